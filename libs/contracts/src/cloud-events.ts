@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { formatCursor, Id } from './ids.ts';
+import { isRunEventType, parseRunEvent, type RunEvent } from './run-events.ts';
+
+/** A CloudEvents 1.0 document in JSON (structured mode), with our extension attributes for facts of a run. */
+export const CloudEvent = z.looseObject({
+  specversion: z.literal('1.0'),
+  id: z.string().min(1).max(200),
+  source: z.string().min(1).max(200),
+  type: z.string().min(1).max(200),
+  time: z.iso.datetime(),
+  datacontenttype: z.literal('application/json'),
+  data: z.unknown(),
+  tenantid: Id.optional(),
+  runid: Id.optional(),
+  stepid: Id.optional(),
+  seq: z.number().int().optional(),
+  epoch: z.number().int().optional(),
+});
+export type CloudEvent = z.infer<typeof CloudEvent>;
+
+/** The document on `run.>`. Its id `<runId>:<seq>` is the message id on the bus and the cursor everywhere. */
+export function toCloudEvent(event: RunEvent): CloudEvent {
+  return {
+    specversion: '1.0',
+    id: formatCursor(event.runId, event.seq),
+    source: '/switchyard/orchestrator',
+    type: event.type,
+    time: new Date(event.ts).toISOString(),
+    datacontenttype: 'application/json',
+    tenantid: event.tenantId,
+    runid: event.runId,
+    ...(event.stepId === null ? {} : { stepid: event.stepId }),
+    seq: event.seq,
+    epoch: event.epoch,
+    data: event.data,
+  };
+}
+
+/** The run event in a CloudEvents document; undefined where it is none, or of a type this version does not know. */
+export function fromCloudEvent(document: unknown): RunEvent | undefined {
+  const parsed = CloudEvent.safeParse(document);
+  if (!parsed.success || !isRunEventType(parsed.data.type)) return undefined;
+  const { runid, tenantid, stepid, seq, epoch, time, type, data } = parsed.data;
+  return parseRunEvent({
+    runId: runid,
+    tenantId: tenantid,
+    stepId: stepid ?? null,
+    seq,
+    epoch,
+    ts: Date.parse(time),
+    type,
+    data,
+  });
+}

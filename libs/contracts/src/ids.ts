@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { AppError } from './errors.ts';
+
+/** The one shape of every id that may become a subject token. No user text ever reaches a subject. */
+export const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
+
+export const Id = z
+  .string()
+  .regex(ID_PATTERN, 'expected 1 to 64 letters, digits, "-" or "_"')
+  .describe('1 to 64 letters, digits, "-" and "_"');
+
+export const RunId = Id;
+export const ThreadId = Id;
+export const StepId = Id;
+export const TenantId = Id;
+
+/** Returns `value` if it may be a subject token, else throws `invalid_id`. The value is not echoed. */
+export function idOrThrow(value: unknown, name: string): string {
+  if (typeof value === 'string' && ID_PATTERN.test(value)) return value;
+  throw new AppError('invalid_id', `${name} must be 1 to 64 letters, digits, "-" or "_".`);
+}
+
+/**
+ * Encodes foreign text (an e-mail address, a JID, an OIDC subject) as an id, without collisions:
+ * text that is an id already and does not start with "x-" stays as it is; all else becomes "x-" + base64url,
+ * or, where that is longer than 64 characters, "x-h-" + a 128-bit FNV-1a digest in hex with the length.
+ */
+export function encodeId(text: string): string {
+  if (ID_PATTERN.test(text) && !text.startsWith('x-')) return text;
+  const encoded = `x-${base64url(new TextEncoder().encode(text))}`;
+  return encoded.length <= 64 && encoded.length > 2 ? encoded : `x-h-${fnv1a128(text)}-${text.length.toString(36)}`;
+}
+
+/** `<runId>:<seq>`: the cursor everywhere (SSE `id:`, `after=`, message id on the bus). */
+export function formatCursor(runId: string, seq: number): string {
+  return `${runId}:${seq}`;
+}
+
+/** Parses `<runId>:<seq>`; answers undefined for anything else. */
+export function parseCursor(text: string): { runId: string; seq: number } | undefined {
+  const match = /^([A-Za-z0-9_-]{1,64}):(0|[1-9][0-9]{0,9})$/.exec(text);
+  return match ? { runId: match[1]!, seq: Number(match[2]) } : undefined;
+}
+
+const TARGET_TOKEN = { mcp: 'mcp', a2a: 'a2a', computer_use: 'cu' } as const;
+
+/** Step ids are numbered over the whole run: `step-mcp-001`, `step-cu-002`, `step-a2a-003`. */
+export function formatStepId(target: keyof typeof TARGET_TOKEN, number: number): string {
+  return `step-${TARGET_TOKEN[target]}-${String(number).padStart(3, '0')}`;
+}
+
+function base64url(bytes: Uint8Array): string {
+  let binary = '';
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+function fnv1a128(text: string): string {
+  let hash = 0x6c62272e07bb014262b821756295c58dn;
+  for (const byte of new TextEncoder().encode(text)) {
+    hash = BigInt.asUintN(128, (hash ^ BigInt(byte)) * 0x0000000001000000000000000000013bn);
+  }
+  return hash.toString(16).padStart(32, '0');
+}

@@ -1,0 +1,81 @@
+export { AgentInfo, listAgents } from './agents.ts';
+export { AuditRecord, listRuns, queryAudit, RunSummary } from './audit.ts';
+export { CloudEvent, fromCloudEvent, toCloudEvent } from './cloud-events.ts';
+export {
+  APPS,
+  type AppName,
+  event,
+  type EventContract,
+  type InputOf,
+  issueLines,
+  type OutputOf,
+  parseOrThrow,
+  request,
+  type RequestContract,
+  type RequestOf,
+} from './define.ts';
+export { AppError, ERROR_CODES, type ErrorCode, isErrorCode, type PublicError, toPublicError } from './errors.ts';
+export {
+  encodeId,
+  formatCursor,
+  formatStepId,
+  Id,
+  ID_PATTERN,
+  idOrThrow,
+  parseCursor,
+  RunId,
+  StepId,
+  TenantId,
+  ThreadId,
+} from './ids.ts';
+export { ANONYMOUS, Principal, PrincipalOrNobody, Role, ROLES, roleSuffices } from './principal.ts';
+export { REQUESTS } from './registry.ts';
+export {
+  Budget,
+  COMPLETION_REASONS,
+  CompletionReason,
+  Decision,
+  type FactOf,
+  isProgressType,
+  isRunEventType,
+  parseFact,
+  parseRunEvent,
+  PlannedAct,
+  RUN_EVENTS,
+  RUN_STATUSES,
+  type RunEvent,
+  RunEventPlace,
+  RunEventSchema,
+  type RunEventType,
+  type RunFact,
+  type RunFactDraft,
+  RunSpec,
+  RunStatus,
+  TERMINAL_TYPE,
+  Usage,
+} from './run-events.ts';
+export {
+  cancelRun,
+  getRun,
+  getThread,
+  MAX_EVENTS_PAGE,
+  readRunEvents,
+  RUN_PHASES,
+  RunPhase,
+  RunView,
+  startRun,
+  StepSummary,
+  ThreadTurn,
+} from './runs.ts';
+export { performStep, STEP_TARGETS, StepRequest, StepResult, StepTarget, ToolConstraints } from './steps.ts';
+export { LiveDelta, type StreamDefinition, type StreamName, STREAMS, subjects } from './streams.ts';
+export {
+  parseSystemEvent,
+  SYSTEM_EVENTS,
+  type SystemEvent,
+  SystemEventPlace,
+  type SystemEventType,
+  type SystemFact,
+} from './system-events.ts';
+export { callTool, JsonSchema, listTools, ToolCall, ToolInfo } from './tools.ts';
+export { XMPP_STATES, XmppStatus, xmppStatus } from './xmpp.ts';

@@ -1,0 +1,25 @@
+import { listAgents } from './agents.ts';
+import { listRuns, queryAudit } from './audit.ts';
+import type { RequestContract } from './define.ts';
+import { cancelRun, getRun, getThread, readRunEvents, startRun } from './runs.ts';
+import { performStep } from './steps.ts';
+import { callTool, listTools } from './tools.ts';
+import { xmppStatus } from './xmpp.ts';
+
+/** Every request of the system, for the generated documents, the permissions and the tests that try them all. */
+export const REQUESTS: readonly RequestContract[] = [
+  startRun,
+  getRun,
+  readRunEvents,
+  cancelRun,
+  getThread,
+  listTools,
+  callTool,
+  listAgents,
+  performStep.mcp,
+  performStep.a2a,
+  performStep.computer_use,
+  queryAudit,
+  listRuns,
+  xmppStatus,
+];

@@ -1,0 +1,124 @@
+import { z } from 'zod';
+import { request } from './define.ts';
+import { Id, RunId, ThreadId } from './ids.ts';
+import { Principal } from './principal.ts';
+import { CompletionReason, RunEventSchema, RunSpec, RunStatus, Usage } from './run-events.ts';
+
+export const RUN_PHASES = ['queued', 'running', 'waiting', 'ended'] as const;
+export const RunPhase = z.enum(RUN_PHASES);
+
+/** One step as the answer of a run shows it. */
+export const StepSummary = z.object({
+  step_id: Id,
+  target: z.string(),
+  task: z.string(),
+  result: z.unknown(),
+  success: z.boolean(),
+  error: z.string().nullable(),
+});
+export type StepSummary = z.infer<typeof StepSummary>;
+
+/** What a run looks like from outside. `status` and what follows are null until the run has ended. */
+export const RunView = z.object({
+  runId: RunId,
+  threadId: ThreadId,
+  tenantId: Id,
+  userId: Id,
+  task: z.string(),
+  phase: RunPhase,
+  lastSeq: z.number().int(),
+  createdAt: z.number().int(),
+  endedAt: z.number().int().nullable(),
+  status: RunStatus.nullable(),
+  completionReason: CompletionReason.nullable(),
+  answer: z.string().nullable(),
+  error: z.string().nullable(),
+  errorCode: z.string().nullable(),
+  steps: z.array(StepSummary),
+  usage: Usage,
+});
+export type RunView = z.infer<typeof RunView>;
+
+export const startRun = request({
+  subject: 'rpc.runs.start',
+  summary: 'Accept a run. The answer comes after the commit: from then on the run is not lost.',
+  answeredBy: 'orchestrator',
+  askedBy: ['gateway'],
+  input: z.object({
+    runId: RunId,
+    run: RunSpec,
+    /** Unique per tenant and user. The same key with the same request attaches; with another it is a conflict. */
+    idempotencyKey: z.string().min(1).max(256),
+  }),
+  output: z.object({
+    /** The run that serves this request: the one just made, or the earlier one with the same key. */
+    runId: RunId,
+    created: z.boolean(),
+    lastSeq: z.number().int(),
+    ended: z.boolean(),
+  }),
+  timeoutMs: 10_000,
+});
+
+export const getRun = request({
+  subject: 'rpc.runs.get',
+  summary: 'Read one run of this tenant.',
+  answeredBy: 'orchestrator',
+  askedBy: ['gateway', 'audit', 'a2a', 'operator'],
+  input: z.object({ principal: Principal, runId: RunId }),
+  output: RunView,
+  timeoutMs: 5_000,
+});
+
+export const MAX_EVENTS_PAGE = 500;
+
+export const readRunEvents = request({
+  subject: 'rpc.runs.events',
+  summary: 'Read the journal of a run after a sequence number, in order. Holes in a stream are filled with it.',
+  answeredBy: 'orchestrator',
+  askedBy: ['gateway', 'audit', 'a2a', 'operator'],
+  input: z.object({
+    principal: Principal,
+    runId: RunId,
+    after: z.number().int().min(0).default(0),
+    limit: z.number().int().min(1).max(MAX_EVENTS_PAGE).default(200),
+  }),
+  output: z.object({
+    events: z.array(RunEventSchema),
+    lastSeq: z.number().int(),
+    ended: z.boolean(),
+    /** The oldest sequence number still kept. */
+    firstSeq: z.number().int(),
+  }),
+  timeoutMs: 5_000,
+});
+
+export const cancelRun = request({
+  subject: 'rpc.runs.cancel',
+  summary: 'Ask a run to stop. Idempotent; an ended run stays as it is.',
+  answeredBy: 'orchestrator',
+  askedBy: ['gateway', 'operator'],
+  input: z.object({ principal: Principal, runId: RunId, reason: z.string().max(500).default('asked by the caller') }),
+  output: z.object({ runId: RunId, phase: RunPhase, accepted: z.boolean() }),
+  timeoutMs: 5_000,
+});
+
+/** One finished turn of a conversation. */
+export const ThreadTurn = z.object({
+  runId: RunId,
+  task: z.string(),
+  answer: z.string().nullable(),
+  status: RunStatus,
+  createdAt: z.number().int(),
+});
+export type ThreadTurn = z.infer<typeof ThreadTurn>;
+
+export const getThread = request({
+  subject: 'rpc.threads.get',
+  summary: 'Read the turns of a conversation of this user, oldest first.',
+  answeredBy: 'orchestrator',
+  askedBy: ['gateway', 'operator'],
+  input: z.object({ principal: Principal, threadId: ThreadId, limit: z.number().int().min(1).max(200).default(50) }),
+  output: z.object({ threadId: ThreadId, turns: z.array(ThreadTurn) }),
+  timeoutMs: 5_000,
+});

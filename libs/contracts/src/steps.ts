@@ -1,0 +1,63 @@
+import { z } from 'zod';
+import { request } from './define.ts';
+import { Id } from './ids.ts';
+import { Principal } from './principal.ts';
+
+export const STEP_TARGETS = ['mcp', 'a2a', 'computer_use'] as const;
+export const StepTarget = z.enum(STEP_TARGETS);
+export type StepTarget = z.infer<typeof StepTarget>;
+
+/**
+ * Which tools a run may see. `auto`: every tool of every provider that this user has authorised.
+ * `custom`: only what `providers` and `tools` name; both are allow lists, both apply where both are given;
+ * a custom list that names nothing allows nothing.
+ */
+export const ToolConstraints = z.object({
+  mode: z.enum(['auto', 'custom']).default('auto'),
+  providers: z.array(z.string().max(128)).max(256).default([]),
+  tools: z.array(z.string().max(128)).max(1024).default([]),
+});
+export type ToolConstraints = z.infer<typeof ToolConstraints>;
+
+/** One act of a run, asked of the app that owns `target`. Either a direct call or a task in words. */
+export const StepRequest = z.object({
+  principal: Principal,
+  runId: Id,
+  stepId: Id,
+  threadId: Id,
+  /** Same for every dispatch of the same step: `<runId>:<stepId>`. */
+  idempotencyKey: z.string().min(1).max(160),
+  attempt: z.number().int().min(1),
+  task: z.string().max(200_000),
+  call: z.object({ tool: z.string().max(128), arguments: z.record(z.string(), z.unknown()) }).optional(),
+  agent: z.string().max(128).optional(),
+  toolConstraints: ToolConstraints.prefault({}),
+});
+export type StepRequest = z.infer<typeof StepRequest>;
+
+/** A step that fails is still an answer. `in_doubt`: an effect may or may not have happened. */
+export const StepResult = z.discriminatedUnion('status', [
+  z.object({ status: z.literal('succeeded'), output: z.unknown() }),
+  z.object({ status: z.literal('failed'), code: z.string().max(64), message: z.string().max(4_000) }),
+  z.object({ status: z.literal('in_doubt'), code: z.string().max(64), message: z.string().max(4_000) }),
+]);
+export type StepResult = z.infer<typeof StepResult>;
+
+/** rpc.step.<target>: progress frames carry run events of the target's own agents. */
+export const performStep = {
+  mcp: stepContract('mcp', 'mcp-tool', 'Perform one step with a tool.'),
+  a2a: stepContract('a2a', 'a2a', 'Delegate one step to another agent.'),
+  computer_use: stepContract('computer_use', 'computer-use', 'Perform one step on a computer.'),
+} as const;
+
+function stepContract(target: StepTarget, answeredBy: 'mcp-tool' | 'a2a' | 'computer-use', summary: string) {
+  return request({
+    subject: `rpc.step.${target}`,
+    summary,
+    answeredBy,
+    askedBy: ['orchestrator'],
+    input: StepRequest,
+    output: StepResult,
+    timeoutMs: 120_000,
+  });
+}

@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { APPS, event } from './define.ts';
+
+const Who = { tenant_id: z.string().nullable(), user_id: z.string().nullable() };
+
+/** Facts outside a run, subject `sys.<app>.<noun>.<verb>`. Each producer numbers its own, so a hole shows. */
+export const SYSTEM_EVENTS = [
+  event('gateway.service.started', 'The gateway is up.', z.object({ version: z.string(), identity_mode: z.string() })),
+  event(
+    'gateway.auth.failed',
+    'Credentials were refused.',
+    z.object({ reason: z.string(), path: z.string(), source_ip: z.string() }),
+  ),
+  event(
+    'gateway.access.denied',
+    'A caller asked for what it may not have.',
+    z.object({ ...Who, path: z.string(), reason: z.string() }),
+  ),
+  event('gateway.rate.limited', 'A caller was slowed down.', z.object({ ...Who, path: z.string() })),
+  event(
+    'tools.access.denied',
+    'A tool call was refused.',
+    z.object({ ...Who, tool: z.string(), reason: z.string(), run_id: z.string().nullable() }),
+  ),
+  event(
+    'tools.credential.missing',
+    'A tool could not run for want of a credential.',
+    z.object({ tool: z.string(), credential: z.string() }),
+  ),
+  event('a2a.card.changed', 'The card of an agent changed.', z.object({ agent: z.string(), digest: z.string() })),
+  event(
+    'a2a.agent.unreachable',
+    'The card of an agent could not be read.',
+    z.object({ agent: z.string(), error_code: z.string() }),
+  ),
+  event(
+    'xmpp.login.changed',
+    'The AZTM login moved to another state.',
+    z.object({ state: z.string(), sentence: z.string() }),
+  ),
+] as const;
+
+type Member<E> = E extends { type: infer T extends string; data: infer D extends z.ZodType }
+  ? { type: T; data: z.output<D> }
+  : never;
+export type SystemFact = Member<(typeof SYSTEM_EVENTS)[number]>;
+export type SystemEventType = SystemFact['type'];
+
+/** A system fact in its place: producer instance, its own number, time in ms. */
+export const SystemEventPlace = z.object({
+  app: z.enum(APPS),
+  /** One run of one process; `seq` counts from 1 within it. */
+  instance: z.string().min(1).max(64),
+  seq: z.number().int().min(1),
+  ts: z.number().int(),
+});
+export type SystemEvent = SystemFact & z.infer<typeof SystemEventPlace>;
+
+const BY_TYPE: ReadonlyMap<string, (typeof SYSTEM_EVENTS)[number]> = new Map(SYSTEM_EVENTS.map((e) => [e.type, e]));
+
+/** Parses a system event; answers undefined for anything else. */
+export function parseSystemEvent(value: unknown): SystemEvent | undefined {
+  const place = SystemEventPlace.safeParse(value);
+  if (!place.success) return undefined;
+  const { type, data } = value as { type?: unknown; data?: unknown };
+  const contract = typeof type === 'string' ? BY_TYPE.get(type) : undefined;
+  const parsed = contract?.data.safeParse(data);
+  return contract && parsed?.success
+    ? ({ ...place.data, type: contract.type, data: parsed.data } as SystemEvent)
+    : undefined;
+}
