@@ -1,0 +1,70 @@
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { SERVERS, type ServerName } from '../binaries.mjs';
+import { freePort } from './ports.ts';
+import type { ServerProcess } from './process.ts';
+
+/** A private server that runs: loopback only, its data in a folder of its own. */
+export interface LocalServer {
+  readonly name: ServerName;
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** The file with its output. */
+  readonly log: string;
+  /** Settles when the process ends, with how it ended. */
+  readonly exited: Promise<string>;
+  /** Returns when the process is gone. May be called more than once. */
+  stop(): Promise<void>;
+}
+
+export interface ServerOptions {
+  /** The folder for its data and configuration; made where missing. */
+  readonly dir: string;
+  /** The port to use. Absent: a free one, and another where somebody was quicker. */
+  readonly port?: number;
+  /** The log file; default `<dir>.log`. */
+  readonly log?: string;
+  /** `false`: gives up the safety of the data after a power cut for speed. For tests. Default true. */
+  readonly durable?: boolean;
+}
+
+export const READY_LIMIT_MS = 30_000;
+const PORT_TRIES = 5;
+
+/** Path of a server's binary; the error names the package that brings it. */
+export function binaryOf(name: ServerName): string {
+  const server = SERVERS.find((s) => s.name === name);
+  const found = server?.find();
+  if (!found) throw new Error(`${name} is not installed; on Debian: apt-get install ${server?.aptPackage}`);
+  return found;
+}
+
+export function logFileOf({ dir, log }: ServerOptions): string {
+  const file = log ?? `${dir}.log`;
+  mkdirSync(dirname(file), { recursive: true });
+  return file;
+}
+
+/**
+ * Starts a process and waits until it is ready; one that failed is stopped before the error leaves. Where the port
+ * was not asked for and proves taken, tries another.
+ */
+export async function startOnPort(
+  options: ServerOptions,
+  launch: (port: number) => ServerProcess,
+  ready: (port: number) => Promise<boolean>,
+): Promise<{ port: number; process: ServerProcess }> {
+  for (let attempt = 1; ; attempt++) {
+    const port = options.port ?? (await freePort());
+    const started = launch(port);
+    try {
+      await started.waitUntilReady(() => ready(port), READY_LIMIT_MS);
+      return { port, process: started };
+    } catch (error) {
+      await started.stop();
+      const taken = /address already in use|eaddrinuse|could not bind/i.test(started.tail);
+      if (options.port !== undefined || !taken || attempt >= PORT_TRIES) throw error;
+    }
+  }
+}

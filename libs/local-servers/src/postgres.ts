@@ -1,0 +1,128 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { type Account, accountFor, ownedFolder } from './account.ts';
+import { binaryOf, type LocalServer, logFileOf, type ServerOptions, startOnPort } from './local-server.ts';
+import { ServerProcess } from './process.ts';
+
+const run = promisify(execFile);
+const USER = 'switchyard';
+const INIT_LIMIT_MS = 60_000;
+const QUERY_LIMIT_MS = 5_000;
+
+export interface PostgresOptions extends ServerOptions {
+  /** The database that the URL names; made where missing. Default `switchyard`. */
+  readonly database?: string;
+}
+
+/**
+ * Makes the cluster where there is none and returns its superuser's password. Every other account of the machine
+ * can reach a loopback port, so there is always a password; it lies beside the data, readable by its owner only.
+ */
+async function ensureCluster(bin: string, dir: string, account: Account | undefined): Promise<string> {
+  const passwordFile = join(dir, 'password');
+  const data = join(dir, 'data');
+  if (existsSync(join(data, 'PG_VERSION')) && existsSync(passwordFile))
+    return readFileSync(passwordFile, 'utf8').trim();
+  const password = randomBytes(18).toString('base64url');
+  // An initdb that was interrupted leaves a folder that the next one would refuse.
+  rmSync(data, { recursive: true, force: true });
+  const unfinished = `${passwordFile}.new`;
+  writeFileSync(unfinished, `${password}\n`, { mode: 0o600 });
+  if (account) chownSync(unfinished, account.uid, account.gid);
+  const locale = process.platform === 'linux' ? 'C.UTF-8' : 'C';
+  const how = [
+    '-U',
+    USER,
+    '-A',
+    'scram-sha-256',
+    `--pwfile=${unfinished}`,
+    '-E',
+    'UTF8',
+    `--locale=${locale}`,
+    '--no-sync',
+  ];
+  await run(join(bin, 'initdb'), ['-D', data, ...how], { cwd: dir, timeout: INIT_LIMIT_MS, ...account });
+  writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
+  rmSync(unfinished, { force: true });
+  return password;
+}
+
+async function withClient<T>(connectionString: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 2_000, query_timeout: QUERY_LIMIT_MS });
+  client.on('error', () => undefined); // A broken connection also rejects the query that waits for it.
+  try {
+    await client.connect();
+    return await use(client);
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+async function ensureDatabase(urlOf: (database: string) => string, database: string): Promise<void> {
+  await withClient(urlOf('postgres'), async (client) => {
+    const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [database]);
+    if (rowCount === 0) await client.query(`create database ${pg.escapeIdentifier(database)}`);
+  });
+}
+
+/** Arguments of the server. Sockets in the file system are off: their folder is shared with every other PostgreSQL. */
+function serverArgs(data: string, port: number, durable: boolean): string[] {
+  const settings = [
+    'listen_addresses=127.0.0.1',
+    'unix_socket_directories=',
+    'max_connections=200',
+    'logging_collector=off',
+  ];
+  const fast = durable ? [] : ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off'];
+  return ['-D', data, '-p', String(port), ...[...settings, ...fast].flatMap((setting) => ['-c', setting])];
+}
+
+/**
+ * Starts a private PostgreSQL with a database in it; the URL is its superuser's. `durable` (the default) keeps fsync
+ * on. Throws with the tail of its log where it does not come up.
+ */
+export async function startPostgres(options: PostgresOptions): Promise<LocalServer> {
+  const bin = binaryOf('postgres');
+  const account = accountFor('postgres');
+  const dir = ownedFolder(options.dir, account);
+  const log = logFileOf(options);
+  const database = options.database ?? 'switchyard';
+  const password = await ensureCluster(bin, dir, account);
+  const data = join(dir, 'data');
+  mkdirSync(data, { recursive: true });
+  const urlOf = (port: number) => (name: string) => `postgresql://${USER}:${password}@127.0.0.1:${port}/${name}`;
+
+  const { port, process } = await startOnPort(
+    options,
+    (on) =>
+      new ServerProcess({
+        name: 'postgres',
+        command: join(bin, 'postgres'),
+        args: serverArgs(data, on, options.durable !== false),
+        cwd: dir,
+        log,
+        account,
+        stopSignal: 'SIGINT', // PostgreSQL's fast shutdown: ends sessions, loses nothing.
+      }),
+    (on) => withClient(urlOf(on)('postgres'), async (client) => Boolean(await client.query('select 1'))),
+  );
+  try {
+    await ensureDatabase(urlOf(port), database);
+  } catch (error) {
+    await process.stop();
+    throw error;
+  }
+  return {
+    name: 'postgres',
+    url: urlOf(port)(database),
+    port,
+    pid: process.pid,
+    log,
+    exited: process.exited,
+    stop: () => process.stop(),
+  };
+}

@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ServerName } from '../binaries.mjs';
+import type { LocalServer } from './local-server.ts';
+import { startNats } from './nats.ts';
+import { startPostgres } from './postgres.ts';
+import { type ProsodyServer, startProsody } from './prosody.ts';
+import { startRedis } from './redis.ts';
+
+/*
+ * Servers for one test suite. Guarantees:
+ *  S1. All of them start, or none is left running and the error says which failed.
+ *  S2. Where the caller dies without stop(), a watcher ends them and removes their data within seconds.
+ *  S3. Without a folder of its own, nothing of them is left after stop().
+ */
+
+interface Kinds {
+  nats: LocalServer;
+  postgres: LocalServer;
+  redis: LocalServer;
+  prosody: ProsodyServer;
+}
+export type Servers<K extends ServerName> = Pick<Kinds, K> & { readonly dir: string; stop(): Promise<void> };
+
+export interface StartServersOptions {
+  /** Where their data lives. Absent: a temporary folder that stop() removes. */
+  readonly dir?: string;
+  /** Default false: fast, and safe against everything but a power cut. */
+  readonly durable?: boolean;
+  /** Accounts for Prosody. */
+  readonly users?: Readonly<Record<string, string>>;
+}
+
+/** Ends the process groups and removes the folder once our end of the pipe closes without "done" having been said. */
+const WATCHER = `
+read -r word; [ "$word" = done ] && exit 0
+folder=$1; shift
+for pid; do kill -INT -"$pid" 2>/dev/null; kill -TERM -"$pid" 2>/dev/null; done
+sleep 2
+for pid; do kill -KILL -"$pid" 2>/dev/null; done
+[ -z "$folder" ] || rm -rf "$folder"`;
+
+function watchOver(pids: readonly number[], folderToRemove: string): () => void {
+  const watcher = spawn('sh', ['-c', WATCHER, 'watcher', folderToRemove, ...pids.map(String)], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  watcher.on('error', () => undefined);
+  watcher.stdin.on('error', () => undefined);
+  watcher.unref();
+  (watcher.stdin as unknown as { unref?: () => void }).unref?.();
+  return () => watcher.stdin.end('done\n');
+}
+
+/**
+ * Starts private servers at once, e.g. `const servers = await startServers(['nats', 'postgres'])`, and
+ * `servers.postgres.url`. Call `servers.stop()` in `afterAll`.
+ */
+export async function startServers<const K extends ServerName>(
+  which: readonly K[],
+  options: StartServersOptions = {},
+): Promise<Servers<K>> {
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'switchyard-test-'));
+  mkdirSync(dir, { recursive: true });
+  // PostgreSQL and Prosody may run under accounts of their own, which must be able to pass through.
+  if (!options.dir) chmodSync(dir, 0o711);
+  const at = (name: ServerName) => ({ dir: join(dir, name), durable: options.durable ?? false });
+  const start: { [N in ServerName]: () => Promise<LocalServer> } = {
+    nats: () => startNats(at('nats')),
+    postgres: () => startPostgres(at('postgres')),
+    redis: () => startRedis(at('redis')),
+    prosody: () => startProsody({ ...at('prosody'), ...(options.users ? { users: options.users } : {}) }),
+  };
+  const removeFolder = (): void => (options.dir ? undefined : rmSync(dir, { recursive: true, force: true }));
+
+  const outcomes = await Promise.allSettled(which.map((name) => start[name]()));
+  const running = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed) {
+    await Promise.all(running.map((server) => server.stop()));
+    removeFolder();
+    throw failed.reason;
+  }
+  const dismiss = watchOver(
+    running.map((server) => server.pid),
+    options.dir ? '' : dir,
+  );
+  const byName = Object.fromEntries(running.map((server) => [server.name, server])) as unknown as Pick<Kinds, K>;
+  return {
+    ...byName,
+    dir,
+    stop: async () => {
+      await Promise.all(running.map((server) => server.stop()));
+      dismiss();
+      removeFolder();
+    },
+  };
+}

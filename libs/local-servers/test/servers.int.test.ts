@@ -1,0 +1,139 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from '@jest/globals';
+import pg from 'pg';
+import {
+  freePort,
+  processStartTime,
+  startNats,
+  startPostgres,
+  startProsody,
+  startRedis,
+  startServers,
+} from '../src/index.ts';
+
+const base = mkdtempSync(join(tmpdir(), 'switchyard-servers-'));
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+
+async function query(url: string, sql: string): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query(sql)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+const accepts = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => (socket.destroy(), resolve(true)));
+    socket.once('error', () => resolve(false));
+  });
+
+describe('private servers', () => {
+  it('start together, answer on loopback ports of their own, and leave nothing behind', async () => {
+    const servers = await startServers(['nats', 'postgres', 'redis', 'prosody'], { users: { alice: 'secret' } });
+    const all = [servers.nats, servers.postgres, servers.redis, servers.prosody];
+    expect(await Promise.all(all.map((s) => accepts(s.port)))).toEqual([true, true, true, true]);
+    expect(new Set(all.map((s) => s.port)).size).toBe(4);
+    expect(all.every((s) => s.port >= 20_000 && s.port < 32_768)).toBe(true);
+    expect(await query(servers.postgres.url, 'select current_database() as name')).toEqual([{ name: 'switchyard' }]);
+    await servers.stop();
+    expect(all.map((s) => processStartTime(s.pid))).toEqual([undefined, undefined, undefined, undefined]);
+    expect(existsSync(servers.dir)).toBe(false);
+  }, 60_000);
+
+  it('PostgreSQL keeps its data, its password and its port across a restart', async () => {
+    const dir = join(base, 'kept', 'postgres');
+    const first = await startPostgres({ dir });
+    await query(first.url, 'create table kept (n int); insert into kept values (7)');
+    await first.stop();
+    const second = await startPostgres({ dir, port: first.port });
+    try {
+      expect(second.url).toBe(first.url);
+      expect(await query(second.url, 'select n from kept')).toEqual([{ n: 7 }]);
+      expect(await query(second.url, "select current_setting('fsync') as fsync")).toEqual([{ fsync: 'on' }]);
+    } finally {
+      await second.stop();
+    }
+  }, 60_000);
+
+  it('PostgreSQL lets nobody in without the password', async () => {
+    const server = await startPostgres({ dir: join(base, 'locked', 'postgres'), durable: false });
+    try {
+      const url = new URL(server.url);
+      url.password = 'guess';
+      await expect(query(url.href, 'select 1')).rejects.toThrow(/password authentication failed/);
+    } finally {
+      await server.stop();
+    }
+  }, 60_000);
+
+  it('a server that cannot start says why, with the end of its log, and leaves no process', async () => {
+    const holder = await startRedis({ dir: join(base, 'holder') });
+    try {
+      const attempt = startNats({ dir: join(base, 'loser'), port: holder.port });
+      await expect(attempt).rejects.toThrow(/nats did not start[\s\S]*address already in use/);
+      await expect(startNats({ dir: join(base, 'bad'), config: 'nonsense {' })).rejects.toThrow(/nats did not start/);
+    } finally {
+      await holder.stop();
+    }
+  }, 60_000);
+
+  it('Prosody lets its accounts log in and nobody else', async () => {
+    const server = await startProsody({
+      dir: join(base, 'chat', 'prosody'),
+      users: { 'al.ice': 'secret' },
+      port: await freePort(),
+    });
+    const login = (user: string, password: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const socket = connect({ port: server.port, host: '127.0.0.1' });
+        const plain = Buffer.from(`\0${user}\0${password}`).toString('base64');
+        socket.setTimeout(5_000, () => reject(new Error('no answer')));
+        socket.write(
+          `<stream:stream to='${server.domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>` +
+            `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${plain}</auth>`,
+        );
+        let heard = '';
+        socket.on('data', (chunk) => {
+          heard += chunk.toString();
+          const outcome = /<(success|failure)/.exec(heard)?.[1];
+          if (outcome) (socket.destroy(), resolve(outcome));
+        });
+      });
+    try {
+      expect(await login('al.ice', 'secret')).toBe('success');
+      expect(await login('al.ice', 'wrong')).toBe('failure');
+      expect(await login('bob', 'secret')).toBe('failure');
+    } finally {
+      await server.stop();
+    }
+  }, 60_000);
+
+  it('are ended and cleaned up when the program that started them dies without a word', async () => {
+    const program = `import { startServers } from '@switchyard/local-servers';
+      const s = await startServers(['nats', 'redis']);
+      console.log(JSON.stringify({ pids: [s.nats.pid, s.redis.pid], dir: s.dir }));
+      setInterval(() => {}, 1000);`;
+    const built = fileURLToPath(new URL('../dist/index.js', import.meta.url));
+    if (!existsSync(built)) return; // Needs the built library; `switchyard test` builds first.
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const line = await new Promise<string>((resolve) => child.stdout.once('data', (chunk) => resolve(String(chunk))));
+    const { pids, dir } = JSON.parse(line) as { pids: number[]; dir: string };
+    child.kill('SIGKILL');
+    const gone = (): boolean => pids.every((pid) => processStartTime(pid) === undefined) && !existsSync(dir);
+    for (let n = 0; n < 100 && !gone(); n++) await sleep(100);
+    expect(gone()).toBe(true);
+  }, 60_000);
+});
