@@ -1,0 +1,78 @@
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import js from '@eslint/js';
+import { createNodeResolver, importX } from 'eslint-plugin-import-x';
+import tseslint from 'typescript-eslint';
+import { boundariesRule } from './tools/lint/boundaries.mjs';
+
+const root = dirname(fileURLToPath(import.meta.url));
+const nodeGlobals = Object.fromEntries(
+  ['process', 'console', 'Buffer', 'URL', 'URLSearchParams', 'setTimeout', 'clearTimeout', 'setInterval']
+    .concat(['clearInterval', 'setImmediate', 'fetch', 'AbortController', 'AbortSignal', 'TextDecoder', 'TextEncoder'])
+    .concat(['performance', 'structuredClone', 'WebAssembly', 'Response', 'Request', 'Headers', 'queueMicrotask'])
+    .map((name) => [name, 'readonly']),
+);
+
+export default tseslint.config(
+  {
+    ignores: [
+      '**/node_modules/**',
+      '**/dist/**',
+      '.switchyard/**',
+      '.nx/**',
+      'logs/**',
+      '**/generated/**',
+      'coverage/**',
+    ],
+  },
+  { linterOptions: { reportUnusedDisableDirectives: 'error' } },
+  {
+    files: ['**/*.{js,mjs,cjs}'],
+    extends: [js.configs.recommended],
+    languageOptions: { globals: nodeGlobals },
+    rules: { 'no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }] },
+  },
+  {
+    files: ['{libs,apps}/**/*.ts'],
+    extends: [js.configs.recommended, tseslint.configs.recommended],
+    plugins: { 'import-x': importX, switchyard: { rules: { boundaries: boundariesRule(root) } } },
+    languageOptions: {
+      parserOptions: { project: ['./tsconfig.tests.json'], tsconfigRootDir: root },
+    },
+    settings: {
+      'import-x/extensions': ['.ts'],
+      'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] },
+      'import-x/resolver-next': [
+        createNodeResolver({
+          extensions: ['.ts', '.js', '.mjs', '.json'],
+          conditionNames: ['switchyard:source', 'node', 'import'],
+        }),
+      ],
+      // Circles are ours alone; what a package does inside is its own affair.
+      'import-x/external-module-folders': ['node_modules'],
+    },
+    rules: {
+      'switchyard/boundaries': 'error',
+      'import-x/no-cycle': ['error', { ignoreExternal: true, maxDepth: 30 }],
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'ExportAllDeclaration', message: 'Name what is exported; `export *` hides it.' },
+      ],
+      '@typescript-eslint/no-floating-promises': 'error',
+      // A method that answers a promise may be handed where the result is thrown away only with `void`.
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/consistent-type-imports': 'off',
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrorsIgnorePattern: '^_' },
+      ],
+      '@typescript-eslint/ban-ts-comment': [
+        'error',
+        { 'ts-expect-error': 'allow-with-description', minimumDescriptionLength: 8 },
+      ],
+      // Types and the compiler say this better.
+      'no-undef': 'off',
+    },
+  },
+);

@@ -1,0 +1,153 @@
+/**
+ * Who may import whom. This table is the only place where the arrows of the system are written down:
+ *
+ *   apps → bus, store, safe-fetch → platform → contracts        apps → run → contracts
+ *   tests and e2e → testing → any lib                           only e2e imports apps
+ *
+ * `eslint.config.mjs` turns it into the rule `switchyard/boundaries`; `boundaries.test.mjs` proves that each
+ * line of it fails the lint. Circles between files are found by `import-x/no-cycle`.
+ */
+
+const APP = ['contracts', 'run', 'platform', 'bus', 'store', 'safe-fetch'];
+const LIBS = [...APP, 'local-servers', 'testing'];
+const APPS = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge', 'cli', 'dev-model', 'mock-a2a'];
+
+/** What the shipped code of a project may import of the other projects. */
+export const ARROWS = {
+  'libs/contracts': [],
+  'libs/run': ['contracts'],
+  'libs/platform': ['contracts'],
+  'libs/bus': ['contracts', 'platform'],
+  'libs/store': ['contracts', 'platform'],
+  'libs/safe-fetch': ['contracts', 'platform'],
+  'libs/local-servers': ['contracts', 'platform'],
+  'libs/testing': LIBS,
+  'apps/gateway': APP,
+  'apps/orchestrator': APP,
+  'apps/mcp-tool': APP,
+  'apps/a2a': APP,
+  'apps/audit': APP,
+  'apps/xmpp-bridge': APP,
+  'apps/dev-model': ['contracts', 'platform'],
+  'apps/mock-a2a': ['contracts', 'platform'],
+  'apps/cli': [...APP, 'local-servers'],
+  'apps/e2e': [...LIBS, ...APPS],
+};
+
+/** What tests (`*.test.ts`, `test/**`) may import beside the arrows of their project. */
+export const TEST_ARROWS = [...APP, 'testing', 'dev-model', 'mock-a2a'];
+/** Real servers are for tests under `test/`, and no unit test. */
+export const INTEGRATION_TEST_ARROWS = [...TEST_ARROWS, 'local-servers'];
+
+/** Packages with one home. `tests: true` lets tests of any project use them as a client or a fake. */
+export const PACKAGE_HOMES = [
+  { packages: ['openai'], homes: ['apps/orchestrator', 'apps/e2e'], tests: true },
+  { packages: ['@xmpp/*'], homes: ['apps/xmpp-bridge'], tests: false },
+  { packages: ['jose'], homes: ['apps/gateway', 'apps/a2a', 'apps/mcp-tool'], tests: false },
+  { packages: ['ioredis'], homes: ['apps/gateway', 'apps/mcp-tool'], tests: false },
+  { packages: ['nats', '@nats-io/*'], homes: ['libs/bus'], tests: true },
+  { packages: ['@prisma/*', 'prisma'], homes: ['libs/store'], tests: false },
+  { packages: ['pg'], homes: ['libs/store', 'libs/local-servers'], tests: true },
+  { packages: ['undici'], homes: ['libs/safe-fetch'], tests: false },
+  { packages: ['@modelcontextprotocol/*'], homes: ['apps/mcp-tool'], tests: false },
+];
+
+/** Projects that may import these packages and nothing else from outside, Node's own modules included. */
+export const CLOSED = { 'libs/contracts': ['zod'], 'libs/run': [] };
+
+/** Every project of the table, as `{ 'libs/bus': 'bus' }` the other way round. */
+export const PROJECT_OF_NAME = new Map(Object.keys(ARROWS).map((project) => [project.split('/')[1], project]));
+
+/** `libs/bus/src/bus.ts` -> `{ project: 'libs/bus', kind: 'source' | 'test' | 'integration-test' }`. */
+export function placeOf(path) {
+  const match = /^((?:libs|apps)\/[^/]+)\/(.*)$/.exec(path);
+  if (!match || !Object.hasOwn(ARROWS, match[1])) return undefined;
+  const [, project, rest] = match;
+  const integration = rest.startsWith('test/') || /\.int\.test\.ts$/.test(rest);
+  const kind = integration ? 'integration-test' : /\.test\.ts$/.test(rest) ? 'test' : 'source';
+  return { project, kind };
+}
+
+/**
+ * Judges one import.
+ * @param {string} path file that imports, relative to the root, with "/"
+ * @param {string} specifier as written; a relative one is resolved against `path`
+ * @returns {string | undefined} why it is forbidden, or undefined where it is allowed
+ */
+export function judge(path, specifier) {
+  const place = placeOf(path);
+  if (place === undefined) return undefined;
+  if (specifier.startsWith('.')) return judgeRelative(place, path, specifier);
+  const own = /^@switchyard\/([^/]+)(\/.*)?$/.exec(specifier);
+  if (own) return judgeProject(place, own[1], own[2]);
+  return judgePackage(place, specifier);
+}
+
+function judgeRelative(place, path, specifier) {
+  const target = placeOf(resolve(path, specifier));
+  if (target === undefined || target.project === place.project) return undefined;
+  return `${place.project} reaches into the files of ${target.project}; import @switchyard/${target.project.split('/')[1]}.`;
+}
+
+function judgeProject(place, name, inside) {
+  if (inside !== undefined) return `Import @switchyard/${name}, not a file inside it (${inside.slice(1)}).`;
+  const target = PROJECT_OF_NAME.get(name);
+  if (target === undefined) return `There is no project @switchyard/${name} in tools/lint/boundaries.mjs.`;
+  if (target === place.project) return `${place.project} imports itself; use a relative import.`;
+  const allowed = [...ARROWS[place.project], ...extraArrows(place.kind)];
+  return allowed.includes(name) ? undefined : `${place.project} (${place.kind}) may not import ${target}.`;
+}
+
+function judgePackage(place, specifier) {
+  const inTest = place.kind !== 'source' || place.project === 'apps/e2e' || place.project === 'libs/testing';
+  const rule = PACKAGE_HOMES.find((r) => r.packages.some((pattern) => matches(pattern, specifier)));
+  if (rule && !rule.homes.includes(place.project) && !(rule.tests && inTest)) {
+    return `"${specifier}" belongs to ${rule.homes.join(', ')} alone.`;
+  }
+  const closed = CLOSED[place.project];
+  if (closed && !inTest && !closed.some((name) => matches(name, specifier))) {
+    return `${place.project} may import ${closed.length > 0 ? closed.join(', ') : 'nothing'} from outside, not "${specifier}".`;
+  }
+  return undefined;
+}
+
+function extraArrows(kind) {
+  if (kind === 'integration-test') return INTEGRATION_TEST_ARROWS;
+  return kind === 'test' ? TEST_ARROWS : [];
+}
+
+function matches(pattern, specifier) {
+  if (pattern.endsWith('/*')) return specifier.startsWith(pattern.slice(0, -1));
+  return specifier === pattern || specifier.startsWith(`${pattern}/`);
+}
+
+function resolve(path, specifier) {
+  const parts = path.split('/').slice(0, -1);
+  for (const part of specifier.split('/')) {
+    if (part === '..') parts.pop();
+    else if (part !== '.') parts.push(part);
+  }
+  return parts.join('/');
+}
+
+/** The ESLint rule over `judge`: static and dynamic imports, re-exports and `import()` types alike. */
+export function boundariesRule(root) {
+  return {
+    meta: { type: 'problem', schema: [], messages: { forbidden: '{{why}}' } },
+    create(context) {
+      const path = context.filename.slice(root.length).replaceAll('\\', '/').replace(/^\//, '');
+      const check = (node) => {
+        const value = node?.type === 'TSLiteralType' ? node.literal.value : node?.value;
+        const why = typeof value === 'string' ? judge(path, value) : undefined;
+        if (why) context.report({ node, messageId: 'forbidden', data: { why } });
+      };
+      return {
+        ImportDeclaration: (node) => check(node.source),
+        ExportNamedDeclaration: (node) => check(node.source),
+        ExportAllDeclaration: (node) => check(node.source),
+        ImportExpression: (node) => check(node.source),
+        TSImportType: (node) => check(node.source ?? node.argument),
+      };
+    },
+  };
+}
