@@ -20,6 +20,8 @@ export type Usage = z.infer<typeof Usage>;
 /** Limits of one run. `null` is "no limit of this kind". */
 export const Budget = z.object({
   max_steps: z.number().int().min(1).max(1_000).default(10),
+  /** How often the planner may be asked; null: the deployment's MAX_ITERATIONS_PER_TURN. */
+  max_iterations: z.number().int().min(1).max(1_000).nullable().default(null),
   max_tokens: z.number().int().positive().nullable().default(null),
   max_usd: z.number().positive().nullable().default(null),
   max_seconds: z.number().positive().nullable().default(null),

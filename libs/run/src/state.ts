@@ -1,0 +1,69 @@
+import type { Decision, FactOf, PlannedAct, RunSpec, Usage } from '@switchyard/contracts';
+
+/** One act of the run and what is known of it. */
+export interface StepState {
+  readonly act: PlannedAct;
+  /** How often it was dispatched; 0: planned, not yet announced. */
+  readonly attempt: number;
+  readonly outcome: FactOf<'orchestrator.step.completed'>['data'] | null;
+}
+
+/** One finished planning, with what the model said and asked for; kept to rebuild the conversation. */
+export interface Planning {
+  readonly stepNumber: number;
+  readonly text: string;
+  readonly decision: Decision;
+}
+
+export type Phase = 'new' | 'accepted' | 'idle' | 'planning' | 'acting' | 'ended';
+
+/**
+ * A run, folded from its events. Plain data, never changed in place.
+ *
+ *   new -> accepted -> idle <-> planning -> acting -> idle ... -> ended
+ *
+ * R1 seq counts every event that was taken in, without a hole.
+ * R2 epoch never falls.
+ * R3 `ended` is final: exactly one terminal event, nothing after it.
+ * R4 a step has at most one outcome, and none before it was planned.
+ */
+export interface RunState {
+  readonly phase: Phase;
+  readonly seq: number;
+  readonly epoch: number;
+  readonly runId: string;
+  readonly tenantId: string;
+  readonly run: RunSpec | null;
+  readonly acceptedAt: number;
+  readonly plannings: readonly Planning[];
+  readonly steps: readonly StepState[];
+  /** Steps of the decision in hand, by index into `steps`; empty where nothing is open. */
+  readonly openFrom: number;
+  readonly usage: Usage;
+  readonly lastText: string;
+  readonly cancel: FactOf<'orchestrator.cancel.requested'>['data'] | null;
+  readonly violation: FactOf<'orchestrator.guardrail.violated'>['data'] | null;
+  readonly exceeded: FactOf<'orchestrator.budget.exceeded'>['data'] | null;
+  readonly terminal: FactOf<'orchestrator.task.completed'>['data'] | null;
+  readonly endedAt: number | null;
+}
+
+export const INITIAL: RunState = Object.freeze({
+  phase: 'new',
+  seq: 0,
+  epoch: 0,
+  runId: '',
+  tenantId: '',
+  run: null,
+  acceptedAt: 0,
+  plannings: [],
+  steps: [],
+  openFrom: 0,
+  usage: { input_tokens: 0, output_tokens: 0 },
+  lastText: '',
+  cancel: null,
+  violation: null,
+  exceeded: null,
+  terminal: null,
+  endedAt: null,
+});
