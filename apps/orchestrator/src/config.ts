@@ -1,0 +1,78 @@
+import { z } from 'zod';
+
+const flag = (fallback: boolean) =>
+  z
+    .enum(['true', 'false'])
+    .default(fallback ? 'true' : 'false')
+    .transform((value) => value === 'true');
+const integer = (min: number, max: number, fallback: number) => z.coerce.number().int().min(min).max(max).default(fallback);
+const list = z
+  .string()
+  .default('')
+  .transform((text) => text.split(',').map((item) => item.trim()).filter((item) => item !== ''));
+
+/** The orchestrator's environment: one line per variable; the documentation is generated from it. */
+export const Config = z
+  .object({
+    NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
+    DATABASE_URL: z.string().min(1).describe('PostgreSQL with the role switchyard_orchestrator').meta({ alias: 'SUPABASE_DATABASE_URL' }),
+    DATABASE_POOL_SIZE: integer(1, 100, 10).describe('Most connections to PostgreSQL'),
+    OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
+    LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe('Least level that is logged'),
+    OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
+    OTEL_SERVICE_NAME: z.string().default('switchyard-orchestrator').describe('Service name in traces'),
+
+    OPENAI_API_KEY: z.string().min(1).describe('Key for the model endpoint'),
+    OPENAI_BASE_URL: z.url().default('https://api.openai.com/v1').describe('Any OpenAI-compatible endpoint'),
+    OPENAI_MODEL: z.string().min(1).max(128).default('gpt-4.1-mini').describe('Model where a run names none'),
+    OPENAI_TIMEOUT_MS: integer(1_000, 600_000, 60_000).describe('Longest wait for the first byte of a model answer'),
+    OPENAI_STALL_MS: integer(500, 600_000, 30_000).describe('Longest silence within a model answer'),
+    OPENAI_MAX_RETRIES: integer(0, 10, 2).describe('Retries of a model call on 408, 409, 429, 5xx and connection errors'),
+    EGRESS_ALLOW_HOSTS: list.describe('Private hosts (host or host:port, comma-separated) that may be called'),
+    SERVICE_MAP: z.string().default('').describe('JSON object: host or host:port -> JID; such hosts are reached over XMPP only'),
+
+    MAX_ITERATIONS_PER_TURN: integer(1, 1_000, 12).describe('How often the planner may be asked in one run'),
+    HISTORY_TOKEN_BUDGET: integer(0, 1_000_000, 4_000).describe('Tokens of earlier turns that the model is given'),
+    DISALLOWED_KEYWORDS: list.describe('Words (comma-separated) that neither a task nor an answer may hold'),
+    USE_ORCHESTRATOR_AGENT: flag(true).describe('false: hand every task whole to the computer-use agent'),
+    STEP_TIMEOUT_MS: integer(1_000, 3_600_000, 120_000).describe('Longest time for one step'),
+    STEP_ATTEMPTS: integer(1, 10, 3).describe('How often a step is dispatched when its worker is lost'),
+
+    MAX_CONCURRENT_RUNS: integer(1, 10_000, 128).describe('Runs that one replica works on at the same time'),
+    LEASE_MS: integer(1_000, 120_000, 10_000).describe('How long a replica owns a run without renewing'),
+    SWEEP_INTERVAL_MS: integer(200, 60_000, 2_000).describe('How often runs without an owner are looked for'),
+    DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for handing runs back on SIGTERM'),
+  })
+  .transform((env) => ({
+    natsUrl: env.NATS_URL,
+    database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
+    opsPort: env.OPS_PORT,
+    logLevel: env.LOG_LEVEL,
+    telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
+    model: {
+      apiKey: env.OPENAI_API_KEY,
+      baseUrl: env.OPENAI_BASE_URL,
+      name: env.OPENAI_MODEL,
+      timeoutMs: env.OPENAI_TIMEOUT_MS,
+      stallMs: env.OPENAI_STALL_MS,
+      maxRetries: env.OPENAI_MAX_RETRIES,
+    },
+    egress: { allowHosts: env.EGRESS_ALLOW_HOSTS, serviceMap: env.SERVICE_MAP },
+    runs: {
+      maxIterations: env.MAX_ITERATIONS_PER_TURN,
+      historyTokens: env.HISTORY_TOKEN_BUDGET,
+      disallowedKeywords: env.DISALLOWED_KEYWORDS,
+      useOrchestrator: env.USE_ORCHESTRATOR_AGENT,
+      stepTimeoutMs: env.STEP_TIMEOUT_MS,
+      stepAttempts: env.STEP_ATTEMPTS,
+      maxConcurrent: env.MAX_CONCURRENT_RUNS,
+      leaseMs: env.LEASE_MS,
+      sweepIntervalMs: env.SWEEP_INTERVAL_MS,
+      drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
+    },
+  }));
+export type OrchestratorConfig = z.output<typeof Config>;
+
+/** Journals that this version can continue. A run of another version is left to replicas that know it. */
+export const ENGINE_VERSION = 1;
+export const ENGINE_VERSIONS: readonly number[] = [ENGINE_VERSION];

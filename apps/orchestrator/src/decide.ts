@@ -1,0 +1,84 @@
+import type { Decision, RunFactDraft } from '@switchyard/contracts';
+import { type RunState, stepsLeft } from '@switchyard/run';
+import { type Toolbox, toActs } from './functions.ts';
+import type { Guardrail } from './guardrail.ts';
+import type { ModelAnswer } from './planner.ts';
+
+/*
+ * From the model's answer to the facts of the journal. Pure.
+ *
+ * D1 A text that a guardrail refuses is in no fact, whether it is an answer, a remark or an argument.
+ */
+
+export interface Answered {
+  readonly stepNumber: number;
+  readonly answer: ModelAnswer;
+  readonly messageId: string;
+  readonly durationMs: number;
+}
+
+/** The facts that one answered planning gives; what was announced and what follows from it together. */
+export function planningFacts(state: RunState, toolbox: Toolbox, guardrail: Guardrail, answered: Answered): RunFactDraft[] {
+  const { answer, messageId } = answered;
+  const written = [answer.text, ...answer.calls.map((call) => `${call.name} ${call.arguments}`)].join('\n');
+  const rule = guardrail.check(written);
+  if (rule !== null) {
+    const message = 'The answer of the model was withheld by a guardrail.';
+    return [
+      completed(answered, { kind: 'fail', code: 'guardrail_blocked', message }, ''),
+      { type: 'orchestrator.guardrail.violated', data: { where: 'output', rule, message } },
+    ];
+  }
+  if (answer.calls.length > 0) {
+    const { order, acts } = toActs(answer.calls, toolbox, state.steps.length, stepsLeft(state));
+    const remark: RunFactDraft[] = answer.text === '' ? [] : [message(messageId, answer.text, false)];
+    return [completed(answered, { kind: 'act', order, acts }, answer.text), ...remark];
+  }
+  if (answer.text.trim() === '') {
+    return [
+      completed(answered, { kind: 'fail', code: 'model_invalid_answer', message: 'The language model gave an empty answer twice.' }, ''),
+    ];
+  }
+  return [completed(answered, { kind: 'answer', text: answer.text }, answer.text), message(messageId, answer.text, true)];
+}
+
+/** The fact of a planning that could not be done at all. */
+export function failedPlanning(stepNumber: number, model: string, code: string, text: string, durationMs: number): RunFactDraft {
+  return completed(
+    { stepNumber, messageId: '', durationMs, answer: { text: '', calls: [], model, usage: { input_tokens: 0, output_tokens: 0 } } },
+    { kind: 'fail', code, message: text },
+    '',
+  );
+}
+
+function completed(answered: Answered, decision: Decision, text: string): RunFactDraft {
+  const first = decision.kind === 'act' ? decision.acts[0] : undefined;
+  return {
+    type: 'orchestrator.planning.completed',
+    data: {
+      step_number: answered.stepNumber,
+      decision_type: decision.kind === 'act' ? 'next_step' : decision.kind === 'answer' ? 'task_complete' : 'failed',
+      target: first?.target ?? null,
+      task_preview: preview(decision),
+      decision,
+      text,
+      model: answered.answer.model,
+      usage: answered.answer.usage,
+      duration_ms: answered.durationMs,
+    },
+  };
+}
+
+function message(messageId: string, text: string, final: boolean): RunFactDraft {
+  return { type: 'orchestrator.message.completed', data: { message_id: messageId, role: 'assistant', text, final } };
+}
+
+function preview(decision: Decision): string {
+  const text =
+    decision.kind === 'act'
+      ? decision.acts.map((act) => act.task).join('; ')
+      : decision.kind === 'answer'
+        ? decision.text
+        : decision.message;
+  return text.length <= 200 ? text : `${text.slice(0, 199)}…`;
+}

@@ -1,0 +1,196 @@
+import { type AgentInfo, formatStepId, type PlannedAct, type ToolInfo } from '@switchyard/contracts';
+import { z } from 'zod';
+
+/*
+ * What the model is offered, and what it asked for in return. Pure.
+ *
+ * F1 A name in the model's answer is looked up among the functions offered to this run and nowhere else.
+ * F2 A call that cannot be performed becomes an act marked invalid: it fails as an answer and goes back to
+ *    the model, it never ends the run.
+ */
+
+/** What one run may use, read anew for each claim. */
+export interface Toolbox {
+  readonly tools: readonly ToolInfo[];
+  readonly agents: readonly AgentInfo[];
+}
+
+export interface ModelFunction {
+  readonly name: string;
+  readonly description: string;
+  readonly parameters: Record<string, unknown>;
+}
+
+/** One function call of a model's answer; `arguments` is the JSON text that it wrote. */
+export interface ModelCall {
+  readonly id: string;
+  readonly name: string;
+  readonly arguments: string;
+}
+
+const DELEGATE = 'delegate_to_';
+const SUBMIT_PLAN = 'submit_plan';
+const MAX_ACTS = 64;
+
+const DelegateArguments = z.object({ task: z.string().min(1) });
+const PlanArguments = z.object({
+  steps: z
+    .array(
+      z.object({
+        tool: z.string().optional(),
+        arguments: z.record(z.string(), z.unknown()).optional(),
+        agent: z.string().optional(),
+        task: z.string().optional(),
+      }),
+    )
+    .min(1)
+    .max(MAX_ACTS),
+});
+
+/** The caller's visible tools, one delegate function per agent, and `submit_plan`. */
+export function functionsFor(toolbox: Toolbox): ModelFunction[] {
+  const tools = toolbox.tools.map((tool) => ({
+    name: tool.name,
+    description: tool.description,
+    parameters: tool.inputSchema,
+  }));
+  const agents = toolbox.agents.map((agent) => ({
+    name: `${DELEGATE}${agent.id}`,
+    description: `Delegate a task, in words, to the agent "${agent.name}": ${agent.description}${skillList(agent)}`,
+    parameters: {
+      type: 'object',
+      properties: { task: { type: 'string', description: 'The whole task, in words that stand for themselves' } },
+      required: ['task'],
+      additionalProperties: false,
+    },
+  }));
+  if (tools.length + agents.length === 0) return [];
+  return [...tools, ...agents, submitPlan(toolbox)];
+}
+
+/** Turns the calls of one answer into acts, numbered on from `performed`. */
+export function toActs(
+  calls: readonly ModelCall[],
+  toolbox: Toolbox,
+  plannedBefore: number,
+  stepsLeft: number,
+): { order: 'parallel' | 'sequence'; acts: PlannedAct[] } {
+  const plan = calls.length === 1 && calls[0]?.name === SUBMIT_PLAN ? parsePlan(calls[0]) : undefined;
+  const wanted = plan?.kind === 'steps' ? plan.calls : calls.slice(0, MAX_ACTS);
+  const acts = wanted.map((call, index): PlannedAct => {
+    const act = plan?.kind === 'invalid' ? invalid(call, plan.code, plan.message) : toAct(call, toolbox);
+    const numbered = { ...act, step_id: formatStepId(act.target, plannedBefore + index + 1) };
+    return index < stepsLeft || act.invalid
+      ? numbered
+      : { ...numbered, invalid: { code: 'budget_exceeded', message: 'The limit of steps leaves no room for this one.' } };
+  });
+  return { order: plan?.kind === 'steps' ? 'sequence' : 'parallel', acts };
+}
+
+type Draft = Omit<PlannedAct, 'step_id'>;
+
+function toAct(call: ModelCall, toolbox: Toolbox): Draft {
+  const parsed = parseArguments(call.arguments);
+  if (call.name.startsWith(DELEGATE)) {
+    const agent = toolbox.agents.find((candidate) => candidate.id === call.name.slice(DELEGATE.length));
+    if (!agent) return invalid(call, 'agent_not_found', unknownName(call.name, toolbox));
+    const input = DelegateArguments.safeParse(parsed);
+    if (!input.success) return invalid(call, 'tool_invalid_arguments', `${call.name} takes {"task": "..."}.`);
+    return { tool_call_id: call.id, target: 'a2a', task: input.data.task, agent: agent.id };
+  }
+  const tool = toolbox.tools.find((candidate) => candidate.name === call.name);
+  if (!tool) return invalid(call, 'tool_not_found', unknownName(call.name, toolbox));
+  if (!parsed) {
+    return invalid(call, 'tool_invalid_arguments', `The arguments of ${call.name} are not a JSON object. Send them again.`);
+  }
+  return {
+    tool_call_id: call.id,
+    target: 'mcp',
+    task: describeCall(tool.name, parsed),
+    tool: tool.name,
+    arguments: parsed,
+  };
+}
+
+type Plan = { kind: 'steps'; calls: ModelCall[] } | { kind: 'invalid'; code: string; message: string };
+
+function parsePlan(call: ModelCall): Plan {
+  const plan = PlanArguments.safeParse(parseArguments(call.arguments));
+  if (!plan.success) {
+    return { kind: 'invalid', code: 'tool_invalid_arguments', message: 'submit_plan takes {"steps": [{"tool", "arguments"} or {"agent", "task"}]}.' };
+  }
+  return {
+    kind: 'steps',
+    calls: plan.data.steps.map((step, index) => ({
+      id: planCallId(call.id, index),
+      name: step.agent === undefined ? (step.tool ?? '') : `${DELEGATE}${step.agent.replace(DELEGATE, '')}`,
+      arguments: JSON.stringify(step.agent === undefined ? (step.arguments ?? {}) : { task: step.task ?? '' }),
+    })),
+  };
+}
+
+/** The id of step `index` of a plan; what stands before the last "#" is the id of the submit_plan call. */
+export function planCallId(callId: string, index: number): string {
+  return `${callId.slice(0, 120)}#${index + 1}`;
+}
+
+function parseArguments(text: string): Record<string, unknown> | undefined {
+  if (text.trim() === '') return {};
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function invalid(call: ModelCall, code: string, message: string): Draft {
+  const delegated = call.name.startsWith(DELEGATE);
+  return {
+    tool_call_id: call.id,
+    target: delegated ? 'a2a' : 'mcp',
+    task: `call ${call.name.slice(0, 100)}`,
+    ...(delegated ? { agent: call.name.slice(DELEGATE.length, 128) } : { tool: call.name.slice(0, 128), arguments: {} }),
+    invalid: { code, message },
+  };
+}
+
+function unknownName(name: string, toolbox: Toolbox): string {
+  const known = [...toolbox.tools.map((tool) => tool.name), ...toolbox.agents.map((agent) => DELEGATE + agent.id)];
+  return `There is no function "${name.slice(0, 100)}". Known: ${known.slice(0, 50).join(', ') || 'none'}.`;
+}
+
+function describeCall(tool: string, input: Record<string, unknown>): string {
+  const text = JSON.stringify(input);
+  return `${tool} ${text.length > 200 ? `${text.slice(0, 200)}…` : text}`;
+}
+
+function skillList(agent: AgentInfo): string {
+  const skills = agent.skills.slice(0, 10).map((skill) => skill.name);
+  return skills.length === 0 ? '' : ` Skills: ${skills.join(', ')}.`;
+}
+
+function submitPlan(toolbox: Toolbox): ModelFunction {
+  const step: Record<string, unknown> = {
+    tool: { type: 'string', enum: toolbox.tools.map((tool) => tool.name), description: 'A tool to call' },
+    arguments: { type: 'object', description: 'Its arguments' },
+    ...(toolbox.agents.length === 0
+      ? {}
+      : {
+          agent: { type: 'string', enum: toolbox.agents.map((agent) => agent.id), description: 'An agent to delegate to' },
+          task: { type: 'string', description: 'The task for that agent, in words' },
+        }),
+  };
+  return {
+    name: SUBMIT_PLAN,
+    description:
+      'Submit a list of steps that are performed in order, each after the one before has succeeded. ' +
+      'Use it only where the order matters and no step needs the result of an earlier one in its arguments.',
+    parameters: {
+      type: 'object',
+      properties: { steps: { type: 'array', minItems: 1, items: { type: 'object', properties: step } } },
+      required: ['steps'],
+      additionalProperties: false,
+    },
+  };
+}

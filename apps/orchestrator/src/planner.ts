@@ -1,0 +1,27 @@
+import type { Usage } from '@switchyard/contracts';
+import type { ChatCompletionMessageParam } from 'openai/resources/chat/completions';
+import type { ModelCall, ModelFunction } from './functions.ts';
+
+export interface ModelRequest {
+  readonly model: string;
+  readonly messages: ChatCompletionMessageParam[];
+  readonly functions: readonly ModelFunction[];
+  /** Called with each piece of text while the model speaks. */
+  readonly onText: (piece: string) => void;
+}
+
+/** One answer of the model, as it came: names and arguments are not yet looked at. */
+export interface ModelAnswer {
+  readonly text: string;
+  readonly calls: readonly ModelCall[];
+  readonly usage: Usage;
+  readonly model: string;
+}
+
+/**
+ * The language model. A second implementation replaces the OpenAI protocol; the simulation uses a scripted one.
+ * Throws AppError `model_unavailable` (worth trying later), `model_rejected` (not), or `cancelled`.
+ */
+export interface Planner {
+  ask(request: ModelRequest, signal: AbortSignal): Promise<ModelAnswer>;
+}
