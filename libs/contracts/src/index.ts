@@ -28,6 +28,16 @@ export {
   TenantId,
   ThreadId,
 } from './ids.ts';
+export {
+  abortSubject,
+  allPermissions,
+  CONSUMERS,
+  inboxPrefix,
+  permissionsOf,
+  type Speaker,
+  type SpeakerPermissions,
+  SYSTEM_PRODUCERS,
+} from './permissions.ts';
 export { ANONYMOUS, Principal, PrincipalOrNobody, Role, ROLES, roleSuffices } from './principal.ts';
 export { REQUESTS } from './registry.ts';
 export {

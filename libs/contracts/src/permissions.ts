@@ -1,0 +1,112 @@
+import { APPS, type AppName } from './define.ts';
+import { REQUESTS } from './registry.ts';
+import { STREAMS, type StreamName } from './streams.ts';
+import { SYSTEM_EVENTS } from './system-events.ts';
+
+/*
+ * What each app may say and hear on NATS, derived from the contracts: nobody writes a permission by hand, so a
+ * new request or fact brings its own. Default deny. Guarantees:
+ *  P1 only the orchestrator publishes facts of runs, text deltas and wake-ups
+ *  P2 an app publishes system facts under its own name alone
+ *  P3 an app hears requests only in its own queue group, and replies only in its own inbox
+ *  P4 no app but the one that owns a durable consumer may fetch from it or acknowledge for it
+ */
+
+export type Speaker = AppName | 'operator';
+
+export interface SpeakerPermissions {
+  readonly publish: readonly string[];
+  /** A subject, or `subject queue` where only membership in that queue group is allowed. */
+  readonly subscribe: readonly string[];
+  /** Replies to what was received: how many per request (progress frames count), and for how long. */
+  readonly allowResponses?: { readonly max: number; readonly expiresMs: number };
+}
+
+/** First token of a system event's type -> the app that may claim it. */
+export const SYSTEM_PRODUCERS = {
+  gateway: 'gateway',
+  tools: 'mcp-tool',
+  a2a: 'a2a',
+  xmpp: 'xmpp-bridge',
+} as const satisfies Record<string, AppName>;
+
+/** Durable consumers, named like the app that owns them. */
+export const CONSUMERS: readonly { readonly app: AppName; readonly stream: StreamName }[] = [
+  { app: 'orchestrator', stream: 'COMMANDS' },
+  { app: 'audit', stream: 'RUNS' },
+  { app: 'audit', stream: 'SYSTEM' },
+];
+
+/** Core subscriptions to what others say, beside requests and durable consumers. */
+const LISTENERS: readonly { readonly app: Speaker; readonly subjects: readonly string[] }[] = [
+  { app: 'gateway', subjects: ['run.>', 'live.>'] },
+  { app: 'a2a', subjects: ['run.>'] },
+  { app: 'operator', subjects: ['run.>', 'sys.>', 'live.>'] },
+];
+
+/** Subject on which the asking side tells an answering app to stop work on one request. */
+export function abortSubject(app: string): string {
+  return `ctl.${app}.abort`;
+}
+
+/** Prefix of an app's private reply inboxes. */
+export function inboxPrefix(app: string): string {
+  return `_INBOX.${app}`;
+}
+
+/** The permissions of one app or of an operator at a terminal. Pure; sorted; without duplicates. */
+export function permissionsOf(speaker: Speaker): SpeakerPermissions {
+  const asked = REQUESTS.filter((r) => r.askedBy.includes(speaker));
+  const answered = REQUESTS.filter((r) => r.answeredBy === speaker);
+  const publish = [
+    ...asked.flatMap((r) => [r.subject, abortSubject(r.answeredBy)]),
+    ...(speaker === 'orchestrator' ? ['run.>', 'live.>', 'cmd.run.>'] : []),
+    ...systemSubjects(speaker),
+    ...(speaker === 'operator' ? [] : ['$JS.API.INFO']),
+    ...CONSUMERS.filter((c) => c.app === speaker).flatMap(({ app, stream }) => consumerSubjects(stream, app)),
+  ];
+  const subscribe = [
+    `${inboxPrefix(speaker)}.>`,
+    ...answered.map((r) => `${r.subject} ${speaker}`),
+    ...(answered.length > 0 ? [abortSubject(speaker)] : []),
+    ...LISTENERS.filter((l) => l.app === speaker).flatMap((l) => l.subjects),
+  ];
+  return {
+    publish: sorted(publish),
+    subscribe: sorted(subscribe),
+    ...(answered.length > 0 ? { allowResponses: { max: 100_000, expiresMs: 3_600_000 } } : {}),
+  };
+}
+
+/** Every speaker with its permissions, in a fixed order. */
+export function allPermissions(): readonly { readonly speaker: Speaker; readonly permissions: SpeakerPermissions }[] {
+  return [...APPS, 'operator' as const].map((speaker) => ({ speaker, permissions: permissionsOf(speaker) }));
+}
+
+function systemSubjects(speaker: Speaker): string[] {
+  const owned = Object.entries(SYSTEM_PRODUCERS).filter(([, app]) => app === speaker);
+  const used = new Set(SYSTEM_EVENTS.map((e) => e.type.split('.')[0]));
+  return owned.filter(([token]) => used.has(token)).map(([token]) => `sys.${token}.>`);
+}
+
+/** What a client of nats-server 2.9 and later needs to make, watch, repair and read its own durable consumer. */
+function consumerSubjects(stream: StreamName, durable: string): string[] {
+  const { name } = STREAMS[stream];
+  return [
+    `$JS.API.STREAM.INFO.${name}`,
+    `$JS.API.STREAM.CREATE.${name}`,
+    `$JS.API.STREAM.UPDATE.${name}`,
+    `$JS.API.CONSUMER.CREATE.${name}.${durable}`,
+    `$JS.API.CONSUMER.CREATE.${name}.${durable}.>`,
+    `$JS.API.CONSUMER.DURABLE.CREATE.${name}.${durable}`,
+    `$JS.API.CONSUMER.INFO.${name}.${durable}`,
+    `$JS.API.CONSUMER.DELETE.${name}.${durable}`,
+    `$JS.API.CONSUMER.MSG.NEXT.${name}.${durable}`,
+    `$JS.ACK.${name}.${durable}.>`,
+    `$JS.ACK.*.*.${name}.${durable}.>`,
+  ];
+}
+
+function sorted(values: readonly string[]): string[] {
+  return [...new Set(values)].sort();
+}
