@@ -1,0 +1,108 @@
+// @ts-check
+
+/*
+ * The verbs of the one command, as data. Plain JavaScript, because `help` and a mistyped verb must be answered
+ * before anything is installed or built; the built command reads the same list.
+ */
+
+/** @type {readonly import('./verbs.mjs').Verb[]} */
+export const VERBS = [
+  {
+    name: 'run',
+    usage: 'run "task" [options]',
+    summary: 'Set up and start what is missing, run a task, show it live, print the answer.',
+    setUp: true,
+  },
+  {
+    name: 'up',
+    usage: 'up [--detach]',
+    summary: 'Start everything that is not running. Without --detach, stay and report.',
+    setUp: true,
+  },
+  { name: 'down', usage: 'down', summary: 'Stop everything that this clone started, and nothing else.' },
+  { name: 'status', usage: 'status [--json]', summary: 'Show every process and what is ready.' },
+  {
+    name: 'test',
+    usage: 'test [--unit] [--grep TEXT] [path ...]',
+    summary: 'Install and build what is missing and run the tests.',
+    setUp: true,
+  },
+  { name: 'tail', usage: 'tail [runId] [--event GLOB]', summary: 'Follow the events of one run, or of every new run.' },
+  { name: 'runs', usage: 'runs', summary: 'List the latest runs.' },
+  { name: 'cancel', usage: 'cancel <runId>', summary: 'Ask a run to stop.' },
+  {
+    name: 'approve',
+    usage: 'approve <runId> <approvalId>',
+    summary: 'Answer a question that a run waits for.',
+    later: true,
+  },
+  { name: 'doctor', usage: 'doctor', summary: 'Check this machine and the running stack, one line per check.' },
+  { name: 'audit', usage: 'audit verify', summary: 'Prove that the audit log is whole.', later: true },
+  { name: 'bench', usage: 'bench', summary: 'Run the benchmarks.', later: true },
+  { name: 'logs', usage: 'logs [service] [--follow]', summary: 'Show the log of a service.' },
+  { name: 'completion', usage: 'completion bash|zsh', summary: 'Print a completion script for the shell.' },
+  { name: 'help', usage: 'help [verb]', summary: 'Show this, or the help of one verb.' },
+  { name: 'version', usage: 'version', summary: 'Show the version.' },
+];
+
+/** Help about everything, one line per verb. */
+export function overview() {
+  const width = Math.max(...VERBS.map((verb) => verb.usage.length));
+  const lines = VERBS.map(
+    (verb) => `  ${verb.usage.padEnd(width)}  ${verb.summary}${verb.later ? ' (comes later)' : ''}`,
+  );
+  return `Switchyard runs tasks by planning with a language model and acting through tools and other agents.
+
+Usage: ./switchyard <verb> [options]
+
+${lines.join('\n')}
+
+Every verb has --help. Start with:  ./switchyard run "What is the weather in London, and what is 17% of 2340?"`;
+}
+
+/**
+ * The number of single-letter changes between two words; two neighbours that changed places count as one.
+ * @param {string} a
+ * @param {string} b
+ */
+function distance(a, b) {
+  /** @type {number[][]} */
+  const d = Array.from({ length: a.length + 1 }, (_, i) => [i]);
+  for (let j = 1; j <= b.length; j++) /** @type {number[]} */ (d[0])[j] = j;
+  /** @param {number} i @param {number} j */
+  const at = (i, j) => d[i]?.[j] ?? Infinity;
+  for (let i = 1; i <= a.length; i++) {
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      let best = Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, at(i - 1, j - 1) + same);
+      if (a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) best = Math.min(best, at(i - 2, j - 2) + 1);
+      /** @type {number[]} */ (d[i])[j] = best;
+    }
+  }
+  return at(a.length, b.length);
+}
+
+/**
+ * The word of `known` that was most likely meant, or undefined where none is near.
+ * @param {string} word
+ * @param {readonly string[]} known
+ */
+export function suggestion(word, known) {
+  const ranked = known
+    .map((name) => ({ name, steps: name.startsWith(word) && word.length > 1 ? 0 : distance(word, name) }))
+    .sort((a, b) => a.steps - b.steps);
+  const best = ranked[0];
+  return best && best.steps <= Math.max(1, Math.floor(best.name.length / 3)) ? best.name : undefined;
+}
+
+/**
+ * What to say about a verb that there is not.
+ * @param {string} word
+ */
+export function unknownVerb(word) {
+  const meant = suggestion(
+    word,
+    VERBS.map((verb) => verb.name),
+  );
+  return `There is no verb "${word}".${meant ? ` Did you mean "${meant}"?` : ''} See ./switchyard help.`;
+}

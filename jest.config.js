@@ -1,0 +1,14 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+const root = import.meta.dirname;
+
+/** Every workspace with tests is one project; a new app or library needs no line here. */
+const projects = ['libs', 'apps'].flatMap((group) =>
+  readdirSync(join(root, group))
+    .map((name) => join(root, group, name))
+    .filter((folder) => existsSync(join(folder, 'jest.config.js'))),
+);
+
+/** Integration tests start real servers: two workers are what two cores carry without false timeouts. */
+export default { projects, maxWorkers: 2 };

@@ -1,0 +1,96 @@
+// @ts-check
+import { build, generate, isBuilt } from './build.mjs';
+import { alone } from './lock.mjs';
+import { installPackages, packagesAreInstalled } from './packages.mjs';
+import { stage } from './stages.mjs';
+import { aptLine, installServers, missingServers, waysToInstall } from './system-servers.mjs';
+
+/*
+ * From a fresh clone to something that can start. Guarantees:
+ *  B1. What is already there is not touched; a second call finds that out in a fraction of a second.
+ *  B2. System packages install while npm does.
+ *  B3. Where a step cannot be done here, one message says what a person has to do.
+ */
+
+/** Ends the command with a message for the person and an exit code, without a stack. */
+export class CannotSetUp extends Error {
+  /**
+   * @param {string} message
+   * @param {number} exitCode
+   */
+  constructor(message, exitCode) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+const UNAVAILABLE = 69;
+const NOT_PERMITTED = 77;
+
+/** @param {'manual' | 'none'} way @param {readonly import('../../libs/local-servers/binaries.mjs').ServerDescription[]} missing */
+function cannotInstall(way, missing) {
+  const names = missing.map((server) => server.aptPackage).join(', ');
+  const urls = missing.map((server) => server.replacedBy).join(', ');
+  if (way === 'manual') {
+    return new CannotSetUp(
+      `Missing: ${names}. This account may not install them. Run this as root, then call again:\n\n  sudo ${aptLine(missing)}\n\n` +
+        `Or name running servers in the environment: ${urls}.`,
+      NOT_PERMITTED,
+    );
+  }
+  return new CannotSetUp(
+    `Missing: ${names}, and there is neither apt nor a Docker Compose engine that answers here. Install them with your ` +
+      `package manager, or start Docker, or name running servers in the environment: ${urls}.`,
+    UNAVAILABLE,
+  );
+}
+
+/** @returns {Promise<void>} */
+async function ensureServers() {
+  const missing = missingServers();
+  if (missing.length === 0) return;
+  const way = waysToInstall();
+  if (way === 'manual' || way === 'none') throw cannotInstall(way, missing);
+  if (way === 'compose') {
+    process.env['SWITCHYARD_COMPOSE'] = missing.map((server) => server.name).join(',');
+    return;
+  }
+  const names = missing.map((server) => server.aptPackage).join(', ');
+  await stage({ name: 'servers', doing: `apt-get install ${names}`, done: 'installed' }, () =>
+    installServers(missing, way),
+  );
+}
+
+async function ensurePackages() {
+  if (packagesAreInstalled()) return;
+  await stage({ name: 'packages', doing: 'npm ci, about a minute', done: 'installed' }, installPackages);
+}
+
+async function ensureBuild() {
+  if (process.env['SWITCHYARD_BUILD'] === 'skip') return;
+  if (isBuilt()) return;
+  await stage({ name: 'build', doing: 'generating and compiling', done: 'built' }, async () => {
+    await generate();
+    await build();
+  });
+}
+
+/** True where nothing has to be installed or built. */
+function isSetUp() {
+  return (
+    packagesAreInstalled() && missingServers().length === 0 && (process.env['SWITCHYARD_BUILD'] === 'skip' || isBuilt())
+  );
+}
+
+/**
+ * Installs and builds what is missing.
+ * @param {{build?: boolean}} [options] `build: false` leaves the build to the caller
+ */
+export async function setUp({ build: withBuild = true } = {}) {
+  if (withBuild && isSetUp()) return;
+  await alone(async () => {
+    const packages = ensurePackages().then(() => (withBuild ? ensureBuild() : undefined));
+    const outcomes = await Promise.allSettled([packages, ensureServers()]);
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+  });
+}

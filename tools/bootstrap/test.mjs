@@ -1,0 +1,100 @@
+// @ts-check
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { build, generate } from './build.mjs';
+import { alone } from './lock.mjs';
+import { ROOT, STATE } from './place.mjs';
+import { setUp } from './set-up.mjs';
+import { say, stage } from './stages.mjs';
+
+export const TEST_HELP = `Usage: ./switchyard test [--unit] [--grep TEXT] [path ...]
+
+Installs and builds what is missing and runs the tests of every app and library. Tests that need servers start
+private ones. The last line is "N passed, N failed"; the exit code is 0 only where every test passed.
+
+  --unit       only the tests that need no server
+  --grep TEXT  only the tests whose name contains TEXT (a regular expression)
+  path ...     only the test files whose path contains this`;
+
+/**
+ * The arguments for Jest.
+ * @param {{unit: boolean, grep: string | undefined, paths: readonly string[], results: string}} wanted
+ */
+export function jestArguments({ unit, grep, paths, results }) {
+  const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
+  return [
+    ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', jest],
+    ...['--rootDir', ROOT, '--config', join(ROOT, 'jest.config.js'), '--ci', '--forceExit'],
+    ...['--json', '--outputFile', results],
+    ...(unit ? ['--testPathIgnorePatterns', '/node_modules/', '\\.int\\.test\\.ts$'] : []),
+    ...(grep === undefined ? [] : ['--testNamePattern', grep]),
+    ...(paths.length > 0 ? ['--testPathPatterns', ...paths] : []),
+  ];
+}
+
+/**
+ * The verdict from Jest's JSON. A file that did not even load counts as one failure; no test at all is a failure too.
+ * @param {{numPassedTests: number, numFailedTests: number, numRuntimeErrorTestSuites: number, success: boolean} | undefined} report
+ */
+export function verdict(report) {
+  const passed = report?.numPassedTests ?? 0;
+  const failed = report ? report.numFailedTests + report.numRuntimeErrorTestSuites : 0;
+  return {
+    line: `${passed} passed, ${failed} failed`,
+    ok: report !== undefined && report.success && failed === 0 && passed > 0,
+  };
+}
+
+/** @param {string} file */
+function readReport(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * @param {string[]} args
+ * @returns {Promise<number>} the exit code
+ */
+export async function test(args) {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      unit: { type: 'boolean', default: false },
+      grep: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help) {
+    console.log(TEST_HELP);
+    return 0;
+  }
+  await setUp({ build: false });
+  let built = true;
+  await alone(() =>
+    stage({ name: 'build', doing: 'generating and compiling', done: 'done' }, async () => {
+      await generate();
+      await build().catch((/** @type {Error} */ error) => {
+        // The tests read the sources and still tell more than the compiler alone.
+        built = false;
+        say(error.message);
+      });
+    }),
+  );
+
+  mkdirSync(STATE, { recursive: true });
+  const results = join(STATE, `test-results-${process.pid}.json`);
+  const jest = jestArguments({ unit: values.unit, grep: values.grep, paths: positionals, results });
+  const child = spawn(process.execPath, jest, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
+  await new Promise((resolve) => child.once('close', resolve).once('error', resolve));
+  const { line, ok } = verdict(readReport(results));
+  rmSync(results, { force: true });
+  if (!built) console.log('The build failed; see above.');
+  console.log(line);
+  return ok && built ? 0 : 1;
+}

@@ -1,0 +1,62 @@
+// @ts-check
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { overview, unknownVerb, VERBS } from '../apps/cli/verbs.mjs';
+import { isThere, ROOT } from './bootstrap/place.mjs';
+import { CannotSetUp, setUp } from './bootstrap/set-up.mjs';
+import { test } from './bootstrap/test.mjs';
+
+/*
+ * What runs before anything is installed: sets up what the verb needs, then hands over to apps/cli.
+ */
+
+const USAGE = 64;
+const UNAVAILABLE = 69;
+
+/** @param {string[]} argv @returns {Promise<number>} the exit code */
+async function main(argv) {
+  const [word = 'help', ...rest] = argv;
+  const verb = VERBS.find(({ name }) => name === word);
+  const asksForHelp = ['--help', '-h'].includes(word) || (word === 'help' && rest.length === 0);
+  if (asksForHelp) {
+    console.log(overview());
+    return 0;
+  }
+  if (!verb && word !== '--version') {
+    console.error(unknownVerb(word));
+    return USAGE;
+  }
+  const envFile = join(ROOT, '.env');
+  if (existsSync(envFile)) process.loadEnvFile(envFile);
+  if (word === 'test') return test(rest);
+
+  const helpOnly = rest.includes('--help') || rest.includes('-h');
+  const built = isThere('apps', 'cli', 'dist', 'main.js') && isThere('node_modules');
+  if (verb?.setUp && !helpOnly) await setUp();
+  else if (!built) {
+    console.log(
+      helpOnly
+        ? `Usage: ./switchyard ${verb?.usage}\n\n${verb?.summary}`
+        : 'Nothing is set up in this clone yet; ./switchyard up does it.',
+    );
+    return helpOnly || word === 'down' ? 0 : UNAVAILABLE;
+  }
+  /** @type {{main(argv: string[], root: string): Promise<number>}} */
+  const cli = await import(join(ROOT, 'apps', 'cli', 'dist', 'main.js'));
+  return cli.main(argv, ROOT);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  if (error instanceof CannotSetUp) {
+    console.error(error.message);
+    process.exitCode = error.exitCode;
+  } else if (/** @type {NodeJS.ErrnoException} */ (error).code?.startsWith('ERR_PARSE_ARGS')) {
+    console.error(`${/** @type {Error} */ (error).message} See --help.`);
+    process.exitCode = USAGE;
+  } else {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}
