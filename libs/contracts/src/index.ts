@@ -16,6 +16,34 @@ export {
 } from './define.ts';
 export { AppError, ERROR_CODES, type ErrorCode, isErrorCode, type PublicError, toPublicError } from './errors.ts';
 export {
+  AgUiEventsQuery,
+  AgUiInput,
+  ANSWER_STATUSES,
+  AuditPage,
+  AuditQuery,
+  CancelAnswer,
+  CancelBody,
+  ConfigAnswer,
+  DEFAULT_USER_MESSAGE,
+  DialectName,
+  DIALECTS,
+  Health,
+  MetricsDebug,
+  OrchestrateAnswer,
+  OrchestrateRequest,
+  Problem,
+  Readiness,
+  RunEventsQuery,
+  RunList,
+  RunListQuery,
+  RunParams,
+  RunResource,
+  RunStarted,
+  StreamTaskQuery,
+  StreamViewQuery,
+} from './http.ts';
+export { HTTP_ROUTES, type HttpRoute } from './http-routes.ts';
+export {
   encodeId,
   formatCursor,
   formatStepId,
@@ -38,6 +66,7 @@ export {
   type SpeakerPermissions,
   SYSTEM_PRODUCERS,
 } from './permissions.ts';
+export { buildOpenApi, type OpenApiDocument } from './openapi.ts';
 export { ANONYMOUS, Principal, PrincipalOrNobody, Role, ROLES, roleSuffices } from './principal.ts';
 export { REQUESTS } from './registry.ts';
 export {

@@ -1,0 +1,244 @@
+import { z } from 'zod';
+import { AuditRecord } from './audit.ts';
+import { ERROR_CODES } from './errors.ts';
+import { Id, RunId, ThreadId } from './ids.ts';
+import { Budget, CompletionReason, RunStatus, Usage } from './run-events.ts';
+import { RunPhase, StepSummary } from './runs.ts';
+import { ToolConstraints } from './steps.ts';
+
+/*
+ * What HTTP clients send and get. Field names are the ones they have always spoken (snake_case); unknown
+ * fields are ignored, so that old and new clients may send more than this version knows.
+ */
+
+const text = (max: number) => z.string().max(max);
+
+/** Body of POST /orchestrate, POST /orchestrate/stream and POST /runs. `null` means "not given" throughout. */
+export const OrchestrateRequest = z.object({
+  task: text(200_000)
+    .refine((task) => task.trim() !== '', 'expected a task in words')
+    .describe('What is to be done, in words'),
+  worker: z
+    .object({
+      max_steps: z.number().int().min(1).max(1_000).nullish(),
+      enable_reflection: z.boolean().nullish(),
+      engine: text(128).nullish().describe('Model to plan with'),
+    })
+    .nullish(),
+  grounding: z.object({ base_url: text(2_000).nullish(), api_key: text(2_000).nullish() }).nullish(),
+  controller: z.object({ host: text(255).nullish(), port: z.number().int().min(0).max(65_535).nullish() }).nullish(),
+  tool_constraints: z
+    .object({
+      mode: z.enum(['auto', 'custom']).nullish(),
+      providers: ToolConstraints.shape.providers.unwrap().nullish(),
+      tools: ToolConstraints.shape.tools.unwrap().nullish(),
+    })
+    .nullish()
+    .describe('Which tools the run may see; a custom list that names nothing allows nothing'),
+  budget: z
+    .object({
+      max_steps: Budget.shape.max_steps.unwrap().nullish(),
+      max_iterations: Budget.shape.max_iterations.unwrap().nullish(),
+      max_tokens: Budget.shape.max_tokens.unwrap().nullish(),
+      max_usd: Budget.shape.max_usd.unwrap().nullish(),
+      max_seconds: Budget.shape.max_seconds.unwrap().nullish(),
+    })
+    .nullish(),
+  tenant: z
+    .object({ tenant_id: text(256).nullish(), user_id: text(256).nullish() })
+    .nullish()
+    .describe('Honoured only where the identity does not come from a token'),
+  thread_id: ThreadId.nullish().describe('The conversation that this run continues'),
+  run_id: RunId.nullish().describe('Made by the client; the same id with the same body attaches'),
+});
+export type OrchestrateRequest = z.infer<typeof OrchestrateRequest>;
+
+export const ANSWER_STATUSES = ['success', 'partial', 'failed'] as const;
+
+/** Answer of POST /orchestrate, and the `response` event of the stream. A cancelled run is `failed`, `cancelled`. */
+export const OrchestrateAnswer = z.object({
+  task: z.string(),
+  status: z.enum(ANSWER_STATUSES),
+  completion_reason: CompletionReason,
+  steps: z.array(StepSummary),
+  run_id: RunId,
+  answer: z.string().nullable(),
+});
+export type OrchestrateAnswer = z.infer<typeof OrchestrateAnswer>;
+
+/** Answer 202 of POST /runs. */
+export const RunStarted = z.object({
+  run_id: RunId,
+  thread_id: ThreadId,
+  status: RunPhase,
+  events_url: z.string(),
+});
+export type RunStarted = z.infer<typeof RunStarted>;
+
+/** One run as GET /runs/{id} shows it. Times in ms since 1970. */
+export const RunResource = z.object({
+  run_id: RunId,
+  thread_id: ThreadId,
+  tenant_id: Id,
+  user_id: Id,
+  task: z.string(),
+  phase: RunPhase,
+  last_seq: z.number().int(),
+  created_at: z.number().int(),
+  ended_at: z.number().int().nullable(),
+  status: RunStatus.nullable(),
+  completion_reason: CompletionReason.nullable(),
+  answer: z.string().nullable(),
+  error: z.string().nullable(),
+  error_code: z.string().nullable(),
+  steps: z.array(StepSummary),
+  usage: Usage,
+  events_url: z.string(),
+});
+export type RunResource = z.infer<typeof RunResource>;
+
+/** One page of GET /runs, newest first. */
+export const RunList = z.object({
+  runs: z.array(
+    z.object({
+      run_id: RunId,
+      thread_id: ThreadId,
+      user_id: Id,
+      task: z.string(),
+      phase: RunPhase,
+      status: RunStatus.nullable(),
+      completion_reason: CompletionReason.nullable(),
+      total_steps: z.number().int(),
+      created_at: z.number().int(),
+      ended_at: z.number().int().nullable(),
+    }),
+  ),
+  next_cursor: z.string().nullable(),
+});
+export type RunList = z.infer<typeof RunList>;
+
+export const CancelAnswer = z.object({ run_id: RunId, phase: RunPhase, accepted: z.boolean() });
+export type CancelAnswer = z.infer<typeof CancelAnswer>;
+
+/** One page of GET /audit, newest first. */
+export const AuditPage = z.object({ records: z.array(AuditRecord), next_cursor: z.string().nullable() });
+export type AuditPage = z.infer<typeof AuditPage>;
+
+/** Every error body: RFC 9457 with our `code`. `detail` is also what old clients read. */
+export const Problem = z.object({
+  type: z.string().describe('urn:switchyard:problem:<code>'),
+  title: z.string(),
+  status: z.number().int(),
+  detail: z.string(),
+  code: z.enum(Object.keys(ERROR_CODES) as [keyof typeof ERROR_CODES]),
+  details: z.array(z.string()).optional().describe('Places in the request that are wrong'),
+  run_id: z.string().optional(),
+});
+export type Problem = z.infer<typeof Problem>;
+
+/** GET /config: defaults, never a secret. */
+export const ConfigAnswer = z.object({
+  controller: z.object({ host: z.string(), port: z.number().int() }),
+  worker: z.object({ max_steps: z.number().int(), enable_reflection: z.boolean(), engine: z.string() }),
+  grounding: z.object({ base_url: z.string().nullable(), api_key: z.null() }),
+});
+export type ConfigAnswer = z.infer<typeof ConfigAnswer>;
+
+export const Health = z.object({ status: z.literal('ok') });
+export const Readiness = z.object({
+  ready: z.boolean(),
+  checks: z.record(z.string(), z.object({ ok: z.boolean(), required: z.boolean(), detail: z.string().optional() })),
+});
+export type Readiness = z.infer<typeof Readiness>;
+
+/** The small JSON view of GET /metrics-debug. Latencies in milliseconds. */
+export const MetricsDebug = z.object({
+  requests: z.number().int(),
+  errors: z.number().int(),
+  latencies: z.object({
+    count: z.number().int(),
+    mean_ms: z.number(),
+    p50_ms: z.number(),
+    p95_ms: z.number(),
+    max_ms: z.number(),
+  }),
+  routes: z.record(z.string(), z.object({ requests: z.number().int(), errors: z.number().int(), mean_ms: z.number() })),
+});
+export type MetricsDebug = z.infer<typeof MetricsDebug>;
+
+const MAX_AG_UI_MESSAGES = 5_000;
+
+/**
+ * Body of POST /ag-ui: the official RunAgentInput, with limits of our own on ids and counts. Only what a run is
+ * made from is looked at; every other known field must have its type, and unknown fields are ignored.
+ */
+export const AgUiInput = z.object({
+  threadId: ThreadId,
+  runId: RunId,
+  protocolVersion: text(32).optional(),
+  parentRunId: text(256).optional(),
+  messages: z
+    .array(
+      z.looseObject({
+        id: text(256),
+        role: text(32),
+        content: z.unknown().optional().describe('Text, or content parts of which the text is used'),
+      }),
+    )
+    .max(MAX_AG_UI_MESSAGES),
+  state: z.unknown().optional(),
+  tools: z
+    .array(z.looseObject({ name: text(256) }))
+    .max(1_024)
+    .optional(),
+  context: z.array(z.unknown()).max(1_024).optional(),
+  forwardedProps: z
+    .looseObject({
+      tool_constraints: OrchestrateRequest.shape.tool_constraints,
+      budget: OrchestrateRequest.shape.budget,
+    })
+    .optional()
+    .describe('tool_constraints and budget, where given, mean what they mean in POST /orchestrate'),
+});
+export type AgUiInput = z.infer<typeof AgUiInput>;
+
+export const DIALECTS = ['orchestrate', 'ag-ui', 'legacy', 'raw'] as const;
+export const DialectName = z.enum(DIALECTS);
+export type DialectName = z.infer<typeof DialectName>;
+
+const page = (max: number, fallback: number) => z.coerce.number().int().min(1).max(max).default(fallback);
+const view = z
+  .enum(['default', 'all'])
+  .default('default')
+  .describe('`all` adds the events outside the documented table');
+
+export const StreamViewQuery = z.object({ view });
+export const StreamTaskQuery = z.object({
+  task: OrchestrateRequest.shape.task,
+  run_id: RunId.optional(),
+  thread_id: ThreadId.optional(),
+  view,
+});
+export const DEFAULT_USER_MESSAGE = 'What is the weather like in London?';
+export const AgUiEventsQuery = z.object({ user_message: OrchestrateRequest.shape.task.default(DEFAULT_USER_MESSAGE) });
+export const RunParams = z.object({ id: RunId });
+export const RunEventsQuery = z.object({
+  after: text(128).optional().describe('A cursor <runId>:<seq>, or the bare number'),
+  dialect: DialectName.default('orchestrate'),
+  view,
+});
+export const RunListQuery = z.object({
+  thread_id: ThreadId.optional(),
+  status: RunStatus.optional(),
+  cursor: text(200).optional(),
+  limit: page(200, 50),
+});
+export const AuditQuery = z.object({
+  run_id: RunId.optional(),
+  type: text(128).optional().describe('Exact type, or a prefix that ends in ".*"'),
+  since: z.coerce.number().int().optional().describe('Milliseconds since 1970'),
+  until: z.coerce.number().int().optional().describe('Milliseconds since 1970'),
+  cursor: text(200).optional(),
+  limit: page(500, 100),
+});
+export const CancelBody = z.object({ reason: text(500).optional() });
