@@ -31,6 +31,9 @@ export function next(state: RunState, now: number): Next {
   if (state.violation) return finish('failed', 'error', null, state.violation.message, 'guardrail_blocked');
   if (state.phase === 'accepted') return { do: 'begin' };
 
+  // A limit that leaves no room ends the run also while steps are open.
+  if (state.exceeded && !leavesRoomForAnswer(state.exceeded)) return overBudget(state, state.exceeded);
+
   const open = stepsToPerform(state);
   if (open.length > 0) return { do: 'perform', steps: open };
 
@@ -41,7 +44,6 @@ export function next(state: RunState, now: number): Next {
   }
   if (!state.run.use_orchestrator) return handedOver(state);
 
-  if (state.exceeded && !leavesRoomForAnswer(state.exceeded)) return overBudget(state, state.exceeded);
   const exceeded = state.exceeded ? null : exceededLimit(state, now);
   if (exceeded) return { do: 'exceed', exceeded };
 

@@ -1,0 +1,177 @@
+import type { FactOf, PlannedAct, RunEvent, RunFact, RunFactDraft } from '@switchyard/contracts';
+import { formatStepId, parseFact } from '@switchyard/contracts';
+import { evolve, next, objection, type RunState, type StepState, terminalData } from '@switchyard/run';
+
+/*
+ * Extends what just came of the run with everything that follows from it without I/O: announcements of the
+ * next act, rejected calls, the limit that was reached, the terminal event. What happens together is thus
+ * appended together, in one round trip. Pure.
+ *
+ * E1 An effect leaves only after its announcement: the facts end with the announcement, never beyond it.
+ * E2 Only facts that the run machine accepts are let through; the others are handed back for the log.
+ */
+
+export interface Foresight {
+  readonly facts: RunFact[];
+  readonly refused: { type: string; reason: string }[];
+  /** The run as it will be once the facts are committed. */
+  readonly state: RunState;
+}
+
+export interface ForeseeContext {
+  /** ms since 1970, for the time limit. */
+  readonly now: number;
+  readonly epoch: number;
+  /** The rule that the task violates, or null. */
+  readonly checkTask: (task: string) => string | null;
+  /** False where the run is on its way to another replica: nothing new is announced. */
+  readonly announce: boolean;
+}
+
+const MAX_ROUNDS = 200;
+
+export function foresee(start: RunState, drafts: readonly RunFactDraft[], context: ForeseeContext): Foresight {
+  const facts: RunFact[] = [];
+  const refused: { type: string; reason: string }[] = [];
+  let state = start;
+
+  const take = (draft: RunFactDraft): void => {
+    const fact = parseFact(draft);
+    const event = fact && provisional(state, fact, context);
+    const reason = event ? objection(state, event) : 'the data does not fit its contract';
+    if (!fact || !event || reason !== null) {
+      refused.push({ type: draft.type, reason: reason ?? 'unknown' });
+      return;
+    }
+    facts.push(fact);
+    state = evolve(state, event);
+  };
+
+  drafts.forEach(take);
+  if (!context.announce) return { facts, refused, state };
+  for (let round = 0; round < MAX_ROUNDS; round += 1) {
+    const announcements = announcementsFor(state, context);
+    if (announcements.length === 0) break;
+    const before = refused.length;
+    announcements.forEach(take);
+    if (refused.length > before) break; // a defect: better to stop here than to go round in circles
+  }
+  return { facts, refused, state };
+}
+
+function announcementsFor(state: RunState, context: ForeseeContext): RunFactDraft[] {
+  const step = next(state, context.now);
+  switch (step.do) {
+    case 'nothing':
+      return [];
+    case 'begin':
+      return begin(state, context);
+    case 'plan':
+      return state.phase === 'planning'
+        ? []
+        : [{ type: 'orchestrator.planning.started', data: { step_number: step.stepNumber, last_failed: step.lastFailed } }];
+    case 'hand-over':
+      return handOver(state);
+    case 'perform':
+      return step.steps.filter((open) => open.attempt === 0).flatMap(dispatch);
+    case 'exceed':
+      return [{ type: 'orchestrator.budget.exceeded', data: step.exceeded }];
+    case 'finish':
+      return [{ type: 'orchestrator.task.completed', data: terminalData(state, step) }];
+  }
+}
+
+function begin(state: RunState, context: ForeseeContext): RunFactDraft[] {
+  const run = state.run;
+  if (!run) return [];
+  const rule = context.checkTask(run.task);
+  const started: RunFactDraft = {
+    type: 'orchestrator.task.started',
+    data: { request_id: state.runId, task: run.task, max_steps: run.budget.max_steps, tenant_id: state.tenantId },
+  };
+  if (rule === null) return [started];
+  const message = 'The task was refused by a guardrail.';
+  return [started, { type: 'orchestrator.guardrail.violated', data: { where: 'task', rule, message } }];
+}
+
+/** Without a planner the whole task is one step of the computer-use agent. */
+function handOver(state: RunState): RunFactDraft[] {
+  const task = state.run?.task ?? '';
+  const act: PlannedAct = { step_id: formatStepId('computer_use', 1), tool_call_id: 'call_1', target: 'computer_use', task };
+  const planning: FactOf<'orchestrator.planning.completed'>['data'] = {
+    step_number: 1,
+    decision_type: 'next_step',
+    target: 'computer_use',
+    task_preview: task.slice(0, 200),
+    decision: { kind: 'act', order: 'sequence', acts: [act] },
+    text: '',
+    model: 'none',
+    usage: { input_tokens: 0, output_tokens: 0 },
+    duration_ms: 0,
+  };
+  return [
+    { type: 'orchestrator.planning.started', data: { step_number: 1, last_failed: false } },
+    { type: 'orchestrator.planning.completed', data: planning },
+  ];
+}
+
+/** The announcement of a step; a call that cannot be performed has its outcome at once. */
+function dispatch({ act }: StepState): RunFactDraft[] {
+  const announced = dispatching(act, 1);
+  if (!act.invalid) return [announced];
+  return [announced, stepCompleted(act, { status: 'failed', ...act.invalid }, 0)];
+}
+
+export function dispatching(act: PlannedAct, attempt: number): RunFactDraft {
+  const { step_id, target, task, tool_call_id, tool, agent } = act;
+  return {
+    type: 'orchestrator.step.dispatching',
+    data: {
+      step_id,
+      target,
+      task,
+      attempt,
+      tool_call_id,
+      ...(tool === undefined ? {} : { tool, arguments: act.arguments ?? {} }),
+      ...(agent === undefined ? {} : { agent }),
+    },
+  };
+}
+
+export type StepOutcome =
+  | { status: 'succeeded'; output: unknown }
+  | { status: 'failed' | 'in_doubt'; code: string; message: string };
+
+export function stepCompleted(act: PlannedAct, outcome: StepOutcome, durationMs: number): RunFactDraft {
+  const success = outcome.status === 'succeeded';
+  return {
+    type: 'orchestrator.step.completed',
+    data: {
+      step_id: act.step_id,
+      target: act.target,
+      status: success ? 'completed' : outcome.status === 'in_doubt' ? 'in_doubt' : 'failed',
+      success,
+      result: success ? outcome.output : null,
+      error: success ? null : outcome.message,
+      error_code: success ? null : outcome.code,
+      duration_ms: durationMs,
+    },
+  };
+}
+
+/** The place that the fact will have if it is committed next. */
+function provisional(state: RunState, fact: RunFact, context: ForeseeContext): RunEvent {
+  return {
+    ...fact,
+    runId: state.runId,
+    tenantId: state.tenantId,
+    seq: state.seq + 1,
+    epoch: context.epoch,
+    stepId: factStepId(fact),
+    ts: context.now,
+  };
+}
+
+export function factStepId(fact: RunFact): string | null {
+  return 'step_id' in fact.data ? fact.data.step_id : null;
+}

@@ -1,0 +1,139 @@
+import { AppError, type RunEvent, type RunFactDraft } from '@switchyard/contracts';
+import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
+import { evolve, type RunState } from '@switchyard/run';
+import type { Journal } from '@switchyard/store';
+import { factStepId, foresee } from './foresee.ts';
+import type { Publisher } from './publisher.ts';
+
+/*
+ * The one way in which an owner writes to its run.
+ *
+ * W1 Writes are serial; what is handed in while one is under way goes out together in the next.
+ * W2 `state` moves only by committed events.
+ * W3 A refused write (another owner, ended) ends the writer: every waiting and later write throws `fenced`.
+ * W4 While PostgreSQL is away the same write is repeated: an ambiguous commit is answered as success, so it
+ *    is written once.
+ */
+
+export interface WriterParts {
+  readonly journal: Journal;
+  readonly publisher: Publisher;
+  readonly checkTask: (task: string) => string | null;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly leaseMs: number;
+}
+
+interface Waiting {
+  readonly drafts: readonly RunFactDraft[];
+  readonly inboxTaken: number | undefined;
+  readonly resolve: () => void;
+  readonly reject: (error: AppError) => void;
+}
+
+export class JournalWriter {
+  #state: RunState;
+  #queue: Waiting[] = [];
+  #running = false;
+  #closed: AppError | null = null;
+  #inboxLast = 0;
+  announce = true;
+
+  constructor(
+    private readonly parts: WriterParts,
+    state: RunState,
+    readonly epoch: number,
+    private readonly signal: AbortSignal,
+  ) {
+    this.#state = state;
+  }
+
+  get state(): RunState {
+    return this.#state;
+  }
+
+  /** The newest input that the journal told of with the last write. */
+  get inboxLast(): number {
+    return this.#inboxLast;
+  }
+
+  /** Commits the facts and what follows from them. Resolves after the commit; throws `fenced` or `cancelled`. */
+  write(drafts: readonly RunFactDraft[], inboxTaken?: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#closed) return reject(this.#closed);
+      this.#queue.push({ drafts, inboxTaken, resolve, reject });
+      if (!this.#running) void this.#drain();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    this.#running = true;
+    while (this.#queue.length > 0 && !this.#closed) {
+      const batch = this.#queue.splice(0);
+      try {
+        await this.#commit(batch);
+        for (const waiting of batch) waiting.resolve();
+      } catch (error) {
+        this.#closed = error instanceof AppError ? error : new AppError('internal', undefined, { cause: error });
+        for (const waiting of [...batch, ...this.#queue.splice(0)]) waiting.reject(this.#closed);
+      }
+    }
+    this.#running = false;
+  }
+
+  async #commit(batch: readonly Waiting[]): Promise<void> {
+    const { clock, log, journal, publisher, leaseMs } = this.parts;
+    const drafts = batch.flatMap((waiting) => waiting.drafts);
+    const taken = batch.map((waiting) => waiting.inboxTaken).filter((n) => n !== undefined);
+    const inboxTaken = taken.length > 0 ? Math.max(...taken) : undefined;
+    const { facts, refused } = foresee(this.#state, drafts, {
+      now: clock.now(),
+      epoch: this.epoch,
+      checkTask: this.parts.checkTask,
+      announce: this.announce,
+    });
+    for (const { type, reason } of refused) log.warn({ runId: this.#state.runId, type, reason }, 'fact refused');
+    if (facts.length === 0 && inboxTaken === undefined) return;
+
+    const { runId, tenantId } = this.#state;
+    const outcome = await this.#untilAnswered(() =>
+      journal.append({
+        runId,
+        tenantId,
+        epoch: this.epoch,
+        expectedSeq: this.#state.seq,
+        facts: facts.map((fact) => ({ ...fact, stepId: factStepId(fact) })),
+        leaseMs,
+        publishedSeq: publisher.publishedSeq(runId),
+        ...(inboxTaken === undefined ? {} : { inboxTaken }),
+      }),
+    );
+    if (outcome.kind !== 'appended') {
+      log.info({ runId, epoch: this.epoch, outcome: outcome.kind }, 'write refused: this run has another owner or has ended');
+      throw new AppError(outcome.kind === 'ended' ? 'run_ended' : 'fenced');
+    }
+    this.#inboxLast = outcome.inboxLast;
+    this.#take(outcome.events);
+    publisher.publish(outcome.events);
+  }
+
+  #take(events: readonly RunEvent[]): void {
+    for (const event of events) {
+      const before = this.#state;
+      this.#state = evolve(before, event);
+      if (this.#state === before) throw new AppError('internal', undefined, { cause: new Error(`event ${event.seq} of ${event.runId} cannot follow`) });
+    }
+  }
+
+  async #untilAnswered<T>(attempt: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code !== 'unavailable') throw error;
+        this.parts.log.warn({ runId: this.#state.runId, err: error, tries }, 'the journal does not answer; trying again');
+        await sleep(backoffMs(tries, { baseMs: 50, maxMs: 1_000 }), this.signal);
+      }
+    }
+  }
+}

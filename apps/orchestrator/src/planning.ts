@@ -1,0 +1,146 @@
+import { AppError, type RunFactDraft, type ThreadTurn } from '@switchyard/contracts';
+import type { Bus } from '@switchyard/bus';
+import type { Clock, Logger } from '@switchyard/platform';
+import { type RunState, stepsLeft } from '@switchyard/run';
+import { failedPlanning, planningFacts } from './decide.ts';
+import { functionsFor, type Toolbox } from './functions.ts';
+import type { Gate, Guardrail } from './guardrail.ts';
+import { toMessages } from './messages.ts';
+import type { ModelAnswer, Planner } from './planner.ts';
+
+/*
+ * One planning: ask the model, show its text while it speaks, give the facts that come of it.
+ *
+ * A planning always ends in a fact: what the model cannot do becomes a decision `fail` with a stable code.
+ * Only an abort (another owner, a cancel, a drain) gives none, by throwing `cancelled`.
+ */
+
+export interface PlanningParts {
+  readonly bus: Bus;
+  readonly planner: Planner;
+  readonly guardrail: Guardrail;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly defaultModel: string;
+  readonly historyTokens: number;
+}
+
+export interface PlanningInput {
+  readonly state: RunState;
+  readonly stepNumber: number;
+  readonly final: boolean;
+  readonly toolbox: Toolbox;
+  readonly turns: readonly ThreadTurn[];
+  readonly epoch: number;
+}
+
+export async function plan(parts: PlanningParts, input: PlanningInput, signal: AbortSignal): Promise<RunFactDraft[]> {
+  const { state, stepNumber, toolbox } = input;
+  const model = state.run?.engine ?? parts.defaultModel;
+  const started = parts.clock.now();
+  // The epoch is part of the id: text that an earlier owner left unfinished is another message.
+  const messageId = `msg-${stepNumber}-${input.epoch}`;
+  const speech = new Speech(parts, state, messageId, stepNumber);
+  try {
+    const answer = await ask(parts, input, model, speech, signal);
+    const durationMs = Math.max(0, parts.clock.now() - started);
+    return planningFacts(state, toolbox, parts.guardrail, { stepNumber, answer, messageId, durationMs });
+  } catch (error) {
+    if (signal.aborted) throw new AppError('cancelled', undefined, { cause: error });
+    const durationMs = Math.max(0, parts.clock.now() - started);
+    if (error instanceof GuardrailStop) return stopped(stepNumber, model, error.rule, durationMs);
+    parts.log.warn({ runId: state.runId, err: error }, 'planning failed');
+    const known = error instanceof AppError ? error : new AppError('internal', undefined, { cause: error });
+    return [failedPlanning(stepNumber, model, known.code, known.message, durationMs)];
+  } finally {
+    speech.close();
+  }
+}
+
+async function ask(parts: PlanningParts, input: PlanningInput, model: string, speech: Speech, signal: AbortSignal): Promise<ModelAnswer> {
+  const { state, toolbox, turns, final } = input;
+  if (!state.run) throw new AppError('internal');
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const onText = (piece: string) => {
+    if (speech.say(piece) !== null) stop.abort();
+  };
+  const functions = final || stepsLeft(state) === 0 ? [] : functionsFor(toolbox);
+  const usage = { input_tokens: 0, output_tokens: 0 };
+  try {
+    for (const nudge of [false, true]) {
+      const messages = toMessages({ state, run: state.run, turns, historyTokens: parts.historyTokens, final, nudge });
+      const answer = await parts.planner.ask({ model, messages, functions, onText }, both);
+      usage.input_tokens += answer.usage.input_tokens;
+      usage.output_tokens += answer.usage.output_tokens;
+      if (answer.calls.length > 0 || answer.text.trim() !== '' || nudge) return { ...answer, usage };
+    }
+  } catch (error) {
+    if (speech.violated !== null && !signal.aborted) throw new GuardrailStop(speech.violated);
+    throw error;
+  }
+  throw new AppError('model_invalid_answer');
+}
+
+class GuardrailStop extends Error {
+  constructor(readonly rule: string) {
+    super('guardrail');
+  }
+}
+
+function stopped(stepNumber: number, model: string, rule: string, durationMs: number): RunFactDraft[] {
+  const message = 'The answer of the model was withheld by a guardrail.';
+  return [
+    failedPlanning(stepNumber, model, 'guardrail_blocked', message, durationMs),
+    { type: 'orchestrator.guardrail.violated', data: { where: 'output', rule, message } },
+  ];
+}
+
+const COALESCE_MS = 20;
+const COALESCE_CHARS = 256;
+
+/** Text on its way to whoever watches live: through the guardrail's gate, joined to pieces worth sending. */
+class Speech {
+  violated: string | null = null;
+  readonly #gate: Gate;
+  #pending = '';
+  #index = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly parts: PlanningParts,
+    private readonly state: RunState,
+    private readonly messageId: string,
+    private readonly stepNumber: number,
+  ) {
+    this.#gate = parts.guardrail.gate();
+  }
+
+  /** Takes a piece; gives the rule that it violates, or null. */
+  say(piece: string): string | null {
+    const { show, violated } = this.#gate.push(piece);
+    this.violated = violated;
+    if (violated !== null) this.#pending = '';
+    else this.#pending += show;
+    if (this.#pending.length >= COALESCE_CHARS) this.#send();
+    else if (this.#pending !== '') this.#timer ??= setTimeout(() => this.#send(), COALESCE_MS);
+    return violated;
+  }
+
+  /** The finished message is an event of its own, so what is still pending need not be sent. */
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#pending = '';
+  }
+
+  #send(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#pending === '') return;
+    const { runId, tenantId } = this.state;
+    const delta = { runId, messageId: this.messageId, index: this.#index, text: this.#pending, stepNumber: this.stepNumber };
+    this.parts.bus.publishLive(tenantId, delta);
+    this.#index += 1;
+    this.#pending = '';
+  }
+}

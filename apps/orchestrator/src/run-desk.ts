@@ -1,0 +1,132 @@
+import { createHash } from 'node:crypto';
+import {
+  AppError,
+  type cancelRun,
+  type InputOf,
+  MAX_EVENTS_PAGE,
+  type OutputOf,
+  type Principal,
+  type readRunEvents,
+  type RunEvent,
+  type RunView,
+  type startRun,
+} from '@switchyard/contracts';
+import type { Bus } from '@switchyard/bus';
+import type { Logger } from '@switchyard/platform';
+import { fold } from '@switchyard/run';
+import type { Journal } from '@switchyard/store';
+import canonicalize from 'canonicalize';
+import { ENGINE_VERSION } from './config.ts';
+import type { Publisher } from './publisher.ts';
+import type { RunPool } from './run-pool.ts';
+import { maySee, toRunView } from './run-view.ts';
+
+/*
+ * Answers what is asked about runs.
+ *
+ * A1 `start` answers only after the commit; from then on the run is not lost.
+ * A2 The same key with the same request is the same run; with another request it is a conflict.
+ * A3 A run that the caller may not see answers exactly as one that does not exist.
+ */
+
+export interface DeskParts {
+  readonly journal: Journal;
+  readonly bus: Bus;
+  readonly pool: RunPool;
+  readonly publisher: Publisher;
+  readonly log: Logger;
+  readonly maxIterations: number;
+  readonly useOrchestrator: boolean;
+}
+
+export class RunDesk {
+  constructor(private readonly parts: DeskParts) {}
+
+  async start(input: InputOf<typeof startRun>): Promise<OutputOf<typeof startRun>> {
+    const { journal, pool, publisher } = this.parts;
+    const run = {
+      ...input.run,
+      use_orchestrator: input.run.use_orchestrator && this.parts.useOrchestrator,
+      budget: { ...input.run.budget, max_iterations: input.run.budget.max_iterations ?? this.parts.maxIterations },
+    };
+    const { owner, leaseMs } = pool.settings;
+    const lease = pool.freeSlots > 0 ? { owner, leaseMs } : undefined;
+    const accepted = await journal.accept({
+      runId: input.runId,
+      run,
+      idempotencyKey: input.idempotencyKey,
+      requestHash: hashOf(input.run),
+      engineVersion: ENGINE_VERSION,
+      ...(lease ? { lease } : {}),
+    });
+    if (accepted.kind === 'conflict') throw new AppError('conflict', 'This id or idempotency key belongs to another request.');
+    if (accepted.kind === 'existing') {
+      return { runId: accepted.runId, created: false, lastSeq: accepted.lastSeq, ended: accepted.ended };
+    }
+    publisher.publish([accepted.event]);
+    if (accepted.epoch > 0) {
+      pool.adopt({ runId: input.runId, tenantId: run.principal.tenantId, epoch: accepted.epoch, inboxTaken: 0, state: fold([accepted.event]) });
+    } else {
+      await this.#announce(run.principal.tenantId, input.runId);
+    }
+    return { runId: input.runId, created: true, lastSeq: 1, ended: false };
+  }
+
+  async get(principal: Principal, runId: string): Promise<RunView> {
+    const head = await this.#head(principal, runId);
+    return toRunView(await this.#wholeJournal(runId), head.phase);
+  }
+
+  async events(input: InputOf<typeof readRunEvents>): Promise<OutputOf<typeof readRunEvents>> {
+    const [head, events] = await Promise.all([
+      this.#head(input.principal, input.runId),
+      this.parts.journal.read(input.runId, input.after, input.limit),
+    ]);
+    return { events, lastSeq: Math.max(head.lastSeq, events.at(-1)?.seq ?? 0), ended: head.phase === 'ended', firstSeq: 1 };
+  }
+
+  /** Idempotent. The owner hears of it at once; without one the sweeper brings the run to its end. */
+  async cancel(input: InputOf<typeof cancelRun>): Promise<OutputOf<typeof cancelRun>> {
+    const { principal, runId, reason } = input;
+    const head = await this.#head(principal, runId);
+    if (head.phase === 'ended') return { runId, phase: 'ended', accepted: false };
+    const put = await this.parts.journal.putInput(runId, {
+      kind: 'cancel',
+      dedupKey: 'cancel',
+      body: { by: principal.userId, reason },
+    });
+    if (put.ended) return { runId, phase: 'ended', accepted: false };
+    if (this.parts.pool.owns(runId)) this.parts.pool.nudge(runId);
+    else await this.#announce(head.tenantId, runId);
+    return { runId, phase: head.phase, accepted: true };
+  }
+
+  async #head(principal: Principal, runId: string) {
+    const head = await this.parts.journal.head(runId);
+    if (!head || !maySee(principal, head)) throw new AppError('not_found', 'There is no such run for you.');
+    return head;
+  }
+
+  async #wholeJournal(runId: string): Promise<RunEvent[]> {
+    const all: RunEvent[] = [];
+    for (;;) {
+      const page = await this.parts.journal.read(runId, all.length, MAX_EVENTS_PAGE);
+      all.push(...page);
+      if (page.length < MAX_EVENTS_PAGE) return all;
+    }
+  }
+
+  /** A wake-up is an optimisation: where the bus does not take it, the sweeper is the guarantee. */
+  async #announce(tenantId: string, runId: string): Promise<void> {
+    try {
+      await this.parts.bus.wakeUp(tenantId, runId);
+    } catch (error) {
+      this.parts.log.warn({ runId, err: error }, 'no wake-up sent; the sweeper finds the run');
+    }
+  }
+}
+
+/** Two requests are the same where their canonical JSON (RFC 8785) is. */
+function hashOf(run: unknown): string {
+  return createHash('sha256').update(canonicalize(run) ?? '').digest('hex');
+}

@@ -1,0 +1,229 @@
+import { AppError, type RunFactDraft, type ThreadTurn } from '@switchyard/contracts';
+import { type Logger, withContext, withSpan } from '@switchyard/platform';
+import { fold, next, type Next, runDeadline, type RunState } from '@switchyard/run';
+import type { Journal } from '@switchyard/store';
+import { JournalWriter, type WriterParts } from './journal-writer.ts';
+import { plan, type PlanningParts } from './planning.ts';
+import { runStep, type StepParts } from './step-runner.ts';
+import type { Toolboxes } from './toolboxes.ts';
+
+/*
+ * Drives one owned run: asks `next`, does it, appends what came of it, and asks again.
+ *
+ * L1 Nothing is done that the committed state does not ask for.
+ * L2 The loop ends in one of four ways: `ended` (terminal event committed), `fenced` (another owner; nothing
+ *    more is written), `released` (drain; the lease is given back), `broken` (a defect; the lease runs out).
+ * L3 A cancel, a lost lease and a drain reach the model call and every step through one AbortSignal.
+ */
+
+export type LoopEnd = 'ended' | 'fenced' | 'released' | 'broken';
+
+export interface LoopParts extends PlanningParts, StepParts, WriterParts {
+  readonly journal: Journal;
+  readonly toolboxes: Toolboxes;
+}
+
+export interface OwnedRun {
+  readonly runId: string;
+  readonly tenantId: string;
+  readonly epoch: number;
+  readonly inboxTaken: number;
+  /** Where the journal is known already (a run accepted here); otherwise it is read. */
+  readonly state?: RunState;
+}
+
+const PAGE = 500;
+
+export class RunLoop {
+  readonly #abort = new AbortController();
+  #writer: JournalWriter | null = null;
+  #inboxTaken: number;
+  #takingInputs = false;
+  #draining = false;
+  #turns: readonly ThreadTurn[] | null = null;
+  readonly #recovered = new Set<string>();
+
+  constructor(
+    private readonly parts: LoopParts,
+    readonly owned: OwnedRun,
+    private readonly log: Logger,
+  ) {
+    this.#inboxTaken = owned.inboxTaken;
+  }
+
+  /** Another owner has the run: stop at once, write nothing. */
+  fence(): void {
+    this.#abort.abort(new AppError('fenced'));
+  }
+
+  /** The process is going down: stop at once; the journal tells the next owner how far it came. */
+  drain(): void {
+    this.#draining = true;
+    if (this.#writer) this.#writer.announce = false;
+    this.#abort.abort(new AppError('cancelled'));
+  }
+
+  /** There may be an input (cancel, approval, message) for this run. */
+  nudge(): void {
+    if (this.#takingInputs || !this.#writer) return;
+    this.#takingInputs = true;
+    this.#takeInputs()
+      .catch((error: unknown) => this.log.warn({ err: error }, 'inputs not taken'))
+      .finally(() => (this.#takingInputs = false));
+  }
+
+  run(): Promise<LoopEnd> {
+    const { runId, tenantId } = this.owned;
+    return withContext({ runId, tenantId }, () => withSpan('invoke_workflow switchyard', { 'gen_ai.operation.name': 'invoke_workflow' }, () => this.#run()));
+  }
+
+  async #run(): Promise<LoopEnd> {
+    try {
+      const state = this.owned.state ?? (await this.#readJournal());
+      for (const step of state.steps) if (step.attempt > 0 && !step.outcome) this.#recovered.add(step.act.step_id);
+      this.#writer = new JournalWriter(this.parts, state, this.owned.epoch, this.#abort.signal);
+      await this.#takeInputs();
+      await this.#writer.write([]);
+      while (this.#writer.state.phase !== 'ended') {
+        if (this.#abort.signal.aborted) break;
+        if (this.#writer.inboxLast > this.#inboxTaken) await this.#takeInputs();
+        else await this.#act(this.#writer, next(this.#writer.state, this.parts.clock.now()));
+      }
+      if (this.#writer.state.phase === 'ended') return 'ended';
+      await this.#writer.write([]).catch(() => undefined); // what was handed in before is out
+      return this.#draining ? 'released' : 'fenced';
+    } catch (error) {
+      return this.#endOf(error);
+    }
+  }
+
+  #endOf(error: unknown): LoopEnd {
+    if (this.#writer?.state.phase === 'ended') return 'ended';
+    if (this.#draining) return 'released';
+    const code = error instanceof AppError ? error.code : undefined;
+    if (this.#abort.signal.aborted || code === 'fenced' || code === 'run_ended') return 'fenced';
+    this.log.error({ runId: this.owned.runId, err: error }, 'the loop of this run broke');
+    return 'broken';
+  }
+
+  async #act(writer: JournalWriter, step: Next): Promise<void> {
+    switch (step.do) {
+      case 'plan':
+        return this.#plan(writer, step);
+      case 'perform':
+        return this.#perform(writer, step.steps);
+      default:
+        // Everything else is announced by the writer itself, together with what led to it.
+        await writer.write([]);
+        if (next(writer.state, this.parts.clock.now()).do === step.do && writer.state.phase !== 'ended') {
+          throw new AppError('internal', undefined, { cause: new Error(`the run stands still at ${step.do}`) });
+        }
+    }
+  }
+
+  async #plan(writer: JournalWriter, step: Extract<Next, { do: 'plan' }>): Promise<void> {
+    const { state } = writer;
+    const run = state.run;
+    if (!run) throw new AppError('internal');
+    await this.#withDeadline(writer, async (signal) => {
+      let facts: RunFactDraft[];
+      try {
+        const [toolbox, turns] = await Promise.all([
+          step.final ? { tools: [], agents: [] } : this.parts.toolboxes.get(run.principal, run.tool_constraints, signal),
+          this.#threadTurns(state),
+        ]);
+        const input = { state, stepNumber: step.stepNumber, final: step.final, toolbox, turns, epoch: this.owned.epoch };
+        facts = await plan(this.parts, input, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        throw error;
+      }
+      await writer.write(facts);
+    });
+  }
+
+  async #perform(writer: JournalWriter, steps: Extract<Next, { do: 'perform' }>['steps']): Promise<void> {
+    const run = writer.state.run;
+    if (!run) throw new AppError('internal');
+    await this.#withDeadline(writer, async (signal) => {
+      const toolbox = await this.parts.toolboxes.get(run.principal, run.tool_constraints, signal);
+      const done = await Promise.allSettled(
+        steps.map((step) =>
+          runStep(this.parts, writer, step, toolbox, this.#recovered.delete(step.act.step_id), signal),
+        ),
+      );
+      const failed = done.find((outcome) => outcome.status === 'rejected');
+      if (failed && !signal.aborted) throw failed.reason;
+    });
+  }
+
+  /** Runs `work` until it is done, the run is stopped, or its time is up (which the next look then sees). */
+  async #withDeadline(writer: JournalWriter, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const deadline = runDeadline(writer.state);
+    const timeout = new AbortController();
+    const timer = deadline === null ? undefined : setTimeout(() => timeout.abort(), Math.max(0, deadline - this.parts.clock.now()));
+    try {
+      await work(deadline === null ? this.#abort.signal : AbortSignal.any([this.#abort.signal, timeout.signal]));
+    } finally {
+      clearTimeout(timer);
+    }
+    if (timeout.signal.aborted && writer.state.phase !== 'ended' && !this.#abort.signal.aborted) {
+      await this.#timeUp(writer);
+    }
+  }
+
+  /** The time limit ended an act that was under way; the machine concludes from the recorded limit. */
+  async #timeUp(writer: JournalWriter): Promise<void> {
+    const { state } = writer;
+    const limit = state.run?.budget.max_seconds ?? 0;
+    const used = Math.max(limit, (this.parts.clock.now() - state.acceptedAt) / 1_000);
+    await writer.write([{ type: 'orchestrator.budget.exceeded', data: { kind: 'seconds', limit, used } }]);
+  }
+
+  async #takeInputs(): Promise<void> {
+    const writer = this.#writer;
+    if (!writer) return;
+    const inputs = await this.parts.journal.inputsAfter(this.owned.runId, this.#inboxTaken);
+    const newest = inputs.at(-1);
+    if (!newest) return;
+    const facts = inputs.flatMap((input): RunFactDraft[] => (input.kind === 'cancel' && !writer.state.cancel ? [cancelFact(input.body)] : []));
+    await writer.write(facts.slice(0, 1), newest.n);
+    this.#inboxTaken = newest.n;
+    // L3: the terminal event is committed; what is still under way for this run has no reader any more.
+    if (writer.state.phase === 'ended') this.#abort.abort(new AppError('cancelled'));
+  }
+
+  async #readJournal(): Promise<RunState> {
+    let state = fold([]);
+    for (;;) {
+      const events = await this.parts.journal.read(this.owned.runId, state.seq, PAGE);
+      const before = state.seq;
+      state = fold(events, state);
+      if (events.length > 0 && state.seq !== events.at(-1)!.seq) {
+        throw new AppError('internal', undefined, { cause: new Error(`the journal of ${this.owned.runId} cannot be followed after ${state.seq}`) });
+      }
+      if (events.length < PAGE || state.seq === before) return state;
+    }
+  }
+
+  async #threadTurns(state: RunState): Promise<readonly ThreadTurn[]> {
+    const run = state.run;
+    if (!run || run.history) return [];
+    this.#turns ??= await this.parts.journal.threadTurns({
+      tenantId: state.tenantId,
+      userId: run.principal.userId,
+      threadId: run.thread_id,
+      before: state.acceptedAt,
+      limit: 50,
+    });
+    return this.#turns;
+  }
+}
+
+function cancelFact(body: unknown): RunFactDraft {
+  const { by, reason } = (body ?? {}) as { by?: unknown; reason?: unknown };
+  return {
+    type: 'orchestrator.cancel.requested',
+    data: { by: typeof by === 'string' ? by : 'unknown', reason: typeof reason === 'string' ? reason : '' },
+  };
+}

@@ -1,0 +1,91 @@
+import type { Bus } from '@switchyard/bus';
+import { AppError } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/platform';
+import type { Journal } from '@switchyard/store';
+import type { Publisher } from './publisher.ts';
+import type { RunPool } from './run-pool.ts';
+
+/*
+ * The guarantee behind the wake-ups: looks, again and again, for runs that have work and no living owner, and
+ * for committed events that nobody published.
+ *
+ * X1 A run is taken here as far as slots are free; the rest is made known to the other replicas.
+ * X2 Whatever fails is tried again with the next round; a round never overlaps itself.
+ */
+
+const SWEEP_LIMIT = 200;
+const RELAY_LIMIT = 100;
+const RELAY_AFTER_MS = 2_000;
+const PAGE = 500;
+
+export interface SweeperParts {
+  readonly journal: Journal;
+  readonly bus: Bus;
+  readonly pool: RunPool;
+  readonly publisher: Publisher;
+  readonly log: Logger;
+  readonly intervalMs: number;
+}
+
+export class Sweeper {
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(private readonly parts: SweeperParts) {}
+
+  start(): void {
+    this.#schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#round;
+  }
+
+  /** One round; public for tests and for the start of a replica. */
+  async sweep(): Promise<void> {
+    const { journal, pool, bus, log } = this.parts;
+    try {
+      for (const { runId, tenantId } of await journal.sweep(SWEEP_LIMIT)) {
+        if (this.#stopped) return;
+        if ((await pool.offer(runId, tenantId)) === 'busy') await bus.wakeUp(tenantId, runId);
+      }
+    } catch (error) {
+      log.warn({ err: error }, 'sweep failed; it is repeated');
+    }
+    try {
+      await this.#relay();
+    } catch (error) {
+      log.warn({ err: error }, 'relay failed; it is repeated');
+    }
+  }
+
+  async #relay(): Promise<void> {
+    const { journal, publisher } = this.parts;
+    const late = await journal.unpublished(RELAY_LIMIT, RELAY_AFTER_MS);
+    for (const { runId, publishedSeq } of late) {
+      let after = publishedSeq;
+      for (;;) {
+        if (this.#stopped) return;
+        const events = await journal.read(runId, after, PAGE);
+        await publisher.republish(events);
+        const last = events.at(-1);
+        if (!last || events.length < PAGE) break;
+        if (last.seq <= after) throw new AppError('internal');
+        after = last.seq;
+      }
+    }
+    if (late.length > 0) await publisher.flush();
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    // Spread over time, so that replicas do not look at the same moment.
+    const delay = this.parts.intervalMs * (0.5 + Math.random());
+    this.#timer = setTimeout(() => {
+      this.#round = this.sweep().finally(() => this.#schedule());
+    }, delay);
+  }
+}

@@ -1,0 +1,58 @@
+import { AppError, listAgents, listTools, type Principal, type ToolConstraints } from '@switchyard/contracts';
+import type { Bus } from '@switchyard/bus';
+import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
+import type { Toolbox } from './functions.ts';
+
+const TTL_MS = 2_000;
+const MAX_ENTRIES = 500;
+const TRIES = 6;
+
+/**
+ * What a run may use, asked of the apps that own it and kept for two seconds. The apps check again when they
+ * are called, so a stale list shows too much or too little for a moment but never grants anything.
+ */
+export class Toolboxes {
+  readonly #kept = new Map<string, { until: number; toolbox: Promise<Toolbox> }>();
+
+  constructor(private readonly parts: { bus: Bus; clock: Clock; log: Logger }) {}
+
+  async get(principal: Principal, constraints: ToolConstraints, signal: AbortSignal): Promise<Toolbox> {
+    const key = JSON.stringify([principal, constraints]);
+    const kept = this.#kept.get(key);
+    const now = this.parts.clock.now();
+    if (kept && kept.until > now) return kept.toolbox;
+    const toolbox = this.#ask(principal, constraints, signal);
+    if (this.#kept.size >= MAX_ENTRIES) this.#kept.clear();
+    this.#kept.set(key, { until: now + TTL_MS, toolbox });
+    toolbox.catch(() => this.#kept.delete(key));
+    return toolbox;
+  }
+
+  async #ask(principal: Principal, constraints: ToolConstraints, signal: AbortSignal): Promise<Toolbox> {
+    const [tools, agents] = await Promise.all([this.#tools(principal, constraints, signal), this.#agents(principal, signal)]);
+    return { tools, agents };
+  }
+
+  /** Tools are needed: their absence is waited out for some seconds, then it is the run's failure. */
+  async #tools(principal: Principal, constraints: ToolConstraints, signal: AbortSignal): Promise<Toolbox['tools']> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return (await this.parts.bus.request(listTools, { principal, constraints }, { signal })).tools;
+      } catch (error) {
+        if (tries >= TRIES || signal.aborted || !(error instanceof AppError)) throw error;
+        await sleep(backoffMs(tries, { baseMs: 200, maxMs: 3_000 }), signal);
+      }
+    }
+  }
+
+  /** Other agents are a bonus: without them the run goes on. */
+  async #agents(principal: Principal, signal: AbortSignal): Promise<Toolbox['agents']> {
+    try {
+      return (await this.parts.bus.request(listAgents, { principal }, { signal })).agents.filter((agent) => agent.reachable);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.parts.log.warn({ err: error }, 'no agents: a2a does not answer');
+      return [];
+    }
+  }
+}
