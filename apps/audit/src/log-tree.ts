@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto';
+import type { RunEvent, RunEventType } from '@switchyard/contracts';
+
+/** Where a line goes that belongs to no step: the orchestrator's own acts. */
+const RUN_LEVEL_STEP = 'orch-main';
+/** Steps of agents that reported an event without naming one. */
+const UNKNOWN_STEP = 'step-unknown';
+
+/** What is known of a run from its first event, and never changes: all that a folder's name depends on. */
+export interface LoggedRun {
+  readonly runId: string;
+  readonly acceptedAt: number;
+  readonly task: string;
+}
+
+/** One line of a main.jsonl. */
+export interface LogLine {
+  readonly timestamp: string;
+  readonly event: string;
+  readonly step_id: string;
+  readonly data: unknown;
+}
+
+/** First 8 hex digits of the SHA-256 of the task. */
+export function taskHash(task: string): string {
+  return createHash('sha256').update(task, 'utf8').digest('hex').slice(0, 8);
+}
+
+/**
+ * The names a run's folder may have, in the order in which they are tried: a later one is only taken where
+ * another run has the earlier one. The same run gives the same names after any restart.
+ * The first is `{ISO timestamp, seconds, UTC}_{first 8 hex of sha-256 of the task}`.
+ */
+export function folderNames(run: LoggedRun): readonly [string, string, string] {
+  const iso = new Date(run.acceptedAt).toISOString();
+  const hash = taskHash(run.task);
+  const withMs = `${iso.slice(0, 23)}_${hash}`;
+  return [`${iso.slice(0, 19)}_${hash}`, withMs, `${withMs}_${run.runId}`];
+}
+
+/**
+ * The folder of an event inside its run's folder; it holds `main.jsonl` and `raw/`:
+ * `orchestrator`, `mcp/{step_id}`, `mcp/{step_id}/planner`, `a2a/{step_id}`, `computer_use/{step_id}` and below
+ * it `worker`, `code_agent`, `grounding`.
+ */
+export function eventFolder(event: Pick<RunEvent, 'type' | 'stepId'>): string {
+  const step = event.stepId ?? UNKNOWN_STEP;
+  const agent = event.type.slice(0, event.type.indexOf('.'));
+  switch (agent) {
+    case 'mcp':
+      return isToolChoice(event.type) ? `mcp/${step}/planner` : `mcp/${step}`;
+    case 'a2a':
+      return `a2a/${step}`;
+    case 'computer_use':
+      return `computer_use/${step}`;
+    case 'worker':
+    case 'code_agent':
+    case 'grounding':
+      return `computer_use/${step}/${agent}`;
+    default:
+      return 'orchestrator';
+  }
+}
+
+/** Name of the file under `raw/` with the whole payload. Its presence says that the line was written. */
+export function rawFileName(event: Pick<RunEvent, 'type' | 'seq'>): string {
+  return `${String(event.seq).padStart(6, '0')}-${event.type}.json`;
+}
+
+/** The line of an event. `data` is what the caller made of the payload: redacted, then cut. */
+export function logLine(event: Pick<RunEvent, 'type' | 'stepId' | 'ts'>, data: unknown): LogLine {
+  return {
+    timestamp: new Date(event.ts).toISOString(),
+    event: event.type,
+    step_id: event.stepId ?? RUN_LEVEL_STEP,
+    data,
+  };
+}
+
+/** How a tool is chosen is the work of the tool agent's planner. */
+function isToolChoice(type: RunEventType): boolean {
+  return type === 'mcp.toolbox.generated' || type === 'mcp.tool.search' || type === 'mcp.tool.selected';
+}
