@@ -1,0 +1,2 @@
+export { createMockA2a } from './app.ts';
+export type { MockA2a, MockA2aOptions } from './app.ts';
