@@ -5,20 +5,33 @@ const flag = (fallback: boolean) =>
     .enum(['true', 'false'])
     .default(fallback ? 'true' : 'false')
     .transform((value) => value === 'true');
-const integer = (min: number, max: number, fallback: number) => z.coerce.number().int().min(min).max(max).default(fallback);
+const integer = (min: number, max: number, fallback: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
 const list = z
   .string()
   .default('')
-  .transform((text) => text.split(',').map((item) => item.trim()).filter((item) => item !== ''));
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  );
 
 /** The orchestrator's environment: one line per variable; the documentation is generated from it. */
 export const Config = z
   .object({
     NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
-    DATABASE_URL: z.string().min(1).describe('PostgreSQL with the role switchyard_orchestrator').meta({ alias: 'SUPABASE_DATABASE_URL' }),
+    DATABASE_URL: z
+      .string()
+      .min(1)
+      .describe('PostgreSQL with the role switchyard_orchestrator')
+      .meta({ alias: 'SUPABASE_DATABASE_URL' }),
     DATABASE_POOL_SIZE: integer(1, 100, 10).describe('Most connections to PostgreSQL'),
     OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
-    LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info').describe('Least level that is logged'),
+    LOG_LEVEL: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+      .default('info')
+      .describe('Least level that is logged'),
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
     OTEL_SERVICE_NAME: z.string().default('switchyard-orchestrator').describe('Service name in traces'),
 
@@ -27,9 +40,14 @@ export const Config = z
     OPENAI_MODEL: z.string().min(1).max(128).default('gpt-4.1-mini').describe('Model where a run names none'),
     OPENAI_TIMEOUT_MS: integer(1_000, 600_000, 60_000).describe('Longest wait for the first byte of a model answer'),
     OPENAI_STALL_MS: integer(500, 600_000, 30_000).describe('Longest silence within a model answer'),
-    OPENAI_MAX_RETRIES: integer(0, 10, 2).describe('Retries of a model call on 408, 409, 429, 5xx and connection errors'),
+    OPENAI_MAX_RETRIES: integer(0, 10, 2).describe(
+      'Retries of a model call on 408, 409, 429, 5xx and connection errors',
+    ),
     EGRESS_ALLOW_HOSTS: list.describe('Private hosts (host or host:port, comma-separated) that may be called'),
-    SERVICE_MAP: z.string().default('').describe('JSON object: host or host:port -> JID; such hosts are reached over XMPP only'),
+    SERVICE_MAP: z
+      .string()
+      .default('')
+      .describe('JSON object: host or host:port -> JID; such hosts are reached over XMPP only'),
 
     MAX_ITERATIONS_PER_TURN: integer(1, 1_000, 12).describe('How often the planner may be asked in one run'),
     HISTORY_TOKEN_BUDGET: integer(0, 1_000_000, 4_000).describe('Tokens of earlier turns that the model is given'),

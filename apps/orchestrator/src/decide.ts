@@ -18,7 +18,12 @@ export interface Answered {
 }
 
 /** The facts that one answered planning gives; what was announced and what follows from it together. */
-export function planningFacts(state: RunState, toolbox: Toolbox, guardrail: Guardrail, answered: Answered): RunFactDraft[] {
+export function planningFacts(
+  state: RunState,
+  toolbox: Toolbox,
+  guardrail: Guardrail,
+  answered: Answered,
+): RunFactDraft[] {
   const { answer, messageId } = answered;
   const written = [answer.text, ...answer.calls.map((call) => `${call.name} ${call.arguments}`)].join('\n');
   const rule = guardrail.check(written);
@@ -36,16 +41,34 @@ export function planningFacts(state: RunState, toolbox: Toolbox, guardrail: Guar
   }
   if (answer.text.trim() === '') {
     return [
-      completed(answered, { kind: 'fail', code: 'model_invalid_answer', message: 'The language model gave an empty answer twice.' }, ''),
+      completed(
+        answered,
+        { kind: 'fail', code: 'model_invalid_answer', message: 'The language model gave an empty answer twice.' },
+        '',
+      ),
     ];
   }
-  return [completed(answered, { kind: 'answer', text: answer.text }, answer.text), message(messageId, answer.text, true)];
+  return [
+    completed(answered, { kind: 'answer', text: answer.text }, answer.text),
+    message(messageId, answer.text, true),
+  ];
 }
 
 /** The fact of a planning that could not be done at all. */
-export function failedPlanning(stepNumber: number, model: string, code: string, text: string, durationMs: number): RunFactDraft {
+export function failedPlanning(
+  stepNumber: number,
+  model: string,
+  code: string,
+  text: string,
+  durationMs: number,
+): RunFactDraft {
   return completed(
-    { stepNumber, messageId: '', durationMs, answer: { text: '', calls: [], model, usage: { input_tokens: 0, output_tokens: 0 } } },
+    {
+      stepNumber,
+      messageId: '',
+      durationMs,
+      answer: { text: '', calls: [], model, usage: { input_tokens: 0, output_tokens: 0 } },
+    },
     { kind: 'fail', code, message: text },
     '',
   );

@@ -69,7 +69,12 @@ function announcementsFor(state: RunState, context: ForeseeContext): RunFactDraf
     case 'plan':
       return state.phase === 'planning'
         ? []
-        : [{ type: 'orchestrator.planning.started', data: { step_number: step.stepNumber, last_failed: step.lastFailed } }];
+        : [
+            {
+              type: 'orchestrator.planning.started',
+              data: { step_number: step.stepNumber, last_failed: step.lastFailed },
+            },
+          ];
     case 'hand-over':
       return handOver(state);
     case 'perform':
@@ -97,7 +102,12 @@ function begin(state: RunState, context: ForeseeContext): RunFactDraft[] {
 /** Without a planner the whole task is one step of the computer-use agent. */
 function handOver(state: RunState): RunFactDraft[] {
   const task = state.run?.task ?? '';
-  const act: PlannedAct = { step_id: formatStepId('computer_use', 1), tool_call_id: 'call_1', target: 'computer_use', task };
+  const act: PlannedAct = {
+    step_id: formatStepId('computer_use', 1),
+    tool_call_id: 'call_1',
+    target: 'computer_use',
+    task,
+  };
   const planning: FactOf<'orchestrator.planning.completed'>['data'] = {
     step_number: 1,
     decision_type: 'next_step',
@@ -139,8 +149,7 @@ export function dispatching(act: PlannedAct, attempt: number): RunFactDraft {
 }
 
 export type StepOutcome =
-  | { status: 'succeeded'; output: unknown }
-  | { status: 'failed' | 'in_doubt'; code: string; message: string };
+  { status: 'succeeded'; output: unknown } | { status: 'failed' | 'in_doubt'; code: string; message: string };
 
 export function stepCompleted(act: PlannedAct, outcome: StepOutcome, durationMs: number): RunFactDraft {
   const success = outcome.status === 'succeeded';

@@ -82,7 +82,10 @@ export function toActs(
     const numbered = { ...act, step_id: formatStepId(act.target, plannedBefore + index + 1) };
     return index < stepsLeft || act.invalid
       ? numbered
-      : { ...numbered, invalid: { code: 'budget_exceeded', message: 'The limit of steps leaves no room for this one.' } };
+      : {
+          ...numbered,
+          invalid: { code: 'budget_exceeded', message: 'The limit of steps leaves no room for this one.' },
+        };
   });
   return { order: plan?.kind === 'steps' ? 'sequence' : 'parallel', acts };
 }
@@ -101,7 +104,11 @@ function toAct(call: ModelCall, toolbox: Toolbox): Draft {
   const tool = toolbox.tools.find((candidate) => candidate.name === call.name);
   if (!tool) return invalid(call, 'tool_not_found', unknownName(call.name, toolbox));
   if (!parsed) {
-    return invalid(call, 'tool_invalid_arguments', `The arguments of ${call.name} are not a JSON object. Send them again.`);
+    return invalid(
+      call,
+      'tool_invalid_arguments',
+      `The arguments of ${call.name} are not a JSON object. Send them again.`,
+    );
   }
   return {
     tool_call_id: call.id,
@@ -117,7 +124,11 @@ type Plan = { kind: 'steps'; calls: ModelCall[] } | { kind: 'invalid'; code: str
 function parsePlan(call: ModelCall): Plan {
   const plan = PlanArguments.safeParse(parseArguments(call.arguments));
   if (!plan.success) {
-    return { kind: 'invalid', code: 'tool_invalid_arguments', message: 'submit_plan takes {"steps": [{"tool", "arguments"} or {"agent", "task"}]}.' };
+    return {
+      kind: 'invalid',
+      code: 'tool_invalid_arguments',
+      message: 'submit_plan takes {"steps": [{"tool", "arguments"} or {"agent", "task"}]}.',
+    };
   }
   return {
     kind: 'steps',
@@ -138,7 +149,9 @@ function parseArguments(text: string): Record<string, unknown> | undefined {
   if (text.trim() === '') return {};
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
   } catch {
     return undefined;
   }
@@ -150,7 +163,9 @@ function invalid(call: ModelCall, code: string, message: string): Draft {
     tool_call_id: call.id,
     target: delegated ? 'a2a' : 'mcp',
     task: `call ${call.name.slice(0, 100)}`,
-    ...(delegated ? { agent: call.name.slice(DELEGATE.length, 128) } : { tool: call.name.slice(0, 128), arguments: {} }),
+    ...(delegated
+      ? { agent: call.name.slice(DELEGATE.length, 128) }
+      : { tool: call.name.slice(0, 128), arguments: {} }),
     invalid: { code, message },
   };
 }
@@ -177,7 +192,11 @@ function submitPlan(toolbox: Toolbox): ModelFunction {
     ...(toolbox.agents.length === 0
       ? {}
       : {
-          agent: { type: 'string', enum: toolbox.agents.map((agent) => agent.id), description: 'An agent to delegate to' },
+          agent: {
+            type: 'string',
+            enum: toolbox.agents.map((agent) => agent.id),
+            description: 'An agent to delegate to',
+          },
           task: { type: 'string', description: 'The task for that agent, in words' },
         }),
   };

@@ -109,7 +109,10 @@ export class JournalWriter {
       }),
     );
     if (outcome.kind !== 'appended') {
-      log.info({ runId, epoch: this.epoch, outcome: outcome.kind }, 'write refused: this run has another owner or has ended');
+      log.info(
+        { runId, epoch: this.epoch, outcome: outcome.kind },
+        'write refused: this run has another owner or has ended',
+      );
       throw new AppError(outcome.kind === 'ended' ? 'run_ended' : 'fenced');
     }
     this.#inboxLast = outcome.inboxLast;
@@ -121,7 +124,10 @@ export class JournalWriter {
     for (const event of events) {
       const before = this.#state;
       this.#state = evolve(before, event);
-      if (this.#state === before) throw new AppError('internal', undefined, { cause: new Error(`event ${event.seq} of ${event.runId} cannot follow`) });
+      if (this.#state === before)
+        throw new AppError('internal', undefined, {
+          cause: new Error(`event ${event.seq} of ${event.runId} cannot follow`),
+        });
     }
   }
 
@@ -131,7 +137,10 @@ export class JournalWriter {
         return await attempt();
       } catch (error) {
         if (!(error instanceof AppError) || error.code !== 'unavailable') throw error;
-        this.parts.log.warn({ runId: this.#state.runId, err: error, tries }, 'the journal does not answer; trying again');
+        this.parts.log.warn(
+          { runId: this.#state.runId, err: error, tries },
+          'the journal does not answer; trying again',
+        );
         await sleep(backoffMs(tries, { baseMs: 50, maxMs: 1_000 }), this.signal);
       }
     }

@@ -1,6 +1,9 @@
 import type { RunSpec, ThreadTurn } from '@switchyard/contracts';
 import type { Planning, RunState, StepState } from '@switchyard/run';
-import type { ChatCompletionAssistantMessageParam, ChatCompletionMessageParam } from 'openai/resources/chat/completions';
+import type {
+  ChatCompletionAssistantMessageParam,
+  ChatCompletionMessageParam,
+} from 'openai/resources/chat/completions';
 
 /*
  * The conversation that the model is given, rebuilt from the run's state alone. Pure, so that a replica that
@@ -46,7 +49,11 @@ export function toMessages(conversation: Conversation): ChatCompletionMessagePar
 }
 
 /** Earlier turns, newest first until the budget is used up, then in their order. A turn is kept whole or not at all. */
-export function history(run: RunSpec, turns: readonly ThreadTurn[], budgetTokens: number): ChatCompletionMessageParam[] {
+export function history(
+  run: RunSpec,
+  turns: readonly ThreadTurn[],
+  budgetTokens: number,
+): ChatCompletionMessageParam[] {
   const pairs: ChatCompletionMessageParam[][] = run.history
     ? run.history.map((message) => [{ role: message.role, content: message.text }])
     : turns.map((turn) => [
@@ -97,5 +104,7 @@ function resultText(step: StepState | undefined): string {
     return JSON.stringify({ status: outcome.status, code: outcome.error_code, error: outcome.error });
   }
   const text = typeof outcome.result === 'string' ? outcome.result : JSON.stringify(outcome.result ?? null);
-  return text.length <= MAX_RESULT_CHARS ? text : `${text.slice(0, MAX_RESULT_CHARS)} [cut, ${text.length} characters in all]`;
+  return text.length <= MAX_RESULT_CHARS
+    ? text
+    : `${text.slice(0, MAX_RESULT_CHARS)} [cut, ${text.length} characters in all]`;
 }

@@ -51,7 +51,12 @@ export function createOpenAiPlanner(options: OpenAiPlannerOptions): Planner {
   };
 }
 
-async function askWithOneRepeat(client: OpenAI, stallMs: number, request: ModelRequest, signal: AbortSignal): Promise<ModelAnswer> {
+async function askWithOneRepeat(
+  client: OpenAI,
+  stallMs: number,
+  request: ModelRequest,
+  signal: AbortSignal,
+): Promise<ModelAnswer> {
   let spoke = false;
   const heard = {
     ...request,
@@ -75,7 +80,12 @@ async function askWithOneRepeat(client: OpenAI, stallMs: number, request: ModelR
 /** The stream ended early, stalled, or held something that is not the protocol. */
 class BrokenStream extends Error {}
 
-async function askOnce(client: OpenAI, stallMs: number, request: ModelRequest, signal: AbortSignal): Promise<ModelAnswer> {
+async function askOnce(
+  client: OpenAI,
+  stallMs: number,
+  request: ModelRequest,
+  signal: AbortSignal,
+): Promise<ModelAnswer> {
   const stall = new AbortController();
   const answer = new AnswerBuilder(request.model);
   let timer: NodeJS.Timeout | undefined;
@@ -132,14 +142,18 @@ class AnswerBuilder {
   take(chunk: ChatCompletionChunk): string {
     if (typeof chunk.model === 'string' && chunk.model !== '') this.#model = chunk.model.slice(0, 128);
     if (chunk.usage) {
-      this.#usage = { input_tokens: count(chunk.usage.prompt_tokens), output_tokens: count(chunk.usage.completion_tokens) };
+      this.#usage = {
+        input_tokens: count(chunk.usage.prompt_tokens),
+        output_tokens: count(chunk.usage.completion_tokens),
+      };
     }
     const choice = chunk.choices?.[0];
     if (!choice) return '';
     if (choice.finish_reason) this.finished = true;
     for (const call of choice.delta?.tool_calls ?? []) this.#takeCall(call);
     const piece = choice.delta?.content ?? choice.delta?.refusal ?? '';
-    if (this.#text.length + piece.length > MAX_TEXT_CHARS) throw new AppError('model_invalid_answer', 'The language model answered with too much text.');
+    if (this.#text.length + piece.length > MAX_TEXT_CHARS)
+      throw new AppError('model_invalid_answer', 'The language model answered with too much text.');
     this.#text += piece;
     return piece;
   }
@@ -178,11 +192,23 @@ function count(value: unknown): number {
 function toAppError(error: unknown, signal: AbortSignal): AppError {
   if (signal.aborted) return new AppError('cancelled', undefined, { cause: error });
   if (error instanceof AppError) return error;
-  if (error instanceof BrokenStream) return new AppError('model_unavailable', 'The language model stopped in the middle of its answer.', { cause: error });
-  if (error instanceof APIConnectionError) return new AppError('model_unavailable', 'The language model could not be reached.', { cause: error });
+  if (error instanceof BrokenStream)
+    return new AppError('model_unavailable', 'The language model stopped in the middle of its answer.', {
+      cause: error,
+    });
+  if (error instanceof APIConnectionError)
+    return new AppError('model_unavailable', 'The language model could not be reached.', { cause: error });
   const status = error instanceof APIError ? (error.status as number | undefined) : undefined;
   if (status === undefined) return new AppError('model_unavailable', undefined, { cause: error });
-  if (status === 429) return new AppError('model_unavailable', 'The language model refuses more requests for now (HTTP 429).', { cause: error });
-  if (status >= 500) return new AppError('model_unavailable', `The language model failed (HTTP ${status}).`, { cause: error });
-  return new AppError('model_rejected', `The language model refused the request (HTTP ${status}). Check its key, name and address.`, { cause: error });
+  if (status === 429)
+    return new AppError('model_unavailable', 'The language model refuses more requests for now (HTTP 429).', {
+      cause: error,
+    });
+  if (status >= 500)
+    return new AppError('model_unavailable', `The language model failed (HTTP ${status}).`, { cause: error });
+  return new AppError(
+    'model_rejected',
+    `The language model refused the request (HTTP ${status}). Check its key, name and address.`,
+    { cause: error },
+  );
 }

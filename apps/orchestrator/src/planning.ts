@@ -57,7 +57,13 @@ export async function plan(parts: PlanningParts, input: PlanningInput, signal: A
   }
 }
 
-async function ask(parts: PlanningParts, input: PlanningInput, model: string, speech: Speech, signal: AbortSignal): Promise<ModelAnswer> {
+async function ask(
+  parts: PlanningParts,
+  input: PlanningInput,
+  model: string,
+  speech: Speech,
+  signal: AbortSignal,
+): Promise<ModelAnswer> {
   const { state, toolbox, turns, final } = input;
   if (!state.run) throw new AppError('internal');
   const stop = new AbortController();
@@ -138,7 +144,13 @@ class Speech {
     this.#timer = undefined;
     if (this.#pending === '') return;
     const { runId, tenantId } = this.state;
-    const delta = { runId, messageId: this.messageId, index: this.#index, text: this.#pending, stepNumber: this.stepNumber };
+    const delta = {
+      runId,
+      messageId: this.messageId,
+      index: this.#index,
+      text: this.#pending,
+      stepNumber: this.stepNumber,
+    };
     this.parts.bus.publishLive(tenantId, delta);
     this.#index += 1;
     this.#pending = '';

@@ -70,7 +70,9 @@ export class Publisher {
     this.#ended.set(last.runId, last.seq);
     this.#flushTimer ??= setTimeout(() => {
       this.#flushTimer = undefined;
-      this.flush().catch((error: unknown) => this.parts.log.warn({ err: error }, 'published marks not written; the relay repeats'));
+      this.flush().catch((error: unknown) =>
+        this.parts.log.warn({ err: error }, 'published marks not written; the relay repeats'),
+      );
     }, this.parts.flushMs ?? 100);
   }
 }

@@ -59,13 +59,20 @@ export class RunDesk {
       engineVersion: ENGINE_VERSION,
       ...(lease ? { lease } : {}),
     });
-    if (accepted.kind === 'conflict') throw new AppError('conflict', 'This id or idempotency key belongs to another request.');
+    if (accepted.kind === 'conflict')
+      throw new AppError('conflict', 'This id or idempotency key belongs to another request.');
     if (accepted.kind === 'existing') {
       return { runId: accepted.runId, created: false, lastSeq: accepted.lastSeq, ended: accepted.ended };
     }
     publisher.publish([accepted.event]);
     if (accepted.epoch > 0) {
-      pool.adopt({ runId: input.runId, tenantId: run.principal.tenantId, epoch: accepted.epoch, inboxTaken: 0, state: fold([accepted.event]) });
+      pool.adopt({
+        runId: input.runId,
+        tenantId: run.principal.tenantId,
+        epoch: accepted.epoch,
+        inboxTaken: 0,
+        state: fold([accepted.event]),
+      });
     } else {
       await this.#announce(run.principal.tenantId, input.runId);
     }
@@ -82,7 +89,12 @@ export class RunDesk {
       this.#head(input.principal, input.runId),
       this.parts.journal.read(input.runId, input.after, input.limit),
     ]);
-    return { events, lastSeq: Math.max(head.lastSeq, events.at(-1)?.seq ?? 0), ended: head.phase === 'ended', firstSeq: 1 };
+    return {
+      events,
+      lastSeq: Math.max(head.lastSeq, events.at(-1)?.seq ?? 0),
+      ended: head.phase === 'ended',
+      firstSeq: 1,
+    };
   }
 
   /** Idempotent. The owner hears of it at once; without one the sweeper brings the run to its end. */
@@ -128,5 +140,7 @@ export class RunDesk {
 
 /** Two requests are the same where their canonical JSON (RFC 8785) is. */
 function hashOf(run: unknown): string {
-  return createHash('sha256').update(canonicalize(run) ?? '').digest('hex');
+  return createHash('sha256')
+    .update(canonicalize(run) ?? '')
+    .digest('hex');
 }

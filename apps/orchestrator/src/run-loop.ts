@@ -74,7 +74,9 @@ export class RunLoop {
 
   run(): Promise<LoopEnd> {
     const { runId, tenantId } = this.owned;
-    return withContext({ runId, tenantId }, () => withSpan('invoke_workflow switchyard', { 'gen_ai.operation.name': 'invoke_workflow' }, () => this.#run()));
+    return withContext({ runId, tenantId }, () =>
+      withSpan('invoke_workflow switchyard', { 'gen_ai.operation.name': 'invoke_workflow' }, () => this.#run()),
+    );
   }
 
   async #run(): Promise<LoopEnd> {
@@ -129,10 +131,19 @@ export class RunLoop {
       let facts: RunFactDraft[];
       try {
         const [toolbox, turns] = await Promise.all([
-          step.final ? { tools: [], agents: [] } : this.parts.toolboxes.get(run.principal, run.tool_constraints, signal),
+          step.final
+            ? { tools: [], agents: [] }
+            : this.parts.toolboxes.get(run.principal, run.tool_constraints, signal),
           this.#threadTurns(state),
         ]);
-        const input = { state, stepNumber: step.stepNumber, final: step.final, toolbox, turns, epoch: this.owned.epoch };
+        const input = {
+          state,
+          stepNumber: step.stepNumber,
+          final: step.final,
+          toolbox,
+          turns,
+          epoch: this.owned.epoch,
+        };
         facts = await plan(this.parts, input, signal);
       } catch (error) {
         if (signal.aborted) return;
@@ -161,7 +172,8 @@ export class RunLoop {
   async #withDeadline(writer: JournalWriter, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const deadline = runDeadline(writer.state);
     const timeout = new AbortController();
-    const timer = deadline === null ? undefined : setTimeout(() => timeout.abort(), Math.max(0, deadline - this.parts.clock.now()));
+    const timer =
+      deadline === null ? undefined : setTimeout(() => timeout.abort(), Math.max(0, deadline - this.parts.clock.now()));
     try {
       await work(deadline === null ? this.#abort.signal : AbortSignal.any([this.#abort.signal, timeout.signal]));
     } finally {
@@ -186,7 +198,9 @@ export class RunLoop {
     const inputs = await this.parts.journal.inputsAfter(this.owned.runId, this.#inboxTaken);
     const newest = inputs.at(-1);
     if (!newest) return;
-    const facts = inputs.flatMap((input): RunFactDraft[] => (input.kind === 'cancel' && !writer.state.cancel ? [cancelFact(input.body)] : []));
+    const facts = inputs.flatMap((input): RunFactDraft[] =>
+      input.kind === 'cancel' && !writer.state.cancel ? [cancelFact(input.body)] : [],
+    );
     await writer.write(facts.slice(0, 1), newest.n);
     this.#inboxTaken = newest.n;
     // L3: the terminal event is committed; what is still under way for this run has no reader any more.
@@ -200,7 +214,9 @@ export class RunLoop {
       const before = state.seq;
       state = fold(events, state);
       if (events.length > 0 && state.seq !== events.at(-1)!.seq) {
-        throw new AppError('internal', undefined, { cause: new Error(`the journal of ${this.owned.runId} cannot be followed after ${state.seq}`) });
+        throw new AppError('internal', undefined, {
+          cause: new Error(`the journal of ${this.owned.runId} cannot be followed after ${state.seq}`),
+        });
       }
       if (events.length < PAGE || state.seq === before) return state;
     }

@@ -47,7 +47,9 @@ export class RunPool {
     readonly settings: PoolSettings,
   ) {
     const { metrics } = parts;
-    this.#finished = metrics.counter('runs_finished_total', 'Runs that this replica brought to an end or gave up', ['end']);
+    this.#finished = metrics.counter('runs_finished_total', 'Runs that this replica brought to an end or gave up', [
+      'end',
+    ]);
     this.#takeovers = metrics.counter('lease_takeovers_total', 'Runs taken over from an owner that was lost', []);
     this.#duration = metrics.histogram('run_owned_seconds', 'Time from taking a run to letting go of it', []);
     metrics.gauge('runs_owned', 'Runs that this replica works on', [], () => this.#loops.size);
@@ -146,14 +148,19 @@ export class RunPool {
     if (!entry) return;
     const [runId, tenantId] = entry;
     this.#backlog.delete(runId);
-    this.offer(runId, tenantId).catch((error: unknown) => this.parts.log.warn({ runId, err: error }, 'not claimed; the sweeper will offer it again'));
+    this.offer(runId, tenantId).catch((error: unknown) =>
+      this.parts.log.warn({ runId, err: error }, 'not claimed; the sweeper will offer it again'),
+    );
   }
 
   async #renew(): Promise<void> {
     if (this.#renewing || this.#loops.size === 0) return;
     this.#renewing = true;
     try {
-      const leases = [...this.#loops.values()].map(({ loop }) => ({ runId: loop.owned.runId, epoch: loop.owned.epoch }));
+      const leases = [...this.#loops.values()].map(({ loop }) => ({
+        runId: loop.owned.runId,
+        epoch: loop.owned.epoch,
+      }));
       const mine = await this.parts.journal.renew(leases, this.settings.leaseMs);
       for (const { runId } of leases) {
         const running = this.#loops.get(runId);

@@ -1,4 +1,11 @@
-import { AppError, isProgressType, parseFact, performStep, type PlannedAct, type RunFactDraft } from '@switchyard/contracts';
+import {
+  AppError,
+  isProgressType,
+  parseFact,
+  performStep,
+  type PlannedAct,
+  type RunFactDraft,
+} from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
 import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
 import type { StepState } from '@switchyard/run';
@@ -43,7 +50,15 @@ export async function runStep(
     outcome = doubt('The worker or its owner was lost while this step was under way.');
   } else {
     if (recovered) await writer.write([dispatching(act, step.attempt + 1)]);
-    outcome = await dispatchUntilAnswered(parts, writer, act, toolbox, recovered ? step.attempt + 1 : step.attempt, progress, signal);
+    outcome = await dispatchUntilAnswered(
+      parts,
+      writer,
+      act,
+      toolbox,
+      recovered ? step.attempt + 1 : step.attempt,
+      progress,
+      signal,
+    );
   }
   await writer.write([...progress.close(), stepCompleted(act, outcome, Math.max(0, parts.clock.now() - started))]);
 }
@@ -71,7 +86,14 @@ async function dispatchUntilAnswered(
   }
 }
 
-function dispatchOnce(parts: StepParts, writer: JournalWriter, act: PlannedAct, attempt: number, progress: Progress, signal: AbortSignal): Promise<StepOutcome> {
+function dispatchOnce(
+  parts: StepParts,
+  writer: JournalWriter,
+  act: PlannedAct,
+  attempt: number,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<StepOutcome> {
   const { runId, run } = writer.state;
   if (!run) throw new AppError('internal');
   const idempotencyKey = `${runId}:${act.step_id}`;
@@ -94,7 +116,12 @@ function dispatchOnce(parts: StepParts, writer: JournalWriter, act: PlannedAct, 
 }
 
 /** What follows from a dispatch without an answer. Pure. */
-export function afterFailure(error: AppError, act: PlannedAct, toolbox: Toolbox, attemptsLeft: boolean): 'again' | StepOutcome {
+export function afterFailure(
+  error: AppError,
+  act: PlannedAct,
+  toolbox: Toolbox,
+  attemptsLeft: boolean,
+): 'again' | StepOutcome {
   const failed = (code: string): StepOutcome => ({ status: 'failed', code, message: error.message });
   switch (error.code) {
     case 'no_responders':

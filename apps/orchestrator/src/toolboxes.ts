@@ -29,7 +29,10 @@ export class Toolboxes {
   }
 
   async #ask(principal: Principal, constraints: ToolConstraints, signal: AbortSignal): Promise<Toolbox> {
-    const [tools, agents] = await Promise.all([this.#tools(principal, constraints, signal), this.#agents(principal, signal)]);
+    const [tools, agents] = await Promise.all([
+      this.#tools(principal, constraints, signal),
+      this.#agents(principal, signal),
+    ]);
     return { tools, agents };
   }
 
@@ -48,7 +51,9 @@ export class Toolboxes {
   /** Other agents are a bonus: without them the run goes on. */
   async #agents(principal: Principal, signal: AbortSignal): Promise<Toolbox['agents']> {
     try {
-      return (await this.parts.bus.request(listAgents, { principal }, { signal })).agents.filter((agent) => agent.reachable);
+      return (await this.parts.bus.request(listAgents, { principal }, { signal })).agents.filter(
+        (agent) => agent.reachable,
+      );
     } catch (error) {
       if (signal.aborted) throw error;
       this.parts.log.warn({ err: error }, 'no agents: a2a does not answer');

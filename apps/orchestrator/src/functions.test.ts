@@ -1,0 +1,101 @@
+import { describe, expect, it } from '@jest/globals';
+import type { ToolInfo } from '@switchyard/contracts';
+import fc from 'fast-check';
+import { functionsFor, type ModelCall, type Toolbox, toActs } from './functions.ts';
+
+const tool = (name: string): ToolInfo => ({
+  name,
+  description: name,
+  provider: 'p',
+  inputSchema: { type: 'object' },
+  kind: 'read',
+  idempotency: 'safe',
+});
+const TOOLBOX: Toolbox = {
+  tools: [tool('calculator'), tool('get_weather')],
+  agents: [{ id: 'mock_agent', name: 'Mock agent', description: 'echoes', skills: [], reachable: true }],
+};
+const call = (name: string, args: unknown, id = 'call_1'): ModelCall => ({
+  id,
+  name,
+  arguments: typeof args === 'string' ? args : JSON.stringify(args),
+});
+
+describe('functionsFor', () => {
+  it('offers the visible tools, one delegate per agent, and submit_plan', () => {
+    expect(functionsFor(TOOLBOX).map((fn) => fn.name)).toEqual([
+      'calculator',
+      'get_weather',
+      'delegate_to_mock_agent',
+      'submit_plan',
+    ]);
+  });
+
+  it('offers nothing where nothing may be used', () => {
+    expect(functionsFor({ tools: [], agents: [] })).toEqual([]);
+  });
+});
+
+describe('toActs', () => {
+  it('numbers steps over the whole run and names their target', () => {
+    const { order, acts } = toActs(
+      [call('calculator', { expression: '1' }), call('delegate_to_mock_agent', { task: 'hi' }, 'call_2')],
+      TOOLBOX,
+      2,
+      10,
+    );
+    expect(order).toBe('parallel');
+    expect(acts.map((act) => [act.step_id, act.target])).toEqual([
+      ['step-mcp-003', 'mcp'],
+      ['step-a2a-004', 'a2a'],
+    ]);
+  });
+
+  it('turns submit_plan into steps that run in order', () => {
+    const plan = {
+      steps: [
+        { tool: 'calculator', arguments: { expression: '1' } },
+        { agent: 'mock_agent', task: 'say it' },
+      ],
+    };
+    const { order, acts } = toActs([call('submit_plan', plan)], TOOLBOX, 0, 10);
+    expect(order).toBe('sequence');
+    expect(acts).toMatchObject([
+      { target: 'mcp', tool: 'calculator', tool_call_id: 'call_1#1' },
+      { target: 'a2a', agent: 'mock_agent', task: 'say it', tool_call_id: 'call_1#2' },
+    ]);
+  });
+
+  it.each([
+    ['an unknown function', call('rm_rf', {}), 'tool_not_found'],
+    ['an unknown agent', call('delegate_to_nobody', { task: 'x' }), 'agent_not_found'],
+    ['invalid JSON', call('calculator', '{"expression": '), 'tool_invalid_arguments'],
+    ['an array for arguments', call('calculator', '[1]'), 'tool_invalid_arguments'],
+    ['a delegation without a task', call('delegate_to_mock_agent', {}), 'tool_invalid_arguments'],
+    ['a plan without steps', call('submit_plan', { steps: [] }), 'tool_invalid_arguments'],
+  ])('marks %s as an answer that goes back to the model', (_name, wrong, code) => {
+    expect(toActs([wrong], TOOLBOX, 0, 10).acts).toMatchObject([{ invalid: { code } }]);
+  });
+
+  it('performs no more steps than the budget leaves', () => {
+    const calls = ['a', 'b', 'c'].map((id) => call('calculator', {}, id));
+    const { acts } = toActs(calls, TOOLBOX, 0, 2);
+    expect(acts.map((act) => act.invalid?.code)).toEqual([undefined, undefined, 'budget_exceeded']);
+  });
+
+  it('gives well-formed acts for whatever the model wrote', () => {
+    const anyCall = fc.record({
+      id: fc.string({ minLength: 1, maxLength: 100 }),
+      name: fc.string(),
+      arguments: fc.oneof(fc.string(), fc.json()),
+    });
+    fc.assert(
+      fc.property(fc.array(anyCall, { minLength: 1, maxLength: 70 }), (calls) => {
+        const { acts } = toActs(calls, TOOLBOX, 0, 1_000);
+        expect(acts.length).toBeGreaterThan(0);
+        expect(acts.length).toBeLessThanOrEqual(64);
+        expect(new Set(acts.map((act) => act.step_id)).size).toBe(acts.length);
+      }),
+    );
+  });
+});
