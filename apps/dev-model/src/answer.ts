@@ -33,7 +33,11 @@ export function composeAnswer(
         lines.push(sentence(made.name, made.arguments, made.result, ''));
     }
   }
-  const undone = leftovers.filter((part) => /\?$|^(?:what|how|who|where|when|why|which)\b/i.test(part.trim()));
+  // Without any function that fits, nothing can be said about single parts: the functions may just be used up.
+  const undone =
+    items.length === 0
+      ? []
+      : leftovers.filter((part) => /\?$|^(?:what|how|who|where|when|why|which)\b/i.test(part.trim()));
   for (const part of undone) lines.push(`I have no function for “${part.slice(0, 200)}”.`);
   return lines.join('\n') || 'Nothing came back from the steps.';
 }

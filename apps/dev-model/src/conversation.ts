@@ -107,11 +107,12 @@ function errorOf(value: Record<string, unknown>): { text: string; code: string |
     (value.error !== undefined && value.error !== null && value.error !== false) ||
     value.isError === true ||
     value.success === false ||
-    (typeof value.status === 'string' && /^(?:failed|error|in_doubt|rejected|denied)$/.test(value.status));
+    (typeof value.status === 'string' && /^(?:failed|error|in_doubt|skipped|rejected|denied)$/.test(value.status));
   if (!failed) return undefined;
   const text = [nested.message, value.message, value.error, nested.detail].find((each) => typeof each === 'string');
   const code = [nested.code, value.code, value.error_code].find((each) => typeof each === 'string');
-  return { text: (text as string | undefined) ?? 'it gave no reason', code: (code as string | undefined) ?? undefined };
+  const known = value.status === 'in_doubt' ? 'in_doubt' : code;
+  return { text: (text as string | undefined) ?? 'it gave no reason', code: known as string | undefined };
 }
 
 function parseJson(text: string): unknown {

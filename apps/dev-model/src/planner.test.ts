@@ -269,6 +269,41 @@ describe('the planner answers from results alone', () => {
   });
 });
 
+describe('the planner within the orchestrator', () => {
+  it('finds the steps of its plan as calls of the tools, and tells what was skipped', () => {
+    const answer = said(
+      decide(
+        'First get the weather in Paris, then add a note called trip that says pack socks',
+        [
+          [
+            {
+              name: 'get_weather',
+              args: { city: 'Paris' },
+              result: { status: 'failed', code: 'tool_failed', error: 'No data' },
+            },
+            {
+              name: 'add_note',
+              args: { title: 'trip', content: 'pack socks' },
+              result: { status: 'skipped', message: 'An earlier step of the plan failed.' },
+            },
+          ],
+        ],
+        { functions: [...FUNCTIONS, PLAN] },
+      ),
+    );
+    expect(answer).toBe(
+      'get_weather (Paris) failed: No data.\nadd_note (trip) failed: An earlier step of the plan failed.',
+    );
+  });
+
+  it('answers from the results where no functions are offered any more', () => {
+    const done = { name: 'get_weather', args: { city: 'Rome' }, result: { temperature: 20 } };
+    expect(said(decide('What is the weather in Rome?', [[done]], { functions: [] }))).toBe(
+      'Weather for Rome: temperature 20.',
+    );
+  });
+});
+
 describe('the planner remembers a conversation', () => {
   const history: ChatMessage[] = [
     { role: 'user', content: 'What is the weather in London? By the way, my name is Anna.' },

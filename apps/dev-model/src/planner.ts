@@ -130,7 +130,7 @@ function madeFor(call: ResolvedCall, made: readonly MadeCall[]): PlanItem | unde
 
 /** The one retry that an error message suggests: the same call again, or with a value that it names. */
 function repaired(call: ResolvedCall, message: string, code: string | undefined): ResolvedCall | undefined {
-  if (code === 'tool_in_doubt' || /in doubt/i.test(message)) return undefined;
+  if (code === 'in_doubt' || /in doubt/i.test(message)) return undefined;
   const offered =
     /\b(?:did you mean|try(?: one of)?|(?:must be|use|expected) one of|known (?:\w+ )?are)\b:?\s+(.{2,80})/i.exec(
       message,
