@@ -1,0 +1,62 @@
+import type { AuditRecord, RunStatus, RunSummary } from '@switchyard/contracts';
+
+export interface AuditFilter {
+  readonly tenantId: string;
+  /** Only records of this user. */
+  readonly userId?: string;
+  readonly runId?: string;
+  /** Exact type, or a prefix that ends in ".*". */
+  readonly type?: string;
+  /** Milliseconds since 1970, both inclusive. */
+  readonly since?: number;
+  readonly until?: number;
+  /** `nextCursor` of the page before; anything else throws `invalid_cursor`. */
+  readonly cursor?: string;
+  readonly limit: number;
+}
+
+export interface RunFilter {
+  readonly tenantId: string;
+  readonly userId?: string;
+  readonly threadId?: string;
+  readonly status?: RunStatus;
+  readonly cursor?: string;
+  readonly limit: number;
+}
+
+/** A summary as it stands after event `lastSeq`; an older one never replaces a newer one. */
+export type SummaryUpdate = RunSummary & { readonly tenantId: string; readonly lastSeq: number };
+
+/** How far the log of one run reaches. */
+export interface AuditPosition {
+  readonly runId: string;
+  readonly tenantId: string;
+  /** Every event up to here is in the log. */
+  readonly knownSeq: number;
+  /** The highest event that was seen. */
+  readonly seenSeq: number;
+  /** The terminal event is in the log. */
+  readonly ended: boolean;
+}
+
+export interface AuditLog {
+  /**
+   * Adds records; one whose id is there already is left as it is. Records of a run (id `<runId>:<seq>`) move its
+   * position. Answers how many were new.
+   */
+  append(records: readonly AuditRecord[]): Promise<{ added: number }>;
+  /** Newest first. */
+  query(filter: AuditFilter): Promise<{ records: AuditRecord[]; nextCursor: string | null }>;
+  upsertSummaries(summaries: readonly SummaryUpdate[]): Promise<void>;
+  /** Newest first. */
+  listRuns(filter: RunFilter): Promise<{ runs: RunSummary[]; nextCursor: string | null }>;
+  summaries(runIds: readonly string[]): Promise<SummaryUpdate[]>;
+  positions(runIds: readonly string[]): Promise<AuditPosition[]>;
+  /**
+   * Runs whose log may miss something: a hole that is older than `olderThanMs`, or no terminal event and no news
+   * for `quietMs`. Asking the journal after `knownSeq` completes them.
+   */
+  gaps(options: { limit: number; olderThanMs: number; quietMs: number }): Promise<AuditPosition[]>;
+  /** The journal was asked about these runs; they are quiet from now on again. */
+  markChecked(runIds: readonly string[]): Promise<void>;
+}

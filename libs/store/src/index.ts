@@ -1,0 +1,19 @@
+export type { AuditFilter, AuditLog, AuditPosition, RunFilter, SummaryUpdate } from './audit-log.ts';
+export {
+  type Accept,
+  type Accepted,
+  type Append,
+  type Appended,
+  type Claim,
+  type EventDraft,
+  INPUT_KINDS,
+  type InputKind,
+  type Journal,
+  type JournalStats,
+  type RunAt,
+  type RunHead,
+  type RunInput,
+} from './journal.ts';
+export { migrateDatabase } from './migrate.ts';
+export type { Note, NoteOwner, Notes } from './notes.ts';
+export { openStore, type Store, STORE_OWNERS, type StoreLog, type StoreOptions, type StoreOwner } from './store.ts';

@@ -1,0 +1,181 @@
+import type {
+  CompletionReason,
+  RunEvent,
+  RunFactDraft,
+  RunSpec,
+  RunStatus,
+  ThreadTurn,
+  RunView,
+} from '@switchyard/contracts';
+
+type Phase = RunView['phase'];
+
+/** A fact that is to be appended. Fields with a default may be missing; the journal fills them in. */
+export type EventDraft = RunFactDraft & { readonly stepId: string | null };
+
+export interface Accept {
+  readonly runId: string;
+  readonly run: RunSpec;
+  /** Unique per tenant and user. */
+  readonly idempotencyKey: string;
+  /** A digest of what was asked. The same key with another digest is a conflict. */
+  readonly requestHash: string;
+  readonly engineVersion: number;
+  /** Makes the acceptor the first owner at once (epoch 1), which saves a claim. */
+  readonly lease?: { readonly owner: string; readonly leaseMs: number };
+}
+
+export type Accepted =
+  | {
+      readonly kind: 'created';
+      readonly runId: string;
+      readonly lastSeq: 1;
+      readonly ended: false;
+      /** 1 with a lease, else 0. */
+      readonly epoch: number;
+      readonly ts: number;
+      /** `orchestrator.run.accepted`, for publishing. */
+      readonly event: RunEvent;
+    }
+  | {
+      readonly kind: 'existing';
+      readonly runId: string;
+      readonly lastSeq: number;
+      readonly ended: boolean;
+      /** When the run was accepted. */
+      readonly ts: number;
+    }
+  | { readonly kind: 'conflict' };
+
+export type Claim =
+  | {
+      readonly kind: 'claimed';
+      readonly epoch: number;
+      readonly lastSeq: number;
+      readonly publishedSeq: number;
+      readonly inboxTaken: number;
+      readonly inboxLast: number;
+      readonly tenantId: string;
+      readonly userId: string;
+      /** How often the run was claimed, this claim included. */
+      readonly attempts: number;
+    }
+  | { readonly kind: 'busy' | 'ended' | 'unknown' | 'foreign_version' };
+
+export interface Append {
+  readonly runId: string;
+  readonly epoch: number;
+  /** The last sequence number that the writer knows; its events become expectedSeq + 1 and on. */
+  readonly expectedSeq: number;
+  /** What happened together. May be empty where only the phase, the inbox or `publishedSeq` moves. */
+  readonly facts: readonly EventDraft[];
+  /** The lease from now on, by the database's clock. 0 gives it back together with the append. */
+  readonly leaseMs: number;
+  readonly phase?: Exclude<Phase, 'ended'>;
+  /** Everything up to here is on the bus. */
+  readonly publishedSeq?: number;
+  /** The inputs up to here are taken by these events. */
+  readonly inboxTaken?: number;
+  /** When the sweeper shall look at a waiting run again, in ms since 1970; null: only for an input. */
+  readonly wakeAt?: number | null;
+}
+
+export type Appended =
+  | { readonly kind: 'appended'; readonly events: RunEvent[]; readonly lastSeq: number; readonly inboxLast: number }
+  | { readonly kind: 'fenced' | 'ended' | 'conflict'; readonly lastSeq: number };
+
+/** The row of a run. Times in ms since 1970. */
+export interface RunHead {
+  readonly runId: string;
+  readonly tenantId: string;
+  readonly userId: string;
+  readonly threadId: string;
+  readonly task: string;
+  readonly engineVersion: number;
+  readonly phase: Phase;
+  readonly epoch: number;
+  readonly lastSeq: number;
+  readonly publishedSeq: number;
+  readonly leaseOwner: string | null;
+  readonly leaseUntil: number | null;
+  readonly inboxLast: number;
+  readonly inboxTaken: number;
+  readonly attempts: number;
+  readonly wakeAt: number | null;
+  readonly status: RunStatus | null;
+  readonly completionReason: CompletionReason | null;
+  readonly answer: string | null;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly endedAt: number | null;
+}
+
+export const INPUT_KINDS = ['cancel', 'approval', 'message'] as const;
+export type InputKind = (typeof INPUT_KINDS)[number];
+
+export interface RunInput {
+  /** Counts from 1 within its run. */
+  readonly n: number;
+  readonly kind: InputKind;
+  readonly dedupKey: string;
+  readonly body: unknown;
+  readonly createdAt: number;
+}
+
+export interface JournalStats {
+  readonly queued: number;
+  readonly running: number;
+  readonly waiting: number;
+  /** Age of the oldest queued run in ms; 0 where none is queued. */
+  readonly oldestQueuedMs: number;
+}
+
+export interface RunAt {
+  readonly runId: string;
+  readonly seq: number;
+}
+
+export interface Journal {
+  /** Inserts the run and its first event in one transaction. */
+  accept(input: Accept): Promise<Accepted>;
+  /** Takes the lease of a run that nobody holds, under the next epoch. */
+  claim(runId: string, owner: string, leaseMs: number, engineVersions: readonly number[]): Promise<Claim>;
+  /** Appends what happened together, in one round trip. Repeating the very same append is answered as success. */
+  append(input: Append): Promise<Appended>;
+  /** Prolongs leases; answers the runs that are still this owner's. */
+  renew(leases: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<Set<string>>;
+  /** Gives a lease back. `released` is false where it was another's by then. */
+  release(
+    runId: string,
+    epoch: number,
+    phase?: Exclude<Phase, 'ended'>,
+  ): Promise<{ released: boolean; inboxLast: number }>;
+  /** Events after `after`, in order; at most `limit` and about `maxBytes` (one at least). */
+  read(runId: string, after: number, limit: number, maxBytes?: number): Promise<RunEvent[]>;
+  head(runId: string): Promise<RunHead | undefined>;
+  /** Leaves an input; the same `dedupKey` again answers the first. Undefined: there is no such run. */
+  putInput(
+    runId: string,
+    input: { kind: InputKind; dedupKey: string; body: unknown },
+  ): Promise<{ n: number; created: boolean; ended: boolean } | undefined>;
+  /** Inputs after number `n`, in order. */
+  inputsAfter(runId: string, n: number, limit?: number): Promise<RunInput[]>;
+  /** Runs that have work and no living lease, oldest first. */
+  sweep(limit: number, graceMs?: number): Promise<{ runId: string; tenantId: string }[]>;
+  /** Runs with events that are not known to be on the bus. */
+  unpublished(
+    limit: number,
+    olderThanMs: number,
+  ): Promise<{ runId: string; tenantId: string; publishedSeq: number; lastSeq: number }[]>;
+  /** Notes that everything up to `seq` is on the bus. Never lowers it. */
+  markPublished(positions: readonly RunAt[]): Promise<void>;
+  /** The newest ended runs of a conversation, oldest first. `before`: only those accepted before it (ms). */
+  threadTurns(input: {
+    tenantId: string;
+    userId: string;
+    threadId: string;
+    limit: number;
+    before?: number;
+  }): Promise<ThreadTurn[]>;
+  stats(): Promise<JournalStats>;
+}
