@@ -1,0 +1,359 @@
+import {
+  ERROR_CODES,
+  type FactOf,
+  formatCursor,
+  isErrorCode,
+  type LiveDelta,
+  type RunEvent,
+} from '@switchyard/contracts';
+import {
+  type AgUiEvent,
+  type AgUiState,
+  announce,
+  type Change,
+  closeAll,
+  closeStep,
+  closeSubagent,
+  closeText,
+  conversationOf,
+  initialState,
+  isModern,
+  openStep,
+  openSubagent,
+  ownerOf,
+  say,
+  stepOwner,
+  type SubagentEnd,
+  tag,
+} from './ag-ui-state.ts';
+import type { Dialect } from './dialect.ts';
+import { type Frame, group } from './frame.ts';
+
+/*
+ * AG-UI. Profile `1.0` for peers that send protocolVersion; `legacy` for older ones: no SUBAGENT_*, no
+ * cancelled outcome, no metadata.
+ *
+ * A1 The first event is RUN_STARTED; exactly one of RUN_FINISHED and RUN_ERROR comes last.
+ * A2 Whatever is opened is closed before the run finishes, and nothing is opened twice.
+ * A3 No optional field is null; every type is one that the protocol describes; the rest is CUSTOM `switchyard.*`.
+ * A4 Text of a message that was completed is exact at the client, whatever pieces of it were shown live.
+ */
+export const agUiDialect: Dialect<AgUiState> = {
+  initial: initialState,
+
+  project(state, event) {
+    const started = start(state, event);
+    const change = react(started.state, event);
+    const events = [...started.events, ...change.events];
+    return { state: change.state, frames: framesOf(state, event, events) };
+  },
+
+  speak(state, delta) {
+    const { state: after, events } = hear(state, delta);
+    return { state: after, frames: events.map((data): Frame => ({ data })) };
+  },
+
+  prelude(state) {
+    const events: AgUiEvent[] = [
+      runStarted(state),
+      { type: 'MESSAGES_SNAPSHOT', messages: state.messages },
+      ...(state.plan === null ? [] : [planSnapshot(state.plan)]),
+      ...state.subagents.map((open) => announce(open)),
+      ...state.steps.map(({ name, owner }) => ({ type: 'STEP_STARTED', stepName: name, ...tag(owner) })),
+    ];
+    return events.map((data) => ({ data }));
+  },
+
+  interrupted(state, problem) {
+    const first = state.started ? [] : [runStarted(state)];
+    return [...first, { type: 'RUN_ERROR', message: problem.message, code: problem.code }].map((data) => ({ data }));
+  },
+};
+
+const VENDOR = 'switchyard';
+
+function framesOf(state: AgUiState, event: RunEvent, events: AgUiEvent[]): Frame[] {
+  const frames = events.map((data, index): Frame => {
+    if (index > 0 || !isModern(state)) return { data };
+    const run = { seq: event.seq, type: event.type };
+    const metadata = { ...(data['metadata'] as object | undefined), [`${VENDOR}.run`]: run };
+    return { data: { ...data, timestamp: event.ts, metadata } };
+  });
+  return group(frames, formatCursor(event.runId, event.seq));
+}
+
+function runStarted(state: AgUiState): AgUiEvent {
+  const { threadId, runId } = state.context;
+  return { type: 'RUN_STARTED', threadId, runId, ...(isModern(state) ? { protocolVersion: '1.0' } : {}) };
+}
+
+function start(state: AgUiState, event: RunEvent): Change {
+  if (state.started) return { state, events: [] };
+  const run = event.type === 'orchestrator.run.accepted' ? event.data.run : undefined;
+  // Where the caller attached by run id alone, the thread is known only now.
+  const context = run === undefined ? state.context : { ...state.context, threadId: run.thread_id };
+  const messages = run === undefined ? [] : conversationOf(context, run);
+  const after = { ...state, started: true, context, messages };
+  return { state: after, events: [runStarted(after)] };
+}
+
+function react(state: AgUiState, event: RunEvent): Change {
+  switch (event.type) {
+    case 'orchestrator.run.accepted':
+      return { state, events: [] };
+    case 'orchestrator.planning.started': {
+      // A planning that begins again (its owner was lost) leaves the old one's words unfinished.
+      const text = closeText(state);
+      return join(text, openStep(text.state, `planning#${event.data.step_number}`, null));
+    }
+    case 'orchestrator.planning.completed':
+      return planned(state, event.data);
+    case 'orchestrator.step.dispatching':
+      return dispatched(state, event.data);
+    case 'orchestrator.step.completed':
+      return stepDone(state, event.data);
+    case 'orchestrator.message.completed': {
+      const said = say(state, event.data.message_id, event.data.text);
+      const finalSaid = state.finalSaid || event.data.final;
+      // Tool calls that follow a remark belong to the same message.
+      const parentMessageId = event.data.final ? state.parentMessageId : event.data.message_id;
+      return { state: { ...said.state, finalSaid, parentMessageId }, events: said.events };
+    }
+    case 'orchestrator.task.completed':
+      return finished(state, event.data);
+    case 'a2a.delegation.started':
+      return nested(state, event, `${event.data.step_id}-${event.seq}-a2a`, event.data.agent, event.data.task);
+    case 'a2a.delegation.completed':
+      return unnested(state, event, event.data.agent, { result: event.data.result });
+    case 'a2a.delegation.failed': {
+      const { error, error_code: code, agent } = event.data;
+      return unnested(state, event, agent, {
+        message: error ?? 'The delegation failed.',
+        code: code ?? 'agent_failed',
+      });
+    }
+    case 'code_agent.session.started':
+      return nested(state, event, `${event.stepId ?? 'run'}-${event.seq}-code`, 'code_agent', event.data.task);
+    case 'code_agent.session.completed': {
+      const { completion_reason: reason, summary } = event.data;
+      return unnested(
+        state,
+        event,
+        'code_agent',
+        reason === 'ERROR' ? { message: summary, code: reason } : { result: summary },
+      );
+    }
+    case 'worker.step.started':
+      return openStep(state, workerStep(state, event.stepId, event.data.step), stepOwner(state, event.stepId));
+    case 'worker.step.completed':
+      return closeStep(state, workerStep(state, event.stepId, event.data.step), stepOwner(state, event.stepId));
+    default:
+      return custom(state, event);
+  }
+}
+
+function custom(state: AgUiState, event: RunEvent): Change {
+  const value = event.data;
+  return {
+    state,
+    events: [{ type: 'CUSTOM', name: `${VENDOR}.${event.type}`, value, ...tag(ownerOf(state, event.stepId)) }],
+  };
+}
+
+function join(first: Change, second: Change): Change {
+  return { state: second.state, events: [...first.events, ...second.events] };
+}
+
+/** Steps are matched by name and owner; legacy peers see no owner, so the name carries it. */
+function workerStep(state: AgUiState, stepId: string | null, number: number): string {
+  return isModern(state) || stepId === null ? `worker#${number}` : `${stepId}/worker#${number}`;
+}
+
+function planned(state: AgUiState, data: FactOf<'orchestrator.planning.completed'>['data']): Change {
+  const { step_number: number, decision, model } = data;
+  const closed = closeStep(state, `planning#${number}`, null);
+  const after = { ...closed.state, planned: number, model, parentMessageId: `${state.context.runId}-p${number}` };
+  if (decision.kind !== 'act') return { state: after, events: closed.events };
+  const plan = {
+    messageId: `${state.context.runId}-plan${number}`,
+    steps: decision.acts.map(({ step_id, target, task }) => ({ step_id, target, task, status: 'pending' })),
+  };
+  return { state: { ...after, plan }, events: [...closed.events, planSnapshot(plan)] };
+}
+
+function planSnapshot(plan: NonNullable<AgUiState['plan']>): AgUiEvent {
+  return { type: 'ACTIVITY_SNAPSHOT', messageId: plan.messageId, activityType: 'PLAN', content: { steps: plan.steps } };
+}
+
+/** Marks a step of the plan in hand; the patch fits the snapshot that the client was given. */
+function mark(state: AgUiState, stepId: string, status: string): Change {
+  const index = state.plan?.steps.findIndex((step) => step.step_id === stepId) ?? -1;
+  if (state.plan === null || index < 0) return { state, events: [] };
+  const plan = { ...state.plan, steps: state.plan.steps.with(index, { ...state.plan.steps[index]!, status }) };
+  const patch = [{ op: 'replace', path: `/steps/${index}/status`, value: status }];
+  return {
+    state: { ...state, plan },
+    events: [{ type: 'ACTIVITY_DELTA', messageId: plan.messageId, activityType: 'PLAN', patch }],
+  };
+}
+
+function dispatched(state: AgUiState, data: FactOf<'orchestrator.step.dispatching'>['data']): Change {
+  const { step_id: stepId, target, task, attempt, agent } = data;
+  const text = closeText(state);
+  const call = called(text.state, data);
+  const marked = mark(call.state, stepId, 'running');
+  const events = [...text.events, ...call.events, ...marked.events];
+  if (!isModern(state)) {
+    const opened = openStep(marked.state, `${target}:${stepId}`, null);
+    return { state: opened.state, events: [...events, ...opened.events] };
+  }
+  const earlier = marked.state.subagents.find((open) => open.stepId === stepId && open.parent === null);
+  const lost =
+    earlier === undefined ? { state: marked.state, events: [] } : closeSubagent(marked.state, earlier.id, LOST);
+  const subagent = {
+    id: `${state.context.runId}-${stepId}-${attempt}`,
+    name: agent ?? target,
+    stepId,
+    parent: null,
+    toolCallId: lost.state.calls[stepId] ?? null,
+  };
+  const opened = openSubagent(lost.state, subagent, task);
+  return { state: opened.state, events: [...events, ...lost.events, ...opened.events] };
+}
+
+const LOST = { message: 'The worker was lost; the step is tried again.', code: 'worker_lost' } as const;
+
+/** Announces the tool call of a step, once. Its id is unique over all runs; a model's own ids are not. */
+function called(state: AgUiState, data: FactOf<'orchestrator.step.dispatching'>['data']): Change {
+  const { step_id: stepId, target, task, tool, agent, tool_call_id: modelCallId } = data;
+  if (Object.hasOwn(state.calls, stepId)) return { state, events: [] };
+  const toolCallId = `${state.context.runId}-${stepId}`;
+  const name = agent === undefined ? (tool ?? target) : `delegate_to_${agent}`;
+  const args = JSON.stringify(tool === undefined ? { task } : (data.arguments ?? {}));
+  const { parentMessageId } = state;
+  const toolCall = { id: toolCallId, type: 'function', function: { name, arguments: args } };
+  const parent = state.messages.find(({ id }) => id === parentMessageId);
+  const messages =
+    parent === undefined
+      ? [...state.messages, { id: parentMessageId, role: 'assistant', toolCalls: [toolCall] }]
+      : state.messages.map((message) =>
+          message === parent
+            ? { ...parent, toolCalls: [...((parent['toolCalls'] as unknown[] | undefined) ?? []), toolCall] }
+            : message,
+        );
+  return {
+    state: { ...state, messages, calls: { ...state.calls, [stepId]: toolCallId } },
+    events: [
+      {
+        type: 'TOOL_CALL_START',
+        toolCallId,
+        toolCallName: name,
+        parentMessageId,
+        ...(isModern(state) ? { metadata: { [`${VENDOR}.tool_call_id`]: modelCallId } } : {}),
+      },
+      { type: 'TOOL_CALL_ARGS', toolCallId, delta: args },
+      { type: 'TOOL_CALL_END', toolCallId },
+    ],
+  };
+}
+
+function stepDone(state: AgUiState, data: FactOf<'orchestrator.step.completed'>['data']): Change {
+  const { step_id: stepId, target, success, status, result } = data;
+  const problem = { message: data.error ?? 'The step failed.', code: data.error_code ?? 'tool_failed' };
+  const end: SubagentEnd = success ? { result } : problem;
+  const subagent = state.subagents.find((open) => open.stepId === stepId && open.parent === null);
+  const ended = subagent === undefined ? { state, events: [] } : closeSubagent(state, subagent.id, end);
+  const closed = join(ended, closeStep(ended.state, `${target}:${stepId}`, null));
+  const marked = join(closed, mark(closed.state, stepId, status));
+  const toolCallId = state.calls[stepId];
+  if (toolCallId === undefined) return marked;
+  const messageId = `${toolCallId}-result`;
+  const content = success
+    ? typeof result === 'string'
+      ? result
+      : JSON.stringify(result ?? null)
+    : JSON.stringify({ error: problem.message, code: problem.code });
+  const answered: AgUiEvent = {
+    type: 'TOOL_CALL_RESULT',
+    messageId,
+    toolCallId,
+    content,
+    role: 'tool',
+    ...(isModern(state) && !success ? { metadata: { [`${VENDOR}.ok`]: false } } : {}),
+  };
+  const messages = [...marked.state.messages, { id: messageId, role: 'tool', toolCallId, content }];
+  return { state: { ...marked.state, messages }, events: [...marked.events, answered] };
+}
+
+function nested(state: AgUiState, event: RunEvent, id: string, name: string, task: string): Change {
+  if (!isModern(state)) return openStep(state, nestedName(event, name), null);
+  const parent = ownerOf(state, event.stepId);
+  const subagent = { id: `${state.context.runId}-${id}`, name, stepId: event.stepId ?? '', parent, toolCallId: null };
+  return openSubagent(state, subagent, task);
+}
+
+function unnested(state: AgUiState, event: RunEvent, name: string, end: SubagentEnd): Change {
+  if (!isModern(state)) return closeStep(state, nestedName(event, name), null);
+  const open = state.subagents.findLast((known) => known.stepId === (event.stepId ?? '') && known.name === name);
+  return open === undefined ? custom(state, event) : closeSubagent(state, open.id, end);
+}
+
+function nestedName(event: RunEvent, name: string): string {
+  return `${event.stepId ?? 'run'}/${name}`;
+}
+
+function finished(state: AgUiState, data: FactOf<'orchestrator.task.completed'>['data']): Change {
+  const { status, completion_reason, answer, total_steps, successful_steps, failed_steps } = data;
+  const { runId, threadId } = state.context;
+  const cancelled = status === 'cancelled';
+  const reason = cancelled
+    ? { message: 'The run was cancelled.', code: 'CANCELLED' }
+    : { message: data.error ?? publicSentence(data.error_code), code: data.error_code ?? 'internal' };
+  const text = closeText(state);
+  const spoken =
+    !state.finalSaid && answer !== null && answer !== '' && status !== 'failed' && !cancelled
+      ? join(text, say(text.state, `${runId}-answer`, answer))
+      : text;
+  const closed = join(spoken, closeAll(spoken.state, reason));
+  const end = (event: AgUiEvent): Change => ({ state: closed.state, events: [...closed.events, event] });
+
+  if (status === 'failed' || (cancelled && !isModern(state))) return end({ type: 'RUN_ERROR', ...reason });
+  const { input_tokens: inputTokens, output_tokens: outputTokens } = data.usage;
+  const usage = {
+    ...(state.model === null ? {} : { model: state.model }),
+    inputTokens,
+    outputTokens,
+    totalTokens: inputTokens + outputTokens,
+  };
+  return end({
+    type: 'RUN_FINISHED',
+    threadId,
+    runId,
+    result: { status, completion_reason, total_steps, successful_steps, failed_steps },
+    ...(isModern(state) ? { outcome: { type: cancelled ? 'cancelled' : 'success' } } : {}),
+    usage: [usage],
+  });
+}
+
+function publicSentence(code: string | null): string {
+  return isErrorCode(code) ? ERROR_CODES[code].summary : 'The run failed.';
+}
+
+/** Live text: pieces in order from the first; anything else waits for the finished message. */
+function hear(state: AgUiState, delta: LiveDelta): Change {
+  const { messageId, index, text, stepNumber } = delta;
+  const nothing = { state, events: [] };
+  if (!state.started || text === '' || stepNumber <= state.planned || state.said.includes(messageId)) return nothing;
+  const content: AgUiEvent = { type: 'TEXT_MESSAGE_CONTENT', messageId, delta: text };
+  if (state.text?.messageId === messageId) {
+    if (state.text.nextIndex !== index) return nothing;
+    const open = { messageId, sent: state.text.sent + text, nextIndex: index + 1 };
+    return { state: { ...state, text: open }, events: [content] };
+  }
+  if (index !== 0) return nothing;
+  const other = closeText(state);
+  return {
+    state: { ...other.state, text: { messageId, sent: text, nextIndex: 1 } },
+    events: [...other.events, { type: 'TEXT_MESSAGE_START', messageId, role: 'assistant' }, content],
+  };
+}

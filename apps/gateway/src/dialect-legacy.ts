@@ -1,0 +1,109 @@
+import { ERROR_CODES, formatCursor, isErrorCode, type RunEvent } from '@switchyard/contracts';
+import type { Dialect, Projected } from './dialect.ts';
+import { type Frame, group } from './frame.ts';
+
+/*
+ * GET /ag-ui/events: `{event_type, data, message}` with seven types and no others. A lossy view: what it cannot
+ * say it leaves out. `data.run_id` and `data.seq` tell where a frame comes from.
+ */
+
+type LegacyType =
+  | 'AGENT_RESPONSE'
+  | 'TOOL_CALL_START'
+  | 'TOOL_OUTPUT'
+  | 'A2A_DELEGATION_START'
+  | 'A2A_DELEGATION_RESULT'
+  | 'GUARDRAIL_VIOLATION'
+  | 'ERROR';
+
+interface LegacyState {
+  readonly runId: string;
+  /** Steps that were announced: step id -> what was called. */
+  readonly called: Readonly<Record<string, string>>;
+  readonly answered: boolean;
+}
+
+export const legacyDialect: Dialect<LegacyState> = {
+  initial: ({ runId }) => ({ runId, called: {}, answered: false }),
+
+  project(state, event): Projected<LegacyState> {
+    const { state: after, frames } = step(state, event);
+    return { state: after, frames: group(frames, formatCursor(event.runId, event.seq)) };
+  },
+
+  interrupted: (state, problem) => [
+    { data: { event_type: 'ERROR', data: { run_id: state.runId, code: problem.code }, message: problem.message } },
+  ],
+};
+
+function step(state: LegacyState, event: RunEvent): Projected<LegacyState> {
+  const frame = (type: LegacyType, data: Record<string, unknown>, message?: string): Frame => ({
+    data: {
+      event_type: type,
+      data: { run_id: event.runId, seq: event.seq, ...data },
+      ...(message === undefined ? {} : { message }),
+    },
+  });
+
+  switch (event.type) {
+    // A frame without data: a client that is cut off before the first real one comes back with a cursor.
+    case 'orchestrator.run.accepted':
+      return { state, frames: [{}] };
+
+    case 'orchestrator.step.dispatching': {
+      const { step_id: stepId, target, task, tool, agent, arguments: args } = event.data;
+      if (Object.hasOwn(state.called, stepId)) return { state, frames: [] };
+      const name = (target === 'a2a' ? agent : tool) ?? target;
+      const after = { ...state, called: { ...state.called, [stepId]: name } };
+      return target === 'a2a'
+        ? {
+            state: after,
+            frames: [frame('A2A_DELEGATION_START', { step_id: stepId, agent: name, task }, `Delegating to ${name}`)],
+          }
+        : {
+            state: after,
+            frames: [
+              frame('TOOL_CALL_START', { step_id: stepId, tool: name, arguments: args ?? {}, task }, `Calling ${name}`),
+            ],
+          };
+    }
+
+    case 'orchestrator.step.completed': {
+      const { step_id: stepId, target, success, result, error, error_code: code } = event.data;
+      const name = state.called[stepId] ?? target;
+      const outcome = success ? { success, result } : { success, error, error_code: code };
+      return target === 'a2a'
+        ? { state, frames: [frame('A2A_DELEGATION_RESULT', { step_id: stepId, agent: name, ...outcome })] }
+        : { state, frames: [frame('TOOL_OUTPUT', { step_id: stepId, tool: name, ...outcome })] };
+    }
+
+    case 'orchestrator.message.completed': {
+      const { message_id: messageId, text, final } = event.data;
+      return {
+        state: { ...state, answered: state.answered || final },
+        frames: [frame('AGENT_RESPONSE', { message_id: messageId, final }, text)],
+      };
+    }
+
+    case 'orchestrator.guardrail.violated': {
+      const { where, rule, message } = event.data;
+      return { state, frames: [frame('GUARDRAIL_VIOLATION', { where, rule }, message)] };
+    }
+
+    case 'orchestrator.task.completed': {
+      const { status, completion_reason: reason, answer, error, error_code: code } = event.data;
+      const end = { status, completion_reason: reason };
+      if (status === 'failed' || status === 'cancelled') {
+        const errorCode = status === 'cancelled' ? 'CANCELLED' : (code ?? 'internal');
+        const text = error ?? (isErrorCode(code) ? ERROR_CODES[code].summary : 'The run failed.');
+        return { state, frames: [frame('ERROR', { ...end, code: errorCode }, text)] };
+      }
+      // The answer was the last word already; only the cursor moves to the end.
+      if (state.answered) return { state, frames: [{}] };
+      return { state, frames: [frame('AGENT_RESPONSE', { ...end, final: true }, answer ?? error ?? '')] };
+    }
+
+    default:
+      return { state, frames: [] };
+  }
+}

@@ -1,0 +1,44 @@
+import type { LiveDelta, PublicError, RunEvent } from '@switchyard/contracts';
+import type { Frame } from './frame.ts';
+
+/** What a dialect may know beside the events. */
+export interface DialectContext {
+  readonly runId: string;
+  readonly threadId: string;
+  /** `all` adds the events that are not in the documented table. */
+  readonly view: 'default' | 'all';
+  /** AG-UI: which protocol the peer speaks. */
+  readonly profile: '1.0' | 'legacy';
+  /** AG-UI: the messages of the input, for snapshots that carry the client's own ids. */
+  readonly messages?: readonly AgUiMessage[];
+}
+
+export interface AgUiMessage {
+  readonly id: string;
+  readonly role: string;
+  readonly [field: string]: unknown;
+}
+
+export interface Projected<S> {
+  readonly state: S;
+  readonly frames: Frame[];
+}
+
+/**
+ * One wire format as a pure fold over the journal of a run, in order and without holes.
+ *
+ * F1 The same events give the same frames, whatever their grouping and whether they are history or live.
+ * F2 The terminal event gives exactly one terminal frame, and it is the last.
+ */
+export interface Dialect<S> {
+  initial(context: DialectContext): S;
+  project(state: S, event: RunEvent): Projected<S>;
+  /** Live text; only where the format can show it. What it shows, `project` never shows again. */
+  speak?(state: S, delta: LiveDelta): Projected<S>;
+  /** What a client needs first that continues after a cursor; `state` is the fold up to it. */
+  prelude?(state: S): Frame[];
+  /** The terminal frames of a stream that cannot be continued although the run goes on. */
+  interrupted(state: S, problem: PublicError): Frame[];
+  /** A visible keep-alive; absent: a comment is sent. `nowMs` since 1970. */
+  keepAlive?(nowMs: number): Frame;
+}
