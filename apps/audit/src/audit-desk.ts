@@ -1,0 +1,31 @@
+import type { InputOf, listRuns, OutputOf, Principal, queryAudit } from '@switchyard/contracts';
+import type { AuditLog } from '@switchyard/store';
+
+/*
+ * Answers what is asked about the past.
+ *  A1 Nobody sees another tenant.
+ *  A2 A user sees its own; admin and auditor see all of their tenant.
+ */
+export class AuditDesk {
+  constructor(private readonly auditLog: AuditLog) {}
+
+  async query({ principal, ...filter }: InputOf<typeof queryAudit>): Promise<OutputOf<typeof queryAudit>> {
+    return this.auditLog.query({ ...defined(filter), ...scopeOf(principal), limit: filter.limit });
+  }
+
+  async runs({ principal, ...filter }: InputOf<typeof listRuns>): Promise<OutputOf<typeof listRuns>> {
+    return this.auditLog.listRuns({ ...defined(filter), ...scopeOf(principal), limit: filter.limit });
+  }
+}
+
+/** What a caller may see at all; set last, so that no filter widens it. */
+export function scopeOf(principal: Principal): { tenantId: string; userId?: string } {
+  const { tenantId, userId, role } = principal;
+  return role === 'user' ? { tenantId, userId } : { tenantId };
+}
+
+function defined<T extends object>(filter: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,77 @@
+import type { Logger } from '@switchyard/platform';
+import type { AuditLog, AuditPosition } from '@switchyard/store';
+import type { FactRecorder } from './fact-recorder.ts';
+import type { JournalReader } from './journal-reader.ts';
+
+/*
+ * Looks, again and again, for runs whose log may miss something, and completes them from the journal: after an
+ * outage of audit, after a stream was wiped, after a message was lost.
+ *  C1 A round never overlaps itself, looks at a bounded number of runs, and ends where the journal is silent.
+ *  C2 A run whose terminal event is in the log, without a hole before it, is never asked about again.
+ */
+const RUNS_PER_ROUND = 100;
+const HOLE_AGE_MS = 1_000;
+
+export interface CompleterParts {
+  readonly auditLog: AuditLog;
+  readonly journal: JournalReader;
+  readonly recorder: FactRecorder;
+  readonly log: Logger;
+  readonly intervalMs: number;
+}
+
+export class Completer {
+  private timer: NodeJS.Timeout | undefined;
+  private round: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  constructor(private readonly parts: CompleterParts) {}
+
+  start(): void {
+    this.schedule(0);
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.round;
+  }
+
+  /** One round; public for tests. Answers how many runs were looked at. */
+  async complete(): Promise<number> {
+    const { auditLog, intervalMs, log } = this.parts;
+    const gaps = await auditLog.gaps({ limit: RUNS_PER_ROUND, olderThanMs: HOLE_AGE_MS, quietMs: intervalMs });
+    const summaries = new Map((await auditLog.summaries(gaps.map((g) => g.runId))).map((s) => [s.runId, s.lastSeq]));
+    let checked = 0;
+    for (const gap of gaps) {
+      if (this.stopped) break;
+      if (!(await this.completeOne(gap, summaries.get(gap.runId) ?? 0))) {
+        log.warn({ runs: gaps.length - checked }, 'the journal is silent; the log is completed later');
+        break;
+      }
+      checked += 1;
+    }
+    return checked;
+  }
+
+  private async completeOne(gap: AuditPosition, summarisedSeq: number): Promise<boolean> {
+    const { auditLog, journal, recorder } = this.parts;
+    // The summary may be behind the log; both are brought forward from where the slower one is.
+    const after = Math.min(gap.knownSeq, summarisedSeq);
+    const answer = await journal.after(gap.tenantId, gap.runId, after);
+    await recorder.take(answer.events);
+    if (answer.kind === 'unreachable') return false;
+    await auditLog.markChecked([gap.runId]);
+    return true;
+  }
+
+  private schedule(delayMs: number): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.round = this.complete()
+        .then(() => undefined)
+        .catch((error: unknown) => this.parts.log.warn({ err: error }, 'completing failed; it is repeated'))
+        .finally(() => this.schedule(this.parts.intervalMs));
+    }, delayMs);
+  }
+}

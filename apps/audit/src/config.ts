@@ -1,0 +1,39 @@
+import { z } from 'zod';
+
+const integer = (min: number, max: number, fallback: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+
+/** Audit's environment: one line per variable; the documentation is generated from it. */
+export const Config = z
+  .object({
+    NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
+    DATABASE_URL: z
+      .string()
+      .min(1)
+      .describe('PostgreSQL with the role switchyard_audit')
+      .meta({ alias: 'SUPABASE_DATABASE_URL' }),
+    DATABASE_POOL_SIZE: integer(1, 100, 6).describe('Most connections to PostgreSQL'),
+    OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
+    LOG_LEVEL: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+      .default('info')
+      .describe('Least level that is logged'),
+    OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
+    OTEL_SERVICE_NAME: z.string().default('switchyard-audit').describe('Service name in traces'),
+    LOG_TREE_DIR: z.string().default('logs').describe('Folder of the log tree; empty: no log tree'),
+    AUDIT_SWEEP_MS: integer(200, 600_000, 15_000).describe(
+      'How often runs are looked for whose end was not seen, to complete them from the journal',
+    ),
+    DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for finishing work on SIGTERM'),
+  })
+  .transform((env) => ({
+    natsUrl: env.NATS_URL,
+    database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
+    opsPort: env.OPS_PORT,
+    logLevel: env.LOG_LEVEL,
+    telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
+    logTreeDir: env.LOG_TREE_DIR === '' ? undefined : env.LOG_TREE_DIR,
+    sweepMs: env.AUDIT_SWEEP_MS,
+    drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
+  }));
+export type AuditConfig = z.output<typeof Config>;

@@ -1,0 +1,83 @@
+import type { RunEvent } from '@switchyard/contracts';
+import type { Logger, Metrics } from '@switchyard/platform';
+import type { AuditLog, SummaryUpdate } from '@switchyard/store';
+import { groupByRun, inOrder } from './in-order.ts';
+import type { JournalReader } from './journal-reader.ts';
+import { runRecord } from './records.ts';
+import { summarise } from './run-summary.ts';
+
+/*
+ * Takes facts of runs into the audit log, the summaries and the log tree.
+ *  R1 What was taken twice is there once: records by their id, summaries by their seq, lines by their raw file.
+ *  R2 Summaries and the tree follow a run without a hole. Where one shows, the journal is asked; where the journal
+ *     does not answer, the records are kept, and the completer goes on from the hole later.
+ *  R3 `take` has returned only when all of it is in PostgreSQL; so what asked for it may be acknowledged.
+ *  R4 One batch at a time. The tree is written first: a batch that is repeated after a crash finds its lines there.
+ */
+export interface RecorderParts {
+  readonly auditLog: AuditLog;
+  readonly journal: JournalReader;
+  /** Absent: no log tree. */
+  readonly tree?: { write(events: readonly RunEvent[]): Promise<void> };
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+interface Taken {
+  readonly summary: SummaryUpdate | undefined;
+  readonly ready: readonly RunEvent[];
+  readonly all: readonly RunEvent[];
+}
+
+export class FactRecorder {
+  private last: Promise<unknown> = Promise.resolve();
+  private readonly recorded;
+  private readonly holes;
+
+  constructor(private readonly parts: RecorderParts) {
+    const { metrics } = parts;
+    this.recorded = metrics.counter('audit_records_total', 'Records added to the audit log', []);
+    this.holes = metrics.counter('audit_holes_total', 'Holes that were seen in what arrived of a run', []);
+  }
+
+  /** Takes facts in, in any order, any number of times. Throws `unavailable` where PostgreSQL is away. */
+  take(events: readonly RunEvent[]): Promise<void> {
+    const turn = this.last.then(() => this.takeBatch(events));
+    this.last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async takeBatch(events: readonly RunEvent[]): Promise<void> {
+    if (events.length === 0) return;
+    const { auditLog, tree } = this.parts;
+    const groups = groupByRun(events);
+    const known = new Map((await auditLog.summaries([...groups.keys()])).map((s) => [s.runId, s]));
+    const taken: Taken[] = [];
+    for (const [runId, arrived] of groups) taken.push(await this.follow(known.get(runId), arrived));
+    for (const { ready } of taken) await tree?.write(ready);
+    const moved = taken.filter((t) => t.ready.length > 0).map((t) => t.summary);
+    await auditLog.upsertSummaries(moved.filter((s) => s !== undefined));
+    const { added } = await auditLog.append(
+      taken.flatMap(({ all, summary }) => all.map((event) => runRecord(event, summary?.userId ?? null))),
+    );
+    this.recorded.inc(added);
+  }
+
+  /** What arrived of one run, with what the journal had to add. */
+  private async follow(known: SummaryUpdate | undefined, arrived: readonly RunEvent[]): Promise<Taken> {
+    const lastSeq = known?.lastSeq ?? 0;
+    let all = arrived;
+    let { ready, hole } = inOrder(lastSeq, arrived);
+    if (hole) {
+      this.holes.inc();
+      const { tenantId, runId } = arrived[0]!;
+      const after = lastSeq + ready.length;
+      const missing = await this.parts.journal.after(tenantId, runId, after);
+      if (missing.kind === 'unreachable') this.parts.log.warn({ runId, after }, 'hole in a run; the journal is silent');
+      all = [...arrived, ...missing.events];
+      ({ ready, hole } = inOrder(lastSeq, all));
+    }
+    const summary = ready.reduce<SummaryUpdate | undefined>((run, event) => summarise(run, event), known);
+    return { summary, ready, all: [...new Map(all.map((e) => [e.seq, e])).values()] };
+  }
+}
