@@ -30,10 +30,14 @@ export default tseslint.config(
     files: ['**/*.{js,mjs,cjs}'],
     extends: [js.configs.recommended],
     languageOptions: { globals: nodeGlobals },
-    rules: { 'no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }] },
+    rules: {
+      'no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      'no-useless-assignment': 'off',
+    },
   },
   {
-    files: ['{libs,apps}/**/*.ts'],
+    // Exactly what tsconfig.tests.json holds: typed rules need the types.
+    files: ['{libs,apps}/*/{src,test}/**/*.ts'],
     extends: [js.configs.recommended, tseslint.configs.recommended],
     plugins: { 'import-x': importX, switchyard: { rules: { boundaries: boundariesRule(root) } } },
     languageOptions: {
@@ -71,8 +75,11 @@ export default tseslint.config(
         'error',
         { 'ts-expect-error': 'allow-with-description', minimumDescriptionLength: 8 },
       ],
-      // Types and the compiler say this better.
+      '@typescript-eslint/no-unused-expressions': ['error', { allowShortCircuit: true, allowTernary: true }],
+      // The compiler says this better.
       'no-undef': 'off',
+      // A first value that only a failure leaves in place is clearer than an uninitialised variable.
+      'no-useless-assignment': 'off',
     },
   },
 );
