@@ -44,7 +44,8 @@ async function readConfigs() {
   for (const app of CONFIGURED) {
     const path = `apps/${app}/dist/config.js`;
     if (!existsSync(join(root, path))) {
-      if (existsSync(join(root, `apps/${app}/src/config.ts`))) throw new Error(`${app} is not built: ${path} is missing`);
+      if (existsSync(join(root, `apps/${app}/src/config.ts`)))
+        throw new Error(`${app} is not built: ${path} is missing`);
       continue;
     }
     const { Config } = await built(path);

@@ -9,7 +9,10 @@ describe('generated documents', () => {
   it('hold an AsyncAPI 3.0 document that the official parser accepts', async () => {
     const { document, diagnostics } = await new Parser().parse(documents.get('docs/reference/asyncapi.json'));
     const errors = diagnostics.filter((d) => d.severity === 0);
-    assert.deepEqual(errors.map((e) => `${e.path.join('.')}: ${e.message}`), []);
+    assert.deepEqual(
+      errors.map((e) => `${e.path.join('.')}: ${e.message}`),
+      [],
+    );
     assert.equal(document?.version(), '3.0.0');
     assert.ok(document.operations().all().length > 40);
   });

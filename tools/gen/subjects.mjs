@@ -46,7 +46,11 @@ ${table(
 ${table(
   ['subject', 'from', 'what'],
   [
-    [code('live.<tenant>.<runId>.delta'), 'orchestrator', 'Text while the model speaks; the finished message is a fact.'],
+    [
+      code('live.<tenant>.<runId>.delta'),
+      'orchestrator',
+      'Text while the model speaks; the finished message is a fact.',
+    ],
     [code('cmd.run.<tenant>.<runId>'), 'orchestrator', 'Wake-up: "look at this run". Carries nothing else.'],
     [code('ctl.<app>.abort'), 'the asking app', 'Stop work on one request.'],
   ],
@@ -63,7 +67,9 @@ ${table(
     s.subjects.map(code).join(', '),
     `${s.retention}, discard ${s.discard}`,
     `${s.maxAgeMs / HOUR_MS} h, ${Math.round(s.maxBytes / 1024 ** 2)} MiB, ${s.maxMessages.toLocaleString('en')} messages`,
-    CONSUMERS.filter((c) => c.stream === s.name).map((c) => c.app).join(', ') || 'none',
+    CONSUMERS.filter((c) => c.stream === s.name)
+      .map((c) => c.app)
+      .join(', ') || 'none',
     s.summary,
   ]),
 )}

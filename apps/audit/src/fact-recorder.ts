@@ -67,15 +67,16 @@ export class FactRecorder {
   private async follow(known: SummaryUpdate | undefined, arrived: readonly RunEvent[]): Promise<Taken> {
     const lastSeq = known?.lastSeq ?? 0;
     let all = arrived;
-    let { ready, hole } = inOrder(lastSeq, arrived);
-    if (hole) {
+    const first = inOrder(lastSeq, arrived);
+    let ready = first.ready;
+    if (first.hole) {
       this.holes.inc();
       const { tenantId, runId } = arrived[0]!;
       const after = lastSeq + ready.length;
       const missing = await this.parts.journal.after(tenantId, runId, after);
       if (missing.kind === 'unreachable') this.parts.log.warn({ runId, after }, 'hole in a run; the journal is silent');
       all = [...arrived, ...missing.events];
-      ({ ready, hole } = inOrder(lastSeq, all));
+      ({ ready } = inOrder(lastSeq, all));
     }
     const summary = ready.reduce<SummaryUpdate | undefined>((run, event) => summarise(run, event), known);
     return { summary, ready, all: [...new Map(all.map((e) => [e.seq, e])).values()] };

@@ -106,7 +106,9 @@ describe('private servers', () => {
         socket.on('data', (chunk) => {
           heard += chunk.toString();
           const outcome = /<(success|failure)/.exec(heard)?.[1];
-          if (outcome) (socket.destroy(), resolve(outcome));
+          if (!outcome) return;
+          socket.destroy();
+          resolve(outcome);
         });
       });
     try {
