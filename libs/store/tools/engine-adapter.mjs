@@ -1,0 +1,105 @@
+// @ts-check
+import { randomUUID } from 'node:crypto';
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+
+/*
+ * The driver through which the schema engine reaches PostgreSQL. It is Prisma's own adapter with three differences:
+ *  D1. One session for everything: the engine's advisory lock belongs to the session that took it.
+ *  D2. A migration is sent as one script. The adapter would cut it at every ";", also inside a function's body.
+ *  D3. A shadow database is really another database; the adapter would hand out the main one again.
+ */
+
+/** PostgreSQL's internal type "char"; the adapter knows no such type, though catalogue queries answer with it. */
+const OID_CHAR = 18;
+const OID_TEXT = 25;
+
+/** @template T @param {T} result */
+function charsAsText(result) {
+  const fields = /** @type {{fields?: {dataTypeID: number}[]}} */ (result)?.fields ?? [];
+  for (const field of fields) if (field.dataTypeID === OID_CHAR) field.dataTypeID = OID_TEXT;
+  return result;
+}
+
+class CatalogueClient extends pg.Client {
+  /** @param {any[]} args pg's overloads: the last one may be a callback */
+  // @ts-expect-error pg declares a dozen overloads; all of them pass through here unchanged.
+  query(...args) {
+    const last = args.at(-1);
+    if (typeof last === 'function') {
+      args[args.length - 1] = (/** @type {unknown} */ error, /** @type {unknown} */ result) =>
+        last(error, charsAsText(result));
+    }
+    // @ts-expect-error see above
+    const pending = super.query(...args);
+    return pending instanceof Promise ? pending.then(charsAsText) : pending;
+  }
+}
+
+/** The connection string for `pg`: without what only Prisma understands. @param {URL} target */
+function connectionString(target) {
+  const url = new URL(target);
+  for (const name of ['schema', 'connection_limit', 'pgbouncer', 'pool_timeout']) url.searchParams.delete(name);
+  return url.href;
+}
+
+/** @param {URL} target @param {string} database */
+export function withDatabase(target, database) {
+  const url = new URL(target);
+  url.pathname = `/${encodeURIComponent(database)}`;
+  return url;
+}
+
+export class MigrationAdapter extends PrismaPg {
+  #target;
+
+  /** @param {URL} target */
+  constructor(target) {
+    const schema = target.searchParams.get('schema');
+    super(
+      { connectionString: connectionString(target), max: 1, idleTimeoutMillis: 0, Client: CatalogueClient }, // D1
+      schema === null ? undefined : { schema },
+    );
+    this.#target = target;
+  }
+
+  /** @override */
+  async connect() {
+    const adapter = await super.connect();
+    adapter.executeScript = async (script) => {
+      try {
+        await adapter.underlyingDriver().query(script); // D2
+      } catch (error) {
+        // Protected, but the one place that turns a driver's error into what the engine reports.
+        /** @type {any} */ (adapter).onError(error);
+      }
+    };
+    return adapter;
+  }
+
+  /** @override */
+  async connectToShadowDb() {
+    const name = `switchyard_shadow_${randomUUID()}`;
+    const main = await this.connect();
+    await main.executeScript(`create database ${pg.escapeIdentifier(name)}`);
+    const shadow = await new MigrationAdapter(withDatabase(this.#target, name)).connect(); // D3
+    const close = shadow.dispose.bind(shadow);
+    const drop = async () => {
+      if (!shadows.delete(drop)) return;
+      await close();
+      await main.executeScript(`drop database if exists ${pg.escapeIdentifier(name)} with (force)`);
+      await main.dispose();
+    };
+    shadows.add(drop);
+    shadow.dispose = drop;
+    return shadow;
+  }
+}
+
+/** @type {Set<() => Promise<void>>} */
+const shadows = new Set();
+
+/** Drops the shadow databases that are left. The CLI goes away without telling the engine to. */
+export async function dropShadowDatabases() {
+  await Promise.all([...shadows].map((drop) => drop()));
+}

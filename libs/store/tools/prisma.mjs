@@ -1,0 +1,54 @@
+#!/usr/bin/env node
+// @ts-check
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/*
+ * Prisma's commands as this library uses them. Works without network.
+ *   generate   the client in src/generated; nothing where the schema has not changed
+ *   migrate    applies the migrations that DATABASE_URL does not have yet
+ *   check      exit code 2 where the migrations do not add up to the schema (DATABASE_URL: any server; a shadow database)
+ */
+
+const require = createRequire(import.meta.url);
+const home = fileURLToPath(new URL('..', import.meta.url));
+const schema = join(home, 'prisma', 'schema.prisma');
+const stamp = join(home, 'src', 'generated', '.schema-hash');
+const packageFile = require.resolve('prisma/package.json');
+
+/** @param {string[]} args @param {'inherit' | 'pipe'} [stdout] */
+function prisma(args, stdout = 'inherit') {
+  const cli = join(dirname(packageFile), 'build', 'index.js');
+  const env = { ...process.env, PRISMA_HIDE_UPDATE_MESSAGE: '1', CHECKPOINT_DISABLE: '1', NO_UPDATE_NOTIFIER: '1' };
+  const stdio = /** @type {const} */ (['ignore', stdout, 'inherit']);
+  const { status, error } = spawnSync(process.execPath, [cli, ...args], { cwd: home, stdio, env, timeout: 300_000 });
+  if (error) throw error;
+  return status ?? 1;
+}
+
+function generate() {
+  const wanted = createHash('sha256').update(readFileSync(packageFile)).update(readFileSync(schema)).digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return 0;
+  const status = prisma(['generate', '--no-hints'], 'pipe');
+  if (status === 0) writeFileSync(stamp, wanted);
+  return status;
+}
+
+/** @type {Record<string, () => number>} */
+const COMMANDS = {
+  generate,
+  migrate: () => prisma(['migrate', 'deploy']),
+  check: () =>
+    prisma(['migrate', 'diff', '--from-migrations', 'prisma/migrations', '--to-schema', schema, '--exit-code']),
+};
+
+const command = COMMANDS[process.argv[2] ?? ''];
+if (command === undefined) {
+  console.error(`usage: prisma.mjs ${Object.keys(COMMANDS).join(' | ')}`);
+  process.exit(64);
+}
+process.exit(command());
