@@ -116,10 +116,10 @@ async function sendStream(
   events: AsyncGenerator<unknown, void, undefined>,
   failed: (error: unknown) => object,
 ): Promise<void> {
-  // A client that leaves ends its own stream only; the task goes on, as the specification wants.
-  response.once('close', () => void events.return());
   try {
+    // Read to the end even where the client has left: reading is what keeps the stored task up to date.
     for await (const event of events) {
+      if (response.destroyed) continue;
       if (!response.headersSent) response.writeHead(200, SSE_HEADERS);
       response.write(formatSSEEvent(event));
     }

@@ -15,7 +15,9 @@ const PIECE_CHARS = 64;
 export class MockExecutor implements AgentExecutor {
   /** Started executions, so that a test can see a repeated dispatch. */
   executions = 0;
-  private readonly running = new Map<string, { abort: AbortController; contextId: string }>();
+  private readonly running = new Map<string, AbortController>();
+  /** Tasks that wait for input, with their context; the last 1,000. */
+  private readonly waiting = new Map<string, string>();
 
   async execute(context: RequestContext, bus: ExecutionEventBus): Promise<void> {
     this.executions += 1;
@@ -35,7 +37,7 @@ export class MockExecutor implements AgentExecutor {
 
     bus.publish(AgentEvent.task(context.task ?? newTask(context)));
     const abort = new AbortController();
-    this.running.set(taskId, { abort, contextId });
+    this.running.set(taskId, abort);
     try {
       state(TaskState.TASK_STATE_WORKING, 'Working on it');
       switch (work.kind) {
@@ -44,8 +46,10 @@ export class MockExecutor implements AgentExecutor {
         case 'reject':
           return state(TaskState.TASK_STATE_REJECTED, work.message);
         case 'ask':
+          this.keepWaiting(taskId, contextId);
           return state(TaskState.TASK_STATE_INPUT_REQUIRED, work.question);
         case 'login':
+          this.keepWaiting(taskId, contextId);
           return state(TaskState.TASK_STATE_AUTH_REQUIRED, work.message);
         case 'data':
           publishArtifact(bus, taskId, contextId, [dataPart(work.value)], false, true);
@@ -73,13 +77,29 @@ export class MockExecutor implements AgentExecutor {
     }
   }
 
-  cancelTask = async (taskId: string): Promise<void> => {
-    this.running.get(taskId)?.abort.abort();
+  cancelTask = async (taskId: string, bus: ExecutionEventBus): Promise<void> => {
+    this.running.get(taskId)?.abort();
+    const contextId = this.waiting.get(taskId);
+    if (contextId === undefined) return;
+    this.waiting.delete(taskId);
+    bus.publish(
+      AgentEvent.statusUpdate({
+        taskId,
+        contextId,
+        status: status(TaskState.TASK_STATE_CANCELED),
+        metadata: undefined,
+      }),
+    );
   };
+
+  private keepWaiting(taskId: string, contextId: string): void {
+    this.waiting.set(taskId, contextId);
+    if (this.waiting.size > 1_000) this.waiting.delete(this.waiting.keys().next().value!);
+  }
 
   /** Ends every running task, for a clean stop. */
   stopAll(): void {
-    for (const { abort } of this.running.values()) abort.abort();
+    for (const abort of this.running.values()) abort.abort();
   }
 }
 

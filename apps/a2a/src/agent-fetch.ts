@@ -1,0 +1,29 @@
+import { HttpRefusal } from './send-failure.ts';
+
+/** The bytes of all answers to one call; a stream that says more than this is cut off as an error. */
+const MAX_ERROR_BODY_BYTES = 64 * 1024;
+const MAX_RETRY_AFTER_MS = 30_000;
+
+/**
+ * The fetch that the A2A client is given: an HTTP error that carries no JSON-RPC answer becomes an `HttpRefusal`
+ * with its status, so that what may be sent again is decided by the status and never by the text of an error.
+ */
+export function agentFetch(fetchImpl: typeof fetch): typeof fetch {
+  return async (input, init) => {
+    const response = await fetchImpl(input, init);
+    if (response.ok) return response;
+    const isJson = /json/i.test(response.headers.get('content-type') ?? '');
+    const retryable = response.status === 429 || response.status >= 500;
+    if (isJson && !retryable && Number(response.headers.get('content-length') ?? 0) <= MAX_ERROR_BODY_BYTES)
+      return response;
+    await response.body?.cancel().catch(() => undefined);
+    throw new HttpRefusal(response.status, retryAfterMs(response.headers.get('retry-after')));
+  };
+}
+
+/** `Retry-After` in milliseconds: seconds or a date; at most 30 s. */
+export function retryAfterMs(header: string | null, nowMs = Date.now()): number | undefined {
+  if (header === null) return undefined;
+  const ms = /^\d+$/.test(header.trim()) ? Number(header) * 1_000 : Date.parse(header) - nowMs;
+  return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), MAX_RETRY_AFTER_MS) : undefined;
+}

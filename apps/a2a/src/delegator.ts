@@ -1,0 +1,145 @@
+import { ClientFactory, JsonRpcTransportFactory, RestTransportFactory } from '@a2a-js/sdk/client';
+import type { Client } from '@a2a-js/sdk/client';
+import type { RunFactDraft, StepRequest, StepResult } from '@switchyard/contracts';
+import type { VettedCard } from './card.ts';
+import { delegate } from './delegation.ts';
+import type { DelegationOutcome } from './delegation.ts';
+import type { Directory, KnownAgent } from './directory.ts';
+import { failed } from './remote-task.ts';
+
+/** What goes with one request on the bus, as far as a delegation needs it. */
+export interface StepContext {
+  /** Aborted where the caller cancels or goes away. */
+  signal: AbortSignal;
+  /** Epoch ms by which the caller wants the answer. */
+  deadline?: number | undefined;
+  progress(frame: unknown): void;
+}
+
+export interface DelegatorParts {
+  directory: Directory;
+  /** Guarded fetch: the only way out. */
+  fetch: typeof fetch;
+  timeoutMs: number;
+  retries: number;
+  clock: { now(): number };
+  backoffMs(attempt: number): number;
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** Headers that carry the trace on. */
+  traceHeaders(): Record<string, string>;
+  onOutcome(agent: string, result: StepResult, sends: number, durationMs: number): void;
+}
+
+const MAX_CLIENTS = 100;
+const MAX_DELIVERIES = 2_000;
+/** What is left of the deadline for cancelling the remote task and answering. */
+const ANSWER_MARGIN_MS = 750;
+
+/**
+ * Performs the delegated steps of all runs.
+ * 1. A result is always a value; nothing here throws for what an agent does.
+ * 2. A step that comes again to this process is attached to the task that it started, not sent again; to another
+ *    process it is sent with the same message id, by which the agent can recognise it.
+ * 3. Clients and deliveries are bounded; the oldest is forgotten first.
+ */
+export class Delegator {
+  private readonly clients = new Map<string, { card: VettedCard; client: Promise<Client> }>();
+  private readonly deliveries = new Map<string, string>();
+
+  constructor(private readonly parts: DelegatorParts) {}
+
+  async perform(step: StepRequest, context: StepContext): Promise<StepResult> {
+    const wanted = step.agent;
+    const agent = await this.parts.directory.find(wanted);
+    const started = (name: string): void =>
+      report(context, { type: 'a2a.delegation.started', data: { step_id: step.stepId, agent: name, task: step.task } });
+    if (!agent) {
+      started(wanted ?? '(none named)');
+      const result = this.unknownAgent(wanted);
+      this.reportEnd(context, step, wanted ?? '(none named)', { result, remoteTaskId: undefined, sends: 0 });
+      return result;
+    }
+    started(agent.id);
+    const startedAt = this.parts.clock.now();
+    const outcome = await this.delegateTo(agent, step, context);
+    this.parts.onOutcome(agent.id, outcome.result, outcome.sends, this.parts.clock.now() - startedAt);
+    this.reportEnd(context, step, agent.id, outcome);
+    return outcome.result;
+  }
+
+  private async delegateTo(agent: KnownAgent, step: StepRequest, context: StepContext): Promise<DelegationOutcome> {
+    const left =
+      context.deadline === undefined ? Infinity : context.deadline - this.parts.clock.now() - ANSWER_MARGIN_MS;
+    const timeoutMs = Math.max(Math.min(this.parts.timeoutMs, left), 0);
+    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(Math.ceil(timeoutMs))]);
+    const key = `${agent.id} ${step.idempotencyKey}`;
+    const outcome = await delegate({
+      client: await this.clientOf(agent),
+      streaming: agent.card.streaming,
+      task: step.task,
+      messageId: step.idempotencyKey,
+      knownTaskId: this.deliveries.get(key),
+      retries: this.parts.retries,
+      signal,
+      headers: this.parts.traceHeaders(),
+      onAccepted: (taskId) => this.remember(key, taskId),
+      backoffMs: this.parts.backoffMs,
+      sleep: this.parts.sleep,
+    });
+    // A cancelled task must not be found again by a later dispatch of the same step.
+    if (signal.aborted) this.deliveries.delete(key);
+    return outcome;
+  }
+
+  private unknownAgent(wanted: string | undefined): StepResult {
+    const { directory } = this.parts;
+    if (wanted !== undefined && directory.isConfigured(wanted)) {
+      return failed('agent_unreachable', `The agent "${wanted}" cannot be reached; its card has never been read.`);
+    }
+    const known = directory.ids().join(', ') || 'none';
+    return wanted === undefined
+      ? failed('agent_not_found', `The step names no agent. Known: ${known}.`)
+      : failed('agent_not_found', `There is no agent "${wanted.slice(0, 100)}". Known: ${known}.`);
+  }
+
+  private reportEnd(context: StepContext, step: StepRequest, agent: string, outcome: DelegationOutcome): void {
+    const { result } = outcome;
+    const place = { step_id: step.stepId, agent };
+    report(
+      context,
+      result.status === 'succeeded'
+        ? {
+            type: 'a2a.delegation.completed',
+            data: { ...place, result: result.output, remote_task_id: outcome.remoteTaskId ?? null },
+          }
+        : { type: 'a2a.delegation.failed', data: { ...place, error: result.message, error_code: result.code } },
+    );
+  }
+
+  /** One client per agent and card; a changed card gets a new one. */
+  private clientOf(agent: KnownAgent): Promise<Client> {
+    const known = this.clients.get(agent.id);
+    if (known?.card === agent.card) return known.client;
+    const transport = { fetchImpl: this.parts.fetch };
+    const factory = new ClientFactory({
+      transports: [new JsonRpcTransportFactory(transport), new RestTransportFactory(transport)],
+    });
+    const client = factory.createFromAgentCard(agent.card.card);
+    this.clients.set(agent.id, { card: agent.card, client });
+    forgetOldest(this.clients, MAX_CLIENTS);
+    return client;
+  }
+
+  private remember(key: string, taskId: string): void {
+    this.deliveries.set(key, taskId);
+    forgetOldest(this.deliveries, MAX_DELIVERIES);
+  }
+}
+
+function report(context: StepContext, fact: RunFactDraft): void {
+  context.progress(fact);
+}
+
+function forgetOldest(map: Map<string, unknown>, limit: number): void {
+  if (map.size > limit) map.delete(map.keys().next().value!);
+}

@@ -1,0 +1,176 @@
+import type { AgentInfo } from '@switchyard/contracts';
+import { agentId } from './agent-id.ts';
+import { vetCard } from './card.ts';
+import type { VettedCard } from './card.ts';
+
+export interface AgentAddress {
+  /** Base URL; the card is at /.well-known/agent-card.json under it. */
+  url: string;
+  /** Overrides the name of the card. */
+  name?: string | undefined;
+}
+
+/** An agent that can be called: its id here and the card that says how. */
+export interface KnownAgent {
+  id: string;
+  name: string;
+  card: VettedCard;
+}
+
+/** What the directory tells the world. */
+export type DirectoryFact =
+  | { type: 'a2a.card.changed'; data: { agent: string; digest: string } }
+  | { type: 'a2a.agent.unreachable'; data: { agent: string; error_code: string } };
+
+export interface DirectoryParts {
+  agents: readonly AgentAddress[];
+  /** Reads the text of a card; throws where that fails. Bounded in size and time by whoever gives it. */
+  readCard(url: string, signal: AbortSignal): Promise<string>;
+  allowedHosts: readonly string[];
+  ttlMs: number;
+  clock: { now(): number };
+  onFact(fact: DirectoryFact): void;
+  /** A stable code for an error of `readCard`. */
+  codeOf(error: unknown): string;
+}
+
+interface Entry {
+  address: AgentAddress;
+  id: string | undefined;
+  card: VettedCard | undefined;
+  reachable: boolean;
+  /** Epoch ms of the last try, good or bad. */
+  triedAt: number;
+  refresh: Promise<void> | undefined;
+  failures: number;
+}
+
+const RETRY_AFTER_FAILURE_MS = 2_000;
+const CARD_PATH = '/.well-known/agent-card.json';
+/** Longest wait of a caller for a card; the refresh itself goes on and serves the next caller. */
+const MAX_WAIT_MS = 3_000;
+
+/**
+ * The agents that a task may be delegated to.
+ * 1. A card is read at most once per `ttlMs` while it can be read, and by one request at a time.
+ * 2. A card that was read once stays in use when a later read fails; the agent then counts as unreachable.
+ * 3. An id, once given, stays with its agent; no two agents share one.
+ */
+export class Directory {
+  private readonly entries: Entry[];
+
+  constructor(private readonly parts: DirectoryParts) {
+    this.entries = parts.agents.map((address) => ({
+      address,
+      id: undefined,
+      card: undefined,
+      reachable: false,
+      triedAt: Number.NEGATIVE_INFINITY,
+      refresh: undefined,
+      failures: 0,
+    }));
+  }
+
+  /** Every agent, in the order of the configuration; one whose card was never read has no skills yet. */
+  async list(): Promise<AgentInfo[]> {
+    await this.refreshDue();
+    return this.entries.map((entry) => ({
+      id: this.idOf(entry),
+      name: nameOf(entry),
+      description: entry.card?.description ?? '',
+      skills: entry.card?.skills ?? [],
+      reachable: entry.reachable,
+    }));
+  }
+
+  /** The agent by id or name; without a name, the only one there is. Undefined: unknown, or its card was never read. */
+  async find(wanted: string | undefined): Promise<KnownAgent | undefined> {
+    await this.refreshDue();
+    const key = wanted?.replace(/^delegate_to_/, '').toLowerCase();
+    const known = this.entries.filter((entry) => entry.card !== undefined);
+    const entry =
+      key === undefined
+        ? known.length === 1
+          ? known[0]
+          : undefined
+        : known.find((each) => this.idOf(each) === key || nameOf(each).toLowerCase() === key);
+    return entry?.card && { id: this.idOf(entry), name: nameOf(entry), card: entry.card };
+  }
+
+  /** True where an agent of this name is configured, whether or not its card could be read. */
+  isConfigured(wanted: string): boolean {
+    const key = wanted.replace(/^delegate_to_/, '').toLowerCase();
+    return this.entries.some((entry) => this.idOf(entry) === key || nameOf(entry).toLowerCase() === key);
+  }
+
+  ids(): string[] {
+    return this.entries.map((entry) => this.idOf(entry));
+  }
+
+  /** Reads the cards that are due; waits no longer than 3 s. */
+  async refreshDue(): Promise<void> {
+    const due = this.entries
+      .filter((entry) => this.isDue(entry))
+      .map((entry) => (entry.refresh ??= this.refresh(entry)));
+    const underWay = this.entries.flatMap((entry) => (entry.refresh && !entry.card ? [entry.refresh] : []));
+    const waits = [...new Set([...due, ...underWay])];
+    if (waits.length === 0) return;
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, MAX_WAIT_MS)));
+    await Promise.race([Promise.all(waits), limit]);
+    clearTimeout(timer);
+  }
+
+  private isDue(entry: Entry): boolean {
+    const pause = entry.reachable
+      ? this.parts.ttlMs
+      : Math.min(RETRY_AFTER_FAILURE_MS * 2 ** Math.max(entry.failures - 1, 0), this.parts.ttlMs);
+    return entry.refresh === undefined && this.parts.clock.now() - entry.triedAt >= pause;
+  }
+
+  private async refresh(entry: Entry): Promise<void> {
+    try {
+      const url = new URL(entry.address.url.replace(/\/+$/, '') + CARD_PATH).href;
+      const text = await this.parts.readCard(url, AbortSignal.timeout(10_000));
+      const verdict = vetCard(text, url, this.parts.allowedHosts);
+      if (!verdict.ok) return this.failed(entry, 'agent_card_invalid');
+      const before = entry.card;
+      entry.card = verdict.value;
+      entry.reachable = true;
+      entry.failures = 0;
+      if (before && before.digest !== verdict.value.digest) {
+        this.parts.onFact({
+          type: 'a2a.card.changed',
+          data: { agent: this.idOf(entry), digest: verdict.value.digest },
+        });
+      }
+    } catch (error) {
+      this.failed(entry, this.parts.codeOf(error));
+    } finally {
+      entry.triedAt = this.parts.clock.now();
+      entry.refresh = undefined;
+    }
+  }
+
+  /** Says it once per outage. */
+  private failed(entry: Entry, code: string): void {
+    const first = entry.reachable || entry.failures === 0;
+    entry.reachable = false;
+    entry.failures = Math.min(entry.failures + 1, 16);
+    if (first)
+      this.parts.onFact({ type: 'a2a.agent.unreachable', data: { agent: this.idOf(entry), error_code: code } });
+  }
+
+  /** Sticky once a name is known for sure; before that, made of the host. */
+  private idOf(entry: Entry): string {
+    if (entry.id !== undefined) return entry.id;
+    const others = new Set(this.entries.flatMap((each) => (each.id === undefined || each === entry ? [] : [each.id])));
+    const id = agentId(nameOf(entry), others);
+    if (entry.card || entry.address.name) entry.id = id;
+    return id;
+  }
+}
+
+function nameOf(entry: Entry): string {
+  return entry.address.name ?? entry.card?.name ?? new URL(entry.address.url).host;
+}
