@@ -3,7 +3,7 @@ export type { LocalServer, ServerOptions } from './local-server.ts';
 export { natsConfig, type NatsOptions, startNats } from './nats.ts';
 export { freePort, isPortFree } from './ports.ts';
 export { type PostgresOptions, startPostgres } from './postgres.ts';
-export { logTail, processStartTime } from './process.ts';
+export { logTail, type ProcessOptions, processStartTime, ServerProcess } from './process.ts';
 export { prosodyConfig, type ProsodyOptions, type ProsodyServer, startProsody } from './prosody.ts';
 export { startRedis } from './redis.ts';
 export { type Servers, startServers, type StartServersOptions } from './servers.ts';

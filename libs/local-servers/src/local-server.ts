@@ -10,6 +10,8 @@ export interface LocalServer {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
+  /** Where its data is: the folder asked for, or the one that its account can reach. */
+  readonly dir: string;
   /** The file with its output. */
   readonly log: string;
   /** Settles when the process ends, with how it ended. */

@@ -53,6 +53,7 @@ export async function startNats(options: NatsOptions): Promise<LocalServer> {
     url: `nats://${login}127.0.0.1:${port}`,
     port,
     pid: process.pid,
+    dir,
     log,
     exited: process.exited,
     stop: () => process.stop(),

@@ -121,6 +121,7 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalServ
     url: urlOf(port)(database),
     port,
     pid: process.pid,
+    dir,
     log,
     exited: process.exited,
     stop: () => process.stop(),

@@ -100,6 +100,7 @@ export async function startProsody(options: ProsodyOptions): Promise<ProsodyServ
     url: `xmpp://127.0.0.1:${port}`,
     port,
     pid: process.pid,
+    dir,
     log,
     exited: process.exited,
     stop: () => process.stop(),

@@ -25,6 +25,7 @@ export async function startRedis(options: ServerOptions): Promise<LocalServer> {
     url: `redis://127.0.0.1:${port}`,
     port,
     pid: process.pid,
+    dir,
     log,
     exited: process.exited,
     stop: () => process.stop(),

@@ -73,14 +73,18 @@ export async function startServers<const K extends ServerName>(
     redis: () => startRedis(at('redis')),
     prosody: () => startProsody({ ...at('prosody'), ...(options.users ? { users: options.users } : {}) }),
   };
-  const removeFolder = (): void => (options.dir ? undefined : rmSync(dir, { recursive: true, force: true }));
+  const removeFolders = (running: readonly LocalServer[]): void => {
+    if (options.dir) return;
+    for (const folder of [dir, ...running.map((server) => server.dir)])
+      rmSync(folder, { recursive: true, force: true });
+  };
 
   const outcomes = await Promise.allSettled(which.map((name) => start[name]()));
   const running = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed) {
     await Promise.all(running.map((server) => server.stop()));
-    removeFolder();
+    removeFolders(running);
     throw failed.reason;
   }
   const dismiss = watchOver(
@@ -94,7 +98,7 @@ export async function startServers<const K extends ServerName>(
     stop: async () => {
       await Promise.all(running.map((server) => server.stop()));
       dismiss();
-      removeFolder();
+      removeFolders(running);
     },
   };
 }

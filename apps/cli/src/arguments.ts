@@ -1,0 +1,112 @@
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+import { VERBS } from '../verbs.mjs';
+import { EXIT, UserError } from './user-error.ts';
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+type OptionsHelp = readonly (readonly [option: string, meaning: string])[];
+
+export const VERB_OPTIONS = {
+  run: {
+    thread: { type: 'string' },
+    json: { type: 'boolean' },
+    tools: { type: 'string' },
+    providers: { type: 'string' },
+    user: { type: 'string' },
+    role: { type: 'string' },
+    view: { type: 'string' },
+    replicas: { type: 'string' },
+  },
+  up: { detach: { type: 'boolean', short: 'd' }, replicas: { type: 'string' } },
+  down: {},
+  status: { json: { type: 'boolean' } },
+  tail: { event: { type: 'string' }, json: { type: 'boolean' }, user: { type: 'string' }, role: { type: 'string' } },
+  runs: { json: { type: 'boolean' }, user: { type: 'string' }, role: { type: 'string' } },
+  cancel: { user: { type: 'string' }, role: { type: 'string' } },
+  approve: {},
+  doctor: {},
+  audit: {},
+  bench: {},
+  logs: { follow: { type: 'boolean', short: 'f' }, lines: { type: 'string', short: 'n' } },
+  completion: {},
+  help: {},
+  version: {},
+} as const satisfies Record<string, Options>;
+export type VerbName = keyof typeof VERB_OPTIONS;
+
+const WHO: OptionsHelp = [
+  ['--user ID', 'the development identity; default TB_DEFAULT_USER_ID, else "dev"'],
+  ['--role ROLE', 'user, admin or auditor'],
+];
+
+const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
+  run: [
+    ['--thread ID', 'continue a conversation'],
+    ['--tools A,B', 'allow these tools only'],
+    ['--providers A,B', 'allow the tools of these providers only'],
+    ...WHO,
+    ['--json', 'one JSON document per event, and nothing else, on stdout'],
+    ['--view all', 'with --json: every event, not only the documented view'],
+    ['--replicas APP=N', 'how many of an app to run, where the stack is started'],
+  ],
+  up: [
+    ['--detach, -d', 'return when everything is ready'],
+    ['--replicas APP=N', 'how many of an app to run, e.g. orchestrator=2; also SWITCHYARD_REPLICAS'],
+  ],
+  status: [['--json', 'the content of .switchyard/status.json']],
+  tail: [
+    ['--event GLOB', 'only events whose name matches, e.g. "mcp.*.*" or "orchestrator.>"'],
+    ...WHO,
+    ['--json', 'one JSON document per event'],
+  ],
+  runs: [...WHO, ['--json', 'as the gateway answers']],
+  cancel: WHO,
+  logs: [
+    ['--follow, -f', 'go on as it grows'],
+    ['--lines N, -n', 'how many lines; default 50'],
+  ],
+};
+
+/** The help of one verb. */
+export function verbHelp(name: string): string {
+  const verb = VERBS.find((known) => known.name === name);
+  if (!verb) throw new UserError(`There is no verb "${name}".`, EXIT.usage);
+  const options = [...(OPTIONS_HELP[name as VerbName] ?? []), ['--help, -h', 'this'] as const];
+  const width = Math.max(...options.map(([option]) => option.length));
+  const lines = options.map(([option, meaning]) => `  ${option.padEnd(width)}  ${meaning}`);
+  return `Usage: ./switchyard ${verb.usage}\n\n${verb.summary}\n\n${lines.join('\n')}`;
+}
+
+/** What was typed after a verb. Throws, with what is wrong, for an option that it does not have. */
+export function parseVerb(name: VerbName, args: readonly string[]) {
+  const options: Options = { ...VERB_OPTIONS[name], help: { type: 'boolean', short: 'h' } };
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
+    return { values: values as Readonly<Record<string, string | boolean | undefined>>, positionals };
+  } catch (error) {
+    const [message] = String((error as Error).message).split('. ');
+    throw new UserError(`${message}. See ./switchyard ${name} --help.`, EXIT.usage);
+  }
+}
+
+/** A text option; undefined where it is missing or empty. */
+export function textOption(
+  values: Readonly<Record<string, string | boolean | undefined>>,
+  name: string,
+): string | undefined {
+  const value = values[name];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** `a,b , c` as a list; undefined where the option is missing. */
+export function listOption(
+  values: Readonly<Record<string, string | boolean | undefined>>,
+  name: string,
+): string[] | undefined {
+  const value = values[name];
+  return typeof value === 'string'
+    ? value
+        .split(',')
+        .map((part) => part.trim())
+        .filter(Boolean)
+    : undefined;
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from '@jest/globals';
+import { parseReplicas, replicaNames, serviceEnvironment, type StackAddresses } from './environment.ts';
+
+const stack: StackAddresses = {
+  root: '/clone',
+  natsUrl: 'nats://127.0.0.1:20001',
+  databaseUrl: 'postgresql://127.0.0.1:20002/switchyard',
+  redisUrl: 'redis://127.0.0.1:20003',
+  gateway: { host: '127.0.0.1', port: 8000 },
+  devModelPort: 20_004,
+  mockA2aPort: 20_005,
+};
+
+describe('serviceEnvironment', () => {
+  it('points the orchestrator at the development model where there is no key', () => {
+    const env = serviceEnvironment('orchestrator', 20_010, stack, {});
+    expect(env).toMatchObject({
+      OPENAI_BASE_URL: 'http://127.0.0.1:20004/v1',
+      OPENAI_API_KEY: 'dev',
+      OPS_PORT: '20010',
+    });
+    expect(env['EGRESS_ALLOW_HOSTS']).toBe('127.0.0.1:20004,127.0.0.1:20005');
+  });
+
+  it('leaves the person’s model alone', () => {
+    const { devModelPort: _, ...own } = stack;
+    const env = serviceEnvironment('orchestrator', 1, own, {
+      OPENAI_API_KEY: 'sk-own',
+      OPENAI_BASE_URL: 'https://models.example/v1',
+    });
+    expect(env).toMatchObject({ OPENAI_API_KEY: 'sk-own', OPENAI_BASE_URL: 'https://models.example/v1' });
+  });
+
+  it('V2: shows a secret only to the app that uses it', () => {
+    const given = { OPENAI_API_KEY: 'sk', MOCK_WEATHER_TOOL_API_KEY: 'weather', AZTM_PASSWORD: 'jid' };
+    const seenBy = (name: string): string[] =>
+      (['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge'] as const).filter(
+        (app) => name in serviceEnvironment(app, 1, { ...stack, devModelPort: undefined } as StackAddresses, given),
+      );
+    expect(seenBy('OPENAI_API_KEY')).toEqual(['orchestrator']);
+    expect(seenBy('MOCK_WEATHER_TOOL_API_KEY')).toEqual(['mcp-tool']);
+    expect(seenBy('AZTM_PASSWORD')).toEqual(['xmpp-bridge']);
+  });
+
+  it('V1: prefers what the person set to a development default', () => {
+    expect(serviceEnvironment('gateway', 1, stack, { IDENTITY_MODE: 'jwt' })['IDENTITY_MODE']).toBe('jwt');
+    expect(serviceEnvironment('gateway', 1, stack, {})['IDENTITY_MODE']).toBe('dev');
+    expect(serviceEnvironment('audit', 1, stack, { LOG_TREE_DIR: '/elsewhere' })['LOG_TREE_DIR']).toBe('/elsewhere');
+    expect(serviceEnvironment('mcp-tool', 1, stack, { EGRESS_ALLOW_HOSTS: 'x.example' })['EGRESS_ALLOW_HOSTS']).toMatch(
+      /^x\.example,/,
+    );
+  });
+});
+
+describe('replicas', () => {
+  it('are named after their app, from the second one with a number', () => {
+    expect(replicaNames('orchestrator', 3)).toEqual(['orchestrator', 'orchestrator-2', 'orchestrator-3']);
+  });
+
+  it('are read from one text, and a mistake in it is said', () => {
+    expect(parseReplicas('orchestrator=2, audit=1')).toEqual({ orchestrator: 2, audit: 1 });
+    expect(parseReplicas(undefined)).toEqual({});
+    expect(() => parseReplicas('orchestra=2')).toThrow(/got "orchestra=2"/);
+    expect(() => parseReplicas('gateway=2')).toThrow(/one of it/);
+  });
+});

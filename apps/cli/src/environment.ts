@@ -1,0 +1,130 @@
+/*
+ * What each service gets to see. Pure, and the one place that decides it: credentials of its own for each service
+ * slot in here. Guarantees:
+ *  V1. A setting of the person's environment wins over a development default.
+ *  V2. A secret of one app is not in the environment of another.
+ */
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export const SERVICE_APPS = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge'] as const;
+export type ServiceApp = (typeof SERVICE_APPS)[number];
+
+/** Where the running stack's parts are. */
+export interface StackAddresses {
+  readonly root: string;
+  readonly natsUrl: string;
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  readonly gateway: { readonly host: string; readonly port: number };
+  /** Absent where a real model is used. */
+  readonly devModelPort?: number;
+  readonly mockA2aPort: number;
+}
+
+/** Secrets by name, and the apps that may see them. Everything else is inherited by all. */
+const SECRETS: readonly { readonly names: RegExp; readonly apps: readonly ServiceApp[] }[] = [
+  { names: /^OPENAI_/, apps: ['orchestrator'] },
+  { names: /_TOOL_API_KEY$/, apps: ['mcp-tool'] },
+  { names: /^AZTM_.*(PASSWORD|SECRET|TOKEN)/, apps: ['xmpp-bridge'] },
+  { names: /^SUPABASE_.*(SECRET|KEY)/, apps: ['gateway'] },
+];
+
+/** What npm and this command add for themselves, and what only one service is told. */
+const NOT_INHERITED = /^(npm_|SWITCHYARD_|NODE_CHANNEL_|INIT_CWD$|GATEWAY_(PORT|HOST)$)/;
+
+function inheritedBy(app: ServiceApp | 'development', environment: Environment): Record<string, string> {
+  const kept = Object.entries(environment).filter(([name, value]) => {
+    if (value === undefined || NOT_INHERITED.test(name)) return false;
+    return SECRETS.every(({ names, apps }) => !names.test(name) || (app !== 'development' && apps.includes(app)));
+  });
+  return Object.fromEntries(kept) as Record<string, string>;
+}
+
+const joined = (...lists: readonly (string | undefined)[]): string => lists.filter(Boolean).join(',');
+
+/** True where the person brought a model of their own. */
+export function hasOwnModel(environment: Environment): boolean {
+  return Boolean(environment['OPENAI_API_KEY']);
+}
+
+function settingsOf(app: ServiceApp, stack: StackAddresses, given: Environment): Record<string, string> {
+  const devModel = stack.devModelPort === undefined ? undefined : `127.0.0.1:${stack.devModelPort}`;
+  const egress = joined(given['EGRESS_ALLOW_HOSTS'], devModel, `127.0.0.1:${stack.mockA2aPort}`);
+  switch (app) {
+    case 'gateway':
+      return {
+        GATEWAY_PORT: String(stack.gateway.port),
+        GATEWAY_HOST: stack.gateway.host,
+        IDENTITY_MODE: given['IDENTITY_MODE'] ?? 'dev',
+      };
+    case 'orchestrator':
+      return {
+        EGRESS_ALLOW_HOSTS: egress,
+        ...(devModel ? { OPENAI_BASE_URL: `http://${devModel}/v1`, OPENAI_API_KEY: 'dev' } : {}),
+      };
+    case 'mcp-tool':
+      return {
+        EGRESS_ALLOW_HOSTS: egress,
+        // A value for development; the mock weather tool asks for one so that the credential path is exercised.
+        MOCK_WEATHER_TOOL_API_KEY: given['MOCK_WEATHER_TOOL_API_KEY'] ?? 'dev-weather-key',
+      };
+    case 'a2a':
+      return {
+        EGRESS_ALLOW_HOSTS: egress,
+        A2A_AGENTS: given['A2A_AGENTS'] ?? `http://127.0.0.1:${stack.mockA2aPort}`,
+      };
+    case 'audit':
+      return { LOG_TREE_DIR: given['LOG_TREE_DIR'] ?? `${stack.root}/logs` };
+    case 'xmpp-bridge':
+      return {};
+  }
+}
+
+/** The whole environment of one service. `opsPort`: where its /health, /readiness and /metrics are. */
+export function serviceEnvironment(
+  app: ServiceApp,
+  opsPort: number,
+  stack: StackAddresses,
+  given: Environment,
+): Record<string, string> {
+  return {
+    ...inheritedBy(app, given),
+    NATS_URL: stack.natsUrl,
+    DATABASE_URL: stack.databaseUrl,
+    REDIS_URL: stack.redisUrl,
+    OPS_PORT: String(opsPort),
+    LOG_LEVEL: given['LOG_LEVEL'] ?? 'info',
+    ...settingsOf(app, stack, given),
+  };
+}
+
+/** The environment of the development model and the mock agent: nothing of the person's secrets. */
+export function developmentEnvironment(own: Record<string, string>, given: Environment): Record<string, string> {
+  return { ...inheritedBy('development', given), LOG_LEVEL: given['LOG_LEVEL'] ?? 'info', ...own };
+}
+
+/** How many of each app to run: `orchestrator=2,gateway=1`. Throws a message for the person. */
+export function parseReplicas(text: string | undefined): Readonly<Partial<Record<ServiceApp, number>>> {
+  const replicas: Partial<Record<ServiceApp, number>> = {};
+  for (const part of (text ?? '')
+    .split(',')
+    .map((p) => p.trim())
+    .filter(Boolean)) {
+    const [name, count] = part.split('=');
+    const app = SERVICE_APPS.find((known) => known === name);
+    const number = Number(count);
+    if (!app || !Number.isInteger(number) || number < 1 || number > 8) {
+      throw new Error(`replicas: expected <app>=<1 to 8>, with an app of ${SERVICE_APPS.join(', ')}; got "${part}"`);
+    }
+    if (app === 'gateway' && number > 1)
+      throw new Error('replicas: the gateway listens on one port, so there is one of it');
+    replicas[app] = number;
+  }
+  return replicas;
+}
+
+/** Names of the processes of one app: `orchestrator`, `orchestrator-2`. */
+export function replicaNames(app: string, count: number): string[] {
+  return Array.from({ length: count }, (_, n) => (n === 0 ? app : `${app}-${n + 1}`));
+}

@@ -1,0 +1,168 @@
+import type { Paint, Tone } from './paint.ts';
+
+/*
+ * One event of a run as one line for a person. Pure. An event that this table does not know is still shown, by its
+ * name and its data, so nothing that happened is hidden.
+ */
+
+export interface StreamEvent {
+  readonly id?: string | undefined;
+  readonly name: string;
+  readonly data: unknown;
+}
+
+interface Line {
+  readonly label: string;
+  readonly text: string;
+  readonly tone: Tone;
+}
+
+type Data = Readonly<Record<string, unknown>>;
+
+const LABEL_WIDTH = 10;
+const TEXT_LIMIT = 160;
+
+/** Text on one line, without control characters (which could rewrite the terminal), cut with its length named. */
+export function oneLine(text: string, limit = TEXT_LIMIT): string {
+  const flat = text
+    .replace(/[\s\u0085\u2028\u2029]+/g, ' ')
+    // eslint-disable-next-line no-control-regex -- control characters are what is to be removed
+    .replace(/[\u0000-\u001f\u007f-\u009f]/g, '')
+    .trim();
+  return flat.length > limit ? `${flat.slice(0, limit)}... (${flat.length} characters)` : flat;
+}
+
+/** A value short enough for a line: `location: London, unit: C` for flat objects, else JSON. */
+export function compact(value: unknown, limit = TEXT_LIMIT): string {
+  if (value === undefined || value === null) return '';
+  if (typeof value === 'string') return oneLine(value, limit);
+  if (typeof value !== 'object') return String(value);
+  const entries = Object.entries(value);
+  const isFlat =
+    !Array.isArray(value) && entries.length > 0 && entries.every(([, v]) => v === null || typeof v !== 'object');
+  return oneLine(isFlat ? entries.map(([k, v]) => `${k}: ${String(v)}`).join(', ') : JSON.stringify(value), limit);
+}
+
+const text = (data: Data, name: string): string => compact(data[name]);
+const tookMs = (data: Data): string => (typeof data['duration_ms'] === 'number' ? `  ${data['duration_ms']} ms` : '');
+
+/** What the planner decided to do: `weather(location: London) + calculator(expression: 0.17 * 2340)`. */
+function plannedActs(data: Data): string | undefined {
+  const decision = data['decision'] as { kind?: string; order?: string; acts?: unknown } | undefined;
+  if (decision?.kind !== 'act' || !Array.isArray(decision.acts)) return undefined;
+  const acts = (decision.acts as Data[]).map((act) => {
+    if (act['agent']) return `${text(act, 'agent')}: ${compact(act['task'], 60)}`;
+    return act['tool'] ? `${text(act, 'tool')}(${compact(act['arguments'], 60)})` : compact(act['task'], 60);
+  });
+  return acts.join(decision.order === 'sequence' ? ', then ' : ' + ');
+}
+
+function toolLine(data: Data): Line {
+  const what = `${text(data, 'tool')}(${compact(data['params'], 80)})`;
+  const ok = data['success'] === true;
+  const result = ok ? text(data, 'result') : text(data, 'error') || text(data, 'error_code') || 'failed';
+  return { label: 'tool', text: `${what} -> ${result}${tookMs(data)}`, tone: ok ? 'good' : 'bad' };
+}
+
+/** A step's outcome. Its result was shown by the tool or the agent that produced it. */
+function stepLine(data: Data, label: string): Line {
+  if (data['success'] === true) return { label, text: `${text(data, 'step_id')} done${tookMs(data)}`, tone: 'dim' };
+  const why = text(data, 'error') || text(data, 'error_code') || text(data, 'status');
+  return { label, text: `${text(data, 'step_id')} failed: ${why}${tookMs(data)}`, tone: 'bad' };
+}
+
+const LINES: Readonly<Record<string, (data: Data) => Line | undefined>> = {
+  'response.created': () => undefined,
+  'response.in_progress': () => undefined,
+  'server.keepalive': () => undefined,
+  response: () => undefined,
+  'response.completed': () => undefined,
+  'response.failed': (d) => ({ label: 'failed', text: text(d, 'error'), tone: 'bad' }),
+  error: () => undefined,
+  'orchestrator.run.accepted': () => ({ label: 'accepted', text: 'the run is in the journal', tone: 'dim' }),
+  'orchestrator.message.delta': () => undefined,
+  'orchestrator.task.started': (d) => ({ label: 'task', text: text(d, 'task'), tone: 'plain' }),
+  'orchestrator.planning.started': (d) => ({
+    label: 'planning',
+    text: `step ${text(d, 'step_number')}${d['last_failed'] === true ? ', after a failure' : ''}`,
+    tone: 'dim',
+  }),
+  'orchestrator.planning.completed': (d) => {
+    const kind = d['decision_type'];
+    if (kind === 'task_complete') return { label: 'decided', text: 'to answer', tone: 'plan' };
+    if (kind === 'failed') return { label: 'decided', text: `to give up: ${text(d, 'task_preview')}`, tone: 'bad' };
+    return {
+      label: 'decided',
+      text: plannedActs(d) ?? `${text(d, 'target')}: ${text(d, 'task_preview')}`,
+      tone: 'plan',
+    };
+  },
+  'orchestrator.step.dispatching': (d) => ({
+    label: 'step',
+    text: `${text(d, 'step_id')}: ${text(d, 'task')}`,
+    tone: 'dim',
+  }),
+  'orchestrator.step.completed': (d) => stepLine(d, 'step'),
+  'orchestrator.message.completed': (d) => ({ label: 'message', text: text(d, 'text'), tone: 'plain' }),
+  'orchestrator.guardrail.violated': (d) => ({
+    label: 'guardrail',
+    text: `${text(d, 'where')}: ${text(d, 'message')}`,
+    tone: 'bad',
+  }),
+  'orchestrator.budget.exceeded': (d) => ({
+    label: 'budget',
+    text: `${text(d, 'kind')}: ${text(d, 'used')} of ${text(d, 'limit')}`,
+    tone: 'bad',
+  }),
+  'orchestrator.cancel.requested': (d) => ({
+    label: 'cancel',
+    text: `asked by ${text(d, 'by')}: ${text(d, 'reason')}`,
+    tone: 'bad',
+  }),
+  'orchestrator.approval.requested': (d) => ({
+    label: 'approval',
+    text: `${text(d, 'approval_id')}: ${text(d, 'question')}`,
+    tone: 'plan',
+  }),
+  'orchestrator.approval.decided': (d) => ({
+    label: 'approval',
+    text: `${text(d, 'decision')} by ${text(d, 'by')}`,
+    tone: 'plan',
+  }),
+  'orchestrator.task.completed': (d) => ({
+    label: text(d, 'status') || 'done',
+    text: `${text(d, 'total_steps')} steps, ${text(d, 'failed_steps')} failed`,
+    tone: d['status'] === 'success' ? 'good' : 'bad',
+  }),
+  'mcp.task.started': (d) => ({ label: 'tools', text: `${text(d, 'step_id')}: ${text(d, 'task')}`, tone: 'dim' }),
+  'mcp.toolbox.generated': (d) => ({ label: 'tools', text: `${text(d, 'tool_count')} available`, tone: 'dim' }),
+  'mcp.tool.search': (d) => ({ label: 'tools', text: `searching for "${text(d, 'query')}"`, tone: 'dim' }),
+  'mcp.tool.selected': (d) => ({ label: 'tools', text: `chose ${text(d, 'tool')}`, tone: 'dim' }),
+  'mcp.tool.execution': toolLine,
+  'mcp.task.completed': (d) => stepLine(d, 'tools'),
+  'a2a.delegation.started': (d) => ({
+    label: 'delegate',
+    text: `to ${text(d, 'agent')}: ${text(d, 'task')}`,
+    tone: 'plan',
+  }),
+  'a2a.delegation.completed': (d) => ({
+    label: 'delegate',
+    text: `${text(d, 'agent')} -> ${text(d, 'result')}`,
+    tone: 'good',
+  }),
+  'a2a.delegation.failed': (d) => ({
+    label: 'delegate',
+    text: `${text(d, 'agent')}: ${text(d, 'error')}`,
+    tone: 'bad',
+  }),
+};
+
+/** The line for an event, `ms` after the start; undefined for what only frames the stream. */
+export function eventLine({ name, data }: StreamEvent, ms: number, paint: Paint): string | undefined {
+  const known = (typeof data === 'object' && data !== null ? data : {}) as Data;
+  const render = Object.hasOwn(LINES, name) ? LINES[name] : undefined;
+  const line = render ? render(known) : { label: name, text: compact(data), tone: 'dim' as const };
+  if (!line) return undefined;
+  const time = `${(ms / 1000).toFixed(2)}s`.padStart(8);
+  return `${paint('dim', time)}  ${paint(line.tone, line.label.padEnd(LABEL_WIDTH))} ${line.text}`.trimEnd();
+}

@@ -1,0 +1,112 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import {
+  type LocalServer,
+  SERVERS,
+  type ServerName,
+  startNats,
+  startPostgres,
+  startProsody,
+  startRedis,
+} from '@switchyard/local-servers';
+import type { Environment } from './environment.ts';
+import { logFile, type Place } from './place.ts';
+import type { Ports } from './ports.ts';
+import { Supervised, type SupervisedOptions } from './supervised.ts';
+
+const run = promisify(execFile);
+const COMPOSE_LIMIT_MS = 300_000;
+
+/** The port of each server inside its container. */
+const COMPOSE_PORTS: Readonly<Record<ServerName, number>> = { nats: 4222, postgres: 5432, redis: 6379, prosody: 5222 };
+const COMPOSE_URLS: Readonly<Record<ServerName, (address: string) => string>> = {
+  nats: (address) => `nats://${address}`,
+  postgres: (address) => `postgresql://switchyard:switchyard@${address}/switchyard`,
+  redis: (address) => `redis://${address}`,
+  prosody: (address) => `xmpp://${address}`,
+};
+
+/** Where one server is, and the process behind it where it is ours. */
+export interface Infrastructure {
+  readonly urls: Readonly<Record<ServerName, string>>;
+  readonly supervised: readonly Supervised[];
+}
+
+/** Who provides a server: a URL of the person's, Docker Compose, or a private process. */
+export function sourceOf(name: ServerName, environment: Environment): 'environment' | 'compose' | 'private' {
+  const variable = SERVERS.find((server) => server.name === name)?.replacedBy ?? '';
+  if (environment[variable]) return 'environment';
+  return (environment['SWITCHYARD_COMPOSE'] ?? '').split(',').includes(name) ? 'compose' : 'private';
+}
+
+/** Arguments that make every `docker compose` call of this clone speak of the same project. */
+export function composeArguments(place: Place): string[] {
+  return ['compose', '-f', join(place.root, 'docker-compose.yml'), '-p', `switchyard-${place.id}`];
+}
+
+async function startComposed(place: Place, names: readonly ServerName[]): Promise<Partial<Record<ServerName, string>>> {
+  if (names.length === 0) return {};
+  const compose = composeArguments(place);
+  // Port 0: Docker picks free ones, so that two clones do not meet.
+  const env = { ...process.env, NATS_PORT: '0', POSTGRES_PORT: '0', REDIS_PORT: '0', PROSODY_PORT: '0' };
+  await run('docker', [...compose, 'up', '-d', '--wait', ...names], { env, timeout: COMPOSE_LIMIT_MS });
+  const found = names.map(async (name) => {
+    const { stdout } = await run('docker', [...compose, 'port', name, String(COMPOSE_PORTS[name])], {
+      env,
+      timeout: 30_000,
+    });
+    return [name, COMPOSE_URLS[name](stdout.trim())] as const;
+  });
+  return Object.fromEntries(await Promise.all(found)) as Partial<Record<ServerName, string>>;
+}
+
+/** Stops the containers of this clone; their volumes stay. */
+export async function stopComposed(place: Place): Promise<void> {
+  await run('docker', [...composeArguments(place), 'stop'], { timeout: COMPOSE_LIMIT_MS });
+}
+
+function launcher(name: ServerName, place: Place, ports: Ports): () => Promise<LocalServer> {
+  const start = { nats: startNats, postgres: startPostgres, redis: startRedis, prosody: startProsody }[name];
+  return async () => {
+    const port = await ports.take(name);
+    return start({ dir: join(place.state, 'data', name), port, log: logFile(place, name) });
+  };
+}
+
+/** Starts the servers that nobody else provides. Where one fails, the others are stopped and its error is thrown. */
+export async function startInfrastructure(
+  place: Place,
+  environment: Environment,
+  ports: Ports,
+  watch: Pick<SupervisedOptions, 'onChange' | 'onNotice'>,
+  onReady: (name: ServerName, ms: number) => void,
+): Promise<Infrastructure> {
+  const names = SERVERS.map((server) => server.name);
+  const privately = names.filter((name) => sourceOf(name, environment) === 'private');
+  const supervised = privately.map((name) => new Supervised({ name, launch: launcher(name, place, ports), ...watch }));
+  const composed = startComposed(
+    place,
+    names.filter((name) => sourceOf(name, environment) === 'compose'),
+  );
+  const began = Date.now();
+  const starts = supervised.map(async (server, n) => {
+    const { url } = await server.start();
+    onReady(privately[n]!, Date.now() - began);
+    return [privately[n]!, url] as const;
+  });
+  const outcomes = await Promise.allSettled(starts);
+  const containers = await Promise.allSettled([composed]);
+  const failed = [...outcomes, ...containers].find((outcome) => outcome.status === 'rejected');
+  if (failed) {
+    await Promise.all(supervised.map((server) => server.stop()));
+    throw failed.reason;
+  }
+  const given = SERVERS.map((server) => [server.name, environment[server.replacedBy] ?? ''] as const);
+  const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+  const urls = { ...Object.fromEntries(given), ...(await composed), ...Object.fromEntries(started) } as Record<
+    ServerName,
+    string
+  >;
+  return { urls, supervised };
+}

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { overview, unknownVerb, VERBS } from '../verbs.mjs';
+import { parseVerb, type VerbName, verbHelp } from './arguments.ts';
+import { Refused } from './gateway-client.ts';
+import { placeOf } from './place.ts';
+import { EXIT, UserError } from './user-error.ts';
+import { contextOf, type Verb } from './verb.ts';
+
+/** Each verb is loaded when it is called: a warm `run` starts its task within a second of being typed. */
+const LOAD: Readonly<Record<VerbName, () => Promise<Verb>>> = {
+  run: async () => (await import('./verb-run.ts')).run,
+  up: async () => (await import('./verb-stack.ts')).up,
+  down: async () => (await import('./verb-stack.ts')).down,
+  status: async () => (await import('./verb-stack.ts')).status,
+  tail: async () => (await import('./verb-runs.ts')).tail,
+  runs: async () => (await import('./verb-runs.ts')).runs,
+  cancel: async () => (await import('./verb-runs.ts')).cancel,
+  doctor: async () => (await import('./verb-doctor.ts')).doctor,
+  logs: async () => (await import('./verb-logs.ts')).logs,
+  approve: async () => later('approve'),
+  audit: async () => later('audit'),
+  bench: async () => later('bench'),
+  completion: async () => completion,
+  help: async () => help,
+  version: async () => version,
+};
+
+function later(name: string): Verb {
+  return ({ remark }) => {
+    remark(`${VERBS.find((verb) => verb.name === name)?.usage ?? name}: not there yet; it comes with a later version.`);
+    return Promise.resolve(EXIT.unavailable);
+  };
+}
+
+const help: Verb = ({ positionals, print }) => {
+  print(positionals[0] ? verbHelp(positionals[0]) : overview());
+  return Promise.resolve(EXIT.ok);
+};
+
+const version: Verb = ({ place, print }) => {
+  const { version: text } = JSON.parse(readFileSync(join(place.root, 'package.json'), 'utf8')) as { version: string };
+  print(`switchyard ${text}`);
+  return Promise.resolve(EXIT.ok);
+};
+
+const completion: Verb = async ({ positionals, print }) => {
+  const [shell] = positionals;
+  if (shell !== 'bash' && shell !== 'zsh')
+    throw new UserError('Which shell? ./switchyard completion bash|zsh', EXIT.usage);
+  const { completionScript } = await import('./completion.ts');
+  print(completionScript(shell));
+  return EXIT.ok;
+};
+
+async function dispatch(argv: readonly string[], root: string): Promise<number> {
+  const [word = 'help', ...rest] = argv;
+  const name = word === '--version' ? 'version' : ['--help', '-h'].includes(word) ? 'help' : word;
+  const load = Object.hasOwn(LOAD, name) ? LOAD[name as VerbName] : undefined;
+  if (!load) throw new UserError(unknownVerb(word), EXIT.usage);
+  const parsed = parseVerb(name as VerbName, rest);
+  const context = contextOf(placeOf(root), parsed);
+  if (parsed.values['help'] === true) {
+    context.print(verbHelp(name));
+    return EXIT.ok;
+  }
+  return (await load())(context);
+}
+
+/** Runs one command and answers its exit code. What a person can act on is shown without a stack. */
+export async function main(argv: readonly string[], root: string): Promise<number> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.ok); // `| head` has seen enough.
+  });
+  try {
+    return await dispatch(argv, root);
+  } catch (error) {
+    const expected = error instanceof UserError || error instanceof Refused;
+    process.stderr.write(`${error instanceof Error ? (expected ? error.message : error.stack) : String(error)}\n`);
+    return error instanceof UserError ? error.exitCode : EXIT.failed;
+  }
+}

@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+const LISTENING = '0A';
+
+/** Inodes of the sockets that listen on `port`, from the text of /proc/net/tcp or tcp6. */
+export function listeningInodes(table: string, port: number): string[] {
+  const wanted = port.toString(16).toUpperCase().padStart(4, '0');
+  return table
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+    .filter((fields) => fields[1]?.endsWith(`:${wanted}`) && fields[3] === LISTENING)
+    .flatMap((fields) => (fields[9] ? [fields[9]] : []));
+}
+
+/** The command line from the text of /proc/<pid>/cmdline, cut to one short line. */
+export function commandText(cmdline: string, limit = 120): string {
+  const text = cmdline.split('\0').join(' ').trim();
+  return text.length > limit ? `${text.slice(0, limit)}...` : text;
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function socketsOf(pid: string): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).map((fd) => {
+      try {
+        return readlinkSync(`/proc/${pid}/fd/${fd}`);
+      } catch {
+        return '';
+      }
+    });
+  } catch {
+    return [];
+  }
+}
+
+/** Who listens on a port of this machine; undefined where that cannot be found out (another account, no /proc). */
+export function portOwner(port: number): { pid: number; command: string } | undefined {
+  const inodes = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => listeningInodes(read(file), port));
+  if (inodes.length === 0) return undefined;
+  const wanted = new Set(inodes.map((inode) => `socket:[${inode}]`));
+  let pids: string[] = [];
+  try {
+    pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  } catch {
+    return undefined;
+  }
+  const pid = pids.find((candidate) => socketsOf(candidate).some((socket) => wanted.has(socket)));
+  return pid ? { pid: Number(pid), command: commandText(read(`/proc/${pid}/cmdline`)) } : undefined;
+}

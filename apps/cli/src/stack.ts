@@ -1,0 +1,178 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Environment } from './environment.ts';
+import { logFile, type Place, writeJson } from './place.ts';
+import { portOwner } from './port-owner.ts';
+import { isRunning, readPids, runningSupervisor, type SupervisorFile } from './records.ts';
+import { changedSettings, gatewayAddress, modelLine, settingsOf } from './settings.ts';
+import { currentBuild } from './build-stamp.ts';
+import type { SupervisorMessage } from './supervisor-main.ts';
+import { UserError } from './user-error.ts';
+
+const START_LIMIT_MS = 300_000;
+const STOP_LIMIT_MS = 60_000;
+const UNAVAILABLE = 69;
+
+/** What a verb hears while the stack starts. */
+export interface StackListener {
+  onProgress(name: string, text: string, ms?: number): void;
+  onNotice(line: string): void;
+}
+
+export interface Stack {
+  readonly gatewayUrl: string;
+  readonly model: string;
+  /** False where it ran already. */
+  readonly started: boolean;
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // Gone: that is what was wanted.
+  }
+}
+
+async function waitUntilGone(
+  processes: readonly { pid: number; startTime?: string | undefined }[],
+  limitMs: number,
+): Promise<boolean> {
+  for (const deadline = Date.now() + limitMs; Date.now() < deadline; await sleep(50)) {
+    if (!processes.some(isRunning)) return true;
+  }
+  return !processes.some(isRunning);
+}
+
+/**
+ * Stops everything that this clone started: the supervisor, which stops its own, and whatever an earlier supervisor
+ * left behind when it was killed. Answers the names of what ran.
+ */
+export async function stopStack(place: Place): Promise<string[]> {
+  const supervisor = runningSupervisor(place);
+  const before = readPids(place).processes.filter(isRunning);
+  if (supervisor) {
+    signal(supervisor.pid, 'SIGTERM');
+    if (!(await waitUntilGone([supervisor], STOP_LIMIT_MS))) signal(supervisor.pid, 'SIGKILL');
+  }
+  const known = new Map([...before, ...readPids(place).processes].map((process) => [process.pid, process]));
+  const left = [...known.values()].filter(isRunning);
+  // PostgreSQL takes SIGTERM for "wait until everybody has left"; SIGINT is its quick and safe end.
+  for (const { pid, name } of left) signal(pid, name === 'postgres' ? 'SIGINT' : 'SIGTERM');
+  if (!(await waitUntilGone(left, 10_000))) {
+    for (const process of left.filter(isRunning)) signal(-process.pid, 'SIGKILL');
+    await waitUntilGone(left, 5_000);
+  }
+  writeJson(place.pidsFile, { processes: [] });
+  writeJson(place.statusFile, { processes: [] });
+  return before.map(({ name }) => name);
+}
+
+function canListen(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(false));
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(true)));
+  });
+}
+
+async function ensureGatewayPortIsFree(gateway: { host: string; port: number }): Promise<void> {
+  if (await canListen(gateway.host, gateway.port)) return;
+  const owner = portOwner(gateway.port);
+  const by = owner ? `by process ${owner.pid} (${owner.command})` : 'by a process of another account';
+  const other = gateway.port + 80;
+  throw new UserError(
+    `Port ${gateway.port} is taken ${by}. Choose another: GATEWAY_PORT=${other} ./switchyard up`,
+    UNAVAILABLE,
+  );
+}
+
+function spawnSupervisor(place: Place, environment: Environment): ChildProcess {
+  mkdirSync(place.logDir, { recursive: true });
+  const log = openSync(logFile(place, 'supervisor'), 'a');
+  const argument = JSON.stringify({
+    root: place.root,
+    gateway: gatewayAddress(environment),
+    model: modelLine(environment),
+    settings: settingsOf(environment),
+  });
+  try {
+    const entry = fileURLToPath(new URL('./supervisor-main.js', import.meta.url));
+    return spawn(process.execPath, ['--enable-source-maps', entry, argument], {
+      cwd: place.root,
+      detached: true,
+      stdio: ['ignore', log, log, 'ipc'],
+      env: { ...environment },
+    });
+  } finally {
+    closeSync(log);
+  }
+}
+
+async function start(place: Place, environment: Environment, listener: StackListener): Promise<void> {
+  const child = spawnSupervisor(place, environment);
+  await new Promise<void>((resolve, reject) => {
+    const limit = setTimeout(
+      () => reject(new UserError(`the stack did not start within ${START_LIMIT_MS / 1000} s`, 1)),
+      START_LIMIT_MS,
+    );
+    const settle = (error?: Error): void => {
+      clearTimeout(limit);
+      if (error) reject(error);
+      else resolve();
+    };
+    child.once('error', (error) => settle(error));
+    child.once('exit', (code) =>
+      settle(new UserError(`the supervisor ended (exit code ${code}); its log: ${logFile(place, 'supervisor')}`, 1)),
+    );
+    child.on('message', (message: SupervisorMessage) => {
+      if (message.kind === 'progress') listener.onProgress(message.name, message.text, message.ms);
+      else if (message.kind === 'notice') listener.onNotice(message.line);
+      else if (message.kind === 'failed') settle(new UserError(message.message, 1));
+      else settle();
+    });
+  }).finally(() => {
+    child.removeAllListeners();
+    if (child.connected) child.disconnect();
+    child.unref();
+  });
+}
+
+/** Waits for the start that another call began. */
+async function waitUntilReady(place: Place): Promise<SupervisorFile | undefined> {
+  for (const deadline = Date.now() + START_LIMIT_MS; Date.now() < deadline; await sleep(100)) {
+    const supervisor = runningSupervisor(place);
+    if (!supervisor || supervisor.state === 'ready') return supervisor;
+  }
+  return undefined;
+}
+
+/** Why the running stack does not serve this call; undefined where it does. */
+export function reasonToRestart(
+  running: Pick<SupervisorFile, 'build' | 'settings'>,
+  build: string,
+  environment: Environment,
+): string | undefined {
+  const changed = changedSettings(running.settings, settingsOf(environment));
+  if (changed.length > 0) return `${changed.join(', ')} changed`;
+  return running.build !== build ? 'the sources changed' : undefined;
+}
+
+/** The running stack of this clone, started where it does not run, restarted where this call needs it different. */
+export async function ensureStack(place: Place, environment: Environment, listener: StackListener): Promise<Stack> {
+  const running = runningSupervisor(place) && (await waitUntilReady(place));
+  if (running) {
+    const reason = reasonToRestart(running, currentBuild(place), environment);
+    if (!reason) return { gatewayUrl: running.gatewayUrl, model: running.model, started: false };
+    listener.onNotice(`${reason}: starting the stack again`);
+  }
+  await stopStack(place);
+  await ensureGatewayPortIsFree(gatewayAddress(environment));
+  await start(place, environment, listener);
+  const started = runningSupervisor(place);
+  if (!started) throw new UserError(`the stack ended at once; see ${logFile(place, 'supervisor')}`, 1);
+  return { gatewayUrl: started.gatewayUrl, model: started.model, started: true };
+}

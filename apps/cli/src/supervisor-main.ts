@@ -1,0 +1,95 @@
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { currentBuild } from './build-stamp.ts';
+import { placeOf } from './place.ts';
+import { identityOf, runningSupervisor, type SupervisorFile, writeSupervisor } from './records.ts';
+import { type Progress, Supervisor } from './supervisor.ts';
+
+/** What the supervisor tells the command that started it, as long as that command listens. */
+export type SupervisorMessage =
+  | ({ kind: 'progress' } & Progress)
+  | { kind: 'notice'; line: string }
+  | { kind: 'ready' }
+  | { kind: 'failed'; message: string };
+
+function tell(message: SupervisorMessage): void {
+  if (process.connected) process.send?.(message, undefined, {}, () => undefined);
+}
+
+function notice(line: string): void {
+  console.log(`${new Date().toISOString()} ! ${line}`);
+  tell({ kind: 'notice', line });
+}
+
+/** Entry of the background process. `root`, gateway and settings come as one JSON argument; secrets in the environment. */
+async function main(argument: string): Promise<void> {
+  const given = JSON.parse(argument) as {
+    root: string;
+    gateway: { host: string; port: number };
+    model: string;
+    settings: Record<string, string>;
+  };
+  const place = placeOf(given.root);
+  // Two calls at once may both find nothing running; the second supervisor leaves the field to the first.
+  const claim = join(place.state, 'supervisor.claim');
+  for (;;) {
+    try {
+      writeFileSync(claim, '', { flag: 'wx' });
+      break;
+    } catch {
+      if (runningSupervisor(place)) return tell({ kind: 'failed', message: 'another call is starting the stack' });
+      rmSync(claim, { force: true });
+    }
+  }
+  const record: SupervisorFile = {
+    ...identityOf(process.pid),
+    state: 'starting',
+    gatewayUrl: `http://127.0.0.1:${given.gateway.port}`,
+    model: given.model,
+    build: currentBuild(place),
+    settings: given.settings,
+  };
+  writeSupervisor(place, record);
+
+  const supervisor = new Supervisor({
+    place,
+    environment: process.env,
+    gateway: given.gateway,
+    onProgress: (progress) => {
+      console.log(`${new Date().toISOString()} ${progress.name} ${progress.text} ${progress.ms ?? ''}`);
+      tell({ kind: 'progress', ...progress });
+    },
+    onNotice: notice,
+  });
+  let ending = false;
+  const end = (exitCode: number): void => {
+    if (ending) return;
+    ending = true;
+    writeSupervisor(place, { ...record, state: 'stopping' });
+    void supervisor.stop().finally(() => {
+      rmSync(place.supervisorFile, { force: true });
+      rmSync(claim, { force: true });
+      process.exit(exitCode);
+    });
+  };
+  process.on('SIGTERM', () => end(0));
+  process.on('SIGINT', () => end(0));
+  process.on('SIGHUP', () => undefined); // The terminal that started it may close.
+  process.on('disconnect', () => undefined);
+  // The children are unreferenced; this process lives as long as it is not told to end.
+  setInterval(() => undefined, 60_000);
+
+  try {
+    await supervisor.start();
+    if (ending) return;
+    writeSupervisor(place, { ...record, state: 'ready' });
+    tell({ kind: 'ready' });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    notice(`the start failed: ${message}`);
+    tell({ kind: 'failed', message });
+    end(1);
+  }
+}
+
+await main(process.argv[2] ?? '{}');

@@ -1,0 +1,117 @@
+import { ulid } from 'ulid';
+import { listOption, textOption } from './arguments.ts';
+import { eventLine, type StreamEvent } from './event-line.ts';
+import { followFile } from './follow-file.ts';
+import type { GatewayClient, TaskRequest } from './gateway-client.ts';
+import { logFile } from './place.ts';
+import { ensureStack } from './stack.ts';
+import { EXIT, UserError } from './user-error.ts';
+import { gatewayOf, progressListener, stackEnvironment, type VerbContext } from './verb.ts';
+
+const CANCEL_WAIT_MS = 15_000;
+
+/** The request of this call. `custom` constraints as soon as one list is given: what they do not name is not allowed. */
+export function taskRequest(
+  { values, positionals }: Pick<VerbContext, 'values' | 'positionals'>,
+  runId: string,
+): TaskRequest {
+  const task = positionals.join(' ').trim();
+  if (!task) throw new UserError('What is the task? ./switchyard run "What is the weather in London?"', EXIT.usage);
+  const tools = listOption(values, 'tools');
+  const providers = listOption(values, 'providers');
+  const thread = textOption(values, 'thread');
+  return {
+    task,
+    run_id: runId,
+    ...(thread ? { thread_id: thread } : {}),
+    ...(tools || providers
+      ? { tool_constraints: { mode: 'custom', ...(providers ? { providers } : {}), ...(tools ? { tools } : {}) } }
+      : {}),
+  };
+}
+
+/** What is known of the end of a run, gathered from its events. */
+interface Outcome {
+  status: string | undefined;
+  answer: string | undefined;
+  error: string | undefined;
+}
+
+function learn(outcome: Outcome, { name, data }: StreamEvent): void {
+  const known = (typeof data === 'object' && data !== null ? data : {}) as Record<string, unknown>;
+  const text = (field: string): string | undefined => (typeof known[field] === 'string' ? known[field] : undefined);
+  if (name === 'orchestrator.task.completed') outcome.status = text('status') ?? outcome.status;
+  if (name === 'response') outcome.status ??= text('status');
+  if (name === 'response' || name === 'orchestrator.task.completed') outcome.answer = text('answer') ?? outcome.answer;
+  if (name === 'response.failed' || name === 'error') {
+    outcome.status ??= 'failed';
+    outcome.error = text('error') ?? outcome.error;
+  }
+}
+
+function exitCodeOf(status: string | undefined): number {
+  if (status === 'success' || status === 'partial') return EXIT.ok;
+  return status === 'cancelled' ? EXIT.cancelled : EXIT.failed;
+}
+
+/** First Ctrl-C asks the run to stop and goes on showing it; the second one leaves. */
+function onInterrupt(context: VerbContext, gateway: GatewayClient, runId: string, leave: AbortController): () => void {
+  let asked = false;
+  const interrupt = (): void => {
+    if (asked) return leave.abort();
+    asked = true;
+    context.remark('\nasking the run to stop; Ctrl-C again leaves it alone');
+    gateway.cancel(runId).catch((error: Error) => context.remark(`it could not be asked: ${error.message}`));
+    setTimeout(() => leave.abort(), CANCEL_WAIT_MS).unref();
+  };
+  process.on('SIGINT', interrupt);
+  return () => process.removeListener('SIGINT', interrupt);
+}
+
+/** `run "task"`: starts what is missing, runs the task, shows it live, prints the answer. */
+export async function run(context: VerbContext): Promise<number> {
+  const { place, values, print, remark, paint } = context;
+  const runId = ulid();
+  const request = taskRequest(context, runId);
+  const stack = await ensureStack(place, stackEnvironment(context), progressListener(context));
+  if (stack.started) remark(`  gateway      ${stack.gatewayUrl}`);
+  remark(`  model        ${stack.model}`);
+
+  const gateway = gatewayOf(context, stack.gatewayUrl);
+  const asJson = values['json'] === true;
+  const leave = new AbortController();
+  const restore = onInterrupt(context, gateway, runId, leave);
+  // What dies and comes back meanwhile explains a pause in the events.
+  const unfollow = followFile(logFile(place, 'supervisor'), (line) => {
+    const notice = line.split(' ! ')[1];
+    if (notice) remark(paint('dim', `          ! ${notice}`));
+  });
+  const outcome: Outcome = { status: undefined, answer: undefined, error: undefined };
+  const began = Date.now();
+  if (!asJson) print(`${paint('dim', '    run   ')}${runId}`);
+  try {
+    // People see everything; programs the documented view, unless they ask for all.
+    const view = asJson ? textOption(values, 'view') : 'all';
+    const onBreak = (why: string): void => remark(paint('dim', `          ! ${why}; connecting again`));
+    for await (const event of gateway.run(request, { view, signal: leave.signal, onBreak })) {
+      learn(outcome, event);
+      if (asJson) print(JSON.stringify({ id: event.id, event: event.name, data: event.data }));
+      else {
+        const line = eventLine(event, Date.now() - began, paint);
+        if (line !== undefined) print(line);
+      }
+    }
+  } finally {
+    unfollow();
+    restore();
+  }
+  if (leave.signal.aborted) {
+    remark(`left run ${runId}; ./switchyard tail ${runId} shows it`);
+    return EXIT.cancelled;
+  }
+  if (!asJson) {
+    if (outcome.answer !== undefined) print(`\n${outcome.answer}`);
+    else if (outcome.error !== undefined) remark(`\nThe run failed: ${outcome.error}`);
+  }
+  return exitCodeOf(outcome.status);
+}

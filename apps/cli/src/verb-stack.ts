@@ -1,0 +1,119 @@
+import { followFile } from './follow-file.ts';
+import { logFile } from './place.ts';
+import { portOwner } from './port-owner.ts';
+import { readStatus, runningSupervisor } from './records.ts';
+import { ensureStack, stopStack } from './stack.ts';
+import { EXIT } from './user-error.ts';
+import { progressListener, stackEnvironment, type VerbContext } from './verb.ts';
+
+const PROBE_LIMIT_MS = 2_000;
+
+/** A URL without its password. */
+export function withoutPassword(url: string): string {
+  return url.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/, '$1:***@');
+}
+
+/** Waits until somebody asks to stop (true), or the stack is gone (false). */
+function askedToStop(lives: () => boolean): Promise<boolean> {
+  return new Promise((resolve) => {
+    const finish = (asked: boolean): void => {
+      clearInterval(watch);
+      resolve(asked);
+    };
+    const watch = setInterval(() => lives() || finish(false), 500);
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => finish(true));
+  });
+}
+
+/** `up`: starts everything that is not running; without --detach, stays, reports, and stops it all at the end. */
+export async function up(context: VerbContext): Promise<number> {
+  const { place, values, print, remark } = context;
+  const stack = await ensureStack(place, stackEnvironment(context), progressListener(context));
+  print(`${stack.started ? 'Running' : 'Running already'}: ${stack.gatewayUrl}`);
+  print(`Model: ${stack.model}`);
+  if (values['detach'] === true) return EXIT.ok;
+
+  remark('Ctrl-C stops everything; "up --detach" leaves it running.');
+  const unfollow = followFile(logFile(place, 'supervisor'), (line) => {
+    const notice = line.split(' ! ')[1];
+    if (notice) print(`${new Date().toISOString().slice(11, 19)} ${notice}`);
+  });
+  const asked = await askedToStop(() => runningSupervisor(place) !== undefined);
+  unfollow();
+  if (!asked) {
+    remark('The stack was stopped.');
+    return EXIT.ok;
+  }
+  remark('\nstopping ...');
+  await stopStack(place);
+  return EXIT.ok;
+}
+
+/** `down`: stops what this clone started, and nothing else. */
+export async function down({ place, print }: VerbContext): Promise<number> {
+  const stopped = await stopStack(place);
+  print(stopped.length > 0 ? `Stopped: ${stopped.join(', ')}` : 'Nothing was running.');
+  return EXIT.ok;
+}
+
+async function readiness(url: string): Promise<{ ok: boolean; body: unknown } | undefined> {
+  try {
+    const response = await fetch(`${url}/readiness`, { signal: AbortSignal.timeout(PROBE_LIMIT_MS) });
+    return { ok: response.ok, body: await response.json().catch(() => undefined) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The dependencies that a readiness answer calls bad, as short texts. */
+export function badChecks(body: unknown): string[] {
+  const checks = (body as { checks?: unknown } | undefined)?.checks;
+  const entries = Array.isArray(checks)
+    ? checks.map((check: { name?: unknown }) => [String(check.name), check] as const)
+    : Object.entries((checks ?? {}) as Record<string, unknown>);
+  return entries.flatMap(([name, check]) => {
+    const { ok, status, detail } = (typeof check === 'object' && check !== null ? check : {}) as {
+      ok?: unknown;
+      status?: unknown;
+      detail?: unknown;
+    };
+    const bad = ok === false || (typeof status === 'string' && !['ok', 'up', 'ready'].includes(status));
+    return bad ? [`${name}${typeof detail === 'string' ? `: ${detail}` : ''}`] : [];
+  });
+}
+
+/** `status`: every process, and whether it is ready. */
+export async function status({ place, values, print, paint }: VerbContext): Promise<number> {
+  const file = readStatus(place);
+  if (values['json'] === true) {
+    print(JSON.stringify(file, null, 2));
+    return EXIT.ok;
+  }
+  const supervisor = runningSupervisor(place);
+  if (!supervisor) {
+    print('Nothing is running in this clone. Start it: ./switchyard up --detach');
+    return EXIT.unavailable;
+  }
+  const rows = await Promise.all(
+    file.processes.map(async (process) => {
+      const asked = process.url.startsWith('http') && !/^(dev-model|mock-a2a)/.test(process.name);
+      const answer = asked ? await readiness(process.url) : undefined;
+      const bad = badChecks(answer?.body);
+      const word = !asked ? 'runs' : answer?.ok ? 'ready' : answer ? 'not ready' : 'no answer';
+      return { ...process, word, bad };
+    }),
+  );
+  const width = Math.max(...rows.map((row) => row.name.length), 8);
+  for (const { name, pid, url, word, bad } of rows) {
+    const state = paint(word === 'ready' || word === 'runs' ? 'good' : 'bad', word.padEnd(9));
+    const why = bad.length > 0 ? `  ${bad.join('; ')}` : '';
+    print(`${name.padEnd(width)}  ${String(pid).padStart(7)}  ${state}  ${withoutPassword(url)}${why}`);
+  }
+  print(`Model: ${supervisor.model}`);
+  const gateway = rows.find((row) => row.name === 'gateway');
+  if (!gateway)
+    print(
+      `The gateway is not running${portOwner(Number(new URL(supervisor.gatewayUrl).port)) ? ', and its port is taken' : ''}.`,
+    );
+  return gateway?.word === 'ready' ? EXIT.ok : EXIT.unavailable;
+}

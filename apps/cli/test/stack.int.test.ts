@@ -1,0 +1,187 @@
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { freePort, processStartTime } from '@switchyard/local-servers';
+import type { StatusFile } from '../src/records.ts';
+
+/*
+ * The real supervisor with real servers, over small stand-ins for the services: what is tested here is that
+ * processes start, come back and end, not what they do.
+ */
+
+const repository = fileURLToPath(new URL('../../..', import.meta.url));
+const SERVICE = `import { createServer } from 'node:http';
+const port = Number(process.env.GATEWAY_PORT ?? process.env.OPS_PORT ?? process.env.DEV_MODEL_PORT ?? process.env.MOCK_A2A_PORT);
+createServer((request, response) => {
+  if (request.url === '/environment') return response.end(JSON.stringify(process.env));
+  if (request.method === 'POST') {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    return response.end('id: R:1\\nevent: orchestrator.task.completed\\ndata: {"status":"success","total_steps":0,"failed_steps":0}\\n\\n' +
+      'id: R:1\\nevent: response\\ndata: {"status":"success","answer":"It is 42."}\\n\\nid: R:1\\nevent: response.completed\\ndata: {}\\n\\n');
+  }
+  response.end('{"checks":{}}');
+}).listen(port, '127.0.0.1');
+process.on('SIGTERM', () => process.exit(0));`;
+
+const APPS = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge', 'dev-model', 'mock-a2a'];
+
+function makeClone(): string {
+  const root = mkdtempSync(join(tmpdir(), 'switchyard-clone-'));
+  const put = (path: string, text: string): void => {
+    mkdirSync(join(root, path, '..'), { recursive: true });
+    writeFileSync(join(root, path), text);
+  };
+  put(
+    'package.json',
+    JSON.stringify({ name: 'clone', version: '9.9.9', private: true, type: 'module', workspaces: ['libs/*'] }),
+  );
+  put(
+    'libs/store/package.json',
+    JSON.stringify({ name: '@switchyard/store', version: '1.0.0', scripts: { migrate: 'echo >> ../../migrated' } }),
+  );
+  for (const app of APPS) put(`apps/${app}/dist/main.js`, SERVICE);
+  return root;
+}
+
+/** Calls the built command for a clone, as a person would. */
+function call(root: string, port: number, ...args: string[]) {
+  const cli = join(repository, 'apps', 'cli', 'dist', 'main.js');
+  const program = `const { main } = await import(${JSON.stringify(cli)}); process.exitCode = await main(process.argv.slice(1), ${JSON.stringify(root)});`;
+  const { OPENAI_API_KEY: _, NATS_URL: _n, DATABASE_URL: _d, REDIS_URL: _r, ...env } = process.env;
+  return [
+    process.execPath,
+    ['--input-type=module', '-e', program, '--', ...args],
+    { cwd: root, env: { ...env, GATEWAY_PORT: String(port), CALL: 'secret' }, encoding: 'utf8' as const },
+  ] as const;
+}
+
+const processes = (root: string): StatusFile['processes'] =>
+  (JSON.parse(readFileSync(join(root, '.switchyard', 'status.json'), 'utf8')) as StatusFile).processes;
+
+async function until(what: string, condition: () => boolean, limitMs = 15_000): Promise<void> {
+  for (const deadline = Date.now() + limitMs; Date.now() < deadline; await sleep(50)) if (condition()) return;
+  throw new Error(`not within ${limitMs} ms: ${what}`);
+}
+
+describe('the stack of one clone', () => {
+  const root = makeClone();
+  const run = (...args: string[]) => spawnSync(...call(root, port, ...args));
+  let port = 0;
+
+  beforeAll(async () => {
+    execFileSync(process.execPath, [join(repository, 'node_modules/typescript-7/bin/tsc'), '-b', 'apps/cli'], {
+      cwd: repository,
+    });
+    port = await freePort();
+  }, 120_000);
+  afterAll(() => {
+    run('down');
+    rmSync(root, { recursive: true, force: true });
+  }, 60_000);
+
+  it('comes up with everything, and says where', () => {
+    const up = run('up', '--detach', '--replicas', 'orchestrator=2');
+    expect(up.stderr + up.stdout).toContain(`Running: http://127.0.0.1:${port}`);
+    expect(up.status).toBe(0);
+    const names = processes(root)
+      .map(({ name }) => name)
+      .sort();
+    expect(names).toEqual([...APPS, 'nats', 'orchestrator-2', 'postgres', 'prosody', 'redis'].sort());
+    const gateway = processes(root).find(({ name }) => name === 'gateway');
+    expect(gateway).toEqual({
+      name: 'gateway',
+      pid: gateway?.pid,
+      url: `http://127.0.0.1:${port}`,
+      log: '.switchyard/log/gateway.log',
+    });
+    expect(run('status').stdout).toMatch(/orchestrator-2 +\d+ {2}ready/);
+  }, 120_000);
+
+  it('gives each service its addresses', async () => {
+    const url = processes(root).find(({ name }) => name === 'orchestrator')?.url ?? '';
+    const environment = (await (await fetch(`${url}/environment`)).json()) as Record<string, string>;
+    expect(environment).toMatchObject({ OPENAI_API_KEY: 'dev', CALL: 'secret' });
+    expect(environment['DATABASE_URL']).toBe(processes(root).find(({ name }) => name === 'postgres')?.url);
+  });
+
+  it('starts a killed service again, and the log says so', async () => {
+    const before = processes(root).find(({ name }) => name === 'mcp-tool')!;
+    process.kill(before.pid, 'SIGKILL');
+    await until('mcp-tool is back', () => {
+      const now = processes(root).find(({ name }) => name === 'mcp-tool');
+      return now !== undefined && now.pid !== before.pid;
+    });
+    expect(run('logs', 'supervisor').stdout).toMatch(/! mcp-tool ended \(ended by SIGKILL\)/);
+  }, 30_000);
+
+  it('starts a killed server again, on the same port with the same data', async () => {
+    const before = processes(root).find(({ name }) => name === 'nats')!;
+    process.kill(before.pid, 'SIGKILL');
+    await until('nats is back', () => {
+      const now = processes(root).find(({ name }) => name === 'nats');
+      return now !== undefined && now.pid !== before.pid && now.url === before.url;
+    });
+  }, 30_000);
+
+  it('runs a task through the gateway: the answer on stdout, the progress not', () => {
+    const answer = run('run', 'What is it?');
+    expect(answer.stdout).toMatch(/success +0 steps, 0 failed\n\nIt is 42\.\n$/);
+    expect(answer.stderr).toContain('model        apps/dev-model');
+    expect(answer.status).toBe(0);
+    expect(JSON.parse(run('run', '--json', 'What is it?').stdout.split('\n')[0]!)).toMatchObject({
+      event: 'orchestrator.task.completed',
+    });
+  }, 30_000);
+
+  it('is not started twice, and a setting that this call wants different starts it again', () => {
+    const pids = processes(root).map(({ pid }) => pid);
+    expect(run('up', '--detach').stdout).toContain('Running already');
+    expect(processes(root).map(({ pid }) => pid)).toEqual(pids);
+    const [command, args, options] = call(root, port, 'up', '--detach');
+    const again = spawnSync(command, args, { ...options, env: { ...options.env, LOG_LEVEL: 'debug' } });
+    expect(again.stderr).toContain('LOG_LEVEL changed: starting the stack again');
+    expect(processes(root).some(({ pid }) => pids.includes(pid))).toBe(false);
+    expect(readFileSync(join(root, 'migrated'), 'utf8')).toBe('\n');
+  }, 60_000);
+
+  it('goes down without a trace, and only itself', async () => {
+    const bystander = spawn('sleep', ['60'], { stdio: 'ignore' });
+    const pids = processes(root).map(({ pid }) => pid);
+    expect(run('down').stdout).toContain('Stopped: ');
+    expect(pids.filter((pid) => processStartTime(pid) !== undefined)).toEqual([]);
+    expect(processes(root)).toEqual([]);
+    expect(processStartTime(bystander.pid!)).toBeDefined();
+    bystander.kill();
+    expect(run('down').stdout).toContain('Nothing was running.');
+    expect(run('status').status).toBe(69);
+  }, 60_000);
+
+  it('finds and ends what a killed supervisor left behind', async () => {
+    expect(run('up', '--detach').status).toBe(0);
+    const { pid } = JSON.parse(readFileSync(join(root, '.switchyard', 'supervisor.json'), 'utf8')) as { pid: number };
+    const left = processes(root).map((process) => process.pid);
+    process.kill(pid, 'SIGKILL');
+    await until('the supervisor is gone', () => processStartTime(pid) === undefined);
+    expect(run('down').stdout).toContain('gateway');
+    expect(left.filter((child) => processStartTime(child) !== undefined)).toEqual([]);
+  }, 90_000);
+
+  it('says by whom the port of the gateway is taken and how to choose another', async () => {
+    const holder = createServer();
+    await new Promise<void>((resolve) => holder.listen(0, '127.0.0.1', resolve));
+    const taken = (holder.address() as AddressInfo).port;
+    const child = spawn(...call(root, taken, 'up', '--detach'));
+    let said = '';
+    child.stderr.on('data', (chunk) => (said += String(chunk)));
+    const code = await new Promise((resolve) => child.once('exit', resolve));
+    holder.close();
+    expect(said).toContain(`Port ${taken} is taken by process ${process.pid} (`);
+    expect(said).toMatch(/Choose another: GATEWAY_PORT=\d+ \.\/switchyard up/);
+    expect(code).toBe(69);
+  }, 30_000);
+});
