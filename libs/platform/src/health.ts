@@ -1,0 +1,118 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Metrics } from './metrics.ts';
+
+export interface CheckResult {
+  readonly ok: boolean;
+  /** One sentence: what is wrong, or what is worth knowing. Public: no address, no credential. */
+  readonly detail?: string;
+}
+
+export interface Readiness {
+  readonly ready: boolean;
+  readonly checks: Readonly<Record<string, CheckResult & { required: boolean }>>;
+}
+
+const CHECK_LIMIT_MS = 3_000;
+
+/** What a service needs to do its work. A check that throws or takes too long is a failed check. */
+export class HealthChecks {
+  readonly #checks = new Map<string, { check: () => Promise<CheckResult>; required: boolean }>();
+  #draining = false;
+
+  register(name: string, check: () => Promise<CheckResult>, options: { required: boolean } = { required: true }): void {
+    this.#checks.set(name, { check, required: options.required });
+  }
+
+  /** From now on the service says that it is not ready, so that no new work is sent to it. */
+  drain(): void {
+    this.#draining = true;
+  }
+
+  async evaluate(): Promise<Readiness> {
+    const entries = await Promise.all(
+      [...this.#checks].map(
+        async ([name, { check, required }]) => [name, { ...(await settle(check)), required }] as const,
+      ),
+    );
+    const checks = Object.fromEntries(entries);
+    if (this.#draining) checks['drain'] = { ok: false, detail: 'The service is shutting down.', required: true };
+    return { ready: Object.values(checks).every((result) => result.ok || !result.required), checks };
+  }
+}
+
+async function settle(check: () => Promise<CheckResult>): Promise<CheckResult> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<CheckResult>((resolve) => {
+    timer = setTimeout(
+      () => resolve({ ok: false, detail: `No answer within ${CHECK_LIMIT_MS / 1_000} s.` }),
+      CHECK_LIMIT_MS,
+    );
+  });
+  try {
+    return await Promise.race([check(), limit]);
+  } catch {
+    return { ok: false, detail: 'The check failed; the log says why.' };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export interface OpsServer {
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** The small HTTP server of a service without HTTP of its own: GET /health, /readiness and /metrics. */
+export async function startOpsServer(options: {
+  port: number;
+  host?: string;
+  health: HealthChecks;
+  metrics: Metrics;
+}): Promise<OpsServer> {
+  const { health, metrics } = options;
+  const answer = async (path: string): Promise<{ status: number; type: string; body: string }> => {
+    const json = (status: number, value: unknown) => ({
+      status,
+      type: 'application/json',
+      body: `${JSON.stringify(value)}\n`,
+    });
+    switch (path) {
+      case '/health':
+        return json(200, { status: 'ok' });
+      case '/readiness': {
+        const readiness = await health.evaluate();
+        return json(readiness.ready ? 200 : 503, {
+          status: readiness.ready ? 'ready' : 'not_ready',
+          checks: readiness.checks,
+        });
+      }
+      case '/metrics':
+        return { status: 200, type: metrics.contentType, body: await metrics.text() };
+      default:
+        return json(404, { detail: 'Here are /health, /readiness and /metrics.' });
+    }
+  };
+  const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
+    answer((request.url ?? '/').split('?')[0] ?? '/')
+      .catch(() => ({ status: 500, type: 'application/json', body: '{"detail":"failed"}\n' }))
+      .then(({ status, type, body }) => {
+        response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+        response.end(body);
+      })
+      .catch(() => response.destroy());
+  });
+  server.maxConnections = 100;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host ?? '0.0.0.0', resolve);
+  });
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

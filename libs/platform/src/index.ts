@@ -1,0 +1,27 @@
+export { type Backoff, backoffMs, sleep } from './backoff.ts';
+export { type Clock, systemClock } from './clock.ts';
+export {
+  type ConfigProblem,
+  type ConfigVariable,
+  describeConfig,
+  type Environment,
+  EXIT_CONFIG,
+  loadConfig,
+  parseConfig,
+  type ParsedConfig,
+} from './config.ts';
+export { currentContext, withContext, type WorkContext } from './context.ts';
+export { type CheckResult, HealthChecks, type OpsServer, type Readiness, startOpsServer } from './health.ts';
+export { createLifecycle, type Lifecycle, type LifecycleOptions } from './lifecycle.ts';
+export { createLogger, type Logger, type LoggerOptions } from './log.ts';
+export { createMetrics, type Metrics } from './metrics.ts';
+export {
+  injectTrace,
+  type SpanOptions,
+  startTelemetry,
+  type Telemetry,
+  telemetryEnabled,
+  withRemoteTrace,
+  withSpan,
+} from './telemetry.ts';
+export { isSecretKey, redactSecrets, redactText, truncateForLog, truncateText } from './truncate.ts';
