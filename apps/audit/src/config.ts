@@ -20,7 +20,7 @@ export const Config = z
       .describe('Least level that is logged'),
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
     OTEL_SERVICE_NAME: z.string().default('switchyard-audit').describe('Service name in traces'),
-    LOG_TREE_DIR: z.string().default('logs').describe('Folder of the log tree; empty: no log tree'),
+    LOG_TREE_DIR: z.string().optional().describe('Folder of the log tree; unset: no log tree'),
     AUDIT_SWEEP_MS: integer(200, 600_000, 15_000).describe(
       'How often runs are looked for whose end was not seen, to complete them from the journal',
     ),
@@ -32,7 +32,7 @@ export const Config = z
     opsPort: env.OPS_PORT,
     logLevel: env.LOG_LEVEL,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
-    logTreeDir: env.LOG_TREE_DIR === '' ? undefined : env.LOG_TREE_DIR,
+    logTreeDir: env.LOG_TREE_DIR,
     sweepMs: env.AUDIT_SWEEP_MS,
     drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   }));

@@ -1,0 +1,35 @@
+import { describe, expect, it } from '@jest/globals';
+import { MemoryAuditLog } from '../test/memory-audit-log.ts';
+import { oneRun } from '../test/one-run.ts';
+import { AuditDesk } from './audit-desk.ts';
+import { runRecord } from './records.ts';
+
+const principal = (userId: string, role: 'user' | 'admin' | 'auditor', tenantId = 'acme') => ({
+  tenantId,
+  userId,
+  role,
+  via: 'dev' as const,
+});
+
+async function desk() {
+  const auditLog = new MemoryAuditLog();
+  await auditLog.append(oneRun('A', 'run-a', 'acme', 'ada').map((e) => runRecord(e, 'ada')));
+  await auditLog.append(oneRun('B', 'run-b', 'acme', 'bob').map((e) => runRecord(e, 'bob')));
+  await auditLog.append(oneRun('C', 'run-c', 'other', 'ada').map((e) => runRecord(e, 'ada')));
+  return new AuditDesk(auditLog);
+}
+
+const runsSeen = async (who: ReturnType<typeof principal>) => {
+  const { records } = await (await desk()).query({ principal: who, limit: 100 });
+  return [...new Set(records.map((r) => r.runId))];
+};
+
+describe('audit desk', () => {
+  it('shows a user its own runs and nobody else’s', async () => {
+    expect(await runsSeen(principal('ada', 'user'))).toEqual(['run-a']);
+  });
+
+  it.each(['admin', 'auditor'] as const)('shows an %s all of its tenant, and no other tenant', async (role) => {
+    expect(await runsSeen(principal('eve', role))).toEqual(['run-a', 'run-b']);
+  });
+});
