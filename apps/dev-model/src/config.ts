@@ -5,6 +5,7 @@ import { Script } from './script.ts';
 export const Config = z
   .object({
     DEV_MODEL_PORT: z.coerce.number().int().min(0).max(65_535).default(0).describe('Port; 0 takes any free one'),
+    DEV_MODEL_HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on'),
     DEV_MODEL_SCRIPT: z.string().optional().describe('File with scripted answers (JSON), for tests'),
     DEV_MODEL_DELAY_MS: z.coerce.number().int().min(0).max(60_000).default(0).describe('Pause before each chunk'),
   })
@@ -14,7 +15,12 @@ export const Config = z
       ctx.addIssue({ code: 'custom', path: ['DEV_MODEL_SCRIPT'], message: script.problem });
       return z.NEVER;
     }
-    return { port: env.DEV_MODEL_PORT, delayMs: env.DEV_MODEL_DELAY_MS, ...(script ? { script: script.value } : {}) };
+    return {
+      port: env.DEV_MODEL_PORT,
+      host: env.DEV_MODEL_HOST,
+      delayMs: env.DEV_MODEL_DELAY_MS,
+      ...(script ? { script: script.value } : {}),
+    };
   });
 export type Config = z.output<typeof Config>;
 

@@ -24,6 +24,8 @@ export interface MockA2aOptions {
   /** 0 = any free port. */
   port: number;
   host?: string;
+  /** Base URL for the card; default the loopback address. */
+  publicUrl?: string;
   name?: string;
   /** false: the card offers no streaming, and a streamed send is refused. */
   streaming?: boolean;
@@ -45,7 +47,10 @@ export async function createMockA2a(options: MockA2aOptions): Promise<MockA2a> {
   const server = createServer();
   const port = await listening(server, options.port, options.host ?? '127.0.0.1');
   const url = `http://127.0.0.1:${port}`;
-  const card = mockCard(url, { name: options.name ?? 'Mock agent', streaming: options.streaming ?? true });
+  const card = mockCard(options.publicUrl ?? url, {
+    name: options.name ?? 'Mock agent',
+    streaming: options.streaming ?? true,
+  });
   const executor = new MockExecutor();
   const handler = new SameMessageHandler(card, new RecentTasks(), executor);
   const rpc = new JsonRpcTransportHandler(handler);

@@ -3,6 +3,15 @@ import { z } from 'zod';
 export const Config = z
   .object({
     MOCK_A2A_PORT: z.coerce.number().int().min(0).max(65_535).default(8001).describe('Port; 0 takes any free one'),
+    MOCK_A2A_HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on'),
+    MOCK_A2A_URL: z
+      .url()
+      .optional()
+      .describe('Base URL that the card names, where clients reach it by another address'),
   })
-  .transform((env) => ({ port: env.MOCK_A2A_PORT }));
+  .transform((env) => ({
+    port: env.MOCK_A2A_PORT,
+    host: env.MOCK_A2A_HOST,
+    ...(env.MOCK_A2A_URL ? { publicUrl: env.MOCK_A2A_URL } : {}),
+  }));
 export type Config = z.output<typeof Config>;
