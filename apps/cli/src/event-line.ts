@@ -12,14 +12,13 @@ export interface StreamEvent {
 }
 
 interface Line {
-  readonly label: string;
   readonly text: string;
   readonly tone: Tone;
 }
 
 type Data = Readonly<Record<string, unknown>>;
 
-const LABEL_WIDTH = 10;
+const NAME_WIDTH = 33;
 const TEXT_LIMIT = 160;
 
 /** Text on one line, without control characters (which could rewrite the terminal), cut with its length named. */
@@ -61,14 +60,14 @@ function toolLine(data: Data): Line {
   const what = `${text(data, 'tool')}(${compact(data['params'], 80)})`;
   const ok = data['success'] === true;
   const result = ok ? text(data, 'result') : text(data, 'error') || text(data, 'error_code') || 'failed';
-  return { label: 'tool', text: `${what} -> ${result}${tookMs(data)}`, tone: ok ? 'good' : 'bad' };
+  return { text: `${what} -> ${result}${tookMs(data)}`, tone: ok ? 'good' : 'bad' };
 }
 
 /** A step's outcome. Its result was shown by the tool or the agent that produced it. */
-function stepLine(data: Data, label: string): Line {
-  if (data['success'] === true) return { label, text: `${text(data, 'step_id')} done${tookMs(data)}`, tone: 'dim' };
+function stepLine(data: Data): Line {
+  if (data['success'] === true) return { text: `${text(data, 'step_id')} done${tookMs(data)}`, tone: 'dim' };
   const why = text(data, 'error') || text(data, 'error_code') || text(data, 'status');
-  return { label, text: `${text(data, 'step_id')} failed: ${why}${tookMs(data)}`, tone: 'bad' };
+  return { text: `${text(data, 'step_id')} failed: ${why}${tookMs(data)}`, tone: 'bad' };
 }
 
 const LINES: Readonly<Record<string, (data: Data) => Line | undefined>> = {
@@ -77,81 +76,69 @@ const LINES: Readonly<Record<string, (data: Data) => Line | undefined>> = {
   'server.keepalive': () => undefined,
   response: () => undefined,
   'response.completed': () => undefined,
-  'response.failed': (d) => ({ label: 'failed', text: text(d, 'error'), tone: 'bad' }),
+  'response.failed': (d) => ({ text: text(d, 'error'), tone: 'bad' }),
   error: () => undefined,
-  'orchestrator.run.accepted': () => ({ label: 'accepted', text: 'the run is in the journal', tone: 'dim' }),
+  'orchestrator.run.accepted': () => ({ text: 'the task is committed; from here on it is not lost', tone: 'dim' }),
   'orchestrator.message.delta': () => undefined,
-  'orchestrator.task.started': (d) => ({ label: 'task', text: text(d, 'task'), tone: 'plain' }),
+  'orchestrator.task.started': (d) => ({ text: text(d, 'task'), tone: 'plain' }),
   'orchestrator.planning.started': (d) => ({
-    label: 'planning',
     text: `step ${text(d, 'step_number')}${d['last_failed'] === true ? ', after a failure' : ''}`,
     tone: 'dim',
   }),
   'orchestrator.planning.completed': (d) => {
     const kind = d['decision_type'];
-    if (kind === 'task_complete') return { label: 'decided', text: 'to answer', tone: 'plan' };
-    if (kind === 'failed') return { label: 'decided', text: `to give up: ${text(d, 'task_preview')}`, tone: 'bad' };
+    if (kind === 'task_complete') return { text: 'the answer', tone: 'plan' };
+    if (kind === 'failed') return { text: `to give up: ${text(d, 'task_preview')}`, tone: 'bad' };
     return {
-      label: 'decided',
       text: plannedActs(d) ?? `${text(d, 'target')}: ${text(d, 'task_preview')}`,
       tone: 'plan',
     };
   },
   'orchestrator.step.dispatching': (d) => ({
-    label: 'step',
     text: `${text(d, 'step_id')}: ${text(d, 'task')}`,
     tone: 'dim',
   }),
-  'orchestrator.step.completed': (d) => stepLine(d, 'step'),
-  'orchestrator.message.completed': (d) => ({ label: 'message', text: text(d, 'text'), tone: 'plain' }),
+  'orchestrator.step.completed': stepLine,
+  'orchestrator.message.completed': (d) => ({ text: text(d, 'text'), tone: 'plain' }),
   'orchestrator.guardrail.violated': (d) => ({
-    label: 'guardrail',
     text: `${text(d, 'where')}: ${text(d, 'message')}`,
     tone: 'bad',
   }),
   'orchestrator.budget.exceeded': (d) => ({
-    label: 'budget',
     text: `${text(d, 'kind')}: ${text(d, 'used')} of ${text(d, 'limit')}`,
     tone: 'bad',
   }),
   'orchestrator.cancel.requested': (d) => ({
-    label: 'cancel',
     text: `asked by ${text(d, 'by')}: ${text(d, 'reason')}`,
     tone: 'bad',
   }),
   'orchestrator.approval.requested': (d) => ({
-    label: 'approval',
     text: `${text(d, 'approval_id')}: ${text(d, 'question')}`,
     tone: 'plan',
   }),
   'orchestrator.approval.decided': (d) => ({
-    label: 'approval',
     text: `${text(d, 'decision')} by ${text(d, 'by')}`,
     tone: 'plan',
   }),
   'orchestrator.task.completed': (d) => ({
-    label: text(d, 'status') || 'done',
-    text: `${text(d, 'total_steps')} steps, ${text(d, 'failed_steps')} failed`,
+    text: `${text(d, 'status')}: ${text(d, 'total_steps')} steps, ${text(d, 'failed_steps')} failed`,
     tone: d['status'] === 'success' ? 'good' : 'bad',
   }),
-  'mcp.task.started': (d) => ({ label: 'tools', text: `${text(d, 'step_id')}: ${text(d, 'task')}`, tone: 'dim' }),
-  'mcp.toolbox.generated': (d) => ({ label: 'tools', text: `${text(d, 'tool_count')} available`, tone: 'dim' }),
-  'mcp.tool.search': (d) => ({ label: 'tools', text: `searching for "${text(d, 'query')}"`, tone: 'dim' }),
-  'mcp.tool.selected': (d) => ({ label: 'tools', text: `chose ${text(d, 'tool')}`, tone: 'dim' }),
+  'mcp.task.started': (d) => ({ text: `${text(d, 'step_id')}: ${text(d, 'task')}`, tone: 'dim' }),
+  'mcp.toolbox.generated': (d) => ({ text: `${text(d, 'tool_count')} tools`, tone: 'dim' }),
+  'mcp.tool.search': (d) => ({ text: `searching for "${text(d, 'query')}"`, tone: 'dim' }),
+  'mcp.tool.selected': (d) => ({ text: text(d, 'tool'), tone: 'dim' }),
   'mcp.tool.execution': toolLine,
-  'mcp.task.completed': (d) => stepLine(d, 'tools'),
+  'mcp.task.completed': stepLine,
   'a2a.delegation.started': (d) => ({
-    label: 'delegate',
     text: `to ${text(d, 'agent')}: ${text(d, 'task')}`,
     tone: 'plan',
   }),
   'a2a.delegation.completed': (d) => ({
-    label: 'delegate',
     text: `${text(d, 'agent')} -> ${text(d, 'result')}`,
     tone: 'good',
   }),
   'a2a.delegation.failed': (d) => ({
-    label: 'delegate',
     text: `${text(d, 'agent')}: ${text(d, 'error')}`,
     tone: 'bad',
   }),
@@ -161,8 +148,8 @@ const LINES: Readonly<Record<string, (data: Data) => Line | undefined>> = {
 export function eventLine({ name, data }: StreamEvent, ms: number, paint: Paint): string | undefined {
   const known = (typeof data === 'object' && data !== null ? data : {}) as Data;
   const render = Object.hasOwn(LINES, name) ? LINES[name] : undefined;
-  const line = render ? render(known) : { label: name, text: compact(data), tone: 'dim' as const };
+  const line = render ? render(known) : { text: compact(data), tone: 'dim' as const };
   if (!line) return undefined;
   const time = `${(ms / 1000).toFixed(2)}s`.padStart(8);
-  return `${paint('dim', time)}  ${paint(line.tone, line.label.padEnd(LABEL_WIDTH))} ${line.text}`.trimEnd();
+  return `${paint('dim', time)}  ${paint(line.tone, name.padEnd(NAME_WIDTH))} ${line.text}`.trimEnd();
 }

@@ -20,9 +20,9 @@ const COMPOSE_LIMIT_MS = 300_000;
 
 /** The port of each server inside its container. */
 const COMPOSE_PORTS: Readonly<Record<ServerName, number>> = { nats: 4222, postgres: 5432, redis: 6379, prosody: 5222 };
-const COMPOSE_URLS: Readonly<Record<ServerName, (address: string) => string>> = {
+const COMPOSE_URLS: Readonly<Record<ServerName, (address: string, password: string) => string>> = {
   nats: (address) => `nats://${address}`,
-  postgres: (address) => `postgresql://switchyard:switchyard@${address}/switchyard`,
+  postgres: (address, password) => `postgresql://switchyard:${encodeURIComponent(password)}@${address}/switchyard`,
   redis: (address) => `redis://${address}`,
   prosody: (address) => `xmpp://${address}`,
 };
@@ -49,14 +49,20 @@ async function startComposed(place: Place, names: readonly ServerName[]): Promis
   if (names.length === 0) return {};
   const compose = composeArguments(place);
   // Port 0: Docker picks free ones, so that two clones do not meet.
-  const env = { ...process.env, NATS_PORT: '0', POSTGRES_PORT: '0', REDIS_PORT: '0', PROSODY_PORT: '0' };
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    NATS_PORT: '0',
+    POSTGRES_PORT: '0',
+    REDIS_PORT: '0',
+    PROSODY_PORT: '0',
+  };
   await run('docker', [...compose, 'up', '-d', '--wait', ...names], { env, timeout: COMPOSE_LIMIT_MS });
   const found = names.map(async (name) => {
     const { stdout } = await run('docker', [...compose, 'port', name, String(COMPOSE_PORTS[name])], {
       env,
       timeout: 30_000,
     });
-    return [name, COMPOSE_URLS[name](stdout.trim())] as const;
+    return [name, COMPOSE_URLS[name](stdout.trim(), env['POSTGRES_PASSWORD'] || 'switchyard')] as const;
   });
   return Object.fromEntries(await Promise.all(found)) as Partial<Record<ServerName, string>>;
 }

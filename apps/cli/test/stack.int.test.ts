@@ -130,7 +130,7 @@ describe('the stack of one clone', () => {
 
   it('runs a task through the gateway: the answer on stdout, the progress not', () => {
     const answer = run('run', 'What is it?');
-    expect(answer.stdout).toMatch(/success +0 steps, 0 failed\n\nIt is 42\.\n$/);
+    expect(answer.stdout).toMatch(/orchestrator\.task\.completed +success: 0 steps, 0 failed\n\nIt is 42\.\n$/);
     expect(answer.stderr).toContain('model        apps/dev-model');
     expect(answer.status).toBe(0);
     expect(JSON.parse(run('run', '--json', 'What is it?').stdout.split('\n')[0]!)).toMatchObject({

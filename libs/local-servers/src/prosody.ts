@@ -38,8 +38,7 @@ export function prosodyConfig(
   const security = tls
     ? `c2s_require_encryption = true\nssl = { certificate = ${lua(tls.certificate)}; key = ${lua(tls.key)} }`
     : 'c2s_require_encryption = false\nallow_unencrypted_plain_auth = true';
-  return `daemonize = false
-data_path = ${lua(join(at.dir, 'data'))}
+  return `data_path = ${lua(join(at.dir, 'data'))}
 pidfile = ${lua(join(at.dir, 'prosody.pid'))}
 interfaces = { "127.0.0.1" }
 c2s_ports = { ${at.port} }
