@@ -33,9 +33,13 @@ export function packagesAreInstalled() {
   return true;
 }
 
-/** Installs exactly what package-lock.json names. */
+/**
+ * Installs exactly what package-lock.json names, also where NODE_ENV is production. No package needs its install
+ * script, and some of them would fetch what is not used.
+ */
 export async function installPackages() {
-  await runQuietly('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+  const how = ['--ignore-scripts', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
+  await runQuietly('npm', ['ci', ...how], {
     what: 'npm ci',
     cwd: ROOT,
     limitMs: LIMIT_MS,

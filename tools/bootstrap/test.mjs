@@ -8,6 +8,7 @@ import { alone } from './lock.mjs';
 import { ROOT, STATE } from './place.mjs';
 import { setUp } from './set-up.mjs';
 import { say, stage } from './stages.mjs';
+import { testTools } from './tool-tests.mjs';
 
 export const TEST_HELP = `Usage: ./switchyard test [--unit] [--grep TEXT] [path ...]
 
@@ -26,7 +27,7 @@ export function jestArguments({ unit, grep, paths, results }) {
   const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
   return [
     ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', jest],
-    ...['--rootDir', ROOT, '--config', join(ROOT, 'jest.config.js'), '--ci', '--forceExit'],
+    ...['--rootDir', ROOT, '--config', join(ROOT, 'jest.config.js'), '--ci', '--forceExit', '--passWithNoTests'],
     ...['--json', '--outputFile', results],
     ...(unit ? ['--testPathIgnorePatterns', '/node_modules/', '\\.int\\.test\\.ts$'] : []),
     ...(grep === undefined ? [] : ['--testNamePattern', grep]),
@@ -34,20 +35,24 @@ export function jestArguments({ unit, grep, paths, results }) {
   ];
 }
 
+/** @typedef {{numPassedTests: number, numFailedTests: number, numRuntimeErrorTestSuites: number, success: boolean}} JestReport */
+
 /**
- * The verdict from Jest's JSON. A file that did not even load counts as one failure; no test at all is a failure too.
- * @param {{numPassedTests: number, numFailedTests: number, numRuntimeErrorTestSuites: number, success: boolean} | undefined} report
+ * The verdict over Jest's report and the tests of the tools. A file that did not even load counts as one failure; no
+ * report and no test at all are failures too.
+ * @param {JestReport | undefined} report
+ * @param {import('./tool-tests.mjs').Counts} tools
  */
-export function verdict(report) {
-  const passed = report?.numPassedTests ?? 0;
-  const failed = report ? report.numFailedTests + report.numRuntimeErrorTestSuites : 0;
-  return {
-    line: `${passed} passed, ${failed} failed`,
-    ok: report !== undefined && report.success && failed === 0 && passed > 0,
-  };
+export function verdict(report, tools) {
+  const passed = (report?.numPassedTests ?? 0) + tools.passed;
+  const failed = (report ? report.numFailedTests + report.numRuntimeErrorTestSuites : 1) + tools.failed;
+  return { line: `${passed} passed, ${failed} failed`, ok: failed === 0 && passed > 0 };
 }
 
-/** @param {string} file */
+/**
+ * @param {string} file
+ * @returns {JestReport | undefined}
+ */
 function readReport(file) {
   try {
     return JSON.parse(readFileSync(file, 'utf8'));
@@ -92,8 +97,10 @@ export async function test(args) {
   const jest = jestArguments({ unit: values.unit, grep: values.grep, paths: positionals, results });
   const child = spawn(process.execPath, jest, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
   await new Promise((resolve) => child.once('close', resolve).once('error', resolve));
-  const { line, ok } = verdict(readReport(results));
+  const report = readReport(results);
   rmSync(results, { force: true });
+  const tools = await testTools({ grep: values.grep, paths: positionals });
+  const { line, ok } = verdict(report, tools);
   if (!built) console.log('The build failed; see above.');
   console.log(line);
   return ok && built ? 0 : 1;
