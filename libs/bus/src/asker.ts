@@ -1,0 +1,188 @@
+import { abortSubject, AppError, type OutputOf, type RequestContract, type RequestOf } from '@switchyard/contracts';
+import { injectTrace, telemetryEnabled, withSpan } from '@switchyard/platform';
+import type { RequestOptions } from './bus.ts';
+import { decode, decodeRefusal, encode, HEADER, LOST_AFTER_MS } from './protocol.ts';
+import type { Wire, WireMessage, WireSubscription } from './wire.ts';
+
+/*
+ * The asking side.
+ *
+ * Q1 Every request ends: by its answer, a refusal, its deadline, a lost worker, an abort, or `no_responders`.
+ * Q2 One subscription and one timer serve all requests of a connection; their number is bounded.
+ * Q3 A caller that goes away says so, and the work on the other side stops.
+ */
+
+const SWEEP_MS = 250;
+const MAX_PENDING = 20_000;
+const CONNECT_WAIT_MS = 3_000;
+
+interface Pending {
+  readonly resolve: (message: WireMessage) => void;
+  readonly reject: (error: AppError) => void;
+  readonly onProgress: ((frame: unknown) => void) | undefined;
+  readonly deadline: number;
+  /** Null: this request is not watched for frames (an acknowledgement of the server). */
+  lastHeard: number | null;
+  readonly dispose: () => void;
+}
+
+export class Asker {
+  readonly #pending = new Map<string, Pending>();
+  #subscription: WireSubscription | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #count = 0;
+  #closed = false;
+
+  constructor(private readonly wire: Wire) {}
+
+  async request<C extends RequestContract>(
+    contract: C,
+    input: RequestOf<C>,
+    options: RequestOptions = {},
+  ): Promise<OutputOf<C>> {
+    if (!telemetryEnabled()) return this.#ask(contract, input, options);
+    const attributes = {
+      'messaging.system': 'nats',
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': contract.subject,
+    };
+    return withSpan(`${contract.subject} request`, attributes, () => this.#ask(contract, input, options), {
+      kind: 'client',
+    });
+  }
+
+  async #ask<C extends RequestContract>(
+    contract: C,
+    input: RequestOf<C>,
+    options: RequestOptions,
+  ): Promise<OutputOf<C>> {
+    const deadline = Math.min(options.deadline ?? Infinity, Date.now() + (options.timeoutMs ?? contract.timeoutMs));
+    const headers: Record<string, string> = { [HEADER.deadline]: String(Math.ceil(deadline)), [HEADER.progress]: '1' };
+    if (options.idempotencyKey !== undefined) headers[HEADER.idempotencyKey] = options.idempotencyKey;
+    const traceparent = injectTrace();
+    if (traceparent !== undefined) headers[HEADER.traceparent] = traceparent;
+    const answer = await this.exchange(contract.subject, encode(input), {
+      headers,
+      deadline,
+      watched: true,
+      ...(options.signal ? { signal: options.signal } : {}),
+      ...(options.onProgress ? { onProgress: options.onProgress } : {}),
+      abortTo: abortSubject(contract.answeredBy),
+    });
+    const refused = answer.header(HEADER.errorCode);
+    if (refused !== undefined) throw decodeRefusal(refused, answer.body);
+    // The answering side validated its output against the contract before it sent it.
+    return decode(answer.body) as OutputOf<C>;
+  }
+
+  /** Sends a message and waits for the one answer to it. Also carries what the stream server acknowledges. */
+  async exchange(
+    subject: string,
+    body: Uint8Array,
+    options: {
+      headers: Record<string, string>;
+      deadline: number;
+      watched: boolean;
+      signal?: AbortSignal;
+      onProgress?: (frame: unknown) => void;
+      abortTo?: string;
+    },
+  ): Promise<WireMessage> {
+    const { signal, deadline } = options;
+    if (signal?.aborted) throw new AppError('cancelled', undefined, { cause: signal.reason });
+    if (this.#closed) throw new AppError('unavailable', 'This process is shutting down.');
+    if (this.#pending.size >= MAX_PENDING) throw new AppError('overloaded', undefined, { retryAfterMs: 1_000 });
+    if (!this.wire.connected() && !(await this.wire.whenConnected(Math.min(CONNECT_WAIT_MS, deadline - Date.now())))) {
+      throw new AppError('unavailable', 'The message bus does not answer at the moment.');
+    }
+    this.#open();
+    const token = `r${(this.#count += 1).toString(36)}`;
+    const reply = `${this.wire.inbox}.${token}`;
+    return new Promise<WireMessage>((resolve, reject) => {
+      const onAbort = () => {
+        this.#settle(token)?.reject(new AppError('cancelled', undefined, { cause: signal?.reason }));
+        if (options.abortTo !== undefined) this.#say(options.abortTo, reply);
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#pending.set(token, {
+        resolve,
+        reject,
+        onProgress: options.onProgress,
+        deadline,
+        lastHeard: options.watched ? Date.now() : null,
+        dispose: () => signal?.removeEventListener('abort', onAbort),
+      });
+      try {
+        this.wire.publish(subject, body, { headers: options.headers, reply });
+      } catch (error) {
+        this.#settle(token);
+        reject(error instanceof AppError ? error : new AppError('unavailable', undefined, { cause: error }));
+      }
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#timer);
+    this.#subscription?.unsubscribe();
+    for (const token of [...this.#pending.keys()])
+      this.#settle(token)?.reject(new AppError('unavailable', 'This process is shutting down.'));
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  #open(): void {
+    this.#subscription ??= this.wire.subscribe(`${this.wire.inbox}.*`, (message) => this.#take(message));
+    if (this.#timer) return;
+    this.#timer = setInterval(() => this.#sweep(), SWEEP_MS);
+    this.#timer.unref();
+  }
+
+  #take(message: WireMessage): void {
+    const token = message.subject.slice(message.subject.lastIndexOf('.') + 1);
+    const pending = this.#pending.get(token);
+    if (!pending) return; // late, or a duplicate
+    if (message.noResponders) {
+      this.#settle(token)?.reject(new AppError('no_responders'));
+      return;
+    }
+    if (message.header(HEADER.frame) !== 'progress') {
+      this.#settle(token)?.resolve(message);
+      return;
+    }
+    pending.lastHeard = Date.now();
+    if (message.body.byteLength === 0 || !pending.onProgress) return;
+    try {
+      pending.onProgress(decode(message.body));
+    } catch {
+      // A frame that is no JSON tells nothing; that it came was noted.
+    }
+  }
+
+  #sweep(): void {
+    const now = Date.now();
+    for (const [token, pending] of this.#pending) {
+      if (now >= pending.deadline) this.#settle(token)?.reject(new AppError('deadline_exceeded'));
+      else if (pending.lastHeard !== null && now - pending.lastHeard > LOST_AFTER_MS) {
+        this.#settle(token)?.reject(new AppError('worker_lost'));
+      }
+    }
+  }
+
+  #settle(token: string): Pending | undefined {
+    const pending = this.#pending.get(token);
+    this.#pending.delete(token);
+    pending?.dispose();
+    return pending;
+  }
+
+  #say(subject: string, text: string): void {
+    try {
+      this.wire.publish(subject, encode(text));
+    } catch {
+      // Without a connection the other side notices by itself that the caller is gone.
+    }
+  }
+}

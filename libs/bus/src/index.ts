@@ -1,0 +1,18 @@
+export type {
+  Bus,
+  BusStatus,
+  Call,
+  ConsumedMessage,
+  ConsumeOptions,
+  Following,
+  FollowOptions,
+  Handler,
+  RequestOptions,
+  Subscription,
+  WakeUp,
+  WakeUpOptions,
+} from './bus.ts';
+export { createMemoryBus, type MemoryHub } from './memory-bus.ts';
+export { connectBus, type ConnectOptions } from './nats-bus.ts';
+export { BusTransport, Handles, nestLogger, serveOnBus } from './nest.ts';
+export { Reorder } from './reorder.ts';

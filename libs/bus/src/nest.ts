@@ -1,0 +1,104 @@
+import { Catch, type ExceptionFilter, type INestMicroservice, type LoggerService } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Ctx, type CustomTransportStrategy, MessagePattern, Payload, Server } from '@nestjs/microservices';
+import { AppError, type InputOf, type OutputOf, type RequestContract } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/platform';
+import { firstValueFrom, isObservable, throwError } from 'rxjs';
+import type { Bus, Call, Subscription } from './bus.ts';
+
+/*
+ * Nest handlers on the bus, by the seam that Nest offers for transports of one's own. The wire stays plain
+ * JSON: what Nest's own NATS transport wraps around it, and what it does with malformed input, stays out.
+ */
+
+const CONTRACTS = new Map<string, RequestContract>();
+
+/**
+ * Registers a controller's method as the answer to a request. A method with another argument or return type
+ * than the contract's is a compile error.
+ */
+export function Handles<C extends RequestContract>(contract: C) {
+  CONTRACTS.set(contract.subject, contract);
+  return <M extends (input: InputOf<C>, call: Call) => Promise<OutputOf<C>>>(
+    target: object,
+    key: string,
+    descriptor: TypedPropertyDescriptor<M>,
+  ): void => {
+    Payload()(target, key, 0);
+    Ctx()(target, key, 1);
+    MessagePattern(contract.subject)(target, key, descriptor as PropertyDescriptor);
+  };
+}
+
+/** The Nest transport strategy: every `@Handles` method of the module answers on this bus. */
+export class BusTransport extends Server implements CustomTransportStrategy {
+  readonly #subscriptions: Subscription[] = [];
+
+  constructor(private readonly bus: Bus) {
+    super();
+  }
+
+  listen(callback: (error?: unknown) => void): void {
+    this.#subscribe().then(() => callback(), callback);
+  }
+
+  async #subscribe(): Promise<void> {
+    for (const [pattern, nestHandler] of this.messageHandlers) {
+      const contract = CONTRACTS.get(pattern);
+      if (!contract) throw new Error(`no contract is declared for ${pattern}; register the method with @Handles`);
+      this.#subscriptions.push(
+        await this.bus.answer(contract, async (input, call) => {
+          const answer: unknown = await nestHandler(input, call);
+          return isObservable(answer) ? await firstValueFrom(answer) : answer;
+        }),
+      );
+    }
+  }
+
+  /** Takes no new requests and waits for those under way. */
+  async close(): Promise<void> {
+    await Promise.all(this.#subscriptions.splice(0).map((subscription) => subscription.stop()));
+  }
+
+  override on(): never {
+    throw new AppError('not_implemented');
+  }
+
+  override unwrap<T>(): T {
+    return this.bus as T;
+  }
+}
+
+/** Errors reach the bus as they were thrown; the bus alone decides what a caller learns of them. */
+@Catch()
+class PassOn implements ExceptionFilter {
+  catch(error: unknown) {
+    return throwError(() => error);
+  }
+}
+
+/** Starts a Nest module whose `@Handles` methods answer on the bus. Closing it waits for requests under way. */
+export async function serveOnBus(
+  module: Parameters<typeof NestFactory.createMicroservice>[0],
+  bus: Bus,
+  log: Logger,
+): Promise<INestMicroservice> {
+  const service = await NestFactory.createMicroservice(module, {
+    strategy: new BusTransport(bus),
+    logger: nestLogger(log),
+  });
+  service.useGlobalFilters(new PassOn());
+  await service.listen();
+  return service;
+}
+
+/** Nest's own messages in our log; its start-up chatter only at debug. */
+export function nestLogger(log: Logger): LoggerService {
+  return {
+    log: (message: unknown) => log.debug(String(message)),
+    debug: (message: unknown) => log.debug(String(message)),
+    verbose: (message: unknown) => log.trace(String(message)),
+    warn: (message: unknown) => log.warn(String(message)),
+    error: (message: unknown) => log.error(String(message)),
+  };
+}

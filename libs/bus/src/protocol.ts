@@ -1,0 +1,69 @@
+import { AppError, ERROR_CODES, isErrorCode, type PublicError, toPublicError } from '@switchyard/contracts';
+
+/*
+ * How requests look on the wire. Pure.
+ *
+ * Body: plain JSON. Headers of a request: traceparent, deadline (ms since 1970), idempotency-key, progress
+ * ("1": the caller understands frames). A frame: header frame=progress, body empty or JSON. A refusal: header
+ * error-code, body a PublicError. Anything else is the answer.
+ */
+
+export const HEADER = {
+  deadline: 'deadline',
+  idempotencyKey: 'idempotency-key',
+  traceparent: 'traceparent',
+  progress: 'progress',
+  frame: 'frame',
+  errorCode: 'error-code',
+} as const;
+
+/** A busy worker says so at least this often. */
+export const FRAME_INTERVAL_MS = 2_000;
+/** Three missed frames: the worker is lost. */
+export const LOST_AFTER_MS = 3 * FRAME_INTERVAL_MS;
+/** Room for headers and protocol below the server's limit of 1 MiB. */
+export const MAX_BODY_BYTES = 900_000;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
+
+export function encode(value: unknown): Uint8Array {
+  const body = encoder.encode(JSON.stringify(value ?? null));
+  if (body.byteLength > MAX_BODY_BYTES) {
+    throw new AppError(
+      'payload_too_large',
+      `A message may have ${MAX_BODY_BYTES} bytes; this one has ${body.byteLength}.`,
+    );
+  }
+  return body;
+}
+
+/** The JSON value of a body; an empty body is `{}`. Throws `invalid_input` for anything else. */
+export function decode(body: Uint8Array): unknown {
+  if (body.byteLength === 0) return {};
+  try {
+    return JSON.parse(decoder.decode(body)) as unknown;
+  } catch (error) {
+    throw new AppError('invalid_input', 'The message is not valid JSON in UTF-8.', { cause: error });
+  }
+}
+
+/** Headers and body of a refusal. */
+export function encodeRefusal(error: unknown): { headers: Record<string, string>; body: Uint8Array } {
+  const refusal = toPublicError(error);
+  return { headers: { [HEADER.errorCode]: refusal.code }, body: encode(refusal) };
+}
+
+/** The error that the other side refused with. */
+export function decodeRefusal(code: string, body: Uint8Array): AppError {
+  const known = isErrorCode(code) ? code : 'internal';
+  try {
+    const { message, retryAfterMs, details } = decode(body) as Partial<PublicError>;
+    return new AppError(known, typeof message === 'string' ? message : ERROR_CODES[known].summary, {
+      ...(typeof retryAfterMs === 'number' ? { retryAfterMs } : {}),
+      ...(Array.isArray(details) ? { details: details.filter((line) => typeof line === 'string') } : {}),
+    });
+  } catch {
+    return new AppError(known);
+  }
+}

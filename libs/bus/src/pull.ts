@@ -1,0 +1,114 @@
+import { AppError } from '@switchyard/contracts';
+import { backoffMs, type Logger, sleep } from '@switchyard/platform';
+import {
+  AckPolicy,
+  type Consumer,
+  DeliverPolicy,
+  type JetStreamClient,
+  type JetStreamManager,
+  type JsMsg,
+  NatsError,
+} from 'nats';
+
+/*
+ * A durable pull consumer that keeps working.
+ *
+ * U1 The consumer is created where it is missing, also after the whole store was lost.
+ * U2 A consumer that stands ahead of its stream (the store lost its end, the consumer did not) would never be
+ *    given anything again, without an error. It is noticed within WATCH_MS, deleted and created anew. That is
+ *    safe because what it carries can be handled twice and rebuilt from the journal.
+ * U3 Nothing ends the loop but its signal.
+ */
+
+const WATCH_MS = 5_000;
+const ACK_WAIT_MS = 30_000;
+
+export interface PullOptions {
+  readonly stream: string;
+  readonly durable: string;
+  readonly maxAckPending: number;
+  /** How many to ask for at once, at this moment; 0 waits a little and asks again. */
+  readonly want: () => number;
+  /** Longest time that one pull stays open. */
+  readonly expiresMs: number;
+  readonly onBatch: (messages: AsyncIterable<JsMsg>) => Promise<void>;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+}
+
+export async function pull(
+  js: JetStreamClient,
+  manager: () => Promise<JetStreamManager>,
+  options: PullOptions,
+): Promise<void> {
+  const { log, signal, stream, durable } = options;
+  let failures = 0;
+  while (!signal.aborted) {
+    try {
+      const jsm = await manager();
+      await prepare(jsm, options);
+      const consumer = await js.consumers.get(stream, durable);
+      failures = 0;
+      await pullUntilWatch(consumer, options);
+    } catch (error) {
+      if (signal.aborted) return;
+      failures += 1;
+      log.warn({ err: error, stream, durable, failures }, 'the consumer failed; it is set up again');
+      await sleep(backoffMs(failures, { baseMs: 200, maxMs: 3_000 }) + 50, signal).catch(() => undefined);
+    }
+  }
+}
+
+async function pullUntilWatch(consumer: Consumer, options: PullOptions): Promise<void> {
+  const until = Date.now() + WATCH_MS;
+  while (!options.signal.aborted && Date.now() < until) {
+    const want = options.want();
+    if (want <= 0) {
+      await sleep(20, options.signal).catch(() => undefined);
+      continue;
+    }
+    const messages = await consumer.fetch({ max_messages: want, expires: options.expiresMs });
+    const stop = () => void messages.close();
+    options.signal.addEventListener('abort', stop, { once: true });
+    try {
+      await options.onBatch(messages);
+    } finally {
+      options.signal.removeEventListener('abort', stop);
+    }
+  }
+}
+
+/** U1, U2 */
+async function prepare(jsm: JetStreamManager, { stream, durable, maxAckPending, log }: PullOptions): Promise<void> {
+  const found = await jsm.consumers.info(stream, durable).catch((error: unknown) => {
+    if (error instanceof NatsError && error.api_error?.code === 404) return undefined;
+    throw error;
+  });
+  if (found) {
+    const { state } = await jsm.streams.info(stream);
+    if (!standsAhead(found.delivered.stream_seq, state.last_seq)) return;
+    log.error(
+      { stream, durable, delivered: found.delivered.stream_seq, last: state.last_seq },
+      'the consumer stands ahead of its stream; it is rebuilt',
+    );
+    await jsm.consumers.delete(stream, durable);
+  }
+  await jsm.consumers.add(stream, {
+    durable_name: durable,
+    ack_policy: AckPolicy.Explicit,
+    deliver_policy: DeliverPolicy.All,
+    ack_wait: ACK_WAIT_MS * 1_000_000,
+    max_ack_pending: maxAckPending,
+  });
+}
+
+/** True where the consumer was given more than the stream ever had. */
+export function standsAhead(deliveredSeq: number, lastSeq: number): boolean {
+  return deliveredSeq > lastSeq;
+}
+
+export function asUnavailable(error: unknown): AppError {
+  return error instanceof AppError
+    ? error
+    : new AppError('unavailable', 'The message bus does not answer at the moment.', { cause: error });
+}

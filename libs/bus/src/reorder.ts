@@ -1,0 +1,57 @@
+import { type RunEvent, TERMINAL_TYPE } from '@switchyard/contracts';
+
+/*
+ * Puts the events of one run in order, whatever order, doubles and losses they come with. No I/O, no clock.
+ *
+ * G1 What leaves is exactly after+1, after+2, ... : no gap, no duplicate.
+ * G2 After the terminal event nothing leaves.
+ * G3 What waits for a hole to be filled is bounded; over the bound it is forgotten, and the hole stays.
+ */
+export class Reorder {
+  #last: number;
+  #ended = false;
+  readonly #waiting = new Map<number, RunEvent>();
+
+  constructor(
+    after: number,
+    private readonly maxWaiting = 2_000,
+  ) {
+    this.#last = after;
+  }
+
+  /** The last seq that left. */
+  get last(): number {
+    return this.#last;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** True where later events are here and the next one is not. */
+  get hole(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** Takes events; gives those that may leave now, in order. */
+  take(events: readonly RunEvent[]): RunEvent[] {
+    for (const event of events) if (event.seq > this.#last && !this.#ended) this.#waiting.set(event.seq, event);
+    const ready: RunEvent[] = [];
+    for (let next = this.#waiting.get(this.#last + 1); next && !this.#ended; next = this.#waiting.get(this.#last + 1)) {
+      this.#waiting.delete(next.seq);
+      this.#last = next.seq;
+      this.#ended = next.type === TERMINAL_TYPE;
+      ready.push(next);
+    }
+    if (this.#ended) this.#waiting.clear();
+    if (this.#waiting.size > this.maxWaiting) this.#forgetLatest();
+    return ready;
+  }
+
+  /** The earliest are worth keeping: they are asked for first. One is kept, so that the hole shows. */
+  #forgetLatest(): void {
+    const kept = [...this.#waiting.keys()].sort((a, b) => a - b).slice(0, Math.max(1, Math.floor(this.maxWaiting / 2)));
+    const keep = new Set(kept);
+    for (const seq of [...this.#waiting.keys()]) if (!keep.has(seq)) this.#waiting.delete(seq);
+  }
+}
