@@ -6,7 +6,7 @@ import { parseArgs } from 'node:util';
 import { build, generate } from './build.mjs';
 import { alone } from './lock.mjs';
 import { ROOT, STATE } from './place.mjs';
-import { setUp } from './set-up.mjs';
+import { CannotSetUp, setUp } from './set-up.mjs';
 import { say, stage } from './stages.mjs';
 import { testTools } from './tool-tests.mjs';
 
@@ -27,7 +27,7 @@ export function jestArguments({ unit, grep, paths, results }) {
   const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
   return [
     ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', jest],
-    ...['--rootDir', ROOT, '--config', join(ROOT, 'jest.config.js'), '--ci', '--forceExit', '--passWithNoTests'],
+    ...['--config', join(ROOT, 'jest.config.js'), '--ci', '--forceExit', '--passWithNoTests'],
     ...['--json', '--outputFile', results],
     ...(unit ? ['--testPathIgnorePatterns', '/node_modules/', '\\.int\\.test\\.ts$'] : []),
     ...(grep === undefined ? [] : ['--testNamePattern', grep]),
@@ -79,16 +79,25 @@ export async function test(args) {
     console.log(TEST_HELP);
     return 0;
   }
-  await setUp({ build: false });
-  let built = true;
-  await alone(() =>
-    stage({ name: 'build', doing: 'generating and compiling', done: 'done' }, async () => {
-      await generate();
-      await build().catch((/** @type {Error} */ error) => {
+  try {
+    await setUp({ build: false });
+  } catch (error) {
+    // Whoever reads only the last line learns that nothing was tested.
+    say(error instanceof Error ? error.message : String(error));
+    console.log('0 passed, 1 failed');
+    return error instanceof CannotSetUp ? error.exitCode : 1;
+  }
+  const built = await alone(() =>
+    stage({ name: 'build', doing: 'generating and compiling', done: 'finished' }, async () => {
+      try {
+        await generate();
+        await build();
+        return true;
+      } catch (error) {
         // The tests read the sources and still tell more than the compiler alone.
-        built = false;
-        say(error.message);
-      });
+        say(error instanceof Error ? error.message : String(error));
+        return false;
+      }
     }),
   );
 
