@@ -1,5 +1,6 @@
 import { AppError, MAX_EVENTS_PAGE, type Principal, readRunEvents, type RunEvent } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
+import { type Clock, systemClock } from '@switchyard/platform';
 
 /** What the journal had after a number: `unreachable` where nobody answered, with what came before. */
 export interface JournalAnswer {
@@ -9,36 +10,60 @@ export interface JournalAnswer {
 
 /** Most events that are read of one run at once; the rest is read in a later round. */
 const MAX_EVENTS = 20 * MAX_EVENTS_PAGE;
+/** After a silence nobody waits for the journal again for this long, so that a batch has many runs and one wait. */
+const SILENCE_MS = 2_000;
+
+export interface JournalReaderParts {
+  readonly bus: Pick<Bus, 'request'>;
+  readonly timeoutMs?: number;
+  readonly clock?: Clock;
+}
 
 /** Reads journals on behalf of the auditor of a tenant. */
 export class JournalReader {
-  constructor(
-    private readonly bus: Pick<Bus, 'request'>,
-    private readonly timeoutMs = 3_000,
-  ) {}
+  private silentUntil = 0;
+
+  constructor(private readonly parts: JournalReaderParts) {}
 
   /** The events of a run after `after`, in order, as far as there are any (at most 10,000). Never throws. */
-  async after(tenantId: string, runId: string, after: number, limit = MAX_EVENTS): Promise<JournalAnswer> {
+  async after(tenantId: string, runId: string, after: number): Promise<JournalAnswer> {
+    const { clock = systemClock } = this.parts;
     const events: RunEvent[] = [];
+    if (clock.now() < this.silentUntil) return { kind: 'unreachable', events };
     try {
-      while (events.length < limit) {
-        const page = await this.bus.request(
-          readRunEvents,
-          {
-            principal: auditorOf(tenantId),
-            runId,
-            after: events.at(-1)?.seq ?? after,
-            limit: Math.min(MAX_EVENTS_PAGE, limit - events.length),
-          },
-          { timeoutMs: this.timeoutMs },
-        );
+      let limit = MAX_EVENTS_PAGE;
+      while (events.length < MAX_EVENTS) {
+        const page = await this.page(tenantId, runId, events.at(-1)?.seq ?? after, limit);
+        if (page === 'too-large') {
+          // Long events: fewer of them fit into one answer.
+          if (limit === 1) return { kind: 'unreachable', events };
+          limit = Math.max(1, Math.floor(limit / 8));
+          continue;
+        }
         events.push(...page.events);
         if (page.events.length === 0 || (events.at(-1)?.seq ?? 0) >= page.lastSeq) break;
       }
       return { kind: 'read', events };
     } catch (error) {
-      const unknown = error instanceof AppError && error.code === 'not_found';
-      return { kind: unknown ? 'unknown-run' : 'unreachable', events };
+      if (error instanceof AppError && error.code === 'not_found') return { kind: 'unknown-run', events };
+      this.silentUntil = clock.now() + SILENCE_MS;
+      return { kind: 'unreachable', events };
+    }
+  }
+
+  /** The first event of a run; undefined where there is none or nobody answers. */
+  async first(tenantId: string, runId: string): Promise<RunEvent | undefined> {
+    const page = await this.page(tenantId, runId, 0, 1).catch(() => undefined);
+    return page === 'too-large' ? undefined : page?.events[0];
+  }
+
+  private async page(tenantId: string, runId: string, after: number, limit: number) {
+    const input = { principal: auditorOf(tenantId), runId, after, limit };
+    try {
+      return await this.parts.bus.request(readRunEvents, input, { timeoutMs: this.parts.timeoutMs ?? 3_000 });
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'payload_too_large') return 'too-large' as const;
+      throw error;
     }
   }
 }

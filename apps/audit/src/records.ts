@@ -1,5 +1,4 @@
-import type { AuditRecord, CloudEvent, RunEvent } from '@switchyard/contracts';
-import { formatCursor, Id } from '@switchyard/contracts';
+import { type AuditRecord, formatCursor, Id, type RunEvent, type SystemEvent } from '@switchyard/contracts';
 import { redactSecrets } from '@switchyard/platform';
 
 /** The audit record of a fact of a run. The same fact gives the same record, whichever way it came. */
@@ -17,21 +16,19 @@ export function runRecord(event: RunEvent, userId: string | null): AuditRecord {
   };
 }
 
-/** The audit record of a fact outside a run; undefined where the document is not one that can be kept. */
-export function systemRecord(document: CloudEvent): AuditRecord | undefined {
-  const { id, time, type, source, seq, data } = document;
-  if (seq === undefined) return undefined;
-  const place = (data ?? {}) as Record<string, unknown>;
+/** The audit record of a fact outside a run. Its id names the producer's process and that process's own number. */
+export function systemRecord(event: SystemEvent): AuditRecord {
+  const { tenant_id: tenantId, user_id: userId } = event.data as { tenant_id?: unknown; user_id?: unknown };
   return {
-    id,
-    ts: Date.parse(time),
-    type,
-    source,
-    tenantId: idOrNull(place['tenant_id']),
-    userId: idOrNull(place['user_id']),
-    runId: idOrNull(place['run_id']),
-    seq,
-    data: redactSecrets(data),
+    id: `sys.${event.app}.${event.instance}:${event.seq}`,
+    ts: event.ts,
+    type: event.type,
+    source: `/switchyard/${event.app}`,
+    tenantId: idOrNull(tenantId),
+    userId: idOrNull(userId),
+    runId: null,
+    seq: event.seq,
+    data: redactSecrets(event.data),
   };
 }
 

@@ -1,0 +1,45 @@
+import type { Bus, ConsumedMessage, Subscription } from '@switchyard/bus';
+import type { AuditLog } from '@switchyard/store';
+import type { FactRecorder } from './fact-recorder.ts';
+import { systemRecord } from './records.ts';
+
+/** Name of the durable consumers on RUNS and SYSTEM: replicas share them, and a restart goes on where it was. */
+const DURABLE = 'audit';
+const BATCH = 200;
+
+export interface ConsumerParts {
+  readonly bus: Pick<Bus, 'consume'>;
+  readonly recorder: FactRecorder;
+  readonly auditLog: AuditLog;
+}
+
+/** Hears every fact. What is thrown here leaves the batch unacknowledged: it comes again. */
+export class FactsConsumer {
+  private subscriptions: Subscription[] = [];
+
+  constructor(private readonly parts: ConsumerParts) {}
+
+  start(): void {
+    const { bus, recorder, auditLog } = this.parts;
+    this.subscriptions = [
+      bus.consume({
+        stream: 'RUNS',
+        durable: DURABLE,
+        batch: BATCH,
+        handle: (messages) => recorder.take(messages.flatMap(({ event }) => event ?? [])),
+      }),
+      bus.consume({
+        stream: 'SYSTEM',
+        durable: DURABLE,
+        batch: BATCH,
+        handle: async (messages: ConsumedMessage[]) => {
+          await auditLog.append(messages.flatMap(({ system }) => (system ? systemRecord(system) : [])));
+        },
+      }),
+    ];
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.subscriptions.splice(0).map((subscription) => subscription.stop()));
+  }
+}

@@ -1,0 +1,2 @@
+export { type AuditApp, type AuditOverrides, createAudit } from './app.ts';
+export { type AuditConfig, Config } from './config.ts';
