@@ -41,6 +41,14 @@ describe('NATS permissions', () => {
     }
   });
 
+  it('P5: let nobody delete or purge a stream, and only the orchestrator change one', () => {
+    for (const { speaker, permissions } of allPermissions()) {
+      expect(permissions.publish.filter((s) => /STREAM\.(DELETE|PURGE|MSG)|^\$JS\.API\.>|^>/.test(s))).toEqual([]);
+      const changes = permissions.publish.filter((s) => s.startsWith('$JS.API.STREAM.UPDATE'));
+      expect(changes.length > 0).toBe(speaker === 'orchestrator');
+    }
+  });
+
   it('cover every request at both ends, and the way to abort it', () => {
     for (const r of REQUESTS) {
       for (const asker of r.askedBy) {

@@ -10,6 +10,7 @@ import { SYSTEM_EVENTS } from './system-events.ts';
  *  P2 an app publishes system facts under its own name alone
  *  P3 an app hears requests only in its own queue group, and replies only in its own inbox
  *  P4 no app but the one that owns a durable consumer may fetch from it or acknowledge for it
+ *  P5 nobody may delete or purge a stream, and only the orchestrator may change one
  */
 
 export type Speaker = AppName | 'operator';
@@ -40,6 +41,7 @@ export const CONSUMERS: readonly { readonly app: AppName; readonly stream: Strea
 /** Core subscriptions to what others say, beside requests and durable consumers. */
 const LISTENERS: readonly { readonly app: Speaker; readonly subjects: readonly string[] }[] = [
   { app: 'gateway', subjects: ['run.>', 'live.>'] },
+  { app: 'orchestrator', subjects: ['cmd.run.>'] },
   { app: 'a2a', subjects: ['run.>'] },
   { app: 'operator', subjects: ['run.>', 'sys.>', 'live.>'] },
 ];
@@ -62,7 +64,7 @@ export function permissionsOf(speaker: Speaker): SpeakerPermissions {
     ...asked.flatMap((r) => [r.subject, abortSubject(r.answeredBy)]),
     ...(speaker === 'orchestrator' ? ['run.>', 'live.>', 'cmd.run.>'] : []),
     ...systemSubjects(speaker),
-    ...(speaker === 'operator' ? [] : ['$JS.API.INFO']),
+    ...streamSubjects(speaker),
     ...CONSUMERS.filter((c) => c.app === speaker).flatMap(({ app, stream }) => consumerSubjects(stream, app)),
   ];
   const subscribe = [
@@ -89,13 +91,19 @@ function systemSubjects(speaker: Speaker): string[] {
   return owned.filter(([token]) => used.has(token)).map(([token]) => `sys.${token}.>`);
 }
 
+/** Whoever stores messages makes the streams that are missing; only the orchestrator changes one that is there. */
+function streamSubjects(speaker: Speaker): string[] {
+  const stores = speaker === 'orchestrator' || systemSubjects(speaker).length > 0;
+  if (!stores && !CONSUMERS.some((c) => c.app === speaker)) return [];
+  const verbs = speaker === 'orchestrator' ? ['INFO', 'CREATE', 'UPDATE'] : ['INFO', 'CREATE'];
+  const streams = Object.values(STREAMS).flatMap(({ name }) => verbs.map((verb) => `$JS.API.STREAM.${verb}.${name}`));
+  return ['$JS.API.INFO', ...streams];
+}
+
 /** What a client of nats-server 2.9 and later needs to make, watch, repair and read its own durable consumer. */
 function consumerSubjects(stream: StreamName, durable: string): string[] {
   const { name } = STREAMS[stream];
   return [
-    `$JS.API.STREAM.INFO.${name}`,
-    `$JS.API.STREAM.CREATE.${name}`,
-    `$JS.API.STREAM.UPDATE.${name}`,
     `$JS.API.CONSUMER.CREATE.${name}.${durable}`,
     `$JS.API.CONSUMER.CREATE.${name}.${durable}.>`,
     `$JS.API.CONSUMER.DURABLE.CREATE.${name}.${durable}`,
