@@ -8,20 +8,29 @@ const { z } = createRequire(join(here, '../../libs/contracts/package.json'))('zo
 
 const CLOUD_EVENT_PLACE = {
   type: 'object',
-  required: ['specversion', 'id', 'source', 'type', 'time', 'datacontenttype', 'data'],
+  required: [
+    ...['specversion', 'id', 'source', 'type', 'time', 'datacontenttype', 'data'],
+    ...['tenantid', 'runid', 'seq', 'epoch'],
+  ],
   properties: {
     specversion: { const: '1.0' },
     id: { type: 'string' },
     source: { type: 'string' },
     time: { type: 'string', format: 'date-time' },
     datacontenttype: { const: 'application/json' },
+    tenantid: { type: 'string' },
+    runid: { type: 'string' },
+    stepid: { type: 'string' },
+    seq: { type: 'integer', minimum: 1 },
+    epoch: { type: 'integer', minimum: 0 },
   },
 };
 
 const ID = { description: '1 to 64 letters, digits, "-" and "_".' };
 
 /** An AsyncAPI 3.0 document of the whole system: a channel per subject, an operation per request and fact. */
-export function renderAsyncApi({ REQUESTS, RUN_EVENTS, SYSTEM_EVENTS, SYSTEM_PRODUCERS, LiveDelta }) {
+export function renderAsyncApi(contracts) {
+  const { REQUESTS, RUN_EVENTS, SYSTEM_EVENTS, SYSTEM_PRODUCERS, LiveDelta } = contracts;
   const doc = {
     asyncapi: '3.0.0',
     info: {
@@ -44,12 +53,12 @@ export function renderAsyncApi({ REQUESTS, RUN_EVENTS, SYSTEM_EVENTS, SYSTEM_PRO
       parameters: { tenantId: ID, runId: ID },
       from: 'orchestrator',
       summary: e.summary,
-      payload: cloudEvent(e, ['tenantid', 'runid', 'seq', 'epoch']),
+      payload: cloudEvent(e),
     });
   }
   for (const e of SYSTEM_EVENTS) {
     const from = SYSTEM_PRODUCERS[e.type.split('.')[0]];
-    const payload = cloudEvent(e, []);
+    const payload = systemDocument(contracts.SystemEventPlace, e);
     addFact(doc, { key: `sys.${e.type}`, address: `sys.${e.type}`, from, summary: e.summary, payload });
   }
   addFact(doc, {
@@ -114,17 +123,23 @@ function message(title, summary, payload) {
   return { name: title, title, summary, contentType: 'application/json', payload };
 }
 
-function cloudEvent(event, place) {
-  const numbers = new Set(['seq', 'epoch']);
+function cloudEvent(event) {
   return {
     ...CLOUD_EVENT_PLACE,
-    required: [...CLOUD_EVENT_PLACE.required, ...place],
     properties: {
       ...CLOUD_EVENT_PLACE.properties,
       type: { const: event.type },
-      ...Object.fromEntries(place.map((p) => [p, { type: numbers.has(p) ? 'integer' : 'string' }])),
       data: schema(event.data, 'output'),
     },
+  };
+}
+
+function systemDocument(place, event) {
+  const { properties, required, ...rest } = schema(place, 'output');
+  return {
+    ...rest,
+    properties: { ...properties, type: { const: event.type }, data: schema(event.data, 'output') },
+    required: [...required, 'type', 'data'],
   };
 }
 

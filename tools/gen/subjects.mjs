@@ -34,7 +34,8 @@ ${table(
 
 ## Facts outside runs
 
-Subject \`sys.<type>\`. Each producer numbers its own, so a hole shows.
+Subject \`sys.<type>\`, a document \`{type, data, app, instance, seq, ts}\`. Each producer process (\`instance\`) numbers
+its own from 1, so a hole shows.
 
 ${table(
   ['subject', 'from', 'what', 'data'],
