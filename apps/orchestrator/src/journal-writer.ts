@@ -95,16 +95,15 @@ export class JournalWriter {
     for (const { type, reason } of refused) log.warn({ runId: this.#state.runId, type, reason }, 'fact refused');
     if (facts.length === 0 && inboxTaken === undefined) return;
 
-    const { runId, tenantId } = this.#state;
+    const { runId } = this.#state;
     const outcome = await this.#untilAnswered(() =>
       journal.append({
         runId,
-        tenantId,
         epoch: this.epoch,
         expectedSeq: this.#state.seq,
         facts: facts.map((fact) => ({ ...fact, stepId: factStepId(fact) })),
         leaseMs,
-        publishedSeq: publisher.publishedSeq(runId),
+        ...publisher.publishedSoFar(runId),
         ...(inboxTaken === undefined ? {} : { inboxTaken }),
       }),
     );

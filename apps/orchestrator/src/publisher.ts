@@ -19,9 +19,10 @@ export class Publisher {
 
   constructor(private readonly parts: { bus: Bus; journal: Journal; log: Logger; flushMs?: number }) {}
 
-  /** The newest event of this run that the bus has acknowledged. */
-  publishedSeq(runId: string): number | undefined {
-    return this.#published.get(runId);
+  /** The newest event of this run that the bus has acknowledged, to go with the next append. */
+  publishedSoFar(runId: string): { publishedSeq?: number } {
+    const publishedSeq = this.#published.get(runId);
+    return publishedSeq === undefined ? {} : { publishedSeq };
   }
 
   /** Publishes without making the caller wait; what fails is left to the relay. */

@@ -15,7 +15,7 @@ import type { Bus } from '@switchyard/bus';
 import type { Logger } from '@switchyard/platform';
 import { fold } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
-import canonicalize from 'canonicalize';
+import canonicalizeModule from 'canonicalize';
 import { ENGINE_VERSION } from './config.ts';
 import type { Publisher } from './publisher.ts';
 import type { RunPool } from './run-pool.ts';
@@ -107,7 +107,7 @@ export class RunDesk {
       dedupKey: 'cancel',
       body: { by: principal.userId, reason },
     });
-    if (put.ended) return { runId, phase: 'ended', accepted: false };
+    if (!put || put.ended) return { runId, phase: 'ended', accepted: false };
     if (this.parts.pool.owns(runId)) this.parts.pool.nudge(runId);
     else await this.#announce(head.tenantId, runId);
     return { runId, phase: head.phase, accepted: true };
@@ -137,6 +137,9 @@ export class RunDesk {
     }
   }
 }
+
+// The package's types describe an ES module; what Node loads is the function itself.
+const canonicalize = canonicalizeModule as unknown as (value: unknown) => string | undefined;
 
 /** Two requests are the same where their canonical JSON (RFC 8785) is. */
 function hashOf(run: unknown): string {
