@@ -146,7 +146,7 @@ export type ConfigAnswer = z.infer<typeof ConfigAnswer>;
 
 export const Health = z.object({ status: z.literal('ok') });
 export const Readiness = z.object({
-  ready: z.boolean(),
+  status: z.enum(['ready', 'not_ready']),
   checks: z.record(z.string(), z.object({ ok: z.boolean(), required: z.boolean(), detail: z.string().optional() })),
 });
 export type Readiness = z.infer<typeof Readiness>;

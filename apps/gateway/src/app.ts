@@ -1,0 +1,185 @@
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { type Bus, connectBus } from '@switchyard/bus';
+import {
+  type Clock,
+  createLogger,
+  createMetrics,
+  HealthChecks,
+  type Logger,
+  sleep,
+  startTelemetry,
+  systemClock,
+} from '@switchyard/platform';
+import type { FastifyInstance } from 'fastify';
+import { Announcer } from './announcer.ts';
+import { AuthGuard } from './auth.guard.ts';
+import type { GatewayConfig } from './config.ts';
+import { GatewayModule } from './gateway.module.ts';
+import { registerHooks } from './hooks.ts';
+import { BUS, CONFIG, METRICS } from './parts.ts';
+import { ProblemFilter } from './problem.filter.ts';
+import { createRateLimit } from './rate-limit.ts';
+import { registerReadiness } from './readiness.ts';
+import { StreamSlots } from './slots.ts';
+import { Streams } from './streams.ts';
+import { createTokenVerifier } from './tokens.ts';
+import { Traffic } from './traffic.ts';
+
+export interface Gateway {
+  /** Where it listens; known after start(). */
+  readonly url: string;
+  start(): Promise<void>;
+  /** Drains: not ready, open streams end so that clients go on elsewhere, then everything closes. */
+  stop(): Promise<void>;
+}
+
+export interface GatewayOverrides {
+  readonly bus?: Bus;
+  readonly log?: Logger;
+  readonly clock?: Clock;
+  /** For reading the keys of tokens. */
+  readonly fetch?: typeof fetch;
+}
+
+const VERSION = '0.1.0';
+const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
+const HEADERS_TIMEOUT_MS = 5_000;
+const REQUEST_TIMEOUT_MS = 15_000;
+/** Longer than the idle time of the usual proxies, so that they close first. */
+const KEEP_ALIVE_MS = 72_000;
+
+/** Wires the gateway. Nothing is opened before start(). */
+export function createGateway(config: GatewayConfig, overrides: GatewayOverrides = {}): Gateway {
+  const log = overrides.log ?? createLogger({ app: 'gateway', level: config.logLevel });
+  const clock = overrides.clock ?? systemClock;
+  let url = '';
+  let stop: () => Promise<void> = () => Promise.resolve();
+
+  return {
+    get url() {
+      return url;
+    },
+    async start() {
+      const telemetry = await startTelemetry(config.telemetry);
+      const bus = overrides.bus ?? (await connectBus({ url: config.natsUrl, app: 'gateway', log }));
+      const metrics = createMetrics('gateway');
+      const health = new HealthChecks();
+      const announcer = new Announcer(bus, log);
+      const rateLimit = createRateLimit({ perMinute: config.rateLimitPerMinute, redisUrl: config.redisUrl, log });
+      const slots = new StreamSlots(config.streams);
+      const traffic = new Traffic(metrics, () => slots.open);
+      const { heartbeatMs, maxBufferedBytes } = config.streams;
+      const streams = new Streams({ bus, slots, heartbeatMs, maxBufferedBytes, clock, log });
+      const verify =
+        config.identity.mode === 'jwt'
+          ? createTokenVerifier(config.identity, {
+              now: () => clock.now(),
+              ...(overrides.fetch ? { fetch: overrides.fetch } : {}),
+            })
+          : undefined;
+      const guard = new AuthGuard(config.identity, verify);
+      registerReadiness(health, { bus, rateLimit, aztmRequired: config.aztmRequired, clock });
+
+      let draining = false;
+      const app = await createServer(
+        GatewayModule.of([
+          { provide: BUS, useValue: bus },
+          { provide: CONFIG, useValue: config },
+          { provide: METRICS, useValue: metrics },
+          { provide: HealthChecks, useValue: health },
+          { provide: Traffic, useValue: traffic },
+          { provide: Streams, useValue: streams },
+          { provide: AuthGuard, useValue: guard },
+        ]),
+        config.http.corsOrigins,
+      );
+      app.useGlobalFilters(new ProblemFilter(log, announcer));
+      registerHooks(instanceOf(app), { guard, rateLimit, traffic, announcer, draining: () => draining });
+      await app.listen(config.http.port, config.http.host);
+      url = publicUrl(instanceOf(app));
+      announcer.tell({
+        type: 'gateway.service.started',
+        data: { version: VERSION, identity_mode: config.identity.mode },
+      });
+      log.info({ url, identity: config.identity.mode }, 'gateway listens');
+
+      stop = async () => {
+        draining = true;
+        health.drain();
+        streams.drain();
+        const until = Date.now() + config.drainTimeoutMs;
+        while (traffic.underWay > 0 && Date.now() < until) await sleep(20);
+        await app.close();
+        rateLimit.close();
+        if (overrides.bus === undefined) await bus.close();
+        await telemetry.shutdown();
+      };
+    },
+    async stop() {
+      const once = stop;
+      stop = () => Promise.resolve();
+      await once();
+    },
+  };
+}
+
+async function createServer(
+  module: ReturnType<typeof GatewayModule.of>,
+  corsOrigins: readonly string[],
+): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: BODY_LIMIT_BYTES,
+    // Streams are ended by draining; what is still open after that is cut.
+    forceCloseConnections: true,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    exposeHeadRoutes: false,
+    skipMiddie: true,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
+    logger: false,
+    bodyParser: false,
+    abortOnError: false,
+  });
+  const server = instanceOf(app);
+  server.removeAllContentTypeParsers();
+  const parseJson = server.getDefaultJsonParser('error', 'error');
+  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    // No body at all is as good as none was announced.
+    if (body === '') done(null, undefined);
+    else parseJson(request, body as string, done);
+  });
+  if (corsOrigins.length > 0) {
+    app.enableCors({
+      origin: corsOrigins.includes('*') ? true : [...corsOrigins],
+      methods: ['GET', 'POST'],
+      allowedHeaders: [
+        'authorization',
+        'content-type',
+        'idempotency-key',
+        'last-event-id',
+        'x-session-id',
+        'x-user-id',
+        'x-user-role',
+        'x-tenant-id',
+      ],
+      exposedHeaders: ['x-run-id', 'x-session-id', 'retry-after', 'location'],
+      maxAge: 600,
+    });
+  }
+  return app;
+}
+
+/** The adapter types its instance by a wider server; this one is plain HTTP/1.1. */
+function instanceOf(app: NestFastifyApplication): FastifyInstance {
+  return app.getHttpAdapter().getInstance() as unknown as FastifyInstance;
+}
+
+function publicUrl(server: FastifyInstance): string {
+  const address = server.server.address();
+  if (address === null || typeof address === 'string') return '';
+  const host = address.address === '0.0.0.0' || address.address === '::' ? '127.0.0.1' : address.address;
+  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
+}

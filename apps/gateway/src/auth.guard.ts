@@ -1,0 +1,90 @@
+import { AppError, type Principal, toPublicError } from '@switchyard/contracts';
+import type { FastifyRequest } from 'fastify';
+import {
+  bearerToken,
+  type BodyTenant,
+  claimsPrincipal,
+  devPrincipal,
+  edgePrincipal,
+  type IdentityConfig,
+  type IdentityHeaders,
+  takeIdentityHeaders,
+} from './identity.ts';
+import type { VerifyToken } from './tokens.ts';
+
+/** Who sent a request, once the guard has let it in. */
+export interface Identity {
+  /** Undefined in development alone, where the body may still name a user. */
+  readonly principal: Principal | undefined;
+  readonly headers: IdentityHeaders;
+  /** End of its validity, ms since 1970. */
+  readonly expiresAt: number | undefined;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    identity: Identity | null;
+  }
+}
+
+/** Routes whose body may name user and tenant, in development. */
+const BODY_TENANT: ReadonlySet<string> = new Set(['POST /orchestrate', 'POST /orchestrate/stream', 'POST /runs']);
+
+/** Decides by configuration alone how requests prove who sent them. */
+export class AuthGuard {
+  readonly #config: IdentityConfig;
+  readonly #verify: VerifyToken | undefined;
+
+  /** `verify`: for mode `jwt`. */
+  constructor(config: IdentityConfig, verify: VerifyToken | undefined) {
+    this.#config = config;
+    this.#verify = verify;
+  }
+
+  /** Strips the request of every identity header and says who sent it. Throws `unauthenticated`. */
+  async identify(request: FastifyRequest): Promise<Identity> {
+    const headers = this.strip(request);
+    const config = this.#config;
+    switch (config.mode) {
+      case 'dev':
+        return { principal: this.#devPrincipal(request, headers), headers, expiresAt: undefined };
+      case 'edge':
+        return { principal: edgePrincipal(config, headers), headers, expiresAt: undefined };
+      case 'jwt': {
+        if (this.#verify === undefined) throw new AppError('unavailable');
+        const claims = await this.#verify(bearerToken(request.headers.authorization));
+        const expiresAt = claims.exp === undefined ? undefined : claims.exp * 1_000;
+        return { principal: claimsPrincipal(config, claims), headers, expiresAt };
+      }
+    }
+  }
+
+  /** Takes the identity headers out of a request, also where nobody asks who sent it. */
+  strip(request: FastifyRequest): IdentityHeaders {
+    return takeIdentityHeaders(this.#config.mode, request.raw.rawHeaders, request.raw.headers);
+  }
+
+  /** On whose behalf a request runs; `tenant` of its body counts in development alone. */
+  principalOf(request: FastifyRequest, tenant?: BodyTenant | null): Principal {
+    const { identity } = request;
+    if (identity === null) throw new AppError('unauthenticated');
+    if (this.#config.mode === 'dev' && tenant !== undefined && tenant !== null) {
+      return devPrincipal(this.#config, identity.headers, tenant);
+    }
+    if (identity.principal !== undefined) return identity.principal;
+    throw new AppError('unauthenticated', 'Send X-User-Id, or set TB_DEFAULT_USER_ID.');
+  }
+
+  #devPrincipal(request: FastifyRequest, headers: IdentityHeaders): Principal | undefined {
+    if (this.#config.mode !== 'dev') return undefined;
+    try {
+      return devPrincipal(this.#config, headers);
+    } catch (error) {
+      const { code } = toPublicError(error);
+      const mayFollow =
+        BODY_TENANT.has(`${request.method} ${request.routeOptions.url ?? ''}`) && !headers.has('x-user-id');
+      if (code === 'unauthenticated' && mayFollow) return undefined;
+      throw error;
+    }
+  }
+}

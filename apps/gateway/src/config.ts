@@ -1,0 +1,170 @@
+import { z } from 'zod';
+import type { IdentityConfig } from './identity.ts';
+
+const integer = (min: number, max: number, fallback: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+const list = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  );
+const flag = (fallback: boolean) =>
+  z
+    .enum(['true', 'false'])
+    .default(fallback ? 'true' : 'false')
+    .transform((value) => value === 'true');
+const optional = z.string().min(1).optional();
+
+const MIN_SECRET_CHARS = 32;
+
+/** The gateway's environment: one line per variable; the documentation is generated from it. */
+export const Config = z
+  .object({
+    NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
+    REDIS_URL: optional.describe('Redis for the rate limit; unset: each replica counts alone'),
+    GATEWAY_HOST: z.string().min(1).default('0.0.0.0').describe('Address to listen on'),
+    GATEWAY_PORT: integer(0, 65_535, 8_000).describe('Port to listen on; 0: any free one'),
+    LOG_LEVEL: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+      .default('info')
+      .describe('Least level that is logged'),
+    OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
+    OTEL_SERVICE_NAME: z.string().default('switchyard-gateway').describe('Service name in traces'),
+    NODE_ENV: z.string().default('development').describe('`production` refuses the development identity'),
+
+    IDENTITY_MODE: z
+      .enum(['dev', 'jwt', 'edge'])
+      .default('dev')
+      .describe('dev: X-User-Id is believed; jwt: bearer tokens; edge: X-Supabase-* headers with a shared secret'),
+    TB_DEFAULT_USER_ID: optional.describe('dev: the user of requests that name none'),
+    DEFAULT_TENANT_ID: z
+      .string()
+      .min(1)
+      .max(256)
+      .default('default')
+      .describe('Tenant of callers whose identity names none'),
+    JWT_ISSUER: optional.describe('jwt: the only issuer that counts'),
+    JWT_AUDIENCE: z.string().min(1).default('authenticated').describe('jwt: the audience that a token must name'),
+    JWT_JWKS_URL: z.url().optional().describe('jwt: where the public keys are (ES256, RS256, EdDSA)'),
+    JWT_HS256_SECRET: optional.describe(
+      `jwt: shared secret for HS256 instead of keys, ${MIN_SECRET_CHARS} characters or more`,
+    ),
+    JWT_ROLE_CLAIM: z
+      .string()
+      .min(1)
+      .default('app_metadata.role')
+      .describe('jwt: dotted path of the role (user, admin, auditor)'),
+    JWT_TENANT_CLAIM: z.string().min(1).default('app_metadata.tenant_id').describe('jwt: dotted path of the tenant'),
+    EDGE_SHARED_SECRET: list.describe(
+      `edge: value of X-Edge-Secret, ${MIN_SECRET_CHARS} characters or more; two, comma-separated, while one is replaced`,
+    ),
+    EGRESS_ALLOW_HOSTS: list.describe('Private hosts (host or host:port, comma-separated) that may be called'),
+
+    CORS_ORIGINS: list.describe('Origins (comma-separated) whose pages may call; `*`: any'),
+    RATE_LIMIT_PER_MINUTE: integer(0, 10_000_000, 6_000).describe('Requests a minute for one user; 0: no limit'),
+    MAX_STREAMS_PER_USER: integer(1, 100_000, 128).describe('Open streams of one user on one replica'),
+    MAX_STREAMS: integer(1, 1_000_000, 5_000).describe('Open streams of one replica'),
+    SSE_HEARTBEAT_MS: integer(100, 60_000, 15_000).describe('Silence after which an open stream says that it lives'),
+    SSE_MAX_BUFFERED_BYTES: integer(16_384, 1_073_741_824, 1_048_576).describe(
+      'Unsent bytes of one stream before it is closed',
+    ),
+    ORCHESTRATE_TIMEOUT_MS: integer(1_000, 86_400_000, 1_800_000).describe(
+      'Longest wait of POST /orchestrate for its run',
+    ),
+    DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for ending open requests on SIGTERM'),
+
+    AZTM_REQUIRED: flag(false).describe('Not ready until the AZTM login stands'),
+    OPENAI_MODEL: z.string().min(1).max(128).default('gpt-4.1-mini').describe('Shown by GET /config'),
+    CONTROLLER_HOST: z.string().min(1).default('localhost').describe('Shown by GET /config'),
+    CONTROLLER_PORT: integer(1, 65_535, 5_900).describe('Shown by GET /config'),
+    GROUNDING_BASE_URL: z.url().optional().describe('Shown by GET /config'),
+  })
+  .superRefine((env, context) => {
+    const problem = (variable: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [variable], message });
+    const { IDENTITY_MODE: mode } = env;
+    if (mode === 'dev' && env.NODE_ENV === 'production') {
+      problem('IDENTITY_MODE', 'the development identity believes everybody; in production set jwt or edge');
+    }
+    if (mode === 'jwt') {
+      if (env.JWT_ISSUER === undefined) problem('JWT_ISSUER', 'set the issuer of the tokens');
+      if ((env.JWT_JWKS_URL === undefined) === (env.JWT_HS256_SECRET === undefined)) {
+        problem('JWT_JWKS_URL', 'set exactly one of JWT_JWKS_URL and JWT_HS256_SECRET');
+      }
+      if (env.JWT_HS256_SECRET !== undefined && env.JWT_HS256_SECRET.length < MIN_SECRET_CHARS) {
+        problem('JWT_HS256_SECRET', `use at least ${MIN_SECRET_CHARS} characters`);
+      }
+      for (const name of ['JWT_ROLE_CLAIM', 'JWT_TENANT_CLAIM'] as const) {
+        if (/^user_metadata(\.|$)/.test(env[name]))
+          problem(name, 'user_metadata can be edited by its user; name another claim');
+      }
+    }
+    if (mode === 'edge') {
+      if (env.EDGE_SHARED_SECRET.length === 0) problem('EDGE_SHARED_SECRET', 'set the secret that the edge sends');
+      if (env.EDGE_SHARED_SECRET.some((secret) => secret.length < MIN_SECRET_CHARS)) {
+        problem('EDGE_SHARED_SECRET', `use at least ${MIN_SECRET_CHARS} characters`);
+      }
+    }
+  })
+  .transform((env) => ({
+    natsUrl: env.NATS_URL,
+    redisUrl: env.REDIS_URL,
+    http: { host: env.GATEWAY_HOST, port: env.GATEWAY_PORT, corsOrigins: env.CORS_ORIGINS },
+    logLevel: env.LOG_LEVEL,
+    telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
+    identity: identityOf(env),
+    egress: { allowHosts: env.EGRESS_ALLOW_HOSTS },
+    rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
+    streams: {
+      perUser: env.MAX_STREAMS_PER_USER,
+      perProcess: env.MAX_STREAMS,
+      heartbeatMs: env.SSE_HEARTBEAT_MS,
+      maxBufferedBytes: env.SSE_MAX_BUFFERED_BYTES,
+    },
+    orchestrateTimeoutMs: env.ORCHESTRATE_TIMEOUT_MS,
+    drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
+    aztmRequired: env.AZTM_REQUIRED,
+    /** GET /config; there is no secret among it. */
+    defaults: {
+      controller: { host: env.CONTROLLER_HOST, port: env.CONTROLLER_PORT },
+      worker: { max_steps: 10, enable_reflection: false, engine: env.OPENAI_MODEL },
+      grounding: { base_url: env.GROUNDING_BASE_URL ?? null, api_key: null },
+    },
+  }));
+export type GatewayConfig = z.output<typeof Config>;
+
+function identityOf(env: {
+  IDENTITY_MODE: 'dev' | 'jwt' | 'edge';
+  TB_DEFAULT_USER_ID?: string | undefined;
+  DEFAULT_TENANT_ID: string;
+  JWT_ISSUER?: string | undefined;
+  JWT_AUDIENCE: string;
+  JWT_JWKS_URL?: string | undefined;
+  JWT_HS256_SECRET?: string | undefined;
+  JWT_ROLE_CLAIM: string;
+  JWT_TENANT_CLAIM: string;
+  EDGE_SHARED_SECRET: string[];
+}): IdentityConfig {
+  const defaultTenantId = env.DEFAULT_TENANT_ID;
+  switch (env.IDENTITY_MODE) {
+    case 'dev':
+      return { mode: 'dev', defaultUserId: env.TB_DEFAULT_USER_ID, defaultTenantId };
+    case 'edge':
+      return { mode: 'edge', secrets: env.EDGE_SHARED_SECRET, defaultTenantId };
+    case 'jwt':
+      return {
+        mode: 'jwt',
+        issuer: env.JWT_ISSUER ?? '',
+        audience: env.JWT_AUDIENCE,
+        keys:
+          env.JWT_HS256_SECRET === undefined ? { jwksUrl: env.JWT_JWKS_URL ?? '' } : { secret: env.JWT_HS256_SECRET },
+        roleClaim: env.JWT_ROLE_CLAIM,
+        tenantClaim: env.JWT_TENANT_CLAIM,
+        defaultTenantId,
+      };
+  }
+}

@@ -1,0 +1,105 @@
+import type { Bus } from '@switchyard/bus';
+import {
+  AppError,
+  type InputOf,
+  type LiveDelta,
+  MAX_EVENTS_PAGE,
+  type OutputOf,
+  type Principal,
+  readRunEvents,
+  type RunEvent,
+  startRun,
+} from '@switchyard/contracts';
+
+/*
+ * The events of one run, in order and without holes, from the journal and from the bus alike.
+ *
+ * W1 Whoever starts a run listens before it asks, so that nothing is missed and nothing need be read again.
+ * W2 Whoever attaches reads the journal first: that is also where "not yours" and "no such run" become one answer.
+ */
+
+/** Batches of what is ready. Ends after the terminal event, or when the reader's signal aborts. */
+export type RunFeed = AsyncIterable<readonly RunEvent[]>;
+export type RunBus = Pick<Bus, 'request' | 'follow'>;
+
+export interface Reader {
+  readonly signal: AbortSignal;
+  /** Text while the model speaks; absent where the reader cannot show it. */
+  readonly onLive: ((delta: LiveDelta) => void) | undefined;
+}
+
+export interface OpenRun {
+  readonly runId: string;
+  readonly feed: RunFeed;
+}
+
+export interface AttachedRun extends OpenRun {
+  readonly lastSeq: number;
+  readonly ended: boolean;
+}
+
+type Page = OutputOf<typeof readRunEvents>;
+
+/** Starts a run, or attaches to the earlier one with the same idempotency key. */
+export async function startAndFollow(bus: RunBus, request: InputOf<typeof startRun>, reader: Reader): Promise<OpenRun> {
+  const { runId: asked, idempotencyKey, run } = request;
+  const feed = follow(bus, run.principal, asked, 0, true, reader);
+  try {
+    // Not stopped by the client's going away: whether the run was accepted must be known.
+    const { runId, created } = await bus.request(startRun, request, { idempotencyKey });
+    if (created) return { runId, feed };
+    feed.close();
+    return await attach(bus, run.principal, runId, 0, reader);
+  } catch (error) {
+    feed.close();
+    throw error;
+  }
+}
+
+/**
+ * Attaches to a run. The feed begins with its first event, whatever the cursor: projections are folds.
+ * Throws `not_found` for a run that is not there for this caller, `invalid_cursor` for a cursor ahead of the run,
+ * `history_expired` where what follows the cursor is no longer kept.
+ */
+export async function attach(
+  bus: RunBus,
+  principal: Principal,
+  runId: string,
+  after: number,
+  reader: Reader,
+): Promise<AttachedRun> {
+  const first = await read(bus, principal, runId, 0, reader.signal);
+  if (after > first.lastSeq) throw new AppError('invalid_cursor', 'The cursor lies ahead of the run.');
+  if (after + 1 < first.firstSeq) throw new AppError('history_expired');
+  return { runId, lastSeq: first.lastSeq, ended: first.ended, feed: replay(bus, principal, runId, first, reader) };
+}
+
+async function* replay(
+  bus: RunBus,
+  principal: Principal,
+  runId: string,
+  first: Page,
+  reader: Reader,
+): AsyncGenerator<readonly RunEvent[], undefined> {
+  const last = first.events.at(-1)?.seq ?? first.firstSeq - 1;
+  if (first.events.length > 0) yield first.events;
+  if (first.ended && last >= first.lastSeq) return;
+  yield* follow(bus, principal, runId, Math.max(last, 0), false, reader);
+}
+
+function follow(bus: RunBus, principal: Principal, runId: string, after: number, fresh: boolean, reader: Reader) {
+  const { signal, onLive } = reader;
+  return bus.follow({
+    tenantId: principal.tenantId,
+    runId,
+    after,
+    fresh,
+    signal,
+    fetch: (from) => read(bus, principal, runId, from, signal),
+    ...(onLive === undefined ? {} : { onLive }),
+  });
+}
+
+function read(bus: RunBus, principal: Principal, runId: string, after: number, signal: AbortSignal): Promise<Page> {
+  return bus.request(readRunEvents, { principal, runId, after, limit: MAX_EVENTS_PAGE }, { signal });
+}

@@ -1,0 +1,18 @@
+import { type DynamicModule, Module, type Provider } from '@nestjs/common';
+import { AgUiController } from './ag-ui.controller.ts';
+import { DocsController } from './docs.controller.ts';
+import { OrchestrateController } from './orchestrate.controller.ts';
+import { RunsController } from './runs.controller.ts';
+import { SystemController } from './system.controller.ts';
+
+/** The one Nest module: routes requests to controllers; everything behind them is wired in app.ts. */
+@Module({})
+export class GatewayModule {
+  static of(providers: Provider[]): DynamicModule {
+    return {
+      module: GatewayModule,
+      providers,
+      controllers: [OrchestrateController, AgUiController, RunsController, SystemController, DocsController],
+    };
+  }
+}

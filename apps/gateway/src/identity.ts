@@ -1,0 +1,181 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { AppError, encodeId, type Principal, ROLES } from '@switchyard/contracts';
+
+/*
+ * Who is asking. Pure decisions; verifying a token's signature is the shell's (tokens.ts).
+ *
+ * I1 A header that names an identity counts in one mode only, in one spelling, once; anything else of the kind
+ *    is removed from the request before anybody can read it.
+ * I2 A role comes from a claim that its bearer cannot edit; an unknown role is `user`.
+ * I3 Foreign ids become ids of ours by one function, without collisions.
+ */
+
+export type IdentityMode = 'dev' | 'jwt' | 'edge';
+
+export interface DevIdentity {
+  readonly mode: 'dev';
+  readonly defaultUserId: string | undefined;
+  readonly defaultTenantId: string;
+}
+export interface EdgeIdentity {
+  readonly mode: 'edge';
+  /** More than one while a secret is being replaced. */
+  readonly secrets: readonly string[];
+  readonly defaultTenantId: string;
+}
+export interface JwtIdentity {
+  readonly mode: 'jwt';
+  readonly issuer: string;
+  readonly audience: string;
+  /** Keys by address, or one shared secret; never both, and never chosen by the token. */
+  readonly keys: { readonly jwksUrl: string } | { readonly secret: string };
+  readonly roleClaim: string;
+  readonly tenantClaim: string;
+  readonly defaultTenantId: string;
+}
+export type IdentityConfig = DevIdentity | EdgeIdentity | JwtIdentity;
+
+export const EDGE_SECRET_HEADER = 'x-edge-secret';
+export const MAX_TOKEN_BYTES = 8_192;
+
+const IDENTITY_PREFIXES = ['x-supabase-', 'x-user-', 'x-tenant-', 'x-aztm-', 'x-edge-'];
+const HONOURED: Record<IdentityMode, readonly string[]> = {
+  dev: ['x-user-id', 'x-user-role', 'x-tenant-id'],
+  edge: [
+    EDGE_SECRET_HEADER,
+    'x-supabase-user-id',
+    'x-supabase-user-email',
+    'x-supabase-user-role',
+    'x-supabase-tenant-id',
+  ],
+  jwt: [],
+};
+
+/** The identity headers that count in a mode; a name that came twice has two values. */
+export type IdentityHeaders = ReadonlyMap<string, readonly string[]>;
+
+/**
+ * Takes every identity header out of `headers` and gives back those that count in `mode`.
+ * `rawHeaders`: name, value, name, value … as they came, so that duplicates and odd spellings show.
+ */
+export function takeIdentityHeaders(
+  mode: IdentityMode,
+  rawHeaders: readonly string[],
+  headers: Record<string, unknown>,
+): IdentityHeaders {
+  const taken = new Map<string, string[]>();
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!.toLowerCase();
+    if (name.charCodeAt(0) !== 120 /* x */) continue;
+    const spelling = name.replaceAll('_', '-');
+    if (!IDENTITY_PREFIXES.some((prefix) => spelling.startsWith(prefix))) continue;
+    delete headers[name];
+    if (!HONOURED[mode].includes(name)) continue;
+    const values = taken.get(name);
+    if (values === undefined) taken.set(name, [rawHeaders[index + 1]!]);
+    else values.push(rawHeaders[index + 1]!);
+  }
+  return taken;
+}
+
+/** What the body of a request may say of its sender, where nothing better is known. */
+export interface BodyTenant {
+  readonly tenant_id?: string | null | undefined;
+  readonly user_id?: string | null | undefined;
+}
+
+/** Development: who says so is believed. Throws `unauthenticated` where nobody is named. */
+export function devPrincipal(config: DevIdentity, headers: IdentityHeaders, body?: BodyTenant | null): Principal {
+  const userId = one(headers, 'x-user-id') ?? filled(body?.user_id) ?? config.defaultUserId;
+  if (userId === undefined) throw new AppError('unauthenticated', 'Send X-User-Id, or set TB_DEFAULT_USER_ID.');
+  const tenantId = one(headers, 'x-tenant-id') ?? filled(body?.tenant_id) ?? config.defaultTenantId;
+  return {
+    tenantId: encodeId(tenantId),
+    userId: encodeId(userId),
+    role: knownRole(one(headers, 'x-user-role')),
+    via: 'dev',
+  };
+}
+
+/** Behind an edge that has proved itself by the shared secret. */
+export function edgePrincipal(config: EdgeIdentity, headers: IdentityHeaders): Principal {
+  const secret = one(headers, EDGE_SECRET_HEADER);
+  if (secret === undefined || !config.secrets.some((known) => sameSecret(known, secret))) {
+    throw new AppError('unauthenticated', 'This request did not come through the gateway that proves identities.');
+  }
+  const userId = one(headers, 'x-supabase-user-id');
+  if (userId === undefined) throw new AppError('unauthenticated', 'X-Supabase-User-ID is missing.');
+  const role = one(headers, 'x-supabase-user-role');
+  refuseMachineRole(role);
+  return {
+    tenantId: encodeId(one(headers, 'x-supabase-tenant-id') ?? config.defaultTenantId),
+    userId: encodeId(userId),
+    role: knownRole(role),
+    via: 'edge',
+  };
+}
+
+/** The token of an Authorization header. Throws `unauthenticated` for none, another scheme or an oversized one. */
+export function bearerToken(authorization: string | undefined): string {
+  if (authorization === undefined) throw new AppError('unauthenticated', 'Send Authorization: Bearer <token>.');
+  const match = /^Bearer +([A-Za-z0-9._~+/=-]+)$/i.exec(
+    authorization.length > MAX_TOKEN_BYTES + 16 ? '' : authorization,
+  );
+  if (match === null || match[1]!.length > MAX_TOKEN_BYTES) {
+    throw new AppError('unauthenticated', 'The Authorization header is not a bearer token of at most 8 KB.');
+  }
+  return match[1]!;
+}
+
+/** The claims of a token whose signature, issuer, audience and time were checked. */
+export function claimsPrincipal(config: JwtIdentity, claims: Readonly<Record<string, unknown>>): Principal {
+  const { sub, role } = claims;
+  if (typeof sub !== 'string' || sub === '') throw new AppError('unauthenticated', 'The token names no subject.');
+  refuseMachineRole(typeof role === 'string' ? role : undefined);
+  return {
+    tenantId: encodeId(textAt(claims, config.tenantClaim) ?? config.defaultTenantId),
+    userId: encodeId(sub),
+    role: knownRole(textAt(claims, config.roleClaim)),
+    via: 'jwt',
+  };
+}
+
+function one(headers: IdentityHeaders, name: string): string | undefined {
+  const values = headers.get(name);
+  if (values === undefined) return undefined;
+  if (values.length > 1) throw new AppError('unauthenticated', `${name} was sent more than once.`);
+  const value = values[0]!.trim();
+  if (value.length > 256) throw new AppError('unauthenticated', `${name} is longer than 256 characters.`);
+  return value === '' ? undefined : value;
+}
+
+function filled(value: string | null | undefined): string | undefined {
+  return value === null || value === '' ? undefined : value;
+}
+
+function knownRole(value: string | undefined): Principal['role'] {
+  return ROLES.find((role) => role === value) ?? 'user';
+}
+
+/** Keys for programs are no users: their bearer is everybody who has the page, or nobody who may be named. */
+function refuseMachineRole(role: string | undefined): void {
+  if (role === 'anon' || role === 'service_role') throw new AppError('unauthenticated', 'Sign in as a user.');
+}
+
+function sameSecret(known: string, given: string): boolean {
+  return timingSafeEqual(digest(known), digest(given));
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+/** The text at a dotted path of own properties; undefined for anything else. */
+function textAt(claims: Readonly<Record<string, unknown>>, path: string): string | undefined {
+  let value: unknown = claims;
+  for (const key of path.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Record<string, unknown>)[key];
+  }
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

@@ -1,0 +1,2 @@
+export { createGateway, type Gateway, type GatewayOverrides } from './app.ts';
+export { Config, type GatewayConfig } from './config.ts';

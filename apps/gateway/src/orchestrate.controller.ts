@@ -1,0 +1,74 @@
+import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
+import { OrchestrateRequest, parseOrThrow, StreamTaskQuery, StreamViewQuery } from '@switchyard/contracts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ulid } from 'ulid';
+import { AuthGuard } from './auth.guard.ts';
+import type { GatewayConfig } from './config.ts';
+import { CONFIG } from './parts.ts';
+import { headerOf, reconnectOf, toStartRun } from './requests.ts';
+import { Streams, type Viewer } from './streams.ts';
+
+/** Run a task: one answer, or a stream of named events. */
+@Controller()
+export class OrchestrateController {
+  readonly #timeoutMs: number;
+
+  constructor(
+    private readonly guard: AuthGuard,
+    private readonly streams: Streams,
+    @Inject(CONFIG) config: GatewayConfig,
+  ) {
+    this.#timeoutMs = config.orchestrateTimeoutMs;
+  }
+
+  @Post('orchestrate')
+  @HttpCode(200)
+  async run(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const gone = new AbortController();
+    reply.raw.once('close', () => gone.abort());
+    const answer = await this.streams.answer(this.#toStart(request), this.#timeoutMs, gone.signal);
+    void reply.code(200).header('x-run-id', answer.run_id).send(answer);
+  }
+
+  @Post('orchestrate/stream')
+  @HttpCode(200)
+  stream(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { view } = parseOrThrow(StreamViewQuery, request.query, 'The query');
+    const earlier = reconnectOf(headerOf(request, 'last-event-id'));
+    if (earlier !== undefined)
+      return this.streams.attach(reply, this.#viewer(request, view), earlier.runId, earlier.seq);
+    const start = this.#toStart(request);
+    return this.streams.start(reply, { ...this.#viewer(request, view), principal: start.run.principal }, start);
+  }
+
+  @Get('orchestrate/stream')
+  streamTask(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const query = parseOrThrow(StreamTaskQuery, request.query, 'The query');
+    const viewer = this.#viewer(request, query.view);
+    const earlier = reconnectOf(headerOf(request, 'last-event-id'));
+    if (earlier !== undefined) return this.streams.attach(reply, viewer, earlier.runId, earlier.seq);
+    const { principal } = viewer;
+    return this.streams.start(
+      reply,
+      viewer,
+      toStartRun(query, { principal, mintedRunId: ulid(), idempotencyKey: headerOf(request, 'idempotency-key') }),
+    );
+  }
+
+  #toStart(request: FastifyRequest) {
+    const body = parseOrThrow(OrchestrateRequest, request.body, 'The body');
+    const principal = this.guard.principalOf(request, body.tenant);
+    return toStartRun(body, { principal, mintedRunId: ulid(), idempotencyKey: headerOf(request, 'idempotency-key') });
+  }
+
+  #viewer(request: FastifyRequest, view: 'default' | 'all'): Viewer {
+    const body = request.body as { tenant?: { tenant_id?: string; user_id?: string } } | undefined;
+    const tenant = OrchestrateRequest.shape.tenant.safeParse(body?.tenant).data;
+    return {
+      principal: this.guard.principalOf(request, tenant),
+      expiresAt: request.identity?.expiresAt,
+      dialect: 'orchestrate',
+      context: { threadId: '', view, profile: '1.0' },
+    };
+  }
+}

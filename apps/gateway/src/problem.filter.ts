@@ -1,0 +1,51 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
+import { AppError } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/platform';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Announcer } from './announcer.ts';
+import { PROBLEM_TYPE, toProblem } from './problem.ts';
+import { methodsAt } from './routes.ts';
+
+/** Every error of a request becomes one problem body; causes and stacks go to the log alone. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  readonly #log: Logger;
+  readonly #announcer: Announcer;
+
+  constructor(log: Logger, announcer: Announcer) {
+    this.#log = log;
+    this.#announcer = announcer;
+  }
+
+  catch(error: unknown, host: ArgumentsHost): void {
+    const request = host.switchToHttp().getRequest<FastifyRequest>();
+    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const answer = toProblem(error instanceof HttpException ? routing(error, request, reply) : error);
+    if (answer.status >= 500) {
+      this.#log[answer.body.code === 'internal' ? 'error' : 'warn'](
+        { err: error, path: request.routeOptions.url, code: answer.body.code },
+        'a request failed',
+      );
+    }
+    if (answer.body.code === 'forbidden') {
+      const principal = request.identity?.principal;
+      const who = { tenant_id: principal?.tenantId ?? null, user_id: principal?.userId ?? null };
+      const path = request.routeOptions.url ?? '';
+      this.#announcer.tell({ type: 'gateway.access.denied', data: { ...who, path, reason: answer.body.detail } });
+    }
+    // After the first byte of a stream nothing can be answered any more.
+    if (reply.sent) return;
+    for (const [name, value] of Object.entries(answer.headers)) reply.header(name, value);
+    void reply.code(answer.status).type(PROBLEM_TYPE).send(answer.body);
+  }
+}
+
+/** What Nest throws by itself: nothing under this path, or nothing for this method. */
+function routing(error: HttpException, request: FastifyRequest, reply: FastifyReply): unknown {
+  if (error.getStatus() !== 404) return error.getStatus() < 500 ? new AppError('invalid_input') : error;
+  const methods = methodsAt(request.url);
+  if (methods.length === 0 && request.method !== 'TRACE')
+    return new AppError('not_found', 'There is nothing under this path.');
+  if (methods.length > 0) reply.header('allow', methods.join(', '));
+  return new AppError('method_not_allowed');
+}

@@ -1,0 +1,76 @@
+import { AppError } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/platform';
+import { Redis } from 'ioredis';
+import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+
+/*
+ * How many requests one caller may make a minute, counted over all replicas in Redis.
+ *
+ * L1 Where Redis does not answer, each replica counts alone: nobody is locked out, nobody is unlimited.
+ * L2 A caller over the limit is refused without asking Redis again until its minute is over.
+ */
+export interface RateLimit {
+  /** Counts one request. Throws `rate_limited` with the pause. */
+  take(key: string): Promise<void>;
+  /** Whether the shared count works; undefined where none is configured. */
+  shared(): boolean | undefined;
+  close(): void;
+}
+
+const WINDOW_S = 60;
+const REDIS_TIMEOUT_MS = 500;
+
+export function createRateLimit(options: { perMinute: number; redisUrl: string | undefined; log: Logger }): RateLimit {
+  const { perMinute, redisUrl, log } = options;
+  if (perMinute === 0) return { take: () => Promise.resolve(), shared: () => undefined, close: () => undefined };
+
+  const alone = new RateLimiterMemory({ points: perMinute, duration: WINDOW_S });
+  const redis = redisUrl === undefined ? undefined : connect(redisUrl, log);
+  const limiter =
+    redis === undefined
+      ? alone
+      : new RateLimiterRedis({
+          storeClient: redis,
+          keyPrefix: 'rl',
+          points: perMinute,
+          duration: WINDOW_S,
+          insuranceLimiter: alone,
+          inMemoryBlockOnConsumed: perMinute + 1,
+          rejectIfRedisNotReady: true,
+        });
+
+  return {
+    async take(key) {
+      try {
+        await limiter.consume(key);
+      } catch (refused) {
+        if (!(refused instanceof RateLimiterRes)) throw refused;
+        throw new AppError('rate_limited', `More than ${perMinute} requests in a minute.`, {
+          retryAfterMs: refused.msBeforeNext,
+        });
+      }
+    },
+    shared: () => (redis === undefined ? undefined : redis.status === 'ready'),
+    close: () => redis?.disconnect(),
+  };
+}
+
+function connect(url: string, log: Logger): Redis {
+  const redis = new Redis(url, {
+    commandTimeout: REDIS_TIMEOUT_MS,
+    connectTimeout: 2_000,
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    retryStrategy: (attempt) => Math.min(100 * 2 ** attempt, 5_000),
+  });
+  let told = false;
+  redis.on('error', (error: Error) => {
+    if (!told) log.warn({ err: error }, 'redis does not answer; each replica counts requests alone');
+    told = true;
+  });
+  redis.on('ready', () => {
+    if (told) log.info('redis answers again');
+    told = false;
+  });
+  return redis;
+}

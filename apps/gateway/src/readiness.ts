@@ -1,0 +1,80 @@
+import type { Bus } from '@switchyard/bus';
+import { getRun, toPublicError, xmppStatus } from '@switchyard/contracts';
+import type { CheckResult, Clock, HealthChecks } from '@switchyard/platform';
+import type { RateLimit } from './rate-limit.ts';
+
+const PROBE_MS = 2_000;
+const KEEP_MS = 3_000;
+const NOBODY = { tenantId: 'probe', userId: 'probe', role: 'user', via: 'anonymous' } as const;
+
+export interface ReadinessOptions {
+  readonly bus: Pick<Bus, 'request' | 'status'>;
+  readonly rateLimit: RateLimit;
+  readonly aztmRequired: boolean;
+  readonly clock: Clock;
+}
+
+/** Registers what the gateway needs to serve requests. Each answer is kept for a few seconds. */
+export function registerReadiness(
+  health: HealthChecks,
+  { bus, rateLimit, aztmRequired, clock }: ReadinessOptions,
+): void {
+  health.register('bus', () =>
+    Promise.resolve(bus.status().connected ? { ok: true } : { ok: false, detail: 'NATS is not connected.' }),
+  );
+  health.register(
+    'orchestrator',
+    kept(clock, () => orchestratorAnswers(bus)),
+  );
+  if (rateLimit.shared() !== undefined) {
+    const detail = 'Redis does not answer; each replica counts requests alone.';
+    health.register(
+      'redis',
+      () => Promise.resolve(rateLimit.shared() === true ? { ok: true } : { ok: false, detail }),
+      { required: false },
+    );
+  }
+  if (aztmRequired)
+    health.register(
+      'xmpp',
+      kept(clock, () => loggedIn(bus)),
+    );
+}
+
+/** That there is no such run is a good answer: the orchestrator looked it up. */
+async function orchestratorAnswers(bus: Pick<Bus, 'request'>): Promise<CheckResult> {
+  try {
+    await bus.request(getRun, { principal: NOBODY, runId: 'probe' }, { timeoutMs: PROBE_MS });
+    return { ok: true };
+  } catch (error) {
+    const { code } = toPublicError(error);
+    if (code === 'not_found') return { ok: true };
+    if (code === 'no_responders') return { ok: false, detail: 'No orchestrator is running.' };
+    return { ok: false, detail: `The orchestrator does not answer (${code}).` };
+  }
+}
+
+async function loggedIn(bus: Pick<Bus, 'request'>): Promise<CheckResult> {
+  try {
+    const { state, sentence } = await bus.request(xmppStatus, {}, { timeoutMs: PROBE_MS });
+    return { ok: state === 'online', detail: sentence };
+  } catch (error) {
+    return {
+      ok: false,
+      detail: `The AZTM login is required, and the xmpp bridge does not answer (${toPublicError(error).code}).`,
+    };
+  }
+}
+
+/** Asks at most once in KEEP_MS, however many ask. */
+function kept(clock: Clock, check: () => Promise<CheckResult>): () => Promise<CheckResult> {
+  let last: Promise<CheckResult> | undefined;
+  let at = 0;
+  return () => {
+    if (last === undefined || clock.now() - at >= KEEP_MS) {
+      at = clock.now();
+      last = check();
+    }
+    return last;
+  };
+}

@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto';
+import {
+  type AgUiInput,
+  AppError,
+  Budget,
+  encodeId,
+  type InputOf,
+  type OrchestrateRequest,
+  parseCursor,
+  type Principal,
+  type RunResource,
+  RunSpec,
+  type RunView,
+  type startRun,
+  ToolConstraints,
+} from '@switchyard/contracts';
+
+/* From what clients send to what the orchestrator is asked. Pure. */
+
+const MAX_KEY_CHARS = 256;
+const MAX_HISTORY_MESSAGES = 1_000;
+export const MAX_BODY_DEPTH = 64;
+
+export interface Start {
+  readonly principal: Principal;
+  /** Used where the client names no run of its own. */
+  readonly mintedRunId: string;
+  readonly idempotencyKey: string | undefined;
+}
+
+/** The request to start a run. The idempotency key is the client's, else its run id, else the minted one. */
+export function toStartRun(body: OrchestrateRequest, start: Start): InputOf<typeof startRun> {
+  const runId = body.run_id ?? start.mintedRunId;
+  const key = keyOf(start.idempotencyKey);
+  return {
+    runId,
+    idempotencyKey: key ?? runId,
+    run: RunSpec.parse({
+      task: body.task,
+      // A repeated request must be the very same, so its thread cannot be a new one each time.
+      thread_id: body.thread_id ?? (key === undefined ? runId : `k-${digest(key)}`),
+      principal: start.principal,
+      tool_constraints: constraintsOf(body.tool_constraints),
+      budget: budgetOf(body.budget, body.worker?.max_steps),
+      ...given('engine', body.worker?.engine),
+      ...given('enable_reflection', body.worker?.enable_reflection),
+    }),
+  };
+}
+
+/** One turn of an AG-UI thread: the last message of the user is the task, what comes before it the history. */
+export function agUiToStartRun(input: AgUiInput, principal: Principal): InputOf<typeof startRun> {
+  const spoken = input.messages.flatMap(({ role, content }) => {
+    const text = textOf(content);
+    return (role === 'user' || role === 'assistant') && text.trim() !== '' ? [{ role, text } as const] : [];
+  });
+  const last = spoken.findLastIndex(({ role }) => role === 'user');
+  if (last < 0) throw new AppError('invalid_input', 'messages must hold a message of the user with text.');
+  const props = input.forwardedProps;
+  const parsed = RunSpec.safeParse({
+    task: spoken[last]!.text,
+    thread_id: input.threadId,
+    principal,
+    tool_constraints: constraintsOf(props?.tool_constraints),
+    budget: budgetOf(props?.budget, undefined),
+    history: spoken.slice(0, last).slice(-MAX_HISTORY_MESSAGES),
+  });
+  if (!parsed.success)
+    throw new AppError('invalid_input', 'The last message of the user is longer than 200000 characters.');
+  return { runId: input.runId, idempotencyKey: input.runId, run: parsed.data };
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}
+
+/** Text of a message: a string, or the text parts of a list of parts. */
+function textOf(content: unknown): string {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) return '';
+  return content
+    .flatMap((part: unknown) => {
+      const { type, text } = (part ?? {}) as { type?: unknown; text?: unknown };
+      return type === 'text' && typeof text === 'string' ? [text] : [];
+    })
+    .join('\n');
+}
+
+function constraintsOf(value: OrchestrateRequest['tool_constraints']): ToolConstraints {
+  return ToolConstraints.parse(withoutNulls(value));
+}
+
+function budgetOf(value: OrchestrateRequest['budget'], maxSteps: number | null | undefined): Budget {
+  return Budget.parse({ ...given('max_steps', maxSteps), ...withoutNulls(value) });
+}
+
+/** `null` means "not given": defaults apply. */
+function withoutNulls(value: Readonly<Record<string, unknown>> | null | undefined): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value ?? {}).filter(([, field]) => field !== null && field !== undefined));
+}
+
+function given<K extends string, V>(name: K, value: V | null | undefined): Partial<Record<K, V>> {
+  return value === null || value === undefined ? {} : ({ [name]: value } as Partial<Record<K, V>>);
+}
+
+/** An Idempotency-Key header: 1 to 256 printable characters. */
+function keyOf(header: string | undefined): string | undefined {
+  if (header === undefined || header === '') return undefined;
+  if (header.length > MAX_KEY_CHARS || !/^[\x20-\x7e]+$/.test(header)) {
+    throw new AppError('invalid_input', `Idempotency-Key must be 1 to ${MAX_KEY_CHARS} printable characters.`);
+  }
+  return header;
+}
+
+/** X-Session-ID as a thread of this user; absent or empty: undefined. */
+export function sessionThread(header: string | undefined): string | undefined {
+  if (header === undefined || header.trim() === '') return undefined;
+  if (header.length > MAX_KEY_CHARS)
+    throw new AppError('invalid_input', `X-Session-ID must be at most ${MAX_KEY_CHARS} characters.`);
+  return encodeId(header.trim());
+}
+
+/** The cursor of a request for events: Last-Event-ID first (a reconnect knows better), then `after`. */
+export function cursorFor(runId: string, lastEventId: string | undefined, after: string | undefined): number {
+  const text = lastEventId !== undefined && lastEventId !== '' ? lastEventId : after;
+  if (text === undefined || text === '') return 0;
+  if (/^(0|[1-9][0-9]{0,9})$/.test(text)) return Number(text);
+  const cursor = parseCursor(text);
+  if (cursor === undefined || cursor.runId !== runId) throw new AppError('invalid_cursor');
+  return cursor.seq;
+}
+
+/** The run of a reconnect: its Last-Event-ID, where there is one. Throws `invalid_cursor` for one that is none. */
+export function reconnectOf(lastEventId: string | undefined): { runId: string; seq: number } | undefined {
+  if (lastEventId === undefined || lastEventId === '') return undefined;
+  const cursor = parseCursor(lastEventId);
+  if (cursor === undefined) throw new AppError('invalid_cursor');
+  return cursor;
+}
+
+/** True where a JSON value nests deeper than `limit`; never recurses, so it cannot be made to overflow. */
+export function deeperThan(value: unknown, limit: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > limit) return true;
+    const next: unknown[] = [];
+    for (const item of level) {
+      if (typeof item !== 'object' || item === null) continue;
+      for (const child of Array.isArray(item) ? item : Object.values(item)) {
+        if (typeof child === 'object' && child !== null) next.push(child);
+      }
+    }
+    level = next;
+  }
+  return false;
+}
+
+/** Where the events of a run can be read. */
+export function eventsUrl(runId: string): string {
+  return `/runs/${runId}/events`;
+}
+
+/** A run in the words of HTTP clients. */
+export function toRunResource(view: RunView): RunResource {
+  return {
+    run_id: view.runId,
+    thread_id: view.threadId,
+    tenant_id: view.tenantId,
+    user_id: view.userId,
+    task: view.task,
+    phase: view.phase,
+    last_seq: view.lastSeq,
+    created_at: view.createdAt,
+    ended_at: view.endedAt,
+    status: view.status,
+    completion_reason: view.completionReason,
+    answer: view.answer,
+    error: view.error,
+    error_code: view.errorCode,
+    steps: view.steps,
+    usage: view.usage,
+    events_url: eventsUrl(view.runId),
+  };
+}
+
+/** A header that came once; several of one name are joined, as HTTP has it. */
+export function headerOf(
+  request: { headers: Readonly<Record<string, string | string[] | undefined>> },
+  name: string,
+): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}

@@ -1,0 +1,129 @@
+import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
+import type { Bus } from '@switchyard/bus';
+import {
+  type AuditPage,
+  AuditQuery,
+  CancelBody,
+  cancelRun,
+  getRun,
+  idOrThrow,
+  listRuns,
+  OrchestrateRequest,
+  parseOrThrow,
+  queryAudit,
+  RunEventsQuery,
+  type RunList,
+  RunListQuery,
+  type RunStarted,
+  startRun,
+} from '@switchyard/contracts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ulid } from 'ulid';
+import { AuthGuard } from './auth.guard.ts';
+import { BUS } from './parts.ts';
+import { cursorFor, eventsUrl, headerOf, toRunResource, toStartRun } from './requests.ts';
+import { Streams } from './streams.ts';
+
+/** Runs and what happened in them. Who may see which is decided by the services that answer. */
+@Controller()
+export class RunsController {
+  constructor(
+    private readonly guard: AuthGuard,
+    private readonly streams: Streams,
+    @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
+  ) {}
+
+  @Post('runs')
+  @HttpCode(202)
+  async start(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const body = parseOrThrow(OrchestrateRequest, request.body, 'The body');
+    const principal = this.guard.principalOf(request, body.tenant);
+    const idempotencyKey = headerOf(request, 'idempotency-key');
+    const start = toStartRun(body, { principal, mintedRunId: ulid(), idempotencyKey });
+    const { runId, created, ended } = await this.bus.request(startRun, start, { idempotencyKey: start.idempotencyKey });
+    const answer: RunStarted = {
+      run_id: runId,
+      thread_id: start.run.thread_id,
+      status: ended ? 'ended' : created ? 'queued' : 'running',
+      events_url: eventsUrl(runId),
+    };
+    void reply.code(202).header('x-run-id', runId).header('location', `/runs/${runId}`).send(answer);
+  }
+
+  @Get('runs')
+  async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { thread_id: threadId, status, cursor, limit } = parseOrThrow(RunListQuery, request.query, 'The query');
+    const principal = this.guard.principalOf(request);
+    const page = await this.bus.request(listRuns, {
+      principal,
+      limit,
+      ...(threadId === undefined ? {} : { threadId }),
+      ...(status === undefined ? {} : { status }),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    const answer: RunList = {
+      runs: page.runs.map((run) => ({
+        run_id: run.runId,
+        thread_id: run.threadId,
+        user_id: run.userId,
+        task: run.task,
+        phase: run.phase,
+        status: run.status,
+        completion_reason: run.completionReason,
+        total_steps: run.totalSteps,
+        created_at: run.createdAt,
+        ended_at: run.endedAt,
+      })),
+      next_cursor: page.nextCursor,
+    };
+    void reply.code(200).send(answer);
+  }
+
+  @Get('runs/:id')
+  async read(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const runId = runIdOf(request);
+    const view = await this.bus.request(getRun, { principal: this.guard.principalOf(request), runId });
+    void reply.code(200).send(toRunResource(view));
+  }
+
+  @Get('runs/:id/events')
+  events(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const runId = runIdOf(request);
+    const { after, dialect, view } = parseOrThrow(RunEventsQuery, request.query, 'The query');
+    const seq = cursorFor(runId, headerOf(request, 'last-event-id'), after);
+    const viewer = {
+      principal: this.guard.principalOf(request),
+      expiresAt: request.identity?.expiresAt,
+      dialect,
+      context: { threadId: '', view, profile: '1.0' as const },
+    };
+    return this.streams.attach(reply, viewer, runId, seq);
+  }
+
+  @Post('runs/:id/cancel')
+  @HttpCode(202)
+  async cancel(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const runId = runIdOf(request);
+    const { reason } = parseOrThrow(CancelBody, request.body ?? {}, 'The body');
+    const principal = this.guard.principalOf(request);
+    const { phase, accepted } = await this.bus.request(cancelRun, {
+      principal,
+      runId,
+      ...(reason === undefined ? {} : { reason }),
+    });
+    void reply.code(202).send({ run_id: runId, phase, accepted });
+  }
+
+  @Get('audit')
+  async audit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { run_id: runId, ...query } = parseOrThrow(AuditQuery, request.query, 'The query');
+    const principal = this.guard.principalOf(request);
+    const page = await this.bus.request(queryAudit, { principal, ...query, ...(runId === undefined ? {} : { runId }) });
+    const answer: AuditPage = { records: page.records, next_cursor: page.nextCursor };
+    void reply.code(200).send(answer);
+  }
+}
+
+function runIdOf(request: FastifyRequest): string {
+  return idOrThrow((request.params as { id?: unknown }).id, 'The run id');
+}
