@@ -32,6 +32,10 @@ async function main(argv) {
 
   const helpOnly = rest.includes('--help') || rest.includes('-h');
   const built = isThere('apps', 'cli', 'dist', 'main.js') && isThere('node_modules');
+  if (word === 'run' && !helpOnly && rest.every((arg) => arg.trim() === '')) {
+    console.error('What is the task? ./switchyard run "What is the weather in London?"');
+    return USAGE;
+  }
   if (verb?.setUp && !helpOnly) await setUp();
   else if (!built) {
     console.log(

@@ -84,13 +84,14 @@ function isSetUp() {
 
 /**
  * Installs and builds what is missing.
- * @param {{build?: boolean}} [options] `build: false` leaves the build to the caller
+ * @param {{build?: boolean, servers?: boolean}} [options] `build: false` leaves the build to the caller; `servers:
+ * false` is for work that needs none
  */
-export async function setUp({ build: withBuild = true } = {}) {
+export async function setUp({ build: withBuild = true, servers = true } = {}) {
   if (withBuild && isSetUp()) return;
   await alone(async () => {
     const packages = ensurePackages().then(() => (withBuild ? ensureBuild() : undefined));
-    const outcomes = await Promise.allSettled([packages, ensureServers()]);
+    const outcomes = await Promise.allSettled([packages, servers ? ensureServers() : undefined]);
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   });
 }

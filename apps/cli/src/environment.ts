@@ -35,7 +35,8 @@ const NOT_INHERITED = /^(npm_|SWITCHYARD_|NODE_CHANNEL_|INIT_CWD$|GATEWAY_(PORT|
 
 function inheritedBy(app: ServiceApp | 'development', environment: Environment): Record<string, string> {
   const kept = Object.entries(environment).filter(([name, value]) => {
-    if (value === undefined || NOT_INHERITED.test(name)) return false;
+    // An empty variable, as in a copied .env.example, means that nothing was chosen.
+    if (!value || NOT_INHERITED.test(name)) return false;
     return SECRETS.every(({ names, apps }) => !names.test(name) || (app !== 'development' && apps.includes(app)));
   });
   return Object.fromEntries(kept) as Record<string, string>;
@@ -56,7 +57,7 @@ function settingsOf(app: ServiceApp, stack: StackAddresses, given: Environment):
       return {
         GATEWAY_PORT: String(stack.gateway.port),
         GATEWAY_HOST: stack.gateway.host,
-        IDENTITY_MODE: given['IDENTITY_MODE'] ?? 'dev',
+        IDENTITY_MODE: given['IDENTITY_MODE'] || 'dev',
       };
     case 'orchestrator':
       return {
@@ -67,15 +68,15 @@ function settingsOf(app: ServiceApp, stack: StackAddresses, given: Environment):
       return {
         EGRESS_ALLOW_HOSTS: egress,
         // A value for development; the mock weather tool asks for one so that the credential path is exercised.
-        MOCK_WEATHER_TOOL_API_KEY: given['MOCK_WEATHER_TOOL_API_KEY'] ?? 'dev-weather-key',
+        MOCK_WEATHER_TOOL_API_KEY: given['MOCK_WEATHER_TOOL_API_KEY'] || 'dev-weather-key',
       };
     case 'a2a':
       return {
         EGRESS_ALLOW_HOSTS: egress,
-        A2A_AGENTS: given['A2A_AGENTS'] ?? `http://127.0.0.1:${stack.mockA2aPort}`,
+        A2A_AGENTS: given['A2A_AGENTS'] || `http://127.0.0.1:${stack.mockA2aPort}`,
       };
     case 'audit':
-      return { LOG_TREE_DIR: given['LOG_TREE_DIR'] ?? `${stack.root}/logs` };
+      return { LOG_TREE_DIR: given['LOG_TREE_DIR'] || `${stack.root}/logs` };
     case 'xmpp-bridge':
       return {};
   }
@@ -94,14 +95,16 @@ export function serviceEnvironment(
     DATABASE_URL: stack.databaseUrl,
     REDIS_URL: stack.redisUrl,
     OPS_PORT: String(opsPort),
-    LOG_LEVEL: given['LOG_LEVEL'] ?? 'info',
+    LOG_LEVEL: given['LOG_LEVEL'] || 'info',
+    // The development identity is refused in production; whoever chooses an identity mode chooses this as well.
+    ...(given['IDENTITY_MODE'] ? {} : { NODE_ENV: 'development' }),
     ...settingsOf(app, stack, given),
   };
 }
 
 /** The environment of the development model and the mock agent: nothing of the person's secrets. */
 export function developmentEnvironment(own: Record<string, string>, given: Environment): Record<string, string> {
-  return { ...inheritedBy('development', given), LOG_LEVEL: given['LOG_LEVEL'] ?? 'info', ...own };
+  return { ...inheritedBy('development', given), LOG_LEVEL: given['LOG_LEVEL'] || 'info', ...own };
 }
 
 /** How many of each app to run: `orchestrator=2,gateway=1`. Throws a message for the person. */
