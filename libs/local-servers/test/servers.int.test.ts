@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,7 @@ import {
 } from '../src/index.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'switchyard-servers-'));
+chmodSync(base, 0o711); // Else root's PostgreSQL and Prosody would keep their data elsewhere, out of our reach.
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 
 async function query(url: string, sql: string): Promise<unknown[]> {
