@@ -18,15 +18,15 @@ export function runRecord(event: RunEvent, userId: string | null): AuditRecord {
 
 /** The audit record of a fact outside a run. Its id names the producer's process and that process's own number. */
 export function systemRecord(event: SystemEvent): AuditRecord {
-  const { tenant_id: tenantId, user_id: userId } = event.data as { tenant_id?: unknown; user_id?: unknown };
+  const about = event.data as { tenant_id?: unknown; user_id?: unknown; run_id?: unknown };
   return {
     id: `sys.${event.app}.${event.instance}:${event.seq}`,
     ts: event.ts,
     type: event.type,
     source: `/switchyard/${event.app}`,
-    tenantId: idOrNull(tenantId),
-    userId: idOrNull(userId),
-    runId: null,
+    tenantId: idOrNull(about.tenant_id),
+    userId: idOrNull(about.user_id),
+    runId: idOrNull(about.run_id),
     seq: event.seq,
     data: redactSecrets(event.data),
   };

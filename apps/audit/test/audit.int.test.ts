@@ -1,0 +1,208 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Bus, connectBus } from '@switchyard/bus';
+import {
+  AppError,
+  type AuditRecord,
+  listRuns,
+  type Principal,
+  queryAudit,
+  readRunEvents,
+  type RunEvent,
+  subjects,
+  toCloudEvent,
+} from '@switchyard/contracts';
+import { startServers, type Servers } from '@switchyard/local-servers';
+import { createLogger } from '@switchyard/platform';
+import { migrateDatabase } from '@switchyard/store';
+import { connect, type NatsConnection } from 'nats';
+import { type AuditApp, createAudit } from '../src/app.ts';
+import { Config } from '../src/config.ts';
+import { taskHash } from '../src/log-tree.ts';
+import { oneRun } from './one-run.ts';
+
+const log = createLogger({ app: 'audit-test', level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
+const who = (userId: string, role: Principal['role'] = 'user', tenantId = 'acme'): Principal => ({
+  tenantId,
+  userId,
+  role,
+  via: 'dev',
+});
+const auditor = who('eve', 'auditor');
+
+/** What the orchestrator would answer: the whole journal of every run that it knows. */
+const journal = new Map<string, RunEvent[]>();
+let servers: Servers<'nats' | 'postgres'>;
+let nats: NatsConnection;
+let bus: Bus;
+let audit: AuditApp;
+let treeDir: string;
+
+async function startAudit(): Promise<void> {
+  audit = createAudit(
+    Config.parse({
+      NATS_URL: servers.nats.url,
+      DATABASE_URL: servers.postgres.url,
+      LOG_TREE_DIR: treeDir,
+      AUDIT_SWEEP_MS: '200',
+    }),
+    { log, handleSignals: false },
+  );
+  await audit.start();
+}
+
+const seqsOf = (records: readonly AuditRecord[]) => records.map((r) => r.seq).sort((a, b) => a - b);
+const logOf = async (runId: string, principal = auditor) =>
+  (await bus.request(queryAudit, { principal, runId, limit: 500 })).records;
+
+/** Waits until audit knows the end of a run, and gives its records. */
+async function settled(runId: string, count = 9): Promise<AuditRecord[]> {
+  for (let i = 0; i < 300; i++) {
+    const { runs } = await bus.request(listRuns, { principal: auditor, limit: 200 });
+    const records = await logOf(runId);
+    if (records.length >= count && runs.some((r) => r.runId === runId && r.phase === 'ended')) return records;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`audit does not know all of ${runId}: ${seqsOf(await logOf(runId)).join(', ')}`);
+}
+
+function run(runId: string, task = `Task of ${runId}`, tenantId = 'acme', userId = 'ada'): RunEvent[] {
+  const events = oneRun(task, runId, tenantId, userId);
+  journal.set(runId, events);
+  return events;
+}
+
+beforeAll(async () => {
+  servers = await startServers(['nats', 'postgres']);
+  await migrateDatabase(servers.postgres.url);
+  treeDir = await mkdtemp(join(tmpdir(), 'audit-tree-'));
+  nats = await connect({ servers: `127.0.0.1:${servers.nats.port}` });
+  bus = await connectBus({ url: servers.nats.url, app: 'orchestrator', log });
+  await bus.ensureStreams();
+  await bus.answer(readRunEvents, async ({ principal, runId, after, limit }) => {
+    const events = journal.get(runId);
+    if (!events || events[0]?.tenantId !== principal.tenantId) throw new AppError('not_found');
+    const page = events.filter((e) => e.seq > after).slice(0, limit);
+    return { events: page, lastSeq: events.length, ended: true, firstSeq: 1 };
+  });
+  await startAudit();
+}, 60_000);
+
+afterAll(async () => {
+  await audit?.stop();
+  await bus?.close();
+  await nats?.close();
+  await servers?.stop();
+  if (treeDir) await rm(treeDir, { recursive: true, force: true });
+}, 30_000);
+
+describe('audit, with real servers', () => {
+  it('keeps every fact of a run, its summary, and its folder', async () => {
+    await bus.publishEvents(run('run-plain'));
+    expect(seqsOf(await settled('run-plain'))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    const { runs } = await bus.request(listRuns, { principal: auditor });
+    expect(runs.find((r) => r.runId === 'run-plain')).toMatchObject({
+      status: 'success',
+      totalSteps: 1,
+      userId: 'ada',
+    });
+    const [folder] = (await readdir(treeDir)).filter((f) => f.endsWith(`_${taskHash('Task of run-plain')}`));
+    const metadata = JSON.parse(await readFile(join(treeDir, folder!, 'metadata.json'), 'utf8')) as unknown;
+    expect(metadata).toMatchObject({ run_id: 'run-plain', status: 'success' });
+  }, 30_000);
+
+  it('completes a hole from the journal', async () => {
+    const events = run('run-hole');
+    await bus.publishEvents(events.slice(0, 2));
+    await bus.publishEvents(events.slice(6));
+    expect(seqsOf(await settled('run-hole'))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  }, 30_000);
+
+  it('keeps a fact once that is delivered twice', async () => {
+    const events = run('run-twice');
+    for (const event of [...events, ...events]) {
+      // Without a message id, so that the server cannot tell.
+      nats.publish(subjects.runEvent(event.tenantId, event.runId, event.type), JSON.stringify(toCloudEvent(event)));
+    }
+    await settled('run-twice');
+    expect(seqsOf(await logOf('run-twice'))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  }, 30_000);
+
+  it('skips what is no fact, and goes on', async () => {
+    nats.publish('run.acme.run-bad.mcp.tool.execution', 'not JSON at all');
+    nats.publish('run.acme.run-bad.mcp.tool.execution', JSON.stringify({ specversion: '1.0', id: 'x' }));
+    nats.publish('sys.tools.access.denied', '[]');
+    await bus.publishEvents(run('run-after-bad'));
+    await settled('run-after-bad');
+    expect(await logOf('run-bad')).toEqual([]);
+  }, 30_000);
+
+  it('keeps facts outside runs', async () => {
+    const data = { tenant_id: 'acme', user_id: 'ada', tool: 'send_mail', reason: 'role', run_id: null };
+    await bus.publishSystem({ type: 'tools.access.denied', data });
+    for (let i = 0; i < 100; i++) {
+      const { records } = await bus.request(queryAudit, { principal: auditor, type: 'tools.*' });
+      if (records.length > 0) return expect(records[0]).toMatchObject({ type: 'tools.access.denied', userId: 'ada' });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error('the system fact did not arrive');
+  }, 30_000);
+
+  it('takes what was published while it was away', async () => {
+    const events = run('run-restart');
+    await bus.publishEvents(events.slice(0, 4));
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await audit.stop();
+    await bus.publishEvents(events.slice(4));
+    await startAudit();
+    expect(seqsOf(await settled('run-restart'))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    const folders = (await readdir(treeDir)).filter((f) => f.includes(taskHash('Task of run-restart')));
+    expect(folders).toHaveLength(1);
+    const lines = await readFile(join(treeDir, folders[0]!, 'orchestrator/main.jsonl'), 'utf8');
+    expect(lines.trim().split('\n')).toHaveLength(7);
+  }, 45_000);
+
+  it('completes a run from the journal after its stream was wiped', async () => {
+    const events = run('run-wiped');
+    await bus.publishEvents(events.slice(0, 4));
+    for (let i = 0; i < 200 && (await logOf('run-wiped')).length < 4; i++) await new Promise((r) => setTimeout(r, 50));
+    await audit.stop();
+    const manager = await nats.jetstreamManager();
+    await bus.publishEvents(events.slice(4));
+    await manager.streams.delete('RUNS');
+    await startAudit();
+    expect(seqsOf(await settled('run-wiped'))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    // And what is published afterwards arrives, on the stream that was made anew.
+    await bus.publishEvents(run('run-after-wipe'));
+    await settled('run-after-wipe');
+  }, 60_000);
+
+  it('shows a user its own, an auditor its tenant, and nobody another tenant', async () => {
+    await bus.publishEvents(run('run-of-bob', 'Task of Bob', 'acme', 'bob'));
+    await bus.publishEvents(run('run-elsewhere', 'Elsewhere', 'other', 'ada'));
+    await settled('run-of-bob');
+    expect(await logOf('run-of-bob', who('ada'))).toEqual([]);
+    expect(await logOf('run-of-bob', who('bob'))).toHaveLength(9);
+    expect(await logOf('run-of-bob', who('ada', 'admin', 'other'))).toEqual([]);
+    const mine = await bus.request(listRuns, { principal: who('bob') });
+    expect(mine.runs.map((r) => r.runId)).toEqual(['run-of-bob']);
+  }, 30_000);
+
+  it('hands out pages that meet without a gap, and refuses a cursor of its own making', async () => {
+    const seen: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await bus.request(queryAudit, { principal: auditor, limit: 7, ...(cursor ? { cursor } : {}) });
+      seen.push(...page.records.map((r) => r.id));
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+    expect(new Set(seen).size).toBe(seen.length);
+    const all = await bus.request(queryAudit, { principal: auditor, limit: 500 });
+    expect(seen).toEqual(all.records.map((r) => r.id));
+    await expect(bus.request(queryAudit, { principal: auditor, cursor: 'bm9uc2Vuc2U' })).rejects.toMatchObject({
+      code: 'invalid_cursor',
+    });
+  }, 30_000);
+});
