@@ -76,8 +76,8 @@ export interface Append {
   readonly publishedSeq?: number;
   /** The inputs up to here are taken by these events. */
   readonly inboxTaken?: number;
-  /** When the sweeper shall look at a waiting run again, in ms since 1970; null: only for an input. */
-  readonly wakeAt?: number | null;
+  /** With phase `waiting`: when the sweeper wakes the run if no input does, in ms since 1970. Absent: never. */
+  readonly wakeAt?: number;
 }
 
 export type Appended =
@@ -144,7 +144,7 @@ export interface Journal {
   append(input: Append): Promise<Appended>;
   /** Prolongs leases; answers the runs that are still this owner's. */
   renew(leases: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<Set<string>>;
-  /** Gives a lease back. `released` is false where it was another's by then. */
+  /** Gives a lease back. `released` is false where it was no longer this owner's. */
   release(
     runId: string,
     epoch: number,
@@ -160,9 +160,9 @@ export interface Journal {
   ): Promise<{ n: number; created: boolean; ended: boolean } | undefined>;
   /** Inputs after number `n`, in order. */
   inputsAfter(runId: string, n: number, limit?: number): Promise<RunInput[]>;
-  /** Runs that have work and no living lease, oldest first. */
+  /** Runs that have work and no living lease, and were not touched for `graceMs` (default 2 000); oldest first. */
   sweep(limit: number, graceMs?: number): Promise<{ runId: string; tenantId: string }[]>;
-  /** Runs with events that are not known to be on the bus. */
+  /** Runs without a living owner that were not touched for `olderThanMs` and have events that may not be on the bus. */
   unpublished(
     limit: number,
     olderThanMs: number,

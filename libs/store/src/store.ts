@@ -1,10 +1,22 @@
+import { PrismaPg } from '@prisma/adapter-pg';
 import type { AuditLog } from './audit-log.ts';
+import { PrismaClient } from './generated/client.ts';
 import type { Journal } from './journal.ts';
 import type { Notes } from './notes.ts';
+import { openPool, rows } from './pool.ts';
+import { SqlAuditLog } from './sql-audit-log.ts';
+import { SqlJournal } from './sql-journal.ts';
+import { SqlNotes } from './sql-notes.ts';
 
-/** The apps that own tables. Each connects under its own role and may write only its own schema. */
+/** The apps that own tables. Each connects under its own role and may touch only its own schema. */
 export const STORE_OWNERS = ['orchestrator', 'mcp-tool', 'audit'] as const;
 export type StoreOwner = (typeof STORE_OWNERS)[number];
+
+const ROLES: Record<StoreOwner, string> = {
+  orchestrator: 'switchyard_orchestrator',
+  'mcp-tool': 'switchyard_mcp_tool',
+  audit: 'switchyard_audit',
+};
 
 /** The part of a logger that the store uses. */
 export interface StoreLog {
@@ -30,7 +42,34 @@ export interface Store {
   close(): Promise<void>;
 }
 
-/** Connects with the first statement; every method throws AppError `unavailable` while the database is away. */
-export function openStore(_options: StoreOptions): Store {
-  throw new Error('not there yet');
+const PING = { name: 'ping', text: 'select 1' };
+
+/**
+ * One pool for Prisma and the prepared statements. Connects with the first statement; while the database is away every
+ * method throws AppError `unavailable`, and the next call tries again. A write that was answered so may have been
+ * committed: all writes may be repeated as they are.
+ */
+export function openStore(options: StoreOptions): Store {
+  const { url, app, log, maxConnections = 10, statementTimeoutMs = 10_000 } = options;
+  const pool = openPool({
+    url,
+    role: ROLES[app],
+    applicationName: `switchyard-${app}`,
+    maxConnections,
+    statementTimeoutMs,
+    onIdleError: (error) => log?.warn({ err: error }, 'a connection to the database broke'),
+  });
+  // The same class at run time; the adapter was compiled against a later edition of its types.
+  const adapter = new PrismaPg(pool as unknown as ConstructorParameters<typeof PrismaPg>[0]);
+  const prisma = new PrismaClient({ adapter });
+  let closed: Promise<void> | undefined;
+  return {
+    journal: new SqlJournal(pool, prisma),
+    notes: new SqlNotes(prisma),
+    auditLog: new SqlAuditLog(pool, prisma),
+    async ping() {
+      await rows(pool, PING, []);
+    },
+    close: () => (closed ??= prisma.$disconnect().then(() => pool.end())),
+  };
 }

@@ -1,6 +1,7 @@
 // @ts-check
 import { randomUUID } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
+import { ColumnTypeEnum } from '@prisma/driver-adapter-utils';
 import pg from 'pg';
 
 /*
@@ -10,15 +11,23 @@ import pg from 'pg';
  *  D3. A shadow database is really another database; the adapter would hand out the main one again.
  */
 
-/** PostgreSQL's internal type "char"; the adapter knows no such type, though catalogue queries answer with it. */
+/*
+ * PostgreSQL's catalogues answer with the internal type "char", which the adapter refuses and the engine expects as a
+ * character. The client passes it under the type that the adapter reads as a list of characters; `connect` corrects it.
+ */
 const OID_CHAR = 18;
-const OID_TEXT = 25;
+const OID_CHAR_ARRAY = 1002;
 
 /** @template T @param {T} result */
-function charsAsText(result) {
+function charsAsLists(result) {
   const fields = /** @type {{fields?: {dataTypeID: number}[]}} */ (result)?.fields ?? [];
-  for (const field of fields) if (field.dataTypeID === OID_CHAR) field.dataTypeID = OID_TEXT;
+  for (const field of fields) if (field.dataTypeID === OID_CHAR) field.dataTypeID = OID_CHAR_ARRAY;
   return result;
+}
+
+/** @param {import('@prisma/driver-adapter-utils').ColumnType} type */
+function listsAsChars(type) {
+  return type === ColumnTypeEnum.CharacterArray ? ColumnTypeEnum.Character : type;
 }
 
 class CatalogueClient extends pg.Client {
@@ -28,11 +37,11 @@ class CatalogueClient extends pg.Client {
     const last = args.at(-1);
     if (typeof last === 'function') {
       args[args.length - 1] = (/** @type {unknown} */ error, /** @type {unknown} */ result) =>
-        last(error, charsAsText(result));
+        last(error, charsAsLists(result));
     }
     // @ts-expect-error see above
     const pending = super.query(...args);
-    return pending instanceof Promise ? pending.then(charsAsText) : pending;
+    return pending instanceof Promise ? pending.then(charsAsLists) : pending;
   }
 }
 
@@ -73,6 +82,11 @@ export class MigrationAdapter extends PrismaPg {
         // Protected, but the one place that turns a driver's error into what the engine reports.
         /** @type {any} */ (adapter).onError(error);
       }
+    };
+    const query = adapter.queryRaw.bind(adapter);
+    adapter.queryRaw = async (statement) => {
+      const result = await query(statement);
+      return { ...result, columnTypes: result.columnTypes.map(listsAsChars) };
     };
     return adapter;
   }

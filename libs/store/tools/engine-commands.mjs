@@ -45,7 +45,10 @@ export async function runCommand(name, url) {
   } catch (error) {
     const { code, message } = /** @type {{code?: string, message?: string}} */ (error);
     const why = message === undefined || message === '' ? String(code ?? error) : message;
-    return { code: PRISMA_CODES.get(code ?? '') ?? 'P1001', message: `${why} (database "${database}", ${target.host})` };
+    return {
+      code: PRISMA_CODES.get(code ?? '') ?? 'P1001',
+      message: `${why} (database "${database}", ${target.host})`,
+    };
   } finally {
     await client.end().catch(() => undefined);
   }

@@ -18,32 +18,44 @@ const require = createRequire(import.meta.url);
 const home = fileURLToPath(new URL('..', import.meta.url));
 const schema = join(home, 'prisma', 'schema.prisma');
 const stamp = join(home, 'src', 'generated', '.schema-hash');
+const LIMIT_MS = 300_000;
 const packageFile = require.resolve('prisma/package.json');
 
-/** @param {string[]} args @param {'inherit' | 'pipe'} [stdout] */
+/**
+ * @param {string[]} args
+ * @param {'inherit' | 'pipe'} [stdout]
+ */
 function prisma(args, stdout = 'inherit') {
   const cli = join(dirname(packageFile), 'build', 'index.js');
   const env = { ...process.env, PRISMA_HIDE_UPDATE_MESSAGE: '1', CHECKPOINT_DISABLE: '1', NO_UPDATE_NOTIFIER: '1' };
   const stdio = /** @type {const} */ (['ignore', stdout, 'inherit']);
-  const { status, error } = spawnSync(process.execPath, [cli, ...args], { cwd: home, stdio, env, timeout: 300_000 });
-  if (error) throw error;
-  return status ?? 1;
+  const done = spawnSync(process.execPath, [cli, ...args], { cwd: home, stdio, env, timeout: LIMIT_MS });
+  if (done.error) throw done.error;
+  return { status: done.status ?? 1, output: done.stdout?.toString() ?? '' };
 }
 
 function generate() {
   const wanted = createHash('sha256').update(readFileSync(packageFile)).update(readFileSync(schema)).digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return 0;
-  const status = prisma(['generate', '--no-hints'], 'pipe');
+  const { status, output } = prisma(['generate', '--no-hints'], 'pipe');
   if (status === 0) writeFileSync(stamp, wanted);
+  else process.stderr.write(output);
   return status;
+}
+
+/** The CLI's exit code is 0 also where its engine died; only its words say that the two are the same. */
+function check() {
+  const args = ['--from-migrations', 'prisma/migrations', '--to-schema', schema, '--exit-code'];
+  const { status, output } = prisma(['migrate', 'diff', ...args], 'pipe');
+  process.stdout.write(output);
+  return status === 0 && !output.includes('No difference detected') ? 1 : status;
 }
 
 /** @type {Record<string, () => number>} */
 const COMMANDS = {
   generate,
-  migrate: () => prisma(['migrate', 'deploy']),
-  check: () =>
-    prisma(['migrate', 'diff', '--from-migrations', 'prisma/migrations', '--to-schema', schema, '--exit-code']),
+  migrate: () => prisma(['migrate', 'deploy']).status,
+  check,
 };
 
 const command = COMMANDS[process.argv[2] ?? ''];

@@ -46,6 +46,12 @@ function printVersion() {
   console.log(`schema-engine-wasm ${version.split('.').at(-1)}`);
 }
 
+/** What the engine said when it panicked. It says so through a global object and then fails in an unspecific way. */
+let panic = '';
+Object.assign(globalThis, {
+  PRISMA_WASM_PANIC_REGISTRY: { set_message: (/** @type {string} */ message) => (panic = message) },
+});
+
 /** The engine's module with its WebAssembly loaded. */
 async function loadEngine() {
   const bindings = await import(ENGINE);
@@ -72,6 +78,7 @@ function send(message) {
 
 /** An engine's error carries its fields as JSON in the message. @param {unknown} error */
 function describe(error) {
+  if (panic !== '') return { is_panic: true, message: panic };
   const { message, code } = /** @type {{message?: string, code?: string}} */ (error);
   try {
     return JSON.parse(message ?? '');

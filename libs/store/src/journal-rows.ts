@@ -1,0 +1,135 @@
+import {
+  AppError,
+  type CompletionReason,
+  parseFact,
+  type RunEvent,
+  type RunFact,
+  type RunStatus,
+  TERMINAL_TYPE,
+} from '@switchyard/contracts';
+import type { EventDraft, RunHead } from './journal.ts';
+import { type Part, type PartRef, restore, store } from './large-parts.ts';
+
+/** A draft, checked against its contract and split for storing. */
+export interface StoredEvent {
+  readonly fact: RunFact;
+  readonly stepId: string | null;
+  readonly body: string;
+  readonly refs: string | null;
+  readonly parts: readonly Part[];
+  readonly size: number;
+}
+
+/** Throws where a draft is not a documented fact: what is in the journal can be read for ever. */
+export function toStored(draft: EventDraft): StoredEvent {
+  const fact = parseFact(draft);
+  if (fact === undefined) {
+    throw new AppError('internal', undefined, { cause: new Error(`not a documented fact: ${draft.type}`) });
+  }
+  const { body, refs, parts, size } = store(fact.data);
+  return { fact, stepId: draft.stepId, body, refs: refs.length > 0 ? JSON.stringify(refs) : null, parts, size };
+}
+
+/** How the run ended, where these events end it. Throws where the terminal event is not the last. */
+export function endingOf(
+  events: readonly StoredEvent[],
+): { status: RunStatus; answer: string | null; completionReason: CompletionReason } | undefined {
+  const at = events.findIndex(({ fact }) => fact.type === TERMINAL_TYPE);
+  if (at === -1) return undefined;
+  const { fact } = events[at]!;
+  if (at !== events.length - 1 || fact.type !== TERMINAL_TYPE) {
+    throw new AppError('internal', undefined, { cause: new Error('an event after the terminal one') });
+  }
+  const { status, answer, completion_reason } = fact.data;
+  return { status, answer: answer === null ? null : readable(answer), completionReason: completion_reason };
+}
+
+/** Text for a column of text: PostgreSQL has no U+0000. The words as they came are in the event. */
+export function readable(text: string): string {
+  return text.replaceAll('\0', '\uFFFD');
+}
+
+export interface EventRow {
+  tenant_id: string;
+  seq: number;
+  epoch: number;
+  type: string;
+  step_id: string | null;
+  body: string;
+  parts: string | null;
+  ts: number;
+}
+
+export function refsOf(row: EventRow): PartRef[] {
+  return row.parts === null ? [] : (JSON.parse(row.parts) as PartRef[]);
+}
+
+/**
+ * A row as an event. Fields that were added to the contract later get their defaults; an event that this version does
+ * not know is answered as it was written.
+ */
+export function toRunEvent(runId: string, row: EventRow, bodyOf: (sha256: string) => string | undefined): RunEvent {
+  const data = restore(row.body, refsOf(row), bodyOf);
+  const written = { type: row.type, data };
+  return {
+    runId,
+    tenantId: row.tenant_id,
+    seq: row.seq,
+    epoch: row.epoch,
+    stepId: row.step_id,
+    ts: row.ts,
+    ...(parseFact(written) ?? (written as unknown as RunFact)),
+  };
+}
+
+export interface HeadRow {
+  run_id: string;
+  tenant_id: string;
+  user_id: string;
+  thread_id: string;
+  task: string;
+  engine_version: number;
+  phase: RunHead['phase'];
+  epoch: number;
+  last_seq: number;
+  published_seq: number;
+  lease_owner: string | null;
+  lease_until_ms: number | null;
+  inbox_last: number;
+  inbox_taken: number;
+  attempts: number;
+  wake_at_ms: number | null;
+  status: RunStatus | null;
+  completion_reason: CompletionReason | null;
+  answer: string | null;
+  created_at_ms: number;
+  updated_at_ms: number;
+  ended_at_ms: number | null;
+}
+
+export function toRunHead(row: HeadRow): RunHead {
+  return {
+    runId: row.run_id,
+    tenantId: row.tenant_id,
+    userId: row.user_id,
+    threadId: row.thread_id,
+    task: row.task,
+    engineVersion: row.engine_version,
+    phase: row.phase,
+    epoch: row.epoch,
+    lastSeq: row.last_seq,
+    publishedSeq: row.published_seq,
+    leaseOwner: row.lease_owner,
+    leaseUntil: row.lease_until_ms,
+    inboxLast: row.inbox_last,
+    inboxTaken: row.inbox_taken,
+    attempts: row.attempts,
+    wakeAt: row.wake_at_ms,
+    status: row.status,
+    completionReason: row.completion_reason,
+    answer: row.answer,
+    createdAt: row.created_at_ms,
+    updatedAt: row.updated_at_ms,
+    endedAt: row.ended_at_ms,
+  };
+}

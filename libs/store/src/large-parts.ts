@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { AppError } from '@switchyard/contracts';
+
+/*
+ * Payloads over 128 KB are stored once, under their SHA-256, and events refer to them. The references stand beside the
+ * data and not inside it, so no data that merely looks like a reference can reach another run's payload.
+ */
+
+/** Data up to this many bytes of JSON stays in the event. */
+export const INLINE_LIMIT = 128 * 1024;
+/** The largest data of one event, in bytes of JSON. */
+export const EVENT_LIMIT = 16 * 1024 * 1024;
+
+/** `[key, sha256, length in bytes]`: the value of this key of the data. */
+export type PartRef = readonly [key: string, sha256: string, length: number];
+
+export interface Part {
+  readonly sha256: string;
+  /** JSON text. */
+  readonly body: string;
+}
+
+export interface StoredData {
+  /** JSON text; keys whose value is elsewhere are null. */
+  readonly body: string;
+  readonly refs: readonly PartRef[];
+  readonly parts: readonly Part[];
+  /** Bytes of JSON, parts included. */
+  readonly size: number;
+}
+
+/** Splits the data of an event into what stays in it and what is stored once. */
+export function store(data: Readonly<Record<string, unknown>>): StoredData {
+  const whole = JSON.stringify(data);
+  const size = Buffer.byteLength(whole);
+  if (size <= INLINE_LIMIT) return { body: whole, refs: [], parts: [], size };
+  if (size > EVENT_LIMIT) throw new AppError('payload_too_large', 'The data of one event is larger than 16 MB.');
+
+  const values = Object.entries(data)
+    .flatMap(([key, value]) => (value === undefined ? [] : [{ key, body: JSON.stringify(value) }]))
+    .map((value) => ({ ...value, length: Buffer.byteLength(value.body) }))
+    .sort((a, b) => b.length - a.length);
+  const kept: Record<string, unknown> = { ...data };
+  const refs: PartRef[] = [];
+  const parts: Part[] = [];
+  let left = size;
+  for (const { key, body, length } of values) {
+    if (left <= INLINE_LIMIT) break;
+    const sha256 = digest(body);
+    kept[key] = null;
+    refs.push([key, sha256, length]);
+    parts.push({ sha256, body });
+    left -= length;
+  }
+  return { body: JSON.stringify(kept), refs, parts, size };
+}
+
+/** The data as it was. `bodyOf` answers the JSON text of a part; one that is missing or changed throws. */
+export function restore(
+  body: string,
+  refs: readonly PartRef[],
+  bodyOf: (sha256: string) => string | undefined,
+): Record<string, unknown> {
+  const data = JSON.parse(body) as Record<string, unknown>;
+  for (const [key, sha256, length] of refs) {
+    const part = bodyOf(sha256);
+    if (part === undefined || Buffer.byteLength(part) !== length || digest(part) !== sha256) {
+      throw new AppError('internal', undefined, { cause: new Error(`blob ${sha256} is missing or was changed`) });
+    }
+    data[key] = JSON.parse(part) as unknown;
+  }
+  return data;
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

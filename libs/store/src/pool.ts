@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { toAppError, troubleOf } from './errors.ts';
+
+/*
+ * The one pool of a process. Invariants:
+ *  P1. Every wait is bounded: for a connection, for the server (statement_timeout), for a reply that never comes.
+ *  P2. A statement that the server undid because of another one (deadlock, serialization) is sent again, unchanged.
+ *  P3. A statement whose reply was lost is not sent again here: the caller knows whether that is harmless.
+ *  P4. Every connection acts under the role of its owner, whatever its login could do beyond that.
+ */
+
+const CONNECT_LIMIT_MS = 5_000;
+/** Beyond the server's own limit: a reply that is this late does not come. */
+const REPLY_SLACK_MS = 2_000;
+const TRIES = 4;
+const PAUSE_MS = 20;
+
+export interface PoolOptions {
+  readonly url: string;
+  readonly role: string;
+  readonly applicationName: string;
+  readonly maxConnections: number;
+  readonly statementTimeoutMs: number;
+  readonly onIdleError: (error: Error) => void;
+}
+
+/** A statement that is prepared once per connection; `name` belongs to exactly one text. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+export function openPool(options: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    application_name: options.applicationName,
+    options: `-c role=${options.role}`, // P4
+    max: options.maxConnections,
+    connectionTimeoutMillis: CONNECT_LIMIT_MS, // P1
+    statement_timeout: options.statementTimeoutMs,
+    query_timeout: options.statementTimeoutMs + REPLY_SLACK_MS,
+    idle_in_transaction_session_timeout: options.statementTimeoutMs,
+    keepAlive: true,
+  });
+  // Without a listener an idle connection that breaks would end the process.
+  pool.on('error', options.onIdleError);
+  return pool;
+}
+
+/** Runs a prepared statement in one round trip. Throws AppError. */
+export async function rows<Row extends pg.QueryResultRow>(
+  pool: pg.Pool,
+  statement: Statement,
+  values: readonly unknown[],
+): Promise<Row[]> {
+  const result = await attempt(() => pool.query<Row>({ ...statement, values: [...values] }));
+  return result.rows;
+}
+
+/** As `rows`, for statements that always answer exactly one row. */
+export async function row<Row extends pg.QueryResultRow>(
+  pool: pg.Pool,
+  statement: Statement,
+  values: readonly unknown[],
+): Promise<Row> {
+  const [first] = await rows<Row>(pool, statement, values);
+  if (first === undefined) throw new Error(`${statement.name} answered no row`);
+  return first;
+}
+
+/** Runs `work`, again where the server undid it (P2); its errors become AppErrors. */
+export async function attempt<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (tries === TRIES || troubleOf(error) !== 'again') throw toAppError(error);
+      await sleep(Math.random() * PAUSE_MS * 2 ** tries);
+    }
+  }
+}

@@ -1,0 +1,291 @@
+import { AppError, type FactOf, RunStatus, type RunEvent, type RunFact, type ThreadTurn } from '@switchyard/contracts';
+import type { Pool } from 'pg';
+import type { PrismaClient } from './generated/client.ts';
+import {
+  type Accept,
+  type Accepted,
+  type Append,
+  type Appended,
+  type Claim,
+  INPUT_KINDS,
+  type Journal,
+  type JournalStats,
+  type RunAt,
+  type RunHead,
+  type RunInput,
+} from './journal.ts';
+import {
+  endingOf,
+  type EventRow,
+  type HeadRow,
+  readable,
+  refsOf,
+  type StoredEvent,
+  toRunEvent,
+  toRunHead,
+  toStored,
+} from './journal-rows.ts';
+import * as sql from './journal-statements.ts';
+import { attempt, row, rows } from './pool.ts';
+
+/** Inputs of one run that nobody has taken yet. */
+const INBOX_LIMIT = 1_000;
+const INPUTS_PAGE = 100;
+const DEFAULT_GRACE_MS = 2_000;
+const DEFAULT_PAGE_BYTES = 8 * 1024 * 1024;
+
+/**
+ * The journal over PostgreSQL. It decides nothing: whether a write may happen is decided by the functions in
+ * prisma/migrations, under the lock of the run's row.
+ */
+export class SqlJournal implements Journal {
+  constructor(
+    private readonly pool: Pool,
+    private readonly prisma: PrismaClient,
+  ) {}
+
+  async accept(input: Accept): Promise<Accepted> {
+    const { runId, run, lease } = input;
+    const { tenantId, userId } = run.principal;
+    const [first] = [toStored(acceptedFact(input))];
+    const answer = await row<{
+      outcome: 'created' | 'existing' | 'conflict';
+      run_id: string;
+      last_seq: number;
+      ended: boolean;
+      epoch: number;
+      ts: number;
+    }>(this.pool, sql.ACCEPT, [
+      runId,
+      tenantId,
+      userId,
+      run.thread_id,
+      input.idempotencyKey,
+      input.requestHash,
+      readable(run.task),
+      input.engineVersion,
+      first.fact.type,
+      first.body,
+      first.refs,
+      first.size,
+      first.parts.map((part) => part.sha256),
+      first.parts.map((part) => part.body),
+      lease?.owner ?? null,
+      lease?.leaseMs ?? 0,
+    ]);
+    const { outcome, ts, epoch } = answer;
+    if (outcome === 'conflict') return { kind: 'conflict' };
+    if (outcome === 'existing') {
+      return { kind: 'existing', runId: answer.run_id, lastSeq: answer.last_seq, ended: answer.ended, ts };
+    }
+    const event: RunEvent = { runId, tenantId, seq: 1, epoch, stepId: null, ts, ...first.fact };
+    return { kind: 'created', runId, lastSeq: 1, ended: false, epoch, ts, event };
+  }
+
+  async claim(runId: string, owner: string, leaseMs: number, engineVersions: readonly number[]): Promise<Claim> {
+    const answer = await row<{
+      outcome: Claim['kind'];
+      epoch: number;
+      last_seq: number;
+      published_seq: number;
+      inbox_taken: number;
+      inbox_last: number;
+      tenant_id: string;
+      user_id: string;
+      attempts: number;
+    }>(this.pool, sql.CLAIM, [runId, owner, leaseMs, [...engineVersions]]);
+    if (answer.outcome !== 'claimed') return { kind: answer.outcome };
+    return {
+      kind: 'claimed',
+      epoch: answer.epoch,
+      lastSeq: answer.last_seq,
+      publishedSeq: answer.published_seq,
+      inboxTaken: answer.inbox_taken,
+      inboxLast: answer.inbox_last,
+      tenantId: answer.tenant_id,
+      userId: answer.user_id,
+      attempts: answer.attempts,
+    };
+  }
+
+  async append(input: Append): Promise<Appended> {
+    const { runId, epoch, expectedSeq } = input;
+    const events = input.facts.map(toStored);
+    const ending = endingOf(events);
+    const parts = events.flatMap((event) => event.parts);
+    const answer = await row<{
+      outcome: Appended['kind'] | 'unknown';
+      last_seq: number;
+      inbox_last: number;
+      tenant_id: string;
+      times: number[] | null;
+    }>(this.pool, sql.APPEND, [
+      runId,
+      epoch,
+      expectedSeq,
+      events.map(({ fact }) => fact.type),
+      events.map(({ stepId }) => stepId),
+      events.map(({ body }) => body),
+      events.map(({ refs }) => refs),
+      events.map(({ size }) => size),
+      parts.map(({ sha256 }) => sha256),
+      parts.map(({ body }) => body),
+      input.leaseMs,
+      input.phase ?? null,
+      input.wakeAt ?? null,
+      input.publishedSeq ?? null,
+      input.inboxTaken ?? null,
+      ending?.status ?? null,
+      ending?.answer ?? null,
+      ending?.completionReason ?? null,
+    ]);
+    const { outcome, last_seq: lastSeq, inbox_last: inboxLast, tenant_id: tenantId } = answer;
+    if (outcome === 'unknown') throw new AppError('not_found');
+    if (outcome !== 'appended') return { kind: outcome, lastSeq };
+    const place = (event: StoredEvent, i: number): RunEvent => ({
+      runId,
+      tenantId,
+      seq: expectedSeq + 1 + i,
+      epoch,
+      stepId: event.stepId,
+      ts: answer.times![i]!,
+      ...event.fact,
+    });
+    return { kind: 'appended', events: events.map(place), lastSeq, inboxLast };
+  }
+
+  async renew(leases: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<Set<string>> {
+    if (leases.length === 0) return new Set();
+    const values = [leases.map((lease) => lease.runId), leases.map((lease) => lease.epoch), leaseMs];
+    const mine = await rows<{ run_id: string }>(this.pool, sql.RENEW, values);
+    return new Set(mine.map(({ run_id }) => run_id));
+  }
+
+  async release(
+    runId: string,
+    epoch: number,
+    phase?: 'queued' | 'running' | 'waiting',
+  ): Promise<{ released: boolean; inboxLast: number }> {
+    const [mine] = await rows<{ inbox_last: number }>(this.pool, sql.RELEASE, [runId, epoch, phase ?? null]);
+    return mine === undefined ? { released: false, inboxLast: 0 } : { released: true, inboxLast: mine.inbox_last };
+  }
+
+  async read(runId: string, after: number, limit: number, maxBytes = DEFAULT_PAGE_BYTES): Promise<RunEvent[]> {
+    const page = await rows<EventRow>(this.pool, sql.READ, [runId, after, limit, maxBytes]);
+    const hashes = page.flatMap(refsOf).map(([, sha256]) => sha256);
+    const blobs =
+      hashes.length === 0 ? [] : await rows<{ sha256: string; body: string }>(this.pool, sql.READ_BLOBS, [hashes]);
+    const bodies = new Map(blobs.map(({ sha256, body }) => [sha256, body]));
+    return page.map((event) => toRunEvent(runId, event, (sha256) => bodies.get(sha256)));
+  }
+
+  async head(runId: string): Promise<RunHead | undefined> {
+    const [head] = await rows<HeadRow>(this.pool, sql.HEAD, [runId]);
+    return head && toRunHead(head);
+  }
+
+  async putInput(
+    runId: string,
+    input: { kind: RunInput['kind']; dedupKey: string; body: unknown },
+  ): Promise<{ n: number; created: boolean; ended: boolean } | undefined> {
+    const body = JSON.stringify(input.body ?? null);
+    const { outcome, n, ended } = await row<{
+      outcome: 'created' | 'existing' | 'ended' | 'full' | 'unknown';
+      n: number;
+      ended: boolean;
+    }>(this.pool, sql.PUT_INPUT, [runId, input.kind, input.dedupKey, body, INBOX_LIMIT]);
+    if (outcome === 'unknown') return undefined;
+    if (outcome === 'full') throw new AppError('overloaded', 'This run has too many inputs that wait to be taken.');
+    return { n, created: outcome === 'created', ended };
+  }
+
+  async inputsAfter(runId: string, n: number, limit = INPUTS_PAGE): Promise<RunInput[]> {
+    const found = await attempt(() =>
+      this.prisma.runInputRow.findMany({ where: { runId, n: { gt: n } }, orderBy: { n: 'asc' }, take: limit }),
+    );
+    return found.map((input) => ({
+      n: input.n,
+      kind: oneOf(INPUT_KINDS, input.kind),
+      dedupKey: input.dedupKey,
+      body: JSON.parse(input.body) as unknown,
+      createdAt: input.createdAt.getTime(),
+    }));
+  }
+
+  sweep(limit: number, graceMs = DEFAULT_GRACE_MS): Promise<{ runId: string; tenantId: string }[]> {
+    return rows<{ run_id: string; tenant_id: string }>(this.pool, sql.SWEEP, [limit, graceMs]).then((found) =>
+      found.map((run) => ({ runId: run.run_id, tenantId: run.tenant_id })),
+    );
+  }
+
+  async unpublished(
+    limit: number,
+    olderThanMs: number,
+  ): Promise<{ runId: string; tenantId: string; publishedSeq: number; lastSeq: number }[]> {
+    const found = await rows<{ run_id: string; tenant_id: string; published_seq: number; last_seq: number }>(
+      this.pool,
+      sql.UNPUBLISHED,
+      [limit, olderThanMs],
+    );
+    return found.map((run) => ({
+      runId: run.run_id,
+      tenantId: run.tenant_id,
+      publishedSeq: run.published_seq,
+      lastSeq: run.last_seq,
+    }));
+  }
+
+  async markPublished(positions: readonly RunAt[]): Promise<void> {
+    if (positions.length === 0) return;
+    const highest = new Map<string, number>();
+    for (const { runId, seq } of positions) highest.set(runId, Math.max(seq, highest.get(runId) ?? 0));
+    await rows(this.pool, sql.MARK_PUBLISHED, [[...highest.keys()], [...highest.values()]]);
+  }
+
+  async threadTurns(input: {
+    tenantId: string;
+    userId: string;
+    threadId: string;
+    limit: number;
+    before?: number;
+  }): Promise<ThreadTurn[]> {
+    const { tenantId, userId, threadId, limit, before } = input;
+    const found = await attempt(() =>
+      this.prisma.run.findMany({
+        where: {
+          ...{ tenantId, userId, threadId, phase: 'ended' },
+          ...(before === undefined ? {} : { createdAt: { lt: new Date(before) } }),
+        },
+        orderBy: [{ createdAt: 'desc' }, { runId: 'desc' }],
+        take: limit,
+        select: { runId: true, task: true, answer: true, status: true, createdAt: true },
+      }),
+    );
+    return found.reverse().map((run) => ({
+      ...run,
+      status: RunStatus.parse(run.status),
+      createdAt: run.createdAt.getTime(),
+    }));
+  }
+
+  async stats(): Promise<JournalStats> {
+    const counts = await row<{ queued: number; running: number; waiting: number; oldest_queued_ms: number }>(
+      this.pool,
+      sql.STATS,
+      [],
+    );
+    const { queued, running, waiting } = counts;
+    return { queued, running, waiting, oldestQueuedMs: Math.round(counts.oldest_queued_ms) };
+  }
+}
+
+function acceptedFact(input: Accept): { stepId: null } & FactOf<'orchestrator.run.accepted'> {
+  const data = { run: input.run, engine_version: input.engineVersion };
+  return { type: 'orchestrator.run.accepted', stepId: null, data } satisfies RunFact & { stepId: null };
+}
+
+function oneOf<T extends string>(allowed: readonly T[], value: string): T {
+  const found = allowed.find((one) => one === value);
+  if (found === undefined) throw new AppError('internal', undefined, { cause: new Error(`unexpected ${value}`) });
+  return found;
+}
