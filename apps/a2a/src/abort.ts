@@ -1,14 +1,27 @@
-/** True for the error of an aborted or timed-out wait. By name: such errors come from several realms and libraries. */
+/**
+ * Why a signal ended a piece of work.
+ *   timeout    a limit of time has passed
+ *   cancelled  somebody decided that the work is not wanted any more
+ *   gone       the caller or this service goes away; whoever takes over asks again
+ */
+export type End = 'timeout' | 'cancelled' | 'gone';
+
+/** Reads the reason of an aborted signal. By name and code: such reasons come from several realms and libraries. */
+export function endOf(signal: AbortSignal): End {
+  const { name, code, message } = fieldsOf(signal.reason);
+  if (name === 'TimeoutError' || code === 'deadline_exceeded') return 'timeout';
+  if (code === 'unavailable' || (code === 'cancelled' && /caller has gone/i.test(message ?? ''))) return 'gone';
+  return 'cancelled';
+}
+
+/** True for the error of an aborted or timed-out wait. */
 export function isAbortLike(error: unknown): boolean {
-  const name = nameOf(error);
+  const { name } = fieldsOf(error);
   return name === 'AbortError' || name === 'TimeoutError';
 }
 
-/** True where the signal ended by a time limit and not by a caller. */
-export function isTimedOut(signal: AbortSignal): boolean {
-  return signal.aborted && nameOf(signal.reason) === 'TimeoutError';
-}
-
-function nameOf(error: unknown): unknown {
-  return typeof error === 'object' && error !== null ? (error as { name?: unknown }).name : undefined;
+function fieldsOf(error: unknown): { name?: unknown; code?: unknown; message?: string } {
+  if (typeof error !== 'object' || error === null) return {};
+  const { name, code, message } = error as { name?: unknown; code?: unknown; message?: unknown };
+  return { name, code, ...(typeof message === 'string' ? { message } : {}) };
 }

@@ -1,9 +1,9 @@
-import { listAgents } from '@switchyard/contracts';
-import type { InputOf, OutputOf } from '@switchyard/contracts';
+import { Controller } from '@nestjs/common';
 import { Handles } from '@switchyard/bus';
-import type { Directory } from './directory.ts';
+import { type InputOf, listAgents, type OutputOf } from '@switchyard/contracts';
+import { Directory } from './directory.ts';
 
-/** rpc.agents.list */
+@Controller()
 export class AgentsHandler {
   constructor(private readonly directory: Directory) {}
 

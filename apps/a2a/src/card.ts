@@ -84,7 +84,8 @@ function mayCall(url: string, baseUrl: string, allowedHosts: readonly string[]):
   if (target.protocol !== 'http:' && target.protocol !== 'https:') return false;
   if (target.username !== '' || target.password !== '') return false;
   if (target.origin === new URL(baseUrl).origin) return true;
-  return allowedHosts.some((host) => host === target.host || (host === target.hostname && !host.includes(':')));
+  const hostAndPort = `${target.hostname}:${target.port || (target.protocol === 'https:' ? '443' : '80')}`;
+  return allowedHosts.some((host) => host === hostAndPort || host === target.hostname);
 }
 
 /** Text for a person or a prompt: no control, zero-width, bidirectional or tag characters; at most `max` characters. */

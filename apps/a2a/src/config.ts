@@ -31,49 +31,43 @@ function splitList(text: string): string[] {
     .filter((each) => each !== '');
 }
 
+const list = z.string().default('').transform(splitList);
+const integer = (min: number, max: number, fallback: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+
+/** The environment of this service: one line per variable; the documentation is generated from it. */
 export const Config = z
   .object({
-    NATS_URL: z.string().default('nats://127.0.0.1:4222').describe('NATS server; may carry user:password'),
-    OPS_PORT: z.coerce
-      .number()
-      .int()
-      .min(0)
-      .max(65_535)
-      .default(0)
-      .describe('Port of /health, /readiness, /metrics; 0 = any'),
-    LOG_LEVEL: z.string().default('info').describe('Least level that is logged'),
-    OTEL_EXPORTER_OTLP_ENDPOINT: z.string().optional().describe('Where traces go; none without it'),
-    OTEL_SERVICE_NAME: z.string().default('a2a').describe('Name of this service in traces'),
-    A2A_AGENTS: Agents.describe('Agents to delegate to: base URLs separated by commas, or JSON [{"url", "name"}]'),
-    A2A_TIMEOUT_MS: z.coerce.number().int().positive().default(110_000).describe('Longest a delegation may take'),
-    A2A_RETRIES: z.coerce
-      .number()
-      .int()
-      .min(0)
-      .max(10)
-      .default(3)
-      .describe('Tries after the first, where nothing was sent'),
-    A2A_CARD_TTL_MS: z.coerce
-      .number()
-      .int()
-      .positive()
-      .default(60_000)
-      .describe('How long a card is used before it is read again'),
-    EGRESS_ALLOW_HOSTS: z
+    NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
+    OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
+    LOG_LEVEL: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+      .default('info')
+      .describe('Least level that is logged'),
+    OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
+    OTEL_SERVICE_NAME: z.string().default('switchyard-a2a').describe('Service name in traces'),
+    A2A_AGENTS: Agents.describe('Agents to delegate to: base URLs (comma-separated), or JSON [{"url", "name"}]'),
+    A2A_TIMEOUT_MS: integer(100, 3_600_000, 110_000).describe('Longest time for one delegation'),
+    A2A_RETRIES: integer(0, 10, 3).describe('Tries after the first, where nothing reached the agent'),
+    A2A_CARD_TTL_MS: integer(100, 86_400_000, 60_000).describe('How long a card is used before it is read again'),
+    EGRESS_ALLOW_HOSTS: list.describe('Private hosts (host or host:port, comma-separated) that may be called'),
+    SERVICE_MAP: z
       .string()
       .default('')
-      .describe('Hosts (host or host:port) that may be called although they are private'),
+      .describe('JSON object: host or host:port -> JID; such hosts are reached over XMPP only'),
+    DRAIN_TIMEOUT_MS: integer(0, 120_000, 10_000).describe('Longest time that a stop waits for work under way'),
   })
   .transform((env) => ({
     natsUrl: env.NATS_URL,
     opsPort: env.OPS_PORT,
     logLevel: env.LOG_LEVEL,
-    telemetry: { endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT, serviceName: env.OTEL_SERVICE_NAME },
+    telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     agents: env.A2A_AGENTS,
     timeoutMs: env.A2A_TIMEOUT_MS,
     retries: env.A2A_RETRIES,
     cardTtlMs: env.A2A_CARD_TTL_MS,
-    // An agent that the operator names is allowed by that, wherever it is.
-    allowHosts: [...splitList(env.EGRESS_ALLOW_HOSTS), ...env.A2A_AGENTS.map(({ url }) => new URL(url).host)],
+    egressAllowHosts: env.EGRESS_ALLOW_HOSTS,
+    serviceMap: env.SERVICE_MAP,
+    drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   }));
 export type Config = z.output<typeof Config>;

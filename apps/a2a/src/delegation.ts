@@ -2,7 +2,7 @@ import { Role } from '@a2a-js/sdk';
 import type { SendMessageRequest, StreamResponse } from '@a2a-js/sdk';
 import type { Client } from '@a2a-js/sdk/client';
 import type { StepResult } from '@switchyard/contracts';
-import { isTimedOut } from './abort.ts';
+import { endOf } from './abort.ts';
 import { failed, RemoteTask } from './remote-task.ts';
 import { isTaskNotFound, sendFailure } from './send-failure.ts';
 import type { SendFailure } from './send-failure.ts';
@@ -43,7 +43,8 @@ const POLL_MS = { first: 100, most: 3_000 };
  * One task at another agent, from the message to its end.
  * 1. The message is sent again only where nothing of it reached the agent, or the agent said that it took nothing.
  * 2. Once a task is accepted it is followed: by its stream, then SubscribeToTask, then GetTask.
- * 3. When the signal ends the work, or the agent waits for what nobody here gives, the remote task is cancelled.
+ * 3. When the work is cancelled or out of time, or the agent waits for what nobody here gives, the remote task is
+ *    cancelled. When only the caller has gone it runs on: the step will be dispatched again and finds it.
  * 4. What may have been accepted and is not known is in doubt, never guessed.
  */
 export async function delegate(options: DelegationOptions): Promise<DelegationOutcome> {
@@ -71,7 +72,8 @@ export async function delegate(options: DelegationOptions): Promise<DelegationOu
     }
   }
   const lost = remote.settled ? undefined : await follow(options, remote);
-  if (!remote.settled || remote.interrupted) await cancelRemote(options, remote);
+  const leftAlone = options.signal.aborted && endOf(options.signal) === 'gone';
+  if ((!remote.settled && !leftAlone) || remote.interrupted) await cancelRemote(options, remote);
   if (remote.settled) return outcome(remote.result(), sends);
   if (options.signal.aborted) return outcome(ended(options.signal), sends);
   return outcome(lost ?? failed('agent_unreachable', 'The agent could not be reached any more.'), sends);
@@ -196,15 +198,20 @@ function resultOf(failure: SendFailure): StepResult {
 
 /** The work ended while the message was on its way. */
 function endedBefore(signal: AbortSignal, failure: SendFailure): StepResult {
-  return failure.kind === 'unknown' && isTimedOut(signal)
+  return failure.kind === 'unknown' && endOf(signal) === 'timeout'
     ? inDoubt('deadline_exceeded', 'The agent did not say in time whether it took the task.')
     : ended(signal);
 }
 
 function ended(signal: AbortSignal): StepResult {
-  return isTimedOut(signal)
-    ? failed('deadline_exceeded', 'The agent did not finish in time; its task was cancelled.')
-    : failed('cancelled', 'The step was cancelled, and so was the task of the agent.');
+  switch (endOf(signal)) {
+    case 'timeout':
+      return failed('deadline_exceeded', 'The agent did not finish in time; its task was cancelled.');
+    case 'cancelled':
+      return failed('cancelled', 'The step was cancelled, and so was the task of the agent.');
+    case 'gone':
+      return inDoubt('cancelled', 'The step was left while the agent works on it.');
+  }
 }
 
 function inDoubt(code: string, message: string): StepResult {

@@ -1,6 +1,7 @@
 import { ClientFactory, JsonRpcTransportFactory, RestTransportFactory } from '@a2a-js/sdk/client';
 import type { Client } from '@a2a-js/sdk/client';
 import type { RunFactDraft, StepRequest, StepResult } from '@switchyard/contracts';
+import { endOf } from './abort.ts';
 import type { VettedCard } from './card.ts';
 import { delegate } from './delegation.ts';
 import type { DelegationOutcome } from './delegation.ts';
@@ -87,7 +88,7 @@ export class Delegator {
       sleep: this.parts.sleep,
     });
     // A cancelled task must not be found again by a later dispatch of the same step.
-    if (signal.aborted) this.deliveries.delete(key);
+    if (signal.aborted && endOf(signal) !== 'gone') this.deliveries.delete(key);
     return outcome;
   }
 

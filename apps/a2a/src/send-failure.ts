@@ -38,6 +38,13 @@ export function sendFailure(error: unknown): SendFailure {
   if (codes.includes('egress_blocked')) {
     return { kind: 'refused', code: 'egress_blocked', message: 'The address of the agent is not allowed.' };
   }
+  if (codes.includes('unavailable')) {
+    return {
+      kind: 'refused',
+      code: 'agent_unreachable',
+      message: 'The agent is reached over XMPP, which carries no requests yet.',
+    };
+  }
   if (codes.includes('response_too_large')) {
     return {
       kind: 'unknown',
@@ -50,7 +57,7 @@ export function sendFailure(error: unknown): SendFailure {
   }
   const refused = chain.map(a2aRefusal).find((each) => each !== undefined);
   if (refused) return { kind: 'refused', code: 'agent_failed', message: refused };
-  if (chain.some(isAbortLike)) {
+  if (codes.includes('upstream_timeout') || chain.some(isAbortLike)) {
     return { kind: 'unknown', code: 'deadline_exceeded', message: 'The agent did not answer in time.' };
   }
   if (chain.some((each) => each instanceof Error && each.constructor.name === 'JsonRpcTransportError')) {

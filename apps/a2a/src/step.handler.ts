@@ -1,9 +1,9 @@
-import { performStep } from '@switchyard/contracts';
-import type { StepRequest, StepResult } from '@switchyard/contracts';
+import { Controller } from '@nestjs/common';
 import { Handles } from '@switchyard/bus';
-import type { Delegator, StepContext } from './delegator.ts';
+import { performStep, type StepRequest, type StepResult } from '@switchyard/contracts';
+import { Delegator, type StepContext } from './delegator.ts';
 
-/** rpc.step.a2a */
+@Controller()
 export class StepHandler {
   constructor(private readonly delegator: Delegator) {}
 

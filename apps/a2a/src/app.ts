@@ -1,0 +1,150 @@
+import 'reflect-metadata';
+import { type Bus, connectBus, serveOnBus } from '@switchyard/bus';
+import { AppError } from '@switchyard/contracts';
+import {
+  backoffMs,
+  type Clock,
+  createLifecycle,
+  createLogger,
+  createMetrics,
+  HealthChecks,
+  injectTrace,
+  type Logger,
+  type Metrics,
+  sleep,
+  startOpsServer,
+  startTelemetry,
+  systemClock,
+} from '@switchyard/platform';
+import { createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
+import { A2aModule } from './a2a.module.ts';
+import { agentFetch } from './agent-fetch.ts';
+import type { Config } from './config.ts';
+import { Delegator, type DelegatorParts } from './delegator.ts';
+import { Directory, type DirectoryFact } from './directory.ts';
+import { sendFailure } from './send-failure.ts';
+
+/** What a test may bring in place of the real thing. */
+export interface A2aOverrides {
+  readonly bus?: Bus;
+  readonly clock?: Clock;
+  readonly log?: Logger;
+  readonly handleSignals?: boolean;
+}
+
+export interface A2a {
+  readonly opsPort: number;
+  stop(): Promise<void>;
+}
+
+const MAX_CARD_BYTES = 256 * 1024;
+const CARD_TIMEOUT_MS = 5_000;
+const MAX_ANSWER_BYTES = 8 * 1024 ** 2;
+const BACKOFF = { baseMs: 100, maxMs: 3_000 };
+
+/** Starts the service. Resolves when it answers on the bus; agents may come and go later. */
+export async function createA2a(config: Config, overrides: A2aOverrides = {}): Promise<A2a> {
+  const log = overrides.log ?? createLogger({ app: 'a2a', level: config.logLevel });
+  const clock = overrides.clock ?? systemClock;
+  const metrics = createMetrics('a2a');
+  const health = new HealthChecks();
+  const lifecycle = createLifecycle({
+    log,
+    drainTimeoutMs: config.drainTimeoutMs,
+    handleSignals: overrides.handleSignals ?? true,
+  });
+
+  const telemetry = await startTelemetry(config.telemetry);
+  lifecycle.onStop('telemetry', () => telemetry.shutdown());
+  const ops = await startOpsServer({ port: config.opsPort, health, metrics });
+  lifecycle.onStop('ops server', () => ops.stop());
+
+  let connected: Bus | undefined;
+  health.register('nats', async () => ({ ok: connected?.status().connected ?? false, detail: 'the message bus' }));
+  const bus = overrides.bus ?? (await connectBus({ url: config.natsUrl, app: 'a2a', log }));
+  connected = bus;
+  lifecycle.onStop('bus', () => bus.close());
+
+  const directory = directoryOf(config, clock, (fact) => {
+    log.warn({ ...fact.data }, fact.type);
+    bus.publishSystem(fact).catch((error: unknown) => log.warn({ err: error }, 'a system event was not published'));
+  });
+  registerAgents(health, directory);
+  const delegator = new Delegator({
+    directory,
+    clock,
+    fetch: agentFetch(egress(config, { timeoutMs: config.timeoutMs, maxResponseBytes: MAX_ANSWER_BYTES })),
+    timeoutMs: config.timeoutMs,
+    retries: config.retries,
+    backoffMs: (attempt) => backoffMs(attempt, BACKOFF),
+    sleep,
+    traceHeaders: (): Record<string, string> => {
+      const traceparent = injectTrace();
+      return traceparent === undefined ? {} : { traceparent };
+    },
+    onOutcome: outcomeMetrics(metrics, log),
+  });
+
+  const handlers = await serveOnBus(A2aModule.with({ directory, delegator }), bus, log);
+  lifecycle.onStop('handlers', () => handlers.close());
+  lifecycle.onStop('readiness', () => health.drain());
+  // The first cards are read now, so that the first planning does not wait for them.
+  void directory.refreshDue();
+  log.info({ opsPort: ops.port, agents: config.agents.length }, 'a2a is up');
+  return { opsPort: ops.port, stop: () => lifecycle.stop() };
+}
+
+function directoryOf(config: Config, clock: Clock, onFact: (fact: DirectoryFact) => void): Directory {
+  const fetchCard = egress(config, { timeoutMs: CARD_TIMEOUT_MS, maxResponseBytes: MAX_CARD_BYTES });
+  return new Directory({
+    agents: config.agents,
+    allowedHosts: config.egressAllowHosts,
+    ttlMs: config.cardTtlMs,
+    clock,
+    onFact,
+    codeOf: (error) => sendFailure(error).code,
+    readCard: async (url, signal) => {
+      const response = await fetchCard(url, { signal, headers: { accept: 'application/json', 'A2A-Version': '1.0' } });
+      if (response.ok) return response.text();
+      await response.body?.cancel();
+      throw new AppError('upstream_failed', `The card was answered with HTTP ${response.status}.`);
+    },
+  });
+}
+
+/** The guarded way out. An agent that the operator names may be on a private network; nothing else may. */
+function egress(config: Config, limits: { timeoutMs: number; maxResponseBytes: number }): typeof fetch {
+  return createSafeFetch({
+    ...limits,
+    allowHosts: [...config.egressAllowHosts, ...config.agents.map(({ url }) => hostAndPort(new URL(url)))],
+    serviceMap: parseServiceMap(config.serviceMap),
+  });
+}
+
+function hostAndPort(url: URL): string {
+  return `${url.hostname}:${url.port || (url.protocol === 'https:' ? '443' : '80')}`;
+}
+
+/** Not required: without agents, everything but delegation works. */
+function registerAgents(health: HealthChecks, directory: Directory): void {
+  health.register(
+    'agents',
+    async () => {
+      const away = (await directory.list()).filter(({ reachable }) => !reachable).map(({ id }) => id);
+      return away.length === 0 ? { ok: true } : { ok: false, detail: `Not reachable: ${away.join(', ')}.` };
+    },
+    { required: false },
+  );
+}
+
+function outcomeMetrics(metrics: Metrics, log: Logger): DelegatorParts['onOutcome'] {
+  const delegations = metrics.counter('a2a_delegations_total', 'Delegations by agent and result', ['agent', 'status']);
+  const sends = metrics.counter('a2a_messages_sent_total', 'Messages sent to agents, retries included', ['agent']);
+  const seconds = metrics.histogram('a2a_delegation_seconds', 'How long a delegation took', ['agent']);
+  return (agent, result, sent, durationMs) => {
+    delegations.inc({ agent, status: result.status });
+    sends.inc({ agent }, sent);
+    seconds.observe({ agent }, durationMs / 1_000);
+    if (result.status !== 'succeeded') log.warn({ agent, code: result.code, durationMs }, 'a delegation failed');
+  };
+}
