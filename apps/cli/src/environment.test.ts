@@ -3,7 +3,7 @@ import { parseReplicas, replicaNames, serviceEnvironment, type StackAddresses } 
 
 const stack: StackAddresses = {
   root: '/clone',
-  natsUrl: 'nats://127.0.0.1:20001',
+  natsUrlFor: (app) => `nats://${app}:own@127.0.0.1:20001`,
   databaseUrl: 'postgresql://127.0.0.1:20002/switchyard',
   redisUrl: 'redis://127.0.0.1:20003',
   gateway: { host: '127.0.0.1', port: 8000 },

@@ -13,7 +13,8 @@ export type ServiceApp = (typeof SERVICE_APPS)[number];
 /** Where the running stack's parts are. */
 export interface StackAddresses {
   readonly root: string;
-  readonly natsUrl: string;
+  /** Per service: each has a login of its own. */
+  natsUrlFor(app: ServiceApp): string;
   readonly databaseUrl: string;
   readonly redisUrl: string;
   readonly gateway: { readonly host: string; readonly port: number };
@@ -91,7 +92,7 @@ export function serviceEnvironment(
 ): Record<string, string> {
   return {
     ...inheritedBy(app, given),
-    NATS_URL: stack.natsUrl,
+    NATS_URL: stack.natsUrlFor(app),
     DATABASE_URL: stack.databaseUrl,
     REDIS_URL: stack.redisUrl,
     OPS_PORT: String(opsPort),

@@ -10,7 +10,8 @@ import {
   startProsody,
   startRedis,
 } from '@switchyard/local-servers';
-import type { Environment } from './environment.ts';
+import type { Environment, ServiceApp } from './environment.ts';
+import { asLogin, natsLogins, type NatsLogins } from './nats-logins.ts';
 import { logFile, type Place } from './place.ts';
 import type { Ports } from './ports.ts';
 import { Supervised, type SupervisedOptions } from './supervised.ts';
@@ -31,6 +32,8 @@ const COMPOSE_URLS: Readonly<Record<ServerName, (address: string, password: stri
 export interface Infrastructure {
   readonly urls: Readonly<Record<ServerName, string>>;
   readonly supervised: readonly Supervised[];
+  /** The URL of NATS for one service: with a login of its own where the server is ours. */
+  natsUrlFor(app: ServiceApp): string;
 }
 
 /** Who provides a server: a URL of the person's, Docker Compose, or a private process. */
@@ -72,11 +75,18 @@ export async function stopComposed(place: Place): Promise<void> {
   await run('docker', [...composeArguments(place), 'stop'], { timeout: COMPOSE_LIMIT_MS });
 }
 
-function launcher(name: ServerName, place: Place, ports: Ports): () => Promise<LocalServer> {
-  const start = { nats: startNats, postgres: startPostgres, redis: startRedis, prosody: startProsody }[name];
+function launcher(
+  name: ServerName,
+  place: Place,
+  ports: Ports,
+  logins: NatsLogins | undefined,
+): () => Promise<LocalServer> {
+  const start = { postgres: startPostgres, redis: startRedis, prosody: startProsody };
   return async () => {
     const port = await ports.take(name);
-    return start({ dir: join(place.state, 'data', name), port, log: logFile(place, name) });
+    const options = { dir: join(place.state, 'data', name), port, log: logFile(place, name) };
+    if (name !== 'nats') return start[name](options);
+    return startNats({ ...options, ...(logins ? { config: logins.config, credentials: logins.admin } : {}) });
   };
 }
 
@@ -90,7 +100,10 @@ export async function startInfrastructure(
 ): Promise<Infrastructure> {
   const names = SERVERS.map((server) => server.name);
   const privately = names.filter((name) => sourceOf(name, environment) === 'private');
-  const supervised = privately.map((name) => new Supervised({ name, launch: launcher(name, place, ports), ...watch }));
+  const logins = privately.includes('nats') ? natsLogins(place) : undefined;
+  const supervised = privately.map(
+    (name) => new Supervised({ name, launch: launcher(name, place, ports, logins), ...watch }),
+  );
   const composed = startComposed(
     place,
     names.filter((name) => sourceOf(name, environment) === 'compose'),
@@ -114,5 +127,6 @@ export async function startInfrastructure(
     ServerName,
     string
   >;
-  return { urls, supervised };
+  const natsUrlFor = (app: ServiceApp): string => (logins ? asLogin(urls.nats, logins.of(app)) : urls.nats);
+  return { urls, supervised, natsUrlFor };
 }

@@ -122,7 +122,7 @@ export class Supervisor {
     this.goOn();
     const stack: StackAddresses = {
       root: place.root,
-      natsUrl: urls.nats,
+      natsUrlFor: infrastructure.natsUrlFor,
       databaseUrl: urls.postgres,
       redisUrl: urls.redis,
       gateway,
