@@ -1,0 +1,35 @@
+import { z } from 'zod';
+
+const integer = (min: number, max: number, fallback: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+
+/** The environment of this service: one line per variable; the documentation is generated from it. */
+export const Config = z
+  .object({
+    NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
+    DATABASE_URL: z
+      .string()
+      .min(1)
+      .describe('PostgreSQL with the role switchyard_mcp_tool')
+      .meta({ alias: 'SUPABASE_DATABASE_URL' }),
+    DATABASE_POOL_SIZE: integer(1, 100, 5).describe('Most connections to PostgreSQL'),
+    OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
+    LOG_LEVEL: z
+      .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+      .default('info')
+      .describe('Least level that is logged'),
+    OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
+    OTEL_SERVICE_NAME: z.string().default('switchyard-mcp-tool').describe('Service name in traces'),
+    MOCK_WEATHER_TOOL_API_KEY: z.string().optional().describe('Credential of the tool get_weather'),
+    DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for finishing work on SIGTERM'),
+  })
+  .transform((env) => ({
+    natsUrl: env.NATS_URL,
+    database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
+    opsPort: env.OPS_PORT,
+    logLevel: env.LOG_LEVEL,
+    telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
+    credentials: { MOCK_WEATHER_TOOL_API_KEY: env.MOCK_WEATHER_TOOL_API_KEY },
+    drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
+  }));
+export type McpToolConfig = z.output<typeof Config>;

@@ -1,0 +1,5 @@
+import { loadConfig } from '@switchyard/platform';
+import { startMcpTool } from './app.ts';
+import { Config } from './config.ts';
+
+await startMcpTool(loadConfig(Config));

@@ -1,0 +1,22 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { Executor } from './executor.ts';
+import { Lister } from './lister.ts';
+import { StepAgent } from './step-agent.ts';
+import { StepHandler } from './step.handler.ts';
+import { ToolsHandler } from './tools.handler.ts';
+
+/** The one Nest module: publishes what app.ts wired to the handlers at the edge. */
+@Module({})
+export class McpToolModule {
+  static with(parts: { lister: Lister; executor: Executor; agent: StepAgent }): DynamicModule {
+    return {
+      module: McpToolModule,
+      controllers: [ToolsHandler, StepHandler],
+      providers: [
+        { provide: Lister, useValue: parts.lister },
+        { provide: Executor, useValue: parts.executor },
+        { provide: StepAgent, useValue: parts.agent },
+      ],
+    };
+  }
+}

@@ -1,0 +1,14 @@
+import { Controller } from '@nestjs/common';
+import { type Call, Handles } from '@switchyard/bus';
+import { performStep, type StepRequest, type StepResult } from '@switchyard/contracts';
+import { StepAgent } from './step-agent.ts';
+
+@Controller()
+export class StepHandler {
+  constructor(private readonly agent: StepAgent) {}
+
+  @Handles(performStep.mcp)
+  perform(step: StepRequest, call: Call): Promise<StepResult> {
+    return this.agent.perform(step, call);
+  }
+}
