@@ -1,6 +1,5 @@
 import 'reflect-metadata';
-import { NestFactory } from '@nestjs/core';
-import { type Bus, BusTransport, connectBus } from '@switchyard/bus';
+import { type Bus, connectBus, serveOnBus } from '@switchyard/bus';
 import {
   createLifecycle,
   createLogger,
@@ -80,11 +79,7 @@ export function createAudit(config: AuditConfig, overrides: AuditOverrides = {})
     const consumer = new FactsConsumer({ bus, recorder, auditLog });
 
     const desk = new AuditDesk(auditLog);
-    const nest = await NestFactory.createMicroservice(AuditModule.with({ desk }), {
-      strategy: new BusTransport(bus),
-      logger: false,
-    });
-    await nest.listen();
+    const nest = await serveOnBus(AuditModule.with({ desk }), bus, log);
     lifecycle.onStop('requests', () => nest.close());
 
     consumer.start();
