@@ -11,6 +11,7 @@ import {
   startTelemetry,
   systemClock,
 } from '@switchyard/platform';
+import { createSafeFetch } from '@switchyard/safe-fetch';
 import type { FastifyInstance } from 'fastify';
 import { Announcer } from './announcer.ts';
 import { AuthGuard } from './auth.guard.ts';
@@ -75,7 +76,9 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         config.identity.mode === 'jwt'
           ? createTokenVerifier(config.identity, {
               now: () => clock.now(),
-              ...(overrides.fetch ? { fetch: overrides.fetch } : {}),
+              fetch:
+                overrides.fetch ??
+                createSafeFetch({ allowHosts: config.egress.allowHosts, timeoutMs: 5_000, maxResponseBytes: 262_144 }),
             })
           : undefined;
       const guard = new AuthGuard(config.identity, verify);

@@ -5,6 +5,8 @@ import { OrchestrateController } from './orchestrate.controller.ts';
 import { RunsController } from './runs.controller.ts';
 import { SystemController } from './system.controller.ts';
 
+export const CONTROLLERS = [OrchestrateController, AgUiController, RunsController, SystemController, DocsController];
+
 /** The one Nest module: routes requests to controllers; everything behind them is wired in app.ts. */
 @Module({})
 export class GatewayModule {
@@ -12,7 +14,7 @@ export class GatewayModule {
     return {
       module: GatewayModule,
       providers,
-      controllers: [OrchestrateController, AgUiController, RunsController, SystemController, DocsController],
+      controllers: CONTROLLERS,
     };
   }
 }

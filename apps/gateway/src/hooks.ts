@@ -25,6 +25,15 @@ export function registerHooks(server: FastifyInstance, door: Door): void {
 
   server.addHook('onRequest', async (request, reply) => {
     traffic.begin();
+    // The close of the response, since a hijacked one (a stream) passes no later hook.
+    reply.raw.once('close', () =>
+      traffic.end(
+        request.method,
+        request.is404 ? undefined : request.routeOptions.url,
+        reply.raw.statusCode,
+        reply.elapsedTime,
+      ),
+    );
     reply.header('x-content-type-options', 'nosniff');
     const route = request.routeOptions.url;
     if (request.is404 || route === undefined || !needsIdentity(request.method, route)) {
@@ -60,15 +69,5 @@ export function registerHooks(server: FastifyInstance, door: Door): void {
         ? new AppError('invalid_input', `The body nests deeper than ${MAX_BODY_DEPTH}.`)
         : undefined,
     );
-  });
-
-  server.addHook('onResponse', (request, reply, done) => {
-    traffic.end(
-      request.method,
-      request.is404 ? undefined : request.routeOptions.url,
-      reply.raw.statusCode,
-      reply.elapsedTime,
-    );
-    done();
   });
 }

@@ -1,0 +1,185 @@
+import type { Bus } from '@switchyard/bus';
+import {
+  AppError,
+  cancelRun,
+  getRun,
+  type InputOf,
+  listRuns,
+  type Principal,
+  queryAudit,
+  readRunEvents,
+  type RunEvent,
+  type RunFactDraft,
+  startRun,
+  TERMINAL_TYPE,
+} from '@switchyard/contracts';
+import { deltas, ended, journal, SCENARIOS, type Scenario } from './scenarios.ts';
+
+/**
+ * Answers what the gateway asks, over the real contracts: journals in memory, committed before they are
+ * published. The task `play <scenario> [pause ms]` plays a scenario; `hang` waits to be cancelled.
+ */
+export class FakeOrchestrator {
+  readonly #bus: Bus;
+  readonly #runs = new Map<string, { principal: Principal; key: string; hash: string; events: RunEvent[] }>();
+  /** Every request to start that came, in order. */
+  readonly starts: InputOf<typeof startRun>[] = [];
+  /** Events that are committed and not published: what a lost message looks like. */
+  loseEvery = 0;
+
+  constructor(bus: Bus) {
+    this.#bus = bus;
+  }
+
+  async listen(): Promise<void> {
+    const bus = this.#bus;
+    await bus.answer(startRun, async (input) => {
+      this.starts.push(input);
+      const { principal } = input.run;
+      const hash = JSON.stringify(input.run);
+      const mine = `${principal.tenantId}/${principal.userId}/${input.idempotencyKey}`;
+      for (const [runId, run] of this.#runs) {
+        if (run.key !== mine) continue;
+        if (run.hash !== hash) throw new AppError('conflict');
+        return { runId, created: false, lastSeq: run.events.length, ended: hasEnded(run.events) };
+      }
+      if (this.#runs.has(input.runId)) throw new AppError('conflict');
+      const accepted: RunFactDraft = { type: 'orchestrator.run.accepted', data: { run: input.run, engine_version: 1 } };
+      const events = place(input.runId, principal.tenantId, [accepted], 0);
+      this.#runs.set(input.runId, { principal, key: mine, hash, events });
+      void this.#play(input);
+      return { runId: input.runId, created: true, lastSeq: 1, ended: false };
+    });
+    await bus.answer(readRunEvents, async ({ principal, runId, after, limit }) => {
+      const { events } = this.#mine(principal, runId);
+      const page = events.slice(after, after + limit);
+      return { events: page, lastSeq: events.length, ended: hasEnded(events), firstSeq: 1 };
+    });
+    await bus.answer(getRun, async ({ principal, runId }) => {
+      const { events } = this.#mine(principal, runId);
+      const first = events[0];
+      if (first?.type !== 'orchestrator.run.accepted') throw new AppError('internal');
+      const last = events.find((event) => event.type === TERMINAL_TYPE);
+      const terminal = last?.type === TERMINAL_TYPE ? last.data : null;
+      return {
+        runId,
+        threadId: first.data.run.thread_id,
+        tenantId: first.tenantId,
+        userId: first.data.run.principal.userId,
+        task: first.data.run.task,
+        phase: terminal === null ? 'running' : 'ended',
+        lastSeq: events.length,
+        createdAt: first.ts,
+        endedAt: last?.ts ?? null,
+        status: terminal?.status ?? null,
+        completionReason: terminal?.completion_reason ?? null,
+        answer: terminal?.answer ?? null,
+        error: terminal?.error ?? null,
+        errorCode: terminal?.error_code ?? null,
+        steps: [],
+        usage: { input_tokens: 0, output_tokens: 0 },
+      };
+    });
+    await bus.answer(cancelRun, async ({ principal, runId, reason }) => {
+      const { events } = this.#mine(principal, runId);
+      if (hasEnded(events)) return { runId, phase: 'ended', accepted: false };
+      await this.#append(runId, [
+        { type: 'orchestrator.cancel.requested', data: { by: principal.userId, reason } },
+        ended('cancelled', [0, 0, 0], null, ['The run was cancelled.', 'cancelled']),
+      ]);
+      return { runId, phase: 'ended', accepted: true };
+    });
+  }
+
+  async listenAsAudit(): Promise<void> {
+    await this.#bus.answer(listRuns, async ({ principal }) => ({
+      runs: [...this.#runs].flatMap(([runId, { principal: owner, events }]) =>
+        owner.tenantId === principal.tenantId && owner.userId === principal.userId
+          ? [
+              {
+                runId,
+                threadId: 't',
+                userId: owner.userId,
+                task: 'x',
+                phase: 'ended' as const,
+                status: null,
+                completionReason: null,
+                totalSteps: events.length,
+                createdAt: 1,
+                endedAt: null,
+              },
+            ]
+          : [],
+      ),
+      nextCursor: null,
+    }));
+    await this.#bus.answer(queryAudit, async ({ principal, runId }) => {
+      if (principal.role === 'user') throw new AppError('forbidden');
+      return {
+        records: [
+          {
+            id: '1',
+            ts: 1,
+            type: 'x',
+            source: 's',
+            tenantId: principal.tenantId,
+            userId: null,
+            runId: runId ?? null,
+            seq: 1,
+            data: {},
+          },
+        ],
+        nextCursor: 'next',
+      };
+    });
+  }
+
+  count(): number {
+    return this.#runs.size;
+  }
+
+  #mine(principal: Principal, runId: string) {
+    const run = this.#runs.get(runId);
+    const { tenantId, userId } = run?.principal ?? {};
+    const sees = principal.tenantId === tenantId && (principal.userId === userId || principal.role !== 'user');
+    if (run === undefined || !sees) throw new AppError('not_found');
+    return run;
+  }
+
+  async #play({ runId, run }: InputOf<typeof startRun>): Promise<void> {
+    await this.#publish(this.#runs.get(runId)!.events);
+    const [verb, name, pause] = run.task.split(' ');
+    if (verb === 'hang') return;
+    const drafts: readonly RunFactDraft[] = SCENARIOS[name as Scenario] ?? SCENARIOS.success;
+    if (pause === undefined) return this.#append(runId, drafts.slice(1));
+    for (const draft of drafts.slice(1)) {
+      await new Promise((resolve) => setTimeout(resolve, Number(pause)));
+      if (hasEnded(this.#runs.get(runId)!.events)) return;
+      if (draft.type === 'orchestrator.planning.completed' && draft.data.decision.kind === 'answer') {
+        for (const delta of deltas(runId, 'msg-answer', draft.data.step_number, draft.data.decision.text))
+          this.#bus.publishLive(run.principal.tenantId, delta);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await this.#append(runId, [draft]);
+    }
+  }
+
+  async #append(runId: string, drafts: readonly RunFactDraft[]): Promise<void> {
+    const { events, principal } = this.#runs.get(runId)!;
+    const added = place(runId, principal.tenantId, drafts, events.length);
+    events.push(...added);
+    await this.#publish(added.filter((event) => this.loseEvery === 0 || event.seq % this.loseEvery !== 0));
+  }
+
+  async #publish(events: readonly RunEvent[]): Promise<void> {
+    if (events.length > 0) await this.#bus.publishEvents(events);
+  }
+}
+
+function place(runId: string, tenantId: string, drafts: readonly RunFactDraft[], after: number): RunEvent[] {
+  return journal(runId, drafts).map((event) => ({ ...event, tenantId, seq: event.seq + after }));
+}
+
+function hasEnded(events: readonly RunEvent[]): boolean {
+  return events.at(-1)?.type === TERMINAL_TYPE;
+}
