@@ -66,7 +66,7 @@ function toolLine(data: Data): Line {
 /** A step's outcome. Its result was shown by the tool or the agent that produced it. */
 function stepLine(data: Data): Line {
   if (data['success'] === true) return { text: `${text(data, 'step_id')} done${tookMs(data)}`, tone: 'dim' };
-  const why = text(data, 'error') || text(data, 'error_code') || text(data, 'status');
+  const why = text(data, 'error') || text(data, 'error_code') || text(data, 'result') || text(data, 'status');
   return { text: `${text(data, 'step_id')} failed: ${why}${tookMs(data)}`, tone: 'bad' };
 }
 

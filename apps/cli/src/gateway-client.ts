@@ -175,6 +175,7 @@ export class GatewayClient {
   ): AsyncGenerator<StreamEvent> {
     let lastId: string | undefined;
     let ended = false;
+    let lastBreak: string | undefined;
     for (let attempt = 0; ; attempt++) {
       try {
         const response = lastId ? await this.resume(runId, lastId, options) : await open();
@@ -184,6 +185,7 @@ export class GatewayClient {
           if (event.id) {
             lastId = event.id;
             attempt = 0;
+            lastBreak = undefined;
           }
           ended ||= TERMINAL.has(event.name);
           if (!ended && FAILURE.has(event.name)) throw new Error(interruption(event));
@@ -197,7 +199,9 @@ export class GatewayClient {
         const mayPass = !(error instanceof Refused) || error.status >= 500 || error.status === 429;
         if (ended) return;
         if (!mayPass || attempt >= RETRIES) throw error;
-        options.onBreak(error instanceof Error ? error.message : String(error));
+        const why = error instanceof UserError ? 'the gateway does not answer' : (error as Error).message;
+        if (why !== lastBreak) options.onBreak(why);
+        lastBreak = why;
         await sleep(Math.min(3_000, 150 * 2 ** attempt), undefined, { signal: options.signal }).catch(() => undefined);
       }
     }
