@@ -24,6 +24,8 @@ export function renderEnvExample(configs) {
     for (const v of variables) {
       const entry = byName.get(v.variable) ?? { ...v, apps: [] };
       entry.apps.push(app);
+      // One line of .env is for all apps: where their defaults differ it shows none.
+      if (entry.default !== v.default) entry.default = undefined;
       byName.set(v.variable, entry);
     }
   }
