@@ -1,0 +1,137 @@
+import { AppError } from '@switchyard/contracts';
+import { parseServiceMap, type ServiceMap } from '@switchyard/safe-fetch';
+import { z } from 'zod';
+
+const integer = (min: number, max: number, fallback: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+const flag = (fallback: 'true' | 'false') =>
+  z
+    .enum(['true', 'false'], 'expected true or false')
+    .default(fallback)
+    .transform((value) => value === 'true');
+
+/** user@domain, without a resource (RFC 7622 §3). */
+const BareJid = z
+  .string()
+  .regex(/^[^\s@/"&'<>:]{1,1023}@[^\s@/]{1,1023}$/, 'expected a bare JID such as agent@example.org');
+
+const Map = z
+  .string()
+  .default('')
+  .transform((text, context): ServiceMap => {
+    try {
+      return parseServiceMap(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof AppError ? error.message : 'not a service map' });
+      return z.NEVER;
+    }
+  });
+
+const Variables = z.object({
+  NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
+  OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .default('info')
+    .describe('Least level that is logged'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
+  OTEL_SERVICE_NAME: z.string().default('switchyard-xmpp-bridge').describe('Service name in traces'),
+  DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for finishing work on SIGTERM'),
+
+  AZTM_JID: BareJid.optional()
+    .describe('Account of the login, user@domain; unset: the bridge is disabled')
+    .meta({ alias: 'AZTM_USERID' }),
+  AZTM_PASSWORD: z.string().min(1).max(1_024).optional().describe('Password of the account'),
+  AZTM_HOST: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe('Server to connect to; unset: found by DNS from the domain')
+    .meta({ alias: 'XMPP_HOST' }),
+  AZTM_PORT: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(65_535)
+    .optional()
+    .describe('Port to connect to; unset: found by DNS, else 5222')
+    .meta({ alias: 'XMPP_PORT' }),
+  AZTM_DOMAIN: z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe('XMPP domain that the certificate is checked against; unset: that of the JID')
+    .meta({ alias: 'XMPP_DOMAIN' }),
+  AZTM_TLS: z
+    .enum(['auto', 'starttls', 'direct', 'off'], 'expected auto, starttls, direct or off')
+    .default('auto')
+    .describe('How the connection is secured; off only for a loopback server'),
+  AZTM_VALIDATE_CERT: flag('true').describe('Check the certificate; false only for tests, and loudly'),
+  AZTM_CA_FILE: z.string().min(1).optional().describe('File with the CA certificates to trust beside the system’s'),
+  AZTM_ALLOW_PLAIN: flag('false').describe('Consent to the SASL mechanism PLAIN, over verified TLS only'),
+  AZTM_XMPP_TIMEOUT: z.coerce
+    .number()
+    .min(1)
+    .max(600)
+    .default(30)
+    .describe('Longest time for the whole login, in seconds'),
+  AZTM_REQUIRED: flag('false').describe('true: nothing runs until the login stands'),
+  AZTM_SERVER_MODE: flag('true').describe('false: peers cannot call us'),
+  AZTM_INLINE_LIMIT_KB: integer(1, 1_024, 128).describe('Largest body that travels inside one stanza, in KB'),
+  AZTM_STREAM_LIMIT_MB: integer(1, 100, 5).describe('Largest body that travels at all, in MB'),
+  SERVICE_MAP: Map.describe('JSON object: host or host:port -> JID; such hosts are reached over XMPP only').meta({
+    alias: 'AZTM_SERVICE_MAP',
+  }),
+});
+
+/** The environment of this service: one line per variable; the documentation is generated from it. */
+export const Config = Variables.superRefine((env, context) => {
+  const problem = (variable: keyof typeof env, message: string) =>
+    context.addIssue({ code: 'custom', path: [variable], message });
+  if (env.AZTM_JID !== undefined && env.AZTM_PASSWORD === undefined)
+    problem('AZTM_PASSWORD', 'set the password of AZTM_JID');
+  if (env.AZTM_JID === undefined && env.AZTM_PASSWORD !== undefined)
+    problem('AZTM_JID', 'set the account that AZTM_PASSWORD belongs to');
+  if (env.AZTM_JID === undefined && env.AZTM_REQUIRED) problem('AZTM_JID', 'set an account, or AZTM_REQUIRED=false');
+  if (env.AZTM_TLS === 'off' && !isLoopback(env.AZTM_HOST))
+    problem('AZTM_TLS', 'off is for a server on this machine: set AZTM_HOST=127.0.0.1, or use starttls or direct');
+  if (env.AZTM_ALLOW_PLAIN && (env.AZTM_TLS === 'off' || !env.AZTM_VALIDATE_CERT))
+    problem('AZTM_ALLOW_PLAIN', 'PLAIN needs TLS with a checked certificate');
+  for (const [host, jid] of env.SERVICE_MAP) {
+    if (jid.split('/')[0] === env.AZTM_JID)
+      problem('SERVICE_MAP', `${host} maps to our own JID, which would be a loop`);
+  }
+}).transform((env) => ({
+  natsUrl: env.NATS_URL,
+  opsPort: env.OPS_PORT,
+  logLevel: env.LOG_LEVEL,
+  telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
+  drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
+  login:
+    env.AZTM_JID === undefined || env.AZTM_PASSWORD === undefined
+      ? undefined
+      : {
+          jid: env.AZTM_JID,
+          password: env.AZTM_PASSWORD,
+          host: env.AZTM_HOST,
+          port: env.AZTM_PORT,
+          domain: env.AZTM_DOMAIN ?? env.AZTM_JID.slice(env.AZTM_JID.indexOf('@') + 1),
+          tls: env.AZTM_TLS,
+          validateCertificate: env.AZTM_VALIDATE_CERT,
+          caFile: env.AZTM_CA_FILE,
+          allowPlain: env.AZTM_ALLOW_PLAIN,
+          timeoutMs: env.AZTM_XMPP_TIMEOUT * 1_000,
+        },
+  required: env.AZTM_REQUIRED,
+  serverMode: env.AZTM_SERVER_MODE,
+  inlineLimitBytes: env.AZTM_INLINE_LIMIT_KB * 1_024,
+  streamLimitBytes: env.AZTM_STREAM_LIMIT_MB * 1_024 ** 2,
+  serviceMap: env.SERVICE_MAP,
+}));
+export type BridgeConfig = z.output<typeof Config>;
+
+function isLoopback(host: string | undefined): boolean {
+  return host !== undefined && /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/.test(host);
+}

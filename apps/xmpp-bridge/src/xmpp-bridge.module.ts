@@ -1,0 +1,15 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { Bridge } from './bridge.ts';
+import { StatusHandler } from './status.handler.ts';
+
+/** The one Nest module: publishes what app.ts wired to the handler at the edge. */
+@Module({})
+export class XmppBridgeModule {
+  static with(bridge: Bridge): DynamicModule {
+    return {
+      module: XmppBridgeModule,
+      controllers: [StatusHandler],
+      providers: [{ provide: Bridge, useValue: bridge }],
+    };
+  }
+}
