@@ -76,6 +76,7 @@ export default tseslint.config(
         { 'ts-expect-error': 'allow-with-description', minimumDescriptionLength: 8 },
       ],
       '@typescript-eslint/no-unused-expressions': ['error', { allowShortCircuit: true, allowTernary: true }],
+      'prefer-const': ['error', { ignoreReadBeforeAssign: true }],
       // The compiler says this better.
       'no-undef': 'off',
       // A first value that only a failure leaves in place is clearer than an uninitialised variable.

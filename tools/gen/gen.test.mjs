@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { Parser } from '@asyncapi/parser';
 import { renderAll } from './gen.mjs';
@@ -24,6 +25,12 @@ describe('generated documents', () => {
     }
     for (const { subject } of contracts.REQUESTS) {
       assert.equal(documents.get('docs/reference/subjects.md').split(`| \`${subject}\` |`).length, 2, subject);
+    }
+  });
+
+  it('are in the repository as the code says them now (else: npm run gen)', () => {
+    for (const [path, text] of documents) {
+      assert.ok(readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8') === text, `${path} is out of date`);
     }
   });
 
