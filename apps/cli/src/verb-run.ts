@@ -111,6 +111,7 @@ export async function run(context: VerbContext): Promise<number> {
   }
   if (!asJson) {
     if (outcome.answer !== undefined) print(`\n${outcome.answer}`);
+    else if (outcome.status === 'cancelled') remark('\nThe run was cancelled.');
     else if (outcome.error !== undefined) remark(`\nThe run failed: ${outcome.error}`);
   }
   return exitCodeOf(outcome.status);

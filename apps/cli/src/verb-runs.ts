@@ -81,8 +81,9 @@ async function followNewRuns(context: VerbContext, signal: AbortSignal): Promise
       seen.add(row.id);
       const ended = ['success', 'partial', 'failed', 'cancelled', 'ended'].includes(row.status);
       if ((first && ended) || underWay.size >= MOST_FOLLOWED) continue;
-      context.print(context.paint('bold', `${row.id}  ${row.task}`));
-      const following: Promise<void> = followRun(context, row.id, signal, `${row.id.slice(-6)} `)
+      const asJson = context.values['json'] === true;
+      if (!asJson) context.print(context.paint('bold', `${row.id}  ${row.task}`));
+      const following: Promise<void> = followRun(context, row.id, signal, asJson ? '' : `${row.id.slice(-6)} `)
         .catch((error: Error) => context.remark(`  ! ${row.id}: ${error.message}`))
         .finally(() => underWay.delete(following));
       underWay.add(following);
