@@ -1,6 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { type Bus, connectBus } from '@switchyard/bus';
+import { AppError } from '@switchyard/contracts';
 import {
   type Clock,
   createLogger,
@@ -12,13 +13,14 @@ import {
   systemClock,
 } from '@switchyard/platform';
 import { createSafeFetch } from '@switchyard/safe-fetch';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Announcer } from './announcer.ts';
 import { AuthGuard } from './auth.guard.ts';
 import type { GatewayConfig } from './config.ts';
 import { GatewayModule } from './gateway.module.ts';
 import { registerHooks } from './hooks.ts';
 import { BUS, CONFIG, METRICS } from './parts.ts';
+import { PROBLEM_TYPE, refusalOf, toProblem } from './problem.ts';
 import { ProblemFilter } from './problem.filter.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { registerReadiness } from './readiness.ts';
@@ -139,6 +141,10 @@ async function createServer(
     keepAliveTimeout: KEEP_ALIVE_MS,
     exposeHeadRoutes: false,
     skipMiddie: true,
+    frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) => {
+      const answer = toProblem(refusalOf(400));
+      void reply.code(answer.status).type(PROBLEM_TYPE).send(answer.body);
+    },
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
   });
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
@@ -152,7 +158,10 @@ async function createServer(
   server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
     // No body at all is as good as none was announced.
     if (body === '') done(null, undefined);
-    else parseJson(request, body as string, done);
+    else
+      parseJson(request, body as string, (error, value) =>
+        done(error && new AppError('invalid_input', 'The body is not valid JSON.'), value),
+      );
   });
   if (corsOrigins.length > 0) {
     app.enableCors({

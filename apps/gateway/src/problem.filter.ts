@@ -3,7 +3,7 @@ import { AppError } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Announcer } from './announcer.ts';
-import { PROBLEM_TYPE, toProblem } from './problem.ts';
+import { PROBLEM_TYPE, refusalOf, toProblem } from './problem.ts';
 import { methodsAt } from './routes.ts';
 
 /** Every error of a request becomes one problem body; causes and stacks go to the log alone. */
@@ -20,7 +20,7 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const request = host.switchToHttp().getRequest<FastifyRequest>();
     const reply = host.switchToHttp().getResponse<FastifyReply>();
-    const answer = toProblem(error instanceof HttpException ? routing(error, request, reply) : error);
+    const answer = toProblem(error instanceof HttpException ? framework(error, request, reply) : error);
     if (answer.status >= 500) {
       this.#log[answer.body.code === 'internal' ? 'error' : 'warn'](
         { err: error, path: request.routeOptions.url, code: answer.body.code },
@@ -40,12 +40,11 @@ export class ProblemFilter implements ExceptionFilter {
   }
 }
 
-/** What Nest throws by itself: nothing under this path, or nothing for this method. */
-function routing(error: HttpException, request: FastifyRequest, reply: FastifyReply): unknown {
-  if (error.getStatus() !== 404) return error.getStatus() < 500 ? new AppError('invalid_input') : error;
-  const methods = methodsAt(request.url);
-  if (methods.length === 0 && request.method !== 'TRACE')
-    return new AppError('not_found', 'There is nothing under this path.');
+/** What the framework throws by itself: nothing under this path, nothing for this method, an unusable body. */
+function framework(error: HttpException, request: FastifyRequest, reply: FastifyReply): AppError {
+  const status = error.getStatus();
+  const methods = status === 404 ? methodsAt(request.url) : [];
   if (methods.length > 0) reply.header('allow', methods.join(', '));
-  return new AppError('method_not_allowed');
+  if (methods.length > 0 || (status === 404 && request.method === 'TRACE')) return new AppError('method_not_allowed');
+  return refusalOf(status);
 }

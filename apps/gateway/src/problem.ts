@@ -1,4 +1,11 @@
-import { ERROR_CODES, type ErrorCode, type Problem, type PublicError, toPublicError } from '@switchyard/contracts';
+import {
+  AppError,
+  ERROR_CODES,
+  type ErrorCode,
+  type Problem,
+  type PublicError,
+  toPublicError,
+} from '@switchyard/contracts';
 
 /* Errors as RFC 9457 problems. The one place where a code becomes an HTTP status. */
 
@@ -13,7 +20,7 @@ export interface ProblemAnswer {
 
 /** Any thrown value as a problem; what is not one of ours says nothing but `internal`. */
 export function toProblem(error: unknown): ProblemAnswer {
-  return problemOf(ours(error) ?? toPublicError(error));
+  return problemOf(toPublicError(error));
 }
 
 export function problemOf(error: PublicError): ProblemAnswer {
@@ -37,26 +44,18 @@ export function problemOf(error: PublicError): ProblemAnswer {
   };
 }
 
-/** What the HTTP server itself refuses, in our codes. Its texts are fixed ones, without anything of the request. */
-const SERVER_CODES: Readonly<Record<string, { code: ErrorCode; message: string }>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: { code: 'payload_too_large', message: 'The body is larger than 8 MiB.' },
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: { code: 'unsupported_media_type', message: 'Send the body as application/json.' },
-  FST_ERR_CTP_EMPTY_JSON_BODY: { code: 'invalid_input', message: 'The body is empty; send a JSON object.' },
-  FST_ERR_CTP_INVALID_JSON_BODY: { code: 'invalid_input', message: 'The body is not valid JSON.' },
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
-    code: 'invalid_input',
-    message: 'The body has another length than Content-Length says.',
-  },
-  FST_ERR_BAD_URL: { code: 'invalid_input', message: 'The address of the request is not valid.' },
-  FST_ERR_ASYNC_CONSTRAINT: { code: 'not_found', message: ERROR_CODES.not_found.summary },
+/** What the HTTP server itself refuses, by its status. The texts are fixed ones, without anything of the request. */
+const SERVER_REFUSALS: Readonly<Record<number, { code: ErrorCode; message: string }>> = {
+  404: { code: 'not_found', message: 'There is nothing under this path.' },
+  413: { code: 'payload_too_large', message: 'The body is larger than 8 MiB.' },
+  414: { code: 'invalid_input', message: 'The address of the request is too long.' },
+  415: { code: 'unsupported_media_type', message: ERROR_CODES.unsupported_media_type.summary },
 };
 
-function ours(error: unknown): PublicError | undefined {
-  if (typeof error !== 'object' || error === null) return undefined;
-  const { code, statusCode } = error as { code?: unknown; statusCode?: unknown };
-  if (typeof code === 'string' && Object.hasOwn(SERVER_CODES, code)) return SERVER_CODES[code];
-  // secure-json-parse and the JSON parser throw a SyntaxError that Fastify marks as the client's fault.
-  if (error instanceof SyntaxError && statusCode === 400)
-    return { code: 'invalid_input', message: 'The body is not valid JSON.' };
-  return undefined;
+/** A refusal of the HTTP server or the framework, in our codes. */
+export function refusalOf(status: number): AppError {
+  const known = SERVER_REFUSALS[status];
+  if (known !== undefined) return new AppError(known.code, known.message);
+  if (status >= 400 && status < 500) return new AppError('invalid_input', 'The request is not valid.');
+  return new AppError('internal');
 }
