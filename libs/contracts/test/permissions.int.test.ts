@@ -6,7 +6,7 @@ import { type Bus, type ConsumedMessage, connectBus } from '@switchyard/bus';
 import { type LocalServer, startNats } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { connect, type NatsConnection } from 'nats';
-import { callTool, type RunEvent, readRunEvents, subjects } from '../src/index.ts';
+import { callTool, type OutputOf, type RunEvent, readRunEvents, subjects } from '../src/index.ts';
 
 // The generated permissions, on a real server, with the real bus: enough for the work, and no more.
 const CONF = join(import.meta.dirname, '../../../infra/nats/permissions.conf');
@@ -75,7 +75,7 @@ describe('NATS permissions on a real server', () => {
     );
     await orchestrator!.ensureStreams();
     await orchestrator!.answer(readRunEvents, async () => ({ events: [event], lastSeq: 1, ended: false, firstSeq: 1 }));
-    await tools!.answer(callTool, async (_input, call) => {
+    await tools!.answer(callTool, async (_input, call): Promise<OutputOf<typeof callTool>> => {
       call.progress({ half: 'way' });
       return { status: 'succeeded', output: 42 };
     });
