@@ -4,7 +4,7 @@ import { parseReplicas, replicaNames, serviceEnvironment, type StackAddresses } 
 const stack: StackAddresses = {
   root: '/clone',
   natsUrlFor: (app) => `nats://${app}:own@127.0.0.1:20001`,
-  databaseUrl: 'postgresql://127.0.0.1:20002/switchyard',
+  databaseUrlFor: (app) => (app === 'audit' ? 'postgresql://audit@127.0.0.1:20002/switchyard' : undefined),
   redisUrl: 'redis://127.0.0.1:20003',
   gateway: { host: '127.0.0.1', port: 8000 },
   devModelPort: 20_004,
@@ -40,6 +40,16 @@ describe('serviceEnvironment', () => {
     expect(seenBy('OPENAI_API_KEY')).toEqual(['orchestrator']);
     expect(seenBy('MOCK_WEATHER_TOOL_API_KEY')).toEqual(['mcp-tool']);
     expect(seenBy('AZTM_PASSWORD')).toEqual(['xmpp-bridge']);
+  });
+
+  it('V2: gives a database and Redis only to the apps that use them, and never the person’s own URL in passing', () => {
+    const given = { DATABASE_URL: 'postgresql://owner@db/all', REDIS_URL: 'redis://cache' };
+    expect(serviceEnvironment('audit', 1, stack, given)['DATABASE_URL']).toBe(
+      'postgresql://audit@127.0.0.1:20002/switchyard',
+    );
+    expect(serviceEnvironment('a2a', 1, stack, given)['DATABASE_URL']).toBeUndefined();
+    expect(serviceEnvironment('a2a', 1, stack, given)['REDIS_URL']).toBeUndefined();
+    expect(serviceEnvironment('gateway', 1, stack, given)['REDIS_URL']).toBe('redis://127.0.0.1:20003');
   });
 
   it('V1: prefers what the person set to a development default', () => {

@@ -10,12 +10,21 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export const SERVICE_APPS = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge'] as const;
 export type ServiceApp = (typeof SERVICE_APPS)[number];
 
+/** The apps that own tables, and the database role of each. */
+export const DATABASE_ROLES: Readonly<Partial<Record<ServiceApp, string>>> = {
+  orchestrator: 'switchyard_orchestrator',
+  'mcp-tool': 'switchyard_mcp_tool',
+  audit: 'switchyard_audit',
+};
+const REDIS_APPS: readonly ServiceApp[] = ['gateway', 'mcp-tool'];
+
 /** Where the running stack's parts are. */
 export interface StackAddresses {
   readonly root: string;
   /** Per service: each has a login of its own. */
   natsUrlFor(app: ServiceApp): string;
-  readonly databaseUrl: string;
+  /** Per service: undefined for one that has no business in the database. */
+  databaseUrlFor(app: ServiceApp): string | undefined;
   readonly redisUrl: string;
   readonly gateway: { readonly host: string; readonly port: number };
   /** Absent where a real model is used. */
@@ -32,7 +41,8 @@ const SECRETS: readonly { readonly names: RegExp; readonly apps: readonly Servic
 ];
 
 /** What npm and this command add for themselves, and what only one service is told. */
-const NOT_INHERITED = /^(npm_|SWITCHYARD_|NODE_CHANNEL_|INIT_CWD$|GATEWAY_(PORT|HOST)$)/;
+const NOT_INHERITED =
+  /^(npm_|SWITCHYARD_|NODE_CHANNEL_|INIT_CWD$|GATEWAY_(PORT|HOST)$|(NATS|DATABASE|REDIS|XMPP)_URL$)/;
 
 function inheritedBy(app: ServiceApp | 'development', environment: Environment): Record<string, string> {
   const kept = Object.entries(environment).filter(([name, value]) => {
@@ -90,11 +100,12 @@ export function serviceEnvironment(
   stack: StackAddresses,
   given: Environment,
 ): Record<string, string> {
+  const databaseUrl = stack.databaseUrlFor(app);
   return {
     ...inheritedBy(app, given),
     NATS_URL: stack.natsUrlFor(app),
-    DATABASE_URL: stack.databaseUrl,
-    REDIS_URL: stack.redisUrl,
+    ...(databaseUrl ? { DATABASE_URL: databaseUrl } : {}),
+    ...(REDIS_APPS.includes(app) ? { REDIS_URL: stack.redisUrl } : {}),
     OPS_PORT: String(opsPort),
     LOG_LEVEL: given['LOG_LEVEL'] || 'info',
     // The development identity is refused in production; whoever chooses an identity mode chooses this as well.

@@ -11,7 +11,7 @@ import {
   startRedis,
 } from '@switchyard/local-servers';
 import type { Environment, ServiceApp } from './environment.ts';
-import { asLogin, natsLogins, type NatsLogins } from './nats-logins.ts';
+import { asLogin, natsLogins, type NatsLogins } from './logins.ts';
 import { logFile, type Place } from './place.ts';
 import type { Ports } from './ports.ts';
 import { Supervised, type SupervisedOptions } from './supervised.ts';

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Environment, hasOwnModel, parseReplicas, type StackAddresses } from './environment.ts';
+import { DATABASE_ROLES, type Environment, hasOwnModel, parseReplicas, type StackAddresses } from './environment.ts';
 import { sourceOf, startInfrastructure, stopComposed } from './infrastructure.ts';
+import { databaseLogins } from './logins.ts';
 import { migrate } from './migrate.ts';
 import type { Place } from './place.ts';
 import { Ports } from './ports.ts';
@@ -116,14 +117,17 @@ export class Supervisor {
 
     const { urls } = infrastructure;
     const began = Date.now();
-    const migrated = await migrate(place, urls.postgres, sourceOf('postgres', environment) === 'private');
+    const isPrivate = sourceOf('postgres', environment) === 'private';
+    const migrated = await migrate(place, urls.postgres, isPrivate);
     if (migrated) onProgress({ name: 'database', text: 'migrated', ms: Date.now() - began });
 
     this.goOn();
     const stack: StackAddresses = {
       root: place.root,
       natsUrlFor: infrastructure.natsUrlFor,
-      databaseUrl: urls.postgres,
+      databaseUrlFor: isPrivate
+        ? await databaseLogins(place, urls.postgres)
+        : (app) => (DATABASE_ROLES[app] ? urls.postgres : undefined),
       redisUrl: urls.redis,
       gateway,
       ...development,

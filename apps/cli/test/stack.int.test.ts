@@ -107,7 +107,9 @@ describe('the stack of one clone', () => {
     const url = processes(root).find(({ name }) => name === 'orchestrator')?.url ?? '';
     const environment = (await (await fetch(`${url}/environment`)).json()) as Record<string, string>;
     expect(environment).toMatchObject({ OPENAI_API_KEY: 'dev', CALL: 'secret' });
-    expect(environment['DATABASE_URL']).toBe(processes(root).find(({ name }) => name === 'postgres')?.url);
+    const own = new URL(environment['DATABASE_URL'] ?? '');
+    expect(own.username).toBe('switchyard_orchestrator_login');
+    expect(own.host).toBe(new URL(processes(root).find(({ name }) => name === 'postgres')?.url ?? '').host);
   });
 
   it('starts a killed service again, and the log says so', async () => {

@@ -2,7 +2,7 @@ export { findPostgresBin, findProgram, SERVERS, type ServerDescription, type Ser
 export type { LocalServer, ServerOptions } from './local-server.ts';
 export { natsConfig, type NatsOptions, startNats } from './nats.ts';
 export { freePort, isPortFree } from './ports.ts';
-export { type PostgresOptions, startPostgres } from './postgres.ts';
+export { type DatabaseLogin, ensureLogins, type PostgresOptions, startPostgres } from './postgres.ts';
 export { logTail, type ProcessOptions, processStartTime, ServerProcess } from './process.ts';
 export { prosodyConfig, type ProsodyOptions, type ProsodyServer, startProsody } from './prosody.ts';
 export { startRedis } from './redis.ts';

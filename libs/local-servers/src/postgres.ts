@@ -127,3 +127,35 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalServ
     stop: () => process.stop(),
   };
 }
+
+/** A login of one app: it can be a member of roles, and nothing else. */
+export interface DatabaseLogin {
+  readonly login: string;
+  readonly password: string;
+  readonly memberOf: string;
+}
+
+/**
+ * Makes logins on a server, or sets their passwords where they are there. A role that does not exist (yet) is left
+ * out. `url` is a superuser's. Returns the URL of the same database for each login.
+ */
+export async function ensureLogins(url: string, logins: readonly DatabaseLogin[]): Promise<Map<string, string>> {
+  await withClient(url, async (client) => {
+    const { rows } = await client.query<{ rolname: string }>('select rolname from pg_roles');
+    const known = new Set(rows.map((row) => row.rolname));
+    for (const { login, password, memberOf } of logins) {
+      const name = pg.escapeIdentifier(login);
+      const verb = known.has(login) ? 'alter' : 'create';
+      await client.query(`${verb} role ${name} login nosuperuser password ${pg.escapeLiteral(password)}`);
+      if (known.has(memberOf)) await client.query(`grant ${pg.escapeIdentifier(memberOf)} to ${name}`);
+    }
+  });
+  return new Map(
+    logins.map(({ login, password }) => {
+      const own = new URL(url);
+      own.username = login;
+      own.password = password;
+      return [login, own.href];
+    }),
+  );
+}

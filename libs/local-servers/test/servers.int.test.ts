@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import {
+  ensureLogins,
   freePort,
   processStartTime,
   startNats,
@@ -72,6 +73,25 @@ describe('private servers', () => {
       const url = new URL(server.url);
       url.password = 'guess';
       await expect(query(url.href, 'select 1')).rejects.toThrow(/password authentication failed/);
+    } finally {
+      await server.stop();
+    }
+  }, 60_000);
+
+  it('an app’s login reaches what its role may touch, and nothing else', async () => {
+    const server = await startPostgres({ dir: join(base, 'roles', 'postgres'), durable: false });
+    try {
+      await query(
+        server.url,
+        'create table own (n int); create table other (n int); create role owner nologin; grant select on own to owner',
+      );
+      const login = { login: 'app', password: "it's", memberOf: 'owner' };
+      await ensureLogins(server.url, [login]);
+      const url = (await ensureLogins(server.url, [login, { login: 'early', password: 'x', memberOf: 'not_yet' }])).get(
+        'app',
+      )!;
+      expect(await query(url, 'select * from own')).toEqual([]);
+      await expect(query(url, 'select * from other')).rejects.toThrow(/permission denied/);
     } finally {
       await server.stop();
     }

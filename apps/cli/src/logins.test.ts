@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { asLogin, withPasswords } from './nats-logins.ts';
+import { asLogin, withPasswords } from './logins.ts';
 
 describe('withPasswords', () => {
   it('fills in every password and adds the login for people', () => {

@@ -1,16 +1,27 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureLogins } from '@switchyard/local-servers';
 import { z } from 'zod';
-import { SERVICE_APPS, type ServiceApp } from './environment.ts';
+import { DATABASE_ROLES, SERVICE_APPS, type ServiceApp } from './environment.ts';
 import { type Place, readJson, writeJson } from './place.ts';
 
 /*
- * A login of its own for each service on the private nats-server, with the permissions that the contracts give it:
- * what a service may not claim in production it cannot claim here either. People and tools get `admin`.
+ * A login of its own for each service on the private servers, with the permissions that the contracts (NATS) and the
+ * migrations (PostgreSQL) give it: what a service may not do in production it cannot do here either. People and
+ * tools get the rights of the whole clone.
  */
 
 const Passwords = z.record(z.string(), z.string());
+
+/** The passwords of this clone's logins, each made once and kept where only its owner reads. */
+function passwordsFor(place: Place, logins: readonly string[]): Record<string, string> {
+  const file = join(place.state, 'passwords.json');
+  const known = readJson(file, Passwords) ?? {};
+  for (const login of logins) known[login] ??= randomBytes(18).toString('hex');
+  writeJson(file, known);
+  return known;
+}
 const ADMIN = 'admin';
 
 export interface NatsLogins {
@@ -43,12 +54,7 @@ export function withPasswords(permissions: string, passwords: Readonly<Record<st
 export function natsLogins(place: Place): NatsLogins | undefined {
   const generated = join(place.root, 'infra', 'nats', 'permissions.conf');
   if (!existsSync(generated)) return undefined;
-  const file = join(place.state, 'nats-passwords.json');
-  const known = readJson(file, Passwords) ?? {};
-  const passwords = Object.fromEntries(
-    [ADMIN, 'operator', ...SERVICE_APPS].map((login) => [login, known[login] ?? randomBytes(18).toString('hex')]),
-  );
-  writeJson(file, passwords);
+  const passwords = passwordsFor(place, [ADMIN, 'operator', ...SERVICE_APPS]);
   const credentials = (login: string): string => `${login}:${passwords[login]}`;
   return {
     config: withPasswords(readFileSync(generated, 'utf8'), passwords),
@@ -64,4 +70,27 @@ export function asLogin(url: string, credentials: string): string {
   own.username = user;
   own.password = password;
   return own.href.replace(/\/$/, '');
+}
+
+/**
+ * Gives each app that owns tables a login of its own on the private PostgreSQL. Answers the URL for an app; undefined
+ * for one that owns none.
+ */
+export async function databaseLogins(place: Place, url: string): Promise<(app: ServiceApp) => string | undefined> {
+  const wanted = SERVICE_APPS.flatMap((app) => {
+    const role = DATABASE_ROLES[app];
+    return role ? [{ app, login: `${role}_login`, memberOf: role }] : [];
+  });
+  const passwords = passwordsFor(
+    place,
+    wanted.map(({ login }) => login),
+  );
+  const urls = await ensureLogins(
+    url,
+    wanted.map(({ login, memberOf }) => ({ login, memberOf, password: passwords[login]! })),
+  );
+  return (app) => {
+    const login = wanted.find((known) => known.app === app)?.login;
+    return login ? urls.get(login) : undefined;
+  };
 }
