@@ -155,7 +155,9 @@ async function createServer(
   const server = instanceOf(app);
   server.removeAllContentTypeParsers();
   const parseJson = server.getDefaultJsonParser('error', 'error');
-  server.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+  // `curl -d '{...}'` announces a form; what it sends is JSON all the same, and nothing here takes forms.
+  const jsonTypes = ['application/json', 'application/x-www-form-urlencoded', 'text/plain'];
+  server.addContentTypeParser(jsonTypes, { parseAs: 'string' }, (request, body, done) => {
     // No body at all is as good as none was announced.
     if (body === '') done(null, undefined);
     else
