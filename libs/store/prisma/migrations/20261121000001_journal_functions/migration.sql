@@ -193,7 +193,8 @@ begin
   if p_lease_ms > 0 and p_status is null then
     v_lease_until := clock_timestamp() + p_lease_ms * interval '1 millisecond';
   end if;
-  v_published := greatest(v_run.published_seq, least(p_published, p_expected_seq + v_count));
+  -- least() passes over null: without the coalesce, "not said" would mean "everything".
+  v_published := greatest(v_run.published_seq, least(coalesce(p_published, 0), p_expected_seq + v_count));
   update orchestrator.runs r
   set last_seq = p_expected_seq + v_count,
       published_seq = v_published,

@@ -1,0 +1,204 @@
+import { expect } from '@jest/globals';
+import fc from 'fast-check';
+import type { Journal } from '../src/index.ts';
+import { acceptOf, completed, message } from './drafts.ts';
+import type { TestDatabase } from './database.ts';
+import { Model, type ModelAppend, type ModelRun } from './journal-model.ts';
+
+/** The journal under test. `prefix` keeps the runs of one sequence of commands apart from all others. */
+interface Real {
+  readonly journal: Journal;
+  readonly db: TestDatabase;
+  readonly prefix: string;
+}
+
+type Command = fc.AsyncCommand<Model, Real>;
+
+const LEASE_MS = 60_000;
+const VERSIONS = [1, 2];
+const factOf = (text: string) => (text === 'end' ? completed('the end') : message(text));
+
+/** One command: `act` moves the model, does the same for real, and compares the answers. */
+function command(name: string, act: (model: Model, real: Real) => Promise<void>): Command {
+  return {
+    check: () => true,
+    async run(model, real) {
+      await act(model, real);
+      await compare(model, real);
+    },
+    toString: () => name,
+  };
+}
+
+/** A command on a run that exists; without one it does nothing. */
+function onRun(name: string, pick: number, act: (run: ModelRun, model: Model, real: Real) => Promise<void>): Command {
+  return command(`${name} #${pick}`, async (model, real) => {
+    const runs = [...model.runs.values()];
+    const run = runs[pick % Math.max(runs.length, 1)];
+    if (run) await act(run, model, real);
+  });
+}
+
+async function append(run: ModelRun, model: Model, real: Real, wanted: ModelAppend): Promise<void> {
+  const expected = model.append(run, wanted);
+  const answer = await real.journal.append({
+    runId: run.runId,
+    epoch: wanted.epoch,
+    expectedSeq: wanted.expectedSeq,
+    facts: wanted.texts.map(factOf),
+    leaseMs: wanted.giveBack ? 0 : LEASE_MS,
+    ...(wanted.phase === undefined ? {} : { phase: wanted.phase }),
+    ...(wanted.published === undefined ? {} : { publishedSeq: wanted.published }),
+    ...(wanted.taken === undefined ? {} : { inboxTaken: wanted.taken }),
+  });
+  expect(answer.kind).toBe(expected);
+  if (answer.kind !== 'appended') return;
+  expect(answer.events.map((event) => event.seq)).toEqual(wanted.texts.map((_, i) => wanted.expectedSeq + 1 + i));
+  expect(answer.inboxLast).toBe(run.inbox.length);
+}
+
+const pick = fc.nat(5);
+const mostly = <T>(usual: T, ...rare: T[]) =>
+  fc.oneof({ weight: 6, arbitrary: fc.constant(usual) }, { weight: 2, arbitrary: fc.constantFrom(...rare) });
+const texts = fc
+  .tuple(fc.array(fc.constantFrom('a', 'b'), { maxLength: 3 }), mostly(false, true))
+  .map(([some, end]) => (end ? [...some, 'end'] : some));
+
+const commands: fc.Arbitrary<Command>[] = [
+  fc
+    .tuple(fc.nat(4), fc.nat(4), mostly('h', 'other'), fc.constantFrom(1, 2, 3), fc.boolean())
+    .map(([id, key, hash, version, leased]) =>
+      command(`accept run ${id} key ${key} ${hash}`, async (model, { journal, prefix }) => {
+        const [runId, idempotencyKey] = [`${prefix}-${id}`, `${prefix}-key-${key}`];
+        const lease = leased ? { lease: { owner: 'acceptor', leaseMs: LEASE_MS } } : {};
+        const request = { idempotencyKey, requestHash: hash, engineVersion: version, ...lease };
+        const expected = model.accept(runId, idempotencyKey, hash, version, leased);
+        const answer = await journal.accept(acceptOf(runId, request));
+        expect(answer.kind === 'conflict' ? 'conflict' : `${answer.kind} ${answer.runId}`).toBe(expected);
+      }),
+    ),
+  pick.map((n) =>
+    onRun('claim', n, async (run, model, { journal }) => {
+      const expected = model.claim(run.runId, VERSIONS);
+      const answer = await journal.claim(run.runId, 'claimer', LEASE_MS, VERSIONS);
+      expect(answer.kind === 'claimed' ? `claimed ${answer.epoch}` : answer.kind).toBe(expected);
+    }),
+  ),
+  // An owner that crashes or pauses says nothing; what the others see of it is a lease that runs out.
+  pick.map((n) =>
+    onRun('crash', n, async (run, _model, { db }) => {
+      if (run.lease === 'none') return;
+      run.lease = 'expired';
+      const past = `update orchestrator.runs set lease_until = now() - interval '1 minute' where run_id = $1`;
+      await db.sql(past, [run.runId]);
+    }),
+  ),
+  fc
+    .record({
+      n: pick,
+      epoch: mostly(0, -1, 1),
+      seq: mostly(0, -1, -2, 1),
+      texts,
+      giveBack: mostly(false, true),
+      phase: mostly<'running' | 'waiting' | undefined>(undefined, 'running', 'waiting'),
+      published: fc.option(fc.nat(6), { nil: undefined }),
+      take: fc.boolean(),
+    })
+    .map(({ n, epoch, seq, phase, published, take, ...rest }) =>
+      onRun(`append ${rest.texts.join('+')} (epoch ${epoch}, seq ${seq})`, n, (run, model, real) =>
+        append(run, model, real, {
+          ...rest,
+          epoch: run.epoch + epoch,
+          expectedSeq: Math.max(run.events.length + seq, 0),
+          ...(phase === undefined ? {} : { phase }),
+          ...(published === undefined ? {} : { published }),
+          ...(take ? { taken: run.inbox.length } : {}),
+        }),
+      ),
+    ),
+  pick.map((n) =>
+    onRun('repeat the last append', n, async (run, model, real) => {
+      if (run.last) await append(run, model, real, run.last);
+    }),
+  ),
+  fc.tuple(pick, mostly(0, -1, 1)).map(([n, epoch]) =>
+    onRun('renew', n, async (run, model, { journal }) => {
+      const expected = model.renew(run, run.epoch + epoch);
+      const at = run.epoch + epoch;
+      const held = await journal.renew([{ runId: run.runId, epoch: expected ? run.epoch : at }], LEASE_MS);
+      expect(held.has(run.runId)).toBe(expected);
+    }),
+  ),
+  fc
+    .tuple(pick, mostly(0, -1, 1), fc.constantFrom(undefined, 'queued' as const, 'waiting' as const))
+    .map(([n, epoch, phase]) =>
+      onRun('release', n, async (run, model, { journal }) => {
+        const at = run.epoch + epoch;
+        const expected = model.release(run, at, phase);
+        expect((await journal.release(run.runId, at, phase)).released).toBe(expected);
+      }),
+    ),
+  fc.tuple(pick, fc.constantFrom('cancel', 'yes', 'no')).map(([n, dedupKey]) =>
+    onRun(`input ${dedupKey}`, n, async (run, model, { journal }) => {
+      const expected = model.putInput(run, dedupKey);
+      expect(await journal.putInput(run.runId, { kind: 'approval', dedupKey, body: {} })).toEqual(expected);
+    }),
+  ),
+  fc.tuple(pick, fc.nat(8)).map(([n, seq]) =>
+    onRun(`published ${seq}`, n, async (run, model, { journal }) => {
+      model.markPublished(run, seq);
+      await journal.markPublished([{ runId: run.runId, seq }]);
+    }),
+  ),
+];
+
+/** The database looks as the model says, and by itself keeps the invariants of the journal. */
+async function compare(model: Model, { journal, prefix }: Real): Promise<void> {
+  const own = (runs: readonly { runId: string }[]) =>
+    runs
+      .map(({ runId }) => runId)
+      .filter((runId) => runId.startsWith(`${prefix}-`))
+      .sort();
+  // A negative age: also what was touched this very moment.
+  expect(own(await journal.sweep(10_000, -60_000))).toEqual(model.swept);
+  expect(own(await journal.unpublished(10_000, -60_000))).toEqual(model.unpublished);
+
+  for (const run of model.runs.values()) {
+    const events = await journal.read(run.runId, 0, 1_000);
+    const seen = events.map((event) => ({
+      epoch: event.epoch,
+      text:
+        event.type === 'orchestrator.message.completed'
+          ? event.data.text
+          : event.type === 'orchestrator.task.completed'
+            ? 'end'
+            : 'accepted',
+    }));
+    expect(seen).toEqual(run.events);
+    expect(events.map((event) => event.seq)).toEqual(run.events.map((_, i) => i + 1)); // log_gaps
+    expect(events.map((event) => event.epoch)).toEqual(events.map((e) => e.epoch).sort((a, b) => a - b)); // epoch_regress
+    expect(events.map((event) => event.ts)).toEqual(events.map((e) => e.ts).sort((a, b) => a - b));
+    expect(seen.findIndex(({ text }) => text === 'end')).toBe(run.phase === 'ended' ? seen.length - 1 : -1); // double_completed
+    expect(await journal.head(run.runId)).toMatchObject({
+      ...{ phase: run.phase, epoch: run.epoch, lastSeq: run.events.length, publishedSeq: run.published },
+      ...{ inboxLast: run.inbox.length, inboxTaken: run.taken },
+      status: run.phase === 'ended' ? 'success' : null,
+    });
+  }
+}
+
+let sequence = 0;
+
+/** Plays `numRuns` random sequences of commands; throws with the shortest one after which the two differ. */
+export async function checkAgainstModel(db: TestDatabase, numRuns: number): Promise<void> {
+  const { journal } = db.open('orchestrator');
+  await fc.assert(
+    fc.asyncProperty(fc.commands(commands, { size: '+1', maxCommands: 40 }), async (some) => {
+      const prefix = `s${++sequence}`;
+      // What earlier sequences left behind is not this one's: the open runs stay few.
+      await db.sql('truncate orchestrator.runs, orchestrator.run_events, orchestrator.run_inbox');
+      await fc.asyncModelRun(() => ({ model: new Model(), real: { journal, db, prefix } }), some);
+    }),
+    { numRuns },
+  );
+}

@@ -1,0 +1,48 @@
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import { startDatabase, type TestDatabase } from './database.ts';
+import { checkAgainstModel } from './journal-commands.ts';
+
+/*
+ * A check that cannot fail proves nothing. Each of these takes one guard out of the journal's functions; the model
+ * must notice.
+ */
+const MUTANTS = [
+  ['fencing by epoch', 'append_events', 'v_run.epoch <> p_epoch', 'false'],
+  ['the end being the end', 'append_events', "if v_run.phase = 'ended' then", 'if false then'],
+  ['the lease of whoever appends', 'append_events', 'if v_run.lease_owner is null then', 'if false then'],
+  ['the comparison of repeated events', 'append_events', 'and e.body = n.body', ''],
+  ['the answer to a repeated append', 'append_events', 'if v_same and', 'if false and'],
+  ['"not said" of published', 'append_events', 'coalesce(p_published, 0)', 'p_published'],
+  ['the exclusive lease', 'claim_run', 'v_run.lease_until >= clock_timestamp()', 'false'],
+  ['the next epoch', 'claim_run', 'set epoch = r.epoch + 1', 'set epoch = r.epoch + 0'],
+  ['the digest of a request', 'accept_run', 'v_run.request_hash = p_hash', 'true'],
+  ['the key of an input', 'put_input', 'i.dedup_key = p_dedup_key', 'false'],
+] as const;
+
+let db: TestDatabase;
+const originals = new Map<string, string>();
+
+beforeAll(async () => {
+  db = await startDatabase();
+  for (const name of new Set(MUTANTS.map(([, name]) => name))) {
+    const [row] = await db.sql<{ definition: string }>('select pg_get_functiondef($1::regproc) as definition', [
+      `orchestrator.${name}`,
+    ]);
+    originals.set(name, row!.definition);
+  }
+}, 60_000);
+afterEach(async () => {
+  for (const definition of originals.values()) await db.sql(definition);
+});
+afterAll(() => db?.stop());
+
+it.each(MUTANTS)(
+  'the model notices when the journal loses %s',
+  async (_what, name, guard, without) => {
+    const original = originals.get(name)!;
+    expect(original.split(guard)).toHaveLength(2);
+    await db.sql(original.replace(guard, () => without));
+    await expect(checkAgainstModel(db, 500)).rejects.toThrow();
+  },
+  120_000,
+);
