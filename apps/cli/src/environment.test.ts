@@ -29,6 +29,7 @@ describe('serviceEnvironment', () => {
       OPENAI_BASE_URL: 'https://models.example/v1',
     });
     expect(env).toMatchObject({ OPENAI_API_KEY: 'sk-own', OPENAI_BASE_URL: 'https://models.example/v1' });
+    expect(env['EGRESS_ALLOW_HOSTS']).toBe('models.example,127.0.0.1:20005');
   });
 
   it('V2: shows a secret only to the app that uses it', () => {

@@ -55,6 +55,10 @@ function inheritedBy(app: ServiceApp | 'development', environment: Environment):
 
 const joined = (...lists: readonly (string | undefined)[]): string => lists.filter(Boolean).join(',');
 
+function hostOf(url: string | undefined): string | undefined {
+  return url && URL.canParse(url) ? new URL(url).host : undefined;
+}
+
 /** True where the person brought a model of their own. */
 export function hasOwnModel(environment: Environment): boolean {
   return Boolean(environment['OPENAI_API_KEY']);
@@ -62,7 +66,9 @@ export function hasOwnModel(environment: Environment): boolean {
 
 function settingsOf(app: ServiceApp, stack: StackAddresses, given: Environment): Record<string, string> {
   const devModel = stack.devModelPort === undefined ? undefined : `127.0.0.1:${stack.devModelPort}`;
-  const egress = joined(given['EGRESS_ALLOW_HOSTS'], devModel, `127.0.0.1:${stack.mockA2aPort}`);
+  // Whoever names a model of their own, on this machine perhaps, means it to be called.
+  const ownModel = devModel ? undefined : hostOf(given['OPENAI_BASE_URL']);
+  const egress = joined(given['EGRESS_ALLOW_HOSTS'], devModel, ownModel, `127.0.0.1:${stack.mockA2aPort}`);
   switch (app) {
     case 'gateway':
       return {
