@@ -19,12 +19,17 @@ const SQLSTATE = /^[0-9A-Z]{5}$/;
 const SYSTEM_ERROR = /^E[A-Z]{3,}$/;
 /** Prisma's codes for a server that cannot be reached or a pool that has no connection. */
 const PRISMA_UNAVAILABLE = /^P(10\d\d|2024)$/;
+/** The same in the words of Prisma's adapter. */
+const ADAPTER_UNAVAILABLE = new Set([
+  ...['DatabaseNotReachable', 'DatabaseDoesNotExist', 'DatabaseAccessDenied', 'AuthenticationFailed'],
+  ...['ConnectionClosed', 'SocketTimeout', 'TlsConnectionError', 'TooManyConnections'],
+]);
 /** What `pg` and its pool say without a code. */
 const LOST_CONNECTION = /connection|timeout|not queryable|after calling end|client was closed/i;
 
 /** Judges a thrown value of `pg` or of Prisma. */
 export function troubleOf(error: unknown): Trouble {
-  const { code, message, cause, name } = fieldsOf(error);
+  const { code, kind, message, cause, name } = fieldsOf(error);
   if (code !== undefined) {
     if (AGAIN.has(code)) return 'again';
     if (UNSTORABLE_TEXT.has(code)) return 'input';
@@ -32,6 +37,7 @@ export function troubleOf(error: unknown): Trouble {
     if (SYSTEM_ERROR.test(code) || PRISMA_UNAVAILABLE.test(code)) return 'unavailable';
     if (SQLSTATE.test(code) && UNAVAILABLE_CLASSES.has(code.slice(0, 2))) return 'unavailable';
   }
+  if (kind !== undefined && ADAPTER_UNAVAILABLE.has(kind)) return 'unavailable';
   if (cause !== undefined) return troubleOf(cause);
   const saidByDriver = code === undefined && (name === 'Error' || name === undefined);
   return saidByDriver && LOST_CONNECTION.test(message ?? '') ? 'unavailable' : 'broken';
@@ -50,14 +56,23 @@ export function toAppError(error: unknown): unknown {
   return new AppError('internal', undefined, { cause: error });
 }
 
-function fieldsOf(error: unknown): { code?: string; message?: string; name?: string; cause?: unknown } {
+interface ErrorFields {
+  code?: string;
+  kind?: string;
+  message?: string;
+  name?: string;
+  cause?: unknown;
+}
+
+function fieldsOf(error: unknown): ErrorFields {
   if (typeof error !== 'object' || error === null) return {};
   // Prisma's adapter keeps PostgreSQL's own code beside its own.
-  const { code, originalCode, message, originalMessage, name, cause, meta } = error as Record<string, unknown>;
+  const { code, originalCode, kind, message, originalMessage, name, cause, meta } = error as Record<string, unknown>;
   const driverError = (meta as { driverAdapterError?: unknown } | undefined)?.driverAdapterError;
   const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
   return {
     code: text(originalCode) ?? text(code),
+    kind: text(kind),
     message: text(message) ?? text(originalMessage),
     name: text(name),
     cause: driverError ?? cause,

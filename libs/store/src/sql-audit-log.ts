@@ -179,7 +179,8 @@ export class SqlAuditLog implements AuditLog {
 
 function conditions(filter: AuditFilter): Prisma.AuditEventWhereInput {
   const { tenantId, userId, runId, type, since, until } = filter;
-  const prefix = type?.endsWith('.*') ? type.slice(0, -1) : undefined;
+  // Prisma hands a prefix to LIKE as it is.
+  const prefix = type?.endsWith('.*') ? type.slice(0, -1).replace(/[\\%_]/g, '\\$&') : undefined;
   return {
     ...defined({ tenantId, userId, runId }),
     ...(type === undefined ? {} : { type: prefix === undefined ? type : { startsWith: prefix } }),

@@ -7,8 +7,10 @@ const PRISMA_CODES = new Map([
   ['3D000', 'P1003'], // no such database
   ['28P01', 'P1000'], // wrong password
   ['28000', 'P1000'],
-  ['42P04', 'P1009'], // the database exists already
 ]);
+
+/** The database is there already; 23505: another caller made it at the same moment. */
+const EXISTS = new Set(['42P04', '23505']);
 
 /** The database in which one may create or drop another. */
 const NEUTRAL_DATABASE = 'postgres';
@@ -44,6 +46,7 @@ export async function runCommand(name, url) {
     return undefined;
   } catch (error) {
     const { code, message } = /** @type {{code?: string, message?: string}} */ (error);
+    if (name === 'create-database' && EXISTS.has(code ?? '')) return undefined;
     const why = message === undefined || message === '' ? String(code ?? error) : message;
     return {
       code: PRISMA_CODES.get(code ?? '') ?? 'P1001',
