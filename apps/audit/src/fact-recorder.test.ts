@@ -27,7 +27,9 @@ function audit(known: readonly RunEvent[] = oneRun()) {
   const auditLog = new MemoryAuditLog();
   const journal = new Journal(known);
   const lines: number[] = [];
-  const tree = { write: async (events: readonly RunEvent[]) => void lines.push(...events.map((e) => e.seq)) };
+  const tree = {
+    write: async (runs: readonly (readonly RunEvent[])[]) => void lines.push(...runs.flat().map((e) => e.seq)),
+  };
   const parts = { auditLog, journal: journal as unknown as JournalReader, tree, metrics: createMetrics('audit'), log };
   const recorder = new FactRecorder(parts);
   const completer = new Completer({ ...parts, recorder, intervalMs: 1_000 });

@@ -8,7 +8,7 @@ import { summarise } from './run-summary.ts';
 
 /*
  * Takes facts of runs into the audit log, the summaries and the log tree.
- *  R1 What was taken twice is there once: records by their id, summaries by their seq, lines by their raw file.
+ *  R1 What was taken twice is there once: records by their id, summaries by their seq, lines by their payload.
  *  R2 Summaries and the tree follow a run without a hole. Where one shows, the journal is asked; where the journal
  *     does not answer, the records are kept, and the completer goes on from the hole later.
  *  R3 `take` has returned only when all of it is in PostgreSQL; so what asked for it may be acknowledged.
@@ -18,7 +18,7 @@ export interface RecorderParts {
   readonly auditLog: AuditLog;
   readonly journal: JournalReader;
   /** Absent: no log tree. */
-  readonly tree?: { write(events: readonly RunEvent[]): Promise<void> };
+  readonly tree?: { write(runs: readonly (readonly RunEvent[])[]): Promise<void> };
   readonly metrics: Metrics;
   readonly log: Logger;
 }
@@ -54,7 +54,7 @@ export class FactRecorder {
     const known = new Map((await auditLog.summaries([...groups.keys()])).map((s) => [s.runId, s]));
     const taken: Taken[] = [];
     for (const [runId, arrived] of groups) taken.push(await this.follow(known.get(runId), arrived));
-    for (const { ready } of taken) await tree?.write(ready);
+    await tree?.write(taken.map(({ ready }) => ready));
     const moved = taken.filter((t) => t.ready.length > 0).map((t) => t.summary);
     await auditLog.upsertSummaries(moved.filter((s) => s !== undefined));
     const { added } = await auditLog.append(

@@ -27,13 +27,16 @@ const NAME = `2023-11-14T22:13:20_${taskHash('What is the weather?')}`;
 
 describe('log tree writer', () => {
   it('writes the documented layout', async () => {
-    await writer().write(oneRun());
+    await writer().write([oneRun()]);
     expect(await readdir(dir)).toEqual([NAME]);
-    const files = (await readdir(join(dir, NAME), { recursive: true })).filter((f) => f.endsWith('main.jsonl')).sort();
+    const files = (await readdir(join(dir, NAME), { recursive: true })).filter((f) => f.endsWith('.jsonl')).sort();
     expect(files).toEqual([
       'mcp/step-mcp-001/main.jsonl',
       'mcp/step-mcp-001/planner/main.jsonl',
+      'mcp/step-mcp-001/planner/raw/main.jsonl',
+      'mcp/step-mcp-001/raw/main.jsonl',
       'orchestrator/main.jsonl',
+      'orchestrator/raw/main.jsonl',
     ]);
     const lines = await linesOf(`${NAME}/orchestrator/main.jsonl`);
     expect(lines.map((l) => l.event)).toEqual(
@@ -45,18 +48,16 @@ describe('log tree writer', () => {
   });
 
   it('cuts long values on the lines, and keeps them whole under raw', async () => {
-    await writer().write(oneRun());
+    await writer().write([oneRun()]);
     const folder = `${NAME}/mcp/step-mcp-001`;
     const [line] = await linesOf(`${folder}/main.jsonl`);
     expect(JSON.stringify(line)).toContain('... [truncated, 1400 chars total]');
-    const raw = JSON.parse(await readFile(join(dir, folder, 'raw/000006-mcp.tool.execution.json'), 'utf8')) as {
-      data: { result: { text: string } };
-    };
-    expect(raw.data.result.text).toHaveLength(1_400);
+    const [raw] = (await linesOf(`${folder}/raw/main.jsonl`)) as { data: { result: { text: string } } }[];
+    expect(raw!.data.result.text).toHaveLength(1_400);
   });
 
   it('writes no secret anywhere', async () => {
-    await writer().write(oneRun());
+    await writer().write([oneRun()]);
     for (const file of await readdir(dir, { recursive: true, withFileTypes: true })) {
       if (!file.isFile()) continue;
       expect(await readFile(join(file.parentPath, file.name), 'utf8')).not.toContain('sk-do-not-write-me');
@@ -65,17 +66,17 @@ describe('log tree writer', () => {
 
   it('says in metadata.json whose run it is and how it ended', async () => {
     const own = writer();
-    await own.write(oneRun().slice(0, 3));
+    await own.write([oneRun().slice(0, 3)]);
     const metadata = async () => JSON.parse(await readFile(join(dir, NAME, 'metadata.json'), 'utf8')) as unknown;
     expect(await metadata()).toMatchObject({ run_id: 'run-1', tenant_id: 'acme', status: null, ended_at: null });
-    await own.write(oneRun().slice(3));
+    await own.write([oneRun().slice(3)]);
     expect(await metadata()).toMatchObject({ status: 'success', ended_at: '2023-11-14T22:13:20.923Z' });
   });
 
   it('goes on in the same folder after a restart, and writes nothing twice', async () => {
-    await writer().write(oneRun().slice(0, 6));
-    await writer().write(oneRun().slice(4));
-    await writer().write(oneRun());
+    await writer().write([oneRun().slice(0, 6)]);
+    await writer().write([oneRun().slice(4)]);
+    await writer().write([oneRun()]);
     expect(await readdir(dir)).toEqual([NAME]);
     expect(await linesOf(`${NAME}/orchestrator/main.jsonl`)).toHaveLength(7);
     expect(await linesOf(`${NAME}/mcp/step-mcp-001/main.jsonl`)).toHaveLength(1);
@@ -83,9 +84,9 @@ describe('log tree writer', () => {
 
   it('gives two runs of the same task in the same second a folder each', async () => {
     const own = writer();
-    await own.write(oneRun());
-    await own.write(oneRun('What is the weather?', 'run-2'));
-    await own.write(oneRun('What is the weather?', 'run-3'));
+    await own.write([oneRun()]);
+    await own.write([oneRun('What is the weather?', 'run-2')]);
+    await own.write([oneRun('What is the weather?', 'run-3')]);
     const folders = await readdir(dir);
     expect(folders).toHaveLength(3);
     expect(folders).toContain(NAME);
@@ -97,19 +98,19 @@ describe('log tree writer', () => {
     let now = 0;
     const parts = { dir: join(blocked, 'logs'), clock: { now: () => now }, restMs: 1_000 };
     const own = writer(parts);
-    await own.write(oneRun().slice(0, 3));
+    await own.write([oneRun().slice(0, 3)]);
     await rm(blocked);
-    await own.write(oneRun().slice(3, 5));
+    await own.write([oneRun().slice(3, 5)]);
     expect(await readdir(dir)).toEqual([]);
     now = 2_000;
-    await own.write(oneRun().slice(5));
+    await own.write([oneRun().slice(5)]);
     expect(await readdir(join(blocked, 'logs'))).toEqual([NAME]);
   });
 
   it('does not hold its caller up where the disk does not answer', async () => {
     const own = writer({ timeoutMs: 50, findAccepted: () => new Promise(() => undefined) });
     const before = Date.now();
-    await own.write(oneRun().slice(1));
+    await own.write([oneRun().slice(1)]);
     expect(Date.now() - before).toBeLessThan(1_000);
   });
 });

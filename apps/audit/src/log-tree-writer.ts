@@ -1,19 +1,19 @@
-import { appendFile, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunEvent } from '@switchyard/contracts';
 import type { Clock, Logger } from '@switchyard/platform';
 import { redactSecrets, truncateForLog } from '@switchyard/platform';
-import { eventFolder, folderNames, type LoggedRun, logLine, rawFileName, taskHash } from './log-tree.ts';
+import { eventFolder, folderNames, type LoggedRun, logLine, RAW_FILE, taskHash } from './log-tree.ts';
 
 /*
  * Writes the log tree: one folder per run, one main.jsonl per agent, the whole payloads under raw/.
- *  T1 Secrets are redacted before anything is written; lines are cut per value, raw files are not.
+ *  T1 Secrets are redacted before anything is written; lines are cut per value, payloads under raw/ are not.
  *  T2 The same run always has the same folder; an event that is there already is not written again.
  *  T3 It never throws and never holds up the audit for longer than `timeoutMs`: after a failure it rests for
  *     `restMs`, says so once, and what comes in between is missing from the tree (never from the audit log).
- *  T4 At most one file of a main.jsonl and `RAW_AT_ONCE` raw files are open at any time.
+ *  T4 At most `RUNS_AT_ONCE` files are open at any time, whatever the number of runs.
  */
-const RAW_AT_ONCE = 8;
+const RUNS_AT_ONCE = 4;
 const MAX_REMEMBERED_RUNS = 5_000;
 
 type Accepted = Extract<RunEvent, { type: 'orchestrator.run.accepted' }>;
@@ -31,12 +31,12 @@ export interface LogTreeParts {
 }
 
 interface OpenRun {
-  readonly folder: string;
+  readonly path: string;
   readonly accepted: Accepted;
-  /** Events up to here are in the files. */
-  lastSeq: number;
   /** False where an earlier process may have written some of the events. */
   readonly fresh: boolean;
+  /** The folders that are there, with the numbers of the events that each one has. */
+  readonly folders: Map<string, Set<number>>;
 }
 
 export class LogTreeWriter {
@@ -47,12 +47,14 @@ export class LogTreeWriter {
 
   constructor(private readonly parts: LogTreeParts) {}
 
-  /** Writes events of one run, in order of their seq. Never throws (T3). */
-  async write(events: readonly RunEvent[]): Promise<void> {
+  /** Writes what came of some runs, each in order of its seq. One call at a time. Never throws (T3). */
+  async write(runs: readonly (readonly RunEvent[])[]): Promise<void> {
     const { clock, timeoutMs = 5_000, restMs = 30_000, log } = this.parts;
-    if (events.length === 0) return;
+    const work = runs.filter((events) => events.length > 0);
+    const count = work.reduce((sum, events) => sum + events.length, 0);
+    if (count === 0) return;
     if (this.busy || clock.now() < this.restUntil) {
-      this.skipped += events.length;
+      this.skipped += count;
       return;
     }
     if (this.skipped > 0) {
@@ -60,48 +62,67 @@ export class LogTreeWriter {
       this.skipped = 0;
     }
     this.busy = true;
-    const work = this.writeRun(events).finally(() => {
+    const written = this.writeRuns(work).finally(() => {
       this.busy = false;
     });
     try {
-      await within(work, timeoutMs);
+      await within(written, timeoutMs);
     } catch (error) {
       this.restUntil = clock.now() + restMs;
-      this.skipped += events.length;
-      this.runs.delete(events[0]!.runId);
+      this.skipped += count;
+      this.runs.clear();
       log.error({ err: error, restMs }, 'log tree: cannot write; the audit log goes on without it');
     }
+  }
+
+  private async writeRuns(runs: readonly (readonly RunEvent[])[]): Promise<void> {
+    const waiting = [...runs];
+    const lane = async (): Promise<void> => {
+      for (let events = waiting.shift(); events !== undefined; events = waiting.shift()) await this.writeRun(events);
+    };
+    const lanes = await Promise.allSettled(Array.from({ length: RUNS_AT_ONCE }, lane));
+    const failed = lanes.find((outcome) => outcome.status === 'rejected');
+    if (failed) throw failed.reason;
   }
 
   private async writeRun(events: readonly RunEvent[]): Promise<void> {
     const run = await this.open(events);
     if (run === undefined) return;
-    const lines = new Map<string, string[]>();
-    const raws: { path: string; text: string }[] = [];
+    const byFolder = new Map<string, RunEvent[]>();
     for (const event of events) {
-      if (event.seq <= run.lastSeq) continue;
-      const folder = join(run.folder, eventFolder(event));
-      const raw = join(folder, 'raw', rawFileName(event));
-      if (!run.fresh && (await exists(raw))) continue;
-      const data = redactSecrets(event.data);
-      const line = `${JSON.stringify(logLine(event, truncateForLog(data)))}\n`;
-      lines.set(folder, [...(lines.get(folder) ?? []), line]);
-      raws.push({ path: raw, text: JSON.stringify({ ...logLine(event, data), seq: event.seq }, null, 2) });
+      const folder = eventFolder(event);
+      byFolder.set(folder, [...(byFolder.get(folder) ?? []), event]);
     }
-    for (const [folder, texts] of lines) {
-      await mkdir(join(folder, 'raw'), { recursive: true });
-      await appendFile(join(folder, 'main.jsonl'), texts.join(''));
-    }
-    // After the lines: a raw file says that its line is there (T2).
-    for (let i = 0; i < raws.length; i += RAW_AT_ONCE) {
-      await Promise.all(raws.slice(i, i + RAW_AT_ONCE).map(({ path, text }) => writeFile(path, text)));
-    }
+    for (const [folder, own] of byFolder) await this.writeFolder(run, folder, own);
     const last = events.at(-1)!;
-    run.lastSeq = last.seq;
     if (last.type === 'orchestrator.task.completed') {
-      await replaceFile(join(run.folder, 'metadata.json'), metadata(run.accepted, last));
+      await replaceFile(join(run.path, 'metadata.json'), metadata(run.accepted, last));
       this.runs.delete(last.runId);
     }
+  }
+
+  private async writeFolder(run: OpenRun, folder: string, events: readonly RunEvent[]): Promise<void> {
+    const path = join(run.path, folder);
+    const rawFile = join(path, RAW_FILE);
+    let there = run.folders.get(folder);
+    if (there === undefined) {
+      await mkdir(join(path, 'raw'), { recursive: true });
+      there = run.fresh ? new Set() : await seqsIn(rawFile);
+      run.folders.set(folder, there);
+    }
+    const lines: string[] = [];
+    const raws: string[] = [];
+    const missing = events.filter((event) => !there.has(event.seq));
+    for (const event of missing) {
+      const data = redactSecrets(event.data);
+      lines.push(`${JSON.stringify(logLine(event, truncateForLog(data)))}\n`);
+      raws.push(`${JSON.stringify({ ...logLine(event, data), seq: event.seq })}\n`);
+    }
+    if (lines.length === 0) return;
+    await appendFile(join(path, 'main.jsonl'), lines.join(''));
+    // After the lines: the payload says that its line is there (T2).
+    await appendFile(rawFile, raws.join(''));
+    for (const event of missing) there.add(event.seq);
   }
 
   private async open(events: readonly RunEvent[]): Promise<OpenRun | undefined> {
@@ -111,8 +132,8 @@ export class LogTreeWriter {
     const accepted =
       first.type === 'orchestrator.run.accepted' ? first : await this.parts.findAccepted(first.tenantId, first.runId);
     if (accepted === undefined) return undefined;
-    const { folder, created } = await claimFolder(this.parts.dir, accepted);
-    const run: OpenRun = { folder, accepted, lastSeq: 0, fresh: created };
+    const { path, created } = await claimFolder(this.parts.dir, accepted);
+    const run: OpenRun = { path, accepted, fresh: created, folders: new Map() };
     if (this.runs.size >= MAX_REMEMBERED_RUNS) this.runs.delete(this.runs.keys().next().value!);
     this.runs.set(first.runId, run);
     return run;
@@ -120,18 +141,18 @@ export class LogTreeWriter {
 }
 
 /** Finds or makes the folder of a run: the first of its names that no other run has (T2). */
-async function claimFolder(dir: string, accepted: Accepted): Promise<{ folder: string; created: boolean }> {
+async function claimFolder(dir: string, accepted: Accepted): Promise<{ path: string; created: boolean }> {
   for (const name of folderNames(loggedRun(accepted))) {
-    const folder = join(dir, name);
-    await mkdir(folder, { recursive: true });
-    const file = join(folder, 'metadata.json');
+    const path = join(dir, name);
+    await mkdir(path, { recursive: true });
+    const file = join(path, 'metadata.json');
     try {
       await writeFile(file, metadata(accepted, undefined), { flag: 'wx' });
-      return { folder, created: true };
+      return { path, created: true };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    if ((await ownerOf(file)) === accepted.runId) return { folder, created: false };
+    if ((await ownerOf(file)) === accepted.runId) return { path, created: false };
   }
   throw new Error(`no folder for run ${accepted.runId}`);
 }
@@ -172,11 +193,18 @@ async function replaceFile(path: string, text: string): Promise<void> {
   await rename(`${path}.new`, path);
 }
 
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
+/** The numbers of the events whose payloads are in a raw file; a line that a crash cut off counts as absent. */
+async function seqsIn(rawFile: string): Promise<Set<number>> {
+  const text = await readFile(rawFile, 'utf8').catch(() => '');
+  const seqs = new Set<number>();
+  for (const line of text.split('\n')) {
+    try {
+      if (line !== '') seqs.add((JSON.parse(line) as { seq: number }).seq);
+    } catch {
+      continue;
+    }
+  }
+  return seqs;
 }
 
 async function within<T>(work: Promise<T>, timeoutMs: number): Promise<T> {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { eventFolder, folderNames, logLine, rawFileName, taskHash } from './log-tree.ts';
+import { eventFolder, folderNames, logLine, taskHash } from './log-tree.ts';
 
 describe('log tree', () => {
   it('names the folder by the second of acceptance and the first 8 hex digits of the task', () => {
@@ -37,9 +37,5 @@ describe('log tree', () => {
       step_id: 'orch-main',
       data: { task: 'x' },
     });
-  });
-
-  it('sorts raw files like the journal', () => {
-    expect(rawFileName({ type: 'mcp.task.started', seq: 7 })).toBe('000007-mcp.task.started.json');
   });
 });

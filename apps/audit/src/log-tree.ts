@@ -62,10 +62,8 @@ export function eventFolder(event: Pick<RunEvent, 'type' | 'stepId'>): string {
   }
 }
 
-/** Name of the file under `raw/` with the whole payload. Its presence says that the line was written. */
-export function rawFileName(event: Pick<RunEvent, 'type' | 'seq'>): string {
-  return `${String(event.seq).padStart(6, '0')}-${event.type}.json`;
-}
+/** The file, inside an event's folder, with the whole payloads: the same lines, uncut, with their `seq`. */
+export const RAW_FILE = 'raw/main.jsonl';
 
 /** The line of an event. `data` is what the caller made of the payload: redacted, then cut. */
 export function logLine(event: Pick<RunEvent, 'type' | 'stepId' | 'ts'>, data: unknown): LogLine {
