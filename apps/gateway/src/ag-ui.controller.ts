@@ -1,8 +1,8 @@
 import { Controller, Get, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { AgUiEventsQuery, AgUiInput, parseOrThrow } from '@switchyard/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ulid } from 'ulid';
 import { AuthGuard } from './auth.guard.ts';
+import { mintRunId } from './mint.ts';
 import { agUiToStartRun, headerOf, reconnectOf, sessionThread, toStartRun } from './requests.ts';
 import { Streams, type Viewer } from './streams.ts';
 
@@ -74,7 +74,10 @@ export class AgUiController {
     return this.streams.start(
       reply,
       viewer,
-      toStartRun({ task, thread_id: thread ?? null }, { principal, mintedRunId: ulid(), idempotencyKey: undefined }),
+      toStartRun(
+        { task, thread_id: thread ?? null },
+        { principal, mintedRunId: mintRunId(), idempotencyKey: undefined },
+      ),
     );
   }
 }

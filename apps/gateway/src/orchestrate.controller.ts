@@ -1,11 +1,12 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import { OrchestrateRequest, parseOrThrow, StreamTaskQuery, StreamViewQuery } from '@switchyard/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ulid } from 'ulid';
 import { AuthGuard } from './auth.guard.ts';
+import { mintRunId } from './mint.ts';
 import type { GatewayConfig } from './config.ts';
 import { CONFIG } from './parts.ts';
 import { headerOf, reconnectOf, toStartRun } from './requests.ts';
+import { OVER } from './sse.ts';
 import { Streams, type Viewer } from './streams.ts';
 
 /** Run a task: one answer, or a stream of named events. */
@@ -25,7 +26,7 @@ export class OrchestrateController {
   @HttpCode(200)
   async run(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const gone = new AbortController();
-    reply.raw.once('close', () => gone.abort());
+    reply.raw.once('close', () => gone.abort(OVER));
     const answer = await this.streams.answer(this.#toStart(request), this.#timeoutMs, gone.signal);
     void reply.code(200).header('x-run-id', answer.run_id).send(answer);
   }
@@ -51,14 +52,18 @@ export class OrchestrateController {
     return this.streams.start(
       reply,
       viewer,
-      toStartRun(query, { principal, mintedRunId: ulid(), idempotencyKey: headerOf(request, 'idempotency-key') }),
+      toStartRun(query, { principal, mintedRunId: mintRunId(), idempotencyKey: headerOf(request, 'idempotency-key') }),
     );
   }
 
   #toStart(request: FastifyRequest) {
     const body = parseOrThrow(OrchestrateRequest, request.body, 'The body');
     const principal = this.guard.principalOf(request, body.tenant);
-    return toStartRun(body, { principal, mintedRunId: ulid(), idempotencyKey: headerOf(request, 'idempotency-key') });
+    return toStartRun(body, {
+      principal,
+      mintedRunId: mintRunId(),
+      idempotencyKey: headerOf(request, 'idempotency-key'),
+    });
   }
 
   #viewer(request: FastifyRequest, view: 'default' | 'all'): Viewer {

@@ -18,8 +18,8 @@ import {
   startRun,
 } from '@switchyard/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { ulid } from 'ulid';
 import { AuthGuard } from './auth.guard.ts';
+import { mintRunId } from './mint.ts';
 import { BUS } from './parts.ts';
 import { cursorFor, eventsUrl, headerOf, toRunResource, toStartRun } from './requests.ts';
 import { Streams } from './streams.ts';
@@ -39,7 +39,7 @@ export class RunsController {
     const body = parseOrThrow(OrchestrateRequest, request.body, 'The body');
     const principal = this.guard.principalOf(request, body.tenant);
     const idempotencyKey = headerOf(request, 'idempotency-key');
-    const start = toStartRun(body, { principal, mintedRunId: ulid(), idempotencyKey });
+    const start = toStartRun(body, { principal, mintedRunId: mintRunId(), idempotencyKey });
     const { runId, created, ended } = await this.bus.request(startRun, start, { idempotencyKey: start.idempotencyKey });
     const answer: RunStarted = {
       run_id: runId,

@@ -30,6 +30,9 @@ const FLUSH_AFTER_MS = 25;
 /** Where a client resumes after a stream that we ended. */
 export const RETRY_HINT = 'retry: 1000\n\n';
 
+/** The reason of every end; one for all, since making one takes a stack trace. */
+export const OVER = Object.freeze(new Error('the stream is over'));
+
 export class SseSocket {
   readonly #response: ServerResponse;
   readonly #options: SseOptions;
@@ -129,6 +132,6 @@ export class SseSocket {
     if (this.closed) return;
     clearTimeout(this.#flush);
     clearInterval(this.#heartbeat);
-    this.#closed.abort();
+    this.#closed.abort(OVER);
   }
 }

@@ -27,7 +27,7 @@ import {
 } from './follow.ts';
 import { createProjection, type Projection } from './projection.ts';
 import type { StreamSlots } from './slots.ts';
-import { RETRY_HINT, SseSocket } from './sse.ts';
+import { OVER, RETRY_HINT, SseSocket } from './sse.ts';
 
 /*
  * Joins a run to a client: start or attach, project, write.
@@ -96,7 +96,7 @@ export class Streams {
   /** Starts the run and waits for its end. Throws `deadline_exceeded` where it takes longer; the run goes on. */
   async answer(request: InputOf<typeof startRun>, timeoutMs: number, gone: AbortSignal): Promise<OrchestrateAnswer> {
     const leaving = new AbortController();
-    const leave = () => leaving.abort();
+    const leave = () => leaving.abort(OVER);
     const late = AbortSignal.timeout(timeoutMs);
     this.#leaving.add(leave);
     try {
@@ -129,7 +129,7 @@ export class Streams {
     const { tenantId, userId } = viewer.principal;
     const release = this.#options.slots.take(`${tenantId}/${userId}`);
     const stop = new AbortController();
-    const gone = () => stop.abort();
+    const gone = () => stop.abort(OVER);
     reply.raw.once('close', gone);
     const live = showsLiveText(viewer) ? new LiveText() : undefined;
     try {
@@ -143,7 +143,7 @@ export class Streams {
       await this.#pump(reply, viewer, run, after, stop, live);
     } finally {
       reply.raw.off('close', gone);
-      stop.abort();
+      stop.abort(OVER);
       live?.close();
       release();
     }
@@ -167,7 +167,7 @@ export class Streams {
     const leave = () => {
       // An AG-UI client takes a clean end for success and cannot come back; the others resume by their cursor.
       socket.end(viewer.dialect === 'ag-ui' ? projection.interrupt(DRAINING) : RETRY_HINT);
-      stop.abort();
+      stop.abort(OVER);
     };
     this.#leaving.add(leave);
     const expiry = viewer.expiresAt === undefined ? undefined : expire(leave, viewer.expiresAt - clock.now());

@@ -1,0 +1,74 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { HttpAgent as Agent10 } from '@ag-ui/client';
+import { HttpAgent as Agent59 } from '@ag-ui/client-0.0.59';
+import { type House, openHouse, waitFor } from './http.ts';
+
+/* The official clients against the running gateway, while the run goes on and its text is spoken. */
+
+let house: House;
+beforeAll(async () => {
+  house = await openHouse();
+});
+afterAll(() => house.stop());
+
+const warnings: unknown[][] = [];
+beforeEach(() => {
+  warnings.length = 0;
+  for (const level of ['warn', 'error'] as const) {
+    jest.spyOn(console, level).mockImplementation((...args: unknown[]) => void warnings.push(args));
+  }
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+const CLIENTS = [
+  { version: '1.0.0', Agent: Agent10 as unknown as typeof Agent59 },
+  { version: '0.0.59', Agent: Agent59 },
+];
+
+describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
+  async function run(task: string, runId: string, during: () => Promise<void> = () => Promise.resolve()) {
+    const agent = new Agent({
+      url: `${house.url}/ag-ui`,
+      headers: { 'X-User-Id': 'alice' },
+      threadId: `thread-${version.replaceAll('.', '-')}`,
+      initialMessages: [{ id: 'user-1', role: 'user', content: task }],
+    });
+    const types: string[] = [];
+    const [failure] = await Promise.all([
+      agent.runAgent({ runId }, { onEvent: ({ event }) => void types.push(event.type) }).then(
+        () => null,
+        (error: unknown) => error,
+      ),
+      during(),
+    ]);
+    return { types, failure, messages: agent.messages };
+  }
+  const id = (name: string) => `${name}-${version.replaceAll('.', '-')}`;
+
+  it.each(['success', 'tool', 'parallel', 'computer-use', 'a2a-retried'])(
+    'takes a live run without a warning: %s',
+    async (name) => {
+      const { types, failure, messages } = await run(`play ${name} 3`, id(name));
+      expect(failure).toBeNull();
+      expect([types[0], types.at(-1)]).toEqual(['RUN_STARTED', 'RUN_FINISHED']);
+      // Spoken in pieces, whole at the end.
+      expect(types.filter((type) => type === 'TEXT_MESSAGE_CONTENT').length).toBeGreaterThan(1);
+      expect(messages.filter(({ id: messageId }) => messageId === 'msg-answer')).toHaveLength(1);
+      expect(warnings).toEqual([]);
+    },
+  );
+
+  it('learns of a failure and of a cancellation', async () => {
+    expect((await run('play failure 3', id('failed'))).types.at(-1)).toBe('RUN_ERROR');
+    const { types } = await run('hang', id('stopped'), async () => {
+      const path = `${house.url}/runs/${id('stopped')}`;
+      const headers = { 'x-user-id': 'alice' };
+      await waitFor(async () => (await fetch(path, { headers })).status === 200);
+      await fetch(`${path}/cancel`, { method: 'POST', headers });
+    });
+    expect(types.at(-1)).toBe(version === '1.0.0' ? 'RUN_FINISHED' : 'RUN_ERROR');
+    expect(warnings).toEqual([]);
+  });
+});
