@@ -186,7 +186,12 @@ class NatsBus implements Bus {
           else this.log.warn({ subject: message.subject, streamSeq: message.seq }, 'malformed message skipped');
         }
         if (taken.length === 0) return;
-        if (parsed.length > 0) await handle(parsed);
+        try {
+          if (parsed.length > 0) await handle(parsed);
+        } catch (error) {
+          for (const message of taken) message.nak(1_000);
+          throw error;
+        }
         for (const message of taken) message.ack();
       },
     });

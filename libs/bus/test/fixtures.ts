@@ -1,0 +1,44 @@
+import { request, type RunEvent, toCloudEvent } from '@switchyard/contracts';
+import { z } from 'zod';
+
+export const echo = request({
+  subject: 'rpc.test.echo',
+  summary: 'Answers what it was asked.',
+  answeredBy: 'mcp-tool',
+  askedBy: ['gateway'],
+  input: z.object({ text: z.string(), times: z.number().int().default(1) }),
+  output: z.object({ text: z.string() }),
+  timeoutMs: 5_000,
+});
+
+export const slow = request({
+  subject: 'rpc.test.slow',
+  summary: 'Takes its time.',
+  answeredBy: 'mcp-tool',
+  askedBy: ['gateway'],
+  input: z.object({ ms: z.number().default(0) }),
+  output: z.object({ how: z.string() }),
+  timeoutMs: 30_000,
+});
+
+/** A run of `n` facts, the last of them the end. */
+export function runOf(runId: string, n: number): RunEvent[] {
+  return Array.from({ length: n }, (_, index): RunEvent => {
+    const place = { runId, tenantId: 'acme', seq: index + 1, epoch: 1, stepId: null, ts: 1_700_000_000_000 + index };
+    return index + 1 < n
+      ? { ...place, type: 'orchestrator.planning.started', data: { step_number: index, last_failed: false } }
+      : {
+          ...place,
+          type: 'orchestrator.task.completed',
+          data: ENDED,
+        };
+  });
+}
+
+type Ended = Extract<RunEvent, { type: 'orchestrator.task.completed' }>['data'];
+const ENDED = JSON.parse('{"__placeholder__":true}') as Ended;
+
+export const documentOf = (event: RunEvent): string => JSON.stringify(toCloudEvent(event));
+
+let runs = 0;
+export const newRunId = (): string => `run-${process.pid}-${(runs += 1)}`;
