@@ -161,7 +161,7 @@ async function createServer(
     // No body at all is as good as none was announced.
     if (body === '') done(null, undefined);
     else
-      parseJson(request, body as string, (error, value) =>
+      void parseJson(request, body as string, (error, value) =>
         done(error && new AppError('invalid_input', 'The body is not valid JSON.'), value),
       );
   });

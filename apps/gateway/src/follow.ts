@@ -70,7 +70,12 @@ export async function attach(
 ): Promise<AttachedRun> {
   const first = await read(bus, principal, runId, 0, reader.signal);
   if (after > first.lastSeq) throw new AppError('invalid_cursor', 'The cursor lies ahead of the run.');
-  if (after + 1 < first.firstSeq) throw new AppError('history_expired');
+  if (after + 1 < first.firstSeq) {
+    throw new AppError(
+      'history_expired',
+      `Events up to this cursor are no longer kept; GET /runs/${runId} shows the run.`,
+    );
+  }
   return { runId, lastSeq: first.lastSeq, ended: first.ended, feed: replay(bus, principal, runId, first, reader) };
 }
 

@@ -8,6 +8,7 @@ import { CONFIG } from './parts.ts';
 import { headerOf, reconnectOf, toStartRun } from './requests.ts';
 import { OVER } from './sse.ts';
 import { Streams, type Viewer } from './streams.ts';
+import { traced } from './traced.ts';
 
 /** Run a task: one answer, or a stream of named events. */
 @Controller()
@@ -27,7 +28,8 @@ export class OrchestrateController {
   async run(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort(OVER));
-    const answer = await this.streams.answer(this.#toStart(request), this.#timeoutMs, gone.signal);
+    const start = this.#toStart(request);
+    const answer = await traced(request, () => this.streams.answer(start, this.#timeoutMs, gone.signal));
     void reply.code(200).header('x-run-id', answer.run_id).send(answer);
   }
 

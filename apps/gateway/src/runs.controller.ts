@@ -23,6 +23,7 @@ import { mintRunId } from './mint.ts';
 import { BUS } from './parts.ts';
 import { cursorFor, eventsUrl, headerOf, toRunResource, toStartRun } from './requests.ts';
 import { Streams } from './streams.ts';
+import { traced } from './traced.ts';
 
 /** Runs and what happened in them. Who may see which is decided by the services that answer. */
 @Controller()
@@ -40,7 +41,9 @@ export class RunsController {
     const principal = this.guard.principalOf(request, body.tenant);
     const idempotencyKey = headerOf(request, 'idempotency-key');
     const start = toStartRun(body, { principal, mintedRunId: mintRunId(), idempotencyKey });
-    const { runId, created, ended } = await this.bus.request(startRun, start, { idempotencyKey: start.idempotencyKey });
+    const { runId, created, ended } = await traced(request, () =>
+      this.bus.request(startRun, start, { idempotencyKey: start.idempotencyKey }),
+    );
     const answer: RunStarted = {
       run_id: runId,
       thread_id: start.run.thread_id,

@@ -27,6 +27,7 @@ import {
 } from './follow.ts';
 import { createProjection, type Projection } from './projection.ts';
 import type { StreamSlots } from './slots.ts';
+import { traced } from './traced.ts';
 import { OVER, RETRY_HINT, SseSocket } from './sse.ts';
 
 /*
@@ -83,7 +84,9 @@ export class Streams {
 
   /** Starts the run and streams it. Throws before the first byte; afterwards errors are frames. */
   start(reply: FastifyReply, viewer: Viewer, request: InputOf<typeof startRun>): Promise<void> {
-    return this.#stream(reply, viewer, 0, (reader) => startAndFollow(this.#options.bus, request, reader));
+    return this.#stream(reply, viewer, 0, (reader) =>
+      traced(reply.request, () => startAndFollow(this.#options.bus, request, reader)),
+    );
   }
 
   /** Streams a run from its beginning or after a cursor; 204 where everything was delivered already. */

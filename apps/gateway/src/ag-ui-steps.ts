@@ -1,0 +1,138 @@
+import type { FactOf } from '@switchyard/contracts';
+import {
+  type AgUiEvent,
+  type AgUiState,
+  type Change,
+  closeStep,
+  closeSubagent,
+  closeText,
+  isModern,
+  openStep,
+  openSubagent,
+  type SubagentEnd,
+} from './ag-ui-state.ts';
+
+/* Plans and steps in AG-UI: a plan is an activity, a step a tool call and, inside it, a subagent. */
+
+/** Prefix of what AG-UI leaves to producers: metadata keys and CUSTOM names. */
+export const VENDOR = 'switchyard';
+
+const LOST = { message: 'The worker was lost; the step is tried again.', code: 'worker_lost' } as const;
+
+export function join(first: Change, second: Change): Change {
+  return { state: second.state, events: [...first.events, ...second.events] };
+}
+
+export function planned(state: AgUiState, data: FactOf<'orchestrator.planning.completed'>['data']): Change {
+  const { step_number: number, decision, model } = data;
+  const closed = closeStep(state, `planning#${number}`, null);
+  const after = { ...closed.state, planned: number, model, parentMessageId: `${state.context.runId}-p${number}` };
+  if (decision.kind !== 'act') return { state: after, events: closed.events };
+  const plan = {
+    messageId: `${state.context.runId}-plan${number}`,
+    steps: decision.acts.map(({ step_id, target, task }) => ({ step_id, target, task, status: 'pending' })),
+  };
+  return { state: { ...after, plan }, events: [...closed.events, planSnapshot(plan)] };
+}
+
+export function planSnapshot(plan: NonNullable<AgUiState['plan']>): AgUiEvent {
+  return { type: 'ACTIVITY_SNAPSHOT', messageId: plan.messageId, activityType: 'PLAN', content: { steps: plan.steps } };
+}
+
+/** Marks a step of the plan in hand; the patch fits the snapshot that the client was given. */
+function mark(state: AgUiState, stepId: string, status: string): Change {
+  const index = state.plan?.steps.findIndex((step) => step.step_id === stepId) ?? -1;
+  if (state.plan === null || index < 0) return { state, events: [] };
+  const plan = { ...state.plan, steps: state.plan.steps.with(index, { ...state.plan.steps[index]!, status }) };
+  const patch = [{ op: 'replace', path: `/steps/${index}/status`, value: status }];
+  return {
+    state: { ...state, plan },
+    events: [{ type: 'ACTIVITY_DELTA', messageId: plan.messageId, activityType: 'PLAN', patch }],
+  };
+}
+
+export function dispatched(state: AgUiState, data: FactOf<'orchestrator.step.dispatching'>['data']): Change {
+  const { step_id: stepId, target, task, attempt, agent } = data;
+  const text = closeText(state);
+  const call = called(text.state, data);
+  const marked = mark(call.state, stepId, 'running');
+  const events = [...text.events, ...call.events, ...marked.events];
+  if (!isModern(state)) {
+    const opened = openStep(marked.state, `${target}:${stepId}`, null);
+    return { state: opened.state, events: [...events, ...opened.events] };
+  }
+  const earlier = marked.state.subagents.find((open) => open.stepId === stepId && open.parent === null);
+  const lost =
+    earlier === undefined ? { state: marked.state, events: [] } : closeSubagent(marked.state, earlier.id, LOST);
+  const subagent = {
+    id: `${state.context.runId}-${stepId}-${attempt}`,
+    name: agent ?? target,
+    stepId,
+    parent: null,
+    toolCallId: lost.state.calls[stepId] ?? null,
+  };
+  const opened = openSubagent(lost.state, subagent, task);
+  return { state: opened.state, events: [...events, ...lost.events, ...opened.events] };
+}
+
+/** Announces the tool call of a step, once. Its id is unique over all runs; a model's own ids are not. */
+function called(state: AgUiState, data: FactOf<'orchestrator.step.dispatching'>['data']): Change {
+  const { step_id: stepId, target, task, tool, agent, tool_call_id: modelCallId } = data;
+  if (Object.hasOwn(state.calls, stepId)) return { state, events: [] };
+  const toolCallId = `${state.context.runId}-${stepId}`;
+  const name = agent === undefined ? (tool ?? target) : `delegate_to_${agent}`;
+  const args = JSON.stringify(tool === undefined ? { task } : (data.arguments ?? {}));
+  const { parentMessageId } = state;
+  const toolCall = { id: toolCallId, type: 'function', function: { name, arguments: args } };
+  const parent = state.messages.find(({ id }) => id === parentMessageId);
+  const messages =
+    parent === undefined
+      ? [...state.messages, { id: parentMessageId, role: 'assistant', toolCalls: [toolCall] }]
+      : state.messages.map((message) =>
+          message === parent
+            ? { ...parent, toolCalls: [...((parent['toolCalls'] as unknown[] | undefined) ?? []), toolCall] }
+            : message,
+        );
+  return {
+    state: { ...state, messages, calls: { ...state.calls, [stepId]: toolCallId } },
+    events: [
+      {
+        type: 'TOOL_CALL_START',
+        toolCallId,
+        toolCallName: name,
+        parentMessageId,
+        ...(isModern(state) ? { metadata: { [`${VENDOR}.tool_call_id`]: modelCallId } } : {}),
+      },
+      { type: 'TOOL_CALL_ARGS', toolCallId, delta: args },
+      { type: 'TOOL_CALL_END', toolCallId },
+    ],
+  };
+}
+
+export function stepDone(state: AgUiState, data: FactOf<'orchestrator.step.completed'>['data']): Change {
+  const { step_id: stepId, target, success, status, result } = data;
+  const problem = { message: data.error ?? 'The step failed.', code: data.error_code ?? 'tool_failed' };
+  const end: SubagentEnd = success ? { result } : problem;
+  const subagent = state.subagents.find((open) => open.stepId === stepId && open.parent === null);
+  const ended = subagent === undefined ? { state, events: [] } : closeSubagent(state, subagent.id, end);
+  const closed = join(ended, closeStep(ended.state, `${target}:${stepId}`, null));
+  const marked = join(closed, mark(closed.state, stepId, status));
+  const toolCallId = state.calls[stepId];
+  if (toolCallId === undefined) return marked;
+  const messageId = `${toolCallId}-result`;
+  const content = success
+    ? typeof result === 'string'
+      ? result
+      : JSON.stringify(result ?? null)
+    : JSON.stringify({ error: problem.message, code: problem.code });
+  const answered: AgUiEvent = {
+    type: 'TOOL_CALL_RESULT',
+    messageId,
+    toolCallId,
+    content,
+    role: 'tool',
+    ...(isModern(state) && !success ? { metadata: { [`${VENDOR}.ok`]: false } } : {}),
+  };
+  const messages = [...marked.state.messages, { id: messageId, role: 'tool', toolCallId, content }];
+  return { state: { ...marked.state, messages }, events: [...marked.events, answered] };
+}
