@@ -59,7 +59,7 @@ export async function createA2a(config: Config, overrides: A2aOverrides = {}): P
   const ops = await startOpsServer({ port: config.opsPort, health, metrics });
   lifecycle.onStop('ops server', () => ops.stop());
 
-  let connected: Bus | undefined;
+  let connected: Bus | undefined = undefined;
   health.register('nats', async () => ({ ok: connected?.status().connected ?? false, detail: 'the message bus' }));
   const bus = overrides.bus ?? (await connectBus({ url: config.natsUrl, app: 'a2a', log }));
   connected = bus;
