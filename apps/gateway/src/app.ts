@@ -83,7 +83,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
                 createSafeFetch({ allowHosts: config.egress.allowHosts, timeoutMs: 5_000, maxResponseBytes: 262_144 }),
             })
           : undefined;
-      const guard = new AuthGuard(config.identity, verify);
+      const guard = new AuthGuard(config.identity, verify, config.http.corsOrigins);
       registerReadiness(health, { bus, rateLimit, aztmRequired: config.aztmRequired, clock });
 
       let draining = false;

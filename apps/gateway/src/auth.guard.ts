@@ -8,6 +8,7 @@ import {
   edgePrincipal,
   type IdentityConfig,
   type IdentityHeaders,
+  isForeignPage,
   takeIdentityHeaders,
 } from './identity.ts';
 import type { VerifyToken } from './tokens.ts';
@@ -35,9 +36,12 @@ export class AuthGuard {
   readonly #config: IdentityConfig;
   readonly #verify: VerifyToken | undefined;
 
-  /** `verify`: for mode `jwt`. */
-  constructor(config: IdentityConfig, verify: VerifyToken | undefined) {
+  readonly #allowedOrigins: readonly string[];
+
+  /** `verify`: for mode `jwt`. `allowedOrigins`: whose pages may use an identity that is taken for granted. */
+  constructor(config: IdentityConfig, verify: VerifyToken | undefined, allowedOrigins: readonly string[]) {
     this.#config = config;
+    this.#allowedOrigins = allowedOrigins;
     this.#verify = verify;
   }
 
@@ -77,6 +81,9 @@ export class AuthGuard {
 
   #devPrincipal(request: FastifyRequest, headers: IdentityHeaders): Principal | undefined {
     if (this.#config.mode !== 'dev') return undefined;
+    if (!headers.has('x-user-id') && isForeignPage(request.headers, this.#allowedOrigins)) {
+      throw new AppError('forbidden', 'A page of another origin must send X-User-Id, or be named in CORS_ORIGINS.');
+    }
     try {
       return devPrincipal(this.#config, headers);
     } catch (error) {

@@ -7,7 +7,8 @@ import { AppError, encodeId, type Principal, ROLES } from '@switchyard/contracts
  * I1 A header that names an identity counts in one mode only, in one spelling, once; anything else of the kind
  *    is removed from the request before anybody can read it.
  * I2 A role comes from a claim that its bearer cannot edit; an unknown role is `user`.
- * I3 Foreign ids become ids of ours by one function, without collisions.
+ * I3 An identity that is taken for granted (development without X-User-Id) is not lent to pages of other origins.
+ * I4 Foreign ids become ids of ours by one function, without collisions.
  */
 
 export type IdentityMode = 'dev' | 'jwt' | 'edge';
@@ -95,6 +96,20 @@ export function devPrincipal(config: DevIdentity, headers: IdentityHeaders, body
     role: knownRole(one(headers, 'x-user-role')),
     via: 'dev',
   };
+}
+
+/**
+ * True for a request that a web page of another origin made, so far as its browser says. A page can send one
+ * without asking first; it then runs under whatever identity is taken for granted here.
+ */
+export function isForeignPage(
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+  allowedOrigins: readonly string[],
+): boolean {
+  const { origin, host } = headers;
+  if (typeof origin !== 'string') return headers['sec-fetch-site'] === 'cross-site';
+  if (allowedOrigins.includes('*') || allowedOrigins.includes(origin)) return false;
+  return origin !== `http://${String(host)}` && origin !== `https://${String(host)}`;
 }
 
 /** Behind an edge that has proved itself by the shared secret. */

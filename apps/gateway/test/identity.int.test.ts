@@ -58,6 +58,27 @@ describe('dev', () => {
     expect((await fetch(`${house.url}/runs`)).status).toBe(401);
   });
 
+  it('lends the default user to no page of another origin', async () => {
+    house = await openHouse({ TB_DEFAULT_USER_ID: 'me', CORS_ORIGINS: 'https://app.example' });
+    const simple = (headers: Record<string, string>) =>
+      fetch(`${house!.url}/orchestrate`, {
+        method: 'POST',
+        headers: { 'content-type': 'text/plain', ...headers },
+        body,
+      });
+    expect((await simple({ origin: 'https://evil.example' })).status).toBe(403);
+    expect((await simple({ origin: 'null' })).status).toBe(403);
+    const image = await fetch(`${house.url}/orchestrate/stream?task=x`, {
+      headers: { 'sec-fetch-site': 'cross-site' },
+    });
+    expect(image.status).toBe(403);
+    expect(house.orchestrator.starts).toEqual([]);
+    for (const headers of [{}, { origin: 'https://app.example' }, { origin: house.url }]) {
+      expect((await simple(headers)).status).toBe(200);
+    }
+    expect((await simple({ origin: 'https://evil.example', 'x-user-id': 'alice' })).status).toBe(200);
+  });
+
   it('falls back to TB_DEFAULT_USER_ID', async () => {
     house = await openHouse({ TB_DEFAULT_USER_ID: 'me@example.org' });
     const response = await fetch(`${house.url}/ag-ui/events?user_message=play%20success`);
