@@ -13,6 +13,7 @@ export {
   type RunAt,
   type RunHead,
   type RunInput,
+  type ThreadQuery,
 } from './journal.ts';
 export { migrateDatabase } from './migrate.ts';
 export type { Note, NoteOwner, Notes } from './notes.ts';

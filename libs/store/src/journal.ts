@@ -130,6 +130,15 @@ export interface JournalStats {
   readonly oldestQueuedMs: number;
 }
 
+export interface ThreadQuery {
+  readonly tenantId: string;
+  readonly userId: string;
+  readonly threadId: string;
+  readonly limit: number;
+  /** Only runs that were accepted before it, in ms since 1970. */
+  readonly before?: number;
+}
+
 export interface RunAt {
   readonly runId: string;
   readonly seq: number;
@@ -169,13 +178,7 @@ export interface Journal {
   ): Promise<{ runId: string; tenantId: string; publishedSeq: number; lastSeq: number }[]>;
   /** Notes that everything up to `seq` is on the bus. Never lowers it. */
   markPublished(positions: readonly RunAt[]): Promise<void>;
-  /** The newest ended runs of a conversation, oldest first. `before`: only those accepted before it (ms). */
-  threadTurns(input: {
-    tenantId: string;
-    userId: string;
-    threadId: string;
-    limit: number;
-    before?: number;
-  }): Promise<ThreadTurn[]>;
+  /** The newest ended runs of a conversation, oldest first. */
+  threadTurns(query: ThreadQuery): Promise<ThreadTurn[]>;
   stats(): Promise<JournalStats>;
 }

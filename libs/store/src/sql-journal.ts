@@ -1,4 +1,4 @@
-import { AppError, type FactOf, RunStatus, type RunEvent, type RunFact, type ThreadTurn } from '@switchyard/contracts';
+import { AppError, type FactOf, type RunEvent, type RunFact, type ThreadTurn } from '@switchyard/contracts';
 import type { Pool } from 'pg';
 import type { PrismaClient } from './generated/client.ts';
 import {
@@ -7,12 +7,12 @@ import {
   type Append,
   type Appended,
   type Claim,
-  INPUT_KINDS,
   type Journal,
   type JournalStats,
   type RunAt,
   type RunHead,
   type RunInput,
+  type ThreadQuery,
 } from './journal.ts';
 import {
   endingOf,
@@ -26,11 +26,11 @@ import {
   toStored,
 } from './journal-rows.ts';
 import * as sql from './journal-statements.ts';
-import { attempt, row, rows } from './pool.ts';
+import { inputsAfter, threadTurns } from './journal-reads.ts';
+import { row, rows } from './pool.ts';
 
 /** Inputs of one run that nobody has taken yet. */
 const INBOX_LIMIT = 1_000;
-const INPUTS_PAGE = 100;
 const DEFAULT_GRACE_MS = 2_000;
 const DEFAULT_PAGE_BYTES = 8 * 1024 * 1024;
 
@@ -47,7 +47,7 @@ export class SqlJournal implements Journal {
   async accept(input: Accept): Promise<Accepted> {
     const { runId, run, lease } = input;
     const { tenantId, userId } = run.principal;
-    const [first] = [toStored(acceptedFact(input))];
+    const first = toStored(acceptedFact(input));
     const answer = await row<{
       outcome: 'created' | 'existing' | 'conflict';
       run_id: string;
@@ -199,17 +199,8 @@ export class SqlJournal implements Journal {
     return { n, created: outcome === 'created', ended };
   }
 
-  async inputsAfter(runId: string, n: number, limit = INPUTS_PAGE): Promise<RunInput[]> {
-    const found = await attempt(() =>
-      this.prisma.runInputRow.findMany({ where: { runId, n: { gt: n } }, orderBy: { n: 'asc' }, take: limit }),
-    );
-    return found.map((input) => ({
-      n: input.n,
-      kind: oneOf(INPUT_KINDS, input.kind),
-      dedupKey: input.dedupKey,
-      body: JSON.parse(input.body) as unknown,
-      createdAt: input.createdAt.getTime(),
-    }));
+  inputsAfter(runId: string, n: number, limit?: number): Promise<RunInput[]> {
+    return inputsAfter(this.prisma, runId, n, limit);
   }
 
   sweep(limit: number, graceMs = DEFAULT_GRACE_MS): Promise<{ runId: string; tenantId: string }[]> {
@@ -242,30 +233,8 @@ export class SqlJournal implements Journal {
     await rows(this.pool, sql.MARK_PUBLISHED, [[...highest.keys()], [...highest.values()]]);
   }
 
-  async threadTurns(input: {
-    tenantId: string;
-    userId: string;
-    threadId: string;
-    limit: number;
-    before?: number;
-  }): Promise<ThreadTurn[]> {
-    const { tenantId, userId, threadId, limit, before } = input;
-    const found = await attempt(() =>
-      this.prisma.run.findMany({
-        where: {
-          ...{ tenantId, userId, threadId, phase: 'ended' },
-          ...(before === undefined ? {} : { createdAt: { lt: new Date(before) } }),
-        },
-        orderBy: [{ createdAt: 'desc' }, { runId: 'desc' }],
-        take: limit,
-        select: { runId: true, task: true, answer: true, status: true, createdAt: true },
-      }),
-    );
-    return found.reverse().map((run) => ({
-      ...run,
-      status: RunStatus.parse(run.status),
-      createdAt: run.createdAt.getTime(),
-    }));
+  threadTurns(input: ThreadQuery): Promise<ThreadTurn[]> {
+    return threadTurns(this.prisma, input);
   }
 
   async stats(): Promise<JournalStats> {
@@ -282,10 +251,4 @@ export class SqlJournal implements Journal {
 function acceptedFact(input: Accept): { stepId: null } & FactOf<'orchestrator.run.accepted'> {
   const data = { run: input.run, engine_version: input.engineVersion };
   return { type: 'orchestrator.run.accepted', stepId: null, data } satisfies RunFact & { stepId: null };
-}
-
-function oneOf<T extends string>(allowed: readonly T[], value: string): T {
-  const found = allowed.find((one) => one === value);
-  if (found === undefined) throw new AppError('internal', undefined, { cause: new Error(`unexpected ${value}`) });
-  return found;
 }

@@ -32,15 +32,13 @@ function listsAsChars(type) {
 
 class CatalogueClient extends pg.Client {
   /** @param {any[]} args pg's overloads: the last one may be a callback */
-  // @ts-expect-error pg declares a dozen overloads; all of them pass through here unchanged.
   query(...args) {
     const last = args.at(-1);
     if (typeof last === 'function') {
       args[args.length - 1] = (/** @type {unknown} */ error, /** @type {unknown} */ result) =>
         last(error, charsAsLists(result));
     }
-    // @ts-expect-error see above
-    const pending = super.query(...args);
+    const pending = /** @type {(...args: any[]) => any} */ (super.query).apply(this, args);
     return pending instanceof Promise ? pending.then(charsAsLists) : pending;
   }
 }
@@ -66,7 +64,12 @@ export class MigrationAdapter extends PrismaPg {
   constructor(target) {
     const schema = target.searchParams.get('schema');
     super(
-      { connectionString: connectionString(target), max: 1, idleTimeoutMillis: 0, Client: CatalogueClient }, // D1
+      {
+        connectionString: connectionString(target),
+        max: 1, // D1
+        idleTimeoutMillis: 0,
+        Client: /** @type {any} */ (CatalogueClient), // The adapter was compiled against a later edition of pg's types.
+      },
       schema === null ? undefined : { schema },
     );
     this.#target = target;

@@ -28,7 +28,8 @@ const packageFile = require.resolve('prisma/package.json');
 function prisma(args, stdout = 'inherit') {
   const cli = join(dirname(packageFile), 'build', 'index.js');
   const env = { ...process.env, PRISMA_HIDE_UPDATE_MESSAGE: '1', CHECKPOINT_DISABLE: '1', NO_UPDATE_NOTIFIER: '1' };
-  const stdio = /** @type {const} */ (['ignore', stdout, 'inherit']);
+  /** @type {import('node:child_process').StdioOptions} */
+  const stdio = ['ignore', stdout, 'inherit'];
   const done = spawnSync(process.execPath, [cli, ...args], { cwd: home, stdio, env, timeout: LIMIT_MS });
   if (done.error) throw done.error;
   return { status: done.status ?? 1, output: done.stdout?.toString() ?? '' };
