@@ -104,10 +104,31 @@ function shown(value: unknown, args: Record<string, unknown>, depth: number): st
     ([, each]) => each !== null && each !== undefined && !known.includes(each),
   );
   if (entries.length === 0) return 'done';
-  if (entries.length === 1 && /^(?:result|value|text|content|answer|output|message|summary)$/.test(entries[0]![0])) {
+  if (
+    entries.length === 1 &&
+    /^(?:result|value|text|content|body|answer|output|message|summary)$/.test(entries[0]![0])
+  ) {
     return shown(entries[0]![1], {}, depth + 1);
   }
-  return entries.map(([key, each]) => `${key.replaceAll('_', ' ')} ${shown(each, {}, depth + 1)}`).join(', ');
+  return withUnits(entries)
+    .map(([key, each]) => pair(key, shown(each, {}, depth + 1)))
+    .join(', ');
+}
+
+/** A `unit` beside a number belongs to it: "temperature 12 celsius". */
+function withUnits(entries: [string, unknown][]): [string, unknown][] {
+  const unit = entries.find(([key, value]) => key === 'unit' && typeof value === 'string')?.[1];
+  const at = entries.findIndex(([, value]) => typeof value === 'number');
+  if (typeof unit !== 'string' || at < 0) return entries;
+  return entries
+    .map(([key, value], index): [string, unknown] => [key, index === at ? `${String(value)} ${unit}` : value])
+    .filter(([key]) => key !== 'unit');
+}
+
+function pair(key: string, value: string): string {
+  const words = key.replaceAll('_', ' ');
+  if (value === 'true') return words;
+  return words.endsWith(' percent') ? `${words.slice(0, -' percent'.length)} ${value}%` : `${words} ${value}`;
 }
 
 function withStop(text: string): string {

@@ -1,6 +1,6 @@
 /** An arithmetic expression found in a text: as a calculator takes it, and as the person wrote it. */
 export interface Arithmetic {
-  /** Digits, `+ - * / ^ ( ) .` only. */
+  /** Digits, `+ - * / ** ( ) .` and the names of usual functions. */
   expression: string;
   spoken: string;
 }
@@ -21,8 +21,13 @@ const PHRASES: [RegExp, (...operands: string[]) => string][] = [
     (a, b) => `${a}/${b}`,
   ],
   [new RegExp(String.raw`\bhalf of ${NUMBER}`, 'i'), (a) => `${a}/2`],
+  [new RegExp(String.raw`\b(?:the )?square root of ${NUMBER}`, 'i'), (a) => `sqrt(${a})`],
   [new RegExp(String.raw`${NUMBER} squared`, 'i'), (a) => `${a}*${a}`],
 ];
+
+/** An expression that calls a function, as "2 * sqrt(9) + 1"; commas separate its arguments. */
+const FUNCTION_CALL =
+  /(?:[\d.(][\d\s.+\-*/()]{0,60})?\b(?:sqrt|round|abs|min|max|floor|ceil)\([\d\s.+\-*/,()]{1,120}\)(?:\s*[-+*/][\d\s.+\-*/()]{0,60}\d\)?)?/i;
 
 const SPOKEN_OPERATORS: [RegExp, string][] = [
   [/(\d),(?=\d{3}\b)/g, '$1'],
@@ -31,7 +36,7 @@ const SPOKEN_OPERATORS: [RegExp, string][] = [
   [/(?<=[\d)]\s*)(?:divided by|÷|:(?=\s\d))(?=\s*[\d(-])/gi, '/'],
   [/(?<=[\d)]\s*)(?:plus)(?=\s*[\d(-])/gi, '+'],
   [/(?<=[\d)]\s*)(?:minus|−|–)(?=\s*[\d(-])/gi, '-'],
-  [/(?<=[\d)]\s*)(?:to the power of|\*\*)(?=\s*[\d(-])/gi, '^'],
+  [/(?<=[\d)]\s*)(?:to the power of|\^)(?=\s*[\d(-])/gi, '**'],
 ];
 
 /** Finds the first arithmetic expression of `text` (at most 500 characters are read). Dates are none. */
@@ -43,12 +48,14 @@ export function findArithmetic(text: string): Arithmetic | undefined {
     const match = pattern.exec(plain);
     if (match) return { expression: build(...match.slice(1)), spoken: match[0] };
   }
+  const written = FUNCTION_CALL.exec(plain)?.[0];
+  if (written) return { expression: written.trim(), spoken: written.trim() };
   const symbols = SPOKEN_OPERATORS.reduce((line, [pattern, symbol]) => line.replace(pattern, symbol), source);
   const run = symbols
     .replace(/\b\d{4}-\d{2}-\d{2}\b/g, ' ')
-    .match(/[-(]?[\d(][\d\s.+\-*/()^]*[\d)]/g)
+    .match(/[-(]?[\d(][\d\s.+\-*/()]*[\d)]/g)
     ?.map((candidate) => balanced(candidate.replace(/\s+/g, '')))
-    .find((candidate) => /[\d)][-+*/^]+[-(]*\d/.test(candidate) && !/^\d+(?:-\d{3,}){1,}$/.test(candidate));
+    .find((candidate) => /[\d)][-+*/]+[-(]*\d/.test(candidate) && !/^\d+(?:-\d{3,}){1,}$/.test(candidate));
   if (run === undefined) return undefined;
   return { expression: run, spoken: spokenForm(source, run) };
 }

@@ -24,6 +24,11 @@ export function isSequential(task: string): boolean {
 export function splitTask(task: string, stands: (text: string, before?: string) => boolean): TaskParts {
   const parts: string[] = [];
   for (const sentence of cut(task, HARD_CUT)) {
+    const before = parts.at(-1);
+    if (before !== undefined && continuesDictation(before, sentence) && !stands(sentence, before)) {
+      parts[parts.length - 1] = `${before} ${sentence}`;
+      continue;
+    }
     let rest = opened(sentence);
     for (const at of cutPoints(rest, SOFT_CUT, 24)) {
       const offset = sentenceOffset(rest, at);
@@ -38,6 +43,12 @@ export function splitTask(task: string, stands: (text: string, before?: string) 
     if (last !== '') parts.push(last);
   }
   return { parts: parts.slice(0, 24), sequential: isSequential(task) };
+}
+
+/** "… this: the sun rose. It was warm.": a further sentence of what was dictated, unless it is a question. */
+function continuesDictation(before: string, sentence: string): boolean {
+  if (!/[.!]$/.test(before) || /\?$|^(?:what|how|who|where|when|why|which)\b/i.test(sentence)) return false;
+  return /:\s|\b(?:says|saying|reads|summari[sz]e)\b/i.test(before);
 }
 
 /** The blank head stands for text that is a part already, so that offsets stay those of the sentence. */

@@ -195,7 +195,7 @@ describe('the planner works in order', () => {
     expect(calls(decide(task))).toEqual([['calculator', first.args]]);
     const second = { name: 'add_note', args: { title: 'answer', content: '42' }, result: { stored: true } };
     expect(calls(decide(task, [[first]]))).toEqual([['add_note', second.args]]);
-    expect(said(decide(task, [[first], [second]]))).toMatch(/6\*7 is 42\.[\s\S]*Note for answer: stored true\./);
+    expect(said(decide(task, [[first], [second]]))).toMatch(/6\*7 is 42\.[\s\S]*Note for answer: stored\./);
   });
 
   it('reads back the note that it has just written', () => {
@@ -266,6 +266,97 @@ describe('the planner answers from results alone', () => {
       result: { status: 'in_doubt', code: 'tool_in_doubt', message: 'The tool did not answer in time' },
     };
     expect(said(decide('Add a note called a that says b', [[doubt]]))).toContain('failed');
+  });
+});
+
+describe('the planner with the tools of the tool service', () => {
+  const name = { type: 'string', minLength: 1, maxLength: 200, description: 'Name of the note, unique for this user' };
+  const unit = {
+    type: 'string',
+    enum: ['celsius', 'fahrenheit'],
+    default: 'celsius',
+    description: 'Unit of the temperature',
+  };
+  const functions = [
+    {
+      name: 'calculator',
+      description: 'Calculate the value of an arithmetic expression exactly. Use it for every calculation.',
+      parameters: object({ expression: text('Arithmetic expression, e.g. "(3 + 4) * 2", "17% of 2340", "sqrt(2)"') }),
+    },
+    {
+      name: 'get_weather',
+      description:
+        'Get the current weather of a city: temperature, conditions, humidity. (Mock data, the same on every call.)',
+      parameters: object({ city: text('Name of the city, e.g. "London"'), unit }, ['city']),
+    },
+    {
+      name: 'add_note',
+      description: 'Save a note under a name. A note of the same name is replaced.',
+      parameters: object({ name, body: text('Text of the note') }),
+    },
+    { name: 'get_note', description: 'Read a note that was saved before, by its name.', parameters: object({ name }) },
+    {
+      name: 'admin_debug',
+      description: 'Report the state of the tool service: uptime, memory, version of Node. For administrators.',
+      parameters: object({}),
+    },
+    FUNCTIONS.at(-1)!,
+  ] as unknown as typeof FUNCTIONS;
+
+  it.each<[string, [string, Record<string, unknown>][]]>([
+    [
+      'What is the weather in London, and what is 17% of 2340?',
+      [
+        ['get_weather', { city: 'London' }],
+        ['calculator', { expression: '17/100*2340' }],
+      ],
+    ],
+    ['weather in Oslo in fahrenheit', [['get_weather', { city: 'Oslo', unit: 'fahrenheit' }]]],
+    ['What is the temperature in Oslo?', [['get_weather', { city: 'Oslo' }]]],
+    ['Add a note called shopping that says buy milk', [['add_note', { name: 'shopping', body: 'buy milk' }]]],
+    ['Save a note named "a b" with the text "c d"', [['add_note', { name: 'a b', body: 'c d' }]]],
+    ['What does my shopping note say?', [['get_note', { name: 'shopping' }]]],
+    ['read the note "shopping"', [['get_note', { name: 'shopping' }]]],
+    ['What is the square root of 144?', [['calculator', { expression: 'sqrt(144)' }]]],
+    ['calculate round(10 / 3, 2)', [['calculator', { expression: 'round(10 / 3, 2)' }]]],
+    ['what is 2 to the power of 10', [['calculator', { expression: '2**10' }]]],
+    ['what is 2^10?', [['calculator', { expression: '2**10' }]]],
+    ['Run admin_debug', [['admin_debug', {}]]],
+    [
+      'Ask the mock agent to summarise this: the sun rose. It was warm.',
+      [['delegate_to_mock_agent', { task: 'summarise this: the sun rose. It was warm' }]],
+    ],
+  ])('%s', (task, expected) => {
+    expect(calls(decide(task, [], { functions }))).toEqual(expected);
+  });
+
+  it('puts their results into words', () => {
+    const weather = { city: 'London', temperature: 12, unit: 'celsius', conditions: 'cloudy', humidity_percent: 60 };
+    expect(
+      said(
+        decide('weather in London', [[{ name: 'get_weather', args: { city: 'London' }, result: weather }]], {
+          functions,
+        }),
+      ),
+    ).toBe('Weather for London: temperature 12 celsius, conditions cloudy, humidity 60%.');
+    expect(
+      said(
+        decide(
+          'read my shopping note',
+          [[{ name: 'get_note', args: { name: 'shopping' }, result: { name: 'shopping', body: 'buy milk' } }]],
+          { functions },
+        ),
+      ),
+    ).toBe('Note for shopping: buy milk.');
+    expect(
+      said(
+        decide(
+          'Add a note called a that says b',
+          [[{ name: 'add_note', args: { name: 'a', body: 'b' }, result: { name: 'a', saved: true } }]],
+          { functions },
+        ),
+      ),
+    ).toBe('Note for a: saved.');
   });
 });
 

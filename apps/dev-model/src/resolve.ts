@@ -82,7 +82,7 @@ function scoreOf(
   for (const { kind, required } of fn.parameters) {
     if (!required) continue;
     if (kind === 'arithmetic' && findArithmetic(text)) score += 4;
-    if (kind === 'place' && places(text).length > 0) score += 1;
+    if (kind === 'place' && named + described > 0 && places(text).length > 0) score += 2;
     if (kind === 'email' && text.includes('@')) score += 2;
     if (kind === 'url' && /https?:\/\//.test(text)) score += 2;
   }
