@@ -45,12 +45,22 @@ function cannotInstall(way, missing) {
   );
 }
 
-/** @returns {Promise<void>} */
-async function ensureServers() {
+/**
+ * How the missing servers will come; nothing is missing: undefined. Where they cannot, throws at once rather than
+ * after a minute of npm.
+ */
+function serverPlan() {
   const missing = missingServers();
-  if (missing.length === 0) return;
+  if (missing.length === 0) return undefined;
   const way = waysToInstall();
   if (way === 'manual' || way === 'none') throw cannotInstall(way, missing);
+  return { missing, way };
+}
+
+/** @param {ReturnType<typeof serverPlan>} plan */
+async function ensureServers(plan) {
+  if (!plan) return;
+  const { missing, way } = plan;
   if (way === 'compose') {
     process.env['SWITCHYARD_COMPOSE'] = missing.map((server) => server.name).join(',');
     return;
@@ -90,8 +100,9 @@ function isSetUp() {
 export async function setUp({ build: withBuild = true, servers = true } = {}) {
   if (withBuild && isSetUp()) return;
   await alone(async () => {
+    const plan = servers ? serverPlan() : undefined;
     const packages = ensurePackages().then(() => (withBuild ? ensureBuild() : undefined));
-    const outcomes = await Promise.allSettled([packages, servers ? ensureServers() : undefined]);
+    const outcomes = await Promise.allSettled([packages, ensureServers(plan)]);
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   });
 }
