@@ -159,7 +159,10 @@ export interface Journal {
     epoch: number,
     phase?: Exclude<Phase, 'ended'>,
   ): Promise<{ released: boolean; inboxLast: number }>;
-  /** Events after `after`, in order; at most `limit` and about `maxBytes` (one at least). */
+  /**
+   * Events after `after`, in order, at most `limit`. With `maxBytes` the page ends before the event that would start
+   * beyond it (one comes at least); a page that is not full is then no sign that the journal ends there.
+   */
   read(runId: string, after: number, limit: number, maxBytes?: number): Promise<RunEvent[]>;
   head(runId: string): Promise<RunHead | undefined>;
   /** Leaves an input; the same `dedupKey` again answers the first. Undefined: there is no such run. */

@@ -32,7 +32,8 @@ import { row, rows } from './pool.ts';
 /** Inputs of one run that nobody has taken yet. */
 const INBOX_LIMIT = 1_000;
 const DEFAULT_GRACE_MS = 2_000;
-const DEFAULT_PAGE_BYTES = 8 * 1024 * 1024;
+/** No limit: more than fits a page of the largest events. */
+const ANY_BYTES = Number.MAX_SAFE_INTEGER;
 
 /**
  * The journal over PostgreSQL. It decides nothing: whether a write may happen is decided by the functions in
@@ -170,7 +171,7 @@ export class SqlJournal implements Journal {
     return mine === undefined ? { released: false, inboxLast: 0 } : { released: true, inboxLast: mine.inbox_last };
   }
 
-  async read(runId: string, after: number, limit: number, maxBytes = DEFAULT_PAGE_BYTES): Promise<RunEvent[]> {
+  async read(runId: string, after: number, limit: number, maxBytes = ANY_BYTES): Promise<RunEvent[]> {
     const page = await rows<EventRow>(this.pool, sql.READ, [runId, after, limit, maxBytes]);
     const hashes = page.flatMap(refsOf).map(([, sha256]) => sha256);
     const blobs =
