@@ -1,0 +1,164 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Config as A2aConfig, createA2a } from '@switchyard/a2a';
+import { Config as AuditConfig, createAudit } from '@switchyard/audit';
+import { createDevModel, type DevModel } from '@switchyard/dev-model';
+import { Config as GatewayConfig, createGateway } from '@switchyard/gateway';
+import { startServers } from '@switchyard/local-servers';
+import { Config as McpToolConfig, defineTool, startMcpTool, ToolError } from '@switchyard/mcp-tool';
+import { createMockA2a } from '@switchyard/mock-a2a';
+import { Config as OrchestratorConfig, startOrchestrator } from '@switchyard/orchestrator';
+import { createLogger, parseConfig } from '@switchyard/platform';
+import { migrateDatabase } from '@switchyard/store';
+import { Config as BridgeConfig, startXmppBridge } from '@switchyard/xmpp-bridge';
+import { z } from 'zod';
+
+/*
+ * The whole system in one process, on real servers: every app, the development model and a small agent.
+ * Everything is private, on free ports, and gone after stop().
+ */
+
+export interface SystemOptions {
+  /** Added to the environment of every app. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly orchestrators?: number;
+}
+
+export interface System {
+  readonly gateway: string;
+  readonly natsUrl: string;
+  readonly databaseUrl: string;
+  readonly model: DevModel;
+  readonly logTree: string;
+  /** Effects of the tool `slow_write`, by idempotency key. */
+  readonly effects: string[];
+  /** Stops one orchestrator, as a rolling deploy does. */
+  stopOrchestrator(index: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+type Stoppable = { stop(): Promise<void> };
+
+function configured<T extends z.ZodType>(schema: T, env: Readonly<Record<string, string>>): z.output<T> {
+  const parsed = parseConfig(schema, env);
+  if (!parsed.ok) throw new Error(parsed.problems.map(({ variable, remedy }) => `${variable}: ${remedy}`).join('; '));
+  return parsed.value;
+}
+
+/** Tools for tests, beside the built-in ones: one that takes its time, one that always fails. */
+function testTools(effects: string[]) {
+  const slow = (name: string, kind: 'read' | 'write', idempotency: 'safe' | 'none') =>
+    defineTool({
+      name,
+      description: `Wait some milliseconds (${kind})`,
+      provider: 'test',
+      kind,
+      idempotency,
+      input: z.object({ ms: z.number().int().min(0).max(60_000) }),
+      output: z.object({ waited: z.number() }),
+      timeoutMs: 60_000,
+      run: async ({ ms }, { signal, idempotencyKey }) => {
+        await new Promise<void>((resolve, reject) => {
+          const timer = setTimeout(resolve, ms);
+          signal.addEventListener('abort', () => {
+            clearTimeout(timer);
+            reject(new ToolError('stopped'));
+          });
+        });
+        effects.push(idempotencyKey ?? 'none');
+        return { waited: ms };
+      },
+    });
+  const broken = defineTool({
+    name: 'broken_tool',
+    description: 'Always fails',
+    provider: 'test',
+    kind: 'read',
+    idempotency: 'safe',
+    input: z.object({}),
+    output: z.object({}),
+    timeoutMs: 1_000,
+    run: () => {
+      throw new ToolError('It is broken.');
+    },
+  });
+  return [slow('slow_read', 'read', 'safe'), slow('slow_write', 'write', 'none'), broken];
+}
+
+/** Starts everything; resolves when the gateway is ready. */
+export async function startSystem(options: SystemOptions = {}): Promise<System> {
+  const log = createLogger({ app: 'e2e', level: process.env['E2E_LOG_LEVEL'] ?? 'silent' });
+  const stops: Stoppable[] = [];
+  const stop = async () => {
+    for (const part of stops.splice(0).reverse()) await part.stop();
+  };
+  try {
+    const servers = await startServers(['nats', 'postgres', 'redis']);
+    stops.push(servers);
+    await migrateDatabase(servers.postgres.url);
+    const [model, agent] = await Promise.all([createDevModel({ port: 0 }), createMockA2a({ port: 0 })]);
+    stops.push(model, agent);
+    const logTree = mkdtempSync(join(tmpdir(), 'switchyard-logs-'));
+    stops.push({ stop: async () => rmSync(logTree, { recursive: true, force: true }) });
+    const hosts = [model.url, agent.url].map((url) => new URL(url).host).join(',');
+    const env = {
+      NATS_URL: servers.nats.url,
+      DATABASE_URL: servers.postgres.url,
+      REDIS_URL: servers.redis.url,
+      OPENAI_API_KEY: 'test',
+      OPENAI_BASE_URL: `${new URL(model.url).origin}/v1`,
+      EGRESS_ALLOW_HOSTS: hosts,
+      A2A_AGENTS: agent.url,
+      MOCK_WEATHER_TOOL_API_KEY: 'test-weather-key',
+      GATEWAY_PORT: '0',
+      GATEWAY_HOST: '127.0.0.1',
+      RATE_LIMIT_PER_MINUTE: '100000',
+      LOG_TREE_DIR: logTree,
+      ...options.env,
+    };
+    const overrides = { log, handleSignals: false };
+    const effects: string[] = [];
+    const orchestrators: Stoppable[] = [];
+    for (let n = 0; n < (options.orchestrators ?? 1); n += 1) {
+      const one = await startOrchestrator(configured(OrchestratorConfig, env), overrides);
+      orchestrators.push(one);
+      stops.push(one);
+    }
+    stops.push(await startMcpTool(configured(McpToolConfig, env), { ...overrides, tools: testTools(effects) }));
+    stops.push(await createA2a(configured(A2aConfig, env), overrides));
+    const audit = createAudit(configured(AuditConfig, env), overrides);
+    stops.push(audit);
+    await audit.start();
+    stops.push(await startXmppBridge(configured(BridgeConfig, env), overrides));
+    const gateway = createGateway(configured(GatewayConfig, env), { log });
+    stops.push(gateway);
+    await gateway.start();
+    await untilReady(gateway.url);
+    return {
+      gateway: gateway.url,
+      natsUrl: servers.nats.url,
+      databaseUrl: servers.postgres.url,
+      model,
+      logTree,
+      effects,
+      stopOrchestrator: async (index) => orchestrators[index]?.stop(),
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function untilReady(url: string): Promise<void> {
+  const deadline = Date.now() + 30_000;
+  let last = '';
+  while (Date.now() < deadline) {
+    const answer = await fetch(`${url}/readiness`);
+    if (answer.ok) return;
+    last = await answer.text();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`the system did not get ready: ${last}`);
+}
