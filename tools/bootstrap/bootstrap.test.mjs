@@ -1,7 +1,7 @@
 // @ts-check
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -22,7 +22,8 @@ function installUnder(/** @type {string} */ aptGet) {
   mkdirSync(bin, { recursive: true });
   mkdirSync(join(folder, 'usr/sbin'), { recursive: true });
   writeFileSync(join(bin, 'apt-get'), `#!/bin/sh\n${aptGet}\n`);
-  chmodSync(join(bin, 'apt-get'), 0o755);
+  writeFileSync(join(bin, 'systemctl'), '#!/bin/sh\necho "$*" > "$FOLDER/systemctl"\n');
+  for (const program of ['apt-get', 'systemctl']) chmodSync(join(bin, program), 0o755);
   const script = installScript(SERVERS)
     .replaceAll('/usr/sbin/policy-rc.d', join(folder, 'usr/sbin/policy-rc.d'))
     .replaceAll('/etc/postgresql-common', join(folder, 'etc/postgresql-common'))
@@ -42,6 +43,10 @@ describe('the installation of system packages', () => {
     assert.match(
       stdout,
       /create_main_cluster = false\n1 .*install -y --no-install-recommends nats-server postgresql redis-server prosody/,
+    );
+    assert.match(
+      readFileSync(join(folder, 'systemctl'), 'utf8'),
+      /^disable nats-server postgresql redis-server prosody/,
     );
     assert.equal(existsSync(join(folder, 'usr/sbin/policy-rc.d')), false);
     assert.equal(existsSync(join(folder, 'etc/postgresql-common/createcluster.d/switchyard-install.conf')), false);

@@ -60,7 +60,9 @@ mkdir -p "\${cluster%/*}"; echo 'create_main_cluster = false' > "$cluster"
 install() { apt-get -q -o DPkg::Lock::Timeout=120 -o Dpkg::Options::=--force-confold ${aptLine(missing).replace('apt-get ', '')}; }
 if ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then apt-get -q -o DPkg::Lock::Timeout=120 update; fi
 # A list that has aged names files that the mirror no longer has: refresh it once and try again.
-install || { apt-get -q -o DPkg::Lock::Timeout=120 update && install; }
+install || { apt-get -q -o DPkg::Lock::Timeout=120 update && install; } || exit $?
+# Nor are they to come up with the next boot: what was just installed is for private instances.
+if command -v systemctl >/dev/null 2>&1; then systemctl disable ${missing.map((server) => server.aptPackage).join(' ')} >/dev/null 2>&1 || true; fi
 `;
 }
 
