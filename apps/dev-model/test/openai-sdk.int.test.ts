@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import OpenAI, { APIUserAbortError, InternalServerError, RateLimitError } from 'openai';
-import type { ChatCompletionTool } from 'openai/resources/chat/completions';
+import type { ChatCompletionFunctionTool } from 'openai/resources/chat/completions';
 import { createDevModel } from '../src/index.ts';
 import type { DevModel } from '../src/index.ts';
 import { Config } from '../src/config.ts';
 
-const TOOLS: ChatCompletionTool[] = [
+const TOOLS: ChatCompletionFunctionTool[] = [
   {
     type: 'function',
     function: {
