@@ -7,7 +7,8 @@ import type { JournalReader } from './journal-reader.ts';
  * Looks, again and again, for runs whose log may miss something, and completes them from the journal: after an
  * outage of audit, after a stream was wiped, after a message was lost.
  *  C1 A round never overlaps itself, looks at a bounded number of runs, and ends where the journal is silent.
- *  C2 A run whose terminal event is in the log, without a hole before it, is never asked about again.
+ *  C2 A run that cannot be completed does not keep the others from it.
+ *  C3 A run whose terminal event is in the log, without a hole before it, is never asked about again.
  */
 const RUNS_PER_ROUND = 100;
 const HOLE_AGE_MS = 1_000;
@@ -55,12 +56,13 @@ export class Completer {
   }
 
   private async completeOne(gap: AuditPosition, summarisedSeq: number): Promise<boolean> {
-    const { auditLog, journal, recorder } = this.parts;
+    const { auditLog, journal, recorder, log } = this.parts;
     // The summary may be behind the log; both are brought forward from where the slower one is.
     const after = Math.min(gap.knownSeq, summarisedSeq);
     const answer = await journal.after(gap.tenantId, gap.runId, after);
     await recorder.take(answer.events);
     if (answer.kind === 'unreachable') return false;
+    if (answer.kind !== 'read') log.warn({ runId: gap.runId, after, why: answer.kind }, 'this run cannot be completed');
     await auditLog.markChecked([gap.runId]);
     return true;
   }

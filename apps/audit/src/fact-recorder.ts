@@ -74,7 +74,8 @@ export class FactRecorder {
       const { tenantId, runId } = arrived[0]!;
       const after = lastSeq + ready.length;
       const missing = await this.parts.journal.after(tenantId, runId, after);
-      if (missing.kind === 'unreachable') this.parts.log.warn({ runId, after }, 'hole in a run; the journal is silent');
+      if (missing.kind !== 'read')
+        this.parts.log.warn({ runId, after, why: missing.kind }, 'hole in a run; not filled yet');
       all = [...arrived, ...missing.events];
       ({ ready } = inOrder(lastSeq, all));
     }

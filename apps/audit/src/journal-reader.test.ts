@@ -39,6 +39,14 @@ describe('journal reader', () => {
     expect((await journal.after('acme', 'run-1', 0)).events).toHaveLength(9);
   });
 
+  it('gives what it has where an event does not fit into any answer, and goes on to other runs', async () => {
+    const { journal, asked } = reader(oneRun(), { fits: 0 });
+    expect(await journal.after('acme', 'run-1', 0)).toEqual({ kind: 'unreadable', events: [] });
+    const before = asked.length;
+    await journal.after('acme', 'run-2', 0);
+    expect(asked.length).toBeGreaterThan(before);
+  });
+
   it('tells a run that is not there from a journal that is silent', async () => {
     expect((await reader([], { refuses: 'not_found' }).journal.after('acme', 'run-1', 0)).kind).toBe('unknown-run');
     expect((await reader([], { refuses: 'no_responders' }).journal.after('acme', 'run-1', 0)).kind).toBe('unreachable');

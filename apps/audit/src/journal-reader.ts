@@ -2,9 +2,12 @@ import { AppError, MAX_EVENTS_PAGE, type Principal, readRunEvents, type RunEvent
 import type { Bus } from '@switchyard/bus';
 import { type Clock, systemClock } from '@switchyard/platform';
 
-/** What the journal had after a number: `unreachable` where nobody answered, with what came before. */
+/**
+ * What the journal had after a number. `unreachable`: nobody answered; `unreadable`: an event of this run does not fit
+ * into a message. Both come with what was read before.
+ */
 export interface JournalAnswer {
-  readonly kind: 'read' | 'unknown-run' | 'unreachable';
+  readonly kind: 'read' | 'unknown-run' | 'unreachable' | 'unreadable';
   readonly events: readonly RunEvent[];
 }
 
@@ -36,7 +39,7 @@ export class JournalReader {
         const page = await this.page(tenantId, runId, events.at(-1)?.seq ?? after, limit);
         if (page === 'too-large') {
           // Long events: fewer of them fit into one answer.
-          if (limit === 1) return { kind: 'unreachable', events };
+          if (limit === 1) return { kind: 'unreadable', events };
           limit = Math.max(1, Math.floor(limit / 8));
           continue;
         }
