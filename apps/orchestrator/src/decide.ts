@@ -15,6 +15,8 @@ export interface Answered {
   readonly answer: ModelAnswer;
   readonly messageId: string;
   readonly durationMs: number;
+  /** No function was offered: whatever the model calls is not performed. */
+  readonly final?: boolean;
 }
 
 /** The facts that one answered planning gives; what was announced and what follows from it together. */
@@ -34,10 +36,14 @@ export function planningFacts(
       { type: 'orchestrator.guardrail.violated', data: { where: 'output', rule, message } },
     ];
   }
-  if (answer.calls.length > 0) {
+  if (answer.calls.length > 0 && !answered.final) {
     const { order, acts } = toActs(answer.calls, toolbox, state.steps.length, stepsLeft(state));
     const remark: RunFactDraft[] = answer.text === '' ? [] : [message(messageId, answer.text, false)];
     return [completed(answered, { kind: 'act', order, acts }, answer.text), ...remark];
+  }
+  if (answer.text.trim() === '' && answered.final) {
+    const message = 'The limit was reached before the task was done.';
+    return [completed(answered, { kind: 'fail', code: 'budget_exceeded', message }, '')];
   }
   if (answer.text.trim() === '') {
     return [

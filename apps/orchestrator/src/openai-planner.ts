@@ -122,15 +122,16 @@ async function askOnce(
   return answer.build();
 }
 
-const MAX_TEXT_CHARS = 400_000;
+/** Text and arguments of one answer together; twice that, in UTF-8, still fits one event on the bus. */
+const MAX_ANSWER_CHARS = 120_000;
 const MAX_CALLS = 64;
-const MAX_ARGUMENT_CHARS = 200_000;
 
 /** Puts one answer together from its chunks; bounded, whatever the endpoint sends. */
 class AnswerBuilder {
   finished = false;
   readonly #calls: { id: string; name: string; arguments: string }[] = [];
   #text = '';
+  #chars = 0;
   #model: string;
   #usage = { input_tokens: 0, output_tokens: 0 };
 
@@ -152,8 +153,7 @@ class AnswerBuilder {
     if (choice.finish_reason) this.finished = true;
     for (const call of choice.delta?.tool_calls ?? []) this.#takeCall(call);
     const piece = choice.delta?.content ?? choice.delta?.refusal ?? '';
-    if (this.#text.length + piece.length > MAX_TEXT_CHARS)
-      throw new AppError('model_invalid_answer', 'The language model answered with too much text.');
+    this.#grow(piece.length);
     this.#text += piece;
     return piece;
   }
@@ -164,10 +164,17 @@ class AnswerBuilder {
     while (this.#calls.length <= index) this.#calls.push({ id: '', name: '', arguments: '' });
     const call = this.#calls[index]!;
     call.id ||= (delta.id ?? '').slice(0, 100);
-    call.name += delta.function?.name ?? '';
-    call.arguments += delta.function?.arguments ?? '';
-    if (call.arguments.length > MAX_ARGUMENT_CHARS || call.name.length > 1_000) {
-      throw new AppError('model_invalid_answer', 'The language model wrote arguments that are too long.');
+    const name = delta.function?.name ?? '';
+    const text = delta.function?.arguments ?? '';
+    this.#grow(name.length + text.length);
+    call.name += name;
+    call.arguments += text;
+  }
+
+  #grow(chars: number): void {
+    this.#chars += chars;
+    if (this.#chars > MAX_ANSWER_CHARS) {
+      throw new AppError('model_invalid_answer', 'The language model answered with too much text.');
     }
   }
 

@@ -44,7 +44,13 @@ export async function plan(parts: PlanningParts, input: PlanningInput, signal: A
   try {
     const answer = await ask(parts, input, model, speech, signal);
     const durationMs = Math.max(0, parts.clock.now() - started);
-    return planningFacts(state, toolbox, parts.guardrail, { stepNumber, answer, messageId, durationMs });
+    return planningFacts(state, toolbox, parts.guardrail, {
+      stepNumber,
+      answer,
+      messageId,
+      durationMs,
+      final: input.final,
+    });
   } catch (error) {
     if (signal.aborted) throw new AppError('cancelled', undefined, { cause: error });
     const durationMs = Math.max(0, parts.clock.now() - started);

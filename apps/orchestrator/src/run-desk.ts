@@ -29,6 +29,9 @@ import { maySee, toRunView } from './run-view.ts';
  * A3 A run that the caller may not see answers exactly as one that does not exist.
  */
 
+/** A page of events fits one message on the bus. */
+const MAX_PAGE_BYTES = 400_000;
+
 export interface DeskParts {
   readonly journal: Journal;
   readonly bus: Bus;
@@ -87,7 +90,7 @@ export class RunDesk {
   async events(input: InputOf<typeof readRunEvents>): Promise<OutputOf<typeof readRunEvents>> {
     const [head, events] = await Promise.all([
       this.#head(input.principal, input.runId),
-      this.parts.journal.read(input.runId, input.after, input.limit),
+      this.parts.journal.read(input.runId, input.after, input.limit, MAX_PAGE_BYTES),
     ]);
     return {
       events,

@@ -40,7 +40,9 @@ export function next(state: RunState, now: number): Next {
   const last = state.plannings.at(-1)?.decision;
   if (state.phase === 'idle' && last?.kind === 'answer') return answered(state, last.text);
   if (state.phase === 'idle' && last?.kind === 'fail') {
-    return finish(anySuccess(state) ? 'partial' : 'failed', 'error', null, last.message, last.code);
+    const reason = state.exceeded ? 'max_steps_reached' : 'error';
+    const answer = state.exceeded && state.lastText !== '' ? state.lastText : null;
+    return finish(anySuccess(state) ? 'partial' : 'failed', reason, answer, last.message, last.code);
   }
   if (!state.run.use_orchestrator) return handedOver(state);
 
