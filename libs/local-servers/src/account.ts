@@ -1,6 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { chownSync, mkdirSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /** The system account that a server runs as, where it may not run as root. */
@@ -36,16 +35,24 @@ function canEnter(folder: string, account: Account): boolean {
 
 /**
  * Makes the folder for a server's data, owned by its account, and returns its path: `dir`, or for an account that
- * cannot reach it (a clone under /root) a folder in /var/tmp named by the hash of `dir`, the same on every start.
+ * cannot reach it (a clone under /root) a folder in /var/tmp. A note in `dir` says which, so that it is the same on
+ * every start, and a new clone at the same place does not find the data of an old one.
  */
 export function ownedFolder(dir: string, account: Account | undefined): string {
   const wanted = resolve(dir);
   mkdirSync(wanted, { recursive: true });
   if (!account) return wanted;
-  const parent = resolve(wanted, '..');
-  const hash = createHash('sha256').update(wanted).digest('hex').slice(0, 12);
-  const folder = canEnter(parent, account) ? wanted : join('/var/tmp', `switchyard-${hash}`);
+  const note = join(wanted, 'data-is-in');
+  const folder = canEnter(resolve(wanted, '..'), account) ? wanted : placeElsewhere(note);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chownSync(folder, account.uid, account.gid);
+  return folder;
+}
+
+function placeElsewhere(note: string): string {
+  if (existsSync(note)) return readFileSync(note, 'utf8').trim();
+  // The name is new and the folder made by us alone: /var/tmp is open to everybody.
+  const folder = mkdtempSync('/var/tmp/switchyard-');
+  writeFileSync(note, `${folder}\n`);
   return folder;
 }

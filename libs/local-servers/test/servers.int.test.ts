@@ -97,6 +97,28 @@ describe('private servers', () => {
     }
   }, 60_000);
 
+  const isRoot = process.getuid?.() === 0;
+  (isRoot ? it : it.skip)(
+    'run by root in a folder closed to others, PostgreSQL finds its data again',
+    async () => {
+      const closed = mkdtempSync(join(tmpdir(), 'switchyard-closed-'));
+      const dir = join(closed, 'data', 'postgres');
+      const first = await startPostgres({ dir, durable: false });
+      try {
+        await query(first.url, 'create table kept (n int)');
+        await first.stop();
+        const second = await startPostgres({ dir, durable: false });
+        await second.stop();
+        expect(second.dir).toBe(first.dir);
+        expect(first.dir).toMatch(/^\/var\/tmp\/switchyard-/);
+      } finally {
+        await first.stop();
+        for (const folder of [closed, first.dir]) rmSync(folder, { recursive: true, force: true });
+      }
+    },
+    60_000,
+  );
+
   it('a server that cannot start says why, with the end of its log, and leaves no process', async () => {
     const holder = await startRedis({ dir: join(base, 'holder') });
     try {
