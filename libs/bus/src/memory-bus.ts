@@ -49,10 +49,11 @@ interface Consumer {
 
 const MAX_STORED = 100_000;
 
-export function createMemoryBus(options: { log?: Logger } = {}): MemoryHub {
+/** `server`: the message system below, for tests that speak to it as a stock client does. */
+export function createMemoryBus(options: { log?: Logger; server?: MemoryServer } = {}): MemoryHub {
   const log = options.log ?? createLogger({ app: 'memory-bus', level: 'silent' });
   const store = new MemoryStore();
-  const server = new MemoryServer();
+  const server = options.server ?? new MemoryServer();
   return {
     connect: (app) => new MemoryBus(server.connect(app), store, app, log),
     wipe: () => store.wipe(),

@@ -11,15 +11,28 @@ interface Route {
 /** Does what NATS does for core messages: wildcards, queue groups, order per sender, 503 where nobody listens. */
 export class MemoryServer {
   readonly #routes = new Set<Route>();
+  readonly #byApp = new Map<string, MemoryWire>();
   #turn = 0;
   #wires = 0;
 
   connect(app: string): MemoryWire {
-    return new MemoryWire(this, `_INBOX.${app}.m${(this.#wires += 1)}`);
+    const wire = new MemoryWire(this, app, `_INBOX.${app}.m${(this.#wires += 1)}`);
+    this.#byApp.set(app, wire);
+    return wire;
   }
 
   get subscriptionCount(): number {
     return this.#routes.size;
+  }
+
+  /** Subscriptions of one app's connections. */
+  subscriptionsOf(app: string): number {
+    return [...this.#routes].filter(({ wire }) => wire.app === app).length;
+  }
+
+  /** Ends the newest connection of an app without a word, as a crash does. */
+  cut(app: string): void {
+    this.#byApp.get(app)?.close();
   }
 
   add(route: Route): () => void {
@@ -74,6 +87,7 @@ export class MemoryWire implements Wire {
 
   constructor(
     private readonly server: MemoryServer,
+    readonly app: string,
     readonly inbox: string,
   ) {}
 

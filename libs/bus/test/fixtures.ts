@@ -35,8 +35,17 @@ export function runOf(runId: string, n: number): RunEvent[] {
   });
 }
 
-type Ended = Extract<RunEvent, { type: 'orchestrator.task.completed' }>['data'];
-const ENDED = JSON.parse('{"__placeholder__":true}') as Ended;
+const ENDED = {
+  status: 'success',
+  completion_reason: 'ok',
+  answer: 'done',
+  total_steps: 1,
+  successful_steps: 1,
+  failed_steps: 0,
+  usage: { input_tokens: 1, output_tokens: 1 },
+  error: null,
+  error_code: null,
+} as const;
 
 export const documentOf = (event: RunEvent): string => JSON.stringify(toCloudEvent(event));
 
