@@ -163,14 +163,18 @@ export function reasonToRestart(
 
 /** The running stack of this clone, started where it does not run, restarted where this call needs it different. */
 export async function ensureStack(place: Place, environment: Environment, listener: StackListener): Promise<Stack> {
+  const gateway = gatewayAddress(environment);
   const running = runningSupervisor(place) && (await waitUntilReady(place));
   if (running) {
     const reason = reasonToRestart(running, currentBuild(place), environment);
     if (!reason) return { gatewayUrl: running.gatewayUrl, model: running.model, started: false };
+    // A stack that works is not stopped for one that cannot start.
+    const moves = new URL(running.gatewayUrl).port !== String(gateway.port);
+    if (moves) await ensureGatewayPortIsFree(gateway);
     listener.onNotice(`${reason}: starting the stack again`);
   }
   await stopStack(place);
-  await ensureGatewayPortIsFree(gatewayAddress(environment));
+  await ensureGatewayPortIsFree(gateway);
   await start(place, environment, listener);
   const started = runningSupervisor(place);
   if (!started) throw new UserError(`the stack ended at once; see ${logFile(place, 'supervisor')}`, 1);
