@@ -86,8 +86,9 @@ function metaOf(field: z.ZodType): FieldMeta {
 }
 
 function innerOf(field: z.ZodType): z.ZodType | undefined {
-  const def = field.def as { innerType?: z.ZodType; in?: z.ZodType };
-  return def.innerType ?? def.in;
+  const def = field.def as { innerType?: z.ZodType; in?: z.ZodType; out?: z.ZodType };
+  // What z.preprocess() gives is a pipe whose first half is a function: the schema is behind it.
+  return def.innerType ?? (def.in instanceof z.ZodTransform ? def.out : def.in);
 }
 
 function defaultOf(field: z.ZodType): string | undefined {
@@ -120,11 +121,12 @@ function isSecretVariable(variable: string): boolean {
 function shownValue(variable: string, value: string | undefined): string {
   if (value === undefined) return '(not set)';
   if (isSecretVariable(variable)) return '(hidden)';
-  const text = redactText(value);
+  // A URL that does not parse may still hold a password: what stands before its last @ is not shown.
+  const text = redactText(value).replace(/^([a-z][a-z0-9+.-]{0,30}:\/{0,2})?.*@/is, '$1[redacted]@');
   return text.length <= 80 ? text : `${text.slice(0, 80)}…`;
 }
 
 function remedy(issue: z.core.$ZodIssue, absent: boolean): string {
   if (absent && issue.code === 'invalid_type') return 'set this variable';
-  return issue.message;
+  return redactText(issue.message);
 }

@@ -94,7 +94,8 @@ export async function startOpsServer(options: {
     }
   };
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
-    answer((request.url ?? '/').split('?')[0] ?? '/')
+    const asked = request.method === 'GET' || request.method === 'HEAD';
+    answer(asked ? ((request.url ?? '/').split('?')[0] ?? '/') : '')
       .catch(() => ({ status: 500, type: 'application/json', body: '{"detail":"failed"}\n' }))
       .then(({ status, type, body }) => {
         response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });

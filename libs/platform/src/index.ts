@@ -11,6 +11,7 @@ export {
   type ParsedConfig,
 } from './config.ts';
 export { currentContext, withContext, type WorkContext } from './context.ts';
+export { GEN_AI } from './gen-ai.ts';
 export { type CheckResult, HealthChecks, type OpsServer, type Readiness, startOpsServer } from './health.ts';
 export { createLifecycle, type Lifecycle, type LifecycleOptions } from './lifecycle.ts';
 export { createLogger, type Logger, type LoggerOptions } from './log.ts';

@@ -6,6 +6,7 @@ import type { Logger } from './log.ts';
  * C1 What was started last is stopped first; each part has the time that is left, all together drainTimeoutMs.
  * C2 A part that fails to stop does not keep the others from stopping.
  * C3 A second signal ends the process at once.
+ * C4 A part that is registered while the service stops (it was still starting) is stopped as well.
  */
 
 export interface LifecycleOptions {
@@ -16,18 +17,25 @@ export interface LifecycleOptions {
 }
 
 export interface Lifecycle {
-  /** Registers what must happen when the service stops. */
+  /** Registers what must happen when the service stops; it happens at once where that has begun. */
   onStop(name: string, stop: () => Promise<void> | void): void;
   /** Stops everything; the same promise for every caller. */
   stop(): Promise<void>;
 }
 
 export function createLifecycle({ log, drainTimeoutMs = 10_000, handleSignals = true }: LifecycleOptions): Lifecycle {
-  const parts: { name: string; stop: () => Promise<void> | void }[] = [];
+  const parts: Part[] = [];
+  let until = 0;
   let stopping: Promise<void> | undefined;
+  let stopped = false;
 
+  const stopAll = async (): Promise<void> => {
+    until = Date.now() + drainTimeoutMs;
+    for (let part = parts.pop(); part; part = parts.pop()) await stopPart(part, log, until);
+    stopped = true;
+  };
   const stop = (): Promise<void> => {
-    stopping ??= stopAll(parts.splice(0).reverse(), log, drainTimeoutMs);
+    stopping ??= stopAll();
     return stopping;
   };
 
@@ -50,27 +58,32 @@ export function createLifecycle({ log, drainTimeoutMs = 10_000, handleSignals = 
       });
     }
   }
-  return { onStop: (name, fn) => void parts.push({ name, stop: fn }), stop };
+  return {
+    onStop: (name, fn) => {
+      const part = { name, stop: fn };
+      if (stopped) void stopPart(part, log, Math.max(until, Date.now() + 1_000));
+      else parts.push(part);
+    },
+    stop,
+  };
 }
 
-async function stopAll(
-  parts: readonly { name: string; stop: () => Promise<void> | void }[],
-  log: Logger,
-  limitMs: number,
-): Promise<void> {
-  const until = Date.now() + limitMs;
-  for (const part of parts) {
-    let timer: NodeJS.Timeout | undefined;
-    const limit = new Promise<'late'>(
-      (resolve) => (timer = setTimeout(() => resolve('late'), Math.max(0, until - Date.now()))),
-    );
-    try {
-      if ((await Promise.race([Promise.resolve(part.stop()), limit])) === 'late')
-        log.warn({ part: part.name }, 'did not stop in time');
-    } catch (error) {
-      log.warn({ part: part.name, err: error }, 'did not stop cleanly');
-    } finally {
-      clearTimeout(timer);
-    }
+interface Part {
+  readonly name: string;
+  readonly stop: () => Promise<void> | void;
+}
+
+async function stopPart(part: Part, log: Logger, until: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<'late'>(
+    (resolve) => (timer = setTimeout(() => resolve('late'), Math.max(0, until - Date.now()))),
+  );
+  try {
+    if ((await Promise.race([Promise.resolve(part.stop()), limit])) === 'late')
+      log.warn({ part: part.name }, 'did not stop in time');
+  } catch (error) {
+    log.warn({ part: part.name, err: error }, 'did not stop cleanly');
+  } finally {
+    clearTimeout(timer);
   }
 }

@@ -1,23 +1,31 @@
 /*
- * Makes values fit to be written down. Pure and total: cycles, getters that throw, huge and deep values give
- * something short and JSON-safe, never an exception.
+ * Makes values fit to be written down. Pure and total: cycles, getters and proxies that throw, huge and deep
+ * values give something short and JSON-safe, never an exception.
  *
  * T1 A secret (by the name of its key, or by its look inside a string) is replaced before anything is cut.
  * T2 Keys stay; values are cut.
+ * T3 The time is linear in what is kept: every pattern has a bounded length, a value a bounded number of nodes.
  */
 
 const MAX_STRING = 500;
 const MAX_DEPTH = 12;
 const MAX_ENTRIES = 1_000;
+const MAX_NODES = 20_000;
+/** What is looked at beyond the cut, so that a secret that begins before it is seen whole. */
+const LOOKAHEAD = 4_096;
 const MASK = '[redacted]';
 
 const SECRET_KEY =
-  /pass(word|wd|phrase)?$|secret|token$|api[-_]?key|authorization|cookie|credential|private[-_]?key|^key$|jwt|^assertion$/i;
+  /passw(or)?d$|passphrase|(^|[^a-z])pass$|secret|token$|api[-_]?key|access[-_]?key$|authorization|cookie|credential|private[-_]?key|^key$|jwt|^assertion$/i;
 const SECRET_TEXT: readonly [RegExp, string][] = [
-  [/\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}/gi, `$1 ${MASK}`],
-  [/\b([a-z][a-z0-9+.-]*:\/\/)[^\s:@/]*:[^\s@/]+@/gi, `$1${MASK}@`],
+  [/\b(bearer|basic)\s{1,20}[a-z0-9._~+/=-]{8,}/gi, `$1 ${MASK}`],
+  [/(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#@]{0,1000}@(?:[^\s/?#@]{0,1000}@)*/gi, `$1${MASK}@`],
+  [
+    /([?&](?:access_token|id_token|refresh_token|token|api[-_]?key|key|secret|password|sig|signature)=)[^&\s#"']+/gi,
+    `$1${MASK}`,
+  ],
   [/\bsk-[A-Za-z0-9_-]{12,}/g, MASK],
-  [/\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*/g, MASK],
+  [/(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?/g, MASK],
 ];
 /** Names that end like a secret and are none: token counts of model calls. */
 const HARMLESS_KEY = /^(input|output|max|total|prompt|completion|reasoning|cached)_?tokens?$/i;
@@ -27,30 +35,50 @@ export function isSecretKey(key: string): boolean {
   return SECRET_KEY.test(key) && !HARMLESS_KEY.test(key);
 }
 
-/** Masks what looks like a credential inside a text: bearer tokens, passwords in URLs, API keys, JWTs. */
+/** Masks what looks like a credential inside a text: bearer tokens, user info in URLs, API keys, JWTs. */
 export function redactText(text: string): string {
   return SECRET_TEXT.reduce((cleaned, [pattern, mask]) => cleaned.replace(pattern, mask), text);
 }
 
 /** A copy of the value without secrets, JSON-safe, bounded in depth and entries. Strings keep their length. */
 export function redactSecrets(value: unknown): unknown {
-  return walk(value, redactText, 0, new Set());
+  return walk(value, 0, { onText: redactText, seen: new Set(), nodes: 0 });
 }
 
 /** A text cut at 500 characters: `value... [truncated, N chars total]`. */
 export function truncateText(text: string, limit = MAX_STRING): string {
-  return text.length <= limit ? text : `${text.slice(0, limit)}... [truncated, ${text.length} chars total]`;
+  return text.length <= limit ? text : cut(text, limit, text.length);
+}
+
+/** A text for a log: masked, then cut. Of a huge text only its beginning is looked at. */
+export function cleanText(text: string, limit = MAX_STRING): string {
+  if (text.length <= limit + LOOKAHEAD) {
+    const clean = redactText(text);
+    return clean.length <= limit ? clean : cut(clean, limit, text.length);
+  }
+  return cut(redactText(text.slice(0, limit + LOOKAHEAD)), limit, text.length);
+}
+
+function cut(text: string, limit: number, total: number): string {
+  return `${text.slice(0, limit)}... [truncated, ${total} chars total]`;
 }
 
 /** A copy for a log: secrets masked, every string cut at 500 characters, keys kept. */
 export function truncateForLog(value: unknown): unknown {
-  return walk(value, (text) => truncateText(redactText(text)), 0, new Set());
+  return walk(value, 0, { onText: cleanText, seen: new Set(), nodes: 0 });
 }
 
-function walk(value: unknown, onText: (text: string) => string, depth: number, seen: Set<object>): unknown {
+interface Walk {
+  readonly onText: (text: string) => string;
+  /** The objects on the way from the root to here. */
+  readonly seen: Set<object>;
+  nodes: number;
+}
+
+function walk(value: unknown, depth: number, state: Walk): unknown {
   switch (typeof value) {
     case 'string':
-      return onText(value);
+      return state.onText(value);
     case 'number':
       return Number.isFinite(value) ? value : String(value);
     case 'boolean':
@@ -58,39 +86,59 @@ function walk(value: unknown, onText: (text: string) => string, depth: number, s
     case 'bigint':
       return value.toString();
     case 'object':
-      return value === null ? null : walkObject(value, onText, depth, seen);
+      return value === null ? null : walkObject(value, depth, state);
     default:
       return value === undefined ? undefined : `[${typeof value}]`;
   }
 }
 
-function walkObject(value: object, onText: (text: string) => string, depth: number, seen: Set<object>): unknown {
-  if (seen.has(value)) return '[circular]';
+function walkObject(value: object, depth: number, state: Walk): unknown {
+  if (state.seen.has(value)) return '[circular]';
   if (depth >= MAX_DEPTH) return '[too deep]';
-  seen.add(value);
+  state.seen.add(value);
   try {
-    if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
-    if (value instanceof Error) return { name: value.name, message: onText(value.message) };
-    if (value instanceof Uint8Array) return `[${value.byteLength} bytes]`;
-    if (Array.isArray(value)) {
-      const kept = value.slice(0, MAX_ENTRIES).map((item: unknown) => walk(item, onText, depth + 1, seen));
-      return value.length > MAX_ENTRIES ? [...kept, `[${value.length - MAX_ENTRIES} more]`] : kept;
-    }
-    const copy: Record<string, unknown> = {};
-    for (const key of Object.keys(value).slice(0, MAX_ENTRIES)) {
-      const inner = isSecretKey(key) ? MASK : walk(read(value, key), onText, depth + 1, seen);
-      // defineProperty: a key such as __proto__ is data here, nothing else.
-      Object.defineProperty(copy, key, { value: inner, enumerable: true, writable: true, configurable: true });
-    }
-    return copy;
+    return copyOf(value, depth, state);
+  } catch {
+    return '[unreadable]';
   } finally {
-    seen.delete(value);
+    state.seen.delete(value);
   }
 }
 
-function read(value: object, key: string): unknown {
+function copyOf(value: object, depth: number, state: Walk): unknown {
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
+  if (value instanceof Error) return { name: String(value.name), message: state.onText(String(value.message)) };
+  if (value instanceof URL) return state.onText(value.href);
+  if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+  if (value instanceof Map || value instanceof Set) return `[${value.size} entries]`;
+  if (Array.isArray(value)) {
+    const items: unknown[] = [];
+    for (let index = 0; index < value.length; index += 1) {
+      if (index >= MAX_ENTRIES || (state.nodes += 1) > MAX_NODES) {
+        items.push(`[${value.length - index} more]`);
+        break;
+      }
+      items.push(walk(read(value, index), depth + 1, state));
+    }
+    return items;
+  }
+  const copy: Record<string, unknown> = {};
+  const keys = Object.keys(value);
+  for (const [index, key] of keys.entries()) {
+    if (index >= MAX_ENTRIES || (state.nodes += 1) > MAX_NODES) {
+      copy['...'] = `[${keys.length - index} more]`;
+      break;
+    }
+    const inner = isSecretKey(key) ? MASK : walk(read(value, key), depth + 1, state);
+    // defineProperty: a key such as __proto__ is data here, nothing else.
+    Object.defineProperty(copy, key, { value: inner, enumerable: true, writable: true, configurable: true });
+  }
+  return copy;
+}
+
+function read(value: object, key: string | number): unknown {
   try {
-    return (value as Record<string, unknown>)[key];
+    return (value as Record<string | number, unknown>)[key];
   } catch {
     return '[unreadable]';
   }

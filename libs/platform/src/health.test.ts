@@ -1,0 +1,93 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { HealthChecks, type OpsServer, startOpsServer } from './health.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+
+const started: OpsServer[] = [];
+afterEach(async () => {
+  await Promise.all(started.splice(0).map((server) => server.stop()));
+});
+
+async function ops(health = new HealthChecks(), metrics: Metrics = createMetrics('test')) {
+  const server = await startOpsServer({ port: 0, host: '127.0.0.1', health, metrics });
+  started.push(server);
+  return async (path: string, init?: RequestInit) => {
+    const response = await fetch(`http://127.0.0.1:${server.port}${path}`, init);
+    return { status: response.status, text: await response.text(), type: response.headers.get('content-type') };
+  };
+}
+
+describe('readiness', () => {
+  it('names each dependency and what is wrong with it', async () => {
+    const health = new HealthChecks();
+    health.register('nats', () => Promise.resolve({ ok: false, detail: 'Not connected.' }));
+    health.register('redis', () => Promise.resolve({ ok: false, detail: 'Away.' }), { required: false });
+    health.register('postgres', () => Promise.reject(new Error('postgres://u:p@h')));
+    health.register('sync', () => {
+      throw new Error('inside');
+    });
+    const { status, text } = await (await ops(health))('/readiness');
+    expect(status).toBe(503);
+    expect(JSON.parse(text)).toEqual({
+      status: 'not_ready',
+      checks: {
+        nats: { ok: false, detail: 'Not connected.', required: true },
+        redis: { ok: false, detail: 'Away.', required: false },
+        postgres: { ok: false, detail: 'The check failed; the log says why.', required: true },
+        sync: { ok: false, detail: 'The check failed; the log says why.', required: true },
+      },
+    });
+  });
+
+  it('does not depend on what is not required', async () => {
+    const health = new HealthChecks();
+    health.register('redis', () => Promise.resolve({ ok: false }), { required: false });
+    expect(await (await ops(health))('/readiness')).toMatchObject({ status: 200 });
+  });
+
+  it('fails while the service drains', async () => {
+    const health = new HealthChecks();
+    const get = await ops(health);
+    expect((await get('/readiness')).status).toBe(200);
+    health.drain();
+    expect(await get('/readiness')).toMatchObject({ status: 503 });
+    expect((await get('/health')).status).toBe(200);
+  });
+
+  it('answers in time when a check hangs', async () => {
+    const health = new HealthChecks();
+    health.register('slow', () => new Promise(() => {}));
+    expect((await health.evaluate()).checks['slow']).toMatchObject({ ok: false, detail: 'No answer within 3 s.' });
+  });
+});
+
+describe('the ops server', () => {
+  it('serves process metrics and those of the service', async () => {
+    const metrics = createMetrics('svc');
+    metrics.counter('runs_total', 'Runs', ['status']).inc({ status: 'success' });
+    metrics.counter('runs_total', 'Runs', ['status']).inc({ status: 'success' });
+    metrics.gauge('open', 'Open', [], () => 7);
+    const { status, text, type } = await (await ops(new HealthChecks(), metrics))('/metrics?x=1');
+    expect([status, type]).toEqual([200, expect.stringContaining('text/plain')]);
+    expect(text).toContain('runs_total{status="success",app="svc"} 2');
+    expect(text).toContain('open{app="svc"} 7');
+    expect(text).toContain('process_resident_memory_bytes');
+  });
+
+  it('answers 404 to everything else, and 500 without a reason when metrics fail', async () => {
+    const broken: Metrics = { ...createMetrics('x'), text: () => Promise.reject(new Error('secret')) };
+    const get = await ops(new HealthChecks(), broken);
+    expect((await get('/')).status).toBe(404);
+    expect((await get('/health/../etc/passwd')).status).toBe(404);
+    expect((await get('/health', { method: 'POST', body: 'x' })).status).toBe(404);
+    const failed = await get('/metrics');
+    expect([failed.status, failed.text]).toEqual([500, expect.not.stringContaining('secret')]);
+    expect((await get('/health')).status).toBe(200);
+  });
+
+  it('keeps the registries of two services apart', async () => {
+    const [a, b] = [createMetrics('a'), createMetrics('b')];
+    a.histogram('took_seconds', 'Time').observe(0.2);
+    expect(await a.text()).toContain('took_seconds_count{app="a"} 1');
+    expect(await b.text()).not.toContain('took_seconds');
+  });
+});

@@ -1,0 +1,126 @@
+import { describe, expect, it } from '@jest/globals';
+import { withContext } from './context.ts';
+import { createLogger } from './log.ts';
+
+const SECRET = 'S3cr3tValue_0123456789abcdef';
+
+function logged(level = 'info') {
+  const lines: string[] = [];
+  const log = createLogger({ app: 'test', level, destination: { write: (line) => void lines.push(line) } });
+  return { log, lines, last: () => JSON.parse(lines.at(-1) ?? 'null') as Record<string, unknown> };
+}
+
+describe('a log line', () => {
+  it('carries level, time, app and the ids of the work around it', () => {
+    const { log, last } = logged();
+    withContext({ runId: 'r1', tenantId: 't1' }, () => withContext({ stepId: 's1' }, () => log.info({ n: 1 }, 'done')));
+    expect(last()).toMatchObject({
+      level: 'info',
+      app: 'test',
+      runId: 'r1',
+      tenantId: 't1',
+      stepId: 's1',
+      n: 1,
+      message: 'done',
+    });
+    expect(String(last()['time'])).toMatch(/^\d{4}-\d\d-\d\dT.*Z$/);
+    log.info('outside');
+    expect(last()).not.toHaveProperty('runId');
+  });
+
+  it('is one line, whatever the text holds', () => {
+    const { log, lines } = logged();
+    log.info({ text: 'a\nb\u001b[31m' }, 'x\r\ny');
+    expect(lines).toHaveLength(1);
+    for (const control of ['\n', '\r', '\u001b']) expect(lines[0]?.trimEnd()).not.toContain(control);
+  });
+
+  it('keeps stack, code and every cause of an error', () => {
+    const { log, last } = logged();
+    const root = Object.assign(new Error('root'), { code: 'ECONNREFUSED' });
+    log.error({ err: new Error('outer', { cause: new Error('middle', { cause: root }) }) }, 'failed');
+    expect(last()).toMatchObject({
+      message: 'failed',
+      err: { message: 'outer', cause: { message: 'middle', cause: { message: 'root', code: 'ECONNREFUSED' } } },
+    });
+    expect(JSON.stringify(last()['err'])).toContain('log.test.ts');
+  });
+
+  it('survives an error that is its own cause', () => {
+    const { log, last } = logged();
+    const error = new Error('loop');
+    error.cause = error;
+    log.error(error);
+    expect(last()).toMatchObject({ message: 'loop', err: { message: 'loop' } });
+  });
+
+  it.each([
+    ['a field', (log: ReturnType<typeof logged>['log']) => log.info({ apiKey: SECRET }, 'x')],
+    ['a field in depth', (log: ReturnType<typeof logged>['log']) => log.info({ a: [{ token: SECRET }] }, 'x')],
+    ['the binding of a child', (log: ReturnType<typeof logged>['log']) => log.child({ password: SECRET }).info('x')],
+    [
+      'the binding of a grandchild',
+      (log: ReturnType<typeof logged>['log']) => log.child({ a: 1 }).child({ secret: SECRET }).info('x'),
+    ],
+    ['the message', (log: ReturnType<typeof logged>['log']) => log.info(`Bearer ${SECRET}`)],
+    ['what is put into the message', (log: ReturnType<typeof logged>['log']) => log.info('Bearer %s', SECRET)],
+    [
+      'the message after fields',
+      (log: ReturnType<typeof logged>['log']) => log.info({}, 'redis://:%s@db and %d', SECRET, 1),
+    ],
+    ['an error', (log: ReturnType<typeof logged>['log']) => log.error(new Error(`Bearer ${SECRET}`))],
+    [
+      'the error of a field',
+      (log: ReturnType<typeof logged>['log']) => log.error({ err: new Error(`Bearer ${SECRET}`) }),
+    ],
+    [
+      'a cause',
+      (log: ReturnType<typeof logged>['log']) =>
+        log.error({ err: new Error('x', { cause: new Error(`nats://${SECRET}@h`) }) }, 'x'),
+    ],
+    [
+      'the error of a child',
+      (log: ReturnType<typeof logged>['log']) => log.child({ err: new Error(`Bearer ${SECRET}`) }).info('x'),
+    ],
+  ])('never shows a secret in %s', (_, write) => {
+    const { log, lines } = logged();
+    write(log);
+    expect(lines).toHaveLength(1);
+    expect(lines.join('')).not.toContain(SECRET);
+  });
+
+  it('cuts values and messages at 500 characters', () => {
+    const { log, last } = logged();
+    log.info({ value: 'v'.repeat(501) }, 'm'.repeat(2_000));
+    expect(last()['value']).toBe(`${'v'.repeat(500)}... [truncated, 501 chars total]`);
+    expect(last()['message']).toBe(`${'m'.repeat(500)}... [truncated, 2000 chars total]`);
+  });
+
+  it('leaves a percent sign alone where nothing is put in', () => {
+    const { log, last } = logged();
+    log.info('50 %d done');
+    expect(last()['message']).toBe('50 %d done');
+  });
+});
+
+describe('a level', () => {
+  it('that is off writes nothing and does not even read the fields', () => {
+    const { log, lines } = logged('warn');
+    log.info(
+      {
+        get expensive() {
+          throw new Error('read');
+        },
+      },
+      'x',
+    );
+    expect(lines).toHaveLength(0);
+  });
+
+  it('that does not exist is info, and the service starts', () => {
+    const { log, lines } = logged('chatty');
+    log.info('x');
+    log.debug('y');
+    expect(lines).toHaveLength(1);
+  });
+});
