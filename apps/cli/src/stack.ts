@@ -162,15 +162,17 @@ export function reasonToRestart(
 }
 
 /** The running stack of this clone, started where it does not run, restarted where this call needs it different. */
-export async function ensureStack(place: Place, environment: Environment, listener: StackListener): Promise<Stack> {
-  const gateway = gatewayAddress(environment);
+export async function ensureStack(place: Place, asked: Environment, listener: StackListener): Promise<Stack> {
   const running = runningSupervisor(place) && (await waitUntilReady(place));
+  const port = running && new URL(running.gatewayUrl).port;
+  // Clients know the address of the running gateway: it moves only where this call says where to.
+  const environment = asked['GATEWAY_PORT'] || !port ? asked : { ...asked, GATEWAY_PORT: port };
+  const gateway = gatewayAddress(environment);
   if (running) {
-    const reason = reasonToRestart(running, currentBuild(place), environment);
+    const reason = reasonToRestart(running, currentBuild(place), asked);
     if (!reason) return { gatewayUrl: running.gatewayUrl, model: running.model, started: false };
     // A stack that works is not stopped for one that cannot start.
-    const moves = new URL(running.gatewayUrl).port !== String(gateway.port);
-    if (moves) await ensureGatewayPortIsFree(gateway);
+    if (port !== String(gateway.port)) await ensureGatewayPortIsFree(gateway);
     listener.onNotice(`${reason}: starting the stack again`);
   }
   await stopStack(place);

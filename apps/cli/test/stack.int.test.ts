@@ -146,7 +146,9 @@ describe('the stack of one clone', () => {
     expect(run('up', '--detach').stdout).toContain('Running already');
     expect(processes(root).map(({ pid }) => pid)).toEqual(pids);
     const [command, args, options] = call(root, port, 'up', '--detach');
-    const again = spawnSync(command, args, { ...options, env: { ...options.env, LOG_LEVEL: 'debug' } });
+    const { GATEWAY_PORT: _, ...env } = options.env;
+    const again = spawnSync(command, args, { ...options, env: { ...env, LOG_LEVEL: 'debug' } });
+    expect(again.stdout).toContain(`Running: http://127.0.0.1:${port}`);
     expect(again.stderr).toContain('LOG_LEVEL changed: starting the stack again');
     expect(processes(root).some(({ pid }) => pids.includes(pid))).toBe(false);
     expect(readFileSync(join(root, 'migrated'), 'utf8')).toBe('\n');
