@@ -5,6 +5,7 @@ import {
   getRun,
   type InputOf,
   listRuns,
+  type OutputOf,
   type Principal,
   queryAudit,
   readRunEvents,
@@ -56,7 +57,7 @@ export class FakeOrchestrator {
       const page = events.slice(after, after + limit);
       return { events: page, lastSeq: events.length, ended: hasEnded(events), firstSeq: 1 };
     });
-    await bus.answer(getRun, async ({ principal, runId }) => {
+    await bus.answer(getRun, async ({ principal, runId }): Promise<OutputOf<typeof getRun>> => {
       const { events } = this.#mine(principal, runId);
       const first = events[0];
       if (first?.type !== 'orchestrator.run.accepted') throw new AppError('internal');
@@ -81,7 +82,7 @@ export class FakeOrchestrator {
         usage: { input_tokens: 0, output_tokens: 0 },
       };
     });
-    await bus.answer(cancelRun, async ({ principal, runId, reason }) => {
+    await bus.answer(cancelRun, async ({ principal, runId, reason }): Promise<OutputOf<typeof cancelRun>> => {
       const { events } = this.#mine(principal, runId);
       if (hasEnded(events)) return { runId, phase: 'ended', accepted: false };
       await this.#append(runId, [

@@ -111,7 +111,7 @@ describe('/orchestrate/stream', () => {
     expect(house.orchestrator.count()).toBe(before + 1);
     const other = await post('/orchestrate/stream', { task: 'other' }, { 'idempotency-key': 'once' });
     expect(other.status).toBe(409);
-    expect(await other.json()).toMatchObject({ code: 'conflict', status: 409, detail: expect.any(String) as string });
+    expect(await other.json()).toMatchObject({ code: 'conflict', status: 409, detail: expect.any(String) });
   });
 
   it('continues a cut stream without a gap or a double, wherever it was cut', async () => {

@@ -11,7 +11,12 @@ beforeAll(async () => {
 afterAll(() => house.stop());
 
 const alice = { 'x-user-id': 'alice' };
-const send = (path: string, body: BodyInit | undefined, headers: Record<string, string> = {}, method = 'POST') =>
+const send = (
+  path: string,
+  body: string | Uint8Array | undefined,
+  headers: Record<string, string> = {},
+  method = 'POST',
+) =>
   fetch(house.url + path, {
     method,
     headers: { 'content-type': 'application/json', ...alice, ...headers },
@@ -30,7 +35,7 @@ async function problem(response: Response) {
 const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
 
 describe('bodies', () => {
-  const refused: [string, BodyInit | undefined, number, string][] = [
+  const refused: [string, string | Uint8Array | undefined, number, string][] = [
     ['no body', undefined, 400, 'invalid_input'],
     ['empty text', '', 400, 'invalid_input'],
     ['not JSON', '{"task": ', 400, 'invalid_input'],

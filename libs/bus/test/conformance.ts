@@ -85,7 +85,7 @@ export function conformance(name: string, subject: () => Subject): void {
     it('answers a request with what the handler gives', async () => {
       const [asker, answerer] = [await connect('orchestrator'), await connect('mcp-tool')];
       await answerer.answer(performStep.mcp, async (step, call) => ({
-        status: 'succeeded',
+        status: 'succeeded' as const,
         output: { task: step.task, key: call.idempotencyKey },
       }));
       const result = await asker.request(performStep.mcp, STEP, { idempotencyKey: 'k' });
@@ -104,7 +104,7 @@ export function conformance(name: string, subject: () => Subject): void {
       const seen = [0, 0];
       for (const n of [0, 1]) {
         const answerer = await connect('mcp-tool');
-        await answerer.answer(performStep.mcp, async () => ({ status: 'succeeded', output: (seen[n]! += 1) }));
+        await answerer.answer(performStep.mcp, async () => ({ status: 'succeeded' as const, output: (seen[n]! += 1) }));
       }
       await Promise.all(Array.from({ length: 60 }, () => asker.request(performStep.mcp, STEP)));
       expect(seen[0]! + seen[1]!).toBe(60);
@@ -115,7 +115,7 @@ export function conformance(name: string, subject: () => Subject): void {
       const [asker, answerer] = [await connect('orchestrator'), await connect('mcp-tool')];
       await answerer.answer(performStep.mcp, async (_step, call) => {
         for (let n = 0; n < 20; n += 1) call.progress({ n });
-        return { status: 'succeeded', output: 'done' };
+        return { status: 'succeeded' as const, output: 'done' };
       });
       const frames: unknown[] = [];
       await asker.request(performStep.mcp, STEP, { onProgress: (frame) => frames.push(frame) });
@@ -126,7 +126,7 @@ export function conformance(name: string, subject: () => Subject): void {
       const [asker, answerer] = [await connect('orchestrator'), await connect('mcp-tool')];
       await answerer.answer(performStep.mcp, async () => {
         await pause(7_500);
-        return { status: 'succeeded', output: 'late' };
+        return { status: 'succeeded' as const, output: 'late' };
       });
       expect(await asker.request(performStep.mcp, STEP)).toMatchObject({ output: 'late' });
     }, 15_000);
@@ -218,7 +218,10 @@ export function conformance(name: string, subject: () => Subject): void {
 
     it('refuses a message that is too large before it is sent, and stays connected', async () => {
       const [asker, answerer] = [await connect('orchestrator'), await connect('mcp-tool')];
-      await answerer.answer(performStep.mcp, async () => ({ status: 'succeeded', output: 'x'.repeat(2_000_000) }));
+      await answerer.answer(performStep.mcp, async () => ({
+        status: 'succeeded' as const,
+        output: 'x'.repeat(2_000_000),
+      }));
       expect(
         await codeOf(
           asker.request(performStep.mcp, {

@@ -137,7 +137,7 @@ it('comes back after a restart of the server: requests, streams and followers', 
       connectBus({ url: own.nats.url, app: 'orchestrator', log }),
       connectBus({ url: own.nats.url, app: 'mcp-tool', log }),
     ]);
-    await answerer.answer(performStep.mcp, async () => ({ status: 'succeeded', output: 1 }));
+    await answerer.answer(performStep.mcp, async () => ({ status: 'succeeded' as const, output: 1 }));
     const events = eventsOf(4);
     let known = 2;
     const following = asker.follow({
