@@ -51,6 +51,11 @@ export class RunLoop {
     this.#inboxTaken = owned.inboxTaken;
   }
 
+  /** The number of the newest input that this owner has taken. */
+  get inboxTaken(): number {
+    return this.#inboxTaken;
+  }
+
   /** Another owner has the run: stop at once, write nothing. */
   fence(): void {
     this.#abort.abort(new AppError('fenced'));
@@ -84,7 +89,8 @@ export class RunLoop {
       const state = this.owned.state ?? (await this.#readJournal());
       for (const step of state.steps) if (step.attempt > 0 && !step.outcome) this.#recovered.add(step.act.step_id);
       this.#writer = new JournalWriter(this.parts, state, this.owned.epoch, this.#abort.signal);
-      await this.#takeInputs();
+      // A run that was accepted here a moment ago has no inputs that the first write would not tell of.
+      if (!this.owned.state) await this.#takeInputs();
       await this.#writer.write([]);
       while (this.#writer.state.phase !== 'ended') {
         if (this.#abort.signal.aborted) break;

@@ -164,8 +164,9 @@ export class RunPool {
       const mine = await this.parts.journal.renew(leases, this.settings.leaseMs);
       for (const { runId } of leases) {
         const running = this.#loops.get(runId);
-        if (mine.has(runId)) running?.loop.nudge();
-        else running?.loop.fence();
+        const inboxLast = mine.get(runId);
+        if (inboxLast === undefined) running?.loop.fence();
+        else if (inboxLast > (running?.loop.inboxTaken ?? inboxLast)) running?.loop.nudge();
       }
     } catch (error) {
       // Without the database nobody else can take the runs either; the next append decides.

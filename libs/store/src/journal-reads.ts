@@ -1,45 +1,43 @@
 import { RunStatus, type ThreadTurn } from '@switchyard/contracts';
-import type { PrismaClient } from './generated/client.ts';
+import type { Pool } from 'pg';
 import { INPUT_KINDS, type RunInput, type ThreadQuery } from './journal.ts';
-import { attempt } from './pool.ts';
+import { INPUTS_AFTER, THREAD_TURNS } from './journal-statements.ts';
+import { rows } from './pool.ts';
 
 const INPUTS_PAGE = 100;
 
 /** Inputs of a run after number `n`, in order. */
-export async function inputsAfter(
-  prisma: PrismaClient,
-  runId: string,
-  n: number,
-  limit = INPUTS_PAGE,
-): Promise<RunInput[]> {
-  const found = await attempt(() =>
-    prisma.runInputRow.findMany({ where: { runId, n: { gt: n } }, orderBy: { n: 'asc' }, take: limit }),
+export async function inputsAfter(pool: Pool, runId: string, n: number, limit = INPUTS_PAGE): Promise<RunInput[]> {
+  const found = await rows<{ n: number; kind: string; dedup_key: string; body: string; created_at_ms: number }>(
+    pool,
+    INPUTS_AFTER,
+    [runId, n, limit],
   );
   return found.map((input) => ({
     n: input.n,
     kind: kindOf(input.kind),
-    dedupKey: input.dedupKey,
+    dedupKey: input.dedup_key,
     body: JSON.parse(input.body) as unknown,
-    createdAt: input.createdAt.getTime(),
+    createdAt: input.created_at_ms,
   }));
 }
 
 /** The newest ended runs of a conversation, oldest first. */
-export async function threadTurns(prisma: PrismaClient, query: ThreadQuery): Promise<ThreadTurn[]> {
+export async function threadTurns(pool: Pool, query: ThreadQuery): Promise<ThreadTurn[]> {
   const { tenantId, userId, threadId, limit, before } = query;
-  const earlier = before === undefined ? {} : { createdAt: { lt: new Date(before) } };
-  const found = await attempt(() =>
-    prisma.run.findMany({
-      where: { tenantId, userId, threadId, phase: 'ended', ...earlier },
-      orderBy: [{ createdAt: 'desc' }, { runId: 'desc' }],
-      take: limit,
-      select: { runId: true, task: true, answer: true, status: true, createdAt: true },
-    }),
-  );
+  const found = await rows<{
+    run_id: string;
+    task: string;
+    answer: string | null;
+    status: string;
+    created_at_ms: number;
+  }>(pool, THREAD_TURNS, [tenantId, userId, threadId, before ?? null, limit]);
   return found.reverse().map((run) => ({
-    ...run,
+    runId: run.run_id,
+    task: run.task,
+    answer: run.answer,
     status: RunStatus.parse(run.status),
-    createdAt: run.createdAt.getTime(),
+    createdAt: run.created_at_ms,
   }));
 }
 

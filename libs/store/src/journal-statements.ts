@@ -29,7 +29,7 @@ export const RENEW = statement(
      order by r.run_id for no key update of r
    )
    update orchestrator.runs r set lease_until = clock_timestamp() + $3::int * interval '1 millisecond'
-   from mine where r.run_id = mine.run_id returning r.run_id`,
+   from mine where r.run_id = mine.run_id returning r.run_id, r.inbox_last`,
 );
 
 /** $1 run id, $2 epoch, $3 phase or null. */
@@ -70,6 +70,23 @@ export const READ = statement(
 export const READ_BLOBS = statement(
   'blobs',
   'select sha256, body from orchestrator.blobs where sha256 = any($1::text[])',
+);
+
+/** $1 run id, $2 after this number, $3 most inputs. */
+export const INPUTS_AFTER = statement(
+  'inputs_after',
+  `select n, kind, dedup_key, body, orchestrator.millis(created_at) as created_at_ms
+   from orchestrator.run_inbox where run_id = $1 and n > $2 order by n limit $3`,
+);
+
+/** $1 tenant, $2 user, $3 thread, $4 accepted before (ms) or null, $5 most turns; newest first. */
+export const THREAD_TURNS = statement(
+  'thread_turns',
+  `select run_id, task, answer, status, orchestrator.millis(created_at) as created_at_ms
+   from orchestrator.runs
+   where tenant_id = $1 and user_id = $2 and thread_id = $3 and phase = 'ended'
+     and ($4::bigint is null or created_at < to_timestamp($4::bigint / 1000.0))
+   order by created_at desc, run_id desc limit $5`,
 );
 
 /** $1 run id. */

@@ -151,8 +151,8 @@ export interface Journal {
   claim(runId: string, owner: string, leaseMs: number, engineVersions: readonly number[]): Promise<Claim>;
   /** Appends what happened together, in one round trip. Repeating the very same append is answered as success. */
   append(input: Append): Promise<Appended>;
-  /** Prolongs leases; answers the runs that are still this owner's. */
-  renew(leases: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<Set<string>>;
+  /** Prolongs leases; answers the runs that are still this owner's, each with the number of its newest input. */
+  renew(leases: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<Map<string, number>>;
   /** Gives a lease back. `released` is false where it was no longer this owner's. */
   release(
     runId: string,

@@ -9,7 +9,8 @@ import {
 } from '@switchyard/contracts';
 import type { Pool } from 'pg';
 import type { AuditFilter, AuditLog, AuditPosition, RunFilter, SummaryUpdate } from './audit-log.ts';
-import type { Prisma, PrismaClient } from './generated/client.ts';
+import type { Prisma } from './generated/client.ts';
+import type { GetPrisma } from './prisma.ts';
 import { readable } from './journal-rows.ts';
 import { attempt, row, rows, type Statement } from './pool.ts';
 
@@ -57,7 +58,7 @@ const MARK_CHECKED: Statement = {
 export class SqlAuditLog implements AuditLog {
   constructor(
     private readonly pool: Pool,
-    private readonly prisma: PrismaClient,
+    private readonly prisma: GetPrisma,
   ) {}
 
   async append(records: readonly AuditRecord[]): Promise<{ added: number }> {
@@ -81,8 +82,8 @@ export class SqlAuditLog implements AuditLog {
   }
 
   async query(filter: AuditFilter): Promise<{ records: AuditRecord[]; nextCursor: string | null }> {
-    const found = await attempt(() =>
-      this.prisma.auditEvent.findMany({
+    const found = await attempt(async () =>
+      (await this.prisma()).auditEvent.findMany({
         where: { AND: [conditions(filter), ...afterEvent(filter.cursor)] },
         orderBy: [{ ts: 'desc' }, { seq: 'desc' }, { n: 'desc' }],
         take: filter.limit + 1,
@@ -125,8 +126,8 @@ export class SqlAuditLog implements AuditLog {
 
   async listRuns(filter: RunFilter): Promise<{ runs: RunSummary[]; nextCursor: string | null }> {
     const { tenantId, userId, threadId, status, limit } = filter;
-    const found = await attempt(() =>
-      this.prisma.runSummaryRow.findMany({
+    const found = await attempt(async () =>
+      (await this.prisma()).runSummaryRow.findMany({
         where: { AND: [defined({ tenantId, userId, threadId, status }), ...afterRun(filter.cursor)] },
         orderBy: [{ createdAt: 'desc' }, { runId: 'desc' }],
         take: limit + 1,
@@ -142,7 +143,9 @@ export class SqlAuditLog implements AuditLog {
   }
 
   async summaries(runIds: readonly string[]): Promise<SummaryUpdate[]> {
-    const found = await attempt(() => this.prisma.runSummaryRow.findMany({ where: { runId: { in: [...runIds] } } }));
+    const found = await attempt(async () =>
+      (await this.prisma()).runSummaryRow.findMany({ where: { runId: { in: [...runIds] } } }),
+    );
     return found.map((summary) => ({
       ...toSummary(summary),
       tenantId: summary.tenantId,
@@ -151,7 +154,9 @@ export class SqlAuditLog implements AuditLog {
   }
 
   async positions(runIds: readonly string[]): Promise<AuditPosition[]> {
-    const found = await attempt(() => this.prisma.auditPositionRow.findMany({ where: { runId: { in: [...runIds] } } }));
+    const found = await attempt(async () =>
+      (await this.prisma()).auditPositionRow.findMany({ where: { runId: { in: [...runIds] } } }),
+    );
     return found.map(({ newsAt: _, ...position }) => position);
   }
 

@@ -1,6 +1,5 @@
 import { AppError, type FactOf, type RunEvent, type RunFact, type ThreadTurn } from '@switchyard/contracts';
 import type { Pool } from 'pg';
-import type { PrismaClient } from './generated/client.ts';
 import {
   type Accept,
   type Accepted,
@@ -40,10 +39,7 @@ const ANY_BYTES = Number.MAX_SAFE_INTEGER;
  * prisma/migrations, under the lock of the run's row.
  */
 export class SqlJournal implements Journal {
-  constructor(
-    private readonly pool: Pool,
-    private readonly prisma: PrismaClient,
-  ) {}
+  constructor(private readonly pool: Pool) {}
 
   async accept(input: Accept): Promise<Accepted> {
     const { runId, run, lease } = input;
@@ -155,11 +151,11 @@ export class SqlJournal implements Journal {
     return { kind: 'appended', events: events.map(place), lastSeq, inboxLast };
   }
 
-  async renew(leases: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<Set<string>> {
-    if (leases.length === 0) return new Set();
+  async renew(leases: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<Map<string, number>> {
+    if (leases.length === 0) return new Map();
     const values = [leases.map((lease) => lease.runId), leases.map((lease) => lease.epoch), leaseMs];
-    const mine = await rows<{ run_id: string }>(this.pool, sql.RENEW, values);
-    return new Set(mine.map(({ run_id }) => run_id));
+    const mine = await rows<{ run_id: string; inbox_last: number }>(this.pool, sql.RENEW, values);
+    return new Map(mine.map((run) => [run.run_id, run.inbox_last]));
   }
 
   async release(
@@ -201,7 +197,7 @@ export class SqlJournal implements Journal {
   }
 
   inputsAfter(runId: string, n: number, limit?: number): Promise<RunInput[]> {
-    return inputsAfter(this.prisma, runId, n, limit);
+    return inputsAfter(this.pool, runId, n, limit);
   }
 
   sweep(limit: number, graceMs = DEFAULT_GRACE_MS): Promise<{ runId: string; tenantId: string }[]> {
@@ -235,7 +231,7 @@ export class SqlJournal implements Journal {
   }
 
   threadTurns(input: ThreadQuery): Promise<ThreadTurn[]> {
-    return threadTurns(this.prisma, input);
+    return threadTurns(this.pool, input);
   }
 
   async stats(): Promise<JournalStats> {

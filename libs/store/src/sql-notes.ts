@@ -1,4 +1,4 @@
-import type { PrismaClient } from './generated/client.ts';
+import type { GetPrisma } from './prisma.ts';
 import type { Note, NoteOwner, Notes } from './notes.ts';
 import { attempt } from './pool.ts';
 
@@ -6,12 +6,12 @@ const DEFAULT_LIMIT = 100;
 
 /** Notes over PostgreSQL. Text comes back as it was put, except that U+0000, which PostgreSQL lacks, is refused. */
 export class SqlNotes implements Notes {
-  constructor(private readonly prisma: PrismaClient) {}
+  constructor(private readonly prisma: GetPrisma) {}
 
   async put({ tenantId, userId }: NoteOwner, name: string, body: string): Promise<Note> {
     const key = { tenantId, userId, name };
-    const put = await attempt(() =>
-      this.prisma.note.upsert({
+    const put = await attempt(async () =>
+      (await this.prisma()).note.upsert({
         where: { tenantId_userId_name: key },
         create: { ...key, body },
         update: { body },
@@ -22,14 +22,16 @@ export class SqlNotes implements Notes {
 
   async get({ tenantId, userId }: NoteOwner, name: string): Promise<Note | undefined> {
     const key = { tenantId, userId, name };
-    const note = await attempt(() => this.prisma.note.findUnique({ where: { tenantId_userId_name: key } }));
+    const note = await attempt(async () =>
+      (await this.prisma()).note.findUnique({ where: { tenantId_userId_name: key } }),
+    );
     return note === null ? undefined : toNote(note);
   }
 
   async list({ tenantId, userId }: NoteOwner, options: { limit?: number; after?: string } = {}): Promise<Note[]> {
     const { limit = DEFAULT_LIMIT, after } = options;
-    const notes = await attempt(() =>
-      this.prisma.note.findMany({
+    const notes = await attempt(async () =>
+      (await this.prisma()).note.findMany({
         where: { tenantId, userId, ...(after === undefined ? {} : { name: { gt: after } }) },
         orderBy: { name: 'asc' },
         take: limit,

@@ -1,9 +1,8 @@
-import { PrismaPg } from '@prisma/adapter-pg';
 import type { AuditLog } from './audit-log.ts';
-import { PrismaClient } from './generated/client.ts';
 import type { Journal } from './journal.ts';
 import type { Notes } from './notes.ts';
 import { openPool, rows } from './pool.ts';
+import { lazyPrisma } from './prisma.ts';
 import { SqlAuditLog } from './sql-audit-log.ts';
 import { SqlJournal } from './sql-journal.ts';
 import { SqlNotes } from './sql-notes.ts';
@@ -59,17 +58,15 @@ export function openStore(options: StoreOptions): Store {
     statementTimeoutMs,
     onIdleError: (error) => log?.warn({ err: error }, 'a connection to the database broke'),
   });
-  // The same class at run time; the adapter was compiled against a later edition of its types.
-  const adapter = new PrismaPg(pool as unknown as ConstructorParameters<typeof PrismaPg>[0]);
-  const prisma = new PrismaClient({ adapter });
+  const prisma = lazyPrisma(pool);
   let closed: Promise<void> | undefined;
   return {
-    journal: new SqlJournal(pool, prisma),
-    notes: new SqlNotes(prisma),
-    auditLog: new SqlAuditLog(pool, prisma),
+    journal: new SqlJournal(pool),
+    notes: new SqlNotes(prisma.get),
+    auditLog: new SqlAuditLog(pool, prisma.get),
     async ping() {
       await rows(pool, PING, []);
     },
-    close: () => (closed ??= prisma.$disconnect().then(() => pool.end())),
+    close: () => (closed ??= prisma.close().then(() => pool.end())),
   };
 }

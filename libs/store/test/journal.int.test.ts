@@ -161,7 +161,7 @@ describe('append', () => {
     expect(await journal.release(runId, 1)).toEqual({ released: false, inboxLast: 0 });
     expect(await journal.release(runId, 2, 'queued')).toEqual({ released: true, inboxLast: 0 });
     expect(await append(runId, { epoch: 2, facts: [message('late')] })).toEqual({ kind: 'fenced', lastSeq: 1 });
-    expect(await journal.renew([{ runId, epoch: 2 }], LEASE_MS)).toEqual(new Set());
+    expect(await journal.renew([{ runId, epoch: 2 }], LEASE_MS)).toEqual(new Map());
     expect(await journal.head(runId)).toMatchObject({ phase: 'queued', leaseOwner: null, leaseUntil: null });
   });
 
@@ -333,7 +333,7 @@ it('renews only the leases that are still held', async () => {
     [mine, lost, 'nowhere'].map((runId) => ({ runId, epoch: 1 })),
     LEASE_MS,
   );
-  expect(held).toEqual(new Set([mine]));
+  expect([...held.keys()]).toEqual([mine]);
 });
 
 it('answers the ended turns of a conversation, oldest first', async () => {
