@@ -1,19 +1,14 @@
 import 'reflect-metadata';
-import { type Bus, connectBus, serveOnBus } from '@switchyard/bus';
+import { createService, serveOnBus, type Service, type ServiceOverrides, type ServiceParts } from '@switchyard/bus';
 import { AppError } from '@switchyard/contracts';
 import {
   backoffMs,
   type Clock,
-  createLifecycle,
-  createLogger,
-  createMetrics,
   HealthChecks,
   injectTrace,
   type Logger,
   type Metrics,
   sleep,
-  startOpsServer,
-  startTelemetry,
   systemClock,
 } from '@switchyard/platform';
 import { createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
@@ -25,16 +20,8 @@ import { Directory, type DirectoryFact } from './directory.ts';
 import { sendFailure } from './send-failure.ts';
 
 /** What a test may bring in place of the real thing. */
-export interface A2aOverrides {
-  readonly bus?: Bus;
+export interface A2aOverrides extends ServiceOverrides {
   readonly clock?: Clock;
-  readonly log?: Logger;
-  readonly handleSignals?: boolean;
-}
-
-export interface A2a {
-  readonly opsPort: number;
-  stop(): Promise<void>;
 }
 
 const MAX_CARD_BYTES = 256 * 1024;
@@ -42,29 +29,16 @@ const CARD_TIMEOUT_MS = 5_000;
 const MAX_ANSWER_BYTES = 8 * 1024 ** 2;
 const BACKOFF = { baseMs: 100, maxMs: 3_000 };
 
-/** Starts the service. Resolves when it answers on the bus; agents may come and go later. */
-export async function createA2a(config: Config, overrides: A2aOverrides = {}): Promise<A2a> {
-  const log = overrides.log ?? createLogger({ app: 'a2a', level: config.logLevel });
-  const clock = overrides.clock ?? systemClock;
-  const metrics = createMetrics('a2a');
-  const health = new HealthChecks();
-  const lifecycle = createLifecycle({
-    log,
-    drainTimeoutMs: config.drainTimeoutMs,
-    handleSignals: overrides.handleSignals ?? true,
-  });
+/** Wires one replica. Nothing is opened before start(); agents may come and go later. */
+export function createA2a(config: Config, overrides: A2aOverrides = {}): Service {
+  return createService('a2a', config, overrides, (parts) => wire(config, overrides.clock ?? systemClock, parts));
+}
 
-  const telemetry = await startTelemetry(config.telemetry);
-  lifecycle.onStop('telemetry', () => telemetry.shutdown());
-  const ops = await startOpsServer({ port: config.opsPort, health, metrics });
-  lifecycle.onStop('ops server', () => ops.stop());
-
-  let connected: Bus | undefined = undefined;
-  health.register('nats', async () => ({ ok: connected?.status().connected ?? false, detail: 'the message bus' }));
-  const bus = overrides.bus ?? (await connectBus({ url: config.natsUrl, app: 'a2a', log }));
-  connected = bus;
-  lifecycle.onStop('bus', () => bus.close());
-
+async function wire(
+  config: Config,
+  clock: Clock,
+  { bus, log, metrics, health, lifecycle }: ServiceParts,
+): Promise<void> {
   const directory = directoryOf(config, clock, (fact) => {
     log.warn({ ...fact.data }, fact.type);
     bus.publishSystem(fact).catch((error: unknown) => log.warn({ err: error }, 'a system event was not published'));
@@ -87,11 +61,9 @@ export async function createA2a(config: Config, overrides: A2aOverrides = {}): P
 
   const handlers = await serveOnBus(A2aModule.with({ directory, delegator }), bus, log);
   lifecycle.onStop('handlers', () => handlers.close());
-  lifecycle.onStop('readiness', () => health.drain());
   // The first cards are read now, so that the first planning does not wait for them.
   void directory.refreshDue();
-  log.info({ opsPort: ops.port, agents: config.agents.length }, 'a2a is up');
-  return { opsPort: ops.port, stop: () => lifecycle.stop() };
+  log.info({ agents: config.agents.length }, 'agents are looked up');
 }
 
 function directoryOf(config: Config, clock: Clock, onFact: (fact: DirectoryFact) => void): Directory {

@@ -1,2 +1,2 @@
-export { type A2a, type A2aOverrides, createA2a } from './app.ts';
+export { type A2aOverrides, createA2a } from './app.ts';
 export { Config } from './config.ts';

@@ -29,7 +29,8 @@ beforeAll(async () => {
     A2A_CARD_TTL_MS: '200',
     A2A_TIMEOUT_MS: '8000',
   });
-  service = await createA2a(config, { bus: hub.connect('a2a'), log, handleSignals: false });
+  service = createA2a(config, { bus: hub.connect('a2a'), log, handleSignals: false });
+  await service.start();
 });
 afterAll(async () => {
   await service.stop();
@@ -150,11 +151,12 @@ describe('the way out', () => {
     const base = `http://127.0.0.1:${(liar.address() as { port: number }).port}`;
     const own = createMemoryBus();
     const client = own.connect('orchestrator');
-    const other = await createA2a(Config.parse({ A2A_AGENTS: `${base}/,${base}/redirect,${base}/big` }), {
+    const other = createA2a(Config.parse({ A2A_AGENTS: `${base}/,${base}/redirect,${base}/big` }), {
       bus: own.connect('a2a'),
       log,
       handleSignals: false,
     });
+    await other.start();
     try {
       const { agents } = await client.request(listAgents, { principal });
       expect(agents.map(({ reachable }) => reachable)).toEqual([false, false, false]);

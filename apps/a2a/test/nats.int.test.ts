@@ -21,7 +21,8 @@ let asker: Bus;
 beforeAll(async () => {
   nats = await startNats({ dir: join(dir, 'nats'), durable: false });
   agent = await createMockA2a({ port: 0 });
-  service = await createA2a(Config.parse({ NATS_URL: nats.url, A2A_AGENTS: agent.url }), { log, handleSignals: false });
+  service = createA2a(Config.parse({ NATS_URL: nats.url, A2A_AGENTS: agent.url }), { log, handleSignals: false });
+  await service.start();
   asker = await connectBus({ url: nats.url, app: 'orchestrator', log });
 }, 30_000);
 afterAll(async () => {

@@ -6,12 +6,12 @@ import { Config as AuditConfig, createAudit } from '@switchyard/audit';
 import { createDevModel, type DevModel } from '@switchyard/dev-model';
 import { Config as GatewayConfig, createGateway } from '@switchyard/gateway';
 import { startServers } from '@switchyard/local-servers';
-import { Config as McpToolConfig, defineTool, startMcpTool, ToolError } from '@switchyard/mcp-tool';
+import { Config as McpToolConfig, createMcpTool, defineTool, ToolError } from '@switchyard/mcp-tool';
 import { createMockA2a } from '@switchyard/mock-a2a';
-import { Config as OrchestratorConfig, startOrchestrator } from '@switchyard/orchestrator';
+import { Config as OrchestratorConfig, createOrchestrator } from '@switchyard/orchestrator';
 import { createLogger, parseConfig } from '@switchyard/platform';
 import { migrateDatabase } from '@switchyard/store';
-import { Config as BridgeConfig, startXmppBridge } from '@switchyard/xmpp-bridge';
+import { Config as BridgeConfig, createXmppBridge } from '@switchyard/xmpp-bridge';
 import { z } from 'zod';
 
 /*
@@ -93,6 +93,11 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
   const stop = async () => {
     for (const part of stops.splice(0).reverse()) await part.stop();
   };
+  const started = async <P extends Stoppable & { start(): Promise<void> }>(part: P): Promise<P> => {
+    stops.push(part);
+    await part.start();
+    return part;
+  };
   try {
     const servers = await startServers(['nats', 'postgres', 'redis']);
     stops.push(servers);
@@ -121,19 +126,13 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     const effects: string[] = [];
     const orchestrators: Stoppable[] = [];
     for (let n = 0; n < (options.orchestrators ?? 1); n += 1) {
-      const one = await startOrchestrator(configured(OrchestratorConfig, env), overrides);
-      orchestrators.push(one);
-      stops.push(one);
+      orchestrators.push(await started(createOrchestrator(configured(OrchestratorConfig, env), overrides)));
     }
-    stops.push(await startMcpTool(configured(McpToolConfig, env), { ...overrides, tools: testTools(effects) }));
-    stops.push(await createA2a(configured(A2aConfig, env), overrides));
-    const audit = createAudit(configured(AuditConfig, env), overrides);
-    stops.push(audit);
-    await audit.start();
-    stops.push(await startXmppBridge(configured(BridgeConfig, env), overrides));
-    const gateway = createGateway(configured(GatewayConfig, env), { log });
-    stops.push(gateway);
-    await gateway.start();
+    await started(createMcpTool(configured(McpToolConfig, env), { ...overrides, tools: testTools(effects) }));
+    await started(createA2a(configured(A2aConfig, env), overrides));
+    await started(createAudit(configured(AuditConfig, env), overrides));
+    await started(createXmppBridge(configured(BridgeConfig, env), overrides));
+    const gateway = await started(createGateway(configured(GatewayConfig, env), { log }));
     await untilReady(gateway.url);
     return {
       gateway: gateway.url,

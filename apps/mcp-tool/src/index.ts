@@ -1,3 +1,3 @@
-export { type McpTool, type McpToolOverrides, startMcpTool } from './app.ts';
+export { createMcpTool, type McpToolOverrides } from './app.ts';
 export { Config, type McpToolConfig } from './config.ts';
 export { defineTool, type Tool, type ToolContext, type ToolDefinition, ToolError } from './define-tool.ts';

@@ -1,5 +1,5 @@
 import { loadConfig } from '@switchyard/platform';
-import { startMcpTool } from './app.ts';
+import { createMcpTool } from './app.ts';
 import { Config } from './config.ts';
 
-await startMcpTool(loadConfig(Config));
+await createMcpTool(loadConfig(Config)).start();

@@ -1,21 +1,9 @@
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { type Bus, connectBus, serveOnBus } from '@switchyard/bus';
+import { createService, serveOnBus, type Service, type ServiceOverrides, type ServiceParts } from '@switchyard/bus';
 import { AppError } from '@switchyard/contracts';
-import {
-  backoffMs,
-  type Clock,
-  createLifecycle,
-  createLogger,
-  createMetrics,
-  HealthChecks,
-  type Logger,
-  sleep,
-  startOpsServer,
-  startTelemetry,
-  systemClock,
-} from '@switchyard/platform';
+import { backoffMs, type Clock, type Logger, sleep, systemClock } from '@switchyard/platform';
 import { createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
 import { openStore, type Store } from '@switchyard/store';
 import type { OrchestratorConfig } from './config.ts';
@@ -32,53 +20,24 @@ import { ThreadDesk } from './thread-desk.ts';
 import { Toolboxes } from './toolboxes.ts';
 
 /** What a test may bring in place of the real thing. */
-export interface OrchestratorOverrides {
-  readonly bus?: Bus;
+export interface OrchestratorOverrides extends ServiceOverrides {
   readonly store?: Store;
   readonly planner?: Planner;
   readonly clock?: Clock;
-  readonly log?: Logger;
-  readonly handleSignals?: boolean;
 }
 
-export interface Orchestrator {
-  readonly opsPort: number;
-  stop(): Promise<void>;
+/** Wires one replica. Nothing is opened before start(). */
+export function createOrchestrator(config: OrchestratorConfig, overrides: OrchestratorOverrides = {}): Service {
+  return createService('orchestrator', config, overrides, (parts) => wire(config, overrides, parts));
 }
 
-/** Starts one replica. Resolves when it answers; while NATS is away it waits, and its readiness says so. */
-export async function startOrchestrator(
-  config: OrchestratorConfig,
-  overrides: OrchestratorOverrides = {},
-): Promise<Orchestrator> {
-  const log = overrides.log ?? createLogger({ app: 'orchestrator', level: config.logLevel });
+async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides, parts: ServiceParts): Promise<void> {
+  const { bus, log, metrics, health, lifecycle } = parts;
   const clock = overrides.clock ?? systemClock;
-  const metrics = createMetrics('orchestrator');
-  const health = new HealthChecks();
-  const lifecycle = createLifecycle({
-    log,
-    drainTimeoutMs: config.runs.drainTimeoutMs,
-    handleSignals: overrides.handleSignals ?? true,
-  });
-
-  const telemetry = await startTelemetry(config.telemetry);
-  lifecycle.onStop('telemetry', () => telemetry.shutdown());
-  const ops = await startOpsServer({ port: config.opsPort, health, metrics });
-  lifecycle.onStop('ops server', () => ops.stop());
-
-  let connected: Bus | undefined;
-  health.register('nats', async () => ({ ok: connected?.status().connected ?? false, detail: 'the message bus' }));
-  const store =
-    overrides.store ??
-    openStore({ url: config.database.url, app: 'orchestrator', maxConnections: config.database.poolSize, log });
-  lifecycle.onStop('store', () => store.close());
-  health.register('postgres', async () => {
-    await store.ping();
-    return { ok: true };
-  });
-  const bus = overrides.bus ?? (await connectBus({ url: config.natsUrl, app: 'orchestrator', log }));
-  connected = bus;
-  lifecycle.onStop('bus', () => bus.close());
+  const { url, poolSize } = config.database;
+  const store = overrides.store ?? openStore({ url, app: 'orchestrator', maxConnections: poolSize, log });
+  if (!overrides.store) lifecycle.onStop('store', () => store.close());
+  health.register('postgres', () => store.ping().then(() => ({ ok: true })));
   await untilThere(() => bus.ensureStreams(), log);
 
   const { journal } = store;
@@ -109,7 +68,7 @@ export async function startOrchestrator(
   const sweeper = new Sweeper({ journal, bus, pool, publisher, log, intervalMs: config.runs.sweepIntervalMs });
 
   pool.start();
-  lifecycle.onStop('runs', () => pool.drain(config.runs.drainTimeoutMs));
+  lifecycle.onStop('runs', () => pool.drain(config.drainTimeoutMs));
   const heard = await bus.hearWakeUps(({ runId }) => pool.nudge(runId));
   lifecycle.onStop('wake-ups heard', () => heard.stop());
   const wakeUps = bus.onWakeUp(
@@ -124,9 +83,6 @@ export async function startOrchestrator(
   const runs = new RunDesk({ journal, bus, pool, publisher, log, maxIterations, useOrchestrator });
   const handlers = await serveOnBus(OrchestratorModule.with({ runs, threads: new ThreadDesk({ journal }) }), bus, log);
   lifecycle.onStop('handlers', () => handlers.close());
-  lifecycle.onStop('readiness', () => health.drain());
-  log.info({ owner, opsPort: ops.port }, 'orchestrator is up');
-  return { opsPort: ops.port, stop: () => lifecycle.stop() };
 }
 
 function openAiPlanner(config: OrchestratorConfig): Planner {

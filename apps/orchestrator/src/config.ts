@@ -86,8 +86,8 @@ export const Config = z
       maxConcurrent: env.MAX_CONCURRENT_RUNS,
       leaseMs: env.LEASE_MS,
       sweepIntervalMs: env.SWEEP_INTERVAL_MS,
-      drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
     },
+    drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   }));
 export type OrchestratorConfig = z.output<typeof Config>;
 

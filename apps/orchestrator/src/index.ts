@@ -1,2 +1,2 @@
-export { type Orchestrator, type OrchestratorOverrides, startOrchestrator } from './app.ts';
+export { createOrchestrator, type OrchestratorOverrides } from './app.ts';
 export { Config, ENGINE_VERSION, type OrchestratorConfig } from './config.ts';

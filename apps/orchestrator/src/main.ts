@@ -1,5 +1,5 @@
 import { loadConfig } from '@switchyard/platform';
-import { startOrchestrator } from './app.ts';
+import { createOrchestrator } from './app.ts';
 import { Config } from './config.ts';
 
-await startOrchestrator(loadConfig(Config));
+await createOrchestrator(loadConfig(Config)).start();

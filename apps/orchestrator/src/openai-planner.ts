@@ -111,7 +111,8 @@ async function askOnce(
   } catch (error) {
     if (signal.aborted) throw error;
     if (stall.signal.aborted) throw new BrokenStream('the model stream stalled', { cause: error });
-    if (error instanceof APIError || error instanceof AppError) throw error;
+    const cutOff = error instanceof AppError && (error.code === 'upstream_failed' || error.code === 'upstream_timeout');
+    if (error instanceof APIError || (error instanceof AppError && !cutOff)) throw error;
     throw new BrokenStream('the model stream broke', { cause: error });
   } finally {
     clearTimeout(timer);

@@ -1,2 +1,2 @@
-export { startXmppBridge, type XmppBridge, type XmppBridgeOverrides } from './app.ts';
+export { createXmppBridge } from './app.ts';
 export { type BridgeConfig, Config } from './config.ts';

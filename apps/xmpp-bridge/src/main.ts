@@ -1,5 +1,5 @@
 import { loadConfig } from '@switchyard/platform';
-import { startXmppBridge } from './app.ts';
+import { createXmppBridge } from './app.ts';
 import { Config } from './config.ts';
 
-await startXmppBridge(loadConfig(Config));
+await createXmppBridge(loadConfig(Config)).start();

@@ -16,3 +16,10 @@ export { createMemoryBus, type MemoryHub } from './memory-bus.ts';
 export { connectBus, type ConnectOptions } from './nats-bus.ts';
 export { BusTransport, Handles, nestLogger, serveOnBus } from './nest.ts';
 export { Reorder } from './reorder.ts';
+export {
+  createService,
+  type Service,
+  type ServiceConfig,
+  type ServiceOverrides,
+  type ServiceParts,
+} from './service.ts';

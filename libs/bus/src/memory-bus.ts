@@ -11,6 +11,7 @@ import {
   type SystemEvent,
   type SystemFact,
   toCloudEvent,
+  toSystemCloudEvent,
 } from '@switchyard/contracts';
 import { createLogger, type Logger } from '@switchyard/platform';
 import { Answerer } from './answerer.ts';
@@ -191,8 +192,8 @@ class MemoryBus implements Bus {
       seq: (this.#systemSeq += 1),
       ts: Date.now(),
     } as SystemEvent;
-    this.store.put('SYSTEM', `${system.instance}:${system.seq}`, { system, raw: system });
-    this.wire.publish(subjects.system(system.type), encode(system));
+    this.store.put('SYSTEM', `${system.instance}:${system.seq}`, { system, raw: toSystemCloudEvent(system) });
+    this.wire.publish(subjects.system(system.type), encode(toSystemCloudEvent(system)));
     await this.wire.flush();
   }
   publishLive(tenantId: string, delta: LiveDelta): void {

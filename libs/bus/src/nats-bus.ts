@@ -2,9 +2,9 @@ import {
   AppError,
   formatCursor,
   fromCloudEvent,
+  fromSystemCloudEvent,
   type LiveDelta,
   type OutputOf,
-  parseSystemEvent,
   type RequestContract,
   type RequestOf,
   type RunEvent,
@@ -12,6 +12,7 @@ import {
   type SystemFact,
   subjects,
   toCloudEvent,
+  toSystemCloudEvent,
 } from '@switchyard/contracts';
 import { type Logger } from '@switchyard/platform';
 import { type JetStreamClient, type JetStreamManager, type JsMsg, nuid } from 'nats';
@@ -113,7 +114,7 @@ class NatsBus implements Bus {
       seq: (this.#systemSeq += 1),
       ts: Date.now(),
     } as SystemEvent;
-    await this.#store(subjects.system(event.type), encode(event), `${this.#instance}:${event.seq}`);
+    await this.#store(subjects.system(event.type), encode(toSystemCloudEvent(event)), `${this.#instance}:${event.seq}`);
   }
 
   publishLive(tenantId: string, delta: LiveDelta): void {
@@ -280,7 +281,7 @@ function parseConsumed(message: JsMsg): ConsumedMessage | undefined {
   try {
     const raw = decode(message.data);
     const event = fromCloudEvent(raw);
-    const system = event ? undefined : parseSystemEvent(raw);
+    const system = event ? undefined : fromSystemCloudEvent(raw);
     if (!event && !system) return undefined;
     return { raw, streamSeq: message.seq, ...(event ? { event } : {}), ...(system ? { system } : {}) };
   } catch {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { formatCursor, Id } from './ids.ts';
 import { isRunEventType, parseRunEvent, type RunEvent } from './run-events.ts';
+import { parseSystemEvent, type SystemEvent } from './system-events.ts';
 
 /** A CloudEvents 1.0 document in JSON (structured mode), with our extension attributes for facts of a run. */
 export const CloudEvent = z.looseObject({
@@ -16,6 +17,8 @@ export const CloudEvent = z.looseObject({
   stepid: Id.optional(),
   seq: z.number().int().optional(),
   epoch: z.number().int().optional(),
+  /** One run of one process, for facts outside a run; `seq` counts within it. */
+  instance: z.string().max(64).optional(),
 });
 export type CloudEvent = z.infer<typeof CloudEvent>;
 
@@ -52,4 +55,29 @@ export function fromCloudEvent(document: unknown): RunEvent | undefined {
     type,
     data,
   });
+}
+
+const SYSTEM_SOURCE = '/switchyard/';
+
+/** The document on `sys.>`. Its id is `<instance>:<seq>`, the message id on the bus. */
+export function toSystemCloudEvent(event: SystemEvent): CloudEvent {
+  return {
+    specversion: '1.0',
+    id: `${event.instance}:${event.seq}`,
+    source: `${SYSTEM_SOURCE}${event.app}`,
+    type: event.type,
+    time: new Date(event.ts).toISOString(),
+    datacontenttype: 'application/json',
+    instance: event.instance,
+    seq: event.seq,
+    data: event.data,
+  };
+}
+
+/** The system event in a CloudEvents document; undefined where it is none. */
+export function fromSystemCloudEvent(document: unknown): SystemEvent | undefined {
+  const parsed = CloudEvent.safeParse(document);
+  if (!parsed.success || !parsed.data.source.startsWith(SYSTEM_SOURCE)) return undefined;
+  const { source, instance, seq, time, type, data } = parsed.data;
+  return parseSystemEvent({ app: source.slice(SYSTEM_SOURCE.length), instance, seq, ts: Date.parse(time), type, data });
 }

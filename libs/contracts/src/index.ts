@@ -1,6 +1,6 @@
 export { AgentInfo, listAgents } from './agents.ts';
 export { AuditRecord, listRuns, queryAudit, RunSummary } from './audit.ts';
-export { CloudEvent, fromCloudEvent, toCloudEvent } from './cloud-events.ts';
+export { CloudEvent, fromCloudEvent, fromSystemCloudEvent, toCloudEvent, toSystemCloudEvent } from './cloud-events.ts';
 export {
   APPS,
   type AppName,

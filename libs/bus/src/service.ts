@@ -1,0 +1,96 @@
+import type { AppName } from '@switchyard/contracts';
+import {
+  createLifecycle,
+  createLogger,
+  createMetrics,
+  HealthChecks,
+  type Lifecycle,
+  type Logger,
+  type Metrics,
+  startOpsServer,
+  startTelemetry,
+} from '@switchyard/platform';
+import type { Bus } from './bus.ts';
+import { connectBus } from './nats-bus.ts';
+
+/** The part of a service's configuration that every service on the bus has. */
+export interface ServiceConfig {
+  readonly natsUrl: string;
+  readonly opsPort: number;
+  readonly logLevel: string;
+  readonly telemetry: { readonly serviceName: string; readonly endpoint?: string | undefined };
+  readonly drainTimeoutMs: number;
+}
+
+/** What a test may bring in place of the real thing. */
+export interface ServiceOverrides {
+  readonly bus?: Bus;
+  readonly log?: Logger;
+  /** Default true; false where many apps share one process. */
+  readonly handleSignals?: boolean;
+}
+
+/** What a service is wired from. What it registers with `lifecycle` is stopped in reverse order. */
+export interface ServiceParts {
+  readonly bus: Bus;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly health: HealthChecks;
+  readonly lifecycle: Lifecycle;
+}
+
+export interface Service {
+  /** Resolves when the service answers. While NATS is away it waits, and its readiness says so. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Port of /health, /readiness and /metrics, once started. */
+  readonly opsPort: number;
+}
+
+/**
+ * A service on the bus: telemetry, the port for operations, the connection and the lifecycle, then what `wire` adds.
+ * Nothing is opened before start(). On a stop it first says that it is not ready, then `wire`'s parts stop, last the
+ * connection.
+ */
+export function createService(
+  app: AppName,
+  config: ServiceConfig,
+  overrides: ServiceOverrides,
+  wire: (parts: ServiceParts) => Promise<void>,
+): Service {
+  const log = overrides.log ?? createLogger({ app, level: config.logLevel });
+  const { drainTimeoutMs } = config;
+  const lifecycle = createLifecycle({ log, drainTimeoutMs, handleSignals: overrides.handleSignals ?? true });
+  const metrics = createMetrics(app);
+  const health = new HealthChecks();
+  let opsPort = 0;
+
+  const start = async (): Promise<void> => {
+    const telemetry = await startTelemetry(config.telemetry);
+    lifecycle.onStop('telemetry', () => telemetry.shutdown());
+    const ops = await startOpsServer({ port: config.opsPort, health, metrics });
+    lifecycle.onStop('ops server', () => ops.stop());
+    opsPort = ops.port;
+
+    let connected = overrides.bus;
+    health.register('nats', async () => {
+      const ok = connected?.status().connected ?? false;
+      return ok ? { ok } : { ok, detail: 'The message bus does not answer.' };
+    });
+    const bus = overrides.bus ?? (await connectBus({ url: config.natsUrl, app, log }));
+    connected = bus;
+    if (!overrides.bus) lifecycle.onStop('bus', () => bus.close());
+
+    await wire({ bus, log, metrics, health, lifecycle });
+    lifecycle.onStop('readiness', () => health.drain());
+    log.info({ opsPort }, `${app} is up`);
+  };
+
+  return {
+    start,
+    stop: () => lifecycle.stop(),
+    get opsPort() {
+      return opsPort;
+    },
+  };
+}
