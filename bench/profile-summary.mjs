@@ -13,7 +13,10 @@ for (const [index, id] of samples.entries()) {
   const ms = timeDeltas[index] / 1_000;
   busy += ms;
   const place = url.replace(/^file:\/\//, '');
-  const packageName = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(place)?.[1] ?? (place.startsWith('node:') ? place.split('/')[0] : /\/(?:apps|libs)\/([^/]+)\//.exec(place)?.[1]) ?? functionName;
+  const packageName =
+    /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(place)?.[1] ??
+    (place.startsWith('node:') ? place.split('/')[0] : /\/(?:apps|libs)\/([^/]+)\//.exec(place)?.[1]) ??
+    functionName;
   byPackage.set(packageName, (byPackage.get(packageName) ?? 0) + ms);
   const name = `${functionName || '(anonymous)'} ${place.split('/').slice(-3).join('/')}:${lineNumber + 1}`;
   byFunction.set(name, (byFunction.get(name) ?? 0) + ms);

@@ -6,7 +6,13 @@ import { parseArgs } from 'node:util';
 import { cpuMs, rssMb, startStack } from './stack.mjs';
 import { appendRate, natsRate } from './yardsticks.mjs';
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '5' }, profile: { type: 'boolean', default: false }, json: { type: 'boolean', default: false } } });
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '5' },
+    profile: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
+});
 const SECONDS = Math.min(60, Number(values.seconds));
 const MAX_RUNS = 20_000;
 const SERVICES = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit'];
@@ -18,18 +24,33 @@ function oneRun(base, agent, user) {
     let first = 0;
     let text = '';
     const body = JSON.stringify({ task: 'calculate 17% of 2340' });
-    const call = request(`${base}/orchestrate/stream`, { method: 'POST', agent, headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), 'x-user-id': user } }, (answer) => {
-      answer.setEncoding('utf8');
-      answer.on('data', (chunk) => {
-        first ||= performance.now() - began;
-        text += chunk;
-      });
-      answer.on('end', () => {
-        const good = answer.statusCode === 200 && text.includes('event: response.completed') && text.includes('397.8') && text.includes('event: mcp.tool.execution');
-        if (good) resolve({ ms: performance.now() - began, first, bytes: text.length });
-        else reject(new Error(`unexpected answer (HTTP ${answer.statusCode}): ${text.slice(0, 400)} ... ${text.slice(-400)}`));
-      });
-    });
+    const call = request(
+      `${base}/orchestrate/stream`,
+      {
+        method: 'POST',
+        agent,
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), 'x-user-id': user },
+      },
+      (answer) => {
+        answer.setEncoding('utf8');
+        answer.on('data', (chunk) => {
+          first ||= performance.now() - began;
+          text += chunk;
+        });
+        answer.on('end', () => {
+          const good =
+            answer.statusCode === 200 &&
+            text.includes('event: response.completed') &&
+            text.includes('397.8') &&
+            text.includes('event: mcp.tool.execution');
+          if (good) resolve({ ms: performance.now() - began, first, bytes: text.length });
+          else
+            reject(
+              new Error(`unexpected answer (HTTP ${answer.statusCode}): ${text.slice(0, 400)} ... ${text.slice(-400)}`),
+            );
+        });
+      },
+    );
     call.setTimeout(30_000, () => call.destroy(new Error('no answer within 30 s')));
     call.on('error', reject);
     call.end(body);
@@ -70,23 +91,35 @@ async function measure(stack, concurrency, seconds) {
 const stack = await startStack({ profile: values.profile ? SERVICES : [] });
 try {
   const idle = Object.fromEntries(SERVICES.map((app) => [app, rssMb(stack.pids[app])]));
-  await measure(stack, 4, 3); // warm up
+  await measure(stack, 16, 6); // warm up: the compilers have seen every path
   const rows = [];
   for (const concurrency of [1, 16, 64]) rows.push(await measure(stack, concurrency, SECONDS));
   const after = Object.fromEntries(SERVICES.map((app) => [app, rssMb(stack.pids[app])]));
-  const yardsticks = { nats: await natsRate(stack.servers.nats.url), append: await appendRate(stack.servers.postgres.url) };
+  const yardsticks = {
+    nats: await natsRate(stack.servers.nats.url),
+    append: await appendRate(stack.servers.postgres.url),
+  };
   if (values.json) {
     console.log(JSON.stringify({ rows, idle, after, yardsticks }, null, 2));
   } else {
     const f = (n, digits = 1) => n.toFixed(digits);
     console.log('concurrency   runs/s   p50 ms   p99 ms   first event p50/p99 ms   CPU ms/run  (per service)');
     for (const row of rows) {
-      const parts = Object.entries(row.cpu).map(([app, ms]) => `${app} ${f(ms)}`).join(', ');
-      console.log(`${String(row.concurrency).padStart(11)} ${f(row.runsPerSecond).padStart(8)} ${f(row.p50).padStart(8)} ${f(row.p99).padStart(8)} ${`${f(row.firstEventP50)} / ${f(row.firstEventP99)}`.padStart(24)} ${f(row.cpuMsPerRun).padStart(12)}  (${parts})`);
+      const parts = Object.entries(row.cpu)
+        .map(([app, ms]) => `${app} ${f(ms)}`)
+        .join(', ');
+      console.log(
+        `${String(row.concurrency).padStart(11)} ${f(row.runsPerSecond).padStart(8)} ${f(row.p50).padStart(8)} ${f(row.p99).padStart(8)} ${`${f(row.firstEventP50)} / ${f(row.firstEventP99)}`.padStart(24)} ${f(row.cpuMsPerRun).padStart(12)}  (${parts})`,
+      );
     }
     console.log(`stream of one run: ${rows[0].bytesPerRun} bytes`);
-    console.log(`memory idle -> after, MB: ${SERVICES.map((app) => `${app} ${idle[app]} -> ${after[app]}`).join(', ')}`);
-    for (const [name, rates] of Object.entries(yardsticks)) console.log(`yardstick ${name}: ${rates.map((rate) => `${f(rate.perSecond, 0)}/s at ${rate.concurrency}`).join(', ')}`);
+    console.log(
+      `memory idle -> after, MB: ${SERVICES.map((app) => `${app} ${idle[app]} -> ${after[app]}`).join(', ')}`,
+    );
+    for (const [name, rates] of Object.entries(yardsticks))
+      console.log(
+        `yardstick ${name}: ${rates.map((rate) => `${f(rate.perSecond, 0)}/s at ${rate.concurrency}`).join(', ')}`,
+      );
   }
 } finally {
   await stack.stop();

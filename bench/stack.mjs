@@ -14,7 +14,9 @@ const CLOCK_TICKS_PER_SECOND = 100;
 
 /** CPU time that a process has used so far, in ms. */
 export function cpuMs(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    .replace(/^.*\) /, '')
+    .split(' ');
   return ((Number(fields[11]) + Number(fields[12])) * 1_000) / CLOCK_TICKS_PER_SECOND;
 }
 
@@ -45,7 +47,9 @@ export async function startStack(options = {}) {
 
   const launch = (app, env) => {
     const log = openSync(join(dir, `${app}.log`), 'a');
-    const profile = (options.profile ?? []).includes(app) ? ['--cpu-prof', `--cpu-prof-dir=${join(ROOT, 'bench/profiles')}`, `--cpu-prof-name=${app}.cpuprofile`] : [];
+    const profile = (options.profile ?? []).includes(app)
+      ? ['--cpu-prof', `--cpu-prof-dir=${join(ROOT, 'bench/profiles')}`, `--cpu-prof-name=${app}.cpuprofile`]
+      : [];
     const child = spawn(process.execPath, [...profile, join(ROOT, 'apps', app, 'dist/main.js')], {
       env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', ...env },
       stdio: ['ignore', log, log],
@@ -54,17 +58,37 @@ export async function startStack(options = {}) {
     children.set(app, child);
   };
 
-  const common = { NATS_URL: servers.nats.url, DATABASE_URL: servers.postgres.url, REDIS_URL: servers.redis.url, ...options.env };
+  const common = {
+    NATS_URL: servers.nats.url,
+    DATABASE_URL: servers.postgres.url,
+    REDIS_URL: servers.redis.url,
+    ...options.env,
+  };
   const model = `127.0.0.1:${modelPort}`;
   launch('dev-model', { DEV_MODEL_PORT: String(modelPort) });
-  launch('orchestrator', { ...common, OPENAI_API_KEY: 'bench', OPENAI_BASE_URL: `http://${model}/v1`, EGRESS_ALLOW_HOSTS: model, OPS_PORT: '0' });
+  launch('orchestrator', {
+    ...common,
+    OPENAI_API_KEY: 'bench',
+    OPENAI_BASE_URL: `http://${model}/v1`,
+    EGRESS_ALLOW_HOSTS: model,
+    OPS_PORT: '0',
+  });
   launch('mcp-tool', { ...common, MOCK_WEATHER_TOOL_API_KEY: 'bench', OPS_PORT: '0' });
   launch('a2a', { ...common, A2A_AGENTS: '', OPS_PORT: '0' });
   launch('audit', { ...common, LOG_TREE_DIR: '', OPS_PORT: '0' });
-  launch('gateway', { ...common, GATEWAY_PORT: String(gatewayPort), GATEWAY_HOST: '127.0.0.1', IDENTITY_MODE: 'dev', RATE_LIMIT_PER_MINUTE: '1000000', MAX_STREAMS_PER_USER: '1000' });
+  launch('gateway', {
+    ...common,
+    GATEWAY_PORT: String(gatewayPort),
+    GATEWAY_HOST: '127.0.0.1',
+    IDENTITY_MODE: 'dev',
+    RATE_LIMIT_PER_MINUTE: '1000000',
+    MAX_STREAMS_PER_USER: '1000',
+  });
 
   const stop = async () => {
-    const exits = [...children.values()].map((child) => new Promise((resolve) => (child.exitCode === null ? child.once('exit', resolve) : resolve(0))));
+    const exits = [...children.values()].map(
+      (child) => new Promise((resolve) => (child.exitCode === null ? child.once('exit', resolve) : resolve(0))),
+    );
     for (const child of children.values()) child.kill('SIGTERM');
     const limit = setTimeout(() => children.forEach((child) => child.kill('SIGKILL')), 12_000);
     await Promise.all(exits);
@@ -76,10 +100,15 @@ export async function startStack(options = {}) {
   const gateway = `http://127.0.0.1:${gatewayPort}`;
   const deadline = Date.now() + 60_000;
   for (;;) {
-    const ready = await fetch(`${gateway}/readiness`).then((answer) => answer.ok, () => false);
+    const ready = await fetch(`${gateway}/readiness`).then(
+      (answer) => answer.ok,
+      () => false,
+    );
     if (ready) break;
     if (Date.now() > deadline || [...children.values()].some((child) => child.exitCode !== null)) {
-      const logs = [...children.keys()].map((app) => `--- ${app}\n${readFileSync(join(dir, `${app}.log`), 'utf8').slice(-1_500)}`);
+      const logs = [...children.keys()].map(
+        (app) => `--- ${app}\n${readFileSync(join(dir, `${app}.log`), 'utf8').slice(-1_500)}`,
+      );
       await stop();
       throw new Error(`the stack did not get ready:\n${logs.join('\n')}`);
     }

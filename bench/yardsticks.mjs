@@ -2,7 +2,7 @@
 import { connect } from 'nats';
 import { openStore } from '@switchyard/store';
 
-async function rate(concurrency, seconds, once) {
+export async function rate(concurrency, seconds, once) {
   const until = Date.now() + seconds * 1_000;
   let count = 0;
   const began = performance.now();
@@ -24,7 +24,8 @@ export async function natsRate(url, seconds = 2) {
   await answerer.flush();
   const body = new TextEncoder().encode(JSON.stringify({ hello: 'world' }));
   const rates = [];
-  for (const concurrency of [1, 64]) rates.push(await rate(concurrency, seconds, () => asker.request('bench.echo', body, { timeout: 5_000 })));
+  for (const concurrency of [1, 64])
+    rates.push(await rate(concurrency, seconds, () => asker.request('bench.echo', body, { timeout: 5_000 })));
   await Promise.all([asker.close(), answerer.close()]);
   return rates;
 }
@@ -37,8 +38,23 @@ export async function appendRate(url, seconds = 2) {
     const runs = [];
     for (let n = 0; n < concurrency; n += 1) {
       const runId = `bench-${concurrency}-${n}-${process.pid}`;
-      const run = { task: 'bench', thread_id: runId, principal: { tenantId: 'bench', userId: 'bench', role: 'user', via: 'dev' }, tool_constraints: { mode: 'auto', providers: [], tools: [] }, budget: { max_steps: 10, max_iterations: null, max_tokens: null, max_usd: null, max_seconds: null }, use_orchestrator: true, enable_reflection: false };
-      const accepted = await store.journal.accept({ runId, run, idempotencyKey: runId, requestHash: 'x', engineVersion: 1, lease: { owner: 'bench', leaseMs: 60_000 } });
+      const run = {
+        task: 'bench',
+        thread_id: runId,
+        principal: { tenantId: 'bench', userId: 'bench', role: 'user', via: 'dev' },
+        tool_constraints: { mode: 'auto', providers: [], tools: [] },
+        budget: { max_steps: 10, max_iterations: null, max_tokens: null, max_usd: null, max_seconds: null },
+        use_orchestrator: true,
+        enable_reflection: false,
+      };
+      const accepted = await store.journal.accept({
+        runId,
+        run,
+        idempotencyKey: runId,
+        requestHash: 'x',
+        engineVersion: 1,
+        lease: { owner: 'bench', leaseMs: 60_000 },
+      });
       if (accepted.kind !== 'created') throw new Error(`not accepted: ${accepted.kind}`);
       runs.push({ runId, seq: 1 });
     }
@@ -46,7 +62,13 @@ export async function appendRate(url, seconds = 2) {
     rates.push(
       await rate(concurrency, seconds, async (n) => {
         const run = runs[n];
-        const appended = await store.journal.append({ runId: run.runId, epoch: 1, expectedSeq: run.seq, facts: [fact, fact], leaseMs: 60_000 });
+        const appended = await store.journal.append({
+          runId: run.runId,
+          epoch: 1,
+          expectedSeq: run.seq,
+          facts: [fact, fact],
+          leaseMs: 60_000,
+        });
         if (appended.kind !== 'appended') throw new Error(`not appended: ${appended.kind}`);
         run.seq = appended.lastSeq;
       }),

@@ -49,6 +49,22 @@ const GAPS: Statement = {
     order by news_at limit $1`,
 };
 
+/** $1 run ids. Named as Prisma names the columns: one mapping serves both. */
+const SUMMARIES: Statement = {
+  name: 'audit_summaries_of',
+  text: `select run_id as "runId", tenant_id as "tenantId", user_id as "userId", thread_id as "threadId", task, phase,
+      status, completion_reason as "completionReason", total_steps as "totalSteps", last_seq as "lastSeq",
+      created_at as "createdAt", ended_at as "endedAt"
+    from audit.run_summaries where run_id = any($1::text[])`,
+};
+
+/** $1 run ids. */
+const POSITIONS: Statement = {
+  name: 'audit_positions_of',
+  text: `select run_id as "runId", tenant_id as "tenantId", known_seq as "knownSeq", seen_seq as "seenSeq", ended
+    from audit.positions where run_id = any($1::text[])`,
+};
+
 const MARK_CHECKED: Statement = {
   name: 'audit_mark_checked',
   text: 'update audit.positions set news_at = clock_timestamp() where run_id = any($1::text[])',
@@ -143,9 +159,7 @@ export class SqlAuditLog implements AuditLog {
   }
 
   async summaries(runIds: readonly string[]): Promise<SummaryUpdate[]> {
-    const found = await attempt(async () =>
-      (await this.prisma()).runSummaryRow.findMany({ where: { runId: { in: [...runIds] } } }),
-    );
+    const found = await rows<Prisma.RunSummaryRowGetPayload<object>>(this.pool, SUMMARIES, [[...runIds]]);
     return found.map((summary) => ({
       ...toSummary(summary),
       tenantId: summary.tenantId,
@@ -153,11 +167,8 @@ export class SqlAuditLog implements AuditLog {
     }));
   }
 
-  async positions(runIds: readonly string[]): Promise<AuditPosition[]> {
-    const found = await attempt(async () =>
-      (await this.prisma()).auditPositionRow.findMany({ where: { runId: { in: [...runIds] } } }),
-    );
-    return found.map(({ newsAt: _, ...position }) => position);
+  positions(runIds: readonly string[]): Promise<AuditPosition[]> {
+    return rows<{ -readonly [K in keyof AuditPosition]: AuditPosition[K] }>(this.pool, POSITIONS, [[...runIds]]);
   }
 
   async gaps(options: { limit: number; olderThanMs: number; quietMs: number }): Promise<AuditPosition[]> {
