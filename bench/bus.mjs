@@ -1,4 +1,4 @@
-// What the bus adds to a raw NATS request/reply, alone and at 64 in flight. Usage: node bench/bus.mjs
+// What the bus adds to a raw NATS request/reply, alone and at 64 in flight. Usage: ./switchyard bench bus
 import { connectBus } from '@switchyard/bus';
 import { performStep } from '@switchyard/contracts';
 import { startServers } from '@switchyard/local-servers';
@@ -33,11 +33,10 @@ const show = (name, rates) =>
   );
 try {
   show('raw request/reply', await natsRate(servers.nats.url));
-  const requests = (options) =>
-    Promise.all([1]).then(async () => [
-      await rate(1, 2, () => asker.request(performStep.mcp, step, options)),
-      await rate(64, 2, () => asker.request(performStep.mcp, step, options)),
-    ]);
+  const requests = async (options) => {
+    const once = () => asker.request(performStep.mcp, step, options);
+    return [await rate(1, 2, once), await rate(64, 2, once)];
+  };
   show('bus request', await requests({}));
   show('bus request with five frames', await requests({ idempotencyKey: 'frames', onProgress: () => undefined }));
 } finally {

@@ -1,6 +1,6 @@
 // What one run costs: two model calls (zero-latency model) and one tool call, streamed to the client, at
 // concurrency 1, 16 and 64; beside it, in the same minutes on the same machine, the yardsticks: raw NATS
-// request/reply and raw `append_events`. Every answer is checked. Usage: node bench/runs.mjs [--seconds 5] [--profile]
+// request/reply and raw `append_events`. Every answer is checked. Usage: ./switchyard bench [--seconds 5] [--profile] [--json]
 import { Agent, request } from 'node:http';
 import { parseArgs } from 'node:util';
 import { cpuMs, rssMb, startStack } from './stack.mjs';

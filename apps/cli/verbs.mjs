@@ -38,7 +38,12 @@ export const VERBS = [
   },
   { name: 'doctor', usage: 'doctor', summary: 'Check this machine and the running stack, one line per check.' },
   { name: 'audit', usage: 'audit verify', summary: 'Prove that the audit log is whole.', later: true },
-  { name: 'bench', usage: 'bench', summary: 'Run the benchmarks.', later: true },
+  {
+    name: 'bench',
+    usage: 'bench [runs|bus] [options]',
+    summary: 'Measure this build on a private stack, beside what the machine itself gives.',
+    setUp: true,
+  },
   { name: 'logs', usage: 'logs [service] [--follow]', summary: 'Show the log of a service.' },
   { name: 'completion', usage: 'completion bash|zsh', summary: 'Print a completion script for the shell.' },
   { name: 'help', usage: 'help [verb]', summary: 'Show this, or the help of one verb.' },

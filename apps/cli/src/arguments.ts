@@ -25,7 +25,7 @@ export const VERB_OPTIONS = {
   approve: {},
   doctor: {},
   audit: {},
-  bench: {},
+  bench: { seconds: { type: 'string' }, profile: { type: 'boolean' }, json: { type: 'boolean' } },
   logs: { follow: { type: 'boolean', short: 'f' }, lines: { type: 'string', short: 'n' } },
   completion: {},
   help: {},
@@ -60,6 +60,11 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
   ],
   runs: [...WHO, ['--json', 'as the gateway answers']],
   cancel: WHO,
+  bench: [
+    ['--seconds N', 'how long each concurrency is measured; default 5'],
+    ['--profile', 'write a CPU profile of each service to bench/profiles'],
+    ['--json', 'numbers as JSON'],
+  ],
   logs: [
     ['--follow, -f', 'go on as it grows'],
     ['--lines N, -n', 'how many lines; default 50'],

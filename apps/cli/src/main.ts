@@ -20,7 +20,7 @@ const LOAD: Readonly<Record<VerbName, () => Promise<Verb>>> = {
   logs: async () => (await import('./verb-logs.ts')).logs,
   approve: async () => later('approve'),
   audit: async () => later('audit'),
-  bench: async () => later('bench'),
+  bench: async () => (await import('./verb-bench.ts')).bench,
   completion: async () => completion,
   help: async () => help,
   version: async () => version,
