@@ -8,7 +8,9 @@ import {
 } from '@switchyard/contracts';
 import { type Logger, telemetryEnabled, withRemoteTrace, withSpan } from '@switchyard/platform';
 import type { Call, Handler, Subscription } from './bus.ts';
+import type { Instruments } from './instruments.ts';
 import { decode, encode, encodeRefusal, FRAME_INTERVAL_MS, HEADER } from './protocol.ts';
+import { settledWithin } from './settle.ts';
 import type { Wire, WireMessage, WireSubscription } from './wire.ts';
 
 /*
@@ -19,33 +21,43 @@ import type { Wire, WireMessage, WireSubscription } from './wire.ts';
  * N2 While a request is worked on, its caller hears of it every two seconds.
  * N3 The work is aborted when the caller says so, when nobody listens for the answer any more, or when the
  *    deadline passes.
- * N4 Requests under way are bounded per contract; what is over is refused as `overloaded`, at once.
+ * N4 Requests under way are bounded per contract; what is over is refused as `overloaded`, at once. A handler
+ *    that does not listen to its signal keeps its place until it returns, though its caller was answered.
  */
 
 const MAX_IN_FLIGHT = 256;
 const STOP_LIMIT_MS = 10_000;
+/** A frame that is due soon is sent with this tick, so that none is later than its interval. */
+const BEAT_DUE_MS = FRAME_INTERVAL_MS * 0.7;
 
 interface Work {
+  /** Last token of the subject on which the server says that nobody listens for the answer any more. */
+  readonly token: string;
   readonly abort: AbortController;
   readonly reply: string;
   readonly understandsFrames: boolean;
   readonly deadline: number;
-  lastSaid: number;
+  /** When the caller last heard of it, in a frame whose delivery is watched. */
+  lastWatched: number;
+  answered: boolean;
+  /** Called once, when the caller has its answer. */
+  readonly onAnswered: () => void;
 }
 
 export class Answerer {
-  /** By reply subject: a caller uses each only once. */
   readonly #work = new Map<string, Work>();
+  /** Token by reply subject: an abort names the request by where its answer goes. */
+  readonly #tokens = new Map<string, string>();
+  readonly #subscriptions = new Set<Subscription>();
   readonly #abortSubscriptions = new Map<string, WireSubscription>();
   #beatSubscription: WireSubscription | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #beats = 0;
-  /** Frames whose delivery is watched: the server answers 503 where the caller has gone. */
-  readonly #watched = new Map<string, string>();
+  #count = 0;
 
   constructor(
     private readonly wire: Wire,
     private readonly log: Logger,
+    private readonly instruments: Instruments,
   ) {}
 
   async answer<C extends RequestContract>(
@@ -55,38 +67,51 @@ export class Answerer {
   ): Promise<Subscription> {
     this.#open(contract.answeredBy);
     const limit = options.maxInFlight ?? MAX_IN_FLIGHT;
-    const underWay = new Set<Promise<void>>();
+    let taken = 0;
+    const unanswered = new Set<Promise<void>>();
     const subscription = this.wire.subscribe(
       contract.subject,
       (message) => {
         if (message.reply === undefined) return; // nobody to answer to
-        if (underWay.size >= limit) {
+        if (taken >= limit) {
           this.#refuse(message.reply, new AppError('overloaded', undefined, { retryAfterMs: 1_000 }));
           return;
         }
-        const done = this.#handle(contract, handler, message, message.reply);
-        underWay.add(done);
-        void done.finally(() => underWay.delete(done));
+        taken += 1;
+        const answered = new Promise<void>((resolve) => {
+          void this.#handle(contract, handler, message, message.reply!, resolve).finally(() => (taken -= 1));
+        });
+        unanswered.add(answered);
+        void answered.finally(() => unanswered.delete(answered));
       },
       contract.answeredBy,
     );
     await this.wire.flush();
-    return {
+    const answering: Subscription = {
       stop: async () => {
+        this.#subscriptions.delete(answering);
         subscription.unsubscribe();
-        let timer: NodeJS.Timeout | undefined;
-        const limitReached = new Promise<void>((resolve) => (timer = setTimeout(resolve, STOP_LIMIT_MS)));
-        await Promise.race([Promise.allSettled(underWay), limitReached]);
-        clearTimeout(timer);
+        await settledWithin(unanswered, STOP_LIMIT_MS);
       },
     };
+    this.#subscriptions.add(answering);
+    return answering;
   }
 
+  /** Takes nothing new; resolves when every request under way is answered, at the latest after `limitMs`. */
+  async drain(limitMs: number): Promise<void> {
+    await settledWithin(
+      [...this.#subscriptions].map((subscription) => subscription.stop()),
+      limitMs,
+    );
+  }
+
+  /** What is still under way is refused and told to stop. */
   close(): void {
     clearInterval(this.#timer);
     for (const subscription of this.#abortSubscriptions.values()) subscription.unsubscribe();
     this.#beatSubscription?.unsubscribe();
-    for (const work of this.#work.values()) work.abort.abort(new AppError('unavailable'));
+    for (const work of this.#work.values()) this.#stop(work, new AppError('worker_lost'));
   }
 
   get workCount(): number {
@@ -98,24 +123,38 @@ export class Answerer {
     handler: Handler<C>,
     message: WireMessage,
     reply: string,
+    onAnswered: () => void,
   ): Promise<void> {
     const now = Date.now();
+    const start = performance.now();
+    const asked = readDeadline(message);
     const work: Work = {
+      token: (this.#count += 1).toString(36),
       abort: new AbortController(),
       reply,
       understandsFrames: message.header(HEADER.progress) === '1',
-      deadline: Math.min(readDeadline(message) ?? Infinity, now + contract.timeoutMs * 10),
-      lastSaid: now,
+      deadline: asked === undefined ? now + contract.timeoutMs : Math.min(asked, now + contract.timeoutMs * 10),
+      lastWatched: now,
+      answered: false,
+      onAnswered,
     };
-    this.#work.set(reply, work);
+    this.#work.set(work.token, work);
+    this.#tokens.set(reply, work.token);
     try {
       const input = parseOrThrow(contract.input, decode(message.body), 'The request') as InputOf<C>;
       const output = await this.#inTrace(contract, message, () => handler(input, this.#call(work, message)));
-      this.#send(reply, encode(this.#checked(contract, output)));
+      const body = encode(this.#checked(contract, output));
+      if (!work.answered) this.#send(reply, body);
+      this.instruments.done('answered', contract.subject, start);
     } catch (error) {
-      this.#refuse(reply, this.#asRefusal(error, work, contract.subject));
+      const refusal = this.#asRefusal(error, work, contract.subject);
+      if (!work.answered) this.#refuse(reply, refusal);
+      this.instruments.done('answered', contract.subject, start, refusal);
     } finally {
-      this.#work.delete(reply);
+      work.answered = true;
+      onAnswered();
+      this.#work.delete(work.token);
+      if (this.#tokens.get(reply) === work.token) this.#tokens.delete(reply);
     }
   }
 
@@ -156,9 +195,7 @@ export class Answerer {
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       ...(traceparent === undefined ? {} : { traceparent }),
       progress: (frame) => {
-        if (!work.understandsFrames || !this.#work.has(work.reply)) return;
-        work.lastSaid = Date.now();
-        this.#send(work.reply, encode(frame), { [HEADER.frame]: 'progress' });
+        if (work.understandsFrames && !work.answered) this.#frame(work, encode(frame), Date.now());
       },
     };
   }
@@ -178,32 +215,47 @@ export class Answerer {
 
   #tick(): void {
     const now = Date.now();
-    if (this.#work.size === 0) this.#watched.clear();
     for (const work of this.#work.values()) {
-      if (now >= work.deadline) work.abort.abort(new AppError('deadline_exceeded'));
-      if (!work.understandsFrames || now - work.lastSaid < FRAME_INTERVAL_MS * 0.7) continue;
-      work.lastSaid = now;
-      const token = (this.#beats += 1).toString(36);
-      this.#watched.set(token, work.reply);
-      this.#send(work.reply, new Uint8Array(), { [HEADER.frame]: 'progress' }, `${this.wire.inbox}.beat.${token}`);
+      if (work.answered) continue;
+      if (now >= work.deadline) this.#stop(work, new AppError('deadline_exceeded'));
+      else if (work.understandsFrames && now - work.lastWatched >= BEAT_DUE_MS) {
+        this.#frame(work, new Uint8Array(), now);
+      }
     }
   }
 
+  /** Sends a frame; now and then one that asks the server whether anybody still listens. */
+  #frame(work: Work, body: Uint8Array, now: number): void {
+    const watched = now - work.lastWatched >= BEAT_DUE_MS;
+    if (watched) work.lastWatched = now;
+    const reply = watched ? `${this.wire.inbox}.beat.${work.token}` : undefined;
+    this.#send(work.reply, body, { [HEADER.frame]: 'progress' }, reply);
+  }
+
   #takeBeat(message: WireMessage): void {
-    const token = message.subject.slice(message.subject.lastIndexOf('.') + 1);
-    const reply = this.#watched.get(token);
-    this.#watched.delete(token);
-    if (reply !== undefined && message.noResponders)
-      this.#work.get(reply)?.abort.abort(new AppError('cancelled', 'The caller has gone.'));
+    if (!message.noResponders) return;
+    const work = this.#work.get(message.subject.slice(message.subject.lastIndexOf('.') + 1));
+    if (work) this.#stop(work, new AppError('cancelled', 'The caller has gone.'));
   }
 
   #takeAbort(message: WireMessage): void {
     try {
       const reply = decode(message.body);
-      if (typeof reply === 'string') this.#work.get(reply)?.abort.abort(new AppError('cancelled'));
+      const token = typeof reply === 'string' ? this.#tokens.get(reply) : undefined;
+      const work = token === undefined ? undefined : this.#work.get(token);
+      if (work) this.#stop(work, new AppError('cancelled'));
     } catch {
       // Not one of ours.
     }
+  }
+
+  /** Answers for a handler that may take its time to stop, and tells it to. */
+  #stop(work: Work, reason: AppError): void {
+    if (work.answered) return;
+    work.answered = true;
+    this.#refuse(work.reply, reason);
+    work.onAnswered();
+    work.abort.abort(reason);
   }
 
   #refuse(reply: string, error: unknown): void {

@@ -1,6 +1,7 @@
 import { abortSubject, AppError, type OutputOf, type RequestContract, type RequestOf } from '@switchyard/contracts';
 import { injectTrace, telemetryEnabled, withSpan } from '@switchyard/platform';
 import type { RequestOptions } from './bus.ts';
+import type { Instruments } from './instruments.ts';
 import { decode, decodeRefusal, encode, HEADER, LOST_AFTER_MS } from './protocol.ts';
 import type { Wire, WireMessage, WireSubscription } from './wire.ts';
 
@@ -9,10 +10,13 @@ import type { Wire, WireMessage, WireSubscription } from './wire.ts';
  *
  * Q1 Every request ends: by its answer, a refusal, its deadline, a lost worker, an abort, or `no_responders`.
  * Q2 One subscription and one timer serve all requests of a connection; their number is bounded.
- * Q3 A caller that goes away says so, and the work on the other side stops.
+ * Q3 A caller that goes away, or gives up, says so, and the work on the other side stops.
+ * Q4 A process that was stopped for a while does not blame the workers: what came meanwhile is read first.
  */
 
-const SWEEP_MS = 250;
+const SWEEP_MS = 100;
+/** A sweep that comes this late was held up by this process itself. */
+const PAUSED_AFTER_MS = 1_000;
 const MAX_PENDING = 20_000;
 const CONNECT_WAIT_MS = 3_000;
 
@@ -23,6 +27,8 @@ interface Pending {
   readonly deadline: number;
   /** Null: this request is not watched for frames (an acknowledgement of the server). */
   lastHeard: number | null;
+  /** Where to say that nobody waits any more. */
+  readonly abortTo: string | undefined;
   readonly dispose: () => void;
 }
 
@@ -31,15 +37,31 @@ export class Asker {
   #subscription: WireSubscription | undefined;
   #timer: NodeJS.Timeout | undefined;
   #count = 0;
+  #lastSweep = 0;
   #closed = false;
 
-  constructor(private readonly wire: Wire) {}
+  constructor(
+    private readonly wire: Wire,
+    private readonly instruments: Instruments,
+  ) {}
 
   async request<C extends RequestContract>(
     contract: C,
     input: RequestOf<C>,
     options: RequestOptions = {},
   ): Promise<OutputOf<C>> {
+    const start = performance.now();
+    try {
+      const answer = await this.#traced(contract, input, options);
+      this.instruments.done('asked', contract.subject, start);
+      return answer;
+    } catch (error) {
+      this.instruments.done('asked', contract.subject, start, error);
+      throw error;
+    }
+  }
+
+  #traced<C extends RequestContract>(contract: C, input: RequestOf<C>, options: RequestOptions): Promise<OutputOf<C>> {
     if (!telemetryEnabled()) return this.#ask(contract, input, options);
     const attributes = {
       'messaging.system': 'nats',
@@ -92,17 +114,17 @@ export class Asker {
     if (signal?.aborted) throw new AppError('cancelled', undefined, { cause: signal.reason });
     if (this.#closed) throw new AppError('unavailable', 'This process is shutting down.');
     if (this.#pending.size >= MAX_PENDING) throw new AppError('overloaded', undefined, { retryAfterMs: 1_000 });
-    if (!this.wire.connected() && !(await this.wire.whenConnected(Math.min(CONNECT_WAIT_MS, deadline - Date.now())))) {
-      throw new AppError('unavailable', 'The message bus does not answer at the moment.');
+    if (!this.wire.connected()) {
+      const there = await this.wire.whenConnected(Math.min(CONNECT_WAIT_MS, deadline - Date.now()), signal);
+      if (signal?.aborted) throw new AppError('cancelled', undefined, { cause: signal.reason });
+      if (this.#closed) throw new AppError('unavailable', 'This process is shutting down.');
+      if (!there) throw new AppError('unavailable', 'The message bus does not answer at the moment.');
     }
     this.#open();
     const token = `r${(this.#count += 1).toString(36)}`;
     const reply = `${this.wire.inbox}.${token}`;
     return new Promise<WireMessage>((resolve, reject) => {
-      const onAbort = () => {
-        this.#settle(token)?.reject(new AppError('cancelled', undefined, { cause: signal?.reason }));
-        if (options.abortTo !== undefined) this.#say(options.abortTo, reply);
-      };
+      const onAbort = () => this.#giveUp(token, new AppError('cancelled', undefined, { cause: signal?.reason }));
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#pending.set(token, {
         resolve,
@@ -110,6 +132,7 @@ export class Asker {
         onProgress: options.onProgress,
         deadline,
         lastHeard: options.watched ? Date.now() : null,
+        abortTo: options.abortTo,
         dispose: () => signal?.removeEventListener('abort', onAbort),
       });
       try {
@@ -136,6 +159,7 @@ export class Asker {
   #open(): void {
     this.#subscription ??= this.wire.subscribe(`${this.wire.inbox}.*`, (message) => this.#take(message));
     if (this.#timer) return;
+    this.#lastSweep = Date.now();
     this.#timer = setInterval(() => this.#sweep(), SWEEP_MS);
     this.#timer.unref();
   }
@@ -163,12 +187,23 @@ export class Asker {
 
   #sweep(): void {
     const now = Date.now();
+    const paused = now - this.#lastSweep > PAUSED_AFTER_MS ? now - this.#lastSweep : 0;
+    this.#lastSweep = now;
     for (const [token, pending] of this.#pending) {
-      if (now >= pending.deadline) this.#settle(token)?.reject(new AppError('deadline_exceeded'));
+      if (pending.lastHeard !== null) pending.lastHeard += paused; // Q4
+      if (now >= pending.deadline) this.#giveUp(token, new AppError('deadline_exceeded'));
       else if (pending.lastHeard !== null && now - pending.lastHeard > LOST_AFTER_MS) {
-        this.#settle(token)?.reject(new AppError('worker_lost'));
+        this.#giveUp(token, new AppError('worker_lost'));
       }
     }
+  }
+
+  /** Ends a request from this side; a worker that is still there stops. */
+  #giveUp(token: string, reason: AppError): void {
+    const pending = this.#settle(token);
+    if (!pending) return;
+    pending.reject(reason);
+    if (pending.abortTo !== undefined) this.#say(pending.abortTo, `${this.wire.inbox}.${token}`);
   }
 
   #settle(token: string): Pending | undefined {

@@ -74,6 +74,8 @@ export interface ConsumedMessage {
 export interface ConsumeOptions {
   readonly stream: StreamName;
   readonly durable: string;
+  /** Only messages of these subjects; wildcards as in NATS. */
+  readonly filter?: string;
   /** Most messages in one call of `handle`. */
   readonly batch?: number;
   /** Throwing leaves the batch unacknowledged: it comes again. */
@@ -94,6 +96,10 @@ export interface WakeUpOptions {
 export interface BusStatus {
   readonly connected: boolean;
   readonly serverVersion?: string;
+  /** The last measured round trip to the server. */
+  readonly rttMs?: number;
+  /** Where it connects to, without credentials. */
+  readonly url?: string;
   readonly reconnects: number;
 }
 
@@ -131,8 +137,12 @@ export interface Bus {
   /** Creates what is missing of the streams and checks what is there. */
   ensureStreams(): Promise<void>;
   status(): BusStatus;
+  /** Called when the connection is lost and when it is back; gives the way to stop that. */
+  onStatus(listener: (status: BusStatus) => void): () => void;
   /** Called after each reconnect. */
   onReconnect(listener: () => void): () => void;
-  /** Takes no new requests, lets those under way end (bounded), closes. */
+  /** Takes no new requests, wake-ups or facts; resolves when those under way have ended (bounded). */
+  drain(): Promise<void>;
+  /** Drains, then ends what is left and the connection. */
   close(): Promise<void>;
 }

@@ -30,8 +30,10 @@ import type {
   WakeUpOptions,
 } from './bus.ts';
 import { Follower } from './follow.ts';
-import { MemoryServer, type MemoryWire } from './memory-wire.ts';
+import { createInstruments } from './instruments.ts';
+import { matches, MemoryServer, type MemoryWire } from './memory-wire.ts';
 import { encode } from './protocol.ts';
+import { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
 
 /** A message server in this process: every app connects to it as to NATS. For tests. */
 export interface MemoryHub {
@@ -46,6 +48,17 @@ interface Consumer {
   readonly options: ConsumeOptions;
   next: number;
   busy: boolean;
+  handling: Promise<void>;
+}
+
+interface StoredMessage extends ConsumedMessage {
+  readonly subject: string;
+}
+
+interface Taker {
+  readonly handler: (wakeUp: WakeUp) => Promise<'done' | 'busy'>;
+  readonly underWay: Set<Promise<void>>;
+  free: number;
 }
 
 const MAX_STORED = 100_000;
@@ -64,14 +77,14 @@ export function createMemoryBus(options: { log?: Logger; server?: MemoryServer }
 
 /** Streams and the work queue, shared by all connections. */
 class MemoryStore {
-  readonly #messages: Record<StreamName, ConsumedMessage[]> = { RUNS: [], SYSTEM: [], COMMANDS: [] };
+  readonly #messages: Record<StreamName, StoredMessage[]> = { RUNS: [], SYSTEM: [], COMMANDS: [] };
   readonly #ids = new Set<string>();
   readonly #consumers = new Map<string, Consumer>();
   readonly #wakeUps: WakeUp[] = [];
-  readonly #takers: { handler: (wakeUp: WakeUp) => Promise<'done' | 'busy'>; free: number }[] = [];
+  readonly #takers: Taker[] = [];
 
   /** False where the id was stored before. */
-  put(stream: 'RUNS' | 'SYSTEM', id: string, message: Omit<ConsumedMessage, 'streamSeq'>): boolean {
+  put(stream: 'RUNS' | 'SYSTEM', id: string, message: Omit<StoredMessage, 'streamSeq'>): boolean {
     if (this.#ids.has(id)) return false;
     this.#ids.add(id);
     const messages = this.#messages[stream];
@@ -81,12 +94,14 @@ class MemoryStore {
     return true;
   }
 
-  consume(options: ConsumeOptions): () => void {
+  consume(options: ConsumeOptions): () => Promise<void> {
     const key = `${options.stream}.${options.durable}`;
-    const consumer = { options, next: this.#consumers.get(key)?.next ?? 0, busy: false };
+    const next = this.#consumers.get(key)?.next ?? 0;
+    const consumer: Consumer = { options, next, busy: false, handling: Promise.resolve() };
     this.#consumers.set(key, consumer);
     this.#feed(consumer);
-    return () => {
+    return async () => {
+      await settledWithin([consumer.handling], DRAIN_LIMIT_MS);
       if (this.#consumers.get(key) === consumer) this.#consumers.set(key, { ...consumer, busy: true });
     };
   }
@@ -103,11 +118,14 @@ class MemoryStore {
     this.#hand();
   }
 
-  take(handler: (wakeUp: WakeUp) => Promise<'done' | 'busy'>, maxInFlight: number): () => void {
-    const taker = { handler, free: maxInFlight };
+  take(handler: (wakeUp: WakeUp) => Promise<'done' | 'busy'>, maxInFlight: number): () => Promise<void> {
+    const taker: Taker = { handler, free: maxInFlight, underWay: new Set() };
     this.#takers.push(taker);
     this.#hand();
-    return () => void this.#takers.splice(this.#takers.indexOf(taker), 1);
+    return () => {
+      this.#takers.splice(this.#takers.indexOf(taker), 1);
+      return settledWithin(taker.underWay, DRAIN_LIMIT_MS);
+    };
   }
 
   #hand(): void {
@@ -116,14 +134,16 @@ class MemoryStore {
         const wakeUp = this.#wakeUps.shift();
         if (!wakeUp) return;
         taker.free -= 1;
-        void taker
+        const done = taker
           .handler(wakeUp)
           .catch(() => 'busy' as const)
           .then((verdict) => {
             taker.free += 1;
+            taker.underWay.delete(done);
             if (verdict === 'busy') setTimeout(() => this.wake(wakeUp), 50).unref();
             else this.#hand();
           });
+        taker.underWay.add(done);
       }
     }
   }
@@ -131,20 +151,19 @@ class MemoryStore {
   #feed(consumer: Consumer): void {
     if (consumer.busy) return;
     const { options } = consumer;
-    const batch = this.#messages[options.stream].slice(consumer.next, consumer.next + (options.batch ?? 200));
-    if (batch.length === 0) return;
+    const page = this.#messages[options.stream].slice(consumer.next, consumer.next + (options.batch ?? 200));
+    if (page.length === 0) return;
     consumer.busy = true;
-    setImmediate(() => {
-      options
-        .handle(batch)
-        .then(() => (consumer.next += batch.length))
-        .catch(() => new Promise((resolve) => setTimeout(resolve, 20).unref()))
-        .finally(() => {
-          consumer.busy = false;
-          this.#feed(consumer);
-        })
-        .catch(() => undefined);
-    });
+    const filter = options.filter?.split('.');
+    const wanted = filter ? page.filter(({ subject }) => matches(filter, subject.split('.'))) : page;
+    consumer.handling = new Promise((resolve) => setImmediate(resolve))
+      .then(() => (wanted.length > 0 ? options.handle(wanted) : undefined))
+      .then(() => void (consumer.next += page.length))
+      .catch(() => new Promise<void>((resolve) => setTimeout(resolve, 20).unref()))
+      .then(() => {
+        consumer.busy = false;
+        this.#feed(consumer);
+      });
   }
 }
 
@@ -152,7 +171,7 @@ class MemoryBus implements Bus {
   readonly #asker: Asker;
   readonly #answerer: Answerer;
   readonly #follower: Follower;
-  readonly #stops = new Set<() => void>();
+  readonly #stops = new Set<() => void | Promise<void>>();
   #systemSeq = 0;
 
   constructor(
@@ -161,8 +180,9 @@ class MemoryBus implements Bus {
     private readonly app: string,
     log: Logger,
   ) {
-    this.#asker = new Asker(wire);
-    this.#answerer = new Answerer(wire, log);
+    const instruments = createInstruments(undefined);
+    this.#asker = new Asker(wire, instruments);
+    this.#answerer = new Answerer(wire, log, instruments);
     this.#follower = new Follower(wire, log);
   }
 
@@ -178,9 +198,10 @@ class MemoryBus implements Bus {
   }
   async publishEvents(events: readonly RunEvent[]): Promise<void> {
     for (const event of events) {
+      const subject = subjects.runEvent(event.tenantId, event.runId, event.type);
       const raw = toCloudEvent(event);
-      this.store.put('RUNS', formatCursor(event.runId, event.seq), { event, raw });
-      this.wire.publish(subjects.runEvent(event.tenantId, event.runId, event.type), encode(raw));
+      this.store.put('RUNS', formatCursor(event.runId, event.seq), { event, raw, subject });
+      this.wire.publish(subject, encode(raw));
     }
     await this.wire.flush();
   }
@@ -192,8 +213,10 @@ class MemoryBus implements Bus {
       seq: (this.#systemSeq += 1),
       ts: Date.now(),
     } as SystemEvent;
-    this.store.put('SYSTEM', `${system.instance}:${system.seq}`, { system, raw: toSystemCloudEvent(system) });
-    this.wire.publish(subjects.system(system.type), encode(toSystemCloudEvent(system)));
+    const raw = toSystemCloudEvent(system);
+    const subject = subjects.system(system.type);
+    this.store.put('SYSTEM', raw.id, { system, raw, subject });
+    this.wire.publish(subject, encode(raw));
     await this.wire.flush();
   }
   publishLive(tenantId: string, delta: LiveDelta): void {
@@ -227,23 +250,31 @@ class MemoryBus implements Bus {
   status(): BusStatus {
     return { connected: this.wire.connected(), reconnects: 0 };
   }
+  onStatus(): () => void {
+    return () => undefined;
+  }
   onReconnect(): () => void {
     return () => undefined;
   }
+  async drain(): Promise<void> {
+    const stops = [...this.#stops].map(async (stop) => stop());
+    await settledWithin([...stops, this.#answerer.drain(DRAIN_LIMIT_MS)], DRAIN_LIMIT_MS);
+  }
   async close(): Promise<void> {
-    for (const stop of this.#stops) stop();
+    await this.drain();
     this.#asker.close();
     this.#answerer.close();
     this.wire.close();
-    await Promise.resolve();
   }
 
-  #stoppable(stop: () => void, signal?: AbortSignal): Subscription {
+  #stoppable(stop: () => void | Promise<void>, signal?: AbortSignal): Subscription {
+    let stopped: void | Promise<void>;
     const once = () => {
-      if (this.#stops.delete(once)) stop();
+      if (this.#stops.delete(once)) stopped = stop();
+      return stopped;
     };
     this.#stops.add(once);
-    signal?.addEventListener('abort', once, { once: true });
-    return { stop: () => Promise.resolve(once()) };
+    signal?.addEventListener('abort', () => void once(), { once: true });
+    return { stop: async () => once() };
   }
 }

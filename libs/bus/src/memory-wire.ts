@@ -120,7 +120,8 @@ export class MemoryWire implements Wire {
   }
 }
 
-function matches(filter: readonly string[], tokens: readonly string[]): boolean {
+/** Subject filters as NATS has them: `*` is one token, `>` one or more at the end. */
+export function matches(filter: readonly string[], tokens: readonly string[]): boolean {
   for (const [index, token] of filter.entries()) {
     if (token === '>') return tokens.length > index;
     if (index >= tokens.length || (token !== '*' && token !== tokens[index])) return false;

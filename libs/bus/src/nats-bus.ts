@@ -14,7 +14,7 @@ import {
   toCloudEvent,
   toSystemCloudEvent,
 } from '@switchyard/contracts';
-import { type Logger } from '@switchyard/platform';
+import { type Logger, type Metrics } from '@switchyard/platform';
 import { type JetStreamClient, type JetStreamManager, type JsMsg, nuid } from 'nats';
 import { Answerer } from './answerer.ts';
 import { Asker } from './asker.ts';
@@ -32,24 +32,44 @@ import type {
   WakeUpOptions,
 } from './bus.ts';
 import { Follower } from './follow.ts';
+import { createInstruments, type Instruments } from './instruments.ts';
 import { NatsWire } from './nats-wire.ts';
 import { decode, encode } from './protocol.ts';
-import { asUnavailable, pull } from './pull.ts';
+import { asUnavailable, pull, whileHandling } from './pull.ts';
+import { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
 import { checkServerVersion, ensureStreams } from './streams.ts';
 
 export interface ConnectOptions {
   readonly url: string;
   readonly app: string;
   readonly log: Logger;
+  readonly metrics?: Metrics;
+  /** Names this process in the facts it publishes outside runs; default: one of its own. */
+  readonly instance?: string;
 }
 
 const PUBLISH_TIMEOUT_MS = 5_000;
+/** Events that wait for their acknowledgement at once. */
+const PUBLISH_WINDOW = 500;
 
-/** Connects to nats-server; waits until it is there. */
+/** Connects to nats-server; waits until it is there. Throws where it is too old. */
 export async function connectBus(options: ConnectOptions): Promise<Bus> {
   const wire = await NatsWire.open(options);
-  checkServerVersion(wire.serverVersion);
-  return new NatsBus(wire, options.app, options.log);
+  try {
+    checkServerVersion(wire.serverVersion);
+  } catch (error) {
+    await wire.close();
+    throw error;
+  }
+  const { app, log, metrics, instance = nuid.next() } = options;
+  return new NatsBus(wire, app, instance, log, createInstruments(metrics));
+}
+
+interface Stored {
+  readonly subject: string;
+  readonly body: Uint8Array;
+  /** The same id again within the stream's window is stored once. */
+  readonly id?: string;
 }
 
 class NatsBus implements Bus {
@@ -57,21 +77,22 @@ class NatsBus implements Bus {
   readonly #answerer: Answerer;
   readonly #follower: Follower;
   readonly #js: JetStreamClient;
-  readonly #stops = new Set<AbortController>();
-  readonly #instance = nuid.next();
+  readonly #pulls = new Set<Subscription>();
   #systemSeq = 0;
   #manager: Promise<JetStreamManager> | undefined;
 
   constructor(
     private readonly wire: NatsWire,
     private readonly app: string,
+    private readonly instance: string,
     private readonly log: Logger,
+    private readonly instruments: Instruments,
   ) {
-    this.#asker = new Asker(wire);
-    this.#answerer = new Answerer(wire, log);
+    this.#asker = new Asker(wire, instruments);
+    this.#answerer = new Answerer(wire, log, instruments);
     this.#follower = new Follower(wire, log);
     this.#js = wire.connection.jetstream({ timeout: PUBLISH_TIMEOUT_MS });
-    wire.onReconnect(() => this.#follower.recheck());
+    this.onReconnect(() => this.#follower.recheck());
   }
 
   request<C extends RequestContract>(contract: C, input: RequestOf<C>, options?: RequestOptions): Promise<OutputOf<C>> {
@@ -87,34 +108,30 @@ class NatsBus implements Bus {
   }
 
   /**
-   * The server takes the messages of one connection in order, so the acknowledgement of the last says that it
-   * has all of them; one is asked for.
+   * Every single event is acknowledged: who publishes keeps only how far it came, so one that was lost on the way,
+   * as when the link breaks or the stream is gone, would never be published again.
    */
   async publishEvents(events: readonly RunEvent[]): Promise<void> {
-    const last = events.at(-1);
-    if (!last) return;
-    const bodies = events.map((event) => encode(toCloudEvent(event)));
-    for (const [index, event] of events.entries()) {
-      if (event === last) break;
-      const subject = subjects.runEvent(event.tenantId, event.runId, event.type);
-      this.wire.publish(subject, bodies[index]!, { headers: { 'Nats-Msg-Id': formatCursor(event.runId, event.seq) } });
+    const messages = events.map((event) => ({
+      subject: subjects.runEvent(event.tenantId, event.runId, event.type),
+      body: encode(toCloudEvent(event)),
+      id: formatCursor(event.runId, event.seq),
+    }));
+    for (let from = 0; from < messages.length; from += PUBLISH_WINDOW) {
+      await this.#store(messages.slice(from, from + PUBLISH_WINDOW));
     }
-    await this.#store(
-      subjects.runEvent(last.tenantId, last.runId, last.type),
-      bodies.at(-1)!,
-      formatCursor(last.runId, last.seq),
-    );
   }
 
   async publishSystem(fact: SystemFact): Promise<void> {
     const event = {
       ...fact,
       app: this.app,
-      instance: this.#instance,
+      instance: this.instance,
       seq: (this.#systemSeq += 1),
       ts: Date.now(),
     } as SystemEvent;
-    await this.#store(subjects.system(event.type), encode(toSystemCloudEvent(event)), `${this.#instance}:${event.seq}`);
+    const document = toSystemCloudEvent(event);
+    await this.#store([{ subject: subjects.system(event.type), body: encode(document), id: document.id }]);
   }
 
   publishLive(tenantId: string, delta: LiveDelta): void {
@@ -122,7 +139,7 @@ class NatsBus implements Bus {
   }
 
   async wakeUp(tenantId: string, runId: string): Promise<void> {
-    await this.#store(subjects.wakeUp(tenantId, runId), encode({}), undefined);
+    await this.#store([{ subject: subjects.wakeUp(tenantId, runId), body: encode({}) }]);
   }
 
   onWakeUp(handler: (wakeUp: WakeUp) => Promise<'done' | 'busy'>, options: WakeUpOptions = {}): Subscription {
@@ -131,7 +148,7 @@ class NatsBus implements Bus {
     const take = async (message: JsMsg) => {
       try {
         const wakeUp = parseWakeUp(message.subject);
-        const verdict = wakeUp ? await handler(wakeUp) : 'done';
+        const verdict = wakeUp ? await whileHandling([message], () => handler(wakeUp)) : 'done';
         if (verdict === 'busy') message.nak(1_000);
         else message.ack();
       } catch (error) {
@@ -146,6 +163,7 @@ class NatsBus implements Bus {
       want: () => max - underWay.size,
       expiresMs: 2_000,
       signal: options.signal,
+      underWay,
       onBatch: async (messages) => {
         for await (const message of messages) {
           const done = take(message);
@@ -169,10 +187,11 @@ class NatsBus implements Bus {
     return this.#follower.follow(options);
   }
 
-  consume({ stream, durable, batch = 200, handle, signal }: ConsumeOptions): Subscription {
+  consume({ stream, durable, filter, batch = 200, handle, signal }: ConsumeOptions): Subscription {
     return this.#pulling({
       stream,
       durable,
+      filter,
       maxAckPending: batch * 4,
       want: () => batch,
       expiresMs: 1_000,
@@ -184,11 +203,14 @@ class NatsBus implements Bus {
           taken.push(message);
           const one = parseConsumed(message);
           if (one) parsed.push(one);
-          else this.log.warn({ subject: message.subject, streamSeq: message.seq }, 'malformed message skipped');
+          else {
+            this.instruments.malformed(stream);
+            this.log.warn({ subject: message.subject, streamSeq: message.seq }, 'malformed message skipped');
+          }
         }
         if (taken.length === 0) return;
         try {
-          if (parsed.length > 0) await handle(parsed);
+          if (parsed.length > 0) await whileHandling(taken, () => handle(parsed));
         } catch (error) {
           for (const message of taken) message.nak(1_000);
           throw error;
@@ -207,45 +229,62 @@ class NatsBus implements Bus {
   }
 
   status(): BusStatus {
-    const { serverVersion } = this.wire;
+    const { serverVersion, rttMs, url, reconnects } = this.wire;
     return {
       connected: this.wire.connected(),
-      reconnects: this.wire.reconnects,
+      reconnects,
+      url,
       ...(serverVersion === undefined ? {} : { serverVersion }),
+      ...(rttMs === undefined ? {} : { rttMs }),
     };
   }
 
+  onStatus(listener: (status: BusStatus) => void): () => void {
+    return this.wire.onChange(() => listener(this.status()));
+  }
+
   onReconnect(listener: () => void): () => void {
-    return this.wire.onReconnect(listener);
+    return this.wire.onChange((connected) => connected && listener());
+  }
+
+  async drain(): Promise<void> {
+    const pulls = [...this.#pulls].map((one) => one.stop());
+    await settledWithin([...pulls, this.#answerer.drain(DRAIN_LIMIT_MS)], DRAIN_LIMIT_MS);
   }
 
   async close(): Promise<void> {
-    for (const stop of this.#stops) stop.abort();
+    await this.drain();
     this.#asker.close();
     this.#answerer.close();
     await this.wire.close();
   }
 
-  #pulling(
-    options: Omit<Parameters<typeof pull>[2], 'log' | 'signal'> & { signal?: AbortSignal | undefined },
-  ): Subscription {
+  /** `underWay`: what goes on beside the pulling itself, and is waited for when it stops. */
+  #pulling({
+    underWay = new Set(),
+    ...options
+  }: Omit<Parameters<typeof pull>[2], 'log' | 'signal'> & {
+    signal?: AbortSignal | undefined;
+    underWay?: ReadonlySet<Promise<void>>;
+  }): Subscription {
     const stop = new AbortController();
-    this.#stops.add(stop);
     const signal = options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal;
-    const done = pull(
-      this.#js,
-      async () => {
-        await this.ensureStreams();
-        return this.#jsm();
-      },
-      { ...options, log: this.log, signal },
-    ).finally(() => this.#stops.delete(stop));
-    return {
+    const manager = async (withStreams: boolean) => {
+      if (withStreams) await this.ensureStreams();
+      return this.#jsm();
+    };
+    const done = pull(this.#js, manager, { ...options, log: this.log, signal });
+    const subscription: Subscription = {
       stop: async () => {
         stop.abort();
         await done;
+        await settledWithin(underWay, DRAIN_LIMIT_MS);
+        this.#pulls.delete(subscription);
       },
     };
+    this.#pulls.add(subscription);
+    void done.finally(() => this.#pulls.delete(subscription));
+    return subscription;
   }
 
   #jsm(): Promise<JetStreamManager> {
@@ -256,16 +295,21 @@ class NatsBus implements Bus {
     return this.#manager;
   }
 
-  /** Publishes to a stream and waits for the acknowledgement; where the stream is gone it is made again, once. */
-  async #store(subject: string, body: Uint8Array, messageId: string | undefined): Promise<void> {
-    const headers: Record<string, string> = messageId === undefined ? {} : { 'Nats-Msg-Id': messageId };
-    const once = () =>
-      this.#asker.exchange(subject, body, { headers, deadline: Date.now() + PUBLISH_TIMEOUT_MS, watched: false });
-    const answer = await once().catch(async (error: unknown) => {
-      if (!(error instanceof AppError) || error.code !== 'no_responders') throw error;
-      await this.ensureStreams();
-      return once();
-    });
+  /** Publishes to a stream and waits for each acknowledgement; where the stream is gone it is made again, once. */
+  async #store(messages: readonly Stored[]): Promise<void> {
+    const results = await Promise.allSettled(messages.map((message) => this.#storeOne(message)));
+    const failed = messages.filter((_, index) => results[index]?.status === 'rejected');
+    if (failed.length === 0) return;
+    const error: unknown = results.find((result) => result.status === 'rejected')?.reason;
+    if (!(error instanceof AppError) || error.code !== 'no_responders') throw error;
+    await this.ensureStreams();
+    await Promise.all(failed.map((message) => this.#storeOne(message)));
+  }
+
+  async #storeOne({ subject, body, id }: Stored): Promise<void> {
+    const headers: Record<string, string> = id === undefined ? {} : { 'Nats-Msg-Id': id };
+    const deadline = Date.now() + PUBLISH_TIMEOUT_MS;
+    const answer = await this.#asker.exchange(subject, body, { headers, deadline, watched: false });
     const ack = decode(answer.body) as { error?: { description?: string } };
     if (ack.error)
       throw new AppError('unavailable', 'The message bus does not take messages at the moment.', { cause: ack.error });

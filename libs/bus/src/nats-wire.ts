@@ -1,6 +1,6 @@
 import { AppError } from '@switchyard/contracts';
-import type { Logger } from '@switchyard/platform';
-import { connect, Events, headers as natsHeaders, type Msg, type NatsConnection, nuid } from 'nats';
+import { backoffMs, type Logger, sleep } from '@switchyard/platform';
+import { connect, Events, headers as natsHeaders, type Msg, type NatsConnection, NatsError, nuid } from 'nats';
 import type { Wire, WireMessage, WireSubscription } from './wire.ts';
 
 /*
@@ -9,42 +9,65 @@ import type { Wire, WireMessage, WireSubscription } from './wire.ts';
  * K1 A dead link is noticed within six seconds (two missed pings), also one that swallows packets.
  * K2 It never gives up, neither at the start nor later; many clients do not come back at the same moment.
  * K3 While there is no connection nothing is queued: a publish is refused, and the caller decides.
+ * K4 Nothing that a subscriber throws reaches the client library: it would stop reading, without a word.
  */
 
 const PING_MS = 2_000;
+const RTT_EVERY_MS = 10_000;
+const CLOSE_LIMIT_MS = 2_000;
+/** Every so many failures to connect are worth a line in the log. */
+const LOG_EVERY = 20;
 
 export class NatsWire implements Wire {
   readonly inbox: string;
-  readonly #listeners = new Set<() => void>();
+  /** Called with every change between connected and not. */
+  readonly #listeners = new Set<(connected: boolean) => void>();
+  readonly #rttTimer: NodeJS.Timeout;
+  #rttMs: number | undefined;
   #connected = true;
   #reconnects = 0;
 
   private constructor(
     readonly connection: NatsConnection,
+    readonly url: string,
     app: string,
-    log: Logger,
+    private readonly log: Logger,
   ) {
     this.inbox = `_INBOX.${app}.${nuid.next()}`;
-    void this.#watch(log);
+    this.#rttTimer = setInterval(() => this.#measure(), RTT_EVERY_MS);
+    this.#rttTimer.unref();
+    this.#measure();
+    void this.#watch();
   }
 
   static async open({ url, app, log }: { url: string; app: string; log: Logger }): Promise<NatsWire> {
-    const { server, user, pass, token } = parseUrl(url);
-    const connection = await connect({
-      servers: server,
-      name: app,
-      ...(user === undefined ? {} : { user, pass }),
-      ...(token === undefined ? {} : { token }),
-      inboxPrefix: `_INBOX.${app}`,
-      waitOnFirstConnect: true,
-      maxReconnectAttempts: -1,
-      reconnectTimeWait: 250,
-      reconnectJitter: 500,
-      pingInterval: PING_MS,
-      maxPingOut: 2,
-      timeout: 5_000,
-    });
-    return new NatsWire(connection, app, log);
+    const { server, user, pass, token, tls } = parseUrl(url);
+    const masked = server.map((one) => `nats://${one}`).join(',');
+    for (let failures = 1; ; failures += 1) {
+      try {
+        const connection = await connect({
+          servers: server,
+          name: app,
+          ...(user === undefined ? {} : { user, pass }),
+          ...(token === undefined ? {} : { token }),
+          ...(tls ? { tls: {} } : {}),
+          inboxPrefix: `_INBOX.${app}`,
+          maxReconnectAttempts: -1,
+          // Without it two refused logins in a row, as while passwords are changed, end the connection for ever.
+          ignoreAuthErrorAbort: true,
+          reconnectTimeWait: 250,
+          reconnectJitter: 500,
+          pingInterval: PING_MS,
+          maxPingOut: 2,
+          timeout: 5_000,
+        });
+        return new NatsWire(connection, masked, app, log);
+      } catch (error) {
+        const code = error instanceof NatsError ? error.code : undefined;
+        if (failures % LOG_EVERY === 1) log.warn({ url: masked, code, failures }, 'the message bus is not there yet');
+        await sleep(100 + backoffMs(failures, { baseMs: 100, maxMs: 1_000 }));
+      }
+    }
   }
 
   get maxPayload(): number {
@@ -59,24 +82,30 @@ export class NatsWire implements Wire {
     return this.#reconnects;
   }
 
+  get rttMs(): number | undefined {
+    return this.#rttMs;
+  }
+
   connected(): boolean {
     return this.#connected && !this.connection.isClosed();
   }
 
-  whenConnected(timeoutMs: number): Promise<boolean> {
-    if (this.connected()) return Promise.resolve(true);
+  whenConnected(timeoutMs: number, signal?: AbortSignal): Promise<boolean> {
+    if (this.connected() || signal?.aborted) return Promise.resolve(this.connected());
     return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer);
-        this.#listeners.delete(done);
+        signal?.removeEventListener('abort', done);
+        leave();
         resolve(this.connected());
       };
       const timer = setTimeout(done, Math.max(0, timeoutMs));
-      this.#listeners.add(done);
+      const leave = this.onChange((connected) => connected && done());
+      signal?.addEventListener('abort', done, { once: true });
     });
   }
 
-  onReconnect(listener: () => void): () => void {
+  onChange(listener: (connected: boolean) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -99,7 +128,15 @@ export class NatsWire implements Wire {
     const subscription = this.connection.subscribe(subject, {
       ...(queue === undefined ? {} : { queue }),
       callback: (error, message) => {
-        if (error === null) onMessage(new NatsMessage(message));
+        if (error !== null) {
+          this.log.error({ err: error, subject }, 'the message bus refused a subscription');
+          return;
+        }
+        try {
+          onMessage(new NatsMessage(message));
+        } catch (thrown) {
+          this.log.error({ err: thrown, subject: message.subject }, 'a message was not handled'); // K4
+        }
       },
     });
     return { unsubscribe: () => subscription.unsubscribe() };
@@ -109,25 +146,60 @@ export class NatsWire implements Wire {
     return this.connection.flush();
   }
 
+  /** Sends what is still to be sent, where there is somebody to take it; never waits for a lost server. */
   async close(): Promise<void> {
-    await this.connection.drain().catch(() => this.connection.close());
+    clearInterval(this.#rttTimer);
+    if (this.connection.isClosed()) return;
+    if (this.connected()) {
+      const limit = new AbortController();
+      await Promise.race([
+        this.connection.drain().catch(() => undefined),
+        sleep(CLOSE_LIMIT_MS, limit.signal).catch(() => undefined),
+      ]);
+      limit.abort();
+    }
+    if (!this.connection.isClosed()) await this.connection.close();
   }
 
-  async #watch(log: Logger): Promise<void> {
+  #measure(): void {
+    if (!this.connected()) return;
+    this.connection.rtt().then(
+      (ms) => (this.#rttMs = ms),
+      () => undefined, // the link went away meanwhile
+    );
+  }
+
+  #tell(): void {
+    for (const listener of [...this.#listeners]) {
+      try {
+        listener(this.#connected);
+      } catch (error) {
+        this.log.error({ err: error }, 'a listener to the connection failed');
+      }
+    }
+  }
+
+  async #watch(): Promise<void> {
+    const { log } = this;
     for await (const status of this.connection.status()) {
       if (status.type === Events.Disconnect) {
+        if (!this.#connected) continue;
         this.#connected = false;
         log.warn('the message bus is gone; reconnecting');
+        this.#tell();
       } else if (status.type === Events.Reconnect) {
         this.#connected = true;
         this.#reconnects += 1;
         log.info('the message bus is back');
-        for (const listener of [...this.#listeners]) listener();
+        this.#tell();
+        this.#measure();
       } else if (status.type === Events.Error) {
-        log.warn({ detail: String(status.data) }, 'the message bus reports an error');
+        const about = 'permissionContext' in status ? status.permissionContext : undefined;
+        log.warn({ detail: String(status.data), about }, 'the message bus reports an error');
       }
     }
     this.#connected = false;
+    this.#tell();
   }
 }
 
@@ -153,11 +225,21 @@ class NatsMessage implements WireMessage {
 }
 
 /** nats://user:password@host:port or nats://token@host:port; several servers separated by commas. */
-export function parseUrl(text: string): { server: string[]; user?: string; pass?: string; token?: string } {
+export function parseUrl(text: string): {
+  server: string[];
+  user?: string;
+  pass?: string;
+  token?: string;
+  /** Asked for by `tls://`; a server that demands it is obeyed in any case. */
+  tls?: true;
+} {
   const urls = text.split(',').map((part) => new URL(part.includes('://') ? part.trim() : `nats://${part.trim()}`));
   const server = urls.map((url) => `${url.hostname}:${url.port || '4222'}`);
+  const tls = urls.some(({ protocol }) => protocol === 'tls:') ? { tls: true as const } : {};
   const first = urls[0];
-  if (!first?.username) return { server };
+  if (!first?.username) return { server, ...tls };
   const user = decodeURIComponent(first.username);
-  return first.password ? { server, user, pass: decodeURIComponent(first.password) } : { server, token: user };
+  return first.password
+    ? { server, user, pass: decodeURIComponent(first.password), ...tls }
+    : { server, token: user, ...tls };
 }

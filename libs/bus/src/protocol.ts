@@ -24,6 +24,11 @@ export const LOST_AFTER_MS = 3 * FRAME_INTERVAL_MS;
 /** Room for headers and protocol below the server's limit of 1 MiB. */
 export const MAX_BODY_BYTES = 900_000;
 
+/** What an older or newer version may have sent; a server with a larger limit of its own does not lift ours. */
+const LARGEST_READ_BYTES = 1_048_576;
+/** Texts of a refusal are cut here: however an error came about, it can be sent. */
+const MAX_REFUSAL_TEXT = 4_000;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
@@ -41,6 +46,7 @@ export function encode(value: unknown): Uint8Array {
 /** The JSON value of a body; an empty body is `{}`. Throws `invalid_input` for anything else. */
 export function decode(body: Uint8Array): unknown {
   if (body.byteLength === 0) return {};
+  if (body.byteLength > LARGEST_READ_BYTES) throw new AppError('payload_too_large');
   try {
     return JSON.parse(decoder.decode(body)) as unknown;
   } catch (error) {
@@ -48,10 +54,15 @@ export function decode(body: Uint8Array): unknown {
   }
 }
 
-/** Headers and body of a refusal. */
+/** Headers and body of a refusal. Never throws: its texts are cut to what a message may have. */
 export function encodeRefusal(error: unknown): { headers: Record<string, string>; body: Uint8Array } {
-  const refusal = toPublicError(error);
-  return { headers: { [HEADER.errorCode]: refusal.code }, body: encode(refusal) };
+  const { details, ...refusal } = toPublicError(error);
+  const body = encode({
+    ...refusal,
+    message: refusal.message.slice(0, MAX_REFUSAL_TEXT),
+    ...(details ? { details: details.map((line) => line.slice(0, MAX_REFUSAL_TEXT)) } : {}),
+  });
+  return { headers: { [HEADER.errorCode]: refusal.code }, body };
 }
 
 /** The error that the other side refused with. */

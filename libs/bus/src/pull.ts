@@ -18,6 +18,7 @@ import {
  *    given anything again, without an error. It is noticed within WATCH_MS, deleted and created anew. That is
  *    safe because what it carries can be handled twice and rebuilt from the journal.
  * U3 Nothing ends the loop but its signal.
+ * U4 What is still being handled is not given to somebody else meanwhile.
  */
 
 const WATCH_MS = 5_000;
@@ -26,6 +27,7 @@ const ACK_WAIT_MS = 30_000;
 export interface PullOptions {
   readonly stream: string;
   readonly durable: string;
+  readonly filter?: string | undefined;
   readonly maxAckPending: number;
   /** How many to ask for at once, at this moment; 0 waits a little and asks again. */
   readonly want: () => number;
@@ -38,14 +40,16 @@ export interface PullOptions {
 
 export async function pull(
   js: JetStreamClient,
-  manager: () => Promise<JetStreamManager>,
+  manager: (withStreams: boolean) => Promise<JetStreamManager>,
   options: PullOptions,
 ): Promise<void> {
   const { log, signal, stream, durable } = options;
   let failures = 0;
+  let withStreams = true;
   while (!signal.aborted) {
     try {
-      const jsm = await manager();
+      const jsm = await manager(withStreams);
+      withStreams = false;
       await prepare(jsm, options);
       const consumer = await js.consumers.get(stream, durable);
       failures = 0;
@@ -53,6 +57,7 @@ export async function pull(
     } catch (error) {
       if (signal.aborted) return;
       failures += 1;
+      withStreams = true;
       log.warn({ err: error, stream, durable, failures }, 'the consumer failed; it is set up again');
       await sleep(backoffMs(failures, { baseMs: 200, maxMs: 3_000 }) + 50, signal).catch(() => undefined);
     }
@@ -79,7 +84,8 @@ async function pullUntilWatch(consumer: Consumer, options: PullOptions): Promise
 }
 
 /** U1, U2 */
-async function prepare(jsm: JetStreamManager, { stream, durable, maxAckPending, log }: PullOptions): Promise<void> {
+async function prepare(jsm: JetStreamManager, options: PullOptions): Promise<void> {
+  const { stream, durable, filter, maxAckPending, log } = options;
   const found = await jsm.consumers.info(stream, durable).catch((error: unknown) => {
     if (error instanceof NatsError && error.api_error?.code === 404) return undefined;
     throw error;
@@ -99,7 +105,18 @@ async function prepare(jsm: JetStreamManager, { stream, durable, maxAckPending, 
     deliver_policy: DeliverPolicy.All,
     ack_wait: ACK_WAIT_MS * 1_000_000,
     max_ack_pending: maxAckPending,
+    ...(filter === undefined ? {} : { filter_subject: filter }),
   });
+}
+
+/** U4: tells the server that work goes on, until `fn` is done. */
+export async function whileHandling<T>(messages: readonly JsMsg[], fn: () => Promise<T>): Promise<T> {
+  const timer = setInterval(() => messages.forEach((message) => message.working()), ACK_WAIT_MS / 3);
+  try {
+    return await fn();
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /** True where the consumer was given more than the stream ever had. */

@@ -77,7 +77,7 @@ export function createService(
       const ok = connected?.status().connected ?? false;
       return ok ? { ok } : { ok, detail: 'The message bus does not answer.' };
     });
-    const bus = overrides.bus ?? (await connectBus({ url: config.natsUrl, app, log }));
+    const bus = overrides.bus ?? (await connectBus({ url: config.natsUrl, app, log, metrics }));
     connected = bus;
     if (!overrides.bus) lifecycle.onStop('bus', () => bus.close());
 

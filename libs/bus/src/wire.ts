@@ -13,8 +13,8 @@ export interface Wire {
   /** Resolves when the other side has everything sent so far, subscriptions included. */
   flush(): Promise<void>;
   connected(): boolean;
-  /** Resolves when connected; false after `timeoutMs`. */
-  whenConnected(timeoutMs: number): Promise<boolean>;
+  /** Resolves when connected; false after `timeoutMs`, or as soon as the signal aborts. */
+  whenConnected(timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
 }
 
 export interface WireMessage {

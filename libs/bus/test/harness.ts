@@ -161,6 +161,11 @@ export async function natsWorld(): Promise<NatsWorld> {
   };
 }
 
+/** The server has all that this connection sent: what anybody publishes from now on reaches its subscriptions. */
+export async function roundTrip(bus: Bus): Promise<void> {
+  await (await bus.hearWakeUps(() => undefined)).stop();
+}
+
 export async function until(what: () => boolean | Promise<boolean>, limitMs = 5_000): Promise<void> {
   const end = Date.now() + limitMs;
   while (!(await what())) {
