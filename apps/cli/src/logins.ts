@@ -44,10 +44,12 @@ export function withPasswords(permissions: string, passwords: Readonly<Record<st
     (text, [login, password]) => text.replaceAll(variableOf(login), JSON.stringify(password)),
     permissions,
   );
-  return filled.replace(
+  const users = filled.replace(
     'users: [',
     `users: [\n    { user: "${ADMIN}", password: ${JSON.stringify(passwords[ADMIN])} }`,
   );
+  // Whoever connects from this machine without a login may watch and ask, as an operator: `nats sub 'run.>'`.
+  return `no_auth_user: "operator"\n${users}`;
 }
 
 /** The logins of this clone, their passwords made once; undefined where there are no generated permissions. */
