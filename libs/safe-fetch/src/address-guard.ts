@@ -12,21 +12,24 @@ import ipaddr from 'ipaddr.js';
 
 /** True for an address that anybody on the public internet may have. */
 export function isPublicAddress(address: string): boolean {
-  if (isIP(address) === 0) return false;
-  const parsed = ipaddr.parse(address);
-  if (parsed.kind() === 'ipv4') return parsed.range() === 'unicast' && !EXTRA.check(address, 'ipv4');
-  const v6 = parsed as ipaddr.IPv6;
-  if (v6.isIPv4MappedAddress()) return isPublicAddress(v6.toIPv4Address().toString());
-  return v6.range() === 'unicast' && !EXTRA.check(address, 'ipv6');
+  const family = isIP(address);
+  if (family === 4) return ipaddr.IPv4.parse(address).range() === 'unicast' && !EXTRA.check(address, 'ipv4');
+  if (family !== 6 || address.includes('%')) return false;
+  const v6 = ipaddr.IPv6.parse(address);
+  // ::ffff:a.b.c.d is what a socket that speaks both families calls an IPv4 peer.
+  if (v6.isIPv4MappedAddress() && MAPPED.check(address, 'ipv6')) return isPublicAddress(v6.toIPv4Address().toString());
+  return GLOBAL.check(address, 'ipv6') && v6.range() === 'unicast';
 }
 
-/** What ipaddr.js counts as unicast and is no place to call. */
+/** What ipaddr.js may count as unicast and is no place to call. */
 const EXTRA = new BlockList();
 EXTRA.addSubnet('192.88.99.0', 24, 'ipv4'); // 6to4 relay, RFC 7526
 EXTRA.addSubnet('100.64.0.0', 10, 'ipv4'); // carrier NAT, RFC 6598
-EXTRA.addSubnet('64:ff9b::', 96, 'ipv6'); // NAT64, RFC 6052
-EXTRA.addSubnet('64:ff9b:1::', 48, 'ipv6'); // local NAT64, RFC 8215
-EXTRA.addSubnet('fec0::', 10, 'ipv6'); // site-local, RFC 3879
+const MAPPED = new BlockList();
+MAPPED.addSubnet('::ffff:0:0', 96, 'ipv6');
+/** The only block that is given out for global unicast, RFC 4291 and IANA. */
+const GLOBAL = new BlockList();
+GLOBAL.addSubnet('2000::', 3, 'ipv6');
 
 export type UrlVerdict = { ok: true; trusted: boolean } | { ok: false; why: string };
 
@@ -38,11 +41,16 @@ export function judgeUrl(url: URL, allowHosts: ReadonlySet<string>): UrlVerdict 
   if (allowHosts.has(hostAndPort(url)) || allowHosts.has(url.hostname)) return { ok: true, trusted: true };
   const literal = url.hostname.replace(/^\[|\]$/g, '');
   if (isIP(literal) !== 0 && !isPublicAddress(literal)) return { ok: false, why: 'the address is not public' };
-  if (/(^|\.)localhost\.?$/i.test(url.hostname)) return { ok: false, why: 'the address is not public' };
+  if (/(^|\.)localhost\.?$/.test(url.hostname)) return { ok: false, why: 'the address is not public' };
   return { ok: true, trusted: false };
 }
 
-/** host:port with the port always written out. */
+/** host:port with the port always written out; the dot that may end a name is left out. */
 export function hostAndPort(url: URL): string {
-  return `${url.hostname}:${url.port || (url.protocol === 'https:' ? '443' : '80')}`;
+  return `${hostOf(url)}:${url.port || (url.protocol === 'https:' ? '443' : '80')}`;
+}
+
+/** `host.` and `host` are one host: the dot only says that the name is complete. */
+export function hostOf(url: URL): string {
+  return url.hostname.endsWith('.') ? url.hostname.slice(0, -1) : url.hostname;
 }

@@ -1,3 +1,3 @@
 export { isPublicAddress, judgeUrl } from './address-guard.ts';
-export { createSafeFetch, type SafeFetchOptions } from './safe-fetch.ts';
-export { mappedJid, parseServiceMap, type ServiceMap } from './service-map.ts';
+export { type CallLimits, createSafeFetch, type SafeFetch, type SafeFetchOptions } from './safe-fetch.ts';
+export { mappedJid, parseServiceMap, type Route, routeByServiceMap, type ServiceMap } from './service-map.ts';

@@ -1,121 +1,119 @@
-import { lookup as dnsLookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { AppError } from '@switchyard/contracts';
-import { Agent, buildConnector, fetch as undiciFetch, type RequestInit as UndiciRequestInit } from 'undici';
-import { isPublicAddress, judgeUrl } from './address-guard.ts';
-import { limitBody } from './limit-body.ts';
-import { mappedJid, type ServiceMap } from './service-map.ts';
+import type { Logger } from '@switchyard/platform';
+import { Agent } from 'undici';
+import { hostAndPort, isPublicAddress, judgeUrl } from './address-guard.ts';
+import { exchange, type ExchangeLimits } from './exchange.ts';
+import { CONNECT_TIMEOUT_MS, guardedConnect } from './guarded-connect.ts';
+import { type Outgoing, outgoing, redirected } from './outgoing.ts';
+import { type Route, routeByServiceMap, type ServiceMap } from './service-map.ts';
 
 /*
  * The one way out. Every outbound HTTP call of every service goes through here.
  *
  * Y1 A call is judged three times: by its URL, by every address that its name resolves to, and by the address
- *    of the peer that was connected. One refusal is enough; nothing was sent by then.
- * Y2 Redirects are not followed. Proxies of the environment are not used.
- * Y3 A host of the service map is never called over the network.
- * Y4 Connecting, the first byte, silence within a body and the size of a body have limits.
+ *    of the peer that was connected. One refusal is enough; nothing of the request was sent by then.
+ * Y2 Redirects are refused unless asked for; each one that is followed is judged like the first call, and takes
+ *    no credential to another host. Proxies of the environment are not used.
+ * Y3 A host that is routed over XMPP is never called over the network, also when the router fails.
+ * Y4 Connecting, the headers, silence within a body, the whole exchange and the size of a body have limits.
  */
 
 export interface SafeFetchOptions {
   /** Hosts (host or host:port) that may be private. */
   readonly allowHosts?: readonly string[];
+  /** Hosts that are reached over XMPP. */
   readonly serviceMap?: ServiceMap;
-  /** Longest wait for the response's headers, and longest silence within its body. Default 30 s. */
+  /** How a URL is reached; default: as the service map says. */
+  readonly route?: (url: URL) => Route;
+  /** Longest wait for the response's headers (connecting included), and longest silence in its body. Default 30 s. */
   readonly timeoutMs?: number;
-  /** Default 8 MiB. */
+  /** Longest time from the headers to the end of the body. Default 10 minutes. */
+  readonly totalTimeoutMs?: number;
+  /** After decompression. Default 8 MiB. */
   readonly maxResponseBytes?: number;
+  /** How many redirects of a GET or HEAD are followed. Default 0: a redirect is `egress_blocked`. */
+  readonly maxRedirects?: number;
+  /** Told of every call that was not made. */
+  readonly log?: Pick<Logger, 'warn'>;
   /** For tests: how names are resolved. */
   readonly lookup?: LookupFunction;
 }
 
-const CONNECT_TIMEOUT_MS = 5_000;
+/** Limits of one call, where it needs others than the rest. */
+export interface CallLimits {
+  readonly timeoutMs?: number;
+  readonly maxResponseBytes?: number;
+}
+
+/** Takes the place of `fetch` wherever one is asked for. */
+export type SafeFetch = (input: string | URL | Request, init?: RequestInit & CallLimits) => Promise<Response>;
+
+const POOL = { connections: 128, pipelining: 1, keepAliveTimeout: 30_000, maxOrigins: 1_024 } as const;
 
 /**
- * A `fetch` with the guard built in; give it to whatever takes one. Rejects with AppError: `egress_blocked`,
- * `upstream_timeout`, `upstream_failed`, `response_too_large`, `unavailable` (a mapped host without a bridge),
- * or with the caller's own abort.
+ * A `fetch` with the guard built in; give it to whatever takes one. Rejects, and lets the body fail, with
+ * AppError: `egress_blocked`, `upstream_timeout`, `upstream_failed`, `response_too_large`, `unavailable` (a host
+ * reached over XMPP), or with the caller's own abort reason.
  */
-export function createSafeFetch(options: SafeFetchOptions = {}): typeof fetch {
-  const { timeoutMs = 30_000, maxResponseBytes = 8 * 1024 ** 2, serviceMap = new Map<string, string>() } = options;
+export function createSafeFetch(options: SafeFetchOptions = {}): SafeFetch {
+  const { maxRedirects = 0, log } = options;
+  const route = options.route ?? routeByServiceMap(options.serviceMap ?? new Map());
   const allowHosts = new Set((options.allowHosts ?? []).map((host) => host.toLowerCase()));
-  const common = {
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    connections: 128,
-    pipelining: 1,
-    keepAliveTimeout: 30_000,
-    maxResponseSize: -1,
+  const guarded = new Agent({ ...POOL, connect: guardedConnect(isPublicAddress, options.lookup) });
+  const trusted = new Agent({
+    ...POOL,
+    connect: { timeout: CONNECT_TIMEOUT_MS, ...(options.lookup ? { lookup: options.lookup } : {}) },
+  });
+  const usual: ExchangeLimits = {
+    timeoutMs: options.timeoutMs ?? 30_000,
+    totalTimeoutMs: options.totalTimeoutMs ?? 600_000,
+    maxResponseBytes: options.maxResponseBytes ?? 8 * 1024 ** 2,
   };
-  const guarded = new Agent({ ...common, connect: guardedConnect(options.lookup ?? (dnsLookup as LookupFunction)) });
-  const trusted = new Agent({ ...common, connect: { timeout: CONNECT_TIMEOUT_MS } });
 
-  return async (input, init) => {
-    const request = input instanceof Request ? input : undefined;
-    const url = new URL(request ? request.url : String(input));
-    if (mappedJid(serviceMap, url) !== undefined) {
-      throw new AppError(
-        'unavailable',
-        'This host is reached over XMPP only, and the XMPP bridge does not carry requests yet.',
-      ); // Y3
-    }
+  const call = async (request: Outgoing, limits: ExchangeLimits): Promise<Response> => {
+    const { url } = request;
+    if (routeOf(route, url) !== 'direct')
+      throw new AppError('unavailable', 'This host is reached over XMPP only, which carries no HTTP request yet.');
     const verdict = judgeUrl(url, allowHosts);
     if (!verdict.ok) throw new AppError('egress_blocked', `The call was not made: ${verdict.why}.`);
-    const signal = init?.signal ?? request?.signal;
+    return exchange(verdict.trusted ? trusted : guarded, request, limits);
+  };
+
+  return async (input, init = {}) => {
+    const limits: ExchangeLimits = {
+      ...usual,
+      ...(init.timeoutMs === undefined ? {} : { timeoutMs: init.timeoutMs }),
+      ...(init.maxResponseBytes === undefined ? {} : { maxResponseBytes: init.maxResponseBytes }),
+    };
+    let request = await outgoing(input, init).catch((cause: unknown) => {
+      throw new AppError('egress_blocked', 'The call was not made: it is not a valid request.', { cause });
+    });
     try {
-      const response = await undiciFetch(url, {
-        ...(request ? { method: request.method, headers: request.headers, body: request.body, duplex: 'half' } : {}),
-        ...init,
-        redirect: 'manual',
-        dispatcher: verdict.trusted ? trusted : guarded,
-      } as unknown as UndiciRequestInit);
-      if (response.status >= 300 && response.status < 400 && response.headers.has('location')) {
+      for (let hops = 0; ; hops += 1) {
+        const response = await call(request, limits);
+        const location = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null;
+        if (location === null) return response;
         await response.body?.cancel();
-        throw new AppError('egress_blocked', 'The other server answered with a redirect, which is not followed.');
+        const next = hops < maxRedirects ? redirected(request, location) : undefined;
+        if (next === undefined)
+          throw new AppError('egress_blocked', 'The other server answered with a redirect, which is not followed.');
+        request = next;
       }
-      return limitBody(response as unknown as Response, maxResponseBytes);
     } catch (error) {
-      throw asAppError(error, signal ?? undefined);
+      // The host alone: a path or a query may hold what is not for the log.
+      if (error instanceof AppError && (error.code === 'egress_blocked' || error.code === 'unavailable'))
+        log?.warn({ host: hostAndPort(request.url), err: error }, 'an outbound call was not made');
+      throw error;
     }
   };
 }
 
-/** Resolves through the guard, so that the address that was judged is the address that is connected. */
-function guardedConnect(lookup: LookupFunction): buildConnector.connector {
-  const guardedLookup: LookupFunction = (hostname, lookupOptions, callback) => {
-    lookup(hostname, { ...lookupOptions, all: true }, (error, addresses) => {
-      if (error) return callback(error, '', 4);
-      const all = Array.isArray(addresses) ? addresses : [];
-      if (all.length === 0 || !all.every(({ address }) => isPublicAddress(address)))
-        return callback(new Blocked(), '', 4);
-      if (lookupOptions.all) callback(null, all);
-      else callback(null, all[0]!.address, all[0]!.family);
-    });
-  };
-  const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS, lookup: guardedLookup });
-  return (connectOptions, callback) => {
-    connect(connectOptions, (error, socket) => {
-      if (error) return callback(error, null);
-      if (isPublicAddress(socket.remoteAddress ?? '')) return callback(null, socket);
-      socket.destroy();
-      callback(new Blocked(), null);
-    });
-  };
-}
-
-class Blocked extends Error {
-  readonly code = 'EGRESS_BLOCKED';
-}
-
-function asAppError(error: unknown, signal: AbortSignal | undefined): unknown {
-  if (error instanceof AppError || signal?.aborted) return error;
-  const chain = [error, (error as { cause?: unknown }).cause];
-  if (chain.some((link) => link instanceof Blocked)) {
-    return new AppError('egress_blocked', 'The call was not made: the name leads to an address that is not public.', {
-      cause: error,
-    });
+/** Y3: a router that fails must not open the way to the network. */
+function routeOf(route: (url: URL) => Route, url: URL): Route {
+  try {
+    return route(url);
+  } catch (cause) {
+    throw new AppError('unavailable', 'It is not known how this host is reached.', { cause });
   }
-  const codes = chain.map((link) => (link as { code?: unknown } | undefined)?.code);
-  if (codes.some((code) => typeof code === 'string' && /TIMEOUT|ETIMEDOUT/.test(code)))
-    return new AppError('upstream_timeout', undefined, { cause: error });
-  return new AppError('upstream_failed', 'The other server could not be reached.', { cause: error });
 }

@@ -1,9 +1,13 @@
 import { AppError } from '@switchyard/contracts';
 import { z } from 'zod';
-import { hostAndPort } from './address-guard.ts';
+import { hostAndPort, hostOf } from './address-guard.ts';
+import { jsonMistake } from './json-mistake.ts';
 
-/** host or host:port -> JID of the agent that serves it over XMPP. */
+/** host or host:port -> JID of the agent that serves it over XMPP. Hosts are as the URL parser writes them. */
 export type ServiceMap = ReadonlyMap<string, string>;
+
+/** How a URL is reached. */
+export type Route = 'direct' | { readonly via: 'xmpp'; readonly jid: string };
 
 const MAX_ENTRIES = 1_000;
 const Entries = z.record(
@@ -14,37 +18,62 @@ const Entries = z.record(
     .max(3_071),
 );
 
-/** Parses SERVICE_MAP. Empty text is an empty map. Throws `invalid_input` saying where it is wrong. */
+/**
+ * Parses SERVICE_MAP: {"host[:port]": "jid"}. Empty text is an empty map. Throws `invalid_input` saying where it
+ * is wrong; a part of a map is never loaded.
+ */
 export function parseServiceMap(text: string): ServiceMap {
   if (text.trim() === '') return new Map();
   const entries = Entries.safeParse(parseJson(text));
   if (!entries.success) {
     const issue = entries.error.issues[0];
-    throw new AppError(
-      'invalid_input',
-      `SERVICE_MAP: ${issue?.path.join('.') || 'top level'}: ${issue?.message ?? 'wrong shape'} (nothing was loaded).`,
-    );
+    throw wrong(`${issue?.path.join('.') || 'top level'}: ${issue?.message ?? 'wrong shape'}`);
   }
   const pairs = Object.entries(entries.data);
-  if (pairs.length > MAX_ENTRIES)
-    throw new AppError('invalid_input', `SERVICE_MAP has more than ${MAX_ENTRIES} entries.`);
-  return new Map(pairs.map(([host, jid]) => [host.toLowerCase(), jid]));
+  if (pairs.length > MAX_ENTRIES) throw wrong(`more than ${MAX_ENTRIES} entries`);
+  const map = new Map<string, string>();
+  for (const [host, jid] of pairs) {
+    const key = canonicalKey(host);
+    if (key === undefined) throw wrong(`"${host}": expected host or host:port`);
+    if (map.has(key)) throw wrong(`"${host}" names the same host as an entry before it`);
+    map.set(key, jid);
+  }
+  return map;
 }
 
 /** The JID that serves this URL: host:port first, then host. */
 export function mappedJid(map: ServiceMap, url: URL): string | undefined {
-  return map.get(hostAndPort(url)) ?? map.get(url.hostname);
+  return map.size === 0 ? undefined : (map.get(hostAndPort(url)) ?? map.get(hostOf(url)));
+}
+
+/** What a map says of a URL; hosts that it does not name are reached directly. */
+export function routeByServiceMap(map: ServiceMap): (url: URL) => Route {
+  return (url) => {
+    const jid = mappedJid(map, url);
+    return jid === undefined ? 'direct' : { via: 'xmpp', jid };
+  };
+}
+
+/** As the URL parser writes the host, so that another spelling of it cannot slip past the map. */
+function canonicalKey(host: string): string | undefined {
+  const [, port] = /:(\d{1,5})$/.exec(host) ?? [];
+  // https://[::1] ends in what looks like a port; brackets tell the two apart.
+  const name = port === undefined ? host : host.slice(0, -port.length - 1);
+  if (/[/?#@\\\s]/.test(name) || Number(port ?? 1) > 65_535 || !URL.canParse(`http://${name}`)) return undefined;
+  const url = new URL(`http://${name}`);
+  if (url.port !== '' || url.hostname === '') return undefined;
+  return port === undefined ? hostOf(url) : `${hostOf(url)}:${Number(port)}`;
 }
 
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    const position = /position (\d+)/.exec(error instanceof Error ? error.message : '')?.[1];
-    throw new AppError(
-      'invalid_input',
-      `SERVICE_MAP is not valid JSON${position === undefined ? '' : ` at character ${position}`} (nothing was loaded).`,
-      { cause: error },
-    );
+    const { line, column, expected } = jsonMistake(text) ?? { line: 1, column: 1, expected: 'JSON' };
+    throw wrong(`not valid JSON at line ${line}, column ${column}: expected ${expected}`, error);
   }
+}
+
+function wrong(what: string, cause?: unknown): AppError {
+  return new AppError('invalid_input', `SERVICE_MAP: ${what} (nothing was loaded).`, { cause });
 }
