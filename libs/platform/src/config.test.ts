@@ -63,9 +63,27 @@ describe('parseConfig', () => {
     expect(JSON.stringify(parsed)).not.toContain('hunter2');
   });
 
+  it('reports a transform that throws, without its secret, as a problem', () => {
+    const schema = z.object({ A: z.string() }).transform((): never => {
+      throw new Error('cannot read nats://u:hunter2@h');
+    });
+    const parsed = parseConfig(schema, { A: 'x' });
+    expect(parsed).toMatchObject({ ok: false, problems: [{ remedy: expect.stringContaining('cannot read') }] });
+    expect(JSON.stringify(parsed)).not.toContain('hunter2');
+  });
+
+  it('shows at most 80 characters of a value', () => {
+    const parsed = parseConfig(z.object({ MODE: z.enum(['a']) }), { MODE: 'x'.repeat(5_000) });
+    expect(!parsed.ok && parsed.problems[0]?.value).toBe(`${'x'.repeat(80)}…`);
+  });
+
   it('reads a variable under its other name where its own is not set', () => {
     const { DATABASE_URL, ...rest } = GOOD;
     expect(parseConfig(Config, { ...rest, SUPABASE_DATABASE_URL: DATABASE_URL })).toMatchObject({
+      ok: true,
+      value: { database: DATABASE_URL },
+    });
+    expect(parseConfig(Config, { ...GOOD, SUPABASE_DATABASE_URL: 'postgres://other/x' })).toMatchObject({
       ok: true,
       value: { database: DATABASE_URL },
     });

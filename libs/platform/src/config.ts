@@ -22,7 +22,14 @@ export function parseConfig<S extends z.ZodType>(schema: S, env: Environment): P
     schema,
     Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== '')),
   );
-  const parsed = schema.safeParse(given);
+  let parsed: z.ZodSafeParseResult<z.output<S>>;
+  try {
+    parsed = schema.safeParse(given);
+  } catch (error) {
+    // A transform that throws is a problem of the configuration as well; zod does not say of which variable.
+    const remedy = redactText(error instanceof Error ? error.message : 'it cannot be read');
+    return { ok: false, problems: [{ variable: '(several)', value: '(not shown)', remedy }] };
+  }
   if (parsed.success) return { ok: true, value: parsed.data };
   return {
     ok: false,

@@ -84,6 +84,29 @@ describe('the ops server', () => {
     expect((await get('/health')).status).toBe(200);
   });
 
+  it('a value that cannot be read costs no scrape', async () => {
+    const metrics = createMetrics('svc');
+    metrics.counter('runs_total', 'Runs').inc();
+    metrics.gauge('open', 'Open', [], () => {
+      throw new Error('closed');
+    });
+    expect(await metrics.text()).toContain('runs_total{app="svc"} 1');
+  });
+
+  it('answers HEAD and is gone after stop', async () => {
+    const server = await startOpsServer({
+      port: 0,
+      host: '127.0.0.1',
+      health: new HealthChecks(),
+      metrics: createMetrics('x'),
+    });
+    const url = `http://127.0.0.1:${server.port}/health`;
+    const head = await fetch(url, { method: 'HEAD' });
+    expect([head.status, await head.text()]).toEqual([200, '']);
+    await Promise.all([server.stop(), server.stop()]);
+    await expect(fetch(url)).rejects.toThrow();
+  });
+
   it('keeps the registries of two services apart', async () => {
     const [a, b] = [createMetrics('a'), createMetrics('b')];
     a.histogram('took_seconds', 'Time').observe(0.2);

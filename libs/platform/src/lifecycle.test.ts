@@ -100,6 +100,29 @@ describe('signals and defects', () => {
     await new Promise((resolve) => setTimeout(resolve, 250));
   });
 
+  it('a defect while it stops does not cut the stop short, and still ends with 1', async () => {
+    const { lifecycle } = setup({ handleSignals: true });
+    const stopped: string[] = [];
+    lifecycle.onStop('lease', () => void stopped.push('lease'));
+    lifecycle.onStop('slow', async () => {
+      await settled();
+      stopped.push('slow');
+    });
+    signal('SIGTERM');
+    signal('unhandledRejection', new Error('stray'));
+    expect(codes).toEqual([]);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    expect([stopped, codes]).toEqual([['slow', 'lease'], [1]]);
+  });
+
+  it('leaves no timer behind that would end the process later', async () => {
+    const { lifecycle } = setup({ handleSignals: true, drainTimeoutMs: 50 });
+    lifecycle.onStop('part', () => {});
+    signal('SIGTERM');
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    expect(codes).toEqual([0]);
+  });
+
   it.each(['uncaughtException', 'unhandledRejection'] as const)('%s is logged and ends with 1', async (name) => {
     const { lines } = setup({ handleSignals: true });
     signal(name, new Error('defect'));

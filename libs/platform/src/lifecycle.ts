@@ -5,7 +5,8 @@ import type { Logger } from './log.ts';
  *
  * C1 What was started last is stopped first; each part has the time that is left, all together drainTimeoutMs.
  * C2 A part that fails to stop does not keep the others from stopping.
- * C3 A second signal ends the process at once.
+ * C3 A second signal ends the process at once. A defect ends it with 1, after the same orderly stop; one that
+ *    shows while the service stops does not cut the stop short.
  * C4 A part that is registered while the service stops (it was still starting) is stopped as well.
  */
 
@@ -40,21 +41,31 @@ export function createLifecycle({ log, drainTimeoutMs = 10_000, handleSignals = 
   };
 
   if (handleSignals) {
-    const end = (code: number) => {
-      if (stopping) process.exit(code === 0 ? 130 : code);
-      void stop().finally(() => log.flush(() => process.exit(code)));
-      setTimeout(() => process.exit(code), drainTimeoutMs + 1_000).unref();
+    let code = 0;
+    let ending = false;
+    const end = () => {
+      if (ending) return;
+      ending = true;
+      const backstop = setTimeout(() => process.exit(code), drainTimeoutMs + 1_000).unref();
+      void stop().finally(() =>
+        log.flush(() => {
+          clearTimeout(backstop);
+          process.exit(code);
+        }),
+      );
     };
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
+        if (stopping) process.exit(code === 0 ? 130 : code);
         log.info({ signal }, 'stopping');
-        end(0);
+        end();
       });
     }
     for (const kind of ['uncaughtException', 'unhandledRejection'] as const) {
       process.on(kind, (error: unknown) => {
+        code = 1;
         log.fatal({ err: error, kind }, 'a defect ends this process');
-        end(1);
+        end();
       });
     }
   }

@@ -1,8 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { withContext } from './context.ts';
 import { createLogger } from './log.ts';
 
 const SECRET = 'S3cr3tValue_0123456789abcdef';
+
+function broken(): never {
+  throw new Error('no');
+}
 
 function logged(level = 'info') {
   const lines: string[] = [];
@@ -87,6 +92,59 @@ describe('a log line', () => {
     write(log);
     expect(lines).toHaveLength(1);
     expect(lines.join('')).not.toContain(SECRET);
+  });
+
+  it.each([
+    ['an error under a secret key', { password: new Error(SECRET) }],
+    ['the code of an error', { err: Object.assign(new Error('x'), { code: `Bearer ${SECRET}` }) }],
+    ['the name of an error', { err: Object.assign(new Error('x'), { name: `Bearer ${SECRET}` }) }],
+    ['an error among others', { err: new AggregateError([new Error(`Bearer ${SECRET}`)]) }],
+    ['the name of a field', { [`sk-${SECRET}`]: 1 }],
+  ])('never shows a secret in %s', (_, fields) => {
+    const { log, lines } = logged();
+    log.error(fields, 'x');
+    expect(lines.join('')).not.toContain(SECRET);
+  });
+
+  it('never shows a secret in bindings that were set later', () => {
+    const { log, lines } = logged();
+    const child = log.child({ part: 'x' });
+    child.setBindings({ password: SECRET });
+    child.info('y');
+    expect(lines.join('')).toContain('"part":"x"');
+    expect(lines.join('')).not.toContain(SECRET);
+  });
+
+  it.each([
+    ['an error whose message is an object', [Object.assign(new Error('x'), { message: { a: 1 } })]],
+    ['an error without a message', [{ err: Object.assign(new Error('x'), { message: undefined, stack: 5 }) }]],
+    ['an error with a getter that throws', [Object.defineProperty(new Error('x'), 'message', { get: broken })]],
+    ['a getter that throws', [Object.defineProperty({}, 'x', { enumerable: true, get: broken }), 'm']],
+    ['a proxy that throws', [new Proxy({}, { ownKeys: broken, get: broken }), 'm']],
+    ['a message that is no text', [{}, Object.create(null)]],
+    ['a conversion that throws', ['%s', { toString: broken }]],
+    ['nothing', []],
+  ])('survives %s', (_, args) => {
+    const { log, lines, last } = logged();
+    (log.info as (...args: unknown[]) => void)(...args);
+    expect(lines).toHaveLength(1);
+    expect(last()).toMatchObject({ level: 'info', app: 'test' });
+  });
+
+  it('is one line of JSON, of bounded length, whatever is logged', () => {
+    const any = fc.anything({ withBigInt: true, withDate: true, withMap: true, withNullPrototype: true });
+    fc.assert(
+      fc.property(fc.array(any, { minLength: 1, maxLength: 4 }), (args) => {
+        const { log, lines, last } = logged();
+        (log.info as (...args: unknown[]) => void)(...args);
+        expect(lines).toHaveLength(1);
+        expect(last()).toMatchObject({ app: 'test' });
+      }),
+      { numRuns: 500 },
+    );
+    const { log, lines } = logged();
+    log.info({ ['k'.repeat(1_000_000)]: 1 }, 'x'.repeat(1_000_000));
+    expect(lines.join('').length).toBeLessThan(2_000);
   });
 
   it('cuts values and messages at 500 characters', () => {

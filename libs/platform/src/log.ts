@@ -1,8 +1,8 @@
-import { format } from 'node:util';
+import { format, types } from 'node:util';
 import { isSpanContextValid, trace } from '@opentelemetry/api';
 import { pino, type Bindings, type DestinationStream, type Logger as PinoLogger } from 'pino';
 import { currentContext } from './context.ts';
-import { cleanText, truncateForLog } from './truncate.ts';
+import { cleanText, isSecretKey, truncateForLog } from './truncate.ts';
 
 export type Logger = PinoLogger;
 
@@ -21,7 +21,8 @@ const MAX_CAUSES = 8;
 /**
  * One JSON object a line: time, level, app, the ids of the work at hand (run, step, tenant, trace), message.
  * Secrets are masked and values cut before they are written, in fields, bindings of children, messages and what
- * is put into them. Errors keep their stack and their causes. A level that is off costs one comparison.
+ * is put into them. Errors keep their stack and their causes. A level that is off costs one comparison. Whatever is
+ * logged, the call does not throw.
  */
 export function createLogger({ app, level, destination }: LoggerOptions): Logger {
   const log = pino(
@@ -30,11 +31,8 @@ export function createLogger({ app, level, destination }: LoggerOptions): Logger
       base: { app },
       timestamp: pino.stdTimeFunctions.isoTime,
       messageKey: 'message',
-      formatters: {
-        level: (label) => ({ level: label }),
-        log: cleanFields,
-      },
-      // cleanFields has turned errors into records already; pino's own serializer would add them unmasked.
+      formatters: { level: (label) => ({ level: label }) },
+      // cleanArguments has turned errors into records already; pino's own serializer would add them unmasked.
       serializers: { err: (value: unknown) => value },
       hooks: {
         logMethod(args, method) {
@@ -50,6 +48,10 @@ export function createLogger({ app, level, destination }: LoggerOptions): Logger
   log.child = function <This extends Logger>(this: This, bindings: Bindings, options?: object) {
     return child.call(this, cleanFields(bindings), options);
   } as Logger['child'];
+  const setBindings = log.setBindings;
+  log.setBindings = function (this: Logger, bindings) {
+    setBindings.call(this, cleanFields(bindings));
+  };
   return log;
 }
 
@@ -64,35 +66,72 @@ function traceIds(): { traceId?: string; spanId?: string } {
   return context && isSpanContextValid(context) ? { traceId: context.traceId, spanId: context.spanId } : {};
 }
 
+function isError(value: unknown): value is Error {
+  return value instanceof Error || types.isNativeError(value);
+}
+
 function cleanFields(fields: Record<string, unknown>): Record<string, unknown> {
-  const errors = Object.entries(fields).filter(([, value]) => value instanceof Error);
-  const clean = truncateForLog(fields) as Record<string, unknown>;
-  for (const [key, error] of errors) clean[key] = errorRecord(error);
-  return clean;
+  const clean = truncateForLog(fields);
+  if (typeof clean !== 'object' || clean === null) return { fields: clean };
+  const record = clean as Record<string, unknown>;
+  for (const key of quietly(() => Object.keys(fields)) ?? []) {
+    const value = quietly(() => fields[key]);
+    if (isError(value) && !isSecretKey(key)) record[key] = errorRecord(value);
+  }
+  return record;
 }
 
 /** `(fields?, message?, ...values)` as `(fields, finished message)`, so that no part escapes the masks. */
 function cleanArguments(args: readonly unknown[]): unknown[] {
   const [first, ...rest] = args;
-  if (typeof first === 'string') return [cleanText(args.length === 1 ? first : format(first, ...rest))];
-  const fields = first instanceof Error ? { err: first } : first;
-  if (rest[0] !== undefined) return [fields, cleanText(rest.length === 1 ? String(rest[0]) : format(...rest))];
-  const { err } = (typeof fields === 'object' && fields !== null ? fields : {}) as { err?: unknown };
-  return err instanceof Error ? [fields, cleanText(err.message)] : [fields];
+  if (typeof first === 'string') return [cleanText(args.length === 1 ? first : formatted(first, rest))];
+  const given = isError(first) ? { err: first } : first;
+  const fields = typeof given === 'object' && given !== null ? cleanFields(given as Record<string, unknown>) : given;
+  if (rest[0] !== undefined) {
+    const [message, ...values] = rest;
+    return [fields, cleanText(values.length === 0 ? textOf(message) : formatted(message, values))];
+  }
+  // An error without a message of its own: its text is the message.
+  const err = typeof fields === 'object' && fields !== null ? (fields as Record<string, unknown>)['err'] : undefined;
+  const text = typeof err === 'object' && err !== null ? (err as { message?: unknown }).message : undefined;
+  return typeof text === 'string' ? [fields, text] : [fields];
 }
 
 /** Cause and stack are for the logs; they pass the same masks as everything else. */
 function errorRecord(error: unknown, depth = 0): unknown {
-  if (!(error instanceof Error)) return truncateForLog(error);
+  if (!isError(error)) return truncateForLog(error);
   if (depth >= MAX_CAUSES) return '[too deep]';
-  const { code } = error as { code?: unknown };
-  const inner = error instanceof AggregateError ? error.errors.slice(0, MAX_CAUSES) : [];
+  // A library may have put anything in place of what an error usually holds.
+  const { name, message, stack, code, cause, errors } = Object.fromEntries(
+    ['name', 'message', 'stack', 'code', 'cause', 'errors'].map((key) => [
+      key,
+      quietly(() => (error as unknown as Record<string, unknown>)[key]),
+    ]),
+  );
+  const inner = Array.isArray(errors) ? (errors.slice(0, MAX_CAUSES) as unknown[]) : [];
   return {
-    name: error.name,
-    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
-    message: cleanText(error.message),
-    stack: cleanText(error.stack ?? '', MAX_STACK),
+    name: cleanText(textOf(name)),
+    ...(typeof code === 'string' ? { code: cleanText(code) } : typeof code === 'number' ? { code } : {}),
+    message: cleanText(textOf(message)),
+    stack: cleanText(textOf(stack ?? ''), MAX_STACK),
     ...(inner.length === 0 ? {} : { errors: inner.map((each) => errorRecord(each, depth + 1)) }),
-    ...(error.cause === undefined ? {} : { cause: errorRecord(error.cause, depth + 1) }),
+    ...(cause === undefined ? {} : { cause: errorRecord(cause, depth + 1) }),
   };
+}
+
+function formatted(template: unknown, values: readonly unknown[]): string {
+  return quietly(() => format(template, ...values)) ?? textOf(template);
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : (quietly(() => String(value)) ?? '[unreadable]');
+}
+
+/** What `read` gives, or undefined where a getter, a proxy or a conversion throws: a log line breaks no work. */
+function quietly<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
 }

@@ -35,7 +35,12 @@ export function createMetrics(app: string): Metrics {
             ...(read
               ? {
                   collect() {
-                    this.set(read());
+                    // One value that cannot be read must not cost the whole scrape.
+                    try {
+                      this.set(read());
+                    } catch {
+                      this.remove();
+                    }
                   },
                 }
               : {}),

@@ -16,6 +16,8 @@ describe('secrets by the name of their key', () => {
     'client_secret',
     'privateKey',
     'AWS_ACCESS_KEY',
+    'pwd',
+    'passwords',
   ])('masks %s', (key) => {
     expect(isSecretKey(key)).toBe(true);
     expect(JSON.stringify(redactSecrets({ deep: [{ [key]: SECRET }] }))).not.toContain(SECRET);
@@ -39,18 +41,38 @@ describe('secrets by their look inside a text', () => {
     ['a token in place of the user', `nats://${SECRET}@nats:4222`],
     ['a key in a query', `https://api.example/x?api_key=${SECRET}&a=1`],
     ['an OpenAI key', `key is sk-proj-${SECRET}`],
+    ['a password in a connection string', `host=db password=${SECRET} user=app`],
+    ['a variable of an environment', `OPENAI_API_KEY=${SECRET}`],
+    ['a quoted variable', `export PGPASSWORD="${SECRET}"`],
+    ['a field of JSON in a text', `{"user":"u","client_secret": "${SECRET}"}`],
+    ['a field with a quote in it', `{"password":"a\\"${SECRET}"}`],
+    ['a field of JSON in JSON', JSON.stringify({ body: JSON.stringify({ password: SECRET }) })],
+    ['a header', `x-api-key: ${SECRET}`],
+    [
+      'a private key',
+      `-----BEGIN RSA PRIVATE KEY-----\nMII${SECRET.replaceAll('_', '/')}\n-----END RSA PRIVATE KEY-----`,
+    ],
+    ['a GitHub token', `ghp_${SECRET.replaceAll('_', '')}`],
+    ['a Slack token', `xoxb-${SECRET.replaceAll('_', '-')}`],
     ['a JWT', `eyJhbGciOiJIUzI1NiJ9.${SECRET}.${SECRET}`],
   ])('masks %s', (_, text) => {
     expect(redactText(text)).not.toContain(SECRET);
-    expect(redactText(`before ${text} after`)).toMatch(/^before .*\[redacted\].* after$/);
+    expect(redactText(text)).not.toContain('S3cr3t');
+    expect(redactText(`before ${text} after`)).toMatch(/^before [^]*\[redacted\].* after$/);
   });
 
-  it.each(['http://host:8080/users/@me', 'mail jane@example.org', 'https://host/a?b=c', 'a bearer of news'])(
-    'leaves %s as it is',
-    (text) => {
-      expect(redactText(text)).toBe(text);
-    },
-  );
+  it.each([
+    'http://host:8080/users/@me',
+    'mail jane@example.org',
+    'https://host/a?b=c',
+    'a bearer of news',
+    'password: expected string',
+    'x="y"',
+    '{"max_tokens":5}',
+    'maxTokens=5',
+  ])('leaves %s as it is', (text) => {
+    expect(redactText(text)).toBe(text);
+  });
 
   it.each([
     ['scheme-like', 'a.'.repeat(100_000)],
@@ -60,6 +82,12 @@ describe('secrets by their look inside a text', () => {
     ['many @', `a://${'x@'.repeat(100_000)}`],
     ['long user info', 'a://b:'.repeat(30_000)],
     ['bearer and spaces', `bearer${' '.repeat(200_000)}`],
+    ['name-like', 'token-'.repeat(30_000)],
+    ['assignment-like', 'password='.repeat(30_000)],
+    ['JSON-like', '"password":"'.repeat(20_000)],
+    ['escaped JSON', '\\"token\\":\\"'.repeat(20_000)],
+    ['escapes', `"secret":"${'\\\\'.repeat(100_000)}`],
+    ['keys without an end', '-----BEGIN PRIVATE KEY-----'.repeat(10_000)],
     ['query-like', '?token='.repeat(30_000)],
   ])('takes linear time for %s text', (_, text) => {
     const started = performance.now();
@@ -148,6 +176,24 @@ describe('every value', () => {
       ),
     })).node;
     fc.assert(fc.property(tree, (value) => expect(JSON.stringify(truncateForLog(value))).not.toContain(SECRET)));
+  });
+
+  it('never shows a known secret, wherever in a text it stands', () => {
+    const forms = [
+      `Bearer ${SECRET}`,
+      `nats://u:${SECRET}@h`,
+      `api_key=${SECRET}`,
+      `{"token":"${SECRET}"}`,
+      `sk-${SECRET}`,
+    ];
+    const around = fc.stringMatching(/^[ \n.,;:(){}A-Za-z0-9]{0,40}$/);
+    fc.assert(
+      fc.property(around, fc.constantFrom(...forms), around, (before, form, after) => {
+        const shown = JSON.stringify(truncateForLog({ a: [{ text: `${before} ${form} ${after}` }] }));
+        expect(shown).not.toContain('S3cr3t');
+      }),
+      { numRuns: 500 },
+    );
   });
 
   it('masking twice is masking once', () => {

@@ -3,7 +3,7 @@
  * values give something short and JSON-safe, never an exception.
  *
  * T1 A secret (by the name of its key, or by its look inside a string) is replaced before anything is cut.
- * T2 Keys stay; values are cut.
+ * T2 Keys stay (cut at 200 characters, and masked where they hold a secret); values are cut.
  * T3 The time is linear in what is kept: every pattern has a bounded length, a value a bounded number of nodes.
  */
 
@@ -16,7 +16,9 @@ const LOOKAHEAD = 4_096;
 const MASK = '[redacted]';
 
 const SECRET_KEY =
-  /passw(or)?d$|passphrase|(^|[^a-z])pass$|secret|token$|api[-_]?key|access[-_]?key$|authorization|cookie|credential|private[-_]?key|^key$|jwt|^assertion$/i;
+  /passw(or)?ds?$|pwd$|passphrase|(^|[^a-z])pass$|secret|token$|api[-_]?key|access[-_]?key$|authorization|cookie|credential|private[-_]?key|^key$|jwt|^assertion$/i;
+/** What a name in a text ends with where its value is a secret. */
+const SECRET_NAME = String.raw`[\w-]{0,40}(?:passw(?:or)?d|passphrase|pwd|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credentials?)`;
 const SECRET_TEXT: readonly [RegExp, string][] = [
   [/\b(bearer|basic)\s{1,20}[a-z0-9._~+/=-]{8,}/gi, `$1 ${MASK}`],
   [/(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#@]{0,1000}@(?:[^\s/?#@]{0,1000}@)*/gi, `$1${MASK}@`],
@@ -24,9 +26,30 @@ const SECRET_TEXT: readonly [RegExp, string][] = [
     /([?&](?:access_token|id_token|refresh_token|token|api[-_]?key|key|secret|password|sig|signature)=)[^&\s#"']+/gi,
     `$1${MASK}`,
   ],
+  // NAME=value, as in an environment or a connection string.
+  [new RegExp(String.raw`(?<![\w-])(${SECRET_NAME}=["']?)[^\s"'&,;]+`, 'gi'), `$1${MASK}`],
+  // "name": "value" inside a text, plain or escaped once more.
+  [new RegExp(String.raw`("(?:${SECRET_NAME}|authorization)"\s{0,5}:\s{0,5}")(?:[^"\\]|\\[^])+`, 'gi'), `$1${MASK}`],
+  [
+    new RegExp(String.raw`(\\"(?:${SECRET_NAME}|authorization)\\"\s{0,5}:\s{0,5}\\")(?:[^"\\]|\\(?!"))+`, 'gi'),
+    `$1${MASK}`,
+  ],
+  [/(?<![\w-])((?:x-api-key|(?:proxy-)?authorization)\s{0,3}:\s{0,3})[^\s"',;]{10,}/gi, `$1${MASK}`],
+  [
+    /-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----(?:[\w+/=\s\\]|-(?!----))*(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?/g,
+    MASK,
+  ],
+  [/\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeoprs]-)[\w-]{10,}/g, MASK],
+  [/\b(?:A[KS]IA[A-Z0-9]{16}|AIza[\w-]{30,})/g, MASK],
   [/\bsk-[A-Za-z0-9_-]{12,}/g, MASK],
   [/(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)?/g, MASK],
 ];
+/** Every pattern above needs one of these; most texts have none. */
+const SUSPICIOUS =
+  /[=@"]|bearer|basic|x-api-key|authorization|PRIVATE KEY|gh[pousr]_|github_pat_|glpat-|xox|A[KS]IA|AIza|sk-|eyJ/i;
+/** Shorter keys cannot hold a secret, and are most of them. */
+const MAX_PLAIN_KEY = 14;
+const MAX_KEY = 200;
 /** Names that end like a secret and are none: token counts of model calls. */
 const HARMLESS_KEY = /^(input|output|max|total|prompt|completion|reasoning|cached)_?tokens?$/i;
 
@@ -35,8 +58,9 @@ export function isSecretKey(key: string): boolean {
   return SECRET_KEY.test(key) && !HARMLESS_KEY.test(key);
 }
 
-/** Masks what looks like a credential inside a text: bearer tokens, user info in URLs, API keys, JWTs. */
+/** Masks what looks like a credential inside a text: bearer tokens, user info in URLs, API keys, JWTs, passwords by name. */
 export function redactText(text: string): string {
+  if (!SUSPICIOUS.test(text)) return text;
   return SECRET_TEXT.reduce((cleaned, [pattern, mask]) => cleaned.replace(pattern, mask), text);
 }
 
@@ -131,7 +155,8 @@ function copyOf(value: object, depth: number, state: Walk): unknown {
     }
     const inner = isSecretKey(key) ? MASK : walk(read(value, key), depth + 1, state);
     // defineProperty: a key such as __proto__ is data here, nothing else.
-    Object.defineProperty(copy, key, { value: inner, enumerable: true, writable: true, configurable: true });
+    const shown = key.length <= MAX_PLAIN_KEY ? key : cleanText(key, MAX_KEY);
+    Object.defineProperty(copy, shown, { value: inner, enumerable: true, writable: true, configurable: true });
   }
   return copy;
 }
