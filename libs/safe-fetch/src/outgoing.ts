@@ -15,6 +15,7 @@ export async function outgoing(input: string | URL | Request, init: RequestInit 
   const method = (init.method ?? given?.method ?? 'GET').toUpperCase();
   if (/^(CONNECT|TRACE|TRACK)$/.test(method)) throw new TypeError(`${method} is not a method of fetch.`);
   const headers = new Headers(init.headers ?? given?.headers);
+  for (const name of CONNECTION_HEADERS) headers.delete(name);
   const signal = init.signal ?? given?.signal ?? undefined;
   let body = (init.body === undefined ? given?.body : init.body) ?? null;
   if ((method === 'GET' || method === 'HEAD') && body !== null) throw new TypeError(`${method} takes no body.`);
@@ -32,6 +33,18 @@ export async function outgoing(input: string | URL | Request, init: RequestInit 
   setDefault(headers, 'user-agent', 'switchyard');
   return { url, method, headers, body, signal };
 }
+
+/**
+ * What the connection decides, not its user; fetch forbids them too. With a Host of its own, a call that was judged
+ * by its URL would reach another (virtual) host at the same address.
+ */
+const CONNECTION_HEADERS = ['host', 'content-length', 'connection', 'keep-alive', 'proxy-connection'].concat([
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+  'te',
+  'trailer',
+]);
 
 function setDefault(headers: Headers, name: string, value: string): void {
   if (!headers.has(name)) headers.set(name, value);
