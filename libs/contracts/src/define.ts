@@ -44,7 +44,7 @@ export function event<T extends string, D extends z.ZodType>(type: T, summary: s
   return Object.freeze({ kind: 'event' as const, type, summary, data });
 }
 
-/** Parses `value` or throws `invalid_input` naming each wrong place; never echoes the value itself. */
+/** Parses `value` or throws `invalid_input` naming each wrong place; echoes no value, of the input only its keys. */
 export function parseOrThrow<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
@@ -53,7 +53,16 @@ export function parseOrThrow<S extends z.ZodType>(schema: S, value: unknown, wha
   });
 }
 
-/** The issues of a zod error as short lines "path: what is wrong". */
+const MAX_ISSUES = 20;
+/** A path holds keys of the input, so its length is the sender's choice. */
+const MAX_ISSUE_LINE = 300;
+
+/** The issues of a zod error as at most 20 lines "path: what is wrong" of at most 300 characters. */
 export function issueLines(error: z.ZodError): string[] {
-  return error.issues.slice(0, 20).map((issue) => `${issue.path.join('.') || '(top level)'}: ${issue.message}`);
+  return error.issues.slice(0, MAX_ISSUES).map((issue) => {
+    const path = issue.path.map(String).join('.') || '(top level)';
+    const room = Math.max(40, MAX_ISSUE_LINE - issue.message.length - 3);
+    const line = `${path.length <= room ? path : `${path.slice(0, room)}…`}: ${issue.message}`;
+    return line.length <= MAX_ISSUE_LINE ? line : `${line.slice(0, MAX_ISSUE_LINE - 1)}…`;
+  });
 }

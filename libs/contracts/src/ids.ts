@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppError } from './errors.ts';
+import { sha256 } from './sha256.ts';
 
 /** The one shape of every id that may become a subject token. No user text ever reaches a subject. */
 export const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
@@ -21,15 +22,20 @@ export function idOrThrow(value: unknown, name: string): string {
 }
 
 /**
- * Encodes foreign text (an e-mail address, a JID, an OIDC subject) as an id, without collisions:
- * text that is an id already and does not start with "x-" stays as it is; all else becomes "x-" + base64url,
- * or, where that is longer than 64 characters, "x-h-" + a 128-bit FNV-1a digest in hex with the length.
+ * Encodes foreign text (an e-mail address, a JID, an OIDC subject) as an id. Two texts never share one, also where
+ * somebody chose a text for that: text that is an id already and does not start with "x-" stays as it is; all else
+ * becomes "x-" + base64url, or, where that is longer than 64 characters or says nothing, "x-h-" + SHA-256 in base64url.
+ * (No base64url of UTF-8 starts with "h-".)
  */
 export function encodeId(text: string): string {
   if (ID_PATTERN.test(text) && !text.startsWith('x-')) return text;
-  const encoded = `x-${base64url(new TextEncoder().encode(text))}`;
-  return encoded.length <= 64 && encoded.length > 2 ? encoded : `x-h-${fnv1a128(text)}-${text.length.toString(36)}`;
+  const encoded = `x-${base64url(utf8(text))}`;
+  if (encoded.length <= 64 && text !== '' && !LONE_SURROGATE.test(text)) return encoded;
+  return `x-h-${base64url(sha256(utf8(JSON.stringify(text))))}`;
 }
+
+/** UTF-8 cannot say it, JSON can: such a text is told apart by its digest, as every long one is. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** `<runId>:<seq>`: the cursor everywhere (SSE `id:`, `after=`, message id on the bus). */
 export function formatCursor(runId: string, seq: number): string {
@@ -49,16 +55,12 @@ export function formatStepId(target: keyof typeof TARGET_TOKEN, number: number):
   return `step-${TARGET_TOKEN[target]}-${String(number).padStart(3, '0')}`;
 }
 
+function utf8(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
 function base64url(bytes: Uint8Array): string {
   let binary = '';
   for (const byte of bytes) binary += String.fromCharCode(byte);
   return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
-}
-
-function fnv1a128(text: string): string {
-  let hash = 0x6c62272e07bb014262b821756295c58dn;
-  for (const byte of new TextEncoder().encode(text)) {
-    hash = BigInt.asUintN(128, (hash ^ BigInt(byte)) * 0x0000000001000000000000000000013bn);
-  }
-  return hash.toString(16).padStart(32, '0');
 }
