@@ -69,8 +69,8 @@ describe('what a caller may bring', () => {
   });
 
   it('time: a reader that is slower than the limit for silence gets the whole body', async () => {
-    const response = await open({ timeoutMs: 200 })(`${base}/large`);
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    const response = await open({ timeoutMs: 500 })(`${base}/large`);
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
     expect((await response.arrayBuffer()).byteLength).toBe(3 * 1024 * 1024);
   });
 
