@@ -1,6 +1,6 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { AppError } from './errors.ts';
-import { sha256 } from './sha256.ts';
 
 /** The one shape of every id that may become a subject token. No user text ever reaches a subject. */
 export const ID_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
@@ -29,9 +29,9 @@ export function idOrThrow(value: unknown, name: string): string {
  */
 export function encodeId(text: string): string {
   if (ID_PATTERN.test(text) && !text.startsWith('x-')) return text;
-  const encoded = `x-${base64url(utf8(text))}`;
+  const encoded = `x-${Buffer.from(text, 'utf8').toString('base64url')}`;
   if (encoded.length <= 64 && text !== '' && !LONE_SURROGATE.test(text)) return encoded;
-  return `x-h-${base64url(sha256(utf8(JSON.stringify(text))))}`;
+  return `x-h-${createHash('sha256').update(JSON.stringify(text)).digest('base64url')}`;
 }
 
 /** UTF-8 cannot say it, JSON can: such a text is told apart by its digest, as every long one is. */
@@ -53,14 +53,4 @@ const TARGET_TOKEN = { mcp: 'mcp', a2a: 'a2a', computer_use: 'cu' } as const;
 /** Step ids are numbered over the whole run: `step-mcp-001`, `step-cu-002`, `step-a2a-003`. */
 export function formatStepId(target: keyof typeof TARGET_TOKEN, number: number): string {
   return `step-${TARGET_TOKEN[target]}-${String(number).padStart(3, '0')}`;
-}
-
-function utf8(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
-}
-
-function base64url(bytes: Uint8Array): string {
-  let binary = '';
-  for (const byte of bytes) binary += String.fromCharCode(byte);
-  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
 }
