@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { request } from './define.ts';
 import { Id, RunId } from './ids.ts';
 import { Principal } from './principal.ts';
-import { CompletionReason, RunStatus } from './run-events.ts';
+import { CompletionReason, RunStatus } from './run-spec.ts';
 import { RunPhase } from './runs.ts';
 
 /** One row of the audit log. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { AuditRecord } from './audit.ts';
 import { ERROR_CODES } from './errors.ts';
 import { Id, RunId, ThreadId } from './ids.ts';
-import { Budget, CompletionReason, RunStatus, Usage } from './run-events.ts';
+import { Budget, CompletionReason, RunStatus, Usage } from './run-spec.ts';
 import { RunPhase, StepSummary } from './runs.ts';
 import { ToolConstraints } from './steps.ts';
 

@@ -70,29 +70,31 @@ export { buildOpenApi, type OpenApiDocument } from './openapi.ts';
 export { ANONYMOUS, Principal, PrincipalOrNobody, Role, ROLES, roleSuffices } from './principal.ts';
 export { REQUESTS } from './registry.ts';
 export {
-  Budget,
-  COMPLETION_REASONS,
-  CompletionReason,
-  Decision,
   type FactOf,
   isProgressType,
   isRunEventType,
   parseFact,
   parseRunEvent,
-  PlannedAct,
   RUN_EVENTS,
-  RUN_STATUSES,
   type RunEvent,
   RunEventPlace,
   RunEventSchema,
   type RunEventType,
   type RunFact,
   type RunFactDraft,
+  TERMINAL_TYPE,
+} from './run-events.ts';
+export {
+  Budget,
+  COMPLETION_REASONS,
+  CompletionReason,
+  Decision,
+  PlannedAct,
+  RUN_STATUSES,
   RunSpec,
   RunStatus,
-  TERMINAL_TYPE,
   Usage,
-} from './run-events.ts';
+} from './run-spec.ts';
 export {
   cancelRun,
   getRun,

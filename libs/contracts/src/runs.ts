@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { request } from './define.ts';
 import { Id, RunId, ThreadId } from './ids.ts';
 import { Principal } from './principal.ts';
-import { CompletionReason, RunEventSchema, RunSpec, RunStatus, Usage } from './run-events.ts';
+import { RunEventSchema } from './run-events.ts';
+import { CompletionReason, RunSpec, RunStatus, Usage } from './run-spec.ts';
 
 export const RUN_PHASES = ['queued', 'running', 'waiting', 'ended'] as const;
 export const RunPhase = z.enum(RUN_PHASES);
