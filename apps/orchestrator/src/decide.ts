@@ -75,7 +75,7 @@ export function failedPlanning(
       durationMs,
       answer: { text: '', calls: [], model, usage: { input_tokens: 0, output_tokens: 0 } },
     },
-    { kind: 'fail', code, message: text },
+    { kind: 'fail', code, message: text.slice(0, 4_000) },
     '',
   );
 }

@@ -4,6 +4,7 @@ import { evolve, type RunState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
 import { factStepId, foresee } from './foresee.ts';
 import type { Publisher } from './publisher.ts';
+import type { RunMetrics } from './run-metrics.ts';
 
 /*
  * The one way in which an owner writes to its run.
@@ -41,6 +42,7 @@ export class JournalWriter {
 
   constructor(
     private readonly parts: WriterParts,
+    private readonly metrics: RunMetrics,
     state: RunState,
     readonly epoch: number,
     private readonly signal: AbortSignal,
@@ -112,6 +114,7 @@ export class JournalWriter {
         { runId, epoch: this.epoch, outcome: outcome.kind },
         'write refused: this run has another owner or has ended',
       );
+      if (outcome.kind !== 'ended') this.metrics.fencedWrites.inc();
       throw new AppError(outcome.kind === 'ended' ? 'run_ended' : 'fenced');
     }
     this.#inboxLast = outcome.inboxLast;
@@ -127,6 +130,7 @@ export class JournalWriter {
         throw new AppError('internal', undefined, {
           cause: new Error(`event ${event.seq} of ${event.runId} cannot follow`),
         });
+      this.metrics.committed(event, this.#state.acceptedAt);
     }
   }
 

@@ -29,20 +29,22 @@ export interface PlanningInput {
   readonly state: RunState;
   readonly stepNumber: number;
   readonly final: boolean;
-  readonly toolbox: Toolbox;
+  /** Asked within the planning: where it cannot be had, the planning fails. */
+  readonly toolbox: () => Promise<Toolbox>;
   readonly turns: readonly ThreadTurn[];
   readonly epoch: number;
 }
 
 export async function plan(parts: PlanningParts, input: PlanningInput, signal: AbortSignal): Promise<RunFactDraft[]> {
-  const { state, stepNumber, toolbox } = input;
+  const { state, stepNumber } = input;
   const model = state.run?.engine ?? parts.defaultModel;
   const started = parts.clock.now();
   // The epoch is part of the id: text that an earlier owner left unfinished is another message.
   const messageId = `msg-${stepNumber}-${input.epoch}`;
   const speech = new Speech(parts, state, messageId, stepNumber);
   try {
-    const answer = await ask(parts, input, model, speech, signal);
+    const toolbox = await input.toolbox();
+    const answer = await ask(parts, input, toolbox, model, speech, signal);
     const durationMs = Math.max(0, parts.clock.now() - started);
     return planningFacts(state, toolbox, parts.guardrail, {
       stepNumber,
@@ -66,11 +68,12 @@ export async function plan(parts: PlanningParts, input: PlanningInput, signal: A
 async function ask(
   parts: PlanningParts,
   input: PlanningInput,
+  toolbox: Toolbox,
   model: string,
   speech: Speech,
   signal: AbortSignal,
 ): Promise<ModelAnswer> {
-  const { state, toolbox, turns, final } = input;
+  const { state, turns, final } = input;
   if (!state.run) throw new AppError('internal');
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
@@ -157,7 +160,12 @@ class Speech {
       text: this.#pending,
       stepNumber: this.stepNumber,
     };
-    this.parts.bus.publishLive(tenantId, delta);
+    try {
+      this.parts.bus.publishLive(tenantId, delta);
+    } catch (error) {
+      // Live text may be lost; the finished message is an event.
+      this.parts.log.debug({ runId, err: error }, 'live text not sent');
+    }
     this.#index += 1;
     this.#pending = '';
   }

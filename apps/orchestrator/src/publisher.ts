@@ -10,34 +10,67 @@ import type { Journal } from '@switchyard/store';
  * B2 How far a run is published is written down lazily: with its next append, or in one statement for many
  *    ended runs. Publishing twice is harmless (the message id is <runId>:<seq>), forgetting is not: the relay
  *    publishes what is not marked.
+ * B3 A mark never passes an event that the bus has not acknowledged. What a failed publish left goes out again
+ *    before anything newer; where too much is left, the mark stays where it is and the relay does the rest.
  */
+
+const MAX_KEPT = 1_000;
+const RETRY_MS = 1_000;
+
+/** The events of one owned run on their way. */
+interface Line {
+  /** Everything up to here is on the bus. */
+  acked: number;
+  /** Acknowledged beyond a gap. */
+  ahead: { from: number; to: number }[];
+  /** Not acknowledged yet, in order. */
+  kept: RunEvent[];
+  /** The terminal event's seq, once it is handed in. */
+  end: number | null;
+  failed: boolean;
+  retry: NodeJS.Timeout | undefined;
+  closed: boolean;
+}
+
 export class Publisher {
-  readonly #published = new Map<string, number>();
-  readonly #ended = new Map<string, number>();
+  readonly #lines = new Map<string, Line>();
+  readonly #marks = new Map<string, number>();
   #flushTimer: NodeJS.Timeout | undefined;
   #inFlight = new Set<Promise<void>>();
 
   constructor(private readonly parts: { bus: Bus; journal: Journal; log: Logger; flushMs?: number }) {}
 
-  /** The newest event of this run that the bus has acknowledged, to go with the next append. */
+  /** Up to where the bus has acknowledged this run's events, to go with the next append. */
   publishedSoFar(runId: string): { publishedSeq?: number } {
-    const publishedSeq = this.#published.get(runId);
-    return publishedSeq === undefined ? {} : { publishedSeq };
+    const line = this.#lines.get(runId);
+    return line && line.acked > 0 ? { publishedSeq: line.acked } : {};
   }
 
-  /** Publishes without making the caller wait; what fails is left to the relay. */
+  /**
+   * Publishes events of a run that is owned here without making the caller wait. The first call for a run begins
+   * after what is marked as published; each later one goes on where the one before ended.
+   */
   publish(events: readonly RunEvent[]): void {
+    const [first] = events;
     const last = events.at(-1);
-    if (!last) return;
-    const done = this.parts.bus
-      .publishEvents([...events])
-      .then(() => this.#mark(last))
-      .catch((error: unknown) => {
-        this.#published.delete(last.runId);
-        this.parts.log.warn({ runId: last.runId, err: error }, 'not published yet; the relay will');
-      });
-    this.#inFlight.add(done);
-    void done.finally(() => this.#inFlight.delete(done));
+    if (!first || !last) return;
+    let line = this.#lines.get(first.runId);
+    if (!line) {
+      line = { acked: first.seq - 1, ahead: [], kept: [], end: null, failed: false, retry: undefined, closed: false };
+      this.#lines.set(first.runId, line);
+    }
+    if (last.type === TERMINAL_TYPE) line.end = last.seq;
+    line.kept.push(...events);
+    if (line.kept.length > MAX_KEPT) line.kept = line.kept.slice(-events.length); // B3: the gap stays unmarked
+    this.#send(line, line.failed ? line.kept : events);
+  }
+
+  /** Publishes an event of a run that nobody owns yet. */
+  announce(event: RunEvent): void {
+    this.#track(
+      event.runId,
+      this.parts.bus.publishEvents([event]).then(() => this.#mark(event.runId, event.seq)),
+    );
   }
 
   /** Publishes again, for the relay; throws where the bus does not take it. */
@@ -45,11 +78,16 @@ export class Publisher {
     const last = events.at(-1);
     if (!last) return;
     await this.parts.bus.publishEvents([...events]);
-    this.#ended.set(last.runId, last.seq);
+    this.#mark(last.runId, last.seq);
   }
 
+  /** The run is not owned here any more; what is not acknowledged is its next owner's or the relay's. */
   forget(runId: string): void {
-    this.#published.delete(runId);
+    const line = this.#lines.get(runId);
+    if (!line) return;
+    line.closed = true;
+    clearTimeout(line.retry);
+    this.#lines.delete(runId);
   }
 
   /** Waits for what is on its way and writes down how far it came. */
@@ -57,18 +95,51 @@ export class Publisher {
     await Promise.allSettled(this.#inFlight);
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
-    const marks = [...this.#ended].map(([runId, seq]) => ({ runId, seq }));
-    this.#ended.clear();
+    const marks = [...this.#marks].map(([runId, seq]) => ({ runId, seq }));
+    this.#marks.clear();
     if (marks.length > 0) await this.parts.journal.markPublished(marks);
   }
 
-  #mark(last: RunEvent): void {
-    if (last.type !== TERMINAL_TYPE) {
-      this.#published.set(last.runId, last.seq);
-      return;
-    }
-    this.#published.delete(last.runId);
-    this.#ended.set(last.runId, last.seq);
+  #send(line: Line, events: readonly RunEvent[]): void {
+    const first = events[0];
+    const last = events.at(-1);
+    if (!first || !last) return;
+    line.failed = false;
+    const sent = this.parts.bus.publishEvents([...events]).then(
+      () => this.#acknowledged(line, last.runId, first.seq, last.seq),
+      (error: unknown) => {
+        line.failed = true;
+        if (!line.closed) line.retry ??= setTimeout(() => this.#sendAgain(line), RETRY_MS).unref();
+        throw error;
+      },
+    );
+    this.#track(last.runId, sent);
+  }
+
+  #sendAgain(line: Line): void {
+    line.retry = undefined;
+    if (line.failed && !line.closed) this.#send(line, line.kept);
+  }
+
+  #acknowledged(line: Line, runId: string, from: number, to: number): void {
+    line.ahead.push({ from, to });
+    const reached = () => line.ahead.find((piece) => piece.from <= line.acked + 1 && piece.to > line.acked);
+    for (let piece = reached(); piece; piece = reached()) line.acked = piece.to;
+    line.ahead = line.ahead.filter((piece) => piece.to > line.acked);
+    line.kept = line.kept.filter((event) => event.seq > line.acked);
+    if (line.end !== null && line.acked >= line.end) this.#mark(runId, line.acked);
+  }
+
+  #track(runId: string, sent: Promise<void>): void {
+    const done = sent.catch((error: unknown) =>
+      this.parts.log.warn({ runId, err: error }, 'not published yet; it is tried again'),
+    );
+    this.#inFlight.add(done);
+    void done.finally(() => this.#inFlight.delete(done));
+  }
+
+  #mark(runId: string, seq: number): void {
+    this.#marks.set(runId, Math.max(seq, this.#marks.get(runId) ?? 0));
     this.#flushTimer ??= setTimeout(() => {
       this.#flushTimer = undefined;
       this.flush().catch((error: unknown) =>

@@ -14,7 +14,7 @@ import {
 import type { Bus } from '@switchyard/bus';
 import type { Logger } from '@switchyard/platform';
 import { fold } from '@switchyard/run';
-import type { Journal } from '@switchyard/store';
+import type { Accepted, Journal } from '@switchyard/store';
 import canonicalizeModule from 'canonicalize';
 import { ENGINE_VERSION } from './config.ts';
 import type { Publisher } from './publisher.ts';
@@ -53,30 +53,38 @@ export class RunDesk {
       budget: { ...input.run.budget, max_iterations: input.run.budget.max_iterations ?? this.parts.maxIterations },
     };
     const { owner, leaseMs } = pool.settings;
-    const lease = pool.freeSlots > 0 ? { owner, leaseMs } : undefined;
-    const accepted = await journal.accept({
-      runId: input.runId,
-      run,
-      idempotencyKey: input.idempotencyKey,
-      requestHash: hashOf(input.run),
-      engineVersion: ENGINE_VERSION,
-      ...(lease ? { lease } : {}),
-    });
+    const slot = pool.reserve();
+    let accepted: Accepted;
+    try {
+      accepted = await journal.accept({
+        runId: input.runId,
+        run,
+        idempotencyKey: input.idempotencyKey,
+        requestHash: hashOf(input.run),
+        engineVersion: ENGINE_VERSION,
+        ...(slot ? { lease: { owner, leaseMs } } : {}),
+      });
+    } finally {
+      slot?.free();
+    }
     if (accepted.kind === 'conflict')
       throw new AppError('conflict', 'This id or idempotency key belongs to another request.');
     if (accepted.kind === 'existing') {
       return { runId: accepted.runId, created: false, lastSeq: accepted.lastSeq, ended: accepted.ended };
     }
-    publisher.publish([accepted.event]);
+    pool.metrics.created.inc();
     if (accepted.epoch > 0) {
+      publisher.publish([accepted.event]);
       pool.adopt({
         runId: input.runId,
         tenantId: run.principal.tenantId,
         epoch: accepted.epoch,
         inboxTaken: 0,
+        publishedSeq: 0,
         state: fold([accepted.event]),
       });
     } else {
+      publisher.announce(accepted.event);
       await this.#announce(run.principal.tenantId, input.runId);
     }
     return { runId: input.runId, created: true, lastSeq: 1, ended: false };

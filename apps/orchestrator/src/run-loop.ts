@@ -1,9 +1,12 @@
-import { AppError, type RunFactDraft, type ThreadTurn } from '@switchyard/contracts';
+import { AppError, type RunFactDraft, type RunSpec, type ThreadTurn } from '@switchyard/contracts';
 import { type Logger, withContext, withSpan } from '@switchyard/platform';
-import { fold, next, type Next, runDeadline, type RunState } from '@switchyard/run';
+import { fold, next, type Next, runDeadline, type RunState, type StepState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
+import type { Toolbox } from './functions.ts';
 import { JournalWriter, type WriterParts } from './journal-writer.ts';
+import { failedPlanning } from './decide.ts';
 import { plan, type PlanningParts } from './planning.ts';
+import type { RunMetrics } from './run-metrics.ts';
 import { runStep, type StepParts } from './step-runner.ts';
 import type { Toolboxes } from './toolboxes.ts';
 
@@ -14,6 +17,7 @@ import type { Toolboxes } from './toolboxes.ts';
  * L2 The loop ends in one of four ways: `ended` (terminal event committed), `fenced` (another owner; nothing
  *    more is written), `released` (drain; the lease is given back), `broken` (a defect; the lease runs out).
  * L3 A cancel, a lost lease and a drain reach the model call and every step through one AbortSignal.
+ * L4 Every act moves the journal on. One that does not is a defect: the loop breaks instead of going round.
  */
 
 export type LoopEnd = 'ended' | 'fenced' | 'released' | 'broken';
@@ -28,17 +32,23 @@ export interface OwnedRun {
   readonly tenantId: string;
   readonly epoch: number;
   readonly inboxTaken: number;
+  /** Everything up to here is on the bus. */
+  readonly publishedSeq: number;
   /** Where the journal is known already (a run accepted here); otherwise it is read. */
   readonly state?: RunState;
 }
 
 const PAGE = 500;
+/** The longest time that a timer of Node takes; a longer one would fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+const NOTHING: Toolbox = { tools: [], agents: [] };
 
 export class RunLoop {
   readonly #abort = new AbortController();
   #writer: JournalWriter | null = null;
   #inboxTaken: number;
   #takingInputs = false;
+  #nudged = false;
   #draining = false;
   #turns: readonly ThreadTurn[] | null = null;
   readonly #recovered = new Set<string>();
@@ -47,6 +57,7 @@ export class RunLoop {
     private readonly parts: LoopParts,
     readonly owned: OwnedRun,
     private readonly log: Logger,
+    private readonly metrics: RunMetrics,
   ) {
     this.#inboxTaken = owned.inboxTaken;
   }
@@ -70,9 +81,11 @@ export class RunLoop {
 
   /** There may be an input (cancel, approval, message) for this run. */
   nudge(): void {
-    if (this.#takingInputs || !this.#writer) return;
+    if (!this.#writer) return;
+    this.#nudged = true;
+    if (this.#takingInputs) return;
     this.#takingInputs = true;
-    this.#takeInputs()
+    this.#takeNudged()
       .catch((error: unknown) => this.log.warn({ err: error }, 'inputs not taken'))
       .finally(() => (this.#takingInputs = false));
   }
@@ -88,14 +101,15 @@ export class RunLoop {
     try {
       const state = this.owned.state ?? (await this.#readJournal());
       for (const step of state.steps) if (step.attempt > 0 && !step.outcome) this.#recovered.add(step.act.step_id);
-      this.#writer = new JournalWriter(this.parts, state, this.owned.epoch, this.#abort.signal);
+      this.#writer = new JournalWriter(this.parts, this.metrics, state, this.owned.epoch, this.#abort.signal);
+      this.#writer.announce = !this.#draining;
       // A run that was accepted here a moment ago has no inputs that the first write would not tell of.
       if (!this.owned.state) await this.#takeInputs();
       await this.#writer.write([]);
       while (this.#writer.state.phase !== 'ended') {
         if (this.#abort.signal.aborted) break;
         if (this.#writer.inboxLast > this.#inboxTaken) await this.#takeInputs();
-        else await this.#act(this.#writer, next(this.#writer.state, this.parts.clock.now()));
+        else await this.#act(this.#writer);
       }
       if (this.#writer.state.phase === 'ended') return 'ended';
       await this.#writer.write([]).catch(() => undefined); // what was handed in before is out
@@ -114,18 +128,15 @@ export class RunLoop {
     return 'broken';
   }
 
-  async #act(writer: JournalWriter, step: Next): Promise<void> {
-    switch (step.do) {
-      case 'plan':
-        return this.#plan(writer, step);
-      case 'perform':
-        return this.#perform(writer, step.steps);
-      default:
-        // Everything else is announced by the writer itself, together with what led to it.
-        await writer.write([]);
-        if (next(writer.state, this.parts.clock.now()).do === step.do && writer.state.phase !== 'ended') {
-          throw new AppError('internal', undefined, { cause: new Error(`the run stands still at ${step.do}`) });
-        }
+  async #act(writer: JournalWriter): Promise<void> {
+    const { seq } = writer.state;
+    const step = next(writer.state, this.parts.clock.now());
+    if (step.do === 'plan') await this.#plan(writer, step);
+    else if (step.do === 'perform') await this.#perform(writer, step.steps);
+    // Everything else is announced by the writer itself, together with what led to it.
+    else await writer.write([]);
+    if (writer.state.seq === seq && !this.#abort.signal.aborted) {
+      throw new AppError('internal', undefined, { cause: new Error(`the run stands still at ${step.do}`) });
     }
   }
 
@@ -136,26 +147,20 @@ export class RunLoop {
     await this.#withDeadline(writer, async (signal) => {
       let facts: RunFactDraft[];
       try {
-        const [toolbox, turns] = await Promise.all([
-          step.final
-            ? { tools: [], agents: [] }
-            : this.parts.toolboxes.get(run.principal, run.tool_constraints, signal),
-          this.#threadTurns(state),
-        ]);
-        const input = {
-          state,
-          stepNumber: step.stepNumber,
-          final: step.final,
-          toolbox,
-          turns,
-          epoch: this.owned.epoch,
-        };
-        facts = await plan(this.parts, input, signal);
+        const { stepNumber, final } = step;
+        const turns = await this.#threadTurns(state);
+        const toolbox = async () =>
+          final ? NOTHING : this.parts.toolboxes.get(run.principal, run.tool_constraints, signal);
+        facts = await plan(this.parts, { state, stepNumber, final, toolbox, turns, epoch: this.owned.epoch }, signal);
       } catch (error) {
         if (signal.aborted) return;
         throw error;
       }
       await writer.write(facts);
+      if (writer.state.phase !== 'planning' || writer.state.plannings.length > state.plannings.length) return;
+      // The answer fits no fact. Without an end of this planning the model would be asked for ever.
+      const text = 'The language model gave an answer that cannot be recorded.';
+      await writer.write([failedPlanning(step.stepNumber, this.parts.defaultModel, 'model_invalid_answer', text, 0)]);
     });
   }
 
@@ -163,7 +168,7 @@ export class RunLoop {
     const run = writer.state.run;
     if (!run) throw new AppError('internal');
     await this.#withDeadline(writer, async (signal) => {
-      const toolbox = await this.parts.toolboxes.get(run.principal, run.tool_constraints, signal);
+      const toolbox = await this.#toolboxFor(run, steps, signal);
       const done = await Promise.allSettled(
         steps.map((step) =>
           runStep(this.parts, writer, step, toolbox, this.#recovered.delete(step.act.step_id), signal),
@@ -174,12 +179,24 @@ export class RunLoop {
     });
   }
 
+  /** What is known of the tools tells which step may be repeated; where it cannot be had, none may. */
+  async #toolboxFor(run: RunSpec, steps: readonly StepState[], signal: AbortSignal): Promise<Toolbox> {
+    if (steps.every(({ act }) => act.target !== 'mcp')) return NOTHING;
+    try {
+      return await this.parts.toolboxes.get(run.principal, run.tool_constraints, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      this.log.warn({ runId: this.owned.runId, err: error }, 'no tools known; nothing is repeated');
+      return NOTHING;
+    }
+  }
+
   /** Runs `work` until it is done, the run is stopped, or its time is up (which the next look then sees). */
   async #withDeadline(writer: JournalWriter, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const deadline = runDeadline(writer.state);
     const timeout = new AbortController();
-    const timer =
-      deadline === null ? undefined : setTimeout(() => timeout.abort(), Math.max(0, deadline - this.parts.clock.now()));
+    const leftMs = deadline === null ? Infinity : Math.max(0, deadline - this.parts.clock.now());
+    const timer = leftMs > MAX_TIMER_MS ? undefined : setTimeout(() => timeout.abort(), leftMs);
     try {
       await work(deadline === null ? this.#abort.signal : AbortSignal.any([this.#abort.signal, timeout.signal]));
     } finally {
@@ -196,6 +213,13 @@ export class RunLoop {
     const limit = state.run?.budget.max_seconds ?? 0;
     const used = Math.max(limit, (this.parts.clock.now() - state.acceptedAt) / 1_000);
     await writer.write([{ type: 'orchestrator.budget.exceeded', data: { kind: 'seconds', limit, used } }]);
+  }
+
+  async #takeNudged(): Promise<void> {
+    while (this.#nudged) {
+      this.#nudged = false;
+      await this.#takeInputs();
+    }
   }
 
   async #takeInputs(): Promise<void> {
@@ -219,6 +243,8 @@ export class RunLoop {
       const events = await this.parts.journal.read(this.owned.runId, state.seq, PAGE);
       const before = state.seq;
       state = fold(events, state);
+      // What an earlier owner committed and did not publish any more.
+      this.parts.publisher.publish(events.filter((event) => event.seq > this.owned.publishedSeq));
       if (events.length > 0 && state.seq !== events.at(-1)!.seq) {
         throw new AppError('internal', undefined, {
           cause: new Error(`the journal of ${this.owned.runId} cannot be followed after ${state.seq}`),

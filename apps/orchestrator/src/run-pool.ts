@@ -2,16 +2,17 @@ import type { Clock, Logger, Metrics } from '@switchyard/platform';
 import type { Journal } from '@switchyard/store';
 import { ENGINE_VERSIONS } from './config.ts';
 import type { Publisher } from './publisher.ts';
+import { RunMetrics } from './run-metrics.ts';
 import { type LoopEnd, type LoopParts, type OwnedRun, RunLoop } from './run-loop.ts';
 
 /*
  * The runs that this replica owns.
  *
- * O1 At most `maxConcurrent` loops; what does not fit is remembered in a bounded backlog, and where that is
+ * O1 At most `maxConcurrent` loops, those counted in that are being accepted or claimed; what does not fit is remembered in a bounded backlog, and where that is
  *    full it is forgotten: the sweeper finds it again.
  * O2 A lease is renewed at a third of its life, for all runs in one statement. A run that could not be renewed
  *    because another owner has it is fenced at once.
- * O3 A drain gives every lease back, so that another replica goes on at once.
+ * O3 A drain gives every lease back and says so, so that another replica goes on at once.
  */
 
 export interface PoolSettings {
@@ -38,21 +39,15 @@ export class RunPool {
   #heartbeat: NodeJS.Timeout | undefined;
   #renewing = false;
   #stopped = false;
-  readonly #finished;
-  readonly #takeovers;
-  readonly #duration;
+  #reserved = 0;
+  readonly metrics: RunMetrics;
 
   constructor(
     private readonly parts: PoolParts,
     readonly settings: PoolSettings,
   ) {
-    const { metrics } = parts;
-    this.#finished = metrics.counter('runs_finished_total', 'Runs that this replica brought to an end or gave up', [
-      'end',
-    ]);
-    this.#takeovers = metrics.counter('lease_takeovers_total', 'Runs taken over from an owner that was lost', []);
-    this.#duration = metrics.histogram('run_owned_seconds', 'Time from taking a run to letting go of it', []);
-    metrics.gauge('runs_owned', 'Runs that this replica works on', [], () => this.#loops.size);
+    this.metrics = new RunMetrics(parts.metrics);
+    parts.metrics.gauge('runs_owned', 'Runs that this replica works on', [], () => this.#loops.size);
   }
 
   start(): void {
@@ -60,16 +55,28 @@ export class RunPool {
   }
 
   get freeSlots(): number {
-    return this.#stopped ? 0 : Math.max(0, this.settings.maxConcurrent - this.#loops.size - this.#claiming.size);
+    return this.#stopped
+      ? 0
+      : Math.max(0, this.settings.maxConcurrent - this.#loops.size - this.#claiming.size - this.#reserved);
   }
 
   owns(runId: string): boolean {
     return this.#loops.has(runId);
   }
 
+  /** Keeps a slot for a run that is being accepted, until it is freed; undefined where there is none. */
+  reserve(): { free(): void } | undefined {
+    if (this.freeSlots === 0) return undefined;
+    this.#reserved += 1;
+    return { free: () => void (this.#reserved -= 1) };
+  }
+
   /** Starts on a run whose lease this replica got with the accept. */
   adopt(owned: OwnedRun): void {
-    this.#start(owned);
+    if (!this.#stopped) return this.#start(owned);
+    this.#giveBack(owned).catch((error: unknown) =>
+      this.parts.log.warn({ runId: owned.runId, err: error }, 'lease not given back; it runs out'),
+    );
   }
 
   /** Tells of a run that may need an owner. `busy`: no slot is free; somebody else should look too. */
@@ -79,9 +86,9 @@ export class RunPool {
       running.loop.nudge();
       return 'taken';
     }
-    if (this.#claiming.has(runId) || this.#stopped) return 'not_needed';
+    if (this.#claiming.has(runId)) return 'not_needed';
     if (this.freeSlots === 0) {
-      if (this.#backlog.size < MAX_BACKLOG) this.#backlog.set(runId, tenantId);
+      if (!this.#stopped && this.#backlog.size < MAX_BACKLOG) this.#backlog.set(runId, tenantId);
       return 'busy';
     }
     return this.#claim(runId);
@@ -109,12 +116,14 @@ export class RunPool {
     try {
       const claim = await this.parts.journal.claim(runId, this.settings.owner, this.settings.leaseMs, ENGINE_VERSIONS);
       if (claim.kind !== 'claimed') return 'not_needed';
+      const { tenantId, epoch, inboxTaken, publishedSeq } = claim;
+      const owned: OwnedRun = { runId, tenantId, epoch, inboxTaken, publishedSeq };
       if (this.#stopped) {
-        await this.parts.journal.release(runId, claim.epoch);
+        await this.#giveBack(owned);
         return 'not_needed';
       }
-      if (claim.epoch > 1) this.#takeovers.inc();
-      this.#start({ runId, tenantId: claim.tenantId, epoch: claim.epoch, inboxTaken: claim.inboxTaken });
+      if (epoch > 1) this.metrics.takeovers.inc();
+      this.#start(owned);
       return 'taken';
     } finally {
       this.#claiming.delete(runId);
@@ -122,8 +131,7 @@ export class RunPool {
   }
 
   #start(owned: OwnedRun): void {
-    const started = this.parts.clock.now();
-    const loop = new RunLoop(this.parts.loop, owned, this.parts.log);
+    const loop = new RunLoop(this.parts.loop, owned, this.parts.log, this.metrics);
     const done = loop
       .run()
       .then((end) => this.#ended(owned, end))
@@ -131,15 +139,20 @@ export class RunPool {
       .finally(() => {
         this.#loops.delete(owned.runId);
         this.parts.publisher.forget(owned.runId);
-        this.#duration.observe((this.parts.clock.now() - started) / 1_000);
         this.#fillSlot();
       });
     this.#loops.set(owned.runId, { loop, done });
   }
 
   async #ended(owned: OwnedRun, end: LoopEnd): Promise<void> {
-    this.#finished.inc({ end });
-    if (end === 'released') await this.parts.journal.release(owned.runId, owned.epoch);
+    this.metrics.loopsEnded.inc({ end });
+    if (end === 'released') await this.#giveBack(owned);
+  }
+
+  async #giveBack({ runId, tenantId, epoch }: OwnedRun): Promise<void> {
+    await this.parts.journal.release(runId, epoch);
+    // Without it the run would wait for a sweeper.
+    await this.parts.loop.bus.wakeUp(tenantId, runId);
   }
 
   #fillSlot(): void {
@@ -148,9 +161,13 @@ export class RunPool {
     if (!entry) return;
     const [runId, tenantId] = entry;
     this.#backlog.delete(runId);
-    this.offer(runId, tenantId).catch((error: unknown) =>
-      this.parts.log.warn({ runId, err: error }, 'not claimed; the sweeper will offer it again'),
-    );
+    this.offer(runId, tenantId)
+      .then((outcome) => {
+        if (outcome === 'not_needed') this.#fillSlot(); // somebody else has it: the slot is still free
+      })
+      .catch((error: unknown) =>
+        this.parts.log.warn({ runId, err: error }, 'not claimed; the sweeper will offer it again'),
+      );
   }
 
   async #renew(): Promise<void> {

@@ -4,7 +4,10 @@ import {
   parseFact,
   performStep,
   type PlannedAct,
+  type RunEventType,
   type RunFactDraft,
+  StepResult,
+  type StepTarget,
 } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
 import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
@@ -74,7 +77,7 @@ async function dispatchUntilAnswered(
 ): Promise<StepOutcome> {
   for (let attempt = firstAttempt; ; attempt += 1) {
     try {
-      return await dispatchOnce(parts, writer, act, attempt, progress, signal);
+      return readResult(await dispatchOnce(parts, writer, act, attempt, progress, signal), act, toolbox);
     } catch (error) {
       if (signal.aborted || !(error instanceof AppError)) throw error;
       const verdict = afterFailure(error, act, toolbox, attempt - firstAttempt + 1 < parts.stepAttempts);
@@ -93,7 +96,7 @@ function dispatchOnce(
   attempt: number,
   progress: Progress,
   signal: AbortSignal,
-): Promise<StepOutcome> {
+): Promise<unknown> {
   const { runId, run } = writer.state;
   if (!run) throw new AppError('internal');
   const idempotencyKey = `${runId}:${act.step_id}`;
@@ -113,6 +116,15 @@ function dispatchOnce(
     },
     { signal, timeoutMs: parts.stepTimeoutMs, idempotencyKey, onProgress: (frame) => progress.take(frame) },
   );
+}
+
+/** The worker's answer, or where it is none, what that means: it may have worked before it answered nonsense. */
+export function readResult(answer: unknown, act: PlannedAct, toolbox: Toolbox): StepOutcome {
+  const result = StepResult.safeParse(answer);
+  if (result.success) return result.data;
+  return mayRepeat(act, toolbox)
+    ? { status: 'failed', code: 'tool_failed', message: 'The worker gave an answer that is no result.' }
+    : doubt('The worker gave an answer that is no result.');
 }
 
 /** What follows from a dispatch without an answer. Pure. */
@@ -149,6 +161,17 @@ function doubt(why: string): StepOutcome {
   return { status: 'in_doubt', code: 'tool_in_doubt', message: `${why} Whether its effect happened is not known.` };
 }
 
+const AGENTS: Readonly<Record<StepTarget, readonly string[]>> = {
+  mcp: ['mcp'],
+  a2a: ['a2a'],
+  computer_use: ['computer_use', 'worker', 'code_agent', 'grounding'],
+};
+
+/** A worker tells of its own agents and of nobody else's. */
+function mayReport(target: StepTarget, type: RunEventType): boolean {
+  return isProgressType(type) && AGENTS[target].includes(type.split('.')[0] ?? '');
+}
+
 /** Gathers the facts that a worker reports; commits them when the step takes its time. */
 class Progress {
   #facts: RunFactDraft[] = [];
@@ -164,7 +187,7 @@ class Progress {
   take(frame: unknown): void {
     const fact = parseFact(frame);
     const ofThisStep = fact && (!('step_id' in fact.data) || fact.data.step_id === this.act.step_id);
-    if (!fact || !ofThisStep || !isProgressType(fact.type) || this.#count >= MAX_PROGRESS) {
+    if (!fact || !ofThisStep || !mayReport(this.act.target, fact.type) || this.#count >= MAX_PROGRESS) {
       this.log.warn({ stepId: this.act.step_id, type: fact?.type ?? 'unknown' }, 'progress dropped');
       return;
     }

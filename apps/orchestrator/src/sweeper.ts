@@ -11,6 +11,7 @@ import type { RunPool } from './run-pool.ts';
  *
  * X1 A run is taken here as far as slots are free; the rest is made known to the other replicas.
  * X2 Whatever fails is tried again with the next round; a round never overlaps itself.
+ * X3 A run that cannot be published keeps no other from it.
  */
 
 const SWEEP_LIMIT = 200;
@@ -47,12 +48,16 @@ export class Sweeper {
   /** One round; public for tests and for the start of a replica. */
   async sweep(): Promise<void> {
     const { journal, pool, bus, log } = this.parts;
+    const { sweeps } = pool.metrics;
     try {
+      pool.metrics.queue(await journal.stats());
       for (const { runId, tenantId } of await journal.sweep(SWEEP_LIMIT)) {
         if (this.#stopped) return;
         if ((await pool.offer(runId, tenantId)) === 'busy') await bus.wakeUp(tenantId, runId);
       }
+      sweeps.inc({ outcome: 'done' });
     } catch (error) {
+      sweeps.inc({ outcome: 'failed' });
       log.warn({ err: error }, 'sweep failed; it is repeated');
     }
     try {
@@ -63,21 +68,32 @@ export class Sweeper {
   }
 
   async #relay(): Promise<void> {
-    const { journal, publisher } = this.parts;
+    const { journal, publisher, log } = this.parts;
     const late = await journal.unpublished(RELAY_LIMIT, RELAY_AFTER_MS);
-    for (const { runId, publishedSeq } of late) {
-      let after = publishedSeq;
-      for (;;) {
-        if (this.#stopped) return;
-        const events = await journal.read(runId, after, PAGE);
-        await publisher.republish(events);
-        const last = events.at(-1);
-        if (!last || events.length < PAGE) break;
-        if (last.seq <= after) throw new AppError('internal');
-        after = last.seq;
+    try {
+      for (const { runId, publishedSeq } of late) {
+        if (this.#stopped) break;
+        try {
+          await this.#relayRun(runId, publishedSeq);
+        } catch (error) {
+          if (error instanceof AppError && error.code === 'unavailable') throw error;
+          log.error({ runId, err: error }, 'the events of this run cannot be published'); // X3
+        }
       }
+    } finally {
+      if (late.length > 0) await publisher.flush();
     }
-    if (late.length > 0) await publisher.flush();
+  }
+
+  async #relayRun(runId: string, publishedSeq: number): Promise<void> {
+    const { journal, publisher } = this.parts;
+    for (let after = publishedSeq; !this.#stopped;) {
+      const events = await journal.read(runId, after, PAGE);
+      await publisher.republish(events);
+      const last = events.at(-1);
+      if (!last || events.length < PAGE) return;
+      after = last.seq;
+    }
   }
 
   #schedule(): void {

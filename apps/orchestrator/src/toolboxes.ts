@@ -5,7 +5,7 @@ import type { Toolbox } from './functions.ts';
 
 const TTL_MS = 2_000;
 const MAX_ENTRIES = 500;
-const TRIES = 6;
+const TRIES = 8;
 
 /**
  * What a run may use, asked of the apps that own it and kept for two seconds. The apps check again when they
@@ -20,44 +20,50 @@ export class Toolboxes {
     const key = JSON.stringify([principal, constraints]);
     const kept = this.#kept.get(key);
     const now = this.parts.clock.now();
-    if (kept && kept.until > now) return kept.toolbox;
-    const toolbox = this.#ask(principal, constraints, signal);
+    if (kept && kept.until > now) return unlessAborted(kept.toolbox, signal);
+    // Many runs wait for one answer: the end of one of them is none of the others' business.
+    const toolbox = this.#ask(principal, constraints);
     if (this.#kept.size >= MAX_ENTRIES) this.#kept.clear();
     this.#kept.set(key, { until: now + TTL_MS, toolbox });
     toolbox.catch(() => this.#kept.delete(key));
-    return toolbox;
+    return unlessAborted(toolbox, signal);
   }
 
-  async #ask(principal: Principal, constraints: ToolConstraints, signal: AbortSignal): Promise<Toolbox> {
-    const [tools, agents] = await Promise.all([
-      this.#tools(principal, constraints, signal),
-      this.#agents(principal, signal),
-    ]);
+  async #ask(principal: Principal, constraints: ToolConstraints): Promise<Toolbox> {
+    const [tools, agents] = await Promise.all([this.#tools(principal, constraints), this.#agents(principal)]);
     return { tools, agents };
   }
 
   /** Tools are needed: their absence is waited out for some seconds, then it is the run's failure. */
-  async #tools(principal: Principal, constraints: ToolConstraints, signal: AbortSignal): Promise<Toolbox['tools']> {
+  async #tools(principal: Principal, constraints: ToolConstraints): Promise<Toolbox['tools']> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return (await this.parts.bus.request(listTools, { principal, constraints }, { signal })).tools;
+        return (await this.parts.bus.request(listTools, { principal, constraints })).tools;
       } catch (error) {
-        if (tries >= TRIES || signal.aborted || !(error instanceof AppError)) throw error;
-        await sleep(backoffMs(tries, { baseMs: 200, maxMs: 3_000 }), signal);
+        if (!(error instanceof AppError)) throw error;
+        if (tries >= TRIES) throw new AppError('unavailable', 'The tools could not be listed.', { cause: error });
+        await sleep(backoffMs(tries, { baseMs: 200, maxMs: 3_000 }));
       }
     }
   }
 
   /** Other agents are a bonus: without them the run goes on. */
-  async #agents(principal: Principal, signal: AbortSignal): Promise<Toolbox['agents']> {
+  async #agents(principal: Principal): Promise<Toolbox['agents']> {
     try {
-      return (await this.parts.bus.request(listAgents, { principal }, { signal })).agents.filter(
-        (agent) => agent.reachable,
-      );
+      return (await this.parts.bus.request(listAgents, { principal })).agents.filter((agent) => agent.reachable);
     } catch (error) {
-      if (signal.aborted) throw error;
       this.parts.log.warn({ err: error }, 'no agents: a2a does not answer');
       return [];
     }
   }
+}
+
+/** Waits for a promise that others wait for, too; an abort ends the waiting, not the work. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = () => reject(new AppError('cancelled', undefined, { cause: signal.reason }));
+    if (signal.aborted) return onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
 }

@@ -1,0 +1,77 @@
+import { type RunEvent, TERMINAL_TYPE } from '@switchyard/contracts';
+import type { Metrics } from '@switchyard/platform';
+import type { JournalStats } from '@switchyard/store';
+
+/** Seconds; a run may wait for people and agents. */
+const RUN_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3_600];
+
+/**
+ * What operators watch of runs.
+ *
+ * K1 Runs, tokens and failures are counted from committed events, by the replica that committed them: each once,
+ *    however many replicas worked on the run. Times are differences of the database's clock.
+ * K2 Nothing is asked of the database for a scrape.
+ */
+export class RunMetrics {
+  readonly created;
+  readonly loopsEnded;
+  readonly takeovers;
+  readonly fencedWrites;
+  readonly sweeps;
+  readonly #finished;
+  readonly #duration;
+  readonly #queueWait;
+  readonly #tokens;
+  readonly #planningFailures;
+  readonly #queued;
+  readonly #oldestQueued;
+
+  constructor(metrics: Metrics) {
+    this.created = metrics.counter('runs_created_total', 'Runs accepted here');
+    this.#finished = metrics.counter('runs_finished_total', 'Runs whose end was committed here', ['status']);
+    this.#duration = metrics.histogram(
+      'run_duration_seconds',
+      'Time from the acceptance of a run to its end',
+      [],
+      RUN_BUCKETS,
+    );
+    this.#queueWait = metrics.histogram(
+      'run_queue_wait_seconds',
+      'Time from the acceptance of a run to the start of the work on it',
+      [],
+      RUN_BUCKETS,
+    );
+    this.loopsEnded = metrics.counter('run_loops_total', 'Runs that this replica let go of, and why', ['end']);
+    this.takeovers = metrics.counter('lease_takeovers_total', 'Runs taken up that another owner had begun');
+    this.fencedWrites = metrics.counter('fenced_writes_total', 'Writes refused because the run has another owner');
+    this.sweeps = metrics.counter('sweeps_total', 'Looks for runs without an owner', ['outcome']);
+    this.#tokens = metrics.counter('llm_tokens_total', 'Tokens of the language model', ['kind']);
+    this.#planningFailures = metrics.counter('planning_failures_total', 'Plannings without a decision', ['code']);
+    this.#queued = metrics.gauge('runs_queued', 'Runs that no owner has begun, as of the last sweep');
+    this.#oldestQueued = metrics.gauge('oldest_queued_seconds', 'Age of the oldest of them, as of the last sweep');
+  }
+
+  /** An event was committed here; `acceptedAt` in ms since 1970. */
+  committed(event: RunEvent, acceptedAt: number): void {
+    switch (event.type) {
+      case 'orchestrator.task.started':
+        this.#queueWait.observe(Math.max(0, event.ts - acceptedAt) / 1_000);
+        return;
+      case 'orchestrator.planning.completed': {
+        const { usage, decision } = event.data;
+        if (usage.input_tokens > 0) this.#tokens.inc({ kind: 'input' }, usage.input_tokens);
+        if (usage.output_tokens > 0) this.#tokens.inc({ kind: 'output' }, usage.output_tokens);
+        if (decision.kind === 'fail') this.#planningFailures.inc({ code: decision.code });
+        return;
+      }
+      case TERMINAL_TYPE:
+        this.#finished.inc({ status: event.data.status });
+        this.#duration.observe(Math.max(0, event.ts - acceptedAt) / 1_000);
+    }
+  }
+
+  queue(stats: JournalStats): void {
+    this.#queued.set(stats.queued);
+    this.#oldestQueued.set(stats.oldestQueuedMs / 1_000);
+  }
+}

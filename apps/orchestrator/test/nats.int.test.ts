@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Bus, connectBus, type Service } from '@switchyard/bus';
+import {
+  cancelRun,
+  getRun,
+  listAgents,
+  listTools,
+  performStep,
+  readRunEvents,
+  type RunEvent,
+  startRun,
+  TERMINAL_TYPE,
+} from '@switchyard/contracts';
+import { type Servers, startServers } from '@switchyard/local-servers';
+import { parseConfig } from '@switchyard/platform';
+import { migrateDatabase } from '@switchyard/store';
+import { Config, createOrchestrator } from '../src/index.ts';
+import type { Planner } from '../src/planner.ts';
+import { until } from './control.ts';
+import { calls, callsThenTells, planner, says, silent } from './scripted-planner.ts';
+import { log, request, TOOLS } from './world.ts';
+
+/** Whole replicas, wired by app.ts, on a real NATS server and a real PostgreSQL. */
+
+let servers: Servers<'nats' | 'postgres'>;
+let gateway: Bus;
+let tools: Bus;
+const published: RunEvent[] = [];
+const performed: string[] = [];
+const replicas: Service[] = [];
+
+beforeAll(async () => {
+  servers = await startServers(['nats', 'postgres']);
+  await migrateDatabase(servers.postgres.url);
+  tools = await connectBus({ url: servers.nats.url, app: 'mcp-tool', log });
+  await tools.answer(listTools, async () => ({ tools: TOOLS }));
+  await tools.answer(listAgents, async () => ({ agents: [] }));
+  await tools.answer(performStep.mcp, async ({ idempotencyKey, stepId }, { progress }) => {
+    performed.push(idempotencyKey);
+    progress({ type: 'mcp.tool.search', data: { step_id: stepId, query: 'q', top_k: 1 } });
+    return { status: 'succeeded' as const, output: 'ok' };
+  });
+  gateway = await connectBus({ url: servers.nats.url, app: 'gateway', log });
+  await gateway.ensureStreams();
+  gateway.consume({
+    stream: 'RUNS',
+    durable: 'test',
+    handle: async (messages) => void published.push(...messages.flatMap(({ event }) => event ?? [])),
+  });
+}, 60_000);
+afterAll(async () => {
+  await Promise.all(replicas.map((replica) => replica.stop()));
+  await Promise.all([gateway?.close(), tools?.close()]);
+  await servers?.stop();
+}, 30_000);
+
+async function replica(script: Planner): Promise<Service> {
+  const config = parseConfig(Config, {
+    NATS_URL: servers.nats.url,
+    DATABASE_URL: servers.postgres.url,
+    OPENAI_API_KEY: 'none',
+    SWEEP_INTERVAL_MS: '200',
+    LEASE_MS: '2000',
+  });
+  if (!config.ok) throw new Error(JSON.stringify(config.problems));
+  const service = createOrchestrator(config.value, { log, handleSignals: false, planner: script });
+  replicas.push(service);
+  await service.start();
+  return service;
+}
+
+async function ended({ runId, run }: ReturnType<typeof request>, limitMs = 8_000) {
+  const view = () => gateway.request(getRun, { principal: run.principal, runId });
+  await until(async () => (await view()).phase === 'ended', limitMs);
+  const { events } = await gateway.request(readRunEvents, { principal: run.principal, runId, after: 0, limit: 500 });
+  expect(events.map(({ seq }) => seq)).toEqual(events.map((_, index) => index + 1));
+  expect(events.filter(({ type }) => type === TERMINAL_TYPE)).toHaveLength(1);
+  await until(() => published.filter((event) => event.runId === runId).length >= events.length);
+  expect(published.filter((event) => event.runId === runId)).toEqual(events);
+  return view();
+}
+
+describe('a replica on NATS', () => {
+  it('runs a task from the request to the last event, all of them on the stream in order', async () => {
+    const one = await replica(callsThenTells('read_it', 'write_it'));
+    const asked = request('hello');
+    expect(await gateway.request(startRun, asked)).toMatchObject({ runId: asked.runId, created: true });
+    expect(await ended(asked)).toMatchObject({ status: 'success', answer: 'told: ok; ok' });
+    expect(await (await fetch(`http://127.0.0.1:${one.opsPort}/metrics`)).text()).toMatch(
+      /runs_finished_total\{status="success",app="orchestrator"\} 1/,
+    );
+    await one.stop();
+  });
+
+  it('that stops hands its runs to another within a second, and none is performed twice', async () => {
+    const leaving = await replica(planner(silent));
+    const asked = Array.from({ length: 10 }, () => request('hello'));
+    for (const one of asked) await gateway.request(startRun, one);
+    const staying = await replica(planner((turn) => (turn === 1 ? calls('write_it') : says('done'))));
+    performed.length = 0;
+    await leaving.stop();
+    const stopped = Date.now();
+    await Promise.all(asked.map((one) => ended(one)));
+    expect(Date.now() - stopped).toBeLessThan(1_000);
+    expect([...performed].sort()).toEqual(asked.map(({ runId }) => `${runId}:step-mcp-001`).sort());
+    await staying.stop();
+  });
+
+  it('hears a cancel that another replica answered', async () => {
+    const both = [await replica(planner(silent)), await replica(planner(silent))];
+    const asked = Array.from({ length: 6 }, () => request('hello'));
+    for (const one of asked) await gateway.request(startRun, one);
+    await Promise.all(
+      asked.map(({ runId, run }) => gateway.request(cancelRun, { principal: run.principal, runId, reason: 'enough' })),
+    );
+    const views = await Promise.all(asked.map((one) => ended(one, 3_000)));
+    expect(views.map(({ status }) => status)).toEqual(views.map(() => 'cancelled'));
+    await Promise.all(both.map((one) => one.stop()));
+  });
+
+  it('shows another tenant nothing', async () => {
+    const one = await replica(planner(() => says('done')));
+    const asked = request('hello');
+    await gateway.request(startRun, asked);
+    await ended(asked);
+    const principal = { ...asked.run.principal, tenantId: 'other', userId: randomUUID(), role: 'admin' } as const;
+    await expect(gateway.request(getRun, { principal, runId: asked.runId })).rejects.toMatchObject({
+      code: 'not_found',
+    });
+    await one.stop();
+  });
+});

@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import type { Bus, Subscription } from '@switchyard/bus';
+import type { RunEvent } from '@switchyard/contracts';
+import { createLogger, createMetrics, systemClock } from '@switchyard/platform';
+import type { Journal } from '@switchyard/store';
+import { createGuardrail } from '../src/guardrail.ts';
+import type { Planner } from '../src/planner.ts';
+import { Publisher } from '../src/publisher.ts';
+import { RunDesk } from '../src/run-desk.ts';
+import { RunPool } from '../src/run-pool.ts';
+import { Sweeper } from '../src/sweeper.ts';
+import { Toolboxes } from '../src/toolboxes.ts';
+import { gate, over } from './control.ts';
+import { planner, says } from './scripted-planner.ts';
+
+export interface ReplicaOptions {
+  readonly planner?: Planner;
+  readonly maxConcurrent?: number;
+  readonly leaseMs?: number;
+  readonly keywords?: string[];
+  readonly stepAttempts?: number;
+  readonly stepTimeoutMs?: number;
+  readonly journal?: (real: Journal) => Journal;
+  readonly bus?: (real: Bus) => Bus;
+  /** False: it hears of nothing but what it is told. */
+  readonly hears?: boolean;
+}
+
+/** The parts of one orchestrator as app.ts wires them, each within a test's reach. */
+export class Replica {
+  readonly metrics = createMetrics('orchestrator');
+  readonly #committed = new Map<string, number>();
+  /** Events that were handed to the bus before their commit was known here. Must stay empty. */
+  readonly early: string[] = [];
+  readonly sent: RunEvent[] = [];
+  #ears: Subscription[] = [];
+  #frozen: { readonly opened: Promise<void>; open(): void } | undefined;
+
+  private constructor(
+    readonly pool: RunPool,
+    readonly desk: RunDesk,
+    readonly sweeper: Sweeper,
+    readonly publisher: Publisher,
+    readonly bus: Bus,
+  ) {}
+
+  static async start(store: Journal, connection: Bus, options: ReplicaOptions): Promise<Replica> {
+    const log = createLogger({ app: 'test', level: process.env['TEST_LOG'] ?? 'silent' });
+    const handle: { replica?: Replica } = {};
+    const note = <T extends RunEvent>(event: T): T => {
+      handle.replica?.know(event);
+      return event;
+    };
+    const written = over(store, {
+      accept: async (input) => {
+        const accepted = await store.accept(input);
+        if (accepted.kind === 'created') note(accepted.event);
+        return accepted;
+      },
+      append: async (input) => {
+        const appended = await store.append(input);
+        if (appended.kind === 'appended') appended.events.forEach(note);
+        return appended;
+      },
+      read: async (...args) => (await store.read(...args)).map(note),
+      renew: async (...args) => (await handle.replica?.awake, store.renew(...args)),
+    });
+    const journal = options.journal?.(written) ?? written;
+    const watched = over(connection, {
+      publishEvents: (events) => {
+        handle.replica?.noteSent(events);
+        return connection.publishEvents(events);
+      },
+    });
+    const bus = options.bus?.(watched) ?? watched;
+    const clock = systemClock;
+    const publisher = new Publisher({ bus, journal, log, flushMs: 10 });
+    const guardrail = createGuardrail(options.keywords ?? []);
+    const loop = {
+      bus,
+      journal,
+      publisher,
+      guardrail,
+      clock,
+      log,
+      planner: options.planner ?? planner(() => says('done')),
+      toolboxes: new Toolboxes({ bus, clock, log }),
+      checkTask: (task: string) => guardrail.check(task),
+      defaultModel: 'scripted',
+      historyTokens: 1_000,
+      stepTimeoutMs: options.stepTimeoutMs ?? 30_000,
+      stepAttempts: options.stepAttempts ?? 3,
+      leaseMs: options.leaseMs ?? 10_000,
+    };
+    const metrics = createMetrics('orchestrator');
+    const { maxConcurrent = 16, leaseMs = 10_000 } = options;
+    const settings = { owner: randomUUID(), maxConcurrent, leaseMs };
+    const pool = new RunPool({ journal, publisher, loop, clock, log, metrics }, settings);
+    const sweeper = new Sweeper({ journal, bus, pool, publisher, log, intervalMs: 60_000 });
+    const desk = new RunDesk({ journal, bus, pool, publisher, log, maxIterations: 12, useOrchestrator: true });
+    const replica = Object.assign(new Replica(pool, desk, sweeper, publisher, bus), { metrics });
+    handle.replica = replica;
+    pool.start();
+    if (options.hears ?? true) {
+      const heard = await bus.hearWakeUps(({ runId }) => pool.nudge(runId));
+      const taken = bus.onWakeUp(async ({ runId, tenantId }) =>
+        (await pool.offer(runId, tenantId)) === 'busy' ? 'busy' : 'done',
+      );
+      replica.#ears = [heard, taken];
+    }
+    return replica;
+  }
+
+  get awake(): Promise<void> | undefined {
+    return this.#frozen?.opened;
+  }
+
+  /** The process stops as under SIGSTOP: no heartbeat. What is under way waits for the test's gates. */
+  freeze(): void {
+    this.#frozen = gate();
+  }
+
+  thaw(): void {
+    this.#frozen?.open();
+    this.#frozen = undefined;
+  }
+
+  know(event: RunEvent): void {
+    this.#committed.set(event.runId, Math.max(event.seq, this.#committed.get(event.runId) ?? 0));
+  }
+
+  noteSent(events: readonly RunEvent[]): void {
+    this.sent.push(...events);
+    for (const event of events) {
+      if (event.seq > (this.#committed.get(event.runId) ?? 0)) this.early.push(`${event.runId}:${event.seq}`);
+    }
+  }
+
+  async metric(line: string): Promise<number> {
+    const found = (await this.metrics.text()).split('\n').find((text) => text.startsWith(line));
+    return found === undefined ? 0 : Number(found.split(' ').at(-1));
+  }
+
+  /** Hands everything back, as SIGTERM does. */
+  async stop(): Promise<void> {
+    await this.bus.close().catch(() => undefined);
+    await this.drain();
+  }
+
+  async drain(limitMs = 2_000): Promise<void> {
+    for (const ear of this.#ears) await ear.stop();
+    await this.pool.drain(limitMs);
+    await this.publisher.flush().catch(() => undefined);
+  }
+}
