@@ -48,7 +48,7 @@ describe('a cancel', () => {
     await until(async () => (await world.types(asked.runId)).includes('planning.started'));
     await replica.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: 'enough' });
     expect(await world.ended(asked.runId)).toMatchObject(cancelled);
-    await until(() => aborted);
+    await until(() => aborted, 1_000);
     const [, fact] = (await world.events(asked.runId)).toReversed();
     expect(fact).toMatchObject({ data: { by: asked.run.principal.userId, reason: 'enough' } });
   });
@@ -70,7 +70,7 @@ describe('a cancel', () => {
     const answer = await other.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
     expect(answer).toMatchObject({ phase: 'running', accepted: true });
     expect(await world.ended(asked.runId)).toMatchObject(cancelled);
-    await until(() => aborted);
+    await until(() => aborted, 1_000);
   });
 
   it('whose wake-up is lost is found by the heartbeat', async () => {
@@ -148,7 +148,7 @@ describe('the limit of seconds', () => {
     const asked = request('hello', budget({ max_seconds: 0.3 }));
     await replica.desk.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ ...exceeded, status: 'failed' });
-    await until(() => aborted);
+    await until(() => aborted, 1_000);
   });
 
   it('counts from the acceptance, also for the next owner', async () => {

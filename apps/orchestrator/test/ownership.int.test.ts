@@ -253,6 +253,7 @@ describe('one run', () => {
     await until(async () => (await world.types(second.runId)).includes('planning.started'));
     await replica.desk.cancel({ principal: first.run.principal, runId: first.runId, reason: '' });
     expect(await world.ended(first.runId)).toMatchObject({ status: 'cancelled' });
+    await until(() => !replica.pool.owns(first.runId)); // its slot is free at once
     listed.open();
     expect(await world.ended(second.runId)).toMatchObject({ status: 'success' });
   });

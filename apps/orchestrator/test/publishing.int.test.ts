@@ -83,6 +83,34 @@ describe('publishing', () => {
     await until(() => settled(asked.runId));
   });
 
+  it('marks nothing beyond an event that the bus lost, also where later ones came through', async () => {
+    const lost = gate();
+    let hit = false;
+    const replica = await world.replica({
+      bus: (bus) =>
+        over(bus, {
+          publishEvents: async (events) => {
+            if (hit || events[0]?.seq !== 2) return bus.publishEvents(events);
+            hit = true;
+            await lost.opened;
+            throw new AppError('unavailable');
+          },
+        }),
+    });
+    const asked = request('hello');
+    await replica.desk.start(asked);
+    await world.ended(asked.runId);
+    await until(() => world.publishedOf(asked.runId).at(-1)?.type === 'orchestrator.task.completed');
+    await until(() => !replica.pool.owns(asked.runId));
+    lost.open();
+    await replica.publisher.flush();
+    expect((await world.journal.head(asked.runId))?.publishedSeq).toBeLessThan(2);
+    await world.expireLease(asked.runId);
+    await replica.sweeper.sweep();
+    await world.publishedWhole(asked.runId);
+    expect(await settled(asked.runId)).toBe(true);
+  });
+
   it('tries again by itself while a run has nothing new to tell', async () => {
     const down = { now: true };
     const replica = await world.replica({ planner: planner(silent), bus: failing(down) });
