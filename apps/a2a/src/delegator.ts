@@ -1,6 +1,7 @@
 import { ClientFactory, JsonRpcTransportFactory, RestTransportFactory } from '@a2a-js/sdk/client';
 import type { Client } from '@a2a-js/sdk/client';
 import type { RunFactDraft, StepRequest, StepResult } from '@switchyard/contracts';
+import { linkAbort } from '@switchyard/platform';
 import { endOf } from './abort.ts';
 import type { VettedCard } from './card.ts';
 import { delegate } from './delegation.ts';
@@ -72,7 +73,15 @@ export class Delegator {
     const left =
       context.deadline === undefined ? Infinity : context.deadline - this.parts.clock.now() - ANSWER_MARGIN_MS;
     const timeoutMs = Math.max(Math.min(this.parts.timeoutMs, left), 0);
-    const signal = AbortSignal.any([context.signal, AbortSignal.timeout(Math.ceil(timeoutMs))]);
+    const limited = linkAbort([context.signal], Math.ceil(timeoutMs));
+    try {
+      return await this.#delegateWithin(limited.signal, agent, step);
+    } finally {
+      limited.release();
+    }
+  }
+
+  async #delegateWithin(signal: AbortSignal, agent: KnownAgent, step: StepRequest): Promise<DelegationOutcome> {
     const key = `${agent.id} ${step.idempotencyKey}`;
     const outcome = await delegate({
       client: await this.clientOf(agent),

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { linkAbort } from '@switchyard/platform';
 import { z } from 'zod';
 import { readConversation } from './conversation.ts';
 import { ChatRequest, completionBody, completionFrames, errorBody } from './openai.ts';
@@ -84,14 +85,14 @@ export async function createDevModel(options: DevModelOptions): Promise<DevModel
       status: script?.status ?? 200,
       ...(rule ? { rule: rule.index } : {}),
     });
-    const gone = new AbortController();
+    const gone = linkAbort([stopping.signal]);
     response.once('close', () => {
+      gone.release();
       if (response.writableFinished) return;
       entry.aborted = true;
       gone.abort();
     });
-    const signal = AbortSignal.any([gone.signal, stopping.signal]);
-    await answer(response, chatRequest, completion, script, options.delayMs ?? 0, signal);
+    await answer(response, chatRequest, completion, script, options.delayMs ?? 0, gone.signal);
   };
 
   const server = createServer((request, response) => {

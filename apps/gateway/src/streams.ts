@@ -9,7 +9,7 @@ import {
   type startRun,
   toPublicError,
 } from '@switchyard/contracts';
-import type { Clock, Logger } from '@switchyard/platform';
+import { type Clock, linkAbort, type Logger } from '@switchyard/platform';
 import type { FastifyReply } from 'fastify';
 import { agUiDialect } from './dialect-ag-ui.ts';
 import { legacyDialect } from './dialect-legacy.ts';
@@ -98,19 +98,19 @@ export class Streams {
 
   /** Starts the run and waits for its end. Throws `deadline_exceeded` where it takes longer; the run goes on. */
   async answer(request: InputOf<typeof startRun>, timeoutMs: number, gone: AbortSignal): Promise<OrchestrateAnswer> {
-    const leaving = new AbortController();
-    const leave = () => leaving.abort(OVER);
-    const late = AbortSignal.timeout(timeoutMs);
+    const waiting = linkAbort([gone], timeoutMs);
+    const leave = () => waiting.abort(OVER);
     this.#leaving.add(leave);
     try {
-      const signal = AbortSignal.any([gone, leaving.signal, late]);
+      const { signal } = waiting;
       const run = await startAndFollow(this.#options.bus, request, { signal, onLive: undefined });
       const answer = await answerOf(run.feed, run.runId);
       if (answer !== null) return answer;
-      if (late.aborted)
+      if (waiting.timedOut)
         throw new AppError('deadline_exceeded', `The run takes longer and goes on; see /runs/${run.runId}.`);
       throw new AppError('unavailable', `The run goes on; see /runs/${run.runId}.`);
     } finally {
+      waiting.release();
       this.#leaving.delete(leave);
     }
   }

@@ -6,7 +6,7 @@ import {
   type SystemFact,
   type ToolConstraints,
 } from '@switchyard/contracts';
-import { type Logger, type Metrics, withSpan } from '@switchyard/platform';
+import { linkAbort, type Logger, type Metrics, withSpan } from '@switchyard/platform';
 import { type Tool, ToolError } from './define-tool.ts';
 import { boundOutput } from './bound-output.ts';
 import { findTool, type Registry, viewerOf } from './toolbox.ts';
@@ -99,8 +99,8 @@ export class Executor {
       }
       credentials[name] = value;
     }
-    const timeout = AbortSignal.timeout(tool.timeoutMs);
-    const signal = AbortSignal.any([request.signal, timeout]);
+    const limited = linkAbort([request.signal], tool.timeoutMs);
+    const { signal } = limited;
     const { principal, idempotencyKey } = request;
     try {
       const call = Promise.resolve().then(() =>
@@ -116,7 +116,9 @@ export class Executor {
       this.parts.log.error({ tool: tool.name, issues: issueLines(output.error) }, 'a tool broke its own output schema');
       return failed('tool_failed', `The tool ${tool.name} gave an answer that it should not give.`);
     } catch (error) {
-      return this.#failure(tool, error, timeout.aborted, request.signal.aborted);
+      return this.#failure(tool, error, limited.timedOut, request.signal.aborted);
+    } finally {
+      limited.release();
     }
   }
 

@@ -1,5 +1,5 @@
 import { AppError } from '@switchyard/contracts';
-import { withSpan } from '@switchyard/platform';
+import { linkAbort, withSpan } from '@switchyard/platform';
 import OpenAI, { APIConnectionError, APIError, APIUserAbortError } from 'openai';
 import type { ChatCompletionChunk } from 'openai/resources/chat/completions';
 import type { ModelCall } from './functions.ts';
@@ -86,7 +86,7 @@ async function askOnce(
   request: ModelRequest,
   signal: AbortSignal,
 ): Promise<ModelAnswer> {
-  const stall = new AbortController();
+  const stall = linkAbort([signal]);
   const answer = new AnswerBuilder(request.model);
   let timer: NodeJS.Timeout | undefined;
   try {
@@ -100,7 +100,7 @@ async function askOnce(
           ? {}
           : { tools: request.functions.map((fn) => ({ type: 'function' as const, function: { ...fn } })) }),
       },
-      { signal: AbortSignal.any([signal, stall.signal]) },
+      { signal: stall.signal },
     );
     timer = setTimeout(() => stall.abort(), stallMs);
     for await (const chunk of stream) {
@@ -116,6 +116,7 @@ async function askOnce(
     throw new BrokenStream('the model stream broke', { cause: error });
   } finally {
     clearTimeout(timer);
+    stall.release();
   }
   // The SDK ends the loop quietly where its stream is aborted between two pieces.
   if (signal.aborted) throw new APIUserAbortError();

@@ -1,6 +1,6 @@
 import { AppError, type RunFactDraft, type ThreadTurn } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
-import type { Clock, Logger } from '@switchyard/platform';
+import { type Clock, linkAbort, type Logger } from '@switchyard/platform';
 import { type RunState, stepsLeft } from '@switchyard/run';
 import { failedPlanning, planningFacts } from './decide.ts';
 import { functionsFor, type Toolbox } from './functions.ts';
@@ -75,8 +75,7 @@ async function ask(
 ): Promise<ModelAnswer> {
   const { state, turns, final } = input;
   if (!state.run) throw new AppError('internal');
-  const stop = new AbortController();
-  const both = AbortSignal.any([signal, stop.signal]);
+  const stop = linkAbort([signal]);
   const onText = (piece: string) => {
     if (speech.say(piece) !== null) stop.abort();
   };
@@ -85,7 +84,7 @@ async function ask(
   try {
     for (const nudge of [false, true]) {
       const messages = toMessages({ state, run: state.run, turns, historyTokens: parts.historyTokens, final, nudge });
-      const answer = await parts.planner.ask({ model, messages, functions, onText }, both);
+      const answer = await parts.planner.ask({ model, messages, functions, onText }, stop.signal);
       usage.input_tokens += answer.usage.input_tokens;
       usage.output_tokens += answer.usage.output_tokens;
       if (answer.calls.length > 0 || answer.text.trim() !== '' || nudge) return { ...answer, usage };
@@ -93,6 +92,8 @@ async function ask(
   } catch (error) {
     if (speech.violated !== null && !signal.aborted) throw new GuardrailStop(speech.violated);
     throw error;
+  } finally {
+    stop.release();
   }
   throw new AppError('model_invalid_answer');
 }

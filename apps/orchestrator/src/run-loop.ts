@@ -1,5 +1,5 @@
 import { AppError, type RunFactDraft, type RunSpec, type ThreadTurn } from '@switchyard/contracts';
-import { type Logger, withContext, withSpan } from '@switchyard/platform';
+import { linkAbort, type Logger, withContext, withSpan } from '@switchyard/platform';
 import { fold, next, type Next, runDeadline, type RunState, type StepState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
 import type { Toolbox } from './functions.ts';
@@ -194,15 +194,14 @@ export class RunLoop {
   /** Runs `work` until it is done, the run is stopped, or its time is up (which the next look then sees). */
   async #withDeadline(writer: JournalWriter, work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const deadline = runDeadline(writer.state);
-    const timeout = new AbortController();
     const leftMs = deadline === null ? Infinity : Math.max(0, deadline - this.parts.clock.now());
-    const timer = leftMs > MAX_TIMER_MS ? undefined : setTimeout(() => timeout.abort(), leftMs);
+    const limited = linkAbort([this.#abort.signal], leftMs > MAX_TIMER_MS ? undefined : leftMs);
     try {
-      await work(deadline === null ? this.#abort.signal : AbortSignal.any([this.#abort.signal, timeout.signal]));
+      await work(limited.signal);
     } finally {
-      clearTimeout(timer);
+      limited.release();
     }
-    if (timeout.signal.aborted && writer.state.phase !== 'ended' && !this.#abort.signal.aborted) {
+    if (limited.timedOut && writer.state.phase !== 'ended' && !this.#abort.signal.aborted) {
       await this.#timeUp(writer);
     }
   }

@@ -1,3 +1,4 @@
+export { linkAbort, type LinkedAbort } from './abort.ts';
 export { type Backoff, backoffMs, sleep } from './backoff.ts';
 export { type Clock, systemClock } from './clock.ts';
 export {
