@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { createMemoryBus, type Bus, type ConsumedMessage, type MemoryHub } from '@switchyard/bus';
+import { createMemoryBus, type Bus, type ConsumedMessage, type MemoryHub, type Service } from '@switchyard/bus';
 import { listAgents, performStep, type RequestOf } from '@switchyard/contracts';
 import { createMockA2a, type MockA2a } from '@switchyard/mock-a2a';
 import { createLogger } from '@switchyard/platform';
-import { type A2a, Config, createA2a } from '../src/index.ts';
+import { Config, createA2a } from '../src/index.ts';
 
 const log = createLogger({ app: 'a2a', level: 'silent' });
 const principal = { tenantId: 't', userId: 'u', role: 'user', via: 'dev' } as const;
@@ -12,7 +12,7 @@ const principal = { tenantId: 't', userId: 'u', role: 'user', via: 'dev' } as co
 let hub: MemoryHub;
 let asker: Bus;
 let agent: MockA2a;
-let service: A2a;
+let service: Service;
 const facts: ConsumedMessage[] = [];
 
 beforeAll(async () => {

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Bus, connectBus } from '@switchyard/bus';
+import { type Bus, connectBus, type Service } from '@switchyard/bus';
 import { listAgents, performStep } from '@switchyard/contracts';
 import { type LocalServer, startNats } from '@switchyard/local-servers';
 import { createMockA2a, type MockA2a } from '@switchyard/mock-a2a';
 import { createLogger } from '@switchyard/platform';
-import { type A2a, Config, createA2a } from '../src/index.ts';
+import { Config, createA2a } from '../src/index.ts';
 
 const log = createLogger({ app: 'test', level: 'silent' });
 const principal = { tenantId: 't', userId: 'u', role: 'user', via: 'dev' } as const;
@@ -15,7 +15,7 @@ const dir = mkdtempSync(join(tmpdir(), 'a2a-nats-'));
 
 let nats: LocalServer;
 let agent: MockA2a;
-let service: A2a;
+let service: Service;
 let asker: Bus;
 
 beforeAll(async () => {
