@@ -64,7 +64,7 @@ export function placeOf(path) {
   if (!match || !Object.hasOwn(ARROWS, match[1])) return undefined;
   const [, project, rest] = match;
   const integration = rest.startsWith('test/') || /\.int\.test\.ts$/.test(rest);
-  const kind = integration ? 'integration-test' : /\.test\.ts$/.test(rest) ? 'test' : 'source';
+  const kind = integration ? 'integration-test' : /\.(test|fixture)\.ts$/.test(rest) ? 'test' : 'source';
   return { project, kind };
 }
 

@@ -22,7 +22,7 @@ import {
   journal,
   planningStarted,
   started,
-} from './journal.fixture.ts';
+} from '@switchyard/testing';
 
 const terminal = (state: RunState, status: 'success' | 'cancelled' = 'success'): RunFact => ({
   type: 'orchestrator.task.completed',

@@ -12,7 +12,7 @@ import {
   planningStarted,
   RUN,
   started,
-} from './journal.fixture.ts';
+} from '@switchyard/testing';
 
 const budget = (limits: Partial<typeof RUN.budget>) => ({ budget: { ...RUN.budget, ...limits } });
 const afterOneStep = (run = {}): RunState =>

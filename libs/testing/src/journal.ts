@@ -1,5 +1,4 @@
 import type { RunEvent, RunFact, RunSpec } from '@switchyard/contracts';
-import type { RunState } from './state.ts';
 
 /** Facts and journals for tests: short to write, complete in shape. */
 
@@ -82,7 +81,7 @@ export const completed = (id: string, success = true): RunFact => ({
 });
 
 /** The facts in the places after `state`, under its epoch. */
-export function at(state: Pick<RunState, 'seq' | 'epoch'>, ...facts: RunFact[]): RunEvent[] {
+export function at(state: { readonly seq: number; readonly epoch: number }, ...facts: RunFact[]): RunEvent[] {
   return facts.map((fact, index) => ({
     ...fact,
     runId: 'run-1',
