@@ -16,7 +16,7 @@ import { createRegistry } from './toolbox.ts';
 
 /** What a test may bring in place of the real thing. */
 export interface McpToolOverrides extends ServiceOverrides {
-  readonly store?: Store;
+  readonly store?: Pick<Store, 'notes' | 'ping'>;
   /** Beside the built-in tools. */
   readonly tools?: readonly Tool[];
   readonly clock?: Clock;
@@ -26,8 +26,9 @@ export interface McpToolOverrides extends ServiceOverrides {
 export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides = {}): Service {
   return createService('mcp-tool', config, overrides, async ({ bus, log, metrics, health, lifecycle }) => {
     const { url, poolSize } = config.database;
-    const store = overrides.store ?? openStore({ url, app: 'mcp-tool', maxConnections: poolSize, log });
-    if (!overrides.store) lifecycle.onStop('store', () => store.close());
+    const opened = overrides.store ? undefined : openStore({ url, app: 'mcp-tool', maxConnections: poolSize, log });
+    const store = overrides.store ?? opened!;
+    if (opened) lifecycle.onStop('store', () => opened.close());
     health.register('postgres', () => store.ping().then(() => ({ ok: true })));
 
     const builtIn = [getWeather, calculator, ...noteTools(store.notes), adminDebug];

@@ -76,10 +76,20 @@ describe('evaluate', () => {
     expect(() => evaluate(text)).toThrow(ToolError);
   });
 
-  it.each([
-    ['process.exit()', 'constructor', '__proto__', 'toString(1)', 'abs.constructor("return 1")()', 'this', 'max.call(1)'],
-    ['"a" + "b"', '[1]', 'a = 1', '1;2', '(()=>1)()', '1 ? 2 : 3', 'true', 'null', '`1`', 'new Date', '1 && 2', '~1'],
-  ].flat())('evaluates nothing but arithmetic: %j', (text) => {
+  it.each(
+    [
+      [
+        'process.exit()',
+        'constructor',
+        '__proto__',
+        'toString(1)',
+        'abs.constructor("return 1")()',
+        'this',
+        'max.call(1)',
+      ],
+      ['"a" + "b"', '[1]', 'a = 1', '1;2', '(()=>1)()', '1 ? 2 : 3', 'true', 'null', '`1`', 'new Date', '1 && 2', '~1'],
+    ].flat(),
+  )('evaluates nothing but arithmetic: %j', (text) => {
     expect(() => evaluate(text)).toThrow(ToolError);
   });
 

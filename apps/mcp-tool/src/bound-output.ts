@@ -1,9 +1,33 @@
-/** Most characters of a tool's answer, as JSON. */
-export const MAX_OUTPUT_CHARS = 64_000;
+/** Most bytes of what a tool gives, as JSON in UTF-8. */
+export const MAX_OUTPUT_BYTES = 64 * 1024;
 
-/** The output as it is, or where it is too large the beginning of its JSON with a note. Pure. */
-export function boundOutput(output: unknown): unknown {
-  const text = typeof output === 'string' ? output : (JSON.stringify(output) ?? 'null');
-  if (text.length <= MAX_OUTPUT_CHARS) return output;
-  return { truncated: true, total_characters: text.length, beginning: text.slice(0, MAX_OUTPUT_CHARS - 200) };
+/** What stands in place of a value that is too large. */
+export interface CutValue {
+  readonly truncated: true;
+  readonly note: string;
+  readonly beginning: string;
+}
+
+/** The value as it is, or where it is too large the beginning of its text with a note. Pure. */
+export function boundOutput(value: unknown): unknown {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'null');
+  if (text.length * 3 <= MAX_OUTPUT_BYTES) return value;
+  const bytes = Buffer.from(text);
+  return bytes.length <= MAX_OUTPUT_BYTES ? value : cut(bytes);
+}
+
+/** The same for the arguments of a call, which stay an object. Pure. */
+export function boundArguments(value: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return boundOutput(value) as Record<string, unknown>;
+}
+
+function cut(bytes: Buffer): CutValue {
+  let end = MAX_OUTPUT_BYTES;
+  // A byte 10xxxxxx continues a character; the cut goes before the character's first byte.
+  while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end -= 1;
+  return {
+    truncated: true,
+    note: `Only the first 64 KB of ${Math.ceil(bytes.length / 1024)} KB.`,
+    beginning: bytes.subarray(0, end).toString('utf8'),
+  };
 }

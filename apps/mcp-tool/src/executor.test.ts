@@ -1,16 +1,21 @@
-import { afterAll, describe, expect, it } from '@jest/globals';
-import { createMemoryBus } from '@switchyard/bus';
-import type { Principal, StepResult, ToolConstraints } from '@switchyard/contracts';
+import { beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  AppError,
+  type Principal,
+  type StepResult,
+  type SystemFact,
+  type ToolConstraints,
+} from '@switchyard/contracts';
 import { createLogger, createMetrics } from '@switchyard/platform';
 import { z } from 'zod';
-import { MAX_OUTPUT_CHARS } from './bound-output.ts';
-import { defineTool, type Tool, ToolError } from './define-tool.ts';
-import { Executor } from './executor.ts';
+import { MAX_OUTPUT_BYTES } from './bound-output.ts';
+import { defineTool, type Tool, type ToolContext, ToolError } from './define-tool.ts';
+import { type CallRequest, Executor, MAX_OVERDUE } from './executor.ts';
 import { Lister } from './lister.ts';
 import { adminDebug } from './tool-admin-debug.ts';
 import { calculator } from './tool-calculator.ts';
-import { createRegistry } from './toolbox.ts';
 import { getWeather } from './tool-get-weather.ts';
+import { createRegistry } from './toolbox.ts';
 
 const SECRET = 'canary-31415';
 const tool = (name: string, run: Tool['run'], more: Partial<Tool> = {}): Tool => ({
@@ -22,75 +27,81 @@ const tool = (name: string, run: Tool['run'], more: Partial<Tool> = {}): Tool =>
     idempotency: 'safe',
     input: z.object({}),
     output: z.unknown(),
-    timeoutMs: 200,
+    timeoutMs: 60,
     run: () => null,
   }),
   run,
   ...more,
 });
 
-const hub = createMemoryBus();
-const bus = hub.connect('mcp-tool');
-afterAll(() => bus.close());
+const facts: SystemFact[] = [];
+const bus = { publishSystem: (fact: SystemFact) => Promise.resolve(void facts.push(fact)) };
 
+const contexts: ToolContext[] = [];
+const release = new Set<() => void>();
+const once = { kind: 'write', idempotency: 'none' } as const;
 const registry = createRegistry([
   calculator,
   getWeather,
   adminDebug,
+  tool('remembers', (_input, context) => contexts.push(context)),
   tool('explodes', () => {
-    throw new Error(`postgres://user:${SECRET}@db failed`);
+    throw new Error(`postgres://user:${SECRET}@db failed`, { cause: new Error(SECRET) });
   }),
   tool('explains', () => {
     throw new ToolError('The file is locked; try again later.');
   }),
-  tool('deaf', () => new Promise(() => undefined)),
-  tool('huge', () => 'x'.repeat(MAX_OUTPUT_CHARS * 2)),
+  tool('away', () => Promise.reject(new AppError('unavailable', 'The database does not answer at the moment.'))),
+  tool('deaf', () => new Promise<void>((resolve) => release.add(resolve))),
+  tool('listens', (_input, { signal }) => new Promise((_, reject) => (signal.onabort = () => reject(new Error('x'))))),
+  tool('huge', () => 'x'.repeat(MAX_OUTPUT_BYTES * 2)),
   tool('liar', () => 'text', { output: z.number() }),
+  tool('broken_schema', () => 1, { input: z.object({}).transform(() => fail(SECRET)) }),
+  tool('deaf_once', () => new Promise(() => undefined), once),
+  tool('explodes_once', () => fail(SECRET), once),
+  tool('explains_once', () => Promise.reject(new ToolError('The mailbox is full.')), once),
 ]);
-const log = createLogger({ app: 'test', level: 'silent' });
-const executor = (credentials = {}) =>
-  new Executor({ registry, bus, log, metrics: createMetrics('test'), credentials });
+function fail(text: string): never {
+  throw new Error(text);
+}
+
+const lines: string[] = [];
+const log = createLogger({
+  app: 'test',
+  level: 'warn',
+  destination: { write: (line: string) => void lines.push(line) },
+});
+let metrics = createMetrics('test');
+let executor: Executor;
+const parts = (credentials: Record<string, string> = {}) => ({ registry, bus, log, metrics, credentials });
+beforeEach(() => {
+  metrics = createMetrics('test');
+  executor = new Executor(parts());
+  facts.length = lines.length = contexts.length = 0;
+});
 
 const USER: Principal = { tenantId: 'acme', userId: 'u1', role: 'user', via: 'dev' };
 const ADMIN: Principal = { ...USER, userId: 'root', role: 'admin' };
 const AUTO: ToolConstraints = { mode: 'auto', providers: [], tools: [] };
-const call = (
-  name: string,
-  args = {},
-  more: { principal?: Principal; constraints?: ToolConstraints; signal?: AbortSignal; credentials?: object } = {},
-): Promise<StepResult> =>
-  executor(more.credentials).run({
-    principal: more.principal ?? USER,
-    constraints: more.constraints ?? AUTO,
+const call = (name: string, args = {}, more: Partial<CallRequest> = {}): Promise<StepResult> =>
+  executor.run({
+    principal: USER,
+    constraints: AUTO,
     tool: name,
     arguments: args,
-    signal: more.signal ?? new AbortController().signal,
+    signal: new AbortController().signal,
+    ...more,
   });
 
-describe('Executor', () => {
-  it('runs a tool with arguments that fit', async () => {
-    expect(await call('calculator', { expression: '6*7' })).toEqual({
-      status: 'succeeded',
-      output: { expression: '6*7', result: 42 },
-    });
-  });
-
-  it('names the wrong arguments, so that the model can correct them', async () => {
-    const result = await call('calculator', { expr: 1 });
-    expect(result).toMatchObject({
-      status: 'failed',
-      code: 'tool_invalid_arguments',
-      message: expect.stringContaining('expression'),
-    });
-  });
-
+describe('who may call what', () => {
   it('answers for a hidden tool exactly as for one that does not exist', async () => {
     const unknown = await call('no_such_tool');
+    expect(unknown).toMatchObject({ status: 'failed', code: 'tool_not_found' });
     expect(await call('admin_debug')).toEqual(unknown);
-    expect(
-      await call('calculator', { expression: '1' }, { constraints: { mode: 'custom', providers: [], tools: [] } }),
-    ).toEqual(unknown);
+    const nothing: ToolConstraints = { mode: 'custom', providers: [], tools: [] };
+    expect(await call('calculator', { expression: '1' }, { constraints: nothing })).toEqual(unknown);
     expect(await call('__proto__')).toEqual(unknown);
+    expect(await metrics.text()).not.toContain('no_such_tool');
   });
 
   it('runs a role-restricted tool for that role', async () => {
@@ -104,42 +115,140 @@ describe('Executor', () => {
     expect(await call('calculator', { expression: '1' }, { constraints })).toMatchObject({ status: 'succeeded' });
   });
 
-  it('does not run a tool whose credential is missing, and passes it where it is there', async () => {
+  it('tells the audit who was refused what and why, and nothing of a tool that does not exist', async () => {
+    await call('admin_debug', {}, { runId: 'run1' });
+    await call('no_such_tool');
+    expect(facts).toEqual([
+      {
+        type: 'tools.access.denied',
+        data: { tenant_id: 'acme', user_id: 'u1', tool: 'admin_debug', reason: 'role', run_id: 'run1' },
+      },
+    ]);
+  });
+});
+
+describe('a bus that takes no facts', () => {
+  it('costs no call', async () => {
+    const broken = { publishSystem: () => Promise.reject(new Error('no stream')) };
+    executor = new Executor({ ...parts(), bus: broken });
     expect(await call('get_weather', { city: 'London' })).toMatchObject({ code: 'credentials_missing' });
-    const result = await call(
-      'get_weather',
-      { city: 'London' },
-      { credentials: { MOCK_WEATHER_TOOL_API_KEY: SECRET } },
-    );
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    expect(lines.join('')).toContain('a fact was not published');
+  });
+});
+
+describe('what a tool gets', () => {
+  it('runs a tool with arguments that fit', async () => {
+    expect(await call('calculator', { expression: '6*7' })).toEqual({
+      status: 'succeeded',
+      output: { expression: '6*7', result: 42 },
+    });
+  });
+
+  it('names the wrong arguments, so that the model can correct them', async () => {
+    const result = await call('calculator', { expr: 1 });
+    expect(result).toMatchObject({ code: 'tool_invalid_arguments', message: expect.stringContaining('expression: ') });
+  });
+
+  it('hands on the idempotency key, the run and the step', async () => {
+    await call('remembers', {}, { idempotencyKey: 'run1:step1', runId: 'run1', stepId: 'step1' });
+    expect(contexts).toMatchObject([
+      { idempotencyKey: 'run1:step1', runId: 'run1', stepId: 'step1', principal: USER, credentials: {} },
+    ]);
+  });
+
+  it('does not run a tool whose credential is missing, and says which', async () => {
+    expect(await call('get_weather', { city: 'London' })).toMatchObject({
+      code: 'credentials_missing',
+      message: expect.stringContaining('MOCK_WEATHER_TOOL_API_KEY'),
+    });
+    expect(facts).toEqual([
+      { type: 'tools.credential.missing', data: { tool: 'get_weather', credential: 'MOCK_WEATHER_TOOL_API_KEY' } },
+    ]);
+  });
+
+  it('passes the credential where it is there, and never on', async () => {
+    executor = new Executor(parts({ MOCK_WEATHER_TOOL_API_KEY: SECRET }));
+    const result = await call('get_weather', { city: 'London' });
     expect(result).toMatchObject({ status: 'succeeded', output: { city: 'London' } });
     expect(JSON.stringify(result)).not.toContain(SECRET);
   });
+});
 
-  it('tells nothing of an unexpected error, and the whole text of a ToolError', async () => {
-    const result = await call('explodes');
-    expect(result).toMatchObject({ status: 'failed', code: 'tool_failed' });
-    expect(JSON.stringify(result)).not.toContain(SECRET);
-    expect(await call('explains')).toMatchObject({ message: 'The file is locked; try again later.' });
-  });
-
-  it('answers at the time limit for a tool that does not listen', async () => {
-    expect(await call('deaf')).toMatchObject({ code: 'tool_timeout' });
-  });
-
-  it('answers at once when the caller cancels', async () => {
-    const abort = new AbortController();
-    const result = call('deaf', {}, { signal: abort.signal });
-    abort.abort();
-    expect(await result).toMatchObject({ code: 'cancelled' });
+describe('what leaves', () => {
+  it('tells nothing of an unexpected error, and the whole text of one that is meant to be read', async () => {
+    for (const name of ['explodes', 'broken_schema']) {
+      const result = await call(name);
+      expect(result).toEqual({ status: 'failed', code: 'tool_failed', message: `The tool ${name} failed.` });
+    }
+    expect(await call('explains')).toMatchObject({
+      code: 'tool_failed',
+      message: 'The file is locked; try again later.',
+    });
+    expect(await call('away')).toMatchObject({ code: 'unavailable', message: expect.stringContaining('database') });
   });
 
   it('bounds what a tool may say', async () => {
     const result = await call('huge');
-    expect(JSON.stringify(result).length).toBeLessThan(MAX_OUTPUT_CHARS * 1.1);
-    expect(result).toMatchObject({ output: { truncated: true } });
+    expect(JSON.stringify(result).length).toBeLessThan(MAX_OUTPUT_BYTES * 1.1);
+    expect(result).toMatchObject({ status: 'succeeded', output: { truncated: true } });
   });
 
   it('does not pass on an answer that breaks the tool’s own schema', async () => {
-    expect(await call('liar')).toMatchObject({ code: 'tool_failed' });
+    expect(await call('liar')).toMatchObject({ status: 'failed', code: 'tool_failed' });
+  });
+
+  it('does not guess whether the effect of a tool happened that may not be repeated', async () => {
+    expect(await call('deaf_once')).toMatchObject({ status: 'in_doubt', code: 'tool_in_doubt' });
+    const exploded = await call('explodes_once');
+    expect(exploded).toMatchObject({ status: 'in_doubt' });
+    expect(JSON.stringify(exploded)).not.toContain(SECRET);
+    expect(await call('explains_once')).toMatchObject({ status: 'failed', message: 'The mailbox is full.' });
+  });
+
+  it('counts calls by tool and outcome', async () => {
+    await call('calculator', { expression: '1' });
+    await call('calculator', {});
+    const text = await metrics.text();
+    expect(text).toMatch(/tool_calls_total\{tool="calculator",outcome="succeeded",app="test"\} 1/);
+    expect(text).toMatch(/tool_calls_total\{tool="calculator",outcome="tool_invalid_arguments",app="test"\} 1/);
+    expect(text).toMatch(/tool_duration_seconds_count\{.*tool="calculator".*\} 2/);
+  });
+});
+
+describe('a call that ends early', () => {
+  it('answers at the time limit for a tool that does not listen, and logs its late end', async () => {
+    const started = performance.now();
+    expect(await call('deaf')).toMatchObject({ status: 'failed', code: 'tool_timeout' });
+    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(await metrics.text()).toMatch(/tool_calls_overdue\{.*\} 1/);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    for (const resolve of release) resolve();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+    expect(lines.join('')).toContain('after its call was given up');
+    expect(await metrics.text()).toMatch(/tool_calls_overdue\{.*\} 0/);
+  });
+
+  it('answers at once when the caller cancels', async () => {
+    for (const name of ['deaf', 'listens']) {
+      const abort = new AbortController();
+      const result = call(name, {}, { signal: abort.signal });
+      abort.abort();
+      expect(await result).toMatchObject({ code: 'cancelled' });
+    }
+  });
+
+  it('does not begin a call that was cancelled before', async () => {
+    expect(await call('remembers', {}, { signal: AbortSignal.abort() })).toMatchObject({ code: 'cancelled' });
+    expect(contexts).toEqual([]);
+  });
+
+  it('takes no more calls of a tool that never returns than it can keep', async () => {
+    const aborts = Array.from({ length: MAX_OVERDUE }, () => new AbortController());
+    const calls = aborts.map(({ signal }) => call('deaf', {}, { signal }));
+    for (const abort of aborts) abort.abort();
+    await Promise.all(calls);
+    expect(await call('deaf')).toMatchObject({ status: 'failed', code: 'overloaded' });
+    expect(await call('calculator', { expression: '1' })).toMatchObject({ status: 'succeeded' });
   });
 });

@@ -6,18 +6,20 @@ import {
   type SystemFact,
   type ToolConstraints,
 } from '@switchyard/contracts';
-import { linkAbort, type Logger, type Metrics, withSpan } from '@switchyard/platform';
-import { type Tool, ToolError } from './define-tool.ts';
+import { GEN_AI, linkAbort, type Logger, type Metrics, withContext, withSpan } from '@switchyard/platform';
 import { boundOutput } from './bound-output.ts';
+import type { Tool, ToolContext } from './define-tool.ts';
+import { type Ending, failed, outcomeWithoutOutput } from './outcome.ts';
 import { findTool, type Registry, viewerOf } from './toolbox.ts';
 
 /*
  * Runs one tool call.
  *
  * T1 The order is fixed: look up and authorise, validate, credentials, run, validate and bound the output.
- * T2 A tool that fails is an answer. Only a ToolError's text is public; of any other error nothing but the
- *    fact leaves this process, and no credential ever does.
+ * T2 A tool that fails is an answer (outcome.ts); run() does not throw, and no credential leaves this process.
  * T3 The answer comes at the time limit at the latest, also from a tool that does not listen to its signal.
+ *    Such calls go on in the dark: they are counted, bounded per tool, and their end is logged.
+ * T4 A call that was cancelled before it began has no effect.
  */
 
 export interface CallRequest {
@@ -27,53 +29,61 @@ export interface CallRequest {
   readonly arguments: Readonly<Record<string, unknown>>;
   readonly idempotencyKey?: string | undefined;
   readonly runId?: string | undefined;
+  readonly stepId?: string | undefined;
   readonly signal: AbortSignal;
 }
 
 export interface ExecutorParts {
   readonly registry: Registry;
-  readonly bus: Bus;
+  readonly bus: Pick<Bus, 'publishSystem'>;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Credentials by name, from the environment. */
   readonly credentials: Readonly<Record<string, string | undefined>>;
 }
 
-const UNKNOWN = 'There is no such tool for you.';
+/** Calls of one tool that were given up and have not returned. */
+export const MAX_OVERDUE = 64;
+/** Facts that the bus has not taken yet; more are logged only. */
+const MAX_UNTOLD = 256;
+const HIDDEN = failed('tool_not_found', 'There is no such tool for you.');
 
 export class Executor {
   readonly #calls;
   readonly #seconds;
+  readonly #overdue = new Map<string, number>();
+  #untold = 0;
 
   constructor(private readonly parts: ExecutorParts) {
-    this.#calls = parts.metrics.counter('tool_calls_total', 'Tool calls by outcome', ['tool', 'outcome']);
-    this.#seconds = parts.metrics.histogram('tool_duration_seconds', 'Duration of tool calls', ['tool']);
+    const { metrics } = parts;
+    this.#calls = metrics.counter('tool_calls_total', 'Tool calls by outcome', ['tool', 'outcome']);
+    this.#seconds = metrics.histogram('tool_duration_seconds', 'Duration of tool calls', ['tool']);
+    metrics.gauge('tool_calls_overdue', 'Calls that were given up and still run', [], () =>
+      [...this.#overdue.values()].reduce((sum, count) => sum + count, 0),
+    );
   }
 
-  async run(request: CallRequest): Promise<StepResult> {
+  run(request: CallRequest): Promise<StepResult> {
+    const { principal, runId, stepId } = request;
+    return withContext({ tenantId: principal.tenantId, runId, stepId }, () => this.#run(request));
+  }
+
+  async #run(request: CallRequest): Promise<StepResult> {
     const found = findTool(this.parts.registry, request.tool, viewerOf(request.principal, request.constraints));
     if ('hidden' in found) {
+      // What was asked for is the caller's text: it is no label.
       this.#calls.inc({ tool: 'unknown', outcome: 'tool_not_found' });
-      if (found.hidden !== 'unknown')
-        this.#tell({
-          type: 'tools.access.denied',
-          data: {
-            tenant_id: request.principal.tenantId,
-            user_id: request.principal.userId,
-            tool: request.tool,
-            reason: found.hidden,
-            run_id: request.runId ?? null,
-          },
-        });
-      return failed('tool_not_found', UNKNOWN);
+      if (found.hidden !== 'unknown') this.#tellDenied(request, found.hidden);
+      return HIDDEN;
     }
-    const tool = found.found;
+    const { found: tool } = found;
     const stop = this.#seconds.startTimer({ tool: tool.name });
-    const result = await withSpan(
-      `execute_tool ${tool.name}`,
-      { 'gen_ai.operation.name': 'execute_tool', 'gen_ai.tool.name': tool.name },
-      () => this.#runTool(tool, request),
-    );
+    const attributes = { [GEN_AI.operation]: 'execute_tool', [GEN_AI.toolName]: tool.name };
+    const result = await withSpan(`execute_tool ${tool.name}`, attributes, async (span) => {
+      const outcome = await this.#runTool(tool, request).catch((error: unknown) => this.#defect(tool, error));
+      if (outcome.status !== 'succeeded') span.setAttribute('error.type', outcome.code);
+      return outcome;
+    });
     stop();
     this.#calls.inc({ tool: tool.name, outcome: result.status === 'succeeded' ? 'succeeded' : result.code });
     return result;
@@ -81,73 +91,101 @@ export class Executor {
 
   async #runTool(tool: Tool, request: CallRequest): Promise<StepResult> {
     const input = tool.input.safeParse(request.arguments);
-    if (!input.success) {
-      return failed(
-        'tool_invalid_arguments',
-        `The arguments do not fit: ${issueLines(input.error).join('; ')}`.slice(0, 2_000),
-      );
-    }
+    if (!input.success)
+      return failed('tool_invalid_arguments', `The arguments do not fit: ${issueLines(input.error).join('; ')}`);
     const credentials: Record<string, string> = {};
     for (const name of tool.requiredCredentials ?? []) {
       const value = this.parts.credentials[name];
       if (value === undefined || value === '') {
         this.#tell({ type: 'tools.credential.missing', data: { tool: tool.name, credential: name } });
-        return failed(
-          'credentials_missing',
-          `The tool ${tool.name} is not set up: an administrator must provide ${name}.`,
-        );
+        return failed('credentials_missing', `${tool.name} is not set up: an administrator must provide ${name}.`);
       }
       credentials[name] = value;
     }
+    if (request.signal.aborted) return failed('cancelled', 'The call was cancelled.'); // T4
+    if ((this.#overdue.get(tool.name) ?? 0) >= MAX_OVERDUE)
+      return failed('overloaded', `Too many earlier calls of ${tool.name} have not returned.`);
+    return this.#perform(tool, input.data, { credentials, request });
+  }
+
+  /** Nothing ran: what checks the arguments threw itself. */
+  #defect(tool: Tool, error: unknown): StepResult {
+    this.parts.log.error({ err: error, tool: tool.name }, 'the arguments of a tool could not be checked');
+    return failed('tool_failed', `The tool ${tool.name} failed.`);
+  }
+
+  async #perform(
+    tool: Tool,
+    input: unknown,
+    { credentials, request }: { credentials: ToolContext['credentials']; request: CallRequest },
+  ): Promise<StepResult> {
+    const { principal, idempotencyKey, runId, stepId } = request;
     const limited = linkAbort([request.signal], tool.timeoutMs);
     const { signal } = limited;
-    const { principal, idempotencyKey } = request;
+    const context = { principal, credentials, signal, idempotencyKey, runId, stepId };
+    const call = new Promise<unknown>((resolve) => resolve(tool.run(input, context)));
     try {
-      const call = Promise.resolve().then(() =>
-        tool.run(input.data, {
-          principal,
-          credentials,
-          signal,
-          ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-        }),
-      );
       const output = tool.output.safeParse(await orAborted(call, signal));
       if (output.success) return { status: 'succeeded', output: boundOutput(output.data) };
       this.parts.log.error({ tool: tool.name, issues: issueLines(output.error) }, 'a tool broke its own output schema');
-      return failed('tool_failed', `The tool ${tool.name} gave an answer that it should not give.`);
+      return outcomeWithoutOutput(tool, { how: 'unusable_output' });
     } catch (error) {
-      return this.#failure(tool, error, limited.timedOut, request.signal.aborted);
+      const ending = endingOf(error, signal, limited.timedOut);
+      if (ending.how === 'threw') this.parts.log.warn({ err: error, tool: tool.name }, 'a tool failed');
+      else this.#watchOverdue(tool.name, call);
+      return outcomeWithoutOutput(tool, ending);
     } finally {
       limited.release();
     }
   }
 
-  #failure(tool: Tool, error: unknown, timedOut: boolean, cancelled: boolean): StepResult {
-    if (error instanceof ToolError) return failed('tool_failed', error.message.slice(0, 2_000));
-    if (cancelled) return failed('cancelled', 'The call was cancelled.');
-    if (timedOut) return failed('tool_timeout', `${tool.name} did not answer within ${tool.timeoutMs / 1_000} s.`);
-    this.parts.log.warn({ err: error, tool: tool.name }, 'a tool failed');
-    return failed('tool_failed', `The tool ${tool.name} failed.`);
+  /** T3 */
+  #watchOverdue(tool: string, call: Promise<unknown>): void {
+    const since = performance.now();
+    const count = (by: 1 | -1) => this.#overdue.set(tool, (this.#overdue.get(tool) ?? 0) + by);
+    count(1);
+    const ended = (how: 'a result' | 'an error') => {
+      count(-1);
+      const lateMs = Math.round(performance.now() - since);
+      // One that listens to its signal returns at once.
+      if (lateMs > 0) this.parts.log.warn({ tool, lateMs, how }, 'a tool returned after its call was given up');
+    };
+    call.then(
+      () => ended('a result'),
+      () => ended('an error'),
+    );
+  }
+
+  #tellDenied({ principal, tool, runId }: CallRequest, reason: string): void {
+    const { tenantId: tenant_id, userId: user_id } = principal;
+    this.#tell({ type: 'tools.access.denied', data: { tenant_id, user_id, tool, reason, run_id: runId ?? null } });
   }
 
   /** Facts are told to the bus without making the caller wait. */
   #tell(fact: SystemFact): void {
-    this.parts.bus
+    const { bus, log } = this.parts;
+    const lost = (error?: unknown) =>
+      log.warn({ err: error, type: fact.type, ...fact.data }, 'a fact was not published');
+    if (this.#untold >= MAX_UNTOLD) return lost();
+    this.#untold += 1;
+    void bus
       .publishSystem(fact)
-      .catch((error: unknown) => this.parts.log.warn({ err: error, type: fact.type }, 'fact not published'));
+      .catch(lost)
+      .finally(() => (this.#untold -= 1));
   }
 }
 
-function failed(code: string, message: string): StepResult {
-  return { status: 'failed', code, message };
+/** A tool that was told to stop says so in its own way: then the reason counts, not what it threw. */
+function endingOf(error: unknown, signal: AbortSignal, timedOut: boolean): Ending {
+  if (!signal.aborted) return { how: 'threw', error };
+  return { how: timedOut ? 'timed_out' : 'cancelled' };
 }
 
-/** T3: the promise, or a rejection as soon as the signal is aborted. A later outcome of the promise is dropped. */
+/** T3: the promise, or a rejection as soon as the signal is aborted. */
 function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
-    if (signal.aborted) return onAbort();
+    const onAbort = () => reject(new Error('given up'));
     signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }

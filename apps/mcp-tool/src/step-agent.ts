@@ -1,6 +1,8 @@
 import type { Call } from '@switchyard/bus';
 import type { RunFactDraft, StepRequest, StepResult } from '@switchyard/contracts';
-import { type Clock, withContext } from '@switchyard/platform';
+import type { Clock } from '@switchyard/platform';
+import { boundArguments } from './bound-output.ts';
+import type { Tool } from './define-tool.ts';
 import type { Executor } from './executor.ts';
 import { type Registry, viewerOf, visibleTools } from './toolbox.ts';
 
@@ -11,58 +13,42 @@ import { type Registry, viewerOf, visibleTools } from './toolbox.ts';
 export class StepAgent {
   constructor(private readonly parts: { registry: Registry; executor: Executor; clock: Clock }) {}
 
-  perform(step: StepRequest, call: Pick<Call, 'signal' | 'progress'>): Promise<StepResult> {
-    const { runId, stepId } = step;
-    return withContext({ runId, stepId, tenantId: step.principal.tenantId }, () => this.#perform(step, call));
-  }
-
-  async #perform(step: StepRequest, { signal, progress }: Pick<Call, 'signal' | 'progress'>): Promise<StepResult> {
+  async perform(step: StepRequest, { signal, progress }: Pick<Call, 'signal' | 'progress'>): Promise<StepResult> {
     const tell = (fact: RunFactDraft) => progress(fact);
-    const { principal, toolConstraints } = step;
-    const step_id = step.stepId;
+    const { stepId: step_id, task, principal, toolConstraints } = step;
     tell({
       type: 'mcp.task.started',
-      data: { step_id, task: step.task, user_id: principal.userId, tool_constraints: toolConstraints },
+      data: { step_id, task, user_id: principal.userId, tool_constraints: toolConstraints },
     });
     const visible = visibleTools(this.parts.registry, viewerOf(principal, toolConstraints));
     const providers = [...new Set(visible.map((tool) => tool.provider))].sort();
     tell({ type: 'mcp.toolbox.generated', data: { step_id, tool_count: visible.length, providers, cache_hit: false } });
 
-    const result = step.call ? await this.#call(step, step.call, signal, tell) : NEEDS_A_TOOL;
-    const success = result.status === 'succeeded';
-    tell({ type: 'mcp.task.completed', data: { step_id, success, ...outcome(result) } });
+    const result = step.call ? await this.#call(step, step.call, visible, signal, tell) : NEEDS_A_TOOL;
+    tell({ type: 'mcp.task.completed', data: { step_id, ...outcome(result) } });
     return result;
   }
 
   async #call(
     step: StepRequest,
-    { tool, arguments: params }: NonNullable<StepRequest['call']>,
+    { tool, arguments: given }: NonNullable<StepRequest['call']>,
+    visible: readonly Tool[],
     signal: AbortSignal,
     tell: (fact: RunFactDraft) => void,
   ): Promise<StepResult> {
-    const { principal, toolConstraints: constraints, idempotencyKey, runId, stepId: step_id } = step;
-    const chosen = visibleTools(this.parts.registry, viewerOf(principal, constraints)).find(
-      (candidate) => candidate.name === tool,
-    );
-    if (chosen)
-      tell({
-        type: 'mcp.tool.selected',
-        data: { step_id, tool, provider: chosen.provider, description: chosen.description },
-      });
+    const { principal, toolConstraints: constraints, idempotencyKey, runId, stepId } = step;
+    const chosen = visible.find(({ name }) => name === tool);
+    if (chosen) {
+      const { provider, description } = chosen;
+      tell({ type: 'mcp.tool.selected', data: { step_id: stepId, tool, provider, description } });
+    }
     const started = this.parts.clock.now();
-    const result = await this.parts.executor.run({
-      principal,
-      constraints,
-      tool,
-      arguments: params,
-      idempotencyKey,
-      runId,
-      signal,
-    });
+    const call = { principal, constraints, tool, arguments: given, idempotencyKey, runId, stepId, signal };
+    const result = await this.parts.executor.run(call);
     const duration_ms = Math.max(0, this.parts.clock.now() - started);
     tell({
       type: 'mcp.tool.execution',
-      data: { step_id, tool, params, success: result.status === 'succeeded', ...outcome(result), duration_ms },
+      data: { step_id: stepId, tool, params: boundArguments(given), ...outcome(result), duration_ms },
     });
     return result;
   }
@@ -74,8 +60,8 @@ const NEEDS_A_TOOL: StepResult = {
   message: 'A step for tools must name the tool to call.',
 };
 
-function outcome(result: StepResult): { result: unknown; error: string | null; error_code: string | null } {
+function outcome(result: StepResult) {
   return result.status === 'succeeded'
-    ? { result: result.output, error: null, error_code: null }
-    : { result: null, error: result.message, error_code: result.code };
+    ? { success: true, result: result.output, error: null, error_code: null }
+    : { success: false, result: null, error: result.message, error_code: result.code };
 }

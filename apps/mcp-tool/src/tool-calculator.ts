@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import { evaluate } from './arithmetic.ts';
+import { evaluate, MAX_EXPRESSION_CHARS } from './arithmetic.ts';
 import { defineTool } from './define-tool.ts';
 
 export const calculator = defineTool({
   name: 'calculator',
-  description: 'Calculate the value of an arithmetic expression exactly. Use it for every calculation.',
+  description:
+    'Calculate the value of an arithmetic expression, to 15 significant digits. Use it for every calculation.',
   provider: 'math',
   kind: 'read',
   idempotency: 'safe',
@@ -12,7 +13,7 @@ export const calculator = defineTool({
     expression: z
       .string()
       .min(1)
-      .max(500)
+      .max(MAX_EXPRESSION_CHARS)
       .describe('Arithmetic expression, e.g. "(3 + 4) * 2", "17% of 2340", "sqrt(2)", "round(10 / 3, 2)"'),
   }),
   output: z.object({ expression: z.string(), result: z.number() }),

@@ -26,7 +26,7 @@ export const getWeather = defineTool({
   }),
   timeoutMs: 5_000,
   run: ({ city, unit }) => {
-    const digest = createHash('sha256').update(city.toLowerCase()).digest();
+    const digest = createHash('sha256').update(city.normalize().toLowerCase()).digest();
     const celsius = (digest[0]! % 30) - 2;
     return {
       city,

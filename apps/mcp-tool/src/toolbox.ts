@@ -11,8 +11,13 @@ import type { Tool } from './define-tool.ts';
 
 export type Registry = ReadonlyMap<string, Tool>;
 
-/** Throws where two tools have one name: the mistake ends the start, not a call. */
+/** Most characters of the list of all tools: it has to fit into one message. */
+const MAX_LIST_CHARS = 256 * 1024;
+
+/** Throws where two tools have one name, or all of them do not fit into one list: that ends the start, not a call. */
 export function createRegistry(tools: readonly Tool[]): Registry {
+  if (JSON.stringify(tools.map(({ info }) => info)).length > MAX_LIST_CHARS)
+    throw new Error(`the descriptions of ${tools.length} tools do not fit into ${MAX_LIST_CHARS} characters`);
   const registry = new Map(tools.map((tool) => [tool.name, tool]));
   if (registry.size !== tools.length) throw new Error('two tools have the same name');
   return registry;

@@ -25,6 +25,7 @@ export class ToolsHandler {
 
   @Handles(callTool)
   call(input: ToolCall, call: Call): Promise<StepResult> {
-    return this.executor.run({ ...input, signal: call.signal });
+    const idempotencyKey = input.idempotencyKey ?? call.idempotencyKey;
+    return this.executor.run({ ...input, idempotencyKey, signal: call.signal });
   }
 }

@@ -1,0 +1,54 @@
+import { describe, expect, it } from '@jest/globals';
+import { AppError } from '@switchyard/contracts';
+import { z } from 'zod';
+import { defineTool, ToolError } from './define-tool.ts';
+import { type Ending, outcomeWithoutOutput } from './outcome.ts';
+
+const tool = (idempotency: 'safe' | 'key' | 'none') =>
+  defineTool({
+    name: 'pay',
+    description: 'Pay.',
+    provider: 'bank',
+    kind: 'write',
+    idempotency,
+    input: z.object({}),
+    output: z.null(),
+    timeoutMs: 1_500,
+    run: () => null,
+  });
+
+describe('a call that began and gave no usable output', () => {
+  it.each<[Ending, string]>([
+    [{ how: 'cancelled' }, 'cancelled'],
+    [{ how: 'timed_out' }, 'tool_timeout'],
+    [{ how: 'unusable_output' }, 'tool_failed'],
+    [{ how: 'threw', error: new Error('x') }, 'tool_failed'],
+    [{ how: 'threw', error: 'a text' }, 'tool_failed'],
+    [{ how: 'threw', error: new AppError('unavailable') }, 'unavailable'],
+    [{ how: 'threw', error: new AppError('internal', 'inner') }, 'tool_failed'],
+  ])('%j failed as %s where a repeat does no harm, and is in doubt where it would', (ending, code) => {
+    for (const repeatable of ['safe', 'key'] as const)
+      expect(outcomeWithoutOutput(tool(repeatable), ending)).toMatchObject({ status: 'failed', code });
+    expect(outcomeWithoutOutput(tool('none'), ending)).toMatchObject({ status: 'in_doubt', code: 'tool_in_doubt' });
+  });
+
+  it('failed where the tool itself says so, whatever a repeat would do', () => {
+    const ending: Ending = { how: 'threw', error: new ToolError('The account is empty.') };
+    const outcome = { status: 'failed', code: 'tool_failed', message: 'The account is empty.' };
+    expect(outcomeWithoutOutput(tool('none'), ending)).toEqual(outcome);
+  });
+
+  it('names the time limit that passed, in seconds', () => {
+    expect(outcomeWithoutOutput(tool('safe'), { how: 'timed_out' })).toMatchObject({
+      message: 'pay did not answer within 1.5 s.',
+    });
+  });
+
+  it('keeps every message within what an answer may have', () => {
+    const ending: Ending = { how: 'threw', error: new ToolError('x'.repeat(100_000)) };
+    for (const idempotency of ['safe', 'none'] as const)
+      expect((outcomeWithoutOutput(tool(idempotency), ending) as { message: string }).message.length).toBeLessThan(
+        4_000,
+      );
+  });
+});
