@@ -11,6 +11,7 @@ import {
   type SystemEvent,
 } from '@switchyard/contracts';
 import { createLogger } from '@switchyard/platform';
+import { until } from '@switchyard/testing';
 import { z } from 'zod';
 import { Config, createMcpTool, defineTool, type ToolContext } from '../src/index.ts';
 import { memoryNotes } from './memory-notes.ts';
@@ -162,10 +163,10 @@ describe('a step', () => {
   it('aborts the tool when its caller gives up', async () => {
     const abort = new AbortController();
     const asked = asker.request(performStep.mcp, step({ tool: 'waits', arguments: {} }), { signal: abort.signal });
-    while (contexts.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => contexts.length > 0);
     abort.abort();
     await expect(asked).rejects.toMatchObject({ code: 'cancelled' });
-    expect(contexts[0]!.signal.aborted).toBe(true);
+    await until(() => contexts[0]!.signal.aborted);
   });
 });
 
@@ -236,7 +237,7 @@ describe('listing and calling', () => {
   it('publishes who was refused what', async () => {
     facts.length = 0;
     await call('admin_debug');
-    while (facts.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await until(() => facts.length > 0);
     expect(facts).toMatchObject([
       { app: 'mcp-tool', type: 'tools.access.denied', data: { user_id: 'ann', tool: 'admin_debug', reason: 'role' } },
     ]);
