@@ -2,7 +2,7 @@
  * Who may import whom. This table is the only place where the arrows of the system are written down:
  *
  *   apps → bus, store, safe-fetch → platform → contracts        apps → run → contracts
- *   tests and e2e → testing → any lib                           only e2e imports apps
+ *   tests and e2e → testing → contracts                         only e2e imports apps
  *
  * `eslint.config.mjs` turns it into the rule `switchyard/boundaries`; `boundaries.test.mjs` proves that each
  * line of it fails the lint. Circles between files are found by `import-x/no-cycle`.
@@ -21,7 +21,7 @@ export const ARROWS = {
   'libs/store': ['contracts', 'platform'],
   'libs/safe-fetch': ['contracts', 'platform'],
   'libs/local-servers': ['contracts', 'platform'],
-  'libs/testing': LIBS,
+  'libs/testing': ['contracts'],
   'apps/gateway': APP,
   'apps/orchestrator': APP,
   'apps/mcp-tool': APP,
@@ -34,7 +34,7 @@ export const ARROWS = {
   'apps/e2e': [...LIBS, ...APPS],
 };
 
-/** What tests (`*.test.ts`, `test/**`) may import beside the arrows of their project. */
+/** What tests (`*.test.ts`, their `*.fixture.ts`, `test/**`) may import beside the arrows of their project. */
 export const TEST_ARROWS = [...APP, 'testing', 'dev-model', 'mock-a2a'];
 /** Real servers are for tests under `test/`, and no unit test. */
 export const INTEGRATION_TEST_ARROWS = [...TEST_ARROWS, 'local-servers'];
@@ -99,7 +99,7 @@ function judgeProject(place, name, inside) {
 }
 
 function judgePackage(place, specifier) {
-  const inTest = place.kind !== 'source' || place.project === 'apps/e2e' || place.project === 'libs/testing';
+  const inTest = place.kind !== 'source' || place.project === 'apps/e2e';
   const rule = PACKAGE_HOMES.find((r) => r.packages.some((pattern) => matches(pattern, specifier)));
   if (rule && !rule.homes.includes(place.project) && !(rule.tests && inTest)) {
     return `"${specifier}" belongs to ${rule.homes.join(', ')} alone.`;

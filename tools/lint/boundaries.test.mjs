@@ -68,6 +68,10 @@ describe('import boundaries', () => {
 
   it('let tests use libraries, fakes and real servers, each where it belongs', () => {
     passes('apps/audit/src/a.test.ts', '@switchyard/testing');
+    passes('apps/audit/src/a.fixture.ts', '@switchyard/testing');
+    passes('libs/run/src/a.test.ts', '@switchyard/testing');
+    fails('libs/run/src/a.ts', '@switchyard/testing');
+    fails('libs/testing/src/a.ts', '@switchyard/run');
     passes('apps/audit/src/a.test.ts', '@switchyard/dev-model');
     passes('apps/audit/test/a.int.test.ts', '@switchyard/local-servers');
     fails('apps/audit/src/a.test.ts', '@switchyard/local-servers');
@@ -79,8 +83,7 @@ describe('import boundaries', () => {
       for (const pattern of rule.packages) {
         const name = pattern.replace('/*', '/client');
         for (const project of Object.keys(ARROWS)) {
-          const allowed =
-            rule.homes.includes(project) || (rule.tests && ['apps/e2e', 'libs/testing'].includes(project));
+          const allowed = rule.homes.includes(project) || (rule.tests && project === 'apps/e2e');
           (allowed ? passes : fails)(`${project}/src/a.ts`, name);
         }
         (rule.tests ? passes : fails)('apps/cli/test/a.int.test.ts', name);

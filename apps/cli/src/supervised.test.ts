@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { until } from '@switchyard/testing';
 import { pauseMs, type Running, Supervised } from './supervised.ts';
 
 const quick = { firstMs: 5, lastMs: 20, healthyMs: 60_000 };
@@ -38,11 +39,6 @@ function supervise(launch?: (n: number) => Promise<Running>) {
     pauses: quick,
   });
   return { supervised, launched, notices };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let n = 0; n < 200 && !condition(); n++) await sleep(5);
-  expect(condition()).toBe(true);
 }
 
 describe('Supervised', () => {

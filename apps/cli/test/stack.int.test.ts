@@ -3,10 +3,10 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort, processStartTime } from '@switchyard/local-servers';
+import { until } from '@switchyard/testing';
 import type { StatusFile } from '../src/records.ts';
 
 /*
@@ -64,11 +64,6 @@ function call(root: string, port: number, ...args: string[]) {
 const processes = (root: string): StatusFile['processes'] =>
   (JSON.parse(readFileSync(join(root, '.switchyard', 'status.json'), 'utf8')) as StatusFile).processes;
 
-async function until(what: string, condition: () => boolean, limitMs = 15_000): Promise<void> {
-  for (const deadline = Date.now() + limitMs; Date.now() < deadline; await sleep(50)) if (condition()) return;
-  throw new Error(`not within ${limitMs} ms: ${what}`);
-}
-
 describe('the stack of one clone', () => {
   const root = makeClone();
   const run = (...args: string[]) => spawnSync(...call(root, port, ...args));
@@ -115,20 +110,20 @@ describe('the stack of one clone', () => {
   it('starts a killed service again, and the log says so', async () => {
     const before = processes(root).find(({ name }) => name === 'mcp-tool')!;
     process.kill(before.pid, 'SIGKILL');
-    await until('mcp-tool is back', () => {
+    await until(() => {
       const now = processes(root).find(({ name }) => name === 'mcp-tool');
       return now !== undefined && now.pid !== before.pid;
-    });
+    }, 15_000);
     expect(run('logs', 'supervisor').stdout).toMatch(/! mcp-tool ended \(ended by SIGKILL\)/);
   }, 30_000);
 
   it('starts a killed server again, on the same port with the same data', async () => {
     const before = processes(root).find(({ name }) => name === 'nats')!;
     process.kill(before.pid, 'SIGKILL');
-    await until('nats is back', () => {
+    await until(() => {
       const now = processes(root).find(({ name }) => name === 'nats');
       return now !== undefined && now.pid !== before.pid && now.url === before.url;
-    });
+    }, 15_000);
   }, 30_000);
 
   it('runs a task through the gateway: the answer on stdout, the progress not', () => {
@@ -171,7 +166,7 @@ describe('the stack of one clone', () => {
     const { pid } = JSON.parse(readFileSync(join(root, '.switchyard', 'supervisor.json'), 'utf8')) as { pid: number };
     const left = processes(root).map((process) => process.pid);
     process.kill(pid, 'SIGKILL');
-    await until('the supervisor is gone', () => processStartTime(pid) === undefined);
+    await until(() => processStartTime(pid) === undefined);
     expect(run('down').stdout).toContain('gateway');
     expect(left.filter((child) => processStartTime(child) !== undefined)).toEqual([]);
   }, 90_000);

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { until } from '@switchyard/testing';
 import { connect } from 'nats';
 import { dataOf, headersOf, named, parseSse, startSystem, stream, type System } from '../src/index.ts';
 
@@ -19,13 +20,6 @@ afterAll(() => system?.stop(), 60_000);
 beforeEach(() => system.model.setScript({ rules: [] }));
 
 const run = (body: object, caller = {}) => stream(system.gateway, body, caller);
-const until = async (check: () => Promise<boolean> | boolean, limitMs = 15_000) => {
-  const deadline = Date.now() + limitMs;
-  while (!(await check())) {
-    if (Date.now() > deadline) throw new Error('it did not come to that in time');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-};
 const get = async (path: string, caller = {}) =>
   (await fetch(`${system.gateway}${path}`, { headers: headersOf(caller) })).json() as Promise<Record<string, unknown>>;
 
@@ -59,7 +53,7 @@ describe('a task with two tools', () => {
     });
     await raw.flush();
     const events = await run({ task: 'calculate 6*7' });
-    await until(() => seen.some(({ type }) => type === 'orchestrator.task.completed'));
+    await until(() => seen.some(({ type }) => type === 'orchestrator.task.completed'), 15_000);
     expect(seen.map(({ seq }) => seq)).toEqual(seen.map((_, index) => index + 1));
     const types = seen.map(({ type }) => type);
     for (const { event } of events.filter(({ event: name }) => name.startsWith('orchestrator.')))
@@ -235,14 +229,14 @@ describe('cancel', () => {
         body: JSON.stringify({ task: 'wait' }),
       })
     ).json()) as { run_id: string };
-    await until(async () => JSON.stringify(await get(`/runs/${started.run_id}`)).includes('slow_write'));
+    await until(async () => JSON.stringify(await get(`/runs/${started.run_id}`)).includes('slow_write'), 15_000);
     const asked = Date.now();
     await fetch(`${system.gateway}/runs/${started.run_id}/cancel`, {
       method: 'POST',
       headers: headersOf({}),
       body: '{}',
     });
-    await until(async () => (await get(`/runs/${started.run_id}`))['status'] === 'cancelled');
+    await until(async () => (await get(`/runs/${started.run_id}`))['status'] === 'cancelled', 15_000);
     expect(Date.now() - asked).toBeLessThan(3_000);
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(system.effects).toHaveLength(effects);
@@ -293,6 +287,7 @@ describe('afterwards', () => {
     await until(
       async () =>
         ((await get('/runs', { user: 'erin' }))['runs'] as { status: string | null }[])[0]?.status === 'success',
+      15_000,
     );
     const { runs } = (await get('/runs', { user: 'erin' })) as { runs: { task: string; run_id: string }[] };
     expect(runs).toHaveLength(1);
@@ -307,11 +302,12 @@ describe('afterwards', () => {
       readdirSync(system.logTree)
         .map((name) => join(system.logTree, name))
         .find((folder) => readFileSync(join(folder, 'metadata.json'), 'utf8').includes(task));
-    await until(() => find() !== undefined && readdirSync(find()!).includes('mcp'));
+    await until(() => find() !== undefined && readdirSync(find()!).includes('mcp'), 15_000);
     const folder = find()!;
     expect(folder).toMatch(/\d{4}-\d\d-\d\dT\d\d.*_[0-9a-f]{8}$/);
-    await until(() =>
-      readFileSync(join(folder, 'orchestrator/main.jsonl'), 'utf8').includes('orchestrator.task.completed'),
+    await until(
+      () => readFileSync(join(folder, 'orchestrator/main.jsonl'), 'utf8').includes('orchestrator.task.completed'),
+      15_000,
     );
     expect(readdirSync(join(folder, 'mcp'))).toEqual(['step-mcp-001']);
   }, 30_000);

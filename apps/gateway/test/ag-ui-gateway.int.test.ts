@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { HttpAgent as Agent10 } from '@ag-ui/client';
 import { HttpAgent as Agent59 } from '@ag-ui/client-0.0.59';
-import { type House, openHouse, waitFor } from './http.ts';
+import { until } from '@switchyard/testing';
+import { type House, openHouse } from './http.ts';
 
 /* The official clients against the running gateway, while the run goes on and its text is spoken. */
 
@@ -65,7 +66,7 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
     const { types } = await run('hang', id('stopped'), async () => {
       const path = `${house.url}/runs/${id('stopped')}`;
       const headers = { 'x-user-id': 'alice' };
-      await waitFor(async () => (await fetch(path, { headers })).status === 200);
+      await until(async () => (await fetch(path, { headers })).status === 200);
       await fetch(`${path}/cancel`, { method: 'POST', headers });
     });
     expect(types.at(-1)).toBe(version === '1.0.0' ? 'RUN_FINISHED' : 'RUN_ERROR');

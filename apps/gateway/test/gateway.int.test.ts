@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { HTTP_ROUTES } from '@switchyard/contracts';
-import { type House, openHouse, parseSse, readUntil, waitFor } from './http.ts';
+import { until } from '@switchyard/testing';
+import { type House, openHouse, parseSse, readUntil } from './http.ts';
 
 let house: House;
 const alice = { 'x-user-id': 'alice' };
@@ -49,12 +50,10 @@ describe('POST /orchestrate', () => {
       body: JSON.stringify({ task: 'play tool 10', run_id: runId }),
       signal: gone.signal,
     }).catch(() => undefined);
-    await waitFor(async () => (await get(`/runs/${runId}`)).status === 200);
+    await until(async () => (await get(`/runs/${runId}`)).status === 200);
     gone.abort();
     await asked;
-    await waitFor(
-      async () => ((await (await get(`/runs/${runId}`)).json()) as { status: string }).status === 'success',
-    );
+    await until(async () => ((await (await get(`/runs/${runId}`)).json()) as { status: string }).status === 'success');
   });
 });
 
@@ -217,7 +216,7 @@ describe('/runs', () => {
     expect(response.status).toBe(202);
     const { run_id: runId, events_url: url, thread_id: thread } = (await response.json()) as Record<string, string>;
     expect([thread, url]).toEqual(['th', `/runs/${runId}/events`]);
-    await waitFor(async () => ((await (await get(`/runs/${runId}`)).json()) as { phase: string }).phase === 'ended');
+    await until(async () => ((await (await get(`/runs/${runId}`)).json()) as { phase: string }).phase === 'ended');
     for (const dialect of ['orchestrate', 'ag-ui', 'legacy', 'raw']) {
       const all = await events(await get(`${url}?dialect=${dialect}`));
       expect(all.at(-1)?.id).toBe(`${runId}:16`);
@@ -237,7 +236,7 @@ describe('/runs', () => {
 
   it('cancels, once and again', async () => {
     const stream = post('/orchestrate/stream', { task: 'hang', run_id: 'stuck' });
-    await waitFor(async () => (await get('/runs/stuck')).status === 200);
+    await until(async () => (await get('/runs/stuck')).status === 200);
     const first = await post('/runs/stuck/cancel', {});
     expect(first.status).toBe(202);
     expect(await first.json()).toEqual({ run_id: 'stuck', phase: 'ended', accepted: true });
@@ -313,7 +312,7 @@ describe('the gateway itself', () => {
   });
 
   it('counts what it did', async () => {
-    await waitFor(async () => (await (await get('/metrics')).text()).includes('sse_connections{app="gateway"} 0'));
+    await until(async () => (await (await get('/metrics')).text()).includes('sse_connections{app="gateway"} 0'));
     const metrics = await (await get('/metrics')).text();
     expect(metrics).toMatch(
       /^http_request_duration_seconds_count\{(?=.*method="POST")(?=.*route="\/orchestrate\/stream")(?=.*status="200").*\} [1-9]/m,
@@ -342,7 +341,7 @@ describe('the gateway itself', () => {
       const response = await post('/orchestrate/stream', { task: 'hang' });
       await readUntil(response, (text) => text.includes('in_progress'));
     }
-    await waitFor(() => house.hub.subscriptionCount() === before);
-    await waitFor(async () => (await (await get('/metrics')).text()).includes('sse_connections{app="gateway"} 0'));
+    await until(() => house.hub.subscriptionCount() === before);
+    await until(async () => (await (await get('/metrics')).text()).includes('sse_connections{app="gateway"} 0'));
   });
 });

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { type House, openHouse, waitFor } from './http.ts';
+import { until } from '@switchyard/testing';
+import { type House, openHouse } from './http.ts';
 
 /* Garbage gets a clear error, and everything still runs. */
 
@@ -207,8 +208,8 @@ describe('streams', () => {
       const response = body === undefined ? await fetch(house.url + path, { headers: alice }) : await send(path, body);
       const reader = response.body!.getReader();
       let text = '';
-      const until = Date.now() + 500;
-      while (Date.now() < until && (text.match(/ka\n\n|keepalive/g) ?? []).length < 2)
+      const end = Date.now() + 500;
+      while (Date.now() < end && (text.match(/ka\n\n|keepalive/g) ?? []).length < 2)
         text += new TextDecoder().decode((await reader.read()).value);
       await reader.cancel();
       return text;
@@ -236,7 +237,7 @@ describe('streams', () => {
         .status,
     ).toBe(200);
     gone.abort();
-    await waitFor(
+    await until(
       async () =>
         (await fetch(`${house.url}/orchestrate/stream?task=play%20success`, { headers: user })).status === 200,
     );

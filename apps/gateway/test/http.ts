@@ -81,11 +81,3 @@ export async function readUntil(response: Response, enough: (text: string) => bo
     }
   }
 }
-
-export async function waitFor(condition: () => boolean | Promise<boolean>, limitMs = 3_000): Promise<void> {
-  const until = Date.now() + limitMs;
-  while (!(await condition())) {
-    if (Date.now() > until) throw new Error('it did not come to pass in time');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

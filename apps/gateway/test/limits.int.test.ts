@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { type LocalServer, startRedis } from '@switchyard/local-servers';
-import { type House, openHouse, parseSse, readUntil, waitFor } from './http.ts';
+import { until } from '@switchyard/testing';
+import { type House, openHouse, parseSse, readUntil } from './http.ts';
 
 const houses: House[] = [];
 let redis: LocalServer | undefined;
@@ -26,7 +27,7 @@ describe('the rate limit', () => {
     redis = await startRedis({ dir, durable: false });
     const env = { REDIS_URL: redis.url, RATE_LIMIT_PER_MINUTE: '10' };
     const [first, second] = [await open(env), await open(env)];
-    await waitFor(
+    await until(
       async () =>
         ((await (await fetch(`${second.url}/readiness`)).json()) as { checks: { redis: { ok: boolean } } }).checks.redis
           .ok,
@@ -102,7 +103,7 @@ describe('draining', () => {
       body: '{"task":"hang","run_id":"r3"}',
     });
     const texts = Promise.all([named.then((r) => r.text()), agUi.then((r) => r.text())]);
-    await waitFor(() => house.orchestrator.count() === 3);
+    await until(() => house.orchestrator.count() === 3);
     await new Promise((resolve) => setTimeout(resolve, 100));
     const began = Date.now();
     await house.gateway.stop();
@@ -130,7 +131,7 @@ describe('slow clients', () => {
       socket.on('error', () => undefined);
       return socket;
     });
-    await waitFor(() => house.orchestrator.count() === 20);
+    await until(() => house.orchestrator.count() === 20);
     const began = Date.now();
     const quick = await fetch(`${house.url}/orchestrate`, {
       method: 'POST',
@@ -141,7 +142,7 @@ describe('slow clients', () => {
     await quick.json();
     expect(Date.now() - began).toBeLessThan(1_000);
     for (const socket of paused) socket.destroy();
-    await waitFor(async () =>
+    await until(async () =>
       (await (await fetch(`${house.url}/metrics`)).text()).includes('sse_connections{app="gateway"} 0'),
     );
   });

@@ -1,8 +1,8 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { until } from '@switchyard/testing';
 import { SseSocket } from '../src/sse.ts';
-import { waitFor } from './http.ts';
 
 let server: Server | undefined;
 const clients: Socket[] = [];
@@ -87,7 +87,7 @@ describe('SseSocket', () => {
     client.on('data', (chunk) => ((text += chunk.toString()), (packets += 1)));
     client.resume();
     await socket.write('data: 1\n\ndata: 2\n\n');
-    await waitFor(() => text.includes('data: 2'));
+    await until(() => text.includes('data: 2'));
     expect(packets).toBe(1);
     expect(text).toMatch(/^HTTP\/1.1 200 OK\r\nx-run-id: r\r\ncontent-type: text\/event-stream/);
     socket.end();
@@ -98,7 +98,7 @@ describe('SseSocket', () => {
     let text = '';
     client.on('data', (chunk) => (text += chunk.toString()));
     client.resume();
-    await waitFor(() => text.startsWith('HTTP/1.1 200 OK'));
+    await until(() => text.startsWith('HTTP/1.1 200 OK'));
     socket.end();
   });
 
@@ -107,7 +107,7 @@ describe('SseSocket', () => {
     let text = '';
     client.on('data', (chunk) => (text += chunk.toString()));
     client.resume();
-    await waitFor(() => text.includes(': ka\n\n'));
+    await until(() => text.includes(': ka\n\n'));
     socket.end();
     const then = text.length;
     await new Promise((resolve) => setTimeout(resolve, 60));
@@ -118,7 +118,7 @@ describe('SseSocket', () => {
     const { socket, client } = await stream({});
     await socket.write('data: 1\n\n');
     client.destroy();
-    await waitFor(() => socket.closed);
+    await until(() => socket.closed);
     await socket.write('data: 2\n\n');
     socket.end();
   });

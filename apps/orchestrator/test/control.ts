@@ -1,13 +1,5 @@
 /* How a test decides what happens when. */
 
-/** Waits for something that a test expects soon; fails where it does not come. */
-export async function until(check: () => Promise<boolean> | boolean, limitMs = 5_000): Promise<void> {
-  for (const deadline = Date.now() + limitMs; !(await check());) {
-    if (Date.now() > deadline) throw new Error('it did not come to that in time');
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
 /** A promise and the key to it. */
 export function gate(): { readonly opened: Promise<void>; open(): void } {
   let open!: () => void;

@@ -15,9 +15,9 @@ import {
 import { type Servers, startServers } from '@switchyard/local-servers';
 import { parseConfig } from '@switchyard/platform';
 import { migrateDatabase } from '@switchyard/store';
+import { until } from '@switchyard/testing';
 import { Config, createOrchestrator } from '../src/index.ts';
 import type { Planner } from '../src/planner.ts';
-import { until } from './control.ts';
 import { calls, callsThenTells, planner, says, silent } from './scripted-planner.ts';
 import { log, request, TOOLS } from './world.ts';
 

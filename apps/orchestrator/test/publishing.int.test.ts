@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Bus } from '@switchyard/bus';
 import { AppError } from '@switchyard/contracts';
-import { gate, over, until } from './control.ts';
+import { until } from '@switchyard/testing';
+import { gate, over } from './control.ts';
 import { calls, callsThenTells, planner, says, silent } from './scripted-planner.ts';
 import { request, World } from './world.ts';
 

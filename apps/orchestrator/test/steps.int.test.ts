@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError, type FactOf, type RunEvent, type StepResult } from '@switchyard/contracts';
-import { gate, over, until } from './control.ts';
+import { until } from '@switchyard/testing';
+import { gate, over } from './control.ts';
 import { calls, callsThenTells, planner, results, says } from './scripted-planner.ts';
 import { request, World } from './world.ts';
 

@@ -16,9 +16,9 @@ import { startServers } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { fold } from '@switchyard/run';
 import { type Journal, migrateDatabase, openStore } from '@switchyard/store';
+import { until } from '@switchyard/testing';
 import pg from 'pg';
 import { RUN } from '../src/orchestrator.fixture.ts';
-import { until } from './control.ts';
 import { Replica, type ReplicaOptions } from './replica.ts';
 
 /** A PostgreSQL of its own, a bus in this process, a tool service, and as many replicas as a test wants. */

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError, type LiveDelta, type RunEvent, subjects } from '@switchyard/contracts';
+import { until } from '@switchyard/testing';
 import type { Bus, FollowOptions } from '../src/index.ts';
 import { documentOf, newRunId, runOf } from './fixtures.ts';
-import { roundTrip, until, type World } from './harness.ts';
+import { roundTrip, type World } from './harness.ts';
 
 /** A journal in memory, and how often it was asked. */
 function journalOf(events: RunEvent[], pageSize = 500) {

@@ -165,11 +165,3 @@ export async function natsWorld(): Promise<NatsWorld> {
 export async function roundTrip(bus: Bus): Promise<void> {
   await (await bus.hearWakeUps(() => undefined)).stop();
 }
-
-export async function until(what: () => boolean | Promise<boolean>, limitMs = 5_000): Promise<void> {
-  const end = Date.now() + limitMs;
-  while (!(await what())) {
-    if (Date.now() > end) throw new Error(`not true within ${limitMs} ms: ${what.toString()}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

@@ -2,10 +2,11 @@ import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort, startNats } from '@switchyard/local-servers';
 import { createMetrics } from '@switchyard/platform';
+import { until } from '@switchyard/testing';
 import { type BusStatus, connectBus, type ConsumedMessage } from '../src/index.ts';
 import { echo, newRunId, runOf, slow } from './fixtures.ts';
 import { describeFollow } from './follow-promises.ts';
-import { log, type NatsWorld, natsWorld, until } from './harness.ts';
+import { log, type NatsWorld, natsWorld } from './harness.ts';
 import { describeBus } from './promises.ts';
 
 describeBus('NATS', natsWorld);

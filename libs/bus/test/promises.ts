@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError, fromSystemCloudEvent, type RequestContract, type RunEvent, subjects } from '@switchyard/contracts';
+import { until } from '@switchyard/testing';
 import type { Bus, ConsumedMessage, Handler } from '../src/index.ts';
 import { echo, newRunId, runOf, slow } from './fixtures.ts';
-import { until, type World } from './harness.ts';
+import { type World } from './harness.ts';
 
 /** What every implementation of the bus promises. Runs against NATS and against the twin in memory alike. */
 export function describeBus(name: string, open: () => Promise<World>): void {

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createServer as createTcpServer, type AddressInfo, type LookupFunction } from 'node:net';
 import { brotliCompressSync, createGzip, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { until } from '@switchyard/testing';
 import { Agent } from 'undici';
 import { Blocked, guardedConnect } from '../src/guarded-connect.ts';
 import { createSafeFetch, parseServiceMap, type SafeFetchOptions } from '../src/index.ts';
@@ -47,10 +48,6 @@ afterAll(() => {
 
 const open = (options: SafeFetchOptions = {}) =>
   createSafeFetch({ allowHosts: [`127.0.0.1:${port}`], timeoutMs: 5_000, ...options });
-const until = async (condition: () => boolean) => {
-  for (let n = 0; n < 200 && !condition(); n += 1) await new Promise((resolve) => setTimeout(resolve, 10));
-  expect(condition()).toBe(true);
-};
 const answers = (...addresses: string[]): LookupFunction =>
   ((_host: string, _options: unknown, callback: (error: null, all: { address: string; family: number }[]) => void) =>
     callback(

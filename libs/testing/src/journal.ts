@@ -80,16 +80,16 @@ export const completed = (id: string, success = true): RunFact => ({
   },
 });
 
-/** The facts in the places after `state`, under its epoch. */
-export function at(state: { readonly seq: number; readonly epoch: number }, ...facts: RunFact[]): RunEvent[] {
+/** The facts in the places after `place`, under its epoch, a second apart. */
+export function at(place: { readonly seq: number; readonly epoch: number }, ...facts: RunFact[]): RunEvent[] {
   return facts.map((fact, index) => ({
     ...fact,
     runId: 'run-1',
     tenantId: 'acme',
-    seq: state.seq + index + 1,
-    epoch: state.epoch,
+    seq: place.seq + index + 1,
+    epoch: place.epoch,
     stepId: null,
-    ts: 1_000 * (state.seq + index + 1),
+    ts: 1_000 * (place.seq + index + 1),
   }));
 }
 
