@@ -17,5 +17,7 @@ export function createXmppBridge(config: BridgeConfig, overrides: ServiceOverrid
     lifecycle.onStop('handlers', () => handlers.close());
     const { state, sentence } = bridge.status();
     log.info({ state, sentence }, 'the AZTM login');
+    if (config.login?.validateCertificate === false)
+      log.warn('AZTM_VALIDATE_CERT=false: anyone on the way to the XMPP server can pose as it and read what is sent');
   });
 }

@@ -23,8 +23,13 @@ export function initialState(config: BridgeConfig): BridgeState {
   }
   return {
     state: 'offline',
-    sentence: `The AZTM login for ${config.login.jid} is configured, but this version does not connect yet.`,
+    sentence: `The AZTM login for ${shown(config.login.jid)} is configured, but this version does not connect yet.`,
   };
+}
+
+/** A JID may have 2,047 characters, a sentence 500. */
+function shown(jid: string): string {
+  return jid.length <= 200 ? jid : `${jid.slice(0, 200)}…`;
 }
 
 /** What the bridge tells of itself. Never a password. */

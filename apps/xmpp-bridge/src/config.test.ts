@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseConfig } from '@switchyard/platform';
-import { initialState, toStatus } from './bridge-state.ts';
+import { describeConfig, parseConfig } from '@switchyard/platform';
 import { type BridgeConfig, Config } from './config.ts';
 
 const LOGIN = { AZTM_JID: 'agent@example.org', AZTM_PASSWORD: 'canary-31415' };
@@ -15,52 +14,108 @@ const config = (env: Record<string, string>): BridgeConfig => {
 };
 
 describe('configuration', () => {
-  it('is disabled without an account, and says how to enable it', () => {
-    const bare = config({});
-    expect(toStatus(bare, initialState(bare))).toMatchObject({
-      state: 'disabled',
-      sentence: expect.stringContaining('AZTM_JID'),
-    });
+  it('asks for nothing: without an account there is no login', () => {
+    expect(config({})).toMatchObject({ login: undefined, required: false, serverMode: true });
+    expect(config({}).serviceMap.size).toBe(0);
   });
 
-  it('does not claim to be online before there is a login', () => {
-    const login = config(LOGIN);
-    expect(initialState(login)).toMatchObject({
-      state: 'offline',
-      sentence: expect.stringContaining('does not connect yet'),
+  it('describes every variable that it reads', () => {
+    for (const { variable, description } of describeConfig(Config)) expect([variable, description]).not.toContain('');
+  });
+
+  it('takes the account, and its domain from the JID', () => {
+    expect(config({ ...LOGIN, AZTM_XMPP_TIMEOUT: '1.5', AZTM_TLS: 'direct' }).login).toEqual({
+      jid: 'agent@example.org',
+      password: 'canary-31415',
+      host: undefined,
+      port: undefined,
+      domain: 'example.org',
+      tls: 'direct',
+      validateCertificate: true,
+      caFile: undefined,
+      allowPlain: false,
+      timeoutMs: 1_500,
     });
   });
 
   it('maps the legacy names, the new name winning', () => {
-    expect(config({ ...LOGIN, XMPP_HOST: 'old.example.org' }).login).toMatchObject({ host: 'old.example.org' });
-    expect(config({ ...LOGIN, XMPP_HOST: 'old.example.org', AZTM_HOST: 'new.example.org' }).login).toMatchObject({
-      host: 'new.example.org',
-    });
+    const legacy = { ...LOGIN, XMPP_HOST: 'old.example.org', XMPP_PORT: '5223', XMPP_DOMAIN: 'Example.org' };
+    expect(config(legacy).login).toMatchObject({ host: 'old.example.org', port: 5223, domain: 'example.org' });
+    expect(config({ ...legacy, AZTM_HOST: 'new.example.org' }).login).toMatchObject({ host: 'new.example.org' });
     expect(config({ AZTM_USERID: 'agent@example.org', AZTM_PASSWORD: 'x' }).login).toMatchObject({
       jid: 'agent@example.org',
-      domain: 'example.org',
     });
+    expect([...config({ AZTM_SERVICE_MAP: '{"a.example": "a@example.org"}' }).serviceMap.keys()]).toEqual([
+      'a.example',
+    ]);
   });
 
-  it.each([
+  it.each<[string, Record<string, string>, string]>([
     ['a JID with a resource', { ...LOGIN, AZTM_JID: 'agent@example.org/work' }, 'AZTM_JID'],
+    ['a JID without a user', { ...LOGIN, AZTM_JID: 'example.org' }, 'AZTM_JID'],
     ['an account without a password', { AZTM_JID: 'agent@example.org' }, 'AZTM_PASSWORD'],
+    ['a password without an account', { AZTM_PASSWORD: 'canary-31415' }, 'AZTM_JID'],
     ['a required login without an account', { AZTM_REQUIRED: 'true' }, 'AZTM_JID'],
+    ['a domain that is not that of the JID', { ...LOGIN, AZTM_DOMAIN: 'xmpp.example.org' }, 'AZTM_DOMAIN'],
     ['clear text to another machine', { ...LOGIN, AZTM_TLS: 'off', AZTM_HOST: 'example.org' }, 'AZTM_TLS'],
+    ['clear text to whatever DNS says', { ...LOGIN, AZTM_TLS: 'off' }, 'AZTM_TLS'],
     [
       'PLAIN without a checked certificate',
       { ...LOGIN, AZTM_ALLOW_PLAIN: 'true', AZTM_VALIDATE_CERT: 'false' },
       'AZTM_ALLOW_PLAIN',
     ],
-    ['a map that leads to ourselves', { ...LOGIN, SERVICE_MAP: '{"a.example": "agent@example.org"}' }, 'SERVICE_MAP'],
+    ['PLAIN in clear text', { ...LOGIN, AZTM_ALLOW_PLAIN: 'true', AZTM_TLS: 'off' }, 'AZTM_ALLOW_PLAIN'],
+    ['a time limit of nothing', { ...LOGIN, AZTM_XMPP_TIMEOUT: '0' }, 'AZTM_XMPP_TIMEOUT'],
+    ['a flag that is neither', { AZTM_SERVER_MODE: 'perhaps' }, 'AZTM_SERVER_MODE'],
+    ['a map that leads to ourselves', { ...LOGIN, SERVICE_MAP: '{"a.example": "Agent@Example.org/x"}' }, 'SERVICE_MAP'],
     ['a map that is no JSON', { SERVICE_MAP: '{"a.example": ' }, 'SERVICE_MAP'],
-  ])('refuses %s, naming the variable', (_name, env, variable) => {
-    expect(problems(env as unknown as Record<string, string>).map((problem) => problem.variable)).toContain(variable);
+    ['a map to what is no JID', { SERVICE_MAP: '{"a.example": "nobody"}' }, 'SERVICE_MAP'],
+    ['a map that names a host twice', { SERVICE_MAP: '{"a.example": "a@b.c", "A.EXAMPLE": "d@e.f"}' }, 'SERVICE_MAP'],
+  ])('refuses %s, naming the variable and what to do', (_name, env, variable) => {
+    const found = problems(env);
+    expect(found.map((problem) => problem.variable)).toContain(variable);
+    expect(found.every(({ remedy }) => remedy.length > 10)).toBe(true);
   });
 
-  it('reports every problem at once and never shows a password', () => {
-    const all = problems({ ...LOGIN, AZTM_PORT: '99999', AZTM_TLS: 'maybe' });
-    expect(all.map((problem) => problem.variable)).toEqual(expect.arrayContaining(['AZTM_PORT', 'AZTM_TLS']));
-    expect(JSON.stringify(problems({ AZTM_PASSWORD: 'canary-31415' }))).not.toContain('canary');
+  it('says where a map is no JSON', () => {
+    expect(problems({ SERVICE_MAP: '{"a.example": oops}' })).toMatchObject([
+      { remedy: expect.stringMatching(/line 1, column 15.*nothing was loaded/) },
+    ]);
+  });
+
+  it('reports every problem at once, those between variables too', () => {
+    const all = problems({
+      AZTM_JID: 'agent@example.org',
+      AZTM_DOMAIN: 'example.com',
+      AZTM_PORT: '99999',
+      AZTM_TLS: 'off',
+      AZTM_ALLOW_PLAIN: 'true',
+      AZTM_SERVER_MODE: 'perhaps',
+      SERVICE_MAP: '{"a.example": "agent@example.org"}',
+    });
+    expect(all.map((problem) => problem.variable).sort()).toEqual([
+      'AZTM_ALLOW_PLAIN',
+      'AZTM_DOMAIN',
+      'AZTM_PASSWORD',
+      'AZTM_PORT',
+      'AZTM_SERVER_MODE',
+      'AZTM_TLS',
+      'SERVICE_MAP',
+    ]);
+  });
+
+  it('does not judge between variables where one of them is wrong for itself', () => {
+    expect(problems({ ...LOGIN, AZTM_TLS: 'maybe', AZTM_JID: '@' }).map(({ variable }) => variable)).toEqual([
+      'AZTM_JID',
+      'AZTM_TLS',
+    ]);
+  });
+
+  it('never shows a password', () => {
+    for (const env of [
+      { AZTM_PASSWORD: 'canary-31415' },
+      { ...LOGIN, AZTM_JID: '@', AZTM_PASSWORD: 'canary'.repeat(999) },
+    ])
+      expect(JSON.stringify(problems(env))).not.toContain('canary');
   });
 });

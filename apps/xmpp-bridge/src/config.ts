@@ -86,24 +86,84 @@ const Variables = z.object({
   }),
 });
 
+type Environment = z.output<typeof Variables>;
+type Variable = keyof Environment;
+
+/** What must hold between variables, each of which is right for itself. */
+interface Rule {
+  readonly reads: readonly Variable[];
+  readonly blames: Variable;
+  readonly broken: (env: Environment) => boolean;
+  readonly remedy: string;
+}
+
+const RULES: readonly Rule[] = [
+  {
+    reads: ['AZTM_JID', 'AZTM_PASSWORD'],
+    blames: 'AZTM_PASSWORD',
+    broken: (env) => env.AZTM_JID !== undefined && env.AZTM_PASSWORD === undefined,
+    remedy: 'set the password of AZTM_JID',
+  },
+  {
+    reads: ['AZTM_JID', 'AZTM_PASSWORD'],
+    blames: 'AZTM_JID',
+    broken: (env) => env.AZTM_JID === undefined && env.AZTM_PASSWORD !== undefined,
+    remedy: 'set the account that AZTM_PASSWORD belongs to',
+  },
+  {
+    reads: ['AZTM_JID', 'AZTM_REQUIRED'],
+    blames: 'AZTM_JID',
+    broken: (env) => env.AZTM_REQUIRED && env.AZTM_JID === undefined,
+    remedy: 'set the account of the login that AZTM_REQUIRED=true asks for, or AZTM_REQUIRED=false',
+  },
+  {
+    reads: ['AZTM_JID', 'AZTM_DOMAIN'],
+    blames: 'AZTM_DOMAIN',
+    broken: ({ AZTM_JID: jid, AZTM_DOMAIN: domain }) =>
+      jid !== undefined && domain !== undefined && domainOf(jid) !== folded(domain),
+    remedy: 'must be the part of AZTM_JID after the @, or not set; where to connect to is AZTM_HOST',
+  },
+  {
+    reads: ['AZTM_TLS', 'AZTM_HOST'],
+    blames: 'AZTM_TLS',
+    broken: (env) => env.AZTM_TLS === 'off' && !isLoopback(env.AZTM_HOST),
+    remedy: 'off is for a server on this machine: set AZTM_HOST=127.0.0.1, or use starttls or direct',
+  },
+  {
+    reads: ['AZTM_ALLOW_PLAIN', 'AZTM_TLS', 'AZTM_VALIDATE_CERT'],
+    blames: 'AZTM_ALLOW_PLAIN',
+    broken: (env) => env.AZTM_ALLOW_PLAIN && (env.AZTM_TLS === 'off' || !env.AZTM_VALIDATE_CERT),
+    remedy: 'PLAIN needs TLS with a checked certificate: anyone on the way could read the password',
+  },
+  {
+    reads: ['AZTM_JID', 'SERVICE_MAP'],
+    blames: 'SERVICE_MAP',
+    broken: ({ AZTM_JID: own, SERVICE_MAP: map }) =>
+      own !== undefined && [...map.values()].some((jid) => bareOf(jid) === folded(own)),
+    remedy: 'maps a host to AZTM_JID itself, which would be a loop: a host is served by another account',
+  },
+];
+
+/** Judges every rule whose variables are right for themselves, so that all problems are told at once. */
+function withRules(schema: typeof Variables): typeof Variables {
+  return RULES.reduce(
+    (checked, { reads, blames, broken, remedy }) =>
+      checked.refine((env) => !broken(env), {
+        path: [blames],
+        error: remedy,
+        params: { betweenVariables: true },
+        when: ({ issues }) =>
+          !issues.some((issue) => {
+            const ofRule = issue.code === 'custom' && issue.params?.['betweenVariables'] === true;
+            return !ofRule && reads.includes(issue.path?.[0] as Variable);
+          }),
+      }),
+    schema,
+  );
+}
+
 /** The environment of this service: one line per variable; the documentation is generated from it. */
-export const Config = Variables.superRefine((env, context) => {
-  const problem = (variable: keyof typeof env, message: string) =>
-    context.addIssue({ code: 'custom', path: [variable], message });
-  if (env.AZTM_JID !== undefined && env.AZTM_PASSWORD === undefined)
-    problem('AZTM_PASSWORD', 'set the password of AZTM_JID');
-  if (env.AZTM_JID === undefined && env.AZTM_PASSWORD !== undefined)
-    problem('AZTM_JID', 'set the account that AZTM_PASSWORD belongs to');
-  if (env.AZTM_JID === undefined && env.AZTM_REQUIRED) problem('AZTM_JID', 'set an account, or AZTM_REQUIRED=false');
-  if (env.AZTM_TLS === 'off' && !isLoopback(env.AZTM_HOST))
-    problem('AZTM_TLS', 'off is for a server on this machine: set AZTM_HOST=127.0.0.1, or use starttls or direct');
-  if (env.AZTM_ALLOW_PLAIN && (env.AZTM_TLS === 'off' || !env.AZTM_VALIDATE_CERT))
-    problem('AZTM_ALLOW_PLAIN', 'PLAIN needs TLS with a checked certificate');
-  for (const [host, jid] of env.SERVICE_MAP) {
-    if (jid.split('/')[0] === env.AZTM_JID)
-      problem('SERVICE_MAP', `${host} maps to our own JID, which would be a loop`);
-  }
-}).transform((env) => ({
+export const Config = withRules(Variables).transform((env) => ({
   natsUrl: env.NATS_URL,
   opsPort: env.OPS_PORT,
   logLevel: env.LOG_LEVEL,
@@ -117,7 +177,7 @@ export const Config = Variables.superRefine((env, context) => {
           password: env.AZTM_PASSWORD,
           host: env.AZTM_HOST,
           port: env.AZTM_PORT,
-          domain: env.AZTM_DOMAIN ?? env.AZTM_JID.slice(env.AZTM_JID.indexOf('@') + 1),
+          domain: domainOf(env.AZTM_JID),
           tls: env.AZTM_TLS,
           validateCertificate: env.AZTM_VALIDATE_CERT,
           caFile: env.AZTM_CA_FILE,
@@ -131,6 +191,19 @@ export const Config = Variables.superRefine((env, context) => {
   serviceMap: env.SERVICE_MAP,
 }));
 export type BridgeConfig = z.output<typeof Config>;
+
+/** JIDs and domains are compared without regard to case (RFC 7622). */
+function folded(text: string): string {
+  return text.normalize('NFC').toLowerCase();
+}
+
+function domainOf(bareJid: string): string {
+  return folded(bareJid.slice(bareJid.indexOf('@') + 1));
+}
+
+function bareOf(jid: string): string {
+  return folded(jid.split('/')[0] ?? jid);
+}
 
 function isLoopback(host: string | undefined): boolean {
   return host !== undefined && /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/.test(host);

@@ -1,0 +1,98 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Bus, connectBus, type Service } from '@switchyard/bus';
+import { xmppStatus } from '@switchyard/contracts';
+import { type LocalServer, startNats } from '@switchyard/local-servers';
+import { createLogger, parseConfig } from '@switchyard/platform';
+import { connect, type NatsConnection } from 'nats';
+import { Config, createXmppBridge } from '../src/index.ts';
+
+/** The whole service, wired by app.ts, on a real NATS server. */
+
+const LOGIN = { AZTM_JID: 'agent@example.org', AZTM_PASSWORD: 'canary-31415' };
+const dir = mkdtempSync(join(tmpdir(), 'xmpp-bridge-'));
+const lines: string[] = [];
+const log = createLogger({ app: 'xmpp-bridge', destination: { write: (line: string) => void lines.push(line) } });
+
+let nats: LocalServer;
+let asker: Bus;
+/** A stock client, as an operator has it. */
+let raw: NatsConnection;
+let service: Service | undefined;
+
+beforeAll(async () => {
+  nats = await startNats({ dir: join(dir, 'nats'), durable: false });
+  asker = await connectBus({ url: nats.url, app: 'gateway', log });
+  raw = await connect({ servers: nats.url });
+}, 30_000);
+afterEach(async () => {
+  await service?.stop();
+  service = undefined;
+  lines.length = 0;
+});
+afterAll(async () => {
+  await Promise.all([raw?.close(), asker?.close()]);
+  await nats?.stop();
+  rmSync(dir, { recursive: true, force: true });
+}, 30_000);
+
+async function start(env: Record<string, string>): Promise<void> {
+  const config = parseConfig(Config, { NATS_URL: nats.url, ...env });
+  if (!config.ok) throw new Error(JSON.stringify(config.problems));
+  service = createXmppBridge(config.value, { log, handleSignals: false });
+  await service.start();
+}
+
+async function readiness() {
+  const response = await fetch(`http://127.0.0.1:${service!.opsPort}/readiness`);
+  return { status: response.status, checks: ((await response.json()) as { checks: unknown }).checks };
+}
+
+describe('the service on a real NATS server', () => {
+  it('is disabled and ready without an account', async () => {
+    await start({});
+    expect(await asker.request(xmppStatus, {})).toMatchObject({ state: 'disabled', mappedHosts: [] });
+    expect(await readiness()).toMatchObject({ status: 200, checks: { 'aztm login': { ok: true, required: false } } });
+  });
+
+  it('says of a configured account that it does not connect yet, and is ready where nothing asks for the login', async () => {
+    await start({ ...LOGIN, SERVICE_MAP: '{"a.example": "a@example.org"}' });
+    expect(await asker.request(xmppStatus, {})).toMatchObject({
+      state: 'offline',
+      sentence: expect.stringContaining('does not connect yet'),
+      jid: LOGIN.AZTM_JID,
+      mappedHosts: ['a.example'],
+    });
+    expect(await readiness()).toMatchObject({ status: 200, checks: { 'aztm login': { ok: false, required: false } } });
+  });
+
+  it('is not ready where the login is required, and says why', async () => {
+    await start({ ...LOGIN, AZTM_REQUIRED: 'true' });
+    const { sentence } = await asker.request(xmppStatus, {});
+    expect(await readiness()).toMatchObject({
+      status: 503,
+      checks: { 'aztm login': { ok: false, required: true, detail: sentence } },
+    });
+  });
+
+  it('never logs the password, and warns where no certificate is checked', async () => {
+    await start({ ...LOGIN, AZTM_VALIDATE_CERT: 'false' });
+    expect(lines.join('')).toContain('AZTM_VALIDATE_CERT=false');
+    expect(lines.join('')).not.toContain('canary');
+  });
+
+  it('answers a stock client, and refuses garbage with a stable code', async () => {
+    await start(LOGIN);
+    for (const body of ['{', '[]', '5', new Uint8Array([0xff, 0x00]), '['.repeat(50_000) + ']'.repeat(50_000)]) {
+      const answer = await raw.request(xmppStatus.subject, body, { timeout: 5_000 });
+      expect(answer.headers?.get('error-code')).toBe('invalid_input');
+    }
+    for (const body of ['{}', '']) {
+      const answer = await raw.request(xmppStatus.subject, body, { timeout: 5_000 });
+      expect(answer.json()).toMatchObject({ state: 'offline' });
+      expect(answer.string()).not.toContain('canary');
+    }
+  });
+});
