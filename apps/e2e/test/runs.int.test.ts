@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { until } from '@switchyard/testing';
@@ -301,7 +301,11 @@ describe('afterwards', () => {
     const find = () =>
       readdirSync(system.logTree)
         .map((name) => join(system.logTree, name))
-        .find((folder) => readFileSync(join(folder, 'metadata.json'), 'utf8').includes(task));
+        .find(
+          (folder) =>
+            existsSync(join(folder, 'metadata.json')) &&
+            readFileSync(join(folder, 'metadata.json'), 'utf8').includes(task),
+        );
     await until(() => find() !== undefined && readdirSync(find()!).includes('mcp'), 15_000);
     const folder = find()!;
     expect(folder).toMatch(/\d{4}-\d\d-\d\dT\d\d.*_[0-9a-f]{8}$/);
