@@ -32,9 +32,8 @@ export const VERBS = [
   { name: 'cancel', usage: 'cancel <runId>', summary: 'Ask a run to stop.' },
   {
     name: 'approve',
-    usage: 'approve <runId> <approvalId>',
-    summary: 'Answer a question that a run waits for.',
-    later: true,
+    usage: 'approve [runId [approvalId]] [options]',
+    summary: 'Answer a question that a run waits for; without ids, list the runs that wait.',
   },
   { name: 'doctor', usage: 'doctor', summary: 'Check this machine and the running stack, one line per check.' },
   { name: 'audit', usage: 'audit verify', summary: 'Prove that the audit log is whole.', later: true },

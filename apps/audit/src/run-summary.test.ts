@@ -44,13 +44,13 @@ describe('run summary', () => {
       ...place,
       seq: 6,
       type: 'orchestrator.approval.requested' as const,
-      data: { approval_id: 'a', step_id: 's', question: 'Send?', expires_at: 1 },
+      data: { approval_id: 'a', kind: 'approval' as const, step_id: 's', question: 'Send?', expires_at: 1 },
     };
     const decided = {
       ...place,
       seq: 7,
       type: 'orchestrator.approval.decided' as const,
-      data: { approval_id: 'a', decision: 'approve' as const, by: 'ada' },
+      data: { approval_id: 'a', step_id: 's', decision: 'approve' as const, by: 'ada' },
     };
     const waiting = [...oneRun().slice(0, 5), asked];
     expect(fold(waiting)?.phase).toBe('waiting');

@@ -29,6 +29,13 @@ export interface TaskRequest {
   readonly run_id: string;
   readonly thread_id?: string;
   readonly tool_constraints?: { mode: 'custom'; providers?: string[]; tools?: string[] };
+  readonly interactive?: boolean;
+}
+
+export interface ApprovalReply {
+  readonly decision: 'approve' | 'deny' | 'answer';
+  readonly arguments?: Readonly<Record<string, unknown>>;
+  readonly text?: string;
 }
 
 /** The gateway refused; `status` is HTTP's. */
@@ -109,11 +116,19 @@ export class GatewayClient {
     return response.json();
   }
 
-  async cancel(runId: string): Promise<unknown> {
-    const response = await this.send(`/runs/${encodeURIComponent(runId)}/cancel`, {
+  cancel(runId: string): Promise<unknown> {
+    return this.post(`/runs/${encodeURIComponent(runId)}/cancel`, {});
+  }
+
+  decide(runId: string, approvalId: string, answer: ApprovalReply): Promise<unknown> {
+    return this.post(`/runs/${encodeURIComponent(runId)}/approvals/${encodeURIComponent(approvalId)}`, answer);
+  }
+
+  async post(path: string, body: unknown): Promise<unknown> {
+    const response = await this.send(path, {
       method: 'POST',
       headers: { ...this.headers, 'Content-Type': 'application/json' },
-      body: '{}',
+      body: JSON.stringify(body),
       signal: AbortSignal.timeout(ASK_LIMIT_MS),
     });
     if (!response.ok) throw await refusal(response);

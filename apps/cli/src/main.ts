@@ -18,7 +18,7 @@ const LOAD: Readonly<Record<VerbName, () => Promise<Verb>>> = {
   cancel: async () => (await import('./verb-runs.ts')).cancel,
   doctor: async () => (await import('./verb-doctor.ts')).doctor,
   logs: async () => (await import('./verb-logs.ts')).logs,
-  approve: async () => later('approve'),
+  approve: async () => (await import('./verb-approve.ts')).approve,
   audit: async () => later('audit'),
   bench: async () => (await import('./verb-bench.ts')).bench,
   completion: async () => completion,

@@ -7,6 +7,7 @@ import { logFile } from './place.ts';
 import { ensureStack } from './stack.ts';
 import { EXIT, UserError } from './user-error.ts';
 import { gatewayOf, progressListener, stackEnvironment, type VerbContext } from './verb.ts';
+import { askHere, type Question } from './verb-approve.ts';
 
 const CANCEL_WAIT_MS = 15_000;
 
@@ -14,6 +15,7 @@ const CANCEL_WAIT_MS = 15_000;
 export function taskRequest(
   { values, positionals }: Pick<VerbContext, 'values' | 'positionals'>,
   runId: string,
+  interactive = false,
 ): TaskRequest {
   const task = positionals.join(' ').trim();
   if (!task) throw new UserError('What is the task? ./switchyard run "What is the weather in London?"', EXIT.usage);
@@ -24,6 +26,7 @@ export function taskRequest(
     task,
     run_id: runId,
     ...(thread ? { thread_id: thread } : {}),
+    ...(interactive ? { interactive: true } : {}),
     ...(tools || providers
       ? { tool_constraints: { mode: 'custom', ...(providers ? { providers } : {}), ...(tools ? { tools } : {}) } }
       : {}),
@@ -54,6 +57,47 @@ function exitCodeOf(status: string | undefined): number {
   return status === 'cancelled' ? EXIT.cancelled : EXIT.failed;
 }
 
+/** Questions of the run, put to the person at this terminal one after the other. */
+class Questions {
+  readonly #open = new Map<string, AbortController>();
+  #last: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly gateway: GatewayClient,
+    private readonly runId: string,
+    private readonly atTerminal: boolean,
+    private readonly remark: (line: string) => void,
+  ) {}
+
+  put(question: Question): void {
+    if (!this.atTerminal || this.#open.has(question.approval_id)) return;
+    const asking = new AbortController();
+    this.#open.set(question.approval_id, asking);
+    this.#last = this.#last.then(() => this.#ask(question, asking.signal));
+  }
+
+  /** Somebody answered, here or elsewhere. */
+  decided({ approval_id }: Pick<Question, 'approval_id'>): void {
+    this.#open.get(approval_id)?.abort();
+  }
+
+  close(): void {
+    for (const asking of this.#open.values()) asking.abort();
+  }
+
+  async #ask(question: Question, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    const reply = await askHere(question, signal);
+    if (reply === undefined) {
+      if (!signal.aborted) this.remark(`left open; ./switchyard approve ${this.runId} ${question.approval_id}`);
+      return;
+    }
+    await this.gateway
+      .decide(this.runId, question.approval_id, reply)
+      .catch((error: Error) => this.remark(`not answered: ${error.message}`));
+  }
+}
+
 /** First Ctrl-C asks the run to stop and goes on showing it; the second one leaves. */
 function onInterrupt(context: VerbContext, gateway: GatewayClient, runId: string, leave: AbortController): () => void {
   let asked = false;
@@ -72,7 +116,8 @@ function onInterrupt(context: VerbContext, gateway: GatewayClient, runId: string
 export async function run(context: VerbContext): Promise<number> {
   const { place, values, print, remark, paint } = context;
   const runId = ulid();
-  const request = taskRequest(context, runId);
+  const atTerminal = process.stdin.isTTY === true && process.stderr.isTTY === true && values['json'] !== true;
+  const request = taskRequest(context, runId, atTerminal);
   const stack = await ensureStack(place, stackEnvironment(context), progressListener(context));
   if (stack.started) remark(`  gateway      ${stack.gatewayUrl}`);
   remark(`  model        ${stack.model}`);
@@ -86,6 +131,7 @@ export async function run(context: VerbContext): Promise<number> {
     const notice = line.split(' ! ')[1];
     if (notice) remark(paint('dim', `          ! ${notice}`));
   });
+  const questions = new Questions(gateway, runId, atTerminal, remark);
   const outcome: Outcome = { status: undefined, answer: undefined, error: undefined };
   const began = Date.now();
   if (!asJson) print(`${paint('dim', '    run   ')}${runId}`);
@@ -99,9 +145,15 @@ export async function run(context: VerbContext): Promise<number> {
       else {
         const line = eventLine(event, Date.now() - began, paint);
         if (line !== undefined) print(line);
+        if (event.name === 'orchestrator.approval.requested') {
+          questions.put(event.data as Question);
+          if (!atTerminal) remark(`          answer it: ./switchyard approve ${runId}`);
+        }
+        if (event.name === 'orchestrator.approval.decided') questions.decided(event.data as Question);
       }
     }
   } finally {
+    questions.close();
     unfollow();
     restore();
   }

@@ -44,6 +44,10 @@ export function toStartRun(body: OrchestrateRequest, start: Start): InputOf<type
       budget: budgetOf(body.budget, body.worker?.max_steps),
       ...given('engine', body.worker?.engine),
       ...given('enable_reflection', body.worker?.enable_reflection),
+      ...given('interactive', body.interactive),
+      ...given('approvals', body.approvals),
+      ...given('on_disconnect', body.on_disconnect),
+      ...given('thread_concurrency', body.thread_concurrency),
     }),
   };
 }
@@ -179,6 +183,7 @@ export function toRunResource(view: RunView): RunResource {
     error_code: view.errorCode,
     steps: view.steps,
     usage: view.usage,
+    approvals: view.approvals,
     events_url: eventsUrl(view.runId),
   };
 }

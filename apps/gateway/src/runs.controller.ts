@@ -1,10 +1,13 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { Bus } from '@switchyard/bus';
 import {
+  type ApprovalAnswer,
+  ApprovalBody,
   type AuditPage,
   AuditQuery,
   CancelBody,
   cancelRun,
+  decideApproval,
   getRun,
   idOrThrow,
   listRuns,
@@ -115,6 +118,18 @@ export class RunsController {
       ...(reason === undefined ? {} : { reason }),
     });
     void reply.code(202).send({ run_id: runId, phase, accepted });
+  }
+
+  @Post('runs/:id/approvals/:approvalId')
+  @HttpCode(202)
+  async decide(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const runId = runIdOf(request);
+    const approvalId = idOrThrow((request.params as { approvalId?: unknown }).approvalId, 'The approval id');
+    const answer = parseOrThrow(ApprovalBody, request.body, 'The body');
+    const principal = this.guard.principalOf(request);
+    const { phase, accepted } = await this.bus.request(decideApproval, { principal, runId, approvalId, answer });
+    const body: ApprovalAnswer = { run_id: runId, approval_id: approvalId, phase, accepted };
+    void reply.code(202).send(body);
   }
 
   @Get('audit')

@@ -80,6 +80,7 @@ export class FakeOrchestrator {
         errorCode: terminal?.error_code ?? null,
         steps: [],
         usage: { input_tokens: 0, output_tokens: 0 },
+        approvals: [],
       };
     });
     await bus.answer(cancelRun, async ({ principal, runId, reason }): Promise<OutputOf<typeof cancelRun>> => {

@@ -34,6 +34,8 @@ export interface ToolDefinition<I extends z.ZodType = z.ZodType, O extends z.Zod
    */
   readonly idempotency: ToolInfo['idempotency'];
   readonly requiredRole?: Role;
+  /** A person must approve each call that a run makes. */
+  readonly requiresApproval?: boolean;
   /** Names of credentials of the environment that it cannot run without. */
   readonly requiredCredentials?: readonly string[];
   readonly input: I;
@@ -56,7 +58,7 @@ export function defineTool<I extends z.ZodType, O extends z.ZodType>(definition:
   if (!/^[A-Za-z0-9_-]{1,64}$/.test(definition.name)) throw new Error(`a tool may not be called "${definition.name}"`);
   if (!(definition.timeoutMs > 0 && definition.timeoutMs <= MAX_TIMEOUT_MS))
     throw new Error(`${definition.name} needs a time limit of at most ${MAX_TIMEOUT_MS} ms`);
-  const { name, description, provider, kind, idempotency, requiredRole } = definition;
+  const { name, description, provider, kind, idempotency, requiredRole, requiresApproval } = definition;
   const info = ToolInfo.parse({
     name,
     description,
@@ -64,6 +66,7 @@ export function defineTool<I extends z.ZodType, O extends z.ZodType>(definition:
     kind,
     idempotency,
     ...(requiredRole === undefined ? {} : { requiredRole }),
+    ...(requiresApproval ? { requiresApproval } : {}),
     inputSchema: jsonSchema(definition.input, 'input'),
     outputSchema: jsonSchema(definition.output, 'output'),
   });

@@ -40,5 +40,18 @@ export function noteTools(notes: Notes): Tool[] {
     },
   });
 
-  return [addNote, getNote];
+  const deleteNote = defineTool({
+    name: 'delete_note',
+    description: 'Delete a note for good, by its name.',
+    provider: 'notes',
+    kind: 'destructive',
+    idempotency: 'key',
+    requiresApproval: true,
+    input: z.object({ name: Name }),
+    output: z.object({ name: z.string(), deleted: z.boolean() }),
+    timeoutMs: 5_000,
+    run: async ({ name }, { principal }) => ({ name, deleted: await notes.remove(principal, name) }),
+  });
+
+  return [addNote, getNote, deleteNote];
 }

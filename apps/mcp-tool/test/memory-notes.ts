@@ -12,6 +12,7 @@ export function memoryNotes(): Notes {
       return note;
     },
     get: async (owner, name) => notes.get(key(owner, name)),
+    remove: async (owner, name) => notes.delete(key(owner, name)),
     list: async (owner, { limit = 100, after = '' } = {}) =>
       [...notes.values()]
         .filter((note) => notes.get(key(owner, note.name)) === note && note.name > after)

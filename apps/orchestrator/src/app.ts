@@ -56,6 +56,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     checkTask: (task) => guardrail.check(task),
     defaultModel: config.model.name,
     historyTokens: config.runs.historyTokens,
+    approvals: config.runs.approvals,
     stepTimeoutMs: config.runs.stepTimeoutMs,
     stepAttempts: config.runs.stepAttempts,
     leaseMs: config.runs.leaseMs,

@@ -1,3 +1,4 @@
+import { MAX_APPROVAL_SECONDS } from '@switchyard/contracts';
 import { z } from 'zod';
 
 const flag = (fallback: boolean) =>
@@ -53,6 +54,12 @@ export const Config = z
     HISTORY_TOKEN_BUDGET: integer(0, 1_000_000, 4_000).describe('Tokens of earlier turns that the model is given'),
     DISALLOWED_KEYWORDS: list.describe('Words (comma-separated) that neither a task nor an answer may hold'),
     USE_ORCHESTRATOR_AGENT: flag(true).describe('false: hand every task whole to the computer-use agent'),
+    APPROVAL_REQUIRED_TOOLS: list.describe(
+      'Tools (comma-separated names, "name*", "provider:<name>", "kind:destructive") whose calls a person must approve',
+    ),
+    APPROVAL_TIMEOUT_SECONDS: integer(1, MAX_APPROVAL_SECONDS, 86_400).describe(
+      'How long a question to a person stays open',
+    ),
     STEP_TIMEOUT_MS: integer(1_000, 3_600_000, 120_000).describe('Longest time for one step'),
     STEP_ATTEMPTS: integer(1, 10, 3).describe('How often a step is dispatched when its worker is lost'),
 
@@ -81,6 +88,7 @@ export const Config = z
       historyTokens: env.HISTORY_TOKEN_BUDGET,
       disallowedKeywords: env.DISALLOWED_KEYWORDS,
       useOrchestrator: env.USE_ORCHESTRATOR_AGENT,
+      approvals: { tools: env.APPROVAL_REQUIRED_TOOLS, timeoutSeconds: env.APPROVAL_TIMEOUT_SECONDS },
       stepTimeoutMs: env.STEP_TIMEOUT_MS,
       stepAttempts: env.STEP_ATTEMPTS,
       maxConcurrent: env.MAX_CONCURRENT_RUNS,

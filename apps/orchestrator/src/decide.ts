@@ -1,5 +1,6 @@
 import type { Decision, RunFactDraft } from '@switchyard/contracts';
 import { type RunState, stepsLeft } from '@switchyard/run';
+import { type ApprovalRules } from './approvals.ts';
 import { type Toolbox, toActs } from './functions.ts';
 import type { Guardrail } from './guardrail.ts';
 import type { ModelAnswer } from './planner.ts';
@@ -15,6 +16,7 @@ export interface Answered {
   readonly answer: ModelAnswer;
   readonly messageId: string;
   readonly durationMs: number;
+  readonly rules: ApprovalRules;
   /** No function was offered: whatever the model calls is not performed. */
   readonly final?: boolean;
 }
@@ -37,7 +39,11 @@ export function planningFacts(
     ];
   }
   if (answer.calls.length > 0 && !answered.final) {
-    const { order, acts } = toActs(answer.calls, toolbox, state.steps.length, stepsLeft(state));
+    const { order, acts } = toActs(answer.calls, toolbox, {
+      plannedBefore: state.steps.length,
+      stepsLeft: stepsLeft(state),
+      rules: answered.rules,
+    });
     const remark: RunFactDraft[] = answer.text === '' ? [] : [message(messageId, answer.text, false)];
     return [completed(answered, { kind: 'act', order, acts }, answer.text), ...remark];
   }
@@ -71,7 +77,6 @@ export function failedPlanning(
   return completed(
     {
       stepNumber,
-      messageId: '',
       durationMs,
       answer: { text: '', calls: [], model, usage: { input_tokens: 0, output_tokens: 0 } },
     },
@@ -80,7 +85,11 @@ export function failedPlanning(
   );
 }
 
-function completed(answered: Answered, decision: Decision, text: string): RunFactDraft {
+function completed(
+  answered: Pick<Answered, 'stepNumber' | 'durationMs' | 'answer'>,
+  decision: Decision,
+  text: string,
+): RunFactDraft {
   const first = decision.kind === 'act' ? decision.acts[0] : undefined;
   return {
     type: 'orchestrator.planning.completed',

@@ -4,7 +4,7 @@ import { INITIAL, type RunState } from '@switchyard/run';
 import { failedPlanning, planningFacts } from './decide.ts';
 import { foresee, stepCompleted } from './foresee.ts';
 import { createGuardrail } from './guardrail.ts';
-import { acceptedRun, committed, CONTEXT } from './orchestrator.fixture.ts';
+import { acceptedRun, committed, CONTEXT, NO_RULES } from './orchestrator.fixture.ts';
 
 const TOOLBOX = {
   tools: [
@@ -31,6 +31,7 @@ const answered = (
     answer: { text, calls, usage, model: 'm' },
     messageId: 'msg-1-1',
     durationMs: 1,
+    rules: NO_RULES,
   });
 const types = (facts: readonly RunFactDraft[]) => facts.map((fact) => fact.type.replace('orchestrator.', ''));
 const begun = (run: Partial<RunSpec> = {}) => committed(INITIAL, [parseFact(acceptedRun(run))!]);

@@ -1,6 +1,15 @@
 import type { FactOf, PlannedAct, RunEvent, RunFact, RunFactDraft } from '@switchyard/contracts';
 import { formatStepId, parseFact } from '@switchyard/contracts';
-import { evolve, next, objection, type RunState, type StepState, terminalData } from '@switchyard/run';
+import {
+  askForBudget,
+  askForStep,
+  evolve,
+  next,
+  objection,
+  type RunState,
+  type StepState,
+  terminalData,
+} from '@switchyard/run';
 
 /*
  * Extends what just came of the run with everything that follows from it without I/O: announcements of the
@@ -79,6 +88,20 @@ function announcementsFor(state: RunState, context: ForeseeContext): RunFactDraf
       return handOver(state);
     case 'perform':
       return step.steps.filter((open) => open.attempt === 0).flatMap(dispatch);
+    case 'ask':
+      return step.steps.map((open) => ({
+        type: 'orchestrator.approval.requested',
+        data: askForStep(open, context.now),
+      }));
+    case 'ask-budget':
+      return [{ type: 'orchestrator.approval.requested', data: askForBudget(state, step.exceeded, context.now) }];
+    case 'expire':
+      return step.asks.map(({ request: { approval_id, step_id } }) => ({
+        type: 'orchestrator.approval.decided',
+        data: { approval_id, step_id, decision: 'expired', by: 'system' },
+      }));
+    case 'wait':
+      return [];
     case 'exceed':
       return [{ type: 'orchestrator.budget.exceeded', data: step.exceeded }];
     case 'finish':
@@ -125,11 +148,24 @@ function handOver(state: RunState): RunFactDraft[] {
   ];
 }
 
-/** The announcement of a step; a call that cannot be performed has its outcome at once. */
-function dispatch({ act }: StepState): RunFactDraft[] {
+/** The announcement of a step; a call that needs no worker has its outcome at once. */
+function dispatch(step: StepState): RunFactDraft[] {
+  const { act } = step;
   const announced = dispatching(act, 1);
-  if (!act.invalid) return [announced];
-  return [announced, stepCompleted(act, { status: 'failed', ...act.invalid }, 0)];
+  const outcome = outcomeWithoutWorker(step);
+  return outcome === null ? [announced] : [announced, stepCompleted(act, outcome, 0)];
+}
+
+/** The outcome of a call that cannot be performed, or on which a person has spoken otherwise than by approving. */
+function outcomeWithoutWorker({ act, ask }: StepState): StepOutcome | null {
+  if (act.invalid) return { status: 'failed', ...act.invalid };
+  const said = ask?.decision;
+  if (!said || (said.decision === 'approve' && act.target !== 'user')) return null;
+  if (act.target === 'user' && said.decision === 'answer') return { status: 'succeeded', output: said.text ?? '' };
+  if (said.decision === 'expired')
+    return { status: 'failed', code: 'approval_expired', message: 'Nobody answered the question in time.' };
+  const remark = said.text === undefined ? '' : ` The person said: ${said.text.slice(0, 3_000)}`;
+  return { status: 'failed', code: 'approval_denied', message: `A person did not allow this.${remark}` };
 }
 
 export function dispatching(act: PlannedAct, attempt: number): RunFactDraft {

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import type { ToolInfo } from '@switchyard/contracts';
 import fc from 'fast-check';
 import { functionsFor, type ModelCall, type Toolbox, toActs } from './functions.ts';
+import { NO_RULES } from './orchestrator.fixture.ts';
 
 const tool = (name: string): ToolInfo => ({
   name,
@@ -41,8 +42,7 @@ describe('toActs', () => {
     const { order, acts } = toActs(
       [call('calculator', { expression: '1' }), call('delegate_to_mock_agent', { task: 'hi' }, 'call_2')],
       TOOLBOX,
-      2,
-      10,
+      { plannedBefore: 2, stepsLeft: 10, rules: NO_RULES },
     );
     expect(order).toBe('parallel');
     expect(acts.map((act) => [act.step_id, act.target])).toEqual([
@@ -58,7 +58,11 @@ describe('toActs', () => {
         { agent: 'mock_agent', task: 'say it' },
       ],
     };
-    const { order, acts } = toActs([call('submit_plan', plan)], TOOLBOX, 0, 10);
+    const { order, acts } = toActs([call('submit_plan', plan)], TOOLBOX, {
+      plannedBefore: 0,
+      stepsLeft: 10,
+      rules: NO_RULES,
+    });
     expect(order).toBe('sequence');
     expect(acts).toMatchObject([
       { target: 'mcp', tool: 'calculator', tool_call_id: 'call_1#1' },
@@ -74,12 +78,14 @@ describe('toActs', () => {
     ['a delegation without a task', call('delegate_to_mock_agent', {}), 'tool_invalid_arguments'],
     ['a plan without steps', call('submit_plan', { steps: [] }), 'tool_invalid_arguments'],
   ])('marks %s as an answer that goes back to the model', (_name, wrong, code) => {
-    expect(toActs([wrong], TOOLBOX, 0, 10).acts).toMatchObject([{ invalid: { code } }]);
+    expect(toActs([wrong], TOOLBOX, { plannedBefore: 0, stepsLeft: 10, rules: NO_RULES }).acts).toMatchObject([
+      { invalid: { code } },
+    ]);
   });
 
   it('performs no more steps than the budget leaves', () => {
     const calls = ['a', 'b', 'c'].map((id) => call('calculator', {}, id));
-    const { acts } = toActs(calls, TOOLBOX, 0, 2);
+    const { acts } = toActs(calls, TOOLBOX, { plannedBefore: 0, stepsLeft: 2, rules: NO_RULES });
     expect(acts.map((act) => act.invalid?.code)).toEqual([undefined, undefined, 'budget_exceeded']);
   });
 
@@ -91,7 +97,7 @@ describe('toActs', () => {
     });
     fc.assert(
       fc.property(fc.array(anyCall, { minLength: 1, maxLength: 70 }), (calls) => {
-        const { acts } = toActs(calls, TOOLBOX, 0, 1_000);
+        const { acts } = toActs(calls, TOOLBOX, { plannedBefore: 0, stepsLeft: 1_000, rules: NO_RULES });
         expect(acts.length).toBeGreaterThan(0);
         expect(acts.length).toBeLessThanOrEqual(64);
         expect(new Set(acts.map((act) => act.step_id)).size).toBe(acts.length);

@@ -1,5 +1,6 @@
 import { type AgentInfo, formatStepId, type PlannedAct, type ToolInfo } from '@switchyard/contracts';
 import { z } from 'zod';
+import { approvalOf, type ApprovalRules, needsApproval } from './approvals.ts';
 
 /*
  * What the model is offered, and what it asked for in return. Pure.
@@ -30,9 +31,11 @@ export interface ModelCall {
 
 const DELEGATE = 'delegate_to_';
 const SUBMIT_PLAN = 'submit_plan';
+export const ASK_USER = 'ask_user';
 const MAX_ACTS = 64;
 
 const DelegateArguments = z.object({ task: z.string().min(1) });
+const AskArguments = z.object({ question: z.string().trim().min(1).max(4_000) });
 const PlanArguments = z.object({
   steps: z
     .array(
@@ -47,8 +50,8 @@ const PlanArguments = z.object({
     .max(MAX_ACTS),
 });
 
-/** The caller's visible tools, one delegate function per agent, and `submit_plan`. */
-export function functionsFor(toolbox: Toolbox): ModelFunction[] {
+/** The caller's visible tools, one delegate function per agent, `submit_plan`, and where a person is there `ask_user`. */
+export function functionsFor(toolbox: Toolbox, interactive = false): ModelFunction[] {
   const tools = toolbox.tools.map((tool) => ({
     name: tool.name,
     description: tool.description,
@@ -64,36 +67,44 @@ export function functionsFor(toolbox: Toolbox): ModelFunction[] {
       additionalProperties: false,
     },
   }));
-  if (tools.length + agents.length === 0) return [];
-  return [...tools, ...agents, submitPlan(toolbox)];
+  const asking = interactive ? [ASK_USER_FUNCTION] : [];
+  if (tools.length + agents.length === 0) return asking;
+  return [...tools, ...agents, submitPlan(toolbox), ...asking];
 }
 
-/** Turns the calls of one answer into acts, numbered on from `performed`. */
+export interface ActLimits {
+  /** Acts are numbered on from here. */
+  readonly plannedBefore: number;
+  readonly stepsLeft: number;
+  readonly rules: ApprovalRules;
+}
+
+/** Turns the calls of one answer into acts. */
 export function toActs(
   calls: readonly ModelCall[],
   toolbox: Toolbox,
-  plannedBefore: number,
-  stepsLeft: number,
+  { plannedBefore, stepsLeft, rules }: ActLimits,
 ): { order: 'parallel' | 'sequence'; acts: PlannedAct[] } {
   const plan = calls.length === 1 && calls[0]?.name === SUBMIT_PLAN ? parsePlan(calls[0]) : undefined;
   const wanted = plan?.kind === 'steps' ? plan.calls : calls.slice(0, MAX_ACTS);
   const acts = wanted.map((call, index): PlannedAct => {
-    const act = plan?.kind === 'invalid' ? invalid(call, plan.code, plan.message) : toAct(call, toolbox);
+    const act = plan?.kind === 'invalid' ? invalid(call, plan.code, plan.message) : toAct(call, toolbox, rules);
     const numbered = { ...act, step_id: formatStepId(act.target, plannedBefore + index + 1) };
-    return index < stepsLeft || act.invalid
-      ? numbered
-      : {
-          ...numbered,
-          invalid: { code: 'budget_exceeded', message: 'The limit of steps leaves no room for this one.' },
-        };
+    if (index < stepsLeft || act.invalid) return numbered;
+    const { approval: _notAsked, ...unasked } = numbered;
+    return {
+      ...unasked,
+      invalid: { code: 'budget_exceeded', message: 'The limit of steps leaves no room for this one.' },
+    };
   });
   return { order: plan?.kind === 'steps' ? 'sequence' : 'parallel', acts };
 }
 
 type Draft = Omit<PlannedAct, 'step_id'>;
 
-function toAct(call: ModelCall, toolbox: Toolbox): Draft {
+function toAct(call: ModelCall, toolbox: Toolbox, rules: ApprovalRules): Draft {
   const parsed = parseArguments(call.arguments);
+  if (call.name === ASK_USER && rules.interactive) return questionOf(call, parsed, rules);
   if (call.name.startsWith(DELEGATE)) {
     const agent = toolbox.agents.find((candidate) => candidate.id === call.name.slice(DELEGATE.length));
     if (!agent) return invalid(call, 'agent_not_found', unknownName(call.name, toolbox));
@@ -116,7 +127,17 @@ function toAct(call: ModelCall, toolbox: Toolbox): Draft {
     task: describeCall(tool.name, parsed),
     tool: tool.name,
     arguments: parsed,
+    ...(needsApproval(tool, rules) ? { approval: approvalOf(tool, parsed, rules) } : {}),
   };
+}
+
+/** A question to the person: a step that nobody performs; its result is the answer. */
+function questionOf(call: ModelCall, parsed: Record<string, unknown> | undefined, rules: ApprovalRules): Draft {
+  const input = AskArguments.safeParse(parsed);
+  if (!input.success) return invalid(call, 'tool_invalid_arguments', `${ASK_USER} takes {"question": "..."}.`);
+  const { question } = input.data;
+  const approval = { question, timeout_seconds: rules.timeoutSeconds };
+  return { tool_call_id: call.id, target: 'user', task: question, approval };
 }
 
 type Plan = { kind: 'steps'; calls: ModelCall[] } | { kind: 'invalid'; code: string; message: string };
@@ -184,6 +205,19 @@ function skillList(agent: AgentInfo): string {
   const skills = agent.skills.slice(0, 10).map((skill) => skill.name);
   return skills.length === 0 ? '' : ` Skills: ${skills.join(', ')}.`;
 }
+
+const ASK_USER_FUNCTION: ModelFunction = {
+  name: ASK_USER,
+  description:
+    'Ask the person on whose behalf you work one question and wait for the answer. ' +
+    'Use it only where the task cannot be done without something that only this person knows or may decide.',
+  parameters: {
+    type: 'object',
+    properties: { question: { type: 'string', description: 'One clear question' } },
+    required: ['question'],
+    additionalProperties: false,
+  },
+};
 
 function submitPlan(toolbox: Toolbox): ModelFunction {
   const step: Record<string, unknown> = {

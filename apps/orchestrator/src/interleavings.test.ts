@@ -1,12 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseFact, type RunFactDraft, type RunSpec, TERMINAL_TYPE, type ToolInfo } from '@switchyard/contracts';
-import { fold, INITIAL, next, type RunState } from '@switchyard/run';
+import { fold, INITIAL, limitOf, next, openAsks, type RunState } from '@switchyard/run';
 import fc from 'fast-check';
+import type { RunInput } from '@switchyard/store';
+import type { ApprovalRules } from './approvals.ts';
 import { failedPlanning, planningFacts } from './decide.ts';
 import { dispatching, foresee, stepCompleted, type StepOutcome } from './foresee.ts';
 import type { ModelCall, Toolbox } from './functions.ts';
 import { createGuardrail } from './guardrail.ts';
 import { toMessages } from './messages.ts';
+import { inputFacts } from './inputs.ts';
 import { acceptedRun, committed, CONTEXT, RUN } from './orchestrator.fixture.ts';
 
 /*
@@ -26,6 +29,8 @@ const TOOLBOX: Toolbox = {
   tools: [tool('calculator'), tool('get_weather')],
   agents: [{ id: 'mock', name: 'Mock', description: '', skills: [], reachable: true }],
 };
+/** The weather needs an approval, and the planner may ask. */
+const RULES: ApprovalRules = { tools: ['get_weather'], timeoutSeconds: 3_600, interactive: true };
 const GUARDRAIL = createGuardrail(['forbidden']);
 
 const json = (value: fc.Arbitrary<unknown>) => value.map((item) => JSON.stringify(item) ?? '');
@@ -38,11 +43,30 @@ const step = fc.oneof(
 const call: fc.Arbitrary<ModelCall> = fc.record({
   id: fc.constantFrom('a', 'b', 'call_1', 'x'.repeat(100), '#'),
   name: fc.oneof(
-    fc.constantFrom('calculator', 'get_weather', 'delegate_to_mock', 'delegate_to_', 'submit_plan', 'nope', ''),
+    fc.constantFrom(
+      'calculator',
+      'get_weather',
+      'delegate_to_mock',
+      'delegate_to_',
+      'submit_plan',
+      'ask_user',
+      'nope',
+      '',
+    ),
     fc.string({ maxLength: 300 }),
   ),
   arguments: fc.oneof(
-    fc.constantFrom('', '{}', '{"task":"do"}', '{', '[]', 'null', '{"__proto__":1}', '{"x":"forbidden"}'),
+    fc.constantFrom(
+      '',
+      '{}',
+      '{"task":"do"}',
+      '{"question":"which?"}',
+      '{',
+      '[]',
+      'null',
+      '{"__proto__":1}',
+      '{"x":"forbidden"}',
+    ),
     json(fc.record({ steps: fc.array(step, { maxLength: 70 }) })),
     json(fc.object({ maxDepth: 2 })),
   ),
@@ -78,6 +102,7 @@ const move = fc.record({
     { weight: 3, arbitrary: fc.constant('another owner' as const) },
     { weight: 2, arbitrary: fc.constant('a stray fact' as const) },
   ),
+  answer: fc.constantFrom('approve', 'deny', 'answer', 'nobody', 'unknown'),
 });
 type Move = typeof move extends fc.Arbitrary<infer T> ? T : never;
 const limits = fc.record({
@@ -86,6 +111,7 @@ const limits = fc.record({
   max_tokens: fc.option(fc.integer({ min: 1, max: 300 })),
   max_usd: fc.constant(null),
   max_seconds: fc.option(fc.integer({ min: 1, max: 30 })),
+  on_exceeded: fc.constantFrom('ask' as const, 'finish' as const, 'fail' as const),
 });
 
 const STRAY: readonly RunFactDraft[] = [
@@ -101,7 +127,7 @@ const STRAY: readonly RunFactDraft[] = [
 /** Plays a run until it ends; at the latest when the moves are used up and started again. */
 function play(run: Partial<RunSpec>, moves: readonly Move[]) {
   let now = 1_000;
-  let state = committed(INITIAL, [parseFact(acceptedRun(run))!]);
+  let state = committed(INITIAL, [parseFact(acceptedRun(run))!], now);
   const journal: string[] = [state.phase];
   const refused: string[] = [];
 
@@ -109,10 +135,10 @@ function play(run: Partial<RunSpec>, moves: readonly Move[]) {
     const seen = foresee(state, drafts, { ...CONTEXT, now, checkTask: (task) => GUARDRAIL.check(task) });
     if (expected) refused.push(...seen.refused.map(({ type, reason }) => `${type}: ${reason}`));
     const before = state;
-    state = committed(state, seen.facts);
+    state = committed(state, seen.facts, now);
     // Every fact was accepted, in the place that was foreseen for it.
     expect(state.seq).toBe(before.seq + seen.facts.length);
-    expect({ ...seen.state, acceptedAt: 0, endedAt: 0 }).toEqual({ ...state, acceptedAt: 0, endedAt: 0 });
+    expect(seen.state).toEqual(state);
     journal.push(...seen.facts.map(({ type }) => type));
     return seen.facts.length;
   };
@@ -120,7 +146,9 @@ function play(run: Partial<RunSpec>, moves: readonly Move[]) {
 
   for (let round = 0; !hasEnded(state); round += 1) {
     expect(round).toBeLessThan(2_000);
-    const turn = moves[round % moves.length]!;
+    const drawn = moves[round % moves.length]!;
+    // A person who always allows more lets a run go on for ever; this one has enough of it some time.
+    const turn: Move = round < 40 ? drawn : { ...drawn, answer: 'deny' };
     now += turn.waitMs;
     if (turn.event === 'cancel') {
       append([{ type: 'orchestrator.cancel.requested', data: { by: 'u', reason: '' } }], true);
@@ -135,6 +163,14 @@ function play(run: Partial<RunSpec>, moves: readonly Move[]) {
   expect(append([{ type: 'orchestrator.cancel.requested', data: { by: 'u', reason: '' } }], false)).toBe(0);
   return { state, journal, refused };
 
+  /** A person answers, or time passes until the question expires. */
+  function decide(turn: Move, until: number): number {
+    if (turn.answer === 'nobody') now = Math.max(now, until);
+    const facts = turn.answer === 'nobody' ? [] : inputFacts(answersTo(state, turn), state);
+    if (facts.length === 0) now = Math.max(now, until); // nothing came of it: the question expires
+    return append(facts, true);
+  }
+
   function act(turn: Move): number {
     const wanted = next(state, now);
     if (wanted.do === 'perform') {
@@ -144,6 +180,7 @@ function play(run: Partial<RunSpec>, moves: readonly Move[]) {
         return append([dispatching(open.act, open.attempt + 1)], true);
       return append([stepCompleted(open.act, turn.outcome, 1)], true);
     }
+    if (wanted.do === 'wait') return decide(turn, wanted.until);
     if (wanted.do !== 'plan') return append([], true);
     conversationIsWhole(state);
     if (turn.event === 'planning fails') {
@@ -151,9 +188,31 @@ function play(run: Partial<RunSpec>, moves: readonly Move[]) {
     }
     const { text, calls, tokens } = turn.say;
     const answer = { text, calls, model: 'm', usage: { input_tokens: tokens, output_tokens: 1 } };
-    const answered = { stepNumber: wanted.stepNumber, answer, messageId: 'msg', durationMs: 1, final: wanted.final };
+    const answered = {
+      stepNumber: wanted.stepNumber,
+      answer,
+      messageId: 'msg',
+      durationMs: 1,
+      rules: RULES,
+      final: wanted.final,
+    };
     return append(planningFacts(state, wanted.final ? { tools: [], agents: [] } : TOOLBOX, GUARDRAIL, answered), true);
   }
+}
+
+/** The answers of people, good and bad, to the questions that are open; what fits none of them changes nothing. */
+function answersTo(state: RunState, turn: Move): RunInput[] {
+  const asks = openAsks(state);
+  const ask = asks[turn.which % asks.length]!.request;
+  const answer = {
+    approval_id: turn.answer === 'unknown' ? 'ask-nothing' : ask.approval_id,
+    step_id: ask.step_id,
+    decision: turn.answer === 'unknown' ? 'approve' : turn.answer,
+    by: 'u',
+    ...(turn.which % 2 === 0 ? { text: 'because', arguments: { limit: turn.which } } : {}),
+  };
+  const input = { n: 1, kind: 'approval' as const, dedupKey: ask.approval_id, body: answer, createdAt: 0 };
+  return [input, { ...input, n: 2, body: { ...answer, decision: 'deny' } }];
 }
 
 function hasEnded(state: RunState): boolean {
@@ -179,15 +238,21 @@ describe('any run', () => {
     );
 
   it('ends in exactly one terminal event, never stands still, and writes only what the machine accepts', () => {
-    runs(1_500, ({ state, journal, refused }, run) => {
+    runs(1_500, ({ state, journal, refused }) => {
       expect(refused).toEqual([]);
       expect(journal.filter((type) => type === TERMINAL_TYPE)).toHaveLength(1);
       expect(journal.at(-1)).toBe(TERMINAL_TYPE);
       expect(state.terminal?.status === 'cancelled').toBe(state.cancel !== null);
       // One more planning than allowed: the one that only answers.
-      expect(state.plannings.length).toBeLessThanOrEqual((run.budget?.max_iterations ?? 0) + 1);
+      const iterations = limitOf(state, { scope: 'run', kind: 'iterations' }) ?? 0;
+      expect(state.plannings.length).toBeLessThanOrEqual(iterations + 1);
       const valid = state.steps.filter(({ act, attempt }) => !act.invalid && attempt > 0);
-      expect(valid.length).toBeLessThanOrEqual(run.budget?.max_steps ?? 0);
+      expect(valid.length).toBeLessThanOrEqual(limitOf(state, { scope: 'run', kind: 'steps' }) ?? 0);
+      const guarded = state.steps.filter(({ act }) => act.approval);
+      for (const { act, ask, attempt, outcome } of guarded) {
+        if (attempt > 0) expect(ask?.decision).toBeTruthy(); // never dispatched before somebody decided
+        if (outcome?.success && act.target !== 'user') expect(ask?.decision?.decision).toBe('approve');
+      }
       expect(JSON.stringify(state.plannings)).not.toContain('forbidden');
     });
   });

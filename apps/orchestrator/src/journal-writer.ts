@@ -68,6 +68,32 @@ export class JournalWriter {
     });
   }
 
+  /**
+   * Gives the lease back while the run waits for a person, to be woken by an input or at `until` (ms since 1970).
+   * The last write of this owner: afterwards the writer is closed. Answers whether an input came in between.
+   */
+  async park(until: number, inboxTaken: number): Promise<{ inputsWait: boolean }> {
+    await this.write([]); // what was handed in before is out
+    if (this.#closed) throw this.#closed;
+    this.#closed = new AppError('fenced');
+    const { runId, seq } = this.#state;
+    const { journal, publisher } = this.parts;
+    const outcome = await this.#untilAnswered(() =>
+      journal.append({
+        runId,
+        epoch: this.epoch,
+        expectedSeq: seq,
+        facts: [],
+        leaseMs: 0,
+        phase: 'waiting',
+        wakeAt: until,
+        ...publisher.publishedSoFar(runId),
+      }),
+    );
+    // Refused where the reply to a first try was lost: the lease is given back already, the sweeper sees the inputs.
+    return { inputsWait: outcome.kind === 'appended' && outcome.inboxLast > inboxTaken };
+  }
+
   async #drain(): Promise<void> {
     this.#running = true;
     while (this.#queue.length > 0 && !this.#closed) {

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { parseFact, type RunSpec, type ThreadTurn } from '@switchyard/contracts';
 import { INITIAL, type RunState } from '@switchyard/run';
 import { foresee, stepCompleted } from './foresee.ts';
-import { acceptedRun, CONTEXT, committed, RUN } from './orchestrator.fixture.ts';
+import { acceptedRun, CONTEXT, committed, NO_RULES, RUN } from './orchestrator.fixture.ts';
 import { history, toMessages } from './messages.ts';
 import { planningFacts } from './decide.ts';
 import { createGuardrail } from './guardrail.ts';
@@ -60,6 +60,7 @@ describe('toMessages', () => {
       answer,
       messageId: 'msg-1-1',
       durationMs: 1,
+      rules: NO_RULES,
     });
     state = committed(state, foresee(state, facts, CONTEXT).facts);
     const [act] = state.steps.map((step) => step.act);

@@ -1,9 +1,10 @@
-import type { RunSpec, ThreadTurn } from '@switchyard/contracts';
+import type { PlannedAct, RunSpec, ThreadTurn } from '@switchyard/contracts';
 import type { Planning, RunState, StepState } from '@switchyard/run';
 import type {
   ChatCompletionAssistantMessageParam,
   ChatCompletionMessageParam,
 } from 'openai/resources/chat/completions';
+import { ASK_USER } from './functions.ts';
 
 /*
  * The conversation that the model is given, rebuilt from the run's state alone. Pure, so that a replica that
@@ -79,10 +80,7 @@ function planningMessages(planning: Planning, steps: readonly StepState[]): Chat
     tool_calls: decision.acts.map((act) => ({
       id: act.tool_call_id,
       type: 'function',
-      function: {
-        name: act.agent === undefined ? (act.tool ?? 'unknown') : `delegate_to_${act.agent}`,
-        arguments: JSON.stringify(act.agent === undefined ? (act.arguments ?? {}) : { task: act.task }),
-      },
+      function: calledFunction(act),
     })),
   };
   return [
@@ -95,10 +93,25 @@ function planningMessages(planning: Planning, steps: readonly StepState[]): Chat
   ];
 }
 
+function calledFunction(act: PlannedAct): { name: string; arguments: string } {
+  if (act.target === 'user') return { name: ASK_USER, arguments: JSON.stringify({ question: act.task }) };
+  if (act.agent !== undefined)
+    return { name: `delegate_to_${act.agent}`, arguments: JSON.stringify({ task: act.task }) };
+  return { name: act.tool ?? 'unknown', arguments: JSON.stringify(act.arguments ?? {}) };
+}
+
 const MAX_RESULT_CHARS = 48_000;
 
 function resultText(step: StepState | undefined): string {
   const outcome = step?.outcome;
+  const said = step?.ask?.decision;
+  if (outcome?.success && said?.decision === 'approve' && (said.arguments ?? said.text)) {
+    const { arguments: used, text } = said;
+    return JSON.stringify({
+      approved_by_person: { arguments: used, remark: text },
+      result: outcome.result ?? null,
+    }).slice(0, MAX_RESULT_CHARS);
+  }
   if (!outcome) return JSON.stringify({ status: 'skipped', message: 'An earlier step of the plan failed.' });
   if (!outcome.success) {
     return JSON.stringify({ status: outcome.status, code: outcome.error_code, error: outcome.error });

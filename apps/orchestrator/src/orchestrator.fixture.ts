@@ -1,17 +1,20 @@
 import type { RunFact, RunSpec } from '@switchyard/contracts';
 import { evolve, type RunState } from '@switchyard/run';
 import { accepted, at, RUN as BASE } from '@switchyard/testing';
+import type { ApprovalRules } from './approvals.ts';
 import { type ForeseeContext } from './foresee.ts';
 
 /** A run as the orchestrator accepts it, and its commits, for pure tests. */
 
 export const RUN: RunSpec = { ...BASE, budget: { ...BASE.budget, max_iterations: 12 } };
 
+export const NO_RULES: ApprovalRules = { tools: [], timeoutSeconds: 60, interactive: false };
+
 export const CONTEXT: ForeseeContext = { now: 1_000, epoch: 1, checkTask: () => null, announce: true };
 
 export const acceptedRun = (run: Partial<RunSpec> = {}): RunFact => accepted({ ...RUN, ...run });
 
 /** The state after the facts were committed in the next places. */
-export function committed(state: RunState, facts: readonly RunFact[]): RunState {
-  return at({ seq: state.seq, epoch: 1 }, ...facts).reduce(evolve, state);
+export function committed(state: RunState, facts: readonly RunFact[], ts?: number): RunState {
+  return at({ seq: state.seq, epoch: 1, ...(ts === undefined ? {} : { ts }) }, ...facts).reduce(evolve, state);
 }

@@ -2,6 +2,7 @@ import { AppError, type RunFactDraft, type ThreadTurn } from '@switchyard/contra
 import type { Bus } from '@switchyard/bus';
 import { type Clock, linkAbort, type Logger } from '@switchyard/platform';
 import { type RunState, stepsLeft } from '@switchyard/run';
+import { type ApprovalDefaults, rulesFor } from './approvals.ts';
 import { failedPlanning, planningFacts } from './decide.ts';
 import { functionsFor, type Toolbox } from './functions.ts';
 import type { Gate, Guardrail } from './guardrail.ts';
@@ -23,6 +24,7 @@ export interface PlanningParts {
   readonly log: Logger;
   readonly defaultModel: string;
   readonly historyTokens: number;
+  readonly approvals: ApprovalDefaults;
 }
 
 export interface PlanningInput {
@@ -37,7 +39,9 @@ export interface PlanningInput {
 
 export async function plan(parts: PlanningParts, input: PlanningInput, signal: AbortSignal): Promise<RunFactDraft[]> {
   const { state, stepNumber } = input;
-  const model = state.run?.engine ?? parts.defaultModel;
+  if (!state.run) throw new AppError('internal');
+  const model = state.run.engine ?? parts.defaultModel;
+  const rules = rulesFor(state.run, parts.approvals);
   const started = parts.clock.now();
   // The epoch is part of the id: text that an earlier owner left unfinished is another message.
   const messageId = `msg-${stepNumber}-${input.epoch}`;
@@ -51,6 +55,7 @@ export async function plan(parts: PlanningParts, input: PlanningInput, signal: A
       answer,
       messageId,
       durationMs,
+      rules,
       final: input.final,
     });
   } catch (error) {
@@ -79,7 +84,7 @@ async function ask(
   const onText = (piece: string) => {
     if (speech.say(piece) !== null) stop.abort();
   };
-  const functions = final || stepsLeft(state) === 0 ? [] : functionsFor(toolbox);
+  const functions = final || stepsLeft(state) === 0 ? [] : functionsFor(toolbox, state.run.interactive);
   const usage = { input_tokens: 0, output_tokens: 0 };
   try {
     for (const nudge of [false, true]) {

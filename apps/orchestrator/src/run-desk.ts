@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import {
   AppError,
   type cancelRun,
+  type decideApproval,
   type InputOf,
   MAX_EVENTS_PAGE,
   type OutputOf,
@@ -17,6 +18,7 @@ import { fold } from '@switchyard/run';
 import type { Accepted, Journal } from '@switchyard/store';
 import canonicalizeModule from 'canonicalize';
 import { ENGINE_VERSION } from './config.ts';
+import { decisionBody, objectionToAnswer } from './inputs.ts';
 import type { Publisher } from './publisher.ts';
 import type { RunPool } from './run-pool.ts';
 import { maySee, toRunView } from './run-view.ts';
@@ -122,6 +124,29 @@ export class RunDesk {
     if (this.parts.pool.owns(runId)) this.parts.pool.nudge(runId);
     else await this.#announce(head.tenantId, runId);
     return { runId, phase: head.phase, accepted: true };
+  }
+
+  /** The first answer to a question stands; the same answer again is accepted again. */
+  async decide(input: InputOf<typeof decideApproval>): Promise<OutputOf<typeof decideApproval>> {
+    const { principal, runId, approvalId, answer } = input;
+    const head = await this.#head(principal, runId);
+    const state = fold(await this.#wholeJournal(runId));
+    const refusal = objectionToAnswer({ state, owner: head.userId, principal, approvalId, answer });
+    if (refusal === 'answered already') return { runId, approvalId, phase: head.phase, accepted: true };
+    if (refusal) throw refusal;
+    const body = decisionBody(state, approvalId, answer, principal.userId);
+    const put = await this.parts.journal.putInput(runId, { kind: 'approval', dedupKey: approvalId, body });
+    if (!put || put.ended) throw new AppError('approval_closed', 'The run has ended.');
+    if (!put.created && !(await this.#sameInput(runId, put.n, body)))
+      throw new AppError('approval_closed', 'This question has another answer already.');
+    if (this.parts.pool.owns(runId)) this.parts.pool.nudge(runId);
+    else await this.#announce(head.tenantId, runId);
+    return { runId, approvalId, phase: head.phase, accepted: true };
+  }
+
+  async #sameInput(runId: string, n: number, body: unknown): Promise<boolean> {
+    const [earlier] = await this.parts.journal.inputsAfter(runId, n - 1, 1);
+    return canonicalize(earlier?.body) === canonicalize(body);
   }
 
   async #head(principal: Principal, runId: string) {

@@ -5,6 +5,7 @@ import type { Journal } from '@switchyard/store';
 import type { Toolbox } from './functions.ts';
 import { JournalWriter, type WriterParts } from './journal-writer.ts';
 import { failedPlanning } from './decide.ts';
+import { inputFacts } from './inputs.ts';
 import { plan, type PlanningParts } from './planning.ts';
 import type { RunMetrics } from './run-metrics.ts';
 import { runStep, type StepParts } from './step-runner.ts';
@@ -14,13 +15,14 @@ import type { Toolboxes } from './toolboxes.ts';
  * Drives one owned run: asks `next`, does it, appends what came of it, and asks again.
  *
  * L1 Nothing is done that the committed state does not ask for.
- * L2 The loop ends in one of four ways: `ended` (terminal event committed), `fenced` (another owner; nothing
- *    more is written), `released` (drain; the lease is given back), `broken` (a defect; the lease runs out).
+ * L2 The loop ends in one of five ways: `ended` (terminal event committed), `fenced` (another owner; nothing
+ *    more is written), `released` (drain; the lease is given back), `waiting` (for a person; the lease is given
+ *    back), `broken` (a defect; the lease runs out).
  * L3 A cancel, a lost lease and a drain reach the model call and every step through one AbortSignal.
  * L4 Every act moves the journal on. One that does not is a defect: the loop breaks instead of going round.
  */
 
-export type LoopEnd = 'ended' | 'fenced' | 'released' | 'broken';
+export type LoopEnd = 'ended' | 'fenced' | 'released' | 'waiting' | 'broken';
 
 export interface LoopParts extends PlanningParts, StepParts, WriterParts {
   readonly journal: Journal;
@@ -51,6 +53,7 @@ export class RunLoop {
   #nudged = false;
   #draining = false;
   #turns: readonly ThreadTurn[] | null = null;
+  #inputsWait = false;
   readonly #recovered = new Set<string>();
 
   constructor(
@@ -65,6 +68,11 @@ export class RunLoop {
   /** The number of the newest input that this owner has taken. */
   get inboxTaken(): number {
     return this.#inboxTaken;
+  }
+
+  /** After `waiting`: an input came while the lease was given back, so the run needs an owner at once. */
+  get inputsWait(): boolean {
+    return this.#inputsWait;
   }
 
   /** Another owner has the run: stop at once, write nothing. */
@@ -109,7 +117,7 @@ export class RunLoop {
       while (this.#writer.state.phase !== 'ended') {
         if (this.#abort.signal.aborted) break;
         if (this.#writer.inboxLast > this.#inboxTaken) await this.#takeInputs();
-        else await this.#act(this.#writer);
+        else if (await this.#actOrPark(this.#writer)) return 'waiting';
       }
       if (this.#writer.state.phase === 'ended') return 'ended';
       await this.#writer.write([]).catch(() => undefined); // what was handed in before is out
@@ -128,9 +136,20 @@ export class RunLoop {
     return 'broken';
   }
 
-  async #act(writer: JournalWriter): Promise<void> {
-    const { seq } = writer.state;
+  /** True where the run waits for a person and is not owned any more. */
+  async #actOrPark(writer: JournalWriter): Promise<boolean> {
     const step = next(writer.state, this.parts.clock.now());
+    if (step.do !== 'wait') {
+      await this.#act(writer, step);
+      return false;
+    }
+    const { inputsWait } = await writer.park(step.until, this.#inboxTaken);
+    this.#inputsWait = inputsWait;
+    return true;
+  }
+
+  async #act(writer: JournalWriter, step: Next): Promise<void> {
+    const { seq } = writer.state;
     if (step.do === 'plan') await this.#plan(writer, step);
     else if (step.do === 'perform') await this.#perform(writer, step.steps);
     // Everything else is announced by the writer itself, together with what led to it.
@@ -227,10 +246,7 @@ export class RunLoop {
     const inputs = await this.parts.journal.inputsAfter(this.owned.runId, this.#inboxTaken);
     const newest = inputs.at(-1);
     if (!newest) return;
-    const facts = inputs.flatMap((input): RunFactDraft[] =>
-      input.kind === 'cancel' && !writer.state.cancel ? [cancelFact(input.body)] : [],
-    );
-    await writer.write(facts.slice(0, 1), newest.n);
+    await writer.write(inputFacts(inputs, writer.state), newest.n);
     this.#inboxTaken = newest.n;
     // L3: the terminal event is committed; what is still under way for this run has no reader any more.
     if (writer.state.phase === 'ended') this.#abort.abort(new AppError('cancelled'));
@@ -265,12 +281,4 @@ export class RunLoop {
     });
     return this.#turns;
   }
-}
-
-function cancelFact(body: unknown): RunFactDraft {
-  const { by, reason } = (body ?? {}) as { by?: unknown; reason?: unknown };
-  return {
-    type: 'orchestrator.cancel.requested',
-    data: { by: typeof by === 'string' ? by : 'unknown', reason: typeof reason === 'string' ? reason : '' },
-  };
 }

@@ -134,7 +134,7 @@ export class RunPool {
     const loop = new RunLoop(this.parts.loop, owned, this.parts.log, this.metrics);
     const done = loop
       .run()
-      .then((end) => this.#ended(owned, end))
+      .then((end) => this.#ended(owned, end, loop.inputsWait))
       .catch((error: unknown) => this.parts.log.error({ runId: owned.runId, err: error }, 'letting go of a run failed'))
       .finally(() => {
         this.#loops.delete(owned.runId);
@@ -144,8 +144,9 @@ export class RunPool {
     this.#loops.set(owned.runId, { loop, done });
   }
 
-  async #ended(owned: OwnedRun, end: LoopEnd): Promise<void> {
+  async #ended(owned: OwnedRun, end: LoopEnd, inputsWait: boolean): Promise<void> {
     this.metrics.loopsEnded.inc({ end });
+    if (end === 'waiting' && inputsWait) await this.parts.loop.bus.wakeUp(owned.tenantId, owned.runId);
     if (end === 'released') await this.#giveBack(owned);
   }
 

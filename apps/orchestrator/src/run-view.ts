@@ -1,5 +1,5 @@
 import { type Principal, type RunEvent, type RunView, type StepSummary } from '@switchyard/contracts';
-import { fold, performedSteps, type RunState } from '@switchyard/run';
+import { fold, openAsks, performedSteps, type RunState } from '@switchyard/run';
 
 /** A caller sees runs of its own tenant: a user its own, admin and auditor all. */
 export function maySee(principal: Principal, run: { tenantId: string; userId: string }): boolean {
@@ -28,6 +28,7 @@ export function toRunView(events: readonly RunEvent[], phase: RunView['phase']):
     errorCode: terminal?.error_code ?? null,
     steps: stepSummaries(state),
     usage: state.usage,
+    approvals: openAsks(state).map(({ request }) => request),
   };
 }
 

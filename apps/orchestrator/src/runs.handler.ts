@@ -2,6 +2,7 @@ import { Controller } from '@nestjs/common';
 import { Handles } from '@switchyard/bus';
 import {
   cancelRun,
+  decideApproval,
   getRun,
   getThread,
   type InputOf,
@@ -37,6 +38,11 @@ export class RunsHandler {
   @Handles(cancelRun)
   cancel(input: InputOf<typeof cancelRun>): Promise<OutputOf<typeof cancelRun>> {
     return this.runs.cancel(input);
+  }
+
+  @Handles(decideApproval)
+  decide(input: InputOf<typeof decideApproval>): Promise<OutputOf<typeof decideApproval>> {
+    return this.runs.decide(input);
   }
 
   @Handles(getThread)

@@ -7,7 +7,7 @@ import {
   type RunEventType,
   type RunFactDraft,
   StepResult,
-  type StepTarget,
+  type WorkerTarget,
 } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
 import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
@@ -98,10 +98,11 @@ function dispatchOnce(
   signal: AbortSignal,
 ): Promise<unknown> {
   const { runId, run } = writer.state;
-  if (!run) throw new AppError('internal');
+  const { target } = act;
+  if (!run || target === 'user') throw new AppError('internal'); // a question has its outcome without a worker
   const idempotencyKey = `${runId}:${act.step_id}`;
   return parts.bus.request(
-    performStep[act.target],
+    performStep[target],
     {
       principal: run.principal,
       runId,
@@ -161,15 +162,15 @@ function doubt(why: string): StepOutcome {
   return { status: 'in_doubt', code: 'tool_in_doubt', message: `${why} Whether its effect happened is not known.` };
 }
 
-const AGENTS: Readonly<Record<StepTarget, readonly string[]>> = {
+const AGENTS: Readonly<Record<WorkerTarget, readonly string[]>> = {
   mcp: ['mcp'],
   a2a: ['a2a'],
   computer_use: ['computer_use', 'worker', 'code_agent', 'grounding'],
 };
 
 /** A worker tells of its own agents and of nobody else's. */
-function mayReport(target: StepTarget, type: RunEventType): boolean {
-  return isProgressType(type) && AGENTS[target].includes(type.split('.')[0] ?? '');
+function mayReport(target: PlannedAct['target'], type: RunEventType): boolean {
+  return target !== 'user' && isProgressType(type) && AGENTS[target].includes(type.split('.')[0] ?? '');
 }
 
 /** Gathers the facts that a worker reports; commits them when the step takes its time. */

@@ -20,6 +20,8 @@ export interface ReplicaOptions {
   readonly keywords?: string[];
   readonly stepAttempts?: number;
   readonly stepTimeoutMs?: number;
+  readonly approvalTools?: string[];
+  readonly approvalSeconds?: number;
   readonly journal?: (real: Journal) => Journal;
   readonly bus?: (real: Bus) => Bus;
   /** False: it hears of nothing but what it is told. */
@@ -88,6 +90,7 @@ export class Replica {
       checkTask: (task: string) => guardrail.check(task),
       defaultModel: 'scripted',
       historyTokens: 1_000,
+      approvals: { tools: options.approvalTools ?? [], timeoutSeconds: options.approvalSeconds ?? 60 },
       stepTimeoutMs: options.stepTimeoutMs ?? 30_000,
       stepAttempts: options.stepAttempts ?? 3,
       leaseMs: options.leaseMs ?? 10_000,

@@ -30,6 +30,8 @@ function valuesOf(schema: z.ZodType): fc.Arbitrary<unknown> {
     return fc.dictionary(fc.stringMatching(/^[a-z]{1,8}$/), fc.jsonValue({ maxDepth: 2 }));
   if (schema instanceof z.ZodBoolean) return fc.boolean();
   if (schema instanceof z.ZodNumber) return fc.integer({ min: 1, max: 1_000 });
+  if (schema instanceof z.ZodString && schema.safeParse('grace:30').success && !schema.safeParse('a').success)
+    return fc.constantFrom('continue', 'cancel', 'grace:30');
   if (schema instanceof z.ZodString)
     return schema.safeParse('ü .').success
       ? fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 })

@@ -2,8 +2,16 @@ import { z } from 'zod';
 import { AuditRecord } from './audit.ts';
 import { ERROR_CODES } from './errors.ts';
 import { Id, RunId, ThreadId } from './ids.ts';
-import { Budget, CompletionReason, RunStatus, Usage } from './run-spec.ts';
-import { RunPhase, StepSummary } from './runs.ts';
+import {
+  ApprovalPolicy,
+  Budget,
+  CompletionReason,
+  OnDisconnect,
+  RunStatus,
+  ThreadConcurrency,
+  Usage,
+} from './run-spec.ts';
+import { ApprovalDecision, OpenApproval, RunPhase, StepSummary } from './runs.ts';
 import { ToolConstraints } from './steps.ts';
 
 /*
@@ -42,8 +50,15 @@ export const OrchestrateRequest = z.object({
       max_tokens: Budget.shape.max_tokens.unwrap().nullish(),
       max_usd: Budget.shape.max_usd.unwrap().nullish(),
       max_seconds: Budget.shape.max_seconds.unwrap().nullish(),
+      on_exceeded: Budget.shape.on_exceeded.unwrap().nullish(),
     })
     .nullish(),
+  interactive: z.boolean().nullish().describe('A person is there: the planner may ask, and limits may be raised'),
+  approvals: ApprovalPolicy.nullish().describe('Which calls a person must approve, beside those that always need it'),
+  on_disconnect: OnDisconnect.nullish(),
+  thread_concurrency: ThreadConcurrency.nullish().describe(
+    'What becomes of this run while another of the same thread is under way',
+  ),
   tenant: z
     .object({ tenant_id: text(256).nullish(), user_id: text(256).nullish() })
     .nullish()
@@ -93,6 +108,7 @@ export const RunResource = z.object({
   error_code: z.string().nullable(),
   steps: z.array(StepSummary),
   usage: Usage,
+  approvals: z.array(OpenApproval).describe('Questions that the run waits for'),
   events_url: z.string(),
 });
 export type RunResource = z.infer<typeof RunResource>;
@@ -116,6 +132,17 @@ export const RunList = z.object({
   next_cursor: z.string().nullable(),
 });
 export type RunList = z.infer<typeof RunList>;
+
+/** Body of POST /runs/{id}/approvals/{approvalId}. */
+export const ApprovalBody = ApprovalDecision;
+export const ApprovalParams = z.object({ id: RunId, approvalId: Id });
+export const ApprovalAnswer = z.object({
+  run_id: RunId,
+  approval_id: Id,
+  phase: RunPhase,
+  accepted: z.boolean(),
+});
+export type ApprovalAnswer = z.infer<typeof ApprovalAnswer>;
 
 export const CancelAnswer = z.object({ run_id: RunId, phase: RunPhase, accepted: z.boolean() });
 export type CancelAnswer = z.infer<typeof CancelAnswer>;

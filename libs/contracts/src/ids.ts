@@ -48,9 +48,9 @@ export function parseCursor(text: string): { runId: string; seq: number } | unde
   return match ? { runId: match[1]!, seq: Number(match[2]) } : undefined;
 }
 
-const TARGET_TOKEN = { mcp: 'mcp', a2a: 'a2a', computer_use: 'cu' } as const;
+const TARGET_TOKEN = { mcp: 'mcp', a2a: 'a2a', computer_use: 'cu', user: 'ask' } as const;
 
-/** Step ids are numbered over the whole run: `step-mcp-001`, `step-cu-002`, `step-a2a-003`. */
+/** Step ids are numbered over the whole run: `step-mcp-001`, `step-cu-002`, `step-a2a-003`, `step-ask-004`. */
 export function formatStepId(target: keyof typeof TARGET_TOKEN, number: number): string {
   return `step-${TARGET_TOKEN[target]}-${String(number).padStart(3, '0')}`;
 }

@@ -19,6 +19,9 @@ export {
   AgUiEventsQuery,
   AgUiInput,
   ANSWER_STATUSES,
+  ApprovalAnswer,
+  ApprovalBody,
+  ApprovalParams,
   AuditPage,
   AuditQuery,
   CancelAnswer,
@@ -85,21 +88,28 @@ export {
   TERMINAL_TYPE,
 } from './run-events.ts';
 export {
+  ApprovalPolicy,
   Budget,
   COMPLETION_REASONS,
   CompletionReason,
   Decision,
+  MAX_APPROVAL_SECONDS,
+  OnDisconnect,
   PlannedAct,
   RUN_STATUSES,
   RunSpec,
   RunStatus,
+  ThreadConcurrency,
   Usage,
 } from './run-spec.ts';
 export {
+  ApprovalDecision,
   cancelRun,
+  decideApproval,
   getRun,
   getThread,
   MAX_EVENTS_PAGE,
+  OpenApproval,
   readRunEvents,
   RUN_PHASES,
   RunPhase,
@@ -108,7 +118,16 @@ export {
   StepSummary,
   ThreadTurn,
 } from './runs.ts';
-export { performStep, STEP_TARGETS, StepRequest, StepResult, StepTarget, ToolConstraints } from './steps.ts';
+export {
+  performStep,
+  STEP_TARGETS,
+  StepRequest,
+  StepResult,
+  StepTarget,
+  ToolConstraints,
+  WORKER_TARGETS,
+  type WorkerTarget,
+} from './steps.ts';
 export { LiveDelta, type StreamDefinition, type StreamName, STREAMS, subjects } from './streams.ts';
 export {
   parseSystemEvent,

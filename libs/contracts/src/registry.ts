@@ -1,7 +1,7 @@
 import { listAgents } from './agents.ts';
 import { listRuns, queryAudit } from './audit.ts';
 import type { RequestContract } from './define.ts';
-import { cancelRun, getRun, getThread, readRunEvents, startRun } from './runs.ts';
+import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun } from './runs.ts';
 import { performStep } from './steps.ts';
 import { callTool, listTools } from './tools.ts';
 import { xmppStatus } from './xmpp.ts';
@@ -12,6 +12,7 @@ export const REQUESTS: readonly RequestContract[] = [
   getRun,
   readRunEvents,
   cancelRun,
+  decideApproval,
   getThread,
   listTools,
   callTool,

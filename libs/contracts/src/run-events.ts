@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { event } from './define.ts';
 import { Id } from './ids.ts';
+import { Role } from './principal.ts';
 import { CompletionReason, Decision, RunSpec, RunStatus, Usage } from './run-spec.ts';
 import { StepTarget, ToolConstraints } from './steps.ts';
 
@@ -85,8 +86,9 @@ export const RUN_EVENTS = [
   ),
   event(
     'orchestrator.budget.exceeded',
-    'A limit of the run was reached.',
+    'A limit was reached: of the run, or of its user or tenant for this day.',
     z.object({
+      scope: z.enum(['run', 'user', 'tenant']).default('run'),
       kind: z.enum(['steps', 'iterations', 'tokens', 'usd', 'seconds']),
       limit: z.number(),
       used: z.number(),
@@ -101,12 +103,19 @@ export const RUN_EVENTS = [
     'orchestrator.approval.requested',
     'A person must decide before the run goes on.',
     z.object({
+      /** Unique within the run. */
       approval_id: Id,
-      ...stepId,
+      /** `approval`: may this call be performed? `question`: what is the answer? `budget`: may the run go on? */
+      kind: z.enum(['approval', 'question', 'budget']).default('approval'),
+      step_id: Id.nullable().default(null),
+      tool_call_id: z.string().optional(),
       question: z.string(),
       tool: z.string().optional(),
       arguments: z.record(z.string(), z.unknown()).optional(),
+      /** Milliseconds since 1970. */
       expires_at: z.number().int(),
+      /** The role that whoever answers needs; absent: the owner of the run may. */
+      required_role: Role.optional(),
     }),
   ),
   event(
@@ -114,8 +123,10 @@ export const RUN_EVENTS = [
     'A person decided.',
     z.object({
       approval_id: Id,
+      step_id: Id.nullable().default(null),
       decision: z.enum(['approve', 'deny', 'answer', 'expired']),
       by: z.string(),
+      /** The arguments to use instead; for a budget `{limit}`, the new limit. */
       arguments: z.record(z.string(), z.unknown()).optional(),
       text: z.string().optional(),
     }),

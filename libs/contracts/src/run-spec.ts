@@ -8,6 +8,8 @@ import { StepTarget, ToolConstraints } from './steps.ts';
 export const Usage = z.object({
   input_tokens: z.number().int().nonnegative(),
   output_tokens: z.number().int().nonnegative(),
+  /** What it cost, where the deployment knows the price of the model. */
+  usd: z.number().nonnegative().optional(),
 });
 export type Usage = z.infer<typeof Usage>;
 
@@ -18,11 +20,21 @@ export const Budget = z.object({
   max_iterations: z.number().int().min(1).max(1_000).nullable().default(null),
   max_tokens: z.number().int().positive().nullable().default(null),
   max_usd: z.number().positive().nullable().default(null),
+  /** Wall time; the time in which the run waits for a person does not count. */
   max_seconds: z.number().positive().nullable().default(null),
+  /**
+   * What follows when a limit is reached. `finish`: one last answer from what is known, where the limit leaves room
+   * for it; `fail`: the run ends at once; `ask`: the run pauses until a person raises the limit or declines.
+   * Absent: `ask` for an interactive run, else `finish`.
+   */
+  on_exceeded: z.enum(['ask', 'finish', 'fail']).optional(),
 });
 export type Budget = z.infer<typeof Budget>;
 
-/** One thing the planner asked for. `invalid` is set where it cannot be performed; it then fails as an answer. */
+/**
+ * One thing the planner asked for. `invalid` is set where it cannot be performed; it then fails as an answer.
+ * `approval` is set where a person must decide first, or, with the target `user`, give the answer.
+ */
 export const PlannedAct = z.object({
   step_id: Id,
   tool_call_id: z.string().min(1).max(128),
@@ -32,6 +44,7 @@ export const PlannedAct = z.object({
   arguments: z.record(z.string(), z.unknown()).optional(),
   agent: z.string().max(128).optional(),
   invalid: z.object({ code: z.string().max(64), message: z.string().max(4_000) }).optional(),
+  approval: z.object({ question: z.string().max(4_000), timeout_seconds: z.number().int().positive() }).optional(),
 });
 export type PlannedAct = z.infer<typeof PlannedAct>;
 
@@ -63,6 +76,36 @@ export const COMPLETION_REASONS = [
 export const CompletionReason = z.enum(COMPLETION_REASONS);
 export type CompletionReason = z.infer<typeof CompletionReason>;
 
+/** Longest time that a question to a person stays open. */
+export const MAX_APPROVAL_SECONDS = 30 * 86_400;
+
+/** Which calls need a person's approval, beside those of tools that always do. */
+export const ApprovalPolicy = z.object({
+  tools: z
+    .array(z.string().min(1).max(128))
+    .max(256)
+    .default([])
+    .describe('Names of tools; "name*", "provider:<name>" and "kind:write" or "kind:destructive" match several'),
+  timeout_seconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(MAX_APPROVAL_SECONDS)
+    .optional()
+    .describe("How long a question stays open; absent: the deployment's APPROVAL_TIMEOUT_SECONDS"),
+});
+export type ApprovalPolicy = z.infer<typeof ApprovalPolicy>;
+
+/** What becomes of a run that nobody watches any more. */
+export const OnDisconnect = z
+  .string()
+  .regex(/^(continue|cancel|grace:[1-9][0-9]{0,4})$/, 'expected "continue", "cancel" or "grace:<seconds>"')
+  .describe('`continue` (default), `cancel`, or `grace:<seconds>`: cancelled when nobody came back in time');
+
+/** What becomes of a new run while another of the same thread is under way. */
+export const ThreadConcurrency = z.enum(['reject', 'queue', 'cancel_previous']);
+export type ThreadConcurrency = z.infer<typeof ThreadConcurrency>;
+
 /** Everything that a run was accepted with; nothing about it is decided later. */
 export const RunSpec = z.object({
   task: z.string().min(1).max(200_000),
@@ -75,6 +118,11 @@ export const RunSpec = z.object({
   /** `false` hands the whole task to the computer-use agent as one step. */
   use_orchestrator: z.boolean().default(true),
   enable_reflection: z.boolean().default(false),
+  /** The planner may ask the person a question and wait for the answer. */
+  interactive: z.boolean().optional(),
+  approvals: ApprovalPolicy.optional(),
+  on_disconnect: OnDisconnect.optional(),
+  thread_concurrency: ThreadConcurrency.optional(),
   /** Earlier turns that the client itself sent (AG-UI), oldest first; used instead of the stored thread. */
   history: z
     .array(z.object({ role: z.enum(['user', 'assistant']), text: z.string() }))

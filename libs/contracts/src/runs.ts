@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { request } from './define.ts';
 import { Id, RunId, ThreadId } from './ids.ts';
-import { Principal } from './principal.ts';
+import { Principal, Role } from './principal.ts';
 import { RunEventSchema } from './run-events.ts';
 import { CompletionReason, RunSpec, RunStatus, Usage } from './run-spec.ts';
 
@@ -18,6 +18,20 @@ export const StepSummary = z.object({
   error: z.string().nullable(),
 });
 export type StepSummary = z.infer<typeof StepSummary>;
+
+/** A question that waits for a person. */
+export const OpenApproval = z.object({
+  approval_id: Id,
+  kind: z.enum(['approval', 'question', 'budget']),
+  step_id: Id.nullable(),
+  tool_call_id: z.string().optional(),
+  question: z.string(),
+  tool: z.string().optional(),
+  arguments: z.record(z.string(), z.unknown()).optional(),
+  expires_at: z.number().int(),
+  required_role: Role.optional(),
+});
+export type OpenApproval = z.infer<typeof OpenApproval>;
 
 /** What a run looks like from outside. `status` and what follows are null until the run has ended. */
 export const RunView = z.object({
@@ -37,6 +51,8 @@ export const RunView = z.object({
   errorCode: z.string().nullable(),
   steps: z.array(StepSummary),
   usage: Usage,
+  /** The questions that the run waits for, oldest first. */
+  approvals: z.array(OpenApproval).default([]),
 });
 export type RunView = z.infer<typeof RunView>;
 
@@ -101,6 +117,32 @@ export const cancelRun = request({
   askedBy: ['gateway', 'operator'],
   input: z.object({ principal: Principal, runId: RunId, reason: z.string().max(500).default('asked by the caller') }),
   output: z.object({ runId: RunId, phase: RunPhase, accepted: z.boolean() }),
+  timeoutMs: 5_000,
+});
+
+/** What a person says to a question: `answer` carries a text, the others may. */
+export const ApprovalDecision = z
+  .object({
+    decision: z.enum(['approve', 'deny', 'answer']),
+    arguments: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .describe('With `approve`: the arguments to use instead; for a budget {"limit": n}'),
+    text: z.string().min(1).max(20_000).optional().describe('The answer, or a remark that the planner is given'),
+  })
+  .refine(({ decision, text }) => decision !== 'answer' || text !== undefined, {
+    path: ['text'],
+    message: 'an answer needs a text',
+  });
+export type ApprovalDecision = z.infer<typeof ApprovalDecision>;
+
+export const decideApproval = request({
+  subject: 'rpc.runs.decide',
+  summary: 'Answer a question of a waiting run. The first answer stands; the same one again is accepted again.',
+  answeredBy: 'orchestrator',
+  askedBy: ['gateway', 'operator'],
+  input: z.object({ principal: Principal, runId: RunId, approvalId: Id, answer: ApprovalDecision }),
+  output: z.object({ runId: RunId, approvalId: Id, phase: RunPhase, accepted: z.boolean() }),
   timeoutMs: 5_000,
 });
 

@@ -3,7 +3,11 @@ import { request } from './define.ts';
 import { Id } from './ids.ts';
 import { Principal } from './principal.ts';
 
-export const STEP_TARGETS = ['mcp', 'a2a', 'computer_use'] as const;
+/** The kinds of agent that answer `rpc.step.<target>`. */
+export const WORKER_TARGETS = ['mcp', 'a2a', 'computer_use'] as const;
+export type WorkerTarget = (typeof WORKER_TARGETS)[number];
+/** `user`: a question to the person on whose behalf the run works; no worker performs it. */
+export const STEP_TARGETS = [...WORKER_TARGETS, 'user'] as const;
 export const StepTarget = z.enum(STEP_TARGETS);
 export type StepTarget = z.infer<typeof StepTarget>;
 
@@ -50,7 +54,7 @@ export const performStep = {
   computer_use: stepContract('computer_use', 'computer-use', 'Perform one step on a computer.'),
 } as const;
 
-function stepContract(target: StepTarget, answeredBy: 'mcp-tool' | 'a2a' | 'computer-use', summary: string) {
+function stepContract(target: WorkerTarget, answeredBy: 'mcp-tool' | 'a2a' | 'computer-use', summary: string) {
   return request({
     subject: `rpc.step.${target}`,
     summary,

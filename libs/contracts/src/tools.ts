@@ -16,6 +16,8 @@ export const ToolInfo = z.object({
   kind: z.enum(['read', 'write', 'destructive']),
   idempotency: z.enum(['safe', 'key', 'none']),
   requiredRole: Role.optional(),
+  /** A person must approve each call before it is performed. */
+  requiresApproval: z.boolean().optional(),
 });
 export type ToolInfo = z.infer<typeof ToolInfo>;
 

@@ -9,7 +9,7 @@ import {
   objection,
   performedSteps,
   type RunState,
-  stepsToPerform,
+  openSteps,
   terminalData,
 } from './index.ts';
 import {
@@ -54,7 +54,7 @@ describe('evolve', () => {
     const planned = fold(
       journal(accepted(), started(), planningStarted(1), acts(1, ['step-mcp-001', 'step-mcp-002'], 'sequence')),
     );
-    expect(stepsToPerform(planned).map((step) => step.act.step_id)).toEqual(['step-mcp-001']);
+    expect(openSteps(planned).map((step) => step.act.step_id)).toEqual(['step-mcp-001']);
     const failed = fold(at(planned, dispatching('step-mcp-001'), completed('step-mcp-001', false)), planned);
     expect(failed.phase).toBe('idle');
     expect(next(failed, 0)).toMatchObject({ do: 'plan', stepNumber: 2, lastFailed: true });

@@ -1,5 +1,8 @@
-import type { RunEvent } from '@switchyard/contracts';
-import { INITIAL, type RunState, type StepState } from './state.ts';
+import type { FactOf, RunEvent, Usage } from '@switchyard/contracts';
+import { isOpen, isWaiting, mustAsk, openAsks } from './asks.ts';
+import { budgetKey, limitOf, onExceeded } from './budget.ts';
+import { type Ask, INITIAL, type RunState, type StepState } from './state.ts';
+import { openSteps, performedSteps } from './steps.ts';
 
 /**
  * Takes one event into the state. Total and pure: an event that does not belong here (wrong place, stale
@@ -7,7 +10,14 @@ import { INITIAL, type RunState, type StepState } from './state.ts';
  */
 export function evolve(state: RunState, event: RunEvent): RunState {
   if (objection(state, event) !== null) return state;
-  return { ...apply(state, event), seq: event.seq, epoch: event.epoch };
+  const waited = isWaiting(state) ? Math.max(0, event.ts - state.lastTs) : 0;
+  return {
+    ...apply(state, event),
+    seq: event.seq,
+    epoch: event.epoch,
+    lastTs: event.ts,
+    waitedMs: state.waitedMs + waited,
+  };
 }
 
 /** Folds a journal, oldest first. `state.seq` tells how far it could be followed. */
@@ -33,12 +43,21 @@ export function objection(state: RunState, event: RunEvent): string | null {
     case 'orchestrator.planning.completed':
       if (state.phase !== 'planning') return `no planning is open while ${state.phase}`;
       return plannedTwice(state, event.data.decision) ? 'a step id was used before' : null;
-    case 'orchestrator.step.dispatching':
-      return openStep(state, event.data.step_id) ? null : 'this step is not open';
+    case 'orchestrator.step.dispatching': {
+      const step = openStep(state, event.data.step_id);
+      if (!step) return 'this step is not open';
+      return mustAsk(step) || isOpen(step.ask) ? 'a person must decide first' : null; // R5
+    }
     case 'orchestrator.step.completed': {
       const step = openStep(state, event.data.step_id);
       return step ? (step.attempt > 0 ? null : 'this step was not dispatched') : 'this step is not open';
     }
+    case 'orchestrator.approval.requested':
+      return objectionToAsk(state, event.data);
+    case 'orchestrator.approval.decided':
+      return openAsks(state).some(({ request }) => request.approval_id === event.data.approval_id)
+        ? null
+        : 'this question is not open';
     case 'orchestrator.cancel.requested':
       return state.cancel ? 'cancelled twice' : null;
     case 'orchestrator.task.completed':
@@ -70,25 +89,26 @@ function apply(state: RunState, event: RunEvent): RunState {
         ...state,
         phase: acts.length > 0 ? 'acting' : 'idle',
         plannings: [...state.plannings, { stepNumber, text, decision }],
-        steps: [...state.steps, ...acts.map((act): StepState => ({ act, attempt: 0, outcome: null }))],
+        steps: [...state.steps, ...acts.map((act): StepState => ({ act, ask: null, attempt: 0, outcome: null }))],
         openFrom: state.steps.length,
         lastText: text === '' ? state.lastText : text,
-        usage: {
-          input_tokens: state.usage.input_tokens + usage.input_tokens,
-          output_tokens: state.usage.output_tokens + usage.output_tokens,
-        },
+        usage: addUsage(state.usage, usage),
       };
     }
     case 'orchestrator.step.dispatching':
       return withStep(state, event.data.step_id, (step) => ({ ...step, attempt: event.data.attempt }));
     case 'orchestrator.step.completed': {
       const after = withStep(state, event.data.step_id, (step) => ({ ...step, outcome: event.data }));
-      return stepsToPerform(after).length > 0 ? after : { ...after, phase: 'idle', openFrom: after.steps.length };
+      return openSteps(after).length > 0 ? after : { ...after, phase: 'idle', openFrom: after.steps.length };
     }
     case 'orchestrator.guardrail.violated':
       return { ...state, violation: event.data };
     case 'orchestrator.budget.exceeded':
-      return { ...state, exceeded: event.data };
+      return { ...state, exceeded: event.data, budgetAsk: null };
+    case 'orchestrator.approval.requested':
+      return asked(state, { request: event.data, decision: null });
+    case 'orchestrator.approval.decided':
+      return decided(state, event.data);
     case 'orchestrator.cancel.requested':
       return { ...state, cancel: event.data };
     case 'orchestrator.task.completed':
@@ -98,30 +118,65 @@ function apply(state: RunState, event: RunEvent): RunState {
   }
 }
 
-/**
- * The steps of the decision in hand that are to be performed now. Together: all without an outcome.
- * In order: the first without an outcome, and none after one that failed (the planner then decides anew).
- */
-export function stepsToPerform(state: RunState): readonly StepState[] {
-  if (state.phase !== 'acting') return [];
-  const open = state.steps.slice(state.openFrom);
-  const decision = state.plannings.at(-1)?.decision;
-  if (decision?.kind !== 'act') return [];
-  if (decision.order === 'parallel') return open.filter((step) => step.outcome === null);
-  for (const step of open) {
-    if (step.outcome === null) return [step];
-    if (!step.outcome.success) return [];
+type Requested = FactOf<'orchestrator.approval.requested'>['data'];
+type Decided = FactOf<'orchestrator.approval.decided'>['data'];
+
+function objectionToAsk(state: RunState, asks: Requested): string | null {
+  if (asks.kind === 'budget') {
+    if (!state.exceeded || onExceeded(state) !== 'ask') return 'no limit is open to question';
+    return state.budgetAsk ? 'asked twice' : null;
   }
-  return [];
+  const step = asks.step_id === null ? undefined : openStep(state, asks.step_id);
+  if (!step) return 'this step is not open';
+  if (!mustAsk(step)) return 'this step needs no decision';
+  const known = state.steps.some(({ ask }) => ask?.request.approval_id === asks.approval_id);
+  return known ? 'this question was asked before' : null;
 }
 
-/** The steps that were dispatched at least once; a plan that was given up leaves the others untouched. */
-export function performedSteps(state: RunState): readonly StepState[] {
-  return state.steps.filter((step) => step.attempt > 0);
+function asked(state: RunState, ask: Ask): RunState {
+  const { step_id: stepId } = ask.request;
+  if (stepId === null) return { ...state, budgetAsk: ask, budgetAsks: state.budgetAsks + 1 };
+  return withStep(state, stepId, (step) => ({ ...step, ask }));
+}
+
+function decided(state: RunState, decision: Decided): RunState {
+  const { budgetAsk, exceeded } = state;
+  if (exceeded && isOpen(budgetAsk) && budgetAsk.request.approval_id === decision.approval_id) {
+    if (decision.decision !== 'approve') return { ...state, budgetAsk: { ...budgetAsk, decision } };
+    const raised = { ...state.raised, [budgetKey(exceeded)]: raisedLimit(state, decision) };
+    return { ...state, exceeded: null, budgetAsk: null, raised };
+  }
+  return {
+    ...state,
+    steps: state.steps.map((step) => {
+      if (!isOpen(step.ask) || step.ask.request.approval_id !== decision.approval_id) return step;
+      const edited = decision.decision === 'approve' ? decision.arguments : undefined;
+      const act = edited === undefined ? step.act : { ...step.act, arguments: edited };
+      return { ...step, act, ask: { ...step.ask, decision } };
+    }),
+  };
+}
+
+/** What a person allows: the limit that was named, where it helps, else as much again as was used when it was reached. */
+function raisedLimit(state: RunState, { arguments: given }: Decided): number {
+  const exceeded = state.exceeded!;
+  const named = given?.['limit'];
+  if (typeof named === 'number' && Number.isFinite(named) && named > exceeded.used) return named;
+  const original = limitOf({ ...state, raised: {} }, exceeded) ?? exceeded.limit;
+  return Math.max(exceeded.limit, exceeded.used) + original;
+}
+
+function addUsage(a: Usage, b: Usage): Usage {
+  const usd = (a.usd ?? 0) + (b.usd ?? 0);
+  return {
+    input_tokens: a.input_tokens + b.input_tokens,
+    output_tokens: a.output_tokens + b.output_tokens,
+    ...(a.usd === undefined && b.usd === undefined ? {} : { usd }),
+  };
 }
 
 function openStep(state: RunState, stepId: string): StepState | undefined {
-  return stepsToPerform(state).find((step) => step.act.step_id === stepId);
+  return openSteps(state).find((step) => step.act.step_id === stepId);
 }
 
 function plannedTwice(state: RunState, decision: { kind: string; acts?: readonly { step_id: string }[] }): boolean {

@@ -1,5 +1,15 @@
-export { type Exceeded, exceededLimit, leavesRoomForAnswer, runDeadline, stepsLeft } from './budget.ts';
+export { askForBudget, askForStep, firstExpiry, isCleared, isWaiting, openAsks } from './asks.ts';
+export {
+  type Exceeded,
+  exceededLimit,
+  leavesRoomForAnswer,
+  limitOf,
+  onExceeded,
+  runDeadline,
+  stepsLeft,
+} from './budget.ts';
 export { constraintsAllow } from './constraints.ts';
-export { evolve, fold, objection, performedSteps, stepsToPerform } from './evolve.ts';
+export { evolve, fold, objection } from './evolve.ts';
 export { type Finish, next, type Next, terminalData } from './next.ts';
-export { INITIAL, type Phase, type Planning, type RunState, type StepState } from './state.ts';
+export { type Ask, INITIAL, type Phase, type Planning, type RunState, type StepState } from './state.ts';
+export { openSteps, performedSteps } from './steps.ts';

@@ -1,7 +1,8 @@
 import type { CompletionReason, RunStatus } from '@switchyard/contracts';
-import { type Exceeded, exceededLimit, leavesRoomForAnswer } from './budget.ts';
-import { performedSteps, stepsToPerform } from './evolve.ts';
-import type { RunState, StepState } from './state.ts';
+import { firstExpiry, isCleared, isOpen, mustAsk, openAsks } from './asks.ts';
+import { type Exceeded, exceededLimit, leavesRoomForAnswer, onExceeded } from './budget.ts';
+import type { Ask, RunState, StepState } from './state.ts';
+import { openSteps, performedSteps } from './steps.ts';
 
 export interface Finish {
   readonly do: 'finish';
@@ -20,8 +21,14 @@ export type Next =
   | { readonly do: 'plan'; readonly stepNumber: number; readonly lastFailed: boolean; readonly final: boolean }
   /** Hand the whole task to one agent, without a planner. */
   | { readonly do: 'hand-over' }
+  /** Steps that a person refused or answered are among them: they need no worker. */
   | { readonly do: 'perform'; readonly steps: readonly StepState[] }
   | { readonly do: 'exceed'; readonly exceeded: Exceeded }
+  | { readonly do: 'ask'; readonly steps: readonly StepState[] }
+  | { readonly do: 'ask-budget'; readonly exceeded: Exceeded }
+  | { readonly do: 'expire'; readonly asks: readonly Ask[] }
+  /** Nothing can be done until a person decides or `until` (ms since 1970) is reached. */
+  | { readonly do: 'wait'; readonly until: number }
   | Finish;
 
 /** Decides what the run needs next. Total and pure; `now` in ms since 1970 serves the time limit alone. */
@@ -31,11 +38,17 @@ export function next(state: RunState, now: number): Next {
   if (state.violation) return finish('failed', 'error', null, state.violation.message, 'guardrail_blocked');
   if (state.phase === 'accepted') return { do: 'begin' };
 
-  // A limit that leaves no room ends the run also while steps are open.
-  if (state.exceeded && !leavesRoomForAnswer(state.exceeded)) return overBudget(state, state.exceeded);
+  const expired = openAsks(state).filter(({ request }) => request.expires_at <= now);
+  if (expired.length > 0) return { do: 'expire', asks: expired };
+  if (state.exceeded) {
+    if (onExceeded(state) === 'ask' && !state.budgetAsk) return { do: 'ask-budget', exceeded: state.exceeded };
+    if (isOpen(state.budgetAsk)) return { do: 'wait', until: state.budgetAsk.request.expires_at };
+    // A limit that leaves no room ends the run also while steps are open.
+    if (onExceeded(state) === 'fail' || !leavesRoomForAnswer(state.exceeded)) return overBudget(state, state.exceeded);
+  }
 
-  const open = stepsToPerform(state);
-  if (open.length > 0) return { do: 'perform', steps: open };
+  const acting = withOpenSteps(state);
+  if (acting) return acting;
 
   const last = state.plannings.at(-1)?.decision;
   if (state.phase === 'idle' && last?.kind === 'answer') return answered(state, last.text);
@@ -55,6 +68,17 @@ export function next(state: RunState, now: number): Next {
     lastFailed: performedSteps(state).at(-1)?.outcome?.success === false,
     final: state.exceeded !== null,
   };
+}
+
+/** What the steps of the decision in hand need; undefined where none is open. */
+function withOpenSteps(state: RunState): Next | undefined {
+  const open = openSteps(state);
+  const unasked = open.filter(mustAsk);
+  if (unasked.length > 0) return { do: 'ask', steps: unasked };
+  const cleared = open.filter(isCleared);
+  if (cleared.length > 0) return { do: 'perform', steps: cleared };
+  const until = firstExpiry(state);
+  return until === null ? undefined : { do: 'wait', until };
 }
 
 /** The data of the one terminal event. */
@@ -106,7 +130,8 @@ function overBudget(state: RunState, exceeded: Exceeded): Finish {
 }
 
 function limitSentence(exceeded: Exceeded): string {
-  return `The limit of ${exceeded.limit} ${exceeded.kind} was reached.`;
+  const whose = exceeded.scope === 'run' ? '' : ` of this ${exceeded.scope} for today`;
+  return `The limit of ${exceeded.limit} ${exceeded.kind}${whose} was reached.`;
 }
 
 function anySuccess(state: RunState): boolean {

@@ -1,8 +1,17 @@
 import type { Decision, FactOf, PlannedAct, RunSpec, Usage } from '@switchyard/contracts';
 
+/** A question to a person: open until it is decided. */
+export interface Ask {
+  readonly request: FactOf<'orchestrator.approval.requested'>['data'];
+  readonly decision: FactOf<'orchestrator.approval.decided'>['data'] | null;
+}
+
 /** One act of the run and what is known of it. */
 export interface StepState {
+  /** As planned; with the arguments that a person put in their place. */
   readonly act: PlannedAct;
+  /** The question that was asked before this act may be performed; null: none was asked. */
+  readonly ask: Ask | null;
   /** How often it was dispatched; 0: planned, not yet announced. */
   readonly attempt: number;
   readonly outcome: FactOf<'orchestrator.step.completed'>['data'] | null;
@@ -26,6 +35,7 @@ export type Phase = 'new' | 'accepted' | 'idle' | 'planning' | 'acting' | 'ended
  * R2 epoch never falls.
  * R3 `ended` is final: exactly one terminal event, nothing after it.
  * R4 a step has at most one outcome, and none before it was planned.
+ * R5 a step that needs a person's approval is never dispatched before it is decided; each question is decided once.
  */
 export interface RunState {
   readonly phase: Phase;
@@ -43,7 +53,18 @@ export interface RunState {
   readonly lastText: string;
   readonly cancel: FactOf<'orchestrator.cancel.requested'>['data'] | null;
   readonly violation: FactOf<'orchestrator.guardrail.violated'>['data'] | null;
+  /** The limit that was reached and not raised. */
   readonly exceeded: FactOf<'orchestrator.budget.exceeded'>['data'] | null;
+  /** The question whether that limit may be raised. */
+  readonly budgetAsk: Ask | null;
+  /** How many questions about limits were asked. */
+  readonly budgetAsks: number;
+  /** Limits that a person raised, by `<scope>.<kind>`. */
+  readonly raised: Readonly<Record<string, number>>;
+  /** Time in which the run did nothing but wait for a person, in ms. */
+  readonly waitedMs: number;
+  /** Time of the newest event. */
+  readonly lastTs: number;
   readonly terminal: FactOf<'orchestrator.task.completed'>['data'] | null;
   readonly endedAt: number | null;
 }
@@ -64,6 +85,11 @@ export const INITIAL: RunState = Object.freeze({
   cancel: null,
   violation: null,
   exceeded: null,
+  budgetAsk: null,
+  budgetAsks: 0,
+  raised: {},
+  waitedMs: 0,
+  lastTs: 0,
   terminal: null,
   endedAt: null,
 });

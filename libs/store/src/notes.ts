@@ -16,6 +16,8 @@ export interface Notes {
   /** Makes a note or replaces its text. */
   put(owner: NoteOwner, name: string, body: string): Promise<Note>;
   get(owner: NoteOwner, name: string): Promise<Note | undefined>;
+  /** False where there was none. */
+  remove(owner: NoteOwner, name: string): Promise<boolean>;
   /** The notes of this user by name, at most `limit` (default 100), after the name `after`. */
   list(owner: NoteOwner, options?: { limit?: number; after?: string }): Promise<Note[]>;
 }

@@ -28,6 +28,13 @@ export class SqlNotes implements Notes {
     return note === null ? undefined : toNote(note);
   }
 
+  async remove({ tenantId, userId }: NoteOwner, name: string): Promise<boolean> {
+    const removed = await attempt(async () =>
+      (await this.prisma()).note.deleteMany({ where: { tenantId, userId, name } }),
+    );
+    return removed.count > 0;
+  }
+
   async list({ tenantId, userId }: NoteOwner, options: { limit?: number; after?: string } = {}): Promise<Note[]> {
     const { limit = DEFAULT_LIMIT, after } = options;
     const notes = await attempt(async () =>

@@ -80,8 +80,11 @@ export const completed = (id: string, success = true): RunFact => ({
   },
 });
 
-/** The facts in the places after `place`, under its epoch, a second apart. */
-export function at(place: { readonly seq: number; readonly epoch: number }, ...facts: RunFact[]): RunEvent[] {
+/** The facts in the places after `place`, under its epoch; a second apart, or all at `ts`. */
+export function at(
+  place: { readonly seq: number; readonly epoch: number; readonly ts?: number },
+  ...facts: RunFact[]
+): RunEvent[] {
   return facts.map((fact, index) => ({
     ...fact,
     runId: 'run-1',
@@ -89,7 +92,7 @@ export function at(place: { readonly seq: number; readonly epoch: number }, ...f
     seq: place.seq + index + 1,
     epoch: place.epoch,
     stepId: null,
-    ts: 1_000 * (place.seq + index + 1),
+    ts: place.ts ?? 1_000 * (place.seq + index + 1),
   }));
 }
 

@@ -1,0 +1,48 @@
+import type { PlannedAct, RunSpec, ToolInfo } from '@switchyard/contracts';
+
+/*
+ * Which calls need a person's approval. Pure.
+ *
+ * P1 What a tool, the deployment or the run asks for is asked: nobody can take an approval away.
+ */
+
+/** What the deployment asks for. */
+export interface ApprovalDefaults {
+  readonly tools: readonly string[];
+  readonly timeoutSeconds: number;
+}
+
+export interface ApprovalRules extends ApprovalDefaults {
+  /** The planner may ask the person a question. */
+  readonly interactive: boolean;
+}
+
+/** P1: the patterns of deployment and run together. */
+export function rulesFor(run: RunSpec, defaults: ApprovalDefaults): ApprovalRules {
+  return {
+    tools: [...defaults.tools, ...(run.approvals?.tools ?? [])],
+    timeoutSeconds: run.approvals?.timeout_seconds ?? defaults.timeoutSeconds,
+    interactive: run.interactive ?? false,
+  };
+}
+
+export function needsApproval(tool: ToolInfo, rules: ApprovalRules): boolean {
+  return tool.requiresApproval === true || rules.tools.some((pattern) => matches(pattern, tool));
+}
+
+/** `name`, `name*`, `provider:<name>`, `kind:<kind>`. */
+function matches(pattern: string, tool: ToolInfo): boolean {
+  if (pattern.startsWith('provider:')) return tool.provider === pattern.slice('provider:'.length);
+  if (pattern.startsWith('kind:')) return tool.kind === pattern.slice('kind:'.length);
+  if (pattern.endsWith('*')) return tool.name.startsWith(pattern.slice(0, -1));
+  return tool.name === pattern;
+}
+
+const MAX_SHOWN = 400;
+
+/** The question for a call of this tool. */
+export function approvalOf(tool: ToolInfo, input: object, rules: ApprovalRules): NonNullable<PlannedAct['approval']> {
+  const text = JSON.stringify(input);
+  const shown = text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}…`;
+  return { question: `May ${tool.name} be called with ${shown}?`, timeout_seconds: rules.timeoutSeconds };
+}
