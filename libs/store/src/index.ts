@@ -17,4 +17,5 @@ export {
 } from './journal.ts';
 export { migrateDatabase } from './migrate.ts';
 export type { Note, NoteOwner, Notes } from './notes.ts';
+export type { Retention } from './retention.ts';
 export { openStore, type Store, STORE_OWNERS, type StoreLog, type StoreOptions, type StoreOwner } from './store.ts';

@@ -105,6 +105,7 @@ export interface HeadRow {
   created_at_ms: number;
   updated_at_ms: number;
   ended_at_ms: number | null;
+  expired: boolean;
 }
 
 export function toRunHead(row: HeadRow): RunHead {
@@ -131,5 +132,6 @@ export function toRunHead(row: HeadRow): RunHead {
     createdAt: row.created_at_ms,
     updatedAt: row.updated_at_ms,
     endedAt: row.ended_at_ms,
+    expired: row.expired,
   };
 }

@@ -96,7 +96,7 @@ export const HEAD = statement(
      lease_owner, orchestrator.millis(lease_until) as lease_until_ms, inbox_last, inbox_taken, attempts,
      orchestrator.millis(wake_at) as wake_at_ms, status, completion_reason, answer,
      orchestrator.millis(created_at) as created_at_ms, orchestrator.millis(updated_at) as updated_at_ms,
-     orchestrator.millis(ended_at) as ended_at_ms
+     orchestrator.millis(ended_at) as ended_at_ms, expired_at is not null as expired
    from orchestrator.runs where run_id = $1`,
 );
 

@@ -108,6 +108,8 @@ export interface RunHead {
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly endedAt: number | null;
+  /** Its events are no longer kept; there is a snapshot in their place. */
+  readonly expired: boolean;
 }
 
 export const INPUT_KINDS = ['cancel', 'approval', 'message'] as const;

@@ -1,11 +1,13 @@
 import type { AuditLog } from './audit-log.ts';
 import type { Journal } from './journal.ts';
 import type { Notes } from './notes.ts';
+import type { Retention } from './retention.ts';
 import { openPool, rows } from './pool.ts';
 import { lazyPrisma } from './prisma.ts';
 import { SqlAuditLog } from './sql-audit-log.ts';
 import { SqlJournal } from './sql-journal.ts';
 import { SqlNotes } from './sql-notes.ts';
+import { SqlRetention } from './sql-retention.ts';
 
 /** The apps that own tables. Each connects under its own role and may touch only its own schema. */
 export const STORE_OWNERS = ['orchestrator', 'mcp-tool', 'audit'] as const;
@@ -34,6 +36,7 @@ export interface StoreOptions {
 
 export interface Store {
   readonly journal: Journal;
+  readonly retention: Retention;
   readonly notes: Notes;
   readonly auditLog: AuditLog;
   /** Throws `unavailable` where the database does not answer. */
@@ -62,6 +65,7 @@ export function openStore(options: StoreOptions): Store {
   let closed: Promise<void> | undefined;
   return {
     journal: new SqlJournal(pool),
+    retention: new SqlRetention(pool),
     notes: new SqlNotes(prisma.get),
     auditLog: new SqlAuditLog(pool, prisma.get),
     async ping() {

@@ -1,6 +1,6 @@
 import { expect } from '@jest/globals';
 import fc from 'fast-check';
-import type { Journal } from '../src/index.ts';
+import type { Journal, Retention } from '../src/index.ts';
 import { acceptOf, completed, message } from './drafts.ts';
 import type { TestDatabase } from './database.ts';
 import { Model, type ModelAppend, type ModelRun } from './journal-model.ts';
@@ -8,6 +8,7 @@ import { Model, type ModelAppend, type ModelRun } from './journal-model.ts';
 /** The journal under test. `prefix` keeps the runs of one sequence of commands apart from all others. */
 interface Real {
   readonly journal: Journal;
+  readonly retention: Retention;
   readonly db: TestDatabase;
   readonly prefix: string;
 }
@@ -15,6 +16,7 @@ interface Real {
 type Command = fc.AsyncCommand<Model, Real>;
 
 const LEASE_MS = 60_000;
+const KEEP_MS = 86_400_000;
 const VERSIONS = [1, 2];
 const factOf = (text: string) => (text === 'end' ? completed('the end') : message(text));
 
@@ -150,6 +152,19 @@ const commands: fc.Arbitrary<Command>[] = [
       await journal.markPublished([{ runId: run.runId, seq }]);
     }),
   ),
+  // What is kept may be asked for as little as one likes; an hour is kept all the same.
+  fc.tuple(pick, mostly(true, false), fc.constantFrom(0, -1e12, KEEP_MS)).map(([n, old, keepMs]) =>
+    onRun(`expire ${old ? 'an old' : 'a young'} run`, n, async (run, model, { retention, db }) => {
+      const age = old ? '2 days' : '30 minutes';
+      const time = `update orchestrator.runs set ended_at = now() - interval '${age}',
+        created_at = least(created_at, now() - interval '${age}') where run_id = $1 and phase = 'ended'`;
+      await db.sql(time, [run.runId]);
+      const expected = model.expire(run, old);
+      expect((await retention.due(1_000, keepMs)).includes(run.runId)).toBe(expected);
+      expect(await retention.expire(run.runId, `"${run.runId}"`, keepMs)).toBe(expected);
+      expect(await retention.snapshot(run.runId)).toBe(run.expired ? `"${run.runId}"` : undefined);
+    }),
+  ),
 ];
 
 /** The database looks as the model says, and by itself keeps the invariants of the journal. */
@@ -174,14 +189,15 @@ async function compare(model: Model, { journal, prefix }: Real): Promise<void> {
             ? 'end'
             : 'accepted',
     }));
-    expect(seen).toEqual(run.events);
-    expect(events.map((event) => event.seq)).toEqual(run.events.map((_, i) => i + 1)); // log_gaps
+    const kept = run.expired ? [] : run.events;
+    expect(seen).toEqual(kept);
+    expect(events.map((event) => event.seq)).toEqual(kept.map((_, i) => i + 1)); // log_gaps
     expect(events.map((event) => event.epoch)).toEqual(events.map((e) => e.epoch).sort((a, b) => a - b)); // epoch_regress
     expect(events.map((event) => event.ts)).toEqual(events.map((e) => e.ts).sort((a, b) => a - b));
-    expect(seen.findIndex(({ text }) => text === 'end')).toBe(run.phase === 'ended' ? seen.length - 1 : -1); // double_completed
+    expect(seen.findIndex(({ text }) => text === 'end')).toBe(run.phase === 'ended' ? kept.length - 1 : -1); // double_completed
     expect(await journal.head(run.runId)).toMatchObject({
       ...{ phase: run.phase, epoch: run.epoch, lastSeq: run.events.length, publishedSeq: run.published },
-      ...{ inboxLast: run.inbox.length, inboxTaken: run.taken },
+      ...{ inboxLast: run.inbox.length, inboxTaken: run.taken, expired: run.expired },
       status: run.phase === 'ended' ? 'success' : null,
     });
   }
@@ -191,13 +207,13 @@ let sequence = 0;
 
 /** Plays `numRuns` random sequences of commands; throws with the shortest one after which the two differ. */
 export async function checkAgainstModel(db: TestDatabase, numRuns: number): Promise<void> {
-  const { journal } = db.open('orchestrator');
+  const { journal, retention } = db.open('orchestrator');
   await fc.assert(
     fc.asyncProperty(fc.commands(commands, { size: '+1', maxCommands: 40 }), async (some) => {
       const prefix = `s${++sequence}`;
       // What earlier sequences left behind is not this one's: the open runs stay few.
       await db.sql('truncate orchestrator.runs, orchestrator.run_events, orchestrator.run_inbox');
-      await fc.asyncModelRun(() => ({ model: new Model(), real: { journal, db, prefix } }), some);
+      await fc.asyncModelRun(() => ({ model: new Model(), real: { journal, retention, db, prefix } }), some);
     }),
     { numRuns },
   );

@@ -21,6 +21,8 @@ export interface ModelRun {
   published: number;
   inbox: string[];
   taken: number;
+  /** Its events and inputs are no longer kept. */
+  expired: boolean;
   /** The last append that was answered as success, as a writer would repeat it. */
   last?: ModelAppend;
 }
@@ -48,7 +50,7 @@ export class Model {
       events: [{ epoch, text: 'accepted' }],
       phase: leased ? 'running' : 'queued',
       lease: leased ? 'living' : 'none',
-      ...{ published: 0, inbox: [], taken: 0 },
+      ...{ published: 0, inbox: [], taken: 0, expired: false },
     });
     return `created ${runId}`;
   }
@@ -68,7 +70,7 @@ export class Model {
   append(run: ModelRun, append: ModelAppend): string {
     const { epoch, expectedSeq, texts } = append;
     if (epoch !== run.epoch) return 'fenced';
-    const there = run.events.slice(expectedSeq, expectedSeq + texts.length);
+    const there = run.expired ? [] : run.events.slice(expectedSeq, expectedSeq + texts.length);
     const same = there.length === texts.length && there.every((e, i) => e.epoch === epoch && e.text === texts[i]);
     if (texts.length > 0 && same) return 'appended';
     if (run.phase === 'ended') return 'ended';
@@ -99,7 +101,7 @@ export class Model {
 
   putInput(run: ModelRun, key: string): { n: number; created: boolean; ended: boolean } {
     const ended = run.phase === 'ended';
-    const there = run.inbox.indexOf(key);
+    const there = run.expired ? -1 : run.inbox.indexOf(key);
     if (there !== -1) return { n: there + 1, created: false, ended };
     if (ended) return { n: 0, created: false, ended };
     return { n: run.inbox.push(key), created: true, ended };
@@ -107,6 +109,13 @@ export class Model {
 
   markPublished(run: ModelRun, seq: number): void {
     run.published = Math.max(run.published, Math.min(seq, run.events.length));
+  }
+
+  /** `old`: it ended longer ago than is kept. */
+  expire(run: ModelRun, old: boolean): boolean {
+    const due = old && run.phase === 'ended' && run.published === run.events.length && !run.expired;
+    run.expired ||= due;
+    return due;
   }
 
   /** Runs that the sweeper must find. */

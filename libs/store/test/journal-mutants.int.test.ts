@@ -17,6 +17,10 @@ const MUTANTS = [
   ['the next epoch', 'claim_run', 'set epoch = r.epoch + 1', 'set epoch = r.epoch + 0'],
   ['the digest of a request', 'accept_run', 'v_run.request_hash = p_hash', 'true'],
   ['the key of an input', 'put_input', 'i.dedup_key = p_dedup_key', 'false'],
+  ['the wait of retention for the bus', 'expire_run', 'and r.settled', "and r.phase = 'ended'"],
+  ['the age of what is removed', 'expire_run', 'and r.ended_at < orchestrator.keep_at_least(p_keep_ms)', ''],
+  ['the hour that is always kept', 'keep_at_least', 'greatest(p_keep_ms, 3600000)', 'p_keep_ms'],
+  ['the one snapshot of a run', 'expire_run', 'and r.expired_at is null', ''],
 ] as const;
 
 let db: TestDatabase;
