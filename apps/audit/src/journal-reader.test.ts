@@ -47,6 +47,13 @@ describe('journal reader', () => {
     expect(asked.length).toBeGreaterThan(before);
   });
 
+  it('tells what is no longer kept from what is not there yet', async () => {
+    const request = async () => ({ events: [], lastSeq: 9, ended: true, firstSeq: 10 });
+    const journal = new JournalReader({ bus: { request } as unknown as Pick<Bus, 'request'> });
+    expect(await journal.after('acme', 'run-1', 4)).toEqual({ kind: 'expired', events: [] });
+    expect(await journal.after('acme', 'run-1', 9)).toEqual({ kind: 'read', events: [] });
+  });
+
   it('tells a run that is not there from a journal that is silent', async () => {
     expect((await reader([], { refuses: 'not_found' }).journal.after('acme', 'run-1', 0)).kind).toBe('unknown-run');
     expect((await reader([], { refuses: 'no_responders' }).journal.after('acme', 'run-1', 0)).kind).toBe('unreachable');

@@ -4,10 +4,10 @@ import { type Clock, systemClock } from '@switchyard/platform';
 
 /**
  * What the journal had after a number. `unreachable`: nobody answered; `unreadable`: an event of this run does not fit
- * into a message. Both come with what was read before.
+ * into a message; `expired`: the journal no longer keeps what was asked for. All come with what was read before.
  */
 export interface JournalAnswer {
-  readonly kind: 'read' | 'unknown-run' | 'unreachable' | 'unreadable';
+  readonly kind: 'read' | 'unknown-run' | 'unreachable' | 'unreadable' | 'expired';
   readonly events: readonly RunEvent[];
 }
 
@@ -42,6 +42,9 @@ export class JournalReader {
           if (limit === 1) return { kind: 'unreadable', events };
           limit = Math.max(1, Math.floor(limit / 8));
           continue;
+        }
+        if (page.firstSeq > page.lastSeq && page.lastSeq > (events.at(-1)?.seq ?? after)) {
+          return { kind: 'expired', events };
         }
         events.push(...page.events);
         if (page.events.length === 0 || (events.at(-1)?.seq ?? 0) >= page.lastSeq) break;

@@ -7,6 +7,7 @@ import { backoffMs, type Clock, type Logger, sleep, systemClock } from '@switchy
 import { createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
 import { openStore, type Store } from '@switchyard/store';
 import type { OrchestratorConfig } from './config.ts';
+import { Expiry } from './expiry.ts';
 import { createGuardrail } from './guardrail.ts';
 import { createOpenAiPlanner } from './openai-planner.ts';
 import { OrchestratorModule } from './orchestrator.module.ts';
@@ -40,7 +41,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   health.register('postgres', () => store.ping().then(() => ({ ok: true })));
   await untilThere(() => bus.ensureStreams(), log);
 
-  const { journal } = store;
+  const { journal, retention } = store;
   const publisher = new Publisher({ bus, journal, log });
   lifecycle.onStop('publisher', () => publisher.flush());
   const guardrail = createGuardrail(config.runs.disallowedKeywords);
@@ -79,9 +80,12 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   lifecycle.onStop('wake-ups', () => wakeUps.stop());
   sweeper.start();
   lifecycle.onStop('sweeper', () => sweeper.stop());
+  const expiry = new Expiry({ journal, retention, log, ...config.retention });
+  expiry.start();
+  lifecycle.onStop('expiry', () => expiry.stop());
 
   const { maxIterations, useOrchestrator } = config.runs;
-  const runs = new RunDesk({ journal, bus, pool, publisher, log, maxIterations, useOrchestrator });
+  const runs = new RunDesk({ journal, retention, bus, pool, publisher, log, maxIterations, useOrchestrator });
   const handlers = await serveOnBus(OrchestratorModule.with({ runs, threads: new ThreadDesk({ journal }) }), bus, log);
   lifecycle.onStop('handlers', () => handlers.close());
 }

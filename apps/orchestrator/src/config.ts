@@ -66,6 +66,12 @@ export const Config = z
     MAX_CONCURRENT_RUNS: integer(1, 10_000, 128).describe('Runs that one replica works on at the same time'),
     LEASE_MS: integer(1_000, 120_000, 10_000).describe('How long a replica owns a run without renewing'),
     SWEEP_INTERVAL_MS: integer(200, 60_000, 2_000).describe('How often runs without an owner are looked for'),
+    EVENT_RETENTION_HOURS: integer(0, 876_000, 720).describe(
+      'How long the events of an ended run are kept; then a snapshot stands in their place. 0: for ever',
+    ),
+    RUN_RETENTION_DAYS: integer(0, 36_500, 365).describe(
+      'How long an ended run is listed in its conversation and can be read; its events go first. 0: for ever',
+    ),
     DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for handing runs back on SIGTERM'),
   })
   .transform((env) => ({
@@ -95,6 +101,7 @@ export const Config = z
       leaseMs: env.LEASE_MS,
       sweepIntervalMs: env.SWEEP_INTERVAL_MS,
     },
+    retention: { eventHours: env.EVENT_RETENTION_HOURS, runDays: env.RUN_RETENTION_DAYS },
     drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   }));
 export type OrchestratorConfig = z.output<typeof Config>;

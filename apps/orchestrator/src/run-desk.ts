@@ -4,24 +4,23 @@ import {
   type cancelRun,
   type decideApproval,
   type InputOf,
-  MAX_EVENTS_PAGE,
   type OutputOf,
   type Principal,
   type readRunEvents,
-  type RunEvent,
   type RunView,
   type startRun,
 } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
 import type { Logger } from '@switchyard/platform';
 import { fold } from '@switchyard/run';
-import type { Accepted, Journal } from '@switchyard/store';
+import type { Accepted, Journal, Retention } from '@switchyard/store';
 import canonicalizeModule from 'canonicalize';
 import { ENGINE_VERSION } from './config.ts';
 import { decisionBody, objectionToAnswer } from './inputs.ts';
+import { readWhole } from './journal-pages.ts';
 import type { Publisher } from './publisher.ts';
 import type { RunPool } from './run-pool.ts';
-import { maySee, toRunView } from './run-view.ts';
+import { fromSnapshot, maySee, toRunView } from './run-view.ts';
 
 /*
  * Answers what is asked about runs.
@@ -36,6 +35,7 @@ const MAX_PAGE_BYTES = 400_000;
 
 export interface DeskParts {
   readonly journal: Journal;
+  readonly retention: Retention;
   readonly bus: Bus;
   readonly pool: RunPool;
   readonly publisher: Publisher;
@@ -94,7 +94,12 @@ export class RunDesk {
 
   async get(principal: Principal, runId: string): Promise<RunView> {
     const head = await this.#head(principal, runId);
-    return toRunView(await this.#wholeJournal(runId), head.phase);
+    const events = head.expired ? [] : await readWhole(this.parts.journal, runId);
+    if (events.length > 0) return toRunView(events, head.phase);
+    // Its events are no longer kept, or have gone since a moment ago.
+    const snapshot = await this.parts.retention.snapshot(runId);
+    if (snapshot === undefined) throw new AppError('not_found', 'There is no such run for you.');
+    return fromSnapshot(head, snapshot);
   }
 
   async events(input: InputOf<typeof readRunEvents>): Promise<OutputOf<typeof readRunEvents>> {
@@ -106,7 +111,7 @@ export class RunDesk {
       events,
       lastSeq: Math.max(head.lastSeq, events.at(-1)?.seq ?? 0),
       ended: head.phase === 'ended',
-      firstSeq: 1,
+      firstSeq: head.expired ? head.lastSeq + 1 : 1,
     };
   }
 
@@ -130,7 +135,7 @@ export class RunDesk {
   async decide(input: InputOf<typeof decideApproval>): Promise<OutputOf<typeof decideApproval>> {
     const { principal, runId, approvalId, answer } = input;
     const head = await this.#head(principal, runId);
-    const state = fold(await this.#wholeJournal(runId));
+    const state = fold(await readWhole(this.parts.journal, runId));
     const refusal = objectionToAnswer({ state, owner: head.userId, principal, approvalId, answer });
     if (refusal === 'answered already') return { runId, approvalId, phase: head.phase, accepted: true };
     if (refusal) throw refusal;
@@ -153,15 +158,6 @@ export class RunDesk {
     const head = await this.parts.journal.head(runId);
     if (!head || !maySee(principal, head)) throw new AppError('not_found', 'There is no such run for you.');
     return head;
-  }
-
-  async #wholeJournal(runId: string): Promise<RunEvent[]> {
-    const all: RunEvent[] = [];
-    for (;;) {
-      const page = await this.parts.journal.read(runId, all.length, MAX_EVENTS_PAGE);
-      all.push(...page);
-      if (page.length < MAX_EVENTS_PAGE) return all;
-    }
   }
 
   /** A wake-up is an optimisation: where the bus does not take it, the sweeper is the guarantee. */

@@ -1,5 +1,6 @@
 import { type Principal, type RunEvent, type RunView, type StepSummary } from '@switchyard/contracts';
 import { fold, openAsks, performedSteps, type RunState } from '@switchyard/run';
+import type { RunHead } from '@switchyard/store';
 
 /** A caller sees runs of its own tenant: a user its own, admin and auditor all. */
 export function maySee(principal: Principal, run: { tenantId: string; userId: string }): boolean {
@@ -30,6 +31,43 @@ export function toRunView(events: readonly RunEvent[], phase: RunView['phase']):
     usage: state.usage,
     approvals: openAsks(state).map(({ request }) => request),
   };
+}
+
+/** What the row of a run tells, where its events cannot be had. */
+export function viewOfHead(head: RunHead): RunView {
+  const { runId, threadId, tenantId, userId, task, phase, lastSeq, createdAt, endedAt } = head;
+  const { status, completionReason, answer } = head;
+  return {
+    ...{
+      runId,
+      threadId,
+      tenantId,
+      userId,
+      task,
+      phase,
+      lastSeq,
+      createdAt,
+      endedAt,
+      status,
+      completionReason,
+      answer,
+    },
+    error: null,
+    errorCode: null,
+    steps: [],
+    usage: { input_tokens: 0, output_tokens: 0 },
+    approvals: [],
+  };
+}
+
+/** The text that takes the place of a run's events. */
+export function toSnapshot(view: RunView): string {
+  return JSON.stringify(view);
+}
+
+/** A snapshot as it is answered today; what an older version did not note is as the row has it. */
+export function fromSnapshot(head: RunHead, snapshot: string): RunView {
+  return { ...viewOfHead(head), ...(JSON.parse(snapshot) as Partial<RunView>) };
 }
 
 function stepSummaries(state: RunState): StepSummary[] {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Bus, Subscription } from '@switchyard/bus';
 import type { RunEvent } from '@switchyard/contracts';
 import { createLogger, createMetrics, systemClock } from '@switchyard/platform';
-import type { Journal } from '@switchyard/store';
+import type { Journal, Store } from '@switchyard/store';
 import { createGuardrail } from '../src/guardrail.ts';
 import type { Planner } from '../src/planner.ts';
 import { Publisher } from '../src/publisher.ts';
@@ -46,7 +46,11 @@ export class Replica {
     readonly bus: Bus,
   ) {}
 
-  static async start(store: Journal, connection: Bus, options: ReplicaOptions): Promise<Replica> {
+  static async start(
+    { journal: store, retention }: Pick<Store, 'journal' | 'retention'>,
+    connection: Bus,
+    options: ReplicaOptions,
+  ): Promise<Replica> {
     const log = createLogger({ app: 'test', level: process.env['TEST_LOG'] ?? 'silent' });
     const handle: { replica?: Replica } = {};
     const note = <T extends RunEvent>(event: T): T => {
@@ -100,7 +104,16 @@ export class Replica {
     const settings = { owner: randomUUID(), maxConcurrent, leaseMs };
     const pool = new RunPool({ journal, publisher, loop, clock, log, metrics }, settings);
     const sweeper = new Sweeper({ journal, bus, pool, publisher, log, intervalMs: 60_000 });
-    const desk = new RunDesk({ journal, bus, pool, publisher, log, maxIterations: 12, useOrchestrator: true });
+    const desk = new RunDesk({
+      journal,
+      retention,
+      bus,
+      pool,
+      publisher,
+      log,
+      maxIterations: 12,
+      useOrchestrator: true,
+    });
     const replica = Object.assign(new Replica(pool, desk, sweeper, publisher, bus), { metrics });
     handle.replica = replica;
     pool.start();

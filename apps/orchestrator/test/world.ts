@@ -15,7 +15,7 @@ import {
 import { startServers } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { fold } from '@switchyard/run';
-import { type Journal, migrateDatabase, openStore } from '@switchyard/store';
+import { type Journal, migrateDatabase, openStore, type Store } from '@switchyard/store';
 import { until } from '@switchyard/testing';
 import pg from 'pg';
 import { RUN } from '../src/orchestrator.fixture.ts';
@@ -55,11 +55,15 @@ export class World {
 
   private constructor(
     readonly hub: MemoryHub,
-    readonly journal: Journal,
+    readonly store: Pick<Store, 'journal' | 'retention'>,
     readonly outside: Bus,
     private readonly pool: pg.Pool,
     private readonly close: () => Promise<void>,
   ) {}
+
+  get journal(): Journal {
+    return this.store.journal;
+  }
 
   static async start(): Promise<World> {
     const servers = await startServers(['postgres']);
@@ -69,7 +73,7 @@ export class World {
     pool.on('error', () => undefined); // the server ends before its idle connections do
     const store = openStore({ url, app: 'orchestrator' });
     const hub = createMemoryBus({ log });
-    const world = new World(hub, store.journal, hub.connect('gateway'), pool, async () => {
+    const world = new World(hub, store, hub.connect('gateway'), pool, async () => {
       await Promise.all([store.close(), pool.end()]);
       await servers.stop();
     });
@@ -108,7 +112,7 @@ export class World {
 
   /** A replica that hears wake-ups; its sweeper runs when the test says so. */
   async replica(options: ReplicaOptions = {}): Promise<Replica> {
-    const replica = await Replica.start(this.journal, this.hub.connect('orchestrator'), options);
+    const replica = await Replica.start(this.store, this.hub.connect('orchestrator'), options);
     this.#replicas.push(replica);
     return replica;
   }

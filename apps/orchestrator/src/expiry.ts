@@ -1,0 +1,93 @@
+import { AppError } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/platform';
+import type { Journal, Retention } from '@switchyard/store';
+import { readWhole } from './journal-pages.ts';
+import { toRunView, toSnapshot, viewOfHead } from './run-view.ts';
+
+/*
+ * Removes what is no longer kept: the events of runs that ended long ago, which leave a snapshot behind, and later
+ * their rows. Any number of replicas may do it at once.
+ *
+ * Y1 A round never overlaps itself and is bounded; what it leaves is for the next, which then comes at once.
+ * Y2 A run whose events cannot be read keeps no other from it: its snapshot is made from its row.
+ */
+
+const BATCH = 100;
+const PAUSE_MS = 60_000;
+/** Between two full batches: others want the database as well. */
+const SHORT_PAUSE_MS = 200;
+const HOUR_MS = 3_600_000;
+
+export interface ExpiryParts {
+  readonly journal: Journal;
+  readonly retention: Retention;
+  readonly log: Logger;
+  /** 0: events are kept for ever, and so are runs. */
+  readonly eventHours: number;
+  /** 0: runs are kept for ever. */
+  readonly runDays: number;
+}
+
+export class Expiry {
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(private readonly parts: ExpiryParts) {}
+
+  start(): void {
+    if (this.parts.eventHours > 0) this.#schedule(PAUSE_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#round;
+  }
+
+  /** One round; public for tests. True where there is more to do. */
+  async round(): Promise<boolean> {
+    const { retention, eventHours, runDays, log } = this.parts;
+    if (eventHours === 0) return false;
+    const due = await retention.due(BATCH, eventHours * HOUR_MS);
+    let expired = 0;
+    for (const runId of due) {
+      if (this.#stopped) return false;
+      if (await this.#expire(runId)) expired += 1;
+    }
+    const removed = runDays === 0 ? 0 : await retention.remove(BATCH, runDays * 24 * HOUR_MS);
+    if (expired + removed > 0) log.info({ expired, removed }, 'what is no longer kept was removed');
+    return expired === BATCH || removed === BATCH;
+  }
+
+  async #expire(runId: string): Promise<boolean> {
+    const { journal, retention, eventHours, log } = this.parts;
+    const head = await journal.head(runId);
+    if (!head || head.expired) return false;
+    const view = await readWhole(journal, runId).then(
+      (events) => toRunView(events, head.phase),
+      (error: unknown) => {
+        if (error instanceof AppError && error.code === 'unavailable') throw error;
+        log.warn({ runId, err: error }, 'the events of this run cannot be read; its row is its snapshot');
+        return viewOfHead(head);
+      },
+    );
+    return retention.expire(runId, toSnapshot(view), eventHours * HOUR_MS);
+  }
+
+  #schedule(pauseMs: number): void {
+    if (this.#stopped) return;
+    // Spread over time, so that replicas do not look at the same moment.
+    this.#timer = setTimeout(
+      () => {
+        this.#round = this.round()
+          .catch((error: unknown) => {
+            this.parts.log.warn({ err: error }, 'removing what is no longer kept failed; it is repeated');
+            return false;
+          })
+          .then((more) => this.#schedule(more ? SHORT_PAUSE_MS : PAUSE_MS));
+      },
+      pauseMs * (0.5 + Math.random()),
+    );
+  }
+}
