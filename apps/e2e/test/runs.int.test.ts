@@ -74,6 +74,25 @@ describe('a task with two tools', () => {
   });
 });
 
+describe('a tool that needs an approval', () => {
+  it('pauses the run until a person answers over HTTP, and the stream goes on', async () => {
+    await run({ task: 'add a note called milk with the text buy two' });
+    const streaming = run({ task: 'delete the note milk', run_id: 'paused-run' });
+    const open = async () => (await get('/runs/paused-run'))['approvals'] as { approval_id: string }[] | undefined;
+    await until(async () => ((await open()) ?? []).length === 1, 15_000);
+    const [question] = (await open())!;
+    const answer = await fetch(`${system.gateway}/runs/paused-run/approvals/${question!.approval_id}`, {
+      method: 'POST',
+      headers: headersOf({}),
+      body: JSON.stringify({ decision: 'approve' }),
+    });
+    expect(answer.status).toBe(202);
+    const events = await streaming;
+    expect(named(events, 'orchestrator.approval.decided')[0]?.data).toMatchObject({ decision: 'approve' });
+    expect(dataOf(events, 'response')).toMatchObject({ status: 'success' });
+  });
+});
+
 describe('who may do what', () => {
   const TRY = { rules: [{ when: { turn: 1 }, respond: { toolCalls: [{ name: 'admin_debug', arguments: {} }] } }] };
 

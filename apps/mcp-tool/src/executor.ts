@@ -2,6 +2,7 @@ import type { Bus } from '@switchyard/bus';
 import {
   issueLines,
   type Principal,
+  type StepRequest,
   type StepResult,
   type SystemFact,
   type ToolConstraints,
@@ -20,6 +21,7 @@ import { findTool, type Registry, viewerOf } from './toolbox.ts';
  * T3 The answer comes at the time limit at the latest, also from a tool that does not listen to its signal.
  *    Such calls go on in the dark: they are counted, bounded per tool, and their end is logged.
  * T4 A call that was cancelled before it began has no effect.
+ * T5 A tool that needs a person's approval is run only for a step that brings one.
  */
 
 export interface CallRequest {
@@ -30,6 +32,8 @@ export interface CallRequest {
   readonly idempotencyKey?: string | undefined;
   readonly runId?: string | undefined;
   readonly stepId?: string | undefined;
+  /** The approval of a person that the run's owner vouches for. */
+  readonly approval?: StepRequest['approval'];
   readonly signal: AbortSignal;
 }
 
@@ -93,6 +97,10 @@ export class Executor {
     const input = tool.input.safeParse(request.arguments);
     if (!input.success)
       return failed('tool_invalid_arguments', `The arguments do not fit: ${issueLines(input.error).join('; ')}`);
+    if (tool.requiresApproval && !request.approval) {
+      this.#tellDenied(request, 'approval');
+      return failed('approval_required', `A person must approve each call of ${tool.name}.`); // T5
+    }
     const credentials: Record<string, string> = {};
     for (const name of tool.requiredCredentials ?? []) {
       const value = this.parts.credentials[name];

@@ -43,7 +43,8 @@ export class StepAgent {
       tell({ type: 'mcp.tool.selected', data: { step_id: stepId, tool, provider, description } });
     }
     const started = this.parts.clock.now();
-    const call = { principal, constraints, tool, arguments: given, idempotencyKey, runId, stepId, signal };
+    const { approval } = step;
+    const call = { principal, constraints, tool, arguments: given, idempotencyKey, runId, stepId, approval, signal };
     const result = await this.parts.executor.run(call);
     const duration_ms = Math.max(0, this.parts.clock.now() - started);
     tell({

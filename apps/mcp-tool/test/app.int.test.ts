@@ -112,7 +112,9 @@ describe('a stock client', () => {
       const answer = await raw.request(listTools.subject, body, { timeout: 5_000 });
       expect(answer.headers?.get('error-code') ?? '').toBe('');
       const { tools } = answer.json<{ tools: { name: string }[] }>();
-      expect(tools.map(({ name }) => name)).toEqual(['get_weather', 'calculator', 'add_note', 'get_note']);
+      expect(tools.map(({ name }) => name)).toEqual([
+        ...['get_weather', 'calculator', 'add_note', 'get_note', 'delete_note'],
+      ]);
     }
   });
 

@@ -115,7 +115,7 @@ describe('a step', () => {
     ]);
     expect(told.map(({ data }) => data)).toMatchObject([
       { step_id: 'step-mcp-001', task: 'do it', user_id: 'ann', tool_constraints: { mode: 'auto' } },
-      { tool_count: 6, providers: ['bank', 'math', 'notes', 'test', 'weather'], cache_hit: false },
+      { tool_count: 7, providers: ['bank', 'math', 'notes', 'test', 'weather'], cache_hit: false },
       { tool: 'calculator', provider: 'math' },
       { tool: 'calculator', params: { expression: '6*7' }, success: true, result: output, error: null },
       { success: true, result: output, error: null, error_code: null },
@@ -123,7 +123,8 @@ describe('a step', () => {
   });
 
   it('tells of a tool that is hidden what it tells of one that does not exist', async () => {
-    const seen = async (tool: string) => JSON.stringify(await perform(step({ tool, arguments: {} })));
+    const seen = async (tool: string) =>
+      JSON.stringify(await perform(step({ tool, arguments: {} }))).replace(/"duration_ms":\d+/, '"duration_ms":0');
     const unknown = await seen('no_such_tool');
     expect(await seen('admin_debug')).toBe(unknown.replaceAll('no_such_tool', 'admin_debug'));
     expect(JSON.parse(unknown)).toMatchObject({
@@ -175,7 +176,7 @@ describe('listing and calling', () => {
     const names = async (principal: Principal) =>
       (await asker.request(listTools, { principal })).tools.map(({ name }) => name);
     expect(await names(USER)).toEqual([
-      ...['get_weather', 'calculator', 'add_note', 'get_note'],
+      ...['get_weather', 'calculator', 'add_note', 'get_note', 'delete_note'],
       ...['pay_once', 'waits'],
     ]);
     expect(await names(ADMIN)).toContain('admin_debug');
@@ -232,6 +233,15 @@ describe('listing and calling', () => {
       );
     expect(await key({})).toMatchObject({ output: { key: 'header' } });
     expect(await key({ idempotencyKey: 'own' })).toMatchObject({ output: { key: 'own' } });
+  });
+
+  it('runs a tool that needs an approval only for a step that brings one', async () => {
+    await call('add_note', { name: 'old', body: 'x' });
+    const remove = { tool: 'delete_note', arguments: { name: 'old' } };
+    expect(await call('delete_note', remove.arguments)).toMatchObject({ code: 'approval_required' });
+    expect((await perform(step(remove))).result).toMatchObject({ code: 'approval_required' });
+    const approval = { approvalId: 'ask-1', by: 'ann' };
+    expect((await perform({ ...step(remove), approval })).result).toMatchObject({ output: { deleted: true } });
   });
 
   it('publishes who was refused what', async () => {

@@ -101,6 +101,11 @@ function dispatchOnce(
   const { target } = act;
   if (!run || target === 'user') throw new AppError('internal'); // a question has its outcome without a worker
   const idempotencyKey = `${runId}:${act.step_id}`;
+  const ask = writer.state.steps.find((step) => step.act.step_id === act.step_id)?.ask;
+  const approval =
+    ask?.decision?.decision === 'approve'
+      ? { approval: { approvalId: ask.request.approval_id, by: ask.decision.by } }
+      : {};
   return parts.bus.request(
     performStep[target],
     {
@@ -113,6 +118,7 @@ function dispatchOnce(
       task: act.task,
       ...(act.tool === undefined ? {} : { call: { tool: act.tool, arguments: act.arguments ?? {} } }),
       ...(act.agent === undefined ? {} : { agent: act.agent }),
+      ...approval,
       toolConstraints: run.tool_constraints,
     },
     { signal, timeoutMs: parts.stepTimeoutMs, idempotencyKey, onProgress: (frame) => progress.take(frame) },

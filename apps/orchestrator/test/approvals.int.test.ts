@@ -47,7 +47,9 @@ describe('a call that a person must approve', () => {
     );
     expect(answers.every(({ accepted }) => accepted)).toBe(true);
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'success', successful_steps: 1 });
-    expect(world.performed).toHaveLength(1);
+    expect(world.performed.map(({ request }) => request.approval)).toEqual([
+      { approvalId: approval_id, by: asked.run.principal.userId },
+    ]);
     const facts = (await world.types(asked.runId)).filter((type) => type.startsWith('approval.'));
     expect(facts).toEqual(['approval.requested', 'approval.decided']);
   });

@@ -38,6 +38,11 @@ export const ERROR_CODES = {
     summary: 'The effect of the tool call is not known; a person must check.',
   },
   credentials_missing: { http: 424, retry: 'never', summary: 'A credential that the tool needs is not set.' },
+  approval_required: {
+    http: 403,
+    retry: 'never',
+    summary: 'A person must approve each call of this tool; use it in a run.',
+  },
   approval_denied: { http: 403, retry: 'never', summary: 'A person did not allow this call.' },
   approval_expired: { http: 410, retry: 'never', summary: 'Nobody answered the question in time.' },
   approval_closed: { http: 409, retry: 'never', summary: 'This question is not open any more.' },

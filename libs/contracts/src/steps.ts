@@ -35,6 +35,8 @@ export const StepRequest = z.object({
   task: z.string().max(200_000),
   call: z.object({ tool: z.string().max(128), arguments: z.record(z.string(), z.unknown()) }).optional(),
   agent: z.string().max(128).optional(),
+  /** Who approved this call; the question was about just these arguments, or they are the approver's own. */
+  approval: z.object({ approvalId: Id, by: z.string().max(256) }).optional(),
   toolConstraints: ToolConstraints.prefault({}),
 });
 export type StepRequest = z.infer<typeof StepRequest>;

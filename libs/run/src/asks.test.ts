@@ -32,7 +32,7 @@ const asked = (state = planned) => {
   if (step.do !== 'ask') throw new Error(step.do);
   const fact: RunFact = {
     type: 'orchestrator.approval.requested',
-    data: { kind: 'approval', ...askForStep(step.steps[0]!, 5_000) } as never,
+    data: askForStep(step.steps[0]!, 5_000),
   };
   return evolve(state, at({ seq: state.seq, epoch: 1, ts: 5_000 }, fact)[0]!);
 };
