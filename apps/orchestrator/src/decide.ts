@@ -1,5 +1,5 @@
 import type { Decision, RunFactDraft } from '@switchyard/contracts';
-import { type RunState, stepsLeft } from '@switchyard/run';
+import { type RunState, stepsLeft, summaryOf } from '@switchyard/run';
 import { type ApprovalRules } from './approvals.ts';
 import { type Toolbox, toActs } from './functions.ts';
 import type { Guardrail } from './guardrail.ts';
@@ -90,14 +90,11 @@ function completed(
   decision: Decision,
   text: string,
 ): RunFactDraft {
-  const first = decision.kind === 'act' ? decision.acts[0] : undefined;
   return {
     type: 'orchestrator.planning.completed',
     data: {
       step_number: answered.stepNumber,
-      decision_type: decision.kind === 'act' ? 'next_step' : decision.kind === 'answer' ? 'task_complete' : 'failed',
-      target: first?.target ?? null,
-      task_preview: preview(decision),
+      ...summaryOf(decision),
       decision,
       text,
       model: answered.answer.model,
@@ -109,14 +106,4 @@ function completed(
 
 function message(messageId: string, text: string, final: boolean): RunFactDraft {
   return { type: 'orchestrator.message.completed', data: { message_id: messageId, role: 'assistant', text, final } };
-}
-
-function preview(decision: Decision): string {
-  const text =
-    decision.kind === 'act'
-      ? decision.acts.map((act) => act.task).join('; ')
-      : decision.kind === 'answer'
-        ? decision.text
-        : decision.message;
-  return text.length <= 200 ? text : `${text.slice(0, 199)}…`;
 }

@@ -1,4 +1,5 @@
-import { type AgentInfo, formatStepId, type PlannedAct, type ToolInfo } from '@switchyard/contracts';
+import type { AgentInfo, PlannedAct, ToolInfo } from '@switchyard/contracts';
+import { ASK_USER, DELEGATE, numberActs } from '@switchyard/run';
 import { z } from 'zod';
 import { approvalOf, type ApprovalRules, needsApproval } from './approvals.ts';
 
@@ -29,9 +30,7 @@ export interface ModelCall {
   readonly arguments: string;
 }
 
-const DELEGATE = 'delegate_to_';
 const SUBMIT_PLAN = 'submit_plan';
-export const ASK_USER = 'ask_user';
 const MAX_ACTS = 64;
 
 const DelegateArguments = z.object({ task: z.string().min(1) });
@@ -87,17 +86,11 @@ export function toActs(
 ): { order: 'parallel' | 'sequence'; acts: PlannedAct[] } {
   const plan = calls.length === 1 && calls[0]?.name === SUBMIT_PLAN ? parsePlan(calls[0]) : undefined;
   const wanted = plan?.kind === 'steps' ? plan.calls : calls.slice(0, MAX_ACTS);
-  const acts = wanted.map((call, index): PlannedAct => {
-    const act = plan?.kind === 'invalid' ? invalid(call, plan.code, plan.message) : toAct(call, toolbox, rules);
-    const numbered = { ...act, step_id: formatStepId(act.target, plannedBefore + index + 1) };
-    if (index < stepsLeft || act.invalid) return numbered;
-    const { approval: _notAsked, ...unasked } = numbered;
-    return {
-      ...unasked,
-      invalid: { code: 'budget_exceeded', message: 'The limit of steps leaves no room for this one.' },
-    };
-  });
-  return { order: plan?.kind === 'steps' ? 'sequence' : 'parallel', acts };
+  const acts = wanted.map((call) =>
+    plan?.kind === 'invalid' ? invalid(call, plan.code, plan.message) : toAct(call, toolbox, rules),
+  );
+  const order = plan?.kind === 'steps' ? 'sequence' : 'parallel';
+  return { order, acts: numberActs(acts, plannedBefore, stepsLeft) };
 }
 
 type Draft = Omit<PlannedAct, 'step_id'>;

@@ -1,14 +1,24 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseFact, type RunFactDraft, type RunSpec, TERMINAL_TYPE, type ToolInfo } from '@switchyard/contracts';
-import { fold, INITIAL, limitOf, next, openAsks, type RunState } from '@switchyard/run';
+import {
+  dispatching,
+  fold,
+  foresee,
+  INITIAL,
+  limitOf,
+  next,
+  openAsks,
+  type RunState,
+  stepCompleted,
+  type StepOutcome,
+  toMessages,
+} from '@switchyard/run';
 import fc from 'fast-check';
 import type { RunInput } from '@switchyard/store';
 import type { ApprovalRules } from './approvals.ts';
 import { failedPlanning, planningFacts } from './decide.ts';
-import { dispatching, foresee, stepCompleted, type StepOutcome } from './foresee.ts';
 import type { ModelCall, Toolbox } from './functions.ts';
 import { createGuardrail } from './guardrail.ts';
-import { toMessages } from './messages.ts';
 import { inputFacts } from './inputs.ts';
 import { acceptedRun, committed, CONTEXT, RUN } from './orchestrator.fixture.ts';
 

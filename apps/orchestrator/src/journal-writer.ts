@@ -1,8 +1,7 @@
 import { AppError, type RunEvent, type RunFactDraft } from '@switchyard/contracts';
 import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
-import { evolve, type RunState } from '@switchyard/run';
+import { evolve, factStepId, foresee, type RunState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
-import { factStepId, foresee } from './foresee.ts';
 import type { Publisher } from './publisher.ts';
 import type { RunMetrics } from './run-metrics.ts';
 

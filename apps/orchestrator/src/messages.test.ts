@@ -1,9 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseFact, type RunSpec, type ThreadTurn } from '@switchyard/contracts';
-import { INITIAL, type RunState } from '@switchyard/run';
-import { foresee, stepCompleted } from './foresee.ts';
+import { foresee, history, INITIAL, type RunState, stepCompleted, toMessages } from '@switchyard/run';
 import { acceptedRun, CONTEXT, committed, NO_RULES, RUN } from './orchestrator.fixture.ts';
-import { history, toMessages } from './messages.ts';
 import { planningFacts } from './decide.ts';
 import { createGuardrail } from './guardrail.ts';
 

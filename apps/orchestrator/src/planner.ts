@@ -1,10 +1,10 @@
 import type { Usage } from '@switchyard/contracts';
-import type { ChatCompletionMessageParam } from 'openai/resources/chat/completions';
+import type { ModelMessage } from '@switchyard/run';
 import type { ModelCall, ModelFunction } from './functions.ts';
 
 export interface ModelRequest {
   readonly model: string;
-  readonly messages: ChatCompletionMessageParam[];
+  readonly messages: ModelMessage[];
   readonly functions: readonly ModelFunction[];
   /** Called with each piece of text while the model speaks. */
   readonly onText: (piece: string) => void;

@@ -1,12 +1,11 @@
 import { AppError, type RunFactDraft, type ThreadTurn } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
 import { type Clock, linkAbort, type Logger } from '@switchyard/platform';
-import { type RunState, stepsLeft } from '@switchyard/run';
+import { messageIdOf, offersFunctions, promptDigest, type RunState, toMessages } from '@switchyard/run';
 import { type ApprovalDefaults, rulesFor } from './approvals.ts';
 import { failedPlanning, planningFacts } from './decide.ts';
 import { functionsFor, type Toolbox } from './functions.ts';
 import type { Gate, Guardrail } from './guardrail.ts';
-import { toMessages } from './messages.ts';
 import type { ModelAnswer, Planner } from './planner.ts';
 
 /*
@@ -38,13 +37,20 @@ export interface PlanningInput {
 }
 
 export async function plan(parts: PlanningParts, input: PlanningInput, signal: AbortSignal): Promise<RunFactDraft[]> {
+  const facts = await outcomeOf(parts, input, signal);
+  const prompt_sha256 = promptDigest(input.state, input.final);
+  return facts.map((fact) =>
+    fact.type === 'orchestrator.planning.completed' ? { ...fact, data: { ...fact.data, prompt_sha256 } } : fact,
+  );
+}
+
+async function outcomeOf(parts: PlanningParts, input: PlanningInput, signal: AbortSignal): Promise<RunFactDraft[]> {
   const { state, stepNumber } = input;
   if (!state.run) throw new AppError('internal');
   const model = state.run.engine ?? parts.defaultModel;
   const rules = rulesFor(state.run, parts.approvals);
   const started = parts.clock.now();
-  // The epoch is part of the id: text that an earlier owner left unfinished is another message.
-  const messageId = `msg-${stepNumber}-${input.epoch}`;
+  const messageId = messageIdOf(stepNumber, input.epoch);
   const speech = new Speech(parts, state, messageId, stepNumber);
   try {
     const toolbox = await input.toolbox();
@@ -84,7 +90,7 @@ async function ask(
   const onText = (piece: string) => {
     if (speech.say(piece) !== null) stop.abort();
   };
-  const functions = final || stepsLeft(state) === 0 ? [] : functionsFor(toolbox, state.run.interactive);
+  const functions = offersFunctions(state, final) ? functionsFor(toolbox, state.run.interactive) : [];
   const usage = { input_tokens: 0, output_tokens: 0 };
   try {
     for (const nudge of [false, true]) {

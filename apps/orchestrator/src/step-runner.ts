@@ -11,8 +11,7 @@ import {
 } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
 import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
-import type { StepState } from '@switchyard/run';
-import { dispatching, stepCompleted, type StepOutcome } from './foresee.ts';
+import { dispatching, stepCompleted, type StepOutcome, type StepState } from '@switchyard/run';
 import type { Toolbox } from './functions.ts';
 import type { JournalWriter } from './journal-writer.ts';
 

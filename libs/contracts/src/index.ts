@@ -14,6 +14,7 @@ export {
   type RequestContract,
   type RequestOf,
 } from './define.ts';
+export { sha256 } from './digest.ts';
 export { AppError, ERROR_CODES, type ErrorCode, isErrorCode, type PublicError, toPublicError } from './errors.ts';
 export {
   AgUiEventsQuery,

@@ -45,6 +45,8 @@ export const RUN_EVENTS = [
       model: z.string(),
       usage: Usage,
       duration_ms: z.number().int().nonnegative(),
+      /** Digest of what the model was asked, as far as that comes from the journal; a replay compares it. */
+      prompt_sha256: z.string().max(64).optional(),
     }),
   ),
   event(

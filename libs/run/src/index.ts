@@ -10,6 +10,28 @@ export {
 } from './budget.ts';
 export { constraintsAllow } from './constraints.ts';
 export { evolve, fold, objection } from './evolve.ts';
+export {
+  announcementsFor,
+  dispatching,
+  factStepId,
+  foresee,
+  type ForeseeContext,
+  type Foresight,
+  stepCompleted,
+  type StepOutcome,
+} from './foresee.ts';
+export {
+  ASK_USER,
+  type Conversation,
+  DELEGATE,
+  estimateTokens,
+  history,
+  type ModelMessage,
+  offersFunctions,
+  promptDigest,
+  toMessages,
+} from './messages.ts';
 export { type Finish, next, type Next, terminalData } from './next.ts';
+export { messageIdOf, numberActs, summaryOf } from './planned.ts';
 export { type Ask, INITIAL, type Phase, type Planning, type RunState, type StepState } from './state.ts';
 export { openSteps, performedSteps } from './steps.ts';

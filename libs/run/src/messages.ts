@@ -1,15 +1,27 @@
-import type { PlannedAct, RunSpec, ThreadTurn } from '@switchyard/contracts';
-import type { Planning, RunState, StepState } from '@switchyard/run';
-import type {
-  ChatCompletionAssistantMessageParam,
-  ChatCompletionMessageParam,
-} from 'openai/resources/chat/completions';
-import { ASK_USER } from './functions.ts';
+import { type PlannedAct, type RunSpec, sha256, type ThreadTurn } from '@switchyard/contracts';
+import { stepsLeft } from './budget.ts';
+import type { Planning, RunState, StepState } from './state.ts';
 
 /*
  * The conversation that the model is given, rebuilt from the run's state alone. Pure, so that a replica that
- * takes over a run continues with the very same messages.
+ * takes over a run continues with the very same messages. In the shape of the chat completions protocol.
  */
+
+export interface ModelToolCall {
+  readonly id: string;
+  readonly type: 'function';
+  readonly function: { readonly name: string; readonly arguments: string };
+}
+
+export type ModelMessage =
+  | { readonly role: 'system' | 'user'; readonly content: string }
+  | { readonly role: 'assistant'; readonly content: string | null; tool_calls?: ModelToolCall[] }
+  | { readonly role: 'tool'; readonly tool_call_id: string; readonly content: string };
+
+/** The function with which the planner asks the person. */
+export const ASK_USER = 'ask_user';
+/** What comes before the id of an agent in the name of its function. */
+export const DELEGATE = 'delegate_to_';
 
 /** Rough and safe: four characters of text are about one token. */
 export function estimateTokens(text: string): number {
@@ -37,31 +49,57 @@ export interface Conversation {
 }
 
 /** System prompt, earlier turns (newest kept within the budget), the task, and each planning with its results. */
-export function toMessages(conversation: Conversation): ChatCompletionMessageParam[] {
+export function toMessages(conversation: Conversation): ModelMessage[] {
   const { state, run, turns, historyTokens, final, nudge } = conversation;
+  const [system, ...own] = ownMessages(state, final);
   return [
-    { role: 'system', content: SYSTEM },
+    system!,
     ...history(run, turns, historyTokens),
-    { role: 'user', content: run.task },
-    ...state.plannings.flatMap((planning) => planningMessages(planning, state.steps)),
-    ...(final ? [{ role: 'system' as const, content: FINAL }] : []),
+    ...own,
     ...(nudge ? [{ role: 'system' as const, content: NUDGE }] : []),
   ];
 }
 
+/** The messages that come from the run itself; earlier turns of the conversation are not among them. */
+function ownMessages(state: RunState, final: boolean): ModelMessage[] {
+  return [
+    { role: 'system', content: SYSTEM },
+    { role: 'user', content: state.run?.task ?? '' },
+    ...state.plannings.flatMap((planning) => planningMessages(planning, state.steps)),
+    ...(final ? [{ role: 'system' as const, content: FINAL }] : []),
+  ];
+}
+
+/** No function is offered where none may be called. */
+export function offersFunctions(state: RunState, final: boolean): boolean {
+  return !final && stepsLeft(state) > 0;
+}
+
+/**
+ * A digest of what the model is asked, as far as it comes from the journal: earlier turns and the descriptions of
+ * functions come from elsewhere. Two versions of this code with the same digest ask the same question.
+ */
+export function promptDigest(state: RunState, final: boolean): string {
+  const texts = ownMessages(state, final).flatMap((message) => [
+    message.role,
+    message.content ?? '',
+    message.role === 'tool' ? message.tool_call_id : '',
+    message.role === 'assistant' && message.tool_calls ? JSON.stringify(message.tool_calls) : '',
+  ]);
+  // The lengths keep texts apart; results are long, so nothing is escaped or copied more often than needed.
+  const lengths = texts.map((text) => text.length).join();
+  return sha256(`${offersFunctions(state, final) ? 'functions' : 'none'};${lengths};${texts.join('')}`);
+}
+
 /** Earlier turns, newest first until the budget is used up, then in their order. A turn is kept whole or not at all. */
-export function history(
-  run: RunSpec,
-  turns: readonly ThreadTurn[],
-  budgetTokens: number,
-): ChatCompletionMessageParam[] {
-  const pairs: ChatCompletionMessageParam[][] = run.history
+export function history(run: RunSpec, turns: readonly ThreadTurn[], budgetTokens: number): ModelMessage[] {
+  const pairs: ModelMessage[][] = run.history
     ? run.history.map((message) => [{ role: message.role, content: message.text }])
     : turns.map((turn) => [
         { role: 'user', content: turn.task },
         { role: 'assistant', content: turn.answer ?? `(This turn ended as ${turn.status} without an answer.)` },
       ]);
-  const kept: ChatCompletionMessageParam[][] = [];
+  const kept: ModelMessage[][] = [];
   let left = budgetTokens;
   for (const pair of pairs.toReversed()) {
     left -= pair.reduce((sum, message) => sum + estimateTokens(String(message.content)), 0);
@@ -71,10 +109,10 @@ export function history(
   return kept.flat();
 }
 
-function planningMessages(planning: Planning, steps: readonly StepState[]): ChatCompletionMessageParam[] {
+function planningMessages(planning: Planning, steps: readonly StepState[]): ModelMessage[] {
   const { decision } = planning;
   if (decision.kind !== 'act') return planning.text === '' ? [] : [{ role: 'assistant', content: planning.text }];
-  const assistant: ChatCompletionAssistantMessageParam = {
+  const assistant: ModelMessage = {
     role: 'assistant',
     content: planning.text === '' ? null : planning.text,
     tool_calls: decision.acts.map((act) => ({
@@ -96,7 +134,7 @@ function planningMessages(planning: Planning, steps: readonly StepState[]): Chat
 function calledFunction(act: PlannedAct): { name: string; arguments: string } {
   if (act.target === 'user') return { name: ASK_USER, arguments: JSON.stringify({ question: act.task }) };
   if (act.agent !== undefined)
-    return { name: `delegate_to_${act.agent}`, arguments: JSON.stringify({ task: act.task }) };
+    return { name: `${DELEGATE}${act.agent}`, arguments: JSON.stringify({ task: act.task }) };
   return { name: act.tool ?? 'unknown', arguments: JSON.stringify(act.arguments ?? {}) };
 }
 

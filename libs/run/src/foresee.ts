@@ -1,15 +1,10 @@
 import type { FactOf, PlannedAct, RunEvent, RunFact, RunFactDraft } from '@switchyard/contracts';
 import { formatStepId, parseFact } from '@switchyard/contracts';
-import {
-  askForBudget,
-  askForStep,
-  evolve,
-  next,
-  objection,
-  type RunState,
-  type StepState,
-  terminalData,
-} from '@switchyard/run';
+import { askForBudget, askForStep } from './asks.ts';
+import { evolve, objection } from './evolve.ts';
+import { next, terminalData } from './next.ts';
+import { summaryOf } from './planned.ts';
+import type { RunState, StepState } from './state.ts';
 
 /*
  * Extends what just came of the run with everything that follows from it without I/O: announcements of the
@@ -68,7 +63,8 @@ export function foresee(start: RunState, drafts: readonly RunFactDraft[], contex
   return { facts, refused, state };
 }
 
-function announcementsFor(state: RunState, context: ForeseeContext): RunFactDraft[] {
+/** What is announced next, without I/O; empty where the run waits for something. */
+export function announcementsFor(state: RunState, context: Pick<ForeseeContext, 'now' | 'checkTask'>): RunFactDraft[] {
   const step = next(state, context.now);
   switch (step.do) {
     case 'nothing':
@@ -109,7 +105,7 @@ function announcementsFor(state: RunState, context: ForeseeContext): RunFactDraf
   }
 }
 
-function begin(state: RunState, context: ForeseeContext): RunFactDraft[] {
+function begin(state: RunState, context: Pick<ForeseeContext, 'checkTask'>): RunFactDraft[] {
   const run = state.run;
   if (!run) return [];
   const rule = context.checkTask(run.task);
@@ -131,12 +127,11 @@ function handOver(state: RunState): RunFactDraft[] {
     target: 'computer_use',
     task,
   };
+  const decision = { kind: 'act' as const, order: 'sequence' as const, acts: [act] };
   const planning: FactOf<'orchestrator.planning.completed'>['data'] = {
     step_number: 1,
-    decision_type: 'next_step',
-    target: 'computer_use',
-    task_preview: task.slice(0, 200),
-    decision: { kind: 'act', order: 'sequence', acts: [act] },
+    ...summaryOf(decision),
+    decision,
     text: '',
     model: 'none',
     usage: { input_tokens: 0, output_tokens: 0 },

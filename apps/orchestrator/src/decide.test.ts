@@ -1,8 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseFact, type RunFactDraft, type RunSpec } from '@switchyard/contracts';
-import { INITIAL, type RunState } from '@switchyard/run';
+import { foresee, INITIAL, type RunState, stepCompleted } from '@switchyard/run';
 import { failedPlanning, planningFacts } from './decide.ts';
-import { foresee, stepCompleted } from './foresee.ts';
 import { createGuardrail } from './guardrail.ts';
 import { acceptedRun, committed, CONTEXT, NO_RULES } from './orchestrator.fixture.ts';
 
