@@ -36,7 +36,7 @@ async function freePort() {
 
 /**
  * Starts servers, model and services.
- * @param {{ durable?: boolean, profile?: string[], env?: Record<string, string> }} options `profile`: apps that write a CPU profile on exit
+ * @param {{ durable?: boolean, profile?: string[], orchestrators?: number, env?: Record<string, string> }} options `profile`: apps that write a CPU profile on exit
  */
 export async function startStack(options = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'switchyard-bench-'));
@@ -45,8 +45,8 @@ export async function startStack(options = {}) {
   const children = new Map();
   const [gatewayPort, modelPort] = [await freePort(), await freePort()];
 
-  const launch = (app, env) => {
-    const log = openSync(join(dir, `${app}.log`), 'a');
+  const launch = (app, env, name = app) => {
+    const log = openSync(join(dir, `${name}.log`), 'a');
     const profile = (options.profile ?? []).includes(app)
       ? ['--cpu-prof', `--cpu-prof-dir=${join(ROOT, 'bench/profiles')}`, `--cpu-prof-name=${app}.cpuprofile`]
       : [];
@@ -55,7 +55,8 @@ export async function startStack(options = {}) {
       stdio: ['ignore', log, log],
     });
     closeSync(log);
-    children.set(app, child);
+    children.set(name, child);
+    return child;
   };
 
   const common = {
@@ -66,13 +67,21 @@ export async function startStack(options = {}) {
   };
   const model = `127.0.0.1:${modelPort}`;
   launch('dev-model', { DEV_MODEL_PORT: String(modelPort) });
-  launch('orchestrator', {
-    ...common,
-    OPENAI_API_KEY: 'bench',
-    OPENAI_BASE_URL: `http://${model}/v1`,
-    EGRESS_ALLOW_HOSTS: model,
-    OPS_PORT: '0',
-  });
+  /** Starts an orchestrator, or one in the place of another that ended. */
+  const launchOrchestrator = (name = 'orchestrator') =>
+    launch(
+      'orchestrator',
+      {
+        ...common,
+        OPENAI_API_KEY: 'bench',
+        OPENAI_BASE_URL: `http://${model}/v1`,
+        EGRESS_ALLOW_HOSTS: model,
+        OPS_PORT: '0',
+      },
+      name,
+    );
+  launchOrchestrator();
+  for (let n = 2; n <= (options.orchestrators ?? 1); n += 1) launchOrchestrator(`orchestrator-${n}`);
   launch('mcp-tool', { ...common, MOCK_WEATHER_TOOL_API_KEY: 'bench', OPS_PORT: '0' });
   launch('a2a', { ...common, A2A_AGENTS: '', OPS_PORT: '0' });
   launch('audit', { ...common, LOG_TREE_DIR: '', OPS_PORT: '0' });
@@ -82,7 +91,7 @@ export async function startStack(options = {}) {
     GATEWAY_HOST: '127.0.0.1',
     IDENTITY_MODE: 'dev',
     RATE_LIMIT_PER_MINUTE: '1000000',
-    MAX_STREAMS_PER_USER: '1000',
+    MAX_STREAMS_PER_USER: '10000',
   });
 
   const stop = async () => {
@@ -115,5 +124,5 @@ export async function startStack(options = {}) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const pids = Object.fromEntries([...children].map(([app, child]) => [app, child.pid]));
-  return { gateway, pids, servers, stop };
+  return { gateway, pids, children, model: `http://${model}`, servers, launchOrchestrator, stop };
 }

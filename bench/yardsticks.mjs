@@ -31,13 +31,13 @@ export async function natsRate(url, seconds = 2) {
 }
 
 /** Appends of two events each, every client with a run of its own. */
-export async function appendRate(url, seconds = 2) {
+export async function appendRate(url, seconds = 2, name = 'bench') {
   const rates = [];
   for (const concurrency of [1, 16, 64]) {
     const store = openStore({ url, app: 'orchestrator', maxConnections: Math.min(concurrency, 20) });
     const runs = [];
     for (let n = 0; n < concurrency; n += 1) {
-      const runId = `bench-${concurrency}-${n}-${process.pid}`;
+      const runId = `${name}-${concurrency}-${n}-${process.pid}`;
       const run = {
         task: 'bench',
         thread_id: runId,

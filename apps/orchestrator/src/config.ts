@@ -64,8 +64,8 @@ export const Config = z
     STEP_ATTEMPTS: integer(1, 10, 3).describe('How often a step is dispatched when its worker is lost'),
 
     MAX_CONCURRENT_RUNS: integer(1, 10_000, 128).describe('Runs that one replica works on at the same time'),
-    LEASE_MS: integer(1_000, 120_000, 10_000).describe('How long a replica owns a run without renewing'),
-    SWEEP_INTERVAL_MS: integer(200, 60_000, 2_000).describe('How often runs without an owner are looked for'),
+    LEASE_MS: integer(1_000, 120_000, 6_000).describe('How long a replica owns a run without renewing'),
+    SWEEP_INTERVAL_MS: integer(200, 60_000, 1_000).describe('How often runs without an owner are looked for'),
     EVENT_RETENTION_HOURS: integer(0, 876_000, 720).describe(
       'How long the events of an ended run are kept; then a snapshot stands in their place. 0: for ever',
     ),
