@@ -6,7 +6,7 @@ import { createLogger } from '@switchyard/platform';
 import { connect, headers as natsHeaders, type NatsConnection } from 'nats';
 import { type Bus, connectBus, createMemoryBus } from '../src/index.ts';
 import { MemoryServer } from '../src/memory-wire.ts';
-import { startProxy } from './proxy.ts';
+import { startProxy } from '@switchyard/testing';
 
 /** What a message looks like to a stock client. */
 export interface StockAnswer {

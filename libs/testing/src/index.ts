@@ -12,3 +12,4 @@ export {
   started,
 } from './journal.ts';
 export { until } from './until.ts';
+export { type Proxy, startProxy } from './proxy.ts';
