@@ -16,7 +16,7 @@ function call(name: string, count: number): Statement {
 }
 
 export const ACCEPT = call('accept_run', 16);
-export const CLAIM = call('claim_run', 4);
+export const CLAIM = call('take_run', 5);
 export const APPEND = call('append_events', 18);
 export const PUT_INPUT = call('put_input', 5);
 
@@ -102,11 +102,11 @@ export const HEAD = statement(
 
 const NOBODY_OWNS = '(lease_until is null or lease_until < clock_timestamp())';
 
-/** $1 most rows, $2 grace in ms. "not settled" is in every statement over open runs: it is what their index holds. */
+/** $1 most rows, $2 grace in ms, $3 expired leases, too. "not settled" is in every statement over open runs: it is what their index holds. */
 export const SWEEP = statement(
   'sweep',
   `select run_id, tenant_id from orchestrator.runs
-   where not settled and phase <> 'ended' and ${NOBODY_OWNS}
+   where not settled and phase <> 'ended' and ${NOBODY_OWNS} and ($3::boolean or lease_until is null)
      and updated_at < clock_timestamp() - $2::int * interval '1 millisecond'
      and (phase in ('queued', 'running') or inbox_last > inbox_taken or wake_at <= clock_timestamp())
    order by created_at limit $1`,

@@ -149,8 +149,18 @@ export interface RunAt {
 export interface Journal {
   /** Inserts the run and its first event in one transaction. */
   accept(input: Accept): Promise<Accepted>;
-  /** Takes the lease of a run that nobody holds, under the next epoch. */
-  claim(runId: string, owner: string, leaseMs: number, engineVersions: readonly number[]): Promise<Claim>;
+  /**
+   * Takes the lease of a run that nobody holds, under the next epoch. A lease that ran out while the database was down
+   * is left alone (`busy`) for `leaseMs` after its start, and any expired one where `takeExpired` is false: the owner
+   * may be alive and have had no way to renew it.
+   */
+  claim(
+    runId: string,
+    owner: string,
+    leaseMs: number,
+    engineVersions: readonly number[],
+    takeExpired?: boolean,
+  ): Promise<Claim>;
   /** Appends what happened together, in one round trip. Repeating the very same append is answered as success. */
   append(input: Append): Promise<Appended>;
   /** Prolongs leases; answers the runs that are still this owner's, each with the number of its newest input. */
@@ -174,8 +184,11 @@ export interface Journal {
   ): Promise<{ n: number; created: boolean; ended: boolean } | undefined>;
   /** Inputs after number `n`, in order. */
   inputsAfter(runId: string, n: number, limit?: number): Promise<RunInput[]>;
-  /** Runs that have work and no living lease, and were not touched for `graceMs` (default 2 000); oldest first. */
-  sweep(limit: number, graceMs?: number): Promise<{ runId: string; tenantId: string }[]>;
+  /**
+   * Runs that have work and no living lease, and were not touched for `graceMs` (default 2 000); oldest first. With
+   * `takeExpired` false only those without any lease.
+   */
+  sweep(limit: number, graceMs?: number, takeExpired?: boolean): Promise<{ runId: string; tenantId: string }[]>;
   /** Runs without a living owner that were not touched for `olderThanMs` and have events that may not be on the bus. */
   unpublished(
     limit: number,

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { toAppError, troubleOf } from './errors.ts';
+import { watchLinks } from './link-watch.ts';
 
 /*
  * The one pool of a process. Invariants:
- *  P1. Every wait is bounded: for a connection, for the server (statement_timeout), for a reply that never comes.
+ *  P1. Every wait is bounded: for a connection, for the server (statement_timeout), for a reply that never comes. A
+ *      link that is open and swallows everything is given up as a whole (link-watch.ts).
  *  P2. A statement that the server undid because of another one (deadlock, serialization) is sent again, unchanged.
  *  P3. A statement whose reply was lost is not sent again here: the caller knows whether that is harmless.
  *  P4. Every connection acts under the role of its owner, whatever its login could do beyond that.
@@ -12,7 +14,7 @@ import { toAppError, troubleOf } from './errors.ts';
 
 const CONNECT_LIMIT_MS = 5_000;
 /** Beyond the server's own limit: a reply that is this late does not come. */
-const REPLY_SLACK_MS = 2_000;
+const REPLY_SLACK_MS = 1_500;
 const TRIES = 4;
 const PAUSE_MS = 20;
 
@@ -23,12 +25,16 @@ export interface PoolOptions {
   readonly maxConnections: number;
   readonly statementTimeoutMs: number;
   readonly onIdleError: (error: Error) => void;
+  /** So many connections of a dead link were given up. */
+  readonly onDeadLink: (connections: number) => void;
 }
 
 /** A statement that is prepared once per connection; `name` belongs to exactly one text. */
 export interface Statement {
   readonly name: string;
   readonly text: string;
+  /** Where it must be known earlier than usual that no reply comes. */
+  readonly query_timeout?: number;
 }
 
 export function openPool(options: PoolOptions): pg.Pool {
@@ -45,6 +51,7 @@ export function openPool(options: PoolOptions): pg.Pool {
   });
   // Without a listener an idle connection that breaks would end the process.
   pool.on('error', options.onIdleError);
+  watchLinks(pool, options.onDeadLink);
   return pool;
 }
 

@@ -31,6 +31,8 @@ import { row, rows } from './pool.ts';
 /** Inputs of one run that nobody has taken yet. */
 const INBOX_LIMIT = 1_000;
 const DEFAULT_GRACE_MS = 2_000;
+/** The shortest time that a renewal is given. */
+const MIN_RENEW_LIMIT_MS = 500;
 /** No limit: more than fits a page of the largest events. */
 const ANY_BYTES = Number.MAX_SAFE_INTEGER;
 
@@ -79,7 +81,13 @@ export class SqlJournal implements Journal {
     return { kind: 'created', runId, lastSeq: 1, ended: false, epoch, ts, event };
   }
 
-  async claim(runId: string, owner: string, leaseMs: number, engineVersions: readonly number[]): Promise<Claim> {
+  async claim(
+    runId: string,
+    owner: string,
+    leaseMs: number,
+    engineVersions: readonly number[],
+    takeExpired = true,
+  ): Promise<Claim> {
     const answer = await row<{
       outcome: Claim['kind'];
       epoch: number;
@@ -90,7 +98,7 @@ export class SqlJournal implements Journal {
       tenant_id: string;
       user_id: string;
       attempts: number;
-    }>(this.pool, sql.CLAIM, [runId, owner, leaseMs, [...engineVersions]]);
+    }>(this.pool, sql.CLAIM, [runId, owner, leaseMs, [...engineVersions], takeExpired]);
     if (answer.outcome !== 'claimed') return { kind: answer.outcome };
     return {
       kind: 'claimed',
@@ -154,7 +162,9 @@ export class SqlJournal implements Journal {
   async renew(leases: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<Map<string, number>> {
     if (leases.length === 0) return new Map();
     const values = [leases.map((lease) => lease.runId), leases.map((lease) => lease.epoch), leaseMs];
-    const mine = await rows<{ run_id: string; inbox_last: number }>(this.pool, sql.RENEW, values);
+    // Whoever waits longer than this for a dead link has lost the lease before it can try another.
+    const limit = { ...sql.RENEW, query_timeout: Math.max(MIN_RENEW_LIMIT_MS, Math.floor(leaseMs / 3)) };
+    const mine = await rows<{ run_id: string; inbox_last: number }>(this.pool, limit, values);
     return new Map(mine.map((run) => [run.run_id, run.inbox_last]));
   }
 
@@ -200,10 +210,14 @@ export class SqlJournal implements Journal {
     return inputsAfter(this.pool, runId, n, limit);
   }
 
-  sweep(limit: number, graceMs = DEFAULT_GRACE_MS): Promise<{ runId: string; tenantId: string }[]> {
-    return rows<{ run_id: string; tenant_id: string }>(this.pool, sql.SWEEP, [limit, graceMs]).then((found) =>
-      found.map((run) => ({ runId: run.run_id, tenantId: run.tenant_id })),
-    );
+  async sweep(
+    limit: number,
+    graceMs = DEFAULT_GRACE_MS,
+    takeExpired = true,
+  ): Promise<{ runId: string; tenantId: string }[]> {
+    const values = [limit, graceMs, takeExpired];
+    const found = await rows<{ run_id: string; tenant_id: string }>(this.pool, sql.SWEEP, values);
+    return found.map((run) => ({ runId: run.run_id, tenantId: run.tenant_id }));
   }
 
   async unpublished(

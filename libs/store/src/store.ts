@@ -30,7 +30,7 @@ export interface StoreOptions {
   readonly log?: StoreLog;
   /** Default 10. */
   readonly maxConnections?: number;
-  /** The longest a statement may take on the server. Default 10 000. */
+  /** The longest a statement may take on the server. Default 8 000. */
   readonly statementTimeoutMs?: number;
 }
 
@@ -52,7 +52,7 @@ const PING = { name: 'ping', text: 'select 1' };
  * committed: all writes may be repeated as they are.
  */
 export function openStore(options: StoreOptions): Store {
-  const { url, app, log, maxConnections = 10, statementTimeoutMs = 10_000 } = options;
+  const { url, app, log, maxConnections = 10, statementTimeoutMs = 8_000 } = options;
   const pool = openPool({
     url,
     role: ROLES[app],
@@ -60,6 +60,8 @@ export function openStore(options: StoreOptions): Store {
     maxConnections,
     statementTimeoutMs,
     onIdleError: (error) => log?.warn({ err: error }, 'a connection to the database broke'),
+    onDeadLink: (connections) =>
+      log?.warn({ connections }, 'the database does not answer; its connections are made anew'),
   });
   const prisma = lazyPrisma(pool);
   let closed: Promise<void> | undefined;

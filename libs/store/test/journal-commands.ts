@@ -91,7 +91,7 @@ const commands: fc.Arbitrary<Command>[] = [
     onRun('crash', n, async (run, _model, { db }) => {
       if (run.lease === 'none') return;
       run.lease = 'expired';
-      const past = `update orchestrator.runs set lease_until = now() - interval '1 minute' where run_id = $1`;
+      const past = `update orchestrator.runs set lease_until = now() - interval '1 millisecond' where run_id = $1`;
       await db.sql(past, [run.runId]);
     }),
   ),

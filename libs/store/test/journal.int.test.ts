@@ -28,7 +28,7 @@ function append(runId: string, rest: Partial<Append>): ReturnType<Journal['appen
 }
 
 const expireLease = (runId: string) =>
-  db.sql(`update orchestrator.runs set lease_until = now() - interval '1 second' where run_id = $1`, [runId]);
+  db.sql(`update orchestrator.runs set lease_until = now() - interval '1 millisecond' where run_id = $1`, [runId]);
 const age = (runId: string) =>
   db.sql(`update orchestrator.runs set updated_at = now() - interval '1 minute' where run_id = $1`, [runId]);
 
