@@ -34,6 +34,19 @@ afterEach(() => {
 });
 
 describe('stop', () => {
+  it('tells each part what time is left, and leaves the last ones a moment', async () => {
+    const { lifecycle } = setup({ drainTimeoutMs: 200 });
+    const left: number[] = [];
+    lifecycle.onStop('last', (leftMs) => void left.push(leftMs));
+    lifecycle.onStop('hangs', (leftMs) => {
+      left.push(leftMs);
+      return new Promise(() => {});
+    });
+    await lifecycle.stop();
+    expect(left[0]).toBeGreaterThan(150);
+    expect(left[1]).toBe(100);
+  });
+
   it('stops what was started last first, one after the other, once', async () => {
     const { lifecycle } = setup();
     const order: string[] = [];
@@ -123,11 +136,18 @@ describe('signals and defects', () => {
     expect(codes).toEqual([0]);
   });
 
-  it.each(['uncaughtException', 'unhandledRejection'] as const)('%s is logged and ends with 1', async (name) => {
-    const { lines } = setup({ handleSignals: true });
-    signal(name, new Error('defect'));
-    await settled();
-    expect(codes).toEqual([1]);
-    expect(lines.join('')).toMatch(/"level":"fatal".*defect/);
-  });
+  it.each(['uncaughtException', 'unhandledRejection'] as const)(
+    '%s is logged once and ends with 1 at once: nothing is handed back by a process that is broken',
+    async (name) => {
+      const { lines, lifecycle } = setup({ handleSignals: true });
+      let stopped = false;
+      lifecycle.onStop('lease', () => void (stopped = true));
+      signal(name, new Error('defect'));
+      signal(name, new Error('its consequence'));
+      await settled();
+      expect([stopped, codes[0]]).toEqual([false, 1]);
+      expect(lines.join('').match(/"level":"fatal"/g)).toHaveLength(1);
+      expect(lines.join('')).toMatch(/"level":"fatal".*defect/);
+    },
+  );
 });

@@ -3,12 +3,19 @@ import type { Logger } from './log.ts';
 /*
  * How a service goes down.
  *
- * C1 What was started last is stopped first; each part has the time that is left, all together drainTimeoutMs.
+ * C1 What was started last is stopped first; each part has the time that is left, all together drainTimeoutMs. Where
+ *    nothing is left, each still has a moment, so that what is said at the end (leases, lost calls) gets out.
  * C2 A part that fails to stop does not keep the others from stopping.
- * C3 A second signal ends the process at once. A defect ends it with 1, after the same orderly stop; one that
- *    shows while the service stops does not cut the stop short.
+ * C3 A second signal ends the process at once. A defect ends it with 1 at once, as a crash: whatever is broken in here
+ *    says and writes nothing more, and others take over as from one that died. One that shows while the service stops
+ *    does not cut the stop short.
  * C4 A part that is registered while the service stops (it was still starting) is stopped as well.
  */
+
+/** What each part has at least. */
+const LEAST_MS = 100;
+/** A log that takes longer is not waited for. */
+const FLUSH_LIMIT_MS = 500;
 
 export interface LifecycleOptions {
   readonly log: Logger;
@@ -17,9 +24,11 @@ export interface LifecycleOptions {
   readonly handleSignals?: boolean;
 }
 
+export type Stop = (leftMs: number) => Promise<void> | void;
+
 export interface Lifecycle {
-  /** Registers what must happen when the service stops; it happens at once where that has begun. */
-  onStop(name: string, stop: () => Promise<void> | void): void;
+  /** Registers what must happen when the service stops; it happens at once where that has begun. It is told what time is left. */
+  onStop(name: string, stop: Stop): void;
   /** Stops everything; the same promise for every caller. */
   stop(): Promise<void>;
 }
@@ -43,6 +52,7 @@ export function createLifecycle({ log, drainTimeoutMs = 10_000, handleSignals = 
   if (handleSignals) {
     let code = 0;
     let ending = false;
+    let crashed = false;
     const end = () => {
       if (ending) return;
       ending = true;
@@ -63,9 +73,16 @@ export function createLifecycle({ log, drainTimeoutMs = 10_000, handleSignals = 
     }
     for (const kind of ['uncaughtException', 'unhandledRejection'] as const) {
       process.on(kind, (error: unknown) => {
+        if (crashed) return;
         code = 1;
         log.fatal({ err: error, kind }, 'a defect ends this process');
-        end();
+        if (ending) return;
+        crashed = true;
+        const backstop = setTimeout(() => process.exit(code), FLUSH_LIMIT_MS);
+        log.flush(() => {
+          clearTimeout(backstop);
+          process.exit(code);
+        });
       });
     }
   }
@@ -81,16 +98,15 @@ export function createLifecycle({ log, drainTimeoutMs = 10_000, handleSignals = 
 
 interface Part {
   readonly name: string;
-  readonly stop: () => Promise<void> | void;
+  readonly stop: Stop;
 }
 
 async function stopPart(part: Part, log: Logger, until: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<'late'>(
-    (resolve) => (timer = setTimeout(() => resolve('late'), Math.max(0, until - Date.now()))),
-  );
+  const leftMs = Math.max(LEAST_MS, until - Date.now());
+  const limit = new Promise<'late'>((resolve) => (timer = setTimeout(() => resolve('late'), leftMs)));
   try {
-    if ((await Promise.race([Promise.resolve(part.stop()), limit])) === 'late')
+    if ((await Promise.race([Promise.resolve(part.stop(leftMs)), limit])) === 'late')
       log.warn({ part: part.name }, 'did not stop in time');
   } catch (error) {
     log.warn({ part: part.name, err: error }, 'did not stop cleanly');
