@@ -23,10 +23,14 @@ import type { Wire, WireMessage, WireSubscription } from './wire.ts';
  *    deadline passes.
  * N4 Requests under way are bounded per contract; what is over is refused as `overloaded`, at once. A handler
  *    that does not listen to its signal keeps its place until it returns, though its caller was answered.
+ * N5 A subscription that stops takes what was sent to it already and finishes what it can in `stopLimitMs`; callers of
+ *    the rest hear at once that this worker is lost, so that they can ask another.
  */
 
 const MAX_IN_FLIGHT = 256;
-const STOP_LIMIT_MS = 10_000;
+const STOP_LIMIT_MS = 5_000;
+/** What is said last gets out in this time where the server takes it at all. */
+const FLUSH_LIMIT_MS = 500;
 /** A frame that is due soon is sent with this tick, so that none is later than its interval. */
 const BEAT_DUE_MS = FRAME_INTERVAL_MS * 0.7;
 
@@ -58,6 +62,7 @@ export class Answerer {
     private readonly wire: Wire,
     private readonly log: Logger,
     private readonly instruments: Instruments,
+    private readonly stopLimitMs = STOP_LIMIT_MS,
   ) {}
 
   async answer<C extends RequestContract>(
@@ -69,6 +74,7 @@ export class Answerer {
     const limit = options.maxInFlight ?? MAX_IN_FLIGHT;
     let taken = 0;
     const unanswered = new Set<Promise<void>>();
+    const works = new Set<Work>();
     const subscription = this.wire.subscribe(
       contract.subject,
       (message) => {
@@ -79,7 +85,7 @@ export class Answerer {
         }
         taken += 1;
         const answered = new Promise<void>((resolve) => {
-          void this.#handle(contract, handler, message, message.reply!, resolve).finally(() => (taken -= 1));
+          void this.#handle(contract, handler, message, message.reply!, resolve, works).finally(() => (taken -= 1));
         });
         unanswered.add(answered);
         void answered.finally(() => unanswered.delete(answered));
@@ -90,8 +96,10 @@ export class Answerer {
     const answering: Subscription = {
       stop: async () => {
         this.#subscriptions.delete(answering);
-        subscription.unsubscribe();
-        await settledWithin(unanswered, STOP_LIMIT_MS);
+        await settledWithin([subscription.drain()], FLUSH_LIMIT_MS);
+        await settledWithin(unanswered, this.stopLimitMs);
+        for (const work of works) this.#stop(work, new AppError('worker_lost', 'This worker is shutting down.')); // N5
+        await settledWithin([this.wire.flush()], FLUSH_LIMIT_MS);
       },
     };
     this.#subscriptions.add(answering);
@@ -124,6 +132,7 @@ export class Answerer {
     message: WireMessage,
     reply: string,
     onAnswered: () => void,
+    works: Set<Work>,
   ): Promise<void> {
     const now = Date.now();
     const start = performance.now();
@@ -139,6 +148,7 @@ export class Answerer {
       onAnswered,
     };
     this.#work.set(work.token, work);
+    works.add(work);
     this.#tokens.set(reply, work.token);
     try {
       const input = parseOrThrow(contract.input, decode(message.body), 'The request') as InputOf<C>;
@@ -154,6 +164,7 @@ export class Answerer {
       work.answered = true;
       onAnswered();
       this.#work.delete(work.token);
+      works.delete(work);
       if (this.#tokens.get(reply) === work.token) this.#tokens.delete(reply);
     }
   }

@@ -12,6 +12,7 @@ import type { Wire, WireMessage, WireSubscription } from './wire.ts';
  * Q2 One subscription and one timer serve all requests of a connection; their number is bounded.
  * Q3 A caller that goes away, or gives up, says so, and the work on the other side stops.
  * Q4 A process that was stopped for a while does not blame the workers: what came meanwhile is read first.
+ * Q5 What the server does not permit to be sent fails at once; it reached nobody.
  */
 
 const SWEEP_MS = 100;
@@ -21,6 +22,7 @@ const MAX_PENDING = 20_000;
 const CONNECT_WAIT_MS = 3_000;
 
 interface Pending {
+  readonly subject: string;
   readonly resolve: (message: WireMessage) => void;
   readonly reject: (error: AppError) => void;
   readonly onProgress: ((frame: unknown) => void) | undefined;
@@ -43,7 +45,9 @@ export class Asker {
   constructor(
     private readonly wire: Wire,
     private readonly instruments: Instruments,
-  ) {}
+  ) {
+    wire.onRefused?.((subject) => this.#refused(subject));
+  }
 
   async request<C extends RequestContract>(
     contract: C,
@@ -127,6 +131,7 @@ export class Asker {
       const onAbort = () => this.#giveUp(token, new AppError('cancelled', undefined, { cause: signal?.reason }));
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#pending.set(token, {
+        subject,
         resolve,
         reject,
         onProgress: options.onProgress,
@@ -182,6 +187,14 @@ export class Asker {
       pending.onProgress(decode(message.body));
     } catch {
       // A frame that is no JSON tells nothing; that it came was noted.
+    }
+  }
+
+  /** Q5 */
+  #refused(subject: string): void {
+    const cause = new Error(`this service has no permission to publish to ${subject}`);
+    for (const [token, pending] of this.#pending) {
+      if (pending.subject === subject) this.#settle(token)?.reject(new AppError('internal', undefined, { cause }));
     }
   }
 

@@ -102,7 +102,9 @@ export class MemoryWire implements Wire {
   }
 
   subscribe(subject: string, onMessage: (message: WireMessage) => void, queue?: string): WireSubscription {
-    return { unsubscribe: this.server.add({ tokens: subject.split('.'), queue, wire: this, onMessage }) };
+    const unsubscribe = this.server.add({ tokens: subject.split('.'), queue, wire: this, onMessage });
+    // What was sent before is handed over in the same turn of the loop.
+    return { unsubscribe, drain: () => new Promise((resolve) => setImmediate(() => resolve(unsubscribe()))) };
   }
 
   flush(): Promise<void> {

@@ -46,6 +46,8 @@ export interface ConnectOptions {
   readonly metrics?: Metrics;
   /** Names this process in the facts it publishes outside runs; default: one of its own. */
   readonly instance?: string;
+  /** How long requests under way may take when it stops; then their callers hear that the worker is lost. */
+  readonly stopLimitMs?: number;
 }
 
 const PUBLISH_TIMEOUT_MS = 5_000;
@@ -61,8 +63,8 @@ export async function connectBus(options: ConnectOptions): Promise<Bus> {
     await wire.close();
     throw error;
   }
-  const { app, log, metrics, instance = nuid.next() } = options;
-  return new NatsBus(wire, app, instance, log, createInstruments(metrics));
+  const { app, log, metrics, instance = nuid.next(), stopLimitMs } = options;
+  return new NatsBus(wire, app, instance, log, createInstruments(metrics), stopLimitMs);
 }
 
 interface Stored {
@@ -87,9 +89,10 @@ class NatsBus implements Bus {
     private readonly instance: string,
     private readonly log: Logger,
     private readonly instruments: Instruments,
+    stopLimitMs?: number,
   ) {
     this.#asker = new Asker(wire, instruments);
-    this.#answerer = new Answerer(wire, log, instruments);
+    this.#answerer = new Answerer(wire, log, instruments, stopLimitMs);
     this.#follower = new Follower(wire, log);
     this.#js = wire.connection.jetstream({ timeout: PUBLISH_TIMEOUT_MS });
     this.onReconnect(() => this.#follower.recheck());

@@ -10,6 +10,7 @@ import type { Wire, WireMessage, WireSubscription } from './wire.ts';
  * K2 It never gives up, neither at the start nor later; many clients do not come back at the same moment.
  * K3 While there is no connection nothing is queued: a publish is refused, and the caller decides.
  * K4 Nothing that a subscriber throws reaches the client library: it would stop reading, without a word.
+ * K5 A message that the server does not permit is known as such at once, by name.
  */
 
 const PING_MS = 2_000;
@@ -22,6 +23,7 @@ export class NatsWire implements Wire {
   readonly inbox: string;
   /** Called with every change between connected and not. */
   readonly #listeners = new Set<(connected: boolean) => void>();
+  readonly #refusedListeners = new Set<(subject: string) => void>();
   readonly #rttTimer: NodeJS.Timeout;
   #rttMs: number | undefined;
   #connected = true;
@@ -105,6 +107,10 @@ export class NatsWire implements Wire {
     });
   }
 
+  onRefused(listener: (subject: string) => void): void {
+    this.#refusedListeners.add(listener);
+  }
+
   onChange(listener: (connected: boolean) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -139,7 +145,14 @@ export class NatsWire implements Wire {
         }
       },
     });
-    return { unsubscribe: () => subscription.unsubscribe() };
+    return {
+      unsubscribe: () => subscription.unsubscribe(),
+      drain: async () => {
+        if (subscription.isClosed() || !this.connected()) return subscription.unsubscribe();
+        // What comes while the server takes note is still handled; a link that breaks meanwhile ends it as well.
+        await subscription.drain().catch(() => undefined);
+      },
+    };
   }
 
   flush(): Promise<void> {
@@ -195,7 +208,10 @@ export class NatsWire implements Wire {
         this.#measure();
       } else if (status.type === Events.Error) {
         const about = 'permissionContext' in status ? status.permissionContext : undefined;
-        log.warn({ detail: String(status.data), about }, 'the message bus reports an error');
+        if (about?.operation === 'publish') {
+          log.error({ subject: about.subject }, 'the message bus does not permit this service to publish here'); // K5
+          for (const listener of this.#refusedListeners) listener(about.subject);
+        } else log.warn({ detail: String(status.data), about }, 'the message bus reports an error');
       }
     }
     this.#connected = false;

@@ -30,6 +30,9 @@ export interface ServiceOverrides {
   readonly handleSignals?: boolean;
 }
 
+/** The part of the time for stopping that requests under way have; the rest is for what comes after them. */
+const STOP_SHARE = 0.6;
+
 /** What a service is wired from. What it registers with `lifecycle` is stopped in reverse order. */
 export interface ServiceParts {
   readonly bus: Bus;
@@ -60,6 +63,7 @@ export function createService(
 ): Service {
   const log = overrides.log ?? createLogger({ app, level: config.logLevel });
   const { drainTimeoutMs } = config;
+  const stopLimitMs = Math.floor(drainTimeoutMs * STOP_SHARE);
   const lifecycle = createLifecycle({ log, drainTimeoutMs, handleSignals: overrides.handleSignals ?? true });
   const metrics = createMetrics(app);
   const health = new HealthChecks();
@@ -77,7 +81,7 @@ export function createService(
       const ok = connected?.status().connected ?? false;
       return ok ? { ok } : { ok, detail: 'The message bus does not answer.' };
     });
-    const bus = overrides.bus ?? (await connectBus({ url: config.natsUrl, app, log, metrics }));
+    const bus = overrides.bus ?? (await connectBus({ url: config.natsUrl, app, log, metrics, stopLimitMs }));
     connected = bus;
     if (!overrides.bus) lifecycle.onStop('bus', () => bus.close());
 

@@ -13,6 +13,8 @@ export interface Wire {
   /** Resolves when the other side has everything sent so far, subscriptions included. */
   flush(): Promise<void>;
   connected(): boolean;
+  /** Calls the listener with the subject of each message that the server refused for want of permission. */
+  onRefused?(listener: (subject: string) => void): void;
   /** Resolves when connected; false after `timeoutMs`, or as soon as the signal aborts. */
   whenConnected(timeoutMs: number, signal?: AbortSignal): Promise<boolean>;
 }
@@ -28,4 +30,6 @@ export interface WireMessage {
 
 export interface WireSubscription {
   unsubscribe(): void;
+  /** Takes nothing new, but everything that is on its way here already; then it is gone. */
+  drain(): Promise<void>;
 }
