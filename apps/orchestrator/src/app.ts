@@ -20,6 +20,11 @@ import { Sweeper } from './sweeper.ts';
 import { ThreadDesk } from './thread-desk.ts';
 import { Toolboxes } from './toolboxes.ts';
 
+/** Well below a lease: who hangs on a dead link longer has lost its runs. */
+const STATEMENT_TIMEOUT_MS = 5_000;
+/** The part of the time left for stopping that runs have; the rest is for publishing what they committed. */
+const RUNS_SHARE = 0.8;
+
 /** What a test may bring in place of the real thing. */
 export interface OrchestratorOverrides extends ServiceOverrides {
   readonly store?: Store;
@@ -36,7 +41,9 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   const { bus, log, metrics, health, lifecycle } = parts;
   const clock = overrides.clock ?? systemClock;
   const { url, poolSize } = config.database;
-  const store = overrides.store ?? openStore({ url, app: 'orchestrator', maxConnections: poolSize, log });
+  const store =
+    overrides.store ??
+    openStore({ url, app: 'orchestrator', maxConnections: poolSize, statementTimeoutMs: STATEMENT_TIMEOUT_MS, log });
   if (!overrides.store) lifecycle.onStop('store', () => store.close());
   health.register('postgres', () => store.ping().then(() => ({ ok: true })));
   await untilThere(() => bus.ensureStreams(), log);
@@ -70,9 +77,9 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   const sweeper = new Sweeper({ journal, bus, pool, publisher, log, intervalMs: config.runs.sweepIntervalMs });
 
   pool.start();
-  lifecycle.onStop('runs', () => pool.drain(config.drainTimeoutMs));
   const heard = await bus.hearWakeUps(({ runId }) => pool.nudge(runId));
   lifecycle.onStop('wake-ups heard', () => heard.stop());
+  lifecycle.onStop('runs', (leftMs) => pool.drain(leftMs * RUNS_SHARE));
   const wakeUps = bus.onWakeUp(
     async ({ runId, tenantId }) => ((await pool.offer(runId, tenantId)) === 'busy' ? 'busy' : 'done'),
     { maxInFlight: 64 },
@@ -85,7 +92,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   lifecycle.onStop('expiry', () => expiry.stop());
 
   const { maxIterations, useOrchestrator } = config.runs;
-  const runs = new RunDesk({ journal, retention, bus, pool, publisher, log, maxIterations, useOrchestrator });
+  const runs = new RunDesk({ journal, retention, bus, pool, publisher, clock, log, maxIterations, useOrchestrator });
   const handlers = await serveOnBus(OrchestratorModule.with({ runs, threads: new ThreadDesk({ journal }) }), bus, log);
   lifecycle.onStop('handlers', () => handlers.close());
 }

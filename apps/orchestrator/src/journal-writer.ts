@@ -2,6 +2,7 @@ import { AppError, type RunEvent, type RunFactDraft } from '@switchyard/contract
 import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
 import { evolve, factStepId, foresee, type RunState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
+import type { Lease } from './lease.ts';
 import type { Publisher } from './publisher.ts';
 import type { RunMetrics } from './run-metrics.ts';
 
@@ -13,6 +14,7 @@ import type { RunMetrics } from './run-metrics.ts';
  * W3 A refused write (another owner, ended) ends the writer: every waiting and later write throws `fenced`.
  * W4 While PostgreSQL is away the same write is repeated: an ambiguous commit is answered as success, so it
  *    is written once.
+ * W5 Before something leaves that no append would fence (a step, live text), the lease is known to hold.
  */
 
 export interface WriterParts {
@@ -45,6 +47,7 @@ export class JournalWriter {
     state: RunState,
     readonly epoch: number,
     private readonly signal: AbortSignal,
+    readonly lease: Lease,
   ) {
     this.#state = state;
   }
@@ -93,6 +96,20 @@ export class JournalWriter {
     return { inputsWait: outcome.kind === 'appended' && outcome.inboxLast > inboxTaken };
   }
 
+  /** W5: resolves where this is the owner for certain; throws `fenced` where it is not. */
+  async confirmOwner(): Promise<void> {
+    if (this.#closed) throw this.#closed;
+    if (this.lease.holds) return;
+    const { journal, leaseMs, log } = this.parts;
+    const { runId } = this.#state;
+    const askedAt = this.lease.now();
+    const mine = await this.#untilAnswered(() => journal.renew([{ runId, epoch: this.epoch }], leaseMs));
+    if (mine.has(runId)) return this.lease.renewed(askedAt);
+    log.info({ runId, epoch: this.epoch }, 'nothing leaves: this run has another owner or has ended');
+    this.#closed ??= new AppError('fenced');
+    throw this.#closed;
+  }
+
   async #drain(): Promise<void> {
     this.#running = true;
     while (this.#queue.length > 0 && !this.#closed) {
@@ -123,6 +140,7 @@ export class JournalWriter {
     if (facts.length === 0 && inboxTaken === undefined) return;
 
     const { runId } = this.#state;
+    const askedAt = this.lease.now();
     const outcome = await this.#untilAnswered(() =>
       journal.append({
         runId,
@@ -142,6 +160,7 @@ export class JournalWriter {
       if (outcome.kind !== 'ended') this.metrics.fencedWrites.inc();
       throw new AppError(outcome.kind === 'ended' ? 'run_ended' : 'fenced');
     }
+    this.lease.renewed(askedAt);
     this.#inboxLast = outcome.inboxLast;
     this.#take(outcome.events);
     publisher.publish(outcome.events);

@@ -34,6 +34,8 @@ export interface PlanningInput {
   readonly toolbox: () => Promise<Toolbox>;
   readonly turns: readonly ThreadTurn[];
   readonly epoch: number;
+  /** False once this replica may have been taken for dead: then it does not speak any more. */
+  readonly speaks: () => boolean;
 }
 
 export async function plan(parts: PlanningParts, input: PlanningInput, signal: AbortSignal): Promise<RunFactDraft[]> {
@@ -51,7 +53,7 @@ async function outcomeOf(parts: PlanningParts, input: PlanningInput, signal: Abo
   const rules = rulesFor(state.run, parts.approvals);
   const started = parts.clock.now();
   const messageId = messageIdOf(stepNumber, input.epoch);
-  const speech = new Speech(parts, state, messageId, stepNumber);
+  const speech = new Speech(parts, input, messageId);
   try {
     const toolbox = await input.toolbox();
     const answer = await ask(parts, input, toolbox, model, speech, signal);
@@ -136,9 +138,8 @@ class Speech {
 
   constructor(
     private readonly parts: PlanningParts,
-    private readonly state: RunState,
+    private readonly input: PlanningInput,
     private readonly messageId: string,
-    private readonly stepNumber: number,
   ) {
     this.#gate = parts.guardrail.gate();
   }
@@ -164,16 +165,17 @@ class Speech {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#pending === '') return;
-    const { runId, tenantId } = this.state;
+    const { state, stepNumber, speaks } = this.input;
+    const { runId, tenantId } = state;
     const delta = {
       runId,
       messageId: this.messageId,
       index: this.#index,
       text: this.#pending,
-      stepNumber: this.stepNumber,
+      stepNumber,
     };
     try {
-      this.parts.bus.publishLive(tenantId, delta);
+      if (speaks()) this.parts.bus.publishLive(tenantId, delta);
     } catch (error) {
       // Live text may be lost; the finished message is an event.
       this.parts.log.debug({ runId, err: error }, 'live text not sent');

@@ -11,13 +11,14 @@ import {
   type startRun,
 } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
-import type { Logger } from '@switchyard/platform';
+import type { Clock, Logger } from '@switchyard/platform';
 import { fold } from '@switchyard/run';
 import type { Accepted, Journal, Retention } from '@switchyard/store';
 import canonicalizeModule from 'canonicalize';
 import { ENGINE_VERSION } from './config.ts';
 import { decisionBody, objectionToAnswer } from './inputs.ts';
 import { readWhole } from './journal-pages.ts';
+import { momentOf } from './lease.ts';
 import type { Publisher } from './publisher.ts';
 import type { RunPool } from './run-pool.ts';
 import { fromSnapshot, maySee, toRunView } from './run-view.ts';
@@ -39,6 +40,7 @@ export interface DeskParts {
   readonly bus: Bus;
   readonly pool: RunPool;
   readonly publisher: Publisher;
+  readonly clock: Clock;
   readonly log: Logger;
   readonly maxIterations: number;
   readonly useOrchestrator: boolean;
@@ -48,7 +50,7 @@ export class RunDesk {
   constructor(private readonly parts: DeskParts) {}
 
   async start(input: InputOf<typeof startRun>): Promise<OutputOf<typeof startRun>> {
-    const { journal, pool, publisher } = this.parts;
+    const { journal, pool, publisher, clock } = this.parts;
     const run = {
       ...input.run,
       use_orchestrator: input.run.use_orchestrator && this.parts.useOrchestrator,
@@ -56,6 +58,7 @@ export class RunDesk {
     };
     const { owner, leaseMs } = pool.settings;
     const slot = pool.reserve();
+    const leasedAt = momentOf(clock);
     let accepted: Accepted;
     try {
       accepted = await journal.accept({
@@ -83,6 +86,7 @@ export class RunDesk {
         epoch: accepted.epoch,
         inboxTaken: 0,
         publishedSeq: 0,
+        leasedAt,
         state: fold([accepted.event]),
       });
     } else {
@@ -115,7 +119,10 @@ export class RunDesk {
     };
   }
 
-  /** Idempotent. The owner hears of it at once; without one the sweeper brings the run to its end. */
+  /**
+   * Idempotent. The owner hears of it at once. A run without an owner is ended here, also where no slot is free; where
+   * the owner is dead, whoever takes the run over ends it.
+   */
   async cancel(input: InputOf<typeof cancelRun>): Promise<OutputOf<typeof cancelRun>> {
     const { principal, runId, reason } = input;
     const head = await this.#head(principal, runId);
@@ -126,9 +133,21 @@ export class RunDesk {
       body: { by: principal.userId, reason },
     });
     if (!put || put.ended) return { runId, phase: 'ended', accepted: false };
-    if (this.parts.pool.owns(runId)) this.parts.pool.nudge(runId);
-    else await this.#announce(head.tenantId, runId);
+    const { pool } = this.parts;
+    if (pool.owns(runId)) pool.nudge(runId);
+    else if (head.leaseOwner !== null || (await this.#end(runId)) !== 'taken') {
+      await this.#announce(head.tenantId, runId);
+    }
     return { runId, phase: head.phase, accepted: true };
+  }
+
+  async #end(runId: string): Promise<'taken' | 'not_needed'> {
+    try {
+      return await this.parts.pool.end(runId);
+    } catch (error) {
+      this.parts.log.warn({ runId, err: error }, 'not claimed; the sweeper finds the run');
+      return 'not_needed';
+    }
   }
 
   /** The first answer to a question stands; the same answer again is accepted again. */

@@ -3,6 +3,7 @@ import { linkAbort, type Logger, withContext, withSpan } from '@switchyard/platf
 import { fold, next, type Next, runDeadline, type RunState, type StepState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
 import type { Toolbox } from './functions.ts';
+import { Lease, type Moment } from './lease.ts';
 import { JournalWriter, type WriterParts } from './journal-writer.ts';
 import { failedPlanning } from './decide.ts';
 import { inputFacts } from './inputs.ts';
@@ -18,7 +19,8 @@ import type { Toolboxes } from './toolboxes.ts';
  * L2 The loop ends in one of five ways: `ended` (terminal event committed), `fenced` (another owner; nothing
  *    more is written), `released` (drain; the lease is given back), `waiting` (for a person; the lease is given
  *    back), `broken` (a defect; the lease runs out).
- * L3 A cancel, a lost lease and a drain reach the model call and every step through one AbortSignal.
+ * L3 A cancel, a lost lease and a drain reach the model call and every step through one AbortSignal. A drain gives
+ *    steps under way some time to answer first: what has an answer need not be repeated, or be in doubt.
  * L4 Every act moves the journal on. One that does not is a defect: the loop breaks instead of going round.
  */
 
@@ -36,6 +38,8 @@ export interface OwnedRun {
   readonly inboxTaken: number;
   /** Everything up to here is on the bus. */
   readonly publishedSeq: number;
+  /** From before the lease was asked for. */
+  readonly leasedAt: Moment;
   /** Where the journal is known already (a run accepted here); otherwise it is read. */
   readonly state?: RunState;
 }
@@ -46,7 +50,10 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const NOTHING: Toolbox = { tools: [], agents: [] };
 
 export class RunLoop {
+  readonly lease: Lease;
   readonly #abort = new AbortController();
+  #performing = false;
+  #drainTimer: NodeJS.Timeout | undefined;
   #writer: JournalWriter | null = null;
   #inboxTaken: number;
   #takingInputs = false;
@@ -63,6 +70,7 @@ export class RunLoop {
     private readonly metrics: RunMetrics,
   ) {
     this.#inboxTaken = owned.inboxTaken;
+    this.lease = new Lease(parts.clock, parts.leaseMs, owned.leasedAt);
   }
 
   /** The number of the newest input that this owner has taken. */
@@ -80,11 +88,16 @@ export class RunLoop {
     this.#abort.abort(new AppError('fenced'));
   }
 
-  /** The process is going down: stop at once; the journal tells the next owner how far it came. */
-  drain(): void {
+  /**
+   * The process is going down: nothing new is begun, steps under way have `stepsMs` to answer. The journal tells the
+   * next owner how far it came.
+   */
+  drain(stepsMs: number): void {
     this.#draining = true;
     if (this.#writer) this.#writer.announce = false;
-    this.#abort.abort(new AppError('cancelled'));
+    const stop = () => this.#abort.abort(new AppError('cancelled'));
+    if (this.#performing) this.#drainTimer ??= setTimeout(stop, stepsMs);
+    else stop();
   }
 
   /** There may be an input (cancel, approval, message) for this run. */
@@ -109,13 +122,20 @@ export class RunLoop {
     try {
       const state = this.owned.state ?? (await this.#readJournal());
       for (const step of state.steps) if (step.attempt > 0 && !step.outcome) this.#recovered.add(step.act.step_id);
-      this.#writer = new JournalWriter(this.parts, this.metrics, state, this.owned.epoch, this.#abort.signal);
+      this.#writer = new JournalWriter(
+        this.parts,
+        this.metrics,
+        state,
+        this.owned.epoch,
+        this.#abort.signal,
+        this.lease,
+      );
       this.#writer.announce = !this.#draining;
       // A run that was accepted here a moment ago has no inputs that the first write would not tell of.
       if (!this.owned.state) await this.#takeInputs();
       await this.#writer.write([]);
       while (this.#writer.state.phase !== 'ended') {
-        if (this.#abort.signal.aborted) break;
+        if (this.#abort.signal.aborted || this.#draining) break;
         if (this.#writer.inboxLast > this.#inboxTaken) await this.#takeInputs();
         else if (await this.#actOrPark(this.#writer)) return 'waiting';
       }
@@ -124,6 +144,8 @@ export class RunLoop {
       return this.#draining ? 'released' : 'fenced';
     } catch (error) {
       return this.#endOf(error);
+    } finally {
+      clearTimeout(this.#drainTimer);
     }
   }
 
@@ -168,9 +190,14 @@ export class RunLoop {
       try {
         const { stepNumber, final } = step;
         const turns = await this.#threadTurns(state);
+        const speaks = () => this.lease.holds;
         const toolbox = async () =>
           final ? NOTHING : this.parts.toolboxes.get(run.principal, run.tool_constraints, signal);
-        facts = await plan(this.parts, { state, stepNumber, final, toolbox, turns, epoch: this.owned.epoch }, signal);
+        facts = await plan(
+          this.parts,
+          { state, stepNumber, final, toolbox, turns, epoch: this.owned.epoch, speaks },
+          signal,
+        );
       } catch (error) {
         if (signal.aborted) return;
         throw error;
@@ -186,6 +213,7 @@ export class RunLoop {
   async #perform(writer: JournalWriter, steps: Extract<Next, { do: 'perform' }>['steps']): Promise<void> {
     const run = writer.state.run;
     if (!run) throw new AppError('internal');
+    this.#performing = true;
     await this.#withDeadline(writer, async (signal) => {
       const toolbox = await this.#toolboxFor(run, steps, signal);
       const done = await Promise.allSettled(
@@ -195,7 +223,7 @@ export class RunLoop {
       );
       const failed = done.find((outcome) => outcome.status === 'rejected');
       if (failed && !signal.aborted) throw failed.reason;
-    });
+    }).finally(() => (this.#performing = false));
   }
 
   /** What is known of the tools tells which step may be repeated; where it cannot be had, none may. */

@@ -22,6 +22,8 @@ import type { JournalWriter } from './journal-writer.ts';
  * S2 A step whose worker was lost is dispatched again only where a repeat cannot do harm: it never reached a
  *    worker, or its tool is safe or keyed. Otherwise its outcome is `in_doubt`, never guessed.
  * S3 Progress is committed with the outcome, or after PROGRESS_MS where the step takes longer; it is bounded.
+ * S4 A step is sent only while the lease is known to hold: an owner that stood still since the announcement was
+ *    committed asks the database first.
  */
 
 const PROGRESS_MS = 25;
@@ -88,7 +90,7 @@ async function dispatchUntilAnswered(
   }
 }
 
-function dispatchOnce(
+async function dispatchOnce(
   parts: StepParts,
   writer: JournalWriter,
   act: PlannedAct,
@@ -105,6 +107,7 @@ function dispatchOnce(
     ask?.decision?.decision === 'approve'
       ? { approval: { approvalId: ask.request.approval_id, by: ask.decision.by } }
       : {};
+  await writer.confirmOwner(); // S4
   return parts.bus.request(
     performStep[target],
     {

@@ -51,13 +51,15 @@ export class Sweeper {
     const { sweeps } = pool.metrics;
     try {
       pool.metrics.queue(await journal.stats());
-      for (const { runId, tenantId } of await journal.sweep(SWEEP_LIMIT)) {
+      pool.patience.answered();
+      for (const { runId, tenantId } of await journal.sweep(SWEEP_LIMIT, undefined, pool.patience.takesExpired)) {
         if (this.#stopped) return;
         if ((await pool.offer(runId, tenantId)) === 'busy') await bus.wakeUp(tenantId, runId);
       }
       sweeps.inc({ outcome: 'done' });
     } catch (error) {
       sweeps.inc({ outcome: 'failed' });
+      pool.patience.failed();
       log.warn({ err: error }, 'sweep failed; it is repeated');
     }
     try {

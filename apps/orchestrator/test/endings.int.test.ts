@@ -20,20 +20,33 @@ const budget = (limits: Partial<RunSpec['budget']>) => ({
 describe('a cancel', () => {
   const cancelled = { status: 'cancelled', completion_reason: 'cancelled', error_code: 'cancelled' };
 
-  it('before anybody owns the run ends it before it begins', async () => {
-    const full = await world.replica({ maxConcurrent: 0, hears: false });
+  it('before anybody owns the run ends it at once, though no slot is free anywhere', async () => {
+    let asks = 0;
+    const full = await world.replica({ maxConcurrent: 0, planner: planner(() => ((asks += 1), says('x'))) });
     const asked = request('hello');
     await full.desk.start(asked);
     const { principal } = asked.run;
+    const began = Date.now();
     const answers = await Promise.all(
       [1, 2].map(() => full.desk.cancel({ principal, runId: asked.runId, reason: 'no' })),
     );
-    expect(answers).toEqual(answers.map(() => ({ runId: asked.runId, phase: 'queued', accepted: true })));
-    let asks = 0;
-    await world.replica({ planner: planner(() => ((asks += 1), says('x'))) });
+    expect(answers).toContainEqual({ runId: asked.runId, phase: 'queued', accepted: true });
     expect(await world.ended(asked.runId)).toMatchObject(cancelled);
+    expect(Date.now() - began).toBeLessThan(1_000);
     expect(await world.types(asked.runId)).toEqual(['run.accepted', 'cancel.requested', 'task.completed']);
     expect(asks).toBe(0);
+  });
+
+  it('of a run that waits for a person ends it at once, though no slot is free anywhere', async () => {
+    const asking = await world.replica({ planner: callsThenTells('write_it') });
+    const asked = request('hello', { approvals: { tools: ['write_it'], timeout_seconds: 3_600 } });
+    await asking.desk.start(asked);
+    await until(async () => (await world.journal.head(asked.runId))?.phase === 'waiting');
+    await asking.stop();
+    const full = await world.replica({ maxConcurrent: 0, hears: false });
+    await full.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: 'no' });
+    expect(await world.ended(asked.runId, 1_000)).toMatchObject(cancelled);
+    expect(world.performed).toEqual([]);
   });
 
   it('in the middle of a planning reaches the model call', async () => {
@@ -72,6 +85,29 @@ describe('a cancel', () => {
     expect(answer).toMatchObject({ phase: 'running', accepted: true });
     expect(await world.ended(asked.runId)).toMatchObject(cancelled);
     await until(() => aborted, 1_000);
+  });
+
+  it('ends the run at once though the worker does not listen, and the worker is told', async () => {
+    let told = false;
+    const underWay = gate();
+    const over = gate();
+    world.worker = async (_request, { signal }) => {
+      signal.addEventListener('abort', () => (told = true), { once: true });
+      underWay.open();
+      await over.opened;
+      return { status: 'succeeded', output: 'too late' };
+    };
+    const owner = await world.replica({ planner: callsThenTells('write_it') });
+    const asked = request('hello');
+    await owner.desk.start(asked);
+    await underWay.opened;
+    await owner.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
+    const end = await world.ended(asked.runId, 1_000);
+    await until(() => told, 1_000);
+    over.open();
+    await until(() => !owner.pool.owns(asked.runId));
+    expect(await world.ended(asked.runId)).toEqual(end);
+    expect(end).toMatchObject(cancelled);
   });
 
   it('whose wake-up is lost is found by the heartbeat', async () => {

@@ -123,6 +123,67 @@ describe('a zombie', () => {
   });
 });
 
+describe('an owner that stood still right before it sent a step', () => {
+  it('asks the database first, and sends nothing where another owner has the run', async () => {
+    const asked = request('hello');
+    const committed = gate();
+    const wake = gate();
+    const asleep = await world.replica({
+      hears: false,
+      leaseMs: 1_000,
+      planner: callsThenTells('write_it'),
+      journal: (real) =>
+        over(real, {
+          append: async (input) => {
+            const outcome = await real.append(input);
+            if (input.facts.some(({ type }) => type === 'orchestrator.step.dispatching')) {
+              asleep.freeze();
+              committed.open();
+              await wake.opened;
+            }
+            return outcome;
+          },
+        }),
+    });
+    await asleep.desk.start(asked);
+    await committed.opened;
+    await new Promise((resolve) => setTimeout(resolve, 1_000)); // its lease is over by its own clock
+    const other = await world.replica({ hears: false, leaseMs: 1_000 });
+    await until(async () => (await other.pool.offer(asked.runId, 'acme'), other.pool.owns(asked.runId)));
+    await world.ended(asked.runId);
+    const before = world.performed.length; // the new owner's business
+    asleep.thaw();
+    wake.open();
+    await until(() => !asleep.pool.owns(asked.runId));
+    expect(world.performed.length).toBe(before);
+    expect(await asleep.metric('run_loops_total{end="fenced"')).toBe(1);
+  });
+
+  it('goes on where it still is the owner', async () => {
+    const asked = request('hello');
+    const alone = await world.replica({
+      hears: false,
+      leaseMs: 1_000,
+      planner: callsThenTells('write_it'),
+      journal: (real) =>
+        over(real, {
+          append: async (input) => {
+            const outcome = await real.append(input);
+            if (input.facts.some(({ type }) => type === 'orchestrator.step.dispatching')) {
+              alone.freeze();
+              await new Promise((resolve) => setTimeout(resolve, 1_500));
+              alone.thaw();
+            }
+            return outcome;
+          },
+        }),
+    });
+    await alone.desk.start(asked);
+    expect(await world.ended(asked.runId)).toMatchObject({ status: 'success', successful_steps: 1 });
+    expect(world.performed).toHaveLength(1);
+  });
+});
+
 describe('an ambiguous commit', () => {
   it.each([1, 2, 3])('is written once, whichever append it hits (%i)', async (which) => {
     let count = 0;
@@ -189,6 +250,50 @@ describe('a drain', () => {
     expect(Date.now() - began).toBeLessThan(1_000);
     expect(await staying.metric('run_loops_total{end="ended"')).toBe(5);
     expect(await leaving.metric('run_loops_total{end="released"')).toBe(5);
+  });
+
+  it('waits for the answer of a step under way: nothing is repeated, nothing in doubt', async () => {
+    const underWay = gate();
+    const answer = gate();
+    world.worker = async () => {
+      underWay.open();
+      await answer.opened;
+      return { status: 'succeeded', output: 'ok' };
+    };
+    const leaving = await world.replica({ planner: callsThenTells('write_it') });
+    const asked = request('hello');
+    await leaving.desk.start(asked);
+    await underWay.opened;
+    await world.replica({ planner: callsThenTells('write_it') });
+    const left = leaving.drain(4_000);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    answer.open();
+    await left;
+    expect(await world.ended(asked.runId)).toMatchObject({ status: 'success', successful_steps: 1 });
+    expect(world.performed).toHaveLength(1);
+    expect(await leaving.metric('run_loops_total{end="released"')).toBe(1);
+  });
+
+  it('hands a step over that does not answer in half of its time', async () => {
+    const underWay = gate();
+    let first = true;
+    world.worker = async (_request, { signal }) => {
+      underWay.open();
+      if (!first) return { status: 'succeeded', output: 'ok' };
+      first = false;
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      throw new AppError('cancelled');
+    };
+    const leaving = await world.replica({ planner: callsThenTells('read_it') });
+    const asked = request('hello');
+    await leaving.desk.start(asked);
+    await underWay.opened;
+    await world.replica({ planner: callsThenTells('read_it') });
+    const began = Date.now();
+    await leaving.drain(1_000);
+    expect(Date.now() - began).toBeLessThan(950);
+    expect(await world.ended(asked.runId)).toMatchObject({ status: 'success', successful_steps: 1 });
+    expect(world.performed).toHaveLength(2);
   });
 
   it('accepts for others what is still asked of it, and works on nothing new', async () => {

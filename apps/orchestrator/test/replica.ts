@@ -110,6 +110,7 @@ export class Replica {
       bus,
       pool,
       publisher,
+      clock,
       log,
       maxIterations: 12,
       useOrchestrator: true,

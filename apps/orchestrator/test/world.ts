@@ -135,10 +135,10 @@ export class World {
     return (await this.pool.query<Record<string, unknown>>(text, values)).rows;
   }
 
-  /** The run's owner has not been heard of for a long time. */
+  /** The run's owner has not been heard of for longer than its lease. */
   async expireLease(runId: string): Promise<void> {
     await this.sql(
-      `update orchestrator.runs set lease_until = case when lease_owner is null then null else clock_timestamp() - interval '1 s' end,
+      `update orchestrator.runs set lease_until = case when lease_owner is null then null else clock_timestamp() - interval '1 ms' end,
          updated_at = updated_at - interval '1 min' where run_id = $1`,
       runId,
     );
