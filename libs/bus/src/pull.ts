@@ -3,6 +3,7 @@ import { backoffMs, type Logger, sleep } from '@switchyard/platform';
 import {
   AckPolicy,
   type Consumer,
+  type ConsumerConfig,
   DeliverPolicy,
   type JetStreamClient,
   type JetStreamManager,
@@ -19,6 +20,8 @@ import {
  *    safe because what it carries can be handled twice and rebuilt from the journal.
  * U3 Nothing ends the loop but its signal.
  * U4 What is still being handled is not given to somebody else meanwhile.
+ * U5 A consumer with other settings than these, as an earlier version made it, is brought to them, or made anew and
+ *    then begins at the start of the stream.
  */
 
 const WATCH_MS = 5_000;
@@ -90,23 +93,46 @@ async function prepare(jsm: JetStreamManager, options: PullOptions): Promise<voi
     if (error instanceof NatsError && error.api_error?.code === 404) return undefined;
     throw error;
   });
-  if (found) {
-    const { state } = await jsm.streams.info(stream);
-    if (!standsAhead(found.delivered.stream_seq, state.last_seq)) return;
-    log.error(
-      { stream, durable, delivered: found.delivered.stream_seq, last: state.last_seq },
-      'the consumer stands ahead of its stream; it is rebuilt',
-    );
-    await jsm.consumers.delete(stream, durable);
-  }
-  await jsm.consumers.add(stream, {
+  const asked = {
     durable_name: durable,
     ack_policy: AckPolicy.Explicit,
     deliver_policy: DeliverPolicy.All,
     ack_wait: ACK_WAIT_MS * 1_000_000,
     max_ack_pending: maxAckPending,
+    // An empty one would become an empty token of the subject that the server is asked under.
     ...(filter === undefined ? {} : { filter_subject: filter }),
-  });
+  };
+  if (found) {
+    const { state } = await jsm.streams.info(stream);
+    const ahead = standsAhead(found.delivered.stream_seq, state.last_seq);
+    const other = differences(asked, found.config);
+    if (!ahead && (other.length === 0 || (await updated(jsm, stream, durable, asked)))) return;
+    const about = { stream, durable, delivered: found.delivered.stream_seq, last: state.last_seq, other };
+    if (ahead) log.error(about, 'the consumer stands ahead of its stream; it is rebuilt');
+    else log.warn(about, 'the consumer has settings that cannot be changed; it is rebuilt');
+    await jsm.consumers.delete(stream, durable);
+  }
+  await jsm.consumers.add(stream, asked);
+}
+
+/** False where the server does not change these settings of a consumer that exists. */
+async function updated(jsm: JetStreamManager, stream: string, durable: string, asked: Settings): Promise<boolean> {
+  try {
+    await jsm.consumers.update(stream, durable, asked);
+    return differences(asked, (await jsm.consumers.info(stream, durable)).config).length === 0;
+  } catch (error) {
+    if (error instanceof NatsError && error.api_error) return false;
+    throw error;
+  }
+}
+
+type Settings = Pick<ConsumerConfig, 'ack_policy' | 'deliver_policy'> & Partial<ConsumerConfig>;
+
+/** The settings in which a consumer is not as asked. An absent filter is an empty one. */
+export function differences(asked: Settings, found: Partial<ConsumerConfig>): string[] {
+  return (['ack_policy', 'deliver_policy', 'ack_wait', 'max_ack_pending', 'filter_subject'] as const).filter(
+    (name) => (asked[name] ?? '') !== (found[name] ?? ''),
+  );
 }
 
 /** U4: tells the server that work goes on, until `fn` is done. */

@@ -1,5 +1,13 @@
 import { AppError, type StreamDefinition, STREAMS } from '@switchyard/contracts';
-import { DiscardPolicy, type JetStreamManager, NatsError, RetentionPolicy, StorageType, type StreamConfig } from 'nats';
+import {
+  DiscardPolicy,
+  type JetStreamManager,
+  NatsError,
+  RetentionPolicy,
+  StorageType,
+  type StreamConfig,
+  type StreamInfo,
+} from 'nats';
 
 const NANOS_PER_MS = 1_000_000;
 const OLDEST_SERVER = [2, 9] as const;
@@ -38,11 +46,18 @@ export function ignoredOptions(asked: Record<string, unknown>, echoed: Record<st
     .map(([name]) => name);
 }
 
-/** Creates or updates every stream and compares what the server made of it with what was asked. */
+/*
+ * T1 What the server made of a stream is compared with what was asked.
+ * T2 A stream whose settings the server does not change is made anew where all of it is committed elsewhere; any
+ *    other is left as it is, and the error says what an operator must decide.
+ * T3 A stream of this name that somebody else made is not touched.
+ */
+
+/** Creates or updates every stream. */
 export async function ensureStreams(manager: JetStreamManager): Promise<void> {
   for (const definition of Object.values(STREAMS)) {
     const asked = toStreamConfig(definition);
-    const info = await createOrUpdate(manager, asked);
+    const info = await createOrUpdate(manager, asked, definition.rebuildable);
     const ignored = ignoredOptions(asked, info.config as unknown as Record<string, unknown>);
     if (ignored.length > 0) {
       throw new AppError(
@@ -53,19 +68,55 @@ export async function ensureStreams(manager: JetStreamManager): Promise<void> {
   }
 }
 
-async function createOrUpdate(manager: JetStreamManager, asked: Partial<StreamConfig> & { name: string }) {
-  try {
-    const existing = await manager.streams.info(asked.name);
-    const differs = ignoredOptions(asked, existing.config as unknown as Record<string, unknown>).length > 0;
-    return differs ? await manager.streams.update(asked.name, asked) : existing;
-  } catch (error) {
-    if (!(error instanceof NatsError) || error.api_error?.code !== 404) throw error;
+type Asked = Partial<StreamConfig> & { name: string };
+
+/** The server's codes for a stream of this name with other settings, and for subjects that another stream has. */
+const NAME_IN_USE = 10_058;
+const SUBJECTS_IN_USE = 10_065;
+
+async function createOrUpdate(manager: JetStreamManager, asked: Asked, rebuildable: boolean): Promise<StreamInfo> {
+  const existing = await manager.streams.info(asked.name).catch((error: unknown) => {
+    if (error instanceof NatsError && error.api_error?.code === 404) return undefined;
+    throw error;
+  });
+  if (!existing) return create(manager, asked);
+  const other = ignoredOptions(asked, existing.config as unknown as Record<string, unknown>);
+  if (other.length === 0) return existing;
+  if (other.includes('subjects') && other.includes('description')) {
+    throw new AppError(
+      'unavailable',
+      `The stream ${asked.name} on this server is somebody else's: ${other.join(', ')}.`,
+    ); // T3
   }
+  try {
+    return await manager.streams.update(asked.name, asked);
+  } catch (error) {
+    if (!(error instanceof NatsError) || !error.api_error) throw error;
+    if (!rebuildable) {
+      throw new AppError(
+        'unavailable',
+        `Stream ${asked.name} has another ${other.join(', ')}, which nats-server does not change. Its messages exist ` +
+          `nowhere else: delete it by hand once they are not needed, then it is made anew.`,
+        { cause: error },
+      );
+    }
+  }
+  await manager.streams.delete(asked.name);
+  return create(manager, asked);
+}
+
+async function create(manager: JetStreamManager, asked: Asked): Promise<StreamInfo> {
   try {
     return await manager.streams.add(asked);
   } catch (error) {
+    const code = error instanceof NatsError ? error.api_error?.err_code : undefined;
     // Another replica created it between the look and the attempt.
-    if (error instanceof NatsError && error.api_error?.err_code === 10058) return manager.streams.info(asked.name);
-    throw error;
+    if (code === NAME_IN_USE) return manager.streams.info(asked.name);
+    if (code !== SUBJECTS_IN_USE) throw error;
+    throw new AppError(
+      'unavailable',
+      `Another stream has subjects of ${asked.name} (${(asked.subjects ?? []).join(', ')}); rename or delete it.`,
+      { cause: error },
+    );
   }
 }

@@ -17,6 +17,8 @@ export interface StreamDefinition {
   readonly maxBytes: number;
   readonly maxMessages: number;
   readonly duplicateWindowMs: number;
+  /** Everything in it is committed elsewhere: where its settings cannot be changed it is made anew. */
+  readonly rebuildable: boolean;
 }
 
 const HOUR_MS = 3_600_000;
@@ -32,6 +34,7 @@ export const STREAMS = {
     maxBytes: 4 * 1024 ** 3,
     maxMessages: 20_000_000,
     duplicateWindowMs: 120_000,
+    rebuildable: true,
   },
   SYSTEM: {
     name: 'SYSTEM',
@@ -43,6 +46,7 @@ export const STREAMS = {
     maxBytes: 1024 ** 3,
     maxMessages: 5_000_000,
     duplicateWindowMs: 120_000,
+    rebuildable: false,
   },
   COMMANDS: {
     name: 'COMMANDS',
@@ -54,6 +58,7 @@ export const STREAMS = {
     maxBytes: 256 * 1024 ** 2,
     maxMessages: 1_000_000,
     duplicateWindowMs: 1_000,
+    rebuildable: true,
   },
 } as const satisfies Record<string, StreamDefinition>;
 
