@@ -36,6 +36,7 @@ export function problemOf(error: PublicError): ProblemAnswer {
       detail: error.message,
       code: error.code,
       ...(error.details === undefined ? {} : { details: error.details }),
+      ...(error.runId === undefined ? {} : { run_id: error.runId }),
     },
     headers: {
       ...(retry === 'after' ? { 'retry-after': String(retryAfterS) } : {}),

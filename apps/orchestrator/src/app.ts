@@ -6,6 +6,7 @@ import { AppError } from '@switchyard/contracts';
 import { backoffMs, type Clock, type Logger, sleep, systemClock } from '@switchyard/platform';
 import { createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
 import { openStore, type Store } from '@switchyard/store';
+import { Admission } from './admission.ts';
 import type { OrchestratorConfig } from './config.ts';
 import { Expiry } from './expiry.ts';
 import { createGuardrail } from './guardrail.ts';
@@ -70,11 +71,21 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     leaseMs: config.runs.leaseMs,
   };
   const owner = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;
+  const admission = new Admission(config.runs.admission);
+  const { maxConcurrent, maxPerTenant, leaseMs, poisonAttempts, retryPauseMs } = config.runs;
   const pool = new RunPool(
-    { journal, publisher, loop, clock, log, metrics },
-    { owner, maxConcurrent: config.runs.maxConcurrent, leaseMs: config.runs.leaseMs },
+    { journal, admission, publisher, loop, clock, log, metrics },
+    { owner, maxConcurrent, maxPerTenant, leaseMs, poisonAttempts, retryPauseMs },
   );
-  const sweeper = new Sweeper({ journal, bus, pool, publisher, log, intervalMs: config.runs.sweepIntervalMs });
+  const sweeper = new Sweeper({
+    journal,
+    admission,
+    bus,
+    pool,
+    publisher,
+    log,
+    intervalMs: config.runs.sweepIntervalMs,
+  });
 
   pool.start();
   const heard = await bus.hearWakeUps(({ runId }) => pool.nudge(runId));
@@ -92,7 +103,18 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   lifecycle.onStop('expiry', () => expiry.stop());
 
   const { maxIterations, useOrchestrator } = config.runs;
-  const runs = new RunDesk({ journal, retention, bus, pool, publisher, clock, log, maxIterations, useOrchestrator });
+  const runs = new RunDesk({
+    journal,
+    retention,
+    admission,
+    bus,
+    pool,
+    publisher,
+    clock,
+    log,
+    maxIterations,
+    useOrchestrator,
+  });
   const handlers = await serveOnBus(OrchestratorModule.with({ runs, threads: new ThreadDesk({ journal }) }), bus, log);
   lifecycle.onStop('handlers', () => handlers.close());
 }

@@ -64,6 +64,22 @@ export const Config = z
     STEP_ATTEMPTS: integer(1, 10, 3).describe('How often a step is dispatched when its worker is lost'),
 
     MAX_CONCURRENT_RUNS: integer(1, 10_000, 128).describe('Runs that one replica works on at the same time'),
+    MAX_CONCURRENT_RUNS_PER_TENANT: integer(0, 10_000, 0).describe(
+      'Most of them of one tenant, also while no other waits; 0: no limit beyond its fair share',
+    ),
+    MAX_QUEUED_RUNS: integer(1, 10_000_000, 10_000).describe(
+      'Runs that may wait for an owner, of all tenants; more are refused with 429',
+    ),
+    MAX_QUEUED_RUNS_PER_TENANT: integer(1, 10_000_000, 5_000).describe('The same for one tenant'),
+    MAX_WAITING_RUNS_PER_TENANT: integer(1, 10_000_000, 10_000).describe(
+      'Runs of one tenant that may wait for people at the same time',
+    ),
+    POISON_ATTEMPTS: integer(1, 100, 5).describe(
+      'Owners in a row that may come to nothing before a run becomes a dead letter',
+    ),
+    RETRY_PAUSE_MS: integer(0, 60_000, 1_000).describe(
+      'Pause after the second owner in a row that came to nothing; it doubles with each, up to a minute',
+    ),
     LEASE_MS: integer(1_000, 120_000, 6_000).describe('How long a replica owns a run without renewing'),
     SWEEP_INTERVAL_MS: integer(200, 60_000, 1_000).describe('How often runs without an owner are looked for'),
     EVENT_RETENTION_HOURS: integer(0, 876_000, 720).describe(
@@ -98,6 +114,14 @@ export const Config = z
       stepTimeoutMs: env.STEP_TIMEOUT_MS,
       stepAttempts: env.STEP_ATTEMPTS,
       maxConcurrent: env.MAX_CONCURRENT_RUNS,
+      maxPerTenant: env.MAX_CONCURRENT_RUNS_PER_TENANT || env.MAX_CONCURRENT_RUNS,
+      admission: {
+        maxQueued: env.MAX_QUEUED_RUNS,
+        maxQueuedPerTenant: env.MAX_QUEUED_RUNS_PER_TENANT,
+        maxWaitingPerTenant: env.MAX_WAITING_RUNS_PER_TENANT,
+      },
+      poisonAttempts: env.POISON_ATTEMPTS,
+      retryPauseMs: env.RETRY_PAUSE_MS,
       leaseMs: env.LEASE_MS,
       sweepIntervalMs: env.SWEEP_INTERVAL_MS,
     },

@@ -39,6 +39,7 @@ export class JournalWriter {
   #running = false;
   #closed: AppError | null = null;
   #inboxLast = 0;
+  #nextRun: string | null = null;
   announce = true;
 
   constructor(
@@ -59,6 +60,11 @@ export class JournalWriter {
   /** The newest input that the journal told of with the last write. */
   get inboxLast(): number {
     return this.#inboxLast;
+  }
+
+  /** Once the end is committed: the run of the same thread whose turn it is. */
+  get nextRun(): string | null {
+    return this.#nextRun;
   }
 
   /** Commits the facts and what follows from them. Resolves after the commit; throws `fenced` or `cancelled`. */
@@ -162,6 +168,7 @@ export class JournalWriter {
     }
     this.lease.renewed(askedAt);
     this.#inboxLast = outcome.inboxLast;
+    this.#nextRun = outcome.nextRun;
     this.#take(outcome.events);
     publisher.publish(outcome.events);
   }

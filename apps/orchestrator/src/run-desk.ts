@@ -7,21 +7,23 @@ import {
   type OutputOf,
   type Principal,
   type readRunEvents,
+  type RunEvent,
   type RunView,
   type startRun,
 } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
 import type { Clock, Logger } from '@switchyard/platform';
 import { fold } from '@switchyard/run';
-import type { Accepted, Journal, Retention } from '@switchyard/store';
+import type { Accept, Accepted, Journal, Retention, RunHead } from '@switchyard/store';
 import canonicalizeModule from 'canonicalize';
 import { ENGINE_VERSION } from './config.ts';
 import { decisionBody, objectionToAnswer } from './inputs.ts';
 import { readWhole } from './journal-pages.ts';
 import { momentOf } from './lease.ts';
+import type { Admission } from './admission.ts';
 import type { Publisher } from './publisher.ts';
 import type { RunPool } from './run-pool.ts';
-import { fromSnapshot, maySee, toRunView } from './run-view.ts';
+import { fromSnapshot, maySee, toRunView, viewOfHead } from './run-view.ts';
 
 /*
  * Answers what is asked about runs.
@@ -29,6 +31,8 @@ import { fromSnapshot, maySee, toRunView } from './run-view.ts';
  * A1 `start` answers only after the commit; from then on the run is not lost.
  * A2 The same key with the same request is the same run; with another request it is a conflict.
  * A3 A run that the caller may not see answers exactly as one that does not exist.
+ * A4 Where too many runs wait already, one more is refused before anything is written, with a pause. What was accepted
+ *    before is answered all the same.
  */
 
 /** A page of events fits one message on the bus. */
@@ -39,6 +43,7 @@ export interface DeskParts {
   readonly retention: Retention;
   readonly bus: Bus;
   readonly pool: RunPool;
+  readonly admission: Admission;
   readonly publisher: Publisher;
   readonly clock: Clock;
   readonly log: Logger;
@@ -56,54 +61,97 @@ export class RunDesk {
       use_orchestrator: input.run.use_orchestrator && this.parts.useOrchestrator,
       budget: { ...input.run.budget, max_iterations: input.run.budget.max_iterations ?? this.parts.maxIterations },
     };
+    const { tenantId } = run.principal;
     const { owner, leaseMs } = pool.settings;
-    const slot = pool.reserve();
+    const slot = pool.reserve(tenantId);
+    const request: Accept = {
+      runId: input.runId,
+      run,
+      idempotencyKey: input.idempotencyKey,
+      requestHash: hashOf(input.run),
+      engineVersion: ENGINE_VERSION,
+      ...(slot ? { lease: { owner, leaseMs } } : {}),
+    };
     const leasedAt = momentOf(clock);
-    let accepted: Accepted;
-    try {
-      accepted = await journal.accept({
-        runId: input.runId,
-        run,
-        idempotencyKey: input.idempotencyKey,
-        requestHash: hashOf(input.run),
-        engineVersion: ENGINE_VERSION,
-        ...(slot ? { lease: { owner, leaseMs } } : {}),
-      });
-    } finally {
+    const accepted = await this.#accept(request).catch((error: unknown) => {
       slot?.free();
+      throw error;
+    });
+    if (slot && accepted.kind === 'created' && accepted.epoch > 0) {
+      pool.metrics.created.inc();
+      publisher.publish([accepted.event]);
+      const { runId, epoch, event } = accepted;
+      pool.adopt({ runId, tenantId, epoch, inboxTaken: 0, publishedSeq: 0, leasedAt, state: fold([event]) }, slot);
+    } else {
+      slot?.free();
+      this.#acceptedWithoutOwner(accepted, tenantId);
     }
     if (accepted.kind === 'conflict')
       throw new AppError('conflict', 'This id or idempotency key belongs to another request.');
-    if (accepted.kind === 'existing') {
-      return { runId: accepted.runId, created: false, lastSeq: accepted.lastSeq, ended: accepted.ended };
-    }
-    pool.metrics.created.inc();
-    if (accepted.epoch > 0) {
-      publisher.publish([accepted.event]);
-      pool.adopt({
-        runId: input.runId,
-        tenantId: run.principal.tenantId,
-        epoch: accepted.epoch,
-        inboxTaken: 0,
-        publishedSeq: 0,
-        leasedAt,
-        state: fold([accepted.event]),
+    if (accepted.kind === 'thread_busy') {
+      const { activeRun: runId } = accepted;
+      throw new AppError('thread_busy', `Run ${runId} of this thread is under way: wait for its end, or cancel it.`, {
+        runId,
       });
-    } else {
-      publisher.announce(accepted.event);
-      await this.#announce(run.principal.tenantId, input.runId);
     }
-    return { runId: input.runId, created: true, lastSeq: 1, ended: false };
+    const { runId, lastSeq, ended } = accepted;
+    return { runId, created: accepted.kind === 'created', lastSeq, ended };
+  }
+
+  /** A4 */
+  async #accept(request: Accept): Promise<Accepted> {
+    const { admission, journal, pool } = this.parts;
+    const { thread_concurrency: concurrency, principal } = request.run;
+    const mayWait = !request.lease || concurrency === 'queue' || concurrency === 'cancel_previous';
+    const refusal = admission.refusal(principal.tenantId, mayWait);
+    if (refusal) {
+      const known = await journal.acceptedBefore(request);
+      if (known) return known;
+      pool.metrics.refusals.inc({ limit: refusal.limit });
+      throw new AppError('rate_limited', refusal.message, { retryAfterMs: refusal.retryAfterMs });
+    }
+    if (!mayWait) return journal.accept(request);
+    // Counted before the commit: of many that come at once none slips through.
+    admission.queued(principal.tenantId);
+    let waits = false;
+    try {
+      const accepted = await journal.accept(request);
+      waits = accepted.kind === 'created' && accepted.epoch === 0;
+      return accepted;
+    } finally {
+      if (!waits) admission.begun(principal.tenantId);
+    }
+  }
+
+  #acceptedWithoutOwner(accepted: Accepted, tenantId: string): void {
+    if (accepted.kind !== 'created') return;
+    const { pool, publisher } = this.parts;
+    pool.metrics.created.inc();
+    publisher.announce(accepted.event);
+    for (const runId of accepted.cancelled) void this.#end(tenantId, runId);
+    if (accepted.afterRun === null) this.#offer(tenantId, accepted.runId);
   }
 
   async get(principal: Principal, runId: string): Promise<RunView> {
     const head = await this.#head(principal, runId);
-    const events = head.expired ? [] : await readWhole(this.parts.journal, runId);
+    const events = head.expired ? [] : await this.#eventsOf(head);
+    if (events === 'unreadable') return viewOfHead(head);
     if (events.length > 0) return toRunView(events, head.phase);
     // Its events are no longer kept, or have gone since a moment ago.
     const snapshot = await this.parts.retention.snapshot(runId);
     if (snapshot === undefined) throw new AppError('not_found', 'There is no such run for you.');
     return fromSnapshot(head, snapshot);
+  }
+
+  /** A run that was given up because its journal cannot be read is shown as its row tells. */
+  async #eventsOf({ runId, phase }: RunHead): Promise<RunEvent[] | 'unreadable'> {
+    try {
+      return await readWhole(this.parts.journal, runId);
+    } catch (error) {
+      if (phase !== 'ended' || (error instanceof AppError && error.code === 'unavailable')) throw error;
+      this.parts.log.error({ runId, err: error }, 'the journal of an ended run cannot be read');
+      return 'unreadable';
+    }
   }
 
   async events(input: InputOf<typeof readRunEvents>): Promise<OutputOf<typeof readRunEvents>> {
@@ -135,19 +183,9 @@ export class RunDesk {
     if (!put || put.ended) return { runId, phase: 'ended', accepted: false };
     const { pool } = this.parts;
     if (pool.owns(runId)) pool.nudge(runId);
-    else if (head.leaseOwner !== null || (await this.#end(runId)) !== 'taken') {
-      await this.#announce(head.tenantId, runId);
-    }
+    else if (head.leaseOwner === null) await this.#end(head.tenantId, runId);
+    else await this.#announce(head.tenantId, runId);
     return { runId, phase: head.phase, accepted: true };
-  }
-
-  async #end(runId: string): Promise<'taken' | 'not_needed'> {
-    try {
-      return await this.parts.pool.end(runId);
-    } catch (error) {
-      this.parts.log.warn({ runId, err: error }, 'not claimed; the sweeper finds the run');
-      return 'not_needed';
-    }
   }
 
   /** The first answer to a question stands; the same answer again is accepted again. */
@@ -177,6 +215,24 @@ export class RunDesk {
     const head = await this.parts.journal.head(runId);
     if (!head || !maySee(principal, head)) throw new AppError('not_found', 'There is no such run for you.');
     return head;
+  }
+
+  /** The run was asked to stop. Where nobody owns it, it is taken up here to be ended; else its owner hears of it. */
+  async #end(tenantId: string, runId: string): Promise<void> {
+    try {
+      if ((await this.parts.pool.end(runId, tenantId)) === 'taken') return;
+    } catch (error) {
+      this.parts.log.warn({ runId, err: error }, 'not claimed; the sweeper finds the run');
+    }
+    await this.#announce(tenantId, runId);
+  }
+
+  /** Nobody owns the run: it is taken up here as soon as a slot is free for it, or by another replica. */
+  #offer(tenantId: string, runId: string): void {
+    this.parts.pool
+      .offer(runId, tenantId)
+      .then((outcome) => (outcome === 'busy' ? this.#announce(tenantId, runId) : undefined))
+      .catch((error: unknown) => this.parts.log.warn({ runId, err: error }, 'not taken up; the sweeper finds the run'));
   }
 
   /** A wake-up is an optimisation: where the bus does not take it, the sweeper is the guarantee. */

@@ -1,4 +1,5 @@
-import { AppError, type RunFactDraft, type RunSpec, type ThreadTurn } from '@switchyard/contracts';
+import { setMaxListeners } from 'node:events';
+import { AppError, type RunFactDraft, type RunSpec, type ThreadTurn, toPublicError } from '@switchyard/contracts';
 import { linkAbort, type Logger, withContext, withSpan } from '@switchyard/platform';
 import { fold, next, type Next, runDeadline, type RunState, type StepState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
@@ -47,6 +48,8 @@ export interface OwnedRun {
 const PAGE = 500;
 /** The longest time that a timer of Node takes; a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+/** Steps that share one signal, and what each hangs on it. Node would warn of a leak at 11. */
+const MAX_LISTENERS = 1_000;
 const NOTHING: Toolbox = { tools: [], agents: [] };
 
 export class RunLoop {
@@ -61,6 +64,7 @@ export class RunLoop {
   #draining = false;
   #turns: readonly ThreadTurn[] | null = null;
   #inputsWait = false;
+  #fault: string | null = null;
   readonly #recovered = new Set<string>();
 
   constructor(
@@ -81,6 +85,16 @@ export class RunLoop {
   /** After `waiting`: an input came while the lease was given back, so the run needs an owner at once. */
   get inputsWait(): boolean {
     return this.#inputsWait;
+  }
+
+  /** After `ended`: the run of the same thread whose turn it is. */
+  get nextRun(): string | null {
+    return this.#writer?.nextRun ?? null;
+  }
+
+  /** After `broken`: what broke, as public text. */
+  get fault(): string | null {
+    return this.#fault;
   }
 
   /** Another owner has the run: stop at once, write nothing. */
@@ -155,6 +169,8 @@ export class RunLoop {
     const code = error instanceof AppError ? error.code : undefined;
     if (this.#abort.signal.aborted || code === 'fenced' || code === 'run_ended') return 'fenced';
     this.log.error({ runId: this.owned.runId, err: error }, 'the loop of this run broke');
+    const { code: publicCode, message } = toPublicError(error);
+    this.#fault = `${publicCode}: ${message}`;
     return 'broken';
   }
 
@@ -243,6 +259,7 @@ export class RunLoop {
     const deadline = runDeadline(writer.state);
     const leftMs = deadline === null ? Infinity : Math.max(0, deadline - this.parts.clock.now());
     const limited = linkAbort([this.#abort.signal], leftMs > MAX_TIMER_MS ? undefined : leftMs);
+    setMaxListeners(MAX_LISTENERS, limited.signal);
     try {
       await work(limited.signal);
     } finally {

@@ -23,8 +23,12 @@ export class RunMetrics {
   readonly #queueWait;
   readonly #tokens;
   readonly #planningFailures;
-  readonly #queued;
-  readonly #oldestQueued;
+  readonly buried;
+  readonly refusals;
+  readonly #open;
+  readonly #oldest;
+  readonly #foreign;
+  readonly #deadLetters;
 
   constructor(metrics: Metrics) {
     this.created = metrics.counter('runs_created_total', 'Runs accepted here');
@@ -47,8 +51,12 @@ export class RunMetrics {
     this.sweeps = metrics.counter('sweeps_total', 'Looks for runs without an owner', ['outcome']);
     this.#tokens = metrics.counter('llm_tokens_total', 'Tokens of the language model', ['kind']);
     this.#planningFailures = metrics.counter('planning_failures_total', 'Plannings without a decision', ['code']);
-    this.#queued = metrics.gauge('runs_queued', 'Runs that no owner has begun, as of the last sweep');
-    this.#oldestQueued = metrics.gauge('oldest_queued_seconds', 'Age of the oldest of them, as of the last sweep');
+    this.buried = metrics.counter('dead_letters_total', 'Runs that were given up here');
+    this.refusals = metrics.counter('admission_refusals_total', 'Runs that were not accepted, by limit', ['limit']);
+    this.#open = metrics.gauge('open_runs', 'Runs that have not ended, as of the last sweep', ['phase']);
+    this.#oldest = metrics.gauge('oldest_run_seconds', 'Age of the oldest of them', ['phase']);
+    this.#foreign = metrics.gauge('foreign_runs', 'Open runs of an engine version that is not known here');
+    this.#deadLetters = metrics.gauge('dead_letters', 'Dead letters that nobody has requeued, up to 10 000');
   }
 
   /** An event was committed here; `acceptedAt` in ms since 1970. */
@@ -70,8 +78,13 @@ export class RunMetrics {
     }
   }
 
-  queue(stats: JournalStats): void {
-    this.#queued.set(stats.queued);
-    this.#oldestQueued.set(stats.oldestQueuedMs / 1_000);
+  /** The counts of a sweep. */
+  queue({ phases, foreign, deadLetters }: JournalStats): void {
+    for (const phase of ['queued', 'running', 'waiting'] as const) {
+      this.#open.set({ phase }, phases[phase].runs);
+      this.#oldest.set({ phase }, phases[phase].oldestMs / 1_000);
+    }
+    this.#foreign.set(foreign);
+    this.#deadLetters.set(deadLetters);
   }
 }

@@ -1,6 +1,11 @@
+import { AppError } from '@switchyard/contracts';
 import type { Clock, Logger, Metrics } from '@switchyard/platform';
-import type { Journal } from '@switchyard/store';
+import type { Claim, Journal } from '@switchyard/store';
+import type { Admission } from './admission.ts';
+import { Backlog } from './backlog.ts';
+import { bury } from './burial.ts';
 import { ENGINE_VERSIONS } from './config.ts';
+import { mayTake, type Slots } from './fair-share.ts';
 import { momentOf } from './lease.ts';
 import { Patience } from './patience.ts';
 import type { Publisher } from './publisher.ts';
@@ -10,24 +15,37 @@ import { type LoopEnd, type LoopParts, type OwnedRun, RunLoop } from './run-loop
 /*
  * The runs that this replica owns.
  *
- * O1 At most `maxConcurrent` loops, those counted in that are being accepted or claimed; what does not fit is remembered in a bounded backlog, and where that is
- *    full it is forgotten: the sweeper finds it again. Beyond it only runs that were told to end, at most
- *    MAX_ENDING: a cancel does not wait for a slot.
+ * O1 At most `maxConcurrent` loops, those counted in that are being accepted or claimed. What does not fit is
+ *    remembered in a bounded backlog; what is forgotten there, the sweeper finds again. Beyond it only runs that were
+ *    told to end, at most MAX_ENDING: a cancel does not wait for a slot.
  * O2 A lease is renewed at a third of its life, for all runs in one statement, and at once when the database is
  *    back. A run that could not be renewed because another owner has it is fenced at once.
  * O3 A drain gives every lease back and says so, so that another replica goes on at once; steps under way have half of
  *    its time to answer.
  * O4 A lease that ran out is left alone while its owner may have been kept from renewing it (patience.ts).
+ * O5 Tenants share the slots (fair-share.ts): none waits behind all the runs of another.
+ * O6 A run with which `poisonAttempts` owners in a row came to nothing is ended and becomes a dead letter.
  */
 
 export interface PoolSettings {
   readonly owner: string;
   readonly maxConcurrent: number;
+  /** Most runs of one tenant at the same time. */
+  readonly maxPerTenant: number;
   readonly leaseMs: number;
+  readonly poisonAttempts: number;
+  /** How long a run is left alone after the second owner that came to nothing; it doubles with each. */
+  readonly retryPauseMs: number;
+}
+
+/** A place for one run; freeing it twice does nothing. Whoever waits gets it next. */
+export interface Slot {
+  free(): void;
 }
 
 export interface PoolParts {
   readonly journal: Journal;
+  readonly admission: Admission;
   readonly publisher: Publisher;
   readonly loop: LoopParts;
   readonly clock: Clock;
@@ -42,11 +60,11 @@ const RENEW_AGAIN_MS = 250;
 export class RunPool {
   readonly #loops = new Map<string, { loop: RunLoop; done: Promise<void> }>();
   readonly #claiming = new Set<string>();
-  readonly #backlog = new Map<string, string>();
+  readonly #backlog = new Backlog(MAX_BACKLOG);
+  readonly #held = new Map<string, number>();
+  #used = 0;
   #heartbeat: NodeJS.Timeout | undefined;
   #stopped = false;
-  #ending = 0;
-  #reserved = 0;
   readonly metrics: RunMetrics;
   readonly patience: Patience;
 
@@ -63,32 +81,35 @@ export class RunPool {
     this.#renewIn(this.#renewMs);
   }
 
-  get freeSlots(): number {
-    return this.#stopped
-      ? 0
-      : Math.max(0, this.settings.maxConcurrent - this.#loops.size - this.#claiming.size - this.#reserved);
+  get #slots(): Slots {
+    const { maxConcurrent: total, maxPerTenant: perTenant } = this.settings;
+    return { total, perTenant, held: this.#held };
+  }
+
+  get #freeSlots(): number {
+    return this.#stopped ? 0 : Math.max(0, this.settings.maxConcurrent - this.#used);
   }
 
   owns(runId: string): boolean {
     return this.#loops.has(runId);
   }
 
-  /** Keeps a slot for a run that is being accepted, until it is freed; undefined where there is none. */
-  reserve(): { free(): void } | undefined {
-    if (this.freeSlots === 0) return undefined;
-    this.#reserved += 1;
-    return { free: () => void (this.#reserved -= 1) };
+  /** Keeps a slot for a run of this tenant that is being accepted, until it is freed; undefined where none is for it. */
+  reserve(tenantId: string): Slot | undefined {
+    if (this.#freeSlots === 0 || !mayTake(tenantId, this.#backlog.tenants, this.#slots)) return undefined;
+    return this.#takeSlot(tenantId);
   }
 
-  /** Starts on a run whose lease this replica got with the accept. */
-  adopt(owned: OwnedRun): void {
-    if (!this.#stopped) return this.#start(owned);
+  /** Starts on a run whose lease this replica got with the accept, in the slot that was kept for it. */
+  adopt(owned: OwnedRun, slot: Slot): void {
+    if (!this.#stopped) return this.#start(owned, slot);
+    slot.free();
     this.#giveBack(owned).catch((error: unknown) =>
       this.parts.log.warn({ runId: owned.runId, err: error }, 'lease not given back; it runs out'),
     );
   }
 
-  /** Tells of a run that may need an owner. `busy`: no slot is free; somebody else should look too. */
+  /** Tells of a run that may need an owner. `busy`: no slot is free for it; somebody else should look too. */
   async offer(runId: string, tenantId: string): Promise<'taken' | 'not_needed' | 'busy'> {
     const running = this.#loops.get(runId);
     if (running) {
@@ -96,18 +117,22 @@ export class RunPool {
       return 'taken';
     }
     if (this.#claiming.has(runId)) return 'not_needed';
-    if (this.freeSlots === 0) {
-      if (!this.#stopped && this.#backlog.size < MAX_BACKLOG) this.#backlog.set(runId, tenantId);
-      return 'busy';
-    }
-    return this.#claim(runId);
+    const slot = this.reserve(tenantId);
+    if (slot) return this.#claim(runId, tenantId, slot);
+    if (!this.#stopped) this.#backlog.add(runId, tenantId);
+    return 'busy';
   }
 
   /** Takes a run that nobody owns and that was told to end, also where no slot is free. */
-  async end(runId: string): Promise<'taken' | 'not_needed'> {
-    if (this.#stopped || this.#claiming.has(runId) || this.#ending >= MAX_ENDING) return 'not_needed';
-    this.#ending += 1;
-    return this.#claim(runId).finally(() => (this.#ending -= 1));
+  async end(runId: string, tenantId: string): Promise<'taken' | 'not_needed'> {
+    const running = this.#loops.get(runId);
+    if (running) {
+      running.loop.nudge();
+      return 'taken';
+    }
+    const full = this.#used >= this.settings.maxConcurrent + MAX_ENDING;
+    if (this.#stopped || full || this.#claiming.has(runId)) return 'not_needed';
+    return this.#claim(runId, tenantId, this.#takeSlot(tenantId));
   }
 
   /** There may be an input for this run; only its owner cares. */
@@ -128,46 +153,101 @@ export class RunPool {
     this.#heartbeat = undefined;
   }
 
-  async #claim(runId: string): Promise<'taken' | 'not_needed'> {
+  #takeSlot(tenantId: string): Slot {
+    this.#used += 1;
+    this.#held.set(tenantId, (this.#held.get(tenantId) ?? 0) + 1);
+    let taken = true;
+    return {
+      free: () => {
+        if (!taken) return;
+        taken = false;
+        this.#used -= 1;
+        const left = (this.#held.get(tenantId) ?? 1) - 1;
+        if (left > 0) this.#held.set(tenantId, left);
+        else this.#held.delete(tenantId);
+        this.#fillSlots();
+      },
+    };
+  }
+
+  async #claim(runId: string, tenantId: string, slot: Slot): Promise<'taken' | 'not_needed'> {
     this.#claiming.add(runId);
+    let kept = false;
     try {
-      const { owner, leaseMs } = this.settings;
+      const { owner, leaseMs, retryPauseMs, poisonAttempts } = this.settings;
       const leasedAt = momentOf(this.parts.clock);
       const { takesExpired } = this.patience;
-      const claim = await this.parts.journal.claim(runId, owner, leaseMs, ENGINE_VERSIONS, takesExpired);
+      const claim = await this.parts.journal.claim(runId, owner, leaseMs, ENGINE_VERSIONS, takesExpired, retryPauseMs);
       if (claim.kind !== 'claimed') return 'not_needed';
-      const { tenantId, epoch, inboxTaken, publishedSeq } = claim;
-      const owned: OwnedRun = { runId, tenantId, epoch, inboxTaken, publishedSeq, leasedAt };
+      const { epoch, inboxTaken, publishedSeq } = claim;
+      const owned: OwnedRun = { runId, tenantId: claim.tenantId, epoch, inboxTaken, publishedSeq, leasedAt };
+      if (epoch > 1) this.metrics.takeovers.inc();
+      else this.parts.admission.begun(claim.tenantId);
       if (this.#stopped) {
         await this.#giveBack(owned);
         return 'not_needed';
       }
-      if (epoch > 1) this.metrics.takeovers.inc();
-      this.#start(owned);
+      if (claim.stalls >= poisonAttempts) await this.#bury(owned, claim);
+      else {
+        kept = true;
+        this.#start(owned, slot);
+      }
       return 'taken';
+    } catch (error) {
+      // Where the database does not answer, the rest of the backlog is not tried; the sweeper finds it all again.
+      if (error instanceof AppError && error.code === 'unavailable') this.#backlog.clear();
+      throw error;
     } finally {
       this.#claiming.delete(runId);
+      if (!kept) slot.free();
     }
   }
 
-  #start(owned: OwnedRun): void {
+  /** O6 */
+  async #bury(owned: OwnedRun, claim: Extract<Claim, { kind: 'claimed' }>): Promise<void> {
+    const { runId, epoch, publishedSeq } = owned;
+    const { lastSeq, stalls } = claim;
+    try {
+      const buried = await bury(this.parts, {
+        ...{ runId, epoch, lastSeq, publishedSeq, stalls },
+        limit: this.settings.poisonAttempts,
+      });
+      if (!buried) return;
+      this.metrics.buried.inc();
+      for (const event of buried.events) this.metrics.committed(event, event.ts);
+      if (buried.nextRun !== null) this.#hand(buried.nextRun, owned.tenantId);
+    } finally {
+      this.parts.publisher.forget(runId);
+    }
+  }
+
+  #start(owned: OwnedRun, slot: Slot): void {
     const loop = new RunLoop(this.parts.loop, owned, this.parts.log, this.metrics);
     const done = loop
       .run()
-      .then((end) => this.#ended(owned, end, loop.inputsWait))
+      .then((end) => this.#ended(owned, end, loop))
       .catch((error: unknown) => this.parts.log.error({ runId: owned.runId, err: error }, 'letting go of a run failed'))
       .finally(() => {
         this.#loops.delete(owned.runId);
         this.parts.publisher.forget(owned.runId);
-        this.#fillSlot();
+        slot.free();
+        if (loop.nextRun !== null) this.#hand(loop.nextRun, owned.tenantId); // its turn in this thread
       });
     this.#loops.set(owned.runId, { loop, done });
   }
 
-  async #ended(owned: OwnedRun, end: LoopEnd, inputsWait: boolean): Promise<void> {
+  async #ended(owned: OwnedRun, end: LoopEnd, loop: RunLoop): Promise<void> {
     this.metrics.loopsEnded.inc({ end });
-    if (end === 'waiting' && inputsWait) await this.parts.loop.bus.wakeUp(owned.tenantId, owned.runId);
+    if (end === 'waiting' && loop.inputsWait) await this.parts.loop.bus.wakeUp(owned.tenantId, owned.runId);
     if (end === 'released') await this.#giveBack(owned);
+    if (end === 'broken') await this.parts.journal.giveUp(owned.runId, owned.epoch, loop.fault ?? 'internal');
+  }
+
+  /** Takes a run up here, or tells the others of it. */
+  #hand(runId: string, tenantId: string): void {
+    this.offer(runId, tenantId)
+      .then((outcome) => (outcome === 'busy' ? this.parts.loop.bus.wakeUp(tenantId, runId) : undefined))
+      .catch((error: unknown) => this.parts.log.warn({ runId, err: error }, 'not handed on; the sweeper finds it'));
   }
 
   async #giveBack({ runId, tenantId, epoch }: OwnedRun): Promise<void> {
@@ -176,19 +256,16 @@ export class RunPool {
     await this.parts.loop.bus.wakeUp(tenantId, runId);
   }
 
-  #fillSlot(): void {
-    if (this.freeSlots === 0) return;
-    const [entry] = this.#backlog;
-    if (!entry) return;
-    const [runId, tenantId] = entry;
-    this.#backlog.delete(runId);
-    this.offer(runId, tenantId)
-      .then((outcome) => {
-        if (outcome === 'not_needed') this.#fillSlot(); // somebody else has it: the slot is still free
-      })
-      .catch((error: unknown) =>
+  #fillSlots(): void {
+    while (this.#freeSlots > 0) {
+      const next = this.#backlog.take(this.#slots);
+      if (!next) return;
+      const { runId, tenantId } = next;
+      if (this.#loops.has(runId) || this.#claiming.has(runId)) continue;
+      this.#claim(runId, tenantId, this.#takeSlot(tenantId)).catch((error: unknown) =>
         this.parts.log.warn({ runId, err: error }, 'not claimed; the sweeper will offer it again'),
       );
+    }
   }
 
   get #renewMs(): number {

@@ -1,4 +1,4 @@
-import { type Principal, type RunEvent, type RunView, type StepSummary } from '@switchyard/contracts';
+import { type Principal, type RunEvent, type RunView, type StepSummary, TERMINAL_TYPE } from '@switchyard/contracts';
 import { fold, openAsks, performedSteps, type RunState } from '@switchyard/run';
 import type { RunHead } from '@switchyard/store';
 
@@ -11,7 +11,11 @@ export function maySee(principal: Principal, run: { tenantId: string; userId: st
 /** What a run looks like from outside, folded from its whole journal. */
 export function toRunView(events: readonly RunEvent[], phase: RunView['phase']): RunView {
   const state = fold(events);
-  const { run, terminal } = state;
+  const { run } = state;
+  const last = events.at(-1);
+  // Not the state's: a journal that could not be followed was ended all the same.
+  const end = last?.type === TERMINAL_TYPE ? last : undefined;
+  const terminal = end?.data;
   return {
     runId: state.runId,
     threadId: run?.thread_id ?? '',
@@ -19,9 +23,9 @@ export function toRunView(events: readonly RunEvent[], phase: RunView['phase']):
     userId: run?.principal.userId ?? '',
     task: run?.task ?? '',
     phase: terminal ? 'ended' : phase,
-    lastSeq: state.seq,
+    lastSeq: last?.seq ?? 0,
     createdAt: state.acceptedAt,
-    endedAt: state.endedAt,
+    endedAt: end?.ts ?? null,
     status: terminal?.status ?? null,
     completionReason: terminal?.completion_reason ?? null,
     answer: terminal?.answer ?? null,

@@ -2,6 +2,8 @@ import type { Bus } from '@switchyard/bus';
 import { AppError } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { Journal } from '@switchyard/store';
+import type { Admission } from './admission.ts';
+import { ENGINE_VERSIONS } from './config.ts';
 import type { Publisher } from './publisher.ts';
 import type { RunPool } from './run-pool.ts';
 
@@ -9,18 +11,21 @@ import type { RunPool } from './run-pool.ts';
  * The guarantee behind the wake-ups: looks, again and again, for runs that have work and no living owner, and
  * for committed events that nobody published.
  *
- * X1 A run is taken here as far as slots are free; the rest is made known to the other replicas.
+ * X1 A run is taken here as far as slots are free; of the rest some are made known to the other replicas.
  * X2 Whatever fails is tried again with the next round; a round never overlaps itself.
  * X3 A run that cannot be published keeps no other from it.
  */
 
 const SWEEP_LIMIT = 200;
+/** Others sweep as well: more wake-ups than they have slots for would only be put back. */
+const TELL_LIMIT = 32;
 const RELAY_LIMIT = 100;
 const RELAY_AFTER_MS = 2_000;
 const PAGE = 500;
 
 export interface SweeperParts {
   readonly journal: Journal;
+  readonly admission: Admission;
   readonly bus: Bus;
   readonly pool: RunPool;
   readonly publisher: Publisher;
@@ -47,14 +52,21 @@ export class Sweeper {
 
   /** One round; public for tests and for the start of a replica. */
   async sweep(): Promise<void> {
-    const { journal, pool, bus, log } = this.parts;
+    const { journal, admission, pool, bus, log } = this.parts;
     const { sweeps } = pool.metrics;
     try {
-      pool.metrics.queue(await journal.stats());
+      const stats = await journal.stats(ENGINE_VERSIONS);
       pool.patience.answered();
-      for (const { runId, tenantId } of await journal.sweep(SWEEP_LIMIT, undefined, pool.patience.takesExpired)) {
+      pool.metrics.queue(stats);
+      admission.refresh(stats);
+      const { takesExpired: takeExpired } = pool.patience;
+      const due = await journal.sweep({ limit: SWEEP_LIMIT, engineVersions: ENGINE_VERSIONS, takeExpired });
+      let told = 0;
+      for (const { runId, tenantId } of due) {
         if (this.#stopped) return;
-        if ((await pool.offer(runId, tenantId)) === 'busy') await bus.wakeUp(tenantId, runId);
+        if ((await pool.offer(runId, tenantId)) !== 'busy' || told >= TELL_LIMIT) continue;
+        told += 1;
+        await bus.wakeUp(tenantId, runId);
       }
       sweeps.inc({ outcome: 'done' });
     } catch (error) {

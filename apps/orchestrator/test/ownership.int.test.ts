@@ -325,7 +325,7 @@ describe('the bound of concurrent runs', () => {
     await Promise.all(asked.map(({ runId }) => world.ended(runId)));
     expect(most).toBe(2);
     await replica.sweeper.sweep();
-    expect(await replica.metric('runs_queued')).toBe(0);
+    expect(await replica.metric('open_runs{phase="queued"')).toBe(0);
     expect(await replica.metric('run_queue_wait_seconds_count')).toBe(20);
   });
 
@@ -338,8 +338,8 @@ describe('the bound of concurrent runs', () => {
       asked.runId,
     );
     await full.sweeper.sweep();
-    expect(await full.metric('runs_queued')).toBe(1);
-    expect(await full.metric('oldest_queued_seconds')).toBeGreaterThan(89);
+    expect(await full.metric('open_runs{phase="queued"')).toBe(1);
+    expect(await full.metric('oldest_run_seconds{phase="queued"')).toBeGreaterThan(89);
     await world.replica();
     await world.ended(asked.runId);
   });

@@ -3,6 +3,7 @@ import type { Bus, Subscription } from '@switchyard/bus';
 import type { RunEvent } from '@switchyard/contracts';
 import { createLogger, createMetrics, systemClock } from '@switchyard/platform';
 import type { Journal, Store } from '@switchyard/store';
+import { Admission, type AdmissionLimits } from '../src/admission.ts';
 import { createGuardrail } from '../src/guardrail.ts';
 import type { Planner } from '../src/planner.ts';
 import { Publisher } from '../src/publisher.ts';
@@ -16,7 +17,10 @@ import { planner, says } from './scripted-planner.ts';
 export interface ReplicaOptions {
   readonly planner?: Planner;
   readonly maxConcurrent?: number;
+  readonly maxPerTenant?: number;
   readonly leaseMs?: number;
+  readonly admission?: Partial<AdmissionLimits>;
+  readonly poisonAttempts?: number;
   readonly keywords?: string[];
   readonly stepAttempts?: number;
   readonly stepTimeoutMs?: number;
@@ -101,12 +105,18 @@ export class Replica {
     };
     const metrics = createMetrics('orchestrator');
     const { maxConcurrent = 16, leaseMs = 10_000 } = options;
-    const settings = { owner: randomUUID(), maxConcurrent, leaseMs };
-    const pool = new RunPool({ journal, publisher, loop, clock, log, metrics }, settings);
-    const sweeper = new Sweeper({ journal, bus, pool, publisher, log, intervalMs: 60_000 });
+    const { maxPerTenant = maxConcurrent, poisonAttempts = 5 } = options;
+    const owner = randomUUID();
+    const settings = { owner, maxConcurrent, maxPerTenant, leaseMs, poisonAttempts, retryPauseMs: 5 };
+    const many = 100_000;
+    const limits = { maxQueued: many, maxQueuedPerTenant: many, maxWaitingPerTenant: many, ...options.admission };
+    const admission = new Admission(limits);
+    const pool = new RunPool({ journal, admission, publisher, loop, clock, log, metrics }, settings);
+    const sweeper = new Sweeper({ journal, admission, bus, pool, publisher, log, intervalMs: 60_000 });
     const desk = new RunDesk({
       journal,
       retention,
+      admission,
       bus,
       pool,
       publisher,

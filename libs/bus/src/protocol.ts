@@ -69,10 +69,11 @@ export function encodeRefusal(error: unknown): { headers: Record<string, string>
 export function decodeRefusal(code: string, body: Uint8Array): AppError {
   const known = isErrorCode(code) ? code : 'internal';
   try {
-    const { message, retryAfterMs, details } = decode(body) as Partial<PublicError>;
+    const { message, retryAfterMs, details, runId } = decode(body) as Partial<PublicError>;
     return new AppError(known, typeof message === 'string' ? message : ERROR_CODES[known].summary, {
       ...(typeof retryAfterMs === 'number' ? { retryAfterMs } : {}),
       ...(Array.isArray(details) ? { details: details.filter((line) => typeof line === 'string') } : {}),
+      ...(typeof runId === 'string' ? { runId } : {}),
     });
   } catch {
     return new AppError(known);

@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   not_found: { http: 404, retry: 'never', summary: 'There is nothing under this id for you.' },
   method_not_allowed: { http: 405, retry: 'never', summary: 'This path does not take this method.' },
   conflict: { http: 409, retry: 'never', summary: 'This id or idempotency key is in use for another request.' },
+  thread_busy: { http: 409, retry: 'after', summary: 'Another run of this thread is under way.' },
   history_expired: { http: 410, retry: 'never', summary: 'This part of the history is no longer kept.' },
   payload_too_large: { http: 413, retry: 'never', summary: 'The request is larger than the limit.' },
   unsupported_media_type: { http: 415, retry: 'never', summary: 'Send the body as application/json.' },
@@ -62,6 +63,7 @@ export const ERROR_CODES = {
   response_too_large: { http: 502, retry: 'never', summary: 'The answer is larger than the limit.' },
 
   fenced: { http: 409, retry: 'never', summary: 'Another worker owns this run now.' },
+  poisoned: { http: 500, retry: 'never', summary: 'The run was given up: nobody could go on with it.' },
   run_ended: { http: 409, retry: 'never', summary: 'This run has already ended.' },
 } as const satisfies Record<string, { http: number; retry: 'never' | 'safe' | 'after'; summary: string }>;
 
@@ -79,6 +81,8 @@ export interface PublicError {
   retryAfterMs?: number;
   /** At most 20 places in the input that are wrong, as "path: what is expected". */
   details?: string[];
+  /** The run that stands in the way. */
+  runId?: string;
 }
 
 /**
@@ -89,17 +93,19 @@ export class AppError extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs?: number;
   readonly details?: string[];
+  readonly runId?: string;
 
   constructor(
     code: ErrorCode,
     message: string = ERROR_CODES[code].summary,
-    options: { cause?: unknown; retryAfterMs?: number; details?: string[] } = {},
+    options: { cause?: unknown; retryAfterMs?: number; details?: string[]; runId?: string } = {},
   ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'AppError';
     this.code = code;
     if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
     if (options.details !== undefined) this.details = options.details.slice(0, 20);
+    if (options.runId !== undefined) this.runId = options.runId;
   }
 }
 
@@ -111,5 +117,6 @@ export function toPublicError(error: unknown): PublicError {
     message: error.message,
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
     ...(error.details === undefined ? {} : { details: error.details }),
+    ...(error.runId === undefined ? {} : { runId: error.runId }),
   };
 }

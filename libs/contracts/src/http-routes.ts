@@ -50,6 +50,7 @@ const START_ERRORS = [
   'invalid_input',
   'invalid_id',
   'conflict',
+  'thread_busy',
   'payload_too_large',
   'rate_limited',
   'unavailable',

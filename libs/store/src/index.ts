@@ -1,4 +1,5 @@
 export type { AuditFilter, AuditLog, AuditPosition, RunFilter, SummaryUpdate } from './audit-log.ts';
+export type { DeadLetter, DeadLetterPlace, DeadLetters } from './dead-letters.ts';
 export {
   type Accept,
   type Accepted,
@@ -10,9 +11,12 @@ export {
   type InputKind,
   type Journal,
   type JournalStats,
+  type OpenPhase,
+  type PhaseStats,
   type RunAt,
   type RunHead,
   type RunInput,
+  type Sweep,
   type ThreadQuery,
 } from './journal.ts';
 export { migrateDatabase } from './migrate.ts';

@@ -7,7 +7,7 @@ import {
   type RunStatus,
   TERMINAL_TYPE,
 } from '@switchyard/contracts';
-import type { EventDraft, RunHead } from './journal.ts';
+import type { EventDraft, JournalStats, OpenPhase, PhaseStats, RunHead } from './journal.ts';
 import { type Part, type PartRef, restore, store } from './large-parts.ts';
 
 /** A draft, checked against its contract and split for storing. */
@@ -98,6 +98,8 @@ export interface HeadRow {
   inbox_last: number;
   inbox_taken: number;
   attempts: number;
+  stalls: number;
+  after_run: string | null;
   wake_at_ms: number | null;
   status: RunStatus | null;
   completion_reason: CompletionReason | null;
@@ -125,6 +127,8 @@ export function toRunHead(row: HeadRow): RunHead {
     inboxLast: row.inbox_last,
     inboxTaken: row.inbox_taken,
     attempts: row.attempts,
+    stalls: row.stalls,
+    afterRun: row.after_run,
     wakeAt: row.wake_at_ms,
     status: row.status,
     completionReason: row.completion_reason,
@@ -134,4 +138,29 @@ export function toRunHead(row: HeadRow): RunHead {
     endedAt: row.ended_at_ms,
     expired: row.expired,
   };
+}
+
+export interface StatsRow {
+  tenant_id: string;
+  phase: OpenPhase;
+  runs: number;
+  oldest_ms: number;
+  foreign_runs: number;
+}
+
+const NONE: PhaseStats = { runs: 0, oldestMs: 0 };
+
+/** Sums up the rows per tenant and phase. */
+export function toStats(counts: readonly StatsRow[]): Omit<JournalStats, 'deadLetters'> {
+  const phases = { queued: NONE, running: NONE, waiting: NONE };
+  const tenants = new Map<string, Record<OpenPhase, PhaseStats>>();
+  let foreign = 0;
+  for (const { tenant_id, phase, runs, oldest_ms, foreign_runs } of counts) {
+    const oldestMs = Math.round(oldest_ms);
+    const tenant = tenants.get(tenant_id) ?? { queued: NONE, running: NONE, waiting: NONE };
+    tenants.set(tenant_id, { ...tenant, [phase]: { runs, oldestMs } });
+    phases[phase] = { runs: phases[phase].runs + runs, oldestMs: Math.max(phases[phase].oldestMs, oldestMs) };
+    foreign += foreign_runs;
+  }
+  return { phases, tenants, foreign };
 }

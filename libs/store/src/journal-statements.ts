@@ -15,9 +15,9 @@ function call(name: string, count: number): Statement {
   return statement(name, `select * from orchestrator.${name}(${parameters})`);
 }
 
-export const ACCEPT = call('accept_run', 16);
-export const CLAIM = call('take_run', 5);
-export const APPEND = call('append_events', 18);
+export const ACCEPT = call('accept_run', 19);
+export const CLAIM = call('take_run', 6);
+export const APPEND = call('append_events', 20);
 export const PUT_INPUT = call('put_input', 5);
 
 /** $1 run ids, $2 epochs, $3 lease in ms. Rows are locked in one order, so two of these cannot deadlock. */
@@ -39,6 +39,20 @@ export const RELEASE = statement(
    set lease_owner = null, lease_until = null, phase = coalesce($3::text, phase)
    where run_id = $1 and epoch = $2 and lease_owner is not null
    returning inbox_last`,
+);
+
+/** $1 run id, $2 epoch, $3 public text. The owner stays the owner, without a lease: the next claim counts it as lost. */
+export const GIVE_UP = statement(
+  'give_up',
+  `update orchestrator.runs set fault = $3, lease_until = least(lease_until, clock_timestamp() - interval '1 millisecond')
+   where run_id = $1 and epoch = $2 and lease_owner is not null`,
+);
+
+/** $1 tenant, $2 user, $3 idempotency key, $4 digest of the request. */
+export const ACCEPTED_BEFORE = statement(
+  'accepted_before',
+  `select run_id, last_seq, phase = 'ended' as ended, orchestrator.millis(created_at) as ts, request_hash = $4 as same
+   from orchestrator.runs where tenant_id = $1 and user_id = $2 and idempotency_key = $3`,
 );
 
 /** $1 run ids, $2 seqs, each run once. */
@@ -94,7 +108,7 @@ export const HEAD = statement(
   'head',
   `select run_id, tenant_id, user_id, thread_id, task, engine_version, phase, epoch, last_seq, published_seq,
      lease_owner, orchestrator.millis(lease_until) as lease_until_ms, inbox_last, inbox_taken, attempts,
-     orchestrator.millis(wake_at) as wake_at_ms, status, completion_reason, answer,
+     stalls, after_run, orchestrator.millis(wake_at) as wake_at_ms, status, completion_reason, answer,
      orchestrator.millis(created_at) as created_at_ms, orchestrator.millis(updated_at) as updated_at_ms,
      orchestrator.millis(ended_at) as ended_at_ms, expired_at is not null as expired
    from orchestrator.runs where run_id = $1`,
@@ -102,14 +116,22 @@ export const HEAD = statement(
 
 const NOBODY_OWNS = '(lease_until is null or lease_until < clock_timestamp())';
 
-/** $1 most rows, $2 grace in ms, $3 expired leases, too. "not settled" is in every statement over open runs: it is what their index holds. */
+/**
+ * $1 most rows, $2 grace in ms, $3 engine versions, $4 expired leases, too. "not settled" is in every statement over open runs: it is what their
+ * index holds. Tenants take turns, so that none waits behind all the runs of another.
+ */
 export const SWEEP = statement(
   'sweep',
-  `select run_id, tenant_id from orchestrator.runs
-   where not settled and phase <> 'ended' and ${NOBODY_OWNS} and ($3::boolean or lease_until is null)
-     and updated_at < clock_timestamp() - $2::int * interval '1 millisecond'
-     and (phase in ('queued', 'running') or inbox_last > inbox_taken or wake_at <= clock_timestamp())
-   order by created_at limit $1`,
+  `select run_id, tenant_id from (
+     select r.run_id, r.tenant_id, r.created_at,
+       row_number() over (partition by r.tenant_id order by r.created_at, r.run_id) as turn
+     from orchestrator.runs r
+     where not r.settled and r.phase <> 'ended' and ${NOBODY_OWNS} and ($4::boolean or r.lease_until is null)
+       and r.engine_version = any ($3::int[])
+       and r.updated_at < clock_timestamp() - $2::int * interval '1 millisecond'
+       and (r.phase in ('queued', 'running') or r.inbox_last > r.inbox_taken or r.wake_at <= clock_timestamp())
+       and (r.after_run is null and r.pause_ms = 0 or not orchestrator.is_held_back(r))
+   ) due order by turn, created_at limit $1`,
 );
 
 /** $1 most rows, $2 age in ms. */
@@ -121,12 +143,42 @@ export const UNPUBLISHED = statement(
    order by created_at limit $1`,
 );
 
+/** $1 engine versions. One row per tenant and phase. */
 export const STATS = statement(
   'stats',
-  `select count(*) filter (where phase = 'queued')::int as queued,
-     count(*) filter (where phase = 'running')::int as running,
-     count(*) filter (where phase = 'waiting')::int as waiting,
-     coalesce(greatest(0, extract(epoch from clock_timestamp() - min(created_at) filter (where phase = 'queued')) * 1000), 0)
-       ::float8 as oldest_queued_ms
-   from orchestrator.runs where not settled`,
+  `select tenant_id, phase, count(*)::int as runs,
+     greatest(0, extract(epoch from clock_timestamp() - min(created_at)) * 1000)::float8 as oldest_ms,
+     (count(*) filter (where engine_version <> all ($1::int[])))::int as foreign_runs
+   from orchestrator.runs where not settled and phase <> 'ended' group by tenant_id, phase`,
+);
+
+const COUNTED_LETTERS = 10_000;
+
+export const OPEN_DEAD_LETTERS = statement(
+  'open_dead_letters',
+  `select count(*)::int as letters from (
+     select from orchestrator.dead_letters where requeued_as is null limit ${COUNTED_LETTERS}
+   ) open`,
+);
+
+/** $1 tenant, $2 and $3 the letter (its time in ms, its run) after which to go on or null, $4 most letters; newest first. */
+export const DEAD_LETTERS = statement(
+  'dead_letters',
+  `select run_id, tenant_id, user_id, task, reason, error, attempts, orchestrator.millis(at) as at_ms, requeued_as
+   from orchestrator.dead_letters
+   where tenant_id = $1 and ($2::float8 is null or (at, run_id) < (to_timestamp($2::float8 / 1000), $3))
+   order by at desc, run_id desc limit $4`,
+);
+
+/** $1 tenant, $2 run id. */
+export const DEAD_LETTER = statement(
+  'dead_letter',
+  `select run_id, tenant_id, user_id, task, reason, error, attempts, orchestrator.millis(at) as at_ms, requeued_as
+   from orchestrator.dead_letters where tenant_id = $1 and run_id = $2`,
+);
+
+/** $1 run id, $2 the run that it was requeued as. */
+export const REQUEUED = statement(
+  'requeued',
+  'update orchestrator.dead_letters set requeued_as = $2 where run_id = $1 and requeued_as is null',
 );

@@ -21,7 +21,7 @@ export interface Accept {
   /** A digest of what was asked. The same key with another digest is a conflict. */
   readonly requestHash: string;
   readonly engineVersion: number;
-  /** Makes the acceptor the first owner at once (epoch 1), which saves a claim. */
+  /** Makes the acceptor the first owner at once (epoch 1), which saves a claim. Not of a run that waits for its turn. */
   readonly lease?: { readonly owner: string; readonly leaseMs: number };
 }
 
@@ -36,6 +36,10 @@ export type Accepted =
       readonly ts: number;
       /** `orchestrator.run.accepted`, for publishing. */
       readonly event: RunEvent;
+      /** The run of the same thread that it waits for; null where it may start. */
+      readonly afterRun: string | null;
+      /** Runs of the same thread that were asked to stop by this; their owners are to be told. */
+      readonly cancelled: readonly string[];
     }
   | {
       readonly kind: 'existing';
@@ -45,7 +49,9 @@ export type Accepted =
       /** When the run was accepted. */
       readonly ts: number;
     }
-  | { readonly kind: 'conflict' };
+  | { readonly kind: 'conflict' }
+  /** By `thread_concurrency`: the thread is taken by the run `activeRun`. Nothing was written. */
+  | { readonly kind: 'thread_busy'; readonly activeRun: string };
 
 export type Claim =
   | {
@@ -59,8 +65,11 @@ export type Claim =
       readonly userId: string;
       /** How often the run was claimed, this claim included. */
       readonly attempts: number;
+      /** How many owners in a row, up to now, died or broke without a new event. */
+      readonly stalls: number;
     }
-  | { readonly kind: 'busy' | 'ended' | 'unknown' | 'foreign_version' };
+  /** `held_back`: it waits for its turn in its thread, or for the end of the pause after such an owner. */
+  | { readonly kind: 'busy' | 'held_back' | 'ended' | 'unknown' | 'foreign_version' };
 
 export interface Append {
   readonly runId: string;
@@ -78,10 +87,19 @@ export interface Append {
   readonly inboxTaken?: number;
   /** With phase `waiting`: when the sweeper wakes the run if no input does, in ms since 1970. Absent: never. */
   readonly wakeAt?: number;
+  /** With the terminal event: the run is given up, and a dead letter says why. */
+  readonly deadLetter?: { readonly reason: string; readonly error?: string };
 }
 
 export type Appended =
-  | { readonly kind: 'appended'; readonly events: RunEvent[]; readonly lastSeq: number; readonly inboxLast: number }
+  | {
+      readonly kind: 'appended';
+      readonly events: RunEvent[];
+      readonly lastSeq: number;
+      readonly inboxLast: number;
+      /** With the terminal event: the run of the same thread whose turn it is now, or null. */
+      readonly nextRun: string | null;
+    }
   | { readonly kind: 'fenced' | 'ended' | 'conflict'; readonly lastSeq: number };
 
 /** The row of a run. Times in ms since 1970. */
@@ -101,6 +119,9 @@ export interface RunHead {
   readonly inboxLast: number;
   readonly inboxTaken: number;
   readonly attempts: number;
+  readonly stalls: number;
+  /** The run of its thread that it waits for, as it was accepted; null where it does not wait (any more). */
+  readonly afterRun: string | null;
   readonly wakeAt: number | null;
   readonly status: RunStatus | null;
   readonly completionReason: CompletionReason | null;
@@ -124,12 +145,32 @@ export interface RunInput {
   readonly createdAt: number;
 }
 
+export interface PhaseStats {
+  readonly runs: number;
+  /** Age of the oldest in ms; 0 where there is none. */
+  readonly oldestMs: number;
+}
+
+export type OpenPhase = Exclude<Phase, 'ended'>;
+
+/** The open runs. */
 export interface JournalStats {
-  readonly queued: number;
-  readonly running: number;
-  readonly waiting: number;
-  /** Age of the oldest queued run in ms; 0 where none is queued. */
-  readonly oldestQueuedMs: number;
+  readonly phases: Readonly<Record<OpenPhase, PhaseStats>>;
+  readonly tenants: ReadonlyMap<string, Readonly<Record<OpenPhase, PhaseStats>>>;
+  /** Runs of engine versions other than those asked about. */
+  readonly foreign: number;
+  /** Dead letters that nobody has requeued, counted up to 10 000. */
+  readonly deadLetters: number;
+}
+
+/** Which runs a sweep is to find. */
+export interface Sweep {
+  readonly limit: number;
+  readonly engineVersions: readonly number[];
+  /** Not those that were touched within this time; default 2 000. */
+  readonly graceMs?: number;
+  /** False: only those without any lease, see `claim`. Default true. */
+  readonly takeExpired?: boolean;
 }
 
 export interface ThreadQuery {
@@ -147,12 +188,15 @@ export interface RunAt {
 }
 
 export interface Journal {
-  /** Inserts the run and its first event in one transaction. */
+  /** Inserts the run and its first event in one transaction; what `thread_concurrency` asks for is decided in it. */
   accept(input: Accept): Promise<Accepted>;
+  /** What `accept` would answer where the key is known; undefined where it is not. Writes nothing. */
+  acceptedBefore(input: Accept): Promise<Accepted | undefined>;
   /**
    * Takes the lease of a run that nobody holds, under the next epoch. A lease that ran out while the database was down
    * is left alone (`busy`) for `leaseMs` after its start, and any expired one where `takeExpired` is false: the owner
-   * may be alive and have had no way to renew it.
+   * may be alive and have had no way to renew it. `pauseMs` (default 1 000) is how long the run is left alone should
+   * this owner, too, come to nothing after another that did; it doubles with each, up to a minute.
    */
   claim(
     runId: string,
@@ -160,6 +204,7 @@ export interface Journal {
     leaseMs: number,
     engineVersions: readonly number[],
     takeExpired?: boolean,
+    pauseMs?: number,
   ): Promise<Claim>;
   /** Appends what happened together, in one round trip. Repeating the very same append is answered as success. */
   append(input: Append): Promise<Appended>;
@@ -171,6 +216,8 @@ export interface Journal {
     epoch: number,
     phase?: Exclude<Phase, 'ended'>,
   ): Promise<{ released: boolean; inboxLast: number }>;
+  /** Gives up an owned run that its owner cannot go on with; `error` is public text. The next owner may try at once. */
+  giveUp(runId: string, epoch: number, error: string): Promise<void>;
   /**
    * Events after `after`, in order, at most `limit`. With `maxBytes` the page ends before the event that would start
    * beyond it (one comes at least); a page that is not full is then no sign that the journal ends there.
@@ -184,11 +231,8 @@ export interface Journal {
   ): Promise<{ n: number; created: boolean; ended: boolean } | undefined>;
   /** Inputs after number `n`, in order. */
   inputsAfter(runId: string, n: number, limit?: number): Promise<RunInput[]>;
-  /**
-   * Runs that have work and no living lease, and were not touched for `graceMs` (default 2 000); oldest first. With
-   * `takeExpired` false only those without any lease.
-   */
-  sweep(limit: number, graceMs?: number, takeExpired?: boolean): Promise<{ runId: string; tenantId: string }[]>;
+  /** Runs that have work, no living lease and nothing that holds them back: each tenant's oldest, then its next. */
+  sweep(query: Sweep): Promise<{ runId: string; tenantId: string }[]>;
   /** Runs without a living owner that were not touched for `olderThanMs` and have events that may not be on the bus. */
   unpublished(
     limit: number,
@@ -198,5 +242,5 @@ export interface Journal {
   markPublished(positions: readonly RunAt[]): Promise<void>;
   /** The newest ended runs of a conversation, oldest first. */
   threadTurns(query: ThreadQuery): Promise<ThreadTurn[]>;
-  stats(): Promise<JournalStats>;
+  stats(engineVersions: readonly number[]): Promise<JournalStats>;
 }

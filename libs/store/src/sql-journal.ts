@@ -11,6 +11,7 @@ import {
   type RunAt,
   type RunHead,
   type RunInput,
+  type Sweep,
   type ThreadQuery,
 } from './journal.ts';
 import {
@@ -19,9 +20,11 @@ import {
   type HeadRow,
   readable,
   refsOf,
+  type StatsRow,
   type StoredEvent,
   toRunEvent,
   toRunHead,
+  toStats,
   toStored,
 } from './journal-rows.ts';
 import * as sql from './journal-statements.ts';
@@ -33,6 +36,10 @@ const INBOX_LIMIT = 1_000;
 const DEFAULT_GRACE_MS = 2_000;
 /** The shortest time that a renewal is given. */
 const MIN_RENEW_LIMIT_MS = 500;
+const DEFAULT_PAUSE_MS = 1_000;
+/** Open runs of one thread. */
+const THREAD_LIMIT = 100;
+const CANCELLED_BY_NEWER = 'a newer run of its thread took its place';
 /** No limit: more than fits a page of the largest events. */
 const ANY_BYTES = Number.MAX_SAFE_INTEGER;
 
@@ -48,12 +55,14 @@ export class SqlJournal implements Journal {
     const { tenantId, userId } = run.principal;
     const first = toStored(acceptedFact(input));
     const answer = await row<{
-      outcome: 'created' | 'existing' | 'conflict';
+      outcome: Accepted['kind'];
       run_id: string;
       last_seq: number;
       ended: boolean;
       epoch: number;
       ts: number;
+      after_run: string | null;
+      cancelled: string[];
     }>(this.pool, sql.ACCEPT, [
       runId,
       tenantId,
@@ -71,14 +80,30 @@ export class SqlJournal implements Journal {
       first.parts.map((part) => part.body),
       lease?.owner ?? null,
       lease?.leaseMs ?? 0,
+      run.thread_concurrency ?? null,
+      JSON.stringify({ by: userId, reason: CANCELLED_BY_NEWER }),
+      THREAD_LIMIT,
     ]);
-    const { outcome, ts, epoch } = answer;
+    const { outcome, ts, epoch, after_run: afterRun, cancelled } = answer;
+    if (outcome === 'thread_busy') return { kind: 'thread_busy', activeRun: afterRun! };
     if (outcome === 'conflict') return { kind: 'conflict' };
     if (outcome === 'existing') {
       return { kind: 'existing', runId: answer.run_id, lastSeq: answer.last_seq, ended: answer.ended, ts };
     }
     const event: RunEvent = { runId, tenantId, seq: 1, epoch, stepId: null, ts, ...first.fact };
-    return { kind: 'created', runId, lastSeq: 1, ended: false, epoch, ts, event };
+    return { kind: 'created', runId, lastSeq: 1, ended: false, epoch, ts, event, afterRun, cancelled };
+  }
+
+  async acceptedBefore({ run, idempotencyKey, requestHash }: Accept): Promise<Accepted | undefined> {
+    const { tenantId, userId } = run.principal;
+    const [known] = await rows<{ run_id: string; last_seq: number; ended: boolean; ts: number; same: boolean }>(
+      this.pool,
+      sql.ACCEPTED_BEFORE,
+      [tenantId, userId, idempotencyKey, requestHash],
+    );
+    if (known === undefined) return undefined;
+    if (!known.same) return { kind: 'conflict' };
+    return { kind: 'existing', runId: known.run_id, lastSeq: known.last_seq, ended: known.ended, ts: known.ts };
   }
 
   async claim(
@@ -87,6 +112,7 @@ export class SqlJournal implements Journal {
     leaseMs: number,
     engineVersions: readonly number[],
     takeExpired = true,
+    pauseMs = DEFAULT_PAUSE_MS,
   ): Promise<Claim> {
     const answer = await row<{
       outcome: Claim['kind'];
@@ -98,7 +124,8 @@ export class SqlJournal implements Journal {
       tenant_id: string;
       user_id: string;
       attempts: number;
-    }>(this.pool, sql.CLAIM, [runId, owner, leaseMs, [...engineVersions], takeExpired]);
+      stalls: number;
+    }>(this.pool, sql.CLAIM, [runId, owner, leaseMs, [...engineVersions], takeExpired, pauseMs]);
     if (answer.outcome !== 'claimed') return { kind: answer.outcome };
     return {
       kind: 'claimed',
@@ -110,6 +137,7 @@ export class SqlJournal implements Journal {
       tenantId: answer.tenant_id,
       userId: answer.user_id,
       attempts: answer.attempts,
+      stalls: answer.stalls,
     };
   }
 
@@ -124,6 +152,7 @@ export class SqlJournal implements Journal {
       inbox_last: number;
       tenant_id: string;
       times: number[] | null;
+      next_run: string | null;
     }>(this.pool, sql.APPEND, [
       runId,
       epoch,
@@ -143,6 +172,8 @@ export class SqlJournal implements Journal {
       ending?.status ?? null,
       ending?.answer ?? null,
       ending?.completionReason ?? null,
+      input.deadLetter?.reason ?? null,
+      input.deadLetter?.error === undefined ? null : readable(input.deadLetter.error),
     ]);
     const { outcome, last_seq: lastSeq, inbox_last: inboxLast, tenant_id: tenantId } = answer;
     if (outcome === 'unknown') throw new AppError('not_found');
@@ -156,7 +187,7 @@ export class SqlJournal implements Journal {
       ts: answer.times![i]!,
       ...event.fact,
     });
-    return { kind: 'appended', events: events.map(place), lastSeq, inboxLast };
+    return { kind: 'appended', events: events.map(place), lastSeq, inboxLast, nextRun: answer.next_run };
   }
 
   async renew(leases: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<Map<string, number>> {
@@ -175,6 +206,10 @@ export class SqlJournal implements Journal {
   ): Promise<{ released: boolean; inboxLast: number }> {
     const [mine] = await rows<{ inbox_last: number }>(this.pool, sql.RELEASE, [runId, epoch, phase ?? null]);
     return mine === undefined ? { released: false, inboxLast: 0 } : { released: true, inboxLast: mine.inbox_last };
+  }
+
+  async giveUp(runId: string, epoch: number, error: string): Promise<void> {
+    await rows(this.pool, sql.GIVE_UP, [runId, epoch, readable(error)]);
   }
 
   async read(runId: string, after: number, limit: number, maxBytes = ANY_BYTES): Promise<RunEvent[]> {
@@ -210,12 +245,8 @@ export class SqlJournal implements Journal {
     return inputsAfter(this.pool, runId, n, limit);
   }
 
-  async sweep(
-    limit: number,
-    graceMs = DEFAULT_GRACE_MS,
-    takeExpired = true,
-  ): Promise<{ runId: string; tenantId: string }[]> {
-    const values = [limit, graceMs, takeExpired];
+  async sweep({ limit, engineVersions, graceMs = DEFAULT_GRACE_MS, takeExpired = true }: Sweep) {
+    const values = [limit, graceMs, [...engineVersions], takeExpired];
     const found = await rows<{ run_id: string; tenant_id: string }>(this.pool, sql.SWEEP, values);
     return found.map((run) => ({ runId: run.run_id, tenantId: run.tenant_id }));
   }
@@ -248,14 +279,12 @@ export class SqlJournal implements Journal {
     return threadTurns(this.pool, input);
   }
 
-  async stats(): Promise<JournalStats> {
-    const counts = await row<{ queued: number; running: number; waiting: number; oldest_queued_ms: number }>(
-      this.pool,
-      sql.STATS,
-      [],
-    );
-    const { queued, running, waiting } = counts;
-    return { queued, running, waiting, oldestQueuedMs: Math.round(counts.oldest_queued_ms) };
+  async stats(engineVersions: readonly number[]): Promise<JournalStats> {
+    const [counts, letters] = await Promise.all([
+      rows<StatsRow>(this.pool, sql.STATS, [[...engineVersions]]),
+      row<{ letters: number }>(this.pool, sql.OPEN_DEAD_LETTERS, []),
+    ]);
+    return { ...toStats(counts), deadLetters: letters.letters };
   }
 }
 

@@ -1,10 +1,12 @@
 import type { AuditLog } from './audit-log.ts';
+import type { DeadLetters } from './dead-letters.ts';
 import type { Journal } from './journal.ts';
 import type { Notes } from './notes.ts';
 import type { Retention } from './retention.ts';
 import { openPool, rows } from './pool.ts';
 import { lazyPrisma } from './prisma.ts';
 import { SqlAuditLog } from './sql-audit-log.ts';
+import { SqlDeadLetters } from './sql-dead-letters.ts';
 import { SqlJournal } from './sql-journal.ts';
 import { SqlNotes } from './sql-notes.ts';
 import { SqlRetention } from './sql-retention.ts';
@@ -37,6 +39,7 @@ export interface StoreOptions {
 export interface Store {
   readonly journal: Journal;
   readonly retention: Retention;
+  readonly deadLetters: DeadLetters;
   readonly notes: Notes;
   readonly auditLog: AuditLog;
   /** Throws `unavailable` where the database does not answer. */
@@ -68,6 +71,7 @@ export function openStore(options: StoreOptions): Store {
   return {
     journal: new SqlJournal(pool),
     retention: new SqlRetention(pool),
+    deadLetters: new SqlDeadLetters(pool),
     notes: new SqlNotes(prisma.get),
     auditLog: new SqlAuditLog(pool, prisma.get),
     async ping() {

@@ -194,7 +194,7 @@ describe('owners', () => {
   it('may touch their own schema and no other', async () => {
     const [orchestrator, audit, tool] = [db.open('orchestrator'), db.open('audit'), db.open('mcp-tool')];
     const denied = { code: 'internal', cause: expect.anything() };
-    await expect(audit.journal.stats()).rejects.toMatchObject(denied);
+    await expect(audit.journal.stats([1])).rejects.toMatchObject(denied);
     await expect(tool.journal.release('r', 1)).rejects.toMatchObject(denied);
     await expect(orchestrator.auditLog.append([record('foreign', 1)])).rejects.toMatchObject(denied);
     await expect(orchestrator.notes.list({ tenantId: 'acme', userId: 'ann' })).rejects.toMatchObject(denied);

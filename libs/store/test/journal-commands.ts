@@ -1,9 +1,9 @@
 import { expect } from '@jest/globals';
 import fc from 'fast-check';
-import type { Journal, Retention } from '../src/index.ts';
-import { acceptOf, completed, message } from './drafts.ts';
+import type { Accepted, Journal, Retention } from '../src/index.ts';
+import { acceptOf, completed, message, runSpec } from './drafts.ts';
 import type { TestDatabase } from './database.ts';
-import { Model, type ModelAppend, type ModelRun } from './journal-model.ts';
+import { Model, type ModelAccept, type ModelAppend, type ModelRun } from './journal-model.ts';
 
 /** The journal under test. `prefix` keeps the runs of one sequence of commands apart from all others. */
 interface Real {
@@ -18,6 +18,8 @@ type Command = fc.AsyncCommand<Model, Real>;
 const LEASE_MS = 60_000;
 const KEEP_MS = 86_400_000;
 const VERSIONS = [1, 2];
+/** A pause that no sequence lives to see the end of, up to the longest there is. */
+const PAUSE_MS = 60_000;
 const factOf = (text: string) => (text === 'end' ? completed('the end') : message(text));
 
 /** One command: `act` moves the model, does the same for real, and compares the answers. */
@@ -52,11 +54,29 @@ async function append(run: ModelRun, model: Model, real: Real, wanted: ModelAppe
     ...(wanted.phase === undefined ? {} : { phase: wanted.phase }),
     ...(wanted.published === undefined ? {} : { publishedSeq: wanted.published }),
     ...(wanted.taken === undefined ? {} : { inboxTaken: wanted.taken }),
+    ...(wanted.dead ? { deadLetter: { reason: 'poisoned', error: 'broke' } } : {}),
   });
   expect(answer.kind).toBe(expected);
   if (answer.kind !== 'appended') return;
   expect(answer.events.map((event) => event.seq)).toEqual(wanted.texts.map((_, i) => wanted.expectedSeq + 1 + i));
   expect(answer.inboxLast).toBe(run.inbox.length);
+  // A run that nobody waited for when it ended names none.
+  expect(answer.nextRun).toBe(wanted.texts.at(-1) === 'end' ? model.nextAfter(run) : null);
+}
+
+function outcomeOf(answer: Accepted): string {
+  switch (answer.kind) {
+    case 'conflict':
+      return 'conflict';
+    case 'existing':
+      return `existing ${answer.runId}`;
+    case 'thread_busy':
+      return `thread_busy ${answer.activeRun}`;
+    case 'created': {
+      const { runId, epoch, afterRun, cancelled } = answer;
+      return [`created ${runId} epoch ${epoch} after ${afterRun ?? 'none'}`, ...[...cancelled].sort()].join(' ');
+    }
+  }
 }
 
 const pick = fc.nat(5);
@@ -68,31 +88,51 @@ const texts = fc
 
 const commands: fc.Arbitrary<Command>[] = [
   fc
-    .tuple(fc.nat(4), fc.nat(4), mostly('h', 'other'), fc.constantFrom(1, 2, 3), fc.boolean())
-    .map(([id, key, hash, version, leased]) =>
-      command(`accept run ${id} key ${key} ${hash}`, async (model, { journal, prefix }) => {
-        const [runId, idempotencyKey] = [`${prefix}-${id}`, `${prefix}-key-${key}`];
+    .record({
+      ...{ id: fc.nat(4), key: fc.nat(4), hash: mostly('h', 'other'), version: fc.constantFrom(1, 2, 3) },
+      ...{ leased: fc.boolean(), thread: fc.constantFrom('s', 't') },
+      concurrency: mostly<ModelAccept['concurrency']>('queue', undefined, 'reject', 'cancel_previous'),
+    })
+    .map(({ id, key, hash, version, leased, thread, concurrency }) =>
+      command(`accept run ${id} key ${key} ${hash} ${thread} ${concurrency}`, async (model, { journal, prefix }) => {
+        const runId = `${prefix}-${id}`;
+        const idempotencyKey = `${prefix}-key-${key}`;
         const lease = leased ? { lease: { owner: 'acceptor', leaseMs: LEASE_MS } } : {};
-        const request = { idempotencyKey, requestHash: hash, engineVersion: version, ...lease };
-        const expected = model.accept(runId, idempotencyKey, hash, version, leased);
-        const answer = await journal.accept(acceptOf(runId, request));
-        expect(answer.kind === 'conflict' ? 'conflict' : `${answer.kind} ${answer.runId}`).toBe(expected);
+        const run = runSpec({ thread_id: `${prefix}-${thread}`, thread_concurrency: concurrency });
+        const request = acceptOf(runId, { run, idempotencyKey, requestHash: hash, engineVersion: version, ...lease });
+        const before = await journal.acceptedBefore(request);
+        const expected = model.accept({ runId, key: idempotencyKey, hash, version, leased, thread, concurrency });
+        const answer = await journal.accept(request);
+        expect(outcomeOf(answer)).toBe(expected);
+        if (answer.kind === 'existing') expect(before).toEqual(answer);
+        if (answer.kind === 'created' || answer.kind === 'thread_busy') expect(before).toBeUndefined();
       }),
     ),
   pick.map((n) =>
     onRun('claim', n, async (run, model, { journal }) => {
       const expected = model.claim(run.runId, VERSIONS);
-      const answer = await journal.claim(run.runId, 'claimer', LEASE_MS, VERSIONS);
-      expect(answer.kind === 'claimed' ? `claimed ${answer.epoch}` : answer.kind).toBe(expected);
+      const answer = await journal.claim(run.runId, 'claimer', LEASE_MS, VERSIONS, true, PAUSE_MS);
+      const claimed = answer.kind === 'claimed' ? `claimed ${answer.epoch} after ${answer.stalls}` : answer.kind;
+      expect(claimed).toBe(expected);
     }),
   ),
   // An owner that crashes or pauses says nothing; what the others see of it is a lease that runs out.
-  pick.map((n) =>
-    onRun('crash', n, async (run, _model, { db }) => {
+  fc.tuple(pick, fc.boolean()).map(([n, rested]) =>
+    onRun(rested ? 'crash, and the end of the pause' : 'crash', n, async (run, _model, { db }) => {
       if (run.lease === 'none') return;
       run.lease = 'expired';
-      const past = `update orchestrator.runs set lease_until = now() - interval '1 millisecond' where run_id = $1`;
-      await db.sql(past, [run.runId]);
+      run.rested = rested;
+      const past = `update orchestrator.runs
+        set lease_until = now() - interval '1 millisecond', pause_ms = case when $2 then 0 else pause_ms end
+        where run_id = $1`;
+      await db.sql(past, [run.runId, rested]);
+    }),
+  ),
+  fc.tuple(pick, mostly(0, -1, 1)).map(([n, epoch]) =>
+    onRun('give up', n, async (run, model, { journal }) => {
+      const at = run.epoch + epoch;
+      model.giveUp(run, at);
+      await journal.giveUp(run.runId, at, 'broke');
     }),
   ),
   fc
@@ -105,6 +145,7 @@ const commands: fc.Arbitrary<Command>[] = [
       phase: mostly<'running' | 'waiting' | undefined>(undefined, 'running', 'waiting'),
       published: fc.option(fc.nat(6), { nil: undefined }),
       take: fc.boolean(),
+      dead: mostly(false, true),
     })
     .map(({ n, epoch, seq, phase, published, take, ...rest }) =>
       onRun(`append ${rest.texts.join('+')} (epoch ${epoch}, seq ${seq})`, n, (run, model, real) =>
@@ -143,7 +184,9 @@ const commands: fc.Arbitrary<Command>[] = [
   fc.tuple(pick, fc.constantFrom('cancel', 'yes', 'no')).map(([n, dedupKey]) =>
     onRun(`input ${dedupKey}`, n, async (run, model, { journal }) => {
       const expected = model.putInput(run, dedupKey);
-      expect(await journal.putInput(run.runId, { kind: 'approval', dedupKey, body: {} })).toEqual(expected);
+      expect(
+        await journal.putInput(run.runId, { kind: dedupKey === 'cancel' ? 'cancel' : 'approval', dedupKey, body: {} }),
+      ).toEqual(expected);
     }),
   ),
   fc.tuple(pick, fc.nat(8)).map(([n, seq]) =>
@@ -168,14 +211,18 @@ const commands: fc.Arbitrary<Command>[] = [
 ];
 
 /** The database looks as the model says, and by itself keeps the invariants of the journal. */
-async function compare(model: Model, { journal, prefix }: Real): Promise<void> {
+async function compare(model: Model, { journal, db, prefix }: Real): Promise<void> {
   const own = (runs: readonly { runId: string }[]) =>
     runs
       .map(({ runId }) => runId)
       .filter((runId) => runId.startsWith(`${prefix}-`))
       .sort();
   // A negative age: also what was touched this very moment.
-  expect(own(await journal.sweep(10_000, -60_000))).toEqual(model.swept);
+  const swept = await journal.sweep({ limit: 10_000, graceMs: -60_000, engineVersions: VERSIONS });
+  expect(own(swept)).toEqual(model.swept(VERSIONS));
+  const letters = await db.sql<{ run_id: string }>('select run_id from orchestrator.dead_letters');
+  const dead = [...model.runs.values()].filter((run) => run.dead);
+  expect(letters.map((letter) => letter.run_id).sort()).toEqual(dead.map((run) => run.runId).sort());
   expect(own(await journal.unpublished(10_000, -60_000))).toEqual(model.unpublished);
 
   for (const run of model.runs.values()) {
@@ -197,7 +244,7 @@ async function compare(model: Model, { journal, prefix }: Real): Promise<void> {
     expect(seen.findIndex(({ text }) => text === 'end')).toBe(run.phase === 'ended' ? kept.length - 1 : -1); // double_completed
     expect(await journal.head(run.runId)).toMatchObject({
       ...{ phase: run.phase, epoch: run.epoch, lastSeq: run.events.length, publishedSeq: run.published },
-      ...{ inboxLast: run.inbox.length, inboxTaken: run.taken, expired: run.expired },
+      ...{ inboxLast: run.inbox.length, inboxTaken: run.taken, stalls: run.stalls, expired: run.expired },
       status: run.phase === 'ended' ? 'success' : null,
     });
   }
@@ -212,7 +259,8 @@ export async function checkAgainstModel(db: TestDatabase, numRuns: number): Prom
     fc.asyncProperty(fc.commands(commands, { size: '+1', maxCommands: 40 }), async (some) => {
       const prefix = `s${++sequence}`;
       // What earlier sequences left behind is not this one's: the open runs stay few.
-      await db.sql('truncate orchestrator.runs, orchestrator.run_events, orchestrator.run_inbox');
+      await db.sql(`truncate orchestrator.runs, orchestrator.run_events, orchestrator.run_inbox,
+        orchestrator.dead_letters`);
       await fc.asyncModelRun(() => ({ model: new Model(), real: { journal, retention, db, prefix } }), some);
     }),
     { numRuns },

@@ -23,6 +23,18 @@ export interface ModelRun {
   taken: number;
   /** Its events and inputs are no longer kept. */
   expired: boolean;
+  readonly thread: string;
+  /** Waits for the runs of its thread that were accepted before it. */
+  waits: boolean;
+  /** Another run waits for it. */
+  awaited: boolean;
+  /** How many events there were when its owner took it. */
+  claimedAt: number;
+  /** Owners in a row without a new event that did not give the run back. */
+  stalls: number;
+  /** The pause after its last owner is over. */
+  rested: boolean;
+  dead: boolean;
   /** The last append that was answered as success, as a writer would repeat it. */
   last?: ModelAppend;
 }
@@ -35,24 +47,44 @@ export interface ModelAppend {
   readonly phase?: 'running' | 'waiting';
   readonly published?: number;
   readonly taken?: number;
+  /** The end, if it comes with this append, leaves a dead letter. */
+  readonly dead?: boolean;
+}
+
+export interface ModelAccept {
+  readonly runId: string;
+  readonly key: string;
+  readonly hash: string;
+  readonly version: number;
+  readonly leased: boolean;
+  readonly thread: string;
+  readonly concurrency?: 'reject' | 'queue' | 'cancel_previous';
 }
 
 export class Model {
   readonly runs = new Map<string, ModelRun>();
 
-  accept(runId: string, key: string, hash: string, version: number, leased: boolean): string {
+  accept({ runId, key, hash, version, leased, thread, concurrency }: ModelAccept): string {
     const same = [...this.runs.values()].find((run) => run.key === key);
     if (same) return same.hash === hash ? `existing ${same.runId}` : 'conflict';
     if (this.runs.has(runId)) return 'conflict';
-    const epoch = leased ? 1 : 0;
+    const open = concurrency ? this.#openIn(thread) : [];
+    if (concurrency === 'reject' && open[0]) return `thread_busy ${open[0].runId}`;
+    const waits = open.length > 0;
+    const cancelled =
+      concurrency === 'cancel_previous' ? open.filter((run) => this.putInput(run, 'cancel').created) : [];
+    for (const run of open) run.awaited = true;
+    const epoch = leased && !waits ? 1 : 0;
     this.runs.set(runId, {
-      ...{ runId, key, hash, version, epoch },
+      ...{ runId, key, hash, version, epoch, thread, waits },
       events: [{ epoch, text: 'accepted' }],
-      phase: leased ? 'running' : 'queued',
-      lease: leased ? 'living' : 'none',
-      ...{ published: 0, inbox: [], taken: 0, expired: false },
+      phase: epoch > 0 ? 'running' : 'queued',
+      lease: epoch > 0 ? 'living' : 'none',
+      ...{ published: 0, inbox: [], taken: 0, claimedAt: epoch, stalls: 0 },
+      ...{ awaited: false, rested: true, dead: false, expired: false },
     });
-    return `created ${runId}`;
+    const answer = `created ${runId} epoch ${epoch} after ${open.at(-1)?.runId ?? 'none'}`;
+    return [answer, ...cancelled.map((run) => run.runId).sort()].join(' ');
   }
 
   claim(runId: string, versions: readonly number[]): string {
@@ -61,10 +93,15 @@ export class Model {
     if (run.phase === 'ended') return 'ended';
     if (!versions.includes(run.version)) return 'foreign_version';
     if (run.lease === 'living') return 'busy';
+    if (this.#heldBack(run)) return 'held_back';
+    if (run.events.length > run.claimedAt) run.stalls = 0;
+    else if (run.lease === 'expired') run.stalls += 1;
+    run.waits &&= this.#openIn(run.thread)[0] !== run;
+    run.claimedAt = run.events.length;
     run.epoch += 1;
     run.lease = 'living';
     run.phase = 'running';
-    return `claimed ${run.epoch}`;
+    return `claimed ${run.epoch} after ${run.stalls}`;
   }
 
   append(run: ModelRun, append: ModelAppend): string {
@@ -82,8 +119,21 @@ export class Model {
     run.lease = ended || append.giveBack ? 'none' : 'living';
     run.published = Math.max(run.published, Math.min(append.published ?? 0, run.events.length));
     run.taken = Math.max(run.taken, append.taken ?? 0);
+    run.dead ||= ended && append.dead === true;
     run.last = append;
     return 'appended';
+  }
+
+  /** The run of the thread whose turn it is once `run` has ended: the oldest open one, where it waits. */
+  nextAfter(run: ModelRun): string | null {
+    const next = this.#openIn(run.thread)[0];
+    return run.phase === 'ended' && run.awaited && next?.waits ? next.runId : null;
+  }
+
+  giveUp(run: ModelRun, epoch: number): void {
+    if (epoch !== run.epoch || run.lease === 'none') return;
+    if (run.lease === 'living') run.rested = false;
+    run.lease = 'expired';
   }
 
   renew(run: ModelRun, epoch: number): boolean {
@@ -119,9 +169,9 @@ export class Model {
   }
 
   /** Runs that the sweeper must find. */
-  get swept(): string[] {
+  swept(versions: readonly number[]): string[] {
     return [...this.runs.values()]
-      .filter((run) => run.lease !== 'living')
+      .filter((run) => versions.includes(run.version) && run.lease !== 'living' && !this.#heldBack(run))
       .filter((run) => run.phase === 'queued' || run.phase === 'running' || this.#hasInput(run))
       .map((run) => run.runId)
       .sort();
@@ -133,6 +183,17 @@ export class Model {
       .filter((run) => run.lease !== 'living' && run.published < run.events.length)
       .map((run) => run.runId)
       .sort();
+  }
+
+  /** Accepted first, first. */
+  #openIn(thread: string): ModelRun[] {
+    return [...this.runs.values()].filter((run) => run.thread === thread && run.phase !== 'ended');
+  }
+
+  #heldBack(run: ModelRun): boolean {
+    const resting = run.lease === 'expired' && !run.rested && run.stalls > 0 && run.events.length === run.claimedAt;
+    const waiting = run.waits && this.#openIn(run.thread)[0] !== run;
+    return (resting || waiting) && !run.inbox.slice(run.taken).includes('cancel');
   }
 
   #hasInput(run: ModelRun): boolean {

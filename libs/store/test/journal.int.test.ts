@@ -9,6 +9,7 @@ let journal: Journal;
 let count = 0;
 const newId = () => `run-${++count}`;
 const LEASE_MS = 30_000;
+const SWEEP = { limit: 1_000, engineVersions: [1] };
 
 beforeAll(async () => {
   db = await startDatabase();
@@ -266,7 +267,7 @@ describe('inputs', () => {
 });
 
 describe('the sweeper and the relay', () => {
-  const swept = async (runId: string) => (await journal.sweep(1_000)).some((run) => run.runId === runId);
+  const swept = async (runId: string) => (await journal.sweep(SWEEP)).some((run) => run.runId === runId);
   const late = async (runId: string) => (await journal.unpublished(1_000, 1_000)).find((run) => run.runId === runId);
 
   it('finds every run that has work and no living lease, and no other', async () => {
@@ -315,13 +316,36 @@ describe('the sweeper and the relay', () => {
 
   it('counts open runs', async () => {
     await db.sql('update orchestrator.runs set published_seq = last_seq, settled = phase = $1', ['ended']);
-    const before = await journal.stats();
+    const before = await journal.stats([1]);
     const runId = newId();
     await journal.accept(acceptOf(runId));
     await db.sql(`update orchestrator.runs set created_at = now() - interval '1 hour' where run_id = $1`, [runId]);
-    const after = await journal.stats();
-    expect(after.queued).toBe(before.queued + 1);
-    expect(after.oldestQueuedMs).toBeGreaterThanOrEqual(3_600_000);
+    const after = await journal.stats([1]);
+    expect(after.phases.queued.runs).toBe(before.phases.queued.runs + 1);
+    expect(after.phases.queued.oldestMs).toBeGreaterThanOrEqual(3_600_000);
+    expect(after.tenants.get('acme')?.queued.oldestMs).toBe(after.phases.queued.oldestMs);
+    expect(after.foreign).toBe(before.foreign);
+    expect((await journal.stats([6, 7])).foreign).toBeGreaterThan(after.foreign);
+  });
+
+  it('gives tenants turns, and leaves runs of versions that are not asked for', async () => {
+    await db.sql('update orchestrator.runs set published_seq = last_seq, settled = phase = $1', ['ended']);
+    const of = async (tenantId: string, engineVersion = 1) => {
+      const runId = newId();
+      const run = runSpec({ principal: { tenantId, userId: 'ann', role: 'user', via: 'dev' } });
+      await journal.accept(acceptOf(runId, { run, engineVersion }));
+      return runId;
+    };
+    const many = [];
+    for (let i = 0; i < 30; i += 1) many.push(await of('many'), await of('foreign', 9));
+    const few = [await of('few'), await of('few')];
+    const found = (await journal.sweep({ ...SWEEP, graceMs: 0 })).filter(({ tenantId }) =>
+      ['many', 'few', 'foreign'].includes(tenantId),
+    );
+    expect(found.slice(0, 4).map(({ tenantId }) => tenantId)).toEqual(['many', 'few', 'many', 'few']);
+    expect(found.filter(({ tenantId }) => tenantId === 'few').map(({ runId }) => runId)).toEqual(few);
+    expect(found).toHaveLength(32);
+    expect((await journal.sweep({ limit: 40, graceMs: 0, engineVersions: [9] })).length).toBe(30);
   });
 });
 
@@ -368,5 +392,5 @@ it('says "unavailable" while the database is away, and works again afterwards', 
   );
   await here.ping().catch(() => undefined);
   await here.ping();
-  await journal.stats().catch(() => undefined);
+  await journal.stats([1]).catch(() => undefined);
 });

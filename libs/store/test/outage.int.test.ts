@@ -76,7 +76,9 @@ describe('a lease that ran out', () => {
     expect(await claim(held.runId, 1, false)).toEqual({ kind: 'busy' });
     expect(await claim(free.runId, 1, false)).toMatchObject({ kind: 'claimed' });
     const swept = async (takeExpired: boolean) =>
-      (await direct.journal.sweep(1_000, 0, takeExpired)).map(({ runId }) => runId);
+      (await direct.journal.sweep({ limit: 1_000, graceMs: 0, engineVersions: [1], takeExpired })).map(
+        ({ runId }) => runId,
+      );
     expect(await swept(false)).not.toContain(held.runId);
     expect(await swept(true)).toContain(held.runId);
     expect(await claim(held.runId, 1, true)).toMatchObject({ kind: 'claimed', epoch: 2 });

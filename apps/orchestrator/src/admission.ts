@@ -1,0 +1,97 @@
+import type { JournalStats, OpenPhase, PhaseStats } from '@switchyard/store';
+
+/*
+ * Whether one more run may be accepted, decided before anything is written. Pure but for what it counts.
+ *
+ * G1 No question is asked for it: the counts are those of the last sweep and what came and went here since. With
+ *    several replicas each knows of its own arrivals alone until its next sweep, so the limits may be passed by what
+ *    the others accepted meanwhile.
+ * G2 Who waits for people holds no slot and delays nobody; it is limited by a count of its own.
+ * G3 The pause that is asked for grows with every refusal: those refused together do not come back together.
+ */
+
+export interface AdmissionLimits {
+  /** Runs that no owner has begun, of all tenants. */
+  readonly maxQueued: number;
+  readonly maxQueuedPerTenant: number;
+  /** Runs of one tenant that wait for people. */
+  readonly maxWaitingPerTenant: number;
+}
+
+export interface Refusal {
+  readonly limit: 'queued' | 'queued_per_tenant' | 'waiting_per_tenant';
+  readonly message: string;
+  readonly retryAfterMs: number;
+}
+
+const SHORTEST_MS = 1_000;
+const LONGEST_MS = 60_000;
+/** How long one place in the queue takes, while nothing is known of it. */
+const PLACE_MS = 20;
+
+type Counts = Readonly<Record<OpenPhase, PhaseStats>>;
+const NONE: PhaseStats = { runs: 0, oldestMs: 0 };
+const NOTHING: Counts = { queued: NONE, running: NONE, waiting: NONE };
+
+export class Admission {
+  #phases: Counts = NOTHING;
+  #tenants: ReadonlyMap<string, Counts> = new Map();
+  /** Queued here since the last counts, less those that began here. */
+  readonly #since = new Map<string, number>();
+  #sinceAll = 0;
+  readonly #refused = new Map<string, number>();
+
+  constructor(private readonly limits: AdmissionLimits) {}
+
+  /** The counts of a sweep. */
+  refresh(stats: Pick<JournalStats, 'phases' | 'tenants'>): void {
+    this.#phases = stats.phases;
+    this.#tenants = stats.tenants;
+    this.#since.clear();
+    this.#sinceAll = 0;
+    this.#refused.clear();
+  }
+
+  /** A run was accepted here that waits for an owner. */
+  queued(tenantId: string): void {
+    this.#count(tenantId, 1);
+  }
+
+  /** A run that waited was begun here. */
+  begun(tenantId: string): void {
+    this.#count(tenantId, -1);
+  }
+
+  /** Why a run of this tenant is not accepted now; `waits`: it would wait for an owner. */
+  refusal(tenantId: string, waits: boolean): Refusal | undefined {
+    const tenant = this.#tenants.get(tenantId) ?? NOTHING;
+    const { maxQueued, maxQueuedPerTenant, maxWaitingPerTenant } = this.limits;
+    if (tenant.waiting.runs >= maxWaitingPerTenant) {
+      const message = `${maxWaitingPerTenant} runs of this tenant wait for people; answer or cancel some of them.`;
+      return { limit: 'waiting_per_tenant', message, retryAfterMs: LONGEST_MS };
+    }
+    if (!waits) return undefined;
+    const own = Math.max(0, tenant.queued.runs + (this.#since.get(tenantId) ?? 0));
+    if (own >= maxQueuedPerTenant) {
+      const retryAfterMs = this.#pause(tenantId, own - maxQueuedPerTenant, tenant.queued);
+      return { limit: 'queued_per_tenant', message: `${own} runs of this tenant wait already.`, retryAfterMs };
+    }
+    const all = Math.max(0, this.#phases.queued.runs + this.#sinceAll);
+    if (all < maxQueued) return undefined;
+    const retryAfterMs = this.#pause('', all - maxQueued, this.#phases.queued);
+    return { limit: 'queued', message: 'Too many runs wait already.', retryAfterMs };
+  }
+
+  #count(tenantId: string, by: number): void {
+    this.#sinceAll += by;
+    this.#since.set(tenantId, (this.#since.get(tenantId) ?? 0) + by);
+  }
+
+  /** G3. The queue as it moved lately: its oldest waited `oldestMs` for what is now in front of `runs` others. */
+  #pause(whose: string, excess: number, { runs, oldestMs }: PhaseStats): number {
+    const refused = (this.#refused.get(whose) ?? 0) + 1;
+    this.#refused.set(whose, refused);
+    const placeMs = runs > 0 && oldestMs > 0 ? oldestMs / runs : PLACE_MS;
+    return Math.round(Math.min(LONGEST_MS, Math.max(SHORTEST_MS, (excess + refused) * placeMs)));
+  }
+}

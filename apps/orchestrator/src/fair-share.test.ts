@@ -1,0 +1,130 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { Backlog } from './backlog.ts';
+import { mayTake, type Slots } from './fair-share.ts';
+
+/** A replica as small as it gets: slots, a backlog, and what the policy says. */
+class Replica {
+  readonly held = new Map<string, number>();
+  readonly started: string[] = [];
+  readonly running: { runId: string; tenantId: string }[] = [];
+  readonly backlog = new Backlog(10_000);
+
+  constructor(
+    readonly total: number,
+    readonly perTenant = Infinity,
+  ) {}
+
+  get slots(): Slots {
+    return { total: this.total, perTenant: this.perTenant, held: this.held };
+  }
+
+  arrive(runId: string, tenantId: string): void {
+    const free = this.running.length < this.total;
+    if (free && mayTake(tenantId, this.backlog.tenants, this.slots)) this.#start({ runId, tenantId });
+    else this.backlog.add(runId, tenantId);
+    this.#fill();
+  }
+
+  end(pick: number): void {
+    const [ended] = this.running.splice(pick % Math.max(this.running.length, 1), 1);
+    if (!ended) return;
+    const left = this.held.get(ended.tenantId)! - 1;
+    if (left === 0) this.held.delete(ended.tenantId);
+    else this.held.set(ended.tenantId, left);
+    this.#fill();
+  }
+
+  #fill(): void {
+    while (this.running.length < this.total) {
+      const next = this.backlog.take(this.slots);
+      if (!next) return;
+      this.#start(next);
+    }
+  }
+
+  #start(run: { runId: string; tenantId: string }): void {
+    this.running.push(run);
+    this.started.push(run.runId);
+    this.held.set(run.tenantId, (this.held.get(run.tenantId) ?? 0) + 1);
+  }
+}
+
+const tenant = fc.constantFrom('a', 'b', 'c', 'd');
+const act = fc.oneof(fc.record({ arrive: tenant }), fc.record({ end: fc.nat(20) }));
+const replica = fc.record({ total: fc.integer({ min: 1, max: 8 }), perTenant: fc.constantFrom(1, 2, 5, Infinity) });
+
+describe('a replica', () => {
+  it('never passes its bounds, wastes no slot, and serves the tenant that holds the fewest', () => {
+    fc.assert(
+      fc.property(replica, fc.array(act, { maxLength: 80 }), ({ total, perTenant }, acts) => {
+        const one = new Replica(total, perTenant);
+        acts.forEach((what, i) => {
+          const before = new Set(one.running);
+          const waited = new Set(one.backlog.tenants);
+          if ('arrive' in what) one.arrive(`${what.arrive}-${i}`, what.arrive);
+          else one.end(what.end);
+          expect(one.running.length).toBeLessThanOrEqual(total);
+          for (const held of one.held.values()) expect(held).toBeLessThanOrEqual(perTenant);
+          const mayStart = [...one.backlog.tenants].filter((name) => (one.held.get(name) ?? 0) < perTenant);
+          if (one.running.length < total) expect(mayStart).toEqual([]); // F1
+          const [started] = one.running.filter((run) => !before.has(run));
+          if ('arrive' in what || !started) return;
+          const heldBefore = (one.held.get(started.tenantId) ?? 0) - 1;
+          for (const other of waited) expect(heldBefore).toBeLessThanOrEqual(one.held.get(other) ?? 0); // F2
+        });
+      }),
+    );
+  });
+
+  it('runs everything, each tenant in its own order', () => {
+    fc.assert(
+      fc.property(replica, fc.array(tenant, { maxLength: 60 }), ({ total, perTenant }, arrivals) => {
+        const one = new Replica(total, perTenant);
+        arrivals.forEach((name, i) => one.arrive(`${name}-${i}`, name));
+        for (let i = 0; one.running.length > 0; i += 1) one.end(i);
+        expect(one.started).toHaveLength(arrivals.length);
+        for (const name of ['a', 'b', 'c', 'd']) {
+          const order = one.started.filter((runId) => runId.startsWith(name)).map((runId) => Number(runId.slice(2)));
+          expect(order).toEqual([...order].sort((x, y) => x - y));
+        }
+      }),
+    );
+  });
+
+  it('gives the very next slot to the first run of a tenant that comes behind 1,000 of another', () => {
+    const one = new Replica(8);
+    for (let i = 0; i < 1_000; i += 1) one.arrive(`many-${i}`, 'many');
+    one.arrive('few-0', 'few');
+    one.end(0);
+    expect(one.started.at(-1)).toBe('few-0');
+    for (let i = 1; i < 20; i += 1) one.arrive(`few-${i}`, 'few');
+    for (let i = 0; i < 20; i += 1) one.end(0);
+    expect([...one.held.values()]).toEqual([4, 4]);
+  });
+
+  it('keeps a tenant at its part of the slots while another waits', () => {
+    const held = new Map([['many', 4]]);
+    const slots: Slots = { total: 8, perTenant: Infinity, held };
+    expect(mayTake('many', [], slots)).toBe(true);
+    expect(mayTake('many', ['many'], slots)).toBe(true);
+    expect(mayTake('many', ['few'], slots)).toBe(false);
+    expect(mayTake('few', ['many'], slots)).toBe(true);
+    expect(mayTake('many', [], { ...slots, perTenant: 4 })).toBe(false);
+  });
+});
+
+describe('the backlog', () => {
+  it('is bounded, and full of one tenant it still has room for others', () => {
+    const backlog = new Backlog(10);
+    for (let i = 0; i < 30; i += 1) backlog.add(`a-${i}`, 'a');
+    backlog.add('b-0', 'b');
+    expect(backlog.size).toBe(10);
+    const slots: Slots = { total: 20, perTenant: Infinity, held: new Map() };
+    const out = Array.from({ length: 10 }, () => backlog.take(slots)?.runId);
+    expect(out).toContain('b-0');
+    expect(out).toContain('a-0');
+    expect(backlog.size).toBe(0);
+    expect(backlog.take(slots)).toBeUndefined();
+  });
+});

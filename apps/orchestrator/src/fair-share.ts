@@ -1,0 +1,40 @@
+/*
+ * Who gets the next slot of a replica. Pure.
+ *
+ * F1 A free slot stays free only where nobody waits for it, or whoever waits is at the cap of its tenant.
+ * F2 The tenant that holds the fewest slots comes first; between equals, the one that waits longest for a turn. So a
+ *    tenant that holds none gets the very next slot, however many runs of others wait.
+ * F3 While others wait, a tenant takes no more than an equal part of the slots.
+ */
+
+export interface Slots {
+  readonly total: number;
+  /** Most that one tenant may hold, also while nobody else waits. */
+  readonly perTenant: number;
+  /** How many each tenant holds; those that hold none may be missing. */
+  readonly held: ReadonlyMap<string, number>;
+}
+
+/** The tenant whose run is to start next, of those that wait in the order of their turns; undefined: none may. */
+export function nextTenant(waiting: Iterable<string>, slots: Slots): string | undefined {
+  let first: { tenantId: string; held: number } | undefined;
+  for (const tenantId of waiting) {
+    const held = slots.held.get(tenantId) ?? 0;
+    if (held < slots.perTenant && (first === undefined || held < first.held)) first = { tenantId, held };
+  }
+  return first?.tenantId;
+}
+
+/** True where a tenant may take a free slot at once, past those that wait. */
+export function mayTake(tenantId: string, waiting: Iterable<string>, slots: Slots): boolean {
+  const held = slots.held.get(tenantId) ?? 0;
+  if (held >= slots.perTenant) return false;
+  const contenders = new Set([tenantId, ...slots.held.keys()]);
+  let others = false;
+  for (const other of waiting) {
+    if (other === tenantId || (slots.held.get(other) ?? 0) >= slots.perTenant) continue;
+    others = true;
+    contenders.add(other);
+  }
+  return !others || held < Math.max(1, Math.floor(slots.total / contenders.size));
+}

@@ -1,0 +1,151 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { AppError, TERMINAL_TYPE } from '@switchyard/contracts';
+import type { Journal } from '@switchyard/store';
+import { until } from '@switchyard/testing';
+import { over } from './control.ts';
+import type { Replica } from './replica.ts';
+import { planner, silent } from './scripted-planner.ts';
+import { request, World } from './world.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await World.start();
+}, 60_000);
+afterEach(() => world.clear());
+afterAll(() => world?.stop(), 30_000);
+
+const letterOf = async (runId: string) =>
+  (await world.sql('select * from orchestrator.dead_letters where run_id = $1', runId))[0];
+
+/** Sweeps as often as it takes, while time flies. */
+async function sweepUntilEnded(replica: Replica, runId: string): Promise<number> {
+  for (let sweeps = 1; sweeps < 40; sweeps += 1) {
+    await world.sql(`update orchestrator.runs set updated_at = updated_at - interval '1 min' where run_id = $1`, runId);
+    await replica.sweeper.sweep();
+    await until(() => !replica.pool.owns(runId));
+    if ((await world.journal.head(runId))?.phase === 'ended') return sweeps;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error('it is tried for ever');
+}
+
+/** A loop that breaks whenever it is to plan. */
+const breaksAtPlanning = () => {
+  let tries = 0;
+  const threadTurns = () => {
+    tries += 1;
+    return Promise.reject(new TypeError('a defect, with secrets'));
+  };
+  return {
+    get tries() {
+      return tries;
+    },
+    journal: (real: Journal) => over(real, { threadTurns }),
+  };
+};
+
+describe('poison work', () => {
+  it('is tried again with pauses, then ends as failed, once, and leaves a dead letter', async () => {
+    const broken = breaksAtPlanning();
+    const replica = await world.replica({ poisonAttempts: 3, hears: false, journal: broken.journal });
+    const asked = request('poison');
+    await replica.desk.start(asked);
+    await until(() => !replica.pool.owns(asked.runId));
+    await sweepUntilEnded(replica, asked.runId);
+    const end = await world.ended(asked.runId);
+    expect(end).toMatchObject({ status: 'failed', completion_reason: 'error', error_code: 'poisoned', total_steps: 0 });
+    // The first owner got as far as the announcement of the planning.
+    expect(broken.tries).toBe(1 + 3);
+    expect(await letterOf(asked.runId)).toMatchObject({
+      ...{ tenant_id: 'acme', reason: 'no_progress', attempts: 3, requeued_as: null },
+      error: 'internal: Something went wrong here; the details are in our logs.',
+    });
+    expect(await replica.metric('dead_letters_total')).toBe(1);
+    await replica.sweeper.sweep();
+    expect(await replica.metric('dead_letters{')).toBe(1);
+    const view = await replica.desk.get(asked.run.principal, asked.runId);
+    expect(view).toMatchObject({ phase: 'ended', status: 'failed', errorCode: 'poisoned' });
+    expect((await world.publishedWhole(asked.runId)).at(-1)?.type).toBe(TERMINAL_TYPE);
+  });
+
+  it('is given up where the journal cannot be followed', async () => {
+    const replica = await world.replica({ poisonAttempts: 2, hears: false, planner: planner(silent) });
+    const asked = request('hello');
+    await replica.desk.start(asked);
+    await until(async () => (await world.types(asked.runId)).includes('planning.started'));
+    replica.freeze();
+    await world.sql(`alter table orchestrator.run_events disable trigger run_events_are_final`);
+    await world.sql(
+      `update orchestrator.run_events set type = 'orchestrator.step.completed' where run_id = $1 and seq = 2`,
+      asked.runId,
+    );
+    await world.sql(`alter table orchestrator.run_events enable trigger run_events_are_final`);
+    await world.expireLease(asked.runId);
+    const other = await world.replica({ poisonAttempts: 2, hears: false });
+    await sweepUntilEnded(other, asked.runId);
+    expect(await letterOf(asked.runId)).toMatchObject({ reason: 'unreadable' });
+    const events = await world.events(asked.runId);
+    expect(events.filter(({ type }) => type === TERMINAL_TYPE)).toHaveLength(1);
+    expect(events.at(-1)).toMatchObject({ data: { status: 'failed', error_code: 'poisoned' } });
+    expect(await other.desk.get(asked.run.principal, asked.runId)).toMatchObject({
+      ...{ phase: 'ended', status: 'failed', errorCode: 'poisoned' },
+    });
+    replica.thaw();
+  });
+
+  it('is given up where the journal cannot even be read', async () => {
+    const replica = await world.replica({
+      ...{ poisonAttempts: 2, hears: false, maxConcurrent: 1 },
+      journal: (real) => over(real, { read: () => Promise.reject(new AppError('internal')) }),
+    });
+    const full = await world.replica({ maxConcurrent: 0, hears: false });
+    const asked = request('hello');
+    await full.desk.start(asked);
+    await sweepUntilEnded(replica, asked.runId);
+    expect(await letterOf(asked.runId)).toMatchObject({ reason: 'unreadable' });
+    expect((await world.ended(asked.runId)).error_code).toBe('poisoned');
+    expect(await replica.desk.get(asked.run.principal, asked.runId)).toMatchObject({ status: 'failed' });
+    await full.sweeper.sweep(); // what could not be read there is published from here
+  });
+
+  it('is no run that is handed from replica to replica, nor one whose owners get on', async () => {
+    const asked = request('hello');
+    const first = await world.replica({ hears: false, poisonAttempts: 1, planner: planner(silent) });
+    await first.desk.start(asked);
+    let owner = first;
+    for (let i = 0; i < 4; i += 1) {
+      const next = await world.replica({ hears: false, poisonAttempts: 1, planner: planner(silent) });
+      await until(async () => (await world.types(asked.runId)).includes('planning.started'));
+      await owner.drain();
+      await next.pool.offer(asked.runId, 'acme');
+      await until(() => next.pool.owns(asked.runId));
+      owner = next;
+    }
+    expect(await world.journal.head(asked.runId)).toMatchObject({ stalls: 0, attempts: 5 });
+    await owner.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
+    expect(await world.ended(asked.runId)).toMatchObject({ status: 'cancelled' });
+    expect(await letterOf(asked.runId)).toBeUndefined();
+  });
+
+  it('holds nobody up: a cancel during a pause ends the run', async () => {
+    const broken = breaksAtPlanning();
+    const replica = await world.replica({ hears: false, journal: broken.journal });
+    const asked = request('poison');
+    await replica.desk.start(asked);
+    await until(() => !replica.pool.owns(asked.runId));
+    await world.sql(
+      `update orchestrator.runs set claimed_seq = last_seq, stalls = 2, pause_ms = 60000 where run_id = $1`,
+      asked.runId,
+    );
+    await replica.pool.offer(asked.runId, 'acme');
+    await until(() => !replica.pool.owns(asked.runId));
+    expect(await world.journal.head(asked.runId)).toMatchObject({ phase: 'running', stalls: 2 });
+    await replica.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
+    await world.sql(
+      `update orchestrator.runs set updated_at = updated_at - interval '1 min' where run_id = $1`,
+      asked.runId,
+    );
+    await replica.sweeper.sweep();
+    expect(await world.ended(asked.runId)).toMatchObject({ status: 'cancelled' });
+  });
+});

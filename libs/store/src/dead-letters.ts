@@ -1,0 +1,29 @@
+/** A run that was given up. Times in ms since 1970. */
+export interface DeadLetter {
+  readonly runId: string;
+  readonly tenantId: string;
+  readonly userId: string;
+  readonly task: string;
+  readonly reason: string;
+  /** Public text of the last error, where one was heard of. */
+  readonly error: string | null;
+  readonly attempts: number;
+  readonly at: number;
+  /** The run that was started in its place. */
+  readonly requeuedAs: string | null;
+}
+
+/** Where a page of letters ended. */
+export interface DeadLetterPlace {
+  readonly at: number;
+  readonly runId: string;
+}
+
+/** The runs that were given up; written by `Journal.append` together with the end of the run. */
+export interface DeadLetters {
+  /** Newest first. */
+  list(tenantId: string, limit: number, after?: DeadLetterPlace): Promise<DeadLetter[]>;
+  get(tenantId: string, runId: string): Promise<DeadLetter | undefined>;
+  /** Notes the run that was started in its place; the first note stands. */
+  markRequeued(runId: string, requeuedAs: string): Promise<void>;
+}
