@@ -55,7 +55,7 @@ export class RunDesk {
   constructor(private readonly parts: DeskParts) {}
 
   async start(input: InputOf<typeof startRun>): Promise<OutputOf<typeof startRun>> {
-    const { journal, pool, publisher, clock } = this.parts;
+    const { pool, publisher, clock } = this.parts;
     const run = {
       ...input.run,
       use_orchestrator: input.run.use_orchestrator && this.parts.useOrchestrator,

@@ -37,7 +37,7 @@ describe('a call that a person must approve', () => {
     const replica = await world.replica({ ...NEEDS_IT, planner: callsThenTells(['write_it', { to: 'ada' }]) });
     const asked = await started(replica);
     expect(world.performed).toEqual([]);
-    expect(replica.pool.owns(asked.runId)).toBe(false);
+    await until(() => !replica.pool.owns(asked.runId));
     const open = await questions(replica, asked);
     expect(open).toMatchObject([{ kind: 'approval', tool: 'write_it', arguments: { to: 'ada' } }]);
 
