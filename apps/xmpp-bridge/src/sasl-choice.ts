@@ -1,0 +1,65 @@
+import type { Binding, ChannelBinding, ScramName } from './scram.ts';
+
+/*
+ * Which SASL mechanism to use. Pure.
+ *
+ * C1 The strongest SCRAM that is offered. PLAIN only by explicit consent and over TLS whose certificate was checked.
+ * C2 Channel binding is used where both sides really can: the server offers a -PLUS mechanism and either names a
+ *    type that we have (XEP-0440) or runs TLS 1.2, whose type is tls-unique (RFC 5802 §6.1).
+ * C3 A server that offers no -PLUS at all is told that we could have ("y"), so that a middleman who took the offer
+ *    away is found out.
+ */
+
+export type BindingPolicy = 'require' | 'prefer' | 'off';
+
+export interface SaslOffer {
+  readonly mechanisms: readonly string[];
+  /** Of urn:xmpp:sasl-cb:0; empty where the server does not say. */
+  readonly bindingTypes: readonly string[];
+}
+
+export interface SaslPolicy {
+  readonly binding: BindingPolicy;
+  readonly allowPlain: boolean;
+  /** TLS is up and its certificate was checked. */
+  readonly verifiedTls: boolean;
+  readonly tlsVersion: string;
+  /** What this end can bind to. */
+  readonly bindings: readonly ChannelBinding[];
+}
+
+export type SaslChoice =
+  | { readonly kind: 'scram'; readonly mechanism: ScramName; readonly wireName: string; readonly binding: Binding }
+  | { readonly kind: 'plain' }
+  | { readonly kind: 'none'; readonly why: 'binding_required' | 'plain_refused' | 'nothing_in_common' };
+
+const STRENGTH: readonly ScramName[] = ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1'];
+
+export function chooseSasl(offer: SaslOffer, policy: SaslPolicy): SaslChoice {
+  const offered = new Set(offer.mechanisms);
+  const bound = policy.binding === 'off' ? undefined : boundChoice(offered, offer.bindingTypes, policy);
+  if (bound) return bound;
+  if (policy.binding === 'require') return { kind: 'none', why: 'binding_required' };
+
+  const mechanism = STRENGTH.find((name) => offered.has(name));
+  if (mechanism) {
+    const plusOffered = offer.mechanisms.some((name) => name.endsWith('-PLUS'));
+    const could = policy.binding !== 'off' && policy.bindings.length > 0 && !plusOffered;
+    return { kind: 'scram', mechanism, wireName: mechanism, binding: { how: could ? 'possible' : 'none' } }; // C3
+  }
+  if (!offered.has('PLAIN')) return { kind: 'none', why: 'nothing_in_common' };
+  return policy.allowPlain && policy.verifiedTls ? { kind: 'plain' } : { kind: 'none', why: 'plain_refused' }; // C1
+}
+
+function boundChoice(
+  offered: ReadonlySet<string>,
+  types: readonly string[],
+  policy: SaslPolicy,
+): SaslChoice | undefined {
+  const mechanism = STRENGTH.find((name) => offered.has(`${name}-PLUS`));
+  const binding = policy.bindings.find(({ type }) =>
+    types.length > 0 ? types.includes(type) : type === 'tls-unique' && policy.tlsVersion === 'TLSv1.2',
+  );
+  if (!mechanism || !binding) return undefined;
+  return { kind: 'scram', mechanism, wireName: `${mechanism}-PLUS`, binding: { how: 'bound', with: binding } }; // C2
+}

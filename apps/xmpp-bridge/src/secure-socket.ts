@@ -1,0 +1,201 @@
+import { createHash } from 'node:crypto';
+import { connect as connectTcp, type Socket } from 'node:net';
+import { StringDecoder } from 'node:string_decoder';
+import { connect as connectTls, type TLSSocket } from 'node:tls';
+import type { Secured } from './login-machine.ts';
+import type { ChannelBinding } from './scram.ts';
+import type { Target } from './targets.ts';
+
+/*
+ * One TCP connection to an XMPP server, in clear text until startTls(), encrypted from then on.
+ *
+ * K1 Before the connection is secured only a stream header and <starttls/> are written; anything else throws. `off`
+ *    says that there will be no TLS, and lifts that.
+ * K2 Text arrives as the other side wrote it: a character that is split over two packets is put together.
+ * K3 What came in clear text behind the answer to STARTTLS is never read as part of the secured stream.
+ * K4 Small writes leave at once (TCP_NODELAY); a dead peer is noticed by the system as well (keepalive).
+ */
+
+export interface SocketListener {
+  /** Raw bytes of the first packet, before they are text. */
+  onFirst(bytes: Buffer): void;
+  onText(text: string): void;
+  onClose(): void;
+  onError(error: unknown): void;
+}
+
+export interface Trust {
+  readonly domain: string;
+  /** PEM; beside the CAs of the system. */
+  readonly ca: string | undefined;
+  readonly validate: boolean;
+  /** SHA-256 of the certificate, in hex without colons: the only one that is accepted. */
+  readonly fingerprint: string | undefined;
+}
+
+/** Thrown by startTls() where the certificate is not the pinned one. */
+export class PinError extends Error {
+  constructor(readonly seen: string) {
+    super('the certificate is not the pinned one');
+  }
+}
+
+const KEEPALIVE_MS = 30_000;
+const BEFORE_TLS = /^(<\?xml [^>]*\?>)?(<stream:stream [^>]*>|<starttls [^>]*\/>|<\/stream:stream>)$/;
+
+export class SecureSocket {
+  #socket: Socket;
+  #decoder = new StringDecoder('utf8');
+  #secured: boolean;
+  #first = true;
+
+  private constructor(
+    socket: Socket,
+    private readonly target: Target,
+    private readonly listener: SocketListener,
+  ) {
+    this.#socket = socket;
+    this.#secured = target.mode === 'off';
+    socket.setNoDelay(true); // K4
+    socket.setKeepAlive(true, KEEPALIVE_MS);
+    this.#listen(socket);
+  }
+
+  /** Opens the connection; rejects with the error of the system. */
+  static open(target: Target, listener: SocketListener, signal: AbortSignal): Promise<SecureSocket> {
+    return new Promise((resolve, reject) => {
+      const socket = connectTcp({ host: target.host, port: target.port, autoSelectFamily: true });
+      const onAbort = (): void => void socket.destroy(new Error('aborted'));
+      signal.addEventListener('abort', onAbort, { once: true });
+      socket.once('error', reject);
+      socket.once('connect', () => {
+        signal.removeEventListener('abort', onAbort);
+        socket.removeListener('error', reject);
+        resolve(new SecureSocket(socket, target, listener));
+      });
+      if (signal.aborted) onAbort();
+    });
+  }
+
+  get localPort(): number | undefined {
+    return this.#socket.localPort;
+  }
+
+  /** Bytes that are written and not sent yet. */
+  get buffered(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(text: string): boolean {
+    if (!this.#secured && !BEFORE_TLS.test(text)) throw new Error('nothing is said in clear text'); // K1
+    return this.#socket.write(text, 'utf8');
+  }
+
+  /** Resolves when what is buffered has left, or when the connection is gone. */
+  drained(): Promise<void> {
+    const socket = this.#socket;
+    if (!socket.writableNeedDrain || socket.destroyed) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = (): void => {
+        socket.removeListener('drain', done);
+        socket.removeListener('close', done);
+        resolve();
+      };
+      socket.once('drain', done);
+      socket.once('close', done);
+    });
+  }
+
+  /** Encrypts the connection and checks who is there. Rejects with the error of TLS, or PinError. */
+  async startTls(trust: Trust): Promise<Secured> {
+    const raw = this.#socket;
+    raw.removeAllListeners('data');
+    raw.removeAllListeners('error');
+    raw.removeAllListeners('close');
+    const tls = await handshake(raw, trust, this.target.mode === 'direct');
+    const certificate = tls.getPeerX509Certificate();
+    const fingerprint = certificate ? createHash('sha256').update(certificate.raw).digest('hex') : '';
+    if (trust.fingerprint !== undefined && trust.fingerprint !== fingerprint) {
+      tls.destroy();
+      throw new PinError(fingerprint);
+    }
+    this.#socket = tls;
+    this.#decoder = new StringDecoder('utf8'); // K3
+    this.#secured = true;
+    this.#listen(tls);
+    const verified = tls.authorized || trust.fingerprint !== undefined;
+    return { version: tls.getProtocol() ?? '', verified, bindings: bindingsOf(tls), fingerprint };
+  }
+
+  /** Ends the connection; what is buffered still leaves within `graceMs`. */
+  end(graceMs = 500): void {
+    this.#socket.end();
+    setTimeout(() => this.#socket.destroy(), graceMs).unref();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  #listen(socket: Socket): void {
+    socket.on('data', (bytes: Buffer) => {
+      if (this.#first) {
+        this.#first = false;
+        this.listener.onFirst(bytes);
+      }
+      this.listener.onText(this.#decoder.write(bytes)); // K2
+    });
+    socket.on('error', (error) => this.listener.onError(error));
+    socket.on('close', () => this.listener.onClose());
+  }
+}
+
+function handshake(socket: Socket, trust: Trust, direct: boolean): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const tls = connectTls({
+      socket,
+      // RFC 6120 §13.7.2: the identity that is checked is the domain, wherever we connected to.
+      host: trust.domain,
+      ...(/^[\d.]+$|:/.test(trust.domain) ? {} : { servername: trust.domain }),
+      ...(trust.ca === undefined ? {} : { ca: trust.ca }),
+      ...(direct ? { ALPNProtocols: ['xmpp-client'] } : {}),
+      // A pinned certificate is known by itself.
+      rejectUnauthorized: trust.validate && trust.fingerprint === undefined,
+      minVersion: 'TLSv1.2',
+    });
+    const onClose = (): void => reject(Object.assign(new Error('closed'), { code: 'ERR_TLS_CLOSED' }));
+    tls.once('error', reject);
+    tls.once('close', onClose);
+    tls.once('secureConnect', () => {
+      tls.removeListener('error', reject);
+      tls.removeListener('close', onClose);
+      resolve(tls);
+    });
+  });
+}
+
+/** What this connection can be bound to, best first (RFC 9266, RFC 5929). */
+function bindingsOf(tls: TLSSocket): ChannelBinding[] {
+  const bindings: ChannelBinding[] = [];
+  if (tls.getProtocol() === 'TLSv1.3') {
+    const data = tls.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
+    bindings.push({ type: 'tls-exporter', data });
+  } else {
+    const data = tls.getFinished();
+    if (data) bindings.push({ type: 'tls-unique', data });
+  }
+  const certificate = tls.getPeerX509Certificate();
+  if (certificate) bindings.push({ type: 'tls-server-end-point', data: endPoint(certificate.raw) });
+  return bindings;
+}
+
+/** RFC 5929 §4.1 asks for the hash of the certificate's signature, and SHA-256 where that is weaker or not known. */
+function endPoint(certificate: Buffer): Buffer {
+  const sha384 = Buffer.from('2a864886f70d01010c', 'hex');
+  const sha512 = Buffer.from('2a864886f70d01010d', 'hex');
+  const ecdsa384 = Buffer.from('2a8648ce3d040303', 'hex');
+  const ecdsa512 = Buffer.from('2a8648ce3d040304', 'hex');
+  const has = (...ids: Buffer[]): boolean => ids.some((id) => certificate.includes(id));
+  const hash = has(sha512, ecdsa512) ? 'sha512' : has(sha384, ecdsa384) ? 'sha384' : 'sha256';
+  return createHash(hash).update(certificate).digest();
+}

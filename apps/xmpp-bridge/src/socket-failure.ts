@@ -1,0 +1,73 @@
+import { type LoginFailureCode, quoted } from './login-failure.ts';
+import type { Target } from './targets.ts';
+
+/* What an error of TCP or TLS means for the login. Pure. */
+
+export interface SocketFailure {
+  readonly code: LoginFailureCode;
+  readonly sentence: string;
+}
+
+interface NodeError {
+  readonly code?: unknown;
+  readonly message?: unknown;
+  readonly reason?: unknown;
+  readonly cert?: { readonly subjectaltname?: string; readonly issuer?: { CN?: string }; readonly valid_to?: string };
+}
+
+const UNTRUSTED: ReadonlySet<string> = new Set([
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'CERT_UNTRUSTED',
+  'CERT_SIGNATURE_FAILURE',
+  'CERT_REVOKED',
+]);
+
+export function socketFailure(error: unknown, target: Target, domain: string): SocketFailure {
+  const { code, message, reason, cert } = (error ?? {}) as NodeError;
+  const name = typeof code === 'string' ? code : '';
+  const at = `${target.host}:${target.port}`;
+  if (name === 'ECONNREFUSED')
+    return { code: 'REFUSED', sentence: `${at} refused the connection (ECONNREFUSED): nothing listens there.` };
+  if (name === 'ENOTFOUND' || name === 'EAI_AGAIN')
+    return { code: 'DNS', sentence: `The name ${target.host} has no address (${name}); set AZTM_HOST or mend DNS.` };
+  if (['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'].includes(name))
+    return { code: 'UNREACHABLE', sentence: `${at} does not answer (${name}): a firewall, or no route.` };
+  if (name === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    const names = (cert?.subjectaltname ?? String(reason ?? '')).replaceAll('DNS:', '');
+    return {
+      code: 'CERT_NAME',
+      sentence: `The certificate is for ${quoted(names)}, not for the domain ${domain} (the name checked is that of the JID, not AZTM_HOST).`,
+    };
+  }
+  if (name === 'CERT_HAS_EXPIRED' || name === 'CERT_NOT_YET_VALID')
+    return {
+      code: 'CERT_EXPIRED',
+      sentence: `The certificate of the server is not valid now (${name}); renew it there.`,
+    };
+  if (UNTRUSTED.has(name))
+    return {
+      code: 'CERT_UNTRUSTED',
+      sentence: `The certificate is signed by an unknown CA (${name}): set AZTM_CA_FILE. AZTM_VALIDATE_CERT=false would hide this, and anyone on the way could read along.`,
+    };
+  if (name === 'ERR_SSL_WRONG_VERSION_NUMBER' || name === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
+    return { code: 'STARTTLS_EXPECTED', sentence: `${at} speaks plain XMPP, not TLS at once: use AZTM_TLS=starttls.` };
+  if (name.startsWith('ERR_SSL') || name.startsWith('ERR_TLS') || name === 'EPROTO')
+    return { code: 'TLS_FAILED', sentence: `The TLS handshake with ${at} failed (${name}).` };
+  if (['ECONNRESET', 'EPIPE'].includes(name)) return { code: 'CLOSED', sentence: `${at} reset the connection.` };
+  return { code: 'CLOSED', sentence: `The connection to ${at} broke: ${quoted(String(message ?? name))}.` };
+}
+
+/** What the first bytes of the other side say where they are no XML; null where they may be. */
+export function firstBytesFailure(bytes: Buffer, { host, port }: Target): SocketFailure | null {
+  const text = bytes.subarray(0, 8).toString('latin1');
+  if (bytes[0] === 0x15 || bytes[0] === 0x16)
+    return { code: 'DIRECT_TLS_EXPECTED', sentence: `${host}:${port} speaks TLS at once: use AZTM_TLS=direct.` };
+  if (/^HTTP\//.test(text))
+    return { code: 'NOT_XMPP', sentence: `${host}:${port} speaks HTTP, not XMPP: check AZTM_PORT.` };
+  if (/^\s*</.test(text) || text.trim() === '') return null;
+  return { code: 'NOT_XMPP', sentence: `What answers at ${host}:${port} is not XMPP: check AZTM_HOST and AZTM_PORT.` };
+}
