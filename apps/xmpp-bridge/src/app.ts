@@ -6,8 +6,8 @@ import { XmppBridgeModule } from './xmpp-bridge.module.ts';
 
 /** Wires one replica. Nothing is opened before start(). */
 export function createXmppBridge(config: BridgeConfig, overrides: ServiceOverrides = {}): Service {
-  return createService('xmpp-bridge', config, overrides, async ({ bus, log, health, lifecycle }) => {
-    const bridge = new Bridge(config);
+  return createService('xmpp-bridge', config, overrides, async ({ bus, log, metrics, health, lifecycle }) => {
+    const bridge = new Bridge(config, { log, metrics });
     const login = async () => {
       const { state, sentence } = bridge.status();
       return { ok: state === 'online' || state === 'disabled', detail: sentence };
@@ -15,8 +15,10 @@ export function createXmppBridge(config: BridgeConfig, overrides: ServiceOverrid
     health.register('aztm login', login, { required: config.required });
     const handlers = await serveOnBus(XmppBridgeModule.with(bridge), bus, log);
     lifecycle.onStop('handlers', () => handlers.close());
+    bridge.start();
+    lifecycle.onStop('the AZTM login', () => bridge.stop());
     const { state, sentence } = bridge.status();
-    log.info({ state, sentence }, 'the AZTM login');
+    if (state === 'disabled') log.info(sentence);
     if (config.login?.validateCertificate === false)
       log.warn('AZTM_VALIDATE_CERT=false: anyone on the way to the XMPP server can pose as it and read what is sent');
   });

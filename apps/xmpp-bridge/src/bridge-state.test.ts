@@ -24,7 +24,7 @@ describe('how the login stands', () => {
   it('does not claim to be online before there is a login', () => {
     expect(status({ AZTM_JID: 'agent@example.org', AZTM_PASSWORD: 'canary-31415', AZTM_REQUIRED: 'true' })).toEqual({
       state: 'offline',
-      sentence: 'The AZTM login for agent@example.org is configured, but this version does not connect yet.',
+      sentence: 'The AZTM login for agent@example.org has not been tried yet.',
       jid: 'agent@example.org',
       required: true,
       serverMode: true,

@@ -34,6 +34,9 @@ describe('configuration', () => {
       validateCertificate: true,
       caFile: undefined,
       allowPlain: false,
+      fingerprint: undefined,
+      channelBinding: 'prefer',
+      resource: 'switchyard',
       timeoutMs: 1_500,
     });
   });

@@ -71,6 +71,24 @@ const Variables = z.object({
   AZTM_VALIDATE_CERT: flag('true').describe('Check the certificate; false only for tests, and loudly'),
   AZTM_CA_FILE: z.string().min(1).optional().describe('File with the CA certificates to trust beside the system’s'),
   AZTM_ALLOW_PLAIN: flag('false').describe('Consent to the SASL mechanism PLAIN, over verified TLS only'),
+  AZTM_CERT_FINGERPRINT: z
+    .string()
+    .transform((text) => text.replaceAll(':', '').toLowerCase())
+    .pipe(z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 of 64 hexadecimal digits, with or without colons'))
+    .optional()
+    .describe('SHA-256 of the one certificate that is accepted, whoever signed it'),
+  AZTM_CHANNEL_BINDING: z
+    .enum(['require', 'prefer', 'off'], 'expected require, prefer or off')
+    .default('prefer')
+    .describe('Bind the password proof to the TLS connection (SCRAM-*-PLUS)'),
+  AZTM_ALLOW_CLEAR_TEXT: flag('false').describe('Second consent to AZTM_TLS=off for a server on another machine'),
+  AZTM_RESOURCE: z
+    .string()
+    .min(1)
+    .max(64)
+    .regex(/^[A-Za-z0-9._-]+$/, 'expected letters, digits, ".", "_" and "-"')
+    .default('switchyard')
+    .describe('Beginning of the resource; each replica adds its own end'),
   AZTM_XMPP_TIMEOUT: z.coerce
     .number()
     .min(1)
@@ -124,10 +142,11 @@ const RULES: readonly Rule[] = [
     remedy: 'must be the part of AZTM_JID after the @, or not set; where to connect to is AZTM_HOST',
   },
   {
-    reads: ['AZTM_TLS', 'AZTM_HOST'],
+    reads: ['AZTM_TLS', 'AZTM_HOST', 'AZTM_ALLOW_CLEAR_TEXT'],
     blames: 'AZTM_TLS',
-    broken: (env) => env.AZTM_TLS === 'off' && !isLoopback(env.AZTM_HOST),
-    remedy: 'off is for a server on this machine: set AZTM_HOST=127.0.0.1, or use starttls or direct',
+    broken: (env) => env.AZTM_TLS === 'off' && !isLoopback(env.AZTM_HOST) && !env.AZTM_ALLOW_CLEAR_TEXT,
+    remedy:
+      'off is for a server on this machine: set AZTM_HOST=127.0.0.1, or use starttls or direct; AZTM_ALLOW_CLEAR_TEXT=true consents to clear text on the network',
   },
   {
     reads: ['AZTM_ALLOW_PLAIN', 'AZTM_TLS', 'AZTM_VALIDATE_CERT'],
@@ -182,6 +201,9 @@ export const Config = withRules(Variables).transform((env) => ({
           validateCertificate: env.AZTM_VALIDATE_CERT,
           caFile: env.AZTM_CA_FILE,
           allowPlain: env.AZTM_ALLOW_PLAIN,
+          fingerprint: env.AZTM_CERT_FINGERPRINT,
+          channelBinding: env.AZTM_CHANNEL_BINDING,
+          resource: env.AZTM_RESOURCE,
           timeoutMs: env.AZTM_XMPP_TIMEOUT * 1_000,
         },
   required: env.AZTM_REQUIRED,

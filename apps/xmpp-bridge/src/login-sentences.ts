@@ -6,7 +6,9 @@ import type { ScramStart } from './scram.ts';
 
 const list = (names: readonly string[]): string => names.slice(0, 12).join(', ') || 'none';
 
-export const closed = (step: LoginStep): string => `The server closed the connection while ${step}.`;
+export const closed = (step: LoginStep): string =>
+  `The server closed the connection while ${step}.` +
+  (step === 'opening the stream' ? ' A port that speaks TLS at once does that: try AZTM_TLS=direct.' : '');
 
 export const timedOut = (step: LoginStep, seconds: number): string =>
   `The login did not get further than ${step} within ${seconds} s (AZTM_XMPP_TIMEOUT).`;

@@ -2,7 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import { type Binding, clientFirst, prove, provesServer, ScramError, type ScramName } from './scram.ts';
 
 const NONE: Binding = { how: 'none' };
-const start = (mechanism: ScramName, nonce: string, binding = NONE) => ({ mechanism, user: 'user', nonce, binding });
+const start = (mechanism: ScramName, nonce: string, binding: Binding = NONE) => ({
+  mechanism,
+  user: 'user',
+  nonce,
+  binding,
+});
 
 describe('SCRAM', () => {
   // The examples of RFC 5802 §5 and RFC 7677 §3.

@@ -6,12 +6,19 @@ import { type Bus, connectBus, type Service } from '@switchyard/bus';
 import { xmppStatus } from '@switchyard/contracts';
 import { type LocalServer, startNats } from '@switchyard/local-servers';
 import { createLogger, parseConfig } from '@switchyard/platform';
+import { until } from '@switchyard/testing';
 import { connect, type NatsConnection } from 'nats';
 import { Config, createXmppBridge } from '../src/index.ts';
 
 /** The whole service, wired by app.ts, on a real NATS server. */
 
-const LOGIN = { AZTM_JID: 'agent@example.org', AZTM_PASSWORD: 'canary-31415' };
+/** An account at a server that is not there. */
+const LOGIN = {
+  AZTM_JID: 'agent@example.org',
+  AZTM_PASSWORD: 'canary-31415',
+  AZTM_HOST: '127.0.0.1',
+  AZTM_PORT: '1',
+};
 const dir = mkdtempSync(join(tmpdir(), 'xmpp-bridge-'));
 const lines: string[] = [];
 const log = createLogger({ app: 'xmpp-bridge', destination: { write: (line: string) => void lines.push(line) } });
@@ -45,6 +52,9 @@ async function start(env: Record<string, string>): Promise<void> {
   await service.start();
 }
 
+/** The login has failed, and rests before it is tried again. */
+const failed = () => until(async () => (await asker.request(xmppStatus, {})).state === 'failed');
+
 async function readiness() {
   const response = await fetch(`http://127.0.0.1:${service!.opsPort}/readiness`);
   return { status: response.status, checks: ((await response.json()) as { checks: unknown }).checks };
@@ -57,11 +67,13 @@ describe('the service on a real NATS server', () => {
     expect(await readiness()).toMatchObject({ status: 200, checks: { 'aztm login': { ok: true, required: false } } });
   });
 
-  it('says of a configured account that it does not connect yet, and is ready where nothing asks for the login', async () => {
+  it('says in one sentence why the login does not stand, and is ready where nothing asks for it', async () => {
     await start({ ...LOGIN, SERVICE_MAP: '{"a.example": "a@example.org"}' });
+    await failed();
     expect(await asker.request(xmppStatus, {})).toMatchObject({
-      state: 'offline',
-      sentence: expect.stringContaining('does not connect yet'),
+      state: 'failed',
+      sentence: expect.stringContaining('nothing listens there'),
+      failure: { code: 'REFUSED', step: 'connecting', then: 'retry' },
       jid: LOGIN.AZTM_JID,
       mappedHosts: ['a.example'],
     });
@@ -70,6 +82,7 @@ describe('the service on a real NATS server', () => {
 
   it('is not ready where the login is required, and says why', async () => {
     await start({ ...LOGIN, AZTM_REQUIRED: 'true' });
+    await failed();
     const { sentence } = await asker.request(xmppStatus, {});
     expect(await readiness()).toMatchObject({
       status: 503,
@@ -85,13 +98,14 @@ describe('the service on a real NATS server', () => {
 
   it('answers a stock client, and refuses garbage with a stable code', async () => {
     await start(LOGIN);
+    await failed();
     for (const body of ['{', '[]', '5', new Uint8Array([0xff, 0x00]), '['.repeat(50_000) + ']'.repeat(50_000)]) {
       const answer = await raw.request(xmppStatus.subject, body, { timeout: 5_000 });
       expect(answer.headers?.get('error-code')).toBe('invalid_input');
     }
     for (const body of ['{}', '']) {
       const answer = await raw.request(xmppStatus.subject, body, { timeout: 5_000 });
-      expect(answer.json()).toMatchObject({ state: 'offline' });
+      expect(answer.json()).toMatchObject({ jid: LOGIN.AZTM_JID });
       expect(answer.string()).not.toContain('canary');
     }
   });

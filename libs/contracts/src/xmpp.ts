@@ -17,6 +17,10 @@ export const XmppStatus = z.object({
   state: z.enum(XMPP_STATES),
   /** One sentence: what is so and, where something is wrong, what to do. */
   sentence: z.string().max(500),
+  failure: z
+    .object({ code: z.string().max(64), step: z.string().max(64), then: z.enum(['retry', 'fatal']) })
+    .optional()
+    .describe('Why the login does not stand; fatal: not tried again before the configuration changes'),
   jid: z.string().max(3_071).optional().describe('Bare JID of the login, where one is configured'),
   required: z.boolean().describe('AZTM_REQUIRED: nothing runs until the login stands'),
   serverMode: z.boolean().describe('AZTM_SERVER_MODE: peers may call us'),

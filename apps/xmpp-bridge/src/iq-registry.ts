@@ -1,0 +1,125 @@
+import { randomBytes } from 'node:crypto';
+import type { Element } from '@xmpp/client';
+
+/*
+ * Questions that this end has asked and that are not answered yet (RFC 6120 §8.2.3).
+ *
+ * Q1 Ids cannot be guessed. An answer counts only if it comes from whom the question went to: an id that somebody
+ *    learned is worth nothing.
+ * Q2 Every question ends: by its answer, its deadline, its caller, or the end of the connection; then it is said
+ *    whether the other side may have worked on it.
+ * Q3 Their number is bounded. What comes too late, twice or from somebody else is counted and dropped.
+ */
+
+export type IqOutcome = 'late' | 'duplicate' | 'spoofed' | 'unknown';
+
+export class IqError extends Error {
+  constructor(
+    readonly code: 'deadline' | 'cancelled' | 'connection_lost' | 'too_many' | 'refused',
+    message: string,
+    /** `not_sent`: nobody worked on it. `unknown`: the other side may have. */
+    readonly effect: 'not_sent' | 'unknown' | 'refused',
+    /** The error stanza, where the other side answered with one. */
+    readonly stanza?: Element,
+  ) {
+    super(message);
+    this.name = 'IqError';
+  }
+}
+
+interface Pending {
+  readonly to: string | undefined;
+  readonly resolve: (answer: Element) => void;
+  readonly reject: (error: IqError) => void;
+  readonly timer: NodeJS.Timeout;
+  readonly release: () => void;
+}
+
+export interface Question {
+  readonly to?: string | undefined;
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const REMEMBERED = 4_096;
+
+export class IqRegistry {
+  readonly #pending = new Map<string, Pending>();
+  /** Ids that were settled a moment ago, to tell a late answer from a stranger's. */
+  readonly #settled = new Map<string, 'answered' | 'given up'>();
+
+  constructor(
+    /** Ours: answers of the server itself may come from it, or from nobody. */
+    private readonly ownJid: string,
+    private readonly maxPending: number,
+    private readonly onDropped: (outcome: IqOutcome, from: string | undefined) => void,
+  ) {}
+
+  get size(): number {
+    return this.#pending.size;
+  }
+
+  /** Registers a question and sends it; `send` gets its id and throws where it cannot be sent. */
+  ask(question: Question, send: (id: string) => void): Promise<Element> {
+    const { to, timeoutMs, signal } = question;
+    if (signal?.aborted) return Promise.reject(new IqError('cancelled', 'It was cancelled.', 'not_sent'));
+    if (this.#pending.size >= this.maxPending)
+      return Promise.reject(new IqError('too_many', 'Too many questions are open on this connection.', 'not_sent')); // Q3
+    const id = randomBytes(16).toString('base64url'); // Q1
+    return new Promise((resolve, reject) => {
+      const end = (code: 'deadline' | 'cancelled', message: string): void => {
+        this.#settle(id, 'given up')?.reject(new IqError(code, message, 'unknown'));
+      };
+      const onAbort = (): void => end('cancelled', 'It was cancelled.');
+      signal?.addEventListener('abort', onAbort, { once: true });
+      const timer = setTimeout(() => end('deadline', 'No answer came in time.'), Math.max(0, timeoutMs));
+      const release = (): void => signal?.removeEventListener('abort', onAbort);
+      this.#pending.set(id, { to, resolve, reject, timer, release });
+      try {
+        send(id);
+      } catch (error) {
+        const why = error instanceof Error ? error.message : 'it could not be sent';
+        this.#settle(id, 'given up')?.reject(new IqError('connection_lost', why, 'not_sent'));
+      }
+    });
+  }
+
+  /** Takes an iq of type result or error. */
+  take(iq: Element): void {
+    const { id = '', from } = iq.attrs;
+    const pending = this.#pending.get(id);
+    if (!pending) {
+      const earlier = this.#settled.get(id);
+      const outcome = earlier === 'answered' ? 'duplicate' : earlier === 'given up' ? 'late' : 'unknown';
+      return this.onDropped(outcome, from);
+    }
+    if (!this.#isFrom(from, pending.to)) return this.onDropped('spoofed', from); // Q1
+    this.#settle(id, 'answered');
+    if (iq.attrs['type'] === 'result') pending.resolve(iq);
+    else pending.reject(new IqError('refused', 'The other side refused.', 'refused', iq));
+  }
+
+  /** The connection is gone: every question ends at once. */
+  failAll(why: string): void {
+    for (const id of [...this.#pending.keys()])
+      this.#settle(id, 'given up')?.reject(new IqError('connection_lost', why, 'unknown')); // Q2
+  }
+
+  #settle(id: string, how: 'answered' | 'given up'): Pending | undefined {
+    const pending = this.#pending.get(id);
+    if (!pending) return undefined;
+    this.#pending.delete(id);
+    clearTimeout(pending.timer);
+    pending.release();
+    if (this.#settled.size >= REMEMBERED) this.#settled.delete(this.#settled.keys().next().value!);
+    this.#settled.set(id, how);
+    return pending;
+  }
+
+  #isFrom(from: string | undefined, to: string | undefined): boolean {
+    const bare = this.ownJid.split('/')[0]!;
+    const own = [undefined, this.ownJid, bare, bare.slice(bare.indexOf('@') + 1)];
+    if (to === undefined || to === bare) return own.includes(from);
+    return from === to;
+  }
+}

@@ -1,0 +1,137 @@
+import { linkAbort, type Logger, sleep } from '@switchyard/platform';
+import { type BridgeEvent, type BridgeState, evolveBridge, pauseMs } from './bridge-state.ts';
+import { LoginError, type LoginStep } from './login-failure.ts';
+import type { OpenStream } from './login.ts';
+import { Session, type SessionHandlers, type SessionOptions } from './session.ts';
+
+/*
+ * Keeps the login: tries, waits, tries again, as bridge-state.ts says.
+ *
+ * P1 There is one attempt or one session at a time, never two.
+ * P2 stop() ends whatever is under way and resolves when nothing of it is left.
+ */
+
+export interface KeeperParts {
+  /** One attempt. Rejects with LoginError. */
+  readonly login: (signal: AbortSignal, onStep: (step: LoginStep) => void) => Promise<OpenStream>;
+  readonly handlers: Omit<SessionHandlers, 'onClose'>;
+  readonly session: SessionOptions;
+  readonly log: Logger;
+  readonly onChange: (state: BridgeState) => void;
+  readonly now?: () => number;
+  readonly random?: () => number;
+}
+
+export class Keeper {
+  #state: BridgeState;
+  #session: Session | null = null;
+  #stop = new AbortController();
+  /** Aborted to try at once, with what is configured now. */
+  #again = new AbortController();
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(
+    start: BridgeState,
+    private readonly parts: KeeperParts,
+  ) {
+    this.#state = start;
+  }
+
+  get state(): BridgeState {
+    return this.#state;
+  }
+
+  /** The session, while the login stands. */
+  get session(): Session | null {
+    return this.#session;
+  }
+
+  start(): void {
+    this.#done = this.#keep();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#session?.close('the bridge is stopping');
+    await this.#done;
+  }
+
+  /** The configuration has changed: an old failure does not count any more. */
+  tryAgain(): void {
+    this.#again.abort();
+  }
+
+  async #keep(): Promise<void> {
+    const now = this.parts.now ?? Date.now;
+    while (!this.#stop.signal.aborted && this.#state.state !== 'disabled') {
+      this.#again = new AbortController();
+      await this.#attempt(now);
+      if (this.#stop.signal.aborted) break;
+      await this.#pause();
+    }
+    this.#move({ type: 'stopped' });
+  }
+
+  async #attempt(now: () => number): Promise<void> {
+    this.#move({ type: 'trying' });
+    try {
+      const stream = await this.parts.login(this.#stop.signal, (step) => this.#move({ type: 'reached', step }));
+      const why = await this.#hold(stream, now);
+      this.#move({ type: 'closed', why, now: now() });
+      this.parts.log.warn({ why }, 'the AZTM login was lost');
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      if (!(error instanceof LoginError)) throw error;
+      const { failure } = error;
+      this.#move({ type: 'failed', failure });
+      this.parts.log.error(
+        { code: failure.code, step: failure.step, tryAgain: failure.then === 'retry' },
+        failure.sentence,
+      );
+    }
+  }
+
+  /** Resolves when the session is over, with the reason. */
+  #hold(stream: OpenStream, now: () => number): Promise<string> {
+    return new Promise((resolve) => {
+      this.#session = new Session(
+        stream,
+        {
+          ...this.parts.handlers,
+          onClose: (why) => {
+            this.#session = null;
+            resolve(why);
+          },
+        },
+        this.parts.session,
+      );
+      if (this.#stop.signal.aborted) return this.#session?.close('the bridge is stopping');
+      const how = [stream.tlsVersion ?? 'no TLS', stream.mechanism ?? ''].join(', ');
+      this.#move({ type: 'online', jid: stream.jid, how, now: now() });
+      this.parts.log.info({ jid: stream.jid, how }, 'the AZTM login stands');
+    });
+  }
+
+  async #pause(): Promise<void> {
+    const waitMs = pauseMs(this.#state, (this.parts.random ?? Math.random)());
+    const awake = linkAbort([this.#stop.signal, this.#again.signal]);
+    try {
+      if (waitMs !== null) await sleep(waitMs, awake.signal);
+      else await aborted(awake.signal);
+    } catch {
+      // Woken: by the stop, or to try at once.
+    } finally {
+      awake.release();
+    }
+  }
+
+  #move(event: BridgeEvent): void {
+    this.#state = evolveBridge(this.#state, event);
+    this.parts.onChange(this.#state);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

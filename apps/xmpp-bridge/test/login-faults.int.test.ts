@@ -1,0 +1,253 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { until } from '@switchyard/testing';
+import { LoginError, type LoginFailure, type LoginFailureCode, type LoginStep } from '../src/login-failure.ts';
+import { login, type LoginOptions } from '../src/login.ts';
+import { Authority } from './certificates.ts';
+import { type Client, FEATURES as F, HostileServer, type Script } from './hostile-server.ts';
+
+let authority: Authority;
+let server: HostileServer;
+beforeAll(async () => {
+  authority = new Authority();
+  server = await HostileServer.start(authority.issue('xmpp.test'));
+}, 30_000);
+afterEach(() => {
+  server.inClear.length = 0;
+  for (const socket of server.sockets) socket.destroy();
+});
+afterAll(async () => {
+  await server?.stop();
+  authority?.remove();
+});
+
+const PASSWORD = 'canary-31415';
+const options = (over: Partial<LoginOptions> = {}): LoginOptions => ({
+  jid: 'ada@xmpp.test',
+  password: PASSWORD,
+  resource: 'r',
+  domain: 'xmpp.test',
+  host: '127.0.0.1',
+  port: server.port,
+  tls: 'starttls',
+  validateCertificate: true,
+  ca: authority.ca,
+  fingerprint: undefined,
+  allowPlain: false,
+  channelBinding: 'prefer',
+  timeoutMs: 400,
+  ...over,
+});
+
+async function failure(script: Script, over: Partial<LoginOptions> = {}): Promise<LoginFailure & { ms: number }> {
+  server.script = script;
+  const began = performance.now();
+  const error = await login(options(over), new AbortController().signal).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (!(error instanceof LoginError)) throw new Error(`expected a failed login, got ${String(error)}`);
+  return { ...error.failure, ms: performance.now() - began };
+}
+
+/** A server that goes along as far as `stage`, where the test says what happens. */
+function upTo(
+  stage: 'open' | 'starttls' | 'secured' | 'auth' | 'challenge' | 'authenticated' | 'bind',
+  then: (client: Client, text: string) => void,
+  mechanisms = ['SCRAM-SHA-256'],
+): Script {
+  return {
+    onText: (text, client) => {
+      if (text.includes('<stream:stream')) {
+        if (!client.tls) return stage === 'open' ? then(client, text) : client.write(F.open() + F.of(F.starttls));
+        if (client.round === 2)
+          return stage === 'secured' ? then(client, text) : client.write(F.open() + F.of(F.sasl(...mechanisms)));
+        return stage === 'authenticated' ? then(client, text) : client.write(F.open() + F.of(F.bind));
+      }
+      if (text.includes('<starttls')) {
+        if (stage === 'starttls') return then(client, text);
+        client.write(F.proceed);
+        return client.secure();
+      }
+      if (text.includes('<auth')) {
+        if (stage === 'auth') return then(client, text);
+        return client.write(F.success());
+      }
+      if (text.includes('<response') && stage === 'challenge') return then(client, text);
+      if (text.includes('<iq') && stage === 'bind') return then(client, text);
+    },
+  };
+}
+const PLAIN = { allowPlain: true };
+
+describe('a login that cannot stand', () => {
+  it.each<[string, LoginFailureCode, () => Script, Partial<LoginOptions>?]>([
+    [
+      'a server without STARTTLS',
+      'STARTTLS_NOT_OFFERED',
+      () => upTo('open', (c) => c.write(F.open() + F.of(F.sasl('PLAIN')))),
+    ],
+    [
+      'STARTTLS that is refused',
+      'STARTTLS_REFUSED',
+      () => upTo('starttls', (c) => c.write("<failure xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>")),
+    ],
+    [
+      'words put in behind the answer to STARTTLS',
+      'TLS_INJECTION',
+      () => upTo('starttls', (c) => c.write(`${F.proceed}<message/>`)),
+    ],
+    [
+      'PLAIN alone, without consent',
+      'NO_COMMON_MECHANISM',
+      () => upTo('secured', (c) => c.write(F.open() + F.of(F.sasl('PLAIN', 'X-OAUTH2')))),
+    ],
+    [
+      'no channel binding where it is required',
+      'CHANNEL_BINDING',
+      () => upTo('secured', (c) => c.write(F.open() + F.of(F.sasl('SCRAM-SHA-256')))),
+      { channelBinding: 'require' },
+    ],
+    ['a success without a proof of the server', 'SERVER_SIGNATURE', () => upTo('auth', (c) => c.write(F.success()))],
+    ['a wrong password', 'NOT_AUTHORIZED', () => upTo('auth', (c) => c.write(F.failure('not-authorized')))],
+    ['a locked account', 'ACCOUNT_DISABLED', () => upTo('auth', (c) => c.write(F.failure('account-disabled')))],
+    [
+      'a server that cannot check now',
+      'TEMPORARY_AUTH_FAILURE',
+      () => upTo('auth', (c) => c.write(F.failure('temporary-auth-failure'))),
+    ],
+    [
+      'a challenge that is a trap',
+      'SASL_FAILED',
+      () =>
+        upTo('auth', (c) =>
+          c.write(
+            `<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>${Buffer.from('r=x,s=QQ==,i=999999999').toString('base64')}</challenge>`,
+          ),
+        ),
+    ],
+    [
+      'TLS that is offered again after the login',
+      'TLS_REOFFERED',
+      () => upTo('authenticated', (c) => c.write(F.open() + F.of(F.starttls)), ['PLAIN']),
+      PLAIN,
+    ],
+    [
+      'a stream error that asks for TLS after the login',
+      'TLS_REOFFERED',
+      () => upTo('bind', (c) => c.write(F.streamError('policy-violation', 'Use of STARTTLS required')), ['PLAIN']),
+      PLAIN,
+    ],
+    [
+      'no resource binding',
+      'NO_BIND',
+      () => upTo('authenticated', (c) => c.write(F.open() + F.of()), ['PLAIN']),
+      PLAIN,
+    ],
+    [
+      'a resource that is taken',
+      'RESOURCE_CONFLICT',
+      () =>
+        upTo(
+          'bind',
+          (c, text) =>
+            c.write(
+              `<iq type='error' id='${/id="([^"]+)"/.exec(text)?.[1]}'><error type='cancel'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`,
+            ),
+          ['PLAIN'],
+        ),
+      PLAIN,
+    ],
+    [
+      'a domain that is not hosted',
+      'HOST_UNKNOWN',
+      () => upTo('open', (c) => c.write(F.open() + F.streamError('host-unknown'))),
+    ],
+    [
+      'a server that sends us elsewhere',
+      'STREAM_ERROR',
+      () => upTo('open', (c) => c.write(F.open() + F.streamError('see-other-host'))),
+    ],
+    ['an undefined entity', 'XML_INVALID', () => upTo('open', (c) => c.write(`${F.open()}<a>&nbsp;</a>`))],
+    ['broken XML', 'XML_INVALID', () => upTo('open', (c) => c.write(`${F.open()}<a></b>`))],
+    [
+      'an element without end',
+      'XML_INVALID',
+      () => upTo('open', (c) => c.write(`${F.open()}<a b="${'x'.repeat(2_000_000)}`)),
+    ],
+    ['a depth bomb', 'XML_INVALID', () => upTo('open', (c) => c.write(F.open() + '<a>'.repeat(10_000)))],
+    ['HTTP', 'NOT_XMPP', () => upTo('open', (c) => c.write('HTTP/1.1 400 Bad Request\r\n\r\n'))],
+    ['noise', 'NOT_XMPP', () => upTo('open', (c) => c.write(Buffer.from([1, 2, 3, 4])))],
+    ['a server that hangs up', 'CLOSED', () => upTo('open', (c) => c.end())],
+    [
+      'TLS at once on a port for STARTTLS',
+      'DIRECT_TLS_EXPECTED',
+      () => upTo('open', (c) => c.write(Buffer.from('15030100020246', 'hex'))),
+    ],
+  ])('is told for %s as %s, at once', async (...[, code, script, over]) => {
+    const told = await failure(script(), { timeoutMs: 5_000, ...over });
+    expect(told.code).toBe(code);
+    expect(told.sentence.length).toBeGreaterThan(20);
+    expect(told.sentence).not.toContain(PASSWORD);
+    expect(told.ms).toBeLessThan(1_500);
+    expect(server.inClear.join('')).not.toMatch(/<auth|<iq|<message|<presence|<response/);
+    await until(() => server.sockets.size === 0, 2_000); // no connection is left
+  });
+
+  it.each<[LoginStep, () => Script, Partial<LoginOptions>?]>([
+    ['opening the stream', () => ({ onText: () => undefined })],
+    ['opening the stream', () => upTo('open', (c) => c.write(F.open()))],
+    ['asking for STARTTLS', () => upTo('starttls', () => undefined)],
+    ['the TLS handshake', () => upTo('starttls', (c) => c.write(F.proceed))],
+    ['opening the secured stream', () => upTo('secured', () => undefined)],
+    ['authenticating', () => upTo('auth', () => undefined)],
+    ['opening the authenticated stream', () => upTo('authenticated', () => undefined, ['PLAIN']), PLAIN],
+    ['opening the authenticated stream', () => upTo('authenticated', (c) => c.write(F.open()), ['PLAIN']), PLAIN],
+    ['binding a resource', () => upTo('bind', () => undefined, ['PLAIN']), PLAIN],
+  ])('ends at its deadline and names the step "%s" where the server falls silent', async (...[step, script, over]) => {
+    const told = await failure(script(), over);
+    expect(told).toMatchObject({ code: 'TIMEOUT', step, then: 'retry' });
+    expect(told.sentence).toContain(step);
+    expect(told.ms).toBeGreaterThan(350);
+    expect(told.ms).toBeLessThan(1_500);
+    await until(() => server.sockets.size === 0, 2_000);
+  });
+
+  it('takes a refused channel binding for what it is, and tries the same password once without', async () => {
+    const seen: string[] = [];
+    const script = upTo(
+      'auth',
+      (c, text) => {
+        seen.push(/mechanism="([^"]+)"/.exec(text)?.[1] ?? '');
+        c.write(F.failure('not-authorized', seen.length === 1 ? 'Invalid channel binding' : ''));
+      },
+      ['SCRAM-SHA-512', 'SCRAM-SHA-512-PLUS'],
+    );
+    const withTypes: Script = {
+      onText: (text, client) => {
+        if (text.includes('<stream:stream') && client.tls && client.round === 2) {
+          const types =
+            "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-exporter'/></sasl-channel-binding>";
+          return client.write(F.open() + F.of(F.sasl('SCRAM-SHA-512', 'SCRAM-SHA-512-PLUS'), types));
+        }
+        script.onText(text, client);
+      },
+    };
+    const told = await failure(withTypes, { timeoutMs: 5_000 });
+    expect(seen).toEqual(['SCRAM-SHA-512-PLUS', 'SCRAM-SHA-512']);
+    expect(told.code).toBe('NOT_AUTHORIZED');
+    seen.length = 0;
+    const required = await failure(withTypes, { timeoutMs: 5_000, channelBinding: 'require' });
+    expect(required).toMatchObject({ code: 'CHANNEL_BINDING', sentence: expect.stringMatching(/[0-9a-f]{64}/) });
+    expect(required.ms).toBeLessThan(1_000);
+  });
+
+  it('is given up when the caller goes away', async () => {
+    server.script = { onText: () => undefined };
+    const caller = new AbortController();
+    const done = login(options({ timeoutMs: 30_000 }), caller.signal);
+    await until(() => server.sockets.size === 1, 2_000);
+    caller.abort();
+    await expect(done).rejects.toBeInstanceOf(LoginError);
+    await until(() => server.sockets.size === 0, 2_000);
+  });
+});
