@@ -35,6 +35,12 @@ export const VERBS = [
     usage: 'approve [runId [approvalId]] [options]',
     summary: 'Answer a question that a run waits for; without ids, list the runs that wait.',
   },
+  {
+    name: 'replay',
+    usage: 'replay <runId> | --file journal.json',
+    summary:
+      'Say whether the code of this clone takes the decisions that are recorded of a run; exit code 1 where not.',
+  },
   { name: 'doctor', usage: 'doctor', summary: 'Check this machine and the running stack, one line per check.' },
   { name: 'audit', usage: 'audit verify', summary: 'Prove that the audit log is whole.', later: true },
   {

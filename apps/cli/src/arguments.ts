@@ -31,6 +31,13 @@ export const VERB_OPTIONS = {
     user: { type: 'string' },
     role: { type: 'string' },
   },
+  replay: {
+    file: { type: 'string' },
+    save: { type: 'string' },
+    json: { type: 'boolean' },
+    user: { type: 'string' },
+    role: { type: 'string' },
+  },
   doctor: {},
   audit: {},
   bench: { seconds: { type: 'string' }, profile: { type: 'boolean' }, json: { type: 'boolean' } },
@@ -75,6 +82,12 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
     ['--limit N', 'the new limit, where a run asks whether it may go on'],
     ...WHO,
     ['--json', 'as the gateway answers'],
+  ],
+  replay: [
+    ['--file FILE', 'a journal in a file instead of a run: a list of events, or an object with it as "events"'],
+    ['--save FILE', 'write the journal to a file as well'],
+    ...WHO,
+    ['--json', 'the verdict as JSON'],
   ],
   bench: [
     ['--seconds N', 'how long each concurrency is measured; default 5'],

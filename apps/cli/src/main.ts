@@ -19,6 +19,7 @@ const LOAD: Readonly<Record<VerbName, () => Promise<Verb>>> = {
   doctor: async () => (await import('./verb-doctor.ts')).doctor,
   logs: async () => (await import('./verb-logs.ts')).logs,
   approve: async () => (await import('./verb-approve.ts')).approve,
+  replay: async () => (await import('./verb-replay.ts')).replay,
   audit: async () => later('audit'),
   bench: async () => (await import('./verb-bench.ts')).bench,
   completion: async () => completion,

@@ -129,7 +129,3 @@ export const Config = z
     drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   }));
 export type OrchestratorConfig = z.output<typeof Config>;
-
-/** Journals that this version can continue. A run of another version is left to replicas that know it. */
-export const ENGINE_VERSION = 1;
-export const ENGINE_VERSIONS: readonly number[] = [ENGINE_VERSION];

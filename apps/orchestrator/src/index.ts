@@ -1,2 +1,2 @@
 export { createOrchestrator, type OrchestratorOverrides } from './app.ts';
-export { Config, ENGINE_VERSION, type OrchestratorConfig } from './config.ts';
+export { Config, type OrchestratorConfig } from './config.ts';

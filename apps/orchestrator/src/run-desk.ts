@@ -3,6 +3,7 @@ import {
   AppError,
   type cancelRun,
   type decideApproval,
+  ENGINE_VERSION,
   type InputOf,
   type OutputOf,
   type Principal,
@@ -16,7 +17,6 @@ import type { Clock, Logger } from '@switchyard/platform';
 import { fold } from '@switchyard/run';
 import type { Accept, Accepted, Journal, Retention, RunHead } from '@switchyard/store';
 import canonicalizeModule from 'canonicalize';
-import { ENGINE_VERSION } from './config.ts';
 import { decisionBody, objectionToAnswer } from './inputs.ts';
 import { readWhole } from './journal-pages.ts';
 import { momentOf } from './lease.ts';

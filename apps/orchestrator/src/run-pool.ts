@@ -1,10 +1,9 @@
-import { AppError } from '@switchyard/contracts';
+import { AppError, ENGINE_VERSIONS } from '@switchyard/contracts';
 import type { Clock, Logger, Metrics } from '@switchyard/platform';
 import type { Claim, Journal } from '@switchyard/store';
 import type { Admission } from './admission.ts';
 import { Backlog } from './backlog.ts';
 import { bury } from './burial.ts';
-import { ENGINE_VERSIONS } from './config.ts';
 import { mayTake, type Slots } from './fair-share.ts';
 import { momentOf } from './lease.ts';
 import { Patience } from './patience.ts';

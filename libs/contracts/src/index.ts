@@ -60,6 +60,7 @@ export {
   TenantId,
   ThreadId,
 } from './ids.ts';
+export { ENGINE_VERSION, ENGINE_VERSIONS, upcast, versionOf } from './journal-version.ts';
 export {
   abortSubject,
   allPermissions,

@@ -33,5 +33,6 @@ export {
 } from './messages.ts';
 export { type Finish, next, type Next, terminalData } from './next.ts';
 export { messageIdOf, numberActs, summaryOf } from './planned.ts';
+export { type Difference, replay, type Replay } from './replay.ts';
 export { type Ask, INITIAL, type Phase, type Planning, type RunState, type StepState } from './state.ts';
 export { openSteps, performedSteps } from './steps.ts';

@@ -6,6 +6,7 @@ import {
   type RunFact,
   type RunStatus,
   TERMINAL_TYPE,
+  upcast,
 } from '@switchyard/contracts';
 import type { EventDraft, JournalStats, OpenPhase, PhaseStats, RunHead } from './journal.ts';
 import { type Part, type PartRef, restore, store } from './large-parts.ts';
@@ -51,6 +52,7 @@ export function readable(text: string): string {
 
 export interface EventRow {
   tenant_id: string;
+  engine_version: number;
   seq: number;
   epoch: number;
   type: string;
@@ -65,12 +67,12 @@ export function refsOf(row: EventRow): PartRef[] {
 }
 
 /**
- * A row as an event. Fields that were added to the contract later get their defaults; an event that this version does
+ * A row as an event, in the shape of today. Fields that were added to the contract later get their defaults; an event that this version does
  * not know is answered as it was written.
  */
 export function toRunEvent(runId: string, row: EventRow, bodyOf: (sha256: string) => string | undefined): RunEvent {
   const data = restore(row.body, refsOf(row), bodyOf);
-  const written = { type: row.type, data };
+  const written = upcast({ type: row.type as RunFact['type'], data }, row.engine_version);
   return {
     runId,
     tenantId: row.tenant_id,

@@ -73,7 +73,7 @@ export const READ = statement(
   'read',
   `select page.* from (
      select e.*, sum(e.size) over (order by e.seq) - e.size as bytes_before from (
-       select r.tenant_id, e.seq, e.epoch, e.type, e.step_id, e.body, e.parts, e.size, orchestrator.millis(e.ts) as ts
+       select r.tenant_id, r.engine_version, e.seq, e.epoch, e.type, e.step_id, e.body, e.parts, e.size, orchestrator.millis(e.ts) as ts
        from orchestrator.runs r join orchestrator.run_events e on e.run_id = r.run_id
        where r.run_id = $1 and e.seq > $2 order by e.seq limit $3
      ) e

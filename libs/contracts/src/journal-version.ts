@@ -1,0 +1,33 @@
+import type { RunEvent } from './run-events.ts';
+
+/*
+ * The version of a journal: what its facts look like and what follows from them. It stands in the row of the run and
+ * in its first event, and stays the run's own for life.
+ *
+ * V1 A field with a default and a fact that only tells are no new version: they are read as they are.
+ * V2 A new version comes with an upcaster from the one before, and its golden journals stay for ever.
+ * V3 An upcaster leaves a fact alone that has the new shape already: what was read once may be read again.
+ */
+
+export const ENGINE_VERSION = 1;
+
+/** Journals that this version can continue. A run of any other is left to replicas that know it. */
+export const ENGINE_VERSIONS: readonly number[] = [ENGINE_VERSION];
+
+type Written = Pick<RunEvent, 'type'> & { readonly data: unknown };
+
+/** From the shape of version n (the key) to that of n + 1. Pure; what has no new shape comes back as it was. */
+const UPCASTERS: Readonly<Record<number, (fact: Written) => Written>> = {};
+
+/** A fact as it was written under `version`, in the shape of today. */
+export function upcast(fact: Written, version: number, upcasters = UPCASTERS): Written {
+  let current = fact;
+  for (let from = version; from in upcasters; from += 1) current = upcasters[from]!(current);
+  return current;
+}
+
+/** The version that a journal says it has; undefined where its first event is not that of a run. */
+export function versionOf(events: readonly RunEvent[]): number | undefined {
+  const [first] = events;
+  return first?.type === 'orchestrator.run.accepted' ? first.data.engine_version : undefined;
+}
