@@ -1,9 +1,8 @@
 import type { Bus } from '@switchyard/bus';
-import { AppError } from '@switchyard/contracts';
+import { AppError, ENGINE_VERSIONS } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { Journal } from '@switchyard/store';
 import type { Admission } from './admission.ts';
-import { ENGINE_VERSIONS } from './config.ts';
 import type { Publisher } from './publisher.ts';
 import type { RunPool } from './run-pool.ts';
 
