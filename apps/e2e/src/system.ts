@@ -6,13 +6,14 @@ import { Config as AuditConfig, createAudit } from '@switchyard/audit';
 import { createDevModel, type DevModel } from '@switchyard/dev-model';
 import { Config as GatewayConfig, createGateway } from '@switchyard/gateway';
 import { startServers } from '@switchyard/local-servers';
-import { Config as McpToolConfig, createMcpTool, defineTool, ToolError } from '@switchyard/mcp-tool';
+import { Config as McpToolConfig, createMcpTool } from '@switchyard/mcp-tool';
 import { createMockA2a } from '@switchyard/mock-a2a';
 import { Config as OrchestratorConfig, createOrchestrator } from '@switchyard/orchestrator';
 import { createLogger, parseConfig } from '@switchyard/platform';
 import { migrateDatabase } from '@switchyard/store';
 import { Config as BridgeConfig, createXmppBridge } from '@switchyard/xmpp-bridge';
-import { z } from 'zod';
+import type { z } from 'zod';
+import { testTools } from './test-tools.ts';
 
 /*
  * The whole system in one process, on real servers: every app, the development model and a small agent.
@@ -44,46 +45,6 @@ function configured<T extends z.ZodType>(schema: T, env: Readonly<Record<string,
   const parsed = parseConfig(schema, env);
   if (!parsed.ok) throw new Error(parsed.problems.map(({ variable, remedy }) => `${variable}: ${remedy}`).join('; '));
   return parsed.value;
-}
-
-/** Tools for tests, beside the built-in ones: one that takes its time, one that always fails. */
-function testTools(effects: string[]) {
-  const slow = (name: string, kind: 'read' | 'write', idempotency: 'safe' | 'none') =>
-    defineTool({
-      name,
-      description: `Wait some milliseconds (${kind})`,
-      provider: 'test',
-      kind,
-      idempotency,
-      input: z.object({ ms: z.number().int().min(0).max(60_000) }),
-      output: z.object({ waited: z.number() }),
-      timeoutMs: 60_000,
-      run: async ({ ms }, { signal, idempotencyKey }) => {
-        await new Promise<void>((resolve, reject) => {
-          const timer = setTimeout(resolve, ms);
-          signal.addEventListener('abort', () => {
-            clearTimeout(timer);
-            reject(new ToolError('stopped'));
-          });
-        });
-        effects.push(idempotencyKey ?? 'none');
-        return { waited: ms };
-      },
-    });
-  const broken = defineTool({
-    name: 'broken_tool',
-    description: 'Always fails',
-    provider: 'test',
-    kind: 'read',
-    idempotency: 'safe',
-    input: z.object({}),
-    output: z.object({}),
-    timeoutMs: 1_000,
-    run: () => {
-      throw new ToolError('It is broken.');
-    },
-  });
-  return [slow('slow_read', 'read', 'safe'), slow('slow_write', 'write', 'none'), broken];
 }
 
 /** Starts everything; resolves when the gateway is ready. */
@@ -128,7 +89,9 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     for (let n = 0; n < (options.orchestrators ?? 1); n += 1) {
       orchestrators.push(await started(createOrchestrator(configured(OrchestratorConfig, env), overrides)));
     }
-    await started(createMcpTool(configured(McpToolConfig, env), { ...overrides, tools: testTools(effects) }));
+    await started(
+      createMcpTool(configured(McpToolConfig, env), { ...overrides, tools: testTools((key) => effects.push(key)) }),
+    );
     await started(createA2a(configured(A2aConfig, env), overrides));
     await started(createAudit(configured(AuditConfig, env), overrides));
     await started(createXmppBridge(configured(BridgeConfig, env), overrides));

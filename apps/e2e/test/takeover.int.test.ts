@@ -1,0 +1,212 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { until } from '@switchyard/testing';
+import pg from 'pg';
+import { type Processes, type Replica, ResumingClient, startProcesses, TERMINAL } from '../src/index.ts';
+
+/** Owners that die or stand still, servers that go away: real processes, with the settings they come with. */
+
+/** What the documentation promises (docs/guarantees.md). */
+const TAKEOVER_MS = 15_000;
+const LEASE_MS = 6_000;
+
+let system: Processes;
+let client: ResumingClient;
+let db: pg.Pool;
+
+beforeAll(async () => {
+  system = await startProcesses({ replicas: { a2a: 1 } });
+  db = new pg.Pool({ connectionString: system.databaseUrl, max: 2 });
+  db.on('error', () => undefined);
+  const call = (task: string, tool: string, ms: number) => ({
+    when: { taskIncludes: task, turn: 1 },
+    respond: { toolCalls: [{ name: tool, arguments: { ms } }] },
+  });
+  system.model.setScript({
+    rules: [
+      call('read', 'slow_read', 3_000),
+      call('write', 'slow_write', 12_000),
+      call('deaf', 'deaf_write', 20_000),
+      call('brief', 'slow_read', 300),
+      { when: { turn: 2 }, respond: { text: 'done' } },
+      {
+        when: { taskIncludes: 'think', turn: 1 },
+        respond: { text: 'thought '.repeat(40), stallMs: 4_000, stallAfterChunks: 3 },
+      },
+    ],
+  });
+}, 120_000);
+beforeEach(() => {
+  client = new ResumingClient(system.gateways);
+});
+afterAll(async () => {
+  await db?.end();
+  await system?.stop();
+}, 60_000);
+
+async function head(runId: string): Promise<{ epoch: number; owner: string | null }> {
+  const { rows } = await db.query('select epoch, lease_owner as owner from orchestrator.runs where run_id = $1', [
+    runId,
+  ]);
+  return rows[0] as { epoch: number; owner: string | null };
+}
+
+/** The process that owns a run: its pid is part of the owner's name. */
+async function ownerOf(runId: string): Promise<Replica> {
+  let found: Replica | undefined;
+  await until(async () => {
+    const { owner } = await head(runId);
+    found = system.replicas.orchestrator.find(({ pid }) => owner?.includes(`-${pid}-`));
+    return found !== undefined;
+  }, 10_000);
+  return found!;
+}
+
+/** Starts runs and waits until `type` is in the journal of each. */
+async function underWay(task: string, count: number, type: string) {
+  const runIds = await Promise.all(Array.from({ length: count }, (_, n) => client.start({ task: `${task} ${n}` })));
+  const seen = new Set<string>();
+  const watched = runIds.map((runId) => client.watch(runId, (event) => void (event.type === type && seen.add(runId))));
+  for (const one of watched) one.catch(() => undefined); // judged below
+  await until(() => seen.size === count, 20_000);
+  return { runIds, watched: Promise.all(watched) };
+}
+
+const STEP = 'orchestrator.step.dispatching';
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe('the death of an owner', () => {
+  it.each([
+    ['in the middle of a step', 'read', STEP],
+    ['in the middle of a model call', 'think', 'orchestrator.planning.started'],
+  ])(
+    '%s: another goes on in time, every stream is whole',
+    async (_when, task, type) => {
+      const { runIds, watched } = await underWay(task, 6, type);
+      const victim = await ownerOf(runIds[0]!);
+      const died = Date.now();
+      await victim.kill();
+      const streams = await watched;
+      for (const { end, longestGapMs } of streams) {
+        expect(end).toMatchObject({ status: 'success' });
+        expect(longestGapMs).toBeLessThan(TAKEOVER_MS);
+      }
+      expect(streams.some(({ events }) => events.some(({ epoch }) => epoch > 1))).toBe(true);
+      expect(Date.now() - died).toBeLessThan(TAKEOVER_MS + 8_000);
+      expect(client.complaints).toEqual([]);
+      await victim.start();
+    },
+    90_000,
+  );
+});
+
+describe('an owner that stood still for longer than its lease', () => {
+  it('changes nothing when it wakes: not the journal, not the effects, not the stream', async () => {
+    const before = system.effects().length;
+    const { runIds, watched } = await underWay('read', 4, STEP);
+    const thinking = await underWay('think', 4, 'orchestrator.planning.started');
+    const all = [...runIds, ...thinking.runIds];
+    const zombie = await ownerOf(runIds[0]!);
+    zombie.signal('SIGSTOP');
+    const streams = [...(await watched), ...(await thinking.watched)];
+    zombie.signal('SIGCONT');
+    await pause(3_000); // it wakes, learns, and lets go
+    for (const { runId, events, end } of streams) {
+      expect(end).toMatchObject({ status: 'success' });
+      const { rows } = await db.query(
+        'select seq, epoch, type from orchestrator.run_events where run_id = $1 order by seq',
+        [runId],
+      );
+      expect(rows).toEqual(events.map(({ seq, epoch, type }) => ({ seq, epoch, type })));
+      const epochs = events.map(({ epoch }) => epoch);
+      expect(epochs).toEqual([...epochs].sort((a, b) => a - b));
+    }
+    expect(new Set(all).size).toBe(8);
+    // A read may be repeated by the next owner; the one that woke up adds none.
+    const after = system.effects().length - before;
+    expect(after).toBeLessThanOrEqual(8);
+    const readiness = await fetch(`${zombie.url}/readiness`);
+    expect(readiness.status).toBe(200);
+    expect(client.complaints).toEqual([]);
+  }, 90_000);
+
+  it('does not keep a cancel from ending the run within lease and sweep', async () => {
+    const { runIds, watched } = await underWay('read', 1, STEP);
+    const zombie = await ownerOf(runIds[0]!);
+    zombie.signal('SIGSTOP');
+    const asked = Date.now();
+    await client.cancel(runIds[0]!);
+    const [stream] = await watched;
+    zombie.signal('SIGCONT');
+    expect(Date.now() - asked).toBeLessThan(TAKEOVER_MS);
+    expect(stream!.end).toMatchObject({ status: 'cancelled' });
+  }, 60_000);
+});
+
+describe('PostgreSQL away for longer than a lease', () => {
+  it('takes no run from its living owner and puts no step in doubt', async () => {
+    const { runIds, watched } = await underWay('write', 4, STEP);
+    await system.postgres.stop();
+    await pause(LEASE_MS + 1_500);
+    await system.postgres.start();
+    const streams = await watched;
+    for (const { end, events } of streams) {
+      expect(end).toMatchObject({ status: 'success' });
+      expect(new Set(events.map(({ epoch }) => epoch))).toEqual(new Set([1]));
+    }
+    const keys = system.effects().filter((key) => runIds.some((runId) => key.startsWith(runId)));
+    expect(keys.sort()).toEqual(runIds.map((runId) => `${runId}:step-mcp-001`).sort());
+    expect(client.complaints).toEqual([]);
+  }, 90_000);
+});
+
+describe('the whole JetStream store gone while runs are under way', () => {
+  it('loses nothing: all runs end, every watcher gets every event, the audit log is complete', async () => {
+    const { runIds, watched } = await underWay('read', 6, STEP);
+    await system.nats.stop();
+    rmSync(join(system.nats.dir, 'jetstream'), { recursive: true, force: true });
+    await system.nats.start();
+    const streams = await watched;
+    for (const { end } of streams) expect(end).toMatchObject({ status: 'success' });
+    const fresh = await client.watch(await client.start({ task: 'brief' }));
+    expect(fresh.end).toMatchObject({ status: 'success' });
+    const lengths = new Map(streams.map(({ runId, events }) => [runId, events.length]));
+    await until(async () => {
+      const { rows } = await db.query(
+        'select run_id, count(*)::int as count from audit.audit_events where run_id = any ($1) group by run_id',
+        [runIds],
+      );
+      return rows.length === runIds.length && rows.every(({ run_id, count }) => lengths.get(run_id) === count);
+    }, 40_000);
+    expect(client.complaints).toEqual([]);
+  }, 120_000);
+});
+
+describe('a cancel', () => {
+  const quantile = (values: number[], q: number) =>
+    [...values].sort((a, b) => a - b)[Math.ceil(values.length * q) - 1]!;
+
+  it('ends a run within a second, whatever it is doing and whichever gateway and owner are asked', async () => {
+    const tasks = ['read', 'think', 'write', 'brief', 'deaf'];
+    const took: number[] = [];
+    for (let round = 0; round < 10; round += 1) {
+      await Promise.all(
+        tasks.map(async (task, n) => {
+          const runId = await client.start({ task: `${task} ${round}` });
+          const watched = client.watch(runId);
+          await pause((round * 5 + n) * 8); // from right after the accept to the middle of the work
+          const asked = Date.now();
+          const { accepted } = await client.cancel(runId);
+          const { end, events } = await watched;
+          if (accepted !== true) return; // it had ended already
+          took.push(Date.now() - asked);
+          expect(end).toMatchObject({ status: 'cancelled' });
+          expect(events.filter(({ type }) => type === TERMINAL)).toHaveLength(1);
+        }),
+      );
+    }
+    expect(took.length).toBeGreaterThan(40);
+    expect(quantile(took, 0.99)).toBeLessThan(1_000);
+  }, 120_000);
+});
