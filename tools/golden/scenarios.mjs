@@ -260,6 +260,15 @@ export const SCENARIOS = [
     },
   },
   {
+    name: 'history-full',
+    shows: 'A run that goes on until its history is full: progress goes first, then the run ends.',
+    system: { env: { MAX_RUN_EVENTS: '100', MAX_ITERATIONS_PER_TURN: '100' } },
+    play: async (r) => {
+      r.script({ respond: { text: 'Once more.', toolCalls: [call('calculator', { expression: '1+1' })] } });
+      return r.start('On and on', { budget: { max_steps: 100 } });
+    },
+  },
+  {
     name: 'long-task',
     shows: 'A task so long that its first events hold it by reference.',
     play: async (r) => {

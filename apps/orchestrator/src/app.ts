@@ -102,7 +102,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   expiry.start();
   lifecycle.onStop('expiry', () => expiry.stop());
 
-  const { maxIterations, useOrchestrator } = config.runs;
+  const { maxIterations, useOrchestrator, history } = config.runs;
   const runs = new RunDesk({
     journal,
     retention,
@@ -113,6 +113,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     clock,
     log,
     maxIterations,
+    history,
     useOrchestrator,
   });
   const handlers = await serveOnBus(OrchestratorModule.with({ runs, threads: new ThreadDesk({ journal }) }), bus, log);

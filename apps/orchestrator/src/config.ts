@@ -82,6 +82,12 @@ export const Config = z
     ),
     LEASE_MS: integer(1_000, 120_000, 6_000).describe('How long a replica owns a run without renewing'),
     SWEEP_INTERVAL_MS: integer(200, 60_000, 1_000).describe('How often runs without an owner are looked for'),
+    MAX_RUN_EVENTS: integer(100, 1_000_000, 20_000).describe(
+      'How many events a run may have; at nine tenths progress is no longer kept, then the run ends as history_full',
+    ),
+    MAX_RUN_BYTES: integer(100_000, 1_000_000_000, 67_108_864).describe(
+      'How long all events of a run together may be, in about bytes of JSON; the same follows',
+    ),
     EVENT_RETENTION_HOURS: integer(0, 876_000, 720).describe(
       'How long the events of an ended run are kept; then a snapshot stands in their place. 0: for ever',
     ),
@@ -107,6 +113,7 @@ export const Config = z
     egress: { allowHosts: env.EGRESS_ALLOW_HOSTS, serviceMap: env.SERVICE_MAP },
     runs: {
       maxIterations: env.MAX_ITERATIONS_PER_TURN,
+      history: { max_events: env.MAX_RUN_EVENTS, max_bytes: env.MAX_RUN_BYTES },
       historyTokens: env.HISTORY_TOKEN_BUDGET,
       disallowedKeywords: env.DISALLOWED_KEYWORDS,
       useOrchestrator: env.USE_ORCHESTRATOR_AGENT,

@@ -4,6 +4,7 @@ import {
   type cancelRun,
   type decideApproval,
   ENGINE_VERSION,
+  type HistoryLimits,
   type InputOf,
   type OutputOf,
   type Principal,
@@ -48,6 +49,7 @@ export interface DeskParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly maxIterations: number;
+  readonly history: HistoryLimits;
   readonly useOrchestrator: boolean;
 }
 
@@ -70,6 +72,7 @@ export class RunDesk {
       idempotencyKey: input.idempotencyKey,
       requestHash: hashOf(input.run),
       engineVersion: ENGINE_VERSION,
+      history: this.parts.history,
       ...(slot ? { lease: { owner, leaseMs } } : {}),
     };
     const leasedAt = momentOf(clock);

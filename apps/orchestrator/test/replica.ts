@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Bus, Subscription } from '@switchyard/bus';
-import type { RunEvent } from '@switchyard/contracts';
+import type { HistoryLimits, RunEvent } from '@switchyard/contracts';
 import { createLogger, createMetrics, systemClock } from '@switchyard/platform';
 import type { Journal, Store } from '@switchyard/store';
 import { Admission, type AdmissionLimits } from '../src/admission.ts';
@@ -22,6 +22,7 @@ export interface ReplicaOptions {
   readonly admission?: Partial<AdmissionLimits>;
   readonly poisonAttempts?: number;
   readonly keywords?: string[];
+  readonly history?: Partial<HistoryLimits>;
   readonly stepAttempts?: number;
   readonly stepTimeoutMs?: number;
   readonly approvalTools?: string[];
@@ -123,6 +124,7 @@ export class Replica {
       clock,
       log,
       maxIterations: 12,
+      history: { max_events: 20_000, max_bytes: 67_108_864, ...options.history },
       useOrchestrator: true,
     });
     const replica = Object.assign(new Replica(pool, desk, sweeper, publisher, bus), { metrics });

@@ -95,6 +95,7 @@ export {
   COMPLETION_REASONS,
   CompletionReason,
   Decision,
+  HistoryLimits,
   MAX_APPROVAL_SECONDS,
   OnDisconnect,
   PlannedAct,

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { event } from './define.ts';
 import { Id } from './ids.ts';
 import { Role } from './principal.ts';
-import { CompletionReason, Decision, RunSpec, RunStatus, Usage } from './run-spec.ts';
+import { CompletionReason, Decision, HistoryLimits, RunSpec, RunStatus, Usage } from './run-spec.ts';
 import { StepTarget, ToolConstraints } from './steps.ts';
 
 /*
@@ -19,7 +19,7 @@ export const RUN_EVENTS = [
   event(
     'orchestrator.run.accepted',
     'A run was accepted; it will reach exactly one terminal event.',
-    z.object({ run: RunSpec, engine_version: z.number().int() }),
+    z.object({ run: RunSpec, engine_version: z.number().int(), history: HistoryLimits.optional() }),
   ),
   event(
     'orchestrator.task.started',

@@ -106,6 +106,14 @@ export const OnDisconnect = z
 export const ThreadConcurrency = z.enum(['reject', 'queue', 'cancel_previous']);
 export type ThreadConcurrency = z.infer<typeof ThreadConcurrency>;
 
+/** How long the history of a run may become; the deployment's, noted when it was accepted. */
+export const HistoryLimits = z.object({
+  max_events: z.number().int().positive(),
+  /** About the length of all its events as JSON. */
+  max_bytes: z.number().int().positive(),
+});
+export type HistoryLimits = z.infer<typeof HistoryLimits>;
+
 /** Everything that a run was accepted with; nothing about it is decided later. */
 export const RunSpec = z.object({
   task: z.string().min(1).max(200_000),

@@ -1,6 +1,7 @@
 import type { FactOf, RunEvent, Usage } from '@switchyard/contracts';
 import { isOpen, isWaiting, mustAsk, openAsks } from './asks.ts';
 import { budgetKey, limitOf, onExceeded } from './budget.ts';
+import { sizeOf } from './history-size.ts';
 import { type Ask, INITIAL, type RunState, type StepState } from './state.ts';
 import { openSteps, performedSteps } from './steps.ts';
 
@@ -16,6 +17,7 @@ export function evolve(state: RunState, event: RunEvent): RunState {
     seq: event.seq,
     epoch: event.epoch,
     lastTs: event.ts,
+    size: state.size + sizeOf(event.data),
     waitedMs: state.waitedMs + waited,
   };
 }
@@ -76,6 +78,7 @@ function apply(state: RunState, event: RunEvent): RunState {
         runId: event.runId,
         tenantId: event.tenantId,
         run: event.data.run,
+        history: event.data.history ?? null,
         acceptedAt: event.ts,
       };
     case 'orchestrator.task.started':

@@ -1,7 +1,8 @@
 import type { FactOf, PlannedAct, RunEvent, RunFact, RunFactDraft } from '@switchyard/contracts';
-import { formatStepId, parseFact } from '@switchyard/contracts';
+import { formatStepId, isProgressType, parseFact } from '@switchyard/contracts';
 import { askForBudget, askForStep } from './asks.ts';
 import { evolve, objection } from './evolve.ts';
+import { isNearlyFull } from './history-size.ts';
 import { next, terminalData } from './next.ts';
 import { summaryOf } from './planned.ts';
 import type { RunState, StepState } from './state.ts';
@@ -42,7 +43,7 @@ export function foresee(start: RunState, drafts: readonly RunFactDraft[], contex
   const take = (draft: RunFactDraft): void => {
     const fact = parseFact(draft);
     const event = fact && provisional(state, fact, context);
-    const reason = event ? objection(state, event) : 'the data does not fit its contract';
+    const reason = event ? (objection(state, event) ?? noRoom(state, event)) : 'the data does not fit its contract';
     if (!fact || !event || reason !== null) {
       refused.push({ type: draft.type, reason: reason ?? 'unknown' });
       return;
@@ -61,6 +62,11 @@ export function foresee(start: RunState, drafts: readonly RunFactDraft[], contex
     if (refused.length > before) break; // a defect: better to stop here than to go round in circles
   }
   return { facts, refused, state };
+}
+
+/** Of a history that is nearly full, what workers tell on the way is the first that is not kept. */
+function noRoom(state: RunState, event: RunEvent): string | null {
+  return isProgressType(event.type) && isNearlyFull(state) ? 'the history is nearly full' : null;
 }
 
 /** What is announced next, without I/O; empty where the run waits for something. */

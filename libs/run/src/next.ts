@@ -1,6 +1,7 @@
 import type { CompletionReason, RunStatus } from '@switchyard/contracts';
 import { firstExpiry, isCleared, isOpen, mustAsk, openAsks } from './asks.ts';
 import { type Exceeded, exceededLimit, leavesRoomForAnswer, onExceeded } from './budget.ts';
+import { isFull } from './history-size.ts';
 import type { Ask, RunState, StepState } from './state.ts';
 import { openSteps, performedSteps } from './steps.ts';
 
@@ -38,6 +39,10 @@ export function next(state: RunState, now: number): Next {
   if (state.violation) return finish('failed', 'error', null, state.violation.message, 'guardrail_blocked');
   if (state.phase === 'accepted') return { do: 'begin' };
 
+  const last = state.phase === 'idle' ? state.plannings.at(-1)?.decision : undefined;
+  const decided = last?.kind === 'answer' || last?.kind === 'fail';
+  if (isFull(state) && !decided) return historyFull(state);
+
   const expired = openAsks(state).filter(({ request }) => request.expires_at <= now);
   if (expired.length > 0) return { do: 'expire', asks: expired };
   if (state.exceeded) {
@@ -50,9 +55,8 @@ export function next(state: RunState, now: number): Next {
   const acting = withOpenSteps(state);
   if (acting) return acting;
 
-  const last = state.plannings.at(-1)?.decision;
-  if (state.phase === 'idle' && last?.kind === 'answer') return answered(state, last.text);
-  if (state.phase === 'idle' && last?.kind === 'fail') {
+  if (last?.kind === 'answer') return answered(state, last.text);
+  if (last?.kind === 'fail') {
     const reason = state.exceeded ? 'max_steps_reached' : 'error';
     const answer = state.exceeded && state.lastText !== '' ? state.lastText : null;
     return finish(anySuccess(state) ? 'partial' : 'failed', reason, answer, last.message, last.code);
@@ -116,6 +120,12 @@ function handedOver(state: RunState): Next {
         null,
       )
     : finish('failed', 'error', null, outcome.error, outcome.error_code);
+}
+
+function historyFull(state: RunState): Finish {
+  const status = anySuccess(state) ? 'partial' : 'failed';
+  const sentence = 'The history of this run is full: it has become too long to go on. Start a new run for the rest.';
+  return finish(status, 'error', state.lastText === '' ? null : state.lastText, sentence, 'history_full');
 }
 
 function overBudget(state: RunState, exceeded: Exceeded): Finish {

@@ -2,7 +2,9 @@ import { type FactOf, isProgressType, type RunEvent, type RunFactDraft } from '@
 import { limitOf, stepsLeft } from './budget.ts';
 import { differenceOf } from './difference.ts';
 import { dispatching, stepCompleted, type StepOutcome } from './foresee.ts';
+import { isNearlyFull } from './history-size.ts';
 import { promptDigest } from './messages.ts';
+import { terminalData } from './next.ts';
 import { messageIdOf, NO_STEPS_LEFT, numberActs, summaryOf } from './planned.ts';
 import type { RunState } from './state.ts';
 
@@ -36,6 +38,8 @@ export function retell(state: RunState, event: RunEvent): Retold | undefined {
       return event.data.decision === 'expired' ? undefined : { fact: event };
     case 'orchestrator.guardrail.violated':
       return event.data.where === 'task' ? undefined : withheld(state, event);
+    case 'orchestrator.task.completed':
+      return givenUp(state, event.data);
     case 'orchestrator.cancel.requested':
       return { fact: event };
     default:
@@ -129,7 +133,16 @@ function exceeded(state: RunState, data: FactOf<'orchestrator.budget.exceeded'>[
     : { fact: { type: 'orchestrator.budget.exceeded', data: { ...data, limit } } };
 }
 
+/** A run with which owner after owner came to nothing is ended from outside. */
+function givenUp(state: RunState, data: FactOf<'orchestrator.task.completed'>['data']): Retold | undefined {
+  if (data.error_code !== 'poisoned') return undefined;
+  const end = { do: 'finish', status: 'failed', reason: 'error', answer: null } as const;
+  const today = terminalData(state, { ...end, error: data.error, errorCode: 'poisoned' });
+  return { fact: { type: 'orchestrator.task.completed', data: today } };
+}
+
 function progress(state: RunState, event: RunEvent): Retold {
+  if (isNearlyFull(state)) return { fact: null, why: 'The history is nearly full: progress would not be kept.' };
   const stepId = 'step_id' in event.data ? event.data.step_id : null;
   const step = state.steps.find(({ act }) => act.step_id === stepId);
   const underWay = stepId === null || (step !== undefined && step.attempt > 0 && step.outcome === null);

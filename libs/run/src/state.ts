@@ -1,4 +1,4 @@
-import type { Decision, FactOf, PlannedAct, RunSpec, Usage } from '@switchyard/contracts';
+import type { Decision, FactOf, HistoryLimits, PlannedAct, RunSpec, Usage } from '@switchyard/contracts';
 
 /** A question to a person: open until it is decided. */
 export interface Ask {
@@ -44,6 +44,10 @@ export interface RunState {
   readonly runId: string;
   readonly tenantId: string;
   readonly run: RunSpec | null;
+  /** How long its history may become; null: no limit. */
+  readonly history: HistoryLimits | null;
+  /** About the length of all its events as JSON. */
+  readonly size: number;
   readonly acceptedAt: number;
   readonly plannings: readonly Planning[];
   readonly steps: readonly StepState[];
@@ -76,6 +80,8 @@ export const INITIAL: RunState = Object.freeze({
   runId: '',
   tenantId: '',
   run: null,
+  history: null,
+  size: 0,
   acceptedAt: 0,
   plannings: [],
   steps: [],

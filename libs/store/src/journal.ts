@@ -1,5 +1,6 @@
 import type {
   CompletionReason,
+  HistoryLimits,
   RunEvent,
   RunFactDraft,
   RunSpec,
@@ -21,6 +22,8 @@ export interface Accept {
   /** A digest of what was asked. The same key with another digest is a conflict. */
   readonly requestHash: string;
   readonly engineVersion: number;
+  /** How long its history may become; absent: no limit. */
+  readonly history?: HistoryLimits;
   /** Makes the acceptor the first owner at once (epoch 1), which saves a claim. Not of a run that waits for its turn. */
   readonly lease?: { readonly owner: string; readonly leaseMs: number };
 }

@@ -289,6 +289,7 @@ export class SqlJournal implements Journal {
 }
 
 function acceptedFact(input: Accept): { stepId: null } & FactOf<'orchestrator.run.accepted'> {
-  const data = { run: input.run, engine_version: input.engineVersion };
+  const { run, engineVersion: engine_version, history } = input;
+  const data = { run, engine_version, ...(history === undefined ? {} : { history }) };
   return { type: 'orchestrator.run.accepted', stepId: null, data } satisfies RunFact & { stepId: null };
 }

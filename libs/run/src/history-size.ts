@@ -1,0 +1,44 @@
+import type { RunState } from './state.ts';
+
+/*
+ * How long the history of a run may become. Sizes are counted from the events themselves, so that every owner and
+ * every replay comes to the same number: the characters of texts and names, a few for everything else.
+ */
+
+/** What a fact may cost beyond its texts. */
+const VALUE = 4;
+/** From here on only what the run decides by is kept; what workers tell on the way is not. */
+const NEARLY = 0.9;
+
+/** About the length of this value as JSON. Any depth. */
+export function sizeOf(value: unknown): number {
+  let size = 0;
+  const open: unknown[] = [value];
+  while (open.length > 0) {
+    const one = open.pop();
+    size += VALUE;
+    if (typeof one === 'string') size += one.length;
+    else if (Array.isArray(one)) for (const item of one as unknown[]) open.push(item);
+    else if (typeof one === 'object' && one !== null) {
+      for (const [key, inner] of Object.entries(one)) {
+        size += key.length;
+        open.push(inner);
+      }
+    }
+  }
+  return size;
+}
+
+/** True where the history has no room for anything but the end. */
+export function isFull(state: RunState): boolean {
+  return fills(state, 1);
+}
+
+/** True where only what the run decides by is still kept. */
+export function isNearlyFull(state: RunState): boolean {
+  return fills(state, NEARLY);
+}
+
+function fills({ history, seq, size }: RunState, part: number): boolean {
+  return history !== null && (seq >= history.max_events * part || size >= history.max_bytes * part);
+}
