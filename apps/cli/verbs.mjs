@@ -41,6 +41,11 @@ export const VERBS = [
     summary:
       'Say whether the code of this clone takes the decisions that are recorded of a run; exit code 1 where not.',
   },
+  {
+    name: 'dead-letters',
+    usage: 'dead-letters [requeue <runId>]',
+    summary: 'List the runs that were given up, or start one once more.',
+  },
   { name: 'doctor', usage: 'doctor', summary: 'Check this machine and the running stack, one line per check.' },
   { name: 'audit', usage: 'audit verify', summary: 'Prove that the audit log is whole.', later: true },
   {

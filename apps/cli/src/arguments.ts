@@ -38,6 +38,7 @@ export const VERB_OPTIONS = {
     user: { type: 'string' },
     role: { type: 'string' },
   },
+  'dead-letters': { json: { type: 'boolean' }, user: { type: 'string' }, role: { type: 'string' } },
   doctor: {},
   audit: {},
   bench: { seconds: { type: 'string' }, profile: { type: 'boolean' }, json: { type: 'boolean' } },
@@ -75,6 +76,11 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
   ],
   runs: [...WHO, ['--json', 'as the gateway answers']],
   cancel: WHO,
+  'dead-letters': [
+    ['--user ID', 'the development identity; default TB_DEFAULT_USER_ID, else "dev"'],
+    ['--role ROLE', 'default admin'],
+    ['--json', 'as the gateway answers'],
+  ],
   approve: [
     ['--deny', 'do not allow it; --text then tells the planner why'],
     ['--text TEXT', 'the answer to a question'],

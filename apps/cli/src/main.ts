@@ -20,6 +20,7 @@ const LOAD: Readonly<Record<VerbName, () => Promise<Verb>>> = {
   logs: async () => (await import('./verb-logs.ts')).logs,
   approve: async () => (await import('./verb-approve.ts')).approve,
   replay: async () => (await import('./verb-replay.ts')).replay,
+  'dead-letters': async () => (await import('./verb-dead-letters.ts')).deadLetters,
   audit: async () => later('audit'),
   bench: async () => (await import('./verb-bench.ts')).bench,
   completion: async () => completion,

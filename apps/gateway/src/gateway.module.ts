@@ -1,11 +1,19 @@
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { AgUiController } from './ag-ui.controller.ts';
+import { DeadLettersController } from './dead-letters.controller.ts';
 import { DocsController } from './docs.controller.ts';
 import { OrchestrateController } from './orchestrate.controller.ts';
 import { RunsController } from './runs.controller.ts';
 import { SystemController } from './system.controller.ts';
 
-export const CONTROLLERS = [OrchestrateController, AgUiController, RunsController, SystemController, DocsController];
+export const CONTROLLERS = [
+  OrchestrateController,
+  AgUiController,
+  RunsController,
+  DeadLettersController,
+  SystemController,
+  DocsController,
+];
 
 /** The one Nest module: routes requests to controllers; everything behind them is wired in app.ts. */
 @Module({})

@@ -8,6 +8,7 @@ import { createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
 import { openStore, type Store } from '@switchyard/store';
 import { Admission } from './admission.ts';
 import type { OrchestratorConfig } from './config.ts';
+import { DeadLetterDesk } from './dead-letter-desk.ts';
 import { Expiry } from './expiry.ts';
 import { createGuardrail } from './guardrail.ts';
 import { createOpenAiPlanner } from './openai-planner.ts';
@@ -116,7 +117,9 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     history,
     useOrchestrator,
   });
-  const handlers = await serveOnBus(OrchestratorModule.with({ runs, threads: new ThreadDesk({ journal }) }), bus, log);
+  const threads = new ThreadDesk({ journal });
+  const deadLetters = new DeadLetterDesk({ journal, deadLetters: store.deadLetters, runs });
+  const handlers = await serveOnBus(OrchestratorModule.with({ runs, threads, deadLetters }), bus, log);
   lifecycle.onStop('handlers', () => handlers.close());
 }
 

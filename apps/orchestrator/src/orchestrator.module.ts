@@ -1,4 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { DeadLetterDesk } from './dead-letter-desk.ts';
+import { DeadLettersHandler } from './dead-letters.handler.ts';
 import { RunDesk } from './run-desk.ts';
 import { RunsHandler } from './runs.handler.ts';
 import { ThreadDesk } from './thread-desk.ts';
@@ -6,13 +8,14 @@ import { ThreadDesk } from './thread-desk.ts';
 /** The one Nest module: publishes what app.ts wired to the handlers at the edge. */
 @Module({})
 export class OrchestratorModule {
-  static with(parts: { runs: RunDesk; threads: ThreadDesk }): DynamicModule {
+  static with(parts: { runs: RunDesk; threads: ThreadDesk; deadLetters: DeadLetterDesk }): DynamicModule {
     return {
       module: OrchestratorModule,
-      controllers: [RunsHandler],
+      controllers: [RunsHandler, DeadLettersHandler],
       providers: [
         { provide: RunDesk, useValue: parts.runs },
         { provide: ThreadDesk, useValue: parts.threads },
+        { provide: DeadLetterDesk, useValue: parts.deadLetters },
       ],
     };
   }

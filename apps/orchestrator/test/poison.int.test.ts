@@ -2,9 +2,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { AppError, TERMINAL_TYPE } from '@switchyard/contracts';
 import type { Journal } from '@switchyard/store';
 import { until } from '@switchyard/testing';
+import { DeadLetterDesk } from '../src/dead-letter-desk.ts';
+import { RUN } from '../src/orchestrator.fixture.ts';
 import { over } from './control.ts';
 import type { Replica } from './replica.ts';
-import { planner, silent } from './scripted-planner.ts';
+import { planner, says, silent } from './scripted-planner.ts';
 import { request, World } from './world.ts';
 
 let world: World;
@@ -125,6 +127,32 @@ describe('poison work', () => {
     await owner.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'cancelled' });
     expect(await letterOf(asked.runId)).toBeUndefined();
+  });
+
+  it('is requeued by an admin as one new run with what the first was accepted with', async () => {
+    const broken = breaksAtPlanning();
+    const replica = await world.replica({ poisonAttempts: 1, hears: false, journal: broken.journal });
+    const asked = request('poison', { budget: { ...RUN.budget, max_steps: 3 } });
+    await replica.desk.start(asked);
+    await until(() => !replica.pool.owns(asked.runId));
+    await sweepUntilEnded(replica, asked.runId);
+    const healed = await world.replica({ planner: planner(() => says('healed')) });
+    const desk = new DeadLetterDesk({ journal: world.journal, deadLetters: world.deadLetters, runs: healed.desk });
+    const admin = { ...asked.run.principal, userId: 'root', role: 'admin' } as const;
+    const { runId } = asked;
+    await expect(desk.requeue({ principal: asked.run.principal, runId })).rejects.toMatchObject({ code: 'forbidden' });
+    const foreign = { ...admin, tenantId: 'other' };
+    await expect(desk.requeue({ principal: foreign, runId })).rejects.toMatchObject({ code: 'not_found' });
+    const answers = await Promise.all([1, 2, 3].map(() => desk.requeue({ principal: admin, runId })));
+    expect(new Set(answers.map(({ requeuedAs }) => requeuedAs)).size).toBe(1);
+    const { requeuedAs } = answers[0]!;
+    expect(await world.ended(requeuedAs)).toMatchObject({ status: 'success', answer: 'healed' });
+    const [[first], [again]] = await Promise.all([world.events(runId), world.events(requeuedAs)]);
+    expect(again?.data).toEqual(first?.data);
+    const listed = await desk.list({ principal: admin, limit: 1 });
+    expect(listed.letters).toMatchObject([{ runId, requeuedAs, reason: 'no_progress' }]);
+    const next = await desk.list({ principal: admin, limit: 1, cursor: listed.nextCursor! });
+    expect(next.letters.map((letter) => letter.runId)).not.toContain(runId);
   });
 
   it('holds nobody up: a cancel during a pause ends the run', async () => {

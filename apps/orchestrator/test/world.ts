@@ -15,7 +15,7 @@ import {
 import { startServers } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { fold } from '@switchyard/run';
-import { type Journal, migrateDatabase, openStore, type Store } from '@switchyard/store';
+import { type DeadLetters, type Journal, migrateDatabase, openStore, type Store } from '@switchyard/store';
 import { until } from '@switchyard/testing';
 import pg from 'pg';
 import { RUN } from '../src/orchestrator.fixture.ts';
@@ -55,7 +55,7 @@ export class World {
 
   private constructor(
     readonly hub: MemoryHub,
-    readonly store: Pick<Store, 'journal' | 'retention'>,
+    readonly store: Pick<Store, 'journal' | 'retention' | 'deadLetters'>,
     readonly outside: Bus,
     private readonly pool: pg.Pool,
     private readonly close: () => Promise<void>,
@@ -63,6 +63,10 @@ export class World {
 
   get journal(): Journal {
     return this.store.journal;
+  }
+
+  get deadLetters(): DeadLetters {
+    return this.store.deadLetters;
   }
 
   static async start(): Promise<World> {

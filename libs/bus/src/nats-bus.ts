@@ -38,6 +38,7 @@ import { decode, encode } from './protocol.ts';
 import { asUnavailable, pull, whileHandling } from './pull.ts';
 import { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
 import { checkServerVersion, ensureStreams } from './streams.ts';
+import { parseWakeUp, settlementOf } from './wake-up.ts';
 
 export interface ConnectOptions {
   readonly url: string;
@@ -149,15 +150,20 @@ class NatsBus implements Bus {
     const max = options.maxInFlight ?? 64;
     const underWay = new Set<Promise<void>>();
     const take = async (message: JsMsg) => {
-      try {
-        const wakeUp = parseWakeUp(message.subject);
-        const verdict = wakeUp ? await whileHandling([message], () => handler(wakeUp)) : 'done';
-        if (verdict === 'busy') message.nak(1_000);
-        else message.ack();
-      } catch (error) {
-        this.log.warn({ err: error }, 'a wake-up was not handled; it comes again');
-        message.nak(1_000);
+      const wakeUp = parseWakeUp(message.subject);
+      if (!wakeUp) {
+        this.instruments.malformed('COMMANDS');
+        this.log.warn({ subject: message.subject }, 'malformed wake-up given up');
+        return message.term();
       }
+      const verdict = await whileHandling([message], () => handler(wakeUp)).catch((error: unknown) => {
+        this.log.warn({ err: error, ...wakeUp }, 'a wake-up was not handled');
+        return 'failed' as const;
+      });
+      const settled = settlementOf(verdict, message.info.deliveryCount);
+      if (settled.do === 'ack') message.ack();
+      else if (settled.do === 'give-up') message.term();
+      else message.nak(settled.afterMs);
     };
     return this.#pulling({
       stream: 'COMMANDS',
@@ -317,11 +323,6 @@ class NatsBus implements Bus {
     if (ack.error)
       throw new AppError('unavailable', 'The message bus does not take messages at the moment.', { cause: ack.error });
   }
-}
-
-function parseWakeUp(subject: string): WakeUp | undefined {
-  const [, , tenantId, runId, more] = subject.split('.');
-  return tenantId && runId && more === undefined ? { tenantId, runId } : undefined;
 }
 
 function parseConsumed(message: JsMsg): ConsumedMessage | undefined {

@@ -199,3 +199,19 @@ describe('a message that the server does not permit', () => {
     }
   }, 20_000);
 });
+
+describe('a wake-up that names no run', () => {
+  it('is given up, not delivered for ever, and keeps no other from its replica', async () => {
+    await bus.ensureStreams();
+    for (const subject of ['cmd.run.acme', 'cmd.walk.acme.r1', 'cmd.run.acme.r1.more']) {
+      await world.connection.jetstream().publish(subject, new Uint8Array([255, 0, 7]));
+    }
+    const runId = newRunId();
+    await bus.wakeUp('acme', runId);
+    const heard: string[] = [];
+    reading.push(bus.onWakeUp(async (wakeUp) => (heard.push(wakeUp.runId), 'done')));
+    await until(() => heard.includes(runId), 8_000);
+    await until(async () => (await manager.streams.info('COMMANDS')).state.messages === 0, 8_000);
+    expect(heard).toEqual([runId]);
+  }, 30_000);
+});

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AuditRecord } from './audit.ts';
+import { DeadLetter } from './dead-letters.ts';
 import { ERROR_CODES } from './errors.ts';
 import { Id, RunId, ThreadId } from './ids.ts';
 import {
@@ -151,6 +152,32 @@ export type CancelAnswer = z.infer<typeof CancelAnswer>;
 export const AuditPage = z.object({ records: z.array(AuditRecord), next_cursor: z.string().nullable() });
 export type AuditPage = z.infer<typeof AuditPage>;
 
+/** One page of GET /dead-letters, newest first. */
+export const DeadLetterList = z.object({
+  dead_letters: z.array(
+    z.object({
+      run_id: RunId,
+      user_id: Id,
+      task: z.string(),
+      reason: DeadLetter.shape.reason,
+      error: z.string().nullable(),
+      attempts: z.number().int(),
+      at: z.number().int(),
+      requeued_as: RunId.nullable(),
+    }),
+  ),
+  next_cursor: z.string().nullable(),
+});
+export type DeadLetterList = z.infer<typeof DeadLetterList>;
+
+export const Requeued = z.object({
+  run_id: RunId,
+  requeued_as: RunId,
+  created: z.boolean(),
+  events_url: z.string(),
+});
+export type Requeued = z.infer<typeof Requeued>;
+
 /** Every error body: RFC 9457 with our `code`. `detail` is also what old clients read. */
 export const Problem = z.object({
   type: z.string().describe('urn:switchyard:problem:<code>'),
@@ -260,6 +287,7 @@ export const RunListQuery = z.object({
   cursor: text(200).optional(),
   limit: page(200, 50),
 });
+export const DeadLetterQuery = z.object({ cursor: text(200).optional(), limit: page(200, 50) });
 export const AuditQuery = z.object({
   run_id: RunId.optional(),
   type: text(128).optional().describe('Exact type, or a prefix that ends in ".*"'),

@@ -1,6 +1,7 @@
 export { AgentInfo, listAgents } from './agents.ts';
 export { AuditRecord, listRuns, queryAudit, RunSummary } from './audit.ts';
 export { CloudEvent, fromCloudEvent, fromSystemCloudEvent, toCloudEvent, toSystemCloudEvent } from './cloud-events.ts';
+export { DeadLetter, listDeadLetters, requeueDeadLetter } from './dead-letters.ts';
 export {
   APPS,
   type AppName,
@@ -28,6 +29,8 @@ export {
   CancelAnswer,
   CancelBody,
   ConfigAnswer,
+  DeadLetterList,
+  DeadLetterQuery,
   DEFAULT_USER_MESSAGE,
   DialectName,
   DIALECTS,
@@ -37,6 +40,7 @@ export {
   OrchestrateRequest,
   Problem,
   Readiness,
+  Requeued,
   RunEventsQuery,
   RunList,
   RunListQuery,

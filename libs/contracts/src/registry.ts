@@ -1,5 +1,6 @@
 import { listAgents } from './agents.ts';
 import { listRuns, queryAudit } from './audit.ts';
+import { listDeadLetters, requeueDeadLetter } from './dead-letters.ts';
 import type { RequestContract } from './define.ts';
 import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun } from './runs.ts';
 import { performStep } from './steps.ts';
@@ -14,6 +15,8 @@ export const REQUESTS: readonly RequestContract[] = [
   cancelRun,
   decideApproval,
   getThread,
+  listDeadLetters,
+  requeueDeadLetter,
   listTools,
   callTool,
   listAgents,
