@@ -33,6 +33,7 @@ export interface Ended {
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 15_000;
+const START_TRIES = 10;
 
 /** One replica; start() may come again after it ended. */
 export class Replica {
@@ -125,6 +126,8 @@ export interface Server {
   readonly dir: string;
   readonly pid: number;
   stop(): Promise<void>;
+  /** As a crash. */
+  kill(): Promise<void>;
   start(): Promise<void>;
 }
 
@@ -217,9 +220,22 @@ async function restartable(launch: (port: number) => Promise<LocalServer>): Prom
       if (running) await server.stop();
       running = false;
     },
+    kill: async () => {
+      process.kill(server.pid, 'SIGKILL');
+      await server.exited;
+      running = false;
+    },
     start: async () => {
-      server = await launch(port);
-      running = true;
+      // Processes of a PostgreSQL that was killed may hold on to its memory for a moment.
+      for (let tries = 1; !running; tries += 1) {
+        try {
+          server = await launch(port);
+          running = true;
+        } catch (error) {
+          if (tries === START_TRIES) throw error;
+          await new Promise((resolve) => setTimeout(resolve, 500));
+        }
+      }
     },
   };
 }
