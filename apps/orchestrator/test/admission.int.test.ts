@@ -2,7 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import type { RunSpec } from '@switchyard/contracts';
 import { until } from '@switchyard/testing';
 import { gate, over } from './control.ts';
-import { planner, says, silent } from './scripted-planner.ts';
+import { RUN } from '../src/orchestrator.fixture.ts';
+import { callsThenTells, planner, says, silent } from './scripted-planner.ts';
 import { request, World } from './world.ts';
 
 let world: World;
@@ -214,5 +215,40 @@ describe('a burst', () => {
     await world.ended(asked.runId);
     await full.sweeper.sweep();
     expect(await full.desk.start(request('hello'))).toMatchObject({ created: true });
+  });
+});
+
+describe('a run of an engine version that is not known here', () => {
+  it('is left to others, counted, and keeps no other run from its owner', async () => {
+    const full = await world.replica({ maxConcurrent: 0, hears: false });
+    const newer = request('hello');
+    await full.desk.start(newer);
+    await world.sql(`update orchestrator.runs set engine_version = 99 where run_id = $1`, newer.runId);
+    const known = request('hello');
+    await full.desk.start(known);
+    await world.sql(`update orchestrator.runs set updated_at = updated_at - interval '1 min' where phase = 'queued'`);
+    const fresh = await world.replica({ hears: false });
+    await fresh.sweeper.sweep();
+    await world.ended(known.runId);
+    expect(await fresh.metric('foreign_runs')).toBe(1);
+    expect(await fresh.pool.offer(newer.runId, 'acme')).toBe('not_needed');
+    expect(await phase(newer.runId)).toBe('queued');
+    await world.sql(`update orchestrator.runs set engine_version = 1 where run_id = $1`, newer.runId);
+    await fresh.sweeper.sweep();
+    await world.ended(newer.runId);
+  });
+});
+
+describe('many steps at once', () => {
+  it('share one signal without a warning of a leak', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error) => void warnings.push(warning);
+    process.on('warning', note);
+    const replica = await world.replica({ planner: callsThenTells(...Array<string>(24).fill('read_it')) });
+    const asked = request('hello', { budget: { ...RUN.budget, max_steps: 30 } });
+    await replica.desk.start(asked);
+    expect(await world.ended(asked.runId)).toMatchObject({ status: 'success', successful_steps: 24 });
+    process.off('warning', note);
+    expect(warnings.filter(({ name }) => name === 'MaxListenersExceededWarning')).toEqual([]);
   });
 });
