@@ -1,0 +1,90 @@
+/*
+ * One HTTP exchange as it travels between two bridges, whatever carries it. Pure.
+ *
+ * H1 A body is bytes, and arrives as the bytes that were sent: whoever decodes compares length and digest.
+ * H2 What belongs to one hop (RFC 9110 §7.6.1), and what names the caller, is never carried; who called is taken
+ *    from the stanza.
+ * H3 A header that could end a line or begin another is no header.
+ */
+
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+export interface HttpRequest {
+  readonly method: string;
+  /** Path and query. */
+  readonly resource: string;
+  readonly headers: HeaderList;
+  readonly body: Buffer;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: HeaderList;
+  readonly body: Buffer;
+}
+
+/** Thrown for what the other side sent and should not have; the text is public. */
+export class ExchangeError extends Error {
+  constructor(
+    readonly status: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** Of the bridges themselves: how many bridges a request has passed, and what its body is. */
+export const HOP_HEADER = 'x-bridge-hop';
+export const DIGEST_HEADER = 'x-bridge-digest';
+export const FROM_HEADER = 'x-aztm-from-jid';
+/** Absolute time in ms since 1970, and the time left when it was sent: clocks differ, so the smaller counts. */
+export const DEADLINE_HEADER = 'x-request-deadline';
+export const TIMEOUT_HEADER = 'x-request-timeout-ms';
+
+const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  ...['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'expect'],
+  ...['host', 'content-length', 'accept-encoding', 'proxy-authenticate', 'proxy-authorization'],
+]);
+const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
+// eslint-disable-next-line no-control-regex -- H3: the characters that are refused
+const BAD_VALUE = /[\u0000-\u0008\u000a-\u001f\u007f\ufffe\uffff]|\p{Surrogate}/u;
+const MAX_HEADERS = 128;
+const MAX_VALUE = 16_384;
+
+/** The headers that travel, with lower-case names: H2, H3. Throws ExchangeError 400 for one that is none. */
+export function carriedHeaders(headers: HeaderList): HeaderList {
+  if (headers.length > MAX_HEADERS) throw new ExchangeError(400, `A request has at most ${MAX_HEADERS} headers.`);
+  return headers.flatMap(([name, value]): (readonly [string, string])[] => {
+    const lower = name.toLowerCase();
+    if (!NAME.test(name) || BAD_VALUE.test(value) || value.length > MAX_VALUE)
+      throw new ExchangeError(400, 'A header has a name or a value that cannot be carried.');
+    return HOP_BY_HOP.has(lower) || isBridgeHeader(lower) ? [] : [[lower, value]];
+  });
+}
+
+/** Headers that a bridge sets and nobody else may. */
+export function isBridgeHeader(lower: string): boolean {
+  return lower.startsWith('x-bridge-') || lower.startsWith('x-aztm-') || lower === 'x-forwarded-for';
+}
+
+export function headerOf(headers: HeaderList, name: string): string | undefined {
+  return headers.find(([each]) => each.toLowerCase() === name)?.[1];
+}
+
+const METHOD = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/;
+// eslint-disable-next-line no-control-regex -- what a request line cannot hold
+const RESOURCE = /^\/[^\s\u0000-\u0020\u007f#\\]{0,8191}$/;
+
+/** Throws ExchangeError 400 where this is no request that HTTP could carry. */
+export function checkRequest({ method, resource }: Pick<HttpRequest, 'method' | 'resource'>): void {
+  if (!METHOD.test(method)) throw new ExchangeError(405, 'This method cannot be carried.');
+  if (!RESOURCE.test(resource)) throw new ExchangeError(400, 'The path must begin with "/" and hold no spaces.');
+}
+
+/** How long a request may still take, in ms; undefined where it says nothing. */
+export function timeLeft(headers: HeaderList, now: number): number | undefined {
+  const absolute = Number(headerOf(headers, DEADLINE_HEADER) ?? Number.NaN);
+  const relative = Number(headerOf(headers, TIMEOUT_HEADER) ?? Number.NaN);
+  if (Number.isFinite(relative)) return relative; // of a clock that may differ, only the relative time is trusted
+  return Number.isFinite(absolute) ? absolute - now : undefined;
+}
