@@ -1,5 +1,12 @@
 import 'reflect-metadata';
-import { createService, serveOnBus, type Service, type ServiceOverrides, type ServiceParts } from '@switchyard/bus';
+import {
+  type Bus,
+  createService,
+  serveOnBus,
+  type Service,
+  type ServiceOverrides,
+  type ServiceParts,
+} from '@switchyard/bus';
 import { AppError } from '@switchyard/contracts';
 import {
   backoffMs,
@@ -11,7 +18,7 @@ import {
   sleep,
   systemClock,
 } from '@switchyard/platform';
-import { createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
+import { carryOverXmpp, createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
 import { A2aModule } from './a2a.module.ts';
 import { agentFetch } from './agent-fetch.ts';
 import type { Config } from './config.ts';
@@ -39,7 +46,7 @@ async function wire(
   clock: Clock,
   { bus, log, metrics, health, lifecycle }: ServiceParts,
 ): Promise<void> {
-  const directory = directoryOf(config, clock, (fact) => {
+  const directory = directoryOf(bus, config, clock, (fact) => {
     log.warn({ ...fact.data }, fact.type);
     bus.publishSystem(fact).catch((error: unknown) => log.warn({ err: error }, 'a system event was not published'));
   });
@@ -47,7 +54,7 @@ async function wire(
   const delegator = new Delegator({
     directory,
     clock,
-    fetch: agentFetch(egress(config, { timeoutMs: config.timeoutMs, maxResponseBytes: MAX_ANSWER_BYTES })),
+    fetch: agentFetch(egress(bus, config, { timeoutMs: config.timeoutMs, maxResponseBytes: MAX_ANSWER_BYTES })),
     timeoutMs: config.timeoutMs,
     retries: config.retries,
     backoffMs: (attempt) => backoffMs(attempt, BACKOFF),
@@ -66,8 +73,13 @@ async function wire(
   log.info({ agents: config.agents.length }, 'agents are looked up');
 }
 
-function directoryOf(config: Config, clock: Clock, onFact: (fact: DirectoryFact) => void): Directory {
-  const fetchCard = egress(config, { timeoutMs: CARD_TIMEOUT_MS, maxResponseBytes: MAX_CARD_BYTES });
+function directoryOf(
+  bus: Pick<Bus, 'request'>,
+  config: Config,
+  clock: Clock,
+  onFact: (fact: DirectoryFact) => void,
+): Directory {
+  const fetchCard = egress(bus, config, { timeoutMs: CARD_TIMEOUT_MS, maxResponseBytes: MAX_CARD_BYTES });
   return new Directory({
     agents: config.agents,
     allowedHosts: config.egressAllowHosts,
@@ -85,11 +97,16 @@ function directoryOf(config: Config, clock: Clock, onFact: (fact: DirectoryFact)
 }
 
 /** The guarded way out. An agent that the operator names may be on a private network; nothing else may. */
-function egress(config: Config, limits: { timeoutMs: number; maxResponseBytes: number }): typeof fetch {
+function egress(
+  bus: Pick<Bus, 'request'>,
+  config: Config,
+  limits: { timeoutMs: number; maxResponseBytes: number },
+): typeof fetch {
   return createSafeFetch({
     ...limits,
     allowHosts: [...config.egressAllowHosts, ...config.agents.map(({ url }) => hostAndPort(new URL(url)))],
     serviceMap: parseServiceMap(config.serviceMap),
+    overXmpp: carryOverXmpp(bus),
   });
 }
 

@@ -21,6 +21,7 @@ import { GatewayModule } from './gateway.module.ts';
 import { registerHooks } from './hooks.ts';
 import { BUS, CONFIG, METRICS } from './parts.ts';
 import { PROBLEM_TYPE, refusalOf, toProblem } from './problem.ts';
+import { answerPeers, Tickets } from './peer-requests.ts';
 import { ProblemFilter } from './problem.filter.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { registerReadiness } from './readiness.ts';
@@ -83,7 +84,8 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
                 createSafeFetch({ allowHosts: config.egress.allowHosts, timeoutMs: 5_000, maxResponseBytes: 262_144 }),
             })
           : undefined;
-      const guard = new AuthGuard(config.identity, verify, config.http.corsOrigins);
+      const tickets = new Tickets();
+      const guard = new AuthGuard(config.identity, verify, config.http.corsOrigins, tickets);
       registerReadiness(health, { bus, rateLimit, aztmRequired: config.aztmRequired, clock });
 
       let draining = false;
@@ -101,6 +103,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       );
       app.useGlobalFilters(new ProblemFilter(log, announcer));
       registerHooks(instanceOf(app), { guard, rateLimit, traffic, announcer, draining: () => draining });
+      const peers = await answerPeers(bus, instanceOf(app), tickets);
       await app.listen(config.http.port, config.http.host);
       url = publicUrl(instanceOf(app));
       announcer.tell({
@@ -113,6 +116,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         draining = true;
         health.drain();
         streams.drain();
+        await peers.stop();
         const until = Date.now() + config.drainTimeoutMs;
         while (traffic.underWay > 0 && Date.now() < until) await sleep(20);
         await app.close();

@@ -11,6 +11,7 @@ import {
   isForeignPage,
   takeIdentityHeaders,
 } from './identity.ts';
+import { TICKET_HEADER, type Tickets } from './peer-requests.ts';
 import type { VerifyToken } from './tokens.ts';
 
 /** Who sent a request, once the guard has let it in. */
@@ -39,7 +40,12 @@ export class AuthGuard {
   readonly #allowedOrigins: readonly string[];
 
   /** `verify`: for mode `jwt`. `allowedOrigins`: whose pages may use an identity that is taken for granted. */
-  constructor(config: IdentityConfig, verify: VerifyToken | undefined, allowedOrigins: readonly string[]) {
+  constructor(
+    config: IdentityConfig,
+    verify: VerifyToken | undefined,
+    allowedOrigins: readonly string[],
+    private readonly tickets?: Tickets,
+  ) {
     this.#config = config;
     this.#allowedOrigins = allowedOrigins;
     this.#verify = verify;
@@ -47,7 +53,9 @@ export class AuthGuard {
 
   /** Strips the request of every identity header and says who sent it. Throws `unauthenticated`. */
   async identify(request: FastifyRequest): Promise<Identity> {
+    const peer = this.tickets?.redeem(request.headers[TICKET_HEADER]);
     const headers = this.strip(request);
+    if (peer) return { principal: peer, headers, expiresAt: undefined };
     const config = this.#config;
     switch (config.mode) {
       case 'dev':
@@ -72,7 +80,8 @@ export class AuthGuard {
   principalOf(request: FastifyRequest, tenant?: BodyTenant | null): Principal {
     const { identity } = request;
     if (identity === null) throw new AppError('unauthenticated');
-    if (this.#config.mode === 'dev' && tenant !== undefined && tenant !== null) {
+    // A peer is who the bridge says; its body names nobody.
+    if (identity.principal?.via !== 'xmpp' && this.#config.mode === 'dev' && tenant !== undefined && tenant !== null) {
       return devPrincipal(this.#config, identity.headers, tenant);
     }
     if (identity.principal !== undefined) return identity.principal;

@@ -1,10 +1,17 @@
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
-import { createService, serveOnBus, type Service, type ServiceOverrides, type ServiceParts } from '@switchyard/bus';
+import {
+  type Bus,
+  createService,
+  serveOnBus,
+  type Service,
+  type ServiceOverrides,
+  type ServiceParts,
+} from '@switchyard/bus';
 import { AppError } from '@switchyard/contracts';
 import { backoffMs, type Clock, type Logger, sleep, systemClock } from '@switchyard/platform';
-import { createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
+import { carryOverXmpp, createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
 import { openStore, type Store } from '@switchyard/store';
 import { Admission } from './admission.ts';
 import type { OrchestratorConfig } from './config.ts';
@@ -61,7 +68,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     guardrail,
     clock,
     log,
-    planner: overrides.planner ?? openAiPlanner(config),
+    planner: overrides.planner ?? openAiPlanner(bus, config),
     toolboxes: new Toolboxes({ bus, clock, log }),
     checkTask: (task) => guardrail.check(task),
     defaultModel: config.model.name,
@@ -123,13 +130,14 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   lifecycle.onStop('handlers', () => handlers.close());
 }
 
-function openAiPlanner(config: OrchestratorConfig): Planner {
+function openAiPlanner(bus: Pick<Bus, 'request'>, config: OrchestratorConfig): Planner {
   const { apiKey, baseUrl, timeoutMs, stallMs, maxRetries } = config.model;
   const serviceMap = parseServiceMap(config.egress.serviceMap);
   const fetch = createSafeFetch({
     // The model's address is the operator's own choice; it may be on a private network.
     allowHosts: [new URL(baseUrl).host, ...config.egress.allowHosts],
     serviceMap,
+    overXmpp: carryOverXmpp(bus),
     timeoutMs,
     maxResponseBytes: 16 * 1024 ** 2,
   });

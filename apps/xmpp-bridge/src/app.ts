@@ -7,7 +7,7 @@ import { XmppBridgeModule } from './xmpp-bridge.module.ts';
 /** Wires one replica. Nothing is opened before start(). */
 export function createXmppBridge(config: BridgeConfig, overrides: ServiceOverrides = {}): Service {
   return createService('xmpp-bridge', config, overrides, async ({ bus, log, metrics, health, lifecycle }) => {
-    const bridge = new Bridge(config, { log, metrics });
+    const bridge = new Bridge(config, { bus, log, metrics });
     const login = async () => {
       const { state, sentence } = bridge.status();
       return { ok: state === 'online' || state === 'disabled', detail: sentence };

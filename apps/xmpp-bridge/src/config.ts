@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { AppError } from '@switchyard/contracts';
 import { parseServiceMap, type ServiceMap } from '@switchyard/safe-fetch';
 import { z } from 'zod';
+import { PeerPolicy } from './peer-policy.ts';
 
 const integer = (min: number, max: number, fallback: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
@@ -25,6 +27,29 @@ const Map = z
       context.addIssue({ code: 'custom', message: error instanceof AppError ? error.message : 'not a service map' });
       return z.NEVER;
     }
+  });
+
+/** The file of AZTM_PEER_POLICY: read once, judged with the rest. */
+const PolicyFile = z
+  .string()
+  .default('')
+  .transform((path, context): PeerPolicy => {
+    if (path === '') return {};
+    try {
+      const parsed = PeerPolicy.safeParse(JSON.parse(readFileSync(path, 'utf8')));
+      if (parsed.success) return parsed.data;
+      const [issue] = parsed.error.issues;
+      context.addIssue({
+        code: 'custom',
+        message: `${issue?.path.join('.') || 'top level'}: ${issue?.message ?? 'wrong shape'}`,
+      });
+    } catch (error) {
+      context.addIssue({
+        code: 'custom',
+        message: `cannot be read: ${error instanceof Error ? error.message : 'no JSON'}`,
+      });
+    }
+    return z.NEVER;
   });
 
 const Variables = z.object({
@@ -97,6 +122,9 @@ const Variables = z.object({
     .describe('Longest time for the whole login, in seconds'),
   AZTM_REQUIRED: flag('false').describe('true: nothing runs until the login stands'),
   AZTM_SERVER_MODE: flag('true').describe('false: peers cannot call us'),
+  AZTM_PEER_POLICY: PolicyFile.describe(
+    'JSON file: JID or *@domain -> {methods, paths, maxBodyKb, perMinute, tenant}; who is not named may call nothing',
+  ),
   AZTM_INLINE_LIMIT_KB: integer(1, 1_024, 128).describe('Largest body that travels inside one stanza, in KB'),
   AZTM_STREAM_LIMIT_MB: integer(1, 100, 5).describe('Largest body that travels at all, in MB'),
   SERVICE_MAP: Map.describe('JSON object: host or host:port -> JID; such hosts are reached over XMPP only').meta({
@@ -208,6 +236,7 @@ export const Config = withRules(Variables).transform((env) => ({
         },
   required: env.AZTM_REQUIRED,
   serverMode: env.AZTM_SERVER_MODE,
+  peerPolicy: env.AZTM_PEER_POLICY,
   inlineLimitBytes: env.AZTM_INLINE_LIMIT_KB * 1_024,
   streamLimitBytes: env.AZTM_STREAM_LIMIT_MB * 1_024 ** 2,
   serviceMap: env.SERVICE_MAP,

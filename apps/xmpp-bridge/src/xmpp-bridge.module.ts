@@ -1,6 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { Bridge } from './bridge.ts';
-import { StatusHandler } from './status.handler.ts';
+import { BridgeHandler } from './bridge.handler.ts';
 
 /** The one Nest module: publishes what app.ts wired to the handler at the edge. */
 @Module({})
@@ -8,7 +8,7 @@ export class XmppBridgeModule {
   static with(bridge: Bridge): DynamicModule {
     return {
       module: XmppBridgeModule,
-      controllers: [StatusHandler],
+      controllers: [BridgeHandler],
       providers: [{ provide: Bridge, useValue: bridge }],
     };
   }

@@ -58,6 +58,7 @@ export const ERROR_CODES = {
   history_full: { http: 422, retry: 'never', summary: 'The history of this run has no room for more.' },
   budget_exceeded: { http: 422, retry: 'never', summary: 'The budget of this run is used up.' },
 
+  not_mapped: { http: 421, retry: 'never', summary: 'This host is not one that is reached over XMPP.' },
   egress_blocked: { http: 502, retry: 'never', summary: 'The address is not allowed for outbound calls.' },
   upstream_failed: { http: 502, retry: 'safe', summary: 'The other server failed.' },
   upstream_timeout: { http: 504, retry: 'safe', summary: 'The other server did not answer in time.' },

@@ -145,4 +145,12 @@ export {
   type SystemFact,
 } from './system-events.ts';
 export { callTool, JsonSchema, listTools, ToolCall, ToolInfo } from './tools.ts';
-export { XMPP_STATES, XmppStatus, xmppStatus } from './xmpp.ts';
+export {
+  CarriedResponse,
+  httpRequest,
+  MAX_CARRIED_BODY_BYTES,
+  XMPP_STATES,
+  xmppRequest,
+  XmppStatus,
+  xmppStatus,
+} from './xmpp.ts';

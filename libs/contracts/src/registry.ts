@@ -5,7 +5,7 @@ import type { RequestContract } from './define.ts';
 import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun } from './runs.ts';
 import { performStep } from './steps.ts';
 import { callTool, listTools } from './tools.ts';
-import { xmppStatus } from './xmpp.ts';
+import { httpRequest, xmppRequest, xmppStatus } from './xmpp.ts';
 
 /** Every request of the system, for the generated documents, the permissions and the tests that try them all. */
 export const REQUESTS: readonly RequestContract[] = [
@@ -26,4 +26,6 @@ export const REQUESTS: readonly RequestContract[] = [
   queryAudit,
   listRuns,
   xmppStatus,
+  xmppRequest,
+  httpRequest,
 ];

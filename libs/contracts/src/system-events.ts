@@ -38,6 +38,11 @@ export const SYSTEM_EVENTS = [
     'The AZTM login moved to another state.',
     z.object({ state: z.string(), sentence: z.string() }),
   ),
+  event(
+    'xmpp.peer.denied',
+    'A peer asked over XMPP for what it may not have.',
+    z.object({ jid: z.string(), method: z.string(), path: z.string(), reason: z.string() }),
+  ),
 ] as const;
 
 type Member<E> = E extends { type: infer T extends string; data: infer D extends z.ZodType }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { request } from './define.ts';
+import { Principal } from './principal.ts';
 
 /** States of the AZTM login, in the order in which a good login passes them. */
 export const XMPP_STATES = [
@@ -36,4 +37,47 @@ export const xmppStatus = request({
   input: z.object({}),
   output: XmppStatus,
   timeoutMs: 2_000,
+});
+
+const HttpHeader = z.tuple([z.string().max(256), z.string().max(16_384)]);
+/** In base64; what one message on the bus can carry beside its headers. */
+const HttpBody = z.base64().max(700_000).default('');
+
+/** The most bytes of a body that one message on the bus carries. */
+export const MAX_CARRIED_BODY_BYTES = 512 * 1_024;
+
+const HttpMessage = {
+  method: z.string().max(16),
+  /** Path and query. */
+  resource: z.string().min(1).max(8_192),
+  headers: z.array(HttpHeader).max(128).default([]),
+  body: HttpBody,
+};
+
+/** An HTTP response as the bus carries it. */
+export const CarriedResponse = z.object({
+  status: z.number().int().min(200).max(599),
+  headers: z.array(HttpHeader).max(256),
+  body: HttpBody,
+});
+export type CarriedResponse = z.infer<typeof CarriedResponse>;
+
+export const xmppRequest = request({
+  subject: 'rpc.xmpp.request',
+  summary: 'Carry one HTTP request to the agent that serves a host of SERVICE_MAP, over XMPP and no other way.',
+  answeredBy: 'xmpp-bridge',
+  askedBy: ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'operator'],
+  input: z.object({ host: z.string().min(1).max(300).describe('host:port as in SERVICE_MAP'), ...HttpMessage }),
+  output: CarriedResponse,
+  timeoutMs: 60_000,
+});
+
+export const httpRequest = request({
+  subject: 'rpc.http.request',
+  summary: 'Answer an HTTP request that a peer sent over XMPP, on behalf of that peer.',
+  answeredBy: 'gateway',
+  askedBy: ['xmpp-bridge'],
+  input: z.object({ principal: Principal, fromJid: z.string().max(3_071), ...HttpMessage }),
+  output: CarriedResponse,
+  timeoutMs: 60_000,
 });

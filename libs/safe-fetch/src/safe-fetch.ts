@@ -6,6 +6,7 @@ import { hostAndPort, isPublicAddress, judgeUrl } from './address-guard.ts';
 import { exchange, type ExchangeLimits } from './exchange.ts';
 import { CONNECT_TIMEOUT_MS, guardedConnect } from './guarded-connect.ts';
 import { type Outgoing, outgoing, redirected } from './outgoing.ts';
+import type { Carrier } from './over-xmpp.ts';
 import { type Route, routeByServiceMap, type ServiceMap } from './service-map.ts';
 
 /*
@@ -24,6 +25,8 @@ export interface SafeFetchOptions {
   readonly allowHosts?: readonly string[];
   /** Hosts that are reached over XMPP. */
   readonly serviceMap?: ServiceMap;
+  /** Carries a request to a host that is reached over XMPP; absent: such hosts are `unavailable`. */
+  readonly overXmpp?: Carrier;
   /** How a URL is reached; default: as the service map says. */
   readonly route?: (url: URL) => Route;
   /** Longest wait for the response's headers (connecting included), and longest silence in its body. Default 30 s. */
@@ -73,8 +76,11 @@ export function createSafeFetch(options: SafeFetchOptions = {}): SafeFetch {
 
   const call = async (request: Outgoing, limits: ExchangeLimits): Promise<Response> => {
     const { url } = request;
-    if (routeOf(route, url) !== 'direct')
-      throw new AppError('unavailable', 'This host is reached over XMPP only, which carries no HTTP request yet.');
+    if (routeOf(route, url) !== 'direct') {
+      // Y3: whatever breaks from here on, the network is no way out.
+      if (options.overXmpp) return options.overXmpp(request, limits);
+      throw new AppError('unavailable', 'This host is reached over XMPP only, which is not set up here.');
+    }
     const verdict = judgeUrl(url, allowHosts);
     if (!verdict.ok) throw new AppError('egress_blocked', `The call was not made: ${verdict.why}.`);
     return exchange(verdict.trusted ? trusted : guarded, request, limits);

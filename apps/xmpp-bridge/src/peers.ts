@@ -1,0 +1,73 @@
+import type { Element } from '@xmpp/client';
+
+/*
+ * Which sessions of our peers are there. Fed by presence (RFC 6121 §4); bounded.
+ *
+ * R1 Only peers that we know of are remembered; presence of strangers changes nothing.
+ * R2 A request goes to a full JID: the one that is configured, else the session that wants it most, else the resource
+ *    that a bridge of ours takes.
+ */
+
+/** The resource of the bridge that takes what is addressed to an account. */
+export const INBOUND_RESOURCE = 'aztm';
+const MAX_SESSIONS_PER_PEER = 32;
+
+export class Peers {
+  readonly #sessions = new Map<string, Map<string, number>>();
+  /** Dialects of full JIDs that turned out not to speak the standard. */
+  readonly #dialects = new Map<string, 'slixmpp'>();
+
+  constructor(private readonly isKnown: (bareJid: string) => boolean) {}
+
+  takePresence(presence: Element): void {
+    const from = presence.attrs['from'] ?? '';
+    const { bare, resource } = split(from);
+    if (resource === '' || !this.isKnown(bare)) return; // R1
+    const type = presence.attrs['type'];
+    const sessions = this.#sessions.get(bare) ?? new Map<string, number>();
+    if (type === 'unavailable' || type === 'error') {
+      sessions.delete(from);
+      this.#dialects.delete(from);
+    } else if (type === undefined && (sessions.has(from) || sessions.size < MAX_SESSIONS_PER_PEER)) {
+      const priority = Number(presence.getChildText('priority') ?? 0);
+      sessions.set(from, Number.isInteger(priority) ? priority : 0);
+    }
+    if (sessions.size > 0) this.#sessions.set(bare, sessions);
+    else this.#sessions.delete(bare);
+  }
+
+  /** R2 */
+  addressOf(jid: string): string {
+    const { bare, resource } = split(jid);
+    if (resource !== '') return jid;
+    const best = [...(this.#sessions.get(bare) ?? [])].filter(([, priority]) => priority >= 0);
+    best.sort((a, b) => b[1] - a[1]);
+    return best[0]?.[0] ?? `${bare}/${INBOUND_RESOURCE}`;
+  }
+
+  dialectOf(fullJid: string): 'standard' | 'slixmpp' {
+    return this.#dialects.get(fullJid) ?? 'standard';
+  }
+
+  /** This session answered that it does not know the standard's element. */
+  speaksSlixmpp(fullJid: string): void {
+    if (this.#dialects.size >= 1_024) this.#dialects.clear();
+    this.#dialects.set(fullJid, 'slixmpp');
+  }
+
+  /** The connection is gone, and with it what was known. */
+  clear(): void {
+    this.#sessions.clear();
+    this.#dialects.clear();
+  }
+}
+
+export function bareOf(jid: string): string {
+  return split(jid).bare;
+}
+
+function split(jid: string): { bare: string; resource: string } {
+  const slash = jid.indexOf('/');
+  const bare = (slash < 0 ? jid : jid.slice(0, slash)).normalize('NFC').toLowerCase();
+  return { bare, resource: slash < 0 ? '' : jid.slice(slash + 1) };
+}

@@ -1,0 +1,180 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type Bus, connectBus, type Service } from '@switchyard/bus';
+import { httpRequest, type InputOf, type OutputOf, xmppRequest, xmppStatus } from '@switchyard/contracts';
+import { type LocalServer, type ProsodyServer, startNats, startProsody } from '@switchyard/local-servers';
+import { createLogger, parseConfig } from '@switchyard/platform';
+import { carryOverXmpp, createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
+import { until } from '@switchyard/testing';
+import { Config, createXmppBridge } from '../src/index.ts';
+import { Authority } from './certificates.ts';
+
+/** Two organisations that share nothing but an XMPP server: each its own NATS and its own bridge. */
+
+const log = createLogger({ app: 'test', level: 'silent' });
+const MAP = '{"agent.example": "bob@xmpp.test", "gone.example": "nobody@xmpp.test"}';
+type Served = InputOf<typeof httpRequest>;
+type Answer = OutputOf<typeof httpRequest>;
+
+let dir: string;
+let authority: Authority;
+let prosody: ProsodyServer;
+const nats: LocalServer[] = [];
+const services: Service[] = [];
+let ada: Bus;
+let bob: Bus;
+let served: Served[] = [];
+let answer: (request: Served) => Promise<Answer> | Answer;
+
+async function organisation(user: 'ada' | 'bob', env: Record<string, string>): Promise<string> {
+  const server = await startNats({ dir: join(dir, `nats-${user}`), durable: false });
+  nats.push(server);
+  const config = parseConfig(Config, {
+    NATS_URL: server.url,
+    AZTM_JID: `${user}@xmpp.test`,
+    AZTM_PASSWORD: `pw-${user}`,
+    AZTM_HOST: '127.0.0.1',
+    AZTM_PORT: String(prosody.port),
+    AZTM_CA_FILE: join(authority.dir, 'ca.pem'),
+    ...env,
+  });
+  if (!config.ok) throw new Error(JSON.stringify(config.problems));
+  const service = createXmppBridge(config.value, { log, handleSignals: false });
+  services.push(service);
+  await service.start();
+  return server.url;
+}
+
+beforeAll(async () => {
+  authority = new Authority();
+  dir = mkdtempSync(join(tmpdir(), 'switchyard-federation-'));
+  chmodSync(dir, 0o755);
+  prosody = await startProsody({
+    dir: join(dir, 'prosody'),
+    domain: 'xmpp.test',
+    users: { ada: 'pw-ada', bob: 'pw-bob', eve: 'pw-eve' },
+    tls: authority.issue('xmpp.test'),
+    config: 'network_settings = { nagle = false }',
+  });
+  const policy = join(dir, 'policy.json');
+  writeFileSync(
+    policy,
+    JSON.stringify({ 'ada@xmpp.test': { methods: ['GET', 'POST'], paths: ['/a2a*'], maxBodyKb: 512 } }),
+  );
+  const [adaUrl, bobUrl] = [
+    await organisation('ada', { SERVICE_MAP: MAP, AZTM_SERVER_MODE: 'false' }),
+    await organisation('bob', { AZTM_PEER_POLICY: policy }),
+  ];
+  ada = await connectBus({ url: adaUrl, app: 'a2a', log });
+  bob = await connectBus({ url: bobUrl, app: 'gateway', log });
+  await bob.answer(httpRequest, async (request) => {
+    served.push(request);
+    return answer(request);
+  });
+  for (const bus of [ada, bob]) await until(async () => (await bus.request(xmppStatus, {})).state === 'online', 20_000);
+}, 90_000);
+beforeEach(() => {
+  served = [];
+  answer = ({ body }) => ({ status: 200, headers: [['content-type', 'text/plain']], body });
+});
+afterAll(async () => {
+  await Promise.all([ada?.close(), bob?.close()]);
+  for (const service of services) await service.stop();
+  await Promise.all(nats.map((server) => server.stop()));
+  await prosody?.stop();
+  authority?.remove();
+  if (dir) rmSync(dir, { recursive: true, force: true });
+}, 60_000);
+
+const call = (over: Partial<InputOf<typeof xmppRequest>> = {}, timeoutMs = 10_000) =>
+  ada.request(xmppRequest, { host: 'agent.example:443', method: 'POST', resource: '/a2a?x=1', ...over }, { timeoutMs });
+
+describe('a request over XMPP', () => {
+  it('reaches the other side as it was, on behalf of the account that sent it', async () => {
+    const headers: [string, string][] = [
+      ['content-type', 'application/json'],
+      ['idempotency-key', 'k-1'],
+      ['x-aztm-from-jid', 'eve@xmpp.test'],
+      ['x-user-id', 'root'],
+    ];
+    const answered = await call({ headers, body: Buffer.from('{"hello":"שלום"}').toString('base64') });
+    expect(answered).toMatchObject({ status: 200 });
+    expect(Buffer.from(answered.body, 'base64').toString()).toBe('{"hello":"שלום"}');
+    expect(served).toHaveLength(1);
+    const [request] = served;
+    expect(request).toMatchObject({
+      method: 'POST',
+      resource: '/a2a?x=1',
+      principal: { tenantId: 'xmpp', role: 'user', via: 'xmpp' },
+    });
+    expect(request!.fromJid).toMatch(/^ada@xmpp\.test\//);
+    const sent = Object.fromEntries(request!.headers);
+    expect(sent['idempotency-key']).toBe('k-1');
+    expect(sent['x-aztm-from-jid']).toBe(request!.fromJid);
+  });
+
+  it.each([26, 47])(
+    'carries %i KB of anything, byte for byte',
+    async (kb) => {
+      const bodies = [
+        Buffer.from('שלום 😀 '.repeat(kb * 70)).subarray(0, kb * 1_024),
+        Buffer.from('a\r\nb\u0000\ufffe'.repeat(kb * 100)).subarray(0, kb * 1_024),
+        Buffer.from(Array.from({ length: kb * 1_024 }, (_, index) => (index * 7_919) % 256)),
+      ];
+      for (const body of bodies) {
+        const answered = await call({ body: body.toString('base64') });
+        expect(Buffer.from(answered.body, 'base64').equals(body)).toBe(true);
+      }
+    },
+    30_000,
+  );
+
+  it('takes the place of fetch for a mapped host, and only there', async () => {
+    const fetch = createSafeFetch({ serviceMap: parseServiceMap(MAP), overXmpp: carryOverXmpp(ada) });
+    const response = await fetch('https://agent.example/a2a', { method: 'POST', body: 'hi' });
+    expect([response.status, await response.text()]).toEqual([200, 'hi']);
+    await expect(fetch('https://gone.example/a2a')).rejects.toMatchObject({ code: 'agent_unreachable' });
+    await expect(fetch('http://127.0.0.1:1/')).rejects.toMatchObject({ code: 'egress_blocked' });
+  });
+
+  it.each([
+    ['a host that is not mapped', { host: 'other.example' }, 'not_mapped'],
+    ['an account that is not there', { host: 'gone.example' }, 'agent_unreachable'],
+    ['a method that is none', { method: 'TRACE' }, 'invalid_input'],
+    ['a body that no stanza carries', { body: Buffer.alloc(200_000).toString('base64') }, 'payload_too_large'],
+  ])('is refused at once for %s', async (_name, over, code) => {
+    const began = performance.now();
+    await expect(call(over)).rejects.toMatchObject({ code });
+    expect(performance.now() - began).toBeLessThan(3_000);
+    expect(served).toEqual([]);
+  });
+
+  it.each([
+    ['a path that the peer may not call', { resource: '/runs' }],
+    ['a detour to such a path', { resource: '/a2a/..%2fruns' }],
+    ['a method that the peer may not use', { method: 'DELETE' }],
+  ])('is answered 403 for %s, and reaches nothing', async (_name, over) => {
+    expect(await call(over)).toMatchObject({ status: 403 });
+    expect(served).toEqual([]);
+  });
+
+  it('ends at its deadline where the other side does not answer', async () => {
+    answer = () => new Promise(() => undefined);
+    await expect(call({}, 500)).rejects.toMatchObject({ code: expect.stringMatching(/timeout|deadline/) });
+  });
+
+  it('is refused to an account that the policy does not name', async () => {
+    const url = await organisation('eve' as 'ada', { SERVICE_MAP: MAP, AZTM_SERVER_MODE: 'false' });
+    const eve = await connectBus({ url, app: 'a2a', log });
+    try {
+      await until(async () => (await eve.request(xmppStatus, {})).state === 'online', 20_000);
+      const asked = eve.request(xmppRequest, { host: 'agent.example', method: 'GET', resource: '/a2a' });
+      await expect(asked).rejects.toMatchObject({ code: 'forbidden' });
+      expect(served).toEqual([]);
+    } finally {
+      await eve.close();
+    }
+  }, 40_000);
+});
