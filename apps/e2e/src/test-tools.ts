@@ -42,7 +42,19 @@ export function testTools(onEffect: (key: string) => void) {
       throw new ToolError('It is broken.');
     },
   });
+  const huge = defineTool({
+    name: 'huge_output',
+    description: 'Answers with as many characters as asked',
+    provider: 'test',
+    kind: 'read',
+    idempotency: 'safe',
+    input: z.object({ characters: z.number().int().min(0).max(20_000_000) }),
+    output: z.object({ text: z.string() }),
+    timeoutMs: 10_000,
+    run: async ({ characters }) => ({ text: 'z'.repeat(characters) }),
+  });
   return [
+    huge,
     slow('slow_read', 'read', 'safe'),
     slow('slow_write', 'write', 'none'),
     slow('keyed_write', 'write', 'key'),

@@ -131,6 +131,22 @@ describe('who may do what', () => {
   });
 });
 
+describe('a tool with 5 MB of output', () => {
+  it('is cut, said to be cut, and holds up neither the run nor its readers', async () => {
+    const toolCalls = [{ name: 'huge_output', arguments: { characters: 5_000_000 } }];
+    system.model.setScript({ rules: [{ when: { turn: 1 }, respond: { toolCalls } }] });
+    const events = await run({ task: 'fetch all of it' });
+    expect(dataOf(events, 'response')).toMatchObject({ status: 'success', steps: [{ success: true }] });
+    const done = JSON.stringify(dataOf(events, 'orchestrator.step.completed'));
+    expect(done.length).toBeLessThan(100_000);
+    expect(done).toContain('truncated');
+    const runId = String(dataOf(events, 'response')?.['run_id']);
+    expect(await get(`/runs/${runId}`)).toMatchObject({ status: 'success' });
+    const again = await fetch(`${system.gateway}/runs/${runId}/events?dialect=raw`, { headers: headersOf({}) });
+    expect(parseSse(await again.text()).at(-1)?.event).toBe('orchestrator.task.completed');
+  });
+});
+
 describe('a conversation', () => {
   it('remembers its earlier turns, and only its own', async () => {
     await run({ task: 'My favourite colour is teal', thread_id: 'thread-a' }, { user: 'carol' });

@@ -4,6 +4,7 @@ import {
   type cancelRun,
   type decideApproval,
   ENGINE_VERSION,
+  fitEvent,
   type HistoryLimits,
   type InputOf,
   type OutputOf,
@@ -24,7 +25,7 @@ import { momentOf } from './lease.ts';
 import type { Admission } from './admission.ts';
 import type { Publisher } from './publisher.ts';
 import type { RunPool } from './run-pool.ts';
-import { fromSnapshot, maySee, toRunView, viewOfHead } from './run-view.ts';
+import { fitView, fromSnapshot, maySee, toRunView, viewOfHead } from './run-view.ts';
 
 /*
  * Answers what is asked about runs.
@@ -36,8 +37,8 @@ import { fromSnapshot, maySee, toRunView, viewOfHead } from './run-view.ts';
  *    before is answered all the same.
  */
 
-/** A page of events fits one message on the bus. */
-const MAX_PAGE_BYTES = 400_000;
+/** No event begins beyond this place of a page: with the longest one that may, it still fits one message. */
+const MAX_PAGE_BYTES = 300_000;
 
 export interface DeskParts {
   readonly journal: Journal;
@@ -139,7 +140,7 @@ export class RunDesk {
     const head = await this.#head(principal, runId);
     const events = head.expired ? [] : await this.#eventsOf(head);
     if (events === 'unreadable') return viewOfHead(head);
-    if (events.length > 0) return toRunView(events, head.phase);
+    if (events.length > 0) return fitView(toRunView(events, head.phase));
     // Its events are no longer kept, or have gone since a moment ago.
     const snapshot = await this.parts.retention.snapshot(runId);
     if (snapshot === undefined) throw new AppError('not_found', 'There is no such run for you.');
@@ -158,10 +159,11 @@ export class RunDesk {
   }
 
   async events(input: InputOf<typeof readRunEvents>): Promise<OutputOf<typeof readRunEvents>> {
-    const [head, events] = await Promise.all([
+    const [head, page] = await Promise.all([
       this.#head(input.principal, input.runId),
       this.parts.journal.read(input.runId, input.after, input.limit, MAX_PAGE_BYTES),
     ]);
+    const events = page.map(fitEvent); // as on the bus: every reader sees the same
     return {
       events,
       lastSeq: Math.max(head.lastSeq, events.at(-1)?.seq ?? 0),

@@ -1,4 +1,11 @@
-import { type Principal, type RunEvent, type RunView, type StepSummary, TERMINAL_TYPE } from '@switchyard/contracts';
+import {
+  fit,
+  type Principal,
+  type RunEvent,
+  type RunView,
+  type StepSummary,
+  TERMINAL_TYPE,
+} from '@switchyard/contracts';
 import { fold, openAsks, performedSteps, type RunState } from '@switchyard/run';
 import type { RunHead } from '@switchyard/store';
 
@@ -64,9 +71,17 @@ export function viewOfHead(head: RunHead): RunView {
   };
 }
 
+/** The view fits one message of the bus. */
+const MAX_VIEW_BYTES = 800_000;
+
+/** What is longer than one message may be is cut; the events have the whole. */
+export function fitView(view: RunView): RunView {
+  return fit(view, MAX_VIEW_BYTES);
+}
+
 /** The text that takes the place of a run's events. */
 export function toSnapshot(view: RunView): string {
-  return JSON.stringify(view);
+  return JSON.stringify(fitView(view));
 }
 
 /** A snapshot as it is answered today; what an older version did not note is as the row has it. */

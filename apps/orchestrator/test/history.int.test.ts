@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { replay } from '@switchyard/run';
-import { calls, planner } from './scripted-planner.ts';
+import { calls, callsThenTells, planner } from './scripted-planner.ts';
 import { request, World } from './world.ts';
 
 let world: World;
@@ -40,4 +40,20 @@ it('keeps the limit of a run when another replica with another limit goes on wit
   await second.pool.offer(asked.runId, 'acme');
   expect(await world.ended(asked.runId)).toMatchObject({ error_code: 'history_full' });
   expect((await world.events(asked.runId)).length).toBeLessThan(40);
+});
+
+it('says clearly that a payload was changed behind its back, and shows the run from its row', async () => {
+  world.worker = async () => ({ status: 'succeeded', output: 'x'.repeat(200_000) });
+  const replica = await world.replica({ planner: callsThenTells('read_it') });
+  const asked = request('fetch much');
+  await replica.desk.start(asked);
+  await world.ended(asked.runId);
+  const read = () => replica.desk.events({ principal: asked.run.principal, runId: asked.runId, after: 0, limit: 100 });
+  expect((await read()).events.length).toBeGreaterThan(5);
+  await world.sql(`update orchestrator.blobs set body = '"other"'`);
+  await expect(read()).rejects.toMatchObject({ code: 'history_damaged' });
+  await world.sql('delete from orchestrator.blobs');
+  await expect(read()).rejects.toMatchObject({ code: 'history_damaged' });
+  const view = await replica.desk.get(asked.run.principal, asked.runId);
+  expect(view).toMatchObject({ phase: 'ended', status: 'success', task: 'fetch much' });
 });

@@ -36,10 +36,11 @@ beforeAll(async () => {
   tools = await connectBus({ url: servers.nats.url, app: 'mcp-tool', log });
   await tools.answer(listTools, async () => ({ tools: TOOLS }));
   await tools.answer(listAgents, async () => ({ agents: [] }));
-  await tools.answer(performStep.mcp, async ({ idempotencyKey, stepId }, { progress }) => {
+  await tools.answer(performStep.mcp, async ({ idempotencyKey, stepId, call }, { progress }) => {
     performed.push(idempotencyKey);
     progress({ type: 'mcp.tool.search', data: { step_id: stepId, query: 'q', top_k: 1 } });
-    return { status: 'succeeded' as const, output: 'ok' };
+    const size = Number(call?.arguments['size'] ?? 0);
+    return { status: 'succeeded' as const, output: size > 0 ? 'x'.repeat(size) : 'ok' };
   });
   gateway = await connectBus({ url: servers.nats.url, app: 'gateway', log });
   await gateway.ensureStreams();
@@ -118,6 +119,32 @@ describe('a replica on NATS', () => {
     expect(views.map(({ status }) => status)).toEqual(views.map(() => 'cancelled'));
     await Promise.all(both.map((one) => one.stop()));
   });
+
+  it('shows events that are too long for a message to every reader alike, cut, and stops for none of them', async () => {
+    const sizes = [850_000, 390_000, 500_000, 20];
+    const one = await replica(callsThenTells(...sizes.map((size): [string, object] => ['read_it', { size }])));
+    const { runId, run, ...rest } = request('hello');
+    await gateway.request(startRun, { runId, run, ...rest });
+    const { principal } = run;
+    await until(async () => (await gateway.request(getRun, { principal, runId })).phase === 'ended', 20_000);
+    const events: RunEvent[] = [];
+    for (let lastSeq = 1; events.length < lastSeq;) {
+      const page = await gateway.request(readRunEvents, { principal, runId, after: events.length, limit: 500 });
+      expect(page.events.length).toBeGreaterThan(0);
+      events.push(...page.events);
+      lastSeq = page.lastSeq;
+    }
+    await until(() => published.filter((event) => event.runId === runId).length >= events.length, 20_000);
+    expect(published.filter((event) => event.runId === runId)).toEqual(events);
+    const results = events.flatMap((event) =>
+      event.type === 'orchestrator.step.completed' ? [String(event.data.result).replace(/^x+/, '')] : [],
+    );
+    const cut = (length: number) => `… [cut, ${length} characters in all]`;
+    expect(results.sort()).toEqual(['', '', cut(500_000), cut(850_000)].sort());
+    const view = await gateway.request(getRun, { principal, runId });
+    expect(view).toMatchObject({ status: 'success', steps: [{}, {}, {}, {}] });
+    await one.stop();
+  }, 60_000);
 
   it('shows another tenant nothing', async () => {
     const one = await replica(planner(() => says('done')));

@@ -10,6 +10,7 @@ import {
   subjects,
   type SystemEvent,
   type SystemFact,
+  fitEvent,
   toCloudEvent,
   toSystemCloudEvent,
 } from '@switchyard/contracts';
@@ -197,7 +198,8 @@ class MemoryBus implements Bus {
     return this.#answerer.answer(contract, handler, options);
   }
   async publishEvents(events: readonly RunEvent[]): Promise<void> {
-    for (const event of events) {
+    for (const whole of events) {
+      const event = fitEvent(whole);
       const subject = subjects.runEvent(event.tenantId, event.runId, event.type);
       const raw = toCloudEvent(event);
       this.store.put('RUNS', formatCursor(event.runId, event.seq), { event, raw, subject });

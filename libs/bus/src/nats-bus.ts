@@ -11,7 +11,6 @@ import {
   type SystemEvent,
   type SystemFact,
   subjects,
-  toCloudEvent,
   toSystemCloudEvent,
 } from '@switchyard/contracts';
 import { type Logger, type Metrics } from '@switchyard/platform';
@@ -34,7 +33,7 @@ import type {
 import { Follower } from './follow.ts';
 import { createInstruments, type Instruments } from './instruments.ts';
 import { NatsWire } from './nats-wire.ts';
-import { decode, encode } from './protocol.ts';
+import { decode, encode, encodeEvent } from './protocol.ts';
 import { asUnavailable, pull, whileHandling } from './pull.ts';
 import { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
 import { checkServerVersion, ensureStreams } from './streams.ts';
@@ -118,7 +117,7 @@ class NatsBus implements Bus {
   async publishEvents(events: readonly RunEvent[]): Promise<void> {
     const messages = events.map((event) => ({
       subject: subjects.runEvent(event.tenantId, event.runId, event.type),
-      body: encode(toCloudEvent(event)),
+      body: encodeEvent(event),
       id: formatCursor(event.runId, event.seq),
     }));
     for (let from = 0; from < messages.length; from += PUBLISH_WINDOW) {

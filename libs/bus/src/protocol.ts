@@ -1,4 +1,14 @@
-import { AppError, ERROR_CODES, isErrorCode, type PublicError, toPublicError } from '@switchyard/contracts';
+import {
+  AppError,
+  ERROR_CODES,
+  fitEvent,
+  isErrorCode,
+  MAX_EVENT_DATA_BYTES,
+  type PublicError,
+  type RunEvent,
+  toCloudEvent,
+  toPublicError,
+} from '@switchyard/contracts';
 
 /*
  * How requests look on the wire. Pure.
@@ -41,6 +51,12 @@ export function encode(value: unknown): Uint8Array {
     );
   }
   return body;
+}
+
+/** The document of a fact of a run. One that is too large for a message is cut; the journal has the whole. */
+export function encodeEvent(event: RunEvent): Uint8Array {
+  const body = encoder.encode(JSON.stringify(toCloudEvent(event)));
+  return body.byteLength <= MAX_EVENT_DATA_BYTES ? body : encode(toCloudEvent(fitEvent(event)));
 }
 
 /** The JSON value of a body; an empty body is `{}`. Throws `invalid_input` for anything else. */

@@ -55,6 +55,7 @@ export const ERROR_CODES = {
   model_rejected: { http: 502, retry: 'never', summary: 'The language model refused the request.' },
   model_invalid_answer: { http: 502, retry: 'safe', summary: 'The language model gave no usable answer.' },
   guardrail_blocked: { http: 422, retry: 'never', summary: 'A guardrail stopped this text.' },
+  history_damaged: { http: 500, retry: 'never', summary: 'A part of the history of this run cannot be read.' },
   history_full: { http: 422, retry: 'never', summary: 'The history of this run has no room for more.' },
   budget_exceeded: { http: 422, retry: 'never', summary: 'The budget of this run is used up.' },
 

@@ -50,6 +50,7 @@ export {
   StreamTaskQuery,
   StreamViewQuery,
 } from './http.ts';
+export { fit, fitEvent, MAX_EVENT_DATA_BYTES } from './fit.ts';
 export { HTTP_ROUTES, type HttpRoute } from './http-routes.ts';
 export {
   encodeId,

@@ -49,7 +49,7 @@ it('stores the same value under the same hash, whatever the event', () => {
 it('throws where a part is missing or was changed, and where an event is too large', () => {
   const { body, refs } = store({ result: 'x'.repeat(INLINE_LIMIT) });
   for (const part of [undefined, '"tampered"', JSON.stringify('y'.repeat(INLINE_LIMIT))]) {
-    expect(() => restore(body, refs, () => part)).toThrow(expect.objectContaining({ code: 'internal' }));
+    expect(() => restore(body, refs, () => part)).toThrow(expect.objectContaining({ code: 'history_damaged' }));
   }
   expect(() => store({ text: 'x'.repeat(EVENT_LIMIT) })).toThrow(
     expect.objectContaining({ code: 'payload_too_large' }),

@@ -65,7 +65,9 @@ export function restore(
   for (const [key, sha256, length] of refs) {
     const part = bodyOf(sha256);
     if (part === undefined || Buffer.byteLength(part) !== length || digest(part) !== sha256) {
-      throw new AppError('internal', undefined, { cause: new Error(`blob ${sha256} is missing or was changed`) });
+      throw new AppError('history_damaged', undefined, {
+        cause: new Error(`blob ${sha256} is missing or was changed`),
+      });
     }
     data[key] = JSON.parse(part) as unknown;
   }
