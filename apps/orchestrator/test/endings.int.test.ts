@@ -32,7 +32,7 @@ describe('a cancel', () => {
     );
     expect(answers).toContainEqual({ runId: asked.runId, phase: 'queued', accepted: true });
     expect(await world.ended(asked.runId)).toMatchObject(cancelled);
-    expect(Date.now() - began).toBeLessThan(1_000);
+    expect(Date.now() - began).toBeLessThan(4_000);
     expect(await world.types(asked.runId)).toEqual(['run.accepted', 'cancel.requested', 'task.completed']);
     expect(asks).toBe(0);
   });
@@ -45,7 +45,7 @@ describe('a cancel', () => {
     await asking.stop();
     const full = await world.replica({ maxConcurrent: 0, hears: false });
     await full.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: 'no' });
-    expect(await world.ended(asked.runId, 1_000)).toMatchObject(cancelled);
+    expect(await world.ended(asked.runId, 4_000)).toMatchObject(cancelled);
     expect(world.performed).toEqual([]);
   });
 
@@ -102,7 +102,7 @@ describe('a cancel', () => {
     await owner.desk.start(asked);
     await underWay.opened;
     await owner.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
-    const end = await world.ended(asked.runId, 1_000);
+    const end = await world.ended(asked.runId, 4_000);
     await until(() => told, 1_000);
     over.open();
     await until(() => !owner.pool.owns(asked.runId));

