@@ -25,6 +25,7 @@ import { Publisher } from './publisher.ts';
 import { RunDesk } from './run-desk.ts';
 import type { LoopParts } from './run-loop.ts';
 import { RunPool } from './run-pool.ts';
+import { StreamWatch } from './stream-watch.ts';
 import { Sweeper } from './sweeper.ts';
 import { ThreadDesk } from './thread-desk.ts';
 import { Toolboxes } from './toolboxes.ts';
@@ -106,6 +107,9 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   lifecycle.onStop('wake-ups', () => wakeUps.stop());
   sweeper.start();
   lifecycle.onStop('sweeper', () => sweeper.stop());
+  const streamWatch = new StreamWatch({ bus, positions: store.streamPositions, log });
+  streamWatch.start();
+  lifecycle.onStop('stream watch', () => streamWatch.stop());
   const expiry = new Expiry({ journal, retention, log, ...config.retention });
   expiry.start();
   lifecycle.onStop('expiry', () => expiry.stop());

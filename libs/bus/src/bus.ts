@@ -136,6 +136,8 @@ export interface Bus {
 
   /** Creates what is missing of the streams and checks what is there. */
   ensureStreams(): Promise<void>;
+  /** How far a stream is, and which one: `made` differs where it was made anew. */
+  streamPosition(stream: StreamName): Promise<{ made: string; lastSeq: number }>;
   status(): BusStatus;
   /** Called when the connection is lost and when it is back; gives the way to stop that. */
   onStatus(listener: (status: BusStatus) => void): () => void;

@@ -80,6 +80,7 @@ export function createMemoryBus(options: { log?: Logger; server?: MemoryServer }
 class MemoryStore {
   readonly #messages: Record<StreamName, StoredMessage[]> = { RUNS: [], SYSTEM: [], COMMANDS: [] };
   readonly #ids = new Set<string>();
+  #made = 1;
   readonly #consumers = new Map<string, Consumer>();
   readonly #wakeUps: WakeUp[] = [];
   readonly #takers: Taker[] = [];
@@ -107,7 +108,12 @@ class MemoryStore {
     };
   }
 
+  position(stream: StreamName): { made: string; lastSeq: number } {
+    return { made: String(this.#made), lastSeq: this.#messages[stream].length };
+  }
+
   wipe(): void {
+    this.#made += 1;
     this.#ids.clear();
     this.#wakeUps.length = 0;
     for (const messages of Object.values(this.#messages)) messages.length = 0;
@@ -248,6 +254,9 @@ class MemoryBus implements Bus {
   }
   ensureStreams(): Promise<void> {
     return Promise.resolve();
+  }
+  streamPosition(stream: StreamName): Promise<{ made: string; lastSeq: number }> {
+    return Promise.resolve(this.store.position(stream));
   }
   status(): BusStatus {
     return { connected: this.wire.connected(), reconnects: 0 };

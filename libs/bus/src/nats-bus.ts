@@ -8,6 +8,7 @@ import {
   type RequestContract,
   type RequestOf,
   type RunEvent,
+  type StreamName,
   type SystemEvent,
   type SystemFact,
   subjects,
@@ -231,6 +232,15 @@ class NatsBus implements Bus {
   async ensureStreams(): Promise<void> {
     try {
       await ensureStreams(await this.#jsm());
+    } catch (error) {
+      throw asUnavailable(error);
+    }
+  }
+
+  async streamPosition(stream: StreamName): Promise<{ made: string; lastSeq: number }> {
+    try {
+      const { created, state } = await (await this.#jsm()).streams.info(stream);
+      return { made: created, lastSeq: state.last_seq };
     } catch (error) {
       throw asUnavailable(error);
     }

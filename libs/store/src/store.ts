@@ -9,6 +9,7 @@ import { SqlAuditLog } from './sql-audit-log.ts';
 import { SqlDeadLetters } from './sql-dead-letters.ts';
 import { SqlJournal } from './sql-journal.ts';
 import { SqlNotes } from './sql-notes.ts';
+import { SqlStreamPositions, type StreamPositions } from './stream-positions.ts';
 import { SqlRetention } from './sql-retention.ts';
 
 /** The apps that own tables. Each connects under its own role and may touch only its own schema. */
@@ -42,6 +43,7 @@ export interface Store {
   readonly deadLetters: DeadLetters;
   readonly notes: Notes;
   readonly auditLog: AuditLog;
+  readonly streamPositions: StreamPositions;
   /** Throws `unavailable` where the database does not answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -74,6 +76,7 @@ export function openStore(options: StoreOptions): Store {
     deadLetters: new SqlDeadLetters(pool),
     notes: new SqlNotes(prisma.get),
     auditLog: new SqlAuditLog(pool, prisma.get),
+    streamPositions: new SqlStreamPositions(pool),
     async ping() {
       await rows(pool, PING, []);
     },
