@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { type Bus, type Subscription } from '@switchyard/bus';
+import type { Bus, Call, Subscription } from '@switchyard/bus';
 import {
   AppError,
+  type CarriedFrame,
   httpRequest,
   type InputOf,
-  MAX_CARRIED_BODY_BYTES,
   type OutputOf,
   type Principal,
 } from '@switchyard/contracts';
@@ -15,7 +15,8 @@ import type { FastifyInstance } from 'fastify';
  *
  * Q1 The identity is the principal that the bridge vouches for. It is handed over inside this process, under a ticket
  *    that nobody else can know and that counts once; every identity header that the peer sent is stripped as always.
- * Q2 What cannot be carried back in one piece (an endless stream, a huge answer) is cut off and refused.
+ * Q2 An answer that is a stream, or longer than one piece, is told in pieces as it is written; the caller's going away
+ *    ends it.
  */
 
 export const TICKET_HEADER = 'x-aztm-ticket';
@@ -49,12 +50,12 @@ export function answerPeers(
   server: FastifyInstance,
   tickets: Tickets,
 ): Promise<Subscription> {
-  return bus.answer(httpRequest, (input, { signal }) => serve(server, tickets, input, signal), {
+  return bus.answer(httpRequest, (input, call) => serve(server, tickets, input, call), {
     maxInFlight: MAX_IN_FLIGHT,
   });
 }
 
-async function serve(server: FastifyInstance, tickets: Tickets, input: Input, signal: AbortSignal): Promise<Output> {
+async function serve(server: FastifyInstance, tickets: Tickets, input: Input, call: Call): Promise<Output> {
   const method = METHODS.find((known) => known === input.method);
   if (!method) throw new AppError('method_not_allowed');
   const ticket = tickets.issue(input.principal);
@@ -66,12 +67,14 @@ async function serve(server: FastifyInstance, tickets: Tickets, input: Input, si
       headers: { ...headersOf(input.headers), [TICKET_HEADER]: ticket },
       ...(body.length === 0 ? {} : { payload: body }),
       payloadAsStream: true,
-      signal,
+      signal: call.signal,
     });
     const headers = Object.entries(answer.headers).flatMap(([name, value]): [string, string][] =>
       value === undefined ? [] : [[name, Array.isArray(value) ? value.join(', ') : String(value)]],
     );
-    return { status: answer.statusCode, headers, body: (await bytesOf(answer.stream())).toString('base64') };
+    const head = { status: answer.statusCode, headers };
+    const streams = String(answer.headers['content-type'] ?? '').startsWith('text/event-stream');
+    return { ...head, body: await tell(answer.stream(), head, streams, call) };
   } finally {
     tickets.redeem(ticket);
   }
@@ -82,16 +85,42 @@ function headersOf(headers: Input['headers']): Record<string, string> {
   return Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-async function bytesOf(stream: NodeJS.ReadableStream & { destroy(): void }): Promise<Buffer> {
-  const pieces: Buffer[] = [];
+/** The body in one piece, or, told in pieces, the empty rest of it. */
+async function tell(
+  stream: NodeJS.ReadableStream & { destroy(): void },
+  head: { status: number; headers: [string, string][] },
+  inPieces: boolean,
+  call: Call,
+): Promise<string> {
+  const onAbort = (): void => void stream.destroy();
+  call.signal.addEventListener('abort', onAbort, { once: true });
+  let told = inPieces;
+  if (told) call.progress({ head } satisfies CarriedFrame);
+  let kept: Buffer[] = [];
   let length = 0;
-  for await (const piece of stream as AsyncIterable<Buffer>) {
-    pieces.push(piece);
-    length += piece.length;
-    if (length > MAX_CARRIED_BODY_BYTES) {
-      stream.destroy();
-      throw new AppError('response_too_large', 'The answer is larger than one message carries.'); // Q2
+  try {
+    for await (const piece of stream as AsyncIterable<Buffer>) {
+      kept.push(piece);
+      length += piece.length;
+      if (!told && length <= ONE_PIECE_BYTES) continue;
+      if (!told) call.progress({ head } satisfies CarriedFrame);
+      told = true;
+      for (const each of split(Buffer.concat(kept)))
+        call.progress({ chunk: each.toString('base64') } satisfies CarriedFrame);
+      kept = [];
     }
+  } finally {
+    call.signal.removeEventListener('abort', onAbort);
   }
-  return Buffer.concat(pieces);
+  return Buffer.concat(kept).toString('base64');
+}
+
+/** What travels in one answer; more is told in pieces. */
+const ONE_PIECE_BYTES = 32_768;
+const CHUNK_BYTES = 131_072;
+
+function split(bytes: Buffer): Buffer[] {
+  return Array.from({ length: Math.ceil(bytes.length / CHUNK_BYTES) }, (_, n) =>
+    bytes.subarray(n * CHUNK_BYTES, (n + 1) * CHUNK_BYTES),
+  );
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { httpRequest, type Principal, type RequestOf } from '@switchyard/contracts';
+import { CarriedFrame, httpRequest, type Principal, type RequestOf } from '@switchyard/contracts';
 import { type House, openHouse } from './http.ts';
 
 const PEER: Principal = { tenantId: 'xmpp', userId: 'x-peer', role: 'user', via: 'xmpp' };
@@ -12,15 +12,19 @@ afterAll(() => house?.stop(), 30_000);
 async function ask(over: Partial<RequestOf<typeof httpRequest>>) {
   const bridge = house.hub.connect('xmpp-bridge');
   try {
-    const answer = await bridge.request(httpRequest, {
-      principal: PEER,
-      fromJid: 'peer@xmpp.test/aztm',
-      method: 'GET',
-      resource: '/health',
-      ...over,
+    const frames: CarriedFrame[] = [];
+    const request = { principal: PEER, fromJid: 'peer@xmpp.test/aztm', method: 'GET', resource: '/health', ...over };
+    const answer = await bridge.request(httpRequest, request, {
+      onProgress: (frame) => void frames.push(CarriedFrame.parse(frame)),
     });
-    const text = Buffer.from(answer.body, 'base64').toString();
-    return { ...answer, json: text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : {}, text };
+    const pieces = frames.flatMap((frame) => ('chunk' in frame ? [frame.chunk] : []));
+    const text = [...pieces, answer.body].map((piece) => Buffer.from(piece, 'base64').toString()).join('');
+    return {
+      ...answer,
+      pieces: pieces.length,
+      json: text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : {},
+      text,
+    };
   } finally {
     await bridge.close();
   }
@@ -64,10 +68,11 @@ describe('a request of a peer', () => {
     expect(response.status).toBe(200); // as the default user of development, not as a peer
   });
 
-  it('brings a stream back whole, once it has ended', async () => {
+  it('is told a stream in pieces, as it is written', async () => {
     const streamed = await ask({ resource: '/orchestrate/stream?task=plain+answer' });
     expect(streamed.status).toBe(200);
     expect(streamed.text).toContain('event: response.completed');
+    expect(streamed.pieces).toBeGreaterThan(1);
   });
 
   it('is refused for a method that is none', async () => {

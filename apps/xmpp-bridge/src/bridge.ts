@@ -7,10 +7,11 @@ import type { InputOf, OutputOf, xmppRequest, XmppStatus } from '@switchyard/con
 import type { Logger, Metrics } from '@switchyard/platform';
 import { type BridgeState, initialState, toStatus } from './bridge-state.ts';
 import type { BridgeConfig } from './config.ts';
+import { IncomingStreams } from './ibb.ts';
 import { Inbound } from './inbound.ts';
 import { Keeper } from './keeper.ts';
 import { login } from './login.ts';
-import { Outbound } from './outbound.ts';
+import { type CarryCall, Outbound } from './outbound.ts';
 import { ruleFor } from './peer-policy.ts';
 import { bareOf, INBOUND_RESOURCE, Peers } from './peers.ts';
 import { SESSION_DEFAULTS } from './session.ts';
@@ -30,6 +31,8 @@ export class Bridge {
   readonly #outbound: Outbound;
   readonly #peers: Peers;
   readonly #mapped: ReadonlySet<string>;
+  readonly #streams = new IncomingStreams();
+  readonly #served: Inbound | undefined;
 
   constructor(
     private readonly config: BridgeConfig,
@@ -39,12 +42,15 @@ export class Bridge {
     this.#mapped = new Set([...config.serviceMap.values()].map(bareOf));
     this.#peers = new Peers((jid) => this.#mapped.has(jid));
     const dropped = metrics.counter('xmpp_replies_dropped_total', 'Answers that nobody waited for', ['why']);
-    const inbound = this.#inbound();
+    this.#served = this.#inbound();
     this.#keeper = new Keeper(initialState(config), {
       login: (signal, onStep) => login(loginOptions(config), signal, onStep),
       handlers: {
-        onQuestion: (iq) => inbound?.onQuestion(iq),
-        onMessage: () => undefined,
+        onQuestion: (iq) => this.#streams.onQuestion(iq) ?? this.#served?.onQuestion(iq),
+        onMessage: (message) => {
+          this.#streams.onMessage(message);
+          this.#served?.onMessage(message);
+        },
         onPresence: (presence) => {
           if (presence.attrs['type'] === 'subscribe') this.#onSubscribe(presence.attrs['from'] ?? '');
           else this.#peers.takePresence(presence);
@@ -64,6 +70,7 @@ export class Bridge {
       session: () => this.#keeper.session,
       sentence: () => this.#keeper.state.sentence,
       peers: this.#peers,
+      streams: this.#streams,
       log,
     });
     metrics.gauge('xmpp_online', 'Whether the AZTM login stands', [], () =>
@@ -89,10 +96,7 @@ export class Bridge {
     return toStatus(this.config, this.#keeper.state);
   }
 
-  carry(
-    input: InputOf<typeof xmppRequest>,
-    call: { readonly signal: AbortSignal; readonly deadline: number },
-  ): Promise<OutputOf<typeof xmppRequest>> {
+  carry(input: InputOf<typeof xmppRequest>, call: CarryCall): Promise<OutputOf<typeof xmppRequest>> {
     return this.#outbound.carry(input, call);
   }
 
@@ -105,6 +109,7 @@ export class Bridge {
       bus,
       log,
       policy: () => this.config.peerPolicy,
+      session: () => this.#keeper.session,
       onOutcome: (outcome) => served.inc({ outcome }),
     });
   }
@@ -119,12 +124,19 @@ export class Bridge {
       last = state;
       changes.inc({ state });
       if (state === 'online') this.#subscribe();
-      else if (state === 'offline' || state === 'failed') this.#peers.clear();
+      else if (state === 'offline' || state === 'failed') this.#forget();
       if (state !== 'online' && state !== 'offline' && state !== 'failed') return;
       bus
         .publishSystem({ type: 'xmpp.login.changed', data: { state, sentence } })
         .catch((error: unknown) => log.warn({ err: error }, 'a fact was not published'));
     };
+  }
+
+  /** The connection is gone, and with it whatever went over it. */
+  #forget(): void {
+    this.#peers.clear();
+    this.#streams.cutAll();
+    this.#served?.cancelAll();
   }
 
   /** Asks the peers of the map to let us see which of their sessions are there. */

@@ -1,7 +1,10 @@
-import { AppError, type InputOf, type OutputOf, type xmppRequest } from '@switchyard/contracts';
+import { randomBytes } from 'node:crypto';
+import { AppError, type CarriedFrame, type InputOf, type OutputOf, type xmppRequest } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import { mappedJid, type ServiceMap } from '@switchyard/safe-fetch';
+import { xml } from '@xmpp/client';
 import {
+  CANCEL_HEADER,
   carriedHeaders,
   checkRequest,
   DEADLINE_HEADER,
@@ -9,9 +12,11 @@ import {
   headerOf,
   HOP_HEADER,
   type HttpRequest,
-  type HttpResponse,
+  NS_CANCEL,
   TIMEOUT_HEADER,
 } from './http-exchange.ts';
+import type { IncomingStreams } from './ibb.ts';
+import { StreamCut } from './ibb.ts';
 import { IqError } from './iq-registry.ts';
 import type { Peers } from './peers.ts';
 import type { Session } from './session.ts';
@@ -23,6 +28,8 @@ import { decodeResponse, encodeRequest, fitsInline } from './xep-0332.ts';
  * O1 A host that is not mapped is refused; nothing is ever called over the network from here.
  * O2 A request that the other side may have worked on is not sent again.
  * O3 Every request ends by its deadline, with a response or with a typed error.
+ * O4 A response in pieces is handed on as it comes; one that is cut ends in an error, never as a short body.
+ * O5 Whoever goes away stops the work on the other side, before and during the response.
  */
 
 export interface OutboundParts {
@@ -31,7 +38,15 @@ export interface OutboundParts {
   /** Why there is no session. */
   readonly sentence: () => string;
   readonly peers: Peers;
+  readonly streams: IncomingStreams;
   readonly log: Logger;
+}
+
+/** What is needed of a call on the bus. */
+export interface CarryCall {
+  readonly signal: AbortSignal;
+  readonly deadline: number;
+  progress(frame: CarriedFrame): void;
 }
 
 type Input = InputOf<typeof xmppRequest>;
@@ -40,7 +55,7 @@ type Output = OutputOf<typeof xmppRequest>;
 export class Outbound {
   constructor(private readonly parts: OutboundParts) {}
 
-  async carry(input: Input, call: { readonly signal: AbortSignal; readonly deadline: number }): Promise<Output> {
+  async carry(input: Input, call: CarryCall): Promise<Output> {
     const jid = this.#jidOf(input.host);
     const session = this.parts.session();
     if (!session) throw new AppError('unavailable', this.parts.sentence());
@@ -48,11 +63,15 @@ export class Outbound {
     const to = this.parts.peers.addressOf(jid);
     try {
       const response = await this.#ask(session, to, request, call);
-      return {
+      const head = {
         status: response.status,
-        headers: response.headers.map(([name, value]) => [name, value]),
-        body: response.body.toString('base64'),
+        headers: response.headers.map(([name, value]): [string, string] => [name, value]),
       };
+      if (response.sid === undefined) return { ...head, body: response.body.toString('base64') };
+      call.progress({ head });
+      for await (const piece of this.parts.streams.read(session, to, response.sid, call.signal))
+        call.progress({ chunk: piece.toString('base64') }); // O4
+      return { ...head, body: '' };
     } catch (error) {
       throw toAppError(error, jid);
     }
@@ -86,8 +105,27 @@ export class Outbound {
     session: Session,
     to: string,
     request: HttpRequest,
-    call: { readonly signal: AbortSignal; readonly deadline: number },
-  ): Promise<HttpResponse> {
+    call: CarryCall,
+  ): Promise<ReturnType<typeof decodeResponse>> {
+    const cancelId = randomBytes(9).toString('base64url');
+    const headers = [...request.headers, [CANCEL_HEADER, cancelId] as const];
+    const cancel = (): void => {
+      if (session.open) session.send(xml('message', { to }, xml('cancel', { xmlns: NS_CANCEL, id: cancelId }))); // O5
+    };
+    call.signal.addEventListener('abort', cancel, { once: true });
+    try {
+      return await this.#askOnce(session, to, { ...request, headers }, call);
+    } finally {
+      call.signal.removeEventListener('abort', cancel);
+    }
+  }
+
+  async #askOnce(
+    session: Session,
+    to: string,
+    request: HttpRequest,
+    call: CarryCall,
+  ): Promise<ReturnType<typeof decodeResponse>> {
     const question = { to, timeoutMs: call.deadline - Date.now(), signal: call.signal };
     const dialect = this.parts.peers.dialectOf(to);
     if (!fitsInline(request.body, dialect)) throw new ExchangeError(413, 'The body is too large for this agent.');
@@ -122,6 +160,7 @@ function toAppError(error: unknown, jid: string): AppError {
     if (error.status < 500) return new AppError('invalid_input', error.message);
     return new AppError('upstream_failed', error.message, { cause: error });
   }
+  if (error instanceof StreamCut) return new AppError('upstream_failed', 'The answer was cut off.', { cause: error });
   if (!(error instanceof IqError)) return new AppError('internal', undefined, { cause: error });
   switch (error.code) {
     case 'deadline':

@@ -41,13 +41,14 @@ export function encodeRequest(request: HttpRequest, dialect: Dialect): Element {
   );
 }
 
-export function encodeResponse(response: HttpResponse, dialect: Dialect): Element {
+/** With `sid` the body follows as an in-band bytestream of that name. */
+export function encodeResponse(response: HttpResponse, dialect: Dialect, sid?: string): Element {
   const { status, headers, body } = response;
   return xml(
     ELEMENTS[dialect].response,
     { xmlns: NS_HTTP, version: '1.1', statusCode: String(status) },
     shim(withDigest(headers, body), dialect),
-    data(body, dialect),
+    sid === undefined ? data(body, dialect) : xml('data', {}, xml('ibb', { sid })),
   );
 }
 
@@ -64,7 +65,7 @@ export function decodeRequest(iq: Element): { request: HttpRequest; dialect: Dia
 }
 
 /** The response in the answer of an IQ. Throws ExchangeError 502 where there is none. */
-export function decodeResponse(iq: Element): HttpResponse {
+export function decodeResponse(iq: Element): HttpResponse & { readonly sid?: string } {
   for (const dialect of ['standard', 'slixmpp'] as const) {
     const element = iq.getChild(ELEMENTS[dialect].response, NS_HTTP);
     if (!element) continue;
@@ -72,6 +73,8 @@ export function decodeResponse(iq: Element): HttpResponse {
     if (!Number.isInteger(status) || status < 200 || status > 599)
       throw new ExchangeError(502, 'The agent answered without a status.');
     const headers = headersOf(element);
+    const sid = element.getChild('data')?.getChild('ibb')?.attrs['sid'];
+    if (sid !== undefined) return { status, headers, body: Buffer.alloc(0), sid };
     return { status, headers, body: bodyOf(element, headers) };
   }
   throw new ExchangeError(502, 'The agent answered with what is no HTTP response.');

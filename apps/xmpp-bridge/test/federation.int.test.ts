@@ -2,8 +2,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Bus, connectBus, type Service } from '@switchyard/bus';
-import { httpRequest, type InputOf, type OutputOf, xmppRequest, xmppStatus } from '@switchyard/contracts';
+import { type Bus, type Call, connectBus, type Service } from '@switchyard/bus';
+import { AppError, httpRequest, type InputOf, type OutputOf, xmppRequest, xmppStatus } from '@switchyard/contracts';
 import { type LocalServer, type ProsodyServer, startNats, startProsody } from '@switchyard/local-servers';
 import { createLogger, parseConfig } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
@@ -26,7 +26,7 @@ const services: Service[] = [];
 let ada: Bus;
 let bob: Bus;
 let served: Served[] = [];
-let answer: (request: Served) => Promise<Answer> | Answer;
+let answer: (request: Served, call: Call) => Promise<Answer> | Answer;
 
 async function organisation(user: 'ada' | 'bob', env: Record<string, string>): Promise<string> {
   const server = await startNats({ dir: join(dir, `nats-${user}`), durable: false });
@@ -69,9 +69,9 @@ beforeAll(async () => {
   ];
   ada = await connectBus({ url: adaUrl, app: 'a2a', log });
   bob = await connectBus({ url: bobUrl, app: 'gateway', log });
-  await bob.answer(httpRequest, async (request) => {
+  await bob.answer(httpRequest, async (request, handling) => {
     served.push(request);
-    return answer(request);
+    return answer(request, handling);
   });
   for (const bus of [ada, bob]) await until(async () => (await bus.request(xmppStatus, {})).state === 'online', 20_000);
 }, 90_000);
@@ -177,4 +177,84 @@ describe('a request over XMPP', () => {
       await eve.close();
     }
   }, 40_000);
+});
+
+describe('a response over XMPP', () => {
+  const fetchOver = () =>
+    createSafeFetch({
+      serviceMap: parseServiceMap(MAP),
+      overXmpp: carryOverXmpp(ada),
+      maxResponseBytes: 4 * 1024 ** 2,
+    });
+  const SSE: [string, string][] = [['content-type', 'text/event-stream']];
+
+  it('of a megabyte arrives byte for byte', async () => {
+    const body = Buffer.from(Array.from({ length: 1_000_003 }, (_, index) => (index * 31) % 256));
+    answer = (_request, call) => {
+      const head = { status: 200, headers: [['content-type', 'application/octet-stream']] as [string, string][] };
+      call.progress({ head });
+      for (let at = 0; at < body.length; at += 100_000)
+        call.progress({ chunk: body.subarray(at, at + 100_000).toString('base64') });
+      return { ...head, body: '' };
+    };
+    const response = await fetchOver()('https://agent.example/a2a');
+    expect(Buffer.from(await response.arrayBuffer()).equals(body)).toBe(true);
+  }, 30_000);
+
+  it('of 60 KB in one piece arrives as it was, whether or not a stanza carries it', async () => {
+    const body = Buffer.from(Array.from({ length: 60_000 }, (_, index) => (index * 13) % 256));
+    answer = () => ({ status: 200, headers: [], body: body.toString('base64') });
+    const response = await fetchOver()('https://agent.example/a2a');
+    expect(Buffer.from(await response.arrayBuffer()).equals(body)).toBe(true);
+  });
+
+  it('shows server-sent events as they happen, and its reader can stop them', async () => {
+    let stopped = false;
+    answer = async (_request, call) => {
+      const head = { status: 200, headers: SSE };
+      call.progress({ head });
+      for (let n = 0; !call.signal.aborted; n += 1) {
+        call.progress({ chunk: Buffer.from(`data: ${n}\n\n`).toString('base64') });
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      stopped = true;
+      return { ...head, body: '' };
+    };
+    const response = await fetchOver()('https://agent.example/a2a');
+    const reader = response.body!.getReader();
+    let text = '';
+    while (!text.includes('data: 5')) text += Buffer.from((await reader.read()).value!).toString();
+    expect(text.startsWith('data: 0\n\ndata: 1')).toBe(true);
+    await reader.cancel();
+    await until(() => stopped, 10_000);
+  }, 30_000);
+
+  it('that is waited for no longer stops the work on the other side', async () => {
+    let stopped = false;
+    answer = (_request, call) =>
+      new Promise((_resolve, reject) => {
+        call.signal.addEventListener('abort', () => {
+          stopped = true;
+          reject(new Error('stopped'));
+        });
+      });
+    const leave = new AbortController();
+    const asked = fetchOver()('https://agent.example/a2a', { signal: leave.signal });
+    const failed = asked.catch((error: unknown) => error);
+    await until(() => served.length === 1);
+    leave.abort();
+    expect(await failed).toBeInstanceOf(Error);
+    await until(() => stopped, 10_000);
+  }, 30_000);
+
+  it('that is cut on the other side ends in an error, never as a short body', async () => {
+    answer = async (_request, call) => {
+      call.progress({ head: { status: 200, headers: SSE } });
+      call.progress({ chunk: Buffer.from('data: 1\n\n').toString('base64') });
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      throw new AppError('upstream_failed');
+    };
+    const response = await fetchOver()('https://agent.example/a2a');
+    await expect(response.text()).rejects.toMatchObject({ code: 'upstream_failed' });
+  }, 30_000);
 });

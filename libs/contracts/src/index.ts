@@ -147,6 +147,7 @@ export {
 } from './system-events.ts';
 export { callTool, JsonSchema, listTools, ToolCall, ToolInfo } from './tools.ts';
 export {
+  CarriedFrame,
   CarriedResponse,
   httpRequest,
   MAX_CARRIED_BODY_BYTES,

@@ -62,6 +62,16 @@ export const CarriedResponse = z.object({
 });
 export type CarriedResponse = z.infer<typeof CarriedResponse>;
 
+/**
+ * What a progress frame of `rpc.xmpp.request` and `rpc.http.request` carries where the response comes in pieces: first
+ * the head, then chunks in order. The answer then repeats the head and has no body.
+ */
+export const CarriedFrame = z.union([
+  z.object({ head: z.object({ status: z.number().int(), headers: z.array(HttpHeader).max(256) }) }),
+  z.object({ chunk: z.base64().max(700_000) }),
+]);
+export type CarriedFrame = z.infer<typeof CarriedFrame>;
+
 export const xmppRequest = request({
   subject: 'rpc.xmpp.request',
   summary: 'Carry one HTTP request to the agent that serves a host of SERVICE_MAP, over XMPP and no other way.',

@@ -1,11 +1,13 @@
 import {
   AppError,
+  CarriedFrame,
   type CarriedResponse,
   MAX_CARRIED_BODY_BYTES,
   type OutputOf,
   type RequestOf,
   xmppRequest,
 } from '@switchyard/contracts';
+import { linkAbort } from '@switchyard/platform';
 import { hostAndPort } from './address-guard.ts';
 import type { ExchangeLimits } from './exchange.ts';
 import type { Outgoing } from './outgoing.ts';
@@ -25,7 +27,12 @@ export interface Asker {
   request(
     contract: typeof xmppRequest,
     input: RequestOf<typeof xmppRequest>,
-    options: { signal?: AbortSignal; timeoutMs?: number; idempotencyKey?: string },
+    options: {
+      signal?: AbortSignal;
+      timeoutMs?: number;
+      idempotencyKey?: string;
+      onProgress?: (frame: unknown) => void;
+    },
   ): Promise<OutputOf<typeof xmppRequest>>;
 }
 
@@ -34,31 +41,112 @@ export function carryOverXmpp(bus: Asker): Carrier {
     const { url, method, headers, signal } = request;
     const body = await bytesOf(request.body);
     const key = headers.get('idempotency-key');
-    const response = await bus.request(
-      xmppRequest,
-      {
-        host: hostAndPort(url),
-        method,
-        resource: `${url.pathname}${url.search}`,
-        headers: [...headers].map(([name, value]) => [name, value]),
-        body: body.toString('base64'),
-      },
-      {
-        timeoutMs: limits.timeoutMs,
-        ...(signal === undefined ? {} : { signal }),
-        ...(key === null ? {} : { idempotencyKey: key.slice(0, 160) }),
-      },
+    const left = new AbortController();
+    const limited = linkAbort(signal ? [signal, left.signal] : [left.signal]);
+    const pieces = new Pieces(method, limits.maxResponseBytes, () => left.abort());
+    const whole = bus
+      .request(
+        xmppRequest,
+        {
+          host: hostAndPort(url),
+          method,
+          resource: `${url.pathname}${url.search}`,
+          headers: [...headers].map(([name, value]) => [name, value]),
+          body: body.toString('base64'),
+        },
+        {
+          timeoutMs: limits.totalTimeoutMs,
+          signal: limited.signal,
+          ...(key === null ? {} : { idempotencyKey: key.slice(0, 160) }),
+          onProgress: (frame) => pieces.take(frame),
+        },
+      )
+      .finally(() => limited.release());
+    const silence = setTimeout(() => left.abort(), limits.timeoutMs); // until the head, as over the network
+    whole.then(
+      () => pieces.end(),
+      (error: unknown) => pieces.fail(error),
     );
-    return responseOf(response, method, limits.maxResponseBytes);
+    try {
+      const first = await Promise.race([whole, pieces.response]);
+      return first instanceof Response
+        ? first
+        : pieces.begun
+          ? await pieces.response
+          : responseOf(first, method, limits.maxResponseBytes);
+    } catch (error) {
+      if (left.signal.aborted && !signal?.aborted) throw new AppError('upstream_timeout', undefined, { cause: error });
+      throw error;
+    } finally {
+      clearTimeout(silence);
+    }
   };
+}
+
+/** A response that comes in pieces. */
+class Pieces {
+  readonly response: Promise<Response>;
+  begun = false;
+  #resolve!: (response: Response) => void;
+  #body: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #seen = 0;
+
+  constructor(
+    private readonly method: string,
+    private readonly maxBytes: number,
+    private readonly leave: () => void,
+  ) {
+    this.response = new Promise((resolve) => (this.#resolve = resolve));
+  }
+
+  take(frame: unknown): void {
+    const parsed = CarriedFrame.safeParse(frame);
+    if (!parsed.success) return;
+    if ('head' in parsed.data) return this.#begin(parsed.data.head);
+    const bytes = Buffer.from(parsed.data.chunk, 'base64');
+    this.#seen += bytes.length;
+    if (this.#seen > this.maxBytes) {
+      this.fail(new AppError('response_too_large'));
+      return this.leave();
+    }
+    this.#body?.enqueue(new Uint8Array(bytes));
+  }
+
+  end(): void {
+    const body = this.#body;
+    this.#body = undefined;
+    body?.close();
+  }
+
+  fail(error: unknown): void {
+    const body = this.#body;
+    this.#body = undefined;
+    body?.error(error);
+  }
+
+  #begin({ status, headers }: Pick<CarriedResponse, 'status' | 'headers'>): void {
+    if (this.begun) return;
+    this.begun = true;
+    const stream = new ReadableStream<Uint8Array>({
+      start: (body) => void (this.#body = body),
+      cancel: () => {
+        this.#body = undefined;
+        this.leave();
+      },
+    });
+    this.#resolve(new Response(this.method === 'HEAD' ? null : stream, { status, headers: keptHeaders(headers) }));
+  }
 }
 
 function responseOf({ status, headers, body }: CarriedResponse, method: string, maxBytes: number): Response {
   const bytes = Buffer.from(body, 'base64');
   if (bytes.length > maxBytes) throw new AppError('response_too_large');
   const bodiless = method === 'HEAD' || status === 204 || status === 205 || status === 304;
-  const kept = headers.filter(([name]) => !/^(content-length|content-encoding|transfer-encoding)$/i.test(name));
-  return new Response(bodiless ? null : new Uint8Array(bytes), { status, headers: kept });
+  return new Response(bodiless ? null : new Uint8Array(bytes), { status, headers: keptHeaders(headers) });
+}
+
+function keptHeaders(headers: CarriedResponse['headers']): [string, string][] {
+  return headers.filter(([name]) => !/^(content-length|content-encoding|transfer-encoding)$/i.test(name));
 }
 
 async function bytesOf(body: Outgoing['body']): Promise<Buffer> {
