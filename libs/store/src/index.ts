@@ -1,5 +1,18 @@
 export type { AuditFilter, AuditLog, AuditPosition, RunFilter, SummaryUpdate } from './audit-log.ts';
 export type { DeadLetter, DeadLetterPlace, DeadLetters } from './dead-letters.ts';
+export * as effectMachine from './effect-machine.ts';
+export {
+  type Begun,
+  type Completion,
+  type Effect,
+  EFFECT_STATES,
+  type EffectCall,
+  type EffectQuery,
+  type EffectRequest,
+  type Effects,
+  type EffectState,
+  type Settlement,
+} from './effects.ts';
 export {
   type Accept,
   type Accepted,

@@ -1,5 +1,6 @@
 import type { AuditLog } from './audit-log.ts';
 import type { DeadLetters } from './dead-letters.ts';
+import type { Effects } from './effects.ts';
 import type { Journal } from './journal.ts';
 import type { Notes } from './notes.ts';
 import type { Retention } from './retention.ts';
@@ -7,6 +8,7 @@ import { openPool, rows } from './pool.ts';
 import { lazyPrisma } from './prisma.ts';
 import { SqlAuditLog } from './sql-audit-log.ts';
 import { SqlDeadLetters } from './sql-dead-letters.ts';
+import { SqlEffects } from './sql-effects.ts';
 import { SqlJournal } from './sql-journal.ts';
 import { SqlNotes } from './sql-notes.ts';
 import { SqlStreamPositions, type StreamPositions } from './stream-positions.ts';
@@ -42,6 +44,7 @@ export interface Store {
   readonly retention: Retention;
   readonly deadLetters: DeadLetters;
   readonly notes: Notes;
+  readonly effects: Effects;
   readonly auditLog: AuditLog;
   readonly streamPositions: StreamPositions;
   /** Throws `unavailable` where the database does not answer. */
@@ -75,6 +78,7 @@ export function openStore(options: StoreOptions): Store {
     retention: new SqlRetention(pool),
     deadLetters: new SqlDeadLetters(pool),
     notes: new SqlNotes(prisma.get),
+    effects: new SqlEffects(pool),
     auditLog: new SqlAuditLog(pool, prisma.get),
     streamPositions: new SqlStreamPositions(pool),
     async ping() {

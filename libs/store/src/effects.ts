@@ -1,0 +1,125 @@
+import type { StepResult } from '@switchyard/contracts';
+
+/** What a call declares; the tool's own words. */
+export interface EffectRequest {
+  /** Of a new row; a row that is there keeps its own. */
+  readonly effectId: string;
+  readonly tenantId: string;
+  readonly userId: string;
+  readonly idempotencyKey: string;
+  readonly runId?: string | undefined;
+  readonly stepId?: string | undefined;
+  readonly tool: string;
+  readonly kind: 'read' | 'write' | 'destructive';
+  readonly idempotency: 'safe' | 'key' | 'none';
+  /** SHA-256 of the canonical arguments. */
+  readonly argsHash: string;
+  /** The arguments as people may read them. */
+  readonly args: unknown;
+  /** This very call: the same for a repeat whose reply was lost, another for every other call. */
+  readonly holder: string;
+  readonly leaseMs: number;
+  /** The caller has waited for an attempt and takes its doubt as the answer. */
+  readonly waited: boolean;
+  /** False right after an outage of the database: a lease that ran out may be that of a living holder. */
+  readonly takeOver: boolean;
+}
+
+/** One attempt at an effect; what names the holder in every later write. */
+export interface EffectCall {
+  readonly effectId: string;
+  readonly attempt: number;
+}
+
+export type Begun =
+  /** `again`: an earlier attempt was dispatched, and what came of it was not known. */
+  | ({ readonly kind: 'mine'; readonly again: boolean } & EffectCall)
+  /** There is an answer. `doubted`: it is in doubt since just now. */
+  | ({ readonly kind: 'known'; readonly result: StepResult; readonly doubted: boolean } & EffectCall)
+  | ({ readonly kind: 'running' } & EffectCall)
+  /** The key belongs to another tool or other arguments. */
+  | ({ readonly kind: 'conflict' } & EffectCall);
+
+export interface Completion {
+  /** `late`: it ended a doubt. `refused`: the row has another holder or a known outcome by now. */
+  readonly kind: 'completed' | 'late' | 'refused';
+  /** What the row says, where it says something. */
+  readonly result?: StepResult | undefined;
+  /** This call marked the row as having a late outcome; nobody did before. */
+  readonly noted: boolean;
+}
+
+export const EFFECT_STATES = ['intent', 'dispatched', 'succeeded', 'failed', 'in_doubt'] as const;
+export type EffectState = (typeof EFFECT_STATES)[number];
+
+/** A row of the ledger. Times in ms since 1970. */
+export interface Effect {
+  readonly effectId: string;
+  readonly tenantId: string;
+  readonly userId: string;
+  readonly idempotencyKey: string;
+  readonly runId: string | null;
+  readonly stepId: string | null;
+  readonly tool: string;
+  readonly kind: EffectRequest['kind'];
+  readonly idempotency: EffectRequest['idempotency'];
+  readonly args: unknown;
+  readonly state: EffectState;
+  readonly result: StepResult | null;
+  readonly attempts: number;
+  readonly late: boolean;
+  readonly lateState: 'succeeded' | 'failed' | null;
+  readonly settled: { readonly by: string; readonly at: number; readonly note: string } | null;
+  readonly createdAt: number;
+  readonly dispatchedAt: number | null;
+  readonly endedAt: number | null;
+}
+
+export interface EffectQuery {
+  readonly tenantId: string;
+  /** Of this user alone. */
+  readonly userId?: string | undefined;
+  readonly runId?: string | undefined;
+  readonly state?: EffectState | undefined;
+  readonly limit: number;
+  /** Where the page before ended. */
+  readonly after?: { readonly at: number; readonly effectId: string } | undefined;
+}
+
+export interface Settlement {
+  readonly effectId: string;
+  readonly tenantId: string;
+  readonly result: StepResult & { status: 'succeeded' | 'failed' };
+  readonly by: string;
+  readonly note: string;
+}
+
+/**
+ * The ledger of effects: an effect is dispatched at most once per idempotency key; its outcome is known or in doubt,
+ * never guessed. Each method is one round trip and one commit. Throws AppError `unavailable` where the database is
+ * away: a write may or may not have happened then, and may be repeated as it is.
+ *
+ * The order of a call: `begin`; `dispatch`, and only after its `true` the effect; `complete`, and only after it the
+ * answer. Between, `renew`.
+ */
+export interface Effects {
+  begin(request: EffectRequest): Promise<Begun>;
+  /** False: somebody else has the row; the effect must not happen. */
+  dispatch(call: EffectCall, leaseMs: number): Promise<boolean>;
+  /** Gives back an attempt that certainly had no effect, to be begun again by anybody. */
+  withdraw(call: EffectCall): Promise<boolean>;
+  complete(call: EffectCall, result: StepResult): Promise<Completion>;
+  /** Renews all at once; answers the effect ids of those that still have their row. */
+  renew(calls: readonly EffectCall[], leaseMs: number): Promise<Set<string>>;
+  /** True while a holder with a living lease is at it. */
+  isRunning(effectId: string): Promise<boolean>;
+  /** Puts calls in doubt whose holder is gone since `graceMs` and that nobody repeated. */
+  doubtOrphans(limit: number, graceMs: number): Promise<Effect[]>;
+  get(tenantId: string, effectId: string): Promise<Effect | undefined>;
+  /** Newest first. */
+  list(query: EffectQuery): Promise<Effect[]>;
+  /** The word of a person on a doubt. `same`: it was settled so before. */
+  settle(settlement: Settlement): Promise<'settled' | 'same' | 'not_in_doubt' | 'unknown'>;
+  /** Removes known outcomes and forgotten intents older than `keepMs`; answers how many. */
+  remove(limit: number, keepMs: number): Promise<number>;
+}
