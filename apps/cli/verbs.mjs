@@ -46,6 +46,11 @@ export const VERBS = [
     usage: 'dead-letters [requeue <runId>]',
     summary: 'List the runs that were given up, or start one once more.',
   },
+  {
+    name: 'effects',
+    usage: 'effects [settle <effectId> --succeeded|--failed --note TEXT]',
+    summary: 'List what tools did to the world, or say what became of an effect in doubt.',
+  },
   { name: 'doctor', usage: 'doctor', summary: 'Check this machine and the running stack, one line per check.' },
   { name: 'audit', usage: 'audit verify', summary: 'Prove that the audit log is whole.', later: true },
   {

@@ -21,6 +21,7 @@ const LOAD: Readonly<Record<VerbName, () => Promise<Verb>>> = {
   approve: async () => (await import('./verb-approve.ts')).approve,
   replay: async () => (await import('./verb-replay.ts')).replay,
   'dead-letters': async () => (await import('./verb-dead-letters.ts')).deadLetters,
+  effects: async () => (await import('./verb-effects.ts')).effects,
   audit: async () => later('audit'),
   bench: async () => (await import('./verb-bench.ts')).bench,
   completion: async () => completion,

@@ -2,6 +2,7 @@ import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { AgUiController } from './ag-ui.controller.ts';
 import { DeadLettersController } from './dead-letters.controller.ts';
 import { DocsController } from './docs.controller.ts';
+import { EffectsController } from './effects.controller.ts';
 import { OrchestrateController } from './orchestrate.controller.ts';
 import { RunsController } from './runs.controller.ts';
 import { SystemController } from './system.controller.ts';
@@ -11,6 +12,7 @@ export const CONTROLLERS = [
   AgUiController,
   RunsController,
   DeadLettersController,
+  EffectsController,
   SystemController,
   DocsController,
 ];

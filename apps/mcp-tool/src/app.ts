@@ -1,13 +1,18 @@
 import 'reflect-metadata';
+import { randomUUID } from 'node:crypto';
 import { createService, serveOnBus, type Service, type ServiceOverrides } from '@switchyard/bus';
 import { type Clock, systemClock } from '@switchyard/platform';
-import { openStore, type Store } from '@switchyard/store';
+import { type Effects, openStore, type Store } from '@switchyard/store';
 import type { McpToolConfig } from './config.ts';
 import type { Tool } from './define-tool.ts';
+import { EffectDesk } from './effect-desk.ts';
+import { EffectKeeper } from './effect-keeper.ts';
+import { EffectRecords } from './effect-records.ts';
 import { Executor } from './executor.ts';
 import { Lister } from './lister.ts';
 import { McpToolModule } from './mcp-tool.module.ts';
 import { StepAgent } from './step-agent.ts';
+import { Teller } from './teller.ts';
 import { adminDebug } from './tool-admin-debug.ts';
 import { calculator } from './tool-calculator.ts';
 import { getWeather } from './tool-get-weather.ts';
@@ -16,7 +21,9 @@ import { createRegistry } from './toolbox.ts';
 
 /** What a test may bring in place of the real thing. */
 export interface McpToolOverrides extends ServiceOverrides {
-  readonly store?: Pick<Store, 'notes' | 'ping'>;
+  readonly store?: Pick<Store, 'notes' | 'effects' | 'ping'>;
+  /** Puts something around the ledger, e.g. what ends this process before or after one of its writes. */
+  readonly effects?: (effects: Effects) => Effects;
   /** Beside the built-in tools. */
   readonly tools?: readonly Tool[];
   readonly clock?: Clock;
@@ -33,10 +40,20 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
 
     const builtIn = [getWeather, calculator, ...noteTools(store.notes), adminDebug];
     const registry = createRegistry([...builtIn, ...(overrides.tools ?? [])]);
-    const executor = new Executor({ registry, bus, log, metrics, credentials: config.credentials });
+    const teller = new Teller({ bus, log });
+    const effects = overrides.effects?.(store.effects) ?? store.effects;
+    const { leaseMs, keepMs } = config.effects;
+    const desk = new EffectDesk({ effects, teller, log, metrics, leaseMs, instance: randomUUID() });
+    desk.start();
+    lifecycle.onStop('effects', (leftMs) => desk.stop(leftMs));
+    const keeper = new EffectKeeper({ effects, teller, log, leaseMs, keepMs, mayTakeOver: () => desk.mayTakeOver() });
+    keeper.start();
+    lifecycle.onStop('effect keeper', () => keeper.stop());
+    const executor = new Executor({ registry, effects: desk, teller, log, metrics, credentials: config.credentials });
+    const records = new EffectRecords(effects, teller);
     const agent = new StepAgent({ registry, executor, clock: overrides.clock ?? systemClock });
     const lister = new Lister(registry);
-    const handlers = await serveOnBus(McpToolModule.with({ lister, executor, agent }), bus, log);
+    const handlers = await serveOnBus(McpToolModule.with({ lister, executor, agent, records }), bus, log);
     lifecycle.onStop('handlers', () => handlers.close());
   });
 }

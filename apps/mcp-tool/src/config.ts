@@ -21,6 +21,10 @@ export const Config = z
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
     OTEL_SERVICE_NAME: z.string().default('switchyard-mcp-tool').describe('Service name in traces'),
     MOCK_WEATHER_TOOL_API_KEY: z.string().optional().describe('Credential of the tool get_weather'),
+    EFFECT_LEASE_MS: integer(200, 60_000, 6_000).describe(
+      'Time after which the effects of a process that died are in doubt or repeated',
+    ),
+    EFFECT_RETENTION_DAYS: integer(1, 3_650, 90).describe('Days for which known outcomes of effects are kept'),
     DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for finishing work on SIGTERM'),
   })
   .transform((env) => ({
@@ -30,6 +34,7 @@ export const Config = z
     logLevel: env.LOG_LEVEL,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     credentials: { MOCK_WEATHER_TOOL_API_KEY: env.MOCK_WEATHER_TOOL_API_KEY },
+    effects: { leaseMs: env.EFFECT_LEASE_MS, keepMs: env.EFFECT_RETENTION_DAYS * 86_400_000 },
     drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   }));
 export type McpToolConfig = z.output<typeof Config>;

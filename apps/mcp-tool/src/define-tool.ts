@@ -12,7 +12,7 @@ export interface ToolContext {
   readonly credentials: Readonly<Record<string, string>>;
   /** Aborted by a cancel and by the tool's time limit. */
   readonly signal: AbortSignal;
-  /** The same for every try of the same call; to be handed on to whatever has the effect. */
+  /** The same for every try of the same call; to be handed on to whatever has the effect (downstream.ts). */
   readonly idempotencyKey?: string | undefined;
   /** The run and its step, where the call belongs to one. */
   readonly runId?: string | undefined;

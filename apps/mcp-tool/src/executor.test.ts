@@ -10,11 +10,14 @@ import { createLogger, createMetrics } from '@switchyard/platform';
 import { z } from 'zod';
 import { MAX_OUTPUT_BYTES } from './bound-output.ts';
 import { defineTool, type Tool, type ToolContext, ToolError } from './define-tool.ts';
+import { memoryEffects } from '../test/memory-effects.ts';
+import { EffectDesk } from './effect-desk.ts';
 import { type CallRequest, Executor, MAX_OVERDUE } from './executor.ts';
 import { Lister } from './lister.ts';
 import { adminDebug } from './tool-admin-debug.ts';
 import { calculator } from './tool-calculator.ts';
 import { getWeather } from './tool-get-weather.ts';
+import { Teller } from './teller.ts';
 import { createRegistry } from './toolbox.ts';
 
 const SECRET = 'canary-31415';
@@ -73,7 +76,11 @@ const log = createLogger({
 });
 let metrics = createMetrics('test');
 let executor: Executor;
-const parts = (credentials: Record<string, string> = {}) => ({ registry, bus, log, metrics, credentials });
+const parts = (credentials: Record<string, string> = {}) => {
+  const teller = new Teller({ bus, log });
+  const effects = new EffectDesk({ effects: memoryEffects(), teller, log, metrics, instance: 'i', leaseMs: 6_000 });
+  return { registry, effects, teller, log, metrics, credentials };
+};
 beforeEach(() => {
   metrics = createMetrics('test');
   executor = new Executor(parts());
@@ -130,7 +137,8 @@ describe('who may call what', () => {
 describe('a bus that takes no facts', () => {
   it('costs no call', async () => {
     const broken = { publishSystem: () => Promise.reject(new Error('no stream')) };
-    executor = new Executor({ ...parts(), bus: broken });
+    metrics = createMetrics('test');
+    executor = new Executor({ ...parts(), teller: new Teller({ bus: broken, log }) });
     expect(await call('get_weather', { city: 'London' })).toMatchObject({ code: 'credentials_missing' });
     await new Promise((resolve) => setTimeout(resolve, 0));
     expect(lines.join('')).toContain('a fact was not published');
@@ -168,6 +176,7 @@ describe('what a tool gets', () => {
   });
 
   it('passes the credential where it is there, and never on', async () => {
+    metrics = createMetrics('test');
     executor = new Executor(parts({ MOCK_WEATHER_TOOL_API_KEY: SECRET }));
     const result = await call('get_weather', { city: 'London' });
     expect(result).toMatchObject({ status: 'succeeded', output: { city: 'London' } });

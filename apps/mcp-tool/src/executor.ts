@@ -1,27 +1,32 @@
-import type { Bus } from '@switchyard/bus';
 import {
+  AppError,
   issueLines,
   type Principal,
   type StepRequest,
   type StepResult,
-  type SystemFact,
   type ToolConstraints,
 } from '@switchyard/contracts';
-import { GEN_AI, linkAbort, type Logger, type Metrics, withContext, withSpan } from '@switchyard/platform';
+import { GEN_AI, linkAbort, type Logger, type Metrics, sleep, withContext, withSpan } from '@switchyard/platform';
 import { boundOutput } from './bound-output.ts';
 import type { Tool, ToolContext } from './define-tool.ts';
-import { type Ending, failed, outcomeWithoutOutput } from './outcome.ts';
+import type { EffectDesk, Performed } from './effect-desk.ts';
+import { type Ending, failed, mayHaveEffect, outcomeWithoutOutput } from './outcome.ts';
+import type { Teller } from './teller.ts';
 import { findTool, type Registry, viewerOf } from './toolbox.ts';
 
 /*
  * Runs one tool call.
  *
  * T1 The order is fixed: look up and authorise, validate, credentials, run, validate and bound the output.
- * T2 A tool that fails is an answer (outcome.ts); run() does not throw, and no credential leaves this process.
+ * T2 A tool that fails is an answer (outcome.ts), and no credential leaves this process. run() throws only
+ *    `worker_lost`, where the outcome of an effect could not be recorded.
  * T3 The answer comes at the time limit at the latest, also from a tool that does not listen to its signal.
- *    Such calls go on in the dark: they are counted, bounded per tool, and their end is logged.
+ *    Such calls go on in the dark: they are counted, bounded per tool, and their end is logged and, where they may
+ *    have an effect, recorded.
  * T4 A call that was cancelled before it began has no effect.
  * T5 A tool that needs a person's approval is run only for a step that brings one.
+ * T6 A call that may have an effect goes through the ledger (effect-desk.ts). One that only reads and is safe to
+ *    repeat does not touch it: it waits for no database.
  */
 
 export interface CallRequest {
@@ -39,7 +44,8 @@ export interface CallRequest {
 
 export interface ExecutorParts {
   readonly registry: Registry;
-  readonly bus: Pick<Bus, 'publishSystem'>;
+  readonly effects: Pick<EffectDesk, 'perform'>;
+  readonly teller: Pick<Teller, 'tell'>;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Credentials by name, from the environment. */
@@ -48,15 +54,14 @@ export interface ExecutorParts {
 
 /** Calls of one tool that were given up and have not returned. */
 export const MAX_OVERDUE = 64;
-/** Facts that the bus has not taken yet; more are logged only. */
-const MAX_UNTOLD = 256;
+/** A tool that was told to stop has this long to say how it ended, where that tells whether its effect happened. */
+const LAST_WORD_MS = 100;
 const HIDDEN = failed('tool_not_found', 'There is no such tool for you.');
 
 export class Executor {
   readonly #calls;
   readonly #seconds;
   readonly #overdue = new Map<string, number>();
-  #untold = 0;
 
   constructor(private readonly parts: ExecutorParts) {
     const { metrics } = parts;
@@ -84,7 +89,7 @@ export class Executor {
     const stop = this.#seconds.startTimer({ tool: tool.name });
     const attributes = { [GEN_AI.operation]: 'execute_tool', [GEN_AI.toolName]: tool.name };
     const result = await withSpan(`execute_tool ${tool.name}`, attributes, async (span) => {
-      const outcome = await this.#runTool(tool, request).catch((error: unknown) => this.#defect(tool, error));
+      const outcome = await this.#runTool(tool, request).catch((error: unknown) => this.#notRun(tool, error));
       if (outcome.status !== 'succeeded') span.setAttribute('error.type', outcome.code);
       return outcome;
     });
@@ -105,7 +110,7 @@ export class Executor {
     for (const name of tool.requiredCredentials ?? []) {
       const value = this.parts.credentials[name];
       if (value === undefined || value === '') {
-        this.#tell({ type: 'tools.credential.missing', data: { tool: tool.name, credential: name } });
+        this.parts.teller.tell({ type: 'tools.credential.missing', data: { tool: tool.name, credential: name } });
         return failed('credentials_missing', `${tool.name} is not set up: an administrator must provide ${name}.`);
       }
       credentials[name] = value;
@@ -113,11 +118,14 @@ export class Executor {
     if (request.signal.aborted) return failed('cancelled', 'The call was cancelled.'); // T4
     if ((this.#overdue.get(tool.name) ?? 0) >= MAX_OVERDUE)
       return failed('overloaded', `Too many earlier calls of ${tool.name} have not returned.`);
-    return this.#perform(tool, input.data, { credentials, request });
+    const perform = (key: string | undefined) => this.#perform(tool, input.data, { credentials, request, key });
+    if (!mayHaveEffect(tool)) return (await perform(request.idempotencyKey)).result;
+    return this.parts.effects.perform(tool, request, perform); // T6
   }
 
   /** Nothing ran: what checks the arguments threw itself. */
-  #defect(tool: Tool, error: unknown): StepResult {
+  #notRun(tool: Tool, error: unknown): StepResult {
+    if (error instanceof AppError && error.code === 'worker_lost') throw error; // T2
     this.parts.log.error({ err: error, tool: tool.name }, 'the arguments of a tool could not be checked');
     return failed('tool_failed', `The tool ${tool.name} failed.`);
   }
@@ -125,75 +133,86 @@ export class Executor {
   async #perform(
     tool: Tool,
     input: unknown,
-    { credentials, request }: { credentials: ToolContext['credentials']; request: CallRequest },
-  ): Promise<StepResult> {
-    const { principal, idempotencyKey, runId, stepId } = request;
-    const limited = linkAbort([request.signal], tool.timeoutMs);
+    call: { credentials: ToolContext['credentials']; request: CallRequest; key: string | undefined },
+  ): Promise<Performed> {
+    const { principal, runId, stepId, signal: asked } = call.request;
+    const limited = linkAbort([asked], tool.timeoutMs);
     const { signal } = limited;
-    const context = { principal, credentials, signal, idempotencyKey, runId, stepId };
-    const call = new Promise<unknown>((resolve) => resolve(tool.run(input, context)));
+    const context = { principal, credentials: call.credentials, signal, idempotencyKey: call.key, runId, stepId };
+    const running = new Promise<unknown>((resolve) => resolve(tool.run(input, context))).then(
+      (value): End => ({ how: 'returned', value }),
+      (error: unknown): End => ({ how: 'threw', error }),
+    );
     try {
-      const output = tool.output.safeParse(await orAborted(call, signal));
-      if (output.success) return { status: 'succeeded', output: boundOutput(output.data) };
-      this.parts.log.error({ tool: tool.name, issues: issueLines(output.error) }, 'a tool broke its own output schema');
-      return outcomeWithoutOutput(tool, { how: 'unusable_output' });
-    } catch (error) {
-      const ending = endingOf(error, signal, limited.timedOut);
-      if (ending.how === 'threw') this.parts.log.warn({ err: error, tool: tool.name }, 'a tool failed');
-      else this.#watchOverdue(tool.name, call);
-      return outcomeWithoutOutput(tool, ending);
+      const end = await endedOrGivenUp(running, signal, mayHaveEffect(tool) ? LAST_WORD_MS : 0);
+      if (end.how !== 'given_up' && !signal.aborted) return { result: this.#judge(tool, end) };
+      const ending: Ending = { how: limited.timedOut ? 'timed_out' : 'cancelled' };
+      if (end.how === 'given_up')
+        return { result: outcomeWithoutOutput(tool, ending), late: this.#watchOverdue(tool, running) };
+      // A tool that was told to stop says so in its own way: then the reason counts, unless it says what it did.
+      const said = this.#judge(tool, end);
+      const knows = mayHaveEffect(tool) && said.status !== 'in_doubt';
+      return { result: knows ? said : outcomeWithoutOutput(tool, ending) };
     } finally {
       limited.release();
     }
   }
 
-  /** T3 */
-  #watchOverdue(tool: string, call: Promise<unknown>): void {
+  #judge(tool: Tool, end: Exclude<End, { how: 'given_up' }>): StepResult {
+    const { log } = this.parts;
+    if (end.how === 'threw') {
+      log.warn({ err: end.error, tool: tool.name }, 'a tool failed');
+      return outcomeWithoutOutput(tool, end);
+    }
+    const output = tool.output.safeParse(end.value);
+    if (output.success) return { status: 'succeeded', output: boundOutput(output.data) };
+    log.error({ tool: tool.name, issues: issueLines(output.error) }, 'a tool broke its own output schema');
+    return outcomeWithoutOutput(tool, { how: 'unusable_output' });
+  }
+
+  /** T3: what the call ends with. */
+  async #watchOverdue(tool: Tool, running: Promise<End>): Promise<StepResult> {
+    const { name } = tool;
     const since = performance.now();
-    const count = (by: 1 | -1) => this.#overdue.set(tool, (this.#overdue.get(tool) ?? 0) + by);
+    const count = (by: 1 | -1) => this.#overdue.set(name, (this.#overdue.get(name) ?? 0) + by);
     count(1);
-    const ended = (how: 'a result' | 'an error') => {
-      count(-1);
-      const lateMs = Math.round(performance.now() - since);
-      // One that listens to its signal returns at once.
-      if (lateMs > 0) this.parts.log.warn({ tool, lateMs, how }, 'a tool returned after its call was given up');
-    };
-    call.then(
-      () => ended('a result'),
-      () => ended('an error'),
-    );
+    const end = await running.finally(() => count(-1));
+    const lateMs = Math.round(performance.now() - since);
+    const how = end.how === 'returned' ? 'a result' : 'an error';
+    // One that listens to its signal returns at once.
+    if (lateMs > 0) this.parts.log.warn({ tool: name, lateMs, how }, 'a tool returned after its call was given up');
+    return end.how === 'given_up' ? failed('cancelled', 'The call was given up.') : this.#judge(tool, end);
   }
 
   #tellDenied({ principal, tool, runId }: CallRequest, reason: string): void {
     const { tenantId: tenant_id, userId: user_id } = principal;
-    this.#tell({ type: 'tools.access.denied', data: { tenant_id, user_id, tool, reason, run_id: runId ?? null } });
-  }
-
-  /** Facts are told to the bus without making the caller wait. */
-  #tell(fact: SystemFact): void {
-    const { bus, log } = this.parts;
-    const lost = (error?: unknown) =>
-      log.warn({ err: error, type: fact.type, ...fact.data }, 'a fact was not published');
-    if (this.#untold >= MAX_UNTOLD) return lost();
-    this.#untold += 1;
-    void bus
-      .publishSystem(fact)
-      .catch(lost)
-      .finally(() => (this.#untold -= 1));
+    this.parts.teller.tell({
+      type: 'tools.access.denied',
+      data: { tenant_id, user_id, tool, reason, run_id: runId ?? null },
+    });
   }
 }
 
-/** A tool that was told to stop says so in its own way: then the reason counts, not what it threw. */
-function endingOf(error: unknown, signal: AbortSignal, timedOut: boolean): Ending {
-  if (!signal.aborted) return { how: 'threw', error };
-  return { how: timedOut ? 'timed_out' : 'cancelled' };
-}
+/** How a call of a tool ended, or that it goes on. */
+type End =
+  | { readonly how: 'returned'; readonly value: unknown }
+  | { readonly how: 'threw'; readonly error: unknown }
+  | { readonly how: 'given_up' };
 
-/** T3: the promise, or a rejection as soon as the signal is aborted. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(new Error('given up'));
-    signal.addEventListener('abort', onAbort, { once: true });
-    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+/** T3: the end, or that nobody waits any longer, at most `graceMs` after the signal is aborted. */
+async function endedOrGivenUp(running: Promise<End>, signal: AbortSignal, graceMs: number): Promise<End> {
+  const release = new AbortController();
+  const givenUp = new Promise<End>((resolve) => {
+    const onAbort = async () => {
+      if (graceMs > 0) await sleep(graceMs, release.signal).catch(() => undefined);
+      resolve({ how: 'given_up' });
+    };
+    if (signal.aborted) void onAbort();
+    else signal.addEventListener('abort', () => void onAbort(), { once: true, signal: release.signal });
   });
+  try {
+    return await Promise.race([running, givenUp]);
+  } finally {
+    release.abort();
+  }
 }

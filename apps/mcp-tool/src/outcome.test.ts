@@ -4,12 +4,12 @@ import { z } from 'zod';
 import { defineTool, ToolError } from './define-tool.ts';
 import { type Ending, outcomeWithoutOutput } from './outcome.ts';
 
-const tool = (idempotency: 'safe' | 'key' | 'none') =>
+const tool = (idempotency: 'safe' | 'key' | 'none', kind: 'read' | 'write' = 'write') =>
   defineTool({
     name: 'pay',
     description: 'Pay.',
     provider: 'bank',
-    kind: 'write',
+    kind,
     idempotency,
     input: z.object({}),
     output: z.null(),
@@ -26,10 +26,10 @@ describe('a call that began and gave no usable output', () => {
     [{ how: 'threw', error: 'a text' }, 'tool_failed'],
     [{ how: 'threw', error: new AppError('unavailable') }, 'unavailable'],
     [{ how: 'threw', error: new AppError('internal', 'inner') }, 'tool_failed'],
-  ])('%j failed as %s where a repeat does no harm, and is in doubt where it would', (ending, code) => {
-    for (const repeatable of ['safe', 'key'] as const)
-      expect(outcomeWithoutOutput(tool(repeatable), ending)).toMatchObject({ status: 'failed', code });
-    expect(outcomeWithoutOutput(tool('none'), ending)).toMatchObject({ status: 'in_doubt', code: 'tool_in_doubt' });
+  ])('%j failed as %s where there can be no effect, and is in doubt where there can', (ending, code) => {
+    expect(outcomeWithoutOutput(tool('safe', 'read'), ending)).toMatchObject({ status: 'failed', code });
+    for (const unsure of [tool('none'), tool('key'), tool('safe'), tool('none', 'read')])
+      expect(outcomeWithoutOutput(unsure, ending)).toMatchObject({ status: 'in_doubt', code: 'tool_in_doubt' });
   });
 
   it('failed where the tool itself says so, whatever a repeat would do', () => {
@@ -38,8 +38,13 @@ describe('a call that began and gave no usable output', () => {
     expect(outcomeWithoutOutput(tool('none'), ending)).toEqual(outcome);
   });
 
+  it('failed where it was refused before it began', () => {
+    const error = new AppError('invalid_input', 'A text holds a character that cannot be stored.');
+    expect(outcomeWithoutOutput(tool('none'), { how: 'threw', error })).toMatchObject({ code: 'invalid_input' });
+  });
+
   it('names the time limit that passed, in seconds', () => {
-    expect(outcomeWithoutOutput(tool('safe'), { how: 'timed_out' })).toMatchObject({
+    expect(outcomeWithoutOutput(tool('safe', 'read'), { how: 'timed_out' })).toMatchObject({
       message: 'pay did not answer within 1.5 s.',
     });
   });

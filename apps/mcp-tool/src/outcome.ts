@@ -1,12 +1,13 @@
-import { AppError, type StepResult } from '@switchyard/contracts';
+import { AppError, type ErrorCode, type StepResult } from '@switchyard/contracts';
 import { type Tool, ToolError } from './define-tool.ts';
 
 /*
  * What a call means that began and gave no usable output. Pure.
  *
  * O1 Only the text of a ToolError or an AppError is public; of any other error nothing but the fact is told.
- * O2 A tool that may not be repeated is in doubt, unless it said itself what went wrong: its effect may have
- *    happened, and nobody here knows.
+ * O2 A tool that may have an effect is in doubt, also one that honours keys, unless it said itself what went wrong
+ *    (ToolError) or was refused before it began: its effect may have happened, and nobody here knows. Whether the
+ *    call may be repeated is another question, answered by the ledger.
  */
 
 export type Ending =
@@ -14,19 +15,35 @@ export type Ending =
 
 const MAX_MESSAGE_CHARS = 2_000;
 
+/** Errors that say that nothing was done. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set([
+  ...(['invalid_input', 'invalid_id', 'unauthenticated', 'forbidden', 'credentials_missing'] as const),
+  ...(['egress_blocked', 'not_implemented'] as const),
+]);
+
+/** False for a tool that only reads and is safe to repeat: its calls leave nothing behind. */
+export function mayHaveEffect({ kind, idempotency }: Pick<Tool, 'kind' | 'idempotency'>): boolean {
+  return kind !== 'read' || idempotency !== 'safe';
+}
+
 export function failed(code: string, message: string): StepResult {
   return { status: 'failed', code, message: message.slice(0, MAX_MESSAGE_CHARS) };
 }
 
 export function outcomeWithoutOutput(tool: Tool, ending: Ending): StepResult {
   const { code, message } = failureOf(tool, ending);
-  const toldByTool = ending.how === 'threw' && ending.error instanceof ToolError;
-  if (tool.idempotency !== 'none' || toldByTool) return failed(code, message);
+  if (!mayHaveEffect(tool) || saidSo(ending)) return failed(code, message);
   return {
     status: 'in_doubt',
     code: 'tool_in_doubt',
     message: `${message.slice(0, MAX_MESSAGE_CHARS)} Whether its effect happened is not known.`,
   };
+}
+
+function saidSo(ending: Ending): boolean {
+  if (ending.how !== 'threw') return false;
+  const { error } = ending;
+  return error instanceof ToolError || (error instanceof AppError && REFUSALS.has(error.code));
 }
 
 function failureOf(tool: Tool, ending: Ending): { code: string; message: string } {

@@ -14,6 +14,7 @@ import { createLogger } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
 import { z } from 'zod';
 import { Config, createMcpTool, defineTool, type ToolContext } from '../src/index.ts';
+import { memoryEffects } from './memory-effects.ts';
 import { memoryNotes } from './memory-notes.ts';
 
 /** The service on a bus in this process: what its callers see. */
@@ -62,7 +63,7 @@ beforeAll(async () => {
   });
   service = createMcpTool(Config.parse({ DATABASE_URL: 'postgres://unused', MOCK_WEATHER_TOOL_API_KEY: SECRET }), {
     bus: hub.connect('mcp-tool'),
-    store: { notes: memoryNotes(), ping: async () => undefined },
+    store: { notes: memoryNotes(), effects: memoryEffects(), ping: async () => undefined },
     log: createLogger({ app: 'test', level: 'silent' }),
     tools: [payOnce, waits],
     handleSignals: false,
@@ -153,10 +154,17 @@ describe('a step', () => {
     expect(contexts).toMatchObject([{ runId: 'run1', stepId: 'step-mcp-001', principal: USER }]);
   });
 
+  it('with a key that belongs to another call is refused', async () => {
+    const { result } = await perform(step({ tool: 'pay_once', arguments: { cents: 2 } }));
+    expect(result).toMatchObject({ status: 'failed', code: 'conflict' });
+    expect(contexts).toEqual([]);
+  });
+
   it('answers also where the arguments are nearly as large as a message', async () => {
-    const { result, told } = await perform(
-      step({ tool: 'pay_once', arguments: { cents: 1, memo: 'x'.repeat(800_000) } }),
-    );
+    const { result, told } = await perform({
+      ...step({ tool: 'pay_once', arguments: { cents: 1, memo: 'x'.repeat(800_000) } }),
+      idempotencyKey: 'large',
+    });
     expect(result).toMatchObject({ status: 'succeeded' });
     expect(told[3]).toMatchObject({ type: 'mcp.tool.execution', data: { params: { truncated: true } } });
   });
@@ -241,7 +249,8 @@ describe('listing and calling', () => {
     expect(await call('delete_note', remove.arguments)).toMatchObject({ code: 'approval_required' });
     expect((await perform(step(remove))).result).toMatchObject({ code: 'approval_required' });
     const approval = { approvalId: 'ask-1', by: 'ann' };
-    expect((await perform({ ...step(remove), approval })).result).toMatchObject({ output: { deleted: true } });
+    const approved = { ...step(remove), approval, idempotencyKey: 'approved' };
+    expect((await perform(approved)).result).toMatchObject({ output: { deleted: true } });
   });
 
   it('publishes who was refused what', async () => {

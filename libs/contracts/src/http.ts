@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { AuditRecord } from './audit.ts';
 import { DeadLetter } from './dead-letters.ts';
+import { EffectSettlement, EffectState } from './effects.ts';
 import { ERROR_CODES } from './errors.ts';
 import { Id, RunId, ThreadId } from './ids.ts';
 import {
@@ -13,7 +14,7 @@ import {
   Usage,
 } from './run-spec.ts';
 import { ApprovalDecision, OpenApproval, RunPhase, StepSummary } from './runs.ts';
-import { ToolConstraints } from './steps.ts';
+import { StepResult, ToolConstraints } from './steps.ts';
 
 /*
  * What HTTP clients send and get. Field names are the ones they have always spoken (snake_case); unknown
@@ -144,6 +145,33 @@ export const ApprovalAnswer = z.object({
   accepted: z.boolean(),
 });
 export type ApprovalAnswer = z.infer<typeof ApprovalAnswer>;
+
+/** One effect of a tool, as GET /effects/{id} shows it. */
+export const EffectResource = z.object({
+  effect_id: Id,
+  user_id: Id,
+  run_id: Id.nullable(),
+  step_id: Id.nullable(),
+  tool: z.string(),
+  kind: z.enum(['read', 'write', 'destructive']),
+  idempotency: z.enum(['safe', 'key', 'none']),
+  state: EffectState,
+  arguments: z.unknown().describe('Without secrets, long texts cut'),
+  result: StepResult.nullable(),
+  attempts: z.number().int(),
+  late: z.boolean().describe('An outcome came after the call was given up'),
+  late_outcome: z.enum(['succeeded', 'failed']).nullable(),
+  settled: z.object({ by: z.string(), at: z.number().int(), note: z.string() }).nullable(),
+  created_at: z.number().int(),
+  dispatched_at: z.number().int().nullable(),
+  ended_at: z.number().int().nullable(),
+});
+export type EffectResource = z.infer<typeof EffectResource>;
+export const EffectList = z.object({ effects: z.array(EffectResource), next_cursor: z.string().nullable() });
+export type EffectList = z.infer<typeof EffectList>;
+export const EffectParams = z.object({ id: Id });
+/** Body of POST /effects/{id}/settle. */
+export const EffectSettleBody = EffectSettlement;
 
 export const CancelAnswer = z.object({ run_id: RunId, phase: RunPhase, accepted: z.boolean() });
 export type CancelAnswer = z.infer<typeof CancelAnswer>;
@@ -288,6 +316,12 @@ export const RunListQuery = z.object({
   limit: page(200, 50),
 });
 export const DeadLetterQuery = z.object({ cursor: text(200).optional(), limit: page(200, 50) });
+export const EffectListQuery = z.object({
+  state: EffectState.optional(),
+  run_id: RunId.optional(),
+  cursor: text(200).optional(),
+  limit: page(100, 50),
+});
 export const AuditQuery = z.object({
   run_id: RunId.optional(),
   type: text(128).optional().describe('Exact type, or a prefix that ends in ".*"'),

@@ -1,3 +1,4 @@
+export { IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_KEY_META } from './idempotency.ts';
 export { AgentInfo, listAgents } from './agents.ts';
 export { AuditRecord, listRuns, queryAudit, RunSummary } from './audit.ts';
 export { CloudEvent, fromCloudEvent, fromSystemCloudEvent, toCloudEvent, toSystemCloudEvent } from './cloud-events.ts';
@@ -18,6 +19,15 @@ export {
 export { sha256 } from './digest.ts';
 export { AppError, ERROR_CODES, type ErrorCode, isErrorCode, type PublicError, toPublicError } from './errors.ts';
 export {
+  EFFECT_STATES,
+  EffectSettlement,
+  EffectState,
+  EffectView,
+  getEffect,
+  listEffects,
+  settleEffect,
+} from './effects.ts';
+export {
   AgUiEventsQuery,
   AgUiInput,
   ANSWER_STATUSES,
@@ -34,6 +44,11 @@ export {
   DEFAULT_USER_MESSAGE,
   DialectName,
   DIALECTS,
+  EffectList,
+  EffectListQuery,
+  EffectParams,
+  EffectResource,
+  EffectSettleBody,
   Health,
   MetricsDebug,
   OrchestrateAnswer,

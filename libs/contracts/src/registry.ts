@@ -2,6 +2,7 @@ import { listAgents } from './agents.ts';
 import { listRuns, queryAudit } from './audit.ts';
 import { listDeadLetters, requeueDeadLetter } from './dead-letters.ts';
 import type { RequestContract } from './define.ts';
+import { getEffect, listEffects, settleEffect } from './effects.ts';
 import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun } from './runs.ts';
 import { performStep } from './steps.ts';
 import { callTool, listTools } from './tools.ts';
@@ -19,6 +20,9 @@ export const REQUESTS: readonly RequestContract[] = [
   requeueDeadLetter,
   listTools,
   callTool,
+  listEffects,
+  getEffect,
+  settleEffect,
   listAgents,
   performStep.mcp,
   performStep.a2a,

@@ -3,6 +3,14 @@ import { APPS, event } from './define.ts';
 
 const Who = { tenant_id: z.string().nullable(), user_id: z.string().nullable() };
 
+const Effect = {
+  ...Who,
+  effect_id: z.string(),
+  tool: z.string(),
+  run_id: z.string().nullable(),
+  step_id: z.string().nullable(),
+};
+
 /** Facts outside a run, subject `sys.<app>.<noun>.<verb>`. Each producer numbers its own, so a hole shows. */
 export const SYSTEM_EVENTS = [
   event('gateway.service.started', 'The gateway is up.', z.object({ version: z.string(), identity_mode: z.string() })),
@@ -26,6 +34,21 @@ export const SYSTEM_EVENTS = [
     'tools.credential.missing',
     'A tool could not run for want of a credential.',
     z.object({ tool: z.string(), credential: z.string() }),
+  ),
+  event(
+    'tools.effect.in_doubt',
+    'Whether the effect of a tool call happened is not known; a person should look.',
+    z.object({ ...Effect, reason: z.string() }),
+  ),
+  event(
+    'tools.effect.settled',
+    'An effect that was in doubt has a known outcome, by a person or by a repeat with the same key.',
+    z.object({ ...Effect, outcome: z.enum(['succeeded', 'failed']), by: z.string(), note: z.string() }),
+  ),
+  event(
+    'tools.effect.late',
+    'The outcome of a tool call came after the call was given up. `accepted`: it ended a doubt.',
+    z.object({ ...Effect, outcome: z.enum(['succeeded', 'failed']), accepted: z.boolean() }),
   ),
   event('a2a.card.changed', 'The card of an agent changed.', z.object({ agent: z.string(), digest: z.string() })),
   event(

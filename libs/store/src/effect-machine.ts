@@ -24,7 +24,7 @@ export interface EffectRow {
 }
 
 /** The row after a step (the very same object where nothing changed), and what the caller hears. */
-export interface Step<Answer> {
+export interface EffectStep<Answer> {
   readonly row: EffectRow;
   readonly answer: Answer;
 }
@@ -38,7 +38,7 @@ export const HOLDER_LOST: StepResult = {
 type Asked = Pick<EffectRequest, 'effectId' | 'tool' | 'argsHash' | 'idempotency' | 'holder' | 'waited' | 'takeOver'>;
 
 /** E1-E3 */
-export function begin(row: EffectRow | undefined, asked: Asked, leaseLives: boolean): Step<Begun> {
+export function begin(row: EffectRow | undefined, asked: Asked, leaseLives: boolean): EffectStep<Begun> {
   const { effectId, tool, argsHash, idempotency, holder } = asked;
   if (!row) {
     const made: EffectRow = {
@@ -69,14 +69,14 @@ export function begin(row: EffectRow | undefined, asked: Asked, leaseLives: bool
   };
 }
 
-export function dispatch(row: EffectRow, attempt: number): Step<boolean> {
+export function dispatch(row: EffectRow, attempt: number): EffectStep<boolean> {
   if (!isOpen(row) || row.attempts !== attempt) return { row, answer: false };
   const firstDispatch = row.state === 'intent' ? attempt : row.firstDispatch;
   return { row: { ...row, state: 'dispatched', firstDispatch }, answer: true };
 }
 
 /** What an earlier attempt may have done stays dispatched. */
-export function withdraw(row: EffectRow, attempt: number): Step<boolean> {
+export function withdraw(row: EffectRow, attempt: number): EffectStep<boolean> {
   if (!isOpen(row) || row.attempts !== attempt) return { row, answer: false };
   const first = row.firstDispatch;
   const state = first === null || first === attempt ? 'intent' : row.state;
@@ -87,7 +87,7 @@ export function withdraw(row: EffectRow, attempt: number): Step<boolean> {
 }
 
 /** E2, E4 */
-export function complete(row: EffectRow, attempt: number, result: StepResult): Step<Completion> {
+export function complete(row: EffectRow, attempt: number, result: StepResult): EffectStep<Completion> {
   const mine = row.attempts === attempt;
   if (mine && row.result && JSON.stringify(row.result) === JSON.stringify(result)) {
     const kind = row.lateState === result.status ? 'late' : 'completed';
@@ -111,7 +111,7 @@ export function renew(row: EffectRow, attempt: number): boolean {
 }
 
 /** Its holder is gone and nobody repeated it. */
-export function orphan(row: EffectRow): Step<boolean> {
+export function orphan(row: EffectRow): EffectStep<boolean> {
   if (row.state !== 'dispatched') return { row, answer: false };
   return { row: { ...row, state: 'in_doubt', result: HOLDER_LOST }, answer: true };
 }
@@ -121,7 +121,7 @@ export function settle(
   row: EffectRow,
   result: StepResult & { status: 'succeeded' | 'failed' },
   by: string,
-): Step<'settled' | 'same' | 'not_in_doubt'> {
+): EffectStep<'settled' | 'same' | 'not_in_doubt'> {
   if (row.settledBy !== null && JSON.stringify(row.result) === JSON.stringify(result)) return { row, answer: 'same' };
   if (row.state !== 'in_doubt') return { row, answer: 'not_in_doubt' };
   return { row: { ...row, state: result.status, result, settledBy: by }, answer: 'settled' };
@@ -134,3 +134,6 @@ export function isOpen(row: EffectRow): boolean {
 function isKnown(result: StepResult): result is StepResult & { status: 'succeeded' | 'failed' } {
   return result.status !== 'in_doubt';
 }
+
+/** The machine as one value. */
+export const effectMachine = Object.freeze({ begin, dispatch, withdraw, complete, renew, orphan, settle, isOpen });

@@ -1,6 +1,6 @@
 export type { AuditFilter, AuditLog, AuditPosition, RunFilter, SummaryUpdate } from './audit-log.ts';
 export type { DeadLetter, DeadLetterPlace, DeadLetters } from './dead-letters.ts';
-export * as effectMachine from './effect-machine.ts';
+export { effectMachine, type EffectRow, type EffectStep } from './effect-machine.ts';
 export {
   type Begun,
   type Completion,

@@ -1,0 +1,79 @@
+import { type Logger, sleep } from '@switchyard/platform';
+import type { Effects } from '@switchyard/store';
+import { effectInDoubt } from './effect-facts.ts';
+import type { Teller } from './teller.ts';
+
+/*
+ * Keeps the ledger in order.
+ *
+ * K1 A call that was dispatched, whose process died and that nobody repeated is in doubt some leases later.
+ * K2 Known outcomes go after `keepMs`, a batch at a time; what is in doubt stays until somebody settles it.
+ */
+
+const ORPHANS_AT_ONCE = 100;
+/** So long a repeat with the same key has time to come by itself. */
+const GRACE_LEASES = 5;
+const REMOVE_EVERY_MS = 3_600_000;
+const FIRST_REMOVE_MS = 60_000;
+const BATCH = 1_000;
+const BATCH_PAUSE_MS = 200;
+
+export interface EffectKeeperParts {
+  readonly effects: Pick<Effects, 'doubtOrphans' | 'remove'>;
+  readonly teller: Pick<Teller, 'tell'>;
+  readonly log: Logger;
+  readonly leaseMs: number;
+  readonly keepMs: number;
+  /** False right after an outage of the database. */
+  readonly mayTakeOver: () => boolean;
+}
+
+export class EffectKeeper {
+  readonly #stopped = new AbortController();
+  #work: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly parts: EffectKeeperParts) {}
+
+  start(): void {
+    this.#work = Promise.all([
+      this.#every(this.parts.leaseMs, this.parts.leaseMs, () => this.doubtOrphans()),
+      this.#every(FIRST_REMOVE_MS, REMOVE_EVERY_MS, () => this.removeOld()),
+    ]);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#work;
+  }
+
+  /** K1 */
+  async doubtOrphans(): Promise<void> {
+    const { effects, teller, leaseMs, mayTakeOver } = this.parts;
+    if (!mayTakeOver()) return;
+    for (const effect of await effects.doubtOrphans(ORPHANS_AT_ONCE, GRACE_LEASES * leaseMs))
+      teller.tell(effectInDoubt(effect, 'The worker was lost while the call was under way.'));
+  }
+
+  /** K2 */
+  async removeOld(): Promise<void> {
+    let removed = 0;
+    for (let some = BATCH; some === BATCH && !this.#stopped.signal.aborted;) {
+      some = await this.parts.effects.remove(BATCH, this.parts.keepMs);
+      removed += some;
+      if (some === BATCH) await sleep(BATCH_PAUSE_MS, this.#stopped.signal);
+    }
+    if (removed > 0) this.parts.log.info({ removed }, 'old effects were removed');
+  }
+
+  async #every(firstMs: number, pauseMs: number, work: () => Promise<void>): Promise<void> {
+    const { signal } = this.#stopped;
+    for (let waitMs = firstMs; !signal.aborted; waitMs = pauseMs) {
+      try {
+        await sleep(waitMs, signal);
+        await work();
+      } catch (error) {
+        if (!signal.aborted) this.parts.log.warn({ err: error }, 'the ledger of effects was not looked after');
+      }
+    }
+  }
+}

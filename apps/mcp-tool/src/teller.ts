@@ -1,0 +1,25 @@
+import type { Bus } from '@switchyard/bus';
+import type { SystemFact } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/platform';
+
+/** Facts that the bus has not taken yet; more are logged only. */
+const MAX_UNTOLD = 256;
+
+/** Tells facts outside of a run to the bus, without making anybody wait. */
+export class Teller {
+  #untold = 0;
+
+  constructor(private readonly parts: { readonly bus: Pick<Bus, 'publishSystem'>; readonly log: Logger }) {}
+
+  tell(fact: SystemFact): void {
+    const { bus, log } = this.parts;
+    const lost = (error?: unknown) =>
+      log.warn({ err: error, type: fact.type, ...fact.data }, 'a fact was not published');
+    if (this.#untold >= MAX_UNTOLD) return lost();
+    this.#untold += 1;
+    void bus
+      .publishSystem(fact)
+      .catch(lost)
+      .finally(() => (this.#untold -= 1));
+  }
+}
