@@ -29,6 +29,7 @@ beforeAll(async () => {
       call('write', 'slow_write', 12_000),
       call('deaf', 'deaf_write', 20_000),
       call('brief', 'slow_read', 300),
+      call('quick', 'slow_write', 0),
       { when: { turn: 2 }, respond: { text: 'done' } },
       {
         when: { taskIncludes: 'think', turn: 1 },
@@ -38,7 +39,7 @@ beforeAll(async () => {
   });
 }, 120_000);
 beforeEach(() => {
-  client = new ResumingClient(system.gateways);
+  client = new ResumingClient(system.gateways, 'u1', 90_000);
 });
 afterAll(async () => {
   await db?.end();
@@ -142,6 +143,24 @@ describe('an owner that stood still for longer than its lease', () => {
     expect(Date.now() - asked).toBeLessThan(TAKEOVER_MS);
     expect(stream!.end).toMatchObject({ status: 'cancelled' });
   }, 60_000);
+});
+
+describe('a worker that stood still until it was given up', () => {
+  it('begins nothing of what was asked of it meanwhile when it wakes', async () => {
+    const [zombie] = system.replicas['mcp-tool'];
+    zombie!.signal('SIGSTOP');
+    const runIds = await Promise.all(Array.from({ length: 8 }, (_, n) => client.start({ task: `quick ${n}` })));
+    const streams = await Promise.all(runIds.map((runId) => client.watch(runId)));
+    zombie!.signal('SIGCONT');
+    await pause(2_000);
+    const effects = system.effects();
+    for (const { runId, events } of streams) {
+      const outcome = events.find(({ type }) => type === 'orchestrator.step.completed')?.data['status'];
+      const count = effects.filter((key) => key === `${runId}:step-mcp-001`).length;
+      expect({ runId, outcome, count }).toEqual({ runId, outcome, count: outcome === 'completed' ? 1 : 0 });
+    }
+    expect(client.complaints).toEqual([]);
+  }, 120_000);
 });
 
 describe('PostgreSQL away for longer than a lease', () => {

@@ -6,7 +6,7 @@ import {
   parseOrThrow,
   type RequestContract,
 } from '@switchyard/contracts';
-import { type Logger, telemetryEnabled, withRemoteTrace, withSpan } from '@switchyard/platform';
+import { type Logger, sleep, telemetryEnabled, withRemoteTrace, withSpan } from '@switchyard/platform';
 import type { Call, Handler, Subscription } from './bus.ts';
 import type { Instruments } from './instruments.ts';
 import { decode, encode, encodeRefusal, FRAME_INTERVAL_MS, HEADER } from './protocol.ts';
@@ -25,10 +25,16 @@ import type { Wire, WireMessage, WireSubscription } from './wire.ts';
  *    that does not listen to its signal keeps its place until it returns, though its caller was answered.
  * N5 A subscription that stops takes what was sent to it already and finishes what it can in `stopLimitMs`; callers of
  *    the rest hear at once that this worker is lost, so that they can ask another.
+ * N6 A process that stood still hears first what was said meanwhile: a request whose caller gave up is not begun.
  */
 
 const MAX_IN_FLIGHT = 256;
 const STOP_LIMIT_MS = 5_000;
+const TICK_MS = FRAME_INTERVAL_MS / 4;
+/** A tick that comes this late was held up by this process itself. */
+const STOOD_STILL_MS = 2_000;
+/** What waits in the socket is read in this time. */
+const HEAR_FIRST_MS = 250;
 /** What is said last gets out in this time where the server takes it at all. */
 const FLUSH_LIMIT_MS = 500;
 /** A frame that is due soon is sent with this tick, so that none is later than its interval. */
@@ -57,6 +63,8 @@ export class Answerer {
   #beatSubscription: WireSubscription | undefined;
   #timer: NodeJS.Timeout | undefined;
   #count = 0;
+  #tickedAt = Date.now();
+  #hearUntil = 0;
 
   constructor(
     private readonly wire: Wire,
@@ -151,6 +159,8 @@ export class Answerer {
     works.add(work);
     this.#tokens.set(reply, work.token);
     try {
+      const hearMs = this.#hearFirstMs(now);
+      if (hearMs > 0) await sleep(hearMs, work.abort.signal);
       const input = parseOrThrow(contract.input, decode(message.body), 'The request') as InputOf<C>;
       const output = await this.#inTrace(contract, message, () => handler(input, this.#call(work, message)));
       const body = encode(this.#checked(contract, output));
@@ -220,12 +230,21 @@ export class Answerer {
     }
     this.#beatSubscription ??= this.wire.subscribe(`${this.wire.inbox}.beat.*`, (message) => this.#takeBeat(message));
     if (this.#timer) return;
-    this.#timer = setInterval(() => this.#tick(), FRAME_INTERVAL_MS / 4);
+    this.#tickedAt = Date.now();
+    this.#timer = setInterval(() => this.#tick(), TICK_MS);
     this.#timer.unref();
+  }
+
+  /** How long to listen before anything is begun (N6). */
+  #hearFirstMs(now: number): number {
+    if (now - this.#tickedAt > STOOD_STILL_MS) this.#hearUntil = now + HEAR_FIRST_MS;
+    return Math.max(0, this.#hearUntil - now);
   }
 
   #tick(): void {
     const now = Date.now();
+    this.#hearFirstMs(now);
+    this.#tickedAt = now;
     for (const work of this.#work.values()) {
       if (work.answered) continue;
       if (now >= work.deadline) this.#stop(work, new AppError('deadline_exceeded'));
