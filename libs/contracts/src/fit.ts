@@ -72,18 +72,27 @@ function cutText(text: string, length: number): string {
   return `${text.slice(0, end)}… [cut, ${text.length} characters in all]`;
 }
 
+/** What a value takes at most beside its characters: the longest number, and what stands around it. */
+const VALUE_BYTES = 30;
+/** The longest escape of one character. */
+const ESCAPED_BYTES = 6;
+
 /** True where the value fits even if every character of it were escaped; cheaper than its JSON. */
 function surelyFits(value: unknown, maxBytes: number): boolean {
-  const open: unknown[] = [value];
+  const open: object[] = [];
   let size = 0;
-  while (open.length > 0 && size <= maxBytes) {
-    const one = open.pop();
-    size += 30; // the longest number, and what stands around a value
-    if (typeof one === 'string') size += one.length * 6;
-    else if (typeof one === 'object' && one !== null) {
-      for (const [key, inner] of Object.entries(one)) {
-        size += Array.isArray(one) ? 0 : key.length * 6;
-        open.push(inner);
+  const count = (one: unknown): void => {
+    size += VALUE_BYTES;
+    if (typeof one === 'string') size += one.length * ESCAPED_BYTES;
+    else if (typeof one === 'object' && one !== null) open.push(one);
+  };
+  count(value);
+  for (let one = open.pop(); one !== undefined && size <= maxBytes; one = open.pop()) {
+    if (Array.isArray(one)) for (const item of one as unknown[]) count(item);
+    else {
+      for (const key of Object.keys(one)) {
+        size += key.length * ESCAPED_BYTES;
+        count((one as Record<string, unknown>)[key]);
       }
     }
   }

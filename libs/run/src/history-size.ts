@@ -10,19 +10,22 @@ const VALUE = 4;
 /** From here on only what the run decides by is kept; what workers tell on the way is not. */
 const NEARLY = 0.9;
 
-/** About the length of this value as JSON. Any depth. */
+/** About the length of this value as JSON. Any depth. Called for every event: only what holds values is put aside. */
 export function sizeOf(value: unknown): number {
+  const open: object[] = [];
   let size = 0;
-  const open: unknown[] = [value];
-  while (open.length > 0) {
-    const one = open.pop();
+  const count = (one: unknown): void => {
     size += VALUE;
     if (typeof one === 'string') size += one.length;
-    else if (Array.isArray(one)) for (const item of one as unknown[]) open.push(item);
-    else if (typeof one === 'object' && one !== null) {
-      for (const [key, inner] of Object.entries(one)) {
+    else if (typeof one === 'object' && one !== null) open.push(one);
+  };
+  count(value);
+  for (let one = open.pop(); one !== undefined; one = open.pop()) {
+    if (Array.isArray(one)) for (const item of one as unknown[]) count(item);
+    else {
+      for (const key of Object.keys(one)) {
         size += key.length;
-        open.push(inner);
+        count((one as Record<string, unknown>)[key]);
       }
     }
   }

@@ -176,9 +176,12 @@ describe('large parts', () => {
         await meetAtOneBlob(db);
         await raceForBlobs(db, 12);
       };
-      await expect(tests()).rejects.toThrow();
-      await db.sql(row!.definition);
-      await db.sql('truncate orchestrator.runs, orchestrator.run_events, orchestrator.blobs, orchestrator.blob_refs');
+      try {
+        await expect(tests()).rejects.toThrow();
+      } finally {
+        await db.sql(row!.definition);
+        await db.sql('truncate orchestrator.runs, orchestrator.run_events, orchestrator.blobs, orchestrator.blob_refs');
+      }
     },
     60_000,
   );
