@@ -42,6 +42,11 @@ export const VERBS = [
       'Say whether the code of this clone takes the decisions that are recorded of a run; exit code 1 where not.',
   },
   {
+    name: 'budget',
+    usage: 'budget',
+    summary: 'What you, and with --role admin your tenant, used today of the limits by day.',
+  },
+  {
     name: 'dead-letters',
     usage: 'dead-letters [requeue <runId>]',
     summary: 'List the runs that were given up, or start one once more.',

@@ -44,7 +44,7 @@ export const PACKAGE_HOMES = [
   { packages: ['openai'], homes: ['apps/orchestrator', 'apps/e2e'], tests: true },
   { packages: ['@xmpp/*'], homes: ['apps/xmpp-bridge'], tests: false },
   { packages: ['jose'], homes: ['apps/gateway', 'apps/a2a', 'apps/mcp-tool'], tests: false },
-  { packages: ['ioredis'], homes: ['apps/gateway', 'apps/mcp-tool'], tests: false },
+  { packages: ['ioredis'], homes: ['apps/gateway', 'apps/mcp-tool', 'apps/orchestrator'], tests: false },
   { packages: ['nats', '@nats-io/*'], homes: ['libs/bus'], tests: true },
   { packages: ['@prisma/*', 'prisma'], homes: ['libs/store'], tests: false },
   { packages: ['pg'], homes: ['libs/store', 'libs/local-servers'], tests: true },

@@ -38,6 +38,7 @@ export const VERB_OPTIONS = {
     user: { type: 'string' },
     role: { type: 'string' },
   },
+  budget: { json: { type: 'boolean' }, user: { type: 'string' }, role: { type: 'string' } },
   'dead-letters': { json: { type: 'boolean' }, user: { type: 'string' }, role: { type: 'string' } },
   effects: {
     state: { type: 'string' },
@@ -86,6 +87,7 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
   ],
   runs: [...WHO, ['--json', 'as the gateway answers']],
   cancel: WHO,
+  budget: [...WHO, ['--json', 'as the gateway answers']],
   'dead-letters': [
     ['--user ID', 'the development identity; default TB_DEFAULT_USER_ID, else "dev"'],
     ['--role ROLE', 'default admin'],

@@ -16,7 +16,7 @@ export const DATABASE_ROLES: Readonly<Partial<Record<ServiceApp, string>>> = {
   'mcp-tool': 'switchyard_mcp_tool',
   audit: 'switchyard_audit',
 };
-const REDIS_APPS: readonly ServiceApp[] = ['gateway', 'mcp-tool'];
+const REDIS_APPS: readonly ServiceApp[] = ['gateway', 'mcp-tool', 'orchestrator'];
 
 /** Where the running stack's parts are. */
 export interface StackAddresses {

@@ -121,7 +121,7 @@ const LINES: Readonly<Record<string, (data: Data) => Line | undefined>> = {
     tone: 'plan',
   }),
   'orchestrator.task.completed': (d) => ({
-    text: `${text(d, 'status')}: ${text(d, 'total_steps')} steps, ${text(d, 'failed_steps')} failed`,
+    text: `${text(d, 'status')}: ${text(d, 'total_steps')} steps, ${text(d, 'failed_steps')} failed${spent(d['usage'])}`,
     tone: d['status'] === 'success' ? 'good' : 'bad',
   }),
   'mcp.task.started': (d) => ({ text: `${text(d, 'step_id')}: ${text(d, 'task')}`, tone: 'dim' }),
@@ -143,6 +143,13 @@ const LINES: Readonly<Record<string, (data: Data) => Line | undefined>> = {
     tone: 'bad',
   }),
 };
+
+/** What the run used of the model. */
+function spent(usage: unknown): string {
+  const { input_tokens: input, output_tokens: output, usd } = (usage ?? {}) as Partial<Record<string, number>>;
+  if (typeof input !== 'number' || typeof output !== 'number') return '';
+  return `, ${input + output} tokens${typeof usd === 'number' ? `, $${Number(usd.toFixed(6))}` : ''}`;
+}
 
 /** The line for an event, `ms` after the start; undefined for what only frames the stream. */
 export function eventLine({ name, data }: StreamEvent, ms: number, paint: Paint): string | undefined {

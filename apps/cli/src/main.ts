@@ -20,6 +20,7 @@ const LOAD: Readonly<Record<VerbName, () => Promise<Verb>>> = {
   logs: async () => (await import('./verb-logs.ts')).logs,
   approve: async () => (await import('./verb-approve.ts')).approve,
   replay: async () => (await import('./verb-replay.ts')).replay,
+  budget: async () => (await import('./verb-budget.ts')).budget,
   'dead-letters': async () => (await import('./verb-dead-letters.ts')).deadLetters,
   effects: async () => (await import('./verb-effects.ts')).effects,
   audit: async () => later('audit'),

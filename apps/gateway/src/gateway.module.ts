@@ -1,5 +1,6 @@
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { AgUiController } from './ag-ui.controller.ts';
+import { BudgetController } from './budget.controller.ts';
 import { DeadLettersController } from './dead-letters.controller.ts';
 import { DocsController } from './docs.controller.ts';
 import { EffectsController } from './effects.controller.ts';
@@ -11,6 +12,7 @@ export const CONTROLLERS = [
   OrchestrateController,
   AgUiController,
   RunsController,
+  BudgetController,
   DeadLettersController,
   EffectsController,
   SystemController,

@@ -14,13 +14,16 @@ import { backoffMs, type Clock, type Logger, sleep, systemClock } from '@switchy
 import { carryOverXmpp, createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
 import { openStore, type Store } from '@switchyard/store';
 import { Admission } from './admission.ts';
+import { BudgetDesk } from './budget-desk.ts';
 import type { OrchestratorConfig } from './config.ts';
 import { DeadLetterDesk } from './dead-letter-desk.ts';
+import { type DailyBudget, RedisDailyBudget } from './daily-budget.ts';
 import { Expiry } from './expiry.ts';
 import { createGuardrail } from './guardrail.ts';
 import { createOpenAiPlanner } from './openai-planner.ts';
 import { OrchestratorModule } from './orchestrator.module.ts';
 import type { Planner } from './planner.ts';
+import { pricesFrom } from './prices.ts';
 import { Publisher } from './publisher.ts';
 import { RunDesk } from './run-desk.ts';
 import type { LoopParts } from './run-loop.ts';
@@ -62,6 +65,10 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   const publisher = new Publisher({ bus, journal, log });
   lifecycle.onStop('publisher', () => publisher.flush());
   const guardrail = createGuardrail(config.runs.disallowedKeywords);
+  const prices = pricesFrom(config.model.prices);
+  const daily = dailyBudget(config, store, clock, log);
+  if (daily) lifecycle.onStop('counts of the day', async () => daily.close());
+  const budgets = new BudgetDesk({ daily, prices, defaultModel: config.model.name, clock });
   const loop: LoopParts = {
     bus,
     journal,
@@ -72,6 +79,10 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     planner: overrides.planner ?? openAiPlanner(bus, config),
     toolboxes: new Toolboxes({ bus, clock, log }),
     checkTask: (task) => guardrail.check(task),
+    prices,
+    daily,
+    maxOutputTokens: config.model.maxOutputTokens,
+    budgetWaitMs: config.budgets.waitMs,
     defaultModel: config.model.name,
     historyTokens: config.runs.historyTokens,
     approvals: config.runs.approvals,
@@ -121,6 +132,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     admission,
     bus,
     pool,
+    budgets,
     publisher,
     clock,
     log,
@@ -130,8 +142,18 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   });
   const threads = new ThreadDesk({ journal });
   const deadLetters = new DeadLetterDesk({ journal, deadLetters: store.deadLetters, runs });
-  const handlers = await serveOnBus(OrchestratorModule.with({ runs, threads, deadLetters }), bus, log);
+  const handlers = await serveOnBus(OrchestratorModule.with({ runs, threads, deadLetters, budgets }), bus, log);
   lifecycle.onStop('handlers', () => handlers.close());
+}
+
+/** Without a limit by day nothing is counted, and no connection is opened. */
+function dailyBudget(config: OrchestratorConfig, store: Store, clock: Clock, log: Logger): DailyBudget | null {
+  const { daily, failOpen } = config.budgets;
+  if (!daily) return null;
+  // As long as a call of the model may take, with every retry.
+  const reservationMs = (config.model.maxRetries + 2) * config.model.timeoutMs + 60_000;
+  const usageSince = (tenantId: string, since: number) => store.spending.since(tenantId, since);
+  return new RedisDailyBudget({ ...daily, failOpen, reservationMs, usageSince, clock, log });
 }
 
 function openAiPlanner(bus: Pick<Bus, 'request'>, config: OrchestratorConfig): Planner {

@@ -1,5 +1,7 @@
 import { MAX_APPROVAL_SECONDS } from '@switchyard/contracts';
 import { z } from 'zod';
+import { TenantLimitsText } from './daily-limits.ts';
+import { PriceTableText } from './prices.ts';
 
 const flag = (fallback: boolean) =>
   z
@@ -17,6 +19,35 @@ const list = z
       .map((item) => item.trim())
       .filter((item) => item !== ''),
   );
+
+/** An empty variable, as in a copied .env.example, is one that is not set. */
+const unsetIfEmpty = (value: unknown) => (value === '' ? undefined : value);
+const optional = z.preprocess(unsetIfEmpty, z.string().optional());
+const limit = (kind: z.ZodCoercedNumber) => z.preprocess(unsetIfEmpty, kind.min(0).optional());
+
+interface DailyVariables {
+  readonly USER_DAILY_TOKENS?: number | undefined;
+  readonly USER_DAILY_USD?: number | undefined;
+  readonly TENANT_DAILY_TOKENS?: number | undefined;
+  readonly TENANT_DAILY_USD?: number | undefined;
+  readonly DAILY_LIMITS_BY_TENANT: object;
+}
+
+function hasDailyLimits(env: DailyVariables): boolean {
+  const { USER_DAILY_TOKENS, USER_DAILY_USD, TENANT_DAILY_TOKENS, TENANT_DAILY_USD, DAILY_LIMITS_BY_TENANT } = env;
+  const general = [USER_DAILY_TOKENS, USER_DAILY_USD, TENANT_DAILY_TOKENS, TENANT_DAILY_USD];
+  return general.some((amount) => amount !== undefined) || Object.keys(DAILY_LIMITS_BY_TENANT).length > 0;
+}
+
+/** USD per million tokens; the stand-in model answers to any name. */
+const LIST_PRICES = JSON.stringify({
+  'gpt-4.1*': { input: 2, output: 8, cached_input: 0.5 },
+  'gpt-4.1-mini*': { input: 0.4, output: 1.6, cached_input: 0.1 },
+  'gpt-4.1-nano*': { input: 0.1, output: 0.4, cached_input: 0.025 },
+  'gpt-4o*': { input: 2.5, output: 10, cached_input: 1.25 },
+  'gpt-4o-mini*': { input: 0.15, output: 0.6, cached_input: 0.075 },
+  'dev-model': { input: 1, output: 4, cached_input: 0.25 },
+});
 
 /** The orchestrator's environment: one line per variable; the documentation is generated from it. */
 export const Config = z
@@ -44,6 +75,13 @@ export const Config = z
     OPENAI_MAX_RETRIES: integer(0, 10, 2).describe(
       'Retries of a model call on 408, 409, 429, 5xx and connection errors',
     ),
+    MODEL_PRICES: PriceTableText.prefault(LIST_PRICES).describe(
+      'JSON object: model name, or prefix with "*" -> USD per million tokens {"input", "output", "cached_input"}; ' +
+        'the default holds list prices that may have changed',
+    ),
+    MODEL_MAX_OUTPUT_TOKENS: integer(16, 1_000_000, 4_096).describe(
+      'Most tokens of one model answer where a limit of tokens or money applies',
+    ),
     EGRESS_ALLOW_HOSTS: list.describe('Private hosts (host or host:port, comma-separated) that may be called'),
     SERVICE_MAP: z
       .string()
@@ -59,6 +97,18 @@ export const Config = z
     ),
     APPROVAL_TIMEOUT_SECONDS: integer(1, MAX_APPROVAL_SECONDS, 86_400).describe(
       'How long a question to a person stays open',
+    ),
+    REDIS_URL: optional.describe('Redis that keeps the counts of the day; needed where a limit by day is set'),
+    USER_DAILY_TOKENS: limit(z.coerce.number().int()).describe('Tokens of one user in a day (UTC); unset: no limit'),
+    USER_DAILY_USD: limit(z.coerce.number()).describe('USD of one user in a day; unset: no limit'),
+    TENANT_DAILY_TOKENS: limit(z.coerce.number().int()).describe('Tokens of one tenant in a day; unset: no limit'),
+    TENANT_DAILY_USD: limit(z.coerce.number()).describe('USD of one tenant in a day; unset: no limit'),
+    DAILY_LIMITS_BY_TENANT: TenantLimitsText.prefault('').describe(
+      'JSON object: tenant -> {"user_tokens", "user_usd", "tenant_tokens", "tenant_usd"}; null: no limit',
+    ),
+    BUDGET_FAIL_OPEN: flag(false).describe('true: where Redis does not answer, the limits by day are not enforced'),
+    BUDGET_WAIT_MS: integer(0, 60_000, 5_000).describe(
+      'How long a call of the model waits for Redis, or for what other calls have reserved',
     ),
     STEP_TIMEOUT_MS: integer(1_000, 3_600_000, 120_000).describe('Longest time for one step'),
     STEP_ATTEMPTS: integer(1, 10, 3).describe('How often a step is dispatched when its worker is lost'),
@@ -96,6 +146,12 @@ export const Config = z
     ),
     DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for handing runs back on SIGTERM'),
   })
+  .check(({ value: env, issues }) => {
+    if (env.REDIS_URL !== undefined || !hasDailyLimits(env)) return;
+    const message =
+      'needed for limits by day: set it, or unset USER_DAILY_*, TENANT_DAILY_* and DAILY_LIMITS_BY_TENANT';
+    issues.push({ code: 'custom', message, path: ['REDIS_URL'], input: env.REDIS_URL });
+  })
   .transform((env) => ({
     natsUrl: env.NATS_URL,
     database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
@@ -109,6 +165,8 @@ export const Config = z
       timeoutMs: env.OPENAI_TIMEOUT_MS,
       stallMs: env.OPENAI_STALL_MS,
       maxRetries: env.OPENAI_MAX_RETRIES,
+      prices: env.MODEL_PRICES,
+      maxOutputTokens: env.MODEL_MAX_OUTPUT_TOKENS,
     },
     egress: { allowHosts: env.EGRESS_ALLOW_HOSTS, serviceMap: env.SERVICE_MAP },
     runs: {
@@ -131,6 +189,21 @@ export const Config = z
       retryPauseMs: env.RETRY_PAUSE_MS,
       leaseMs: env.LEASE_MS,
       sweepIntervalMs: env.SWEEP_INTERVAL_MS,
+    },
+    budgets: {
+      daily:
+        env.REDIS_URL !== undefined && hasDailyLimits(env)
+          ? {
+              redisUrl: env.REDIS_URL,
+              limits: {
+                user: { tokens: env.USER_DAILY_TOKENS ?? null, usd: env.USER_DAILY_USD ?? null },
+                tenant: { tokens: env.TENANT_DAILY_TOKENS ?? null, usd: env.TENANT_DAILY_USD ?? null },
+              },
+              byTenant: env.DAILY_LIMITS_BY_TENANT,
+            }
+          : null,
+      failOpen: env.BUDGET_FAIL_OPEN,
+      waitMs: env.BUDGET_WAIT_MS,
     },
     retention: { eventHours: env.EVENT_RETENTION_HOURS, runDays: env.RUN_RETENTION_DAYS },
     drainTimeoutMs: env.DRAIN_TIMEOUT_MS,

@@ -96,6 +96,7 @@ async function askOnce(
         messages: request.messages,
         stream: true,
         stream_options: { include_usage: true },
+        ...(request.maxOutputTokens === undefined ? {} : { max_completion_tokens: request.maxOutputTokens }),
         ...(request.functions.length === 0
           ? {}
           : { tools: request.functions.map((fn) => ({ type: 'function' as const, function: { ...fn } })) }),
@@ -136,6 +137,7 @@ class AnswerBuilder {
   #chars = 0;
   #model: string;
   #usage = { input_tokens: 0, output_tokens: 0 };
+  #cachedInputTokens = 0;
 
   constructor(model: string) {
     this.#model = model;
@@ -149,6 +151,7 @@ class AnswerBuilder {
         input_tokens: count(chunk.usage.prompt_tokens),
         output_tokens: count(chunk.usage.completion_tokens),
       };
+      this.#cachedInputTokens = count(chunk.usage.prompt_tokens_details?.cached_tokens);
     }
     const choice = chunk.choices?.[0];
     if (!choice) return '';
@@ -190,7 +193,13 @@ class AnswerBuilder {
       seen.add(id);
       calls.push({ ...call, id });
     }
-    return { text: this.#text, calls, usage: this.#usage, model: this.#model };
+    return {
+      text: this.#text,
+      calls,
+      usage: this.#usage,
+      cachedInputTokens: this.#cachedInputTokens,
+      model: this.#model,
+    };
   }
 }
 

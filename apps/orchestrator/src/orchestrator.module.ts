@@ -1,4 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { BudgetDesk } from './budget-desk.ts';
+import { BudgetsHandler } from './budgets.handler.ts';
 import { DeadLetterDesk } from './dead-letter-desk.ts';
 import { DeadLettersHandler } from './dead-letters.handler.ts';
 import { RunDesk } from './run-desk.ts';
@@ -8,14 +10,20 @@ import { ThreadDesk } from './thread-desk.ts';
 /** The one Nest module: publishes what app.ts wired to the handlers at the edge. */
 @Module({})
 export class OrchestratorModule {
-  static with(parts: { runs: RunDesk; threads: ThreadDesk; deadLetters: DeadLetterDesk }): DynamicModule {
+  static with(parts: {
+    runs: RunDesk;
+    threads: ThreadDesk;
+    deadLetters: DeadLetterDesk;
+    budgets: BudgetDesk;
+  }): DynamicModule {
     return {
       module: OrchestratorModule,
-      controllers: [RunsHandler, DeadLettersHandler],
+      controllers: [RunsHandler, DeadLettersHandler, BudgetsHandler],
       providers: [
         { provide: RunDesk, useValue: parts.runs },
         { provide: ThreadDesk, useValue: parts.threads },
         { provide: DeadLetterDesk, useValue: parts.deadLetters },
+        { provide: BudgetDesk, useValue: parts.budgets },
       ],
     };
   }

@@ -6,6 +6,8 @@ export interface ModelRequest {
   readonly model: string;
   readonly messages: ModelMessage[];
   readonly functions: readonly ModelFunction[];
+  /** The longest answer; absent: the endpoint's own limit. */
+  readonly maxOutputTokens?: number;
   /** Called with each piece of text while the model speaks. */
   readonly onText: (piece: string) => void;
 }
@@ -15,6 +17,8 @@ export interface ModelAnswer {
   readonly text: string;
   readonly calls: readonly ModelCall[];
   readonly usage: Usage;
+  /** The part of the input tokens that came from the endpoint's cache. */
+  readonly cachedInputTokens?: number;
   readonly model: string;
 }
 

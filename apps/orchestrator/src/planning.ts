@@ -1,26 +1,25 @@
-import { AppError, type RunFactDraft, type ThreadTurn } from '@switchyard/contracts';
+import { AppError, type RunFactDraft, type ThreadTurn, type Usage } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
-import { type Clock, linkAbort, type Logger } from '@switchyard/platform';
-import { messageIdOf, offersFunctions, promptDigest, type RunState, toMessages } from '@switchyard/run';
+import { linkAbort } from '@switchyard/platform';
+import { addUsage, messageIdOf, offersFunctions, promptDigest, type RunState, toMessages } from '@switchyard/run';
 import { type ApprovalDefaults, rulesFor } from './approvals.ts';
 import { failedPlanning, planningFacts } from './decide.ts';
 import { functionsFor, type Toolbox } from './functions.ts';
 import type { Gate, Guardrail } from './guardrail.ts';
-import type { ModelAnswer, Planner } from './planner.ts';
+import type { ModelAnswer } from './planner.ts';
+import { askWithinLimits, BudgetStop, type SpendingParts } from './spending.ts';
 
 /*
  * One planning: ask the model, show its text while it speaks, give the facts that come of it.
  *
- * A planning always ends in a fact: what the model cannot do becomes a decision `fail` with a stable code.
+ * A planning always ends in a fact: what the model cannot do becomes a decision `fail` with a stable code, what no limit
+ * leaves room for the fact of that limit.
  * Only an abort (another owner, a cancel, a drain) gives none, by throwing `cancelled`.
  */
 
-export interface PlanningParts {
+export interface PlanningParts extends SpendingParts {
   readonly bus: Bus;
-  readonly planner: Planner;
   readonly guardrail: Guardrail;
-  readonly clock: Clock;
-  readonly log: Logger;
   readonly defaultModel: string;
   readonly historyTokens: number;
   readonly approvals: ApprovalDefaults;
@@ -69,6 +68,7 @@ async function outcomeOf(parts: PlanningParts, input: PlanningInput, signal: Abo
   } catch (error) {
     if (signal.aborted) throw new AppError('cancelled', undefined, { cause: error });
     const durationMs = Math.max(0, parts.clock.now() - started);
+    if (error instanceof BudgetStop) return [{ type: 'orchestrator.budget.exceeded', data: error.exceeded }];
     if (error instanceof GuardrailStop) return stopped(stepNumber, model, error.rule, durationMs);
     parts.log.warn({ runId: state.runId, err: error }, 'planning failed');
     const known = error instanceof AppError ? error : new AppError('internal', undefined, { cause: error });
@@ -93,16 +93,21 @@ async function ask(
     if (speech.say(piece) !== null) stop.abort();
   };
   const functions = offersFunctions(state, final) ? functionsFor(toolbox, state.run.interactive) : [];
-  const usage = { input_tokens: 0, output_tokens: 0 };
+  let first: ModelAnswer | undefined;
   try {
     for (const nudge of [false, true]) {
       const messages = toMessages({ state, run: state.run, turns, historyTokens: parts.historyTokens, final, nudge });
-      const answer = await parts.planner.ask({ model, messages, functions, onText }, stop.signal);
-      usage.input_tokens += answer.usage.input_tokens;
-      usage.output_tokens += answer.usage.output_tokens;
-      if (answer.calls.length > 0 || answer.text.trim() !== '' || nudge) return { ...answer, usage };
+      const request = { model, messages, functions, onText };
+      const id = `${state.runId}:${input.stepNumber}${nudge ? ':again' : ''}`;
+      const before = first?.usage ?? NO_USAGE;
+      const answer = await askWithinLimits(parts, { state, id, before, request }, stop.signal);
+      const both = { ...answer, usage: addUsage(before, answer.usage) };
+      if (answer.calls.length > 0 || answer.text.trim() !== '' || nudge) return both;
+      first = both;
     }
   } catch (error) {
+    // What the first call used is on record also where the second is not paid for any more.
+    if (error instanceof BudgetStop && first) return first;
     if (speech.violated !== null && !signal.aborted) throw new GuardrailStop(speech.violated);
     throw error;
   } finally {
@@ -110,6 +115,8 @@ async function ask(
   }
   throw new AppError('model_invalid_answer');
 }
+
+const NO_USAGE: Usage = { input_tokens: 0, output_tokens: 0 };
 
 class GuardrailStop extends Error {
   constructor(readonly rule: string) {

@@ -24,6 +24,7 @@ import { readWhole } from './journal-pages.ts';
 import { momentOf } from './lease.ts';
 import type { Admission } from './admission.ts';
 import type { Publisher } from './publisher.ts';
+import type { BudgetDesk } from './budget-desk.ts';
 import type { RunPool } from './run-pool.ts';
 import { fitView, fromSnapshot, maySee, toRunView, viewOfHead } from './run-view.ts';
 
@@ -45,6 +46,7 @@ export interface DeskParts {
   readonly retention: Retention;
   readonly bus: Bus;
   readonly pool: RunPool;
+  readonly budgets: BudgetDesk;
   readonly admission: Admission;
   readonly publisher: Publisher;
   readonly clock: Clock;
@@ -64,6 +66,7 @@ export class RunDesk {
       use_orchestrator: input.run.use_orchestrator && this.parts.useOrchestrator,
       budget: { ...input.run.budget, max_iterations: input.run.budget.max_iterations ?? this.parts.maxIterations },
     };
+    this.parts.budgets.checkPrice(run);
     const { tenantId } = run.principal;
     const { owner, leaseMs } = pool.settings;
     const slot = pool.reserve(tenantId);

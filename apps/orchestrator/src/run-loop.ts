@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { AppError, type RunFactDraft, type RunSpec, type ThreadTurn, toPublicError } from '@switchyard/contracts';
 import { linkAbort, type Logger, withContext, withSpan } from '@switchyard/platform';
-import { fold, next, type Next, runDeadline, type RunState, type StepState } from '@switchyard/run';
+import { fold, limitOf, next, type Next, runDeadline, type RunState, type StepState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
 import type { Toolbox } from './functions.ts';
 import { Lease, type Moment } from './lease.ts';
@@ -220,6 +220,7 @@ export class RunLoop {
       }
       await writer.write(facts);
       if (writer.state.phase !== 'planning' || writer.state.plannings.length > state.plannings.length) return;
+      if (writer.state.budgetAsks > state.budgetAsks) return; // a limit leaves no room; a person is asked
       // The answer fits no fact. Without an end of this planning the model would be asked for ever.
       const text = 'The language model gave an answer that cannot be recorded.';
       await writer.write([failedPlanning(step.stepNumber, this.parts.defaultModel, 'model_invalid_answer', text, 0)]);
@@ -273,7 +274,7 @@ export class RunLoop {
   /** The time limit ended an act that was under way; the machine concludes from the recorded limit. */
   async #timeUp(writer: JournalWriter): Promise<void> {
     const { state } = writer;
-    const limit = state.run?.budget.max_seconds ?? 0;
+    const limit = limitOf(state, { scope: 'run', kind: 'seconds' }) ?? 0;
     const used = Math.max(limit, (this.parts.clock.now() - state.acceptedAt) / 1_000);
     await writer.write([{ type: 'orchestrator.budget.exceeded', data: { kind: 'seconds', limit, used } }]);
   }

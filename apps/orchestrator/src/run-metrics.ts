@@ -22,6 +22,8 @@ export class RunMetrics {
   readonly #duration;
   readonly #queueWait;
   readonly #tokens;
+  readonly #cost;
+  readonly #exceeded;
   readonly #planningFailures;
   readonly buried;
   readonly refusals;
@@ -49,7 +51,9 @@ export class RunMetrics {
     this.takeovers = metrics.counter('lease_takeovers_total', 'Runs taken up that another owner had begun');
     this.fencedWrites = metrics.counter('fenced_writes_total', 'Writes refused because the run has another owner');
     this.sweeps = metrics.counter('sweeps_total', 'Looks for runs without an owner', ['outcome']);
-    this.#tokens = metrics.counter('llm_tokens_total', 'Tokens of the language model', ['kind']);
+    this.#tokens = metrics.counter('llm_tokens_total', 'Tokens of the language model', ['model', 'direction']);
+    this.#cost = metrics.counter('llm_cost_usd_total', 'What the language model cost', ['model']);
+    this.#exceeded = metrics.counter('budget_exceeded_total', 'Limits that runs came to', ['scope', 'kind']);
     this.#planningFailures = metrics.counter('planning_failures_total', 'Plannings without a decision', ['code']);
     this.buried = metrics.counter('dead_letters_total', 'Runs that were given up here');
     this.refusals = metrics.counter('admission_refusals_total', 'Runs that were not accepted, by limit', ['limit']);
@@ -66,12 +70,16 @@ export class RunMetrics {
         this.#queueWait.observe(Math.max(0, event.ts - acceptedAt) / 1_000);
         return;
       case 'orchestrator.planning.completed': {
-        const { usage, decision } = event.data;
-        if (usage.input_tokens > 0) this.#tokens.inc({ kind: 'input' }, usage.input_tokens);
-        if (usage.output_tokens > 0) this.#tokens.inc({ kind: 'output' }, usage.output_tokens);
+        const { usage, decision, model } = event.data;
+        if (usage.input_tokens > 0) this.#tokens.inc({ model, direction: 'input' }, usage.input_tokens);
+        if (usage.output_tokens > 0) this.#tokens.inc({ model, direction: 'output' }, usage.output_tokens);
+        if (usage.usd !== undefined && usage.usd > 0) this.#cost.inc({ model }, usage.usd);
         if (decision.kind === 'fail') this.#planningFailures.inc({ code: decision.code });
         return;
       }
+      case 'orchestrator.budget.exceeded':
+        this.#exceeded.inc({ scope: event.data.scope, kind: event.data.kind });
+        return;
       case TERMINAL_TYPE:
         this.#finished.inc({ status: event.data.status });
         this.#duration.observe(Math.max(0, event.ts - acceptedAt) / 1_000);

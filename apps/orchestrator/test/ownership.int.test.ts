@@ -213,7 +213,7 @@ describe('an ambiguous commit', () => {
     ]);
     expect(world.performed).toHaveLength(1);
     expect(await replica.metric('runs_finished_total{status="success"')).toBe(1);
-    expect(await replica.metric('llm_tokens_total{kind="input"')).toBe(20);
+    expect(await replica.metric('llm_tokens_total{model="scripted",direction="input"')).toBe(20);
   });
 
   it('of the acceptance gives one run to the caller who asks again', async () => {

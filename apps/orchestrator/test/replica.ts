@@ -5,7 +5,10 @@ import { createLogger, createMetrics, systemClock } from '@switchyard/platform';
 import type { Journal, Store } from '@switchyard/store';
 import { Admission, type AdmissionLimits } from '../src/admission.ts';
 import { createGuardrail } from '../src/guardrail.ts';
+import { BudgetDesk } from '../src/budget-desk.ts';
+import type { DailyBudget } from '../src/daily-budget.ts';
 import type { Planner } from '../src/planner.ts';
+import { type Price, pricesFrom } from '../src/prices.ts';
 import { Publisher } from '../src/publisher.ts';
 import { RunDesk } from '../src/run-desk.ts';
 import { RunPool } from '../src/run-pool.ts';
@@ -22,6 +25,9 @@ export interface ReplicaOptions {
   readonly admission?: Partial<AdmissionLimits>;
   readonly poisonAttempts?: number;
   readonly keywords?: string[];
+  readonly prices?: Readonly<Record<string, Price>>;
+  readonly daily?: DailyBudget;
+  readonly budgetWaitMs?: number;
   readonly history?: Partial<HistoryLimits>;
   readonly stepAttempts?: number;
   readonly stepTimeoutMs?: number;
@@ -87,7 +93,14 @@ export class Replica {
     const clock = systemClock;
     const publisher = new Publisher({ bus, journal, log, flushMs: 10 });
     const guardrail = createGuardrail(options.keywords ?? []);
+    const prices = pricesFrom(options.prices ?? {});
+    const daily = options.daily ?? null;
+    const budgets = new BudgetDesk({ daily, prices, defaultModel: 'scripted', clock });
     const loop = {
+      prices,
+      daily,
+      maxOutputTokens: 4_096,
+      budgetWaitMs: options.budgetWaitMs ?? 200,
       bus,
       journal,
       publisher,
@@ -120,6 +133,7 @@ export class Replica {
       admission,
       bus,
       pool,
+      budgets,
       publisher,
       clock,
       log,

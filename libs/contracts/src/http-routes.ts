@@ -8,6 +8,7 @@ import {
   ApprovalParams,
   AuditPage,
   AuditQuery,
+  BudgetAnswer,
   CancelAnswer,
   CancelBody,
   ConfigAnswer,
@@ -216,6 +217,14 @@ export const HTTP_ROUTES: readonly HttpRoute[] = [
       'rate_limited',
       'unavailable',
     ],
+  },
+  {
+    method: 'GET',
+    path: '/budget',
+    summary: 'What the caller used today of the limits by day, and what is left; for admins the tenant, too.',
+    auth: 'user',
+    answers: { 200: { summary: 'Today.', schema: BudgetAnswer } },
+    errors: ['rate_limited', 'unavailable'],
   },
   {
     method: 'GET',

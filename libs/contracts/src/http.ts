@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AuditRecord } from './audit.ts';
+import { BudgetScope } from './budgets.ts';
 import { DeadLetter } from './dead-letters.ts';
 import { EffectSettlement, EffectState } from './effects.ts';
 import { ERROR_CODES } from './errors.ts';
@@ -179,6 +180,15 @@ export type CancelAnswer = z.infer<typeof CancelAnswer>;
 /** One page of GET /audit, newest first. */
 export const AuditPage = z.object({ records: z.array(AuditRecord), next_cursor: z.string().nullable() });
 export type AuditPage = z.infer<typeof AuditPage>;
+
+/** GET /budget */
+export const BudgetAnswer = z.object({
+  day: z.string().describe('UTC, YYYY-MM-DD'),
+  resets_at: z.number().int().describe('Milliseconds since 1970'),
+  user: BudgetScope,
+  tenant: BudgetScope.nullable().describe('For admins, else null'),
+});
+export type BudgetAnswer = z.infer<typeof BudgetAnswer>;
 
 /** One page of GET /dead-letters, newest first. */
 export const DeadLetterList = z.object({

@@ -1,6 +1,7 @@
 export { IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_KEY_META } from './idempotency.ts';
 export { AgentInfo, listAgents } from './agents.ts';
 export { AuditRecord, listRuns, queryAudit, RunSummary } from './audit.ts';
+export { BudgetAmounts, BudgetScope, BudgetView, getBudget } from './budgets.ts';
 export { CloudEvent, fromCloudEvent, fromSystemCloudEvent, toCloudEvent, toSystemCloudEvent } from './cloud-events.ts';
 export { DeadLetter, listDeadLetters, requeueDeadLetter } from './dead-letters.ts';
 export {
@@ -36,6 +37,7 @@ export {
   ApprovalParams,
   AuditPage,
   AuditQuery,
+  BudgetAnswer,
   CancelAnswer,
   CancelBody,
   ConfigAnswer,

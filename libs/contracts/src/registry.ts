@@ -1,5 +1,6 @@
 import { listAgents } from './agents.ts';
 import { listRuns, queryAudit } from './audit.ts';
+import { getBudget } from './budgets.ts';
 import { listDeadLetters, requeueDeadLetter } from './dead-letters.ts';
 import type { RequestContract } from './define.ts';
 import { getEffect, listEffects, settleEffect } from './effects.ts';
@@ -18,6 +19,7 @@ export const REQUESTS: readonly RequestContract[] = [
   getThread,
   listDeadLetters,
   requeueDeadLetter,
+  getBudget,
   listTools,
   callTool,
   listEffects,

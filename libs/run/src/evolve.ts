@@ -169,7 +169,8 @@ function raisedLimit(state: RunState, { arguments: given }: Decided): number {
   return Math.max(exceeded.limit, exceeded.used) + original;
 }
 
-function addUsage(a: Usage, b: Usage): Usage {
+/** Costs add up where they are known; without any known cost there is none. */
+export function addUsage(a: Usage, b: Usage): Usage {
   const usd = (a.usd ?? 0) + (b.usd ?? 0);
   return {
     input_tokens: a.input_tokens + b.input_tokens,

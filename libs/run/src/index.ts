@@ -9,7 +9,7 @@ export {
   stepsLeft,
 } from './budget.ts';
 export { constraintsAllow } from './constraints.ts';
-export { evolve, fold, objection } from './evolve.ts';
+export { addUsage, evolve, fold, objection } from './evolve.ts';
 export {
   announcementsFor,
   dispatching,

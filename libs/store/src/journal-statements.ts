@@ -182,3 +182,17 @@ export const REQUEUED = statement(
   'requeued',
   'update orchestrator.dead_letters set requeued_as = $2 where run_id = $1 and requeued_as is null',
 );
+
+/** $1 tenant, $2 ms since 1970. JSON of PostgreSQL knows no U+0000, which a text in the body may hold. */
+export const SPENT_SINCE = statement(
+  'spent_since',
+  `select user_id,
+     sum((usage->>'input_tokens')::float8 + (usage->>'output_tokens')::float8) as tokens,
+     sum(coalesce((usage->>'usd')::float8, 0)) as usd
+   from (
+     select r.user_id, replace(e.body, '\\u0000', '\\ufffd')::json->'usage' as usage
+     from orchestrator.runs r join orchestrator.run_events e on e.run_id = r.run_id
+     where r.tenant_id = $1 and r.updated_at >= to_timestamp($2::float8 / 1000)
+       and e.type = 'orchestrator.planning.completed' and e.ts >= to_timestamp($2::float8 / 1000)
+   ) plannings group by user_id`,
+);

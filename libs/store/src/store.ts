@@ -3,6 +3,7 @@ import type { DeadLetters } from './dead-letters.ts';
 import type { Effects } from './effects.ts';
 import type { Journal } from './journal.ts';
 import type { Notes } from './notes.ts';
+import { type Spending, SqlSpending } from './spending.ts';
 import type { Retention } from './retention.ts';
 import { openPool, rows } from './pool.ts';
 import { lazyPrisma } from './prisma.ts';
@@ -43,6 +44,7 @@ export interface Store {
   readonly journal: Journal;
   readonly retention: Retention;
   readonly deadLetters: DeadLetters;
+  readonly spending: Spending;
   readonly notes: Notes;
   readonly effects: Effects;
   readonly auditLog: AuditLog;
@@ -77,6 +79,7 @@ export function openStore(options: StoreOptions): Store {
     journal: new SqlJournal(pool),
     retention: new SqlRetention(pool),
     deadLetters: new SqlDeadLetters(pool),
+    spending: new SqlSpending(pool),
     notes: new SqlNotes(prisma.get),
     effects: new SqlEffects(pool),
     auditLog: new SqlAuditLog(pool, prisma.get),

@@ -1,0 +1,14 @@
+import { Controller } from '@nestjs/common';
+import { Handles } from '@switchyard/bus';
+import { getBudget, type InputOf, type OutputOf } from '@switchyard/contracts';
+import { BudgetDesk } from './budget-desk.ts';
+
+@Controller()
+export class BudgetsHandler {
+  constructor(private readonly budgets: BudgetDesk) {}
+
+  @Handles(getBudget)
+  get({ principal }: InputOf<typeof getBudget>): Promise<OutputOf<typeof getBudget>> {
+    return this.budgets.get(principal);
+  }
+}
