@@ -6,7 +6,6 @@ import {
   type PlannedAct,
   type RunEventType,
   type RunFactDraft,
-  StepResult,
   type WorkerTarget,
 } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
@@ -14,13 +13,14 @@ import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform'
 import { dispatching, stepCompleted, type StepOutcome, type StepState } from '@switchyard/run';
 import type { Toolbox } from './functions.ts';
 import type { JournalWriter } from './journal-writer.ts';
+import { afterAnswer, afterFailure, afterTakeover, type Tries, type Verdict } from './step-policy.ts';
 
 /*
  * Performs one announced step and commits its outcome.
  *
  * S1 The idempotency key is <runId>:<stepId>, the same for every dispatch of the step.
- * S2 A step whose worker was lost is dispatched again only where a repeat cannot do harm: it never reached a
- *    worker, or its tool is safe or keyed. Otherwise its outcome is `in_doubt`, never guessed.
+ * S2 A step whose fate is not known is dispatched again, with the same key, where the ledger of mcp-tool decides what
+ *    that means (step-policy.ts); else, and when the attempts are used up, its outcome is `in_doubt`, never guessed.
  * S3 Progress is committed with the outcome, or after PROGRESS_MS where the step takes longer; it is bounded.
  * S4 A step is sent only while the lease is known to hold: an owner that stood still since the announcement was
  *    committed asks the database first.
@@ -49,20 +49,11 @@ export async function runStep(
   const { act } = step;
   const started = parts.clock.now();
   const progress = new Progress(writer, act, parts.log);
-  let outcome: StepOutcome;
-  if (recovered && !mayRepeat(act, toolbox)) {
-    outcome = doubt('The worker or its owner was lost while this step was under way.');
-  } else {
-    if (recovered) await writer.write([dispatching(act, step.attempt + 1)]);
-    outcome = await dispatchUntilAnswered(
-      parts,
-      writer,
-      act,
-      toolbox,
-      recovered ? step.attempt + 1 : step.attempt,
-      progress,
-      signal,
-    );
+  let outcome = recovered ? afterTakeover(act) : undefined;
+  if (outcome === undefined) {
+    const attempt = recovered ? step.attempt + 1 : step.attempt;
+    if (recovered) await writer.write([dispatching(act, attempt)]);
+    outcome = await dispatchUntilAnswered(parts, writer, { act, toolbox, attempt, recovered }, progress, signal);
   }
   await writer.write([...progress.close(), stepCompleted(act, outcome, Math.max(0, parts.clock.now() - started))]);
 }
@@ -70,23 +61,26 @@ export async function runStep(
 async function dispatchUntilAnswered(
   parts: StepParts,
   writer: JournalWriter,
-  act: PlannedAct,
-  toolbox: Toolbox,
-  firstAttempt: number,
+  step: { readonly act: PlannedAct; readonly toolbox: Toolbox; readonly attempt: number; readonly recovered: boolean },
   progress: Progress,
   signal: AbortSignal,
 ): Promise<StepOutcome> {
+  const { act, toolbox, attempt: firstAttempt } = step;
+  let mayHaveWorked = step.recovered;
   for (let attempt = firstAttempt; ; attempt += 1) {
+    const tries: Tries = { left: attempt - firstAttempt + 1 < parts.stepAttempts, mayHaveWorked };
+    let verdict: Verdict;
     try {
-      return readResult(await dispatchOnce(parts, writer, act, attempt, progress, signal), act, toolbox);
+      verdict = afterAnswer(await dispatchOnce(parts, writer, act, attempt, progress, signal), act, toolbox, tries);
     } catch (error) {
       if (signal.aborted || !(error instanceof AppError)) throw error;
-      const verdict = afterFailure(error, act, toolbox, attempt - firstAttempt + 1 < parts.stepAttempts);
       parts.log.warn({ runId: writer.state.runId, stepId: act.step_id, attempt, err: error }, 'step got no answer');
-      if (verdict !== 'again') return verdict;
-      await sleep(backoffMs(attempt, { baseMs: 200, maxMs: 3_000 }), signal);
-      await writer.write([dispatching(act, attempt + 1)]);
+      verdict = afterFailure(error, act, toolbox, tries);
     }
+    if (!verdict.again) return verdict.outcome;
+    ({ mayHaveWorked } = verdict);
+    await sleep(backoffMs(attempt, { baseMs: 200, maxMs: 3_000 }), signal);
+    await writer.write([dispatching(act, attempt + 1)]);
   }
 }
 
@@ -125,49 +119,6 @@ async function dispatchOnce(
     },
     { signal, timeoutMs: parts.stepTimeoutMs, idempotencyKey, onProgress: (frame) => progress.take(frame) },
   );
-}
-
-/** The worker's answer, or where it is none, what that means: it may have worked before it answered nonsense. */
-export function readResult(answer: unknown, act: PlannedAct, toolbox: Toolbox): StepOutcome {
-  const result = StepResult.safeParse(answer);
-  if (result.success) return result.data;
-  return mayRepeat(act, toolbox)
-    ? { status: 'failed', code: 'tool_failed', message: 'The worker gave an answer that is no result.' }
-    : doubt('The worker gave an answer that is no result.');
-}
-
-/** What follows from a dispatch without an answer. Pure. */
-export function afterFailure(
-  error: AppError,
-  act: PlannedAct,
-  toolbox: Toolbox,
-  attemptsLeft: boolean,
-): 'again' | StepOutcome {
-  const failed = (code: string): StepOutcome => ({ status: 'failed', code, message: error.message });
-  switch (error.code) {
-    case 'no_responders':
-    case 'overloaded':
-      return attemptsLeft ? 'again' : failed(error.code);
-    case 'worker_lost':
-    case 'unavailable':
-      if (!mayRepeat(act, toolbox)) return doubt('The worker was lost while this step was under way.');
-      return attemptsLeft ? 'again' : failed(error.code);
-    case 'deadline_exceeded':
-      return mayRepeat(act, toolbox) ? failed('tool_timeout') : doubt('The step did not answer in time.');
-    default:
-      return failed(error.code);
-  }
-}
-
-/** True where performing the step twice does what performing it once does. */
-export function mayRepeat(act: PlannedAct, toolbox: Toolbox): boolean {
-  if (act.target !== 'mcp') return false;
-  const tool = toolbox.tools.find((candidate) => candidate.name === act.tool);
-  return tool !== undefined && (tool.kind === 'read' || tool.idempotency !== 'none');
-}
-
-function doubt(why: string): StepOutcome {
-  return { status: 'in_doubt', code: 'tool_in_doubt', message: `${why} Whether its effect happened is not known.` };
 }
 
 const AGENTS: Readonly<Record<WorkerTarget, readonly string[]>> = {

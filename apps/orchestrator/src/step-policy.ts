@@ -1,0 +1,103 @@
+import { AppError, type PlannedAct, StepResult } from '@switchyard/contracts';
+import type { StepOutcome } from '@switchyard/run';
+import type { Toolbox } from './functions.ts';
+
+/*
+ * What follows from what was heard of a dispatched step. Pure.
+ *
+ * D1 A step for a tool may always be dispatched again: the ledger of mcp-tool performs its effect once per key, and
+ *    answers with the outcome that it knows or with a doubt. So whether to repeat is decided there.
+ * D2 A step for another agent has no ledger behind it: where it may have worked, it is in doubt at once.
+ * D3 Attempts are bounded. When they are used up and a dispatch may have worked, the step is in doubt, unless its tool
+ *    only reads.
+ */
+
+export interface Tries {
+  readonly left: boolean;
+  /** An earlier dispatch reached a worker, or may have, and its fate is not known. */
+  readonly mayHaveWorked: boolean;
+}
+
+export type Verdict =
+  { readonly again: true; readonly mayHaveWorked: boolean } | { readonly again: false; readonly outcome: StepOutcome };
+
+/** Answers of mcp-tool that say nothing of an earlier dispatch: it did not come as far as the ledger. */
+const BEFORE_LEDGER: ReadonlySet<string> = new Set([
+  ...['unavailable', 'overloaded', 'tool_not_found', 'credentials_missing', 'approval_required', 'cancelled'],
+]);
+
+/** The worker answered. */
+export function afterAnswer(answer: unknown, act: PlannedAct, toolbox: Toolbox, tries: Tries): Verdict {
+  const parsed = StepResult.safeParse(answer);
+  if (!parsed.success) {
+    const why = 'The worker gave an answer that is no result.';
+    return end(onlyReads(act, toolbox) ? { status: 'failed', code: 'tool_failed', message: why } : doubt(why));
+  }
+  const result = parsed.data;
+  if (!hasLedger(act) || result.status === 'succeeded') return end(result);
+  if (result.status === 'in_doubt')
+    return honoursKey(act, toolbox) && tries.left ? { again: true, mayHaveWorked: true } : end(result);
+  if (!BEFORE_LEDGER.has(result.code)) return end(result);
+  if (result.code === 'unavailable' && tries.left) return { again: true, mayHaveWorked: tries.mayHaveWorked };
+  return end(unlessItWorked(result, act, toolbox, tries));
+}
+
+/** Nobody answered, or the request was refused. */
+export function afterFailure(error: AppError, act: PlannedAct, toolbox: Toolbox, tries: Tries): Verdict {
+  const failed = (code: string): StepOutcome => ({ status: 'failed', code, message: error.message });
+  switch (error.code) {
+    case 'no_responders':
+    case 'overloaded':
+      if (tries.left) return { again: true, mayHaveWorked: tries.mayHaveWorked };
+      return end(unlessItWorked(failed(error.code), act, toolbox, tries));
+    case 'worker_lost':
+    case 'unavailable':
+    case 'internal':
+    case 'deadline_exceeded': {
+      if (!hasLedger(act) && error.code === 'internal') return end(failed(error.code));
+      if (hasLedger(act) && tries.left) return { again: true, mayHaveWorked: true };
+      const late = error.code === 'deadline_exceeded';
+      if (onlyReads(act, toolbox)) return end(failed(late ? 'tool_timeout' : error.code));
+      return end(
+        doubt(late ? 'The step did not answer in time.' : 'The worker was lost while this step was under way.'),
+      );
+    }
+    default:
+      return end(unlessItWorked(failed(error.code), act, toolbox, tries));
+  }
+}
+
+/** What a step is that an earlier owner dispatched and that is not dispatched again; undefined where it is. */
+export function afterTakeover(act: PlannedAct): StepOutcome | undefined {
+  return hasLedger(act) ? undefined : doubt('The worker or its owner was lost while this step was under way.');
+}
+
+function hasLedger(act: PlannedAct): boolean {
+  return act.target === 'mcp';
+}
+
+function toolOf(act: PlannedAct, toolbox: Toolbox) {
+  return hasLedger(act) ? toolbox.tools.find((candidate) => candidate.name === act.tool) : undefined;
+}
+
+function onlyReads(act: PlannedAct, toolbox: Toolbox): boolean {
+  return toolOf(act, toolbox)?.kind === 'read';
+}
+
+/** True where performing the call twice with one key does what performing it once does. */
+function honoursKey(act: PlannedAct, toolbox: Toolbox): boolean {
+  return (toolOf(act, toolbox)?.idempotency ?? 'none') !== 'none';
+}
+
+function unlessItWorked(outcome: StepOutcome, act: PlannedAct, toolbox: Toolbox, tries: Tries): StepOutcome {
+  if (!tries.mayHaveWorked || onlyReads(act, toolbox)) return outcome;
+  return doubt('The worker was lost while this step was under way, and could not be asked again.');
+}
+
+function doubt(why: string): StepOutcome {
+  return { status: 'in_doubt', code: 'tool_in_doubt', message: `${why} Whether its effect happened is not known.` };
+}
+
+function end(outcome: StepOutcome): Verdict {
+  return { again: false, outcome };
+}
