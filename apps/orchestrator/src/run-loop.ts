@@ -65,6 +65,7 @@ export class RunLoop {
   #turns: readonly ThreadTurn[] | null = null;
   #inputsWait = false;
   #fault: string | null = null;
+  #begunAt = 0;
   readonly #recovered = new Set<string>();
 
   constructor(
@@ -90,6 +91,11 @@ export class RunLoop {
   /** After `ended`: the run of the same thread whose turn it is. */
   get nextRun(): string | null {
     return this.#writer?.nextRun ?? null;
+  }
+
+  /** True once this owner has committed an event. */
+  get progressed(): boolean {
+    return this.#writer !== null && this.#writer.state.seq > this.#begunAt;
   }
 
   /** After `broken`: what broke, as public text. */
@@ -135,6 +141,7 @@ export class RunLoop {
   async #run(): Promise<LoopEnd> {
     try {
       const state = this.owned.state ?? (await this.#readJournal());
+      this.#begunAt = state.seq;
       for (const step of state.steps) if (step.attempt > 0 && !step.outcome) this.#recovered.add(step.act.step_id);
       this.#writer = new JournalWriter(
         this.parts,

@@ -24,6 +24,8 @@ import { type LoopEnd, type LoopParts, type OwnedRun, RunLoop } from './run-loop
  * O4 A lease that ran out is left alone while its owner may have been kept from renewing it (patience.ts).
  * O5 Tenants share the slots (fair-share.ts): none waits behind all the runs of another.
  * O6 A run with which `poisonAttempts` owners in a row came to nothing is ended and becomes a dead letter.
+ * O7 A run with which two owners in a row came to nothing may be what ended them, and with them others. Until it gets
+ *    on, or ends, no other of the kind is taken up here: who only died with it is told apart.
  */
 
 export interface PoolSettings {
@@ -55,9 +57,12 @@ export interface PoolParts {
 const MAX_BACKLOG = 10_000;
 const MAX_ENDING = 64;
 const RENEW_AGAIN_MS = 250;
+/** O7 */
+const SUSPECT_STALLS = 2;
 
 export class RunPool {
   readonly #loops = new Map<string, { loop: RunLoop; done: Promise<void> }>();
+  readonly #suspects = new Map<string, RunLoop>();
   readonly #claiming = new Set<string>();
   readonly #backlog = new Backlog(MAX_BACKLOG);
   readonly #held = new Map<string, number>();
@@ -89,6 +94,10 @@ export class RunPool {
     return this.#stopped ? 0 : Math.max(0, this.settings.maxConcurrent - this.#used);
   }
 
+  get #hasSuspect(): boolean {
+    return [...this.#suspects.values()].some((loop) => !loop.progressed);
+  }
+
   owns(runId: string): boolean {
     return this.#loops.has(runId);
   }
@@ -109,13 +118,14 @@ export class RunPool {
   }
 
   /** Tells of a run that may need an owner. `busy`: no slot is free for it; somebody else should look too. */
-  async offer(runId: string, tenantId: string): Promise<'taken' | 'not_needed' | 'busy'> {
+  async offer(runId: string, tenantId: string, stalls = 0): Promise<'taken' | 'not_needed' | 'busy'> {
     const running = this.#loops.get(runId);
     if (running) {
       running.loop.nudge();
       return 'taken';
     }
     if (this.#claiming.has(runId)) return 'not_needed';
+    if (stalls >= SUSPECT_STALLS && this.#hasSuspect) return 'not_needed'; // the sweeper offers it again
     const slot = this.reserve(tenantId);
     if (slot) return this.#claim(runId, tenantId, slot);
     if (!this.#stopped) this.#backlog.add(runId, tenantId);
@@ -186,10 +196,14 @@ export class RunPool {
         await this.#giveBack(owned);
         return 'not_needed';
       }
+      const suspect = claim.stalls >= SUSPECT_STALLS;
       if (claim.stalls >= poisonAttempts) await this.#bury(owned, claim);
-      else {
+      else if (suspect && this.#hasSuspect) {
+        await this.parts.journal.release(runId, epoch);
+        return 'not_needed';
+      } else {
         kept = true;
-        this.#start(owned, slot);
+        this.#start(owned, slot, suspect);
       }
       return 'taken';
     } catch (error) {
@@ -220,14 +234,16 @@ export class RunPool {
     }
   }
 
-  #start(owned: OwnedRun, slot: Slot): void {
+  #start(owned: OwnedRun, slot: Slot, suspect = false): void {
     const loop = new RunLoop(this.parts.loop, owned, this.parts.log, this.metrics);
+    if (suspect) this.#suspects.set(owned.runId, loop);
     const done = loop
       .run()
       .then((end) => this.#ended(owned, end, loop))
       .catch((error: unknown) => this.parts.log.error({ runId: owned.runId, err: error }, 'letting go of a run failed'))
       .finally(() => {
         this.#loops.delete(owned.runId);
+        this.#suspects.delete(owned.runId);
         this.parts.publisher.forget(owned.runId);
         slot.free();
         if (loop.nextRun !== null) this.#hand(loop.nextRun, owned.tenantId); // its turn in this thread

@@ -61,9 +61,9 @@ export class Sweeper {
       const { takesExpired: takeExpired } = pool.patience;
       const due = await journal.sweep({ limit: SWEEP_LIMIT, engineVersions: ENGINE_VERSIONS, takeExpired });
       let told = 0;
-      for (const { runId, tenantId } of due) {
+      for (const { runId, tenantId, stalls } of due) {
         if (this.#stopped) return;
-        if ((await pool.offer(runId, tenantId)) !== 'busy' || told >= TELL_LIMIT) continue;
+        if ((await pool.offer(runId, tenantId, stalls)) !== 'busy' || told >= TELL_LIMIT) continue;
         told += 1;
         await bus.wakeUp(tenantId, runId);
       }

@@ -4,7 +4,7 @@ import type { Journal } from '@switchyard/store';
 import { until } from '@switchyard/testing';
 import { DeadLetterDesk } from '../src/dead-letter-desk.ts';
 import { RUN } from '../src/orchestrator.fixture.ts';
-import { over } from './control.ts';
+import { gate, over } from './control.ts';
 import type { Replica } from './replica.ts';
 import { planner, says, silent } from './scripted-planner.ts';
 import { request, World } from './world.ts';
@@ -155,6 +155,33 @@ describe('poison work', () => {
     expect(next.letters.map((letter) => letter.runId)).not.toContain(runId);
   });
 
+  it('is told apart from those who only died with it: of such runs a replica takes up one at a time', async () => {
+    const full = await world.replica({ maxConcurrent: 0, hears: false });
+    const asked = [1, 2, 3].map(() => request('suspect'));
+    for (const one of asked) await full.desk.start(one);
+    const ids = asked.map(({ runId }) => runId);
+    await world.sql(
+      `update orchestrator.runs set claimed_seq = last_seq, stalls = 2, epoch = 3, phase = 'running',
+         updated_at = updated_at - interval '1 min' where run_id = any ($1)`,
+      ids,
+    );
+    const doors = ids.map(() => gate());
+    let begun = 0;
+    const replica = await world.replica({
+      hears: false,
+      journal: (real) =>
+        over(real, { inputsAfter: async (...args) => (await doors[begun++]!.opened, real.inputsAfter(...args)) }),
+    });
+    for (const [i, door] of doors.entries()) {
+      await replica.sweeper.sweep();
+      expect(ids.filter((runId) => replica.pool.owns(runId))).toHaveLength(1);
+      await until(() => begun === i + 1);
+      door.open();
+      await until(() => !ids.some((runId) => replica.pool.owns(runId)));
+    }
+    for (const runId of ids) expect(await world.ended(runId)).toMatchObject({ status: 'success' });
+  });
+
   it('holds nobody up: a cancel during a pause ends the run', async () => {
     const broken = breaksAtPlanning();
     const replica = await world.replica({ hears: false, journal: broken.journal });
@@ -175,5 +202,5 @@ describe('poison work', () => {
     );
     await replica.sweeper.sweep();
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'cancelled' });
-  });
+  }, 15_000);
 });

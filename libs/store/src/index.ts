@@ -30,6 +30,7 @@ export {
   type RunHead,
   type RunInput,
   type Sweep,
+  type SweptRun,
   type ThreadQuery,
 } from './journal.ts';
 export { migrateDatabase } from './migrate.ts';

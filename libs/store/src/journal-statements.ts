@@ -122,8 +122,9 @@ const NOBODY_OWNS = '(lease_until is null or lease_until < clock_timestamp())';
  */
 export const SWEEP = statement(
   'sweep',
-  `select run_id, tenant_id from (
+  `select run_id, tenant_id, stalls from (
      select r.run_id, r.tenant_id, r.created_at,
+       case when r.last_seq > r.claimed_seq then 0 else r.stalls + (r.lease_owner is not null)::int end as stalls,
        row_number() over (partition by r.tenant_id order by r.created_at, r.run_id) as turn
      from orchestrator.runs r
      where not r.settled and r.phase <> 'ended' and ${NOBODY_OWNS} and ($4::boolean or r.lease_until is null)

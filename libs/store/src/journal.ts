@@ -166,6 +166,14 @@ export interface JournalStats {
   readonly deadLetters: number;
 }
 
+/** A run that needs an owner. */
+export interface SweptRun {
+  readonly runId: string;
+  readonly tenantId: string;
+  /** As the next claim would answer. */
+  readonly stalls: number;
+}
+
 /** Which runs a sweep is to find. */
 export interface Sweep {
   readonly limit: number;
@@ -235,7 +243,7 @@ export interface Journal {
   /** Inputs after number `n`, in order. */
   inputsAfter(runId: string, n: number, limit?: number): Promise<RunInput[]>;
   /** Runs that have work, no living lease and nothing that holds them back: each tenant's oldest, then its next. */
-  sweep(query: Sweep): Promise<{ runId: string; tenantId: string }[]>;
+  sweep(query: Sweep): Promise<SweptRun[]>;
   /** Runs without a living owner that were not touched for `olderThanMs` and have events that may not be on the bus. */
   unpublished(
     limit: number,

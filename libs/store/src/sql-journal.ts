@@ -12,6 +12,7 @@ import {
   type RunHead,
   type RunInput,
   type Sweep,
+  type SweptRun,
   type ThreadQuery,
 } from './journal.ts';
 import {
@@ -245,10 +246,10 @@ export class SqlJournal implements Journal {
     return inputsAfter(this.pool, runId, n, limit);
   }
 
-  async sweep({ limit, engineVersions, graceMs = DEFAULT_GRACE_MS, takeExpired = true }: Sweep) {
+  async sweep({ limit, engineVersions, graceMs = DEFAULT_GRACE_MS, takeExpired = true }: Sweep): Promise<SweptRun[]> {
     const values = [limit, graceMs, [...engineVersions], takeExpired];
-    const found = await rows<{ run_id: string; tenant_id: string }>(this.pool, sql.SWEEP, values);
-    return found.map((run) => ({ runId: run.run_id, tenantId: run.tenant_id }));
+    const found = await rows<{ run_id: string; tenant_id: string; stalls: number }>(this.pool, sql.SWEEP, values);
+    return found.map(({ run_id: runId, tenant_id: tenantId, stalls }) => ({ runId, tenantId, stalls }));
   }
 
   async unpublished(

@@ -121,7 +121,7 @@ const commands: fc.Arbitrary<Command>[] = [
     onRun(rested ? 'crash, and the end of the pause' : 'crash', n, async (run, _model, { db }) => {
       if (run.lease === 'none') return;
       run.lease = 'expired';
-      run.rested = rested;
+      if (rested) run.pauses = false;
       const past = `update orchestrator.runs
         set lease_until = now() - interval '1 millisecond', pause_ms = case when $2 then 0 else pause_ms end
         where run_id = $1`;
@@ -220,6 +220,10 @@ async function compare(model: Model, { journal, db, prefix }: Real): Promise<voi
   // A negative age: also what was touched this very moment.
   const swept = await journal.sweep({ limit: 10_000, graceMs: -60_000, engineVersions: VERSIONS });
   expect(own(swept)).toEqual(model.swept(VERSIONS));
+  for (const { runId, stalls } of swept) {
+    const run = model.runs.get(runId);
+    if (run) expect(stalls).toBe(model.stallsAtClaim(run));
+  }
   const letters = await db.sql<{ run_id: string }>('select run_id from orchestrator.dead_letters');
   const dead = [...model.runs.values()].filter((run) => run.dead);
   expect(letters.map((letter) => letter.run_id).sort()).toEqual(dead.map((run) => run.runId).sort());

@@ -32,8 +32,8 @@ export interface ModelRun {
   claimedAt: number;
   /** Owners in a row without a new event that did not give the run back. */
   stalls: number;
-  /** The pause after its last owner is over. */
-  rested: boolean;
+  /** Should its owner come to nothing, the next one waits. */
+  pauses: boolean;
   dead: boolean;
   /** The last append that was answered as success, as a writer would repeat it. */
   last?: ModelAppend;
@@ -81,7 +81,7 @@ export class Model {
       phase: epoch > 0 ? 'running' : 'queued',
       lease: epoch > 0 ? 'living' : 'none',
       ...{ published: 0, inbox: [], taken: 0, claimedAt: epoch, stalls: 0 },
-      ...{ awaited: false, rested: true, dead: false, expired: false },
+      ...{ awaited: false, pauses: false, dead: false, expired: false },
     });
     const answer = `created ${runId} epoch ${epoch} after ${open.at(-1)?.runId ?? 'none'}`;
     return [answer, ...cancelled.map((run) => run.runId).sort()].join(' ');
@@ -94,14 +94,19 @@ export class Model {
     if (!versions.includes(run.version)) return 'foreign_version';
     if (run.lease === 'living') return 'busy';
     if (this.#heldBack(run)) return 'held_back';
-    if (run.events.length > run.claimedAt) run.stalls = 0;
-    else if (run.lease === 'expired') run.stalls += 1;
+    run.stalls = this.stallsAtClaim(run);
+    run.pauses = run.stalls > 0;
     run.waits &&= this.#openIn(run.thread)[0] !== run;
     run.claimedAt = run.events.length;
     run.epoch += 1;
     run.lease = 'living';
     run.phase = 'running';
     return `claimed ${run.epoch} after ${run.stalls}`;
+  }
+
+  stallsAtClaim(run: ModelRun): number {
+    if (run.events.length > run.claimedAt) return 0;
+    return run.stalls + (run.lease === 'expired' ? 1 : 0);
   }
 
   append(run: ModelRun, append: ModelAppend): string {
@@ -132,7 +137,6 @@ export class Model {
 
   giveUp(run: ModelRun, epoch: number): void {
     if (epoch !== run.epoch || run.lease === 'none') return;
-    if (run.lease === 'living') run.rested = false;
     run.lease = 'expired';
   }
 
@@ -191,7 +195,7 @@ export class Model {
   }
 
   #heldBack(run: ModelRun): boolean {
-    const resting = run.lease === 'expired' && !run.rested && run.stalls > 0 && run.events.length === run.claimedAt;
+    const resting = run.lease === 'expired' && run.pauses && run.events.length === run.claimedAt;
     const waiting = run.waits && this.#openIn(run.thread)[0] !== run;
     return (resting || waiting) && !run.inbox.slice(run.taken).includes('cancel');
   }
