@@ -1,4 +1,4 @@
-import { nextTenant, type Slots } from './fair-share.ts';
+import { nextTenant, type Shares } from './fair-share.ts';
 
 /*
  * The runs that wait for a slot of this replica, by tenant.
@@ -33,7 +33,7 @@ export class Backlog {
   }
 
   /** Takes the run out that is to start next; undefined where none may. */
-  take(slots: Slots): { runId: string; tenantId: string } | undefined {
+  take(slots: Shares): { runId: string; tenantId: string } | undefined {
     const tenantId = nextTenant(this.#tenants.keys(), slots);
     const runs = tenantId === undefined ? undefined : this.#tenants.get(tenantId);
     const [runId] = runs ?? [];

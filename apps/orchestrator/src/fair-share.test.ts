@@ -1,56 +1,48 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { Backlog } from './backlog.ts';
-import { mayTake, type Slots } from './fair-share.ts';
+import { mayTake, type Shares } from './fair-share.ts';
+import { type Slot, Slots } from './slots.ts';
 
-/** A replica as small as it gets: slots, a backlog, and what the policy says. */
+/** A replica as small as it gets: slots, and runs that hold them until they are told to end. */
 class Replica {
-  readonly held = new Map<string, number>();
   readonly started: string[] = [];
-  readonly running: { runId: string; tenantId: string }[] = [];
-  readonly backlog = new Backlog(10_000);
+  readonly running: { runId: string; tenantId: string; slot: Slot }[] = [];
+  readonly waiting = new Map<string, number>();
+  readonly #slots: Slots;
 
-  constructor(
-    readonly total: number,
-    readonly perTenant = Infinity,
-  ) {}
+  constructor(total: number, perTenant = Infinity) {
+    this.#slots = new Slots({ total, perTenant, backlog: 10_000 }, (runId, tenantId, slot) => {
+      this.waiting.set(tenantId, this.waiting.get(tenantId)! - 1);
+      this.#start(runId, tenantId, slot);
+    });
+  }
 
-  get slots(): Slots {
-    return { total: this.total, perTenant: this.perTenant, held: this.held };
+  held(tenantId: string): number {
+    return this.running.filter((run) => run.tenantId === tenantId).length;
   }
 
   arrive(runId: string, tenantId: string): void {
-    const free = this.running.length < this.total;
-    if (free && mayTake(tenantId, this.backlog.tenants, this.slots)) this.#start({ runId, tenantId });
-    else this.backlog.add(runId, tenantId);
-    this.#fill();
+    const slot = this.#slots.take(tenantId);
+    if (slot) return this.#start(runId, tenantId, slot);
+    this.waiting.set(tenantId, (this.waiting.get(tenantId) ?? 0) + 1);
+    this.#slots.wait(runId, tenantId);
   }
 
   end(pick: number): void {
     const [ended] = this.running.splice(pick % Math.max(this.running.length, 1), 1);
-    if (!ended) return;
-    const left = this.held.get(ended.tenantId)! - 1;
-    if (left === 0) this.held.delete(ended.tenantId);
-    else this.held.set(ended.tenantId, left);
-    this.#fill();
+    ended?.slot.free();
+    ended?.slot.free(); // does nothing
   }
 
-  #fill(): void {
-    while (this.running.length < this.total) {
-      const next = this.backlog.take(this.slots);
-      if (!next) return;
-      this.#start(next);
-    }
-  }
-
-  #start(run: { runId: string; tenantId: string }): void {
-    this.running.push(run);
-    this.started.push(run.runId);
-    this.held.set(run.tenantId, (this.held.get(run.tenantId) ?? 0) + 1);
+  #start(runId: string, tenantId: string, slot: Slot): void {
+    this.running.push({ runId, tenantId, slot });
+    this.started.push(runId);
   }
 }
 
-const tenant = fc.constantFrom('a', 'b', 'c', 'd');
+const TENANTS = ['a', 'b', 'c', 'd'] as const;
+const tenant = fc.constantFrom(...TENANTS);
 const act = fc.oneof(fc.record({ arrive: tenant }), fc.record({ end: fc.nat(20) }));
 const replica = fc.record({ total: fc.integer({ min: 1, max: 8 }), perTenant: fc.constantFrom(1, 2, 5, Infinity) });
 
@@ -61,17 +53,18 @@ describe('a replica', () => {
         const one = new Replica(total, perTenant);
         acts.forEach((what, i) => {
           const before = new Set(one.running);
-          const waited = new Set(one.backlog.tenants);
+          const waited = [...one.waiting].filter(([, runs]) => runs > 0).map(([name]) => name);
           if ('arrive' in what) one.arrive(`${what.arrive}-${i}`, what.arrive);
           else one.end(what.end);
           expect(one.running.length).toBeLessThanOrEqual(total);
-          for (const held of one.held.values()) expect(held).toBeLessThanOrEqual(perTenant);
-          const mayStart = [...one.backlog.tenants].filter((name) => (one.held.get(name) ?? 0) < perTenant);
+          for (const name of TENANTS) expect(one.held(name)).toBeLessThanOrEqual(perTenant);
+          const waits = [...one.waiting].filter(([, runs]) => runs > 0).map(([name]) => name);
+          const mayStart = waits.filter((name) => one.held(name) < perTenant);
           if (one.running.length < total) expect(mayStart).toEqual([]); // F1
           const [started] = one.running.filter((run) => !before.has(run));
           if ('arrive' in what || !started) return;
-          const heldBefore = (one.held.get(started.tenantId) ?? 0) - 1;
-          for (const other of waited) expect(heldBefore).toBeLessThanOrEqual(one.held.get(other) ?? 0); // F2
+          const heldBefore = one.held(started.tenantId) - 1;
+          for (const other of waited) expect(heldBefore).toBeLessThanOrEqual(one.held(other)); // F2
         });
       }),
     );
@@ -84,7 +77,7 @@ describe('a replica', () => {
         arrivals.forEach((name, i) => one.arrive(`${name}-${i}`, name));
         for (let i = 0; one.running.length > 0; i += 1) one.end(i);
         expect(one.started).toHaveLength(arrivals.length);
-        for (const name of ['a', 'b', 'c', 'd']) {
+        for (const name of TENANTS) {
           const order = one.started.filter((runId) => runId.startsWith(name)).map((runId) => Number(runId.slice(2)));
           expect(order).toEqual([...order].sort((x, y) => x - y));
         }
@@ -100,12 +93,12 @@ describe('a replica', () => {
     expect(one.started.at(-1)).toBe('few-0');
     for (let i = 1; i < 20; i += 1) one.arrive(`few-${i}`, 'few');
     for (let i = 0; i < 20; i += 1) one.end(0);
-    expect([...one.held.values()]).toEqual([4, 4]);
+    expect([one.held('many'), one.held('few')]).toEqual([4, 4]);
   });
 
   it('keeps a tenant at its part of the slots while another waits', () => {
     const held = new Map([['many', 4]]);
-    const slots: Slots = { total: 8, perTenant: Infinity, held };
+    const slots: Shares = { total: 8, perTenant: Infinity, held };
     expect(mayTake('many', [], slots)).toBe(true);
     expect(mayTake('many', ['many'], slots)).toBe(true);
     expect(mayTake('many', ['few'], slots)).toBe(false);
@@ -120,7 +113,7 @@ describe('the backlog', () => {
     for (let i = 0; i < 30; i += 1) backlog.add(`a-${i}`, 'a');
     backlog.add('b-0', 'b');
     expect(backlog.size).toBe(10);
-    const slots: Slots = { total: 20, perTenant: Infinity, held: new Map() };
+    const slots: Shares = { total: 20, perTenant: Infinity, held: new Map() };
     const out = Array.from({ length: 10 }, () => backlog.take(slots)?.runId);
     expect(out).toContain('b-0');
     expect(out).toContain('a-0');

@@ -7,7 +7,7 @@
  * F3 While others wait, a tenant takes no more than an equal part of the slots.
  */
 
-export interface Slots {
+export interface Shares {
   readonly total: number;
   /** Most that one tenant may hold, also while nobody else waits. */
   readonly perTenant: number;
@@ -16,7 +16,7 @@ export interface Slots {
 }
 
 /** The tenant whose run is to start next, of those that wait in the order of their turns; undefined: none may. */
-export function nextTenant(waiting: Iterable<string>, slots: Slots): string | undefined {
+export function nextTenant(waiting: Iterable<string>, slots: Shares): string | undefined {
   let first: { tenantId: string; held: number } | undefined;
   for (const tenantId of waiting) {
     const held = slots.held.get(tenantId) ?? 0;
@@ -26,7 +26,7 @@ export function nextTenant(waiting: Iterable<string>, slots: Slots): string | un
 }
 
 /** True where a tenant may take a free slot at once, past those that wait. */
-export function mayTake(tenantId: string, waiting: Iterable<string>, slots: Slots): boolean {
+export function mayTake(tenantId: string, waiting: Iterable<string>, slots: Shares): boolean {
   const held = slots.held.get(tenantId) ?? 0;
   if (held >= slots.perTenant) return false;
   const contenders = new Set([tenantId, ...slots.held.keys()]);

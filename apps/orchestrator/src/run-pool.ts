@@ -2,14 +2,13 @@ import { AppError, ENGINE_VERSIONS } from '@switchyard/contracts';
 import type { Clock, Logger, Metrics } from '@switchyard/platform';
 import type { Claim, Journal } from '@switchyard/store';
 import type { Admission } from './admission.ts';
-import { Backlog } from './backlog.ts';
 import { bury } from './burial.ts';
-import { mayTake, type Slots } from './fair-share.ts';
 import { momentOf } from './lease.ts';
 import { Patience } from './patience.ts';
 import type { Publisher } from './publisher.ts';
 import { RunMetrics } from './run-metrics.ts';
 import { type LoopEnd, type LoopParts, type OwnedRun, RunLoop } from './run-loop.ts';
+import { type Slot, Slots } from './slots.ts';
 
 /*
  * The runs that this replica owns.
@@ -39,11 +38,6 @@ export interface PoolSettings {
   readonly retryPauseMs: number;
 }
 
-/** A place for one run; freeing it twice does nothing. Whoever waits gets it next. */
-export interface Slot {
-  free(): void;
-}
-
 export interface PoolParts {
   readonly journal: Journal;
   readonly admission: Admission;
@@ -64,9 +58,7 @@ export class RunPool {
   readonly #loops = new Map<string, { loop: RunLoop; done: Promise<void> }>();
   readonly #suspects = new Map<string, RunLoop>();
   readonly #claiming = new Set<string>();
-  readonly #backlog = new Backlog(MAX_BACKLOG);
-  readonly #held = new Map<string, number>();
-  #used = 0;
+  readonly #slots: Slots;
   #heartbeat: NodeJS.Timeout | undefined;
   #stopped = false;
   readonly metrics: RunMetrics;
@@ -76,6 +68,8 @@ export class RunPool {
     private readonly parts: PoolParts,
     readonly settings: PoolSettings,
   ) {
+    const { maxConcurrent: total, maxPerTenant: perTenant } = settings;
+    this.#slots = new Slots({ total, perTenant, backlog: MAX_BACKLOG }, (...next) => this.#takeUp(...next));
     this.metrics = new RunMetrics(parts.metrics);
     this.patience = new Patience(parts.clock, settings.leaseMs);
     parts.metrics.gauge('runs_owned', 'Runs that this replica works on', [], () => this.#loops.size);
@@ -83,15 +77,6 @@ export class RunPool {
 
   start(): void {
     this.#renewIn(this.#renewMs);
-  }
-
-  get #slots(): Slots {
-    const { maxConcurrent: total, maxPerTenant: perTenant } = this.settings;
-    return { total, perTenant, held: this.#held };
-  }
-
-  get #freeSlots(): number {
-    return this.#stopped ? 0 : Math.max(0, this.settings.maxConcurrent - this.#used);
   }
 
   get #hasSuspect(): boolean {
@@ -104,8 +89,7 @@ export class RunPool {
 
   /** Keeps a slot for a run of this tenant that is being accepted, until it is freed; undefined where none is for it. */
   reserve(tenantId: string): Slot | undefined {
-    if (this.#freeSlots === 0 || !mayTake(tenantId, this.#backlog.tenants, this.#slots)) return undefined;
-    return this.#takeSlot(tenantId);
+    return this.#slots.take(tenantId);
   }
 
   /** Starts on a run whose lease this replica got with the accept, in the slot that was kept for it. */
@@ -128,7 +112,7 @@ export class RunPool {
     if (stalls >= SUSPECT_STALLS && this.#hasSuspect) return 'not_needed'; // the sweeper offers it again
     const slot = this.reserve(tenantId);
     if (slot) return this.#claim(runId, tenantId, slot);
-    if (!this.#stopped) this.#backlog.add(runId, tenantId);
+    this.#slots.wait(runId, tenantId);
     return 'busy';
   }
 
@@ -139,9 +123,8 @@ export class RunPool {
       running.loop.nudge();
       return 'taken';
     }
-    const full = this.#used >= this.settings.maxConcurrent + MAX_ENDING;
-    if (this.#stopped || full || this.#claiming.has(runId)) return 'not_needed';
-    return this.#claim(runId, tenantId, this.#takeSlot(tenantId));
+    const slot = this.#claiming.has(runId) ? undefined : this.#slots.beyond(tenantId, MAX_ENDING);
+    return slot ? this.#claim(runId, tenantId, slot) : 'not_needed';
   }
 
   /** There may be an input for this run; only its owner cares. */
@@ -151,7 +134,7 @@ export class RunPool {
 
   async drain(timeoutMs: number): Promise<void> {
     this.#stopped = true;
-    this.#backlog.clear();
+    this.#slots.close();
     const running = [...this.#loops.values()];
     for (const { loop } of running) loop.drain(timeoutMs / 2);
     let timer: NodeJS.Timeout | undefined;
@@ -160,23 +143,6 @@ export class RunPool {
     clearTimeout(timer);
     clearTimeout(this.#heartbeat);
     this.#heartbeat = undefined;
-  }
-
-  #takeSlot(tenantId: string): Slot {
-    this.#used += 1;
-    this.#held.set(tenantId, (this.#held.get(tenantId) ?? 0) + 1);
-    let taken = true;
-    return {
-      free: () => {
-        if (!taken) return;
-        taken = false;
-        this.#used -= 1;
-        const left = (this.#held.get(tenantId) ?? 1) - 1;
-        if (left > 0) this.#held.set(tenantId, left);
-        else this.#held.delete(tenantId);
-        this.#fillSlots();
-      },
-    };
   }
 
   async #claim(runId: string, tenantId: string, slot: Slot): Promise<'taken' | 'not_needed'> {
@@ -208,7 +174,7 @@ export class RunPool {
       return 'taken';
     } catch (error) {
       // Where the database does not answer, the rest of the backlog is not tried; the sweeper finds it all again.
-      if (error instanceof AppError && error.code === 'unavailable') this.#backlog.clear();
+      if (error instanceof AppError && error.code === 'unavailable') this.#slots.forget();
       throw error;
     } finally {
       this.#claiming.delete(runId);
@@ -271,16 +237,12 @@ export class RunPool {
     await this.parts.loop.bus.wakeUp(tenantId, runId);
   }
 
-  #fillSlots(): void {
-    while (this.#freeSlots > 0) {
-      const next = this.#backlog.take(this.#slots);
-      if (!next) return;
-      const { runId, tenantId } = next;
-      if (this.#loops.has(runId) || this.#claiming.has(runId)) continue;
-      this.#claim(runId, tenantId, this.#takeSlot(tenantId)).catch((error: unknown) =>
-        this.parts.log.warn({ runId, err: error }, 'not claimed; the sweeper will offer it again'),
-      );
-    }
+  /** A run that waited for a slot and has one now. */
+  #takeUp(runId: string, tenantId: string, slot: Slot): void {
+    if (this.#loops.has(runId) || this.#claiming.has(runId)) return slot.free();
+    this.#claim(runId, tenantId, slot).catch((error: unknown) =>
+      this.parts.log.warn({ runId, err: error }, 'not claimed; the sweeper will offer it again'),
+    );
   }
 
   get #renewMs(): number {

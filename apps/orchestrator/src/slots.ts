@@ -1,0 +1,95 @@
+import { Backlog } from './backlog.ts';
+import { mayTake, type Shares } from './fair-share.ts';
+
+/*
+ * The slots of a replica: who holds how many, who waits, and who is next.
+ *
+ * S1 What may be taken and by whom is decided by `fair-share.ts`; a slot that is freed goes to whoever waits.
+ * S2 Taken is taken: a slot beyond the limit (`beyond`) counts as one until it is freed, so nobody else gets a place
+ *    for it.
+ */
+
+/** A place for one run; freeing it twice does nothing. */
+export interface Slot {
+  free(): void;
+}
+
+export interface SlotLimits {
+  readonly total: number;
+  readonly perTenant: number;
+  readonly backlog: number;
+}
+
+export class Slots {
+  readonly #held = new Map<string, number>();
+  readonly #waiting: Backlog;
+  #used = 0;
+  #closed = false;
+
+  /** `begin` is told of each run that waited, and gets its slot. */
+  constructor(
+    private readonly limits: SlotLimits,
+    private readonly begin: (runId: string, tenantId: string, slot: Slot) => void,
+  ) {
+    this.#waiting = new Backlog(limits.backlog);
+  }
+
+  /** A free slot for a run of this tenant; undefined where none is for it. */
+  take(tenantId: string): Slot | undefined {
+    return this.#free > 0 && mayTake(tenantId, this.#waiting.tenants, this.#shares) ? this.#take(tenantId) : undefined;
+  }
+
+  /** A slot also where none is free, as long as no more than `most` are in use beyond the limit. */
+  beyond(tenantId: string, most: number): Slot | undefined {
+    return this.#closed || this.#used >= this.limits.total + most ? undefined : this.#take(tenantId);
+  }
+
+  /** Remembers a run that waits for a slot. */
+  wait(runId: string, tenantId: string): void {
+    if (!this.#closed) this.#waiting.add(runId, tenantId);
+  }
+
+  /** Forgets whoever waits. */
+  forget(): void {
+    this.#waiting.clear();
+  }
+
+  /** From now on nobody gets a slot. */
+  close(): void {
+    this.#closed = true;
+    this.forget();
+  }
+
+  get #free(): number {
+    return this.#closed ? 0 : this.limits.total - this.#used;
+  }
+
+  get #shares(): Shares {
+    return { total: this.limits.total, perTenant: this.limits.perTenant, held: this.#held };
+  }
+
+  #take(tenantId: string): Slot {
+    this.#used += 1;
+    this.#held.set(tenantId, (this.#held.get(tenantId) ?? 0) + 1);
+    let taken = true;
+    return {
+      free: () => {
+        if (!taken) return;
+        taken = false;
+        this.#used -= 1;
+        const left = (this.#held.get(tenantId) ?? 1) - 1;
+        if (left > 0) this.#held.set(tenantId, left);
+        else this.#held.delete(tenantId);
+        this.#fill();
+      },
+    };
+  }
+
+  #fill(): void {
+    while (this.#free > 0) {
+      const next = this.#waiting.take(this.#shares);
+      if (!next) return;
+      this.begin(next.runId, next.tenantId, this.#take(next.tenantId));
+    }
+  }
+}
