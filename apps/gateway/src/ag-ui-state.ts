@@ -1,4 +1,5 @@
 import type { RunSpec } from '@switchyard/contracts';
+import { INITIAL, type RunState } from '@switchyard/run';
 import type { AgUiMessage, DialectContext } from './dialect.ts';
 
 /*
@@ -38,7 +39,12 @@ export interface Plan {
 
 export interface AgUiState {
   readonly context: DialectContext;
+  /** The run itself: it tells whether nothing can be done until a person decides. */
+  readonly run: RunState;
+  /** False before the first event, and while the run waits for a person: the next event begins an AG-UI run. */
   readonly started: boolean;
+  /** The conversation is known. */
+  readonly opened: boolean;
   readonly messages: readonly AgUiMessage[];
   readonly text: OpenText | null;
   readonly said: readonly string[];
@@ -48,6 +54,8 @@ export interface AgUiState {
   /** Step id -> the tool call that announced it. */
   readonly calls: Readonly<Record<string, string>>;
   readonly plan: Plan | null;
+  /** The plans before it, as they were left. */
+  readonly earlierPlans: readonly Plan[];
   readonly planned: number;
   /** The assistant message that the tool calls of the decision in hand belong to. */
   readonly parentMessageId: string;
@@ -62,7 +70,9 @@ export interface Change {
 export function initialState(context: DialectContext): AgUiState {
   return {
     context,
+    run: INITIAL,
     started: false,
+    opened: false,
     messages: [],
     text: null,
     said: [],
@@ -71,6 +81,7 @@ export function initialState(context: DialectContext): AgUiState {
     subagents: [],
     calls: {},
     plan: null,
+    earlierPlans: [],
     planned: 0,
     parentMessageId: `${context.runId}-p0`,
     model: null,

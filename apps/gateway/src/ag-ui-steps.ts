@@ -1,4 +1,5 @@
 import type { FactOf } from '@switchyard/contracts';
+import { ASK_USER } from '@switchyard/run';
 import {
   type AgUiEvent,
   type AgUiState,
@@ -32,7 +33,8 @@ export function planned(state: AgUiState, data: FactOf<'orchestrator.planning.co
     messageId: `${state.context.runId}-plan${number}`,
     steps: decision.acts.map(({ step_id, target, task }) => ({ step_id, target, task, status: 'pending' })),
   };
-  return { state: { ...after, plan }, events: [...closed.events, planSnapshot(plan)] };
+  const earlierPlans = state.plan === null ? state.earlierPlans : [...state.earlierPlans, state.plan];
+  return { state: { ...after, plan, earlierPlans }, events: [...closed.events, planSnapshot(plan)] };
 }
 
 export function planSnapshot(plan: NonNullable<AgUiState['plan']>): AgUiEvent {
@@ -55,6 +57,8 @@ export function dispatched(state: AgUiState, data: FactOf<'orchestrator.step.dis
   const { step_id: stepId, target, task, attempt, agent } = data;
   const text = closeText(state);
   const call = called(text.state, data);
+  // The person is no subagent of ours: the answer is the result of the call.
+  if (target === 'user') return join(text, call);
   const marked = mark(call.state, stepId, 'running');
   const events = [...text.events, ...call.events, ...marked.events];
   if (!isModern(state)) {
@@ -75,13 +79,19 @@ export function dispatched(state: AgUiState, data: FactOf<'orchestrator.step.dis
   return { state: opened.state, events: [...events, ...lost.events, ...opened.events] };
 }
 
+type Call = Pick<
+  FactOf<'orchestrator.step.dispatching'>['data'],
+  'step_id' | 'target' | 'task' | 'tool' | 'arguments' | 'agent' | 'tool_call_id'
+>;
+
 /** Announces the tool call of a step, once. Its id is unique over all runs; a model's own ids are not. */
-function called(state: AgUiState, data: FactOf<'orchestrator.step.dispatching'>['data']): Change {
+export function called(state: AgUiState, data: Call): Change {
   const { step_id: stepId, target, task, tool, agent, tool_call_id: modelCallId } = data;
   if (Object.hasOwn(state.calls, stepId)) return { state, events: [] };
   const toolCallId = `${state.context.runId}-${stepId}`;
-  const name = agent === undefined ? (tool ?? target) : `delegate_to_${agent}`;
-  const args = JSON.stringify(tool === undefined ? { task } : (data.arguments ?? {}));
+  const name = agent === undefined ? (tool ?? (target === 'user' ? ASK_USER : target)) : `delegate_to_${agent}`;
+  const words = target === 'user' ? { question: task } : { task };
+  const args = JSON.stringify(tool === undefined ? words : (data.arguments ?? {}));
   const { parentMessageId } = state;
   const toolCall = { id: toolCallId, type: 'function', function: { name, arguments: args } };
   const parent = state.messages.find(({ id }) => id === parentMessageId);

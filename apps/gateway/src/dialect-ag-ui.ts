@@ -26,6 +26,8 @@ import {
   type SubagentEnd,
   tag,
 } from './ag-ui-state.ts';
+import { evolve } from '@switchyard/run';
+import { asked, pause, waitsForPerson } from './ag-ui-interrupts.ts';
 import { dispatched, join, planned, planSnapshot, stepDone, VENDOR } from './ag-ui-steps.ts';
 import type { Dialect } from './dialect.ts';
 import { type Frame, group } from './frame.ts';
@@ -34,7 +36,8 @@ import { type Frame, group } from './frame.ts';
  * AG-UI. Profile `1.0` for peers that send protocolVersion; `legacy` for older ones: no SUBAGENT_*, no
  * cancelled outcome, no metadata.
  *
- * A1 The first event is RUN_STARTED; exactly one of RUN_FINISHED and RUN_ERROR comes last.
+ * A1 The first event is RUN_STARTED; exactly one of RUN_FINISHED and RUN_ERROR comes last. A run that waits for a
+ *    person ends the AG-UI run with its interrupts; what happens after that is the next AG-UI run.
  * A2 Whatever is opened is closed before the run finishes, and nothing is opened twice.
  * A3 No optional field is null; every type is one that the protocol describes; the rest is CUSTOM `switchyard.*`.
  * A4 Text of a message that was completed is exact at the client, whatever pieces of it were shown live.
@@ -43,10 +46,11 @@ export const agUiDialect: Dialect<AgUiState> = {
   initial: initialState,
 
   project(state, event) {
-    const started = start(state, event);
+    const started = start({ ...state, run: evolve(state.run, event) }, event);
     const change = react(started.state, event);
-    const events = [...started.events, ...change.events];
-    return { state: change.state, frames: framesOf(state, event, events) };
+    const end = waitsForPerson(change.state) ? pause(change.state) : { state: change.state, events: [] };
+    const events = [...started.events, ...change.events, ...end.events];
+    return { state: end.state, frames: framesOf(state, event, events) };
   },
 
   speak(state, delta) {
@@ -54,16 +58,21 @@ export const agUiDialect: Dialect<AgUiState> = {
     return { state: after, frames: events.map((data): Frame => ({ data })) };
   },
 
-  prelude(state) {
+  prelude(state, goesOn) {
+    const open = { ...state, started: true };
+    const end = !state.started && !goesOn && waitsForPerson(state) ? pause(open) : { state: open, events: [] };
     const events: AgUiEvent[] = [
       runStarted(state),
       { type: 'MESSAGES_SNAPSHOT', messages: state.messages },
-      ...(state.plan === null ? [] : [planSnapshot(state.plan)]),
+      ...[...state.earlierPlans, ...(state.plan === null ? [] : [state.plan])].map(planSnapshot),
       ...state.subagents.map((open) => announce(open)),
       ...state.steps.map(({ name, owner }) => ({ type: 'STEP_STARTED', stepName: name, ...tag(owner) })),
+      ...end.events,
     ];
-    return events.map((data) => ({ data }));
+    return { state: end.state, frames: events.map((data) => ({ data })) };
   },
+
+  pauses: (state) => state.opened && !state.started,
 
   interrupted(state, problem) {
     const first = state.started ? [] : [runStarted(state)];
@@ -82,17 +91,23 @@ function framesOf(state: AgUiState, event: RunEvent, events: AgUiEvent[]): Frame
 }
 
 function runStarted(state: AgUiState): AgUiEvent {
-  const { threadId, runId } = state.context;
-  return { type: 'RUN_STARTED', threadId, runId, ...(isModern(state) ? { protocolVersion: '1.0' } : {}) };
+  const { threadId, runId, peerRunId } = state.context;
+  return {
+    type: 'RUN_STARTED',
+    threadId,
+    ...(peerRunId === undefined ? { runId } : { runId: peerRunId, parentRunId: runId }),
+    ...(isModern(state) ? { protocolVersion: '1.0' } : {}),
+  };
 }
 
 function start(state: AgUiState, event: RunEvent): Change {
   if (state.started) return { state, events: [] };
+  if (state.opened) return { state: { ...state, started: true }, events: [runStarted(state)] };
   const run = event.type === 'orchestrator.run.accepted' ? event.data.run : undefined;
   // Where the caller attached by run id alone, the thread is known only now.
   const context = run === undefined ? state.context : { ...state.context, threadId: run.thread_id };
   const messages = run === undefined ? [] : conversationOf(context, run);
-  const after = { ...state, started: true, context, messages };
+  const after = { ...state, started: true, opened: true, context, messages };
   return { state: after, events: [runStarted(after)] };
 }
 
@@ -120,6 +135,10 @@ function react(state: AgUiState, event: RunEvent): Change {
     }
     case 'orchestrator.task.completed':
       return finished(state, event.data);
+    case 'orchestrator.approval.requested': {
+      const call = asked(state, event.data);
+      return join(call, custom(call.state, event));
+    }
     case 'a2a.delegation.started':
       return nested(state, event, `${event.data.step_id}-${event.seq}-a2a`, event.data.agent, event.data.task);
     case 'a2a.delegation.completed':
@@ -183,7 +202,7 @@ function nestedName(event: RunEvent, name: string): string {
 
 function finished(state: AgUiState, data: FactOf<'orchestrator.task.completed'>['data']): Change {
   const { status, completion_reason, answer, total_steps, successful_steps, failed_steps } = data;
-  const { runId, threadId } = state.context;
+  const { runId, peerRunId, threadId } = state.context;
   const cancelled = status === 'cancelled';
   const reason = cancelled
     ? { message: 'The run was cancelled.', code: 'CANCELLED' }
@@ -207,7 +226,7 @@ function finished(state: AgUiState, data: FactOf<'orchestrator.task.completed'>[
   return end({
     type: 'RUN_FINISHED',
     threadId,
-    runId,
+    runId: peerRunId ?? runId,
     result: { status, completion_reason, total_steps, successful_steps, failed_steps },
     ...(isModern(state) ? { outcome: { type: cancelled ? 'cancelled' : 'success' } } : {}),
     usage: [usage],

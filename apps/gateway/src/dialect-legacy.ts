@@ -1,4 +1,5 @@
 import { ERROR_CODES, formatCursor, isErrorCode, type RunEvent } from '@switchyard/contracts';
+import { evolve, INITIAL, isWaiting, type RunState } from '@switchyard/run';
 import type { Dialect, Projected } from './dialect.ts';
 import { type Frame, group } from './frame.ts';
 
@@ -21,15 +22,18 @@ interface LegacyState {
   /** Steps that were announced: step id -> what was called. */
   readonly called: Readonly<Record<string, string>>;
   readonly answered: boolean;
+  readonly run: RunState;
 }
 
 export const legacyDialect: Dialect<LegacyState> = {
-  initial: ({ runId }) => ({ runId, called: {}, answered: false }),
+  initial: ({ runId }) => ({ runId, called: {}, answered: false, run: INITIAL }),
 
   project(state, event): Projected<LegacyState> {
-    const { state: after, frames } = step(state, event);
+    const { state: after, frames } = step({ ...state, run: evolve(state.run, event) }, event);
     return { state: after, frames: group(frames, formatCursor(event.runId, event.seq)) };
   },
+
+  pauses: ({ run }) => run.cancel === null && isWaiting(run),
 
   interrupted: (state, problem) => [
     { data: { event_type: 'ERROR', data: { run_id: state.runId, code: problem.code }, message: problem.message } },
@@ -52,7 +56,8 @@ function step(state: LegacyState, event: RunEvent): Projected<LegacyState> {
 
     case 'orchestrator.step.dispatching': {
       const { step_id: stepId, target, task, tool, agent, arguments: args } = event.data;
-      if (Object.hasOwn(state.called, stepId)) return { state, frames: [] };
+      // A question to the person was a word of the assistant; its answer is the person's own.
+      if (target === 'user' || Object.hasOwn(state.called, stepId)) return { state, frames: [] };
       const name = (target === 'a2a' ? agent : tool) ?? target;
       const after = { ...state, called: { ...state.called, [stepId]: name } };
       return target === 'a2a'
@@ -70,6 +75,7 @@ function step(state: LegacyState, event: RunEvent): Projected<LegacyState> {
 
     case 'orchestrator.step.completed': {
       const { step_id: stepId, target, success, result, error, error_code: code } = event.data;
+      if (target === 'user') return { state, frames: [] };
       const name = state.called[stepId] ?? target;
       const outcome = success ? { success, result } : { success, error, error_code: code };
       return target === 'a2a'
@@ -83,6 +89,14 @@ function step(state: LegacyState, event: RunEvent): Projected<LegacyState> {
         state: { ...state, answered: state.answered || final },
         frames: [frame('AGENT_RESPONSE', { message_id: messageId, final }, text)],
       };
+    }
+
+    case 'orchestrator.approval.requested': {
+      const { approval_id: approvalId, kind, question, tool, arguments: args, expires_at: expiresAt } = event.data;
+      const hint = kind === 'question' ? '' : ' (answer "approve" or "deny")';
+      const call = tool === undefined ? {} : { tool, arguments: args ?? {} };
+      const data = { approval_id: approvalId, kind, waiting: true, expires_at: expiresAt, ...call, final: false };
+      return { state, frames: [frame('AGENT_RESPONSE', data, question + hint)] };
     }
 
     case 'orchestrator.guardrail.violated': {

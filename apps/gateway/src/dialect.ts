@@ -9,6 +9,8 @@ export interface DialectContext {
   readonly view: 'default' | 'all';
   /** AG-UI: which protocol the peer speaks. */
   readonly profile: '1.0' | 'legacy';
+  /** AG-UI: the run id that the peer chose, where the run of the journal has another (an answer to its questions). */
+  readonly peerRunId?: string;
   /** AG-UI: the messages of the input, for snapshots that carry the client's own ids. */
   readonly messages?: readonly AgUiMessage[];
 }
@@ -35,8 +37,13 @@ export interface Dialect<S> {
   project(state: S, event: RunEvent): Projected<S>;
   /** Live text; only where the format can show it. What it shows, `project` never shows again. */
   speak?(state: S, delta: LiveDelta): Projected<S>;
-  /** What a client needs first that continues after a cursor; `state` is the fold up to it. */
-  prelude?(state: S): Frame[];
+  /**
+   * What a client that starts empty needs first; `state` is the fold up to there. `goesOn`: what follows belongs to
+   * what the prelude begins, also where the run had paused.
+   */
+  prelude?(state: S, goesOn: boolean): Projected<S>;
+  /** True where the run can do nothing until a person decides. */
+  pauses?(state: S): boolean;
   /** The terminal frames of a stream that cannot be continued although the run goes on. */
   interrupted(state: S, problem: PublicError): Frame[];
   /** A visible keep-alive; absent: a comment is sent. `nowMs` since 1970. */

@@ -16,6 +16,7 @@ import {
  *
  * W1 Whoever starts a run listens before it asks, so that nothing is missed and nothing need be read again.
  * W2 Whoever attaches reads the journal first: that is also where "not yours" and "no such run" become one answer.
+ * W3 History that is no longer kept is an error at once, also where it goes while it is read; nobody waits for it.
  */
 
 /** Batches of what is ready. Ends after the terminal event, or when the reader's signal aborts. */
@@ -31,9 +32,7 @@ export interface Reader {
 export interface OpenRun {
   readonly runId: string;
   readonly feed: RunFeed;
-}
-
-export interface AttachedRun extends OpenRun {
+  /** How far the run was, and whether it had ended, when it was opened. */
   readonly lastSeq: number;
   readonly ended: boolean;
 }
@@ -47,7 +46,7 @@ export async function startAndFollow(bus: RunBus, request: InputOf<typeof startR
   try {
     // Not stopped by the client's going away: whether the run was accepted must be known.
     const { runId, created } = await bus.request(startRun, request, { idempotencyKey });
-    if (created) return { runId, feed };
+    if (created) return { runId, feed, lastSeq: 1, ended: false };
     feed.close();
     return await attach(bus, run.principal, runId, 0, reader);
   } catch (error) {
@@ -67,15 +66,11 @@ export async function attach(
   runId: string,
   after: number,
   reader: Reader,
-): Promise<AttachedRun> {
+): Promise<OpenRun> {
   const first = await read(bus, principal, runId, 0, reader.signal);
   if (after > first.lastSeq) throw new AppError('invalid_cursor', 'The cursor lies ahead of the run.');
-  if (after + 1 < first.firstSeq) {
-    throw new AppError(
-      'history_expired',
-      `Events up to this cursor are no longer kept; GET /runs/${runId} shows the run.`,
-    );
-  }
+  const delivered = first.ended && after > 0 && after >= first.lastSeq;
+  if (first.firstSeq > 1 && !delivered) throw expired(runId);
   return { runId, lastSeq: first.lastSeq, ended: first.ended, feed: replay(bus, principal, runId, first, reader) };
 }
 
@@ -100,11 +95,25 @@ function follow(bus: RunBus, principal: Principal, runId: string, after: number,
     after,
     fresh,
     signal,
-    fetch: (from) => read(bus, principal, runId, from, signal),
+    fetch: async (from) => {
+      const page = await read(bus, principal, runId, from, signal);
+      if (page.firstSeq > from + 1) throw expired(runId); // W3
+      return page;
+    },
     ...(onLive === undefined ? {} : { onLive }),
   });
 }
 
 function read(bus: RunBus, principal: Principal, runId: string, after: number, signal: AbortSignal): Promise<Page> {
   return bus.request(readRunEvents, { principal, runId, after, limit: MAX_EVENTS_PAGE }, { signal });
+}
+
+function expired(runId: string): AppError {
+  return new AppError(
+    'history_expired',
+    `The events of this run are no longer kept; GET /runs/${runId} shows the run.`,
+    {
+      runId,
+    },
+  );
 }

@@ -30,7 +30,8 @@ export class OrchestrateController {
     reply.raw.once('close', () => gone.abort(OVER));
     const start = this.#toStart(request);
     const answer = await traced(request, () => this.streams.answer(start, this.#timeoutMs, gone.signal));
-    void reply.code(200).header('x-run-id', answer.run_id).send(answer);
+    const code = answer.status === 'waiting' ? 202 : 200;
+    void reply.code(code).header('x-run-id', answer.run_id).send(answer);
   }
 
   @Post('orchestrate/stream')
@@ -39,7 +40,7 @@ export class OrchestrateController {
     const { view } = parseOrThrow(StreamViewQuery, request.query, 'The query');
     const earlier = reconnectOf(headerOf(request, 'last-event-id'));
     if (earlier !== undefined)
-      return this.streams.attach(reply, this.#viewer(request, view), earlier.runId, earlier.seq);
+      return this.streams.attach(reply, this.#viewer(request, view), earlier.runId, { after: earlier.seq });
     const start = this.#toStart(request);
     return this.streams.start(reply, { ...this.#viewer(request, view), principal: start.run.principal }, start);
   }
@@ -49,7 +50,7 @@ export class OrchestrateController {
     const query = parseOrThrow(StreamTaskQuery, request.query, 'The query');
     const viewer = this.#viewer(request, query.view);
     const earlier = reconnectOf(headerOf(request, 'last-event-id'));
-    if (earlier !== undefined) return this.streams.attach(reply, viewer, earlier.runId, earlier.seq);
+    if (earlier !== undefined) return this.streams.attach(reply, viewer, earlier.runId, { after: earlier.seq });
     const { principal } = viewer;
     return this.streams.start(
       reply,
@@ -76,6 +77,7 @@ export class OrchestrateController {
       expiresAt: request.identity?.expiresAt,
       dialect: 'orchestrate',
       context: { threadId: '', view, profile: '1.0' },
+      endsAtPause: false,
     };
   }
 }

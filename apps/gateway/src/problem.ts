@@ -37,6 +37,9 @@ export function problemOf(error: PublicError): ProblemAnswer {
       code: error.code,
       ...(error.details === undefined ? {} : { details: error.details }),
       ...(error.runId === undefined ? {} : { run_id: error.runId }),
+      ...(error.code === 'history_expired' && error.runId !== undefined
+        ? { snapshot_url: `/runs/${error.runId}` }
+        : {}),
     },
     headers: {
       ...(retry === 'after' ? { 'retry-after': String(retryAfterS) } : {}),

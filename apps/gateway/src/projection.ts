@@ -1,14 +1,16 @@
-import type { LiveDelta, PublicError, RunEvent } from '@switchyard/contracts';
-import { TERMINAL_TYPE } from '@switchyard/contracts';
+import { formatCursor, type LiveDelta, type PublicError, type RunEvent, TERMINAL_TYPE } from '@switchyard/contracts';
 import type { Dialect, DialectContext } from './dialect.ts';
-import { encodeFrame, encodeFrames, HEARTBEAT } from './frame.ts';
+import { encodeFrame, encodeFrames, group, HEARTBEAT } from './frame.ts';
 
 /*
  * One stream of one run in one dialect: keeps the fold's state and decides what a client still has to see.
  *
  * P1 An event is projected once; one that was seen before gives nothing.
- * P2 Frames of events up to the cursor are folded and not shown.
+ * P2 Frames of events before the client's place are folded and not shown.
  * P3 After the terminal frame nothing is shown.
+ * P4 What an event gives depends on the events before it alone, not on the client's place; so two streams that are
+ *    joined at a cursor have the bytes of one. Live text is the exception: it stands between events, has no cursor,
+ *    and what it showed of a message its event does not show again.
  */
 export interface Projection {
   /** Text for the socket; '' where the event gives this client nothing. */
@@ -18,49 +20,74 @@ export interface Projection {
   interrupt(problem: PublicError): string;
   keepAlive(nowMs: number): string;
   readonly ended: boolean;
+  /** The last sequence number that was folded, where the client was shown what belongs there; else 0. */
+  readonly shownSeq: number;
+  /** The run waits for a person. */
+  readonly pauses: boolean;
 }
 
-/** `after`: the last sequence number that the client has seen; 0 for a new client. */
-export function createProjection<S>(dialect: Dialect<S>, context: DialectContext, after: number): Projection {
+/** Where a client begins. */
+export interface Place {
+  /** The last sequence number that the client has seen; 0 for a new client. */
+  readonly after: number;
+  /** Instead: everything before the first event that it holds for counts as seen. */
+  readonly from?: (event: RunEvent) => boolean;
+  /** The client kept nothing of what it has seen: it is told first where the run stands. */
+  readonly snapshot?: boolean;
+}
+
+export function createProjection<S>(dialect: Dialect<S>, context: DialectContext, place: Place): Projection {
+  const { after, from, snapshot = false } = place;
   let state = dialect.initial(context);
   let seq = 0;
   let ended = false;
-  let introduced = after === 0;
+  let opened = after === 0 && from === undefined;
 
-  const introduction = (): string => {
-    if (introduced) return '';
-    introduced = true;
-    return dialect.prelude === undefined ? '' : encodeFrames(dialect.prelude(state));
+  const open = (): string => {
+    if (opened) return '';
+    opened = true;
+    if (!snapshot || dialect.prelude === undefined) return '';
+    const prelude = dialect.prelude(state, from !== undefined);
+    state = prelude.state;
+    return encodeFrames(seq === 0 ? prelude.frames : group(prelude.frames, formatCursor(context.runId, seq)));
   };
+  const isNext = (event: RunEvent): boolean =>
+    from === undefined ? event.seq > after : event.type === TERMINAL_TYPE || from(event);
 
   return {
     event(event) {
       if (ended || event.seq <= seq) return '';
+      let text = !opened && isNext(event) ? open() : '';
       seq = event.seq;
-      const shown = event.seq > after;
-      let text = shown ? introduction() : '';
       const projected = dialect.project(state, event);
       state = projected.state;
-      if (shown) text += encodeFrames(projected.frames);
+      if (opened) text += encodeFrames(projected.frames);
       // A client at the cursor that waits for the next event is told at once where it stands.
-      else if (event.seq === after && event.type !== TERMINAL_TYPE) text = introduction();
+      else if (from === undefined && event.seq === after && event.type !== TERMINAL_TYPE) text = open();
       ended = event.type === TERMINAL_TYPE;
       return text;
     },
     delta(delta) {
-      if (ended || dialect.speak === undefined || !introduced) return '';
+      if (ended || dialect.speak === undefined || !opened) return '';
       const projected = dialect.speak(state, delta);
       state = projected.state;
       return encodeFrames(projected.frames);
     },
     interrupt(problem) {
       if (ended) return '';
+      const text = open();
       ended = true;
-      return introduction() + encodeFrames(dialect.interrupted(state, problem));
+      return text + encodeFrames(dialect.interrupted(state, problem));
     },
     keepAlive: (nowMs) => (dialect.keepAlive === undefined ? HEARTBEAT : encodeFrame(dialect.keepAlive(nowMs))),
     get ended() {
       return ended;
+    },
+    get shownSeq() {
+      return opened ? seq : 0;
+    },
+    get pauses() {
+      return dialect.pauses?.(state) ?? false;
     },
   };
 }

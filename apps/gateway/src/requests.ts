@@ -8,12 +8,14 @@ import {
   type OrchestrateRequest,
   parseCursor,
   type Principal,
+  type RunEventsQuery,
   type RunResource,
   RunSpec,
   type RunView,
   type startRun,
   ToolConstraints,
 } from '@switchyard/contracts';
+import type { Attachment } from './streams.ts';
 
 /* From what clients send to what the orchestrator is asked. Pure. */
 
@@ -28,7 +30,10 @@ export interface Start {
   readonly idempotencyKey: string | undefined;
 }
 
-/** The request to start a run. The idempotency key is the client's, else its run id, else the minted one. */
+/**
+ * The request to start a run. The idempotency key is the client's, else its run id, else the minted one. Whoever names
+ * the thread is told where another run of it is under way, unless it asks for something else.
+ */
 export function toStartRun(body: OrchestrateRequest, start: Start): InputOf<typeof startRun> {
   const runId = body.run_id ?? start.mintedRunId;
   const key = keyOf(start.idempotencyKey);
@@ -47,7 +52,7 @@ export function toStartRun(body: OrchestrateRequest, start: Start): InputOf<type
       ...given('interactive', body.interactive),
       ...given('approvals', body.approvals),
       ...given('on_disconnect', body.on_disconnect),
-      ...given('thread_concurrency', body.thread_concurrency),
+      ...given('thread_concurrency', body.thread_concurrency ?? (body.thread_id ? 'reject' : undefined)),
     }),
   };
 }
@@ -68,6 +73,10 @@ export function agUiToStartRun(input: AgUiInput, principal: Principal): InputOf<
     tool_constraints: constraintsOf(props?.tool_constraints),
     budget: budgetOf(props?.budget, undefined),
     history: spoken.slice(0, last).slice(-MAX_HISTORY_MESSAGES),
+    thread_concurrency: props?.thread_concurrency ?? 'reject',
+    ...given('interactive', props?.interactive),
+    ...given('approvals', props?.approvals),
+    ...given('on_disconnect', props?.on_disconnect),
   });
   if (!parsed.success)
     throw new AppError('invalid_input', 'The last message of the user is longer than 200000 characters.');
@@ -122,6 +131,13 @@ export function sessionThread(header: string | undefined): string | undefined {
   if (header.length > MAX_KEY_CHARS)
     throw new AppError('invalid_input', `X-Session-ID must be at most ${MAX_KEY_CHARS} characters.`);
   return encodeId(header.trim());
+}
+
+/** The place of a request for events: its cursor, or for a client that starts empty everything up to now. */
+export function placeFor(runId: string, query: RunEventsQuery, lastEventId: string | undefined): Attachment {
+  const after = cursorFor(runId, lastEventId, query.after);
+  if (query.mode === 'tail' || query.dialect !== 'ag-ui') return { after };
+  return { after: after === 0 ? 'now' : after, snapshot: true };
 }
 
 /** The cursor of a request for events: Last-Event-ID first (a reconnect knows better), then `after`. */

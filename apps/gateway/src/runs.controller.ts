@@ -24,8 +24,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from './auth.guard.ts';
 import { mintRunId } from './mint.ts';
 import { BUS } from './parts.ts';
-import { cursorFor, eventsUrl, headerOf, toRunResource, toStartRun } from './requests.ts';
-import { Streams } from './streams.ts';
+import { eventsUrl, headerOf, placeFor, toRunResource, toStartRun } from './requests.ts';
+import { Streams, type Viewer } from './streams.ts';
 import { traced } from './traced.ts';
 
 /** Runs and what happened in them. Who may see which is decided by the services that answer. */
@@ -95,15 +95,19 @@ export class RunsController {
   @Get('runs/:id/events')
   events(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const runId = runIdOf(request);
-    const { after, dialect, view } = parseOrThrow(RunEventsQuery, request.query, 'The query');
-    const seq = cursorFor(runId, headerOf(request, 'last-event-id'), after);
-    const viewer = {
+    const query = parseOrThrow(RunEventsQuery, request.query, 'The query');
+    const { dialect, view, mode, live } = query;
+    const place = placeFor(runId, query, headerOf(request, 'last-event-id'));
+    const viewer: Viewer = {
       principal: this.guard.principalOf(request),
       expiresAt: request.identity?.expiresAt,
       dialect,
-      context: { threadId: '', view, profile: '1.0' as const },
+      context: { threadId: '', view, profile: '1.0' },
+      // A snapshot is one AG-UI run for one client, and ends like one; a tail is the whole run.
+      endsAtPause: dialect === 'ag-ui' && mode === 'snapshot',
+      live: live === 'true',
     };
-    return this.streams.attach(reply, viewer, runId, seq);
+    return this.streams.attach(reply, viewer, runId, place);
   }
 
   @Post('runs/:id/cancel')

@@ -2,30 +2,25 @@ import {
   AppError,
   type DialectName,
   type InputOf,
-  type LiveDelta,
   type OrchestrateAnswer,
   type Principal,
   type PublicError,
+  type RunEvent,
   type startRun,
   toPublicError,
+  type WaitingAnswer,
 } from '@switchyard/contracts';
 import { type Clock, linkAbort, type Logger } from '@switchyard/platform';
 import type { FastifyReply } from 'fastify';
+import { answerOf } from './blocking.ts';
 import { agUiDialect } from './dialect-ag-ui.ts';
 import { legacyDialect } from './dialect-legacy.ts';
 import { orchestrateDialect } from './dialect-orchestrate.ts';
 import { rawDialect } from './dialect-raw.ts';
 import type { DialectContext } from './dialect.ts';
-import {
-  attach,
-  type AttachedRun,
-  type OpenRun,
-  type Reader,
-  type RunBus,
-  type RunFeed,
-  startAndFollow,
-} from './follow.ts';
-import { createProjection, type Projection } from './projection.ts';
+import { attach, type OpenRun, type Reader, type RunBus, startAndFollow } from './follow.ts';
+import { LiveText } from './live-text.ts';
+import { createProjection, type Place, type Projection } from './projection.ts';
 import type { StreamSlots } from './slots.ts';
 import { traced } from './traced.ts';
 import { OVER, RETRY_HINT, SseSocket } from './sse.ts';
@@ -34,16 +29,16 @@ import { OVER, RETRY_HINT, SseSocket } from './sse.ts';
  * Joins a run to a client: start or attach, project, write.
  *
  * G1 A stream ends with exactly one terminal frame; where the run goes on without it, the client learns how to
- *    come back (a cursor and a pause) or, in AG-UI, that this stream failed.
- * G2 A client that goes away costs nothing any more, and its run goes on.
+ *    come back (a cursor and a pause) or, where it is an AG-UI client that cannot come back, that this stream failed.
+ * G2 A client that goes away costs nothing any more; what becomes of its run is the run's policy (see watches.ts).
  * G3 What cannot start is an HTTP error; after the first byte every error is a frame.
  */
 
-const PROJECTIONS: Record<DialectName, (context: DialectContext, after: number) => Projection> = {
-  orchestrate: (context, after) => createProjection(orchestrateDialect, context, after),
-  'ag-ui': (context, after) => createProjection(agUiDialect, context, after),
-  legacy: (context, after) => createProjection(legacyDialect, context, after),
-  raw: (context, after) => createProjection(rawDialect, context, after),
+const PROJECTIONS: Record<DialectName, (context: DialectContext, place: Place) => Projection> = {
+  orchestrate: (context, place) => createProjection(orchestrateDialect, context, place),
+  'ag-ui': (context, place) => createProjection(agUiDialect, context, place),
+  legacy: (context, place) => createProjection(legacyDialect, context, place),
+  raw: (context, place) => createProjection(rawDialect, context, place),
 };
 
 export interface Viewer {
@@ -52,6 +47,19 @@ export interface Viewer {
   readonly expiresAt: number | undefined;
   readonly dialect: DialectName;
   readonly context: Omit<DialectContext, 'runId'>;
+  /** The stream ends where the run waits for a person; else it stays open until somebody has decided. */
+  readonly endsAtPause: boolean;
+  /** The client cannot continue by a cursor: a stream that ends before its run says that it failed. */
+  readonly cannotResume?: boolean;
+  /** False: no text while the model speaks. */
+  readonly live?: boolean;
+}
+
+/** Where a client that attaches begins. `now`: with a snapshot of what has happened up to now. */
+export interface Attachment {
+  readonly after: number | 'now';
+  readonly from?: (event: RunEvent) => boolean;
+  readonly snapshot?: boolean;
 }
 
 export interface StreamsOptions {
@@ -65,8 +73,7 @@ export interface StreamsOptions {
 
 /** A chunk that history is written in, so that a slow reader is waited for early. */
 const CHUNK_CHARS = 65_536;
-/** Pieces of live text that wait for the next write; what is over it comes with the finished message. */
-const MAX_PENDING_DELTAS = 1_000;
+const FROM_THE_START: Attachment = { after: 0 };
 const DRAINING: PublicError = {
   code: 'unavailable',
   message: 'This server is stopping; the run goes on. Its events can be read from another server.',
@@ -84,32 +91,41 @@ export class Streams {
 
   /** Starts the run and streams it. Throws before the first byte; afterwards errors are frames. */
   start(reply: FastifyReply, viewer: Viewer, request: InputOf<typeof startRun>): Promise<void> {
-    return this.#stream(reply, viewer, 0, (reader) =>
+    return this.#stream(reply, viewer, FROM_THE_START, (reader) =>
       traced(reply.request, () => startAndFollow(this.#options.bus, request, reader)),
     );
   }
 
-  /** Streams a run from its beginning or after a cursor; 204 where everything was delivered already. */
-  attach(reply: FastifyReply, viewer: Viewer, runId: string, after: number): Promise<void> {
-    return this.#stream(reply, viewer, after, (reader) =>
-      attach(this.#options.bus, viewer.principal, runId, after, reader),
+  /** Streams a run from its beginning or from the client's place; 204 where everything was delivered already. */
+  attach(reply: FastifyReply, viewer: Viewer, runId: string, place: Attachment): Promise<void> {
+    const cursor = place.after === 'now' ? 0 : place.after;
+    return this.#stream(reply, viewer, place, (reader) =>
+      attach(this.#options.bus, viewer.principal, runId, cursor, reader),
     );
   }
 
-  /** Starts the run and waits for its end. Throws `deadline_exceeded` where it takes longer; the run goes on. */
-  async answer(request: InputOf<typeof startRun>, timeoutMs: number, gone: AbortSignal): Promise<OrchestrateAnswer> {
+  /**
+   * Starts the run and waits for its end, or until it waits for a person. Throws `deadline_exceeded` where that takes
+   * longer; the run goes on.
+   */
+  async answer(
+    request: InputOf<typeof startRun>,
+    timeoutMs: number,
+    gone: AbortSignal,
+  ): Promise<OrchestrateAnswer | WaitingAnswer> {
     const waiting = linkAbort([gone], timeoutMs);
     const leave = () => waiting.abort(OVER);
     this.#leaving.add(leave);
     try {
       const { signal } = waiting;
       const run = await startAndFollow(this.#options.bus, request, { signal, onLive: undefined });
-      const answer = await answerOf(run.feed, run.runId);
+      const answer = await answerOf(run);
       if (answer !== null) return answer;
       if (waiting.timedOut)
         throw new AppError('deadline_exceeded', `The run takes longer and goes on; see /runs/${run.runId}.`);
       throw new AppError('unavailable', `The run goes on; see /runs/${run.runId}.`);
     } finally {
+      waiting.abort(OVER);
       waiting.release();
       this.#leaving.delete(leave);
     }
@@ -124,8 +140,8 @@ export class Streams {
   async #stream(
     reply: FastifyReply,
     viewer: Viewer,
-    after: number,
-    open: (reader: Reader) => Promise<OpenRun | AttachedRun>,
+    attachment: Attachment,
+    open: (reader: Reader) => Promise<OpenRun>,
   ): Promise<void> {
     if (this.#draining)
       throw new AppError('unavailable', 'This server is stopping; try again.', { retryAfterMs: 1_000 });
@@ -138,12 +154,13 @@ export class Streams {
     try {
       const run = await open({ signal: stop.signal, onLive: live?.take });
       reply.header('x-run-id', run.runId);
-      if ('ended' in run && run.ended && after > 0 && after >= run.lastSeq) {
+      const place = placeOf(attachment, run);
+      if (run.ended && place.after > 0 && place.after >= run.lastSeq) {
         void reply.code(204).send();
         return;
       }
       reply.hijack();
-      await this.#pump(reply, viewer, run, after, stop, live);
+      await this.#pump(reply, viewer, run, place, stop, live);
     } finally {
       reply.raw.off('close', gone);
       stop.abort(OVER);
@@ -156,20 +173,20 @@ export class Streams {
     reply: FastifyReply,
     viewer: Viewer,
     run: OpenRun,
-    after: number,
+    place: Place,
     stop: AbortController,
     live: LiveText | undefined,
   ): Promise<void> {
     const { heartbeatMs, maxBufferedBytes, clock, log } = this.#options;
-    const projection = PROJECTIONS[viewer.dialect]({ ...viewer.context, runId: run.runId }, after);
+    const projection = PROJECTIONS[viewer.dialect]({ ...viewer.context, runId: run.runId }, place);
     const socket = new SseSocket(reply.raw, reply.getHeaders(), {
       heartbeatMs,
       maxBufferedBytes,
       keepAlive: () => projection.keepAlive(clock.now()),
     });
     const leave = () => {
-      // An AG-UI client takes a clean end for success and cannot come back; the others resume by their cursor.
-      socket.end(viewer.dialect === 'ag-ui' ? projection.interrupt(DRAINING) : RETRY_HINT);
+      // Some clients take a clean end for success and cannot come back; the others resume by their cursor.
+      socket.end(viewer.cannotResume === true ? projection.interrupt(DRAINING) : RETRY_HINT);
       stop.abort(OVER);
     };
     this.#leaving.add(leave);
@@ -191,7 +208,9 @@ export class Streams {
           await socket.write(text);
           text = '';
         }
-        if (projection.ended) return socket.end(text);
+        // A pause in the middle of what happened before is over.
+        const pauses = viewer.endsAtPause && projection.pauses && projection.shownSeq >= run.lastSeq;
+        if (projection.ended || pauses) return socket.end(text);
         await socket.write(text);
         if (socket.closed) return;
       }
@@ -209,51 +228,18 @@ export class Streams {
   }
 }
 
-/** Gathers what is spoken within one turn of the event loop, so that it leaves in one write. */
-class LiveText {
-  #pending: LiveDelta[] = [];
-  #scheduled: NodeJS.Immediate | undefined;
-  #show: ((pieces: readonly LiveDelta[]) => void) | undefined;
-
-  readonly take = (delta: LiveDelta): void => {
-    if (this.#pending.length >= MAX_PENDING_DELTAS) return;
-    this.#pending.push(delta);
-    if (this.#show !== undefined) this.#scheduled ??= setImmediate(this.flush);
-  };
-
-  readonly flush = (): void => {
-    clearImmediate(this.#scheduled);
-    this.#scheduled = undefined;
-    if (this.#show === undefined || this.#pending.length === 0) return;
-    this.#show(this.#pending.splice(0));
-  };
-
-  open(show: (pieces: readonly LiveDelta[]) => void): void {
-    this.#show = show;
-  }
-
-  close(): void {
-    this.#show = undefined;
-    clearImmediate(this.#scheduled);
-  }
+function showsLiveText({ dialect, context, live }: Viewer): boolean {
+  return live !== false && (dialect === 'ag-ui' || (dialect === 'orchestrate' && context.view === 'all'));
 }
 
-function showsLiveText({ dialect, context }: Viewer): boolean {
-  return dialect === 'ag-ui' || (dialect === 'orchestrate' && context.view === 'all');
+function placeOf({ after, from, snapshot }: Attachment, run: OpenRun): Place {
+  const more = { ...(from === undefined ? {} : { from }), ...(snapshot === undefined ? {} : { snapshot }) };
+  // The end of a run is always shown, also to who knows the rest by a snapshot.
+  return { after: after === 'now' ? run.lastSeq - (run.ended ? 1 : 0) : after, ...more };
 }
 
 const MAX_TIMER_MS = 2_147_483_647;
 
 function expire(leave: () => void, inMs: number): NodeJS.Timeout {
   return setTimeout(leave, Math.min(Math.max(inMs, 0), MAX_TIMER_MS));
-}
-
-/** The answer of a run, folded from its events; null where the feed stopped before the end. */
-async function answerOf(feed: RunFeed, runId: string): Promise<OrchestrateAnswer | null> {
-  let state = orchestrateDialect.initial({ runId, threadId: '', view: 'default', profile: '1.0' });
-  for await (const batch of feed) {
-    for (const event of batch) state = orchestrateDialect.project(state, event).state;
-    if (state.answer !== null) return state.answer;
-  }
-  return null;
 }

@@ -6,8 +6,8 @@ import { HttpAgent as Agent59 } from '@ag-ui/client-0.0.59';
 import type { LiveDelta, RunEvent } from '@switchyard/contracts';
 import { agUiDialect } from '../src/dialect-ag-ui.ts';
 import type { DialectContext } from '../src/dialect.ts';
-import { createProjection } from '../src/projection.ts';
-import { deltas, type Scenario, scenario, SCENARIO_NAMES } from './scenarios.ts';
+import { createProjection, type Projection } from '../src/projection.ts';
+import { deltas, ended, journal, type Scenario, scenario, SCENARIO_NAMES } from './scenarios.ts';
 
 /* The official clients read what the projection writes; a warning of theirs is a failure of ours. */
 
@@ -19,6 +19,13 @@ interface Input {
 }
 type Item = { event: RunEvent } | { delta: LiveDelta };
 type Message = { id: string; role: string; content?: string; toolCalls?: unknown[]; activityType?: string };
+
+/** However a run is ended in the middle. */
+const CLOSURES = [
+  ended('failed', [0, 0, 0], null, ['The run was given up.', 'poisoned']),
+  ended('cancelled', [0, 0, 0], null, ['The run was cancelled.', 'cancelled']),
+  ended('partial', [0, 0, 0], 'What is known.'),
+];
 
 /** What the server of the next request writes. */
 let write: (input: Input) => string;
@@ -66,7 +73,7 @@ function contextOf(input: Input): DialectContext {
 
 function stream(items: readonly Item[], after = 0): (input: Input) => string {
   return (input) => {
-    const projection = createProjection(agUiDialect, contextOf(input), after);
+    const projection = createProjection(agUiDialect, contextOf(input), { after, snapshot: true });
     return items
       .map((item) => ('event' in item ? projection.event(item.event) : projection.delta(item.delta)))
       .join(': ka\n\n');
@@ -100,7 +107,11 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
     const { types, failure } = await consume(whole(name));
     const failed = name === 'failure' || name === 'guardrail' || (name.startsWith('cancel') && version !== '1.0.0');
     expect(types[0]).toBe('RUN_STARTED');
+    // A run that waited for people is several AG-UI runs, one after the other.
+    const pauses = { approval: 1, approvals: 2, question: 1, 'cancelled-while-asked': 1 }[name as string] ?? 0;
+    expect(types.filter((type) => type === 'RUN_STARTED')).toHaveLength(pauses + 1);
     expect(types.filter((type) => type === 'RUN_FINISHED' || type === 'RUN_ERROR')).toEqual([
+      ...Array.from({ length: pauses }, () => 'RUN_FINISHED'),
       failed ? 'RUN_ERROR' : 'RUN_FINISHED',
     ]);
     expect(types.at(-1)).toMatch(/^RUN_(FINISHED|ERROR)$/);
@@ -170,23 +181,61 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
     expect(warnings).toEqual([]);
   });
 
-  it.each(['tool', 'parallel', 'computer-use', 'a2a-retried', 'cancel'] as const)(
-    'ends with the same conversation after a break at any cursor: %s',
+  it.each(SCENARIO_NAMES)(
+    'gives a client that starts empty the same conversation, at every place: %s',
     async (name) => {
       const events = whole(name);
       const { messages: expected } = await consume(events);
+      const spoken = (all: Message[]) =>
+        all
+          .filter(({ role }) => role !== 'activity')
+          .map(({ id, role, content, toolCalls }) => ({ id, role, content, toolCalls: toolCalls ?? [] }));
+      const plans = (all: Message[]) =>
+        all.filter(({ role }) => role === 'activity').map(({ id, content }) => [id, content]);
       for (let after = 1; after < events.length; after += 1) {
         const { messages, types } = await consume(events, after);
         expect(types.slice(0, 2)).toEqual(['RUN_STARTED', 'MESSAGES_SNAPSHOT']);
-        const plain = (all: Message[]) =>
-          all
-            .filter(({ role }) => role !== 'activity')
-            .map(({ id, role, content, toolCalls }) => ({ id, role, content, calls: toolCalls?.length ?? 0 }));
-        expect(plain(messages)).toEqual(plain(expected));
+        expect(spoken(messages)).toEqual(spoken(expected));
+        expect(plans(messages)).toEqual(plans(expected));
       }
       expect(warnings).toEqual([]);
     },
   );
+
+  it.each(SCENARIO_NAMES)('takes every beginning of a run with any end: %s', async (name) => {
+    const events = scenario(name);
+    const closures = (at: number): ((projection: Projection) => string)[] => [
+      (projection) => projection.interrupt({ code: 'unavailable', message: 'Gone.' }),
+      ...CLOSURES.map((draft) => (projection: Projection) => {
+        const [closing] = journal('run-1', [draft]);
+        return projection.event({ ...closing!, seq: at + 1 });
+      }),
+    ];
+    for (let length = 1; length < events.length; length += 1) {
+      for (const close of closures(length)) {
+        write = (input) => {
+          const projection = createProjection(agUiDialect, contextOf(input), { after: 0 });
+          return (
+            events
+              .slice(0, length)
+              .map((event) => projection.event(event))
+              .join('') + close(projection)
+          );
+        };
+        const agent = new Agent({
+          url,
+          threadId: 'thread-1',
+          initialMessages: [{ id: 'u', role: 'user', content: 'Go' }],
+        });
+        const types: string[] = [];
+        await agent
+          .runAgent({ runId: 'run-1' }, { onEvent: ({ event }) => void types.push(event.type) })
+          .catch(() => undefined);
+        expect([length, types.at(-1)]).toEqual([length, expect.stringMatching(/^RUN_(FINISHED|ERROR)$/)]);
+      }
+    }
+    expect(warnings).toEqual([]);
+  });
 
   it('complains of what is no AG-UI: these tests can fail', async () => {
     const frames = [
@@ -203,7 +252,7 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
 
   it('learns of an interrupted stream as an error, never as a success', async () => {
     write = (input) => {
-      const projection = createProjection(agUiDialect, contextOf(input), 0);
+      const projection = createProjection(agUiDialect, contextOf(input), { after: 0 });
       return (
         scenario('tool')
           .slice(0, 8)

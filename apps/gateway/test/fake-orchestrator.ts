@@ -2,6 +2,7 @@ import type { Bus } from '@switchyard/bus';
 import {
   AppError,
   cancelRun,
+  decideApproval,
   getRun,
   type InputOf,
   listRuns,
@@ -14,6 +15,7 @@ import {
   startRun,
   TERMINAL_TYPE,
 } from '@switchyard/contracts';
+import { fold, isWaiting, openAsks } from '@switchyard/run';
 import { deltas, ended, journal, SCENARIOS, type Scenario } from './scenarios.ts';
 
 /**
@@ -27,6 +29,10 @@ export class FakeOrchestrator {
   readonly starts: InputOf<typeof startRun>[] = [];
   /** Events that are committed and not published: what a lost message looks like. */
   loseEvery = 0;
+  /** Runs whose events are no longer kept. */
+  readonly expired = new Set<string>();
+  /** Answers that were taken, in order; the same one again is not. */
+  readonly decisions: InputOf<typeof decideApproval>[] = [];
 
   constructor(bus: Bus) {
     this.#bus = bus;
@@ -45,6 +51,11 @@ export class FakeOrchestrator {
         return { runId, created: false, lastSeq: run.events.length, ended: hasEnded(run.events) };
       }
       if (this.#runs.has(input.runId)) throw new AppError('conflict');
+      for (const [runId, run] of this.#runs) {
+        if (input.run.thread_concurrency !== 'reject' || hasEnded(run.events)) continue;
+        if (threadOf(run) === `${principal.tenantId}/${principal.userId}/${input.run.thread_id}`)
+          throw new AppError('thread_busy', 'Another run of this thread is under way.', { runId });
+      }
       const accepted: RunFactDraft = { type: 'orchestrator.run.accepted', data: { run: input.run, engine_version: 1 } };
       const events = place(input.runId, principal.tenantId, [accepted], 0);
       this.#runs.set(input.runId, { principal, key: mine, hash, events });
@@ -54,13 +65,20 @@ export class FakeOrchestrator {
     });
     await bus.answer(readRunEvents, async ({ principal, runId, after, limit }) => {
       const { events } = this.#mine(principal, runId);
-      const page = events.slice(after, after + limit);
-      return { events: page, lastSeq: events.length, ended: hasEnded(events), firstSeq: 1 };
+      const expired = this.expired.has(runId);
+      const page = expired ? [] : events.slice(after, after + limit);
+      return {
+        events: page,
+        lastSeq: events.length,
+        ended: hasEnded(events),
+        firstSeq: expired ? events.length + 1 : 1,
+      };
     });
     await bus.answer(getRun, async ({ principal, runId }): Promise<OutputOf<typeof getRun>> => {
       const { events } = this.#mine(principal, runId);
       const first = events[0];
       if (first?.type !== 'orchestrator.run.accepted') throw new AppError('internal');
+      const state = fold(events);
       const last = events.find((event) => event.type === TERMINAL_TYPE);
       const terminal = last?.type === TERMINAL_TYPE ? last.data : null;
       return {
@@ -69,7 +87,7 @@ export class FakeOrchestrator {
         tenantId: first.tenantId,
         userId: first.data.run.principal.userId,
         task: first.data.run.task,
-        phase: terminal === null ? 'running' : 'ended',
+        phase: terminal !== null ? 'ended' : isWaiting(state) ? 'waiting' : 'running',
         lastSeq: events.length,
         createdAt: first.ts,
         endedAt: last?.ts ?? null,
@@ -80,8 +98,21 @@ export class FakeOrchestrator {
         errorCode: terminal?.error_code ?? null,
         steps: [],
         usage: { input_tokens: 0, output_tokens: 0 },
-        approvals: [],
+        approvals: openAsks(state).map(({ request }) => request),
       };
+    });
+    await bus.answer(decideApproval, async (input): Promise<OutputOf<typeof decideApproval>> => {
+      const { principal, runId, approvalId, answer } = input;
+      const { events } = this.#mine(principal, runId);
+      const given = this.decisions.find((known) => known.runId === runId && known.approvalId === approvalId);
+      if (given !== undefined) {
+        if (JSON.stringify(given.answer) !== JSON.stringify(answer)) throw new AppError('approval_closed');
+        return { runId, approvalId, phase: 'running', accepted: true };
+      }
+      if (!openAsks(fold(events)).some(({ request }) => request.approval_id === approvalId))
+        throw new AppError('not_found');
+      this.decisions.push(input);
+      return { runId, approvalId, phase: 'waiting', accepted: true };
     });
     await bus.answer(cancelRun, async ({ principal, runId, reason }): Promise<OutputOf<typeof cancelRun>> => {
       const { events } = this.#mine(principal, runId);
@@ -154,16 +185,35 @@ export class FakeOrchestrator {
     const [verb, name, pause] = run.task.split(' ');
     if (verb === 'hang') return;
     const drafts: readonly RunFactDraft[] = SCENARIOS[name as Scenario] ?? SCENARIOS.success;
-    if (pause === undefined) return this.#append(runId, drafts.slice(1));
-    for (const draft of drafts.slice(1)) {
-      await new Promise((resolve) => setTimeout(resolve, Number(pause)));
+    const asks = drafts.some(({ type }) => type === 'orchestrator.approval.requested');
+    if (pause === undefined && !asks) return this.#append(runId, drafts.slice(1));
+    for (let draft of drafts.slice(1)) {
+      if (pause !== undefined) await new Promise((resolve) => setTimeout(resolve, Number(pause)));
       if (hasEnded(this.#runs.get(runId)!.events)) return;
       if (draft.type === 'orchestrator.planning.completed' && draft.data.decision.kind === 'answer') {
         for (const delta of deltas(runId, 'msg-answer', draft.data.step_number, draft.data.decision.text))
           this.#bus.publishLive(run.principal.tenantId, delta);
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
+      if (draft.type === 'orchestrator.approval.decided') draft = await this.#decided(runId, draft);
+      if (hasEnded(this.#runs.get(runId)!.events)) return;
       await this.#append(runId, [draft]);
+    }
+  }
+
+  /** Waits for the answer to the question; what follows in the scenario follows whatever it is. */
+  async #decided(
+    runId: string,
+    draft: Extract<RunFactDraft, { type: 'orchestrator.approval.decided' }>,
+  ): Promise<RunFactDraft> {
+    for (;;) {
+      const given = this.decisions.find(
+        (known) => known.runId === runId && known.approvalId === draft.data.approval_id,
+      );
+      if (given !== undefined)
+        return { ...draft, data: { ...draft.data, ...given.answer, by: given.principal.userId } } as RunFactDraft;
+      if (hasEnded(this.#runs.get(runId)!.events)) return draft;
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
 
@@ -185,4 +235,10 @@ function place(runId: string, tenantId: string, drafts: readonly RunFactDraft[],
 
 function hasEnded(events: readonly RunEvent[]): boolean {
   return events.at(-1)?.type === TERMINAL_TYPE;
+}
+
+function threadOf({ principal, events }: { principal: Principal; events: RunEvent[] }): string {
+  const first = events[0];
+  const thread = first?.type === 'orchestrator.run.accepted' ? first.data.run.thread_id : '';
+  return `${principal.tenantId}/${principal.userId}/${thread}`;
 }

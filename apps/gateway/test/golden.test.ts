@@ -23,7 +23,7 @@ const VIEWS: { name: string; dialect: Dialect<never>; context: DialectContext }[
 
 describe.each(VIEWS)('$name', ({ name, dialect, context }) => {
   const run = (events: readonly RunEvent[], after = 0): string => {
-    const projection = createProjection(dialect, context, after);
+    const projection = createProjection(dialect, context, { after });
     return events.map((event) => projection.event(event)).join('');
   };
 
@@ -43,7 +43,6 @@ describe.each(VIEWS)('$name', ({ name, dialect, context }) => {
   });
 
   it.each(SCENARIO_NAMES)('continues after any cursor where the earlier stream stopped: %s', (which) => {
-    if (dialect.prelude !== undefined) return; // AG-UI restates what is open; its clients prove that elsewhere
     const events = scenario(which);
     const whole = run(events);
     for (const { seq } of events) {
@@ -54,7 +53,7 @@ describe.each(VIEWS)('$name', ({ name, dialect, context }) => {
 
   it('carries the cursor on the last frame of each event and nowhere else', () => {
     for (const which of SCENARIO_NAMES) {
-      const projection = createProjection(dialect, context, 0);
+      const projection = createProjection(dialect, context, { after: 0 });
       for (const event of scenario(which)) {
         const blocks = projection
           .event(event)
@@ -69,7 +68,7 @@ describe.each(VIEWS)('$name', ({ name, dialect, context }) => {
   });
 
   it('ends a stream that cannot go on with one terminal frame, and says nothing after it', () => {
-    const projection = createProjection(dialect, context, 0);
+    const projection = createProjection(dialect, context, { after: 0 });
     const events = scenario('tool');
     projection.event(events[0]!);
     expect(projection.interrupt({ code: 'unavailable', message: 'Gone.' })).toContain('Gone.');

@@ -10,6 +10,9 @@ export interface House {
   readonly hub: MemoryHub;
   readonly orchestrator: FakeOrchestrator;
   readonly url: string;
+  /** Every replica; the first is `url`. */
+  readonly urls: readonly string[];
+  readonly gateways: readonly Gateway[];
   readonly buses: Bus[];
   stop(): Promise<void>;
 }
@@ -20,7 +23,7 @@ export function configOf(env: Record<string, string> = {}): GatewayConfig {
 
 export async function openHouse(
   env: Record<string, string> = {},
-  options: { orchestrator?: boolean; fetch?: typeof fetch } = {},
+  options: { orchestrator?: boolean; fetch?: typeof fetch; replicas?: number } = {},
 ): Promise<House> {
   const hub = createMemoryBus();
   const buses = [hub.connect('gateway'), hub.connect('orchestrator'), hub.connect('audit')];
@@ -32,14 +35,24 @@ export async function openHouse(
     ...(options.fetch ? { fetch: options.fetch } : {}),
   });
   await gateway.start();
+  const gateways = [gateway];
+  for (let i = 1; i < (options.replicas ?? 1); i += 1) {
+    const bus = hub.connect('gateway');
+    buses.push(bus);
+    const replica = createGateway(configOf(env), { bus, log: createLogger({ app: 'gateway', level: 'silent' }) });
+    await replica.start();
+    gateways.push(replica);
+  }
   return {
     gateway,
+    gateways,
+    urls: gateways.map(({ url }) => url),
     hub,
     orchestrator,
     buses,
     url: gateway.url,
     stop: async () => {
-      await gateway.stop();
+      for (const replica of gateways) await replica.stop();
       for (const bus of buses) await bus.close();
     },
   };

@@ -186,6 +186,54 @@ const onScreen: PlannedAct = {
   task: 'Open the editor',
 };
 
+const approval = { question: 'May delete_note be called?', timeout_seconds: 3_600 };
+const guarded: PlannedAct = { ...act('step-mcp-001', 'delete_note', { title: 'old' }), approval };
+const alsoGuarded: PlannedAct = {
+  ...act('step-mcp-002', 'delete_note', { title: 'older' }),
+  tool_call_id: 'call_2',
+  approval,
+};
+const asking: PlannedAct = {
+  step_id: 'step-user-001',
+  tool_call_id: 'call_1',
+  target: 'user',
+  task: 'Which city?',
+  approval: { question: 'Which city?', timeout_seconds: 3_600 },
+};
+
+function requested({
+  step_id,
+  tool_call_id,
+  target,
+  tool,
+  arguments: args,
+  approval: asked,
+}: PlannedAct): RunFactDraft {
+  return {
+    type: 'orchestrator.approval.requested',
+    data: {
+      approval_id: `ask-${step_id}`,
+      kind: target === 'user' ? 'question' : 'approval',
+      step_id,
+      tool_call_id,
+      question: asked!.question,
+      ...(tool === undefined ? {} : { tool, arguments: args }),
+      expires_at: 4_000_000_000_000,
+    },
+  };
+}
+
+function said(
+  { step_id }: PlannedAct,
+  decision: 'approve' | 'deny' | 'answer' | 'expired',
+  more: { text?: string; arguments?: Record<string, unknown> } = {},
+): RunFactDraft {
+  return {
+    type: 'orchestrator.approval.decided',
+    data: { approval_id: `ask-${step_id}`, step_id, decision, by: 'alice', ...more },
+  };
+}
+
 export const SCENARIOS = {
   success: [
     ...accepted('Say hello'),
@@ -316,6 +364,62 @@ export const SCENARIOS = {
     completed(london, 'rain'),
     { type: 'orchestrator.budget.exceeded', data: { kind: 'tokens', limit: 100, used: 120 } },
     ended('partial', [1, 1, 0], 'Rain, it seems.'),
+  ],
+
+  approval: [
+    ...accepted('Delete the old note'),
+    planning(1),
+    decided(1, [guarded]),
+    requested(guarded),
+    said(guarded, 'approve', { arguments: { title: 'very old' } }),
+    dispatching({ ...guarded, arguments: { title: 'very old' } }),
+    ...toolProgress(guarded, 'deleted'),
+    completed(guarded, 'deleted'),
+    planning(2),
+    ...answer(2, 'It is gone.'),
+    ended('success', [1, 1, 0], 'It is gone.'),
+  ],
+
+  // One call needs nobody, two are asked about; the questions are answered one after the other.
+  approvals: [
+    ...accepted('Weather, and delete two notes'),
+    planning(1),
+    decided(1, [{ ...london, step_id: 'step-mcp-003', tool_call_id: 'call_3' }, guarded, alsoGuarded]),
+    requested(guarded),
+    requested(alsoGuarded),
+    dispatching({ ...london, step_id: 'step-mcp-003', tool_call_id: 'call_3' }),
+    completed({ ...london, step_id: 'step-mcp-003' }, 'rain'),
+    said(guarded, 'approve'),
+    dispatching(guarded),
+    completed(guarded, 'deleted'),
+    said(alsoGuarded, 'deny'),
+    dispatching(alsoGuarded),
+    completed(alsoGuarded, null, 'A person did not allow this call.'),
+    planning(2),
+    ...answer(2, 'Rain; one note is gone.'),
+    ended('success', [3, 2, 1], 'Rain; one note is gone.'),
+  ],
+
+  question: [
+    ...accepted('What is the weather like?'),
+    planning(1),
+    decided(1, [asking]),
+    requested(asking),
+    said(asking, 'answer', { text: 'Paris' }),
+    dispatching(asking),
+    completed(asking, 'Paris'),
+    planning(2),
+    ...answer(2, 'It rains in Paris.'),
+    ended('success', [1, 1, 0], 'It rains in Paris.'),
+  ],
+
+  'cancelled-while-asked': [
+    ...accepted('Delete the old note'),
+    planning(1),
+    decided(1, [guarded]),
+    requested(guarded),
+    { type: 'orchestrator.cancel.requested', data: { by: 'alice', reason: 'asked by the caller' } },
+    ended('cancelled', [0, 0, 0], null, ['The run was cancelled.', 'cancelled']),
   ],
 
   'cancelled-at-once': [

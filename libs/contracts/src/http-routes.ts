@@ -33,6 +33,7 @@ import {
   RunStarted,
   StreamTaskQuery,
   StreamViewQuery,
+  WaitingAnswer,
 } from './http.ts';
 
 /** One HTTP route as data. The server's routes and the OpenAPI document are checked against this table. */
@@ -74,7 +75,10 @@ export const HTTP_ROUTES: readonly HttpRoute[] = [
     auth: 'user',
     headers: IDEMPOTENCY,
     body: OrchestrateRequest,
-    answers: { 200: { summary: 'The run has ended.', schema: OrchestrateAnswer } },
+    answers: {
+      200: { summary: 'The run has ended.', schema: OrchestrateAnswer },
+      202: { summary: 'The run waits for a person.', schema: WaitingAnswer },
+    },
     errors: [...START_ERRORS, 'deadline_exceeded'],
   },
   {

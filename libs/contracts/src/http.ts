@@ -84,6 +84,15 @@ export const OrchestrateAnswer = z.object({
 });
 export type OrchestrateAnswer = z.infer<typeof OrchestrateAnswer>;
 
+/** Answer 202 of POST /orchestrate: the run waits for a person, and goes on when the questions are answered. */
+export const WaitingAnswer = z.object({
+  run_id: RunId,
+  status: z.literal('waiting'),
+  approvals: z.array(OpenApproval),
+  events_url: z.string(),
+});
+export type WaitingAnswer = z.infer<typeof WaitingAnswer>;
+
 /** Answer 202 of POST /runs. */
 export const RunStarted = z.object({
   run_id: RunId,
@@ -224,7 +233,8 @@ export const Problem = z.object({
   detail: z.string(),
   code: z.enum(Object.keys(ERROR_CODES) as [keyof typeof ERROR_CODES]),
   details: z.array(z.string()).optional().describe('Places in the request that are wrong'),
-  run_id: z.string().optional(),
+  run_id: z.string().optional().describe('The run that the error is about'),
+  snapshot_url: z.string().optional().describe('With history_expired: where the run can still be read'),
 });
 export type Problem = z.infer<typeof Problem>;
 
@@ -284,13 +294,31 @@ export const AgUiInput = z.object({
     .max(1_024)
     .optional(),
   context: z.array(z.unknown()).max(1_024).optional(),
+  resume: z
+    .array(
+      z.object({
+        interruptId: text(256),
+        status: z.enum(['resolved', 'cancelled']),
+        payload: z.unknown().optional(),
+        metadata: z.unknown().optional(),
+      }),
+    )
+    .max(256)
+    .optional()
+    .describe('Answers to the interrupts of an earlier run of this thread'),
   forwardedProps: z
     .looseObject({
       tool_constraints: OrchestrateRequest.shape.tool_constraints,
       budget: OrchestrateRequest.shape.budget,
+      interactive: OrchestrateRequest.shape.interactive,
+      approvals: OrchestrateRequest.shape.approvals,
+      on_disconnect: OrchestrateRequest.shape.on_disconnect,
+      thread_concurrency: OrchestrateRequest.shape.thread_concurrency,
     })
     .optional()
-    .describe('tool_constraints and budget, where given, mean what they mean in POST /orchestrate'),
+    .describe(
+      'The fields named here mean what they mean in POST /orchestrate; thread_concurrency is `reject` if absent',
+    ),
 });
 export type AgUiInput = z.infer<typeof AgUiInput>;
 
@@ -309,16 +337,31 @@ export const StreamTaskQuery = z.object({
   task: OrchestrateRequest.shape.task,
   run_id: RunId.optional(),
   thread_id: ThreadId.optional(),
+  on_disconnect: OnDisconnect.optional(),
   view,
 });
 export const DEFAULT_USER_MESSAGE = 'What is the weather like in London?';
-export const AgUiEventsQuery = z.object({ user_message: OrchestrateRequest.shape.task.default(DEFAULT_USER_MESSAGE) });
+export const AgUiEventsQuery = z.object({
+  user_message: OrchestrateRequest.shape.task.default(DEFAULT_USER_MESSAGE),
+  on_disconnect: OnDisconnect.optional(),
+});
 export const RunParams = z.object({ id: RunId });
 export const RunEventsQuery = z.object({
   after: text(128).optional().describe('A cursor <runId>:<seq>, or the bare number'),
   dialect: DialectName.default('orchestrate'),
   view,
+  mode: z
+    .enum(['tail', 'snapshot'])
+    .default('tail')
+    .describe(
+      '`tail`: the events after the cursor, byte for byte as an unbroken stream has them. `snapshot` (ag-ui): for a client that starts empty, first where the run stands, then the rest',
+    ),
+  live: z
+    .enum(['true', 'false'])
+    .default('true')
+    .describe('`false` leaves out text that is shown while the model speaks'),
 });
+export type RunEventsQuery = z.output<typeof RunEventsQuery>;
 export const RunListQuery = z.object({
   thread_id: ThreadId.optional(),
   status: RunStatus.optional(),

@@ -66,6 +66,7 @@ export {
   RunStarted,
   StreamTaskQuery,
   StreamViewQuery,
+  WaitingAnswer,
 } from './http.ts';
 export { fit, fitEvent, MAX_EVENT_DATA_BYTES } from './fit.ts';
 export { HTTP_ROUTES, type HttpRoute } from './http-routes.ts';
