@@ -29,6 +29,7 @@ import { StreamSlots } from './slots.ts';
 import { Streams } from './streams.ts';
 import { createTokenVerifier } from './tokens.ts';
 import { Traffic } from './traffic.ts';
+import { Watches } from './watches.ts';
 
 export interface Gateway {
   /** Where it listens; known after start(). */
@@ -74,7 +75,8 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const slots = new StreamSlots(config.streams);
       const traffic = new Traffic(metrics, () => slots.open);
       const { heartbeatMs, maxBufferedBytes } = config.streams;
-      const streams = new Streams({ bus, slots, heartbeatMs, maxBufferedBytes, clock, log });
+      const watches = new Watches(bus, log);
+      const streams = new Streams({ bus, slots, watches, heartbeatMs, maxBufferedBytes, clock, log });
       const verify =
         config.identity.mode === 'jwt'
           ? createTokenVerifier(config.identity, {

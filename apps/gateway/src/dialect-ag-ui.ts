@@ -75,6 +75,8 @@ export const agUiDialect: Dialect<AgUiState> = {
   pauses: (state) => state.opened && !state.started,
 
   interrupted(state, problem) {
+    // A run that waits for a person was ended already, as far as this client is concerned.
+    if (state.opened && !state.started) return [];
     const first = state.started ? [] : [runStarted(state)];
     return [...first, { type: 'RUN_ERROR', message: problem.message, code: problem.code }].map((data) => ({ data }));
   },

@@ -23,6 +23,7 @@ import { LiveText } from './live-text.ts';
 import { createProjection, type Place, type Projection } from './projection.ts';
 import type { StreamSlots } from './slots.ts';
 import { traced } from './traced.ts';
+import type { Watches } from './watches.ts';
 import { OVER, RETRY_HINT, SseSocket } from './sse.ts';
 
 /*
@@ -65,6 +66,7 @@ export interface Attachment {
 export interface StreamsOptions {
   readonly bus: RunBus;
   readonly slots: StreamSlots;
+  readonly watches: Watches;
   readonly heartbeatMs: number;
   readonly maxBufferedBytes: number;
   readonly clock: Clock;
@@ -116,15 +118,18 @@ export class Streams {
     const waiting = linkAbort([gone], timeoutMs);
     const leave = () => waiting.abort(OVER);
     this.#leaving.add(leave);
+    let unwatch: (() => void) | undefined;
     try {
       const { signal } = waiting;
       const run = await startAndFollow(this.#options.bus, request, { signal, onLive: undefined });
+      unwatch = this.#options.watches.hold(request.run.principal, run.runId, request.run);
       const answer = await answerOf(run);
       if (answer !== null) return answer;
       if (waiting.timedOut)
         throw new AppError('deadline_exceeded', `The run takes longer and goes on; see /runs/${run.runId}.`);
       throw new AppError('unavailable', `The run goes on; see /runs/${run.runId}.`);
     } finally {
+      unwatch?.();
       waiting.abort(OVER);
       waiting.release();
       this.#leaving.delete(leave);
@@ -177,7 +182,7 @@ export class Streams {
     stop: AbortController,
     live: LiveText | undefined,
   ): Promise<void> {
-    const { heartbeatMs, maxBufferedBytes, clock, log } = this.#options;
+    const { heartbeatMs, maxBufferedBytes, clock, log, watches } = this.#options;
     const projection = PROJECTIONS[viewer.dialect]({ ...viewer.context, runId: run.runId }, place);
     const socket = new SseSocket(reply.raw, reply.getHeaders(), {
       heartbeatMs,
@@ -198,11 +203,14 @@ export class Streams {
       for (const piece of pieces) text += projection.delta(piece);
       void socket.write(text);
     });
+    let unwatch: (() => void) | undefined;
     try {
       for await (const batch of run.feed) {
         live?.flush();
         let text = '';
         for (const event of batch) {
+          if (event.type === 'orchestrator.run.accepted')
+            unwatch ??= watches.hold(viewer.principal, run.runId, event.data.run);
           text += projection.event(event);
           if (text.length < CHUNK_CHARS || projection.ended) continue;
           await socket.write(text);
@@ -221,6 +229,7 @@ export class Streams {
       log.error({ err: error, runId: run.runId }, 'a stream broke');
       socket.end(projection.interrupt(toPublicError(error)));
     } finally {
+      unwatch?.();
       clearTimeout(expiry);
       this.#leaving.delete(leave);
       socket.end();

@@ -20,6 +20,12 @@ interface Input {
 type Item = { event: RunEvent } | { delta: LiveDelta };
 type Message = { id: string; role: string; content?: string; toolCalls?: unknown[]; activityType?: string };
 
+/** A call without where its event came from. */
+function callOf(call: unknown): unknown {
+  const { id, function: called } = call as { id: string; function: unknown };
+  return { id, called };
+}
+
 /** However a run is ended in the middle. */
 const CLOSURES = [
   ended('failed', [0, 0, 0], null, ['The run was given up.', 'poisoned']),
@@ -189,7 +195,7 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
       const spoken = (all: Message[]) =>
         all
           .filter(({ role }) => role !== 'activity')
-          .map(({ id, role, content, toolCalls }) => ({ id, role, content, toolCalls: toolCalls ?? [] }));
+          .map(({ id, role, content, toolCalls }) => ({ id, role, content, calls: (toolCalls ?? []).map(callOf) }));
       const plans = (all: Message[]) =>
         all.filter(({ role }) => role === 'activity').map(({ id, content }) => [id, content]);
       for (let after = 1; after < events.length; after += 1) {
@@ -212,7 +218,8 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
       }),
     ];
     for (let length = 1; length < events.length; length += 1) {
-      for (const close of closures(length)) {
+      const [interrupted, ...ended] = closures(length);
+      for (const close of [interrupted!, ended[length % ended.length]!]) {
         write = (input) => {
           const projection = createProjection(agUiDialect, contextOf(input), { after: 0 });
           return (

@@ -31,6 +31,7 @@ import { RunPool } from './run-pool.ts';
 import { StreamWatch } from './stream-watch.ts';
 import { Sweeper } from './sweeper.ts';
 import { ThreadDesk } from './thread-desk.ts';
+import { WatchDesk } from './watch-desk.ts';
 import { Toolboxes } from './toolboxes.ts';
 
 /** Well below a lease: who hangs on a dead link longer has lost its runs. */
@@ -142,7 +143,11 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   });
   const threads = new ThreadDesk({ journal });
   const deadLetters = new DeadLetterDesk({ journal, deadLetters: store.deadLetters, runs });
-  const handlers = await serveOnBus(OrchestratorModule.with({ runs, threads, deadLetters, budgets }), bus, log);
+  const { sweepIntervalMs: intervalMs } = config.runs;
+  const watches = new WatchDesk({ watches: store.watches, journal, runs, log, intervalMs });
+  watches.start();
+  lifecycle.onStop('watches', () => watches.stop());
+  const handlers = await serveOnBus(OrchestratorModule.with({ runs, threads, watches, deadLetters, budgets }), bus, log);
   lifecycle.onStop('handlers', () => handlers.close());
 }
 

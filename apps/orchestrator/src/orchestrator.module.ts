@@ -6,6 +6,7 @@ import { DeadLettersHandler } from './dead-letters.handler.ts';
 import { RunDesk } from './run-desk.ts';
 import { RunsHandler } from './runs.handler.ts';
 import { ThreadDesk } from './thread-desk.ts';
+import { WatchDesk } from './watch-desk.ts';
 
 /** The one Nest module: publishes what app.ts wired to the handlers at the edge. */
 @Module({})
@@ -15,6 +16,7 @@ export class OrchestratorModule {
     threads: ThreadDesk;
     deadLetters: DeadLetterDesk;
     budgets: BudgetDesk;
+    watches: WatchDesk;
   }): DynamicModule {
     return {
       module: OrchestratorModule,
@@ -22,6 +24,7 @@ export class OrchestratorModule {
       providers: [
         { provide: RunDesk, useValue: parts.runs },
         { provide: ThreadDesk, useValue: parts.threads },
+        { provide: WatchDesk, useValue: parts.watches },
         { provide: DeadLetterDesk, useValue: parts.deadLetters },
         { provide: BudgetDesk, useValue: parts.budgets },
       ],

@@ -189,11 +189,16 @@ export class RunDesk {
       body: { by: principal.userId, reason },
     });
     if (!put || put.ended) return { runId, phase: 'ended', accepted: false };
+    await this.tellOfCancel(head.tenantId, runId, head.leaseOwner !== null);
+    return { runId, phase: head.phase, accepted: true };
+  }
+
+  /** A cancel was left to a run: its owner hears of it, and where there is none it is ended here. */
+  async tellOfCancel(tenantId: string, runId: string, owned: boolean): Promise<void> {
     const { pool } = this.parts;
     if (pool.owns(runId)) pool.nudge(runId);
-    else if (head.leaseOwner === null) await this.#end(head.tenantId, runId);
-    else await this.#announce(head.tenantId, runId);
-    return { runId, phase: head.phase, accepted: true };
+    else if (owned) await this.#announce(tenantId, runId);
+    else await this.#end(tenantId, runId);
   }
 
   /** The first answer to a question stands; the same answer again is accepted again. */

@@ -9,20 +9,25 @@ import {
   type OutputOf,
   readRunEvents,
   startRun,
+  watchRun,
 } from '@switchyard/contracts';
 import { RunDesk } from './run-desk.ts';
 import { ThreadDesk } from './thread-desk.ts';
+import { WatchDesk } from './watch-desk.ts';
 
 @Controller()
 export class RunsHandler {
   constructor(
     private readonly runs: RunDesk,
     private readonly threads: ThreadDesk,
+    private readonly watches: WatchDesk,
   ) {}
 
   @Handles(startRun)
-  start(input: InputOf<typeof startRun>): Promise<OutputOf<typeof startRun>> {
-    return this.runs.start(input);
+  async start(input: InputOf<typeof startRun>): Promise<OutputOf<typeof startRun>> {
+    const started = await this.runs.start(input);
+    if (!started.ended) await this.watches.started(started.runId, input.run);
+    return started;
   }
 
   @Handles(getRun)
@@ -41,8 +46,14 @@ export class RunsHandler {
   }
 
   @Handles(decideApproval)
-  decide(input: InputOf<typeof decideApproval>): Promise<OutputOf<typeof decideApproval>> {
+  async decide(input: InputOf<typeof decideApproval>): Promise<OutputOf<typeof decideApproval>> {
+    await this.watches.answering(input);
     return this.runs.decide(input);
+  }
+
+  @Handles(watchRun)
+  watch(input: InputOf<typeof watchRun>): Promise<OutputOf<typeof watchRun>> {
+    return this.watches.watch(input);
   }
 
   @Handles(getThread)

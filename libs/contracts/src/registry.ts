@@ -4,7 +4,7 @@ import { getBudget } from './budgets.ts';
 import { listDeadLetters, requeueDeadLetter } from './dead-letters.ts';
 import type { RequestContract } from './define.ts';
 import { getEffect, listEffects, settleEffect } from './effects.ts';
-import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun } from './runs.ts';
+import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun, watchRun } from './runs.ts';
 import { performStep } from './steps.ts';
 import { callTool, listTools } from './tools.ts';
 import { httpRequest, xmppRequest, xmppStatus } from './xmpp.ts';
@@ -16,6 +16,7 @@ export const REQUESTS: readonly RequestContract[] = [
   readRunEvents,
   cancelRun,
   decideApproval,
+  watchRun,
   getThread,
   listDeadLetters,
   requeueDeadLetter,

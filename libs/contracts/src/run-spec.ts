@@ -102,6 +102,12 @@ export const OnDisconnect = z
   .regex(/^(continue|cancel|grace:[1-9][0-9]{0,4})$/, 'expected "continue", "cancel" or "grace:<seconds>"')
   .describe('`continue` (default), `cancel`, or `grace:<seconds>`: cancelled when nobody came back in time');
 
+/** How long a run that nobody watches goes on, in ms; null: to its end. */
+export function graceMsOf(onDisconnect: string | undefined): number | null {
+  if (onDisconnect === undefined || onDisconnect === 'continue') return null;
+  return onDisconnect === 'cancel' ? 0 : Number(onDisconnect.slice('grace:'.length)) * 1_000;
+}
+
 /** What becomes of a new run while another of the same thread is under way. */
 export const ThreadConcurrency = z.enum(['reject', 'queue', 'cancel_previous']);
 export type ThreadConcurrency = z.infer<typeof ThreadConcurrency>;

@@ -120,6 +120,24 @@ export const cancelRun = request({
   timeoutMs: 5_000,
 });
 
+/** How long one `rpc.runs.watch` holds, beside the grace of the run; renewed several times within it. */
+export const WATCH_MS = 5_000;
+
+export const watchRun = request({
+  subject: 'rpc.runs.watch',
+  summary: 'Say that somebody watches a run whose `on_disconnect` is not `continue`. Holds for a time, by its clock.',
+  answeredBy: 'orchestrator',
+  askedBy: ['gateway'],
+  input: z.object({
+    principal: Principal,
+    runId: RunId,
+    /** How long the run goes on from now, should nobody say so again. */
+    forMs: z.number().int().min(1).max(200_000_000),
+  }),
+  output: z.object({ runId: RunId, watched: z.boolean() }),
+  timeoutMs: 2_000,
+});
+
 /** What a person says to a question: `answer` carries a text, the others may. */
 export const ApprovalDecision = z
   .object({

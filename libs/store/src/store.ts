@@ -14,6 +14,7 @@ import { SqlJournal } from './sql-journal.ts';
 import { SqlNotes } from './sql-notes.ts';
 import { SqlStreamPositions, type StreamPositions } from './stream-positions.ts';
 import { SqlRetention } from './sql-retention.ts';
+import { SqlWatches, type Watches } from './watches.ts';
 
 /** The apps that own tables. Each connects under its own role and may touch only its own schema. */
 export const STORE_OWNERS = ['orchestrator', 'mcp-tool', 'audit'] as const;
@@ -49,6 +50,7 @@ export interface Store {
   readonly effects: Effects;
   readonly auditLog: AuditLog;
   readonly streamPositions: StreamPositions;
+  readonly watches: Watches;
   /** Throws `unavailable` where the database does not answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -84,6 +86,7 @@ export function openStore(options: StoreOptions): Store {
     effects: new SqlEffects(pool),
     auditLog: new SqlAuditLog(pool, prisma.get),
     streamPositions: new SqlStreamPositions(pool),
+    watches: new SqlWatches(pool),
     async ping() {
       await rows(pool, PING, []);
     },

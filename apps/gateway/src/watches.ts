@@ -1,0 +1,69 @@
+import type { Bus } from '@switchyard/bus';
+import { graceMsOf, type Principal, type RunSpec, WATCH_MS, watchRun } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/platform';
+
+/*
+ * Says for every run that somebody sees here, and that is to stop when nobody does, that it is watched.
+ *
+ * V1 One voice per run and process, whatever the number of its streams; silent with the last of them.
+ * V2 Leaving is said by silence: a replica that dies says the same as one whose clients left.
+ * V3 A run that goes on without clients costs nothing.
+ */
+
+/** Two may be lost before a watch runs out. */
+const RENEW_MS = WATCH_MS * 0.3;
+
+interface Watch {
+  viewers: number;
+  readonly timer: NodeJS.Timeout;
+}
+
+export class Watches {
+  readonly #watches = new Map<string, Watch>();
+
+  constructor(
+    private readonly bus: Pick<Bus, 'request'>,
+    private readonly log: Logger,
+  ) {}
+
+  get size(): number {
+    return this.#watches.size;
+  }
+
+  /** Somebody sees this run until the returned function is called. */
+  hold(principal: Principal, runId: string, run: RunSpec): () => void {
+    const graceMs = graceMsOf(run.on_disconnect);
+    if (graceMs === null) return NOTHING; // V3
+    const known = this.#watches.get(runId);
+    if (known === undefined) {
+      const say = () => void this.#say(principal, runId, WATCH_MS + graceMs);
+      this.#watches.set(runId, { viewers: 1, timer: setInterval(say, RENEW_MS) });
+      say();
+    } else known.viewers += 1;
+    let held = true;
+    return () => {
+      if (!held) return;
+      held = false;
+      this.#leave(runId);
+    };
+  }
+
+  #leave(runId: string): void {
+    const watch = this.#watches.get(runId);
+    if (watch === undefined) return;
+    watch.viewers -= 1;
+    if (watch.viewers > 0) return;
+    clearInterval(watch.timer);
+    this.#watches.delete(runId);
+  }
+
+  async #say(principal: Principal, runId: string, forMs: number): Promise<void> {
+    try {
+      await this.bus.request(watchRun, { principal, runId, forMs });
+    } catch (error) {
+      this.log.warn({ err: error, runId }, 'a watch was not renewed; tried again');
+    }
+  }
+}
+
+const NOTHING = (): void => undefined;

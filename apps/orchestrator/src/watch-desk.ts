@@ -1,0 +1,81 @@
+import {
+  AppError,
+  graceMsOf,
+  type InputOf,
+  type OutputOf,
+  type RunSpec,
+  WATCH_MS,
+  type watchRun,
+} from '@switchyard/contracts';
+import type { Logger } from '@switchyard/platform';
+import type { Journal, Watches } from '@switchyard/store';
+import type { RunDesk } from './run-desk.ts';
+import { maySee } from './run-view.ts';
+
+/*
+ * Stops the runs whose clients went away, where that is their policy (`on_disconnect`).
+ *
+ * B1 Such a run counts as watched from its start, so that it is stopped also where its gateway dies at once.
+ * B2 An answer to a question counts as watching: whoever gave it has the time of a watch to come back.
+ * B3 A run that is to go on without its clients is never written for this.
+ */
+
+const REASON = { by: 'system', reason: 'the client went away' };
+const LIMIT = 100;
+
+export interface WatchDeskParts {
+  readonly watches: Watches;
+  readonly journal: Pick<Journal, 'head'>;
+  readonly runs: Pick<RunDesk, 'tellOfCancel'>;
+  readonly log: Logger;
+  readonly intervalMs: number;
+}
+
+export class WatchDesk {
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> = Promise.resolve();
+
+  constructor(private readonly parts: WatchDeskParts) {}
+
+  start(): void {
+    this.#timer = setInterval(() => {
+      this.#round = this.#round.then(() => this.stopUnwatched());
+    }, this.parts.intervalMs);
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#round;
+  }
+
+  async watch({ principal, runId, forMs }: InputOf<typeof watchRun>): Promise<OutputOf<typeof watchRun>> {
+    const head = await this.parts.journal.head(runId);
+    if (!head || !maySee(principal, head)) throw new AppError('not_found', 'There is no such run for you.');
+    return { runId, watched: await this.parts.watches.watch(runId, forMs) };
+  }
+
+  /** B1, B3 */
+  async started(runId: string, run: RunSpec): Promise<void> {
+    const graceMs = graceMsOf(run.on_disconnect);
+    if (graceMs !== null) await this.parts.watches.watch(runId, WATCH_MS + graceMs);
+  }
+
+  /** B2 */
+  async answering({ principal, runId }: Pick<InputOf<typeof watchRun>, 'principal' | 'runId'>): Promise<void> {
+    const head = await this.parts.journal.head(runId);
+    if (head && maySee(principal, head)) await this.parts.watches.rewatch(runId);
+  }
+
+  /** One round; public for tests. What fails is tried again with the next. */
+  async stopUnwatched(): Promise<void> {
+    const { watches, runs, log } = this.parts;
+    try {
+      for (const { runId, tenantId, owned } of await watches.stopUnwatched(REASON, LIMIT)) {
+        log.info({ runId }, 'nobody watches this run any more; it is cancelled');
+        await runs.tellOfCancel(tenantId, runId, owned);
+      }
+    } catch (error) {
+      log.warn({ err: error }, 'unwatched runs could not be stopped; tried again');
+    }
+  }
+}
