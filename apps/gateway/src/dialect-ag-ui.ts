@@ -5,6 +5,7 @@ import {
   isErrorCode,
   type LiveDelta,
   type RunEvent,
+  TERMINAL_TYPE,
 } from '@switchyard/contracts';
 import {
   type AgUiEvent,
@@ -48,7 +49,8 @@ export const agUiDialect: Dialect<AgUiState> = {
   project(state, event) {
     const started = start({ ...state, run: evolve(state.run, event) }, event);
     const change = react(started.state, event);
-    const end = waitsForPerson(change.state) ? pause(change.state) : { state: change.state, events: [] };
+    const pauses = event.type !== TERMINAL_TYPE && waitsForPerson(change.state);
+    const end = pauses ? pause(change.state) : { state: change.state, events: [] };
     const events = [...started.events, ...change.events, ...end.events];
     return { state: end.state, frames: framesOf(state, event, events) };
   },

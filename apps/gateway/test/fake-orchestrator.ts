@@ -14,6 +14,7 @@ import {
   type RunFactDraft,
   startRun,
   TERMINAL_TYPE,
+  watchRun,
 } from '@switchyard/contracts';
 import { fold, isWaiting, openAsks } from '@switchyard/run';
 import { deltas, ended, journal, SCENARIOS, type Scenario } from './scenarios.ts';
@@ -31,6 +32,8 @@ export class FakeOrchestrator {
   loseEvery = 0;
   /** Runs whose events are no longer kept. */
   readonly expired = new Set<string>();
+  /** What was said of who watches, in order. */
+  readonly watched: InputOf<typeof watchRun>[] = [];
   /** Answers that were taken, in order; the same one again is not. */
   readonly decisions: InputOf<typeof decideApproval>[] = [];
 
@@ -113,6 +116,10 @@ export class FakeOrchestrator {
         throw new AppError('not_found');
       this.decisions.push(input);
       return { runId, approvalId, phase: 'waiting', accepted: true };
+    });
+    await bus.answer(watchRun, async (input) => {
+      this.watched.push(input);
+      return { runId: input.runId, watched: true };
     });
     await bus.answer(cancelRun, async ({ principal, runId, reason }): Promise<OutputOf<typeof cancelRun>> => {
       const { events } = this.#mine(principal, runId);

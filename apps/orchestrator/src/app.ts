@@ -147,7 +147,11 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   const watches = new WatchDesk({ watches: store.watches, journal, runs, log, intervalMs });
   watches.start();
   lifecycle.onStop('watches', () => watches.stop());
-  const handlers = await serveOnBus(OrchestratorModule.with({ runs, threads, watches, deadLetters, budgets }), bus, log);
+  const handlers = await serveOnBus(
+    OrchestratorModule.with({ runs, threads, watches, deadLetters, budgets }),
+    bus,
+    log,
+  );
   lifecycle.onStop('handlers', () => handlers.close());
 }
 

@@ -55,7 +55,7 @@ export class World {
 
   private constructor(
     readonly hub: MemoryHub,
-    readonly store: Pick<Store, 'journal' | 'retention' | 'deadLetters' | 'spending'>,
+    readonly store: Pick<Store, 'journal' | 'retention' | 'deadLetters' | 'spending' | 'watches'>,
     readonly outside: Bus,
     private readonly pool: pg.Pool,
     private readonly close: () => Promise<void>,
