@@ -1,4 +1,4 @@
-import type { Decision, RunFactDraft } from '@switchyard/contracts';
+import type { Decision, RunFactDraft, Usage } from '@switchyard/contracts';
 import { type RunState, stepsLeft, summaryOf } from '@switchyard/run';
 import { type ApprovalRules } from './approvals.ts';
 import { type Toolbox, toActs } from './functions.ts';
@@ -73,12 +73,13 @@ export function failedPlanning(
   code: string,
   text: string,
   durationMs: number,
+  usage: Usage = { input_tokens: 0, output_tokens: 0 },
 ): RunFactDraft {
   return completed(
     {
       stepNumber,
       durationMs,
-      answer: { text: '', calls: [], model, usage: { input_tokens: 0, output_tokens: 0 } },
+      answer: { text: '', calls: [], model, usage },
     },
     { kind: 'fail', code, message: text.slice(0, 4_000) },
     '',

@@ -53,9 +53,11 @@ async function outcomeOf(parts: PlanningParts, input: PlanningInput, signal: Abo
   const started = parts.clock.now();
   const messageId = messageIdOf(stepNumber, input.epoch);
   const speech = new Speech(parts, input, messageId);
+  let wasted = NO_USAGE;
+  const onWasted = (usage: Usage): void => void (wasted = addUsage(wasted, usage));
   try {
     const toolbox = await input.toolbox();
-    const answer = await ask(parts, input, toolbox, model, speech, signal);
+    const answer = await ask(parts, input, { toolbox, model, speech, onWasted }, signal);
     const durationMs = Math.max(0, parts.clock.now() - started);
     return planningFacts(state, toolbox, parts.guardrail, {
       stepNumber,
@@ -69,21 +71,27 @@ async function outcomeOf(parts: PlanningParts, input: PlanningInput, signal: Abo
     if (signal.aborted) throw new AppError('cancelled', undefined, { cause: error });
     const durationMs = Math.max(0, parts.clock.now() - started);
     if (error instanceof BudgetStop) return [{ type: 'orchestrator.budget.exceeded', data: error.exceeded }];
-    if (error instanceof GuardrailStop) return stopped(stepNumber, model, error.rule, durationMs);
+    if (error instanceof GuardrailStop) return stopped(stepNumber, model, error.rule, durationMs, wasted);
     parts.log.warn({ runId: state.runId, err: error }, 'planning failed');
     const known = error instanceof AppError ? error : new AppError('internal', undefined, { cause: error });
-    return [failedPlanning(stepNumber, model, known.code, known.message, durationMs)];
+    return [failedPlanning(stepNumber, model, known.code, known.message, durationMs, wasted)];
   } finally {
     speech.close();
   }
 }
 
+interface Asking {
+  readonly toolbox: Toolbox;
+  readonly model: string;
+  readonly speech: Speech;
+  /** What a call that gives no answer has used all the same. */
+  readonly onWasted: (usage: Usage) => void;
+}
+
 async function ask(
   parts: PlanningParts,
   input: PlanningInput,
-  toolbox: Toolbox,
-  model: string,
-  speech: Speech,
+  { toolbox, model, speech, onWasted }: Asking,
   signal: AbortSignal,
 ): Promise<ModelAnswer> {
   const { state, turns, final } = input;
@@ -100,7 +108,7 @@ async function ask(
       const request = { model, messages, functions, onText };
       const id = `${state.runId}:${input.stepNumber}${nudge ? ':again' : ''}`;
       const before = first?.usage ?? NO_USAGE;
-      const answer = await askWithinLimits(parts, { state, id, before, request }, stop.signal);
+      const answer = await askWithinLimits(parts, { state, id, before, request, onWasted }, stop.signal);
       const both = { ...answer, usage: addUsage(before, answer.usage) };
       if (answer.calls.length > 0 || answer.text.trim() !== '' || nudge) return both;
       first = both;
@@ -108,6 +116,7 @@ async function ask(
   } catch (error) {
     // What the first call used is on record also where the second is not paid for any more.
     if (error instanceof BudgetStop && first) return first;
+    if (first) onWasted(first.usage);
     if (speech.violated !== null && !signal.aborted) throw new GuardrailStop(speech.violated);
     throw error;
   } finally {
@@ -124,10 +133,10 @@ class GuardrailStop extends Error {
   }
 }
 
-function stopped(stepNumber: number, model: string, rule: string, durationMs: number): RunFactDraft[] {
+function stopped(stepNumber: number, model: string, rule: string, durationMs: number, usage: Usage): RunFactDraft[] {
   const message = 'The answer of the model was withheld by a guardrail.';
   return [
-    failedPlanning(stepNumber, model, 'guardrail_blocked', message, durationMs),
+    failedPlanning(stepNumber, model, 'guardrail_blocked', message, durationMs, usage),
     { type: 'orchestrator.guardrail.violated', data: { where: 'output', rule, message } },
   ];
 }

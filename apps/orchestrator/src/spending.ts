@@ -11,8 +11,8 @@ import { nanoUsd, type Price, type Prices, toNano, toUsd } from './prices.ts';
  *
  * S1 Where a limit of tokens or money applies, the answer is capped to what is left, and what the call may cost at
  *    most is reserved before it is made.
- * S2 After the answer the reservation gives way to what was used. A call that came to nothing costs what its prompt
- *    is estimated to; one that the endpoint refused costs nothing.
+ * S2 After the answer the reservation gives way to what was used. A call that came to nothing costs what its prompt and
+ *    the text that was heard are estimated to, here and in the run; one that the endpoint refused costs nothing.
  * S3 While what is left is only reserved by others, or the counts cannot be reached, the call waits a short time.
  */
 
@@ -45,6 +45,8 @@ export interface Call {
   /** What this planning used before. */
   readonly before: Usage;
   readonly request: ModelRequest;
+  /** Told what a call that came to nothing is estimated to have used. */
+  readonly onWasted: (usage: Usage) => void;
 }
 
 export async function askWithinLimits(parts: SpendingParts, call: Call, signal: AbortSignal): Promise<ModelAnswer> {
@@ -54,7 +56,12 @@ export async function askWithinLimits(parts: SpendingParts, call: Call, signal: 
   const left = leftForOutput(call.state, call.before, input, price);
   const reservation = await reserve(parts, call, { input, price, maxOutput: Math.min(maxOutputTokens, left) }, signal);
   const cap = reservation?.maxOutput ?? (left === Infinity ? undefined : Math.min(maxOutputTokens, left));
-  const request = cap === undefined ? call.request : { ...call.request, maxOutputTokens: cap };
+  let heard = 0;
+  const onText = (piece: string): void => {
+    heard += piece.length;
+    call.request.onText(piece);
+  };
+  const request = { ...call.request, onText, ...(cap === undefined ? {} : { maxOutputTokens: cap }) };
   let used = { tokens: 0, nano: 0 };
   try {
     const answer = await parts.planner.ask(request, signal);
@@ -62,8 +69,14 @@ export async function askWithinLimits(parts: SpendingParts, call: Call, signal: 
     used = { tokens: answer.usage.input_tokens + answer.usage.output_tokens, nano: cost ?? 0 };
     return cost === undefined ? answer : { ...answer, usage: { ...answer.usage, usd: toUsd(cost) } };
   } catch (error) {
-    const refused = error instanceof AppError && ['model_rejected', 'model_unavailable'].includes(error.code);
-    if (!refused) used = { tokens: input, nano: price ? nanoUsd(price, { input, output: 0 }) : 0 };
+    const code = error instanceof AppError ? error.code : undefined;
+    const refused = code === 'model_rejected' || (code === 'model_unavailable' && heard === 0);
+    if (!refused) {
+      const output = Math.ceil(heard / 4);
+      const nano = price ? nanoUsd(price, { input, output }) : 0;
+      used = { tokens: input + output, nano };
+      call.onWasted({ input_tokens: input, output_tokens: output, ...(price ? { usd: toUsd(nano) } : {}) });
+    }
     throw error;
   } finally {
     if (reservation) await parts.daily?.settle(reservation, used);

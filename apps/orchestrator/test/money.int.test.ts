@@ -45,6 +45,26 @@ describe('the money of a run', () => {
     });
   });
 
+  it('counts what an answer that broke in the middle has used; one that was refused costs nothing', async () => {
+    const breaks = (text: string) =>
+      planner((_turn, { onText }) => {
+        if (text !== '') onText(text);
+        throw new AppError('model_unavailable');
+      });
+    for (const [text, spent] of [
+      ['a long beginning of an answer', true],
+      ['', false],
+    ] as const) {
+      const replica = await world.replica({ prices: PRICES, planner: breaks(text) });
+      const asked = request('hello');
+      await replica.desk.start(asked);
+      const { usage, error_code } = await world.ended(asked.runId);
+      expect(error_code).toBe('model_unavailable');
+      expect([usage.output_tokens > 0, usage.input_tokens > 0, (usage.usd ?? 0) > 0]).toEqual([spent, spent, spent]);
+      await world.clear();
+    }
+  });
+
   it('ends the run at max_usd; each answer is capped to what is left', async () => {
     const caps: (number | undefined)[] = [];
     const replica = await world.replica({ prices: PRICES, planner: goesOn(caps) });
