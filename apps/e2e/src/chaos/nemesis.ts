@@ -1,0 +1,153 @@
+import type { Bus } from '@switchyard/bus';
+import { BACKENDS } from './backend.ts';
+import type { PlannedFault } from './faults.ts';
+import { type Passing, readPassings } from './points.ts';
+import { note, type Stack } from './stack.ts';
+
+/*
+ * Carries out a plan of faults and writes down what it really did and when.
+ *
+ * N1 What was stopped is continued, what was cut is joined again: heal() leaves nothing broken.
+ * N2 A fault at a point counts from the moment it struck, not from when it was armed.
+ */
+
+/** A fault as it happened. `untilTs`: when its cause was gone; recovery begins there. */
+export interface Struck {
+  readonly ts: number;
+  untilTs: number;
+  readonly fault: string;
+  readonly target: string;
+  readonly point?: string;
+}
+
+const LOOK_EVERY_MS = 30;
+
+export interface NemesisParts {
+  readonly stack: Stack;
+  /** On a connection of its own, past the links. */
+  readonly bus: Pick<Bus, 'wakeUp'>;
+  /** Runs that are under way. */
+  readonly openRuns: () => Promise<{ tenantId: string; runId: string }[]>;
+}
+
+export class Nemesis {
+  readonly struck: Struck[] = [];
+  readonly #timers = new Set<NodeJS.Timeout>();
+  readonly #pointStops = new Map<string, number>();
+  readonly #stopped = new Map<string, Struck>();
+  #watch: NodeJS.Timeout | undefined;
+  #seen = 0;
+
+  constructor(private readonly parts: NemesisParts) {}
+
+  /** Sets everything going; the time of the plan starts now. */
+  begin(plan: readonly PlannedFault[]): void {
+    for (const fault of plan) this.#later(fault.atMs, () => this.#strike(fault));
+    this.#watch = setInterval(() => this.#lookAtPoints(), LOOK_EVERY_MS);
+  }
+
+  /** N1: nothing new happens, and everything works again. Resolves when every part is up. */
+  async heal(): Promise<void> {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers.clear();
+    const { services, links, backends } = this.parts.stack;
+    for (const link of links.values()) link.heal();
+    for (const service of services.values()) service.order({ do: 'disarm' });
+    this.#lookAtPoints();
+    clearInterval(this.#watch);
+    for (const service of services.values()) service.signal('SIGCONT');
+    const now = Date.now();
+    for (const struck of this.struck) struck.untilTs = Math.min(struck.untilTs, now);
+    await Promise.all(BACKENDS.map((name) => backends[name].settled));
+    await Promise.all([...services.values()].map((service) => service.up));
+  }
+
+  passings(): Passing[] {
+    return readPassings(this.parts.stack.files.points);
+  }
+
+  #strike(planned: PlannedFault): void {
+    note(this.parts.stack, planned);
+    const { services, backends, links } = this.parts.stack;
+    switch (planned.fault) {
+      case 'point': {
+        const { service, point, nth, action, stopMs } = planned;
+        this.#pointStops.set(`${service} ${point}`, stopMs);
+        services.get(service)?.order({ do: 'arm', point, nth, action });
+        return;
+      }
+      case 'kill':
+      case 'drain':
+        this.#record(planned.fault, planned.service, 0);
+        return services.get(planned.service)?.signal(planned.fault === 'kill' ? 'SIGKILL' : 'SIGTERM');
+      case 'pause': {
+        const { service, ms } = planned;
+        this.#record('pause', service, ms);
+        services.get(service)?.signal('SIGSTOP');
+        return this.#later(ms, () => services.get(service)?.signal('SIGCONT'));
+      }
+      case 'nats':
+      case 'postgres':
+      case 'redis':
+      case 'wipe': {
+        const { fault, how, downMs } = planned;
+        const struck = this.#record(fault, fault === 'wipe' ? 'nats' : fault, 60_000);
+        void backends[fault === 'wipe' ? 'nats' : fault]
+          .restart(how, downMs, fault === 'wipe')
+          .finally(() => (struck.untilTs = Math.min(struck.untilTs, Date.now())));
+        return;
+      }
+      case 'replies': {
+        const { service, how, count, ms } = planned;
+        this.#record(`replies ${how}`, service, 10_000);
+        return services.get(service)?.order({ do: 'replies', how, count, ms });
+      }
+      case 'wake-ups':
+        this.#record('wake-ups', 'orchestrator', 0);
+        return void this.#wakeAll(planned.times);
+      default: {
+        const { link, toxic, ms, fault } = planned;
+        this.#record(fault, link, fault === 'reset' ? 0 : ms);
+        links.get(link)?.apply(toxic);
+        return this.#later(ms, () => links.get(link)?.heal());
+      }
+    }
+  }
+
+  async #wakeAll(times: number): Promise<void> {
+    const { bus, openRuns } = this.parts;
+    const runs = await openRuns().catch(() => []);
+    for (let n = 0; n < times; n += 1) {
+      await Promise.allSettled(runs.slice(0, 50).map(({ tenantId, runId }) => bus.wakeUp(tenantId, runId)));
+    }
+  }
+
+  /** N2: finds what struck at points since the last look, and continues what was stopped there in its time. */
+  #lookAtPoints(): void {
+    const all = this.passings();
+    const fresh = all.slice(this.#seen);
+    this.#seen = all.length;
+    for (const { ts, service, point, action } of fresh) {
+      if (action === null) continue;
+      const running = this.parts.stack.services.get(service);
+      running?.fired(point);
+      const ms = action === 'stop' ? (this.#pointStops.get(`${service} ${point}`) ?? 1_000) : 0;
+      this.struck.push({ ts, untilTs: ts + ms, fault: `point ${action}`, target: service, point });
+      if (action === 'stop') this.#later(ms, () => running?.signal('SIGCONT'));
+    }
+  }
+
+  #record(fault: string, target: string, ms: number): Struck {
+    const struck: Struck = { ts: Date.now(), untilTs: Date.now() + ms, fault, target };
+    this.struck.push(struck);
+    return struck;
+  }
+
+  #later(ms: number, work: () => void): void {
+    const timer = setTimeout(() => {
+      this.#timers.delete(timer);
+      work();
+    }, ms);
+    this.#timers.add(timer);
+  }
+}

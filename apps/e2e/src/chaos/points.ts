@@ -1,0 +1,99 @@
+import { openSync, readFileSync, writeSync } from 'node:fs';
+
+/*
+ * Fault points: places in a service where the round may stop its process.
+ *
+ * F1 Every passing is one line in a file, written before anything else can happen at that place.
+ * F2 A point that is armed ends or stops its own process in the middle of the passing it was armed for.
+ * F3 The product knows nothing of points: they are in decorators of its ports (decorated.ts).
+ */
+
+export type PointAction = 'kill' | 'stop';
+
+/** What the nemesis sends to a service, over the channel of its process. */
+export type Order =
+  | { readonly do: 'arm'; readonly point: string; readonly nth: number; readonly action: PointAction }
+  | { readonly do: 'disarm' }
+  | { readonly do: 'replies'; readonly how: ReplyFault; readonly count: number; readonly ms: number };
+
+/** What becomes of the next answers of a worker: `late`, never sent, or the request delivered twice at once. */
+export type ReplyFault = 'late' | 'lost' | 'twice';
+
+export interface Passing {
+  readonly ts: number;
+  readonly service: string;
+  readonly pid: number;
+  readonly point: string;
+  /** What happened to the process there; null: nothing. */
+  readonly action: PointAction | null;
+}
+
+const SIGNALS = { kill: 'SIGKILL', stop: 'SIGSTOP' } as const;
+
+export class FaultPoints {
+  readonly #file: number;
+  readonly #armed = new Map<string, { left: number; action: PointAction }>();
+  #replies: { how: ReplyFault; left: number; ms: number } | undefined;
+
+  constructor(
+    file: string,
+    private readonly service: string,
+  ) {
+    this.#file = openSync(file, 'a');
+  }
+
+  obey(order: Order): void {
+    if (order.do === 'arm') this.#armed.set(order.point, { left: order.nth, action: order.action });
+    else if (order.do === 'disarm') this.#armed.clear();
+    else this.#replies = { how: order.how, left: order.count, ms: order.ms };
+  }
+
+  pass(point: string): void {
+    const armed = this.#armed.get(point);
+    const fires = armed !== undefined && (armed.left -= 1) <= 0;
+    if (fires) this.#armed.delete(point);
+    const what = fires ? armed.action : '-';
+    writeSync(this.#file, `${Date.now()} ${this.service} ${process.pid} ${point} ${what}\n`);
+    if (fires) process.kill(process.pid, SIGNALS[armed.action]);
+  }
+
+  /** Before and after. An error passes without the second point: what was to happen may not have. */
+  async around<T>(name: string, work: () => Promise<T>): Promise<T> {
+    this.pass(`${name}.before`);
+    const result = await work();
+    this.pass(`${name}.after`);
+    return result;
+  }
+
+  /** The fault of this reply; undefined: none. */
+  takeReplyFault(): { how: ReplyFault; ms: number } | undefined {
+    const fault = this.#replies;
+    if (!fault || fault.left <= 0) return undefined;
+    fault.left -= 1;
+    return fault;
+  }
+}
+
+/** The passings of all services; a last line that is still being written is left out. */
+export function readPassings(file: string): Passing[] {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    return [];
+  }
+  return text
+    .slice(0, text.lastIndexOf('\n') + 1)
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const [ts, service, pid, point, action] = line.split(' ');
+      return {
+        ts: Number(ts),
+        service: service!,
+        pid: Number(pid),
+        point: point!,
+        action: action === 'kill' || action === 'stop' ? action : null,
+      };
+    });
+}

@@ -1,0 +1,151 @@
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { freePort } from '@switchyard/local-servers';
+
+/*
+ * A TCP link between a service and a server, with faults.
+ *
+ * X1 Bytes are delayed, cut or swallowed, never changed and never reordered.
+ * X2 Without a fault nothing is added but one hop.
+ * X3 A slow side holds back the other: nothing piles up here.
+ */
+
+export const TOXICS = ['latency', 'bandwidth', 'cut', 'half-open', 'reset', 'slicer'] as const;
+export type ToxicName = (typeof TOXICS)[number];
+
+export type Toxic =
+  /** Every chunk comes this much later, give or take. */
+  | { readonly name: 'latency'; readonly ms: number; readonly jitterMs: number }
+  | { readonly name: 'bandwidth'; readonly bytesPerSecond: number }
+  /** Ended, and nobody gets through. */
+  | { readonly name: 'cut' }
+  /** Open, and everything is swallowed, in both directions; new connections hang. */
+  | { readonly name: 'half-open' }
+  /** Reset once, in the middle of whatever is under way; new connections get through. */
+  | { readonly name: 'reset' }
+  /** In pieces of a few bytes. */
+  | { readonly name: 'slicer'; readonly bytes: number };
+
+interface Pair {
+  readonly near: Socket;
+  readonly far: Socket;
+}
+
+export class Link {
+  readonly #pairs = new Set<Pair>();
+  #toxic: Toxic | undefined;
+
+  private constructor(
+    readonly port: number,
+    private readonly to: number,
+    private readonly server: Server,
+  ) {}
+
+  /** A link to a port of this machine, on a free port. */
+  static async to(port: number): Promise<Link> {
+    for (let tries = 1; ; tries += 1) {
+      const server = createServer();
+      const own = await freePort();
+      try {
+        await new Promise<void>((resolve, reject) => {
+          server.once('error', reject);
+          server.listen(own, '127.0.0.1', resolve);
+        });
+        const link = new Link(own, port, server);
+        server.on('connection', (near) => link.#join(near));
+        return link;
+      } catch (error) {
+        if (tries >= 5) throw error;
+      }
+    }
+  }
+
+  apply(toxic: Toxic): void {
+    if (toxic.name === 'reset') return this.#drop('reset');
+    this.#toxic = toxic;
+    if (toxic.name === 'cut') this.#drop('close');
+  }
+
+  heal(): void {
+    const was = this.#toxic;
+    this.#toxic = undefined;
+    // What was swallowed is missing: such a connection can only be ended.
+    if (was?.name === 'half-open') this.#drop('close');
+  }
+
+  stop(): void {
+    this.#drop('close');
+    this.server.close();
+  }
+
+  #drop(how: 'reset' | 'close'): void {
+    for (const { near, far } of this.#pairs) {
+      if (how === 'reset') near.resetAndDestroy();
+      else near.destroy();
+      far.destroy();
+    }
+    this.#pairs.clear();
+  }
+
+  #join(near: Socket): void {
+    near.on('error', () => near.destroy());
+    if (this.#toxic?.name === 'cut') return void near.destroy();
+    const far = connect(this.to, '127.0.0.1');
+    const pair = { near, far };
+    this.#pairs.add(pair);
+    const end = () => {
+      this.#pairs.delete(pair);
+      near.destroy();
+      far.destroy();
+    };
+    for (const socket of [near, far]) {
+      socket.setNoDelay(true);
+      socket.on('error', end);
+      socket.on('close', end);
+    }
+    this.#carry(near, far);
+    this.#carry(far, near);
+  }
+
+  /** X1: one chunk after the other, each with the fault of its moment. */
+  #carry(from: Socket, into: Socket): void {
+    let under: Promise<void> | undefined;
+    from.on('data', (chunk: Buffer) => {
+      if (this.#toxic?.name === 'half-open') return;
+      if (!this.#toxic && !under) return this.#write(from, into, chunk);
+      from.pause(); // X3
+      under = (under ?? Promise.resolve()).then(async () => {
+        await this.#slowly(into, chunk);
+        if (!from.destroyed) from.resume();
+      });
+      const mine = under;
+      void mine.finally(() => {
+        if (under === mine) under = undefined;
+      });
+    });
+    from.on('end', () => void (under ?? Promise.resolve()).then(() => into.end()));
+  }
+
+  #write(from: Socket, into: Socket, chunk: Buffer): void {
+    if (into.write(chunk)) return;
+    from.pause();
+    into.once('drain', () => from.resume());
+  }
+
+  async #slowly(into: Socket, chunk: Buffer): Promise<void> {
+    const toxic = this.#toxic;
+    if (toxic?.name === 'latency') await pause(Math.max(0, toxic.ms + (Math.random() * 2 - 1) * toxic.jitterMs));
+    if (toxic?.name === 'half-open' || into.destroyed) return;
+    const size =
+      toxic?.name === 'slicer' ? toxic.bytes : toxic?.name === 'bandwidth' ? toxic.bytesPerSecond / 20 : chunk.length;
+    for (let at = 0; at < chunk.length; at += size) {
+      if (into.destroyed) return;
+      into.write(chunk.subarray(at, at + size));
+      if (toxic?.name === 'bandwidth') await pause(50);
+      else if (toxic?.name === 'slicer' && at < 64 * size) await pause(0);
+    }
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

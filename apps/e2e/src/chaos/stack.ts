@@ -1,0 +1,179 @@
+import { spawn } from 'node:child_process';
+import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '@switchyard/local-servers';
+import { migrateDatabase } from '@switchyard/store';
+import { Backend, type BackendName, BACKENDS } from './backend.ts';
+import { Link } from './proxy.ts';
+import { ServiceProcess } from './service.ts';
+
+/*
+ * A private stack of real processes: two replicas of everything that may have two, each with links of its own to
+ * nats-server and PostgreSQL.
+ *
+ * K1 Ports are below 32768, so that no outgoing connection takes one while its server is down.
+ * K2 Everything is in one folder; where this process dies, a watcher ends the others.
+ */
+
+export interface StackOptions {
+  readonly mutant: string;
+  readonly leaseMs: number;
+  readonly keep?: boolean;
+}
+
+export interface Stack {
+  readonly dir: string;
+  readonly services: ReadonlyMap<string, ServiceProcess>;
+  readonly backends: Readonly<Record<BackendName, Backend>>;
+  /** `<service>:<backend>` */
+  readonly links: ReadonlyMap<string, Link>;
+  readonly gateways: readonly [string, string];
+  readonly modelUrl: string;
+  readonly files: { readonly points: string; readonly effects: string; readonly logs: string };
+  stop(options?: { keep?: boolean }): Promise<void>;
+}
+
+export const REPLICAS = {
+  orchestrator: ['orchestrator', 'orchestrator-2'],
+  gateway: ['gateway', 'gateway-2'],
+  'mcp-tool': ['mcp-tool', 'mcp-tool-2'],
+  audit: ['audit'],
+} as const;
+export type ChaosApp = keyof typeof REPLICAS;
+
+const WITH_DATABASE: readonly string[] = ['orchestrator', 'mcp-tool', 'audit'];
+
+export async function startStack({ mutant, leaseMs }: StackOptions): Promise<Stack> {
+  const dir = mkdtempSync(join(tmpdir(), 'switchyard-chaos-'));
+  // PostgreSQL may run under an account of its own, which must be able to pass through.
+  chmodSync(dir, 0o711);
+  const logs = join(dir, 'logs');
+  mkdirSync(logs);
+  const files = { points: join(dir, 'points'), effects: join(dir, 'effects'), logs };
+  const dismiss = watchOver(dir);
+  const stops: (() => Promise<void> | void)[] = [];
+  const stop = async ({ keep = false } = {}): Promise<void> => {
+    for (const one of stops.splice(0).reverse()) await one();
+    dismiss();
+    if (!keep) rmSync(dir, { recursive: true, force: true });
+  };
+  try {
+    const started = await Promise.all(BACKENDS.map((name) => Backend.start(name, dir)));
+    for (const backend of started) stops.push(() => backend.stop());
+    const backends = Object.fromEntries(started.map((backend) => [backend.name, backend])) as Stack['backends'];
+    await migrateDatabase(backends.postgres.url);
+
+    const ports = [await freePort(), await freePort()] as const;
+    const modelPort = await freePort();
+    const links = new Map<string, Link>();
+    const services = new Map<string, ServiceProcess>();
+    const linked = async (service: string, backend: 'nats' | 'postgres'): Promise<string> => {
+      const link = await Link.to(backends[backend].port);
+      stops.push(() => link.stop());
+      links.set(`${service}:${backend}`, link);
+      const url = new URL(backends[backend].url);
+      url.port = String(link.port);
+      return url.href;
+    };
+    const add = (name: string, app: string, env: Record<string, string>) => {
+      const own = {
+        CHAOS_SERVICE: name,
+        CHAOS_POINTS: files.points,
+        CHAOS_EFFECTS: files.effects,
+        CHAOS_MUTANT: mutant,
+      };
+      services.set(name, new ServiceProcess(name, app, { ...own, ...env }, join(logs, `${name}.log`)));
+    };
+    add('dev-model', 'dev-model', { DEV_MODEL_PORT: String(modelPort) });
+    for (const [app, names] of Object.entries(REPLICAS)) {
+      for (const [index, name] of names.entries()) {
+        add(name, app, {
+          NATS_URL: await linked(name, 'nats'),
+          ...(WITH_DATABASE.includes(app) ? { DATABASE_URL: await linked(name, 'postgres') } : {}),
+          LOG_LEVEL: 'info',
+          OPS_PORT: '0',
+          ...environmentOf(app, { index, ports, modelPort, leaseMs, redisUrl: backends.redis.url }),
+        });
+      }
+    }
+    stops.push(async () => {
+      await Promise.all([...services.values()].map((service) => service.stop()));
+    });
+    await Promise.all([...services.values()].map((service) => service.start()));
+    return {
+      dir,
+      services,
+      backends,
+      links,
+      gateways: [`http://127.0.0.1:${ports[0]}`, `http://127.0.0.1:${ports[1]}`],
+      modelUrl: `http://127.0.0.1:${modelPort}`,
+      files,
+      stop,
+    };
+  } catch (error) {
+    await stop({ keep: true });
+    throw new Error(`the stack did not start; its logs are in ${logs}`, { cause: error });
+  }
+}
+
+/** Short limits, so that a round is quick; everything else as in production. */
+function environmentOf(
+  app: string,
+  place: { index: number; ports: readonly [number, number]; modelPort: number; leaseMs: number; redisUrl: string },
+): Record<string, string> {
+  const { index, ports, modelPort, leaseMs, redisUrl } = place;
+  switch (app) {
+    case 'orchestrator':
+      return {
+        OPENAI_API_KEY: 'chaos',
+        OPENAI_BASE_URL: `http://127.0.0.1:${modelPort}/v1`,
+        EGRESS_ALLOW_HOSTS: `127.0.0.1:${modelPort}`,
+        LEASE_MS: String(leaseMs),
+        SWEEP_INTERVAL_MS: '1000',
+        STEP_TIMEOUT_MS: '8000',
+      };
+    case 'gateway':
+      return {
+        REDIS_URL: redisUrl,
+        GATEWAY_HOST: '127.0.0.1',
+        GATEWAY_PORT: String(ports[index] ?? 0),
+        IDENTITY_MODE: 'dev',
+        RATE_LIMIT_PER_MINUTE: '1000000',
+        SSE_MAX_BUFFERED_BYTES: '65536',
+      };
+    case 'audit':
+      return { AUDIT_SWEEP_MS: '2000' };
+    default:
+      return {};
+  }
+}
+
+/**
+ * K2: ends every process whose command or environment names the folder, once our end of the pipe closes without
+ * "done" having been said.
+ */
+function watchOver(dir: string): () => void {
+  const script = `
+read -r word; [ "$word" = done ] && exit 0
+for p in /proc/[0-9]*; do
+  pid=\${p#/proc/}; [ "$pid" = $$ ] && continue
+  if tr '\\0' ' ' < "$p/cmdline" 2>/dev/null | grep -qF "$1" || tr '\\0' '\\n' < "$p/environ" 2>/dev/null | grep -qF "$1"
+  then kill -KILL "$pid" 2>/dev/null; fi
+done`;
+  const watcher = spawn('sh', ['-c', script, 'watcher', dir], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
+  watcher.on('error', () => undefined);
+  watcher.stdin.on('error', () => undefined);
+  watcher.unref();
+  (watcher.stdin as unknown as { unref?: () => void }).unref?.();
+  return () => watcher.stdin.end('done\n');
+}
+
+/** A line of what the round did, beside the logs of the services. */
+export function note(stack: Pick<Stack, 'files'>, line: object): void {
+  appendFileSync(join(stack.files.logs, 'round.jsonl'), `${JSON.stringify({ ts: Date.now(), ...line })}\n`);
+}
+
+export function keepFile(stack: Pick<Stack, 'dir'>, name: string, content: unknown): void {
+  writeFileSync(join(stack.dir, name), JSON.stringify(content, null, 2));
+}
