@@ -64,6 +64,12 @@ export const VERBS = [
     summary: 'Measure this build on a private stack, beside what the machine itself gives.',
     setUp: true,
   },
+  {
+    name: 'chaos',
+    usage: 'chaos [options]',
+    summary: 'Break a private stack on purpose while it works, and judge that nothing was lost or done twice.',
+    setUp: true,
+  },
   { name: 'logs', usage: 'logs [service] [--follow]', summary: 'Show the log of a service.' },
   { name: 'completion', usage: 'completion bash|zsh', summary: 'Print a completion script for the shell.' },
   { name: 'help', usage: 'help [verb]', summary: 'Show this, or the help of one verb.' },

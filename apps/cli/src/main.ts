@@ -25,6 +25,7 @@ const LOAD: Readonly<Record<VerbName, () => Promise<Verb>>> = {
   effects: async () => (await import('./verb-effects.ts')).effects,
   audit: async () => later('audit'),
   bench: async () => (await import('./verb-bench.ts')).bench,
+  chaos: async () => (await import('./verb-chaos.ts')).chaos,
   completion: async () => completion,
   help: async () => help,
   version: async () => version,

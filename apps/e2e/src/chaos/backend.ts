@@ -11,7 +11,7 @@ export const BACKENDS = ['nats', 'postgres', 'redis'] as const;
 export type BackendName = (typeof BACKENDS)[number];
 
 const START = { nats: startNats, postgres: startPostgres, redis: startRedis } as const;
-const START_LIMIT_MS = 60_000;
+const START_LIMIT_MS = 120_000;
 
 export class Backend {
   #server: LocalServer | undefined;

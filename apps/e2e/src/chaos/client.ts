@@ -227,15 +227,12 @@ export class ChaosClient {
   }
 
   #take(text: string): void {
-    const lines = text.split('\n').filter((line) => !line.startsWith(':'));
-    const field = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-    const data = field('data');
-    const id = field('id') ?? null;
-    if (data === undefined && id === null) return;
-    const frame = { event: field('event') ?? 'message', id, data: data ?? '' };
+    const frame = parseFrame(text);
+    if (!frame) return;
     this.#frames.push(frame);
-    if (id !== null) this.#cursor = id;
-    if (id !== null && isTerminal(this.plan.dialect, frame)) this.#complete = true;
+    if (frame.id === null) return;
+    this.#cursor = frame.id;
+    if (isTerminal(this.plan.dialect, frame)) this.#complete = true;
   }
 
   async #vanished(): Promise<boolean> {
@@ -290,11 +287,16 @@ export async function readWhole(
     signal: AbortSignal.timeout(30_000),
   });
   if (answer.status !== 200) throw new Error(`HTTP ${answer.status} for the events of ${runId}`);
-  return (await answer.text()).split('\n\n').flatMap((text): SeenFrame[] => {
-    const lines = text.split('\n').filter((line) => !line.startsWith(':'));
-    const field = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-    const data = field('data');
-    const id = field('id') ?? null;
-    return data === undefined && id === null ? [] : [{ event: field('event') ?? 'message', id, data: data ?? '' }];
-  });
+  return (await answer.text()).split('\n\n').flatMap((text) => parseFrame(text) ?? []);
+}
+
+/** One event of a stream; undefined for what only says that the stream lives. */
+function parseFrame(text: string): SeenFrame | undefined {
+  const lines = text.split('\n').filter((line) => !line.startsWith(':'));
+  const field = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+  const data = field('data');
+  const id = field('id') ?? null;
+  const event = field('event') ?? 'message';
+  if ((data === undefined && id === null) || event === 'server.keepalive') return undefined;
+  return { event, id, data: data ?? '' };
 }

@@ -11,10 +11,12 @@ const USAGE = `Usage: ./switchyard chaos [--seed S] [--runs N] [--faults LIST] [
 
   --seed S        the plan of a round; the same seed plans the same runs and faults; default: a new one
   --runs N        how many runs; default 300
-  --faults LIST   comma-separated; "all" (default) or "none"
+  --rounds N      so many rounds, one after the other, each with a seed of its own; default 1
+  --faults LIST   comma-separated; "all" (default), "none", or "help" for this
   --mutant NAME   take a guard out of the product, which the checker must notice: ${MUTANTS.join(', ')}
   --lease-ms N    how long an orchestrator owns a run; default 3000
   --every-ms N    mean time between two runs; default 330
+  --fault-every-ms N  mean time between two faults; default 500
   --json          the report as JSON
 
 Faults:
@@ -36,10 +38,12 @@ function optionsOf(argv: readonly string[]) {
       options: {
         seed: { type: 'string' },
         runs: { type: 'string', default: '300' },
+        rounds: { type: 'string', default: '1' },
         faults: { type: 'string', default: 'all' },
         mutant: { type: 'string', default: '' },
         'lease-ms': { type: 'string', default: '3000' },
         'every-ms': { type: 'string', default: '330' },
+        'fault-every-ms': { type: 'string', default: '500' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
@@ -64,24 +68,29 @@ function numberOf(name: string, text: string, min: number, max: number): number 
 }
 
 const values = optionsOf(process.argv.slice(2));
-if (values.help) {
+if (values.help || values.faults === 'help') {
   process.stdout.write(`${USAGE}\n`);
   process.exit(0);
 }
 if (values.mutant !== '' && !MUTANTS.some((name) => name === values.mutant))
   usageError(`There is no mutant "${values.mutant}".`);
 
-const runEveryMs = numberOf('every-ms', values['every-ms'], 10, 60_000);
-const report = await playRound({
-  seed: values.seed ?? randomBytes(4).toString('hex'),
+const seed = values.seed ?? randomBytes(4).toString('hex');
+const rounds = numberOf('rounds', values.rounds, 1, 1_000);
+const options = {
   runs: numberOf('runs', values.runs, 1, 5_000),
   faults: faultsOf(values.faults),
   mutant: values.mutant,
   leaseMs: numberOf('lease-ms', values['lease-ms'], 1_000, 60_000),
-  runEveryMs,
-  faultEveryMs: 900,
+  runEveryMs: numberOf('every-ms', values['every-ms'], 10, 60_000),
+  faultEveryMs: numberOf('fault-every-ms', values['fault-every-ms'], 50, 60_000),
   quietMs: 90_000,
-  onProgress: (line) => process.stderr.write(`${line}\n`),
-});
-process.stdout.write(`${values.json ? JSON.stringify(report, null, 2) : reportText(report)}\n`);
-process.exit(report.violations.length > 0 ? 1 : 0);
+  onProgress: (line: string) => void process.stderr.write(`${line}\n`),
+};
+let wrong = false;
+for (let round = 1; round <= rounds; round += 1) {
+  const report = await playRound({ ...options, seed: round === 1 ? seed : `${seed}-${round}` });
+  process.stdout.write(`${values.json ? JSON.stringify(report, null, 2) : reportText(report)}\n`);
+  wrong ||= report.violations.length > 0;
+}
+process.exit(wrong ? 1 : 0);

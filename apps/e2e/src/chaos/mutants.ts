@@ -56,7 +56,7 @@ async function forced(pool: pg.Pool, { runId, epoch, facts }: Append): ReturnTyp
       lastSeq,
     ]);
     await client.query('commit');
-    return { kind: 'appended', events, lastSeq, inboxLast: run.inbox_last };
+    return { kind: 'appended', events, lastSeq, inboxLast: run.inbox_last, nextRun: null };
   } catch (error) {
     await client.query('rollback').catch(() => undefined);
     throw error;

@@ -1,7 +1,7 @@
 import type { Bus } from '@switchyard/bus';
 import { BACKENDS } from './backend.ts';
 import type { PlannedFault } from './faults.ts';
-import { type Passing, readPassings } from './points.ts';
+import { type Passing, PassingReader, REPLY_POINT } from './points.ts';
 import { note, type Stack } from './stack.ts';
 
 /*
@@ -20,7 +20,9 @@ export interface Struck {
   readonly point?: string;
 }
 
-const LOOK_EVERY_MS = 30;
+const LOOK_EVERY_MS = 50;
+/** A spoiled reply is noticed at the deadline of its step at the latest. */
+const REPLY_LIMIT_MS = 10_000;
 
 export interface NemesisParts {
   readonly stack: Stack;
@@ -34,11 +36,12 @@ export class Nemesis {
   readonly struck: Struck[] = [];
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #pointStops = new Map<string, number>();
-  readonly #stopped = new Map<string, Struck>();
   #watch: NodeJS.Timeout | undefined;
-  #seen = 0;
+  readonly #passings: PassingReader;
 
-  constructor(private readonly parts: NemesisParts) {}
+  constructor(private readonly parts: NemesisParts) {
+    this.#passings = new PassingReader(parts.stack.files.points);
+  }
 
   /** Sets everything going; the time of the plan starts now. */
   begin(plan: readonly PlannedFault[]): void {
@@ -62,8 +65,10 @@ export class Nemesis {
     await Promise.all([...services.values()].map((service) => service.up));
   }
 
-  passings(): Passing[] {
-    return readPassings(this.parts.stack.files.points);
+  /** Everything that was passed so far. */
+  passings(): readonly Passing[] {
+    this.#passings.fresh();
+    return this.#passings.all;
   }
 
   #strike(planned: PlannedFault): void {
@@ -91,7 +96,7 @@ export class Nemesis {
       case 'redis':
       case 'wipe': {
         const { fault, how, downMs } = planned;
-        const struck = this.#record(fault, fault === 'wipe' ? 'nats' : fault, 60_000);
+        const struck = this.#record(fault, fault === 'wipe' ? 'nats' : fault, 120_000);
         void backends[fault === 'wipe' ? 'nats' : fault]
           .restart(how, downMs, fault === 'wipe')
           .finally(() => (struck.untilTs = Math.min(struck.untilTs, Date.now())));
@@ -99,7 +104,6 @@ export class Nemesis {
       }
       case 'replies': {
         const { service, how, count, ms } = planned;
-        this.#record(`replies ${how}`, service, 10_000);
         return services.get(service)?.order({ do: 'replies', how, count, ms });
       }
       case 'wake-ups':
@@ -124,10 +128,9 @@ export class Nemesis {
 
   /** N2: finds what struck at points since the last look, and continues what was stopped there in its time. */
   #lookAtPoints(): void {
-    const all = this.passings();
-    const fresh = all.slice(this.#seen);
-    this.#seen = all.length;
-    for (const { ts, service, point, action } of fresh) {
+    for (const { ts, service, point, action } of this.#passings.fresh()) {
+      if (point.startsWith(REPLY_POINT))
+        this.struck.push({ ts, untilTs: ts + REPLY_LIMIT_MS, fault: point.replace('.', ' '), target: service });
       if (action === null) continue;
       const running = this.parts.stack.services.get(service);
       running?.fired(point);

@@ -1,4 +1,4 @@
-import { openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 
 /*
  * Fault points: places in a service where the round may stop its process.
@@ -27,6 +27,9 @@ export interface Passing {
   /** What happened to the process there; null: nothing. */
   readonly action: PointAction | null;
 }
+
+/** Passed when a reply is spoiled. */
+export const REPLY_POINT = 'replies.';
 
 const SIGNALS = { kill: 'SIGKILL', stop: 'SIGSTOP' } as const;
 
@@ -70,30 +73,49 @@ export class FaultPoints {
     const fault = this.#replies;
     if (!fault || fault.left <= 0) return undefined;
     fault.left -= 1;
+    this.pass(`${REPLY_POINT}${fault.how}`);
     return fault;
   }
 }
 
-/** The passings of all services; a last line that is still being written is left out. */
-export function readPassings(file: string): Passing[] {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch {
-    return [];
+/** Reads the passings of all services as they come; what was read is not read again. */
+export class PassingReader {
+  readonly all: Passing[] = [];
+  #file: number | undefined;
+  #rest = '';
+
+  constructor(private readonly path: string) {}
+
+  /** What came since the last call. A last line that is still being written comes with the next. */
+  fresh(): Passing[] {
+    try {
+      this.#file ??= openSync(this.path, 'r');
+    } catch {
+      return []; // nobody has passed anything yet
+    }
+    const chunk = Buffer.alloc(1 << 16);
+    for (let size = readSync(this.#file, chunk); size > 0; size = readSync(this.#file, chunk))
+      this.#rest += chunk.toString('latin1', 0, size);
+    const lines = this.#rest.split('\n');
+    this.#rest = lines.pop() ?? '';
+    const passings = lines.map(parsePassing);
+    this.all.push(...passings);
+    return passings;
   }
-  return text
-    .slice(0, text.lastIndexOf('\n') + 1)
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => {
-      const [ts, service, pid, point, action] = line.split(' ');
-      return {
-        ts: Number(ts),
-        service: service!,
-        pid: Number(pid),
-        point: point!,
-        action: action === 'kill' || action === 'stop' ? action : null,
-      };
-    });
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file);
+    this.#file = undefined;
+  }
+}
+
+function parsePassing(line: string): Passing {
+  const [ts, service, pid, point, action] = line.split(' ');
+  return {
+    ts: Number(ts),
+    service: service!,
+    pid: Number(pid),
+    point: point!,
+    action: action === 'kill' || action === 'stop' ? action : null,
+  };
 }

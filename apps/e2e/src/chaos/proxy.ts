@@ -25,6 +25,8 @@ export type Toxic =
   /** In pieces of a few bytes. */
   | { readonly name: 'slicer'; readonly bytes: number };
 
+const MAX_PIECES = 64;
+
 interface Pair {
   readonly near: Socket;
   readonly far: Socket;
@@ -135,13 +137,18 @@ export class Link {
     const toxic = this.#toxic;
     if (toxic?.name === 'latency') await pause(Math.max(0, toxic.ms + (Math.random() * 2 - 1) * toxic.jitterMs));
     if (toxic?.name === 'half-open' || into.destroyed) return;
-    const size =
-      toxic?.name === 'slicer' ? toxic.bytes : toxic?.name === 'bandwidth' ? toxic.bytesPerSecond / 20 : chunk.length;
-    for (let at = 0; at < chunk.length; at += size) {
-      if (into.destroyed) return;
-      into.write(chunk.subarray(at, at + size));
-      if (toxic?.name === 'bandwidth') await pause(50);
-      else if (toxic?.name === 'slicer' && at < 64 * size) await pause(0);
+    if (toxic?.name === 'bandwidth') await this.#inPieces(into, chunk, toxic.bytesPerSecond / 20, 50);
+    else if (toxic?.name === 'slicer') await this.#inPieces(into, chunk, toxic.bytes, 0);
+    else into.write(chunk);
+  }
+
+  /** Pieces with a pause after each; after MAX_PIECES the rest at once. */
+  async #inPieces(into: Socket, chunk: Buffer, size: number, pauseMs: number): Promise<void> {
+    for (let piece = 1, at = 0; at < chunk.length && !into.destroyed; piece += 1) {
+      const end = piece < MAX_PIECES ? Math.min(chunk.length, at + Math.ceil(size)) : chunk.length;
+      into.write(chunk.subarray(at, end));
+      at = end;
+      await pause(pauseMs);
     }
   }
 }

@@ -1,0 +1,160 @@
+import { describe, expect, it } from '@jest/globals';
+import { type Evidence, type Invariant, INVARIANTS, type JournalRow, violations } from './checker.ts';
+import type { SeenFrame, Transcript } from './client.ts';
+import type { Effect } from './effect-log.ts';
+
+/* A round of one run with one step, in which nothing is wrong; each test breaks one thing. */
+
+const RUN = 'run-1';
+const row = (seq: number, type: string, data: object = {}, more: Partial<JournalRow> = {}): JournalRow => ({
+  runId: RUN,
+  seq,
+  epoch: 1,
+  type,
+  stepId: null,
+  data: data as Record<string, unknown>,
+  ts: 1_000 * seq,
+  ...more,
+});
+const dispatching = (seq: number, tool = 'chaos_once') =>
+  row(seq, 'orchestrator.step.dispatching', { tool }, { stepId: 'step-1' });
+const outcome = (seq: number, status = 'completed') =>
+  row(seq, 'orchestrator.step.completed', { status }, { stepId: 'step-1' });
+const end = (seq: number, status = 'success') => row(seq, 'orchestrator.task.completed', { status });
+const effect = (more: Partial<Effect> = {}): Effect => ({
+  ts: 2_500,
+  tool: 'chaos_once',
+  idempotency: 'none',
+  runId: RUN,
+  stepId: 'step-1',
+  key: `${RUN}:step-1`,
+  pid: 1,
+  ...more,
+});
+const frame = (seq: number, data = '{}'): SeenFrame => ({ event: 'e', id: `${RUN}:${seq}`, data });
+const transcript = (more: Partial<Transcript> = {}): Transcript => ({
+  n: 0,
+  user: 'u',
+  key: 'k',
+  dialect: 'orchestrate',
+  runIds: [RUN],
+  frames: [frame(1), frame(4)],
+  complete: true,
+  resumes: 0,
+  refusals: [],
+  conflict: null,
+  cancel: null,
+  acceptedTs: 1,
+  ...more,
+});
+const good = (): Evidence => ({
+  transcripts: [transcript()],
+  runs: [{ runId: RUN, userId: 'u', idempotencyKey: 'k', phase: 'ended', status: 'success', lastSeq: 4 }],
+  events: [row(1, 'orchestrator.run.accepted'), dispatching(2), outcome(3), end(4)],
+  effects: [effect()],
+  ledger: [{ runId: RUN, stepId: 'step-1', state: 'succeeded' }],
+  audited: new Set([1, 2, 3, 4].map((seq) => `${RUN}:${seq}`)),
+  faults: [],
+  whole: new Map([[0, [frame(1), frame(4)]]]),
+  defectDeaths: [],
+});
+
+const inDoubt = (more: Partial<Evidence> = {}): Partial<Evidence> => ({
+  events: [row(1, 'orchestrator.run.accepted'), dispatching(2), outcome(3, 'in_doubt'), end(4)],
+  ...more,
+});
+const killed = { fault: 'kill', target: 'mcp-tool', ts: 2_400, untilTs: 2_400 };
+
+const BROKEN: readonly (readonly [Invariant, string, Partial<Evidence>])[] = [
+  ['lost_runs', 'a run that was accepted and is not there', { transcripts: [transcript({ runIds: ['gone'] })] }],
+  ['stuck', 'a run that has not ended', { runs: [{ ...good().runs[0]!, phase: 'running', status: null }] }],
+  ['stuck', 'a client without the end of its stream', { transcripts: [transcript({ complete: false })] }],
+  [
+    'dup_runs_per_idem_key',
+    'two runs of one key',
+    { runs: [...good().runs, { ...good().runs[0]!, runId: 'run-2', lastSeq: 0 }] },
+  ],
+  ['dup_runs_per_idem_key', 'a client told of two', { transcripts: [transcript({ runIds: [RUN, RUN + 'b'] })] }],
+  ['conflict_accepted', 'another body under the same key', { transcripts: [transcript({ conflict: 202 })] }],
+  ['client_refused', 'an answer without a way on', { transcripts: [transcript({ refusals: ['start: HTTP 500'] })] }],
+  ['log_gaps', 'a hole', { events: good().events.filter(({ seq }) => seq !== 2) }],
+  ['log_gaps', 'a lost last event', { runs: [{ ...good().runs[0]!, lastSeq: 5 }] }],
+  [
+    'epoch_regress',
+    'an older owner that wrote',
+    { events: good().events.map((event) => ({ ...event, epoch: event.seq === 3 ? 2 : 1 })) },
+  ],
+  ['double_completed', 'two ends', { events: [...good().events, end(5)] }],
+  ['double_completed', 'something after the end', { events: [...good().events, row(5, 'mcp.task.started')] }],
+  ['step_done_twice', 'two outcomes', { events: [...good().events.slice(0, 3), outcome(4), end(5)] }],
+  ['effects_twice', 'a tool that must not be repeated and was', { effects: [effect(), effect()] }],
+  [
+    'effects_twice',
+    'one step under two keys',
+    { effects: [effect({ idempotency: 'key' }), effect({ idempotency: 'key', key: 'other' })] },
+  ],
+  ['once_done_without_effect', 'a step done by nobody', { effects: [] }],
+  ['tool_calls_left_started', 'a step without an outcome', { events: [row(1, 'a'), dispatching(2), end(3)] }],
+  ['tool_calls_left_started', 'an open call', { ledger: [{ runId: RUN, stepId: 'step-1', state: 'dispatched' }] }],
+  ['client_stream_mismatch', 'a missing frame', { transcripts: [transcript({ frames: [frame(1)] })] }],
+  [
+    'client_stream_mismatch',
+    'a double frame',
+    { transcripts: [transcript({ frames: [frame(1), frame(1), frame(4)] })] },
+  ],
+  ['client_stream_mismatch', 'other data', { transcripts: [transcript({ frames: [frame(1), frame(4, '{"x":1}')] })] }],
+  [
+    'client_stream_mismatch',
+    'a missing cursor in AG-UI',
+    { transcripts: [transcript({ dialect: 'ag-ui', frames: [frame(4)] })] },
+  ],
+  ['audit_missing', 'an event that audit does not have', { audited: new Set([`${RUN}:1`]) }],
+  ['in_doubt_unjustified', 'doubt without a fault', inDoubt()],
+  [
+    'in_doubt_unjustified',
+    'doubt about a tool that may be repeated',
+    {
+      ...inDoubt({ faults: [killed] }),
+      events: [row(1, 'a'), dispatching(2, 'chaos_read'), outcome(3, 'in_doubt'), end(4)],
+    },
+  ],
+  ['in_doubt_unjustified', 'doubt long after the fault', inDoubt({ faults: [{ ...killed, ts: 100, untilTs: 200 }] })],
+  [
+    'cancel_not_terminal',
+    'a cancel that was overheard',
+    { events: [row(1, 'orchestrator.cancel.requested'), dispatching(2), outcome(3), end(4)] },
+  ],
+  [
+    'cancel_not_terminal',
+    'a cancel without an end',
+    {
+      events: [row(1, 'a'), dispatching(2), outcome(3), row(4, 'b')],
+      transcripts: [transcript({ cancel: { ts: 1, accepted: true } })],
+    },
+  ],
+  ['died_unasked', 'a process that ended by itself', { defectDeaths: ['gateway ended by itself: exit code 1'] }],
+];
+
+describe('the verdict', () => {
+  it('finds nothing where nothing is wrong', () => {
+    expect(violations(good())).toEqual([]);
+  });
+
+  it('takes doubt for justified while a worker was gone', () => {
+    expect(violations({ ...good(), ...inDoubt({ faults: [killed] }) })).toEqual([]);
+  });
+
+  it('lets a cancelled run end with an open step, and a keyed tool be called again under its key', () => {
+    const cancelled = [row(1, 'orchestrator.cancel.requested'), dispatching(2), row(3, 'b'), end(4, 'cancelled')];
+    const effects = [effect({ idempotency: 'key' }), effect({ idempotency: 'key' })];
+    expect(violations({ ...good(), events: cancelled, effects })).toEqual([]);
+  });
+
+  it.each(BROKEN)('%s: notices %s', (invariant, _what, broken) => {
+    expect(violations({ ...good(), ...broken }).map((violation) => violation.invariant)).toContain(invariant);
+  });
+
+  it('has a test that fails for every invariant', () => {
+    expect(new Set(BROKEN.map(([invariant]) => invariant))).toEqual(new Set(INVARIANTS));
+  });
+});
