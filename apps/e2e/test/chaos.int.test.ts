@@ -7,13 +7,13 @@ import { playRound } from '../src/chaos/round.ts';
 it('loses nothing, does nothing twice and shows every client the same, whatever breaks', async () => {
   const report = await playRound({
     seed: 'short',
-    runs: 40,
+    runs: 30,
     faults: FAULT_NAMES,
     mutant: '',
     leaseMs: 3_000,
     runEveryMs: 350,
     faultEveryMs: 500,
-    quietMs: 120_000,
+    quietMs: 90_000,
     onProgress: () => undefined,
   });
   expect(report.violations).toEqual([]);

@@ -63,8 +63,8 @@ export interface Violation {
 const TERMINAL = 'orchestrator.task.completed';
 /** Clocks of processes and of the database are one; what a fault does is noticed a little later than it strikes. */
 const DOUBT_SLACK_MS = 1_000;
-/** Unfinished business of the ledger. */
-const LEDGER_OPEN = new Set(['intent', 'dispatched']);
+/** What the ledger does not know yet. An intent alone had no effect, and nobody has to come back to it. */
+const LEDGER_OPEN = 'dispatched';
 
 type Found = readonly (readonly [runId: string | null, what: string])[];
 
@@ -171,8 +171,8 @@ const CHECKS = {
       .filter(({ runId, stepId }) => !outcomes.has(`${runId} ${stepId}`))
       .map(({ runId, stepId }) => [runId, `${stepId} was dispatched and has no outcome`] as const);
     const ledger = evidence.ledger
-      .filter(({ state }) => LEDGER_OPEN.has(state))
-      .map(({ runId, stepId, state }) => [runId, `${stepId} is still "${state}" in the ledger`] as const);
+      .filter(({ state }) => state === LEDGER_OPEN)
+      .map(({ runId, stepId }) => [runId, `${stepId} is still dispatched in the ledger`] as const);
     return [...open, ...ledger];
   },
 

@@ -1,6 +1,6 @@
 import type { Bus, Handler } from '@switchyard/bus';
 import { performStep, type RequestContract } from '@switchyard/contracts';
-import type { Append, Journal } from '@switchyard/store';
+import type { Append, Effects, Journal } from '@switchyard/store';
 import type { FaultPoints } from './points.ts';
 
 /* The product's ports with fault points before and after everything that matters. Behaviour is untouched. */
@@ -23,6 +23,16 @@ export function decoratedJournal(journal: Journal, points: FaultPoints): Journal
     ...calls,
     append: (input: Append) => points.around(`journal.${appendName(input)}`, () => journal.append(input)),
   });
+}
+
+const LEDGER_CALLS = ['begin', 'dispatch', 'complete', 'renew', 'withdraw'] as const;
+
+export function decoratedLedger(effects: Effects, points: FaultPoints): Effects {
+  const calls = LEDGER_CALLS.map((name) => [
+    name,
+    (...args: never[]) => points.around(`ledger.${name}`, () => (effects[name] as Call)(...args)),
+  ]);
+  return overlaid(effects, Object.fromEntries(calls) as Partial<Effects>);
 }
 
 type Call = (...args: never[]) => Promise<unknown>;

@@ -29,6 +29,14 @@ export class Tables {
     return Number(row?.count ?? 0);
   }
 
+  /** Calls whose outcome the ledger does not know yet. */
+  async openEffects(): Promise<number> {
+    const [row] = await this.#rows<{ count: string }>(
+      `select count(*) from mcp_tool.effects where state = 'dispatched'`,
+    );
+    return Number(row?.count ?? 0);
+  }
+
   async all(): Promise<{ runs: RunRow[]; events: JournalRow[]; ledger: LedgerRow[]; audited: Set<string> }> {
     const runs = await this.#rows<RunRow>(
       `select run_id as "runId", user_id as "userId", idempotency_key as "idempotencyKey", phase, status,
@@ -38,11 +46,14 @@ export class Tables {
       `select run_id as "runId", seq, epoch, type, step_id as "stepId", body,
               (extract(epoch from ts) * 1000)::float8 as ts from orchestrator.run_events order by run_id, seq`,
     );
+    const ledger = await this.#rows<LedgerRow>(
+      `select run_id as "runId", step_id as "stepId", state from mcp_tool.effects where run_id is not null`,
+    );
     const audited = await this.#rows<{ id: string }>('select id from audit.audit_events where run_id is not null');
     return {
       runs,
       events: events.map(({ body, ...row }) => ({ ...row, data: JSON.parse(body) as Record<string, unknown> })),
-      ledger: [],
+      ledger,
       audited: new Set(audited.map(({ id }) => id)),
     };
   }

@@ -69,7 +69,7 @@ export const POINTS: readonly (readonly [app: string, point: string])[] = [
     'wake-up.ack',
   ]),
   ['orchestrator', 'wake-up.taken'],
-  ...both('mcp-tool', ['rpc.step.mcp.reply', 'effect']),
+  ...both('mcp-tool', ['ledger.begin', 'ledger.dispatch', 'ledger.complete', 'rpc.step.mcp.reply', 'effect']),
   ['mcp-tool', 'rpc.step.mcp.taken'],
   ...both('gateway', ['rpc.runs.start.ask', 'rpc.runs.events.ask', 'rpc.runs.cancel.ask']),
   ...both('audit', ['facts.ack']),

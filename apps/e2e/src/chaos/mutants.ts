@@ -1,5 +1,5 @@
 import type { RunEvent } from '@switchyard/contracts';
-import type { Append, Journal } from '@switchyard/store';
+import type { Append, Effects, Journal } from '@switchyard/store';
 import pg from 'pg';
 import { overlaid } from './decorated.ts';
 
@@ -7,8 +7,9 @@ import { overlaid } from './decorated.ts';
  * Guards taken out of the product on purpose: a checker that does not notice proves nothing.
  *
  * nofence   an owner whose lease was taken over writes on, past the journal's function
+ * noledger  every call of a tool is told that it is the first of its key
  */
-export const MUTANTS = ['nofence'] as const;
+export const MUTANTS = ['nofence', 'noledger'] as const;
 export type Mutant = (typeof MUTANTS)[number];
 
 /** A journal whose refusals are overruled: what is refused is written all the same. `url`: a superuser's. */
@@ -25,6 +26,16 @@ export function unfencedJournal(journal: Journal, url: string): Journal {
       const mine = await journal.renew(leases, leaseMs);
       return new Map(leases.map(({ runId }) => [runId, mine.get(runId) ?? 0]));
     },
+  });
+}
+
+/** A ledger that remembers nothing. */
+export function forgetfulLedger(effects: Effects): Effects {
+  return overlaid<Effects>(effects, {
+    begin: ({ effectId }) => Promise.resolve({ kind: 'mine', again: false, effectId, attempt: 1 }),
+    dispatch: () => Promise.resolve(true),
+    renew: (calls) => Promise.resolve(new Set(calls.map(({ effectId }) => effectId))),
+    complete: (_call, result) => Promise.resolve({ kind: 'completed', result, noted: false }),
   });
 }
 

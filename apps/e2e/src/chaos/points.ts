@@ -47,8 +47,13 @@ export class FaultPoints {
 
   obey(order: Order): void {
     if (order.do === 'arm') this.#armed.set(order.point, { left: order.nth, action: order.action });
-    else if (order.do === 'disarm') this.#armed.clear();
+    else if (order.do === 'disarm') this.#disarm();
     else this.#replies = { how: order.how, left: order.count, ms: order.ms };
+  }
+
+  #disarm(): void {
+    this.#armed.clear();
+    this.#replies = undefined;
   }
 
   pass(point: string): void {

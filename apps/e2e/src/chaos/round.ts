@@ -105,6 +105,7 @@ export async function playRound(options: RoundOptions): Promise<RoundReport> {
     await untilTrue(async () => (await tables.openRuns()).length === 0, rest());
     const quietAfterMs = Date.now() - healed;
     await untilTrue(async () => (await tables.unaudited()) === 0, rest() + 5_000);
+    await untilTrue(async () => (await tables.openEffects()) === 0, rest() + 5_000);
 
     const evidence = await gather(stack, tables, transcripts, nemesis.struck);
     const found = violations(evidence);

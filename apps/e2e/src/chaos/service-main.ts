@@ -5,11 +5,11 @@ import { Config as GatewayConfig, createGateway } from '@switchyard/gateway';
 import { Config as McpToolConfig, createMcpTool } from '@switchyard/mcp-tool';
 import { Config as OrchestratorConfig, createOrchestrator } from '@switchyard/orchestrator';
 import { createLogger, loadConfig, type Logger } from '@switchyard/platform';
-import { openStore, type Store } from '@switchyard/store';
+import { type Effects, openStore, type Store } from '@switchyard/store';
 import type { AppName } from '@switchyard/contracts';
-import { decoratedBus, decoratedJournal } from './decorated.ts';
+import { decoratedBus, decoratedJournal, decoratedLedger } from './decorated.ts';
 import { EffectLog } from './effect-log.ts';
-import { unfencedJournal } from './mutants.ts';
+import { forgetfulLedger, unfencedJournal } from './mutants.ts';
 import { FaultPoints, type Order } from './points.ts';
 import { chaosTools } from './tools.ts';
 
@@ -26,7 +26,7 @@ const [app = ''] = process.argv.slice(2);
 const { CHAOS_SERVICE = app, CHAOS_POINTS, CHAOS_EFFECTS, CHAOS_MUTANT = '' } = process.env;
 if (!CHAOS_POINTS || !CHAOS_EFFECTS) throw new Error('CHAOS_POINTS and CHAOS_EFFECTS name the files to write to');
 const points = new FaultPoints(CHAOS_POINTS, CHAOS_SERVICE);
-const effects = CHAOS_EFFECTS;
+const effectFile = CHAOS_EFFECTS;
 const parts: Part[] = [];
 
 process.on('message', (order) => points.obey(order as Order));
@@ -72,8 +72,10 @@ const START: Readonly<Record<string, () => Promise<void>>> = {
     const log = createLogger({ app: 'mcp-tool', level: config.logLevel });
     const store = storeOf('mcp-tool', config.database, log);
     const bus = await busOf('mcp-tool', config.natsUrl, log);
-    const tools = chaosTools(points, new EffectLog(effects));
-    await started(createMcpTool(config, { log, bus, store, tools, handleSignals: false }));
+    const tools = chaosTools(points, new EffectLog(effectFile));
+    const effects = (ledger: Effects) =>
+      decoratedLedger(CHAOS_MUTANT === 'noledger' ? forgetfulLedger(ledger) : ledger, points);
+    await started(createMcpTool(config, { log, bus, store, effects, tools, handleSignals: false }));
   },
   audit: async () => {
     const config = loadConfig(AuditConfig);

@@ -142,6 +142,8 @@ function environmentOf(
         RATE_LIMIT_PER_MINUTE: '1000000',
         SSE_MAX_BUFFERED_BYTES: '65536',
       };
+    case 'mcp-tool':
+      return { EFFECT_LEASE_MS: String(leaseMs) };
     case 'audit':
       return { AUDIT_SWEEP_MS: '2000' };
     default:
