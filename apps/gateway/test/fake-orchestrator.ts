@@ -220,7 +220,8 @@ export class FakeOrchestrator {
       if (given !== undefined)
         return { ...draft, data: { ...draft.data, ...given.answer, by: given.principal.userId } } as RunFactDraft;
       if (hasEnded(this.#runs.get(runId)!.events)) return draft;
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      // A run that nobody ever answers keeps no test process alive.
+      await new Promise((resolve) => setTimeout(resolve, 5).unref());
     }
   }
 
