@@ -105,7 +105,8 @@ export class RunsController {
       context: { threadId: '', view, profile: '1.0' },
       // A snapshot is one AG-UI run for one client, and ends like one; a tail is the whole run.
       endsAtPause: dialect === 'ag-ui' && mode === 'snapshot',
-      live: live === 'true',
+      // A client that continues where it stopped would be told again what it heard of a message.
+      live: live === undefined ? dialect !== 'ag-ui' || mode === 'snapshot' : live === 'true',
     };
     return this.streams.attach(reply, viewer, runId, place);
   }

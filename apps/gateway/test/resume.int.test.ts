@@ -60,7 +60,7 @@ describe('a stream that is cut after every k-th frame', () => {
     }
   });
 
-  it('has the same messages where text was shown live', async () => {
+  it('says no message twice, also where the text is spoken meanwhile', async () => {
     const runId = 'cut-live';
     await start({ task: 'play tool 20', run_id: runId });
     let union = '';

@@ -358,8 +358,8 @@ export const RunEventsQuery = z.object({
     ),
   live: z
     .enum(['true', 'false'])
-    .default('true')
-    .describe('`false` leaves out text that is shown while the model speaks'),
+    .optional()
+    .describe('Text while the model speaks, which no cursor covers; if absent, all but an ag-ui tail show it'),
 });
 export type RunEventsQuery = z.output<typeof RunEventsQuery>;
 export const RunListQuery = z.object({
