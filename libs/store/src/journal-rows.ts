@@ -1,6 +1,7 @@
 import {
   AppError,
   type CompletionReason,
+  type FactOf,
   parseFact,
   type RunEvent,
   type RunFact,
@@ -8,7 +9,7 @@ import {
   TERMINAL_TYPE,
   upcast,
 } from '@switchyard/contracts';
-import type { EventDraft, JournalStats, OpenPhase, PhaseStats, RunHead } from './journal.ts';
+import type { Accept, EventDraft, JournalStats, OpenPhase, PhaseStats, RunHead } from './journal.ts';
 import { type Part, type PartRef, restore, store } from './large-parts.ts';
 
 /** A draft, checked against its contract and split for storing. */
@@ -165,4 +166,11 @@ export function toStats(counts: readonly StatsRow[]): Omit<JournalStats, 'deadLe
     foreign += foreign_runs;
   }
   return { phases, tenants, foreign };
+}
+
+/** The first event of a run. */
+export function acceptedFact(input: Accept): { stepId: null } & FactOf<'orchestrator.run.accepted'> {
+  const { run, engineVersion: engine_version, history } = input;
+  const data = { run, engine_version, ...(history === undefined ? {} : { history }) };
+  return { type: 'orchestrator.run.accepted', stepId: null, data } satisfies RunFact & { stepId: null };
 }

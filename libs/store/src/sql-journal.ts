@@ -1,4 +1,4 @@
-import { AppError, type FactOf, type RunEvent, type RunFact, type ThreadTurn } from '@switchyard/contracts';
+import { AppError, type RunEvent, type ThreadTurn } from '@switchyard/contracts';
 import type { Pool } from 'pg';
 import {
   type Accept,
@@ -16,6 +16,7 @@ import {
   type ThreadQuery,
 } from './journal.ts';
 import {
+  acceptedFact,
   endingOf,
   type EventRow,
   type HeadRow,
@@ -287,10 +288,4 @@ export class SqlJournal implements Journal {
     ]);
     return { ...toStats(counts), deadLetters: letters.letters };
   }
-}
-
-function acceptedFact(input: Accept): { stepId: null } & FactOf<'orchestrator.run.accepted'> {
-  const { run, engineVersion: engine_version, history } = input;
-  const data = { run, engine_version, ...(history === undefined ? {} : { history }) };
-  return { type: 'orchestrator.run.accepted', stepId: null, data } satisfies RunFact & { stepId: null };
 }

@@ -2,14 +2,24 @@ import { expect } from '@jest/globals';
 import fc from 'fast-check';
 import type { Accepted, Journal, Retention } from '../src/index.ts';
 import { acceptOf, completed, message, runSpec } from './drafts.ts';
-import type { TestDatabase } from './database.ts';
 import { Model, type ModelAccept, type ModelAppend, type ModelRun } from './journal-model.ts';
 
-/** The journal under test. `prefix` keeps the runs of one sequence of commands apart from all others. */
-interface Real {
+/** A journal under test, and what a test does behind its interface: time travel, and a look at what is written. */
+export interface Subject {
   readonly journal: Journal;
   readonly retention: Retention;
-  readonly db: TestDatabase;
+  /** Forgets all runs. */
+  clear(): Promise<void>;
+  /** The run's lease is over; `rested`: so is the pause after its owner. */
+  expireLease(runId: string, rested: boolean): Promise<void>;
+  /** An ended run is now one that ended so long ago. */
+  age(runId: string, ms: number): Promise<void>;
+  /** The runs that have a dead letter. */
+  letters(): Promise<string[]>;
+}
+
+/** `prefix` keeps the runs of one sequence of commands apart from all others. */
+interface Real extends Subject {
   readonly prefix: string;
 }
 
@@ -118,14 +128,11 @@ const commands: fc.Arbitrary<Command>[] = [
   ),
   // An owner that crashes or pauses says nothing; what the others see of it is a lease that runs out.
   fc.tuple(pick, fc.boolean()).map(([n, rested]) =>
-    onRun(rested ? 'crash, and the end of the pause' : 'crash', n, async (run, _model, { db }) => {
+    onRun(rested ? 'crash, and the end of the pause' : 'crash', n, async (run, _model, real) => {
       if (run.lease === 'none') return;
       run.lease = 'expired';
       if (rested) run.pauses = false;
-      const past = `update orchestrator.runs
-        set lease_until = now() - interval '1 millisecond', pause_ms = case when $2 then 0 else pause_ms end
-        where run_id = $1`;
-      await db.sql(past, [run.runId, rested]);
+      await real.expireLease(run.runId, rested);
     }),
   ),
   fc.tuple(pick, mostly(0, -1, 1)).map(([n, epoch]) =>
@@ -197,11 +204,8 @@ const commands: fc.Arbitrary<Command>[] = [
   ),
   // What is kept may be asked for as little as one likes; an hour is kept all the same.
   fc.tuple(pick, mostly(true, false), fc.constantFrom(0, -1e12, KEEP_MS)).map(([n, old, keepMs]) =>
-    onRun(`expire ${old ? 'an old' : 'a young'} run`, n, async (run, model, { retention, db }) => {
-      const age = old ? '2 days' : '30 minutes';
-      const time = `update orchestrator.runs set ended_at = now() - interval '${age}',
-        created_at = least(created_at, now() - interval '${age}') where run_id = $1 and phase = 'ended'`;
-      await db.sql(time, [run.runId]);
+    onRun(`expire ${old ? 'an old' : 'a young'} run`, n, async (run, model, { retention, age }) => {
+      await age(run.runId, old ? 2 * KEEP_MS : KEEP_MS / 48);
       const expected = model.expire(run, old);
       expect((await retention.due(1_000, keepMs)).includes(run.runId)).toBe(expected);
       expect(await retention.expire(run.runId, `"${run.runId}"`, keepMs)).toBe(expected);
@@ -210,8 +214,8 @@ const commands: fc.Arbitrary<Command>[] = [
   ),
 ];
 
-/** The database looks as the model says, and by itself keeps the invariants of the journal. */
-async function compare(model: Model, { journal, db, prefix }: Real): Promise<void> {
+/** What is written looks as the model says, and by itself keeps the invariants of the journal. */
+async function compare(model: Model, { journal, letters, prefix }: Real): Promise<void> {
   const own = (runs: readonly { runId: string }[]) =>
     runs
       .map(({ runId }) => runId)
@@ -224,9 +228,8 @@ async function compare(model: Model, { journal, db, prefix }: Real): Promise<voi
     const run = model.runs.get(runId);
     if (run) expect(stalls).toBe(model.stallsAtClaim(run));
   }
-  const letters = await db.sql<{ run_id: string }>('select run_id from orchestrator.dead_letters');
   const dead = [...model.runs.values()].filter((run) => run.dead);
-  expect(letters.map((letter) => letter.run_id).sort()).toEqual(dead.map((run) => run.runId).sort());
+  expect((await letters()).sort()).toEqual(dead.map((run) => run.runId).sort());
   expect(own(await journal.unpublished(10_000, -60_000))).toEqual(model.unpublished);
 
   for (const run of model.runs.values()) {
@@ -257,15 +260,12 @@ async function compare(model: Model, { journal, db, prefix }: Real): Promise<voi
 let sequence = 0;
 
 /** Plays `numRuns` random sequences of commands; throws with the shortest one after which the two differ. */
-export async function checkAgainstModel(db: TestDatabase, numRuns: number): Promise<void> {
-  const { journal, retention } = db.open('orchestrator');
+export async function checkAgainstModel(subject: Subject, numRuns: number): Promise<void> {
   await fc.assert(
     fc.asyncProperty(fc.commands(commands, { size: '+1', maxCommands: 40 }), async (some) => {
       const prefix = `s${++sequence}`;
-      // What earlier sequences left behind is not this one's: the open runs stay few.
-      await db.sql(`truncate orchestrator.runs, orchestrator.run_events, orchestrator.run_inbox,
-        orchestrator.dead_letters`);
-      await fc.asyncModelRun(() => ({ model: new Model(), real: { journal, retention, db, prefix } }), some);
+      await subject.clear(); // what earlier sequences left behind is not this one's: the open runs stay few
+      await fc.asyncModelRun(() => ({ model: new Model(), real: { ...subject, prefix } }), some);
     }),
     { numRuns },
   );

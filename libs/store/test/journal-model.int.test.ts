@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { startDatabase, type TestDatabase } from './database.ts';
 import { checkAgainstModel } from './journal-commands.ts';
+import { sqlSubject } from './subjects.ts';
 import { acceptOf, completed, message } from './drafts.ts';
 
 let db: TestDatabase;
@@ -14,7 +15,7 @@ const RUNS = Number(process.env['MODEL_RUNS'] ?? 120);
 
 it(
   'behaves as the model under any sequence of owners, crashes, repeats, inputs and marks',
-  () => checkAgainstModel(db, RUNS),
+  () => checkAgainstModel(sqlSubject(db), RUNS),
   60_000 + RUNS * 1_000,
 );
 
