@@ -240,6 +240,7 @@ export class RunLoop {
     this.#performing = true;
     await this.#withDeadline(writer, async (signal) => {
       const toolbox = await this.#toolboxFor(run, steps, signal);
+      if (toolbox === null) return;
       const done = await Promise.allSettled(
         steps.map((step) =>
           runStep(this.parts, writer, step, toolbox, this.#recovered.delete(step.act.step_id), signal),
@@ -250,13 +251,16 @@ export class RunLoop {
     }).finally(() => (this.#performing = false));
   }
 
-  /** What is known of the tools tells which step may be repeated; where it cannot be had, none may. */
-  async #toolboxFor(run: RunSpec, steps: readonly StepState[], signal: AbortSignal): Promise<Toolbox> {
+  /**
+   * What is known of the tools tells which step may be repeated; where it cannot be had, none may. Null: stopped, or
+   * the time of the run was up before the tools were known.
+   */
+  async #toolboxFor(run: RunSpec, steps: readonly StepState[], signal: AbortSignal): Promise<Toolbox | null> {
     if (steps.every(({ act }) => act.target !== 'mcp')) return NOTHING;
     try {
       return await this.parts.toolboxes.get(run.principal, run.tool_constraints, signal);
     } catch (error) {
-      if (signal.aborted) throw error;
+      if (signal.aborted) return null;
       this.log.warn({ runId: this.owned.runId, err: error }, 'no tools known; nothing is repeated');
       return NOTHING;
     }

@@ -203,6 +203,23 @@ describe('the limit of seconds', () => {
     expect(await world.ended(asked.runId)).toMatchObject(exceeded);
   });
 
+  it('that passed while the owner of a step was dead ends the run with its next owner', async () => {
+    world.worker = () => new Promise(() => undefined);
+    const gone = await world.replica({ hears: false, planner: callsThenTells('read_it') });
+    const asked = request('hello', budget({ max_seconds: 30 }));
+    await gone.desk.start(asked);
+    await until(() => world.performed.length > 0);
+    gone.freeze();
+    await world.sql('alter table orchestrator.run_events disable trigger run_events_are_final');
+    await world.sql(`update orchestrator.run_events set ts = ts - interval '1 min' where run_id = $1`, asked.runId);
+    await world.sql('alter table orchestrator.run_events enable trigger run_events_are_final');
+    await world.expireLease(asked.runId);
+    const other = await world.replica({ hears: false });
+    await other.sweeper.sweep();
+    expect(await world.ended(asked.runId)).toMatchObject(exceeded);
+    expect((await world.journal.head(asked.runId))?.epoch).toBe(2); // not after one owner after another broke
+  });
+
   it('may be longer than a timer of Node can wait', async () => {
     const replica = await world.replica();
     const asked = request('hello', budget({ max_seconds: 10_000_000 }));
