@@ -39,6 +39,9 @@ export const TEST_ARROWS = [...APP, 'testing', 'dev-model', 'mock-a2a'];
 /** Real servers are for tests under `test/`, and no unit test. */
 export const INTEGRATION_TEST_ARROWS = [...TEST_ARROWS, 'local-servers'];
 
+/** What a project offers beside its barrel, to tests alone. */
+export const TEST_ENTRIES = ['store/memory'];
+
 /** Packages with one home. `tests: true` lets tests of any project use them as a client or a fake. */
 export const PACKAGE_HOMES = [
   { packages: ['openai'], homes: ['apps/orchestrator', 'apps/e2e'], tests: true },
@@ -90,7 +93,8 @@ function judgeRelative(place, path, specifier) {
 }
 
 function judgeProject(place, name, inside) {
-  if (inside !== undefined) return `Import @switchyard/${name}, not a file inside it (${inside.slice(1)}).`;
+  const offered = place.kind !== 'source' && TEST_ENTRIES.includes(`${name}${inside}`);
+  if (inside !== undefined && !offered) return `Import @switchyard/${name}, not a file inside it (${inside.slice(1)}).`;
   const target = PROJECT_OF_NAME.get(name);
   if (target === undefined) return `There is no project @switchyard/${name} in tools/lint/boundaries.mjs.`;
   if (target === place.project) return `${place.project} imports itself; use a relative import.`;

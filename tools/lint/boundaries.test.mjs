@@ -56,6 +56,12 @@ describe('import boundaries', () => {
     fails('apps/audit/src/a.ts', '@switchyard/local-servers');
   });
 
+  it('let tests alone in by the entries that are theirs', () => {
+    passes('apps/orchestrator/test/a.ts', '@switchyard/store/memory');
+    fails('apps/orchestrator/src/a.ts', '@switchyard/store/memory');
+    fails('apps/orchestrator/test/a.ts', '@switchyard/store/sql-journal');
+  });
+
   it('have no circle of projects', () => {
     const visit = (project, trail) => {
       assert.ok(!trail.includes(project), `circle: ${[...trail, project].join(' → ')}`);

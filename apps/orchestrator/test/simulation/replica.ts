@@ -1,0 +1,77 @@
+import type { Bus } from '@switchyard/bus';
+import { createMetrics, createLogger, systemClock } from '@switchyard/platform';
+import type { Journal, Retention } from '@switchyard/store';
+import { Admission } from '../../src/admission.ts';
+import { createGuardrail } from '../../src/guardrail.ts';
+import type { Planner } from '../../src/planner.ts';
+import { Publisher } from '../../src/publisher.ts';
+import { RunDesk } from '../../src/run-desk.ts';
+import { RunPool } from '../../src/run-pool.ts';
+import { Sweeper } from '../../src/sweeper.ts';
+import { Toolboxes } from '../../src/toolboxes.ts';
+import type { Party } from './schedule.ts';
+
+export const LEASE_MS = 6_000;
+const log = createLogger({ app: 'simulation', level: process.env['TEST_LOG'] ?? 'silent' });
+
+/** The parts of one orchestrator as app.ts wires them, over the simulated journal, bus and model. */
+export class SimReplica {
+  private constructor(
+    readonly owner: Party,
+    readonly desk: RunDesk,
+    private readonly stops: (() => Promise<unknown>)[],
+  ) {}
+
+  /** To be called as a task of `owner`. */
+  static async start(
+    owner: Party,
+    parts: { journal: Journal; retention: Retention; bus: Bus; planner: Planner },
+  ): Promise<SimReplica> {
+    const { journal, retention, bus, planner } = parts;
+    const clock = systemClock;
+    const metrics = createMetrics('orchestrator');
+    const publisher = new Publisher({ bus, journal, log });
+    const guardrail = createGuardrail([]);
+    const loop = {
+      ...{ bus, journal, publisher, guardrail, clock, log, planner },
+      toolboxes: new Toolboxes({ bus, clock, log }),
+      checkTask: () => null,
+      defaultModel: 'scripted',
+      historyTokens: 1_000,
+      approvals: { tools: [], timeoutSeconds: 15 },
+      stepTimeoutMs: 20_000,
+      stepAttempts: 3,
+      leaseMs: LEASE_MS,
+    };
+    const admission = new Admission({ maxQueued: 1_000, maxQueuedPerTenant: 1_000, maxWaitingPerTenant: 1_000 });
+    const settings = { owner: owner.name, maxConcurrent: 3, maxPerTenant: 2, leaseMs: LEASE_MS, poisonAttempts: 50 };
+    const pool = new RunPool(
+      { journal, admission, publisher, loop, clock, log, metrics },
+      { ...settings, retryPauseMs: 500 },
+    );
+    const sweeper = new Sweeper({ journal, admission, bus, pool, publisher, log, intervalMs: 2_000 });
+    const history = { max_events: 20_000, max_bytes: 67_108_864 };
+    const desk = new RunDesk({
+      ...{ journal, retention, admission, bus, pool, publisher, clock, log, history },
+      ...{ maxIterations: 8, useOrchestrator: true },
+    });
+    pool.start();
+    const heard = await bus.hearWakeUps(({ runId }) => pool.nudge(runId));
+    const woken = bus.onWakeUp(async ({ runId, tenantId }) =>
+      (await pool.offer(runId, tenantId)) === 'busy' ? 'busy' : 'done',
+    );
+    sweeper.start();
+    return new SimReplica(owner, desk, [
+      () => sweeper.stop(),
+      () => woken.stop(),
+      () => pool.drain(6_000),
+      () => heard.stop(),
+      () => publisher.flush(),
+    ]);
+  }
+
+  /** What SIGTERM does. */
+  async drain(): Promise<void> {
+    for (const stop of this.stops) await stop().catch(() => undefined);
+  }
+}
