@@ -4,7 +4,6 @@ import { factStepId } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
 import type { MemoryTables } from '@switchyard/store/memory';
 import { over } from '../control.ts';
-import { TOOLS } from './tool-service.ts';
 
 /*
  * Ways in which the system could be wrong. A simulation that does not notice them proves nothing: each takes one guard
@@ -18,7 +17,10 @@ export interface Mutant {
   readonly journal?: (real: Journal, tables: MemoryTables) => Journal;
   /** Between one replica and its ports. */
   readonly port?: (real: Journal, bus: Bus) => Journal;
-  readonly tools?: typeof TOOLS;
+  /** Between one replica and its bus. */
+  readonly bus?: (real: Bus) => Bus;
+  /** The workers look into no ledger. */
+  readonly withoutLedger?: boolean;
 }
 
 export const MUTANTS: Readonly<Record<string, Mutant>> = {
@@ -37,9 +39,22 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
         },
       }),
   },
-  'a step without a key is repeated after its worker was lost': {
+  'workers look into no ledger': {
     breaks: ['effects_twice'],
-    tools: TOOLS.map((tool) => ({ ...tool, idempotency: 'key' as const })),
+    withoutLedger: true,
+  },
+  'a step is dispatched again under another key': {
+    breaks: ['effects_twice'],
+    bus: (real) => {
+      let count = 0;
+      const request = ((contract: { subject: string }, input: object, options?: object) =>
+        real.request(
+          contract as never,
+          { ...input, idempotencyKey: `key-${(count += 1)}` } as never,
+          options,
+        )) as Bus['request'];
+      return over(real, { request });
+    },
   },
   'events are published before they are committed': {
     breaks: ['published_before_commit', 'published_differs'],

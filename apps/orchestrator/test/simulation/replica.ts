@@ -2,8 +2,10 @@ import type { Bus } from '@switchyard/bus';
 import { createMetrics, createLogger, systemClock } from '@switchyard/platform';
 import type { Journal, Retention } from '@switchyard/store';
 import { Admission } from '../../src/admission.ts';
+import { BudgetDesk } from '../../src/budget-desk.ts';
 import { createGuardrail } from '../../src/guardrail.ts';
 import type { Planner } from '../../src/planner.ts';
+import { pricesFrom } from '../../src/prices.ts';
 import { Publisher } from '../../src/publisher.ts';
 import { RunDesk } from '../../src/run-desk.ts';
 import { RunPool } from '../../src/run-pool.ts';
@@ -32,7 +34,9 @@ export class SimReplica {
     const metrics = createMetrics('orchestrator');
     const publisher = new Publisher({ bus, journal, log });
     const guardrail = createGuardrail([]);
+    const prices = pricesFrom({});
     const loop = {
+      ...{ prices, daily: null, maxOutputTokens: 4_096, budgetWaitMs: 200 },
       ...{ bus, journal, publisher, guardrail, clock, log, planner },
       toolboxes: new Toolboxes({ bus, clock, log }),
       checkTask: () => null,
@@ -51,7 +55,9 @@ export class SimReplica {
     );
     const sweeper = new Sweeper({ journal, admission, bus, pool, publisher, log, intervalMs: 2_000 });
     const history = { max_events: 20_000, max_bytes: 67_108_864 };
+    const budgets = new BudgetDesk({ daily: null, prices, defaultModel: 'scripted', clock });
     const desk = new RunDesk({
+      budgets,
       ...{ journal, retention, admission, bus, pool, publisher, clock, log, history },
       ...{ maxIterations: 8, useOrchestrator: true },
     });

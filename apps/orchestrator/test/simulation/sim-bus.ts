@@ -22,8 +22,6 @@ export class SimBus {
   readonly readers: Reader[] = [];
   /** What the stream holds. */
   readonly stored = new Map<string, RunEvent>();
-  /** What this service claims of its tools; a mutant lies. */
-  tools = TOOLS;
 
   constructor(
     private readonly schedule: Schedule,
@@ -38,7 +36,7 @@ export class SimBus {
     const connection: Partial<Bus> = {
       request: ((contract: { subject: string }, input: unknown, options: Parameters<Bus['request']>[2] = {}) => {
         if (contract.subject === listTools.subject)
-          return this.faults.ask(owner, this.#server, async () => ({ tools: this.tools }));
+          return this.faults.ask(owner, this.#server, async () => ({ tools: TOOLS }));
         if (contract.subject === listAgents.subject)
           return this.schedule.ask(owner, this.#server, async () => ({ agents: [] }));
         if (contract.subject === 'rpc.step.mcp') {

@@ -60,7 +60,7 @@ export class Simulation {
     this.#service = new ToolService(schedule, this.#checker);
     this.#service.replyLoss = schedule.random.of([0, 0.05, 0.2]);
     this.#bus = new SimBus(schedule, this.#faults, this.#checker, this.#service);
-    if (mutant.tools) this.#bus.tools = mutant.tools;
+    this.#service.ledgerIsAsked = !mutant.withoutLedger;
     const fetch = (runId: string, after: number) => this.#journal.read(runId, after, 1_000);
     this.#readers = [1, 2].map((n) => new Reader(party(`reader-${n}`), fetch));
     this.#bus.readers.push(...this.#readers);
@@ -139,7 +139,8 @@ export class Simulation {
     const owner = party(`orch-${place + 1}.${(this.#started += 1)}`, schedule.random.int(-2_000, 2_000));
     this.#replicas[place] = owner;
     schedule.after(afterMs, owner, () => {
-      const bus = this.#bus.connect(owner);
+      const connection = this.#bus.connect(owner);
+      const bus = this.mutant.bus?.(connection) ?? connection;
       const journal = this.#portOf(owner);
       const retention = new MemoryRetention(this.#tables);
       const planner = chancePlanner(schedule, owner);
