@@ -3,7 +3,7 @@ import { runProgram } from './program.ts';
 import { EXIT, UserError } from './user-error.ts';
 import type { Verb } from './verb.ts';
 
-const BENCHES = ['runs', 'bus', 'recovery', 'resume'] as const;
+const BENCHES = ['runs', 'bus', 'recovery', 'resume', 'chaos'] as const;
 
 /** Runs a benchmark of bench/ on a private stack of its own; a running stack is not touched. */
 export const bench: Verb = async ({ place, positionals, values, remark }) => {
@@ -11,6 +11,6 @@ export const bench: Verb = async ({ place, positionals, values, remark }) => {
   if (!BENCHES.some((known) => known === name)) {
     throw new UserError(`There is no benchmark "${name}". Known: ${BENCHES.join(', ')}.`, EXIT.usage);
   }
-  remark(`Measuring "${name}" on a private stack; this takes a minute or two.`);
+  remark(`Measuring "${name}" on a private stack; this takes a minute or more.`);
   return runProgram(join(place.root, 'bench', `${name}.mjs`), values);
 };

@@ -36,6 +36,7 @@ export interface Transcript {
 }
 
 const AGAIN_MS = 250;
+const MAX_AGAIN_MS = 1_500;
 /** What says "try again", with or without a pause. */
 const RETRY = new Set([429, 502, 503, 504]);
 const ATTEMPT_LIMIT_MS = 20_000;
@@ -45,6 +46,7 @@ export class ChaosClient {
   readonly #runIds = new Set<string>();
   readonly #refusals: string[] = [];
   readonly key: string;
+  readonly #attempts = new Set<AbortController>();
   #cursor: string | null = null;
   #complete = false;
   #resumes = 0;
@@ -68,11 +70,16 @@ export class ChaosClient {
 
   async run(): Promise<Transcript> {
     const { plan } = this;
-    const work = [this.#watch()];
-    for (let n = 0; n < plan.duplicates; n += 1) work.push(this.#startAgain(n));
-    if (plan.cancelAfterMs !== null) work.push(this.#cancelAfter(plan.cancelAfterMs));
-    await Promise.all(work);
-    if (plan.conflict && this.#runIds.size > 0 && !this.over.aborted) await this.#otherBody();
+    const stop = () => {
+      for (const attempt of this.#attempts) attempt.abort();
+    };
+    this.over.addEventListener('abort', stop, { once: true });
+    try {
+      await this.#play();
+    } finally {
+      this.over.removeEventListener('abort', stop);
+      this.#attempts.clear();
+    }
     return {
       n: plan.n,
       user: plan.user,
@@ -89,8 +96,19 @@ export class ChaosClient {
     };
   }
 
+  async #play(): Promise<void> {
+    const { plan } = this;
+    const work = [this.#watch()];
+    for (let n = 0; n < plan.duplicates; n += 1) work.push(this.#startAgain(n));
+    if (plan.cancelAfterMs !== null) work.push(this.#cancelAfter(plan.cancelAfterMs));
+    await Promise.all(work);
+    if (plan.conflict && this.#runIds.size > 0 && !this.over.aborted) await this.#otherBody();
+  }
+
   async #watch(): Promise<void> {
+    let pauseMs = AGAIN_MS;
     while (!this.#complete && !this.over.aborted) {
+      const seen = this.#frames.length;
       const [runId] = this.#runIds;
       try {
         if (runId === undefined) await this.#start();
@@ -101,7 +119,8 @@ export class ChaosClient {
       if (this.#complete || this.over.aborted) return;
       this.#dropUnfinished();
       this.#gateway = 1 - this.#gateway;
-      await this.#pause(AGAIN_MS);
+      pauseMs = this.#frames.length > seen ? AGAIN_MS : Math.min(pauseMs * 1.5, MAX_AGAIN_MS);
+      await this.#pause(pauseMs);
     }
   }
 
@@ -254,10 +273,9 @@ export class ChaosClient {
 
   #fetch(gateway: number, path: string, init: RequestInit): Promise<Response> {
     const limit = new AbortController();
-    const stop = () => limit.abort();
+    this.#attempts.add(limit);
     // Only the headers are waited for so long; a stream may take its time.
-    const timer = setTimeout(stop, ATTEMPT_LIMIT_MS);
-    this.over.addEventListener('abort', stop, { once: true });
+    const timer = setTimeout(() => limit.abort(), ATTEMPT_LIMIT_MS);
     return fetch(`${this.gateways[gateway === 0 ? 0 : 1]}${path}`, { ...init, signal: limit.signal }).finally(() =>
       clearTimeout(timer),
     );
