@@ -1,3 +1,4 @@
+import { CallerGone } from '@switchyard/bus';
 import {
   AppError,
   issueLines,
@@ -27,6 +28,8 @@ import { findTool, type Registry, viewerOf } from './toolbox.ts';
  * T5 A tool that needs a person's approval is run only for a step that brings one.
  * T6 A call that may have an effect goes through the ledger (effect-desk.ts). One that only reads and is safe to
  *    repeat does not touch it: it waits for no database.
+ * T7 A call that may have an effect is stopped by a cancel and by its time limit, not by a caller that is gone: the
+ *    run's next owner asks again, and the ledger tells it what came of the call.
  */
 
 export interface CallRequest {
@@ -136,7 +139,8 @@ export class Executor {
     call: { credentials: ToolContext['credentials']; request: CallRequest; key: string | undefined },
   ): Promise<Performed> {
     const { principal, runId, stepId, signal: asked } = call.request;
-    const limited = linkAbort([asked], tool.timeoutMs);
+    const stoppable = mayHaveEffect(tool) ? stoppedByCancel(asked) : asked;
+    const limited = linkAbort([stoppable], tool.timeoutMs);
     const { signal } = limited;
     const context = { principal, credentials: call.credentials, signal, idempotencyKey: call.key, runId, stepId };
     const running = new Promise<unknown>((resolve) => resolve(tool.run(input, context))).then(
@@ -191,6 +195,17 @@ export class Executor {
       data: { tenant_id, user_id, tool, reason, run_id: runId ?? null },
     });
   }
+}
+
+/** T7: a signal that is not aborted where the caller is only gone. */
+function stoppedByCancel(asked: AbortSignal): AbortSignal {
+  const stop = new AbortController();
+  const onAbort = (): void => {
+    if (!(asked.reason instanceof CallerGone)) stop.abort(asked.reason);
+  };
+  if (asked.aborted) onAbort();
+  else asked.addEventListener('abort', onAbort, { once: true });
+  return stop.signal;
 }
 
 /** How a call of a tool ended, or that it goes on. */

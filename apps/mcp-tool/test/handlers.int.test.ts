@@ -49,6 +49,18 @@ const waits = defineTool({
   },
 });
 
+const worksOn = defineTool({
+  ...{ name: 'works_on', description: 'Works for long.', provider: 'test', kind: 'write', idempotency: 'none' },
+  requiredRole: 'admin',
+  input: z.object({}),
+  output: z.null(),
+  timeoutMs: 60_000,
+  run: (_input, context) => {
+    contexts.push(context);
+    return new Promise<null>((resolve) => setTimeout(() => resolve(null), 6_000).unref());
+  },
+});
+
 const hub = createMemoryBus();
 let asker: Bus;
 let service: Service;
@@ -65,7 +77,7 @@ beforeAll(async () => {
     bus: hub.connect('mcp-tool'),
     store: { notes: memoryNotes(), effects: memoryEffects(), ping: async () => undefined },
     log: createLogger({ app: 'test', level: 'silent' }),
-    tools: [payOnce, waits],
+    tools: [payOnce, waits, worksOn],
     handleSignals: false,
   });
   await service.start();
@@ -177,6 +189,18 @@ describe('a step', () => {
     await expect(asked).rejects.toMatchObject({ code: 'cancelled' });
     await until(() => contexts[0]!.signal.aborted);
   });
+
+  it('lets a call with an effect go on whose caller is gone: somebody may ask for its outcome', async () => {
+    contexts.length = 0;
+    const dying = hub.connect('orchestrator');
+    const work = { ...step({ tool: 'works_on', arguments: {} }), principal: ADMIN, idempotencyKey: 'orphan' };
+    const lost = dying.request(performStep.mcp, work);
+    lost.catch(() => undefined);
+    await until(() => contexts.length > 0);
+    await dying.close();
+    await new Promise((resolve) => setTimeout(resolve, 4_000)); // it is noticed within 2 s
+    expect(contexts[0]!.signal.aborted).toBe(false);
+  }, 20_000);
 });
 
 describe('listing and calling', () => {

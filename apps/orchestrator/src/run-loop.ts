@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { AppError, type RunFactDraft, type RunSpec, type ThreadTurn, toPublicError } from '@switchyard/contracts';
+import { Leaving } from '@switchyard/bus';
 import { linkAbort, type Logger, withContext, withSpan } from '@switchyard/platform';
 import { fold, limitOf, next, type Next, runDeadline, type RunState, type StepState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
@@ -21,7 +22,8 @@ import type { Toolboxes } from './toolboxes.ts';
  *    more is written), `released` (drain; the lease is given back), `waiting` (for a person; the lease is given
  *    back), `broken` (a defect; the lease runs out).
  * L3 A cancel, a lost lease and a drain reach the model call and every step through one AbortSignal. A drain gives
- *    steps under way some time to answer first: what has an answer need not be repeated, or be in doubt.
+ *    steps under way some time to answer first: what has an answer need not be repeated, or be in doubt. Only a cancel
+ *    and a limit stop a worker; after the others the next owner asks for the same step and gets what comes of it.
  * L4 Every act moves the journal on. One that does not is a defect: the loop breaks instead of going round.
  */
 
@@ -105,7 +107,7 @@ export class RunLoop {
 
   /** Another owner has the run: stop at once, write nothing. */
   fence(): void {
-    this.#abort.abort(new AppError('fenced'));
+    this.#abort.abort(new Leaving());
   }
 
   /**
@@ -115,7 +117,7 @@ export class RunLoop {
   drain(stepsMs: number): void {
     this.#draining = true;
     if (this.#writer) this.#writer.announce = false;
-    const stop = () => this.#abort.abort(new AppError('cancelled'));
+    const stop = () => this.#abort.abort(new Leaving());
     if (this.#performing) this.#drainTimer ??= setTimeout(stop, stepsMs);
     else stop();
   }

@@ -9,6 +9,7 @@ import {
 import { type Logger, sleep, telemetryEnabled, withRemoteTrace, withSpan } from '@switchyard/platform';
 import type { Call, Handler, Subscription } from './bus.ts';
 import type { Instruments } from './instruments.ts';
+import { CallerGone } from './leaving.ts';
 import { decode, encode, encodeRefusal, FRAME_INTERVAL_MS, HEADER } from './protocol.ts';
 import { settledWithin } from './settle.ts';
 import type { Wire, WireMessage, WireSubscription } from './wire.ts';
@@ -265,7 +266,7 @@ export class Answerer {
   #takeBeat(message: WireMessage): void {
     if (!message.noResponders) return;
     const work = this.#work.get(message.subject.slice(message.subject.lastIndexOf('.') + 1));
-    if (work) this.#stop(work, new AppError('cancelled', 'The caller has gone.'));
+    if (work) this.#stop(work, new CallerGone());
   }
 
   #takeAbort(message: WireMessage): void {

@@ -2,6 +2,7 @@ import { abortSubject, AppError, type OutputOf, type RequestContract, type Reque
 import { injectTrace, telemetryEnabled, withSpan } from '@switchyard/platform';
 import type { RequestOptions } from './bus.ts';
 import type { Instruments } from './instruments.ts';
+import { Leaving } from './leaving.ts';
 import { decode, decodeRefusal, encode, HEADER, LOST_AFTER_MS } from './protocol.ts';
 import type { Wire, WireMessage, WireSubscription } from './wire.ts';
 
@@ -10,7 +11,8 @@ import type { Wire, WireMessage, WireSubscription } from './wire.ts';
  *
  * Q1 Every request ends: by its answer, a refusal, its deadline, a lost worker, an abort, or `no_responders`.
  * Q2 One subscription and one timer serve all requests of a connection; their number is bounded.
- * Q3 A caller that goes away, or gives up, says so, and the work on the other side stops.
+ * Q3 A caller that goes away, or gives up, says so, and the work on the other side stops; one that leaves the
+ *    question to somebody else (Leaving) says nothing.
  * Q4 A process that was stopped for a while does not blame the workers: what came meanwhile is read first.
  * Q5 What the server does not permit to be sent fails at once; it reached nobody.
  */
@@ -128,7 +130,11 @@ export class Asker {
     const token = `r${(this.#count += 1).toString(36)}`;
     const reply = `${this.wire.inbox}.${token}`;
     return new Promise<WireMessage>((resolve, reject) => {
-      const onAbort = () => this.#giveUp(token, new AppError('cancelled', undefined, { cause: signal?.reason }));
+      const onAbort = () => {
+        const reason = new AppError('cancelled', undefined, { cause: signal?.reason });
+        if (signal?.reason instanceof Leaving) this.#settle(token)?.reject(reason);
+        else this.#giveUp(token, reason);
+      };
       signal?.addEventListener('abort', onAbort, { once: true });
       this.#pending.set(token, {
         subject,

@@ -23,3 +23,4 @@ export {
   type ServiceOverrides,
   type ServiceParts,
 } from './service.ts';
+export { CallerGone, Leaving } from './leaving.ts';

@@ -9,7 +9,8 @@ import {
   toCloudEvent,
   xmppStatus,
 } from '@switchyard/contracts';
-import type { Bus, ConsumedMessage } from '../src/index.ts';
+import { until } from '@switchyard/testing';
+import { type Bus, type ConsumedMessage, Leaving } from '../src/index.ts';
 
 /** What both implementations of the bus must do. `connect` gives a new connection; all of them meet. */
 export interface Subject {
@@ -158,6 +159,26 @@ export function conformance(name: string, subject: () => Subject): void {
       expect(await asked).toBe('cancelled');
       expect(await stopped).toBe('cancelled');
     });
+
+    it('does not stop the work where the caller leaves the question to somebody else', async () => {
+      const [asker, answerer] = [await connect('orchestrator'), await connect('mcp-tool')];
+      let reason: unknown;
+      let done = false;
+      await answerer.answer(performStep.mcp, async (_step, call) => {
+        call.signal.addEventListener('abort', () => (reason = call.signal.reason));
+        await pause(600);
+        done = true;
+        return { status: 'succeeded' as const, output: 1 };
+      });
+      await pause(50);
+      const abort = new AbortController();
+      const asked = codeOf(asker.request(performStep.mcp, STEP, { signal: abort.signal }));
+      await pause(100);
+      abort.abort(new Leaving());
+      expect(await asked).toBe('cancelled');
+      await until(() => done);
+      expect(reason).toBeUndefined();
+    }, 10_000);
 
     it('stops the work when the caller is gone without a word', async () => {
       const [asker, answerer] = [await connect('orchestrator'), await connect('mcp-tool')];
