@@ -60,7 +60,7 @@ it('writes every message of a run once while owners pause, die and lose replies'
   async function worker(name: string): Promise<void> {
     for (const until = Date.now() + 20_000; open.size > 0 && Date.now() < until;) {
       const runId = [...open][Math.floor(Math.random() * open.size)]!;
-      const claim = await journal.claim(runId, name, LEASE_MS, [1]);
+      const claim = await journal.claim(runId, name, LEASE_MS, [1], true, 5);
       if (claim.kind === 'claimed') {
         if (claim.epoch > 1) seen.takenOver += 1;
         await own(runId, claim.epoch);
