@@ -67,7 +67,8 @@ function toolLine(data: Data): Line {
 function stepLine(data: Data): Line {
   if (data['success'] === true) return { text: `${text(data, 'step_id')} done${tookMs(data)}`, tone: 'dim' };
   const why = text(data, 'error') || text(data, 'error_code') || text(data, 'result') || text(data, 'status');
-  return { text: `${text(data, 'step_id')} failed: ${why}${tookMs(data)}`, tone: 'bad' };
+  const how = data['in_doubt'] === true || data['status'] === 'in_doubt' ? 'is in doubt' : 'failed';
+  return { text: `${text(data, 'step_id')} ${how}: ${why}${tookMs(data)}`, tone: 'bad' };
 }
 
 const LINES: Readonly<Record<string, (data: Data) => Line | undefined>> = {

@@ -117,7 +117,11 @@ function dataOf(event: RunEvent, fields: readonly string[] | '*'): Record<string
   for (const field of fields === '*' ? Object.keys(source) : fields) {
     if (source[field] !== undefined) data[field] = source[field];
   }
-  if (event.type === 'orchestrator.step.completed' && event.data.status === 'in_doubt') data['status'] = 'failed';
+  if (event.type === 'orchestrator.step.completed' && event.data.status === 'in_doubt') {
+    // Clients know `completed` and `failed`; that it is neither is said beside it.
+    data['status'] = 'failed';
+    data['in_doubt'] = true;
+  }
   if (event.type === 'mcp.tool.execution') delete data[event.data.success ? 'error' : 'result'];
   if (event.stepId !== null) data['step_id'] ??= event.stepId;
   return data;
@@ -136,8 +140,9 @@ function remember(state: OrchestrateState, event: RunEvent): OrchestrateState {
       };
     }
     case 'orchestrator.step.completed': {
-      const { step_id, success, result, error } = event.data;
-      const outcome = { success, result: result ?? null, error };
+      const { step_id, success, status, result, error } = event.data;
+      const doubt = status === 'in_doubt' ? { in_doubt: true as const } : {};
+      const outcome = { success, result: result ?? null, error, ...doubt };
       return {
         ...state,
         steps: state.steps.map((known) => (known.step_id === step_id ? { ...known, ...outcome } : known)),

@@ -97,5 +97,6 @@ function stepSummaries(state: RunState): StepSummary[] {
     result: outcome?.result ?? null,
     success: outcome?.success ?? false,
     error: outcome?.error ?? null,
+    ...(outcome?.status === 'in_doubt' ? { in_doubt: true as const } : {}),
   }));
 }

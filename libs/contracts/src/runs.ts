@@ -16,6 +16,7 @@ export const StepSummary = z.object({
   result: z.unknown(),
   success: z.boolean(),
   error: z.string().nullable(),
+  in_doubt: z.literal(true).optional().describe('Whether its effect happened is not known; see GET /effects'),
 });
 export type StepSummary = z.infer<typeof StepSummary>;
 
