@@ -42,6 +42,19 @@ export function testTools(onEffect: (key: string) => void) {
       throw new ToolError('It is broken.');
     },
   });
+  const doubtful = defineTool({
+    name: 'doubtful_write',
+    description: 'Does something, and loses its own answer',
+    provider: 'test',
+    kind: 'write',
+    idempotency: 'none',
+    input: z.object({}),
+    output: z.object({}),
+    timeoutMs: 1_000,
+    run: () => {
+      throw new Error('the connection was lost');
+    },
+  });
   const huge = defineTool({
     name: 'huge_output',
     description: 'Answers with as many characters as asked',
@@ -60,5 +73,6 @@ export function testTools(onEffect: (key: string) => void) {
     slow('keyed_write', 'write', 'key'),
     slow('deaf_write', 'write', 'none', false),
     broken,
+    doubtful,
   ];
 }

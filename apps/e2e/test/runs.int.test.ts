@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { until } from '@switchyard/testing';
 import { connect } from 'nats';
-import { dataOf, headersOf, named, parseSse, startSystem, stream, type System } from '../src/index.ts';
+import { type Caller, dataOf, headersOf, named, parseSse, startSystem, stream, type System } from '../src/index.ts';
 
 let system: System;
 beforeAll(async () => {
@@ -91,6 +91,38 @@ describe('a tool that needs an approval', () => {
     expect(named(events, 'orchestrator.approval.decided')[0]?.data).toMatchObject({ decision: 'approve' });
     expect(dataOf(events, 'response')).toMatchObject({ status: 'success' });
   });
+});
+
+describe('an effect that nobody knows of', () => {
+  it('is in doubt for the stream, the run, the effects and the audit, until a person settles it', async () => {
+    system.model.setScript({
+      rules: [{ when: { turn: 1 }, respond: { toolCalls: [{ name: 'doubtful_write', arguments: {} }] } }],
+    });
+    const events = await run({ task: 'do it once', run_id: 'doubtful-run' });
+    expect(named(events, 'orchestrator.step.completed')[0]?.data).toMatchObject({ success: false, in_doubt: true });
+    expect(dataOf(events, 'response')).toMatchObject({ steps: [{ in_doubt: true }] });
+    expect((await get('/runs/doubtful-run'))['steps']).toMatchObject([{ in_doubt: true }]);
+
+    const open = (await get('/effects?state=in_doubt&run_id=doubtful-run'))['effects'] as { effect_id: string }[];
+    expect(open).toMatchObject([{ tool: 'doubtful_write', state: 'in_doubt' }]);
+    const { effect_id } = open[0]!;
+    const settle = (caller: Caller, outcome = 'succeeded') =>
+      fetch(`${system.gateway}/effects/${effect_id}/settle`, {
+        method: 'POST',
+        headers: headersOf(caller),
+        body: JSON.stringify({ outcome, note: 'seen in the books' }),
+      });
+    expect((await settle({ user: 'mallory' })).status).toBe(404);
+    const settled = await settle({});
+    expect([settled.status, await settled.json()]).toMatchObject([200, { state: 'succeeded' }]);
+    expect((await settle({}, 'failed')).status).toBe(409);
+    const told = async () => {
+      const { records } = await get('/audit?type=tools.effect.*', { role: 'admin' });
+      return (records as { type: string }[]).map(({ type }) => type).sort();
+    };
+    await until(async () => (await told()).length >= 2, 15_000);
+    expect(await told()).toEqual(['tools.effect.in_doubt', 'tools.effect.settled']);
+  }, 40_000);
 });
 
 describe('who may do what', () => {
