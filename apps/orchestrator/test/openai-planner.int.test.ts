@@ -70,6 +70,7 @@ describe('an answer', () => {
       text,
       calls: [],
       usage: { input_tokens: 11, output_tokens: 7 },
+      cachedInputTokens: 0,
       model: expect.any(String),
     });
     expect(spoken.length).toBeGreaterThan(1);
@@ -125,6 +126,7 @@ describe('an answer', () => {
       text: 'fine',
       calls: [{ id: 'last', name: 'y', arguments: '{}' }],
       usage: { input_tokens: 0, output_tokens: 0 },
+      cachedInputTokens: 0,
       model: 'gpt-test-2026',
     });
   });
