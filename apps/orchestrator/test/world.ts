@@ -121,9 +121,12 @@ export class World {
     return replica;
   }
 
-  /** Ends every replica of a test. */
+  /** Ends every replica of a test, and forgets its runs: what one gave back, the replicas of the next would take up. */
   async clear(): Promise<void> {
     await Promise.all(this.#replicas.splice(0).map((replica) => replica.stop()));
+    await this.sql(
+      'truncate orchestrator.runs, orchestrator.run_events, orchestrator.run_inbox, orchestrator.dead_letters',
+    );
     this.worker = async () => ({ status: 'succeeded', output: 'ok' });
     this.tools = TOOLS;
     this.performed.length = 0;
