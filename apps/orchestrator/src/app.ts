@@ -89,6 +89,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     approvals: config.runs.approvals,
     stepTimeoutMs: config.runs.stepTimeoutMs,
     stepAttempts: config.runs.stepAttempts,
+    workerAbsenceMs: config.runs.workerAbsenceMs,
     leaseMs: config.runs.leaseMs,
   };
   const owner = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;

@@ -112,6 +112,9 @@ export const Config = z
     ),
     STEP_TIMEOUT_MS: integer(1_000, 3_600_000, 120_000).describe('Longest time for one step'),
     STEP_ATTEMPTS: integer(1, 10, 3).describe('How often a step is dispatched when its worker is lost'),
+    WORKER_ABSENCE_MS: integer(0, 600_000, 30_000).describe(
+      'How long a step waits where no worker is there to take it',
+    ),
 
     MAX_CONCURRENT_RUNS: integer(1, 10_000, 128).describe('Runs that one replica works on at the same time'),
     MAX_CONCURRENT_RUNS_PER_TENANT: integer(0, 10_000, 0).describe(
@@ -178,6 +181,7 @@ export const Config = z
       approvals: { tools: env.APPROVAL_REQUIRED_TOOLS, timeoutSeconds: env.APPROVAL_TIMEOUT_SECONDS },
       stepTimeoutMs: env.STEP_TIMEOUT_MS,
       stepAttempts: env.STEP_ATTEMPTS,
+      workerAbsenceMs: env.WORKER_ABSENCE_MS,
       maxConcurrent: env.MAX_CONCURRENT_RUNS,
       maxPerTenant: env.MAX_CONCURRENT_RUNS_PER_TENANT || env.MAX_CONCURRENT_RUNS,
       admission: {

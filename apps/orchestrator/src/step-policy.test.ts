@@ -14,9 +14,10 @@ const act = (name: string): PlannedAct => ({
   ...{ step_id: 's', tool_call_id: 'c', target: 'mcp', task: 't', tool: name, arguments: {} },
 });
 const agent: PlannedAct = { step_id: 's', tool_call_id: 'c', target: 'a2a', task: 't', agent: 'x' };
-const first = { left: true, mayHaveWorked: false };
-const last = { left: false, mayHaveWorked: false };
-const lastAfterLoss = { left: false, mayHaveWorked: true };
+const first = { left: true, patient: false, mayHaveWorked: false };
+const last = { left: false, patient: false, mayHaveWorked: false };
+const lastAfterLoss = { left: false, patient: false, mayHaveWorked: true };
+const patient = { left: false, patient: true, mayHaveWorked: true };
 const lost = (code: ErrorCode, name: string | PlannedAct, tries = first) =>
   afterFailure(new AppError(code), typeof name === 'string' ? act(name) : name, toolbox, tries);
 const doubt = { again: false, outcome: { status: 'in_doubt', message: expect.stringContaining('not known') } };
@@ -52,6 +53,14 @@ describe('a worker that is not there', () => {
     expect(lost('no_responders', 'read', lastAfterLoss)).toMatchObject({ outcome: { status: 'failed' } });
     expect(lost('payload_too_large', 'once', lastAfterLoss)).toMatchObject(doubt);
   });
+
+  it('is waited for beyond the attempts, for a while; one that was lost is not', () => {
+    expect(lost('no_responders', 'once', patient)).toEqual({ again: true, mayHaveWorked: true });
+    expect(lost('unavailable', 'keyed', patient)).toEqual({ again: true, mayHaveWorked: true });
+    expect(lost('worker_lost', 'keyed', patient)).toMatchObject(doubt);
+    expect(lost('overloaded', 'keyed', patient)).toMatchObject(doubt);
+    expect(lost('unavailable', agent, patient)).toMatchObject(doubt);
+  });
 });
 
 describe('an answer', () => {
@@ -68,6 +77,7 @@ describe('an answer', () => {
   it('that nothing was done for want of the ledger is asked again, and says nothing of an earlier dispatch', () => {
     expect(afterAnswer(unavailable, act('once'), toolbox, first)).toEqual({ again: true, mayHaveWorked: false });
     expect(afterAnswer(unavailable, act('once'), toolbox, last)).toEqual({ again: false, outcome: unavailable });
+    expect(afterAnswer(unavailable, act('once'), toolbox, patient)).toEqual({ again: true, mayHaveWorked: true });
     expect(afterAnswer(unavailable, act('once'), toolbox, lastAfterLoss)).toMatchObject(doubt);
   });
 

@@ -8,12 +8,15 @@ import type { Toolbox } from './functions.ts';
  * D1 A step for a tool may always be dispatched again: the ledger of mcp-tool performs its effect once per key, and
  *    answers with the outcome that it knows or with a doubt. So whether to repeat is decided there.
  * D2 A step for another agent has no ledger behind it: where it may have worked, it is in doubt at once.
- * D3 Attempts are bounded. When they are used up and a dispatch may have worked, the step is in doubt, unless its tool
- *    only reads.
+ * D3 Attempts are bounded by their number, and where nobody is there to take the step, by time: a service that is
+ *    started again takes it up. When they are used up and a dispatch may have worked, the step is in doubt, unless its
+ *    tool only reads.
  */
 
 export interface Tries {
   readonly left: boolean;
+  /** A worker that is not there may still be waited for. */
+  readonly patient: boolean;
   /** An earlier dispatch reached a worker, or may have, and its fate is not known. */
   readonly mayHaveWorked: boolean;
 }
@@ -38,7 +41,8 @@ export function afterAnswer(answer: unknown, act: PlannedAct, toolbox: Toolbox, 
   if (result.status === 'in_doubt')
     return honoursKey(act, toolbox) && tries.left ? { again: true, mayHaveWorked: true } : end(result);
   if (!BEFORE_LEDGER.has(result.code)) return end(result);
-  if (result.code === 'unavailable' && tries.left) return { again: true, mayHaveWorked: tries.mayHaveWorked };
+  if (result.code === 'unavailable' && (tries.left || tries.patient))
+    return { again: true, mayHaveWorked: tries.mayHaveWorked };
   return end(unlessItWorked(result, act, toolbox, tries));
 }
 
@@ -48,14 +52,16 @@ export function afterFailure(error: AppError, act: PlannedAct, toolbox: Toolbox,
   switch (error.code) {
     case 'no_responders':
     case 'overloaded':
-      if (tries.left) return { again: true, mayHaveWorked: tries.mayHaveWorked };
+      if (tries.left || (error.code === 'no_responders' && tries.patient))
+        return { again: true, mayHaveWorked: tries.mayHaveWorked };
       return end(unlessItWorked(failed(error.code), act, toolbox, tries));
     case 'worker_lost':
     case 'unavailable':
     case 'internal':
     case 'deadline_exceeded': {
       if (!hasLedger(act) && error.code === 'internal') return end(failed(error.code));
-      if (hasLedger(act) && tries.left) return { again: true, mayHaveWorked: true };
+      if (hasLedger(act) && (tries.left || (error.code === 'unavailable' && tries.patient)))
+        return { again: true, mayHaveWorked: true };
       const late = error.code === 'deadline_exceeded';
       if (onlyReads(act, toolbox)) return end(failed(late ? 'tool_timeout' : error.code));
       return end(
@@ -65,6 +71,11 @@ export function afterFailure(error: AppError, act: PlannedAct, toolbox: Toolbox,
     default:
       return end(unlessItWorked(failed(error.code), act, toolbox, tries));
   }
+}
+
+/** True where nobody took the step: it is waited for somebody who does. */
+export function isAway(code: string): boolean {
+  return code === 'no_responders' || code === 'unavailable';
 }
 
 /** What a step is that an earlier owner dispatched and that is not dispatched again; undefined where it is. */

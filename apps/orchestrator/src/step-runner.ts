@@ -13,7 +13,7 @@ import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform'
 import { dispatching, stepCompleted, type StepOutcome, type StepState } from '@switchyard/run';
 import type { Toolbox } from './functions.ts';
 import type { JournalWriter } from './journal-writer.ts';
-import { afterAnswer, afterFailure, afterTakeover, type Tries, type Verdict } from './step-policy.ts';
+import { afterAnswer, afterFailure, afterTakeover, isAway, type Tries, type Verdict } from './step-policy.ts';
 
 /*
  * Performs one announced step and commits its outcome.
@@ -21,6 +21,7 @@ import { afterAnswer, afterFailure, afterTakeover, type Tries, type Verdict } fr
  * S1 The idempotency key is <runId>:<stepId>, the same for every dispatch of the step.
  * S2 A step whose fate is not known is dispatched again, with the same key, where the ledger of mcp-tool decides what
  *    that means (step-policy.ts); else, and when the attempts are used up, its outcome is `in_doubt`, never guessed.
+ *    Where no worker is there at all, one is waited for.
  * S3 Progress is committed with the outcome, or after PROGRESS_MS where the step takes longer; it is bounded.
  * S4 A step is sent only while the lease is known to hold: an owner that stood still since the announcement was
  *    committed asks the database first.
@@ -35,6 +36,8 @@ export interface StepParts {
   readonly log: Logger;
   readonly stepTimeoutMs: number;
   readonly stepAttempts: number;
+  /** How long a step waits for a worker where none is there. */
+  readonly workerAbsenceMs: number;
 }
 
 /** `recovered`: the step was dispatched by an earlier owner and its fate is not known here. */
@@ -67,15 +70,18 @@ async function dispatchUntilAnswered(
 ): Promise<StepOutcome> {
   const { act, toolbox, attempt: firstAttempt } = step;
   let mayHaveWorked = step.recovered;
+  const absence = new Absence(parts);
   for (let attempt = firstAttempt; ; attempt += 1) {
-    const tries: Tries = { left: attempt - firstAttempt + 1 < parts.stepAttempts, mayHaveWorked };
+    const left = attempt - firstAttempt + 1 < parts.stepAttempts;
+    const triesAfter = (code: string): Tries => ({ left, mayHaveWorked, patient: absence.mayGoOn(code) });
     let verdict: Verdict;
     try {
-      verdict = afterAnswer(await dispatchOnce(parts, writer, act, attempt, progress, signal), act, toolbox, tries);
+      const answer = await dispatchOnce(parts, writer, act, attempt, progress, signal);
+      verdict = afterAnswer(answer, act, toolbox, triesAfter(codeOf(answer)));
     } catch (error) {
       if (signal.aborted || !(error instanceof AppError)) throw error;
       parts.log.warn({ runId: writer.state.runId, stepId: act.step_id, attempt, err: error }, 'step got no answer');
-      verdict = afterFailure(error, act, toolbox, tries);
+      verdict = afterFailure(error, act, toolbox, triesAfter(error.code));
     }
     if (!verdict.again) return verdict.outcome;
     ({ mayHaveWorked } = verdict);
@@ -119,6 +125,24 @@ async function dispatchOnce(
     },
     { signal, timeoutMs: parts.stepTimeoutMs, idempotencyKey, onProgress: (frame) => progress.take(frame) },
   );
+}
+
+/** How long nobody has been there to take a step, told by what each try came to. */
+class Absence {
+  #since: number | undefined;
+
+  constructor(private readonly parts: Pick<StepParts, 'clock' | 'workerAbsenceMs'>) {}
+
+  /** True where nobody was there this time, and not for too long. */
+  mayGoOn(code: string): boolean {
+    const now = this.parts.clock.now();
+    this.#since = isAway(code) ? (this.#since ?? now) : undefined;
+    return this.#since !== undefined && now - this.#since < this.parts.workerAbsenceMs;
+  }
+}
+
+function codeOf(answer: unknown): string {
+  return typeof answer === 'object' && answer !== null && 'code' in answer ? String(answer.code) : '';
 }
 
 const AGENTS: Readonly<Record<WorkerTarget, readonly string[]>> = {

@@ -30,6 +30,7 @@ export interface ReplicaOptions {
   readonly budgetWaitMs?: number;
   readonly history?: Partial<HistoryLimits>;
   readonly stepAttempts?: number;
+  readonly workerAbsenceMs?: number;
   readonly stepTimeoutMs?: number;
   readonly approvalTools?: string[];
   readonly approvalSeconds?: number;
@@ -115,6 +116,7 @@ export class Replica {
       approvals: { tools: options.approvalTools ?? [], timeoutSeconds: options.approvalSeconds ?? 60 },
       stepTimeoutMs: options.stepTimeoutMs ?? 30_000,
       stepAttempts: options.stepAttempts ?? 3,
+      workerAbsenceMs: options.workerAbsenceMs ?? 0,
       leaseMs: options.leaseMs ?? 10_000,
     };
     const metrics = createMetrics('orchestrator');

@@ -175,6 +175,25 @@ describe('a step that nobody answers', () => {
     expect(attempts()).toEqual([{ attempt: 3, idempotencyKey: `${asked.runId}:step-mcp-001` }]);
   });
 
+  it('is waited for where no worker is there for a while, however many attempts that takes', async () => {
+    let refusals = 5;
+    const replica = await world.replica({
+      planner: callsThenTells('write_it'),
+      ...{ stepAttempts: 2, workerAbsenceMs: 60_000 },
+      bus: (bus) =>
+        over(bus, {
+          request: (contract, ...args) => {
+            if (contract.subject !== 'rpc.step.mcp' || (refusals -= 1) < 0) return bus.request(contract, ...args);
+            return Promise.reject(new AppError(refusals % 2 === 0 ? 'no_responders' : 'unavailable'));
+          },
+        }),
+    });
+    const asked = request('hello');
+    await replica.desk.start(asked);
+    expect(await world.ended(asked.runId, 20_000)).toMatchObject({ status: 'success', successful_steps: 1 });
+    expect(attempts()).toEqual([{ attempt: 6, idempotencyKey: `${asked.runId}:step-mcp-001` }]);
+  }, 30_000);
+
   it('is given up after so many attempts, and the model is told', async () => {
     const replica = await world.replica({
       planner: callsThenTells('write_it'),

@@ -45,6 +45,7 @@ export class SimReplica {
       approvals: { tools: [], timeoutSeconds: 15 },
       stepTimeoutMs: 20_000,
       stepAttempts: 3,
+      workerAbsenceMs: 2_000,
       leaseMs: LEASE_MS,
     };
     const admission = new Admission({ maxQueued: 1_000, maxQueuedPerTenant: 1_000, maxWaitingPerTenant: 1_000 });
