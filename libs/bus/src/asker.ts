@@ -15,6 +15,7 @@ import type { Wire, WireMessage, WireSubscription } from './wire.ts';
  *    question to somebody else (Leaving) says nothing.
  * Q4 A process that was stopped for a while does not blame the workers: what came meanwhile is read first.
  * Q5 What the server does not permit to be sent fails at once; it reached nobody.
+ * Q6 A question that may be asked twice goes out again where nobody was heard of; the first answer counts.
  */
 
 const SWEEP_MS = 100;
@@ -22,6 +23,8 @@ const SWEEP_MS = 100;
 const PAUSED_AFTER_MS = 1_000;
 const MAX_PENDING = 20_000;
 const CONNECT_WAIT_MS = 3_000;
+/** How often one question goes out at the most. */
+const MAX_ASKED = 4;
 
 interface Pending {
   readonly subject: string;
@@ -34,6 +37,8 @@ interface Pending {
   /** Where to say that nobody waits any more. */
   readonly abortTo: string | undefined;
   readonly dispose: () => void;
+  /** Q6 */
+  again: { dueAt: number; readonly everyMs: number; left: number; readonly send: () => void } | undefined;
 }
 
 export class Asker {
@@ -96,6 +101,7 @@ export class Asker {
       ...(options.signal ? { signal: options.signal } : {}),
       ...(options.onProgress ? { onProgress: options.onProgress } : {}),
       abortTo: abortSubject(contract.answeredBy),
+      ...(contract.askAgainMs === undefined ? {} : { askAgainMs: contract.askAgainMs }),
     });
     const refused = answer.header(HEADER.errorCode);
     if (refused !== undefined) throw decodeRefusal(refused, answer.body);
@@ -114,6 +120,7 @@ export class Asker {
       signal?: AbortSignal;
       onProgress?: (frame: unknown) => void;
       abortTo?: string;
+      askAgainMs?: number;
     },
   ): Promise<WireMessage> {
     const { signal, deadline } = options;
@@ -136,6 +143,8 @@ export class Asker {
         else this.#giveUp(token, reason);
       };
       signal?.addEventListener('abort', onAbort, { once: true });
+      const send = (): void => this.wire.publish(subject, body, { headers: options.headers, reply });
+      const everyMs = options.askAgainMs;
       this.#pending.set(token, {
         subject,
         resolve,
@@ -145,9 +154,10 @@ export class Asker {
         lastHeard: options.watched ? Date.now() : null,
         abortTo: options.abortTo,
         dispose: () => signal?.removeEventListener('abort', onAbort),
+        again: everyMs === undefined ? undefined : { dueAt: Date.now() + everyMs, everyMs, left: MAX_ASKED - 1, send },
       });
       try {
-        this.wire.publish(subject, body, { headers: options.headers, reply });
+        send();
       } catch (error) {
         this.#settle(token);
         reject(error instanceof AppError ? error : new AppError('unavailable', undefined, { cause: error }));
@@ -188,6 +198,7 @@ export class Asker {
       return;
     }
     pending.lastHeard = Date.now();
+    pending.again = undefined;
     if (message.body.byteLength === 0 || !pending.onProgress) return;
     try {
       pending.onProgress(decode(message.body));
@@ -213,7 +224,7 @@ export class Asker {
       if (now >= pending.deadline) this.#giveUp(token, new AppError('deadline_exceeded'));
       else if (pending.lastHeard !== null && now - pending.lastHeard > LOST_AFTER_MS) {
         this.#giveUp(token, new AppError('worker_lost'));
-      }
+      } else if (pending.again && now >= (pending.again.dueAt += paused)) askAgain(pending, now);
     }
   }
 
@@ -238,5 +249,19 @@ export class Asker {
     } catch {
       // Without a connection the other side notices by itself that the caller is gone.
     }
+  }
+}
+
+/** Q6 */
+function askAgain(pending: Pending, now: number): void {
+  const { again } = pending;
+  if (!again) return;
+  again.left -= 1;
+  again.dueAt = now + again.everyMs;
+  if (again.left === 0) pending.again = undefined;
+  try {
+    again.send();
+  } catch {
+    // Without a connection nobody can be asked; the limits of the request hold.
   }
 }

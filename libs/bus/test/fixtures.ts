@@ -11,6 +11,18 @@ export const echo = request({
   timeoutMs: 5_000,
 });
 
+/** May be asked twice. */
+export const lookUp = request({
+  subject: 'rpc.test.look-up',
+  summary: 'Answers at once, and any number of times.',
+  answeredBy: 'mcp-tool',
+  askedBy: ['gateway'],
+  input: z.object({ text: z.string() }),
+  output: z.object({ text: z.string() }),
+  timeoutMs: 20_000,
+  askAgainMs: 200,
+});
+
 export const slow = request({
   subject: 'rpc.test.slow',
   summary: 'Takes its time.',

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError, fromSystemCloudEvent, type RequestContract, type RunEvent, subjects } from '@switchyard/contracts';
 import { until } from '@switchyard/testing';
 import type { Bus, ConsumedMessage, Handler } from '../src/index.ts';
-import { echo, newRunId, runOf, slow } from './fixtures.ts';
+import { echo, lookUp, newRunId, runOf, slow } from './fixtures.ts';
 import { type World } from './harness.ts';
 
 /** What every implementation of the bus promises. Runs against NATS and against the twin in memory alike. */
@@ -50,6 +50,31 @@ export function describeBus(name: string, open: () => Promise<World>): void {
         await expect(asker.request(echo, { text: 'a' })).rejects.toMatchObject({ code: 'no_responders' });
         expect(Date.now() - start).toBeLessThan(500);
       });
+
+      it('asks four times at the most what may be asked twice', () => {
+        let asked = 0;
+        const handler = () => (
+          (asked += 1),
+          new Promise<{ text: string }>((resolve) => setTimeout(() => resolve({ text: 'late' }), 4_000))
+        );
+        return answering([lookUp, handler], async () => {
+          expect(await asker.request(lookUp, { text: 'a' })).toEqual({ text: 'late' });
+          expect(asked).toBe(4);
+        });
+      }, 15_000);
+
+      it(
+        'asks again what may be asked twice: one replica that stands still keeps nobody waiting',
+        () =>
+          answering([lookUp, async ({ text }) => ({ text })], async () => {
+            await world.stock.mute(lookUp.subject, 'mcp-tool'); // one of two that never answers
+            const texts = Array.from({ length: 8 }, (_, n) => `n${n}`);
+            const answers = await Promise.allSettled(texts.map((text) => asker.request(lookUp, { text })));
+            const answered = answers.filter(({ status }) => status === 'fulfilled');
+            expect(answered.length).toBeGreaterThanOrEqual(4); // each is asked four times: one in 16 finds nobody
+          }),
+        15_000,
+      );
 
       it('notices within 6.5 s that a worker died, however late the deadline', async () => {
         const { bus: doomed, cut } = await world.connectCuttable('mcp-tool');

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { request } from './define.ts';
+import { ASK_AGAIN_MS, request } from './define.ts';
 import { PrincipalOrNobody } from './principal.ts';
 
 /** What the planner may know of another agent. `id` is the suffix of `delegate_to_<id>`. */
@@ -20,4 +20,5 @@ export const listAgents = request({
   input: z.object({ principal: PrincipalOrNobody }),
   output: z.object({ agents: z.array(AgentInfo) }),
   timeoutMs: 5_000,
+  askAgainMs: ASK_AGAIN_MS,
 });

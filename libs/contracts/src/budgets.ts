@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { request } from './define.ts';
+import { ASK_AGAIN_MS, request } from './define.ts';
 import { Principal } from './principal.ts';
 
 const Amount = z.number().nonnegative().nullable();
@@ -32,4 +32,5 @@ export const getBudget = request({
   input: z.object({ principal: Principal }),
   output: BudgetView,
   timeoutMs: 5_000,
+  askAgainMs: ASK_AGAIN_MS,
 });

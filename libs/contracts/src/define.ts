@@ -18,7 +18,15 @@ export interface RequestContract<I extends z.ZodType = z.ZodType, O extends z.Zo
   readonly output: O;
   /** Longest wait for the answer where the caller gives no deadline of its own. */
   readonly timeoutMs: number;
+  /**
+   * Where nothing was heard for so long, the same question goes out again, and another replica may take it; only for
+   * questions that may be answered twice and are answered quickly.
+   */
+  readonly askAgainMs?: number;
 }
+
+/** For questions that are answered in milliseconds: one replica that stands still keeps nobody waiting for long. */
+export const ASK_AGAIN_MS = 1_000;
 
 export function request<I extends z.ZodType, O extends z.ZodType>(
   contract: Omit<RequestContract<I, O>, 'kind'>,

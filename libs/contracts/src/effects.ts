@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { request } from './define.ts';
+import { ASK_AGAIN_MS, request } from './define.ts';
 import { Id } from './ids.ts';
 import { Principal } from './principal.ts';
 import { StepResult } from './steps.ts';
@@ -47,6 +47,7 @@ export const listEffects = request({
   }),
   output: z.object({ effects: z.array(EffectView), nextCursor: z.string().nullable() }),
   timeoutMs: 5_000,
+  askAgainMs: ASK_AGAIN_MS,
 });
 
 export const getEffect = request({
@@ -57,6 +58,7 @@ export const getEffect = request({
   input: z.object({ principal: Principal, effectId: Id }),
   output: EffectView,
   timeoutMs: 5_000,
+  askAgainMs: ASK_AGAIN_MS,
 });
 
 /** What a person found out about an effect in doubt. */

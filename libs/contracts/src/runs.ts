@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { request } from './define.ts';
+import { ASK_AGAIN_MS, request } from './define.ts';
 import { Id, RunId, ThreadId } from './ids.ts';
 import { Principal, Role } from './principal.ts';
 import { RunEventSchema } from './run-events.ts';
@@ -86,6 +86,7 @@ export const getRun = request({
   input: z.object({ principal: Principal, runId: RunId }),
   output: RunView,
   timeoutMs: 5_000,
+  askAgainMs: ASK_AGAIN_MS,
 });
 
 export const MAX_EVENTS_PAGE = 500;
@@ -109,6 +110,7 @@ export const readRunEvents = request({
     firstSeq: z.number().int(),
   }),
   timeoutMs: 5_000,
+  askAgainMs: ASK_AGAIN_MS,
 });
 
 export const cancelRun = request({
@@ -119,6 +121,7 @@ export const cancelRun = request({
   input: z.object({ principal: Principal, runId: RunId, reason: z.string().max(500).default('asked by the caller') }),
   output: z.object({ runId: RunId, phase: RunPhase, accepted: z.boolean() }),
   timeoutMs: 5_000,
+  askAgainMs: ASK_AGAIN_MS,
 });
 
 /** How long one `rpc.runs.watch` holds, beside the grace of the run; renewed several times within it. */
@@ -163,6 +166,7 @@ export const decideApproval = request({
   input: z.object({ principal: Principal, runId: RunId, approvalId: Id, answer: ApprovalDecision }),
   output: z.object({ runId: RunId, approvalId: Id, phase: RunPhase, accepted: z.boolean() }),
   timeoutMs: 5_000,
+  askAgainMs: ASK_AGAIN_MS,
 });
 
 /** One finished turn of a conversation. */
@@ -183,4 +187,5 @@ export const getThread = request({
   input: z.object({ principal: Principal, threadId: ThreadId, limit: z.number().int().min(1).max(200).default(50) }),
   output: z.object({ threadId: ThreadId, turns: z.array(ThreadTurn) }),
   timeoutMs: 5_000,
+  askAgainMs: ASK_AGAIN_MS,
 });

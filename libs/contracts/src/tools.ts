@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { request } from './define.ts';
+import { ASK_AGAIN_MS, request } from './define.ts';
 import { Id } from './ids.ts';
 import { PrincipalOrNobody, Role } from './principal.ts';
 import { StepResult, ToolConstraints } from './steps.ts';
@@ -29,6 +29,7 @@ export const listTools = request({
   input: z.object({ principal: PrincipalOrNobody, constraints: ToolConstraints.prefault({}) }),
   output: z.object({ tools: z.array(ToolInfo) }),
   timeoutMs: 5_000,
+  askAgainMs: ASK_AGAIN_MS,
 });
 
 export const ToolCall = z.object({
