@@ -8,6 +8,13 @@ export interface ServerDescription {
   /** Path of the server's binary (PostgreSQL: the folder of its binaries), or undefined. */
   find(env?: NodeJS.ProcessEnv): string | undefined;
 }
+/** What only tests need. Where it is missing and cannot be installed, the tests that need it are skipped. */
+export interface TestPackage {
+  readonly name: 'ejabberd' | 'slixmpp';
+  readonly aptPackage: string;
+  find(env?: NodeJS.ProcessEnv): string | undefined;
+}
+export const TEST_PACKAGES: readonly TestPackage[];
 export const OLDEST_POSTGRES: number;
 export const SERVERS: readonly ServerDescription[];
 export function findProgram(name: string, env?: NodeJS.ProcessEnv): string | undefined;

@@ -1,5 +1,5 @@
 // @ts-check
-import { accessSync, constants, readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /*
@@ -89,3 +89,17 @@ export const SERVERS = [
   },
   { name: 'prosody', aptPackage: 'prosody', replacedBy: 'XMPP_URL', find: (env) => findProgram('prosody', env) },
 ];
+
+/**
+ * What the tests need beside the servers, and nothing else does: the XMPP server and the XMPP client of other people.
+ * @type {readonly import('./binaries.mjs').TestPackage[]}
+ */
+export const TEST_PACKAGES = [
+  { name: 'ejabberd', aptPackage: 'ejabberd', find: (env) => findProgram('ejabberdctl', env) },
+  { name: 'slixmpp', aptPackage: 'python3-slixmpp', find: () => existing('/usr/lib/python3/dist-packages/slixmpp') },
+];
+
+/** @param {string} path */
+function existing(path) {
+  return existsSync(path) ? path : undefined;
+}

@@ -5,7 +5,7 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { SERVERS } from '../../libs/local-servers/binaries.mjs';
+import { SERVERS, TEST_PACKAGES } from '../../libs/local-servers/binaries.mjs';
 import { sourcesFingerprint } from './build.mjs';
 import { ROOT } from './place.mjs';
 import { progressLine } from './stages.mjs';
@@ -22,7 +22,7 @@ function installUnder(/** @type {string} */ aptGet) {
   mkdirSync(bin, { recursive: true });
   mkdirSync(join(folder, 'usr/sbin'), { recursive: true });
   writeFileSync(join(bin, 'apt-get'), `#!/bin/sh\n${aptGet}\n`);
-  writeFileSync(join(bin, 'systemctl'), '#!/bin/sh\necho "$*" > "$FOLDER/systemctl"\n');
+  writeFileSync(join(bin, 'systemctl'), '#!/bin/sh\necho "$*" >> "$FOLDER/systemctl"\n');
   for (const program of ['apt-get', 'systemctl']) chmodSync(join(bin, program), 0o755);
   const script = installScript(SERVERS)
     .replaceAll('/usr/sbin/policy-rc.d', join(folder, 'usr/sbin/policy-rc.d'))
@@ -46,7 +46,7 @@ describe('the installation of system packages', () => {
     );
     assert.match(
       readFileSync(join(folder, 'systemctl'), 'utf8'),
-      /^disable nats-server postgresql redis-server prosody/,
+      /^disable nats-server\ndisable postgresql\ndisable redis-server\ndisable prosody\n/,
     );
     assert.equal(existsSync(join(folder, 'usr/sbin/policy-rc.d')), false);
     assert.equal(existsSync(join(folder, 'etc/postgresql-common/createcluster.d/switchyard-install.conf')), false);
@@ -62,6 +62,14 @@ describe('the installation of system packages', () => {
 
   it('names the exact line for a person who must run it', () => {
     assert.equal(aptLine(SERVERS.slice(0, 1)), 'apt-get install -y --no-install-recommends nats-server');
+  });
+
+  it('brings what only tests need to the tests alone', () => {
+    assert.deepEqual(
+      TEST_PACKAGES.map(({ aptPackage }) => aptPackage),
+      ['ejabberd', 'python3-slixmpp'],
+    );
+    assert.ok(!SERVERS.some(({ aptPackage }) => TEST_PACKAGES.some((each) => each.aptPackage === aptPackage)));
   });
 
   it('wants no server that a URL in the environment replaces', () => {

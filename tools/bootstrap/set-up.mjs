@@ -2,14 +2,16 @@
 import { build, generate, isBuilt } from './build.mjs';
 import { alone } from './lock.mjs';
 import { installPackages, packagesAreInstalled } from './packages.mjs';
-import { stage } from './stages.mjs';
-import { aptLine, installServers, missingServers, waysToInstall } from './system-servers.mjs';
+import { say, stage } from './stages.mjs';
+import { aptLine, installServers, missingServers, missingTestPackages, waysToInstall } from './system-servers.mjs';
 
 /*
  * From a fresh clone to something that can start. Guarantees:
  *  B1. What is already there is not touched; a second call finds that out in a fraction of a second.
  *  B2. System packages install while npm does.
  *  B3. Where a step cannot be done here, one message says what a person has to do.
+ *  B4. What only tests need is installed for tests alone. Where it cannot be, the other tests run all the same, and
+ *      it is said which are left out.
  */
 
 /** Ends the command with a message for the person and an exit code, without a stack. */
@@ -71,6 +73,23 @@ async function ensureServers(plan) {
   );
 }
 
+/** B4 */
+async function ensureTestPackages() {
+  const missing = missingTestPackages();
+  if (missing.length === 0) return;
+  const names = missing.map((each) => each.aptPackage).join(', ');
+  const way = waysToInstall();
+  try {
+    if (way !== 'root' && way !== 'sudo') throw new Error(`as root: ${aptLine(missing)}`);
+    await stage({ name: 'servers', doing: `apt-get install ${names}, for tests`, done: 'installed' }, () =>
+      installServers(missing, way),
+    );
+  } catch (error) {
+    say(`  not tested: what needs ${names}, which could not be installed:`);
+    say(`    ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
 async function ensurePackages() {
   if (packagesAreInstalled()) return;
   await stage({ name: 'packages', doing: 'npm ci, about a minute', done: 'installed' }, installPackages);
@@ -94,15 +113,17 @@ function isSetUp() {
 
 /**
  * Installs and builds what is missing.
- * @param {{build?: boolean, servers?: boolean}} [options] `build: false` leaves the build to the caller; `servers:
- * false` is for work that needs none
+ * @param {{build?: boolean, servers?: boolean, tests?: boolean}} [options] `build: false` leaves the build to the
+ * caller; `servers: false` is for work that needs none; `tests` also brings what only tests need
  */
-export async function setUp({ build: withBuild = true, servers = true } = {}) {
+export async function setUp({ build: withBuild = true, servers = true, tests = false } = {}) {
   if (withBuild && isSetUp()) return;
   await alone(async () => {
     const plan = servers ? serverPlan() : undefined;
     const packages = ensurePackages().then(() => (withBuild ? ensureBuild() : undefined));
-    const outcomes = await Promise.allSettled([packages, ensureServers(plan)]);
+    // One after the other: apt works for one caller at a time.
+    const system = ensureServers(plan).then(() => (servers && tests ? ensureTestPackages() : undefined));
+    const outcomes = await Promise.allSettled([packages, system]);
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
   });
 }

@@ -1,11 +1,16 @@
 // @ts-check
 import { spawnSync } from 'node:child_process';
-import { SERVERS, findProgram } from '../../libs/local-servers/binaries.mjs';
+import { SERVERS, TEST_PACKAGES, findProgram } from '../../libs/local-servers/binaries.mjs';
 import { runQuietly } from './run-quietly.mjs';
 
 /** The servers that are neither installed nor replaced by a URL in the environment. */
 export function missingServers(env = process.env) {
   return SERVERS.filter((server) => !env[server.replacedBy] && !server.find(env));
+}
+
+/** What only tests need and is not installed. */
+export function missingTestPackages(env = process.env) {
+  return TEST_PACKAGES.filter((each) => !each.find(env));
 }
 
 /**
@@ -62,7 +67,9 @@ if ! ls /var/lib/apt/lists/*_Packages* >/dev/null 2>&1; then apt-get -q -o DPkg:
 # A list that has aged names files that the mirror no longer has: refresh it once and try again.
 install || { apt-get -q -o DPkg::Lock::Timeout=120 update && install; } || exit $?
 # Nor are they to come up with the next boot: what was just installed is for private instances.
-if command -v systemctl >/dev/null 2>&1; then systemctl disable ${missing.map((server) => server.aptPackage).join(' ')} >/dev/null 2>&1 || true; fi
+if command -v systemctl >/dev/null 2>&1; then
+  for unit in ${missing.map((server) => server.aptPackage).join(' ')}; do systemctl disable "$unit" >/dev/null 2>&1 || true; done
+fi
 `;
 }
 

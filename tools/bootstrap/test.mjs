@@ -80,7 +80,7 @@ export async function test(args) {
     return 0;
   }
   try {
-    await setUp({ build: false, servers: !values.unit });
+    await setUp({ build: false, servers: !values.unit, tests: true });
   } catch (error) {
     // Whoever reads only the last line learns that nothing was tested.
     say(error instanceof Error ? error.message : String(error));

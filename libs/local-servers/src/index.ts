@@ -1,4 +1,18 @@
-export { findPostgresBin, findProgram, SERVERS, type ServerDescription, type ServerName } from '../binaries.mjs';
+export {
+  findPostgresBin,
+  findProgram,
+  SERVERS,
+  type ServerDescription,
+  type ServerName,
+  TEST_PACKAGES,
+} from '../binaries.mjs';
+export {
+  ejabberdConfig,
+  ejabberdIsInstalled,
+  type EjabberdOptions,
+  type EjabberdServer,
+  startEjabberd,
+} from './ejabberd.ts';
 export type { LocalServer, ServerOptions } from './local-server.ts';
 export { natsConfig, type NatsOptions, startNats } from './nats.ts';
 export { freePort, isPortFree } from './ports.ts';

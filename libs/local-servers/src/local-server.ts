@@ -6,7 +6,7 @@ import type { ServerProcess } from './process.ts';
 
 /** A private server that runs: loopback only, its data in a folder of its own. */
 export interface LocalServer {
-  readonly name: ServerName;
+  readonly name: ServerName | 'ejabberd';
   readonly url: string;
   readonly port: number;
   readonly pid: number;

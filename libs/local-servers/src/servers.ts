@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ServerName } from '../binaries.mjs';
+import { type EjabberdServer, startEjabberd } from './ejabberd.ts';
 import type { LocalServer } from './local-server.ts';
 import { startNats } from './nats.ts';
 import { startPostgres } from './postgres.ts';
@@ -21,15 +21,16 @@ interface Kinds {
   postgres: LocalServer;
   redis: LocalServer;
   prosody: ProsodyServer;
+  ejabberd: EjabberdServer;
 }
-export type Servers<K extends ServerName> = Pick<Kinds, K> & { readonly dir: string; stop(): Promise<void> };
+export type Servers<K extends keyof Kinds> = Pick<Kinds, K> & { readonly dir: string; stop(): Promise<void> };
 
 export interface StartServersOptions {
   /** Where their data lives. Absent: a temporary folder that stop() removes. */
   readonly dir?: string;
   /** Default false: fast, and safe against everything but a power cut. */
   readonly durable?: boolean;
-  /** Accounts for Prosody. */
+  /** Accounts for Prosody and ejabberd. */
   readonly users?: Readonly<Record<string, string>>;
 }
 
@@ -58,7 +59,7 @@ function watchOver(pids: readonly number[], folderToRemove: string): () => void 
  * Starts private servers at once, e.g. `const servers = await startServers(['nats', 'postgres'])`, and
  * `servers.postgres.url`. Call `servers.stop()` in `afterAll`.
  */
-export async function startServers<const K extends ServerName>(
+export async function startServers<const K extends keyof Kinds>(
   which: readonly K[],
   options: StartServersOptions = {},
 ): Promise<Servers<K>> {
@@ -66,12 +67,13 @@ export async function startServers<const K extends ServerName>(
   mkdirSync(dir, { recursive: true });
   // PostgreSQL and Prosody may run under accounts of their own, which must be able to pass through.
   if (!options.dir) chmodSync(dir, 0o711);
-  const at = (name: ServerName) => ({ dir: join(dir, name), durable: options.durable ?? false });
-  const start: { [N in ServerName]: () => Promise<LocalServer> } = {
+  const at = (name: keyof Kinds) => ({ dir: join(dir, name), durable: options.durable ?? false });
+  const start: { [N in keyof Kinds]: () => Promise<LocalServer> } = {
     nats: () => startNats(at('nats')),
     postgres: () => startPostgres(at('postgres')),
     redis: () => startRedis(at('redis')),
     prosody: () => startProsody({ ...at('prosody'), ...(options.users ? { users: options.users } : {}) }),
+    ejabberd: () => startEjabberd({ ...at('ejabberd'), ...(options.users ? { users: options.users } : {}) }),
   };
   const removeFolders = (running: readonly LocalServer[]): void => {
     if (options.dir) return;

@@ -8,9 +8,11 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import {
+  ejabberdIsInstalled,
   ensureLogins,
   freePort,
   processStartTime,
+  startEjabberd,
   startNats,
   startPostgres,
   startProsody,
@@ -130,38 +132,57 @@ describe('private servers', () => {
     }
   }, 60_000);
 
-  it('Prosody lets its accounts log in and nobody else', async () => {
-    const server = await startProsody({
-      dir: join(base, 'chat', 'prosody'),
-      users: { 'al.ice': 'secret' },
-      port: await freePort(),
-    });
-    const login = (user: string, password: string): Promise<string> =>
-      new Promise((resolve, reject) => {
-        const socket = connect({ port: server.port, host: '127.0.0.1' });
-        const plain = Buffer.from(`\0${user}\0${password}`).toString('base64');
-        socket.setTimeout(5_000, () => reject(new Error('no answer')));
-        socket.write(
-          `<stream:stream to='${server.domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>` +
-            `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${plain}</auth>`,
-        );
-        let heard = '';
-        socket.on('data', (chunk) => {
-          heard += chunk.toString();
-          const outcome = /<(success|failure)/.exec(heard)?.[1];
-          if (!outcome) return;
-          socket.destroy();
-          resolve(outcome);
-        });
+  /** The outcome of SASL PLAIN without TLS. */
+  const logIn = (server: { port: number; domain: string }, user: string, password: string): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const socket = connect({ port: server.port, host: '127.0.0.1' });
+      const plain = Buffer.from(`\0${user}\0${password}`).toString('base64');
+      socket.setTimeout(10_000, () => (socket.destroy(), reject(new Error('no answer'))));
+      socket.once('error', reject);
+      socket.write(
+        `<stream:stream to='${server.domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>` +
+          `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${plain}</auth>`,
+      );
+      let heard = '';
+      socket.on('data', (chunk) => {
+        heard += chunk.toString();
+        const outcome = /<(success|failure)/.exec(heard)?.[1];
+        if (!outcome) return;
+        socket.destroy();
+        resolve(outcome);
       });
+    });
+
+  async function keepsItsAccounts(start: typeof startProsody | typeof startEjabberd): Promise<void> {
+    const at = { dir: join(base, 'chat', start.name), users: { 'al.ice': 'sec"ret' }, port: await freePort() };
+    const first = await start(at);
     try {
-      expect(await login('al.ice', 'secret')).toBe('success');
-      expect(await login('al.ice', 'wrong')).toBe('failure');
-      expect(await login('bob', 'secret')).toBe('failure');
+      expect(await logIn(first, 'al.ice', 'sec"ret')).toBe('success');
+      expect(await logIn(first, 'al.ice', 'wrong')).toBe('failure');
+      expect(await logIn(first, 'bob', 'sec"ret')).toBe('failure');
+      await first.stop();
+      const second = await start({ ...at, users: { 'al.ice': 'changed' } });
+      try {
+        expect(await logIn(second, 'al.ice', 'changed')).toBe('success');
+      } finally {
+        await second.stop();
+      }
     } finally {
-      await server.stop();
+      await first.stop();
     }
-  }, 60_000);
+  }
+
+  it(
+    'Prosody lets its accounts log in and nobody else, also after a restart',
+    () => keepsItsAccounts(startProsody),
+    60_000,
+  );
+
+  (ejabberdIsInstalled() ? it : it.skip)(
+    'ejabberd lets its accounts log in and nobody else, also after a restart',
+    () => keepsItsAccounts(startEjabberd),
+    90_000,
+  );
 
   it('are ended and cleaned up when the program that started them dies without a word', async () => {
     const program = `import { startServers } from '@switchyard/local-servers';
