@@ -8,7 +8,7 @@ export class AgentsHandler {
   constructor(private readonly directory: Directory) {}
 
   @Handles(listAgents)
-  async list(_input: InputOf<typeof listAgents>): Promise<OutputOf<typeof listAgents>> {
-    return { agents: await this.directory.list() };
+  async list({ fresh }: InputOf<typeof listAgents>): Promise<OutputOf<typeof listAgents>> {
+    return { agents: await this.directory.list(fresh) };
   }
 }

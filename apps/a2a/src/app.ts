@@ -119,7 +119,7 @@ function registerAgents(health: HealthChecks, directory: Directory): void {
   health.register(
     'agents',
     async () => {
-      const away = (await directory.list()).filter(({ reachable }) => !reachable).map(({ id }) => id);
+      const away = await directory.missing();
       return away.length === 0 ? { ok: true } : { ok: false, detail: `Not reachable: ${away.join(', ')}.` };
     },
     { required: false },

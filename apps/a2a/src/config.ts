@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import type { AgentAddress } from './directory.ts';
 
-const Address = z.object({ url: z.url({ protocol: /^https?$/ }), name: z.string().min(1).max(200).optional() });
+const Address = z.object({
+  url: z.url({ protocol: /^https?$/ }),
+  name: z.string().min(1).max(200).optional(),
+  optional: z.boolean().optional(),
+});
 const MAX_AGENTS = 50;
 
 /** `https://a.example, https://b.example` or `[{"url": "https://a.example", "name": "A"}]`. */
@@ -11,7 +15,10 @@ const Agents = z
   .transform((text, ctx): AgentAddress[] => {
     const parsed = z.array(Address).max(MAX_AGENTS).safeParse(readAgents(text.trim()));
     if (parsed.success) return parsed.data;
-    ctx.addIssue({ code: 'custom', message: `expected base URLs, or JSON [{"url", "name"}], at most ${MAX_AGENTS}` });
+    ctx.addIssue({
+      code: 'custom',
+      message: `expected base URLs, or JSON [{"url", "name", "optional"}], at most ${MAX_AGENTS}`,
+    });
     return z.NEVER;
   });
 
@@ -46,7 +53,9 @@ export const Config = z
       .describe('Least level that is logged'),
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
     OTEL_SERVICE_NAME: z.string().default('switchyard-a2a').describe('Service name in traces'),
-    A2A_AGENTS: Agents.describe('Agents to delegate to: base URLs (comma-separated), or JSON [{"url", "name"}]'),
+    A2A_AGENTS: Agents.describe(
+      'Agents to delegate to: base URLs (comma-separated), or JSON [{"url", "name", "optional"}]',
+    ),
     A2A_TIMEOUT_MS: integer(100, 3_600_000, 110_000).describe('Longest time for one delegation'),
     A2A_RETRIES: integer(0, 10, 3).describe('Tries after the first, where nothing reached the agent'),
     A2A_CARD_TTL_MS: integer(100, 86_400_000, 60_000).describe('How long a card is used before it is read again'),

@@ -10,12 +10,12 @@ const cardOf = (origin: string, name = 'Mock agent', description = 'd') =>
     skills: [],
   });
 
-function directoryOf(urls: string[], read: (url: string) => string) {
+function directoryOf(urls: string[], read: (url: string) => string, optional = false) {
   const clock = { at: 1_000_000, now: () => clock.at };
   const facts: DirectoryFact[] = [];
   let reads = 0;
   const directory = new Directory({
-    agents: urls.map((url) => ({ url })),
+    agents: urls.map((url) => ({ url, optional })),
     readCard: async (url) => {
       reads += 1;
       return Promise.resolve(read(url));
@@ -59,6 +59,31 @@ describe('the directory', () => {
     up = true;
     clock.at += 60_000;
     expect(await directory.list()).toMatchObject([{ reachable: true }]);
+  });
+
+  it('makes no fuss about an optional agent that is away, and finds it at once when asked afresh', async () => {
+    let up = false;
+    const read = () => {
+      if (!up) throw new Error('down');
+      return cardOf('https://a.example');
+    };
+    const { directory, facts, reads } = directoryOf(['https://a.example'], read, true);
+    expect(await directory.list()).toMatchObject([{ reachable: false }]);
+    expect(await directory.missing()).toEqual([]);
+    expect(facts).toEqual([]);
+    up = true;
+    expect(await directory.list()).toMatchObject([{ reachable: false }]);
+    expect(reads()).toBe(1);
+    expect(await directory.list(true)).toMatchObject([{ reachable: true }]);
+    expect(await directory.list(true)).toMatchObject([{ reachable: true }]);
+    expect(reads()).toBe(2);
+  });
+
+  it('names an agent that should be there and is not', async () => {
+    const { directory } = directoryOf(['https://a.example'], () => {
+      throw new Error('down');
+    });
+    expect(await directory.missing()).toEqual(['a_example']);
   });
 
   it('tells that a card has changed', async () => {

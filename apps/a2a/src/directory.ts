@@ -8,6 +8,8 @@ export interface AgentAddress {
   url: string;
   /** Overrides the name of the card. */
   name?: string | undefined;
+  /** It comes and goes, and its absence is no trouble. */
+  optional?: boolean | undefined;
 }
 
 /** An agent that can be called: its id here and the card that says how. */
@@ -71,9 +73,12 @@ export class Directory {
     }));
   }
 
-  /** Every agent, in the order of the configuration; one whose card was never read has no skills yet. */
-  async list(): Promise<AgentInfo[]> {
-    await this.refreshDue();
+  /**
+   * Every agent, in the order of the configuration; one whose card was never read has no skills yet. `fresh`: agents
+   * that were away are asked again now.
+   */
+  async list(fresh = false): Promise<AgentInfo[]> {
+    await this.refreshDue(fresh);
     return this.entries.map((entry) => ({
       id: this.idOf(entry),
       name: nameOf(entry),
@@ -81,6 +86,14 @@ export class Directory {
       skills: entry.card?.skills ?? [],
       reachable: entry.reachable,
     }));
+  }
+
+  /** Ids of the agents that should be there and are not. */
+  async missing(): Promise<string[]> {
+    await this.refreshDue();
+    return this.entries
+      .filter(({ reachable, address }) => !reachable && address.optional !== true)
+      .map((entry) => this.idOf(entry));
   }
 
   /** The agent by id or name; without a name, the only one there is. Undefined: unknown, or its card was never read. */
@@ -108,9 +121,9 @@ export class Directory {
   }
 
   /** Reads the cards that are due; waits no longer than 3 s. */
-  async refreshDue(): Promise<void> {
+  async refreshDue(fresh = false): Promise<void> {
     const due = this.entries
-      .filter((entry) => this.isDue(entry))
+      .filter((entry) => this.isDue(entry) || (fresh && !entry.reachable && entry.refresh === undefined))
       .map((entry) => (entry.refresh ??= this.refresh(entry)));
     const underWay = this.entries.flatMap((entry) => (entry.refresh && !entry.card ? [entry.refresh] : []));
     const waits = [...new Set([...due, ...underWay])];
@@ -154,7 +167,7 @@ export class Directory {
 
   /** Says it once per outage. */
   private failed(entry: Entry, code: string): void {
-    const first = entry.reachable || entry.failures === 0;
+    const first = entry.reachable || (entry.failures === 0 && entry.address.optional !== true);
     entry.reachable = false;
     entry.failures = Math.min(entry.failures + 1, 16);
     if (first)

@@ -63,6 +63,42 @@ describe('serviceEnvironment', () => {
   });
 });
 
+describe('the XMPP login of the quick start', () => {
+  const login = { AZTM_JID: 'switchyard@localhost', AZTM_PASSWORD: 'pw', AZTM_HOST: '127.0.0.1' };
+  const withLogin = { ...stack, xmppLogin: login };
+  const bridge = (given: Record<string, string>) => serviceEnvironment('xmpp-bridge', 1, withLogin, given);
+  const a2a = (given: Record<string, string>) => serviceEnvironment('a2a', 1, withLogin, given);
+
+  it('is the bridge’s alone, and every service knows the partner’s host as one that is mapped', () => {
+    expect(bridge({})).toMatchObject(login);
+    expect(a2a({})['AZTM_PASSWORD']).toBeUndefined();
+    expect(JSON.parse(a2a({})['SERVICE_MAP']!)).toEqual({ 'partner.localhost': 'partner@localhost' });
+    expect(JSON.parse(bridge({})['SERVICE_MAP']!)).toEqual({ 'partner.localhost': 'partner@localhost' });
+    expect(JSON.parse(a2a({})['A2A_AGENTS']!)).toContainEqual({ url: 'http://partner.localhost', optional: true });
+  });
+
+  it.each<Record<string, string>>([{ AZTM_JID: 'me@example.org' }, { XMPP_HOST: 'xmpp.example' }])(
+    'gives way to that of the person: %j',
+    (given) => {
+      expect(bridge(given)['AZTM_PASSWORD']).toBeUndefined();
+      expect(bridge(given)['SERVICE_MAP']).toBeUndefined();
+      expect(a2a(given)['A2A_AGENTS']).not.toContain('partner');
+    },
+  );
+
+  it('leaves the person’s map and agents as they are', () => {
+    const given = { SERVICE_MAP: '{"a.example":"a@example.org"}', A2A_AGENTS: 'https://a.example' };
+    expect(bridge(given)).toMatchObject({ ...login, SERVICE_MAP: given.SERVICE_MAP });
+    expect(a2a(given)).toMatchObject(given);
+    expect(a2a({ SERVICE_MAP: given.SERVICE_MAP })['A2A_AGENTS']).not.toContain('partner');
+  });
+
+  it('is not there where the XMPP server is not ours', () => {
+    expect(serviceEnvironment('xmpp-bridge', 1, stack, {})['AZTM_JID']).toBeUndefined();
+    expect(serviceEnvironment('a2a', 1, stack, {})['SERVICE_MAP']).toBeUndefined();
+  });
+});
+
 describe('replicas', () => {
   it('are named after their app, from the second one with a number', () => {
     expect(replicaNames('orchestrator', 3)).toEqual(['orchestrator', 'orchestrator-2', 'orchestrator-3']);

@@ -1,3 +1,5 @@
+import { hasOwnLogin, PARTNER_HOST, PARTNER_JID } from './xmpp-login.ts';
+
 /*
  * What each service gets to see. Pure, and the one place that decides it: credentials of its own for each service
  * slot in here. Guarantees:
@@ -30,6 +32,8 @@ export interface StackAddresses {
   /** Absent where a real model is used. */
   readonly devModelPort?: number;
   readonly mockA2aPort: number;
+  /** AZTM_* of the account on the private XMPP server; absent where the server is not ours. */
+  readonly xmppLogin?: Readonly<Record<string, string>> | undefined;
 }
 
 /** Secrets by name, and the apps that may see them. Everything else is inherited by all. */
@@ -64,6 +68,17 @@ export function hasOwnModel(environment: Environment): boolean {
   return Boolean(environment['OPENAI_API_KEY']);
 }
 
+/** The partner of the quick start, who is there while `demo federation` runs; the person's own map takes its place. */
+function hasPartner(stack: StackAddresses, given: Environment): boolean {
+  return stack.xmppLogin !== undefined && !hasOwnLogin(given) && !given['SERVICE_MAP'] && !given['AZTM_SERVICE_MAP'];
+}
+
+function agentsOf(stack: StackAddresses, given: Environment): string {
+  const mock = { url: `http://127.0.0.1:${stack.mockA2aPort}` };
+  const partner = hasPartner(stack, given) ? [{ url: `http://${PARTNER_HOST}`, optional: true }] : [];
+  return given['A2A_AGENTS'] || JSON.stringify([mock, ...partner]);
+}
+
 function settingsOf(app: ServiceApp, stack: StackAddresses, given: Environment): Record<string, string> {
   const devModel = stack.devModelPort === undefined ? undefined : `127.0.0.1:${stack.devModelPort}`;
   // Whoever names a model of their own, on this machine perhaps, means it to be called.
@@ -90,12 +105,12 @@ function settingsOf(app: ServiceApp, stack: StackAddresses, given: Environment):
     case 'a2a':
       return {
         EGRESS_ALLOW_HOSTS: egress,
-        A2A_AGENTS: given['A2A_AGENTS'] || `http://127.0.0.1:${stack.mockA2aPort}`,
+        A2A_AGENTS: agentsOf(stack, given),
       };
     case 'audit':
       return { LOG_TREE_DIR: given['LOG_TREE_DIR'] || `${stack.root}/logs` };
     case 'xmpp-bridge':
-      return {};
+      return hasOwnLogin(given) ? {} : { ...stack.xmppLogin };
   }
 }
 
@@ -116,6 +131,8 @@ export function serviceEnvironment(
     LOG_LEVEL: given['LOG_LEVEL'] || 'info',
     // The development identity is refused in production; whoever chooses an identity mode chooses this as well.
     ...(given['IDENTITY_MODE'] ? {} : { NODE_ENV: 'development' }),
+    // Every service must know which hosts are never called over the network.
+    ...(hasPartner(stack, given) ? { SERVICE_MAP: JSON.stringify({ [PARTNER_HOST]: PARTNER_JID }) } : {}),
     ...settingsOf(app, stack, given),
   };
 }

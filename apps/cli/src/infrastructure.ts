@@ -15,6 +15,8 @@ import { asLogin, natsLogins, type NatsLogins } from './logins.ts';
 import { logFile, type Place } from './place.ts';
 import type { Ports } from './ports.ts';
 import { Supervised, type SupervisedOptions } from './supervised.ts';
+import { xmppAccounts } from './xmpp-accounts.ts';
+import type { XmppAccounts } from './xmpp-login.ts';
 
 const run = promisify(execFile);
 const COMPOSE_LIMIT_MS = 300_000;
@@ -34,6 +36,8 @@ export interface Infrastructure {
   readonly supervised: readonly Supervised[];
   /** The URL of NATS for one service: with a login of its own where the server is ours. */
   natsUrlFor(app: ServiceApp): string;
+  /** Accounts on the XMPP server, where it is ours. */
+  readonly xmpp: XmppAccounts | undefined;
 }
 
 /** Who provides a server: a URL of the person's, Docker Compose, or a private process. */
@@ -80,11 +84,13 @@ function launcher(
   place: Place,
   ports: Ports,
   logins: NatsLogins | undefined,
+  xmpp: XmppAccounts | undefined,
 ): () => Promise<LocalServer> {
-  const start = { postgres: startPostgres, redis: startRedis, prosody: startProsody };
+  const start = { postgres: startPostgres, redis: startRedis };
   return async () => {
     const port = await ports.take(name);
     const options = { dir: join(place.state, 'data', name), port, log: logFile(place, name) };
+    if (name === 'prosody') return startProsody({ ...options, ...xmpp });
     if (name !== 'nats') return start[name](options);
     return startNats({ ...options, ...(logins ? { config: logins.config, credentials: logins.admin } : {}) });
   };
@@ -101,8 +107,9 @@ export async function startInfrastructure(
   const names = SERVERS.map((server) => server.name);
   const privately = names.filter((name) => sourceOf(name, environment) === 'private');
   const logins = privately.includes('nats') ? natsLogins(place) : undefined;
+  const xmpp = privately.includes('prosody') ? xmppAccounts(place) : undefined;
   const supervised = privately.map(
-    (name) => new Supervised({ name, launch: launcher(name, place, ports, logins), ...watch }),
+    (name) => new Supervised({ name, launch: launcher(name, place, ports, logins, xmpp), ...watch }),
   );
   const composed = startComposed(
     place,
@@ -128,5 +135,5 @@ export async function startInfrastructure(
     string
   >;
   const natsUrlFor = (app: ServiceApp): string => (logins ? asLogin(urls.nats, logins.of(app)) : urls.nats);
-  return { urls, supervised, natsUrlFor };
+  return { urls, supervised, natsUrlFor, xmpp };
 }

@@ -15,7 +15,7 @@ import { type Place, readJson, writeJson } from './place.ts';
 const Passwords = z.record(z.string(), z.string());
 
 /** The passwords of this clone's logins, each made once and kept where only its owner reads. */
-function passwordsFor(place: Place, logins: readonly string[]): Record<string, string> {
+export function passwordsFor(place: Place, logins: readonly string[]): Record<string, string> {
   const file = join(place.state, 'passwords.json');
   const known = readJson(file, Passwords) ?? {};
   for (const login of logins) known[login] ??= randomBytes(18).toString('hex');

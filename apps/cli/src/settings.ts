@@ -30,10 +30,15 @@ const SETTINGS = [
 
 const shortHash = (value: string): string => createHash('sha256').update(value).digest('hex').slice(0, 12);
 
+/** Whatever says how the bridge logs in and whom it lets in. */
+function loginNames(environment: Environment): string[] {
+  return Object.keys(environment).filter((name) => /^(AZTM_|XMPP_(HOST|PORT|DOMAIN|URL)$)/.test(name));
+}
+
 /** Name -> short hash of every setting that the environment names. */
 export function settingsOf(environment: Environment): Record<string, string> {
   return Object.fromEntries(
-    SETTINGS.flatMap((name) => {
+    [...SETTINGS, ...loginNames(environment)].flatMap((name) => {
       const value = environment[name];
       return value ? [[name, shortHash(value)] as const] : [];
     }),

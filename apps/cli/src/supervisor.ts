@@ -9,6 +9,7 @@ import { Ports } from './ports.ts';
 import { writeProcesses } from './records.ts';
 import { developmentApps, entryOf, type Launchable, serviceApps } from './services.ts';
 import { Supervised } from './supervised.ts';
+import { loginSettings, OWN_JID } from './xmpp-login.ts';
 
 /*
  * The stack of one clone: infrastructure, then services, all kept alive. Guarantees:
@@ -115,7 +116,7 @@ export class Supervisor {
     this.publish();
     this.goOn();
 
-    const { urls } = infrastructure;
+    const { urls, xmpp } = infrastructure;
     const began = Date.now();
     const isPrivate = sourceOf('postgres', environment) === 'private';
     const migrated = await migrate(place, urls.postgres, isPrivate);
@@ -129,6 +130,7 @@ export class Supervisor {
         ? await databaseLogins(place, urls.postgres)
         : (app) => (DATABASE_ROLES[app] ? urls.postgres : undefined),
       redisUrl: urls.redis,
+      xmppLogin: xmpp && loginSettings(xmpp, OWN_JID, urls.prosody),
       gateway,
       ...development,
     };

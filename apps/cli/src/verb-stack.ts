@@ -65,13 +65,24 @@ async function readiness(url: string): Promise<{ ok: boolean; body: unknown } | 
   }
 }
 
-/** The dependencies that a readiness answer calls bad, as short texts. */
-export function badChecks(body: unknown): string[] {
+function checksOf(body: unknown): (readonly [name: string, check: unknown])[] {
   const checks = (body as { checks?: unknown } | undefined)?.checks;
-  const entries = Array.isArray(checks)
+  return Array.isArray(checks)
     ? checks.map((check: { name?: unknown }) => [String(check.name), check] as const)
     : Object.entries((checks ?? {}) as Record<string, unknown>);
-  return entries.flatMap(([name, check]) => {
+}
+
+/** What a readiness answer says of what is well. */
+export function remarksOf(body: unknown): string[] {
+  return checksOf(body).flatMap(([, check]) => {
+    const { ok, detail } = (check ?? {}) as { ok?: unknown; detail?: unknown };
+    return ok === true && typeof detail === 'string' ? [detail] : [];
+  });
+}
+
+/** The dependencies that a readiness answer calls bad, as short texts. */
+export function badChecks(body: unknown): string[] {
+  return checksOf(body).flatMap(([name, check]) => {
     const { ok, status, detail } = (typeof check === 'object' && check !== null ? check : {}) as {
       ok?: unknown;
       status?: unknown;
@@ -100,13 +111,13 @@ export async function status({ place, values, print, paint }: VerbContext): Prom
       const answer = asked ? await readiness(process.url) : undefined;
       const bad = badChecks(answer?.body);
       const word = !asked ? 'runs' : answer?.ok ? 'ready' : answer ? 'not ready' : 'no answer';
-      return { ...process, word, bad };
+      return { ...process, word, notes: bad.length > 0 ? bad : remarksOf(answer?.body) };
     }),
   );
   const width = Math.max(...rows.map((row) => row.name.length), 8);
-  for (const { name, pid, url, word, bad } of rows) {
+  for (const { name, pid, url, word, notes } of rows) {
     const state = paint(word === 'ready' || word === 'runs' ? 'good' : 'bad', word.padEnd(9));
-    const why = bad.length > 0 ? `  ${bad.join('; ')}` : '';
+    const why = notes.length > 0 ? `  ${notes.join('; ')}` : '';
     print(`${name.padEnd(width)}  ${String(pid).padStart(7)}  ${state}  ${withoutPassword(url)}${why}`);
   }
   print(`Model: ${supervisor.model}`);

@@ -107,6 +107,18 @@ describe('the stack of one clone', () => {
     expect(own.host).toBe(new URL(processes(root).find(({ name }) => name === 'postgres')?.url ?? '').host);
   });
 
+  it('gives the bridge, and nobody else, an account on the private XMPP server, over TLS', async () => {
+    const of = async (name: string) => {
+      const url = processes(root).find((process) => process.name === name)?.url ?? '';
+      return (await (await fetch(`${url}/environment`)).json()) as Record<string, string>;
+    };
+    const bridge = await of('xmpp-bridge');
+    expect(bridge).toMatchObject({ AZTM_JID: 'switchyard@localhost', AZTM_TLS: 'starttls' });
+    expect(bridge['AZTM_PORT']).toBe(new URL(processes(root).find(({ name }) => name === 'prosody')!.url).port);
+    expect(readFileSync(bridge['AZTM_CA_FILE']!, 'utf8')).toContain('BEGIN CERTIFICATE');
+    expect((await of('a2a'))['AZTM_PASSWORD']).toBeUndefined();
+  });
+
   it('starts a killed service again, and the log says so', async () => {
     const before = processes(root).find(({ name }) => name === 'mcp-tool')!;
     process.kill(before.pid, 'SIGKILL');

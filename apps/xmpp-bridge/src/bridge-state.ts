@@ -79,7 +79,7 @@ export function evolveBridge(state: BridgeState, event: BridgeEvent): BridgeStat
       return {
         ...state,
         state: 'online',
-        sentence: `The AZTM login stands: ${shown(event.jid)} (${event.how}).`,
+        sentence: `The AZTM login stands: online as ${shown(event.jid)} (${event.how}).`,
         failure: null,
         boundJid: event.jid,
         onlineSince: event.now,

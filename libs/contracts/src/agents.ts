@@ -17,7 +17,10 @@ export const listAgents = request({
   summary: 'List the agents that a task may be delegated to.',
   answeredBy: 'a2a',
   askedBy: ['orchestrator', 'gateway', 'operator'],
-  input: z.object({ principal: PrincipalOrNobody }),
+  input: z.object({
+    principal: PrincipalOrNobody,
+    fresh: z.boolean().default(false).describe('Ask agents that were away again now'),
+  }),
   output: z.object({ agents: z.array(AgentInfo) }),
   timeoutMs: 5_000,
   askAgainMs: ASK_AGAIN_MS,

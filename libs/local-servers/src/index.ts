@@ -6,6 +6,7 @@ export {
   type ServerName,
   TEST_PACKAGES,
 } from '../binaries.mjs';
+export { developmentCertificate, type DevelopmentCertificate } from './development-certificate.ts';
 export {
   ejabberdConfig,
   ejabberdIsInstalled,

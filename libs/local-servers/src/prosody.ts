@@ -1,4 +1,4 @@
-import { chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { accountFor, ownedFolder } from './account.ts';
 import { hears } from './dialogue.ts';
@@ -10,7 +10,7 @@ export interface ProsodyOptions extends ServerOptions {
   readonly domain?: string;
   /** Accounts to make: local part -> password. */
   readonly users?: Readonly<Record<string, string>>;
-  /** Paths of a certificate and its key: STARTTLS is then offered and required. */
+  /** Paths of a certificate and its key, which the caller can read: STARTTLS is then offered and required. */
   readonly tls?: { readonly certificate: string; readonly key: string };
   /** More Prosody configuration, before the virtual host. */
   readonly config?: string;
@@ -48,6 +48,7 @@ modules_enabled = { "roster", "saslauth", "disco", "ping"${tls ? ', "tls"' : ''}
 modules_disabled = { "s2s"${tls ? '' : ', "tls"'}, "http", "limits" }
 authentication = "internal_plain"
 allow_registration = false
+network_settings = { nagle = false }
 ${security}
 log = { info = "*console" }
 ${options.config ?? ''}
@@ -72,11 +73,18 @@ export async function startProsody(options: ProsodyOptions): Promise<ProsodyServ
     ownFile(join(accounts, `${storeName(user)}.dat`), `return {\n\t["password"] = ${lua(password)};\n};\n`);
   }
 
+  // Copied to where its account can read them, and nobody else.
+  const tls = options.tls && { certificate: join(dir, 'server.pem'), key: join(dir, 'server.key') };
+  if (options.tls && tls) {
+    ownFile(tls.certificate, readFileSync(options.tls.certificate, 'utf8'));
+    ownFile(tls.key, readFileSync(options.tls.key, 'utf8'));
+  }
+
   const file = join(dir, 'prosody.cfg.lua');
   const { port, process } = await startOnPort(
     options,
     (on) => {
-      ownFile(file, prosodyConfig({ port: on, dir, domain }, options));
+      ownFile(file, prosodyConfig({ port: on, dir, domain }, { ...options, ...(tls ? { tls } : {}) }));
       return new ServerProcess({
         name: 'prosody',
         command,
