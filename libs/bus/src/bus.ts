@@ -10,6 +10,8 @@ import type {
   SystemFact,
 } from '@switchyard/contracts';
 
+import type { Lease, LeaseOptions } from './lease.ts';
+
 export interface RequestOptions {
   /** Aborting it stops the work on the other side, too. */
   readonly signal?: AbortSignal;
@@ -133,6 +135,9 @@ export interface Bus {
 
   follow(options: FollowOptions): Following;
   consume(options: ConsumeOptions): Subscription;
+
+  /** Asks for a lease, and keeps it: of all instances of this app one holds it at a time. */
+  lease(options: LeaseOptions): Lease;
 
   /** Creates what is missing of the streams and checks what is there. */
   ensureStreams(): Promise<void>;

@@ -12,6 +12,7 @@ export type {
   WakeUp,
   WakeUpOptions,
 } from './bus.ts';
+export type { Lease, LeaseOptions } from './lease.ts';
 export { createMemoryBus, type MemoryHub } from './memory-bus.ts';
 export { connectBus, type ConnectOptions } from './nats-bus.ts';
 export { BusTransport, Handles, nestLogger, serveOnBus } from './nest.ts';

@@ -31,6 +31,7 @@ import type {
   WakeUpOptions,
 } from './bus.ts';
 import { Follower } from './follow.ts';
+import { HeldLease, type Lease, type LeaseEntry, type LeaseOptions, type LeaseRegister } from './lease.ts';
 import { createInstruments } from './instruments.ts';
 import { matches, MemoryServer, type MemoryWire } from './memory-wire.ts';
 import { encode } from './protocol.ts';
@@ -84,6 +85,8 @@ class MemoryStore {
   readonly #consumers = new Map<string, Consumer>();
   readonly #wakeUps: WakeUp[] = [];
   readonly #takers: Taker[] = [];
+  readonly #leases = new Map<string, LeaseEntry>();
+  #writes = 0;
 
   /** False where the id was stored before. */
   put(stream: 'RUNS' | 'SYSTEM', id: string, message: Omit<StoredMessage, 'streamSeq'>): boolean {
@@ -105,6 +108,18 @@ class MemoryStore {
     return async () => {
       await settledWithin([consumer.handling], DRAIN_LIMIT_MS);
       if (this.#consumers.get(key) === consumer) this.#consumers.set(key, { ...consumer, busy: true });
+    };
+  }
+
+  /** Entries of leases, as the key-value store of NATS keeps them. */
+  leaseRegister(key: string): LeaseRegister {
+    return {
+      read: () => Promise.resolve(this.#leases.get(key)),
+      write: (entry, expect) => {
+        if ((this.#leases.get(key)?.revision ?? 0) !== expect) return Promise.resolve(undefined);
+        this.#leases.set(key, { ...entry, revision: (this.#writes += 1) });
+        return Promise.resolve(this.#writes);
+      },
     };
   }
 
@@ -185,7 +200,7 @@ class MemoryBus implements Bus {
     private readonly wire: MemoryWire,
     private readonly store: MemoryStore,
     private readonly app: string,
-    log: Logger,
+    private readonly log: Logger,
   ) {
     const instruments = createInstruments(undefined);
     this.#asker = new Asker(wire, instruments);
@@ -252,6 +267,12 @@ class MemoryBus implements Bus {
   consume(options: ConsumeOptions): Subscription {
     return this.#stoppable(this.store.consume(options), options.signal);
   }
+  lease(options: LeaseOptions): Lease {
+    const lease = new HeldLease(options, this.store.leaseRegister(`${this.app}.${options.name}`), this.log);
+    this.#stops.add(() => lease.close());
+    return lease;
+  }
+
   ensureStreams(): Promise<void> {
     return Promise.resolve();
   }

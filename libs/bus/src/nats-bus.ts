@@ -33,6 +33,8 @@ import type {
 } from './bus.ts';
 import { Follower } from './follow.ts';
 import { createInstruments, type Instruments } from './instruments.ts';
+import { HeldLease, type Lease, type LeaseOptions } from './lease.ts';
+import { NatsLeaseRegister } from './nats-lease.ts';
 import { NatsWire } from './nats-wire.ts';
 import { decode, encode, encodeEvent } from './protocol.ts';
 import { asUnavailable, pull, whileHandling } from './pull.ts';
@@ -81,6 +83,7 @@ class NatsBus implements Bus {
   readonly #follower: Follower;
   readonly #js: JetStreamClient;
   readonly #pulls = new Set<Subscription>();
+  readonly #leases = new Set<Lease>();
   #systemSeq = 0;
   #manager: Promise<JetStreamManager> | undefined;
 
@@ -229,6 +232,12 @@ class NatsBus implements Bus {
     });
   }
 
+  lease(options: LeaseOptions): Lease {
+    const lease = new HeldLease(options, new NatsLeaseRegister(this.#js, `${this.app}.${options.name}`), this.log);
+    this.#leases.add(lease);
+    return lease;
+  }
+
   async ensureStreams(): Promise<void> {
     try {
       await ensureStreams(await this.#jsm());
@@ -272,6 +281,7 @@ class NatsBus implements Bus {
 
   async close(): Promise<void> {
     await this.drain();
+    await Promise.all([...this.#leases].map((lease) => lease.close()));
     this.#asker.close();
     this.#answerer.close();
     await this.wire.close();

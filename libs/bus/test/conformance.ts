@@ -112,6 +112,40 @@ export function conformance(name: string, subject: () => Subject): void {
       expect(Math.min(...seen)).toBeGreaterThan(0);
     });
 
+    it('gives a lease to one instance of an app, and to the next when the first one gives it back', async () => {
+      const terms: string[] = [];
+      const name = `lease-${process.pid}-${(runs += 1)}`;
+      const take = async (holder: string) => {
+        const bus = await connect('xmpp-bridge');
+        const onChange = (token: number | undefined): void => void terms.push(`${holder} ${token ? 'has' : 'lost'} it`);
+        return bus.lease({ name, holder, ttlMs: 1_500, onChange });
+      };
+      const first = await take('a');
+      await until(() => first.token !== undefined, 10_000);
+      const second = await take('b');
+      await until(() => second.settled, 10_000);
+      expect(second.token).toBeUndefined();
+      const token = first.token!;
+      await first.close();
+      expect(first.token).toBeUndefined();
+      await until(() => second.token !== undefined, 10_000);
+      expect(second.token).toBeGreaterThan(token);
+      expect(terms).toEqual(['a has it', 'a lost it', 'b has it']);
+    }, 40_000);
+
+    it('lets the others have a lease before one that stood back', async () => {
+      const name = `lease-${process.pid}-${(runs += 1)}`;
+      const [a, b] = [await connect('xmpp-bridge'), await connect('xmpp-bridge')];
+      const first = a.lease({ name, holder: 'a', ttlMs: 6_000, onChange: () => undefined });
+      await until(() => first.token !== undefined, 10_000);
+      const second = b.lease({ name, holder: 'b', ttlMs: 1_500, onChange: () => undefined });
+      await until(() => second.settled, 10_000);
+      first.standBack();
+      expect(first.token).toBeUndefined();
+      await until(() => second.token !== undefined, 20_000);
+      expect(first.token).toBeUndefined();
+    }, 40_000);
+
     it('brings progress frames before the answer, in order', async () => {
       const [asker, answerer] = [await connect('orchestrator'), await connect('mcp-tool')];
       await answerer.answer(performStep.mcp, async (_step, call) => {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { listTools, performStep } from '@switchyard/contracts';
 import { type Servers, startServers } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
+import { startProxy, until } from '@switchyard/testing';
 import { connect, type NatsConnection } from 'nats';
 import { type Bus, connectBus } from '../src/index.ts';
 import { conformance, eventsOf, fromJournal, pause, STEP } from './conformance.ts';
@@ -167,5 +168,28 @@ it('comes back after a restart of the server: requests, streams and followers', 
     await again.stop();
   } finally {
     await own.stop();
+  }
+}, 60_000);
+
+it('loses a lease in time where the link to the server is frozen, and the next one has it by then', async () => {
+  const proxy = await startProxy(Number(new URL(servers.nats.url).port));
+  const cut = await connectBus({ url: `nats://127.0.0.1:${proxy.port}`, app: 'xmpp-bridge', log });
+  const other = await connectAs('xmpp-bridge');
+  try {
+    const events: string[] = [];
+    const tell = (who: string) => (token: number | undefined) =>
+      void events.push(`${who} ${token ? 'has' : 'lost'} it`);
+    const first = cut.lease({ name: 'frozen', holder: 'a', ttlMs: 2_000, onChange: tell('a') });
+    await until(() => first.token !== undefined, 20_000);
+    const token = first.token!;
+    const second = other.lease({ name: 'frozen', holder: 'b', ttlMs: 2_000, onChange: tell('b') });
+    await until(() => second.settled, 20_000);
+    proxy.freeze();
+    await until(() => second.token !== undefined, 20_000);
+    expect(events).toEqual(['a has it', 'a lost it', 'b has it']);
+    expect(second.token).toBeGreaterThan(token);
+  } finally {
+    proxy.stop();
+    await Promise.all([cut.close(), other.close()]);
   }
 }, 60_000);

@@ -11,6 +11,7 @@ import { SYSTEM_EVENTS } from './system-events.ts';
  *  P3 an app hears requests only in its own queue group, and replies only in its own inbox
  *  P4 no app but the one that owns a durable consumer may fetch from it or acknowledge for it
  *  P5 nobody may delete or purge a stream, and only the orchestrator may change one
+ *  P6 an app writes the leases of its own instances alone
  */
 
 export type Speaker = AppName | 'operator';
@@ -37,6 +38,9 @@ export const CONSUMERS: readonly { readonly app: AppName; readonly stream: Strea
   { app: 'audit', stream: 'RUNS' },
   { app: 'audit', stream: 'SYSTEM' },
 ];
+
+/** Apps of which one instance leads. Their entries lie in one bucket, each app's under its own name. */
+const LEASERS: readonly AppName[] = ['xmpp-bridge'];
 
 /** Core subscriptions to what others say, beside requests and durable consumers. */
 const LISTENERS: readonly { readonly app: Speaker; readonly subjects: readonly string[] }[] = [
@@ -66,6 +70,7 @@ export function permissionsOf(speaker: Speaker): SpeakerPermissions {
     ...(speaker === 'orchestrator' ? ['run.>', 'live.>', 'cmd.run.>'] : []),
     ...systemSubjects(speaker),
     ...streamSubjects(speaker),
+    ...LEASERS.filter((app) => app === speaker).flatMap(leaseSubjects),
     ...CONSUMERS.filter((c) => c.app === speaker).flatMap(({ app, stream }) => consumerSubjects(stream, app)),
   ];
   const subscribe = [
@@ -114,6 +119,12 @@ function consumerSubjects(stream: StreamName, durable: string): string[] {
     `$JS.ACK.${name}.${durable}.>`,
     `$JS.ACK.*.*.${name}.${durable}.>`,
   ];
+}
+
+/** What a key-value client needs to make the bucket of leases, and to read and write its own entries. */
+function leaseSubjects(app: AppName): string[] {
+  const verbs = ['STREAM.INFO', 'STREAM.CREATE', 'STREAM.MSG.GET'];
+  return [`$KV.leases.${app}.>`, ...verbs.map((verb) => `$JS.API.${verb}.KV_leases`)];
 }
 
 function sorted(values: readonly string[]): string[] {

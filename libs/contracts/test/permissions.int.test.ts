@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Bus, type ConsumedMessage, connectBus } from '@switchyard/bus';
 import { type LocalServer, startNats } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
+import { until } from '@switchyard/testing';
 import { connect, type NatsConnection } from 'nats';
 import { callTool, type OutputOf, type RunEvent, readRunEvents, subjects } from '../src/index.ts';
 
@@ -115,6 +116,16 @@ describe('NATS permissions on a real server', () => {
     });
   }, 30_000);
 
+  it('let one bridge of several hold a lease', async () => {
+    const bridges = await Promise.all(['xmpp-bridge', 'xmpp-bridge'].map(busOf));
+    const tokens: (number | undefined)[][] = [[], []];
+    const leases = bridges.map((bus, n) =>
+      bus.lease({ name: 'inbound', holder: `b${n}`, ttlMs: 3_000, onChange: (token) => tokens[n]!.push(token) }),
+    );
+    await until(() => leases.every((lease) => lease.settled), 20_000);
+    expect(leases.filter((lease) => lease.token !== undefined)).toHaveLength(1);
+  }, 30_000);
+
   it.each([
     ['gateway', subjects.runEvent('acme', 'run-1', 'orchestrator.task.completed'), 'claim a fact of a run'],
     ['mcp-tool', subjects.runEvent('acme', 'run-1', 'mcp.tool.execution'), 'write past the owner of the run'],
@@ -125,6 +136,8 @@ describe('NATS permissions on a real server', () => {
     ['orchestrator', '$JS.API.STREAM.PURGE.RUNS', 'purge a stream'],
     ['gateway', '$JS.API.CONSUMER.MSG.NEXT.RUNS.audit', 'take messages from another’s consumer'],
     ['gateway', '_INBOX.orchestrator.x', 'forge an answer'],
+    ['gateway', '$KV.leases.xmpp-bridge.inbound', 'take a lease of the bridges'],
+    ['xmpp-bridge', '$JS.API.STREAM.DELETE.KV_leases', 'delete the leases'],
   ])('do not let %s publish %s (%s)', async (user, subject) => {
     expect(await refuses(user, subject)).toBe(true);
   });

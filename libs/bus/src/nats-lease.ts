@@ -1,0 +1,61 @@
+import { type JetStreamClient, type KV, NatsError } from 'nats';
+import type { LeaseEntry, LeaseRegister } from './lease.ts';
+import { decode, encode } from './protocol.ts';
+
+/** The bucket of all leases; a key is `<app>.<name>`, so that an app reaches its own alone. */
+const BUCKET = 'leases';
+/** The server's code for a write over another revision than the last one. */
+const WRONG_LAST_REVISION = 10_071;
+const MAX_BYTES = 1_048_576;
+
+/** Entries of leases in a key-value bucket of NATS. Only features of nats-server 2.9 are used. */
+export class NatsLeaseRegister implements LeaseRegister {
+  #bucket: Promise<KV> | undefined;
+
+  constructor(
+    private readonly js: JetStreamClient,
+    private readonly key: string,
+  ) {}
+
+  async read(): Promise<LeaseEntry | undefined> {
+    return this.#with(async (bucket) => {
+      const entry = await bucket.get(this.key);
+      if (!entry || entry.operation !== 'PUT') return undefined;
+      const { holder, released } = parsed(entry.value);
+      return { holder, released, revision: entry.revision };
+    });
+  }
+
+  async write(entry: Omit<LeaseEntry, 'revision'>, expect: number): Promise<number | undefined> {
+    return this.#with(async (bucket) => {
+      try {
+        return await bucket.put(this.key, encode(entry), { previousSeq: expect });
+      } catch (error) {
+        if (error instanceof NatsError && error.api_error?.err_code === WRONG_LAST_REVISION) return undefined;
+        throw error;
+      }
+    });
+  }
+
+  /** The bucket is made where it is missing; where it went away, the next look makes it anew. */
+  async #with<T>(work: (bucket: KV) => Promise<T>): Promise<T> {
+    // Not `allow_direct`: every look is to see the last write.
+    this.#bucket ??= this.js.views.kv(BUCKET, { history: 1, max_bytes: MAX_BYTES, allow_direct: false });
+    try {
+      return await work(await this.#bucket);
+    } catch (error) {
+      this.#bucket = undefined;
+      throw error;
+    }
+  }
+}
+
+/** Whatever is not an entry of ours is nobody's, and is taken like one whose holder vanished. */
+function parsed(value: Uint8Array): { holder: string; released: boolean } {
+  try {
+    const entry = decode(value) as { holder?: unknown; released?: unknown };
+    return { holder: String(entry.holder).slice(0, 200), released: entry.released === true };
+  } catch {
+    return { holder: '', released: false };
+  }
+}
