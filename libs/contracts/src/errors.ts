@@ -38,6 +38,11 @@ export const ERROR_CODES = {
     retry: 'never',
     summary: 'The effect of the tool call is not known; a person must check.',
   },
+  input_required: {
+    http: 422,
+    retry: 'never',
+    summary: 'The tool needs an answer that only an interactive MCP client can give.',
+  },
   effect_not_in_doubt: { http: 409, retry: 'never', summary: 'The outcome of this effect is not in doubt.' },
   credentials_missing: { http: 424, retry: 'never', summary: 'A credential that the tool needs is not set.' },
   approval_required: {

@@ -85,6 +85,18 @@ export {
 } from './ids.ts';
 export { ENGINE_VERSION, ENGINE_VERSIONS, upcast, versionOf } from './journal-version.ts';
 export {
+  InputRequired,
+  MAX_REQUEST_STATE_CHARS,
+  MCP_LOG_LEVELS,
+  MCP_METHODS,
+  McpCaller,
+  McpError,
+  McpFrame,
+  McpLogLevel,
+  McpMethod,
+  mcpRequest,
+} from './mcp.ts';
+export {
   abortSubject,
   allPermissions,
   CONSUMERS,

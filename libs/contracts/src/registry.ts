@@ -5,6 +5,7 @@ import { listDeadLetters, requeueDeadLetter } from './dead-letters.ts';
 import type { RequestContract } from './define.ts';
 import { getEffect, listEffects, settleEffect } from './effects.ts';
 import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun, watchRun } from './runs.ts';
+import { mcpRequest } from './mcp.ts';
 import { performStep } from './steps.ts';
 import { callTool, listTools } from './tools.ts';
 import { httpRequest, xmppRequest, xmppStatus } from './xmpp.ts';
@@ -23,6 +24,7 @@ export const REQUESTS: readonly RequestContract[] = [
   getBudget,
   listTools,
   callTool,
+  mcpRequest,
   listEffects,
   getEffect,
   settleEffect,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { request } from './define.ts';
 import { Id } from './ids.ts';
+import { InputRequired, McpError } from './mcp.ts';
 import { Principal } from './principal.ts';
 
 /** The kinds of agent that answer `rpc.step.<target>`. */
@@ -44,7 +45,15 @@ export type StepRequest = z.infer<typeof StepRequest>;
 /** A step that fails is still an answer. `in_doubt`: an effect may or may not have happened. */
 export const StepResult = z.discriminatedUnion('status', [
   z.object({ status: z.literal('succeeded'), output: z.unknown() }),
-  z.object({ status: z.literal('failed'), code: z.string().max(64), message: z.string().max(4_000) }),
+  z.object({
+    status: z.literal('failed'),
+    code: z.string().max(64),
+    message: z.string().max(4_000),
+    /** With `input_required`: what the caller must answer before the tool goes on. Only for callers that named `mcp`. */
+    inputRequired: InputRequired.optional(),
+    /** The refusal in the words of MCP, where the tool speaks it. */
+    mcpError: McpError.optional(),
+  }),
   z.object({ status: z.literal('in_doubt'), code: z.string().max(64), message: z.string().max(4_000) }),
 ]);
 export type StepResult = z.infer<typeof StepResult>;

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ASK_AGAIN_MS, request } from './define.ts';
 import { Id } from './ids.ts';
+import { McpCaller } from './mcp.ts';
 import { PrincipalOrNobody, Role } from './principal.ts';
 import { StepResult, ToolConstraints } from './steps.ts';
 
@@ -40,6 +41,8 @@ export const ToolCall = z.object({
   runId: Id.optional(),
   stepId: Id.optional(),
   idempotencyKey: z.string().min(1).max(160).optional(),
+  /** The MCP client that calls: it may be asked for input, told of progress and sent log messages (McpFrame). */
+  mcp: McpCaller.optional(),
 });
 export type ToolCall = z.infer<typeof ToolCall>;
 
