@@ -3,13 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { createService, serveOnBus, type Service, type ServiceOverrides } from '@switchyard/bus';
 import { type Clock, systemClock } from '@switchyard/platform';
 import { type Effects, openStore, type Store } from '@switchyard/store';
+import { Catalog } from './catalog.ts';
 import type { McpToolConfig } from './config.ts';
-import type { Tool } from './define-tool.ts';
 import { EffectDesk } from './effect-desk.ts';
 import { EffectKeeper } from './effect-keeper.ts';
 import { EffectRecords } from './effect-records.ts';
 import { Executor } from './executor.ts';
-import { Lister } from './lister.ts';
 import { McpToolModule } from './mcp-tool.module.ts';
 import { StepAgent } from './step-agent.ts';
 import { Teller } from './teller.ts';
@@ -17,7 +16,9 @@ import { adminDebug } from './tool-admin-debug.ts';
 import { calculator } from './tool-calculator.ts';
 import { getWeather } from './tool-get-weather.ts';
 import { noteTools } from './tool-notes.ts';
-import { createRegistry } from './toolbox.ts';
+import type { Tool } from './tool.ts';
+import { Toolbox } from './toolbox.ts';
+import { NO_AUTHORISATIONS, type ProviderAuthorisations } from './visibility.ts';
 
 /** What a test may bring in place of the real thing. */
 export interface McpToolOverrides extends ServiceOverrides {
@@ -26,6 +27,8 @@ export interface McpToolOverrides extends ServiceOverrides {
   readonly effects?: (effects: Effects) => Effects;
   /** Beside the built-in tools. */
   readonly tools?: readonly Tool[];
+  /** Who tells which providers a user has authorised. */
+  readonly authorisations?: ProviderAuthorisations;
   readonly clock?: Clock;
 }
 
@@ -39,7 +42,9 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     health.register('postgres', () => store.ping().then(() => ({ ok: true })));
 
     const builtIn = [getWeather, calculator, ...noteTools(store.notes), adminDebug];
-    const registry = createRegistry([...builtIn, ...(overrides.tools ?? [])]);
+    const catalog = new Catalog();
+    catalog.put('the built-in tools', [...builtIn, ...(overrides.tools ?? [])]);
+    const toolbox = new Toolbox({ catalog, authorisations: overrides.authorisations ?? NO_AUTHORISATIONS, log });
     const teller = new Teller({ bus, log });
     const effects = overrides.effects?.(store.effects) ?? store.effects;
     const { leaseMs, keepMs } = config.effects;
@@ -49,11 +54,10 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const keeper = new EffectKeeper({ effects, teller, log, leaseMs, keepMs, mayTakeOver: () => desk.mayTakeOver() });
     keeper.start();
     lifecycle.onStop('effect keeper', () => keeper.stop());
-    const executor = new Executor({ registry, effects: desk, teller, log, metrics, credentials: config.credentials });
+    const executor = new Executor({ toolbox, effects: desk, teller, log, metrics, credentials: config.credentials });
     const records = new EffectRecords(effects, teller);
-    const agent = new StepAgent({ registry, executor, clock: overrides.clock ?? systemClock });
-    const lister = new Lister(registry);
-    const handlers = await serveOnBus(McpToolModule.with({ lister, executor, agent, records }), bus, log);
+    const agent = new StepAgent({ toolbox, executor, clock: overrides.clock ?? systemClock });
+    const handlers = await serveOnBus(McpToolModule.with({ toolbox, executor, agent, records }), bus, log);
     lifecycle.onStop('handlers', () => handlers.close());
   });
 }

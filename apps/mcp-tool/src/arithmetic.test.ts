@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { evaluate, MAX_EXPRESSION_CHARS } from './arithmetic.ts';
-import { ToolError } from './define-tool.ts';
+import { ToolError } from './tool.ts';
 
 describe('evaluate', () => {
   it.each([

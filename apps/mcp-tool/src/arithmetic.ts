@@ -1,5 +1,5 @@
 import jsep, { type Expression } from 'jsep';
-import { ToolError } from './define-tool.ts';
+import { ToolError } from './tool.ts';
 
 /*
  * Evaluates an arithmetic expression. Pure.

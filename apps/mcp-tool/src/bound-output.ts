@@ -1,5 +1,5 @@
-/** Most bytes of what a tool gives, as JSON in UTF-8. */
-export const MAX_OUTPUT_BYTES = 64 * 1024;
+/** Most bytes of what a tool gives where it says nothing else, as JSON in UTF-8. */
+export const DEFAULT_OUTPUT_BYTES = 64 * 1024;
 
 /** What stands in place of a value that is too large. */
 export interface CutValue {
@@ -9,11 +9,11 @@ export interface CutValue {
 }
 
 /** The value as it is, or where it is too large the beginning of its text with a note. Pure. */
-export function boundOutput(value: unknown): unknown {
+export function boundOutput(value: unknown, maxBytes: number = DEFAULT_OUTPUT_BYTES): unknown {
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'null');
-  if (text.length * 3 <= MAX_OUTPUT_BYTES) return value;
+  if (text.length * 3 <= maxBytes) return value;
   const bytes = Buffer.from(text);
-  return bytes.length <= MAX_OUTPUT_BYTES ? value : cut(bytes);
+  return bytes.length <= maxBytes ? value : cut(bytes, maxBytes);
 }
 
 /** The same for the arguments of a call, which stay an object. Pure. */
@@ -21,13 +21,13 @@ export function boundArguments(value: Readonly<Record<string, unknown>>): Record
   return boundOutput(value) as Record<string, unknown>;
 }
 
-function cut(bytes: Buffer): CutValue {
-  let end = MAX_OUTPUT_BYTES;
+function cut(bytes: Buffer, maxBytes: number): CutValue {
+  let end = maxBytes;
   // A byte 10xxxxxx continues a character; the cut goes before the character's first byte.
   while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end -= 1;
   return {
     truncated: true,
-    note: `Only the first 64 KB of ${Math.ceil(bytes.length / 1024)} KB.`,
+    note: `Only the first ${Math.floor(maxBytes / 1024)} KB of ${Math.ceil(bytes.length / 1024)} KB.`,
     beginning: bytes.subarray(0, end).toString('utf8'),
   };
 }

@@ -1,30 +1,13 @@
-import { performStep, type Principal, type Role, ToolInfo } from '@switchyard/contracts';
+import { issueLines, type Role, type ToolInfo } from '@switchyard/contracts';
 import { z } from 'zod';
+import { makeTool, type Tool, type ToolContext } from './tool.ts';
 
-/** That of a step: nobody waits longer for a tool. */
-const MAX_TIMEOUT_MS = performStep.mcp.timeoutMs;
-
-/** What a tool gets beside its arguments. */
-export interface ToolContext {
-  /** On whose behalf; data that belongs to a user is found by it and by nothing else. */
-  readonly principal: Principal;
-  /** The values of `requiredCredentials`, by name. Never to be put into the output. */
-  readonly credentials: Readonly<Record<string, string>>;
-  /** Aborted by a cancel and by the tool's time limit. */
-  readonly signal: AbortSignal;
-  /** The same for every try of the same call; to be handed on to whatever has the effect (downstream.ts). */
-  readonly idempotencyKey?: string | undefined;
-  /** The run and its step, where the call belongs to one. */
-  readonly runId?: string | undefined;
-  readonly stepId?: string | undefined;
-}
-
-/** An error whose text the model and the user may read: what is wrong and what to do. */
-export class ToolError extends Error {}
-
+/** A tool that is written here, in TypeScript. */
 export interface ToolDefinition<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
   /** 1 to 64 letters, digits, "_" and "-". */
   readonly name: string;
+  readonly title?: string;
+  readonly version?: string;
   readonly description: string;
   readonly provider: string;
   readonly kind: ToolInfo['kind'];
@@ -38,16 +21,15 @@ export interface ToolDefinition<I extends z.ZodType = z.ZodType, O extends z.Zod
   readonly requiresApproval?: boolean;
   /** Names of credentials of the environment that it cannot run without. */
   readonly requiredCredentials?: readonly string[];
+  /** What the user's authorisation of the provider must cover. */
+  readonly requiredScopes?: readonly string[];
   readonly input: I;
   readonly output: O;
   /** Longest a call may take; whoever called has an answer by then. */
   readonly timeoutMs: number;
+  /** Most bytes of what it gives; the rest is cut. Default 64 KB. */
+  readonly maxOutputBytes?: number;
   run(input: z.output<I>, context: ToolContext): Promise<z.input<O>> | z.input<O>;
-}
-
-/** A tool in the registry: its schemas in JSON are made once. */
-export interface Tool extends ToolDefinition {
-  readonly info: ToolInfo;
 }
 
 /**
@@ -55,23 +37,23 @@ export interface Tool extends ToolDefinition {
  * could not be listed or called, so that the mistake ends the start.
  */
 export function defineTool<I extends z.ZodType, O extends z.ZodType>(definition: ToolDefinition<I, O>): Tool {
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(definition.name)) throw new Error(`a tool may not be called "${definition.name}"`);
-  if (!(definition.timeoutMs > 0 && definition.timeoutMs <= MAX_TIMEOUT_MS))
-    throw new Error(`${definition.name} needs a time limit of at most ${MAX_TIMEOUT_MS} ms`);
-  const { name, description, provider, kind, idempotency, requiredRole, requiresApproval } = definition;
-  const info = ToolInfo.parse({
-    name,
-    description,
-    provider,
-    kind,
-    idempotency,
-    ...(requiredRole === undefined ? {} : { requiredRole }),
-    ...(requiresApproval ? { requiresApproval } : {}),
-    inputSchema: jsonSchema(definition.input, 'input'),
-    outputSchema: jsonSchema(definition.output, 'output'),
+  const { input, output, run, ...data } = definition;
+  const inputSchema = jsonSchema(input, 'input');
+  const outputSchema = jsonSchema(output, 'output');
+  const options = { ...data, source: 'native' as const, inputSchema, outputSchema };
+  return makeTool(options, {
+    check: (args) => parsed(input, args),
+    // `check` parsed with `input` before, so the wider type is never relied on.
+    run: (value, context) => run(value as z.output<I>, context),
+    judge: (value) => parsed(output, value),
   });
-  // The executor parses with `input` before it calls `run`, so the wider type is never relied on.
-  return { ...(definition as unknown as ToolDefinition), info };
+}
+
+function parsed(schema: z.ZodType, value: unknown) {
+  const result = schema.safeParse(value);
+  return result.success
+    ? ({ ok: true, value: result.data } as const)
+    : ({ ok: false, issues: issueLines(result.error) } as const);
 }
 
 function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Record<string, unknown> {

@@ -1,5 +1,5 @@
 import { IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_KEY_META } from '@switchyard/contracts';
-import type { ToolContext } from './define-tool.ts';
+import type { ToolContext } from './tool.ts';
 
 /*
  * The key travels on: whatever has the effect in the end must get it, or `idempotency: 'key'` is not true.

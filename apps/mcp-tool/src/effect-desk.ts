@@ -3,11 +3,11 @@ import { AppError, type StepResult } from '@switchyard/contracts';
 import { backoffMs, type Logger, type Metrics, sleep } from '@switchyard/platform';
 import type { Begun, Completion, EffectCall, EffectRequest, Effects } from '@switchyard/store';
 import { digestOf, shownArguments } from './call-digest.ts';
-import type { Tool } from './define-tool.ts';
 import { effectInDoubt, type EffectIdentity, effectLate, effectSettled } from './effect-facts.ts';
 import type { CallRequest } from './executor.ts';
 import { failed } from './outcome.ts';
 import type { Teller } from './teller.ts';
+import type { Tool } from './tool.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 /*

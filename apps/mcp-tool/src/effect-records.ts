@@ -7,7 +7,7 @@ import {
   type StepResult,
 } from '@switchyard/contracts';
 import type { Effect, Effects } from '@switchyard/store';
-import { MAX_OUTPUT_BYTES } from './bound-output.ts';
+import { DEFAULT_OUTPUT_BYTES } from './bound-output.ts';
 import { effectSettled } from './effect-facts.ts';
 import type { Teller } from './teller.ts';
 
@@ -77,7 +77,7 @@ function seesAll({ role }: Principal): boolean {
 function resultOf({ outcome, note, output }: EffectSettlement): StepResult & { status: 'succeeded' | 'failed' } {
   if (outcome === 'failed')
     return { status: 'failed', code: 'tool_failed', message: `A person found that it did not happen: ${note}` };
-  if (output !== undefined && Buffer.byteLength(JSON.stringify(output)) > MAX_OUTPUT_BYTES)
+  if (output !== undefined && Buffer.byteLength(JSON.stringify(output)) > DEFAULT_OUTPUT_BYTES)
     throw new AppError('payload_too_large', 'The output may have at most 64 KB.');
   return { status: 'succeeded', output: output ?? { settled_by_person: true, note } };
 }

@@ -7,22 +7,25 @@ import {
   type ToolConstraints,
 } from '@switchyard/contracts';
 import { createLogger, createMetrics } from '@switchyard/platform';
+import { until } from '@switchyard/testing';
 import { z } from 'zod';
-import { MAX_OUTPUT_BYTES } from './bound-output.ts';
-import { defineTool, type Tool, type ToolContext, ToolError } from './define-tool.ts';
+import { DEFAULT_OUTPUT_BYTES } from './bound-output.ts';
+import { defineTool, type ToolDefinition } from './define-tool.ts';
 import { memoryEffects } from '../test/memory-effects.ts';
 import { EffectDesk } from './effect-desk.ts';
 import { type CallRequest, Executor, MAX_OVERDUE } from './executor.ts';
-import { Lister } from './lister.ts';
 import { adminDebug } from './tool-admin-debug.ts';
 import { calculator } from './tool-calculator.ts';
 import { getWeather } from './tool-get-weather.ts';
 import { Teller } from './teller.ts';
-import { createRegistry } from './toolbox.ts';
+import { Catalog } from './catalog.ts';
+import { type Tool, type ToolContext, ToolError } from './tool.ts';
+import { Toolbox } from './toolbox.ts';
+import { NO_AUTHORISATIONS } from './visibility.ts';
 
 const SECRET = 'canary-31415';
-const tool = (name: string, run: Tool['run'], more: Partial<Tool> = {}): Tool => ({
-  ...defineTool({
+const tool = (name: string, run: ToolDefinition['run'], more: Partial<ToolDefinition> = {}): Tool =>
+  defineTool({
     name,
     description: name,
     provider: 'test',
@@ -31,11 +34,9 @@ const tool = (name: string, run: Tool['run'], more: Partial<Tool> = {}): Tool =>
     input: z.object({}),
     output: z.unknown(),
     timeoutMs: 60,
-    run: () => null,
-  }),
-  run,
-  ...more,
-});
+    run,
+    ...more,
+  });
 
 const facts: SystemFact[] = [];
 const bus = { publishSystem: (fact: SystemFact) => Promise.resolve(void facts.push(fact)) };
@@ -43,7 +44,8 @@ const bus = { publishSystem: (fact: SystemFact) => Promise.resolve(void facts.pu
 const contexts: ToolContext[] = [];
 const release = new Set<() => void>();
 const once = { kind: 'write', idempotency: 'none' } as const;
-const registry = createRegistry([
+const catalog = new Catalog();
+catalog.put('test', [
   calculator,
   getWeather,
   adminDebug,
@@ -57,9 +59,9 @@ const registry = createRegistry([
   tool('away', () => Promise.reject(new AppError('unavailable', 'The database does not answer at the moment.'))),
   tool('deaf', () => new Promise<void>((resolve) => release.add(resolve))),
   tool('listens', (_input, { signal }) => new Promise((_, reject) => (signal.onabort = () => reject(new Error('x'))))),
-  tool('huge', () => 'x'.repeat(MAX_OUTPUT_BYTES * 2)),
+  tool('huge', () => 'x'.repeat(DEFAULT_OUTPUT_BYTES * 2)),
   tool('liar', () => 'text', { output: z.number() }),
-  tool('broken_schema', () => 1, { input: z.object({}).transform(() => fail(SECRET)) }),
+  { ...tool('broken_schema', () => 1), check: () => fail(SECRET) },
   tool('deaf_once', () => new Promise(() => undefined), once),
   tool('explodes_once', () => fail(SECRET), once),
   tool('explains_once', () => Promise.reject(new ToolError('The mailbox is full.')), once),
@@ -79,7 +81,8 @@ let executor: Executor;
 const parts = (credentials: Record<string, string> = {}) => {
   const teller = new Teller({ bus, log });
   const effects = new EffectDesk({ effects: memoryEffects(), teller, log, metrics, instance: 'i', leaseMs: 6_000 });
-  return { registry, effects, teller, log, metrics, credentials };
+  const toolbox = new Toolbox({ catalog, authorisations: NO_AUTHORISATIONS, log });
+  return { toolbox, effects, teller, log, metrics, credentials };
 };
 beforeEach(() => {
   metrics = createMetrics('test');
@@ -117,7 +120,8 @@ describe('who may call what', () => {
 
   it('never calls a tool outside the custom constraint list, and lists the same tools that it calls', async () => {
     const constraints: ToolConstraints = { mode: 'custom', providers: ['math'], tools: [] };
-    expect(new Lister(registry).list(USER, constraints).map((info) => info.name)).toEqual(['calculator']);
+    const listed = await parts().toolbox.list(USER, constraints);
+    expect(listed.map(({ name }) => name)).toEqual(['calculator']);
     expect(await call('get_weather', { city: 'London' }, { constraints })).toMatchObject({ code: 'tool_not_found' });
     expect(await call('calculator', { expression: '1' }, { constraints })).toMatchObject({ status: 'succeeded' });
   });
@@ -199,7 +203,7 @@ describe('what leaves', () => {
 
   it('bounds what a tool may say', async () => {
     const result = await call('huge');
-    expect(JSON.stringify(result).length).toBeLessThan(MAX_OUTPUT_BYTES * 1.1);
+    expect(JSON.stringify(result).length).toBeLessThan(DEFAULT_OUTPUT_BYTES * 1.1);
     expect(result).toMatchObject({ status: 'succeeded', output: { truncated: true } });
   });
 
@@ -254,7 +258,9 @@ describe('a call that ends early', () => {
 
   it('takes no more calls of a tool that never returns than it can keep', async () => {
     const aborts = Array.from({ length: MAX_OVERDUE }, () => new AbortController());
+    release.clear();
     const calls = aborts.map(({ signal }) => call('deaf', {}, { signal }));
+    await until(() => release.size === MAX_OVERDUE);
     for (const abort of aborts) abort.abort();
     await Promise.all(calls);
     expect(await call('deaf')).toMatchObject({ status: 'failed', code: 'overloaded' });

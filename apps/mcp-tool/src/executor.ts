@@ -1,7 +1,6 @@
 import { CallerGone } from '@switchyard/bus';
 import {
   AppError,
-  issueLines,
   type Principal,
   type StepRequest,
   type StepResult,
@@ -9,11 +8,11 @@ import {
 } from '@switchyard/contracts';
 import { GEN_AI, linkAbort, type Logger, type Metrics, sleep, withContext, withSpan } from '@switchyard/platform';
 import { boundOutput } from './bound-output.ts';
-import type { Tool, ToolContext } from './define-tool.ts';
 import type { EffectDesk, Performed } from './effect-desk.ts';
 import { type Ending, failed, mayHaveEffect, outcomeWithoutOutput } from './outcome.ts';
 import type { Teller } from './teller.ts';
-import { findTool, type Registry, viewerOf } from './toolbox.ts';
+import type { Tool, ToolContext } from './tool.ts';
+import type { Toolbox } from './toolbox.ts';
 
 /*
  * Runs one tool call.
@@ -46,7 +45,7 @@ export interface CallRequest {
 }
 
 export interface ExecutorParts {
-  readonly registry: Registry;
+  readonly toolbox: Pick<Toolbox, 'find'>;
   readonly effects: Pick<EffectDesk, 'perform'>;
   readonly teller: Pick<Teller, 'tell'>;
   readonly log: Logger;
@@ -81,7 +80,7 @@ export class Executor {
   }
 
   async #run(request: CallRequest): Promise<StepResult> {
-    const found = findTool(this.parts.registry, request.tool, viewerOf(request.principal, request.constraints));
+    const found = await this.parts.toolbox.find(request.principal, request.constraints, request.tool);
     if ('hidden' in found) {
       // What was asked for is the caller's text: it is no label.
       this.#calls.inc({ tool: 'unknown', outcome: 'tool_not_found' });
@@ -102,15 +101,14 @@ export class Executor {
   }
 
   async #runTool(tool: Tool, request: CallRequest): Promise<StepResult> {
-    const input = tool.input.safeParse(request.arguments);
-    if (!input.success)
-      return failed('tool_invalid_arguments', `The arguments do not fit: ${issueLines(input.error).join('; ')}`);
+    const input = tool.check(request.arguments);
+    if (!input.ok) return failed('tool_invalid_arguments', `The arguments do not fit: ${input.issues.join('; ')}`);
     if (tool.requiresApproval && !request.approval) {
       this.#tellDenied(request, 'approval');
       return failed('approval_required', `A person must approve each call of ${tool.name}.`); // T5
     }
     const credentials: Record<string, string> = {};
-    for (const name of tool.requiredCredentials ?? []) {
+    for (const name of tool.requiredCredentials) {
       const value = this.parts.credentials[name];
       if (value === undefined || value === '') {
         this.parts.teller.tell({ type: 'tools.credential.missing', data: { tool: tool.name, credential: name } });
@@ -121,7 +119,7 @@ export class Executor {
     if (request.signal.aborted) return failed('cancelled', 'The call was cancelled.'); // T4
     if ((this.#overdue.get(tool.name) ?? 0) >= MAX_OVERDUE)
       return failed('overloaded', `Too many earlier calls of ${tool.name} have not returned.`);
-    const perform = (key: string | undefined) => this.#perform(tool, input.data, { credentials, request, key });
+    const perform = (key: string | undefined) => this.#perform(tool, input.value, { credentials, request, key });
     if (!mayHaveEffect(tool)) return (await perform(request.idempotencyKey)).result;
     return this.parts.effects.perform(tool, request, perform); // T6
   }
@@ -168,9 +166,12 @@ export class Executor {
       log.warn({ err: end.error, tool: tool.name }, 'a tool failed');
       return outcomeWithoutOutput(tool, end);
     }
-    const output = tool.output.safeParse(end.value);
-    if (output.success) return { status: 'succeeded', output: boundOutput(output.data) };
-    log.error({ tool: tool.name, issues: issueLines(output.error) }, 'a tool broke its own output schema');
+    const output = tool.judge(end.value);
+    if (output.ok) {
+      const { value, mcp } = output;
+      return { status: 'succeeded', output: boundOutput(value, tool.maxOutputBytes), ...(mcp ? { mcp } : {}) };
+    }
+    log.error({ tool: tool.name, issues: output.issues }, 'a tool broke its own output schema');
     return outcomeWithoutOutput(tool, { how: 'unusable_output' });
   }
 

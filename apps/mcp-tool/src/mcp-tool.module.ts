@@ -2,20 +2,25 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { EffectRecords } from './effect-records.ts';
 import { EffectsHandler } from './effects.handler.ts';
 import { Executor } from './executor.ts';
-import { Lister } from './lister.ts';
 import { StepAgent } from './step-agent.ts';
 import { StepHandler } from './step.handler.ts';
+import { Toolbox } from './toolbox.ts';
 import { ToolsHandler } from './tools.handler.ts';
 
 /** The one Nest module: publishes what app.ts wired to the handlers at the edge. */
 @Module({})
 export class McpToolModule {
-  static with(parts: { lister: Lister; executor: Executor; agent: StepAgent; records: EffectRecords }): DynamicModule {
+  static with(parts: {
+    toolbox: Toolbox;
+    executor: Executor;
+    agent: StepAgent;
+    records: EffectRecords;
+  }): DynamicModule {
     return {
       module: McpToolModule,
       controllers: [ToolsHandler, StepHandler, EffectsHandler],
       providers: [
-        { provide: Lister, useValue: parts.lister },
+        { provide: Toolbox, useValue: parts.toolbox },
         { provide: Executor, useValue: parts.executor },
         { provide: EffectRecords, useValue: parts.records },
         { provide: StepAgent, useValue: parts.agent },

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { AppError } from '@switchyard/contracts';
 import { z } from 'zod';
-import { defineTool, ToolError } from './define-tool.ts';
+import { defineTool } from './define-tool.ts';
 import { type Ending, outcomeWithoutOutput } from './outcome.ts';
+import { ToolError } from './tool.ts';
 
 const tool = (idempotency: 'safe' | 'key' | 'none', kind: 'read' | 'write' = 'write') =>
   defineTool({

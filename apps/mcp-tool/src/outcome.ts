@@ -1,5 +1,5 @@
-import { AppError, type ErrorCode, type StepResult } from '@switchyard/contracts';
-import { type Tool, ToolError } from './define-tool.ts';
+import { AppError, type ErrorCode, type McpToolResult, type StepResult } from '@switchyard/contracts';
+import { type Tool, ToolError } from './tool.ts';
 
 /*
  * What a call means that began and gave no usable output. Pure.
@@ -26,13 +26,13 @@ export function mayHaveEffect({ kind, idempotency }: Pick<Tool, 'kind' | 'idempo
   return kind !== 'read' || idempotency !== 'safe';
 }
 
-export function failed(code: string, message: string): StepResult {
-  return { status: 'failed', code, message: message.slice(0, MAX_MESSAGE_CHARS) };
+export function failed(code: string, message: string, mcp?: McpToolResult): StepResult {
+  return { status: 'failed', code, message: message.slice(0, MAX_MESSAGE_CHARS), ...(mcp ? { mcp } : {}) };
 }
 
 export function outcomeWithoutOutput(tool: Tool, ending: Ending): StepResult {
-  const { code, message } = failureOf(tool, ending);
-  if (!mayHaveEffect(tool) || saidSo(ending)) return failed(code, message);
+  const { code, message, mcp } = failureOf(tool, ending);
+  if (!mayHaveEffect(tool) || saidSo(ending)) return failed(code, message, mcp);
   return {
     status: 'in_doubt',
     code: 'tool_in_doubt',
@@ -46,7 +46,7 @@ function saidSo(ending: Ending): boolean {
   return error instanceof ToolError || (error instanceof AppError && REFUSALS.has(error.code));
 }
 
-function failureOf(tool: Tool, ending: Ending): { code: string; message: string } {
+function failureOf(tool: Tool, ending: Ending): { code: string; message: string; mcp?: McpToolResult | undefined } {
   switch (ending.how) {
     case 'cancelled':
       return { code: 'cancelled', message: 'The call was cancelled.' };
@@ -56,7 +56,7 @@ function failureOf(tool: Tool, ending: Ending): { code: string; message: string 
       return { code: 'tool_failed', message: `The tool ${tool.name} gave an answer that it should not give.` };
     case 'threw': {
       const { error } = ending;
-      if (error instanceof ToolError) return { code: 'tool_failed', message: error.message };
+      if (error instanceof ToolError) return { code: 'tool_failed', message: error.message, mcp: error.mcp };
       if (error instanceof AppError && error.code !== 'internal') return { code: error.code, message: error.message };
       return { code: 'tool_failed', message: `The tool ${tool.name} failed.` };
     }

@@ -2,16 +2,16 @@ import type { Call } from '@switchyard/bus';
 import type { RunFactDraft, StepRequest, StepResult } from '@switchyard/contracts';
 import type { Clock } from '@switchyard/platform';
 import { boundArguments } from './bound-output.ts';
-import type { Tool } from './define-tool.ts';
 import type { Executor } from './executor.ts';
-import { type Registry, viewerOf, visibleTools } from './toolbox.ts';
+import type { Tool } from './tool.ts';
+import type { Toolbox } from './toolbox.ts';
 
 /*
  * Performs a step of a run with a tool, telling what it does as facts in progress frames: the run's owner
  * appends them to the journal.
  */
 export class StepAgent {
-  constructor(private readonly parts: { registry: Registry; executor: Executor; clock: Clock }) {}
+  constructor(private readonly parts: { toolbox: Toolbox; executor: Executor; clock: Clock }) {}
 
   async perform(step: StepRequest, { signal, progress }: Pick<Call, 'signal' | 'progress'>): Promise<StepResult> {
     const tell = (fact: RunFactDraft) => progress(fact);
@@ -20,7 +20,7 @@ export class StepAgent {
       type: 'mcp.task.started',
       data: { step_id, task, user_id: principal.userId, tool_constraints: toolConstraints },
     });
-    const visible = visibleTools(this.parts.registry, viewerOf(principal, toolConstraints));
+    const visible = await this.parts.toolbox.list(principal, toolConstraints);
     const providers = [...new Set(visible.map((tool) => tool.provider))].sort();
     tell({ type: 'mcp.toolbox.generated', data: { step_id, tool_count: visible.length, providers, cache_hit: false } });
 

@@ -1,6 +1,7 @@
 import type { Notes } from '@switchyard/store';
 import { z } from 'zod';
-import { defineTool, type Tool, ToolError } from './define-tool.ts';
+import { defineTool } from './define-tool.ts';
+import { type Tool, ToolError } from './tool.ts';
 
 const Name = z.string().trim().min(1).max(200).describe('Name of the note, unique for this user');
 

@@ -1,11 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import { ROLES, type ToolConstraints, ToolInfo } from '@switchyard/contracts';
+import { type Principal, ROLES, type ToolConstraints, ToolInfo } from '@switchyard/contracts';
+import { createLogger } from '@switchyard/platform';
 import fc from 'fast-check';
 import { z } from 'zod';
-import { defineTool, type Tool } from './define-tool.ts';
-import { createRegistry, findTool, visibleTools } from './toolbox.ts';
+import { Catalog } from './catalog.ts';
+import { defineTool, type ToolDefinition } from './define-tool.ts';
+import type { Tool } from './tool.ts';
+import { pageOf, Toolbox } from './toolbox.ts';
+import { NO_AUTHORISATIONS, type ProviderStatus, type TenantPolicy } from './visibility.ts';
 
-const tool = (name: string, provider: string, more: Partial<Tool> = {}): Tool =>
+const tool = (name: string, provider: string, more: Partial<ToolDefinition> = {}): Tool =>
   defineTool({
     name,
     description: name,
@@ -18,43 +22,69 @@ const tool = (name: string, provider: string, more: Partial<Tool> = {}): Tool =>
     run: () => ({ text: '' }),
     ...more,
   });
-const registry = createRegistry([
+const catalog = new Catalog();
+catalog.put('test', [
   tool('a', 'one'),
-  tool('b', 'one'),
-  tool('c', 'two'),
+  tool('b', 'one', { kind: 'destructive' }),
+  tool('c', 'two', { requiredScopes: ['read'] }),
   tool('d', 'two', { requiredRole: 'admin' }),
 ]);
+const log = createLogger({ app: 'test', level: 'silent' });
+const principal = (role: Principal['role']): Principal => ({ tenantId: 'acme', userId: 'u1', role, via: 'dev' });
+const AUTO: ToolConstraints = { mode: 'auto', providers: [], tools: [] };
+const NAMES = ['a', 'b', 'c', 'd', 'x', '__proto__', 'constructor'];
 
-const names = fc.subarray(['a', 'b', 'c', 'd', 'x', '__proto__']);
-const viewer = fc.record({
-  role: fc.constantFrom(...ROLES),
-  constraints: fc.record<ToolConstraints>({
-    mode: fc.constantFrom('auto', 'custom'),
-    providers: fc.subarray(['one', 'two', 'x']),
-    tools: names,
-  }),
+interface World {
+  readonly policy?: TenantPolicy;
+  readonly two?: ProviderStatus | 'broken';
+}
+function toolboxIn({ policy, two = { status: 'not_needed' } }: World = {}): Toolbox {
+  const statusOf = async (_: Principal, provider: string): Promise<ProviderStatus> => {
+    if (provider !== 'two') return { status: 'not_needed' };
+    if (two === 'broken') throw new Error('away');
+    return two;
+  };
+  const authorisations = { ...NO_AUTHORISATIONS, statusOf };
+  return new Toolbox({ catalog, authorisations, policyOf: () => policy ?? {}, log });
+}
+const shown = async (world: World, role: Principal['role'], constraints = AUTO) =>
+  (await toolboxIn(world).list(principal(role), constraints)).map(({ name }) => name);
+
+const patterns = fc.subarray(['a', 'b', 'c*', 'provider:one', 'kind:destructive', 'x*']);
+const worlds = fc.record<World>({
+  policy: fc.oneof(
+    fc.constant({}),
+    fc.record({ allow: patterns, deny: patterns }),
+    patterns.map((deny) => ({ deny })),
+  ),
+  two: fc.constantFrom<ProviderStatus | 'broken'>(
+    ...([{ status: 'not_needed' }, { status: 'authorised' }, { status: 'authorised', scopes: [] }] as const),
+    ...([{ status: 'missing' }, { status: 'revoked' }, { status: 'expired' }, 'broken'] as const),
+  ),
+});
+const limits = fc.record<ToolConstraints>({
+  mode: fc.constantFrom('auto', 'custom'),
+  providers: fc.subarray(['one', 'two', 'x']),
+  tools: fc.subarray(['a', 'b', 'c', 'd', 'x', '__proto__']),
 });
 
 describe('visibility', () => {
-  it('lets be called exactly what it lists, for every role and every constraint', () => {
-    fc.assert(
-      fc.property(viewer, (someone) => {
-        const listed = visibleTools(registry, someone).map(({ name }) => name);
-        const callable = ['a', 'b', 'c', 'd', 'x', '__proto__', 'constructor'].filter(
-          (name) => 'found' in findTool(registry, name, someone),
-        );
-        expect(callable).toEqual(listed);
+  it('lets be called exactly what it lists, for every role, constraint, policy and authorisation', async () => {
+    await fc.assert(
+      fc.asyncProperty(worlds, fc.constantFrom(...ROLES), limits, async (world, role, constraints) => {
+        const toolbox = toolboxIn(world);
+        const callable: string[] = [];
+        for (const name of NAMES)
+          if ('found' in (await toolbox.find(principal(role), constraints, name))) callable.push(name);
+        expect(callable).toEqual(await shown(world, role, constraints));
       }),
     );
   });
 
-  it('shows a tool of a role to that role alone', () => {
-    const constraints: ToolConstraints = { mode: 'auto', providers: [], tools: [] };
-    const shown = (role: 'user' | 'admin' | 'auditor') =>
-      visibleTools(registry, { role, constraints }).map(({ name }) => name);
-    expect(shown('user')).toEqual(['a', 'b', 'c']);
-    expect(shown('auditor')).toEqual(['a', 'b', 'c']);
-    expect(shown('admin')).toEqual(['a', 'b', 'c', 'd']);
+  it('shows a tool of a role to that role alone', async () => {
+    expect(await shown({}, 'user')).toEqual(['a', 'b', 'c']);
+    expect(await shown({}, 'auditor')).toEqual(['a', 'b', 'c']);
+    expect(await shown({}, 'admin')).toEqual(['a', 'b', 'c', 'd']);
   });
 
   it.each<[Partial<ToolConstraints>, string[]]>([
@@ -63,33 +93,70 @@ describe('visibility', () => {
     [{ tools: ['b', 'c'] }, ['b', 'c']],
     [{ providers: ['one'], tools: ['b', 'c'] }, ['b']],
     [{ providers: ['x'], tools: ['a'] }, []],
-  ])('takes a custom list as what is allowed: %j', (given, expected) => {
-    const constraints: ToolConstraints = { mode: 'custom', providers: [], tools: [], ...given };
-    expect(visibleTools(registry, { role: 'user', constraints }).map(({ name }) => name)).toEqual(expected);
+  ])('takes a custom list as what is allowed: %j', async (given, expected) => {
+    expect(await shown({}, 'user', { mode: 'custom', providers: [], tools: [], ...given })).toEqual(expected);
+  });
+
+  it('hides the tools of a provider that the user has not authorised, or of which that cannot be found out', async () => {
+    const others: ProviderStatus[] = [{ status: 'missing' }, { status: 'expired' }, { status: 'revoked' }];
+    for (const two of [...others, 'broken' as const]) expect(await shown({ two }, 'admin')).toEqual(['a', 'b']);
+    expect(await shown({ two: { status: 'authorised', scopes: [] } }, 'admin')).toEqual(['a', 'b', 'd']);
+    expect(await shown({ two: { status: 'authorised', scopes: ['read'] } }, 'user')).toEqual(['a', 'b', 'c']);
+  });
+
+  it('lets a tenant use what its policy allows and does not deny', async () => {
+    expect(await shown({ policy: { deny: ['kind:destructive'] } }, 'user')).toEqual(['a', 'c']);
+    expect(await shown({ policy: { allow: ['provider:one'], deny: ['b'] } }, 'user')).toEqual(['a']);
+    expect(await shown({ policy: { allow: [] } }, 'user')).toEqual([]);
+  });
+
+  it('says which rule hides a tool', async () => {
+    const find = (world: World, name: string, constraints = AUTO) =>
+      toolboxIn(world).find(principal('user'), constraints, name);
+    expect(await find({}, 'd')).toMatchObject({ hidden: 'role', because: expect.stringContaining('admin') });
+    expect(await find({ policy: { deny: ['a'] } }, 'a')).toMatchObject({ hidden: 'policy' });
+    expect(await find({ two: { status: 'revoked' } }, 'c')).toMatchObject({ hidden: 'authorisation' });
+    expect(await find({}, 'a', { ...AUTO, mode: 'custom' })).toMatchObject({ hidden: 'constraints' });
+    expect(await find({}, 'x')).toEqual({ hidden: 'unknown' });
   });
 });
 
-describe('a registry', () => {
-  it('does not start with two tools of one name, or with more than one list can tell', () => {
-    expect(() => createRegistry([tool('a', 'one'), tool('a', 'two')])).toThrow('same name');
-    const long = (name: string) => tool(name, 'one', { description: 'x'.repeat(4_000) });
-    expect(() => createRegistry(Array.from({ length: 80 }, (_, index) => long(`t${index}`)))).toThrow('do not fit');
+describe('the list', () => {
+  it('tells every tool once, in order, in pages that fit into a message', () => {
+    const long = Array.from({ length: 1_000 }, (_, index) =>
+      tool(`t${String(index).padStart(4, '0')}`, 'one', { description: 'x'.repeat(1_000 + (index % 7) * 400) }),
+    );
+    const told: ToolInfo[] = [];
+    let cursor: string | undefined;
+    let pages = 0;
+    do {
+      const page = pageOf(long, { cursor, limit: 1_000 });
+      expect(Buffer.byteLength(JSON.stringify(page))).toBeLessThan(700_000);
+      told.push(...page.tools);
+      cursor = page.nextCursor;
+      pages += 1;
+    } while (cursor !== undefined);
+    expect(told).toEqual(long.map(({ info }) => info));
+    expect(pages).toBeLessThan(10);
   });
 });
 
 describe('defineTool', () => {
   it('describes the arguments as a caller writes them, and the result as it gets it', () => {
-    const { info } = tool('a', 'one');
+    const { info } = tool('a', 'one', { requiredCredentials: ['SECRET_NAME'] });
     expect(ToolInfo.parse(info)).toEqual(info);
+    expect(info).toMatchObject({ source: 'native', version: '1' });
     expect(info.inputSchema).toMatchObject({ type: 'object', required: ['city'] });
     expect(info.outputSchema).toMatchObject({ type: 'object', required: ['text'] });
+    expect(JSON.stringify(info)).not.toContain('SECRET_NAME');
   });
 
-  it.each<[string, Partial<Tool>]>([
+  it.each<[string, Partial<ToolDefinition>]>([
     ['a name that a model could not call', { name: 'get weather' }],
     ['a name that is too long', { name: 'x'.repeat(65) }],
     ['no time limit', { timeoutMs: Number.NaN }],
     ['a time limit that nobody waits for', { timeoutMs: 3_600_000 }],
+    ['an output without end', { maxOutputBytes: 10 * 1024 ** 2 }],
     ['a description without end', { description: 'x'.repeat(5_000) }],
   ])('refuses %s', (_what, more) => {
     expect(() => tool('a', 'one', more)).toThrow();

@@ -9,18 +9,18 @@ import {
   type ToolCall,
 } from '@switchyard/contracts';
 import { Executor } from './executor.ts';
-import { Lister } from './lister.ts';
+import { pageOf, Toolbox } from './toolbox.ts';
 
 @Controller()
 export class ToolsHandler {
   constructor(
-    private readonly lister: Lister,
+    private readonly toolbox: Toolbox,
     private readonly executor: Executor,
   ) {}
 
   @Handles(listTools)
-  list(input: InputOf<typeof listTools>): Promise<OutputOf<typeof listTools>> {
-    return Promise.resolve({ tools: this.lister.list(input.principal, input.constraints) });
+  async list({ principal, constraints, ...page }: InputOf<typeof listTools>): Promise<OutputOf<typeof listTools>> {
+    return pageOf(await this.toolbox.list(principal, constraints), page);
   }
 
   @Handles(callTool)

@@ -113,7 +113,7 @@ describe('a stock client', () => {
       expect(answer.headers?.get('error-code') ?? '').toBe('');
       const { tools } = answer.json<{ tools: { name: string }[] }>();
       expect(tools.map(({ name }) => name)).toEqual([
-        ...['get_weather', 'calculator', 'add_note', 'get_note', 'delete_note'],
+        ...['add_note', 'calculator', 'delete_note', 'get_note', 'get_weather'],
       ]);
     }
   });

@@ -208,7 +208,7 @@ describe('listing and calling', () => {
     const names = async (principal: Principal) =>
       (await asker.request(listTools, { principal })).tools.map(({ name }) => name);
     expect(await names(USER)).toEqual([
-      ...['get_weather', 'calculator', 'add_note', 'get_note', 'delete_note'],
+      ...['add_note', 'calculator', 'delete_note', 'get_note', 'get_weather'],
       ...['pay_once', 'waits'],
     ]);
     expect(await names(ADMIN)).toContain('admin_debug');

@@ -1,4 +1,5 @@
 import type { PlannedAct, RunSpec, ToolInfo } from '@switchyard/contracts';
+import { matchesTool } from '@switchyard/run';
 
 /*
  * Which calls need a person's approval. Pure.
@@ -27,15 +28,7 @@ export function rulesFor(run: RunSpec, defaults: ApprovalDefaults): ApprovalRule
 }
 
 export function needsApproval(tool: ToolInfo, rules: ApprovalRules): boolean {
-  return tool.requiresApproval === true || rules.tools.some((pattern) => matches(pattern, tool));
-}
-
-/** `name`, `name*`, `provider:<name>`, `kind:<kind>`. */
-function matches(pattern: string, tool: ToolInfo): boolean {
-  if (pattern.startsWith('provider:')) return tool.provider === pattern.slice('provider:'.length);
-  if (pattern.startsWith('kind:')) return tool.kind === pattern.slice('kind:'.length);
-  if (pattern.endsWith('*')) return tool.name.startsWith(pattern.slice(0, -1));
-  return tool.name === pattern;
+  return tool.requiresApproval === true || rules.tools.some((pattern) => matchesTool(pattern, tool));
 }
 
 const MAX_SHOWN = 400;

@@ -1,4 +1,11 @@
-import { AppError, listAgents, listTools, type Principal, type ToolConstraints } from '@switchyard/contracts';
+import {
+  AppError,
+  listAgents,
+  listTools,
+  type Principal,
+  type ToolConstraints,
+  type ToolInfo,
+} from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
 import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
 import type { Toolbox } from './functions.ts';
@@ -6,6 +13,8 @@ import type { Toolbox } from './functions.ts';
 const TTL_MS = 2_000;
 const MAX_ENTRIES = 500;
 const TRIES = 8;
+/** More are not offered to a model anyhow. */
+const MAX_TOOLS = 2_000;
 
 /**
  * What a run may use, asked of the apps that own it and kept for two seconds. The apps check again when they
@@ -38,13 +47,24 @@ export class Toolboxes {
   async #tools(principal: Principal, constraints: ToolConstraints): Promise<Toolbox['tools']> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return (await this.parts.bus.request(listTools, { principal, constraints })).tools;
+        return await this.#pages(principal, constraints);
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
         if (tries >= TRIES) throw new AppError('unavailable', 'The tools could not be listed.', { cause: error });
         await sleep(backoffMs(tries, { baseMs: 200, maxMs: 3_000 }));
       }
     }
+  }
+
+  async #pages(principal: Principal, constraints: ToolConstraints): Promise<Toolbox['tools']> {
+    const tools: ToolInfo[] = [];
+    let cursor: string | undefined;
+    do {
+      const page = await this.parts.bus.request(listTools, { principal, constraints, cursor });
+      tools.push(...page.tools);
+      cursor = page.nextCursor;
+    } while (cursor !== undefined && tools.length < MAX_TOOLS);
+    return tools;
   }
 
   /** Other agents are a bonus: without them the run goes on. */

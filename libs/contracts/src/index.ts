@@ -160,6 +160,7 @@ export {
   ThreadTurn,
 } from './runs.ts';
 export {
+  McpToolResult,
   performStep,
   STEP_TARGETS,
   StepRequest,
@@ -178,7 +179,16 @@ export {
   type SystemEventType,
   type SystemFact,
 } from './system-events.ts';
-export { callTool, JsonSchema, listTools, ToolCall, ToolInfo } from './tools.ts';
+export {
+  callTool,
+  JsonSchema,
+  listTools,
+  MAX_TOOLS_PER_PAGE,
+  TOOL_SOURCES,
+  ToolCall,
+  ToolInfo,
+  ToolSource,
+} from './tools.ts';
 export {
   CarriedFrame,
   CarriedResponse,

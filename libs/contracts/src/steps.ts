@@ -42,9 +42,17 @@ export const StepRequest = z.object({
 });
 export type StepRequest = z.infer<typeof StepRequest>;
 
+/** What an MCP client gets of a call, where the tool speaks MCP itself: as it was given, cut where it is too large. */
+export const McpToolResult = z.object({
+  content: z.array(z.record(z.string(), z.unknown())),
+  structuredContent: z.unknown().optional(),
+  isError: z.boolean().optional(),
+});
+export type McpToolResult = z.infer<typeof McpToolResult>;
+
 /** A step that fails is still an answer. `in_doubt`: an effect may or may not have happened. */
 export const StepResult = z.discriminatedUnion('status', [
-  z.object({ status: z.literal('succeeded'), output: z.unknown() }),
+  z.object({ status: z.literal('succeeded'), output: z.unknown(), mcp: McpToolResult.optional() }),
   z.object({
     status: z.literal('failed'),
     code: z.string().max(64),
@@ -53,6 +61,7 @@ export const StepResult = z.discriminatedUnion('status', [
     inputRequired: InputRequired.optional(),
     /** The refusal in the words of MCP, where the tool speaks it. */
     mcpError: McpError.optional(),
+    mcp: McpToolResult.optional(),
   }),
   z.object({ status: z.literal('in_doubt'), code: z.string().max(64), message: z.string().max(4_000) }),
 ]);

@@ -7,9 +7,17 @@ import { StepResult, ToolConstraints } from './steps.ts';
 
 export const JsonSchema = z.record(z.string(), z.unknown()).describe('JSON Schema 2020-12');
 
+/** Where a tool comes from: written here, declared as an HTTP call, or offered by another MCP server. */
+export const TOOL_SOURCES = ['native', 'http_endpoint', 'mcp_upstream'] as const;
+export const ToolSource = z.enum(TOOL_SOURCES);
+export type ToolSource = z.infer<typeof ToolSource>;
+
 /** What a caller may know of a tool. */
 export const ToolInfo = z.object({
   name: z.string().min(1).max(64),
+  title: z.string().max(200).optional(),
+  version: z.string().min(1).max(64).optional(),
+  source: ToolSource.optional(),
   description: z.string().max(4_000),
   provider: z.string().max(64),
   inputSchema: JsonSchema,
@@ -19,16 +27,31 @@ export const ToolInfo = z.object({
   requiredRole: Role.optional(),
   /** A person must approve each call before it is performed. */
   requiresApproval: z.boolean().optional(),
+  /** Hints for MCP clients (readOnlyHint, destructiveHint, …); nothing here relies on them. */
+  annotations: z.record(z.string(), z.unknown()).optional(),
 });
 export type ToolInfo = z.infer<typeof ToolInfo>;
+
+/** Most tools of one page; a page that would be too large for a message has fewer. */
+export const MAX_TOOLS_PER_PAGE = 1_000;
 
 export const listTools = request({
   subject: 'rpc.tools.list',
   summary: 'List the tools that this caller may use under these constraints.',
   answeredBy: 'mcp-tool',
   askedBy: ['orchestrator', 'gateway', 'operator'],
-  input: z.object({ principal: PrincipalOrNobody, constraints: ToolConstraints.prefault({}) }),
-  output: z.object({ tools: z.array(ToolInfo) }),
+  input: z.object({
+    principal: PrincipalOrNobody,
+    constraints: ToolConstraints.prefault({}),
+    cursor: z.string().min(1).max(64).optional().describe('`nextCursor` of the page before'),
+    limit: z.number().int().min(1).max(MAX_TOOLS_PER_PAGE).default(MAX_TOOLS_PER_PAGE),
+  }),
+  output: z.object({
+    /** By name. */
+    tools: z.array(ToolInfo),
+    /** There are more: the list as a whole need not fit into one message. */
+    nextCursor: z.string().optional(),
+  }),
   timeoutMs: 5_000,
   askAgainMs: ASK_AGAIN_MS,
 });

@@ -8,7 +8,7 @@ export {
   runDeadline,
   stepsLeft,
 } from './budget.ts';
-export { constraintsAllow } from './constraints.ts';
+export { constraintsAllow, matchesTool } from './constraints.ts';
 export { addUsage, evolve, fold, objection } from './evolve.ts';
 export {
   announcementsFor,

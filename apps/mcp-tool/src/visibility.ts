@@ -1,0 +1,84 @@
+import { type Principal, type Role, roleSuffices, type ToolConstraints } from '@switchyard/contracts';
+import { constraintsAllow, matchesTool } from '@switchyard/run';
+import type { ToolData } from './tool.ts';
+
+/*
+ * Who sees which tool. Pure.
+ *
+ * V1 One function decides, for listing, for calling and for explaining.
+ * V2 A tool that is hidden answers exactly as one that does not exist; the rule is for the log, the audit and admins.
+ * V3 What is not known is not allowed: a provider whose state cannot be found out counts as not authorised.
+ */
+
+/** What is known of a user's authorisation of a provider. */
+export type ProviderStatus =
+  | { readonly status: 'not_needed' }
+  | { readonly status: 'authorised'; readonly scopes?: readonly string[] }
+  | { readonly status: 'missing' | 'expired' | 'revoked' | 'unknown' };
+
+/** Who tells whether a user has authorised a provider. */
+export interface ProviderAuthorisations {
+  /** As it is now: a provider that was revoked is not authorised from that moment on. */
+  statusOf(principal: Principal, provider: string): Promise<ProviderStatus>;
+  /** Another value wherever any status of this user may be another one. */
+  epochOf(principal: Principal): Promise<number | string> | number | string;
+}
+
+/** Where no provider asks its users for anything. */
+export const NO_AUTHORISATIONS: ProviderAuthorisations = {
+  statusOf: () => Promise.resolve({ status: 'not_needed' }),
+  epochOf: () => 0,
+};
+
+/** What an operator lets a tenant use: patterns `name`, `name*`, `provider:<name>`, `kind:<kind>`. Deny comes first. */
+export interface TenantPolicy {
+  readonly allow?: readonly string[];
+  readonly deny?: readonly string[];
+}
+
+export const OPEN_POLICY: TenantPolicy = {};
+
+export interface Viewer {
+  readonly role: Role;
+  readonly constraints: ToolConstraints;
+  readonly policy: TenantPolicy;
+  /** By provider. */
+  readonly providers: ReadonlyMap<string, ProviderStatus>;
+}
+
+export type Rule = 'role' | 'policy' | 'authorisation' | 'constraints';
+export type Verdict =
+  { readonly visible: true } | { readonly visible: false; readonly rule: Rule; readonly because: string };
+
+type Judged = Pick<ToolData, 'name' | 'provider' | 'kind' | 'requiredRole' | 'requiredScopes'>;
+
+/** V1: role × policy of the tenant × authorisation of the provider × constraints; the first that refuses decides. */
+export function judgeVisibility(tool: Judged, viewer: Viewer): Verdict {
+  const base = judgeBase(tool, viewer);
+  if (!base.visible || constraintsAllow(viewer.constraints, tool)) return base;
+  return hidden('constraints', 'The tool constraints of the request do not name it.');
+}
+
+/** The same without constraints: what does not depend on the request. */
+export function judgeBase(tool: Judged, viewer: Omit<Viewer, 'constraints'>): Verdict {
+  if (!roleSuffices(viewer.role, tool.requiredRole))
+    return hidden('role', `It is for the role ${tool.requiredRole}; this is a ${viewer.role}.`);
+  const { allow, deny } = viewer.policy;
+  const denied = deny?.find((pattern) => matchesTool(pattern, tool));
+  if (denied !== undefined) return hidden('policy', `The policy of the tenant denies "${denied}".`);
+  if (allow && !allow.some((pattern) => matchesTool(pattern, tool)))
+    return hidden('policy', 'The policy of the tenant does not allow it.');
+  const provider = viewer.providers.get(tool.provider) ?? { status: 'unknown' }; // V3
+  if (provider.status === 'not_needed') return VISIBLE;
+  if (provider.status !== 'authorised')
+    return hidden('authorisation', `The provider ${tool.provider} is not authorised by this user: ${provider.status}.`);
+  const missing = tool.requiredScopes.filter((scope) => !(provider.scopes ?? tool.requiredScopes).includes(scope));
+  if (missing.length === 0) return VISIBLE;
+  return hidden('authorisation', `The authorisation of ${tool.provider} does not cover ${missing.join(', ')}.`);
+}
+
+const VISIBLE: Verdict = { visible: true };
+
+function hidden(rule: Rule, because: string): Verdict {
+  return { visible: false, rule, because };
+}
