@@ -105,7 +105,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       );
       app.useGlobalFilters(new ProblemFilter(log, announcer));
       registerHooks(instanceOf(app), { guard, rateLimit, traffic, announcer, draining: () => draining });
-      const peers = await answerPeers(bus, instanceOf(app), tickets);
+      const peers = await answerPeers(bus, instanceOf(app), tickets, BODY_LIMIT_BYTES);
       await app.listen(config.http.port, config.http.host);
       url = publicUrl(instanceOf(app));
       announcer.tell({

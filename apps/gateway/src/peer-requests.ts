@@ -3,11 +3,13 @@ import type { Bus, Call, Subscription } from '@switchyard/bus';
 import {
   AppError,
   type CarriedFrame,
+  httpBody,
   httpRequest,
   type InputOf,
   type OutputOf,
   type Principal,
 } from '@switchyard/contracts';
+import { CarriedBodies } from '@switchyard/safe-fetch';
 import type { FastifyInstance } from 'fastify';
 
 /*
@@ -17,6 +19,7 @@ import type { FastifyInstance } from 'fastify';
  *    that nobody else can know and that counts once; every identity header that the peer sent is stripped as always.
  * Q2 An answer that is a stream, or longer than one piece, is told in pieces as it is written; the caller's going away
  *    ends it.
+ * Q3 A body that one message does not carry comes in pieces to this very process, once its length was found good.
  */
 
 export const TICKET_HEADER = 'x-aztm-ticket';
@@ -45,21 +48,37 @@ type Output = OutputOf<typeof httpRequest>;
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 const MAX_IN_FLIGHT = 256;
 
-export function answerPeers(
+export async function answerPeers(
   bus: Pick<Bus, 'answer'>,
   server: FastifyInstance,
   tickets: Tickets,
+  bodyLimit: number,
 ): Promise<Subscription> {
-  return bus.answer(httpRequest, (input, call) => serve(server, tickets, input, call), {
-    maxInFlight: MAX_IN_FLIGHT,
-  });
+  const bodies = new CarriedBodies();
+  const pieces = await bus.answer(httpBody, (piece) => Promise.resolve(bodies.piece(piece)), { as: bodies.name });
+  const requests = await bus.answer(
+    httpRequest,
+    async (input, call) => serve(server, tickets, input, await bodies.take(input, bodyLimit, call), call),
+    { maxInFlight: MAX_IN_FLIGHT },
+  );
+  return {
+    stop: async () => {
+      await requests.stop();
+      await pieces.stop();
+    },
+  };
 }
 
-async function serve(server: FastifyInstance, tickets: Tickets, input: Input, call: Call): Promise<Output> {
+async function serve(
+  server: FastifyInstance,
+  tickets: Tickets,
+  input: Input,
+  body: Buffer,
+  call: Call,
+): Promise<Output> {
   const method = METHODS.find((known) => known === input.method);
   if (!method) throw new AppError('method_not_allowed');
   const ticket = tickets.issue(input.principal);
-  const body = Buffer.from(input.body, 'base64');
   try {
     const answer = await server.inject({
       method,

@@ -23,9 +23,8 @@ export async function sendStream(
   to: string,
   sid: string,
   chunks: AsyncIterable<Uint8Array>,
-  signal: AbortSignal,
 ): Promise<void> {
-  const ask = (payload: Element) => session.ask('set', payload, { to, timeoutMs: BLOCK_TIMEOUT_MS, signal });
+  const ask = (payload: Element) => session.ask('set', payload, { to, timeoutMs: BLOCK_TIMEOUT_MS });
   await ask(xml('open', { xmlns: NS_IBB, sid, 'block-size': String(BLOCK_BYTES), stanza: 'iq' }));
   const underWay = new Set<Promise<unknown>>();
   let failed: unknown;

@@ -1,5 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { type Element } from '@xmpp/client';
 import {
   AppError,
   encodeId,
@@ -10,10 +8,9 @@ import {
   toPublicError,
 } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
-import type { Logger } from '@switchyard/platform';
+import { linkAbort, type Logger } from '@switchyard/platform';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import {
-  CANCEL_HEADER,
   carriedHeaders,
   checkRequest,
   ExchangeError,
@@ -22,32 +19,57 @@ import {
   HOP_HEADER,
   type HttpRequest,
   type HttpResponse,
-  NS_CANCEL,
   timeLeft,
 } from './http-exchange.ts';
-import { judgeCall, type PeerPolicy, type PeerRule } from './peer-policy.ts';
+import { type Denial, judgeCall, type PeerPolicy, type PeerRule, type Verdict } from './peer-policy.ts';
 import { bareOf } from './peers.ts';
-import { sendStream } from './ibb.ts';
 import { Pipe } from './pipe.ts';
-import { type Session, StanzaRefusal } from './session.ts';
-import { decodeRequest, type Dialect, encodeResponse, fitsInline } from './xep-0332.ts';
+import { type Answer, keyOf, type Replay } from './replay.ts';
 
 /*
- * A peer's request over XMPP becomes a request to our gateway, on behalf of that peer.
+ * A peer's request over XMPP becomes a request to our gateway, on behalf of that peer, whatever it came in.
  *
  * I1 Who called is what the server says (the stanza's `from`), never what the peer says.
- * I2 Strangers get a refusal of XMPP and nothing reaches the bus; peers get an HTTP status.
+ * I2 Strangers get a refusal of XMPP, or nothing, and nothing of theirs reaches the bus; peers get an HTTP status.
  * I3 A request that is late, or was stored for us while we were away, is refused before it is performed.
- * I4 What is under way is bounded; every denial is told and audited.
+ * I4 What is under way is bounded; every denial is counted, told and audited, at a bounded rate.
  * I5 An answer that comes in pieces is passed on in pieces; a peer that cancels, or is gone, stops the work here.
+ *    Work that has an Idempotency-Key goes on without its peer: it will ask again.
  */
 
 export interface InboundParts {
   readonly bus: Pick<Bus, 'request' | 'publishSystem'>;
   readonly policy: () => PeerPolicy;
-  readonly session: () => Session | null;
+  readonly isContact: (bareJid: string) => boolean;
+  readonly replay: Replay;
   readonly log: Logger;
   readonly onOutcome: (outcome: 'answered' | 'denied' | 'failed') => void;
+  /** Sends a body to the gateway that one message does not carry; gives what `body` and `bodyBytes` are to be. */
+  readonly sendBody: (body: Buffer, signal: AbortSignal) => BodyOnTheBus;
+}
+
+export interface BodyOnTheBus {
+  readonly fields: { readonly body: string; readonly bodyBytes?: number };
+  onFrame(frame: unknown): void;
+}
+
+/** One request of a peer, and how it came. */
+export interface Incoming {
+  /** Full JID. */
+  readonly from: string;
+  readonly stanzaId: string;
+  readonly request: HttpRequest;
+  /** Stored on the way, or too old. */
+  readonly delayed: boolean;
+  /** What the peer calls it where it cancels it. */
+  readonly cancelId?: string | undefined;
+}
+
+export interface Served extends Answer {
+  /** Call when the last piece has left, or will not: ends what still works on it. */
+  readonly end: () => void;
+  /** Goes on without its peer. */
+  readonly keyed: boolean;
 }
 
 const MAX_UNDER_WAY = 256;
@@ -56,161 +78,127 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 const MAX_TIMEOUT_MS = 120_000;
 /** Of one answer, while the peer takes it slower than we produce it. */
 const MAX_BUFFERED_BYTES = 1_048_576;
-const DELAY = 'urn:xmpp:delay';
+/** Denials that are told, per peer and minute, and of all together. */
+const TOLD_PER_PEER = 60;
+const TOLD_OF_ALL = 600;
+
+interface UnderWay {
+  readonly abort: AbortController;
+  readonly keyed: boolean;
+}
 
 export class Inbound {
-  #underWay = 0;
+  readonly #underWay = new Set<UnderWay>();
   /** By peer and the name that it gave the request. */
-  readonly #cancels = new Map<string, AbortController>();
+  readonly #cancels = new Map<string, UnderWay>();
   readonly #limiters = new Map<number, RateLimiterMemory>();
+  readonly #told = new RateLimiterMemory({ points: TOLD_PER_PEER, duration: 60 });
+  readonly #toldOfAll = new RateLimiterMemory({ points: TOLD_OF_ALL, duration: 60 });
 
   constructor(private readonly parts: InboundParts) {}
 
-  /** A message that cancels a request. */
-  onMessage(message: Element): void {
-    const id = message.getChild('cancel', NS_CANCEL)?.attrs['id'];
-    if (id !== undefined) this.#cancels.get(cancelKey(message.attrs['from'] ?? '', id))?.abort();
-  }
-
-  /** The connection is gone: nobody waits for an answer any more. */
-  cancelAll(): void {
-    for (const cancel of this.#cancels.values()) cancel.abort();
-  }
-
-  /** The answer to a question of a peer; undefined where it is no HTTP request. Throws StanzaRefusal. */
-  onQuestion(iq: Element): Promise<Element | undefined> | undefined {
-    if (iq.attrs['type'] !== 'set') return undefined;
-    const from = iq.attrs['from'] ?? '';
-    let decoded: ReturnType<typeof decodeRequest>;
-    try {
-      decoded = decodeRequest(iq);
-    } catch (error) {
-      throw new StanzaRefusal('bad-request', 'modify', error instanceof ExchangeError ? error.message : undefined);
-    }
-    if (!decoded) return undefined;
-    const { request, dialect } = decoded;
-    const call = { from, method: request.method, resource: request.resource, bodyBytes: request.body.length };
+  /** Whether the peer may ask this, and that it may not is told. `bodyBytes`: as it announced. */
+  judge(from: string, { method, resource }: Pick<HttpRequest, 'method' | 'resource'>, bodyBytes: number): Verdict {
+    const isContact = this.parts.isContact(bareOf(from));
+    const call = { from, method, resource, bodyBytes, isContact, nowMs: Date.now() };
     const verdict = judgeCall(this.parts.policy(), call);
-    if (!verdict.allowed) {
-      this.#tellDenied(from, request, verdict.why);
-      if (verdict.why === 'stranger') throw new StanzaRefusal('forbidden', 'auth'); // I2
-      const status = verdict.why === 'size' ? 413 : 403;
-      return Promise.resolve(encodeResponse(problem(status, 'This peer may not call that.'), dialect));
-    }
-    if (this.#underWay >= MAX_UNDER_WAY)
-      return Promise.resolve(encodeResponse(problem(503, 'Too many requests are under way.'), dialect));
-    this.#underWay += 1;
-    const delayed = iq.getChild('delay', DELAY) !== undefined;
-    return this.#perform(from, request, dialect, verdict.rule, delayed).finally(() => (this.#underWay -= 1));
+    if (!verdict.allowed) this.#tellDenied(from, method, resource, verdict.why);
+    return verdict;
   }
 
-  async #perform(
-    from: string,
-    request: HttpRequest,
-    dialect: Dialect,
-    rule: PeerRule,
-    delayed: boolean,
-  ): Promise<Element> {
-    const cancel = new AbortController();
-    const key = cancelKey(from, headerOf(request.headers, CANCEL_HEADER) ?? randomUUID());
-    this.#cancels.set(key, cancel);
+  /** Answers always: with what the gateway says, or with what went wrong. */
+  async serve(incoming: Incoming, rule: PeerRule): Promise<Served> {
+    const { from, request, stanzaId } = incoming;
+    const work: UnderWay = { abort: new AbortController(), keyed: keyOf(request) !== undefined };
+    const cancelKey = incoming.cancelId === undefined ? undefined : keyOfCancel(from, incoming.cancelId);
+    const end = (): void => {
+      this.#underWay.delete(work);
+      if (cancelKey !== undefined) this.#cancels.delete(cancelKey);
+      work.abort.abort();
+    };
     try {
-      const { response, pieces } = await this.#forward(from, request, rule, delayed, cancel.signal);
+      if (this.#underWay.size >= MAX_UNDER_WAY) throw new AppError('overloaded', 'Too many requests are under way.'); // I4
+      this.#underWay.add(work);
+      if (cancelKey !== undefined) this.#cancels.set(cancelKey, work);
+      const timeoutMs = await this.#admit(incoming, rule);
+      const asked = { from, bare: bareOf(from), stanzaId, request };
+      const answer = await this.parts.replay.perform(asked, work.abort.signal, () =>
+        this.#forward(incoming, rule, timeoutMs, work.abort.signal),
+      );
       this.parts.onOutcome('answered');
-      if (pieces === undefined && fitsInline(response.body, dialect)) {
-        this.#cancels.delete(key);
-        return encodeResponse(response, dialect);
-      }
-      if (dialect === 'slixmpp') throw new ExchangeError(502, 'The answer is too large for this peer.');
-      const sid = randomUUID();
-      // After the answer has left: the peer takes the stream that it was told of.
-      setImmediate(() => void this.#pump(from, sid, pieces ?? [response.body], cancel, key));
-      return encodeResponse({ ...response, body: Buffer.alloc(0) }, dialect, sid);
+      if (answer.pieces === undefined) end();
+      return { ...answer, end, keyed: work.keyed };
     } catch (error) {
-      this.#cancels.delete(key);
-      cancel.abort();
-      return encodeResponse(this.#problemOf(error), dialect);
+      end();
+      return { response: this.#problemOf(error), end, keyed: work.keyed };
     }
   }
 
-  async #pump(
-    to: string,
-    sid: string,
-    pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-    cancel: AbortController,
-    key: string,
-  ): Promise<void> {
-    const session = this.parts.session();
-    try {
-      if (session) await sendStream(session, to, sid, iterate(pieces), cancel.signal);
-    } catch (error) {
-      this.parts.log.debug({ err: error }, 'the stream of an answer ended early');
-    } finally {
-      cancel.abort(); // I5: whatever still produces it stops
-      this.#cancels.delete(key);
-    }
+  /** The peer does not want the answer any more. */
+  cancel(from: string, id: string): void {
+    this.#cancels.get(keyOfCancel(from, id))?.abort.abort();
   }
 
-  #problemOf(error: unknown): HttpResponse {
-    this.parts.onOutcome('failed');
-    if (error instanceof ExchangeError) return problem(error.status, error.message);
-    const { code, message } = toPublicError(error);
-    if (!(error instanceof AppError)) this.parts.log.error({ err: error }, 'a request over XMPP failed');
-    return problem(ERROR_CODES[code].http, message, code);
+  /** The connection is gone: nobody waits for an answer any more, except for those that will ask again (I5). */
+  cancelAll(): void {
+    for (const { abort, keyed } of this.#underWay) if (!keyed) abort.abort();
   }
 
-  async #forward(
-    from: string,
-    request: HttpRequest,
-    rule: PeerRule,
-    delayed: boolean,
-    signal: AbortSignal,
-  ): Promise<{ response: HttpResponse; pieces?: AsyncIterable<Uint8Array> }> {
+  /** The time that the request may take. Throws ExchangeError and AppError. */
+  async #admit({ from, request, delayed }: Incoming, rule: PeerRule): Promise<number> {
     checkRequest(request);
     const left = timeLeft(request.headers, Date.now()) ?? DEFAULT_TIMEOUT_MS;
     if (delayed || left <= 0) throw new ExchangeError(408, 'The request came too late and was not performed.'); // I3
     if (Number(headerOf(request.headers, HOP_HEADER) ?? 0) > MAX_HOPS)
       throw new ExchangeError(508, 'The request has passed too many bridges: hosts are mapped in a circle.');
-    const bare = bareOf(from);
-    await this.#limiter(rule.perMinute)
-      .consume(bare)
-      .catch(() => {
-        throw new AppError('rate_limited', 'This peer sends too many requests.');
-      });
-    const principal: Principal = { tenantId: rule.tenant, userId: encodeId(`xmpp:${bare}`), role: 'user', via: 'xmpp' };
-    const headers = carriedHeaders(request.headers);
+    try {
+      await this.#limiter(rule.perMinute).consume(bareOf(from));
+    } catch {
+      this.#tellDenied(from, request.method, request.resource, 'rate');
+      throw new AppError('rate_limited', 'This peer sends too many requests.');
+    }
+    return Math.min(left, MAX_TIMEOUT_MS);
+  }
+
+  async #forward({ from, request }: Incoming, rule: PeerRule, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
+    const userId = encodeId(`xmpp:${bareOf(from)}`);
+    const principal: Principal = { tenantId: rule.tenant, userId, role: 'user', via: 'xmpp' };
+    const headers = carriedHeaders(request.headers).map(([name, value]): [string, string] => [name, value]);
     const pipe = new Pipe(MAX_BUFFERED_BYTES);
     const streaming = new Promise<HttpResponse>((resolve) => {
       pipe.onHead = ({ status, headers: answered }) =>
         resolve({ status, headers: carriedHeaders(answered), body: Buffer.alloc(0) });
     });
+    const over = linkAbort([signal]);
+    const body = this.parts.sendBody(request.body, over.signal);
     const whole = this.parts.bus
       .request(
         httpRequest,
         {
-          principal,
-          fromJid: from,
-          method: request.method,
-          resource: request.resource,
-          headers: [...headers.map(([name, value]): [string, string] => [name, value]), [FROM_HEADER, from]], // I1
-          body: request.body.toString('base64'),
+          ...{ principal, fromJid: from, method: request.method, resource: request.resource },
+          headers: [...headers, [FROM_HEADER, from]], // I1
+          ...body.fields,
         },
-        { timeoutMs: Math.min(left, MAX_TIMEOUT_MS), signal, onProgress: (frame) => pipe.take(frame) },
+        {
+          ...{ timeoutMs, signal },
+          onProgress: (frame) => {
+            body.onFrame(frame);
+            pipe.take(frame);
+          },
+        },
       )
       .then(
         (answer) => {
           pipe.end();
-          return {
-            status: answer.status,
-            headers: carriedHeaders(answer.headers),
-            body: Buffer.from(answer.body, 'base64'),
-          };
+          const { status } = answer;
+          return { status, headers: carriedHeaders(answer.headers), body: Buffer.from(answer.body, 'base64') };
         },
         (error: unknown) => {
           pipe.fail(error);
           throw error;
         },
-      );
+      )
+      .finally(() => over.release());
     const first = await Promise.race([
       whole.then((response) => ({ response })),
       streaming.then((response) => ({ response, pieces: pipe })),
@@ -222,6 +210,14 @@ export class Inbound {
       : first;
   }
 
+  #problemOf(error: unknown): HttpResponse {
+    this.parts.onOutcome('failed');
+    if (error instanceof ExchangeError) return problem(error.status, error.message);
+    const { code, message } = toPublicError(error);
+    if (!(error instanceof AppError)) this.parts.log.error({ err: error }, 'a request over XMPP failed');
+    return problem(ERROR_CODES[code].http, message, code);
+  }
+
   #limiter(perMinute: number): RateLimiterMemory {
     let limiter = this.#limiters.get(perMinute);
     if (!limiter) {
@@ -231,30 +227,34 @@ export class Inbound {
     return limiter;
   }
 
-  #tellDenied(from: string, { method, resource }: HttpRequest, reason: string): void {
+  #tellDenied(from: string, method: string, resource: string, reason: Denial): void {
     this.parts.onOutcome('denied');
     const path = resource.split('?')[0]!.slice(0, 200);
-    const fact: SystemFact = {
-      type: 'xmpp.peer.denied',
-      data: { jid: bareOf(from).slice(0, 500), method: method.slice(0, 16), path, reason },
-    };
-    this.parts.bus
-      .publishSystem(fact)
-      .catch((error: unknown) => this.parts.log.warn({ err: error, ...fact.data }, 'a fact was not published'));
+    const jid = bareOf(from).slice(0, 500);
+    const fact: SystemFact = { type: 'xmpp.peer.denied', data: { jid, method: method.slice(0, 16), path, reason } };
+    // I4: what is over the rate is in the metric alone.
+    Promise.all([this.#told.consume(jid), this.#toldOfAll.consume('all')]).then(
+      () =>
+        this.parts.bus
+          .publishSystem(fact)
+          .catch((error: unknown) => this.parts.log.warn({ err: error, ...fact.data }, 'a fact was not published')),
+      () => undefined,
+    );
   }
 }
 
-function problem(status: number, detail: string, code?: string): HttpResponse {
+export function problem(status: number, detail: string, code?: string): HttpResponse {
   const body = JSON.stringify({ status, detail, ...(code === undefined ? {} : { code }) });
   return { status, headers: [['content-type', 'application/problem+json']], body: Buffer.from(body) };
 }
 
-function cancelKey(from: string, id: string): string {
-  return JSON.stringify([from, id]);
+/** What a peer whose call is not allowed is told. */
+export function denied(why: Denial): HttpResponse {
+  if (why === 'size') return problem(413, 'The body is larger than this peer may send.');
+  if (why === 'hours') return problem(403, 'This peer may not call at this time of day.');
+  return problem(403, 'This peer may not call that.');
 }
 
-async function* iterate(
-  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
-): AsyncGenerator<Uint8Array, undefined> {
-  for await (const piece of pieces) yield piece;
+function keyOfCancel(from: string, id: string): string {
+  return JSON.stringify([from, id]);
 }

@@ -11,11 +11,11 @@ import type { Element } from '@xmpp/client';
  * Q3 Their number is bounded. What comes too late, twice or from somebody else is counted and dropped.
  */
 
-export type IqOutcome = 'late' | 'duplicate' | 'spoofed' | 'unknown';
+export type IqOutcome = 'late' | 'duplicate' | 'spoofed' | 'unknown' | 'wrong_corr';
 
 export class IqError extends Error {
   constructor(
-    readonly code: 'deadline' | 'cancelled' | 'connection_lost' | 'too_many' | 'refused',
+    readonly code: 'deadline' | 'cancelled' | 'connection_lost' | 'peer_lost' | 'too_many' | 'refused',
     message: string,
     /** `not_sent`: nobody worked on it. `unknown`: the other side may have. */
     readonly effect: 'not_sent' | 'unknown' | 'refused',
@@ -25,10 +25,16 @@ export class IqError extends Error {
     super(message);
     this.name = 'IqError';
   }
+
+  /** The condition that the other side, or the server, refused with (RFC 6120 §8.3.3). */
+  get condition(): string {
+    const children = this.stanza?.getChild('error')?.getChildElements() ?? [];
+    return children.find((each) => each.getName() !== 'text')?.getName() ?? 'undefined-condition';
+  }
 }
 
 interface Pending {
-  readonly to: string | undefined;
+  readonly question: Question;
   readonly resolve: (answer: Element) => void;
   readonly reject: (error: IqError) => void;
   readonly timer: NodeJS.Timeout;
@@ -39,6 +45,10 @@ export interface Question {
   readonly to?: string | undefined;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** The id to ask under, which nobody can guess; default: a new one. */
+  readonly id?: string;
+  /** Whether a stanza with this id answers the question; default: it comes from whom the question went to. */
+  readonly judge?: (stanza: Element) => 'answers' | IqOutcome;
 }
 
 const REMEMBERED = 4_096;
@@ -61,11 +71,11 @@ export class IqRegistry {
 
   /** Registers a question and sends it; `send` gets its id and throws where it cannot be sent. */
   ask(question: Question, send: (id: string) => void): Promise<Element> {
-    const { to, timeoutMs, signal } = question;
+    const { timeoutMs, signal } = question;
     if (signal?.aborted) return Promise.reject(new IqError('cancelled', 'It was cancelled.', 'not_sent'));
     if (this.#pending.size >= this.maxPending)
       return Promise.reject(new IqError('too_many', 'Too many questions are open on this connection.', 'not_sent')); // Q3
-    const id = randomBytes(16).toString('base64url'); // Q1
+    const id = question.id ?? randomBytes(16).toString('base64url'); // Q1
     return new Promise((resolve, reject) => {
       const end = (code: 'deadline' | 'cancelled', message: string): void => {
         this.#settle(id, 'given up')?.reject(new IqError(code, message, 'unknown'));
@@ -74,7 +84,7 @@ export class IqRegistry {
       signal?.addEventListener('abort', onAbort, { once: true });
       const timer = setTimeout(() => end('deadline', 'No answer came in time.'), Math.max(0, timeoutMs));
       const release = (): void => signal?.removeEventListener('abort', onAbort);
-      this.#pending.set(id, { to, resolve, reject, timer, release });
+      this.#pending.set(id, { question, resolve, reject, timer, release });
       try {
         send(id);
       } catch (error) {
@@ -84,25 +94,37 @@ export class IqRegistry {
     });
   }
 
-  /** Takes an iq of type result or error. */
-  take(iq: Element): void {
-    const { id = '', from } = iq.attrs;
+  /** Takes an answer: an iq of type result or error, or a message that answers one of ours. */
+  take(stanza: Element): void {
+    const { id = '', from } = stanza.attrs;
     const pending = this.#pending.get(id);
     if (!pending) {
       const earlier = this.#settled.get(id);
       const outcome = earlier === 'answered' ? 'duplicate' : earlier === 'given up' ? 'late' : 'unknown';
       return this.onDropped(outcome, from);
     }
-    if (!this.#isFrom(from, pending.to)) return this.onDropped('spoofed', from); // Q1
+    const { judge, to } = pending.question;
+    const verdict = judge?.(stanza) ?? (this.#isFrom(from, to) ? 'answers' : 'spoofed');
+    if (verdict !== 'answers') return this.onDropped(verdict, from); // Q1
     this.#settle(id, 'answered');
-    if (iq.attrs['type'] === 'result') pending.resolve(iq);
-    else pending.reject(new IqError('refused', 'The other side refused.', 'refused', iq));
+    if (stanza.attrs['type'] !== 'error') pending.resolve(stanza);
+    else pending.reject(new IqError('refused', 'The other side refused.', 'refused', stanza));
   }
 
   /** The connection is gone: every question ends at once. */
   failAll(why: string): void {
     for (const id of [...this.#pending.keys()])
       this.#settle(id, 'given up')?.reject(new IqError('connection_lost', why, 'unknown')); // Q2
+  }
+
+  /** One of those we asked is gone: what was asked of it ends at once. */
+  failTo(jid: string, why: string): void {
+    for (const [id, { question }] of this.#pending)
+      if (question.to === jid) this.#settle(id, 'given up')?.reject(new IqError('peer_lost', why, 'unknown'));
+  }
+
+  has(id: string): boolean {
+    return this.#pending.has(id) || this.#settled.has(id);
   }
 
   #settle(id: string, how: 'answered' | 'given up'): Pending | undefined {

@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { AppError, type CarriedFrame, type InputOf, type OutputOf, type xmppRequest } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import { mappedJid, type ServiceMap } from '@switchyard/safe-fetch';
-import { xml } from '@xmpp/client';
+import { askByIq, type IqAnswer } from './ask-by-iq.ts';
+import { askByMessage } from './ask-by-message.ts';
+import type { IncomingChunks } from './chunks.ts';
+import type { PeerFeatures, PeerWire } from './disco.ts';
 import {
-  CANCEL_HEADER,
   carriedHeaders,
   checkRequest,
   DEADLINE_HEADER,
@@ -12,23 +13,26 @@ import {
   headerOf,
   HOP_HEADER,
   type HttpRequest,
-  NS_CANCEL,
   TIMEOUT_HEADER,
 } from './http-exchange.ts';
 import type { IncomingStreams } from './ibb.ts';
-import { StreamCut } from './ibb.ts';
 import { IqError } from './iq-registry.ts';
-import type { Peers } from './peers.ts';
+import { isOffline, toAppError } from './outbound-errors.ts';
+import type { PeerHealth } from './peer-health.ts';
+import { bareOf, type Peers } from './peers.ts';
+import { keyOf } from './replay.ts';
 import type { Session } from './session.ts';
-import { decodeResponse, encodeRequest, fitsInline } from './xep-0332.ts';
+import { DigestOfStream } from './xep-0332.ts';
 
 /*
  * Carries an HTTP request to the agent that serves a mapped host.
  *
  * O1 A host that is not mapped is refused; nothing is ever called over the network from here.
- * O2 A request that the other side may have worked on is not sent again.
+ * O2 A request that the other side may have worked on is sent again once, and only where that does no harm: its method
+ *    is safe, or it has an Idempotency-Key. Any other ends with "the outcome is not known".
  * O3 Every request ends by its deadline, with a response or with a typed error.
- * O4 A response in pieces is handed on as it comes; one that is cut ends in an error, never as a short body.
+ * O4 A response in pieces is handed on as it comes; one that is cut, or is not what was announced, ends in an error,
+ *    never as a short body.
  * O5 Whoever goes away stops the work on the other side, before and during the response.
  */
 
@@ -37,8 +41,16 @@ export interface OutboundParts {
   readonly session: () => Session | null;
   /** Why there is no session. */
   readonly sentence: () => string;
+  /** Resolves when the login stands; rejects where the signal aborts first. */
+  readonly online: (signal: AbortSignal) => Promise<void>;
   readonly peers: Peers;
+  readonly features: PeerFeatures;
+  readonly health: PeerHealth;
   readonly streams: IncomingStreams;
+  readonly chunks: IncomingChunks;
+  readonly bodyLimit: number;
+  /** Fetches a body that its caller sends in pieces. */
+  readonly bodyOf: (input: Input, call: CarryCall) => Promise<Buffer>;
   readonly log: Logger;
 }
 
@@ -52,29 +64,27 @@ export interface CarryCall {
 type Input = InputOf<typeof xmppRequest>;
 type Output = OutputOf<typeof xmppRequest>;
 
+const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
+const PROBE_LIMIT_MS = 2_000;
+
 export class Outbound {
   constructor(private readonly parts: OutboundParts) {}
 
   async carry(input: Input, call: CarryCall): Promise<Output> {
     const jid = this.#jidOf(input.host);
-    const session = this.parts.session();
-    if (!session) throw new AppError('unavailable', this.parts.sentence());
-    const request = this.#request(input, call.deadline);
-    const to = this.parts.peers.addressOf(jid);
     try {
-      const response = await this.#ask(session, to, request, call);
-      const head = {
-        status: response.status,
-        headers: response.headers.map(([name, value]): [string, string] => [name, value]),
-      };
-      if (response.sid === undefined) return { ...head, body: response.body.toString('base64') };
-      call.progress({ head });
-      for await (const piece of this.parts.streams.read(session, to, response.sid, call.signal))
-        call.progress({ chunk: piece.toString('base64') }); // O4
-      return { ...head, body: '' };
+      this.#session();
+      const request = this.#request(input, await this.parts.bodyOf(input, call));
+      return await this.#twice(jid, request, call);
     } catch (error) {
       throw toAppError(error, jid);
     }
+  }
+
+  #session(): Session {
+    const session = this.parts.session();
+    if (!session) throw new AppError('unavailable', this.parts.sentence());
+    return session;
   }
 
   #jidOf(host: string): string {
@@ -84,119 +94,108 @@ export class Outbound {
     return jid;
   }
 
-  #request(input: Input, deadline: number): HttpRequest {
-    const { method, resource } = input;
+  #request({ method, resource, headers }: Input, body: Buffer): HttpRequest {
+    checkRequest({ method, resource });
+    const hops = Number(headerOf(headers, HOP_HEADER) ?? 0) + 1;
+    return { method, resource, headers: [...carriedHeaders(headers), [HOP_HEADER, String(hops)]], body };
+  }
+
+  /** O2 */
+  async #twice(jid: string, request: HttpRequest, call: CarryCall): Promise<Output> {
+    const told = { head: false };
     try {
-      checkRequest({ method, resource });
-      const hops = Number(headerOf(input.headers, HOP_HEADER) ?? 0) + 1;
-      const headers = [
-        ...carriedHeaders(input.headers),
-        [HOP_HEADER, String(hops)] as const,
-        [DEADLINE_HEADER, String(deadline)] as const,
-        [TIMEOUT_HEADER, String(Math.max(0, deadline - Date.now()))] as const,
-      ];
-      return { method, resource, headers, body: Buffer.from(input.body, 'base64') };
+      return await this.#once(jid, request, call, told);
     } catch (error) {
-      throw toAppError(error, '');
+      const lost = error instanceof IqError && (error.code === 'connection_lost' || error.code === 'peer_lost');
+      const harmless = lost && (error.effect === 'not_sent' || SAFE.has(request.method) || keyOf(request) !== undefined);
+      if (!harmless || told.head) throw error;
+      await this.#back(jid, error, call);
+      return await this.#once(jid, request, call, told);
     }
   }
 
-  async #ask(
-    session: Session,
-    to: string,
-    request: HttpRequest,
-    call: CarryCall,
-  ): Promise<ReturnType<typeof decodeResponse>> {
-    const cancelId = randomBytes(9).toString('base64url');
-    const headers = [...request.headers, [CANCEL_HEADER, cancelId] as const];
-    const cancel = (): void => {
-      if (session.open) session.send(xml('message', { to }, xml('cancel', { xmlns: NS_CANCEL, id: cancelId }))); // O5
-    };
-    call.signal.addEventListener('abort', cancel, { once: true });
+  /** Resolves when whoever was lost is there again; rejects with `error` where that takes too long. */
+  async #back(jid: string, error: IqError, { signal, deadline }: CarryCall): Promise<void> {
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), Math.max(0, deadline - Date.now()));
+    const stop = (): void => limit.abort();
+    signal.addEventListener('abort', stop, { once: true });
     try {
-      return await this.#askOnce(session, to, { ...request, headers }, call);
+      await this.parts.online(limit.signal);
+      if (error.code === 'peer_lost') await this.parts.peers.whenPresent(jid, limit.signal);
+    } catch {
+      throw error;
     } finally {
-      call.signal.removeEventListener('abort', cancel);
+      clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
     }
   }
 
-  async #askOnce(
-    session: Session,
-    to: string,
-    request: HttpRequest,
-    call: CarryCall,
-  ): Promise<ReturnType<typeof decodeResponse>> {
-    const question = { to, timeoutMs: call.deadline - Date.now(), signal: call.signal };
-    const dialect = this.parts.peers.dialectOf(to);
-    if (!fitsInline(request.body, dialect)) throw new ExchangeError(413, 'The body is too large for this agent.');
+  async #once(jid: string, request: HttpRequest, call: CarryCall, told: { head: boolean }): Promise<Output> {
+    const session = this.#session();
+    const to = this.parts.peers.addressOf(jid);
+    const response = await this.#ask(session, jid, to, this.#timed(request, call.deadline), call);
+    const head = {
+      status: response.status,
+      headers: carriedHeaders(response.headers).map(([name, value]): [string, string] => [name, value]),
+    };
+    if (response.sid === undefined) return { ...head, body: response.body.toString('base64') };
+    told.head = true;
+    call.progress({ head });
+    const digest = new DigestOfStream(response.headers);
+    for await (const piece of this.parts.streams.read(session, to, response.sid, call.signal)) {
+      digest.take(piece);
+      call.progress({ chunk: piece.toString('base64') }); // O4
+    }
+    digest.check();
+    return { ...head, body: '' };
+  }
+
+  async #ask(session: Session, jid: string, to: string, request: HttpRequest, call: CarryCall): Promise<IqAnswer> {
+    const { health } = this.parts;
+    const bare = bareOf(jid);
+    await this.#judge(session, jid, to);
     try {
-      return decodeResponse(await session.ask('set', encodeRequest(request, dialect), question));
+      const wire = await this.#wireOf(session, jid, to, call.deadline);
+      const answer =
+        wire === 'aztm'
+          ? await askByMessage(session, jid, request, call)
+          : await askByIq(this.parts, session, to, request, call);
+      health.tell(bare, 'answered', Date.now());
+      return answer;
     } catch (error) {
-      // Not executed, so it is safe to say it in the other dialect (O2).
-      if (dialect === 'slixmpp' || !isNotImplemented(error)) throw error;
-      this.parts.peers.speaksSlixmpp(to);
-      return decodeResponse(await session.ask('set', encodeRequest(request, 'slixmpp'), question));
+      if (isOffline(error)) {
+        this.parts.features.forget(to);
+        health.tell(bare, 'offline', Date.now());
+      } else if (error instanceof IqError && error.code === 'deadline') health.tell(bare, 'late', Date.now());
+      throw error;
     }
   }
-}
 
-function isNotImplemented(error: unknown): boolean {
-  return error instanceof IqError && conditionOf(error) === 'feature-not-implemented';
-}
-
-function conditionOf(error: IqError): string {
-  const child = error.stanza
-    ?.getChild('error')
-    ?.getChildElements()
-    .find((each) => each.getName() !== 'text');
-  return child?.getName() ?? 'undefined-condition';
-}
-
-/** What a refusal of XMPP means to somebody who asked over HTTP. */
-function toAppError(error: unknown, jid: string): AppError {
-  if (error instanceof AppError) return error;
-  if (error instanceof ExchangeError) {
-    if (error.status === 413) return new AppError('payload_too_large', error.message);
-    if (error.status < 500) return new AppError('invalid_input', error.message);
-    return new AppError('upstream_failed', error.message, { cause: error });
+  async #judge(session: Session, jid: string, to: string): Promise<void> {
+    const { health, features, peers } = this.parts;
+    const before = health.before(bareOf(jid), Date.now());
+    if (before === 'give up') throw new AppError('agent_unreachable', `${jid} is offline, or there is no such account.`);
+    if (before === 'call' || this.#isAztm(jid)) return;
+    features.forget(to);
+    const alive = await features.answers(session, to, peers.isPresent(to), PROBE_LIMIT_MS);
+    if (!alive) throw new AppError('agent_unreachable', `${jid} is online but does not answer.`);
   }
-  if (error instanceof StreamCut) return new AppError('upstream_failed', 'The answer was cut off.', { cause: error });
-  if (!(error instanceof IqError)) return new AppError('internal', undefined, { cause: error });
-  switch (error.code) {
-    case 'deadline':
-      return new AppError('upstream_timeout', `${jid} did not answer in time.`);
-    case 'cancelled':
-      return new AppError('cancelled');
-    case 'too_many':
-      return new AppError('overloaded');
-    case 'connection_lost':
-      return error.effect === 'not_sent'
-        ? new AppError('unavailable', 'The AZTM login was lost before the request was sent.')
-        : new AppError(
-            'upstream_failed',
-            'The AZTM login was lost while the agent worked; whether it did is not known.',
-          );
-    case 'refused':
-      return refusal(conditionOf(error), jid);
-  }
-}
 
-function refusal(condition: string, jid: string): AppError {
-  switch (condition) {
-    case 'service-unavailable':
-    case 'recipient-unavailable':
-    case 'item-not-found':
-      return new AppError('agent_unreachable', `${jid} is offline, or there is no such account.`);
-    case 'remote-server-not-found':
-      return new AppError('agent_unreachable', `The domain of ${jid} cannot be reached.`);
-    case 'remote-server-timeout':
-      return new AppError('upstream_timeout', `The domain of ${jid} did not answer.`);
-    case 'forbidden':
-    case 'not-allowed':
-      return new AppError('forbidden', `${jid} does not let us call it.`);
-    case 'policy-violation':
-      return new AppError('payload_too_large', 'The XMPP server refused the size of this request.');
-    default:
-      return new AppError('upstream_failed', `${jid} refused the request (${condition.slice(0, 60)}).`);
+  #wireOf(session: Session, jid: string, to: string, deadline: number): Promise<PeerWire> {
+    if (this.#isAztm(jid)) return Promise.resolve('aztm');
+    const { features, peers } = this.parts;
+    return features.wireOf(session, to, peers.isPresent(to), deadline - Date.now());
+  }
+
+  #isAztm(jid: string): boolean {
+    return this.parts.serviceMap.aztm?.has(jid) ?? false;
+  }
+
+  #timed(request: HttpRequest, deadline: number): HttpRequest {
+    const left = deadline - Date.now();
+    if (left <= 0) throw new ExchangeError(504, 'The deadline has passed.');
+    const headers = [[DEADLINE_HEADER, String(deadline)] as const, [TIMEOUT_HEADER, String(left)] as const];
+    return { ...request, headers: [...request.headers, ...headers] };
   }
 }

@@ -6,6 +6,7 @@ import { bareOf } from './peers.ts';
  *
  * P1 Whoever is not named may do nothing; what is not named may not be called.
  * P2 The most exact entry decides alone: the JID, then its domain (`*@example.org`).
+ * P3 What a run of a peer may use is what the entry names, whatever its request asks for.
  */
 
 const Pattern = z
@@ -13,6 +14,19 @@ const Pattern = z
   .min(1)
   .max(500)
   .regex(/^\/[^\s]*$/, 'expected a path such as /a2a or /runs/*');
+
+const Clock = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'expected a time such as 08:30');
+const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] as const;
+
+const Hours = z.strictObject({
+  from: Clock,
+  /** Earlier than `from`: the span ends on the next day. */
+  to: Clock,
+  /** Days on which the span begins. */
+  days: z.array(z.enum(DAYS)).min(1).default([...DAYS]),
+  zone: z.string().max(64).refine(isZone, 'expected a time zone such as Europe/Berlin').default('UTC'),
+});
+export type Hours = z.infer<typeof Hours>;
 
 export const PeerRule = z.strictObject({
   methods: z
@@ -27,6 +41,12 @@ export const PeerRule = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9_-]{1,64}$/)
     .default('xmpp'),
+  /** Absent: at any time. */
+  hours: Hours.optional(),
+  /** The tools that runs of this peer may use; absent: those that its tenant may use. */
+  tools: z.array(z.string().min(1).max(128)).max(1_024).optional(),
+  /** Only while the account has this peer in its roster. */
+  contactsOnly: z.boolean().default(false),
 });
 export type PeerRule = z.infer<typeof PeerRule>;
 
@@ -42,11 +62,15 @@ export interface PeerCall {
   readonly method: string;
   readonly resource: string;
   readonly bodyBytes: number;
+  /** The peer is in the roster of our account. */
+  readonly isContact: boolean;
+  readonly nowMs: number;
 }
 
 export type Verdict =
   | { readonly allowed: true; readonly rule: PeerRule }
-  | { readonly allowed: false; readonly why: 'stranger' | 'method' | 'path' | 'size' };
+  | { readonly allowed: false; readonly why: Denial };
+export type Denial = 'stranger' | 'method' | 'path' | 'size' | 'hours' | 'rate';
 
 export function ruleFor(policy: PeerPolicy, from: string): PeerRule | undefined {
   const bare = bareOf(from);
@@ -55,7 +79,8 @@ export function ruleFor(policy: PeerPolicy, from: string): PeerRule | undefined 
 
 export function judgeCall(policy: PeerPolicy, call: PeerCall): Verdict {
   const rule = ruleFor(policy, call.from);
-  if (!rule) return { allowed: false, why: 'stranger' };
+  if (!rule || (rule.contactsOnly && !call.isContact)) return { allowed: false, why: 'stranger' };
+  if (rule.hours && !withinHours(rule.hours, call.nowMs)) return { allowed: false, why: 'hours' };
   if (!rule.methods.some((method) => method === call.method)) return { allowed: false, why: 'method' };
   if (!pathAllowed(rule.paths, call.resource)) return { allowed: false, why: 'path' };
   if (call.bodyBytes > rule.maxBodyKb * 1_024) return { allowed: false, why: 'size' };
@@ -70,4 +95,25 @@ function pathAllowed(patterns: readonly string[], resource: string): boolean {
   return patterns.some((pattern) =>
     pattern.endsWith('*') ? pathname.startsWith(pattern.slice(0, -1)) : pathname === pattern,
   );
+}
+
+export function withinHours({ from, to, days, zone }: Hours, nowMs: number): boolean {
+  const parts = new Intl.DateTimeFormat('en-US', {
+    ...{ timeZone: zone, hourCycle: 'h23', weekday: 'short', hour: '2-digit', minute: '2-digit' },
+  }).formatToParts(nowMs);
+  const part = (type: string): string => parts.find((each) => each.type === type)?.value ?? '';
+  const now = `${part('hour')}:${part('minute')}`;
+  const today = DAYS.findIndex((day) => day === part('weekday').toLowerCase());
+  const begins = (day: number): boolean => days.includes(DAYS[(day + DAYS.length) % DAYS.length]!);
+  if (from < to) return begins(today) && now >= from && now < to;
+  return (begins(today) && now >= from) || (begins(today - 1) && now < to);
+}
+
+function isZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en-US', { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
 }

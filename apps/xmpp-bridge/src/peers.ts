@@ -6,6 +6,7 @@ import type { Element } from '@xmpp/client';
  * R1 Only peers that we know of are remembered; presence of strangers changes nothing.
  * R2 A request goes to a full JID: the one that is configured, else the session that wants it most, else the resource
  *    that a bridge of ours takes.
+ * R3 A session that leaves is said to be gone, so that nobody waits for its answers.
  */
 
 /** The resource of the bridge that takes what is addressed to an account. */
@@ -17,7 +18,15 @@ export class Peers {
   /** Dialects of full JIDs that turned out not to speak the standard. */
   readonly #dialects = new Map<string, 'slixmpp'>();
 
-  constructor(private readonly isKnown: (bareJid: string) => boolean) {}
+  readonly #waiting = new Set<() => void>();
+
+  constructor(
+    private readonly isKnown: (bareJid: string) => boolean,
+    private readonly listener: { onGone(fullJid: string): void; onThere(bareJid: string): void } = {
+      onGone: () => undefined,
+      onThere: () => undefined,
+    },
+  ) {}
 
   takePresence(presence: Element): void {
     const from = presence.attrs['from'] ?? '';
@@ -28,12 +37,41 @@ export class Peers {
     if (type === 'unavailable' || type === 'error') {
       sessions.delete(from);
       this.#dialects.delete(from);
+      if (type === 'unavailable') this.listener.onGone(from); // R3
     } else if (type === undefined && (sessions.has(from) || sessions.size < MAX_SESSIONS_PER_PEER)) {
       const priority = Number(presence.getChildText('priority') ?? 0);
       sessions.set(from, Number.isInteger(priority) ? priority : 0);
+      this.listener.onThere(bare);
     }
     if (sessions.size > 0) this.#sessions.set(bare, sessions);
     else this.#sessions.delete(bare);
+    for (const look of [...this.#waiting]) look();
+  }
+
+  isPresent(fullJid: string): boolean {
+    return this.#sessions.get(split(fullJid).bare)?.has(fullJid) ?? false;
+  }
+
+  /** Resolves when a session that takes requests is there; rejects where the signal aborts first. */
+  whenPresent(jid: string, signal: AbortSignal): Promise<void> {
+    const { bare, resource } = split(jid);
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        const sessions = this.#sessions.get(bare);
+        const there = resource === '' ? [...(sessions?.values() ?? [])].some((n) => n >= 0) : sessions?.has(jid);
+        if (there) end(resolve);
+      };
+      const onAbort = (): void => end(() => reject(new Error('nobody came')));
+      const end = (then: () => void): void => {
+        this.#waiting.delete(look);
+        signal.removeEventListener('abort', onAbort);
+        then();
+      };
+      if (signal.aborted) return onAbort();
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#waiting.add(look);
+      look();
+    });
   }
 
   /** R2 */

@@ -23,6 +23,7 @@ export class Pipe implements AsyncIterable<Uint8Array> {
       this.headSeen = true;
       return this.onHead?.(parsed.data.head);
     }
+    if ('send' in parsed.data) return;
     const piece = Buffer.from(parsed.data.chunk, 'base64');
     this.#bytes += piece.length;
     if (this.#bytes > this.maxBytes) return this.fail(new Error('the reader is too slow')); // F1

@@ -83,10 +83,30 @@ export class Session {
 
   /** Asks `to` (a full JID, or the server where it is absent). Rejects with IqError. */
   ask(type: 'get' | 'set', payload: Element, question: Question): Promise<Element> {
-    if (this.#closed) return Promise.reject(new IqError('connection_lost', 'There is no connection.', 'not_sent'));
-    return this.#registry.ask(question, (id) =>
-      this.#send(xml('iq', { type, id, ...(question.to === undefined ? {} : { to: question.to }) }, payload)),
+    return this.askWith(question, (id) =>
+      xml('iq', { type, id, ...(question.to === undefined ? {} : { to: question.to }) }, payload),
     );
+  }
+
+  /** Asks with a stanza of the caller's own making. Its answer is taken by takeAnswer() where it is no iq. */
+  askWith(question: Question, stanza: (id: string) => Element): Promise<Element> {
+    if (this.#closed) return Promise.reject(new IqError('connection_lost', 'There is no connection.', 'not_sent'));
+    return this.#registry.ask(question, (id) => this.#send(stanza(id)));
+  }
+
+  /** Takes a message that answers a question, or counts it as dropped. */
+  takeAnswer(message: Element): void {
+    this.#registry.take(message);
+  }
+
+  /** True where a question went out under this id a moment ago. */
+  asked(id: string): boolean {
+    return this.#registry.has(id);
+  }
+
+  /** This peer is gone: whatever was asked of it ends at once, with its outcome unknown. */
+  failTo(jid: string): void {
+    this.#registry.failTo(jid, 'The other side went away.');
   }
 
   /** Sends a stanza that nobody answers. False: the connection is full, wait for drained(). */

@@ -20,7 +20,7 @@ import { isXmlText } from './xml-stream.ts';
  */
 
 export const NS_HTTP = 'urn:xmpp:http';
-const NS_SHIM = 'http://jabber.org/protocol/shim';
+export const NS_SHIM = 'http://jabber.org/protocol/shim';
 
 export type Dialect = 'standard' | 'slixmpp';
 const ELEMENTS: Readonly<Record<Dialect, { request: string; response: string }>> = {
@@ -31,13 +31,14 @@ const ELEMENTS: Readonly<Record<Dialect, { request: string; response: string }>>
 /** Most characters of a body within a stanza. */
 export const INLINE_LIMIT = 65_536;
 
-export function encodeRequest(request: HttpRequest, dialect: Dialect): Element {
+/** With `chunks` the body follows in messages, as the stream of that name. */
+export function encodeRequest(request: HttpRequest, dialect: Dialect, chunks?: string): Element {
   const { method, resource, headers, body } = request;
   return xml(
     ELEMENTS[dialect].request,
-    { xmlns: NS_HTTP, method, resource, version: '1.1' },
+    { xmlns: NS_HTTP, method, resource, version: '1.1', maxChunkSize: '65536' },
     shim(withDigest(headers, body), dialect),
-    data(body, dialect),
+    chunks === undefined ? data(body, dialect) : xml('data', {}, xml('chunkedBase64', { streamId: chunks })),
   );
 }
 
@@ -52,20 +53,30 @@ export function encodeResponse(response: HttpResponse, dialect: Dialect, sid?: s
   );
 }
 
+export interface DecodedRequest {
+  readonly request: HttpRequest;
+  readonly dialect: Dialect;
+  /** The body follows in messages, as the stream of this name. */
+  readonly chunks?: string;
+}
+
 /** The request in an IQ, and the dialect it came in; undefined where the IQ holds none. Throws ExchangeError. */
-export function decodeRequest(iq: Element): { request: HttpRequest; dialect: Dialect } | undefined {
+export function decodeRequest(iq: Element): DecodedRequest | undefined {
   for (const dialect of ['standard', 'slixmpp'] as const) {
     const element = iq.getChild(ELEMENTS[dialect].request, NS_HTTP);
     if (!element) continue;
     const { method = '', resource = '' } = element.attrs;
     const headers = headersOf(element);
-    return { dialect, request: { method: method.toUpperCase(), resource, headers, body: bodyOf(element, headers) } };
+    const chunks = chunksOf(element);
+    const body = chunks === undefined ? bodyOf(element, headers) : Buffer.alloc(0);
+    const request = { method: method.toUpperCase(), resource, headers, body };
+    return { dialect, request, ...(chunks === undefined ? {} : { chunks }) };
   }
   return undefined;
 }
 
 /** The response in the answer of an IQ. Throws ExchangeError 502 where there is none. */
-export function decodeResponse(iq: Element): HttpResponse & { readonly sid?: string } {
+export function decodeResponse(iq: Element): HttpResponse & { readonly sid?: string; readonly chunks?: string } {
   for (const dialect of ['standard', 'slixmpp'] as const) {
     const element = iq.getChild(ELEMENTS[dialect].response, NS_HTTP);
     if (!element) continue;
@@ -75,6 +86,8 @@ export function decodeResponse(iq: Element): HttpResponse & { readonly sid?: str
     const headers = headersOf(element);
     const sid = element.getChild('data')?.getChild('ibb')?.attrs['sid'];
     if (sid !== undefined) return { status, headers, body: Buffer.alloc(0), sid };
+    const chunks = chunksOf(element);
+    if (chunks !== undefined) return { status, headers, body: Buffer.alloc(0), chunks };
     return { status, headers, body: bodyOf(element, headers) };
   }
   throw new ExchangeError(502, 'The agent answered with what is no HTTP response.');
@@ -101,6 +114,49 @@ function asText(body: Buffer): string | undefined {
   return Buffer.from(text, 'utf8').equals(body) ? text : undefined;
 }
 
+function chunksOf(element: Element): string | undefined {
+  return element.getChild('data')?.getChild('chunkedBase64')?.attrs['streamId'];
+}
+
+/** The length that a body which follows is announced with; undefined where it is not. */
+export function announcedLength(headers: HeaderList): number | undefined {
+  const length = /;length=(\d{1,12})$/.exec(headerOf(headers, DIGEST_HEADER) ?? '')?.[1];
+  return length === undefined ? undefined : Number(length);
+}
+
+/** Checks a body that comes in pieces against what its headers announced. */
+export class DigestOfStream {
+  readonly #hash = createHash('sha256');
+  readonly #announced: string | undefined;
+  #length = 0;
+
+  constructor(headers: HeaderList) {
+    this.#announced = headerOf(headers, DIGEST_HEADER);
+  }
+
+  take(piece: Uint8Array): void {
+    if (this.#announced === undefined) return;
+    this.#hash.update(piece);
+    this.#length += piece.length;
+  }
+
+  /** Throws ExchangeError where the whole is not what was announced. */
+  check(): void {
+    if (this.#announced === undefined) return;
+    if (this.#announced !== `sha-256=${this.#hash.digest('base64')};length=${this.#length}`) throw damaged();
+  }
+}
+
+function damaged(): ExchangeError {
+  return new ExchangeError(502, 'The body did not arrive as it was sent.');
+}
+
+/** Throws ExchangeError where a body is not what its headers announced (C2). */
+export function checkDigest(headers: HeaderList, body: Buffer): void {
+  const digest = headerOf(headers, DIGEST_HEADER);
+  if (digest !== undefined && digest !== digestOf(body)) throw damaged();
+}
+
 function bodyOf(element: Element, headers: HeaderList): Buffer {
   const content = element.getChild('data');
   const text = content?.getChild('text');
@@ -108,9 +164,7 @@ function bodyOf(element: Element, headers: HeaderList): Buffer {
   const other = content?.getChildElements().find((child) => !['text', 'base64'].includes(child.getName()));
   if (other) throw new ExchangeError(501, `A body as <${other.getName().slice(0, 40)}/> is not understood here.`);
   const body = base64 ? Buffer.from(base64.text(), 'base64') : Buffer.from(text?.text() ?? '', 'utf8');
-  const digest = headerOf(headers, DIGEST_HEADER);
-  if (digest !== undefined && digest !== digestOf(body))
-    throw new ExchangeError(502, 'The body did not arrive as it was sent.'); // C2
+  checkDigest(headers, body);
   return body;
 }
 

@@ -10,7 +10,7 @@ import { type Logger, sleep, telemetryEnabled, withRemoteTrace, withSpan } from 
 import type { Call, Handler, Subscription } from './bus.ts';
 import type { Instruments } from './instruments.ts';
 import { CallerGone } from './leaving.ts';
-import { decode, encode, encodeRefusal, FRAME_INTERVAL_MS, HEADER } from './protocol.ts';
+import { addressed, decode, encode, encodeRefusal, FRAME_INTERVAL_MS, HEADER } from './protocol.ts';
 import { settledWithin } from './settle.ts';
 import type { Wire, WireMessage, WireSubscription } from './wire.ts';
 
@@ -77,7 +77,7 @@ export class Answerer {
   async answer<C extends RequestContract>(
     contract: C,
     handler: Handler<C>,
-    options: { maxInFlight?: number } = {},
+    options: { maxInFlight?: number; as?: string } = {},
   ): Promise<Subscription> {
     this.#open(contract.answeredBy);
     const limit = options.maxInFlight ?? MAX_IN_FLIGHT;
@@ -85,7 +85,7 @@ export class Answerer {
     const unanswered = new Set<Promise<void>>();
     const works = new Set<Work>();
     const subscription = this.wire.subscribe(
-      contract.subject,
+      addressed(contract.subject, options.as),
       (message) => {
         if (message.reply === undefined) return; // nobody to answer to
         if (taken >= limit) {

@@ -3,7 +3,7 @@ import { injectTrace, telemetryEnabled, withSpan } from '@switchyard/platform';
 import type { RequestOptions } from './bus.ts';
 import type { Instruments } from './instruments.ts';
 import { Leaving } from './leaving.ts';
-import { decode, decodeRefusal, encode, HEADER, LOST_AFTER_MS } from './protocol.ts';
+import { addressed, decode, decodeRefusal, encode, HEADER, LOST_AFTER_MS } from './protocol.ts';
 import type { Wire, WireMessage, WireSubscription } from './wire.ts';
 
 /*
@@ -94,7 +94,7 @@ export class Asker {
     if (options.idempotencyKey !== undefined) headers[HEADER.idempotencyKey] = options.idempotencyKey;
     const traceparent = injectTrace();
     if (traceparent !== undefined) headers[HEADER.traceparent] = traceparent;
-    const answer = await this.exchange(contract.subject, encode(input), {
+    const answer = await this.exchange(addressed(contract.subject, options.to), encode(input), {
       headers,
       deadline,
       watched: true,

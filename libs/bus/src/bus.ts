@@ -20,6 +20,8 @@ export interface RequestOptions {
   /** Absolute, ms since 1970; the earlier of the two limits counts. */
   readonly deadline?: number;
   readonly idempotencyKey?: string;
+  /** The process that is asked, for a subject that ends in `.*`. */
+  readonly to?: string;
   /** Called with the body of each progress frame that has one. */
   readonly onProgress?: (frame: unknown) => void;
 }
@@ -118,7 +120,7 @@ export interface Bus {
   answer<C extends RequestContract>(
     contract: C,
     handler: Handler<C>,
-    options?: { maxInFlight?: number },
+    options?: { maxInFlight?: number; as?: string },
   ): Promise<Subscription>;
 
   /** Publishes committed events of one run, in order; resolves when the bus has them. Safe to repeat. */

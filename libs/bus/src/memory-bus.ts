@@ -214,7 +214,7 @@ class MemoryBus implements Bus {
   answer<C extends RequestContract>(
     contract: C,
     handler: Handler<C>,
-    options?: { maxInFlight?: number },
+    options?: { maxInFlight?: number; as?: string },
   ): Promise<Subscription> {
     return this.#answerer.answer(contract, handler, options);
   }

@@ -42,6 +42,14 @@ const MAX_REFUSAL_TEXT = 4_000;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
+/** The subject of one process, for a contract that is asked of one; tokens are letters and digits. */
+export function addressed(subject: string, name: string | undefined): string {
+  if (!subject.endsWith('.*')) return subject;
+  if (name === undefined || !/^[A-Za-z0-9]{1,32}$/.test(name))
+    throw new AppError('invalid_input', `${subject} needs the name of the process that is asked.`);
+  return `${subject.slice(0, -1)}${name}`;
+}
+
 export function encode(value: unknown): Uint8Array {
   const body = encoder.encode(JSON.stringify(value ?? null));
   if (body.byteLength > MAX_BODY_BYTES) {

@@ -10,6 +10,7 @@ export type AppName = (typeof APPS)[number];
  */
 export interface RequestContract<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
   readonly kind: 'request';
+  /** Ending in `.*`: asked of one process, whose name takes the place of the star. */
   readonly subject: string;
   readonly summary: string;
   readonly answeredBy: AppName | 'computer-use';

@@ -192,9 +192,11 @@ export {
 export {
   CarriedFrame,
   CarriedResponse,
+  httpBody,
   httpRequest,
   MAX_CARRIED_BODY_BYTES,
   XMPP_STATES,
+  xmppBody,
   xmppRequest,
   XmppStatus,
   xmppStatus,

@@ -8,7 +8,7 @@ import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun, 
 import { mcpRequest } from './mcp.ts';
 import { performStep } from './steps.ts';
 import { callTool, listTools } from './tools.ts';
-import { httpRequest, xmppRequest, xmppStatus } from './xmpp.ts';
+import { httpBody, httpRequest, xmppBody, xmppRequest, xmppStatus } from './xmpp.ts';
 
 /** Every request of the system, for the generated documents, the permissions and the tests that try them all. */
 export const REQUESTS: readonly RequestContract[] = [
@@ -36,5 +36,7 @@ export const REQUESTS: readonly RequestContract[] = [
   listRuns,
   xmppStatus,
   xmppRequest,
+  xmppBody,
   httpRequest,
+  httpBody,
 ];

@@ -52,6 +52,13 @@ const HttpMessage = {
   resource: z.string().min(1).max(8_192),
   headers: z.array(HttpHeader).max(128).default([]),
   body: HttpBody,
+  bodyBytes: z
+    .number()
+    .int()
+    .min(1)
+    .max(104_857_600)
+    .optional()
+    .describe('Length of a body that one message does not carry; it is sent where a progress frame says'),
 };
 
 /** An HTTP response as the bus carries it. */
@@ -64,11 +71,13 @@ export type CarriedResponse = z.infer<typeof CarriedResponse>;
 
 /**
  * What a progress frame of `rpc.xmpp.request` and `rpc.http.request` carries where the response comes in pieces: first
- * the head, then chunks in order. The answer then repeats the head and has no body.
+ * the head, then chunks in order. The answer then repeats the head and has no body. `send` asks for the body of the
+ * request: in pieces, with this token, to `rpc.*.body.<to>`.
  */
 export const CarriedFrame = z.union([
   z.object({ head: z.object({ status: z.number().int(), headers: z.array(HttpHeader).max(256) }) }),
   z.object({ chunk: z.base64().max(700_000) }),
+  z.object({ send: z.object({ to: z.string().regex(/^[a-z0-9]{1,32}$/), token: z.string().max(64) }) }),
 ]);
 export type CarriedFrame = z.infer<typeof CarriedFrame>;
 
@@ -80,6 +89,32 @@ export const xmppRequest = request({
   input: z.object({ host: z.string().min(1).max(300).describe('host:port as in SERVICE_MAP'), ...HttpMessage }),
   output: CarriedResponse,
   timeoutMs: 60_000,
+});
+
+const BodyPiece = z.object({
+  token: z.string().min(1).max(64),
+  at: z.number().int().min(0).describe('Bytes of the body before this piece'),
+  piece: z.base64().min(1).max(700_000),
+});
+
+export const xmppBody = request({
+  subject: 'rpc.xmpp.body.*',
+  summary: 'Take a piece of the body of a request that this replica of the bridge has asked for.',
+  answeredBy: 'xmpp-bridge',
+  askedBy: ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'operator'],
+  input: BodyPiece,
+  output: z.object({}),
+  timeoutMs: 20_000,
+});
+
+export const httpBody = request({
+  subject: 'rpc.http.body.*',
+  summary: 'Take a piece of the body of a request that this replica of the gateway has asked for.',
+  answeredBy: 'gateway',
+  askedBy: ['xmpp-bridge'],
+  input: BodyPiece,
+  output: z.object({}),
+  timeoutMs: 20_000,
 });
 
 export const httpRequest = request({

@@ -1,3 +1,4 @@
+export { bodyOnTheBus, CarriedBodies } from './carried-body.ts';
 export { isPublicAddress, judgeUrl } from './address-guard.ts';
 export { type CallLimits, createSafeFetch, type SafeFetch, type SafeFetchOptions } from './safe-fetch.ts';
 export { mappedJid, parseServiceMap, type Route, routeByServiceMap, type ServiceMap } from './service-map.ts';

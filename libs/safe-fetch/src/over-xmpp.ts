@@ -2,13 +2,15 @@ import {
   AppError,
   CarriedFrame,
   type CarriedResponse,
-  MAX_CARRIED_BODY_BYTES,
   type OutputOf,
+  type RequestContract,
   type RequestOf,
+  xmppBody,
   xmppRequest,
 } from '@switchyard/contracts';
 import { linkAbort } from '@switchyard/platform';
 import { hostAndPort } from './address-guard.ts';
+import { bodyOnTheBus } from './carried-body.ts';
 import type { ExchangeLimits } from './exchange.ts';
 import type { Outgoing } from './outgoing.ts';
 
@@ -16,7 +18,8 @@ import type { Outgoing } from './outgoing.ts';
  * A request to a mapped host, handed to the bridge over the bus.
  *
  * V1 The answer is the bridge's, or an error: there is no other way to the host.
- * V2 Request and response are bounded by what one message carries; more is refused before anything is sent.
+ * V2 A body that one message does not carry goes in pieces, once the bridge has taken its length; what is too long is
+ *    refused before any of it is sent.
  */
 
 /** Carries one request; gives what `fetch` would. */
@@ -24,16 +27,17 @@ export type Carrier = (request: Outgoing, limits: ExchangeLimits) => Promise<Res
 
 /** What is needed of the bus. */
 export interface Asker {
-  request(
-    contract: typeof xmppRequest,
-    input: RequestOf<typeof xmppRequest>,
+  request<C extends RequestContract>(
+    contract: C,
+    input: RequestOf<C>,
     options: {
       signal?: AbortSignal;
       timeoutMs?: number;
       idempotencyKey?: string;
+      to?: string;
       onProgress?: (frame: unknown) => void;
     },
-  ): Promise<OutputOf<typeof xmppRequest>>;
+  ): Promise<OutputOf<C>>;
 }
 
 export function carryOverXmpp(bus: Asker): Carrier {
@@ -43,6 +47,7 @@ export function carryOverXmpp(bus: Asker): Carrier {
     const key = headers.get('idempotency-key');
     const left = new AbortController();
     const limited = linkAbort(signal ? [signal, left.signal] : [left.signal]);
+    const sending = bodyOnTheBus(bus, xmppBody, body, limited.signal, () => left.abort());
     const pieces = new Pieces(method, limits.maxResponseBytes, () => left.abort());
     const whole = bus
       .request(
@@ -51,14 +56,17 @@ export function carryOverXmpp(bus: Asker): Carrier {
           host: hostAndPort(url),
           method,
           resource: `${url.pathname}${url.search}`,
-          headers: [...headers].map(([name, value]) => [name, value]),
-          body: body.toString('base64'),
+          headers: [...headers].map(([name, value]): [string, string] => [name, value]),
+          ...sending.fields,
         },
         {
           timeoutMs: limits.totalTimeoutMs,
           signal: limited.signal,
           ...(key === null ? {} : { idempotencyKey: key.slice(0, 160) }),
-          onProgress: (frame) => pieces.take(frame),
+          onProgress: (frame) => {
+            sending.onFrame(frame);
+            pieces.take(frame);
+          },
         },
       )
       .finally(() => limited.release());
@@ -103,6 +111,7 @@ class Pieces {
     const parsed = CarriedFrame.safeParse(frame);
     if (!parsed.success) return;
     if ('head' in parsed.data) return this.#begin(parsed.data.head);
+    if ('send' in parsed.data) return;
     const bytes = Buffer.from(parsed.data.chunk, 'base64');
     this.#seen += bytes.length;
     if (this.#seen > this.maxBytes) {
@@ -158,13 +167,16 @@ async function bytesOf(body: Outgoing['body']): Promise<Buffer> {
   for await (const piece of body as unknown as AsyncIterable<Uint8Array>) {
     pieces.push(piece);
     length += piece.length;
-    if (length > MAX_CARRIED_BODY_BYTES) break;
+    if (length > MAX_BODY_BYTES) break;
   }
   return bounded(Buffer.concat(pieces));
 }
 
 function bounded(bytes: Buffer): Buffer {
-  if (bytes.length > MAX_CARRIED_BODY_BYTES)
-    throw new AppError('payload_too_large', `Over XMPP a body has at most ${MAX_CARRIED_BODY_BYTES} bytes.`);
+  if (bytes.length > MAX_BODY_BYTES)
+    throw new AppError('payload_too_large', `Over XMPP a body has at most ${MAX_BODY_BYTES} bytes.`);
   return bytes;
 }
+
+/** The most that AZTM_STREAM_LIMIT_MB can be set to; the bridge knows what it is set to. */
+const MAX_BODY_BYTES = 104_857_600;

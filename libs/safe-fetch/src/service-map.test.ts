@@ -15,6 +15,12 @@ describe('parseServiceMap', () => {
     expect(mappedJid(map, new URL('https://b.example/'))).toBeUndefined();
   });
 
+  it('knows which entries speak the messages of the Python library', () => {
+    const map = parseServiceMap(`{"a.example":"aztm:old@x.y","b.example":"${jid}"}`);
+    expect(mappedJid(map, new URL('https://a.example/'))).toBe('old@x.y');
+    expect([...(map.aztm ?? [])]).toEqual(['old@x.y']);
+  });
+
   it.each([
     ['A.Example', 'https://a.example/'],
     ['a.example', 'https://a.example./'],

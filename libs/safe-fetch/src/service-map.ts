@@ -4,22 +4,27 @@ import { hostAndPort, hostOf } from './address-guard.ts';
 import { jsonMistake } from './json-mistake.ts';
 
 /** host or host:port -> JID of the agent that serves it over XMPP. Hosts are as the URL parser writes them. */
-export type ServiceMap = ReadonlyMap<string, string>;
+export type ServiceMap = ReadonlyMap<string, string> & {
+  /** JIDs of entries written as `aztm:<jid>`: they speak the messages of the Python library, whatever they announce. */
+  readonly aztm?: ReadonlySet<string>;
+};
 
 /** How a URL is reached. */
 export type Route = 'direct' | { readonly via: 'xmpp'; readonly jid: string };
 
 const MAX_ENTRIES = 1_000;
+/** A local part holds no ":" (RFC 7622 §3.3.1), so this is never the beginning of a JID. */
+const AZTM = 'aztm:';
 const Entries = z.record(
   z.string().min(1).max(300),
   z
     .string()
-    .regex(/^[^\s@/]+@[^\s@/]+(\/\S*)?$/, 'expected a JID such as agent@example.org')
+    .regex(/^(aztm:)?[^\s@/:]+@[^\s@/]+(\/\S*)?$/, 'expected a JID such as agent@example.org')
     .max(3_071),
 );
 
 /**
- * Parses SERVICE_MAP: {"host[:port]": "jid"}. Empty text is an empty map. Throws `invalid_input` saying where it
+ * Parses SERVICE_MAP: {"host[:port]": "jid" or "aztm:jid"}. Empty text is an empty map. Throws `invalid_input` saying where it
  * is wrong; a part of a map is never loaded.
  */
 export function parseServiceMap(text: string): ServiceMap {
@@ -32,13 +37,16 @@ export function parseServiceMap(text: string): ServiceMap {
   const pairs = Object.entries(entries.data);
   if (pairs.length > MAX_ENTRIES) throw wrong(`more than ${MAX_ENTRIES} entries`);
   const map = new Map<string, string>();
-  for (const [host, jid] of pairs) {
+  const aztm = new Set<string>();
+  for (const [host, entry] of pairs) {
     const key = canonicalKey(host);
     if (key === undefined) throw wrong(`"${host}": expected host or host:port`);
     if (map.has(key)) throw wrong(`"${host}" names the same host as an entry before it`);
+    const jid = entry.startsWith(AZTM) ? entry.slice(AZTM.length) : entry;
+    if (jid !== entry) aztm.add(jid);
     map.set(key, jid);
   }
-  return map;
+  return Object.assign(map, { aztm });
 }
 
 /** The JID that serves this URL: host:port first, then host. */

@@ -1,0 +1,30 @@
+import { randomUUID } from 'node:crypto';
+import type { Element } from '@xmpp/client';
+import { type AztmResponse, decodeAztm, encodeAztmRequest } from './aztm-v1.ts';
+import type { Patience } from './ask-by-iq.ts';
+import { ExchangeError, type HttpRequest, type HttpResponse } from './http-exchange.ts';
+import type { IqOutcome } from './iq-registry.ts';
+import { bareOf } from './peers.ts';
+import type { Session } from './session.ts';
+
+/** One HTTP request in a message of urn:aztm:v1, and its answer. The library cannot be told to stop. */
+export async function askByMessage(
+  session: Session,
+  to: string,
+  request: HttpRequest,
+  { signal, deadline }: Patience,
+): Promise<HttpResponse> {
+  const [id, corr] = [randomUUID(), randomUUID()];
+  const message = encodeAztmRequest(request, { to, id, corr, nowMs: Date.now() });
+  const judge = (stanza: Element): 'answers' | IqOutcome => {
+    if (bareOf(stanza.attrs['from'] ?? '') !== bareOf(to)) return 'spoofed'; // M2
+    if (stanza.attrs['type'] === 'error') return 'answers';
+    const said = decodeAztm(stanza);
+    return said?.kind === 'response' && said.corr !== undefined && said.corr !== corr ? 'wrong_corr' : 'answers';
+  };
+  const answer = decodeAztm(
+    await session.askWith({ to, id, judge, timeoutMs: deadline - Date.now(), signal }, () => message),
+  );
+  if (answer?.kind !== 'response') throw new ExchangeError(502, 'The agent answered with what is no response.');
+  return (answer satisfies AztmResponse).response;
+}

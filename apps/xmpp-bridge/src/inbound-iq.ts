@@ -1,0 +1,176 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from '@switchyard/platform';
+import { type Element, xml } from '@xmpp/client';
+import type { IncomingChunks } from './chunks.ts';
+import {
+  CANCEL_HEADER,
+  DIGEST_HEADER,
+  ExchangeError,
+  headerOf,
+  type HttpRequest,
+  type HttpResponse,
+  NS_CANCEL,
+} from './http-exchange.ts';
+import { sendStream } from './ibb.ts';
+import { denied, type Inbound, problem, type Served } from './inbound.ts';
+import type { PeerRule } from './peer-policy.ts';
+import { type Session, StanzaRefusal } from './session.ts';
+import {
+  announcedLength,
+  checkDigest,
+  type DecodedRequest,
+  decodeRequest,
+  type Dialect,
+  digestOf,
+  encodeResponse,
+  fitsInline,
+  NS_HTTP,
+} from './xep-0332.ts';
+
+/*
+ * Requests of peers in IQs (XEP-0332): what they ask, and what they are answered. I1 to I5 are those of inbound.ts.
+ *
+ * J1 A body that follows in chunks is waited for only where the peer may send it; nothing of another is kept.
+ * J2 A body that no stanza carries goes as an in-band bytestream, with the digest of the whole where it is known.
+ */
+
+export interface InboundIqParts {
+  readonly inbound: Inbound;
+  readonly chunks: IncomingChunks;
+  readonly session: () => Session | null;
+  /** Largest body of a request, and of a response that is no stream of events. */
+  readonly bodyLimit: number;
+  readonly log: Logger;
+}
+
+const NS_DELAY = 'urn:xmpp:delay';
+const BODY_LIMIT_MS = 60_000;
+
+export class InboundIq {
+  constructor(private readonly parts: InboundIqParts) {}
+
+  /** A message that cancels a request. */
+  onMessage(message: Element): void {
+    const id = message.getChild('cancel', NS_CANCEL)?.attrs['id'];
+    if (id !== undefined) this.parts.inbound.cancel(message.attrs['from'] ?? '', id);
+  }
+
+  /** The answer to a question of a peer; undefined where it is no HTTP request. Throws StanzaRefusal. */
+  onQuestion(iq: Element): Promise<Element | undefined> | undefined {
+    if (iq.attrs['type'] !== 'set') return undefined;
+    const from = iq.attrs['from'] ?? '';
+    let decoded: DecodedRequest | undefined;
+    try {
+      decoded = decodeRequest(iq);
+    } catch (error) {
+      throw new StanzaRefusal('bad-request', 'modify', error instanceof ExchangeError ? error.message : undefined);
+    }
+    if (!decoded) return undefined;
+    const { request, dialect, chunks } = decoded;
+    const bytes = chunks === undefined ? request.body.length : (announcedLength(request.headers) ?? 0);
+    const verdict = this.parts.inbound.judge(from, request, bytes);
+    if (!verdict.allowed) {
+      if (verdict.why === 'stranger') throw new StanzaRefusal('forbidden', 'auth'); // I2
+      return Promise.resolve(encodeResponse(denied(verdict.why), dialect));
+    }
+    return this.#answer(iq, from, decoded, verdict.rule);
+  }
+
+  async #answer(iq: Element, from: string, decoded: DecodedRequest, rule: PeerRule): Promise<Element> {
+    const { dialect } = decoded;
+    const cancelId = headerOf(decoded.request.headers, CANCEL_HEADER);
+    let request: HttpRequest;
+    try {
+      request = await this.#whole(from, decoded, rule);
+    } catch (error) {
+      const { status, message } = error instanceof ExchangeError ? error : new ExchangeError(400, 'No body came.');
+      return encodeResponse(problem(status, message), dialect);
+    }
+    const delayed = iq.getChild('delay', NS_DELAY) !== undefined;
+    const stanzaId = iq.attrs['id'] ?? '';
+    const served = await this.parts.inbound.serve({ from, stanzaId, request, delayed, cancelId }, rule);
+    try {
+      return this.#encoded(from, served, dialect);
+    } catch (error) {
+      served.end();
+      const said = error instanceof ExchangeError ? error : new ExchangeError(502, 'The answer cannot be carried.');
+      return encodeResponse(problem(said.status, said.message), dialect);
+    }
+  }
+
+  /** The request with its body, where that follows in chunks (J1). */
+  async #whole(from: string, { request, chunks }: DecodedRequest, rule: PeerRule): Promise<HttpRequest> {
+    if (chunks === undefined) return request;
+    const limit = Math.min(this.parts.bodyLimit, rule.maxBodyKb * 1_024);
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), BODY_LIMIT_MS);
+    try {
+      if ((announcedLength(request.headers) ?? 0) > limit)
+        throw new ExchangeError(413, 'The body is larger than may be carried.');
+      const body = await this.parts.chunks.take(from, chunks, limit, late.signal);
+      checkDigest(request.headers, body);
+      return { ...request, body };
+    } catch (error) {
+      const close = xml('message', { to: from }, xml('close', { xmlns: NS_HTTP, streamId: chunks }));
+      this.parts.session()?.send(close);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #encoded(from: string, served: Served, dialect: Dialect): Element {
+    const { response, pieces } = served;
+    if (pieces === undefined && fitsInline(response.body, dialect)) return encodeResponse(response, dialect);
+    if (dialect === 'slixmpp') throw new ExchangeError(502, 'The answer is too large for this peer.');
+    if (response.body.length > this.parts.bodyLimit)
+      throw new ExchangeError(502, 'The answer is larger than may be carried.');
+    const sid = randomUUID();
+    const head = pieces === undefined ? withDigest(response) : response;
+    // After the answer has left: the peer takes the stream that it was told of.
+    setImmediate(() => void this.#pump(from, sid, served, pieces ?? once(response.body)));
+    return encodeResponse({ ...head, body: Buffer.alloc(0) }, dialect, sid);
+  }
+
+  async #pump(to: string, sid: string, served: Served, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+    const session = this.parts.session();
+    const iterator = this.#bounded(served.response, pieces)[Symbol.asyncIterator]();
+    try {
+      if (session) await sendStream(session, to, sid, { [Symbol.asyncIterator]: () => unclosed(iterator) });
+    } catch (error) {
+      this.parts.log.debug({ err: error }, 'the stream of an answer ended early');
+    }
+    try {
+      // I5: its peer will ask again, and is given what was answered.
+      if (served.keyed) while (!(await iterator.next()).done);
+    } catch {
+      // Told by the gateway, or over.
+    } finally {
+      served.end();
+      await iterator.return?.(undefined).catch(() => undefined);
+    }
+  }
+
+  async *#bounded({ headers }: HttpResponse, pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, undefined> {
+    const isEvents = headerOf(headers, 'content-type')?.startsWith('text/event-stream') ?? false;
+    let bytes = 0;
+    for await (const piece of pieces) {
+      bytes += piece.length;
+      if (!isEvents && bytes > this.parts.bodyLimit) throw new ExchangeError(502, 'larger than may be carried');
+      yield piece;
+    }
+  }
+}
+
+/** Leaving the loop over it does not end what it reads. */
+function unclosed<T>(iterator: AsyncIterator<T>): AsyncIterator<T> {
+  return { next: () => iterator.next() };
+}
+
+function withDigest(response: HttpResponse): HttpResponse {
+  return { ...response, headers: [...response.headers, [DIGEST_HEADER, digestOf(response.body)]] };
+}
+
+async function* once(body: Buffer): AsyncGenerator<Uint8Array, undefined> {
+  yield await Promise.resolve(body);
+}

@@ -1,0 +1,47 @@
+/*
+ * Whether it is worth asking a peer. Pure; bounded.
+ *
+ * T1 A peer that was found offline several times in a row is not asked again for a moment: no storm against a server.
+ * T2 A peer that let two deadlines pass is asked a small question first, and called only if it answers that.
+ * T3 Whoever answers, or shows up, is well again.
+ */
+
+export type Finding = 'answered' | 'late' | 'offline';
+
+const OFFLINE_AFTER = 5;
+const SUSPECT_AFTER = 2;
+const OFFLINE_MS = 1_000;
+const MAX_PEERS = 2_048;
+
+interface Record {
+  readonly late: number;
+  readonly offline: number;
+  readonly offlineUntil: number;
+}
+
+const WELL: Record = { late: 0, offline: 0, offlineUntil: 0 };
+
+export class PeerHealth {
+  readonly #records = new Map<string, Record>();
+
+  /** What to do before this peer is called. */
+  before(jid: string, now: number): 'call' | 'ask first' | 'give up' {
+    const { late, offlineUntil } = this.#records.get(jid) ?? WELL;
+    if (offlineUntil > now) return 'give up';
+    return late >= SUSPECT_AFTER ? 'ask first' : 'call';
+  }
+
+  tell(jid: string, finding: Finding, now: number): void {
+    const before = this.#records.get(jid) ?? WELL;
+    this.#records.delete(jid);
+    if (finding === 'answered') return; // T3
+    if (this.#records.size >= MAX_PEERS) this.#records.delete(this.#records.keys().next().value!);
+    const late = finding === 'late' ? before.late + 1 : before.late;
+    const offline = finding === 'offline' ? before.offline + 1 : 0;
+    this.#records.set(jid, { late, offline, offlineUntil: offline >= OFFLINE_AFTER ? now + OFFLINE_MS : 0 });
+  }
+
+  forget(jid: string): void {
+    this.#records.delete(jid);
+  }
+}
