@@ -87,8 +87,7 @@ async function askOnce(
   const answered = new AbortController();
   const asked = session.ask('set', encodeRequest(request, dialect, chunks), question);
   const stop = linkAbort([signal, answered.signal]);
-  if (chunks !== undefined)
-    sendChunks(session, to, chunks, request.body, stop.signal).catch(() => undefined); // the answer tells
+  if (chunks !== undefined) sendChunks(session, to, chunks, request.body, stop.signal).catch(() => undefined); // the answer tells
   try {
     const answer = decodeResponse(await asked);
     if (answer.chunks === undefined) return answer;

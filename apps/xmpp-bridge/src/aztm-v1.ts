@@ -97,7 +97,11 @@ export function encodeAztmResponse(
     ...{ status: response.status, headers: asObject(response.headers), corr: naming.corr },
     ...(error === undefined ? {} : { error }),
   };
-  return message(naming, `${naming.subject}:${error === undefined ? 'response' : 'error'}`, envelope(control, response));
+  return message(
+    naming,
+    `${naming.subject}:${error === undefined ? 'response' : 'error'}`,
+    envelope(control, response),
+  );
 }
 
 /** What a message carries; undefined where it is none of ours (M4). */
@@ -202,7 +206,9 @@ function asObject(headers: HeaderList): Record<string, string> {
 function asList(headers: z.output<typeof Headers>): HeaderList {
   return Object.entries(headers ?? {})
     .slice(0, 256)
-    .flatMap(([name, value]) => (value === null || value === undefined ? [] : [[name.toLowerCase(), String(value)] as const]));
+    .flatMap(([name, value]) =>
+      value === null || value === undefined ? [] : [[name.toLowerCase(), String(value)] as const],
+    );
 }
 
 function splitOnce(text: string, mark: string): [string, string] {

@@ -3,7 +3,14 @@ import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
 import { type Element, xml } from '@xmpp/client';
 import type { Bus, Subscription } from '@switchyard/bus';
-import { httpBody, type InputOf, type OutputOf, xmppBody, type xmppRequest, type XmppStatus } from '@switchyard/contracts';
+import {
+  httpBody,
+  type InputOf,
+  type OutputOf,
+  xmppBody,
+  type xmppRequest,
+  type XmppStatus,
+} from '@switchyard/contracts';
 import type { Logger, Metrics } from '@switchyard/platform';
 import { bodyOnTheBus, CarriedBodies } from '@switchyard/safe-fetch';
 import { decodeAztm } from './aztm-v1.ts';
@@ -136,7 +143,9 @@ export class Bridge {
     if (!this.config.serverMode) return undefined;
     const served = metrics.counter('xmpp_requests_served_total', 'Requests of peers', ['outcome']);
     const repeated = metrics.counter('xmpp_requests_repeated_total', 'Requests of peers that were asked before', []);
-    const refused = metrics.counter('xmpp_messages_refused_total', 'Messages of peers that were not performed', ['why']);
+    const refused = metrics.counter('xmpp_messages_refused_total', 'Messages of peers that were not performed', [
+      'why',
+    ]);
     const inbound = new Inbound({
       bus,
       log,

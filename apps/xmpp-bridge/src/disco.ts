@@ -82,12 +82,7 @@ export class PeerFeatures {
 }
 
 /** Undefined where it does not say. */
-async function ask(
-  session: Session,
-  to: string,
-  isPresent: boolean,
-  timeoutMs: number,
-): Promise<PeerWire | undefined> {
+async function ask(session: Session, to: string, isPresent: boolean, timeoutMs: number): Promise<PeerWire | undefined> {
   try {
     const answer = await session.ask('get', xml('query', { xmlns: NS_DISCO }), { to, timeoutMs });
     const features = answer.getChild('query', NS_DISCO)?.getChildren('feature') ?? [];

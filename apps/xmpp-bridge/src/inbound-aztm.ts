@@ -35,7 +35,9 @@ export class InboundAztm {
 
   onMessage(message: Element, said: AztmRequest | AztmDamaged): void {
     const from = message.attrs['from'] ?? '';
-    this.#answer(from, said).catch((error: unknown) => this.parts.log.warn({ err: error }, 'a message was not answered'));
+    this.#answer(from, said).catch((error: unknown) =>
+      this.parts.log.warn({ err: error }, 'a message was not answered'),
+    );
   }
 
   async #answer(from: string, said: AztmRequest | AztmDamaged): Promise<void> {
@@ -57,7 +59,8 @@ export class InboundAztm {
     try {
       this.#say(await collected(served), naming);
     } catch (error) {
-      const { status, message } = error instanceof ExchangeError ? error : new ExchangeError(502, 'The answer broke off.');
+      const { status, message } =
+        error instanceof ExchangeError ? error : new ExchangeError(502, 'The answer broke off.');
       this.#say(problem(status === 415 || status === 413 ? 502 : status, message), naming, message);
     } finally {
       served.end();

@@ -107,7 +107,8 @@ export class Outbound {
       return await this.#once(jid, request, call, told);
     } catch (error) {
       const lost = error instanceof IqError && (error.code === 'connection_lost' || error.code === 'peer_lost');
-      const harmless = lost && (error.effect === 'not_sent' || SAFE.has(request.method) || keyOf(request) !== undefined);
+      const harmless =
+        lost && (error.effect === 'not_sent' || SAFE.has(request.method) || keyOf(request) !== undefined);
       if (!harmless || told.head) throw error;
       await this.#back(jid, error, call);
       return await this.#once(jid, request, call, told);
@@ -175,7 +176,8 @@ export class Outbound {
   async #judge(session: Session, jid: string, to: string): Promise<void> {
     const { health, features, peers } = this.parts;
     const before = health.before(bareOf(jid), Date.now());
-    if (before === 'give up') throw new AppError('agent_unreachable', `${jid} is offline, or there is no such account.`);
+    if (before === 'give up')
+      throw new AppError('agent_unreachable', `${jid} is offline, or there is no such account.`);
     if (before === 'call' || this.#isAztm(jid)) return;
     features.forget(to);
     const alive = await features.answers(session, to, peers.isPresent(to), PROBE_LIMIT_MS);

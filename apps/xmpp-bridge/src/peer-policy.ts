@@ -23,7 +23,10 @@ const Hours = z.strictObject({
   /** Earlier than `from`: the span ends on the next day. */
   to: Clock,
   /** Days on which the span begins. */
-  days: z.array(z.enum(DAYS)).min(1).default([...DAYS]),
+  days: z
+    .array(z.enum(DAYS))
+    .min(1)
+    .default([...DAYS]),
   zone: z.string().max(64).refine(isZone, 'expected a time zone such as Europe/Berlin').default('UTC'),
 });
 export type Hours = z.infer<typeof Hours>;
@@ -68,8 +71,7 @@ export interface PeerCall {
 }
 
 export type Verdict =
-  | { readonly allowed: true; readonly rule: PeerRule }
-  | { readonly allowed: false; readonly why: Denial };
+  { readonly allowed: true; readonly rule: PeerRule } | { readonly allowed: false; readonly why: Denial };
 export type Denial = 'stranger' | 'method' | 'path' | 'size' | 'hours' | 'rate';
 
 export function ruleFor(policy: PeerPolicy, from: string): PeerRule | undefined {

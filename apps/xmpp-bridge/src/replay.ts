@@ -130,7 +130,12 @@ export class Replay {
     const { ttlMs, maxEntries, maxBytes } = this.limits;
     const bytes = 512 + (outcome === 'gone' ? 0 : outcome.kept.body.length);
     this.#drop(name);
-    this.#done.set(name, { hash, outcome: outcome === 'gone' ? outcome : outcome.kept, bytes, until: this.now() + ttlMs });
+    this.#done.set(name, {
+      hash,
+      outcome: outcome === 'gone' ? outcome : outcome.kept,
+      bytes,
+      until: this.now() + ttlMs,
+    });
     this.#bytes += bytes;
     // Y4: in the order in which they were kept, which is that of their ends.
     for (const [oldest, { until }] of this.#done) {

@@ -91,7 +91,8 @@ export class CarriedBodies {
     if ((bodyBytes ?? (input.body.length / 4) * 3 - 2) > limit)
       throw new AppError('payload_too_large', `A body may have ${limit} bytes here.`);
     if (bodyBytes === undefined) return Buffer.from(input.body, 'base64');
-    if (this.#bytes + bodyBytes > MAX_BYTES_OF_ALL) throw new AppError('overloaded', undefined, { retryAfterMs: 1_000 });
+    if (this.#bytes + bodyBytes > MAX_BYTES_OF_ALL)
+      throw new AppError('overloaded', undefined, { retryAfterMs: 1_000 });
     const token = randomBytes(18).toString('base64url');
     this.#bytes += bodyBytes;
     try {

@@ -1,0 +1,82 @@
+import { join } from 'node:path';
+import { type Bus, connectBus, type Service } from '@switchyard/bus';
+import { httpRequest, type InputOf, type OutputOf, xmppStatus } from '@switchyard/contracts';
+import type { Call } from '@switchyard/bus';
+import { type LocalServer, startNats } from '@switchyard/local-servers';
+import { createLogger, parseConfig } from '@switchyard/platform';
+import { until } from '@switchyard/testing';
+import { Config, createXmppBridge } from '../src/index.ts';
+
+const log = createLogger({ app: 'test', level: 'silent' });
+
+export type Served = InputOf<typeof httpRequest>;
+export type Answer = OutputOf<typeof httpRequest>;
+
+/** One organisation: its own NATS and its own bridge. The test plays its gateway, and whoever calls out. */
+export class Organisation {
+  readonly served: Served[] = [];
+  answer: (request: Served, call: Call) => Promise<Answer> | Answer = echo;
+
+  private constructor(
+    readonly nats: LocalServer,
+    readonly service: Service,
+    /** Asks the bridge. */
+    readonly out: Bus,
+    private readonly gateway: Bus,
+  ) {}
+
+  static async start(options: {
+    dir: string;
+    account: string;
+    port: number;
+    caFile: string;
+    env?: Record<string, string>;
+  }): Promise<Organisation> {
+    const user = options.account.split('@')[0]!;
+    const nats = await startNats({ dir: join(options.dir, `nats-${user}`), durable: false });
+    const config = parseConfig(Config, {
+      NATS_URL: nats.url,
+      AZTM_JID: options.account,
+      AZTM_PASSWORD: `pw-${user}`,
+      AZTM_HOST: '127.0.0.1',
+      AZTM_PORT: String(options.port),
+      AZTM_CA_FILE: options.caFile,
+      ...options.env,
+    });
+    if (!config.ok) throw new Error(JSON.stringify(config.problems));
+    const service = createXmppBridge(config.value, { log, handleSignals: false });
+    await service.start();
+    const out = await connectBus({ url: nats.url, app: 'a2a', log });
+    const gateway = await connectBus({ url: nats.url, app: 'gateway', log });
+    const made = new Organisation(nats, service, out, gateway);
+    await gateway.answer(httpRequest, (request, call) => {
+      made.served.push(request);
+      return Promise.resolve(made.answer(request, call));
+    });
+    await made.online();
+    return made;
+  }
+
+  /** Resolves when the login stands. */
+  online(): Promise<void> {
+    return until(async () => (await this.out.request(xmppStatus, {})).state === 'online', 30_000);
+  }
+
+  /** The value of a counter with one label. */
+  async metric(name: string, label: string): Promise<number> {
+    const text = await (await fetch(`http://127.0.0.1:${this.service.opsPort}/metrics`)).text();
+    const line = text.split('\n').find((each) => each.startsWith(`${name}{`) && each.includes(`="${label}"`));
+    return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(' ') + 1));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.out.close(), this.gateway.close()]);
+    await this.service.stop();
+    await this.nats.stop();
+  }
+}
+
+export function echo({ body, headers }: Served): Answer {
+  const type = headers.find(([name]) => name === 'content-type')?.[1] ?? 'text/plain';
+  return { status: 200, headers: [['content-type', type]], body };
+}
