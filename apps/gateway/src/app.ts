@@ -19,6 +19,8 @@ import { AuthGuard } from './auth.guard.ts';
 import type { GatewayConfig } from './config.ts';
 import { GatewayModule } from './gateway.module.ts';
 import { registerHooks } from './hooks.ts';
+import { MCP_PATH } from './mcp-door.ts';
+import { McpFront } from './mcp-front.ts';
 import { BUS, CONFIG, METRICS } from './parts.ts';
 import { PROBLEM_TYPE, refusalOf, toProblem } from './problem.ts';
 import { answerPeers, Tickets } from './peer-requests.ts';
@@ -77,17 +79,24 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const { heartbeatMs, maxBufferedBytes } = config.streams;
       const watches = new Watches(bus, log);
       const streams = new Streams({ bus, slots, watches, heartbeatMs, maxBufferedBytes, clock, log });
-      const verify =
-        config.identity.mode === 'jwt'
-          ? createTokenVerifier(config.identity, {
-              now: () => clock.now(),
-              fetch:
-                overrides.fetch ??
-                createSafeFetch({ allowHosts: config.egress.allowHosts, timeoutMs: 5_000, maxResponseBytes: 262_144 }),
-            })
+      const { identity } = config;
+      const keysFetch =
+        overrides.fetch ??
+        createSafeFetch({ allowHosts: config.egress.allowHosts, timeoutMs: 5_000, maxResponseBytes: 262_144 });
+      const verifierFor = (audience: string) =>
+        identity.mode === 'jwt'
+          ? createTokenVerifier({ ...identity, audience }, { now: () => clock.now(), fetch: keysFetch })
           : undefined;
+      const verify = identity.mode === 'jwt' ? verifierFor(identity.audience) : undefined;
+      const verifyMcp = config.mcp.audience === undefined ? verify : verifierFor(config.mcp.audience);
+      const { callTimeoutMs, sessions, allowedHosts } = config.mcp;
+      const mcp = new McpFront({
+        ...{ bus, log, callTimeoutMs, sessions, keepAliveMs: heartbeatMs, now: () => clock.now() },
+        maxSubscriptions: config.streams.perProcess,
+      });
+      metrics.gauge('mcp_sessions', 'MCP sessions of clients of the older protocol', [], () => mcp.sessions);
       const tickets = new Tickets();
-      const guard = new AuthGuard(config.identity, verify, config.http.corsOrigins, tickets);
+      const guard = new AuthGuard(identity, verify, config.http.corsOrigins, tickets, verifyMcp);
       registerReadiness(health, { bus, rateLimit, aztmRequired: config.aztmRequired, clock });
 
       let draining = false;
@@ -100,11 +109,18 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
           { provide: Traffic, useValue: traffic },
           { provide: Streams, useValue: streams },
           { provide: AuthGuard, useValue: guard },
+          { provide: McpFront, useValue: mcp },
+          { provide: StreamSlots, useValue: slots },
         ]),
         config.http.corsOrigins,
       );
       app.useGlobalFilters(new ProblemFilter(log, announcer));
-      registerHooks(instanceOf(app), { guard, rateLimit, traffic, announcer, draining: () => draining });
+      const door = {
+        policy: { allowedHosts, allowedOrigins: config.http.corsOrigins, grantsIdentity: identity.mode === 'dev' },
+        publicUrl: config.mcp.publicUrl,
+        tellsOfTokens: identity.mode === 'jwt',
+      };
+      registerHooks(instanceOf(app), { guard, rateLimit, traffic, announcer, mcp: door, draining: () => draining });
       const peers = await answerPeers(bus, instanceOf(app), tickets, BODY_LIMIT_BYTES);
       await app.listen(config.http.port, config.http.host);
       url = publicUrl(instanceOf(app));
@@ -118,9 +134,11 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         draining = true;
         health.drain();
         streams.drain();
+        mcp.drain();
         await peers.stop();
         const until = Date.now() + config.drainTimeoutMs;
         while (traffic.underWay > 0 && Date.now() < until) await sleep(20);
+        await mcp.close();
         await app.close();
         rateLimit.close();
         if (overrides.bus === undefined) await bus.close();
@@ -166,6 +184,8 @@ async function createServer(
   server.addContentTypeParser(jsonTypes, { parseAs: 'string' }, (request, body, done) => {
     // No body at all is as good as none was announced.
     if (body === '') done(null, undefined);
+    // Its errors are told in words of its own.
+    else if (request.routeOptions.url === MCP_PATH) done(null, body);
     else
       void parseJson(request, body as string, (error, value) =>
         done(error && new AppError('invalid_input', 'The body is not valid JSON.'), value),
@@ -174,18 +194,22 @@ async function createServer(
   if (corsOrigins.length > 0) {
     app.enableCors({
       origin: corsOrigins.includes('*') ? true : [...corsOrigins],
-      methods: ['GET', 'POST'],
+      methods: ['GET', 'POST', 'DELETE'],
       allowedHeaders: [
         'authorization',
         'content-type',
         'idempotency-key',
         'last-event-id',
+        'mcp-method',
+        'mcp-name',
+        'mcp-protocol-version',
+        'mcp-session-id',
         'x-session-id',
         'x-user-id',
         'x-user-role',
         'x-tenant-id',
       ],
-      exposedHeaders: ['x-run-id', 'x-session-id', 'retry-after', 'location'],
+      exposedHeaders: ['x-run-id', 'x-session-id', 'retry-after', 'location', 'mcp-session-id', 'www-authenticate'],
       maxAge: 600,
     });
   }

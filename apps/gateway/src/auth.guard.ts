@@ -11,6 +11,7 @@ import {
   isForeignPage,
   takeIdentityHeaders,
 } from './identity.ts';
+import { MCP_PATH } from './mcp-door.ts';
 import { TICKET_HEADER, type Tickets } from './peer-requests.ts';
 import type { VerifyToken } from './tokens.ts';
 
@@ -29,6 +30,8 @@ declare module 'fastify' {
   }
 }
 
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1']);
+
 /** Routes whose body may name user and tenant, in development. */
 const BODY_TENANT: ReadonlySet<string> = new Set(['POST /orchestrate', 'POST /orchestrate/stream', 'POST /runs']);
 
@@ -45,6 +48,8 @@ export class AuthGuard {
     verify: VerifyToken | undefined,
     allowedOrigins: readonly string[],
     private readonly tickets?: Tickets,
+    /** The same as `verify` for /mcp, whose tokens may have an audience of their own. */
+    private readonly verifyMcp = verify,
   ) {
     this.#config = config;
     this.#allowedOrigins = allowedOrigins;
@@ -63,8 +68,9 @@ export class AuthGuard {
       case 'edge':
         return { principal: edgePrincipal(config, headers), headers, expiresAt: undefined };
       case 'jwt': {
-        if (this.#verify === undefined) throw new AppError('unavailable');
-        const claims = await this.#verify(bearerToken(request.headers.authorization));
+        const verify = request.routeOptions.url === MCP_PATH ? this.verifyMcp : this.#verify;
+        if (verify === undefined) throw new AppError('unavailable');
+        const claims = await verify(bearerToken(request.headers.authorization));
         const expiresAt = claims.exp === undefined ? undefined : claims.exp * 1_000;
         return { principal: claimsPrincipal(config, claims), headers, expiresAt };
       }
@@ -93,8 +99,12 @@ export class AuthGuard {
     if (!headers.has('x-user-id') && isForeignPage(request.headers, this.#allowedOrigins)) {
       throw new AppError('forbidden', 'A page of another origin must send X-User-Id, or be named in CORS_ORIGINS.');
     }
+    const config = this.#config;
+    // An MCP client on this machine need not say who it is.
+    const unnamed =
+      request.routeOptions.url === MCP_PATH && LOOPBACK.has(request.ip) && config.defaultUserId === undefined;
     try {
-      return devPrincipal(this.#config, headers);
+      return devPrincipal(unnamed ? { ...config, defaultUserId: 'dev' } : config, headers);
     } catch (error) {
       const { code } = toPublicError(error);
       const mayFollow =

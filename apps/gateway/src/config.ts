@@ -20,6 +20,7 @@ const flag = (fallback: boolean) =>
 const optional = z.string().min(1).optional();
 
 const MIN_SECRET_CHARS = 32;
+const MCP_MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 /** The gateway's environment: one line per variable; the documentation is generated from it. */
 export const Config = z
@@ -63,6 +64,17 @@ export const Config = z
       `edge: value of X-Edge-Secret, ${MIN_SECRET_CHARS} characters or more; two, comma-separated, while one is replaced`,
     ),
     EGRESS_ALLOW_HOSTS: list.describe('Private hosts (host or host:port, comma-separated) that may be called'),
+
+    MCP_AUDIENCE: optional.describe('jwt: the audience of tokens for /mcp; unset: JWT_AUDIENCE'),
+    MCP_PUBLIC_URL: z
+      .url()
+      .optional()
+      .describe('Where clients reach /mcp, for its metadata; unset: as each request found it'),
+    MCP_ALLOWED_HOSTS: list.describe('Host names (comma-separated) of /mcp beside localhost; unset: any, in dev none'),
+    MCP_CALL_TIMEOUT_MS: integer(1_000, 600_000, 120_000).describe('Most time for one call through /mcp'),
+    MCP_MAX_SESSIONS: integer(1, 100_000, 1_000).describe('Sessions of older MCP clients on one replica'),
+    MCP_MAX_SESSIONS_PER_USER: integer(1, 10_000, 32).describe('The same of one user'),
+    MCP_SESSION_IDLE_MS: integer(1_000, 86_400_000, 600_000).describe('Time after which an unused MCP session ends'),
 
     CORS_ORIGINS: list.describe('Origins (comma-separated) whose pages may call; `*`: any'),
     RATE_LIMIT_PER_MINUTE: integer(0, 10_000_000, 6_000).describe('Requests a minute for one user; 0: no limit'),
@@ -118,6 +130,18 @@ export const Config = z
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     identity: identityOf(env),
     egress: { allowHosts: env.EGRESS_ALLOW_HOSTS },
+    mcp: {
+      audience: env.MCP_AUDIENCE,
+      publicUrl: env.MCP_PUBLIC_URL,
+      allowedHosts: env.MCP_ALLOWED_HOSTS,
+      callTimeoutMs: env.MCP_CALL_TIMEOUT_MS,
+      maxBodyBytes: MCP_MAX_BODY_BYTES,
+      sessions: {
+        perUser: env.MCP_MAX_SESSIONS_PER_USER,
+        perProcess: env.MCP_MAX_SESSIONS,
+        idleMs: env.MCP_SESSION_IDLE_MS,
+      },
+    },
     rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
     streams: {
       perUser: env.MAX_STREAMS_PER_USER,

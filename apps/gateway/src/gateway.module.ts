@@ -4,6 +4,7 @@ import { BudgetController } from './budget.controller.ts';
 import { DeadLettersController } from './dead-letters.controller.ts';
 import { DocsController } from './docs.controller.ts';
 import { EffectsController } from './effects.controller.ts';
+import { McpController } from './mcp.controller.ts';
 import { OrchestrateController } from './orchestrate.controller.ts';
 import { RunsController } from './runs.controller.ts';
 import { SystemController } from './system.controller.ts';
@@ -15,6 +16,7 @@ export const CONTROLLERS = [
   BudgetController,
   DeadLettersController,
   EffectsController,
+  McpController,
   SystemController,
   DocsController,
 ];

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Announcer } from './announcer.ts';
 import type { AuthGuard } from './auth.guard.ts';
 import type { RateLimit } from './rate-limit.ts';
+import { challenge, checkPlace, type DoorPolicy, MCP_PATH, metadataUrl, resourceUrl } from './mcp-door.ts';
 import { deeperThan, MAX_BODY_DEPTH } from './requests.ts';
 import { needsIdentity } from './routes.ts';
 import type { Traffic } from './traffic.ts';
@@ -12,6 +13,12 @@ export interface Door {
   readonly rateLimit: RateLimit;
   readonly traffic: Traffic;
   readonly announcer: Announcer;
+  readonly mcp: {
+    readonly policy: DoorPolicy;
+    readonly publicUrl: string | undefined;
+    /** Who is refused for want of a token learns where to get one. */
+    readonly tellsOfTokens: boolean;
+  };
   readonly draining: () => boolean;
 }
 
@@ -50,10 +57,16 @@ export function registerHooks(server: FastifyInstance, door: Door): void {
       const { code, message } = toPublicError(error);
       if (code === 'unauthenticated') {
         announcer.tell({ type: 'gateway.auth.failed', data: { reason: message, path: route, source_ip: request.ip } });
+        if (route === MCP_PATH && door.mcp.tellsOfTokens) {
+          const where = metadataUrl(resourceUrl(door.mcp.publicUrl, request.headers));
+          reply.header('www-authenticate', challenge(where, request.headers.authorization !== undefined, message));
+        }
       }
       throw error;
     }
     const { principal } = request.identity;
+    // A peer did not come by a name of ours.
+    if (route === MCP_PATH && principal?.via !== 'xmpp') checkPlace(request.headers, door.mcp.policy);
     try {
       await rateLimit.take(principal === undefined ? `ip:${request.ip}` : `${principal.tenantId}/${principal.userId}`);
     } catch (error) {

@@ -35,7 +35,7 @@ export class ProblemFilter implements ExceptionFilter {
     }
     // After the first byte of a stream nothing can be answered any more.
     if (reply.sent) return;
-    for (const [name, value] of Object.entries(answer.headers)) reply.header(name, value);
+    for (const [name, value] of Object.entries(answer.headers)) if (!reply.hasHeader(name)) reply.header(name, value);
     void reply.code(answer.status).type(PROBLEM_TYPE).send(answer.body);
   }
 }

@@ -68,7 +68,7 @@ export interface SseEvent {
 export function parseSse(text: string): SseEvent[] {
   return text.split('\n\n').flatMap((block) => {
     const field = (name: string) => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1];
-    const [event, id, data] = [field('event'), field('id'), field('data')];
+    const [event, id, data] = [field('event'), field('id'), field('data') || undefined];
     if (event === undefined && id === undefined && data === undefined) return [];
     return [
       {

@@ -23,6 +23,7 @@ import {
   MetricsDebug,
   OrchestrateAnswer,
   OrchestrateRequest,
+  ProtectedResource,
   Readiness,
   Requeued,
   RunEventsQuery,
@@ -38,7 +39,7 @@ import {
 
 /** One HTTP route as data. The server's routes and the OpenAPI document are checked against this table. */
 export interface HttpRoute {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   /** OpenAPI form: `/runs/{id}`. */
   readonly path: string;
   readonly summary: string;
@@ -285,6 +286,54 @@ export const HTTP_ROUTES: readonly HttpRoute[] = [
       'rate_limited',
       'unavailable',
     ],
+  },
+  {
+    method: 'POST',
+    path: '/mcp',
+    summary:
+      'Model Context Protocol, streamable HTTP: the tools, resources and prompts of the caller. Revisions 2026-07-28, 2025-11-25 and 2025-06-18.',
+    auth: 'user',
+    headers: ['Mcp-Session-Id', 'MCP-Protocol-Version'],
+    body: z.unknown().describe('A JSON-RPC 2.0 message of MCP'),
+    answers: {
+      200: { summary: 'A JSON-RPC answer, or server-sent events that end with it.', type: 'application/json' },
+      202: { summary: 'A notification or an answer of the client was taken.' },
+    },
+    errors: ['invalid_input', 'forbidden', 'not_found', 'payload_too_large', 'rate_limited', 'unavailable'],
+  },
+  {
+    method: 'GET',
+    path: '/mcp',
+    summary: 'The stream of an MCP session of revision 2025-11-25 or 2025-06-18; Last-Event-ID continues a broken one.',
+    auth: 'user',
+    headers: ['Mcp-Session-Id', 'MCP-Protocol-Version', 'Last-Event-ID'],
+    answers: { 200: { summary: 'Server-sent events.', type: SSE } },
+    errors: ['invalid_input', 'forbidden', 'not_found', 'rate_limited'],
+  },
+  {
+    method: 'DELETE',
+    path: '/mcp',
+    summary: 'End an MCP session.',
+    auth: 'user',
+    headers: ['Mcp-Session-Id', 'MCP-Protocol-Version'],
+    answers: { 200: { summary: 'It is over.' } },
+    errors: ['invalid_input', 'forbidden', 'not_found', 'rate_limited'],
+  },
+  {
+    method: 'GET',
+    path: '/.well-known/oauth-protected-resource',
+    summary: 'Who gives out the tokens that count at /mcp (RFC 9728). Identity mode jwt.',
+    auth: 'none',
+    answers: { 200: { summary: 'Metadata.', schema: ProtectedResource } },
+    errors: ['not_found'],
+  },
+  {
+    method: 'GET',
+    path: '/.well-known/oauth-protected-resource/mcp',
+    summary: 'The same, where RFC 9728 has it for the path /mcp.',
+    auth: 'none',
+    answers: { 200: { summary: 'Metadata.', schema: ProtectedResource } },
+    errors: ['not_found'],
   },
   {
     method: 'GET',

@@ -384,3 +384,12 @@ export const AuditQuery = z.object({
   limit: page(500, 100),
 });
 export const CancelBody = z.object({ reason: text(500).optional() });
+
+/** OAuth protected resource metadata (RFC 9728). */
+export const ProtectedResource = z.object({
+  resource: z.url(),
+  authorization_servers: z.array(z.string()),
+  bearer_methods_supported: z.array(z.string()),
+  resource_name: z.string(),
+});
+export type ProtectedResource = z.infer<typeof ProtectedResource>;

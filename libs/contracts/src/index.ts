@@ -56,6 +56,7 @@ export {
   OrchestrateAnswer,
   OrchestrateRequest,
   Problem,
+  ProtectedResource,
   Readiness,
   Requeued,
   RunEventsQuery,

@@ -1,0 +1,159 @@
+import {
+  createMcpHandler,
+  isInitializeRequest,
+  isLegacyRequest,
+  legacyStatelessFallback,
+  type McpHttpHandler,
+  type McpServerFactory,
+} from '@modelcontextprotocol/server';
+import { listTools, type Principal, toPublicError, type ToolInfo } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/platform';
+import { type LooseClient, OpenCalls } from './mcp-calls.ts';
+import { HeaderSchemas } from './mcp-header-schemas.ts';
+import { createMcpServer, type McpParts, type McpViewer } from './mcp-server.ts';
+import { type SessionLimits, Sessions } from './mcp-sessions.ts';
+
+/*
+ * Brings an MCP request to the leg that serves its protocol.
+ *
+ * F1 2026-07-28: every request for itself, on any replica.
+ * F2 2025-11-25 and 2025-06-18, from `initialize` on: a session (mcp-sessions.ts).
+ * F3 The same without a session: every request for itself; a cancel is brought to its call (mcp-calls.ts).
+ * F4 All legs serve one and the same server (mcp-server.ts), so they cannot drift apart.
+ */
+
+export interface Caller {
+  readonly principal: Principal;
+  readonly address: string;
+  readonly program: string;
+}
+
+export interface Served {
+  readonly response: Response;
+  /** To be called, once, when the answer is out. */
+  readonly done: () => void;
+}
+
+export interface FrontParts extends McpParts {
+  readonly log: Logger;
+  readonly sessions: SessionLimits;
+  readonly keepAliveMs: number;
+  readonly maxSubscriptions: number;
+  readonly now?: () => number;
+}
+
+const MAX_PAGES = 20;
+const UNKNOWN_SESSION = { jsonrpc: '2.0', id: null, error: { code: -32001, message: 'Session not found' } };
+
+export class McpFront {
+  readonly #sessions: Sessions;
+  readonly #calls = new OpenCalls();
+  readonly #headerSchemas: HeaderSchemas;
+  readonly #modern: McpHttpHandler;
+  readonly #loose: ReturnType<typeof legacyStatelessFallback>;
+  /** Whom a request is served for; it goes with the request. */
+  readonly #viewers = new WeakMap<Request, McpViewer>();
+
+  constructor(private readonly parts: FrontParts) {
+    const { log, keepAliveMs, maxSubscriptions } = parts;
+    this.#sessions = new Sessions(parts.sessions, keepAliveMs, parts.now);
+    this.#headerSchemas = new HeaderSchemas((principal) => this.#allTools(principal), parts.now);
+    const onerror = (error: Error): void => log.debug({ err: error }, 'an MCP request was refused');
+    const factory: McpServerFactory = ({ requestInfo }) => {
+      const viewer = requestInfo && this.#viewers.get(requestInfo);
+      if (!viewer) throw new Error('an MCP request came from nowhere');
+      return createMcpServer(parts, viewer);
+    };
+    this.#modern = createMcpHandler(factory, { legacy: 'reject', onerror, keepAliveMs, maxSubscriptions });
+    this.#loose = legacyStatelessFallback(factory, onerror);
+  }
+
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** `body`: as parsed; undefined for a request without one. */
+  async serve(request: Request, body: unknown, caller: Caller): Promise<Served> {
+    if (await isLegacyRequest(request, body)) return this.#serveLegacy(request, body, caller);
+    const { principal } = caller;
+    const called = calledTool(body);
+    const headerSchema = called === undefined ? undefined : await this.#headerSchemas.find(principal, called);
+    this.#viewers.set(request, { principal, headerSchema });
+    return alone(await this.#modern.fetch(request, { parsedBody: body }));
+  }
+
+  /** What only waits ends, so that its clients go elsewhere. */
+  drain(): void {
+    this.#sessions.drain();
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#modern.close(), this.#sessions.close()]);
+  }
+
+  async #serveLegacy(request: Request, body: unknown, caller: Caller): Promise<Served> {
+    const user = userOf(caller.principal);
+    const id = request.headers.get('mcp-session-id');
+    if (id !== null) {
+      const session = this.#sessions.find(id, user);
+      if (!session) return alone(Response.json(UNKNOWN_SESSION, { status: 404 }));
+      const done = session.use();
+      return { response: await session.transport.handleRequest(request, { parsedBody: body }), done };
+    }
+    if (isInitializeRequest(body)) return this.#begin(request, body, caller, user); // F2
+    return this.#serveLoose(request, body, caller, user); // F3
+  }
+
+  async #begin(request: Request, body: unknown, { principal }: Caller, user: string): Promise<Served> {
+    const session = await this.#sessions.open(user, createMcpServer(this.parts, { principal }));
+    const done = session.use();
+    const response = await session.transport.handleRequest(request, { parsedBody: body });
+    if (!response.ok) this.#sessions.drop(session.id);
+    return { response, done };
+  }
+
+  async #serveLoose(request: Request, body: unknown, caller: Caller, user: string): Promise<Served> {
+    const client: LooseClient = { user, address: caller.address, program: caller.program };
+    const cancelled = cancelledId(body);
+    if (cancelled !== undefined) this.#calls.cancel(client, cancelled);
+    this.#viewers.set(request, { principal: caller.principal, openCall: (id) => this.#calls.begin(client, id) });
+    return alone(await this.#loose(request, body === undefined ? {} : { parsedBody: body }));
+  }
+
+  async #allTools(principal: Principal): Promise<ToolInfo[]> {
+    const tools: ToolInfo[] = [];
+    let cursor: string | undefined;
+    for (let page = 0; page < MAX_PAGES; page += 1) {
+      const given = await this.parts.bus.request(listTools, { principal, ...(cursor ? { cursor } : {}) });
+      tools.push(...given.tools);
+      cursor = given.nextCursor;
+      if (cursor === undefined) break;
+    }
+    return tools;
+  }
+}
+
+/** An error of ours as the protocol has it, where no leg was asked. */
+export function refusal(status: number, code: number, error: unknown): Response {
+  const { code: ours, message } = toPublicError(error);
+  return Response.json({ jsonrpc: '2.0', id: null, error: { code, message, data: { code: ours } } }, { status });
+}
+
+function alone(response: Response): Served {
+  return { response, done: () => undefined };
+}
+
+function userOf({ tenantId, userId, role }: Principal): string {
+  return JSON.stringify([tenantId, userId, role]);
+}
+
+function calledTool(body: unknown): string | undefined {
+  const { method, params } = (body ?? {}) as { method?: unknown; params?: { name?: unknown } };
+  return method === 'tools/call' && typeof params?.name === 'string' ? params.name : undefined;
+}
+
+function cancelledId(body: unknown): string | number | undefined {
+  const { method, params } = (body ?? {}) as { method?: unknown; params?: { requestId?: unknown } };
+  const id = method === 'notifications/cancelled' ? params?.requestId : undefined;
+  return typeof id === 'string' || typeof id === 'number' ? id : undefined;
+}

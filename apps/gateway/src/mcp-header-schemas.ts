@@ -1,0 +1,45 @@
+import type { Principal, ToolInfo } from '@switchyard/contracts';
+
+/*
+ * Which tools want some of their arguments as headers, too (`x-mcp-header` in their schema): whoever serves the protocol
+ * must refuse a call whose headers and arguments differ, and at that moment knows the tool's name alone.
+ *
+ * What was listed for a user counts for as long as a client may rely on its list. Bounded: the user whose list was
+ * asked for longest ago goes first.
+ */
+
+const GOOD_FOR_MS = 30_000;
+const MAX_USERS = 1_000;
+
+type Schemas = ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+
+export class HeaderSchemas {
+  readonly #known = new Map<string, { at: number; schemas: Promise<Schemas> }>();
+
+  constructor(
+    /** Every tool of a user. */
+    private readonly list: (principal: Principal) => Promise<readonly ToolInfo[]>,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  async find(principal: Principal, tool: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+    const user = JSON.stringify([principal.tenantId, principal.userId, principal.role]);
+    const known = this.#known.get(user);
+    if (known && this.now() - known.at < GOOD_FOR_MS) return (await known.schemas).get(tool);
+    const schemas = this.list(principal).then(withHeaders);
+    this.#known.delete(user);
+    this.#known.set(user, { at: this.now(), schemas });
+    // Nobody can be told now; the call itself finds out what is wrong.
+    schemas.catch(() => this.#known.delete(user));
+    for (const oldest of this.#known.keys()) {
+      if (this.#known.size <= MAX_USERS) break;
+      this.#known.delete(oldest);
+    }
+    return (await schemas.catch(() => undefined))?.get(tool);
+  }
+}
+
+function withHeaders(tools: readonly ToolInfo[]): Schemas {
+  const wanting = tools.filter(({ inputSchema }) => JSON.stringify(inputSchema).includes('"x-mcp-header"'));
+  return new Map(wanting.map(({ name, inputSchema }) => [name, inputSchema]));
+}

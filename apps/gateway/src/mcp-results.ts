@@ -1,0 +1,107 @@
+import {
+  type InputRequired as Missing,
+  type McpError,
+  type PublicError,
+  type StepResult,
+  type ToolInfo,
+} from '@switchyard/contracts';
+import {
+  type CallToolResult,
+  type InputRequiredResult,
+  ProtocolError,
+  ProtocolErrorCode,
+  type Tool,
+} from '@modelcontextprotocol/server';
+
+/*
+ * Our tools and what came of a call, in the words of MCP. Pure.
+ *
+ * M1 A tool that is hidden is an unknown one, by the same error.
+ * M2 A tool that failed is a result with `isError`, so that the model reads why; only what is no answer of a tool is an
+ *    error of the protocol.
+ * M3 An error says its stable code in `_meta` (results) or `data` (errors), so that programs need not read sentences.
+ * M4 What a tool of an upstream gave goes on as it is.
+ */
+
+export const ERROR_CODE_META = 'io.switchyard/error-code';
+const PROVIDER_META = 'io.switchyard/provider';
+
+export function toMcpTool(info: ToolInfo): Tool {
+  const { name, title, description, inputSchema, outputSchema, provider, annotations } = info;
+  return {
+    name,
+    ...(title === undefined ? {} : { title }),
+    description,
+    inputSchema: { ...inputSchema, type: 'object' },
+    ...(outputSchema === undefined ? {} : { outputSchema: outputSchema as NonNullable<Tool['outputSchema']> }),
+    annotations: {
+      readOnlyHint: info.kind === 'read',
+      destructiveHint: info.kind === 'destructive',
+      idempotentHint: info.idempotency !== 'none',
+      ...annotations,
+    },
+    _meta: { [PROVIDER_META]: provider },
+  };
+}
+
+/** The answer to tools/call; throws where it is none (M2). */
+export function toMcpResult(tool: string, result: StepResult): CallToolResult | InputRequiredResult {
+  if (result.status === 'succeeded')
+    return result.mcp === undefined ? ownResult(result.output) : (result.mcp as CallToolResult);
+  if (result.status === 'in_doubt') return refused(result.code, result.message);
+  if (result.mcpError !== undefined) throw protocolError(result.mcpError);
+  if (result.inputRequired !== undefined) return inputRequiredOf(result.inputRequired);
+  if (result.mcp !== undefined) return { ...result.mcp, isError: true } as CallToolResult;
+  if (result.code === 'tool_not_found') throw unknownTool(tool);
+  if (result.code === 'approval_required') {
+    const how = 'Ask for it in a run (POST /runs), where the question goes to a person.';
+    return refused(result.code, `${result.message} ${how}`);
+  }
+  return refused(result.code, result.message);
+}
+
+export function inputRequiredOf({ inputRequests, requestState }: Missing): InputRequiredResult {
+  return {
+    resultType: 'input_required',
+    ...(inputRequests === undefined ? {} : { inputRequests: inputRequests as InputRequiredResult['inputRequests'] }),
+    ...(requestState === undefined ? {} : { requestState }),
+  } as InputRequiredResult;
+}
+
+export function protocolError({ code, message, data }: McpError): ProtocolError {
+  return new ProtocolError(code, message, data);
+}
+
+/** A refusal of ours, e.g. that nobody answers. */
+export function ourError({ code, message, retryAfterMs }: PublicError): ProtocolError {
+  const wrong = ['invalid_input', 'invalid_id', 'invalid_cursor', 'payload_too_large', 'not_found'].includes(code);
+  return new ProtocolError(wrong ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError, message, {
+    code,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
+}
+
+function unknownTool(name: string): ProtocolError {
+  return new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${name.slice(0, 128)}`); // M1
+}
+
+function refused(code: string, message: string): CallToolResult {
+  return { content: [{ type: 'text', text: message }], isError: true, _meta: { [ERROR_CODE_META]: code } };
+}
+
+/** What one of our own tools gave: the value, and the same as text for clients that read no values. */
+function ownResult(output: unknown): CallToolResult {
+  const text = typeof output === 'string' ? output : JSON.stringify(output ?? null);
+  const content: CallToolResult['content'] = [{ type: 'text', text }];
+  // A value that was cut fits no schema; a client that checks it would see a broken tool.
+  if (isCut(output)) return { content, isError: true, _meta: { [ERROR_CODE_META]: 'response_too_large' } };
+  return isRecord(output) ? { content, structuredContent: output } : { content };
+}
+
+function isCut(value: unknown): boolean {
+  return isRecord(value) && value['truncated'] === true && typeof value['beginning'] === 'string';
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,201 @@
+import {
+  type CallToolResult,
+  CLIENT_CAPABILITIES_META_KEY,
+  type InputRequiredResult,
+  type jsonSchemaValidator,
+  LOG_LEVEL_META_KEY,
+  McpServer,
+  PROTOCOL_VERSION_META_KEY,
+  type Result,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
+import type { Bus } from '@switchyard/bus';
+import {
+  AppError,
+  callTool,
+  IDEMPOTENCY_KEY_META,
+  listTools,
+  MAX_REQUEST_STATE_CHARS,
+  McpCaller,
+  McpFrame,
+  type McpMethod,
+  mcpRequest,
+  type Principal,
+  toPublicError,
+} from '@switchyard/contracts';
+import { linkAbort } from '@switchyard/platform';
+import { inputRequiredOf, ourError, protocolError, toMcpResult, toMcpTool } from './mcp-results.ts';
+
+/*
+ * One MCP server as one caller sees it: for one request of a client of today, for a whole session of an older one.
+ *
+ * S1 Its tools are what `rpc.tools.list` shows this principal, and every call goes through `rpc.tools.call`: there is
+ *    no second way to a tool, and none around constraints, approvals and the ledger.
+ * S2 Nothing of the HTTP request goes on but what its body says: no token, no header.
+ * S3 A call ends when its client cancels it; progress and log messages come before its result, in order.
+ */
+
+export interface McpParts {
+  readonly bus: Pick<Bus, 'request'>;
+  /** Most time for one call of a tool. */
+  readonly callTimeoutMs: number;
+}
+
+export interface McpViewer {
+  readonly principal: Principal;
+  /** Stops calls of a client without a session; absent where the protocol says so itself. */
+  readonly openCall?: (id: string | number) => { signal: AbortSignal; end: () => void };
+  /** The schema of a tool's arguments, where some of them travel as headers too. */
+  readonly headerSchema?: Readonly<Record<string, unknown>> | undefined;
+}
+
+const INFO = { name: 'switchyard', title: 'Switchyard', version: '0.1.0' };
+const INSTRUCTIONS =
+  'Tools that this user may use, of this system and of other servers behind it. A tool that needs the approval of a person is called in a run (POST /runs).';
+/** How long a client may rely on a list; the caller's alone. */
+const LIST_HINT = { ttlMs: 30_000, cacheScope: 'private' as const };
+const PAGE = 500;
+/** Nothing here is checked by the SDK: mcp-tool does that, with bounds. */
+const UNCHECKED = {
+  getValidator: () => (input: unknown) => ({ valid: true, data: input, errorMessage: undefined }),
+} as unknown as jsonSchemaValidator;
+/** Longest wait for a person's answer to a question that a tool asks a client of the older protocol. */
+const ROUND_TIMEOUT_MS = 600_000;
+
+class Front extends McpServer {
+  constructor(private readonly viewer: McpViewer) {
+    super(INFO, {
+      capabilities: { tools: {}, resources: {}, prompts: {}, completions: {}, logging: {} },
+      instructions: INSTRUCTIONS,
+      jsonSchemaValidator: UNCHECKED,
+      inputRequired: { maxRounds: 8, roundTimeoutMs: ROUND_TIMEOUT_MS },
+      cacheHints: {
+        'tools/list': LIST_HINT,
+        'resources/list': LIST_HINT,
+        'resources/templates/list': LIST_HINT,
+        'resources/read': { ttlMs: 0, cacheScope: 'private' },
+        'prompts/list': LIST_HINT,
+        'server/discover': { ttlMs: 300_000, cacheScope: 'private' },
+      },
+    });
+  }
+
+  override toolInputSchemaJson(_name: string): Record<string, unknown> | undefined {
+    return this.viewer.headerSchema;
+  }
+}
+
+export function createMcpServer(parts: McpParts, viewer: McpViewer): McpServer {
+  const front = new Front(viewer);
+  const { server } = front;
+  const { bus } = parts;
+  const { principal } = viewer;
+
+  server.setRequestHandler('tools/list', async (request) => {
+    const cursor = request.params?.cursor;
+    const page = await asked(() => bus.request(listTools, { principal, limit: PAGE, ...(cursor ? { cursor } : {}) }));
+    const { tools, nextCursor } = page;
+    return { tools: tools.map(toMcpTool), ...(nextCursor === undefined ? {} : { nextCursor }) };
+  });
+
+  server.setRequestHandler('tools/call', (request, context) =>
+    withFrames(parts, viewer, context, async (how) => {
+      const { name: tool, arguments: given = {} } = request.params;
+      const key = context.mcpReq._meta?.[IDEMPOTENCY_KEY_META];
+      const idempotencyKey = typeof key === 'string' && key !== '' ? key.slice(0, 160) : undefined;
+      const call = { principal, tool, arguments: given, mcp: callerOf(front, context) };
+      const result = await bus.request(callTool, { ...call, ...(idempotencyKey ? { idempotencyKey } : {}) }, how);
+      return toMcpResult(tool, result);
+    }),
+  );
+
+  const pass = (method: McpMethod) => (request: { params?: object }, context: ServerContext) =>
+    withFrames(parts, viewer, context, async (how) => {
+      const { _meta, ...params } = { ...request.params } as Record<string, unknown>;
+      const answer = await bus.request(mcpRequest, { principal, method, params, mcp: callerOf(front, context) }, how);
+      if (answer.error !== undefined) throw protocolError(answer.error);
+      if (answer.inputRequired !== undefined) return inputRequiredOf(answer.inputRequired);
+      if (answer.result === undefined) throw new AppError('internal');
+      return answer.result;
+    });
+  server.setRequestHandler('resources/list', pass('resources/list') as Answering);
+  server.setRequestHandler('resources/templates/list', pass('resources/templates/list') as Answering);
+  server.setRequestHandler('resources/read', pass('resources/read') as Answering);
+  server.setRequestHandler('prompts/list', pass('prompts/list') as Answering);
+  server.setRequestHandler('prompts/get', pass('prompts/get') as Answering);
+  server.setRequestHandler('completion/complete', pass('completion/complete') as Answering);
+  return front;
+}
+
+/** What an upstream gave has the shape that its method asks for; the SDK checks it once more on its way out. */
+type Answering = (request: { params?: object }, context: ServerContext) => Promise<never>;
+
+interface How {
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+  readonly onProgress: (frame: unknown) => void;
+}
+
+/** Asks with what the client wants to hear on the way (S3); refusals of ours become errors of the protocol. */
+async function withFrames<T extends Result | CallToolResult | InputRequiredResult | Record<string, unknown>>(
+  parts: McpParts,
+  viewer: McpViewer,
+  { mcpReq }: ServerContext,
+  ask: (how: How) => Promise<T>,
+): Promise<T> {
+  const open = viewer.openCall?.(mcpReq.id);
+  const linked = open === undefined ? undefined : linkAbort([mcpReq.signal, open.signal]);
+  const token = mcpReq._meta?.progressToken;
+  let told: Promise<unknown> = Promise.resolve();
+  const say = (saying: () => Promise<void>): void => {
+    told = told.then(saying).catch(() => undefined);
+  };
+  const onProgress = (given: unknown): void => {
+    const parsed = McpFrame.safeParse(given);
+    if (!parsed.success) return;
+    const frame = parsed.data;
+    if (frame.frame === 'log') return say(() => mcpReq.log(frame.level, frame.data, frame.logger));
+    if (token === undefined) return;
+    const { frame: _kind, ...params } = frame;
+    say(() => mcpReq.notify({ method: 'notifications/progress', params: { progressToken: token, ...params } }));
+  };
+  try {
+    const signal = linked?.signal ?? mcpReq.signal;
+    const answer = await asked(() => ask({ signal, timeoutMs: parts.callTimeoutMs, onProgress }));
+    await told;
+    return answer;
+  } finally {
+    linked?.release();
+    open?.end();
+  }
+}
+
+/** What the client declared, and its answers to what it was asked before. */
+function callerOf(front: McpServer, { mcpReq }: ServerContext): McpCaller {
+  const envelope = mcpReq.envelope as Readonly<Record<string, unknown>> | undefined;
+  const state = mcpReq.requestState();
+  if (typeof state === 'string' && state.length > MAX_REQUEST_STATE_CHARS)
+    throw new AppError('payload_too_large', 'The requestState is longer than any that was given out.');
+  const version = envelope?.[PROTOCOL_VERSION_META_KEY];
+  const modern = envelope !== undefined;
+  const declared = modern ? envelope[CLIENT_CAPABILITIES_META_KEY] : front.server.getClientCapabilities();
+  // An older client says its level once; what is below it is held back where it is sent.
+  const logLevel = modern ? envelope[LOG_LEVEL_META_KEY] : 'debug';
+  return McpCaller.parse({
+    ...(version === undefined ? {} : { protocolVersion: version }),
+    capabilities: declared ?? {},
+    ...(logLevel === undefined ? {} : { logLevel }),
+    progress: mcpReq._meta?.progressToken !== undefined,
+    ...(mcpReq.inputResponses === undefined ? {} : { inputResponses: mcpReq.inputResponses }),
+    ...(typeof state === 'string' ? { requestState: state } : {}),
+  });
+}
+
+async function asked<T>(ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof AppError) throw ourError(toPublicError(error));
+    throw error;
+  }
+}
