@@ -18,7 +18,7 @@ import {
   sleep,
   systemClock,
 } from '@switchyard/platform';
-import { carryOverXmpp, createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
+import { carryOverXmpp, createSafeFetch } from '@switchyard/safe-fetch';
 import { A2aModule } from './a2a.module.ts';
 import { agentFetch } from './agent-fetch.ts';
 import type { Config } from './config.ts';
@@ -105,7 +105,7 @@ function egress(
   return createSafeFetch({
     ...limits,
     allowHosts: [...config.egressAllowHosts, ...config.agents.map(({ url }) => hostAndPort(new URL(url)))],
-    serviceMap: parseServiceMap(config.serviceMap),
+    serviceMap: config.serviceMap,
     overXmpp: carryOverXmpp(bus),
   });
 }

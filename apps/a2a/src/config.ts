@@ -1,3 +1,4 @@
+import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import type { AgentAddress } from './directory.ts';
 
@@ -60,10 +61,7 @@ export const Config = z
     A2A_RETRIES: integer(0, 10, 3).describe('Tries after the first, where nothing reached the agent'),
     A2A_CARD_TTL_MS: integer(100, 86_400_000, 60_000).describe('How long a card is used before it is read again'),
     EGRESS_ALLOW_HOSTS: list.describe('Private hosts (host or host:port, comma-separated) that may be called'),
-    SERVICE_MAP: z
-      .string()
-      .default('')
-      .describe('JSON object: host or host:port -> JID; such hosts are reached over XMPP only'),
+    ...SERVICE_MAP_VARIABLES,
     DRAIN_TIMEOUT_MS: integer(0, 120_000, 10_000).describe('Longest time that a stop waits for work under way'),
   })
   .transform((env) => ({
@@ -76,7 +74,7 @@ export const Config = z
     retries: env.A2A_RETRIES,
     cardTtlMs: env.A2A_CARD_TTL_MS,
     egressAllowHosts: env.EGRESS_ALLOW_HOSTS,
-    serviceMap: env.SERVICE_MAP,
+    serviceMap: serviceMapOf(env),
     drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   }));
 export type Config = z.output<typeof Config>;

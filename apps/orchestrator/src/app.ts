@@ -11,7 +11,7 @@ import {
 } from '@switchyard/bus';
 import { AppError } from '@switchyard/contracts';
 import { backoffMs, type Clock, type Logger, sleep, systemClock } from '@switchyard/platform';
-import { carryOverXmpp, createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
+import { carryOverXmpp, createSafeFetch, withoutFallback } from '@switchyard/safe-fetch';
 import { openStore, type Store } from '@switchyard/store';
 import { Admission } from './admission.ts';
 import { BudgetDesk } from './budget-desk.ts';
@@ -168,7 +168,8 @@ function dailyBudget(config: OrchestratorConfig, store: Store, clock: Clock, log
 
 function openAiPlanner(bus: Pick<Bus, 'request'>, config: OrchestratorConfig): Planner {
   const { apiKey, baseUrl, timeoutMs, stallMs, maxRetries } = config.model;
-  const serviceMap = parseServiceMap(config.egress.serviceMap);
+  // AZTM_DEFAULT_SERVICE means agents; the model goes over XMPP only where its host is named.
+  const serviceMap = withoutFallback(config.egress.serviceMap);
   const fetch = createSafeFetch({
     // The model's address is the operator's own choice; it may be on a private network.
     allowHosts: [new URL(baseUrl).host, ...config.egress.allowHosts],

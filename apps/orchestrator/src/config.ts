@@ -1,4 +1,5 @@
 import { MAX_APPROVAL_SECONDS } from '@switchyard/contracts';
+import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { TenantLimitsText } from './daily-limits.ts';
 import { PriceTableText } from './prices.ts';
@@ -83,10 +84,7 @@ export const Config = z
       'Most tokens of one model answer where a limit of tokens or money applies',
     ),
     EGRESS_ALLOW_HOSTS: list.describe('Private hosts (host or host:port, comma-separated) that may be called'),
-    SERVICE_MAP: z
-      .string()
-      .default('')
-      .describe('JSON object: host or host:port -> JID; such hosts are reached over XMPP only'),
+    ...SERVICE_MAP_VARIABLES,
 
     MAX_ITERATIONS_PER_TURN: integer(1, 1_000, 12).describe('How often the planner may be asked in one run'),
     HISTORY_TOKEN_BUDGET: integer(0, 1_000_000, 4_000).describe('Tokens of earlier turns that the model is given'),
@@ -171,7 +169,7 @@ export const Config = z
       prices: env.MODEL_PRICES,
       maxOutputTokens: env.MODEL_MAX_OUTPUT_TOKENS,
     },
-    egress: { allowHosts: env.EGRESS_ALLOW_HOSTS, serviceMap: env.SERVICE_MAP },
+    egress: { allowHosts: env.EGRESS_ALLOW_HOSTS, serviceMap: serviceMapOf(env) },
     runs: {
       maxIterations: env.MAX_ITERATIONS_PER_TURN,
       history: { max_events: env.MAX_RUN_EVENTS, max_bytes: env.MAX_RUN_BYTES },

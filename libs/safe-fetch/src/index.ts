@@ -1,6 +1,15 @@
 export { bodyOnTheBus, CarriedBodies } from './carried-body.ts';
 export { isPublicAddress, judgeUrl } from './address-guard.ts';
-export { RedirectRefused } from './failure.ts';
 export { type CallLimits, createSafeFetch, type SafeFetch, type SafeFetchOptions } from './safe-fetch.ts';
-export { mappedJid, parseServiceMap, type Route, routeByServiceMap, type ServiceMap } from './service-map.ts';
+export {
+  completeServiceMap,
+  mappedJid,
+  parseServiceMap,
+  type Route,
+  routeByServiceMap,
+  SERVICE_MAP_VARIABLES,
+  type ServiceMap,
+  serviceMapOf,
+  withoutFallback,
+} from './service-map.ts';
 export { type Carrier, carryOverXmpp } from './over-xmpp.ts';

@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { jsonMistake } from './json-mistake.ts';
-import { mappedJid, parseServiceMap, routeByServiceMap } from './service-map.ts';
+import { inOrder, matchesHost, parseHostPattern } from './host-pattern.ts';
+import { completeServiceMap, mappedJid, parseServiceMap, routeByServiceMap, withoutFallback } from './service-map.ts';
 
 const jid = 'agent@xmpp.example';
 
@@ -60,6 +61,99 @@ describe('parseServiceMap', () => {
   ])('refuses %s whole, and says why', (text, why) => {
     expect(() => parseServiceMap(text)).toThrow(why);
     expect(() => parseServiceMap(text)).toThrow(expect.objectContaining({ code: 'invalid_input' }));
+  });
+});
+
+describe('patterns', () => {
+  const map = parseServiceMap(
+    JSON.stringify({
+      '*': 'any@x.y',
+      '*agent*': 'mid@x.y',
+      'pre*': 'pre@x.y',
+      '*.local': 'suffix@x.y',
+      '*.deep.local': 'deeper@x.y',
+      '*:8080': 'port@x.y',
+      'named.local': 'host@x.y',
+      'named.local:8080': 'full@x.y',
+    }),
+  );
+
+  it.each([
+    ['http://named.local:8080/', 'full@x.y'],
+    ['http://named.local/', 'host@x.y'],
+    ['http://other.local:8080/', 'port@x.y'],
+    ['http://other.local/', 'suffix@x.y'],
+    ['http://a.deep.local/', 'deeper@x.y'],
+    ['http://prefix.example/', 'pre@x.y'],
+    ['http://PREFIX.example./', 'pre@x.y'],
+    ['http://my-agent-1.example/', 'mid@x.y'],
+    ['http://else.example/', 'any@x.y'],
+  ])('come after host:port and host, in the documented order, wherever they stand in the map: %s', (url, expected) => {
+    expect(mappedJid(map, new URL(url))).toBe(expected);
+  });
+
+  it.each(['a*b', '**', 'a**', '*:0', '*:99999', '*.bücher', '*/x', '*@x', '* ', '*:port', 'pre*:'])(
+    'are refused where nobody can say what they mean: %j',
+    (text) => {
+      expect(() => parseServiceMap(JSON.stringify({ [text]: jid }))).toThrow('or one of the patterns');
+    },
+  );
+
+  it('that mean the same are refused as a host that is named twice', () => {
+    expect(() => parseServiceMap(`{"*.Local":"${jid}","*.local":"${jid}"}`)).toThrow('names the same host');
+    expect(() => parseServiceMap(`{"*:80":"${jid}","*:080":"${jid}"}`)).toThrow('names the same host');
+  });
+
+  it('match what they say, and nothing else', () => {
+    const host = fc.stringMatching(/^[a-z0-9][a-z0-9.-]{0,20}$/);
+    fc.assert(
+      fc.property(
+        host,
+        host,
+        fc.constantFrom('*P', 'P*', '*P*'),
+        fc.option(fc.constantFrom('80', '8080')),
+        (...given) => {
+          const [name, part, shape, port] = given;
+          const pattern = parseHostPattern(shape.replace('P', part) + (port === null ? '' : `:${port}`))!;
+          const byHand =
+            shape === '*P' ? name.endsWith(part) : shape === 'P*' ? name.startsWith(part) : name.includes(part);
+          expect(matchesHost(pattern, name, '8080')).toBe(byHand && (port === null || port === '8080'));
+        },
+      ),
+    );
+  });
+
+  it('are tried in an order that does not depend on the map’s', () => {
+    const text = fc.constantFrom('*', '*:1', '*.a', '*.ba', 'a*', 'ab*', '*c*', '*.a:1', 'a*:1', '*:2');
+    fc.assert(
+      fc.property(fc.uniqueArray(text, { minLength: 2 }), (texts) => {
+        const order = (list: string[]) => inOrder(list.map((each) => parseHostPattern(each)!)).map((each) => each.text);
+        const sameRank = (list: string[]) => list.filter((each) => each !== '*:1' && each !== '*:2');
+        expect(sameRank(order(texts))).toEqual(sameRank(order([...texts].reverse())));
+      }),
+    );
+  });
+});
+
+describe('what AZTM_DEFAULT_SERVICE and AZTM_LOCALHOST_SERVICE add', () => {
+  const url = (host: string) => new URL(`http://${host}/`);
+
+  it('comes after what the map says itself', () => {
+    const own = parseServiceMap('{"a.example":"aztm:a@x.y","localhost":"own@x.y"}');
+    const map = completeServiceMap(own, { fallback: 'aztm:rest@x.y', localhost: 'local@x.y' });
+    expect(mappedJid(map, url('a.example'))).toBe('a@x.y');
+    expect(mappedJid(map, url('localhost'))).toBe('own@x.y');
+    expect(mappedJid(map, url('127.0.0.1:9'))).toBe('local@x.y');
+    expect(mappedJid(map, url('[::1]:9'))).toBe('local@x.y');
+    expect(mappedJid(map, url('b.example'))).toBe('rest@x.y');
+    expect([...map.aztm!].sort()).toEqual(['a@x.y', 'rest@x.y']);
+  });
+
+  it('is nothing where neither is set, and the rest can be left out again', () => {
+    expect(completeServiceMap(new Map(), {}).size).toBe(0);
+    const map = withoutFallback(completeServiceMap(parseServiceMap('{"a.example":"a@x.y"}'), { fallback: 'rest@x.y' }));
+    expect(mappedJid(map, url('b.example'))).toBeUndefined();
+    expect(mappedJid(map, url('a.example'))).toBe('a@x.y');
   });
 });
 
