@@ -16,6 +16,11 @@ export function createXmppBridge(config: BridgeConfig, overrides: ServiceOverrid
     const handlers = await serveOnBus(XmppBridgeModule.with(bridge), bus, log);
     lifecycle.onStop('handlers', () => handlers.close());
     bridge.start();
+    const onHangUp = (): void => {
+      bridge.reload().catch((error: unknown) => log.error({ err: error }, 'the credentials were not read again'));
+    };
+    process.on('SIGHUP', onHangUp);
+    lifecycle.onStop('SIGHUP', () => Promise.resolve(void process.removeListener('SIGHUP', onHangUp)));
     lifecycle.onStop('the AZTM login', () => bridge.stop());
     const { state, sentence } = bridge.status();
     if (state === 'disabled') log.info(sentence);

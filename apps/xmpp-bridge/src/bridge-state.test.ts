@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { XmppStatus } from '@switchyard/contracts';
 import { parseConfig } from '@switchyard/platform';
-import { initialState, toStatus } from './bridge-state.ts';
+import { type BridgeState, evolveBridge, initialState, toStatus } from './bridge-state.ts';
+import { loginFailure } from './login-failure.ts';
 import { Config } from './config.ts';
 
 const status = (env: Record<string, string>) => {
@@ -14,7 +15,7 @@ describe('how the login stands', () => {
   it('is disabled without an account, and says how to enable it', () => {
     expect(status({})).toEqual({
       state: 'disabled',
-      sentence: 'The AZTM login is disabled; set AZTM_JID and AZTM_PASSWORD to enable it.',
+      sentence: 'The AZTM login is disabled; set AZTM_JID and AZTM_PASSWORD (or AZTM_PASSWORD_FILE) to enable it.',
       required: false,
       serverMode: true,
       mappedHosts: [],
@@ -45,5 +46,38 @@ describe('how the login stands', () => {
   it('is told within what the contract allows, whatever the JID', () => {
     const told = status({ AZTM_JID: `${'a'.repeat(1_023)}@${'b'.repeat(1_023)}`, AZTM_PASSWORD: 'x' });
     expect(told.state).toBe('offline');
+  });
+
+  describe('as a whole', () => {
+    const parsed = parseConfig(Config, { AZTM_JID: 'agent@example.org', AZTM_PASSWORD: 'canary-31415' });
+    if (!parsed.ok) throw new Error('configuration');
+    const config = parsed.value;
+    const online = (jid: string): BridgeState =>
+      evolveBridge(initialState(config), { type: 'online', jid, how: 'TLSv1.3', now: 0 });
+    const own = online('agent@example.org/own');
+
+    it('is online where the own login stands and another replica serves, or this one does', () => {
+      expect(toStatus(config, own, { role: 'standby' })).toMatchObject({
+        state: 'online',
+        serving: false,
+        sentence: expect.stringMatching(/Another replica takes what peers ask\.$/),
+      });
+      expect(toStatus(config, own, { role: 'serving', state: online('agent@example.org/aztm') })).toMatchObject({
+        state: 'online',
+        serving: true,
+        sentence: expect.stringMatching(/This replica takes what peers ask\.$/),
+      });
+    });
+
+    it('is not online before it is known who serves, nor before the one that serves can be reached', () => {
+      expect(toStatus(config, own, { role: 'settling' })).toMatchObject({ state: 'binding', serving: false });
+      const failure = loginFailure('REPLACED', 'binding a resource', 'Somebody took it.');
+      const failed = evolveBridge(initialState(config), { type: 'failed', failure });
+      expect(toStatus(config, own, { role: 'serving', state: failed })).toMatchObject({
+        state: 'failed',
+        serving: false,
+        sentence: 'Somebody took it.',
+      });
+    });
   });
 });

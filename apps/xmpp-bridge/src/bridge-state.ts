@@ -58,7 +58,7 @@ const STATE_OF: Readonly<Record<LoginStep, State>> = {
 export function initialState(config: BridgeConfig): BridgeState {
   const start = { tries: 0, failure: null, boundJid: null, onlineSince: null };
   if (!config.login) {
-    const sentence = 'The AZTM login is disabled; set AZTM_JID and AZTM_PASSWORD to enable it.';
+    const sentence = 'The AZTM login is disabled; set AZTM_JID and AZTM_PASSWORD (or AZTM_PASSWORD_FILE) to enable it.';
     return { ...start, state: 'disabled', sentence };
   }
   return {
@@ -111,13 +111,32 @@ export function pauseMs(state: BridgeState, random: number): number | null {
   return Math.round(PAUSE_BASE_MS * Math.min(1, state.tries) + random * most); // B1: full jitter over a floor
 }
 
+/** How the seat of replicas with one account is taken, as one of them sees it. */
+export type SeatView =
+  | { readonly role: 'settling' }
+  | { readonly role: 'standby' }
+  | { readonly role: 'serving'; readonly state: BridgeState };
+
+/** The replica as a whole: its own login, and what it has to do with the seat. Null: peers cannot call us. */
+export function withSeat(own: BridgeState, seat: SeatView | null): BridgeState {
+  if (own.state !== 'online' || seat === null) return own;
+  if (seat.role === 'standby') return { ...own, sentence: `${own.sentence} Another replica takes what peers ask.` };
+  if (seat.role === 'settling') {
+    const sentence = `${own.sentence} Which replica takes what peers ask is being settled over NATS.`;
+    return { ...own, state: 'binding', sentence };
+  }
+  if (seat.state.state !== 'online') return seat.state;
+  return { ...own, sentence: `${own.sentence} This replica takes what peers ask.` };
+}
+
 /** A JID may have 3,071 characters, a sentence 500. */
 function shown(jid: string): string {
   return jid.length <= 200 ? jid : `${jid.slice(0, 200)}…`;
 }
 
 /** What the bridge tells of itself. Never a password. */
-export function toStatus(config: BridgeConfig, { state, sentence, failure }: BridgeState): XmppStatus {
+export function toStatus(config: BridgeConfig, own: BridgeState, seat: SeatView | null = null): XmppStatus {
+  const { state, sentence, failure } = withSeat(own, seat);
   return {
     state,
     sentence: sentence.slice(0, 500),
@@ -125,6 +144,7 @@ export function toStatus(config: BridgeConfig, { state, sentence, failure }: Bri
     ...(config.login ? { jid: config.login.jid } : {}),
     required: config.required,
     serverMode: config.serverMode,
+    ...(seat ? { serving: seat.role === 'serving' && state === 'online' } : {}),
     mappedHosts: [...config.serviceMap.keys()].sort(),
   };
 }

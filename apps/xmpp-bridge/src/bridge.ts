@@ -1,6 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { rootCertificates } from 'node:tls';
+import { createHash, randomBytes } from 'node:crypto';
 import { type Element, xml } from '@xmpp/client';
 import type { Bus, Subscription } from '@switchyard/bus';
 import {
@@ -14,25 +12,27 @@ import {
 import type { Logger, Metrics } from '@switchyard/platform';
 import { bodyOnTheBus, CarriedBodies } from '@switchyard/safe-fetch';
 import { decodeAztm } from './aztm-v1.ts';
-import { type BridgeState, initialState, toStatus } from './bridge-state.ts';
+import { type BridgeState, initialState, toStatus, withSeat } from './bridge-state.ts';
 import type { BridgeConfig } from './config.ts';
 import { IncomingChunks } from './chunks.ts';
+import { Credentials } from './credentials.ts';
 import { answerDisco, PeerFeatures } from './disco.ts';
 import { IncomingStreams } from './ibb.ts';
 import { Inbound } from './inbound.ts';
 import { InboundAztm } from './inbound-aztm.ts';
 import { InboundIq } from './inbound-iq.ts';
 import { Keeper } from './keeper.ts';
-import { login } from './login.ts';
+import { login, type LoginOptions } from './login.ts';
 import { type CarryCall, Outbound } from './outbound.ts';
 import { PeerHealth } from './peer-health.ts';
 import { ruleFor } from './peer-policy.ts';
 import { bareOf, INBOUND_RESOURCE, Peers } from './peers.ts';
 import { Replay } from './replay.ts';
-import { SESSION_DEFAULTS } from './session.ts';
+import { Seat } from './seat.ts';
+import { SESSION_DEFAULTS, type SessionHandlers } from './session.ts';
 
 export interface BridgeParts {
-  readonly bus: Pick<Bus, 'request' | 'answer' | 'publishSystem'>;
+  readonly bus: Pick<Bus, 'request' | 'answer' | 'publishSystem' | 'lease'>;
   readonly log: Logger;
   readonly metrics: Metrics;
 }
@@ -40,9 +40,17 @@ export interface BridgeParts {
 /** Priority of the session that takes what is addressed to the account. */
 const INBOUND_PRIORITY = 10;
 
-/** Owns the AZTM login: the one holder of the account's password. */
+/**
+ * Owns the AZTM login: the one holder of the account's password.
+ *
+ * Each replica keeps a session of its own, over which it asks. The one that has the seat keeps a second one, under the
+ * resource that peers know, over which it answers.
+ */
 export class Bridge {
+  readonly #instance = randomBytes(5).toString('hex');
+  readonly #credentials: Credentials | undefined;
   readonly #keeper: Keeper;
+  readonly #seat: Seat | undefined;
   readonly #outbound: Outbound;
   readonly #peers: Peers;
   readonly #mapped: ReadonlySet<string>;
@@ -53,6 +61,8 @@ export class Bridge {
   readonly #bodies = new CarriedBodies();
   readonly #served: { readonly inbound: Inbound; readonly iq: InboundIq; readonly aztm: InboundAztm } | undefined;
   readonly #waiting = new Set<() => void>();
+  readonly #changes: ReturnType<Metrics['counter']>;
+  #told: XmppStatus['state'];
   #pieces: Promise<Subscription> | undefined;
 
   constructor(
@@ -60,6 +70,8 @@ export class Bridge {
     private readonly parts: BridgeParts,
   ) {
     const { log, metrics } = parts;
+    this.#told = initialState(config).state;
+    this.#changes = metrics.counter('xmpp_login_changes_total', 'Changes of the state of the login', ['state']);
     this.#mapped = new Set([...config.serviceMap.values()].map(bareOf));
     this.#peers = new Peers((jid) => this.#mapped.has(jid), {
       onGone: (fullJid) => {
@@ -69,28 +81,24 @@ export class Bridge {
       onThere: (bareJid) => this.#health.forget(bareJid),
     });
     const dropped = metrics.counter('xmpp_replies_dropped_total', 'Answers that nobody waited for', ['why']);
+    const onDropped: SessionHandlers['onDropped'] = (outcome, from) => {
+      dropped.inc({ why: outcome });
+      if (outcome === 'spoofed')
+        log.warn({ from: from?.slice(0, 200) }, 'an answer came from somebody who was not asked');
+    };
+    const { login: account } = config;
+    this.#credentials = account && new Credentials(account, () => this.#tryAgain('a file of the login changed'), log);
     this.#served = this.#inbound();
+    this.#seat = this.#served && this.#makeSeat(onDropped);
     this.#keeper = new Keeper(initialState(config), {
-      login: (signal, onStep) => login(loginOptions(config), signal, onStep),
-      handlers: {
-        onQuestion: (iq) =>
-          answerDisco(iq, (jid) => this.#knows(jid), config.serverMode) ??
-          this.#streams.onQuestion(iq) ??
-          this.#served?.iq.onQuestion(iq),
-        onMessage: (message) => this.#onMessage(message),
-        onPresence: (presence) => {
-          if (presence.attrs['type'] === 'subscribe') this.#onSubscribe(presence.attrs['from'] ?? '');
-          else this.#peers.takePresence(presence);
-        },
-        onDropped: (outcome, from) => {
-          dropped.inc({ why: outcome });
-          if (outcome === 'spoofed')
-            log.warn({ from: from?.slice(0, 200) }, 'an answer came from somebody who was not asked');
-        },
+      login: (signal, onStep) => {
+        const resource = `${config.login!.resource}.${this.#instance}.${randomBytes(3).toString('hex')}`;
+        return login(this.#loginOptions(resource), signal, onStep);
       },
-      session: { ...SESSION_DEFAULTS, priority: config.serverMode ? INBOUND_PRIORITY : SESSION_DEFAULTS.priority },
+      handlers: { ...this.#handlers(() => false), onDropped },
+      session: SESSION_DEFAULTS,
       log,
-      onChange: this.#changeTeller(),
+      onChange: this.#ownTeller(),
     });
     this.#outbound = new Outbound({
       serviceMap: config.serviceMap,
@@ -109,6 +117,7 @@ export class Bridge {
     metrics.gauge('xmpp_online', 'Whether the AZTM login stands', [], () =>
       this.#keeper.state.state === 'online' ? 1 : 0,
     );
+    metrics.gauge('xmpp_serving', 'Whether this replica takes what peers ask', [], () => (this.#seat?.session ? 1 : 0));
     metrics.gauge(
       'xmpp_requests_open',
       'Requests over XMPP without an answer',
@@ -125,12 +134,20 @@ export class Bridge {
   }
 
   async stop(): Promise<void> {
+    this.#credentials?.stop();
+    await this.#seat?.leave();
     await this.#keeper.stop();
     await (await this.#pieces)?.stop();
   }
 
+  /** Reads again what lies in files, and tries a login that does not stand at once, whatever it failed of. */
+  async reload(): Promise<void> {
+    await this.#credentials?.look();
+    this.#tryAgain('it was asked to');
+  }
+
   status(): XmppStatus {
-    return toStatus(this.config, this.#keeper.state);
+    return toStatus(this.config, this.#keeper.state, this.#seat?.view ?? null);
   }
 
   carry(input: InputOf<typeof xmppRequest>, call: CarryCall): Promise<OutputOf<typeof xmppRequest>> {
@@ -155,7 +172,7 @@ export class Bridge {
       onOutcome: (outcome) => served.inc({ outcome }),
       sendBody: (body, signal) => bodyOnTheBus(bus, httpBody, body, signal),
     });
-    const session = () => this.#keeper.session;
+    const session = () => this.#seat?.session ?? null;
     const onDropped = (why: string): void => refused.inc({ why });
     return {
       inbound,
@@ -164,10 +181,62 @@ export class Bridge {
     };
   }
 
-  #onMessage(message: Element): void {
+  /** `serves`: this session takes what peers ask, at this moment. */
+  #handlers(serves: () => boolean): Omit<SessionHandlers, 'onClose' | 'onDropped'> {
+    return {
+      onQuestion: (iq) =>
+        answerDisco(iq, (jid) => this.#knows(jid), serves()) ??
+        this.#streams.onQuestion(iq) ??
+        (serves() ? this.#served?.iq.onQuestion(iq) : undefined),
+      onMessage: (message) => this.#onMessage(message, serves()),
+      onPresence: (presence) => {
+        if (presence.attrs['type'] === 'subscribe') this.#onSubscribe(presence.attrs['from'] ?? '');
+        else this.#peers.takePresence(presence);
+      },
+    };
+  }
+
+  #makeSeat(onDropped: SessionHandlers['onDropped']): Seat {
+    const { bus, log } = this.parts;
+    const { jid } = this.config.login ?? { jid: '' };
+    const seat: Seat = new Seat({
+      log,
+      lease: (onChange) => bus.lease({ name: leaseOf(jid), holder: this.#instance, onChange }),
+      keeper: (onChange) =>
+        new Keeper(initialState(this.config), {
+          login: (signal, onStep) => login(this.#loginOptions(INBOUND_RESOURCE), signal, onStep),
+          handlers: { ...this.#handlers(() => seat.session !== null), onDropped },
+          session: { ...SESSION_DEFAULTS, priority: INBOUND_PRIORITY },
+          resource: INBOUND_RESOURCE,
+          log,
+          onChange: (state) => {
+            if (state.state === 'offline' || state.state === 'failed') this.#served?.inbound.cancelAll();
+            onChange(state);
+          },
+        }),
+      onChange: () => this.#tell(),
+    });
+    return seat;
+  }
+
+  #loginOptions(resource: string): LoginOptions {
+    const { config } = this;
+    if (!config.login || !this.#credentials) throw new Error('no account');
+    const { password, ca } = this.#credentials;
+    return { ...config.login, resource, password, ca };
+  }
+
+  #tryAgain(why: string): void {
+    if (this.#keeper.state.state === 'online') return;
+    this.parts.log.info({ why }, 'the AZTM login is tried again');
+    this.#keeper.tryAgain();
+  }
+
+  /** An answer may come to either session: peers of the old library address it to the account. */
+  #onMessage(message: Element, serves: boolean): void {
     if (this.#chunks.onMessage(message)) return;
     this.#streams.onMessage(message);
-    this.#served?.iq.onMessage(message);
+    if (serves) this.#served?.iq.onMessage(message);
     const session = this.#keeper.session;
     if (message.attrs['type'] === 'error') {
       if (session?.asked(message.attrs['id'] ?? '')) session.takeAnswer(message);
@@ -175,7 +244,7 @@ export class Bridge {
     }
     const said = decodeAztm(message);
     if (said?.kind === 'response') session?.takeAnswer(message);
-    else if (said) this.#served?.aztm.onMessage(message, said);
+    else if (said && serves) this.#served?.aztm.onMessage(message, said);
   }
 
   /** Whoever may call us, or is called by us. */
@@ -199,24 +268,34 @@ export class Bridge {
     });
   }
 
-  /** Tells each change of the login once, on the bus. */
-  #changeTeller(): (state: BridgeState) => void {
-    const { bus, log, metrics } = this.parts;
-    const changes = metrics.counter('xmpp_login_changes_total', 'Changes of the state of the login', ['state']);
+  /** What follows from a change of the replica's own login. */
+  #ownTeller(): (state: BridgeState) => void {
     let last = initialState(this.config).state;
-    return ({ state, sentence }) => {
-      if (state === last) return;
+    return ({ state }) => {
+      if (state === last) return this.#tell();
       last = state;
-      changes.inc({ state });
       if (state === 'online') {
         this.#subscribe();
         for (const onOnline of [...this.#waiting]) onOnline();
-      } else if (state === 'offline' || state === 'failed') this.#forget();
-      if (state !== 'online' && state !== 'offline' && state !== 'failed') return;
-      bus
-        .publishSystem({ type: 'xmpp.login.changed', data: { state, sentence } })
-        .catch((error: unknown) => log.warn({ err: error }, 'a fact was not published'));
+        this.#seat?.loginStands(true);
+      } else if (state === 'offline' || state === 'failed') {
+        this.#forget();
+        this.#seat?.loginStands(false);
+      }
+      this.#tell();
     };
+  }
+
+  /** Tells each change of the replica as a whole once, on the bus. */
+  #tell(): void {
+    const { state, sentence } = withSeat(this.#keeper.state, this.#seat?.view ?? null);
+    if (state === this.#told) return;
+    this.#told = state;
+    this.#changes.inc({ state });
+    if (state !== 'online' && state !== 'offline' && state !== 'failed') return;
+    this.parts.bus
+      .publishSystem({ type: 'xmpp.login.changed', data: { state, sentence } })
+      .catch((error: unknown) => this.parts.log.warn({ err: error }, 'a fact was not published'));
   }
 
   /** The connection is gone, and with it whatever went over it. */
@@ -240,11 +319,7 @@ export class Bridge {
   }
 }
 
-function loginOptions({ login: account, serverMode }: BridgeConfig) {
-  if (!account) throw new Error('no account');
-  const { caFile, validateCertificate, ...rest } = account;
-  const ca = caFile === undefined ? undefined : `${rootCertificates.join('\n')}\n${readFileSync(caFile, 'utf8')}`;
-  // Peers find the session that serves by its resource; one that only asks has a resource of its own.
-  const resource = serverMode ? INBOUND_RESOURCE : `${account.resource}.${randomBytes(5).toString('hex')}`;
-  return { ...rest, validateCertificate, ca, resource };
+/** One lease per account; a JID may hold what a name may not. */
+function leaseOf(jid: string): string {
+  return `inbound-${createHash('sha256').update(bareOf(jid)).digest('hex').slice(0, 32)}`;
 }

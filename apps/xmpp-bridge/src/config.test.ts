@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { describeConfig, parseConfig } from '@switchyard/platform';
-import { type BridgeConfig, Config } from './config.ts';
+import { type BridgeConfig, Config, withArguments } from './config.ts';
 
 const LOGIN = { AZTM_JID: 'agent@example.org', AZTM_PASSWORD: 'canary-31415' };
 const problems = (env: Record<string, string>) => {
@@ -32,6 +35,7 @@ describe('configuration', () => {
       domain: 'example.org',
       tls: 'direct',
       validateCertificate: true,
+      passwordFile: undefined,
       caFile: undefined,
       allowPlain: false,
       fingerprint: undefined,
@@ -39,6 +43,38 @@ describe('configuration', () => {
       resource: 'switchyard',
       timeoutMs: 1_500,
     });
+  });
+
+  it('takes the password from a file, without the line end, in place of the variable', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'bridge-config-'));
+    const file = join(dir, 'password');
+    writeFileSync(file, 'canary-31415\r\n');
+    const fromFile = { AZTM_JID: LOGIN.AZTM_JID, AZTM_PASSWORD_FILE: file };
+    expect(config(fromFile).login).toMatchObject({ password: 'canary-31415', passwordFile: file });
+    expect(problems({ ...LOGIN, AZTM_PASSWORD_FILE: file }).map(({ variable }) => variable)).toEqual([
+      'AZTM_PASSWORD_FILE',
+    ]);
+    writeFileSync(file, '\n');
+    expect(problems(fromFile)).toMatchObject([
+      { variable: 'AZTM_PASSWORD_FILE', remedy: expect.stringContaining('holds no password') },
+    ]);
+    rmSync(dir, { recursive: true });
+    expect(problems(fromFile)).toMatchObject([
+      { variable: 'AZTM_PASSWORD_FILE', remedy: expect.stringContaining('ENOENT') },
+    ]);
+  });
+
+  it('takes --no-server-mode for AZTM_SERVER_MODE=false, and no other argument', () => {
+    expect(config(withArguments(['--no-server-mode'], { AZTM_SERVER_MODE: 'true' }) as never).serverMode).toBe(false);
+    expect(withArguments([], { A: 'b' })).toEqual({ A: 'b' });
+    expect(() => withArguments(['--server'], {})).toThrow('--no-server-mode');
+  });
+
+  it('takes what AZTM_DEFAULT_SERVICE and AZTM_LOCALHOST_SERVICE add to the map', () => {
+    const more = { AZTM_DEFAULT_SERVICE: 'rest@example.org', AZTM_LOCALHOST_SERVICE: 'aztm:dev@example.org' };
+    expect([...config(more).serviceMap.keys()]).toEqual(['localhost', '127.0.0.1', '[::1]', '*']);
+    const own = { ...LOGIN, AZTM_DEFAULT_SERVICE: LOGIN.AZTM_JID };
+    expect(problems(own)).toMatchObject([{ variable: 'SERVICE_MAP', remedy: expect.stringContaining('a loop') }]);
   });
 
   it('maps the legacy names, the new name winning', () => {
@@ -68,6 +104,7 @@ describe('configuration', () => {
       'AZTM_ALLOW_PLAIN',
     ],
     ['PLAIN in clear text', { ...LOGIN, AZTM_ALLOW_PLAIN: 'true', AZTM_TLS: 'off' }, 'AZTM_ALLOW_PLAIN'],
+    ['a CA file that is not there', { ...LOGIN, AZTM_CA_FILE: '/nowhere/ca.pem' }, 'AZTM_CA_FILE'],
     ['a time limit of nothing', { ...LOGIN, AZTM_XMPP_TIMEOUT: '0' }, 'AZTM_XMPP_TIMEOUT'],
     ['a flag that is neither', { AZTM_SERVER_MODE: 'perhaps' }, 'AZTM_SERVER_MODE'],
     ['a map that leads to ourselves', { ...LOGIN, SERVICE_MAP: '{"a.example": "Agent@Example.org/x"}' }, 'SERVICE_MAP'],

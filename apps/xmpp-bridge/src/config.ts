@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { AppError } from '@switchyard/contracts';
-import { parseServiceMap, type ServiceMap } from '@switchyard/safe-fetch';
+import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
+import { passwordOf } from './credentials.ts';
 import { PeerPolicy } from './peer-policy.ts';
 
 const integer = (min: number, max: number, fallback: number) =>
@@ -16,18 +16,6 @@ const flag = (fallback: 'true' | 'false') =>
 const BareJid = z
   .string()
   .regex(/^[^\s@/"&'<>:]{1,1023}@[^\s@/]{1,1023}$/, 'expected a bare JID such as agent@example.org');
-
-const Map = z
-  .string()
-  .default('')
-  .transform((text, context): ServiceMap => {
-    try {
-      return parseServiceMap(text);
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: error instanceof AppError ? error.message : 'not a service map' });
-      return z.NEVER;
-    }
-  });
 
 /** The file of AZTM_PEER_POLICY: read once, judged with the rest. */
 const PolicyFile = z
@@ -52,6 +40,34 @@ const PolicyFile = z
     return z.NEVER;
   });
 
+/** The file of AZTM_PASSWORD_FILE: judged at the start, read again later. */
+const PasswordFile = z
+  .string()
+  .min(1)
+  .transform((path, context): { path: string; password: string } => {
+    try {
+      const password = passwordOf(readFileSync(path, 'utf8'));
+      if (password !== undefined) return { path, password };
+      context.addIssue({ code: 'custom', message: 'holds no password, or one of more than 1,024 characters' });
+    } catch (error) {
+      const why = (error as NodeJS.ErrnoException).code ?? 'unknown';
+      context.addIssue({ code: 'custom', message: `cannot be read (${why}): name a file that this service may read` });
+    }
+    return z.NEVER;
+  });
+
+/** The file of AZTM_CA_FILE: judged at the start, read again later. */
+const CaFile = z
+  .string()
+  .min(1)
+  .refine((path) => {
+    try {
+      return readFileSync(path, 'utf8').includes('-----BEGIN CERTIFICATE-----');
+    } catch {
+      return false;
+    }
+  }, 'cannot be read, or holds no certificate in PEM');
+
 const Variables = z.object({
   NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
   OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
@@ -67,6 +83,9 @@ const Variables = z.object({
     .describe('Account of the login, user@domain; unset: the bridge is disabled')
     .meta({ alias: 'AZTM_USERID' }),
   AZTM_PASSWORD: z.string().min(1).max(1_024).optional().describe('Password of the account'),
+  AZTM_PASSWORD_FILE: PasswordFile.optional().describe(
+    'File with the password in place of AZTM_PASSWORD; read again when it changes, and on SIGHUP',
+  ),
   AZTM_HOST: z
     .string()
     .min(1)
@@ -94,7 +113,7 @@ const Variables = z.object({
     .default('auto')
     .describe('How the connection is secured; off only for a loopback server'),
   AZTM_VALIDATE_CERT: flag('true').describe('Check the certificate; false only for tests, and loudly'),
-  AZTM_CA_FILE: z.string().min(1).optional().describe('File with the CA certificates to trust beside the system’s'),
+  AZTM_CA_FILE: CaFile.optional().describe('File with the CA certificates to trust beside the system’s'),
   AZTM_ALLOW_PLAIN: flag('false').describe('Consent to the SASL mechanism PLAIN, over verified TLS only'),
   AZTM_CERT_FINGERPRINT: z
     .string()
@@ -127,9 +146,7 @@ const Variables = z.object({
   ),
   AZTM_INLINE_LIMIT_KB: integer(1, 1_024, 128).describe('Largest body that travels inside one stanza, in KB'),
   AZTM_STREAM_LIMIT_MB: integer(1, 100, 5).describe('Largest body that travels at all, in MB'),
-  SERVICE_MAP: Map.describe('JSON object: host or host:port -> JID; such hosts are reached over XMPP only').meta({
-    alias: 'AZTM_SERVICE_MAP',
-  }),
+  ...SERVICE_MAP_VARIABLES,
 });
 
 type Environment = z.output<typeof Variables>;
@@ -145,16 +162,22 @@ interface Rule {
 
 const RULES: readonly Rule[] = [
   {
-    reads: ['AZTM_JID', 'AZTM_PASSWORD'],
+    reads: ['AZTM_JID', 'AZTM_PASSWORD', 'AZTM_PASSWORD_FILE'],
     blames: 'AZTM_PASSWORD',
-    broken: (env) => env.AZTM_JID !== undefined && env.AZTM_PASSWORD === undefined,
-    remedy: 'set the password of AZTM_JID',
+    broken: (env) => env.AZTM_JID !== undefined && passwordIn(env) === undefined,
+    remedy: 'set the password of AZTM_JID, or AZTM_PASSWORD_FILE',
   },
   {
-    reads: ['AZTM_JID', 'AZTM_PASSWORD'],
+    reads: ['AZTM_JID', 'AZTM_PASSWORD', 'AZTM_PASSWORD_FILE'],
     blames: 'AZTM_JID',
-    broken: (env) => env.AZTM_JID === undefined && env.AZTM_PASSWORD !== undefined,
-    remedy: 'set the account that AZTM_PASSWORD belongs to',
+    broken: (env) => env.AZTM_JID === undefined && passwordIn(env) !== undefined,
+    remedy: 'set the account that the password belongs to',
+  },
+  {
+    reads: ['AZTM_PASSWORD', 'AZTM_PASSWORD_FILE'],
+    blames: 'AZTM_PASSWORD_FILE',
+    broken: (env) => env.AZTM_PASSWORD !== undefined && env.AZTM_PASSWORD_FILE !== undefined,
+    remedy: 'set this or AZTM_PASSWORD, not both: which of them counts would be a guess',
   },
   {
     reads: ['AZTM_JID', 'AZTM_REQUIRED'],
@@ -183,10 +206,11 @@ const RULES: readonly Rule[] = [
     remedy: 'PLAIN needs TLS with a checked certificate: anyone on the way could read the password',
   },
   {
-    reads: ['AZTM_JID', 'SERVICE_MAP'],
+    reads: ['AZTM_JID', 'SERVICE_MAP', 'AZTM_DEFAULT_SERVICE', 'AZTM_LOCALHOST_SERVICE'],
     blames: 'SERVICE_MAP',
-    broken: ({ AZTM_JID: own, SERVICE_MAP: map }) =>
-      own !== undefined && [...map.values()].some((jid) => bareOf(jid) === folded(own)),
+    broken: (env) =>
+      env.AZTM_JID !== undefined &&
+      [...serviceMapOf(env).values()].some((jid) => bareOf(jid) === folded(env.AZTM_JID!)),
     remedy: 'maps a host to AZTM_JID itself, which would be a loop: a host is served by another account',
   },
 ];
@@ -217,11 +241,12 @@ export const Config = withRules(Variables).transform((env) => ({
   telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
   drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   login:
-    env.AZTM_JID === undefined || env.AZTM_PASSWORD === undefined
+    env.AZTM_JID === undefined || passwordIn(env) === undefined
       ? undefined
       : {
           jid: env.AZTM_JID,
-          password: env.AZTM_PASSWORD,
+          password: passwordIn(env)!,
+          passwordFile: env.AZTM_PASSWORD_FILE?.path,
           host: env.AZTM_HOST,
           port: env.AZTM_PORT,
           domain: domainOf(env.AZTM_JID),
@@ -239,9 +264,24 @@ export const Config = withRules(Variables).transform((env) => ({
   peerPolicy: env.AZTM_PEER_POLICY,
   inlineLimitBytes: env.AZTM_INLINE_LIMIT_KB * 1_024,
   streamLimitBytes: env.AZTM_STREAM_LIMIT_MB * 1_024 ** 2,
-  serviceMap: env.SERVICE_MAP,
+  serviceMap: serviceMapOf(env),
 }));
 export type BridgeConfig = z.output<typeof Config>;
+
+/**
+ * The environment with what the command line says: `--no-server-mode` is AZTM_SERVER_MODE=false. Throws, with a
+ * sentence for the person, where it says anything else.
+ */
+export function withArguments(args: readonly string[], env: Record<string, string | undefined>): typeof env {
+  const unknown = args.find((each) => each !== '--no-server-mode');
+  if (unknown !== undefined)
+    throw new Error(`unknown argument "${unknown}"; there is --no-server-mode, the rest is set in the environment`);
+  return args.length > 0 ? { ...env, AZTM_SERVER_MODE: 'false' } : env;
+}
+
+function passwordIn(env: Pick<Environment, 'AZTM_PASSWORD' | 'AZTM_PASSWORD_FILE'>): string | undefined {
+  return env.AZTM_PASSWORD ?? env.AZTM_PASSWORD_FILE?.password;
+}
 
 /** JIDs and domains are compared without regard to case (RFC 7622). */
 function folded(text: string): string {

@@ -1,6 +1,7 @@
 import { linkAbort, type Logger, sleep } from '@switchyard/platform';
 import { type BridgeEvent, type BridgeState, evolveBridge, pauseMs } from './bridge-state.ts';
-import { LoginError, type LoginStep } from './login-failure.ts';
+import { LoginError, loginFailure, type LoginStep } from './login-failure.ts';
+import { conflict } from './login-sentences.ts';
 import type { OpenStream } from './login.ts';
 import { Session, type SessionHandlers, type SessionOptions } from './session.ts';
 
@@ -8,7 +9,9 @@ import { Session, type SessionHandlers, type SessionOptions } from './session.ts
  * Keeps the login: tries, waits, tries again, as bridge-state.ts says.
  *
  * P1 There is one attempt or one session at a time, never two.
- * P2 stop() ends whatever is under way and resolves when nothing of it is left.
+ * P2 A session that another one of the same resource threw out is not tried again before the configuration changes,
+ *    where the resource is fixed: two of them would throw each other out in turn.
+ * P3 stop() ends whatever is under way and resolves when nothing of it is left.
  */
 
 export interface KeeperParts {
@@ -18,6 +21,8 @@ export interface KeeperParts {
   readonly session: SessionOptions;
   readonly log: Logger;
   readonly onChange: (state: BridgeState) => void;
+  /** The resource that every login of this keeper takes; undefined: each takes one of its own. */
+  readonly resource?: string;
   readonly now?: () => number;
   readonly random?: () => number;
 }
@@ -76,9 +81,12 @@ export class Keeper {
     this.#move({ type: 'trying' });
     try {
       const stream = await this.parts.login(this.#stop.signal, (step) => this.#move({ type: 'reached', step }));
-      const why = await this.#hold(stream, now);
+      const { why, condition } = await this.#hold(stream, now);
       this.#move({ type: 'closed', why, now: now() });
       this.parts.log.warn({ why }, 'the AZTM login was lost');
+      const { resource } = this.parts;
+      if (condition !== 'conflict' || resource === undefined) return;
+      this.#move({ type: 'failed', failure: loginFailure('REPLACED', 'binding a resource', conflict(resource)) }); // P2
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       if (!(error instanceof LoginError)) throw error;
@@ -92,15 +100,15 @@ export class Keeper {
   }
 
   /** Resolves when the session is over, with the reason. */
-  #hold(stream: OpenStream, now: () => number): Promise<string> {
+  #hold(stream: OpenStream, now: () => number): Promise<{ why: string; condition: string | undefined }> {
     return new Promise((resolve) => {
       this.#session = new Session(
         stream,
         {
           ...this.parts.handlers,
-          onClose: (why) => {
+          onClose: (why, condition) => {
             this.#session = null;
-            resolve(why);
+            resolve({ why, condition });
           },
         },
         this.parts.session,

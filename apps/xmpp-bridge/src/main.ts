@@ -1,5 +1,12 @@
-import { loadConfig } from '@switchyard/platform';
+import { EXIT_CONFIG, loadConfig } from '@switchyard/platform';
 import { createXmppBridge } from './app.ts';
-import { Config } from './config.ts';
+import { Config, withArguments } from './config.ts';
 
-await createXmppBridge(loadConfig(Config)).start();
+let environment = process.env;
+try {
+  environment = withArguments(process.argv.slice(2), process.env);
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(EXIT_CONFIG);
+}
+await createXmppBridge(loadConfig(Config, environment)).start();

@@ -26,7 +26,8 @@ export interface SessionHandlers {
   onMessage(message: Element): void;
   onPresence(presence: Element): void;
   onDropped(outcome: IqOutcome, from: string | undefined): void;
-  onClose(why: string): void;
+  /** `condition`: what the server ended the stream with, where it said so. */
+  onClose(why: string, condition?: string): void;
 }
 
 /** The answer of a handler that refuses: a condition of RFC 6120 §8.3.3. */
@@ -169,7 +170,7 @@ export class Session {
           .find((child) => child.getName() !== 'text')
           ?.getName();
         this.stream.socket.end();
-        return this.#onClose(`the server ended the stream: ${condition ?? 'no condition'}`);
+        return this.#onClose(`the server ended the stream: ${condition ?? 'no condition'}`, condition);
       }
       default:
     }
@@ -217,11 +218,11 @@ export class Session {
     return this.stream.send(element);
   }
 
-  #onClose(why: string): void {
+  #onClose(why: string, condition?: string): void {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#pinging);
     this.#registry.failAll(why);
-    this.handlers.onClose(why); // N2
+    this.handlers.onClose(why, condition); // N2
   }
 }

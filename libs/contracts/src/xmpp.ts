@@ -25,6 +25,7 @@ export const XmppStatus = z.object({
   jid: z.string().max(3_071).optional().describe('Bare JID of the login, where one is configured'),
   required: z.boolean().describe('AZTM_REQUIRED: nothing runs until the login stands'),
   serverMode: z.boolean().describe('AZTM_SERVER_MODE: peers may call us'),
+  serving: z.boolean().optional().describe('The replica that answers is the one that takes what peers ask'),
   mappedHosts: z.array(z.string()).describe('Hosts of SERVICE_MAP'),
 });
 export type XmppStatus = z.infer<typeof XmppStatus>;

@@ -1,0 +1,213 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Bus, connectBus } from '@switchyard/bus';
+import { type LocalServer, type ProsodyServer, startNats, startProsody } from '@switchyard/local-servers';
+import { createLogger, createMetrics, parseConfig } from '@switchyard/platform';
+import { type Proxy, startProxy, until } from '@switchyard/testing';
+import { Bridge } from '../src/bridge.ts';
+import { Config } from '../src/config.ts';
+import { login } from '../src/login.ts';
+import { Session, SESSION_DEFAULTS } from '../src/session.ts';
+import { Authority } from './certificates.ts';
+
+/** Replicas of one bridge, at a real Prosody and a real NATS server: one of them takes what peers ask. */
+
+const log = createLogger({ app: 'test', level: 'silent' });
+let dir: string;
+let authority: Authority;
+let prosody: ProsodyServer;
+let nats: LocalServer;
+
+interface Replica {
+  readonly bridge: Bridge;
+  readonly link: Proxy;
+  readonly xmpp: Proxy;
+  /** Every sentence that it told, in order. */
+  readonly told: string[];
+  stop(): Promise<void>;
+}
+const replicas: Replica[] = [];
+
+/** One whose links to NATS and to the XMPP server can be broken. */
+async function replica(env: Record<string, string> = { AZTM_PASSWORD: 'pw-bob' }): Promise<Replica> {
+  const [link, xmpp] = [await startProxy(nats.port), await startProxy(prosody.port)];
+  const bus: Bus = await connectBus({ url: `nats://127.0.0.1:${link.port}`, app: 'xmpp-bridge', log });
+  const config = parseConfig(Config, {
+    AZTM_JID: 'bob@xmpp.test',
+    ...env,
+    AZTM_HOST: '127.0.0.1',
+    AZTM_PORT: String(xmpp.port),
+    AZTM_CA_FILE: join(authority.dir, 'ca.pem'),
+  });
+  if (!config.ok) throw new Error(JSON.stringify(config.problems));
+  const told: string[] = [];
+  const lines = createLogger({ app: 'xmpp-bridge', destination: { write: (line: string) => void told.push(line) } });
+  const bridge = new Bridge(config.value, { bus, log: lines, metrics: createMetrics('xmpp-bridge') });
+  bridge.start();
+  let stopped: Promise<void> | undefined;
+  const made: Replica = {
+    bridge,
+    link,
+    xmpp,
+    told,
+    stop: () =>
+      (stopped ??= (async () => {
+        await bridge.stop();
+        link.heal();
+        await bus.close();
+        link.stop();
+        xmpp.stop();
+      })()),
+  };
+  replicas.push(made);
+  return made;
+}
+
+beforeAll(async () => {
+  authority = new Authority();
+  dir = mkdtempSync(join(tmpdir(), 'switchyard-replicas-'));
+  chmodSync(dir, 0o755);
+  [nats, prosody] = await Promise.all([
+    startNats({ dir: join(dir, 'nats'), durable: false }),
+    startProsody({
+      dir: join(dir, 'prosody'),
+      domain: 'xmpp.test',
+      users: { ada: 'pw-ada', bob: 'pw-bob' },
+      tls: authority.issue('xmpp.test'),
+      config: 'network_settings = { nagle = false }',
+    }),
+  ]);
+}, 60_000);
+afterEach(async () => {
+  for (const each of replicas.splice(0)) await each.stop();
+}, 60_000);
+afterAll(async () => {
+  await Promise.all([prosody?.stop(), nats?.stop()]);
+  authority?.remove();
+  if (dir) rmSync(dir, { recursive: true, force: true });
+}, 30_000);
+
+const serving = (each: Replica) => each.bridge.status().serving === true;
+const online = (each: Replica) => each.bridge.status().state === 'online';
+
+async function two(): Promise<[Replica, Replica]> {
+  const first = await replica();
+  await until(() => serving(first), 30_000);
+  const second = await replica();
+  await until(() => online(second), 30_000);
+  return [first, second];
+}
+
+const conflicts = (each: Replica) => each.told.filter((line) => line.includes('conflict')).length;
+
+describe('replicas with one account', () => {
+  it('are all logged in, and one of them takes what peers ask', async () => {
+    const [first, second] = await two();
+    expect([serving(first), serving(second)]).toEqual([true, false]);
+    expect(first.bridge.status().sentence).toContain('This replica takes what peers ask.');
+    expect(second.bridge.status()).toMatchObject({
+      state: 'online',
+      sentence: expect.stringContaining('Another replica takes what peers ask.'),
+    });
+  }, 90_000);
+
+  it('hand the seat over at once where the one that has it stops, without a conflict', async () => {
+    const [first, second] = await two();
+    await first.stop();
+    await until(() => serving(second), 30_000);
+    expect([conflicts(first), conflicts(second)]).toEqual([0, 0]);
+  }, 90_000);
+
+  it('take the seat of one that is cut off from NATS; it steps down by itself before', async () => {
+    const [first, second] = await two();
+    first.link.freeze();
+    await until(() => serving(first) === false, 30_000);
+    expect(first.bridge.status().state).toBe('online');
+    await until(() => serving(second), 30_000);
+    expect([conflicts(first), conflicts(second)]).toEqual([0, 0]);
+    first.link.heal();
+  }, 90_000);
+
+  it('take the seat of one that lost its login; it comes back as one that waits', async () => {
+    const [first, second] = await two();
+    first.xmpp.cut();
+    await until(() => serving(second), 30_000);
+    first.xmpp.heal();
+    await until(() => online(first), 60_000);
+    expect([serving(first), serving(second)]).toEqual([false, true]);
+    expect([conflicts(first), conflicts(second)]).toEqual([0, 0]);
+  }, 120_000);
+
+  it('do not fight over the resource with somebody who takes it: one conflict, then the other replica serves', async () => {
+    const [first, second] = await two();
+    const thief = new Session(
+      await login(
+        {
+          jid: 'bob@xmpp.test',
+          password: 'pw-bob',
+          resource: 'aztm',
+          domain: 'xmpp.test',
+          host: '127.0.0.1',
+          port: prosody.port,
+          tls: 'starttls',
+          validateCertificate: true,
+          ca: authority.ca,
+          fingerprint: undefined,
+          allowPlain: false,
+          channelBinding: 'prefer',
+          timeoutMs: 20_000,
+        },
+        new AbortController().signal,
+      ),
+      {
+        onQuestion: () => undefined,
+        onMessage: () => undefined,
+        onPresence: () => undefined,
+        onDropped: () => undefined,
+        onClose: () => undefined,
+      },
+      SESSION_DEFAULTS,
+    );
+    await until(() => serving(second), 30_000);
+    expect(serving(first)).toBe(false);
+    expect(thief.open).toBe(false);
+    expect(first.told.filter((line) => line.includes('the server ended the stream: conflict'))).toHaveLength(1);
+    expect(conflicts(second)).toBe(0);
+  }, 90_000);
+});
+
+describe('a password in a file', () => {
+  it('is tried once where it is wrong, and again as soon as the file holds another one (fault 28)', async () => {
+    const file = join(dir, 'password');
+    writeFileSync(file, 'wrong\n');
+    const { bridge, told } = await replica({ AZTM_PASSWORD_FILE: file });
+    await until(() => bridge.status().state === 'failed', 30_000);
+    expect(bridge.status()).toMatchObject({
+      failure: { code: 'NOT_AUTHORIZED', then: 'fatal' },
+      sentence: expect.stringContaining('the user or password of bob@xmpp.test is wrong'),
+    });
+    const tries = () => told.filter((line) => line.includes('NOT_AUTHORIZED')).length;
+    await new Promise((resolve) => setTimeout(resolve, 2_500)); // longer than the first pauses between tries
+    expect(tries()).toBe(1);
+    writeFileSync(file, 'pw-bob\n');
+    await until(() => bridge.status().state === 'online', 30_000);
+    expect(tries()).toBe(1);
+  }, 90_000);
+
+  it('is read again when the service is asked to, and a file that went away leaves the last one in place', async () => {
+    const file = join(dir, 'password-2');
+    writeFileSync(file, 'pw-bob');
+    const { bridge, told, xmpp } = await replica({ AZTM_PASSWORD_FILE: file });
+    await until(() => bridge.status().state === 'online', 30_000);
+    rmSync(file);
+    await bridge.reload();
+    expect(bridge.status().state).toBe('online');
+    expect(told.join('')).toContain('cannot be read; the last text of it counts');
+    xmpp.drop();
+    await until(() => bridge.status().state !== 'online', 30_000);
+    await until(() => bridge.status().state === 'online', 60_000);
+    expect(told.join('')).not.toContain('pw-bob');
+  }, 120_000);
+});
