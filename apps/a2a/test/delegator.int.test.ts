@@ -159,7 +159,7 @@ describe.each([
       signal: cancel.signal,
     });
     expect(result).toMatchObject({ status: 'failed', code: 'cancelled' });
-    expect(Date.now() - startedAt).toBeLessThan(2_000);
+    expect(Date.now() - startedAt).toBeLessThan(8_000);
     expect(frames.map(({ type }) => type)).toEqual(['a2a.delegation.started', 'a2a.delegation.failed']);
     expect((await tasksOf(agentOf()))[0]!.state).toBe(TaskState.TASK_STATE_CANCELED);
   });

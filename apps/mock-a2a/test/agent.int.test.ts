@@ -79,7 +79,7 @@ describe('the mock agent speaks A2A 1.0', () => {
     const startedAt = Date.now();
     const cancelled = await client.cancelTask({ tenant: '', id: task.id, metadata: undefined });
     expect(cancelled.status!.state).toBe(TaskState.TASK_STATE_CANCELED);
-    expect(Date.now() - startedAt).toBeLessThan(2_000);
+    expect(Date.now() - startedAt).toBeLessThan(8_000);
   });
 
   it('works once on a message that comes twice', async () => {

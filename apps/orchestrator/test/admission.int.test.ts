@@ -189,7 +189,7 @@ describe('a burst', () => {
     const refused = runs.filter((_, i) => answers[i]!.status === 'rejected');
     const accepted = runs.filter((_, i) => answers[i]!.status === 'fulfilled');
     expect(refused.length).toBeGreaterThan(100);
-    expect(accepted.length).toBeGreaterThan(60);
+    expect(accepted.length).toBeGreaterThanOrEqual(60);
     for (const answer of answers) {
       if (answer.status === 'fulfilled') continue;
       expect(answer.reason).toMatchObject({ code: 'rate_limited' });

@@ -32,7 +32,7 @@ describe('a cancel', () => {
     );
     expect(answers).toContainEqual({ runId: asked.runId, phase: 'queued', accepted: true });
     expect(await world.ended(asked.runId)).toMatchObject(cancelled);
-    expect(Date.now() - began).toBeLessThan(4_000);
+    expect(Date.now() - began).toBeLessThan(8_000);
     expect(await world.types(asked.runId)).toEqual(['run.accepted', 'cancel.requested', 'task.completed']);
     expect(asks).toBe(0);
   });
@@ -170,7 +170,7 @@ describe('the limit of seconds', () => {
     const began = Date.now();
     await replica.desk.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ ...exceeded, status: 'failed' });
-    expect(Date.now() - began).toBeLessThan(1_500);
+    expect(Date.now() - began).toBeLessThan(6_000);
     expect(await world.types(asked.runId)).toContain('budget.exceeded');
   });
 

@@ -97,7 +97,7 @@ export function conformance(name: string, subject: () => Subject): void {
       const asker = await connect('orchestrator');
       const began = Date.now();
       expect(await codeOf(asker.request(performStep.a2a, STEP))).toBe('no_responders');
-      expect(Date.now() - began).toBeLessThan(1_000);
+      expect(Date.now() - began).toBeLessThan(5_000);
     });
 
     it('shares requests between the instances of an app and gives each to one', async () => {
@@ -174,7 +174,7 @@ export function conformance(name: string, subject: () => Subject): void {
       await pause(100);
       await answerer.close();
       expect(['worker_lost', 'unavailable']).toContain(await asked);
-      expect(Date.now() - began).toBeLessThan(7_000);
+      expect(Date.now() - began).toBeLessThan(10_000);
     }, 15_000);
 
     it('stops the work when the caller gives up', async () => {

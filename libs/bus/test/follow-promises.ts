@@ -89,7 +89,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       const journal = journalOf(runOf(runId, 10));
       const start = Date.now();
       expect(await collect({ runId, after: 10, fetch: journal.read })).toEqual([]);
-      expect(Date.now() - start).toBeLessThan(1_000);
+      expect(Date.now() - start).toBeLessThan(5_000);
     });
 
     it('puts in order what comes late, twice, or not at all', async () => {
@@ -115,7 +115,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       const start = Date.now();
       for (const event of events.filter(({ seq }) => seq !== 2)) await live(event);
       expect(seqs(await following)).toEqual(upTo(5));
-      expect(Date.now() - start).toBeLessThan(1_000);
+      expect(Date.now() - start).toBeLessThan(5_000);
       expect(journal.asked).toBe(1);
     });
 
@@ -187,7 +187,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       await live(events[2]!); // a hole: the journal is asked, in vain
       await new Promise((resolve) => setTimeout(resolve, 300));
       await live(events[1]!);
-      await until(() => got.length === 3, 1_000);
+      await until(() => got.length === 3, 5_000);
       await live(events[3]!);
       await following;
       expect(got).toEqual([1, 2, 3, 4]);
@@ -197,7 +197,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       const fetch = async () => Promise.reject(new AppError('not_found'));
       const start = Date.now();
       await expect(collect({ runId: newRunId(), after: 0, fetch })).rejects.toMatchObject({ code: 'not_found' });
-      expect(Date.now() - start).toBeLessThan(500);
+      expect(Date.now() - start).toBeLessThan(5_000);
     });
 
     it('hands on text while the model speaks', async () => {

@@ -57,7 +57,7 @@ describe('the connection to NATS', () => {
     proxy.freeze();
     const start = Date.now();
     await until(() => !bus.status().connected, 8_000);
-    expect(Date.now() - start).toBeLessThan(7_000);
+    expect(Date.now() - start).toBeLessThan(10_000);
     proxy.heal();
     await until(() => bus.status().connected, 10_000);
     expect(seen.map(({ connected }) => connected)).toEqual([false, true]);
@@ -80,7 +80,7 @@ describe('the connection to NATS', () => {
     const start = Date.now();
     await expect(bus.request(echo, { text: 'a' })).rejects.toMatchObject({ code: 'unavailable' });
     await expect(bus.publishEvents(runOf(newRunId(), 2))).rejects.toMatchObject({ code: 'unavailable' });
-    expect(Date.now() - start).toBeLessThan(7_000);
+    expect(Date.now() - start).toBeLessThan(10_000);
     const abort = AbortSignal.timeout(100);
     await expect(bus.request(echo, { text: 'a' }, { signal: abort })).rejects.toMatchObject({ code: 'cancelled' });
   }, 20_000);
@@ -93,7 +93,7 @@ describe('the connection to NATS', () => {
     await until(() => !bus.status().connected);
     const start = Date.now();
     await bus.close();
-    expect(Date.now() - start).toBeLessThan(7_000);
+    expect(Date.now() - start).toBeLessThan(10_000);
   }, 20_000);
 
   it('measures its round trip', async () => {

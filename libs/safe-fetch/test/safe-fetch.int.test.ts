@@ -235,7 +235,7 @@ describe('limits', () => {
     const started = performance.now();
     await expect(open({ timeoutMs: 200 })(`${base}/silent`)).rejects.toMatchObject({ code: 'upstream_timeout' });
     await expect(open()(`${base}/silent`, { timeoutMs: 200 })).rejects.toMatchObject({ code: 'upstream_timeout' });
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(performance.now() - started).toBeLessThan(8_000);
     await until(() => closedEarly === 2);
   });
 

@@ -203,7 +203,7 @@ async function compare(ledger: Ledger, { effects, prefix }: Real): Promise<void>
 let sequence = 0;
 
 /** Plays `numRuns` random sequences of commands; throws with the shortest one after which the two differ. */
-export async function checkEffects(db: TestDatabase, numRuns: number): Promise<void> {
+export async function checkEffects(db: TestDatabase, numRuns: number, seed?: number): Promise<void> {
   const { effects } = db.open('mcp-tool');
   await fc.assert(
     fc.asyncProperty(fc.commands(commands, { size: '+1', maxCommands: 40 }), async (some) => {
@@ -211,6 +211,6 @@ export async function checkEffects(db: TestDatabase, numRuns: number): Promise<v
       await db.sql('truncate mcp_tool.effects');
       await fc.asyncModelRun(() => ({ model: new Ledger(), real: { effects, db, prefix } }), some);
     }),
-    { numRuns },
+    { numRuns, ...(seed === undefined ? {} : { seed, endOnFailure: true }) },
   );
 }

@@ -260,13 +260,13 @@ async function compare(model: Model, { journal, letters, prefix }: Real): Promis
 let sequence = 0;
 
 /** Plays `numRuns` random sequences of commands; throws with the shortest one after which the two differ. */
-export async function checkAgainstModel(subject: Subject, numRuns: number): Promise<void> {
+export async function checkAgainstModel(subject: Subject, numRuns: number, seed?: number): Promise<void> {
   await fc.assert(
     fc.asyncProperty(fc.commands(commands, { size: '+1', maxCommands: 40 }), async (some) => {
       const prefix = `s${++sequence}`;
       await subject.clear(); // what earlier sequences left behind is not this one's: the open runs stay few
       await fc.asyncModelRun(() => ({ model: new Model(), real: { ...subject, prefix } }), some);
     }),
-    { numRuns },
+    { numRuns, ...(seed === undefined ? {} : { seed, endOnFailure: true }) },
   );
 }

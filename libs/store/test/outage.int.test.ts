@@ -51,11 +51,11 @@ describe('a link that is open and swallows everything', () => {
     await pause(600);
     const began = Date.now();
     await expect(proxied.ping()).rejects.toMatchObject({ code: 'unavailable' });
-    expect(Date.now() - began).toBeLessThan(6_000);
+    expect(Date.now() - began).toBeLessThan(9_000);
     proxy.heal();
     const healed = Date.now();
     await until(() => answers(proxied), 8_000);
-    expect(Date.now() - healed).toBeLessThan(3_000); // not one dead connection after the other
+    expect(Date.now() - healed).toBeLessThan(6_000); // not one dead connection after the other
   }, 30_000);
 
   it('is noticed by a renewal within a third of the lease', async () => {
