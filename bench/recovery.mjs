@@ -1,5 +1,6 @@
 // How long a run stands still when the replica that owns it dies (kill -9) and when it is stopped (SIGTERM), with the
-// default lease. Two orchestrators, a load of slow runs, every run followed to its end and checked.
+// default lease; then how long a cancel takes, from the request to the terminal frame. Two orchestrators, a load of
+// slow runs, every run followed to its end and checked.
 // Usage: ./switchyard bench recovery [--seconds 90] [--json]
 import { parseArgs } from 'node:util';
 import pg from 'pg';
@@ -69,6 +70,25 @@ async function strike(name, signal) {
   return times;
 }
 
+/** Cancels runs at all moments of their work; answers the ms from each request to the end of the run's stream. */
+async function cancels(count) {
+  const times = [];
+  for (let n = 0; n < count; n += 1) {
+    const runId = await start(stack.gateway, { task: 'slow work' });
+    let endedAt = 0;
+    const onFrame = ({ data, at }) => {
+      if (data.type === 'orchestrator.task.completed') endedAt = at;
+    };
+    const stream = follow(stack.gateway, runId, { onFrame });
+    await new Promise((resolve) => setTimeout(resolve, (n * 37) % 1_000));
+    const at = Date.now();
+    await fetch(`${stack.gateway}/runs/${runId}/cancel`, { method: 'POST', headers: { 'x-user-id': 'bench' } });
+    await stream.done;
+    times.push(endedAt - at);
+  }
+  return times;
+}
+
 try {
   await script(stack.model, slowTask('slow work', TURNS, PAUSE_MS));
   const until = Date.now() + SECONDS * 1_000;
@@ -85,6 +105,7 @@ try {
     else killed.push(...(await strike(name, 'SIGKILL')));
   }
   await load;
+  const cancelled = await cancels(100);
   const shape = (times) => ({
     runs: times.length,
     p50: quantile(times, 0.5),
@@ -98,18 +119,20 @@ try {
     outOfOrder: wrong,
     kill: shape(killed),
     stop: shape(stopped),
+    cancel: shape(cancelled),
     /** The lease is what a takeover waits for: the ratio says what is added to it. */
     leaseMs: LEASE_MS,
     killToLease: quantile(killed, 0.5) / LEASE_MS,
   };
   if (values.json) console.log(JSON.stringify(result, null, 2));
   else {
-    const line = (what, { runs, p50, p99, max }) =>
+    const line = (what, { runs, p50, p99, max }, did = 'moved') =>
       console.log(
-        `${what.padEnd(10)} ${String(runs).padStart(4)} runs moved   p50 ${p50} ms   p99 ${p99} ms   max ${max} ms`,
+        `${what.padEnd(10)} ${String(runs).padStart(4)} runs ${did.padEnd(6)}  p50 ${p50} ms   p99 ${p99} ms   max ${max} ms`,
       );
     line('kill -9', result.kill);
     line('SIGTERM', result.stop);
+    line('cancel', result.cancel, 'ended');
     console.log(`takeover p50 / lease: ${result.killToLease.toFixed(2)}`);
     console.log(`${started} runs started, ${ended} ended, ${result.lost} lost, ${wrong} frames out of order`);
   }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError, type LiveDelta, type RunEvent, subjects } from '@switchyard/contracts';
 import { until } from '@switchyard/testing';
@@ -257,6 +258,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       const before = await world.subscriptionsOf('gateway');
       const journal = journalOf(runOf(runId, 3).slice(0, 2));
       const abort = new AbortController();
+      setMaxListeners(20, abort.signal);
       const readers = Array.from({ length: 20 }, () =>
         reader.follow({
           tenantId: 'acme',
