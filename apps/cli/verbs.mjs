@@ -57,6 +57,12 @@ export const VERBS = [
     summary: 'List what tools did to the world, or say what became of an effect in doubt.',
   },
   { name: 'doctor', usage: 'doctor', summary: 'Check this machine and the running stack, one line per check.' },
+  {
+    name: 'demo',
+    usage: 'demo federation ["task"] [--keep]',
+    summary: 'Start a second organisation and run a task across to its agent over XMPP, showing both ends.',
+    setUp: true,
+  },
   { name: 'audit', usage: 'audit verify', summary: 'Prove that the audit log is whole.', later: true },
   {
     name: 'bench',

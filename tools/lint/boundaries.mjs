@@ -29,7 +29,7 @@ export const ARROWS = {
   'apps/audit': APP,
   'apps/xmpp-bridge': APP,
   'apps/dev-model': ['contracts', 'platform'],
-  'apps/mock-a2a': ['contracts', 'platform'],
+  'apps/mock-a2a': ['contracts', 'platform', 'bus'],
   'apps/cli': [...APP, 'local-servers'],
   'apps/e2e': [...LIBS, ...APPS],
 };

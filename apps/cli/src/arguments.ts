@@ -50,6 +50,13 @@ export const VERB_OPTIONS = {
     user: { type: 'string' },
     role: { type: 'string' },
   },
+  demo: {
+    keep: { type: 'boolean' },
+    json: { type: 'boolean' },
+    user: { type: 'string' },
+    role: { type: 'string' },
+    replicas: { type: 'string' },
+  },
   doctor: {},
   audit: {},
   bench: { seconds: { type: 'string' }, profile: { type: 'boolean' }, json: { type: 'boolean' } },
@@ -123,6 +130,11 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
     ['--note TEXT', 'with settle: how this is known; the audit log keeps it'],
     ...WHO,
     ['--json', 'as the gateway answers'],
+  ],
+  demo: [
+    ['--keep', 'leave both sides running at the end; ./switchyard down stops them'],
+    ...WHO,
+    ['--json', 'the outcome as one JSON document on stdout, and nothing else there'],
   ],
   bench: [
     ['--seconds N', 'how long each concurrency is measured; default 5'],

@@ -152,6 +152,13 @@ function spent(usage: unknown): string {
   return `, ${input + output} tokens${typeof usd === 'number' ? `, $${Number(usd.toFixed(6))}` : ''}`;
 }
 
+/** What an event says, as a short text; undefined for what only frames the stream. */
+export function eventText({ name, data }: StreamEvent): string | undefined {
+  const known = (typeof data === 'object' && data !== null ? data : {}) as Data;
+  const render = Object.hasOwn(LINES, name) ? LINES[name] : undefined;
+  return render ? render(known)?.text : compact(data);
+}
+
 /** The line for an event, `ms` after the start; undefined for what only frames the stream. */
 export function eventLine({ name, data }: StreamEvent, ms: number, paint: Paint): string | undefined {
   const known = (typeof data === 'object' && data !== null ? data : {}) as Data;

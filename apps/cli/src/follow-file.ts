@@ -12,7 +12,12 @@ function sizeOf(file: string): number {
 }
 
 /** Calls `onLine` for each line that is written to a file from now on (or from `from`). Returns how to stop. */
-export function followFile(file: string, onLine: (line: string) => void, from = sizeOf(file)): () => void {
+export function followFile(
+  file: string,
+  onLine: (line: string) => void,
+  from = sizeOf(file),
+  everyMs = EVERY_MS,
+): () => void {
   let position = from;
   let rest = '';
   const look = (): void => {
@@ -35,7 +40,7 @@ export function followFile(file: string, onLine: (line: string) => void, from = 
       closeSync(handle);
     }
   };
-  const timer = setInterval(look, EVERY_MS);
+  const timer = setInterval(look, everyMs);
   return () => {
     look();
     clearInterval(timer);

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from '@jest/globals';
-import { commandText, listeningInodes, portOwner } from './port-owner.ts';
+import { commandText, listeningAddresses, listeningInodes, listeningOf, portOwner } from './port-owner.ts';
 
 const TABLE = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1F40 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0000 100 0 0 10 0
@@ -14,6 +14,23 @@ describe('listeningInodes', () => {
     expect(listeningInodes(TABLE, 80)).toEqual(['4713']);
     expect(listeningInodes(TABLE, 8001)).toEqual([]);
     expect(listeningInodes('', 8000)).toEqual([]);
+  });
+});
+
+describe('where a process listens', () => {
+  it('is told by its sockets that listen, not by those that are connected', () => {
+    expect(listeningAddresses(TABLE, new Set(['4711', '4712']))).toEqual(['127.0.0.1:8000']);
+    expect(listeningAddresses(TABLE, new Set(['4713']))).toEqual(['0.0.0.0:80']);
+    expect(listeningAddresses(TABLE, new Set(['9']))).toEqual([]);
+  });
+
+  it('is found for a process that lives', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const found = listeningOf(process.pid);
+    server.close();
+    if (process.platform === 'linux') expect(found).toContain(`127.0.0.1:${port}`);
   });
 });
 

@@ -13,6 +13,21 @@ export function listeningInodes(table: string, port: number): string[] {
     .flatMap((fields) => (fields[9] ? [fields[9]] : []));
 }
 
+/** Local addresses of the sockets of `inodes` that listen, from the text of /proc/net/tcp or tcp6. */
+export function listeningAddresses(table: string, inodes: ReadonlySet<string>): string[] {
+  return table
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim().split(/\s+/))
+    .filter((fields) => fields[3] === LISTENING && inodes.has(fields[9] ?? ''))
+    .map((fields) => {
+      const [host = '', port = ''] = (fields[1] ?? '').split(':');
+      const v4 = host.length === 8 ? host.match(/../g)!.reverse() : undefined;
+      const shown = v4 ? v4.map((byte) => parseInt(byte, 16)).join('.') : /^0+$/.test(host) ? '[::]' : '[ipv6]';
+      return `${shown}:${parseInt(port, 16)}`;
+    });
+}
+
 /** The command line from the text of /proc/<pid>/cmdline, cut to one short line. */
 export function commandText(cmdline: string, limit = 120): string {
   const text = cmdline.split('\0').join(' ').trim();
@@ -54,4 +69,13 @@ export function portOwner(port: number): { pid: number; command: string } | unde
   }
   const pid = pids.find((candidate) => socketsOf(candidate).some((socket) => wanted.has(socket)));
   return pid ? { pid: Number(pid), command: commandText(read(`/proc/${pid}/cmdline`)) } : undefined;
+}
+
+/** Where a process listens for TCP connections; undefined where that cannot be found out. */
+export function listeningOf(pid: number): string[] | undefined {
+  const sockets = socketsOf(String(pid));
+  const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map(read);
+  if (sockets.length === 0 || tables[0] === '') return undefined;
+  const inodes = new Set(sockets.flatMap((socket) => /^socket:\[(\d+)\]$/.exec(socket)?.[1] ?? []));
+  return tables.flatMap((table) => listeningAddresses(table, inodes));
 }

@@ -12,7 +12,7 @@ export type StatusFile = z.infer<typeof StatusFile>;
 const Identity = z.object({ pid: z.number().int().positive(), startTime: z.string().optional() });
 export type Identity = z.infer<typeof Identity>;
 
-const PidsFile = z.object({ processes: z.array(Identity.extend({ name: z.string() })) });
+export const PidsFile = z.object({ processes: z.array(Identity.extend({ name: z.string() })) });
 export type PidsFile = z.infer<typeof PidsFile>;
 
 /** `.switchyard/supervisor.json`: the background process that owns all others, and what it was started with. */

@@ -2,6 +2,7 @@ import { followFile } from './follow-file.ts';
 import { logFile } from './place.ts';
 import { portOwner } from './port-owner.ts';
 import { readStatus, runningSupervisor } from './records.ts';
+import { stopSecondOrganisation } from './second-record.ts';
 import { ensureStack, stopStack } from './stack.ts';
 import { EXIT } from './user-error.ts';
 import { progressListener, stackEnvironment, type VerbContext } from './verb.ts';
@@ -45,13 +46,14 @@ export async function up(context: VerbContext): Promise<number> {
     return EXIT.ok;
   }
   remark('\nstopping ...');
+  await stopSecondOrganisation(place);
   await stopStack(place);
   return EXIT.ok;
 }
 
 /** `down`: stops what this clone started, and nothing else. */
 export async function down({ place, print }: VerbContext): Promise<number> {
-  const stopped = await stopStack(place);
+  const stopped = [...(await stopSecondOrganisation(place)), ...(await stopStack(place))];
   print(stopped.length > 0 ? `Stopped: ${stopped.join(', ')}` : 'Nothing was running.');
   return EXIT.ok;
 }

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, ListenOptions } from 'node:net';
 import {
   A2A_VERSION_HEADER,
   AGENT_CARD_PATH,
@@ -24,6 +24,8 @@ export interface MockA2aOptions {
   /** 0 = any free port. */
   port: number;
   host?: string;
+  /** A unix socket to listen on in place of a port. */
+  path?: string;
   /** Base URL for the card; default the loopback address. */
   publicUrl?: string;
   name?: string;
@@ -45,7 +47,8 @@ const NOT_JSON = { jsonrpc: '2.0', id: null, error: { code: -32700, message: 'Th
 /** Starts a small real A2A 1.0 agent: its card, and JSON-RPC under /a2a. Keeps at most 1,000 tasks, in memory. */
 export async function createMockA2a(options: MockA2aOptions): Promise<MockA2a> {
   const server = createServer();
-  const port = await listening(server, options.port, options.host ?? '127.0.0.1');
+  const { path: socketPath, port: wanted, host = '127.0.0.1' } = options;
+  const port = await listening(server, socketPath === undefined ? { port: wanted, host } : { path: socketPath });
   const url = `http://127.0.0.1:${port}`;
   const card = mockCard(options.publicUrl ?? url, {
     name: options.name ?? 'Mock agent',
@@ -135,12 +138,14 @@ async function sendStream(
   }
 }
 
-async function listening(server: Server, port: number, host: string): Promise<number> {
+/** The port; 0 for a unix socket. */
+async function listening(server: Server, where: ListenOptions): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, resolve);
+    server.listen(where, resolve);
   });
-  return (server.address() as AddressInfo).port;
+  const address = server.address() as AddressInfo | string;
+  return typeof address === 'string' ? 0 : address.port;
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

@@ -8,10 +8,18 @@ export const Config = z
       .url()
       .optional()
       .describe('Base URL that the card names, where clients reach it by another address'),
+    MOCK_A2A_NAME: z.string().min(1).max(200).default('Mock agent').describe('Name in the card'),
+    MOCK_A2A_NATS_URL: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('NATS server of an organisation without a gateway: peers are answered there, and no port is opened'),
   })
   .transform((env) => ({
     port: env.MOCK_A2A_PORT,
     host: env.MOCK_A2A_HOST,
+    name: env.MOCK_A2A_NAME,
+    natsUrl: env.MOCK_A2A_NATS_URL,
     ...(env.MOCK_A2A_URL ? { publicUrl: env.MOCK_A2A_URL } : {}),
   }));
 export type Config = z.output<typeof Config>;

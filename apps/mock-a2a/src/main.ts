@@ -1,10 +1,28 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createLifecycle, createLogger, loadConfig } from '@switchyard/platform';
 import { createMockA2a } from './app.ts';
 import { Config } from './config.ts';
 
-const config = loadConfig(Config);
+const { natsUrl, ...config } = loadConfig(Config);
 const log = createLogger({ app: 'mock-a2a' });
 const lifecycle = createLifecycle({ log, drainTimeoutMs: 2_000 });
-const agent = await createMockA2a(config);
-lifecycle.onStop('http', () => agent.stop());
-log.info({ url: agent.url }, 'mock-a2a listening');
+if (natsUrl === undefined) {
+  const agent = await createMockA2a(config);
+  lifecycle.onStop('http', () => agent.stop());
+  log.info({ url: agent.url }, 'mock-a2a listening');
+} else {
+  const [{ connectBus }, { answerPeers }] = await Promise.all([import('@switchyard/bus'), import('./over-bus.ts')]);
+  const dir = mkdtempSync(join(tmpdir(), 'mock-a2a-'));
+  lifecycle.onStop('socket', () => Promise.resolve(rmSync(dir, { recursive: true, force: true })));
+  const path = join(dir, 'agent.sock');
+  const agent = await createMockA2a({ ...config, path });
+  lifecycle.onStop('http', () => agent.stop());
+  // In the place of a gateway: whoever answers peers also makes the streams that facts about them go to.
+  const bus = await connectBus({ url: natsUrl, app: 'gateway', log });
+  lifecycle.onStop('bus', () => bus.close());
+  await bus.ensureStreams();
+  await answerPeers(bus, path, (asked) => log.info(asked, 'a peer asks'));
+  log.info('mock-a2a answers peers on the bus');
+}

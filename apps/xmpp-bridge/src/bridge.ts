@@ -17,6 +17,7 @@ import type { BridgeConfig } from './config.ts';
 import { IncomingChunks } from './chunks.ts';
 import { Credentials } from './credentials.ts';
 import { answerDisco, PeerFeatures } from './disco.ts';
+import { Exchanges } from './exchanges.ts';
 import { IncomingStreams } from './ibb.ts';
 import { Inbound } from './inbound.ts';
 import { InboundAztm } from './inbound-aztm.ts';
@@ -59,6 +60,7 @@ export class Bridge {
   readonly #features = new PeerFeatures();
   readonly #health = new PeerHealth();
   readonly #bodies = new CarriedBodies();
+  readonly #exchanges: Exchanges;
   readonly #served: { readonly inbound: Inbound; readonly iq: InboundIq; readonly aztm: InboundAztm } | undefined;
   readonly #waiting = new Set<() => void>();
   readonly #changes: ReturnType<Metrics['counter']>;
@@ -88,6 +90,7 @@ export class Bridge {
     };
     const { login: account } = config;
     this.#credentials = account && new Credentials(account, () => this.#tryAgain('a file of the login changed'), log);
+    this.#exchanges = new Exchanges({ ...parts, own: bareOf(config.login?.jid ?? '') });
     this.#served = this.#inbound();
     this.#seat = this.#served && this.#makeSeat(onDropped);
     this.#keeper = new Keeper(initialState(config), {
@@ -112,6 +115,7 @@ export class Bridge {
       chunks: this.#chunks,
       bodyLimit: config.streamLimitBytes,
       bodyOf: (input, call) => this.#bodies.take(input, config.streamLimitBytes, call),
+      exchanges: this.#exchanges,
       log,
     });
     metrics.gauge('xmpp_online', 'Whether the AZTM login stands', [], () =>
@@ -169,6 +173,7 @@ export class Bridge {
       policy: () => this.config.peerPolicy,
       isContact: () => false,
       replay: new Replay(() => repeated.inc({})),
+      exchanges: this.#exchanges,
       onOutcome: (outcome) => served.inc({ outcome }),
       sendBody: (body, signal) => bodyOnTheBus(bus, httpBody, body, signal),
     });

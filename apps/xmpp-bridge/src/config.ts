@@ -70,7 +70,10 @@ const CaFile = z
 
 const Variables = z.object({
   NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
-  OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
+  OPS_PORT: z
+    .union([z.literal('off'), integer(0, 65_535, 0)], 'expected a port, or off')
+    .default(0)
+    .describe('Port of /health, /readiness and /metrics; 0: any free one; off: none is opened'),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .default('info')
@@ -236,7 +239,7 @@ function withRules(schema: typeof Variables): typeof Variables {
 /** The environment of this service: one line per variable; the documentation is generated from it. */
 export const Config = withRules(Variables).transform((env) => ({
   natsUrl: env.NATS_URL,
-  opsPort: env.OPS_PORT,
+  opsPort: env.OPS_PORT === 'off' ? null : env.OPS_PORT,
   logLevel: env.LOG_LEVEL,
   telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
   drainTimeoutMs: env.DRAIN_TIMEOUT_MS,

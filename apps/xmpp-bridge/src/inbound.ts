@@ -10,6 +10,7 @@ import {
 import type { Bus } from '@switchyard/bus';
 import { linkAbort, type Logger } from '@switchyard/platform';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { type Exchange, type Exchanges, pathOf } from './exchanges.ts';
 import {
   carriedHeaders,
   checkRequest,
@@ -42,6 +43,7 @@ export interface InboundParts {
   readonly policy: () => PeerPolicy;
   readonly isContact: (bareJid: string) => boolean;
   readonly replay: Replay;
+  readonly exchanges: Exchanges;
   readonly log: Logger;
   readonly onOutcome: (outcome: 'answered' | 'denied' | 'failed') => void;
   /** Sends a body to the gateway that one message does not carry; gives what `body` and `bodyBytes` are to be. */
@@ -111,7 +113,9 @@ export class Inbound {
     const { from, request, stanzaId } = incoming;
     const work: UnderWay = { abort: new AbortController(), keyed: keyOf(request) !== undefined };
     const cancelKey = incoming.cancelId === undefined ? undefined : keyOfCancel(from, incoming.cancelId);
+    const exchange = this.parts.exchanges.begin('in', { peer: from, ...request, bytes: request.body.length });
     const end = (): void => {
+      exchange.end('cancelled'); // where nothing else has ended it
       this.#underWay.delete(work);
       if (cancelKey !== undefined) this.#cancels.delete(cancelKey);
       work.abort.abort();
@@ -126,9 +130,14 @@ export class Inbound {
         this.#forward(incoming, rule, timeoutMs, work.abort.signal),
       );
       this.parts.onOutcome('answered');
-      if (answer.pieces === undefined) end();
-      return { ...answer, end, keyed: work.keyed };
+      const { response, pieces } = answer;
+      if (pieces !== undefined) return { response, pieces: booked(pieces, response.status, exchange), end, keyed: work.keyed };
+      exchange.passed(response.body.length);
+      exchange.end(response.status);
+      end();
+      return { response, end, keyed: work.keyed };
     } catch (error) {
+      exchange.end(codeOf(error));
       end();
       return { response: this.#problemOf(error), end, keyed: work.keyed };
     }
@@ -229,7 +238,7 @@ export class Inbound {
 
   #tellDenied(from: string, method: string, resource: string, reason: Denial): void {
     this.parts.onOutcome('denied');
-    const path = resource.split('?')[0]!.slice(0, 200);
+    const path = pathOf(resource);
     const jid = bareOf(from).slice(0, 500);
     const fact: SystemFact = { type: 'xmpp.peer.denied', data: { jid, method: method.slice(0, 16), path, reason } };
     // I4: what is over the rate is in the metric alone.
@@ -253,6 +262,30 @@ export function denied(why: Denial): HttpResponse {
   if (why === 'size') return problem(413, 'The body is larger than this peer may send.');
   if (why === 'hours') return problem(403, 'This peer may not call at this time of day.');
   return problem(403, 'This peer may not call that.');
+}
+
+/** What went of an answer in pieces; it is over when the last one was taken. */
+async function* booked(
+  pieces: AsyncIterable<Uint8Array>,
+  status: number,
+  exchange: Exchange,
+): AsyncGenerator<Uint8Array, undefined> {
+  exchange.streams(status);
+  try {
+    for await (const piece of pieces) {
+      exchange.passed(piece.length);
+      yield piece;
+    }
+    exchange.end(status);
+  } catch (error) {
+    exchange.end(codeOf(error));
+    throw error;
+  }
+}
+
+/** For the book: the status or the code that the peer is told. */
+function codeOf(error: unknown): number | string {
+  return error instanceof ExchangeError ? error.status : toPublicError(error).code;
 }
 
 function keyOfCancel(from: string, id: string): string {

@@ -5,6 +5,7 @@ import { askByIq, type IqAnswer } from './ask-by-iq.ts';
 import { askByMessage } from './ask-by-message.ts';
 import type { IncomingChunks } from './chunks.ts';
 import type { PeerFeatures, PeerWire } from './disco.ts';
+import type { Exchanges } from './exchanges.ts';
 import {
   carriedHeaders,
   checkRequest,
@@ -51,6 +52,7 @@ export interface OutboundParts {
   readonly bodyLimit: number;
   /** Fetches a body that its caller sends in pieces. */
   readonly bodyOf: (input: Input, call: CarryCall) => Promise<Buffer>;
+  readonly exchanges: Exchanges;
   readonly log: Logger;
 }
 
@@ -75,7 +77,11 @@ export class Outbound {
     try {
       this.#session();
       const request = this.#request(input, await this.parts.bodyOf(input, call));
-      return await this.#twice(jid, request, call);
+      return await this.parts.exchanges.carried({ peer: jid, ...request, bytes: request.body.length }, call, (booked) =>
+        this.#twice(jid, request, booked).catch((error: unknown) => {
+          throw toAppError(error, jid);
+        }),
+      );
     } catch (error) {
       throw toAppError(error, jid);
     }

@@ -135,6 +135,9 @@ export interface Bus {
   /** Hears every wake-up that anybody sends, so that a run's owner learns of its inputs at once. */
   hearWakeUps(listener: (wakeUp: WakeUp) => void): Promise<Subscription>;
 
+  /** Hears facts outside runs as they are told, for somebody who looks on; what was missed is not repeated. */
+  hearSystem(listener: (event: SystemEvent) => void): Promise<Subscription>;
+
   follow(options: FollowOptions): Following;
   consume(options: ConsumeOptions): Subscription;
 

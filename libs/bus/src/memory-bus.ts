@@ -34,7 +34,7 @@ import { Follower } from './follow.ts';
 import { HeldLease, type Lease, type LeaseEntry, type LeaseOptions, type LeaseRegister } from './lease.ts';
 import { createInstruments } from './instruments.ts';
 import { matches, MemoryServer, type MemoryWire } from './memory-wire.ts';
-import { encode } from './protocol.ts';
+import { encode, parseSystem } from './protocol.ts';
 import { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
 
 /** A message server in this process: every app connects to it as to NATS. For tests. */
@@ -257,6 +257,14 @@ class MemoryBus implements Bus {
     const subscription = this.wire.subscribe('cmd.run.*.*', ({ subject }) => {
       const [, , tenantId = '', runId = ''] = subject.split('.');
       listener({ tenantId, runId });
+    });
+    await this.wire.flush();
+    return this.#stoppable(() => subscription.unsubscribe());
+  }
+  async hearSystem(listener: (event: SystemEvent) => void): Promise<Subscription> {
+    const subscription = this.wire.subscribe('sys.>', ({ body }) => {
+      const event = parseSystem(body);
+      if (event) listener(event);
     });
     await this.wire.flush();
     return this.#stoppable(() => subscription.unsubscribe());

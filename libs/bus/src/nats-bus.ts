@@ -36,7 +36,7 @@ import { createInstruments, type Instruments } from './instruments.ts';
 import { HeldLease, type Lease, type LeaseOptions } from './lease.ts';
 import { NatsLeaseRegister } from './nats-lease.ts';
 import { NatsWire } from './nats-wire.ts';
-import { decode, encode, encodeEvent } from './protocol.ts';
+import { decode, encode, encodeEvent, parseSystem } from './protocol.ts';
 import { asUnavailable, pull, whileHandling } from './pull.ts';
 import { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
 import { checkServerVersion, ensureStreams } from './streams.ts';
@@ -190,6 +190,15 @@ class NatsBus implements Bus {
     const subscription = this.wire.subscribe('cmd.run.*.*', (message) => {
       const wakeUp = parseWakeUp(message.subject);
       if (wakeUp) listener(wakeUp);
+    });
+    await this.wire.flush();
+    return { stop: () => Promise.resolve(subscription.unsubscribe()) };
+  }
+
+  async hearSystem(listener: (event: SystemEvent) => void): Promise<Subscription> {
+    const subscription = this.wire.subscribe('sys.>', ({ body }) => {
+      const event = parseSystem(body);
+      if (event) listener(event);
     });
     await this.wire.flush();
     return { stop: () => Promise.resolve(subscription.unsubscribe()) };

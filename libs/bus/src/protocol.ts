@@ -5,7 +5,9 @@ import {
   isErrorCode,
   MAX_EVENT_DATA_BYTES,
   type PublicError,
+  fromSystemCloudEvent,
   type RunEvent,
+  type SystemEvent,
   toCloudEvent,
   toPublicError,
 } from '@switchyard/contracts';
@@ -101,5 +103,14 @@ export function decodeRefusal(code: string, body: Uint8Array): AppError {
     });
   } catch {
     return new AppError(known);
+  }
+}
+
+/** The fact in a message of `sys.>`; undefined where there is none. */
+export function parseSystem(body: Uint8Array): SystemEvent | undefined {
+  try {
+    return fromSystemCloudEvent(decode(body));
+  } catch {
+    return undefined;
   }
 }

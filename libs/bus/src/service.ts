@@ -16,7 +16,8 @@ import { connectBus } from './nats-bus.ts';
 /** The part of a service's configuration that every service on the bus has. */
 export interface ServiceConfig {
   readonly natsUrl: string;
-  readonly opsPort: number;
+  /** null: no port for operations is opened. */
+  readonly opsPort: number | null;
   readonly logLevel: string;
   readonly telemetry: { readonly serviceName: string; readonly endpoint?: string | undefined };
   readonly drainTimeoutMs: number;
@@ -46,7 +47,7 @@ export interface Service {
   /** Resolves when the service answers. While NATS is away it waits, and its readiness says so. */
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** Port of /health, /readiness and /metrics, once started. */
+  /** Port of /health, /readiness and /metrics, once started; 0 where there is none. */
   readonly opsPort: number;
 }
 
@@ -72,9 +73,11 @@ export function createService(
   const start = async (): Promise<void> => {
     const telemetry = await startTelemetry(config.telemetry);
     lifecycle.onStop('telemetry', () => telemetry.shutdown());
-    const ops = await startOpsServer({ port: config.opsPort, health, metrics });
-    lifecycle.onStop('ops server', () => ops.stop());
-    opsPort = ops.port;
+    if (config.opsPort !== null) {
+      const ops = await startOpsServer({ port: config.opsPort, health, metrics });
+      lifecycle.onStop('ops server', () => ops.stop());
+      opsPort = ops.port;
+    }
 
     let connected = overrides.bus;
     health.register('nats', async () => {

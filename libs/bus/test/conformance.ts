@@ -456,6 +456,23 @@ export function conformance(name: string, subject: () => Subject): void {
       await consuming.stop();
     }, 20_000);
 
+    it('lets everybody hear a fact outside runs as it is told, until they stop', async () => {
+      const [teller, one, two] = [await connect('a2a'), await connect('gateway'), await connect('operator')];
+      await teller.ensureStreams();
+      const heard: string[] = [];
+      const hearings = [one, two].map((bus, n) => bus.hearSystem(({ type, app }) => heard.push(`${n} ${type} ${app}`)));
+      const [first, second] = [await hearings[0]!, await hearings[1]!];
+      const fact = { type: 'a2a.card.changed', data: { agent: 'x', digest: 'y' } } as const;
+      await teller.publishSystem(fact);
+      for (let n = 0; n < 100 && heard.length < 2; n += 1) await pause(50);
+      expect(heard.sort()).toEqual(['0 a2a.card.changed a2a', '1 a2a.card.changed a2a']);
+      await first.stop();
+      await teller.publishSystem(fact);
+      for (let n = 0; n < 100 && heard.length < 3; n += 1) await pause(50);
+      expect(heard.at(-1)).toBe('1 a2a.card.changed a2a');
+      await second.stop();
+    }, 20_000);
+
     it('hands a wake-up to one, puts back what is busy, and lets everybody hear it', async () => {
       const [sender, one, two] = [
         await connect('gateway'),

@@ -62,6 +62,22 @@ export const SYSTEM_EVENTS = [
     z.object({ state: z.string(), sentence: z.string() }),
   ),
   event(
+    'xmpp.request.carried',
+    'An HTTP request went over XMPP: who asked whom for what, and what became of it. Never a body or a query.',
+    z.object({
+      direction: z.enum(['out', 'in']),
+      from: z.string().describe('Bare JID'),
+      to: z.string().describe('Bare JID'),
+      method: z.string(),
+      path: z.string(),
+      status: z.number().int().nullable().describe('Of the response; null where there was none'),
+      error_code: z.string().nullable(),
+      duration_ms: z.number().int(),
+      request_bytes: z.number().int(),
+      response_bytes: z.number().int(),
+    }),
+  ),
+  event(
     'xmpp.peer.denied',
     'A peer asked over XMPP for what it may not have.',
     z.object({ jid: z.string(), method: z.string(), path: z.string(), reason: z.string() }),

@@ -1,0 +1,147 @@
+import type { Bus } from '@switchyard/bus';
+import { AppError, type CarriedResponse, type SystemFact } from '@switchyard/contracts';
+import type { Logger, Metrics } from '@switchyard/platform';
+import type { CarryCall } from './outbound.ts';
+import { bareOf } from './peers.ts';
+
+/*
+ * The book of what went over XMPP: who asked whom for what, and what became of it.
+ *
+ * T1 Neither bodies nor headers nor queries are in it: the path, the status, sizes and times are.
+ * T2 Every request that was begun is entered once, with its status or with the code of what went wrong.
+ */
+
+export interface ExchangesParts {
+  readonly bus: Pick<Bus, 'publishSystem'>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Bare JID of our own account. */
+  readonly own: string;
+  readonly now?: () => number;
+}
+
+export type Direction = 'out' | 'in';
+
+interface Begun {
+  readonly peer: string;
+  readonly method: string;
+  readonly resource: string;
+  readonly bytes: number;
+}
+
+/** One request, until it is over. */
+export interface Exchange {
+  /** The response comes as a stream; it is over when that is. */
+  streams(): void;
+  /** So many bytes of the response have passed. */
+  passed(bytes: number): void;
+  /** With the status of the response, or the code of an error. Counts once. */
+  end(outcome: number | string): void;
+}
+
+export class Exchanges {
+  readonly #requests;
+  readonly #seconds;
+  readonly #bytes;
+  readonly #streams: Record<Direction, number> = { out: 0, in: 0 };
+
+  constructor(private readonly parts: ExchangesParts) {
+    const { metrics } = parts;
+    const requests = 'HTTP requests over XMPP by status class or error code';
+    this.#requests = metrics.counter('xmpp_http_requests_total', requests, ['direction', 'outcome']);
+    this.#seconds = metrics.histogram('xmpp_http_seconds', 'How long a request took, to the end of its response', [
+      'direction',
+    ]);
+    this.#bytes = metrics.counter('xmpp_http_bytes_total', 'Bytes of bodies', ['direction', 'part']);
+    for (const direction of ['out', 'in'] as const)
+      metrics.gauge(
+        `xmpp_streams_open_${direction}`,
+        direction === 'out' ? 'Streams that peers send us' : 'Streams that we send to peers',
+        [],
+        () => this.#streams[direction],
+      );
+  }
+
+  /** One request of ours: what `carry` tells and gives is entered. It rejects with AppError alone. */
+  async carried(
+    begun: Begun,
+    call: CarryCall,
+    carry: (booked: CarryCall) => Promise<CarriedResponse>,
+  ): Promise<CarriedResponse> {
+    const exchange = this.begin('out', begun);
+    try {
+      const response = await carry({
+        signal: call.signal,
+        deadline: call.deadline,
+        progress: (frame) => {
+          if ('head' in frame) exchange.streams(frame.head.status);
+          else if ('chunk' in frame) exchange.passed(Buffer.byteLength(frame.chunk, 'base64'));
+          call.progress(frame);
+        },
+      });
+      exchange.passed(Buffer.byteLength(response.body, 'base64'));
+      exchange.end(response.status);
+      return response;
+    } catch (error) {
+      exchange.end(error instanceof AppError ? error.code : 'internal');
+      throw error;
+    }
+  }
+
+  begin(direction: Direction, { peer, method, resource, bytes }: Begun): Exchange {
+    const now = this.parts.now ?? Date.now;
+    const began = now();
+    let over = false;
+    let streaming = false;
+    let passed = 0;
+    return {
+      streams: () => {
+        if (streaming || over) return;
+        streaming = true;
+        this.#streams[direction] += 1;
+      },
+      passed: (count) => void (passed += count),
+      end: (outcome) => {
+        if (over) return; // T2
+        over = true;
+        if (streaming) this.#streams[direction] -= 1;
+        const ms = Math.max(0, now() - began);
+        this.#count(direction, outcome, ms, bytes, passed);
+        const [from, to] = direction === 'out' ? [this.parts.own, bareOf(peer)] : [bareOf(peer), this.parts.own];
+        this.#tell({
+          type: 'xmpp.request.carried',
+          data: {
+            direction,
+            from: from.slice(0, 500),
+            to: to.slice(0, 500),
+            method: method.slice(0, 16),
+            path: pathOf(resource), // T1
+            status: typeof outcome === 'number' ? outcome : null,
+            error_code: typeof outcome === 'number' ? null : outcome.slice(0, 64),
+            duration_ms: Math.round(ms),
+            request_bytes: bytes,
+            response_bytes: passed,
+          },
+        });
+      },
+    };
+  }
+
+  #count(direction: Direction, outcome: number | string, ms: number, asked: number, answered: number): void {
+    const label = typeof outcome === 'number' ? `${Math.floor(outcome / 100)}xx` : outcome;
+    this.#requests.inc({ direction, outcome: label });
+    this.#seconds.observe({ direction }, ms / 1_000);
+    if (asked > 0) this.#bytes.inc({ direction, part: 'request' }, asked);
+    if (answered > 0) this.#bytes.inc({ direction, part: 'response' }, answered);
+  }
+
+  #tell(fact: SystemFact): void {
+    this.parts.bus
+      .publishSystem(fact)
+      .catch((error: unknown) => this.parts.log.warn({ err: error, ...fact.data }, 'a fact was not published'));
+  }
+}
+
+export function pathOf(resource: string): string {
+  return resource.split(/[?#]/, 1)[0]!.slice(0, 200);
+}
