@@ -74,11 +74,11 @@ describe('the demo of two organisations', () => {
     expect(demo.code).toBe(0);
     expect(pidsOf('federation.json')).toEqual([]);
     expect(living(pidsOf('pids.json'))).not.toEqual([]);
-  }, 120_000);
+  }, 300_000);
 
   it('shows both ends, and leaves nothing of the second one behind when it is interrupted', async () => {
     const demo = call('demo', 'federation', 'Ask the partner agent to slow 300 hello');
-    await until(() => demo.said().includes('POST /a2a by switchyard@localhost'), 60_000);
+    await until(() => demo.said().includes('POST /a2a by switchyard@localhost'), 120_000);
     const second = pidsOf('federation.json');
     expect(living(second)).toHaveLength(3);
     demo.child.kill('SIGINT');
@@ -87,5 +87,5 @@ describe('the demo of two organisations', () => {
     expect(stdout).toMatch(/planning\.completed/);
     expect(living(second)).toEqual([]);
     expect(living(pidsOf('pids.json'))).not.toEqual([]);
-  }, 120_000);
+  }, 300_000);
 });

@@ -53,16 +53,24 @@ describe('the book of exchanges', () => {
   it('enters a request once, whatever is said of it later, and counts a stream while it lasts', async () => {
     const { told, metrics, exchanges } = book();
     const exchange = exchanges.begin('in', asked);
-    exchange.streams();
-    exchange.streams();
+    exchange.streams(200);
+    exchange.streams(201);
     expect(await metrics.text()).toMatch(/xmpp_streams_open_in\{[^}]*\} 1\n/);
     exchange.end(200);
     exchange.end('cancelled');
-    exchange.streams();
+    exchange.streams(200);
     const text = await metrics.text();
     expect(text).toMatch(/xmpp_streams_open_in\{[^}]*\} 0\n/);
     expect(text).toMatch(/xmpp_http_requests_total\{direction="in",outcome="2xx"[^}]*\} 1\n/);
     expect(text).not.toContain('cancelled');
     expect(told).toHaveLength(1);
+  });
+
+  it('keeps the status of a stream whose reader left before its end', () => {
+    const { told, exchanges } = book();
+    const exchange = exchanges.begin('out', asked);
+    exchange.streams(200);
+    exchange.end('cancelled');
+    expect(told[0]!.data).toMatchObject({ status: 200, error_code: 'cancelled' });
   });
 });

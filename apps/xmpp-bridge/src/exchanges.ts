@@ -8,7 +8,7 @@ import { bareOf } from './peers.ts';
  * The book of what went over XMPP: who asked whom for what, and what became of it.
  *
  * T1 Neither bodies nor headers nor queries are in it: the path, the status, sizes and times are.
- * T2 Every request that was begun is entered once, with its status or with the code of what went wrong.
+ * T2 Every request that was begun is entered once, with its status, with the code of what went wrong, or with both.
  */
 
 export interface ExchangesParts {
@@ -31,11 +31,11 @@ interface Begun {
 
 /** One request, until it is over. */
 export interface Exchange {
-  /** The response comes as a stream; it is over when that is. */
-  streams(): void;
+  /** The response, of this status, comes as a stream; it is over when that is. */
+  streams(status: number): void;
   /** So many bytes of the response have passed. */
   passed(bytes: number): void;
-  /** With the status of the response, or the code of an error. Counts once. */
+  /** With the status of the response, or the code of an error, which may also be that of a reader who left. Once. */
   end(outcome: number | string): void;
 }
 
@@ -92,19 +92,19 @@ export class Exchanges {
     const now = this.parts.now ?? Date.now;
     const began = now();
     let over = false;
-    let streaming = false;
+    let streaming: number | null = null;
     let passed = 0;
     return {
-      streams: () => {
-        if (streaming || over) return;
-        streaming = true;
+      streams: (status) => {
+        if (streaming !== null || over) return;
+        streaming = status;
         this.#streams[direction] += 1;
       },
       passed: (count) => void (passed += count),
       end: (outcome) => {
         if (over) return; // T2
         over = true;
-        if (streaming) this.#streams[direction] -= 1;
+        if (streaming !== null) this.#streams[direction] -= 1;
         const ms = Math.max(0, now() - began);
         this.#count(direction, outcome, ms, bytes, passed);
         const [from, to] = direction === 'out' ? [this.parts.own, bareOf(peer)] : [bareOf(peer), this.parts.own];
@@ -116,7 +116,7 @@ export class Exchanges {
             to: to.slice(0, 500),
             method: method.slice(0, 16),
             path: pathOf(resource), // T1
-            status: typeof outcome === 'number' ? outcome : null,
+            status: typeof outcome === 'number' ? outcome : streaming,
             error_code: typeof outcome === 'number' ? null : outcome.slice(0, 64),
             duration_ms: Math.round(ms),
             request_bytes: bytes,
