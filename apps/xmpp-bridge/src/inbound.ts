@@ -131,7 +131,8 @@ export class Inbound {
       );
       this.parts.onOutcome('answered');
       const { response, pieces } = answer;
-      if (pieces !== undefined) return { response, pieces: booked(pieces, response.status, exchange), end, keyed: work.keyed };
+      if (pieces !== undefined)
+        return { response, pieces: booked(pieces, response.status, exchange), end, keyed: work.keyed };
       exchange.passed(response.body.length);
       exchange.end(response.status);
       end();
