@@ -1,7 +1,9 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { createService, serveOnBus, type Service, type ServiceOverrides } from '@switchyard/bus';
+import type { HttpToolDefinition } from '@switchyard/contracts';
 import { type Clock, systemClock } from '@switchyard/platform';
+import { createSafeFetch } from '@switchyard/safe-fetch';
 import { type Effects, openStore, type Store } from '@switchyard/store';
 import { Catalog } from './catalog.ts';
 import type { McpToolConfig } from './config.ts';
@@ -9,6 +11,8 @@ import { EffectDesk } from './effect-desk.ts';
 import { EffectKeeper } from './effect-keeper.ts';
 import { EffectRecords } from './effect-records.ts';
 import { Executor } from './executor.ts';
+import { FileTools } from './file-tools.ts';
+import { httpTool } from './http-tool.ts';
 import { McpToolModule } from './mcp-tool.module.ts';
 import { StepAgent } from './step-agent.ts';
 import { Teller } from './teller.ts';
@@ -44,7 +48,19 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const builtIn = [getWeather, calculator, ...noteTools(store.notes), adminDebug];
     const catalog = new Catalog();
     catalog.put('the built-in tools', [...builtIn, ...(overrides.tools ?? [])]);
-    const toolbox = new Toolbox({ catalog, authorisations: overrides.authorisations ?? NO_AUTHORISATIONS, log });
+    const { directory, reloadMs: everyMs, allowHosts } = config.tools;
+    const fetch = createSafeFetch({ allowHosts, log });
+    const byOperator = { fetch, allowHosts: new Set(allowHosts), writtenBy: 'operator' as const };
+    const make = (definition: HttpToolDefinition) => httpTool(definition, byOperator);
+    const files = new FileTools({ directory, everyMs, catalog, make, log, metrics });
+    await files.start();
+    lifecycle.onStop('files with tools', () => files.stop());
+    const toolbox = new Toolbox({
+      catalog,
+      authorisations: overrides.authorisations ?? NO_AUTHORISATIONS,
+      policyOf: (tenantId) => files.policyOf(tenantId),
+      log,
+    });
     const teller = new Teller({ bus, log });
     const effects = overrides.effects?.(store.effects) ?? store.effects;
     const { leaseMs, keepMs } = config.effects;

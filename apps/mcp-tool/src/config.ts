@@ -3,6 +3,22 @@ import { z } from 'zod';
 const integer = (min: number, max: number, fallback: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
 
+const list = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  );
+
+const SECRET_PREFIX = 'TOOL_SECRET_';
+function secretsIn(env: Readonly<Record<string, unknown>>): Record<string, string> {
+  const found = Object.entries(env).filter(([name, value]) => name.startsWith(SECRET_PREFIX) && value);
+  return Object.fromEntries(found.map(([name, value]) => [name.slice(SECRET_PREFIX.length), String(value)]));
+}
+
 /** The environment of this service: one line per variable; the documentation is generated from it. */
 export const Config = z
   .object({
@@ -20,6 +36,14 @@ export const Config = z
       .describe('Least level that is logged'),
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
     OTEL_SERVICE_NAME: z.string().default('switchyard-mcp-tool').describe('Service name in traces'),
+    TOOLS_DIR: z
+      .string()
+      .default('tools')
+      .describe('Directory of *.yaml with tools; need not exist, is read again when it changes'),
+    TOOLS_RELOAD_MS: integer(100, 600_000, 2_000).describe('How often the directory of tools is looked at'),
+    EGRESS_ALLOW_HOSTS: list.describe(
+      'Private hosts (host or host:port, comma-separated) that tools of the operator may call',
+    ),
     MOCK_WEATHER_TOOL_API_KEY: z.string().optional().describe('Credential of the tool get_weather'),
     EFFECT_LEASE_MS: integer(200, 60_000, 6_000).describe(
       'Time after which the effects of a process that died are in doubt or repeated',
@@ -27,13 +51,16 @@ export const Config = z
     EFFECT_RETENTION_DAYS: integer(1, 3_650, 90).describe('Days for which known outcomes of effects are kept'),
     DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for finishing work on SIGTERM'),
   })
+  // TOOL_SECRET_<NAME>: what a tool in a file gets as {credential.NAME}.
+  .catchall(z.unknown())
   .transform((env) => ({
     natsUrl: env.NATS_URL,
     database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
     opsPort: env.OPS_PORT,
     logLevel: env.LOG_LEVEL,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
-    credentials: { MOCK_WEATHER_TOOL_API_KEY: env.MOCK_WEATHER_TOOL_API_KEY },
+    tools: { directory: env.TOOLS_DIR, reloadMs: env.TOOLS_RELOAD_MS, allowHosts: env.EGRESS_ALLOW_HOSTS },
+    credentials: { ...secretsIn(env), MOCK_WEATHER_TOOL_API_KEY: env.MOCK_WEATHER_TOOL_API_KEY },
     effects: { leaseMs: env.EFFECT_LEASE_MS, keepMs: env.EFFECT_RETENTION_DAYS * 86_400_000 },
     drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   }));

@@ -71,6 +71,7 @@ export {
 } from './http.ts';
 export { fit, fitEvent, MAX_EVENT_DATA_BYTES } from './fit.ts';
 export { HTTP_ROUTES, type HttpRoute } from './http-routes.ts';
+export { HttpCall, HttpToolDefinition, ProviderName } from './http-tool.ts';
 export {
   encodeId,
   formatCursor,

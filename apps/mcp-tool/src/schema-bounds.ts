@@ -1,0 +1,130 @@
+/*
+ * Whether a JSON Schema from elsewhere is one that may be compiled. Pure, and without recursion: what is too deep or
+ * too large is found out before anything else looks at it.
+ *
+ * S1 At most 64 levels, 2,000 objects, 256 KB.
+ * S2 A reference leads to a place in the same schema, never elsewhere.
+ * S3 A check costs a bounded time: references that multiply each other, or lead back without taking a step into the
+ *    value, are refused.
+ */
+
+export const MAX_DEPTH = 64;
+export const MAX_SUBSCHEMAS = 2_000;
+export const MAX_SCHEMA_BYTES = 256 * 1024;
+/** How many schemas may be tried on one value, all references followed. */
+const MAX_TRIES = 10_000;
+
+type Json = Record<string, unknown>;
+
+/** Keywords whose value is data, not schemas. */
+const DATA = new Set(['const', 'enum', 'default', 'examples', 'example']);
+/** Keywords whose keys are names that somebody chose. */
+const NAMED = new Set(['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependencies']);
+const REFERENCES = ['$ref', '$dynamicRef', '$recursiveRef'] as const;
+
+/** What is wrong with it, in words for whoever wrote it; undefined where it may be compiled. */
+export function schemaProblem(schema: unknown): string | undefined {
+  if (!isObject(schema)) return 'A schema must be an object.';
+  return boundsProblem(schema) ?? (mayBeTriedTooOften(schema) ? TOO_MANY_TRIES : undefined);
+}
+
+const TOO_MANY_TRIES = 'Its references multiply each other or lead back to themselves.';
+
+/** S1, S2 */
+function boundsProblem(schema: Json): string | undefined {
+  const open: { value: unknown; depth: number; as: 'schema' | 'names' | 'data' }[] = [];
+  open.push({ value: schema, depth: 1, as: 'schema' });
+  let [bytes, objects] = [0, 0];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { value, depth, as } = next;
+    bytes += typeof value === 'string' ? value.length + 2 : 4;
+    if (bytes > MAX_SCHEMA_BYTES) return `It is larger than ${MAX_SCHEMA_BYTES / 1024} KB.`;
+    if (typeof value !== 'object' || value === null) continue;
+    if (depth > MAX_DEPTH) return `It is deeper than ${MAX_DEPTH} levels.`;
+    if (Array.isArray(value)) {
+      if (value.length > MAX_SCHEMA_BYTES) return `It is larger than ${MAX_SCHEMA_BYTES / 1024} KB.`;
+      for (const item of value as unknown[]) open.push({ value: item, depth: depth + 1, as });
+      continue;
+    }
+    objects += 1;
+    if (objects > MAX_SUBSCHEMAS) return `It has more than ${MAX_SUBSCHEMAS} parts.`;
+    for (const [key, inner] of Object.entries(value)) {
+      bytes += key.length + 3;
+      if (as === 'schema' && typeof inner === 'string') {
+        if (REFERENCES.some((name) => name === key) && !/^#(\/|$)/.test(inner))
+          return `It refers to "${inner.slice(0, 200)}"; only references within it ("#/…") are followed.`;
+        if (key === '$id' && value !== schema) return 'Only the whole schema may have an $id.';
+      }
+      const inside = as === 'data' || (as === 'schema' && DATA.has(key)) ? 'data' : 'schema';
+      open.push({ value: inner, depth: depth + 1, as: as === 'schema' && NAMED.has(key) ? 'names' : inside });
+    }
+  }
+  return undefined;
+}
+
+/** S3: follows what is tried on the same value. Called within S1, so it may recurse. */
+function mayBeTriedTooOften(schema: Json): boolean {
+  const known = new Map<object, number>();
+  const path = new Set<object>();
+  const tries = (value: unknown): number => {
+    if (!isObject(value)) return 1;
+    const before = known.get(value);
+    if (before !== undefined) return before;
+    if (path.has(value)) return Infinity;
+    path.add(value);
+    let sum = 1;
+    for (const name of REFERENCES) {
+      const reference = value[name];
+      if (typeof reference !== 'string') continue;
+      sum += tries(resolve(schema, reference));
+    }
+    for (const key of ['allOf', 'anyOf', 'oneOf'] as const)
+      for (const branch of asList(value[key])) sum += tries(branch);
+    for (const key of ['not', 'if', 'then', 'else'] as const) if (key in value) sum += tries(value[key]);
+    for (const key of ['dependentSchemas', 'dependencies'] as const)
+      for (const branch of Object.values(isObject(value[key]) ? value[key] : {}))
+        sum += Array.isArray(branch) ? 1 : tries(branch);
+    path.delete(value);
+    known.set(value, sum);
+    return sum;
+  };
+  return everyObject(schema).some((part) => tries(part) > MAX_TRIES);
+}
+
+function everyObject(schema: Json): Json[] {
+  const found: Json[] = [];
+  const open: unknown[] = [schema];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (typeof next !== 'object' || next === null) continue;
+    if (!Array.isArray(next)) found.push(next as Json);
+    for (const inner of Object.values(next)) open.push(inner);
+  }
+  return found;
+}
+
+/** The part that a JSON pointer in a fragment leads to; undefined where it leads nowhere. */
+function resolve(schema: Json, reference: string): unknown {
+  if (reference === '#') return schema;
+  let place: unknown = schema;
+  for (const token of reference.slice(2).split('/')) {
+    if (typeof place !== 'object' || place === null) return undefined;
+    place = (place as Json)[unescaped(token)];
+  }
+  return place;
+}
+
+function unescaped(token: string): string {
+  try {
+    return decodeURIComponent(token).replaceAll('~1', '/').replaceAll('~0', '~');
+  } catch {
+    return token;
+  }
+}
+
+function asList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? (value as unknown[]) : [];
+}
+
+function isObject(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
