@@ -52,15 +52,23 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const fetch = createSafeFetch({ allowHosts, log });
     const byOperator = { fetch, allowHosts: new Set(allowHosts), writtenBy: 'operator' as const };
     const make = (definition: HttpToolDefinition) => httpTool(definition, byOperator);
-    const files = new FileTools({ directory, everyMs, catalog, make, log, metrics });
-    await files.start();
-    lifecycle.onStop('files with tools', () => files.stop());
+    const files = new FileTools({
+      directory,
+      everyMs,
+      catalog,
+      make,
+      log,
+      metrics,
+      onPolicies: () => toolbox.forget(),
+    });
     const toolbox = new Toolbox({
       catalog,
       authorisations: overrides.authorisations ?? NO_AUTHORISATIONS,
       policyOf: (tenantId) => files.policyOf(tenantId),
       log,
     });
+    await files.start();
+    lifecycle.onStop('files with tools', () => files.stop());
     const teller = new Teller({ bus, log });
     const effects = overrides.effects?.(store.effects) ?? store.effects;
     const { leaseMs, keepMs } = config.effects;

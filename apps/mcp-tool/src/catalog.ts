@@ -9,22 +9,36 @@ import type { Tool } from './tool.ts';
  * C2 A name belongs to one tool. A second one under it is refused, whoever brings it; the first stays.
  * C3 The epoch rises with every change and never falls: what was derived from a snapshot is known to be stale.
  * C4 Sources and tools are bounded.
+ * C5 A source may be of one tenant: nobody else sees its tools, and they never take the name of a tool for all. Where
+ *    a tool for all comes later under such a name, it is that which is found.
  */
 
-export interface CatalogSnapshot {
-  readonly epoch: number;
+/** The tools of a tenant at one moment: those for all, and its own. */
+export interface CatalogView {
   /** By name. */
   readonly tools: readonly Tool[];
   readonly byName: ReadonlyMap<string, Tool>;
 }
 
+export interface CatalogSnapshot extends CatalogView {
+  readonly epoch: number;
+  of(tenantId: string): CatalogView;
+}
+
+interface Source {
+  readonly tools: readonly Tool[];
+  /** C5; absent: for all. */
+  readonly tenantId?: string | undefined;
+}
+
+const EMPTY: CatalogView = { tools: [], byName: new Map() };
 const MAX_TOOLS = 10_000;
 const MAX_SOURCES = 512;
 
 export class Catalog {
-  readonly #sources = new Map<string, readonly Tool[]>();
+  readonly #sources = new Map<string, Source>();
   readonly #listeners = new Set<(epoch: number) => void>();
-  #snapshot: CatalogSnapshot = { epoch: 0, tools: [], byName: new Map() };
+  #snapshot: CatalogSnapshot = { epoch: 0, ...EMPTY, of: () => EMPTY };
 
   get snapshot(): CatalogSnapshot {
     return this.#snapshot;
@@ -35,18 +49,20 @@ export class Catalog {
   }
 
   /** Puts the tools of a source in place of those that it had. Throws AppError `conflict` (C2) or `overloaded` (C4). */
-  put(source: string, tools: readonly Tool[]): void {
+  put(source: string, tools: readonly Tool[], tenantId?: string): void {
     const others = [...this.#sources].filter(([name]) => name !== source);
     if (others.length >= MAX_SOURCES) throw new AppError('overloaded', `At most ${MAX_SOURCES} sources of tools.`);
-    const owners = new Map(others.flatMap(([name, theirs]) => theirs.map((tool) => [tool.name, name] as const)));
-    if (owners.size + tools.length > MAX_TOOLS) throw new AppError('overloaded', `At most ${MAX_TOOLS} tools.`);
+    const count = others.reduce((sum, [, theirs]) => sum + theirs.tools.length, 0);
+    if (count + tools.length > MAX_TOOLS) throw new AppError('overloaded', `At most ${MAX_TOOLS} tools.`);
+    const seen = others.filter(([, theirs]) => theirs.tenantId === undefined || theirs.tenantId === tenantId); // C5
+    const owners = new Map(seen.flatMap(([name, theirs]) => theirs.tools.map((tool) => [tool.name, name] as const)));
     for (const { name } of tools) {
       const owner = owners.get(name);
       if (owner !== undefined)
         throw new AppError('conflict', `A tool called "${name}" is there already, from ${owner}.`);
       owners.set(name, source);
     }
-    this.#sources.set(source, [...tools]);
+    this.#sources.set(source, { tools: [...tools], tenantId });
     this.#changed();
   }
 
@@ -57,7 +73,7 @@ export class Catalog {
 
   /** The tools of one source; undefined where it put none. */
   of(source: string): readonly Tool[] | undefined {
-    return this.#sources.get(source);
+    return this.#sources.get(source)?.tools;
   }
 
   /** Calls `listener` after each change; the answer ends that. */
@@ -68,9 +84,21 @@ export class Catalog {
 
   /** C3 */
   #changed(): void {
-    const tools = [...this.#sources.values()].flat().sort((a, b) => (a.name < b.name ? -1 : 1));
-    const byName = new Map(tools.map((tool) => [tool.name, tool]));
-    this.#snapshot = Object.freeze({ epoch: this.#snapshot.epoch + 1, tools: Object.freeze(tools), byName });
+    const sources = [...this.#sources.values()];
+    const common = sources.filter(({ tenantId }) => tenantId === undefined).flatMap(({ tools }) => tools);
+    const forAll = viewOf(common);
+    const views = new Map<string, CatalogView>();
+    for (const tenantId of new Set(sources.flatMap((source) => source.tenantId ?? []))) {
+      const own = sources.filter((source) => source.tenantId === tenantId).flatMap(({ tools }) => tools);
+      views.set(tenantId, viewOf([...common, ...own.filter(({ name }) => !forAll.byName.has(name))]));
+    }
+    const of = (tenantId: string): CatalogView => views.get(tenantId) ?? forAll;
+    this.#snapshot = Object.freeze({ epoch: this.#snapshot.epoch + 1, ...forAll, of });
     for (const listener of this.#listeners) listener(this.#snapshot.epoch);
   }
+}
+
+function viewOf(tools: readonly Tool[]): CatalogView {
+  const sorted = [...tools].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return { tools: Object.freeze(sorted), byName: new Map(sorted.map((tool) => [tool.name, tool])) };
 }

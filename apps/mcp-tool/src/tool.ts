@@ -1,4 +1,11 @@
-import { type McpToolResult, performStep, type Principal, ToolInfo, type ToolSource } from '@switchyard/contracts';
+import {
+  type McpToolResult,
+  performStep,
+  type Principal,
+  sha256,
+  ToolInfo,
+  type ToolSource,
+} from '@switchyard/contracts';
 import { DEFAULT_OUTPUT_BYTES } from './bound-output.ts';
 
 /*
@@ -74,6 +81,7 @@ export interface Tool extends ToolData, ToolFunctions {
   readonly info: ToolInfo;
   /** Length of `info` as JSON, for whoever puts many into one message. */
   readonly infoBytes: number;
+  readonly infoDigest: string;
 }
 
 /** That of a step: nobody waits longer for a tool. */
@@ -110,9 +118,10 @@ export function makeTool(options: ToolOptions, { check, run, judge }: ToolFuncti
     throw new Error(`${name} may give 1024 to ${MAX_OUTPUT_BYTES_CAP} bytes`);
   // Unknown keys are dropped: no credential's name and no limit leaves with it.
   const info = ToolInfo.parse(withoutUndefined({ ...data }));
-  const infoBytes = Buffer.byteLength(JSON.stringify(info));
+  const text = JSON.stringify(info);
+  const infoBytes = Buffer.byteLength(text);
   if (infoBytes > MAX_INFO_BYTES) throw new Error(`the description of ${name} is longer than ${MAX_INFO_BYTES} bytes`);
-  return Object.freeze({ ...data, check, run, judge, info: Object.freeze(info), infoBytes });
+  return Object.freeze({ ...data, check, run, judge, info: Object.freeze(info), infoBytes, infoDigest: sha256(text) });
 }
 
 function withoutUndefined(value: Record<string, unknown>): Record<string, unknown> {

@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { Catalog } from './catalog.ts';
 import { defineTool, type ToolDefinition } from './define-tool.ts';
 import type { Tool } from './tool.ts';
-import { pageOf, Toolbox } from './toolbox.ts';
+import { pageOf } from './tool-pages.ts';
+import { Toolbox } from './toolbox.ts';
 import { NO_AUTHORISATIONS, type ProviderStatus, type TenantPolicy } from './visibility.ts';
 
 const tool = (name: string, provider: string, more: Partial<ToolDefinition> = {}): Tool =>
@@ -110,6 +111,46 @@ describe('visibility', () => {
     expect(await shown({ policy: { allow: [] } }, 'user')).toEqual([]);
   });
 
+  it('keeps what a user may see until an authorisation, a tool or a policy changes', async () => {
+    let [epoch, asked] = [1, 0];
+    let two: ProviderStatus = { status: 'authorised' };
+    const mine = new Catalog();
+    mine.put('test', [tool('c', 'two')]);
+    const statusOf = async () => ((asked += 1), two);
+    const toolbox = new Toolbox({ catalog: mine, authorisations: { statusOf, epochOf: () => epoch }, log });
+    const names = async () => (await toolbox.list(principal('user'), AUTO)).map(({ name }) => name);
+    for (let i = 0; i < 3; i += 1) expect(await names()).toEqual(['c']);
+    expect(asked).toBe(1);
+    two = { status: 'revoked' };
+    // T17: a call asks anew, whatever is kept.
+    expect(await toolbox.find(principal('user'), AUTO, 'c')).toMatchObject({ hidden: 'authorisation' });
+    epoch += 1;
+    expect(await names()).toEqual([]);
+    mine.put('more', [tool('d', 'one')]);
+    two = { status: 'not_needed' };
+    expect(await names()).toEqual(['c', 'd']);
+    mine.put('of acme', [tool('e', 'one')], 'acme');
+    expect(await names()).toEqual(['c', 'd', 'e']);
+  });
+
+  it('shows a tool of a tenant to that tenant alone, and never lets it stand for one that is there for all', async () => {
+    const mine = new Catalog();
+    mine.put('of acme', [tool('x', 'one')], 'acme');
+    mine.put('of other', [tool('x', 'one')], 'other');
+    const toolbox = new Toolbox({ catalog: mine, authorisations: NO_AUTHORISATIONS, log });
+    const found = async (tenantId: string) => {
+      const answer = await toolbox.find({ ...principal('user'), tenantId }, AUTO, 'x');
+      return 'found' in answer ? answer.found : undefined;
+    };
+    expect(await found('acme')).toBe(mine.of('of acme')![0]);
+    expect(await found('other')).toBe(mine.of('of other')![0]);
+    expect(await found('third')).toBeUndefined();
+    expect(() => mine.put('of acme, too', [tool('x', 'one')], 'acme')).toThrow('from of acme');
+    mine.put('for all', [tool('x', 'one')]);
+    expect(await found('acme')).toBe(mine.of('for all')![0]);
+    expect(() => mine.put('of third', [tool('x', 'one')], 'third')).toThrow('from for all');
+  });
+
   it('says which rule hides a tool', async () => {
     const find = (world: World, name: string, constraints = AUTO) =>
       toolboxIn(world).find(principal('user'), constraints, name);
@@ -138,6 +179,15 @@ describe('the list', () => {
     } while (cursor !== undefined);
     expect(told).toEqual(long.map(({ info }) => info));
     expect(pages).toBeLessThan(10);
+  });
+
+  it('is not told again to who has it, and is told where anything of it is another', () => {
+    const list = ['a', 'b'].map((name) => tool(name, 'one'));
+    const { etag } = pageOf(list, { limit: 10 });
+    expect(pageOf([...list], { limit: 10, etag })).toEqual({ tools: [], etag, unchanged: true });
+    const other = [list[0]!, tool('b', 'one', { description: 'another' })];
+    expect(pageOf(other, { limit: 10, etag }).tools).toHaveLength(2);
+    expect(pageOf(list.slice(1), { limit: 10, etag }).tools).toHaveLength(1);
   });
 });
 

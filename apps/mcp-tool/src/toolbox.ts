@@ -1,6 +1,7 @@
-import type { Principal, ToolConstraints, ToolInfo } from '@switchyard/contracts';
+import type { Principal, ToolConstraints } from '@switchyard/contracts';
 import { constraintsAllow } from '@switchyard/run';
 import type { Logger } from '@switchyard/platform';
+import { LRUCache } from 'lru-cache';
 import type { Catalog } from './catalog.ts';
 import type { Tool } from './tool.ts';
 import {
@@ -19,6 +20,7 @@ import {
  * The tools of one caller: asks what is known of it, and lets the one visibility function decide.
  *
  * B1 What a caller may see without its constraints is kept until a tool, a policy or an authorisation changes.
+ *    It is kept for a while at most, for authorisations run out by themselves; nothing is kept of what is not known.
  * B2 A call is judged anew, by what is known now: what is kept decides about lists alone.
  */
 
@@ -29,13 +31,29 @@ export interface ToolboxParts {
   readonly log: Logger;
 }
 
+/** What a caller may see without its constraints, and what that was found by. */
+interface Manifest {
+  readonly epoch: number;
+  readonly authEpoch: number | string | undefined;
+  readonly tools: readonly Tool[];
+}
+
+const KEPT_MS = 30_000;
+
 export type Lookup = { readonly found: Tool } | { readonly hidden: 'unknown' | Rule; readonly because?: string };
 
 export class Toolbox {
+  readonly #kept = new LRUCache<string, Manifest>({ max: 5_000, ttl: KEPT_MS });
+
   constructor(private readonly parts: ToolboxParts) {}
 
   get catalog(): Catalog {
     return this.parts.catalog;
+  }
+
+  /** A policy has changed. */
+  forget(): void {
+    this.#kept.clear();
   }
 
   /** What this caller may list and call, by name. */
@@ -46,7 +64,7 @@ export class Toolbox {
 
   /** Finds a tool to call. Why it is hidden is for the log and the audit alone. */
   async find(principal: Principal, constraints: ToolConstraints, name: string): Promise<Lookup> {
-    const tool = this.parts.catalog.snapshot.byName.get(name);
+    const tool = this.parts.catalog.snapshot.of(principal.tenantId).byName.get(name);
     if (!tool) return { hidden: 'unknown' };
     const verdict = await this.judge(tool, principal, constraints);
     return verdict.visible ? { found: tool } : { hidden: verdict.rule, because: verdict.because };
@@ -58,9 +76,29 @@ export class Toolbox {
   }
 
   async #base(principal: Principal): Promise<readonly Tool[]> {
-    const { tools } = this.parts.catalog.snapshot;
+    const { catalog, authorisations } = this.parts;
+    const { tenantId, userId, role } = principal;
+    const { epoch, ...snapshot } = catalog.snapshot;
+    const key = JSON.stringify([tenantId, userId, role]);
+    // The epoch is read before what it stands for: a change in between makes what is kept stale, never fresh.
+    const authEpoch = await this.#epochOf(principal);
+    const kept = this.#kept.get(key);
+    if (kept && kept.epoch === epoch && kept.authEpoch === authEpoch && authEpoch !== undefined) return kept.tools;
+    const { tools } = snapshot.of(tenantId);
     const viewer = await this.#viewer(principal, NO_CONSTRAINTS, new Set(tools.map(({ provider }) => provider)));
-    return tools.filter((tool) => judgeBase(tool, viewer).visible);
+    const base = tools.filter((tool) => judgeBase(tool, viewer).visible);
+    const known = [...viewer.providers.values()].every(({ status }) => status !== 'unknown');
+    if (known && epoch === catalog.epoch) this.#kept.set(key, { epoch, authEpoch, tools: base });
+    return base;
+  }
+
+  async #epochOf(principal: Principal): Promise<number | string | undefined> {
+    try {
+      return await this.parts.authorisations.epochOf(principal);
+    } catch (error) {
+      this.parts.log.warn({ err: error }, 'whether authorisations have changed could not be found out');
+      return undefined;
+    }
   }
 
   async #viewer(principal: Principal, constraints: ToolConstraints, providers: Iterable<string>): Promise<Viewer> {
@@ -85,22 +123,3 @@ export class Toolbox {
 }
 
 const NO_CONSTRAINTS: ToolConstraints = { mode: 'auto', providers: [], tools: [] };
-
-/** Bytes of JSON of one page: with what stands around it, it fits into one message. */
-const MAX_PAGE_BYTES = 512 * 1024;
-
-/** The tools after `cursor` (the name of the last one of the page before), as many as fit. Pure. */
-export function pageOf(
-  tools: readonly Tool[],
-  { cursor, limit }: { readonly cursor?: string | undefined; readonly limit: number },
-): { tools: ToolInfo[]; nextCursor?: string } {
-  const page: ToolInfo[] = [];
-  let bytes = 0;
-  for (const tool of cursor === undefined ? tools : tools.filter(({ name }) => name > cursor)) {
-    if (page.length >= limit || (page.length > 0 && bytes + tool.infoBytes > MAX_PAGE_BYTES))
-      return { tools: page, nextCursor: page.at(-1)!.name };
-    page.push(tool.info);
-    bytes += tool.infoBytes + 1;
-  }
-  return { tools: page };
-}

@@ -9,7 +9,8 @@ import {
   type ToolCall,
 } from '@switchyard/contracts';
 import { Executor } from './executor.ts';
-import { pageOf, Toolbox } from './toolbox.ts';
+import { pageOf } from './tool-pages.ts';
+import { Toolbox } from './toolbox.ts';
 
 @Controller()
 export class ToolsHandler {

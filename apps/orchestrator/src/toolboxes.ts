@@ -16,12 +16,18 @@ const TRIES = 8;
 /** More are not offered to a model anyhow. */
 const MAX_TOOLS = 2_000;
 
+interface ListedTools {
+  readonly tools: Toolbox['tools'];
+  readonly etag: string | undefined;
+}
+type Listed = Toolbox & ListedTools;
+
 /**
  * What a run may use, asked of the apps that own it and kept for two seconds. The apps check again when they
  * are called, so a stale list shows too much or too little for a moment but never grants anything.
  */
 export class Toolboxes {
-  readonly #kept = new Map<string, { until: number; toolbox: Promise<Toolbox> }>();
+  readonly #kept = new Map<string, { until: number; toolbox: Promise<Listed> }>();
 
   constructor(private readonly parts: { bus: Bus; clock: Clock; log: Logger }) {}
 
@@ -31,23 +37,24 @@ export class Toolboxes {
     const now = this.parts.clock.now();
     if (kept && kept.until > now) return unlessAborted(kept.toolbox, signal);
     // Many runs wait for one answer: the end of one of them is none of the others' business.
-    const toolbox = this.#ask(principal, constraints);
+    const toolbox = this.#ask(principal, constraints, kept?.toolbox);
     if (this.#kept.size >= MAX_ENTRIES) this.#kept.clear();
     this.#kept.set(key, { until: now + TTL_MS, toolbox });
     toolbox.catch(() => this.#kept.delete(key));
     return unlessAborted(toolbox, signal);
   }
 
-  async #ask(principal: Principal, constraints: ToolConstraints): Promise<Toolbox> {
-    const [tools, agents] = await Promise.all([this.#tools(principal, constraints), this.#agents(principal)]);
-    return { tools, agents };
+  async #ask(principal: Principal, constraints: ToolConstraints, earlier?: Promise<Listed>): Promise<Listed> {
+    const before = await earlier?.catch(() => undefined);
+    const [listed, agents] = await Promise.all([this.#tools(principal, constraints, before), this.#agents(principal)]);
+    return { ...listed, agents };
   }
 
   /** Tools are needed: their absence is waited out for some seconds, then it is the run's failure. */
-  async #tools(principal: Principal, constraints: ToolConstraints): Promise<Toolbox['tools']> {
+  async #tools(principal: Principal, constraints: ToolConstraints, before?: ListedTools): Promise<ListedTools> {
     for (let tries = 1; ; tries += 1) {
       try {
-        return await this.#pages(principal, constraints);
+        return await this.#pages(principal, constraints, before);
       } catch (error) {
         if (!(error instanceof AppError)) throw error;
         if (tries >= TRIES) throw new AppError('unavailable', 'The tools could not be listed.', { cause: error });
@@ -56,15 +63,17 @@ export class Toolboxes {
     }
   }
 
-  async #pages(principal: Principal, constraints: ToolConstraints): Promise<Toolbox['tools']> {
-    const tools: ToolInfo[] = [];
-    let cursor: string | undefined;
-    do {
+  /** The whole list, or the one from before where it is still that. */
+  async #pages(principal: Principal, constraints: ToolConstraints, before?: ListedTools): Promise<ListedTools> {
+    const first = await this.parts.bus.request(listTools, { principal, constraints, etag: before?.etag });
+    if (before && first.unchanged) return { tools: before.tools, etag: before.etag };
+    const tools: ToolInfo[] = [...first.tools];
+    for (let cursor = first.nextCursor; cursor !== undefined && tools.length < MAX_TOOLS;) {
       const page = await this.parts.bus.request(listTools, { principal, constraints, cursor });
       tools.push(...page.tools);
       cursor = page.nextCursor;
-    } while (cursor !== undefined && tools.length < MAX_TOOLS);
-    return tools;
+    }
+    return { tools, etag: first.etag };
   }
 
   /** Other agents are a bonus: without them the run goes on. */

@@ -45,12 +45,17 @@ export const listTools = request({
     constraints: ToolConstraints.prefault({}),
     cursor: z.string().min(1).max(64).optional().describe('`nextCursor` of the page before'),
     limit: z.number().int().min(1).max(MAX_TOOLS_PER_PAGE).default(MAX_TOOLS_PER_PAGE),
+    etag: z.string().max(64).optional().describe('Of the list that the caller has: it is not told again'),
   }),
   output: z.object({
     /** By name. */
     tools: z.array(ToolInfo),
     /** There are more: the list as a whole need not fit into one message. */
     nextCursor: z.string().optional(),
+    /** Of the list as a whole; another one wherever anything of it is. */
+    etag: z.string().max(64).optional(),
+    /** The list is that of the `etag` that was asked with: no tool is told. */
+    unchanged: z.boolean().optional(),
   }),
   timeoutMs: 5_000,
   askAgainMs: ASK_AGAIN_MS,
