@@ -76,7 +76,7 @@ export class Toolbox {
   }
 
   async #base(principal: Principal): Promise<readonly Tool[]> {
-    const { catalog, authorisations } = this.parts;
+    const { catalog } = this.parts;
     const { tenantId, userId, role } = principal;
     const { epoch, ...snapshot } = catalog.snapshot;
     const key = JSON.stringify([tenantId, userId, role]);

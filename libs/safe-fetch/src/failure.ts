@@ -35,3 +35,10 @@ function chain(error: unknown): object[] {
   }
   return found;
 }
+
+/** The other server answered, and with a redirect: what was asked of it may have been done. */
+export class RedirectRefused extends AppError {
+  constructor() {
+    super('egress_blocked', 'The other server answered with a redirect, which is not followed.');
+  }
+}

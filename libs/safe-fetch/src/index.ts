@@ -1,5 +1,6 @@
 export { bodyOnTheBus, CarriedBodies } from './carried-body.ts';
 export { isPublicAddress, judgeUrl } from './address-guard.ts';
+export { RedirectRefused } from './failure.ts';
 export { type CallLimits, createSafeFetch, type SafeFetch, type SafeFetchOptions } from './safe-fetch.ts';
 export {
   completeServiceMap,

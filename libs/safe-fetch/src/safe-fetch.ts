@@ -4,6 +4,7 @@ import type { Logger } from '@switchyard/platform';
 import { Agent } from 'undici';
 import { hostAndPort, isPublicAddress, judgeUrl } from './address-guard.ts';
 import { exchange, type ExchangeLimits } from './exchange.ts';
+import { RedirectRefused } from './failure.ts';
 import { CONNECT_TIMEOUT_MS, guardedConnect } from './guarded-connect.ts';
 import { type Outgoing, outgoing, redirected } from './outgoing.ts';
 import type { Carrier } from './over-xmpp.ts';
@@ -102,8 +103,7 @@ export function createSafeFetch(options: SafeFetchOptions = {}): SafeFetch {
         if (location === null) return response;
         await response.body?.cancel();
         const next = hops < maxRedirects ? redirected(request, location) : undefined;
-        if (next === undefined)
-          throw new AppError('egress_blocked', 'The other server answered with a redirect, which is not followed.');
+        if (next === undefined) throw new RedirectRefused();
         request = next;
       }
     } catch (error) {
