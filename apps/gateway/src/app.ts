@@ -26,7 +26,8 @@ import { PROBLEM_TYPE, refusalOf, toProblem } from './problem.ts';
 import { answerPeers, Tickets } from './peer-requests.ts';
 import { ProblemFilter } from './problem.filter.ts';
 import { createRateLimit } from './rate-limit.ts';
-import { registerReadiness } from './readiness.ts';
+import { aztmLogin, registerReadiness } from './readiness.ts';
+import { StartGate } from './start-gate.ts';
 import { StreamSlots } from './slots.ts';
 import { Streams } from './streams.ts';
 import { createTokenVerifier } from './tokens.ts';
@@ -78,7 +79,9 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const traffic = new Traffic(metrics, () => slots.open);
       const { heartbeatMs, maxBufferedBytes } = config.streams;
       const watches = new Watches(bus, log);
-      const streams = new Streams({ bus, slots, watches, heartbeatMs, maxBufferedBytes, clock, log });
+      const login = config.aztmRequired ? aztmLogin(bus, clock) : undefined;
+      const gate = new StartGate(login);
+      const streams = new Streams({ bus, gate, slots, watches, heartbeatMs, maxBufferedBytes, clock, log });
       const { identity } = config;
       const keysFetch =
         overrides.fetch ??
@@ -97,7 +100,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       metrics.gauge('mcp_sessions', 'MCP sessions of clients of the older protocol', [], () => mcp.sessions);
       const tickets = new Tickets();
       const guard = new AuthGuard(identity, verify, config.http.corsOrigins, tickets, verifyMcp);
-      registerReadiness(health, { bus, rateLimit, aztmRequired: config.aztmRequired, clock });
+      registerReadiness(health, { bus, rateLimit, login, clock });
 
       let draining = false;
       const app = await createServer(
@@ -108,6 +111,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
           { provide: HealthChecks, useValue: health },
           { provide: Traffic, useValue: traffic },
           { provide: Streams, useValue: streams },
+          { provide: StartGate, useValue: gate },
           { provide: AuthGuard, useValue: guard },
           { provide: McpFront, useValue: mcp },
           { provide: StreamSlots, useValue: slots },

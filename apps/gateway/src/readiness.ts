@@ -5,20 +5,20 @@ import type { RateLimit } from './rate-limit.ts';
 
 const PROBE_MS = 2_000;
 const KEEP_MS = 3_000;
+/** What is bad is looked at again sooner. */
+const KEEP_BAD_MS = 500;
 const NOBODY = { tenantId: 'probe', userId: 'probe', role: 'user', via: 'anonymous' } as const;
 
 export interface ReadinessOptions {
   readonly bus: Pick<Bus, 'request' | 'status'>;
   readonly rateLimit: RateLimit;
-  readonly aztmRequired: boolean;
+  /** How the AZTM login stands; undefined where nothing asks for it. */
+  readonly login: (() => Promise<CheckResult>) | undefined;
   readonly clock: Clock;
 }
 
 /** Registers what the gateway needs to serve requests. Each answer is kept for a few seconds. */
-export function registerReadiness(
-  health: HealthChecks,
-  { bus, rateLimit, aztmRequired, clock }: ReadinessOptions,
-): void {
+export function registerReadiness(health: HealthChecks, { bus, rateLimit, login, clock }: ReadinessOptions): void {
   health.register('bus', () =>
     Promise.resolve(bus.status().connected ? { ok: true } : { ok: false, detail: 'NATS is not connected.' }),
   );
@@ -34,11 +34,12 @@ export function registerReadiness(
       { required: false },
     );
   }
-  if (aztmRequired)
-    health.register(
-      'xmpp',
-      kept(clock, () => loggedIn(bus)),
-    );
+  if (login) health.register('xmpp', login);
+}
+
+/** How the AZTM login stands, as the bridge says; kept for a moment. */
+export function aztmLogin(bus: Pick<Bus, 'request'>, clock: Clock): () => Promise<CheckResult> {
+  return kept(clock, () => loggedIn(bus));
 }
 
 /** That there is no such run is a good answer: the orchestrator looked it up. */
@@ -66,14 +67,15 @@ async function loggedIn(bus: Pick<Bus, 'request'>): Promise<CheckResult> {
   }
 }
 
-/** Asks at most once in KEEP_MS, however many ask. */
+/** Asks at most once in KEEP_MS (KEEP_BAD_MS), however many ask. */
 function kept(clock: Clock, check: () => Promise<CheckResult>): () => Promise<CheckResult> {
   let last: Promise<CheckResult> | undefined;
-  let at = 0;
+  let until = 0;
   return () => {
-    if (last === undefined || clock.now() - at >= KEEP_MS) {
-      at = clock.now();
+    if (last === undefined || clock.now() >= until) {
+      until = Infinity;
       last = check();
+      void last.then(({ ok }) => (until = clock.now() + (ok ? KEEP_MS : KEEP_BAD_MS)));
     }
     return last;
   };

@@ -25,6 +25,7 @@ import { AuthGuard } from './auth.guard.ts';
 import { mintRunId } from './mint.ts';
 import { BUS } from './parts.ts';
 import { eventsUrl, headerOf, placeFor, toRunResource, toStartRun } from './requests.ts';
+import { StartGate } from './start-gate.ts';
 import { Streams, type Viewer } from './streams.ts';
 import { traced } from './traced.ts';
 
@@ -34,6 +35,7 @@ export class RunsController {
   constructor(
     private readonly guard: AuthGuard,
     private readonly streams: Streams,
+    private readonly gate: StartGate,
     @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
   ) {}
 
@@ -44,9 +46,10 @@ export class RunsController {
     const principal = this.guard.principalOf(request, body.tenant);
     const idempotencyKey = headerOf(request, 'idempotency-key');
     const start = toStartRun(body, { principal, mintedRunId: mintRunId(), idempotencyKey });
-    const { runId, created, ended } = await traced(request, () =>
-      this.bus.request(startRun, start, { idempotencyKey: start.idempotencyKey }),
-    );
+    const { runId, created, ended } = await traced(request, async () => {
+      await this.gate.pass();
+      return this.bus.request(startRun, start, { idempotencyKey: start.idempotencyKey });
+    });
     const answer: RunStarted = {
       run_id: runId,
       thread_id: start.run.thread_id,

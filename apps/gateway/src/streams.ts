@@ -22,6 +22,7 @@ import { attach, type OpenRun, type Reader, type RunBus, startAndFollow } from '
 import { LiveText } from './live-text.ts';
 import { createProjection, type Place, type Projection } from './projection.ts';
 import type { StreamSlots } from './slots.ts';
+import type { StartGate } from './start-gate.ts';
 import { traced } from './traced.ts';
 import type { Watches } from './watches.ts';
 import { OVER, RETRY_HINT, SseSocket } from './sse.ts';
@@ -65,6 +66,7 @@ export interface Attachment {
 
 export interface StreamsOptions {
   readonly bus: RunBus;
+  readonly gate: StartGate;
   readonly slots: StreamSlots;
   readonly watches: Watches;
   readonly heartbeatMs: number;
@@ -94,7 +96,10 @@ export class Streams {
   /** Starts the run and streams it. Throws before the first byte; afterwards errors are frames. */
   start(reply: FastifyReply, viewer: Viewer, request: InputOf<typeof startRun>): Promise<void> {
     return this.#stream(reply, viewer, FROM_THE_START, (reader) =>
-      traced(reply.request, () => startAndFollow(this.#options.bus, request, reader)),
+      traced(reply.request, async () => {
+        await this.#options.gate.pass();
+        return startAndFollow(this.#options.bus, request, reader);
+      }),
     );
   }
 
@@ -121,6 +126,7 @@ export class Streams {
     let unwatch: (() => void) | undefined;
     try {
       const { signal } = waiting;
+      await this.#options.gate.pass();
       const run = await startAndFollow(this.#options.bus, request, { signal, onLive: undefined });
       unwatch = this.#options.watches.hold(request.run.principal, run.runId, request.run);
       const answer = await answerOf(run);

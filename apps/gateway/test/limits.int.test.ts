@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { xmppStatus } from '@switchyard/contracts';
 import { type LocalServer, startRedis } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
 import { type House, openHouse, parseSse, readUntil } from './http.ts';
@@ -75,6 +76,10 @@ describe('readiness', () => {
         },
       },
     ]);
+  });
+
+  it('no orchestrator is an answer of its own to whoever starts a run', async () => {
+    const house = await open({}, { orchestrator: false });
     const start = await fetch(`${house.url}/orchestrate`, {
       method: 'POST',
       headers: { 'x-user-id': 'a', 'content-type': 'application/json' },
@@ -86,6 +91,43 @@ describe('readiness', () => {
       { code: 'no_responders' },
     ]);
   });
+});
+
+describe('AZTM_REQUIRED=true', () => {
+  it('accepts no run, by whichever way, before the login stands; and then does', async () => {
+    const house = await open({ AZTM_REQUIRED: 'true' });
+    const bridge = house.hub.connect('xmpp-bridge');
+    house.buses.push(bridge);
+    let state: 'failed' | 'online' = 'failed';
+    const fixed = { required: true, serverMode: true, mappedHosts: [] };
+    await bridge.answer(xmppStatus, () => Promise.resolve({ ...fixed, state, sentence: 'The password is wrong.' }));
+    const post = (path: string, body: unknown) =>
+      fetch(`${house.url}${path}`, {
+        method: 'POST',
+        headers: { 'x-user-id': 'a', 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    const task = { task: 'play simple' };
+    const agUi = { threadId: 't', runId: 'r', messages: [{ id: '1', role: 'user', content: 'play simple' }] };
+    for (const [path, body] of [
+      ['/runs', task],
+      ['/orchestrate', task],
+      ['/orchestrate/stream', task],
+      ['/ag-ui', agUi],
+    ] as const) {
+      const refused = await post(path, body);
+      expect([path, refused.status, await refused.json()]).toMatchObject([
+        path,
+        503,
+        { code: 'unavailable', detail: expect.stringContaining('The password is wrong.') },
+      ]);
+    }
+    expect(house.orchestrator.starts).toHaveLength(0);
+    expect((await fetch(`${house.url}/readiness`)).status).toBe(503);
+    state = 'online';
+    await until(async () => (await post('/runs', task)).status === 202, 10_000);
+    expect((await fetch(`${house.url}/readiness`)).status).toBe(200);
+  }, 30_000);
 });
 
 describe('draining', () => {
