@@ -23,7 +23,8 @@ import type { PeerHealth } from './peer-health.ts';
 import { bareOf, type Peers } from './peers.ts';
 import { keyOf } from './replay.ts';
 import type { Session } from './session.ts';
-import { DigestOfStream } from './xep-0332.ts';
+import { isPolicyViolation, type StanzaCap } from './stanza-cap.ts';
+import { DigestOfStream, inlineChars } from './xep-0332.ts';
 
 /*
  * Carries an HTTP request to the agent that serves a mapped host.
@@ -35,6 +36,7 @@ import { DigestOfStream } from './xep-0332.ts';
  * O4 A response in pieces is handed on as it comes; one that is cut, or is not what was announced, ends in an error,
  *    never as a short body.
  * O5 Whoever goes away stops the work on the other side, before and during the response.
+ * O6 A stanza for which a server ended the stream is not sent again.
  */
 
 export interface OutboundParts {
@@ -50,6 +52,7 @@ export interface OutboundParts {
   readonly streams: IncomingStreams;
   readonly chunks: IncomingChunks;
   readonly bodyLimit: number;
+  readonly cap: StanzaCap;
   /** Fetches a body that its caller sends in pieces. */
   readonly bodyOf: (input: Input, call: CarryCall) => Promise<Buffer>;
   readonly exchanges: Exchanges;
@@ -69,7 +72,17 @@ type Output = OutputOf<typeof xmppRequest>;
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 const PROBE_LIMIT_MS = 2_000;
 
+interface UnderWay {
+  readonly session: Session;
+  /** Characters of the largest stanza. */
+  readonly chars: number;
+}
+
 export class Outbound {
+  readonly #underWay = new Set<UnderWay>();
+  /** Of streams that a server ended for its policy: the request whose stanza was the largest. */
+  readonly #tooLarge = new WeakMap<Session, UnderWay | undefined>();
+
   constructor(private readonly parts: OutboundParts) {}
 
   async carry(input: Input, call: CarryCall): Promise<Output> {
@@ -162,6 +175,8 @@ export class Outbound {
     const { health } = this.parts;
     const bare = bareOf(jid);
     await this.#judge(session, jid, to);
+    const mine = { session, chars: Math.min(inlineChars(request.body, 'standard'), this.parts.cap.chars) };
+    this.#underWay.add(mine);
     try {
       const wire = await this.#wireOf(session, jid, to, call.deadline);
       const answer =
@@ -175,8 +190,25 @@ export class Outbound {
         this.parts.features.forget(to);
         health.tell(bare, 'offline', Date.now());
       } else if (error instanceof IqError && error.code === 'deadline') health.tell(bare, 'late', Date.now());
+      if (this.#wasTooLarge(mine, error))
+        throw new ExchangeError(413, 'The XMPP server refused the size of this request.');
       throw error;
+    } finally {
+      this.#underWay.delete(mine);
     }
+  }
+
+  /** O6: all that were under way end at the same moment, so whoever looks first still sees them all. */
+  #wasTooLarge(mine: UnderWay, error: unknown): boolean {
+    const lost = error instanceof IqError && error.code === 'connection_lost';
+    if (!lost || !isPolicyViolation(error.message)) return false;
+    if (!this.#tooLarge.has(mine.session)) {
+      const [largest] = [...this.#underWay]
+        .filter(({ session }) => session === mine.session)
+        .sort((a, b) => b.chars - a.chars);
+      this.#tooLarge.set(mine.session, largest);
+    }
+    return this.#tooLarge.get(mine.session) === mine;
   }
 
   async #judge(session: Session, jid: string, to: string): Promise<void> {
