@@ -78,6 +78,12 @@ interface UnderWay {
   readonly chars: number;
 }
 
+/** What became known of one request. */
+interface Told {
+  head: boolean;
+  sawPeer: boolean;
+}
+
 export class Outbound {
   readonly #underWay = new Set<UnderWay>();
   /** Of streams that a server ended for its policy: the request whose stanza was the largest. */
@@ -121,7 +127,7 @@ export class Outbound {
 
   /** O2 */
   async #twice(jid: string, request: HttpRequest, call: CarryCall): Promise<Output> {
-    const told = { head: false };
+    const told: Told = { head: false, sawPeer: false };
     try {
       return await this.#once(jid, request, call, told);
     } catch (error) {
@@ -129,20 +135,21 @@ export class Outbound {
       const harmless =
         lost && (error.effect === 'not_sent' || SAFE.has(request.method) || keyOf(request) !== undefined);
       if (!harmless || told.head) throw error;
-      await this.#back(jid, error, call);
+      await this.#back(jid, error, told, call);
       return await this.#once(jid, request, call, told);
     }
   }
 
   /** Resolves when whoever was lost is there again; rejects with `error` where that takes too long. */
-  async #back(jid: string, error: IqError, { signal, deadline }: CarryCall): Promise<void> {
+  async #back(jid: string, error: IqError, { sawPeer }: Told, { signal, deadline }: CarryCall): Promise<void> {
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), Math.max(0, deadline - Date.now()));
     const stop = (): void => limit.abort();
     signal.addEventListener('abort', stop, { once: true });
     try {
       await this.parts.online(limit.signal);
-      if (error.code === 'peer_lost') await this.parts.peers.whenPresent(jid, limit.signal);
+      // A peer that let us see it comes back by itself; the server of both may have been away.
+      if (sawPeer) await this.parts.peers.whenPresent(jid, limit.signal);
     } catch {
       throw error;
     } finally {
@@ -151,9 +158,10 @@ export class Outbound {
     }
   }
 
-  async #once(jid: string, request: HttpRequest, call: CarryCall, told: { head: boolean }): Promise<Output> {
+  async #once(jid: string, request: HttpRequest, call: CarryCall, told: Told): Promise<Output> {
     const session = this.#session();
     const to = this.parts.peers.addressOf(jid);
+    told.sawPeer ||= this.parts.peers.isPresent(to);
     const response = await this.#ask(session, jid, to, this.#timed(request, call.deadline), call);
     const head = {
       status: response.status,
