@@ -74,8 +74,8 @@ export class Directory {
   }
 
   /**
-   * Every agent, in the order of the configuration; one whose card was never read has no skills yet. `fresh`: agents
-   * that were away are asked again now.
+   * Every agent, in the order of the configuration; one whose card was never read has no skills yet. `fresh`: every
+   * card is read again now.
    */
   async list(fresh = false): Promise<AgentInfo[]> {
     await this.refreshDue(fresh);
@@ -123,7 +123,7 @@ export class Directory {
   /** Reads the cards that are due; waits no longer than 3 s. */
   async refreshDue(fresh = false): Promise<void> {
     const due = this.entries
-      .filter((entry) => this.isDue(entry) || (fresh && !entry.reachable && entry.refresh === undefined))
+      .filter((entry) => this.isDue(entry) || (fresh && entry.refresh === undefined))
       .map((entry) => (entry.refresh ??= this.refresh(entry)));
     const underWay = this.entries.flatMap((entry) => (entry.refresh && !entry.card ? [entry.refresh] : []));
     const waits = [...new Set([...due, ...underWay])];

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bus, connectBus } from '@switchyard/bus';
@@ -34,7 +34,7 @@ export interface SecondOrganisation {
   leave(): Promise<void>;
 }
 
-/** Starts it; resolves when its bridge is online. Where that fails, nothing of it is left. */
+/** Starts it anew; resolves when its bridge takes requests. Where that fails, nothing of it is left. */
 export async function startSecondOrganisation(
   place: Place,
   given: Environment,
@@ -42,6 +42,7 @@ export async function startSecondOrganisation(
 ): Promise<SecondOrganisation> {
   await stopSecondOrganisation(place); // F3
   const dir = join(place.state, 'federation');
+  rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true });
   mkdirSync(place.logDir, { recursive: true });
   const policy = join(dir, 'peers.json');
@@ -111,7 +112,7 @@ async function untilOnline(bus: Bus, place: Place, children: readonly ServerProc
   for (const deadline = Date.now() + READY_LIMIT_MS; Date.now() < deadline; await sleep(50)) {
     if (children.some(({ ended }) => ended !== undefined)) break;
     const status = await bus.request(xmppStatus, {}, { timeoutMs: 1_000 }).catch(() => undefined);
-    if (status?.state === 'online') return;
+    if (status?.state === 'online' && status.serving === true) return;
     sentence = status?.sentence ?? sentence;
   }
   throw new UserError(

@@ -19,7 +19,7 @@ export const listAgents = request({
   askedBy: ['orchestrator', 'gateway', 'operator'],
   input: z.object({
     principal: PrincipalOrNobody,
-    fresh: z.boolean().default(false).describe('Ask agents that were away again now'),
+    fresh: z.boolean().default(false).describe('Read every card again now'),
   }),
   output: z.object({ agents: z.array(AgentInfo) }),
   timeoutMs: 5_000,
