@@ -1,4 +1,5 @@
 export type { AuditFilter, AuditLog, AuditPosition, RunFilter, SummaryUpdate } from './audit-log.ts';
+export type { Connection, ConnectionOwner, Connections, Login } from './connections.ts';
 export type { DeadLetter, DeadLetterPlace, DeadLetters } from './dead-letters.ts';
 export { effectMachine, type EffectRow, type EffectStep } from './effect-machine.ts';
 export {

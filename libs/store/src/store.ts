@@ -1,4 +1,5 @@
 import type { AuditLog } from './audit-log.ts';
+import type { Connections } from './connections.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import type { Effects } from './effects.ts';
 import type { Journal } from './journal.ts';
@@ -8,6 +9,7 @@ import type { Retention } from './retention.ts';
 import { openPool, rows } from './pool.ts';
 import { lazyPrisma } from './prisma.ts';
 import { SqlAuditLog } from './sql-audit-log.ts';
+import { SqlConnections } from './sql-connections.ts';
 import { SqlDeadLetters } from './sql-dead-letters.ts';
 import { SqlEffects } from './sql-effects.ts';
 import { SqlJournal } from './sql-journal.ts';
@@ -48,6 +50,7 @@ export interface Store {
   readonly spending: Spending;
   readonly notes: Notes;
   readonly effects: Effects;
+  readonly connections: Connections;
   readonly auditLog: AuditLog;
   readonly streamPositions: StreamPositions;
   readonly watches: Watches;
@@ -84,6 +87,7 @@ export function openStore(options: StoreOptions): Store {
     spending: new SqlSpending(pool),
     notes: new SqlNotes(prisma.get),
     effects: new SqlEffects(pool),
+    connections: new SqlConnections(pool),
     auditLog: new SqlAuditLog(pool, prisma.get),
     streamPositions: new SqlStreamPositions(pool),
     watches: new SqlWatches(pool),
