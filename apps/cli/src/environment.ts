@@ -39,7 +39,7 @@ export interface StackAddresses {
 /** Secrets by name, and the apps that may see them. Everything else is inherited by all. */
 const SECRETS: readonly { readonly names: RegExp; readonly apps: readonly ServiceApp[] }[] = [
   { names: /^OPENAI_/, apps: ['orchestrator'] },
-  { names: /_TOOL_API_KEY$/, apps: ['mcp-tool'] },
+  { names: /_TOOL_API_KEY$|^VAULT_KEYS|_CLIENT_SECRET$/, apps: ['mcp-tool'] },
   { names: /^AZTM_.*(PASSWORD|SECRET|TOKEN)/, apps: ['xmpp-bridge'] },
   { names: /^SUPABASE_.*(SECRET|KEY)/, apps: ['gateway'] },
 ];
@@ -99,6 +99,7 @@ function settingsOf(app: ServiceApp, stack: StackAddresses, given: Environment):
     case 'mcp-tool':
       return {
         EGRESS_ALLOW_HOSTS: egress,
+        PUBLIC_URL: given['PUBLIC_URL'] || `http://127.0.0.1:${stack.gateway.port}`,
         // A value for development; the mock weather tool asks for one so that the credential path is exercised.
         MOCK_WEATHER_TOOL_API_KEY: given['MOCK_WEATHER_TOOL_API_KEY'] || 'dev-weather-key',
       };

@@ -14,6 +14,7 @@ import { Executor } from './executor.ts';
 import { FileTools } from './file-tools.ts';
 import { httpTool } from './http-tool.ts';
 import { McpToolModule } from './mcp-tool.module.ts';
+import { openAuthorisations } from './open-authorisations.ts';
 import { StepAgent } from './step-agent.ts';
 import { Teller } from './teller.ts';
 import { adminDebug } from './tool-admin-debug.ts';
@@ -22,11 +23,11 @@ import { getWeather } from './tool-get-weather.ts';
 import { noteTools } from './tool-notes.ts';
 import type { Tool } from './tool.ts';
 import { Toolbox } from './toolbox.ts';
-import { NO_AUTHORISATIONS, type ProviderAuthorisations } from './visibility.ts';
+import type { ProviderAuthorisations } from './visibility.ts';
 
 /** What a test may bring in place of the real thing. */
 export interface McpToolOverrides extends ServiceOverrides {
-  readonly store?: Pick<Store, 'notes' | 'effects' | 'ping'>;
+  readonly store?: Pick<Store, 'notes' | 'effects' | 'connections' | 'ping'>;
   /** Puts something around the ledger, e.g. what ends this process before or after one of its writes. */
   readonly effects?: (effects: Effects) => Effects;
   /** Beside the built-in tools. */
@@ -34,6 +35,8 @@ export interface McpToolOverrides extends ServiceOverrides {
   /** Who tells which providers a user has authorised. */
   readonly authorisations?: ProviderAuthorisations;
   readonly clock?: Clock;
+  /** Secrets that the operator's files name. Default: the environment of the process. */
+  readonly read?: (name: string) => string | undefined;
 }
 
 /** Wires one replica. Nothing is opened before start(). */
@@ -52,6 +55,11 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const fetch = createSafeFetch({ allowHosts, log });
     const byOperator = { fetch, allowHosts: new Set(allowHosts), writtenBy: 'operator' as const };
     const make = (definition: HttpToolDefinition) => httpTool(definition, byOperator);
+    const teller = new Teller({ bus, log });
+    const clock = overrides.clock ?? systemClock;
+    const read = overrides.read ?? ((name: string) => process.env[name]);
+    const { connections } = store;
+    const own = openAuthorisations(config.authorisations, { connections, teller, clock, log, lifecycle, read });
     const files = new FileTools({
       directory,
       everyMs,
@@ -63,13 +71,12 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     });
     const toolbox = new Toolbox({
       catalog,
-      authorisations: overrides.authorisations ?? NO_AUTHORISATIONS,
+      authorisations: overrides.authorisations ?? own,
       policyOf: (tenantId) => files.policyOf(tenantId),
       log,
     });
     await files.start();
     lifecycle.onStop('files with tools', () => files.stop());
-    const teller = new Teller({ bus, log });
     const effects = overrides.effects?.(store.effects) ?? store.effects;
     const { leaseMs, keepMs } = config.effects;
     const desk = new EffectDesk({ effects, teller, log, metrics, leaseMs, instance: randomUUID() });
@@ -80,8 +87,12 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     lifecycle.onStop('effect keeper', () => keeper.stop());
     const executor = new Executor({ toolbox, effects: desk, teller, log, metrics, credentials: config.credentials });
     const records = new EffectRecords(effects, teller);
-    const agent = new StepAgent({ toolbox, executor, clock: overrides.clock ?? systemClock });
-    const handlers = await serveOnBus(McpToolModule.with({ toolbox, executor, agent, records }), bus, log);
+    const agent = new StepAgent({ toolbox, executor, clock });
+    const handlers = await serveOnBus(
+      McpToolModule.with({ toolbox, executor, agent, records, authorisations: own }),
+      bus,
+      log,
+    );
     lifecycle.onStop('handlers', () => handlers.close());
   });
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { KeyRingText } from './vault.ts';
 
 const integer = (min: number, max: number, fallback: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
@@ -42,9 +43,18 @@ export const Config = z
       .describe('Directory of *.yaml with tools; need not exist, is read again when it changes'),
     TOOLS_RELOAD_MS: integer(100, 600_000, 2_000).describe('How often the directory of tools is looked at'),
     EGRESS_ALLOW_HOSTS: list.describe(
-      'Private hosts (host or host:port, comma-separated) that tools of the operator may call',
+      'Private hosts (host or host:port, comma-separated) that tools of the operator and logins may call',
     ),
     MOCK_WEATHER_TOOL_API_KEY: z.string().optional().describe('Credential of the tool get_weather'),
+    AUTH_PROVIDERS_FILE: z.string().min(1).optional().describe('YAML file of the providers that users may authorise'),
+    VAULT_KEYS: KeyRingText.optional().describe(
+      'Keys that seal the credentials of users, name:base64 of 32 bytes, comma-separated, the newest first',
+    ),
+    VAULT_KEYS_FILE: z.string().min(1).optional().describe('File with the same, in place of VAULT_KEYS'),
+    PUBLIC_URL: z
+      .url({ protocol: /^https?$/ })
+      .default('http://127.0.0.1:8000')
+      .describe('Address of the gateway as browsers see it; providers send them back there'),
     EFFECT_LEASE_MS: integer(200, 60_000, 6_000).describe(
       'Time after which the effects of a process that died are in doubt or repeated',
     ),
@@ -61,6 +71,13 @@ export const Config = z
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     tools: { directory: env.TOOLS_DIR, reloadMs: env.TOOLS_RELOAD_MS, allowHosts: env.EGRESS_ALLOW_HOSTS },
     credentials: { ...secretsIn(env), MOCK_WEATHER_TOOL_API_KEY: env.MOCK_WEATHER_TOOL_API_KEY },
+    authorisations: {
+      providersFile: env.AUTH_PROVIDERS_FILE,
+      keys: env.VAULT_KEYS ?? [],
+      keysFile: env.VAULT_KEYS_FILE,
+      publicUrl: env.PUBLIC_URL,
+      allowHosts: env.EGRESS_ALLOW_HOSTS,
+    },
     effects: { leaseMs: env.EFFECT_LEASE_MS, keepMs: env.EFFECT_RETENTION_DAYS * 86_400_000 },
     drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   }));

@@ -1,4 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { AuthHandler } from './auth.handler.ts';
+import { Authorisations } from './authorisations.ts';
 import { EffectRecords } from './effect-records.ts';
 import { EffectsHandler } from './effects.handler.ts';
 import { Executor } from './executor.ts';
@@ -15,15 +17,17 @@ export class McpToolModule {
     executor: Executor;
     agent: StepAgent;
     records: EffectRecords;
+    authorisations: Authorisations;
   }): DynamicModule {
     return {
       module: McpToolModule,
-      controllers: [ToolsHandler, StepHandler, EffectsHandler],
+      controllers: [ToolsHandler, StepHandler, EffectsHandler, AuthHandler],
       providers: [
         { provide: Toolbox, useValue: parts.toolbox },
         { provide: Executor, useValue: parts.executor },
         { provide: EffectRecords, useValue: parts.records },
         { provide: StepAgent, useValue: parts.agent },
+        { provide: Authorisations, useValue: parts.authorisations },
       ],
     };
   }

@@ -4,12 +4,14 @@ import {
   callTool,
   type InputOf,
   listTools,
+  searchTools,
   type OutputOf,
   type StepResult,
   type ToolCall,
 } from '@switchyard/contracts';
 import { Executor } from './executor.ts';
 import { pageOf } from './tool-pages.ts';
+import { searchTools as findTools } from './tool-search.ts';
 import { Toolbox } from './toolbox.ts';
 
 @Controller()
@@ -22,6 +24,23 @@ export class ToolsHandler {
   @Handles(listTools)
   async list({ principal, constraints, ...page }: InputOf<typeof listTools>): Promise<OutputOf<typeof listTools>> {
     return pageOf(await this.toolbox.list(principal, constraints), page);
+  }
+
+  @Handles(searchTools)
+  async search({
+    principal,
+    constraints,
+    query,
+    topK,
+  }: InputOf<typeof searchTools>): Promise<OutputOf<typeof searchTools>> {
+    const found = findTools(await this.toolbox.list(principal, constraints), query, topK);
+    // As many as fit one message.
+    return {
+      tools: pageOf(
+        found.map(({ tool }) => tool),
+        { limit: topK },
+      ).tools,
+    };
   }
 
   @Handles(callTool)

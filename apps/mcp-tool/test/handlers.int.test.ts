@@ -14,8 +14,7 @@ import { createLogger } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
 import { z } from 'zod';
 import { Config, createMcpTool, defineTool, type ToolContext } from '../src/index.ts';
-import { memoryEffects } from './memory-effects.ts';
-import { memoryNotes } from './memory-notes.ts';
+import { memoryStore } from './memory-store.ts';
 
 /** The service on a bus in this process: what its callers see. */
 
@@ -75,7 +74,7 @@ beforeAll(async () => {
   });
   service = createMcpTool(Config.parse({ DATABASE_URL: 'postgres://unused', MOCK_WEATHER_TOOL_API_KEY: SECRET }), {
     bus: hub.connect('mcp-tool'),
-    store: { notes: memoryNotes(), effects: memoryEffects(), ping: async () => undefined },
+    store: memoryStore(),
     log: createLogger({ app: 'test', level: 'silent' }),
     tools: [payOnce, waits, worksOn],
     handleSignals: false,

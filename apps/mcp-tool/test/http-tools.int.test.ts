@@ -12,8 +12,7 @@ import { until } from '@switchyard/testing';
 import { httpTool } from '../src/http-tool.ts';
 import { Config, createMcpTool } from '../src/index.ts';
 import type { ToolContext } from '../src/tool.ts';
-import { memoryEffects } from './memory-effects.ts';
-import { memoryNotes } from './memory-notes.ts';
+import { memoryStore } from './memory-store.ts';
 
 /** Tools that are HTTP calls, from files, through the whole service, against a real HTTP server. */
 
@@ -74,7 +73,7 @@ beforeAll(async () => {
   const egress = { EGRESS_ALLOW_HOSTS: host, TOOL_SECRET_SHOP_KEY: SECRET };
   service = createMcpTool(Config.parse({ ...environment, ...egress }), {
     bus: hub.connect('mcp-tool'),
-    store: { notes: memoryNotes(), effects: memoryEffects(), ping: async () => undefined },
+    store: memoryStore(),
     log: createLogger({ app: 'test', level: 'info', destination: { write: (line: string) => void lines.push(line) } }),
     handleSignals: false,
   });

@@ -45,6 +45,17 @@ export const ERROR_CODES = {
   },
   effect_not_in_doubt: { http: 409, retry: 'never', summary: 'The outcome of this effect is not in doubt.' },
   credentials_missing: { http: 424, retry: 'never', summary: 'A credential that the tool needs is not set.' },
+  provider_not_connected: {
+    http: 424,
+    retry: 'never',
+    summary: 'Authorise the provider first, under /api/mcp/auth.',
+  },
+  provider_unusable: { http: 502, retry: 'never', summary: 'The provider does not do what a safe login needs.' },
+  authorisation_refused: {
+    http: 400,
+    retry: 'never',
+    summary: 'The authorisation was not completed; start it again.',
+  },
   approval_required: {
     http: 403,
     retry: 'never',

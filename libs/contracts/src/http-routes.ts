@@ -37,6 +37,22 @@ import {
   WaitingAnswer,
 } from './http.ts';
 
+import {
+  AuthCallbackQuery,
+  AuthConnected,
+  AuthStartBody,
+  AuthStarted,
+  AuthStartQuery,
+  AvailableTools,
+  LiveStatus,
+  ProviderList,
+  ProviderParams,
+  ProviderView,
+  Revocation,
+  ToolsAvailableQuery,
+  ToolsSearchQuery,
+} from './provider-auth.ts';
+
 /** One HTTP route as data. The server's routes and the OpenAPI document are checked against this table. */
 export interface HttpRoute {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -66,6 +82,7 @@ const START_ERRORS = [
   'rate_limited',
   'unavailable',
 ] as const;
+const AUTH_ERRORS = ['rate_limited', 'unavailable'] as const;
 const IDEMPOTENCY = ['Idempotency-Key'] as const;
 
 export const HTTP_ROUTES: readonly HttpRoute[] = [
@@ -343,6 +360,110 @@ export const HTTP_ROUTES: readonly HttpRoute[] = [
     query: AuditQuery,
     answers: { 200: { summary: 'One page.', schema: AuditPage } },
     errors: ['invalid_input', 'forbidden', 'rate_limited', 'unavailable'],
+  },
+  {
+    method: 'GET',
+    path: '/api/mcp/auth',
+    summary: 'The page on which a person connects and disconnects providers; `?provider=` asks for one.',
+    auth: 'none',
+    answers: { 200: { summary: 'HTML.', type: 'text/html' } },
+    errors: [],
+  },
+  {
+    method: 'GET',
+    path: '/api/mcp/auth/page.js',
+    summary: 'The script of that page.',
+    auth: 'none',
+    answers: { 200: { summary: 'JavaScript.', type: 'text/javascript' } },
+    errors: [],
+  },
+  {
+    method: 'GET',
+    path: '/api/mcp/auth/providers',
+    summary: 'The providers that you may authorise, and whether you have.',
+    auth: 'user',
+    answers: { 200: { summary: 'All of them.', schema: ProviderList } },
+    errors: AUTH_ERRORS,
+  },
+  {
+    method: 'GET',
+    path: '/api/mcp/auth/tools/available',
+    summary: 'The tools that you may use, by role and by what you have authorised.',
+    auth: 'user',
+    query: ToolsAvailableQuery,
+    answers: { 200: { summary: 'By name.', schema: AvailableTools } },
+    errors: ['invalid_input', ...AUTH_ERRORS],
+  },
+  {
+    method: 'GET',
+    path: '/api/mcp/auth/tools/search',
+    summary: 'Find, among the tools that you may use, those that fit a purpose; the best first.',
+    auth: 'user',
+    query: ToolsSearchQuery,
+    answers: { 200: { summary: 'The best first.', schema: AvailableTools } },
+    errors: ['invalid_input', ...AUTH_ERRORS],
+  },
+  {
+    method: 'GET',
+    path: '/api/mcp/auth/{provider}/start',
+    summary: 'Begin an authorisation. A browser is sent to the page that asks its person first.',
+    auth: 'user',
+    params: ProviderParams,
+    query: AuthStartQuery,
+    answers: {
+      200: { summary: 'Where to send the browser that has the cookie of this answer.', schema: AuthStarted },
+      303: { summary: 'To the page, for a client that accepts HTML.' },
+    },
+    errors: ['invalid_input', 'not_found', 'forbidden', 'provider_unusable', 'upstream_failed', ...AUTH_ERRORS],
+  },
+  {
+    method: 'POST',
+    path: '/api/mcp/auth/{provider}/start',
+    summary: 'Begin an authorisation.',
+    auth: 'user',
+    params: ProviderParams,
+    body: AuthStartBody.optional(),
+    answers: { 200: { summary: 'Where to send the browser that has the cookie of this answer.', schema: AuthStarted } },
+    errors: ['invalid_input', 'not_found', 'forbidden', 'provider_unusable', 'upstream_failed', ...AUTH_ERRORS],
+  },
+  {
+    method: 'GET',
+    path: '/api/mcp/auth/callback',
+    summary: 'Where a provider sends the browser back to; known by its cookie and the state, once.',
+    auth: 'none',
+    query: AuthCallbackQuery,
+    answers: {
+      200: { summary: 'Connected.', schema: AuthConnected },
+      303: { summary: 'Connected; for a browser, to where it is to go.' },
+    },
+    errors: ['authorisation_refused', 'unavailable'],
+  },
+  {
+    method: 'POST',
+    path: '/api/mcp/auth/{provider}/refresh',
+    summary: 'Renew an authorisation now.',
+    auth: 'user',
+    params: ProviderParams,
+    answers: { 200: { summary: 'As it is now.', schema: ProviderView } },
+    errors: ['not_found', 'forbidden', 'provider_not_connected', 'upstream_failed', ...AUTH_ERRORS],
+  },
+  {
+    method: 'GET',
+    path: '/api/mcp/auth/{provider}/status/live',
+    summary: 'Ask the provider whether the authorisation still holds.',
+    auth: 'user',
+    params: ProviderParams,
+    answers: { 200: { summary: 'What it said.', schema: LiveStatus } },
+    errors: ['not_found', 'upstream_failed', ...AUTH_ERRORS],
+  },
+  {
+    method: 'DELETE',
+    path: '/api/mcp/auth/{provider}',
+    summary: 'Revoke an authorisation: gone here at once, then at the provider.',
+    auth: 'user',
+    params: ProviderParams,
+    answers: { 200: { summary: 'What became of it.', schema: Revocation } },
+    errors: ['not_found', 'forbidden', ...AUTH_ERRORS],
   },
   {
     method: 'GET',

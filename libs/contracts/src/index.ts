@@ -110,6 +110,23 @@ export {
 } from './permissions.ts';
 export { buildOpenApi, type OpenApiDocument } from './openapi.ts';
 export { ANONYMOUS, Principal, PrincipalOrNobody, Role, ROLES, roleSuffices } from './principal.ts';
+export {
+  AuthStartBody,
+  AuthStartQuery,
+  AvailableTools,
+  ToolsAvailableQuery,
+  ToolsSearchQuery,
+  finishAuthorisation,
+  listProviders,
+  liveStatus,
+  LiveStatus,
+  ProviderId,
+  ProviderView,
+  refreshAuthorisation,
+  Revocation,
+  revokeAuthorisation,
+  startAuthorisation,
+} from './provider-auth.ts';
 export { REQUESTS } from './registry.ts';
 export {
   type FactOf,
@@ -190,6 +207,7 @@ export {
   ToolCall,
   ToolInfo,
   ToolSource,
+  searchTools,
 } from './tools.ts';
 export {
   CarriedFrame,

@@ -4,10 +4,18 @@ import { getBudget } from './budgets.ts';
 import { listDeadLetters, requeueDeadLetter } from './dead-letters.ts';
 import type { RequestContract } from './define.ts';
 import { getEffect, listEffects, settleEffect } from './effects.ts';
+import {
+  finishAuthorisation,
+  listProviders,
+  liveStatus,
+  refreshAuthorisation,
+  revokeAuthorisation,
+  startAuthorisation,
+} from './provider-auth.ts';
 import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun, watchRun } from './runs.ts';
 import { mcpRequest } from './mcp.ts';
 import { performStep } from './steps.ts';
-import { callTool, listTools } from './tools.ts';
+import { callTool, listTools, searchTools } from './tools.ts';
 import { httpBody, httpRequest, xmppBody, xmppRequest, xmppStatus } from './xmpp.ts';
 
 /** Every request of the system, for the generated documents, the permissions and the tests that try them all. */
@@ -24,10 +32,17 @@ export const REQUESTS: readonly RequestContract[] = [
   getBudget,
   listTools,
   callTool,
+  searchTools,
   mcpRequest,
   listEffects,
   getEffect,
   settleEffect,
+  listProviders,
+  startAuthorisation,
+  finishAuthorisation,
+  refreshAuthorisation,
+  liveStatus,
+  revokeAuthorisation,
   listAgents,
   performStep.mcp,
   performStep.a2a,

@@ -11,6 +11,8 @@ const Effect = {
   step_id: z.string().nullable(),
 };
 
+const Provider = { ...Who, provider: z.string() };
+
 /** Facts outside a run, subject `sys.<app>.<noun>.<verb>`. Each producer numbers its own, so a hole shows. */
 export const SYSTEM_EVENTS = [
   event('gateway.service.started', 'The gateway is up.', z.object({ version: z.string(), identity_mode: z.string() })),
@@ -49,6 +51,26 @@ export const SYSTEM_EVENTS = [
     'tools.effect.late',
     'The outcome of a tool call came after the call was given up. `accepted`: it ended a doubt.',
     z.object({ ...Effect, outcome: z.enum(['succeeded', 'failed']), accepted: z.boolean() }),
+  ),
+  event(
+    'tools.provider.connected',
+    'A user authorised a provider.',
+    z.object({ ...Provider, scopes: z.array(z.string()) }),
+  ),
+  event(
+    'tools.provider.revoked',
+    'The authorisation of a provider was revoked here. `at_provider`: what became of it there.',
+    z.object({ ...Provider, at_provider: z.string() }),
+  ),
+  event(
+    'tools.provider.refused',
+    'An authorisation was not completed, or is not renewed any more.',
+    z.object({ ...Provider, where: z.enum(['start', 'callback', 'refresh']), reason: z.string() }),
+  ),
+  event(
+    'tools.credential.unreadable',
+    'A sealed credential does not open for its owner: it was moved or changed, or its key is gone. Look at once.',
+    z.object(Provider),
   ),
   event('a2a.card.changed', 'The card of an agent changed.', z.object({ agent: z.string(), digest: z.string() })),
   event(

@@ -83,3 +83,19 @@ export const callTool = request({
   output: StepResult,
   timeoutMs: 60_000,
 });
+
+export const searchTools = request({
+  subject: 'rpc.tools.search',
+  summary: 'Find, among the tools that this caller may use, those that fit a purpose.',
+  answeredBy: 'mcp-tool',
+  askedBy: ['gateway', 'operator'],
+  input: z.object({
+    principal: PrincipalOrNobody,
+    constraints: ToolConstraints.prefault({}),
+    query: z.string().min(1).max(1_000),
+    topK: z.number().int().min(1).max(50).default(10),
+  }),
+  output: z.object({ tools: z.array(ToolInfo) }),
+  timeoutMs: 5_000,
+  askAgainMs: ASK_AGAIN_MS,
+});

@@ -1,0 +1,51 @@
+import { Controller } from '@nestjs/common';
+import { Handles } from '@switchyard/bus';
+import {
+  finishAuthorisation,
+  type InputOf,
+  listProviders,
+  liveStatus,
+  type LiveStatus,
+  type OutputOf,
+  type ProviderView,
+  refreshAuthorisation,
+  type Revocation,
+  revokeAuthorisation,
+  startAuthorisation,
+} from '@switchyard/contracts';
+import { Authorisations } from './authorisations.ts';
+
+@Controller()
+export class AuthHandler {
+  constructor(private readonly authorisations: Authorisations) {}
+
+  @Handles(listProviders)
+  async list({ principal }: InputOf<typeof listProviders>): Promise<OutputOf<typeof listProviders>> {
+    return { providers: await this.authorisations.list(principal) };
+  }
+
+  @Handles(startAuthorisation)
+  start(input: InputOf<typeof startAuthorisation>): Promise<OutputOf<typeof startAuthorisation>> {
+    return this.authorisations.start(input);
+  }
+
+  @Handles(finishAuthorisation)
+  finish(input: InputOf<typeof finishAuthorisation>): Promise<OutputOf<typeof finishAuthorisation>> {
+    return this.authorisations.finish(input);
+  }
+
+  @Handles(refreshAuthorisation)
+  refresh({ principal, provider }: InputOf<typeof refreshAuthorisation>): Promise<ProviderView> {
+    return this.authorisations.refresh(principal, provider);
+  }
+
+  @Handles(liveStatus)
+  live({ principal, provider }: InputOf<typeof liveStatus>): Promise<LiveStatus> {
+    return this.authorisations.live(principal, provider);
+  }
+
+  @Handles(revokeAuthorisation)
+  revoke({ principal, provider }: InputOf<typeof revokeAuthorisation>): Promise<Revocation> {
+    return this.authorisations.revoke(principal, provider);
+  }
+}

@@ -1,0 +1,142 @@
+import { ProviderId } from '@switchyard/contracts';
+import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+
+/*
+ * The operator's file of providers that users may authorise. Pure.
+ *
+ * Every mistake is told with its line, and no value of the file or of the environment is in it.
+ */
+
+const HttpUrl = z.url({ protocol: /^https?$/ });
+/** Parameters that the login itself sets. */
+const RESERVED = ['client_id', 'redirect_uri', 'response_type', 'response_mode', 'state', 'scope', 'resource'].concat([
+  'code_challenge',
+  'code_challenge_method',
+  'request',
+  'request_uri',
+]);
+
+const Endpoints = z.strictObject({
+  authorization: HttpUrl,
+  token: HttpUrl,
+  revocation: HttpUrl.optional(),
+  introspection: HttpUrl.optional(),
+  userinfo: HttpUrl.optional(),
+  /** Without metadata nobody but the operator can say so. */
+  pkce: z.literal('S256', 'say pkce: S256 where the provider checks PKCE; without it no login is safe'),
+});
+
+const Provider = z.strictObject({
+  title: z.string().min(1).max(100).optional(),
+  issuer: HttpUrl,
+  endpoints: Endpoints.optional(),
+  client_id: z.string().min(1).max(500),
+  client_secret_env: z
+    .string()
+    .regex(/^[A-Z][A-Z0-9_]{0,99}$/, 'expected the name of an environment variable')
+    .optional(),
+  client_auth: z.enum(['basic', 'post', 'none']).optional(),
+  scopes: z
+    .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/, 'expected a scope'))
+    .max(100)
+    .default([]),
+  resource: HttpUrl.optional(),
+  authorization_params: z
+    .record(z.string(), z.string().max(500))
+    .default({})
+    .refine((params) => !Object.keys(params).some((name) => RESERVED.includes(name)), {
+      error: `not to be set here: ${RESERVED.join(', ')}`,
+    }),
+});
+
+const File = z.strictObject({ providers: z.record(ProviderId, Provider).default({}) });
+const MAX_PROVIDERS = 100;
+const MAX_MISTAKES = 50;
+
+export interface ProviderConfig {
+  readonly id: string;
+  readonly title: string;
+  readonly issuer: string;
+  readonly endpoints: z.output<typeof Endpoints> | undefined;
+  readonly clientId: string;
+  readonly clientSecret: string | undefined;
+  readonly clientAuth: 'basic' | 'post' | 'none';
+  readonly scopes: readonly string[];
+  readonly resource: string | undefined;
+  readonly authorizationParams: Readonly<Record<string, string>>;
+}
+
+export interface FileMistake {
+  readonly line: number;
+  readonly message: string;
+}
+export type ParsedProviders =
+  { readonly providers: readonly ProviderConfig[] } | { readonly mistakes: readonly FileMistake[] };
+
+/** `read`: a variable of the environment. */
+export function parseProviders(text: string, read: (name: string) => string | undefined): ParsedProviders {
+  const counter = new LineCounter();
+  const document = parseDocument(text, { lineCounter: counter, uniqueKeys: true, prettyErrors: false });
+  if (document.errors.length > 0)
+    return {
+      mistakes: document.errors
+        .slice(0, MAX_MISTAKES)
+        .map(({ pos, message }) => ({ line: counter.linePos(pos[0]).line, message })),
+    };
+  let value: unknown;
+  try {
+    // Aliases are counted, so that a small file does not become a huge value.
+    value = document.toJS({ maxAliasCount: 100 }) ?? {};
+  } catch {
+    return { mistakes: [{ line: 1, message: 'its aliases make it too large' }] };
+  }
+  const mistake = (path: readonly PropertyKey[], message: string): FileMistake => ({
+    line: lineOf(document, counter, path),
+    message: `${path.map(String).join('.') || 'the file'}: ${message}`,
+  });
+  const parsed = File.safeParse(value);
+  if (!parsed.success)
+    return {
+      mistakes: parsed.error.issues
+        .flatMap((issue) =>
+          issue.code === 'unrecognized_keys'
+            ? issue.keys.map((key) => mistake([...issue.path, key], 'there is no such setting'))
+            : [mistake(issue.path, issue.message)],
+        )
+        .slice(0, MAX_MISTAKES),
+    };
+  const found = Object.entries(parsed.data.providers);
+  if (found.length > MAX_PROVIDERS) return { mistakes: [mistake(['providers'], `at most ${MAX_PROVIDERS} providers`)] };
+  const unset = found.flatMap(([id, { client_secret_env: name, client_auth: auth }]) => {
+    const path = ['providers', id];
+    if (name !== undefined && !read(name)) return [mistake([...path, 'client_secret_env'], `${name} is not set`)];
+    if (name === undefined && auth !== undefined && auth !== 'none')
+      return [mistake([...path, 'client_auth'], `${auth} needs client_secret_env`)];
+    return [];
+  });
+  if (unset.length > 0) return { mistakes: unset.slice(0, MAX_MISTAKES) };
+  return {
+    providers: found.map(([id, provider]) => {
+      const secret = provider.client_secret_env === undefined ? undefined : read(provider.client_secret_env);
+      return {
+        ...{ id, title: provider.title ?? id, issuer: provider.issuer, endpoints: provider.endpoints },
+        ...{ clientId: provider.client_id, clientSecret: secret },
+        clientAuth: provider.client_auth ?? (secret === undefined ? 'none' : 'basic'),
+        ...{ scopes: provider.scopes, resource: provider.resource },
+        authorizationParams: provider.authorization_params,
+      };
+    }),
+  };
+}
+
+/** The line of the nearest part of the path that stands in the file. */
+function lineOf(document: Document, counter: LineCounter, path: readonly PropertyKey[]): number {
+  for (let length = path.length; length > 0; length -= 1) {
+    const parent: unknown = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
+    if (!isMap(parent)) continue;
+    const pair = parent.items.find(({ key }) => isScalar(key) && String(key.value) === String(path[length - 1]));
+    if (isScalar(pair?.key) && pair.key.range) return counter.linePos(pair.key.range[0]).line;
+  }
+  return 1;
+}
