@@ -6,6 +6,7 @@ import { DocsController } from './docs.controller.ts';
 import { EffectsController } from './effects.controller.ts';
 import { McpController } from './mcp.controller.ts';
 import { OrchestrateController } from './orchestrate.controller.ts';
+import { ProviderAuthController } from './provider-auth.controller.ts';
 import { RunsController } from './runs.controller.ts';
 import { SystemController } from './system.controller.ts';
 
@@ -17,6 +18,7 @@ export const CONTROLLERS = [
   DeadLettersController,
   EffectsController,
   McpController,
+  ProviderAuthController,
   SystemController,
   DocsController,
 ];
