@@ -52,7 +52,7 @@ export const PACKAGE_HOMES = [
   { packages: ['@prisma/*', 'prisma'], homes: ['libs/store'], tests: false },
   { packages: ['pg'], homes: ['libs/store', 'libs/local-servers'], tests: true },
   { packages: ['undici'], homes: ['libs/safe-fetch'], tests: false },
-  { packages: ['@modelcontextprotocol/*'], homes: ['apps/mcp-tool', 'apps/gateway'], tests: false },
+  { packages: ['@modelcontextprotocol/*'], homes: ['apps/mcp-tool', 'apps/gateway', 'apps/e2e'], tests: false },
 ];
 
 /** Projects that may import these packages and nothing else from outside, Node's own modules included. */

@@ -92,9 +92,9 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
           : undefined;
       const verify = identity.mode === 'jwt' ? verifierFor(identity.audience) : undefined;
       const verifyMcp = config.mcp.audience === undefined ? verify : verifierFor(config.mcp.audience);
-      const { callTimeoutMs, sessions, allowedHosts } = config.mcp;
+      const { callTimeoutMs, lookEveryMs, sessions, allowedHosts } = config.mcp;
       const mcp = new McpFront({
-        ...{ bus, log, callTimeoutMs, sessions, keepAliveMs: heartbeatMs, now: () => clock.now() },
+        ...{ bus, log, callTimeoutMs, lookEveryMs, sessions, keepAliveMs: heartbeatMs, now: () => clock.now() },
         maxSubscriptions: config.streams.perProcess,
       });
       metrics.gauge('mcp_sessions', 'MCP sessions of clients of the older protocol', [], () => mcp.sessions);

@@ -72,6 +72,9 @@ export const Config = z
       .describe('Where clients reach /mcp, for its metadata; unset: as each request found it'),
     MCP_ALLOWED_HOSTS: list.describe('Host names (comma-separated) of /mcp beside localhost; unset: any, in dev none'),
     MCP_CALL_TIMEOUT_MS: integer(1_000, 600_000, 120_000).describe('Most time for one call through /mcp'),
+    MCP_RESOURCE_LOOK_MS: integer(100, 3_600_000, 15_000).describe(
+      'How often a resource that an MCP session watches is read',
+    ),
     MCP_MAX_SESSIONS: integer(1, 100_000, 1_000).describe('Sessions of older MCP clients on one replica'),
     MCP_MAX_SESSIONS_PER_USER: integer(1, 10_000, 32).describe('The same of one user'),
     MCP_SESSION_IDLE_MS: integer(1_000, 86_400_000, 600_000).describe('Time after which an unused MCP session ends'),
@@ -135,6 +138,7 @@ export const Config = z
       publicUrl: env.MCP_PUBLIC_URL,
       allowedHosts: env.MCP_ALLOWED_HOSTS,
       callTimeoutMs: env.MCP_CALL_TIMEOUT_MS,
+      lookEveryMs: env.MCP_RESOURCE_LOOK_MS,
       maxBodyBytes: MCP_MAX_BODY_BYTES,
       sessions: {
         perUser: env.MCP_MAX_SESSIONS_PER_USER,

@@ -105,7 +105,7 @@ export class McpFront {
   }
 
   async #begin(request: Request, body: unknown, { principal }: Caller, user: string): Promise<Served> {
-    const session = await this.#sessions.open(user, createMcpServer(this.parts, { principal }));
+    const session = await this.#sessions.open(user, createMcpServer(this.parts, { principal, session: true }));
     const done = session.use();
     const response = await session.transport.handleRequest(request, { parsedBody: body });
     if (!response.ok) this.#sessions.drop(session.id);

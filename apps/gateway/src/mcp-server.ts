@@ -24,6 +24,7 @@ import {
   toPublicError,
 } from '@switchyard/contracts';
 import { linkAbort } from '@switchyard/platform';
+import { Watched } from './mcp-watched.ts';
 import { inputRequiredOf, ourError, protocolError, toMcpResult, toMcpTool } from './mcp-results.ts';
 
 /*
@@ -39,12 +40,16 @@ export interface McpParts {
   readonly bus: Pick<Bus, 'request'>;
   /** Most time for one call of a tool. */
   readonly callTimeoutMs: number;
+  /** How often a watched resource is looked at. */
+  readonly lookEveryMs: number;
 }
 
 export interface McpViewer {
   readonly principal: Principal;
   /** Stops calls of a client without a session; absent where the protocol says so itself. */
   readonly openCall?: (id: string | number) => { signal: AbortSignal; end: () => void };
+  /** It lasts, and its client can be told things unasked. */
+  readonly session?: boolean;
   /** The schema of a tool's arguments, where some of them travel as headers too. */
   readonly headerSchema?: Readonly<Record<string, unknown>> | undefined;
 }
@@ -65,7 +70,10 @@ const ROUND_TIMEOUT_MS = 600_000;
 class Front extends McpServer {
   constructor(private readonly viewer: McpViewer) {
     super(INFO, {
-      capabilities: { tools: {}, resources: {}, prompts: {}, completions: {}, logging: {} },
+      capabilities: {
+        ...{ tools: {}, prompts: {}, completions: {}, logging: {} },
+        resources: viewer.session ? { subscribe: true } : {},
+      },
       instructions: INSTRUCTIONS,
       jsonSchemaValidator: UNCHECKED,
       inputRequired: { maxRounds: 8, roundTimeoutMs: ROUND_TIMEOUT_MS },
@@ -124,7 +132,35 @@ export function createMcpServer(parts: McpParts, viewer: McpViewer): McpServer {
   server.setRequestHandler('prompts/list', pass('prompts/list') as Answering);
   server.setRequestHandler('prompts/get', pass('prompts/get') as Answering);
   server.setRequestHandler('completion/complete', pass('completion/complete') as Answering);
+  if (viewer.session) watchResources(front, parts, principal);
   return front;
+}
+
+/** Only a session can be told that a resource changed. */
+function watchResources({ server }: McpServer, { bus, lookEveryMs }: McpParts, principal: Principal): void {
+  const watched = new Watched({
+    everyMs: lookEveryMs,
+    read: async (uri, signal) => {
+      const answer = await bus.request(
+        mcpRequest,
+        { principal, method: 'resources/read', params: { uri } },
+        { signal },
+      );
+      if (answer.error !== undefined) throw protocolError(answer.error);
+      if (answer.result === undefined) throw new AppError('invalid_input', 'This resource cannot be watched.');
+      return answer.result;
+    },
+    tell: (uri) => server.sendResourceUpdated({ uri }),
+  });
+  server.onclose = () => watched.close();
+  server.setRequestHandler('resources/subscribe', async ({ params }) => {
+    await asked(() => watched.add(params.uri));
+    return {};
+  });
+  server.setRequestHandler('resources/unsubscribe', ({ params }) => {
+    watched.remove(params.uri);
+    return {};
+  });
 }
 
 /** What an upstream gave has the shape that its method asks for; the SDK checks it once more on its way out. */

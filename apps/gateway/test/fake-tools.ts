@@ -25,6 +25,8 @@ const info = (name: string, more: Partial<ToolInfo> = {}): ToolInfo => ({
 export class FakeTools {
   readonly calls: ToolCall[] = [];
   readonly requests: InputOf<typeof mcpRequest>[] = [];
+  /** What stands in the resource note://live. */
+  live = 'before';
   /** Calls of `slow` that were told to stop, and when. */
   readonly stopped: number[] = [];
   readonly tools: ToolInfo[] = [
@@ -94,6 +96,8 @@ export class FakeTools {
         return Promise.resolve({
           result: { resources: [{ uri: 'note://1', name: 'One' }], _meta: { unavailable: ['b'] } },
         });
+      if (input.params['uri'] === 'note://live')
+        return Promise.resolve({ result: { contents: [{ uri: 'note://live', text: this.live }] } });
       if (input.method === 'resources/read')
         return Promise.resolve({
           error: { code: -32_602, message: 'Resource not found', data: { uri: input.params['uri'] } },

@@ -101,7 +101,7 @@ async function session(headers: Record<string, string> = {}, capabilities: Json 
 }
 
 describe('in development', () => {
-  beforeAll(() => open());
+  beforeAll(() => open({ MCP_RESOURCE_LOOK_MS: '100' }));
   afterAll(() => house.stop());
   beforeEach(() => {
     tools.calls.length = 0;
@@ -237,6 +237,18 @@ describe('in development', () => {
     const rest = parseSse(await resumed.text());
     expect(rest.map(({ id }) => id)).toEqual(whole.slice(whole.indexOf(from) + 1).map(({ id }) => id));
     expect(rest.at(-1)!.data).toMatchObject({ id: 5, result: {} });
+  });
+
+  it('tells a session that a resource it watches has changed, and lets nobody watch what is not there', async () => {
+    const { send, headers } = await session();
+    const watch = async (uri: string) =>
+      answerOf(await read(await send({ id: 1, method: 'resources/subscribe', params: { uri } })));
+    expect((await watch('note://nowhere')).error).toMatchObject({ code: -32_602, message: 'Resource not found' });
+    expect((await watch('note://live')).result).toEqual({});
+    const stream = await fetch(`${house.url}/mcp`, { headers: { ...headers, accept: 'text/event-stream' } });
+    tools.live = 'after';
+    const text = await readUntil(stream, (soFar) => soFar.includes('resources/updated'));
+    expect(parseSse(text)[0]!.data).toMatchObject({ params: { uri: 'note://live' } });
   });
 
   it('refuses names and pages that are not its own (T24)', async () => {

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { AppError } from '@switchyard/contracts';
+
+/*
+ * Resources that one session watches. Upstreams are many and not all of them tell when a resource changes, so each is
+ * read again now and then, and the session is told where it is not what it was.
+ *
+ * W1 Bounded per session; a resource that cannot be read cannot be watched.
+ * W2 One is read at a time, with the rights that the user has then. One that cannot be read at the moment has not
+ *    changed.
+ * W3 Nothing is read for a session that watches nothing, or is over.
+ */
+
+export const MAX_WATCHED = 32;
+
+export interface WatchedParts {
+  /** The resource as it is. Throws where it cannot be read. */
+  readonly read: (uri: string, signal: AbortSignal) => Promise<unknown>;
+  readonly tell: (uri: string) => Promise<void>;
+  readonly everyMs: number;
+}
+
+export class Watched {
+  readonly #digests = new Map<string, string>();
+  readonly #over = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly parts: WatchedParts) {}
+
+  async add(uri: string): Promise<void> {
+    if (this.#digests.has(uri)) return;
+    if (this.#digests.size >= MAX_WATCHED)
+      throw new AppError('invalid_input', `A session may watch ${MAX_WATCHED} resources; end a watch first.`);
+    this.#digests.set(uri, '');
+    try {
+      const digest = await this.#digestOf(uri);
+      if (this.#digests.has(uri)) this.#digests.set(uri, digest);
+      this.#schedule();
+    } catch (error) {
+      this.#digests.delete(uri);
+      throw error;
+    }
+  }
+
+  remove(uri: string): void {
+    this.#digests.delete(uri);
+  }
+
+  get size(): number {
+    return this.#digests.size;
+  }
+
+  close(): void {
+    this.#over.abort();
+    clearTimeout(this.#timer);
+    this.#digests.clear();
+  }
+
+  #schedule(): void {
+    if (this.#timer !== undefined || this.#over.signal.aborted) return;
+    this.#timer = setTimeout(() => {
+      void this.#look().finally(() => {
+        this.#timer = undefined;
+        if (this.#digests.size > 0) this.#schedule(); // W3
+      });
+    }, this.parts.everyMs);
+    this.#timer.unref();
+  }
+
+  async #look(): Promise<void> {
+    for (const [uri, before] of [...this.#digests]) {
+      if (this.#over.signal.aborted) return;
+      const now = await this.#digestOf(uri).catch(() => before); // W2
+      if (now === before || !this.#digests.has(uri)) continue;
+      this.#digests.set(uri, now);
+      await this.parts.tell(uri).catch(() => undefined);
+    }
+  }
+
+  async #digestOf(uri: string): Promise<string> {
+    const value = await this.parts.read(uri, this.#over.signal);
+    return createHash('sha256').update(JSON.stringify(value)).digest('base64url');
+  }
+}
