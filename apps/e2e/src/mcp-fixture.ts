@@ -195,6 +195,11 @@ const TOOLS: Record<string, { description: string; input?: Json; run: Run }> = {
     description: 'Has a schema of 2020-12',
     run: (args) => said(`Called with ${JSON.stringify(args)}`),
   },
+  test_custom_headers: {
+    description: 'Wants an argument as a header, too',
+    input: { region: { type: 'string', 'x-mcp-header': 'Region' } },
+    run: (args) => said(`The region is ${String(args['region'])}.`),
+  },
   test_missing_capability: {
     description: 'Needs a client with a model',
     run: (_args, context) => {
@@ -280,8 +285,12 @@ const TOOLS: Record<string, { description: string; input?: Json; run: Run }> = {
 const JSON_SCHEMA_2020_12 = {
   $schema: 'https://json-schema.org/draft/2020-12/schema',
   type: 'object',
-  $defs: { address: { type: 'object', properties: { street: STRING, city: STRING } } },
-  properties: { name: STRING, address: { $ref: '#/$defs/address' } },
+  $defs: { address: { $anchor: 'addressDef', type: 'object', properties: { street: STRING, city: STRING } } },
+  properties: { name: STRING, address: { $ref: '#/$defs/address' }, phone: STRING, email: STRING },
+  allOf: [{ anyOf: [{ required: ['phone'] }, { required: ['email'] }] }],
+  if: { required: ['phone'] },
+  then: { required: ['name'] },
+  else: {},
   additionalProperties: false,
 };
 

@@ -20,7 +20,8 @@ import {
  * M2 A tool that failed is a result with `isError`, so that the model reads why; only what is no answer of a tool is an
  *    error of the protocol.
  * M3 An error says its stable code in `_meta` (results) or `data` (errors), so that programs need not read sentences.
- * M4 What a tool of an upstream gave goes on as it is.
+ * M4 An answer whose state is void is no answer at all: that is an error of the protocol.
+ * M5 What a tool of an upstream gave goes on as it is.
  */
 
 export const ERROR_CODE_META = 'io.switchyard/error-code';
@@ -44,8 +45,8 @@ export function toMcpTool(info: ToolInfo): Tool {
   };
 }
 
-/** The answer to tools/call; throws where it is none (M2). */
-export function toMcpResult(tool: string, result: StepResult): CallToolResult | InputRequiredResult {
+/** The answer to tools/call; throws where it is none (M2). `resumed`: the call came with the state of an earlier one. */
+export function toMcpResult(tool: string, result: StepResult, resumed = false): CallToolResult | InputRequiredResult {
   if (result.status === 'succeeded')
     return result.mcp === undefined ? ownResult(result.output) : (result.mcp as CallToolResult);
   if (result.status === 'in_doubt') return refused(result.code, result.message);
@@ -53,6 +54,7 @@ export function toMcpResult(tool: string, result: StepResult): CallToolResult | 
   if (result.inputRequired !== undefined) return inputRequiredOf(result.inputRequired);
   if (result.mcp !== undefined) return { ...result.mcp, isError: true } as CallToolResult;
   if (result.code === 'tool_not_found') throw unknownTool(tool);
+  if (resumed && result.code === 'invalid_input') throw ourError({ code: 'invalid_input', message: result.message }); // M4
   if (result.code === 'approval_required') {
     const how = 'Ask for it in a run (POST /runs), where the question goes to a person.';
     return refused(result.code, `${result.message} ${how}`);

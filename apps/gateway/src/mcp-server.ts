@@ -113,7 +113,7 @@ export function createMcpServer(parts: McpParts, viewer: McpViewer): McpServer {
       const idempotencyKey = typeof key === 'string' && key !== '' ? key.slice(0, 160) : undefined;
       const call = { principal, tool, arguments: given, mcp: callerOf(front, context) };
       const result = await bus.request(callTool, { ...call, ...(idempotencyKey ? { idempotencyKey } : {}) }, how);
-      return toMcpResult(tool, result);
+      return toMcpResult(tool, result, call.mcp.requestState !== undefined);
     }),
   );
 

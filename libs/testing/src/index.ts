@@ -11,5 +11,6 @@ export {
   RUN,
   started,
 } from './journal.ts';
+export { type McpSuite, mcpSuite } from './mcp-suite.ts';
 export { until } from './until.ts';
 export { type Proxy, startProxy } from './proxy.ts';
