@@ -7,7 +7,7 @@ import {
   type ToolConstraints,
 } from '@switchyard/contracts';
 import { GEN_AI, linkAbort, type Logger, type Metrics, sleep, withContext, withSpan } from '@switchyard/platform';
-import { boundOutput } from './bound-output.ts';
+import { presentable } from './clean-output.ts';
 import type { EffectDesk, Performed } from './effect-desk.ts';
 import { type Ending, failed, mayHaveEffect, outcomeWithoutOutput } from './outcome.ts';
 import type { Teller } from './teller.ts';
@@ -164,12 +164,12 @@ export class Executor {
     const { log } = this.parts;
     if (end.how === 'threw') {
       log.warn({ err: end.error, tool: tool.name }, 'a tool failed');
-      return outcomeWithoutOutput(tool, end);
+      return presentable(tool, outcomeWithoutOutput(tool, end));
     }
     const output = tool.judge(end.value);
     if (output.ok) {
       const { value, mcp } = output;
-      return { status: 'succeeded', output: boundOutput(value, tool.maxOutputBytes), ...(mcp ? { mcp } : {}) };
+      return presentable(tool, { status: 'succeeded', output: value, ...(mcp ? { mcp } : {}) });
     }
     log.error({ tool: tool.name, issues: output.issues }, 'a tool broke its own output schema');
     return outcomeWithoutOutput(tool, { how: 'unusable_output' });

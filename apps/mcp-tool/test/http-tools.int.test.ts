@@ -39,6 +39,8 @@ const answers: Record<string, Answer> = {
   },
   '/breaks': (response) => response.writeHead(500).end(`postgres://user:${SECRET}@db`),
   '/refuses': (response) => response.writeHead(404).end('no such city'),
+  '/whispers': (response) =>
+    response.writeHead(200, { 'content-type': 'text/plain; charset=utf-8' }).end('Tea\u200b is\u{e0041}\u202e fine.'),
   '/empty': (response) => response.writeHead(204).end(),
 };
 const echo: Answer = (response, hit) =>
@@ -131,7 +133,7 @@ tools:
     kind: write
     input: { type: object, properties: { path: { type: string } } }
     http: { method: POST, url: '${origin}/{path}', body: { note: 'x' } }
-${['moved', 'huge', 'long', 'hangs', 'drips', 'breaks', 'refuses', 'empty'].map((name) => tool(name, `/${name}`)).join('')}
+${['moved', 'huge', 'long', 'hangs', 'drips', 'breaks', 'refuses', 'whispers', 'empty'].map((name) => tool(name, `/${name}`)).join('')}
 `;
 
 const call = (name: string, args: Record<string, unknown> = {}, more = {}): Promise<StepResult> =>
@@ -208,6 +210,15 @@ describe('a tool that is an HTTP call', () => {
     expect(hits).toMatchObject([
       { method: 'POST', url: '/orders', body: '{"thing":"tea","count":2}', headers: { 'idempotency-key': 'order-1' } },
     ]);
+  });
+});
+
+describe('T21: what a stranger says', () => {
+  it('has nothing in it that people do not see, and says whose it is, also in a step of a run', async () => {
+    const result = await call('shop__whispers');
+    const provenance = { tool: 'shop__whispers', provider: 'shop', trust: 'untrusted' };
+    expect(result).toEqual({ status: 'succeeded', output: 'Tea is fine.', provenance });
+    expect(await call('calculator', { expression: '1' })).not.toHaveProperty('provenance');
   });
 });
 

@@ -1,10 +1,12 @@
 import type { PlannedAct, RunSpec, ToolInfo } from '@switchyard/contracts';
-import { matchesTool } from '@switchyard/run';
+import { matchesTool, type StepState } from '@switchyard/run';
 
 /*
  * Which calls need a person's approval. Pure.
  *
  * P1 What a tool, the deployment or the run asks for is asked: nobody can take an approval away.
+ * P2 Once a run has heard what a stranger said, each call that destroys something is asked for: the stranger may have
+ *    talked the model into it.
  */
 
 /** What the deployment asks for. */
@@ -16,11 +18,15 @@ export interface ApprovalDefaults {
 export interface ApprovalRules extends ApprovalDefaults {
   /** The planner may ask the person a question. */
   readonly interactive: boolean;
+  /** P2: the stranger whom the run has heard. */
+  readonly heard?: string;
 }
 
 /** P1: the patterns of deployment and run together. */
-export function rulesFor(run: RunSpec, defaults: ApprovalDefaults): ApprovalRules {
+export function rulesFor(run: RunSpec, defaults: ApprovalDefaults, stranger?: StepState): ApprovalRules {
+  const heard = stranger && (stranger.act.tool ?? stranger.act.agent ?? stranger.act.target);
   return {
+    ...(heard === undefined ? {} : { heard }),
     tools: [...defaults.tools, ...(run.approvals?.tools ?? [])],
     timeoutSeconds: run.approvals?.timeout_seconds ?? defaults.timeoutSeconds,
     interactive: run.interactive ?? false,
@@ -28,6 +34,7 @@ export function rulesFor(run: RunSpec, defaults: ApprovalDefaults): ApprovalRule
 }
 
 export function needsApproval(tool: ToolInfo, rules: ApprovalRules): boolean {
+  if (rules.heard !== undefined && tool.kind === 'destructive') return true; // P2
   return tool.requiresApproval === true || rules.tools.some((pattern) => matchesTool(pattern, tool));
 }
 
@@ -37,5 +44,7 @@ const MAX_SHOWN = 400;
 export function approvalOf(tool: ToolInfo, input: object, rules: ApprovalRules): NonNullable<PlannedAct['approval']> {
   const text = JSON.stringify(input);
   const shown = text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN)}…`;
-  return { question: `May ${tool.name} be called with ${shown}?`, timeout_seconds: rules.timeoutSeconds };
+  const warning =
+    rules.heard === undefined ? '' : ` This run has read what ${rules.heard} said, which may be behind it.`;
+  return { question: `May ${tool.name} be called with ${shown}?${warning}`, timeout_seconds: rules.timeoutSeconds };
 }

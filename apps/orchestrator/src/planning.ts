@@ -1,7 +1,15 @@
 import { AppError, type RunFactDraft, type ThreadTurn, type Usage } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
 import { linkAbort } from '@switchyard/platform';
-import { addUsage, messageIdOf, offersFunctions, promptDigest, type RunState, toMessages } from '@switchyard/run';
+import {
+  addUsage,
+  firstUntrusted,
+  messageIdOf,
+  offersFunctions,
+  promptDigest,
+  type RunState,
+  toMessages,
+} from '@switchyard/run';
 import { type ApprovalDefaults, rulesFor } from './approvals.ts';
 import { failedPlanning, planningFacts } from './decide.ts';
 import { functionsFor, type Toolbox } from './functions.ts';
@@ -49,7 +57,7 @@ async function outcomeOf(parts: PlanningParts, input: PlanningInput, signal: Abo
   const { state, stepNumber } = input;
   if (!state.run) throw new AppError('internal');
   const model = state.run.engine ?? parts.defaultModel;
-  const rules = rulesFor(state.run, parts.approvals);
+  const rules = rulesFor(state.run, parts.approvals, firstUntrusted(state));
   const started = parts.clock.now();
   const messageId = messageIdOf(stepNumber, input.epoch);
   const speech = new Speech(parts, input, messageId);

@@ -181,6 +181,7 @@ export {
 export {
   McpToolResult,
   performStep,
+  Provenance,
   STEP_TARGETS,
   StepRequest,
   StepResult,

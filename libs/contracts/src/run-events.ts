@@ -3,7 +3,7 @@ import { event } from './define.ts';
 import { Id } from './ids.ts';
 import { Role } from './principal.ts';
 import { CompletionReason, Decision, HistoryLimits, RunSpec, RunStatus, Usage } from './run-spec.ts';
-import { StepTarget, ToolConstraints } from './steps.ts';
+import { Provenance, StepTarget, ToolConstraints } from './steps.ts';
 
 /*
  * Every fact about a run. The type is <agent>.<noun>.<verb>; it is the CloudEvents `type` and the last three
@@ -74,6 +74,8 @@ export const RUN_EVENTS = [
       result: z.unknown(),
       ...failure,
       duration_ms: z.number().int().nonnegative(),
+      /** Set where the outcome is the words of a stranger. */
+      provenance: Provenance.optional(),
     }),
   ),
   event(

@@ -50,9 +50,22 @@ export const McpToolResult = z.object({
 });
 export type McpToolResult = z.infer<typeof McpToolResult>;
 
+/** Whose words an outcome is; absent: ours. */
+export const Provenance = z.object({
+  tool: z.string().max(128),
+  provider: z.string().max(64),
+  trust: z.enum(['trusted', 'untrusted']),
+});
+export type Provenance = z.infer<typeof Provenance>;
+
 /** A step that fails is still an answer. `in_doubt`: an effect may or may not have happened. */
 export const StepResult = z.discriminatedUnion('status', [
-  z.object({ status: z.literal('succeeded'), output: z.unknown(), mcp: McpToolResult.optional() }),
+  z.object({
+    status: z.literal('succeeded'),
+    output: z.unknown(),
+    mcp: McpToolResult.optional(),
+    provenance: Provenance.optional(),
+  }),
   z.object({
     status: z.literal('failed'),
     code: z.string().max(64),
@@ -62,6 +75,7 @@ export const StepResult = z.discriminatedUnion('status', [
     /** The refusal in the words of MCP, where the tool speaks it. */
     mcpError: McpError.optional(),
     mcp: McpToolResult.optional(),
+    provenance: Provenance.optional(),
   }),
   z.object({ status: z.literal('in_doubt'), code: z.string().max(64), message: z.string().max(4_000) }),
 ]);

@@ -1,4 +1,4 @@
-import type { FactOf, PlannedAct, RunEvent, RunFact, RunFactDraft } from '@switchyard/contracts';
+import type { FactOf, PlannedAct, Provenance, RunEvent, RunFact, RunFactDraft } from '@switchyard/contracts';
 import { formatStepId, isProgressType, parseFact } from '@switchyard/contracts';
 import { askForBudget, askForStep } from './asks.ts';
 import { evolve, objection } from './evolve.ts';
@@ -186,7 +186,8 @@ export function dispatching(act: PlannedAct, attempt: number): RunFactDraft {
 }
 
 export type StepOutcome =
-  { status: 'succeeded'; output: unknown } | { status: 'failed' | 'in_doubt'; code: string; message: string };
+  | { status: 'succeeded'; output: unknown; provenance?: Provenance | undefined }
+  | { status: 'failed' | 'in_doubt'; code: string; message: string; provenance?: Provenance | undefined };
 
 export function stepCompleted(act: PlannedAct, outcome: StepOutcome, durationMs: number): RunFactDraft {
   const success = outcome.status === 'succeeded';
@@ -201,6 +202,7 @@ export function stepCompleted(act: PlannedAct, outcome: StepOutcome, durationMs:
       error: success ? null : outcome.message,
       error_code: success ? null : outcome.code,
       duration_ms: durationMs,
+      ...(outcome.provenance ? { provenance: outcome.provenance } : {}),
     },
   };
 }

@@ -36,3 +36,4 @@ export { messageIdOf, numberActs, summaryOf } from './planned.ts';
 export { type Difference, replay, type Replay } from './replay.ts';
 export { type Ask, INITIAL, type Phase, type Planning, type RunState, type StepState } from './state.ts';
 export { openSteps, performedSteps } from './steps.ts';
+export { firstUntrusted, isFromStranger } from './taint.ts';
