@@ -83,6 +83,7 @@ beforeAll(async () => {
   stops.push(() => servers.stop());
   await migrateDatabase(servers.postgres.url);
   sql = new pg.Pool({ connectionString: servers.postgres.url, max: 2 });
+  sql.on('error', () => undefined);
   stops.push(() => sql.end());
   const port = await freePort();
   const publicUrl = `http://127.0.0.1:${port}`;
