@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import preset from './jest.preset.js';
 
 const root = import.meta.dirname;
 
@@ -11,4 +12,4 @@ const projects = ['libs', 'apps'].flatMap((group) =>
 );
 
 /** Integration tests start real servers: two workers are what two cores carry without false timeouts. */
-export default { projects, maxWorkers: 2 };
+export default { projects, maxWorkers: 2, testTimeout: preset.testTimeout };

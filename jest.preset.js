@@ -5,6 +5,8 @@
  */
 export default {
   testEnvironment: 'node',
+  // A limit against tests that hang, not on how fast they are: the machine may be busy with others.
+  testTimeout: 60_000,
   testMatch: ['<rootDir>/src/**/*.test.ts', '<rootDir>/test/**/*.test.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],

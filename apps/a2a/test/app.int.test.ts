@@ -121,7 +121,7 @@ describe('an asker that goes away', () => {
     const result = await asker.request(performStep.a2a, { ...request, attempt: 2 });
     expect(result).toEqual({ status: 'succeeded', output: 'still done' });
     expect(agent.executions() - before).toBe(1);
-  }, 20_000);
+  });
 });
 
 describe('the way out', () => {

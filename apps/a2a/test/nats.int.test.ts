@@ -24,14 +24,14 @@ beforeAll(async () => {
   service = createA2a(Config.parse({ NATS_URL: nats.url, A2A_AGENTS: agent.url }), { log, handleSignals: false });
   await service.start();
   asker = await connectBus({ url: nats.url, app: 'orchestrator', log });
-}, 30_000);
+});
 afterAll(async () => {
   await asker?.close();
   await service?.stop();
   await agent?.stop();
   await nats?.stop();
   rmSync(dir, { recursive: true, force: true });
-}, 30_000);
+});
 
 const step = (task: string, number: number) => ({
   principal,
@@ -66,5 +66,5 @@ describe('the service on a real NATS server', () => {
         code: 'cancelled',
       },
     );
-  }, 20_000);
+  });
 });

@@ -84,7 +84,7 @@ describe('a thread', () => {
     await until(async () => (await phaseOf(third.body['run_id'])) === 'ended', 10_000);
     const runs = await Promise.all([first, second, third].map(({ body }) => call('GET', `/runs/${body['run_id']}`)));
     expect(runs.map(({ body }) => body['status'])).toEqual(['cancelled', 'cancelled', 'success']);
-  }, 30_000);
+  });
 });
 
 describe('a run that was given up', () => {
@@ -110,7 +110,7 @@ describe('a run that was given up', () => {
     expect((await requeue()).body).toMatchObject({ requeued_as: one.body['requeued_as'], created: false });
     await until(async () => (await phaseOf(one.body['requeued_as'])) === 'ended', 10_000);
     expect((await call('POST', '/dead-letters/no-such-run/requeue', {}, admin)).status).toBe(404);
-  }, 30_000);
+  });
 });
 
 async function query(text: string, ...values: unknown[]): Promise<Record<string, unknown>[]> {

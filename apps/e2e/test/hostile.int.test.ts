@@ -55,4 +55,4 @@ it('still runs a task after all of that, and lists its tools to a stock client',
   expect(listed.tools.map(({ name }) => name)).toContain('calculator');
   const events = await stream(system.gateway, { task: 'calculate 6*7' });
   expect(dataOf(events, 'response.completed')).toMatchObject({ status: 'success' });
-}, 30_000);
+});

@@ -122,7 +122,7 @@ describe('an effect that nobody knows of', () => {
     };
     await until(async () => (await told()).length >= 2, 15_000);
     expect(await told()).toEqual(['tools.effect.in_doubt', 'tools.effect.settled']);
-  }, 40_000);
+  });
 });
 
 describe('who may do what', () => {
@@ -307,7 +307,7 @@ describe('cancel', () => {
     expect(Date.now() - asked).toBeLessThan(8_000);
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(system.effects).toHaveLength(effects);
-  }, 30_000);
+  });
 });
 
 describe('attaching', () => {
@@ -360,7 +360,7 @@ describe('afterwards', () => {
     expect(runs).toHaveLength(1);
     expect(runs[0]).toMatchObject({ task: 'calculate 1+1' });
     expect(((await get('/runs', { user: 'frank' }))['runs'] as unknown[]).length).toBe(0);
-  }, 30_000);
+  });
 
   it('leaves the log tree of a run, with what every agent did', async () => {
     const task = 'calculate 40+2 for the log';
@@ -373,7 +373,7 @@ describe('afterwards', () => {
             existsSync(join(folder, 'metadata.json')) &&
             readFileSync(join(folder, 'metadata.json'), 'utf8').includes(task),
         );
-    await until(() => find() !== undefined && readdirSync(find()!).includes('mcp'), 15_000);
+    await until(() => find() !== undefined && existsSync(join(find()!, 'mcp', 'step-mcp-001')), 15_000);
     const folder = find()!;
     expect(folder).toMatch(/\d{4}-\d\d-\d\dT\d\d.*_[0-9a-f]{8}$/);
     await until(
@@ -381,5 +381,5 @@ describe('afterwards', () => {
       15_000,
     );
     expect(readdirSync(join(folder, 'mcp'))).toEqual(['step-mcp-001']);
-  }, 30_000);
+  });
 });

@@ -60,7 +60,7 @@ async function ownerOf(runId: string): Promise<Replica> {
     const { owner } = await head(runId);
     found = system.replicas.orchestrator.find(({ pid }) => owner?.includes(`-${pid}-`));
     return found !== undefined;
-  }, 10_000);
+  });
   return found!;
 }
 
@@ -203,7 +203,7 @@ describe('the whole JetStream store gone while runs are under way', () => {
         [[...lengths.keys()]],
       );
       return rows.length === lengths.size && rows.every(({ run_id, count }) => lengths.get(run_id) === count);
-    }, 40_000);
+    });
     expect(client.complaints).toEqual([]);
   }, 120_000);
 });

@@ -11,11 +11,11 @@ const dir = mkdtempSync(join(tmpdir(), 'orchestrator-redis-'));
 let redis: LocalServer;
 beforeAll(async () => {
   redis = await startRedis({ dir, durable: true });
-}, 30_000);
+});
 afterAll(async () => {
   await redis?.stop();
   rmSync(dir, { recursive: true, force: true });
-}, 30_000);
+});
 
 const NOON = Date.UTC(2026, 5, 1, 12);
 const NONE = { tokens: null, usd: null };

@@ -72,11 +72,11 @@ afterEach(async () => {
       postgres.stop();
     }),
   );
-}, 30_000);
+});
 afterAll(async () => {
   await Promise.all([gateway?.close(), tools?.close(), store?.close()]);
   await servers?.stop();
-}, 30_000);
+});
 
 async function replica(script: Planner): Promise<Linked> {
   const [nats, postgres] = [await startProxy(servers.nats.port), await startProxy(servers.postgres.port)];

@@ -55,7 +55,7 @@ afterAll(async () => {
   await Promise.all(replicas.map((replica) => replica.stop()));
   await Promise.all([gateway?.close(), tools?.close()]);
   await servers?.stop();
-}, 30_000);
+});
 
 async function replica(script: Planner): Promise<Service> {
   const config = parseConfig(Config, {

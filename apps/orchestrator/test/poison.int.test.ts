@@ -202,5 +202,5 @@ describe('poison work', () => {
     );
     await replica.sweeper.sweep();
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'cancelled' });
-  }, 15_000);
+  });
 });

@@ -138,7 +138,7 @@ describe('a worker that is lost in the middle of a step', () => {
     expect(told[1]).toContain('not known');
     await stopThird();
     await world.startFirstWorker();
-  }, 20_000);
+  });
 
   it('too often fails the step, not the run', async () => {
     world.worker = async () => {
@@ -192,7 +192,7 @@ describe('a step that nobody answers', () => {
     await replica.desk.start(asked);
     expect(await world.ended(asked.runId, 20_000)).toMatchObject({ status: 'success', successful_steps: 1 });
     expect(attempts()).toEqual([{ attempt: 6, idempotencyKey: `${asked.runId}:step-mcp-001` }]);
-  }, 30_000);
+  });
 
   it('is given up after so many attempts, and the model is told', async () => {
     const replica = await world.replica({

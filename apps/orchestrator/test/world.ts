@@ -178,6 +178,13 @@ export class World {
     return last.data;
   }
 
+  /** Waits for the end of many runs with one question at a time, and checks each. */
+  async allEnded(runIds: readonly string[], limitMs = 30_000): Promise<void> {
+    const open = `select count(*)::int as open from orchestrator.runs where run_id = any($1) and phase <> 'ended'`;
+    await until(async () => (await this.sql(open, runIds))[0]?.['open'] === 0, limitMs);
+    for (const runId of runIds) await this.ended(runId);
+  }
+
   /** Waits until the stream holds the whole journal of an ended run. */
   async publishedWhole(runId: string, limitMs = 5_000): Promise<RunEvent[]> {
     const events = await this.events(runId);

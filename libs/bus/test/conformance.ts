@@ -131,7 +131,7 @@ export function conformance(name: string, subject: () => Subject): void {
       await until(() => second.token !== undefined, 10_000);
       expect(second.token).toBeGreaterThan(token);
       expect(terms).toEqual(['a has it', 'a lost it', 'b has it']);
-    }, 40_000);
+    });
 
     it('lets the others have a lease before one that stood back', async () => {
       const name = `lease-${process.pid}-${(runs += 1)}`;
@@ -144,7 +144,7 @@ export function conformance(name: string, subject: () => Subject): void {
       expect(first.token).toBeUndefined();
       await until(() => second.token !== undefined, 20_000);
       expect(first.token).toBeUndefined();
-    }, 40_000);
+    });
 
     it('brings progress frames before the answer, in order', async () => {
       const [asker, answerer] = [await connect('orchestrator'), await connect('mcp-tool')];
@@ -164,7 +164,7 @@ export function conformance(name: string, subject: () => Subject): void {
         return { status: 'succeeded' as const, output: 'late' };
       });
       expect(await asker.request(performStep.mcp, STEP)).toMatchObject({ output: 'late' });
-    }, 15_000);
+    });
 
     it('notices a worker that died in the middle within seven seconds', async () => {
       const [asker, answerer] = [await connect('orchestrator'), await connect('mcp-tool')];
@@ -175,7 +175,7 @@ export function conformance(name: string, subject: () => Subject): void {
       await answerer.close();
       expect(['worker_lost', 'unavailable']).toContain(await asked);
       expect(Date.now() - began).toBeLessThan(10_000);
-    }, 15_000);
+    });
 
     it('stops the work when the caller gives up', async () => {
       const [asker, answerer] = [await connect('orchestrator'), await connect('mcp-tool')];
@@ -212,7 +212,7 @@ export function conformance(name: string, subject: () => Subject): void {
       expect(await asked).toBe('cancelled');
       await until(() => done);
       expect(reason).toBeUndefined();
-    }, 10_000);
+    });
 
     it('stops the work when the caller is gone without a word', async () => {
       const [asker, answerer] = [await connect('orchestrator'), await connect('mcp-tool')];
@@ -228,7 +228,7 @@ export function conformance(name: string, subject: () => Subject): void {
       await asker.close();
       await asked;
       expect(await stopped).toBe(true);
-    }, 10_000);
+    });
 
     it('ends at the deadline, on both sides', async () => {
       const [asker, answerer] = [await connect('orchestrator'), await connect('mcp-tool')];
@@ -370,7 +370,7 @@ export function conformance(name: string, subject: () => Subject): void {
       const seen: number[] = [];
       for await (const batch of following) seen.push(...batch.map(({ seq }) => seq));
       expect(seen).toEqual([1, 2, 3, 4, 5]);
-    }, 15_000);
+    });
 
     it('ends a reader whose signal is aborted or that stops reading', async () => {
       const reader = await connect('gateway');
@@ -454,7 +454,7 @@ export function conformance(name: string, subject: () => Subject): void {
       for (let n = 0; n < 100 && raw.length < 2; n += 1) await pause(50);
       expect(raw).toEqual(events.map(toCloudEvent));
       await consuming.stop();
-    }, 20_000);
+    });
 
     it('lets everybody hear a fact outside runs as it is told, until they stop', async () => {
       const [teller, one, two] = [await connect('a2a'), await connect('gateway'), await connect('operator')];
@@ -471,7 +471,7 @@ export function conformance(name: string, subject: () => Subject): void {
       for (let n = 0; n < 100 && heard.length < 3; n += 1) await pause(50);
       expect(heard.at(-1)).toBe('1 a2a.card.changed a2a');
       await second.stop();
-    }, 20_000);
+    });
 
     it('hands a wake-up to one, puts back what is busy, and lets everybody hear it', async () => {
       const [sender, one, two] = [
@@ -501,6 +501,6 @@ export function conformance(name: string, subject: () => Subject): void {
       expect(taken.sort()).toEqual(['wake-1', 'wake-2']);
       expect(heard.filter((runId) => runId.startsWith('wake-'))).toHaveLength(2);
       await Promise.all(subscriptions.map((subscription) => subscription.stop()));
-    }, 20_000);
+    });
   });
 }

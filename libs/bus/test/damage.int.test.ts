@@ -21,7 +21,7 @@ beforeAll(async () => {
   world = await natsWorld();
   bus = await world.connect('orchestrator');
   manager = await world.connection.jetstreamManager();
-}, 30_000);
+});
 afterEach(async () => {
   await Promise.all(reading.splice(0).map((one) => one.stop()));
 });
@@ -86,7 +86,7 @@ describe('a consumer with other settings', () => {
     const { config } = await manager.consumers.info('RUNS', 'other');
     expect(config).toMatchObject({ ack_wait: 30_000_000_000, max_ack_pending: 800, filter_subject: 'run.acme.>' });
     expect((await manager.consumers.info('RUNS', 'acks-all')).config.ack_policy).toBe(AckPolicy.Explicit);
-  }, 30_000);
+  });
 
   it('is told from one without a filter', () => {
     const same = { ack_policy: AckPolicy.Explicit, deliver_policy: DeliverPolicy.All, ack_wait: 1, max_ack_pending: 1 };
@@ -107,7 +107,7 @@ describe('a stream with other settings', () => {
     await remake('RUNS', { retention: RetentionPolicy.Interest });
     await bus.ensureStreams();
     expect((await manager.streams.info('RUNS')).config.retention).toBe(RetentionPolicy.Limits);
-  }, 20_000);
+  });
 
   it('is left alone, and said, where its messages exist nowhere else', async () => {
     await remake('SYSTEM', { retention: RetentionPolicy.Workqueue });
@@ -117,7 +117,7 @@ describe('a stream with other settings', () => {
     });
     await manager.streams.delete('SYSTEM');
     await bus.ensureStreams();
-  }, 20_000);
+  });
 
   it('is left alone where somebody else made it, or has its subjects', async () => {
     await manager.streams.delete('COMMANDS');
@@ -129,7 +129,7 @@ describe('a stream with other settings', () => {
     await expect(bus.ensureStreams()).rejects.toMatchObject({ message: expect.stringContaining('Another stream has') });
     await manager.streams.delete('THEIRS');
     await bus.ensureStreams();
-  }, 20_000);
+  });
 });
 
 describe('a worker that stops', () => {
@@ -166,7 +166,7 @@ describe('a worker that stops', () => {
     expect(new Set(await Promise.all(late))).toEqual(new Set(['answered', 'no_responders']));
     expect(Date.now() - began).toBeLessThan(9_000);
     expect(aborted).toBe(1);
-  }, 20_000);
+  });
 });
 
 describe('a message that the server does not permit', () => {
@@ -197,7 +197,7 @@ describe('a message that the server does not permit', () => {
       await own.close();
       await server.stop();
     }
-  }, 20_000);
+  });
 });
 
 describe('a wake-up that names no run', () => {
@@ -213,5 +213,5 @@ describe('a wake-up that names no run', () => {
     await until(() => heard.includes(runId), 8_000);
     await until(async () => (await manager.streams.info('COMMANDS')).state.messages === 0, 8_000);
     expect(heard).toEqual([runId]);
-  }, 30_000);
+  });
 });

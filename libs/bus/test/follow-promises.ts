@@ -39,7 +39,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       world = await open();
       [reader, writer] = await Promise.all([world.connect('gateway'), world.connect('orchestrator')]);
       await writer.ensureStreams();
-    }, 30_000);
+    });
     afterAll(() => world?.stop(), 30_000);
 
     const collect = async (options: Omit<FollowOptions, 'signal' | 'tenantId'> & { signal?: AbortSignal }) => {
@@ -131,7 +131,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       expect(journal.asked).toBeLessThanOrEqual(10);
       journal.events = events;
       expect(seqs(await following)).toEqual(upTo(5));
-    }, 15_000);
+    });
 
     it('that lost every message still comes to its end', async () => {
       const runId = newRunId();
@@ -139,7 +139,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       const following = collect({ runId, after: 0, fetch: journal.read, fresh: true });
       journal.events = runOf(runId, 5);
       expect(seqs(await following)).toEqual(upTo(5));
-    }, 15_000);
+    });
 
     it('is not stopped by what is no fact', async () => {
       const runId = newRunId();
@@ -163,7 +163,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
         return journal.read(after);
       };
       expect(seqs(await collect({ runId, after: 0, fetch }))).toEqual(upTo(3));
-    }, 15_000);
+    });
 
     it('goes on with what comes live while the journal does not answer', async () => {
       const runId = newRunId();
@@ -192,7 +192,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       await live(events[3]!);
       await following;
       expect(got).toEqual([1, 2, 3, 4]);
-    }, 20_000);
+    });
 
     it('says at once what asking again will not change', async () => {
       const fetch = async () => Promise.reject(new AppError('not_found'));
@@ -239,7 +239,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       expect(seqs(await two)).toEqual([1, 2]);
       expect(texts).toEqual(['a']);
       expect(journal.asked).toBe(0);
-    }, 15_000);
+    });
 
     it('a slow reader misses nothing, however much comes meanwhile', async () => {
       const runId = newRunId();
@@ -251,7 +251,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       for (let from = 0; from < events.length; from += 500) await writer.publishEvents(events.slice(from, from + 500));
       for await (const batch of following) got.push(...seqs(batch));
       expect(got).toEqual(upTo(5_000));
-    }, 30_000);
+    });
 
     it('many readers of one run share one subscription, and leave none behind, however they leave', async () => {
       const runId = newRunId();
@@ -286,7 +286,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       abort.abort();
       await waiting;
       await until(async () => (await world.subscriptionsOf('gateway')) === before);
-    }, 15_000);
+    });
 
     it('with a signal that was aborted before gives nothing and leaves nothing', async () => {
       const before = await world.subscriptionsOf('gateway');

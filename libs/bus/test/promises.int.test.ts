@@ -17,7 +17,7 @@ describe('the connection to NATS', () => {
 
   beforeAll(async () => {
     world = await natsWorld();
-  }, 30_000);
+  });
   afterAll(() => world?.stop(), 30_000);
 
   it('is waited for while the server is still down', async () => {
@@ -29,7 +29,7 @@ describe('the connection to NATS', () => {
     expect(bus.status()).toMatchObject({ connected: true, url: `nats://127.0.0.1:${port}` });
     await bus.close();
     await server.stop();
-  }, 20_000);
+  });
 
   it('comes back though the server refused the login for a while', async () => {
     const port = await freePort();
@@ -48,7 +48,7 @@ describe('the connection to NATS', () => {
     await until(() => bus.status().connected, 8_000);
     await bus.close();
     await server.stop();
-  }, 40_000);
+  });
 
   it('notices within seven seconds a link that is open and swallows everything, and heals', async () => {
     const { bus, proxy } = await world.connectProxied('gateway');
@@ -62,7 +62,7 @@ describe('the connection to NATS', () => {
     await until(() => bus.status().connected, 10_000);
     expect(seen.map(({ connected }) => connected)).toEqual([false, true]);
     expect(bus.status().reconnects).toBe(1);
-  }, 30_000);
+  });
 
   it('answers and follows go on after the link broke', async () => {
     const { bus: worker, proxy } = await world.connectProxied('mcp-tool');
@@ -71,7 +71,7 @@ describe('the connection to NATS', () => {
     proxy.drop();
     await until(() => worker.status().reconnects === 1, 8_000);
     await until(async () => (await asker.request(echo, { text: 'a' }).catch(() => undefined))?.text === 'a', 5_000);
-  }, 20_000);
+  });
 
   it('says at once that it is not there, to whoever asks or publishes meanwhile', async () => {
     const { bus, proxy } = await world.connectProxied('gateway');
@@ -83,7 +83,7 @@ describe('the connection to NATS', () => {
     expect(Date.now() - start).toBeLessThan(10_000);
     const abort = AbortSignal.timeout(100);
     await expect(bus.request(echo, { text: 'a' }, { signal: abort })).rejects.toMatchObject({ code: 'cancelled' });
-  }, 20_000);
+  });
 
   it('is closed in seconds though the server is away', async () => {
     const { bus, proxy } = await world.connectProxied('gateway');
@@ -94,7 +94,7 @@ describe('the connection to NATS', () => {
     const start = Date.now();
     await bus.close();
     expect(Date.now() - start).toBeLessThan(10_000);
-  }, 20_000);
+  });
 
   it('measures its round trip', async () => {
     const bus = await world.connect('gateway');
@@ -119,7 +119,7 @@ describe('the streams', () => {
 
   beforeAll(async () => {
     world = await natsWorld();
-  }, 30_000);
+  });
   afterAll(() => world?.stop(), 30_000);
 
   it('hold a whole batch, though the store was lost just before', async () => {
@@ -131,7 +131,7 @@ describe('the streams', () => {
     await bus.publishEvents(runOf(runId, 10));
     const manager = await world.connection.jetstreamManager();
     expect((await manager.streams.info('RUNS')).state.messages).toBe(10);
-  }, 30_000);
+  });
 
   it('are consumed on though a message is no fact; what is no fact is skipped and counted', async () => {
     const metrics = createMetrics('audit');
@@ -154,7 +154,7 @@ describe('the streams', () => {
     expect(await metrics.text()).toContain('bus_malformed_messages_total{stream="RUNS",app="audit"} 2');
     await consuming.stop();
     await bus.close();
-  }, 20_000);
+  });
 
   it('are not given to a second consumer while the first is still handling them', async () => {
     const bus = await world.connect('audit');

@@ -16,7 +16,7 @@ export function describeBus(name: string, open: () => Promise<World>): void {
       world = await open();
       [asker, worker] = await Promise.all([world.connect('gateway'), world.connect('mcp-tool')]);
       await worker.ensureStreams();
-    }, 30_000);
+    });
     afterAll(() => world?.stop(), 30_000);
 
     const answering = async <C extends RequestContract, T>(
@@ -61,7 +61,7 @@ export function describeBus(name: string, open: () => Promise<World>): void {
           expect(await asker.request(lookUp, { text: 'a' })).toEqual({ text: 'late' });
           expect(asked).toBe(4);
         });
-      }, 15_000);
+      });
 
       it(
         'asks again what may be asked twice: one replica that stands still keeps nobody waiting',
@@ -92,7 +92,7 @@ export function describeBus(name: string, open: () => Promise<World>): void {
         const start = Date.now();
         await expect(asked).rejects.toMatchObject({ code: 'worker_lost' });
         expect(Date.now() - start).toBeLessThan(9_000);
-      }, 15_000);
+      });
 
       it(
         'keeps a quiet but living worker for longer than three frames',
@@ -195,7 +195,7 @@ export function describeBus(name: string, open: () => Promise<World>): void {
             await until(() => stopped === 1, 8_000);
           },
         );
-      }, 20_000);
+      });
 
       it('keeps the deadline on both sides, and tells the handler', async () => {
         let reason: unknown;
@@ -363,7 +363,7 @@ export function describeBus(name: string, open: () => Promise<World>): void {
         await leaving.close();
         expect(Date.now() - start).toBeLessThan(10_000);
         expect(await asked).not.toBe('deadline_exceeded');
-      }, 20_000);
+      });
     });
 
     describe('clients that know nothing of this library', () => {
@@ -437,7 +437,7 @@ export function describeBus(name: string, open: () => Promise<World>): void {
         await new Promise((resolve) => setTimeout(resolve, 100));
         expect(seen).toEqual(events);
         await consuming.stop();
-      }, 20_000);
+      });
 
       it('are CloudEvents that any client may read', async () => {
         const runId = newRunId();
@@ -477,7 +477,7 @@ export function describeBus(name: string, open: () => Promise<World>): void {
         expect(Number.isNaN(Date.parse(String(document.time)))).toBe(false);
         expect(fromSystemCloudEvent(document)).toEqual(events[0]);
         await consuming.stop();
-      }, 15_000);
+      });
 
       it('come again soon where handling them failed', async () => {
         const auditor = await world.connect('audit');
@@ -501,7 +501,7 @@ export function describeBus(name: string, open: () => Promise<World>): void {
         expect(seen.sort()).toEqual([1, 2, 3]);
         expect(failures).toBe(2);
         await consuming.stop();
-      }, 20_000);
+      });
 
       it('refuse an id that is none, whatever it tries', async () => {
         const [event] = runOf('run-x', 2);
@@ -538,7 +538,7 @@ export function describeBus(name: string, open: () => Promise<World>): void {
         expect(tries.length).toBe(2);
         await taking.stop();
         await hearing.stop();
-      }, 15_000);
+      });
 
       it('are not handled beyond the bound at once', async () => {
         const owner = await world.connect('orchestrator');
@@ -560,7 +560,7 @@ export function describeBus(name: string, open: () => Promise<World>): void {
         await until(() => all >= 20, 10_000);
         expect(most).toBeLessThanOrEqual(3);
         await taking.stop();
-      }, 15_000);
+      });
 
       it('stopping waits for what is under way', async () => {
         const owner = await world.connect('orchestrator');
@@ -576,7 +576,7 @@ export function describeBus(name: string, open: () => Promise<World>): void {
         await until(() => begun);
         await taking.stop();
         expect(ended).toBe(true);
-      }, 10_000);
+      });
     });
 
     it('tells what it knows of itself', () => {

@@ -60,14 +60,14 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'permissions-'));
   const config = (await readFile(CONF, 'utf8')).replaceAll(/\$NATS_[A-Z0-9_]+_PASSWORD/g, '"secret"');
   server = await startNats({ dir, durable: false, config });
-}, 30_000);
+});
 
 afterAll(async () => {
   await Promise.all(buses.map((bus) => bus.close()));
   await Promise.all(connections.map((connection) => connection.close()));
   await server?.stop();
   await rm(dir, { recursive: true, force: true });
-}, 30_000);
+});
 
 describe('NATS permissions on a real server', () => {
   it('let the services do their work', async () => {
@@ -114,7 +114,7 @@ describe('NATS permissions on a real server', () => {
       type: 'gateway.rate.limited',
       data: { tenant_id: 'acme', user_id: 'ada', path: '/' },
     });
-  }, 30_000);
+  });
 
   it('let one bridge of several hold a lease', async () => {
     const bridges = await Promise.all(['xmpp-bridge', 'xmpp-bridge'].map(busOf));
@@ -124,7 +124,7 @@ describe('NATS permissions on a real server', () => {
     );
     await until(() => leases.every((lease) => lease.settled), 20_000);
     expect(leases.filter((lease) => lease.token !== undefined)).toHaveLength(1);
-  }, 30_000);
+  });
 
   it.each([
     ['gateway', subjects.runEvent('acme', 'run-1', 'orchestrator.task.completed'), 'claim a fact of a run'],

@@ -82,4 +82,4 @@ it('writes every message of a run once while owners pause, die and lose replies'
     expect(events.filter((event) => event.type === 'orchestrator.task.completed')).toHaveLength(1);
     expect(events.at(-1)?.type).toBe('orchestrator.task.completed');
   }
-}, 40_000);
+});
