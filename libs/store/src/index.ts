@@ -40,4 +40,5 @@ export type { Retention } from './retention.ts';
 export type { StreamPosition, StreamPositions } from './stream-positions.ts';
 export { openStore, type Store, STORE_OWNERS, type StoreLog, type StoreOptions, type StoreOwner } from './store.ts';
 export type { Spending, Spent } from './spending.ts';
+export type { PinDecision, PinnedTool, ToolPin, ToolPinChange, ToolPins } from './tool-pins.ts';
 export type { Unwatched, Watches } from './watches.ts';

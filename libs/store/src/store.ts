@@ -16,6 +16,8 @@ import { SqlJournal } from './sql-journal.ts';
 import { SqlNotes } from './sql-notes.ts';
 import { SqlStreamPositions, type StreamPositions } from './stream-positions.ts';
 import { SqlRetention } from './sql-retention.ts';
+import { SqlToolPins } from './sql-tool-pins.ts';
+import type { ToolPins } from './tool-pins.ts';
 import { SqlWatches, type Watches } from './watches.ts';
 
 /** The apps that own tables. Each connects under its own role and may touch only its own schema. */
@@ -51,6 +53,7 @@ export interface Store {
   readonly notes: Notes;
   readonly effects: Effects;
   readonly connections: Connections;
+  readonly toolPins: ToolPins;
   readonly auditLog: AuditLog;
   readonly streamPositions: StreamPositions;
   readonly watches: Watches;
@@ -88,6 +91,7 @@ export function openStore(options: StoreOptions): Store {
     notes: new SqlNotes(prisma.get),
     effects: new SqlEffects(pool),
     connections: new SqlConnections(pool),
+    toolPins: new SqlToolPins(pool),
     auditLog: new SqlAuditLog(pool, prisma.get),
     streamPositions: new SqlStreamPositions(pool),
     watches: new SqlWatches(pool),
