@@ -1,10 +1,10 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { createService, serveOnBus, type Service, type ServiceOverrides } from '@switchyard/bus';
-import type { HttpToolDefinition } from '@switchyard/contracts';
+import { AppError, type HttpToolDefinition } from '@switchyard/contracts';
 import { type Clock, systemClock } from '@switchyard/platform';
 import { createSafeFetch } from '@switchyard/safe-fetch';
-import { type Effects, openStore, type Store } from '@switchyard/store';
+import { type Effects, openStore, type Store, type ToolPins } from '@switchyard/store';
 import { Catalog } from './catalog.ts';
 import type { McpToolConfig } from './config.ts';
 import { EffectDesk } from './effect-desk.ts';
@@ -23,21 +23,28 @@ import { getWeather } from './tool-get-weather.ts';
 import { noteTools } from './tool-notes.ts';
 import type { Tool } from './tool.ts';
 import { Toolbox } from './toolbox.ts';
+import { openUpstreams, type UpstreamsParts } from './upstreams.ts';
 import type { ProviderAuthorisations } from './visibility.ts';
 
 /** What a test may bring in place of the real thing. */
 export interface McpToolOverrides extends ServiceOverrides {
-  readonly store?: Pick<Store, 'notes' | 'effects' | 'connections' | 'ping'>;
+  readonly store?: Pick<Store, 'notes' | 'effects' | 'connections' | 'ping'> & Partial<Pick<Store, 'toolPins'>>;
   /** Puts something around the ledger, e.g. what ends this process before or after one of its writes. */
   readonly effects?: (effects: Effects) => Effects;
   /** Beside the built-in tools. */
   readonly tools?: readonly Tool[];
   /** Who tells which providers a user has authorised. */
   readonly authorisations?: ProviderAuthorisations;
+  /** The token that a user gave for the provider of an upstream. */
+  readonly userToken?: UpstreamsParts['userToken'];
   readonly clock?: Clock;
   /** Secrets that the operator's files name. Default: the environment of the process. */
   readonly read?: (name: string) => string | undefined;
 }
+
+/** Without them nothing of an upstream is used. */
+const away = () => Promise.reject(new AppError('unavailable', 'There is no database for the pins of tools.'));
+const NO_PINS: ToolPins = { of: away, note: away, waiting: away, get: away, decide: away };
 
 /** Wires one replica. Nothing is opened before start(). */
 export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides = {}): Service {
@@ -69,12 +76,9 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
       metrics,
       onPolicies: () => toolbox.forget(),
     });
-    const toolbox = new Toolbox({
-      catalog,
-      authorisations: overrides.authorisations ?? own,
-      policyOf: (tenantId) => files.policyOf(tenantId),
-      log,
-    });
+    const authorisations = overrides.authorisations ?? own;
+    const policyOf = (tenantId: string) => files.policyOf(tenantId);
+    const toolbox = new Toolbox({ catalog, authorisations, policyOf, log });
     await files.start();
     lifecycle.onStop('files with tools', () => files.stop());
     const effects = overrides.effects?.(store.effects) ?? store.effects;
@@ -87,12 +91,14 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     lifecycle.onStop('effect keeper', () => keeper.stop());
     const executor = new Executor({ toolbox, effects: desk, teller, log, metrics, credentials: config.credentials });
     const records = new EffectRecords(effects, teller);
+    const pins = store.toolPins ?? NO_PINS;
+    const upstreams = await openUpstreams(config.upstreams, {
+      ...{ catalog, pins, authorisations, teller, log, metrics, lifecycle, read },
+      userToken: overrides.userToken ?? ((who, { provider }) => own.tokenOf(who, provider)),
+    });
     const agent = new StepAgent({ toolbox, executor, clock });
-    const handlers = await serveOnBus(
-      McpToolModule.with({ toolbox, executor, agent, records, authorisations: own }),
-      bus,
-      log,
-    );
+    const parts = { toolbox, executor, agent, records, authorisations: own, upstreams };
+    const handlers = await serveOnBus(McpToolModule.with(parts), bus, log);
     lifecycle.onStop('handlers', () => handlers.close());
   });
 }

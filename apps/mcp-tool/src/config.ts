@@ -55,6 +55,12 @@ export const Config = z
       .url({ protocol: /^https?$/ })
       .default('http://127.0.0.1:8000')
       .describe('Address of the gateway as browsers see it; providers send them back there'),
+    MCP_UPSTREAMS: z.string().optional().describe('YAML file of the MCP servers behind us; unset: none'),
+    MCP_STATE_SECRET: z
+      .string()
+      .min(16)
+      .optional()
+      .describe('Seals what MCP upstreams want back with an answer; the same for all replicas. Unset: random'),
     EFFECT_LEASE_MS: integer(200, 60_000, 6_000).describe(
       'Time after which the effects of a process that died are in doubt or repeated',
     ),
@@ -78,6 +84,7 @@ export const Config = z
       publicUrl: env.PUBLIC_URL,
       allowHosts: env.EGRESS_ALLOW_HOSTS,
     },
+    upstreams: { file: env.MCP_UPSTREAMS, stateSecret: env.MCP_STATE_SECRET, lookEveryMs: 2_000 },
     effects: { leaseMs: env.EFFECT_LEASE_MS, keepMs: env.EFFECT_RETENTION_DAYS * 86_400_000 },
     drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   }));

@@ -5,7 +5,7 @@ import type { Begun, Completion, EffectCall, EffectRequest, Effects } from '@swi
 import { digestOf, shownArguments } from './call-digest.ts';
 import { effectInDoubt, type EffectIdentity, effectLate, effectSettled } from './effect-facts.ts';
 import type { CallRequest } from './executor.ts';
-import { failed } from './outcome.ts';
+import { failed, notBegun } from './outcome.ts';
 import type { Teller } from './teller.ts';
 import type { Tool } from './tool.ts';
 import { WaitingRoom } from './waiting-room.ts';
@@ -151,6 +151,11 @@ export class EffectDesk {
           : this.#told(tool, 'unavailable', NOT_PERFORMED);
       }
       const { result, late } = await run(key);
+      if (notBegun(result)) {
+        this.#running.delete(holder);
+        await this.#persist(() => this.parts.effects.withdraw(call), BEGIN_LIMIT_MS);
+        return this.#told(tool, result.status, result);
+      }
       const completion = await this.#persist(() => this.parts.effects.complete(call, result)); // L1
       if (late) void this.#tracked(this.#noteLate(tool, effect, call, late));
       if (!completion) {

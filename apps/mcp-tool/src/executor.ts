@@ -1,6 +1,8 @@
 import { CallerGone } from '@switchyard/bus';
 import {
   AppError,
+  type McpCaller,
+  type McpFrame,
   type Principal,
   type StepRequest,
   type StepResult,
@@ -9,7 +11,7 @@ import {
 import { GEN_AI, linkAbort, type Logger, type Metrics, sleep, withContext, withSpan } from '@switchyard/platform';
 import { presentable } from './clean-output.ts';
 import type { EffectDesk, Performed } from './effect-desk.ts';
-import { type Ending, failed, mayHaveEffect, outcomeWithoutOutput } from './outcome.ts';
+import { type Ending, failed, mayHaveEffect, outcomeWithoutOutput, withoutMcp } from './outcome.ts';
 import type { Teller } from './teller.ts';
 import type { Tool, ToolContext } from './tool.ts';
 import type { Toolbox } from './toolbox.ts';
@@ -41,6 +43,9 @@ export interface CallRequest {
   readonly stepId?: string | undefined;
   /** The approval of a person that the run's owner vouches for. */
   readonly approval?: StepRequest['approval'];
+  /** The MCP client that calls; only such a caller is given what is in the words of MCP. */
+  readonly mcp?: McpCaller | undefined;
+  readonly tell?: ((frame: McpFrame) => void) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -97,7 +102,7 @@ export class Executor {
     });
     stop();
     this.#calls.inc({ tool: tool.name, outcome: result.status === 'succeeded' ? 'succeeded' : result.code });
-    return result;
+    return request.mcp ? result : withoutMcp(result);
   }
 
   async #runTool(tool: Tool, request: CallRequest): Promise<StepResult> {
@@ -136,11 +141,12 @@ export class Executor {
     input: unknown,
     call: { credentials: ToolContext['credentials']; request: CallRequest; key: string | undefined },
   ): Promise<Performed> {
-    const { principal, runId, stepId, signal: asked } = call.request;
+    const { principal, runId, stepId, mcp, tell, signal: asked } = call.request;
     const stoppable = mayHaveEffect(tool) ? stoppedByCancel(asked) : asked;
     const limited = linkAbort([stoppable], tool.timeoutMs);
     const { signal } = limited;
-    const context = { principal, credentials: call.credentials, signal, idempotencyKey: call.key, runId, stepId };
+    const about = { principal, runId, stepId, mcp, tell };
+    const context = { ...about, credentials: call.credentials, signal, idempotencyKey: call.key };
     const running = new Promise<unknown>((resolve) => resolve(tool.run(input, context))).then(
       (value): End => ({ how: 'returned', value }),
       (error: unknown): End => ({ how: 'threw', error }),

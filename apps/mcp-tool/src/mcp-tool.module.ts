@@ -8,6 +8,10 @@ import { StepAgent } from './step-agent.ts';
 import { StepHandler } from './step.handler.ts';
 import { Toolbox } from './toolbox.ts';
 import { ToolsHandler } from './tools.handler.ts';
+import { Quarantine } from './upstream-quarantine.ts';
+import { UpstreamRequests } from './upstream-requests.ts';
+import type { Upstreams } from './upstreams.ts';
+import { UpstreamsHandler } from './upstreams.handler.ts';
 
 /** The one Nest module: publishes what app.ts wired to the handlers at the edge. */
 @Module({})
@@ -18,14 +22,17 @@ export class McpToolModule {
     agent: StepAgent;
     records: EffectRecords;
     authorisations: Authorisations;
+    upstreams: Upstreams;
   }): DynamicModule {
     return {
       module: McpToolModule,
-      controllers: [ToolsHandler, StepHandler, EffectsHandler, AuthHandler],
+      controllers: [ToolsHandler, StepHandler, EffectsHandler, AuthHandler, UpstreamsHandler],
       providers: [
         { provide: Toolbox, useValue: parts.toolbox },
         { provide: Executor, useValue: parts.executor },
         { provide: EffectRecords, useValue: parts.records },
+        { provide: UpstreamRequests, useValue: parts.upstreams.requests },
+        { provide: Quarantine, useValue: parts.upstreams.quarantine },
         { provide: StepAgent, useValue: parts.agent },
         { provide: Authorisations, useValue: parts.authorisations },
       ],

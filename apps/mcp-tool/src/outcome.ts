@@ -1,5 +1,5 @@
-import { AppError, type ErrorCode, type McpToolResult, type StepResult } from '@switchyard/contracts';
-import { type Tool, ToolError } from './tool.ts';
+import { AppError, type ErrorCode, type StepResult } from '@switchyard/contracts';
+import { type Tool, ToolError, type ToolErrorWords } from './tool.ts';
 
 /*
  * What a call means that began and gave no usable output. Pure.
@@ -18,7 +18,7 @@ const MAX_MESSAGE_CHARS = 2_000;
 /** Errors that say that nothing was done. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   ...(['invalid_input', 'invalid_id', 'unauthenticated', 'forbidden', 'credentials_missing'] as const),
-  ...(['egress_blocked', 'not_implemented'] as const),
+  ...(['egress_blocked', 'not_implemented', 'provider_not_connected'] as const),
 ]);
 
 /** False for a tool that only reads and is safe to repeat: its calls leave nothing behind. */
@@ -26,13 +26,33 @@ export function mayHaveEffect({ kind, idempotency }: Pick<Tool, 'kind' | 'idempo
   return kind !== 'read' || idempotency !== 'safe';
 }
 
-export function failed(code: string, message: string, mcp?: McpToolResult): StepResult {
-  return { status: 'failed', code, message: message.slice(0, MAX_MESSAGE_CHARS), ...(mcp ? { mcp } : {}) };
+type Words = Pick<ToolErrorWords, 'mcp' | 'mcpError' | 'inputRequired'>;
+
+export function failed(code: string, message: string, { mcp, mcpError, inputRequired }: Words = {}): StepResult {
+  return {
+    status: 'failed',
+    code,
+    message: message.slice(0, MAX_MESSAGE_CHARS),
+    ...(mcp ? { mcp } : {}),
+    ...(mcpError ? { mcpError } : {}),
+    ...(inputRequired ? { inputRequired } : {}),
+  };
+}
+
+/** Nothing was begun: the same call, with the same key, may be made again. */
+export function notBegun(result: StepResult): boolean {
+  return result.status === 'failed' && (result.code === 'input_required' || result.code === 'unavailable');
+}
+
+/** What only an MCP client understands is for MCP clients alone. */
+export function withoutMcp(result: StepResult): StepResult {
+  if (result.status === 'succeeded') return { status: 'succeeded', output: result.output };
+  return { status: result.status, code: result.code, message: result.message };
 }
 
 export function outcomeWithoutOutput(tool: Tool, ending: Ending): StepResult {
-  const { code, message, mcp } = failureOf(tool, ending);
-  if (!mayHaveEffect(tool) || saidSo(ending)) return failed(code, message, mcp);
+  const { code, message, words } = failureOf(tool, ending);
+  if (!mayHaveEffect(tool) || saidSo(ending)) return failed(code, message, words);
   return {
     status: 'in_doubt',
     code: 'tool_in_doubt',
@@ -46,7 +66,7 @@ function saidSo(ending: Ending): boolean {
   return error instanceof ToolError || (error instanceof AppError && REFUSALS.has(error.code));
 }
 
-function failureOf(tool: Tool, ending: Ending): { code: string; message: string; mcp?: McpToolResult | undefined } {
+function failureOf(tool: Tool, ending: Ending): { code: string; message: string; words?: ToolErrorWords } {
   switch (ending.how) {
     case 'cancelled':
       return { code: 'cancelled', message: 'The call was cancelled.' };
@@ -56,7 +76,8 @@ function failureOf(tool: Tool, ending: Ending): { code: string; message: string;
       return { code: 'tool_failed', message: `The tool ${tool.name} gave an answer that it should not give.` };
     case 'threw': {
       const { error } = ending;
-      if (error instanceof ToolError) return { code: 'tool_failed', message: error.message, mcp: error.mcp };
+      if (error instanceof ToolError)
+        return { code: error.words.code ?? 'tool_failed', message: error.message, words: error.words };
       if (error instanceof AppError && error.code !== 'internal') return { code: error.code, message: error.message };
       return { code: 'tool_failed', message: `The tool ${tool.name} failed.` };
     }

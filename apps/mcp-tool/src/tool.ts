@@ -1,4 +1,9 @@
 import {
+  type ErrorCode,
+  type InputRequired,
+  type McpCaller,
+  type McpError,
+  type McpFrame,
   type McpToolResult,
   performStep,
   type Principal,
@@ -26,18 +31,35 @@ export interface ToolContext {
   /** The run and its step, where the call belongs to one. */
   readonly runId?: string | undefined;
   readonly stepId?: string | undefined;
+  /** The MCP client that calls, where one does. */
+  readonly mcp?: McpCaller | undefined;
+  /** Tells the MCP client of progress and log messages. */
+  readonly tell?: ((frame: McpFrame) => void) | undefined;
+}
+
+/** What goes with a ToolError, for callers that understand more than its text. */
+export interface ToolErrorWords {
+  /** Default `tool_failed`. `unavailable` and `input_required`: nothing was begun, the same call may be made again. */
+  readonly code?: ErrorCode;
+  /** The same for an MCP client. */
+  readonly mcp?: McpToolResult;
+  readonly mcpError?: McpError;
+  /** With `input_required`. */
+  readonly inputRequired?: InputRequired;
+  /** For the log. */
+  readonly cause?: unknown;
 }
 
 /**
  * An error whose text the model and the user may read: what is wrong and what to do. Thrown where it is certain that
- * nothing happened. `mcp`: the same for an MCP client.
+ * nothing happened.
  */
 export class ToolError extends Error {
   constructor(
     message: string,
-    readonly mcp?: McpToolResult,
+    readonly words: ToolErrorWords = {},
   ) {
-    super(message);
+    super(message, words.cause === undefined ? undefined : { cause: words.cause });
   }
 }
 

@@ -46,6 +46,6 @@ export class ToolsHandler {
   @Handles(callTool)
   call(input: ToolCall, call: Call): Promise<StepResult> {
     const idempotencyKey = input.idempotencyKey ?? call.idempotencyKey;
-    return this.executor.run({ ...input, idempotencyKey, signal: call.signal });
+    return this.executor.run({ ...input, idempotencyKey, signal: call.signal, tell: (frame) => call.progress(frame) });
   }
 }

@@ -222,3 +222,4 @@ export {
   XmppStatus,
   xmppStatus,
 } from './xmpp.ts';
+export { decideQuarantine, listQuarantine, listUpstreams, QuarantinedTool, UpstreamStatus } from './upstreams.ts';

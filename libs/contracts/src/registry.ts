@@ -16,6 +16,7 @@ import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun, 
 import { mcpRequest } from './mcp.ts';
 import { performStep } from './steps.ts';
 import { callTool, listTools, searchTools } from './tools.ts';
+import { decideQuarantine, listQuarantine, listUpstreams } from './upstreams.ts';
 import { httpBody, httpRequest, xmppBody, xmppRequest, xmppStatus } from './xmpp.ts';
 
 /** Every request of the system, for the generated documents, the permissions and the tests that try them all. */
@@ -43,6 +44,9 @@ export const REQUESTS: readonly RequestContract[] = [
   refreshAuthorisation,
   liveStatus,
   revokeAuthorisation,
+  listQuarantine,
+  decideQuarantine,
+  listUpstreams,
   listAgents,
   performStep.mcp,
   performStep.a2a,

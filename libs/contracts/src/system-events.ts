@@ -72,6 +72,33 @@ export const SYSTEM_EVENTS = [
     'A sealed credential does not open for its owner: it was moved or changed, or its key is gone. Look at once.',
     z.object(Provider),
   ),
+  event(
+    'tools.definition.quarantined',
+    'A tool of an MCP upstream is new or says something else now; it is not used until a person approves it.',
+    z.object({
+      upstream: z.string(),
+      tool: z.string(),
+      hash: z.string(),
+      reasons: z.array(z.string()),
+      diff: z.array(z.string()),
+    }),
+  ),
+  event(
+    'tools.definition.decided',
+    'A person approved or rejected the definition of a tool of an MCP upstream.',
+    z.object({
+      ...Who,
+      upstream: z.string(),
+      tool: z.string(),
+      hash: z.string(),
+      verdict: z.enum(['approve', 'reject']),
+    }),
+  ),
+  event(
+    'tools.upstream.changed',
+    'An MCP upstream is available again, or is not.',
+    z.object({ upstream: z.string(), available: z.boolean(), reason: z.string().nullable() }),
+  ),
   event('a2a.card.changed', 'The card of an agent changed.', z.object({ agent: z.string(), digest: z.string() })),
   event(
     'a2a.agent.unreachable',

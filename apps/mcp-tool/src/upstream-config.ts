@@ -1,0 +1,197 @@
+import { performStep, Role } from '@switchyard/contracts';
+import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
+import { z } from 'zod';
+
+/*
+ * Which MCP servers there are behind us, as the operator's file says. Pure.
+ *
+ * W1 The file counts as a whole or not at all; every mistake is told with its line.
+ * W2 A command is an absolute decision of the operator: it stands in this file and nowhere else, and its arguments
+ *    are handed over one by one, never through a shell.
+ * W3 The file names variables of the environment and holds no secret: `${NAME}` in a header, a name under `env`.
+ * W4 What an upstream says of its tools decides nothing. Without a word of the operator a tool is `write` and is
+ *    never repeated.
+ */
+
+/** Longest a call may take in all: the step that waits for it takes no longer. */
+const MAX_CALL_MS = performStep.mcp.timeoutMs - 5_000;
+const MAX_UPSTREAMS = 100;
+/** It begins names of tools and schemes of resource URIs. */
+const UpstreamName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected 1 to 32 small letters, digits and "-", beginning with a letter');
+const VariableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'expected the name of a variable');
+
+const ToolPolicy = z.strictObject({
+  kind: z.enum(['read', 'write', 'destructive']).default('write'),
+  idempotency: z.enum(['safe', 'key', 'none']).default('none'),
+  requires_approval: z.boolean().optional().describe('Default: yes for destructive tools'),
+  required_role: Role.optional(),
+  timeout_ms: z.number().int().min(100).max(MAX_CALL_MS).optional(),
+  hidden: z.boolean().default(false),
+});
+export type ToolPolicy = z.output<typeof ToolPolicy>;
+
+const Upstream = z
+  .strictObject({
+    url: z.url({ protocol: /^https?$/, error: 'expected an http or https URL' }).optional(),
+    headers: z
+      .record(z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'not a name of a header'), z.string().max(4_096))
+      .default({}),
+    auth: z.enum(['none', 'user']).default('none').describe('user: the token that each user gave for the provider'),
+    command: z.string().min(1).max(4_096).optional(),
+    args: z.array(z.string().max(32_768)).max(256).default([]),
+    env: z.array(VariableName).max(100).default([]),
+    cwd: z.string().startsWith('/', 'expected an absolute path').optional(),
+    memory_mb: z.number().int().min(64).max(65_536).default(1_024),
+    cpu_s: z.number().int().min(1).max(1_000_000).default(3_600),
+    open_files: z.number().int().min(32).max(65_536).default(1_024),
+    provider: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}$/)
+      .optional(),
+    trust: z.enum(['trusted', 'untrusted']).default('untrusted'),
+    approve: z.enum(['manual', 'first_use']).optional().describe('Default: first_use for trusted, else manual'),
+    prefix: z.boolean().default(true),
+    required_role: Role.optional(),
+    protocol: z.enum(['auto', 'legacy', 'modern']).default('auto'),
+    connect_timeout_ms: z.number().int().min(100).max(60_000).default(15_000),
+    timeout_ms: z.number().int().min(100).max(MAX_CALL_MS).default(30_000).describe('Longest silence of a call'),
+    max_timeout_ms: z.number().int().min(100).max(MAX_CALL_MS).default(MAX_CALL_MS).describe('With progress'),
+    refresh_ms: z.number().int().min(200).max(3_600_000).default(30_000),
+    idle_ms: z.number().int().min(1_000).max(86_400_000).optional().describe('Default: 1 min, stdio 15 min'),
+    max_result_bytes: z
+      .number()
+      .int()
+      .min(1_024)
+      .max(64 * 1024 ** 2)
+      .default(4 * 1024 ** 2),
+    defaults: ToolPolicy.prefault({}),
+    tools: z.record(z.string().min(1).max(128), ToolPolicy).default({}),
+  })
+  .superRefine((upstream, context) => {
+    const wrong = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
+    if ((upstream.url === undefined) === (upstream.command === undefined))
+      wrong(upstream.url === undefined ? '' : 'command', 'give either url or command');
+    const [forUrl, forCommand] = [['headers'], ['args', 'env', 'cwd']] as const;
+    const given = (key: string) => Object.keys((upstream as Record<string, unknown>)[key] ?? {}).length > 0;
+    if (upstream.command !== undefined) for (const key of forUrl) if (given(key)) wrong(key, 'only with url');
+    if (upstream.url !== undefined) for (const key of forCommand) if (given(key)) wrong(key, 'only with command');
+    if (upstream.command !== undefined && upstream.auth === 'user')
+      wrong('auth', 'a process gets no token of a user; use url');
+    if (upstream.timeout_ms > upstream.max_timeout_ms) wrong('timeout_ms', 'more than max_timeout_ms');
+    for (const [name, value] of Object.entries(upstream.headers))
+      if (/^(host|content-length|connection|mcp-.*)$/i.test(name)) wrong('headers', `${name} may not be set`);
+      else if (/\$\{(?![A-Za-z_][A-Za-z0-9_]*\})/.test(value)) wrong('headers', `${name}: expected \${NAME}`);
+  });
+
+const File = z.strictObject({
+  upstreams: z
+    .record(UpstreamName, Upstream)
+    .refine((all) => Object.keys(all).length <= MAX_UPSTREAMS, `at most ${MAX_UPSTREAMS} upstreams`),
+});
+
+/** One MCP server behind us. */
+export interface UpstreamConfig extends Omit<z.output<typeof Upstream>, 'provider' | 'approve' | 'idle_ms'> {
+  readonly name: string;
+  readonly provider: string;
+  readonly approve: 'manual' | 'first_use';
+  readonly idle_ms: number;
+}
+
+export interface ConfigMistake {
+  readonly line: number;
+  readonly message: string;
+}
+
+export type ParsedUpstreams =
+  { readonly upstreams: readonly UpstreamConfig[] } | { readonly mistakes: readonly ConfigMistake[] };
+
+const MAX_MISTAKES = 50;
+
+/** W1 */
+export function parseUpstreams(text: string): ParsedUpstreams {
+  const counter = new LineCounter();
+  const document = parseDocument(text, { lineCounter: counter, uniqueKeys: true, prettyErrors: false });
+  if (document.errors.length > 0)
+    return {
+      mistakes: document.errors.slice(0, MAX_MISTAKES).map((error) => ({
+        line: counter.linePos(error.pos[0]).line,
+        message: error.message,
+      })),
+    };
+  let value: unknown = { upstreams: {} }; // An empty file is the list of none.
+  try {
+    // Aliases are counted, so that a small file does not become a huge value.
+    if (document.contents !== null) value = document.toJS({ maxAliasCount: 100 });
+  } catch {
+    return { mistakes: [{ line: 1, message: 'the file: its aliases make it too large' }] };
+  }
+  const parsed = File.safeParse(value);
+  if (!parsed.success) {
+    const places = parsed.error.issues.flatMap(placesOf).slice(0, MAX_MISTAKES);
+    return {
+      mistakes: places.map(({ path, message }) => ({
+        line: lineOf(document, counter, path),
+        message: `${path.map(String).filter(Boolean).join('.') || 'the file'}: ${message}`,
+      })),
+    };
+  }
+  return {
+    upstreams: Object.entries(parsed.data.upstreams).map(([name, upstream]) => ({
+      ...upstream,
+      name,
+      provider: upstream.provider ?? name,
+      approve: upstream.approve ?? (upstream.trust === 'trusted' ? 'first_use' : 'manual'),
+      idle_ms: upstream.idle_ms ?? (upstream.command === undefined ? 60_000 : 900_000),
+    })),
+  };
+}
+
+/** A key that nobody knows is a place of its own. */
+function placesOf(issue: z.core.$ZodIssue): { path: PropertyKey[]; message: string }[] {
+  if (issue.code !== 'unrecognized_keys') return [{ path: issue.path, message: issue.message }];
+  return issue.keys.map((key) => ({ path: [...issue.path, key], message: 'there is no such setting' }));
+}
+
+/** The line of the nearest part of the path that stands in the file. */
+function lineOf(document: Document, counter: LineCounter, path: readonly PropertyKey[]): number {
+  for (let length = path.length; length > 0; length -= 1) {
+    const parent: unknown = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
+    if (!isMap(parent)) continue;
+    const pair = parent.items.find(({ key }) => isScalar(key) && String(key.value) === String(path[length - 1]));
+    if (isScalar(pair?.key) && pair.key.range) return counter.linePos(pair.key.range[0]).line;
+  }
+  return 1;
+}
+
+/** What the operator says of one tool: a word for just this tool, else the upstream's defaults. */
+export function policyOf(upstream: UpstreamConfig, tool: string): ToolPolicy {
+  return upstream.tools[tool] ?? upstream.defaults;
+}
+
+/** The names of variables that an upstream needs. */
+export function variablesOf(upstream: UpstreamConfig): string[] {
+  const inHeaders = Object.values(upstream.headers).flatMap((value) =>
+    [...value.matchAll(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g)].map(([, name]) => name!),
+  );
+  return [...new Set([...inHeaders, ...upstream.env])];
+}
+
+export type ReadVariable = (name: string) => string | undefined;
+
+/** The headers with their variables filled in, or the names of those that are not set or empty. */
+export function headersOf(
+  upstream: UpstreamConfig,
+  read: ReadVariable,
+): { headers: Record<string, string> } | { missing: string[] } {
+  const missing = variablesOf(upstream).filter((name) => !read(name));
+  if (missing.length > 0) return { missing };
+  const fill = (value: string) =>
+    value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => read(name) ?? '');
+  return {
+    headers: Object.fromEntries(
+      Object.entries(upstream.headers).map(([name, value]) => [name.toLowerCase(), fill(value)]),
+    ),
+  };
+}

@@ -1,0 +1,204 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, constants, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, isAbsolute, join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { type JSONRPCMessage, ReadBuffer, serializeMessage, type Transport } from '@modelcontextprotocol/client';
+import { AppError } from '@switchyard/contracts';
+import { type Logger, redactText } from '@switchyard/platform';
+import type { ReadVariable, UpstreamConfig } from './upstream-config.ts';
+
+/*
+ * An MCP server as a process of ours, spoken to over its standard input and output.
+ *
+ * P1 No shell: the program is found once, its arguments are handed over as they are.
+ * P2 Its environment is empty but for the variables that the operator named. (The SDK's own transport adds some.)
+ * P3 Memory, processor time and open files are limited where the system has `prlimit`; no core dumps.
+ * P4 It works in the directory that the operator named, or in an empty one of its own that goes with it.
+ * P5 What it writes to its standard error is logged, a bounded part of it; what it writes to us is bounded too.
+ * P6 It and what it started end with close(): asked first, then told, then killed.
+ */
+
+const PRLIMIT = ['/usr/bin/prlimit', '/bin/prlimit'].find((path) => existsSync(path));
+const PATIENCE_MS = 2_000;
+const MAX_LINE = 2_000;
+const LINES_A_MINUTE = 120;
+
+export interface ProcessParts {
+  readonly read: ReadVariable;
+  readonly log: Logger;
+}
+
+/** P1: the file that would run, found in PATH of this service. Throws where there is none. */
+export function programOf(command: string, path: string = process.env['PATH'] ?? ''): string {
+  const places = command.includes('/') ? [command] : path.split(delimiter).map((place) => join(place, command));
+  const found = places.find((place) => isAbsolute(place) && isProgram(place));
+  if (found === undefined) throw new AppError('unavailable', `There is no program "${command}" on this machine.`);
+  return found;
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** P3: the program with its limits before it. */
+export function limited(upstream: UpstreamConfig, program: string, prlimit = PRLIMIT): [string, string[]] {
+  if (prlimit === undefined) return [program, upstream.args];
+  const bytes = upstream.memory_mb * 1024 ** 2;
+  const limits = [`--data=${bytes}`, `--cpu=${upstream.cpu_s}`, `--nofile=${upstream.open_files}`, '--core=0'];
+  return [prlimit, [...limits, '--', program, ...upstream.args]];
+}
+
+/** P2 */
+export function environmentOf(upstream: UpstreamConfig, read: ReadVariable): Record<string, string> {
+  return Object.fromEntries(upstream.env.map((name) => [name, read(name) ?? '']));
+}
+
+export class ProcessTransport implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+  /** By these two the SDK knows that silence here means an older server and no outage. */
+  readonly stderr = new PassThrough();
+  #child: ChildProcess | undefined;
+  #ownDirectory: string | undefined;
+  #closed = false;
+  readonly #buffer: ReadBuffer;
+
+  constructor(
+    private readonly upstream: UpstreamConfig,
+    private readonly parts: ProcessParts,
+  ) {
+    this.#buffer = new ReadBuffer({ maxBufferSize: upstream.max_result_bytes });
+  }
+
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  start(): Promise<void> {
+    if (this.#child) return Promise.reject(new Error('started already'));
+    const [file, args] = limited(this.upstream, programOf(this.upstream.command!));
+    const cwd = this.upstream.cwd ?? (this.#ownDirectory = mkdtempSync(join(tmpdir(), 'mcp-upstream-'))); // P4
+    const env = environmentOf(this.upstream, this.parts.read);
+    return new Promise((resolve, reject) => {
+      // A group of its own, so that what it started can be ended with it.
+      const child = spawn(file, args, { cwd, env, shell: false, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+      this.#child = child;
+      child.once('error', (cause) => {
+        this.#removeDirectory();
+        reject(new AppError('unavailable', `${this.upstream.name} could not be started.`, { cause }));
+      });
+      child.once('spawn', () => resolve());
+      child.once('exit', (code, signal) => {
+        if (!this.#closed) this.parts.log.warn({ upstream: this.upstream.name, code, signal }, 'an upstream ended');
+      });
+      child.once('close', () => this.#gone());
+      child.stdin.on('error', (error) => this.onerror?.(error));
+      child.stdout.on('data', (chunk: Buffer) => this.#take(chunk));
+      this.#logErrors(child.stderr);
+    });
+  }
+
+  send(message: JSONRPCMessage): Promise<void> {
+    const input = this.#child?.stdin;
+    if (!input?.writable) return Promise.reject(new AppError('upstream_failed', `${this.upstream.name} has ended.`));
+    return new Promise((resolve) => {
+      if (input.write(serializeMessage(message))) resolve();
+      else input.once('drain', resolve).once('close', resolve);
+    });
+  }
+
+  /** P6 */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const child = this.#child;
+    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+      const over = new Promise<boolean>((resolve) => child.once('close', () => resolve(true)));
+      child.stdin?.end();
+      for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+        if (await within(over, PATIENCE_MS)) break;
+        kill(child.pid, signal);
+      }
+      await within(over, PATIENCE_MS);
+    }
+    // What it left behind in its group goes too.
+    if (child?.pid !== undefined) kill(child.pid, 'SIGKILL');
+    this.#gone();
+  }
+
+  #take(chunk: Buffer): void {
+    try {
+      this.#buffer.append(chunk);
+    } catch (error) {
+      // P5: a message without an end.
+      this.onerror?.(error as Error);
+      return void this.close();
+    }
+    for (;;) {
+      try {
+        const message = this.#buffer.readMessage();
+        if (message === null) return;
+        this.onmessage?.(message);
+      } catch (error) {
+        this.onerror?.(error as Error);
+      }
+    }
+  }
+
+  /** P5 */
+  #logErrors(from: NodeJS.ReadableStream): void {
+    const { log } = this.parts;
+    const { name } = this.upstream;
+    let [rest, minute, lines] = ['', 0, 0];
+    from.on('data', (chunk: Buffer) => {
+      const texts = (rest + chunk.toString('utf8')).split('\n');
+      rest = texts.pop()!.slice(0, MAX_LINE);
+      const now = Math.floor(Date.now() / 60_000);
+      if (now !== minute) [minute, lines] = [now, 0];
+      for (const text of texts) {
+        lines += 1;
+        if (text.trim() !== '' && lines <= LINES_A_MINUTE)
+          log.info({ upstream: name, line: redactText(text.slice(0, MAX_LINE)) }, 'an upstream wrote');
+        if (lines === LINES_A_MINUTE + 1) log.info({ upstream: name }, 'an upstream writes more than is logged');
+      }
+    });
+  }
+
+  #gone(): void {
+    this.#closed = true;
+    this.#removeDirectory();
+    this.#buffer.clear();
+    const told = this.onclose;
+    delete this.onclose;
+    told?.();
+  }
+
+  #removeDirectory(): void {
+    if (this.#ownDirectory !== undefined) rmSync(this.#ownDirectory, { recursive: true, force: true });
+    this.#ownDirectory = undefined;
+  }
+}
+
+/** The whole group; that it is gone already is what was wanted. */
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // No such group.
+  }
+}
+
+async function within(over: Promise<boolean>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  return Promise.race([over, late]).finally(() => clearTimeout(timer));
+}

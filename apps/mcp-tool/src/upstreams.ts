@@ -1,0 +1,84 @@
+import { randomBytes } from 'node:crypto';
+import type { Principal } from '@switchyard/contracts';
+import type { Lifecycle, Logger, Metrics } from '@switchyard/platform';
+import type { ToolPins } from '@switchyard/store';
+import type { Catalog } from './catalog.ts';
+import { compileSchema } from './compile-schema.ts';
+import { InputStates } from './input-state.ts';
+import type { Teller } from './teller.ts';
+import { UpstreamBook } from './upstream-book.ts';
+import type { ReadVariable, UpstreamConfig } from './upstream-config.ts';
+import { UpstreamFile } from './upstream-file.ts';
+import { UpstreamPool } from './upstream-pool.ts';
+import { Quarantine } from './upstream-quarantine.ts';
+import { UpstreamRequests } from './upstream-requests.ts';
+import { UpstreamTools } from './upstream-tools.ts';
+import type { ProviderAuthorisations } from './visibility.ts';
+
+export interface UpstreamsOptions {
+  /** The operator's file; absent: there are no upstreams. */
+  readonly file: string | undefined;
+  readonly lookEveryMs: number;
+  /** Seals what upstreams want back; the same for all replicas. */
+  readonly stateSecret: string | undefined;
+}
+
+export interface UpstreamsParts {
+  readonly catalog: Catalog;
+  readonly pins: ToolPins;
+  readonly authorisations: ProviderAuthorisations;
+  readonly teller: Pick<Teller, 'tell'>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly lifecycle: Pick<Lifecycle, 'onStop'>;
+  readonly read?: ReadVariable;
+  /** The token that this user gave for the provider of an upstream. */
+  readonly userToken?: (principal: Principal, upstream: UpstreamConfig) => Promise<string>;
+}
+
+export interface Upstreams {
+  readonly book: UpstreamBook;
+  readonly requests: UpstreamRequests;
+  readonly quarantine: Quarantine;
+  readonly pool: UpstreamPool;
+}
+
+/** Wires the MCP servers behind us. Waits for none of them; a file that is wrong ends the start. */
+export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsParts): Promise<Upstreams> {
+  const { catalog, pins, authorisations, teller, log, metrics, lifecycle, userToken } = parts;
+  const { file, lookEveryMs, stateSecret } = options;
+  if (file !== undefined && stateSecret === undefined)
+    log.info('MCP_STATE_SECRET is not set: a question of an upstream is answered at the replica that passed it on');
+  const states = new InputStates(stateSecret ?? randomBytes(32));
+  const pool: UpstreamPool = new UpstreamPool({
+    ...{ log, metrics, read: parts.read ?? ((name) => process.env[name]) },
+    ...(userToken ? { userToken } : {}),
+    onListChanged: (name) => void book.refresh(name),
+    onOpened: (name, who) => book.usedBy(name, who),
+  });
+  const compile = (schema: Record<string, unknown>) => compileSchema(schema, 'untrusted');
+  const tools = new UpstreamTools({ catalog, pool, states, compile });
+  const book: UpstreamBook = new UpstreamBook({
+    ...{ pool, pins, teller, log, metrics },
+    publish: (name, active) => tools.publish(name, active),
+    otherNames: () => tools.otherNames(),
+    objections: (definition) => tools.objections(definition),
+  });
+  lifecycle.onStop('upstreams', async () => {
+    await book.stop();
+    await pool.close();
+  });
+  if (file !== undefined) {
+    const source = new UpstreamFile({ path: file, log, everyMs: lookEveryMs, onChange: (all) => book.configure(all) });
+    await source.start();
+    lifecycle.onStop('file of upstreams', () => source.stop());
+  }
+  const requests = new UpstreamRequests({
+    ...{ pool, states, log, upstreams: () => book.all(), unavailable: () => book.unavailable() },
+    mayUse: async (principal, provider) => {
+      const { status } = await authorisations.statusOf(principal, provider);
+      return status === 'not_needed' || status === 'authorised';
+    },
+  });
+  return { book, pool, requests, quarantine: new Quarantine({ pins, book, teller }) };
+}

@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { request } from './define.ts';
+import { Principal } from './principal.ts';
+
+const UpstreamName = z.string().min(1).max(32);
+const UpstreamToolName = z.string().min(1).max(128);
+const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected the SHA-256 as the list shows it');
+
+/** A definition of an upstream's tool that waits for a person. The tool is not used meanwhile. */
+export const QuarantinedTool = z.object({
+  upstream: UpstreamName,
+  tool: UpstreamToolName.describe('As the upstream calls it'),
+  hash: Sha256.describe('Of the definition that waits; a decision names it'),
+  reasons: z.array(z.string()).describe('`new`, `changed`, and what the scan of its texts found'),
+  diff: z.array(z.string()).describe('Against the approved definition; what nobody sees is written out'),
+  seenAt: z.number().int(),
+});
+export type QuarantinedTool = z.infer<typeof QuarantinedTool>;
+
+export const listQuarantine = request({
+  subject: 'rpc.tools.quarantine.list',
+  summary: 'List definitions of tools of MCP upstreams that wait for a person. Admins only.',
+  answeredBy: 'mcp-tool',
+  askedBy: ['gateway', 'operator'],
+  input: z.object({
+    principal: Principal,
+    cursor: z.string().max(400).optional(),
+    limit: z.number().int().min(1).max(100).default(50),
+  }),
+  output: z.object({ tools: z.array(QuarantinedTool), nextCursor: z.string().nullable() }),
+  timeoutMs: 5_000,
+});
+
+export const decideQuarantine = request({
+  subject: 'rpc.tools.quarantine.decide',
+  summary:
+    'Approve or reject just the definition that was looked at. Admins only; what was decided already is not found.',
+  answeredBy: 'mcp-tool',
+  askedBy: ['gateway', 'operator'],
+  input: z.object({
+    principal: Principal,
+    upstream: UpstreamName,
+    tool: UpstreamToolName,
+    hash: Sha256,
+    verdict: z.enum(['approve', 'reject']),
+  }),
+  output: z.object({ upstream: UpstreamName, tool: UpstreamToolName, verdict: z.enum(['approve', 'reject']) }),
+  timeoutMs: 15_000,
+});
+
+/** How an MCP server behind us is doing. */
+export const UpstreamStatus = z.object({
+  name: UpstreamName,
+  provider: z.string(),
+  transport: z.enum(['http', 'stdio']),
+  trust: z.enum(['trusted', 'untrusted']),
+  available: z.boolean(),
+  reason: z.string().nullable().describe('Why it is not available'),
+  tools: z.number().int().describe('Usable tools'),
+  quarantined: z.number().int(),
+  era: z.enum(['modern', 'legacy']).nullable(),
+  refreshedAt: z.number().int().nullable(),
+});
+export type UpstreamStatus = z.infer<typeof UpstreamStatus>;
+
+export const listUpstreams = request({
+  subject: 'rpc.tools.upstreams.list',
+  summary: 'The MCP servers behind mcp-tool and how they are doing. Admins and auditors.',
+  answeredBy: 'mcp-tool',
+  askedBy: ['gateway', 'operator'],
+  input: z.object({ principal: Principal }),
+  output: z.object({ upstreams: z.array(UpstreamStatus) }),
+  timeoutMs: 5_000,
+});
