@@ -34,6 +34,14 @@ describe('a stream of XML', () => {
     );
   });
 
+  it('is not deaf after a cut inside the end of a declaration, a comment or CDATA', () => {
+    const text = `${HEADER}<!-- a-b? --><a>why? - <![CDATA[x]]>--</a><?pi ?><!----><c>?</c>`;
+    const whole = read(text).seen;
+    expect(whole).toHaveLength(3);
+    for (let at = 1; at < text.length; at += 1) expect(read(text.slice(0, at), text.slice(at)).seen).toEqual(whole);
+    expect(read(...text).seen).toEqual(whole);
+  });
+
   it.each([
     ['an entity that is not defined', '<a>&nbsp;</a>'],
     ['an element that is closed by another', '<a></b>'],

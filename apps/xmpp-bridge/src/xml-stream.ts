@@ -6,6 +6,8 @@ import { type Element, type Parser, xml } from '@xmpp/client';
  * X1 Whatever the other side sends, nothing is thrown and memory is bounded: an element larger or deeper than the
  *    limits, or text that is no XML, ends the stream with one report.
  * X2 After that report, or after close(), no element comes any more.
+ * X3 Where the text is cut makes no difference. The tokenizer misses the end of a declaration or a comment that is
+ *    cut inside "?>" or "-->", and is deaf from then on: such an end waits for what follows it.
  */
 
 export interface XmlListener {
@@ -29,6 +31,8 @@ export class XmlStream {
   #pending = 0;
   #depth = 0;
   #over = false;
+  /** X3 */
+  #held = '';
 
   constructor(
     private readonly listener: XmlListener,
@@ -53,7 +57,7 @@ export class XmlStream {
       this.#pending += piece.length;
       if (this.#pending > this.limits.maxElementChars) return this.#invalid('an element is too large');
       try {
-        this.#parser.write(piece);
+        this.#feed(piece);
       } catch (error) {
         return this.#invalid(error instanceof Error ? error.message : 'not XML');
       }
@@ -62,6 +66,14 @@ export class XmlStream {
 
   close(): void {
     this.#over = true;
+  }
+
+  /** An element ends with ">", so that none of them is ever held back. */
+  #feed(piece: string): void {
+    const text = this.#held + piece;
+    this.#held = /[?-]{1,2}$/.exec(text)?.[0] ?? '';
+    const whole = text.slice(0, text.length - this.#held.length);
+    if (whole !== '') this.#parser.write(whole);
   }
 
   #deeper(): void {
