@@ -36,10 +36,7 @@ export class Authority {
     openssl(...NEW_KEY, '-keyout', key, '-out', csr, '-subj', `/CN=${name}`);
     writeFileSync(ext, `subjectAltName=${(options.names ?? [name]).map((each) => `DNS:${each}`).join(',')}`);
     const signed = ['-CA', this.#path('ca.pem'), '-CAkey', this.#path('ca.key'), '-CAcreateserial', '-extfile', ext];
-    const { days = 30 } = options;
-    const dates =
-      days > 0 ? ['-days', String(days)] : ['-not_before', '20200101000000Z', '-not_after', '20200201000000Z'];
-    openssl('x509', '-req', '-in', csr, '-out', certificate, ...signed, ...dates);
+    openssl('x509', '-req', '-in', csr, '-out', certificate, ...signed, '-days', String(options.days ?? 30));
     chmodSync(key, 0o644); // Prosody runs as another user.
     return { certificate, key };
   }

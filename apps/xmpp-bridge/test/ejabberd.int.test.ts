@@ -6,12 +6,15 @@ import { ejabberdIsInstalled, type EjabberdServer, startEjabberd } from '@switch
 import { LoginError } from '../src/login-failure.ts';
 import { login, type LoginOptions } from '../src/login.ts';
 import { Authority } from './certificates.ts';
+import { Middleman, type MiddlemanOptions } from './middleman.ts';
 
 /** The login at the server that the failure of the old client was seen at. */
 
 let authority: Authority;
 let dir: string;
 let server: EjabberdServer;
+/** One that speaks TLS 1.2 at most. */
+let older: EjabberdServer;
 
 const options = (over: Partial<LoginOptions> = {}): LoginOptions => ({
   jid: 'ada@xmpp.test',
@@ -34,15 +37,16 @@ const options = (over: Partial<LoginOptions> = {}): LoginOptions => ({
   beforeAll(async () => {
     authority = new Authority();
     dir = mkdtempSync(join(tmpdir(), 'switchyard-ejabberd-'));
-    server = await startEjabberd({
-      dir: join(dir, 'ejabberd'),
-      domain: 'xmpp.test',
-      users: { ada: 'pw-ada' },
-      tls: authority.issue('xmpp.test'),
-    });
+    const tls = authority.issue('xmpp.test');
+    const start = (name: string, listener: string[]) =>
+      startEjabberd({ dir: join(dir, name), domain: 'xmpp.test', users: { ada: 'pw-ada' }, tls, listener });
+    [server, older] = await Promise.all([
+      start('ejabberd', []),
+      start('older', ['protocol_options: ["no_sslv3", "no_tlsv1", "no_tlsv1_1", "no_tlsv1_3"]']),
+    ]);
   }, 60_000);
   afterAll(async () => {
-    await server?.stop();
+    await Promise.all([server?.stop(), older?.stop()]);
     authority?.remove();
     if (dir) rmSync(dir, { recursive: true, force: true });
   }, 30_000);
@@ -70,4 +74,49 @@ const options = (over: Partial<LoginOptions> = {}): LoginOptions => ({
     },
     60_000,
   );
+
+  it('is bound to the connection where both ends can, also where that is required', async () => {
+    const stream = await login(options({ port: older.port, channelBinding: 'require' }), new AbortController().signal);
+    expect(stream).toMatchObject({ tlsVersion: 'TLSv1.2', mechanism: 'SCRAM-SHA-512' });
+    stream.socket.destroy();
+  }, 60_000);
+
+  describe('through something that ends TLS on the way', () => {
+    const through = async (over: Partial<LoginOptions>, more: Partial<MiddlemanOptions>) => {
+      const tls = authority.issue('middle.test', { names: ['xmpp.test'] });
+      const middleman = await Middleman.start({ to: older.port, domain: 'xmpp.test', tls, ...more });
+      try {
+        const outcome = await login(options({ port: middleman.port, ...over }), new AbortController().signal).then(
+          (stream) => (stream.socket.destroy(), { jid: stream.jid }),
+          (error: unknown) => (error as LoginError).failure,
+        );
+        return { outcome, upstream: middleman.upstream };
+      } finally {
+        await middleman.stop();
+      }
+    };
+
+    it('"Invalid channel binding" is told for what it is, with the certificate that was seen', async () => {
+      const { outcome } = await through({ channelBinding: 'require' }, {});
+      expect(outcome).toMatchObject({
+        code: 'CHANNEL_BINDING',
+        then: 'fatal',
+        sentence: expect.stringMatching(/Invalid channel binding" \(tls-unique, TLSv1\.2\).*ends TLS.*[0-9a-f]{64}/),
+      });
+    }, 60_000);
+
+    it('the same login stands without binding where that is only preferred: the password was right', async () => {
+      expect((await through({ channelBinding: 'prefer' }, {})).outcome).toEqual({ jid: 'ada@xmpp.test/r' });
+    }, 60_000);
+
+    it('TLS that is offered again after SASL, by the real server on a second connection, is told at once', async () => {
+      const { outcome, upstream } = await through({ channelBinding: 'off' }, { reconnectsAfterSasl: true });
+      expect(upstream).toBe(2);
+      expect(outcome).toMatchObject({
+        code: 'TLS_REOFFERED',
+        step: 'opening the authenticated stream',
+        sentence: expect.stringMatching(/^Login succeeded, then this stream asked for STARTTLS again\./),
+      });
+    }, 60_000);
+  });
 });

@@ -43,6 +43,8 @@ export const FEATURES = {
 
 export class HostileServer {
   readonly inClear: string[] = [];
+  /** All that clients said, in clear text or not. */
+  readonly heard: string[] = [];
   readonly sockets = new Set<Socket>();
   connections = 0;
   readonly #server: Server;
@@ -83,6 +85,7 @@ export class HostileServer {
     const hear = (socket: Socket): void => {
       socket.on('data', (bytes: Buffer) => {
         const text = bytes.toString('utf8');
+        this.heard.push(text);
         if (!tls) this.inClear.push(text);
         if (text.includes('<stream:stream')) round += 1;
         this.script.onText(text, client);

@@ -79,7 +79,19 @@ function upTo(
 }
 const PLAIN = { allowPlain: true };
 
-describe('a login that cannot stand', () => {
+/** A server that asks for the proof, and falls silent when it has it. */
+function afterChallenge(): Script {
+  return upTo('auth', (client, text) => {
+    const said = Buffer.from(/<auth[^>]*>([^<]+)</.exec(text)?.[1] ?? '', 'base64').toString();
+    const nonce = /r=([^,]+)/.exec(said)?.[1] ?? '';
+    const challenge = `r=${nonce}server,s=${Buffer.from('salt').toString('base64')},i=4096`;
+    client.write(
+      `<challenge xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>${Buffer.from(challenge).toString('base64')}</challenge>`,
+    );
+  });
+}
+
+describe('a login that cannot stand (faults 14, 19, 21)', () => {
   it.each<[string, LoginFailureCode, () => Script, Partial<LoginOptions>?]>([
     [
       'a server without STARTTLS',
@@ -200,6 +212,7 @@ describe('a login that cannot stand', () => {
     ['the TLS handshake', () => upTo('starttls', (c) => c.write(F.proceed))],
     ['opening the secured stream', () => upTo('secured', () => undefined)],
     ['authenticating', () => upTo('auth', () => undefined)],
+    ['authenticating', () => afterChallenge()],
     ['opening the authenticated stream', () => upTo('authenticated', () => undefined, ['PLAIN']), PLAIN],
     ['opening the authenticated stream', () => upTo('authenticated', (c) => c.write(F.open()), ['PLAIN']), PLAIN],
     ['binding a resource', () => upTo('bind', () => undefined, ['PLAIN']), PLAIN],
@@ -240,6 +253,39 @@ describe('a login that cannot stand', () => {
     expect(required).toMatchObject({ code: 'CHANNEL_BINDING', sentence: expect.stringMatching(/[0-9a-f]{64}/) });
     expect(required.ms).toBeLessThan(1_000);
   });
+
+  it('is told within 200 ms, in the right sentence, for TLS that is offered again and a binding that is refused', async () => {
+    const reoffered = upTo('authenticated', (c) => c.write(F.open() + F.of(F.starttls)), ['PLAIN']);
+    const types =
+      "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-exporter'/></sasl-channel-binding>";
+    const unbound = upTo('auth', (c) => c.write(F.failure('not-authorized', 'Invalid channel binding')));
+    const refused: Script = {
+      onText: (text, client) =>
+        text.includes('<stream:stream') && client.tls && client.round === 2
+          ? client.write(F.open() + F.of(F.sasl('SCRAM-SHA-512-PLUS'), types))
+          : unbound.onText(text, client),
+    };
+    /** The quickest of several: the machine may be busy, the diagnosis is not slow. */
+    const quickest = async (script: Script, over: Partial<LoginOptions>) => {
+      const told = [];
+      for (let n = 0; n < 8; n += 1) told.push(await failure(script, { timeoutMs: 20_000, ...over }));
+      return told.sort((a, b) => a.ms - b.ms)[0]!;
+    };
+    const seed = await quickest(reoffered, PLAIN);
+    expect(seed).toMatchObject({
+      code: 'TLS_REOFFERED',
+      step: 'opening the authenticated stream',
+      sentence: expect.stringMatching(/^Login succeeded, then this stream asked for STARTTLS again.*are correct\.$/),
+    });
+    expect(seed.ms).toBeLessThan(200);
+    const binding = await quickest(refused, { channelBinding: 'require' });
+    expect(binding).toMatchObject({
+      code: 'CHANNEL_BINDING',
+      step: 'authenticating',
+      sentence: expect.stringMatching(/failed with "Invalid channel binding" \(tls-exporter, TLSv1.3\).*[0-9a-f]{64}/),
+    });
+    expect(binding.ms).toBeLessThan(200);
+  }, 60_000);
 
   it('is given up when the caller goes away', async () => {
     server.script = { onText: () => undefined };

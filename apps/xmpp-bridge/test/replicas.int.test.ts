@@ -140,7 +140,7 @@ describe('replicas with one account', () => {
     expect([conflicts(first), conflicts(second)]).toEqual([0, 0]);
   }, 120_000);
 
-  it('do not fight over the resource with somebody who takes it: one conflict, then the other replica serves', async () => {
+  it('do not fight over the resource with somebody who takes it: one conflict, then the other replica serves (fault 22)', async () => {
     const [first, second] = await two();
     const thief = new Session(
       await login(
