@@ -2,11 +2,12 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { linkAbort } from '@switchyard/platform';
 import { xml } from '@xmpp/client';
 import type { IncomingChunks } from './chunks.ts';
-import { sendChunks } from './chunks.ts';
+import { CHUNK_BYTES, sendChunks } from './chunks.ts';
 import { CANCEL_HEADER, ExchangeError, type HttpRequest, type HttpResponse, NS_CANCEL } from './http-exchange.ts';
 import { IqError } from './iq-registry.ts';
 import type { Peers } from './peers.ts';
 import type { Session } from './session.ts';
+import type { StanzaCap } from './stanza-cap.ts';
 import { checkDigest, decodeResponse, type Dialect, encodeRequest, fitsInline } from './xep-0332.ts';
 
 /*
@@ -21,6 +22,7 @@ export interface IqParts {
   readonly chunks: IncomingChunks;
   /** Largest body of a response in chunks. */
   readonly bodyLimit: number;
+  readonly cap: StanzaCap;
 }
 
 export interface Patience {
@@ -79,7 +81,7 @@ async function askOnce(
   dialect: Dialect,
   { signal, deadline }: Patience,
 ): Promise<IqAnswer> {
-  const inline = fitsInline(request.body, dialect);
+  const inline = fitsInline(request.body, dialect, parts.cap.chars);
   if (!inline && dialect === 'slixmpp')
     throw new ExchangeError(413, 'slixmpp carries text of at most 64 KB; this body is larger, or no text.');
   const question = { to, timeoutMs: deadline - Date.now(), signal };
@@ -87,7 +89,8 @@ async function askOnce(
   const answered = new AbortController();
   const asked = session.ask('set', encodeRequest(request, dialect, chunks), question);
   const stop = linkAbort([signal, answered.signal]);
-  if (chunks !== undefined) sendChunks(session, to, chunks, request.body, stop.signal).catch(() => undefined); // the answer tells
+  if (chunks !== undefined)
+    sendChunks(session, to, chunks, request.body, stop.signal, parts.cap.bytes(CHUNK_BYTES)).catch(() => undefined); // the answer tells
   try {
     const answer = decodeResponse(await asked);
     if (answer.chunks === undefined) return answer;

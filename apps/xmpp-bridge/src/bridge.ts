@@ -31,6 +31,8 @@ import { bareOf, INBOUND_RESOURCE, Peers } from './peers.ts';
 import { Replay } from './replay.ts';
 import { Seat } from './seat.ts';
 import { SESSION_DEFAULTS, type SessionHandlers } from './session.ts';
+import { isPolicyViolation, StanzaCap } from './stanza-cap.ts';
+import { INLINE_LIMIT } from './xep-0332.ts';
 
 export interface BridgeParts {
   readonly bus: Pick<Bus, 'request' | 'answer' | 'publishSystem' | 'lease'>;
@@ -61,6 +63,7 @@ export class Bridge {
   readonly #health = new PeerHealth();
   readonly #bodies = new CarriedBodies();
   readonly #exchanges: Exchanges;
+  readonly #cap: StanzaCap;
   readonly #served: { readonly inbound: Inbound; readonly iq: InboundIq; readonly aztm: InboundAztm } | undefined;
   readonly #waiting = new Set<() => void>();
   readonly #changes: ReturnType<Metrics['counter']>;
@@ -74,6 +77,7 @@ export class Bridge {
     const { log, metrics } = parts;
     this.#told = initialState(config).state;
     this.#changes = metrics.counter('xmpp_login_changes_total', 'Changes of the state of the login', ['state']);
+    this.#cap = new StanzaCap(Math.min(config.inlineLimitBytes, INLINE_LIMIT));
     this.#mapped = new Set([...config.serviceMap.values()].map(bareOf));
     this.#peers = new Peers((jid) => this.#mapped.has(jid), {
       onGone: (fullJid) => {
@@ -114,6 +118,7 @@ export class Bridge {
       streams: this.#streams,
       chunks: this.#chunks,
       bodyLimit: config.streamLimitBytes,
+      cap: this.#cap,
       bodyOf: (input, call) => this.#bodies.take(input, config.streamLimitBytes, call),
       exchanges: this.#exchanges,
       log,
@@ -167,11 +172,13 @@ export class Bridge {
     const refused = metrics.counter('xmpp_messages_refused_total', 'Messages of peers that were not performed', [
       'why',
     ]);
+    const bodyLimit = this.config.streamLimitBytes;
     const inbound = new Inbound({
       bus,
       log,
       policy: () => this.config.peerPolicy,
       isContact: () => false,
+      bodyLimit,
       replay: new Replay(() => repeated.inc({})),
       exchanges: this.#exchanges,
       onOutcome: (outcome) => served.inc({ outcome }),
@@ -181,7 +188,7 @@ export class Bridge {
     const onDropped = (why: string): void => refused.inc({ why });
     return {
       inbound,
-      iq: new InboundIq({ inbound, chunks: this.#chunks, session, bodyLimit: this.config.streamLimitBytes, log }),
+      iq: new InboundIq({ inbound, chunks: this.#chunks, session, bodyLimit, cap: this.#cap, log }),
       aztm: new InboundAztm({ inbound, session, onDropped, log }),
     };
   }
@@ -215,6 +222,7 @@ export class Bridge {
           resource: INBOUND_RESOURCE,
           log,
           onChange: (state) => {
+            if (state.state === 'offline' && isPolicyViolation(state.sentence)) this.#cap.halve(); // L1
             if (state.state === 'offline' || state.state === 'failed') this.#served?.inbound.cancelAll();
             onChange(state);
           },
@@ -276,9 +284,10 @@ export class Bridge {
   /** What follows from a change of the replica's own login. */
   #ownTeller(): (state: BridgeState) => void {
     let last = initialState(this.config).state;
-    return ({ state }) => {
+    return ({ state, sentence }) => {
       if (state === last) return this.#tell();
       last = state;
+      if (state === 'offline' && isPolicyViolation(sentence)) this.#cap.halve(); // L1
       if (state === 'online') {
         this.#subscribe();
         for (const onOnline of [...this.#waiting]) onOnline();

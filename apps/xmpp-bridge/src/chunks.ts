@@ -12,7 +12,7 @@ import { NS_HTTP } from './xep-0332.ts';
  */
 
 /** 32,768 characters in base64. */
-const CHUNK_BYTES = 24_576;
+export const CHUNK_BYTES = 24_576;
 const MAX_BYTES_OF_ALL = 67_108_864;
 const MAX_STREAMS = 512;
 const MAX_EARLY = 256;
@@ -24,11 +24,12 @@ export async function sendChunks(
   id: string,
   body: Buffer,
   signal: AbortSignal,
+  chunkBytes = CHUNK_BYTES,
 ): Promise<void> {
-  const count = Math.max(1, Math.ceil(body.length / CHUNK_BYTES));
+  const count = Math.max(1, Math.ceil(body.length / chunkBytes));
   for (let nr = 0; nr < count && !signal.aborted && session.open; nr += 1) {
     const last = nr === count - 1 ? { last: 'true' } : {};
-    const piece = body.subarray(nr * CHUNK_BYTES, (nr + 1) * CHUNK_BYTES).toString('base64');
+    const piece = body.subarray(nr * chunkBytes, (nr + 1) * chunkBytes).toString('base64');
     const chunk = xml('chunk', { xmlns: NS_HTTP, streamId: id, nr: String(nr), ...last }, piece);
     if (!session.send(xml('message', { to }, chunk))) await session.drained(); // K3
   }

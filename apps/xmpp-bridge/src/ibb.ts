@@ -13,7 +13,7 @@ import { type Session, StanzaRefusal } from './session.ts';
  */
 
 export const NS_IBB = 'http://jabber.org/protocol/ibb';
-const BLOCK_BYTES = 8_192;
+export const BLOCK_BYTES = 8_192;
 const WINDOW = 8;
 const BLOCK_TIMEOUT_MS = 20_000;
 
@@ -23,18 +23,19 @@ export async function sendStream(
   to: string,
   sid: string,
   chunks: AsyncIterable<Uint8Array>,
+  blockBytes = BLOCK_BYTES,
 ): Promise<void> {
   const ask = (payload: Element) => session.ask('set', payload, { to, timeoutMs: BLOCK_TIMEOUT_MS });
-  await ask(xml('open', { xmlns: NS_IBB, sid, 'block-size': String(BLOCK_BYTES), stanza: 'iq' }));
+  await ask(xml('open', { xmlns: NS_IBB, sid, 'block-size': String(blockBytes), stanza: 'iq' }));
   const underWay = new Set<Promise<unknown>>();
   let failed: unknown;
   let seq = 0;
   try {
     for await (const chunk of chunks) {
-      for (let at = 0; at < chunk.length; at += BLOCK_BYTES) {
+      for (let at = 0; at < chunk.length; at += blockBytes) {
         while (underWay.size >= WINDOW) await Promise.race(underWay); // S1
         if (failed !== undefined) throw failed;
-        const block = Buffer.from(chunk.subarray(at, at + BLOCK_BYTES)).toString('base64');
+        const block = Buffer.from(chunk.subarray(at, at + blockBytes)).toString('base64');
         const sent = ask(xml('data', { xmlns: NS_IBB, sid, seq: String(seq) }, block))
           .catch((error: unknown) => (failed ??= error))
           .finally(() => underWay.delete(sent));

@@ -11,10 +11,11 @@ import {
   type HttpResponse,
   NS_CANCEL,
 } from './http-exchange.ts';
-import { sendStream } from './ibb.ts';
+import { BLOCK_BYTES, sendStream } from './ibb.ts';
 import { denied, type Inbound, problem, type Served } from './inbound.ts';
 import type { PeerRule } from './peer-policy.ts';
 import { type Session, StanzaRefusal } from './session.ts';
+import type { StanzaCap } from './stanza-cap.ts';
 import {
   announcedLength,
   checkDigest,
@@ -40,6 +41,7 @@ export interface InboundIqParts {
   readonly session: () => Session | null;
   /** Largest body of a request, and of a response that is no stream of events. */
   readonly bodyLimit: number;
+  readonly cap: StanzaCap;
   readonly log: Logger;
 }
 
@@ -121,7 +123,8 @@ export class InboundIq {
 
   #encoded(from: string, served: Served, dialect: Dialect): Element {
     const { response, pieces } = served;
-    if (pieces === undefined && fitsInline(response.body, dialect)) return encodeResponse(response, dialect);
+    if (pieces === undefined && fitsInline(response.body, dialect, this.parts.cap.chars))
+      return encodeResponse(response, dialect);
     if (dialect === 'slixmpp') throw new ExchangeError(502, 'The answer is too large for this peer.');
     if (response.body.length > this.parts.bodyLimit)
       throw new ExchangeError(502, 'The answer is larger than may be carried.');
@@ -135,8 +138,9 @@ export class InboundIq {
   async #pump(to: string, sid: string, served: Served, pieces: AsyncIterable<Uint8Array>): Promise<void> {
     const session = this.parts.session();
     const iterator = this.#bounded(served.response, pieces)[Symbol.asyncIterator]();
+    const loop = { [Symbol.asyncIterator]: () => unclosed(iterator) };
     try {
-      if (session) await sendStream(session, to, sid, { [Symbol.asyncIterator]: () => unclosed(iterator) });
+      if (session) await sendStream(session, to, sid, loop, this.parts.cap.bytes(BLOCK_BYTES));
     } catch (error) {
       this.parts.log.debug({ err: error }, 'the stream of an answer ended early');
     }

@@ -44,6 +44,8 @@ export interface InboundParts {
   readonly isContact: (bareJid: string) => boolean;
   readonly replay: Replay;
   readonly exchanges: Exchanges;
+  /** Largest body of a response that is no stream of events. */
+  readonly bodyLimit: number;
   readonly log: Logger;
   readonly onOutcome: (outcome: 'answered' | 'denied' | 'failed') => void;
   /** Sends a body to the gateway that one message does not carry; gives what `body` and `bodyBytes` are to be. */
@@ -78,8 +80,9 @@ const MAX_UNDER_WAY = 256;
 const MAX_HOPS = 4;
 const DEFAULT_TIMEOUT_MS = 30_000;
 const MAX_TIMEOUT_MS = 120_000;
-/** Of one answer, while the peer takes it slower than we produce it. */
-const MAX_BUFFERED_BYTES = 1_048_576;
+/** Of one stream of events, while the peer takes it slower than we produce it; of all answers together. */
+const MAX_EVENT_BYTES = 1_048_576;
+const MAX_BYTES_OF_ALL = 134_217_728;
 /** Denials that are told, per peer and minute, and of all together. */
 const TOLD_PER_PEER = 60;
 const TOLD_OF_ALL = 600;
@@ -94,6 +97,7 @@ export class Inbound {
   /** By peer and the name that it gave the request. */
   readonly #cancels = new Map<string, UnderWay>();
   readonly #limiters = new Map<number, RateLimiterMemory>();
+  readonly #room = { bytes: MAX_BYTES_OF_ALL };
   readonly #told = new RateLimiterMemory({ points: TOLD_PER_PEER, duration: 60 });
   readonly #toldOfAll = new RateLimiterMemory({ points: TOLD_OF_ALL, duration: 60 });
 
@@ -174,7 +178,7 @@ export class Inbound {
     const userId = encodeId(`xmpp:${bareOf(from)}`);
     const principal: Principal = { tenantId: rule.tenant, userId, role: 'user', via: 'xmpp' };
     const headers = carriedHeaders(request.headers).map(([name, value]): [string, string] => [name, value]);
-    const pipe = new Pipe(MAX_BUFFERED_BYTES);
+    const pipe = new Pipe({ eventBytes: MAX_EVENT_BYTES, bodyBytes: this.parts.bodyLimit, room: this.#room });
     const streaming = new Promise<HttpResponse>((resolve) => {
       pipe.onHead = ({ status, headers: answered }) =>
         resolve({ status, headers: carriedHeaders(answered), body: Buffer.alloc(0) });

@@ -23,7 +23,8 @@ import type { PeerHealth } from './peer-health.ts';
 import { bareOf, type Peers } from './peers.ts';
 import { keyOf } from './replay.ts';
 import type { Session } from './session.ts';
-import { DigestOfStream } from './xep-0332.ts';
+import { isPolicyViolation, type StanzaCap } from './stanza-cap.ts';
+import { DigestOfStream, inlineChars } from './xep-0332.ts';
 
 /*
  * Carries an HTTP request to the agent that serves a mapped host.
@@ -35,6 +36,7 @@ import { DigestOfStream } from './xep-0332.ts';
  * O4 A response in pieces is handed on as it comes; one that is cut, or is not what was announced, ends in an error,
  *    never as a short body.
  * O5 Whoever goes away stops the work on the other side, before and during the response.
+ * O6 A stanza for which a server ended the stream is not sent again.
  */
 
 export interface OutboundParts {
@@ -50,6 +52,7 @@ export interface OutboundParts {
   readonly streams: IncomingStreams;
   readonly chunks: IncomingChunks;
   readonly bodyLimit: number;
+  readonly cap: StanzaCap;
   /** Fetches a body that its caller sends in pieces. */
   readonly bodyOf: (input: Input, call: CarryCall) => Promise<Buffer>;
   readonly exchanges: Exchanges;
@@ -69,7 +72,23 @@ type Output = OutputOf<typeof xmppRequest>;
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 const PROBE_LIMIT_MS = 2_000;
 
+interface UnderWay {
+  readonly session: Session;
+  /** Characters of the largest stanza. */
+  readonly chars: number;
+}
+
+/** What became known of one request. */
+interface Told {
+  head: boolean;
+  sawPeer: boolean;
+}
+
 export class Outbound {
+  readonly #underWay = new Set<UnderWay>();
+  /** Of streams that a server ended for its policy: the request whose stanza was the largest. */
+  readonly #tooLarge = new WeakMap<Session, UnderWay | undefined>();
+
   constructor(private readonly parts: OutboundParts) {}
 
   async carry(input: Input, call: CarryCall): Promise<Output> {
@@ -108,7 +127,7 @@ export class Outbound {
 
   /** O2 */
   async #twice(jid: string, request: HttpRequest, call: CarryCall): Promise<Output> {
-    const told = { head: false };
+    const told: Told = { head: false, sawPeer: false };
     try {
       return await this.#once(jid, request, call, told);
     } catch (error) {
@@ -116,20 +135,21 @@ export class Outbound {
       const harmless =
         lost && (error.effect === 'not_sent' || SAFE.has(request.method) || keyOf(request) !== undefined);
       if (!harmless || told.head) throw error;
-      await this.#back(jid, error, call);
+      await this.#back(jid, error, told, call);
       return await this.#once(jid, request, call, told);
     }
   }
 
   /** Resolves when whoever was lost is there again; rejects with `error` where that takes too long. */
-  async #back(jid: string, error: IqError, { signal, deadline }: CarryCall): Promise<void> {
+  async #back(jid: string, error: IqError, { sawPeer }: Told, { signal, deadline }: CarryCall): Promise<void> {
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), Math.max(0, deadline - Date.now()));
     const stop = (): void => limit.abort();
     signal.addEventListener('abort', stop, { once: true });
     try {
       await this.parts.online(limit.signal);
-      if (error.code === 'peer_lost') await this.parts.peers.whenPresent(jid, limit.signal);
+      // A peer that let us see it comes back by itself; the server of both may have been away.
+      if (sawPeer) await this.parts.peers.whenPresent(jid, limit.signal);
     } catch {
       throw error;
     } finally {
@@ -138,9 +158,10 @@ export class Outbound {
     }
   }
 
-  async #once(jid: string, request: HttpRequest, call: CarryCall, told: { head: boolean }): Promise<Output> {
+  async #once(jid: string, request: HttpRequest, call: CarryCall, told: Told): Promise<Output> {
     const session = this.#session();
     const to = this.parts.peers.addressOf(jid);
+    told.sawPeer ||= this.parts.peers.isPresent(to);
     const response = await this.#ask(session, jid, to, this.#timed(request, call.deadline), call);
     const head = {
       status: response.status,
@@ -162,6 +183,8 @@ export class Outbound {
     const { health } = this.parts;
     const bare = bareOf(jid);
     await this.#judge(session, jid, to);
+    const mine = { session, chars: Math.min(inlineChars(request.body, 'standard'), this.parts.cap.chars) };
+    this.#underWay.add(mine);
     try {
       const wire = await this.#wireOf(session, jid, to, call.deadline);
       const answer =
@@ -175,8 +198,25 @@ export class Outbound {
         this.parts.features.forget(to);
         health.tell(bare, 'offline', Date.now());
       } else if (error instanceof IqError && error.code === 'deadline') health.tell(bare, 'late', Date.now());
+      if (this.#wasTooLarge(mine, error))
+        throw new ExchangeError(413, 'The XMPP server refused the size of this request.');
       throw error;
+    } finally {
+      this.#underWay.delete(mine);
     }
+  }
+
+  /** O6: all that were under way end at the same moment, so whoever looks first still sees them all. */
+  #wasTooLarge(mine: UnderWay, error: unknown): boolean {
+    const lost = error instanceof IqError && error.code === 'connection_lost';
+    if (!lost || !isPolicyViolation(error.message)) return false;
+    if (!this.#tooLarge.has(mine.session)) {
+      const [largest] = [...this.#underWay]
+        .filter(({ session }) => session === mine.session)
+        .sort((a, b) => b.chars - a.chars);
+      this.#tooLarge.set(mine.session, largest);
+    }
+    return this.#tooLarge.get(mine.session) === mine;
   }
 
   async #judge(session: Session, jid: string, to: string): Promise<void> {

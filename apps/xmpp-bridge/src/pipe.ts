@@ -3,9 +3,19 @@ import { CarriedFrame } from '@switchyard/contracts';
 /*
  * A response that comes in progress frames, read as pieces.
  *
- * F1 What waits to be read is bounded: a reader that cannot follow ends the response with an error, not the process.
+ * F1 What waits to be read is bounded, of one response and of all: a reader that cannot follow ends the response with an
+ *    error, not the process.
  * F2 It ends once: well, or with the error that ended it.
  */
+export interface PipeLimits {
+  /** Of a stream of events, which has no length. */
+  readonly eventBytes: number;
+  /** Of any other response: it may have come whole before it is read. */
+  readonly bodyBytes: number;
+  /** Shared by all. */
+  readonly room: { bytes: number };
+}
+
 export class Pipe implements AsyncIterable<Uint8Array> {
   onHead: ((head: { status: number; headers: [string, string][] }) => void) | undefined;
   headSeen = false;
@@ -14,19 +24,27 @@ export class Pipe implements AsyncIterable<Uint8Array> {
   #end: { readonly error?: unknown } | undefined;
   #wake: () => void = () => undefined;
 
-  constructor(private readonly maxBytes: number) {}
+  #maxBytes: number;
+
+  constructor(private readonly limits: PipeLimits) {
+    this.#maxBytes = limits.eventBytes;
+  }
 
   take(frame: unknown): void {
     const parsed = CarriedFrame.safeParse(frame);
     if (!parsed.success || this.#end) return;
     if ('head' in parsed.data) {
       this.headSeen = true;
+      const type = parsed.data.head.headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? '';
+      if (!type.startsWith('text/event-stream')) this.#maxBytes = this.limits.bodyBytes;
       return this.onHead?.(parsed.data.head);
     }
     if ('send' in parsed.data) return;
     const piece = Buffer.from(parsed.data.chunk, 'base64');
     this.#bytes += piece.length;
-    if (this.#bytes > this.maxBytes) return this.fail(new Error('the reader is too slow')); // F1
+    this.limits.room.bytes -= piece.length;
+    if (this.#bytes > this.#maxBytes || this.limits.room.bytes < 0)
+      return this.fail(new Error('the reader is too slow')); // F1
     this.#waiting.push(piece);
     this.#wake();
   }
@@ -36,8 +54,12 @@ export class Pipe implements AsyncIterable<Uint8Array> {
     this.#wake();
   }
 
+  /** What nobody has read yet is dropped. */
   fail(error: unknown): void {
     this.#end ??= { error };
+    this.limits.room.bytes += this.#bytes;
+    this.#bytes = 0;
+    this.#waiting.length = 0;
     this.#wake();
   }
 
@@ -46,6 +68,7 @@ export class Pipe implements AsyncIterable<Uint8Array> {
       const piece = this.#waiting.shift();
       if (piece) {
         this.#bytes -= piece.length;
+        this.limits.room.bytes += piece.length;
         yield piece;
       } else if (this.#end) {
         if ('error' in this.#end) throw this.#end.error;

@@ -94,10 +94,15 @@ export function decodeResponse(iq: Element): HttpResponse & { readonly sid?: str
 }
 
 /** True where this body can travel within one stanza of this dialect. */
-export function fitsInline(body: Buffer, dialect: Dialect): boolean {
+export function fitsInline(body: Buffer, dialect: Dialect, limit = INLINE_LIMIT): boolean {
+  return inlineChars(body, dialect) <= limit;
+}
+
+/** Characters that this body takes within a stanza; Infinity where the dialect has no way to write it. */
+export function inlineChars(body: Buffer, dialect: Dialect): number {
   const text = asText(body);
-  if (text !== undefined) return text.length <= INLINE_LIMIT;
-  return dialect === 'standard' && Math.ceil(body.length / 3) * 4 <= INLINE_LIMIT;
+  const base64 = dialect === 'standard' ? Math.ceil(body.length / 3) * 4 : Infinity;
+  return text === undefined ? base64 : escapedBytes(text);
 }
 
 function data(body: Buffer, dialect: Dialect): Element | undefined {
@@ -105,6 +110,11 @@ function data(body: Buffer, dialect: Dialect): Element | undefined {
   if (!fitsInline(body, dialect)) throw new ExchangeError(413, 'The body is larger than one stanza can carry.'); // C3
   const text = asText(body);
   return xml('data', {}, text === undefined ? xml('base64', {}, body.toString('base64')) : xml('text', {}, text));
+}
+
+/** As many bytes as XML makes of it. */
+function escapedBytes(text: string): number {
+  return Buffer.byteLength(text) + 5 * (text.match(/[&<>"']/g)?.length ?? 0);
 }
 
 /** C1: the text of these bytes, where XML carries it unchanged (§2.11 of XML turns CR into LF). */

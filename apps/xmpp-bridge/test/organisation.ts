@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { type Bus, connectBus, type Service } from '@switchyard/bus';
-import { httpRequest, type InputOf, type OutputOf, xmppStatus } from '@switchyard/contracts';
+import { httpBody, httpRequest, type InputOf, type OutputOf, xmppStatus } from '@switchyard/contracts';
 import type { Call } from '@switchyard/bus';
 import { type LocalServer, startNats } from '@switchyard/local-servers';
 import { createLogger, parseConfig } from '@switchyard/platform';
+import { CarriedBodies } from '@switchyard/safe-fetch';
 import { until } from '@switchyard/testing';
 import { Config, createXmppBridge } from '../src/index.ts';
 
@@ -49,9 +50,12 @@ export class Organisation {
     const out = await connectBus({ url: nats.url, app: 'a2a', log });
     const gateway = await connectBus({ url: nats.url, app: 'gateway', log });
     const made = new Organisation(nats, service, out, gateway);
-    await gateway.answer(httpRequest, (request, call) => {
-      made.served.push(request);
-      return Promise.resolve(made.answer(request, call));
+    const bodies = new CarriedBodies();
+    await gateway.answer(httpBody, (piece) => Promise.resolve(bodies.piece(piece)), { as: bodies.name });
+    await gateway.answer(httpRequest, async (request, call) => {
+      const body = (await bodies.take(request, 16 * 1_024 ** 2, call)).toString('base64');
+      made.served.push({ ...request, body });
+      return made.answer({ ...request, body }, call);
     });
     await made.online();
     return made;
@@ -76,7 +80,14 @@ export class Organisation {
   }
 }
 
-export function echo({ body, headers }: Served): Answer {
+/** Gives back what was sent, in pieces as the gateway does where it is long. */
+export function echo({ body, headers }: Served, call?: Call): Answer {
   const type = headers.find(([name]) => name === 'content-type')?.[1] ?? 'text/plain';
-  return { status: 200, headers: [['content-type', type]], body };
+  const head = { status: 200, headers: [['content-type', type]] as [string, string][] };
+  if (body.length < 40_000 || !call) return { ...head, body };
+  const bytes = Buffer.from(body, 'base64');
+  call.progress({ head });
+  for (let at = 0; at < bytes.length; at += 131_072)
+    call.progress({ chunk: bytes.subarray(at, at + 131_072).toString('base64') });
+  return { ...head, body: '' };
 }

@@ -24,6 +24,12 @@ describe('prosodyConfig', () => {
     expect(text).not.toContain('allow_unencrypted_plain_auth');
   });
 
+  it('lets a module in that is off otherwise, where it is asked for', () => {
+    const text = prosodyConfig({ port: 20_001, dir: '/d', domain: 'localhost' }, { modules: ['limits'] });
+    expect(text).toContain('"ping", "limits" }');
+    expect(text).toContain('modules_disabled = { "s2s", "tls", "http" }');
+  });
+
   it('cannot be broken out of by a domain with a quote', () => {
     expect(prosodyConfig({ port: 1, dir: '/d', domain: 'a" evil = "' })).toContain('VirtualHost "a\\" evil = \\""');
   });

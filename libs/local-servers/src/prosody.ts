@@ -12,6 +12,8 @@ export interface ProsodyOptions extends ServerOptions {
   readonly users?: Readonly<Record<string, string>>;
   /** Paths of a certificate and its key, which the caller can read: STARTTLS is then offered and required. */
   readonly tls?: { readonly certificate: string; readonly key: string };
+  /** Modules beside those that are always there. */
+  readonly modules?: readonly string[];
   /** More Prosody configuration, before the virtual host. */
   readonly config?: string;
 }
@@ -32,9 +34,12 @@ const lua = (text: string): string => `"${text.replace(/[\\"]/g, '\\$&').replace
 /** The configuration of a private Prosody: clients only, no federation, no registration, no rate limit. */
 export function prosodyConfig(
   at: { port: number; dir: string; domain: string },
-  options: Pick<ProsodyOptions, 'tls' | 'config'> = {},
+  options: Pick<ProsodyOptions, 'tls' | 'config' | 'modules'> = {},
 ): string {
-  const { tls } = options;
+  const { tls, modules = [] } = options;
+  const enabled = ['roster', 'saslauth', 'disco', 'ping', ...(tls ? ['tls'] : []), ...modules];
+  const disabled = ['s2s', ...(tls ? [] : ['tls']), 'http', 'limits'].filter((name) => !modules.includes(name));
+  const list = (names: readonly string[]): string => `{ ${names.map(lua).join(', ')} }`;
   const security = tls
     ? `c2s_require_encryption = true\nssl = { certificate = ${lua(tls.certificate)}; key = ${lua(tls.key)} }`
     : 'c2s_require_encryption = false\nallow_unencrypted_plain_auth = true';
@@ -44,8 +49,8 @@ interfaces = { "127.0.0.1" }
 c2s_ports = { ${at.port} }
 c2s_direct_tls_ports = {}
 component_ports = {}
-modules_enabled = { "roster", "saslauth", "disco", "ping"${tls ? ', "tls"' : ''} }
-modules_disabled = { "s2s"${tls ? '' : ', "tls"'}, "http", "limits" }
+modules_enabled = ${list(enabled)}
+modules_disabled = ${list(disabled)}
 authentication = "internal_plain"
 allow_registration = false
 network_settings = { nagle = false }
