@@ -73,6 +73,12 @@ export class Organisation {
     return line === undefined ? 0 : Number(line.slice(line.lastIndexOf(' ') + 1));
   }
 
+  async gauge(name: string): Promise<number> {
+    const text = await (await fetch(`http://127.0.0.1:${this.service.opsPort}/metrics`)).text();
+    const line = text.split('\n').find((each) => each.startsWith(`${name}{`));
+    return line === undefined ? Number.NaN : Number(line.slice(line.lastIndexOf(' ') + 1));
+  }
+
   async stop(): Promise<void> {
     await Promise.all([this.out.close(), this.gateway.close()]);
     await this.service.stop();
