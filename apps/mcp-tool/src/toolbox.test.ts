@@ -98,6 +98,21 @@ describe('visibility', () => {
     expect(await shown({}, 'user', { mode: 'custom', providers: [], tools: [], ...given })).toEqual(expected);
   });
 
+  it.each([
+    [
+      ['a', 'c'],
+      ['a', 'c'],
+    ],
+    [['provider:two', 'x*'], ['c']],
+    [[], []],
+  ])('shows a caller who is held to %j no other tool, whatever its request asks for', async (tools, expected) => {
+    const held = { ...principal('user'), tools };
+    expect((await toolboxIn({}).list(held, AUTO)).map(({ name }) => name)).toEqual(expected);
+    const asked = await toolboxIn({}).list(held, { mode: 'custom', providers: ['one', 'two'], tools: [] });
+    expect(asked.map(({ name }) => name)).toEqual(expected);
+    expect(await toolboxIn({}).find(held, AUTO, 'b')).toMatchObject({ hidden: 'constraints' });
+  });
+
   it('hides the tools of a provider that the user has not authorised, or of which that cannot be found out', async () => {
     const others: ProviderStatus[] = [{ status: 'missing' }, { status: 'expired' }, { status: 'revoked' }];
     for (const two of [...others, 'broken' as const]) expect(await shown({ two }, 'admin')).toEqual(['a', 'b']);

@@ -5,6 +5,7 @@ import { LRUCache } from 'lru-cache';
 import type { Catalog } from './catalog.ts';
 import type { Tool } from './tool.ts';
 import {
+  isWithin,
   judgeBase,
   judgeVisibility,
   OPEN_POLICY,
@@ -59,7 +60,8 @@ export class Toolbox {
   /** What this caller may list and call, by name. */
   async list(principal: Principal, constraints: ToolConstraints): Promise<readonly Tool[]> {
     const base = await this.#base(principal);
-    return constraints.mode === 'auto' ? base : base.filter((tool) => constraintsAllow(constraints, tool));
+    if (constraints.mode === 'auto' && principal.tools === undefined) return base;
+    return base.filter((tool) => isWithin(principal.tools, tool) && constraintsAllow(constraints, tool));
   }
 
   /** Finds a tool to call. Why it is hidden is for the log and the audit alone. */
@@ -107,6 +109,7 @@ export class Toolbox {
     return {
       role: principal.role,
       constraints,
+      within: principal.tools,
       policy: policyOf?.(principal.tenantId) ?? OPEN_POLICY,
       providers: new Map(await Promise.all(asked)),
     };

@@ -41,6 +41,8 @@ export const OPEN_POLICY: TenantPolicy = {};
 export interface Viewer {
   readonly role: Role;
   readonly constraints: ToolConstraints;
+  /** The only tools that may be used on this behalf (`Principal.tools`). */
+  readonly within?: readonly string[] | undefined;
   readonly policy: TenantPolicy;
   /** By provider. */
   readonly providers: ReadonlyMap<string, ProviderStatus>;
@@ -55,8 +57,15 @@ type Judged = Pick<ToolData, 'name' | 'provider' | 'kind' | 'requiredRole' | 're
 /** V1: role × policy of the tenant × authorisation of the provider × constraints; the first that refuses decides. */
 export function judgeVisibility(tool: Judged, viewer: Viewer): Verdict {
   const base = judgeBase(tool, viewer);
-  if (!base.visible || constraintsAllow(viewer.constraints, tool)) return base;
+  if (!base.visible) return base;
+  if (!isWithin(viewer.within, tool)) return hidden('constraints', 'This caller may use other tools alone.');
+  if (constraintsAllow(viewer.constraints, tool)) return base;
   return hidden('constraints', 'The tool constraints of the request do not name it.');
+}
+
+/** True where a caller that is held to `tools` may use this one. */
+export function isWithin(tools: readonly string[] | undefined, tool: Judged): boolean {
+  return tools === undefined || tools.some((pattern) => matchesTool(pattern, tool));
 }
 
 /** The same without constraints: what does not depend on the request. */

@@ -27,8 +27,10 @@ import { login, type LoginOptions } from './login.ts';
 import { type CarryCall, Outbound } from './outbound.ts';
 import { PeerHealth } from './peer-health.ts';
 import { ruleFor } from './peer-policy.ts';
+import { PolicyFile } from './policy-file.ts';
 import { bareOf, INBOUND_RESOURCE, Peers } from './peers.ts';
 import { Replay } from './replay.ts';
+import { Roster } from './roster.ts';
 import { Seat } from './seat.ts';
 import { SESSION_DEFAULTS, type SessionHandlers } from './session.ts';
 import { isPolicyViolation, StanzaCap } from './stanza-cap.ts';
@@ -64,6 +66,8 @@ export class Bridge {
   readonly #bodies = new CarriedBodies();
   readonly #exchanges: Exchanges;
   readonly #cap: StanzaCap;
+  readonly #policy: PolicyFile;
+  readonly #roster = new Roster();
   readonly #served: { readonly inbound: Inbound; readonly iq: InboundIq; readonly aztm: InboundAztm } | undefined;
   readonly #waiting = new Set<() => void>();
   readonly #changes: ReturnType<Metrics['counter']>;
@@ -77,6 +81,7 @@ export class Bridge {
     const { log, metrics } = parts;
     this.#told = initialState(config).state;
     this.#changes = metrics.counter('xmpp_login_changes_total', 'Changes of the state of the login', ['state']);
+    this.#policy = new PolicyFile(config.peerPolicyFile, config.peerPolicy, log);
     this.#cap = new StanzaCap(Math.min(config.inlineLimitBytes, INLINE_LIMIT));
     this.#mapped = new Set([...config.serviceMap.values()].map(bareOf));
     this.#peers = new Peers((jid) => this.#mapped.has(jid), {
@@ -144,6 +149,7 @@ export class Bridge {
 
   async stop(): Promise<void> {
     this.#credentials?.stop();
+    this.#policy.stop();
     await this.#seat?.leave();
     await this.#keeper.stop();
     await (await this.#pieces)?.stop();
@@ -151,7 +157,7 @@ export class Bridge {
 
   /** Reads again what lies in files, and tries a login that does not stand at once, whatever it failed of. */
   async reload(): Promise<void> {
-    await this.#credentials?.look();
+    await Promise.all([this.#credentials?.look(), this.#policy.look()]);
     this.#tryAgain('it was asked to');
   }
 
@@ -176,8 +182,8 @@ export class Bridge {
     const inbound = new Inbound({
       bus,
       log,
-      policy: () => this.config.peerPolicy,
-      isContact: () => false,
+      policy: () => this.#policy.policy,
+      isContact: (jid) => this.#roster.has(jid),
       bodyLimit,
       replay: new Replay(() => repeated.inc({})),
       exchanges: this.#exchanges,
@@ -198,6 +204,7 @@ export class Bridge {
     return {
       onQuestion: (iq) =>
         answerDisco(iq, (jid) => this.#knows(jid), serves()) ??
+        this.#roster.onQuestion(iq, this.config.login?.jid ?? '') ??
         this.#streams.onQuestion(iq) ??
         (serves() ? this.#served?.iq.onQuestion(iq) : undefined),
       onMessage: (message) => this.#onMessage(message, serves()),
@@ -262,7 +269,8 @@ export class Bridge {
 
   /** Whoever may call us, or is called by us. */
   #knows(bareJid: string): boolean {
-    return this.#mapped.has(bareJid) || ruleFor(this.config.peerPolicy, bareJid) !== undefined;
+    const rule = ruleFor(this.#policy.policy, bareJid);
+    return this.#mapped.has(bareJid) || (rule !== undefined && (!rule.contactsOnly || this.#roster.has(bareJid)));
   }
 
   #online(signal: AbortSignal): Promise<void> {
@@ -316,6 +324,7 @@ export class Bridge {
   #forget(): void {
     this.#peers.clear();
     this.#features.clear();
+    this.#roster.clear();
     this.#streams.cutAll();
     this.#chunks.cutAll();
     this.#served?.inbound.cancelAll();
@@ -323,12 +332,20 @@ export class Bridge {
 
   /** Asks the peers of the map to let us see which of their sessions are there. */
   #subscribe(): void {
-    for (const jid of this.#mapped) this.#keeper.session?.send(xml('presence', { to: jid, type: 'subscribe' }));
+    const session = this.#keeper.session;
+    if (!session) return;
+    for (const jid of this.#mapped) session.send(xml('presence', { to: jid, type: 'subscribe' }));
+    this.#roster
+      .fetch(session)
+      .catch((error: unknown) =>
+        this.parts.log.warn({ err: error }, 'the roster could not be read; nobody is a contact'),
+      );
   }
 
-  /** Whom we know may see that we are there. */
+  /** Whom we know may see that we are there. Who may call as a contact alone becomes one by a person, not by asking. */
   #onSubscribe(from: string): void {
     const jid = bareOf(from);
+    if (!this.#knows(jid) && ruleFor(this.#policy.policy, jid)?.contactsOnly) return;
     this.#keeper.session?.send(xml('presence', { to: jid, type: this.#knows(jid) ? 'subscribed' : 'unsubscribed' }));
   }
 }

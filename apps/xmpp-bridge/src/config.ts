@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { passwordOf } from './credentials.ts';
-import { PeerPolicy } from './peer-policy.ts';
+import type { PeerPolicy } from './peer-policy.ts';
+import { parsePolicy } from './policy-file.ts';
 
 const integer = (min: number, max: number, fallback: number) =>
   z.coerce.number().int().min(min).max(max).default(fallback);
@@ -17,27 +18,18 @@ const BareJid = z
   .string()
   .regex(/^[^\s@/"&'<>:]{1,1023}@[^\s@/]{1,1023}$/, 'expected a bare JID such as agent@example.org');
 
-/** The file of AZTM_PEER_POLICY: read once, judged with the rest. */
-const PolicyFile = z
+/** The file of AZTM_PEER_POLICY: judged with the rest at the start, read again later (policy-file.ts). */
+const PeerPolicyFile = z
   .string()
   .default('')
-  .transform((path, context): PeerPolicy => {
-    if (path === '') return {};
+  .transform((path, context): { readonly file: string | undefined; readonly policy: PeerPolicy } => {
+    if (path === '') return { file: undefined, policy: {} };
     try {
-      const parsed = PeerPolicy.safeParse(JSON.parse(readFileSync(path, 'utf8')));
-      if (parsed.success) return parsed.data;
-      const [issue] = parsed.error.issues;
-      context.addIssue({
-        code: 'custom',
-        message: `${issue?.path.join('.') || 'top level'}: ${issue?.message ?? 'wrong shape'}`,
-      });
+      return { file: path, policy: parsePolicy(readFileSync(path, 'utf8')) };
     } catch (error) {
-      context.addIssue({
-        code: 'custom',
-        message: `cannot be read: ${error instanceof Error ? error.message : 'no JSON'}`,
-      });
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'it cannot be read' });
+      return z.NEVER;
     }
-    return z.NEVER;
   });
 
 /** The file of AZTM_PASSWORD_FILE: judged at the start, read again later. */
@@ -144,8 +136,8 @@ const Variables = z.object({
     .describe('Longest time for the whole login, in seconds'),
   AZTM_REQUIRED: flag('false').describe('true: nothing runs until the login stands'),
   AZTM_SERVER_MODE: flag('true').describe('false: peers cannot call us'),
-  AZTM_PEER_POLICY: PolicyFile.describe(
-    'JSON file: JID or *@domain -> {methods, paths, maxBodyKb, perMinute, tenant}; who is not named may call nothing',
+  AZTM_PEER_POLICY: PeerPolicyFile.describe(
+    'JSON file, read again when it changes: JID or *@domain -> {methods, paths, maxBodyKb, perMinute, hours, tools, contactsOnly, tenant}; who is not named may call nothing',
   ),
   AZTM_INLINE_LIMIT_KB: integer(1, 1_024, 128).describe('Largest body that travels inside one stanza, in KB'),
   AZTM_STREAM_LIMIT_MB: integer(1, 100, 5).describe('Largest body that travels at all, in MB'),
@@ -264,7 +256,8 @@ export const Config = withRules(Variables).transform((env) => ({
         },
   required: env.AZTM_REQUIRED,
   serverMode: env.AZTM_SERVER_MODE,
-  peerPolicy: env.AZTM_PEER_POLICY,
+  peerPolicy: env.AZTM_PEER_POLICY.policy,
+  peerPolicyFile: env.AZTM_PEER_POLICY.file,
   inlineLimitBytes: env.AZTM_INLINE_LIMIT_KB * 1_024,
   streamLimitBytes: env.AZTM_STREAM_LIMIT_MB * 1_024 ** 2,
   serviceMap: serviceMapOf(env),

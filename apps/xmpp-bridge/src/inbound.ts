@@ -176,7 +176,8 @@ export class Inbound {
 
   async #forward({ from, request }: Incoming, rule: PeerRule, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
     const userId = encodeId(`xmpp:${bareOf(from)}`);
-    const principal: Principal = { tenantId: rule.tenant, userId, role: 'user', via: 'xmpp' };
+    const held = rule.tools === undefined ? {} : { tools: rule.tools }; // P3 of peer-policy.ts
+    const principal: Principal = { tenantId: rule.tenant, userId, role: 'user', via: 'xmpp', ...held };
     const headers = carriedHeaders(request.headers).map(([name, value]): [string, string] => [name, value]);
     const pipe = new Pipe({ eventBytes: MAX_EVENT_BYTES, bodyBytes: this.parts.bodyLimit, room: this.#room });
     const streaming = new Promise<HttpResponse>((resolve) => {

@@ -47,7 +47,7 @@ export const PeerRule = z.strictObject({
   /** Absent: at any time. */
   hours: Hours.optional(),
   /** The tools that runs of this peer may use; absent: those that its tenant may use. */
-  tools: z.array(z.string().min(1).max(128)).max(1_024).optional(),
+  tools: z.array(z.string().min(1).max(128)).max(256).optional(),
   /** Only while the account has this peer in its roster. */
   contactsOnly: z.boolean().default(false),
 });

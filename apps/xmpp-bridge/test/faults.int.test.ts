@@ -8,6 +8,7 @@ import { type RequestOf, xmppRequest } from '@switchyard/contracts';
 import { type ProsodyServer, startProsody } from '@switchyard/local-servers';
 import { carryOverXmpp, createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
 import { until } from '@switchyard/testing';
+import { connect } from 'nats';
 import { NS_CANCEL } from '../src/http-exchange.ts';
 import { NS_IBB } from '../src/ibb.ts';
 import type { LoginOptions } from '../src/login.ts';
@@ -37,6 +38,7 @@ const DISCO = 'http://jabber.org/protocol/disco#info';
 const SHIM = 'http://jabber.org/protocol/shim';
 
 let dir: string;
+let policy: string;
 let authority: Authority;
 let prosody: ProsodyServer;
 let ada: Organisation;
@@ -108,7 +110,7 @@ beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'switchyard-faults-'));
   chmodSync(dir, 0o755);
   prosody = await startServer();
-  const policy = join(dir, 'policy.json');
+  policy = join(dir, 'policy.json');
   writeFileSync(policy, JSON.stringify(POLICY));
   [adaWay, bobWay] = [await CuttingProxy.start(prosody.port), await CuttingProxy.start(prosody.port)];
   const caFile = join(authority.dir, 'ca.pem');
@@ -360,6 +362,65 @@ describe('peers', () => {
     leave.abort();
     expect(await asked).toBeInstanceOf(Error);
     await until(() => stopped, 20_000);
+  });
+});
+
+describe('the peer policy', () => {
+  afterEach(async () => {
+    writeFileSync(policy, JSON.stringify(POLICY));
+    const peer = await raw('raw', 'after');
+    const asks = () => peer.session.ask('set', req(), { to: BOB, timeoutMs: 20_000 });
+    await until(async () => statusOf(await asks()) === '200', 20_000);
+  });
+  const ask = async (peer: RawPeer, payload = req()): Promise<string | undefined> => {
+    const answer = (await failureOf(peer.session.ask('set', payload, { to: BOB, timeoutMs: 20_000 }))) as Element & {
+      condition?: string;
+    };
+    return answer.condition ?? statusOf(answer);
+  };
+
+  /** Asks now and then: denials are told at a bounded rate. */
+  const comes = (asks: () => Promise<string | undefined>, expected: string) =>
+    until(async () => {
+      if ((await asks()) === expected) return true;
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      return false;
+    }, 30_000);
+
+  it('counts from when its file changes: hours, tools, size; every denial is told', async () => {
+    const connection = await connect({ servers: bob.nats.url });
+    const told: { jid: string; reason: string }[] = [];
+    connection.subscribe('sys.xmpp.peer.denied', {
+      callback: (_error, message) => void told.push(message.json<{ data: (typeof told)[0] }>().data),
+    });
+    await connection.flush();
+    const peer = await raw();
+    const minute = new Date(Date.now() + 7_200_000).toISOString().slice(11, 16);
+    const later = new Date(Date.now() + 7_260_000).toISOString().slice(11, 16);
+    const put = (rule: object) => writeFileSync(policy, JSON.stringify({ 'raw@xmpp.test': { ...RULE, ...rule } }));
+    put({ hours: { from: minute, to: later } });
+    await comes(() => ask(peer), '403');
+    put({ maxBodyKb: 0 });
+    await comes(() => ask(peer), '413');
+    put({ perMinute: 1 });
+    await comes(() => ask(peer), '429');
+    put({ tools: ['calculator'] });
+    await comes(() => ask(peer), '200');
+    expect(bob.served.at(-1)!.principal).toMatchObject({ via: 'xmpp', tools: ['calculator'] });
+    await until(() => ['hours', 'size', 'rate'].every((why) => told.some(({ reason }) => reason === why)), 20_000);
+    await connection.close();
+    expect(told.every(({ jid }) => jid === 'raw@xmpp.test')).toBe(true);
+  });
+
+  it('lets somebody call as a contact alone, which nobody becomes by asking', async () => {
+    const [peer, eve, owner] = [await raw(), await raw('eve'), await raw('bob', 'owner')];
+    const contacts = { '*@xmpp.test': { ...RULE, contactsOnly: true }, 'raw@xmpp.test': { ...RULE, maxBodyKb: 0 } };
+    writeFileSync(policy, JSON.stringify({ ...POLICY, ...contacts }));
+    await comes(() => ask(peer), '413');
+    eve.send(xml('presence', { to: 'bob@xmpp.test', type: 'subscribe' }));
+    expect(await ask(eve)).toBe('forbidden');
+    owner.send(xml('presence', { to: 'eve@xmpp.test', type: 'subscribed' }));
+    await comes(() => ask(eve), '200');
   });
 });
 

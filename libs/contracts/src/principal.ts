@@ -14,6 +14,11 @@ export const Principal = z.object({
   userId: Id,
   role: Role,
   via: z.enum(['dev', 'jwt', 'edge', 'xmpp', 'operator', 'anonymous']).describe('How the identity was proved'),
+  tools: z
+    .array(z.string().min(1).max(128))
+    .max(256)
+    .optional()
+    .describe('The only tools that may be used on this behalf, whatever a request asks for; `name`, `name*`'),
 });
 export type Principal = z.infer<typeof Principal>;
 

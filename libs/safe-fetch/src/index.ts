@@ -1,3 +1,5 @@
+export { jsonMistake } from './json-mistake.ts';
+export { jsonPlaces } from './json-place.ts';
 export { bodyOnTheBus, CarriedBodies } from './carried-body.ts';
 export { isPublicAddress, judgeUrl } from './address-guard.ts';
 export { RedirectRefused } from './failure.ts';

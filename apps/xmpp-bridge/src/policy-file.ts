@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises';
+import type { Logger } from '@switchyard/platform';
+import { jsonMistake, jsonPlaces } from '@switchyard/safe-fetch';
+import { PeerPolicy } from './peer-policy.ts';
+
+/*
+ * The file of AZTM_PEER_POLICY, as it is now.
+ *
+ * F1 A policy counts as a whole or not at all. One that is wrong is said with its line, once, and the one before counts.
+ * F2 A change is noticed within lookMs, also where the file is replaced or reached over links that are.
+ * F3 No name may come twice, in whatever case: of two rules nobody could say which counts.
+ */
+
+const LOOK_MS = 2_000;
+
+/** Throws with the line and what is wrong there. */
+export function parsePolicy(text: string): PeerPolicy {
+  let document: unknown;
+  try {
+    document = JSON.parse(text);
+  } catch {
+    const { line, column, expected } = jsonMistake(text) ?? { line: 1, column: 1, expected: 'JSON' };
+    throw new Error(`line ${line}, column ${column}: expected ${expected}`);
+  }
+  const places = jsonPlaces(text);
+  if (places.repeated) throw new Error(`line ${places.repeated.line}: "${places.repeated.name}" comes twice`);
+  const parsed = PeerPolicy.safeParse(document);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const path = issue?.path ?? [];
+    const message = (issue?.code === 'invalid_key' ? issue.issues[0]?.message : issue?.message) ?? 'wrong shape';
+    throw new Error(`line ${places.lineOf(path)}: ${path.map(String).join('.') || 'top level'}: ${message}`);
+  }
+  const policy = new Map<string, PeerPolicy[string]>();
+  for (const [name, rule] of Object.entries(parsed.data)) {
+    const folded = name.normalize('NFC').toLowerCase();
+    if (policy.has(folded)) throw new Error(`line ${places.lineOf([name])}: "${folded}" comes twice`); // F3
+    policy.set(folded, rule);
+  }
+  return Object.fromEntries(policy);
+}
+
+export class PolicyFile {
+  #policy: PeerPolicy;
+  #text: string | undefined;
+  readonly #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly path: string | undefined,
+    /** What was read at the start. */
+    start: PeerPolicy,
+    private readonly log: Logger,
+    private readonly onChange: () => void = () => undefined,
+    lookMs = LOOK_MS,
+  ) {
+    this.#policy = start;
+    if (path !== undefined) this.#timer = setInterval(() => void this.look(), lookMs).unref();
+  }
+
+  get policy(): PeerPolicy {
+    return this.#policy;
+  }
+
+  /** Reads the file again; says whether another policy counts now. */
+  async look(): Promise<boolean> {
+    if (this.path === undefined) return false;
+    const text = await readFile(this.path, 'utf8').catch(() => '');
+    if (text === this.#text) return false;
+    const first = this.#text === undefined;
+    this.#text = text;
+    try {
+      const policy = parsePolicy(text);
+      if (first && JSON.stringify(policy) === JSON.stringify(this.#policy)) return false;
+      this.#policy = policy;
+    } catch (error) {
+      const why = error instanceof Error ? error.message : 'it cannot be read';
+      this.log.error({ file: this.path, why }, 'the peer policy is wrong; the one before counts'); // F1
+      return false;
+    }
+    this.log.info({ file: this.path, peers: Object.keys(this.#policy).length }, 'another peer policy counts now');
+    this.onChange();
+    return true;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
