@@ -1,6 +1,8 @@
+import { type ChildProcess, spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Bus, connectBus } from '@switchyard/bus';
 import { type LocalServer, type ProsodyServer, startNats, startProsody } from '@switchyard/local-servers';
@@ -210,4 +212,81 @@ describe('a password in a file', () => {
     await until(() => bridge.status().state === 'online', 60_000);
     expect(told.join('')).not.toContain('pw-bob');
   }, 120_000);
+});
+
+/** The service as it is deployed: the built program, in a process of its own. */
+class Process {
+  readonly #child: ChildProcess;
+  lines = '';
+  readonly exited: Promise<number | null>;
+
+  constructor(env: Record<string, string>, args: string[] = []) {
+    this.#child = spawn(process.execPath, [fileURLToPath(new URL('../dist/main.js', import.meta.url)), ...args], {
+      env: { PATH: process.env['PATH'], NATS_URL: nats.url, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [this.#child.stdout!, this.#child.stderr!])
+      stream.on('data', (text: Buffer) => (this.lines += text.toString()));
+    this.exited = new Promise((resolve) => this.#child.once('exit', resolve));
+    processes.push(this);
+  }
+
+  count(text: string): number {
+    return this.lines.split(text).length - 1;
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#child.kill(name);
+  }
+}
+const processes: Process[] = [];
+afterEach(async () => {
+  for (const each of processes.splice(0)) {
+    each.signal('SIGKILL');
+    await each.exited;
+  }
+});
+const account = (password: string) => ({
+  AZTM_JID: 'bob@xmpp.test',
+  AZTM_PASSWORD: password,
+  AZTM_HOST: '127.0.0.1',
+  AZTM_PORT: String(prosody.port),
+  AZTM_CA_FILE: join(authority.dir, 'ca.pem'),
+});
+
+describe('the program', () => {
+  it('that stands still keeps no seat; when it goes on, it waits (fault 22)', async () => {
+    const zombie = new Process(account('pw-bob'));
+    await until(() => zombie.count('this replica takes what peers ask') === 1, 60_000);
+    const other = await replica();
+    await until(() => online(other), 30_000);
+    expect(serving(other)).toBe(false);
+    zombie.signal('SIGSTOP');
+    await until(() => serving(other), 60_000);
+    zombie.signal('SIGCONT');
+    await until(() => zombie.count('another replica may take what peers ask now') === 1, 30_000);
+    // Longer than anybody would wait for the seat.
+    await new Promise((resolve) => setTimeout(resolve, 7_000));
+    expect(serving(other)).toBe(true);
+    expect(zombie.count('this replica takes what peers ask')).toBe(1);
+    expect(zombie.count('the server ended the stream: conflict') + conflicts(other)).toBeLessThanOrEqual(1);
+  }, 180_000);
+
+  it('tries a wrong password once, and once more when it is sent SIGHUP (fault 28)', async () => {
+    const program = new Process(account('wrong'));
+    await until(() => program.count('"NOT_AUTHORIZED"') === 1, 60_000);
+    program.signal('SIGHUP');
+    await until(() => program.count('"NOT_AUTHORIZED"') === 2, 60_000);
+    expect(program.lines).not.toContain('wrong"');
+    program.signal('SIGTERM');
+    expect(await program.exited).toBe(0);
+  }, 120_000);
+
+  it('does not start with a map that is no JSON, and says where it is wrong', async () => {
+    const program = new Process({ ...account('pw-bob'), SERVICE_MAP: '{\n "a.example": oops}' }, ['--no-server-mode']);
+    expect(await program.exited).toBe(78);
+    expect(program.lines).toMatch(
+      /SERVICE_MAP: not valid JSON at line 2, column 15: expected a value \(nothing was loaded\)/,
+    );
+  }, 60_000);
 });
