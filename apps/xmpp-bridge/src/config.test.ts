@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { describeConfig, parseConfig } from '@switchyard/platform';
-import { type BridgeConfig, Config, withArguments } from './config.ts';
+import { type BridgeConfig, Config, unknownVariables, withArguments } from './config.ts';
 
 const LOGIN = { AZTM_JID: 'agent@example.org', AZTM_PASSWORD: 'canary-31415' };
 const problems = (env: Record<string, string>) => {
@@ -68,6 +68,36 @@ describe('configuration', () => {
     expect(config(withArguments(['--no-server-mode'], { AZTM_SERVER_MODE: 'true' }) as never).serverMode).toBe(false);
     expect(withArguments([], { A: 'b' })).toEqual({ A: 'b' });
     expect(() => withArguments(['--server'], {})).toThrow('--no-server-mode');
+  });
+
+  it('understands the environment of the old library as it is', () => {
+    const old = config({
+      ...LOGIN,
+      AZTM_HOST: 'chat.example.org',
+      AZTM_PORT: '5222',
+      AZTM_TLS: 'starttls',
+      AZTM_VALIDATE_CERT: 'true',
+      AZTM_XMPP_TIMEOUT: '60',
+      AZTM_LOG_LEVEL: 'DEBUG',
+      SERVICE_MAP: '{"researcher.example": "researcher@example.org"}',
+    });
+    expect(old).toMatchObject({ logLevel: 'debug', login: { tls: 'starttls', timeoutMs: 60_000 } });
+    expect(config({ AZTM_LOG_LEVEL: 'WARNING' }).logLevel).toBe('warn');
+    expect(config({ ...LOGIN, XMPP_USE_TLS: 'true' }).login).toMatchObject({ tls: 'starttls' });
+    expect(problems({ ...LOGIN, XMPP_USE_TLS: 'false' }).map(({ variable }) => variable)).toEqual(['AZTM_TLS']);
+  });
+
+  it('names what it does not know', () => {
+    const env = {
+      ...LOGIN,
+      XMPP_URL: 'x',
+      XMPP_HOST: 'h',
+      AZTM_USERID: 'a@b',
+      PATH: '/',
+      AZTM_PASWORD: 'x',
+      AZTM_MODE: 'y',
+    };
+    expect(unknownVariables(env)).toEqual(['AZTM_MODE', 'AZTM_PASWORD']);
   });
 
   it('takes what AZTM_DEFAULT_SERVICE and AZTM_LOCALHOST_SERVICE add to the map', () => {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { describeConfig } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { passwordOf } from './credentials.ts';
@@ -60,6 +61,9 @@ const CaFile = z
     }
   }, 'cannot be read, or holds no certificate in PEM');
 
+/** The old library is configured in Python's words. */
+const LEVELS_OF_PYTHON: Readonly<Record<string, string>> = { warning: 'warn', critical: 'error', notset: 'trace' };
+
 const Variables = z.object({
   NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
   OPS_PORT: z
@@ -67,9 +71,12 @@ const Variables = z.object({
     .default(0)
     .describe('Port of /health, /readiness and /metrics; 0: any free one; off: none is opened'),
   LOG_LEVEL: z
-    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .string()
+    .transform((text) => LEVELS_OF_PYTHON[text.toLowerCase()] ?? text.toLowerCase())
+    .pipe(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']))
     .default('info')
-    .describe('Least level that is logged'),
+    .describe('Least level that is logged')
+    .meta({ alias: 'AZTM_LOG_LEVEL' }),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
   OTEL_SERVICE_NAME: z.string().default('switchyard-xmpp-bridge').describe('Service name in traces'),
   DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for finishing work on SIGTERM'),
@@ -104,9 +111,12 @@ const Variables = z.object({
     .describe('XMPP domain that the certificate is checked against; unset: that of the JID')
     .meta({ alias: 'XMPP_DOMAIN' }),
   AZTM_TLS: z
-    .enum(['auto', 'starttls', 'direct', 'off'], 'expected auto, starttls, direct or off')
+    .string()
+    .transform((text) => ({ true: 'starttls', false: 'off' })[text] ?? text)
+    .pipe(z.enum(['auto', 'starttls', 'direct', 'off'], 'expected auto, starttls, direct or off'))
     .default('auto')
-    .describe('How the connection is secured; off only for a loopback server'),
+    .describe('How the connection is secured; off only for a loopback server; true and false mean starttls and off')
+    .meta({ alias: 'XMPP_USE_TLS' }),
   AZTM_VALIDATE_CERT: flag('true').describe('Check the certificate; false only for tests, and loudly'),
   AZTM_CA_FILE: CaFile.optional().describe('File with the CA certificates to trust beside the system’s'),
   AZTM_ALLOW_PLAIN: flag('false').describe('Consent to the SASL mechanism PLAIN, over verified TLS only'),
@@ -146,6 +156,17 @@ const Variables = z.object({
 
 type Environment = z.output<typeof Variables>;
 type Variable = keyof Environment;
+
+/**
+ * Variables of the family that are set and not known, as a name with a slip of the pen is: they would do nothing, without
+ * a word.
+ */
+export function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = new Set(describeConfig(Config).flatMap(({ variable, alias }) => [variable, alias]));
+  return Object.keys(env)
+    .filter((name) => /^(AZTM|XMPP)_/.test(name) && name !== 'XMPP_URL' && !known.has(name))
+    .sort();
+}
 
 /** What must hold between variables, each of which is right for itself. */
 interface Rule {

@@ -1,6 +1,6 @@
 import { EXIT_CONFIG, loadConfig } from '@switchyard/platform';
 import { createXmppBridge } from './app.ts';
-import { Config, withArguments } from './config.ts';
+import { Config, unknownVariables, withArguments } from './config.ts';
 
 let environment = process.env;
 try {
@@ -9,4 +9,6 @@ try {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(EXIT_CONFIG);
 }
-await createXmppBridge(loadConfig(Config, environment)).start();
+const config = loadConfig(Config, environment);
+for (const name of unknownVariables(environment)) process.stderr.write(`${name} is not known here and does nothing.\n`);
+await createXmppBridge(config).start();
