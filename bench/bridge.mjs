@@ -1,0 +1,223 @@
+// HTTP over XMPP, from a service's fetch through two bridges to the answerer of another organisation and back, beside a
+// raw IQ echo over two plain sessions on the same Prosody, in turns in the same minutes. Every answer is checked.
+// Usage: ./switchyard bench bridge [--seconds 3] [--profile] [--json]
+import { fork, spawn } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { connectBus } from '@switchyard/bus';
+import { xmppStatus } from '@switchyard/contracts';
+import { developmentCertificate, startNats, startProsody } from '@switchyard/local-servers';
+import { createLogger } from '@switchyard/platform';
+import { carryOverXmpp, createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
+import { xml } from '@xmpp/client';
+import { openSession, timedLogin } from './bridge-session.mjs';
+import { cpuMs } from './stack.mjs';
+
+const { values } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '3' },
+    profile: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
+});
+const SECONDS = Math.min(10, Number(values.seconds));
+const ROUNDS = 3;
+const LOGINS = 40;
+const EVENTS_PER_SECOND = 100;
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const BODY = JSON.stringify({ text: 'x'.repeat(1_024 - 11) });
+const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
+const sortedOf = (list) => [...list].sort((a, b) => a - b);
+const median = (list) => quantile(sortedOf(list), 0.5);
+
+const dir = mkdtempSync(join(tmpdir(), 'switchyard-bench-'));
+chmodSync(dir, 0o711);
+const stops = [() => rmSync(dir, { recursive: true, force: true })];
+const log = createLogger({ app: 'bench', level: 'silent' });
+const children = {};
+
+function launchBridge(name, env) {
+  const profile = values.profile
+    ? ['--cpu-prof', `--cpu-prof-dir=${join(ROOT, 'bench/profiles')}`, `--cpu-prof-name=bridge-${name}.cpuprofile`]
+    : [];
+  const child = spawn(process.execPath, [...profile, join(ROOT, 'apps/xmpp-bridge/dist/main.js')], {
+    env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', OPS_PORT: 'off', ...env },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  children[name] = child;
+  stops.push(async () => {
+    if (child.exitCode !== null) return;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    const limit = setTimeout(() => child.kill('SIGKILL'), 10_000);
+    await gone;
+    clearTimeout(limit);
+  });
+}
+
+async function untilServing(bus) {
+  for (const deadline = Date.now() + 20_000; Date.now() < deadline; await new Promise((r) => setTimeout(r, 50))) {
+    const status = await bus.request(xmppStatus, {}, { timeoutMs: 1_000 }).catch(() => undefined);
+    if (status?.state === 'online' && status.serving !== false) return;
+  }
+  throw new Error('a bridge did not get online');
+}
+
+/** Latencies in ms and the rate of `once` at a concurrency. */
+async function measure(once, concurrency, seconds) {
+  const until = performance.now() + seconds * 1_000;
+  const ms = [];
+  const began = performance.now();
+  await Promise.all(
+    Array.from({ length: concurrency }, async () => {
+      while (performance.now() < until) {
+        const at = performance.now();
+        await once();
+        ms.push(performance.now() - at);
+      }
+    }),
+  );
+  const sorted = sortedOf(ms);
+  const perSecond = (ms.length * 1_000) / (performance.now() - began);
+  return { perSecond, p50: quantile(sorted, 0.5), p99: quantile(sorted, 0.99), count: ms.length };
+}
+
+/** Times from writing an event there to reading it here. */
+async function eventLatencies(fetch, seconds) {
+  const count = EVENTS_PER_SECOND * seconds;
+  const response = await fetch(`http://agent.bench/events?perSecond=${EVENTS_PER_SECOND}&count=${count}`, {
+    timeoutMs: 60_000,
+  });
+  const latencies = [];
+  let text = '';
+  for await (const piece of response.body) {
+    const now = performance.timeOrigin + performance.now();
+    text += Buffer.from(piece).toString();
+    const whole = text.split('\n\n');
+    text = whole.pop();
+    for (const event of whole) latencies.push(now - Number(event.slice(6, event.indexOf(' ', 6))));
+  }
+  if (latencies.length !== count) throw new Error(`${latencies.length} of ${count} events came`);
+  return sortedOf(latencies);
+}
+
+async function main() {
+  const users = { near: 'pw-near', far: 'pw-far', raw: 'pw-raw' };
+  const tls = developmentCertificate(join(dir, 'tls'), 'localhost');
+  const prosody = await startProsody({ dir: join(dir, 'prosody'), users, tls, domain: 'localhost' });
+  stops.push(() => prosody.stop());
+  const account = (user) => ({ user, password: users[user], port: prosody.port, ca: tls.ca });
+  const nats = {};
+  for (const name of ['near', 'far']) {
+    nats[name] = await startNats({ dir: join(dir, `nats-${name}`), durable: false });
+    stops.push(() => nats[name].stop());
+  }
+  const map = '{"agent.bench": "far@localhost"}';
+  const policy = join(dir, 'policy.json');
+  writeFileSync(
+    policy,
+    JSON.stringify({ 'near@localhost': { methods: ['GET', 'POST'], paths: ['/*'], perMinute: 100_000 } }),
+  );
+  const common = (user) => ({
+    NATS_URL: nats[user].url,
+    AZTM_JID: `${user}@localhost`,
+    AZTM_PASSWORD: users[user],
+    AZTM_HOST: '127.0.0.1',
+    AZTM_PORT: String(prosody.port),
+    AZTM_CA_FILE: tls.ca,
+  });
+  launchBridge('near', { ...common('near'), SERVICE_MAP: map, AZTM_SERVER_MODE: 'false' });
+  launchBridge('far', { ...common('far'), AZTM_PEER_POLICY: policy });
+  const peer = fork(join(ROOT, 'bench/bridge-peer.mjs'), [
+    JSON.stringify({ natsUrl: nats.far.url, login: account('far') }),
+  ]);
+  stops.push(() => void peer.disconnect());
+  const { jid } = await new Promise((resolve, reject) => {
+    peer.once('message', resolve);
+    peer.once('exit', () => reject(new Error('the far end did not start')));
+  });
+  const buses = [];
+  for (const name of ['near', 'far']) {
+    const bus = await connectBus({ url: nats[name].url, app: name === 'near' ? 'a2a' : 'operator', log });
+    stops.push(() => bus.close());
+    await bus.ensureStreams();
+    await untilServing(bus);
+    buses.push(bus);
+  }
+
+  const fetch = createSafeFetch({ serviceMap: parseServiceMap(map), overXmpp: carryOverXmpp(buses[0]) });
+  const overBridge = async () => {
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch('http://agent.bench/echo', { method: 'POST', headers, body: BODY });
+    if (response.status !== 200 || (await response.text()) !== BODY) throw new Error('the answer is not the question');
+  };
+  const session = await openSession(account('raw'), 'ask');
+  stops.push(() => session.close());
+  const raw = async () => {
+    const answer = await session.ask('set', xml('echo', { xmlns: 'urn:bench' }, BODY), { to: jid, timeoutMs: 30_000 });
+    if (answer.getChildText('echo') !== BODY) throw new Error('the answer is not the question');
+  };
+
+  for (const once of [raw, overBridge]) await measure(once, 16, 3); // the compilers have seen every path
+  const rounds = { 1: [], 64: [] };
+  const parts = { near: children.near.pid, far: children.far.pid, prosody: prosody.pid };
+  const cpu = {};
+  for (const concurrency of [1, 64]) {
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const plain = await measure(raw, concurrency, SECONDS);
+      const before = Object.fromEntries(Object.entries(parts).map(([name, pid]) => [name, cpuMs(pid)]));
+      const carried = await measure(overBridge, concurrency, SECONDS);
+      for (const [name, pid] of Object.entries(parts)) cpu[name] = (cpuMs(pid) - before[name]) / carried.count;
+      rounds[concurrency].push({ raw: plain, bridge: carried });
+    }
+  }
+  const logins = [];
+  for (let n = 0; n < LOGINS; n += 1) logins.push(await timedLogin(account('raw'), `login-${n}`));
+  const sse = await eventLatencies(fetch, 2 * SECONDS);
+
+  const of = (concurrency, what, field) => median(rounds[concurrency].map((round) => round[what][field]));
+  const ratio = (concurrency, field) =>
+    median(rounds[concurrency].map((round) => round.bridge[field] / round.raw[field]));
+  const loginMs = sortedOf(logins.slice(5));
+  return {
+    alone: { rawP50: of(1, 'raw', 'p50'), bridgeP50: of(1, 'bridge', 'p50'), ratio: ratio(1, 'p50') },
+    at64: { raw: of(64, 'raw', 'perSecond'), bridge: of(64, 'bridge', 'perSecond'), ratio: ratio(64, 'perSecond') },
+    login: { p50: quantile(loginMs, 0.5), p99: quantile(loginMs, 0.99) },
+    events: { perSecond: EVENTS_PER_SECOND, p50: quantile(sse, 0.5), p99: quantile(sse, 0.99), count: sse.length },
+    cpuMsPerRequestAt64: cpu,
+  };
+}
+
+try {
+  const result = await main();
+  if (values.json) console.log(JSON.stringify(result, null, 2));
+  else {
+    const f = (n, digits = 2) => n.toFixed(digits);
+    const { alone, at64, login, events, cpuMsPerRequestAt64: cpu } = result;
+    const verdict = (good) => (good ? 'as aimed for' : 'NOT as aimed for');
+    const line = (what, text, good) => console.log(`${what.padEnd(28)} ${text.padEnd(62)} ${verdict(good)}`);
+    line(
+      'round trip alone, p50',
+      `raw ${f(alone.rawP50)} ms, bridge ${f(alone.bridgeP50)} ms: ${f(alone.ratio)} times (at most 2)`,
+      alone.ratio <= 2,
+    );
+    line(
+      '64 at once',
+      `raw ${f(at64.raw, 0)}/s, bridge ${f(at64.bridge, 0)}/s: ${f(at64.ratio * 100, 0)} % (at least 70)`,
+      at64.ratio >= 0.7,
+    );
+    line('login', `p50 ${f(login.p50, 1)} ms, p99 ${f(login.p99, 1)} ms (p50 at most 50)`, login.p50 <= 50);
+    line(
+      `events, ${events.perSecond}/s`,
+      `p50 ${f(events.p50, 1)} ms, p99 ${f(events.p99, 1)} ms (p99 at most 20)`,
+      events.p99 <= 20,
+    );
+    const shares = Object.entries(cpu).map(([name, ms]) => `${name} ${f(ms)}`);
+    console.log(`CPU of one request at 64, ms: ${shares.join(', ')}`);
+  }
+} finally {
+  for (const stop of stops.reverse()) await Promise.resolve(stop()).catch(() => undefined);
+}
