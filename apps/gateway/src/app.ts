@@ -12,7 +12,7 @@ import {
   startTelemetry,
   systemClock,
 } from '@switchyard/platform';
-import { createSafeFetch } from '@switchyard/safe-fetch';
+import { carryOverXmpp, createSafeFetch } from '@switchyard/safe-fetch';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Announcer } from './announcer.ts';
 import { AuthGuard } from './auth.guard.ts';
@@ -85,7 +85,10 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const { identity } = config;
       const keysFetch =
         overrides.fetch ??
-        createSafeFetch({ allowHosts: config.egress.allowHosts, timeoutMs: 5_000, maxResponseBytes: 262_144 });
+        createSafeFetch({
+          ...config.egress,
+          ...{ overXmpp: carryOverXmpp(bus), timeoutMs: 5_000, maxResponseBytes: 262_144 },
+        });
       const verifierFor = (audience: string) =>
         identity.mode === 'jwt'
           ? createTokenVerifier({ ...identity, audience }, { now: () => clock.now(), fetch: keysFetch })

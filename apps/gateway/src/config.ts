@@ -1,3 +1,4 @@
+import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import type { IdentityConfig } from './identity.ts';
 
@@ -64,6 +65,7 @@ export const Config = z
       `edge: value of X-Edge-Secret, ${MIN_SECRET_CHARS} characters or more; two, comma-separated, while one is replaced`,
     ),
     EGRESS_ALLOW_HOSTS: list.describe('Private hosts (host or host:port, comma-separated) that may be called'),
+    ...SERVICE_MAP_VARIABLES,
 
     MCP_AUDIENCE: optional.describe('jwt: the audience of tokens for /mcp; unset: JWT_AUDIENCE'),
     MCP_PUBLIC_URL: z
@@ -132,7 +134,7 @@ export const Config = z
     logLevel: env.LOG_LEVEL,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     identity: identityOf(env),
-    egress: { allowHosts: env.EGRESS_ALLOW_HOSTS },
+    egress: { allowHosts: env.EGRESS_ALLOW_HOSTS, serviceMap: withoutFallback(serviceMapOf(env)) },
     mcp: {
       audience: env.MCP_AUDIENCE,
       publicUrl: env.MCP_PUBLIC_URL,

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { createService, serveOnBus, type Service, type ServiceOverrides } from '@switchyard/bus';
 import { AppError, type HttpToolDefinition } from '@switchyard/contracts';
 import { type Clock, systemClock } from '@switchyard/platform';
-import { createSafeFetch } from '@switchyard/safe-fetch';
+import { carryOverXmpp, createSafeFetch, mappedJid } from '@switchyard/safe-fetch';
 import { type Effects, openStore, type Store, type ToolPins } from '@switchyard/store';
 import { Catalog } from './catalog.ts';
 import type { McpToolConfig } from './config.ts';
@@ -59,14 +59,16 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const catalog = new Catalog();
     catalog.put('the built-in tools', [...builtIn, ...(overrides.tools ?? [])]);
     const { directory, reloadMs: everyMs, allowHosts } = config.tools;
-    const fetch = createSafeFetch({ allowHosts, log });
-    const byOperator = { fetch, allowHosts: new Set(allowHosts), writtenBy: 'operator' as const };
+    const route = { serviceMap: config.serviceMap, overXmpp: carryOverXmpp(bus) };
+    const fetch = createSafeFetch({ ...route, allowHosts, log });
+    const isMapped = (target: URL) => mappedJid(config.serviceMap, target) !== undefined;
+    const byOperator = { fetch, allowHosts: new Set(allowHosts), isMapped, writtenBy: 'operator' as const };
     const make = (definition: HttpToolDefinition) => httpTool(definition, byOperator);
     const teller = new Teller({ bus, log });
     const clock = overrides.clock ?? systemClock;
     const read = overrides.read ?? ((name: string) => process.env[name]);
     const { connections } = store;
-    const own = openAuthorisations(config.authorisations, { connections, teller, clock, log, lifecycle, read });
+    const own = openAuthorisations(config.authorisations, { route, connections, teller, clock, log, lifecycle, read });
     const files = new FileTools({
       directory,
       everyMs,
@@ -93,7 +95,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const records = new EffectRecords(effects, teller);
     const pins = store.toolPins ?? NO_PINS;
     const upstreams = await openUpstreams(config.upstreams, {
-      ...{ catalog, pins, authorisations, teller, log, metrics, lifecycle, read },
+      ...{ route, catalog, pins, authorisations, teller, log, metrics, lifecycle, read },
       userToken: overrides.userToken ?? ((who, { provider }) => own.tokenOf(who, provider)),
     });
     const agent = new StepAgent({ toolbox, executor, clock });

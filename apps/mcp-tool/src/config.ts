@@ -1,3 +1,4 @@
+import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { KeyRingText } from './vault.ts';
 
@@ -45,6 +46,7 @@ export const Config = z
     EGRESS_ALLOW_HOSTS: list.describe(
       'Private hosts (host or host:port, comma-separated) that tools of the operator and logins may call',
     ),
+    ...SERVICE_MAP_VARIABLES,
     MOCK_WEATHER_TOOL_API_KEY: z.string().optional().describe('Credential of the tool get_weather'),
     AUTH_PROVIDERS_FILE: z.string().min(1).optional().describe('YAML file of the providers that users may authorise'),
     VAULT_KEYS: KeyRingText.optional().describe(
@@ -85,6 +87,8 @@ export const Config = z
       allowHosts: env.EGRESS_ALLOW_HOSTS,
     },
     upstreams: { file: env.MCP_UPSTREAMS, stateSecret: env.MCP_STATE_SECRET, lookEveryMs: 2_000 },
+    // AZTM_DEFAULT_SERVICE means agents; tools, logins and MCP servers go over XMPP only where their host is named.
+    serviceMap: withoutFallback(serviceMapOf(env)),
     effects: { leaseMs: env.EFFECT_LEASE_MS, keepMs: env.EFFECT_RETENTION_DAYS * 86_400_000 },
     drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   }));

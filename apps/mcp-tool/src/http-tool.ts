@@ -20,6 +20,8 @@ export interface HttpToolParts {
   readonly fetch: SafeFetch;
   /** Hosts that the operator excepted from the guard. */
   readonly allowHosts: ReadonlySet<string>;
+  /** Reached over XMPP: its name need not be public, nor be there at all. */
+  readonly isMapped?: (url: URL) => boolean;
   /** Who wrote the definition: an operator in a file, or an admin of a tenant through the API. */
   readonly writtenBy: 'operator' | 'tenant';
 }
@@ -36,11 +38,16 @@ export class DefinitionProblems extends Error {
   }
 }
 
+function judged(url: URL, { allowHosts, isMapped }: HttpToolParts): ReturnType<typeof judgeUrl> {
+  const mayBePrivate = isMapped?.(url) === true ? new Set([url.hostname, ...allowHosts]) : allowHosts;
+  return judgeUrl(url, mayBePrivate);
+}
+
 /** Makes the tool, or throws DefinitionProblems with all that is wrong. */
 export function httpTool(definition: HttpToolDefinition, parts: HttpToolParts): Tool {
   const { http, input, output } = definition;
   const problems = callProblems(definition);
-  const verdict = URL.canParse(http.url) ? judgeUrl(new URL(http.url), parts.allowHosts) : undefined;
+  const verdict = URL.canParse(http.url) ? judged(new URL(http.url), parts) : undefined;
   if (!verdict?.ok) problems.push({ path: ['http', 'url'], message: verdict ? verdict.why : 'this is not a URL' });
   const trust: Trust = parts.writtenBy === 'operator' ? 'trusted' : 'untrusted';
   const compiled = (schema: Record<string, unknown>, path: string) => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Clock, type Lifecycle, type Logger } from '@switchyard/platform';
-import { createSafeFetch } from '@switchyard/safe-fetch';
+import { createSafeFetch, mappedJid, type XmppRoute } from '@switchyard/safe-fetch';
 import type { Connections } from '@switchyard/store';
 import { Authorisations } from './authorisations.ts';
 import { CredentialKeeper } from './credential-keeper.ts';
@@ -27,11 +27,12 @@ export interface OpeningParts {
   readonly log: Logger;
   readonly lifecycle: Pick<Lifecycle, 'onStop'>;
   readonly read: (name: string) => string | undefined;
+  readonly route: XmppRoute;
 }
 
 /** Wires what users authorise. Throws, with every mistake, where the operator's file or the key ring is wrong. */
 export function openAuthorisations(config: AuthorisationsConfig, parts: OpeningParts): Authorisations {
-  const { connections, teller, clock, log, lifecycle } = parts;
+  const { connections, teller, clock, log, lifecycle, route } = parts;
   const providers = config.providersFile === undefined ? [] : providersIn(config.providersFile, parts.read);
   const ring = config.keysFile === undefined ? config.keys : keysIn(config.keysFile);
   if (providers.length > 0 && ring.length === 0)
@@ -39,14 +40,15 @@ export function openAuthorisations(config: AuthorisationsConfig, parts: OpeningP
       'providers to authorise need VAULT_KEYS or VAULT_KEYS_FILE: name:key, key by "openssl rand -base64 32"',
     );
   const allowed = new Set(config.allowHosts.map((host) => host.toLowerCase()));
-  const fetch = createSafeFetch({ allowHosts: config.allowHosts, totalTimeoutMs: 10_000, log });
+  const fetch = createSafeFetch({ ...route, allowHosts: config.allowHosts, totalTimeoutMs: 10_000, log });
+  const isMapped = (host: string) => mappedJid(route.serviceMap, new URL(`http://${host}`)) !== undefined;
   const redirectUri = new URL('/api/mcp/auth/callback', config.publicUrl).href;
   const clients = new Map(
     providers.map((provider): [string, ProviderClient] => [
       provider.id,
       new ProviderClient({
         ...{ config: provider, redirectUri, fetch },
-        mayUseHttp: (host) => allowed.has(host) || allowed.has(host.replace(/:\d+$/, '')),
+        mayUseHttp: (host) => allowed.has(host) || allowed.has(host.replace(/:\d+$/, '')) || isMapped(host),
         now: () => clock.now(),
       }),
     ]),

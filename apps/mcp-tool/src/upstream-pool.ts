@@ -1,7 +1,7 @@
 import type { PriorDiscovery } from '@modelcontextprotocol/client';
 import { AppError, type Principal } from '@switchyard/contracts';
 import { backoffMs, type Logger, type Metrics } from '@switchyard/platform';
-import { createSafeFetch, type SafeFetch } from '@switchyard/safe-fetch';
+import { createSafeFetch, type SafeFetch, type XmppRoute } from '@switchyard/safe-fetch';
 import {
   BrokenCircuitError,
   type CircuitBreakerPolicy,
@@ -29,6 +29,7 @@ import { Link } from './upstream-link.ts';
 export interface PoolParts {
   /** For tests: how requests go out. */
   readonly fetch?: SafeFetch;
+  readonly route?: XmppRoute | undefined;
   readonly read: ReadVariable;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -215,7 +216,7 @@ export class UpstreamPool {
     let fetch = this.#fetches.get(name);
     if (!fetch) {
       const allowHosts = url === undefined ? [] : [new URL(url).host];
-      fetch = createSafeFetch({ allowHosts, totalTimeoutMs: MAX_STREAM_MS, log: this.parts.log });
+      fetch = createSafeFetch({ ...this.parts.route, allowHosts, totalTimeoutMs: MAX_STREAM_MS, log: this.parts.log });
       this.#fetches.set(name, fetch);
     }
     return fetch;

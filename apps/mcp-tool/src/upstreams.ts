@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Principal } from '@switchyard/contracts';
 import type { Lifecycle, Logger, Metrics } from '@switchyard/platform';
+import type { XmppRoute } from '@switchyard/safe-fetch';
 import type { ToolPins } from '@switchyard/store';
 import type { Catalog } from './catalog.ts';
 import { compileSchema } from './compile-schema.ts';
@@ -32,6 +33,7 @@ export interface UpstreamsParts {
   readonly metrics: Metrics;
   readonly lifecycle: Pick<Lifecycle, 'onStop'>;
   readonly read?: ReadVariable;
+  readonly route?: XmppRoute;
   /** The token that this user gave for the provider of an upstream. */
   readonly userToken?: (principal: Principal, upstream: UpstreamConfig) => Promise<string>;
 }
@@ -51,7 +53,7 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
     log.info('MCP_STATE_SECRET is not set: a question of an upstream is answered at the replica that passed it on');
   const states = new InputStates(stateSecret ?? randomBytes(32));
   const pool: UpstreamPool = new UpstreamPool({
-    ...{ log, metrics, read: parts.read ?? ((name) => process.env[name]) },
+    ...{ log, metrics, route: parts.route, read: parts.read ?? ((name) => process.env[name]) },
     ...(userToken ? { userToken } : {}),
     onListChanged: (name) => void book.refresh(name),
     onOpened: (name, who) => book.usedBy(name, who),

@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Bus, createMemoryBus, type Service } from '@switchyard/bus';
-import { callTool, HttpToolDefinition, listTools, type Principal, type StepResult } from '@switchyard/contracts';
+import {
+  AppError,
+  callTool,
+  HttpToolDefinition,
+  listTools,
+  type Principal,
+  type StepResult,
+  xmppRequest,
+} from '@switchyard/contracts';
 import { createLogger } from '@switchyard/platform';
 import { createSafeFetch } from '@switchyard/safe-fetch';
 import { until } from '@switchyard/testing';
@@ -50,6 +58,7 @@ let server: Server;
 let origin: string;
 let directory: string;
 let asker: Bus;
+let hub: ReturnType<typeof createMemoryBus>;
 let service: Service;
 const lines: string[] = [];
 
@@ -69,10 +78,14 @@ beforeAll(async () => {
   origin = `http://${host}`;
   directory = await mkdtemp(join(tmpdir(), 'tools-'));
   await put('shop.yaml', SHOP());
-  const hub = createMemoryBus();
+  hub = createMemoryBus();
   asker = hub.connect('orchestrator');
   const environment = { DATABASE_URL: 'postgres://unused', TOOLS_DIR: directory, TOOLS_RELOAD_MS: '100' };
-  const egress = { EGRESS_ALLOW_HOSTS: host, TOOL_SECRET_SHOP_KEY: SECRET };
+  // The same server by another name, which is mapped: it must not be reached by it, although it may be called.
+  const mapped = host.replace('127.0.0.1', 'localhost');
+  await put('mapped.yaml', MAPPED(mapped));
+  const SERVICE_MAP = JSON.stringify({ [mapped]: 'shop@example.org', 'shop.internal': 'shop@example.org' });
+  const egress = { EGRESS_ALLOW_HOSTS: `${host},${mapped}`, TOOL_SECRET_SHOP_KEY: SECRET, SERVICE_MAP };
   service = createMcpTool(Config.parse({ ...environment, ...egress }), {
     bus: hub.connect('mcp-tool'),
     store: memoryStore(),
@@ -136,6 +149,13 @@ tools:
 ${['moved', 'huge', 'long', 'hangs', 'drips', 'breaks', 'refuses', 'whispers', 'empty'].map((name) => tool(name, `/${name}`)).join('')}
 `;
 
+const MAPPED = (host: string) => `
+provider: far
+tools:
+  - { name: here, description: x, timeout_ms: 1500, http: { url: 'http://${host}/mapped' } }
+  - { name: nowhere, description: x, timeout_ms: 1500, http: { url: 'http://shop.internal/mapped' } }
+`;
+
 const call = (name: string, args: Record<string, unknown> = {}, more = {}): Promise<StepResult> =>
   asker.request(callTool, { principal: ANN, tool: name, arguments: args, ...more });
 const names = async () => (await asker.request(listTools, { principal: ANN })).tools.map(({ name }) => name);
@@ -156,6 +176,33 @@ describe('a tool that is an HTTP call', () => {
     for (const shelf of ['..', '.', ''])
       expect(await call('shop__search', { word: 'x', shelf })).toMatchObject({ status: 'failed', code: 'tool_failed' });
     expect(hits).toEqual([]);
+  });
+
+  it('goes over XMPP where its host is mapped, and never over the network, whatever the bridge does', async () => {
+    const away = await Promise.all(['far__here', 'far__nowhere'].map((name) => call(name)));
+    expect(away.map(({ status }) => status)).toEqual(['failed', 'failed']);
+    const bridge = hub.connect('xmpp-bridge');
+    const asked: string[] = [];
+    const json: [string, string][] = [['content-type', 'application/json']];
+    const body = Buffer.from('{"from":"afar"}').toString('base64');
+    const answering = await bridge.answer(xmppRequest, async ({ host, resource }) => {
+      asked.push(`${host.replace(/\d+$/, 'N')}${resource}`);
+      if (asked.length === 3) throw new AppError('agent_unreachable');
+      return { status: 200, headers: json, body };
+    });
+    try {
+      expect(await call('far__here')).toMatchObject({ status: 'succeeded', output: { from: 'afar' } });
+      expect(await call('far__nowhere')).toMatchObject({ status: 'succeeded', output: { from: 'afar' } });
+      expect(await call('far__here')).toMatchObject({ status: 'failed' });
+      expect(hits).toEqual([]);
+      expect(asked).toEqual(['localhost:N/mapped', 'shop.internal:N/mapped', 'localhost:N/mapped']);
+      expect(await call('shop__empty')).toMatchObject({ status: 'succeeded' });
+      expect(hits).toHaveLength(1);
+      expect(asked).toHaveLength(3);
+    } finally {
+      await answering.stop();
+      await bridge.close();
+    }
   });
 
   it('names the wrong arguments', async () => {

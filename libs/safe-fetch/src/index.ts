@@ -3,7 +3,13 @@ export { jsonPlaces } from './json-place.ts';
 export { bodyOnTheBus, CarriedBodies } from './carried-body.ts';
 export { isPublicAddress, judgeUrl } from './address-guard.ts';
 export { RedirectRefused } from './failure.ts';
-export { type CallLimits, createSafeFetch, type SafeFetch, type SafeFetchOptions } from './safe-fetch.ts';
+export {
+  type CallLimits,
+  createSafeFetch,
+  type SafeFetch,
+  type SafeFetchOptions,
+  type XmppRoute,
+} from './safe-fetch.ts';
 export {
   completeServiceMap,
   mappedJid,

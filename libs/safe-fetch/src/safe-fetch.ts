@@ -44,6 +44,9 @@ export interface SafeFetchOptions {
   readonly lookup?: LookupFunction;
 }
 
+/** Which hosts are reached over XMPP, and how: the same for every way out of a service. */
+export type XmppRoute = Required<Pick<SafeFetchOptions, 'serviceMap' | 'overXmpp'>>;
+
 /** Limits of one call, where it needs others than the rest. */
 export interface CallLimits {
   readonly timeoutMs?: number;
