@@ -225,6 +225,11 @@ describe('a cancel', () => {
           const { accepted } = await client.cancel(runId);
           const { end, events } = await watched;
           if (accepted !== true) return; // it had ended already
+          if (end.status === 'success') {
+            // Its end was being committed while the cancel was noted: it ended by itself, and nothing says otherwise.
+            expect(events.map(({ type }) => type)).not.toContain('orchestrator.cancel.requested');
+            return;
+          }
           took.push(Date.now() - asked);
           expect(end).toMatchObject({ status: 'cancelled' });
           expect(events.filter(({ type }) => type === TERMINAL)).toHaveLength(1);
