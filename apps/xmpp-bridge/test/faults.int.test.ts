@@ -21,7 +21,7 @@ import { RawPeer } from './raw-peer.ts';
 
 /**
  * What breaks on the way of a request, and what comes of it. The numbers are those of the list of faults in
- * docs/guarantees.md; the ones of the login are in login-faults.int.test.ts.
+ * docs/xmpp-faults.md; the ones of the login are in login-faults.int.test.ts.
  */
 
 jest.setTimeout(90_000);
