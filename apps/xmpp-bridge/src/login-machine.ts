@@ -31,6 +31,8 @@ export interface LoginContext {
   /** Random; one per attempt. */
   readonly nonce: string;
   readonly bindId: string;
+  /** Tries this type of channel binding, whether or not it is announced, and nothing else. */
+  readonly onlyBinding?: ChannelBinding['type'] | undefined;
 }
 
 /** What the TLS handshake gave. */
@@ -41,6 +43,16 @@ export interface Secured {
   readonly bindings: readonly ChannelBinding[];
   /** SHA-256 of the certificate that was seen, for the person who must compare it. */
   readonly fingerprint: string;
+  readonly certificate: CertificateSeen | null;
+}
+
+/** A certificate in words. */
+export interface CertificateSeen {
+  readonly subject: string;
+  readonly names: string;
+  readonly issuer: string;
+  /** Milliseconds since 1970. */
+  readonly validTo: number;
 }
 
 export type LoginEvent =
@@ -164,6 +176,7 @@ function authenticate(
     verifiedTls: state.tls?.verified ?? false,
     tlsVersion: state.tls?.version ?? '',
     bindings: state.tls?.bindings ?? [],
+    only: context.onlyBinding,
   });
   const at = { ...state, step: 'choosing a SASL mechanism' as const };
   if (choice.kind === 'none') {
@@ -201,7 +214,8 @@ function onSaslFailure(state: LoginState, element: Element, context: LoginContex
   const bound = state.scram?.binding.how === 'bound';
   if (bound && /channel binding/i.test(text)) {
     const sentence = say.bindingRefused(state.scram, state.tls);
-    if (context.binding === 'require') return fail(state, 'CHANNEL_BINDING', sentence);
+    if (context.binding === 'require' || context.onlyBinding !== undefined)
+      return fail(state, 'CHANNEL_BINDING', sentence);
     // The credentials are not judged yet: once more, with the same mechanism and without binding (RFC 6120 §6.4.5).
     const scram: ScramStart = { ...state.scram!, binding: { how: 'none' } };
     const again = stanzas.auth(scram.mechanism, clientFirst(scram));

@@ -25,8 +25,9 @@ export const tlsInjection = (): string =>
 
 export const tlsReoffered = (): string =>
   'Login succeeded, then this stream asked for STARTTLS again. A server cannot do that on a connection it has already ' +
-  'encrypted, so another TCP connection is being read: two connections on one session object (a reconnect race), or a ' +
-  'proxy that ended TLS. Host, port, TLS mode and password are correct.';
+  'encrypted, so a different TCP connection is being read: (1) two connections on one session object (a reconnect ' +
+  'race), or (2) a proxy ended TLS. "policy-violation: Use of STARTTLS required" and a timeout of 60 s are results of ' +
+  'it, not causes. Host, port, TLS mode and password are correct.';
 
 export const noBind = (): string =>
   'The server let us in and then offered no resource binding; it is not a client port.';

@@ -9,11 +9,12 @@ import {
   type LoginContext,
   type LoginEvent,
   type LoginState,
+  type Secured,
 } from './login-machine.ts';
 import * as say from './login-sentences.ts';
 import { stanzas } from './login-stanzas.ts';
 import type { BindingPolicy } from './sasl-choice.ts';
-import { prove } from './scram.ts';
+import { type ChannelBinding, prove } from './scram.ts';
 import { PinError, SecureSocket, type Trust } from './secure-socket.ts';
 import { firstBytesFailure, socketFailure } from './socket-failure.ts';
 import { findTargets, type Target, type Where } from './targets.ts';
@@ -38,6 +39,8 @@ export interface LoginOptions extends Where {
   readonly allowPlain: boolean;
   readonly channelBinding: BindingPolicy;
   readonly timeoutMs: number;
+  /** A diagnosis: authenticates with this type of channel binding or not at all. */
+  readonly onlyBinding?: ChannelBinding['type'] | undefined;
 }
 
 /** A stream on which the login stands. Its owner takes the listeners over. */
@@ -59,11 +62,20 @@ export interface StreamListener {
 
 export type OnStep = (step: LoginStep) => void;
 
+/** Hears what goes over the wire, as it is: secrets are in it. For a diagnosis (transcript.ts). */
+export interface LoginTap {
+  connected(target: Target, socket: SecureSocket): void;
+  sent(text: string): void;
+  received(text: string): void;
+  secured(tls: Secured): void;
+}
+
 /** Logs in; tries the servers of the domain in their order. Rejects with LoginError alone. */
 export async function login(
   options: LoginOptions,
   signal: AbortSignal,
   onStep: OnStep = () => undefined,
+  tap?: LoginTap,
 ): Promise<OpenStream> {
   const limited = linkAbort([signal], options.timeoutMs);
   let step: LoginStep = 'looking up the server';
@@ -80,7 +92,7 @@ export async function login(
     let failed: LoginError | undefined;
     for (const target of found.targets) {
       try {
-        return await new Attempt(options, target, note, limited.signal, late).run();
+        return await new Attempt(options, target, note, limited.signal, late, tap).run();
       } catch (error) {
         failed = error instanceof LoginError ? error : internal(step, error);
         // Another server of the domain may help only where this one could not be reached.
@@ -113,6 +125,7 @@ class Attempt {
     private readonly onStep: OnStep,
     private readonly signal: AbortSignal,
     private readonly late: () => LoginError,
+    private readonly tap: LoginTap | undefined,
   ) {
     this.#context = {
       domain: options.domain,
@@ -123,6 +136,7 @@ class Attempt {
       allowPlain: options.allowPlain,
       nonce: randomBytes(24).toString('base64url'),
       bindId: randomBytes(9).toString('base64url'),
+      onlyBinding: options.onlyBinding,
     };
     this.#stream = this.#newStream();
   }
@@ -140,6 +154,7 @@ class Attempt {
       (socket) => {
         this.#socket = socket;
         if (this.#settled) return socket.destroy();
+        this.tap?.connected(this.target, socket);
         this.#take({ type: 'connected' });
       },
       (error: unknown) => this.#broken(error),
@@ -155,6 +170,7 @@ class Attempt {
       },
       onText: (text: string) => {
         this.#lastText = text;
+        this.tap?.received(text);
         this.#stream.write(text);
       },
       onClose: () => this.#closed('the server closed the connection'),
@@ -188,18 +204,17 @@ class Attempt {
   }
 
   #do(action: LoginAction): void {
-    const socket = this.#socket;
     switch (action.do) {
       case 'open':
         this.#stream.close();
         this.#stream = this.#newStream();
-        socket?.write(header(this.#context.domain));
+        this.#write(header(this.#context.domain));
         return;
       case 'send':
-        socket?.write(action.element.toString());
+        this.#write(action.element.toString());
         return;
       case 'sendPlain':
-        socket?.write(stanzas.plain(this.#context.user, this.options.password).toString());
+        this.#write(stanzas.plain(this.#context.user, this.options.password).toString());
         return;
       case 'startTls':
         return this.#startTls();
@@ -221,6 +236,11 @@ class Attempt {
     }
   }
 
+  #write(text: string): boolean {
+    this.tap?.sent(text);
+    return this.#socket?.write(text) ?? false;
+  }
+
   #startTls(): void {
     // K3 of the socket: an honest server says nothing between <proceed/> and the handshake (RFC 6120 §5.4.3.3).
     if (this.target.mode === 'starttls' && !/(<proceed[^>]*\/>|<\/proceed>)\s*$/.test(this.#lastText)) {
@@ -230,7 +250,10 @@ class Attempt {
     const { domain, ca, validateCertificate: validate, fingerprint } = this.options;
     const trust: Trust = { domain, ca, validate, fingerprint };
     this.#socket!.startTls(trust).then(
-      (tls) => this.#take({ type: 'secured', tls }),
+      (tls) => {
+        this.tap?.secured(tls);
+        this.#take({ type: 'secured', tls });
+      },
       (error: unknown) => this.#broken(error),
     );
   }
@@ -243,7 +266,7 @@ class Attempt {
       socket,
       tlsVersion: this.#state.tls?.version ?? null,
       mechanism: this.#state.scram?.mechanism ?? 'PLAIN',
-      send: (element) => socket.write(serialised(element)),
+      send: (element) => this.#write(serialised(element)),
       listen: (listener) => {
         this.#owner = listener;
         for (const element of this.#early.splice(0)) listener.onElement(element);

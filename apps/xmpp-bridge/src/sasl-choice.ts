@@ -26,6 +26,8 @@ export interface SaslPolicy {
   readonly tlsVersion: string;
   /** What this end can bind to. */
   readonly bindings: readonly ChannelBinding[];
+  /** A diagnosis: this type or nothing, whatever the server announces. */
+  readonly only?: ChannelBinding['type'] | undefined;
 }
 
 export type SaslChoice =
@@ -37,6 +39,7 @@ const STRENGTH: readonly ScramName[] = ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM
 
 export function chooseSasl(offer: SaslOffer, policy: SaslPolicy): SaslChoice {
   const offered = new Set(offer.mechanisms);
+  if (policy.only !== undefined) return onlyChoice(offered, policy);
   const bound = policy.binding === 'off' ? undefined : boundChoice(offered, offer.bindingTypes, policy);
   if (bound) return bound;
   if (policy.binding === 'require') return { kind: 'none', why: 'binding_required' };
@@ -51,6 +54,13 @@ export function chooseSasl(offer: SaslOffer, policy: SaslPolicy): SaslChoice {
   return policy.allowPlain && policy.verifiedTls ? { kind: 'plain' } : { kind: 'none', why: 'plain_refused' }; // C1
 }
 
+function onlyChoice(offered: ReadonlySet<string>, { bindings, only }: SaslPolicy): SaslChoice {
+  const mechanism = STRENGTH.find((name) => offered.has(`${name}-PLUS`));
+  const binding = bindings.find(({ type }) => type === only);
+  if (!mechanism || !binding) return { kind: 'none', why: 'binding_required' };
+  return { kind: 'scram', mechanism, wireName: `${mechanism}-PLUS`, binding: { how: 'bound', with: binding } };
+}
+
 function boundChoice(
   offered: ReadonlySet<string>,
   types: readonly string[],
@@ -58,7 +68,9 @@ function boundChoice(
 ): SaslChoice | undefined {
   const mechanism = STRENGTH.find((name) => offered.has(`${name}-PLUS`));
   const binding = policy.bindings.find(({ type }) =>
-    types.length > 0 ? types.includes(type) : type === 'tls-unique' && policy.tlsVersion === 'TLSv1.2',
+    type === 'tls-unique'
+      ? policy.tlsVersion === 'TLSv1.2' && (types.length === 0 || types.includes(type))
+      : types.includes(type),
   );
   if (!mechanism || !binding) return undefined;
   return { kind: 'scram', mechanism, wireName: `${mechanism}-PLUS`, binding: { how: 'bound', with: binding } }; // C2

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto';
+import { createHash, type X509Certificate } from 'node:crypto';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { StringDecoder } from 'node:string_decoder';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import type { Secured } from './login-machine.ts';
+import type { CertificateSeen, Secured } from './login-machine.ts';
 import type { ChannelBinding } from './scram.ts';
 import type { Target } from './targets.ts';
 
@@ -81,6 +81,10 @@ export class SecureSocket {
     return this.#socket.localPort;
   }
 
+  get remoteAddress(): string | undefined {
+    return this.#socket.remoteAddress;
+  }
+
   /** Bytes that are written and not sent yet. */
   get buffered(): number {
     return this.#socket.writableLength;
@@ -124,7 +128,14 @@ export class SecureSocket {
     this.#secured = true;
     this.#listen(tls);
     const verified = tls.authorized || trust.fingerprint !== undefined;
-    return { version: tls.getProtocol() ?? '', verified, bindings: bindingsOf(tls), fingerprint };
+    const seen = certificate ? inWords(certificate) : null;
+    return {
+      version: tls.getProtocol() ?? '',
+      verified,
+      bindings: bindingsOf(tls),
+      fingerprint,
+      certificate: seen,
+    };
   }
 
   /** Ends the connection; what is buffered still leaves within `graceMs`. */
@@ -174,16 +185,27 @@ function handshake(socket: Socket, trust: Trust, direct: boolean): Promise<TLSSo
   });
 }
 
+function inWords({ subject, subjectAltName, issuer, validTo }: X509Certificate): CertificateSeen {
+  const flat = (text: string | undefined): string => (text ?? '').replace(/\s*\n\s*/g, ', ').slice(0, 300);
+  return {
+    subject: flat(subject),
+    names: flat(subjectAltName?.replaceAll('DNS:', '')),
+    issuer: flat(issuer),
+    validTo: Date.parse(validTo),
+  };
+}
+
 /** What this connection can be bound to, best first (RFC 9266, RFC 5929). */
 function bindingsOf(tls: TLSSocket): ChannelBinding[] {
   const bindings: ChannelBinding[] = [];
   if (tls.getProtocol() === 'TLSv1.3') {
     const data = tls.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
     bindings.push({ type: 'tls-exporter', data });
-  } else {
-    const data = tls.getFinished();
-    if (data) bindings.push({ type: 'tls-unique', data });
   }
+  // Not defined for TLS 1.3 and therefore not chosen there (sasl-choice.ts); servers that compute it all the same are
+  // told apart by it.
+  const finished = tls.getFinished();
+  if (finished) bindings.push({ type: 'tls-unique', data: finished });
   const certificate = tls.getPeerX509Certificate();
   if (certificate) bindings.push({ type: 'tls-server-end-point', data: endPoint(certificate.raw) });
   return bindings;

@@ -41,6 +41,40 @@ export const FEATURES = {
     `<stream:error><${condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>${text === '' ? '' : `<text xmlns='urn:ietf:params:xml:ns:xmpp-streams'>${text}</text>`}</stream:error>`,
 } as const;
 
+/** A server that goes along as far as `stage`, where the test says what happens. */
+export function upTo(
+  stage: 'open' | 'starttls' | 'secured' | 'auth' | 'challenge' | 'authenticated' | 'bind',
+  then: (client: Client, text: string) => void,
+  mechanisms = ['SCRAM-SHA-256'],
+): Script {
+  return {
+    onText: (text, client) => {
+      if (text.includes('<stream:stream')) {
+        if (!client.tls)
+          return stage === 'open' ? then(client, text) : client.write(FEATURES.open() + FEATURES.of(FEATURES.starttls));
+        if (client.round === 2)
+          return stage === 'secured'
+            ? then(client, text)
+            : client.write(FEATURES.open() + FEATURES.of(FEATURES.sasl(...mechanisms)));
+        return stage === 'authenticated'
+          ? then(client, text)
+          : client.write(FEATURES.open() + FEATURES.of(FEATURES.bind));
+      }
+      if (text.includes('<starttls')) {
+        if (stage === 'starttls') return then(client, text);
+        client.write(FEATURES.proceed);
+        return client.secure();
+      }
+      if (text.includes('<auth')) {
+        if (stage === 'auth') return then(client, text);
+        return client.write(FEATURES.success());
+      }
+      if (text.includes('<response') && stage === 'challenge') return then(client, text);
+      if (text.includes('<iq') && stage === 'bind') return then(client, text);
+    },
+  };
+}
+
 export class HostileServer {
   readonly inClear: string[] = [];
   /** All that clients said, in clear text or not. */

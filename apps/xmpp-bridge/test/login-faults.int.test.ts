@@ -3,7 +3,7 @@ import { until } from '@switchyard/testing';
 import { LoginError, type LoginFailure, type LoginFailureCode, type LoginStep } from '../src/login-failure.ts';
 import { login, type LoginOptions } from '../src/login.ts';
 import { Authority } from './certificates.ts';
-import { type Client, FEATURES as F, HostileServer, type Script } from './hostile-server.ts';
+import { FEATURES as F, HostileServer, type Script, upTo } from './hostile-server.ts';
 
 let authority: Authority;
 let server: HostileServer;
@@ -49,34 +49,6 @@ async function failure(script: Script, over: Partial<LoginOptions> = {}): Promis
   return { ...error.failure, ms: performance.now() - began };
 }
 
-/** A server that goes along as far as `stage`, where the test says what happens. */
-function upTo(
-  stage: 'open' | 'starttls' | 'secured' | 'auth' | 'challenge' | 'authenticated' | 'bind',
-  then: (client: Client, text: string) => void,
-  mechanisms = ['SCRAM-SHA-256'],
-): Script {
-  return {
-    onText: (text, client) => {
-      if (text.includes('<stream:stream')) {
-        if (!client.tls) return stage === 'open' ? then(client, text) : client.write(F.open() + F.of(F.starttls));
-        if (client.round === 2)
-          return stage === 'secured' ? then(client, text) : client.write(F.open() + F.of(F.sasl(...mechanisms)));
-        return stage === 'authenticated' ? then(client, text) : client.write(F.open() + F.of(F.bind));
-      }
-      if (text.includes('<starttls')) {
-        if (stage === 'starttls') return then(client, text);
-        client.write(F.proceed);
-        return client.secure();
-      }
-      if (text.includes('<auth')) {
-        if (stage === 'auth') return then(client, text);
-        return client.write(F.success());
-      }
-      if (text.includes('<response') && stage === 'challenge') return then(client, text);
-      if (text.includes('<iq') && stage === 'bind') return then(client, text);
-    },
-  };
-}
 const PLAIN = { allowPlain: true };
 
 /** A server that asks for the proof, and falls silent when it has it. */

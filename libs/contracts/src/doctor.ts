@@ -1,0 +1,37 @@
+import { z } from 'zod';
+
+/*
+ * What `./switchyard doctor` finds out. Each part of it prints its checks, one JSON document per line; the command puts
+ * them together. Fields are added, never renamed: machines read this.
+ */
+
+export const DOCTOR_GROUPS = ['machine', 'xmpp', 'peers', 'nats', 'postgres', 'redis', 'model'] as const;
+export const DoctorGroup = z.enum(DOCTOR_GROUPS);
+export type DoctorGroup = z.infer<typeof DoctorGroup>;
+
+export const DoctorCheck = z.object({
+  /** Stable: 1 to 24 are those of the AZTM login. */
+  number: z.number().int().min(1).max(99),
+  group: DoctorGroup,
+  name: z.string().max(64),
+  status: z.enum(['ok', 'warn', 'fail', 'skipped']),
+  /** What is so and, where something is wrong, what to do. */
+  sentence: z.string().max(1_000),
+  /** What was seen, as it was seen; secrets are masked. */
+  evidence: z.array(z.string().max(2_200)).max(64),
+  ms: z.number().min(0),
+});
+export type DoctorCheck = z.infer<typeof DoctorCheck>;
+
+export const DoctorReport = z.object({
+  version: z.literal(1),
+  /** `config`: the configuration has to change before anything can be tried. */
+  verdict: z.enum(['ok', 'warn', 'fail', 'config']),
+  /** That of the first failure, else of the first warning. */
+  sentence: z.string().max(1_000),
+  checks: z.array(DoctorCheck),
+});
+export type DoctorReport = z.infer<typeof DoctorReport>;
+
+/** Exit codes: nothing to mend, something to mend, and EX_CONFIG of sysexits.h. */
+export const DOCTOR_EXIT = { ok: 0, finding: 2, config: 78 } as const;
