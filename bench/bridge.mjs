@@ -104,6 +104,15 @@ async function eventLatencies(fetch, seconds) {
   return sortedOf(latencies);
 }
 
+/** The median of each process, and the sum; without those that have no part in it. */
+function cpuOf(samples) {
+  const names = Object.keys(samples[0]);
+  const parts = names
+    .map((name) => [name, median(samples.map((sample) => sample[name]))])
+    .filter(([, ms]) => ms > 0.02);
+  return { ...Object.fromEntries(parts), all: parts.reduce((sum, [, ms]) => sum + ms, 0) };
+}
+
 async function main() {
   const users = { near: 'pw-near', far: 'pw-far', raw: 'pw-raw' };
   const tls = developmentCertificate(join(dir, 'tls'), 'localhost');
@@ -163,15 +172,21 @@ async function main() {
 
   for (const once of [raw, overBridge]) await measure(once, 16, 3); // the compilers have seen every path
   const rounds = { 1: [], 64: [] };
-  const parts = { near: children.near.pid, far: children.far.pid, prosody: prosody.pid };
-  const cpu = {};
+  const ends = { asker: process.pid, prosody: prosody.pid, answerer: peer.pid };
+  const between = { 'near bridge': children.near.pid, 'far bridge': children.far.pid };
+  const servers = { 'near NATS': nats.near.pid, 'far NATS': nats.far.pid };
+  const pids = Object.entries({ ...ends, ...between, ...servers });
+  /** Measures, and beside it the CPU time that each process spent for one request. */
+  const withCpu = async (once, concurrency) => {
+    const before = pids.map(([, pid]) => cpuMs(pid));
+    const measured = await measure(once, concurrency, SECONDS);
+    const spent = pids.map(([name, pid], n) => [name, (cpuMs(pid) - before[n]) / measured.count]);
+    return { ...measured, cpu: Object.fromEntries(spent) };
+  };
   for (const concurrency of [1, 64]) {
     for (let round = 0; round < ROUNDS; round += 1) {
-      const plain = await measure(raw, concurrency, SECONDS);
-      const before = Object.fromEntries(Object.entries(parts).map(([name, pid]) => [name, cpuMs(pid)]));
-      const carried = await measure(overBridge, concurrency, SECONDS);
-      for (const [name, pid] of Object.entries(parts)) cpu[name] = (cpuMs(pid) - before[name]) / carried.count;
-      rounds[concurrency].push({ raw: plain, bridge: carried });
+      const plain = await withCpu(raw, concurrency);
+      rounds[concurrency].push({ raw: plain, bridge: await withCpu(overBridge, concurrency) });
     }
   }
   const logins = [];
@@ -187,7 +202,10 @@ async function main() {
     at64: { raw: of(64, 'raw', 'perSecond'), bridge: of(64, 'bridge', 'perSecond'), ratio: ratio(64, 'perSecond') },
     login: { p50: quantile(loginMs, 0.5), p99: quantile(loginMs, 0.99) },
     events: { perSecond: EVENTS_PER_SECOND, p50: quantile(sse, 0.5), p99: quantile(sse, 0.99), count: sse.length },
-    cpuMsPerRequestAt64: cpu,
+    cpuMsPerRequestAt64: {
+      raw: cpuOf(rounds[64].map((round) => round.raw.cpu)),
+      bridge: cpuOf(rounds[64].map((round) => round.bridge.cpu)),
+    },
   };
 }
 
@@ -215,8 +233,12 @@ try {
       `p50 ${f(events.p50, 1)} ms, p99 ${f(events.p99, 1)} ms (p99 at most 20)`,
       events.p99 <= 20,
     );
-    const shares = Object.entries(cpu).map(([name, ms]) => `${name} ${f(ms)}`);
-    console.log(`CPU of one request at 64, ms: ${shares.join(', ')}`);
+    for (const [what, shares] of Object.entries(cpu))
+      console.log(
+        `CPU of one request at 64, ${what}, ms: ${Object.entries(shares)
+          .map(([name, ms]) => `${name} ${f(ms)}`)
+          .join(', ')}`,
+      );
   }
 } finally {
   for (const stop of stops.reverse()) await Promise.resolve(stop()).catch(() => undefined);

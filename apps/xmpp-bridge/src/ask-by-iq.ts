@@ -86,11 +86,10 @@ async function askOnce(
     throw new ExchangeError(413, 'slixmpp carries text of at most 64 KB; this body is larger, or no text.');
   const question = { to, timeoutMs: deadline - Date.now(), signal };
   const chunks = inline ? undefined : randomUUID();
-  const answered = new AbortController();
   const asked = session.ask('set', encodeRequest(request, dialect, chunks), question);
-  const stop = linkAbort([signal, answered.signal]);
-  if (chunks !== undefined)
-    sendChunks(session, to, chunks, request.body, stop.signal, parts.cap.bytes(CHUNK_BYTES)).catch(() => undefined); // the answer tells
+  const sending = chunks === undefined ? undefined : linkAbort([signal]);
+  if (chunks !== undefined && sending)
+    sendChunks(session, to, chunks, request.body, sending.signal, parts.cap.bytes(CHUNK_BYTES)).catch(() => undefined); // the answer tells
   try {
     const answer = decodeResponse(await asked);
     if (answer.chunks === undefined) return answer;
@@ -98,7 +97,6 @@ async function askOnce(
     checkDigest(answer.headers, body);
     return { status: answer.status, headers: answer.headers, body };
   } finally {
-    answered.abort();
-    stop.release();
+    sending?.abort();
   }
 }

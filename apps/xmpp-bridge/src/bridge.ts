@@ -150,6 +150,7 @@ export class Bridge {
     await this.#seat?.leave();
     await this.#keeper.stop();
     await (await this.#pieces)?.stop();
+    await this.#exchanges.flush();
   }
 
   /** Reads again what lies in files, and tries a login that does not stand at once, whatever it failed of. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { SystemFact } from '@switchyard/contracts';
 import { createLogger, createMetrics } from '@switchyard/platform';
+import { until } from '@switchyard/testing';
 import { Exchanges } from './exchanges.ts';
 
 function book() {
@@ -19,13 +20,14 @@ function book() {
 const asked = { peer: 'peer@example.net/aztm', method: 'POST', resource: '/a2a?token=canary-271', bytes: 12 };
 
 describe('the book of exchanges', () => {
-  it('enters who asked whom for what and what became of it, without the query', () => {
+  it('enters who asked whom for what and what became of it, without the query', async () => {
     const { told, clock, exchanges } = book();
     const out = exchanges.begin('out', asked);
     clock.at += 7;
     out.passed(34);
     out.end(200);
     exchanges.begin('in', asked).end('upstream_timeout');
+    await exchanges.flush();
     expect(told.map(({ data }) => data)).toEqual([
       {
         direction: 'out',
@@ -63,14 +65,34 @@ describe('the book of exchanges', () => {
     expect(text).toMatch(/xmpp_streams_open_in\{[^}]*\} 0\n/);
     expect(text).toMatch(/xmpp_http_requests_total\{direction="in",outcome="2xx"[^}]*\} 1\n/);
     expect(text).not.toContain('cancelled');
+    await exchanges.flush();
     expect(told).toHaveLength(1);
   });
 
-  it('keeps the status of a stream whose reader left before its end', () => {
+  it('T3: tells facts together a moment later, never more than it may hold, and counts what the bus refuses', async () => {
+    const { told, metrics, exchanges } = book();
+    for (let n = 0; n < 10_005; n += 1) exchanges.begin('out', asked).end(200);
+    expect(told).toHaveLength(0);
+    await until(() => told.length > 0);
+    expect(told).toHaveLength(10_000);
+    expect(await metrics.text()).toMatch(/xmpp_facts_dropped_total\{[^}]*\} 5\n/);
+    const away = new Exchanges({
+      bus: { publishSystem: () => Promise.reject(new Error('away')) },
+      log: createLogger({ app: 'test', level: 'silent' }),
+      metrics,
+      own: 'us@example.org',
+    });
+    away.begin('out', asked).end(200);
+    await away.flush();
+    expect(await metrics.text()).toMatch(/xmpp_facts_dropped_total\{[^}]*\} 6\n/);
+  });
+
+  it('keeps the status of a stream whose reader left before its end', async () => {
     const { told, exchanges } = book();
     const exchange = exchanges.begin('out', asked);
     exchange.streams(200);
     exchange.end('cancelled');
+    await exchanges.flush();
     expect(told[0]!.data).toMatchObject({ status: 200, error_code: 'cancelled' });
   });
 });

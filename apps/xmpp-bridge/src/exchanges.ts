@@ -9,6 +9,8 @@ import { bareOf } from './peers.ts';
  *
  * T1 Neither bodies nor headers nor queries are in it: the path, the status, sizes and times are.
  * T2 Every request that was begun is entered once, with its status, with the code of what went wrong, or with both.
+ * T3 Telling costs the request nothing: facts leave together a moment later. Their number is bounded; what is dropped
+ *    while the bus is away is counted, and the rest is told at a stop.
  */
 
 export interface ExchangesParts {
@@ -19,6 +21,10 @@ export interface ExchangesParts {
   readonly own: string;
   readonly now?: () => number;
 }
+
+/** Soon enough for somebody who looks on, late enough to go together. */
+const TELL_AFTER_MS = 25;
+const MAX_WAITING = 10_000;
 
 export type Direction = 'out' | 'in';
 
@@ -43,7 +49,10 @@ export class Exchanges {
   readonly #requests;
   readonly #seconds;
   readonly #bytes;
+  readonly #dropped;
   readonly #streams: Record<Direction, number> = { out: 0, in: 0 };
+  #waiting: SystemFact[] = [];
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly parts: ExchangesParts) {
     const { metrics } = parts;
@@ -53,6 +62,7 @@ export class Exchanges {
       'direction',
     ]);
     this.#bytes = metrics.counter('xmpp_http_bytes_total', 'Bytes of bodies', ['direction', 'part']);
+    this.#dropped = metrics.counter('xmpp_facts_dropped_total', 'Facts about requests that could not be told', []);
     for (const direction of ['out', 'in'] as const)
       metrics.gauge(
         `xmpp_streams_open_${direction}`,
@@ -135,10 +145,24 @@ export class Exchanges {
     if (answered > 0) this.#bytes.inc({ direction, part: 'response' }, answered);
   }
 
+  /** Tells what waits; resolves when the bus has it, or has refused it. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const facts = this.#waiting;
+    this.#waiting = [];
+    const outcomes = await Promise.allSettled(facts.map((fact) => this.parts.bus.publishSystem(fact)));
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+    if (refused.length === 0) return;
+    this.#dropped.inc({}, refused.length);
+    this.parts.log.warn({ err: refused[0]!.reason as unknown, count: refused.length }, 'facts were not published');
+  }
+
+  /** T3 */
   #tell(fact: SystemFact): void {
-    this.parts.bus
-      .publishSystem(fact)
-      .catch((error: unknown) => this.parts.log.warn({ err: error, ...fact.data }, 'a fact was not published'));
+    if (this.#waiting.length >= MAX_WAITING) return this.#dropped.inc({});
+    this.#waiting.push(fact);
+    this.#timer ??= setTimeout(() => void this.flush(), TELL_AFTER_MS);
   }
 }
 

@@ -118,10 +118,13 @@ export class Inbound {
     const work: UnderWay = { abort: new AbortController(), keyed: keyOf(request) !== undefined };
     const cancelKey = incoming.cancelId === undefined ? undefined : keyOfCancel(from, incoming.cancelId);
     const exchange = this.parts.exchanges.begin('in', { peer: from, ...request, bytes: request.body.length });
-    const end = (): void => {
-      exchange.end('cancelled'); // where nothing else has ended it
+    const forget = (): void => {
       this.#underWay.delete(work);
       if (cancelKey !== undefined) this.#cancels.delete(cancelKey);
+    };
+    const end = (): void => {
+      exchange.end('cancelled'); // where nothing else has ended it
+      forget();
       work.abort.abort();
     };
     try {
@@ -139,7 +142,7 @@ export class Inbound {
         return { response, pieces: booked(pieces, response.status, exchange), end, keyed: work.keyed };
       exchange.passed(response.body.length);
       exchange.end(response.status);
-      end();
+      forget(); // nothing works on it any more
       return { response, end, keyed: work.keyed };
     } catch (error) {
       exchange.end(codeOf(error));
