@@ -3,7 +3,7 @@ import { linkAbort } from '@switchyard/platform';
 import { xml } from '@xmpp/client';
 import type { IncomingChunks } from './chunks.ts';
 import { CHUNK_BYTES, sendChunks } from './chunks.ts';
-import { CANCEL_HEADER, ExchangeError, type HttpRequest, type HttpResponse, NS_CANCEL } from './http-exchange.ts';
+import { ExchangeError, type HttpRequest, type HttpResponse, NS_CANCEL } from './http-exchange.ts';
 import { IqError } from './iq-registry.ts';
 import type { Peers } from './peers.ts';
 import type { Session } from './session.ts';
@@ -41,14 +41,14 @@ export async function askByIq(
   request: HttpRequest,
   patience: Patience,
 ): Promise<IqAnswer> {
-  const cancelId = randomBytes(9).toString('base64url');
-  const named = { ...request, headers: [...request.headers, [CANCEL_HEADER, cancelId] as const] };
+  // The id of the IQ, which nobody can guess, is also what the request is cancelled by.
+  const asked = { id: newId() };
   const cancel = (): void => {
-    if (session.open) session.send(xml('message', { to }, xml('cancel', { xmlns: NS_CANCEL, id: cancelId }))); // O5
+    if (session.open) session.send(xml('message', { to }, xml('cancel', { xmlns: NS_CANCEL, id: asked.id }))); // O5
   };
   patience.signal.addEventListener('abort', cancel, { once: true });
   try {
-    return await parts.chunks.whileAsking(to, () => inDialect(parts, session, to, named, patience));
+    return await parts.chunks.whileAsking(to, () => inDialect(parts, session, to, request, patience, asked));
   } finally {
     patience.signal.removeEventListener('abort', cancel);
   }
@@ -60,16 +60,18 @@ async function inDialect(
   to: string,
   request: HttpRequest,
   patience: Patience,
+  asked: { id: string },
 ): Promise<IqAnswer> {
   const dialect = parts.peers.dialectOf(to);
   try {
-    return await askOnce(parts, session, to, request, dialect, patience);
+    return await askOnce(parts, session, to, request, dialect, { ...patience, id: asked.id });
   } catch (error) {
     // Not executed, so it is safe to say it in the other dialect (O2).
     const unknown = error instanceof IqError && error.condition === 'feature-not-implemented';
     if (dialect === 'slixmpp' || !unknown) throw error;
     parts.peers.speaksSlixmpp(to);
-    return askOnce(parts, session, to, request, 'slixmpp', patience);
+    asked.id = newId();
+    return askOnce(parts, session, to, request, 'slixmpp', { ...patience, id: asked.id });
   }
 }
 
@@ -79,12 +81,12 @@ async function askOnce(
   to: string,
   request: HttpRequest,
   dialect: Dialect,
-  { signal, deadline }: Patience,
+  { signal, deadline, id }: Patience & { readonly id: string },
 ): Promise<IqAnswer> {
   const inline = fitsInline(request.body, dialect, parts.cap.chars);
   if (!inline && dialect === 'slixmpp')
     throw new ExchangeError(413, 'slixmpp carries text of at most 64 KB; this body is larger, or no text.');
-  const question = { to, timeoutMs: deadline - Date.now(), signal };
+  const question = { to, id, timeoutMs: deadline - Date.now(), signal };
   const chunks = inline ? undefined : randomUUID();
   const asked = session.ask('set', encodeRequest(request, dialect, chunks), question);
   const sending = chunks === undefined ? undefined : linkAbort([signal]);
@@ -99,4 +101,8 @@ async function askOnce(
   } finally {
     sending?.abort();
   }
+}
+
+function newId(): string {
+  return randomBytes(16).toString('base64url');
 }

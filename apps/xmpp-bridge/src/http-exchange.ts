@@ -36,7 +36,7 @@ export class ExchangeError extends Error {
 /** Of the bridges themselves: how many bridges a request has passed, and what its body is. */
 export const HOP_HEADER = 'x-bridge-hop';
 export const DIGEST_HEADER = 'x-bridge-digest';
-/** Names a request to its bridge, so that it can be cancelled by a message (`<cancel id xmlns/>`). */
+/** Names a request to its bridge, where its stanza's id does not, so that it can be cancelled by a message (`<cancel id xmlns/>`). */
 export const CANCEL_HEADER = 'x-bridge-cancel';
 export const NS_CANCEL = 'urn:switchyard:http:0';
 export const FROM_HEADER = 'x-aztm-from-jid';

@@ -80,7 +80,7 @@ export class InboundIq {
 
   async #answer(iq: Element, from: string, decoded: DecodedRequest, rule: PeerRule): Promise<Element> {
     const { dialect } = decoded;
-    const cancelId = headerOf(decoded.request.headers, CANCEL_HEADER);
+    const cancelId = headerOf(decoded.request.headers, CANCEL_HEADER) ?? iq.attrs['id'];
     let request: HttpRequest;
     try {
       request = await this.#whole(from, decoded, rule);
