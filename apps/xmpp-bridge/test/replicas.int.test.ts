@@ -10,8 +10,9 @@ import { createLogger, createMetrics, parseConfig } from '@switchyard/platform';
 import { type Proxy, startProxy, until } from '@switchyard/testing';
 import { Bridge } from '../src/bridge.ts';
 import { Config } from '../src/config.ts';
-import { login } from '../src/login.ts';
+import { login, type LoginOptions } from '../src/login.ts';
 import { Session, SESSION_DEFAULTS } from '../src/session.ts';
+import { AztmPeer } from './aztm-peer.ts';
 import { Authority } from './certificates.ts';
 
 /** Replicas of one bridge, at a real Prosody and a real NATS server: one of them takes what peers ask. */
@@ -91,6 +92,21 @@ afterAll(async () => {
   if (dir) rmSync(dir, { recursive: true, force: true });
 }, 30_000);
 
+const loginOf = (user: 'ada' | 'bob', resource = 'peer'): LoginOptions => ({
+  jid: `${user}@xmpp.test`,
+  password: `pw-${user}`,
+  resource,
+  domain: 'xmpp.test',
+  host: '127.0.0.1',
+  port: prosody.port,
+  tls: 'starttls',
+  validateCertificate: true,
+  ca: authority.ca,
+  fingerprint: undefined,
+  allowPlain: false,
+  channelBinding: 'prefer',
+  timeoutMs: 20_000,
+});
 const serving = (each: Replica) => each.bridge.status().serving === true;
 const online = (each: Replica) => each.bridge.status().state === 'online';
 
@@ -142,27 +158,43 @@ describe('replicas with one account', () => {
     expect([conflicts(first), conflicts(second)]).toEqual([0, 0]);
   }, 120_000);
 
+  it('get what they asked of a peer that answers to the account, whichever of them serves, and where none does', async () => {
+    const peer = await AztmPeer.login(loginOf('ada'));
+    const map = { AZTM_PASSWORD: 'pw-bob', SERVICE_MAP: '{"old.example": "aztm:ada@xmpp.test"}' };
+    const asked = async ({ bridge }: Replica, body: string) => {
+      const input = { host: 'old.example:443', method: 'POST', resource: '/a', headers: [] };
+      const call = {
+        signal: new AbortController().signal,
+        deadline: Date.now() + 30_000,
+        progress: () => undefined,
+      };
+      const answer = await bridge.carry({ ...input, body: Buffer.from(body).toString('base64') }, call);
+      return [answer.status, Buffer.from(answer.body, 'base64').toString()];
+    };
+    try {
+      const only = await replica({ ...map, AZTM_SERVER_MODE: 'false' });
+      await until(() => online(only), 30_000);
+      expect(await asked(only, 'none serves')).toEqual([200, '{"echo":"none serves"}']);
+      await only.stop();
+      const first = await replica(map);
+      await until(() => serving(first), 30_000);
+      const second = await replica(map);
+      await until(() => online(second), 30_000);
+      expect([serving(first), serving(second)]).toEqual([true, false]);
+      const both = await Promise.all([asked(first, 'שלום'), asked(second, '😀')]);
+      expect(both).toEqual([
+        [200, '{"echo":"שלום"}'],
+        [200, '{"echo":"😀"}'],
+      ]);
+    } finally {
+      peer.close();
+    }
+  }, 120_000);
+
   it('do not fight over the resource with somebody who takes it: one conflict, then the other replica serves (fault 22)', async () => {
     const [first, second] = await two();
     const thief = new Session(
-      await login(
-        {
-          jid: 'bob@xmpp.test',
-          password: 'pw-bob',
-          resource: 'aztm',
-          domain: 'xmpp.test',
-          host: '127.0.0.1',
-          port: prosody.port,
-          tls: 'starttls',
-          validateCertificate: true,
-          ca: authority.ca,
-          fingerprint: undefined,
-          allowPlain: false,
-          channelBinding: 'prefer',
-          timeoutMs: 20_000,
-        },
-        new AbortController().signal,
-      ),
+      await login(loginOf('bob', 'aztm'), new AbortController().signal),
       {
         onQuestion: () => undefined,
         onMessage: () => undefined,

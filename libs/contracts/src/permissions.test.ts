@@ -45,9 +45,23 @@ describe('NATS permissions', () => {
 
   it('P5: let nobody delete or purge a stream, and only the orchestrator change one', () => {
     for (const { speaker, permissions } of allPermissions()) {
-      expect(permissions.publish.filter((s) => /STREAM\.(DELETE|PURGE|MSG)|^\$JS\.API\.>|^>/.test(s))).toEqual([]);
+      expect(permissions.publish.filter((s) => /STREAM\.(DELETE|PURGE|MSG\.DELETE)|^\$JS\.API\.>|^>/.test(s))).toEqual(
+        [],
+      );
       const changes = permissions.publish.filter((s) => s.startsWith('$JS.API.STREAM.UPDATE'));
       expect(changes.length > 0).toBe(speaker === 'orchestrator');
+    }
+  });
+
+  it('P6: let nobody but the bridges read or write their leases', () => {
+    for (const { speaker, permissions } of allPermissions()) {
+      const leases = permissions.publish.filter((s) => /KV|MSG\.GET/.test(s));
+      const own = [
+        '$JS.API.STREAM.CREATE.KV_leases',
+        '$JS.API.STREAM.INFO.KV_leases',
+        '$JS.API.STREAM.MSG.GET.KV_leases',
+      ];
+      expect(leases).toEqual(speaker === 'xmpp-bridge' ? [...own, '$KV.leases.xmpp-bridge.>'] : []);
     }
   });
 
