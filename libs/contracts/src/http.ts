@@ -5,15 +5,8 @@ import { DeadLetter } from './dead-letters.ts';
 import { EffectSettlement, EffectState } from './effects.ts';
 import { ERROR_CODES } from './errors.ts';
 import { Id, RunId, ThreadId } from './ids.ts';
-import {
-  ApprovalPolicy,
-  Budget,
-  CompletionReason,
-  OnDisconnect,
-  RunStatus,
-  ThreadConcurrency,
-  Usage,
-} from './run-spec.ts';
+import { ApprovalPolicy, Budget, CompletionReason, OnDisconnect, RunStatus, ThreadConcurrency } from './run-spec.ts';
+import { Usage } from './usage.ts';
 import { ApprovalDecision, OpenApproval, RunPhase, StepSummary } from './runs.ts';
 import { StepResult, ToolConstraints } from './steps.ts';
 

@@ -109,6 +109,7 @@ export {
   type SpeakerPermissions,
   SYSTEM_PRODUCERS,
 } from './permissions.ts';
+export { modelTurn, ModelTurnMessage } from './model.ts';
 export { buildOpenApi, type OpenApiDocument } from './openapi.ts';
 export { ANONYMOUS, Principal, PrincipalOrNobody, Role, ROLES, roleSuffices } from './principal.ts';
 export {
@@ -159,7 +160,6 @@ export {
   RunSpec,
   RunStatus,
   ThreadConcurrency,
-  Usage,
 } from './run-spec.ts';
 export {
   ApprovalDecision,
@@ -182,6 +182,7 @@ export {
 export {
   McpToolResult,
   performStep,
+  StepLimits,
   Provenance,
   STEP_TARGETS,
   StepRequest,
@@ -224,3 +225,4 @@ export {
   xmppStatus,
 } from './xmpp.ts';
 export { decideQuarantine, listQuarantine, listUpstreams, QuarantinedTool, UpstreamStatus } from './upstreams.ts';
+export { Usage } from './usage.ts';

@@ -14,6 +14,7 @@ import {
 } from './provider-auth.ts';
 import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun, watchRun } from './runs.ts';
 import { mcpRequest } from './mcp.ts';
+import { modelTurn } from './model.ts';
 import { performStep } from './steps.ts';
 import { callTool, listTools, searchTools } from './tools.ts';
 import { decideQuarantine, listQuarantine, listUpstreams } from './upstreams.ts';
@@ -31,6 +32,7 @@ export const REQUESTS: readonly RequestContract[] = [
   listDeadLetters,
   requeueDeadLetter,
   getBudget,
+  modelTurn,
   listTools,
   callTool,
   searchTools,

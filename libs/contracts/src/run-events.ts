@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { event } from './define.ts';
 import { Id } from './ids.ts';
 import { Role } from './principal.ts';
-import { CompletionReason, Decision, HistoryLimits, RunSpec, RunStatus, Usage } from './run-spec.ts';
+import { CompletionReason, Decision, HistoryLimits, RunSpec, RunStatus } from './run-spec.ts';
+import { Usage } from './usage.ts';
 import { Provenance, StepTarget, ToolConstraints } from './steps.ts';
 
 /*
@@ -76,6 +77,8 @@ export const RUN_EVENTS = [
       duration_ms: z.number().int().nonnegative(),
       /** Set where the outcome is the words of a stranger. */
       provenance: Provenance.optional(),
+      /** What its worker used of the language model. */
+      usage: Usage.optional(),
     }),
   ),
   event(

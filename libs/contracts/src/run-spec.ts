@@ -5,14 +5,6 @@ import { StepTarget, ToolConstraints } from './steps.ts';
 
 /** What a run is asked to do, within which limits, and what its planner may decide. */
 
-export const Usage = z.object({
-  input_tokens: z.number().int().nonnegative(),
-  output_tokens: z.number().int().nonnegative(),
-  /** What it cost, where the deployment knows the price of the model. */
-  usd: z.number().nonnegative().optional(),
-});
-export type Usage = z.infer<typeof Usage>;
-
 /** Limits of one run. `null` is "no limit of this kind". */
 export const Budget = z.object({
   max_steps: z.number().int().min(1).max(1_000).default(10),

@@ -3,7 +3,8 @@ import { ASK_AGAIN_MS, request } from './define.ts';
 import { Id, RunId, ThreadId } from './ids.ts';
 import { Principal, Role } from './principal.ts';
 import { RunEventSchema } from './run-events.ts';
-import { CompletionReason, RunSpec, RunStatus, Usage } from './run-spec.ts';
+import { CompletionReason, RunSpec, RunStatus } from './run-spec.ts';
+import { Usage } from './usage.ts';
 
 export const RUN_PHASES = ['queued', 'running', 'waiting', 'ended'] as const;
 export const RunPhase = z.enum(RUN_PHASES);

@@ -3,6 +3,7 @@ import { request } from './define.ts';
 import { Id } from './ids.ts';
 import { InputRequired, McpError } from './mcp.ts';
 import { Principal } from './principal.ts';
+import { Usage } from './usage.ts';
 
 /** The kinds of agent that answer `rpc.step.<target>`. */
 export const WORKER_TARGETS = ['mcp', 'a2a', 'computer_use'] as const;
@@ -24,6 +25,17 @@ export const ToolConstraints = z.object({
 });
 export type ToolConstraints = z.infer<typeof ToolConstraints>;
 
+/** What the run still allows, for a worker that decides by itself. */
+export const StepLimits = z.object({
+  /** Calls of tools, this step's own included. */
+  calls: z.number().int().min(1).max(1_000),
+  /** Patterns of tools that a person must approve; such a call is no worker's to decide. */
+  approvalTools: z.array(z.string().max(200)).max(1_000),
+  /** The run has heard what a stranger said: what destroys something is a person's to approve. */
+  heardStranger: z.boolean(),
+});
+export type StepLimits = z.infer<typeof StepLimits>;
+
 /** One act of a run, asked of the app that owns `target`. Either a direct call or a task in words. */
 export const StepRequest = z.object({
   principal: Principal,
@@ -39,6 +51,8 @@ export const StepRequest = z.object({
   /** Who approved this call; the question was about just these arguments, or they are the approver's own. */
   approval: z.object({ approvalId: Id, by: z.string().max(256) }).optional(),
   toolConstraints: ToolConstraints.prefault({}),
+  /** For a task in words: within what its worker may act. */
+  within: StepLimits.optional(),
 });
 export type StepRequest = z.infer<typeof StepRequest>;
 
@@ -58,6 +72,9 @@ export const Provenance = z.object({
 });
 export type Provenance = z.infer<typeof Provenance>;
 
+/** What the worker used of the language model; the run is charged with it. */
+const StepUsage = Usage.optional();
+
 /** A step that fails is still an answer. `in_doubt`: an effect may or may not have happened. */
 export const StepResult = z.discriminatedUnion('status', [
   z.object({
@@ -65,6 +82,7 @@ export const StepResult = z.discriminatedUnion('status', [
     output: z.unknown(),
     mcp: McpToolResult.optional(),
     provenance: Provenance.optional(),
+    usage: StepUsage,
   }),
   z.object({
     status: z.literal('failed'),
@@ -76,8 +94,14 @@ export const StepResult = z.discriminatedUnion('status', [
     mcpError: McpError.optional(),
     mcp: McpToolResult.optional(),
     provenance: Provenance.optional(),
+    usage: StepUsage,
   }),
-  z.object({ status: z.literal('in_doubt'), code: z.string().max(64), message: z.string().max(4_000) }),
+  z.object({
+    status: z.literal('in_doubt'),
+    code: z.string().max(64),
+    message: z.string().max(4_000),
+    usage: StepUsage,
+  }),
 ]);
 export type StepResult = z.infer<typeof StepResult>;
 

@@ -101,7 +101,9 @@ function apply(state: RunState, event: RunEvent): RunState {
     case 'orchestrator.step.dispatching':
       return withStep(state, event.data.step_id, (step) => ({ ...step, attempt: event.data.attempt }));
     case 'orchestrator.step.completed': {
-      const after = withStep(state, event.data.step_id, (step) => ({ ...step, outcome: event.data }));
+      const { usage } = event.data;
+      const charged = usage ? { ...state, usage: addUsage(state.usage, usage) } : state;
+      const after = withStep(charged, event.data.step_id, (step) => ({ ...step, outcome: event.data }));
       return openSteps(after).length > 0 ? after : { ...after, phase: 'idle', openFrom: after.steps.length };
     }
     case 'orchestrator.guardrail.violated':

@@ -1,4 +1,4 @@
-import type { FactOf, PlannedAct, Provenance, RunEvent, RunFact, RunFactDraft } from '@switchyard/contracts';
+import type { FactOf, PlannedAct, Provenance, RunEvent, RunFact, RunFactDraft, Usage } from '@switchyard/contracts';
 import { formatStepId, isProgressType, parseFact } from '@switchyard/contracts';
 import { askForBudget, askForStep } from './asks.ts';
 import { evolve, objection } from './evolve.ts';
@@ -185,9 +185,10 @@ export function dispatching(act: PlannedAct, attempt: number): RunFactDraft {
   };
 }
 
-export type StepOutcome =
-  | { status: 'succeeded'; output: unknown; provenance?: Provenance | undefined }
-  | { status: 'failed' | 'in_doubt'; code: string; message: string; provenance?: Provenance | undefined };
+export type StepOutcome = {
+  readonly provenance?: Provenance | undefined;
+  readonly usage?: Usage | undefined;
+} & ({ status: 'succeeded'; output: unknown } | { status: 'failed' | 'in_doubt'; code: string; message: string });
 
 export function stepCompleted(act: PlannedAct, outcome: StepOutcome, durationMs: number): RunFactDraft {
   const success = outcome.status === 'succeeded';
@@ -203,6 +204,7 @@ export function stepCompleted(act: PlannedAct, outcome: StepOutcome, durationMs:
       error_code: success ? null : outcome.code,
       duration_ms: durationMs,
       ...(outcome.provenance ? { provenance: outcome.provenance } : {}),
+      ...(outcome.usage ? { usage: outcome.usage } : {}),
     },
   };
 }

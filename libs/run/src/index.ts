@@ -24,6 +24,8 @@ export {
   ASK_USER,
   type Conversation,
   DELEGATE,
+  quoteStranger,
+  TOOL_AGENT,
   estimateTokens,
   history,
   type ModelMessage,

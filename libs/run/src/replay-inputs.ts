@@ -117,12 +117,13 @@ function outcome(state: RunState, data: FactOf<'orchestrator.step.completed'>['d
   if (!step) return { fact: null, why: `There would be no step ${data.step_id}.` };
   const told: StepOutcome =
     data.status === 'completed'
-      ? { status: 'succeeded', output: data.result, provenance: data.provenance }
+      ? { status: 'succeeded', output: data.result, provenance: data.provenance, usage: data.usage }
       : {
           status: data.status,
           code: data.error_code ?? '',
           message: data.error ?? '',
           provenance: data.provenance,
+          usage: data.usage,
         };
   return { fact: stepCompleted(step.act, told, data.duration_ms) };
 }

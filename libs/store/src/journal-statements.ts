@@ -194,6 +194,8 @@ export const SPENT_SINCE = statement(
      select r.user_id, replace(e.body, '\\u0000', '\\ufffd')::json->'usage' as usage
      from orchestrator.runs r join orchestrator.run_events e on e.run_id = r.run_id
      where r.tenant_id = $1 and r.updated_at >= to_timestamp($2::float8 / 1000)
-       and e.type = 'orchestrator.planning.completed' and e.ts >= to_timestamp($2::float8 / 1000)
+       and (e.type = 'orchestrator.planning.completed'
+            or (e.type = 'orchestrator.step.completed' and e.body like '%"usage":%'))
+       and e.ts >= to_timestamp($2::float8 / 1000)
    ) plannings group by user_id`,
 );
