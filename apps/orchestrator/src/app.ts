@@ -21,6 +21,7 @@ import { type DailyBudget, RedisDailyBudget } from './daily-budget.ts';
 import { Expiry } from './expiry.ts';
 import { createGuardrail } from './guardrail.ts';
 import { createOpenAiPlanner } from './openai-planner.ts';
+import { ModelDesk } from './model-desk.ts';
 import { OrchestratorModule } from './orchestrator.module.ts';
 import type { Planner } from './planner.ts';
 import { pricesFrom } from './prices.ts';
@@ -78,7 +79,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     clock,
     log,
     planner: overrides.planner ?? openAiPlanner(bus, config),
-    toolboxes: new Toolboxes({ bus, clock, log }),
+    toolboxes: new Toolboxes({ bus, clock, log, toolAgent: config.runs.toolAgent }),
     checkTask: (task) => guardrail.check(task),
     prices,
     daily,
@@ -148,8 +149,9 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   const watches = new WatchDesk({ watches: store.watches, journal, runs, log, intervalMs });
   watches.start();
   lifecycle.onStop('watches', () => watches.stop());
+  const model = new ModelDesk(loop);
   const handlers = await serveOnBus(
-    OrchestratorModule.with({ runs, threads, watches, deadLetters, budgets }),
+    OrchestratorModule.with({ runs, threads, watches, deadLetters, budgets, model }),
     bus,
     log,
   );

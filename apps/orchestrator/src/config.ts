@@ -90,6 +90,13 @@ export const Config = z
     HISTORY_TOKEN_BUDGET: integer(0, 1_000_000, 4_000).describe('Tokens of earlier turns that the model is given'),
     DISALLOWED_KEYWORDS: list.describe('Words (comma-separated) that neither a task nor an answer may hold'),
     USE_ORCHESTRATOR_AGENT: flag(true).describe('false: hand every task whole to the computer-use agent'),
+    TOOL_AGENT: z
+      .enum(['never', 'auto', 'always'])
+      .default('auto')
+      .describe('The agent for tools: auto: in the place of many tools; always: also beside few; never'),
+    TOOL_AGENT_ABOVE: integer(0, 100_000, 40).describe(
+      'With more visible tools than this, that agent takes their place',
+    ),
     APPROVAL_REQUIRED_TOOLS: list.describe(
       'Tools (comma-separated names, "name*", "provider:<name>", "kind:destructive") whose calls a person must approve',
     ),
@@ -177,6 +184,7 @@ export const Config = z
       disallowedKeywords: env.DISALLOWED_KEYWORDS,
       useOrchestrator: env.USE_ORCHESTRATOR_AGENT,
       approvals: { tools: env.APPROVAL_REQUIRED_TOOLS, timeoutSeconds: env.APPROVAL_TIMEOUT_SECONDS },
+      toolAgent: { offer: env.TOOL_AGENT, above: env.TOOL_AGENT_ABOVE },
       stepTimeoutMs: env.STEP_TIMEOUT_MS,
       stepAttempts: env.STEP_ATTEMPTS,
       workerAbsenceMs: env.WORKER_ABSENCE_MS,

@@ -32,6 +32,31 @@ describe('functionsFor', () => {
     ]);
   });
 
+  it('offers our own agent for tools beside them, and no other agent under its name', () => {
+    const impostor = { id: 'mcp', name: 'Not ours', description: '', skills: [], reachable: true };
+    const beside: Toolbox = { ...TOOLBOX, agents: [...TOOLBOX.agents, impostor], toolAgent: 'beside' };
+    expect(functionsFor(beside).map((fn) => fn.name)).toEqual([
+      ...['calculator', 'get_weather', 'delegate_to_mcp', 'delegate_to_mock_agent', 'submit_plan'],
+    ]);
+    const { acts } = toActs([call('delegate_to_mcp', { task: 'do both' })], beside, {
+      ...{ plannedBefore: 0, stepsLeft: 5, rules: NO_RULES },
+    });
+    expect(acts).toMatchObject([{ step_id: 'step-mcp-001', target: 'mcp', agent: 'mcp', task: 'do both' }]);
+    expect(acts[0]!.tool).toBeUndefined();
+    expect(
+      toActs([call('delegate_to_mcp', { task: 'x' })], TOOLBOX, { plannedBefore: 0, stepsLeft: 5, rules: NO_RULES })
+        .acts,
+    ).toMatchObject([{ invalid: { code: 'agent_not_found' } }]);
+  });
+
+  it('F3: offers, in the place of many tools, that agent and those that a person must approve', () => {
+    const asks = { ...tool('drop_all'), requiresApproval: true };
+    const many: Toolbox = { tools: [...TOOLBOX.tools, asks], agents: [], toolAgent: 'instead' };
+    expect(functionsFor(many).map((fn) => fn.name)).toEqual(['drop_all', 'delegate_to_mcp', 'submit_plan']);
+    const rules = { ...NO_RULES, tools: ['get_*'] };
+    expect(functionsFor(many, false, rules).map((fn) => fn.name)).toContain('get_weather');
+  });
+
   it('offers nothing where nothing may be used', () => {
     expect(functionsFor({ tools: [], agents: [] })).toEqual([]);
   });

@@ -1,20 +1,24 @@
 import type { AgentInfo, PlannedAct, ToolInfo } from '@switchyard/contracts';
-import { ASK_USER, DELEGATE, numberActs } from '@switchyard/run';
+import { ASK_USER, DELEGATE, numberActs, TOOL_AGENT } from '@switchyard/run';
 import { z } from 'zod';
 import { approvalOf, type ApprovalRules, needsApproval } from './approvals.ts';
 
 /*
  * What the model is offered, and what it asked for in return. Pure.
  *
- * F1 A name in the model's answer is looked up among the functions offered to this run and nowhere else.
+ * F1 A name in the model's answer is looked up among the tools and agents of this run and nowhere else.
  * F2 A call that cannot be performed becomes an act marked invalid: it fails as an answer and goes back to
  *    the model, it never ends the run.
+ * F3 Where our own agent for tools takes their place, those that a person must approve are offered all the same: that
+ *    agent may not call them.
  */
 
 /** What one run may use, read anew for each claim. */
 export interface Toolbox {
   readonly tools: readonly ToolInfo[];
   readonly agents: readonly AgentInfo[];
+  /** Whether a task in words may be given to our own agent for tools: beside the tools, or in their place. */
+  readonly toolAgent?: 'beside' | 'instead' | undefined;
 }
 
 export interface ModelFunction {
@@ -50,13 +54,14 @@ const PlanArguments = z.object({
 });
 
 /** The caller's visible tools, one delegate function per agent, `submit_plan`, and where a person is there `ask_user`. */
-export function functionsFor(toolbox: Toolbox, interactive = false): ModelFunction[] {
-  const tools = toolbox.tools.map((tool) => ({
+export function functionsFor(toolbox: Toolbox, interactive = false, rules?: ApprovalRules): ModelFunction[] {
+  const direct = directTools(toolbox, rules);
+  const tools = direct.map((tool) => ({
     name: tool.name,
     description: tool.description,
     parameters: tool.inputSchema,
   }));
-  const agents = toolbox.agents.map((agent) => ({
+  const agents = agentsOf(toolbox).map((agent) => ({
     name: `${DELEGATE}${agent.id}`,
     description: `Delegate a task, in words, to the agent "${agent.name}": ${agent.description}${skillList(agent)}`,
     parameters: {
@@ -68,7 +73,35 @@ export function functionsFor(toolbox: Toolbox, interactive = false): ModelFuncti
   }));
   const asking = interactive ? [ASK_USER_FUNCTION] : [];
   if (tools.length + agents.length === 0) return asking;
-  return [...tools, ...agents, submitPlan(toolbox), ...asking];
+  return [...tools, ...agents, submitPlan(direct, agentsOf(toolbox)), ...asking];
+}
+
+/** Most tools that are offered beside the agent that takes the place of all. */
+const MAX_DIRECT = 40;
+
+/** F3 */
+function directTools({ tools, toolAgent }: Toolbox, rules?: ApprovalRules): readonly ToolInfo[] {
+  if (toolAgent !== 'instead') return tools;
+  return tools
+    .filter((tool) => (rules ? needsApproval(tool, rules) : tool.requiresApproval === true))
+    .slice(0, MAX_DIRECT);
+}
+
+/** The agents of this run; ours first, and no other under its name. */
+function agentsOf({ tools, agents, toolAgent }: Toolbox): readonly AgentInfo[] {
+  if (!toolAgent || tools.length === 0) return agents;
+  const providers = [...new Set(tools.map(({ provider }) => provider))].sort().slice(0, 100).join(', ');
+  const description =
+    `Uses ${tools.length} tools by itself until the task is done (providers: ${providers}). ` +
+    'Give it a whole task that needs several of them, or one whose tool you do not see.';
+  const ours = {
+    id: TOOL_AGENT,
+    name: 'tool agent',
+    description: description.slice(0, 4_000),
+    skills: [],
+    reachable: true,
+  };
+  return [ours, ...agents.filter(({ id }) => id !== TOOL_AGENT)];
 }
 
 export interface ActLimits {
@@ -99,11 +132,12 @@ function toAct(call: ModelCall, toolbox: Toolbox, rules: ApprovalRules): Draft {
   const parsed = parseArguments(call.arguments);
   if (call.name === ASK_USER && rules.interactive) return questionOf(call, parsed, rules);
   if (call.name.startsWith(DELEGATE)) {
-    const agent = toolbox.agents.find((candidate) => candidate.id === call.name.slice(DELEGATE.length));
+    const agent = agentsOf(toolbox).find((candidate) => candidate.id === call.name.slice(DELEGATE.length));
     if (!agent) return invalid(call, 'agent_not_found', unknownName(call.name, toolbox));
     const input = DelegateArguments.safeParse(parsed);
     if (!input.success) return invalid(call, 'tool_invalid_arguments', `${call.name} takes {"task": "..."}.`);
-    return { tool_call_id: call.id, target: 'a2a', task: input.data.task, agent: agent.id };
+    const target = agent.id === TOOL_AGENT && toolbox.toolAgent ? 'mcp' : 'a2a';
+    return { tool_call_id: call.id, target, task: input.data.task, agent: agent.id };
   }
   const tool = toolbox.tools.find((candidate) => candidate.name === call.name);
   if (!tool) return invalid(call, 'tool_not_found', unknownName(call.name, toolbox));
@@ -185,7 +219,7 @@ function invalid(call: ModelCall, code: string, message: string): Draft {
 }
 
 function unknownName(name: string, toolbox: Toolbox): string {
-  const known = [...toolbox.tools.map((tool) => tool.name), ...toolbox.agents.map((agent) => DELEGATE + agent.id)];
+  const known = [...toolbox.tools.map((tool) => tool.name), ...agentsOf(toolbox).map((agent) => DELEGATE + agent.id)];
   return `There is no function "${name.slice(0, 100)}". Known: ${known.slice(0, 50).join(', ') || 'none'}.`;
 }
 
@@ -212,16 +246,20 @@ const ASK_USER_FUNCTION: ModelFunction = {
   },
 };
 
-function submitPlan(toolbox: Toolbox): ModelFunction {
+function submitPlan(tools: readonly ToolInfo[], agents: readonly AgentInfo[]): ModelFunction {
   const step: Record<string, unknown> = {
-    tool: { type: 'string', enum: toolbox.tools.map((tool) => tool.name), description: 'A tool to call' },
-    arguments: { type: 'object', description: 'Its arguments' },
-    ...(toolbox.agents.length === 0
+    ...(tools.length === 0
+      ? {}
+      : {
+          tool: { type: 'string', enum: tools.map((tool) => tool.name), description: 'A tool to call' },
+          arguments: { type: 'object', description: 'Its arguments' },
+        }),
+    ...(agents.length === 0
       ? {}
       : {
           agent: {
             type: 'string',
-            enum: toolbox.agents.map((agent) => agent.id),
+            enum: agents.map((agent) => agent.id),
             description: 'An agent to delegate to',
           },
           task: { type: 'string', description: 'The task for that agent, in words' },

@@ -3,6 +3,8 @@ import { BudgetDesk } from './budget-desk.ts';
 import { BudgetsHandler } from './budgets.handler.ts';
 import { DeadLetterDesk } from './dead-letter-desk.ts';
 import { DeadLettersHandler } from './dead-letters.handler.ts';
+import { ModelDesk } from './model-desk.ts';
+import { ModelHandler } from './model.handler.ts';
 import { RunDesk } from './run-desk.ts';
 import { RunsHandler } from './runs.handler.ts';
 import { ThreadDesk } from './thread-desk.ts';
@@ -17,15 +19,17 @@ export class OrchestratorModule {
     deadLetters: DeadLetterDesk;
     budgets: BudgetDesk;
     watches: WatchDesk;
+    model: ModelDesk;
   }): DynamicModule {
     return {
       module: OrchestratorModule,
-      controllers: [RunsHandler, DeadLettersHandler, BudgetsHandler],
+      controllers: [RunsHandler, DeadLettersHandler, BudgetsHandler, ModelHandler],
       providers: [
         { provide: RunDesk, useValue: parts.runs },
         { provide: ThreadDesk, useValue: parts.threads },
         { provide: WatchDesk, useValue: parts.watches },
         { provide: DeadLetterDesk, useValue: parts.deadLetters },
+        { provide: ModelDesk, useValue: parts.model },
         { provide: BudgetDesk, useValue: parts.budgets },
       ],
     };

@@ -10,7 +10,7 @@ import {
   type RunState,
   toMessages,
 } from '@switchyard/run';
-import { type ApprovalDefaults, rulesFor } from './approvals.ts';
+import { type ApprovalDefaults, type ApprovalRules, rulesFor } from './approvals.ts';
 import { failedPlanning, planningFacts } from './decide.ts';
 import { functionsFor, type Toolbox } from './functions.ts';
 import type { Gate, Guardrail } from './guardrail.ts';
@@ -65,7 +65,7 @@ async function outcomeOf(parts: PlanningParts, input: PlanningInput, signal: Abo
   const onWasted = (usage: Usage): void => void (wasted = addUsage(wasted, usage));
   try {
     const toolbox = await input.toolbox();
-    const answer = await ask(parts, input, { toolbox, model, speech, onWasted }, signal);
+    const answer = await ask(parts, input, { toolbox, model, speech, rules, onWasted }, signal);
     const durationMs = Math.max(0, parts.clock.now() - started);
     return planningFacts(state, toolbox, parts.guardrail, {
       stepNumber,
@@ -92,6 +92,7 @@ interface Asking {
   readonly toolbox: Toolbox;
   readonly model: string;
   readonly speech: Speech;
+  readonly rules: ApprovalRules;
   /** What a call that gives no answer has used all the same. */
   readonly onWasted: (usage: Usage) => void;
 }
@@ -99,7 +100,7 @@ interface Asking {
 async function ask(
   parts: PlanningParts,
   input: PlanningInput,
-  { toolbox, model, speech, onWasted }: Asking,
+  { toolbox, model, speech, rules, onWasted }: Asking,
   signal: AbortSignal,
 ): Promise<ModelAnswer> {
   const { state, turns, final } = input;
@@ -108,7 +109,7 @@ async function ask(
   const onText = (piece: string) => {
     if (speech.say(piece) !== null) stop.abort();
   };
-  const functions = offersFunctions(state, final) ? functionsFor(toolbox, state.run.interactive) : [];
+  const functions = offersFunctions(state, final) ? functionsFor(toolbox, state.run.interactive, rules) : [];
   let first: ModelAnswer | undefined;
   try {
     for (const nudge of [false, true]) {

@@ -43,6 +43,13 @@ describe('a worker that is lost', () => {
     expect(afterTakeover(agent)).toMatchObject(doubt.outcome);
     expect(afterTakeover(act('once'))).toBeUndefined();
   });
+
+  it('leaves a task in words in doubt at once: its worker may have made any number of calls', () => {
+    const delegated: PlannedAct = { step_id: 's', tool_call_id: 'c', target: 'mcp', task: 't', agent: 'mcp' };
+    expect(lost('worker_lost', delegated)).toMatchObject(doubt);
+    expect(afterTakeover(delegated)).toMatchObject(doubt.outcome);
+    expect(lost('no_responders', delegated)).toEqual({ again: true, mayHaveWorked: false });
+  });
 });
 
 describe('a worker that is not there', () => {

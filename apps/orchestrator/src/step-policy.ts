@@ -7,7 +7,7 @@ import type { Toolbox } from './functions.ts';
  *
  * D1 A step for a tool may always be dispatched again: the ledger of mcp-tool performs its effect once per key, and
  *    answers with the outcome that it knows or with a doubt. So whether to repeat is decided there.
- * D2 A step for another agent has no ledger behind it: where it may have worked, it is in doubt at once.
+ * D2 A step for an agent, another one or our own for tools, has no ledger behind it as a whole: where it may have worked, it is in doubt at once.
  * D3 Attempts are bounded by their number, and where nobody is there to take the step, by time: a service that is
  *    started again takes it up. When they are used up and a dispatch may have worked, the step is in doubt, unless its
  *    tool only reads.
@@ -83,8 +83,9 @@ export function afterTakeover(act: PlannedAct): StepOutcome | undefined {
   return hasLedger(act) ? undefined : doubt('The worker or its owner was lost while this step was under way.');
 }
 
+/** A task in words is no one call: its worker may have made any number of them. */
 function hasLedger(act: PlannedAct): boolean {
-  return act.target === 'mcp';
+  return act.target === 'mcp' && act.tool !== undefined;
 }
 
 function toolOf(act: PlannedAct, toolbox: Toolbox) {

@@ -6,11 +6,22 @@ import {
   type PlannedAct,
   type RunEventType,
   type RunFactDraft,
+  type RunSpec,
+  type StepLimits,
   type WorkerTarget,
 } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
 import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
-import { dispatching, stepCompleted, type StepOutcome, type StepState } from '@switchyard/run';
+import {
+  dispatching,
+  firstUntrusted,
+  type RunState,
+  stepCompleted,
+  type StepOutcome,
+  stepsLeft,
+  type StepState,
+} from '@switchyard/run';
+import { type ApprovalDefaults, rulesFor } from './approvals.ts';
 import type { Toolbox } from './functions.ts';
 import type { JournalWriter } from './journal-writer.ts';
 import { afterAnswer, afterFailure, afterTakeover, isAway, type Tries, type Verdict } from './step-policy.ts';
@@ -35,6 +46,7 @@ export interface StepParts {
   readonly clock: Clock;
   readonly log: Logger;
   readonly stepTimeoutMs: number;
+  readonly approvals: ApprovalDefaults;
   readonly stepAttempts: number;
   /** How long a step waits for a worker where none is there. */
   readonly workerAbsenceMs: number;
@@ -122,9 +134,16 @@ async function dispatchOnce(
       ...(act.agent === undefined ? {} : { agent: act.agent }),
       ...approval,
       toolConstraints: run.tool_constraints,
+      ...(target === 'mcp' && act.tool === undefined ? { within: limitsOf(writer.state, run, parts.approvals) } : {}),
     },
     { signal, timeoutMs: parts.stepTimeoutMs, idempotencyKey, onProgress: (frame) => progress.take(frame) },
   );
+}
+
+/** What the run still allows to a worker that decides by itself. */
+function limitsOf(state: RunState, run: RunSpec, approvals: ApprovalDefaults): StepLimits {
+  const { tools, heard } = rulesFor(run, approvals, firstUntrusted(state));
+  return { calls: 1 + stepsLeft(state), approvalTools: tools.slice(0, 1_000), heardStranger: heard !== undefined };
 }
 
 /** How long nobody has been there to take a step, told by what each try came to. */

@@ -16,6 +16,20 @@ const TRIES = 8;
 /** More are not offered to a model anyhow. */
 const MAX_TOOLS = 2_000;
 
+export interface ToolboxesParts {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Absent: the agent for tools is never offered. */
+  readonly toolAgent?: ToolAgentOffer;
+}
+
+/** When the agent for tools is offered. `above`: with more tools than this it takes their place. */
+export interface ToolAgentOffer {
+  readonly offer: 'never' | 'auto' | 'always';
+  readonly above: number;
+}
+
 interface ListedTools {
   readonly tools: Toolbox['tools'];
   readonly etag: string | undefined;
@@ -29,7 +43,7 @@ type Listed = Toolbox & ListedTools;
 export class Toolboxes {
   readonly #kept = new Map<string, { until: number; toolbox: Promise<Listed> }>();
 
-  constructor(private readonly parts: { bus: Bus; clock: Clock; log: Logger }) {}
+  constructor(private readonly parts: ToolboxesParts) {}
 
   async get(principal: Principal, constraints: ToolConstraints, signal: AbortSignal): Promise<Toolbox> {
     const key = JSON.stringify([principal, constraints]);
@@ -47,7 +61,14 @@ export class Toolboxes {
   async #ask(principal: Principal, constraints: ToolConstraints, earlier?: Promise<Listed>): Promise<Listed> {
     const before = await earlier?.catch(() => undefined);
     const [listed, agents] = await Promise.all([this.#tools(principal, constraints, before), this.#agents(principal)]);
-    return { ...listed, agents };
+    return { ...listed, agents, toolAgent: this.#toolAgent(listed.tools.length) };
+  }
+
+  #toolAgent(tools: number): Toolbox['toolAgent'] {
+    const { offer, above } = this.parts.toolAgent ?? { offer: 'never', above: 0 };
+    if (offer === 'never' || tools === 0) return undefined;
+    if (tools > above) return 'instead';
+    return offer === 'always' ? 'beside' : undefined;
   }
 
   /** Tools are needed: their absence is waited out for some seconds, then it is the run's failure. */

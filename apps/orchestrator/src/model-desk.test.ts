@@ -1,0 +1,108 @@
+import { describe, expect, it } from '@jest/globals';
+import type { InputOf, modelTurn, RunFact } from '@switchyard/contracts';
+import { createLogger } from '@switchyard/platform';
+import { accepted, dispatching, journal, planningStarted, RUN, started } from '@switchyard/testing';
+import { createGuardrail } from './guardrail.ts';
+import { ModelDesk } from './model-desk.ts';
+import type { ModelRequest } from './planner.ts';
+
+const STEP = 'step-mcp-001';
+const usage = { input_tokens: 10, output_tokens: 5 };
+
+/** The model was asked to delegate, or to call a tool, and the step is under way. */
+function open(act: { agent?: string; tool?: string }, budget: Partial<typeof RUN.budget> = {}): RunFact[] {
+  return [
+    accepted({ budget: { ...RUN.budget, ...budget } }),
+    started(),
+    planningStarted(1),
+    {
+      type: 'orchestrator.planning.completed',
+      data: {
+        ...{ step_number: 1, decision_type: 'next_step', target: 'mcp', task_preview: '', text: '', model: 'm', usage },
+        ...{ duration_ms: 1 },
+        decision: {
+          kind: 'act',
+          order: 'parallel',
+          acts: [{ step_id: STEP, tool_call_id: 'c', target: 'mcp', task: 't', ...act }],
+        },
+      },
+    },
+    dispatching(STEP),
+  ];
+}
+
+function deskOver(facts: readonly RunFact[], text = 'hello') {
+  const events = journal(...facts);
+  const { runId, tenantId } = events[0]!;
+  const asked: ModelRequest[] = [];
+  const desk = new ModelDesk({
+    journal: {
+      head: (id: string) =>
+        Promise.resolve(id === runId ? ({ tenantId, userId: 'u1', phase: 'running' } as never) : undefined),
+      read: (_id: string, after: number) => Promise.resolve(events.slice(after)),
+    } as never,
+    planner: {
+      ask: (request) => {
+        asked.push(request);
+        return Promise.resolve({ text, calls: [], usage, model: 'm' });
+      },
+    },
+    guardrail: createGuardrail(['forbidden']),
+    defaultModel: 'm',
+    prices: () => undefined,
+    maxOutputTokens: 1_000,
+    daily: null,
+    clock: { now: () => events.at(-1)!.ts } as never,
+    log: createLogger({ app: 'test', level: 'silent' }),
+    budgetWaitMs: 0,
+  });
+  const turn = (more: Partial<InputOf<typeof modelTurn>> = {}) =>
+    desk.turn(
+      {
+        ...{ principal: RUN.principal, runId, stepId: STEP, turn: 1, functions: [] },
+        ...{ messages: [{ role: 'user', content: 'do it' }], used: { input_tokens: 0, output_tokens: 0 } },
+        ...more,
+      },
+      new AbortController().signal,
+    );
+  return { turn, asked };
+}
+
+describe('the model for delegated steps', () => {
+  it('answers for a step that is open and was given as a task in words', async () => {
+    const { turn, asked } = deskOver(open({ agent: 'mcp' }));
+    expect(await turn()).toEqual({ text: 'hello', calls: [], usage });
+    expect(asked).toMatchObject([{ model: 'm', messages: [{ role: 'user', content: 'do it' }] }]);
+  });
+
+  it('M1: is nobody else’s: another user, another run, a direct call, a step that is none', async () => {
+    const { turn, asked } = deskOver(open({ agent: 'mcp' }));
+    await expect(turn({ principal: { ...RUN.principal, userId: 'u2' } })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(turn({ principal: { ...RUN.principal, tenantId: 'x' } })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(turn({ runId: 'other' })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(turn({ stepId: 'step-mcp-002' })).rejects.toMatchObject({ code: 'conflict' });
+    const direct = deskOver(open({ tool: 'calculator' }));
+    await expect(direct.turn()).rejects.toMatchObject({ code: 'conflict' });
+    const cancelled = deskOver([
+      ...open({ agent: 'mcp' }),
+      { type: 'orchestrator.cancel.requested', data: { by: 'u1', reason: '' } },
+    ]);
+    await expect(cancelled.turn()).rejects.toMatchObject({ code: 'run_ended' });
+    expect([...asked, ...direct.asked, ...cancelled.asked]).toEqual([]);
+  });
+
+  it('M2: counts what the step has used so far, and is not asked beyond the limit of the run', async () => {
+    const { turn, asked } = deskOver(open({ agent: 'mcp' }, { max_tokens: 100 }));
+    await turn({ used: { input_tokens: 20, output_tokens: 0 } });
+    expect(asked[0]!.maxOutputTokens).toBeLessThan(100 - 35);
+    await expect(turn({ used: { input_tokens: 85, output_tokens: 0 } })).rejects.toMatchObject({
+      code: 'budget_exceeded',
+    });
+    expect(asked).toHaveLength(1);
+  });
+
+  it('M3: gives no text that a guardrail refuses', async () => {
+    const { turn } = deskOver(open({ agent: 'mcp' }), 'a for\u00adbidden word');
+    await expect(turn()).rejects.toMatchObject({ code: 'guardrail_blocked' });
+  });
+});

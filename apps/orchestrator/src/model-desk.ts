@@ -1,0 +1,98 @@
+import {
+  AppError,
+  type InputOf,
+  type modelTurn,
+  type ModelTurnMessage,
+  type OutputOf,
+  type Usage,
+} from '@switchyard/contracts';
+import { addUsage, exceededLimit, fold, type ModelMessage, type RunState } from '@switchyard/run';
+import type { Journal } from '@switchyard/store';
+import type { Guardrail } from './guardrail.ts';
+import { readWhole } from './journal-pages.ts';
+import { askWithinLimits, BudgetStop, type SpendingParts } from './spending.ts';
+
+/*
+ * The model for workers of delegated steps. Any replica answers: everything it needs is in the journal.
+ *
+ * M1 Only for a step that is open, was given as a task in words, and belongs to the caller's run: nobody uses the model
+ *    beside a run, and nothing is asked for one that has ended.
+ * M2 The limits of run, user and tenant apply as they do to a planning; what the step has used so far counts.
+ * M3 A text or an argument that a guardrail refuses does not leave this service.
+ */
+
+export interface ModelDeskParts extends SpendingParts {
+  readonly journal: Pick<Journal, 'head' | 'read'>;
+  readonly guardrail: Guardrail;
+  readonly defaultModel: string;
+}
+
+export class ModelDesk {
+  constructor(private readonly parts: ModelDeskParts) {}
+
+  async turn(input: InputOf<typeof modelTurn>, signal: AbortSignal): Promise<OutputOf<typeof modelTurn>> {
+    const { guardrail, clock, defaultModel } = this.parts;
+    const { runId, stepId, turn, used, functions } = input;
+    const state = await this.#stateOf(input);
+    const spent = { ...state, usage: addUsage(state.usage, used) };
+    const exceeded = exceededLimit(spent, clock.now());
+    if (exceeded && exceeded.kind !== 'steps' && exceeded.kind !== 'iterations') throw overBudget(exceeded); // M2
+    const request = {
+      model: state.run?.engine ?? defaultModel,
+      messages: input.messages.map(toMessage),
+      functions,
+      onText: () => undefined,
+    };
+    const call = { state, id: `${runId}:${stepId}:${turn}`, before: used, request, onWasted: ignored };
+    const answer = await askWithinLimits(this.parts, call, signal).catch((error: unknown) => {
+      throw error instanceof BudgetStop ? overBudget(error.exceeded) : error;
+    });
+    const written = [answer.text, ...answer.calls.map(({ name, arguments: text }) => `${name} ${text}`)].join('\n');
+    if (guardrail.check(written) !== null)
+      throw new AppError('guardrail_blocked', 'The answer of the model was withheld by a guardrail.'); // M3
+    return { text: answer.text, calls: answer.calls.slice(0, 64), usage: answer.usage };
+  }
+
+  /** M1 */
+  async #stateOf({ principal, runId, stepId }: InputOf<typeof modelTurn>): Promise<RunState> {
+    const head = await this.parts.journal.head(runId);
+    if (!head || head.tenantId !== principal.tenantId || head.userId !== principal.userId)
+      throw new AppError('not_found', 'There is no such run for you.');
+    const state = head.phase === 'ended' ? undefined : fold(await readWhole(this.parts.journal, runId));
+    if (!state || state.phase === 'ended' || state.cancel) throw new AppError('run_ended');
+    const step = state.steps.find(({ act }) => act.step_id === stepId);
+    const open = step && step.outcome === null && step.attempt > 0;
+    if (!open || step.act.target !== 'mcp' || step.act.tool !== undefined)
+      throw new AppError('conflict', 'This step is not one that the model is asked for.');
+    return state;
+  }
+}
+
+/** A call that came to nothing is settled with the limits by day; the step does not learn of it. */
+const ignored = (_usage: Usage): void => undefined;
+
+function overBudget({ kind, limit }: { kind: string; limit: number }): AppError {
+  return new AppError('budget_exceeded', `The limit of ${limit} ${kind} leaves no room for more.`);
+}
+
+function toMessage(message: ModelTurnMessage): ModelMessage {
+  switch (message.role) {
+    case 'assistant':
+      return {
+        role: 'assistant',
+        content: message.content,
+        ...(message.calls.length === 0
+          ? {}
+          : {
+              tool_calls: message.calls.map(({ id, name, arguments: text }) => ({
+                ...{ id, type: 'function' as const },
+                function: { name, arguments: text },
+              })),
+            }),
+      };
+    case 'tool':
+      return { role: 'tool', tool_call_id: message.callId, content: message.content };
+    default:
+      return { role: message.role, content: message.content };
+  }
+}

@@ -1,0 +1,14 @@
+import { Controller } from '@nestjs/common';
+import { type Call, Handles } from '@switchyard/bus';
+import { type InputOf, modelTurn, type OutputOf } from '@switchyard/contracts';
+import { ModelDesk } from './model-desk.ts';
+
+@Controller()
+export class ModelHandler {
+  constructor(private readonly model: ModelDesk) {}
+
+  @Handles(modelTurn)
+  turn(input: InputOf<typeof modelTurn>, { signal }: Call): Promise<OutputOf<typeof modelTurn>> {
+    return this.model.turn(input, signal);
+  }
+}
