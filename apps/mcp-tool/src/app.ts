@@ -22,6 +22,7 @@ import { calculator } from './tool-calculator.ts';
 import { getWeather } from './tool-get-weather.ts';
 import { noteTools } from './tool-notes.ts';
 import type { Tool } from './tool.ts';
+import { ToolAgent } from './tool-agent.ts';
 import { Toolbox } from './toolbox.ts';
 import { openUpstreams, type UpstreamsParts } from './upstreams.ts';
 import type { ProviderAuthorisations } from './visibility.ts';
@@ -98,7 +99,12 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
       ...{ route, catalog, pins, authorisations, teller, log, metrics, lifecycle, read },
       userToken: overrides.userToken ?? ((who, { provider }) => own.tokenOf(who, provider)),
     });
-    const agent = new StepAgent({ toolbox, executor, clock });
+    own.onChange(({ tenantId, userId, provider }, change) => {
+      const who = { tenantId, userId, role: 'user', via: 'operator' } as const;
+      if (change === 'connected') upstreams.book.authorised(provider, who);
+      else for (const one of upstreams.book.all()) if (one.provider === provider) upstreams.pool.forgetUser(one, who);
+    });
+    const agent = new StepAgent({ toolbox, executor, toolAgent: new ToolAgent({ bus, ...config.toolAgent }), clock });
     const parts = { toolbox, executor, agent, records, authorisations: own, upstreams };
     const handlers = await serveOnBus(McpToolModule.with(parts), bus, log);
     lifecycle.onStop('handlers', () => handlers.close());

@@ -48,13 +48,13 @@ interface Owner {
 }
 
 /** Told of every change that happens in this process. */
-export type ChangeListener = (owner: Owner) => void;
+export type ChangeListener = (owner: Owner, change: 'connected' | 'gone') => void;
 
 export class Authorisations implements ProviderAuthorisations {
   readonly #listeners = new Set<ChangeListener>();
 
   constructor(private readonly parts: AuthorisationsParts) {
-    parts.keeper.onExpired((owner) => this.#changed(owner));
+    parts.keeper.onExpired((owner) => this.#changed(owner, 'gone'));
   }
 
   /** Calls `listener` after each change; the answer ends that. */
@@ -145,7 +145,7 @@ export class Authorisations implements ProviderAuthorisations {
     });
     const { provider, returnTo } = login;
     teller.tell({ type: 'tools.provider.connected', data: { ...idsOf(login), scopes: [...granted.scopes] } });
-    this.#changed(login);
+    this.#changed(login, 'connected');
     return { provider, title: client.config.title, returnTo };
   }
 
@@ -183,7 +183,7 @@ export class Authorisations implements ProviderAuthorisations {
     const owner = ownerOf(principal, provider);
     const gone = await connections.remove(owner);
     if (!gone) return { provider, revoked: false, at_provider: 'nothing' };
-    this.#changed(owner);
+    this.#changed(owner, 'gone');
     const tell = async (): Promise<Revocation['at_provider']> => {
       if (gone.issuer !== client.config.issuer) return 'not_supported'; // A3: not this issuer's to hear of.
       const { value } = await vault.open(owner, 'credential', gone.sealed);
@@ -209,8 +209,8 @@ export class Authorisations implements ProviderAuthorisations {
     return connection?.issuer === client.config.issuer ? connection : undefined;
   }
 
-  #changed({ tenantId, userId, provider }: Owner): void {
-    for (const listener of this.#listeners) listener({ tenantId, userId, provider });
+  #changed({ tenantId, userId, provider }: Owner, change: 'connected' | 'gone'): void {
+    for (const listener of this.#listeners) listener({ tenantId, userId, provider }, change);
   }
 }
 

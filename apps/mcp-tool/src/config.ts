@@ -48,6 +48,10 @@ export const Config = z
     ),
     ...SERVICE_MAP_VARIABLES,
     MOCK_WEATHER_TOOL_API_KEY: z.string().optional().describe('Credential of the tool get_weather'),
+    TOOL_SEARCH_ABOVE: integer(0, 100_000, 40).describe(
+      'With more visible tools than this, the tool agent searches them',
+    ),
+    TOOL_AGENT_MAX_TURNS: integer(1, 100, 12).describe('How often the tool agent asks the model in one step'),
     AUTH_PROVIDERS_FILE: z.string().min(1).optional().describe('YAML file of the providers that users may authorise'),
     VAULT_KEYS: KeyRingText.optional().describe(
       'Keys that seal the credentials of users, name:base64 of 32 bytes, comma-separated, the newest first',
@@ -79,6 +83,7 @@ export const Config = z
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     tools: { directory: env.TOOLS_DIR, reloadMs: env.TOOLS_RELOAD_MS, allowHosts: env.EGRESS_ALLOW_HOSTS },
     credentials: { ...secretsIn(env), MOCK_WEATHER_TOOL_API_KEY: env.MOCK_WEATHER_TOOL_API_KEY },
+    toolAgent: { searchAbove: env.TOOL_SEARCH_ABOVE, maxTurns: env.TOOL_AGENT_MAX_TURNS },
     authorisations: {
       providersFile: env.AUTH_PROVIDERS_FILE,
       keys: env.VAULT_KEYS ?? [],

@@ -3,15 +3,22 @@ import type { RunFactDraft, StepRequest, StepResult } from '@switchyard/contract
 import type { Clock } from '@switchyard/platform';
 import { boundArguments } from './bound-output.ts';
 import type { Executor } from './executor.ts';
-import type { Tool } from './tool.ts';
+import type { AgentCall, AgentContext, ToolAgent } from './tool-agent.ts';
 import type { Toolbox } from './toolbox.ts';
 
 /*
- * Performs a step of a run with a tool, telling what it does as facts in progress frames: the run's owner
+ * Performs a step of a run, with the tool that it names or, for a task in words, as the tool agent; telling what it does as facts in progress frames: the run's owner
  * appends them to the journal.
  */
 export class StepAgent {
-  constructor(private readonly parts: { toolbox: Toolbox; executor: Executor; clock: Clock }) {}
+  constructor(
+    private readonly parts: {
+      readonly toolbox: Toolbox;
+      readonly executor: Executor;
+      readonly toolAgent: ToolAgent;
+      readonly clock: Clock;
+    },
+  ) {}
 
   async perform(step: StepRequest, { signal, progress }: Pick<Call, 'signal' | 'progress'>): Promise<StepResult> {
     const tell = (fact: RunFactDraft) => progress(fact);
@@ -24,26 +31,26 @@ export class StepAgent {
     const providers = [...new Set(visible.map((tool) => tool.provider))].sort();
     tell({ type: 'mcp.toolbox.generated', data: { step_id, tool_count: visible.length, providers, cache_hit: false } });
 
-    const result = step.call ? await this.#call(step, step.call, visible, signal, tell) : NEEDS_A_TOOL;
+    const context = { visible, signal, tell };
+    const result = step.call
+      ? await this.#call(step, { ...step.call, idempotencyKey: step.idempotencyKey, approval: step.approval }, context)
+      : await this.parts.toolAgent.perform(step, { ...context, call: (call) => this.#call(step, call, context) });
     tell({ type: 'mcp.task.completed', data: { step_id, ...outcome(result) } });
     return result;
   }
 
   async #call(
     step: StepRequest,
-    { tool, arguments: given }: NonNullable<StepRequest['call']>,
-    visible: readonly Tool[],
-    signal: AbortSignal,
-    tell: (fact: RunFactDraft) => void,
+    { tool, arguments: given, idempotencyKey, approval }: AgentCall & Pick<StepRequest, 'approval'>,
+    { visible, signal, tell }: Omit<AgentContext, 'call'>,
   ): Promise<StepResult> {
-    const { principal, toolConstraints: constraints, idempotencyKey, runId, stepId } = step;
+    const { principal, toolConstraints: constraints, runId, stepId } = step;
     const chosen = visible.find(({ name }) => name === tool);
     if (chosen) {
       const { provider, description } = chosen;
       tell({ type: 'mcp.tool.selected', data: { step_id: stepId, tool, provider, description } });
     }
     const started = this.parts.clock.now();
-    const { approval } = step;
     const call = { principal, constraints, tool, arguments: given, idempotencyKey, runId, stepId, approval, signal };
     const result = await this.parts.executor.run(call);
     const duration_ms = Math.max(0, this.parts.clock.now() - started);
@@ -54,12 +61,6 @@ export class StepAgent {
     return result;
   }
 }
-
-const NEEDS_A_TOOL: StepResult = {
-  status: 'failed',
-  code: 'invalid_input',
-  message: 'A step for tools must name the tool to call.',
-};
 
 function outcome(result: StepResult) {
   return result.status === 'succeeded'

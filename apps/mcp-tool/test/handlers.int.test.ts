@@ -153,9 +153,9 @@ describe('a step', () => {
     });
   });
 
-  it('says that it needs a tool where it is given only words', async () => {
+  it('ends a task in words where nobody has a language model for it', async () => {
     const { result, types } = await perform(step());
-    expect(result).toMatchObject({ status: 'failed', code: 'invalid_input' });
+    expect(result).toMatchObject({ status: 'failed', code: 'no_responders' });
     expect(types).toEqual(['mcp.task.started', 'mcp.toolbox.generated', 'mcp.task.completed']);
   });
 
