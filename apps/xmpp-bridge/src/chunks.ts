@@ -47,7 +47,7 @@ interface Incoming {
 export class IncomingChunks {
   readonly #streams = new Map<string, Incoming>();
   /** Of those who were asked and may answer so: chunks that came before the answer was read. */
-  readonly #doors = new Map<string, Element[]>();
+  readonly #doors = new Map<string, { asking: number; chunks: Element[] }>();
   #bytes = 0;
 
   /** The body that `from` has announced. Rejects with ExchangeError. */
@@ -56,7 +56,7 @@ export class IncomingChunks {
     if (signal.aborted || this.#streams.has(key)) return Promise.reject(cut());
     if (this.#streams.size >= MAX_STREAMS)
       return Promise.reject(new ExchangeError(503, 'Too many bodies are on their way.'));
-    const early = this.#doors.get(from)?.filter((chunk) => chunk.attrs['streamId'] === id) ?? [];
+    const early = this.#early(from, id);
     let stop: () => void = () => undefined;
     return new Promise<Buffer>((done, fail) => {
       this.#streams.set(key, { limit, pieces: [], bytes: 0, done, fail });
@@ -72,12 +72,14 @@ export class IncomingChunks {
 
   /** While `asked` is under way, this peer may send chunks before its answer is read. */
   async whileAsking<T>(from: string, asked: () => Promise<T>): Promise<T> {
-    if (this.#doors.has(from)) return asked();
-    this.#doors.set(from, []);
+    const door = this.#doors.get(from) ?? { asking: 0, chunks: [] };
+    door.asking += 1;
+    this.#doors.set(from, door);
     try {
       return await asked();
     } finally {
-      this.#doors.delete(from);
+      door.asking -= 1;
+      if (door.asking === 0) this.#doors.delete(from);
     }
   }
 
@@ -95,11 +97,21 @@ export class IncomingChunks {
     for (const { fail } of this.#streams.values()) fail(cut());
   }
 
+  #early(from: string, id: string): Element[] {
+    const door = this.#doors.get(from);
+    if (!door) return [];
+    const mine = door.chunks.filter((chunk) => chunk.attrs['streamId'] === id);
+    door.chunks = door.chunks.filter((chunk) => chunk.attrs['streamId'] !== id);
+    return mine;
+  }
+
   #takeChunk(from: string, chunk: Element): void {
     const key = keyOf(from, chunk.attrs['streamId'] ?? '');
     if (this.#streams.has(key)) return this.#add(key, chunk);
     const door = this.#doors.get(from);
-    if (door && door.length < MAX_EARLY) door.push(chunk); // K2
+    if (!door) return;
+    door.chunks.push(chunk);
+    if (door.chunks.length > MAX_EARLY) door.chunks.shift(); // K2
   }
 
   #add(key: string, chunk: Element): void {

@@ -22,7 +22,10 @@ export class Peers {
 
   constructor(
     private readonly isKnown: (bareJid: string) => boolean,
-    private readonly listener: { onGone(fullJid: string): void; onThere(bareJid: string): void } = {
+    private readonly listener: {
+      /** A session; and the account, with its last one. */ onGone(jid: string): void;
+      onThere(bareJid: string): void;
+    } = {
       onGone: () => undefined,
       onThere: () => undefined,
     },
@@ -35,9 +38,10 @@ export class Peers {
     const type = presence.attrs['type'];
     const sessions = this.#sessions.get(bare) ?? new Map<string, number>();
     if (type === 'unavailable' || type === 'error') {
-      sessions.delete(from);
+      const was = sessions.delete(from);
       this.#dialects.delete(from);
       if (type === 'unavailable') this.listener.onGone(from); // R3
+      if (was && sessions.size === 0) this.listener.onGone(bare);
     } else if (type === undefined && (sessions.has(from) || sessions.size < MAX_SESSIONS_PER_PEER)) {
       const priority = Number(presence.getChildText('priority') ?? 0);
       sessions.set(from, Number.isInteger(priority) ? priority : 0);

@@ -140,6 +140,24 @@ describe.each(SERVERS)('at %s', (name) => {
       await expect(call({ body: base64('x'.repeat(250_000)) })).rejects.toMatchObject({ code: 'payload_too_large' });
     });
 
+    it('ends at once when the peer leaves while it works', async () => {
+      const old = await peer('old');
+      old.answer = () => undefined;
+      await until(
+        () =>
+          call({ host: 'old.example' }, 1_000).then(
+            () => false,
+            () => old.asked.length > 0,
+          ),
+        30_000,
+      );
+      const before = old.asked.length;
+      const lost = call({ host: 'old.example' }, 60_000).catch((error: unknown) => error);
+      await until(() => old.asked.length > before, 20_000);
+      old.close();
+      expect(await lost).toMatchObject({ code: 'upstream_failed', message: expect.stringContaining('not known') });
+    });
+
     it('counts no answer of another account, with another corr, or to an unknown id', async () => {
       const eve = await peer('eve');
       lib.answer = (said) => {
