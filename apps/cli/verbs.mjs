@@ -56,7 +56,12 @@ export const VERBS = [
     usage: 'effects [settle <effectId> --succeeded|--failed --note TEXT]',
     summary: 'List what tools did to the world, or say what became of an effect in doubt.',
   },
-  { name: 'doctor', usage: 'doctor', summary: 'Check this machine and the running stack, one line per check.' },
+  {
+    name: 'doctor',
+    usage: 'doctor [--only GROUP] [--json]',
+    summary:
+      'Check this machine, the AZTM login, the running stack and the model; exit code 2 for a finding, 78 for the configuration.',
+  },
   {
     name: 'demo',
     usage: 'demo federation ["task"] [--keep]',

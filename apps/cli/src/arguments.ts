@@ -57,7 +57,7 @@ export const VERB_OPTIONS = {
     role: { type: 'string' },
     replicas: { type: 'string' },
   },
-  doctor: {},
+  doctor: { only: { type: 'string' }, timeout: { type: 'string' }, json: { type: 'boolean' } },
   audit: {},
   bench: { seconds: { type: 'string' }, profile: { type: 'boolean' }, json: { type: 'boolean' } },
   chaos: {
@@ -135,6 +135,11 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
     ['--keep', 'leave both sides running at the end; ./switchyard down stops them'],
     ...WHO,
     ['--json', 'the outcome as one JSON document on stdout, and nothing else there'],
+  ],
+  doctor: [
+    ['--only GROUP', 'machine, xmpp, peers, nats, postgres, redis or model'],
+    ['--timeout SECONDS', 'how long one step of the AZTM login may stay silent; default 5'],
+    ['--json', 'one JSON document: version, verdict, sentence, checks'],
   ],
   bench: [
     ['--seconds N', 'how long each concurrency is measured; default 5'],

@@ -1,98 +1,70 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { isPortFree, SERVERS } from '@switchyard/local-servers';
-import { hasOwnModel } from './environment.ts';
-import { portOwner } from './port-owner.ts';
-import { runningSupervisor } from './records.ts';
-import { gatewayAddress, modelLine } from './settings.ts';
-import { EXIT } from './user-error.ts';
+import { DOCTOR_EXIT, DOCTOR_GROUPS, type DoctorCheck, type DoctorGroup } from '@switchyard/contracts';
+import { textOption } from './arguments.ts';
+import { machineChecks } from './doctor-machine.ts';
+import { reportOf, runPart } from './doctor-run.ts';
+import { bridgeEnvironment } from './running-environment.ts';
+import { EXIT, UserError } from './user-error.ts';
 import type { VerbContext } from './verb.ts';
-import { badChecks } from './verb-stack.ts';
 
-const PROBE_LIMIT_MS = 5_000;
+const MARKS = { ok: 'ok  ', warn: 'WARN', fail: 'FAIL', skipped: '-   ' } as const;
+const TONES = { ok: 'good', warn: 'plan', fail: 'bad', skipped: 'dim' } as const;
 
-interface Finding {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly text: string;
-}
-
-function nodeFinding(): Finding {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  return {
-    name: 'node',
-    ok: major > 20 || (major === 20 && minor >= 19),
-    text: `${process.versions.node} (20.19 or newer)`,
+/** `doctor`: what is wrong, in one sentence, with what was seen; the exit code says whether anything is. */
+export async function doctor(context: VerbContext): Promise<number> {
+  const { place, environment, values, print, remark } = context;
+  const only = groupOf(textOption(values, 'only'));
+  const seconds = secondsOf(textOption(values, 'timeout'));
+  const asJson = values['json'] === true;
+  const checks: DoctorCheck[] = [];
+  const take = (check: DoctorCheck): void => {
+    checks.push(check);
+    if (!asJson) show(context, check);
   };
-}
+  const asks = (group: DoctorGroup): boolean => only === undefined || only === group;
 
-function serverFindings(environment: VerbContext['environment']): Finding[] {
-  return SERVERS.map(({ name, aptPackage, replacedBy, find }) => {
-    if (environment[replacedBy]) return { name, ok: true, text: `a server of yours, by ${replacedBy}` };
-    const binary = find();
-    return { name, ok: binary !== undefined, text: binary ?? `not installed: apt-get install ${aptPackage}` };
-  });
-}
+  const own = await machineChecks(context, asks);
+  for (const check of own) take(check);
 
-async function portFinding(environment: VerbContext['environment'], running: string | undefined): Promise<Finding> {
-  if (running) return { name: 'port', ok: true, text: `the gateway of this clone has ${new URL(running).port}` };
-  const { port } = gatewayAddress(environment);
-  if (await isPortFree(port)) return { name: 'port', ok: true, text: `${port} is free for the gateway` };
-  const owner = portOwner(port);
-  const by = owner ? `process ${owner.pid} (${owner.command})` : 'a process of another account';
-  return { name: 'port', ok: false, text: `${port} is taken by ${by}; choose another with GATEWAY_PORT` };
-}
-
-async function gatewayFinding(url: string | undefined): Promise<Finding> {
-  if (!url) return { name: 'gateway', ok: false, text: 'not running: ./switchyard up --detach' };
-  try {
-    const response = await fetch(`${url}/readiness`, { signal: AbortSignal.timeout(PROBE_LIMIT_MS) });
-    const bad = badChecks(await response.json().catch(() => undefined));
-    return {
-      name: 'gateway',
-      ok: response.ok,
-      text: response.ok ? `ready at ${url}` : `not ready: ${bad.join('; ') || response.status}`,
-    };
-  } catch (error) {
-    return {
-      name: 'gateway',
-      ok: false,
-      text: `no answer at ${url}: ${error instanceof Error ? error.message : String(error)}`,
-    };
+  let code: number = DOCTOR_EXIT.ok;
+  if (asks('xmpp') || asks('peers')) {
+    if (!existsSync(join(place.root, 'apps', 'xmpp-bridge', 'dist', 'doctor-main.js')))
+      throw new UserError('The bridge is not built: ./switchyard up builds it.', EXIT.unavailable);
+    if (process.stderr.isTTY && !asJson) remark('the AZTM login …');
+    const args = ['--timeout', String(seconds), ...(only === 'xmpp' || only === 'peers' ? ['--only', only] : [])];
+    const end = await runPart(place, 'xmpp-bridge', args, bridgeEnvironment(place, environment), take);
+    code = end.code;
+    if (!Object.values(DOCTOR_EXIT).includes(end.code as 0))
+      throw new UserError(`The checks of the AZTM login broke off:\n${end.said}`, EXIT.failed);
+    // Asked for by name, an account that is not configured is what is to be mended.
+    if (only !== undefined && checks.find(({ number }) => number === 1)?.status === 'skipped')
+      code = DOCTOR_EXIT.config;
   }
+  const report = reportOf(checks, code === DOCTOR_EXIT.config);
+  if (asJson) print(JSON.stringify(report));
+  else print(`\n${report.sentence}`);
+  if (code === DOCTOR_EXIT.config) return code;
+  return report.verdict === 'fail' ? DOCTOR_EXIT.finding : DOCTOR_EXIT.ok;
 }
 
-/** Whether the person's model lets this key in; a list of models costs nothing. */
-async function modelFinding(environment: VerbContext['environment']): Promise<Finding> {
-  const line = modelLine(environment);
-  if (!hasOwnModel(environment)) return { name: 'model', ok: true, text: line };
-  const base = environment['OPENAI_BASE_URL'] || 'https://api.openai.com/v1';
-  try {
-    const response = await fetch(`${base.replace(/\/$/, '')}/models`, {
-      headers: { Authorization: `Bearer ${environment['OPENAI_API_KEY']}` },
-      signal: AbortSignal.timeout(PROBE_LIMIT_MS),
-    });
-    const refused = response.status === 401 || response.status === 403;
-    return { name: 'model', ok: !refused, text: refused ? `${base} refuses the key (${response.status})` : line };
-  } catch {
-    return { name: 'model', ok: false, text: `${base} does not answer` };
-  }
+function show({ print, paint }: VerbContext, check: DoctorCheck): void {
+  const { number, name, status, sentence, evidence, ms } = check;
+  if (status === 'skipped' && /^Not (reached|asked)/.test(sentence)) return;
+  const time = ms >= 1 ? ` (${Math.round(ms)} ms)` : '';
+  print(`${String(number).padStart(3)}  ${paint(TONES[status], MARKS[status])}  ${name.padEnd(22)} ${sentence}${time}`);
+  if (status === 'fail' || status === 'warn') for (const line of evidence) print(paint('dim', `           ${line}`));
 }
 
-/** `doctor`: one line per check; exit code 0 only where all are well. */
-export async function doctor({ place, environment, print, paint }: VerbContext): Promise<number> {
-  const running = runningSupervisor(place)?.gatewayUrl;
-  const built = existsSync(join(place.root, 'apps', 'gateway', 'dist', 'main.js'));
-  const findings: Finding[] = [
-    nodeFinding(),
-    { name: 'packages', ok: existsSync(join(place.root, 'node_modules')), text: 'node_modules' },
-    { name: 'build', ok: built, text: built ? 'apps are built' : 'not built: ./switchyard up builds' },
-    ...serverFindings(environment),
-    await portFinding(environment, running),
-    await gatewayFinding(running),
-    await modelFinding(environment),
-  ];
-  for (const { name, ok, text } of findings)
-    print(`${paint(ok ? 'good' : 'bad', ok ? 'ok ' : 'BAD')}  ${name.padEnd(9)} ${text}`);
-  return findings.every(({ ok }) => ok) ? EXIT.ok : EXIT.failed;
+function groupOf(text: string | undefined): DoctorGroup | undefined {
+  if (text === undefined) return undefined;
+  const group = DOCTOR_GROUPS.find((each) => each === text);
+  if (group) return group;
+  throw new UserError(`--only takes one of ${DOCTOR_GROUPS.join(', ')}; it is "${text}".`, EXIT.usage);
+}
+
+function secondsOf(text = '5'): number {
+  const seconds = Number(text);
+  if (seconds > 0 && seconds <= 600) return seconds;
+  throw new UserError(`--timeout takes seconds, more than 0 and at most 600; it is "${text}".`, EXIT.usage);
 }

@@ -1,5 +1,6 @@
 import type { XmppStatus } from '@switchyard/contracts';
 import type { BridgeConfig } from './config.ts';
+import { checkOf } from './doctor-checks.ts';
 import type { LoginFailure, LoginStep } from './login-failure.ts';
 
 /*
@@ -140,11 +141,16 @@ export function toStatus(config: BridgeConfig, own: BridgeState, seat: SeatView 
   return {
     state,
     sentence: sentence.slice(0, 500),
-    ...(failure ? { failure: { code: failure.code, step: failure.step, then: failure.then } } : {}),
+    ...(failure ? { failure: told(failure) } : {}),
     ...(config.login ? { jid: config.login.jid } : {}),
     required: config.required,
     serverMode: config.serverMode,
     ...(seat ? { serving: seat.role === 'serving' && state === 'online' } : {}),
     mappedHosts: [...config.serviceMap.keys()].sort(),
   };
+}
+
+function told(failure: LoginFailure): NonNullable<XmppStatus['failure']> {
+  const { code, step, then } = failure;
+  return { code, step, then, check: checkOf(failure) };
 }

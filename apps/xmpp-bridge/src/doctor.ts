@@ -58,7 +58,7 @@ class Walk {
   failed: CheckNumber | null = null;
   #next = 1;
   #began = performance.now();
-  #why = 'The AZTM login is disabled.';
+  #why = 'Not asked for: the AZTM login is disabled.';
 
   constructor(private readonly options: DoctorOptions) {}
 

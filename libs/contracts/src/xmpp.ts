@@ -19,7 +19,12 @@ export const XmppStatus = z.object({
   /** One sentence: what is so and, where something is wrong, what to do. */
   sentence: z.string().max(500),
   failure: z
-    .object({ code: z.string().max(64), step: z.string().max(64), then: z.enum(['retry', 'fatal']) })
+    .object({
+      code: z.string().max(64),
+      step: z.string().max(64),
+      then: z.enum(['retry', 'fatal']),
+      check: z.number().int().optional().describe('Number of the check of `switchyard doctor` that says more'),
+    })
     .optional()
     .describe('Why the login does not stand; fatal: not tried again before the configuration changes'),
   jid: z.string().max(3_071).optional().describe('Bare JID of the login, where one is configured'),

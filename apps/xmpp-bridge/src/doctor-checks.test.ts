@@ -1,0 +1,80 @@
+import { describe, expect, it } from '@jest/globals';
+import { checkOf, XMPP_CHECKS } from './doctor-checks.ts';
+import {
+  judgeConfiguration,
+  judgeLatency,
+  judgeLimits,
+  judgeOffline,
+  judgePeers,
+  judgePresence,
+} from './doctor-judges.ts';
+import * as say from './doctor-sentences.ts';
+import { LOGIN_FAILURES, LOGIN_STEPS, type LoginFailureCode } from './login-failure.ts';
+import { masked } from './transcript.ts';
+
+describe('the checks of the AZTM login', () => {
+  it('are 24, numbered in their order, and every failure of a login belongs to one', () => {
+    expect(XMPP_CHECKS.map(([number]) => number)).toEqual(Array.from({ length: 24 }, (_, n) => n + 1));
+    for (const code of Object.keys(LOGIN_FAILURES) as LoginFailureCode[])
+      for (const step of LOGIN_STEPS) {
+        expect(checkOf({ code, step })).toBeGreaterThanOrEqual(2);
+        expect(checkOf({ code, step })).toBeLessThanOrEqual(17);
+      }
+  });
+
+  it('name the step at which a server fell silent', () => {
+    for (const step of LOGIN_STEPS) expect(say.silent(step, 3, false, 'a.test:5222')).toMatch(/3 s/);
+    expect(checkOf({ code: 'TIMEOUT', step: 'connecting' })).toBe(3);
+    expect(say.silent('connecting', 3, false, 'a.test:5222')).toBe(
+      'a.test:5222 did not answer within 3 s (no SYN answer): a firewall, or no such machine.',
+    );
+  });
+
+  it('20: tell a limit that only larger bodies meet from one that the bridge meets, and a slow server from both', () => {
+    const sent = (bytes: number, ms: number | null) => ({ bytes, ms, why: ms === null ? 'policy-violation' : '' });
+    const needed = { neededBytes: 70_000, raw: [] };
+    expect(judgeLimits({ ...needed, sent: [sent(16_384, 5), sent(65_536, 9), sent(131_072, null)] }).status).toBe(
+      'warn',
+    );
+    expect(judgeLimits({ ...needed, sent: [sent(16_384, 5), sent(65_536, null)] }).status).toBe('fail');
+    expect(judgeLimits({ ...needed, sent: [sent(65_536, 6_500)] }).sentence).toMatch(/^About 10 KB\/s: rate limit/);
+    expect(judgeLimits({ ...needed, sent: [sent(65_536, 100), sent(250_000, 400)] }).status).toBe('ok');
+  });
+
+  it('21: a slow line is no delayed ACK', () => {
+    expect(judgeLatency([1, 2], [44, 46]).status).toBe('warn');
+    expect(judgeLatency([40, 41], [45, 46]).status).toBe('ok');
+  });
+
+  it('18, 22, 24: what servers refuse is said with what it means', () => {
+    const presence = { refused: null, reflected: false, roster: new Map(), mapped: [] };
+    expect(judgePresence(presence).sentence).toBe('Session has no presence: bare-JID messages will not arrive.');
+    expect(judgePresence({ ...presence, refused: 'forbidden' }).status).toBe('fail');
+    const away = { jid: 'b@far.test', address: 'b@far.test/aztm', refused: 'remote-server-not-found', wire: null };
+    expect(judgePeers([away]).sentence).toMatch(/the domain of the peer is unreachable over s2s/);
+    expect(judgeOffline(null, true, null)).toMatchObject({
+      status: 'warn',
+      evidence: [expect.stringContaining('msgoffline')],
+    });
+  });
+
+  it('1: say how many problems there are, and show all of them', () => {
+    const problem = { variable: 'AZTM_PORT', value: 'x', remedy: 'expected a number' };
+    const verdict = judgeConfiguration([problem, { ...problem, variable: 'AZTM_TLS' }], undefined);
+    expect(verdict.sentence).toMatch(/^AZTM_PORT is not valid.*\(2 problems in all\)$/);
+    expect(verdict.evidence).toHaveLength(2);
+  });
+});
+
+describe('what is shown of the wire', () => {
+  it('is what went over it, without what is or proves a password', () => {
+    const features =
+      "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'><required/></starttls></stream:features>";
+    expect(masked(features)).toBe(features);
+    expect(masked('<auth xmlns="a" mechanism="PLAIN">c2VjcmV0</auth>')).toBe(
+      '<auth xmlns="a" mechanism="PLAIN">[8 characters, not shown]</auth>',
+    );
+    for (const name of ['response', 'challenge', 'success'])
+      expect(masked(`<${name} xmlns='x'>c2VjcmV0</${name}>`)).not.toContain('c2VjcmV0');
+  });
+});
