@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Bus, type Call, connectBus, type Service } from '@switchyard/bus';
-import { AppError, httpRequest, type InputOf, type OutputOf, xmppRequest, xmppStatus } from '@switchyard/contracts';
+import {
+  AppError,
+  httpRequest,
+  type InputOf,
+  type OutputOf,
+  type SystemEvent,
+  xmppRequest,
+  xmppStatus,
+} from '@switchyard/contracts';
 import { type LocalServer, type ProsodyServer, startNats, startProsody } from '@switchyard/local-servers';
 import { createLogger, parseConfig } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
@@ -92,6 +100,30 @@ const call = (over: Partial<InputOf<typeof xmppRequest>> = {}, timeoutMs = 10_00
   ada.request(xmppRequest, { host: 'agent.example:443', method: 'POST', resource: '/a2a?x=1', ...over }, { timeoutMs });
 
 describe('a request over XMPP', () => {
+  it('is told at both ends: who asked whom, what became of it, and nothing that it held', async () => {
+    const told: SystemEvent[] = [];
+    const hearing = await Promise.all([ada, bob].map((bus) => bus.hearSystem((event) => void told.push(event))));
+    try {
+      answer = ({ body }) => ({ status: 201, headers: [], body });
+      const body = Buffer.from('{"secret":"canary-16180"}').toString('base64');
+      await call({ resource: '/a2a/told?token=canary-16180', headers: [['authorization', 'canary-16180']], body });
+      const of = (direction: string) =>
+        told.find(({ type, data }) => {
+          const known = data as { direction?: string; path?: string };
+          return type === 'xmpp.request.carried' && known.direction === direction && known.path === '/a2a/told';
+        });
+      await until(() => of('out') !== undefined && of('in') !== undefined, 20_000);
+      for (const direction of ['out', 'in'])
+        expect(of(direction)!.data).toMatchObject({
+          ...{ from: 'ada@xmpp.test', to: 'bob@xmpp.test', method: 'POST', status: 201, error_code: null },
+          ...{ request_bytes: 25, response_bytes: 25 },
+        });
+      expect(JSON.stringify(told)).not.toContain('canary');
+    } finally {
+      await Promise.all(hearing.map((each) => each.stop()));
+    }
+  });
+
   it('reaches the other side as it was, on behalf of the account that sent it', async () => {
     const headers: [string, string][] = [
       ['content-type', 'application/json'],
