@@ -35,9 +35,11 @@ const GARBAGE: [string, Uint8Array][] = [
   ['a deep value', bytes(`${'['.repeat(50_000)}${']'.repeat(50_000)}`)],
   ['nearly a megabyte of nothing', bytes(`"${'x'.repeat(1_000_000)}"`)],
 ];
-// What takes an empty object has nothing that could be wrong in it.
+// What takes an empty object has nothing that could be wrong in it; what only one replica hears, by a name that it
+// made up, nobody can call here.
 const ANSWERED = REQUESTS.filter(
-  ({ answeredBy, subject }) => answeredBy !== 'computer-use' && subject !== 'rpc.xmpp.status',
+  ({ answeredBy, subject }) =>
+    answeredBy !== 'computer-use' && subject !== 'rpc.xmpp.status' && !subject.endsWith('.*'),
 );
 
 describe.each(ANSWERED.map(({ subject }) => subject))('%s', (subject) => {
