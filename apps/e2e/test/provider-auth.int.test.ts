@@ -70,6 +70,18 @@ async function startWithoutPkce(): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+/** What an upstream saw of those who came: it answers nothing that is MCP, and needs not. */
+const seenUpstream: string[] = [];
+async function startCanary(): Promise<string> {
+  const server = createServer((request, response) => {
+    seenUpstream.push(JSON.stringify(request.headers));
+    response.writeHead(400).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  stops.push(() => stopServer(server));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
 function startMcpTool(env: Record<string, string>) {
   const read = (name: string) => (name === 'MAIL_CLIENT_SECRET' ? provider.clientSecret : undefined);
   const service = createMcpTool(configured(McpToolConfig, env), { log, handleSignals: false, read, tools: [readMail] });
@@ -90,6 +102,7 @@ beforeAll(async () => {
   provider = await startOAuthProvider(`${publicUrl}/api/mcp/auth/callback`);
   stops.push(() => provider.stop());
   const weak = await startWithoutPkce();
+  const canary = await startCanary();
   directory = mkdtempSync(join(tmpdir(), 'switchyard-providers-'));
   stops.push(() => Promise.resolve(rmSync(directory, { recursive: true, force: true })));
   const file = join(directory, 'providers.yaml');
@@ -108,13 +121,16 @@ beforeAll(async () => {
     client_id: somebody
 `,
   );
+  const upstreams = join(directory, 'upstreams.yaml');
+  writeFileSync(upstreams, `upstreams:\n  canary: { url: ${canary}/mcp, provider: mail, auth: user }\n`);
   mcpEnv = {
+    MCP_UPSTREAMS: upstreams,
     NATS_URL: servers.nats.url,
     DATABASE_URL: servers.postgres.url,
     AUTH_PROVIDERS_FILE: file,
     VAULT_KEYS: `old:${KEYS.old}`,
     PUBLIC_URL: publicUrl,
-    EGRESS_ALLOW_HOSTS: [provider.issuer, weak].map((url) => new URL(url).host).join(','),
+    EGRESS_ALLOW_HOSTS: [provider.issuer, weak, canary].map((url) => new URL(url).host).join(','),
   };
   for (let n = 0; n < 2; n += 1) {
     const replica = await startMcpTool(mcpEnv);
@@ -302,6 +318,27 @@ describe('a user authorises a provider', () => {
     await fact('tools.provider.refused', user);
     await connectMail(browser);
     expect(await mailCall(principal)).toBe('succeeded');
+  });
+});
+
+describe('T3: what an upstream gets', () => {
+  it('is its own token of this user, never what the caller sent', async () => {
+    const { user } = newUser();
+    const browser = new Browser({ 'x-user-id': user, authorization: 'Bearer the-token-of-the-caller' });
+    seenUpstream.length = 0;
+    await connectMail(browser);
+    const isOfProvider = async (headers: string): Promise<boolean> => {
+      const { authorization } = JSON.parse(headers) as { authorization?: string };
+      const answer = await fetch(`${provider.issuer}/token/introspection`, {
+        method: 'POST',
+        headers: { authorization: `Basic ${btoa(`${provider.clientId}:${provider.clientSecret}`)}` },
+        body: new URLSearchParams({ token: authorization?.replace(/^Bearer /, '') ?? 'none' }),
+      });
+      const { active, aud } = (await answer.json()) as { active: boolean; aud?: string };
+      return active && aud === RESOURCE;
+    };
+    await until(async () => (await Promise.all(seenUpstream.map(isOfProvider))).includes(true));
+    expect(seenUpstream.join()).not.toContain('the-token-of-the-caller');
   });
 });
 
