@@ -27,8 +27,10 @@ function sentenceOf({ variable, value, remedy }: Problem): string {
   if (variable === 'AZTM_JID' && /bare JID/.test(remedy))
     return `AZTM_JID ${quoted(value)} is not a bare JID user@domain.`;
   if (/SERVICE_MAP$/.test(variable) && /loop/.test(remedy)) return 'A host of SERVICE_MAP maps to your own JID (loop).';
-  if (/SERVICE_MAP$/.test(variable)) return `${variable} cannot be used, and nothing of it was loaded: ${remedy}.`;
-  return `${variable} is not valid: ${remedy}.`;
+  // The parser of the map says itself where it stopped, and that nothing was loaded.
+  const said = remedy.replace(/\.$/, '');
+  if (said.startsWith(variable)) return `${said}.`;
+  return `${variable} is not valid: ${said}.`;
 }
 
 export interface DnsFacts {
