@@ -23,10 +23,10 @@ const MANY = 1_000;
 /** The bare server: /echo has one tool, /many has a thousand. */
 async function serveBare() {
   const info = { name: 'bare', version: '1.0.0' };
-  const schema = (properties) => fromJsonSchema({ type: 'object', properties });
+  // Compiled once: the server itself is made anew for each request, as the SDK has it.
+  const inputSchema = fromJsonSchema({ type: 'object', properties: { text: { type: 'string' } } });
   const echo = createMcpHandler(() => {
     const server = new McpServer(info);
-    const inputSchema = schema({ text: { type: 'string' } });
     server.registerTool('echo', { description: 'Gives back what it gets', inputSchema }, ({ text }) => ({
       content: [{ type: 'text', text }],
     }));
