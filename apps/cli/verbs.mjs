@@ -57,6 +57,11 @@ export const VERBS = [
     summary: 'List what tools did to the world, or say what became of an effect in doubt.',
   },
   {
+    name: 'tools',
+    usage: 'tools quarantine [show|approve|reject <upstream> <tool> [<hash>]] | tools upstreams',
+    summary: 'Look at what MCP servers behind us offer, and approve or reject what is new or has changed.',
+  },
+  {
     name: 'doctor',
     usage: 'doctor [--only GROUP] [--json]',
     summary:

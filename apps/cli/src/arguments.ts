@@ -50,6 +50,7 @@ export const VERB_OPTIONS = {
     user: { type: 'string' },
     role: { type: 'string' },
   },
+  tools: { json: { type: 'boolean' }, user: { type: 'string' }, role: { type: 'string' } },
   demo: {
     keep: { type: 'boolean' },
     json: { type: 'boolean' },
@@ -131,6 +132,7 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
     ...WHO,
     ['--json', 'as the gateway answers'],
   ],
+  tools: [...WHO, ['--json', 'as the gateway answers']],
   demo: [
     ['--keep', 'leave both sides running at the end; ./switchyard down stops them'],
     ...WHO,

@@ -23,6 +23,7 @@ const LOAD: Readonly<Record<VerbName, () => Promise<Verb>>> = {
   budget: async () => (await import('./verb-budget.ts')).budget,
   'dead-letters': async () => (await import('./verb-dead-letters.ts')).deadLetters,
   effects: async () => (await import('./verb-effects.ts')).effects,
+  tools: async () => (await import('./verb-tools.ts')).tools,
   demo: async () => (await import('./verb-demo.ts')).demo,
   audit: async () => later('audit'),
   bench: async () => (await import('./verb-bench.ts')).bench,

@@ -9,6 +9,7 @@ import { OrchestrateController } from './orchestrate.controller.ts';
 import { ProviderAuthController } from './provider-auth.controller.ts';
 import { RunsController } from './runs.controller.ts';
 import { SystemController } from './system.controller.ts';
+import { UpstreamsController } from './upstreams.controller.ts';
 
 export const CONTROLLERS = [
   OrchestrateController,
@@ -19,6 +20,7 @@ export const CONTROLLERS = [
   EffectsController,
   McpController,
   ProviderAuthController,
+  UpstreamsController,
   SystemController,
   DocsController,
 ];

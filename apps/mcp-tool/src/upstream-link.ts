@@ -62,6 +62,12 @@ const UNCHECKED = {
     <T>() =>
     (input: unknown): JsonSchemaValidatorResult<T> => ({ valid: true, data: input as T, errorMessage: undefined }),
 };
+/** What an upstream that has such a list says that it has. */
+const LISTS: Partial<Record<McpMethod, 'resources' | 'prompts'>> = {
+  'resources/list': 'resources',
+  'resources/templates/list': 'resources',
+  'prompts/list': 'prompts',
+};
 /** A stream on which an upstream tells changes may be silent for so long. */
 const MAX_SILENCE_MS = 600_000;
 const FAREWELL_MS = 1_000;
@@ -163,6 +169,7 @@ export class Link {
 
   /** All tools, in the upstream's own words. */
   async listTools(ask: Ask): Promise<McpTool[]> {
+    if (!this.capabilities?.tools) return [];
     return this.#asked(ask, async () => {
       return (await this.#client.listTools(undefined, { ...options(ask), cacheMode: 'refresh' })).tools;
     });
@@ -183,6 +190,8 @@ export class Link {
   /** One of the other requests of MCP. What comes back is the upstream's answer as it is. */
   request(method: McpMethod, params: Record<string, unknown>, ask: Ask): Promise<Record<string, unknown>> {
     const client = this.#client;
+    const has = LISTS[method];
+    if (has !== undefined && !this.capabilities?.[has]) return Promise.resolve({});
     const how = { ...options(ask), allowInputRequired: true };
     const fresh = { ...how, cacheMode: 'refresh' as const };
     const answer = (): Promise<object> => {

@@ -53,6 +53,8 @@ import {
   ToolsSearchQuery,
 } from './provider-auth.ts';
 
+import { QuarantineDecided, QuarantineDecision, QuarantineList, QuarantineQuery, UpstreamList } from './upstreams.ts';
+
 /** One HTTP route as data. The server's routes and the OpenAPI document are checked against this table. */
 export interface HttpRoute {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -265,6 +267,32 @@ export const HTTP_ROUTES: readonly HttpRoute[] = [
     params: RunParams,
     answers: { 202: { summary: 'The new run is accepted.', schema: Requeued } },
     errors: ['forbidden', 'not_found', 'history_expired', ...START_ERRORS],
+  },
+  {
+    method: 'GET',
+    path: '/tools/quarantine',
+    summary: 'Definitions of tools of MCP upstreams that are not used until a person approves them. For admins.',
+    auth: 'user',
+    query: QuarantineQuery,
+    answers: { 200: { summary: 'One page.', schema: QuarantineList } },
+    errors: ['invalid_input', 'invalid_cursor', 'forbidden', 'rate_limited', 'unavailable'],
+  },
+  {
+    method: 'POST',
+    path: '/tools/quarantine',
+    summary: 'Approve or reject just the definition that was looked at. For admins.',
+    auth: 'user',
+    body: QuarantineDecision,
+    answers: { 200: { summary: 'It is in effect.', schema: QuarantineDecided } },
+    errors: ['invalid_input', 'forbidden', 'not_found', 'rate_limited', 'unavailable'],
+  },
+  {
+    method: 'GET',
+    path: '/tools/upstreams',
+    summary: 'The MCP servers behind the tools and how they are doing. For admins and auditors.',
+    auth: 'user',
+    answers: { 200: { summary: 'All of them.', schema: UpstreamList } },
+    errors: ['forbidden', 'rate_limited', 'unavailable'],
   },
   {
     method: 'GET',

@@ -224,5 +224,16 @@ export {
   XmppStatus,
   xmppStatus,
 } from './xmpp.ts';
-export { decideQuarantine, listQuarantine, listUpstreams, QuarantinedTool, UpstreamStatus } from './upstreams.ts';
 export { Usage } from './usage.ts';
+export {
+  decideQuarantine,
+  listQuarantine,
+  listUpstreams,
+  QuarantineDecided,
+  QuarantineDecision,
+  QuarantinedTool,
+  QuarantineList,
+  QuarantineQuery,
+  UpstreamList,
+  UpstreamStatus,
+} from './upstreams.ts';

@@ -18,7 +18,7 @@ export const QuarantinedTool = z.object({
 export type QuarantinedTool = z.infer<typeof QuarantinedTool>;
 
 export const listQuarantine = request({
-  subject: 'rpc.tools.quarantine.list',
+  subject: 'rpc.upstreams.quarantine',
   summary: 'List definitions of tools of MCP upstreams that wait for a person. Admins only.',
   answeredBy: 'mcp-tool',
   askedBy: ['gateway', 'operator'],
@@ -32,7 +32,7 @@ export const listQuarantine = request({
 });
 
 export const decideQuarantine = request({
-  subject: 'rpc.tools.quarantine.decide',
+  subject: 'rpc.upstreams.decide',
   summary:
     'Approve or reject just the definition that was looked at. Admins only; what was decided already is not found.',
   answeredBy: 'mcp-tool',
@@ -64,7 +64,7 @@ export const UpstreamStatus = z.object({
 export type UpstreamStatus = z.infer<typeof UpstreamStatus>;
 
 export const listUpstreams = request({
-  subject: 'rpc.tools.upstreams.list',
+  subject: 'rpc.upstreams.list',
   summary: 'The MCP servers behind mcp-tool and how they are doing. Admins and auditors.',
   answeredBy: 'mcp-tool',
   askedBy: ['gateway', 'operator'],
@@ -72,3 +72,30 @@ export const listUpstreams = request({
   output: z.object({ upstreams: z.array(UpstreamStatus) }),
   timeoutMs: 5_000,
 });
+
+/** GET /tools/quarantine */
+export const QuarantineQuery = z.object({
+  cursor: z.string().max(400).optional(),
+  limit: z.coerce.number().int().min(1).max(100).default(50),
+});
+export const QuarantineList = z.object({
+  tools: z.array(QuarantinedTool.omit({ seenAt: true }).extend({ seen_at: z.number().int() })),
+  next_cursor: z.string().nullable(),
+});
+export type QuarantineList = z.infer<typeof QuarantineList>;
+
+/** Body of POST /tools/quarantine */
+export const QuarantineDecision = z.object({
+  upstream: UpstreamName,
+  tool: UpstreamToolName,
+  hash: Sha256.describe('Of the definition that was looked at'),
+  verdict: z.enum(['approve', 'reject']),
+});
+export const QuarantineDecided = QuarantineDecision.omit({ hash: true });
+export type QuarantineDecided = z.infer<typeof QuarantineDecided>;
+
+/** GET /tools/upstreams */
+export const UpstreamList = z.object({
+  upstreams: z.array(UpstreamStatus.omit({ refreshedAt: true }).extend({ refreshed_at: z.number().int().nullable() })),
+});
+export type UpstreamList = z.infer<typeof UpstreamList>;

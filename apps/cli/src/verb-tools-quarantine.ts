@@ -1,0 +1,110 @@
+import { textOption } from './arguments.ts';
+import { EXIT, UserError } from './user-error.ts';
+import { gatewayOf, type VerbContext } from './verb.ts';
+
+/** A definition that waits for a person, as the gateway shows it. */
+export interface Waiting {
+  readonly upstream: string;
+  readonly tool: string;
+  readonly hash: string;
+  readonly reasons: readonly string[];
+  readonly diff: readonly string[];
+}
+
+interface UpstreamRow {
+  readonly name: string;
+  readonly transport: string;
+  readonly trust: string;
+  readonly available: boolean;
+  readonly reason: string | null;
+  readonly tools: number;
+  readonly quarantined: number;
+}
+
+const USAGE = './switchyard tools quarantine [list | show | approve | reject] [<upstream> <tool> [<hash>]]';
+const MOST_SHOWN = 1_000;
+
+export function waitingLine({ upstream, tool, hash, reasons }: Waiting): string {
+  return `${upstream} ${tool}  ${hash.slice(0, 12)}  ${reasons.join('; ')}`;
+}
+
+export function upstreamLine(row: UpstreamRow): string {
+  const waiting = row.quarantined === 0 ? '' : `, ${row.quarantined} not usable`;
+  const state = row.available ? 'available' : `not available: ${row.reason ?? 'unknown'}`;
+  return `${row.name}  ${row.transport}  ${row.trust}  ${row.tools} tools${waiting}  ${state}`;
+}
+
+/**
+ * The one definition that is meant. A hash is asked for where somebody decides: what is approved is what was looked at,
+ * not what took its place since.
+ */
+export function chosen(all: readonly Waiting[], [upstream, tool, hash]: readonly string[], decides: boolean): Waiting {
+  if (!upstream || !tool || (decides && (hash?.length ?? 0) < 8))
+    throw new UserError(
+      decides ? `Name the upstream, the tool and 8 digits or more of the hash that show tells. ${USAGE}` : USAGE,
+      EXIT.usage,
+    );
+  const found = all.find((each) => each.upstream === upstream && each.tool === tool);
+  if (!found) throw new UserError(`Nothing waits for ${upstream} ${tool}.`, EXIT.failed);
+  if (hash !== undefined && !found.hash.startsWith(hash))
+    throw new UserError(
+      `Another definition waits for ${tool} by now. Look again: show ${upstream} ${tool}`,
+      EXIT.failed,
+    );
+  return found;
+}
+
+/** `tools quarantine`: what waits, its difference, and the word of an admin. */
+export async function quarantine(context: VerbContext): Promise<number> {
+  const { positionals, print } = context;
+  const [act = 'list', ...place] = positionals;
+  if (!['list', 'show', 'approve', 'reject'].includes(act)) throw new UserError(`Usage: ${USAGE}`, EXIT.usage);
+  const gateway = asAdmin(context);
+  const all = await waiting(gateway);
+  const json = context.values['json'] === true;
+  if (act === 'list') {
+    if (json) print(JSON.stringify(all, null, 2));
+    else if (all.length === 0) print('Nothing waits.');
+    else for (const each of all) print(waitingLine(each));
+    return EXIT.ok;
+  }
+  const found = chosen(all, place, act !== 'show');
+  if (act === 'show') {
+    if (json) print(JSON.stringify(found, null, 2));
+    else
+      for (const line of [`hash ${found.hash}`, ...found.reasons.map((why) => `! ${why}`), ...found.diff]) print(line);
+    return EXIT.ok;
+  }
+  const { upstream, tool, hash } = found;
+  const decided = await gateway.post('/tools/quarantine', { upstream, tool, hash, verdict: act });
+  print(json ? JSON.stringify(decided) : `${upstream} ${tool}: ${act === 'approve' ? 'approved' : 'rejected'}.`);
+  return EXIT.ok;
+}
+
+/** `tools upstreams`: the MCP servers behind us and how they are doing. */
+export async function upstreams(context: VerbContext): Promise<number> {
+  const answer = (await asAdmin(context).get('/tools/upstreams')) as { upstreams: UpstreamRow[] };
+  if (context.values['json'] === true) context.print(JSON.stringify(answer.upstreams, null, 2));
+  else if (answer.upstreams.length === 0) context.print('There are none; MCP_UPSTREAMS names the file with them.');
+  else for (const row of answer.upstreams) context.print(upstreamLine(row));
+  return EXIT.ok;
+}
+
+type Gateway = ReturnType<typeof gatewayOf>;
+
+function asAdmin(context: VerbContext): Gateway {
+  const role = textOption(context.values, 'role') ?? 'admin';
+  return gatewayOf({ ...context, values: { ...context.values, role } });
+}
+
+async function waiting(gateway: Gateway): Promise<Waiting[]> {
+  const found: Waiting[] = [];
+  const query = new URLSearchParams({ limit: '100' });
+  for (let more = true; more && found.length < MOST_SHOWN;) {
+    const page = (await gateway.get(`/tools/quarantine?${query}`)) as { tools: Waiting[]; next_cursor: string | null };
+    found.push(...page.tools);
+    more = page.next_cursor !== null;
+    query.set('cursor', page.next_cursor ?? '');
+  }
+  return found;
+}
