@@ -46,8 +46,10 @@ export function notBegun(result: StepResult): boolean {
 
 /** What only an MCP client understands is for MCP clients alone. */
 export function withoutMcp(result: StepResult): StepResult {
-  if (result.status === 'succeeded') return { status: 'succeeded', output: result.output };
-  return { status: result.status, code: result.code, message: result.message };
+  if (result.status === 'in_doubt') return result;
+  const provenance = result.provenance ? { provenance: result.provenance } : {};
+  if (result.status === 'succeeded') return { status: 'succeeded', output: result.output, ...provenance };
+  return { status: result.status, code: result.code, message: result.message, ...provenance };
 }
 
 export function outcomeWithoutOutput(tool: Tool, ending: Ending): StepResult {
