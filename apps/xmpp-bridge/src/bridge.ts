@@ -28,7 +28,7 @@ import { type CarryCall, Outbound } from './outbound.ts';
 import { PeerHealth } from './peer-health.ts';
 import { ruleFor } from './peer-policy.ts';
 import { PolicyFile } from './policy-file.ts';
-import { bareOf, INBOUND_RESOURCE, Peers } from './peers.ts';
+import { ACCOUNT_PRIORITY, bareOf, INBOUND_RESOURCE, Peers } from './peers.ts';
 import { Replay } from './replay.ts';
 import { Roster } from './roster.ts';
 import { Seat } from './seat.ts';
@@ -41,9 +41,6 @@ export interface BridgeParts {
   readonly log: Logger;
   readonly metrics: Metrics;
 }
-
-/** Priority of the session that takes what is addressed to the account. */
-const INBOUND_PRIORITY = 10;
 
 /**
  * Owns the AZTM login: the one holder of the account's password.
@@ -107,7 +104,7 @@ export class Bridge {
         const resource = `${config.login!.resource}.${this.#instance}.${randomBytes(3).toString('hex')}`;
         return login(this.#loginOptions(resource), signal, onStep);
       },
-      handlers: { ...this.#handlers(() => false), onDropped },
+      handlers: { ...this.#handlers(undefined), onDropped },
       session: SESSION_DEFAULTS,
       log,
       onChange: this.#ownTeller(),
@@ -200,15 +197,16 @@ export class Bridge {
     };
   }
 
-  /** `serves`: this session takes what peers ask, at this moment. */
-  #handlers(serves: () => boolean): Omit<SessionHandlers, 'onClose' | 'onDropped'> {
+  /** `seated`: of the session that takes what peers ask, whether it does at this moment; undefined for the one that asks. */
+  #handlers(seated: (() => boolean) | undefined): Omit<SessionHandlers, 'onClose' | 'onDropped'> {
+    const serves = (): boolean => seated?.() ?? false;
     return {
       onQuestion: (iq) =>
         answerDisco(iq, (jid) => this.#knows(jid), serves()) ??
         this.#roster.onQuestion(iq, this.config.login?.jid ?? '') ??
         this.#streams.onQuestion(iq) ??
         (serves() ? this.#served?.iq.onQuestion(iq) : undefined),
-      onMessage: (message) => this.#onMessage(message, serves()),
+      onMessage: (message) => this.#onMessage(message, seated === undefined, serves()),
       onPresence: (presence) => {
         if (presence.attrs['type'] === 'subscribe') this.#onSubscribe(presence.attrs['from'] ?? '');
         else this.#peers.takePresence(presence);
@@ -226,7 +224,7 @@ export class Bridge {
         new Keeper(initialState(this.config), {
           login: (signal, onStep) => login(this.#loginOptions(INBOUND_RESOURCE), signal, onStep),
           handlers: { ...this.#handlers(() => seat.session !== null), onDropped },
-          session: { ...SESSION_DEFAULTS, priority: INBOUND_PRIORITY },
+          session: { ...SESSION_DEFAULTS, priority: ACCOUNT_PRIORITY },
           resource: INBOUND_RESOURCE,
           log,
           onChange: (state) => {
@@ -253,12 +251,12 @@ export class Bridge {
     this.#keeper.tryAgain();
   }
 
-  /** An answer may come to either session: peers of the old library address it to the account. */
-  #onMessage(message: Element, serves: boolean): void {
+  #onMessage(message: Element, asks: boolean, serves: boolean): void {
     if (this.#chunks.onMessage(message)) return;
     this.#streams.onMessage(message);
     if (serves) this.#served?.iq.onMessage(message);
-    const session = this.#keeper.session;
+    // Whoever asked hears the answer over the session that asked, also where it comes to the account.
+    const session = asks ? this.#keeper.session : null;
     if (message.attrs['type'] === 'error') {
       if (session?.asked(message.attrs['id'] ?? '')) session.takeAnswer(message);
       return;

@@ -86,7 +86,9 @@ async function ask(session: Session, to: string, isPresent: boolean, timeoutMs: 
   try {
     const answer = await session.ask('get', xml('query', { xmlns: NS_DISCO }), { to, timeoutMs });
     const features = answer.getChild('query', NS_DISCO)?.getChildren('feature') ?? [];
-    return features.some((feature) => feature.attrs['var'] === NS_HTTP) ? 'http' : 'aztm';
+    const can = (name: string): boolean => features.some((feature) => feature.attrs['var'] === name);
+    if (can(NS_HTTP)) return 'http';
+    return can(NS_CANCEL) ? undefined : 'aztm'; // a bridge's session that only asks takes neither
   } catch (error) {
     if (!(error instanceof IqError)) throw error;
     if (error.code === 'deadline') return undefined;

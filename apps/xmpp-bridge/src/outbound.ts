@@ -19,7 +19,7 @@ import type { IncomingStreams } from './ibb.ts';
 import { IqError } from './iq-registry.ts';
 import { isOffline, toAppError } from './outbound-errors.ts';
 import type { PeerHealth } from './peer-health.ts';
-import { bareOf, type Peers } from './peers.ts';
+import { ACCOUNT_PRIORITY, bareOf, type Peers } from './peers.ts';
 import { keyOf } from './replay.ts';
 import type { Session } from './session.ts';
 import { isPolicyViolation, type StanzaCap } from './stanza-cap.ts';
@@ -84,6 +84,8 @@ interface Told {
 }
 
 export class Outbound {
+  /** Sessions that hear what is addressed to the account. */
+  readonly #hear = new WeakSet<Session>();
   readonly #underWay = new Set<UnderWay>();
   /** Of streams that a server ended for its policy: the request whose stanza was the largest. */
   readonly #tooLarge = new WeakMap<Session, UnderWay | undefined>();
@@ -190,7 +192,7 @@ export class Outbound {
       const wire = await this.#wireOf(session, jid, to, call.deadline);
       const answer =
         wire === 'aztm'
-          ? await askByMessage(session, jid, request, call)
+          ? await this.#askByMessage(session, jid, request, call)
           : await askByIq(this.parts, session, to, request, call);
       health.tell(bare, 'answered', Date.now());
       return answer;
@@ -205,6 +207,13 @@ export class Outbound {
     } finally {
       this.#underWay.delete(mine);
     }
+  }
+
+  /** The library answers to the account, not to the session: this one must be among those that hear it. */
+  #askByMessage(session: Session, jid: string, request: HttpRequest, call: CarryCall): Promise<IqAnswer> {
+    if (!this.#hear.has(session)) session.announce(ACCOUNT_PRIORITY);
+    this.#hear.add(session);
+    return askByMessage(session, jid, request, call);
   }
 
   /** O6: all that were under way end at the same moment, so whoever looks first still sees them all. */

@@ -11,6 +11,8 @@ import type { Element } from '@xmpp/client';
 
 /** The resource of the bridge that takes what is addressed to an account. */
 export const INBOUND_RESOURCE = 'aztm';
+/** Of every session that hears what is addressed to the account; among equals, all of them hear it. */
+export const ACCOUNT_PRIORITY = 10;
 const MAX_SESSIONS_PER_PEER = 32;
 
 export class Peers {
@@ -83,7 +85,8 @@ export class Peers {
     const { bare, resource } = split(jid);
     if (resource !== '') return jid;
     const best = [...(this.#sessions.get(bare) ?? [])].filter(([, priority]) => priority >= 0);
-    best.sort((a, b) => b[1] - a[1]);
+    const serves = (jid_: string): number => Number(split(jid_).resource === INBOUND_RESOURCE);
+    best.sort((a, b) => b[1] - a[1] || serves(b[0]) - serves(a[0]));
     return best[0]?.[0] ?? `${bare}/${INBOUND_RESOURCE}`;
   }
 

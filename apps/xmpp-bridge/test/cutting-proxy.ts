@@ -1,10 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A TCP proxy whose connections can be cut, or made to swallow everything. */
+/** A TCP proxy whose connections can be cut. */
 export class CuttingProxy {
-  /** What is sent either way vanishes: nobody is told. */
-  frozen = false;
   connections = 0;
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   readonly #server: Server;
@@ -43,7 +41,7 @@ export class CuttingProxy {
     for (const [from, to] of [pair, [far, near] as const]) {
       from.setNoDelay(true);
       from.on('data', (bytes: Buffer) => {
-        if (!this.frozen && !to.destroyed) to.write(bytes);
+        if (!to.destroyed) to.write(bytes);
       });
       from.on('error', () => undefined);
       from.on('close', () => {

@@ -13,6 +13,7 @@ import { NS_CANCEL } from '../src/http-exchange.ts';
 import { NS_IBB } from '../src/ibb.ts';
 import type { LoginOptions } from '../src/login.ts';
 import { digestOf, NS_HTTP } from '../src/xep-0332.ts';
+import { AztmPeer } from './aztm-peer.ts';
 import { Authority } from './certificates.ts';
 import { CuttingProxy } from './cutting-proxy.ts';
 import { echo, Organisation } from './organisation.ts';
@@ -20,7 +21,7 @@ import { RawPeer } from './raw-peer.ts';
 
 /**
  * What breaks on the way of a request, and what comes of it. The numbers are those of the list of faults in
- * docs/guarantees.md; the ones of the login are in login-faults.int.test.ts.
+ * docs/xmpp-faults.md; the ones of the login are in login-faults.int.test.ts.
  */
 
 jest.setTimeout(90_000);
@@ -30,6 +31,7 @@ const MAP = {
   'bob.example': 'bob@xmpp.test',
   'raw.example': 'raw@xmpp.test/r',
   'gone.example': 'gone@xmpp.test',
+  'lib.example': 'aztm:eve@xmpp.test',
 };
 const RULE = { methods: ['GET', 'POST'], paths: ['/a2a*'], maxBodyKb: 10_240, perMinute: 100_000 };
 const POLICY = { 'ada@xmpp.test': RULE, 'raw@xmpp.test': RULE };
@@ -366,6 +368,19 @@ describe('peers', () => {
     leave.abort();
     expect(await asked).toBeInstanceOf(Error);
     await until(() => stopped, 20_000);
+  });
+});
+
+describe('a bridge that only asks', () => {
+  it('hears the answer of a peer of urn:aztm:v1, which goes to the account', async () => {
+    const lib = await AztmPeer.login(optionsOf('eve', 'lib'));
+    lib.answer = ({ payload }) => ({ status: 200, payload });
+    const asked = () => call({ host: 'lib.example', body: base64('hi') });
+    expect(await asked()).toMatchObject({ status: 200, body: base64('hi') });
+    const before = await Promise.all(['duplicate', 'unknown'].map(dropped));
+    expect(await asked()).toMatchObject({ status: 200 });
+    expect(await Promise.all(['duplicate', 'unknown'].map(dropped))).toEqual(before);
+    lib.close();
   });
 });
 
