@@ -58,8 +58,9 @@ export const VERBS = [
   },
   {
     name: 'tools',
-    usage: 'tools quarantine [show|approve|reject <upstream> <tool> [<hash>]] | tools upstreams',
-    summary: 'Look at what MCP servers behind us offer, and approve or reject what is new or has changed.',
+    usage: 'tools [list | show|call|explain|remove <name> | test|add <file.json> | quarantine … | upstreams] [options]',
+    summary:
+      'List, show and call tools, say who sees which and why, register those of your tenant; judge what MCP servers behind us offer.',
   },
   {
     name: 'doctor',

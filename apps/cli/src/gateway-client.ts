@@ -124,6 +124,12 @@ export class GatewayClient {
     return this.post(`/runs/${encodeURIComponent(runId)}/approvals/${encodeURIComponent(approvalId)}`, answer);
   }
 
+  async remove(path: string): Promise<void> {
+    const signal = AbortSignal.timeout(ASK_LIMIT_MS);
+    const response = await this.send(path, { method: 'DELETE', headers: this.headers, signal });
+    if (!response.ok) throw await refusal(response);
+  }
+
   async post(path: string, body: unknown): Promise<unknown> {
     const response = await this.send(path, {
       method: 'POST',

@@ -9,6 +9,7 @@ import { OrchestrateController } from './orchestrate.controller.ts';
 import { ProviderAuthController } from './provider-auth.controller.ts';
 import { RunsController } from './runs.controller.ts';
 import { SystemController } from './system.controller.ts';
+import { ToolsController } from './tools.controller.ts';
 import { UpstreamsController } from './upstreams.controller.ts';
 
 export const CONTROLLERS = [
@@ -18,6 +19,7 @@ export const CONTROLLERS = [
   BudgetController,
   DeadLettersController,
   EffectsController,
+  ToolsController,
   McpController,
   ProviderAuthController,
   UpstreamsController,

@@ -23,13 +23,15 @@ import { getWeather } from './tool-get-weather.ts';
 import { noteTools } from './tool-notes.ts';
 import type { Tool } from './tool.ts';
 import { ToolAgent } from './tool-agent.ts';
+import { NO_DEFINITIONS, ToolRegistrar } from './tool-registrar.ts';
 import { Toolbox } from './toolbox.ts';
 import { openUpstreams, type UpstreamsParts } from './upstreams.ts';
 import type { ProviderAuthorisations } from './visibility.ts';
 
 /** What a test may bring in place of the real thing. */
 export interface McpToolOverrides extends ServiceOverrides {
-  readonly store?: Pick<Store, 'notes' | 'effects' | 'connections' | 'ping'> & Partial<Pick<Store, 'toolPins'>>;
+  readonly store?: Pick<Store, 'notes' | 'effects' | 'connections' | 'ping'> &
+    Partial<Pick<Store, 'toolPins' | 'toolDefinitions'>>;
   /** Puts something around the ledger, e.g. what ends this process before or after one of its writes. */
   readonly effects?: (effects: Effects) => Effects;
   /** Beside the built-in tools. */
@@ -105,7 +107,23 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
       else for (const one of upstreams.book.all()) if (one.provider === provider) upstreams.pool.forgetUser(one, who);
     });
     const agent = new StepAgent({ toolbox, executor, toolAgent: new ToolAgent({ bus, ...config.toolAgent }), clock });
-    const parts = { toolbox, executor, agent, records, authorisations: own, upstreams };
+    // A tenant's tool reaches public hosts alone: neither those that the operator excepted nor those behind our JID.
+    const guarded = createSafeFetch({ serviceMap: config.serviceMap, log });
+    const nowhere = { allowHosts: new Set<string>(), isMapped: () => false };
+    const byTenant = { ...nowhere, fetch: guarded, writtenBy: 'tenant' as const };
+    const registrar = new ToolRegistrar({
+      definitions: store.toolDefinitions ?? NO_DEFINITIONS,
+      catalog,
+      make: (definition) => httpTool(definition, byTenant),
+      teller,
+      log,
+      everyMs,
+    });
+    await registrar.start();
+    lifecycle.onStop('registered tools', () => registrar.stop());
+    const hearing = await bus.hearSystem(() => void registrar.refresh(), 'tools.definition');
+    lifecycle.onStop('changes of registered tools', () => hearing.stop());
+    const parts = { toolbox, executor, agent, records, authorisations: own, upstreams, registrar };
     const handlers = await serveOnBus(McpToolModule.with(parts), bus, log);
     lifecycle.onStop('handlers', () => handlers.close());
   });

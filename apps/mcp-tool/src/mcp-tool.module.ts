@@ -6,6 +6,8 @@ import { EffectsHandler } from './effects.handler.ts';
 import { Executor } from './executor.ts';
 import { StepAgent } from './step-agent.ts';
 import { StepHandler } from './step.handler.ts';
+import { ToolAdminHandler } from './tool-admin.handler.ts';
+import { ToolRegistrar } from './tool-registrar.ts';
 import { Toolbox } from './toolbox.ts';
 import { ToolsHandler } from './tools.handler.ts';
 import { Quarantine } from './upstream-quarantine.ts';
@@ -23,16 +25,18 @@ export class McpToolModule {
     records: EffectRecords;
     authorisations: Authorisations;
     upstreams: Upstreams;
+    registrar: ToolRegistrar;
   }): DynamicModule {
     return {
       module: McpToolModule,
-      controllers: [ToolsHandler, StepHandler, EffectsHandler, AuthHandler, UpstreamsHandler],
+      controllers: [ToolsHandler, StepHandler, EffectsHandler, AuthHandler, UpstreamsHandler, ToolAdminHandler],
       providers: [
         { provide: Toolbox, useValue: parts.toolbox },
         { provide: Executor, useValue: parts.executor },
         { provide: EffectRecords, useValue: parts.records },
         { provide: UpstreamRequests, useValue: parts.upstreams.requests },
         { provide: Quarantine, useValue: parts.upstreams.quarantine },
+        { provide: ToolRegistrar, useValue: parts.registrar },
         { provide: StepAgent, useValue: parts.agent },
         { provide: Authorisations, useValue: parts.authorisations },
       ],

@@ -1,4 +1,11 @@
-import type { Principal, ToolConstraints } from '@switchyard/contracts';
+import {
+  AppError,
+  type explainTools,
+  type InputOf,
+  type OutputOf,
+  type Principal,
+  type ToolConstraints,
+} from '@switchyard/contracts';
 import { constraintsAllow } from '@switchyard/run';
 import type { Logger } from '@switchyard/platform';
 import { LRUCache } from 'lru-cache';
@@ -75,6 +82,28 @@ export class Toolbox {
   /** B2 */
   async judge(tool: Tool, principal: Principal, constraints: ToolConstraints): Promise<Verdict> {
     return judgeVisibility(tool, await this.#viewer(principal, constraints, [tool.provider]));
+  }
+
+  /** Of every tool whether somebody sees it, and why not. For admins, of their tenant. */
+  async explain(
+    principal: Principal,
+    { as, constraints, tool: only, cursor, limit }: Omit<InputOf<typeof explainTools>, 'principal'>,
+  ): Promise<OutputOf<typeof explainTools>> {
+    if (principal.role !== 'admin') throw new AppError('forbidden', 'Only an admin is told why a tool is hidden.');
+    const who = as ? { ...principal, ...as } : principal;
+    const { tools, byName } = this.parts.catalog.snapshot.of(principal.tenantId);
+    const one = only === undefined ? undefined : byName.get(only);
+    if (only !== undefined && !one) throw new AppError('tool_not_found', `There is no tool "${only}" in this tenant.`);
+    const after = one ? [one] : tools.filter(({ name }) => cursor === undefined || name > cursor);
+    const page = after.slice(0, limit);
+    const viewer = await this.#viewer(who, constraints, new Set(page.map(({ provider }) => provider)));
+    const verdicts = page.map((tool) => {
+      const verdict = judgeVisibility(tool, viewer);
+      const why = verdict.visible ? { rule: null, because: null } : { rule: verdict.rule, because: verdict.because };
+      const { name, provider, kind, source } = tool;
+      return { tool: name, provider, kind, source, visible: verdict.visible, ...why };
+    });
+    return { verdicts, nextCursor: after.length > page.length ? page.at(-1)!.name : null };
   }
 
   async #base(principal: Principal): Promise<readonly Tool[]> {

@@ -1,4 +1,4 @@
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -52,7 +52,9 @@ const answers: Record<string, Answer> = {
   '/empty': (response) => response.writeHead(204).end(),
 };
 const echo: Answer = (response, hit) =>
-  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ data: { items: [hit] } }));
+  response
+    .writeHead(200, { 'content-type': 'application/json' })
+    .end(JSON.stringify({ data: { items: [hit] }, items: [hit] }));
 
 let server: Server;
 let origin: string;
@@ -85,7 +87,8 @@ beforeAll(async () => {
   const mapped = host.replace('127.0.0.1', 'localhost');
   await put('mapped.yaml', MAPPED(mapped));
   const SERVICE_MAP = JSON.stringify({ [mapped]: 'shop@example.org', 'shop.internal': 'shop@example.org' });
-  const egress = { EGRESS_ALLOW_HOSTS: `${host},${mapped}`, TOOL_SECRET_SHOP_KEY: SECRET, SERVICE_MAP };
+  const secrets = { TOOL_SECRET_SHOP_KEY: SECRET, TOOL_SECRET_BOOKS_KEY: SECRET };
+  const egress = { EGRESS_ALLOW_HOSTS: `${host},${mapped}`, ...secrets, SERVICE_MAP };
   service = createMcpTool(Config.parse({ ...environment, ...egress }), {
     bus: hub.connect('mcp-tool'),
     store: memoryStore(),
@@ -328,6 +331,18 @@ describe('the files', () => {
     await rm(join(directory, 'games.yaml'));
     await until(async () => !(await names()).includes('games__roll'));
     expect(await call('games__roll')).toMatchObject({ code: 'tool_not_found' });
+  });
+
+  it('may be the one of the documentation', async () => {
+    const page = await readFile(new URL('../../../docs/tools.md', import.meta.url), 'utf8');
+    const example = /```yaml\n(.*?)```/s.exec(page)![1]!;
+    await put('books.yaml', example.replace('https://books.example', origin));
+    await until(async () => (await names()).includes('books__search'));
+    expect(await call('books__search', { words: 'trains' })).toMatchObject({ status: 'succeeded' });
+    expect(hits).toMatchObject([
+      { url: '/shelves/science/books?q=trains&limit=5', headers: { authorization: `Bearer ${SECRET}` } },
+    ]);
+    await rm(join(directory, 'books.yaml'));
   });
 
   it('tell what a tenant may use, at once for listing and calling', async () => {

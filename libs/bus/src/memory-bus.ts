@@ -261,8 +261,8 @@ class MemoryBus implements Bus {
     await this.wire.flush();
     return this.#stoppable(() => subscription.unsubscribe());
   }
-  async hearSystem(listener: (event: SystemEvent) => void): Promise<Subscription> {
-    const subscription = this.wire.subscribe('sys.>', ({ body }) => {
+  async hearSystem(listener: (event: SystemEvent) => void, about?: string): Promise<Subscription> {
+    const subscription = this.wire.subscribe(about === undefined ? 'sys.>' : `sys.${about}.>`, ({ body }) => {
       const event = parseSystem(body);
       if (event) listener(event);
     });

@@ -195,8 +195,8 @@ class NatsBus implements Bus {
     return { stop: () => Promise.resolve(subscription.unsubscribe()) };
   }
 
-  async hearSystem(listener: (event: SystemEvent) => void): Promise<Subscription> {
-    const subscription = this.wire.subscribe('sys.>', ({ body }) => {
+  async hearSystem(listener: (event: SystemEvent) => void, about?: string): Promise<Subscription> {
+    const subscription = this.wire.subscribe(about === undefined ? 'sys.>' : `sys.${about}.>`, ({ body }) => {
       const event = parseSystem(body);
       if (event) listener(event);
     });

@@ -74,6 +74,20 @@ export { fit, fitEvent, MAX_EVENT_DATA_BYTES } from './fit.ts';
 export { HTTP_ROUTES, type HttpRoute } from './http-routes.ts';
 export { HttpCall, HttpToolDefinition, ProviderName } from './http-tool.ts';
 export {
+  RegisteredTools,
+  ToolCallAnswer,
+  ToolCallBody,
+  ToolList,
+  ToolListQuery,
+  ToolParams,
+  ToolRegisterBody,
+  ToolRegistered,
+  ToolRegisterQuery,
+  ToolResource,
+  ToolRules,
+  ToolRulesQuery,
+} from './http-tools.ts';
+export {
   encodeId,
   formatCursor,
   formatStepId,
@@ -192,6 +206,14 @@ export {
   WORKER_TARGETS,
   type WorkerTarget,
 } from './steps.ts';
+export {
+  explainTools,
+  listRegisteredTools,
+  RegisteredTool,
+  registerTool,
+  removeTool,
+  ToolVerdict,
+} from './tool-admin.ts';
 export { LiveDelta, type StreamDefinition, type StreamName, STREAMS, subjects } from './streams.ts';
 export {
   parseSystemEvent,

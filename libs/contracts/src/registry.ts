@@ -16,6 +16,7 @@ import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun, 
 import { mcpRequest } from './mcp.ts';
 import { modelTurn } from './model.ts';
 import { performStep } from './steps.ts';
+import { explainTools, listRegisteredTools, registerTool, removeTool } from './tool-admin.ts';
 import { callTool, listTools, searchTools } from './tools.ts';
 import { decideQuarantine, listQuarantine, listUpstreams } from './upstreams.ts';
 import { httpBody, httpRequest, xmppBody, xmppRequest, xmppStatus } from './xmpp.ts';
@@ -36,6 +37,10 @@ export const REQUESTS: readonly RequestContract[] = [
   listTools,
   callTool,
   searchTools,
+  explainTools,
+  registerTool,
+  removeTool,
+  listRegisteredTools,
   mcpRequest,
   listEffects,
   getEffect,

@@ -33,6 +33,11 @@ export const SYSTEM_EVENTS = [
     z.object({ ...Who, tool: z.string(), reason: z.string(), run_id: z.string().nullable() }),
   ),
   event(
+    'tools.definition.changed',
+    'An admin registered or removed a tool of the tenant.',
+    z.object({ ...Who, tool: z.string(), change: z.enum(['registered', 'removed']) }),
+  ),
+  event(
     'tools.credential.missing',
     'A tool could not run for want of a credential.',
     z.object({ tool: z.string(), credential: z.string() }),

@@ -42,3 +42,4 @@ export { openStore, type Store, STORE_OWNERS, type StoreLog, type StoreOptions, 
 export type { Spending, Spent } from './spending.ts';
 export type { PinDecision, PinnedTool, ToolPin, ToolPinChange, ToolPins } from './tool-pins.ts';
 export type { Unwatched, Watches } from './watches.ts';
+export type { ToolDefinitionRow, ToolDefinitions } from './tool-definitions.ts';

@@ -14,10 +14,12 @@ import { SqlDeadLetters } from './sql-dead-letters.ts';
 import { SqlEffects } from './sql-effects.ts';
 import { SqlJournal } from './sql-journal.ts';
 import { SqlNotes } from './sql-notes.ts';
+import { SqlToolDefinitions } from './sql-tool-definitions.ts';
 import { SqlStreamPositions, type StreamPositions } from './stream-positions.ts';
 import { SqlRetention } from './sql-retention.ts';
 import { SqlToolPins } from './sql-tool-pins.ts';
 import type { ToolPins } from './tool-pins.ts';
+import type { ToolDefinitions } from './tool-definitions.ts';
 import { SqlWatches, type Watches } from './watches.ts';
 
 /** The apps that own tables. Each connects under its own role and may touch only its own schema. */
@@ -54,6 +56,7 @@ export interface Store {
   readonly effects: Effects;
   readonly connections: Connections;
   readonly toolPins: ToolPins;
+  readonly toolDefinitions: ToolDefinitions;
   readonly auditLog: AuditLog;
   readonly streamPositions: StreamPositions;
   readonly watches: Watches;
@@ -92,6 +95,7 @@ export function openStore(options: StoreOptions): Store {
     effects: new SqlEffects(pool),
     connections: new SqlConnections(pool),
     toolPins: new SqlToolPins(pool),
+    toolDefinitions: new SqlToolDefinitions(pool),
     auditLog: new SqlAuditLog(pool, prisma.get),
     streamPositions: new SqlStreamPositions(pool),
     watches: new SqlWatches(pool),

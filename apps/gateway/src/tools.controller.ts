@@ -1,0 +1,131 @@
+import { Controller, Delete, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
+import type { Bus } from '@switchyard/bus';
+import {
+  AppError,
+  callTool,
+  explainTools,
+  listRegisteredTools,
+  listTools,
+  parseOrThrow,
+  type RegisteredTools,
+  registerTool,
+  removeTool,
+  type RequestOf,
+  ToolCallBody,
+  type ToolInfo,
+  type ToolList,
+  ToolListQuery,
+  ToolParams,
+  type ToolRegistered,
+  ToolRegisterQuery,
+  type ToolResource,
+  type ToolRules,
+  ToolRulesQuery,
+} from '@switchyard/contracts';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AuthGuard } from './auth.guard.ts';
+import { BUS } from './parts.ts';
+
+/** Tools for people and programs: list, show, call, explain, register. mcp-tool decides who may what. */
+@Controller()
+export class ToolsController {
+  constructor(
+    private readonly guard: AuthGuard,
+    @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
+  ) {}
+
+  @Get('tools')
+  async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const query = parseOrThrow(ToolListQuery, request.query, 'The query');
+    const { cursor, limit } = query;
+    const asked = { principal: this.guard.principalOf(request), constraints: constraintsOf(query), limit };
+    const page = await this.bus.request(listTools, { ...asked, ...(cursor === undefined ? {} : { cursor }) });
+    const answer: ToolList = { tools: page.tools.map(toResource), next_cursor: page.nextCursor ?? null };
+    void reply.code(200).send(answer);
+  }
+
+  @Get('tools/:name')
+  async show(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { name } = parseOrThrow(ToolParams, request.params, 'The path');
+    const constraints = { mode: 'custom' as const, tools: [name] };
+    const { tools } = await this.bus.request(listTools, { principal: this.guard.principalOf(request), constraints });
+    const [info] = tools;
+    if (!info) throw new AppError('tool_not_found', 'There is no such tool for you.');
+    void reply.code(200).send(toResource(info));
+  }
+
+  @Post('tools/:name/call')
+  @HttpCode(200)
+  async call(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { name } = parseOrThrow(ToolParams, request.params, 'The path');
+    const { arguments: given } = parseOrThrow(ToolCallBody, request.body ?? {}, 'The body');
+    const key = request.headers['idempotency-key'];
+    if (key !== undefined && (typeof key !== 'string' || !/^[\x21-\x7e]{1,160}$/.test(key)))
+      throw new AppError('invalid_input', 'Idempotency-Key may have 1 to 160 printable characters.');
+    const call = { principal: this.guard.principalOf(request), tool: name, arguments: given };
+    const result = await this.bus.request(callTool, { ...call, ...(key === undefined ? {} : { idempotencyKey: key }) });
+    const { mcp: _forMcpClients, ...answer } = { mcp: undefined, ...result };
+    void reply.code(200).send(answer);
+  }
+
+  @Get('tool-rules')
+  async explain(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const query = parseOrThrow(ToolRulesQuery, request.query, 'The query');
+    const { user, role, tool, cursor, limit } = query;
+    const page = await this.bus.request(explainTools, {
+      principal: this.guard.principalOf(request),
+      constraints: constraintsOf(query),
+      limit,
+      ...(user === undefined ? {} : { as: { userId: user, role } }),
+      ...(tool === undefined ? {} : { tool }),
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    const answer: ToolRules = { verdicts: page.verdicts, next_cursor: page.nextCursor };
+    void reply.code(200).send(answer);
+  }
+
+  @Post('tools')
+  async register(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { dry_run } = parseOrThrow(ToolRegisterQuery, request.query, 'The query');
+    const principal = this.guard.principalOf(request);
+    const definition = request.body;
+    if (typeof definition !== 'object' || definition === null || Array.isArray(definition))
+      throw new AppError('invalid_input', 'The body is the definition of a tool, as a JSON object.');
+    const dryRun = dry_run === 'true';
+    const asked = { principal, definition: definition as Record<string, unknown>, dryRun };
+    const { info, replaced } = await this.bus.request(registerTool, asked);
+    const answer: ToolRegistered = { tool: toResource(info), replaced };
+    void reply.code(dryRun || replaced ? 200 : 201).send(answer);
+  }
+
+  @Get('tool-definitions')
+  async registered(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const principal = this.guard.principalOf(request);
+    const answer: RegisteredTools = await this.bus.request(listRegisteredTools, { principal });
+    void reply.code(200).send(answer);
+  }
+
+  @Delete('tools/:name')
+  async remove(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { name: tool } = parseOrThrow(ToolParams, request.params, 'The path');
+    const { removed } = await this.bus.request(removeTool, { principal: this.guard.principalOf(request), tool });
+    if (!removed) throw new AppError('tool_not_found', 'No tool of this name was registered through the API.');
+    void reply.code(204).send();
+  }
+}
+
+type Given = { readonly providers?: readonly string[] | undefined; readonly tools?: readonly string[] | undefined };
+
+function constraintsOf({ providers, tools }: Given): NonNullable<RequestOf<typeof listTools>['constraints']> {
+  if (providers === undefined && tools === undefined) return { mode: 'auto' };
+  return { mode: 'custom', providers: [...(providers ?? [])], tools: [...(tools ?? [])] };
+}
+
+function toResource(info: ToolInfo): ToolResource {
+  const { name, title, version, source, description, provider, kind, idempotency } = info;
+  return {
+    ...{ name, title, version, source, description, provider, kind, idempotency },
+    ...{ required_role: info.requiredRole, requires_approval: info.requiresApproval ?? false },
+    ...{ input_schema: info.inputSchema, output_schema: info.outputSchema },
+  };
+}

@@ -1,0 +1,40 @@
+import { Controller } from '@nestjs/common';
+import { Handles } from '@switchyard/bus';
+import {
+  explainTools,
+  type InputOf,
+  listRegisteredTools,
+  type OutputOf,
+  registerTool,
+  removeTool,
+} from '@switchyard/contracts';
+import { ToolRegistrar } from './tool-registrar.ts';
+import { Toolbox } from './toolbox.ts';
+
+@Controller()
+export class ToolAdminHandler {
+  constructor(
+    private readonly toolbox: Toolbox,
+    private readonly registrar: ToolRegistrar,
+  ) {}
+
+  @Handles(explainTools)
+  explain({ principal, ...asked }: InputOf<typeof explainTools>): Promise<OutputOf<typeof explainTools>> {
+    return this.toolbox.explain(principal, asked);
+  }
+
+  @Handles(registerTool)
+  register({ principal, ...given }: InputOf<typeof registerTool>): Promise<OutputOf<typeof registerTool>> {
+    return this.registrar.register(principal, given);
+  }
+
+  @Handles(removeTool)
+  async remove({ principal, tool }: InputOf<typeof removeTool>): Promise<OutputOf<typeof removeTool>> {
+    return { removed: await this.registrar.remove(principal, tool) };
+  }
+
+  @Handles(listRegisteredTools)
+  registered({ principal }: InputOf<typeof listRegisteredTools>): Promise<OutputOf<typeof listRegisteredTools>> {
+    return this.registrar.list(principal);
+  }
+}
