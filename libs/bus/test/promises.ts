@@ -45,6 +45,28 @@ export function describeBus(name: string, open: () => Promise<World>): void {
           expect(answers.map(({ text }) => text)).toEqual(texts);
         }));
 
+      it('asks the one process that is named, where a contract is asked of one', async () => {
+        const named = { ...echo, subject: 'rpc.test.echo.*' };
+        const first = await worker.answer(named, async () => ({ text: 'first' }), { as: 'first1' });
+        const second = await worker.answer(named, async () => ({ text: 'second' }), { as: 'second2' });
+        try {
+          for (const [to, text] of [
+            ['first1', 'first'],
+            ['second2', 'second'],
+          ])
+            expect(await asker.request(named, { text: 'a' }, { to: to! })).toEqual({ text });
+          await expect(asker.request(named, { text: 'a' }, { to: 'third3' })).rejects.toMatchObject({
+            code: 'no_responders',
+          });
+          await expect(asker.request(named, { text: 'a' }, { to: 'a.b' })).rejects.toMatchObject({
+            code: 'invalid_input',
+          });
+        } finally {
+          await first.stop();
+          await second.stop();
+        }
+      });
+
       it('says at once that nobody answers', async () => {
         const start = Date.now();
         await expect(asker.request(echo, { text: 'a' })).rejects.toMatchObject({ code: 'no_responders' });
