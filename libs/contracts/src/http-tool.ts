@@ -6,6 +6,11 @@ import { JsonSchema } from './tools.ts';
  * A tool that is an HTTP call, declared and not programmed: in a file of the operator, or through the API.
  */
 
+/** Any JSON. Its own schema names itself, which the documents made of these contracts cannot hold. */
+const JsonValue = z
+  .unknown()
+  .refine((value) => z.json().safeParse(value).success, 'is not JSON') as z.ZodType<z.core.util.JSONType>;
+
 export const ProviderName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,31}$/, '1 to 32 small letters, digits, "-" and "_", not beginning with "-" or "_"')
@@ -26,7 +31,7 @@ export const HttpCall = z.strictObject({
     .describe('The host is fixed; the path may hold {argument}, which fills at most one segment'),
   query: z.record(z.string().max(200), Text).optional().describe('By default: every argument that stands nowhere else'),
   headers: z.record(z.string().regex(/^[A-Za-z0-9-]{1,100}$/), Text).optional(),
-  body: z.json().optional().describe('By default, for POST, PUT and PATCH: every argument that stands nowhere else'),
+  body: JsonValue.optional().describe('By default, for POST, PUT and PATCH: every argument that stands nowhere else'),
   result: z
     .union([z.string().max(500), z.record(z.string().max(200), z.string().max(500))])
     .optional()
