@@ -29,6 +29,15 @@ const there = (over: Partial<HttpRequest>): AztmRequest => {
 const message = (document: unknown, id = 'i1') =>
   xml('message', { type: 'chat', id }, xml('body', {}, JSON.stringify(document)));
 
+function isDocument(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 describe('a request in a message of urn:aztm:v1', () => {
   it('is the documented envelope', () => {
     const stanza = encodeAztmRequest(request(), naming);
@@ -54,15 +63,14 @@ describe('a request in a message of urn:aztm:v1', () => {
     );
   });
 
-  it('gives back JSON of the same value', () => {
+  it('gives back JSON of the same value, but for a string that is a JSON document itself', () => {
+    // The envelope does not tell such a string ("0") from the document (0): it is taken as the document.
+    const isTold = (value: unknown) => value !== null && !(typeof value === 'string' && isDocument(value));
     fc.assert(
-      fc.property(
-        fc.jsonValue().filter((value) => value !== null),
-        (value) => {
-          const decoded = there({ body: Buffer.from(JSON.stringify(value, null, 2)) });
-          expect(JSON.parse(decoded.request.body.toString())).toEqual(JSON.parse(JSON.stringify(value)));
-        },
-      ),
+      fc.property(fc.jsonValue().filter(isTold), (value) => {
+        const decoded = there({ body: Buffer.from(JSON.stringify(value, null, 2)) });
+        expect(JSON.parse(decoded.request.body.toString())).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
     );
   });
 
