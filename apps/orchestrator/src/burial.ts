@@ -1,5 +1,5 @@
 import type { Logger } from '@switchyard/platform';
-import { fold, INITIAL, type RunState, terminalData } from '@switchyard/run';
+import { factStepId, fold, giveUp, INITIAL, type RunState } from '@switchyard/run';
 import type { Appended, Journal } from '@switchyard/store';
 import type { Publisher } from './publisher.ts';
 
@@ -8,6 +8,7 @@ import type { Publisher } from './publisher.ts';
  *
  * Z1 It needs no more of the journal than can be read and followed; of one that cannot be read at all, nothing.
  * Z2 Where even reading it ended its owners, it is not read any more.
+ * Z3 A step that was under way ends as in doubt with it, as far as the journal tells which those are.
  */
 
 export interface Burial {
@@ -33,13 +34,12 @@ export async function bury(
   const look = stalls < limit + LOOKS; // Z2
   const { state, readTo } = look ? await readAndPublish(parts, runId, publishedSeq) : { state: INITIAL, readTo: 0 };
   const error = `The run was given up: ${stalls} times in a row its worker stopped without getting any further.`;
-  const data = terminalData(state, {
-    ...{ do: 'finish', status: 'failed', reason: 'error', answer: null, error, errorCode: 'poisoned' },
-  });
+  const followed = state.seq === lastSeq;
+  const facts = giveUp(followed ? state : { ...state, phase: 'idle' }, error, epoch); // Z3
   const buried = await journal.append({
     ...{ runId, epoch, expectedSeq: lastSeq, leaseMs: 0 },
-    facts: [{ type: 'orchestrator.task.completed', stepId: null, data }],
-    deadLetter: { reason: state.seq === lastSeq ? 'no_progress' : 'unreadable' },
+    facts: facts.map((fact) => ({ ...fact, stepId: factStepId(fact) })),
+    deadLetter: { reason: followed ? 'no_progress' : 'unreadable' },
   });
   if (buried.kind !== 'appended') return undefined;
   log.error({ runId, stalls }, 'the run was given up; it is in the dead letters');

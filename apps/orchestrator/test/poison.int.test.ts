@@ -6,7 +6,7 @@ import { DeadLetterDesk } from '../src/dead-letter-desk.ts';
 import { RUN } from '../src/orchestrator.fixture.ts';
 import { gate, over } from './control.ts';
 import type { Replica } from './replica.ts';
-import { planner, says, silent } from './scripted-planner.ts';
+import { callsThenTells, planner, says, silent } from './scripted-planner.ts';
 import { request, World } from './world.ts';
 
 let world: World;
@@ -68,6 +68,29 @@ describe('poison work', () => {
     const view = await replica.desk.get(asked.run.principal, asked.runId);
     expect(view).toMatchObject({ phase: 'ended', status: 'failed', errorCode: 'poisoned' });
     expect((await world.publishedWhole(asked.runId)).at(-1)?.type).toBe(TERMINAL_TYPE);
+  });
+
+  it('leaves no step without an outcome: what was under way ends as in doubt', async () => {
+    const [before, asked] = [world.worker, request('poison')];
+    const door = gate();
+    world.worker = async () => (await door.opened, { status: 'succeeded', output: 'too late' });
+    const first = await world.replica({ hears: false, planner: callsThenTells('write_it', 'read_it') });
+    await first.desk.start(asked);
+    await until(
+      async () => (await world.types(asked.runId)).filter((type) => type === 'step.dispatching').length === 2,
+    );
+    first.freeze();
+    await world.sql(`update orchestrator.runs set claimed_seq = last_seq where run_id = $1`, asked.runId);
+    await world.expireLease(asked.runId);
+    await sweepUntilEnded(await world.replica({ poisonAttempts: 1, hears: false }), asked.runId);
+    const steps = { total_steps: 2, successful_steps: 0, failed_steps: 2 };
+    expect(await world.ended(asked.runId)).toMatchObject({ status: 'failed', error_code: 'poisoned', ...steps });
+    door.open();
+    first.thaw();
+    await until(() => !first.pool.owns(asked.runId));
+    const outcomes = (await world.events(asked.runId)).filter(({ type }) => type === 'orchestrator.step.completed');
+    expect(outcomes.map(({ data }) => data)).toMatchObject([{ status: 'in_doubt' }, { status: 'in_doubt' }]);
+    world.worker = before;
   });
 
   it('is given up where the journal cannot be followed', async () => {

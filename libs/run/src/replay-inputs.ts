@@ -4,6 +4,7 @@ import { differenceOf } from './difference.ts';
 import { dispatching, stepCompleted, type StepOutcome } from './foresee.ts';
 import { isNearlyFull } from './history-size.ts';
 import { promptDigest } from './messages.ts';
+import { givenUp } from './give-up.ts';
 import { terminalData } from './next.ts';
 import { messageIdOf, NO_STEPS_LEFT, numberActs, summaryOf } from './planned.ts';
 import type { RunState } from './state.ts';
@@ -39,7 +40,7 @@ export function retell(state: RunState, event: RunEvent): Retold | undefined {
     case 'orchestrator.guardrail.violated':
       return event.data.where === 'task' ? undefined : withheld(state, event);
     case 'orchestrator.task.completed':
-      return givenUp(state, event.data);
+      return ofGivenUp(state, event.data);
     case 'orchestrator.cancel.requested':
       return { fact: event };
     default:
@@ -140,10 +141,9 @@ function exceeded(state: RunState, data: FactOf<'orchestrator.budget.exceeded'>[
 }
 
 /** A run with which owner after owner came to nothing is ended from outside. */
-function givenUp(state: RunState, data: FactOf<'orchestrator.task.completed'>['data']): Retold | undefined {
+function ofGivenUp(state: RunState, data: FactOf<'orchestrator.task.completed'>['data']): Retold | undefined {
   if (data.error_code !== 'poisoned') return undefined;
-  const end = { do: 'finish', status: 'failed', reason: 'error', answer: null } as const;
-  const today = terminalData(state, { ...end, error: data.error, errorCode: 'poisoned' });
+  const today = terminalData(state, givenUp(data.error));
   return { fact: { type: 'orchestrator.task.completed', data: today } };
 }
 

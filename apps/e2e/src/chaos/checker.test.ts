@@ -140,6 +140,12 @@ describe('the verdict', () => {
     expect(violations(good())).toEqual([]);
   });
 
+  it('takes doubt for justified where a run was given up: nobody is left to repeat what it had under way', () => {
+    const poisoned = row(4, 'orchestrator.task.completed', { status: 'failed', error_code: 'poisoned' });
+    const events = [row(1, 'a'), dispatching(2, 'chaos_keyed'), outcome(3, 'in_doubt'), poisoned];
+    expect(violations({ ...good(), ...inDoubt(), events })).toEqual([]);
+  });
+
   it('takes doubt for justified while a worker was gone', () => {
     expect(violations({ ...good(), ...inDoubt({ faults: [killed] }) })).toEqual([]);
   });

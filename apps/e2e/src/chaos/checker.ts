@@ -192,9 +192,15 @@ const CHECKS = {
     return [...missing].map(([runId, rows]) => [runId, `${rows.length} events are not in the audit log`] as const);
   },
 
-  in_doubt_unjustified: (evidence) =>
-    ofType(evidence, 'orchestrator.step.completed')
-      .filter(({ data }) => data['status'] === 'in_doubt')
+  in_doubt_unjustified: (evidence) => {
+    // Nobody is left to repeat what a run that was given up had under way.
+    const givenUp = new Set(
+      ofType(evidence, TERMINAL)
+        .filter(({ data }) => data['error_code'] === 'poisoned')
+        .map(({ runId }) => runId),
+    );
+    return ofType(evidence, 'orchestrator.step.completed')
+      .filter(({ runId, data }) => data['status'] === 'in_doubt' && !givenUp.has(runId))
       .flatMap((outcome): Found => {
         const { runId, stepId, ts } = outcome;
         const announced = ofType(evidence, 'orchestrator.step.dispatching').filter(
@@ -208,7 +214,8 @@ const CHECKS = {
           (fault) => fault.ts <= ts && fault.untilTs + DOUBT_SLACK_MS >= since && mayHide(fault),
         );
         return struck ? [] : [[runId, `${stepId} is in doubt, and nothing was wrong meanwhile`]];
-      }),
+      });
+  },
 
   cancel_not_terminal: (evidence) => {
     const asked = new Set(ofType(evidence, 'orchestrator.cancel.requested').map(({ runId }) => runId));
