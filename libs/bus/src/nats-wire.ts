@@ -11,11 +11,14 @@ import type { Wire, WireMessage, WireSubscription } from './wire.ts';
  * K3 While there is no connection nothing is queued: a publish is refused, and the caller decides.
  * K4 Nothing that a subscriber throws reaches the client library: it would stop reading, without a word.
  * K5 A message that the server does not permit is known as such at once, by name.
+ * K6 A subscription outlives the link: where it breaks while one is being made, that is waited for, and no error.
  */
 
 const PING_MS = 2_000;
 const RTT_EVERY_MS = 10_000;
 const CLOSE_LIMIT_MS = 2_000;
+const FLUSH_AGAIN_MS = 5_000;
+const FLUSH_PAUSE_MS = 50;
 /** Every so many failures to connect are worth a line in the log. */
 const LOG_EVERY = 20;
 
@@ -155,8 +158,17 @@ export class NatsWire implements Wire {
     };
   }
 
-  flush(): Promise<void> {
-    return this.connection.flush();
+  /** K6 */
+  async flush(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.connection.flush();
+      } catch (error) {
+        if (this.connection.isClosed()) throw error;
+        await this.whenConnected(FLUSH_AGAIN_MS);
+        await sleep(FLUSH_PAUSE_MS);
+      }
+    }
   }
 
   /** Sends what is still to be sent, where there is somebody to take it; never waits for a lost server. */

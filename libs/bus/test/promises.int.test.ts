@@ -73,6 +73,22 @@ describe('the connection to NATS', () => {
     await until(async () => (await asker.request(echo, { text: 'a' }).catch(() => undefined))?.text === 'a', 5_000);
   });
 
+  it('begins to answer although the link breaks just then', async () => {
+    const { bus: worker, proxy } = await world.connectProxied('mcp-tool');
+    const asker = await world.connect('gateway');
+    proxy.freeze();
+    const begun = worker.answer(echo, async ({ text }) => ({ text: `late ${text}` }));
+    proxy.drop();
+    proxy.heal();
+    await until(() => worker.status().reconnects === 1, 8_000);
+    const answering = await begun;
+    await until(
+      async () => (await asker.request(echo, { text: 'a' }).catch(() => undefined))?.text === 'late a',
+      5_000,
+    );
+    await answering.stop();
+  });
+
   it('says at once that it is not there, to whoever asks or publishes meanwhile', async () => {
     const { bus, proxy } = await world.connectProxied('gateway');
     proxy.cut();
