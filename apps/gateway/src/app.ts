@@ -22,6 +22,7 @@ import { registerHooks } from './hooks.ts';
 import { MCP_PATH } from './mcp-door.ts';
 import { McpFront } from './mcp-front.ts';
 import { BUS, CONFIG, METRICS } from './parts.ts';
+import { onClientError } from './client-error.ts';
 import { PROBLEM_TYPE, refusalOf, toProblem } from './problem.ts';
 import { answerPeers, Tickets } from './peer-requests.ts';
 import { ProblemFilter } from './problem.filter.ts';
@@ -172,6 +173,7 @@ async function createServer(
     keepAliveTimeout: KEEP_ALIVE_MS,
     exposeHeadRoutes: false,
     skipMiddie: true,
+    clientErrorHandler: onClientError,
     frameworkErrors: (_error: unknown, _request: unknown, reply: FastifyReply) => {
       const answer = toProblem(refusalOf(400));
       void reply.code(answer.status).type(PROBLEM_TYPE).send(answer.body);

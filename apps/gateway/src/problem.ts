@@ -51,8 +51,10 @@ export function problemOf(error: PublicError): ProblemAnswer {
 /** What the HTTP server itself refuses, by its status. The texts are fixed ones, without anything of the request. */
 const SERVER_REFUSALS: Readonly<Record<number, { code: ErrorCode; message: string }>> = {
   404: { code: 'not_found', message: 'There is nothing under this path.' },
+  408: { code: 'invalid_input', message: 'The request took too long to arrive. Send it again.' },
   413: { code: 'payload_too_large', message: 'The body is larger than 8 MiB.' },
   414: { code: 'invalid_input', message: 'The address of the request is too long.' },
+  431: { code: 'invalid_input', message: 'The headers of the request are larger than 16 KiB.' },
   415: { code: 'unsupported_media_type', message: ERROR_CODES.unsupported_media_type.summary },
 };
 
