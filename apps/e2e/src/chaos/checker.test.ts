@@ -20,6 +20,8 @@ const dispatching = (seq: number, tool = 'chaos_once') =>
   row(seq, 'orchestrator.step.dispatching', { tool }, { stepId: 'step-1' });
 const outcome = (seq: number, status = 'completed') =>
   row(seq, 'orchestrator.step.completed', { status }, { stepId: 'step-1' });
+const decided = (seq: number, decision: string) =>
+  row(seq, 'orchestrator.approval.decided', { approval_id: 'ask-1', step_id: 'step-1', decision });
 const end = (seq: number, status = 'success') => row(seq, 'orchestrator.task.completed', { status });
 const effect = (more: Partial<Effect> = {}): Effect => ({
   ts: 2_500,
@@ -45,6 +47,7 @@ const transcript = (more: Partial<Transcript> = {}): Transcript => ({
   conflict: null,
   cancel: null,
   acceptedTs: 1,
+  answers: [],
   ...more,
 });
 const good = (): Evidence => ({
@@ -130,6 +133,33 @@ const BROKEN: readonly (readonly [Invariant, string, Partial<Evidence>])[] = [
     {
       events: [row(1, 'a'), dispatching(2), outcome(3), row(4, 'b')],
       transcripts: [transcript({ cancel: { ts: 1, accepted: true } })],
+    },
+  ],
+  [
+    'decided_otherwise',
+    'a question that was decided twice',
+    { events: [row(1, 'a'), decided(2, 'approve'), decided(3, 'deny'), end(4)] },
+  ],
+  [
+    'decided_otherwise',
+    'an answer that was taken and is not the one that stands',
+    {
+      events: [row(1, 'a'), row(2, 'b'), decided(3, 'approve'), end(4)],
+      transcripts: [transcript({ answers: [{ approvalId: 'ask-1', decision: 'deny', status: 202 }] })],
+    },
+  ],
+  [
+    'decided_otherwise',
+    'an answer that was taken and lost',
+    { transcripts: [transcript({ answers: [{ approvalId: 'ask-1', decision: 'approve', status: 202 }] })] },
+  ],
+  ['effect_unapproved', 'an effect that nobody allowed', { effects: [effect({ tool: 'chaos_asked' })] }],
+  [
+    'effect_unapproved',
+    'an effect that somebody denied',
+    {
+      effects: [effect({ tool: 'chaos_asked' })],
+      events: [row(1, 'a'), decided(2, 'deny'), row(3, 'b'), end(4)],
     },
   ],
   ['died_unasked', 'a process that ended by itself', { defectDeaths: ['gateway ended by itself: exit code 1'] }],

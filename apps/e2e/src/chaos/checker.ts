@@ -61,6 +61,7 @@ export interface Violation {
 }
 
 const TERMINAL = 'orchestrator.task.completed';
+const DECIDED = 'orchestrator.approval.decided';
 /** Clocks of processes and of the database are one; what a fault does is noticed a little later than it strikes. */
 const DOUBT_SLACK_MS = 1_000;
 /** What the ledger does not know yet. An intent alone had no effect, and nobody has to come back to it. */
@@ -228,6 +229,36 @@ const CHECKS = {
         .filter(({ cancel, runIds }) => cancel?.accepted === true && !ends.has(runIds[0] ?? ''))
         .map(({ runIds }) => [runIds[0] ?? null, 'a cancel was accepted, and the run has no end'] as const),
     ];
+  },
+
+  decided_otherwise: (evidence) => {
+    const decided = grouped(ofType(evidence, DECIDED), ({ runId, data }) => `${runId} ${String(data['approval_id'])}`);
+    const ends = new Map(ofType(evidence, TERMINAL).map((row) => [row.runId, row.data]));
+    const twice = [...decided.values()]
+      .filter((rows) => rows.length > 1)
+      .map(([first]) => [first!.runId, `${String(first!.data['approval_id'])} was decided more than once`] as const);
+    const taken = evidence.transcripts.flatMap(({ runIds: [runId = ''], answers }) =>
+      answers.filter(({ status }) => status === 202).map((answer) => ({ ...answer, runId })),
+    );
+    const otherwise = taken.flatMap(({ runId, approvalId, decision }): Found => {
+      const [row] = decided.get(`${runId} ${approvalId}`) ?? [];
+      const stands = row?.data['decision'] ?? null;
+      // A run may have been stopped, or given up, between the answer and its next step.
+      if (stands === decision || (row === undefined && ends.get(runId)?.['status'] !== 'success')) return [];
+      return [[runId, `${decision} to ${approvalId} was taken, and ${String(stands)} was decided`]];
+    });
+    return [...twice, ...otherwise];
+  },
+
+  effect_unapproved: (evidence) => {
+    const approved = new Set(
+      ofType(evidence, DECIDED)
+        .filter(({ data }) => data['decision'] === 'approve')
+        .map(({ runId, data }) => `${runId} ${String(data['step_id'])}`),
+    );
+    return evidence.effects
+      .filter(({ tool, runId, stepId }) => tool === 'chaos_asked' && !approved.has(`${runId} ${stepId}`))
+      .map(({ runId, stepId }) => [runId, `${stepId} had its effect, and nobody had allowed it`] as const);
   },
 
   died_unasked: ({ defectDeaths }) => defectDeaths.map((what) => [null, what] as const),

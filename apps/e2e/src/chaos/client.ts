@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { headersOf } from '../client.ts';
-import { type ClientDialect, type PlannedRun, taskOf } from './workload.ts';
+import { type ClientDialect, type PlannedAnswer, type PlannedRun, taskOf } from './workload.ts';
 
 /*
  * A client of a round: starts a run, reads its stream, goes away and comes back as planned, and keeps what it saw.
@@ -9,6 +9,8 @@ import { type ClientDialect, type PlannedRun, taskOf } from './workload.ts';
  * C2 It comes back to the other gateway with the cursor of the last event that it has whole; frames after that
  *    cursor are not its own yet, since the same event comes again.
  * C3 It gives up when the round does, and then its transcript is not complete.
+ * C4 Every question is answered, by one person or by two that contradict each other; an answer is repeated until it
+ *    is taken or refused for good.
  */
 
 export interface SeenFrame {
@@ -33,12 +35,20 @@ export interface Transcript {
   readonly conflict: number | null;
   readonly cancel: { readonly ts: number; readonly accepted: boolean } | null;
   readonly acceptedTs: number | null;
+  /** What people said to its questions, and the status of the answer. */
+  readonly answers: readonly GivenAnswer[];
+}
+
+export interface GivenAnswer {
+  readonly approvalId: string;
+  readonly decision: 'approve' | 'deny';
+  readonly status: number;
 }
 
 const AGAIN_MS = 250;
 const MAX_AGAIN_MS = 1_500;
 /** What says "try again", with or without a pause. */
-const RETRY = new Set([429, 502, 503, 504]);
+const RETRY = new Set([408, 429, 502, 503, 504]);
 const ATTEMPT_LIMIT_MS = 20_000;
 
 export class ChaosClient {
@@ -55,6 +65,7 @@ export class ChaosClient {
   #conflict: number | null = null;
   #cancel: Transcript['cancel'] = null;
   #acceptedTs: number | null = null;
+  readonly #answers: GivenAnswer[] = [];
 
   constructor(
     private readonly plan: PlannedRun,
@@ -93,6 +104,7 @@ export class ChaosClient {
       conflict: this.#conflict,
       cancel: this.#cancel,
       acceptedTs: this.#acceptedTs,
+      answers: this.#answers,
     };
   }
 
@@ -101,6 +113,7 @@ export class ChaosClient {
     const work = [this.#watch()];
     for (let n = 0; n < plan.duplicates; n += 1) work.push(this.#startAgain(n));
     if (plan.cancelAfterMs !== null) work.push(this.#cancelAfter(plan.cancelAfterMs));
+    if (plan.answer !== null) work.push(this.#answerQuestions(plan.answer));
     await Promise.all(work);
     if (plan.conflict && this.#runIds.size > 0 && !this.over.aborted) await this.#otherBody();
   }
@@ -185,6 +198,54 @@ export class ChaosClient {
         if (!(await this.#refused(answer, 'cancel'))) return;
       } catch {
         // tried again
+      }
+      await this.#pause(AGAIN_MS);
+    }
+  }
+
+  /** C4 */
+  async #answerQuestions({ afterMs, decision, contradicted }: PlannedAnswer): Promise<void> {
+    const answered = new Set<string>();
+    const opposite = decision === 'approve' ? 'deny' : 'approve';
+    while (!this.#complete && !this.over.aborted) {
+      for (const approvalId of await this.#openQuestions()) {
+        if (answered.has(approvalId)) continue;
+        answered.add(approvalId);
+        await this.#pause(afterMs);
+        const said = [this.#answer(approvalId, decision, 0)];
+        if (contradicted) said.push(this.#answer(approvalId, opposite, 1));
+        await Promise.all(said);
+      }
+      await this.#pause(AGAIN_MS);
+    }
+  }
+
+  async #openQuestions(): Promise<readonly string[]> {
+    const [runId] = this.#runIds;
+    if (runId === undefined) return [];
+    try {
+      const answer = await this.#fetch(1 - this.#gateway, `/runs/${runId}`, { headers: this.#headers() });
+      if (answer.status !== 200) return (await this.#refused(answer, 'look'), []);
+      const { approvals } = (await answer.json()) as { approvals: { approval_id: string }[] };
+      return approvals.map(({ approval_id: id }) => id);
+    } catch {
+      return []; // looked at again
+    }
+  }
+
+  async #answer(approvalId: string, decision: GivenAnswer['decision'], gateway: number): Promise<void> {
+    const [runId] = this.#runIds;
+    while (!this.#complete && !this.over.aborted) {
+      try {
+        const answer = await this.#fetch(gateway, `/runs/${runId}/approvals/${approvalId}`, {
+          method: 'POST',
+          headers: this.#headers(),
+          body: JSON.stringify({ decision }),
+        });
+        await answer.body?.cancel();
+        if (!RETRY.has(answer.status)) return void this.#answers.push({ approvalId, decision, status: answer.status });
+      } catch {
+        // said again: whether it was heard is not known
       }
       await this.#pause(AGAIN_MS);
     }

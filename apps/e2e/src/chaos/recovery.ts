@@ -17,6 +17,7 @@ export interface Recovery {
 }
 
 const TERMINAL = 'orchestrator.task.completed';
+const ASKED = 'orchestrator.approval.requested';
 
 export function recoveryOf(events: readonly JournalRow[], faults: readonly FaultWindow[]): Recovery {
   const runs = new Map<string, JournalRow[]>();
@@ -34,7 +35,7 @@ export function recoveryOf(events: readonly JournalRow[], faults: readonly Fault
   for (const rows of runs.values()) {
     rows.forEach((row, at) => {
       const before = rows[at - 1];
-      if (!before || row.epoch <= before.epoch || before.epoch === 0) return;
+      if (!before || row.epoch <= before.epoch || before.epoch === 0 || before.type === ASKED) return;
       // The last fault between the two events that can have ended the earlier ownership.
       const struck = orchestrators.find((ts) => ts >= before.ts - 50 && ts <= row.ts);
       if (struck !== undefined) takeover.push(Math.max(0, row.ts - struck));
@@ -43,8 +44,9 @@ export function recoveryOf(events: readonly JournalRow[], faults: readonly Fault
     const start = rows[0]?.ts ?? Infinity;
     for (const { ts } of faults) {
       if (ts < start || ts >= end) continue;
-      const next = rows.find((row) => row.ts >= ts);
-      if (next) progress.push(next.ts - ts);
+      const next = rows.findIndex((row) => row.ts >= ts);
+      // A run that waits for a person stands still for his sake.
+      if (next >= 0 && rows[next - 1]?.type !== ASKED) progress.push(rows[next]!.ts - ts);
     }
   }
   return { takeover: spreadOf(takeover), progress: spreadOf(progress) };

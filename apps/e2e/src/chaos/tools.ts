@@ -3,25 +3,30 @@ import { z } from 'zod';
 import type { EffectLog } from './effect-log.ts';
 import type { FaultPoints } from './points.ts';
 
-/** Tools of a round by what a repeat of them does. `chaos_deaf` does not listen when it is told to stop. */
+/**
+ * Tools of a round by what a repeat of them does. `chaos_deaf` does not listen when it is told to stop; `chaos_asked`
+ * needs the word of a person.
+ */
 export const CHAOS_TOOLS = [
-  { name: 'chaos_read', kind: 'read', idempotency: 'safe', deaf: false },
-  { name: 'chaos_keyed', kind: 'write', idempotency: 'key', deaf: false },
-  { name: 'chaos_once', kind: 'write', idempotency: 'none', deaf: false },
-  { name: 'chaos_deaf', kind: 'write', idempotency: 'none', deaf: true },
+  { name: 'chaos_read', kind: 'read', idempotency: 'safe', deaf: false, asks: false },
+  { name: 'chaos_keyed', kind: 'write', idempotency: 'key', deaf: false, asks: false },
+  { name: 'chaos_once', kind: 'write', idempotency: 'none', deaf: false, asks: false },
+  { name: 'chaos_deaf', kind: 'write', idempotency: 'none', deaf: true, asks: false },
+  { name: 'chaos_asked', kind: 'write', idempotency: 'none', deaf: false, asks: true },
 ] as const;
 export type ChaosToolName = (typeof CHAOS_TOOLS)[number]['name'];
 
 const TIMEOUT_MS = 6_000;
 
 export function chaosTools(points: FaultPoints, effects: EffectLog) {
-  return CHAOS_TOOLS.map(({ name, kind, idempotency, deaf }) =>
+  return CHAOS_TOOLS.map(({ name, kind, idempotency, deaf, asks }) =>
     defineTool({
       name,
       description: `Waits and then has an effect (${kind}, ${idempotency})`,
       provider: 'chaos',
       kind,
       idempotency,
+      requiresApproval: asks,
       input: z.object({ ms: z.number().int().min(0).max(60_000), label: z.string().max(64) }),
       output: z.object({ done: z.string() }),
       timeoutMs: TIMEOUT_MS,

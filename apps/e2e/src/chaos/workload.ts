@@ -17,6 +17,16 @@ export interface PlannedCall {
 export interface Shape {
   readonly name: string;
   readonly turns: readonly { readonly how: 'parallel' | 'sequence'; readonly calls: readonly PlannedCall[] }[];
+  /** A person is asked on the way. */
+  readonly asks: boolean;
+}
+
+/** What a person says to every question of a run. */
+export interface PlannedAnswer {
+  readonly afterMs: number;
+  readonly decision: 'approve' | 'deny';
+  /** Somebody else says the opposite, at the other gateway, at the same time: one of them is refused. */
+  readonly contradicted: boolean;
 }
 
 export interface PlannedRun {
@@ -37,6 +47,7 @@ export interface PlannedRun {
   readonly slowMs: number;
   /** Somebody asks to stop the run, at the other gateway. */
   readonly cancelAfterMs: number | null;
+  readonly answer: PlannedAnswer | null;
 }
 
 export interface Workload {
@@ -54,11 +65,13 @@ export function planWorkload(random: Random, { runs, everyMs }: { runs: number; 
     shapes,
     runs: Array.from({ length: runs }, (_, n): PlannedRun => {
       atMs += random.int(0, everyMs * 2);
+      const shape = random.pick(shapes);
       return {
         n,
         atMs,
-        shape: random.pick(shapes).name,
-        dialect: random.pick(CLIENT_DIALECTS),
+        shape: shape.name,
+        // A stream of AG-UI ends with the question: what comes after it is a run of the client's own.
+        dialect: random.pick(shape.asks ? CLIENT_DIALECTS.filter((dialect) => dialect !== 'ag-ui') : CLIENT_DIALECTS),
         user: `user-${random.int(1, USERS)}`,
         gateway: random.chance(0.5) ? 0 : 1,
         duplicates: random.weighted([[0, 70], [1, 15], [4, 15]]), // prettier-ignore
@@ -71,6 +84,13 @@ export function planWorkload(random: Random, { runs, everyMs }: { runs: number; 
           : [],
         slowMs: random.chance(0.1) ? random.int(20, 200) : 0,
         cancelAfterMs: random.chance(0.15) ? random.int(0, 2_500) : null,
+        answer: shape.asks
+          ? {
+              afterMs: random.int(0, 2_500),
+              decision: random.chance(0.75) ? 'approve' : 'deny',
+              contradicted: random.chance(0.4),
+            }
+          : null,
       };
     }),
   };
@@ -94,6 +114,7 @@ function shapeOf(random: Random, n: number): Shape {
         ['chaos_keyed', 30],
         ['chaos_once', 35],
         ['chaos_deaf', 10],
+        ['chaos_asked', 8],
       ]),
         ms: random.weighted([
           [random.int(0, 100), 55],
@@ -103,7 +124,8 @@ function shapeOf(random: Random, n: number): Shape {
       }),
     ),
   }));
-  return { name: `shape-${String(n).padStart(4, '0')}`, turns };
+  const asks = turns.some(({ calls }) => calls.some(({ tool }) => tool === 'chaos_asked'));
+  return { name: `shape-${String(n).padStart(4, '0')}`, turns, asks };
 }
 
 /** The task of a run: names its shape, which the scripted model goes by. */
