@@ -2,6 +2,8 @@ export interface Verb {
   readonly name: string;
   readonly usage: string;
   readonly summary: string;
+  /** What may stand after it. */
+  readonly words?: readonly string[];
   /** Installs and builds what is missing before it begins. */
   readonly setUp?: boolean;
   /** Announced, not there yet. */

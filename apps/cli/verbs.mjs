@@ -50,17 +50,20 @@ export const VERBS = [
     name: 'dead-letters',
     usage: 'dead-letters [requeue <runId>]',
     summary: 'List the runs that were given up, or start one once more.',
+    words: ['requeue'],
   },
   {
     name: 'effects',
     usage: 'effects [settle <effectId> --succeeded|--failed --note TEXT]',
     summary: 'List what tools did to the world, or say what became of an effect in doubt.',
+    words: ['settle'],
   },
   {
     name: 'tools',
-    usage: 'tools [list | show|call|explain|remove <name> | test|add <file.json> | quarantine … | upstreams] [options]',
+    usage: 'tools [list | show|call|explain|remove <name> | test|add <file.yaml> | quarantine … | upstreams] [options]',
     summary:
       'List, show and call tools, say who sees which and why, register those of your tenant; judge what MCP servers behind us offer.',
+    words: ['list', 'show', 'call', 'explain', 'test', 'add', 'remove', 'quarantine', 'upstreams'],
   },
   {
     name: 'doctor',
@@ -72,6 +75,7 @@ export const VERBS = [
     name: 'demo',
     usage: 'demo federation ["task"] [--keep]',
     summary: 'Start a second organisation and run a task across to its agent over XMPP, showing both ends.',
+    words: ['federation'],
     setUp: true,
   },
   { name: 'audit', usage: 'audit verify', summary: 'Prove that the audit log is whole.', later: true },
@@ -88,7 +92,12 @@ export const VERBS = [
     setUp: true,
   },
   { name: 'logs', usage: 'logs [service] [--follow]', summary: 'Show the log of a service.' },
-  { name: 'completion', usage: 'completion bash|zsh', summary: 'Print a completion script for the shell.' },
+  {
+    name: 'completion',
+    usage: 'completion bash|zsh',
+    summary: 'Print a completion script for the shell.',
+    words: ['bash', 'zsh'],
+  },
   { name: 'help', usage: 'help [verb]', summary: 'Show this, or the help of one verb.' },
   { name: 'version', usage: 'version', summary: 'Show the version.' },
 ];

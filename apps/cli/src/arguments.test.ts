@@ -35,6 +35,7 @@ describe('verbs', () => {
   it('complete in the shell', () => {
     expect(completionScript('bash')).toContain('complete -F _switchyard switchyard');
     expect(completionScript('zsh')).toContain('bashcompinit');
+    expect(completionScript('bash')).toMatch(/ tools\) words="list show call explain .*--as /);
   });
 });
 

@@ -53,6 +53,7 @@ export const VERB_OPTIONS = {
   tools: {
     as: { type: 'string' },
     explain: { type: 'boolean' },
+    new: { type: 'boolean' },
     arguments: { type: 'string' },
     tools: { type: 'string' },
     providers: { type: 'string' },
@@ -142,9 +143,20 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
     ['--json', 'as the gateway answers'],
   ],
   tools: [
+    ['list', 'the tools that you may use; what ./switchyard tools does'],
+    ['show NAME', 'one of them: its arguments, and how to call it'],
+    ['call NAME', 'call it, with --arguments; the exit code is 1 where it fails'],
+    ['explain [NAME]', 'who sees it, and which rule hides it; of every tool without a name'],
+    ['test FILE', 'what is wrong with a YAML file of tools, by line; nothing is changed'],
+    ['add FILE', 'register the tools of a file for your tenant'],
+    ['remove NAME', 'take back one that was registered'],
+    ['upstreams', 'the MCP servers behind us, and how they are doing'],
+    ['quarantine', 'what of them waits: list, show, approve or reject UPSTREAM TOOL HASH'],
+    ['', ''],
     ['--as ROLE:USER', 'what this user sees, e.g. --as user:u1; for admins'],
     ['--explain', 'every tool, with the rule that hides it'],
     ['--arguments JSON', 'with call: the arguments'],
+    ['--new', 'with quarantine approve UPSTREAM: all that is new there, where nothing else speaks against it'],
     ['--tools A,B', 'only these tools, as tool constraints of a run have it'],
     ['--providers A,B', 'only tools of these providers'],
     ...WHO,
@@ -185,7 +197,7 @@ export function verbHelp(name: string): string {
   if (!verb) throw new UserError(`There is no verb "${name}".`, EXIT.usage);
   const options = [...(OPTIONS_HELP[name as VerbName] ?? []), ['--help, -h', 'this'] as const];
   const width = Math.max(...options.map(([option]) => option.length));
-  const lines = options.map(([option, meaning]) => `  ${option.padEnd(width)}  ${meaning}`);
+  const lines = options.map(([option, meaning]) => `  ${option.padEnd(width)}  ${meaning}`.trimEnd());
   return `Usage: ./switchyard ${verb.usage}\n\n${verb.summary}\n\n${lines.join('\n')}`;
 }
 

@@ -3,7 +3,8 @@ import { VERB_OPTIONS } from './arguments.ts';
 
 const optionWords = (name: string): string => {
   const options = VERB_OPTIONS[name as keyof typeof VERB_OPTIONS] ?? {};
-  return [...Object.keys(options), 'help'].map((option) => `--${option}`).join(' ');
+  const words = VERBS.find((verb) => verb.name === name)?.words ?? [];
+  return [...words, ...[...Object.keys(options), 'help'].map((option) => `--${option}`)].join(' ');
 };
 
 /** A completion script for bash or zsh, made from the verbs. */

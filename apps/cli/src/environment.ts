@@ -39,7 +39,7 @@ export interface StackAddresses {
 /** Secrets by name, and the apps that may see them. Everything else is inherited by all. */
 const SECRETS: readonly { readonly names: RegExp; readonly apps: readonly ServiceApp[] }[] = [
   { names: /^OPENAI_/, apps: ['orchestrator'] },
-  { names: /_TOOL_API_KEY$|^VAULT_KEYS|_CLIENT_SECRET$/, apps: ['mcp-tool'] },
+  { names: /_TOOL_API_KEY$|^TOOL_SECRET_|^VAULT_KEYS|^MCP_STATE_SECRET$|_CLIENT_SECRET$/, apps: ['mcp-tool'] },
   { names: /^AZTM_.*(PASSWORD|SECRET|TOKEN)/, apps: ['xmpp-bridge'] },
   { names: /^SUPABASE_.*(SECRET|KEY)/, apps: ['gateway'] },
 ];

@@ -52,8 +52,11 @@ async function refusal(response: Response): Promise<Refused> {
   const body = await response.text().catch(() => '');
   let detail = body.slice(0, 500);
   try {
-    const problem = JSON.parse(body) as { detail?: string; title?: string; code?: string };
+    const problem = JSON.parse(body) as { detail?: string; title?: string; code?: string; details?: unknown };
     detail = [problem.detail ?? problem.title, problem.code && `(${problem.code})`].filter(Boolean).join(' ') || detail;
+    // The first one stands in the sentence already.
+    if (Array.isArray(problem.details) && problem.details.length > 1)
+      detail += problem.details.map((each) => `\n  ${String(each)}`).join('');
   } catch {
     // Not JSON: the text itself is the best there is.
   }
@@ -130,12 +133,12 @@ export class GatewayClient {
     if (!response.ok) throw await refusal(response);
   }
 
-  async post(path: string, body: unknown): Promise<unknown> {
+  async post(path: string, body: unknown, limitMs = ASK_LIMIT_MS): Promise<unknown> {
     const response = await this.send(path, {
       method: 'POST',
       headers: { ...this.headers, 'Content-Type': 'application/json' },
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(ASK_LIMIT_MS),
+      signal: AbortSignal.timeout(limitMs),
     });
     if (!response.ok) throw await refusal(response);
     return response.json().catch(() => ({}));

@@ -24,21 +24,34 @@ const SETTINGS = [
   'TENANT_DAILY_USD',
   'DAILY_LIMITS_BY_TENANT',
   'SERVICE_MAP',
+  'TOOLS_DIR',
+  'EGRESS_ALLOW_HOSTS',
+  'MCP_UPSTREAMS',
+  'MCP_STATE_SECRET',
+  'MCP_AUDIENCE',
+  'MCP_PUBLIC_URL',
+  'AUTH_PROVIDERS_FILE',
+  'VAULT_KEYS',
+  'VAULT_KEYS_FILE',
+  'PUBLIC_URL',
+  'TOOL_SEARCH_ABOVE',
+  'TOOL_AGENT_MAX_TURNS',
   'LOG_LEVEL',
   'OTEL_EXPORTER_OTLP_ENDPOINT',
 ] as const;
 
 const shortHash = (value: string): string => createHash('sha256').update(value).digest('hex').slice(0, 12);
 
-/** Whatever says how the bridge logs in and whom it lets in. */
-function loginNames(environment: Environment): string[] {
-  return Object.keys(environment).filter((name) => /^(AZTM_|XMPP_(HOST|PORT|DOMAIN|URL)$)/.test(name));
+/** Whatever says how the bridge logs in and whom it lets in, and the credentials of tools and providers. */
+function namesByPattern(environment: Environment): string[] {
+  const pattern = /^(AZTM_|XMPP_(HOST|PORT|DOMAIN|URL)$|TOOL_SECRET_)|_TOOL_API_KEY$|_CLIENT_SECRET$/;
+  return Object.keys(environment).filter((name) => pattern.test(name));
 }
 
 /** Name -> short hash of every setting that the environment names. */
 export function settingsOf(environment: Environment): Record<string, string> {
   return Object.fromEntries(
-    [...SETTINGS, ...loginNames(environment)].flatMap((name) => {
+    [...SETTINGS, ...namesByPattern(environment)].flatMap((name) => {
       const value = environment[name];
       return value ? [[name, shortHash(value)] as const] : [];
     }),

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { chosen, upstreamLine, waitingLine } from './verb-tools-quarantine.ts';
+import { chosen, onlyNew, upstreamCells, waitingCells } from './verb-tools-quarantine.ts';
 
 const waits = { upstream: 'crm', tool: 'pay', hash: 'ab'.repeat(32), reasons: ['changed'], diff: [] };
 
@@ -12,10 +12,16 @@ it('decides on just the definition that was looked at', () => {
   expect(() => chosen([waits], ['crm', 'refund', 'abababab'], true)).toThrow(/Nothing waits/);
 });
 
-it('shows what waits and how an upstream is doing on one line', () => {
-  expect(waitingLine(waits)).toBe('crm pay  abababababab  changed');
+it('takes all at once where nothing but its newness was said, of this upstream alone', () => {
+  const fresh = { ...waits, tool: 'list', reasons: ['new'] };
+  const odd = { ...waits, tool: 'odd', reasons: ['new', 'hidden characters'] };
+  expect(onlyNew([waits, fresh, odd, { ...fresh, upstream: 'files' }], 'crm')).toEqual([fresh]);
+});
+
+it('shows what waits and how an upstream is doing', () => {
+  expect(waitingCells(waits)).toEqual(['crm', 'pay', 'abababababab', 'changed']);
   const row = { name: 'crm', transport: 'http', trust: 'untrusted', tools: 3, quarantined: 1 };
-  expect(upstreamLine({ ...row, available: false, reason: 'It could not be reached.' })).toBe(
-    'crm  http  untrusted  3 tools, 1 not usable  not available: It could not be reached.',
-  );
+  expect(upstreamCells({ ...row, available: false, reason: 'It could not be reached.' })).toEqual([
+    ...['crm', 'http', 'untrusted', '3 tools, 1 not usable', 'not available: It could not be reached.'],
+  ]);
 });

@@ -1,4 +1,5 @@
 import { textOption } from './arguments.ts';
+import { columns } from './tool-lines.ts';
 import { EXIT, UserError } from './user-error.ts';
 import { gatewayOf, type VerbContext } from './verb.ts';
 
@@ -21,17 +22,17 @@ interface UpstreamRow {
   readonly quarantined: number;
 }
 
-const USAGE = './switchyard tools quarantine [list | show | approve | reject] [<upstream> <tool> [<hash>]]';
+const USAGE = './switchyard tools quarantine [list | show | approve | reject] [<upstream> <tool> [<hash>]] [--new]';
 const MOST_SHOWN = 1_000;
 
-export function waitingLine({ upstream, tool, hash, reasons }: Waiting): string {
-  return `${upstream} ${tool}  ${hash.slice(0, 12)}  ${reasons.join('; ')}`;
+export function waitingCells({ upstream, tool, hash, reasons }: Waiting): string[] {
+  return [upstream, tool, hash.slice(0, 12), reasons.join('; ')];
 }
 
-export function upstreamLine(row: UpstreamRow): string {
+export function upstreamCells(row: UpstreamRow): string[] {
   const waiting = row.quarantined === 0 ? '' : `, ${row.quarantined} not usable`;
   const state = row.available ? 'available' : `not available: ${row.reason ?? 'unknown'}`;
-  return `${row.name}  ${row.transport}  ${row.trust}  ${row.tools} tools${waiting}  ${state}`;
+  return [row.name, row.transport, row.trust, `${row.tools} tools${waiting}`, state];
 }
 
 /**
@@ -65,8 +66,13 @@ export async function quarantine(context: VerbContext): Promise<number> {
   if (act === 'list') {
     if (json) print(JSON.stringify(all, null, 2));
     else if (all.length === 0) print('Nothing waits.');
-    else for (const each of all) print(waitingLine(each));
+    else for (const line of columns(all.map(waitingCells))) print(line);
     return EXIT.ok;
+  }
+  if (context.values['new'] === true) {
+    if (act !== 'approve' || place[0] === undefined || place.length > 1)
+      throw new UserError('--new goes with: ./switchyard tools quarantine approve <upstream> --new', EXIT.usage);
+    return approveNew(context, gateway, all, place[0]);
   }
   const found = chosen(all, place, act !== 'show');
   if (act === 'show') {
@@ -81,12 +87,35 @@ export async function quarantine(context: VerbContext): Promise<number> {
   return EXIT.ok;
 }
 
+/** Of one upstream, what is there for the first time and nothing else is said about. */
+export function onlyNew(all: readonly Waiting[], upstream: string): Waiting[] {
+  return all.filter((each) => each.upstream === upstream && each.reasons.every((why) => why === 'new'));
+}
+
+/** Each by its hash: what took the place of one meanwhile goes on waiting. */
+async function approveNew(
+  { print, remark }: VerbContext,
+  gateway: Gateway,
+  all: readonly Waiting[],
+  upstream: string,
+): Promise<number> {
+  const found = onlyNew(all, upstream);
+  for (const { tool, hash } of found) {
+    await gateway.post('/tools/quarantine', { upstream, tool, hash, verdict: 'approve' });
+    print(`${upstream} ${tool}: approved.`);
+  }
+  const left = all.filter((each) => each.upstream === upstream).length - found.length;
+  if (found.length === 0) remark(`Nothing of ${upstream} is merely new.`);
+  if (left > 0) remark(`${left} of ${upstream} need a look of their own: ./switchyard tools quarantine`);
+  return EXIT.ok;
+}
+
 /** `tools upstreams`: the MCP servers behind us and how they are doing. */
 export async function upstreams(context: VerbContext): Promise<number> {
   const answer = (await asAdmin(context).get('/tools/upstreams')) as { upstreams: UpstreamRow[] };
   if (context.values['json'] === true) context.print(JSON.stringify(answer.upstreams, null, 2));
   else if (answer.upstreams.length === 0) context.print('There are none; MCP_UPSTREAMS names the file with them.');
-  else for (const row of answer.upstreams) context.print(upstreamLine(row));
+  else for (const line of columns(answer.upstreams.map(upstreamCells))) context.print(line);
   return EXIT.ok;
 }
 

@@ -1,5 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { toolLine, verdictLine, viewerFrom } from './verb-tools.ts';
+import { toolLines, toolPage, verdictLines } from './tool-lines.ts';
+import { viewerFrom } from './verb-tools.ts';
+import { asFile } from './verb-tools-file.ts';
 
 describe('whose view of the tools', () => {
   it('is a user, with a role where one is said', () => {
@@ -13,22 +15,42 @@ describe('whose view of the tools', () => {
   });
 });
 
-it('shows a tool on one line, and which rule hides it', () => {
-  const tool = {
-    name: 'wipe',
-    provider: 'disk',
-    kind: 'destructive',
-    description: 'Wipe\nit.',
-    requires_approval: true,
-  };
-  expect(toolLine(tool)).toMatch(/^wipe +disk +destructive, needs an approval {2}Wipe/);
+const tool = {
+  ...{ name: 'wipe', provider: 'disk', kind: 'destructive', description: 'Wipe\nit.', requires_approval: true },
+  input_schema: {
+    type: 'object',
+    properties: {
+      disk: { type: 'string', description: 'Which one' },
+      passes: { type: 'integer', default: 3 },
+      how: { enum: ['fast', 'slow'] },
+    },
+    required: ['disk', 'how'],
+  },
+};
+
+it('shows tools in columns, and which rule hides one', () => {
+  const long = { ...tool, name: 'a_tool_with_a_very_long_name_indeed', kind: 'read', requires_approval: false };
+  const lines = toolLines([tool, long]);
+  expect(lines[0]).toMatch(/^wipe +disk +destructive, asks {2}Wipe it\.$/);
+  expect(lines[0]!.indexOf('disk')).toBe(lines[1]!.indexOf('disk'));
   const verdict = {
-    tool: 'wipe',
-    provider: 'disk',
-    visible: false,
-    rule: 'role',
+    ...{ tool: 'wipe', provider: 'disk', visible: false, rule: 'role' },
     because: 'It is for the role admin.',
   };
-  expect(verdictLine(verdict)).toMatch(/^wipe +disk +hidden by role: It is for the role admin\.$/);
-  expect(verdictLine({ ...verdict, visible: true })).toMatch(/visible$/);
+  expect(verdictLines([verdict])).toEqual(['wipe  disk  hidden by role: It is for the role admin.']);
+  expect(verdictLines([{ ...verdict, visible: true }])).toEqual(['wipe  disk  visible']);
+});
+
+it('shows what a tool takes, and a call that can be typed', () => {
+  const page = toolPage(tool).join('\n');
+  expect(page).toMatch(/disk \* +string +Which one/);
+  expect(page).toMatch(/passes +integer +\(default 3\)/);
+  expect(page).toContain(`./switchyard tools call wipe --arguments '{"disk":"...","how":"fast"}'`);
+  expect(toolPage({ ...tool, input_schema: { type: 'object' } })).toContain('Takes no arguments.');
+});
+
+it('takes one tool as JSON for a file with one tool, and leaves every line where it is', () => {
+  expect(asFile('{\n"name": "x"\n}')).toBe('{"tools":[{\n"name": "x"\n}]}');
+  expect(asFile('{"tools": []}')).toBe('{"tools": []}');
+  expect(asFile('tools: []')).toBe('tools: []');
 });

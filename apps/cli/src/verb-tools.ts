@@ -1,43 +1,18 @@
-import { readFile } from 'node:fs/promises';
+import { suggestion } from '../verbs.mjs';
 import { textOption } from './arguments.ts';
-import { compact } from './event-line.ts';
+import { toolLines, toolPage, type ToolRow, verdictLines, type VerdictRow } from './tool-lines.ts';
 import { EXIT, UserError } from './user-error.ts';
 import { gatewayOf, type VerbContext } from './verb.ts';
+import { addFile, testFile } from './verb-tools-file.ts';
 import { quarantine, upstreams } from './verb-tools-quarantine.ts';
 
-/** A tool, as the gateway shows it. */
-export interface ToolRow {
-  readonly name: string;
-  readonly provider: string;
-  readonly kind: string;
-  readonly source?: string;
-  readonly description: string;
-  readonly requires_approval: boolean;
-}
-
-/** Whether somebody sees a tool, and why not. */
-export interface VerdictRow {
-  readonly tool: string;
-  readonly provider: string;
-  readonly visible: boolean;
-  readonly rule: string | null;
-  readonly because: string | null;
-}
-
-const USAGE =
-  'What to do? ./switchyard tools [list], tools show|call|explain|remove <name>, or tools test|add <file.json>, tools quarantine, tools upstreams';
+export const TOOL_WORDS = [
+  ...['list', 'show', 'call', 'explain', 'test', 'add', 'remove', 'quarantine', 'upstreams'],
+] as const;
 const PAGE = 500;
 const MOST_SHOWN = 10_000;
-
-export function toolLine({ name, provider, kind, description, requires_approval }: ToolRow): string {
-  const marks = requires_approval ? `${kind}, needs an approval` : kind;
-  return `${name.padEnd(32)}  ${provider.padEnd(12)}  ${marks.padEnd(11)}  ${compact(description)}`;
-}
-
-export function verdictLine({ tool, provider, visible, rule, because }: VerdictRow): string {
-  const why = visible ? 'visible' : `hidden by ${rule ?? 'a rule'}: ${because ?? ''}`;
-  return `${tool.padEnd(32)}  ${provider.padEnd(12)}  ${why}`;
-}
+/** Longer than the longest call of a tool. */
+const CALL_LIMIT_MS = 130_000;
 
 /** `user:u1` or `u1`: whose view. Throws, with what to type, where it is neither. */
 export function viewerFrom(text: string | undefined): { user?: string; role?: string } {
@@ -50,31 +25,46 @@ export function viewerFrom(text: string | undefined): { user?: string; role?: st
 
 /** `tools`: what there is, for whom and why; a call by hand; tools of the tenant. */
 export async function tools(context: VerbContext): Promise<number> {
-  const [word = 'list', what] = context.positionals;
-  const rest = { ...context, positionals: context.positionals.slice(1) };
-  if (word === 'quarantine') return quarantine(rest);
-  if (word === 'upstreams') return upstreams(rest);
+  const [word = 'list', what, ...more] = context.positionals;
+  if (word === 'quarantine') return quarantine({ ...context, positionals: context.positionals.slice(1) });
+  const takesNone = word === 'list' || word === 'upstreams';
+  const surplus = takesNone ? what : more[0];
+  if (surplus !== undefined) throw usage(`"${surplus}" is too much after tools ${word}.`);
   const explains = context.values['explain'] === true || context.values['as'] !== undefined;
-  if (word === 'list') return explains ? explain(context, undefined) : list(context);
-  if (what === undefined) throw new UserError(USAGE, EXIT.usage);
   switch (word) {
-    case 'show':
-      return explains ? explain(context, what) : show(context, what);
+    case 'list':
+      return explains ? explain(context, undefined) : list(context);
+    case 'upstreams':
+      return upstreams(context);
     case 'explain':
-      return explain(context, what);
+      return explain({ ...context, values: { ...context.values, explain: true } }, what);
+    case 'show':
+      return explains ? explain(context, named(what, word)) : show(context, named(what, word));
     case 'call':
-      return call(context, what);
+      return call(context, named(what, word));
     case 'test':
-      return register(context, what, true);
+      return testFile(asAdmin(context), named(what, word, 'the file'));
     case 'add':
-      return register(context, what, false);
+      return addFile(asAdmin(context), named(what, word, 'the file'));
     case 'remove':
-      await gatewayOf(asAdmin(context)).remove(`/tools/${encodeURIComponent(what)}`);
+      await gatewayOf(asAdmin(context)).remove(`/tools/${encodeURIComponent(named(what, word))}`);
       context.print(`${what} is removed.`);
       return EXIT.ok;
-    default:
-      throw new UserError(USAGE, EXIT.usage);
+    default: {
+      const meant = suggestion(word, TOOL_WORDS);
+      throw usage(`There is no tools ${word}.${meant === undefined ? '' : ` Did you mean "tools ${meant}"?`}`);
+    }
   }
+}
+
+function named(what: string | undefined, word: string, kind = 'the tool'): string {
+  if (what === undefined)
+    throw usage(`Name ${kind}: ./switchyard tools ${word} ${kind === 'the file' ? '<file.yaml>' : '<name>'}.`);
+  return what;
+}
+
+function usage(message: string): UserError {
+  return new UserError(`${message} See ./switchyard tools --help.`, EXIT.usage);
 }
 
 /** What only admins may: in development the role is a matter of asking for it. */
@@ -105,14 +95,14 @@ async function list(context: VerbContext): Promise<number> {
   const found = await pages<ToolRow>(context, '/tools', 'tools', namesIn(context));
   if (values['json'] === true) print(JSON.stringify(found, null, 2));
   else if (found.length === 0) print('No tools.');
-  else for (const tool of found) print(toolLine(tool));
+  else for (const line of toolLines(found)) print(line);
   return EXIT.ok;
 }
 
 async function show(context: VerbContext, name: string): Promise<number> {
   const tool = (await gatewayOf(context).get(`/tools/${encodeURIComponent(name)}`)) as ToolRow;
-  if (context.values['json'] !== true) context.print(toolLine(tool));
-  context.print(JSON.stringify(tool, null, 2));
+  if (context.values['json'] === true) context.print(JSON.stringify(tool, null, 2));
+  else for (const line of toolPage(tool)) context.print(line);
   return EXIT.ok;
 }
 
@@ -123,41 +113,29 @@ async function explain(context: VerbContext, name: string | undefined): Promise<
   const found = await pages<VerdictRow>(asAdmin(context), '/tool-rules', 'verdicts', query);
   const shown = values['explain'] === true || name !== undefined ? found : found.filter(({ visible }) => visible);
   if (values['json'] === true) print(JSON.stringify(shown, null, 2));
-  else for (const verdict of shown) print(verdictLine(verdict));
+  else if (shown.length === 0) print('No tools.');
+  else for (const line of verdictLines(shown)) print(line);
   return EXIT.ok;
 }
 
 async function call(context: VerbContext, name: string): Promise<number> {
   const { values, print } = context;
   const body = { arguments: objectFrom(textOption(values, 'arguments') ?? '{}', '--arguments') };
-  const result = (await gatewayOf(context).post(`/tools/${encodeURIComponent(name)}/call`, body)) as {
+  const result = (await gatewayOf(context).post(`/tools/${encodeURIComponent(name)}/call`, body, CALL_LIMIT_MS)) as {
     status: string;
     output?: unknown;
     message?: string;
     code?: string;
   };
   if (values['json'] === true) print(JSON.stringify(result));
-  else if (result.status === 'succeeded') print(JSON.stringify(result.output, null, 2));
+  else if (result.status === 'succeeded') print(asText(result.output));
   else context.remark(`${result.status}: ${result.message ?? ''} (${result.code ?? ''})`);
   return result.status === 'succeeded' ? EXIT.ok : EXIT.failed;
 }
 
-/** Registers each tool of a file for the tenant, or only says what is wrong with it. */
-async function register(context: VerbContext, file: string, dryRun: boolean): Promise<number> {
-  const text = await readFile(file, 'utf8').catch(() => {
-    throw new UserError(`${file} cannot be read.`, EXIT.usage);
-  });
-  const gateway = gatewayOf(asAdmin(context));
-  const { tools: many, ...shared } = objectFrom(text, file);
-  for (const entry of Array.isArray(many) ? (many as object[]) : [{}]) {
-    const answer = (await gateway.post(`/tools?dry_run=${dryRun}`, { ...shared, ...entry })) as {
-      tool: ToolRow;
-      replaced: boolean;
-    };
-    const done = dryRun ? 'is valid' : answer.replaced ? 'is replaced' : 'is registered';
-    context.print(context.values['json'] === true ? JSON.stringify(answer) : `${answer.tool.name} ${done}.`);
-  }
-  return EXIT.ok;
+/** Text as it is, values as JSON. */
+function asText(output: unknown): string {
+  return typeof output === 'string' ? output : JSON.stringify(output ?? null, null, 2);
 }
 
 function objectFrom(text: string, where: string): Record<string, unknown> {

@@ -3,6 +3,7 @@ import type { Bus } from '@switchyard/bus';
 import {
   AppError,
   callTool,
+  checkToolFile,
   explainTools,
   listRegisteredTools,
   listTools,
@@ -12,6 +13,8 @@ import {
   removeTool,
   type RequestOf,
   ToolCallBody,
+  ToolFileBody,
+  type ToolFileChecked,
   type ToolInfo,
   type ToolList,
   ToolListQuery,
@@ -96,6 +99,16 @@ export class ToolsController {
     const { info, replaced } = await this.bus.request(registerTool, asked);
     const answer: ToolRegistered = { tool: toResource(info), replaced };
     void reply.code(dryRun || replaced ? 200 : 201).send(answer);
+  }
+
+  @Post('tools/check')
+  @HttpCode(200)
+  async check(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { file, text, as } = parseOrThrow(ToolFileBody, request.body, 'The body');
+    const principal = this.guard.principalOf(request);
+    const asked = { principal, text, ...(file === undefined ? {} : { file }), ...(as === undefined ? {} : { as }) };
+    const answer: ToolFileChecked = await this.bus.request(checkToolFile, asked);
+    void reply.code(200).send(answer);
   }
 
   @Get('tool-definitions')

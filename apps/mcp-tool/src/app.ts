@@ -11,6 +11,7 @@ import { EffectDesk } from './effect-desk.ts';
 import { EffectKeeper } from './effect-keeper.ts';
 import { EffectRecords } from './effect-records.ts';
 import { Executor } from './executor.ts';
+import { FileCheck } from './file-check.ts';
 import { FileTools } from './file-tools.ts';
 import { httpTool } from './http-tool.ts';
 import { McpToolModule } from './mcp-tool.module.ts';
@@ -111,10 +112,11 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const guarded = createSafeFetch({ serviceMap: config.serviceMap, log });
     const nowhere = { allowHosts: new Set<string>(), isMapped: () => false };
     const byTenant = { ...nowhere, fetch: guarded, writtenBy: 'tenant' as const };
+    const makeOfTenant = (definition: HttpToolDefinition) => httpTool(definition, byTenant);
     const registrar = new ToolRegistrar({
       definitions: store.toolDefinitions ?? NO_DEFINITIONS,
       catalog,
-      make: (definition) => httpTool(definition, byTenant),
+      make: makeOfTenant,
       teller,
       log,
       everyMs,
@@ -123,7 +125,8 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     lifecycle.onStop('registered tools', () => registrar.stop());
     const hearing = await bus.hearSystem(() => void registrar.refresh(), 'tools.definition');
     lifecycle.onStop('changes of registered tools', () => hearing.stop());
-    const parts = { toolbox, executor, agent, records, authorisations: own, upstreams, registrar };
+    const checked = new FileCheck({ operator: make, tenant: makeOfTenant });
+    const parts = { toolbox, executor, agent, records, authorisations: own, upstreams, registrar, files: checked };
     const handlers = await serveOnBus(McpToolModule.with(parts), bus, log);
     lifecycle.onStop('handlers', () => handlers.close());
   });

@@ -4,6 +4,7 @@ import { Authorisations } from './authorisations.ts';
 import { EffectRecords } from './effect-records.ts';
 import { EffectsHandler } from './effects.handler.ts';
 import { Executor } from './executor.ts';
+import { FileCheck } from './file-check.ts';
 import { StepAgent } from './step-agent.ts';
 import { StepHandler } from './step.handler.ts';
 import { ToolAdminHandler } from './tool-admin.handler.ts';
@@ -26,6 +27,7 @@ export class McpToolModule {
     authorisations: Authorisations;
     upstreams: Upstreams;
     registrar: ToolRegistrar;
+    files: FileCheck;
   }): DynamicModule {
     return {
       module: McpToolModule,
@@ -37,6 +39,7 @@ export class McpToolModule {
         { provide: UpstreamRequests, useValue: parts.upstreams.requests },
         { provide: Quarantine, useValue: parts.upstreams.quarantine },
         { provide: ToolRegistrar, useValue: parts.registrar },
+        { provide: FileCheck, useValue: parts.files },
         { provide: StepAgent, useValue: parts.agent },
         { provide: Authorisations, useValue: parts.authorisations },
       ],

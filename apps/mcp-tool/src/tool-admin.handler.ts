@@ -1,6 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { Handles } from '@switchyard/bus';
 import {
+  checkToolFile,
   explainTools,
   type InputOf,
   listRegisteredTools,
@@ -8,6 +9,7 @@ import {
   registerTool,
   removeTool,
 } from '@switchyard/contracts';
+import { FileCheck } from './file-check.ts';
 import { ToolRegistrar } from './tool-registrar.ts';
 import { Toolbox } from './toolbox.ts';
 
@@ -16,6 +18,7 @@ export class ToolAdminHandler {
   constructor(
     private readonly toolbox: Toolbox,
     private readonly registrar: ToolRegistrar,
+    private readonly files: FileCheck,
   ) {}
 
   @Handles(explainTools)
@@ -36,5 +39,10 @@ export class ToolAdminHandler {
   @Handles(listRegisteredTools)
   registered({ principal }: InputOf<typeof listRegisteredTools>): Promise<OutputOf<typeof listRegisteredTools>> {
     return this.registrar.list(principal);
+  }
+
+  @Handles(checkToolFile)
+  async check(input: InputOf<typeof checkToolFile>): Promise<OutputOf<typeof checkToolFile>> {
+    return Promise.resolve(this.files.check(input));
   }
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Bus, connectBus, type Service } from '@switchyard/bus';
 import {
   callTool,
+  checkToolFile,
   explainTools,
   listRegisteredTools,
   listTools,
@@ -154,5 +155,41 @@ describe('a tool that an admin registers', () => {
     await expect(register(ANN, {})).rejects.toMatchObject({ code: 'forbidden' });
     expect(await register(ROOT, {})).toMatchObject({ info: { name: 'shop__bad' }, replaced: false });
     expect(await names(ROOT)).not.toContain('shop__bad');
+  });
+});
+
+describe('a file of tools, before anybody relies on it', () => {
+  const check = (text: string, more: { as?: 'tenant' | 'operator'; principal?: Principal } = {}) =>
+    asker.request(checkToolFile, { principal: ROOT, file: 'books.yaml', text, ...more });
+  const good = `tools:
+  - name: search
+    description: Find books.
+    http: { url: 'https://books.example/', headers: { X-Key: '{credential.BOOKS_KEY}' } }
+`;
+
+  it('is told by line what is wrong with it, by the same rules as a file in use', async () => {
+    const { problems, tools } = await check(good.replace('description', 'descripton'));
+    expect(tools).toEqual([]);
+    expect(problems).toContainEqual({ line: 2, message: expect.stringMatching(/descripton/) as unknown });
+    expect((await check('tools: [')).problems[0]).toMatchObject({ line: 1 });
+  });
+
+  it('gives the tools that it would be, and registers none of them', async () => {
+    const { problems, tools } = await check(good);
+    expect(problems).toEqual([]);
+    expect(tools).toEqual([
+      { tool: 'books__search', definition: expect.objectContaining({ provider: 'books' }) as unknown },
+    ]);
+    expect(await names(ROOT)).not.toContain('books__search');
+  });
+
+  it('may use no credential of the deployment where an admin would register it', async () => {
+    const { problems } = await check(good, { as: 'tenant' });
+    expect(problems).toContainEqual({ line: 4, message: expect.stringMatching(/credential/) as unknown });
+    expect((await check(`policies: { '*': {} }`, { as: 'tenant' })).problems).toHaveLength(1);
+  });
+
+  it('is checked for admins alone', async () => {
+    await expect(check(good, { principal: ANN })).rejects.toMatchObject({ code: 'forbidden' });
   });
 });

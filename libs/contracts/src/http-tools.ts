@@ -3,7 +3,7 @@ import { HttpToolDefinition } from './http-tool.ts';
 import { Id } from './ids.ts';
 import { Role } from './principal.ts';
 import { Provenance } from './steps.ts';
-import { ToolVerdict } from './tool-admin.ts';
+import { MAX_TOOL_FILE_CHARS, ToolFileProblem, ToolVerdict } from './tool-admin.ts';
 import { JsonSchema, ToolInfo, ToolSource } from './tools.ts';
 
 /* Tools as the HTTP interface has them. */
@@ -73,3 +73,17 @@ export const RegisteredTools = z.object({
   tools: z.array(z.object({ tool: z.string(), definition: HttpToolDefinition, by: z.string(), at: z.number().int() })),
 });
 export type RegisteredTools = z.infer<typeof RegisteredTools>;
+
+export const ToolFileBody = z.object({
+  file: z.string().min(1).max(200).optional().describe('Its name: the default of `provider`'),
+  text: z.string().max(MAX_TOOL_FILE_CHARS).describe('YAML'),
+  as: z
+    .enum(['operator', 'tenant'])
+    .optional()
+    .describe('By the rules of a file in TOOLS_DIR (default), or of POST /tools'),
+});
+export const ToolFileChecked = z.object({
+  problems: z.array(ToolFileProblem).describe('By line; none: it is good'),
+  tools: z.array(z.object({ tool: z.string(), definition: z.record(z.string(), z.unknown()) })),
+});
+export type ToolFileChecked = z.infer<typeof ToolFileChecked>;

@@ -81,6 +81,8 @@ export {
   ToolListQuery,
   ToolParams,
   ToolRegisterBody,
+  ToolFileBody,
+  ToolFileChecked,
   ToolRegistered,
   ToolRegisterQuery,
   ToolResource,
@@ -208,7 +210,10 @@ export {
 } from './steps.ts';
 export {
   explainTools,
+  checkToolFile,
   listRegisteredTools,
+  MAX_TOOL_FILE_CHARS,
+  ToolFileProblem,
   RegisteredTool,
   registerTool,
   removeTool,

@@ -16,7 +16,7 @@ import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun, 
 import { mcpRequest } from './mcp.ts';
 import { modelTurn } from './model.ts';
 import { performStep } from './steps.ts';
-import { explainTools, listRegisteredTools, registerTool, removeTool } from './tool-admin.ts';
+import { checkToolFile, explainTools, listRegisteredTools, registerTool, removeTool } from './tool-admin.ts';
 import { callTool, listTools, searchTools } from './tools.ts';
 import { decideQuarantine, listQuarantine, listUpstreams } from './upstreams.ts';
 import { httpBody, httpRequest, xmppBody, xmppRequest, xmppStatus } from './xmpp.ts';
@@ -41,6 +41,7 @@ export const REQUESTS: readonly RequestContract[] = [
   registerTool,
   removeTool,
   listRegisteredTools,
+  checkToolFile,
   mcpRequest,
   listEffects,
   getEffect,

@@ -84,3 +84,29 @@ export const listRegisteredTools = request({
   output: z.object({ tools: z.array(RegisteredTool) }),
   timeoutMs: 5_000,
 });
+
+/** One place of a file that is wrong. */
+export const ToolFileProblem = z.object({ line: z.number().int(), message: z.string() });
+export type ToolFileProblem = z.infer<typeof ToolFileProblem>;
+export const MAX_TOOL_FILE_CHARS = 262_144;
+
+export const checkToolFile = request({
+  subject: 'rpc.tools.check',
+  summary: 'Say by line what is wrong with a YAML file of tools, and which tools it would give. For admins.',
+  answeredBy: 'mcp-tool',
+  askedBy: ['gateway', 'operator'],
+  input: z.object({
+    principal: Principal,
+    file: z.string().min(1).max(200).default('tools.yaml').describe('Its name: the default of `provider`'),
+    text: z.string().max(MAX_TOOL_FILE_CHARS),
+    as: z
+      .enum(['operator', 'tenant'])
+      .default('operator')
+      .describe('By the rules of a file in TOOLS_DIR, or of tools that an admin registers'),
+  }),
+  output: z.object({
+    problems: z.array(ToolFileProblem),
+    tools: z.array(z.object({ tool: z.string(), definition: z.record(z.string(), z.unknown()) })),
+  }),
+  timeoutMs: 5_000,
+});
