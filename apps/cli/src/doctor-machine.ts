@@ -1,60 +1,46 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { DoctorCheck, DoctorGroup } from '@switchyard/contracts';
+import { type DoctorCheck, type DoctorGroup, type Finding, found, toCheck } from '@switchyard/contracts';
 import { isPortFree, SERVERS } from '@switchyard/local-servers';
-import { modelChecks } from './doctor-model.ts';
 import { portOwner } from './port-owner.ts';
 import { readStatus, runningSupervisor } from './records.ts';
 import { gatewayAddress } from './settings.ts';
 import type { VerbContext } from './verb.ts';
 
 /*
- * The checks beside the AZTM login: this machine (25 to 29), what the running services say of NATS, PostgreSQL and
- * Redis (30 to 32), and the model (33 and 34). A failure of one does not hide the others.
+ * The checks of this machine and of what runs on it (25 to 29, and 41: what the running services say of themselves). A
+ * failure of one does not hide the others.
  */
 
 const PROBE_LIMIT_MS = 5_000;
-
-type Finding = Pick<DoctorCheck, 'status' | 'sentence'> & { readonly evidence?: readonly string[] };
-const ok = (sentence: string, evidence: readonly string[] = []): Finding => ({ status: 'ok', sentence, evidence });
-const fail = (sentence: string, evidence: readonly string[] = []): Finding => ({ status: 'fail', sentence, evidence });
-const skipped = (sentence: string): Finding => ({ status: 'skipped', sentence });
+const { ok, fail, skipped } = found;
 
 export async function machineChecks(
   context: VerbContext,
   asks: (group: DoctorGroup) => boolean,
 ): Promise<DoctorCheck[]> {
-  const checks: DoctorCheck[] = [];
-  const add = async (number: number, group: DoctorGroup, name: string, find: () => Finding | Promise<Finding>) => {
-    if (!asks(group)) return;
-    const began = performance.now();
-    const { status, sentence, evidence = [] } = await find();
-    const ms = Math.round((performance.now() - began) * 10) / 10;
-    checks.push({
-      number,
-      group,
-      name,
-      status,
-      sentence: sentence.slice(0, 1_000),
-      evidence: evidence.slice(0, 64).map((line) => line.slice(0, 2_000)),
-      ms,
-    });
-  };
-  const said = asks('nats') || asks('postgres') || asks('redis') ? await readinessOfServices(context) : [];
-  await add(25, 'machine', 'node', nodeFinding);
-  await add(26, 'machine', 'packages and build', () => buildFinding(context));
-  await add(27, 'machine', 'servers', () => serverFinding(context));
-  await add(28, 'machine', 'port of the gateway', () => portFinding(context));
-  await add(29, 'machine', 'gateway', () => gatewayFinding(context));
-  await add(30, 'nats', 'NATS', () => ofServices(said, /^(nats|bus)/));
-  await add(31, 'postgres', 'PostgreSQL', () => ofServices(said, /^postgres/));
-  await add(32, 'redis', 'Redis', () => ofServices(said, /redis/));
-  if (asks('model')) {
-    const { reached, answered } = await modelChecks(context);
-    await add(33, 'model', 'model endpoint', () => reached);
-    await add(34, 'model', 'streaming and tools', () => answered);
-  }
-  return checks;
+  if (!asks('machine')) return [];
+  return [
+    await checked(25, 'node', nodeFinding),
+    await checked(26, 'packages and build', () => buildFinding(context)),
+    await checked(27, 'servers', () => serverFinding(context)),
+    await checked(28, 'port of the gateway', () => portFinding(context)),
+    await checked(29, 'gateway', () => gatewayFinding(context)),
+  ];
+}
+
+/** Told last: by then it is known whether what the services need is there. */
+export async function serviceChecks(
+  context: VerbContext,
+  asks: (group: DoctorGroup) => boolean,
+): Promise<DoctorCheck[]> {
+  return asks('machine') ? [await checked(41, 'services', () => servicesFinding(context))] : [];
+}
+
+async function checked(number: number, name: string, find: () => Finding | Promise<Finding>): Promise<DoctorCheck> {
+  const began = performance.now();
+  const finding = await find();
+  return toCheck({ number, group: 'machine', name }, finding, performance.now() - began);
 }
 
 function nodeFinding(): Finding {
@@ -126,23 +112,18 @@ async function readiness(service: string, url: string) {
 
 const SERVICES = /^(gateway|orchestrator|mcp-tool|a2a|audit|xmpp-bridge)(-\d+)?$/;
 
-/** What each running service says of what it needs: it asks with its own login, so with its own permissions. */
-async function readinessOfServices({ place }: VerbContext): Promise<ServiceCheck[]> {
+/** What each running service says of itself and of what it needs. */
+async function servicesFinding({ place }: VerbContext): Promise<Finding> {
   const services = readStatus(place).processes.filter(({ name }) => SERVICES.test(name));
-  const all = await Promise.all(services.map(({ name, url }) => readiness(name, url)));
-  return all.flatMap(({ checks }) => checks);
-}
-
-function ofServices(said: readonly ServiceCheck[], what: RegExp): Finding {
-  const of = said.filter(({ name }) => what.test(name));
-  if (of.length === 0) return skipped('No running service says anything of it: ./switchyard up --detach starts them.');
-  const evidence = of.map(({ service, ok: isWell, detail }) =>
-    `${service}: ${isWell ? 'well' : 'not well'} ${detail}`.trim(),
+  if (services.length === 0) return skipped('Not reached: nothing runs in this clone.');
+  const all = await Promise.all(services.map(async ({ name, url }) => ({ name, ...(await readiness(name, url)) })));
+  const evidence = all.flatMap(({ checks }) =>
+    checks.map(({ service, name, ok: isWell, detail }) =>
+      `${service}: ${name} ${isWell ? 'well' : 'not well'} ${detail}`.trim(),
+    ),
   );
-  const bad = of.find((check) => !check.ok);
-  if (bad) return fail(`${bad.service} says: ${bad.detail || 'not reachable'}`, evidence);
-  return ok(
-    `${of.length === 1 ? 'The service that uses it says' : `All ${of.length} services that use it say`} that it is well.`,
-    evidence,
-  );
+  const bad = all.find(({ ready }) => !ready);
+  if (!bad) return ok(`All ${all.length} services are ready.`, evidence);
+  const why = bad.checks.find((check) => !check.ok);
+  return fail(`${bad.name} is not ready: ${why ? `${why.name} ${why.detail}` : bad.why}.`, evidence);
 }

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { DoctorCheck, type DoctorReport } from '@switchyard/contracts';
 import { join } from 'node:path';
@@ -11,17 +12,26 @@ export interface PartEnd {
   readonly said: string;
 }
 
+function entryOf(place: Place, workspace: string): string {
+  return join(place.root, workspace, 'dist', 'doctor-main.js');
+}
+
+/** False before the first build. */
+export function isBuilt(place: Place, workspace: string): boolean {
+  return existsSync(entryOf(place, workspace));
+}
+
 const MAX_SAID = 4_000;
 
-/** Runs one app's part of the diagnosis in a process of its own; hands each check on as it comes. */
+/** Runs one part of the diagnosis in a process of its own, where what it needs is; hands each check on as it comes. */
 export function runPart(
   place: Place,
-  app: string,
+  workspace: 'apps/xmpp-bridge' | 'apps/orchestrator' | 'libs/store',
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   onCheck: (check: DoctorCheck) => void,
 ): Promise<PartEnd> {
-  const child = spawn(process.execPath, [join(place.root, 'apps', app, 'dist', 'doctor-main.js'), ...args], {
+  const child = spawn(process.execPath, [entryOf(place, workspace), ...args], {
     cwd: place.root,
     env: { ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -54,6 +64,8 @@ export function reportOf(checks: readonly DoctorCheck[], isConfig: boolean): Doc
   const warned = checks.find(({ status }) => status === 'warn');
   // Where the configuration is what is to be mended, the first check says so, even as one that is left out.
   const told = failed ?? (isConfig ? checks[0] : warned);
+  const unasked = checks.find(({ status, sentence }) => status === 'skipped' && sentence.startsWith('Nothing runs'));
+  const well = unasked?.sentence ?? 'Everything that was asked is well.';
   const verdict = isConfig ? 'config' : failed ? 'fail' : warned ? 'warn' : 'ok';
-  return { version: 1, verdict, sentence: told?.sentence ?? 'Everything that was asked is well.', checks: [...checks] };
+  return { version: 1, verdict, sentence: told?.sentence ?? well, checks: [...checks] };
 }

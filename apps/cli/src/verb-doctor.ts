@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { DOCTOR_EXIT, DOCTOR_GROUPS, type DoctorCheck, type DoctorGroup } from '@switchyard/contracts';
 import { textOption } from './arguments.ts';
-import { machineChecks } from './doctor-machine.ts';
-import { reportOf, runPart } from './doctor-run.ts';
+import { machineChecks, serviceChecks } from './doctor-machine.ts';
+import { isBuilt, reportOf, runPart } from './doctor-run.ts';
+import { serverChecks } from './doctor-servers.ts';
 import { bridgeEnvironment } from './running-environment.ts';
 import { EXIT, UserError } from './user-error.ts';
 import type { VerbContext } from './verb.ts';
@@ -24,16 +23,17 @@ export async function doctor(context: VerbContext): Promise<number> {
   };
   const asks = (group: DoctorGroup): boolean => only === undefined || only === group;
 
-  const own = await machineChecks(context, asks);
-  for (const check of own) take(check);
+  for (const check of await machineChecks(context, asks)) take(check);
+  for (const check of await serverChecks(context, asks, seconds * 1_000)) take(check);
+  for (const check of await serviceChecks(context, asks)) take(check);
 
   let code: number = DOCTOR_EXIT.ok;
   if (asks('xmpp') || asks('peers')) {
-    if (!existsSync(join(place.root, 'apps', 'xmpp-bridge', 'dist', 'doctor-main.js')))
+    if (!isBuilt(place, 'apps/xmpp-bridge'))
       throw new UserError('The bridge is not built: ./switchyard up builds it.', EXIT.unavailable);
     if (process.stderr.isTTY && !asJson) remark('the AZTM login …');
     const args = ['--timeout', String(seconds), ...(only === 'xmpp' || only === 'peers' ? ['--only', only] : [])];
-    const end = await runPart(place, 'xmpp-bridge', args, bridgeEnvironment(place, environment), take);
+    const end = await runPart(place, 'apps/xmpp-bridge', args, bridgeEnvironment(place, environment), take);
     code = end.code;
     if (!Object.values(DOCTOR_EXIT).includes(end.code as 0))
       throw new UserError(`The checks of the AZTM login broke off:\n${end.said}`, EXIT.failed);

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort, processStartTime } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
+import type { DoctorReport } from '@switchyard/contracts';
 import type { StatusFile } from '../src/records.ts';
 
 /*
@@ -119,6 +120,15 @@ describe('the stack of one clone', () => {
     expect((await of('a2a'))['AZTM_PASSWORD']).toBeUndefined();
   });
 
+  it('asks the servers itself when the doctor is called, with exit code 2 for a finding', () => {
+    const doctor = run('doctor', '--json', '--only', 'nats');
+    const { verdict, checks } = JSON.parse(doctor.stdout) as DoctorReport;
+    expect(checks.map(({ number, status }) => `${number} ${status}`)).toEqual([
+      ...['30 ok', '35 warn', '36 fail', '37 fail'], // The stand-ins make no streams.
+    ]);
+    expect([verdict, doctor.status]).toEqual(['fail', 2]);
+  }, 30_000);
+
   it('starts a killed service again, and the log says so', async () => {
     const before = processes(root).find(({ name }) => name === 'mcp-tool')!;
     process.kill(before.pid, 'SIGKILL');
@@ -171,6 +181,11 @@ describe('the stack of one clone', () => {
     bystander.kill();
     expect(run('down').stdout).toContain('Nothing was running.');
     expect(run('status').status).toBe(69);
+    const doctor = run('doctor', '--only', 'nats');
+    expect([doctor.status, doctor.stdout]).toEqual([
+      0,
+      expect.stringMatching(/Nothing runs in this clone, and NATS_URL/),
+    ]);
   }, 60_000);
 
   it('finds and ends what a killed supervisor left behind', async () => {

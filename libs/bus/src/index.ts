@@ -16,6 +16,8 @@ export type { Lease, LeaseOptions } from './lease.ts';
 export { createMemoryBus, type MemoryHub } from './memory-bus.ts';
 export { connectBus, type ConnectOptions } from './nats-bus.ts';
 export { BusTransport, Handles, nestLogger, serveOnBus } from './nest.ts';
+export { type BusSeen, type ConsumerSeen, probeBus, type ProbeOptions, type StreamSeen } from './probe.ts';
+export { type Trial } from './permission-trials.ts';
 export { Reorder } from './reorder.ts';
 export {
   createService,

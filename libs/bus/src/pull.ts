@@ -27,6 +27,12 @@ import {
 const WATCH_MS = 5_000;
 const ACK_WAIT_MS = 30_000;
 
+export const WANTED_OF_EVERY_CONSUMER = {
+  ack_policy: AckPolicy.Explicit,
+  deliver_policy: DeliverPolicy.All,
+  ack_wait: ACK_WAIT_MS * 1_000_000,
+} as const;
+
 export interface PullOptions {
   readonly stream: string;
   readonly durable: string;
@@ -95,9 +101,7 @@ async function prepare(jsm: JetStreamManager, options: PullOptions): Promise<voi
   });
   const asked = {
     durable_name: durable,
-    ack_policy: AckPolicy.Explicit,
-    deliver_policy: DeliverPolicy.All,
-    ack_wait: ACK_WAIT_MS * 1_000_000,
+    ...WANTED_OF_EVERY_CONSUMER,
     max_ack_pending: maxAckPending,
     // An empty one would become an empty token of the subject that the server is asked under.
     ...(filter === undefined ? {} : { filter_subject: filter }),

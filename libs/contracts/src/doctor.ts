@@ -23,6 +23,38 @@ export const DoctorCheck = z.object({
 });
 export type DoctorCheck = z.infer<typeof DoctorCheck>;
 
+/** What one check came to. */
+export interface Finding {
+  readonly status: DoctorCheck['status'];
+  readonly sentence: string;
+  readonly evidence?: readonly string[];
+}
+
+type Say = (sentence: string, evidence?: readonly string[]) => Finding;
+export const found = {
+  ok: (sentence, evidence = []) => ({ status: 'ok', sentence, evidence }),
+  warn: (sentence, evidence = []) => ({ status: 'warn', sentence, evidence }),
+  fail: (sentence, evidence = []) => ({ status: 'fail', sentence, evidence }),
+  skipped: (sentence, evidence = []) => ({ status: 'skipped', sentence, evidence }),
+  /** Not said to be well, and not shown to a person. */
+  notReached: (why) => ({ status: 'skipped', sentence: `Not reached: ${why}` }),
+} as const satisfies Record<string, Say>;
+
+/** Cut to what a check may hold. */
+export function toCheck(
+  about: Pick<DoctorCheck, 'number' | 'group' | 'name'>,
+  { status, sentence, evidence = [] }: Finding,
+  ms: number,
+): DoctorCheck {
+  return {
+    ...about,
+    status,
+    sentence: sentence.slice(0, 1_000),
+    evidence: evidence.slice(0, 64).map((line) => line.slice(0, 2_000)),
+    ms: Math.round(ms * 10) / 10,
+  };
+}
+
 export const DoctorReport = z.object({
   version: z.literal(1),
   /** `config`: the configuration has to change before anything can be tried. */

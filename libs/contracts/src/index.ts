@@ -4,7 +4,16 @@ export { AuditRecord, listRuns, queryAudit, RunSummary } from './audit.ts';
 export { BudgetAmounts, BudgetScope, BudgetView, getBudget } from './budgets.ts';
 export { CloudEvent, fromCloudEvent, fromSystemCloudEvent, toCloudEvent, toSystemCloudEvent } from './cloud-events.ts';
 export { DeadLetter, listDeadLetters, requeueDeadLetter } from './dead-letters.ts';
-export { DOCTOR_EXIT, DOCTOR_GROUPS, DoctorCheck, DoctorGroup, DoctorReport } from './doctor.ts';
+export {
+  DOCTOR_EXIT,
+  DOCTOR_GROUPS,
+  DoctorCheck,
+  DoctorGroup,
+  DoctorReport,
+  type Finding,
+  found,
+  toCheck,
+} from './doctor.ts';
 export {
   APPS,
   type AppName,

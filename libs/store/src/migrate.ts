@@ -51,7 +51,7 @@ async function isUpToDate(url: string): Promise<boolean> {
 }
 
 /** Name and checksum (SHA-256 of the file, as Prisma notes it) of every migration. */
-function* migrations(): Generator<[name: string, checksum: string]> {
+export function* migrations(): Generator<[name: string, checksum: string]> {
   const folder = join(home, 'prisma', 'migrations');
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;

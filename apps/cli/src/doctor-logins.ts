@@ -1,0 +1,75 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { SERVERS, type ServerName } from '@switchyard/local-servers';
+import { z } from 'zod';
+import { DATABASE_ROLES, type Environment, SERVICE_APPS, type ServiceApp } from './environment.ts';
+import { asLogin } from './logins.ts';
+import { type Place, readJson } from './place.ts';
+import { readStatus } from './records.ts';
+
+/*
+ * With which logins the doctor asks the servers: each service's own on the private servers of a clone that runs, else
+ * the ones of the person's environment. It makes no login and changes no password.
+ */
+
+export interface ServerLogins {
+  /** The URL, and whose login it is; undefined: the person's, used for every service. */
+  readonly logins: readonly { readonly app: ServiceApp | undefined; readonly url: string }[];
+  /** Why there is nothing to ask, where there is not. */
+  readonly none?: string;
+}
+
+function given(name: ServerName, environment: Environment): string | undefined {
+  const variable = SERVERS.find((server) => server.name === name)?.replacedBy ?? '';
+  return environment[variable] || (name === 'postgres' ? environment['SUPABASE_DATABASE_URL'] : undefined) || undefined;
+}
+
+/** Where a server of this clone listens; undefined where it does not run, or is the person's own. */
+function running(place: Place, name: ServerName): string | undefined {
+  return readStatus(place).processes.find((process) => process.name === name)?.url;
+}
+
+const nothing = (name: string, variable: string, environment: Environment): ServerLogins => ({
+  logins: [],
+  none: environment['SWITCHYARD_COMPOSE']
+    ? `${name} runs in Docker Compose: set ${variable} to its address to have it checked.`
+    : `Nothing runs in this clone, and ${variable} is not set: ./switchyard up --detach starts it.`,
+});
+
+const passwordsOf = (place: Place): Record<string, string> =>
+  readJson(join(place.state, 'passwords.json'), z.record(z.string(), z.string())) ?? {};
+
+export function natsLoginsFor(place: Place, environment: Environment): ServerLogins {
+  const own = given('nats', environment);
+  if (own) return { logins: [{ app: undefined, url: own }] };
+  const url = running(place, 'nats');
+  if (!url) return nothing('NATS', 'NATS_URL', environment);
+  if (!existsSync(join(place.root, 'infra', 'nats', 'permissions.conf'))) return { logins: [{ app: undefined, url }] };
+  const passwords = passwordsOf(place);
+  return { logins: SERVICE_APPS.map((app) => ({ app, url: asLogin(url, `${app}:${passwords[app] ?? ''}`) })) };
+}
+
+export interface DatabaseLogins extends ServerLogins {
+  /** The one that owns the database, for the list of migrations. */
+  readonly owner?: string;
+}
+
+export function databaseLoginsFor(place: Place, environment: Environment): DatabaseLogins {
+  const own = given('postgres', environment);
+  const apps = SERVICE_APPS.flatMap((app) =>
+    DATABASE_ROLES[app] ? [{ app, login: `${DATABASE_ROLES[app]}_login` }] : [],
+  );
+  if (own) return { owner: own, logins: apps.map(({ app }) => ({ app, url: own })) };
+  const url = running(place, 'postgres');
+  if (!url) return nothing('PostgreSQL', 'DATABASE_URL', environment);
+  const passwords = passwordsOf(place);
+  return {
+    owner: url,
+    logins: apps.map(({ app, login }) => ({ app, url: asLogin(url, `${login}:${passwords[login] ?? ''}`) })),
+  };
+}
+
+export function redisLoginFor(place: Place, environment: Environment): ServerLogins {
+  const url = given('redis', environment) ?? running(place, 'redis');
+  return url ? { logins: [{ app: undefined, url }] } : nothing('Redis', 'REDIS_URL', environment);
+}

@@ -1,0 +1,109 @@
+import { type DoctorCheck, type DoctorGroup, type Finding, toCheck } from '@switchyard/contracts';
+import { databaseLoginsFor, natsLoginsFor, redisLoginFor } from './doctor-logins.ts';
+import { natsFindings } from './doctor-nats.ts';
+import { isBuilt, runPart } from './doctor-run.ts';
+import { type Environment, hasOwnModel } from './environment.ts';
+import { readStatus } from './records.ts';
+import type { VerbContext } from './verb.ts';
+
+/*
+ * Checks 30 to 40: NATS, PostgreSQL, Redis and the model, each asked by the doctor itself, with the logins of the
+ * services. First whether each is reached, then whether it is as it should be; a failure of one does not hide another.
+ */
+
+const NAMES: Readonly<Record<number, readonly [DoctorGroup, string]>> = {
+  30: ['nats', 'NATS'],
+  31: ['postgres', 'PostgreSQL'],
+  32: ['redis', 'Redis'],
+  33: ['model', 'model endpoint'],
+  34: ['model', 'streaming and tools'],
+  35: ['nats', 'NATS permissions'],
+  36: ['nats', 'streams'],
+  37: ['nats', 'consumers'],
+  38: ['postgres', 'migrations'],
+  39: ['postgres', 'rights in the database'],
+  40: ['redis', 'keys in Redis'],
+};
+
+export async function serverChecks(
+  context: VerbContext,
+  asks: (group: DoctorGroup) => boolean,
+  limitMs: number,
+): Promise<DoctorCheck[]> {
+  const checks: DoctorCheck[] = [];
+  const take = (check: DoctorCheck): void => void checks.push(check);
+  const tell = (number: number, finding: Finding, ms = 0): void => {
+    const [group, name] = NAMES[number]!;
+    take(toCheck({ number, group, name }, finding, ms));
+  };
+  await Promise.all([
+    asks('nats') ? nats(context, limitMs, tell) : undefined,
+    asks('postgres') ? postgres(context, limitMs, take, tell) : undefined,
+    asks('redis') ? redis(context, limitMs, take, tell) : undefined,
+    asks('model') ? model(context, limitMs, take, tell) : undefined,
+  ]);
+  return checks.sort((a, b) => a.number - b.number);
+}
+
+type Take = (check: DoctorCheck) => void;
+type Tell = (number: number, finding: Finding, ms?: number) => void;
+
+async function nats({ place, environment }: VerbContext, limitMs: number, tell: Tell): Promise<void> {
+  const serving = readStatus(place).processes.some(({ name }) => /^orchestrator/.test(name));
+  const began = performance.now();
+  const found = await natsFindings(natsLoginsFor(place, environment), limitMs, serving);
+  tell(30, found.reached, performance.now() - began);
+  tell(35, found.permissions);
+  tell(36, found.streams);
+  tell(37, found.consumers);
+}
+
+async function postgres(context: VerbContext, limitMs: number, take: Take, tell: Tell): Promise<void> {
+  const { owner, logins, none } = databaseLoginsFor(context.place, context.environment);
+  if (none !== undefined) return tell(31, { status: 'skipped', sentence: none });
+  const urls = logins.map(({ app, url }) => [`DATABASE_URL_${app!.toUpperCase().replaceAll('-', '_')}`, url]);
+  const env = { ...Object.fromEntries(urls), ...(owner ? { DATABASE_URL: owner } : {}) };
+  await part(context, 'libs/store', [], env, limitMs, 31, take, tell);
+}
+
+async function redis(context: VerbContext, limitMs: number, take: Take, tell: Tell): Promise<void> {
+  const { logins, none } = redisLoginFor(context.place, context.environment);
+  if (none !== undefined) return tell(32, { status: 'skipped', sentence: none });
+  await part(context, 'apps/orchestrator', ['redis'], { REDIS_URL: logins[0]?.url }, limitMs, 32, take, tell);
+}
+
+async function model(context: VerbContext, limitMs: number, take: Take, tell: Tell): Promise<void> {
+  const { place, environment } = context;
+  const development = readStatus(place).processes.find(({ name }) => name === 'dev-model');
+  const own = development && !hasOwnModel(environment);
+  const at = own ? { OPENAI_BASE_URL: `${development.url}/v1`, OPENAI_API_KEY: 'dev' } : {};
+  await part(context, 'apps/orchestrator', ['model'], { ...environment, ...at }, limitMs, 33, take, tell);
+}
+
+async function part(
+  { place }: VerbContext,
+  workspace: 'apps/orchestrator' | 'libs/store',
+  args: readonly string[],
+  env: Environment,
+  limitMs: number,
+  first: number,
+  take: Take,
+  tell: Tell,
+): Promise<void> {
+  if (!isBuilt(place, workspace))
+    return tell(first, { status: 'skipped', sentence: 'Apps are not built: ./switchyard up builds them.' });
+  let told = 0;
+  const { PATH, NODE_EXTRA_CA_CERTS } = process.env;
+  const own = { PATH, NODE_EXTRA_CA_CERTS, ...env, DOCTOR_LIMIT_MS: String(limitMs) };
+  const end = await runPart(place, workspace, args, own, (check) => {
+    told += 1;
+    take(check);
+  });
+  if (end.code === 0 && told > 0) return;
+  const why = end.said.split('\n').find((line) => /error/i.test(line)) ?? `exit code ${end.code}`;
+  tell(first + told, {
+    status: 'fail',
+    sentence: `This check broke off: ${why.trim()}`,
+    evidence: end.said.split('\n'),
+  });
+}

@@ -1,0 +1,91 @@
+import { type DoctorGroup, type Finding, found, toCheck } from '@switchyard/contracts';
+import { parseConfig } from '@switchyard/platform';
+import {
+  createSafeFetch,
+  mappedJid,
+  SERVICE_MAP_VARIABLES,
+  serviceMapOf,
+  withoutFallback,
+} from '@switchyard/safe-fetch';
+import { z } from 'zod';
+import * as model from './doctor-model.ts';
+import * as redis from './doctor-redis.ts';
+
+/*
+ * The checks of Redis and of the model: one JSON document per line on stdout. The environment is the orchestrator's,
+ * and of it only what these checks need; arguments: the groups that are asked for.
+ */
+
+const MODEL_LIMIT_MS = 30_000;
+const MAX_ANSWER_BYTES = 1_048_576;
+const Variables = z.object({
+  DOCTOR_LIMIT_MS: z.coerce.number().positive().default(5_000),
+  REDIS_URL: z.string().optional(),
+  OPENAI_API_KEY: z.string().optional(),
+  OPENAI_BASE_URL: z.url().default('https://api.openai.com/v1'),
+  OPENAI_MODEL: z.string().default('gpt-4.1-mini'),
+  EGRESS_ALLOW_HOSTS: z.string().default(''),
+  ...SERVICE_MAP_VARIABLES,
+});
+type Variables = z.output<typeof Variables>;
+
+async function tell(number: number, group: DoctorGroup, name: string, find: () => Promise<Finding> | Finding) {
+  const began = performance.now();
+  const finding = await find();
+  const check = toCheck({ number, group, name }, finding, performance.now() - began);
+  process.stdout.write(`${JSON.stringify(check)}\n`);
+  return finding;
+}
+
+const groups = process.argv.slice(2);
+const parsed = parseConfig(Variables, process.env);
+if (!parsed.ok) {
+  const [problem] = parsed.problems;
+  const finding = found.fail(`${problem?.variable} is not valid: ${problem?.remedy}`);
+  if (groups.includes('redis'))
+    await tell(32, 'redis', 'Redis', () => found.notReached('the configuration is not valid.'));
+  if (groups.includes('model')) await tell(33, 'model', 'model endpoint', () => finding);
+} else {
+  if (groups.includes('redis')) await redisChecks(parsed.value);
+  if (groups.includes('model')) await modelChecks(parsed.value);
+}
+
+async function redisChecks({ REDIS_URL: url, DOCTOR_LIMIT_MS: limitMs }: Variables): Promise<void> {
+  if (url === undefined) {
+    await tell(32, 'redis', 'Redis', () => found.skipped('REDIS_URL is not set: limits by day are off.'));
+    return;
+  }
+  const looking = redis.probeRedis(url, limitMs);
+  const reached = await tell(32, 'redis', 'Redis', async () => redis.judgeReached(await looking, limitMs));
+  await tell(40, 'redis', 'keys in Redis', async () =>
+    reached.status === 'fail' ? found.notReached('check 32 failed.') : redis.judgeKeeping(await looking),
+  );
+}
+
+async function modelChecks(variables: Variables): Promise<void> {
+  const { OPENAI_API_KEY: key, OPENAI_MODEL: name } = variables;
+  const base = variables.OPENAI_BASE_URL.replace(/\/$/, '');
+  const serviceMap = withoutFallback(serviceMapOf(variables));
+  const jid = mappedJid(serviceMap, new URL(base));
+  const unasked =
+    key === undefined
+      ? 'OPENAI_API_KEY is not set, and the development model does not run.'
+      : jid && `${new URL(base).host} is reached over XMPP alone (SERVICE_MAP): check 22 says whether ${jid} is there.`;
+  if (unasked !== undefined) {
+    await tell(33, 'model', 'model endpoint', () => found.skipped(unasked));
+    await tell(34, 'model', 'streaming and tools', () => found.notReached('the model was not asked.'));
+    return;
+  }
+  const at = { base, key: key!, model: name };
+  const fetch = createSafeFetch({
+    // As in the planner: the address of the model is the operator's own choice.
+    allowHosts: [new URL(base).host, ...variables.EGRESS_ALLOW_HOSTS.split(',').map((host) => host.trim())],
+    serviceMap,
+    timeoutMs: MODEL_LIMIT_MS,
+    totalTimeoutMs: 2 * MODEL_LIMIT_MS,
+    maxResponseBytes: MAX_ANSWER_BYTES,
+  });
+  const looking = model.probeModel(at, fetch);
+  await tell(33, 'model', 'model endpoint', async () => model.judgeReached(await looking, at, MODEL_LIMIT_MS));
+  await tell(34, 'model', 'streaming and tools', async () => model.judgeAnswer(await looking));
+}

@@ -1,0 +1,123 @@
+import { randomUUID } from 'node:crypto';
+import { type Finding, found } from '@switchyard/contracts';
+import { Redis } from 'ioredis';
+
+/* Checks 32 and 40: Redis, which keeps the counts of the day and of the rate limit. The judges are pure. */
+
+export interface RedisSeen {
+  /** Without credentials. */
+  readonly server: string;
+  readonly refused?: string;
+  readonly version?: string;
+  readonly pingMs?: number;
+  /** Why a key could not be written, read, given an end and deleted. */
+  readonly keyFailed?: string;
+  /** Undefined: the server does not say. */
+  readonly policy?: string;
+  readonly maxMemory?: number;
+  readonly evicted?: number;
+}
+
+/** Writes one key of its own, which ends by itself, and deletes it again. */
+export async function probeRedis(url: string, limitMs: number): Promise<RedisSeen> {
+  const server = URL.canParse(url) ? new URL(url).host : 'an address that is no URL';
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: limitMs,
+    commandTimeout: limitMs,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    connectionName: 'switchyard-doctor',
+  });
+  let refused: string | undefined;
+  redis.on('error', (error: NodeJS.ErrnoException) => (refused ??= error.code ?? error.message));
+  try {
+    await redis.connect();
+    const began = performance.now();
+    await redis.ping();
+    const pingMs = performance.now() - began;
+    const keyFailed = await tryKey(redis).then(() => undefined, messageOf);
+    const info = await redis.info().catch(() => '');
+    const of = (name: string): string | undefined => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
+    const [version, policy, maxMemory, evicted] = [
+      'redis_version',
+      'maxmemory_policy',
+      'maxmemory',
+      'evicted_keys',
+    ].map(of);
+    return {
+      server,
+      pingMs,
+      ...(keyFailed === undefined ? {} : { keyFailed }),
+      ...(version === undefined ? {} : { version }),
+      ...(policy === undefined ? {} : { policy }),
+      ...(maxMemory === undefined ? {} : { maxMemory: Number(maxMemory) }),
+      ...(evicted === undefined ? {} : { evicted: Number(evicted) }),
+    };
+  } catch (error) {
+    return { server, refused: refused ?? messageOf(error) };
+  } finally {
+    redis.disconnect();
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : 'no answer');
+const KEY_LIFE_MS = 60_000;
+
+async function tryKey(redis: Redis): Promise<void> {
+  const [key, value] = [`doctor:${randomUUID()}`, randomUUID()];
+  await redis.set(key, value, 'PX', KEY_LIFE_MS);
+  const [read, leftMs, deleted] = [await redis.get(key), await redis.pttl(key), await redis.del(key)];
+  if (read !== value) throw new Error('a key that was written was not there when it was read');
+  if (leftMs <= 0 || leftMs > KEY_LIFE_MS) throw new Error(`a key that was to end in 60 s ends in ${leftMs} ms`);
+  if (deleted !== 1) throw new Error('a key could not be deleted');
+}
+
+/** Check 32 */
+export function judgeReached({ server, refused, version = '?', pingMs = 0 }: RedisSeen, limitMs: number): Finding {
+  if (refused === undefined) return found.ok(`Redis ${version} at ${server} answers in ${pingMs.toFixed(1)} ms.`);
+  const evidence = [`${server}: ${refused}`];
+  if (refused === 'ECONNREFUSED')
+    return found.fail(
+      `${server} refused the connection (ECONNREFUSED): no Redis listens there. Start it, or correct REDIS_URL.`,
+      evidence,
+    );
+  if (/NOAUTH|WRONGPASS|invalid password|AUTH/i.test(refused))
+    return found.fail(`${server} refuses the login: the user or password in REDIS_URL is wrong.`, evidence);
+  if (/ENOTFOUND|EAI_AGAIN/.test(refused))
+    return found.fail(`The name in REDIS_URL (${server}) is not known to DNS: correct it.`, evidence);
+  if (/timed? ?out/i.test(refused))
+    return found.fail(
+      `${server} did not answer within ${limitMs / 1_000} s: a firewall, or a server that hangs.`,
+      evidence,
+    );
+  return found.fail(`${server} does not answer as Redis does: ${refused}.`, evidence);
+}
+
+/** Check 40 */
+export function judgeKeeping({ server, keyFailed, policy, maxMemory = 0, evicted = 0 }: RedisSeen): Finding {
+  const evidence = [
+    `maxmemory ${maxMemory}, maxmemory-policy ${policy ?? 'not told'}, evicted keys ${evicted}`,
+    ...(keyFailed === undefined ? [] : [keyFailed]),
+  ];
+  if (keyFailed !== undefined && /READONLY/.test(keyFailed))
+    return found.fail(`${server} is a replica that takes no writes: REDIS_URL must name the primary.`, evidence);
+  if (keyFailed !== undefined && /NOPERM/.test(keyFailed))
+    return found.fail(`The login of REDIS_URL may not keep keys: give it set, get, pttl, del and eval.`, evidence);
+  if (keyFailed !== undefined && /OOM/.test(keyFailed))
+    return found.fail(`${server} has no memory left: raise maxmemory.`, evidence);
+  if (keyFailed !== undefined) return found.fail(`${server} does not keep a key: ${keyFailed}.`, evidence);
+  if (policy?.startsWith('allkeys-') || policy?.startsWith('volatile-')) {
+    const now = maxMemory > 0 ? '' : ' once maxmemory is set';
+    return found.warn(
+      `${server} may throw counts away${now} (maxmemory-policy ${policy}): a limit by day would then begin anew. Set noeviction, or give Switchyard a Redis of its own.`,
+      evidence,
+    );
+  }
+  if (evicted > 0)
+    return found.warn(
+      `${server} has thrown ${evicted} keys away since it started; they may have been counts of the day.`,
+      evidence,
+    );
+  return found.ok('A key is written, read, ends by itself and is deleted; none is thrown away.', evidence);
+}

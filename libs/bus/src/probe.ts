@@ -1,0 +1,224 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { type AppName, APPS, CONSUMERS, STREAMS } from '@switchyard/contracts';
+import { connect, ErrorCode, Events, type JetStreamManager, type NatsConnection, NatsError } from 'nats';
+import { parseUrl } from './nats-wire.ts';
+import { type Trial, trialsOf } from './permission-trials.ts';
+import { differences, standsAhead, WANTED_OF_EVERY_CONSUMER } from './pull.ts';
+import { ignoredOptions, toStreamConfig } from './streams.ts';
+
+/*
+ * A look at nats-server with the login of one service, for the doctor. It tells what it saw; it judges nothing.
+ *
+ * L1 Nothing that is published here is delivered: every trial names a reply subject of the server's own (`_R_.…`),
+ *    which the server refuses after it has judged the permission. Where a server does not refuse it, no further
+ *    publish is tried.
+ * L2 A subscription is given back in the same write that asks for it.
+ * L3 It neither makes nor changes anything, and ends within its limit for each question.
+ */
+
+export interface StreamSeen {
+  readonly name: string;
+  readonly missing: boolean;
+  /** Options in which it is not as asked. */
+  readonly other: readonly string[];
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+export interface ConsumerSeen {
+  readonly stream: string;
+  readonly name: string;
+  readonly missing: boolean;
+  readonly other: readonly string[];
+  /** It was given more than the stream ever had: it is given nothing any more. */
+  readonly ahead: boolean;
+  readonly pending: number;
+  readonly unacknowledged: number;
+}
+
+export interface BusSeen {
+  /** Whose login it is; undefined: the one of a person, or none. */
+  readonly app: AppName | undefined;
+  /** Without credentials. */
+  readonly server: string;
+  /** Why there was no connection. */
+  readonly refused?: string;
+  readonly version?: string;
+  readonly permissions?: {
+    readonly tried: number;
+    readonly missing: readonly Trial[];
+    readonly excess: readonly Trial[];
+    /** Publishing could not be tried without being heard (L1). */
+    readonly untried: boolean;
+  };
+  readonly streams?: readonly StreamSeen[];
+  readonly consumers?: readonly ConsumerSeen[];
+  /** Why streams and consumers could not be looked at. */
+  readonly unseen?: string;
+}
+
+export interface ProbeOptions {
+  readonly url: string;
+  /** Whose contracts the login has to fulfil; default: the app that the login is named after. */
+  readonly app?: AppName;
+  /** For each question. */
+  readonly limitMs: number;
+}
+
+export async function probeBus({ url, app: asked, limitMs }: ProbeOptions): Promise<BusSeen> {
+  const { server: servers, user, pass, token, tls } = parseUrl(url);
+  const app = asked ?? APPS.find((known) => known === user);
+  const seen = { app, server: servers.map((one) => `nats://${one}`).join(',') };
+  let connection: NatsConnection;
+  try {
+    connection = await connect({
+      servers,
+      name: 'switchyard-doctor',
+      ...(user === undefined ? {} : { user, pass }),
+      ...(token === undefined ? {} : { token }),
+      ...(tls ? { tls: {} } : {}),
+      ...(app === undefined ? {} : { inboxPrefix: `_INBOX.${app}` }),
+      reconnect: false,
+      timeout: limitMs,
+    });
+  } catch (error) {
+    return { ...seen, refused: reasonOf(error) };
+  }
+  try {
+    const { version } = connection.info ?? {};
+    const permissions = await tryPermissions(connection, app);
+    const streams = await look(connection, app, limitMs).catch((error: unknown) => ({ unseen: reasonOf(error) }));
+    return { ...seen, ...(version === undefined ? {} : { version }), permissions, ...streams };
+  } catch (error) {
+    return { ...seen, refused: reasonOf(error) };
+  } finally {
+    await connection.close().catch(() => undefined);
+  }
+}
+
+/** The code of the library, or of the system beneath it. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'no answer';
+  const { chainedError } = error as { chainedError?: NodeJS.ErrnoException };
+  if (error instanceof NatsError && error.api_error) return error.api_error.description;
+  if (error instanceof NatsError && error.code !== ErrorCode.ConnectionRefused) return error.code;
+  return chainedError?.code ?? error.message;
+}
+
+async function tryPermissions(
+  connection: NatsConnection,
+  app: AppName | undefined,
+): Promise<NonNullable<BusSeen['permissions']>> {
+  const refusals = new Refusals(connection);
+  // Nobody's login has no permission that it must have; one that may do what no service may has no limits at all.
+  const { must, mustNot } = app === undefined ? { must: [], mustNot: trialsOf('gateway').mustNot } : trialsOf(app);
+  const harmless = must.find(({ verb, subject }) => verb === 'publish' && /^ctl\.|^\$JS\.API\.INFO$/.test(subject));
+  const untried = !(await refusals.arisesFrom(harmless ?? { verb: 'publish', subject: 'doctor.doctor' })); // L1
+  const tried = (trial: Trial): boolean => trial.verb === 'subscribe' || !untried;
+  const missing = await refusals.of(must.filter(tried));
+  const forbidden = mustNot.filter(tried);
+  const refused = await refusals.of(forbidden);
+  return {
+    tried: must.filter(tried).length + forbidden.length,
+    missing,
+    excess: forbidden.filter((trial) => !refused.includes(trial)),
+    untried,
+  };
+}
+
+/** What the server says to attempts. */
+class Refusals {
+  readonly #denied = new Set<string>();
+  #count = 0;
+
+  constructor(private readonly connection: NatsConnection) {
+    void this.#watch();
+  }
+
+  /** Those that are not permitted. */
+  async of(trials: readonly Trial[]): Promise<Trial[]> {
+    this.#denied.clear();
+    for (const trial of trials) this.#attempt(trial);
+    await this.#settled();
+    return trials.filter(({ verb, subject }) => this.#denied.has(`${verb} ${subject}`));
+  }
+
+  /** Whether the server refuses anything about it, be it the subject or the reply. */
+  async arisesFrom(trial: Trial): Promise<boolean> {
+    const before = this.#count;
+    this.#attempt(trial);
+    await this.#settled();
+    return this.#count > before;
+  }
+
+  #attempt({ verb, subject, queue }: Trial): void {
+    const { connection } = this;
+    // Not empty: an administrator's request with a body is refused once more.
+    if (verb === 'publish') return connection.publish(subject, 'doctor', { reply: '_R_.doctor' }); // L1
+    const nothing = { callback: () => undefined, ...(queue === undefined ? {} : { queue }) };
+    connection.subscribe(subject, nothing).unsubscribe(); // L2
+  }
+
+  /** The server has answered everything that was sent, and the answers were read. */
+  async #settled(): Promise<void> {
+    await this.connection.flush();
+    await turn();
+  }
+
+  async #watch(): Promise<void> {
+    for await (const status of this.connection.status()) {
+      if (status.type !== Events.Error) continue;
+      this.#count += 1;
+      const about = 'permissionContext' in status ? status.permissionContext : undefined;
+      if (about) this.#denied.add(`${about.operation === 'publish' ? 'publish' : 'subscribe'} ${about.subject}`);
+    }
+  }
+}
+
+type Looked = Pick<BusSeen, 'streams' | 'consumers'>;
+
+/** Streams are looked at by the app that may change them, each consumer by the app that owns it. */
+async function look(connection: NatsConnection, app: AppName | undefined, limitMs: number): Promise<Looked> {
+  const consumers = CONSUMERS.filter((each) => app === undefined || each.app === app);
+  const seesStreams = app === undefined || app === 'orchestrator';
+  if (!seesStreams && consumers.length === 0) return {};
+  const manager = await connection.jetstreamManager({ timeout: limitMs });
+  const streams = seesStreams ? await Promise.all(Object.values(STREAMS).map((each) => stream(manager, each))) : [];
+  return {
+    streams,
+    consumers: await Promise.all(consumers.map((each) => consumer(manager, STREAMS[each.stream].name, each.app))),
+  };
+}
+
+const orMissing = (error: unknown): undefined => {
+  if (error instanceof NatsError && error.api_error?.code === 404) return undefined;
+  throw error;
+};
+
+async function stream(
+  manager: JetStreamManager,
+  definition: (typeof STREAMS)[keyof typeof STREAMS],
+): Promise<StreamSeen> {
+  const info = await manager.streams.info(definition.name).catch(orMissing);
+  const { name } = definition;
+  if (!info) return { name, missing: true, other: [], messages: 0, bytes: 0 };
+  const config = info.config as unknown as Record<string, unknown>;
+  const { messages, bytes } = info.state;
+  return { name, missing: false, other: ignoredOptions(toStreamConfig(definition), config), messages, bytes };
+}
+
+async function consumer(manager: JetStreamManager, of: string, name: string): Promise<ConsumerSeen> {
+  const found = await manager.consumers.info(of, name).catch(orMissing);
+  const gone = { stream: of, name, missing: true, other: [], ahead: false, pending: 0, unacknowledged: 0 };
+  const info = found && (await manager.streams.info(of).catch(orMissing));
+  if (!info) return gone;
+  return {
+    ...gone,
+    missing: false,
+    // How many may be under way is each app's own choice.
+    other: differences({ ...WANTED_OF_EVERY_CONSUMER, max_ack_pending: found.config.max_ack_pending }, found.config),
+    ahead: standsAhead(found.delivered.stream_seq, info.state.last_seq),
+    pending: found.num_pending,
+    unacknowledged: found.num_ack_pending,
+  };
+}
