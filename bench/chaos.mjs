@@ -1,5 +1,5 @@
 // The long round: 300 runs with faults, three times with seeds of its own, then both mutants, which must be caught.
-// Usage: ./switchyard bench chaos [--json]; about fifteen minutes. One round: ./switchyard chaos.
+// Usage: ./switchyard bench chaos [--json]; about ten minutes. One round: ./switchyard chaos.
 import { spawn } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,11 +17,13 @@ function play(...options) {
 }
 
 let wrong = (await play('--seed', seed, '--runs', '300', '--rounds', '3')) !== 0;
+// What strikes where the guard is missing: an owner that stands still for longer than its lease, a call that comes twice.
 for (const [mutant, faults] of [
-  ['nofence', 'pause,kill,point'],
+  ['nofence', 'pause'],
   ['noledger', 'kill,point,replies'],
 ]) {
-  if ((await play('--seed', seed, '--runs', '150', '--mutant', mutant, '--faults', faults)) === 1) continue;
+  const options = ['--seed', seed, '--runs', '100', '--mutant', mutant, '--faults', faults, '--fault-every-ms', '500'];
+  if ((await play(...options)) === 1) continue;
   console.error(`the verdict did not notice the mutant ${mutant}`);
   wrong = true;
 }

@@ -1,5 +1,6 @@
-import { loadConfig } from '@switchyard/platform';
+import { launch, loadConfig } from '@switchyard/platform';
 import { createA2a } from './app.ts';
 import { Config } from './config.ts';
 
-await createA2a(loadConfig(Config)).start();
+const config = loadConfig(Config);
+await launch(() => createA2a(config).start());

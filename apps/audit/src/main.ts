@@ -1,5 +1,6 @@
-import { loadConfig } from '@switchyard/platform';
+import { launch, loadConfig } from '@switchyard/platform';
 import { createAudit } from './app.ts';
 import { Config } from './config.ts';
 
-await createAudit(loadConfig(Config)).start();
+const config = loadConfig(Config);
+await launch(() => createAudit(config).start());

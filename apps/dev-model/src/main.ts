@@ -1,10 +1,12 @@
-import { createLifecycle, createLogger, loadConfig } from '@switchyard/platform';
+import { createLifecycle, createLogger, launch, loadConfig } from '@switchyard/platform';
 import { createDevModel } from './app.ts';
 import { Config } from './config.ts';
 
 const config = loadConfig(Config);
 const log = createLogger({ app: 'dev-model' });
 const lifecycle = createLifecycle({ log, drainTimeoutMs: 2_000 });
-const model = await createDevModel(config);
-lifecycle.onStop('http', () => model.stop());
-log.info({ url: model.url }, 'dev-model listening');
+await launch(async () => {
+  const model = await createDevModel(config);
+  lifecycle.onStop('http', () => model.stop());
+  log.info({ url: model.url }, 'dev-model listening');
+});

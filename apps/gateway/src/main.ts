@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { createLifecycle, createLogger, loadConfig } from '@switchyard/platform';
+import { createLifecycle, createLogger, launch, loadConfig } from '@switchyard/platform';
 import { createGateway } from './app.ts';
 import { Config } from './config.ts';
 
@@ -8,4 +8,4 @@ const log = createLogger({ app: 'gateway', level: config.logLevel });
 const lifecycle = createLifecycle({ log, drainTimeoutMs: config.drainTimeoutMs + 1_000 });
 const gateway = createGateway(config, { log });
 lifecycle.onStop('gateway', () => gateway.stop());
-await gateway.start();
+await launch(() => gateway.start());

@@ -1,5 +1,6 @@
-import { loadConfig } from '@switchyard/platform';
+import { launch, loadConfig } from '@switchyard/platform';
 import { createMcpTool } from './app.ts';
 import { Config } from './config.ts';
 
-await createMcpTool(loadConfig(Config)).start();
+const config = loadConfig(Config);
+await launch(() => createMcpTool(config).start());

@@ -1,5 +1,6 @@
-import { loadConfig } from '@switchyard/platform';
+import { launch, loadConfig } from '@switchyard/platform';
 import { createOrchestrator } from './app.ts';
 import { Config } from './config.ts';
 
-await createOrchestrator(loadConfig(Config)).start();
+const config = loadConfig(Config);
+await launch(() => createOrchestrator(config).start());

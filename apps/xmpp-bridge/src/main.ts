@@ -1,4 +1,4 @@
-import { EXIT_CONFIG, loadConfig } from '@switchyard/platform';
+import { EXIT_CONFIG, launch, loadConfig } from '@switchyard/platform';
 import { createXmppBridge } from './app.ts';
 import { Config, unknownVariables, withArguments } from './config.ts';
 
@@ -11,4 +11,4 @@ try {
 }
 const config = loadConfig(Config, environment);
 for (const name of unknownVariables(environment)) process.stderr.write(`${name} is not known here and does nothing.\n`);
-await createXmppBridge(config).start();
+await launch(() => createXmppBridge(config).start());

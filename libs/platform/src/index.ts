@@ -14,6 +14,7 @@ export {
 export { currentContext, withContext, type WorkContext } from './context.ts';
 export { GEN_AI } from './gen-ai.ts';
 export { type CheckResult, HealthChecks, type OpsServer, type Readiness, startOpsServer } from './health.ts';
+export { launch } from './launch.ts';
 export { createLifecycle, type Lifecycle, type LifecycleOptions } from './lifecycle.ts';
 export { createLogger, type Logger, type LoggerOptions } from './log.ts';
 export { createMetrics, type Metrics } from './metrics.ts';

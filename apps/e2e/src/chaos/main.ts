@@ -16,7 +16,7 @@ const USAGE = `Usage: ./switchyard chaos [--seed S] [--runs N] [--faults LIST] [
   --mutant NAME   take a guard out of the product, which the checker must notice: ${MUTANTS.join(', ')}
   --lease-ms N    how long an orchestrator owns a run; default 3000
   --every-ms N    mean time between two runs; default 330
-  --fault-every-ms N  mean time between two faults; default 500
+  --fault-every-ms N  mean time between two faults; default 800
   --json          the report as JSON
 
 Faults:
@@ -43,7 +43,7 @@ function optionsOf(argv: readonly string[]) {
         mutant: { type: 'string', default: '' },
         'lease-ms': { type: 'string', default: '3000' },
         'every-ms': { type: 'string', default: '330' },
-        'fault-every-ms': { type: 'string', default: '500' },
+        'fault-every-ms': { type: 'string', default: '800' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '@switchyard/local-servers';
 import { migrateDatabase } from '@switchyard/store';
 import { Backend, type BackendName, BACKENDS } from './backend.ts';
@@ -42,6 +43,7 @@ export const REPLICAS = {
 } as const;
 export type ChaosApp = keyof typeof REPLICAS;
 
+const START_LIMIT_MS = 60_000;
 const WITH_DATABASE: readonly string[] = ['orchestrator', 'mcp-tool', 'audit'];
 
 export async function startStack({ mutant, leaseMs }: StackOptions): Promise<Stack> {
@@ -100,7 +102,7 @@ export async function startStack({ mutant, leaseMs }: StackOptions): Promise<Sta
     stops.push(async () => {
       await Promise.all([...services.values()].map((service) => service.stop()));
     });
-    await Promise.all([...services.values()].map((service) => service.start()));
+    await Promise.all([...services.values()].map((service) => startedWithin(service, START_LIMIT_MS)));
     return {
       dir,
       services,
@@ -115,6 +117,17 @@ export async function startStack({ mutant, leaseMs }: StackOptions): Promise<Sta
     await stop({ keep: true });
     throw new Error(`the stack did not start; its logs are in ${logs}`, { cause: error });
   }
+}
+
+/** A service that does not come up says why in its log, each time it is tried again. */
+async function startedWithin(service: ServiceProcess, limitMs: number): Promise<void> {
+  const limit = new AbortController();
+  await Promise.race([
+    service.start(),
+    sleep(limitMs, undefined, { signal: limit.signal }).then(() => {
+      throw new Error(`${service.name} did not start within ${limitMs / 1_000} s`);
+    }),
+  ]).finally(() => limit.abort());
 }
 
 /** Short limits, so that a round is quick; everything else as in production. */
