@@ -22,7 +22,7 @@ import { IncomingStreams } from './ibb.ts';
 import { Inbound } from './inbound.ts';
 import { InboundAztm } from './inbound-aztm.ts';
 import { InboundIq } from './inbound-iq.ts';
-import { Keeper } from './keeper.ts';
+import { Keeper, type LoginFlaw } from './keeper.ts';
 import { login, type LoginOptions } from './login.ts';
 import { type CarryCall, Outbound } from './outbound.ts';
 import { PeerHealth } from './peer-health.ts';
@@ -68,6 +68,7 @@ export class Bridge {
   readonly #served: { readonly inbound: Inbound; readonly iq: InboundIq; readonly aztm: InboundAztm } | undefined;
   readonly #waiting = new Set<() => void>();
   readonly #changes: ReturnType<Metrics['counter']>;
+  readonly #onFlaw: (flaw: LoginFlaw) => void;
   #told: XmppStatus['state'];
   #pieces: Promise<Subscription> | undefined;
 
@@ -78,6 +79,7 @@ export class Bridge {
     const { log, metrics } = parts;
     this.#told = initialState(config).state;
     this.#changes = metrics.counter('xmpp_login_changes_total', 'Changes of the state of the login', ['state']);
+    this.#onFlaw = flawCounter(metrics);
     this.#policy = new PolicyFile(config.peerPolicyFile, config.peerPolicy, log);
     this.#cap = new StanzaCap(Math.min(config.inlineLimitBytes, INLINE_LIMIT));
     this.#mapped = new Set([...config.serviceMap.values()].map(bareOf));
@@ -107,6 +109,7 @@ export class Bridge {
       handlers: { ...this.#handlers(undefined), onDropped },
       session: SESSION_DEFAULTS,
       log,
+      onFlaw: this.#onFlaw,
       onChange: this.#ownTeller(),
     });
     this.#outbound = new Outbound({
@@ -227,6 +230,7 @@ export class Bridge {
           session: { ...SESSION_DEFAULTS, priority: ACCOUNT_PRIORITY },
           resource: INBOUND_RESOURCE,
           log,
+          onFlaw: this.#onFlaw,
           onChange: (state) => {
             if (state.state === 'offline' && isPolicyViolation(state.sentence)) this.#cap.halve(); // L1
             if (state.state === 'offline' || state.state === 'failed') this.#served?.inbound.cancelAll();
@@ -347,6 +351,17 @@ export class Bridge {
     if (!this.#knows(jid) && ruleFor(this.#policy.policy, jid)?.contactsOnly) return;
     this.#keeper.session?.send(xml('presence', { to: jid, type: this.#knows(jid) ? 'subscribed' : 'unsubscribed' }));
   }
+}
+
+/** Labels are codes of ours and names of binding types: their number is bounded. */
+function flawCounter(metrics: Metrics): (flaw: LoginFlaw) => void {
+  const failures = metrics.counter('xmpp_login_failures_total', 'Logins that did not stand', ['code']);
+  const unbound = metrics.counter(
+    'xmpp_login_unbound_total',
+    'Logins without channel binding, which the server had offered and refused',
+    ['type'],
+  );
+  return (flaw) => (flaw.kind === 'failed' ? failures.inc({ code: flaw.code }) : unbound.inc({ type: flaw.type }));
 }
 
 /** One lease per account; a JID may hold what a name may not. */

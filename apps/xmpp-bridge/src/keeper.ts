@@ -1,7 +1,7 @@
 import { linkAbort, type Logger, sleep } from '@switchyard/platform';
 import { type BridgeEvent, type BridgeState, evolveBridge, pauseMs } from './bridge-state.ts';
-import { LoginError, loginFailure, type LoginStep } from './login-failure.ts';
-import { conflict } from './login-sentences.ts';
+import { LoginError, type LoginFailure, loginFailure, type LoginStep } from './login-failure.ts';
+import { conflict, loggedInUnbound } from './login-sentences.ts';
 import type { OpenStream } from './login.ts';
 import { Session, type SessionHandlers, type SessionOptions } from './session.ts';
 
@@ -14,6 +14,10 @@ import { Session, type SessionHandlers, type SessionOptions } from './session.ts
  * P3 stop() ends whatever is under way and resolves when nothing of it is left.
  */
 
+export type LoginFlaw =
+  | { readonly kind: 'failed'; readonly code: LoginFailure['code'] }
+  | { readonly kind: 'unbound'; readonly type: NonNullable<OpenStream['bindingRefused']> };
+
 export interface KeeperParts {
   /** One attempt. Rejects with LoginError. */
   readonly login: (signal: AbortSignal, onStep: (step: LoginStep) => void) => Promise<OpenStream>;
@@ -21,6 +25,8 @@ export interface KeeperParts {
   readonly session: SessionOptions;
   readonly log: Logger;
   readonly onChange: (state: BridgeState) => void;
+  /** Each login that did not stand, or stands with less than was preferred. */
+  readonly onFlaw?: ((flaw: LoginFlaw) => void) | undefined;
   /** The resource that every login of this keeper takes; undefined: each takes one of its own. */
   readonly resource?: string;
   readonly now?: () => number;
@@ -86,12 +92,12 @@ export class Keeper {
       this.parts.log.warn({ why }, 'the AZTM login was lost');
       const { resource } = this.parts;
       if (condition !== 'conflict' || resource === undefined) return;
-      this.#move({ type: 'failed', failure: loginFailure('REPLACED', 'binding a resource', conflict(resource)) }); // P2
+      this.#failed(loginFailure('REPLACED', 'binding a resource', conflict(resource))); // P2
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       if (!(error instanceof LoginError)) throw error;
       const { failure } = error;
-      this.#move({ type: 'failed', failure });
+      this.#failed(failure);
       this.parts.log.error(
         { code: failure.code, step: failure.step, tryAgain: failure.then === 'retry' },
         failure.sentence,
@@ -114,9 +120,17 @@ export class Keeper {
         this.parts.session,
       );
       if (this.#stop.signal.aborted) return this.#session?.close('the bridge is stopping');
-      const how = [stream.tlsVersion ?? 'no TLS', stream.mechanism ?? ''].join(', ');
+      const unbound = stream.bindingRefused;
+      const how = [
+        stream.tlsVersion ?? 'no TLS',
+        stream.mechanism ?? '',
+        ...(unbound === null ? [] : [`channel binding refused: ${unbound}`]),
+      ].join(', ');
       this.#move({ type: 'online', jid: stream.jid, how, now: now() });
       this.parts.log.info({ jid: stream.jid, how }, 'the AZTM login stands');
+      if (unbound === null) return;
+      this.parts.log.warn({ type: unbound }, loggedInUnbound(unbound));
+      this.parts.onFlaw?.({ kind: 'unbound', type: unbound });
     });
   }
 
@@ -131,6 +145,11 @@ export class Keeper {
     } finally {
       awake.release();
     }
+  }
+
+  #failed(failure: LoginFailure): void {
+    this.#move({ type: 'failed', failure });
+    this.parts.onFlaw?.({ kind: 'failed', code: failure.code });
   }
 
   #move(event: BridgeEvent): void {

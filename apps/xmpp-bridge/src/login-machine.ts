@@ -84,8 +84,8 @@ export interface LoginState {
   readonly authenticated: boolean;
   readonly scram: ScramStart | null;
   readonly serverSignature: string | null;
-  /** The server refused channel binding; the rest of this login goes without. */
-  readonly bindingRefused: boolean;
+  /** The type of channel binding that the server refused; the rest of this login goes without. */
+  readonly bindingRefused: ChannelBinding['type'] | null;
 }
 
 export const LOGIN_START: LoginState = Object.freeze({
@@ -95,7 +95,7 @@ export const LOGIN_START: LoginState = Object.freeze({
   authenticated: false,
   scram: null,
   serverSignature: null,
-  bindingRefused: false,
+  bindingRefused: null,
 });
 
 export interface Advance {
@@ -211,15 +211,15 @@ function onSasl(state: LoginState, element: Element, context: LoginContext): Adv
 
 function onSaslFailure(state: LoginState, element: Element, context: LoginContext): Advance {
   const { condition, text } = stanzas.failureOf(element);
-  const bound = state.scram?.binding.how === 'bound';
-  if (bound && /channel binding/i.test(text)) {
+  const bound = state.scram?.binding.how === 'bound' ? state.scram.binding.with.type : null;
+  if (bound !== null && /channel binding/i.test(text)) {
     const sentence = say.bindingRefused(state.scram, state.tls);
     if (context.binding === 'require' || context.onlyBinding !== undefined)
       return fail(state, 'CHANNEL_BINDING', sentence);
     // The credentials are not judged yet: once more, with the same mechanism and without binding (RFC 6120 §6.4.5).
     const scram: ScramStart = { ...state.scram!, binding: { how: 'none' } };
     const again = stanzas.auth(scram.mechanism, clientFirst(scram));
-    return go(state, { awaits: 'challenge', scram, bindingRefused: true }, { do: 'send', element: again });
+    return go(state, { awaits: 'challenge', scram, bindingRefused: bound }, { do: 'send', element: again });
   }
   switch (condition) {
     case 'not-authorized':

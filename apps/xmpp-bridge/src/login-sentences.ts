@@ -50,6 +50,10 @@ export const bindingRefused = (scram: ScramStart | null, tls: Secured | null): s
   );
 };
 
+export const loggedInUnbound = (type: string): string =>
+  `The server refused channel binding (${type}) and let us in without it: either it computes another one, or something ` +
+  'between you and it ends TLS; ./switchyard doctor says which. AZTM_CHANNEL_BINDING=require would refuse such a login.';
+
 export const notAuthorized = (account: string, text: string): string =>
   `not-authorized: the user or password of ${account} is wrong (host and TLS are fine)${text === '' ? '' : `; the server says ${quoted(text)}`}. ` +
   'It is not tried again until AZTM_JID or AZTM_PASSWORD changes.';

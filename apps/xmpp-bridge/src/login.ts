@@ -52,6 +52,8 @@ export interface OpenStream {
   send(element: Element): boolean;
   readonly tlsVersion: string | null;
   readonly mechanism: string | null;
+  /** The type of channel binding that the server refused before it let us in without. */
+  readonly bindingRefused: ChannelBinding['type'] | null;
 }
 
 export interface StreamListener {
@@ -266,6 +268,7 @@ class Attempt {
       socket,
       tlsVersion: this.#state.tls?.version ?? null,
       mechanism: this.#state.scram?.mechanism ?? 'PLAIN',
+      bindingRefused: this.#state.bindingRefused,
       send: (element) => this.#write(serialised(element)),
       listen: (listener) => {
         this.#owner = listener;

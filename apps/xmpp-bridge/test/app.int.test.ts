@@ -77,6 +77,8 @@ describe('the service on a real NATS server', () => {
       jid: LOGIN.AZTM_JID,
       mappedHosts: ['a.example'],
     });
+    const metrics = await (await fetch(`http://127.0.0.1:${service!.opsPort}/metrics`)).text();
+    expect(metrics).toMatch(/^\w*xmpp_login_failures_total\{[^}]*code="REFUSED"[^}]*\} \d+$/m);
     expect(await readiness()).toMatchObject({ status: 200, checks: { 'aztm login': { ok: false, required: false } } });
   });
 

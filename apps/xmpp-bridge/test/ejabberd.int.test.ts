@@ -3,8 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ejabberdIsInstalled, type EjabberdServer, startEjabberd } from '@switchyard/local-servers';
+import { createLogger } from '@switchyard/platform';
+import { until } from '@switchyard/testing';
+import { Keeper, type LoginFlaw } from '../src/keeper.ts';
 import { LoginError } from '../src/login-failure.ts';
 import { login, type LoginOptions } from '../src/login.ts';
+import { SESSION_DEFAULTS } from '../src/session.ts';
 import { Authority } from './certificates.ts';
 import { Middleman, type MiddlemanOptions } from './middleman.ts';
 
@@ -87,7 +91,7 @@ const options = (over: Partial<LoginOptions> = {}): LoginOptions => ({
       const middleman = await Middleman.start({ to: older.port, domain: 'xmpp.test', tls, ...more });
       try {
         const outcome = await login(options({ port: middleman.port, ...over }), new AbortController().signal).then(
-          (stream) => (stream.socket.destroy(), { jid: stream.jid }),
+          ({ socket, jid, bindingRefused }) => (socket.destroy(), { jid, bindingRefused }),
           (error: unknown) => (error as LoginError).failure,
         );
         return { outcome, upstream: middleman.upstream };
@@ -106,7 +110,34 @@ const options = (over: Partial<LoginOptions> = {}): LoginOptions => ({
     }, 60_000);
 
     it('the same login stands without binding where that is only preferred: the password was right', async () => {
-      expect((await through({ channelBinding: 'prefer' }, {})).outcome).toEqual({ jid: 'ada@xmpp.test/r' });
+      const { outcome } = await through({ channelBinding: 'prefer' }, {});
+      expect(outcome).toEqual({ jid: 'ada@xmpp.test/r', bindingRefused: 'tls-unique' });
+    }, 60_000);
+
+    it('such a login is warned of, once, and said to be without binding for as long as it stands', async () => {
+      const [flaws, lines]: [LoginFlaw[], string[]] = [[], []];
+      const log = createLogger({ app: 'test', destination: { write: (line: string) => void lines.push(line) } });
+      const tls = authority.issue('middle.test', { names: ['xmpp.test'] });
+      const middleman = await Middleman.start({ to: older.port, domain: 'xmpp.test', tls });
+      const nothing = (): undefined => undefined;
+      const keeper = new Keeper(
+        { state: 'offline', sentence: '', tries: 0, failure: null, boundJid: null, onlineSince: null },
+        {
+          login: (signal, onStep) => login(options({ port: middleman.port }), signal, onStep),
+          handlers: { onQuestion: nothing, onMessage: nothing, onPresence: nothing, onDropped: nothing },
+          ...{ session: SESSION_DEFAULTS, log, onChange: nothing, onFlaw: (flaw) => flaws.push(flaw) },
+        },
+      );
+      try {
+        keeper.start();
+        await until(() => keeper.state.state === 'online', 30_000);
+        expect(keeper.state.sentence).toMatch(/channel binding refused: tls-unique/);
+        expect(flaws).toEqual([{ kind: 'unbound', type: 'tls-unique' }]);
+        expect(lines.filter((line) => line.includes('refused channel binding (tls-unique)'))).toHaveLength(1);
+      } finally {
+        await keeper.stop();
+        await middleman.stop();
+      }
     }, 60_000);
 
     it('TLS that is offered again after SASL, by the real server on a second connection, is told at once', async () => {

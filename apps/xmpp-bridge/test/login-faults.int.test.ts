@@ -3,7 +3,7 @@ import { until } from '@switchyard/testing';
 import { LoginError, type LoginFailure, type LoginFailureCode, type LoginStep } from '../src/login-failure.ts';
 import { login, type LoginOptions } from '../src/login.ts';
 import { Authority } from './certificates.ts';
-import { FEATURES as F, HostileServer, type Script, upTo } from './hostile-server.ts';
+import { type Client, FEATURES as F, HostileServer, type Script, upTo } from './hostile-server.ts';
 
 let authority: Authority;
 let server: HostileServer;
@@ -227,20 +227,28 @@ describe('a login that cannot stand (faults 14, 19, 21)', () => {
   });
 
   it('is told within 200 ms, in the right sentence, for TLS that is offered again and a binding that is refused', async () => {
-    const reoffered = upTo('authenticated', (c) => c.write(F.open() + F.of(F.starttls)), ['PLAIN']);
+    let offeredAt = 0;
+    const offering = (client: Client, text: string): void => {
+      offeredAt = performance.now();
+      client.write(text);
+    };
+    const reoffered = upTo('authenticated', (c) => offering(c, F.open() + F.of(F.starttls)), ['PLAIN']);
     const types =
       "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-exporter'/></sasl-channel-binding>";
-    const unbound = upTo('auth', (c) => c.write(F.failure('not-authorized', 'Invalid channel binding')));
+    const unbound = upTo('auth', (c) => offering(c, F.failure('not-authorized', 'Invalid channel binding')));
     const refused: Script = {
       onText: (text, client) =>
         text.includes('<stream:stream') && client.tls && client.round === 2
           ? client.write(F.open() + F.of(F.sasl('SCRAM-SHA-512-PLUS'), types))
           : unbound.onText(text, client),
     };
-    /** The quickest of several: the machine may be busy, the diagnosis is not slow. */
+    /** From what the server said to the diagnosis; the quickest of several: the machine may be busy. */
     const quickest = async (script: Script, over: Partial<LoginOptions>) => {
       const told = [];
-      for (let n = 0; n < 8; n += 1) told.push(await failure(script, { timeoutMs: 20_000, ...over }));
+      for (let n = 0; n < 8; n += 1) {
+        const failed = await failure(script, { timeoutMs: 20_000, ...over });
+        told.push({ ...failed, ms: performance.now() - offeredAt });
+      }
       return told.sort((a, b) => a.ms - b.ms)[0]!;
     };
     const seed = await quickest(reoffered, PLAIN);
