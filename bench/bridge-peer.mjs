@@ -1,12 +1,14 @@
-// The far end of `bench bridge`, a process of its own: it answers what peers ask in the place of a gateway, and echoes raw
-// IQs over a session of its own. Speaks with its parent by messages; ends when that does.
+// The far end of `bench bridge`, a process of its own: it answers what peers ask in the place of a gateway, is a bridge
+// without a bus to those who ask that one, and echoes raw IQs over a session of its own. Speaks with its parent by
+// messages; ends when that does.
 import { connectBus } from '@switchyard/bus';
 import { httpRequest } from '@switchyard/contracts';
 import { createLogger } from '@switchyard/platform';
 import { xml } from '@xmpp/client';
+import { openBridge } from './bridge-alone.mjs';
 import { openSession } from './bridge-session.mjs';
 
-const { natsUrl, login } = JSON.parse(process.argv[2]);
+const { natsUrl, login, alone, policy } = JSON.parse(process.argv[2]);
 const log = createLogger({ app: 'bench', level: 'silent' });
 const bus = await connectBus({ url: natsUrl, app: 'gateway', log });
 await bus.ensureStreams();
@@ -38,5 +40,8 @@ const session = await openSession(login, 'echo', (iq) => {
   const text = iq.getChildText('echo', 'urn:bench');
   return text === null ? undefined : Promise.resolve(xml('echo', { xmlns: 'urn:bench' }, text));
 });
+await openBridge(alone, { AZTM_PEER_POLICY: policy }, async ({ request: { body } }) => ({
+  response: { status: 200, headers: [['content-type', 'application/json']], body },
+}));
 process.send({ jid: session.jid });
 process.once('disconnect', () => process.exit(0));

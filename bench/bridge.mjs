@@ -1,5 +1,7 @@
-// HTTP over XMPP, from a service's fetch through two bridges to the answerer of another organisation and back, beside a
-// raw IQ echo over two plain sessions on the same Prosody, in turns in the same minutes. Every answer is checked.
+// HTTP over XMPP beside a raw IQ echo over two plain sessions on the same Prosody, in turns in the same minutes:
+//   bridge    an HTTP exchange into one bridge, over XMPP, out of another and back; one process each, no message bus
+//   services  a service's fetch, its bus, two bridges that are services, the bus of the answerer, and back
+// Every answer is checked.
 // Usage: ./switchyard bench bridge [--seconds 3] [--profile] [--json]
 import { fork, spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,6 +15,7 @@ import { developmentCertificate, startNats, startProsody } from '@switchyard/loc
 import { createLogger } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
 import { xml } from '@xmpp/client';
+import { openBridge } from './bridge-alone.mjs';
 import { openSession, timedLogin } from './bridge-session.mjs';
 import { cpuMs } from './stack.mjs';
 
@@ -114,7 +117,7 @@ function cpuOf(samples) {
 }
 
 async function main() {
-  const users = { near: 'pw-near', far: 'pw-far', raw: 'pw-raw' };
+  const users = Object.fromEntries(['near', 'far', 'raw', 'one', 'two'].map((user) => [user, `pw-${user}`]));
   const tls = developmentCertificate(join(dir, 'tls'), 'localhost');
   const prosody = await startProsody({ dir: join(dir, 'prosody'), users, tls, domain: 'localhost' });
   stops.push(() => prosody.stop());
@@ -128,7 +131,9 @@ async function main() {
   const policy = join(dir, 'policy.json');
   writeFileSync(
     policy,
-    JSON.stringify({ 'near@localhost': { methods: ['GET', 'POST'], paths: ['/*'], perMinute: 100_000 } }),
+    JSON.stringify(
+      Object.fromEntries(['near', 'one'].map((user) => [`${user}@localhost`, { paths: ['/*'], perMinute: 100_000 }])),
+    ),
   );
   const common = (user) => ({
     NATS_URL: nats[user].url,
@@ -141,7 +146,7 @@ async function main() {
   launchBridge('near', { ...common('near'), SERVICE_MAP: map, AZTM_SERVER_MODE: 'false' });
   launchBridge('far', { ...common('far'), AZTM_PEER_POLICY: policy });
   const peer = fork(join(ROOT, 'bench/bridge-peer.mjs'), [
-    JSON.stringify({ natsUrl: nats.far.url, login: account('far') }),
+    JSON.stringify({ natsUrl: nats.far.url, login: account('far'), alone: account('two'), policy }),
   ]);
   stops.push(() => void peer.disconnect());
   const { jid } = await new Promise((resolve, reject) => {
@@ -158,10 +163,32 @@ async function main() {
   }
 
   const fetch = createSafeFetch({ serviceMap: parseServiceMap(map), overXmpp: carryOverXmpp(buses[0]) });
-  const overBridge = async () => {
+  const overServices = async () => {
     const headers = { 'content-type': 'application/json' };
     const response = await fetch('http://agent.bench/echo', { method: 'POST', headers, body: BODY });
     if (response.status !== 200 || (await response.text()) !== BODY) throw new Error('the answer is not the question');
+  };
+  const bridge = await openBridge(account('one'), {
+    SERVICE_MAP: '{"agent.bench": "two@localhost"}',
+    AZTM_SERVER_MODE: 'false',
+  });
+  stops.push(() => bridge.stop());
+  const bytes = Buffer.from(BODY);
+  const withoutBus = async () => {
+    const { status, body } = await bridge.exchange(
+      {
+        ...{ host: 'agent.bench', method: 'POST', resource: '/echo' },
+        headers: [['content-type', 'application/json']],
+        body: () => Promise.resolve(bytes),
+      },
+      {
+        signal: new AbortController().signal,
+        deadline: Date.now() + 30_000,
+        onHead: () => undefined,
+        onPiece: () => undefined,
+      },
+    );
+    if (status !== 200 || !body.equals(bytes)) throw new Error('the answer is not the question');
   };
   const session = await openSession(account('raw'), 'ask');
   stops.push(() => session.close());
@@ -170,8 +197,8 @@ async function main() {
     if (answer.getChildText('echo') !== BODY) throw new Error('the answer is not the question');
   };
 
-  for (const once of [raw, overBridge]) await measure(once, 16, 3); // the compilers have seen every path
-  const rounds = { 1: [], 64: [] };
+  const ways = { raw, bridge: withoutBus, services: overServices };
+  for (const once of Object.values(ways)) await measure(once, 16, 3); // the compilers have seen every path
   const ends = { asker: process.pid, prosody: prosody.pid, answerer: peer.pid };
   const between = { 'near bridge': children.near.pid, 'far bridge': children.far.pid };
   const servers = { 'near NATS': nats.near.pid, 'far NATS': nats.far.pid };
@@ -183,29 +210,33 @@ async function main() {
     const spent = pids.map(([name, pid], n) => [name, (cpuMs(pid) - before[n]) / measured.count]);
     return { ...measured, cpu: Object.fromEntries(spent) };
   };
+  const rounds = { 1: [], 64: [] };
   for (const concurrency of [1, 64]) {
     for (let round = 0; round < ROUNDS; round += 1) {
-      const plain = await withCpu(raw, concurrency);
-      rounds[concurrency].push({ raw: plain, bridge: await withCpu(overBridge, concurrency) });
+      const measured = {};
+      for (const [way, once] of Object.entries(ways)) measured[way] = await withCpu(once, concurrency);
+      rounds[concurrency].push(measured);
     }
   }
   const logins = [];
   for (let n = 0; n < LOGINS; n += 1) logins.push(await timedLogin(account('raw'), `login-${n}`));
   const sse = await eventLatencies(fetch, 2 * SECONDS);
 
-  const of = (concurrency, what, field) => median(rounds[concurrency].map((round) => round[what][field]));
-  const ratio = (concurrency, field) =>
-    median(rounds[concurrency].map((round) => round.bridge[field] / round.raw[field]));
+  const of = (concurrency, way, field) => median(rounds[concurrency].map((round) => round[way][field]));
+  const ratio = (concurrency, way, field) =>
+    median(rounds[concurrency].map((round) => round[way][field] / round.raw[field]));
   const loginMs = sortedOf(logins.slice(5));
+  const wayOf = (way) => ({
+    aloneP50: of(1, way, 'p50'),
+    aloneRatio: ratio(1, way, 'p50'),
+    perSecondAt64: of(64, way, 'perSecond'),
+    ratioAt64: ratio(64, way, 'perSecond'),
+    cpuMsPerRequestAt64: cpuOf(rounds[64].map((round) => round[way].cpu)),
+  });
   return {
-    alone: { rawP50: of(1, 'raw', 'p50'), bridgeP50: of(1, 'bridge', 'p50'), ratio: ratio(1, 'p50') },
-    at64: { raw: of(64, 'raw', 'perSecond'), bridge: of(64, 'bridge', 'perSecond'), ratio: ratio(64, 'perSecond') },
+    ways: Object.fromEntries(Object.keys(ways).map((way) => [way, wayOf(way)])),
     login: { p50: quantile(loginMs, 0.5), p99: quantile(loginMs, 0.99) },
     events: { perSecond: EVENTS_PER_SECOND, p50: quantile(sse, 0.5), p99: quantile(sse, 0.99), count: sse.length },
-    cpuMsPerRequestAt64: {
-      raw: cpuOf(rounds[64].map((round) => round.raw.cpu)),
-      bridge: cpuOf(rounds[64].map((round) => round.bridge.cpu)),
-    },
   };
 }
 
@@ -214,31 +245,32 @@ try {
   if (values.json) console.log(JSON.stringify(result, null, 2));
   else {
     const f = (n, digits = 2) => n.toFixed(digits);
-    const { alone, at64, login, events, cpuMsPerRequestAt64: cpu } = result;
+    const { ways, login, events } = result;
     const verdict = (good) => (good ? 'as aimed for' : 'NOT as aimed for');
-    const line = (what, text, good) => console.log(`${what.padEnd(28)} ${text.padEnd(62)} ${verdict(good)}`);
-    line(
-      'round trip alone, p50',
-      `raw ${f(alone.rawP50)} ms, bridge ${f(alone.bridgeP50)} ms: ${f(alone.ratio)} times (at most 2)`,
-      alone.ratio <= 2,
-    );
-    line(
-      '64 at once',
-      `raw ${f(at64.raw, 0)}/s, bridge ${f(at64.bridge, 0)}/s: ${f(at64.ratio * 100, 0)} % (at least 70)`,
-      at64.ratio >= 0.7,
-    );
+    const line = (what, text, good) => console.log(`${what.padEnd(28)} ${text.padEnd(66)} ${verdict(good)}`);
+    for (const way of ['bridge', 'services']) {
+      const { aloneP50, aloneRatio, perSecondAt64, ratioAt64 } = ways[way];
+      line(
+        `${way}: alone, p50`,
+        `raw ${f(ways.raw.aloneP50)} ms, ${way} ${f(aloneP50)} ms: ${f(aloneRatio)} times (at most 2)`,
+        aloneRatio <= 2,
+      );
+      line(
+        `${way}: 64 at once`,
+        `raw ${f(ways.raw.perSecondAt64, 0)}/s, ${way} ${f(perSecondAt64, 0)}/s: ${f(ratioAt64 * 100, 0)} % (at least 70)`,
+        ratioAt64 >= 0.7,
+      );
+    }
     line('login', `p50 ${f(login.p50, 1)} ms, p99 ${f(login.p99, 1)} ms (p50 at most 50)`, login.p50 <= 50);
     line(
       `events, ${events.perSecond}/s`,
       `p50 ${f(events.p50, 1)} ms, p99 ${f(events.p99, 1)} ms (p99 at most 20)`,
       events.p99 <= 20,
     );
-    for (const [what, shares] of Object.entries(cpu))
-      console.log(
-        `CPU of one request at 64, ${what}, ms: ${Object.entries(shares)
-          .map(([name, ms]) => `${name} ${f(ms)}`)
-          .join(', ')}`,
-      );
+    for (const [way, { cpuMsPerRequestAt64: cpu }] of Object.entries(ways)) {
+      const shares = Object.entries(cpu).map(([name, ms]) => `${name} ${f(ms, 3)}`);
+      console.log(`CPU of one request at 64, ${way}, ms: ${shares.join(', ')}`);
+    }
   }
 } finally {
   for (const stop of stops.reverse()) await Promise.resolve(stop()).catch(() => undefined);

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { type Element, xml } from '@xmpp/client';
 import type { Bus, Subscription } from '@switchyard/bus';
 import {
-  httpBody,
+  type CarriedFrame,
   type InputOf,
   type OutputOf,
   xmppBody,
@@ -10,7 +10,7 @@ import {
   type XmppStatus,
 } from '@switchyard/contracts';
 import type { Logger, Metrics } from '@switchyard/platform';
-import { bodyOnTheBus, CarriedBodies } from '@switchyard/safe-fetch';
+import { CarriedBodies } from '@switchyard/safe-fetch';
 import { decodeAztm } from './aztm-v1.ts';
 import { type BridgeState, initialState, toStatus, withSeat } from './bridge-state.ts';
 import type { BridgeConfig } from './config.ts';
@@ -18,13 +18,15 @@ import { IncomingChunks } from './chunks.ts';
 import { Credentials } from './credentials.ts';
 import { answerDisco, PeerFeatures } from './disco.ts';
 import { Exchanges } from './exchanges.ts';
+import { type AskGateway, gatewayOverBus } from './gateway-over-bus.ts';
+import type { HttpResponse } from './http-exchange.ts';
 import { IncomingStreams } from './ibb.ts';
 import { Inbound } from './inbound.ts';
 import { InboundAztm } from './inbound-aztm.ts';
 import { InboundIq } from './inbound-iq.ts';
 import { Keeper, type LoginFlaw } from './keeper.ts';
 import { login, type LoginOptions } from './login.ts';
-import { type CarryCall, Outbound } from './outbound.ts';
+import { type Asked, type CarryCall, Outbound } from './outbound.ts';
 import { PeerHealth } from './peer-health.ts';
 import { ruleFor } from './peer-policy.ts';
 import { PolicyFile } from './policy-file.ts';
@@ -40,6 +42,15 @@ export interface BridgeParts {
   readonly bus: Pick<Bus, 'request' | 'answer' | 'publishSystem' | 'lease'>;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** Who performs what peers want of us; the gateway, over the bus, where it is absent. */
+  readonly askGateway?: AskGateway;
+}
+
+/** What is needed of a call on the bus. */
+export interface BusCall {
+  readonly signal: AbortSignal;
+  readonly deadline: number;
+  progress(frame: CarriedFrame): void;
 }
 
 /**
@@ -124,7 +135,6 @@ export class Bridge {
       chunks: this.#chunks,
       bodyLimit: config.streamLimitBytes,
       cap: this.#cap,
-      bodyOf: (input, call) => this.#bodies.take(input, config.streamLimitBytes, call),
       exchanges: this.#exchanges,
       log,
     });
@@ -166,13 +176,34 @@ export class Bridge {
     return toStatus(this.config, this.#keeper.state, this.#seat?.view ?? null);
   }
 
-  carry(input: InputOf<typeof xmppRequest>, call: CarryCall): Promise<OutputOf<typeof xmppRequest>> {
-    return this.#outbound.carry(input, call);
+  /** Carries one request of a service on the bus. */
+  async carry(input: InputOf<typeof xmppRequest>, call: BusCall): Promise<OutputOf<typeof xmppRequest>> {
+    const body = (): Promise<Buffer> => this.#bodies.take(input, this.config.streamLimitBytes, call);
+    const pairs = (headers: HttpResponse['headers']) => headers.map(([name, value]): [string, string] => [name, value]);
+    const {
+      status,
+      headers,
+      body: answered,
+    } = await this.exchange(
+      { ...input, body },
+      {
+        signal: call.signal,
+        deadline: call.deadline,
+        onHead: (head) => call.progress({ head: { status: head.status, headers: pairs(head.headers) } }),
+        onPiece: (piece) => call.progress({ chunk: piece.toString('base64') }),
+      },
+    );
+    return { status, headers: pairs(headers), body: answered.toString('base64') };
+  }
+
+  /** Carries one request to the agent that serves its host. Rejects with AppError. */
+  exchange(asked: Asked, call: CarryCall): Promise<HttpResponse> {
+    return this.#outbound.carry(asked, call);
   }
 
   /** Undefined where peers cannot call us. */
   #inbound() {
-    const { bus, log, metrics } = this.parts;
+    const { bus, log, metrics, askGateway } = this.parts;
     if (!this.config.serverMode) return undefined;
     const served = metrics.counter('xmpp_requests_served_total', 'Requests of peers', ['outcome']);
     const repeated = metrics.counter('xmpp_requests_repeated_total', 'Requests of peers that were asked before', []);
@@ -185,11 +216,10 @@ export class Bridge {
       log,
       policy: () => this.#policy.policy,
       isContact: (jid) => this.#roster.has(jid),
-      bodyLimit,
+      askGateway: askGateway ?? gatewayOverBus(bus, bodyLimit),
       replay: new Replay(() => repeated.inc({})),
       exchanges: this.#exchanges,
       onOutcome: (outcome) => served.inc({ outcome }),
-      sendBody: (body, signal) => bodyOnTheBus(bus, httpBody, body, signal),
     });
     const session = () => this.#seat?.session ?? null;
     const onDropped = (why: string): void => refused.inc({ why });

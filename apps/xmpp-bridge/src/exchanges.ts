@@ -1,6 +1,7 @@
 import type { Bus } from '@switchyard/bus';
-import { AppError, type CarriedResponse, type SystemFact } from '@switchyard/contracts';
+import { AppError, type SystemFact } from '@switchyard/contracts';
 import type { Logger, Metrics } from '@switchyard/platform';
+import type { HttpResponse } from './http-exchange.ts';
 import type { CarryCall } from './outbound.ts';
 import { bareOf } from './peers.ts';
 
@@ -76,20 +77,23 @@ export class Exchanges {
   async carried(
     begun: Begun,
     call: CarryCall,
-    carry: (booked: CarryCall) => Promise<CarriedResponse>,
-  ): Promise<CarriedResponse> {
+    carry: (booked: CarryCall) => Promise<HttpResponse>,
+  ): Promise<HttpResponse> {
     const exchange = this.begin('out', begun);
     try {
       const response = await carry({
         signal: call.signal,
         deadline: call.deadline,
-        progress: (frame) => {
-          if ('head' in frame) exchange.streams(frame.head.status);
-          else if ('chunk' in frame) exchange.passed(Buffer.byteLength(frame.chunk, 'base64'));
-          call.progress(frame);
+        onHead: (head) => {
+          exchange.streams(head.status);
+          call.onHead(head);
+        },
+        onPiece: (piece) => {
+          exchange.passed(piece.length);
+          call.onPiece(piece);
         },
       });
-      exchange.passed(Buffer.byteLength(response.body, 'base64'));
+      exchange.passed(response.body.length);
       exchange.end(response.status);
       return response;
     } catch (error) {

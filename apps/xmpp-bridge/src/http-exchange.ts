@@ -55,9 +55,9 @@ const MAX_HEADERS = 128;
 const MAX_VALUE = 16_384;
 
 /** The headers that travel, with lower-case names: H2, H3. Throws ExchangeError 400 for one that is none. */
-export function carriedHeaders(headers: HeaderList): HeaderList {
+export function carriedHeaders(headers: HeaderList): [string, string][] {
   if (headers.length > MAX_HEADERS) throw new ExchangeError(400, `A request has at most ${MAX_HEADERS} headers.`);
-  return headers.flatMap(([name, value]): (readonly [string, string])[] => {
+  return headers.flatMap(([name, value]): [string, string][] => {
     const lower = name.toLowerCase();
     if (!NAME.test(name) || BAD_VALUE.test(value) || value.length > MAX_VALUE)
       throw new ExchangeError(400, 'A header has a name or a value that cannot be carried.');

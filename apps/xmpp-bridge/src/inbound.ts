@@ -1,16 +1,9 @@
-import {
-  AppError,
-  encodeId,
-  ERROR_CODES,
-  httpRequest,
-  type Principal,
-  type SystemFact,
-  toPublicError,
-} from '@switchyard/contracts';
+import { AppError, encodeId, ERROR_CODES, type Principal, type SystemFact, toPublicError } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
-import { linkAbort, type Logger } from '@switchyard/platform';
+import type { Logger } from '@switchyard/platform';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { type Exchange, type Exchanges, pathOf } from './exchanges.ts';
+import type { AskGateway } from './gateway-over-bus.ts';
 import {
   carriedHeaders,
   checkRequest,
@@ -24,7 +17,6 @@ import {
 } from './http-exchange.ts';
 import { type Denial, judgeCall, type PeerPolicy, type PeerRule, type Verdict } from './peer-policy.ts';
 import { bareOf } from './peers.ts';
-import { Pipe } from './pipe.ts';
 import { type Answer, keyOf, type Replay } from './replay.ts';
 
 /*
@@ -39,22 +31,14 @@ import { type Answer, keyOf, type Replay } from './replay.ts';
  */
 
 export interface InboundParts {
-  readonly bus: Pick<Bus, 'request' | 'publishSystem'>;
+  readonly bus: Pick<Bus, 'publishSystem'>;
+  readonly askGateway: AskGateway;
   readonly policy: () => PeerPolicy;
   readonly isContact: (bareJid: string) => boolean;
   readonly replay: Replay;
   readonly exchanges: Exchanges;
-  /** Largest body of a response that is no stream of events. */
-  readonly bodyLimit: number;
   readonly log: Logger;
   readonly onOutcome: (outcome: 'answered' | 'denied' | 'failed') => void;
-  /** Sends a body to the gateway that one message does not carry; gives what `body` and `bodyBytes` are to be. */
-  readonly sendBody: (body: Buffer, signal: AbortSignal) => BodyOnTheBus;
-}
-
-export interface BodyOnTheBus {
-  readonly fields: { readonly body: string; readonly bodyBytes?: number };
-  onFrame(frame: unknown): void;
 }
 
 /** One request of a peer, and how it came. */
@@ -80,9 +64,6 @@ const MAX_UNDER_WAY = 256;
 const MAX_HOPS = 4;
 const DEFAULT_TIMEOUT_MS = 30_000;
 const MAX_TIMEOUT_MS = 120_000;
-/** Of one stream of events, while the peer takes it slower than we produce it; of all answers together. */
-const MAX_EVENT_BYTES = 1_048_576;
-const MAX_BYTES_OF_ALL = 134_217_728;
 /** Denials that are told, per peer and minute, and of all together. */
 const TOLD_PER_PEER = 60;
 const TOLD_OF_ALL = 600;
@@ -97,7 +78,6 @@ export class Inbound {
   /** By peer and the name that it gave the request. */
   readonly #cancels = new Map<string, UnderWay>();
   readonly #limiters = new Map<number, RateLimiterMemory>();
-  readonly #room = { bytes: MAX_BYTES_OF_ALL };
   readonly #told = new RateLimiterMemory({ points: TOLD_PER_PEER, duration: 60 });
   readonly #toldOfAll = new RateLimiterMemory({ points: TOLD_OF_ALL, duration: 60 });
 
@@ -177,55 +157,12 @@ export class Inbound {
     return Math.min(left, MAX_TIMEOUT_MS);
   }
 
-  async #forward({ from, request }: Incoming, rule: PeerRule, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
+  #forward({ from, request }: Incoming, rule: PeerRule, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
     const userId = encodeId(`xmpp:${bareOf(from)}`);
     const held = rule.tools === undefined ? {} : { tools: rule.tools }; // P3 of peer-policy.ts
     const principal: Principal = { tenantId: rule.tenant, userId, role: 'user', via: 'xmpp', ...held };
-    const headers = carriedHeaders(request.headers).map(([name, value]): [string, string] => [name, value]);
-    const pipe = new Pipe({ eventBytes: MAX_EVENT_BYTES, bodyBytes: this.parts.bodyLimit, room: this.#room });
-    const streaming = new Promise<HttpResponse>((resolve) => {
-      pipe.onHead = ({ status, headers: answered }) =>
-        resolve({ status, headers: carriedHeaders(answered), body: Buffer.alloc(0) });
-    });
-    const over = linkAbort([signal]);
-    const body = this.parts.sendBody(request.body, over.signal);
-    const whole = this.parts.bus
-      .request(
-        httpRequest,
-        {
-          ...{ principal, fromJid: from, method: request.method, resource: request.resource },
-          headers: [...headers, [FROM_HEADER, from]], // I1
-          ...body.fields,
-        },
-        {
-          ...{ timeoutMs, signal },
-          onProgress: (frame) => {
-            body.onFrame(frame);
-            pipe.take(frame);
-          },
-        },
-      )
-      .then(
-        (answer) => {
-          pipe.end();
-          const { status } = answer;
-          return { status, headers: carriedHeaders(answer.headers), body: Buffer.from(answer.body, 'base64') };
-        },
-        (error: unknown) => {
-          pipe.fail(error);
-          throw error;
-        },
-      )
-      .finally(() => over.release());
-    const first = await Promise.race([
-      whole.then((response) => ({ response })),
-      streaming.then((response) => ({ response, pieces: pipe })),
-    ]);
-    whole.catch(() => undefined); // told by the pipe
-    // A short answer in pieces may be complete before anybody looks at its head.
-    return pipe.headSeen && !('pieces' in first)
-      ? { response: { ...first.response, body: Buffer.alloc(0) }, pieces: pipe }
-      : first;
+    const headers = [...carriedHeaders(request.headers), [FROM_HEADER, from] as const]; // I1
+    return this.parts.askGateway({ principal, from, request: { ...request, headers }, timeoutMs, signal });
   }
 
   #problemOf(error: unknown): HttpResponse {

@@ -1,4 +1,4 @@
-import { AppError, type CarriedFrame, type InputOf, type OutputOf, type xmppRequest } from '@switchyard/contracts';
+import { AppError } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import { mappedJid, type ServiceMap } from '@switchyard/safe-fetch';
 import { askByIq, type IqAnswer } from './ask-by-iq.ts';
@@ -11,8 +11,10 @@ import {
   checkRequest,
   ExchangeError,
   headerOf,
+  type HeaderList,
   HOP_HEADER,
   type HttpRequest,
+  type HttpResponse,
   TIMEOUT_HEADER,
 } from './http-exchange.ts';
 import type { IncomingStreams } from './ibb.ts';
@@ -52,21 +54,29 @@ export interface OutboundParts {
   readonly chunks: IncomingChunks;
   readonly bodyLimit: number;
   readonly cap: StanzaCap;
-  /** Fetches a body that its caller sends in pieces. */
-  readonly bodyOf: (input: Input, call: CarryCall) => Promise<Buffer>;
   readonly exchanges: Exchanges;
   readonly log: Logger;
 }
 
-/** What is needed of a call on the bus. */
+/** One request of a service. */
+export interface Asked {
+  /** host:port as in the map. */
+  readonly host: string;
+  readonly method: string;
+  readonly resource: string;
+  readonly headers: HeaderList;
+  /** Fetched where the request can be carried: its caller may send it in pieces. */
+  readonly body: () => Promise<Buffer>;
+}
+
+/** Who waits for the response. */
 export interface CarryCall {
   readonly signal: AbortSignal;
   readonly deadline: number;
-  progress(frame: CarriedFrame): void;
+  /** Where the response comes in pieces: its head, and then they, in order. The response then has no body. */
+  onHead(head: Pick<HttpResponse, 'status' | 'headers'>): void;
+  onPiece(piece: Buffer): void;
 }
-
-type Input = InputOf<typeof xmppRequest>;
-type Output = OutputOf<typeof xmppRequest>;
 
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 const PROBE_LIMIT_MS = 2_000;
@@ -92,11 +102,12 @@ export class Outbound {
 
   constructor(private readonly parts: OutboundParts) {}
 
-  async carry(input: Input, call: CarryCall): Promise<Output> {
-    const jid = this.#jidOf(input.host);
+  /** Rejects with AppError. */
+  async carry(asked: Asked, call: CarryCall): Promise<HttpResponse> {
+    const jid = this.#jidOf(asked.host);
     try {
       this.#session();
-      const request = this.#request(input, await this.parts.bodyOf(input, call));
+      const request = this.#request(asked, await asked.body());
       return await this.parts.exchanges.carried({ peer: jid, ...request, bytes: request.body.length }, call, (booked) =>
         this.#twice(jid, request, booked).catch((error: unknown) => {
           throw toAppError(error, jid);
@@ -120,7 +131,7 @@ export class Outbound {
     return jid;
   }
 
-  #request({ method, resource, headers }: Input, body: Buffer): HttpRequest {
+  #request({ method, resource, headers }: Asked, body: Buffer): HttpRequest {
     checkRequest({ method, resource });
     const hops = Number(headerOf(headers, HOP_HEADER) ?? 0) + 1;
     // Each header costs the server as much as a hundred bytes: what says nothing is not sent.
@@ -129,7 +140,7 @@ export class Outbound {
   }
 
   /** O2 */
-  async #twice(jid: string, request: HttpRequest, call: CarryCall): Promise<Output> {
+  async #twice(jid: string, request: HttpRequest, call: CarryCall): Promise<HttpResponse> {
     const told: Told = { head: false, sawPeer: false };
     try {
       return await this.#once(jid, request, call, told);
@@ -161,25 +172,22 @@ export class Outbound {
     }
   }
 
-  async #once(jid: string, request: HttpRequest, call: CarryCall, told: Told): Promise<Output> {
+  async #once(jid: string, request: HttpRequest, call: CarryCall, told: Told): Promise<HttpResponse> {
     const session = this.#session();
     const to = this.parts.peers.addressOf(jid);
     told.sawPeer ||= this.parts.peers.isPresent(to);
     const response = await this.#ask(session, jid, to, this.#timed(request, call.deadline), call);
-    const head = {
-      status: response.status,
-      headers: carriedHeaders(response.headers).map(([name, value]): [string, string] => [name, value]),
-    };
-    if (response.sid === undefined) return { ...head, body: response.body.toString('base64') };
+    const head = { status: response.status, headers: carriedHeaders(response.headers) };
+    if (response.sid === undefined) return { ...head, body: response.body };
     told.head = true;
-    call.progress({ head });
+    call.onHead(head);
     const digest = new DigestOfStream(response.headers);
     for await (const piece of this.parts.streams.read(session, to, response.sid, call.signal)) {
       digest.take(piece);
-      call.progress({ chunk: piece.toString('base64') }); // O4
+      call.onPiece(piece); // O4
     }
     digest.check();
-    return { ...head, body: '' };
+    return { ...head, body: Buffer.alloc(0) };
   }
 
   async #ask(session: Session, jid: string, to: string, request: HttpRequest, call: CarryCall): Promise<IqAnswer> {

@@ -1,0 +1,73 @@
+import type { Bus } from '@switchyard/bus';
+import { httpBody, httpRequest, type Principal } from '@switchyard/contracts';
+import { linkAbort } from '@switchyard/platform';
+import { bodyOnTheBus } from '@switchyard/safe-fetch';
+import { carriedHeaders, type HttpRequest, type HttpResponse } from './http-exchange.ts';
+import { Pipe } from './pipe.ts';
+import type { Answer } from './replay.ts';
+
+/** One request of a peer, as the gateway is asked it. */
+export interface GatewayCall {
+  readonly principal: Principal;
+  /** Full JID of the peer. */
+  readonly from: string;
+  readonly request: HttpRequest;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** Asks whoever performs what peers want of us. Rejects with what toPublicError() can tell. */
+export type AskGateway = (call: GatewayCall) => Promise<Answer>;
+
+/** Of one stream of events, while the peer takes it slower than we produce it; of all answers together. */
+const MAX_EVENT_BYTES = 1_048_576;
+const MAX_BYTES_OF_ALL = 134_217_728;
+
+/** Asks the gateway over the bus. `bodyLimit`: largest body of a response that is no stream of events. */
+export function gatewayOverBus(bus: Pick<Bus, 'request'>, bodyLimit: number): AskGateway {
+  const room = { bytes: MAX_BYTES_OF_ALL };
+  return async ({ principal, from, request, timeoutMs, signal }) => {
+    const pipe = new Pipe({ eventBytes: MAX_EVENT_BYTES, bodyBytes: bodyLimit, room });
+    const streaming = new Promise<HttpResponse>((resolve) => {
+      pipe.onHead = ({ status, headers }) =>
+        resolve({ status, headers: carriedHeaders(headers), body: Buffer.alloc(0) });
+    });
+    const over = linkAbort([signal]);
+    const body = bodyOnTheBus(bus, httpBody, request.body, over.signal);
+    const { method, resource } = request;
+    const headers = request.headers.map(([name, value]): [string, string] => [name, value]);
+    const whole = bus
+      .request(
+        httpRequest,
+        { principal, fromJid: from, method, resource, headers, ...body.fields },
+        {
+          ...{ timeoutMs, signal },
+          onProgress: (frame) => {
+            body.onFrame(frame);
+            pipe.take(frame);
+          },
+        },
+      )
+      .then(
+        (answer) => {
+          pipe.end();
+          const { status } = answer;
+          return { status, headers: carriedHeaders(answer.headers), body: Buffer.from(answer.body, 'base64') };
+        },
+        (error: unknown) => {
+          pipe.fail(error);
+          throw error;
+        },
+      )
+      .finally(() => over.release());
+    const first = await Promise.race([
+      whole.then((response) => ({ response })),
+      streaming.then((response) => ({ response, pieces: pipe })),
+    ]);
+    whole.catch(() => undefined); // told by the pipe
+    // A short answer in pieces may be complete before anybody looks at its head.
+    return pipe.headSeen && !('pieces' in first)
+      ? { response: { ...first.response, body: Buffer.alloc(0) }, pieces: pipe }
+      : first;
+  };
+}
