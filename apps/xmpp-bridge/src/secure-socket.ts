@@ -13,7 +13,8 @@ import type { Target } from './targets.ts';
  *    says that there will be no TLS, and lifts that.
  * K2 Text arrives as the other side wrote it: a character that is split over two packets is put together.
  * K3 What came in clear text behind the answer to STARTTLS is never read as part of the secured stream.
- * K4 Small writes leave at once (TCP_NODELAY); a dead peer is noticed by the system as well (keepalive).
+ * K4 What is written leaves with the end of the work that is under way, together, and then at once (TCP_NODELAY); a dead
+ *    peer is noticed by the system as well (keepalive).
  */
 
 export interface SocketListener {
@@ -41,6 +42,8 @@ export class PinError extends Error {
 }
 
 const KEEPALIVE_MS = 30_000;
+/** Characters; a write of this size gains nothing from waiting for more. */
+const MAX_HELD = 16_384;
 const BEFORE_TLS = /^(<\?xml [^>]*\?>)?(<stream:stream [^>]*>|<starttls [^>]*\/>|<\/stream:stream>)$/;
 
 export class SecureSocket {
@@ -48,6 +51,8 @@ export class SecureSocket {
   #decoder = new StringDecoder('utf8');
   #secured: boolean;
   #first = true;
+  /** What is written and was not handed to the system yet (K4). */
+  #held = '';
 
   private constructor(
     socket: Socket,
@@ -87,16 +92,30 @@ export class SecureSocket {
 
   /** Bytes that are written and not sent yet. */
   get buffered(): number {
-    return this.#socket.writableLength;
+    return this.#socket.writableLength + this.#held.length;
   }
 
+  /** False: the connection is full, wait for drained(). */
   write(text: string): boolean {
-    if (!this.#secured && !BEFORE_TLS.test(text)) throw new Error('nothing is said in clear text'); // K1
-    return this.#socket.write(text, 'utf8');
+    if (!this.#secured) {
+      if (!BEFORE_TLS.test(text)) throw new Error('nothing is said in clear text'); // K1
+      return this.#socket.write(text, 'utf8');
+    }
+    if (this.#held === '') process.nextTick(this.#flush);
+    this.#held += text;
+    if (this.#held.length > MAX_HELD) this.#flush();
+    return !this.#socket.writableNeedDrain;
   }
+
+  readonly #flush = (): void => {
+    const text = this.#held;
+    this.#held = '';
+    if (text !== '') this.#socket.write(text, 'utf8');
+  };
 
   /** Resolves when what is buffered has left, or when the connection is gone. */
   drained(): Promise<void> {
+    this.#flush();
     const socket = this.#socket;
     if (!socket.writableNeedDrain || socket.destroyed) return Promise.resolve();
     return new Promise((resolve) => {
@@ -140,6 +159,7 @@ export class SecureSocket {
 
   /** Ends the connection; what is buffered still leaves within `graceMs`. */
   end(graceMs = 500): void {
+    this.#flush();
     this.#socket.end();
     setTimeout(() => this.#socket.destroy(), graceMs).unref();
   }
