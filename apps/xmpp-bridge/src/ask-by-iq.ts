@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { linkAbort } from '@switchyard/platform';
 import { xml } from '@xmpp/client';
 import type { IncomingChunks } from './chunks.ts';
@@ -8,7 +8,7 @@ import { IqError } from './iq-registry.ts';
 import type { Peers } from './peers.ts';
 import type { Session } from './session.ts';
 import type { StanzaCap } from './stanza-cap.ts';
-import { checkDigest, decodeResponse, type Dialect, encodeRequest, fitsInline } from './xep-0332.ts';
+import { announceRequest, checkDigest, decodeResponse, type Dialect, encodeRequest } from './xep-0332.ts';
 
 /*
  * One HTTP request in an IQ (XEP-0332), and its answer.
@@ -40,38 +40,21 @@ export async function askByIq(
   to: string,
   request: HttpRequest,
   patience: Patience,
+  native: 'text' | 'standard' = 'standard',
 ): Promise<IqAnswer> {
-  // The id of the IQ, which nobody can guess, is also what the request is cancelled by.
-  const asked = { id: newId() };
-  const cancel = (): void => {
-    if (session.open) session.send(xml('message', { to }, xml('cancel', { xmlns: NS_CANCEL, id: asked.id }))); // O5
-  };
-  patience.signal.addEventListener('abort', cancel, { once: true });
+  const close = parts.chunks.opened(to);
+  const known = parts.peers.dialectOf(to);
+  const dialect = known === 'standard' ? native : known;
   try {
-    return await parts.chunks.whileAsking(to, () => inDialect(parts, session, to, request, patience, asked));
-  } finally {
-    patience.signal.removeEventListener('abort', cancel);
-  }
-}
-
-async function inDialect(
-  parts: IqParts,
-  session: Session,
-  to: string,
-  request: HttpRequest,
-  patience: Patience,
-  asked: { id: string },
-): Promise<IqAnswer> {
-  const dialect = parts.peers.dialectOf(to);
-  try {
-    return await askOnce(parts, session, to, request, dialect, { ...patience, id: asked.id });
+    return await askOnce(parts, session, to, request, dialect, patience);
   } catch (error) {
     // Not executed, so it is safe to say it in the other dialect (O2).
     const unknown = error instanceof IqError && error.condition === 'feature-not-implemented';
     if (dialect === 'slixmpp' || !unknown) throw error;
     parts.peers.speaksSlixmpp(to);
-    asked.id = newId();
-    return askOnce(parts, session, to, request, 'slixmpp', { ...patience, id: asked.id });
+    return await askOnce(parts, session, to, request, 'slixmpp', patience);
+  } finally {
+    close();
   }
 }
 
@@ -81,28 +64,48 @@ async function askOnce(
   to: string,
   request: HttpRequest,
   dialect: Dialect,
-  { signal, deadline, id }: Patience & { readonly id: string },
+  { signal, deadline }: Patience,
 ): Promise<IqAnswer> {
-  const inline = fitsInline(request.body, dialect, parts.cap.chars);
+  const inline = encodeRequest(request, dialect, parts.cap.chars);
   if (!inline && dialect === 'slixmpp')
     throw new ExchangeError(413, 'slixmpp carries text of at most 64 KB; this body is larger, or no text.');
-  const question = { to, id, timeoutMs: deadline - Date.now(), signal };
-  const chunks = inline ? undefined : randomUUID();
-  const asked = session.ask('set', encodeRequest(request, dialect, chunks), question);
-  const sending = chunks === undefined ? undefined : linkAbort([signal]);
-  if (chunks !== undefined && sending)
-    sendChunks(session, to, chunks, request.body, sending.signal, parts.cap.bytes(CHUNK_BYTES)).catch(() => undefined); // the answer tells
+  // The id of the IQ, which nobody can guess, is also what the request is cancelled by.
+  const id = randomUUID();
+  const cancel = (): void => {
+    if (session.open) session.send(xml('message', { to }, xml('cancel', { xmlns: NS_CANCEL, id }))); // O5
+  };
+  const question = { to, id, timeoutMs: deadline - Date.now(), signal, onCancelled: cancel };
+  if (inline) {
+    const answer = decodeResponse(await session.ask('set', inline, question));
+    return answer.chunks === undefined ? answer : takeChunks(parts, to, answer, answer.chunks, signal, cancel);
+  }
+  const chunks = randomUUID();
+  const asked = session.ask('set', announceRequest(request, chunks), question);
+  const sending = linkAbort([signal]);
+  sendChunks(session, to, chunks, request.body, sending.signal, parts.cap.bytes(CHUNK_BYTES)).catch(() => undefined); // the answer tells
   try {
     const answer = decodeResponse(await asked);
-    if (answer.chunks === undefined) return answer;
-    const body = await parts.chunks.take(to, answer.chunks, parts.bodyLimit, signal);
-    checkDigest(answer.headers, body);
-    return { status: answer.status, headers: answer.headers, body };
+    return answer.chunks === undefined ? answer : await takeChunks(parts, to, answer, answer.chunks, signal, cancel);
   } finally {
-    sending?.abort();
+    sending.abort();
   }
 }
 
-function newId(): string {
-  return randomBytes(16).toString('base64url');
+/** The response whose body follows in messages. */
+async function takeChunks(
+  { chunks, bodyLimit }: IqParts,
+  from: string,
+  { status, headers }: HttpResponse,
+  stream: string,
+  signal: AbortSignal,
+  cancel: () => void,
+): Promise<IqAnswer> {
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    const body = await chunks.take(from, stream, bodyLimit, signal);
+    checkDigest(headers, body);
+    return { status, headers, body };
+  } finally {
+    signal.removeEventListener('abort', cancel);
+  }
 }

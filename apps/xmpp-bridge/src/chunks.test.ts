@@ -47,11 +47,10 @@ describe('a body in chunks', () => {
 
   it('may come before the answer that announces it, from whom was asked and nobody else', async () => {
     const chunks = new IncomingChunks();
-    const body = await chunks.whileAsking('ada@x/r', async () => {
-      chunks.onMessage(chunk(0, 'ab', { last: true }));
-      await Promise.resolve();
-      return chunks.take('ada@x/r', 's', 100, never);
-    });
+    const close = chunks.opened('ada@x/r');
+    chunks.onMessage(chunk(0, 'ab', { last: true }));
+    const body = await chunks.take('ada@x/r', 's', 100, never);
+    close();
     expect(body.toString()).toBe('ab');
   });
 });

@@ -70,17 +70,15 @@ export class IncomingChunks {
     });
   }
 
-  /** While `asked` is under way, this peer may send chunks before its answer is read. */
-  async whileAsking<T>(from: string, asked: () => Promise<T>): Promise<T> {
+  /** Until the function that it gives is called, this peer may send chunks before its answer is read. */
+  opened(from: string): () => void {
     const door = this.#doors.get(from) ?? { asking: 0, chunks: [] };
     door.asking += 1;
     this.#doors.set(from, door);
-    try {
-      return await asked();
-    } finally {
+    return () => {
       door.asking -= 1;
       if (door.asking === 0) this.#doors.delete(from);
-    }
+    };
   }
 
   /** True where the message was a part of a body. */

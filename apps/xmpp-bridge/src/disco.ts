@@ -1,6 +1,7 @@
 import { type Element, xml } from '@xmpp/client';
 import { NS_AZTM } from './aztm-v1.ts';
 import { NS_CANCEL } from './http-exchange.ts';
+import { NS_TEXT } from './http-text.ts';
 import { NS_IBB } from './ibb.ts';
 import { IqError } from './iq-registry.ts';
 import { bareOf } from './peers.ts';
@@ -29,7 +30,13 @@ export function answerDisco(
   if (!query) return undefined;
   if (!may(bareOf(iq.attrs['from'] ?? ''))) throw new StanzaRefusal('service-unavailable'); // D1
   if (query.attrs['node'] !== undefined) throw new StanzaRefusal('item-not-found');
-  const features = [NS_DISCO, NS_IBB, NS_CANCEL, 'urn:xmpp:ping', ...(serves ? [NS_HTTP, NS_SHIM, NS_AZTM] : [])];
+  const features = [
+    NS_DISCO,
+    NS_IBB,
+    NS_CANCEL,
+    'urn:xmpp:ping',
+    ...(serves ? [NS_HTTP, NS_SHIM, NS_TEXT, NS_AZTM] : []),
+  ];
   return Promise.resolve(
     xml(
       'query',
@@ -40,8 +47,8 @@ export function answerDisco(
   );
 }
 
-/** How a session wants to be called: IQs of XEP-0332, or messages of urn:aztm:v1. */
-export type PeerWire = 'http' | 'aztm';
+/** How a session wants to be called: IQs of XEP-0332, those in the text of one element, or messages of urn:aztm:v1. */
+export type PeerWire = 'http' | 'text' | 'aztm';
 
 /** Asks who can what, once each. */
 export class PeerFeatures {
@@ -87,7 +94,7 @@ async function ask(session: Session, to: string, isPresent: boolean, timeoutMs: 
     const answer = await session.ask('get', xml('query', { xmlns: NS_DISCO }), { to, timeoutMs });
     const features = answer.getChild('query', NS_DISCO)?.getChildren('feature') ?? [];
     const can = (name: string): boolean => features.some((feature) => feature.attrs['var'] === name);
-    if (can(NS_HTTP)) return 'http';
+    if (can(NS_HTTP)) return can(NS_TEXT) ? 'text' : 'http';
     return can(NS_CANCEL) ? undefined : 'aztm'; // a bridge's session that only asks takes neither
   } catch (error) {
     if (!(error instanceof IqError)) throw error;

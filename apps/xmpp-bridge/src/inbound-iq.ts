@@ -18,13 +18,13 @@ import { type Session, StanzaRefusal } from './session.ts';
 import type { StanzaCap } from './stanza-cap.ts';
 import {
   announcedLength,
+  announceResponse,
   checkDigest,
   type DecodedRequest,
   decodeRequest,
   type Dialect,
   digestOf,
   encodeResponse,
-  fitsInline,
   NS_HTTP,
 } from './xep-0332.ts';
 
@@ -73,7 +73,7 @@ export class InboundIq {
     const verdict = this.parts.inbound.judge(from, request, bytes);
     if (!verdict.allowed) {
       if (verdict.why === 'stranger') throw new StanzaRefusal('forbidden', 'auth'); // I2
-      return Promise.resolve(encodeResponse(denied(verdict.why), dialect));
+      return Promise.resolve(short(denied(verdict.why), dialect));
     }
     return this.#answer(iq, from, decoded, verdict.rule);
   }
@@ -86,7 +86,7 @@ export class InboundIq {
       request = await this.#whole(from, decoded, rule);
     } catch (error) {
       const { status, message } = error instanceof ExchangeError ? error : new ExchangeError(400, 'No body came.');
-      return encodeResponse(problem(status, message), dialect);
+      return short(problem(status, message), dialect);
     }
     const delayed = iq.getChild('delay', NS_DELAY) !== undefined;
     const stanzaId = iq.attrs['id'] ?? '';
@@ -96,7 +96,7 @@ export class InboundIq {
     } catch (error) {
       served.end();
       const said = error instanceof ExchangeError ? error : new ExchangeError(502, 'The answer cannot be carried.');
-      return encodeResponse(problem(said.status, said.message), dialect);
+      return short(problem(said.status, said.message), dialect);
     }
   }
 
@@ -123,8 +123,8 @@ export class InboundIq {
 
   #encoded(from: string, served: Served, dialect: Dialect): Element {
     const { response, pieces } = served;
-    if (pieces === undefined && fitsInline(response.body, dialect, this.parts.cap.chars))
-      return encodeResponse(response, dialect);
+    const inline = pieces === undefined ? encodeResponse(response, dialect, this.parts.cap.chars) : undefined;
+    if (inline) return inline;
     if (dialect === 'slixmpp') throw new ExchangeError(502, 'The answer is too large for this peer.');
     if (response.body.length > this.parts.bodyLimit)
       throw new ExchangeError(502, 'The answer is larger than may be carried.');
@@ -132,7 +132,7 @@ export class InboundIq {
     const head = pieces === undefined ? withDigest(response) : response;
     // After the answer has left: the peer takes the stream that it was told of.
     setImmediate(() => void this.#pump(from, sid, served, pieces ?? once(response.body)));
-    return encodeResponse({ ...head, body: Buffer.alloc(0) }, dialect, sid);
+    return announceResponse(head, sid);
   }
 
   async #pump(to: string, sid: string, served: Served, pieces: AsyncIterable<Uint8Array>): Promise<void> {
@@ -164,6 +164,11 @@ export class InboundIq {
       yield piece;
     }
   }
+}
+
+/** A response of our own, which any stanza carries. */
+function short(response: HttpResponse, dialect: Dialect): Element {
+  return encodeResponse(response, dialect)!;
 }
 
 /** Leaving the loop over it does not end what it reads. */

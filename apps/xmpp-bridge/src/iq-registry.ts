@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Element } from '@xmpp/client';
 
 /*
@@ -47,6 +47,8 @@ export interface Question {
   readonly signal?: AbortSignal | undefined;
   /** The id to ask under, which nobody can guess; default: a new one. */
   readonly id?: string;
+  /** Called where `signal` ends the question while it is open. */
+  readonly onCancelled?: () => void;
   /** Whether a stanza with this id answers the question; default: it comes from whom the question went to. */
   readonly judge?: (stanza: Element) => 'answers' | IqOutcome;
 }
@@ -57,13 +59,18 @@ export class IqRegistry {
   readonly #pending = new Map<string, Pending>();
   /** Ids that were settled a moment ago, to tell a late answer from a stranger's. */
   readonly #settled = new Map<string, 'answered' | 'given up'>();
+  readonly #bare: string;
+  readonly #domain: string;
 
   constructor(
     /** Ours: answers of the server itself may come from it, or from nobody. */
     private readonly ownJid: string,
     private readonly maxPending: number,
     private readonly onDropped: (outcome: IqOutcome, from: string | undefined) => void,
-  ) {}
+  ) {
+    this.#bare = ownJid.split('/')[0]!;
+    this.#domain = this.#bare.slice(this.#bare.indexOf('@') + 1);
+  }
 
   get size(): number {
     return this.#pending.size;
@@ -71,16 +78,19 @@ export class IqRegistry {
 
   /** Registers a question and sends it; `send` gets its id and throws where it cannot be sent. */
   ask(question: Question, send: (id: string) => void): Promise<Element> {
-    const { timeoutMs, signal } = question;
+    const { timeoutMs, signal, onCancelled } = question;
     if (signal?.aborted) return Promise.reject(new IqError('cancelled', 'It was cancelled.', 'not_sent'));
     if (this.#pending.size >= this.maxPending)
       return Promise.reject(new IqError('too_many', 'Too many questions are open on this connection.', 'not_sent')); // Q3
-    const id = question.id ?? randomBytes(16).toString('base64url'); // Q1
+    const id = question.id ?? randomUUID(); // Q1
     return new Promise((resolve, reject) => {
       const end = (code: 'deadline' | 'cancelled', message: string): void => {
         this.#settle(id, 'given up')?.reject(new IqError(code, message, 'unknown'));
       };
-      const onAbort = (): void => end('cancelled', 'It was cancelled.');
+      const onAbort = (): void => {
+        end('cancelled', 'It was cancelled.');
+        onCancelled?.();
+      };
       signal?.addEventListener('abort', onAbort, { once: true });
       const timer = setTimeout(() => end('deadline', 'No answer came in time.'), Math.max(0, timeoutMs));
       const release = (): void => signal?.removeEventListener('abort', onAbort);
@@ -139,9 +149,7 @@ export class IqRegistry {
   }
 
   #isFrom(from: string | undefined, to: string | undefined): boolean {
-    const bare = this.ownJid.split('/')[0]!;
-    const own = [undefined, this.ownJid, bare, bare.slice(bare.indexOf('@') + 1)];
-    if (to === undefined || to === bare) return own.includes(from);
-    return from === to;
+    if (to !== undefined && to !== this.#bare) return from === to;
+    return [undefined, this.ownJid, this.#bare, this.#domain].includes(from);
   }
 }

@@ -80,11 +80,11 @@ export interface CarryCall {
 
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 const PROBE_LIMIT_MS = 2_000;
+const MAX_HOSTS = 1_024;
 
 interface UnderWay {
   readonly session: Session;
-  /** Characters of the largest stanza. */
-  readonly chars: number;
+  readonly body: Buffer;
 }
 
 /** What became known of one request. */
@@ -99,6 +99,8 @@ export class Outbound {
   readonly #underWay = new Set<UnderWay>();
   /** Of streams that a server ended for its policy: the request whose stanza was the largest. */
   readonly #tooLarge = new WeakMap<Session, UnderWay | undefined>();
+
+  readonly #jids = new Map<string, string>();
 
   constructor(private readonly parts: OutboundParts) {}
 
@@ -125,9 +127,13 @@ export class Outbound {
   }
 
   #jidOf(host: string): string {
+    const known = this.#jids.get(host);
+    if (known !== undefined) return known;
     const url = URL.canParse(`http://${host}`) ? new URL(`http://${host}`) : undefined;
     const jid = url && mappedJid(this.parts.serviceMap, url);
     if (!jid) throw new AppError('not_mapped'); // O1
+    if (this.#jids.size >= MAX_HOSTS) this.#jids.clear(); // a pattern may stand for any number of hosts
+    this.#jids.set(host, jid);
     return jid;
   }
 
@@ -194,14 +200,14 @@ export class Outbound {
     const { health } = this.parts;
     const bare = bareOf(jid);
     await this.#judge(session, jid, to);
-    const mine = { session, chars: Math.min(inlineChars(request.body, 'standard'), this.parts.cap.chars) };
+    const mine = { session, body: request.body };
     this.#underWay.add(mine);
     try {
       const wire = await this.#wireOf(session, jid, to, call.deadline);
       const answer =
         wire === 'aztm'
           ? await this.#askByMessage(session, jid, request, call)
-          : await askByIq(this.parts, session, to, request, call);
+          : await askByIq(this.parts, session, to, request, call, wire === 'text' ? 'text' : 'standard');
       health.tell(bare, 'answered', Date.now());
       return answer;
     } catch (error) {
@@ -229,9 +235,10 @@ export class Outbound {
     const lost = error instanceof IqError && error.code === 'connection_lost';
     if (!lost || !isPolicyViolation(error.message)) return false;
     if (!this.#tooLarge.has(mine.session)) {
+      const chars = ({ body }: UnderWay): number => Math.min(inlineChars(body), this.parts.cap.chars);
       const [largest] = [...this.#underWay]
         .filter(({ session }) => session === mine.session)
-        .sort((a, b) => b.chars - a.chars);
+        .sort((a, b) => chars(b) - chars(a));
       this.#tooLarge.set(mine.session, largest);
     }
     return this.#tooLarge.get(mine.session) === mine;

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash as hashed } from 'node:crypto';
 import { ExchangeError, headerOf, type HttpRequest, type HttpResponse } from './http-exchange.ts';
 
 /*
@@ -61,8 +61,8 @@ export class Replay {
 
   /** Performs `work`, or gives the answer of the same request before. `signal`: this caller does not wait any more. */
   async perform(asked: Asked, signal: AbortSignal, work: () => Promise<Answer>): Promise<Answer> {
-    const name = nameOf(asked);
     const hash = hashOf(asked.request);
+    const name = nameOf(asked, hash);
     // Between the last look and the claim nothing is awaited: of many who ask again, one performs it.
     for (let known = this.#known(name); known; known = this.#known(name)) {
       if (known.hash !== hash) throw new ExchangeError(422, 'This Idempotency-Key was used for another request.'); // Y1
@@ -154,13 +154,13 @@ export function keyOf({ headers }: Pick<HttpRequest, 'headers'>): string | undef
   return headerOf(headers, 'idempotency-key');
 }
 
-function nameOf({ from, bare, stanzaId, request }: Asked): string {
+function nameOf({ from, bare, stanzaId, request }: Asked, hash: string): string {
   const key = keyOf(request);
-  return JSON.stringify(key === undefined ? ['stanza', from, stanzaId, hashOf(request)] : ['key', bare, key]);
+  return JSON.stringify(key === undefined ? ['stanza', from, stanzaId, hash] : ['key', bare, key]);
 }
 
 function hashOf({ method, resource, body }: HttpRequest): string {
-  return createHash('sha256').update(`${method} ${resource}\n`).update(body).digest('base64');
+  return `${method} ${resource} ${hashed('sha256', body, 'base64')}`;
 }
 
 /** An answer that asking again would not change. */

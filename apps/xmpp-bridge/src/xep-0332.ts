@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { isUtf8 } from 'node:buffer';
+import { createHash, hash } from 'node:crypto';
 import { type Element, xml } from '@xmpp/client';
 import {
   DIGEST_HEADER,
@@ -8,11 +9,12 @@ import {
   type HttpRequest,
   type HttpResponse,
 } from './http-exchange.ts';
+import { decodeText, encodeText } from './http-text.ts';
 import { isXmlText } from './xml-stream.ts';
 
 /*
- * HTTP over XMPP IQs (XEP-0332 0.5.1), and the dialect of slixmpp's plugin for it, which names its elements
- * <request/> and <response/> and knows text bodies alone. Pure.
+ * HTTP over XMPP IQs (XEP-0332 0.5.1); the dialect of slixmpp's plugin for it, which names its elements <request/> and
+ * <response/> and knows text bodies alone; and the one of our own bridges (http-text.ts). Pure.
  *
  * C1 A body travels as text only where XML gives back exactly the same bytes; else in base64.
  * C2 Length and SHA-256 travel with each body that is not empty; a body that does not match them is refused.
@@ -22,35 +24,77 @@ import { isXmlText } from './xml-stream.ts';
 export const NS_HTTP = 'urn:xmpp:http';
 export const NS_SHIM = 'http://jabber.org/protocol/shim';
 
-export type Dialect = 'standard' | 'slixmpp';
-const ELEMENTS: Readonly<Record<Dialect, { request: string; response: string }>> = {
+export type Dialect = 'text' | 'standard' | 'slixmpp';
+type InElements = Exclude<Dialect, 'text'>;
+const ELEMENTS: Readonly<Record<InElements, { request: string; response: string }>> = {
   standard: { request: 'req', response: 'resp' },
   slixmpp: { request: 'request', response: 'response' },
 };
+const IN_ELEMENTS = ['standard', 'slixmpp'] as const;
 
 /** Most characters of a body within a stanza. */
 export const INLINE_LIMIT = 65_536;
 
-/** With `chunks` the body follows in messages, as the stream of that name. */
-export function encodeRequest(request: HttpRequest, dialect: Dialect, chunks?: string): Element {
-  const { method, resource, headers, body } = request;
-  return xml(
-    ELEMENTS[dialect].request,
-    { xmlns: NS_HTTP, method, resource, version: '1.1', maxChunkSize: '65536' },
-    shim(withDigest(headers, body), dialect),
-    chunks === undefined ? data(body, dialect) : xml('data', {}, xml('chunkedBase64', { streamId: chunks })),
-  );
+/** The request with its body; undefined where that does not fit into `most` characters of one stanza (C3). */
+export function encodeRequest(request: HttpRequest, dialect: Dialect, most = INLINE_LIMIT): Element | undefined {
+  const { method, resource, body } = request;
+  const inline = inlineOf(body, dialect, most);
+  if (!inline) return undefined;
+  const headers = withDigest(request.headers, body);
+  const inText =
+    dialect === 'text' && inline.text !== undefined
+      ? encodeText({ start: `${method} ${resource}`, headers, body: inline.text })
+      : undefined;
+  return inText ?? requestElement(request, headers, inElements(dialect), data(body, inline));
 }
 
-/** With `sid` the body follows as an in-band bytestream of that name. */
-export function encodeResponse(response: HttpResponse, dialect: Dialect, sid?: string): Element {
-  const { status, headers, body } = response;
-  return xml(
-    ELEMENTS[dialect].response,
-    { xmlns: NS_HTTP, version: '1.1', statusCode: String(status) },
-    shim(withDigest(headers, body), dialect),
-    sid === undefined ? data(body, dialect) : xml('data', {}, xml('ibb', { sid })),
-  );
+/** The request whose body follows in messages, as the stream `chunks`. */
+export function announceRequest(request: HttpRequest, chunks: string): Element {
+  const follows = xml('data', {}, xml('chunkedBase64', { streamId: chunks }));
+  return requestElement(request, withDigest(request.headers, request.body), 'standard', follows);
+}
+
+function requestElement(
+  { method, resource }: HttpRequest,
+  headers: HeaderList,
+  dialect: InElements,
+  content: Element | undefined,
+): Element {
+  const attributes = { xmlns: NS_HTTP, method, resource, version: '1.1', maxChunkSize: '65536' };
+  return xml(ELEMENTS[dialect].request, attributes, shim(headers, dialect), content);
+}
+
+/** The response with its body; undefined where that does not fit into `most` characters of one stanza (C3). */
+export function encodeResponse(response: HttpResponse, dialect: Dialect, most = INLINE_LIMIT): Element | undefined {
+  const { status, body } = response;
+  const inline = inlineOf(body, dialect, most);
+  if (!inline) return undefined;
+  const headers = withDigest(response.headers, body);
+  const inText =
+    dialect === 'text' && inline.text !== undefined
+      ? encodeText({ start: String(status), headers, body: inline.text })
+      : undefined;
+  return inText ?? responseElement(status, headers, inElements(dialect), data(body, inline));
+}
+
+/** The response whose body follows as the in-band bytestream `sid`. */
+export function announceResponse({ status, headers }: HttpResponse, sid: string): Element {
+  return responseElement(status, headers, 'standard', xml('data', {}, xml('ibb', { sid })));
+}
+
+function responseElement(
+  status: number,
+  headers: HeaderList,
+  dialect: InElements,
+  content: Element | undefined,
+): Element {
+  const attributes = { xmlns: NS_HTTP, version: '1.1', statusCode: String(status) };
+  return xml(ELEMENTS[dialect].response, attributes, shim(headers, dialect), content);
+}
+
+/** What the text of one element does not carry is written as the standard has it. */
+function inElements(dialect: Dialect): InElements {
+  return dialect === 'text' ? 'standard' : dialect;
 }
 
 export interface DecodedRequest {
@@ -62,7 +106,13 @@ export interface DecodedRequest {
 
 /** The request in an IQ, and the dialect it came in; undefined where the IQ holds none. Throws ExchangeError. */
 export function decodeRequest(iq: Element): DecodedRequest | undefined {
-  for (const dialect of ['standard', 'slixmpp'] as const) {
+  const said = decodeText(iq);
+  if (said) {
+    const [method = '', resource = ''] = said.start.split(' ', 2);
+    const request = { method: method.toUpperCase(), resource, headers: said.headers, body: checkedBody(said) };
+    return { dialect: 'text', request };
+  }
+  for (const dialect of IN_ELEMENTS) {
     const element = iq.getChild(ELEMENTS[dialect].request, NS_HTTP);
     if (!element) continue;
     const { method = '', resource = '' } = element.attrs;
@@ -77,12 +127,12 @@ export function decodeRequest(iq: Element): DecodedRequest | undefined {
 
 /** The response in the answer of an IQ. Throws ExchangeError 502 where there is none. */
 export function decodeResponse(iq: Element): HttpResponse & { readonly sid?: string; readonly chunks?: string } {
-  for (const dialect of ['standard', 'slixmpp'] as const) {
+  const said = decodeText(iq);
+  if (said) return { status: statusOf(said.start), headers: said.headers, body: checkedBody(said) };
+  for (const dialect of IN_ELEMENTS) {
     const element = iq.getChild(ELEMENTS[dialect].response, NS_HTTP);
     if (!element) continue;
-    const status = Number(element.attrs['statusCode']);
-    if (!Number.isInteger(status) || status < 200 || status > 599)
-      throw new ExchangeError(502, 'The agent answered without a status.');
+    const status = statusOf(element.attrs['statusCode']);
     const headers = headersOf(element);
     const sid = element.getChild('data')?.getChild('ibb')?.attrs['sid'];
     if (sid !== undefined) return { status, headers, body: Buffer.alloc(0), sid };
@@ -93,35 +143,62 @@ export function decodeResponse(iq: Element): HttpResponse & { readonly sid?: str
   throw new ExchangeError(502, 'The agent answered with what is no HTTP response.');
 }
 
-/** True where this body can travel within one stanza of this dialect. */
-export function fitsInline(body: Buffer, dialect: Dialect, limit = INLINE_LIMIT): boolean {
-  return inlineChars(body, dialect) <= limit;
+function statusOf(text: string | undefined): number {
+  const status = Number(text);
+  if (!Number.isInteger(status) || status < 200 || status > 599)
+    throw new ExchangeError(502, 'The agent answered without a status.');
+  return status;
 }
 
-/** Characters that this body takes within a stanza; Infinity where the dialect has no way to write it. */
-export function inlineChars(body: Buffer, dialect: Dialect): number {
+function checkedBody({ headers, body: text }: { headers: HeaderList; body: string }): Buffer {
+  const body = Buffer.from(text, 'utf8');
+  checkDigest(headers, body);
+  return body;
+}
+
+/** How a body travels within a stanza. */
+interface Inline {
+  /** Undefined: in base64. */
+  readonly text: string | undefined;
+}
+
+/** Undefined where the body is larger than `most` characters, or this dialect has no way to write it. */
+function inlineOf(body: Buffer, dialect: Dialect, most: number): Inline | undefined {
+  if (body.length > most) return undefined;
   const text = asText(body);
-  const base64 = dialect === 'standard' ? Math.ceil(body.length / 3) * 4 : Infinity;
-  return text === undefined ? base64 : escapedBytes(text);
+  if (text !== undefined)
+    return body.length * LONGEST_ESCAPE <= most || escapedBytes(text) <= most ? { text } : undefined;
+  return dialect !== 'slixmpp' && base64Chars(body) <= most ? { text } : undefined;
 }
 
-function data(body: Buffer, dialect: Dialect): Element | undefined {
+/** Characters that this body takes within a stanza of the standard. */
+export function inlineChars(body: Buffer): number {
+  const text = asText(body);
+  return text === undefined ? base64Chars(body) : escapedBytes(text);
+}
+
+function base64Chars(body: Buffer): number {
+  return Math.ceil(body.length / 3) * 4;
+}
+
+function data(body: Buffer, { text }: Inline): Element | undefined {
   if (body.length === 0) return undefined;
-  if (!fitsInline(body, dialect)) throw new ExchangeError(413, 'The body is larger than one stanza can carry.'); // C3
-  const text = asText(body);
   return xml('data', {}, text === undefined ? xml('base64', {}, body.toString('base64')) : xml('text', {}, text));
 }
 
+/** Of `&quot;` and `&apos;`. */
+const LONGEST_ESCAPE = 6;
+
 /** As many bytes as XML makes of it. */
 function escapedBytes(text: string): number {
-  return Buffer.byteLength(text) + 5 * (text.match(/[&<>"']/g)?.length ?? 0);
+  return Buffer.byteLength(text) + (LONGEST_ESCAPE - 1) * (text.match(/[&<>"']/g)?.length ?? 0);
 }
 
 /** C1: the text of these bytes, where XML carries it unchanged (§2.11 of XML turns CR into LF). */
 function asText(body: Buffer): string | undefined {
+  if (!isUtf8(body)) return undefined;
   const text = body.toString('utf8');
-  if (text.includes('\r') || !isXmlText(text) || text.trim() !== text) return undefined;
-  return Buffer.from(text, 'utf8').equals(body) ? text : undefined;
+  return text.includes('\r') || !isXmlText(text) || text.trim() !== text ? undefined : text;
 }
 
 function chunksOf(element: Element): string | undefined {
@@ -183,11 +260,11 @@ function withDigest(headers: HeaderList, body: Buffer): HeaderList {
 }
 
 export function digestOf(body: Buffer): string {
-  return `sha-256=${createHash('sha256').update(body).digest('base64')};length=${body.length}`;
+  return `sha-256=${hash('sha256', body, 'base64')};length=${body.length}`;
 }
 
 /** SHIM headers (XEP-0131). slixmpp's plugin breaks on a name that comes twice, so they are joined for it. */
-function shim(headers: HeaderList, dialect: Dialect): Element | undefined {
+function shim(headers: HeaderList, dialect: InElements): Element | undefined {
   const pairs = dialect === 'slixmpp' ? joined(headers) : headers;
   if (pairs.length === 0) return undefined;
   return xml('headers', { xmlns: NS_SHIM }, ...pairs.map(([name, value]) => xml('header', { name }, value)));
