@@ -18,7 +18,7 @@ const TURNS = 9;
 const PAUSE_MS = 400;
 const LIMIT_MS = 60_000;
 
-const stack = await startStack({ orchestrators: 2 });
+const stack = await startStack({ orchestrators: 2, agent: true });
 const database = new pg.Pool({ connectionString: stack.servers.postgres.url, max: 2 });
 const news = new Map(); // run -> [{ epoch, at }] of its events, as a client sees them
 let started = 0;
@@ -70,11 +70,28 @@ async function strike(name, signal) {
   return times;
 }
 
-/** Cancels runs at all moments of their work; answers the ms from each request to the end of the run's stream. */
-async function cancels(count) {
+/** What a run is in when it is cancelled; the moment within it differs from run to run. */
+const SCRIPT = [
+  { when: { taskIncludes: 'model work' }, respond: { text: 'never heard', stallMs: 30_000 } },
+  { when: { taskIncludes: 'asked work' }, respond: { toolCalls: [{ name: 'delete_note', arguments: { name: 'x' } }] } },
+  {
+    when: { taskIncludes: 'handed work' },
+    respond: { toolCalls: [{ name: 'delegate_to_mock_agent', arguments: { task: 'slow 60 hello' } }] },
+  },
+  ...slowTask('slow work', TURNS, PAUSE_MS),
+];
+const CANCELLED = {
+  'at all moments': 'slow work',
+  'in a model call': 'model work',
+  'waiting for a person': 'asked work',
+  'in a delegation': 'handed work',
+};
+
+/** Cancels runs with this task; answers the ms from each request to the end of the run's stream. */
+async function cancels(task, count) {
   const times = [];
   for (let n = 0; n < count; n += 1) {
-    const runId = await start(stack.gateway, { task: 'slow work' });
+    const runId = await start(stack.gateway, { task });
     let endedAt = 0;
     const onFrame = ({ data, at }) => {
       if (data.type === 'orchestrator.task.completed') endedAt = at;
@@ -90,7 +107,7 @@ async function cancels(count) {
 }
 
 try {
-  await script(stack.model, slowTask('slow work', TURNS, PAUSE_MS));
+  await script(stack.model, SCRIPT);
   const until = Date.now() + SECONDS * 1_000;
   const client = async () => {
     while (Date.now() < until) await oneRun();
@@ -105,13 +122,14 @@ try {
     else killed.push(...(await strike(name, 'SIGKILL')));
   }
   await load;
-  const cancelled = await cancels(100);
   const shape = (times) => ({
     runs: times.length,
     p50: quantile(times, 0.5),
     p99: quantile(times, 0.99),
     max: Math.max(0, ...times),
   });
+  const cancelled = {};
+  for (const [where, task] of Object.entries(CANCELLED)) cancelled[where] = shape(await cancels(task, 50));
   const result = {
     started,
     ended,
@@ -119,7 +137,7 @@ try {
     outOfOrder: wrong,
     kill: shape(killed),
     stop: shape(stopped),
-    cancel: shape(cancelled),
+    cancel: cancelled,
     /** The lease is what a takeover waits for: the ratio says what is added to it. */
     leaseMs: LEASE_MS,
     killToLease: quantile(killed, 0.5) / LEASE_MS,
@@ -128,11 +146,11 @@ try {
   else {
     const line = (what, { runs, p50, p99, max }, did = 'moved') =>
       console.log(
-        `${what.padEnd(10)} ${String(runs).padStart(4)} runs ${did.padEnd(6)}  p50 ${p50} ms   p99 ${p99} ms   max ${max} ms`,
+        `${what.padEnd(27)} ${String(runs).padStart(4)} runs ${did.padEnd(6)}  p50 ${p50} ms   p99 ${p99} ms   max ${max} ms`,
       );
     line('kill -9', result.kill);
     line('SIGTERM', result.stop);
-    line('cancel', result.cancel, 'ended');
+    for (const [where, times] of Object.entries(result.cancel)) line(`cancel ${where}`, times, 'ended');
     console.log(`takeover p50 / lease: ${result.killToLease.toFixed(2)}`);
     console.log(`${started} runs started, ${ended} ended, ${result.lost} lost, ${wrong} frames out of order`);
   }

@@ -36,14 +36,14 @@ async function freePort() {
 
 /**
  * Starts servers, model and services.
- * @param {{ durable?: boolean, profile?: string[], orchestrators?: number, env?: Record<string, string> }} options `profile`: apps that write a CPU profile on exit
+ * @param {{ durable?: boolean, profile?: string[], orchestrators?: number, agent?: boolean, env?: Record<string, string> }} options `profile`: apps that write a CPU profile on exit; `agent`: with the mock agent to delegate to
  */
 export async function startStack(options = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'switchyard-bench-'));
   const servers = await startServers(['nats', 'postgres', 'redis'], { durable: options.durable ?? true });
   await migrateDatabase(servers.postgres.url);
   const children = new Map();
-  const [gatewayPort, modelPort] = [await freePort(), await freePort()];
+  const [gatewayPort, modelPort, agentPort] = [await freePort(), await freePort(), await freePort()];
 
   const launch = (app, env, name = app) => {
     const log = openSync(join(dir, `${name}.log`), 'a');
@@ -83,7 +83,10 @@ export async function startStack(options = {}) {
   launchOrchestrator();
   for (let n = 2; n <= (options.orchestrators ?? 1); n += 1) launchOrchestrator(`orchestrator-${n}`);
   launch('mcp-tool', { ...common, MOCK_WEATHER_TOOL_API_KEY: 'bench', OPS_PORT: '0' });
-  launch('a2a', { ...common, A2A_AGENTS: '', OPS_PORT: '0' });
+  const agent = `127.0.0.1:${agentPort}`;
+  if (options.agent) launch('mock-a2a', { MOCK_A2A_PORT: String(agentPort) });
+  const agents = options.agent ? { A2A_AGENTS: `http://${agent}`, EGRESS_ALLOW_HOSTS: agent } : { A2A_AGENTS: '' };
+  launch('a2a', { ...common, ...agents, OPS_PORT: '0' });
   launch('audit', { ...common, LOG_TREE_DIR: '', OPS_PORT: '0' });
   launch('gateway', {
     ...common,
