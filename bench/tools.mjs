@@ -1,22 +1,34 @@
 // What a tool call costs through rpc.tools.call and through /mcp, our own and forwarded to an upstream, beside a bare SDK
-// server and a bare SDK client in the same minutes; and what listing 1,000 tools costs. Usage: ./switchyard bench tools
+// server and a bare SDK client; and what listing 1,000 tools costs, by part. Everything is warm before it is measured,
+// and the cases take turns: a share is the middle one of what the rounds found, each against its own yardstick.
+// Usage: ./switchyard bench tools [--rounds 7] [--profile]
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import { createMcpHandler, fromJsonSchema, McpServer } from '@modelcontextprotocol/server';
 import { connectBus } from '@switchyard/bus';
 import { callTool, listTools } from '@switchyard/contracts';
 import { createLogger } from '@switchyard/platform';
+import { connect } from 'nats';
 import { cpuMs, startStack } from './stack.mjs';
 import { rate } from './yardsticks.mjs';
 
 const SELF = fileURLToPath(import.meta.url);
-const SECONDS = Math.min(30, Math.max(1, Number(process.argv[process.argv.indexOf('--seconds') + 1]) || 4));
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '7' },
+    profile: { type: 'boolean', default: false },
+    bare: { type: 'boolean', default: false },
+  },
+});
+const ROUNDS = Math.min(50, Math.max(1, Number(values.rounds) || 7));
+const SLICE_SECONDS = 0.7;
 const AT_ONCE = [1, 8];
 const MANY = 1_000;
 
@@ -55,21 +67,127 @@ async function connectTo(url) {
   return client;
 }
 
-async function rates(once) {
-  await rate(4, 0.5, once);
-  const found = [];
-  for (const concurrency of AT_ONCE) found.push(await rate(concurrency, SECONDS, once));
-  return found.map(({ perSecond }) => perSecond);
-}
+const middle = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
 
 async function p50(once, times = 60) {
+  for (let n = 0; n < 10; n += 1) await once();
   const took = [];
   for (let n = 0; n < times; n += 1) {
     const began = performance.now();
     await once();
     took.push(performance.now() - began);
   }
-  return took.sort((a, b) => a - b)[times >> 1];
+  return middle(took);
+}
+
+/** The cases in turns, round by round; of each its rates, its shares of the first one, and the CPU of a call. */
+async function inTurns(cases, cpuOf) {
+  const found = cases.map(() => ({ rates: AT_ONCE.map(() => []), shares: AT_ONCE.map(() => []), calls: 0, cpu: {} }));
+  for (const [, once] of cases) await rate(4, 1.5, once);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [at, concurrency] of AT_ONCE.entries()) {
+      let yardstick;
+      for (const [n, [, once]] of cases.entries()) {
+        const before = cpuOf();
+        const { perSecond } = await rate(concurrency, SLICE_SECONDS, once);
+        const used = cpuOf();
+        yardstick ??= perSecond;
+        const one = found[n];
+        one.rates[at].push(perSecond);
+        one.shares[at].push(perSecond / yardstick);
+        one.calls += perSecond * SLICE_SECONDS;
+        for (const [who, ms] of Object.entries(used)) one.cpu[who] = (one.cpu[who] ?? 0) + ms - before[who];
+      }
+    }
+  }
+  return found;
+}
+
+async function measureCalls(cases, cpuOf) {
+  const found = await inTurns(Object.entries(cases), cpuOf);
+  for (const [n, name] of Object.keys(cases).entries()) {
+    const { rates, shares, calls, cpu } = found[n];
+    const shown = AT_ONCE.map(
+      (many, at) => `${Math.round(middle(rates[at]))}/s at ${many} (${Math.round(100 * middle(shares[at]))} %)`,
+    );
+    const spent = Object.entries(cpu).map(([who, ms]) => `${who} ${(ms / calls).toFixed(2)}`);
+    console.log(name.padEnd(34), shown.join(', '), `| CPU ms a call: ${spent.join(', ')}`);
+  }
+}
+
+async function measureLists({ bus, natsUrl, mcp, front, principal, cpuOf }) {
+  const say = (what, ms, more = '') => console.log(`  ${what.padEnd(52)} ${ms.toFixed(1).padStart(6)} ms${more}`);
+  const all = () => everyTool(bus, principal);
+  console.log(`listing ${(await all()).length} tools, p50`);
+  // The service alone: what comes is not read.
+  const nats = await connect({ servers: natsUrl });
+  let bytes = 0;
+  const raw = async (cursor) => {
+    const { data } = await nats.request('rpc.tools.list', JSON.stringify({ principal, ...(cursor ? { cursor } : {}) }));
+    bytes = data.length;
+    return data;
+  };
+  say('rpc.tools.list, first page, not read', await p50(() => raw()), `  (${Math.round(bytes / 1_000)} KB)`);
+  say('rpc.tools.list, every page, read', await p50(all));
+  let etag;
+  const known = async () => ({ etag } = await bus.request(listTools, { principal, ...(etag ? { etag } : {}) }));
+  await known();
+  say('rpc.tools.list, known by its etag', await p50(known));
+  await nats.close();
+
+  const version = '2026-07-28';
+  const about = 'io.modelcontextprotocol/';
+  const _meta = {
+    [`${about}protocolVersion`]: version,
+    [`${about}clientInfo`]: { name: 'bench', version: '1.0.0' },
+    [`${about}clientCapabilities`]: {},
+  };
+  const headers = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    'mcp-protocol-version': version,
+    'mcp-method': 'tools/list',
+  };
+  const page = async (cursor) => {
+    const params = { _meta, ...(cursor ? { cursor } : {}) };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params });
+    const text = await (await fetch(mcp, { method: 'POST', headers, body })).text();
+    const next = /"nextCursor":"([^"]+)"/.exec(text)?.[1];
+    return { text, next };
+  };
+  const pages = async () => {
+    const texts = [];
+    for (let cursor; ;) {
+      const { text, next } = await page(cursor);
+      texts.push(text);
+      cursor = next;
+      if (cursor === undefined) return texts;
+    }
+  };
+  const texts = await pages();
+  const before = cpuOf();
+  const whole = await p50(pages);
+  const used = cpuOf();
+  const spent = ['gateway', 'mcp-tool']
+    .map((who) => `${who} ${((used[who] - before[who]) / 70).toFixed(1)}`)
+    .join(', ');
+  say(`/mcp tools/list, ${texts.length} pages, not read`, whole, `  (CPU ms a list: ${spent})`);
+  const sdk = await p50(() => front.listTools(undefined, { cacheMode: 'refresh' }), 40);
+  say(
+    '/mcp tools/list, every page, by an SDK client',
+    sdk,
+    `  (the client's own part: ${(sdk - whole).toFixed(1)} ms)`,
+  );
+}
+
+async function everyTool(bus, principal) {
+  const tools = [];
+  for (let cursor; ;) {
+    const page = await bus.request(listTools, { principal, ...(cursor ? { cursor } : {}) });
+    tools.push(...page.tools);
+    cursor = page.nextCursor;
+    if (cursor === undefined) return tools;
+  }
 }
 
 async function measure() {
@@ -84,28 +202,24 @@ async function measure() {
     });
     const file = join(directory, 'upstreams.yaml');
     writeFileSync(file, JSON.stringify({ upstreams: { bare: upstream('echo'), many: upstream('many') } }));
-    const stack = await startStack({ env: { MCP_UPSTREAMS: file, EGRESS_ALLOW_HOSTS: host } });
+    const stack = await startStack({
+      env: { MCP_UPSTREAMS: file, EGRESS_ALLOW_HOSTS: host },
+      profile: values.profile ? ['gateway', 'mcp-tool'] : [],
+    });
     ends.push(() => stack.stop());
     const log = createLogger({ app: 'bench', level: 'silent' });
-    const bus = await connectBus({ url: stack.servers.nats.url, app: 'gateway', log });
+    const natsUrl = stack.servers.nats.url;
+    const bus = await connectBus({ url: natsUrl, app: 'gateway', log });
     ends.push(() => bus.close());
     const principal = { tenantId: 'default', userId: 'dev', role: 'user', via: 'dev' };
-    const all = async () => {
-      const tools = [];
-      for (let cursor; ;) {
-        const page = await bus.request(listTools, { principal, ...(cursor ? { cursor } : {}) });
-        tools.push(...page.tools);
-        cursor = page.nextCursor;
-        if (cursor === undefined) return tools;
-      }
-    };
-    for (const until = Date.now() + 60_000; (await all()).length <= MANY;) {
+    for (const until = Date.now() + 60_000; (await everyTool(bus, principal).catch(() => [])).length <= MANY;) {
       if (Date.now() > until) throw new Error('the tools of the upstreams did not come');
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
 
+    const mcp = `${stack.gateway}/mcp`;
     const direct = await connectTo(`http://${host}/echo`);
-    const front = await connectTo(`${stack.gateway}/mcp`);
+    const front = await connectTo(mcp);
     ends.push(
       () => direct.close(),
       () => front.close(),
@@ -121,44 +235,26 @@ async function measure() {
     const sum = { expression: '6*7' };
     const cases = {
       'bare SDK server, bare SDK client': () => echoed(direct, 'echo'),
-      'rpc.tools.call, our own tool': () => asked('calculator', sum),
-      'rpc.tools.call, forwarded': () => asked('bare__echo', { text: 'hello' }),
-      '/mcp, our own tool': () => front.callTool({ name: 'calculator', arguments: sum }),
       '/mcp, forwarded': () => echoed(front, 'bare__echo'),
+      '/mcp, our own tool': () => front.callTool({ name: 'calculator', arguments: sum }),
+      'rpc.tools.call, forwarded': () => asked('bare__echo', { text: 'hello' }),
+      'rpc.tools.call, our own tool': () => asked('calculator', sum),
     };
-    let yardstick;
-    for (const [name, once] of Object.entries(cases)) {
-      const before = {
+    const cpuOf = () => {
+      const { user, system } = process.cpuUsage();
+      return {
+        client: (user + system) / 1_000,
         gateway: cpuMs(stack.pids.gateway),
-        tools: cpuMs(stack.pids['mcp-tool']),
-        bare: cpuMs(bare.pid),
+        'mcp-tool': cpuMs(stack.pids['mcp-tool']),
+        upstream: cpuMs(bare.pid),
       };
-      const found = await rates(once);
-      const calls = found.reduce((calls, perSecond) => calls + perSecond * SECONDS, 0);
-      yardstick ??= found;
-      const of = (what, pid) => `${what} ${((cpuMs(pid) - before[what]) / calls).toFixed(2)}`;
-      console.log(
-        name.padEnd(34),
-        AT_ONCE.map(
-          (n, i) => `${Math.round(found[i])}/s at ${n} (${Math.round((100 * found[i]) / yardstick[i])} %)`,
-        ).join(', '),
-        `| CPU ms a call: ${of('gateway', stack.pids.gateway)}, ${of('tools', stack.pids['mcp-tool'])}, ${of('bare', bare.pid)}`,
-      );
-    }
-    let etag;
-    const list = async () => ({ etag } = await bus.request(listTools, { principal, ...(etag ? { etag } : {}) }));
-    console.log(`listing ${(await all()).length} tools, p50`);
-    console.log('  rpc.tools.list, every page       ', `${(await p50(all)).toFixed(1)} ms`);
-    await list();
-    console.log('  rpc.tools.list, known by its etag', `${(await p50(list)).toFixed(1)} ms`);
-    console.log(
-      '  /mcp tools/list, every page      ',
-      `${(await p50(() => front.listTools(undefined, { cacheMode: 'refresh' }), 30)).toFixed(1)} ms`,
-    );
+    };
+    await measureCalls(cases, cpuOf);
+    await measureLists({ bus, natsUrl, mcp, front, principal, cpuOf });
   } finally {
     for (const end of ends.reverse()) await end();
   }
 }
 
-if (process.argv.includes('--bare')) await serveBare();
+if (values.bare) await serveBare();
 else await measure();

@@ -6,12 +6,13 @@ import {
   type McpHttpHandler,
   type McpServerFactory,
 } from '@modelcontextprotocol/server';
-import { listTools, type Principal, toPublicError, type ToolInfo } from '@switchyard/contracts';
+import { type Principal, toPublicError } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import { type LooseClient, OpenCalls } from './mcp-calls.ts';
 import { HeaderSchemas } from './mcp-header-schemas.ts';
 import { createMcpServer, type McpParts, type McpViewer } from './mcp-server.ts';
 import { type SessionLimits, Sessions } from './mcp-sessions.ts';
+import { ToolLists, withList } from './mcp-tool-lists.ts';
 
 /*
  * Brings an MCP request to the leg that serves its protocol.
@@ -20,6 +21,8 @@ import { type SessionLimits, Sessions } from './mcp-sessions.ts';
  * F2 2025-11-25 and 2025-06-18, from `initialize` on: a session (mcp-sessions.ts).
  * F3 The same without a session: every request for itself; a cancel is brought to its call (mcp-calls.ts).
  * F4 All legs serve one and the same server (mcp-server.ts), so they cannot drift apart.
+ * F5 A list of tools for a client of today is put into its answer as it is kept: a thousand definitions are neither
+ *    checked nor written anew each time. Older clients are shown some schemas otherwise, which the SDK sees to.
  */
 
 export interface Caller {
@@ -30,11 +33,13 @@ export interface Caller {
 
 export interface Served {
   readonly response: Response;
+  /** Its body, where that is at hand as a whole. */
+  readonly text?: string;
   /** To be called, once, when the answer is out. */
   readonly done: () => void;
 }
 
-export interface FrontParts extends McpParts {
+export interface FrontParts extends Omit<McpParts, 'lists'> {
   readonly log: Logger;
   readonly sessions: SessionLimits;
   readonly keepAliveMs: number;
@@ -42,7 +47,6 @@ export interface FrontParts extends McpParts {
   readonly now?: () => number;
 }
 
-const MAX_PAGES = 20;
 const UNKNOWN_SESSION = { jsonrpc: '2.0', id: null, error: { code: -32001, message: 'Session not found' } };
 
 export class McpFront {
@@ -53,16 +57,19 @@ export class McpFront {
   readonly #loose: ReturnType<typeof legacyStatelessFallback>;
   /** Whom a request is served for; it goes with the request. */
   readonly #viewers = new WeakMap<Request, McpViewer>();
+  readonly #parts: McpParts;
 
-  constructor(private readonly parts: FrontParts) {
+  constructor(parts: FrontParts) {
     const { log, keepAliveMs, maxSubscriptions } = parts;
     this.#sessions = new Sessions(parts.sessions, keepAliveMs, parts.now);
-    this.#headerSchemas = new HeaderSchemas((principal) => this.#allTools(principal), parts.now);
+    const lists = new ToolLists(parts.bus);
+    this.#parts = { ...parts, lists };
+    this.#headerSchemas = new HeaderSchemas((principal) => lists.wantHeaders(principal), parts.now);
     const onerror = (error: Error): void => log.debug({ err: error }, 'an MCP request was refused');
     const factory: McpServerFactory = ({ requestInfo }) => {
       const viewer = requestInfo && this.#viewers.get(requestInfo);
       if (!viewer) throw new Error('an MCP request came from nowhere');
-      return createMcpServer(parts, viewer);
+      return createMcpServer(this.#parts, viewer);
     };
     this.#modern = createMcpHandler(factory, { legacy: 'reject', onerror, keepAliveMs, maxSubscriptions });
     this.#loose = legacyStatelessFallback(factory, onerror);
@@ -78,8 +85,11 @@ export class McpFront {
     const { principal } = caller;
     const called = calledTool(body);
     const headerSchema = called === undefined ? undefined : await this.#headerSchemas.find(principal, called);
-    this.#viewers.set(request, { principal, headerSchema });
-    return alone(await this.#modern.fetch(request, { parsedBody: body }));
+    let list: string | undefined;
+    this.#viewers.set(request, { principal, headerSchema, takeList: (taken) => (list = taken) });
+    const response = await this.#modern.fetch(request, { parsedBody: body });
+    // F5
+    return list === undefined ? alone(response) : { ...alone(response), text: withList(await response.text(), list) };
   }
 
   /** What only waits ends, so that its clients go elsewhere. */
@@ -105,7 +115,7 @@ export class McpFront {
   }
 
   async #begin(request: Request, body: unknown, { principal }: Caller, user: string): Promise<Served> {
-    const session = await this.#sessions.open(user, createMcpServer(this.parts, { principal, session: true }));
+    const session = await this.#sessions.open(user, createMcpServer(this.#parts, { principal, session: true }));
     const done = session.use();
     const response = await session.transport.handleRequest(request, { parsedBody: body });
     if (!response.ok) this.#sessions.drop(session.id);
@@ -118,18 +128,6 @@ export class McpFront {
     if (cancelled !== undefined) this.#calls.cancel(client, cancelled);
     this.#viewers.set(request, { principal: caller.principal, openCall: (id) => this.#calls.begin(client, id) });
     return alone(await this.#loose(request, body === undefined ? {} : { parsedBody: body }));
-  }
-
-  async #allTools(principal: Principal): Promise<ToolInfo[]> {
-    const tools: ToolInfo[] = [];
-    let cursor: string | undefined;
-    for (let page = 0; page < MAX_PAGES; page += 1) {
-      const given = await this.parts.bus.request(listTools, { principal, ...(cursor ? { cursor } : {}) });
-      tools.push(...given.tools);
-      cursor = given.nextCursor;
-      if (cursor === undefined) break;
-    }
-    return tools;
   }
 }
 

@@ -1,4 +1,5 @@
-import type { Principal, ToolInfo } from '@switchyard/contracts';
+import type { Principal } from '@switchyard/contracts';
+import type { ToolPage } from './mcp-tool-lists.ts';
 
 /*
  * Which tools want some of their arguments as headers, too (`x-mcp-header` in their schema): whoever serves the protocol
@@ -11,22 +12,22 @@ import type { Principal, ToolInfo } from '@switchyard/contracts';
 const GOOD_FOR_MS = 30_000;
 const MAX_USERS = 1_000;
 
-type Schemas = ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+type Schemas = ToolPage['wantHeaders'];
 
 export class HeaderSchemas {
   readonly #known = new Map<string, { at: number; schemas: Promise<Schemas> }>();
 
   constructor(
-    /** Every tool of a user. */
-    private readonly list: (principal: Principal) => Promise<readonly ToolInfo[]>,
+    /** Of every tool of a user that wants such headers. */
+    private readonly list: (principal: Principal) => Promise<Schemas>,
     private readonly now: () => number = Date.now,
   ) {}
 
   async find(principal: Principal, tool: string): Promise<Readonly<Record<string, unknown>> | undefined> {
-    const user = JSON.stringify([principal.tenantId, principal.userId, principal.role]);
+    const user = JSON.stringify([principal.tenantId, principal.userId, principal.role, principal.tools]);
     const known = this.#known.get(user);
     if (known && this.now() - known.at < GOOD_FOR_MS) return (await known.schemas).get(tool);
-    const schemas = this.list(principal).then(withHeaders);
+    const schemas = this.list(principal);
     this.#known.delete(user);
     this.#known.set(user, { at: this.now(), schemas });
     // Nobody can be told now; the call itself finds out what is wrong.
@@ -37,9 +38,4 @@ export class HeaderSchemas {
     }
     return (await schemas.catch(() => undefined))?.get(tool);
   }
-}
-
-function withHeaders(tools: readonly ToolInfo[]): Schemas {
-  const wanting = tools.filter(({ inputSchema }) => JSON.stringify(inputSchema).includes('"x-mcp-header"'));
-  return new Map(wanting.map(({ name, inputSchema }) => [name, inputSchema]));
 }

@@ -14,7 +14,6 @@ import {
   AppError,
   callTool,
   IDEMPOTENCY_KEY_META,
-  listTools,
   MAX_REQUEST_STATE_CHARS,
   McpCaller,
   McpFrame,
@@ -24,8 +23,9 @@ import {
   toPublicError,
 } from '@switchyard/contracts';
 import { linkAbort } from '@switchyard/platform';
+import { inputRequiredOf, ourError, protocolError, toMcpResult } from './mcp-results.ts';
+import { LIST_TO_COME, type ToolLists } from './mcp-tool-lists.ts';
 import { Watched } from './mcp-watched.ts';
-import { inputRequiredOf, ourError, protocolError, toMcpResult, toMcpTool } from './mcp-results.ts';
 
 /*
  * One MCP server as one caller sees it: for one request of a client of today, for a whole session of an older one.
@@ -38,6 +38,7 @@ import { inputRequiredOf, ourError, protocolError, toMcpResult, toMcpTool } from
 
 export interface McpParts {
   readonly bus: Pick<Bus, 'request'>;
+  readonly lists: ToolLists;
   /** Most time for one call of a tool. */
   readonly callTimeoutMs: number;
   /** How often a watched resource is looked at. */
@@ -52,6 +53,8 @@ export interface McpViewer {
   readonly session?: boolean;
   /** The schema of a tool's arguments, where some of them travel as headers too. */
   readonly headerSchema?: Readonly<Record<string, unknown>> | undefined;
+  /** Takes a list of tools as JSON; its answer then holds LIST_TO_COME in the place of the list. */
+  readonly takeList?: (list: string) => void;
 }
 
 const INFO = { name: 'switchyard', title: 'Switchyard', version: '0.1.0' };
@@ -59,7 +62,6 @@ const INSTRUCTIONS =
   'Tools that this user may use, of this system and of other servers behind it. A tool that needs the approval of a person is called in a run (POST /runs).';
 /** How long a client may rely on a list; the caller's alone. */
 const LIST_HINT = { ttlMs: 30_000, cacheScope: 'private' as const };
-const PAGE = 500;
 /** Nothing here is checked by the SDK: mcp-tool does that, with bounds. */
 const UNCHECKED = {
   getValidator: () => (input: unknown) => ({ valid: true, data: input, errorMessage: undefined }),
@@ -100,10 +102,12 @@ export function createMcpServer(parts: McpParts, viewer: McpViewer): McpServer {
   const { principal } = viewer;
 
   server.setRequestHandler('tools/list', async (request) => {
-    const cursor = request.params?.cursor;
-    const page = await asked(() => bus.request(listTools, { principal, limit: PAGE, ...(cursor ? { cursor } : {}) }));
-    const { tools, nextCursor } = page;
-    return { tools: tools.map(toMcpTool), ...(nextCursor === undefined ? {} : { nextCursor }) };
+    const { tools, text, nextCursor } = await asked(() =>
+      parts.lists.page(principal, request.params?.cursor || undefined),
+    );
+    viewer.takeList?.(text);
+    const shown = viewer.takeList ? LIST_TO_COME : tools;
+    return { tools: [...shown], ...(nextCursor === undefined ? {} : { nextCursor }) };
   });
 
   server.setRequestHandler('tools/call', (request, context) =>

@@ -91,7 +91,7 @@ export class McpController {
         signal: gone.signal,
       });
       served = await this.front.serve(asked, body, { principal, address: request.ip, program });
-      await send(reply, served.response);
+      await send(reply, served.response, served.text);
     } finally {
       served?.done();
       reply.raw.off('close', onClose);
@@ -108,13 +108,14 @@ function plainHeaders({ headers }: FastifyRequest): [string, string][] {
   });
 }
 
-async function send(reply: FastifyReply, response: Response): Promise<void> {
+async function send(reply: FastifyReply, response: Response, text?: string): Promise<void> {
   const headers = Object.fromEntries(response.headers);
-  if (!headers['content-type']?.startsWith('text/event-stream') || response.body === null) {
+  const streams = headers['content-type']?.startsWith('text/event-stream') === true && response.body !== null;
+  if (text !== undefined || !streams) {
     void reply
       .code(response.status)
       .headers(headers)
-      .send(await response.text());
+      .send(text ?? (await response.text()));
     return;
   }
   reply.hijack();

@@ -41,12 +41,14 @@ export class FakeTools {
   ];
 
   async listen(bus: Bus): Promise<void> {
-    await bus.answer(listTools, ({ principal, cursor, limit }) => {
+    await bus.answer(listTools, ({ principal, cursor, limit, etag: known }) => {
       const all = principal.userId === 'alice' ? [...this.tools, info('zeta')] : this.tools;
+      const etag = all.map(({ name }) => name).join();
+      if (etag === known) return Promise.resolve({ tools: [], etag, unchanged: true });
       const from = cursor === undefined ? 0 : Number(cursor);
       const tools = all.slice(from, from + Math.min(limit, 4));
       const more = from + tools.length < all.length;
-      return Promise.resolve({ tools, ...(more ? { nextCursor: String(from + tools.length) } : {}) });
+      return Promise.resolve({ tools, etag, ...(more ? { nextCursor: String(from + tools.length) } : {}) });
     });
     await bus.answer(callTool, async (call, { signal, progress }): Promise<StepResult> => {
       this.calls.push(call);

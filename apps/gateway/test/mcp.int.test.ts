@@ -116,6 +116,7 @@ describe('in development', () => {
     expect(names).toEqual(['add', 'ask', 'guarded', 'region', 'slow', 'steps', 'zeta']);
     const others = answerOf(await ask('tools/list', { cursor: '4' }, { 'x-user-id': 'bob' })).result!;
     expect((others['tools'] as Json[]).map(({ name }) => name)).toEqual(['slow', 'steps']);
+    expect(answerOf(await ask('tools/list', {}, { 'x-user-id': 'alice' })).result).toEqual(first);
     expect(first['tools']).toMatchObject([{ annotations: { readOnlyHint: false, idempotentHint: true } }, {}, {}, {}]);
   });
 

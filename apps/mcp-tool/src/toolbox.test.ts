@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { Catalog } from './catalog.ts';
 import { defineTool, type ToolDefinition } from './define-tool.ts';
 import type { Tool } from './tool.ts';
-import { pageOf } from './tool-pages.ts';
+import { pageOf, Pages } from './tool-pages.ts';
 import { Toolbox } from './toolbox.ts';
 import { NO_AUTHORISATIONS, type ProviderStatus, type TenantPolicy } from './visibility.ts';
 
@@ -203,6 +203,20 @@ describe('the list', () => {
     const other = [list[0]!, tool('b', 'one', { description: 'another' })];
     expect(pageOf(other, { limit: 10, etag }).tools).toHaveLength(2);
     expect(pageOf(list.slice(1), { limit: 10, etag }).tools).toHaveLength(1);
+    expect(pageOf(list, { limit: 10, etag, cursor: 'a' })).toEqual({ tools: [], etag, unchanged: true });
+  });
+
+  it('is made once for all who have the same list, and for nobody who has another', () => {
+    const pages = new Pages();
+    const [a, b] = ['a', 'b'].map((name) => tool(name, 'one')) as [Tool, Tool];
+    const page = pages.of([a, b], { limit: 10 });
+    expect(pages.of([a, b], { limit: 10 })).toBe(page);
+    expect(page).toEqual(pageOf([a, b], { limit: 10 }));
+    expect(pages.of([a], { limit: 10 }).tools).toEqual([a.info]);
+    expect(pages.of([a, b], { limit: 1 })).toMatchObject({ tools: [a.info], nextCursor: 'a' });
+    expect(pages.of([a, b], { limit: 1, cursor: 'a' }).tools).toEqual([b.info]);
+    expect(pages.of([a, b], { limit: 10, etag: page.etag })).toMatchObject({ tools: [], unchanged: true });
+    expect(pages.bytes).toBeGreaterThan(0);
   });
 });
 

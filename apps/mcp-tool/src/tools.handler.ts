@@ -10,12 +10,14 @@ import {
   type ToolCall,
 } from '@switchyard/contracts';
 import { Executor } from './executor.ts';
-import { pageOf } from './tool-pages.ts';
+import { pageOf, Pages } from './tool-pages.ts';
 import { searchTools as findTools } from './tool-search.ts';
 import { Toolbox } from './toolbox.ts';
 
 @Controller()
 export class ToolsHandler {
+  readonly #pages = new Pages();
+
   constructor(
     private readonly toolbox: Toolbox,
     private readonly executor: Executor,
@@ -23,7 +25,7 @@ export class ToolsHandler {
 
   @Handles(listTools)
   async list({ principal, constraints, ...page }: InputOf<typeof listTools>): Promise<OutputOf<typeof listTools>> {
-    return pageOf(await this.toolbox.list(principal, constraints), page);
+    return this.#pages.of(await this.toolbox.list(principal, constraints), page);
   }
 
   @Handles(searchTools)

@@ -1,16 +1,10 @@
-import {
-  abortSubject,
-  AppError,
-  type InputOf,
-  type OutputOf,
-  parseOrThrow,
-  type RequestContract,
-} from '@switchyard/contracts';
+import { abortSubject, AppError, type InputOf, parseOrThrow, type RequestContract } from '@switchyard/contracts';
 import { type Logger, sleep, telemetryEnabled, withRemoteTrace, withSpan } from '@switchyard/platform';
 import type { Call, Handler, Subscription } from './bus.ts';
 import type { Instruments } from './instruments.ts';
 import { CallerGone } from './leaving.ts';
 import { addressed, decode, encode, encodeRefusal, FRAME_INTERVAL_MS, HEADER } from './protocol.ts';
+import { encodeAnswer } from './prepared.ts';
 import { settledWithin } from './settle.ts';
 import type { Wire, WireMessage, WireSubscription } from './wire.ts';
 
@@ -164,7 +158,7 @@ export class Answerer {
       if (hearMs > 0) await sleep(hearMs, work.abort.signal);
       const input = parseOrThrow(contract.input, decode(message.body), 'The request') as InputOf<C>;
       const output = await this.#inTrace(contract, message, () => handler(input, this.#call(work, message)));
-      const body = encode(this.#checked(contract, output));
+      const body = encodeAnswer(contract, output);
       if (!work.answered) this.#send(reply, body);
       this.instruments.done('answered', contract.subject, start);
     } catch (error) {
@@ -190,13 +184,6 @@ export class Answerer {
     return withRemoteTrace(message.header(HEADER.traceparent), () =>
       withSpan(`${contract.subject} process`, attributes, fn, { kind: 'server' }),
     );
-  }
-
-  /** An output that breaks the contract is our own defect: it is not sent. */
-  #checked<C extends RequestContract>(contract: C, output: OutputOf<C>): unknown {
-    const parsed = contract.output.safeParse(output);
-    if (parsed.success) return parsed.data;
-    throw new AppError('internal', undefined, { cause: parsed.error });
   }
 
   #asRefusal(error: unknown, work: Work, subject: string): unknown {

@@ -18,6 +18,7 @@ export { connectBus, type ConnectOptions } from './nats-bus.ts';
 export { BusTransport, Handles, nestLogger, serveOnBus } from './nest.ts';
 export { type BusSeen, type ConsumerSeen, probeBus, type ProbeOptions, type StreamSeen } from './probe.ts';
 export { type Trial } from './permission-trials.ts';
+export { prepareAnswer } from './prepared.ts';
 export { Reorder } from './reorder.ts';
 export {
   createService,

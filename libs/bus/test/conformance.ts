@@ -10,7 +10,7 @@ import {
   xmppStatus,
 } from '@switchyard/contracts';
 import { until } from '@switchyard/testing';
-import { type Bus, type ConsumedMessage, Leaving } from '../src/index.ts';
+import { type Bus, type ConsumedMessage, Leaving, prepareAnswer } from '../src/index.ts';
 
 /** What both implementations of the bus must do. `connect` gives a new connection; all of them meet. */
 export interface Subject {
@@ -269,6 +269,17 @@ export function conformance(name: string, subject: () => Subject): void {
       expect(wrong).toMatchObject({ code: 'invalid_input', details: [expect.stringContaining('constraints.mode')] });
       expect(await codeOf(asker.request(xmppStatus, {}))).toBe('internal');
       expect(await asker.request(listTools, {})).toEqual({ tools: [] });
+    });
+
+    it('sends an answer that was prepared as it was then, and checks it as any other', async () => {
+      const [asker, answerer] = [await connect('gateway'), await connect('mcp-tool')];
+      const { answer, bytes } = prepareAnswer(listTools, { tools: [], etag: 'one', secret: 'canary' } as never);
+      expect(() => prepareAnswer(listTools, { tools: [{ name: 7 }] } as never)).toThrow();
+      await answerer.answer(listTools, () => Promise.resolve(answer));
+      await answerer.answer(xmppStatus, () => Promise.resolve(answer as never));
+      for (let n = 0; n < 2; n += 1) expect(await asker.request(listTools, {})).toEqual({ tools: [], etag: 'one' });
+      expect(bytes).toBe('{"tools":[],"etag":"one"}'.length);
+      expect(await codeOf(asker.request(xmppStatus, {}))).toBe('internal');
     });
 
     it('refuses a message that is too large before it is sent, and stays connected', async () => {

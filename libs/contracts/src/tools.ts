@@ -45,7 +45,11 @@ export const listTools = request({
     constraints: ToolConstraints.prefault({}),
     cursor: z.string().min(1).max(64).optional().describe('`nextCursor` of the page before'),
     limit: z.number().int().min(1).max(MAX_TOOLS_PER_PAGE).default(MAX_TOOLS_PER_PAGE),
-    etag: z.string().max(64).optional().describe('Of the list that the caller has: it is not told again'),
+    etag: z
+      .string()
+      .max(64)
+      .optional()
+      .describe('Of the list that the caller has, or has this page of: it is not told again'),
   }),
   output: z.object({
     /** By name. */

@@ -1,0 +1,36 @@
+import { AppError, type OutputOf, type RequestContract } from '@switchyard/contracts';
+import { encode } from './protocol.ts';
+
+/*
+ * Answers that are given many times: what a handler prepared is checked and encoded once, and sent as it is from then on.
+ *
+ * P1 What is sent is what was checked: the answer is frozen, and whoever prepares it hands out nothing that changes.
+ * P2 An answer prepared for one contract is an ordinary value for any other.
+ */
+
+interface Prepared {
+  readonly contract: RequestContract;
+  readonly body: Uint8Array;
+}
+
+const known = new WeakMap<object, Prepared>();
+
+/** The body of an answer as it is sent. Throws AppError: `internal` where it breaks the contract, `payload_too_large`. */
+export function encodeAnswer(contract: RequestContract, output: unknown): Uint8Array {
+  const prepared = typeof output === 'object' && output !== null ? known.get(output) : undefined;
+  if (prepared?.contract === contract) return prepared.body; // P2
+  const parsed = contract.output.safeParse(output);
+  if (parsed.success) return encode(parsed.data);
+  // Our own defect: it is not sent.
+  throw new AppError('internal', undefined, { cause: parsed.error });
+}
+
+/** The same answer, ready to be sent; its length in bytes. Throws as encodeAnswer. */
+export function prepareAnswer<C extends RequestContract>(
+  contract: C,
+  output: OutputOf<C> & object,
+): { readonly answer: OutputOf<C> & object; readonly bytes: number } {
+  const body = encodeAnswer(contract, output);
+  known.set(Object.freeze(output), { contract, body }); // P1
+  return { answer: output, bytes: body.byteLength };
+}
