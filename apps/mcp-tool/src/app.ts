@@ -16,6 +16,8 @@ import { FileTools } from './file-tools.ts';
 import { httpTool } from './http-tool.ts';
 import { McpToolModule } from './mcp-tool.module.ts';
 import { openAuthorisations } from './open-authorisations.ts';
+import { authorisationChanged, hearReplicas } from './replica-news.ts';
+import { connectRedis, SharedManifests } from './shared-manifests.ts';
 import { StepAgent } from './step-agent.ts';
 import { Teller } from './teller.ts';
 import { adminDebug } from './tool-admin-debug.ts';
@@ -25,7 +27,7 @@ import { noteTools } from './tool-notes.ts';
 import type { Tool } from './tool.ts';
 import { ToolAgent } from './tool-agent.ts';
 import { NO_DEFINITIONS, ToolRegistrar } from './tool-registrar.ts';
-import { Toolbox } from './toolbox.ts';
+import { KEPT_MS, Toolbox } from './toolbox.ts';
 import { openUpstreams, type UpstreamsParts } from './upstreams.ts';
 import type { ProviderAuthorisations } from './visibility.ts';
 
@@ -84,7 +86,10 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     });
     const authorisations = overrides.authorisations ?? own;
     const policyOf = (tenantId: string) => files.policyOf(tenantId);
-    const toolbox = new Toolbox({ catalog, authorisations, policyOf, log });
+    const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, log);
+    if (redis) lifecycle.onStop('redis', () => redis.disconnect());
+    const shared = redis && new SharedManifests({ redis, ttlMs: KEPT_MS, log });
+    const toolbox = new Toolbox({ catalog, authorisations, policyOf, shared, log, metrics });
     await files.start();
     lifecycle.onStop('files with tools', () => files.stop());
     const effects = overrides.effects?.(store.effects) ?? store.effects;
@@ -102,11 +107,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
       ...{ route, catalog, pins, authorisations, teller, log, metrics, lifecycle, read },
       userToken: overrides.userToken ?? ((who, { provider }) => own.tokenOf(who, provider)),
     });
-    own.onChange(({ tenantId, userId, provider }, change) => {
-      const who = { tenantId, userId, role: 'user', via: 'operator' } as const;
-      if (change === 'connected') upstreams.book.authorised(provider, who);
-      else for (const one of upstreams.book.all()) if (one.provider === provider) upstreams.pool.forgetUser(one, who);
-    });
+    own.onChange((owner, change) => authorisationChanged(upstreams, owner, change));
     const agent = new StepAgent({ toolbox, executor, toolAgent: new ToolAgent({ bus, ...config.toolAgent }), clock });
     // A tenant's tool reaches public hosts alone: neither those that the operator excepted nor those behind our JID.
     const guarded = createSafeFetch({ serviceMap: config.serviceMap, log });
@@ -123,8 +124,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     });
     await registrar.start();
     lifecycle.onStop('registered tools', () => registrar.stop());
-    const hearing = await bus.hearSystem(() => void registrar.refresh(), 'tools.definition');
-    lifecycle.onStop('changes of registered tools', () => hearing.stop());
+    await hearReplicas({ bus, lifecycle, registrar, ...upstreams });
     const checked = new FileCheck({ operator: make, tenant: makeOfTenant });
     const parts = { toolbox, executor, agent, records, authorisations: own, upstreams, registrar, files: checked };
     const handlers = await serveOnBus(McpToolModule.with(parts), bus, log);

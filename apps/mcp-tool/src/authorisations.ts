@@ -8,6 +8,7 @@ import {
   type Principal,
   type ProviderView,
   type Revocation,
+  sha256,
   type startAuthorisation,
 } from '@switchyard/contracts';
 import type { Clock, Logger } from '@switchyard/platform';
@@ -52,8 +53,11 @@ export type ChangeListener = (owner: Owner, change: 'connected' | 'gone') => voi
 
 export class Authorisations implements ProviderAuthorisations {
   readonly #listeners = new Set<ChangeListener>();
+  readonly #providers: string;
 
   constructor(private readonly parts: AuthorisationsParts) {
+    const issuers = [...parts.clients.values()].map(({ config }) => `${config.id} ${config.issuer}`);
+    this.#providers = sha256(issuers.sort().join('\n')).slice(0, 8);
     parts.keeper.onExpired((owner) => this.#changed(owner, 'gone'));
   }
 
@@ -73,8 +77,10 @@ export class Authorisations implements ProviderAuthorisations {
       : { status: 'authorised', scopes: connection.scopes };
   }
 
-  epochOf(principal: Principal): Promise<number> {
-    return this.parts.clients.size === 0 ? Promise.resolve(0) : this.parts.connections.epoch(principal);
+  /** Says also which providers there are: replicas that know others have other epochs. */
+  async epochOf(principal: Principal): Promise<string> {
+    if (this.parts.clients.size === 0) return '0';
+    return `${this.#providers}:${await this.parts.connections.epoch(principal)}`;
   }
 
   /** The access token of this user for the provider, renewed where it is due. Throws `provider_not_connected`. */

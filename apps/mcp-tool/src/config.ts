@@ -31,6 +31,11 @@ export const Config = z
       .describe('PostgreSQL with the role switchyard_mcp_tool')
       .meta({ alias: 'SUPABASE_DATABASE_URL' }),
     DATABASE_POOL_SIZE: integer(1, 100, 5).describe('Most connections to PostgreSQL'),
+    REDIS_URL: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('Redis that keeps for all replicas what users may list; unset: each keeps its own'),
     OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
     LOG_LEVEL: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
@@ -78,6 +83,7 @@ export const Config = z
   .transform((env) => ({
     natsUrl: env.NATS_URL,
     database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
+    redisUrl: env.REDIS_URL,
     opsPort: env.OPS_PORT,
     logLevel: env.LOG_LEVEL,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },

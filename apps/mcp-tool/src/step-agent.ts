@@ -27,9 +27,12 @@ export class StepAgent {
       type: 'mcp.task.started',
       data: { step_id, task, user_id: principal.userId, tool_constraints: toolConstraints },
     });
-    const visible = await this.parts.toolbox.list(principal, toolConstraints);
+    const { tools: visible, cacheHit } = await this.parts.toolbox.listed(principal, toolConstraints);
     const providers = [...new Set(visible.map((tool) => tool.provider))].sort();
-    tell({ type: 'mcp.toolbox.generated', data: { step_id, tool_count: visible.length, providers, cache_hit: false } });
+    tell({
+      type: 'mcp.toolbox.generated',
+      data: { step_id, tool_count: visible.length, providers, cache_hit: cacheHit },
+    });
 
     const context = { visible, signal, tell };
     const result = step.call

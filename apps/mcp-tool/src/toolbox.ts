@@ -4,12 +4,14 @@ import {
   type InputOf,
   type OutputOf,
   type Principal,
+  sha256,
   type ToolConstraints,
 } from '@switchyard/contracts';
 import { constraintsAllow } from '@switchyard/run';
-import type { Logger } from '@switchyard/platform';
+import type { Logger, Metrics } from '@switchyard/platform';
 import { LRUCache } from 'lru-cache';
-import type { Catalog } from './catalog.ts';
+import type { Catalog, CatalogView } from './catalog.ts';
+import type { SharedManifests } from './shared-manifests.ts';
 import type { Tool } from './tool.ts';
 import {
   isWithin,
@@ -27,8 +29,9 @@ import {
 /*
  * The tools of one caller: asks what is known of it, and lets the one visibility function decide.
  *
- * B1 What a caller may see without its constraints is kept until a tool, a policy or an authorisation changes.
- *    It is kept for a while at most, for authorisations run out by themselves; nothing is kept of what is not known.
+ * B1 What a caller may see without its constraints is kept until a tool, a policy or an authorisation changes: in
+ *    memory, and for all replicas in Redis (shared-manifests.ts). It is kept for a while at most, for authorisations run
+ *    out by themselves; nothing is kept of what is not known.
  * B2 A call is judged anew, by what is known now: what is kept decides about lists alone.
  */
 
@@ -36,7 +39,9 @@ export interface ToolboxParts {
   readonly catalog: Catalog;
   readonly authorisations: ProviderAuthorisations;
   readonly policyOf?: (tenantId: string) => TenantPolicy;
+  readonly shared?: Pick<SharedManifests, 'find' | 'keep'> | undefined;
   readonly log: Logger;
+  readonly metrics?: Metrics | undefined;
 }
 
 /** What a caller may see without its constraints, and what that was found by. */
@@ -46,14 +51,19 @@ interface Manifest {
   readonly tools: readonly Tool[];
 }
 
-const KEPT_MS = 30_000;
+export const KEPT_MS = 30_000;
 
 export type Lookup = { readonly found: Tool } | { readonly hidden: 'unknown' | Rule; readonly because?: string };
 
 export class Toolbox {
   readonly #kept = new LRUCache<string, Manifest>({ max: 5_000, ttl: KEPT_MS });
 
-  constructor(private readonly parts: ToolboxParts) {}
+  readonly #lists;
+
+  constructor(private readonly parts: ToolboxParts) {
+    const help = 'Lists of tools, by where they were found: memory, shared (Redis), or made anew';
+    this.#lists = parts.metrics?.counter('tool_lists_total', help, ['from']);
+  }
 
   get catalog(): Catalog {
     return this.parts.catalog;
@@ -66,9 +76,20 @@ export class Toolbox {
 
   /** What this caller may list and call, by name. */
   async list(principal: Principal, constraints: ToolConstraints): Promise<readonly Tool[]> {
-    const base = await this.#base(principal);
-    if (constraints.mode === 'auto' && principal.tools === undefined) return base;
-    return base.filter((tool) => isWithin(principal.tools, tool) && constraintsAllow(constraints, tool));
+    return (await this.listed(principal, constraints)).tools;
+  }
+
+  /** The same, and whether it was kept. */
+  async listed(
+    principal: Principal,
+    constraints: ToolConstraints,
+  ): Promise<{ readonly tools: readonly Tool[]; readonly cacheHit: boolean }> {
+    const { tools: base, from } = await this.#base(principal);
+    this.#lists?.inc({ from });
+    const cacheHit = from !== 'made';
+    if (constraints.mode === 'auto' && principal.tools === undefined) return { tools: base, cacheHit };
+    const tools = base.filter((tool) => isWithin(principal.tools, tool) && constraintsAllow(constraints, tool));
+    return { tools, cacheHit };
   }
 
   /** Finds a tool to call. Why it is hidden is for the log and the audit alone. */
@@ -106,21 +127,33 @@ export class Toolbox {
     return { verdicts, nextCursor: after.length > page.length ? page.at(-1)!.name : null };
   }
 
-  async #base(principal: Principal): Promise<readonly Tool[]> {
-    const { catalog } = this.parts;
+  async #base(principal: Principal): Promise<{ tools: readonly Tool[]; from: 'memory' | 'shared' | 'made' }> {
+    const { catalog, policyOf, shared } = this.parts;
     const { tenantId, userId, role } = principal;
     const { epoch, ...snapshot } = catalog.snapshot;
     const key = JSON.stringify([tenantId, userId, role]);
     // The epoch is read before what it stands for: a change in between makes what is kept stale, never fresh.
     const authEpoch = await this.#epochOf(principal);
     const kept = this.#kept.get(key);
-    if (kept && kept.epoch === epoch && kept.authEpoch === authEpoch && authEpoch !== undefined) return kept.tools;
-    const { tools } = snapshot.of(tenantId);
-    const viewer = await this.#viewer(principal, NO_CONSTRAINTS, new Set(tools.map(({ provider }) => provider)));
-    const base = tools.filter((tool) => judgeBase(tool, viewer).visible);
+    if (kept && kept.epoch === epoch && kept.authEpoch === authEpoch && authEpoch !== undefined)
+      return { tools: kept.tools, from: 'memory' };
+    const view = snapshot.of(tenantId);
+    const { tools: all } = view;
+    const registry = registryOf(view, policyOf?.(tenantId) ?? OPEN_POLICY);
+    const place = authEpoch === undefined ? undefined : { tenantId, userId, role, authEpoch, registry };
+    const found = place && (await shared?.find(place, all));
+    if (found) {
+      if (epoch === catalog.epoch) this.#kept.set(key, { epoch, authEpoch, tools: found.tools }, { ttl: found.leftMs });
+      return { tools: found.tools, from: 'shared' };
+    }
+    const viewer = await this.#viewer(principal, NO_CONSTRAINTS, new Set(all.map(({ provider }) => provider)));
+    const base = all.filter((tool) => judgeBase(tool, viewer).visible);
     const known = [...viewer.providers.values()].every(({ status }) => status !== 'unknown');
-    if (known && epoch === catalog.epoch) this.#kept.set(key, { epoch, authEpoch, tools: base });
-    return base;
+    if (known && epoch === catalog.epoch) {
+      this.#kept.set(key, { epoch, authEpoch, tools: base });
+      if (place) shared?.keep(place, all, base);
+    }
+    return { tools: base, from: 'made' };
   }
 
   async #epochOf(principal: Principal): Promise<number | string | undefined> {
@@ -155,3 +188,17 @@ export class Toolbox {
 }
 
 const NO_CONSTRAINTS: ToolConstraints = { mode: 'auto', providers: [], tools: [] };
+
+const registries = new WeakMap<CatalogView, string>();
+
+/** The same in every replica that has the same tools for this tenant, and the same policy; another one elsewhere. */
+function registryOf(view: CatalogView, { allow, deny }: TenantPolicy): string {
+  let tools = registries.get(view);
+  if (tools === undefined) {
+    tools = sha256(
+      view.tools.map(({ infoDigest, requiredScopes }) => `${infoDigest} ${requiredScopes.join(' ')}`).join('\n'),
+    );
+    registries.set(view, tools);
+  }
+  return sha256(JSON.stringify([tools, allow ?? null, deny ?? []])).slice(0, 32);
+}

@@ -17,6 +17,8 @@ import type { Definition } from './upstream-scan.ts';
  * B2 An upstream that does not answer twice in a row is unavailable, with a reason, and its tools are not listed until
  *    it answers again.
  * B3 Only a definition that is pinned is handed on (upstream-pins.ts). Without the database nothing becomes usable.
+ * B5 What the upstream itself or another replica says is a reason to ask it, once for many such words, and not more
+ *    often than every HEARD_EVERY_MS.
  * B4 Another configuration takes effect at once; upstreams that it leaves as they were keep their connections.
  */
 
@@ -45,6 +47,8 @@ const MAX_TOOLS = 1_000;
 const LIST_LIMIT_MS = 20_000;
 const FIRST_RETRY_MS = 1_000;
 const FAILURES_TO_WITHDRAW = 2;
+const HEARD_AFTER_MS = 100;
+const HEARD_EVERY_MS = 1_000;
 const MAX_DIFF_TOLD = 20;
 const NAME = /^[A-Za-z0-9_./-]{1,128}$/;
 
@@ -64,6 +68,9 @@ interface Entry {
   /** For whom it is asked where it knows users. */
   as: Principal | undefined;
   timer: NodeJS.Timeout | undefined;
+  /** B5 */
+  heard: NodeJS.Timeout | undefined;
+  askedAt: number;
   work: Promise<void>;
   gone: boolean;
 }
@@ -141,6 +148,29 @@ export class UpstreamBook {
     }
   }
 
+  /** B5: something about it may be another now; `withdrawn`: a tool that is not to be used until it was asked. */
+  heard(name: string, withdrawn?: string): void {
+    const entry = this.#entries.get(name);
+    if (!entry || this.#stopped) return;
+    if (withdrawn !== undefined && entry.active.some((tool) => tool.name === withdrawn))
+      this.#publish(
+        entry,
+        entry.active.filter((tool) => tool.name !== withdrawn),
+      );
+    if (entry.heard) return;
+    const waitMs = Math.max(HEARD_AFTER_MS, entry.askedAt + HEARD_EVERY_MS - performance.now());
+    entry.heard = setTimeout(() => {
+      entry.heard = undefined;
+      void this.#soon(entry);
+    }, waitMs).unref();
+  }
+
+  /** Undefined where there is no such upstream. */
+  isAvailable(name: string): boolean | undefined {
+    const entry = this.#entries.get(name);
+    return entry && entry.reason === undefined;
+  }
+
   /** A person decided on a definition: what was seen last is judged anew. */
   async judgeAgain(name: string): Promise<void> {
     const entry = this.#entries.get(name);
@@ -152,7 +182,7 @@ export class UpstreamBook {
   async stop(): Promise<void> {
     this.#stopped = true;
     const entries = [...this.#entries.values()];
-    for (const entry of entries) clearTimeout(entry.timer);
+    for (const { timer, heard } of entries) for (const due of [timer, heard]) clearTimeout(due);
     await Promise.all(entries.map(({ work }) => work));
   }
 
@@ -173,6 +203,8 @@ export class UpstreamBook {
         refreshedAt: undefined,
         as: undefined,
         timer: undefined,
+        heard: undefined,
+        askedAt: Number.NEGATIVE_INFINITY,
         gone: false,
         work: Promise.resolve(),
       },
@@ -185,7 +217,7 @@ export class UpstreamBook {
   #remove(entry: Entry): void {
     const { name } = entry.config;
     entry.gone = true;
-    clearTimeout(entry.timer);
+    for (const due of [entry.timer, entry.heard]) clearTimeout(due);
     this.#entries.delete(name);
     this.parts.pool.forget(name);
     this.parts.publish(name, []);
@@ -219,6 +251,7 @@ export class UpstreamBook {
     if (this.#stopped || entry.gone) return;
     const { config } = entry;
     clearTimeout(entry.timer);
+    entry.askedAt = performance.now();
     try {
       if (config.auth === 'user' && !entry.as)
         throw new AppError('credentials_missing', `Nobody has authorised ${config.provider} yet.`);
@@ -280,6 +313,7 @@ export class UpstreamBook {
     const { config } = entry;
     const same = tools.length === entry.active.length && tools.every((tool, i) => sameTool(tool, entry.active[i]!));
     entry.active = tools;
+    if (entry.reason !== undefined) return; // It is published when it answers again (B2).
     if (same && entry.reason === undefined && entry.refreshedAt !== undefined) return;
     const shown = tools.map((definition) => ({
       upstream: config,

@@ -13,9 +13,10 @@ import {
   type Transport,
 } from '@modelcontextprotocol/client';
 import { AppError, type McpLogLevel, type McpMethod } from '@switchyard/contracts';
-import { type Logger, sleep } from '@switchyard/platform';
+import { backoffMs, type Logger, sleep } from '@switchyard/platform';
 import type { SafeFetch } from '@switchyard/safe-fetch';
 import { headersOf, type ReadVariable, type UpstreamConfig } from './upstream-config.ts';
+import { faultOf } from './upstream-faults.ts';
 import { ProcessTransport } from './upstream-process.ts';
 
 /*
@@ -25,6 +26,8 @@ import { ProcessTransport } from './upstream-process.ts';
  * L2 Its token is the upstream's own, of this user or of the service. The token of whoever called us is nowhere here.
  * L3 Schemas of strangers are not compiled by the SDK: the registry does that, with bounds.
  * L4 Both eras; which one it was is remembered for a while, so that connecting again costs no question.
+ * L5 Whoever wants to know of changed lists is told for as long as the link lives: where the stream on which an upstream
+ *    of today tells them ends, another one is opened, with growing pauses, and the list counts as changed.
  */
 
 export interface LinkParts {
@@ -70,6 +73,7 @@ const LISTS: Partial<Record<McpMethod, 'resources' | 'prompts'>> = {
 };
 /** A stream on which an upstream tells changes may be silent for so long. */
 const MAX_SILENCE_MS = 600_000;
+const LISTEN_AGAIN = { baseMs: 1_000, maxMs: 60_000 };
 const FAREWELL_MS = 1_000;
 const LOGGING_LIMIT_MS = 2_000;
 
@@ -79,6 +83,7 @@ export class Link {
   #lost = false;
   #onLost: (() => void) | undefined;
   readonly #asks = new Set<Ask>();
+  readonly #over = new AbortController();
   #logging: Promise<unknown> | undefined;
   readonly #client: Client;
   readonly #transport: Transport;
@@ -94,6 +99,7 @@ export class Link {
     this.#transport = transport;
     client.onclose = () => {
       this.#lost = true;
+      this.#over.abort();
       if (!this.#retired) this.#onLost?.();
     };
   }
@@ -106,13 +112,11 @@ export class Link {
 
   static async connect(upstream: UpstreamConfig, parts: LinkParts, signal?: AbortSignal): Promise<Link> {
     const { onListChanged } = parts;
-    const changed = onListChanged && { onChanged: onListChanged, autoRefresh: false };
     const client = new Client(CLIENT, {
       capabilities: {},
       versionNegotiation: { mode: upstream.protocol === 'modern' ? { pin: '2026-07-28' } : upstream.protocol },
       inputRequired: { autoFulfill: false },
       jsonSchemaValidator: UNCHECKED,
-      ...(changed ? { listChanged: { tools: changed } } : {}),
     });
     // What happens beside a request is the log's alone.
     client.onerror = (error) => parts.log.debug({ err: error, upstream: upstream.name }, 'a link to an upstream');
@@ -122,6 +126,10 @@ export class Link {
     const how = parts.prior ? { ...options, prior: parts.prior } : options;
     // The connection outlives the request that needed it first.
     await asking.exit(() => client.connect(link.#transport, how));
+    if (onListChanged && link.capabilities?.tools?.listChanged) {
+      client.setNotificationHandler('notifications/tools/list_changed', () => onListChanged());
+      if (link.era === 'modern') void asking.exit(() => link.#listen(onListChanged, parts.log));
+    }
     return link;
   }
 
@@ -227,6 +235,26 @@ export class Link {
     }
   }
 
+  /** L5 */
+  async #listen(onListChanged: () => void, log: Logger): Promise<void> {
+    const { signal } = this.#over;
+    for (let attempt = 0; this.alive; attempt += 1) {
+      const since = performance.now();
+      try {
+        const timeout = this.upstream.connect_timeout_ms;
+        const { closed } = await this.#client.listen({ toolsListChanged: true }, { timeout, signal });
+        if (attempt > 0) onListChanged();
+        await closed;
+      } catch (error) {
+        if (signal.aborted) return;
+        log.debug({ err: error, upstream: this.upstream.name }, 'an upstream does not tell changes now');
+        if (faultOf(error) === 'refused') return;
+      }
+      if (performance.now() - since > LISTEN_AGAIN.maxMs) attempt = 0;
+      await sleep(LISTEN_AGAIN.baseMs + backoffMs(attempt, LISTEN_AGAIN), signal).catch(() => undefined);
+    }
+  }
+
   /** On a connection with one pipe for all, a message belongs to the only request under way, or to nobody. */
   #tellLog(message: LogMessage): void {
     const only = this.#asks.size === 1 ? [...this.#asks][0] : undefined;
@@ -234,6 +262,7 @@ export class Link {
   }
 
   async #close(): Promise<void> {
+    this.#over.abort();
     const transport = this.#transport;
     if (transport instanceof StreamableHTTPClientTransport && transport.sessionId !== undefined && !this.#lost)
       await Promise.race([transport.terminateSession(), sleep(FAREWELL_MS)]).catch(() => undefined);
@@ -267,7 +296,8 @@ function transportOf(upstream: UpstreamConfig, parts: LinkParts): Transport {
     fetch: async (input, init) => {
       const headers = new Headers(init?.headers);
       if (token) headers.set('authorization', `Bearer ${await token()}`); // L2
-      const listens = (init?.method ?? 'GET').toUpperCase() === 'GET';
+      const listens =
+        (init?.method ?? 'GET').toUpperCase() === 'GET' || headers.get('mcp-method') === 'subscriptions/listen';
       const timeoutMs = listens ? MAX_SILENCE_MS : upstream.max_timeout_ms + 5_000;
       return fetch(input, { ...init, headers, timeoutMs, maxResponseBytes: upstream.max_result_bytes });
     },

@@ -175,7 +175,9 @@ export class UpstreamPool {
     }
     // Whoever waits for it may leave; the connection is for the next one too.
     const opening: Held = { link: this.#open(upstream, who, key) };
-    this.#links.set(key, opening, { ttl: upstream.idle_ms });
+    // That over which changes are told lasts from one time that it is asked to the next.
+    const ttl = who === undefined ? Math.max(upstream.idle_ms, 2 * upstream.refresh_ms) : upstream.idle_ms;
+    this.#links.set(key, opening, { ttl });
     opening.link.catch(() => {
       if (this.#links.peek(key) === opening) this.#links.delete(key);
     });

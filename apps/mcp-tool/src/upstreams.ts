@@ -55,7 +55,7 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
   const pool: UpstreamPool = new UpstreamPool({
     ...{ log, metrics, route: parts.route, read: parts.read ?? ((name) => process.env[name]) },
     ...(userToken ? { userToken } : {}),
-    onListChanged: (name) => void book.refresh(name),
+    onListChanged: (name) => book.heard(name),
     onOpened: (name, who) => book.usedBy(name, who),
   });
   const compile = (schema: Record<string, unknown>) => compileSchema(schema, 'untrusted');

@@ -27,6 +27,8 @@ export interface Fixture {
   /** It forgets its sessions (`legacy` alone). */
   forgetSessions(): Promise<void>;
   readonly sessions: number;
+  /** Tells its clients that its tools are others now (`tells` alone). */
+  tellChanged(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -42,10 +44,18 @@ export const echo: FixtureTool = {
   }),
 };
 
-export function mcpServer(tools: () => readonly FixtureTool[]): Server {
+export function mcpServer(tools: () => readonly FixtureTool[], tells = false): Server {
   const server = new Server(
     { name: 'fixture', version: '1.0.0' },
-    { capabilities: { tools: {}, resources: {}, prompts: {}, completions: {}, logging: {} } },
+    {
+      capabilities: {
+        tools: tells ? { listChanged: true } : {},
+        resources: {},
+        prompts: {},
+        completions: {},
+        logging: {},
+      },
+    },
   );
   server.setRequestHandler('tools/list', () => ({
     tools: tools().map(({ call: _call, ...tool }) => ({ inputSchema: { type: 'object' }, ...tool })) as never,
@@ -72,11 +82,17 @@ export function mcpServer(tools: () => readonly FixtureTool[]): Server {
   return server;
 }
 
-export async function startFixture(era: 'modern' | 'legacy', tools: FixtureTool[] = [echo]): Promise<Fixture> {
+export async function startFixture(
+  era: 'modern' | 'legacy',
+  tools: FixtureTool[] = [echo],
+  { tells = false } = {},
+): Promise<Fixture> {
   const sessions = new Map<string, NodeStreamableHTTPServerTransport>();
+  const servers = new Set<Server>();
   const current: { tools: FixtureTool[]; mode: Fixture['mode'] } = { tools, mode: 'up' };
   const requests: Fixture['requests'] = [];
-  const modern = toNodeHandler(createMcpHandler(() => mcpServer(() => current.tools)));
+  const handler = createMcpHandler(() => mcpServer(() => current.tools, tells));
+  const modern = toNodeHandler(handler);
   const http: HttpServer = createServer((req, res) => {
     requests.push({ method: req.method, headers: req.headers });
     if (current.mode === 'down') return void req.socket.destroy();
@@ -93,7 +109,9 @@ export async function startFixture(era: 'modern' | 'legacy', tools: FixtureTool[
       sessionIdGenerator: () => randomUUID(),
       onsessioninitialized: (session) => void sessions.set(session, transport),
     });
-    const server = mcpServer(() => current.tools);
+    const server = mcpServer(() => current.tools, tells);
+    servers.add(server);
+    server.onclose = () => servers.delete(server);
     void server.connect(transport).then(() => transport.handleRequest(req, res));
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
@@ -116,12 +134,17 @@ export async function startFixture(era: 'modern' | 'legacy', tools: FixtureTool[
     get sessions() {
       return sessions.size;
     },
+    async tellChanged() {
+      handler.notify.toolsChanged();
+      await Promise.all([...servers].map((server) => server.sendToolListChanged()));
+    },
     async forgetSessions() {
       const all = [...sessions.values()];
       sessions.clear();
       await Promise.all(all.map((session) => session.close()));
     },
     async close() {
+      await handler.close();
       http.closeAllConnections();
       await new Promise((resolve) => http.close(resolve));
     },

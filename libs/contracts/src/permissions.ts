@@ -47,7 +47,7 @@ const LISTENERS: readonly { readonly app: Speaker; readonly subjects: readonly s
   { app: 'gateway', subjects: ['run.>', 'live.>'] },
   { app: 'orchestrator', subjects: ['cmd.run.>'] },
   { app: 'a2a', subjects: ['run.>'] },
-  { app: 'mcp-tool', subjects: ['sys.tools.definition.>'] },
+  { app: 'mcp-tool', subjects: ['sys.tools.definition.>', 'sys.tools.upstream.>', 'sys.tools.provider.>'] },
   // The inboxes of the stock `nats` client have two or three tokens; those of the services' requests have more.
   { app: 'operator', subjects: ['run.>', 'sys.>', 'live.>', '_INBOX.*', '_INBOX.*.*'] },
 ];

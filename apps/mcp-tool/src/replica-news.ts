@@ -1,0 +1,69 @@
+import type { Bus } from '@switchyard/bus';
+import type { Principal, SystemEvent } from '@switchyard/contracts';
+import type { Lifecycle } from '@switchyard/platform';
+import type { UpstreamConfig } from './upstream-config.ts';
+
+/*
+ * What other replicas did, and what this one does about it.
+ *
+ * R1 An event is a reason to look, never the truth: what is done is to read again what the database or the upstream
+ *    says. One that is missed costs the time until the next look; one of this replica's own costs one look.
+ * R2 A definition that another replica found changed is not used from this moment on, before anybody was asked.
+ */
+
+export interface ReplicaNewsParts {
+  readonly bus: Pick<Bus, 'hearSystem'>;
+  readonly lifecycle: Pick<Lifecycle, 'onStop'>;
+  readonly registrar: { refresh(): Promise<void> };
+  readonly book: {
+    all(): readonly UpstreamConfig[];
+    heard(upstream: string, withdrawn?: string): void;
+    authorised(provider: string, principal: Principal): void;
+    isAvailable(upstream: string): boolean | undefined;
+  };
+  readonly pool: { forgetUser(upstream: UpstreamConfig, who: Principal): void };
+}
+
+/** A user authorised a provider, or does not any more. */
+export function authorisationChanged(
+  { book, pool }: Pick<ReplicaNewsParts, 'book' | 'pool'>,
+  { tenantId, userId, provider }: { tenantId: string; userId: string; provider: string },
+  change: 'connected' | 'gone',
+): void {
+  const who: Principal = { tenantId, userId, role: 'user', via: 'operator' };
+  if (change === 'connected') book.authorised(provider, who);
+  else for (const one of book.all()) if (one.provider === provider) pool.forgetUser(one, who);
+}
+
+export function applyNews(parts: Omit<ReplicaNewsParts, 'bus' | 'lifecycle'>, { type, data }: SystemEvent): void {
+  const { registrar, book } = parts;
+  const authorisation = (change: 'connected' | 'gone') => {
+    const { tenant_id: tenantId, user_id: userId, provider } = data as Record<string, string | null>;
+    if (tenantId && userId && provider) authorisationChanged(parts, { tenantId, userId, provider }, change);
+  };
+  switch (type) {
+    case 'tools.definition.changed':
+      return void registrar.refresh();
+    case 'tools.definition.quarantined':
+      return book.heard(data.upstream, data.tool); // R2
+    case 'tools.definition.decided':
+      return book.heard(data.upstream);
+    case 'tools.upstream.changed':
+      if (book.isAvailable(data.upstream) !== data.available) book.heard(data.upstream);
+      return;
+    case 'tools.provider.connected':
+      return authorisation('connected');
+    case 'tools.provider.revoked':
+      return authorisation('gone');
+    case 'tools.provider.refused':
+      if (data.where === 'refresh') authorisation('gone');
+      return;
+  }
+}
+
+export async function hearReplicas(parts: ReplicaNewsParts): Promise<void> {
+  for (const about of ['tools.definition', 'tools.upstream', 'tools.provider']) {
+    const hearing = await parts.bus.hearSystem((event) => applyNews(parts, event), about);
+    parts.lifecycle.onStop(`news of ${about}`, () => hearing.stop());
+  }
+}
