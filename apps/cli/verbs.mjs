@@ -81,7 +81,7 @@ export const VERBS = [
   { name: 'audit', usage: 'audit verify', summary: 'Prove that the audit log is whole.', later: true },
   {
     name: 'bench',
-    usage: 'bench [runs|bus|bridge|recovery|resume|chaos] [options]',
+    usage: 'bench [runs|bus|bridge|tools|recovery|resume|chaos] [options]',
     summary: 'Measure this build on a private stack, beside what the machine itself gives.',
     setUp: true,
   },
@@ -102,19 +102,37 @@ export const VERBS = [
   { name: 'version', usage: 'version', summary: 'Show the version.' },
 ];
 
-/** Help about everything, one line per verb. */
+const COLUMNS = 100;
+
+/** Help about everything: each verb by its name, and what it does; how it is called is said by its own help. */
 export function overview() {
-  const width = Math.max(...VERBS.map((verb) => verb.usage.length));
-  const lines = VERBS.map(
-    (verb) => `  ${verb.usage.padEnd(width)}  ${verb.summary}${verb.later ? ' (comes later)' : ''}`,
-  );
+  const margin = Math.max(...VERBS.map((verb) => verb.name.length)) + 4;
+  const lines = VERBS.map((verb) => {
+    const summary = wrapped(`${verb.summary}${verb.later ? ' (comes later)' : ''}`, COLUMNS - margin);
+    return `  ${verb.name.padEnd(margin - 2)}${summary.join(`\n${' '.repeat(margin)}`)}`;
+  });
   return `Switchyard runs tasks by planning with a language model and acting through tools and other agents.
 
 Usage: ./switchyard <verb> [options]
 
 ${lines.join('\n')}
 
-Every verb has --help. Start with:  ./switchyard run "What is the weather in London, and what is 17% of 2340?"`;
+./switchyard help <verb> says how one is called. Start with:  ./switchyard run "What is the weather in London, and what is 17% of 2340?"`;
+}
+
+/**
+ * @param {string} text
+ * @param {number} width
+ */
+function wrapped(text, width) {
+  /** @type {string[]} */
+  const lines = [];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1);
+    if (line !== undefined && line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { suggestion, VERBS } from '../verbs.mjs';
+import { overview, suggestion, VERBS } from '../verbs.mjs';
 import { listOption, parseVerb, VERB_OPTIONS, verbHelp } from './arguments.ts';
 import { completionScript } from './completion.ts';
 import { globMatcher } from './glob.ts';
@@ -17,6 +17,12 @@ describe('verbs', () => {
         .sort(),
     ).toEqual(Object.keys(VERB_OPTIONS).sort());
     for (const verb of VERBS) expect(verbHelp(verb.name)).toContain(`./switchyard ${verb.usage}`);
+  });
+
+  it('are all named in the overview, within a hundred columns', () => {
+    const lines = overview().split('\n');
+    for (const { name } of VERBS) expect(lines.filter((line) => line.startsWith(`  ${name} `))).toHaveLength(1);
+    expect(lines.filter((line) => line.startsWith('  ')).every((line) => line.length <= 100)).toBe(true);
   });
 
   it('mistyped are answered with the one that was meant', () => {
