@@ -2,11 +2,14 @@ import { Controller, Delete, Get, HttpCode, Inject, Post, Req, Res } from '@nest
 import type { Bus } from '@switchyard/bus';
 import {
   AppError,
+  buildOpenApi,
   callTool,
   checkToolFile,
   explainTools,
   listRegisteredTools,
   listTools,
+  MAX_OPENAPI_TOOLS,
+  type OpenApiDocument,
   parseOrThrow,
   type RegisteredTools,
   registerTool,
@@ -18,12 +21,14 @@ import {
   type ToolInfo,
   type ToolList,
   ToolListQuery,
+  ToolOpenApiQuery,
   ToolParams,
   type ToolRegistered,
   ToolRegisterQuery,
   type ToolResource,
   type ToolRules,
   ToolRulesQuery,
+  withTools,
 } from '@switchyard/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from './auth.guard.ts';
@@ -32,6 +37,8 @@ import { BUS } from './parts.ts';
 /** Tools for people and programs: list, show, call, explain, register. mcp-tool decides who may what. */
 @Controller()
 export class ToolsController {
+  #document: OpenApiDocument | undefined;
+
   constructor(
     private readonly guard: AuthGuard,
     @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
@@ -45,6 +52,22 @@ export class ToolsController {
     const page = await this.bus.request(listTools, { ...asked, ...(cursor === undefined ? {} : { cursor }) });
     const answer: ToolList = { tools: page.tools.map(toResource), next_cursor: page.nextCursor ?? null };
     void reply.code(200).send(answer);
+  }
+
+  @Get('tools/openapi.json')
+  async openApi(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const query = parseOrThrow(ToolOpenApiQuery, request.query, 'The query');
+    const asked = { principal: this.guard.principalOf(request), constraints: constraintsOf(query) };
+    const tools: ToolInfo[] = [];
+    // One more than are shown, so that it is known whether some are missing.
+    for (let cursor: string | undefined, more = true; more && tools.length <= MAX_OPENAPI_TOOLS;) {
+      const page = await this.bus.request(listTools, { ...asked, ...(cursor === undefined ? {} : { cursor }) });
+      tools.push(...page.tools);
+      cursor = page.nextCursor;
+      more = cursor !== undefined;
+    }
+    this.#document ??= buildOpenApi();
+    void reply.code(200).header('cache-control', 'private, no-cache').send(withTools(this.#document, tools));
   }
 
   @Get('tools/:name')

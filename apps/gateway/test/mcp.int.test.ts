@@ -120,6 +120,18 @@ describe('in development', () => {
     expect(first['tools']).toMatchObject([{ annotations: { readOnlyHint: false, idempotentHint: true } }, {}, {}, {}]);
   });
 
+  it('describes the same tools to programs, each as an operation of the interface', async () => {
+    const pathsOf = async (user: string) => {
+      const response = await fetch(`${house.url}/tools/openapi.json`, { headers: { 'x-user-id': user } });
+      const { paths } = (await response.json()) as { paths: Json };
+      return Object.keys(paths).filter((path) => /^\/tools\/\w+\/call$/.test(path));
+    };
+    const shared = ['add', 'ask', 'guarded', 'region', 'slow', 'steps'].map((name) => `/tools/${name}/call`);
+    expect(await pathsOf('bob')).toEqual(shared);
+    expect(await pathsOf('alice')).toEqual([...shared, '/tools/zeta/call']);
+    expect((await fetch(`${house.url}/tools/openapi.json`)).status).toBe(401);
+  });
+
   it('calls a tool for the caller and gives its value as structure and as text', async () => {
     const call = { name: 'add', arguments: { a: 2, b: 3 }, _meta: { 'io.switchyard/idempotency-key': 'k1' } };
     const headers = { 'x-user-id': 'alice', authorization: 'Bearer not-for-others' };

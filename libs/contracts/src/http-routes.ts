@@ -58,6 +58,7 @@ import {
   ToolCallBody,
   ToolList,
   ToolListQuery,
+  ToolOpenApiQuery,
   ToolParams,
   ToolFileBody,
   ToolFileChecked,
@@ -355,6 +356,15 @@ export const HTTP_ROUTES: readonly HttpRoute[] = [
     auth: 'user',
     query: ToolListQuery,
     answers: { 200: { summary: 'One page.', schema: ToolList } },
+    errors: ['invalid_input', 'rate_limited', 'unavailable'],
+  },
+  {
+    method: 'GET',
+    path: '/tools/openapi.json',
+    summary: 'This interface with the tools that the caller may use now, each as an operation with its schemas.',
+    auth: 'user',
+    query: ToolOpenApiQuery,
+    answers: { 200: { summary: 'OpenAPI 3.1.', schema: z.looseObject({}) } },
     errors: ['invalid_input', 'rate_limited', 'unavailable'],
   },
   {

@@ -22,6 +22,7 @@ export const ToolListQuery = z.object({
   cursor: Cursor,
   limit: z.coerce.number().int().min(1).max(500).default(100),
 });
+export const ToolOpenApiQuery = z.object(Constraints);
 export const ToolParams = z.object({ name: ToolNameParam });
 
 export const ToolResource = z.object({

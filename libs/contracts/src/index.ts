@@ -88,6 +88,7 @@ export {
   ToolCallBody,
   ToolList,
   ToolListQuery,
+  ToolOpenApiQuery,
   ToolParams,
   ToolRegisterBody,
   ToolFileBody,
@@ -136,6 +137,7 @@ export {
 } from './permissions.ts';
 export { modelTurn, ModelTurnMessage } from './model.ts';
 export { buildOpenApi, type OpenApiDocument } from './openapi.ts';
+export { MAX_OPENAPI_TOOLS, withTools } from './openapi-tools.ts';
 export { ANONYMOUS, Principal, PrincipalOrNobody, Role, ROLES, roleSuffices } from './principal.ts';
 export {
   AuthStartBody,
