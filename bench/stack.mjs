@@ -36,7 +36,7 @@ async function freePort() {
 
 /**
  * Starts servers, model and services.
- * @param {{ durable?: boolean, profile?: string[], orchestrators?: number, agent?: boolean, env?: Record<string, string> }} options `profile`: apps that write a CPU profile on exit; `agent`: with the mock agent to delegate to
+ * @param {{ durable?: boolean, profile?: string[], orchestrators?: number, agent?: boolean, env?: Record<string, string> }} options `profile`: apps that can write a CPU profile (profiler.mjs); `agent`: with the mock agent to delegate to
  */
 export async function startStack(options = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'switchyard-bench-'));
@@ -47,11 +47,11 @@ export async function startStack(options = {}) {
 
   const launch = (app, env, name = app) => {
     const log = openSync(join(dir, `${name}.log`), 'a');
-    const profile = (options.profile ?? []).includes(app)
-      ? ['--cpu-prof', `--cpu-prof-dir=${join(ROOT, 'bench/profiles')}`, `--cpu-prof-name=${app}.cpuprofile`]
-      : [];
-    const child = spawn(process.execPath, [...profile, join(ROOT, 'apps', app, 'dist/main.js')], {
-      env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', ...env },
+    const profiled = (options.profile ?? []).includes(app);
+    const preload = profiled ? ['--import', join(ROOT, 'bench/profiler.mjs')] : [];
+    const profile = profiled ? { BENCH_PROFILE: join(ROOT, `bench/profiles/${app}.cpuprofile`) } : {};
+    const child = spawn(process.execPath, [...preload, join(ROOT, 'apps', app, 'dist/main.js')], {
+      env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', ...profile, ...env },
       stdio: ['ignore', log, log],
     });
     closeSync(log);
