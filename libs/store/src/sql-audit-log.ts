@@ -235,6 +235,10 @@ function dateOf(millis: string): Date {
   return date;
 }
 
+/** Made once: a schema costs far more to make than to apply. */
+const EndedStatus = RunStatus.nullable();
+const EndedReason = CompletionReason.nullable();
+
 function toSummary(stored: Prisma.RunSummaryRowGetPayload<object>): RunSummary {
   return {
     runId: stored.runId,
@@ -242,8 +246,8 @@ function toSummary(stored: Prisma.RunSummaryRowGetPayload<object>): RunSummary {
     userId: stored.userId,
     task: stored.task,
     phase: RunPhase.parse(stored.phase),
-    status: RunStatus.nullable().parse(stored.status),
-    completionReason: CompletionReason.nullable().parse(stored.completionReason),
+    status: EndedStatus.parse(stored.status),
+    completionReason: EndedReason.parse(stored.completionReason),
     totalSteps: stored.totalSteps,
     createdAt: stored.createdAt.getTime(),
     endedAt: stored.endedAt?.getTime() ?? null,
