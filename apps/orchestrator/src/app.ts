@@ -142,6 +142,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     maxIterations,
     history,
     useOrchestrator,
+    checkTask: loop.checkTask,
   });
   const threads = new ThreadDesk({ journal });
   const deadLetters = new DeadLetterDesk({ journal, deadLetters: store.deadLetters, runs });

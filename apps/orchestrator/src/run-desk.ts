@@ -22,6 +22,7 @@ import canonicalizeModule from 'canonicalize';
 import { decisionBody, objectionToAnswer } from './inputs.ts';
 import { readWhole } from './journal-pages.ts';
 import { momentOf } from './lease.ts';
+import { openingOf } from './opening.ts';
 import type { Admission } from './admission.ts';
 import type { Publisher } from './publisher.ts';
 import type { BudgetDesk } from './budget-desk.ts';
@@ -54,13 +55,14 @@ export interface DeskParts {
   readonly maxIterations: number;
   readonly history: HistoryLimits;
   readonly useOrchestrator: boolean;
+  readonly checkTask: (task: string) => string | null;
 }
 
 export class RunDesk {
   constructor(private readonly parts: DeskParts) {}
 
   async start(input: InputOf<typeof startRun>): Promise<OutputOf<typeof startRun>> {
-    const { pool, publisher, clock } = this.parts;
+    const { pool, publisher, clock, checkTask } = this.parts;
     const run = {
       ...input.run,
       use_orchestrator: input.run.use_orchestrator && this.parts.useOrchestrator,
@@ -70,8 +72,9 @@ export class RunDesk {
     const { tenantId } = run.principal;
     const { owner, leaseMs } = pool.settings;
     const slot = pool.reserve(tenantId);
+    const { runId } = input;
     const request: Accept = {
-      runId: input.runId,
+      runId,
       run,
       idempotencyKey: input.idempotencyKey,
       requestHash: hashOf(input.run),
@@ -80,15 +83,17 @@ export class RunDesk {
       ...(slot ? { lease: { owner, leaseMs } } : {}),
     };
     const leasedAt = momentOf(clock);
-    const accepted = await this.#accept(request).catch((error: unknown) => {
+    const opening = slot ? openingOf(request, clock.now(), checkTask) : [];
+    const accepted = await this.#accept({ ...request, opening }).catch((error: unknown) => {
       slot?.free();
       throw error;
     });
     if (slot && accepted.kind === 'created' && accepted.epoch > 0) {
       pool.metrics.created.inc();
-      publisher.publish([accepted.event]);
-      const { runId, epoch, event } = accepted;
-      pool.adopt({ runId, tenantId, epoch, inboxTaken: 0, publishedSeq: 0, leasedAt, state: fold([event]) }, slot);
+      const { epoch, events, ts } = accepted;
+      for (const event of events) pool.metrics.committed(event, ts);
+      publisher.publish(events);
+      pool.adopt({ runId, tenantId, epoch, inboxTaken: 0, publishedSeq: 0, leasedAt, state: fold(events) }, slot);
     } else {
       slot?.free();
       this.#acceptedWithoutOwner(accepted, tenantId);
@@ -96,13 +101,15 @@ export class RunDesk {
     if (accepted.kind === 'conflict')
       throw new AppError('conflict', 'This id or idempotency key belongs to another request.');
     if (accepted.kind === 'thread_busy') {
-      const { activeRun: runId } = accepted;
-      throw new AppError('thread_busy', `Run ${runId} of this thread is under way: wait for its end, or cancel it.`, {
-        runId,
-      });
+      const { activeRun } = accepted;
+      throw new AppError(
+        'thread_busy',
+        `Run ${activeRun} of this thread is under way: wait for its end, or cancel it.`,
+        { runId: activeRun },
+      );
     }
-    const { runId, lastSeq, ended } = accepted;
-    return { runId, created: accepted.kind === 'created', lastSeq, ended };
+    const { lastSeq, ended } = accepted;
+    return { runId: accepted.runId, created: accepted.kind === 'created', lastSeq, ended };
   }
 
   /** A4 */
@@ -134,7 +141,7 @@ export class RunDesk {
     if (accepted.kind !== 'created') return;
     const { pool, publisher } = this.parts;
     pool.metrics.created.inc();
-    publisher.announce(accepted.event);
+    publisher.announce(accepted.events[0]);
     for (const runId of accepted.cancelled) void this.#end(tenantId, runId);
     if (accepted.afterRun === null) this.#offer(tenantId, accepted.runId);
   }

@@ -72,7 +72,7 @@ export class Replica {
     const written = over(store, {
       accept: async (input) => {
         const accepted = await store.accept(input);
-        if (accepted.kind === 'created') note(accepted.event);
+        if (accepted.kind === 'created') accepted.events.forEach(note);
         return accepted;
       },
       append: async (input) => {
@@ -142,6 +142,7 @@ export class Replica {
       maxIterations: 12,
       history: { max_events: 20_000, max_bytes: 67_108_864, ...options.history },
       useOrchestrator: true,
+      checkTask: loop.checkTask,
     });
     const replica = Object.assign(new Replica(pool, desk, sweeper, publisher, bus), { metrics });
     handle.replica = replica;

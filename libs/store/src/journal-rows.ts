@@ -174,3 +174,11 @@ export function acceptedFact(input: Accept): { stepId: null } & FactOf<'orchestr
   const data = { run, engine_version, ...(history === undefined ? {} : { history }) };
   return { type: 'orchestrator.run.accepted', stepId: null, data } satisfies RunFact & { stepId: null };
 }
+
+/** What follows the acceptance in the same commit. Throws where that would end the run. */
+export function openingOf({ lease, opening }: Accept): StoredEvent[] {
+  const events = lease && opening ? opening.map(toStored) : [];
+  if (endingOf(events))
+    throw new AppError('internal', undefined, { cause: new Error('a run cannot end with its acceptance') });
+  return events;
+}

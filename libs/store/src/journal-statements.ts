@@ -16,6 +16,19 @@ function call(name: string, count: number): Statement {
 }
 
 export const ACCEPT = call('accept_run', 19);
+
+/**
+ * $1 to $19: accept_run; $20 to $26: what its owner announces at once, in one transaction and one round trip. Where the
+ * acceptor does not own a new run, the append is asked for a run that does not exist.
+ */
+export const ACCEPT_AND_OPEN = statement(
+  'accept_and_open',
+  `select a.*, o.times
+   from orchestrator.accept_run($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) a,
+     lateral orchestrator.append_events(
+       case when a.outcome = 'created' and a.epoch = 1 then a.run_id end, 1, 1, $20, $21, $22, $23, $24, $25, $26,
+       $16, null, null, null, null, null, null, null, null, null) o`,
+);
 export const CLAIM = call('take_run', 6);
 export const APPEND = call('append_events', 20);
 export const PUT_INPUT = call('put_input', 5);

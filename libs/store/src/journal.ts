@@ -26,19 +26,21 @@ export interface Accept {
   readonly history?: HistoryLimits;
   /** Makes the acceptor the first owner at once (epoch 1), which saves a claim. Not of a run that waits for its turn. */
   readonly lease?: { readonly owner: string; readonly leaseMs: number };
+  /** What its first owner announces at once, committed with the acceptance; left out where the acceptor does not own it. */
+  readonly opening?: readonly EventDraft[];
 }
 
 export type Accepted =
   | {
       readonly kind: 'created';
       readonly runId: string;
-      readonly lastSeq: 1;
+      readonly lastSeq: number;
       readonly ended: false;
       /** 1 with a lease, else 0. */
       readonly epoch: number;
       readonly ts: number;
-      /** `orchestrator.run.accepted`, for publishing. */
-      readonly event: RunEvent;
+      /** `orchestrator.run.accepted` and the opening, for publishing. */
+      readonly events: readonly [RunEvent, ...RunEvent[]];
       /** The run of the same thread that it waits for; null where it may start. */
       readonly afterRun: string | null;
       /** Runs of the same thread that were asked to stop by this; their owners are to be told. */

@@ -17,6 +17,7 @@ import type {
 import {
   acceptedFact,
   endingOf,
+  openingOf,
   readable,
   type StatsRow,
   type StoredEvent,
@@ -43,6 +44,7 @@ export class MemoryJournal implements Journal {
     const { tables } = this;
     const { runId, run, lease } = input;
     const first = toStored(acceptedFact(input));
+    const opening = openingOf(input);
     const known = this.#acceptedBefore(input);
     if (known) return known;
     if (tables.runs.has(runId)) return { kind: 'conflict' };
@@ -76,10 +78,18 @@ export class MemoryJournal implements Journal {
       ...{ status: null, completionReason: null, answer: null },
       ...{ createdAt: ts, updatedAt: ts, endedAt: null, snapshot: null },
     };
-    const event = this.#event(created, 1, first, ts);
-    created.events.push({ ...event, stored: first });
+    const write = (stored: StoredEvent, i: number): RunEvent => {
+      const event = this.#event(created, 1 + i, stored, ts);
+      created.events.push({ ...event, stored });
+      return event;
+    };
+    const accepted = write(first, 0);
+    const opened = owner ? opening.map((stored, i) => write(stored, 1 + i)) : [];
+    created.lastSeq += opened.length;
     tables.runs.set(runId, created);
-    return { kind: 'created', runId, lastSeq: 1, ended: false, epoch, ts, event, afterRun, cancelled };
+    const { lastSeq } = created;
+    const events = [accepted, ...opened] as const;
+    return { kind: 'created', runId, lastSeq, ended: false, epoch, ts, events, afterRun, cancelled };
   }
 
   async acceptedBefore(input: Accept): Promise<Accepted | undefined> {

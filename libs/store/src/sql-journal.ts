@@ -20,6 +20,7 @@ import {
   endingOf,
   type EventRow,
   type HeadRow,
+  openingOf,
   readable,
   refsOf,
   type StatsRow,
@@ -56,6 +57,8 @@ export class SqlJournal implements Journal {
     const { runId, run, lease } = input;
     const { tenantId, userId } = run.principal;
     const first = toStored(acceptedFact(input));
+    const opening = openingOf(input);
+    const [statement, more] = opening.length > 0 ? [sql.ACCEPT_AND_OPEN, columnsOf(opening)] : [sql.ACCEPT, []];
     const answer = await row<{
       outcome: Accepted['kind'];
       run_id: string;
@@ -65,7 +68,8 @@ export class SqlJournal implements Journal {
       ts: number;
       after_run: string | null;
       cancelled: string[];
-    }>(this.pool, sql.ACCEPT, [
+      times?: number[] | null;
+    }>(this.pool, statement, [
       runId,
       tenantId,
       userId,
@@ -85,6 +89,7 @@ export class SqlJournal implements Journal {
       run.thread_concurrency ?? null,
       JSON.stringify({ by: userId, reason: CANCELLED_BY_NEWER }),
       THREAD_LIMIT,
+      ...more,
     ]);
     const { outcome, ts, epoch, after_run: afterRun, cancelled } = answer;
     if (outcome === 'thread_busy') return { kind: 'thread_busy', activeRun: afterRun! };
@@ -92,8 +97,11 @@ export class SqlJournal implements Journal {
     if (outcome === 'existing') {
       return { kind: 'existing', runId: answer.run_id, lastSeq: answer.last_seq, ended: answer.ended, ts };
     }
-    const event: RunEvent = { runId, tenantId, seq: 1, epoch, stepId: null, ts, ...first.fact };
-    return { kind: 'created', runId, lastSeq: 1, ended: false, epoch, ts, event, afterRun, cancelled };
+    const accepted: RunEvent = { runId, tenantId, seq: 1, epoch, stepId: null, ts, ...first.fact };
+    const opened = placed({ runId, tenantId, epoch }, 2, opening, answer.times ?? []);
+    const lastSeq = 1 + opened.length;
+    const events = [accepted, ...opened] as const;
+    return { kind: 'created', runId, lastSeq, ended: false, epoch, ts, events, afterRun, cancelled };
   }
 
   async acceptedBefore({ run, idempotencyKey, requestHash }: Accept): Promise<Accepted | undefined> {
@@ -147,7 +155,6 @@ export class SqlJournal implements Journal {
     const { runId, epoch, expectedSeq } = input;
     const events = input.facts.map(toStored);
     const ending = endingOf(events);
-    const parts = events.flatMap((event) => event.parts);
     const answer = await row<{
       outcome: Appended['kind'] | 'unknown';
       last_seq: number;
@@ -159,13 +166,7 @@ export class SqlJournal implements Journal {
       runId,
       epoch,
       expectedSeq,
-      events.map(({ fact }) => fact.type),
-      events.map(({ stepId }) => stepId),
-      events.map(({ body }) => body),
-      events.map(({ refs }) => refs),
-      events.map(({ size }) => size),
-      parts.map(({ sha256 }) => sha256),
-      parts.map(({ body }) => body),
+      ...columnsOf(events),
       input.leaseMs,
       input.phase ?? null,
       input.wakeAt ?? null,
@@ -180,16 +181,8 @@ export class SqlJournal implements Journal {
     const { outcome, last_seq: lastSeq, inbox_last: inboxLast, tenant_id: tenantId } = answer;
     if (outcome === 'unknown') throw new AppError('not_found');
     if (outcome !== 'appended') return { kind: outcome, lastSeq };
-    const place = (event: StoredEvent, i: number): RunEvent => ({
-      runId,
-      tenantId,
-      seq: expectedSeq + 1 + i,
-      epoch,
-      stepId: event.stepId,
-      ts: answer.times![i]!,
-      ...event.fact,
-    });
-    return { kind: 'appended', events: events.map(place), lastSeq, inboxLast, nextRun: answer.next_run };
+    const placedEvents = placed({ runId, tenantId, epoch }, expectedSeq + 1, events, answer.times ?? []);
+    return { kind: 'appended', events: placedEvents, lastSeq, inboxLast, nextRun: answer.next_run };
   }
 
   async renew(leases: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<Map<string, number>> {
@@ -288,4 +281,28 @@ export class SqlJournal implements Journal {
     ]);
     return { ...toStats(counts), deadLetters: letters.letters };
   }
+}
+
+/** The arrays that append_events takes of events: types, steps, bodies, references, sizes, and their parts. */
+function columnsOf(events: readonly StoredEvent[]): unknown[] {
+  const parts = events.flatMap((event) => event.parts);
+  return [
+    events.map(({ fact }) => fact.type),
+    events.map(({ stepId }) => stepId),
+    events.map(({ body }) => body),
+    events.map(({ refs }) => refs),
+    events.map(({ size }) => size),
+    parts.map(({ sha256 }) => sha256),
+    parts.map(({ body }) => body),
+  ];
+}
+
+/** The events in their places; those without a time were not written. */
+function placed(
+  run: Pick<RunEvent, 'runId' | 'tenantId' | 'epoch'>,
+  firstSeq: number,
+  events: readonly StoredEvent[],
+  times: readonly number[],
+): RunEvent[] {
+  return times.map((ts, i) => ({ ...run, seq: firstSeq + i, stepId: events[i]!.stepId, ts, ...events[i]!.fact }));
 }

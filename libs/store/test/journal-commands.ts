@@ -102,16 +102,33 @@ const commands: fc.Arbitrary<Command>[] = [
       ...{ id: fc.nat(4), key: fc.nat(4), hash: mostly('h', 'other'), version: fc.constantFrom(1, 2, 3) },
       ...{ leased: fc.boolean(), thread: fc.constantFrom('s', 't') },
       concurrency: mostly<ModelAccept['concurrency']>('queue', undefined, 'reject', 'cancel_previous'),
+      opening: fc.array(fc.constantFrom('a', 'b'), { maxLength: 2 }),
     })
-    .map(({ id, key, hash, version, leased, thread, concurrency }) =>
+    .map(({ id, key, hash, version, leased, thread, concurrency, opening }) =>
       command(`accept run ${id} key ${key} ${hash} ${thread} ${concurrency}`, async (model, { journal, prefix }) => {
         const runId = `${prefix}-${id}`;
         const idempotencyKey = `${prefix}-key-${key}`;
         const lease = leased ? { lease: { owner: 'acceptor', leaseMs: LEASE_MS } } : {};
         const run = runSpec({ thread_id: `${prefix}-${thread}`, thread_concurrency: concurrency });
-        const request = acceptOf(runId, { run, idempotencyKey, requestHash: hash, engineVersion: version, ...lease });
+        const request = acceptOf(runId, {
+          run,
+          idempotencyKey,
+          requestHash: hash,
+          engineVersion: version,
+          ...lease,
+          opening: opening.map(factOf),
+        });
         const before = await journal.acceptedBefore(request);
-        const expected = model.accept({ runId, key: idempotencyKey, hash, version, leased, thread, concurrency });
+        const expected = model.accept({
+          runId,
+          key: idempotencyKey,
+          hash,
+          version,
+          leased,
+          thread,
+          concurrency,
+          opening,
+        });
         const answer = await journal.accept(request);
         expect(outcomeOf(answer)).toBe(expected);
         if (answer.kind === 'existing') expect(before).toEqual(answer);

@@ -59,12 +59,14 @@ export interface ModelAccept {
   readonly leased: boolean;
   readonly thread: string;
   readonly concurrency?: 'reject' | 'queue' | 'cancel_previous';
+  /** What its owner, where it has one, announces at once. */
+  readonly opening: readonly string[];
 }
 
 export class Model {
   readonly runs = new Map<string, ModelRun>();
 
-  accept({ runId, key, hash, version, leased, thread, concurrency }: ModelAccept): string {
+  accept({ runId, key, hash, version, leased, thread, concurrency, opening }: ModelAccept): string {
     const same = [...this.runs.values()].find((run) => run.key === key);
     if (same) return same.hash === hash ? `existing ${same.runId}` : 'conflict';
     if (this.runs.has(runId)) return 'conflict';
@@ -77,7 +79,7 @@ export class Model {
     const epoch = leased && !waits ? 1 : 0;
     this.runs.set(runId, {
       ...{ runId, key, hash, version, epoch, thread, waits },
-      events: [{ epoch, text: 'accepted' }],
+      events: ['accepted', ...(epoch > 0 ? opening : [])].map((text) => ({ epoch, text })),
       phase: epoch > 0 ? 'running' : 'queued',
       lease: epoch > 0 ? 'living' : 'none',
       ...{ published: 0, inbox: [], taken: 0, claimedAt: epoch, stalls: 0 },

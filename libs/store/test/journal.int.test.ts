@@ -40,9 +40,34 @@ describe('accept', () => {
     const accepted = await journal.accept(acceptOf(runId, { run }));
     expect(accepted).toMatchObject({ kind: 'created', runId, lastSeq: 1, epoch: 0 });
     const [first] = await journal.read(runId, 0, 10);
-    expect(first).toEqual(accepted.kind === 'created' ? accepted.event : undefined);
+    expect(first).toEqual(accepted.kind === 'created' ? accepted.events[0] : undefined);
     expect(first?.data).toEqual({ run, engine_version: 1 });
     expect(await journal.head(runId)).toMatchObject({ phase: 'queued', lastSeq: 1, tenantId: 'acme', userId: 'ann' });
+  });
+
+  it('commits what the first owner announces together with the acceptance, and only where there is an owner', async () => {
+    const opening = [message('one'), message('two')];
+    const lease = { owner: 'me', leaseMs: LEASE_MS };
+    const [runId, waiting] = [newId(), newId()];
+    const accepted = await journal.accept(acceptOf(runId, { lease, opening }));
+    expect(accepted).toMatchObject({ kind: 'created', lastSeq: 3, epoch: 1 });
+    const written = await journal.read(runId, 0, 10);
+    expect(written).toEqual(accepted.kind === 'created' ? accepted.events : undefined);
+    expect(written.map(({ seq, epoch, type }) => [seq, epoch, type])).toEqual([
+      [1, 1, 'orchestrator.run.accepted'],
+      [2, 1, 'orchestrator.message.completed'],
+      [3, 1, 'orchestrator.message.completed'],
+    ]);
+    expect(await journal.head(runId)).toMatchObject({ phase: 'running', lastSeq: 3, leaseOwner: 'me' });
+    expect(await append(runId, { expectedSeq: 3, facts: [message('three')] })).toMatchObject({ lastSeq: 4 });
+
+    expect(await journal.accept(acceptOf(runId, { lease, opening }))).toMatchObject({ kind: 'existing', lastSeq: 4 });
+    expect(await journal.accept(acceptOf(waiting, { opening }))).toMatchObject({ lastSeq: 1, epoch: 0 });
+    const [thread_id, queued] = [newId(), newId()];
+    const run = runSpec({ thread_id, thread_concurrency: 'queue' });
+    await journal.accept(acceptOf(newId(), { run, lease, opening }));
+    expect(await journal.accept(acceptOf(queued, { run, lease, opening }))).toMatchObject({ lastSeq: 1, epoch: 0 });
+    expect(await journal.read(queued, 0, 10)).toHaveLength(1);
   });
 
   it('answers the same request with the run it made, also under another run id', async () => {

@@ -60,7 +60,7 @@ export class SimReplica {
     const desk = new RunDesk({
       budgets,
       ...{ journal, retention, admission, bus, pool, publisher, clock, log, history },
-      ...{ maxIterations: 8, useOrchestrator: true },
+      ...{ maxIterations: 8, useOrchestrator: true, checkTask: () => null },
     });
     pool.start();
     const heard = await bus.hearWakeUps(({ runId }) => pool.nudge(runId));

@@ -1,0 +1,24 @@
+import { TERMINAL_TYPE } from '@switchyard/contracts';
+import { factStepId, fold, foresee } from '@switchyard/run';
+import type { Accept, EventDraft } from '@switchyard/store';
+
+/**
+ * What the owner of a new run announces at once: it is committed with the acceptance, which saves the run a commit.
+ * Nothing where the run would end by it: its end is written by the loop, as every other.
+ */
+export function openingOf(
+  request: Omit<Accept, 'opening'>,
+  now: number,
+  checkTask: (task: string) => string | null,
+): EventDraft[] {
+  const { runId, run, engineVersion: engine_version, history } = request;
+  const accepted = fold([
+    {
+      ...{ type: 'orchestrator.run.accepted', data: { run, engine_version, history } },
+      ...{ runId, tenantId: run.principal.tenantId, seq: 1, epoch: 1, stepId: null, ts: now },
+    },
+  ]);
+  const { facts } = foresee(accepted, [], { now, epoch: 1, checkTask, announce: true });
+  if (facts.some(({ type }) => type === TERMINAL_TYPE)) return [];
+  return facts.map((fact) => ({ ...fact, stepId: factStepId(fact) }));
+}
