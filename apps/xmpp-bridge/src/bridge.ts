@@ -34,12 +34,13 @@ import { ACCOUNT_PRIORITY, bareOf, INBOUND_RESOURCE, Peers } from './peers.ts';
 import { Replay } from './replay.ts';
 import { Roster } from './roster.ts';
 import { Seat } from './seat.ts';
+import { OUTCOMES, SharedOutcomes } from './shared-outcomes.ts';
 import { SESSION_DEFAULTS, type SessionHandlers } from './session.ts';
 import { isPolicyViolation, StanzaCap } from './stanza-cap.ts';
 import { INLINE_LIMIT } from './xep-0332.ts';
 
 export interface BridgeParts {
-  readonly bus: Pick<Bus, 'request' | 'answer' | 'publishSystem' | 'lease'>;
+  readonly bus: Pick<Bus, 'request' | 'answer' | 'publishSystem' | 'lease' | 'records'>;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Who performs what peers want of us; the gateway, over the bus, where it is absent. */
@@ -217,7 +218,7 @@ export class Bridge {
       policy: () => this.#policy.policy,
       isContact: (jid) => this.#roster.has(jid),
       askGateway: askGateway ?? gatewayOverBus(bus, bodyLimit),
-      replay: new Replay(() => repeated.inc({})),
+      replay: new Replay(() => repeated.inc({}), this.#sharedOutcomes()),
       exchanges: this.#exchanges,
       onOutcome: (outcome) => served.inc({ outcome }),
     });
@@ -228,6 +229,13 @@ export class Bridge {
       iq: new InboundIq({ inbound, chunks: this.#chunks, session, bodyLimit, cap: this.#cap, log }),
       aztm: new InboundAztm({ inbound, session, onDropped, log }),
     };
+  }
+
+  /** Undefined without an account: there are no peers. */
+  #sharedOutcomes(): SharedOutcomes | undefined {
+    const { bus, log } = this.parts;
+    const { jid } = this.config.login ?? {};
+    return jid === undefined ? undefined : new SharedOutcomes(bus.records(OUTCOMES), bareOf(jid), log);
   }
 
   /** `seated`: of the session that takes what peers ask, whether it does at this moment; undefined for the one that asks. */

@@ -112,7 +112,7 @@ export class Inbound {
       this.#underWay.add(work);
       if (cancelKey !== undefined) this.#cancels.set(cancelKey, work);
       const timeoutMs = await this.#admit(incoming, rule);
-      const asked = { from, bare: bareOf(from), stanzaId, request };
+      const asked = { from, bare: bareOf(from), stanzaId, request, limitMs: timeoutMs };
       const answer = await this.parts.replay.perform(asked, work.abort.signal, () =>
         this.#forward(incoming, rule, timeoutMs, work.abort.signal),
       );

@@ -7,7 +7,7 @@ const asked = (over: { key?: string; body?: string; from?: string; stanzaId?: st
   const { key, body = 'b', from = 'ada@x/r', stanzaId = 's1' } = over;
   const headers = key === undefined ? [] : [['idempotency-key', key] as const];
   const request = { method: 'POST', resource: '/a2a', headers, body: Buffer.from(body) };
-  return { from, bare: from.split('/')[0]!, stanzaId, request };
+  return { from, bare: from.split('/')[0]!, stanzaId, request, limitMs: 30_000 };
 };
 const ok = (text: string): HttpResponse => ({ status: 200, headers: [], body: Buffer.from(text) });
 const counting = () => {
@@ -77,7 +77,7 @@ describe('the same request again', () => {
   });
 
   it('gets the whole of an answer that came in pieces, or is told that it was too long to keep', async () => {
-    const replay = new Replay(() => undefined, { ...REPLAY_LIMITS, maxBodyBytes: 4 });
+    const replay = new Replay(() => undefined, undefined, { ...REPLAY_LIMITS, maxBodyBytes: 4 });
     const inPieces =
       (...pieces: string[]) =>
       () =>
@@ -95,6 +95,7 @@ describe('what is kept', () => {
     let now = 0;
     const replay = new Replay(
       () => undefined,
+      undefined,
       { ...REPLAY_LIMITS, maxEntries: 2, ttlMs: 1_000 },
       () => now,
     );

@@ -1,4 +1,5 @@
 import { hash as hashed } from 'node:crypto';
+import type { Claim, Outcome, SharedOutcomes } from './shared-outcomes.ts';
 import { ExchangeError, headerOf, type HttpRequest, type HttpResponse } from './http-exchange.ts';
 
 /*
@@ -11,6 +12,8 @@ import { ExchangeError, headerOf, type HttpRequest, type HttpResponse } from './
  * Y3 Work that failed before anybody performed it, or whose outcome the gateway must tell by the same key, is not
  *    remembered: asking again asks the gateway again.
  * Y4 What is kept is bounded in number, bytes and time; the time is longer than two deadlines.
+ * Y5 What was asked under a key is also known to the replica that serves next (shared-outcomes.ts): an answer leaves when
+ *    its record is written. What has no key costs nothing but memory of this process.
  */
 
 export interface Answer {
@@ -25,9 +28,10 @@ export interface Asked {
   readonly bare: string;
   readonly stanzaId: string;
   readonly request: HttpRequest;
+  /** The time that it may take. */
+  readonly limitMs: number;
 }
 
-type Outcome = { readonly kept: HttpResponse } | 'gone' | 'forgotten';
 interface Done {
   readonly hash: string;
   readonly outcome: HttpResponse | 'gone';
@@ -55,6 +59,7 @@ export class Replay {
 
   constructor(
     private readonly onDuplicate: () => void = () => undefined,
+    private readonly shared?: Pick<SharedOutcomes, 'claim' | 'settle'>,
     private readonly limits: ReplayLimits = REPLAY_LIMITS,
     private readonly now: () => number = Date.now,
   ) {}
@@ -68,25 +73,31 @@ export class Replay {
       if (known.hash !== hash) throw new ExchangeError(422, 'This Idempotency-Key was used for another request.'); // Y1
       this.onDuplicate();
       const outcome = await orAborted(known.outcome, signal);
-      if (outcome === 'gone')
-        throw new ExchangeError(409, 'This request was performed before; its answer was too long to be kept.');
-      if (outcome !== 'forgotten') return { response: outcome.kept };
+      if (outcome !== 'forgotten') return again(outcome);
     }
-    let settle: (outcome: Outcome) => void = () => undefined;
-    const outcome = new Promise<Outcome>((resolve) => {
-      settle = (known) => {
-        this.#keep(name, hash, known);
-        resolve(known);
-      };
-    });
-    this.#underWay.set(name, { hash, outcome });
+    let resolve: (outcome: Outcome) => void = () => undefined;
+    this.#underWay.set(name, { hash, outcome: new Promise<Outcome>((settled) => (resolve = settled)) });
+    let claim: Claim | undefined;
+    const settle = async (known: Outcome): Promise<void> => {
+      if (claim) await this.shared?.settle(claim, known); // Y5
+      this.#keep(name, hash, known);
+      resolve(known);
+    };
     try {
+      const shared = keyOf(asked.request) === undefined ? undefined : this.shared;
+      const claimed = shared && (await shared.claim(name, hash, asked.limitMs, signal));
+      if (claimed && 'outcome' in claimed) {
+        this.onDuplicate();
+        await settle(claimed.outcome);
+        return again(claimed.outcome);
+      }
+      if (claimed) claim = claimed.mine;
       const answer = await work();
       if (answer.pieces) return { ...answer, pieces: this.#recorded(answer.response, answer.pieces, settle) };
-      settle(isFinal(answer.response) ? this.#keepable(answer.response) : 'forgotten');
+      await settle(isFinal(answer.response) ? this.#keepable(answer.response) : 'forgotten');
       return answer;
     } catch (error) {
-      settle('forgotten'); // Y3
+      await settle('forgotten'); // Y3
       throw error;
     }
   }
@@ -102,7 +113,7 @@ export class Replay {
   async *#recorded(
     head: HttpResponse,
     pieces: AsyncIterable<Uint8Array>,
-    settle: (outcome: Outcome) => void,
+    settle: (outcome: Outcome) => Promise<void>,
   ): AsyncGenerator<Uint8Array, undefined> {
     let kept: Uint8Array[] | undefined = [];
     let bytes = 0;
@@ -116,7 +127,7 @@ export class Replay {
       }
       ended = true;
     } finally {
-      settle(ended && kept ? { kept: { ...head, body: Buffer.concat(kept) } } : ended ? 'gone' : 'forgotten');
+      await settle(ended && kept ? { kept: { ...head, body: Buffer.concat(kept) } } : ended ? 'gone' : 'forgotten');
     }
   }
 
@@ -148,6 +159,12 @@ export class Replay {
     this.#bytes -= this.#done.get(name)?.bytes ?? 0;
     this.#done.delete(name);
   }
+}
+
+function again(outcome: Exclude<Outcome, 'forgotten'>): Answer {
+  if (outcome === 'gone')
+    throw new ExchangeError(409, 'This request was performed before; its answer was too long to be kept.');
+  return { response: outcome.kept };
 }
 
 export function keyOf({ headers }: Pick<HttpRequest, 'headers'>): string | undefined {

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Bus, connectBus } from '@switchyard/bus';
+import { xml } from '@xmpp/client';
+import { httpRequest } from '@switchyard/contracts';
 import { type LocalServer, type ProsodyServer, startNats, startProsody } from '@switchyard/local-servers';
 import { createLogger, createMetrics, parseConfig } from '@switchyard/platform';
 import { type Proxy, startProxy, until } from '@switchyard/testing';
@@ -13,6 +15,8 @@ import { Config } from '../src/config.ts';
 import { login, type LoginOptions } from '../src/login.ts';
 import { Session, SESSION_DEFAULTS } from '../src/session.ts';
 import { AztmPeer } from './aztm-peer.ts';
+import { NS_HTTP } from '../src/xep-0332.ts';
+import { RawPeer } from './raw-peer.ts';
 import { Authority } from './certificates.ts';
 
 /** Replicas of one bridge, at a real Prosody and a real NATS server: one of them takes what peers ask. */
@@ -302,6 +306,44 @@ describe('the program', () => {
     expect(serving(other)).toBe(true);
     expect(zombie.count('this replica takes what peers ask')).toBe(1);
     expect(zombie.count('the server ended the stream: conflict') + conflicts(other)).toBeLessThanOrEqual(1);
+  }, 180_000);
+
+  it('that is killed leaves what it was asked under a key to the next: the same answer, performed once', async () => {
+    const gateway = await connectBus({ url: nats.url, app: 'gateway', log });
+    let performed = 0;
+    await gateway.answer(httpRequest, async () => {
+      performed += 1;
+      return { status: 201, headers: [], body: Buffer.from(`done ${performed}`).toString('base64') };
+    });
+    const policy = join(dir, 'policy.json');
+    writeFileSync(policy, JSON.stringify({ 'ada@xmpp.test': { methods: ['POST'], paths: ['/a2a'] } }));
+    const leader = new Process({ ...account('pw-bob'), AZTM_PEER_POLICY: policy });
+    await until(() => leader.count('this replica takes what peers ask') === 1, 60_000);
+    const next = await replica({ AZTM_PASSWORD: 'pw-bob', AZTM_PEER_POLICY: policy });
+    const ada = await RawPeer.login(loginOf('ada'));
+    const ask = async (key: string, text = 'hi'): Promise<string> => {
+      const header = xml('header', { name: 'idempotency-key' }, key);
+      const headers = xml('headers', { xmlns: 'http://jabber.org/protocol/shim' }, header);
+      const attributes = { xmlns: NS_HTTP, method: 'POST', resource: '/a2a', version: '1.1' };
+      const request = xml('req', attributes, headers, xml('data', {}, xml('text', {}, text)));
+      const { signal } = new AbortController();
+      const answer = await ada.session.ask('set', request, { to: 'bob@xmpp.test/aztm', timeoutMs: 30_000, signal });
+      const response = answer.getChild('resp', NS_HTTP);
+      return `${response?.attrs['statusCode']} ${response?.getChild('data')?.getChild('text')?.text() ?? ''}`;
+    };
+    try {
+      await until(() => online(next), 30_000);
+      expect(await ask('k-1')).toBe('201 done 1');
+      leader.signal('SIGKILL');
+      await until(() => serving(next), 60_000);
+      expect(await ask('k-1')).toBe('201 done 1');
+      expect(await ask('k-1', 'something else')).toMatch(/^422 /);
+      expect(performed).toBe(1);
+      expect(await ask('k-2')).toBe('201 done 2');
+    } finally {
+      ada.session.close();
+      await gateway.close();
+    }
   }, 180_000);
 
   it('tries a wrong password once, and once more when it is sent SIGHUP (fault 28)', async () => {

@@ -11,6 +11,7 @@ import type {
 } from '@switchyard/contracts';
 
 import type { Lease, LeaseOptions } from './lease.ts';
+import type { Records, RecordsOptions } from './records.ts';
 
 export interface RequestOptions {
   /** Aborting it stops the work on the other side, too. */
@@ -146,6 +147,9 @@ export interface Bus {
 
   /** Asks for a lease, and keeps it: of all instances of this app one holds it at a time. */
   lease(options: LeaseOptions): Lease;
+
+  /** Small records that every replica of this app sees, and that end by themselves. */
+  records(options: RecordsOptions): Records;
 
   /** Creates what is missing of the streams and checks what is there. */
   ensureStreams(): Promise<void>;

@@ -19,6 +19,7 @@ export { BusTransport, Handles, nestLogger, serveOnBus } from './nest.ts';
 export { type BusSeen, type ConsumerSeen, probeBus, type ProbeOptions, type StreamSeen } from './probe.ts';
 export { type Trial } from './permission-trials.ts';
 export { prepareAnswer } from './prepared.ts';
+export type { Records, RecordsOptions, SharedRecord } from './records.ts';
 export { Reorder } from './reorder.ts';
 export {
   createService,

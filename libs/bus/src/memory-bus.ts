@@ -31,6 +31,7 @@ import type {
   WakeUpOptions,
 } from './bus.ts';
 import { Follower } from './follow.ts';
+import { RECORD_KEY, type Records, type RecordsOptions } from './records.ts';
 import { HeldLease, type Lease, type LeaseEntry, type LeaseOptions, type LeaseRegister } from './lease.ts';
 import { createInstruments } from './instruments.ts';
 import { matches, MemoryServer, type MemoryWire } from './memory-wire.ts';
@@ -86,6 +87,7 @@ class MemoryStore {
   readonly #wakeUps: WakeUp[] = [];
   readonly #takers: Taker[] = [];
   readonly #leases = new Map<string, LeaseEntry>();
+  readonly #records = new Map<string, { text: string; revision: number; untilMs: number }>();
   #writes = 0;
 
   /** False where the id was stored before. */
@@ -119,6 +121,35 @@ class MemoryStore {
         if ((this.#leases.get(key)?.revision ?? 0) !== expect) return Promise.resolve(undefined);
         this.#leases.set(key, { ...entry, revision: (this.#writes += 1) });
         return Promise.resolve(this.#writes);
+      },
+    };
+  }
+
+  /** Records of one bucket and app; full and over as in NATS. */
+  records({ bucket, ttlMs, maxBytes }: RecordsOptions, app: string): Records {
+    const entries = this.#records;
+    const nameOf = (key: string): string => `${bucket}.${app}.${key}`;
+    const at = (key: string) => {
+      const entry = entries.get(nameOf(key));
+      return entry && entry.untilMs > Date.now() ? entry : undefined;
+    };
+    return {
+      read: async (key) => {
+        const entry = at(key);
+        return entry && { value: JSON.parse(entry.text) as unknown, revision: entry.revision };
+      },
+      write: async (key, value, expect) => {
+        if (!RECORD_KEY.test(key)) throw new AppError('invalid_input', 'That is not the key of a record.');
+        if ((at(key)?.revision ?? 0) !== expect) return undefined;
+        const text = JSON.stringify(value);
+        for (const [name, { untilMs }] of entries) if (untilMs <= Date.now()) entries.delete(name);
+        const used = [...entries.values()].reduce((sum, entry) => sum + entry.text.length, 0);
+        if (used + text.length > maxBytes) throw new AppError('overloaded');
+        entries.set(nameOf(key), { text, revision: (this.#writes += 1), untilMs: Date.now() + ttlMs });
+        return this.#writes;
+      },
+      remove: async (key, expect) => {
+        if (at(key)?.revision === expect) entries.delete(nameOf(key));
       },
     };
   }
@@ -279,6 +310,10 @@ class MemoryBus implements Bus {
     const lease = new HeldLease(options, this.store.leaseRegister(`${this.app}.${options.name}`), this.log);
     this.#stops.add(() => lease.close());
     return lease;
+  }
+
+  records(options: RecordsOptions): Records {
+    return this.store.records(options, this.app);
   }
 
   ensureStreams(): Promise<void> {

@@ -35,11 +35,13 @@ import { Follower } from './follow.ts';
 import { createInstruments, type Instruments } from './instruments.ts';
 import { HeldLease, type Lease, type LeaseOptions } from './lease.ts';
 import { NatsLeaseRegister } from './nats-lease.ts';
+import { NatsRecords } from './nats-records.ts';
 import { NatsWire } from './nats-wire.ts';
 import { decode, encode, encodeEvent, parseSystem } from './protocol.ts';
 import { asUnavailable, pull, whileHandling } from './pull.ts';
 import { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
 import { checkServerVersion, ensureStreams } from './streams.ts';
+import type { Records, RecordsOptions } from './records.ts';
 import { parseWakeUp, settlementOf } from './wake-up.ts';
 
 export interface ConnectOptions {
@@ -245,6 +247,10 @@ class NatsBus implements Bus {
     const lease = new HeldLease(options, new NatsLeaseRegister(this.#js, `${this.app}.${options.name}`), this.log);
     this.#leases.add(lease);
     return lease;
+  }
+
+  records(options: RecordsOptions): Records {
+    return new NatsRecords(this.#js, this.app, options);
   }
 
   async ensureStreams(): Promise<void> {

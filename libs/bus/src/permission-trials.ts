@@ -1,4 +1,12 @@
-import { type AppName, APPS, CONSUMERS, inboxPrefix, permissionsOf, SYSTEM_PRODUCERS } from '@switchyard/contracts';
+import {
+  type AppName,
+  APPS,
+  BUCKETS,
+  CONSUMERS,
+  inboxPrefix,
+  permissionsOf,
+  SYSTEM_PRODUCERS,
+} from '@switchyard/contracts';
 
 /*
  * What is tried with an app's login to find out whether the server gives it the permissions of the contracts, and no
@@ -36,7 +44,7 @@ export function trialsOf(app: AppName): Trials {
     ...CONSUMERS.map(({ app: owner, stream }) => `$JS.API.CONSUMER.MSG.NEXT.${stream}.${owner}`),
     // Of a stream that does not exist: who may not do it to this one, and still to another, has a list of streams.
     ...['$JS.API.STREAM.DELETE.doctor', '$JS.API.STREAM.PURGE.doctor', '$JS.API.STREAM.UPDATE.RUNS'],
-    ...others.map((other) => `$KV.leases.${other}.doctor`),
+    ...BUCKETS.flatMap(({ bucket }) => others.map((other) => `$KV.${bucket}.${other}.doctor`)),
   ].filter((subject) => !own.publish.some((pattern) => covers(pattern, subject)));
   const unheard = [
     '>',

@@ -601,6 +601,34 @@ export function describeBus(name: string, open: () => Promise<World>): void {
       });
     });
 
+    it('keeps records that every instance of an app sees, written over known revisions only, until they end', async () => {
+      const [one, two, stranger] = await Promise.all([
+        ...['xmpp-bridge', 'xmpp-bridge'].map((app) => world.connect(app)),
+        world.connect('a2a'),
+      ]);
+      const options = { bucket: 'requests', ttlMs: 60_000, maxBytes: 65_536 };
+      const [a, b, other] = [one!.records(options), two!.records(options), stranger!.records(options)];
+      expect(await a.read('k')).toBeUndefined();
+      const first = await a.write('k', { n: 1 }, 0);
+      expect(await b.read('k')).toEqual({ value: { n: 1 }, revision: first });
+      expect(await other.read('k')).toBeUndefined();
+      // Of many who write over the same revision, one does.
+      const wrote = await Promise.all([a, b, a, b].map((each, n) => each.write('k', { n }, first!)));
+      expect(wrote.filter((revision) => revision !== undefined)).toHaveLength(1);
+      expect(await a.write('k', {}, 0)).toBeUndefined();
+      await a.remove('k', first!);
+      const { revision } = (await b.read('k'))!;
+      await a.remove('k', revision);
+      expect(await b.read('k')).toBeUndefined();
+      expect(await b.write('k', 'again', 0)).toEqual(expect.any(Number));
+      await expect(a.write('k.x', 1, 0)).rejects.toMatchObject({ code: 'invalid_input' });
+      const full = Promise.all(Array.from({ length: 8 }, (_, n) => a.write(`big${n}`, 'x'.repeat(10_000), 0)));
+      await expect(full).rejects.toMatchObject({ code: 'overloaded' });
+      const brief = one!.records({ bucket: 'brief', ttlMs: 1_000, maxBytes: 65_536 });
+      await brief.write('k', 1, 0);
+      await until(async () => (await brief.read('k')) === undefined, 10_000);
+    });
+
     it('tells what it knows of itself', () => {
       expect(asker.status()).toMatchObject({ connected: true, reconnects: 0 });
     });

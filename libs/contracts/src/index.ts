@@ -128,6 +128,7 @@ export {
 export {
   abortSubject,
   allPermissions,
+  BUCKETS,
   CONSUMERS,
   inboxPrefix,
   permissionsOf,

@@ -53,15 +53,13 @@ describe('NATS permissions', () => {
     }
   });
 
-  it('P6: let nobody but the bridges read or write their leases', () => {
+  it('P6: let nobody but the bridges read or write what they share', () => {
     for (const { speaker, permissions } of allPermissions()) {
       const leases = permissions.publish.filter((s) => /KV|MSG\.GET/.test(s));
-      const own = [
-        '$JS.API.STREAM.CREATE.KV_leases',
-        '$JS.API.STREAM.INFO.KV_leases',
-        '$JS.API.STREAM.MSG.GET.KV_leases',
-      ];
-      expect(leases).toEqual(speaker === 'xmpp-bridge' ? [...own, '$KV.leases.xmpp-bridge.>'] : []);
+      const verbs = ['CREATE', 'INFO', 'MSG.GET'];
+      const own = verbs.flatMap((verb) => ['leases', 'requests'].map((name) => `$JS.API.STREAM.${verb}.KV_${name}`));
+      const entries = ['$KV.leases.xmpp-bridge.>', '$KV.requests.xmpp-bridge.>'];
+      expect(leases).toEqual(speaker === 'xmpp-bridge' ? [...own, ...entries] : []);
     }
   });
 

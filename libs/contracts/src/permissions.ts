@@ -11,7 +11,7 @@ import { SYSTEM_EVENTS } from './system-events.ts';
  *  P3 an app hears requests only in its own queue group, and replies only in its own inbox
  *  P4 no app but the one that owns a durable consumer may fetch from it or acknowledge for it
  *  P5 nobody may delete or purge a stream, and only the orchestrator may change one
- *  P6 an app writes the leases of its own instances alone
+ *  P6 an app reads and writes what its own instances share (leases, records) alone
  */
 
 export type Speaker = AppName | 'operator';
@@ -39,8 +39,13 @@ export const CONSUMERS: readonly { readonly app: AppName; readonly stream: Strea
   { app: 'audit', stream: 'SYSTEM' },
 ];
 
-/** Apps of which one instance leads. Their entries lie in one bucket, each app's under its own name. */
-const LEASERS: readonly AppName[] = ['xmpp-bridge'];
+/** Key-value buckets in which the instances of an app share what they know; each app's entries are under its own name. */
+export const BUCKETS: readonly { readonly bucket: string; readonly apps: readonly AppName[] }[] = [
+  // Who of them leads.
+  { bucket: 'leases', apps: ['xmpp-bridge'] },
+  // What peers asked under a key, and what became of it.
+  { bucket: 'requests', apps: ['xmpp-bridge'] },
+];
 
 /** Core subscriptions to what others say, beside requests and durable consumers. */
 const LISTENERS: readonly { readonly app: Speaker; readonly subjects: readonly string[] }[] = [
@@ -71,7 +76,9 @@ export function permissionsOf(speaker: Speaker): SpeakerPermissions {
     ...(speaker === 'orchestrator' ? ['run.>', 'live.>', 'cmd.run.>'] : []),
     ...systemSubjects(speaker),
     ...streamSubjects(speaker),
-    ...LEASERS.filter((app) => app === speaker).flatMap(leaseSubjects),
+    ...BUCKETS.flatMap(({ bucket, apps }) =>
+      apps.filter((app) => app === speaker).flatMap((app) => bucketSubjects(bucket, app)),
+    ),
     ...CONSUMERS.filter((c) => c.app === speaker).flatMap(({ app, stream }) => consumerSubjects(stream, app)),
   ];
   const subscribe = [
@@ -122,10 +129,10 @@ function consumerSubjects(stream: StreamName, durable: string): string[] {
   ];
 }
 
-/** What a key-value client needs to make the bucket of leases, and to read and write its own entries. */
-function leaseSubjects(app: AppName): string[] {
+/** What a key-value client needs to make a bucket, and to read and write its own entries. */
+function bucketSubjects(bucket: string, app: AppName): string[] {
   const verbs = ['STREAM.INFO', 'STREAM.CREATE', 'STREAM.MSG.GET'];
-  return [`$KV.leases.${app}.>`, ...verbs.map((verb) => `$JS.API.${verb}.KV_leases`)];
+  return [`$KV.${bucket}.${app}.>`, ...verbs.map((verb) => `$JS.API.${verb}.KV_${bucket}`)];
 }
 
 function sorted(values: readonly string[]): string[] {

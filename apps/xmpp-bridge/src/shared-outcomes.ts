@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto';
+import type { Records } from '@switchyard/bus';
+import { type Logger, sleep } from '@switchyard/platform';
+import { z } from 'zod';
+import { ExchangeError, type HttpResponse } from './http-exchange.ts';
+
+/*
+ * What became of requests with an Idempotency-Key, where every replica with the account sees it: the seat may change
+ * between two times that a peer asks.
+ *
+ * C1 A request is claimed before it is performed; who does not get the claim does not perform it. Where the claim cannot
+ *    be written, nothing is performed.
+ * C2 The same key with another hash is refused (422); one that is under way at another replica is waited for.
+ * C3 A claim whose holder has said nothing for longer than the work may take is taken over: its replica is gone, and what
+ *    it left is asked of the gateway again, by the same key. Each waits for that time on its own clock; no two clocks are
+ *    compared.
+ * C4 A long answer is not kept, only that there was one. All of it ends by itself, later than two deadlines.
+ */
+
+export type Outcome = { readonly kept: HttpResponse } | 'gone' | 'forgotten';
+
+export interface Claim {
+  readonly key: string;
+  readonly hash: string;
+  readonly revision: number;
+}
+
+export type Claimed = { readonly mine: Claim } | { readonly outcome: Exclude<Outcome, 'forgotten'> };
+
+/** Longer than the deadlines that peers may set, twice. */
+export const OUTCOMES = { bucket: 'requests', ttlMs: 600_000, maxBytes: 134_217_728 } as const;
+/** Of one record, as it is stored. */
+const MAX_RECORD = 98_304;
+/** Beyond its deadline, for the way of the outcome into the store. */
+const SLACK_MS = 10_000;
+const PAUSE_MS = { first: 100, last: 1_000 };
+/** How long an answer waits for its record; then it goes out, and the record follows. */
+const SETTLE_LIMIT_MS = 2_000;
+const SETTLE_TRIES = 4;
+const MAX_WATCHED = 4_096;
+
+const Entry = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('doing'), hash: z.string(), workMs: z.number() }),
+  z.object({ state: z.literal('gone'), hash: z.string() }),
+  z.object({
+    state: z.literal('done'),
+    hash: z.string(),
+    status: z.number().int(),
+    headers: z.array(z.tuple([z.string(), z.string()])),
+    body: z.string(),
+  }),
+]);
+type Entry = z.infer<typeof Entry>;
+
+export class SharedOutcomes {
+  /** Claims of others, and until when each is left alone (C3). */
+  readonly #watched = new Map<string, { readonly revision: number; readonly untilMs: number }>();
+
+  constructor(
+    private readonly records: Records,
+    /** Bare JID of the account: others may use the same bucket. */
+    private readonly account: string,
+    private readonly log: Logger,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
+
+  /** `name`: of the request; `limitMs`: the time that it may take. Throws ExchangeError and AppError (C1). */
+  async claim(name: string, hash: string, limitMs: number, signal: AbortSignal): Promise<Claimed> {
+    const key = createHash('sha256')
+      .update(JSON.stringify([this.account, name]))
+      .digest('hex');
+    const mine: Entry = { state: 'doing', hash, workMs: limitMs + SLACK_MS };
+    const untilMs = this.now() + limitMs;
+    for (let pauseMs = PAUSE_MS.first; ; pauseMs = Math.min(PAUSE_MS.last, pauseMs * 2)) {
+      const created = await this.records.write(key, mine, 0);
+      if (created !== undefined) return { mine: { key, hash, revision: created } };
+      const found = await this.records.read(key);
+      const entry = Entry.safeParse(found?.value).data;
+      if (entry && entry.hash !== hash)
+        throw new ExchangeError(422, 'This Idempotency-Key was used for another request.'); // C2
+      if (entry?.state === 'gone') return { outcome: 'gone' };
+      if (entry?.state === 'done') {
+        const { status, headers, body } = entry;
+        return { outcome: { kept: { status, headers, body: Buffer.from(body, 'base64') } } };
+      }
+      if (found && this.#isAbandoned(key, found.revision, entry?.workMs ?? 0)) {
+        const taken = await this.records.write(key, mine, found.revision);
+        if (taken !== undefined) return { mine: { key, hash, revision: taken } };
+      }
+      if (this.now() >= untilMs) throw new ExchangeError(504, 'The same request is still under way.');
+      await sleep(pauseMs, signal).catch(() => {
+        throw new ExchangeError(504, 'The same request is still under way.');
+      });
+    }
+  }
+
+  /** Never throws. Resolves when it is stored, or after a while. */
+  async settle(claim: Claim, outcome: Outcome): Promise<void> {
+    const limit = new AbortController();
+    await Promise.race([
+      this.#store(claim, outcome),
+      sleep(SETTLE_LIMIT_MS, limit.signal).catch(() => undefined),
+    ]).finally(() => limit.abort());
+  }
+
+  async #store({ key, hash, revision }: Claim, outcome: Outcome): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        if (outcome === 'forgotten') return await this.records.remove(key, revision);
+        if ((await this.records.write(key, entryOf(hash, outcome), revision)) !== undefined) return;
+        return this.log.warn({ key }, 'a request took longer than it may; another replica has it now');
+      } catch (error) {
+        if (tries === SETTLE_TRIES)
+          return this.log.warn({ err: error, key }, 'what became of a request is known to this replica alone');
+        await sleep(200 * tries);
+      }
+    }
+  }
+
+  /** C3 */
+  #isAbandoned(key: string, revision: number, workMs: number): boolean {
+    const seen = this.#watched.get(key);
+    if (seen?.revision === revision) {
+      if (this.now() < seen.untilMs) return false;
+      this.#watched.delete(key);
+      return true;
+    }
+    this.#watched.delete(key);
+    this.#watched.set(key, { revision, untilMs: this.now() + workMs });
+    for (const [oldest] of this.#watched) {
+      if (this.#watched.size <= MAX_WATCHED) break;
+      this.#watched.delete(oldest);
+    }
+    return false;
+  }
+}
+
+function entryOf(hash: string, outcome: Exclude<Outcome, 'forgotten'>): Entry {
+  if (outcome === 'gone') return { state: 'gone', hash };
+  const { status, headers, body } = outcome.kept;
+  const entry: Entry = {
+    ...{ state: 'done', hash, status, body: body.toString('base64') },
+    headers: headers.map(([name, value]): [string, string] => [name, value]),
+  };
+  const bytes = entry.body.length + headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+  return bytes > MAX_RECORD ? { state: 'gone', hash } : entry; // C4
+}
