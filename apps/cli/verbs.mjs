@@ -81,7 +81,7 @@ export const VERBS = [
   { name: 'audit', usage: 'audit verify', summary: 'Prove that the audit log is whole.', later: true },
   {
     name: 'bench',
-    usage: 'bench [runs|bus|bridge|tools|recovery|resume|chaos] [options]',
+    usage: 'bench [runs|bus|bridge|bridge-cuts|tools|recovery|resume|chaos] [options]',
     summary: 'Measure this build on a private stack, beside what the machine itself gives.',
     setUp: true,
   },

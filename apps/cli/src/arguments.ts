@@ -70,7 +70,13 @@ export const VERB_OPTIONS = {
   },
   doctor: { only: { type: 'string' }, timeout: { type: 'string' }, json: { type: 'boolean' } },
   audit: {},
-  bench: { seconds: { type: 'string' }, profile: { type: 'boolean' }, json: { type: 'boolean' } },
+  bench: {
+    seconds: { type: 'string' },
+    requests: { type: 'string' },
+    seed: { type: 'string' },
+    profile: { type: 'boolean' },
+    json: { type: 'boolean' },
+  },
   chaos: {
     seed: { type: 'string' },
     runs: { type: 'string' },
@@ -178,6 +184,7 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
   bench: [
     ['--seconds N', 'how long each concurrency is measured; default 5'],
     ['--profile', 'write a CPU profile of each service to bench/profiles'],
+    ['--requests N --seed N', 'of bridge-cuts: how many requests, and what decides the cuts; default 10000 and 7'],
     ['--json', 'numbers as JSON'],
   ],
   chaos: [

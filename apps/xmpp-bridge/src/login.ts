@@ -17,7 +17,7 @@ import type { BindingPolicy } from './sasl-choice.ts';
 import { type ChannelBinding, prove } from './scram.ts';
 import { PinError, SecureSocket, type Trust } from './secure-socket.ts';
 import { firstBytesFailure, socketFailure } from './socket-failure.ts';
-import { findTargets, type Target, type Where } from './targets.ts';
+import { type Dns, findTargets, type Target, type Where } from './targets.ts';
 import { isXmlText, XmlStream } from './xml-stream.ts';
 
 /*
@@ -39,6 +39,8 @@ export interface LoginOptions extends Where {
   readonly allowPlain: boolean;
   readonly channelBinding: BindingPolicy;
   readonly timeoutMs: number;
+  /** For tests: how names are resolved. */
+  readonly dns?: Dns | undefined;
   /** A diagnosis: authenticates with this type of channel binding or not at all. */
   readonly onlyBinding?: ChannelBinding['type'] | undefined;
 }
@@ -89,7 +91,7 @@ export async function login(
     new LoginError(loginFailure('TIMEOUT', step, say.timedOut(step, options.timeoutMs / 1_000)));
   try {
     note(step);
-    const found = await orAborted(findTargets(options), limited.signal, late);
+    const found = await orAborted(findTargets(options, options.dns), limited.signal, late);
     if ('none' in found) throw new LoginError(loginFailure('DNS', step, found.none));
     let failed: LoginError | undefined;
     for (const target of found.targets) {

@@ -19,6 +19,7 @@ import { login } from '../src/login.ts';
 import { Session, SESSION_DEFAULTS, type SessionHandlers, StanzaRefusal } from '../src/session.ts';
 import { Authority } from './certificates.ts';
 import { type Client, FEATURES as F, HostileServer, type Script, upTo } from './hostile-server.ts';
+import { SilentPort } from './silent-port.ts';
 import { TlsMiddlebox } from './tls-middlebox.ts';
 
 /** Every check of the doctor by its number, at a real server where one can be brought to it. */
@@ -204,6 +205,20 @@ describe('the checks of the doctor', () => {
     expect(told.outcome).toBe('finding');
     expect(told.at(number)).toMatchObject({ status: 'fail', sentence: expect.stringMatching(sentence) });
   });
+
+  (process.platform === 'linux' ? it : it.skip)(
+    '3: a port that answers no SYN',
+    async () => {
+      const silent = await SilentPort.start();
+      closing.push(() => silent.stop());
+      const told = await doctor(silent.port, {}, SHORT);
+      expect(told.at(3)).toMatchObject({
+        status: 'fail',
+        sentence: `127.0.0.1:${silent.port} did not answer within 1.5 s (no SYN answer): a firewall, or no such machine.`,
+      });
+    },
+    30_000,
+  );
 
   it('8: shows the certificate that was refused, and asks for no account over it', async () => {
     const told = await doctor(prosody.plain.port, { AZTM_CA_FILE: undefined });

@@ -3,6 +3,7 @@ import { until } from '@switchyard/testing';
 import { LoginError, type LoginFailure, type LoginFailureCode, type LoginStep } from '../src/login-failure.ts';
 import { login, type LoginOptions } from '../src/login.ts';
 import { Authority } from './certificates.ts';
+import { SilentPort } from './silent-port.ts';
 import { type Client, FEATURES as F, HostileServer, type Script, upTo } from './hostile-server.ts';
 
 let authority: Authority;
@@ -196,6 +197,43 @@ describe('a login that cannot stand (faults 14, 19, 21)', () => {
     expect(told.ms).toBeLessThan(1_500);
     await until(() => server.sockets.size === 0, 2_000);
   });
+
+  it('ends at its deadline where DNS does not answer, and at once where it knows no such name', async () => {
+    const { script } = server;
+    const over = { host: undefined, port: undefined };
+    const silent = () => new Promise<never>(() => undefined);
+    const hangs = await failure(script, { ...over, dns: { resolveSrv: silent, lookup: silent } });
+    expect(hangs).toMatchObject({ code: 'TIMEOUT', step: 'looking up the server', then: 'retry' });
+    expect(hangs.sentence).toBe(
+      'The login did not get further than looking up the server within 0.4 s (AZTM_XMPP_TIMEOUT).',
+    );
+    expect(hangs.ms).toBeGreaterThan(350);
+    expect(hangs.ms).toBeLessThan(1_500);
+    const unknown = () => Promise.reject(new Error('ENOTFOUND'));
+    const fails = await failure(script, { ...over, dns: { resolveSrv: unknown, lookup: unknown }, timeoutMs: 20_000 });
+    expect(fails).toMatchObject({ code: 'DNS', step: 'looking up the server', then: 'retry' });
+    expect(fails.sentence).toBe(
+      'No SRV record _xmpp-client._tcp.xmpp.test, and xmpp.test has no address; set AZTM_HOST.',
+    );
+    expect(fails.ms).toBeLessThan(1_500);
+  });
+
+  (process.platform === 'linux' ? it : it.skip)(
+    'ends at its deadline where no SYN is answered',
+    async () => {
+      const silent = await SilentPort.start();
+      try {
+        const told = await failure(server.script, { port: silent.port });
+        expect(told).toMatchObject({ code: 'TIMEOUT', step: 'connecting', then: 'retry' });
+        expect(told.sentence).toBe('The login did not get further than connecting within 0.4 s (AZTM_XMPP_TIMEOUT).');
+        expect(told.ms).toBeGreaterThan(350);
+        expect(told.ms).toBeLessThan(1_500);
+      } finally {
+        await silent.stop();
+      }
+    },
+    30_000,
+  );
 
   it('takes a refused channel binding for what it is, and tries the same password once without', async () => {
     const seen: string[] = [];
