@@ -101,6 +101,15 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         ...{ bus, log, callTimeoutMs, lookEveryMs, sessions, keepAliveMs: heartbeatMs, now: () => clock.now() },
         maxSubscriptions: config.streams.perProcess,
       });
+      const hearings = [
+        await bus.hearSystem(() => mcp.toolsChanged(), 'tools.catalog'),
+        await bus.hearSystem(({ data }) => {
+          const { tenant_id: tenantId, user_id: userId } = data as Readonly<Record<string, unknown>>;
+          if (typeof tenantId === 'string' && typeof userId === 'string') mcp.toolsChanged({ tenantId, userId });
+        }, 'tools.provider'),
+      ];
+      // What was said meanwhile is not said again.
+      const unhear = bus.onReconnect(() => mcp.toolsChanged());
       metrics.gauge('mcp_sessions', 'MCP sessions of clients of the older protocol', [], () => mcp.sessions);
       const tickets = new Tickets();
       const guard = new AuthGuard(identity, verify, config.http.corsOrigins, tickets, verifyMcp);
@@ -146,6 +155,8 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         await peers.stop();
         const until = Date.now() + config.drainTimeoutMs;
         while (traffic.underWay > 0 && Date.now() < until) await sleep(20);
+        unhear();
+        await Promise.all(hearings.map((hearing) => hearing.stop()));
         await mcp.close();
         await app.close();
         rateLimit.close();

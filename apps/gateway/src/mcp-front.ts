@@ -10,6 +10,7 @@ import { type Principal, toPublicError } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import { type LooseClient, OpenCalls } from './mcp-calls.ts';
 import { HeaderSchemas } from './mcp-header-schemas.ts';
+import { ListWatch } from './mcp-list-watch.ts';
 import { createMcpServer, type McpParts, type McpViewer } from './mcp-server.ts';
 import { type SessionLimits, Sessions } from './mcp-sessions.ts';
 import { ToolLists, withList } from './mcp-tool-lists.ts';
@@ -21,6 +22,8 @@ import { ToolLists, withList } from './mcp-tool-lists.ts';
  * F2 2025-11-25 and 2025-06-18, from `initialize` on: a session (mcp-sessions.ts).
  * F3 The same without a session: every request for itself; a cancel is brought to its call (mcp-calls.ts).
  * F4 All legs serve one and the same server (mcp-server.ts), so they cannot drift apart.
+ * F6 Who listens is told when the own tools are others (mcp-list-watch.ts): on the stream of its session, or on that of
+ *    `subscriptions/listen`.
  * F5 A list of tools for a client of today is put into its answer as it is kept: a thousand definitions are neither
  *    checked nor written anew each time. Older clients are shown some schemas otherwise, which the SDK sees to.
  */
@@ -58,6 +61,7 @@ export class McpFront {
   /** Whom a request is served for; it goes with the request. */
   readonly #viewers = new WeakMap<Request, McpViewer>();
   readonly #parts: McpParts;
+  readonly #watch: ListWatch;
 
   constructor(parts: FrontParts) {
     const { log, keepAliveMs, maxSubscriptions } = parts;
@@ -71,7 +75,9 @@ export class McpFront {
       if (!viewer) throw new Error('an MCP request came from nowhere');
       return createMcpServer(this.#parts, viewer);
     };
-    this.#modern = createMcpHandler(factory, { legacy: 'reject', onerror, keepAliveMs, maxSubscriptions });
+    this.#watch = new ListWatch(parts);
+    const { events: bus } = this.#watch;
+    this.#modern = createMcpHandler(factory, { legacy: 'reject', bus, onerror, keepAliveMs, maxSubscriptions });
     this.#loose = legacyStatelessFallback(factory, onerror);
   }
 
@@ -87,9 +93,15 @@ export class McpFront {
     const headerSchema = called === undefined ? undefined : await this.#headerSchemas.find(principal, called);
     let list: string | undefined;
     this.#viewers.set(request, { principal, headerSchema, takeList: (taken) => (list = taken) });
-    const response = await this.#modern.fetch(request, { parsedBody: body });
+    const answer = () => this.#modern.fetch(request, { parsedBody: body });
+    const response = await (listens(body) ? this.#watch.as(principal, answer) : answer());
     // F5
     return list === undefined ? alone(response) : { ...alone(response), text: withList(await response.text(), list) };
+  }
+
+  /** The tools of somebody may be others now; of whom is not always known. */
+  toolsChanged(who?: { tenantId: string; userId: string }): void {
+    this.#watch.changed(who);
   }
 
   /** What only waits ends, so that its clients go elsewhere. */
@@ -98,6 +110,7 @@ export class McpFront {
   }
 
   async close(): Promise<void> {
+    this.#watch.close();
     await Promise.all([this.#modern.close(), this.#sessions.close()]);
   }
 
@@ -115,8 +128,16 @@ export class McpFront {
   }
 
   async #begin(request: Request, body: unknown, { principal }: Caller, user: string): Promise<Served> {
-    const session = await this.#sessions.open(user, createMcpServer(this.#parts, { principal, session: true }));
+    const front = createMcpServer(this.#parts, { principal, session: true });
+    const session = await this.#sessions.open(user, front);
     const done = session.use();
+    const { server } = front;
+    const unwatch = this.#watch.watch(principal, () => void server.sendToolListChanged().catch(() => undefined)); // F6
+    const { onclose } = server;
+    server.onclose = () => {
+      unwatch();
+      onclose?.();
+    };
     const response = await session.transport.handleRequest(request, { parsedBody: body });
     if (!response.ok) this.#sessions.drop(session.id);
     return { response, done };
@@ -148,6 +169,10 @@ function userOf({ tenantId, userId, role }: Principal): string {
 function calledTool(body: unknown): string | undefined {
   const { method, params } = (body ?? {}) as { method?: unknown; params?: { name?: unknown } };
   return method === 'tools/call' && typeof params?.name === 'string' ? params.name : undefined;
+}
+
+function listens(body: unknown): boolean {
+  return (body as { method?: unknown } | null | undefined)?.method === 'subscriptions/listen';
 }
 
 function cancelledId(body: unknown): string | number | undefined {

@@ -73,7 +73,9 @@ class Front extends McpServer {
   constructor(private readonly viewer: McpViewer) {
     super(INFO, {
       capabilities: {
-        ...{ tools: {}, prompts: {}, completions: {}, logging: {} },
+        // One without a session, of the older protocol, has no way to be told.
+        tools: viewer.openCall ? {} : { listChanged: true },
+        ...{ prompts: {}, completions: {}, logging: {} },
         resources: viewer.session ? { subscribe: true } : {},
       },
       instructions: INSTRUCTIONS,

@@ -11,7 +11,7 @@ import {
 } from '@switchyard/contracts';
 import { sleep } from '@switchyard/platform';
 
-const info = (name: string, more: Partial<ToolInfo> = {}): ToolInfo => ({
+export const info = (name: string, more: Partial<ToolInfo> = {}): ToolInfo => ({
   name,
   description: `The tool ${name}.`,
   provider: 'test',
@@ -29,6 +29,10 @@ export class FakeTools {
   live = 'before';
   /** Calls of `slow` that were told to stop, and when. */
   readonly stopped: number[] = [];
+  /** What Alice sees besides. */
+  readonly more: ToolInfo[] = [];
+  /** Whose list was looked at for its etag alone. */
+  readonly looked: string[] = [];
   readonly tools: ToolInfo[] = [
     info('add', { kind: 'write', idempotency: 'key' }),
     info('ask'),
@@ -42,7 +46,8 @@ export class FakeTools {
 
   async listen(bus: Bus): Promise<void> {
     await bus.answer(listTools, ({ principal, cursor, limit, etag: known }) => {
-      const all = principal.userId === 'alice' ? [...this.tools, info('zeta')] : this.tools;
+      const all = principal.userId === 'alice' ? [...this.tools, info('zeta'), ...this.more] : this.tools;
+      if (limit === 1) this.looked.push(principal.userId);
       const etag = all.map(({ name }) => name).join();
       if (etag === known) return Promise.resolve({ tools: [], etag, unchanged: true });
       const from = cursor === undefined ? 0 : Number(cursor);

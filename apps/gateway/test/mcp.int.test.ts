@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { until } from '@switchyard/testing';
-import { FakeTools } from './fake-tools.ts';
+import { FakeTools, info } from './fake-tools.ts';
 import { type House, openHouse, parseSse, readUntil } from './http.ts';
 
 type Json = Record<string, unknown>;
@@ -262,6 +262,45 @@ describe('in development', () => {
     tools.live = 'after';
     const text = await readUntil(stream, (soFar) => soFar.includes('resources/updated'));
     expect(parseSse(text)[0]!.data).toMatchObject({ params: { uri: 'note://live' } });
+    await fetch(`${house.url}/mcp`, { method: 'DELETE', headers });
+  });
+
+  it('tells whoever listens that the own tools are others, in a session and today; nobody hears of those of others', async () => {
+    const listen = async (user: string) => {
+      const { headers } = await session({ 'x-user-id': user });
+      return fetch(`${house.url}/mcp`, { headers: { ...headers, accept: 'text/event-stream' } });
+    };
+    const streams = { alice: await listen('alice'), bob: await listen('bob') };
+    const today = await modern(
+      'subscriptions/listen',
+      { notifications: { toolsListChanged: true } },
+      { 'x-user-id': 'alice' },
+    );
+    await until(() => ['alice', 'bob'].every((user) => tools.looked.includes(user)));
+    const told = (text: string) => text.split('notifications/tools/list_changed').length - 1;
+    const alice = Promise.all([streams.alice, today].map((stream) => readUntil(stream, (text) => told(text) === 1)));
+    let bobHeard = false;
+    const bob = readUntil(streams.bob, (text) => (bobHeard = told(text) >= 1));
+    const bus = house.buses.at(-1)!;
+    const changed = () => bus.publishSystem({ type: 'tools.catalog.changed', data: { tools: 1 } });
+    const looked = tools.looked.length;
+    await changed();
+    await until(() => tools.looked.length >= looked + 2);
+    tools.more.push(info('extra'));
+    await bus.publishSystem({
+      type: 'tools.provider.connected',
+      data: { tenant_id: 'default', user_id: 'alice', provider: 'x', scopes: [] },
+    });
+    const [inSession, ofToday] = await alice;
+    expect([told(inSession!), told(ofToday!)]).toEqual([1, 1]);
+    const list = answerOf(await ask('tools/list', { cursor: '4' }, { 'x-user-id': 'alice' })).result!;
+    expect((list['tools'] as Json[]).map(({ name }) => name)).toContain('extra');
+    expect(bobHeard).toBe(false);
+    tools.tools.push(info('omega'));
+    await changed();
+    await bob;
+    tools.tools.pop();
+    tools.more.pop();
   });
 
   it('refuses names and pages that are not its own (T24)', async () => {
@@ -304,7 +343,7 @@ describe('in development', () => {
     expect(answerOf(await ask('completion/complete', completed)).result).toMatchObject({
       completion: { values: ['paris'] },
     });
-    expect(tools.requests.at(-1)!.params).toEqual(completed);
+    expect(tools.requests.findLast(({ method }) => method === 'completion/complete')!.params).toEqual(completed);
   });
 
   it('answers what is no message of the protocol in the words of the protocol', async () => {

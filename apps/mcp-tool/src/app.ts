@@ -5,6 +5,7 @@ import { AppError, type HttpToolDefinition } from '@switchyard/contracts';
 import { type Clock, systemClock } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch, mappedJid } from '@switchyard/safe-fetch';
 import { type Effects, openStore, type Store, type ToolPins } from '@switchyard/store';
+import { CatalogNews } from './catalog-news.ts';
 import { Catalog } from './catalog.ts';
 import type { McpToolConfig } from './config.ts';
 import { EffectDesk } from './effect-desk.ts';
@@ -82,8 +83,13 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
       make,
       log,
       metrics,
-      onPolicies: () => toolbox.forget(),
+      onPolicies: () => {
+        toolbox.forget();
+        news.changed();
+      },
     });
+    const news = new CatalogNews({ catalog, teller });
+    lifecycle.onStop('news of the catalogue', () => news.stop());
     const authorisations = overrides.authorisations ?? own;
     const policyOf = (tenantId: string) => files.policyOf(tenantId);
     const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, log);

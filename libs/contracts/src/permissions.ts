@@ -49,7 +49,7 @@ export const BUCKETS: readonly { readonly bucket: string; readonly apps: readonl
 
 /** Core subscriptions to what others say, beside requests and durable consumers. */
 const LISTENERS: readonly { readonly app: Speaker; readonly subjects: readonly string[] }[] = [
-  { app: 'gateway', subjects: ['run.>', 'live.>'] },
+  { app: 'gateway', subjects: ['run.>', 'live.>', 'sys.tools.catalog.>', 'sys.tools.provider.>'] },
   { app: 'orchestrator', subjects: ['cmd.run.>'] },
   { app: 'a2a', subjects: ['run.>'] },
   { app: 'mcp-tool', subjects: ['sys.tools.definition.>', 'sys.tools.upstream.>', 'sys.tools.provider.>'] },

@@ -38,6 +38,11 @@ export const SYSTEM_EVENTS = [
     z.object({ ...Who, tool: z.string(), change: z.enum(['registered', 'removed']) }),
   ),
   event(
+    'tools.catalog.changed',
+    'The tools of one replica, or who may use them, are others now: files, MCP servers, tools of a tenant.',
+    z.object({ tools: z.number().int().describe('How many it has for all tenants') }),
+  ),
+  event(
     'tools.credential.missing',
     'A tool could not run for want of a credential.',
     z.object({ tool: z.string(), credential: z.string() }),

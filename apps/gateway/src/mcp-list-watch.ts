@@ -1,0 +1,136 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { InMemoryServerEventBus, ServerEventBus } from '@modelcontextprotocol/server';
+import type { Bus } from '@switchyard/bus';
+import { listTools, type Principal } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/platform';
+
+/*
+ * Tells clients that listen when the tools that their user may use are others than before.
+ *
+ * W1 Whoever is told is told of the own list alone: an event is a reason to ask mcp-tool for its etag, as this user.
+ *    Nothing is said where it is the same.
+ * W2 One question for each user, a few at a time, once for the events of a moment; none where nobody listens.
+ * W3 What could not be found out is told: a client that lists once too often is better than one that never does.
+ */
+
+export interface ListWatchParts {
+  readonly bus: Pick<Bus, 'request'>;
+  readonly log: Logger;
+  readonly gatherMs?: number;
+}
+
+type Tell = () => void;
+interface Watched {
+  readonly principal: Principal;
+  readonly tells: Set<Tell>;
+  /** Of the list when it was looked at last; undefined while that is not known. */
+  etag: string | undefined;
+}
+
+const GATHER_MS = 250;
+const AT_A_TIME = 4;
+
+export class ListWatch {
+  readonly #users = new Map<string, Watched>();
+  /** Of whom it is to be asked; undefined: of all. */
+  #due: Set<string> | 'all' | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #looking: Promise<void> = Promise.resolve();
+  readonly #caller = new AsyncLocalStorage<Principal>();
+  #closed = false;
+
+  constructor(private readonly parts: ListWatchParts) {}
+
+  /** Whoever listens to this has its own list watched: that of the caller for whom `as` runs the work. */
+  readonly events: Pick<InMemoryServerEventBus, keyof ServerEventBus> = {
+    publish: () => undefined,
+    subscribe: (listener) => {
+      const principal = this.#caller.getStore();
+      return principal ? this.watch(principal, () => listener({ kind: 'tools_list_changed' })) : () => undefined;
+    },
+  };
+
+  as<T>(principal: Principal, work: () => T): T {
+    return this.#caller.run(principal, work);
+  }
+
+  /** Calls `tell` after each change; the answer ends that. */
+  watch(principal: Principal, tell: Tell): () => void {
+    const key = keyOf(principal);
+    let watched = this.#users.get(key);
+    if (!watched) {
+      watched = { principal, tells: new Set(), etag: undefined };
+      this.#users.set(key, watched);
+      void this.#begin(watched);
+    }
+    const { tells } = watched;
+    tells.add(tell);
+    return () => {
+      tells.delete(tell);
+      if (tells.size === 0 && this.#users.get(key)?.tells === tells) this.#users.delete(key);
+    };
+  }
+
+  /** Something changed: for this user, or for whom is not known. */
+  changed(who?: { tenantId: string; userId: string }): void {
+    if (this.#closed || this.#users.size === 0) return;
+    if (!who) this.#due = 'all';
+    else if (this.#due !== 'all') {
+      const due = this.#due ?? new Set();
+      for (const [key, { principal }] of this.#users)
+        if (principal.tenantId === who.tenantId && principal.userId === who.userId) due.add(key);
+      if (due.size === 0) return;
+      this.#due = due;
+    }
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#looking = this.#looking.then(() => this.#look());
+    }, this.parts.gatherMs ?? GATHER_MS).unref();
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#users.clear();
+  }
+
+  async #begin(watched: Watched): Promise<void> {
+    const etag = await this.#etagOf(watched.principal);
+    watched.etag ??= etag;
+  }
+
+  /** W2 */
+  async #look(): Promise<void> {
+    const due = this.#due;
+    this.#due = undefined;
+    const keys = due === 'all' ? [...this.#users.keys()] : [...(due ?? [])];
+    const next = async (): Promise<void> => {
+      for (let key = keys.pop(); key !== undefined && !this.#closed; key = keys.pop()) {
+        const watched = this.#users.get(key);
+        if (watched) await this.#ask(watched);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_A_TIME }, next));
+  }
+
+  /** W1, W3 */
+  async #ask(watched: Watched): Promise<void> {
+    const etag = await this.#etagOf(watched.principal);
+    if (etag !== undefined && etag === watched.etag) return;
+    watched.etag = etag;
+    for (const tell of watched.tells) tell();
+  }
+
+  async #etagOf(principal: Principal): Promise<string | undefined> {
+    try {
+      return (await this.parts.bus.request(listTools, { principal, limit: 1 })).etag;
+    } catch (error) {
+      this.parts.log.debug({ err: error }, 'whether a list of tools changed could not be found out');
+      return undefined;
+    }
+  }
+}
+
+function keyOf({ tenantId, userId, role, tools }: Principal): string {
+  return JSON.stringify([tenantId, userId, role, tools]);
+}
