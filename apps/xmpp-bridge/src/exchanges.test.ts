@@ -61,11 +61,11 @@ describe('the book of exchanges', () => {
     exchange.end(200);
     exchange.end('cancelled');
     exchange.streams(200);
+    await exchanges.flush();
     const text = await metrics.text();
     expect(text).toMatch(/xmpp_streams_open_in\{[^}]*\} 0\n/);
     expect(text).toMatch(/xmpp_http_requests_total\{direction="in",outcome="2xx"[^}]*\} 1\n/);
     expect(text).not.toContain('cancelled');
-    await exchanges.flush();
     expect(told).toHaveLength(1);
   });
 

@@ -10,8 +10,8 @@ import { bareOf } from './peers.ts';
  *
  * T1 Neither bodies nor headers nor queries are in it: the path, the status, sizes and times are.
  * T2 Every request that was begun is entered once, with its status, with the code of what went wrong, or with both.
- * T3 Telling costs the request nothing: facts leave together a moment later. Their number is bounded; what is dropped
- *    while the bus is away is counted, and the rest is told at a stop.
+ * T3 Counting and telling cost the request nothing: both are done for many together, a moment later. The number of facts
+ *    is bounded; what is dropped while the bus is away is counted, and the rest is told at a stop.
  */
 
 export interface ExchangesParts {
@@ -36,6 +36,16 @@ interface Begun {
   readonly bytes: number;
 }
 
+/** One request that is over. */
+interface Ended extends Begun {
+  readonly direction: Direction;
+  readonly outcome: number | string;
+  readonly status: number | null;
+  readonly ms: number;
+  /** Bytes of the response. */
+  readonly passed: number;
+}
+
 /** One request, until it is over. */
 export interface Exchange {
   /** The response, of this status, comes as a stream; it is over when that is. */
@@ -52,7 +62,7 @@ export class Exchanges {
   readonly #bytes;
   readonly #dropped;
   readonly #streams: Record<Direction, number> = { out: 0, in: 0 };
-  #waiting: SystemFact[] = [];
+  #waiting: Ended[] = [];
   #timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly parts: ExchangesParts) {
@@ -120,53 +130,63 @@ export class Exchanges {
         over = true;
         if (streaming !== null) this.#streams[direction] -= 1;
         const ms = Math.max(0, now() - began);
-        this.#count(direction, outcome, ms, bytes, passed);
-        const [from, to] = direction === 'out' ? [this.parts.own, bareOf(peer)] : [bareOf(peer), this.parts.own];
-        this.#tell({
-          type: 'xmpp.request.carried',
-          data: {
-            direction,
-            from: from.slice(0, 500),
-            to: to.slice(0, 500),
-            method: method.slice(0, 16),
-            path: pathOf(resource), // T1
-            status: typeof outcome === 'number' ? outcome : streaming,
-            error_code: typeof outcome === 'number' ? null : outcome.slice(0, 64),
-            duration_ms: Math.round(ms),
-            request_bytes: bytes,
-            response_bytes: passed,
-          },
-        });
+        const status = typeof outcome === 'number' ? outcome : streaming;
+        this.#enter({ direction, peer, method, resource, bytes, outcome, status, ms, passed });
       },
     };
   }
 
-  #count(direction: Direction, outcome: number | string, ms: number, asked: number, answered: number): void {
+  /** T3 */
+  #enter(ended: Ended): void {
+    if (this.#waiting.length >= MAX_WAITING) {
+      this.#count(ended);
+      return this.#dropped.inc({});
+    }
+    this.#waiting.push(ended);
+    this.#timer ??= setTimeout(() => void this.flush(), TELL_AFTER_MS);
+  }
+
+  #count({ direction, outcome, ms, bytes, passed }: Ended): void {
     const label = typeof outcome === 'number' ? `${Math.floor(outcome / 100)}xx` : outcome;
     this.#requests.inc({ direction, outcome: label });
     this.#seconds.observe({ direction }, ms / 1_000);
-    if (asked > 0) this.#bytes.inc({ direction, part: 'request' }, asked);
-    if (answered > 0) this.#bytes.inc({ direction, part: 'response' }, answered);
+    if (bytes > 0) this.#bytes.inc({ direction, part: 'request' }, bytes);
+    if (passed > 0) this.#bytes.inc({ direction, part: 'response' }, passed);
   }
 
-  /** Tells what waits; resolves when the bus has it, or has refused it. */
+  #factOf({ direction, peer, method, resource, bytes, outcome, status, ms, passed }: Ended): SystemFact {
+    const [from, to] = direction === 'out' ? [this.parts.own, bareOf(peer)] : [bareOf(peer), this.parts.own];
+    return {
+      type: 'xmpp.request.carried',
+      data: {
+        direction,
+        from: from.slice(0, 500),
+        to: to.slice(0, 500),
+        method: method.slice(0, 16),
+        path: pathOf(resource), // T1
+        status,
+        error_code: typeof outcome === 'number' ? null : outcome.slice(0, 64),
+        duration_ms: Math.round(ms),
+        request_bytes: bytes,
+        response_bytes: passed,
+      },
+    };
+  }
+
+  /** Counts and tells what waits; resolves when the bus has it, or has refused it. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const facts = this.#waiting;
+    const waiting = this.#waiting;
     this.#waiting = [];
-    const outcomes = await Promise.allSettled(facts.map((fact) => this.parts.bus.publishSystem(fact)));
+    for (const ended of waiting) this.#count(ended);
+    const outcomes = await Promise.allSettled(
+      waiting.map((ended) => this.parts.bus.publishSystem(this.#factOf(ended))),
+    );
     const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
     if (refused.length === 0) return;
     this.#dropped.inc({}, refused.length);
     this.parts.log.warn({ err: refused[0]!.reason as unknown, count: refused.length }, 'facts were not published');
-  }
-
-  /** T3 */
-  #tell(fact: SystemFact): void {
-    if (this.#waiting.length >= MAX_WAITING) return this.#dropped.inc({});
-    this.#waiting.push(fact);
-    this.#timer ??= setTimeout(() => void this.flush(), TELL_AFTER_MS);
   }
 }
 

@@ -1,6 +1,5 @@
 import type { Bus } from '@switchyard/bus';
 import { httpBody, httpRequest, type Principal } from '@switchyard/contracts';
-import { linkAbort } from '@switchyard/platform';
 import { bodyOnTheBus } from '@switchyard/safe-fetch';
 import { carriedHeaders, type HttpRequest, type HttpResponse } from './http-exchange.ts';
 import { Pipe } from './pipe.ts';
@@ -32,8 +31,7 @@ export function gatewayOverBus(bus: Pick<Bus, 'request'>, bodyLimit: number): As
       pipe.onHead = ({ status, headers }) =>
         resolve({ status, headers: carriedHeaders(headers), body: Buffer.alloc(0) });
     });
-    const over = linkAbort([signal]);
-    const body = bodyOnTheBus(bus, httpBody, request.body, over.signal);
+    const body = bodyOnTheBus(bus, httpBody, request.body, signal);
     const { method, resource } = request;
     const headers = request.headers.map(([name, value]): [string, string] => [name, value]);
     const whole = bus
@@ -58,8 +56,7 @@ export function gatewayOverBus(bus: Pick<Bus, 'request'>, bodyLimit: number): As
           pipe.fail(error);
           throw error;
         },
-      )
-      .finally(() => over.release());
+      );
     const first = await Promise.race([
       whole.then((response) => ({ response })),
       streaming.then((response) => ({ response, pieces: pipe })),

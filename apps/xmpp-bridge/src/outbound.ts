@@ -199,7 +199,7 @@ export class Outbound {
   async #ask(session: Session, jid: string, to: string, request: HttpRequest, call: CarryCall): Promise<IqAnswer> {
     const { health } = this.parts;
     const bare = bareOf(jid);
-    await this.#judge(session, jid, to);
+    if (!this.#mayCall(jid, bare)) await this.#askFirst(session, jid, to);
     const mine = { session, body: request.body };
     this.#underWay.add(mine);
     try {
@@ -244,12 +244,16 @@ export class Outbound {
     return this.#tooLarge.get(mine.session) === mine;
   }
 
-  async #judge(session: Session, jid: string, to: string): Promise<void> {
-    const { health, features, peers } = this.parts;
-    const before = health.before(bareOf(jid), Date.now());
+  /** False: it must show first that it answers. */
+  #mayCall(jid: string, bare: string): boolean {
+    const before = this.parts.health.before(bare, Date.now());
     if (before === 'give up')
       throw new AppError('agent_unreachable', `${jid} is offline, or there is no such account.`);
-    if (before === 'call' || this.#isAztm(jid)) return;
+    return before === 'call' || this.#isAztm(jid);
+  }
+
+  async #askFirst(session: Session, jid: string, to: string): Promise<void> {
+    const { features, peers } = this.parts;
     features.forget(to);
     const alive = await features.answers(session, to, peers.isPresent(to), PROBE_LIMIT_MS);
     if (!alive) throw new AppError('agent_unreachable', `${jid} is online but does not answer.`);

@@ -45,10 +45,14 @@ export function carryOverXmpp(bus: Asker): Carrier {
     const { url, method, headers, signal } = request;
     const body = await bytesOf(request.body);
     const key = headers.get('idempotency-key');
-    const left = new AbortController();
-    const limited = linkAbort(signal ? [signal, left.signal] : [left.signal]);
-    const sending = bodyOnTheBus(bus, xmppBody, body, limited.signal, () => left.abort());
-    const pieces = new Pieces(method, limits.maxResponseBytes, () => left.abort());
+    const limited = linkAbort(signal ? [signal] : []);
+    let left = false;
+    const leave = (): void => {
+      left ||= !limited.signal.aborted;
+      limited.abort();
+    };
+    const sending = bodyOnTheBus(bus, xmppBody, body, limited.signal, leave);
+    const pieces = new Pieces(method, limits.maxResponseBytes, leave);
     const whole = bus
       .request(
         xmppRequest,
@@ -70,7 +74,7 @@ export function carryOverXmpp(bus: Asker): Carrier {
         },
       )
       .finally(() => limited.release());
-    const silence = setTimeout(() => left.abort(), limits.timeoutMs); // until the head, as over the network
+    const silence = setTimeout(leave, limits.timeoutMs); // until the head, as over the network
     whole.then(
       () => pieces.end(),
       (error: unknown) => pieces.fail(error),
@@ -83,7 +87,7 @@ export function carryOverXmpp(bus: Asker): Carrier {
           ? await pieces.response
           : responseOf(first, method, limits.maxResponseBytes);
     } catch (error) {
-      if (left.signal.aborted && !signal?.aborted) throw new AppError('upstream_timeout', undefined, { cause: error });
+      if (left && !signal?.aborted) throw new AppError('upstream_timeout', undefined, { cause: error });
       throw error;
     } finally {
       clearTimeout(silence);
