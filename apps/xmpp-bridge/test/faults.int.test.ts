@@ -10,6 +10,7 @@ import { carryOverXmpp, createSafeFetch, parseServiceMap } from '@switchyard/saf
 import { until } from '@switchyard/testing';
 import { connect } from 'nats';
 import { NS_CANCEL } from '../src/http-exchange.ts';
+import { NS_TEXT } from '../src/http-text.ts';
 import { NS_IBB } from '../src/ibb.ts';
 import type { LoginOptions } from '../src/login.ts';
 import { digestOf, NS_HTTP } from '../src/xep-0332.ts';
@@ -32,6 +33,7 @@ const MAP = {
   'raw.example': 'raw@xmpp.test/r',
   'gone.example': 'gone@xmpp.test',
   'lib.example': 'aztm:eve@xmpp.test',
+  'ours.example': 'eve@xmpp.test/ours',
 };
 const RULE = { methods: ['GET', 'POST'], paths: ['/a2a*'], maxBodyKb: 10_240, perMinute: 100_000 };
 const POLICY = { 'ada@xmpp.test': RULE, 'raw@xmpp.test': RULE };
@@ -183,6 +185,31 @@ describe('bodies', () => {
     await expect(tooLarge).rejects.toMatchObject({ code: 'payload_too_large' });
     expect(bob.served).toHaveLength(served);
     expect(await call({ body: base64('up') })).toMatchObject({ status: 200 });
+  });
+});
+
+describe('between bridges', () => {
+  it('an HTTP message is the text of one element, both ways, where the other one says that it takes that', async () => {
+    const peer = await raw('eve', 'ours');
+    peer.onQuestion = (iq) =>
+      iq.getChild('query', DISCO)
+        ? features(NS_HTTP, NS_TEXT)
+        : xml('http', { xmlns: NS_TEXT }, '201\nx-a:1\n\n<back & forth>');
+    const answer = await call({ host: 'ours.example', headers: [['x-b', '2']], body: base64('{"a":"<b>"}') });
+    expect(answer).toMatchObject({ status: 201, headers: [['x-a', '1']], body: base64('<back & forth>') });
+    const asked = peer.questions.at(-1)!.getChild('http', NS_TEXT)!.text();
+    expect(asked).toMatch(/^POST \/a2a\nx-b:2\nx-request-timeout-ms:\d+\nx-bridge-digest:.*\n\n\{"a":"<b>"\}$/);
+
+    const one = await raw();
+    const question = xml('http', { xmlns: NS_TEXT }, 'POST /a2a\nx-aztm-from-jid:eve@x\ncontent-type:a/b\n\nhi');
+    const said = (await one.session.ask('set', question, { to: BOB, timeoutMs: 20_000 })).getChild('http', NS_TEXT)!;
+    expect(said.text()).toMatch(/^200\ncontent-type:a\/b\nx-bridge-digest:.*\n\nhi$/);
+    expect(bob.served[0]!.headers).toContainEqual(['x-aztm-from-jid', 'raw@xmpp.test/r']);
+    expect(JSON.stringify(bob.served[0])).not.toContain('eve@x');
+    const changed = xml('http', { xmlns: NS_TEXT }, 'POST /a2a\nx-bridge-digest:sha-256=other;length=2\n\nhi');
+    const refused = one.session.ask('set', changed, { to: BOB, timeoutMs: 20_000 });
+    await expect(refused).rejects.toMatchObject({ condition: 'bad-request' });
+    expect(bob.served).toHaveLength(1);
   });
 });
 
