@@ -1,6 +1,6 @@
 // A bridge without the message bus on its way: HTTP exchanges go in and come out in this process, everything between
-// them and the socket is what the service runs. Its seat is leased from a bus in memory; the facts that it tells are
-// dropped, since to publish them is work of the bus.
+// them and the socket is what the service runs. Its seat and its records are those of a bus in memory;
+// the facts that it tells are dropped, since to publish them is work of the bus.
 import { createMemoryBus } from '@switchyard/bus';
 import { createLogger, createMetrics, parseConfig } from '@switchyard/platform';
 import { Bridge } from '../apps/xmpp-bridge/dist/bridge.js';
@@ -18,12 +18,8 @@ export async function openBridge({ user, password, port, ca }, env, askGateway) 
     ...env,
   });
   if (!config.ok) throw new Error(JSON.stringify(config.problems));
-  const memory = createMemoryBus().connect('xmpp-bridge');
-  const bus = {
-    answer: memory.answer.bind(memory),
-    lease: memory.lease.bind(memory),
-    publishSystem: () => Promise.resolve(),
-  };
+  const bus = createMemoryBus().connect('xmpp-bridge');
+  bus.publishSystem = () => Promise.resolve();
   const log = createLogger({ app: 'bench', level: 'silent' });
   const bridge = new Bridge(config.value, { bus, log, metrics: createMetrics('bench'), askGateway });
   bridge.start();
