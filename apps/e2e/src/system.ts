@@ -86,6 +86,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     const overrides = { log, handleSignals: false };
     const effects: string[] = [];
     const orchestrators: Stoppable[] = [];
+    // First: whatever the others call at mapped hosts goes by it.
+    await started(createXmppBridge(configured(BridgeConfig, env), overrides));
     for (let n = 0; n < (options.orchestrators ?? 1); n += 1) {
       orchestrators.push(await started(createOrchestrator(configured(OrchestratorConfig, env), overrides)));
     }
@@ -94,7 +96,6 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     );
     await started(createA2a(configured(A2aConfig, env), overrides));
     await started(createAudit(configured(AuditConfig, env), overrides));
-    await started(createXmppBridge(configured(BridgeConfig, env), overrides));
     const gateway = await started(createGateway(configured(GatewayConfig, env), { log }));
     await untilReady(gateway.url);
     return {
