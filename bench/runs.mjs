@@ -2,8 +2,6 @@
 // concurrency 1, 16 and 64; beside it, in the same minutes on the same machine, the yardsticks: raw NATS
 // request/reply and raw `append_events`. Every answer is checked. Usage: ./switchyard bench [--seconds 5] [--profile] [--json]
 import { Agent, request } from 'node:http';
-import { mkdirSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { cpuMs, rssMb, startStack } from './stack.mjs';
 import { appendRate, natsRate } from './yardsticks.mjs';
@@ -90,19 +88,14 @@ async function measure(stack, concurrency, seconds) {
   };
 }
 
-if (values.profile) mkdirSync(new URL('profiles', import.meta.url), { recursive: true });
 const stack = await startStack({ profile: values.profile ? SERVICES : [] });
 try {
   const idle = Object.fromEntries(SERVICES.map((app) => [app, rssMb(stack.pids[app])]));
   await measure(stack, 16, 6); // warm up: the compilers have seen every path
   const rows = [];
-  const toggleProfiles = async () => {
-    for (const app of values.profile ? SERVICES : []) process.kill(stack.pids[app], 'SIGUSR2');
-    if (values.profile) await sleep(1_000);
-  };
-  await toggleProfiles();
+  await stack.toggleProfiles();
   for (const concurrency of [1, 16, 64]) rows.push(await measure(stack, concurrency, SECONDS));
-  await toggleProfiles();
+  await stack.toggleProfiles();
   const after = Object.fromEntries(SERVICES.map((app) => [app, rssMb(stack.pids[app])]));
   const yardsticks = {
     nats: await natsRate(stack.servers.nats.url),

@@ -1,16 +1,19 @@
 // A private stack for measuring: every service is a process of its own, as in production, so that its CPU
 // time can be read by itself. Started from the built files; nothing of a running development stack is touched.
 import { spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startServers } from '@switchyard/local-servers';
 import { migrateDatabase } from '@switchyard/store';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const CLOCK_TICKS_PER_SECOND = 100;
+/** As services are started everywhere (apps/cli/src/services.ts, infra/Dockerfile). */
+const NODE_FLAGS = ['--enable-source-maps', '--max-semi-space-size=4'];
 
 /** CPU time that a process has used so far, in ms. */
 export function cpuMs(pid) {
@@ -36,7 +39,7 @@ async function freePort() {
 
 /**
  * Starts servers, model and services.
- * @param {{ durable?: boolean, profile?: string[], orchestrators?: number, agent?: boolean, env?: Record<string, string> }} options `profile`: apps that can write a CPU profile (profiler.mjs); `agent`: with the mock agent to delegate to
+ * @param {{ durable?: boolean, profile?: string[], orchestrators?: number, agent?: boolean, env?: Record<string, string> }} options `profile`: apps that can write a CPU profile (toggleProfiles); `agent`: with the mock agent to delegate to
  */
 export async function startStack(options = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'switchyard-bench-'));
@@ -50,7 +53,7 @@ export async function startStack(options = {}) {
     const profiled = (options.profile ?? []).includes(app);
     const preload = profiled ? ['--import', join(ROOT, 'bench/profiler.mjs')] : [];
     const profile = profiled ? { BENCH_PROFILE: join(ROOT, `bench/profiles/${app}.cpuprofile`) } : {};
-    const child = spawn(process.execPath, [...preload, join(ROOT, 'apps', app, 'dist/main.js')], {
+    const child = spawn(process.execPath, [...NODE_FLAGS, ...preload, join(ROOT, 'apps', app, 'dist/main.js')], {
       env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', ...profile, ...env },
       stdio: ['ignore', log, log],
     });
@@ -97,7 +100,19 @@ export async function startStack(options = {}) {
     MAX_STREAMS_PER_USER: '10000',
   });
 
+  let profiling = false;
+  /** Begins the profiles that were asked for, or ends and writes them. */
+  const toggleProfiles = async () => {
+    const apps = options.profile ?? [];
+    if (apps.length === 0) return;
+    profiling = !profiling;
+    mkdirSync(join(ROOT, 'bench/profiles'), { recursive: true });
+    for (const app of apps) children.get(app)?.kill('SIGUSR2');
+    await sleep(1_000);
+  };
+
   const stop = async () => {
+    if (profiling) await toggleProfiles();
     const exits = [...children.values()].map(
       (child) => new Promise((resolve) => (child.exitCode === null ? child.once('exit', resolve) : resolve(0))),
     );
@@ -127,5 +142,5 @@ export async function startStack(options = {}) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const pids = Object.fromEntries([...children].map(([app, child]) => [app, child.pid]));
-  return { gateway, pids, children, model: `http://${model}`, servers, launchOrchestrator, stop };
+  return { gateway, pids, children, model: `http://${model}`, servers, launchOrchestrator, toggleProfiles, stop };
 }

@@ -217,6 +217,7 @@ async function measure() {
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
 
+    await stack.toggleProfiles();
     const mcp = `${stack.gateway}/mcp`;
     const direct = await connectTo(`http://${host}/echo`);
     const front = await connectTo(mcp);

@@ -9,7 +9,7 @@ import type { Environment } from './environment.ts';
 import { logFile, type Place, writeJson } from './place.ts';
 import { listeningOf } from './port-owner.ts';
 import { noteOfSecond, stopSecondOrganisation } from './second-record.ts';
-import { entryOf } from './services.ts';
+import { entryOf, NODE_FLAGS } from './services.ts';
 import { UserError } from './user-error.ts';
 import { loginSettings, OWN_JID, PARTNER_HOST, PARTNER_JID, type XmppAccounts } from './xmpp-login.ts';
 
@@ -61,7 +61,7 @@ export async function startSecondOrganisation(
       const child = new ServerProcess({
         name,
         command: process.execPath,
-        args: ['--enable-source-maps', entryOf(place, app)],
+        args: [...NODE_FLAGS, entryOf(place, app)],
         cwd: place.root,
         log: logFile(place, name),
         env: { PATH: given['PATH'] ?? '', LOG_LEVEL: 'info', NODE_ENV: 'development', ...env },
