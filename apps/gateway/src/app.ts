@@ -20,7 +20,7 @@ import type { GatewayConfig } from './config.ts';
 import { GatewayModule } from './gateway.module.ts';
 import { registerHooks } from './hooks.ts';
 import { MCP_PATH } from './mcp-door.ts';
-import { McpFront } from './mcp-front.ts';
+import { McpEntrance } from './mcp-entrance.ts';
 import { BUS, CONFIG, METRICS } from './parts.ts';
 import { onClientError } from './client-error.ts';
 import { PROBLEM_TYPE, refusalOf, toProblem } from './problem.ts';
@@ -97,7 +97,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const verify = identity.mode === 'jwt' ? verifierFor(identity.audience) : undefined;
       const verifyMcp = config.mcp.audience === undefined ? verify : verifierFor(config.mcp.audience);
       const { callTimeoutMs, lookEveryMs, sessions, allowedHosts } = config.mcp;
-      const mcp = new McpFront({
+      const mcp = new McpEntrance({
         ...{ bus, log, callTimeoutMs, lookEveryMs, sessions, keepAliveMs: heartbeatMs, now: () => clock.now() },
         maxSubscriptions: config.streams.perProcess,
       });
@@ -126,7 +126,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
           { provide: Streams, useValue: streams },
           { provide: StartGate, useValue: gate },
           { provide: AuthGuard, useValue: guard },
-          { provide: McpFront, useValue: mcp },
+          { provide: McpEntrance, useValue: mcp },
           { provide: StreamSlots, useValue: slots },
         ]),
         config.http.corsOrigins,

@@ -6,7 +6,7 @@ import {
   type McpHttpHandler,
   type McpServerFactory,
 } from '@modelcontextprotocol/server';
-import { type Principal, toPublicError } from '@switchyard/contracts';
+import type { Principal } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import { type LooseClient, OpenCalls } from './mcp-calls.ts';
 import { HeaderSchemas } from './mcp-header-schemas.ts';
@@ -150,12 +150,6 @@ export class McpFront {
     this.#viewers.set(request, { principal: caller.principal, openCall: (id) => this.#calls.begin(client, id) });
     return alone(await this.#loose(request, body === undefined ? {} : { parsedBody: body }));
   }
-}
-
-/** An error of ours as the protocol has it, where no leg was asked. */
-export function refusal(status: number, code: number, error: unknown): Response {
-  const { code: ours, message } = toPublicError(error);
-  return Response.json({ jsonrpc: '2.0', id: null, error: { code, message, data: { code: ours } } }, { status });
 }
 
 function alone(response: Response): Served {

@@ -4,7 +4,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from './auth.guard.ts';
 import type { GatewayConfig } from './config.ts';
 import { resourceUrl } from './mcp-door.ts';
-import { McpFront, refusal, type Served } from './mcp-front.ts';
+import { McpEntrance, refusal } from './mcp-entrance.ts';
+import type { Served } from './mcp-front.ts';
 import { CONFIG } from './parts.ts';
 import { deeperThan, headerOf, MAX_BODY_DEPTH } from './requests.ts';
 import { StreamSlots } from './slots.ts';
@@ -16,7 +17,7 @@ const STALL_MS = 30_000;
 export class McpController {
   constructor(
     private readonly guard: AuthGuard,
-    private readonly front: McpFront,
+    private readonly front: McpEntrance,
     private readonly slots: StreamSlots,
     @Inject(CONFIG) private readonly config: GatewayConfig,
   ) {}
