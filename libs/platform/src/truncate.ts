@@ -53,9 +53,20 @@ const MAX_KEY = 200;
 /** Names that end like a secret and are none: token counts of model calls. */
 const HARMLESS_KEY = /^(input|output|max|total|prompt|completion|reasoning|cached)_?tokens?$/i;
 
+/** Names are few and come again and again: what was found of one is kept, up to a bound. */
+const KNOWN_KEYS = new Map<string, boolean>();
+const MAX_KNOWN_KEYS = 2_000;
+const MAX_KNOWN_KEY = 64;
+
 /** True where a value under this key must not be shown. */
 export function isSecretKey(key: string): boolean {
-  return SECRET_KEY.test(key) && !HARMLESS_KEY.test(key);
+  const known = KNOWN_KEYS.get(key);
+  if (known !== undefined) return known;
+  const secret = SECRET_KEY.test(key) && !HARMLESS_KEY.test(key);
+  if (key.length > MAX_KNOWN_KEY) return secret;
+  if (KNOWN_KEYS.size >= MAX_KNOWN_KEYS) KNOWN_KEYS.clear();
+  KNOWN_KEYS.set(key, secret);
+  return secret;
 }
 
 /** Masks what looks like a credential inside a text: bearer tokens, user info in URLs, API keys, JWTs, passwords by name. */
@@ -154,9 +165,10 @@ function copyOf(value: object, depth: number, state: Walk): unknown {
       break;
     }
     const inner = isSecretKey(key) ? MASK : walk(read(value, key), depth + 1, state);
-    // defineProperty: a key such as __proto__ is data here, nothing else.
     const shown = key.length <= MAX_PLAIN_KEY ? key : cleanText(key, MAX_KEY);
-    Object.defineProperty(copy, shown, { value: inner, enumerable: true, writable: true, configurable: true });
+    if (shown !== '__proto__') copy[shown] = inner;
+    // Data here, as every other key.
+    else Object.defineProperty(copy, shown, { value: inner, enumerable: true, writable: true, configurable: true });
   }
   return copy;
 }
