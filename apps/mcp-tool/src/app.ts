@@ -75,7 +75,6 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const clock = overrides.clock ?? systemClock;
     const read = overrides.read ?? ((name: string) => process.env[name]);
     const { connections } = store;
-    const own = openAuthorisations(config.authorisations, { route, connections, teller, clock, log, lifecycle, read });
     const files = new FileTools({
       directory,
       everyMs,
@@ -90,6 +89,10 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     });
     const news = new CatalogNews({ catalog, teller });
     lifecycle.onStop('news of the catalogue', () => news.stop());
+    const own = await openAuthorisations(config.authorisations, {
+      ...{ route, connections, teller, clock, log, lifecycle, read },
+      onProviders: () => news.changed(),
+    });
     const authorisations = overrides.authorisations ?? own;
     const policyOf = (tenantId: string) => files.policyOf(tenantId);
     const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, log);

@@ -33,7 +33,6 @@ import type { ProviderAuthorisations, ProviderStatus } from './visibility.ts';
 const LOGIN_TTL_MS = 600_000;
 
 export interface AuthorisationsParts {
-  readonly clients: ReadonlyMap<string, ProviderClient>;
   readonly connections: Connections;
   readonly vault: Vault;
   readonly keeper: CredentialKeeper;
@@ -53,12 +52,19 @@ export type ChangeListener = (owner: Owner, change: 'connected' | 'gone') => voi
 
 export class Authorisations implements ProviderAuthorisations {
   readonly #listeners = new Set<ChangeListener>();
-  readonly #providers: string;
+  #clients: ReadonlyMap<string, ProviderClient> = new Map();
+  /** Another text where the providers, or who they are, are others. */
+  #providers = '';
 
   constructor(private readonly parts: AuthorisationsParts) {
-    const issuers = [...parts.clients.values()].map(({ config }) => `${config.id} ${config.issuer}`);
-    this.#providers = sha256(issuers.sort().join('\n')).slice(0, 8);
     parts.keeper.onExpired((owner) => this.#changed(owner, 'gone'));
+  }
+
+  /** The providers that there are from now on. */
+  use(clients: ReadonlyMap<string, ProviderClient>): void {
+    const issuers = [...clients.values()].map(({ config }) => `${config.id} ${config.issuer}`);
+    this.#clients = clients;
+    this.#providers = sha256(issuers.sort().join('\n')).slice(0, 8);
   }
 
   /** Calls `listener` after each change; the answer ends that. */
@@ -68,7 +74,7 @@ export class Authorisations implements ProviderAuthorisations {
   }
 
   async statusOf(principal: Principal, provider: string): Promise<ProviderStatus> {
-    const client = this.parts.clients.get(provider);
+    const client = this.#clients.get(provider);
     if (!client) return { status: 'not_needed' };
     const connection = await this.#connection(ownerOf(principal, provider), client);
     if (!connection) return { status: 'missing' };
@@ -79,7 +85,7 @@ export class Authorisations implements ProviderAuthorisations {
 
   /** Says also which providers there are: replicas that know others have other epochs. */
   async epochOf(principal: Principal): Promise<string> {
-    if (this.parts.clients.size === 0) return '0';
+    if (this.#clients.size === 0) return '0';
     return `${this.#providers}:${await this.parts.connections.epoch(principal)}`;
   }
 
@@ -91,10 +97,10 @@ export class Authorisations implements ProviderAuthorisations {
   }
 
   async list(principal: Principal): Promise<ProviderView[]> {
-    if (this.parts.clients.size === 0) return [];
+    if (this.#clients.size === 0) return [];
     const found = await this.parts.connections.list(principal);
     const byProvider = new Map(found.map((connection) => [connection.provider, connection]));
-    return [...this.parts.clients.values()].map((client) => viewOf(client, byProvider.get(client.config.id)));
+    return [...this.#clients.values()].map((client) => viewOf(client, byProvider.get(client.config.id)));
   }
 
   async start(input: InputOf<typeof startAuthorisation>): Promise<OutputOf<typeof startAuthorisation>> {
@@ -130,7 +136,7 @@ export class Authorisations implements ProviderAuthorisations {
       return refused(cause);
     };
     if (input.session === null || !sameDigest(input.session, login.sessionHash)) throw refuse('other_session');
-    const client = this.parts.clients.get(login.provider);
+    const client = this.#clients.get(login.provider);
     if (!client) throw refuse('provider_gone');
     if (answer.error === undefined && answer.code === undefined) throw refuse('no_code');
     const opened = await vault.open(login, 'login', login.sealed).catch((error: unknown) => {
@@ -204,7 +210,7 @@ export class Authorisations implements ProviderAuthorisations {
   }
 
   #client(provider: string): ProviderClient {
-    const client = this.parts.clients.get(provider);
+    const client = this.#clients.get(provider);
     if (!client) throw new AppError('not_found', 'There is no such provider.');
     return client;
   }

@@ -96,6 +96,7 @@ export const Config = z
       keysFile: env.VAULT_KEYS_FILE,
       publicUrl: env.PUBLIC_URL,
       allowHosts: env.EGRESS_ALLOW_HOSTS,
+      lookEveryMs: 2_000,
     },
     upstreams: { file: env.MCP_UPSTREAMS, stateSecret: env.MCP_STATE_SECRET, lookEveryMs: 2_000 },
     // AZTM_DEFAULT_SERVICE means agents; tools, logins and MCP servers go over XMPP only where their host is named.

@@ -1,16 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { type Clock, type Lifecycle, type Logger } from '@switchyard/platform';
 import { createSafeFetch, mappedJid, type XmppRoute } from '@switchyard/safe-fetch';
 import type { Connections } from '@switchyard/store';
 import { Authorisations } from './authorisations.ts';
 import { CredentialKeeper } from './credential-keeper.ts';
+import { OperatorFile } from './operator-file.ts';
 import { ProviderClient } from './provider-client.ts';
 import { parseProviders, type ProviderConfig } from './provider-config.ts';
 import type { Teller } from './teller.ts';
 import { KeyRingText, Vault, type VaultKey } from './vault.ts';
 
 const MAX_FILE_CHARS = 1024 ** 2;
+const NO_KEYS = 'providers to authorise need VAULT_KEYS or VAULT_KEYS_FILE: name:key, key by "openssl rand -base64 32"';
 
 export interface AuthorisationsConfig {
   readonly providersFile: string | undefined;
@@ -18,6 +21,7 @@ export interface AuthorisationsConfig {
   readonly keysFile: string | undefined;
   readonly publicUrl: string;
   readonly allowHosts: readonly string[];
+  readonly lookEveryMs: number;
 }
 
 export interface OpeningParts {
@@ -28,37 +32,57 @@ export interface OpeningParts {
   readonly lifecycle: Pick<Lifecycle, 'onStop'>;
   readonly read: (name: string) => string | undefined;
   readonly route: XmppRoute;
+  /** There are other providers than before. */
+  readonly onProviders?: () => void;
 }
 
-/** Wires what users authorise. Throws, with every mistake, where the operator's file or the key ring is wrong. */
-export function openAuthorisations(config: AuthorisationsConfig, parts: OpeningParts): Authorisations {
-  const { connections, teller, clock, log, lifecycle, route } = parts;
-  const providers = config.providersFile === undefined ? [] : providersIn(config.providersFile, parts.read);
+/**
+ * Wires what users authorise. Throws, with every mistake, where the operator's file or the key ring is wrong. The file
+ * is read again when it changes; the key ring is what it was at the start.
+ */
+export async function openAuthorisations(config: AuthorisationsConfig, parts: OpeningParts): Promise<Authorisations> {
+  const { connections, teller, clock, log, lifecycle, route, read, onProviders } = parts;
   const ring = config.keysFile === undefined ? config.keys : keysIn(config.keysFile);
-  if (providers.length > 0 && ring.length === 0)
-    throw new Error(
-      'providers to authorise need VAULT_KEYS or VAULT_KEYS_FILE: name:key, key by "openssl rand -base64 32"',
-    );
   const allowed = new Set(config.allowHosts.map((host) => host.toLowerCase()));
   const fetch = createSafeFetch({ ...route, allowHosts: config.allowHosts, totalTimeoutMs: 10_000, log });
   const isMapped = (host: string) => mappedJid(route.serviceMap, new URL(`http://${host}`)) !== undefined;
   const redirectUri = new URL('/api/mcp/auth/callback', config.publicUrl).href;
-  const clients = new Map(
-    providers.map((provider): [string, ProviderClient] => [
-      provider.id,
-      new ProviderClient({
-        ...{ config: provider, redirectUri, fetch },
-        mayUseHttp: (host) => allowed.has(host) || allowed.has(host.replace(/:\d+$/, '')) || isMapped(host),
-        now: () => clock.now(),
-      }),
-    ]),
-  );
+  const clientOf = (provider: ProviderConfig) =>
+    new ProviderClient({
+      ...{ config: provider, redirectUri, fetch },
+      mayUseHttp: (host) => allowed.has(host) || allowed.has(host.replace(/:\d+$/, '')) || isMapped(host),
+      now: () => clock.now(),
+    });
   // Without providers nothing is sealed; a key of this process alone keeps that true.
   const vault = new Vault(ring.length > 0 ? ring : [{ kid: 'none', key: randomBytes(32) }]);
   const keeper = new CredentialKeeper({ connections, vault, teller, clock, log });
   if (ring.length > 0) keeper.start();
   lifecycle.onStop('credentials', () => keeper.stop());
-  return new Authorisations({ clients, connections, vault, keeper, teller, clock, log });
+  const authorisations = new Authorisations({ connections, vault, keeper, teller, clock, log });
+  if (config.providersFile === undefined) return authorisations;
+  let clients: ReadonlyMap<string, ProviderClient> = new Map();
+  const file = new OperatorFile<readonly ProviderConfig[]>({
+    ...{ path: config.providersFile, of: 'providers', log, everyMs: config.lookEveryMs },
+    parse: (text) => {
+      const parsed = parseProviders(text, read);
+      return 'providers' in parsed ? { value: parsed.providers } : parsed;
+    },
+    onChange: (providers) => {
+      if (providers.length > 0 && ring.length === 0) throw new Error(NO_KEYS);
+      // One that is as it was keeps what is known of it.
+      clients = new Map(
+        providers.map((provider): [string, ProviderClient] => {
+          const before = clients.get(provider.id);
+          return [provider.id, before && isDeepStrictEqual(before.config, provider) ? before : clientOf(provider)];
+        }),
+      );
+      authorisations.use(clients);
+      onProviders?.();
+    },
+  });
+  await file.start();
+  lifecycle.onStop('file of providers', () => file.stop());
+  return authorisations;
 }
 
 function textOf(path: string): string {
@@ -71,12 +95,6 @@ function textOf(path: string): string {
     });
   }
   throw new Error(`${path} is longer than ${MAX_FILE_CHARS} characters`);
-}
-
-function providersIn(path: string, read: OpeningParts['read']): readonly ProviderConfig[] {
-  const parsed = parseProviders(textOf(path), read);
-  if ('providers' in parsed) return parsed.providers;
-  throw new Error(parsed.mistakes.map(({ line, message }) => `${path}:${line}: ${message}`).join('\n'));
 }
 
 function keysIn(path: string): readonly VaultKey[] {

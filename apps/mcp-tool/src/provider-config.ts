@@ -1,6 +1,7 @@
 import { ProviderId } from '@switchyard/contracts';
 import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
+import type { FileMistake } from './operator-file.ts';
 
 /*
  * The operator's file of providers that users may authorise. Pure.
@@ -67,10 +68,6 @@ export interface ProviderConfig {
   readonly authorizationParams: Readonly<Record<string, string>>;
 }
 
-export interface FileMistake {
-  readonly line: number;
-  readonly message: string;
-}
 export type ParsedProviders =
   { readonly providers: readonly ProviderConfig[] } | { readonly mistakes: readonly FileMistake[] };
 

@@ -7,9 +7,9 @@ import type { Catalog } from './catalog.ts';
 import { compileSchema } from './compile-schema.ts';
 import { InputStates } from './input-state.ts';
 import type { Teller } from './teller.ts';
+import { OperatorFile } from './operator-file.ts';
 import { UpstreamBook } from './upstream-book.ts';
-import type { ReadVariable, UpstreamConfig } from './upstream-config.ts';
-import { UpstreamFile } from './upstream-file.ts';
+import { parseUpstreams, type ReadVariable, type UpstreamConfig } from './upstream-config.ts';
 import { UpstreamPool } from './upstream-pool.ts';
 import { Quarantine } from './upstream-quarantine.ts';
 import { UpstreamRequests } from './upstream-requests.ts';
@@ -71,7 +71,14 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
     await pool.close();
   });
   if (file !== undefined) {
-    const source = new UpstreamFile({ path: file, log, everyMs: lookEveryMs, onChange: (all) => book.configure(all) });
+    const source = new OperatorFile<readonly UpstreamConfig[]>({
+      ...{ path: file, of: 'upstreams', log, everyMs: lookEveryMs },
+      parse: (text) => {
+        const parsed = parseUpstreams(text);
+        return 'upstreams' in parsed ? { value: parsed.upstreams } : parsed;
+      },
+      onChange: (all) => book.configure(all),
+    });
     await source.start();
     lifecycle.onStop('file of upstreams', () => source.stop());
   }

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -14,7 +14,7 @@ import {
   type StepResult,
 } from '@switchyard/contracts';
 import { type Servers, startServers } from '@switchyard/local-servers';
-import { createLogger, parseConfig } from '@switchyard/platform';
+import { createLogger, parseConfig, sleep } from '@switchyard/platform';
 import { migrateDatabase, openStore, type Store } from '@switchyard/store';
 import { until } from '@switchyard/testing';
 import { Redis } from 'ioredis';
@@ -185,6 +185,22 @@ describe('the word of an admin about a definition', () => {
       return (await sees(dan, 'telling__echo')).every((seen) => !seen);
     }, 60_000);
     expect(await always(() => call(dan, 'telling__echo'))).toMatchObject([{ code: 'tool_not_found' }]);
+  });
+});
+
+describe('the file of providers', () => {
+  it('is in effect at every replica when it changes; one that is wrong changes nothing', async () => {
+    const dan = person('dan');
+    expect(await sees(dan, 'shop__echo')).toEqual([true]);
+    const file = join(directory, 'providers.yaml');
+    const before = await readFile(file, 'utf8');
+    await writeFile(file, before.replace('{ mail:', `{ shop: { issuer: "${ISSUER}", client_id: test }, mail:`));
+    await everywhere(dan, 'shop__echo', false);
+    await writeFile(file, 'providers: { shop: { issuer: nowhere } }');
+    await sleep(3_000);
+    expect(await sees(dan, 'shop__echo')).toEqual([false]);
+    await writeFile(file, before);
+    await everywhere(dan, 'shop__echo', true);
   });
 });
 

@@ -3,9 +3,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jes
 import { AppError, IDEMPOTENCY_KEY_META } from '@switchyard/contracts';
 import { createLogger } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
+import { OperatorFile } from '../src/operator-file.ts';
+import { parseUpstreams } from '../src/upstream-config.ts';
 import { canonicalDefinition } from '../src/upstream-pins.ts';
 import type { Definition } from '../src/upstream-scan.ts';
-import { UpstreamFile } from '../src/upstream-file.ts';
 import { asks, DEEP, echo, type Fixture, type FixtureTool, startFixture, startRaw, text } from './upstream-servers.ts';
 import { ANN, BOB, type Database, ROOT, startDatabase, startSystem, type System } from './upstream-system.ts';
 
@@ -491,7 +492,13 @@ describe('the file of upstreams', () => {
     const directory = await mkdtemp('/tmp/upstreams-test-');
     await writeFile(`${directory}/u.yaml`, 'upstreams:\n  a: { url: "ftp://a" }\n  B: {}\n');
     const log = createLogger({ app: 'test', level: 'silent' });
-    const source = new UpstreamFile({ path: `${directory}/u.yaml`, log, everyMs: 1_000, onChange: () => undefined });
+    const source = new OperatorFile({
+      ...{ path: `${directory}/u.yaml`, of: 'upstreams', log, everyMs: 1_000, onChange: () => undefined },
+      parse: (text) => {
+        const parsed = parseUpstreams(text);
+        return 'mistakes' in parsed ? parsed : { value: parsed };
+      },
+    });
     await expect(source.start()).rejects.toThrow(/u\.yaml:2: .*\n.*u\.yaml:3: /);
     await rm(directory, { recursive: true });
   });
