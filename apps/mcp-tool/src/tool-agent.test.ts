@@ -13,7 +13,8 @@ import { type AgentCall, ToolAgent } from './tool-agent.ts';
 import type { Tool } from './tool.ts';
 
 type Turn = InputOf<typeof modelTurn>;
-type Said = { text?: string; calls?: [name: string, args: unknown][] } | AppError;
+type Said =
+  { text?: string; calls?: [name: string, args: unknown][]; refused?: { code: string; message: string } } | AppError;
 
 const tool = (name: string, more: Partial<Parameters<typeof defineTool>[0]> = {}): Tool =>
   defineTool({
@@ -55,6 +56,7 @@ async function perform(
         arguments: JSON.stringify(args),
       })),
       usage: { input_tokens: 10, output_tokens: 1 },
+      ...(next.refused ? { refused: next.refused } : {}),
     });
   };
   const agent = new ToolAgent({ bus: { request: request as never }, searchAbove: 40, maxTurns: 12, ...options });
@@ -198,6 +200,10 @@ describe('the tool agent', () => {
     expect(broken.result).toMatchObject({
       ...{ status: 'failed', code: 'budget_exceeded', usage: { input_tokens: 10, output_tokens: 1 } },
       message: 'No money left. Done before: add {"a":1}.',
+    });
+    const wasted = await perform([{ refused: { code: 'model_unavailable', message: 'It broke off.' } }]);
+    expect(wasted.result).toMatchObject({
+      ...{ status: 'failed', code: 'model_unavailable', usage: { input_tokens: 10, output_tokens: 1 } },
     });
   });
 

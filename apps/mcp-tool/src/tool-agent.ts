@@ -122,6 +122,7 @@ class Work {
     for (let turn = 1; turn <= this.parts.maxTurns; turn += 1) {
       const answer = await this.#ask(turn);
       this.#usage = addUsage(this.#usage, answer.usage);
+      if (answer.refused) throw new AppError(answer.refused.code, answer.refused.message);
       if (answer.calls.length === 0) {
         if (answer.text.trim() === '')
           return failed('model_invalid_answer', 'The language model gave an empty answer.');

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { InputOf, modelTurn, RunFact } from '@switchyard/contracts';
+import { AppError, type InputOf, type modelTurn, type RunFact } from '@switchyard/contracts';
 import { createLogger } from '@switchyard/platform';
 import { accepted, dispatching, journal, planningStarted, RUN, started } from '@switchyard/testing';
 import { createGuardrail } from './guardrail.ts';
@@ -31,7 +31,7 @@ function open(act: { agent?: string; tool?: string }, budget: Partial<typeof RUN
   ];
 }
 
-function deskOver(facts: readonly RunFact[], text = 'hello') {
+function deskOver(facts: readonly RunFact[], text = 'hello', answers?: (request: ModelRequest) => Promise<never>) {
   const events = journal(...facts);
   const { runId, tenantId } = events[0]!;
   const asked: ModelRequest[] = [];
@@ -44,7 +44,7 @@ function deskOver(facts: readonly RunFact[], text = 'hello') {
     planner: {
       ask: (request) => {
         asked.push(request);
-        return Promise.resolve({ text, calls: [], usage, model: 'm' });
+        return answers?.(request) ?? Promise.resolve({ text, calls: [], usage, model: 'm' });
       },
     },
     guardrail: createGuardrail(['forbidden']),
@@ -103,6 +103,22 @@ describe('the model for delegated steps', () => {
 
   it('M3: gives no text that a guardrail refuses', async () => {
     const { turn } = deskOver(open({ agent: 'mcp' }), 'a for\u00adbidden word');
-    await expect(turn()).rejects.toMatchObject({ code: 'guardrail_blocked' });
+    const { refused, ...told } = await turn();
+    expect(refused).toMatchObject({ code: 'guardrail_blocked' });
+    expect(told).toEqual({ text: '', calls: [], usage });
+  });
+
+  it('M4: tells what a call used that came to nothing, and refuses at once where nothing was used', async () => {
+    const broken = (heard: string) => {
+      const { turn } = deskOver(open({ agent: 'mcp' }), 'never said', (request) => {
+        if (heard !== '') request.onText(heard);
+        return Promise.reject(new AppError('model_unavailable'));
+      });
+      return turn();
+    };
+    const told = await broken('half an answer, and then nothing more');
+    expect(told).toMatchObject({ text: '', calls: [], refused: { code: 'model_unavailable' } });
+    expect(told.usage.output_tokens).toBeGreaterThan(0);
+    await expect(broken('')).rejects.toMatchObject({ code: 'model_unavailable' });
   });
 });

@@ -4,12 +4,14 @@ import {
   type modelTurn,
   type ModelTurnMessage,
   type OutputOf,
+  toPublicError,
   type Usage,
 } from '@switchyard/contracts';
 import { addUsage, exceededLimit, fold, type ModelMessage, type RunState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
 import type { Guardrail } from './guardrail.ts';
 import { readWhole } from './journal-pages.ts';
+import type { ModelAnswer } from './planner.ts';
 import { askWithinLimits, BudgetStop, type SpendingParts } from './spending.ts';
 
 /*
@@ -18,6 +20,7 @@ import { askWithinLimits, BudgetStop, type SpendingParts } from './spending.ts';
  * M1 Only for a step that is open, was given as a task in words, and belongs to the caller's run: nobody uses the model
  *    beside a run, and nothing is asked for one that has ended.
  * M2 The limits of run, user and tenant apply as they do to a planning; what the step has used so far counts.
+ * M4 What was used is told also where it came to nothing, so that the run is charged with it.
  * M3 A text or an argument that a guardrail refuses does not leave this service.
  */
 
@@ -43,13 +46,23 @@ export class ModelDesk {
       functions,
       onText: () => undefined,
     };
-    const call = { state, id: `${runId}:${stepId}:${turn}`, before: used, request, onWasted: ignored };
-    const answer = await askWithinLimits(this.parts, call, signal).catch((error: unknown) => {
-      throw error instanceof BudgetStop ? overBudget(error.exceeded) : error;
-    });
+    let wasted: Usage | undefined;
+    const onWasted = (usage: Usage): void => void (wasted = usage);
+    const call = { state, id: `${runId}:${stepId}:${turn}`, before: used, request, onWasted };
+    let answer: ModelAnswer;
+    try {
+      answer = await askWithinLimits(this.parts, call, signal);
+    } catch (error) {
+      const reason = error instanceof BudgetStop ? overBudget(error.exceeded) : error;
+      if (wasted === undefined) throw reason;
+      return refused(reason, wasted); // M4
+    }
     const written = [answer.text, ...answer.calls.map(({ name, arguments: text }) => `${name} ${text}`)].join('\n');
     if (guardrail.check(written) !== null)
-      throw new AppError('guardrail_blocked', 'The answer of the model was withheld by a guardrail.'); // M3
+      return refused(
+        new AppError('guardrail_blocked', 'The answer of the model was withheld by a guardrail.'),
+        answer.usage,
+      ); // M3
     return { text: answer.text, calls: answer.calls.slice(0, 64), usage: answer.usage };
   }
 
@@ -68,8 +81,10 @@ export class ModelDesk {
   }
 }
 
-/** A call that came to nothing is settled with the limits by day; the step does not learn of it. */
-const ignored = (_usage: Usage): void => undefined;
+function refused(reason: unknown, usage: Usage): OutputOf<typeof modelTurn> {
+  const { code, message } = toPublicError(reason);
+  return { text: '', calls: [], usage, refused: { code, message } };
+}
 
 function overBudget({ kind, limit }: { kind: string; limit: number }): AppError {
   return new AppError('budget_exceeded', `The limit of ${limit} ${kind} leaves no room for more.`);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { request } from './define.ts';
+import { ERROR_CODES, type ErrorCode } from './errors.ts';
 import { Id } from './ids.ts';
 import { Principal } from './principal.ts';
 import { Usage } from './usage.ts';
@@ -38,6 +39,14 @@ export const modelTurn = request({
     /** What this step has used so far; the run is charged with it when the step ends. */
     used: Usage,
   }),
-  output: z.object({ text: z.string(), calls: z.array(Call), usage: Usage }),
+  output: z.object({
+    text: z.string(),
+    calls: z.array(Call),
+    usage: Usage,
+    refused: z
+      .object({ code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode]), message: z.string() })
+      .optional()
+      .describe('The call came to nothing, and was paid for all the same: nothing but `usage` is told'),
+  }),
   timeoutMs: 120_000,
 });
