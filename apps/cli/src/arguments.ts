@@ -178,7 +178,7 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
   ],
   doctor: [
     ['--only GROUP', 'machine, xmpp, peers, nats, postgres, redis or model'],
-    ['--timeout SECONDS', 'how long one step of the AZTM login may stay silent; default 5'],
+    ['--timeout SECONDS', 'how long one question, or one step of the AZTM login, may stay silent; default 5'],
     ['--json', 'one JSON document: version, verdict, sentence, checks'],
   ],
   bench: [

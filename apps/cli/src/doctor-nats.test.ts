@@ -21,6 +21,7 @@ describe('what is made of NATS', () => {
     ['AUTHORIZATION_VIOLATION', /refuses the login of orchestrator .*password in NATS_URL/],
     ['TIMEOUT', /did not answer within 5 s/],
     ['ENOTFOUND', /not known to DNS/],
+    ['NO_URL', /^NATS_URL is no URL such as/],
   ])('30: %s is said in one sentence with what to do', (refused, sentence) => {
     const finding = judgeReached([seen(), seen({ refused })], 5_000);
     expect(finding).toMatchObject({ status: 'fail', sentence: expect.stringMatching(sentence) });

@@ -55,6 +55,7 @@ export function judgeReached(seen: readonly BusSeen[], limitMs: number): Finding
 
 function sentenceOf(seen: BusSeen, limitMs: number): string {
   const { server, refused = '' } = seen;
+  if (refused === 'NO_URL') return 'NATS_URL is no URL such as nats://user:password@host:4222: correct it.';
   if (refused === 'ECONNREFUSED')
     return `${server} refused the connection (ECONNREFUSED): no nats-server listens there. Start it, or correct NATS_URL.`;
   if (/AUTHORIZATION|AUTHENTICATION/.test(refused))

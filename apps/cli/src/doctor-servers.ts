@@ -1,6 +1,6 @@
-import { type DoctorCheck, type DoctorGroup, type Finding, toCheck } from '@switchyard/contracts';
+import { type DoctorCheck, type DoctorGroup, type Finding, found, toCheck } from '@switchyard/contracts';
 import { databaseLoginsFor, natsLoginsFor, redisLoginFor } from './doctor-logins.ts';
-import { natsFindings } from './doctor-nats.ts';
+import { type NatsFindings, natsFindings } from './doctor-nats.ts';
 import { isBuilt, runPart } from './doctor-run.ts';
 import { type Environment, hasOwnModel } from './environment.ts';
 import { readStatus } from './records.ts';
@@ -51,11 +51,19 @@ type Tell = (number: number, finding: Finding, ms?: number) => void;
 async function nats({ place, environment }: VerbContext, limitMs: number, tell: Tell): Promise<void> {
   const serving = readStatus(place).processes.some(({ name }) => /^orchestrator/.test(name));
   const began = performance.now();
-  const found = await natsFindings(natsLoginsFor(place, environment), limitMs, serving);
-  tell(30, found.reached, performance.now() - began);
-  tell(35, found.permissions);
-  tell(36, found.streams);
-  tell(37, found.consumers);
+  const seen = await natsFindings(natsLoginsFor(place, environment), limitMs, serving).catch((error: unknown) =>
+    brokeOff(error instanceof Error ? error.message : 'no reason was given'),
+  );
+  tell(30, seen.reached, performance.now() - began);
+  tell(35, seen.permissions);
+  tell(36, seen.streams);
+  tell(37, seen.consumers);
+}
+
+/** A check that fails by itself is told as one that failed, and hides no other. */
+function brokeOff(why: string): NatsFindings {
+  const rest = found.notReached('check 30 failed.');
+  return { reached: found.fail(`This check broke off: ${why}`), permissions: rest, streams: rest, consumers: rest };
 }
 
 async function postgres(context: VerbContext, limitMs: number, take: Take, tell: Tell): Promise<void> {

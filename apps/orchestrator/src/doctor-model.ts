@@ -65,7 +65,8 @@ function innermost(error: unknown): string {
 
 /** Check 33 */
 export function judgeReached(seen: ModelSeen, { base, key, model }: ModelAddress, limitMs: number): Finding {
-  const shown = (text: string): string => truncateText(redactText(text.replaceAll(key, '[not shown]')), 500);
+  const shown = (text: string): string =>
+    truncateText(redactText(key.length < 4 ? text : text.replaceAll(key, '[not shown]')), 500);
   if ('code' in seen) {
     const evidence = [`${seen.code}: ${shown(seen.sentence)}`, `cause: ${shown(seen.cause) || 'none'}`];
     return found.fail(unansweredSentence(seen, base, limitMs), evidence);

@@ -18,9 +18,12 @@ export interface RedisSeen {
   readonly evicted?: number;
 }
 
+const NO_URL = 'what is no URL';
+
 /** Writes one key of its own, which ends by itself, and deletes it again. */
 export async function probeRedis(url: string, limitMs: number): Promise<RedisSeen> {
-  const server = URL.canParse(url) ? new URL(url).host : 'an address that is no URL';
+  if (!URL.canParse(url)) return { server: NO_URL, refused: NO_URL };
+  const server = new URL(url).host;
   const redis = new Redis(url, {
     lazyConnect: true,
     connectTimeout: limitMs,
@@ -77,6 +80,7 @@ async function tryKey(redis: Redis): Promise<void> {
 export function judgeReached({ server, refused, version = '?', pingMs = 0 }: RedisSeen, limitMs: number): Finding {
   if (refused === undefined) return found.ok(`Redis ${version} at ${server} answers in ${pingMs.toFixed(1)} ms.`);
   const evidence = [`${server}: ${refused}`];
+  if (server === NO_URL) return found.fail('REDIS_URL is no URL such as redis://host:6379: correct it.', evidence);
   if (refused === 'ECONNREFUSED')
     return found.fail(
       `${server} refused the connection (ECONNREFUSED): no Redis listens there. Start it, or correct REDIS_URL.`,

@@ -74,6 +74,8 @@ describe('Redis', () => {
     });
     const away = judgeReached(await probeRedis('redis://127.0.0.1:1', LIMIT_MS), LIMIT_MS);
     expect(away).toMatchObject({ status: 'fail', sentence: expect.stringMatching(/ECONNREFUSED/) });
+    const none = judgeReached(await probeRedis('no such thing', LIMIT_MS), LIMIT_MS);
+    expect(none.sentence).toMatch(/^REDIS_URL is no URL such as/);
     expect(JSON.stringify([wrong, away])).not.toContain('wrong@');
   });
 });

@@ -66,7 +66,9 @@ export interface ProbeOptions {
 }
 
 export async function probeBus({ url, app: asked, limitMs }: ProbeOptions): Promise<BusSeen> {
-  const { server: servers, user, pass, token, tls } = parseUrl(url);
+  const parsed = parsedUrl(url);
+  if (!parsed) return { app: asked, server: 'what is no URL', refused: NO_URL };
+  const { server: servers, user, pass, token, tls } = parsed;
   const app = asked ?? APPS.find((known) => known === user);
   const seen = { app, server: servers.map((one) => `nats://${one}`).join(',') };
   let connection: NatsConnection;
@@ -93,6 +95,17 @@ export async function probeBus({ url, app: asked, limitMs }: ProbeOptions): Prom
     return { ...seen, refused: reasonOf(error) };
   } finally {
     await connection.close().catch(() => undefined);
+  }
+}
+
+/** What `refused` says of a URL that is none. */
+export const NO_URL = 'NO_URL';
+
+function parsedUrl(url: string): ReturnType<typeof parseUrl> | undefined {
+  try {
+    return parseUrl(url);
+  } catch {
+    return undefined;
   }
 }
 

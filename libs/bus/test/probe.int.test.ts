@@ -79,6 +79,7 @@ it('names each permission that was dropped, and each that was given too much', a
 it('tells a wrong password, a server that is away, and a login without limits apart', async () => {
   expect((await probeBus({ url: at(whole, 'a2a:wrong'), limitMs: LIMIT_MS })).refused).toBe('AUTHORIZATION_VIOLATION');
   expect((await probeBus({ url: 'nats://127.0.0.1:1', limitMs: LIMIT_MS })).refused).toBe('ECONNREFUSED');
+  expect((await probeBus({ url: 'not a url', limitMs: LIMIT_MS })).refused).toBe('NO_URL');
   const unlimited = await probeBus({ url: at(whole, 'admin:pw'), limitMs: LIMIT_MS });
   expect(unlimited.app).toBeUndefined();
   expect(unlimited.server).not.toContain('pw');

@@ -1,5 +1,5 @@
 import { type Finding, found } from '@switchyard/contracts';
-import type { DatabaseSeen, MigrationsSeen, RightTried } from './probe.ts';
+import { type DatabaseSeen, type MigrationsSeen, NO_URL, type RightTried } from './probe.ts';
 import { RIGHTS } from './rights.ts';
 
 /* Checks 31, 38 and 39: what was seen of PostgreSQL, and what it means. Pure. */
@@ -26,6 +26,8 @@ export function judgeReached(seen: readonly DatabaseSeen[], limitMs: number): Fi
 
 function refusalSentence({ app, server, refused }: DatabaseSeen, limitMs: number): string {
   const { code = '', message = '' } = refused ?? {};
+  if (code === NO_URL)
+    return 'DATABASE_URL is no URL such as postgresql://user:password@host:5432/database: correct it.';
   if (code === 'ECONNREFUSED')
     return `${server} refused the connection (ECONNREFUSED): no PostgreSQL listens there. Start it, or correct DATABASE_URL.`;
   if (code === '28P01' || code === '28000')

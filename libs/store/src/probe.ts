@@ -52,12 +52,14 @@ export interface MigrationsSeen {
   readonly refused?: Refused;
 }
 
+export const NO_URL = 'NO_URL';
 const NOT_ALLOWED = '42501';
 const NO_TABLE = '42P01';
 
 export async function probeDatabase(url: string, app: StoreOwner, limitMs: number): Promise<DatabaseSeen> {
   const { role } = RIGHTS[app];
   const server = serverOf(url);
+  if (!URL.canParse(url)) return { app, server, refused: { code: NO_URL, message: 'no URL' } };
   return withClient(url, limitMs, async (client): Promise<DatabaseSeen> => {
     const { rows } = await client.query<{ version: string; login: string; superuser: boolean }>(
       `select current_setting('server_version') version, session_user::text login, r.rolsuper superuser
@@ -179,7 +181,7 @@ function refusedOf(error: unknown): Refused {
 }
 
 function serverOf(url: string): string {
-  if (!URL.canParse(url)) return 'an address that is no URL';
+  if (!URL.canParse(url)) return 'what is no URL';
   const { host, pathname } = new URL(url);
   return `${host}${pathname}`;
 }

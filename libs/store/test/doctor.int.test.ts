@@ -124,6 +124,7 @@ it('tells a wrong password, a database that is missing and a server that is away
     /"none" does not exist/,
   );
   expect(await sentence('postgresql://a:b@127.0.0.1:1/x')).toMatch(/ECONNREFUSED/);
+  expect(await sentence('nonsense')).toMatch(/^DATABASE_URL is no URL such as/);
 });
 
 it('names a migration that is not applied, broke off, was edited, or is not of this code', async () => {
