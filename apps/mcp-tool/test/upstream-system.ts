@@ -17,6 +17,7 @@ import {
   type RequestOf,
   type StepResult,
   type SystemEvent,
+  type ToolInfo,
 } from '@switchyard/contracts';
 import { startServers } from '@switchyard/local-servers';
 import { createLogger, type Logger } from '@switchyard/platform';
@@ -35,6 +36,8 @@ export interface System {
   readonly lines: string[];
   /** Writes the file of upstreams; it is in effect when this resolves. */
   configure(yaml: string): Promise<void>;
+  /** What the caller may use of every source. */
+  list(who?: Principal): Promise<ToolInfo[]>;
   tools(who?: Principal): Promise<string[]>;
   call(
     tool: string,
@@ -102,6 +105,7 @@ export async function startSystem(store: Store, more: McpToolOverrides = {}): Pr
         60_000,
       );
     },
+    list: async (who = ANN) => (await asker.request(listTools, { principal: who })).tools,
     async tools(who = ANN) {
       const { tools } = await asker.request(listTools, { principal: who });
       return tools.filter(({ source }) => source === 'mcp_upstream').map(({ name }) => name);
