@@ -20,8 +20,10 @@ interface Answer {
 }
 
 const ACCEPT = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
-/** Such a call takes a minute where nobody stops it; aimed at is half a second, and the machine may be busy. */
-const AT_ONCE_MS = 5_000;
+/** Such a call takes a minute where nobody stops it. */
+const AT_ONCE_MS = 500;
+/** The machine may be busy: one of so many times it is to be that quick. */
+const TRIES = 6;
 const ENVELOPE = {
   'io.modelcontextprotocol/protocolVersion': '2026-07-28',
   'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
@@ -193,35 +195,53 @@ describe('in development', () => {
 
   it('stops a call at once when its client cancels it: today, in a session, without one (T28)', async () => {
     const patient = 20_000;
-    const gone = new AbortController();
-    void modern('tools/call', { name: 'slow' }, {}, gone.signal).catch(() => undefined);
-    await until(() => tools.calls.length === 1, patient);
-    let since = performance.now();
-    gone.abort();
-    await until(() => tools.stopped.length === 1, patient);
-    expect(tools.stopped[0]! - since).toBeLessThan(AT_ONCE_MS);
+    /** The best time from `cancel` to the end of the call that `begin` begins. */
+    const best = async (begin: () => Promise<{ cancel: () => unknown; after?: () => unknown }>) => {
+      let best = Infinity;
+      for (let tries = 0; tries < TRIES && best >= AT_ONCE_MS; tries += 1) {
+        const [calls, stopped] = [tools.calls.length, tools.stopped.length];
+        const { cancel, after } = await begin();
+        await until(() => tools.calls.length === calls + 1, patient);
+        const since = performance.now();
+        await cancel();
+        await until(() => tools.stopped.length === stopped + 1, patient);
+        best = Math.min(best, tools.stopped[stopped]! - since);
+        await after?.();
+      }
+      return best;
+    };
+    const today = async () => {
+      const gone = new AbortController();
+      void modern('tools/call', { name: 'slow' }, {}, gone.signal).catch(() => undefined);
+      return { cancel: () => gone.abort() };
+    };
+    expect(await best(today)).toBeLessThan(AT_ONCE_MS);
 
     const { send } = await session();
-    const inSession = send({ id: 'a', method: 'tools/call', params: { name: 'slow' } });
-    await until(() => tools.calls.length === 2, patient);
-    since = performance.now();
-    await send({ method: 'notifications/cancelled', params: { requestId: 'a' } });
-    await until(() => tools.stopped.length === 2, patient);
-    expect(tools.stopped[1]! - since).toBeLessThan(AT_ONCE_MS);
-    void (await inSession).body?.cancel();
+    const inSession = async () => {
+      const id = `a${(nextId += 1)}`;
+      const asked = send({ id, method: 'tools/call', params: { name: 'slow' } });
+      return {
+        cancel: () => send({ method: 'notifications/cancelled', params: { requestId: id } }),
+        after: async () => (await asked).body?.cancel(),
+      };
+    };
+    expect(await best(inSession)).toBeLessThan(AT_ONCE_MS);
 
     const loose = { 'mcp-protocol-version': '2025-11-25' };
-    const cancel = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 9 } };
-    const without = post({ jsonrpc: '2.0', id: 9, method: 'tools/call', params: { name: 'slow' } }, loose);
-    await until(() => tools.calls.length === 3, patient);
-    // That of another user stops nothing.
-    await post(cancel, { ...loose, 'x-user-id': 'eve' });
-    expect(tools.stopped).toHaveLength(2);
-    since = performance.now();
-    await post(cancel, loose);
-    await until(() => tools.stopped.length === 3, patient);
-    expect(tools.stopped[2]! - since).toBeLessThan(AT_ONCE_MS);
-    void (await without).body?.cancel();
+    const without = async () => {
+      const id = (nextId += 1);
+      const cancel = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } };
+      const calls = tools.calls.length;
+      const asked = post({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'slow' } }, loose);
+      await until(() => tools.calls.length === calls + 1, patient);
+      // That of another user stops nothing.
+      const before = tools.stopped.length;
+      await post(cancel, { ...loose, 'x-user-id': 'eve' });
+      expect(tools.stopped).toHaveLength(before);
+      return { cancel: () => post(cancel, loose), after: async () => (await asked).body?.cancel() };
+    };
+    expect(await best(without)).toBeLessThan(AT_ONCE_MS);
   });
 
   it('does not know the session of somebody else, nor one that never was or is over, all alike (T23)', async () => {

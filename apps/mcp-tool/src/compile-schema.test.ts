@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { compileSchema } from './compile-schema.ts';
+import { OPERATORS, patternCost } from './schema-bounds.ts';
 
 const object = (properties: Record<string, unknown>, more = {}) => ({ type: 'object', properties, ...more });
 const fits = (schema: Record<string, unknown>, value: unknown) => compileSchema(schema, 'untrusted')(value).ok;
@@ -28,11 +29,7 @@ describe('a schema from a stranger', () => {
 
   it.each<[string, Record<string, unknown>, string]>([
     ['too deep', deep(3_000), 'deeper than 64'],
-    [
-      'too many parts',
-      object(Object.fromEntries(Array.from({ length: 2_001 }, (_, i) => [`p${i}`, {}]))),
-      '2000 parts',
-    ],
+    ['too many parts', object(Object.fromEntries(Array.from({ length: 501 }, (_, i) => [`p${i}`, {}]))), '500 parts'],
     ['10 MB', { type: 'object', description: 'x'.repeat(10 * 1024 ** 2) }, '256 KB'],
     ['10 MB of enum', { enum: Array.from({ length: 2_000_000 }, (_, i) => i) }, '256 KB'],
     ['a reference to a server', object({ a: { $ref: 'http://127.0.0.1:1/x.json' } }), 'only references within it'],
@@ -41,6 +38,8 @@ describe('a schema from a stranger', () => {
     ['a reference to itself', { $ref: '#' }, 'lead back'],
     ['a pattern beyond linear time', object({ a: { type: 'string', pattern: '(?=x)y' } }), 'refused'],
     ['a pattern with a back reference', object({ a: { type: 'string', pattern: '(a)\\1' } }), 'refused'],
+    ['patterns that are long written out', object({ a: { pattern: '((ab){50}){50}' } }), 'repeat too much'],
+    ['names by such patterns', { patternProperties: { '[a-z]{1000}': {}, '[A-Z]{1000}': {} } }, 'repeat too much'],
     ['an unknown dialect', { $schema: 'https://evil.example/schema', type: 'object' }, '$schema'],
     ['no schema', { type: 'strange' }, 'refused'],
   ])('is refused: %s', (_what, schema, why) => {
@@ -52,6 +51,22 @@ describe('a schema from a stranger', () => {
     for (let i = 1; i < 40; i += 1)
       $defs[`d${i}`] = { anyOf: [{ $ref: `#/$defs/d${i - 1}` }, { $ref: `#/$defs/d${i - 1}` }] };
     expect(refusal({ $defs, $ref: '#/$defs/d39' })).toContain('multiply');
+  });
+
+  it('of an operator may have more parts', () => {
+    const schema = object(Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`p${i}`, { type: 'string' }])));
+    expect(refusal(schema)).toContain('500 parts');
+    expect(compileSchema(schema, 'untrusted', OPERATORS)({ p7: 1 }).ok).toBe(false);
+  });
+
+  it.each<[string, number]>([
+    ['abc', 3],
+    ['^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$', 7 * 8 + 1 + 3 * (7 * 4 + 2) + 7 * 12 + 2],
+    ['a{2,5}b*', 5 + 2],
+    ['((a{10}){10}){10}', 10 * (10 * (10 + 1) + 1)],
+    ['\\{9}[{9}]', 3 + 4],
+  ])('has patterns that count as they are written out: %s', (pattern, cost) => {
+    expect(patternCost(pattern)).toBe(cost);
   });
 
   it('answers at once where a pattern would take another engine forever', () => {

@@ -2,14 +2,22 @@
  * Whether a JSON Schema from elsewhere is one that may be compiled. Pure, and without recursion: what is too deep or
  * too large is found out before anything else looks at it.
  *
- * S1 At most 64 levels, 2,000 objects, 256 KB.
+ * S1 At most 64 levels and 256 KB, and so many parts and so much to search by patterns that compiling it keeps nobody
+ *    waiting: less of a stranger's schema than of one that the operator trusts.
  * S2 A reference leads to a place in the same schema, never elsewhere.
  * S3 A check costs a bounded time: references that multiply each other, or lead back without taking a step into the
  *    value, are refused.
  */
 
 export const MAX_DEPTH = 64;
-export const MAX_SUBSCHEMAS = 2_000;
+export interface SchemaBounds {
+  /** Objects in it. */
+  readonly parts: number;
+  /** What its patterns come to, repetitions written out. */
+  readonly patterns: number;
+}
+export const OPERATORS: SchemaBounds = { parts: 2_000, patterns: 20_000 };
+export const STRANGERS: SchemaBounds = { parts: 500, patterns: 3_000 };
 export const MAX_SCHEMA_BYTES = 256 * 1024;
 /** How many schemas may be tried on one value, all references followed. */
 const MAX_TRIES = 10_000;
@@ -23,18 +31,18 @@ const NAMED = new Set(['properties', 'patternProperties', '$defs', 'definitions'
 const REFERENCES = ['$ref', '$dynamicRef', '$recursiveRef'] as const;
 
 /** What is wrong with it, in words for whoever wrote it; undefined where it may be compiled. */
-export function schemaProblem(schema: unknown): string | undefined {
+export function schemaProblem(schema: unknown, bounds: SchemaBounds = STRANGERS): string | undefined {
   if (!isObject(schema)) return 'A schema must be an object.';
-  return boundsProblem(schema) ?? (mayBeTriedTooOften(schema) ? TOO_MANY_TRIES : undefined);
+  return boundsProblem(schema, bounds) ?? (mayBeTriedTooOften(schema) ? TOO_MANY_TRIES : undefined);
 }
 
 const TOO_MANY_TRIES = 'Its references multiply each other or lead back to themselves.';
 
 /** S1, S2 */
-function boundsProblem(schema: Json): string | undefined {
+function boundsProblem(schema: Json, { parts, patterns }: SchemaBounds): string | undefined {
   const open: { value: unknown; depth: number; as: 'schema' | 'names' | 'data' }[] = [];
   open.push({ value: schema, depth: 1, as: 'schema' });
-  let [bytes, objects] = [0, 0];
+  let [bytes, objects, searched] = [0, 0, 0];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { value, depth, as } = next;
     bytes += typeof value === 'string' ? value.length + 2 : 4;
@@ -47,19 +55,62 @@ function boundsProblem(schema: Json): string | undefined {
       continue;
     }
     objects += 1;
-    if (objects > MAX_SUBSCHEMAS) return `It has more than ${MAX_SUBSCHEMAS} parts.`;
+    if (objects > parts) return `It has more than ${parts} parts.`;
     for (const [key, inner] of Object.entries(value)) {
       bytes += key.length + 3;
       if (as === 'schema' && typeof inner === 'string') {
         if (REFERENCES.some((name) => name === key) && !/^#(\/|$)/.test(inner))
           return `It refers to "${inner.slice(0, 200)}"; only references within it ("#/…") are followed.`;
+        if (key === 'pattern') searched += patternCost(inner, patterns);
         if (key === '$id' && value !== schema) return 'Only the whole schema may have an $id.';
       }
+      if (as === 'schema' && key === 'patternProperties' && isObject(inner))
+        for (const pattern of Object.keys(inner)) searched += patternCost(pattern, patterns);
+      if (searched > patterns) return 'Its patterns are too long, or repeat too much.';
       const inside = as === 'data' || (as === 'schema' && DATA.has(key)) ? 'data' : 'schema';
       open.push({ value: inner, depth: depth + 1, as: as === 'schema' && NAMED.has(key) ? 'names' : inside });
     }
   }
   return undefined;
+}
+
+/** The length of a pattern with its counted repetitions written out, at least; more than `limit` is not counted on. */
+export function patternCost(pattern: string, limit = Infinity): number {
+  const open = [0];
+  let last = 0;
+  const add = (cost: number): void => {
+    last = cost;
+    open[open.length - 1]! += cost;
+  };
+  for (let i = 0; i < pattern.length && open[0]! <= limit; i += 1) {
+    const char = pattern[i]!;
+    const counted = char === '{' ? /^\{(\d+)(?:,(\d*))?\}/.exec(pattern.slice(i, i + 24)) : null;
+    if (counted) {
+      const times = Math.max(1, Number(counted[1]), Number(counted[2] || 0));
+      open[open.length - 1]! += last * (times - 1);
+      last *= times;
+      i += counted[0].length - 1;
+    } else if (char === '(') open.push(0);
+    else if (char === ')' && open.length > 1) add(open.pop()! + 1);
+    else if (char === '\\') {
+      add(1);
+      i += 1;
+    } else if (char === '[') {
+      const end = classEnd(pattern, i);
+      add(end - i);
+      i = end;
+    } else if (char === '*' || char === '+' || char === '?') open[open.length - 1]! += 1;
+    else add(1);
+  }
+  return open.reduce((sum, cost) => sum + cost, 0);
+}
+
+function classEnd(pattern: string, start: number): number {
+  for (let i = start + 1; i < pattern.length; i += 1) {
+    if (pattern[i] === '\\') i += 1;
+    else if (pattern[i] === ']' && i > start + 1) return i;
+  }
+  return pattern.length;
 }
 
 /** S3: follows what is tried on the same value. Called within S1, so it may recurse. */

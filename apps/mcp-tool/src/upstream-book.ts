@@ -1,8 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Tool as McpTool } from '@modelcontextprotocol/client';
 import { AppError, type Principal, toPublicError, type UpstreamStatus } from '@switchyard/contracts';
 import type { Logger, Metrics } from '@switchyard/platform';
 import type { ToolPins } from '@switchyard/store';
 import type { Teller } from './teller.ts';
+import type { Trust } from './tool.ts';
 import { policyOf, type ToolPolicy, type UpstreamConfig } from './upstream-config.ts';
 import { faultOf } from './upstream-faults.ts';
 import { canonicalDefinition, definitionDiff, hashOf, judge } from './upstream-pins.ts';
@@ -20,6 +22,7 @@ import type { Definition } from './upstream-scan.ts';
  * B5 What the upstream itself or another replica says is a reason to ask it, once for many such words, and not more
  *    often than every HEARD_EVERY_MS.
  * B4 Another configuration takes effect at once; upstreams that it leaves as they were keep their connections.
+ * B5 Schemas are compiled one at a time: however many an upstream has, calls under way go on in between.
  */
 
 export interface ActiveTool {
@@ -39,7 +42,7 @@ export interface BookParts {
   /** Names of tools that are none of an upstream's. */
   readonly otherNames: () => readonly string[];
   /** Why a definition cannot be used at all. */
-  readonly objections?: (definition: Definition) => readonly string[];
+  readonly objections?: (definition: Definition, trust: Trust) => readonly string[];
 }
 
 /** Most tools of one upstream. */
@@ -230,9 +233,10 @@ export class UpstreamBook {
       const known = pins.flatMap(({ approved, pending }) =>
         approved === null || pending !== null ? [] : [JSON.parse(approved) as McpTool],
       );
+      const objections = await this.#objectionsTo(entry, known);
       this.#publish(
         entry,
-        known.filter((tool) => (this.parts.objections?.(tool) ?? []).length === 0),
+        known.filter((tool) => objections.get(tool)!.length === 0),
       );
       entry.quarantined = pins.filter(({ pending }) => pending !== null).length;
     } catch (error) {
@@ -278,10 +282,11 @@ export class UpstreamBook {
     if (tools.length > usable.length && entry.seen?.length !== tools.length)
       log.info({ upstream: config.name, left: tools.length - usable.length }, 'tools of an upstream are left out');
     const known = await pins.of(config.name);
+    const objections = await this.#objectionsTo(entry, usable);
     const { active, changes } = judge(usable, known, {
       approve: config.approve,
       others: this.#namesOfOthers(config),
-      ...(this.parts.objections ? { objections: this.parts.objections } : {}),
+      objections: (definition) => objections.get(definition)!,
     });
     const news = new Set(await pins.note(config.name, changes));
     for (const change of changes) {
@@ -306,6 +311,16 @@ export class UpstreamBook {
     entry.seen = tools;
     entry.quarantined = usable.length - active.length;
     this.#publish(entry, active as readonly McpTool[]);
+  }
+
+  /** B5 */
+  async #objectionsTo({ config }: Entry, tools: readonly Definition[]): Promise<Map<Definition, readonly string[]>> {
+    const found = new Map<Definition, readonly string[]>();
+    for (const tool of tools) {
+      found.set(tool, this.parts.objections?.(tool, config.trust) ?? []);
+      await nextTurn();
+    }
+    return found;
   }
 
   #publish(entry: Entry, tools: readonly McpTool[]): void {

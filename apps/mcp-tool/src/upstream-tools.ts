@@ -3,7 +3,7 @@ import type { McpToolResult } from '@switchyard/contracts';
 import type { Catalog } from './catalog.ts';
 import { keyMeta } from './downstream.ts';
 import type { InputStates } from './input-state.ts';
-import { type Checked, makeTool, type Tool, ToolError } from './tool.ts';
+import { type Checked, makeTool, type Tool, ToolError, type Trust } from './tool.ts';
 import type { ActiveTool } from './upstream-book.ts';
 import { callUpstreamTool, InputNeeded, NotDone } from './upstream-calls.ts';
 import { framesOf } from './upstream-frames.ts';
@@ -21,8 +21,8 @@ import { type Definition, visibleText } from './upstream-scan.ts';
  * T3 A name that is taken stays with whoever has it.
  */
 
-/** Checks values against a schema of a stranger: bounded in time, whatever the schema. Throws where it refuses it. */
-export type Compile = (schema: Record<string, unknown>) => (value: unknown) => Checked;
+/** Checks values against a schema of an upstream: bounded in time, whatever the schema. Throws where it refuses it. */
+export type Compile = (schema: Record<string, unknown>, trust: Trust) => (value: unknown) => Checked;
 
 export interface UpstreamToolParts {
   readonly catalog: Catalog;
@@ -40,10 +40,10 @@ export class UpstreamTools {
   constructor(private readonly parts: UpstreamToolParts) {}
 
   /** Why a definition cannot be used at all. */
-  objections(definition: Definition): string[] {
+  objections({ inputSchema, outputSchema }: Definition, trust: Trust): string[] {
     try {
-      this.parts.compile(definition.inputSchema as Record<string, unknown>);
-      if (definition.outputSchema !== undefined) this.parts.compile(definition.outputSchema as Record<string, unknown>);
+      this.parts.compile(inputSchema as Record<string, unknown>, trust);
+      if (outputSchema !== undefined) this.parts.compile(outputSchema as Record<string, unknown>, trust);
       return [];
     } catch (error) {
       return [`its schema is refused: ${visibleText((error as Error).message).slice(0, 200)}`];
@@ -81,8 +81,8 @@ export class UpstreamTools {
 
   #toolOf(active: ActiveTool): Tool {
     const { upstream, definition, policy } = active;
-    const checkInput = this.parts.compile(definition.inputSchema);
-    const checkOutput = definition.outputSchema && this.parts.compile(definition.outputSchema);
+    const checkInput = this.parts.compile(definition.inputSchema, upstream.trust);
+    const checkOutput = definition.outputSchema && this.parts.compile(definition.outputSchema, upstream.trust);
     const { kind, idempotency } = policy;
     const role = policy.required_role ?? upstream.required_role;
     const title = definition.title ?? definition.annotations?.title;
@@ -100,7 +100,7 @@ export class UpstreamTools {
       timeoutMs: Math.max(policy.timeout_ms ?? upstream.timeout_ms, upstream.max_timeout_ms),
     };
     return makeTool(options, {
-      check: checkInput,
+      check: leavingOutNulls(checkInput),
       run: async (args, context) => {
         const { principal, mcp, signal, tell } = context;
         const frames = framesOf(mcp, tell);
@@ -124,6 +124,17 @@ export class UpstreamTools {
       },
     });
   }
+}
+
+/** Models write null for what they leave out: where null does not fit and leaving it out does, it is left out. */
+function leavingOutNulls(check: ReturnType<Compile>): ReturnType<Compile> {
+  return (args) => {
+    const checked = check(args);
+    if (checked.ok || typeof args !== 'object' || args === null) return checked;
+    const given = Object.entries(args).filter(([, value]) => value !== null);
+    const again = given.length === Object.keys(args).length ? checked : check(Object.fromEntries(given));
+    return again.ok ? again : checked;
+  };
 }
 
 function asToolError(error: unknown): never {

@@ -6,8 +6,10 @@ import type { ToolPins } from '@switchyard/store';
 import type { Catalog } from './catalog.ts';
 import { compileSchema } from './compile-schema.ts';
 import { InputStates } from './input-state.ts';
+import { OPERATORS, STRANGERS } from './schema-bounds.ts';
 import type { Teller } from './teller.ts';
 import { OperatorFile } from './operator-file.ts';
+import type { Trust } from './tool.ts';
 import { UpstreamBook } from './upstream-book.ts';
 import { parseUpstreams, type ReadVariable, type UpstreamConfig } from './upstream-config.ts';
 import { UpstreamPool } from './upstream-pool.ts';
@@ -58,13 +60,14 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
     onListChanged: (name) => book.heard(name),
     onOpened: (name, who) => book.usedBy(name, who),
   });
-  const compile = (schema: Record<string, unknown>) => compileSchema(schema, 'untrusted');
+  const compile = (schema: Record<string, unknown>, trust: Trust) =>
+    compileSchema(schema, 'untrusted', trust === 'trusted' ? OPERATORS : STRANGERS);
   const tools = new UpstreamTools({ catalog, pool, states, compile });
   const book: UpstreamBook = new UpstreamBook({
     ...{ pool, pins, teller, log, metrics },
     publish: (name, active) => tools.publish(name, active),
     otherNames: () => tools.otherNames(),
-    objections: (definition) => tools.objections(definition),
+    objections: (definition, trust) => tools.objections(definition, trust),
   });
   lifecycle.onStop('upstreams', async () => {
     await book.stop();

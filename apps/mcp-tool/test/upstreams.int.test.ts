@@ -307,6 +307,49 @@ describe('a definition', () => {
     // One of 3,000 levels is not even looked at.
     await soon(async () => (await system.statuses())[0]?.available === false);
   });
+
+  it('holds nothing else up while it is looked at, refused or used (T18)', async () => {
+    const property = (schema: object) => ({ type: 'object', properties: { a: schema } });
+    system = await startSystem(database.store);
+    let best = Infinity;
+    for (let n = 0; n < 3 && best >= LAG_AIM_MS; n += 1) {
+      const pattern = `^(a+)+${n}$`;
+      const tools = [
+        { ...echo, name: 'evil', inputSchema: property({ type: 'string', pattern }) },
+        { ...echo, name: 'remote', inputSchema: property({ $ref: `http://127.0.0.1:1/${n}` }) },
+        // Many more parts and repetitions than anybody waits for.
+        {
+          ...echo,
+          name: 'wide',
+          inputSchema: { type: 'object', properties: manyOf(3_000, () => ({ type: 'string', minLength: n })) },
+        },
+        { ...echo, name: 'search', inputSchema: property({ pattern: `${'(a{100}){10}'.repeat(200)}${n}` }) },
+        ...Object.keys(manyOf(100, () => 0)).map((name) => ({
+          ...{
+            ...echo,
+            name,
+            inputSchema: { type: 'object', properties: manyOf(10, () => ({ type: 'string', maxLength: n + 10 })) },
+          },
+        })),
+      ];
+      const [many, abyss, flood] = await Promise.all([
+        startRaw(tools),
+        startRaw([{ ...echo, inputSchema: DEEP }]),
+        startRaw([{ ...echo, inputSchema: { type: 'object', description: 'x'.repeat(10_000_000) } }]),
+      ]);
+      fixtures.push(...([many, abyss, flood] as Fixture[]));
+      const lag = loopLag();
+      await system.configure(
+        file(trusting(`many${n}`, many), trusting(`abyss${n}`, abyss), trusting(`flood${n}`, flood)),
+      );
+      const a = `${'a'.repeat(5_000)}!`;
+      expect(await system.call(`many${n}__evil`, { a })).toMatchObject({ code: 'tool_invalid_arguments' });
+      expect((await system.tools()).length).toBeGreaterThan(100);
+      best = Math.min(best, lag.stop());
+      expect((await system.quarantined(`many${n}`)).map(({ tool }) => tool)).toEqual(['remote', 'search', 'wide']);
+    }
+    expect(best).toBeLessThan(5 * LAG_AIM_MS);
+  });
 });
 
 describe('a tool that does not behave', () => {
@@ -511,4 +554,34 @@ function isAlive(pid: number): boolean {
   } catch {
     return false;
   }
+}
+
+function manyOf<T>(count: number, make: () => T): Record<string, T> {
+  return Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, make()]));
+}
+
+/** What others may be held up; the server that is hostile works in this process too, and the machine may be slow. */
+const LAG_AIM_MS = 50;
+
+/** The longest that this process worked without a pause. Where others had the processor, nobody was held up by us. */
+function loopLag(): { stop(): number } {
+  const everyMs = 2;
+  const now = () => ({
+    wall: performance.now(),
+    cpu: Object.values(process.cpuUsage()).reduce((a, b) => a + b) / 1_000,
+  });
+  let [before, worst] = [now(), 0];
+  const beat = () => {
+    const after = now();
+    worst = Math.max(worst, Math.min(after.wall - before.wall, after.cpu - before.cpu));
+    before = after;
+  };
+  const timer = setInterval(beat, everyMs);
+  return {
+    stop: () => {
+      clearInterval(timer);
+      beat();
+      return worst;
+    },
+  };
 }
