@@ -38,7 +38,7 @@ import { NatsLeaseRegister } from './nats-lease.ts';
 import { NatsRecords } from './nats-records.ts';
 import { NatsWire } from './nats-wire.ts';
 import { decode, encode, encodeEvent, parseSystem } from './protocol.ts';
-import { asUnavailable, pull, whileHandling } from './pull.ts';
+import { asUnavailable, inParts, pull, whileHandling } from './pull.ts';
 import { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
 import { checkServerVersion, ensureStreams } from './streams.ts';
 import type { Records, RecordsOptions } from './records.ts';
@@ -56,6 +56,9 @@ export interface ConnectOptions {
 }
 
 const PUBLISH_TIMEOUT_MS = 5_000;
+/** Messages that come within this time are handled together. */
+const COLLECT_MS = 500;
+const AGAIN_MS = 1_000;
 /** Events that wait for their acknowledgement at once. */
 const PUBLISH_WINDOW = 500;
 
@@ -175,7 +178,6 @@ class NatsBus implements Bus {
       durable: 'orchestrator',
       maxAckPending: 1_024,
       want: () => max - underWay.size,
-      expiresMs: 2_000,
       signal: options.signal,
       underWay,
       onBatch: async (messages) => {
@@ -217,30 +219,30 @@ class NatsBus implements Bus {
       filter,
       maxAckPending: batch * 4,
       want: () => batch,
-      expiresMs: 1_000,
       signal,
       onBatch: async (messages) => {
-        const taken: JsMsg[] = [];
-        const parsed: ConsumedMessage[] = [];
-        for await (const message of messages) {
-          taken.push(message);
-          const one = parseConsumed(message);
-          if (one) parsed.push(one);
-          else {
-            this.instruments.malformed(stream);
-            this.log.warn({ subject: message.subject, streamSeq: message.seq }, 'malformed message skipped');
-          }
-        }
-        if (taken.length === 0) return;
-        try {
-          if (parsed.length > 0) await whileHandling(taken, () => handle(parsed));
-        } catch (error) {
-          for (const message of taken) message.nak(1_000);
-          throw error;
-        }
-        for (const message of taken) message.ack();
+        for await (const part of inParts(messages, { max: batch, withinMs: COLLECT_MS }))
+          await this.#handled(stream, part, handle);
       },
     });
+  }
+
+  /** What is not handled comes again. */
+  async #handled(stream: StreamName, taken: readonly JsMsg[], handle: ConsumeOptions['handle']): Promise<void> {
+    const parsed = taken.flatMap((message) => {
+      const one = parseConsumed(message);
+      if (one) return [one];
+      this.instruments.malformed(stream);
+      this.log.warn({ subject: message.subject, streamSeq: message.seq }, 'malformed message skipped');
+      return [];
+    });
+    try {
+      if (parsed.length > 0) await whileHandling(taken, () => handle(parsed));
+      for (const message of taken) message.ack();
+    } catch (error) {
+      this.log.warn({ err: error, stream, messages: taken.length }, 'messages were not handled; they come again');
+      for (const message of taken) message.nak(AGAIN_MS);
+    }
   }
 
   lease(options: LeaseOptions): Lease {

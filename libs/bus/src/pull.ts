@@ -1,5 +1,5 @@
 import { AppError } from '@switchyard/contracts';
-import { backoffMs, type Logger, sleep } from '@switchyard/platform';
+import { backoffMs, linkAbort, type Logger, sleep } from '@switchyard/platform';
 import {
   AckPolicy,
   type Consumer,
@@ -22,9 +22,13 @@ import {
  * U4 What is still being handled is not given to somebody else meanwhile.
  * U5 A consumer with other settings than these, as an earlier version made it, is brought to them, or made anew and
  *    then begins at the start of the stream.
+ * U6 A pull stays open for long. The client library closes it by a clock of its own, a twentieth after the server's
+ *    time for it; what the server sent just before and a busy process has not read yet is thrown away there, and comes
+ *    again only after ACK_WAIT_MS. A twentieth of a second is nothing on a busy machine; of half a minute it is enough.
  */
 
 const WATCH_MS = 5_000;
+const EXPIRES_MS = 30_000;
 const ACK_WAIT_MS = 30_000;
 
 export const WANTED_OF_EVERY_CONSUMER = {
@@ -40,8 +44,6 @@ export interface PullOptions {
   readonly maxAckPending: number;
   /** How many to ask for at once, at this moment; 0 waits a little and asks again. */
   readonly want: () => number;
-  /** Longest time that one pull stays open. */
-  readonly expiresMs: number;
   readonly onBatch: (messages: AsyncIterable<JsMsg>) => Promise<void>;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -62,7 +64,7 @@ export async function pull(
       await prepare(jsm, options);
       const consumer = await js.consumers.get(stream, durable);
       failures = 0;
-      await pullUntilWatch(consumer, options);
+      await pullOn(consumer, jsm, options);
     } catch (error) {
       if (signal.aborted) return;
       failures += 1;
@@ -73,22 +75,85 @@ export async function pull(
   }
 }
 
-async function pullUntilWatch(consumer: Consumer, options: PullOptions): Promise<void> {
-  const until = Date.now() + WATCH_MS;
-  while (!options.signal.aborted && Date.now() < until) {
-    const want = options.want();
-    if (want <= 0) {
-      await sleep(20, options.signal).catch(() => undefined);
+/** Pulls until the signal, or until the consumer stands ahead of its stream. */
+async function pullOn(consumer: Consumer, jsm: JetStreamManager, options: PullOptions): Promise<void> {
+  const lost = linkAbort([options.signal]);
+  const watch = watchOver(jsm, options, lost.signal).then(
+    () => lost.abort(),
+    (error: unknown) => lost.abort(error),
+  );
+  try {
+    await fetchOn(consumer, { ...options, signal: lost.signal });
+  } finally {
+    lost.abort();
+    lost.release();
+    await watch;
+  }
+}
+
+async function fetchOn(consumer: Consumer, { signal, want, onBatch }: PullOptions): Promise<void> {
+  while (!signal.aborted) {
+    const messages = want();
+    if (messages <= 0) {
+      await sleep(20, signal).catch(() => undefined);
       continue;
     }
-    const messages = await consumer.fetch({ max_messages: want, expires: options.expiresMs });
-    const stop = () => void messages.close();
-    options.signal.addEventListener('abort', stop, { once: true });
+    const fetched = await consumer.fetch({ max_messages: messages, expires: EXPIRES_MS }); // U6
+    const stop = () => void fetched.close();
+    signal.addEventListener('abort', stop, { once: true });
     try {
-      await options.onBatch(messages);
+      if (signal.aborted) stop();
+      await onBatch(fetched);
     } finally {
-      options.signal.removeEventListener('abort', stop);
+      signal.removeEventListener('abort', stop);
     }
+  }
+}
+
+/** U2: resolves when the consumer has to be made anew, or when it is told to stop. */
+async function watchOver(jsm: JetStreamManager, options: PullOptions, signal: AbortSignal): Promise<void> {
+  const { stream, durable } = options;
+  while (!signal.aborted) {
+    await sleep(WATCH_MS, signal).catch(() => undefined);
+    if (signal.aborted) return;
+    const [{ delivered }, { state }] = await Promise.all([
+      jsm.consumers.info(stream, durable),
+      jsm.streams.info(stream),
+    ]);
+    if (standsAhead(delivered.stream_seq, state.last_seq)) return;
+  }
+}
+
+/**
+ * What comes, in parts: a part is whole when it has `max` messages, or `withinMs` after its first one. Never waits with
+ * a message in hand for longer than that.
+ */
+export async function* inParts<T>(
+  messages: AsyncIterable<T>,
+  { max, withinMs }: { max: number; withinMs: number },
+): AsyncGenerator<T[]> {
+  const source = messages[Symbol.asyncIterator]();
+  let next = source.next();
+  for (;;) {
+    const first = await next;
+    if (first.done) return;
+    const part = [first.value];
+    next = source.next();
+    const limit = new AbortController();
+    const late = sleep(withinMs, limit.signal).catch(() => undefined);
+    let ended = false;
+    while (part.length < max && !ended) {
+      const more = await Promise.race([next, late]);
+      if (more === undefined) break;
+      if (more.done) ended = true;
+      else {
+        part.push(more.value);
+        next = source.next();
+      }
+    }
+    limit.abort();
+    yield part;
+    if (ended) return;
   }
 }
 
