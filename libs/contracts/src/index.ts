@@ -80,7 +80,8 @@ export {
   WaitingAnswer,
 } from './http.ts';
 export { fit, fitEvent, MAX_EVENT_DATA_BYTES } from './fit.ts';
-export { HTTP_ROUTES, type HttpRoute } from './http-routes.ts';
+export type { HttpRoute } from './http-route.ts';
+export { HTTP_ROUTES } from './http-routes.ts';
 export { HttpCall, HttpToolDefinition, ProviderName } from './http-tool.ts';
 export {
   RegisteredTools,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ERROR_CODES, type ErrorCode } from './errors.ts';
-import { HTTP_ROUTES, type HttpRoute } from './http-routes.ts';
+import type { HttpRoute } from './http-route.ts';
+import { HTTP_ROUTES } from './http-routes.ts';
 import { Problem } from './http.ts';
 
 /** An OpenAPI 3.1 document; its schemas are JSON Schema 2020-12. */
