@@ -194,8 +194,8 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
     ['--faults LIST', 'comma-separated names, "all" (default), "none", or "help" for the list of them'],
     ['--mutant NAME', 'take a guard out of the product, which the verdict must notice: nofence or noledger'],
     ['--lease-ms N', 'how long an orchestrator owns a run; default 3000'],
-    ['--every-ms N', 'mean time between two runs; default 330'],
-    ['--fault-every-ms N', 'mean time between two faults; default 800'],
+    ['--every-ms N', 'mean time between two runs; default 600'],
+    ['--fault-every-ms N', 'mean time between two faults; default 2000'],
     ['--json', 'the report as JSON'],
   ],
   logs: [

@@ -15,8 +15,8 @@ const USAGE = `Usage: ./switchyard chaos [--seed S] [--runs N] [--faults LIST] [
   --faults LIST   comma-separated; "all" (default), "none", or "help" for this
   --mutant NAME   take a guard out of the product, which the checker must notice: ${MUTANTS.join(', ')}
   --lease-ms N    how long an orchestrator owns a run; default 3000
-  --every-ms N    mean time between two runs; default 330
-  --fault-every-ms N  mean time between two faults; default 800
+  --every-ms N    mean time between two runs; default 600
+  --fault-every-ms N  mean time between two faults; default 2000
   --json          the report as JSON
 
 Faults:
@@ -42,8 +42,8 @@ function optionsOf(argv: readonly string[]) {
         faults: { type: 'string', default: 'all' },
         mutant: { type: 'string', default: '' },
         'lease-ms': { type: 'string', default: '3000' },
-        'every-ms': { type: 'string', default: '330' },
-        'fault-every-ms': { type: 'string', default: '800' },
+        'every-ms': { type: 'string', default: '600' },
+        'fault-every-ms': { type: 'string', default: '2000' },
         json: { type: 'boolean', default: false },
         help: { type: 'boolean', short: 'h', default: false },
       },
