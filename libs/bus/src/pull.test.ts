@@ -29,6 +29,27 @@ describe('what comes, in parts', () => {
     }
   });
 
+  it('tells the error of its source with the next part, and not before: nothing is left unhandled meanwhile', async () => {
+    async function* failing(): AsyncGenerator<number> {
+      yield* [1, 2, 3];
+      throw new Error('the consumer was deleted');
+    }
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => void unhandled.push(error);
+    process.on('unhandledRejection', note);
+    const seen: number[][] = [];
+    const reading = (async () => {
+      for await (const part of inParts(failing(), soon)) {
+        seen.push(part);
+        await new Promise((resolve) => setTimeout(resolve, 20)); // the part is handled
+      }
+    })();
+    await expect(reading).rejects.toThrow('the consumer was deleted');
+    process.off('unhandledRejection', note);
+    expect(seen).toEqual([[1, 2, 3]]);
+    expect(unhandled).toEqual([]);
+  });
+
   it('does not keep what has come for what may never come', async () => {
     let open!: () => void;
     const gap = new Promise<void>((resolve) => (open = resolve));

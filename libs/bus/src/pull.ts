@@ -133,12 +133,18 @@ export async function* inParts<T>(
   { max, withinMs }: { max: number; withinMs: number },
 ): AsyncGenerator<T[]> {
   const source = messages[Symbol.asyncIterator]();
-  let next = source.next();
+  const ask = (): Promise<IteratorResult<T>> => {
+    const asked = source.next();
+    // The source may end in an error while a part is handled; that is told when the next one is waited for.
+    asked.catch(() => undefined);
+    return asked;
+  };
+  let next = ask();
   for (;;) {
     const first = await next;
     if (first.done) return;
     const part = [first.value];
-    next = source.next();
+    next = ask();
     const limit = new AbortController();
     const late = sleep(withinMs, limit.signal).catch(() => undefined);
     let ended = false;
@@ -148,7 +154,7 @@ export async function* inParts<T>(
       if (more.done) ended = true;
       else {
         part.push(more.value);
-        next = source.next();
+        next = ask();
       }
     }
     limit.abort();
