@@ -1,28 +1,26 @@
 import { z } from 'zod';
+import { AgUiEventsQuery, AgUiInput } from './http-ag-ui.ts';
 import {
-  AgUiEventsQuery,
-  AgUiInput,
+  OrchestrateAnswer,
+  OrchestrateRequest,
+  StreamTaskQuery,
+  StreamViewQuery,
+  WaitingAnswer,
+} from './http-orchestrate.ts';
+import { BudgetAnswer, DeadLetterList, DeadLetterQuery, Requeued } from './http-records.ts';
+import {
   ApprovalAnswer,
   ApprovalBody,
   ApprovalParams,
-  BudgetAnswer,
   CancelAnswer,
   CancelBody,
-  DeadLetterList,
-  DeadLetterQuery,
-  OrchestrateAnswer,
-  OrchestrateRequest,
-  Requeued,
   RunEventsQuery,
   RunList,
   RunListQuery,
   RunParams,
   RunResource,
   RunStarted,
-  StreamTaskQuery,
-  StreamViewQuery,
-  WaitingAnswer,
-} from './http.ts';
+} from './http-runs.ts';
 import { SSE, START_ERRORS, IDEMPOTENCY, type HttpRoute } from './http-route.ts';
 
 /* Routes about runs: started, watched, stopped, answered, given up. */

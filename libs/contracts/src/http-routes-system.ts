@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { AuditPage, AuditQuery, ConfigAnswer, Health, MetricsDebug, Readiness } from './http.ts';
+import { AuditPage, AuditQuery } from './http-records.ts';
+import { ConfigAnswer, Health, MetricsDebug, Readiness } from './http-system.ts';
 import type { HttpRoute } from './http-route.ts';
 
 /* Routes about the gateway itself, and the audit log. */

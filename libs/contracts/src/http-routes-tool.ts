@@ -1,12 +1,6 @@
 import { z } from 'zod';
-import {
-  EffectList,
-  EffectListQuery,
-  EffectParams,
-  EffectResource,
-  EffectSettleBody,
-  ProtectedResource,
-} from './http.ts';
+import { EffectList, EffectListQuery, EffectParams, EffectResource, EffectSettleBody } from './http-records.ts';
+import { ProtectedResource } from './http-system.ts';
 import {
   RegisteredTools,
   ToolCallAnswer,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { page } from './http-fields.ts';
 import { HttpToolDefinition } from './http-tool.ts';
 import { Id } from './ids.ts';
 import { Role } from './principal.ts';
@@ -20,7 +21,7 @@ const Cursor = ToolNameParam.optional().describe('`next_cursor` of the page befo
 export const ToolListQuery = z.object({
   ...Constraints,
   cursor: Cursor,
-  limit: z.coerce.number().int().min(1).max(500).default(100),
+  limit: page(500, 100),
 });
 export const ToolOpenApiQuery = z.object(Constraints);
 export const ToolParams = z.object({ name: ToolNameParam });
@@ -59,7 +60,7 @@ export const ToolRulesQuery = z.object({
   tool: ToolNameParam.optional().describe('Only this one'),
   ...Constraints,
   cursor: Cursor,
-  limit: z.coerce.number().int().min(1).max(500).default(200),
+  limit: page(500, 200),
 });
 export const ToolRules = z.object({ verdicts: z.array(ToolVerdict), next_cursor: z.string().nullable() });
 export type ToolRules = z.infer<typeof ToolRules>;

@@ -38,47 +38,44 @@ export {
   listEffects,
   settleEffect,
 } from './effects.ts';
+export { AgUiEventsQuery, AgUiInput, DEFAULT_USER_MESSAGE } from './http-ag-ui.ts';
 export {
-  AgUiEventsQuery,
-  AgUiInput,
   ANSWER_STATUSES,
-  ApprovalAnswer,
-  ApprovalBody,
-  ApprovalParams,
+  OrchestrateAnswer,
+  OrchestrateRequest,
+  StreamTaskQuery,
+  StreamViewQuery,
+  WaitingAnswer,
+} from './http-orchestrate.ts';
+export {
   AuditPage,
   AuditQuery,
   BudgetAnswer,
-  CancelAnswer,
-  CancelBody,
-  ConfigAnswer,
   DeadLetterList,
   DeadLetterQuery,
-  DEFAULT_USER_MESSAGE,
-  DialectName,
-  DIALECTS,
   EffectList,
   EffectListQuery,
   EffectParams,
   EffectResource,
   EffectSettleBody,
-  Health,
-  MetricsDebug,
-  OrchestrateAnswer,
-  OrchestrateRequest,
-  Problem,
-  ProtectedResource,
-  Readiness,
   Requeued,
+} from './http-records.ts';
+export {
+  ApprovalAnswer,
+  ApprovalBody,
+  ApprovalParams,
+  CancelAnswer,
+  CancelBody,
+  DialectName,
+  DIALECTS,
   RunEventsQuery,
   RunList,
   RunListQuery,
   RunParams,
   RunResource,
   RunStarted,
-  StreamTaskQuery,
-  StreamViewQuery,
-  WaitingAnswer,
-} from './http.ts';
+} from './http-runs.ts';
+export { ConfigAnswer, Health, MetricsDebug, Problem, ProtectedResource, Readiness } from './http-system.ts';
 export { fit, fitEvent, MAX_EVENT_DATA_BYTES } from './fit.ts';
 export type { HttpRoute } from './http-route.ts';
 export { HTTP_ROUTES } from './http-routes.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { HTTP_ROUTES } from './http-routes.ts';
-import { OrchestrateRequest } from './http.ts';
+import { OrchestrateRequest } from './http-orchestrate.ts';
 import { buildOpenApi } from './openapi.ts';
 
 describe('buildOpenApi', () => {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ERROR_CODES, type ErrorCode } from './errors.ts';
 import type { HttpRoute } from './http-route.ts';
 import { HTTP_ROUTES } from './http-routes.ts';
-import { Problem } from './http.ts';
+import { Problem } from './http-system.ts';
 
 /** An OpenAPI 3.1 document; its schemas are JSON Schema 2020-12. */
 export type OpenApiDocument = Record<string, unknown> & { paths: Record<string, Record<string, unknown>> };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { request } from './define.ts';
+import { page } from './http-fields.ts';
 import { Principal } from './principal.ts';
 
 const UpstreamName = z.string().min(1).max(32);
@@ -76,7 +77,7 @@ export const listUpstreams = request({
 /** GET /tools/quarantine */
 export const QuarantineQuery = z.object({
   cursor: z.string().max(400).optional(),
-  limit: z.coerce.number().int().min(1).max(100).default(50),
+  limit: page(100, 50),
 });
 export const QuarantineList = z.object({
   tools: z.array(QuarantinedTool.omit({ seenAt: true }).extend({ seen_at: z.number().int() })),

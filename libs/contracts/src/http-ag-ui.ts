@@ -1,0 +1,68 @@
+import { z } from 'zod';
+import { text } from './http-fields.ts';
+import { OrchestrateRequest } from './http-orchestrate.ts';
+import { RunId, ThreadId } from './ids.ts';
+import { OnDisconnect } from './run-spec.ts';
+
+/* The AG-UI protocol as clients send it. What they get is made by the dialect of that name in the gateway. */
+
+const MAX_AG_UI_MESSAGES = 5_000;
+
+/**
+ * Body of POST /ag-ui: the official RunAgentInput, with limits of our own on ids and counts. Only what a run is
+ * made from is looked at; every other known field must have its type, and unknown fields are ignored.
+ */
+export const AgUiInput = z.object({
+  threadId: ThreadId,
+  runId: RunId,
+  protocolVersion: text(32).optional(),
+  parentRunId: text(256).optional(),
+  messages: z
+    .array(
+      z.looseObject({
+        id: text(256),
+        role: text(32),
+        content: z.unknown().optional().describe('Text, or content parts of which the text is used'),
+      }),
+    )
+    .max(MAX_AG_UI_MESSAGES),
+  state: z.unknown().optional(),
+  tools: z
+    .array(z.looseObject({ name: text(256) }))
+    .max(1_024)
+    .optional(),
+  context: z.array(z.unknown()).max(1_024).optional(),
+  resume: z
+    .array(
+      z.object({
+        interruptId: text(256),
+        status: z.enum(['resolved', 'cancelled']),
+        payload: z.unknown().optional(),
+        metadata: z.unknown().optional(),
+      }),
+    )
+    .max(256)
+    .optional()
+    .describe('Answers to the interrupts of an earlier run of this thread'),
+  forwardedProps: z
+    .looseObject({
+      tool_constraints: OrchestrateRequest.shape.tool_constraints,
+      budget: OrchestrateRequest.shape.budget,
+      interactive: OrchestrateRequest.shape.interactive,
+      approvals: OrchestrateRequest.shape.approvals,
+      on_disconnect: OrchestrateRequest.shape.on_disconnect,
+      thread_concurrency: OrchestrateRequest.shape.thread_concurrency,
+    })
+    .optional()
+    .describe(
+      'The fields named here mean what they mean in POST /orchestrate; thread_concurrency is `reject` if absent',
+    ),
+});
+export type AgUiInput = z.infer<typeof AgUiInput>;
+
+export const DEFAULT_USER_MESSAGE = 'What is the weather like in London?';
+
+export const AgUiEventsQuery = z.object({
+  user_message: OrchestrateRequest.shape.task.default(DEFAULT_USER_MESSAGE),
+  on_disconnect: OnDisconnect.optional(),
+});

@@ -1,0 +1,17 @@
+import { z } from 'zod';
+
+/* Fields that many routes have. */
+
+export const text = (max: number) => z.string().max(max);
+
+/** How many entries a page has at the most. */
+export const page = (max: number, fallback: number) => z.coerce.number().int().min(1).max(max).default(fallback);
+
+/** `next_cursor` of the page before. */
+export const PageCursor = text(200).optional();
+
+/** Which events a stream shows. */
+export const EventsView = z
+  .enum(['default', 'all'])
+  .default('default')
+  .describe('`all` adds the events outside the documented table');
