@@ -1,0 +1,58 @@
+import type { Tool as McpTool } from '@modelcontextprotocol/client';
+import type { Principal, UpstreamStatus } from '@switchyard/contracts';
+import type { UpstreamConfig } from './upstream-config.ts';
+import { type Health, WELL } from './upstream-health.ts';
+
+/** What is known of one upstream. It is another entry where its configuration is another. */
+export interface UpstreamEntry {
+  readonly config: UpstreamConfig;
+  /** The configuration as text, to be compared. */
+  readonly text: string;
+  /** What it said last, and what of it may be used. */
+  seen: readonly McpTool[] | undefined;
+  active: readonly McpTool[];
+  quarantined: number;
+  health: Health;
+  era: 'modern' | 'legacy' | undefined;
+  refreshedAt: number | undefined;
+  /** For whom it is asked where it knows users. */
+  as: Principal | undefined;
+  /** When it is asked the next time: in its own time, and because something was heard of it. */
+  timer: NodeJS.Timeout | undefined;
+  heard: NodeJS.Timeout | undefined;
+  askedAt: number;
+  /** It is asked one time after the other. */
+  work: Promise<void>;
+  gone: boolean;
+}
+
+export function newEntry(config: UpstreamConfig, text: string): UpstreamEntry {
+  return {
+    ...{ config, text, seen: undefined, active: [], quarantined: 0, health: WELL },
+    ...{ era: undefined, refreshedAt: undefined, as: undefined },
+    ...{ timer: undefined, heard: undefined, askedAt: Number.NEGATIVE_INFINITY },
+    ...{ work: Promise.resolve(), gone: false },
+  };
+}
+
+/** It is not asked again by itself. */
+export function silence({ timer, heard }: UpstreamEntry): void {
+  for (const due of [timer, heard]) clearTimeout(due);
+}
+
+/** As people see it. */
+export function statusOf({ config, health, ...entry }: UpstreamEntry): UpstreamStatus {
+  const reason = health.reason ?? health.waits ?? null;
+  return {
+    name: config.name,
+    provider: config.provider,
+    transport: config.command === undefined ? 'http' : 'stdio',
+    trust: config.trust,
+    available: reason === null,
+    reason,
+    tools: entry.active.length,
+    quarantined: entry.quarantined,
+    era: entry.era ?? null,
+    refreshedAt: entry.refreshedAt ?? null,
+  };
+}
