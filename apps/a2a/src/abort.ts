@@ -20,6 +20,19 @@ export function isAbortLike(error: unknown): boolean {
   return name === 'AbortError' || name === 'TimeoutError';
 }
 
+/** What the promise gives, or undefined as soon as the signal is aborted; no listener stays behind. */
+export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  if (signal.aborted) return undefined;
+  let stop!: () => void;
+  const aborted = new Promise<undefined>((resolve) => (stop = () => resolve(undefined)));
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
 function fieldsOf(error: unknown): { name?: unknown; code?: unknown; message?: string } {
   if (typeof error !== 'object' || error === null) return {};
   const { name, code, message } = error as { name?: unknown; code?: unknown; message?: unknown };

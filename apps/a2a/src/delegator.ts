@@ -2,10 +2,10 @@ import { ClientFactory, JsonRpcTransportFactory, RestTransportFactory } from '@a
 import type { Client } from '@a2a-js/sdk/client';
 import type { RunFactDraft, StepRequest, StepResult } from '@switchyard/contracts';
 import { linkAbort } from '@switchyard/platform';
-import { endOf } from './abort.ts';
 import type { VettedCard } from './card.ts';
 import { delegate } from './delegation.ts';
 import type { DelegationOutcome } from './delegation.ts';
+import { Deliveries } from './deliveries.ts';
 import type { Directory, KnownAgent } from './directory.ts';
 import { failed } from './remote-task.ts';
 
@@ -33,20 +33,19 @@ export interface DelegatorParts {
 }
 
 const MAX_CLIENTS = 100;
-const MAX_DELIVERIES = 2_000;
 /** What is left of the deadline for cancelling the remote task and answering. */
 const ANSWER_MARGIN_MS = 750;
 
 /**
  * Performs the delegated steps of all runs.
  * 1. A result is always a value; nothing here throws for what an agent does.
- * 2. A step that comes again to this process is attached to the task that it started, not sent again; to another
+ * 2. A step that comes again to this process is attached to what it started (`Deliveries`), not sent again; to another
  *    process it is sent with the same message id, by which the agent can recognise it.
- * 3. Clients and deliveries are bounded; the oldest is forgotten first.
+ * 3. Clients are bounded; the oldest is forgotten first.
  */
 export class Delegator {
   private readonly clients = new Map<string, { card: VettedCard; client: Promise<Client> }>();
-  private readonly deliveries = new Map<string, string>();
+  private readonly deliveries = new Deliveries();
 
   constructor(private readonly parts: DelegatorParts) {}
 
@@ -82,23 +81,22 @@ export class Delegator {
   }
 
   async #delegateWithin(signal: AbortSignal, agent: KnownAgent, step: StepRequest): Promise<DelegationOutcome> {
-    const key = `${agent.id} ${step.idempotencyKey}`;
-    const outcome = await delegate({
-      client: await this.clientOf(agent),
-      streaming: agent.card.streaming,
-      task: step.task,
-      messageId: step.idempotencyKey,
-      knownTaskId: this.deliveries.get(key),
-      retries: this.parts.retries,
-      signal,
-      headers: this.parts.traceHeaders(),
-      onAccepted: (taskId) => this.remember(key, taskId),
-      backoffMs: this.parts.backoffMs,
-      sleep: this.parts.sleep,
-    });
-    // A cancelled task must not be found again by a later dispatch of the same step.
-    if (signal.aborted && endOf(signal) !== 'gone') this.deliveries.delete(key);
-    return outcome;
+    const client = await this.clientOf(agent);
+    return this.deliveries.once(`${agent.id} ${step.idempotencyKey}`, signal, (knownTaskId, onAccepted) =>
+      delegate({
+        client,
+        streaming: agent.card.streaming,
+        task: step.task,
+        messageId: step.idempotencyKey,
+        knownTaskId,
+        retries: this.parts.retries,
+        signal,
+        headers: this.parts.traceHeaders(),
+        onAccepted,
+        backoffMs: this.parts.backoffMs,
+        sleep: this.parts.sleep,
+      }),
+    );
   }
 
   private unknownAgent(wanted: string | undefined): StepResult {
@@ -136,20 +134,11 @@ export class Delegator {
     });
     const client = factory.createFromAgentCard(agent.card.card);
     this.clients.set(agent.id, { card: agent.card, client });
-    forgetOldest(this.clients, MAX_CLIENTS);
+    if (this.clients.size > MAX_CLIENTS) this.clients.delete(this.clients.keys().next().value!);
     return client;
-  }
-
-  private remember(key: string, taskId: string): void {
-    this.deliveries.set(key, taskId);
-    forgetOldest(this.deliveries, MAX_DELIVERIES);
   }
 }
 
 function report(context: StepContext, fact: RunFactDraft): void {
   context.progress(fact);
-}
-
-function forgetOldest(map: Map<string, unknown>, limit: number): void {
-  if (map.size > limit) map.delete(map.keys().next().value!);
 }

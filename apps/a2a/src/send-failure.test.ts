@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { AppError } from '@switchyard/contracts';
+import { RedirectRefused } from '@switchyard/safe-fetch';
 import { agentFetch, retryAfterMs } from './agent-fetch.ts';
 import { HttpRefusal, sendFailure } from './send-failure.ts';
 
@@ -14,6 +16,13 @@ describe('what may be sent again', () => {
     ['502 of a gateway', new HttpRefusal(502, undefined), 'unknown'],
     ['a timeout', new DOMException('late', 'TimeoutError'), 'unknown'],
     ['a blocked address', Object.assign(new Error('blocked'), { code: 'egress_blocked' }), 'refused'],
+    ['a redirect, which may come after the work', new RedirectRefused(), 'unknown'],
+    ['no login at the bridge', new AppError('unavailable'), 'not_sent'],
+    ['an agent that is offline on XMPP', new AppError('agent_unreachable'), 'not_sent'],
+    ['a full bridge', new AppError('overloaded'), 'not_sent'],
+    ['an agent that does not let us call it over XMPP', new AppError('forbidden'), 'refused'],
+    ['a login that was lost while the agent worked', new AppError('upstream_failed'), 'unknown'],
+    ['an agent that did not answer over XMPP in time', new AppError('upstream_timeout'), 'unknown'],
     ['401', new HttpRefusal(401, undefined), 'refused'],
     ['404', new HttpRefusal(404, undefined), 'refused'],
     ['anything else', new Error('?'), 'unknown'],

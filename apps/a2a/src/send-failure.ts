@@ -1,3 +1,4 @@
+import { RedirectRefused } from '@switchyard/safe-fetch';
 import { isAbortLike } from './abort.ts';
 import { plainText } from './card.ts';
 
@@ -29,22 +30,35 @@ const NEVER_CONNECTED = new Set([
   'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT',
 ]); // prettier-ignore
 
+const unreachable = (kind: SendFailure['kind'], message: string): SendFailure => ({
+  kind,
+  code: 'agent_unreachable',
+  message,
+});
+
+/** What the guard, the bus and the bridge of XMPP say before anybody at the agent has seen the request. */
+const WAY_THERE: Readonly<Record<string, SendFailure | undefined>> = {
+  egress_blocked: { kind: 'refused', code: 'egress_blocked', message: 'The address of the agent is not allowed.' },
+  unavailable: unreachable('not_sent', 'The agent is reached over XMPP, and there is no AZTM login at the moment.'),
+  agent_unreachable: unreachable('not_sent', 'The agent is reached over XMPP, and its account is offline.'),
+  overloaded: unreachable('not_sent', 'Too many requests are under way to reach the agent.'),
+  not_mapped: unreachable('refused', 'The agent is reached over XMPP, and SERVICE_MAP does not name its account.'),
+  forbidden: unreachable('refused', 'The agent does not let this account call it over XMPP.'),
+  not_implemented: unreachable('refused', 'The agent takes no HTTP requests over XMPP.'),
+  payload_too_large: { kind: 'refused', code: 'payload_too_large', message: 'The task is too large to be sent.' },
+};
+
 /** Reads an error of a call to the agent. Pure; the texts carry nothing of the error but codes. */
 export function sendFailure(error: unknown): SendFailure {
   const chain = causesOf(error);
   const refusal = chain.find((each) => each instanceof HttpRefusal);
   if (refusal) return ofStatus(refusal.status, refusal.retryAfterMs);
   const codes = chain.map(codeOf).filter((code) => code !== undefined);
-  if (codes.includes('egress_blocked')) {
-    return { kind: 'refused', code: 'egress_blocked', message: 'The address of the agent is not allowed.' };
+  if (chain.some((each) => each instanceof RedirectRefused)) {
+    return { kind: 'unknown', code: 'agent_failed', message: 'The agent answered with a redirect.' };
   }
-  if (codes.includes('unavailable')) {
-    return {
-      kind: 'refused',
-      code: 'agent_unreachable',
-      message: 'The agent is reached over XMPP, which carries no requests yet.',
-    };
-  }
+  const ofTheWay = codes.map((code) => WAY_THERE[code]).find((each) => each !== undefined);
+  if (ofTheWay) return ofTheWay;
   if (codes.includes('response_too_large')) {
     return {
       kind: 'unknown',

@@ -6,6 +6,7 @@ import { StepRequest } from '@switchyard/contracts';
 import type { StepResult } from '@switchyard/contracts';
 import { createMockA2a } from '@switchyard/mock-a2a';
 import type { MockA2a } from '@switchyard/mock-a2a';
+import { until } from '@switchyard/testing';
 import { agentFetch } from '../src/agent-fetch.ts';
 import { Delegator } from '../src/delegator.ts';
 import { Directory } from '../src/directory.ts';
@@ -236,13 +237,40 @@ describe('a delegation over a bad line', () => {
     const delegator = delegatorFor([line.url]);
     const step = stepOf('slow 0.6 once');
     const first = perform(delegator, step);
-    await sleep(200);
+    await until(() => plain.executions() > before);
     const second = perform(delegator, { ...step, attempt: 2 });
     expect((await Promise.all([first, second])).map(({ result }) => result)).toEqual(
       Array.from({ length: 2 }, () => ({ status: 'succeeded', output: 'once' })),
     );
     expect(line.methods.filter((method) => method === 'SendStreamingMessage')).toHaveLength(1);
     expect(plain.executions() - before).toBe(1);
+  });
+
+  it.each([
+    ['takes a task', 'slow 0.3 once', 'once'],
+    ['answers at once', 'ping', 'pong'],
+  ])('sends one message for a step that comes twice at the same time to an agent that %s', async (_, task, output) => {
+    const delegator = delegatorFor([line.url]);
+    const step = stepOf(task);
+    const ends = await Promise.all([perform(delegator, step), perform(delegator, { ...step, attempt: 2 })]);
+    expect(ends.map(({ result }) => result)).toEqual(
+      Array.from({ length: 2 }, () => ({ status: 'succeeded', output })),
+    );
+    expect(line.methods.filter((method) => method === 'SendStreamingMessage')).toHaveLength(1);
+  });
+
+  it('sends the message of a step that comes again where the first was cancelled before the agent took it', async () => {
+    line.fault = (method) => (method === 'SendStreamingMessage' ? { swallow: true } : undefined);
+    const cancel = new AbortController();
+    const delegator = delegatorFor([line.url]);
+    const step = stepOf('uppercase x');
+    const first = perform(delegator, step, { signal: cancel.signal });
+    await until(() => line.methods.length > 0);
+    const second = perform(delegator, { ...step, attempt: 2 });
+    line.fault = () => undefined;
+    cancel.abort();
+    expect((await first).result).toMatchObject({ status: 'failed', code: 'cancelled' });
+    expect((await second).result).toEqual({ status: 'succeeded', output: 'X' });
   });
 
   it('comes again from another process under the same message id, which the agent recognises', async () => {

@@ -1,0 +1,59 @@
+import { endOf, unlessAborted } from './abort.ts';
+import type { DelegationOutcome } from './delegation.ts';
+
+const MAX_TASKS = 2_000;
+
+/** Sends the message of a step, or follows the task that is known already. */
+export type Deliver = (
+  knownTaskId: string | undefined,
+  onAccepted: (taskId: string) => void,
+) => Promise<DelegationOutcome>;
+
+/**
+ * What became of the messages that this process sent, by step.
+ * 1. One message of a step is on its way at a time. Whoever comes again in the meantime waits until the agent has
+ *    taken the task, and follows it; where the agent answered without a task, the answer is theirs, too.
+ * 2. A task that was cancelled from here is not found again by a later dispatch of the same step.
+ * 3. At most `MAX_TASKS` tasks are known; the oldest is forgotten first.
+ */
+export class Deliveries {
+  readonly #tasks = new Map<string, string>();
+  readonly #onTheWay = new Map<string, Promise<DelegationOutcome | undefined>>();
+
+  /** `signal` ends the work, and so the wait. */
+  async once(step: string, signal: AbortSignal, deliver: Deliver): Promise<DelegationOutcome> {
+    for (let earlier; !signal.aborted && (earlier = this.#onTheWay.get(step));) {
+      const outcome = await unlessAborted(earlier, signal);
+      if (outcome) return { ...outcome, sends: 0 };
+    }
+    const known = this.#tasks.get(step);
+    const settle = known === undefined ? this.#leave(step) : () => undefined;
+    try {
+      const outcome = await deliver(known, (taskId) => {
+        this.#remember(step, taskId);
+        settle();
+      });
+      if (!signal.aborted) settle(outcome);
+      else if (endOf(signal) !== 'gone') this.#tasks.delete(step);
+      return outcome;
+    } finally {
+      settle();
+    }
+  }
+
+  /** A message of the step is on its way until the function that comes back is called. */
+  #leave(step: string): (outcome?: DelegationOutcome) => void {
+    let tell!: (outcome: DelegationOutcome | undefined) => void;
+    const arrived = new Promise<DelegationOutcome | undefined>((resolve) => (tell = resolve));
+    this.#onTheWay.set(step, arrived);
+    return (outcome) => {
+      if (this.#onTheWay.get(step) === arrived) this.#onTheWay.delete(step);
+      tell(outcome);
+    };
+  }
+
+  #remember(step: string, taskId: string): void {
+    this.#tasks.set(step, taskId);
+    if (this.#tasks.size > MAX_TASKS) this.#tasks.delete(this.#tasks.keys().next().value!);
+  }
+}
