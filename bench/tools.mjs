@@ -1,7 +1,8 @@
 // What a tool call costs through rpc.tools.call and through /mcp, our own and forwarded to an upstream, beside a bare SDK
 // server and a bare SDK client; and what listing 1,000 tools costs, by part. Everything is warm before it is measured,
 // and the cases take turns: a share is the middle one of what the rounds found, each against its own yardstick.
-// Usage: ./switchyard bench tools [--rounds 7] [--profile]
+// Usage: ./switchyard bench tools [--rounds 7] [--only CASE] [--profile]
+// `--only`: the cases whose names begin so, beside the yardstick, and no lists; so a profile holds nothing else.
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,6 +24,7 @@ const SELF = fileURLToPath(import.meta.url);
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '7' },
+    only: { type: 'string', default: '' },
     profile: { type: 'boolean', default: false },
     bare: { type: 'boolean', default: false },
   },
@@ -250,8 +252,9 @@ async function measure() {
         upstream: cpuMs(bare.pid),
       };
     };
-    await measureCalls(cases, cpuOf);
-    await measureLists({ bus, natsUrl, mcp, front, principal, cpuOf });
+    const wanted = Object.entries(cases).filter(([name], n) => n === 0 || name.startsWith(values.only));
+    await measureCalls(Object.fromEntries(wanted), cpuOf);
+    if (values.only === '') await measureLists({ bus, natsUrl, mcp, front, principal, cpuOf });
   } finally {
     for (const end of ends.reverse()) await end();
   }

@@ -72,6 +72,8 @@ export const VERB_OPTIONS = {
   audit: {},
   bench: {
     seconds: { type: 'string' },
+    rounds: { type: 'string' },
+    only: { type: 'string' },
     requests: { type: 'string' },
     seed: { type: 'string' },
     profile: { type: 'boolean' },
@@ -184,6 +186,7 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
   bench: [
     ['--seconds N', 'how long each concurrency is measured; default 5'],
     ['--profile', 'write a CPU profile of each service to bench/profiles'],
+    ['--rounds N --only CASE', 'of tools: how many rounds, and the cases whose names begin so; default 7, all'],
     ['--requests N --seed N', 'of bridge-cuts: how many requests, and what decides the cuts; default 10000 and 7'],
     ['--json', 'numbers as JSON'],
   ],

@@ -1,16 +1,17 @@
 import {
+  classifyInboundRequest,
   createMcpHandler,
   isInitializeRequest,
-  isLegacyRequest,
   legacyStatelessFallback,
   type McpHttpHandler,
   type McpServerFactory,
 } from '@modelcontextprotocol/server';
-import type { Principal } from '@switchyard/contracts';
+import { callTool, type Principal } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import { type LooseClient, OpenCalls } from './mcp-calls.ts';
 import { HeaderSchemas } from './mcp-header-schemas.ts';
 import { ListWatch } from './mcp-list-watch.ts';
+import { type PlainCall, plainAnswer, plainCall } from './mcp-plain-call.ts';
 import { createMcpServer, type McpParts, type McpViewer } from './mcp-server.ts';
 import { type SessionLimits, Sessions } from './mcp-sessions.ts';
 import { ToolLists, withList } from './mcp-tool-lists.ts';
@@ -21,7 +22,8 @@ import { ToolLists, withList } from './mcp-tool-lists.ts';
  * F1 2026-07-28: every request for itself, on any replica.
  * F2 2025-11-25 and 2025-06-18, from `initialize` on: a session (mcp-sessions.ts).
  * F3 The same without a session: every request for itself; a cancel is brought to its call (mcp-calls.ts).
- * F4 All legs serve one and the same server (mcp-server.ts), so they cannot drift apart.
+ * F4 All legs serve one and the same server (mcp-server.ts), so they cannot drift apart. Only a plain call of a tool of
+ *    today that gave a result is answered without it (mcp-plain-call.ts).
  * F6 Who listens is told when the own tools are others (mcp-list-watch.ts): on the stream of its session, or on that of
  *    `subscriptions/listen`.
  * F5 A list of tools for a client of today is put into its answer as it is kept: a thousand definitions are neither
@@ -34,9 +36,22 @@ export interface Caller {
   readonly program: string;
 }
 
+/** A request as it came. */
+export interface Asked {
+  readonly method: string;
+  readonly header: (name: string) => string | undefined;
+  /** As parsed; undefined for a request without a body. */
+  readonly body: unknown;
+  /** Aborted when the client leaves. */
+  readonly signal: AbortSignal;
+  /** The same in the words of the web, for whoever needs it so. */
+  readonly toRequest: () => Request;
+}
+
 export interface Served {
-  readonly response: Response;
-  /** Its body, where that is at hand as a whole. */
+  /** Absent: `text` is all that there is to say, and it is JSON. */
+  readonly response?: Response;
+  /** The body, where that is at hand as a whole. */
   readonly text?: string;
   /** To be called, once, when the answer is out. */
   readonly done: () => void;
@@ -85,15 +100,17 @@ export class McpFront {
     return this.#sessions.size;
   }
 
-  /** `body`: as parsed; undefined for a request without one. */
-  async serve(request: Request, body: unknown, caller: Caller): Promise<Served> {
-    if (await isLegacyRequest(request, body)) return this.#serveLegacy(request, body, caller);
+  async serve(asked: Asked, caller: Caller): Promise<Served> {
+    const { body } = asked;
+    const inbound = inboundOf(asked);
+    if (inbound.kind === 'legacy') return this.#serveLegacy(asked.toRequest(), body, caller);
     const { principal } = caller;
     const called = calledTool(body);
     const headerSchema = called === undefined ? undefined : await this.#headerSchemas.find(principal, called);
+    const plain = headerSchema === undefined ? plainCall(inbound, asked.header) : undefined;
+    if (plain) return this.#servePlain(plain, asked, principal);
     let list: string | undefined;
-    this.#viewers.set(request, { principal, headerSchema, takeList: (taken) => (list = taken) });
-    const answer = () => this.#modern.fetch(request, { parsedBody: body });
+    const answer = () => this.#serveModern(asked, { principal, headerSchema, takeList: (taken) => (list = taken) });
     const response = await (listens(body) ? this.#watch.as(principal, answer) : answer());
     // F5
     return list === undefined ? alone(response) : { ...alone(response), text: withList(await response.text(), list) };
@@ -112,6 +129,22 @@ export class McpFront {
   async close(): Promise<void> {
     this.#watch.close();
     await Promise.all([this.#modern.close(), this.#sessions.close()]);
+  }
+
+  #serveModern(asked: Asked, viewer: McpViewer): Promise<Response> {
+    const request = asked.toRequest();
+    this.#viewers.set(request, viewer);
+    return this.#modern.fetch(request, { parsedBody: asked.body });
+  }
+
+  async #servePlain(plain: PlainCall, asked: Asked, principal: Principal): Promise<Served> {
+    const { bus, callTimeoutMs: timeoutMs } = this.#parts;
+    const called = bus.request(callTool, { principal, ...plain.ask }, { signal: asked.signal, timeoutMs });
+    const text = await called.then(
+      (result) => plainAnswer(plain, result),
+      () => undefined,
+    );
+    return text === undefined ? alone(await this.#serveModern(asked, { principal, called })) : { text, done: nothing };
   }
 
   async #serveLegacy(request: Request, body: unknown, caller: Caller): Promise<Served> {
@@ -152,8 +185,22 @@ export class McpFront {
   }
 }
 
+const nothing = (): void => undefined;
+
 function alone(response: Response): Served {
-  return { response, done: () => undefined };
+  return { response, done: nothing };
+}
+
+/** Which protocol it speaks, as the SDK judges it. */
+function inboundOf({ method, header, body }: Asked): ReturnType<typeof classifyInboundRequest> {
+  const [version, mcpMethod, name] = ['mcp-protocol-version', 'mcp-method', 'mcp-name'].map(header);
+  return classifyInboundRequest({
+    httpMethod: method,
+    ...(version === undefined ? {} : { protocolVersionHeader: version }),
+    ...(mcpMethod === undefined ? {} : { mcpMethodHeader: mcpMethod }),
+    ...(name === undefined ? {} : { mcpNameHeader: name }),
+    ...(body === undefined ? {} : { body }),
+  });
 }
 
 function userOf({ tenantId, userId, role }: Principal): string {

@@ -20,6 +20,7 @@ import {
   type McpMethod,
   mcpRequest,
   type Principal,
+  type StepResult,
   toPublicError,
 } from '@switchyard/contracts';
 import { linkAbort } from '@switchyard/platform';
@@ -55,9 +56,11 @@ export interface McpViewer {
   readonly headerSchema?: Readonly<Record<string, unknown>> | undefined;
   /** Takes a list of tools as JSON; its answer then holds LIST_TO_COME in the place of the list. */
   readonly takeList?: (list: string) => void;
+  /** What came of the call that is asked for, where it was made already (mcp-plain-call.ts). */
+  readonly called?: Promise<StepResult>;
 }
 
-const INFO = { name: 'switchyard', title: 'Switchyard', version: '0.1.0' };
+export const SERVER_INFO = { name: 'switchyard', title: 'Switchyard', version: '0.1.0' };
 const INSTRUCTIONS =
   'Tools that this user may use, of this system and of other servers behind it. A tool that needs the approval of a person is called in a run (POST /runs).';
 /** How long a client may rely on a list; the caller's alone. */
@@ -71,7 +74,7 @@ const ROUND_TIMEOUT_MS = 600_000;
 
 class Front extends McpServer {
   constructor(private readonly viewer: McpViewer) {
-    super(INFO, {
+    super(SERVER_INFO, {
       capabilities: {
         // One without a session, of the older protocol, has no way to be told.
         tools: viewer.openCall ? {} : { listChanged: true },
@@ -115,10 +118,10 @@ export function createMcpServer(parts: McpParts, viewer: McpViewer): McpServer {
   server.setRequestHandler('tools/call', (request, context) =>
     withFrames(parts, viewer, context, async (how) => {
       const { name: tool, arguments: given = {} } = request.params;
-      const key = context.mcpReq._meta?.[IDEMPOTENCY_KEY_META];
-      const idempotencyKey = typeof key === 'string' && key !== '' ? key.slice(0, 160) : undefined;
+      const idempotencyKey = idempotencyKeyOf(context.mcpReq._meta);
       const call = { principal, tool, arguments: given, mcp: callerOf(front, context) };
-      const result = await bus.request(callTool, { ...call, ...(idempotencyKey ? { idempotencyKey } : {}) }, how);
+      const result = await (viewer.called ??
+        bus.request(callTool, { ...call, ...(idempotencyKey ? { idempotencyKey } : {}) }, how));
       return toMcpResult(tool, result, call.mcp.requestState !== undefined);
     }),
   );
@@ -210,6 +213,12 @@ async function withFrames<T extends Result | CallToolResult | InputRequiredResul
     linked?.release();
     open?.end();
   }
+}
+
+/** The key under which a client may repeat a call. */
+export function idempotencyKeyOf(meta: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  const key = meta?.[IDEMPOTENCY_KEY_META];
+  return typeof key === 'string' && key !== '' ? key.slice(0, 160) : undefined;
 }
 
 /** What the client declared, and its answers to what it was asked before. */

@@ -86,13 +86,14 @@ export class McpController {
     const program = headerOf(request, 'user-agent') ?? '';
     let served: Served | undefined;
     try {
-      const asked = new Request(`http://localhost${request.url}`, {
-        method: request.method,
-        headers: plainHeaders(request),
-        signal: gone.signal,
-      });
-      served = await this.front.serve(asked, body, { principal, address: request.ip, program });
-      await send(reply, served.response, served.text);
+      const { method, url } = request;
+      const { signal } = gone;
+      const toRequest = () => new Request(`http://localhost${url}`, { method, headers: plainHeaders(request), signal });
+      const asked = { method, header: (name: string) => headerOf(request, name), body, signal, toRequest };
+      served = await this.front.serve(asked, { principal, address: request.ip, program });
+      const { response, text } = served;
+      if (response) await send(reply, response, text);
+      else void reply.header('content-type', 'application/json').send(text);
     } finally {
       served?.done();
       reply.raw.off('close', onClose);

@@ -2,12 +2,15 @@ import { AppError } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
+import { RateSlices, type Slice } from './rate-slices.ts';
 
 /*
  * How many requests one caller may make a minute, counted over all replicas in Redis.
  *
  * L1 Where Redis does not answer, each replica counts alone: nobody is locked out, nobody is unlimited.
  * L2 A caller over the limit is refused without asking Redis again until its minute is over.
+ * L3 A caller that sends many is counted in slices (rate-slices.ts): never more than the limit, and Redis is not waited
+ *    for with each request.
  */
 export interface RateLimit {
   /** Counts one request. Throws `rate_limited` with the pause. */
@@ -39,17 +42,21 @@ export function createRateLimit(options: { perMinute: number; redisUrl: string |
           rejectIfRedisNotReady: true,
         });
 
+  const slices = new RateSlices(async (key, wanted): Promise<Slice> => {
+    const { consumedPoints, msBeforeNext } = await limiter.consume(key, wanted).catch((refused: unknown) => {
+      if (refused instanceof RateLimiterRes) return refused;
+      throw refused;
+    });
+    // Of what was asked for last, a part may still be below the limit. Nothing was counted of a caller that L2 refuses.
+    const points = consumedPoints === 0 ? 0 : wanted - Math.max(0, consumedPoints - perMinute);
+    if (points <= 0)
+      throw new AppError('rate_limited', `More than ${perMinute} requests in a minute.`, {
+        retryAfterMs: msBeforeNext,
+      });
+    return { points, left: Math.max(0, perMinute - consumedPoints), endsInMs: msBeforeNext };
+  });
   return {
-    async take(key) {
-      try {
-        await limiter.consume(key);
-      } catch (refused) {
-        if (!(refused instanceof RateLimiterRes)) throw refused;
-        throw new AppError('rate_limited', `More than ${perMinute} requests in a minute.`, {
-          retryAfterMs: refused.msBeforeNext,
-        });
-      }
-    },
+    take: (key) => slices.take(key),
     shared: () => (redis === undefined ? undefined : redis.status === 'ready'),
     close: () => redis?.disconnect(),
   };

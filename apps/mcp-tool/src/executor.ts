@@ -8,7 +8,7 @@ import {
   type StepResult,
   type ToolConstraints,
 } from '@switchyard/contracts';
-import { GEN_AI, linkAbort, type Logger, type Metrics, sleep, withContext, withSpan } from '@switchyard/platform';
+import { GEN_AI, linkAbort, type Logger, type Metrics, withContext, withSpan } from '@switchyard/platform';
 import { presentable } from './clean-output.ts';
 import type { EffectDesk, Performed } from './effect-desk.ts';
 import { type Ending, failed, mayHaveEffect, outcomeWithoutOutput, withoutMcp } from './outcome.ts';
@@ -222,19 +222,21 @@ type End =
   | { readonly how: 'given_up' };
 
 /** T3: the end, or that nobody waits any longer, at most `graceMs` after the signal is aborted. */
-async function endedOrGivenUp(running: Promise<End>, signal: AbortSignal, graceMs: number): Promise<End> {
-  const release = new AbortController();
-  const givenUp = new Promise<End>((resolve) => {
-    const onAbort = async () => {
-      if (graceMs > 0) await sleep(graceMs, release.signal).catch(() => undefined);
-      resolve({ how: 'given_up' });
+function endedOrGivenUp(running: Promise<End>, signal: AbortSignal, graceMs: number): Promise<End> {
+  return new Promise((resolve) => {
+    let timer: NodeJS.Timeout | undefined;
+    const settle = (end: End): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      resolve(end);
     };
-    if (signal.aborted) void onAbort();
-    else signal.addEventListener('abort', () => void onAbort(), { once: true, signal: release.signal });
+    const giveUp = (): void => settle({ how: 'given_up' });
+    function onAbort(): void {
+      if (graceMs > 0) timer = setTimeout(giveUp, graceMs);
+      else giveUp();
+    }
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    void running.then(settle);
   });
-  try {
-    return await Promise.race([running, givenUp]);
-  } finally {
-    release.abort();
-  }
 }
