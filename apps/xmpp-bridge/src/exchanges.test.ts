@@ -87,6 +87,23 @@ describe('the book of exchanges', () => {
     expect(await metrics.text()).toMatch(/xmpp_facts_dropped_total\{[^}]*\} 6\n/);
   });
 
+  it('T3: tells in a pause between requests, and does not wait for one for ever', async () => {
+    const { told, exchanges } = book();
+    let goOn = true;
+    let ended = 0;
+    const busy = (async () => {
+      while (goOn) {
+        exchanges.begin('out', asked).end(200);
+        ended += 1;
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    })();
+    await until(() => told.length > 0);
+    goOn = false;
+    await busy;
+    await until(() => told.length === ended);
+  });
+
   it('keeps the status of a stream whose reader left before its end', async () => {
     const { told, exchanges } = book();
     const exchange = exchanges.begin('out', asked);
