@@ -1,0 +1,35 @@
+import type { SystemEvent } from '@switchyard/contracts';
+import type { Subscription, WakeUp } from './bus.ts';
+import { parseSystem } from './protocol.ts';
+import { parseWakeUp } from './wake-up.ts';
+import type { Wire, WireMessage } from './wire.ts';
+
+/*
+ * What everybody may hear as it is told. Nothing is kept and nothing comes again: whoever needs every message consumes
+ * the stream. When one of these resolves, everything that is told from then on is heard.
+ */
+
+/** Facts outside runs; `about` names one noun of them. */
+export function hearSystem(
+  wire: Wire,
+  listener: (event: SystemEvent) => void,
+  about: string | undefined,
+): Promise<Subscription> {
+  return hear(wire, about === undefined ? 'sys.>' : `sys.${about}.>`, ({ body }) => {
+    const event = parseSystem(body);
+    if (event) listener(event);
+  });
+}
+
+export function hearWakeUps(wire: Wire, listener: (wakeUp: WakeUp) => void): Promise<Subscription> {
+  return hear(wire, 'cmd.run.*.*', ({ subject }) => {
+    const wakeUp = parseWakeUp(subject);
+    if (wakeUp) listener(wakeUp);
+  });
+}
+
+async function hear(wire: Wire, subject: string, onMessage: (message: WireMessage) => void): Promise<Subscription> {
+  const subscription = wire.subscribe(subject, onMessage);
+  await wire.flush();
+  return { stop: () => Promise.resolve(subscription.unsubscribe()) };
+}

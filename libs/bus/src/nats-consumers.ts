@@ -1,0 +1,148 @@
+import { fromCloudEvent, fromSystemCloudEvent, type StreamName } from '@switchyard/contracts';
+import { linkAbort, type Logger } from '@switchyard/platform';
+import type { JetStreamClient, JsMsg } from 'nats';
+import type { ConsumedMessage, ConsumeOptions, Subscription, WakeUp, WakeUpOptions } from './bus.ts';
+import type { Instruments } from './instruments.ts';
+import type { NatsStreams } from './nats-streams.ts';
+import { decode } from './protocol.ts';
+import { inParts, pull, whileHandling } from './pull.ts';
+import { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
+import { parseWakeUp, settlementOf } from './wake-up.ts';
+
+/*
+ * What one connection takes from the streams: facts through durable consumers, wake-ups from the work queue.
+ *
+ * V1 What is not handled comes again: a fact until it is, a wake-up as `settlementOf` says.
+ * V2 What is no fact, or no wake-up, is counted, skipped and never comes again.
+ * V3 Stopping waits for what is being handled, for DRAIN_LIMIT_MS at the most.
+ */
+
+/** Messages that come within this time are handled together. */
+const COLLECT_MS = 500;
+const AGAIN_MS = 1_000;
+
+export class NatsConsumers {
+  readonly #pulls = new Set<Subscription>();
+
+  constructor(
+    private readonly js: JetStreamClient,
+    private readonly streams: NatsStreams,
+    private readonly log: Logger,
+    private readonly instruments: Instruments,
+  ) {}
+
+  facts({ stream, durable, filter, batch = 200, handle, signal }: ConsumeOptions): Subscription {
+    return this.#pulling({
+      stream,
+      durable,
+      filter,
+      maxAckPending: batch * 4,
+      want: () => batch,
+      signal,
+      onBatch: async (messages) => {
+        for await (const part of inParts(messages, { max: batch, withinMs: COLLECT_MS }))
+          await this.#handled(stream, part, handle);
+      },
+    });
+  }
+
+  wakeUps(handler: (wakeUp: WakeUp) => Promise<'done' | 'busy'>, options: WakeUpOptions): Subscription {
+    const max = options.maxInFlight ?? 64;
+    const underWay = new Set<Promise<void>>();
+    return this.#pulling({
+      stream: 'COMMANDS',
+      durable: 'orchestrator',
+      maxAckPending: 1_024,
+      want: () => max - underWay.size,
+      signal: options.signal,
+      underWay,
+      onBatch: async (messages) => {
+        for await (const message of messages) {
+          const done = this.#takeWakeUp(message, handler);
+          underWay.add(done);
+          void done.finally(() => underWay.delete(done));
+        }
+      },
+    });
+  }
+
+  async stop(): Promise<void> {
+    await Promise.allSettled([...this.#pulls].map((one) => one.stop()));
+  }
+
+  async #handled(stream: StreamName, taken: readonly JsMsg[], handle: ConsumeOptions['handle']): Promise<void> {
+    const parsed = taken.flatMap((message) => {
+      const one = parseConsumed(message);
+      if (one) return [one];
+      this.instruments.malformed(stream);
+      this.log.warn({ subject: message.subject, streamSeq: message.seq }, 'malformed message skipped');
+      return [];
+    });
+    try {
+      if (parsed.length > 0) await whileHandling(taken, () => handle(parsed));
+      for (const message of taken) message.ack();
+    } catch (error) {
+      this.log.warn({ err: error, stream, messages: taken.length }, 'messages were not handled; they come again');
+      for (const message of taken) message.nak(AGAIN_MS);
+    }
+  }
+
+  async #takeWakeUp(message: JsMsg, handler: (wakeUp: WakeUp) => Promise<'done' | 'busy'>): Promise<void> {
+    const wakeUp = parseWakeUp(message.subject);
+    if (!wakeUp) {
+      this.instruments.malformed('COMMANDS');
+      this.log.warn({ subject: message.subject }, 'malformed wake-up given up');
+      return message.term();
+    }
+    const verdict = await whileHandling([message], () => handler(wakeUp)).catch((error: unknown) => {
+      this.log.warn({ err: error, ...wakeUp }, 'a wake-up was not handled');
+      return 'failed' as const;
+    });
+    const settled = settlementOf(verdict, message.info.deliveryCount);
+    if (settled.do === 'ack') message.ack();
+    else if (settled.do === 'give-up') message.term();
+    else message.nak(settled.afterMs);
+  }
+
+  /** `underWay`: what goes on beside the pulling itself, and is waited for when it stops (V3). */
+  #pulling({
+    underWay = new Set(),
+    ...options
+  }: Omit<Parameters<typeof pull>[2], 'log' | 'signal'> & {
+    signal?: AbortSignal | undefined;
+    underWay?: ReadonlySet<Promise<void>>;
+  }): Subscription {
+    const stop = linkAbort(options.signal ? [options.signal] : []);
+    const manager = async (withStreams: boolean) => {
+      if (withStreams) await this.streams.ensure();
+      return this.streams.manager();
+    };
+    const done = pull(this.js, manager, { ...options, log: this.log, signal: stop.signal });
+    const subscription: Subscription = {
+      stop: async () => {
+        stop.abort();
+        await done;
+        await settledWithin(underWay, DRAIN_LIMIT_MS);
+        this.#pulls.delete(subscription);
+      },
+    };
+    this.#pulls.add(subscription);
+    void done.finally(() => {
+      stop.release();
+      this.#pulls.delete(subscription);
+    });
+    return subscription;
+  }
+}
+
+function parseConsumed(message: JsMsg): ConsumedMessage | undefined {
+  try {
+    const raw = decode(message.data);
+    const event = fromCloudEvent(raw);
+    const system = event ? undefined : fromSystemCloudEvent(raw);
+    if (!event && !system) return undefined;
+    return { raw, streamSeq: message.seq, ...(event ? { event } : {}), ...(system ? { system } : {}) };
+  } catch {
+    return undefined;
+  }
+}

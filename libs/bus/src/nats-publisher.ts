@@ -1,0 +1,75 @@
+import {
+  AppError,
+  formatCursor,
+  type RunEvent,
+  subjects,
+  type SystemEvent,
+  toSystemCloudEvent,
+} from '@switchyard/contracts';
+import type { Asker } from './asker.ts';
+import { type NatsStreams, STREAM_TIMEOUT_MS } from './nats-streams.ts';
+import { decode, encode, encodeEvent } from './protocol.ts';
+
+/*
+ * Messages that a stream keeps.
+ *
+ * S1 Every single one is acknowledged: who publishes keeps only how far it came, so one that was lost on the way, as
+ *    when the link breaks or the stream is gone, would never be published again.
+ * S2 A stream that is gone is made again, once, and what found none is published again.
+ * S3 A fact has an id: the same one again within the stream's window is stored once.
+ */
+
+/** Events that wait for their acknowledgement at once. */
+const WINDOW = 500;
+
+interface Stored {
+  readonly subject: string;
+  readonly body: Uint8Array;
+  readonly id?: string; // S3
+}
+
+export class NatsPublisher {
+  constructor(
+    private readonly asker: Asker,
+    private readonly streams: NatsStreams,
+  ) {}
+
+  async events(events: readonly RunEvent[]): Promise<void> {
+    const messages = events.map((event) => ({
+      subject: subjects.runEvent(event.tenantId, event.runId, event.type),
+      body: encodeEvent(event),
+      id: formatCursor(event.runId, event.seq),
+    }));
+    for (let from = 0; from < messages.length; from += WINDOW) {
+      await this.#store(messages.slice(from, from + WINDOW));
+    }
+  }
+
+  async system(event: SystemEvent): Promise<void> {
+    const document = toSystemCloudEvent(event);
+    await this.#store([{ subject: subjects.system(event.type), body: encode(document), id: document.id }]);
+  }
+
+  async wakeUp(tenantId: string, runId: string): Promise<void> {
+    await this.#store([{ subject: subjects.wakeUp(tenantId, runId), body: encode({}) }]);
+  }
+
+  async #store(messages: readonly Stored[]): Promise<void> {
+    const results = await Promise.allSettled(messages.map((message) => this.#storeOne(message)));
+    const failed = messages.filter((_, index) => results[index]?.status === 'rejected');
+    if (failed.length === 0) return;
+    const error: unknown = results.find((result) => result.status === 'rejected')?.reason;
+    if (!(error instanceof AppError) || error.code !== 'no_responders') throw error;
+    await this.streams.ensure(); // S2
+    await Promise.all(failed.map((message) => this.#storeOne(message)));
+  }
+
+  async #storeOne({ subject, body, id }: Stored): Promise<void> {
+    const headers: Record<string, string> = id === undefined ? {} : { 'Nats-Msg-Id': id };
+    const deadline = Date.now() + STREAM_TIMEOUT_MS;
+    const answer = await this.asker.exchange(subject, body, { headers, deadline, watched: false });
+    const ack = decode(answer.body) as { error?: { description?: string } };
+    if (ack.error)
+      throw new AppError('unavailable', 'The message bus does not take messages at the moment.', { cause: ack.error });
+  }
+}

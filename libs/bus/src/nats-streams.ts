@@ -1,0 +1,41 @@
+import type { StreamName } from '@switchyard/contracts';
+import type { JetStreamManager } from 'nats';
+import type { NatsWire } from './nats-wire.ts';
+import { asUnavailable } from './pull.ts';
+import { ensureStreams } from './streams.ts';
+
+/** How long a server may take over what it is asked about its streams, or to store a message. */
+export const STREAM_TIMEOUT_MS = 5_000;
+
+/** The streams of one server: made where they are missing, and asked how far they are. */
+export class NatsStreams {
+  #manager: Promise<JetStreamManager> | undefined;
+
+  constructor(private readonly wire: NatsWire) {}
+
+  async ensure(): Promise<void> {
+    try {
+      await ensureStreams(await this.manager());
+    } catch (error) {
+      throw asUnavailable(error);
+    }
+  }
+
+  async position(stream: StreamName): Promise<{ made: string; lastSeq: number }> {
+    try {
+      const { created, state } = await (await this.manager()).streams.info(stream);
+      return { made: created, lastSeq: state.last_seq };
+    } catch (error) {
+      throw asUnavailable(error);
+    }
+  }
+
+  /** Made once; a failure is not remembered. */
+  manager(): Promise<JetStreamManager> {
+    this.#manager ??= this.wire.connection.jetstreamManager({ timeout: STREAM_TIMEOUT_MS }).catch((error: unknown) => {
+      this.#manager = undefined;
+      throw error;
+    });
+    return this.#manager;
+  }
+}
