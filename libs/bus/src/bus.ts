@@ -110,7 +110,7 @@ export interface BusStatus {
 
 /**
  * The message bus: requests with one answer, facts that were committed, text while a model speaks, wake-ups.
- * Two implementations pass one conformance suite: NATS, and a twin in memory for tests.
+ * Two implementations keep one list of promises (test/promises.ts): NATS, and a twin in memory for tests.
  */
 export interface Bus {
   /**

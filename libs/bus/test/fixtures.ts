@@ -11,6 +11,13 @@ export const echo = request({
   timeoutMs: 5_000,
 });
 
+export const nested = request({
+  ...echo,
+  subject: 'rpc.test.nested',
+  summary: 'Answers what it was asked, one level down.',
+  input: z.object({ inner: z.object({ text: z.string() }) }),
+});
+
 /** May be asked twice. */
 export const lookUp = request({
   subject: 'rpc.test.look-up',
@@ -63,3 +70,24 @@ export const documentOf = (event: RunEvent): string => JSON.stringify(toCloudEve
 
 let runs = 0;
 export const newRunId = (): string => `run-${process.pid}-${(runs += 1)}`;
+
+export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A journal in memory, and how often it was asked. */
+export function journalOf(events: RunEvent[], pageSize = 500) {
+  const journal = {
+    events: [...events],
+    asked: 0,
+    read: async (after: number) => {
+      journal.asked += 1;
+      await pause(2);
+      const last = journal.events.at(-1);
+      return {
+        events: journal.events.filter(({ seq }) => seq > after).slice(0, pageSize),
+        lastSeq: last?.seq ?? 0,
+        ended: last?.type === 'orchestrator.task.completed',
+      };
+    },
+  };
+  return journal;
+}

@@ -3,27 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError, type LiveDelta, type RunEvent, subjects } from '@switchyard/contracts';
 import { until } from '@switchyard/testing';
 import type { Bus, FollowOptions } from '../src/index.ts';
-import { documentOf, newRunId, runOf } from './fixtures.ts';
+import { documentOf, journalOf, newRunId, pause, runOf } from './fixtures.ts';
 import { roundTrip, type World } from './harness.ts';
-
-/** A journal in memory, and how often it was asked. */
-function journalOf(events: RunEvent[], pageSize = 500) {
-  const journal = {
-    events: [...events],
-    asked: 0,
-    read: async (after: number) => {
-      journal.asked += 1;
-      await new Promise((resolve) => setTimeout(resolve, 2));
-      const last = journal.events.at(-1);
-      return {
-        events: journal.events.filter(({ seq }) => seq > after).slice(0, pageSize),
-        lastSeq: last?.seq ?? 0,
-        ended: last?.type === 'orchestrator.task.completed',
-      };
-    },
-  };
-  return journal;
-}
 
 const seqs = (events: RunEvent[]) => events.map(({ seq }) => seq);
 const upTo = (n: number) => Array.from({ length: n }, (_, index) => index + 1);
@@ -127,7 +108,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       const following = collect({ runId, after: 0, fetch: journal.read, fresh: true });
       await roundTrip(reader);
       for (const event of events.filter(({ seq }) => seq !== 2)) await live(event);
-      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      await pause(2_000);
       expect(journal.asked).toBeLessThanOrEqual(10);
       journal.events = events;
       expect(seqs(await following)).toEqual(upTo(5));
@@ -186,7 +167,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       await until(() => got.length === 1);
       away = true;
       await live(events[2]!); // a hole: the journal is asked, in vain
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await pause(300);
       await live(events[1]!);
       await until(() => got.length === 3, 5_000);
       await live(events[3]!);
@@ -281,10 +262,25 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
           for await (const batch of following) expect(batch.length).toBe(2);
         }),
       );
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await pause(100);
       expect(await world.subscriptionsOf('gateway')).toBe(before + 2);
       abort.abort();
       await waiting;
+      await until(async () => (await world.subscriptionsOf('gateway')) === before);
+    });
+
+    it('leaves no subscription behind, whether it was read to its end, left early, or never read', async () => {
+      const before = await world.subscriptionsOf('gateway');
+      const runId = newRunId();
+      const fetch = journalOf(runOf(runId, 3)).read;
+      for (let n = 0; n < 30; n += 1) {
+        const abort = new AbortController();
+        const options = { tenantId: 'acme', runId, after: 0, fetch, signal: abort.signal, onLive: () => undefined };
+        const following = reader.follow(options);
+        if (n % 3 === 0) for await (const _ of following) continue;
+        else if (n % 3 === 1) for await (const _ of following) break;
+        else abort.abort();
+      }
       await until(async () => (await world.subscriptionsOf('gateway')) === before);
     });
 

@@ -1,6 +1,4 @@
-import { describeFollow } from './follow-promises.ts';
 import { memoryWorld } from './harness.ts';
 import { describeBus } from './promises.ts';
 
 describeBus('the twin in memory', memoryWorld);
-describeFollow('the twin in memory', memoryWorld);
