@@ -1,4 +1,4 @@
-import { AppError, type RunEvent, type ThreadTurn } from '@switchyard/contracts';
+import type { RunEvent, ThreadTurn } from '@switchyard/contracts';
 import type {
   Accept,
   Accepted,
@@ -14,16 +14,10 @@ import type {
   SweptRun,
   ThreadQuery,
 } from './journal.ts';
-import {
-  acceptedFact,
-  endingOf,
-  openingOf,
-  readable,
-  type StatsRow,
-  type StoredEvent,
-  toStats,
-  toStored,
-} from './journal-rows.ts';
+import { readable, type StatsRow, toStats } from './journal-rows.ts';
+import { accept, acceptedBefore } from './memory-accept.ts';
+import { append } from './memory-append.ts';
+import { putInput, type Said } from './memory-inbox.ts';
 import { headOf, holds, inTurn, type MemoryRun, MemoryTables, stallsAtClaim } from './memory-tables.ts';
 
 /*
@@ -33,67 +27,17 @@ import { headOf, holds, inTurn, type MemoryRun, MemoryTables, stallsAtClaim } fr
 
 const INBOX_LIMIT = 1_000;
 const INPUTS_PAGE = 100;
-const THREAD_LIMIT = 100;
 const MAX_PAUSE_MS = 60_000;
-const CANCELLED_BY_NEWER = 'a newer run of its thread took its place';
 
 export class MemoryJournal implements Journal {
   constructor(private readonly tables = new MemoryTables()) {}
 
   async accept(input: Accept): Promise<Accepted> {
-    const { tables } = this;
-    const { runId, run, lease } = input;
-    const first = toStored(acceptedFact(input));
-    const opening = openingOf(input);
-    const known = this.#acceptedBefore(input);
-    if (known) return known;
-    if (tables.runs.has(runId)) return { kind: 'conflict' };
-
-    const { tenantId, userId } = run.principal;
-    const concurrency = run.thread_concurrency;
-    const open = concurrency ? tables.openIn({ tenantId, userId, threadId: run.thread_id }) : [];
-    if (open[0] && (concurrency === 'reject' || open.length >= THREAD_LIMIT)) {
-      return { kind: 'thread_busy', activeRun: open[0].runId };
-    }
-    const cancelled: string[] = [];
-    for (const before of open) {
-      before.awaited = true;
-      if (concurrency !== 'cancel_previous') continue;
-      const body = { by: userId, reason: CANCELLED_BY_NEWER };
-      const put = this.#putInput(before, { kind: 'cancel', dedupKey: 'cancel', body }, Infinity);
-      if (put.created) cancelled.push(before.runId);
-    }
-    const owner = open.length > 0 ? undefined : lease;
-    const epoch = owner ? 1 : 0;
-    const newest = Math.max(-Infinity, ...open.map((before) => before.createdAt));
-    const ts = Math.max(tables.now(), newest + 1); // the order of the turns
-    const afterRun = open.at(-1)?.runId ?? null;
-    const created: MemoryRun = {
-      ...{ runId, tenantId, userId, threadId: run.thread_id, task: readable(run.task) },
-      ...{ engineVersion: input.engineVersion, key: input.idempotencyKey, hash: input.requestHash },
-      ...{ phase: owner ? 'running' : 'queued', epoch, attempts: epoch, claimedSeq: epoch },
-      ...{ leaseOwner: owner?.owner ?? null, leaseUntil: owner ? ts + owner.leaseMs : null },
-      ...{ lastSeq: 1, publishedSeq: 0, events: [], inbox: [], inboxLast: 0, inboxTaken: 0 },
-      ...{ stalls: 0, pauseMs: 0, fault: null, afterRun, awaited: false, wakeAt: null },
-      ...{ status: null, completionReason: null, answer: null },
-      ...{ createdAt: ts, updatedAt: ts, endedAt: null, snapshot: null },
-    };
-    const write = (stored: StoredEvent, i: number): RunEvent => {
-      const event = this.#event(created, 1 + i, stored, ts);
-      created.events.push({ ...event, stored });
-      return event;
-    };
-    const accepted = write(first, 0);
-    const opened = owner ? opening.map((stored, i) => write(stored, 1 + i)) : [];
-    created.lastSeq += opened.length;
-    tables.runs.set(runId, created);
-    const { lastSeq } = created;
-    const events = [accepted, ...opened] as const;
-    return { kind: 'created', runId, lastSeq, ended: false, epoch, ts, events, afterRun, cancelled };
+    return accept(this.tables, input);
   }
 
   async acceptedBefore(input: Accept): Promise<Accepted | undefined> {
-    return this.#acceptedBefore(input);
+    return acceptedBefore(this.tables, input);
   }
 
   async claim(
@@ -128,50 +72,7 @@ export class MemoryJournal implements Journal {
   }
 
   async append(input: Append): Promise<Appended> {
-    const { tables } = this;
-    const { runId, epoch, expectedSeq } = input;
-    const drafts = input.facts.map(toStored);
-    const ending = endingOf(drafts);
-    const run = tables.runs.get(runId);
-    if (!run) throw new AppError('not_found');
-    const refused = (kind: 'fenced' | 'ended' | 'conflict') => ({ kind, lastSeq: run.lastSeq });
-    if (run.epoch !== epoch) return refused('fenced'); // J2
-    const done = (events: RunEvent[], inboxLast: number): Appended => ({
-      ...{ kind: 'appended', events, lastSeq: run.lastSeq, inboxLast },
-      nextRun: ending && run.awaited ? tables.nextInThread(run) : null,
-    });
-    const there = run.events.slice(expectedSeq, expectedSeq + drafts.length);
-    if (
-      drafts.length > 0 &&
-      there.length === drafts.length &&
-      there.every((event, i) => same(event, epoch, drafts[i]!))
-    )
-      return done(
-        there.map(({ stored: _, ...event }) => structuredClone(event)),
-        run.inboxLast,
-      ); // J3
-    if (run.phase === 'ended') return refused('ended'); // J4
-    if (run.leaseOwner === null) return refused('fenced'); // J2
-    if (run.lastSeq !== expectedSeq) return refused('conflict'); // J1
-
-    const ts = Math.max(tables.now(), run.updatedAt); // J5
-    const events = drafts.map((draft, i) => this.#event(run, expectedSeq + 1 + i, draft, ts));
-    run.events.push(...events.map((event, i) => ({ ...event, stored: drafts[i]! })));
-    run.lastSeq += events.length;
-    run.publishedSeq = Math.max(run.publishedSeq, Math.min(input.publishedSeq ?? 0, run.lastSeq));
-    run.inboxTaken = Math.max(run.inboxTaken, input.inboxTaken ?? 0);
-    run.phase = ending ? 'ended' : (input.phase ?? run.phase);
-    if (input.phase === 'waiting' && !ending) run.wakeAt = input.wakeAt ?? null;
-    if (ending) Object.assign(run, ending, { endedAt: ts });
-    const kept = input.leaseMs > 0 && !ending;
-    run.leaseUntil = kept ? tables.now() + input.leaseMs : null;
-    if (!kept) run.leaseOwner = null;
-    run.updatedAt = ts;
-    if (input.deadLetter && ending) {
-      const { reason, error } = input.deadLetter;
-      tables.letters.set(runId, { reason, error: error === undefined ? run.fault : readable(error) }); // Q4
-    }
-    return done(events, run.inboxLast);
+    return append(this.tables, input);
   }
 
   async renew(leases: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<Map<string, number>> {
@@ -217,9 +118,9 @@ export class MemoryJournal implements Journal {
     return run && headOf(run);
   }
 
-  async putInput(runId: string, input: Pick<RunInput, 'kind' | 'dedupKey' | 'body'>) {
+  async putInput(runId: string, input: Said) {
     const run = this.tables.runs.get(runId);
-    return run && this.#putInput(run, input, INBOX_LIMIT);
+    return run && putInput(this.tables, run, input, INBOX_LIMIT);
   }
 
   async inputsAfter(runId: string, n: number, limit = INPUTS_PAGE): Promise<RunInput[]> {
@@ -283,22 +184,6 @@ export class MemoryJournal implements Journal {
     return { ...toStats([...rows.values()]), deadLetters: this.tables.letters.size };
   }
 
-  #acceptedBefore({ run, idempotencyKey, requestHash }: Accept): Accepted | undefined {
-    const { tenantId, userId } = run.principal;
-    for (const known of this.tables.runs.values()) {
-      if (known.tenantId !== tenantId || known.userId !== userId || known.key !== idempotencyKey) continue;
-      if (known.hash !== requestHash) return { kind: 'conflict' };
-      const { runId, lastSeq, phase, createdAt: ts } = known;
-      return { kind: 'existing', runId, lastSeq, ended: phase === 'ended', ts };
-    }
-    return undefined;
-  }
-
-  #event(run: MemoryRun, seq: number, { fact, stepId }: StoredEvent, ts: number): RunEvent {
-    const { runId, tenantId, epoch } = run;
-    return { runId, tenantId, seq, epoch, stepId, ts, ...structuredClone(fact) };
-  }
-
   #owned(runId: string, epoch: number): MemoryRun | undefined {
     const run = this.tables.runs.get(runId);
     return run?.epoch === epoch && run.leaseOwner !== null ? run : undefined;
@@ -308,30 +193,4 @@ export class MemoryJournal implements Journal {
     const now = this.tables.now();
     return [...this.tables.runs.values()].filter((run) => run.leaseUntil === null || run.leaseUntil < now);
   }
-
-  #putInput(run: MemoryRun, { kind, dedupKey, body }: Pick<RunInput, 'kind' | 'dedupKey' | 'body'>, limit: number) {
-    const ended = run.phase === 'ended';
-    const known = run.inbox.find((input) => input.dedupKey === dedupKey);
-    if (known) return { n: known.n, created: false, ended };
-    if (ended) return { n: 0, created: false, ended };
-    if (run.inboxLast - run.inboxTaken >= limit) {
-      throw new AppError('overloaded', 'This run has too many inputs that wait to be taken.');
-    }
-    const n = (run.inboxLast += 1);
-    run.updatedAt = Math.max(this.tables.now(), run.updatedAt);
-    const kept: unknown = JSON.parse(JSON.stringify(body ?? null));
-    run.inbox.push({ n, kind, dedupKey, body: kept, createdAt: run.updatedAt });
-    return { n, created: true, ended };
-  }
-}
-
-function same(event: RunEvent & { stored: StoredEvent }, epoch: number, draft: StoredEvent): boolean {
-  const { fact, stepId, body, refs } = event.stored;
-  return (
-    event.epoch === epoch &&
-    fact.type === draft.fact.type &&
-    stepId === draft.stepId &&
-    body === draft.body &&
-    refs === draft.refs
-  );
 }

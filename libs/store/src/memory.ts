@@ -1,2 +1,3 @@
 export { MemoryJournal } from './memory-journal.ts';
-export { MemoryRetention, type MemoryRun, MemoryTables } from './memory-tables.ts';
+export { MemoryRetention } from './memory-retention.ts';
+export { type MemoryRun, MemoryTables } from './memory-tables.ts';
