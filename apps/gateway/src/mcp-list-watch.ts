@@ -37,6 +37,7 @@ export class ListWatch {
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
   readonly #caller = new AsyncLocalStorage<Principal>();
+  #begun = 0;
   #closed = false;
 
   constructor(private readonly parts: ListWatchParts) {}
@@ -50,8 +51,15 @@ export class ListWatch {
     },
   };
 
-  as<T>(principal: Principal, work: () => T): T {
-    return this.#caller.run(principal, work);
+  async as<T>(principal: Principal, work: () => Promise<T>): Promise<T> {
+    this.#begun += 1;
+    try {
+      return await this.#caller.run(principal, work);
+    } finally {
+      this.#begun -= 1;
+      // A store in use makes each promise of the process dearer.
+      if (this.#begun === 0) this.#caller.disable();
+    }
   }
 
   /** Calls `tell` after each change; the answer ends that. */

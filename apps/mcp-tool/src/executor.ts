@@ -8,7 +8,7 @@ import {
   type StepResult,
   type ToolConstraints,
 } from '@switchyard/contracts';
-import { GEN_AI, linkAbort, type Logger, type Metrics, withContext, withSpan } from '@switchyard/platform';
+import { GEN_AI, linkAbort, type Logger, type Metrics, withSpan } from '@switchyard/platform';
 import { presentable } from './clean-output.ts';
 import type { EffectDesk, Performed } from './effect-desk.ts';
 import { type Ending, failed, mayHaveEffect, outcomeWithoutOutput, withoutMcp } from './outcome.ts';
@@ -79,12 +79,7 @@ export class Executor {
     );
   }
 
-  run(request: CallRequest): Promise<StepResult> {
-    const { principal, runId, stepId } = request;
-    return withContext({ tenantId: principal.tenantId, runId, stepId }, () => this.#run(request));
-  }
-
-  async #run(request: CallRequest): Promise<StepResult> {
+  async run(request: CallRequest): Promise<StepResult> {
     const found = await this.parts.toolbox.find(request.principal, request.constraints, request.tool);
     if ('hidden' in found) {
       // What was asked for is the caller's text: it is no label.
@@ -96,7 +91,7 @@ export class Executor {
     const stop = this.#seconds.startTimer({ tool: tool.name });
     const attributes = { [GEN_AI.operation]: 'execute_tool', [GEN_AI.toolName]: tool.name };
     const result = await withSpan(`execute_tool ${tool.name}`, attributes, async (span) => {
-      const outcome = await this.#runTool(tool, request).catch((error: unknown) => this.#notRun(tool, error));
+      const outcome = await this.#runTool(tool, request).catch((error: unknown) => this.#notRun(tool, request, error));
       if (outcome.status !== 'succeeded') span.setAttribute('error.type', outcome.code);
       return outcome;
     });
@@ -130,9 +125,12 @@ export class Executor {
   }
 
   /** Nothing ran: what checks the arguments threw itself. */
-  #notRun(tool: Tool, error: unknown): StepResult {
+  #notRun(tool: Tool, request: CallRequest, error: unknown): StepResult {
     if (error instanceof AppError && error.code === 'worker_lost') throw error; // T2
-    this.parts.log.error({ err: error, tool: tool.name }, 'the arguments of a tool could not be checked');
+    this.parts.log.error(
+      { ...idsOf(request), err: error, tool: tool.name },
+      'the arguments of a tool could not be checked',
+    );
     return failed('tool_failed', `The tool ${tool.name} failed.`);
   }
 
@@ -153,12 +151,12 @@ export class Executor {
     );
     try {
       const end = await endedOrGivenUp(running, signal, mayHaveEffect(tool) ? LAST_WORD_MS : 0);
-      if (end.how !== 'given_up' && !signal.aborted) return { result: this.#judge(tool, end) };
+      if (end.how !== 'given_up' && !signal.aborted) return { result: this.#judge(tool, call.request, end) };
       const ending: Ending = { how: limited.timedOut ? 'timed_out' : 'cancelled' };
       if (end.how === 'given_up')
-        return { result: outcomeWithoutOutput(tool, ending), late: this.#watchOverdue(tool, running) };
+        return { result: outcomeWithoutOutput(tool, ending), late: this.#watchOverdue(tool, call.request, running) };
       // A tool that was told to stop says so in its own way: then the reason counts, unless it says what it did.
-      const said = this.#judge(tool, end);
+      const said = this.#judge(tool, call.request, end);
       const knows = mayHaveEffect(tool) && said.status !== 'in_doubt';
       return { result: knows ? said : outcomeWithoutOutput(tool, ending) };
     } finally {
@@ -166,10 +164,10 @@ export class Executor {
     }
   }
 
-  #judge(tool: Tool, end: Exclude<End, { how: 'given_up' }>): StepResult {
+  #judge(tool: Tool, request: CallRequest, end: Exclude<End, { how: 'given_up' }>): StepResult {
     const { log } = this.parts;
     if (end.how === 'threw') {
-      log.warn({ err: end.error, tool: tool.name }, 'a tool failed');
+      log.warn({ ...idsOf(request), err: end.error, tool: tool.name }, 'a tool failed');
       return presentable(tool, outcomeWithoutOutput(tool, end));
     }
     const output = tool.judge(end.value);
@@ -177,12 +175,12 @@ export class Executor {
       const { value, mcp } = output;
       return presentable(tool, { status: 'succeeded', output: value, ...(mcp ? { mcp } : {}) });
     }
-    log.error({ tool: tool.name, issues: output.issues }, 'a tool broke its own output schema');
+    log.error({ ...idsOf(request), tool: tool.name, issues: output.issues }, 'a tool broke its own output schema');
     return outcomeWithoutOutput(tool, { how: 'unusable_output' });
   }
 
   /** T3: what the call ends with. */
-  async #watchOverdue(tool: Tool, running: Promise<End>): Promise<StepResult> {
+  async #watchOverdue(tool: Tool, request: CallRequest, running: Promise<End>): Promise<StepResult> {
     const { name } = tool;
     const since = performance.now();
     const count = (by: 1 | -1) => this.#overdue.set(name, (this.#overdue.get(name) ?? 0) + by);
@@ -191,8 +189,12 @@ export class Executor {
     const lateMs = Math.round(performance.now() - since);
     const how = end.how === 'returned' ? 'a result' : 'an error';
     // One that listens to its signal returns at once.
-    if (lateMs > 0) this.parts.log.warn({ tool: name, lateMs, how }, 'a tool returned after its call was given up');
-    return end.how === 'given_up' ? failed('cancelled', 'The call was given up.') : this.#judge(tool, end);
+    if (lateMs > 0)
+      this.parts.log.warn(
+        { ...idsOf(request), tool: name, lateMs, how },
+        'a tool returned after its call was given up',
+      );
+    return end.how === 'given_up' ? failed('cancelled', 'The call was given up.') : this.#judge(tool, request, end);
   }
 
   #tellDenied({ principal, tool, runId }: CallRequest, reason: string): void {
@@ -202,6 +204,14 @@ export class Executor {
       data: { tenant_id, user_id, tool, reason, run_id: runId ?? null },
     });
   }
+}
+
+/**
+ * What a line of the log says of the call. It is said here and not kept with the work (`withContext`): that makes each
+ * promise of the process dearer, as long as it runs.
+ */
+function idsOf({ principal, runId, stepId }: CallRequest) {
+  return { tenantId: principal.tenantId, runId, stepId };
 }
 
 /** T7: a signal that is not aborted where the caller is only gone. */

@@ -59,6 +59,8 @@ export interface LogMessage {
 const CLIENT = { name: 'switchyard', version: '0.1.0' };
 /** Whose request the work at hand is for: what comes on the stream of a request belongs to it. */
 const asking = new AsyncLocalStorage<Ask>();
+/** Somebody wanted to hear log messages. Before, nobody is told: a store would make each promise of the process dearer. */
+let heard = false;
 /** L3: it takes everything. */
 const UNCHECKED = {
   getValidator:
@@ -228,8 +230,9 @@ export class Link {
         .setLoggingLevel('debug', { timeout: LOGGING_LIMIT_MS })
         .catch(() => undefined));
     this.#asks.add(ask);
+    heard ||= ask.onLog !== undefined;
     try {
-      return await asking.run(ask, work);
+      return await (heard ? asking.run(ask, work) : work());
     } finally {
       this.#asks.delete(ask);
     }
