@@ -6,6 +6,7 @@ import {
   AuthStartBody,
   AuthStartQuery,
   type AvailableTools,
+  clientDocument,
   finishAuthorisation,
   listProviders,
   listTools,
@@ -62,6 +63,14 @@ export class ProviderAuthController {
   @Get('page.js')
   script(@Res() reply: FastifyReply): void {
     void harden(reply).type('text/javascript; charset=utf-8').send(PROVIDER_PAGE_SCRIPT);
+  }
+
+  /** Read by authorization servers; the same for everybody. */
+  @Get('client.json')
+  async client(@Res() reply: FastifyReply): Promise<void> {
+    const { document } = await this.bus.request(clientDocument, {});
+    if (!document) throw new AppError('not_found', 'There is no such document: PUBLIC_URL is not an https address.');
+    void reply.code(200).header('cache-control', 'public, max-age=3600').send(document);
   }
 
   @Get('providers')

@@ -4,7 +4,7 @@ import { createService, serveOnBus, type Service, type ServiceOverrides } from '
 import { AppError, type HttpToolDefinition } from '@switchyard/contracts';
 import { type Clock, systemClock } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch, mappedJid } from '@switchyard/safe-fetch';
-import { type Effects, openStore, type Store, type ToolPins } from '@switchyard/store';
+import { type Effects, openStore, type Registrations, type Store, type ToolPins } from '@switchyard/store';
 import { CatalogNews } from './catalog-news.ts';
 import { Catalog } from './catalog.ts';
 import type { McpToolConfig } from './config.ts';
@@ -35,7 +35,7 @@ import type { ProviderAuthorisations } from './visibility.ts';
 /** What a test may bring in place of the real thing. */
 export interface McpToolOverrides extends ServiceOverrides {
   readonly store?: Pick<Store, 'notes' | 'effects' | 'connections' | 'ping'> &
-    Partial<Pick<Store, 'toolPins' | 'toolDefinitions'>>;
+    Partial<Pick<Store, 'toolPins' | 'toolDefinitions' | 'registrations'>>;
   /** Puts something around the ledger, e.g. what ends this process before or after one of its writes. */
   readonly effects?: (effects: Effects) => Effects;
   /** Beside the built-in tools. */
@@ -52,6 +52,9 @@ export interface McpToolOverrides extends ServiceOverrides {
 /** Without them nothing of an upstream is used. */
 const away = () => Promise.reject(new AppError('unavailable', 'There is no database for the pins of tools.'));
 const NO_PINS: ToolPins = { of: away, note: away, waiting: away, get: away, decide: away };
+const NO_REGISTRATIONS: Registrations = {
+  ...{ get: away, save: away, remove: away, reseal: away, sealedOtherwise: away },
+};
 
 /** Wires one replica. Nothing is opened before start(). */
 export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides = {}): Service {
@@ -89,8 +92,9 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     });
     const news = new CatalogNews({ catalog, teller });
     lifecycle.onStop('news of the catalogue', () => news.stop());
-    const own = await openAuthorisations(config.authorisations, {
-      ...{ route, connections, teller, clock, log, lifecycle, read },
+    const registrations = store.registrations ?? NO_REGISTRATIONS;
+    const { authorisations: own, ...found } = await openAuthorisations(config.authorisations, {
+      ...{ registrations, route, connections, teller, clock, log, lifecycle, read },
       onProviders: () => news.changed(),
     });
     const authorisations = overrides.authorisations ?? own;
@@ -113,7 +117,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const records = new EffectRecords(effects, teller);
     const pins = store.toolPins ?? NO_PINS;
     const upstreams = await openUpstreams(config.upstreams, {
-      ...{ route, catalog, pins, authorisations, teller, log, metrics, lifecycle, read },
+      ...{ route, catalog, pins, authorisations, teller, log, metrics, lifecycle, read, discovered: found.discovered },
       userToken: overrides.userToken ?? ((who, { provider }) => own.tokenOf(who, provider)),
     });
     own.onChange((owner, change) => authorisationChanged(upstreams, owner, change));
@@ -135,7 +139,18 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     lifecycle.onStop('registered tools', () => registrar.stop());
     await hearReplicas({ bus, lifecycle, registrar, ...upstreams });
     const checked = new FileCheck({ operator: make, tenant: makeOfTenant });
-    const parts = { toolbox, executor, agent, records, authorisations: own, upstreams, registrar, files: checked };
+    const { clients } = found;
+    const parts = {
+      toolbox,
+      executor,
+      agent,
+      records,
+      authorisations: own,
+      clients,
+      upstreams,
+      registrar,
+      files: checked,
+    };
     const handlers = await serveOnBus(McpToolModule.with(parts), bus, log);
     lifecycle.onStop('handlers', () => handlers.close());
   });

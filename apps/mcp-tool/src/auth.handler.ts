@@ -1,6 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { Handles } from '@switchyard/bus';
 import {
+  clientDocument,
   finishAuthorisation,
   type InputOf,
   listProviders,
@@ -14,10 +15,19 @@ import {
   startAuthorisation,
 } from '@switchyard/contracts';
 import { Authorisations } from './authorisations.ts';
+import { ClientRegistrations } from './client-registrations.ts';
 
 @Controller()
 export class AuthHandler {
-  constructor(private readonly authorisations: Authorisations) {}
+  constructor(
+    private readonly authorisations: Authorisations,
+    private readonly clients: ClientRegistrations,
+  ) {}
+
+  @Handles(clientDocument)
+  client(): Promise<OutputOf<typeof clientDocument>> {
+    return Promise.resolve({ document: this.clients.document() });
+  }
 
   @Handles(listProviders)
   async list({ principal }: InputOf<typeof listProviders>): Promise<OutputOf<typeof listProviders>> {

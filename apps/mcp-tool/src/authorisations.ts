@@ -14,8 +14,8 @@ import {
 import type { Clock, Logger } from '@switchyard/platform';
 import type { Connection, Connections } from '@switchyard/store';
 import type { CredentialKeeper } from './credential-keeper.ts';
-import type { ProviderClient } from './provider-client.ts';
-import { Refused } from './provider-client.ts';
+import { type Challenged, stepUp, union } from './oauth-rules.ts';
+import { type Credential, type Grant, type Provider, Refused } from './provider-client.ts';
 import type { Teller } from './teller.ts';
 import type { Vault } from './vault.ts';
 import type { ProviderAuthorisations, ProviderStatus } from './visibility.ts';
@@ -27,6 +27,8 @@ import type { ProviderAuthorisations, ProviderStatus } from './visibility.ts';
  *    brings it ends it, also with a wrong answer.
  * A2 A revocation holds from the moment it is committed here; the provider is told after that.
  * A3 A credential of an issuer is that issuer's: where the operator names another one, the user authorises anew.
+ * A5 An upstream that does not take a token is a reason to renew it once, or to ask its user for more; never to send it
+ *    elsewhere, and never to ask a user again for what was asked before.
  * A4 Why a login was refused is for the audit; the caller learns that it was, and what to do.
  */
 
@@ -39,7 +41,12 @@ export interface AuthorisationsParts {
   readonly teller: Pick<Teller, 'tell'>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Where a person authorises a provider. */
+  readonly pageOf: (provider: string) => string;
 }
+
+/** Where it is known that there are providers; who comes first has the name. */
+type Source = 'named' | 'discovered';
 
 interface Owner {
   readonly tenantId: string;
@@ -52,7 +59,8 @@ export type ChangeListener = (owner: Owner, change: 'connected' | 'gone') => voi
 
 export class Authorisations implements ProviderAuthorisations {
   readonly #listeners = new Set<ChangeListener>();
-  #clients: ReadonlyMap<string, ProviderClient> = new Map();
+  readonly #sources = new Map<Source, ReadonlyMap<string, Provider>>();
+  #clients: ReadonlyMap<string, Provider> = new Map();
   /** Another text where the providers, or who they are, are others. */
   #providers = '';
 
@@ -60,10 +68,11 @@ export class Authorisations implements ProviderAuthorisations {
     parts.keeper.onExpired((owner) => this.#changed(owner, 'gone'));
   }
 
-  /** The providers that there are from now on. */
-  use(clients: ReadonlyMap<string, ProviderClient>): void {
-    const issuers = [...clients.values()].map(({ config }) => `${config.id} ${config.issuer}`);
-    this.#clients = clients;
+  /** The providers of this source that there are from now on. */
+  use(clients: ReadonlyMap<string, Provider>, source: Source = 'named'): void {
+    this.#sources.set(source, clients);
+    this.#clients = new Map([...(this.#sources.get('discovered') ?? []), ...(this.#sources.get('named') ?? [])]);
+    const issuers = [...this.#clients.values()].map(({ config }) => `${config.id} ${config.issuer ?? ''}`);
     this.#providers = sha256(issuers.sort().join('\n')).slice(0, 8);
   }
 
@@ -93,7 +102,31 @@ export class Authorisations implements ProviderAuthorisations {
   async tokenOf(principal: Principal, provider: string): Promise<string> {
     const client = this.#client(provider);
     const connection = await this.#connection(ownerOf(principal, provider), client);
+    if (connection?.status !== 'connected') throw this.#notConnected(client);
     return this.parts.keeper.tokenOf(client, connection);
+  }
+
+  /** A5. Resolves where there is another token by now; throws, with what the user is to do, where there is none. */
+  async challenged(principal: Principal, provider: string, refusal: Challenged): Promise<void> {
+    const client = this.#client(provider);
+    const owner = ownerOf(principal, provider);
+    const { status, scopes } = refusal.challenge;
+    const connection = await this.#connection(owner, client);
+    if (connection?.status !== 'connected') throw this.#notConnected(client);
+    const credential = await this.parts.keeper.open(connection);
+    if (!refusal.wasFor(credential.access_token)) return;
+    if (status === 403) {
+      const asked = stepUp(scopes, union(connection.scopes, credential.grant?.asked ?? []));
+      const { title } = client.config;
+      if (!asked) throw new AppError('forbidden', `${title} does not allow this with what you granted.`);
+      await this.parts.connections.wantScopes(connection.connectionId, asked);
+      throw this.#notConnected(client, `${title} wants more than you granted for this: ${scopes.join(', ')}.`);
+    }
+    if (credential.refresh_token === undefined) {
+      await this.parts.keeper.expire(connection);
+      throw this.#notConnected(client);
+    }
+    await this.parts.keeper.tokenOf(client, connection, { now: true });
   }
 
   async list(principal: Principal): Promise<ProviderView[]> {
@@ -110,12 +143,13 @@ export class Authorisations implements ProviderAuthorisations {
     const attempt = randomBytes(9).toString('base64url');
     const state = `${attempt}.${randomBytes(32).toString('base64url')}`;
     const verifier = randomBytes(48).toString('base64url');
-    const authorizationUrl = await client.authorizationUrl(state, verifier).catch((error: unknown) => {
+    const planned = await client.plan(state, verifier, await this.#askedBefore(owner)).catch((error: unknown) => {
       const reason = error instanceof AppError ? error.code : 'internal';
       teller.tell({ type: 'tools.provider.refused', data: { ...idsOf(owner), where: 'start', reason } });
       throw error;
     });
-    const { sealed } = await vault.seal(owner, 'login', { verifier });
+    const { url: authorizationUrl, grant } = planned;
+    const { sealed } = await vault.seal(owner, 'login', { verifier, grant });
     const login = { ...owner, sessionHash: input.session, sealed, returnTo: input.returnTo ?? null };
     const begun = await connections.beginLogin(hashOf(state), login, LOGIN_TTL_MS);
     if (!begun)
@@ -142,17 +176,18 @@ export class Authorisations implements ProviderAuthorisations {
     const opened = await vault.open(login, 'login', login.sealed).catch((error: unknown) => {
       throw refuse('unreadable', error);
     });
-    const { verifier } = opened.value as { verifier: string };
+    const { verifier, grant } = opened.value as { verifier: string; grant?: Grant };
     const params = Object.fromEntries(
       Object.entries({ state, ...answer }).filter((entry): entry is [string, string] => entry[1] !== undefined),
     );
-    const granted = await client.exchange(params, state, verifier).catch((error: unknown) => {
+    const granted = await client.exchange(params, state, verifier, grant).catch((error: unknown) => {
       if (error instanceof AppError && UNAVAILABLE.has(error.code)) throw refuse('provider_away', error);
       throw refuse(answer.error === undefined ? 'exchange' : safeReason(answer.error), error);
     });
     await connections.save({
       ...{ connectionId: randomUUID(), tenantId: login.tenantId, userId: login.userId, provider: login.provider },
-      ...{ issuer: client.config.issuer, scopes: granted.scopes, expiresAt: granted.expiresAt },
+      issuer: granted.credential.grant?.issuer ?? client.config.issuer ?? '',
+      ...{ scopes: granted.scopes, expiresAt: granted.expiresAt },
       ...(await vault.seal(login, 'credential', granted.credential)),
     });
     const { provider, returnTo } = login;
@@ -197,9 +232,9 @@ export class Authorisations implements ProviderAuthorisations {
     if (!gone) return { provider, revoked: false, at_provider: 'nothing' };
     this.#changed(owner, 'gone');
     const tell = async (): Promise<Revocation['at_provider']> => {
-      if (gone.issuer !== client.config.issuer) return 'not_supported'; // A3: not this issuer's to hear of.
+      if (!isOf(client, gone)) return 'not_supported'; // A3: not this issuer's to hear of.
       const { value } = await vault.open(owner, 'credential', gone.sealed);
-      return (await client.revoke(value as Parameters<ProviderClient['revoke']>[0])) ? 'revoked' : 'not_supported';
+      return (await client.revoke(value as Credential)) ? 'revoked' : 'not_supported';
     };
     const at_provider = await tell().catch((error: unknown) => {
       log.warn({ err: error, provider }, 'a provider was not told of a revocation');
@@ -209,16 +244,28 @@ export class Authorisations implements ProviderAuthorisations {
     return { provider, revoked: true, at_provider };
   }
 
-  #client(provider: string): ProviderClient {
+  #client(provider: string): Provider {
     const client = this.#clients.get(provider);
     if (!client) throw new AppError('not_found', 'There is no such provider.');
     return client;
   }
 
   /** A3 */
-  async #connection(owner: Owner, client: ProviderClient): Promise<Connection | undefined> {
+  async #connection(owner: Owner, client: Provider): Promise<Connection | undefined> {
     const connection = await this.parts.connections.get(owner);
-    return connection?.issuer === client.config.issuer ? connection : undefined;
+    return connection && isOf(client, connection) ? connection : undefined;
+  }
+
+  /** What this user was asked for by the same issuer, and tools wanted beyond it. */
+  async #askedBefore(owner: Owner): Promise<string[]> {
+    const connection = await this.parts.connections.get(owner);
+    if (!connection || !isOf(this.#client(owner.provider), connection)) return [];
+    const credential = await this.parts.keeper.open(connection).catch(() => undefined);
+    return union(credential?.grant?.asked ?? [], connection.wantedScopes);
+  }
+
+  #notConnected({ config }: Provider, why = `${config.title} is not authorised.`): AppError {
+    return new AppError('provider_not_connected', `${why} Open ${this.parts.pageOf(config.id)}`);
   }
 
   #changed({ tenantId, userId, provider }: Owner, change: 'connected' | 'gone'): void {
@@ -234,6 +281,11 @@ function ownerOf({ tenantId, userId }: Principal, provider: string): Owner {
 
 function idsOf({ tenantId, userId, provider }: Owner) {
   return { tenant_id: tenantId, user_id: userId, provider };
+}
+
+/** A3. Before it was found out whose provider it is, what is there counts. */
+function isOf({ config }: Provider, { issuer }: Pick<Connection, 'issuer'>): boolean {
+  return config.issuer === undefined || config.issuer === issuer;
 }
 
 /** A4 */
@@ -254,13 +306,16 @@ function sameDigest(a: string, b: string): boolean {
   return a.length === b.length && timingSafeEqual(Buffer.from(a), Buffer.from(b));
 }
 
-export function viewOf(client: ProviderClient, found: Connection | undefined): ProviderView {
+export function viewOf(client: Provider, found: Connection | undefined): ProviderView {
   const { id: provider, title, scopes, issuer } = client.config;
-  const connection = found?.issuer === issuer ? found : undefined;
+  const connection = found && isOf(client, found) ? found : undefined;
+  const missing = connection?.wantedScopes.filter((scope) => !connection.scopes.includes(scope));
   return {
     ...{ provider, title, status: connection?.status ?? 'not_connected' },
     authorized: connection?.status === 'connected',
     scopes: [...(connection?.scopes ?? scopes)],
+    missing_scopes: missing ?? [],
+    issuer: issuer ?? connection?.issuer ?? null,
     expires_at: connection?.expiresAt ?? null,
     connected_at: connection?.createdAt ?? null,
   };

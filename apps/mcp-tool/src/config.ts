@@ -66,6 +66,10 @@ export const Config = z
       .url({ protocol: /^https?$/ })
       .default('http://127.0.0.1:8000')
       .describe('Address of the gateway as browsers see it; providers send them back there'),
+    OAUTH_CLIENT_METADATA_URL: z
+      .url({ protocol: /^https$/ })
+      .optional()
+      .describe('Our client id where an authorization server reads it; default: under PUBLIC_URL, where that is https'),
     MCP_UPSTREAMS: z.string().optional().describe('YAML file of the MCP servers behind us; unset: none'),
     MCP_STATE_SECRET: z
       .string()
@@ -95,6 +99,7 @@ export const Config = z
       keys: env.VAULT_KEYS ?? [],
       keysFile: env.VAULT_KEYS_FILE,
       publicUrl: env.PUBLIC_URL,
+      clientMetadataUrl: env.OAUTH_CLIENT_METADATA_URL,
       allowHosts: env.EGRESS_ALLOW_HOSTS,
       lookEveryMs: 2_000,
     },

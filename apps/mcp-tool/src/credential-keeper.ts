@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { AppError } from '@switchyard/contracts';
 import { type Clock, type Logger, sleep } from '@switchyard/platform';
 import type { Connection, Connections } from '@switchyard/store';
-import { Credential, type Granted, type ProviderClient, Refused } from './provider-client.ts';
+import { Credential, type Granted, type Provider, Refused } from './provider-client.ts';
 import type { Teller } from './teller.ts';
 import { Unreadable, type Vault } from './vault.ts';
 
@@ -14,6 +14,7 @@ import { Unreadable, type Vault } from './vault.ts';
  * N2 What a renewal gave after the connection was revoked or replaced is revoked at the provider, and used by nobody.
  * N3 Where the provider renews no more, the connection is expired at once, for everybody.
  * N4 A provider that is away costs nothing while the token is valid.
+ * N6 A credential that is for something else than what the provider is now is not sent: it counts as expired.
  * N5 What is read under an old key is sealed anew under the first one: on use, and for the rest by a sweep at the start.
  */
 
@@ -47,9 +48,9 @@ export class CredentialKeeper {
     this.#listeners.add(listener);
   }
 
-  /** N5 */
-  start(): void {
-    this.#sweep = this.#resealAll().catch((error: unknown) => {
+  /** N5. `others`: seals anew what else is sealed, and answers how much that was. */
+  start(others: (isStopped: () => boolean) => Promise<number> = () => Promise.resolve(0)): void {
+    this.#sweep = this.#resealAll(others).catch((error: unknown) => {
       this.parts.log.warn({ err: error }, 'credentials under older keys were not all sealed anew');
     });
   }
@@ -61,15 +62,15 @@ export class CredentialKeeper {
   }
 
   /** `now`: renews whatever its age. Throws `provider_not_connected`. */
-  async tokenOf(
-    client: ProviderClient,
-    connection: Connection | undefined,
-    options?: { now: boolean },
-  ): Promise<string> {
+  async tokenOf(client: Provider, connection: Connection | undefined, options?: { now: boolean }): Promise<string> {
     const { title } = client.config;
     if (connection?.status !== 'connected')
       throw new AppError('provider_not_connected', `Authorise ${title} first, under /api/mcp/auth.`);
-    const credential = await this.#open(connection);
+    const credential = await this.open(connection);
+    if (!client.mayUse(credential)) {
+      await this.expire(connection); // N6
+      throw gone(client);
+    }
     const { expiresAt } = connection;
     const leftMs = expiresAt === null ? Infinity : expiresAt - this.parts.clock.now();
     if (leftMs > RENEW_BEFORE_MS && !options?.now) return credential.access_token;
@@ -82,8 +83,17 @@ export class CredentialKeeper {
     }
   }
 
+  /** N3: nobody uses it any more. Nothing happens where it was renewed or replaced meanwhile. */
+  async expire(connection: Connection): Promise<void> {
+    const { connections } = this.parts;
+    if (!(await connections.claimRenewal(connection, this.#instance, RENEWAL_LEASE_MS))) return;
+    if (!(await connections.endRenewal(connection, this.#instance, null))) return;
+    const { tenantId, userId, provider } = connection;
+    for (const listener of this.#listeners) listener({ tenantId, userId, provider });
+  }
+
   /** N1, within this process. */
-  #renewOnce(client: ProviderClient, connection: Connection): Promise<string> {
+  #renewOnce(client: Provider, connection: Connection): Promise<string> {
     const key = `${connection.connectionId}:${connection.version}`;
     const running = this.#renewals.get(key);
     if (running) return running;
@@ -92,13 +102,13 @@ export class CredentialKeeper {
     return renewal;
   }
 
-  async #renew(client: ProviderClient, connection: Connection): Promise<string> {
+  async #renew(client: Provider, connection: Connection): Promise<string> {
     const { connections, clock } = this.parts;
     for (const until = clock.now() + RENEWAL_LEASE_MS; ;) {
       if (await connections.claimRenewal(connection, this.#instance, RENEWAL_LEASE_MS)) break;
       const latest = await connections.get(connection);
       if (latest?.connectionId !== connection.connectionId || latest.status !== 'connected') throw gone(client);
-      if (latest.version !== connection.version) return (await this.#open(latest)).access_token;
+      if (latest.version !== connection.version) return (await this.open(latest)).access_token;
       if (clock.now() >= until) throw new AppError('upstream_timeout', `${client.config.title} was not asked in time.`);
       await sleep(LOOK_AGAIN_MS * (0.75 + Math.random() / 2), this.#stop.signal);
     }
@@ -113,10 +123,10 @@ export class CredentialKeeper {
     throw gone(client);
   }
 
-  async #ask(client: ProviderClient, connection: Connection): Promise<Granted> {
+  async #ask(client: Provider, connection: Connection): Promise<Granted> {
     const { connections, teller, log } = this.parts;
     try {
-      return await client.refresh(await this.#open(connection));
+      return await client.refresh(await this.open(connection));
     } catch (error) {
       if (error instanceof Refused) {
         const { tenantId, userId, provider } = connection;
@@ -139,7 +149,8 @@ export class CredentialKeeper {
     }
   }
 
-  async #open(connection: Connection): Promise<Credential> {
+  /** What was granted. Throws Unreadable. */
+  async open(connection: Connection): Promise<Credential> {
     const { vault, teller, log, connections } = this.parts;
     try {
       const { value, stale } = await vault.open(connection, 'credential', connection.sealed);
@@ -158,7 +169,7 @@ export class CredentialKeeper {
     }
   }
 
-  async #resealAll(): Promise<void> {
+  async #resealAll(others: (isStopped: () => boolean) => Promise<number>): Promise<void> {
     const { connections, vault, log } = this.parts;
     let count = 0;
     for (let after = ''; !this.#stop.signal.aborted;) {
@@ -166,7 +177,7 @@ export class CredentialKeeper {
       for (const connection of page) {
         // One that does not open is told of, and stays as it is.
         if (
-          await this.#open(connection).then(
+          await this.open(connection).then(
             () => true,
             () => false,
           )
@@ -176,11 +187,12 @@ export class CredentialKeeper {
       }
       if (page.length < SWEEP_PAGE) break;
     }
+    count += await others(() => this.#stop.signal.aborted);
     if (count > 0) log.info({ count, kid: vault.kid }, 'credentials were sealed anew under the first key');
   }
 }
 
-function gone(client: ProviderClient): AppError {
+function gone(client: Provider): AppError {
   return new AppError(
     'provider_not_connected',
     `${client.config.title} must be authorised again, under /api/mcp/auth.`,

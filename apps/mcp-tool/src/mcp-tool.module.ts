@@ -1,6 +1,7 @@
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AuthHandler } from './auth.handler.ts';
 import { Authorisations } from './authorisations.ts';
+import { ClientRegistrations } from './client-registrations.ts';
 import { EffectRecords } from './effect-records.ts';
 import { EffectsHandler } from './effects.handler.ts';
 import { Executor } from './executor.ts';
@@ -25,6 +26,7 @@ export class McpToolModule {
     agent: StepAgent;
     records: EffectRecords;
     authorisations: Authorisations;
+    clients: ClientRegistrations;
     upstreams: Upstreams;
     registrar: ToolRegistrar;
     files: FileCheck;
@@ -42,6 +44,7 @@ export class McpToolModule {
         { provide: FileCheck, useValue: parts.files },
         { provide: StepAgent, useValue: parts.agent },
         { provide: Authorisations, useValue: parts.authorisations },
+        { provide: ClientRegistrations, useValue: parts.clients },
       ],
     };
   }

@@ -3,9 +3,11 @@ import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { type Clock, type Lifecycle, type Logger } from '@switchyard/platform';
 import { createSafeFetch, mappedJid, type XmppRoute } from '@switchyard/safe-fetch';
-import type { Connections } from '@switchyard/store';
+import type { Connections, Registrations } from '@switchyard/store';
 import { Authorisations } from './authorisations.ts';
+import { ClientRegistrations } from './client-registrations.ts';
 import { CredentialKeeper } from './credential-keeper.ts';
+import { DiscoveredProviders } from './discovered-providers.ts';
 import { OperatorFile } from './operator-file.ts';
 import { ProviderClient } from './provider-client.ts';
 import { parseProviders, type ProviderConfig } from './provider-config.ts';
@@ -20,12 +22,15 @@ export interface AuthorisationsConfig {
   readonly keys: readonly VaultKey[];
   readonly keysFile: string | undefined;
   readonly publicUrl: string;
+  /** Where authorization servers read who we are, if not under `publicUrl`. */
+  readonly clientMetadataUrl?: string | undefined;
   readonly allowHosts: readonly string[];
   readonly lookEveryMs: number;
 }
 
 export interface OpeningParts {
   readonly connections: Connections;
+  readonly registrations: Registrations;
   readonly teller: Pick<Teller, 'tell'>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -36,31 +41,54 @@ export interface OpeningParts {
   readonly onProviders?: () => void;
 }
 
+export interface OpenedAuthorisations {
+  readonly authorisations: Authorisations;
+  /** Those that upstreams lead to. */
+  readonly discovered: DiscoveredProviders;
+  readonly clients: ClientRegistrations;
+}
+
 /**
  * Wires what users authorise. Throws, with every mistake, where the operator's file or the key ring is wrong. The file
  * is read again when it changes; the key ring is what it was at the start.
  */
-export async function openAuthorisations(config: AuthorisationsConfig, parts: OpeningParts): Promise<Authorisations> {
-  const { connections, teller, clock, log, lifecycle, route, read, onProviders } = parts;
+export async function openAuthorisations(
+  config: AuthorisationsConfig,
+  parts: OpeningParts,
+): Promise<OpenedAuthorisations> {
+  const { connections, registrations, teller, clock, log, lifecycle, route, read, onProviders } = parts;
   const ring = config.keysFile === undefined ? config.keys : keysIn(config.keysFile);
   const allowed = new Set(config.allowHosts.map((host) => host.toLowerCase()));
   const fetch = createSafeFetch({ ...route, allowHosts: config.allowHosts, totalTimeoutMs: 10_000, log });
   const isMapped = (host: string) => mappedJid(route.serviceMap, new URL(`http://${host}`)) !== undefined;
-  const redirectUri = new URL('/api/mcp/auth/callback', config.publicUrl).href;
+  const at = (path: string) => new URL(`/api/mcp/auth${path}`, config.publicUrl).href;
+  const redirectUri = at('/callback');
+  const pageOf = (provider: string) => at(`?provider=${provider}`);
+  const mayUseHttp = (host: string) => allowed.has(host) || allowed.has(host.replace(/:\d+$/, '')) || isMapped(host);
   const clientOf = (provider: ProviderConfig) =>
     new ProviderClient({
       ...{ config: provider, redirectUri, fetch },
-      mayUseHttp: (host) => allowed.has(host) || allowed.has(host.replace(/:\d+$/, '')) || isMapped(host),
+      mayUseHttp,
       now: () => clock.now(),
     });
   // Without providers nothing is sealed; a key of this process alone keeps that true.
   const vault = new Vault(ring.length > 0 ? ring : [{ kid: 'none', key: randomBytes(32) }]);
   const keeper = new CredentialKeeper({ connections, vault, teller, clock, log });
-  if (ring.length > 0) keeper.start();
+  const ownDocument = redirectUri.startsWith('https:') ? at('/client.json') : undefined;
+  const documentUrl = config.clientMetadataUrl ?? ownDocument;
+  const clients = new ClientRegistrations({ registrations, vault, redirectUri, documentUrl });
+  if (ring.length > 0) keeper.start((isStopped) => clients.resealAll(isStopped));
   lifecycle.onStop('credentials', () => keeper.stop());
-  const authorisations = new Authorisations({ connections, vault, keeper, teller, clock, log });
-  if (config.providersFile === undefined) return authorisations;
-  let clients: ReadonlyMap<string, ProviderClient> = new Map();
+  const authorisations = new Authorisations({ connections, vault, keeper, teller, clock, log, pageOf });
+  const discovered = new DiscoveredProviders({
+    ...{ authorisations, registrations: clients, mayUseHttp, read, clock, log, pageOf },
+    fetchFor: (host) =>
+      createSafeFetch({ ...route, allowHosts: [...config.allowHosts, host], totalTimeoutMs: 10_000, log }),
+    withoutKeys: ring.length === 0 ? NO_KEYS : undefined,
+  });
+  const opened = { authorisations, discovered, clients };
+  if (config.providersFile === undefined) return opened;
+  let named: ReadonlyMap<string, ProviderClient> = new Map();
   const file = new OperatorFile<readonly ProviderConfig[]>({
     ...{ path: config.providersFile, of: 'providers', log, everyMs: config.lookEveryMs },
     parse: (text) => {
@@ -70,19 +98,19 @@ export async function openAuthorisations(config: AuthorisationsConfig, parts: Op
     onChange: (providers) => {
       if (providers.length > 0 && ring.length === 0) throw new Error(NO_KEYS);
       // One that is as it was keeps what is known of it.
-      clients = new Map(
+      named = new Map(
         providers.map((provider): [string, ProviderClient] => {
-          const before = clients.get(provider.id);
+          const before = named.get(provider.id);
           return [provider.id, before && isDeepStrictEqual(before.config, provider) ? before : clientOf(provider)];
         }),
       );
-      authorisations.use(clients);
+      authorisations.use(named);
       onProviders?.();
     },
   });
   await file.start();
   lifecycle.onStop('file of providers', () => file.stop());
-  return authorisations;
+  return opened;
 }
 
 function textOf(path: string): string {

@@ -13,10 +13,21 @@ import type { ProviderConfig } from './provider-config.ts';
  * O4 Nothing that a provider says reaches a caller: errors are ours, what was said is their cause, for the log.
  */
 
+/** For whom and what tokens were issued, where that was found out and may become another. */
+export const Grant = z.object({
+  issuer: z.string().min(1),
+  client_id: z.string().min(1),
+  resource: z.string().min(1),
+  /** What the user was asked for, granted or not. */
+  asked: z.array(z.string()),
+});
+export type Grant = z.infer<typeof Grant>;
+
 /** What an authorisation gives; it is sealed as it is. */
 export const Credential = z.object({
   access_token: z.string().min(1),
   refresh_token: z.string().min(1).optional(),
+  grant: Grant.optional(),
 });
 export type Credential = z.infer<typeof Credential>;
 
@@ -27,8 +38,37 @@ export interface Granted {
   readonly expiresAt: number | null;
 }
 
+/** Where the browser goes, and what is sealed with the login until it comes back. */
+export interface LoginPlan {
+  readonly url: string;
+  readonly grant?: Grant;
+}
+
+/** A provider as its users know it: the operator named it, or an upstream led to it. */
+export interface Provider {
+  /** `issuer` undefined: it was not found out yet. */
+  readonly config: Pick<ProviderConfig, 'id' | 'title' | 'scopes'> & { readonly issuer: string | undefined };
+  /** `wanted`: scopes that tools asked for beyond the usual ones. */
+  plan(state: string, verifier: string, wanted: readonly string[]): Promise<LoginPlan>;
+  exchange(
+    params: Readonly<Record<string, string>>,
+    state: string,
+    verifier: string,
+    grant: Grant | undefined,
+  ): Promise<Granted>;
+  refresh(credential: Credential): Promise<Granted>;
+  revoke(credential: Credential): Promise<true | undefined>;
+  check(accessToken: string): Promise<{ active: boolean; by: 'introspection' | 'userinfo' } | undefined>;
+  /** False: it was issued for something else, and is not to be sent. */
+  mayUse(credential: Credential): boolean;
+}
+
 export interface ProviderClientOptions {
   readonly config: ProviderConfig;
+  /** Where it was found out already. */
+  readonly metadata?: oauth.ServerMetadata;
+  /** How we say who we are; absent: as the configuration says. */
+  readonly auth?: oauth.ClientAuth;
   readonly redirectUri: string;
   readonly fetch: SafeFetch;
   /** http is for hosts that the operator named as private. */
@@ -44,7 +84,10 @@ const MAX_TOKEN_CHARS = 32_000;
 /** The provider said no: the user must authorise again. */
 export class Refused extends Error {}
 
-export class ProviderClient {
+/** The provider does not know us (any more). */
+export class ClientRefused extends AppError {}
+
+export class ProviderClient implements Provider {
   #known: { readonly until: number; readonly made: Promise<oauth.Configuration> } | undefined;
 
   constructor(private readonly options: ProviderClientOptions) {}
@@ -53,8 +96,7 @@ export class ProviderClient {
     return this.options.config;
   }
 
-  /** Where the browser is to go. */
-  async authorizationUrl(state: string, verifier: string): Promise<string> {
+  async plan(state: string, verifier: string): Promise<LoginPlan> {
     const { config, redirectUri } = this.options;
     const server = await this.#configuration();
     const url = oauth.buildAuthorizationUrl(server, {
@@ -66,7 +108,11 @@ export class ProviderClient {
       code_challenge_method: 'S256',
       ...this.#resource(),
     });
-    return url.href;
+    return { url: url.href };
+  }
+
+  mayUse(): boolean {
+    return true;
   }
 
   /** What the browser came back with, for tokens. */
@@ -77,6 +123,15 @@ export class ProviderClient {
       const checks = { expectedState: state, pkceCodeVerifier: verifier };
       return this.#granted(await oauth.authorizationCodeGrant(server, url, checks, this.#resource()));
     });
+  }
+
+  /** For ourselves: no user is asked. */
+  ownToken(): Promise<Granted> {
+    const { scopes } = this.config;
+    const scope: Record<string, string> = scopes.length === 0 ? {} : { scope: scopes.join(' ') };
+    return this.#ask(async (server) =>
+      this.#granted(await oauth.clientCredentialsGrant(server, { ...scope, ...this.#resource() })),
+    );
   }
 
   /** Throws Refused where there is nothing to renew with, or the provider does not any more. */
@@ -131,6 +186,8 @@ export class ProviderClient {
       // Whatever is wrong with the client or the server says nothing of the user's authorisation.
       if (['invalid_grant', 'invalid_target', 'invalid_scope', 'access_denied'].includes(error.error))
         return new Refused(error.error, { cause: error });
+      if (['invalid_client', 'unauthorized_client'].includes(error.error))
+        return new ClientRefused('upstream_failed', `${title} does not know us as its client.`, { cause: error });
       return new AppError('upstream_failed', `${title} refused the request.`, { cause: error });
     }
     if (error instanceof oauth.AuthorizationResponseError)
@@ -153,22 +210,21 @@ export class ProviderClient {
 
   async #make(): Promise<oauth.Configuration> {
     const { config } = this.options;
-    const metadata = config.endpoints ? fromEndpoints(config.issuer, config.endpoints) : await this.#discover();
+    const metadata =
+      this.options.metadata ??
+      (config.endpoints ? fromEndpoints(config.issuer, config.endpoints) : await this.#discover());
     if (metadata.issuer !== config.issuer) throw this.#unusable('its metadata names another issuer'); // O2
-    if (!metadata.code_challenge_methods_supported?.includes('S256')) throw this.#unusable('it does not check PKCE'); // O1
-    if (!metadata.authorization_endpoint || !metadata.token_endpoint)
-      throw this.#unusable('it has no place for logins');
+    if (metadata.authorization_endpoint !== undefined || this.options.metadata === undefined) {
+      if (!metadata.code_challenge_methods_supported?.includes('S256')) throw this.#unusable('it does not check PKCE'); // O1
+      if (!metadata.authorization_endpoint) throw this.#unusable('it has no place for logins');
+    }
+    if (!metadata.token_endpoint) throw this.#unusable('it has no place for logins');
     const { clientSecret: secret, clientAuth } = config;
-    const auth =
-      clientAuth === 'none' || secret === undefined
-        ? oauth.None()
-        : clientAuth === 'basic'
-          ? oauth.ClientSecretBasic(secret)
-          : oauth.ClientSecretPost(secret);
+    const auth = this.options.auth ?? authOf(clientAuth, secret);
     const made = new oauth.Configuration(metadata, config.clientId, undefined, auth);
     made[oauth.customFetch] = (url, init) => this.#call(url, init as RequestInit);
     made.timeout = 0; // LIMITS holds.
-    const urls = [metadata.authorization_endpoint, metadata.token_endpoint];
+    const urls = [metadata.authorization_endpoint, metadata.token_endpoint].filter((url) => url !== undefined);
     if (urls.some((url) => !this.#isAllowed(url))) throw this.#unusable('it is not reached over https');
     if (urls.some((url) => new URL(url).protocol === 'http:')) oauth.allowInsecureRequests(made);
     return made;
@@ -225,6 +281,23 @@ export class ProviderClient {
       expiresAt: seconds === undefined ? null : this.options.now() + Math.min(seconds, 31_536_000) * 1_000,
     };
   }
+}
+
+/** How we say who we are. */
+export function authOf(method: ProviderConfig['clientAuth'], secret: string | undefined): oauth.ClientAuth {
+  if (method === 'none' || secret === undefined) return oauth.None();
+  return method === 'post' ? oauth.ClientSecretPost(secret) : basicAuth(secret);
+}
+
+/**
+ * RFC 6749, 2.3.1: encoded as forms are. The library also escapes what forms leave as it is, which servers that do not
+ * decode take for another id.
+ */
+function basicAuth(secret: string): oauth.ClientAuth {
+  const encoded = (text: string) => new URLSearchParams([['', text]]).toString().slice(1);
+  return (_server, { client_id: id }, _body, headers) => {
+    headers.set('authorization', `Basic ${btoa(`${encoded(id)}:${encoded(secret)}`)}`);
+  };
 }
 
 function fromEndpoints(issuer: string, given: NonNullable<ProviderConfig['endpoints']>): oauth.ServerMetadata {

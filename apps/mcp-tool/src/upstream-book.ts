@@ -1,5 +1,5 @@
 import type { Tool as McpTool } from '@modelcontextprotocol/client';
-import { AppError, type Principal, type UpstreamStatus } from '@switchyard/contracts';
+import { AppError, type Principal, type UpstreamAuthorisation, type UpstreamStatus } from '@switchyard/contracts';
 import type { Metrics } from '@switchyard/platform';
 import { policyOf, type ToolPolicy, type UpstreamConfig } from './upstream-config.ts';
 import { Definitions, type DefinitionsParts } from './upstream-definitions.ts';
@@ -33,6 +33,10 @@ export interface BookParts extends DefinitionsParts {
   readonly publish: (upstream: string, tools: readonly ActiveTool[]) => readonly string[];
   /** Names of tools that are none of an upstream's. */
   readonly otherNames: () => readonly string[];
+  /** How an upstream is authorised, where that is found out from it. */
+  readonly authorisationOf?: (upstream: UpstreamConfig) => UpstreamAuthorisation | null;
+  /** What a person must do before such an upstream can be asked. */
+  readonly waitsFor?: (upstream: UpstreamConfig) => string | undefined;
 }
 
 const LIST_LIMIT_MS = 20_000;
@@ -80,7 +84,8 @@ export class UpstreamBook {
   }
 
   statuses(): UpstreamStatus[] {
-    return [...this.#entries.values()].map(statusOf);
+    const { authorisationOf } = this.parts;
+    return [...this.#entries.values()].map((entry) => statusOf(entry, authorisationOf?.(entry.config) ?? null));
   }
 
   /** Asks an upstream now. Resolves when what it says is in effect, or it is known that it does not answer. */
@@ -176,7 +181,10 @@ export class UpstreamBook {
     entry.askedAt = performance.now();
     try {
       if (config.auth === 'user' && !entry.as)
-        throw new AppError('credentials_missing', `Nobody has authorised ${config.provider} yet.`);
+        throw new AppError(
+          'credentials_missing',
+          this.parts.waitsFor?.(config) ?? `Nobody has authorised ${config.provider} yet.`,
+        );
       const tools = await this.parts.pool.use(config, entry.as, async (link) => {
         entry.era = link.era;
         return link.listTools({ timeoutMs: LIST_LIMIT_MS, maxTimeoutMs: LIST_LIMIT_MS });

@@ -90,3 +90,40 @@ describe('the variables of an upstream', () => {
     expect(headersOf(crm!, () => 'k')).toEqual({ headers: { 'x-api-key': 'key k' } });
   });
 });
+
+describe('an upstream that says itself who issues its tokens', () => {
+  const at = (settings: string) => `upstreams:\n  crm: { url: "https://crm.example/mcp", ${settings} }\n`;
+  const linesOf = (text: string) => mistakes(text).map(({ line, message }) => `${line} ${message}`);
+
+  it('needs its URL alone, and is used for each user or for all', () => {
+    expect(parse(at('auth: oauth'))[0]).toMatchObject({ auth: 'user', provider: 'crm', oauth: { by: 'user' } });
+    const service = at('auth: service, oauth: { issuer: "https://as.example", client_id: us, client_secret_env: S }');
+    expect(parse(service)[0]).toMatchObject({ auth: 'none', oauth: { by: 'service', client_id: 'us' } });
+    expect(parse(at('auth: user'))[0]).not.toHaveProperty('oauth');
+  });
+
+  it('gives a secret of ours to no issuer but the one that the operator names', () => {
+    expect(linesOf(at('auth: oauth, oauth: { client_id: us, client_secret_env: S }'))).toEqual([
+      '2 upstreams.crm.oauth: client_secret_env needs the issuer that it is for',
+    ]);
+    expect(linesOf(at('auth: service'))).toEqual([
+      '2 upstreams.crm.oauth: auth: service needs issuer, client_id, and client_secret_env or private_key_env',
+    ]);
+    expect(linesOf(at('auth: user, oauth: { client_id: us }'))).toEqual([
+      '2 upstreams.crm.oauth: only with auth: oauth or auth: service',
+    ]);
+    expect(linesOf(at('auth: oauth, headers: { Authorization: "x" }'))).toEqual([
+      '2 upstreams.crm.headers: authorization comes from auth: oauth',
+    ]);
+  });
+
+  it('shares its provider with no other: a token is for one resource', () => {
+    const two = 'upstreams:\n  a: { url: "https://a.example", auth: oauth, provider: p }\n';
+    expect(linesOf(`${two}  b: { url: "https://b.example", auth: user, provider: p }\n`)).toEqual([
+      '2 upstreams.a.provider: p: another upstream has this provider; with auth: oauth each has its own',
+    ]);
+    expect(linesOf('upstreams:\n  a: { command: x, auth: oauth }\n')).toEqual([
+      '2 upstreams.a.auth: a process gets no token; use url',
+    ]);
+  });
+});

@@ -1,4 +1,4 @@
-import { performStep, Role } from '@switchyard/contracts';
+import { performStep, ProviderId, Role } from '@switchyard/contracts';
 import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
 
@@ -9,6 +9,7 @@ import { z } from 'zod';
  * W2 A command is an absolute decision of the operator: it stands in this file and nowhere else, and its arguments
  *    are handed over one by one, never through a shell.
  * W3 The file names variables of the environment and holds no secret: `${NAME}` in a header, a name under `env`.
+ * W5 A secret of ours is for the one authorization server that the operator names; none that a stranger names gets it.
  * W4 What an upstream says of its tools decides nothing. Without a word of the operator a tool is `write` and is
  *    never repeated.
  */
@@ -32,13 +33,36 @@ const ToolPolicy = z.strictObject({
 });
 export type ToolPolicy = z.output<typeof ToolPolicy>;
 
+/** Where an upstream says itself who issues tokens for it; all of it may be left out. */
+const Oauth = z.strictObject({
+  title: z.string().min(1).max(100).optional(),
+  issuer: z
+    .url({ protocol: /^https?$/, error: 'expected an http or https URL' })
+    .max(500)
+    .optional(),
+  client_id: z.string().min(1).max(500).optional(),
+  client_secret_env: VariableName.optional(),
+  client_auth: z.enum(['basic', 'post', 'none']).optional(),
+  private_key_env: VariableName.optional().describe('A key in PKCS #8 PEM: private_key_jwt'),
+  signing_alg: z.enum(['ES256', 'ES384', 'RS256', 'PS256', 'Ed25519']).default('ES256'),
+  scopes: z
+    .array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/, 'expected a scope'))
+    .max(100)
+    .optional()
+    .describe('In place of those that the upstream asks for'),
+});
+
 const Upstream = z
   .strictObject({
     url: z.url({ protocol: /^https?$/, error: 'expected an http or https URL' }).optional(),
     headers: z
       .record(z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'not a name of a header'), z.string().max(4_096))
       .default({}),
-    auth: z.enum(['none', 'user']).default('none').describe('user: the token that each user gave for the provider'),
+    auth: z
+      .enum(['none', 'user', 'oauth', 'service'])
+      .default('none')
+      .describe('user, oauth: the token of each user, for a provider that AUTH_PROVIDERS_FILE or the upstream names'),
+    oauth: Oauth.optional(),
     command: z.string().min(1).max(4_096).optional(),
     args: z.array(z.string().max(32_768)).max(256).default([]),
     env: z.array(VariableName).max(100).default([]),
@@ -77,8 +101,18 @@ const Upstream = z
     const given = (key: string) => Object.keys((upstream as Record<string, unknown>)[key] ?? {}).length > 0;
     if (upstream.command !== undefined) for (const key of forUrl) if (given(key)) wrong(key, 'only with url');
     if (upstream.url !== undefined) for (const key of forCommand) if (given(key)) wrong(key, 'only with command');
-    if (upstream.command !== undefined && upstream.auth === 'user')
-      wrong('auth', 'a process gets no token of a user; use url');
+    if (upstream.command !== undefined && upstream.auth !== 'none') wrong('auth', 'a process gets no token; use url');
+    const { auth, oauth, headers } = upstream;
+    if (oauth && auth !== 'oauth' && auth !== 'service') wrong('oauth', 'only with auth: oauth or auth: service');
+    const secrets = ['client_secret_env', 'private_key_env'] as const;
+    const held = secrets.filter((key) => oauth?.[key] !== undefined);
+    if (held.length > 1) wrong('oauth', 'give either client_secret_env or private_key_env');
+    if (held.length > 0 && !oauth?.issuer) wrong('oauth', `${held[0]} needs the issuer that it is for`); // W5
+    if (held.length > 0 && !oauth?.client_id) wrong('oauth', `${held[0]} needs client_id`);
+    if (auth === 'service' && held.length === 0)
+      wrong('oauth', 'auth: service needs issuer, client_id, and client_secret_env or private_key_env');
+    if ((auth === 'oauth' || auth === 'service') && Object.keys(headers).some((name) => /^authorization$/i.test(name)))
+      wrong('headers', `authorization comes from auth: ${auth}`);
     if (upstream.timeout_ms > upstream.max_timeout_ms) wrong('timeout_ms', 'more than max_timeout_ms');
     for (const [name, value] of Object.entries(upstream.headers))
       if (/^(host|content-length|connection|mcp-.*)$/i.test(name)) wrong('headers', `${name} may not be set`);
@@ -88,12 +122,37 @@ const Upstream = z
 const File = z.strictObject({
   upstreams: z
     .record(UpstreamName, Upstream)
-    .refine((all) => Object.keys(all).length <= MAX_UPSTREAMS, `at most ${MAX_UPSTREAMS} upstreams`),
+    .refine((all) => Object.keys(all).length <= MAX_UPSTREAMS, `at most ${MAX_UPSTREAMS} upstreams`)
+    .superRefine((all, context) => {
+      const providers = Object.entries(all).map(([name, { provider }]) => provider ?? name);
+      for (const [index, [name, { auth }]] of Object.entries(all).entries()) {
+        const provider = providers[index]!;
+        const wrong = (message: string) =>
+          context.addIssue({ code: 'custom', path: [name, 'provider'], message: `${provider}: ${message}` });
+        if (auth !== 'oauth') continue;
+        if (!ProviderId.safeParse(provider).success) wrong('expected small letters, digits, "_" and "-"');
+        // A token is for one resource.
+        if (providers.indexOf(provider) !== index || providers.includes(provider, index + 1))
+          wrong('another upstream has this provider; with auth: oauth each has its own');
+      }
+    }),
 });
 
+/** Who issues the tokens for an upstream is found out from the upstream. */
+export interface OauthConfig extends z.output<typeof Oauth> {
+  /** user: each user authorises for itself; service: we are authorised, for all. */
+  readonly by: 'user' | 'service';
+}
+
 /** One MCP server behind us. */
-export interface UpstreamConfig extends Omit<z.output<typeof Upstream>, 'provider' | 'approve' | 'idle_ms'> {
+export interface UpstreamConfig extends Omit<
+  z.output<typeof Upstream>,
+  'auth' | 'oauth' | 'provider' | 'approve' | 'idle_ms'
+> {
   readonly name: string;
+  /** user: there is a connection for each user. */
+  readonly auth: 'none' | 'user';
+  readonly oauth?: OauthConfig;
   readonly provider: string;
   readonly approve: 'manual' | 'first_use';
   readonly idle_ms: number;
@@ -138,9 +197,13 @@ export function parseUpstreams(text: string): ParsedUpstreams {
     };
   }
   return {
-    upstreams: Object.entries(parsed.data.upstreams).map(([name, upstream]) => ({
+    upstreams: Object.entries(parsed.data.upstreams).map(([name, { auth, oauth, ...upstream }]) => ({
       ...upstream,
       name,
+      auth: auth === 'user' || auth === 'oauth' ? 'user' : 'none',
+      ...(auth === 'oauth' || auth === 'service'
+        ? { oauth: { ...(oauth ?? Oauth.parse({})), by: auth === 'oauth' ? ('user' as const) : ('service' as const) } }
+        : {}),
       provider: upstream.provider ?? name,
       approve: upstream.approve ?? (upstream.trust === 'trusted' ? 'first_use' : 'manual'),
       idle_ms: upstream.idle_ms ?? (upstream.command === undefined ? 60_000 : 900_000),

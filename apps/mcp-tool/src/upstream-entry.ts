@@ -1,5 +1,5 @@
 import type { Tool as McpTool } from '@modelcontextprotocol/client';
-import type { Principal, UpstreamStatus } from '@switchyard/contracts';
+import type { Principal, UpstreamAuthorisation, UpstreamStatus } from '@switchyard/contracts';
 import type { UpstreamConfig } from './upstream-config.ts';
 import { type Health, WELL } from './upstream-health.ts';
 
@@ -41,7 +41,10 @@ export function silence({ timer, heard }: UpstreamEntry): void {
 }
 
 /** As people see it. */
-export function statusOf({ config, health, ...entry }: UpstreamEntry): UpstreamStatus {
+export function statusOf(
+  { config, health, ...entry }: UpstreamEntry,
+  authorisation: UpstreamAuthorisation | null,
+): UpstreamStatus {
   const reason = health.reason ?? health.waits ?? null;
   return {
     name: config.name,
@@ -54,5 +57,6 @@ export function statusOf({ config, health, ...entry }: UpstreamEntry): UpstreamS
     quarantined: entry.quarantined,
     era: entry.era ?? null,
     refreshedAt: entry.refreshedAt ?? null,
+    authorisation,
   };
 }

@@ -1,5 +1,6 @@
 import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError, UnauthorizedError } from '@modelcontextprotocol/client';
 import { AppError } from '@switchyard/contracts';
+import { challengedIn } from './oauth-rules.ts';
 
 /*
  * What an error of an upstream means. Pure.
@@ -19,6 +20,7 @@ const NOT_REACHED = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|U
 
 export function faultOf(error: unknown, signal?: AbortSignal): Fault {
   if (signal?.aborted) return 'caller';
+  if (challengedIn(error)) return 'unauthorised';
   if (error instanceof ProtocolError) return BEFORE.has(error.code) ? 'refused' : 'broken';
   if (error instanceof UnauthorizedError) return 'unauthorised';
   if (error instanceof SdkHttpError) {

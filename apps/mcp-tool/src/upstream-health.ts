@@ -35,7 +35,7 @@ function reasonOf(error: unknown): string {
   if (error instanceof AppError && error.code !== 'internal') return toPublicError(error).message;
   switch (faultOf(error)) {
     case 'unauthorised':
-      return 'It does not take our credentials.';
+      return 'It does not take our credentials. Where it wants a login, set auth: oauth.';
     case 'away':
       return 'It could not be reached.';
     case 'refused':

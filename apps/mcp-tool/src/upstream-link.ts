@@ -15,6 +15,7 @@ import {
 import { AppError, type McpLogLevel, type McpMethod } from '@switchyard/contracts';
 import { backoffMs, type Logger, sleep } from '@switchyard/platform';
 import type { SafeFetch } from '@switchyard/safe-fetch';
+import { Challenged, challengeOf } from './oauth-rules.ts';
 import { headersOf, type ReadVariable, type UpstreamConfig } from './upstream-config.ts';
 import { faultOf } from './upstream-faults.ts';
 import { ProcessTransport } from './upstream-process.ts';
@@ -24,6 +25,7 @@ import { ProcessTransport } from './upstream-process.ts';
  *
  * L1 Over HTTP only through safe-fetch, with limits of time and size; no redirect is followed.
  * L2 Its token is the upstream's own, of this user or of the service. The token of whoever called us is nowhere here.
+ *    Where it says itself who issues its tokens, a refusal is told with what it wants.
  * L3 Schemas of strangers are not compiled by the SDK: the registry does that, with bounds.
  * L4 Both eras; which one it was is remembered for a while, so that connecting again costs no question.
  * L5 Whoever wants to know of changed lists is told for as long as the link lives: where the stream on which an upstream
@@ -298,11 +300,16 @@ function transportOf(upstream: UpstreamConfig, parts: LinkParts): Transport {
     redirectPolicy: 'follow', // L1: which safe-fetch does not.
     fetch: async (input, init) => {
       const headers = new Headers(init?.headers);
-      if (token) headers.set('authorization', `Bearer ${await token()}`); // L2
+      const sent = await token?.();
+      if (sent !== undefined) headers.set('authorization', `Bearer ${sent}`); // L2
       const listens =
         (init?.method ?? 'GET').toUpperCase() === 'GET' || headers.get('mcp-method') === 'subscriptions/listen';
       const timeoutMs = listens ? MAX_SILENCE_MS : upstream.max_timeout_ms + 5_000;
-      return fetch(input, { ...init, headers, timeoutMs, maxResponseBytes: upstream.max_result_bytes });
+      const response = await fetch(input, { ...init, headers, timeoutMs, maxResponseBytes: upstream.max_result_bytes });
+      const challenge = upstream.oauth && challengeOf(response);
+      if (!challenge) return response;
+      await response.body?.cancel();
+      throw new Challenged(upstream.name, challenge, sent);
     },
     reconnectionOptions: {
       initialReconnectionDelay: 1_000,

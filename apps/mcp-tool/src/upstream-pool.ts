@@ -10,6 +10,7 @@ import {
   handleWhen,
 } from 'cockatiel';
 import { LRUCache } from 'lru-cache';
+import { type Challenged, challengedIn } from './oauth-rules.ts';
 import type { ReadVariable, UpstreamConfig } from './upstream-config.ts';
 import { faultOf, isItsFault } from './upstream-faults.ts';
 import { Link } from './upstream-link.ts';
@@ -23,6 +24,7 @@ import { Link } from './upstream-link.ts';
  * C3 Where a session or what was known of the protocol is no longer true, the connection is made anew, once.
  *    Nothing that may have been done is done again.
  * C4 A process that dies again and again is started with growing pauses.
+ * C6 Where a token was refused and there is another one, it is tried once more; nothing was done by then.
  * C5 The one host that the operator named for an upstream may be private; what it redirects to is not called.
  */
 
@@ -35,6 +37,10 @@ export interface PoolParts {
   readonly metrics: Metrics;
   /** The token of this user for the upstream's provider. Throws `credentials_missing` where there is none. */
   readonly userToken?: (principal: Principal, upstream: UpstreamConfig) => Promise<string>;
+  /** The token with which we are authorised ourselves. */
+  readonly ownToken?: (upstream: UpstreamConfig) => Promise<string>;
+  /** A token was refused. Resolves where there is another one by now; throws what its user is to do. */
+  readonly onChallenged?: (upstream: UpstreamConfig, who: OnBehalfOf, refusal: Challenged) => Promise<void>;
   readonly onListChanged?: (upstream: string) => void;
   /** A connection for this user is open. */
   readonly onOpened?: (upstream: string, who: Principal) => void;
@@ -94,7 +100,7 @@ export class UpstreamPool {
     const health = this.#healthOf(name);
     let outcome = 'ok';
     try {
-      return await health.breaker.execute(() => this.#useOnceOrTwice(upstream, who, work, signal));
+      return await health.breaker.execute(() => this.#useAuthorised(upstream, who, work, signal));
     } catch (error) {
       if (error instanceof BrokenCircuitError) {
         outcome = 'open';
@@ -138,6 +144,27 @@ export class UpstreamPool {
   /** For tests and the log. */
   async pidOf(upstream: UpstreamConfig): Promise<number | null> {
     return (await this.#links.peek(keyOf(upstream, undefined))?.link)?.pid ?? null;
+  }
+
+  /** C6 */
+  async #useAuthorised<T>(
+    upstream: UpstreamConfig,
+    who: OnBehalfOf,
+    work: (link: Link) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    try {
+      return await this.#useOnceOrTwice(upstream, who, work, signal);
+    } catch (error) {
+      const refusal = upstream.oauth && challengedIn(error);
+      if (!refusal || !this.parts.onChallenged || signal?.aborted) throw refusal ?? error;
+      await this.parts.onChallenged(upstream, who, refusal);
+    }
+    try {
+      return await this.#useOnceOrTwice(upstream, who, work, signal);
+    } catch (error) {
+      throw challengedIn(error) ?? error;
+    }
   }
 
   async #useOnceOrTwice<T>(
@@ -192,7 +219,9 @@ export class UpstreamPool {
     const ofUser = upstream.auth === 'user';
     if (ofUser && (!who || !userToken))
       throw new AppError('credentials_missing', `${upstream.name} is used with an authorisation of each user.`);
-    const token = ofUser ? () => userToken!(who!, upstream) : undefined;
+    const { ownToken } = this.parts;
+    const own = upstream.oauth?.by === 'service' && ownToken ? () => ownToken(upstream) : undefined;
+    const token = ofUser ? () => userToken!(who!, upstream) : own;
     if (token) await token();
     const changed = who === undefined && onListChanged ? () => onListChanged(upstream.name) : undefined;
     const common = { fetch: this.#fetchOf(upstream), read, log, onListChanged: changed, ...(token ? { token } : {}) };

@@ -5,6 +5,7 @@ import type { XmppRoute } from '@switchyard/safe-fetch';
 import type { ToolPins } from '@switchyard/store';
 import type { Catalog } from './catalog.ts';
 import { compileSchema } from './compile-schema.ts';
+import type { DiscoveredProviders } from './discovered-providers.ts';
 import { InputStates } from './input-state.ts';
 import { OPERATORS, STRANGERS } from './schema-bounds.ts';
 import type { Teller } from './teller.ts';
@@ -38,6 +39,8 @@ export interface UpstreamsParts {
   readonly route?: XmppRoute;
   /** The token that this user gave for the provider of an upstream. */
   readonly userToken?: (principal: Principal, upstream: UpstreamConfig) => Promise<string>;
+  /** The providers that upstreams lead to. */
+  readonly discovered?: DiscoveredProviders;
 }
 
 export interface Upstreams {
@@ -49,7 +52,7 @@ export interface Upstreams {
 
 /** Wires the MCP servers behind us. Waits for none of them; a file that is wrong ends the start. */
 export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsParts): Promise<Upstreams> {
-  const { catalog, pins, authorisations, teller, log, metrics, lifecycle, userToken } = parts;
+  const { catalog, pins, authorisations, teller, log, metrics, lifecycle, userToken, discovered } = parts;
   const { file, lookEveryMs, stateSecret } = options;
   if (file !== undefined && stateSecret === undefined)
     log.info('MCP_STATE_SECRET is not set: a question of an upstream is answered at the replica that passed it on');
@@ -57,6 +60,12 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
   const pool: UpstreamPool = new UpstreamPool({
     ...{ log, metrics, route: parts.route, read: parts.read ?? ((name) => process.env[name]) },
     ...(userToken ? { userToken } : {}),
+    ...(discovered
+      ? {
+          ownToken: (upstream) => discovered.ownToken(upstream),
+          onChallenged: (upstream, who, refusal) => discovered.challenged(upstream, who, refusal),
+        }
+      : {}),
     onListChanged: (name) => book.heard(name),
     onOpened: (name, who) => book.usedBy(name, who),
   });
@@ -68,7 +77,10 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
     publish: (name, active) => tools.publish(name, active),
     otherNames: () => tools.otherNames(),
     objections: (definition, trust) => tools.objections(definition, trust),
+    authorisationOf: (upstream) => discovered?.viewOf(upstream) ?? null,
+    waitsFor: (upstream) => discovered?.waitsFor(upstream),
   });
+  discovered?.onLooked((name) => book.heard(name));
   lifecycle.onStop('upstreams', async () => {
     await book.stop();
     await pool.close();
@@ -80,7 +92,10 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
         const parsed = parseUpstreams(text);
         return 'upstreams' in parsed ? { value: parsed.upstreams } : parsed;
       },
-      onChange: (all) => book.configure(all),
+      onChange: (all) => {
+        discovered?.configure(all);
+        book.configure(all);
+      },
     });
     await source.start();
     lifecycle.onStop('file of upstreams', () => source.stop());

@@ -49,7 +49,7 @@ export interface SecretOwner {
   readonly userId: string;
   readonly provider: string;
 }
-export type Purpose = 'credential' | 'login';
+export type Purpose = 'credential' | 'login' | 'client';
 
 export interface Opened {
   readonly value: unknown;

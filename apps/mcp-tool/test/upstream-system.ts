@@ -46,6 +46,8 @@ export interface System {
     options?: { signal: AbortSignal },
   ): Promise<StepResult>;
   readonly frames: McpFrame[];
+  /** Asks the service anything. */
+  readonly bus: Bus;
   /** Where the file of upstreams is. */
   readonly file: string;
   ask(method: McpMethod, params?: Record<string, unknown>, more?: object): Promise<OutputOf<typeof mcpRequest>>;
@@ -73,7 +75,12 @@ export async function startDatabase(): Promise<Database> {
   };
 }
 
-export async function startSystem(store: Store, more: McpToolOverrides = {}): Promise<System> {
+/** `env`: settings of the service beside those that it needs here. */
+export async function startSystem(
+  store: Store,
+  more: McpToolOverrides = {},
+  env: Record<string, string> = {},
+): Promise<System> {
   const directory = await mkdtemp(join(tmpdir(), 'upstreams-test-'));
   const file = join(directory, 'upstreams.yaml');
   await writeFile(file, '');
@@ -87,7 +94,7 @@ export async function startSystem(store: Store, more: McpToolOverrides = {}): Pr
     durable: `test-${Math.random()}`,
     handle: async (messages) => void facts.push(...messages.flatMap(({ system }) => system ?? [])),
   });
-  const config = Config.parse({ DATABASE_URL: 'postgres://unused', MCP_UPSTREAMS: file });
+  const config = Config.parse({ DATABASE_URL: 'postgres://unused', MCP_UPSTREAMS: file, ...env });
   const service: Service = createMcpTool(
     { ...config, upstreams: { ...config.upstreams, lookEveryMs: 50 } },
     { bus: hub.connect('mcp-tool'), store, log: collecting(lines), handleSignals: false, ...more },
@@ -95,7 +102,7 @@ export async function startSystem(store: Store, more: McpToolOverrides = {}): Pr
   await service.start();
   const statuses = async () => (await asker.request(listUpstreams, { principal: ROOT })).upstreams;
   return {
-    ...{ facts, lines, frames, file, statuses },
+    ...{ facts, lines, frames, file, statuses, bus: asker },
     async configure(yaml) {
       const before = lines.filter((line) => line.includes('was read again')).length;
       await writeFile(file, yaml);

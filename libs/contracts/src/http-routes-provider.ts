@@ -5,6 +5,7 @@ import {
   AuthStarted,
   AuthStartQuery,
   AvailableTools,
+  ClientDocument,
   LiveStatus,
   ProviderList,
   ProviderParams,
@@ -33,6 +34,14 @@ export const PROVIDER_ROUTES: readonly HttpRoute[] = [
     auth: 'none',
     answers: { 200: { summary: 'JavaScript.', type: 'text/javascript' } },
     errors: [],
+  },
+  {
+    method: 'GET',
+    path: '/api/mcp/auth/client.json',
+    summary: 'Who we are, for authorization servers that take the address of this document for a client id.',
+    auth: 'none',
+    answers: { 200: { summary: 'A Client ID Metadata Document.', schema: ClientDocument } },
+    errors: ['not_found', 'unavailable'],
   },
   {
     method: 'GET',

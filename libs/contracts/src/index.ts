@@ -154,6 +154,7 @@ export {
   Revocation,
   revokeAuthorisation,
   startAuthorisation,
+  clientDocument,
 } from './provider-auth.ts';
 export { REQUESTS } from './registry.ts';
 export {
@@ -272,5 +273,6 @@ export {
   QuarantineList,
   QuarantineQuery,
   UpstreamList,
+  UpstreamAuthorisation,
   UpstreamStatus,
 } from './upstreams.ts';

@@ -23,6 +23,10 @@ export const ProviderView = z.object({
   authorized: z.boolean(),
   /** What was granted; where nothing is, what will be asked for. */
   scopes: z.array(z.string()),
+  /** What tools need beyond that; connecting again asks for it. */
+  missing_scopes: z.array(z.string()).default([]),
+  /** Who issues the tokens; null: not found out yet. */
+  issuer: z.string().nullable().default(null),
   /** When the access token ends, ms since 1970; it is renewed before where the provider allows it. */
   expires_at: z.number().int().nullable(),
   connected_at: z.number().int().nullable(),
@@ -84,6 +88,15 @@ export const finishAuthorisation = request({
   timeoutMs: 30_000,
 });
 
+export const clientDocument = request({
+  ...shared,
+  subject: 'rpc.auth.client',
+  summary: 'What authorization servers read about us at the address that is our client id there; null: there is none.',
+  input: z.object({}),
+  output: z.object({ document: z.record(z.string(), z.unknown()).nullable() }),
+  timeoutMs: 5_000,
+});
+
 export const refreshAuthorisation = request({
   ...shared,
   subject: 'rpc.auth.refresh',
@@ -128,6 +141,8 @@ export const revokeAuthorisation = request({
 });
 
 /* What HTTP clients send and get. */
+/** A Client ID Metadata Document. */
+export const ClientDocument = z.looseObject({ client_id: z.url(), redirect_uris: z.array(z.url()) });
 export const AuthStartQuery = z.strictObject({
   return_to: ReturnPath.optional().describe('Path on this server to go to afterwards'),
   client: z.string().max(200).optional().describe('Who asks, as the page tells the person'),

@@ -11,6 +11,7 @@ import {
   refreshAuthorisation,
   revokeAuthorisation,
   startAuthorisation,
+  clientDocument,
 } from './provider-auth.ts';
 import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun, watchRun } from './runs.ts';
 import { mcpRequest } from './mcp.ts';
@@ -47,6 +48,7 @@ export const REQUESTS: readonly RequestContract[] = [
   getEffect,
   settleEffect,
   listProviders,
+  clientDocument,
   startAuthorisation,
   finishAuthorisation,
   refreshAuthorisation,

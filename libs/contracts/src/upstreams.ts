@@ -49,6 +49,20 @@ export const decideQuarantine = request({
   timeoutMs: 15_000,
 });
 
+/** Where an upstream is authorised, as it was found out from the upstream itself. */
+export const UpstreamAuthorisation = z.object({
+  by: z.enum(['user', 'service']).describe('user: each user for itself; service: we do, for all'),
+  issuer: z.string().nullable().describe('Who issues the tokens; null: not found out yet'),
+  resource: z.string().nullable().describe('What the tokens are for'),
+  client: z
+    .enum(['named', 'document', 'registration', 'none'])
+    .nullable()
+    .describe('How we are known there: named by the operator, by our metadata document, by registering'),
+  scopes: z.array(z.string()),
+  missing: z.string().nullable().describe('Why it cannot be used, or what its users are to do'),
+});
+export type UpstreamAuthorisation = z.infer<typeof UpstreamAuthorisation>;
+
 /** How an MCP server behind us is doing. */
 export const UpstreamStatus = z.object({
   name: UpstreamName,
@@ -61,6 +75,9 @@ export const UpstreamStatus = z.object({
   quarantined: z.number().int(),
   era: z.enum(['modern', 'legacy']).nullable(),
   refreshedAt: z.number().int().nullable(),
+  authorisation: UpstreamAuthorisation.nullable()
+    .default(null)
+    .describe('null: it needs none, or the operator named it'),
 });
 export type UpstreamStatus = z.infer<typeof UpstreamStatus>;
 

@@ -10,6 +10,8 @@ export interface Connection extends ConnectionOwner {
   readonly connectionId: string;
   readonly issuer: string;
   readonly scopes: readonly string[];
+  /** What the user is asked for beyond them; all that the next authorisation asks for. Empty: nothing. */
+  readonly wantedScopes: readonly string[];
   /** `expired`: the provider does not renew it any more; the user must authorise again. */
   readonly status: 'connected' | 'expired';
   readonly sealed: string;
@@ -29,7 +31,7 @@ export interface Login extends ConnectionOwner {
   readonly returnTo: string | null;
 }
 
-export type NewConnection = Omit<Connection, 'status' | 'version' | 'createdAt' | 'updatedAt'>;
+export type NewConnection = Omit<Connection, 'status' | 'version' | 'createdAt' | 'updatedAt' | 'wantedScopes'>;
 
 /** What a renewal gives; null: the provider does not renew any more. */
 export type Renewed = Pick<Connection, 'sealed' | 'kid' | 'scopes' | 'expiresAt'> | null;
@@ -49,6 +51,8 @@ export interface Connections {
   claimRenewal(connection: Pick<Connection, 'connectionId' | 'version'>, by: string, leaseMs: number): Promise<boolean>;
   /** False: the connection was revoked, replaced or renewed by another meanwhile. */
   endRenewal(connection: Pick<Connection, 'connectionId' | 'version'>, by: string, renewed: Renewed): Promise<boolean>;
+  /** Remembers what the user is to be asked for, until the next authorisation. */
+  wantScopes(connectionId: string, scopes: readonly string[]): Promise<void>;
   /** Puts the same credential under another key, where it is still the one that was read. */
   reseal(connection: Pick<Connection, 'connectionId' | 'sealed'>, sealed: string, kid: string): Promise<void>;
   /** Connections that are sealed with other keys than `kid`, after the id `after`. */

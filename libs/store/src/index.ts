@@ -36,6 +36,7 @@ export {
 } from './journal.ts';
 export { migrateDatabase } from './migrate.ts';
 export type { Note, NoteOwner, Notes } from './notes.ts';
+export type { Registration, Registrations } from './registrations.ts';
 export type { Retention } from './retention.ts';
 export type { StreamPosition, StreamPositions } from './stream-positions.ts';
 export { openStore, type Store, STORE_OWNERS, type StoreLog, type StoreOptions, type StoreOwner } from './store.ts';

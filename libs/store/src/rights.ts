@@ -43,6 +43,7 @@ export const RIGHTS: Readonly<Record<StoreOwner, OwnerRights>> = {
       provider_connections: EVERYTHING,
       provider_epochs: KEEP,
       provider_logins: EVERYTHING,
+      provider_registrations: EVERYTHING,
       tool_definitions: EVERYTHING,
       tool_definitions_version: ['select', 'update'],
       tool_pins: EVERYTHING,

@@ -5,7 +5,7 @@ import { row, rows, type Statement } from './pool.ts';
 const statement = (name: string, text: string): Statement => ({ name: `connections_${name}`, text });
 
 const COLUMNS = `connection_id, tenant_id, user_id, provider, issuer, scopes, status, sealed, kid, version, expires_at,
-  created_at, updated_at`;
+  created_at, updated_at, wanted_scopes`;
 const SAVE = statement('save', 'select mcp_tool.save_connection($1, $2, $3, $4, $5, $6, $7, $8, $9)');
 const GET = statement(
   'get',
@@ -19,6 +19,7 @@ const EPOCH = statement('epoch', 'select epoch from mcp_tool.provider_epochs whe
 const REMOVE = statement('remove', 'select * from mcp_tool.remove_connection($1, $2, $3)');
 const CLAIM = statement('claim', 'select mcp_tool.claim_renewal($1, $2, $3, $4) as done');
 const END = statement('end', 'select mcp_tool.end_renewal($1, $2, $3, $4, $5, $6, $7) as done');
+const WANT = statement('want', 'select mcp_tool.want_scopes($1, $2)');
 const RESEAL = statement(
   'reseal',
   'update mcp_tool.provider_connections set sealed = $3, kid = $4 where connection_id = $1 and sealed = $2',
@@ -63,6 +64,7 @@ interface ConnectionRow {
   expires_at: Date | null;
   created_at: Date;
   updated_at: Date;
+  wanted_scopes: string;
 }
 
 interface LoginRow {
@@ -119,6 +121,10 @@ export class SqlConnections implements Connections {
     return (await row<{ done: boolean }>(this.pool, END, [connectionId, version, by, ...values])).done;
   }
 
+  async wantScopes(connectionId: string, scopes: readonly string[]): Promise<void> {
+    await row(this.pool, WANT, [connectionId, scopes.join(' ')]);
+  }
+
   async reseal({ connectionId, sealed: before }: Pick<Connection, 'connectionId' | 'sealed'>, to: string, kid: string) {
     await rows(this.pool, RESEAL, [connectionId, before, to, kid]);
   }
@@ -150,6 +156,7 @@ function toConnection(found: ConnectionRow): Connection {
   return {
     ...{ connectionId: found.connection_id, tenantId: found.tenant_id, userId: found.user_id, provider, issuer },
     ...{ scopes: found.scopes.split(' ').filter(Boolean), status, sealed, kid, version },
+    wantedScopes: found.wanted_scopes.split(' ').filter(Boolean),
     expiresAt: found.expires_at?.getTime() ?? null,
     createdAt: found.created_at.getTime(),
     updatedAt: found.updated_at.getTime(),

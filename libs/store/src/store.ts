@@ -5,6 +5,7 @@ import type { Effects } from './effects.ts';
 import type { Journal } from './journal.ts';
 import type { Notes } from './notes.ts';
 import { type Spending, SqlSpending } from './spending.ts';
+import type { Registrations } from './registrations.ts';
 import type { Retention } from './retention.ts';
 import { openPool, rows } from './pool.ts';
 import { lazyPrisma } from './prisma.ts';
@@ -16,6 +17,7 @@ import { SqlJournal } from './sql-journal.ts';
 import { SqlNotes } from './sql-notes.ts';
 import { SqlToolDefinitions } from './sql-tool-definitions.ts';
 import { SqlStreamPositions, type StreamPositions } from './stream-positions.ts';
+import { SqlRegistrations } from './sql-registrations.ts';
 import { SqlRetention } from './sql-retention.ts';
 import { SqlToolPins } from './sql-tool-pins.ts';
 import type { ToolPins } from './tool-pins.ts';
@@ -55,6 +57,7 @@ export interface Store {
   readonly notes: Notes;
   readonly effects: Effects;
   readonly connections: Connections;
+  readonly registrations: Registrations;
   readonly toolPins: ToolPins;
   readonly toolDefinitions: ToolDefinitions;
   readonly auditLog: AuditLog;
@@ -94,6 +97,7 @@ export function openStore(options: StoreOptions): Store {
     notes: new SqlNotes(prisma.get),
     effects: new SqlEffects(pool),
     connections: new SqlConnections(pool),
+    registrations: new SqlRegistrations(pool),
     toolPins: new SqlToolPins(pool),
     toolDefinitions: new SqlToolDefinitions(pool),
     auditLog: new SqlAuditLog(pool, prisma.get),

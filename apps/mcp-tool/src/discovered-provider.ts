@@ -1,0 +1,319 @@
+import { createPrivateKey } from 'node:crypto';
+import { checkResourceAllowed, selectClientAuthMethod } from '@modelcontextprotocol/client';
+import { AppError, type UpstreamAuthorisation } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/platform';
+import type { SafeFetch } from '@switchyard/safe-fetch';
+import * as oauth from 'openid-client';
+import type { AuthMethod, ClientIdentity, ClientRegistrations } from './client-registrations.ts';
+import { discover, type Found } from './oauth-discovery.ts';
+import { type Challenge, challengeOf, scopesToAsk } from './oauth-rules.ts';
+import {
+  authOf,
+  ClientRefused,
+  type Credential,
+  type Grant,
+  type Granted,
+  type LoginPlan,
+  type Provider,
+  ProviderClient,
+  Refused,
+} from './provider-client.ts';
+import { headersOf, type OauthConfig, type ReadVariable, type UpstreamConfig } from './upstream-config.ts';
+
+/*
+ * A provider that an upstream led to: found out, registered at, and used as one that the operator named.
+ *
+ * J1 What is granted is for one issuer, one resource and one client of ours. Where the upstream names another issuer, or
+ *    is another resource, the user authorises anew; nothing of the one is sent to the other.
+ * J2 It is found out once for all that wait, kept for ten minutes, and anew after an upstream refused a token.
+ * J3 A login ends where it began: at the issuer, the resource and the client that were sealed with its state.
+ */
+
+const FOUND_TTL_MS = 600_000;
+const PROBE_LIMITS = { timeoutMs: 10_000, maxResponseBytes: 64 * 1024 };
+/** A question that no server answers without a token, where it asks for one at all. It does nothing. */
+const PROBE = { jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} };
+
+export interface DiscoveredParts {
+  readonly upstream: UpstreamConfig;
+  readonly oauth: OauthConfig;
+  readonly registrations: ClientRegistrations;
+  readonly fetch: SafeFetch;
+  readonly mayUseHttp: (host: string) => boolean;
+  readonly read: ReadVariable;
+  readonly now: () => number;
+  readonly log: Logger;
+  /** It is known who issues the tokens, or that this cannot be found out. */
+  readonly onLooked: () => void;
+}
+
+export class DiscoveredProvider implements Provider {
+  #looking: { readonly until: number; readonly made: Promise<Found> } | undefined;
+  #found: Found | undefined;
+  #identity: ClientIdentity | undefined;
+  #challenge: Challenge | undefined;
+  /** Why it cannot be used; for people. */
+  #problem: string | undefined;
+
+  constructor(private readonly parts: DiscoveredParts) {}
+
+  get config(): Provider['config'] {
+    const { upstream, oauth: settings } = this.parts;
+    const scopes = this.#found ? this.#scopes(this.#found, []) : (settings.scopes ?? []);
+    return { id: upstream.provider, title: settings.title ?? upstream.name, issuer: this.#found?.issuer, scopes };
+  }
+
+  /** What is known of it without asking. */
+  get view(): UpstreamAuthorisation {
+    const { issuer, resource } = this.#found ?? {};
+    return {
+      ...{ by: this.parts.oauth.by, issuer: issuer ?? null, resource: resource ?? null },
+      client: this.#identity?.how ?? this.#foreseen() ?? null,
+      scopes: [...this.config.scopes],
+      missing: this.#problem ?? null,
+    };
+  }
+
+  /** J2. `challenge`: what the upstream said just now to somebody who had a token. */
+  async look(challenge?: Challenge): Promise<Found> {
+    if (challenge) {
+      this.#challenge = challenge;
+      this.#looking = undefined;
+    }
+    const { now } = this.parts;
+    if (this.#looking && this.#looking.until > now()) return this.#looking.made;
+    const made = this.#discover();
+    const looking = { until: now() + FOUND_TTL_MS, made };
+    this.#looking = looking;
+    // What failed is tried again by the next who asks.
+    made.catch(() => {
+      if (this.#looking === looking) this.#looking = undefined;
+    });
+    return made;
+  }
+
+  async plan(state: string, verifier: string, wanted: readonly string[]): Promise<LoginPlan> {
+    const found = await this.look();
+    const asked = this.#scopes(found, wanted);
+    const { registrations, fetch, upstream } = this.parts;
+    const { title } = this.config;
+    const named = this.#named();
+    const identity = await registrations
+      .identify({ provider: upstream.provider, title, found, scopes: asked, fetch, named })
+      .catch((error: unknown) => {
+        if (error instanceof AppError) this.#problem = error.message;
+        throw error;
+      });
+    this.#identity = identity;
+    this.#problem = undefined;
+    const { url } = await this.#client(found, identity, asked).plan(state, verifier);
+    const { issuer, resource } = found;
+    return { url, grant: { issuer, resource, client_id: identity.clientId, asked } };
+  }
+
+  /** J3 */
+  async exchange(
+    params: Readonly<Record<string, string>>,
+    state: string,
+    verifier: string,
+    grant: Grant | undefined,
+  ): Promise<Granted> {
+    if (!grant) throw new Refused('not_begun_here');
+    const client = await this.#clientOf(grant);
+    return bound(await client.exchange(params, state, verifier), grant);
+  }
+
+  async refresh(credential: Credential): Promise<Granted> {
+    const { grant } = credential;
+    if (!grant) throw new Refused('not_bound');
+    const client = await this.#clientOf(grant);
+    try {
+      return bound(await client.refresh(credential), grant);
+    } catch (error) {
+      if (!(error instanceof ClientRefused)) throw error;
+      // It forgot us: with the next login we are somebody else there.
+      if (this.#identity) await this.parts.registrations.forget(this.config.id, grant.issuer, this.#identity);
+      throw new Refused('invalid_client', { cause: error });
+    }
+  }
+
+  async revoke(credential: Credential): Promise<true | undefined> {
+    const { grant } = credential;
+    const client = grant && (await this.#clientOf(grant));
+    return client?.revoke(credential);
+  }
+
+  async check(accessToken: string): Promise<{ active: boolean; by: 'introspection' | 'userinfo' } | undefined> {
+    const found = await this.look();
+    return this.#identity && this.#client(found, this.#identity, []).check(accessToken);
+  }
+
+  /** J1 */
+  mayUse({ grant }: Credential): boolean {
+    if (!grant || (this.#found && this.#found.issuer !== grant.issuer)) return false;
+    const { resource } = grant;
+    return checkResourceAllowed({ requestedResource: this.parts.upstream.url!, configuredResource: resource });
+  }
+
+  /** A token for ourselves (`auth: service`). */
+  async ownToken(): Promise<Granted> {
+    const found = await this.look();
+    const named = this.#named()!;
+    this.#identity = named;
+    const granted = await this.#client(found, named, this.#scopes(found, [])).ownToken();
+    this.#problem = undefined;
+    return granted;
+  }
+
+  /** For `auth: service`: why there is no token. */
+  failed(error: unknown): void {
+    this.#problem = error instanceof AppError ? error.message : 'It gave no token.';
+  }
+
+  async #discover(): Promise<Found> {
+    const { upstream, oauth: settings, fetch, mayUseHttp, log } = this.parts;
+    const { by, issuer } = settings;
+    const { title } = this.config;
+    const { name, url = '' } = upstream;
+    try {
+      this.#challenge ??= await this.#probe().catch(() => undefined);
+      const found = await discover({ title, url, challenge: this.#challenge, issuer, by, fetch, mayUseHttp });
+      this.#remember(found);
+      return found;
+    } catch (error) {
+      this.#challenge = undefined;
+      this.#problem = error instanceof AppError ? error.message : 'It cannot be found out who authorises it.';
+      log.warn({ err: error, upstream: name }, 'who authorises an upstream is not known');
+      throw error;
+    } finally {
+      this.parts.onLooked();
+    }
+  }
+
+  /** What it says to somebody without a token; nothing where it cannot be asked: then it is looked where it belongs. */
+  async #probe(): Promise<Challenge | undefined> {
+    const { upstream, fetch, read } = this.parts;
+    const filled = headersOf(upstream, read);
+    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+    const response = await fetch(upstream.url!, {
+      ...{ method: 'POST', body: JSON.stringify(PROBE) },
+      headers: { ...('headers' in filled ? filled.headers : {}), ...headers },
+      ...PROBE_LIMITS,
+    });
+    await response.body?.cancel();
+    return challengeOf(response);
+  }
+
+  #remember(found: Found): void {
+    const { log, upstream } = this.parts;
+    const before = this.#found;
+    if (before && before.issuer !== found.issuer) {
+      log.warn({ upstream: upstream.name, before: before.issuer, now: found.issuer }, 'an upstream has another issuer');
+      this.#identity = undefined;
+    } else if (!before)
+      log.info({ upstream: upstream.name, issuer: found.issuer }, 'who authorises an upstream is known');
+    this.#found = found;
+    this.#problem = undefined;
+  }
+
+  /** J1 */
+  async #clientOf(grant: Grant): Promise<ProviderClient> {
+    const found = await this.look();
+    if (found.issuer !== grant.issuer || found.resource !== grant.resource) throw new Refused('issuer_changed');
+    const { registrations, upstream } = this.parts;
+    const identity = await registrations.known(upstream.provider, grant.issuer, grant.client_id, this.#named());
+    if (!identity) throw new Refused('client_changed');
+    this.#identity = identity;
+    return this.#client(found, identity, grant.asked);
+  }
+
+  #client(found: Found, identity: ClientIdentity, scopes: readonly string[]): ProviderClient {
+    const { fetch, mayUseHttp, now, registrations } = this.parts;
+    const { id, title } = this.config;
+    const method = methodOf(identity, found);
+    // A person who is to be asked for lasting access is asked (OpenID Connect, 11).
+    const lasting: Record<string, string> = scopes.includes('offline_access') ? { prompt: 'consent' } : {};
+    return new ProviderClient({
+      config: {
+        ...{ id, title, issuer: found.issuer, endpoints: undefined, scopes, resource: found.resource },
+        ...{ clientId: identity.clientId, clientSecret: identity.secret, clientAuth: method },
+        authorizationParams: lasting,
+      },
+      auth: this.#keyAuth() ?? authOf(method, identity.secret),
+      metadata: found.metadata as oauth.ServerMetadata,
+      redirectUri: registrations.redirectUri,
+      ...{ fetch, mayUseHttp, now },
+    });
+  }
+
+  #scopes({ metadata, scopes: resource }: Found, wanted: readonly string[]): string[] {
+    return scopesToAsk({
+      ...{ named: this.parts.oauth.scopes, challenged: this.#challenge?.scopes ?? [], resource, wanted },
+      ...{ server: metadata.scopes_supported, grants: metadata.grant_types_supported },
+    });
+  }
+
+  /** The client that the operator named. */
+  #named(): ClientIdentity | undefined {
+    const { client_id: clientId, client_secret_env: name, client_auth } = this.parts.oauth;
+    if (clientId === undefined) return undefined;
+    const secret = name === undefined ? undefined : this.#secret(name);
+    const method = client_auth && METHODS[client_auth];
+    return { how: 'named', clientId, secret, method };
+  }
+
+  #keyAuth(): oauth.ClientAuth | undefined {
+    const { private_key_env: name, signing_alg: alg } = this.parts.oauth;
+    if (name === undefined) return undefined;
+    const key = this.#secret(name);
+    // The key is imported when it is needed: the library takes a promise from whoever says who we are.
+    return async (server, client, body, headers) => {
+      const pem = createPrivateKey(key).export({ format: 'der', type: 'pkcs8' });
+      const imported = await crypto.subtle.importKey('pkcs8', pem, ALGORITHMS[alg], false, ['sign']);
+      await oauth.PrivateKeyJwt(imported)(server, client, body, headers);
+    };
+  }
+
+  #secret(name: string): string {
+    const value = this.parts.read(name);
+    if (value) return value;
+    throw new AppError('credentials_missing', `${this.parts.upstream.name} is not set up: ${name} is not set.`);
+  }
+
+  /** How we will be known there, as far as it can be told. */
+  #foreseen(): UpstreamAuthorisation['client'] | undefined {
+    if (this.parts.oauth.client_id !== undefined) return 'named';
+    if (!this.#found) return undefined;
+    const { client_id_metadata_document_supported: readsOurs, registration_endpoint } = this.#found.metadata;
+    if (readsOurs === true && this.parts.registrations.document() !== null) return 'document';
+    return registration_endpoint === undefined ? 'none' : 'registration';
+  }
+}
+
+const METHODS = { basic: 'client_secret_basic', post: 'client_secret_post', none: 'none' } as const;
+const NAMES: Readonly<Record<AuthMethod, 'basic' | 'post' | 'none'>> = {
+  client_secret_basic: 'basic',
+  client_secret_post: 'post',
+  none: 'none',
+};
+const ALGORITHMS = {
+  ES256: { name: 'ECDSA', namedCurve: 'P-256' },
+  ES384: { name: 'ECDSA', namedCurve: 'P-384' },
+  RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
+  PS256: { name: 'RSA-PSS', hash: 'SHA-256' },
+  Ed25519: { name: 'Ed25519' },
+} as const;
+
+function methodOf({ clientId, secret, method }: ClientIdentity, { metadata }: Found): 'basic' | 'post' | 'none' {
+  const client = {
+    client_id: clientId,
+    ...(secret === undefined ? {} : { client_secret: secret }),
+    ...(method === undefined ? {} : { token_endpoint_auth_method: method }),
+  };
+  const supported = metadata.token_endpoint_auth_methods_supported ?? [];
+  return NAMES[selectClientAuthMethod(client, supported) as AuthMethod];
+}
+
+function bound(granted: Granted, grant: Grant): Granted {
+  return { ...granted, credential: { ...granted.credential, grant } };
+}
