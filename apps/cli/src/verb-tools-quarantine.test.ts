@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { chosen, onlyNew, upstreamCells, waitingCells } from './verb-tools-quarantine.ts';
+import { authorisationLines, chosen, onlyNew, upstreamCells, waitingCells } from './verb-tools-quarantine.ts';
 
 const waits = { upstream: 'crm', tool: 'pay', hash: 'ab'.repeat(32), reasons: ['changed'], diff: [] };
 
@@ -24,4 +24,32 @@ it('shows what waits and how an upstream is doing', () => {
   expect(upstreamCells({ ...row, available: false, reason: 'It could not be reached.' })).toEqual([
     ...['crm', 'http', 'untrusted', '3 tools, 1 not usable', 'not available: It could not be reached.'],
   ]);
+});
+
+it('says who authorises an upstream, how we are known there and what is to be done, each once', () => {
+  const row = {
+    name: 'crm',
+    transport: 'http',
+    trust: 'trusted',
+    available: true,
+    reason: null,
+    tools: 0,
+    quarantined: 0,
+  };
+  const link = 'Each user authorises it: https://here.example/api/mcp/auth?provider=crm';
+  const authorisation = {
+    by: 'user',
+    issuer: 'https://as.example',
+    client: 'registration',
+    scopes: ['a'],
+    missing: link,
+  };
+  expect(authorisationLines({ ...row, authorisation })).toEqual([
+    'crm: authorised by https://as.example, known as a registration, scopes a',
+    `crm: ${link}`,
+  ]);
+  const unknown = { ...authorisation, issuer: null, client: null, scopes: [], missing: 'It cannot be used.' };
+  const away = { ...row, available: false, reason: 'It cannot be used.' };
+  expect(authorisationLines({ ...away, authorisation: unknown })).toEqual(['crm: who authorises it is not known']);
+  expect(authorisationLines({ ...row, authorisation: null })).toEqual([]);
 });

@@ -20,6 +20,13 @@ interface UpstreamRow {
   readonly reason: string | null;
   readonly tools: number;
   readonly quarantined: number;
+  readonly authorisation?: {
+    readonly by: string;
+    readonly issuer: string | null;
+    readonly client: string | null;
+    readonly scopes: readonly string[];
+    readonly missing: string | null;
+  } | null;
 }
 
 const USAGE = './switchyard tools quarantine [list | show | approve | reject] [<upstream> <tool> [<hash>]] [--new]';
@@ -33,6 +40,24 @@ export function upstreamCells(row: UpstreamRow): string[] {
   const waiting = row.quarantined === 0 ? '' : `, ${row.quarantined} not usable`;
   const state = row.available ? 'available' : `not available: ${row.reason ?? 'unknown'}`;
   return [row.name, row.transport, row.trust, `${row.tools} tools${waiting}`, state];
+}
+
+const KNOWN_AS: Readonly<Record<string, string>> = {
+  ...{ named: 'the client of the file', document: 'our metadata document', registration: 'a registration' },
+  none: 'a client that must be registered by hand',
+};
+
+/** Who issues its tokens and what is to be done; nothing where that is no question. */
+export function authorisationLines({ name, authorisation, available, reason }: UpstreamRow): string[] {
+  if (!authorisation) return [];
+  const { issuer, client, scopes, missing } = authorisation;
+  const as = client === null ? '' : `, known as ${KNOWN_AS[client] ?? client}`;
+  const of = scopes.length === 0 ? '' : `, scopes ${scopes.join(' ')}`;
+  const told = !available && reason === missing;
+  return [
+    issuer === null ? `${name}: who authorises it is not known` : `${name}: authorised by ${issuer}${as}${of}`,
+    ...(missing === null || told ? [] : [`${name}: ${missing}`]),
+  ];
 }
 
 /**
@@ -115,7 +140,10 @@ export async function upstreams(context: VerbContext): Promise<number> {
   const answer = (await asAdmin(context).get('/tools/upstreams')) as { upstreams: UpstreamRow[] };
   if (context.values['json'] === true) context.print(JSON.stringify(answer.upstreams, null, 2));
   else if (answer.upstreams.length === 0) context.print('There are none; MCP_UPSTREAMS names the file with them.');
-  else for (const line of columns(answer.upstreams.map(upstreamCells))) context.print(line);
+  else {
+    for (const line of columns(answer.upstreams.map(upstreamCells))) context.print(line);
+    for (const line of answer.upstreams.flatMap(authorisationLines)) context.print(line);
+  }
   return EXIT.ok;
 }
 

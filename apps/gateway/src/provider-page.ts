@@ -54,8 +54,10 @@ function button(text, work) { const made = document.createElement('button'); mad
 function consent(provider) {
   el('ask').textContent = 'Allow access to ' + provider.title + '?';
   const client = query.get('client');
-  el('by').textContent = (client ? '"' + client.slice(0, 100) + '" asks for this. ' : '') + 'Tools will act at ' + provider.title + ' on your behalf, with:';
-  el('scopes').replaceChildren(...(provider.scopes.length ? provider.scopes : ['the usual access']).map((scope) => { const li = document.createElement('li'); li.textContent = scope; return li; }));
+  const where = provider.issuer ? ' You log in at ' + new URL(provider.issuer).host + '.' : '';
+  el('by').textContent = (client ? '"' + client.slice(0, 100) + '" asks for this. ' : '') + 'Tools will act at ' + provider.title + ' on your behalf.' + where + ' With:';
+  const scopes = provider.scopes.concat(missing(provider));
+  el('scopes').replaceChildren(...(scopes.length ? scopes : ['the usual access']).map((scope) => { const li = document.createElement('li'); li.textContent = scope; return li; }));
   el('consent').hidden = false;
   el('no').onclick = () => { el('consent').hidden = true; };
   el('yes').onclick = guarded(async () => {
@@ -65,7 +67,8 @@ function consent(provider) {
     if (to.protocol === 'https:' || to.protocol === 'http:') location.assign(to.href);
   });
 }
-const state = (provider) => provider.status === 'connected' ? 'Connected' : provider.status === 'expired' ? 'Expired: connect it again' : 'Not connected';
+const missing = (provider) => provider.missing_scopes || [];
+const state = (provider) => provider.status === 'connected' ? (missing(provider).length ? 'Connected, but tools need more: ' + missing(provider).join(', ') : 'Connected') : provider.status === 'expired' ? 'Expired: connect it again' : 'Not connected';
 async function show() {
   const { providers } = await ask('GET', 'providers');
   el('who').hidden = true;
@@ -75,13 +78,14 @@ async function show() {
     name.textContent = provider.title; status.textContent = state(provider); scopes.textContent = provider.authorized ? provider.scopes.join(', ') : '';
     li.append(name, status, scopes, document.createElement('br'));
     if (!provider.authorized) li.append(button('Connect', async () => consent(provider)));
-    else li.append(
+    else if (missing(provider).length) li.append(button('Allow more', async () => consent(provider)));
+    if (provider.authorized) li.append(
       button('Check now', async () => { const live = await ask('GET', provider.provider + '/status/live'); say(provider.title + ': ' + (live.live === 'active' ? 'works' : live.live === 'inactive' ? 'does not work any more' : 'cannot be checked') + '.'); await show(); }),
       button('Disconnect', async () => { await ask('DELETE', provider.provider); say(provider.title + ' is disconnected.'); await show(); }));
     return li;
   }));
   const wanted = providers.find(({ provider }) => provider === query.get('provider'));
-  if (wanted && !wanted.authorized) consent(wanted);
+  if (wanted && (!wanted.authorized || missing(wanted).length)) consent(wanted);
   const done = providers.find(({ provider }) => provider === query.get('connected'));
   if (done && done.authorized) say(done.title + ' is connected.');
 }

@@ -262,16 +262,13 @@ export class DiscoveredProvider implements Provider {
     return { how: 'named', clientId, secret, method };
   }
 
+  /** The library waits for whoever says who we are, so the key may be imported when it is needed. */
   #keyAuth(): oauth.ClientAuth | undefined {
     const { private_key_env: name, signing_alg: alg } = this.parts.oauth;
     if (name === undefined) return undefined;
-    const key = this.#secret(name);
-    // The key is imported when it is needed: the library takes a promise from whoever says who we are.
-    return async (server, client, body, headers) => {
-      const pem = createPrivateKey(key).export({ format: 'der', type: 'pkcs8' });
-      const imported = await crypto.subtle.importKey('pkcs8', pem, ALGORITHMS[alg], false, ['sign']);
-      await oauth.PrivateKeyJwt(imported)(server, client, body, headers);
-    };
+    const pem = this.#secret(name);
+    const auth = async (...args: Parameters<oauth.ClientAuth>) => oauth.PrivateKeyJwt(await keyOf(pem, alg))(...args);
+    return auth as oauth.ClientAuth;
   }
 
   #secret(name: string): string {
@@ -303,6 +300,15 @@ const ALGORITHMS = {
   PS256: { name: 'RSA-PSS', hash: 'SHA-256' },
   Ed25519: { name: 'Ed25519' },
 } as const;
+
+async function keyOf(pem: string, alg: keyof typeof ALGORITHMS): Promise<oauth.CryptoKey> {
+  try {
+    const key = createPrivateKey(pem).export({ format: 'der', type: 'pkcs8' });
+    return await crypto.subtle.importKey('pkcs8', key, ALGORITHMS[alg], false, ['sign']);
+  } catch (cause) {
+    throw new AppError('credentials_missing', `The private key is not one for ${alg} in PKCS #8 PEM.`, { cause });
+  }
+}
 
 function methodOf({ clientId, secret, method }: ClientIdentity, { metadata }: Found): 'basic' | 'post' | 'none' {
   const client = {

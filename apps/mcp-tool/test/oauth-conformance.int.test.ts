@@ -70,7 +70,7 @@ beforeAll(async () => {
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const job = JSON.parse(Buffer.concat(chunks).toString()) as Job;
-      (job.scenario in NOT_OURS ? Promise.resolve('not ours') : use(job))
+      void (job.scenario in NOT_OURS ? Promise.resolve('not ours') : use(job))
         .catch((error: unknown) => ({ error: error instanceof Error ? (error.stack ?? error.message) : error }))
         .then((told) => {
           outcomes.set(job.scenario, told);

@@ -92,7 +92,7 @@ export const clientDocument = request({
   ...shared,
   subject: 'rpc.auth.client',
   summary: 'What authorization servers read about us at the address that is our client id there; null: there is none.',
-  input: z.object({}),
+  input: z.strictObject({}),
   output: z.object({ document: z.record(z.string(), z.unknown()).nullable() }),
   timeoutMs: 5_000,
 });
