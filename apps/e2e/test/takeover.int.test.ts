@@ -16,7 +16,7 @@ let client: ResumingClient;
 let db: pg.Pool;
 
 beforeAll(async () => {
-  system = await startProcesses({ replicas: { a2a: 1 } });
+  system = await startProcesses({ replicas: { a2a: 1 }, env: { TOOL_AGENT: 'always' } });
   db = new pg.Pool({ connectionString: system.databaseUrl, max: 2 });
   db.on('error', () => undefined);
   const call = (task: string, tool: string, ms: number) => ({
@@ -30,6 +30,16 @@ beforeAll(async () => {
       call('deaf', 'deaf_write', 20_000),
       call('brief', 'slow_read', 300),
       call('quick', 'slow_write', 0),
+      {
+        when: { taskIncludes: 'hand over', turn: 1 },
+        respond: { toolCalls: [{ name: 'delegate_to_mcp', arguments: { task: 'errand' } }] },
+      },
+      call('errand', 'slow_write', 0),
+      {
+        when: { taskIncludes: 'errand', turn: 2 },
+        respond: { toolCalls: [{ name: 'slow_read', arguments: { ms: 4_000 } }] },
+      },
+      { when: { taskIncludes: 'errand', turn: 3 }, respond: { text: 'the errand is done' } },
       { when: { turn: 2 }, respond: { text: 'done' } },
       {
         when: { taskIncludes: 'think', turn: 1 },
@@ -159,6 +169,38 @@ describe('a worker that stood still until it was given up', () => {
       const count = effects.filter((key) => key === `${runId}:step-mcp-001`).length;
       expect({ runId, outcome, count }).toEqual({ runId, outcome, count: outcome === 'completed' ? 1 : 0 });
     }
+    expect(client.complaints).toEqual([]);
+  }, 120_000);
+});
+
+describe('a task in words whose worker and owner are killed', () => {
+  it('is gone on with: no effect of it happens twice, and nothing of it is in doubt', async () => {
+    const calls = new Map<string, number>();
+    const runIds = await Promise.all(Array.from({ length: 3 }, (_, n) => client.start({ task: `hand over ${n}` })));
+    const watched = runIds.map((runId) =>
+      client.watch(runId, ({ type }) => {
+        if (type === 'mcp.tool.selected') calls.set(runId, (calls.get(runId) ?? 0) + 1);
+      }),
+    );
+    // The first call is done and the second under way.
+    await until(() => runIds.every((runId) => (calls.get(runId) ?? 0) >= 2), 30_000);
+    const victims = [await ownerOf(runIds[0]!), ...system.replicas['mcp-tool']];
+    await Promise.all(victims.map((victim) => victim.kill()));
+    await Promise.all(victims.map((victim) => victim.start()));
+    for (const { end, events } of await Promise.all(watched)) {
+      expect(end).toMatchObject({ status: 'success' });
+      const outcome = events.find(({ type }) => type === 'orchestrator.step.completed')!.data as { result: unknown };
+      expect(outcome).toMatchObject({ status: 'completed', result: 'the errand is done' });
+    }
+    // For each run its write and its read, the write once.
+    const keys = system.effects().filter((key) => runIds.some((runId) => key.startsWith(`${runId}:step-mcp-001:`)));
+    expect(new Set(keys).size).toBe(6);
+    const { rows } = await db.query(
+      'select run_id, idempotency_key as key, state from mcp_tool.effects where run_id = any ($1) order by run_id',
+      [runIds],
+    );
+    expect(rows).toEqual([...runIds].sort().map((run_id) => ({ run_id, key: expect.anything(), state: 'succeeded' })));
+    for (const { key } of rows as { key: string }[]) expect(keys.filter((one) => one === key)).toHaveLength(1);
     expect(client.complaints).toEqual([]);
   }, 120_000);
 });

@@ -5,6 +5,7 @@ import { AppError, type HttpToolDefinition } from '@switchyard/contracts';
 import { type Clock, systemClock } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch, mappedJid } from '@switchyard/safe-fetch';
 import { type Effects, openStore, type Registrations, type Store, type ToolPins } from '@switchyard/store';
+import { AgentJournal } from './agent-journal.ts';
 import { CatalogNews } from './catalog-news.ts';
 import { Catalog } from './catalog.ts';
 import type { McpToolConfig } from './config.ts';
@@ -34,7 +35,7 @@ import type { ProviderAuthorisations } from './visibility.ts';
 
 /** What a test may bring in place of the real thing. */
 export interface McpToolOverrides extends ServiceOverrides {
-  readonly store?: Pick<Store, 'notes' | 'effects' | 'connections' | 'ping'> &
+  readonly store?: Pick<Store, 'notes' | 'effects' | 'agentTurns' | 'connections' | 'ping'> &
     Partial<Pick<Store, 'toolPins' | 'toolDefinitions' | 'registrations'>>;
   /** Puts something around the ledger, e.g. what ends this process before or after one of its writes. */
   readonly effects?: (effects: Effects) => Effects;
@@ -110,7 +111,9 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const desk = new EffectDesk({ effects, teller, log, metrics, leaseMs, instance: randomUUID() });
     desk.start();
     lifecycle.onStop('effects', (leftMs) => desk.stop(leftMs));
-    const keeper = new EffectKeeper({ effects, teller, log, leaseMs, keepMs, mayTakeOver: () => desk.mayTakeOver() });
+    const turns = store.agentTurns;
+    const mayTakeOver = () => desk.mayTakeOver();
+    const keeper = new EffectKeeper({ effects, turns, teller, log, leaseMs, keepMs, mayTakeOver });
     keeper.start();
     lifecycle.onStop('effect keeper', () => keeper.stop());
     const executor = new Executor({ toolbox, effects: desk, teller, log, metrics, credentials: config.credentials });
@@ -121,7 +124,9 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
       userToken: overrides.userToken ?? ((who, { provider }) => own.tokenOf(who, provider)),
     });
     own.onChange((owner, change) => authorisationChanged(upstreams, owner, change));
-    const agent = new StepAgent({ toolbox, executor, toolAgent: new ToolAgent({ bus, ...config.toolAgent }), clock });
+    const journal = new AgentJournal({ turns, effects });
+    const toolAgent = new ToolAgent({ bus, journal, ...config.toolAgent });
+    const agent = new StepAgent({ toolbox, executor, toolAgent, clock });
     // A tenant's tool reaches public hosts alone: neither those that the operator excepted nor those behind our JID.
     const guarded = createSafeFetch({ serviceMap: config.serviceMap, log });
     const nowhere = { allowHosts: new Set<string>(), isMapped: () => false };

@@ -1,5 +1,5 @@
 import { type Logger, sleep } from '@switchyard/platform';
-import type { Effects } from '@switchyard/store';
+import type { AgentTurns, Effects } from '@switchyard/store';
 import { effectInDoubt } from './effect-facts.ts';
 import type { Teller } from './teller.ts';
 
@@ -8,6 +8,8 @@ import type { Teller } from './teller.ts';
  *
  * K1 A call that was dispatched, whose process died and that nobody repeated is in doubt some leases later.
  * K2 Known outcomes go after `keepMs`, a batch at a time; what is in doubt stays until somebody settles it.
+ * K3 What the tool agent decided goes before the effects of it, after TURNS_KEPT_MS at the latest: a step that still
+ *    has effects and no turns is in doubt, one that had turns and no effects would have them again.
  */
 
 const ORPHANS_AT_ONCE = 100;
@@ -15,11 +17,13 @@ const ORPHANS_AT_ONCE = 100;
 const GRACE_LEASES = 5;
 const REMOVE_EVERY_MS = 3_600_000;
 const FIRST_REMOVE_MS = 60_000;
+const TURNS_KEPT_MS = 7 * 86_400_000;
 const BATCH = 1_000;
 const BATCH_PAUSE_MS = 200;
 
 export interface EffectKeeperParts {
   readonly effects: Pick<Effects, 'doubtOrphans' | 'remove'>;
+  readonly turns: Pick<AgentTurns, 'remove'>;
   readonly teller: Pick<Teller, 'tell'>;
   readonly log: Logger;
   readonly leaseMs: number;
@@ -54,15 +58,22 @@ export class EffectKeeper {
       teller.tell(effectInDoubt(effect, 'The worker was lost while the call was under way.'));
   }
 
-  /** K2 */
+  /** K2, K3 */
   async removeOld(): Promise<void> {
-    let removed = 0;
-    for (let some = BATCH; some === BATCH && !this.#stopped.signal.aborted;) {
-      some = await this.parts.effects.remove(BATCH, this.parts.keepMs);
-      removed += some;
-      if (some === BATCH) await sleep(BATCH_PAUSE_MS, this.#stopped.signal);
-    }
+    const { effects, turns, keepMs } = this.parts;
+    await this.#remove((limit) => turns.remove(limit, Math.min(keepMs, TURNS_KEPT_MS)));
+    const removed = await this.#remove((limit) => effects.remove(limit, keepMs));
     if (removed > 0) this.parts.log.info({ removed }, 'old effects were removed');
+  }
+
+  async #remove(some: (limit: number) => Promise<number>): Promise<number> {
+    let removed = 0;
+    for (let count = BATCH; count === BATCH && !this.#stopped.signal.aborted;) {
+      count = await some(BATCH);
+      removed += count;
+      if (count === BATCH) await sleep(BATCH_PAUSE_MS, this.#stopped.signal);
+    }
+    return removed;
   }
 
   async #every(firstMs: number, pauseMs: number, work: () => Promise<void>): Promise<void> {

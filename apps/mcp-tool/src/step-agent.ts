@@ -3,12 +3,13 @@ import type { RunFactDraft, StepRequest, StepResult } from '@switchyard/contract
 import type { Clock } from '@switchyard/platform';
 import { boundArguments } from './bound-output.ts';
 import type { Executor } from './executor.ts';
-import type { AgentCall, AgentContext, ToolAgent } from './tool-agent.ts';
+import type { AgentCall, AgentContext } from './agent-work.ts';
+import type { ToolAgent } from './tool-agent.ts';
 import type { Toolbox } from './toolbox.ts';
 
 /*
- * Performs a step of a run, with the tool that it names or, for a task in words, as the tool agent; telling what it does as facts in progress frames: the run's owner
- * appends them to the journal.
+ * Performs a step of a run, with the tool that it names or, for a task in words, as the tool agent; telling what it
+ * does as facts in progress frames: the run's owner appends them to the journal.
  */
 export class StepAgent {
   constructor(

@@ -7,9 +7,13 @@ import {
   type StepRequest,
   type StepResult,
 } from '@switchyard/contracts';
+import type { AgentTurns, Effect } from '@switchyard/store';
 import { z } from 'zod';
 import { defineTool } from './define-tool.ts';
-import { type AgentCall, ToolAgent } from './tool-agent.ts';
+import { memoryTurns } from '../test/memory-store.ts';
+import { AgentJournal } from './agent-journal.ts';
+import type { AgentCall } from './agent-work.ts';
+import { ToolAgent } from './tool-agent.ts';
 import type { Tool } from './tool.ts';
 
 type Turn = InputOf<typeof modelTurn>;
@@ -39,6 +43,9 @@ async function perform(
     maxTurns?: number;
     result?: (call: AgentCall) => StepResult;
     signal?: AbortSignal;
+    /** What earlier workers of the step kept, and their calls in the ledger. */
+    turns?: AgentTurns;
+    effects?: readonly Partial<Effect>[];
   } = {},
 ) {
   const turns: Turn[] = [];
@@ -59,7 +66,9 @@ async function perform(
       ...(next.refused ? { refused: next.refused } : {}),
     });
   };
-  const agent = new ToolAgent({ bus: { request: request as never }, searchAbove: 40, maxTurns: 12, ...options });
+  const { turns: kept = memoryTurns(), effects = [], searchAbove = 40, maxTurns = 12 } = options;
+  const journal = new AgentJournal({ turns: kept, effects: { ofStep: async () => effects as Effect[] } });
+  const agent = new ToolAgent({ bus: { request: request as never }, journal, searchAbove, maxTurns });
   const result = await agent.perform(
     { ...STEP, ...options.step },
     {
@@ -194,8 +203,11 @@ describe('the tool agent', () => {
 
   it('G6: ends in doubt where an effect is, and says what was done before a failure of the model', async () => {
     const doubt: StepResult = { status: 'in_doubt', code: 'tool_in_doubt', message: 'Not known.' };
-    const doubted = await perform([{ calls: [['add', {}]] }], { result: () => doubt });
+    const once = tool('pay', { idempotency: 'none' });
+    const doubted = await perform([{ calls: [['pay', { cents: 7 }]] }], { tools: [once], result: () => doubt });
     expect(doubted.result).toMatchObject({ status: 'in_doubt', usage: { input_tokens: 10 } });
+    expect(doubted.result).toMatchObject({ message: 'The call of pay {"cents":7} is in doubt. Not known.' });
+    expect(doubted.calls).toHaveLength(1);
     const broken = await perform([{ calls: [['add', { a: 1 }]] }, new AppError('budget_exceeded', 'No money left.')]);
     expect(broken.result).toMatchObject({
       ...{ status: 'failed', code: 'budget_exceeded', usage: { input_tokens: 10, output_tokens: 1 } },
@@ -205,6 +217,18 @@ describe('the tool agent', () => {
     expect(wasted.result).toMatchObject({
       ...{ status: 'failed', code: 'model_unavailable', usage: { input_tokens: 10, output_tokens: 1 } },
     });
+  });
+
+  it('G6: repeats a call in doubt with its key where the tool honours it', async () => {
+    let times = 0;
+    const { result, calls } = await perform([{ calls: [['add', {}]] }], {
+      result: () =>
+        (times += 1) === 1
+          ? { status: 'in_doubt', code: 'tool_in_doubt', message: 'Not known.' }
+          : { status: 'succeeded', output: null },
+    });
+    expect(result).toMatchObject({ status: 'succeeded' });
+    expect(calls[1]).toEqual(calls[0]);
   });
 
   it('searches many tools, and offers what it found', async () => {
@@ -234,5 +258,112 @@ describe('the tool agent', () => {
     expect(turns[2]!.functions.map(({ name }) => name)).toContain('tool_7');
     expect(calls.map((call) => call.tool)).toEqual(['send_mail']);
     expect(result.status).toBe('succeeded');
+  });
+});
+
+describe('a worker that takes up the step of one that was lost', () => {
+  const lost = new AppError('worker_lost');
+  const again = { attempt: 2 };
+  const both: Said = {
+    calls: [
+      ['add', { a: 1 }],
+      ['list', {}],
+    ],
+  };
+  const dies = () => {
+    throw lost;
+  };
+
+  it('asks the model only for what was not decided, with what was said before, and charges the run for all of it', async () => {
+    const turns = memoryTurns();
+    await expect(perform([both, lost], { turns })).rejects.toBe(lost);
+    const { result, turns: asked, calls } = await perform([{ text: 'Done.' }], { turns, step: again });
+    expect(asked.map(({ turn, used }) => [turn, used.input_tokens])).toEqual([[2, 10]]);
+    expect(asked[0]!.messages.map(({ role }) => role)).toEqual(['system', 'user', 'assistant', 'tool', 'tool']);
+    expect(calls.map((call) => call.tool)).toEqual(['add', 'list']); // the last turn's, as its outcomes were not kept
+    expect(result).toMatchObject({ status: 'succeeded', output: 'Done.', usage: { input_tokens: 20 } });
+  });
+
+  it('makes the calls of the last turn under the keys that they had, and those of earlier turns not at all', async () => {
+    const turns = memoryTurns();
+    const before: AgentCall[] = [];
+    const third: Said = { calls: [['add', { a: 1 }]] };
+    await expect(
+      perform([both, third], {
+        turns,
+        result: (call) => {
+          before.push(call);
+          if (before.length === 3) dies();
+          return { status: 'succeeded', output: null };
+        },
+      }),
+    ).rejects.toBe(lost);
+    const { calls, turns: asked } = await perform([], { turns, step: again });
+    expect(calls).toEqual([before[2]]);
+    expect(calls[0]!.idempotencyKey).not.toBe(before[0]!.idempotencyKey);
+    expect(asked[0]!.messages.filter(({ role }) => role === 'tool')).toHaveLength(3);
+    expect((await perform([], { turns, step: { attempt: 3 } })).result).toMatchObject({ output: 'done' });
+  });
+
+  it('decides nothing anew where another worker decided meanwhile: both do the same', async () => {
+    const turns = memoryTurns();
+    const one = await perform([{ calls: [['add', { text: 'Hi Ann' }]] }], { turns });
+    const other = await perform([{ calls: [['add', { text: 'Hello Ann' }]] }], { turns });
+    expect(other.calls).toEqual(one.calls);
+    expect(other.result).toMatchObject({ output: 'done', usage: { input_tokens: 30 } }); // an answer was for nothing
+  });
+
+  it('takes outcomes that the ledger knows from there, whatever became of the tool since', async () => {
+    const turns = memoryTurns();
+    const before: AgentCall[] = [];
+    const attempt = perform([{ calls: [['add', { a: 1 }]] }], { turns, result: (call) => (before.push(call), dies()) });
+    await expect(attempt).rejects.toBe(lost);
+    const known: Partial<Effect> = {
+      ...{ idempotencyKey: before[0]!.idempotencyKey, tool: 'add', kind: 'write', state: 'succeeded' },
+      result: { status: 'succeeded', output: { id: 77 } },
+    };
+    const within = { calls: 1, approvalTools: ['*'], heardStranger: false };
+    const options = { turns, step: { ...again, within }, effects: [known], tools: [tool('list')] };
+    const { calls, turns: asked, result } = await perform([], options);
+    expect(calls).toEqual([]);
+    expect(asked[0]!.messages.at(-1)).toMatchObject({ role: 'tool', content: '{"id":77}' });
+    expect(result.status).toBe('succeeded');
+  });
+
+  it('says which call is in doubt where it was begun and cannot be made again', async () => {
+    const turns = memoryTurns();
+    const before: AgentCall[] = [];
+    const attempt = perform([{ calls: [['add', { a: 1 }]] }], { turns, result: (call) => (before.push(call), dies()) });
+    await expect(attempt).rejects.toBe(lost);
+    const begun: Partial<Effect> = {
+      ...{ idempotencyKey: before[0]!.idempotencyKey, tool: 'add', kind: 'write', state: 'dispatched', result: null },
+    };
+    const result = (): StepResult => ({ status: 'failed', code: 'tool_not_found', message: 'No such tool.' });
+    const options = { turns, step: again, tools: [], result };
+    expect((await perform([], { ...options, effects: [begun] })).result).toMatchObject({
+      ...{ status: 'in_doubt', message: expect.stringContaining('The call of add {"a":1} was begun') },
+    });
+    // One that was never begun is a refusal like any other.
+    expect((await perform([], options)).result).toMatchObject({ status: 'succeeded' });
+  });
+
+  it('begins anew where nothing was decided; where there are effects all the same, the step is in doubt', async () => {
+    expect((await perform([both], { step: again })).turns).toHaveLength(2);
+    const effects: Partial<Effect>[] = [{ idempotencyKey: 'k', tool: 'pay', kind: 'write', state: 'succeeded' }];
+    const { result, turns } = await perform([both], { step: again, effects });
+    expect(result).toMatchObject({ status: 'in_doubt', message: expect.stringContaining('called pay') });
+    expect(turns).toEqual([]);
+    const garbled = memoryTurns();
+    await garbled.keep({ tenantId: 'acme', userId: 'ann', stepKey: STEP.idempotencyKey }, 1, '{"v":2}');
+    expect((await perform([both], { step: again, turns: garbled })).result).toMatchObject({ status: 'in_doubt' });
+  });
+
+  it('does nothing where its turns can be neither read nor kept', async () => {
+    const away = () => Promise.reject(new AppError('unavailable'));
+    const turns: AgentTurns = { of: away, keep: away, remove: away };
+    for (const attempt of [1, 2]) {
+      const { result, calls } = await perform([both], { turns, step: { attempt } });
+      expect([result, calls]).toEqual([expect.objectContaining({ status: 'failed', code: 'unavailable' }), []]);
+    }
   });
 });

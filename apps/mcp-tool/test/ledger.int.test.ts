@@ -3,12 +3,14 @@ import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Bus, connectBus, type Service } from '@switchyard/bus';
 import {
   callTool,
   getEffect,
+  type InputOf,
   listEffects,
+  modelTurn,
   performStep,
   type Principal,
   settleEffect,
@@ -252,6 +254,100 @@ describe('a process that stands still for longer than its lease', () => {
     },
     40_000,
   );
+});
+
+/** The model of a delegated step: it says these things, one a turn, and never the same words twice. */
+const asked: InputOf<typeof modelTurn>[] = [];
+let times = 0;
+let says: (turn: number) => readonly [tool: string, args: Record<string, unknown>][] = () => [];
+const delegate = (key: string, attempt: number) =>
+  asker.request(performStep.mcp, {
+    ...{ principal: ANN, runId: key.split(':')[0]!, stepId: 'step-mcp-001', threadId: 't', idempotencyKey: key },
+    ...{ attempt, task: 'pay', toolConstraints: { mode: 'custom', providers: ['bank'], tools: [] } },
+  });
+
+/** As the orchestrator takes it up: again, where the question reached a process that is gone or stands still. */
+async function takeUp(key: string, times = 1): Promise<StepResult> {
+  for (let attempt = 2; attempt < 50; attempt += 1) {
+    const asked = Array.from({ length: times }, () => delegate(key, attempt));
+    const answer = await Promise.any(asked).catch(() => undefined);
+    if (answer) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new Error('nobody took the step up');
+}
+
+describe('a worker that is killed in a task in words', () => {
+  beforeAll(async () => {
+    await asker.answer(modelTurn, async (input) => {
+      asked.push(input);
+      times += 1;
+      const calls = says(input.turn).map(([name, args], n) => ({
+        ...{ id: `${times}-${n}`, name, arguments: JSON.stringify(args) },
+      }));
+      const text = calls.length === 0 ? `All is paid, said the ${times}th time.` : '';
+      return { text, calls, usage: { input_tokens: 10, output_tokens: 1 } };
+    });
+  });
+  beforeEach(() => {
+    asked.length = times = 0;
+  });
+
+  it('is followed by one that goes on: what was decided is not decided anew, no payment happens twice', async () => {
+    says = (turn) => (turn === 1 ? [['pay_key', { cents: 100 + times }]] : []);
+    const { child, effects } = await process_();
+    const key = freshKey();
+    const lost = delegate(key, 1).catch((error: unknown) => error);
+    await until(() => effects().length === 1);
+    await Promise.all([replica(), replica()]);
+    child.kill('SIGKILL');
+    expect(await lost).toMatchObject({ code: 'worker_lost' });
+    const answer = await takeUp(key);
+    expect(answer).toMatchObject({ status: 'succeeded', output: 'All is paid, said the 2th time.' });
+    expect(answer.usage).toEqual({ input_tokens: 20, output_tokens: 2 });
+    expect(asked.map(({ turn }) => turn)).toEqual([1, 2]);
+    expect(world).toEqual(effects()); // the same payment, under the same key
+    // Asked once more, for its answer was lost, it says the same, and nothing happens.
+    expect(await takeUp(key)).toMatchObject({ output: 'All is paid, said the 2th time.' });
+    expect([asked.length, world.length]).toEqual([2, 1]);
+  }, 40_000);
+
+  it('leaves a doubt about just the call that nobody knows the end of, and says which it is', async () => {
+    says = (turn) => (turn === 1 ? [['pay_none', { cents: 100 + times }]] : []);
+    const { child, effects } = await process_();
+    const key = freshKey();
+    const lost = delegate(key, 1).catch((error: unknown) => error);
+    await until(() => effects().length === 1);
+    await replica();
+    child.kill('SIGKILL');
+    await lost;
+    const answer = await takeUp(key);
+    expect(answer).toMatchObject({
+      ...{ status: 'in_doubt', message: expect.stringContaining('The call of pay_none {"cents":101} is in doubt') },
+      usage: { input_tokens: 10, output_tokens: 1 },
+    });
+    expect([world, asked.length]).toEqual([[], 1]);
+  }, 40_000);
+
+  it('and only stood still does the same as the one that went on in its place', async () => {
+    says = (turn) => (turn < 3 ? [['pay_key', { cents: 100 * turn + times }]] : []);
+    const { child, effects, release } = await process_();
+    const key = freshKey();
+    const lost = delegate(key, 1).catch((error: unknown) => error);
+    await until(() => effects().length === 1);
+    child.kill('SIGSTOP');
+    await replica();
+    const answer = takeUp(key, 4);
+    await until(() => world.length >= 1, 30_000);
+    release();
+    child.kill('SIGCONT');
+    expect(await answer).toMatchObject({ status: 'succeeded' });
+    const { effects: inLedger } = await asker.request(listEffects, { principal: ANN, runId: key.split(':')[0]! });
+    expect(inLedger).toHaveLength(2);
+    expect(inLedger.map(({ state }) => state)).toEqual(['succeeded', 'succeeded']);
+    expect(new Set([...world, ...effects()]).size).toBe(2); // two keys in all, whoever paid
+    await lost;
+  }, 60_000);
 });
 
 describe('an outcome that comes after the time limit', () => {

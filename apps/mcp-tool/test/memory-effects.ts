@@ -76,6 +76,11 @@ export function memoryEffects(now: () => number = Date.now): Effects {
       const entry = byId(effectId);
       return entry?.request.tenantId === tenantId ? toEffect(entry) : undefined;
     },
+    ofStep: async (step) =>
+      [...entries.values()]
+        .map(toEffect)
+        .filter((effect) => effect.tenantId === step.tenantId && effect.userId === step.userId)
+        .filter((effect) => effect.runId === step.runId && effect.stepId === step.stepId),
     list: async ({ tenantId, userId, runId, state, limit, after }) =>
       [...entries.values()]
         .map(toEffect)

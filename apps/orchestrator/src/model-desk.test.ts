@@ -9,8 +9,13 @@ import type { ModelRequest } from './planner.ts';
 const STEP = 'step-mcp-001';
 const usage = { input_tokens: 10, output_tokens: 5 };
 
-/** The model was asked to delegate, or to call a tool, and the step is under way. */
-function open(act: { agent?: string; tool?: string }, budget: Partial<typeof RUN.budget> = {}): RunFact[] {
+type Act = { agent?: string; tool?: string };
+
+/** The model was asked to delegate, or to call a tool, and the step is under way; `others` are planned beside it. */
+function open(act: Act, budget: Partial<typeof RUN.budget> = {}, ...others: Act[]): RunFact[] {
+  const beside = others.map((other, n) => ({
+    ...{ step_id: `step-mcp-00${n + 2}`, tool_call_id: `c${n}`, target: 'mcp' as const, task: 't', ...other },
+  }));
   return [
     accepted({ budget: { ...RUN.budget, ...budget } }),
     started(),
@@ -23,7 +28,7 @@ function open(act: { agent?: string; tool?: string }, budget: Partial<typeof RUN
         decision: {
           kind: 'act',
           order: 'parallel',
-          acts: [{ step_id: STEP, tool_call_id: 'c', target: 'mcp', task: 't', ...act }],
+          acts: [{ step_id: STEP, tool_call_id: 'c', target: 'mcp', task: 't', ...act }, ...beside],
         },
       },
     },
@@ -99,6 +104,24 @@ describe('the model for delegated steps', () => {
       code: 'budget_exceeded',
     });
     expect(asked).toHaveLength(1);
+  });
+
+  it('M5: leaves to each of the steps that are open at once its part of what the run has left', async () => {
+    const facts = open({ agent: 'mcp' }, { max_tokens: 415 }, { agent: 'mcp' }, { tool: 'calculator' });
+    const { turn, asked } = deskOver(facts); // 400 are left, and 200 for each of the two that use the model
+    await turn({ used: { input_tokens: 100, output_tokens: 50 } });
+    expect(asked[0]!.maxOutputTokens).toBeLessThan(50);
+    await expect(turn({ used: { input_tokens: 150, output_tokens: 50 } })).rejects.toMatchObject({
+      code: 'budget_exceeded',
+    });
+    const other = { step_id: 'step-mcp-002', target: 'mcp' as const, duration_ms: 1 };
+    const ended = { status: 'completed' as const, success: true, result: 'done', error: null, error_code: null };
+    const later = deskOver([
+      ...[...facts, dispatching(other.step_id)],
+      { type: 'orchestrator.step.completed', data: { ...other, ...ended, usage } },
+    ]);
+    await later.turn({ used: { input_tokens: 150, output_tokens: 50 } });
+    expect(later.asked[0]!.maxOutputTokens).toBeGreaterThan(150);
   });
 
   it('M3: gives no text that a guardrail refuses', async () => {

@@ -7,7 +7,16 @@ import {
   toPublicError,
   type Usage,
 } from '@switchyard/contracts';
-import { addUsage, exceededLimit, fold, type ModelMessage, type RunState } from '@switchyard/run';
+import {
+  addUsage,
+  exceededLimit,
+  fold,
+  limitOf,
+  type ModelMessage,
+  openSteps,
+  type RunState,
+  type StepState,
+} from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
 import type { Guardrail } from './guardrail.ts';
 import { readWhole } from './journal-pages.ts';
@@ -20,6 +29,7 @@ import { askWithinLimits, BudgetStop, type SpendingParts } from './spending.ts';
  * M1 Only for a step that is open, was given as a task in words, and belongs to the caller's run: nobody uses the model
  *    beside a run, and nothing is asked for one that has ended.
  * M2 The limits of run, user and tenant apply as they do to a planning; what the step has used so far counts.
+ * M5 Steps that are open at the same time share what the run has left: none of them may use the part of another.
  * M4 What was used is told also where it came to nothing, so that the run is charged with it.
  * M3 A text or an argument that a guardrail refuses does not leave this service.
  */
@@ -35,8 +45,9 @@ export class ModelDesk {
 
   async turn(input: InputOf<typeof modelTurn>, signal: AbortSignal): Promise<OutputOf<typeof modelTurn>> {
     const { guardrail, clock, defaultModel } = this.parts;
-    const { runId, stepId, turn, used, functions } = input;
+    const { runId, stepId, turn, functions } = input;
     const state = await this.#stateOf(input);
+    const used = addUsage(input.used, keptForOthers(state));
     const spent = { ...state, usage: addUsage(state.usage, used) };
     const exceeded = exceededLimit(spent, clock.now());
     if (exceeded && exceeded.kind !== 'steps' && exceeded.kind !== 'iterations') throw overBudget(exceeded); // M2
@@ -75,10 +86,27 @@ export class ModelDesk {
     if (!state || state.phase === 'ended' || state.cancel) throw new AppError('run_ended');
     const step = state.steps.find(({ act }) => act.step_id === stepId);
     const open = step && step.outcome === null && step.attempt > 0;
-    if (!open || step.act.target !== 'mcp' || step.act.tool !== undefined)
+    if (!open || !isDelegated(step))
       throw new AppError('conflict', 'This step is not one that the model is asked for.');
     return state;
   }
+}
+
+function isDelegated({ act }: StepState): boolean {
+  return act.target === 'mcp' && act.tool === undefined;
+}
+
+/** M5: of what the run has left, the parts of the other open steps. Those that end leave more to the others. */
+function keptForOthers(state: RunState): Usage {
+  const { usage } = state;
+  const sharing = openSteps(state).filter(isDelegated).length;
+  const partOf = (kind: 'tokens' | 'usd', used: number): number => {
+    const left = Math.max(0, (limitOf(state, { scope: 'run', kind }) ?? 0) - used);
+    return sharing < 2 ? 0 : left * (1 - 1 / sharing);
+  };
+  const tokens = Math.ceil(partOf('tokens', usage.input_tokens + usage.output_tokens));
+  const usd = partOf('usd', usage.usd ?? 0);
+  return { input_tokens: tokens, output_tokens: 0, ...(usd > 0 ? { usd } : {}) };
 }
 
 function refused(reason: unknown, usage: Usage): OutputOf<typeof modelTurn> {

@@ -14,6 +14,7 @@ const act = (name: string): PlannedAct => ({
   ...{ step_id: 's', tool_call_id: 'c', target: 'mcp', task: 't', tool: name, arguments: {} },
 });
 const agent: PlannedAct = { step_id: 's', tool_call_id: 'c', target: 'a2a', task: 't', agent: 'x' };
+const delegated: PlannedAct = { step_id: 's', tool_call_id: 'c', target: 'mcp', task: 't', agent: 'mcp' };
 const first = { left: true, patient: false, mayHaveWorked: false };
 const last = { left: false, patient: false, mayHaveWorked: false };
 const lastAfterLoss = { left: false, patient: false, mayHaveWorked: true };
@@ -44,11 +45,12 @@ describe('a worker that is lost', () => {
     expect(afterTakeover(act('once'))).toBeUndefined();
   });
 
-  it('leaves a task in words in doubt at once: its worker may have made any number of calls', () => {
-    const delegated: PlannedAct = { step_id: 's', tool_call_id: 'c', target: 'mcp', task: 't', agent: 'mcp' };
-    expect(lost('worker_lost', delegated)).toMatchObject(doubt);
-    expect(afterTakeover(delegated)).toMatchObject(doubt.outcome);
-    expect(lost('no_responders', delegated)).toEqual({ again: true, mayHaveWorked: false });
+  it('is asked again for a task in words, too: its decisions are kept and its calls have their keys', () => {
+    for (const code of ['worker_lost', 'unavailable', 'deadline_exceeded', 'internal', 'no_responders'] as const)
+      expect(lost(code, delegated)).toEqual({ again: true, mayHaveWorked: code !== 'no_responders' });
+    expect(afterTakeover(delegated)).toBeUndefined();
+    expect(lost('worker_lost', delegated, last)).toMatchObject(doubt);
+    expect(lost('no_responders', delegated, lastAfterLoss)).toMatchObject(doubt);
   });
 });
 
@@ -91,6 +93,19 @@ describe('an answer', () => {
   it('that the tool failed is the end', () => {
     const failed = { status: 'failed', code: 'tool_failed', message: 'm' };
     expect(afterAnswer(failed, act('once'), toolbox, lastAfterLoss)).toEqual({ again: false, outcome: failed });
+  });
+
+  it('of the agent for tools is the whole truth, also after a loss, unless it could not look at what it did', () => {
+    for (const code of ['approval_required', 'budget_exceeded', 'tool_not_found', 'model_unavailable']) {
+      const failed = { status: 'failed', code, message: 'm' };
+      expect(afterAnswer(failed, delegated, toolbox, lastAfterLoss)).toEqual({ again: false, outcome: failed });
+    }
+    expect(afterAnswer(inDoubt, delegated, toolbox, first)).toEqual({ again: false, outcome: inDoubt });
+    expect(afterAnswer(unavailable, delegated, toolbox, first)).toEqual({ again: true, mayHaveWorked: false });
+    const noModel = { ...unavailable, code: 'no_responders' };
+    expect(afterAnswer(noModel, delegated, toolbox, first)).toEqual({ again: true, mayHaveWorked: false });
+    expect(afterAnswer(unavailable, delegated, toolbox, lastAfterLoss)).toMatchObject(doubt);
+    expect(afterAnswer(unavailable, delegated, toolbox, last)).toEqual({ again: false, outcome: unavailable });
   });
 
   it('that is no result is in doubt, unless the tool only reads', () => {

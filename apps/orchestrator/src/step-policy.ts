@@ -7,7 +7,8 @@ import type { Toolbox } from './functions.ts';
  *
  * D1 A step for a tool may always be dispatched again: the ledger of mcp-tool performs its effect once per key, and
  *    answers with the outcome that it knows or with a doubt. So whether to repeat is decided there.
- * D2 A step for an agent, another one or our own for tools, has no ledger behind it as a whole: where it may have worked, it is in doubt at once.
+ *    A task in words for our own agent for tools likewise: its decisions are kept, so a repeat makes the same calls.
+ * D2 A step for another agent has no ledger behind it: where it may have worked, it is in doubt at once.
  * D3 Attempts are bounded by their number, and where nobody is there to take the step, by time: a service that is
  *    started again takes it up. When they are used up and a dispatch may have worked, the step is in doubt, unless its
  *    tool only reads.
@@ -40,9 +41,8 @@ export function afterAnswer(answer: unknown, act: PlannedAct, toolbox: Toolbox, 
   if (!hasLedger(act) || result.status === 'succeeded') return end(result);
   if (result.status === 'in_doubt')
     return honoursKey(act, toolbox) && tries.left ? { again: true, mayHaveWorked: true } : end(result);
-  if (!BEFORE_LEDGER.has(result.code)) return end(result);
-  if (result.code === 'unavailable' && (tries.left || tries.patient))
-    return { again: true, mayHaveWorked: tries.mayHaveWorked };
+  if (!saysNothing(result.code, act)) return end(result);
+  if (isAway(result.code) && (tries.left || tries.patient)) return { again: true, mayHaveWorked: tries.mayHaveWorked };
   return end(unlessItWorked(result, act, toolbox, tries));
 }
 
@@ -83,11 +83,16 @@ export function afterTakeover(act: PlannedAct): StepOutcome | undefined {
   return hasLedger(act) ? undefined : doubt('The worker or its owner was lost while this step was under way.');
 }
 
-/** A task in words is no one call: its worker may have made any number of them. */
 function hasLedger(act: PlannedAct): boolean {
-  return act.target === 'mcp' && act.tool !== undefined;
+  return act.target === 'mcp';
 }
 
+/** The answer is about this dispatch alone. The agent for tools goes over what it did before, unless it cannot. */
+function saysNothing(code: string, act: PlannedAct): boolean {
+  return act.tool === undefined ? isAway(code) : BEFORE_LEDGER.has(code);
+}
+
+/** Undefined for a task in words: it may be any number of calls. */
 function toolOf(act: PlannedAct, toolbox: Toolbox) {
   return hasLedger(act) ? toolbox.tools.find((candidate) => candidate.name === act.tool) : undefined;
 }

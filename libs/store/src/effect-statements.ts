@@ -26,6 +26,13 @@ export const IS_RUNNING = statement(
 );
 export const DOUBT_ORPHANS = statement('doubt_orphans', `select ${COLUMNS} from mcp_tool.doubt_orphans($1, $2)`);
 export const GET = statement('get', `select ${COLUMNS} from mcp_tool.effects where effect_id = $2 and tenant_id = $1`);
+/** $1 tenant, $2 user, $3 run, $4 step. */
+export const OF_STEP = statement(
+  'of_step',
+  `select ${COLUMNS} from mcp_tool.effects e
+   where e.tenant_id = $1 and e.user_id = $2 and e.run_id = $3 and e.step_id = $4
+   order by e.created_at, e.effect_id limit 1000`,
+);
 /** $1 tenant, $2 user, $3 run, $4 state, $5 and $6 where the page before ended, $7 most rows. */
 export const LIST = statement(
   'list',

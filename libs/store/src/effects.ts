@@ -116,6 +116,8 @@ export interface Effects {
   /** Puts calls in doubt whose holder is gone since `graceMs` and that nobody repeated. */
   doubtOrphans(limit: number, graceMs: number): Promise<Effect[]>;
   get(tenantId: string, effectId: string): Promise<Effect | undefined>;
+  /** All of a step, the oldest first, at most 1,000. */
+  ofStep(step: Pick<Effect, 'tenantId' | 'userId'> & { runId: string; stepId: string }): Promise<Effect[]>;
   /** Newest first. */
   list(query: EffectQuery): Promise<Effect[]>;
   /** The word of a person on a doubt. `same`: it was settled so before. */

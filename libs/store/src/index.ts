@@ -1,3 +1,4 @@
+export type { AgentStep, AgentTurns } from './agent-turns.ts';
 export type { AuditFilter, AuditLog, AuditPosition, RunFilter, SummaryUpdate } from './audit-log.ts';
 export type { Connection, ConnectionOwner, Connections, Login } from './connections.ts';
 export type { DeadLetter, DeadLetterPlace, DeadLetters } from './dead-letters.ts';

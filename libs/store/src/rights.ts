@@ -40,6 +40,7 @@ export const RIGHTS: Readonly<Record<StoreOwner, OwnerRights>> = {
     tables: {
       notes: EVERYTHING,
       effects: KEEP,
+      agent_turns: ['select', 'insert', 'delete'],
       provider_connections: EVERYTHING,
       provider_epochs: KEEP,
       provider_logins: EVERYTHING,

@@ -114,6 +114,10 @@ export class SqlEffects implements Effects {
     return found && toEffect(found);
   }
 
+  async ofStep({ tenantId, userId, runId, stepId }: Parameters<Effects['ofStep']>[0]): Promise<Effect[]> {
+    return (await rows<EffectRow>(this.pool, sql.OF_STEP, [tenantId, userId, runId, stepId])).map(toEffect);
+  }
+
   async list({ tenantId, userId, runId, state, limit, after }: EffectQuery): Promise<Effect[]> {
     const values = [tenantId, userId ?? null, runId ?? null, state ?? null];
     const page = [after?.at ?? null, after?.effectId ?? null, limit];

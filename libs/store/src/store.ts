@@ -1,3 +1,4 @@
+import { type AgentTurns, SqlAgentTurns } from './agent-turns.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { Connections } from './connections.ts';
 import type { DeadLetters } from './dead-letters.ts';
@@ -56,6 +57,7 @@ export interface Store {
   readonly spending: Spending;
   readonly notes: Notes;
   readonly effects: Effects;
+  readonly agentTurns: AgentTurns;
   readonly connections: Connections;
   readonly registrations: Registrations;
   readonly toolPins: ToolPins;
@@ -96,6 +98,7 @@ export function openStore(options: StoreOptions): Store {
     spending: new SqlSpending(pool),
     notes: new SqlNotes(prisma.get),
     effects: new SqlEffects(pool),
+    agentTurns: new SqlAgentTurns(pool),
     connections: new SqlConnections(pool),
     registrations: new SqlRegistrations(pool),
     toolPins: new SqlToolPins(pool),

@@ -131,3 +131,39 @@ describe('the check against the machine', () => {
     120_000,
   );
 });
+
+describe('the turns of an agent', () => {
+  const step = { tenantId: 'acme', userId: 'ann', stepKey: 'run1:step-mcp-001' };
+
+  it('are decided once, by whoever is first of many', async () => {
+    const { agentTurns } = db.open('mcp-tool', { maxConnections: 20 });
+    const bodies = Array.from({ length: 30 }, (_, n) => JSON.stringify({ n, text: 'a\u0000b' }));
+    const kept = new Set(await Promise.all(bodies.map((body) => agentTurns.keep(step, 1, body))));
+    expect(kept.size).toBe(1);
+    expect(await agentTurns.keep(step, 2, 'second')).toBe('second');
+    expect(await agentTurns.of(step)).toEqual([...kept, 'second']);
+  });
+
+  it('are those of one user and one step alone, and go when they are old', async () => {
+    const { agentTurns } = db.open('mcp-tool');
+    for (const other of [{ tenantId: 'other' }, { userId: 'bob' }, { stepKey: 'run2:step-mcp-001' }]) {
+      expect(await agentTurns.of({ ...step, ...other })).toEqual([]);
+      expect(await agentTurns.keep({ ...step, ...other }, 1, 'own')).toBe('own');
+    }
+    await db.sql("update mcp_tool.agent_turns set created_at = now() - interval '2 days' where body <> 'own'");
+    expect(await agentTurns.remove(1, 86_400_000)).toBe(1);
+    expect(await agentTurns.remove(10, 86_400_000)).toBe(1);
+    expect(await agentTurns.of(step)).toEqual([]);
+    expect(await agentTurns.of({ ...step, userId: 'bob' })).toEqual(['own']);
+  });
+
+  it('leave their effects to be found by the step', async () => {
+    const { effects } = db.open('mcp-tool');
+    const mine = { runId: 'run7', stepId: 'step-mcp-001' };
+    await effects.begin(request(7_001, mine));
+    await effects.begin(request(7_002, { ...mine, stepId: 'step-mcp-002' }));
+    await effects.begin(request(7_003, { ...mine, userId: 'bob' }));
+    const found = await effects.ofStep({ tenantId: 'acme', userId: 'ann', ...mine });
+    expect(found.map(({ effectId, state }) => [effectId, state])).toEqual([['e7001', 'intent']]);
+  });
+});
