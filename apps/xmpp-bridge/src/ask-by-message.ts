@@ -11,10 +11,12 @@ import type { Session } from './session.ts';
 export async function askByMessage(
   session: Session,
   to: string,
+  /** Nobody can guess it. */
+  id: string,
   request: HttpRequest,
   { signal, deadline }: Patience,
 ): Promise<HttpResponse> {
-  const [id, corr] = [randomUUID(), randomUUID()];
+  const corr = randomUUID();
   const message = encodeAztmRequest(request, { to, id, corr, nowMs: Date.now() });
   const judge = (stanza: Element): 'answers' | IqOutcome => {
     if (bareOf(stanza.attrs['from'] ?? '') !== bareOf(to)) return 'spoofed'; // M2

@@ -17,9 +17,11 @@ import type { BridgeConfig } from './config.ts';
 import { IncomingChunks } from './chunks.ts';
 import { Credentials } from './credentials.ts';
 import { answerDisco, PeerFeatures } from './disco.ts';
+import { Answers } from './answers.ts';
 import { Exchanges } from './exchanges.ts';
 import { type AskGateway, gatewayOverBus } from './gateway-over-bus.ts';
 import type { HttpResponse } from './http-exchange.ts';
+import { handsOn, Hearing } from './hearing.ts';
 import { IncomingStreams } from './ibb.ts';
 import { Inbound } from './inbound.ts';
 import { InboundAztm } from './inbound-aztm.ts';
@@ -74,6 +76,8 @@ export class Bridge {
   readonly #health = new PeerHealth();
   readonly #bodies = new CarriedBodies();
   readonly #exchanges: Exchanges;
+  readonly #hearing: Hearing;
+  readonly #answers: Answers;
   readonly #cap: StanzaCap;
   readonly #policy: PolicyFile;
   readonly #roster = new Roster();
@@ -111,6 +115,14 @@ export class Bridge {
     const { login: account } = config;
     this.#credentials = account && new Credentials(account, () => this.#tryAgain('a file of the login changed'), log);
     this.#exchanges = new Exchanges({ ...parts, own: bareOf(config.login?.jid ?? '') });
+    this.#hearing = new Hearing(bareOf(config.login?.jid ?? ''));
+    this.#answers = new Answers({
+      ...parts,
+      name: this.#instance,
+      take: (message) => this.#keeper.session?.takeAnswer(message),
+      isPeer: (jid) => this.#mapped.has(jid),
+      onDropped: (from) => onDropped('unknown', from),
+    });
     this.#served = this.#inbound();
     this.#seat = this.#served && this.#makeSeat(onDropped);
     this.#keeper = new Keeper(initialState(config), {
@@ -137,6 +149,8 @@ export class Bridge {
       bodyLimit: config.streamLimitBytes,
       cap: this.#cap,
       exchanges: this.#exchanges,
+      hearing: this.#hearing,
+      newId: () => this.#answers.newId(),
       log,
     });
     metrics.gauge('xmpp_online', 'Whether the AZTM login stands', [], () =>
@@ -155,6 +169,7 @@ export class Bridge {
     this.#keeper.start();
     const { bus } = this.parts;
     const { name } = this.#bodies;
+    this.#answers.start();
     this.#pieces = bus.answer(xmppBody, (piece) => Promise.resolve(this.#bodies.piece(piece)), { as: name });
   }
 
@@ -163,6 +178,7 @@ export class Bridge {
     this.#policy.stop();
     await this.#seat?.leave();
     await this.#keeper.stop();
+    await this.#answers.stop();
     await (await this.#pieces)?.stop();
     await this.#exchanges.flush();
   }
@@ -251,6 +267,7 @@ export class Bridge {
       onPresence: (presence) => {
         if (presence.attrs['type'] === 'subscribe') this.#onSubscribe(presence.attrs['from'] ?? '');
         else this.#peers.takePresence(presence);
+        if (seated === undefined) this.#hearing.takePresence(presence, this.#keeper.session);
       },
     };
   }
@@ -265,7 +282,7 @@ export class Bridge {
         new Keeper(initialState(this.config), {
           login: (signal, onStep) => login(this.#loginOptions(INBOUND_RESOURCE), signal, onStep),
           handlers: { ...this.#handlers(() => seat.session !== null), onDropped },
-          session: { ...SESSION_DEFAULTS, priority: ACCOUNT_PRIORITY },
+          session: { ...SESSION_DEFAULTS, priority: ACCOUNT_PRIORITY, presence: handsOn },
           resource: INBOUND_RESOURCE,
           log,
           onFlaw: this.#onFlaw,
@@ -304,8 +321,8 @@ export class Bridge {
       return;
     }
     const said = decodeAztm(message);
-    if (said?.kind === 'response') session?.takeAnswer(message);
-    else if (said && serves) this.#served?.aztm.onMessage(message, said);
+    if (said?.kind === 'response') return asks ? session?.takeAnswer(message) : this.#answers.handOn(message);
+    if (said && serves) this.#served?.aztm.onMessage(message, said);
   }
 
   /** Whoever may call us, or is called by us. */
@@ -366,6 +383,7 @@ export class Bridge {
     this.#peers.clear();
     this.#features.clear();
     this.#roster.clear();
+    this.#hearing.clear();
     this.#streams.cutAll();
     this.#chunks.cutAll();
     this.#served?.inbound.cancelAll();

@@ -17,11 +17,12 @@ import {
   type HttpResponse,
   TIMEOUT_HEADER,
 } from './http-exchange.ts';
+import type { Hearing } from './hearing.ts';
 import type { IncomingStreams } from './ibb.ts';
 import { IqError } from './iq-registry.ts';
 import { isOffline, toAppError } from './outbound-errors.ts';
 import type { PeerHealth } from './peer-health.ts';
-import { ACCOUNT_PRIORITY, bareOf, type Peers } from './peers.ts';
+import { bareOf, type Peers } from './peers.ts';
 import { keyOf } from './replay.ts';
 import type { Session } from './session.ts';
 import { isPolicyViolation, type StanzaCap } from './stanza-cap.ts';
@@ -55,6 +56,9 @@ export interface OutboundParts {
   readonly bodyLimit: number;
   readonly cap: StanzaCap;
   readonly exchanges: Exchanges;
+  readonly hearing: Pick<Hearing, 'during'>;
+  /** An id for a question whose answer may come to the account. */
+  readonly newId: () => string;
   readonly log: Logger;
 }
 
@@ -94,8 +98,6 @@ interface Told {
 }
 
 export class Outbound {
-  /** Sessions that hear what is addressed to the account. */
-  readonly #hear = new WeakSet<Session>();
   readonly #underWay = new Set<UnderWay>();
   /** Of streams that a server ended for its policy: the request whose stanza was the largest. */
   readonly #tooLarge = new WeakMap<Session, UnderWay | undefined>();
@@ -223,11 +225,10 @@ export class Outbound {
     }
   }
 
-  /** The library answers to the account, not to the session: this one must be among those that hear it. */
+  /** The library answers to the account, not to the session. */
   #askByMessage(session: Session, jid: string, request: HttpRequest, call: CarryCall): Promise<IqAnswer> {
-    if (!this.#hear.has(session)) session.announce(ACCOUNT_PRIORITY);
-    this.#hear.add(session);
-    return askByMessage(session, jid, request, call);
+    const { hearing, newId } = this.parts;
+    return hearing.during(session, () => askByMessage(session, jid, newId(), request, call));
   }
 
   /** O6: all that were under way end at the same moment, so whoever looks first still sees them all. */

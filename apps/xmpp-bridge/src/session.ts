@@ -16,6 +16,8 @@ export interface SessionOptions {
   readonly maxPending: number;
   /** The presence priority: negative means that nothing which is addressed to the bare JID comes here (RFC 6121 §8.5.2). */
   readonly priority: number;
+  /** What the presence tells beside it. */
+  readonly presence?: () => Element;
 }
 
 export const SESSION_DEFAULTS: SessionOptions = { pingMs: 15_000, pongMs: 5_000, maxPending: 2_048, priority: -1 };
@@ -79,7 +81,7 @@ export class Session {
 
   /** Says that this resource is there, and how much it wants what is addressed to the account. */
   announce(priority: number): void {
-    this.#send(xml('presence', {}, xml('priority', {}, String(priority))));
+    this.#send(xml('presence', {}, xml('priority', {}, String(priority)), this.options.presence?.()));
   }
 
   /** Asks `to` (a full JID, or the server where it is absent). Rejects with IqError. */

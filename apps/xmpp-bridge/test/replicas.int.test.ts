@@ -122,6 +122,33 @@ async function two(): Promise<[Replica, Replica]> {
   return [first, second];
 }
 
+/** A session of the account itself, which hears how much each other one wants what is addressed to it. */
+async function watch() {
+  const priorities = new Map<string, number>();
+  const heard: string[] = [];
+  const stream = await login(loginOf('bob', 'watcher'), new AbortController().signal);
+  const nothing = () => undefined;
+  const session = new Session(
+    stream,
+    {
+      onQuestion: nothing,
+      onMessage: nothing,
+      onPresence: (presence) => {
+        const { from = '', type } = presence.attrs;
+        if (!from.startsWith('bob@xmpp.test/') || from.endsWith('/watcher')) return;
+        heard.push(presence.toString());
+        if (type !== undefined) priorities.delete(from);
+        else priorities.set(from, Number(presence.getChildText('priority') ?? 0));
+      },
+      onDropped: nothing,
+      onClose: nothing,
+    },
+    SESSION_DEFAULTS,
+  );
+  const wanting = () => [...priorities].filter(([, priority]) => priority >= 0).map(([jid]) => jid);
+  return { heard, wanting, close: () => session.close() };
+}
+
 const conflicts = (each: Replica) => each.told.filter((line) => line.includes('conflict')).length;
 
 describe('replicas with one account', () => {
@@ -190,6 +217,21 @@ describe('replicas with one account', () => {
         [200, '{"echo":"שלום"}'],
         [200, '{"echo":"😀"}'],
       ]);
+      // From now on both know that the one that serves hands answers on: no other session of the account wants them.
+      const watcher = await watch();
+      try {
+        await until(() => watcher.wanting().length === 1, 30_000);
+        const from = watcher.heard.length;
+        for (const each of [first, second]) expect(await asked(each, 'again')).toEqual([200, '{"echo":"again"}']);
+        expect(watcher.wanting()).toEqual(['bob@xmpp.test/aztm']);
+        expect(watcher.heard.slice(from)).toEqual([]);
+        await first.stop();
+        await until(() => serving(second), 30_000);
+        await until(() => watcher.wanting().join() === 'bob@xmpp.test/aztm', 30_000);
+        expect(await asked(second, 'and after')).toEqual([200, '{"echo":"and after"}']);
+      } finally {
+        watcher.close();
+      }
     } finally {
       peer.close();
     }

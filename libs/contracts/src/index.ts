@@ -257,6 +257,7 @@ export {
   httpRequest,
   MAX_CARRIED_BODY_BYTES,
   XMPP_STATES,
+  xmppAnswer,
   xmppBody,
   xmppRequest,
   XmppStatus,

@@ -20,7 +20,7 @@ import { performStep } from './steps.ts';
 import { checkToolFile, explainTools, listRegisteredTools, registerTool, removeTool } from './tool-admin.ts';
 import { callTool, listTools, searchTools } from './tools.ts';
 import { decideQuarantine, listQuarantine, listUpstreams } from './upstreams.ts';
-import { httpBody, httpRequest, xmppBody, xmppRequest, xmppStatus } from './xmpp.ts';
+import { httpBody, httpRequest, xmppAnswer, xmppBody, xmppRequest, xmppStatus } from './xmpp.ts';
 
 /** Every request of the system, for the generated documents, the permissions and the tests that try them all. */
 export const REQUESTS: readonly RequestContract[] = [
@@ -66,6 +66,7 @@ export const REQUESTS: readonly RequestContract[] = [
   xmppStatus,
   xmppRequest,
   xmppBody,
+  xmppAnswer,
   httpRequest,
   httpBody,
 ];

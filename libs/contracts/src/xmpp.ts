@@ -123,6 +123,22 @@ export const httpBody = request({
   timeoutMs: 20_000,
 });
 
+export const xmppAnswer = request({
+  subject: 'rpc.xmpp.answer.*',
+  summary:
+    'Hand the answer of a peer to the replica of the bridge that asked it; peers may answer to the account alone.',
+  answeredBy: 'xmpp-bridge',
+  askedBy: ['xmpp-bridge'],
+  input: z.object({
+    from: z.string().min(1).max(3_071).describe('Who answered, as the XMPP server says'),
+    id: z.string().min(1).max(128).describe('Of the message that it answers'),
+    subject: z.string().max(1_000),
+    body: z.string().max(262_144),
+  }),
+  output: z.object({}),
+  timeoutMs: 2_000,
+});
+
 export const httpRequest = request({
   subject: 'rpc.http.request',
   summary: 'Answer an HTTP request that a peer sent over XMPP, on behalf of that peer.',
