@@ -2,7 +2,9 @@ import { linkAbort } from '@switchyard/platform';
 import { type BindingProbe, CHECK_OF_STEP, type CheckNumber, checkOf } from './doctor-checks.ts';
 import { LoginError, type LoginFailure } from './login-failure.ts';
 import type { CertificateSeen, Secured } from './login-machine.ts';
-import { login, type LoginOptions, type LoginTap, type OpenStream } from './login.ts';
+import { login, type LoginOptions } from './login.ts';
+import type { LoginTap } from './login-attempt.ts';
+import type { OpenStream } from './open-stream.ts';
 import type { ChannelBinding } from './scram.ts';
 import { Transcript } from './transcript.ts';
 

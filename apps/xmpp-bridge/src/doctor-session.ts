@@ -3,7 +3,7 @@ import { sleep } from '@switchyard/platform';
 import type { LimitFacts, OtherSession, PeerFacts, PresenceFacts } from './doctor-judges.ts';
 import { SLOW_BYTES_PER_S } from './doctor-judges.ts';
 import { IqError } from './iq-registry.ts';
-import type { OpenStream } from './login.ts';
+import type { OpenStream } from './open-stream.ts';
 import { bareOf, Peers } from './peers.ts';
 import { Session } from './session.ts';
 import { INLINE_LIMIT, NS_HTTP } from './xep-0332.ts';

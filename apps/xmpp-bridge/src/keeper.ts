@@ -2,7 +2,7 @@ import { linkAbort, type Logger, sleep } from '@switchyard/platform';
 import { type BridgeEvent, type BridgeState, evolveBridge, pauseMs } from './bridge-state.ts';
 import { LoginError, type LoginFailure, loginFailure, type LoginStep } from './login-failure.ts';
 import { conflict, loggedInUnbound } from './login-sentences.ts';
-import type { OpenStream } from './login.ts';
+import type { OpenStream } from './open-stream.ts';
 import { Session, type SessionHandlers, type SessionOptions } from './session.ts';
 
 /*

@@ -7,7 +7,7 @@ import { type ChannelBinding, clientFirst, type ScramProof, type ScramStart, pro
 
 /*
  * One login, from the connection to the bound resource (RFC 6120), as a pure machine: it is told what happened and
- * says what to do. The shell (login.ts) does it.
+ * says what to do. The shell (login-attempt.ts) does it.
  *
  *   connecting > opening > [asking for STARTTLS > the TLS handshake > opening secured] > choosing > authenticating
  *     > opening authenticated > binding > online | failed

@@ -21,6 +21,16 @@ function conditionOf(error: Element | undefined): string {
 }
 
 export const stanzas = {
+  /** What opens a stream; its end tag closes it. */
+  header: (domain: string) => {
+    const opened = xml('stream:stream', {
+      to: domain,
+      version: '1.0',
+      xmlns: 'jabber:client',
+      'xmlns:stream': NS.streams,
+    }).toString();
+    return `<?xml version='1.0'?>${opened.replace(/\/>$/, '>')}`;
+  },
   starttls: () => xml('starttls', { xmlns: NS.tls }),
   auth: (mechanism: string, initial: string) => xml('auth', { xmlns: NS.sasl, mechanism }, encoded(initial)),
   response: (text: string) => xml('response', { xmlns: NS.sasl }, encoded(text)),

@@ -1,80 +1,24 @@
-import { randomBytes } from 'node:crypto';
-import { type Element, xml } from '@xmpp/client';
 import { linkAbort } from '@switchyard/platform';
+import { Attempt, type AttemptOptions, type LoginTap, type OnStep } from './login-attempt.ts';
 import { LoginError, loginFailure, type LoginFailureCode, type LoginStep } from './login-failure.ts';
-import {
-  advance,
-  LOGIN_START,
-  type LoginAction,
-  type LoginContext,
-  type LoginEvent,
-  type LoginState,
-  type Secured,
-} from './login-machine.ts';
 import * as say from './login-sentences.ts';
-import { stanzas } from './login-stanzas.ts';
-import type { BindingPolicy } from './sasl-choice.ts';
-import { type ChannelBinding, prove } from './scram.ts';
-import { PinError, SecureSocket, type Trust } from './secure-socket.ts';
-import { firstBytesFailure, socketFailure } from './socket-failure.ts';
-import { type Dns, findTargets, type Target, type Where } from './targets.ts';
-import { isXmlText, XmlStream } from './xml-stream.ts';
+import type { OpenStream } from './open-stream.ts';
+import { type Dns, findTargets, type Where } from './targets.ts';
 
 /*
- * Does what the login machine says: one attempt, one connection.
+ * One login: the servers of the domain in their order, an attempt at each until one lets us in.
  *
- * A1 An attempt has one object for its connection and its stream; nothing of it outlives the attempt that failed.
- * A2 One deadline stands over the whole of it. It names the step that was not passed.
- * A3 The promise settles: with an open session, or with a LoginError.
+ * O1 One deadline stands over the whole of it. It names the step that was not passed.
+ * O2 The next server is tried only where this one could not be reached; what a server says counts for all of them.
  */
 
-export interface LoginOptions extends Where {
-  /** user@domain. */
-  readonly jid: string;
-  readonly password: string;
-  readonly resource: string;
-  readonly validateCertificate: boolean;
-  readonly ca: string | undefined;
-  readonly fingerprint: string | undefined;
-  readonly allowPlain: boolean;
-  readonly channelBinding: BindingPolicy;
+export interface LoginOptions extends Where, AttemptOptions {
   readonly timeoutMs: number;
   /** For tests: how names are resolved. */
   readonly dns?: Dns | undefined;
-  /** A diagnosis: authenticates with this type of channel binding or not at all. */
-  readonly onlyBinding?: ChannelBinding['type'] | undefined;
 }
 
-/** A stream on which the login stands. Its owner takes the listeners over. */
-export interface OpenStream {
-  readonly jid: string;
-  readonly socket: SecureSocket;
-  /** Hands everything that comes from now on to the owner of the session. */
-  listen(listener: StreamListener): void;
-  send(element: Element): boolean;
-  readonly tlsVersion: string | null;
-  readonly mechanism: string | null;
-  /** The type of channel binding that the server refused before it let us in without. */
-  readonly bindingRefused: ChannelBinding['type'] | null;
-}
-
-export interface StreamListener {
-  onElement(element: Element): void;
-  /** Once; `why` is for people. */
-  onClose(why: string): void;
-}
-
-export type OnStep = (step: LoginStep) => void;
-
-/** Hears what goes over the wire, as it is: secrets are in it. For a diagnosis (transcript.ts). */
-export interface LoginTap {
-  connected(target: Target, socket: SecureSocket): void;
-  sent(text: string): void;
-  received(text: string): void;
-  secured(tls: Secured): void;
-}
-
-/** Logs in; tries the servers of the domain in their order. Rejects with LoginError alone. */
+/** Rejects with LoginError alone. */
 export async function login(
   options: LoginOptions,
   signal: AbortSignal,
@@ -99,230 +43,13 @@ export async function login(
         return await new Attempt(options, target, note, limited.signal, late, tap).run();
       } catch (error) {
         failed = error instanceof LoginError ? error : internal(step, error);
-        // Another server of the domain may help only where this one could not be reached.
-        if (!['REFUSED', 'UNREACHABLE', 'DNS'].includes(failed.failure.code)) throw failed;
+        if (!['REFUSED', 'UNREACHABLE', 'DNS'].includes(failed.failure.code)) throw failed; // O2
       }
     }
     throw failed ?? late();
   } finally {
     limited.release();
   }
-}
-
-class Attempt {
-  readonly #context: LoginContext;
-  #state: LoginState = LOGIN_START;
-  #socket: SecureSocket | null = null;
-  #stream: XmlStream;
-  #owner: StreamListener | null = null;
-  #closedWhy: string | null = null;
-  #lastText = '';
-  #resolve!: (stream: OpenStream) => void;
-  #reject!: (error: LoginError) => void;
-  #settled = false;
-  /** What came before the owner listened. */
-  readonly #early: Element[] = [];
-
-  constructor(
-    private readonly options: LoginOptions,
-    private readonly target: Target,
-    private readonly onStep: OnStep,
-    private readonly signal: AbortSignal,
-    private readonly late: () => LoginError,
-    private readonly tap: LoginTap | undefined,
-  ) {
-    this.#context = {
-      domain: options.domain,
-      user: options.jid.slice(0, options.jid.indexOf('@')),
-      resource: options.resource,
-      mode: target.mode,
-      binding: options.channelBinding,
-      allowPlain: options.allowPlain,
-      nonce: randomBytes(24).toString('base64url'),
-      bindId: randomBytes(9).toString('base64url'),
-      onlyBinding: options.onlyBinding,
-    };
-    this.#stream = this.#newStream();
-  }
-
-  run(): Promise<OpenStream> {
-    const done = new Promise<OpenStream>((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    const onAbort = (): void => this.#fail(this.late());
-    if (this.signal.aborted) onAbort();
-    this.signal.addEventListener('abort', onAbort, { once: true });
-    this.onStep('connecting');
-    SecureSocket.open(this.target, this.#socketListener(), this.signal).then(
-      (socket) => {
-        this.#socket = socket;
-        if (this.#settled) return socket.destroy();
-        this.tap?.connected(this.target, socket);
-        this.#take({ type: 'connected' });
-      },
-      (error: unknown) => this.#broken(error),
-    );
-    return done.finally(() => this.signal.removeEventListener('abort', onAbort));
-  }
-
-  #socketListener() {
-    return {
-      onFirst: (bytes: Buffer) => {
-        const failure = firstBytesFailure(bytes, this.target);
-        if (failure && !this.#settled) this.#take({ type: 'broken', ...failure });
-      },
-      onText: (text: string) => {
-        this.#lastText = text;
-        this.tap?.received(text);
-        this.#stream.write(text);
-      },
-      onClose: () => this.#closed('the server closed the connection'),
-      onError: (error: unknown) => this.#broken(error),
-    };
-  }
-
-  #newStream(): XmlStream {
-    const stream: XmlStream = new XmlStream({
-      onHeader: () => this.#take({ type: 'header' }),
-      onElement: (element) => {
-        if (!this.#settled) return this.#take({ type: 'element', element });
-        if (this.#owner) this.#owner.onElement(element);
-        else this.#early.push(element);
-      },
-      onEnd: () => this.#closed('the server ended the stream'),
-      onInvalid: (why) => {
-        this.#take({ type: 'broken', code: 'XML_INVALID', sentence: `The server sent what is not XML: ${why}.` });
-        this.#closed(`the server sent what is not XML: ${why}`);
-      },
-    });
-    return stream;
-  }
-
-  #take(event: LoginEvent): void {
-    if (this.#settled) return;
-    const { state, actions } = advance(this.#state, event, this.#context);
-    if (state.step !== this.#state.step) this.onStep(state.step);
-    this.#state = state;
-    for (const action of actions) this.#do(action);
-  }
-
-  #do(action: LoginAction): void {
-    switch (action.do) {
-      case 'open':
-        this.#stream.close();
-        this.#stream = this.#newStream();
-        this.#write(header(this.#context.domain));
-        return;
-      case 'send':
-        this.#write(action.element.toString());
-        return;
-      case 'sendPlain':
-        this.#write(stanzas.plain(this.#context.user, this.options.password).toString());
-        return;
-      case 'startTls':
-        return this.#startTls();
-      case 'prove':
-        prove(action.start, this.options.password, action.challenge).then(
-          (proof) => this.#take({ type: 'proved', proof }),
-          (error: unknown) =>
-            this.#take({
-              type: 'broken',
-              code: 'SASL_FAILED',
-              sentence: `The server's challenge was refused: ${error instanceof Error ? error.message : 'not understood'}.`,
-            }),
-        );
-        return;
-      case 'online':
-        return this.#online(action.jid);
-      case 'fail':
-        return this.#fail(new LoginError(action.failure));
-    }
-  }
-
-  #write(text: string): boolean {
-    this.tap?.sent(text);
-    return this.#socket?.write(text) ?? false;
-  }
-
-  #startTls(): void {
-    // K3 of the socket: an honest server says nothing between <proceed/> and the handshake (RFC 6120 §5.4.3.3).
-    if (this.target.mode === 'starttls' && !/(<proceed[^>]*\/>|<\/proceed>)\s*$/.test(this.#lastText)) {
-      return this.#take({ type: 'broken', code: 'TLS_INJECTION', sentence: say.tlsInjection() });
-    }
-    this.#stream.close();
-    const { domain, ca, validateCertificate: validate, fingerprint } = this.options;
-    const trust: Trust = { domain, ca, validate, fingerprint };
-    this.#socket!.startTls(trust).then(
-      (tls) => {
-        this.tap?.secured(tls);
-        this.#take({ type: 'secured', tls });
-      },
-      (error: unknown) => this.#broken(error),
-    );
-  }
-
-  #online(jid: string): void {
-    const socket = this.#socket!;
-    this.#settled = true;
-    this.#resolve({
-      jid,
-      socket,
-      tlsVersion: this.#state.tls?.version ?? null,
-      mechanism: this.#state.scram?.mechanism ?? 'PLAIN',
-      bindingRefused: this.#state.bindingRefused,
-      send: (element) => this.#write(serialised(element)),
-      listen: (listener) => {
-        this.#owner = listener;
-        for (const element of this.#early.splice(0)) listener.onElement(element);
-        if (this.#closedWhy !== null) listener.onClose(this.#closedWhy);
-      },
-    });
-  }
-
-  #broken(error: unknown): void {
-    if (this.#settled) return this.#closed('the connection broke');
-    if (error instanceof PinError) {
-      const sentence = `The certificate (SHA-256 ${error.seen}) is not the pinned one (AZTM_CERT_FINGERPRINT).`;
-      return this.#take({ type: 'broken', code: 'CERT_PIN', sentence });
-    }
-    this.#take({ type: 'broken', ...socketFailure(error, this.target, this.options.domain) });
-  }
-
-  #closed(why: string): void {
-    if (!this.#settled) return this.#take({ type: 'closed' });
-    if (this.#closedWhy !== null) return;
-    this.#closedWhy = why;
-    this.#stream.close();
-    this.#socket?.destroy();
-    this.#owner?.onClose(why);
-  }
-
-  #fail(error: LoginError): void {
-    if (this.#settled) return;
-    this.#settled = true;
-    this.#closedWhy = error.failure.sentence;
-    this.#stream.close();
-    this.#socket?.destroy();
-    this.#reject(error);
-  }
-}
-
-function header(domain: string): string {
-  const opened = xml('stream:stream', {
-    to: domain,
-    version: '1.0',
-    xmlns: 'jabber:client',
-    'xmlns:stream': 'http://etherx.jabber.org/streams',
-  }).toString();
-  return `<?xml version='1.0'?>${opened.replace(/\/>$/, '>')}`;
-}
-
-/** Throws where the element holds what XML cannot carry: the server would end the whole stream. */
-function serialised(element: Element): string {
-  const text = element.toString();
-  if (!isXmlText(text)) throw new Error('a stanza holds characters that XML cannot carry');
-  return text;
 }
 
 function internal(step: LoginStep, error: unknown): LoginError {

@@ -1,6 +1,6 @@
 import { type Element, xml } from '@xmpp/client';
 import { IqError, type IqOutcome, IqRegistry, type Question } from './iq-registry.ts';
-import type { OpenStream } from './login.ts';
+import type { OpenStream } from './open-stream.ts';
 
 /*
  * A login that stands: questions out, questions in, and a watch over whether the other end is still there.

@@ -1,5 +1,5 @@
 import type { CertificateSeen, Secured } from './login-machine.ts';
-import type { LoginTap } from './login.ts';
+import type { LoginTap } from './login-attempt.ts';
 import type { SecureSocket } from './secure-socket.ts';
 import type { Target } from './targets.ts';
 

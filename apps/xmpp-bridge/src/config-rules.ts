@@ -1,0 +1,107 @@
+import { serviceMapOf } from '@switchyard/safe-fetch';
+import type { Environment, Variables } from './config.ts';
+
+/* What must hold between variables, each of which is right for itself. */
+
+type Variable = keyof Environment;
+
+interface Rule {
+  readonly reads: readonly Variable[];
+  readonly blames: Variable;
+  readonly broken: (env: Environment) => boolean;
+  readonly remedy: string;
+}
+
+const RULES: readonly Rule[] = [
+  {
+    reads: ['AZTM_JID', 'AZTM_PASSWORD', 'AZTM_PASSWORD_FILE'],
+    blames: 'AZTM_PASSWORD',
+    broken: (env) => env.AZTM_JID !== undefined && passwordIn(env) === undefined,
+    remedy: 'set the password of AZTM_JID, or AZTM_PASSWORD_FILE',
+  },
+  {
+    reads: ['AZTM_JID', 'AZTM_PASSWORD', 'AZTM_PASSWORD_FILE'],
+    blames: 'AZTM_JID',
+    broken: (env) => env.AZTM_JID === undefined && passwordIn(env) !== undefined,
+    remedy: 'set the account that the password belongs to',
+  },
+  {
+    reads: ['AZTM_PASSWORD', 'AZTM_PASSWORD_FILE'],
+    blames: 'AZTM_PASSWORD_FILE',
+    broken: (env) => env.AZTM_PASSWORD !== undefined && env.AZTM_PASSWORD_FILE !== undefined,
+    remedy: 'set this or AZTM_PASSWORD, not both: which of them counts would be a guess',
+  },
+  {
+    reads: ['AZTM_JID', 'AZTM_REQUIRED'],
+    blames: 'AZTM_JID',
+    broken: (env) => env.AZTM_REQUIRED && env.AZTM_JID === undefined,
+    remedy: 'set the account of the login that AZTM_REQUIRED=true asks for, or AZTM_REQUIRED=false',
+  },
+  {
+    reads: ['AZTM_JID', 'AZTM_DOMAIN'],
+    blames: 'AZTM_DOMAIN',
+    broken: ({ AZTM_JID: jid, AZTM_DOMAIN: domain }) =>
+      jid !== undefined && domain !== undefined && domainOf(jid) !== folded(domain),
+    remedy: 'must be the part of AZTM_JID after the @, or not set; where to connect to is AZTM_HOST',
+  },
+  {
+    reads: ['AZTM_TLS', 'AZTM_HOST', 'AZTM_ALLOW_CLEAR_TEXT'],
+    blames: 'AZTM_TLS',
+    broken: (env) => env.AZTM_TLS === 'off' && !isLoopback(env.AZTM_HOST) && !env.AZTM_ALLOW_CLEAR_TEXT,
+    remedy:
+      'off is for a server on this machine: set AZTM_HOST=127.0.0.1, or use starttls or direct; AZTM_ALLOW_CLEAR_TEXT=true consents to clear text on the network',
+  },
+  {
+    reads: ['AZTM_ALLOW_PLAIN', 'AZTM_TLS', 'AZTM_VALIDATE_CERT'],
+    blames: 'AZTM_ALLOW_PLAIN',
+    broken: (env) => env.AZTM_ALLOW_PLAIN && (env.AZTM_TLS === 'off' || !env.AZTM_VALIDATE_CERT),
+    remedy: 'PLAIN needs TLS with a checked certificate: anyone on the way could read the password',
+  },
+  {
+    reads: ['AZTM_JID', 'SERVICE_MAP', 'AZTM_DEFAULT_SERVICE', 'AZTM_LOCALHOST_SERVICE'],
+    blames: 'SERVICE_MAP',
+    broken: (env) =>
+      env.AZTM_JID !== undefined &&
+      [...serviceMapOf(env).values()].some((jid) => bareOf(jid) === folded(env.AZTM_JID!)),
+    remedy: 'maps a host to AZTM_JID itself, which would be a loop: a host is served by another account',
+  },
+];
+
+/** Judges every rule whose variables are right for themselves, so that all problems are told at once. */
+export function withRules(schema: typeof Variables): typeof Variables {
+  return RULES.reduce(
+    (checked, { reads, blames, broken, remedy }) =>
+      checked.refine((env) => !broken(env), {
+        path: [blames],
+        error: remedy,
+        params: { betweenVariables: true },
+        when: ({ issues }) =>
+          !issues.some((issue) => {
+            const ofRule = issue.code === 'custom' && issue.params?.['betweenVariables'] === true;
+            return !ofRule && reads.includes(issue.path?.[0] as Variable);
+          }),
+      }),
+    schema,
+  );
+}
+
+export function passwordIn(env: Pick<Environment, 'AZTM_PASSWORD' | 'AZTM_PASSWORD_FILE'>): string | undefined {
+  return env.AZTM_PASSWORD ?? env.AZTM_PASSWORD_FILE?.password;
+}
+
+/** JIDs and domains are compared without regard to case (RFC 7622). */
+function folded(text: string): string {
+  return text.normalize('NFC').toLowerCase();
+}
+
+export function domainOf(bareJid: string): string {
+  return folded(bareJid.slice(bareJid.indexOf('@') + 1));
+}
+
+function bareOf(jid: string): string {
+  return folded(jid.split('/')[0] ?? jid);
+}
+
+function isLoopback(host: string | undefined): boolean {
+  return host !== undefined && /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/.test(host);
+}

@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { passwordOf } from './credentials.ts';
+import type { PeerPolicy } from './peer-policy.ts';
+import { parsePolicy } from './policy-file.ts';
+
+/* What one variable may hold. A file that a variable names is judged with the rest, at the start. */
+
+export const integer = (min: number, max: number, fallback: number) =>
+  z.coerce.number().int().min(min).max(max).default(fallback);
+export const flag = (fallback: 'true' | 'false') =>
+  z
+    .enum(['true', 'false'], 'expected true or false')
+    .default(fallback)
+    .transform((value) => value === 'true');
+
+/** user@domain, without a resource (RFC 7622 §3). */
+export const BareJid = z
+  .string()
+  .regex(/^[^\s@/"&'<>:]{1,1023}@[^\s@/]{1,1023}$/, 'expected a bare JID such as agent@example.org');
+
+/** The file of AZTM_PEER_POLICY: judged with the rest at the start, read again later (policy-file.ts). */
+export const PeerPolicyFile = z
+  .string()
+  .default('')
+  .transform((path, context): { readonly file: string | undefined; readonly policy: PeerPolicy } => {
+    if (path === '') return { file: undefined, policy: {} };
+    try {
+      return { file: path, policy: parsePolicy(readFileSync(path, 'utf8')) };
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'it cannot be read' });
+      return z.NEVER;
+    }
+  });
+
+/** The file of AZTM_PASSWORD_FILE: judged at the start, read again later. */
+export const PasswordFile = z
+  .string()
+  .min(1)
+  .transform((path, context): { path: string; password: string } => {
+    try {
+      const password = passwordOf(readFileSync(path, 'utf8'));
+      if (password !== undefined) return { path, password };
+      context.addIssue({ code: 'custom', message: 'holds no password, or one of more than 1,024 characters' });
+    } catch (error) {
+      const why = (error as NodeJS.ErrnoException).code ?? 'unknown';
+      context.addIssue({ code: 'custom', message: `cannot be read (${why}): name a file that this service may read` });
+    }
+    return z.NEVER;
+  });
+
+/** The file of AZTM_CA_FILE: judged at the start, read again later. */
+export const CaFile = z
+  .string()
+  .min(1)
+  .refine((path) => {
+    try {
+      return readFileSync(path, 'utf8').includes('-----BEGIN CERTIFICATE-----');
+    } catch {
+      return false;
+    }
+  }, 'cannot be read, or holds no certificate in PEM');
+
+/** The old library is configured in Python's words. */
+const LEVELS_OF_PYTHON: Readonly<Record<string, string>> = { warning: 'warn', critical: 'error', notset: 'trace' };
+
+export const LogLevel = z
+  .string()
+  .transform((text) => LEVELS_OF_PYTHON[text.toLowerCase()] ?? text.toLowerCase())
+  .pipe(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']));
+
+/** SHA-256 of a certificate, as openssl prints it or without the colons. */
+export const Fingerprint = z
+  .string()
+  .transform((text) => text.replaceAll(':', '').toLowerCase())
+  .pipe(z.string().regex(/^[0-9a-f]{64}$/, 'expected a SHA-256 of 64 hexadecimal digits, with or without colons'));
