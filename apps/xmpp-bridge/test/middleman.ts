@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
-import { connect as connectTls, createSecureContext, TLSSocket } from 'node:tls';
+import { connect as connectTls, createSecureContext, type SecureVersion, TLSSocket } from 'node:tls';
 import { FEATURES as F } from './hostile-server.ts';
 
 /*
@@ -13,6 +13,8 @@ export interface MiddlemanOptions {
   readonly to: number;
   readonly domain: string;
   readonly tls: { certificate: string; key: string };
+  /** The newest version that it offers the client. */
+  readonly maxVersion?: SecureVersion;
   /** After SASL the client's next stream goes out over a new TCP connection: what the old client did to itself. */
   readonly reconnectsAfterSasl?: boolean;
 }
@@ -69,12 +71,11 @@ export class Middleman {
     near.write(F.open() + F.of(F.starttls));
     await said(near, '<starttls');
     near.write(F.proceed);
-    const { certificate, key } = this.options.tls;
+    const { tls, maxVersion = 'TLSv1.3' } = this.options;
     const secureContext = createSecureContext({
-      cert: readFileSync(certificate),
-      key: readFileSync(key),
-      // What both sides can bind to without XEP-0440 is of TLS 1.2.
-      maxVersion: 'TLSv1.2',
+      cert: readFileSync(tls.certificate),
+      key: readFileSync(tls.key),
+      maxVersion,
     });
     const secured = new TLSSocket(near, { isServer: true, secureContext });
     return this.#own(secured);
