@@ -1,9 +1,7 @@
-import type { InputOf, modelTurn } from '@switchyard/contracts';
+import { type ModelFunction, taking } from '@switchyard/run';
 import type { Tool } from './tool.ts';
 
-/* How the tool agent speaks with the model: functions beside the tools, arguments, refusals. Pure. */
-
-export type Functions = InputOf<typeof modelTurn>['functions'];
+/* How the tool agent speaks with the model: functions beside the tools, what they give, refusals. Pure. */
 
 export const FIND = 'find_tools';
 export const DESCRIBE = 'describe_tool';
@@ -11,6 +9,7 @@ const DEFAULT_TOP_K = 8;
 const MAX_TOP_K = 20;
 const MAX_QUERY_CHARS = 1_000;
 const MAX_FOUND_CHARS = 300;
+export const MAX_CALL_CHARS = 300;
 const MAX_RESULT_CHARS = 16_000;
 
 export const SYSTEM = [
@@ -21,44 +20,24 @@ export const SYSTEM = [
 ].join(' ');
 export const SEARCHING = 'You see few functions at first: find more of them with find_tools, by what they are to do.';
 
-export const META_FUNCTIONS: Functions = [
+export const META_FUNCTIONS: readonly ModelFunction[] = [
   {
     name: FIND,
     description: 'Find tools by what they are to do. Those that are found can be called afterwards.',
-    parameters: {
-      type: 'object',
-      properties: {
+    parameters: taking(
+      {
         query: { type: 'string', description: 'What the tool is to do, in a few words' },
         top_k: { type: 'integer', minimum: 1, maximum: MAX_TOP_K, description: 'How many at most' },
       },
-      required: ['query'],
-      additionalProperties: false,
-    },
+      ['query'],
+    ),
   },
   {
     name: DESCRIBE,
     description: 'Describe one tool that you know the name of: what it takes and what it gives.',
-    parameters: {
-      type: 'object',
-      properties: { name: { type: 'string', description: 'Name of the tool' } },
-      required: ['name'],
-      additionalProperties: false,
-    },
+    parameters: taking({ name: { type: 'string', description: 'Name of the tool' } }),
   },
 ];
-
-/** Undefined: not a JSON object. */
-export function argumentsOf(text: string): Record<string, unknown> | undefined {
-  if (text.trim() === '') return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 /** What is searched for; undefined where nothing is. */
 export function searchOf({ query, top_k }: Readonly<Record<string, unknown>>) {
@@ -83,10 +62,4 @@ export function refusal(code: string, error: string): string {
 
 export function cut(text: string): string {
   return text.length <= MAX_RESULT_CHARS ? text : `${text.slice(0, MAX_RESULT_CHARS)} [cut, ${text.length} in all]`;
-}
-
-/** A call, for people. */
-export function described(tool: string, args: Readonly<Record<string, unknown>>): string {
-  const text = JSON.stringify(args);
-  return `${tool} ${text.length <= 300 ? text : `${text.slice(0, 300)}…`}`;
 }

@@ -11,7 +11,15 @@ import {
   type Usage,
 } from '@switchyard/contracts';
 import { sleep } from '@switchyard/platform';
-import { addUsage, matchesTool, quoteStranger } from '@switchyard/run';
+import {
+  addUsage,
+  argumentsOf,
+  callInWords,
+  matchesTool,
+  type ModelFunction,
+  quoteStranger,
+  toolFunction,
+} from '@switchyard/run';
 import type { Effect } from '@switchyard/store';
 import * as words from './agent-functions.ts';
 import { type AgentJournal, type AgentTurn, type Standing, StepInDoubt } from './agent-journal.ts';
@@ -213,10 +221,10 @@ export class AgentWork {
     return this.parts.bus.request(modelTurn, { ...asked, used }, { signal: this.context.signal });
   }
 
-  #functions(): words.Functions {
+  #functions(): ModelFunction[] {
     const tools = this.#standing.offered.flatMap((name) => {
       const tool = this.#visible.get(name);
-      return tool ? [{ name, description: tool.description, parameters: tool.inputSchema }] : [];
+      return tool ? [toolFunction(tool)] : [];
     });
     return this.#standing.searching ? [...words.META_FUNCTIONS, ...tools] : tools;
   }
@@ -228,7 +236,7 @@ export class AgentWork {
       this.#since.push({ role: 'tool', callId: call.id, content: words.cut(content) });
     };
     const refuse = (code: string, why: string): undefined => answer(words.refusal(code, why));
-    const args = words.argumentsOf(call.arguments);
+    const args = argumentsOf(call.arguments);
     if (!args) return refuse('tool_invalid_arguments', 'The arguments are not a JSON object. Send them again.');
     if (searching && call.name === words.FIND) return answer(this.#find(args));
     if (searching && call.name === words.DESCRIBE) return answer(this.#describe(args));
@@ -245,7 +253,7 @@ export class AgentWork {
     }
     this.#standing.calls += 1;
     const result = await this.#call({ tool: call.name, arguments: args, idempotencyKey }, tool, begun);
-    const what = words.described(call.name, args);
+    const what = callInWords(call.name, args, words.MAX_CALL_CHARS);
     if (result.status === 'in_doubt')
       return { ...result, message: `The call of ${what} is in doubt. ${result.message}` }; // G6
     if (result.status === 'failed') {
@@ -330,6 +338,6 @@ export function inDoubt(why: string): StepResult {
 }
 
 function approvalRequired(tool: Tool, args: Readonly<Record<string, unknown>>): StepResult {
-  const what = `A person must approve ${words.described(tool.name, args)}. Call ${tool.name} as a step of its own: then the person is asked.`;
+  const what = `A person must approve ${callInWords(tool.name, args, words.MAX_CALL_CHARS)}. Call ${tool.name} as a step of its own: then the person is asked.`;
   return failed('approval_required', what);
 }

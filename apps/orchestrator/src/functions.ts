@@ -1,5 +1,15 @@
 import type { AgentInfo, PlannedAct, ToolInfo } from '@switchyard/contracts';
-import { ASK_USER, DELEGATE, numberActs, TOOL_AGENT } from '@switchyard/run';
+import {
+  argumentsOf,
+  ASK_USER,
+  callInWords,
+  DELEGATE,
+  type ModelFunction,
+  numberActs,
+  taking,
+  TOOL_AGENT,
+  toolFunction,
+} from '@switchyard/run';
 import { z } from 'zod';
 import { approvalOf, type ApprovalRules, needsApproval } from './approvals.ts';
 
@@ -21,12 +31,6 @@ export interface Toolbox {
   readonly toolAgent?: 'beside' | 'instead' | undefined;
 }
 
-export interface ModelFunction {
-  readonly name: string;
-  readonly description: string;
-  readonly parameters: Record<string, unknown>;
-}
-
 /** One function call of a model's answer; `arguments` is the JSON text that it wrote. */
 export interface ModelCall {
   readonly id: string;
@@ -36,6 +40,7 @@ export interface ModelCall {
 
 const SUBMIT_PLAN = 'submit_plan';
 const MAX_ACTS = 64;
+const MAX_CALL_CHARS = 200;
 
 const DelegateArguments = z.object({ task: z.string().min(1) });
 const AskArguments = z.object({ question: z.string().trim().min(1).max(4_000) });
@@ -56,20 +61,11 @@ const PlanArguments = z.object({
 /** The caller's visible tools, one delegate function per agent, `submit_plan`, and where a person is there `ask_user`. */
 export function functionsFor(toolbox: Toolbox, interactive = false, rules?: ApprovalRules): ModelFunction[] {
   const direct = directTools(toolbox, rules);
-  const tools = direct.map((tool) => ({
-    name: tool.name,
-    description: tool.description,
-    parameters: tool.inputSchema,
-  }));
+  const tools = direct.map(toolFunction);
   const agents = agentsOf(toolbox).map((agent) => ({
     name: `${DELEGATE}${agent.id}`,
     description: `Delegate a task, in words, to the agent "${agent.name}": ${agent.description}${skillList(agent)}`,
-    parameters: {
-      type: 'object',
-      properties: { task: { type: 'string', description: 'The whole task, in words that stand for themselves' } },
-      required: ['task'],
-      additionalProperties: false,
-    },
+    parameters: taking({ task: { type: 'string', description: 'The whole task, in words that stand for themselves' } }),
   }));
   const asking = interactive ? [ASK_USER_FUNCTION] : [];
   if (tools.length + agents.length === 0) return asking;
@@ -129,7 +125,7 @@ export function toActs(
 type Draft = Omit<PlannedAct, 'step_id'>;
 
 function toAct(call: ModelCall, toolbox: Toolbox, rules: ApprovalRules): Draft {
-  const parsed = parseArguments(call.arguments);
+  const parsed = argumentsOf(call.arguments);
   if (call.name === ASK_USER && rules.interactive) return questionOf(call, parsed, rules);
   if (call.name.startsWith(DELEGATE)) {
     const agent = agentsOf(toolbox).find((candidate) => candidate.id === call.name.slice(DELEGATE.length));
@@ -151,7 +147,7 @@ function toAct(call: ModelCall, toolbox: Toolbox, rules: ApprovalRules): Draft {
   return {
     tool_call_id: call.id,
     target: 'mcp',
-    task: describeCall(tool.name, parsed),
+    task: callInWords(tool.name, parsed, MAX_CALL_CHARS),
     tool: tool.name,
     arguments: parsed,
     ...(needsApproval(tool, rules) ? { approval: approvalOf(tool, parsed, rules) } : {}),
@@ -170,7 +166,7 @@ function questionOf(call: ModelCall, parsed: Record<string, unknown> | undefined
 type Plan = { kind: 'steps'; calls: ModelCall[] } | { kind: 'invalid'; code: string; message: string };
 
 function parsePlan(call: ModelCall): Plan {
-  const plan = PlanArguments.safeParse(parseArguments(call.arguments));
+  const plan = PlanArguments.safeParse(argumentsOf(call.arguments));
   if (!plan.success) {
     return {
       kind: 'invalid',
@@ -193,18 +189,6 @@ export function planCallId(callId: string, index: number): string {
   return `${callId.slice(0, 120)}#${index + 1}`;
 }
 
-function parseArguments(text: string): Record<string, unknown> | undefined {
-  if (text.trim() === '') return {};
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
 function invalid(call: ModelCall, code: string, message: string): Draft {
   const delegated = call.name.startsWith(DELEGATE);
   return {
@@ -223,11 +207,6 @@ function unknownName(name: string, toolbox: Toolbox): string {
   return `There is no function "${name.slice(0, 100)}". Known: ${known.slice(0, 50).join(', ') || 'none'}.`;
 }
 
-function describeCall(tool: string, input: Record<string, unknown>): string {
-  const text = JSON.stringify(input);
-  return `${tool} ${text.length > 200 ? `${text.slice(0, 200)}…` : text}`;
-}
-
 function skillList(agent: AgentInfo): string {
   const skills = agent.skills.slice(0, 10).map((skill) => skill.name);
   return skills.length === 0 ? '' : ` Skills: ${skills.join(', ')}.`;
@@ -238,12 +217,7 @@ const ASK_USER_FUNCTION: ModelFunction = {
   description:
     'Ask the person on whose behalf you work one question and wait for the answer. ' +
     'Use it only where the task cannot be done without something that only this person knows or may decide.',
-  parameters: {
-    type: 'object',
-    properties: { question: { type: 'string', description: 'One clear question' } },
-    required: ['question'],
-    additionalProperties: false,
-  },
+  parameters: taking({ question: { type: 'string', description: 'One clear question' } }),
 };
 
 function submitPlan(tools: readonly ToolInfo[], agents: readonly AgentInfo[]): ModelFunction {
@@ -270,11 +244,6 @@ function submitPlan(tools: readonly ToolInfo[], agents: readonly AgentInfo[]): M
     description:
       'Submit a list of steps that are performed in order, each after the one before has succeeded. ' +
       'Use it only where the order matters and no step needs the result of an earlier one in its arguments.',
-    parameters: {
-      type: 'object',
-      properties: { steps: { type: 'array', minItems: 1, items: { type: 'object', properties: step } } },
-      required: ['steps'],
-      additionalProperties: false,
-    },
+    parameters: taking({ steps: { type: 'array', minItems: 1, items: { type: 'object', properties: step } } }),
   };
 }

@@ -1,6 +1,7 @@
 import type { Usage } from '@switchyard/contracts';
 import type { ModelMessage } from '@switchyard/run';
-import type { ModelCall, ModelFunction } from './functions.ts';
+import type { ModelFunction } from '@switchyard/run';
+import type { ModelCall } from './functions.ts';
 
 export interface ModelRequest {
   readonly model: string;

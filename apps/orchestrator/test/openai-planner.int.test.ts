@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { createDevModel, type DevModel } from '@switchyard/dev-model';
 import { createSafeFetch } from '@switchyard/safe-fetch';
 import { createOpenAiPlanner, type OpenAiPlannerOptions } from '../src/openai-planner.ts';
-import type { ModelFunction } from '../src/functions.ts';
+import type { ModelFunction } from '@switchyard/run';
 
 let model: DevModel;
 beforeAll(async () => {

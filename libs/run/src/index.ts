@@ -20,6 +20,7 @@ export {
   stepCompleted,
   type StepOutcome,
 } from './foresee.ts';
+export { argumentsOf, callInWords, type ModelFunction, taking, toolFunction } from './functions.ts';
 export { giveUp } from './give-up.ts';
 export {
   ASK_USER,
