@@ -205,6 +205,37 @@ describe('a task in words whose worker and owner are killed', () => {
   }, 120_000);
 });
 
+describe('a session of an older MCP client at two gateways', () => {
+  const accept = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+  const post = (url: string, headers: Record<string, string>, body: object) =>
+    fetch(`${url}/mcp`, {
+      method: 'POST',
+      headers: { ...accept, 'x-user-id': 'u1', ...headers },
+      body: JSON.stringify({ jsonrpc: '2.0', ...body }),
+    });
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } };
+
+  it('is served at either; with its gateway it is gone, and the client begins anew', async () => {
+    const [first, second] = system.gateways as [string, string];
+    const begun = await post(first, {}, { id: 0, method: 'initialize', params });
+    await begun.text();
+    const headers = { 'mcp-session-id': begun.headers.get('mcp-session-id')!, 'mcp-protocol-version': '2025-11-25' };
+    for (const url of [second, first, second]) {
+      const sum = { name: 'calculator', arguments: { expression: '6*7' } };
+      const answer = await post(url, headers, { id: url, method: 'tools/call', params: sum });
+      expect([answer.status, await answer.text()]).toEqual([200, expect.stringContaining('42')]);
+    }
+    expect((await post(second, { ...headers, 'x-user-id': 'u2' }, { id: 1, method: 'tools/list' })).status).toBe(404);
+    const owner = system.replicas.gateway.find(({ url }) => url === first)!;
+    await owner.kill();
+    await until(async () => (await post(second, headers, { id: 2, method: 'tools/list' })).status === 404, 20_000);
+    const anew = await post(second, {}, { id: 3, method: 'initialize', params });
+    expect(anew.status).toBe(200);
+    await anew.text();
+    await owner.start();
+  }, 60_000);
+});
+
 describe('PostgreSQL away for longer than a lease', () => {
   it('takes no run from its living owner and puts no step in doubt', async () => {
     const { runIds, watched } = await underWay('write', 4, STEP);

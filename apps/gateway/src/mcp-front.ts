@@ -6,21 +6,24 @@ import {
   type McpHttpHandler,
   type McpServerFactory,
 } from '@modelcontextprotocol/server';
+import type { Bus } from '@switchyard/bus';
 import { callTool, type Principal } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import { type LooseClient, OpenCalls } from './mcp-calls.ts';
+import { Handover, type SessionAnswer } from './mcp-handover.ts';
 import { HeaderSchemas } from './mcp-header-schemas.ts';
 import { ListWatch } from './mcp-list-watch.ts';
 import { type PlainCall, plainAnswer, plainCall } from './mcp-plain-call.ts';
 import { createMcpServer, type McpParts, type McpViewer } from './mcp-server.ts';
-import { type SessionLimits, Sessions } from './mcp-sessions.ts';
+import { replicaOf, type SessionLimits, Sessions } from './mcp-sessions.ts';
 import { ToolLists, withList } from './mcp-tool-lists.ts';
 
 /*
  * Brings an MCP request to the leg that serves its protocol.
  *
  * F1 2026-07-28: every request for itself, on any replica.
- * F2 2025-11-25 and 2025-06-18, from `initialize` on: a session (mcp-sessions.ts).
+ * F2 2025-11-25 and 2025-06-18, from `initialize` on: a session (mcp-sessions.ts), here or at the replica that it began
+ *    at (mcp-handover.ts).
  * F3 The same without a session: every request for itself; a cancel is brought to its call (mcp-calls.ts).
  * F4 All legs serve one and the same server (mcp-server.ts), so they cannot drift apart. Only a plain call of a tool of
  *    today that gave a result is answered without it (mcp-plain-call.ts).
@@ -57,7 +60,8 @@ export interface Served {
   readonly done: () => void;
 }
 
-export interface FrontParts extends Omit<McpParts, 'lists'> {
+export interface FrontParts extends Omit<McpParts, 'lists' | 'bus'> {
+  readonly bus: Pick<Bus, 'request' | 'answer'>;
   readonly log: Logger;
   readonly sessions: SessionLimits;
   readonly keepAliveMs: number;
@@ -77,10 +81,14 @@ export class McpFront {
   readonly #viewers = new WeakMap<Request, McpViewer>();
   readonly #parts: McpParts;
   readonly #watch: ListWatch;
+  readonly #handover: Handover;
 
   constructor(parts: FrontParts) {
     const { log, keepAliveMs, maxSubscriptions } = parts;
     this.#sessions = new Sessions(parts.sessions, keepAliveMs, parts.now);
+    this.#handover = new Handover(parts.bus, this.#sessions.replica, (request, body, principal) =>
+      this.#serveSession(request, body, userOf(principal)),
+    );
     const lists = new ToolLists(parts.bus);
     this.#parts = { ...parts, lists };
     this.#headerSchemas = new HeaderSchemas((principal) => lists.wantHeaders(principal), parts.now);
@@ -128,6 +136,7 @@ export class McpFront {
 
   async close(): Promise<void> {
     this.#watch.close();
+    await this.#handover.stop();
     await Promise.all([this.#modern.close(), this.#sessions.close()]);
   }
 
@@ -151,16 +160,25 @@ export class McpFront {
     const user = userOf(caller.principal);
     const id = request.headers.get('mcp-session-id');
     if (id !== null) {
-      const session = this.#sessions.find(id, user);
-      if (!session) return alone(Response.json(UNKNOWN_SESSION, { status: 404 }));
-      const done = session.use();
-      return { response: await session.transport.handleRequest(request, { parsedBody: body }), done };
+      const replica = replicaOf(id);
+      const elsewhere = replica !== undefined && replica !== this.#sessions.replica;
+      const handed = elsewhere ? await this.#handover.hand(replica, request, body, caller.principal) : undefined;
+      return handed ? alone(handed) : this.#serveSession(request, body, user);
     }
     if (isInitializeRequest(body)) return this.#begin(request, body, caller, user); // F2
     return this.#serveLoose(request, body, caller, user); // F3
   }
 
+  /** In the session that the request names, where it is here. */
+  async #serveSession(request: Request, body: unknown, user: string): Promise<SessionAnswer> {
+    const session = this.#sessions.find(request.headers.get('mcp-session-id') ?? '', user);
+    if (!session) return alone(Response.json(UNKNOWN_SESSION, { status: 404 }));
+    const done = session.use();
+    return { response: await session.transport.handleRequest(request, { parsedBody: body }), done };
+  }
+
   async #begin(request: Request, body: unknown, { principal }: Caller, user: string): Promise<Served> {
+    await this.#handover.open();
     const front = createMcpServer(this.#parts, { principal, session: true });
     const session = await this.#sessions.open(user, front);
     const done = session.use();
@@ -187,7 +205,7 @@ export class McpFront {
 
 const nothing = (): void => undefined;
 
-function alone(response: Response): Served {
+function alone(response: Response): SessionAnswer {
   return { response, done: nothing };
 }
 

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { type McpServer, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import { AppError } from '@switchyard/contracts';
 import { Replay } from './mcp-replay.ts';
@@ -7,8 +7,8 @@ import { Replay } from './mcp-replay.ts';
  * Sessions of clients of the older protocol (2025-11-25 and before): only in one can a tool ask its client for
  * something while it runs.
  *
- * E1 A session lives in the replica that began it. Elsewhere, and after a restart, it is unknown: the protocol has the
- *    client begin a new one.
+ * E1 A session lives in the replica that began it, whose name its id begins with; others hand its requests over there
+ *    (mcp-handover.ts). After a restart it is unknown: the protocol has the client begin a new one.
  * E2 The session of somebody else is unknown, too.
  * E3 Their number is bounded, in all and per user: one that nobody uses makes room, the longest unused first.
  * E4 One that nobody used for a while ends. One with an open request or stream is in use.
@@ -20,18 +20,28 @@ export interface SessionLimits {
   readonly idleMs: number;
 }
 
+/** The name of this replica as the first part of its sessions' ids. */
+export type ReplicaName = string;
+
+/** Where a session is, by its id; undefined for what is no id of ours. */
+export function replicaOf(id: string): ReplicaName | undefined {
+  return /^([0-9a-f]{16})-[0-9a-f-]{36}$/.exec(id)?.[1];
+}
+
 export class Session {
-  readonly id = randomUUID();
+  readonly id: string;
   readonly transport: WebStandardStreamableHTTPServerTransport;
   #users = 0;
   #usedAt: number;
 
   constructor(
+    replica: ReplicaName,
     readonly user: string,
     keepAliveMs: number,
     private readonly now: () => number,
     onClosed: (id: string) => void,
   ) {
+    this.id = `${replica}-${randomUUID()}`;
     this.#usedAt = now();
     this.transport = new WebStandardStreamableHTTPServerTransport({
       sessionIdGenerator: () => this.id,
@@ -66,6 +76,7 @@ export class Session {
 const SWEEP_MS = 30_000;
 
 export class Sessions {
+  readonly replica: ReplicaName = randomBytes(8).toString('hex');
   readonly #sessions = new Map<string, { session: Session; server: McpServer }>();
   readonly #timer: NodeJS.Timeout;
 
@@ -99,7 +110,7 @@ export class Sessions {
       throw new AppError('overloaded', 'Too many MCP sessions are in use here; try again soon.', {
         retryAfterMs: 5_000,
       });
-    const session = new Session(user, this.keepAliveMs, this.now, (id) => this.#sessions.delete(id));
+    const session = new Session(this.replica, user, this.keepAliveMs, this.now, (id) => this.#sessions.delete(id));
     this.#sessions.set(session.id, { session, server });
     await server.connect(session.transport);
     return session;

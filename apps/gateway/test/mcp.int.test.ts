@@ -41,6 +41,10 @@ async function open(env: Record<string, string> = {}, options: Parameters<typeof
   await tools.listen(bus);
 }
 
+/** The replica whose turn it is: a balancer that knows nothing of sessions. */
+let turn = 0;
+const anywhere = (): string => house.urls[(turn += 1) % house.urls.length]!;
+
 async function read(response: Response): Promise<Answer> {
   const text = await response.text();
   const isStream = response.headers.get('content-type')?.startsWith('text/event-stream');
@@ -54,7 +58,7 @@ async function read(response: Response): Promise<Answer> {
 
 function post(body: unknown, headers: Record<string, string> = {}, signal?: AbortSignal): Promise<Response> {
   const text = typeof body === 'string' ? body : JSON.stringify(body);
-  return fetch(`${house.url}/mcp`, {
+  return fetch(`${anywhere()}/mcp`, {
     method: 'POST',
     headers: { ...ACCEPT, ...headers },
     body: text,
@@ -245,6 +249,7 @@ describe('in development', () => {
   });
 
   it('does not know the session of somebody else, nor one that never was or is over, all alike (T23)', async () => {
+    turn = 1; // The next one is the first replica.
     const mine = await session({ 'x-user-id': 'alice' });
     const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
     const version = { 'mcp-protocol-version': '2025-11-25' };
@@ -392,6 +397,132 @@ describe('the number of sessions', () => {
     expect((await first.send({ id: 1, method: 'ping' })).status).toBe(200);
     expect((await second.send({ id: 1, method: 'ping' })).status).toBe(404);
     await stream.body!.cancel();
+  });
+});
+
+describe('two replicas behind a balancer that knows no sessions', () => {
+  beforeAll(() => open({ MCP_RESOURCE_LOOK_MS: '100' }, { replicas: 2 }));
+  afterAll(() => house.stop());
+
+  const call = (name: string, args: Json = {}, id: unknown = (nextId += 1), more: Json = {}) => ({
+    ...{ id, method: 'tools/call', params: { name, arguments: args, ...more } },
+  });
+
+  it('serve every request of a session, wherever it comes in', async () => {
+    const { send, headers } = await session({ 'x-user-id': 'alice' });
+    for (let count = 0; count < 4; count += 1) {
+      const sum = answerOf(await read(await send(call('add', { a: count, b: 1 }))));
+      expect(sum.result).toMatchObject({ structuredContent: { sum: count + 1 } });
+    }
+    const steps = await read(await send(call('steps', {}, 'p', { _meta: { progressToken: 'mine' } })));
+    expect(steps.headers.get('content-type')).toContain('text/event-stream');
+    expect(steps.messages.map(({ method }) => method)).toEqual([
+      ...Array.from({ length: 3 }, () => 'notifications/progress'),
+      ...['notifications/message', undefined],
+    ]);
+    for (const url of house.urls) {
+      const listed = await fetch(`${url}/mcp`, {
+        method: 'POST',
+        headers: { ...ACCEPT, ...headers },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 'l', method: 'tools/list' }),
+      });
+      expect(answerOf(await read(listed)).result).toMatchObject({ tools: expect.anything() });
+    }
+  });
+
+  it('bring a question to the client at one of them, and its answer in at the other', async () => {
+    for (let count = 0; count < 2; count += 1) {
+      const { send, headers } = await session({}, { elicitation: { form: {} } });
+      turn += count; // Each of them asks once.
+      const response = await send(call('ask'));
+      const reader = response.body!.getReader();
+      const decoder = new TextDecoder();
+      let text = '';
+      const next = async (enough: () => boolean): Promise<void> => {
+        while (!enough()) {
+          const { done, value } = await reader.read();
+          text += decoder.decode(value, { stream: !done });
+          if (done) return;
+        }
+      };
+      await next(() => text.includes('elicitation/create'));
+      const asked = parseSse(text).find(({ data }) => (data as Json | undefined)?.['method'] === 'elicitation/create');
+      const { id } = asked!.data as Json;
+      turn += 1;
+      const answered = await post(
+        { jsonrpc: '2.0', id, result: { action: 'accept', content: { name: 'Bärbel 🚂' } } },
+        headers,
+      );
+      expect(answered.status).toBe(202);
+      await next(() => false);
+      expect(text).toContain('Bärbel 🚂');
+    }
+  });
+
+  it('tell the client on its stream, and stop its call, at whichever of them it says so', async () => {
+    for (const url of house.urls) {
+      const { send, headers } = await session({ 'x-user-id': 'carol' });
+      tools.live = 'before';
+      tools.stopped.length = 0;
+      const leave = new AbortController();
+      const listening = fetch(`${url}/mcp`, {
+        headers: { ...headers, accept: 'text/event-stream' },
+        signal: leave.signal,
+      });
+      const stream = await listening;
+      expect(stream.status).toBe(200);
+      await read(await send({ id: 'w', method: 'resources/subscribe', params: { uri: 'note://live' } }));
+      tools.live = 'after';
+      expect(await readUntil(stream, (text) => text.includes('resources/updated'))).toContain('note://live');
+      leave.abort();
+      const before = tools.calls.length;
+      const slow = send(call('slow', {}, 'to-stop'));
+      slow.catch(() => undefined);
+      await until(() => tools.calls.length > before);
+      await send({ method: 'notifications/cancelled', params: { requestId: 'to-stop' } });
+      await until(() => tools.stopped.length === 1);
+      const ended = await fetch(`${url}/mcp`, { method: 'DELETE', headers });
+      expect(ended.status).toBe(200);
+      for (const other of house.urls)
+        expect((await fetch(`${other}/mcp`, { method: 'DELETE', headers })).status).toBe(404);
+    }
+  });
+
+  it('give a session that lost its stream the rest of it at the other one', async () => {
+    const { send, headers } = await session();
+    const first = await (await send(call('steps', {}, 's', { _meta: { progressToken: 1 } }))).text();
+    const [begin] = parseSse(first).flatMap(({ id }) => (id === undefined ? [] : [id]));
+    for (const url of house.urls) {
+      const again = await fetch(`${url}/mcp`, {
+        headers: { ...headers, accept: 'text/event-stream', 'last-event-id': begin! },
+      });
+      expect(await readUntil(again, (text) => text.includes('three steps'))).toContain('three steps');
+    }
+  });
+
+  it('know the session of nobody else, and no session of a replica that is gone: the client begins anew', async () => {
+    turn = 1; // The next one is the first replica.
+    const mine = await session({ 'x-user-id': 'alice' });
+    const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
+    for (let count = 0; count < 2; count += 1)
+      expect((await post(list, { ...mine.headers, 'x-user-id': 'bob' })).status).toBe(404);
+    const never = `${'0'.repeat(16)}-${crypto.randomUUID()}`;
+    for (const id of [never, 'a.b.>', `${'0'.repeat(16)}-*`]) {
+      const answer = await post(list, { ...mine.headers, 'mcp-session-id': id });
+      expect([answer.status, await answer.json()]).toEqual([404, expect.objectContaining({ jsonrpc: '2.0' })]);
+    }
+    const [stays, goes] = house.gateways;
+    turn = 0; // The next one is the second replica.
+    const theirs = await session({ 'x-user-id': 'alice' });
+    await goes!.stop();
+    const at = (headers: Record<string, string>, body: unknown) =>
+      fetch(`${stays!.url}/mcp`, {
+        method: 'POST',
+        headers: { ...ACCEPT, ...headers },
+        body: JSON.stringify(body),
+      });
+    const statuses = [await at(mine.headers, list), await at(theirs.headers, list)].map(({ status }) => status);
+    expect(statuses).toEqual([200, 404]);
   });
 });
 

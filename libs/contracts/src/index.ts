@@ -123,6 +123,7 @@ export {
   McpMethod,
   mcpRequest,
 } from './mcp.ts';
+export { MAX_SESSION_PIECE_CHARS, mcpSession, McpSessionFrame } from './mcp-session.ts';
 export {
   abortSubject,
   allPermissions,

@@ -14,6 +14,7 @@ import {
   clientDocument,
 } from './provider-auth.ts';
 import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun, watchRun } from './runs.ts';
+import { mcpSession } from './mcp-session.ts';
 import { mcpRequest } from './mcp.ts';
 import { modelTurn } from './model.ts';
 import { performStep } from './steps.ts';
@@ -44,6 +45,7 @@ export const REQUESTS: readonly RequestContract[] = [
   listRegisteredTools,
   checkToolFile,
   mcpRequest,
+  mcpSession,
   listEffects,
   getEffect,
   settleEffect,
