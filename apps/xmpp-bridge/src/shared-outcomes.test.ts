@@ -119,11 +119,40 @@ describe('a request with a key, at two replicas', () => {
 
   it('is not done again where the answer was too long to be kept for others', async () => {
     const world = two();
-    const long = response('x'.repeat(200_000));
-    expect(textOf(await world.replicas[0]!.perform(asked(), never, world.work(long)))).toHaveLength(200_000);
-    expect(textOf(await world.replicas[0]!.perform(asked(), never, world.work(long)))).toHaveLength(200_000);
+    const long = response('x'.repeat(700_000));
+    expect(textOf(await world.replicas[0]!.perform(asked(), never, world.work(long)))).toHaveLength(700_000);
+    expect(textOf(await world.replicas[0]!.perform(asked(), never, world.work(long)))).toHaveLength(700_000);
     await expect(world.replicas[1]!.perform(asked(), never, world.work())).rejects.toMatchObject({ status: 409 });
     expect(world.performed).toBe(1);
+  });
+
+  it('is answered the same also where the answer is long, as far as there is room for such, and later again', async () => {
+    const world = two();
+    const long = response('שלום'.repeat(62_500));
+    const ask = async (replica: number, key: string) => {
+      const answer = await world.replicas[replica]!.perform(asked({ key }), never, world.work(long));
+      return answer.response.body.equals(long.body);
+    };
+    for (let n = 0; n < 60; n += 1) await ask(0, `k-${n}`);
+    for (const key of ['k-0', 'k-40']) expect(await ask(1, key)).toBe(true);
+    await expect(ask(1, 'k-59')).rejects.toMatchObject({ status: 409 });
+    expect(world.performed).toBe(60);
+    world.now = OUTCOMES.ttlMs;
+    await ask(0, 'later');
+    expect(await ask(1, 'later')).toBe(true);
+  });
+
+  it('is known to have been answered where the store has no room for the answer', async () => {
+    const world = two((records) => ({
+      ...records,
+      write: (key, value, expect) =>
+        JSON.stringify(value).length > 100_000
+          ? Promise.reject(new AppError('overloaded'))
+          : records.write(key, value, expect),
+    }));
+    const long = response('x'.repeat(200_000));
+    expect(textOf(await world.replicas[0]!.perform(asked(), never, world.work(long)))).toHaveLength(200_000);
+    await expect(world.replicas[1]!.perform(asked(), never, world.work())).rejects.toMatchObject({ status: 409 });
   });
 
   it('is not performed where the claim cannot be written', async () => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Records } from '@switchyard/bus';
+import { AppError } from '@switchyard/contracts';
 import { type Logger, sleep } from '@switchyard/platform';
 import { z } from 'zod';
 import { ExchangeError, type HttpResponse } from './http-exchange.ts';
@@ -14,7 +15,9 @@ import { ExchangeError, type HttpResponse } from './http-exchange.ts';
  * C3 A claim whose holder has said nothing for longer than the work may take is taken over: its replica is gone, and what
  *    it left is asked of the gateway again, by the same key. Each waits for that time on its own clock; no two clocks are
  *    compared.
- * C4 A long answer is not kept, only that there was one. All of it ends by itself, later than two deadlines.
+ * C4 A long answer is kept where there is room: one replica has written at most so many bytes of long ones as have not
+ *    ended yet. One for which there is no room, or no record, is known to have been given (409). All of it ends by
+ *    itself, later than two deadlines.
  */
 
 export type Outcome = { readonly kept: HttpResponse } | 'gone' | 'forgotten';
@@ -29,8 +32,12 @@ export type Claimed = { readonly mine: Claim } | { readonly outcome: Exclude<Out
 
 /** Longer than the deadlines that peers may set, twice. */
 export const OUTCOMES = { bucket: 'requests', ttlMs: 600_000, maxBytes: 134_217_728 } as const;
-/** Of one record, as it is stored. */
-const MAX_RECORD = 98_304;
+/** Of one record, as it is stored: what a message on the bus carries, with room for what JSON adds to headers. */
+const MAX_RECORD = 800_000;
+/** What is larger is a long one. */
+const LONG_RECORD = 98_304;
+/** Of the long ones of one replica: with three of them a quarter of the bucket is left for claims and short ones. */
+const MAX_LONG_BYTES = 33_554_432;
 /** Beyond its deadline, for the way of the outcome into the store. */
 const SLACK_MS = 10_000;
 const PAUSE_MS = { first: 100, last: 1_000 };
@@ -55,6 +62,9 @@ type Entry = z.infer<typeof Entry>;
 export class SharedOutcomes {
   /** Claims of others, and until when each is left alone (C3). */
   readonly #watched = new Map<string, { readonly revision: number; readonly untilMs: number }>();
+  /** Long records that were written here, in the order of their ends (C4). */
+  readonly #long: { readonly bytes: number; readonly untilMs: number }[] = [];
+  #longBytes = 0;
 
   constructor(
     private readonly records: Records,
@@ -104,17 +114,32 @@ export class SharedOutcomes {
   }
 
   async #store({ key, hash, revision }: Claim, outcome: Outcome): Promise<void> {
+    let entry = outcome === 'forgotten' ? undefined : this.#fitting(entryOf(hash, outcome));
     for (let tries = 1; ; tries += 1) {
       try {
-        if (outcome === 'forgotten') return await this.records.remove(key, revision);
-        if ((await this.records.write(key, entryOf(hash, outcome), revision)) !== undefined) return;
+        if (entry === undefined) return await this.records.remove(key, revision);
+        if ((await this.records.write(key, entry, revision)) !== undefined) return;
         return this.log.warn({ key }, 'a request took longer than it may; another replica has it now');
       } catch (error) {
+        // Where the bucket is full, a short record may still find room.
+        if (error instanceof AppError && error.code === 'overloaded' && entry) entry = { state: 'gone', hash };
         if (tries === SETTLE_TRIES)
           return this.log.warn({ err: error, key }, 'what became of a request is known to this replica alone');
         await sleep(200 * tries);
       }
     }
+  }
+
+  /** C4 */
+  #fitting(entry: Entry): Entry {
+    const bytes = bytesOf(entry);
+    if (bytes <= LONG_RECORD) return entry;
+    const now = this.now();
+    while (this.#long[0] && this.#long[0].untilMs <= now) this.#longBytes -= this.#long.shift()!.bytes;
+    if (bytes > MAX_RECORD || this.#longBytes + bytes > MAX_LONG_BYTES) return { state: 'gone', hash: entry.hash };
+    this.#longBytes += bytes;
+    this.#long.push({ bytes, untilMs: now + OUTCOMES.ttlMs });
+    return entry;
   }
 
   /** C3 */
@@ -138,10 +163,13 @@ export class SharedOutcomes {
 function entryOf(hash: string, outcome: Exclude<Outcome, 'forgotten'>): Entry {
   if (outcome === 'gone') return { state: 'gone', hash };
   const { status, headers, body } = outcome.kept;
-  const entry: Entry = {
+  return {
     ...{ state: 'done', hash, status, body: body.toString('base64') },
     headers: headers.map(([name, value]): [string, string] => [name, value]),
   };
-  const bytes = entry.body.length + headers.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
-  return bytes > MAX_RECORD ? { state: 'gone', hash } : entry; // C4
+}
+
+function bytesOf(entry: Entry): number {
+  if (entry.state !== 'done') return 0;
+  return entry.body.length + Buffer.byteLength(JSON.stringify(entry.headers));
 }
