@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import type { BusSeen } from '@switchyard/bus';
-import { judgeConsumers, judgePermissions, judgeReached, judgeStreams, natsFindings } from './doctor-nats.ts';
+import {
+  judgeBuckets,
+  judgeConsumers,
+  judgePermissions,
+  judgeReached,
+  judgeStreams,
+  natsFindings,
+} from './doctor-nats.ts';
 
 const seen = (over: Partial<BusSeen> = {}): BusSeen => ({
   app: 'orchestrator',
@@ -73,5 +80,18 @@ describe('what is made of NATS', () => {
     expect(reached).toMatchObject({ status: 'skipped', sentence: none });
     for (const { status, sentence } of Object.values(rest))
       expect(`${status}: ${sentence}`).toMatch(/^skipped: Not reached/);
+  });
+
+  it('42: a bucket with other settings fails, one that is nearly full is a warning, one not made yet is well', () => {
+    const bucket = { name: 'requests', missing: false, other: [], entries: 3, bytes: 900, maxBytes: 1_000_000 };
+    const of = (over: object) => judgeBuckets([seen({ app: 'xmpp-bridge', buckets: [{ ...bucket, ...over }] })]);
+    expect(of({ other: ['max_age'] })).toMatchObject({
+      status: 'fail',
+      sentence: expect.stringMatching(/^Bucket requests has another max_age .* delete its stream \(KV_requests\)/),
+    });
+    expect(of({ bytes: 950_000 })).toMatchObject({ status: 'warn' });
+    expect(of({ missing: true })).toMatchObject({ status: 'ok', evidence: ['requests: not made yet'] });
+    expect(of({})).toMatchObject({ status: 'ok', evidence: ['requests: 3 entries, 900 of 1000000 bytes'] });
+    expect(judgeBuckets([seen()]).status).toBe('skipped');
   });
 });

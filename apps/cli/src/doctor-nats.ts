@@ -2,7 +2,7 @@ import { type BusSeen, probeBus, type Trial } from '@switchyard/bus';
 import { type Finding, found } from '@switchyard/contracts';
 import type { ServerLogins } from './doctor-logins.ts';
 
-/* Checks 30 and 35 to 37: what was seen of NATS, and what it means. The judges are pure. */
+/* Checks 30, 35 to 37 and 42: what was seen of NATS, and what it means. The judges are pure. */
 
 const { ok, warn, fail, skipped, notReached } = found;
 
@@ -11,6 +11,7 @@ export interface NatsFindings {
   readonly permissions: Finding;
   readonly streams: Finding;
   readonly consumers: Finding;
+  readonly buckets: Finding;
 }
 
 /** `serving`: services of this clone run, so what they make when they start has to be there. */
@@ -23,6 +24,7 @@ export async function natsFindings(
     permissions: notReached(why),
     streams: notReached(why),
     consumers: notReached(why),
+    buckets: notReached(why),
   });
   if (none !== undefined) return { reached: skipped(none), ...rest('there is no NATS to ask.') };
   const seen = await Promise.all(logins.map(({ app, url }) => probeBus({ url, limitMs, ...(app ? { app } : {}) })));
@@ -33,6 +35,7 @@ export async function natsFindings(
     permissions: judgePermissions(seen),
     streams: judgeStreams(seen, serving),
     consumers: judgeConsumers(seen, serving),
+    buckets: judgeBuckets(seen),
   };
 }
 
@@ -170,4 +173,36 @@ export function judgeConsumers(seen: readonly BusSeen[], serving: boolean): Find
       evidence,
     );
   return ok(`All ${consumers.length} consumers are as they should be.`, evidence);
+}
+
+/** Of what a bucket holds: soon writes are refused. */
+const NEARLY_FULL = 0.9;
+
+export function judgeBuckets(seen: readonly BusSeen[]): Finding {
+  if (unseenOf(seen)) return notReached('check 36 failed.');
+  const buckets = seen.flatMap((each) => each.buckets ?? []);
+  if (buckets.length === 0) return skipped('This login has no key-value bucket; the one of the xmpp-bridge does.');
+  const evidence = buckets.map(
+    ({ name, missing, other, entries, bytes, maxBytes }) =>
+      `${name}: ${missing ? 'not made yet' : `${entries} entries, ${bytes} of ${maxBytes} bytes`}${other.length > 0 ? `; other ${other.join(', ')}` : ''}`,
+  );
+  const changed = buckets.find(({ other }) => other.length > 0);
+  if (changed)
+    return fail(
+      `Bucket ${changed.name} has another ${changed.other.join(', ')} than the code relies on: somebody made or changed it. Stop the services that use it and delete its stream (KV_${changed.name}); it is made anew when it is needed, and what was in it is forgotten.`,
+      evidence,
+    );
+  const full = buckets.find(({ bytes, maxBytes }) => bytes > maxBytes * NEARLY_FULL);
+  if (full)
+    return warn(
+      `Bucket ${full.name} is nearly full (${full.bytes} of ${full.maxBytes} bytes): where it is, requests of peers with an Idempotency-Key are refused (503) until entries end.`,
+      evidence,
+    );
+  const made = buckets.filter(({ missing }) => !missing).length;
+  return ok(
+    made === buckets.length
+      ? `All ${made} key-value buckets are as they should be.`
+      : `Of ${buckets.length} key-value buckets ${made} are made and as they should be; the others are made when they are needed.`,
+    evidence,
+  );
 }

@@ -7,7 +7,7 @@ import { readStatus } from './records.ts';
 import type { VerbContext } from './verb.ts';
 
 /*
- * Checks 30 to 40: NATS, PostgreSQL, Redis and the model, each asked by the doctor itself, with the logins of the
+ * Checks 30 to 40, and 42: NATS, PostgreSQL, Redis and the model, each asked by the doctor itself, with the logins of the
  * services. First whether each is reached, then whether it is as it should be; a failure of one does not hide another.
  */
 
@@ -23,6 +23,7 @@ const NAMES: Readonly<Record<number, readonly [DoctorGroup, string]>> = {
   38: ['postgres', 'migrations'],
   39: ['postgres', 'rights in the database'],
   40: ['redis', 'keys in Redis'],
+  42: ['nats', 'key-value buckets'],
 };
 
 export async function serverChecks(
@@ -58,12 +59,14 @@ async function nats({ place, environment }: VerbContext, limitMs: number, tell: 
   tell(35, seen.permissions);
   tell(36, seen.streams);
   tell(37, seen.consumers);
+  tell(42, seen.buckets);
 }
 
 /** A check that fails by itself is told as one that failed, and hides no other. */
 function brokeOff(why: string): NatsFindings {
   const rest = found.notReached('check 30 failed.');
-  return { reached: found.fail(`This check broke off: ${why}`), permissions: rest, streams: rest, consumers: rest };
+  const reached = found.fail(`This check broke off: ${why}`);
+  return { reached, permissions: rest, streams: rest, consumers: rest, buckets: rest };
 }
 
 async function postgres(context: VerbContext, limitMs: number, take: Take, tell: Tell): Promise<void> {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Records } from '@switchyard/bus';
-import { AppError } from '@switchyard/contracts';
+import { AppError, PEER_REQUESTS } from '@switchyard/contracts';
 import { type Logger, sleep } from '@switchyard/platform';
 import { z } from 'zod';
 import { ExchangeError, type HttpResponse } from './http-exchange.ts';
@@ -30,8 +30,7 @@ export interface Claim {
 
 export type Claimed = { readonly mine: Claim } | { readonly outcome: Exclude<Outcome, 'forgotten'> };
 
-/** Longer than the deadlines that peers may set, twice. */
-export const OUTCOMES = { bucket: 'requests', ttlMs: 600_000, maxBytes: 134_217_728 } as const;
+export const OUTCOMES = PEER_REQUESTS;
 /** Of one record, as it is stored: what a message on the bus carries, with room for what JSON adds to headers. */
 const MAX_RECORD = 800_000;
 /** What is larger is a long one. */

@@ -1,14 +1,14 @@
+import { LEASES } from '@switchyard/contracts';
 import { type JetStreamClient, type KV, NatsError } from 'nats';
 import type { LeaseEntry, LeaseRegister } from './lease.ts';
 import { decode, encode } from './protocol.ts';
 
-/** The bucket of all leases; a key is `<app>.<name>`, so that an app reaches its own alone. */
-const BUCKET = 'leases';
 /** The server's code for a write over another revision than the last one. */
 const WRONG_LAST_REVISION = 10_071;
-const MAX_BYTES = 1_048_576;
 
-/** Entries of leases in a key-value bucket of NATS. Only features of nats-server 2.9 are used. */
+/**
+ * Entries of leases in a key-value bucket of NATS; a key is `<app>.<name>`, so that an app reaches its own alone. Only features of nats-server 2.9 are used.
+ */
 export class NatsLeaseRegister implements LeaseRegister {
   #bucket: Promise<KV> | undefined;
 
@@ -40,7 +40,7 @@ export class NatsLeaseRegister implements LeaseRegister {
   /** The bucket is made where it is missing; where it went away, the next look makes it anew. */
   async #with<T>(work: (bucket: KV) => Promise<T>): Promise<T> {
     // Not `allow_direct`: every look is to see the last write.
-    this.#bucket ??= this.js.views.kv(BUCKET, { history: 1, max_bytes: MAX_BYTES, allow_direct: false });
+    this.#bucket ??= this.js.views.kv(LEASES.bucket, { history: 1, max_bytes: LEASES.maxBytes, allow_direct: false });
     try {
       return await work(await this.#bucket);
     } catch (error) {

@@ -1,10 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { type AppName, APPS, CONSUMERS, STREAMS } from '@switchyard/contracts';
-import { connect, ErrorCode, Events, type JetStreamManager, type NatsConnection, NatsError } from 'nats';
+import { type AppName, APPS } from '@switchyard/contracts';
+import { connect, ErrorCode, Events, type NatsConnection, NatsError } from 'nats';
 import { parseUrl } from './nats-wire.ts';
 import { type Trial, trialsOf } from './permission-trials.ts';
-import { differences, standsAhead, WANTED_OF_EVERY_CONSUMER } from './pull.ts';
-import { ignoredOptions, toStreamConfig } from './streams.ts';
+import { lookAtJetStream, type Looked } from './probe-jetstream.ts';
 
 /*
  * A look at nats-server with the login of one service, for the doctor. It tells what it saw; it judges nothing.
@@ -16,27 +15,7 @@ import { ignoredOptions, toStreamConfig } from './streams.ts';
  * L3 It neither makes nor changes anything, and ends within its limit for each question.
  */
 
-export interface StreamSeen {
-  readonly name: string;
-  readonly missing: boolean;
-  /** Options in which it is not as asked. */
-  readonly other: readonly string[];
-  readonly messages: number;
-  readonly bytes: number;
-}
-
-export interface ConsumerSeen {
-  readonly stream: string;
-  readonly name: string;
-  readonly missing: boolean;
-  readonly other: readonly string[];
-  /** It was given more than the stream ever had: it is given nothing any more. */
-  readonly ahead: boolean;
-  readonly pending: number;
-  readonly unacknowledged: number;
-}
-
-export interface BusSeen {
+export interface BusSeen extends Partial<Looked> {
   /** Whose login it is; undefined: the one of a person, or none. */
   readonly app: AppName | undefined;
   /** Without credentials. */
@@ -51,8 +30,6 @@ export interface BusSeen {
     /** Publishing could not be tried without being heard (L1). */
     readonly untried: boolean;
   };
-  readonly streams?: readonly StreamSeen[];
-  readonly consumers?: readonly ConsumerSeen[];
   /** Why streams and consumers could not be looked at. */
   readonly unseen?: string;
 }
@@ -89,7 +66,9 @@ export async function probeBus({ url, app: asked, limitMs }: ProbeOptions): Prom
   try {
     const { version } = connection.info ?? {};
     const permissions = await tryPermissions(connection, app);
-    const streams = await look(connection, app, limitMs).catch((error: unknown) => ({ unseen: reasonOf(error) }));
+    const streams = await lookAtJetStream(connection, app, limitMs).catch((error: unknown) => ({
+      unseen: reasonOf(error),
+    }));
     return { ...seen, ...(version === undefined ? {} : { version }), permissions, ...streams };
   } catch (error) {
     return { ...seen, refused: reasonOf(error) };
@@ -186,52 +165,4 @@ class Refusals {
       if (about) this.#denied.add(`${about.operation === 'publish' ? 'publish' : 'subscribe'} ${about.subject}`);
     }
   }
-}
-
-type Looked = Pick<BusSeen, 'streams' | 'consumers'>;
-
-/** Streams are looked at by the app that may change them, each consumer by the app that owns it. */
-async function look(connection: NatsConnection, app: AppName | undefined, limitMs: number): Promise<Looked> {
-  const consumers = CONSUMERS.filter((each) => app === undefined || each.app === app);
-  const seesStreams = app === undefined || app === 'orchestrator';
-  if (!seesStreams && consumers.length === 0) return {};
-  const manager = await connection.jetstreamManager({ timeout: limitMs });
-  const streams = seesStreams ? await Promise.all(Object.values(STREAMS).map((each) => stream(manager, each))) : [];
-  return {
-    streams,
-    consumers: await Promise.all(consumers.map((each) => consumer(manager, STREAMS[each.stream].name, each.app))),
-  };
-}
-
-const orMissing = (error: unknown): undefined => {
-  if (error instanceof NatsError && error.api_error?.code === 404) return undefined;
-  throw error;
-};
-
-async function stream(
-  manager: JetStreamManager,
-  definition: (typeof STREAMS)[keyof typeof STREAMS],
-): Promise<StreamSeen> {
-  const info = await manager.streams.info(definition.name).catch(orMissing);
-  const { name } = definition;
-  if (!info) return { name, missing: true, other: [], messages: 0, bytes: 0 };
-  const config = info.config as unknown as Record<string, unknown>;
-  const { messages, bytes } = info.state;
-  return { name, missing: false, other: ignoredOptions(toStreamConfig(definition), config), messages, bytes };
-}
-
-async function consumer(manager: JetStreamManager, of: string, name: string): Promise<ConsumerSeen> {
-  const found = await manager.consumers.info(of, name).catch(orMissing);
-  const gone = { stream: of, name, missing: true, other: [], ahead: false, pending: 0, unacknowledged: 0 };
-  const info = found && (await manager.streams.info(of).catch(orMissing));
-  if (!info) return gone;
-  return {
-    ...gone,
-    missing: false,
-    // How many may be under way is each app's own choice.
-    other: differences({ ...WANTED_OF_EVERY_CONSUMER, max_ack_pending: found.config.max_ack_pending }, found.config),
-    ahead: standsAhead(found.delivered.stream_seq, info.state.last_seq),
-    pending: found.num_pending,
-    unacknowledged: found.num_ack_pending,
-  };
 }

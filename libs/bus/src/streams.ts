@@ -39,6 +39,20 @@ export function toStreamConfig(definition: StreamDefinition): Partial<StreamConf
   };
 }
 
+/** The part of a bucket's configuration on which whoever writes and reads in it relies. Pure. */
+export function toBucketConfig(ttlMs: number, maxBytes: number): Partial<StreamConfig> {
+  return {
+    max_msgs_per_subject: 1,
+    retention: RetentionPolicy.Limits,
+    // What was written is there until it ends: a full bucket refuses, and drops nothing.
+    discard: DiscardPolicy.New,
+    max_msgs: -1,
+    max_age: ttlMs * NANOS_PER_MS,
+    max_bytes: maxBytes,
+    allow_direct: false,
+  };
+}
+
 /** The options that the server did not take over as asked. Older servers drop what they do not know, silently. */
 export function ignoredOptions(asked: Record<string, unknown>, echoed: Record<string, unknown>): string[] {
   return Object.entries(asked)

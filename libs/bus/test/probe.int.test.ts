@@ -2,10 +2,11 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { type AppName, APPS, STREAMS } from '@switchyard/contracts';
+import { type AppName, APPS, PEER_REQUESTS, STREAMS } from '@switchyard/contracts';
 import { freePort, type LocalServer, startNats } from '@switchyard/local-servers';
 import { AckPolicy, connect, type NatsConnection } from 'nats';
 import { type Bus, connectBus, probeBus } from '../src/index.ts';
+import { until } from '@switchyard/testing';
 import { log } from './harness.ts';
 
 /** What the doctor sees of nats-server, with the generated permissions, whole and damaged. */
@@ -108,3 +109,33 @@ it('sees a stream and a consumer that are missing or are not as they should be',
   ]);
   expect(after.consumers).toMatchObject([{ missing: false, other: expect.arrayContaining(['ack_wait']), pending: 0 }]);
 }, 30_000);
+
+it('sees a bucket that is not made yet, one that is, and one that is not as the code relies on', async () => {
+  const unmade = { missing: true, other: [], entries: 0 };
+  expect((await look('xmpp-bridge')).buckets).toMatchObject([
+    { name: 'leases', ...unmade },
+    { name: 'requests', ...unmade },
+  ]);
+  const bridge = await connectBus({ url: at(whole, 'xmpp-bridge:pw'), app: 'xmpp-bridge', log });
+  const lease = bridge.lease({ name: 'seat', holder: 'me', onChange: () => undefined });
+  try {
+    await bridge.records(PEER_REQUESTS).write('k', { a: 1 }, 0);
+    await until(() => lease.settled, 20_000);
+    const made = { missing: false, other: [], entries: 1 };
+    expect((await look('xmpp-bridge')).buckets).toMatchObject([
+      { name: 'leases', ...made },
+      { name: 'requests', ...made },
+    ]);
+    const jsm = await admin.jetstreamManager();
+    await jsm.streams.update('KV_requests', { max_age: 3_600_000_000_000 });
+    await jsm.streams.update('KV_leases', { max_msgs_per_subject: 5, allow_direct: true });
+    expect((await look('xmpp-bridge')).buckets?.map(({ other }) => other)).toEqual([
+      ['max_msgs_per_subject', 'allow_direct'],
+      ['max_age'],
+    ]);
+    expect((await look('gateway')).buckets).toBeUndefined();
+  } finally {
+    await lease.close();
+    await bridge.close();
+  }
+}, 60_000);

@@ -127,9 +127,12 @@ export { MAX_SESSION_PIECE_CHARS, mcpSession, McpSessionFrame } from './mcp-sess
 export {
   abortSubject,
   allPermissions,
+  type Bucket,
   BUCKETS,
   CONSUMERS,
   inboxPrefix,
+  LEASES,
+  PEER_REQUESTS,
   permissionsOf,
   type Speaker,
   type SpeakerPermissions,

@@ -39,13 +39,26 @@ export const CONSUMERS: readonly { readonly app: AppName; readonly stream: Strea
   { app: 'audit', stream: 'SYSTEM' },
 ];
 
-/** Key-value buckets in which the instances of an app share what they know; each app's entries are under its own name. */
-export const BUCKETS: readonly { readonly bucket: string; readonly apps: readonly AppName[] }[] = [
-  // Who of them leads.
-  { bucket: 'leases', apps: ['xmpp-bridge'] },
-  // What peers asked under a key, and what became of it.
-  { bucket: 'requests', apps: ['xmpp-bridge'] },
-];
+/** A key-value bucket in which the instances of an app share what they know; each app's entries are under its own name. */
+export interface Bucket {
+  readonly bucket: string;
+  readonly apps: readonly AppName[];
+  /** An entry ends so long after it was written last; 0: never. */
+  readonly ttlMs: number;
+  /** Of the whole bucket; where it is full, writes are refused. */
+  readonly maxBytes: number;
+}
+
+/** Who of them leads. */
+export const LEASES: Bucket = { bucket: 'leases', apps: ['xmpp-bridge'], ttlMs: 0, maxBytes: 1_048_576 };
+/** What peers asked under a key, and what became of it: longer than the deadlines that they may set, twice. */
+export const PEER_REQUESTS: Bucket = {
+  bucket: 'requests',
+  apps: ['xmpp-bridge'],
+  ttlMs: 600_000,
+  maxBytes: 134_217_728,
+};
+export const BUCKETS: readonly Bucket[] = [LEASES, PEER_REQUESTS];
 
 /** Core subscriptions to what others say, beside requests and durable consumers. */
 const LISTENERS: readonly { readonly app: Speaker; readonly subjects: readonly string[] }[] = [

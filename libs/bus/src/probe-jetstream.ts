@@ -1,0 +1,114 @@
+import { type AppName, type Bucket, BUCKETS, CONSUMERS, STREAMS } from '@switchyard/contracts';
+import { type JetStreamManager, type NatsConnection, NatsError } from 'nats';
+import { differences, standsAhead, WANTED_OF_EVERY_CONSUMER } from './pull.ts';
+import { ignoredOptions, toBucketConfig, toStreamConfig } from './streams.ts';
+
+/*
+ * What the doctor sees of streams, consumers and key-value buckets. It makes and changes nothing.
+ */
+
+export interface StreamSeen {
+  readonly name: string;
+  readonly missing: boolean;
+  /** Options in which it is not as asked. */
+  readonly other: readonly string[];
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+export interface ConsumerSeen {
+  readonly stream: string;
+  readonly name: string;
+  readonly missing: boolean;
+  readonly other: readonly string[];
+  /** It was given more than the stream ever had: it is given nothing any more. */
+  readonly ahead: boolean;
+  readonly pending: number;
+  readonly unacknowledged: number;
+}
+
+/** A key-value bucket. It is made when it is first needed. */
+export interface BucketSeen {
+  readonly name: string;
+  readonly missing: boolean;
+  /** Options in which it is not as asked. */
+  readonly other: readonly string[];
+  readonly entries: number;
+  readonly bytes: number;
+  readonly maxBytes: number;
+}
+
+/** What this login is to look after; nothing of what is another's. */
+export interface Looked {
+  readonly streams: readonly StreamSeen[];
+  readonly consumers: readonly ConsumerSeen[];
+  readonly buckets: readonly BucketSeen[];
+}
+
+/** Streams are looked at by the app that may change them, each consumer and bucket by the app whose it is. */
+export async function lookAtJetStream(
+  connection: NatsConnection,
+  app: AppName | undefined,
+  limitMs: number,
+): Promise<Partial<Looked>> {
+  const consumers = CONSUMERS.filter((each) => app === undefined || each.app === app);
+  const buckets = BUCKETS.filter(({ apps }) => app === undefined || apps.includes(app));
+  const seesStreams = app === undefined || app === 'orchestrator';
+  const asksAll = seesStreams || consumers.length > 0;
+  if (!asksAll && buckets.length === 0) return {};
+  const manager = await connection.jetstreamManager({ timeout: limitMs, checkAPI: asksAll });
+  const streams = seesStreams ? await Promise.all(Object.values(STREAMS).map((each) => stream(manager, each))) : [];
+  return {
+    streams,
+    consumers: await Promise.all(consumers.map((each) => consumer(manager, STREAMS[each.stream].name, each.app))),
+    buckets: await Promise.all(buckets.map((each) => bucket(manager, each))),
+  };
+}
+
+const orMissing = (error: unknown): undefined => {
+  if (error instanceof NatsError && error.api_error?.code === 404) return undefined;
+  throw error;
+};
+
+async function stream(
+  manager: JetStreamManager,
+  definition: (typeof STREAMS)[keyof typeof STREAMS],
+): Promise<StreamSeen> {
+  const info = await manager.streams.info(definition.name).catch(orMissing);
+  const { name } = definition;
+  if (!info) return { name, missing: true, other: [], messages: 0, bytes: 0 };
+  const config = info.config as unknown as Record<string, unknown>;
+  const { messages, bytes } = info.state;
+  return { name, missing: false, other: ignoredOptions(toStreamConfig(definition), config), messages, bytes };
+}
+
+async function bucket(manager: JetStreamManager, { bucket: name, ttlMs, maxBytes }: Bucket): Promise<BucketSeen> {
+  const info = await manager.streams.info(`KV_${name}`).catch(orMissing);
+  if (!info) return { name, missing: true, other: [], entries: 0, bytes: 0, maxBytes };
+  const { messages: entries, bytes } = info.state;
+  const config = { ...info.config, allow_direct: info.config.allow_direct ?? false }; // an older server says nothing of it
+  return {
+    name,
+    missing: false,
+    other: ignoredOptions(toBucketConfig(ttlMs, maxBytes), config),
+    entries,
+    bytes,
+    maxBytes,
+  };
+}
+
+async function consumer(manager: JetStreamManager, of: string, name: string): Promise<ConsumerSeen> {
+  const found = await manager.consumers.info(of, name).catch(orMissing);
+  const gone = { stream: of, name, missing: true, other: [], ahead: false, pending: 0, unacknowledged: 0 };
+  const info = found && (await manager.streams.info(of).catch(orMissing));
+  if (!info) return gone;
+  return {
+    ...gone,
+    missing: false,
+    // How many may be under way is each app's own choice.
+    other: differences({ ...WANTED_OF_EVERY_CONSUMER, max_ack_pending: found.config.max_ack_pending }, found.config),
+    ahead: standsAhead(found.delivered.stream_seq, info.state.last_seq),
+    pending: found.num_pending,
+    unacknowledged: found.num_ack_pending,
+  };
+}
