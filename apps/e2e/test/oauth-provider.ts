@@ -7,6 +7,8 @@ export interface OAuthProvider {
   readonly issuer: string;
   readonly clientId: string;
   readonly clientSecret: string;
+  /** Clients that registered themselves. */
+  readonly registered: string[];
   /** The token endpoint was asked so often, by grant type. */
   readonly grants: Map<string, number>;
   /** From now on every request is answered so; undefined: as usual. */
@@ -40,6 +42,7 @@ export async function startOAuthProvider(redirectUri: string): Promise<OAuthProv
       devInteractions: { enabled: true },
       introspection: { enabled: true },
       revocation: { enabled: true },
+      registration: { enabled: true },
       resourceIndicators: {
         enabled: true,
         useGrantedResource: () => true,
@@ -56,6 +59,10 @@ export async function startOAuthProvider(redirectUri: string): Promise<OAuthProv
       const type = (context as { oidc?: { params?: { grant_type?: string } } }).oidc?.params?.grant_type ?? 'none';
       grants.set(type, (grants.get(type) ?? 0) + 1);
     });
+  const registered: string[] = [];
+  provider.on('registration_create.success', (_context, client) =>
+    registered.push((client as { clientId: string }).clientId),
+  );
   let fault: Parameters<OAuthProvider['answerWith']>[0];
   const answer = provider.callback();
   server.on('request', (request, response) => {
@@ -68,6 +75,7 @@ export async function startOAuthProvider(redirectUri: string): Promise<OAuthProv
     clientId,
     clientSecret,
     grants,
+    registered,
     answerWith: (next) => (fault = next),
     stop: () => stopServer(server),
   };

@@ -17,6 +17,7 @@ import { connect, type NatsConnection } from 'nats';
 import pg from 'pg';
 import { z } from 'zod';
 import { Browser, type Page } from './browser.ts';
+import { type HostedMcp, startHostedMcp } from './hosted-mcp.ts';
 import { type OAuthProvider, RESOURCE, SCOPES, startOAuthProvider, stopServer } from './oauth-provider.ts';
 
 /*
@@ -29,6 +30,7 @@ const KEYS = { old: randomBytes(32).toString('base64'), new: randomBytes(32).toS
 
 let servers: Servers<'nats' | 'postgres'>;
 let provider: OAuthProvider;
+let hosted: HostedMcp;
 let gateway: Gateway;
 let bus: Bus;
 let raw: NatsConnection;
@@ -101,6 +103,8 @@ beforeAll(async () => {
   const publicUrl = `http://127.0.0.1:${port}`;
   provider = await startOAuthProvider(`${publicUrl}/api/mcp/auth/callback`);
   stops.push(() => provider.stop());
+  hosted = await startHostedMcp(provider);
+  stops.push(() => hosted.stop());
   const weak = await startWithoutPkce();
   const canary = await startCanary();
   directory = mkdtempSync(join(tmpdir(), 'switchyard-providers-'));
@@ -122,7 +126,13 @@ beforeAll(async () => {
 `,
   );
   const upstreams = join(directory, 'upstreams.yaml');
-  writeFileSync(upstreams, `upstreams:\n  canary: { url: ${canary}/mcp, provider: mail, auth: user }\n`);
+  writeFileSync(
+    upstreams,
+    `upstreams:
+  canary: { url: ${canary}/mcp, provider: mail, auth: user }
+  letters: { url: ${hosted.url}, auth: oauth, trust: trusted, defaults: { kind: read, idempotency: safe } }
+`,
+  );
   mcpEnv = {
     MCP_UPSTREAMS: upstreams,
     NATS_URL: servers.nats.url,
@@ -184,8 +194,8 @@ async function json(
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
 }
 
-async function begin(browser: Browser): Promise<URL> {
-  const { status, body } = await json(browser, 'POST', 'mail/start');
+async function begin(browser: Browser, name = 'mail'): Promise<URL> {
+  const { status, body } = await json(browser, 'POST', `${name}/start`);
   expect(status).toBe(200);
   return new URL(body['authorization_url'] as string);
 }
@@ -209,8 +219,8 @@ async function connectMail(browser: Browser): Promise<Page> {
 const rowsOf = async (user: string) =>
   (await sql.query<Record<string, unknown>>('select * from mcp_tool.provider_connections where user_id = $1', [user]))
     .rows;
-const mailCall = async (principal: Principal) => {
-  const result = await bus.request(callTool, { principal, tool: 'mail__read' });
+const mailCall = async (principal: Principal, tool = 'mail__read') => {
+  const result = await bus.request(callTool, { principal, tool });
   return result.status === 'succeeded' ? 'succeeded' : result.code;
 };
 const fact = (type: string, user: string) =>
@@ -339,6 +349,54 @@ describe('T3: what an upstream gets', () => {
     };
     await until(async () => (await Promise.all(seenUpstream.map(isOfProvider))).includes(true));
     expect(seenUpstream.join()).not.toContain('the-token-of-the-caller');
+  });
+});
+
+describe('an MCP server that is known by its URL alone', () => {
+  const tool = 'letters__letters';
+  const known = async (browser: Browser) => {
+    const { body } = await json(browser, 'GET', 'providers');
+    return (body['providers'] as { provider: string; issuer: string | null }[]).find(
+      (one) => one.provider === 'letters',
+    )!;
+  };
+
+  it('is authorised like every provider: on the page it says who issues the tokens, and its tools come and go', async () => {
+    const users = [newUser(), newUser()];
+    await until(async () => (await known(users[0]!.browser)).issuer === provider.issuer);
+    expect(await known(users[0]!.browser)).toMatchObject({ title: 'letters', status: 'not_connected' });
+    // At once, on both replicas: one registration counts for all.
+    const logins = await Promise.all(
+      users.map(async ({ browser }) => ({ browser, at: await begin(browser, 'letters') })),
+    );
+    for (const { browser, at } of logins) {
+      expect(at.searchParams.get('resource')).toBe(hosted.url);
+      expect((await browser.open((await consent(browser, at)).href)).url).toBe(`${base()}?connected=letters`);
+    }
+    const clients = new Set(logins.map(({ at }) => at.searchParams.get('client_id')));
+    expect(clients.size).toBe(1);
+    expect(provider.registered).toContain([...clients][0]);
+    for (const { principal, browser } of users) {
+      await until(async () => (await mailCall(principal, tool)) === 'succeeded', 20_000);
+      expect((await json(browser, 'POST', 'letters/refresh')).body).toMatchObject({
+        status: 'connected',
+        scopes: SCOPES,
+      });
+      expect((await json(browser, 'GET', 'letters/status/live')).body).toMatchObject({ live: 'active' });
+    }
+    expect(hosted.took).not.toContain(false);
+    const [ann, bob] = users;
+    expect((await json(ann!.browser, 'DELETE', 'letters')).body).toMatchObject({
+      revoked: true,
+      at_provider: 'revoked',
+    });
+    expect(await mailCall(ann!.principal, tool)).toBe('tool_not_found');
+    expect(await mailCall(bob!.principal, tool)).toBe('succeeded');
+  });
+
+  it('has no document about us where no authorization server could read it', async () => {
+    const answer = await fetch(`${base()}/client.json`);
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([404, 'not_found']);
   });
 });
 

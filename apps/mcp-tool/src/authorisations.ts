@@ -13,7 +13,7 @@ import {
 } from '@switchyard/contracts';
 import type { Clock, Logger } from '@switchyard/platform';
 import type { Connection, Connections } from '@switchyard/store';
-import type { CredentialKeeper } from './credential-keeper.ts';
+import { type CredentialKeeper, notConnected } from './credential-keeper.ts';
 import { type Challenged, stepUp, union } from './oauth-rules.ts';
 import { type Credential, type Grant, type Provider, Refused } from './provider-client.ts';
 import type { Teller } from './teller.ts';
@@ -102,7 +102,6 @@ export class Authorisations implements ProviderAuthorisations {
   async tokenOf(principal: Principal, provider: string): Promise<string> {
     const client = this.#client(provider);
     const connection = await this.#connection(ownerOf(principal, provider), client);
-    if (connection?.status !== 'connected') throw this.#notConnected(client);
     return this.parts.keeper.tokenOf(client, connection);
   }
 
@@ -112,7 +111,7 @@ export class Authorisations implements ProviderAuthorisations {
     const owner = ownerOf(principal, provider);
     const { status, scopes } = refusal.challenge;
     const connection = await this.#connection(owner, client);
-    if (connection?.status !== 'connected') throw this.#notConnected(client);
+    if (connection?.status !== 'connected') throw notConnected(client, this.parts.pageOf);
     const credential = await this.parts.keeper.open(connection);
     if (!refusal.wasFor(credential.access_token)) return;
     if (status === 403) {
@@ -120,11 +119,15 @@ export class Authorisations implements ProviderAuthorisations {
       const { title } = client.config;
       if (!asked) throw new AppError('forbidden', `${title} does not allow this with what you granted.`);
       await this.parts.connections.wantScopes(connection.connectionId, asked);
-      throw this.#notConnected(client, `${title} wants more than you granted for this: ${scopes.join(', ')}.`);
+      throw notConnected(
+        client,
+        this.parts.pageOf,
+        `${title} wants more than you granted for this: ${scopes.join(', ')}.`,
+      );
     }
     if (credential.refresh_token === undefined) {
       await this.parts.keeper.expire(connection);
-      throw this.#notConnected(client);
+      throw notConnected(client, this.parts.pageOf);
     }
     await this.parts.keeper.tokenOf(client, connection, { now: true });
   }
@@ -262,10 +265,6 @@ export class Authorisations implements ProviderAuthorisations {
     if (!connection || !isOf(this.#client(owner.provider), connection)) return [];
     const credential = await this.parts.keeper.open(connection).catch(() => undefined);
     return union(credential?.grant?.asked ?? [], connection.wantedScopes);
-  }
-
-  #notConnected({ config }: Provider, why = `${config.title} is not authorised.`): AppError {
-    return new AppError('provider_not_connected', `${why} Open ${this.parts.pageOf(config.id)}`);
   }
 
   #changed({ tenantId, userId, provider }: Owner, change: 'connected' | 'gone'): void {

@@ -31,6 +31,8 @@ export interface KeeperParts {
   readonly teller: Pick<Teller, 'tell'>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Where a person authorises a provider. */
+  readonly pageOf: (provider: string) => string;
 }
 
 type Owner = Pick<Connection, 'tenantId' | 'userId' | 'provider'>;
@@ -63,13 +65,11 @@ export class CredentialKeeper {
 
   /** `now`: renews whatever its age. Throws `provider_not_connected`. */
   async tokenOf(client: Provider, connection: Connection | undefined, options?: { now: boolean }): Promise<string> {
-    const { title } = client.config;
-    if (connection?.status !== 'connected')
-      throw new AppError('provider_not_connected', `Authorise ${title} first, under /api/mcp/auth.`);
+    if (connection?.status !== 'connected') throw notConnected(client, this.parts.pageOf);
     const credential = await this.open(connection);
     if (!client.mayUse(credential)) {
       await this.expire(connection); // N6
-      throw gone(client);
+      throw notConnected(client, this.parts.pageOf);
     }
     const { expiresAt } = connection;
     const leftMs = expiresAt === null ? Infinity : expiresAt - this.parts.clock.now();
@@ -107,7 +107,8 @@ export class CredentialKeeper {
     for (const until = clock.now() + RENEWAL_LEASE_MS; ;) {
       if (await connections.claimRenewal(connection, this.#instance, RENEWAL_LEASE_MS)) break;
       const latest = await connections.get(connection);
-      if (latest?.connectionId !== connection.connectionId || latest.status !== 'connected') throw gone(client);
+      if (latest?.connectionId !== connection.connectionId || latest.status !== 'connected')
+        throw notConnected(client, this.parts.pageOf);
       if (latest.version !== connection.version) return (await this.open(latest)).access_token;
       if (clock.now() >= until) throw new AppError('upstream_timeout', `${client.config.title} was not asked in time.`);
       await sleep(LOOK_AGAIN_MS * (0.75 + Math.random() / 2), this.#stop.signal);
@@ -120,7 +121,7 @@ export class CredentialKeeper {
     await client.revoke(granted.credential).catch((error: unknown) => {
       this.parts.log.warn({ err: error, provider: connection.provider }, 'tokens that nobody uses were not revoked');
     }); // N2
-    throw gone(client);
+    throw notConnected(client, this.parts.pageOf);
   }
 
   async #ask(client: Provider, connection: Connection): Promise<Granted> {
@@ -141,7 +142,7 @@ export class CredentialKeeper {
         };
         teller.tell({ type: 'tools.provider.refused', data });
         for (const listener of this.#listeners) listener({ tenantId, userId, provider });
-        throw gone(client);
+        throw notConnected(client, this.parts.pageOf);
       }
       // Given back: whoever waits may try.
       await connections.claimRenewal(connection, this.#instance, 0).catch(() => false);
@@ -192,9 +193,11 @@ export class CredentialKeeper {
   }
 }
 
-function gone(client: Provider): AppError {
-  return new AppError(
-    'provider_not_connected',
-    `${client.config.title} must be authorised again, under /api/mcp/auth.`,
-  );
+/** With what to do about it. */
+export function notConnected(
+  { config: { id, title } }: Pick<Provider, 'config'>,
+  pageOf: (provider: string) => string,
+  why = `${title} is not authorised.`,
+): AppError {
+  return new AppError('provider_not_connected', `${why} Open ${pageOf(id)}`);
 }

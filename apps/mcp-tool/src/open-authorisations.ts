@@ -73,7 +73,7 @@ export async function openAuthorisations(
     });
   // Without providers nothing is sealed; a key of this process alone keeps that true.
   const vault = new Vault(ring.length > 0 ? ring : [{ kid: 'none', key: randomBytes(32) }]);
-  const keeper = new CredentialKeeper({ connections, vault, teller, clock, log });
+  const keeper = new CredentialKeeper({ connections, vault, teller, clock, log, pageOf });
   const ownDocument = redirectUri.startsWith('https:') ? at('/client.json') : undefined;
   const documentUrl = config.clientMetadataUrl ?? ownDocument;
   const clients = new ClientRegistrations({ registrations, vault, redirectUri, documentUrl });

@@ -1,16 +1,11 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import {
-  AppError,
-  finishAuthorisation,
-  listProviders,
-  type Principal,
-  startAuthorisation,
-} from '@switchyard/contracts';
+import { AppError, type Principal } from '@switchyard/contracts';
 import { type McpSuite, mcpSuite, until } from '@switchyard/testing';
+import { followLink, isWanted, lookedAt, PUBLIC_URL } from './follow-link.ts';
 import { ANN, type Database, startDatabase, startSystem, type System } from './upstream-system.ts';
 
 /**
@@ -60,7 +55,7 @@ beforeAll(async () => {
     { read: (name) => secrets.get(name) },
     {
       VAULT_KEYS: `first:${randomBytes(32).toString('base64')}`,
-      PUBLIC_URL: 'https://switchyard.test',
+      PUBLIC_URL,
       OAUTH_CLIENT_METADATA_URL: 'https://conformance-test.local/client-metadata.json',
       EGRESS_ALLOW_HOSTS: 'localhost',
     },
@@ -132,46 +127,28 @@ async function statusOf(name: string) {
 /** As a person does it: open the link that the service tells, and again where a tool says that it wants more. */
 async function authorised(name: string, who: Principal): Promise<unknown> {
   const said: unknown[] = [];
-  await until(async () => {
-    const known = (await statusOf(name))?.authorisation;
-    return known !== undefined && known !== null && (known.issuer !== null || known.missing !== null);
-  }, 30_000);
+  await lookedAt(system, name);
   for (let links = 0; links < MAX_LINKS; links += 1) {
-    const outcome = await followLink(name, who).catch((error: unknown) => {
-      if (error instanceof AppError) return { refused: error.code, message: error.message };
-      throw error;
-    });
+    const outcome = await followLink(system, name, who).then(
+      () => ({ followed: name }),
+      (error: unknown) => {
+        if (error instanceof AppError) return { refused: error.code, message: error.message };
+        throw error;
+      },
+    );
     said.push(outcome);
     if ('refused' in outcome) break;
     const results = await callAll(name, who);
     said.push(results);
-    if (!(await isWanted(name, who))) break;
+    if (!(await isWanted(system, name, who))) break;
   }
   return { said, status: await statusOf(name) };
-}
-
-async function followLink(name: string, who: Principal): Promise<{ provider: string }> {
-  const session = createHash('sha256').update(randomBytes(32)).digest('hex');
-  const started = await system.bus.request(startAuthorisation, { principal: who, provider: name, session });
-  const answer = await fetch(started.authorizationUrl, { redirect: 'manual' });
-  const back = new URL(answer.headers.get('location')!);
-  expect(back.href.startsWith('https://switchyard.test/api/mcp/auth/callback')).toBe(true);
-  const params = Object.fromEntries(back.searchParams);
-  const { provider } = await system.bus.request(finishAuthorisation, { session, params });
-  return { provider };
-}
-
-/** Whether the person is to open the link (again). */
-async function isWanted(name: string, who: Principal): Promise<boolean> {
-  const { providers } = await system.bus.request(listProviders, { principal: who });
-  const view = providers.find(({ provider }) => provider === name);
-  return view !== undefined && (!view.authorized || view.missing_scopes.length > 0);
 }
 
 async function callAll(name: string, who: Principal): Promise<unknown[]> {
   const mine = async () => (await system.list(who)).filter(({ provider }) => provider === name);
   await until(async () => {
-    if ((await mine()).length > 0 || (await isWanted(name, who))) return true;
+    if ((await mine()).length > 0 || (await isWanted(system, name, who))) return true;
     const reason = (await statusOf(name))?.reason ?? null;
     return reason !== null && !reason.startsWith('Nobody has authorised');
   }, 30_000);
