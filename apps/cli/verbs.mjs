@@ -60,7 +60,8 @@ export const VERBS = [
   },
   {
     name: 'tools',
-    usage: 'tools [list | show|call|explain|remove <name> | test|add <file.yaml> | quarantine … | upstreams] [options]',
+    usage:
+      'tools [list | show|call|explain|remove <name> | test <file.yaml> | add <file.yaml>|<url> | quarantine … | upstreams] [options]',
     summary:
       'List, show and call tools, say who sees which and why, register those of your tenant; judge what MCP servers behind us offer.',
     words: ['list', 'show', 'call', 'explain', 'test', 'add', 'remove', 'quarantine', 'upstreams'],

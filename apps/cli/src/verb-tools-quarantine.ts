@@ -20,13 +20,16 @@ interface UpstreamRow {
   readonly reason: string | null;
   readonly tools: number;
   readonly quarantined: number;
-  readonly authorisation?: {
-    readonly by: string;
-    readonly issuer: string | null;
-    readonly client: string | null;
-    readonly scopes: readonly string[];
-    readonly missing: string | null;
-  } | null;
+  readonly authorisation?: Authorisation | null;
+}
+
+/** Who authorises an upstream, as the gateway shows it. */
+export interface Authorisation {
+  readonly by: string;
+  readonly issuer: string | null;
+  readonly client: string | null;
+  readonly scopes: readonly string[];
+  readonly missing: string | null;
 }
 
 const USAGE = './switchyard tools quarantine [list | show | approve | reject] [<upstream> <tool> [<hash>]] [--new]';
@@ -42,7 +45,7 @@ export function upstreamCells(row: UpstreamRow): string[] {
   return [row.name, row.transport, row.trust, `${row.tools} tools${waiting}`, state];
 }
 
-const KNOWN_AS: Readonly<Record<string, string>> = {
+export const KNOWN_AS: Readonly<Record<string, string>> = {
   ...{ named: 'the client of the file', document: 'our metadata document', registration: 'a registration' },
   none: 'a client that must be registered by hand',
 };

@@ -5,6 +5,7 @@ import { EXIT, UserError } from './user-error.ts';
 import { gatewayOf, type VerbContext } from './verb.ts';
 import { addFile, testFile } from './verb-tools-file.ts';
 import { quarantine, upstreams } from './verb-tools-quarantine.ts';
+import { addUrl, isUrl } from './verb-tools-url.ts';
 
 export const TOOL_WORDS = [
   ...['list', 'show', 'call', 'explain', 'test', 'add', 'remove', 'quarantine', 'upstreams'],
@@ -45,7 +46,9 @@ export async function tools(context: VerbContext): Promise<number> {
     case 'test':
       return testFile(asAdmin(context), named(what, word, 'the file'));
     case 'add':
-      return addFile(asAdmin(context), named(what, word, 'the file'));
+      return isUrl(what ?? '')
+        ? addUrl(asAdmin(context), what!)
+        : addFile(asAdmin(context), named(what, word, 'the file'));
     case 'remove':
       await gatewayOf(asAdmin(context)).remove(`/tools/${encodeURIComponent(named(what, word))}`);
       context.print(`${what} is removed.`);

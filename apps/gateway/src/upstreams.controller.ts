@@ -4,12 +4,14 @@ import {
   decideQuarantine,
   listQuarantine,
   listUpstreams,
+  lookAtUpstream,
   parseOrThrow,
   type QuarantineDecided,
   QuarantineDecision,
   type QuarantineList,
   QuarantineQuery,
   type UpstreamList,
+  UpstreamLookBody,
 } from '@switchyard/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from './auth.guard.ts';
@@ -50,5 +52,13 @@ export class UpstreamsController {
     const found = await this.bus.request(listUpstreams, { principal: this.guard.principalOf(request) });
     const upstreams = found.upstreams.map(({ refreshedAt, ...status }) => ({ ...status, refreshed_at: refreshedAt }));
     void reply.code(200).send({ upstreams } satisfies UpstreamList);
+  }
+
+  @Post('tools/upstreams/look')
+  @HttpCode(200)
+  async look(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const { url } = parseOrThrow(UpstreamLookBody, request.body, 'The body');
+    const principal = this.guard.principalOf(request);
+    void reply.code(200).send(await this.bus.request(lookAtUpstream, { principal, url }));
   }
 }

@@ -144,7 +144,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     lifecycle.onStop('registered tools', () => registrar.stop());
     await hearReplicas({ bus, lifecycle, registrar, ...upstreams });
     const checked = new FileCheck({ operator: make, tenant: makeOfTenant });
-    const { clients } = found;
+    const { clients, discovered } = found;
     const parts = {
       toolbox,
       executor,
@@ -152,6 +152,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
       records,
       authorisations: own,
       clients,
+      discovered,
       upstreams,
       registrar,
       files: checked,

@@ -5,8 +5,8 @@ import type { Logger } from '@switchyard/platform';
 import type { SafeFetch } from '@switchyard/safe-fetch';
 import * as oauth from 'openid-client';
 import type { AuthMethod, ClientIdentity, ClientRegistrations } from './client-registrations.ts';
-import { discover, type Found } from './oauth-discovery.ts';
-import { type Challenge, challengeOf, scopesToAsk } from './oauth-rules.ts';
+import { discover, type Found, probe } from './oauth-discovery.ts';
+import { type Challenge, scopesToAsk } from './oauth-rules.ts';
 import {
   authOf,
   ClientRefused,
@@ -30,10 +30,6 @@ import { headersOf, type OauthConfig, type ReadVariable, type UpstreamConfig } f
  */
 
 const FOUND_TTL_MS = 600_000;
-const PROBE_LIMITS = { timeoutMs: 10_000, maxResponseBytes: 64 * 1024 };
-/** A question that no server answers without a token, where it asks for one at all. It does nothing. */
-const PROBE = { jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} };
-
 export interface DiscoveredParts {
   readonly upstream: UpstreamConfig;
   readonly oauth: OauthConfig;
@@ -72,6 +68,12 @@ export class DiscoveredProvider implements Provider {
       scopes: [...this.config.scopes],
       missing: this.#problem ?? null,
     };
+  }
+
+  /** Whether it asks somebody without a token for one. */
+  async asks(): Promise<boolean> {
+    this.#challenge = await this.#probe();
+    return this.#challenge !== undefined;
   }
 
   /** J2. `challenge`: what the upstream said just now to somebody who had a token. */
@@ -176,6 +178,7 @@ export class DiscoveredProvider implements Provider {
     const { title } = this.config;
     const { name, url = '' } = upstream;
     try {
+      // Where it cannot be asked, it is looked where the answer belongs.
       this.#challenge ??= await this.#probe().catch(() => undefined);
       const found = await discover({ title, url, challenge: this.#challenge, issuer, by, fetch, mayUseHttp });
       this.#remember(found);
@@ -190,18 +193,10 @@ export class DiscoveredProvider implements Provider {
     }
   }
 
-  /** What it says to somebody without a token; nothing where it cannot be asked: then it is looked where it belongs. */
-  async #probe(): Promise<Challenge | undefined> {
+  #probe(): Promise<Challenge | undefined> {
     const { upstream, fetch, read } = this.parts;
     const filled = headersOf(upstream, read);
-    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
-    const response = await fetch(upstream.url!, {
-      ...{ method: 'POST', body: JSON.stringify(PROBE) },
-      headers: { ...('headers' in filled ? filled.headers : {}), ...headers },
-      ...PROBE_LIMITS,
-    });
-    await response.body?.cancel();
-    return challengeOf(response);
+    return probe(upstream.url!, fetch, 'headers' in filled ? filled.headers : {});
   }
 
   #remember(found: Found): void {

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { AppError, type UpstreamAuthorisation } from '@switchyard/contracts';
+import { AppError, type UpstreamAuthorisation, type UpstreamLook } from '@switchyard/contracts';
 import type { Clock, Logger } from '@switchyard/platform';
 import type { SafeFetch } from '@switchyard/safe-fetch';
 import type { Authorisations } from './authorisations.ts';
@@ -7,7 +7,7 @@ import type { ClientRegistrations } from './client-registrations.ts';
 import { DiscoveredProvider } from './discovered-provider.ts';
 import type { Challenged } from './oauth-rules.ts';
 import { OwnTokens } from './own-tokens.ts';
-import type { ReadVariable, UpstreamConfig } from './upstream-config.ts';
+import { parseUpstreams, type ReadVariable, type UpstreamConfig } from './upstream-config.ts';
 
 /*
  * The providers that the upstreams of the operator's file lead to.
@@ -19,8 +19,8 @@ import type { ReadVariable, UpstreamConfig } from './upstream-config.ts';
 export interface DiscoveredProvidersParts {
   readonly authorisations: Pick<Authorisations, 'use' | 'challenged'>;
   readonly registrations: ClientRegistrations;
-  /** For one upstream: its host may be private, as the operator named it. */
-  readonly fetchFor: (host: string) => SafeFetch;
+  /** For one upstream: its host may be private, as the operator named it; without one, no more than for anybody. */
+  readonly fetchFor: (host?: string) => SafeFetch;
   readonly mayUseHttp: (host: string) => boolean;
   readonly read: ReadVariable;
   readonly clock: Clock;
@@ -94,6 +94,17 @@ export class DiscoveredProviders {
     return `Nobody has authorised it${where} yet. Open ${this.parts.pageOf(provider)}`;
   }
 
+  /** What a server says of itself that is no upstream. Nothing of it is kept. */
+  async lookAt(url: string): Promise<UpstreamLook> {
+    const { hostname } = new URL(url);
+    const parsed = parseUpstreams(JSON.stringify({ upstreams: { server: { url, auth: 'oauth' } } }));
+    if ('mistakes' in parsed) throw new AppError('invalid_input', `${url} cannot be an upstream.`);
+    const provider = this.#make({ ...parsed.upstreams[0]!, name: hostname }, this.parts.fetchFor());
+    if (!(await provider.asks())) return { wants: 'nothing', authorisation: null };
+    await provider.look();
+    return { wants: 'login', authorisation: provider.view };
+  }
+
   /** The token with which we are authorised ourselves. */
   async ownToken({ name }: UpstreamConfig): Promise<string> {
     const held = this.#held.get(name);
@@ -125,13 +136,13 @@ export class DiscoveredProviders {
     return new Map(held.map(({ upstream, provider }) => [upstream.provider, provider]));
   }
 
-  #make(upstream: UpstreamConfig): DiscoveredProvider {
+  #make(upstream: UpstreamConfig, fetch?: SafeFetch): DiscoveredProvider {
     const { registrations, fetchFor, mayUseHttp, read, clock, log } = this.parts;
     const { host, protocol } = new URL(upstream.url!);
     const made: DiscoveredProvider = new DiscoveredProvider({
-      ...{ upstream, oauth: upstream.oauth!, registrations, read, log, fetch: fetchFor(host) },
+      ...{ upstream, oauth: upstream.oauth!, registrations, read, log, fetch: fetch ?? fetchFor(host) },
       // What the operator itself reaches without TLS describes itself so, too.
-      mayUseHttp: (other) => (protocol === 'http:' && other === host) || mayUseHttp(other),
+      mayUseHttp: (other) => (!fetch && protocol === 'http:' && other === host) || mayUseHttp(other),
       now: () => clock.now(),
       onLooked: () => {
         if (this.#held.get(upstream.name)?.provider !== made) return;

@@ -2,6 +2,7 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { AuthHandler } from './auth.handler.ts';
 import { Authorisations } from './authorisations.ts';
 import { ClientRegistrations } from './client-registrations.ts';
+import { DiscoveredProviders } from './discovered-providers.ts';
 import { EffectRecords } from './effect-records.ts';
 import { EffectsHandler } from './effects.handler.ts';
 import { Executor } from './executor.ts';
@@ -27,6 +28,7 @@ export class McpToolModule {
     records: EffectRecords;
     authorisations: Authorisations;
     clients: ClientRegistrations;
+    discovered: DiscoveredProviders;
     upstreams: Upstreams;
     registrar: ToolRegistrar;
     files: FileCheck;
@@ -45,6 +47,7 @@ export class McpToolModule {
         { provide: StepAgent, useValue: parts.agent },
         { provide: Authorisations, useValue: parts.authorisations },
         { provide: ClientRegistrations, useValue: parts.clients },
+        { provide: DiscoveredProviders, useValue: parts.discovered },
       ],
     };
   }

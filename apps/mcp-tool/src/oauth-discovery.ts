@@ -8,7 +8,7 @@ import {
 import { AppError } from '@switchyard/contracts';
 import type { SafeFetch } from '@switchyard/safe-fetch';
 import { z } from 'zod';
-import { type Challenge, scopesIn, union } from './oauth-rules.ts';
+import { type Challenge, challengeOf, scopesIn, union } from './oauth-rules.ts';
 
 /*
  * Finds out who issues tokens for an upstream: RFC 9728, then RFC 8414 and OpenID Connect.
@@ -72,6 +72,21 @@ export interface DiscoveryAsk {
   readonly fetch: SafeFetch;
   /** http is for hosts that the operator named as private. */
   readonly mayUseHttp: (host: string) => boolean;
+}
+
+/** A question that no server answers without a token, where it asks for one at all. It does nothing. */
+const PROBE = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} });
+
+/** What an upstream says to somebody without a token; undefined: it does not ask for one. */
+export async function probe(
+  url: string,
+  fetch: SafeFetch,
+  own: Readonly<Record<string, string>> = {},
+): Promise<Challenge | undefined> {
+  const headers = { ...own, 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+  const response = await fetch(url, { method: 'POST', body: PROBE, headers, ...LIMITS });
+  await response.body?.cancel();
+  return challengeOf(response);
 }
 
 /** Throws AppError: `provider_unusable`, or what kept us from asking. */

@@ -83,7 +83,9 @@ export async function openAuthorisations(
   const discovered = new DiscoveredProviders({
     ...{ authorisations, registrations: clients, mayUseHttp, read, clock, log, pageOf },
     fetchFor: (host) =>
-      createSafeFetch({ ...route, allowHosts: [...config.allowHosts, host], totalTimeoutMs: 10_000, log }),
+      host === undefined
+        ? fetch
+        : createSafeFetch({ ...route, allowHosts: [...config.allowHosts, host], totalTimeoutMs: 10_000, log }),
     withoutKeys: ring.length === 0 ? NO_KEYS : undefined,
   });
   const opened = { authorisations, discovered, clients };

@@ -47,7 +47,7 @@ export class Quarantine {
   }
 }
 
-function mustBe({ role }: Principal, roles: readonly string[]): void {
+export function mustBe({ role }: Principal, roles: readonly string[]): void {
   if (!roles.includes(role)) throw new AppError('forbidden');
 }
 

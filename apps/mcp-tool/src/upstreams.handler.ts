@@ -5,10 +5,12 @@ import {
   type InputOf,
   listQuarantine,
   listUpstreams,
+  lookAtUpstream,
   mcpRequest,
   type OutputOf,
 } from '@switchyard/contracts';
-import { Quarantine } from './upstream-quarantine.ts';
+import { DiscoveredProviders } from './discovered-providers.ts';
+import { mustBe, Quarantine } from './upstream-quarantine.ts';
 import { UpstreamRequests } from './upstream-requests.ts';
 
 /** The MCP servers behind us: what they have beside tools, how they are doing, and which definitions wait. */
@@ -17,6 +19,7 @@ export class UpstreamsHandler {
   constructor(
     private readonly requests: UpstreamRequests,
     private readonly quarantine: Quarantine,
+    private readonly discovered: DiscoveredProviders,
   ) {}
 
   @Handles(mcpRequest)
@@ -37,5 +40,11 @@ export class UpstreamsHandler {
   @Handles(listUpstreams)
   upstreams(input: InputOf<typeof listUpstreams>): Promise<OutputOf<typeof listUpstreams>> {
     return Promise.resolve(this.quarantine.upstreams(input));
+  }
+
+  @Handles(lookAtUpstream)
+  async look({ principal, url }: InputOf<typeof lookAtUpstream>): Promise<OutputOf<typeof lookAtUpstream>> {
+    mustBe(principal, ['admin']);
+    return this.discovered.lookAt(url);
   }
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { clientDocument, type Principal, revokeAuthorisation } from '@switchyard/contracts';
+import { clientDocument, lookAtUpstream, type Principal, revokeAuthorisation } from '@switchyard/contracts';
 import { until } from '@switchyard/testing';
 import { begin, consent, finish, followLink, isWanted, lookedAt, PUBLIC_URL, viewOf } from './follow-link.ts';
 import {
@@ -84,6 +84,15 @@ const statusOf = async (name: string) => (await system.statuses()).find((status)
 const call = (name: string, who: Principal = ANN) => system.call(`${name}__whoami`, {}, { principal: who });
 const isListed = async (name: string, who: Principal = ANN) => (await system.tools(who)).includes(`${name}__whoami`);
 
+/** A call for which its user must act: the tool says so, or is gone where somebody else noticed before. */
+async function refused(name: string, who: Principal = ANN): Promise<void> {
+  const result = await call(name, who);
+  expect(result.status).toBe('failed');
+  if (result.status === 'failed' && result.code === 'provider_not_connected')
+    expect(result.message).toContain(LINK(name));
+  else expect(result).toMatchObject({ code: 'tool_not_found' });
+}
+
 async function connected(settings?: object): Promise<string> {
   const name = await upstream(settings);
   await followLink(system, name, ANN);
@@ -128,12 +137,13 @@ describe('a server that is known by its URL alone', () => {
     const name = await connected();
     first.tokens.clear();
     first.refreshTokens.clear();
-    expect(await call(name)).toMatchObject({ status: 'failed', code: 'provider_not_connected' });
+    await refused(name);
     expect(await viewOf(system, name, ANN)).toMatchObject({ status: 'expired' });
     await followLink(system, name, ANN);
+    await until(() => isListed(name), 20_000);
     first.tokens.clear();
     first.clients.clear();
-    expect(await call(name)).toMatchObject({ status: 'failed' });
+    await refused(name);
     const before = first.asked.filter((path) => path === '/register').length;
     await followLink(system, name, ANN);
     expect(first.asked.filter((path) => path === '/register').length).toBe(before + 1);
@@ -148,7 +158,7 @@ describe('a server that is known by its URL alone', () => {
     for (const secret of first.clients.values()) expect(JSON.stringify(stored)).not.toContain(secret);
     await registrations.save({ ...stored, issuer: second.issuer });
     mcp.trusts = second;
-    expect(await call(name)).toMatchObject({ code: 'provider_not_connected' });
+    await refused(name);
     await followLink(system, name, ANN);
     expect(second.tokenRequests.map(({ client }) => client)).not.toContain(stored.clientId);
   });
@@ -174,9 +184,7 @@ describe('tokens and clients of one issuer', () => {
     const name = await connected();
     const [old] = first.tokenRequests;
     mcp.trusts = second;
-    const result = await call(name);
-    expect(result).toMatchObject({ status: 'failed', code: 'provider_not_connected' });
-    expect(JSON.stringify(result)).toContain(LINK(name));
+    await refused(name);
     expect(await viewOf(system, name, ANN)).toMatchObject({ status: 'not_connected', issuer: second.issuer });
     expect(second.tokenRequests).toEqual([]);
     const renewals = first.tokenRequests.length;
@@ -203,7 +211,7 @@ describe('tokens and clients of one issuer', () => {
     const late = await begin(system, name, ANN);
     const came = await consent(late);
     mcp.trusts = second; // It names another one while the browser is away, and a call of somebody else notices.
-    expect(await call(name, BOB)).toMatchObject({ code: 'provider_not_connected' });
+    await refused(name, BOB);
     await expect(finish(system, late, came)).rejects.toMatchObject({ code: 'authorisation_refused' });
     expect([first.tokenRequests.length, second.tokenRequests.length]).toEqual([1, 0]); // BOB's own.
     expect((await viewOf(system, name, ANN))?.status).toBe('not_connected');
@@ -216,9 +224,8 @@ describe('tokens and clients of one issuer', () => {
       const settings = { url: other.url, auth: 'oauth', trust: 'trusted' };
       await system.configure(JSON.stringify({ upstreams: { [name]: settings } }));
       await lookedAt(system, name);
-      expect((await call(name)).status).toBe('failed');
+      await until(async () => (await call(name)).status === 'failed' && isWanted(system, name, ANN), 20_000);
       expect(other.seen.filter((token) => token !== undefined)).toEqual([]);
-      expect(await isWanted(system, name, ANN)).toBe(true);
     } finally {
       await other.close();
     }
@@ -349,6 +356,31 @@ describe('what a stranger says', () => {
     const without = await upstream();
     await expect(begin(system, without, ANN)).rejects.toThrow(`redirect address ${PUBLIC_URL}/api/mcp/auth/callback`);
     expect((await statusOf(without)).authorisation).toMatchObject({ client: 'none' });
+  });
+});
+
+describe('a server that is no upstream yet', () => {
+  const ROOT: Principal = { ...ANN, userId: 'root', role: 'admin' };
+  const look = (principal: Principal, url: string) => system.bus.request(lookAtUpstream, { principal, url });
+
+  it('is asked for admins alone, within what logins may call, and nothing of it stays', async () => {
+    mcp.trusts = second;
+    await expect(look(ANN, mcp.url)).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(look(ROOT, mcp.url)).rejects.toMatchObject({ code: 'egress_blocked' });
+    await expect(look(ROOT, 'http://169.254.169.254/mcp')).rejects.toMatchObject({ code: 'egress_blocked' });
+    expect(mcp.asked).toEqual([]);
+    // One that is reachable for logins, and asks nobody for a token.
+    expect(await look(ROOT, `${second.issuer}/mcp`)).toEqual({ wants: 'nothing', authorisation: null });
+    // One that asks, and names who authorises it.
+    const described = { resource: `${first.issuer}/mcp`, authorization_servers: [second.issuer] };
+    first.script = (path) =>
+      path.startsWith('/.well-known/oauth-protected-resource') ? { status: 200, body: described } : { status: 401 };
+    expect(await look(ROOT, `${first.issuer}/mcp`)).toMatchObject({
+      wants: 'login',
+      authorisation: { issuer: second.issuer, resource: described.resource, client: 'registration' },
+    });
+    expect(await statusOf('127.0.0.1')).toBeUndefined();
+    expect(canary.hits).toBe(0);
   });
 });
 

@@ -18,7 +18,15 @@ import {
   ToolRules,
   ToolRulesQuery,
 } from './http-tools.ts';
-import { QuarantineDecided, QuarantineDecision, QuarantineList, QuarantineQuery, UpstreamList } from './upstreams.ts';
+import {
+  QuarantineDecided,
+  QuarantineDecision,
+  QuarantineList,
+  QuarantineQuery,
+  UpstreamList,
+  UpstreamLook,
+  UpstreamLookBody,
+} from './upstreams.ts';
 import { SSE, IDEMPOTENCY, type HttpRoute } from './http-route.ts';
 
 /* Routes about tools and what they did, and MCP. */
@@ -49,6 +57,15 @@ export const TOOL_ROUTES: readonly HttpRoute[] = [
     auth: 'user',
     answers: { 200: { summary: 'All of them.', schema: UpstreamList } },
     errors: ['forbidden', 'rate_limited', 'unavailable'],
+  },
+  {
+    method: 'POST',
+    path: '/tools/upstreams/look',
+    summary: 'Ask an MCP server that is no upstream yet whether it wants a login, and who authorises it. For admins.',
+    auth: 'user',
+    body: UpstreamLookBody,
+    answers: { 200: { summary: 'What it says of itself.', schema: UpstreamLook } },
+    errors: ['invalid_input', 'forbidden', 'provider_unusable', 'egress_blocked', 'upstream_failed', 'rate_limited'],
   },
   {
     method: 'GET',

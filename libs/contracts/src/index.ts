@@ -272,6 +272,7 @@ export {
   decideQuarantine,
   listQuarantine,
   listUpstreams,
+  lookAtUpstream,
   QuarantineDecided,
   QuarantineDecision,
   QuarantinedTool,
@@ -279,5 +280,7 @@ export {
   QuarantineQuery,
   UpstreamList,
   UpstreamAuthorisation,
+  UpstreamLook,
+  UpstreamLookBody,
   UpstreamStatus,
 } from './upstreams.ts';

@@ -20,7 +20,7 @@ import { modelTurn } from './model.ts';
 import { performStep } from './steps.ts';
 import { checkToolFile, explainTools, listRegisteredTools, registerTool, removeTool } from './tool-admin.ts';
 import { callTool, listTools, searchTools } from './tools.ts';
-import { decideQuarantine, listQuarantine, listUpstreams } from './upstreams.ts';
+import { decideQuarantine, listQuarantine, listUpstreams, lookAtUpstream } from './upstreams.ts';
 import { httpBody, httpRequest, xmppAnswer, xmppBody, xmppRequest, xmppStatus } from './xmpp.ts';
 
 /** Every request of the system, for the generated documents, the permissions and the tests that try them all. */
@@ -58,6 +58,7 @@ export const REQUESTS: readonly RequestContract[] = [
   revokeAuthorisation,
   listQuarantine,
   decideQuarantine,
+  lookAtUpstream,
   listUpstreams,
   listAgents,
   performStep.mcp,

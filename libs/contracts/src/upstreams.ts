@@ -91,6 +91,27 @@ export const listUpstreams = request({
   timeoutMs: 5_000,
 });
 
+/** Body of POST /tools/upstreams/look */
+export const UpstreamLookBody = z.strictObject({
+  url: z.url({ protocol: /^https?$/, error: 'expected an http or https URL' }).max(2_048),
+});
+/** What an MCP server that is no upstream yet says of itself to somebody without a token. */
+export const UpstreamLook = z.object({
+  wants: z.enum(['nothing', 'login']),
+  authorisation: UpstreamAuthorisation.nullable().describe('null: it wants none'),
+});
+export type UpstreamLook = z.infer<typeof UpstreamLook>;
+
+export const lookAtUpstream = request({
+  subject: 'rpc.upstreams.look',
+  summary: 'Whether an MCP server that is no upstream yet wants a login, and who authorises it. Admins only.',
+  answeredBy: 'mcp-tool',
+  askedBy: ['gateway', 'operator'],
+  input: UpstreamLookBody.extend({ principal: Principal }),
+  output: UpstreamLook,
+  timeoutMs: 30_000,
+});
+
 /** GET /tools/quarantine */
 export const QuarantineQuery = z.object({
   cursor: z.string().max(400).optional(),
