@@ -140,7 +140,7 @@ beforeAll(async () => {
     AUTH_PROVIDERS_FILE: file,
     VAULT_KEYS: `old:${KEYS.old}`,
     PUBLIC_URL: publicUrl,
-    EGRESS_ALLOW_HOSTS: [provider.issuer, weak, canary].map((url) => new URL(url).host).join(','),
+    EGRESS_ALLOW_HOSTS: [provider.issuer, weak, canary, hosted.url].map((url) => new URL(url).host).join(','),
   };
   for (let n = 0; n < 2; n += 1) {
     const replica = await startMcpTool(mcpEnv);
@@ -392,6 +392,20 @@ describe('an MCP server that is known by its URL alone', () => {
     });
     expect(await mailCall(ann!.principal, tool)).toBe('tool_not_found');
     expect(await mailCall(bob!.principal, tool)).toBe('succeeded');
+  });
+
+  it('says to an admin beforehand what it wants', async () => {
+    const look = (role: string) =>
+      fetch(`${gateway.url}/tools/upstreams/look`, {
+        method: 'POST',
+        headers: { 'x-user-id': 'root', 'x-user-role': role, 'content-type': 'application/json' },
+        body: JSON.stringify({ url: hosted.url }),
+      });
+    expect(await (await look('admin')).json()).toMatchObject({
+      wants: 'login',
+      authorisation: { issuer: provider.issuer, resource: hosted.url, client: 'registration', scopes: SCOPES },
+    });
+    expect((await look('user')).status).toBe(403);
   });
 
   it('has no document about us where no authorization server could read it', async () => {
