@@ -31,7 +31,8 @@ export async function renderAll() {
     ['docs/reference/errors.md', renderErrors(contracts)],
     ['infra/nats/permissions.conf', renderNatsPermissions(contracts)],
   ]);
-  if (contracts.buildOpenApi) documents.set('docs/reference/openapi.json', json(contracts.buildOpenApi()));
+  const { buildOpenApi } = await built('libs/contracts/dist/http.js');
+  documents.set('docs/reference/openapi.json', json(buildOpenApi()));
   const configs = await readConfigs();
   documents.set('docs/reference/config.md', renderConfig(configs));
   documents.set('.env.example', renderEnvExample(configs));

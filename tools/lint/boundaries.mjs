@@ -42,6 +42,9 @@ export const INTEGRATION_TEST_ARROWS = [...TEST_ARROWS, 'local-servers'];
 /** What a project offers beside its barrel, to tests alone. */
 export const TEST_ENTRIES = ['store/memory'];
 
+/** What a project offers beside its barrel to those alone that need it, so that no other loads it. */
+export const OTHER_ENTRIES = { 'contracts/http': ['apps/gateway'] };
+
 /** Packages with one home. `tests: true` lets tests of any project use them as a client or a fake. */
 export const PACKAGE_HOMES = [
   { packages: ['openai'], homes: ['apps/orchestrator', 'apps/e2e'], tests: true },
@@ -93,7 +96,9 @@ function judgeRelative(place, path, specifier) {
 }
 
 function judgeProject(place, name, inside) {
-  const offered = place.kind !== 'source' && TEST_ENTRIES.includes(`${name}${inside}`);
+  const entry = `${name}${inside}`;
+  const offered =
+    (place.kind !== 'source' && TEST_ENTRIES.includes(entry)) || OTHER_ENTRIES[entry]?.includes(place.project);
   if (inside !== undefined && !offered) return `Import @switchyard/${name}, not a file inside it (${inside.slice(1)}).`;
   const target = PROJECT_OF_NAME.get(name);
   if (target === undefined) return `There is no project @switchyard/${name} in tools/lint/boundaries.mjs.`;

@@ -116,6 +116,12 @@ describe('import boundaries', () => {
     fails('apps/audit/src/a.ts', '@switchyard/gateway', (s) => `import type { X } from '${s}';\nexport type Y = X;`);
   });
 
+  it('leave the HTTP interface of the contracts to the gateway, which alone speaks it', () => {
+    passes('apps/gateway/src/a.ts', '@switchyard/contracts/http');
+    fails('apps/orchestrator/src/a.ts', '@switchyard/contracts/http');
+    fails('apps/gateway/src/a.ts', '@switchyard/contracts/runs');
+  });
+
   it('judge only the projects of the table', () => {
     assert.equal(judge('tools/gen/gen.mjs', '@switchyard/gateway'), undefined);
   });

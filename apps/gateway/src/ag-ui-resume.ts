@@ -1,4 +1,5 @@
-import { type AgUiInput, type ApprovalDecision, AppError, type OpenApproval, RunId } from '@switchyard/contracts';
+import { type ApprovalDecision, AppError, type OpenApproval, RunId } from '@switchyard/contracts';
+import type { AgUiInput } from '@switchyard/contracts/http';
 
 /*
  * From `resume` of a RunAgentInput to answers of the questions of one run. Pure.

@@ -1,6 +1,7 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { Bus } from '@switchyard/bus';
-import { AgUiEventsQuery, AgUiInput, decideApproval, getRun, parseOrThrow } from '@switchyard/contracts';
+import { decideApproval, getRun, parseOrThrow } from '@switchyard/contracts';
+import { AgUiEventsQuery, AgUiInput } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { resumptionOf } from './ag-ui-resume.ts';
 import { AuthGuard } from './auth.guard.ts';

@@ -1,4 +1,4 @@
-import type { OrchestrateAnswer, WaitingAnswer } from '@switchyard/contracts';
+import type { OrchestrateAnswer, WaitingAnswer } from '@switchyard/contracts/http';
 import { evolve, INITIAL, isWaiting, openAsks } from '@switchyard/run';
 import { orchestrateDialect } from './dialect-orchestrate.ts';
 import type { OpenRun } from './follow.ts';

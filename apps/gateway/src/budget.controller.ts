@@ -1,6 +1,7 @@
 import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
 import type { Bus } from '@switchyard/bus';
-import { type BudgetAnswer, getBudget } from '@switchyard/contracts';
+import { getBudget } from '@switchyard/contracts';
+import type { BudgetAnswer } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from './auth.guard.ts';
 import { BUS } from './parts.ts';

@@ -1,14 +1,7 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { Bus } from '@switchyard/bus';
-import {
-  type DeadLetterList,
-  DeadLetterQuery,
-  idOrThrow,
-  listDeadLetters,
-  parseOrThrow,
-  type Requeued,
-  requeueDeadLetter,
-} from '@switchyard/contracts';
+import { idOrThrow, listDeadLetters, parseOrThrow, requeueDeadLetter } from '@switchyard/contracts';
+import { type DeadLetterList, DeadLetterQuery, type Requeued } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from './auth.guard.ts';
 import { BUS } from './parts.ts';

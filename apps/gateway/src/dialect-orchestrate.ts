@@ -2,11 +2,11 @@ import {
   ERROR_CODES,
   formatCursor,
   isErrorCode,
-  type OrchestrateAnswer,
   type RunEvent,
   type RunEventType,
   type StepSummary,
 } from '@switchyard/contracts';
+import type { OrchestrateAnswer } from '@switchyard/contracts/http';
 import type { Dialect, DialectContext, Projected } from './dialect.ts';
 import { type Frame, group } from './frame.ts';
 

@@ -1,17 +1,7 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { Bus } from '@switchyard/bus';
-import {
-  type EffectList,
-  EffectListQuery,
-  type EffectResource,
-  EffectSettleBody,
-  type EffectView,
-  getEffect,
-  idOrThrow,
-  listEffects,
-  parseOrThrow,
-  settleEffect,
-} from '@switchyard/contracts';
+import { type EffectView, getEffect, idOrThrow, listEffects, parseOrThrow, settleEffect } from '@switchyard/contracts';
+import { type EffectList, EffectListQuery, type EffectResource, EffectSettleBody } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from './auth.guard.ts';
 import { BUS } from './parts.ts';

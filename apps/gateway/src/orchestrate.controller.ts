@@ -1,5 +1,6 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import { OrchestrateRequest, parseOrThrow, StreamTaskQuery, StreamViewQuery } from '@switchyard/contracts';
+import { parseOrThrow } from '@switchyard/contracts';
+import { OrchestrateRequest, StreamTaskQuery, StreamViewQuery } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from './auth.guard.ts';
 import { mintRunId } from './mint.ts';

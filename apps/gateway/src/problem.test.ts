@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError, ERROR_CODES, type ErrorCode, Problem } from '@switchyard/contracts';
+import { AppError, ERROR_CODES, type ErrorCode } from '@switchyard/contracts';
+import { Problem } from '@switchyard/contracts/http';
 import { refusalOf, toProblem } from './problem.ts';
 
 describe('problems', () => {

@@ -1,11 +1,5 @@
-import {
-  AppError,
-  ERROR_CODES,
-  type ErrorCode,
-  type Problem,
-  type PublicError,
-  toPublicError,
-} from '@switchyard/contracts';
+import { AppError, ERROR_CODES, type ErrorCode, type PublicError, toPublicError } from '@switchyard/contracts';
+import type { Problem } from '@switchyard/contracts/http';
 
 /* Errors as RFC 9457 problems. The one place where a code becomes an HTTP status. */
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { AgUiInput, AppError, OrchestrateRequest, type Principal } from '@switchyard/contracts';
+import { AppError, type Principal } from '@switchyard/contracts';
+import { AgUiInput, OrchestrateRequest } from '@switchyard/contracts/http';
 import {
   agUiToStartRun,
   cursorFor,

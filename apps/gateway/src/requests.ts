@@ -1,20 +1,17 @@
 import { createHash } from 'node:crypto';
 import {
-  type AgUiInput,
   AppError,
   Budget,
   encodeId,
   type InputOf,
-  type OrchestrateRequest,
   parseCursor,
   type Principal,
-  type RunEventsQuery,
-  type RunResource,
   RunSpec,
   type RunView,
   type startRun,
   ToolConstraints,
 } from '@switchyard/contracts';
+import type { AgUiInput, OrchestrateRequest, RunEventsQuery, RunResource } from '@switchyard/contracts/http';
 import type { Attachment } from './streams.ts';
 
 /* From what clients send to what the orchestrator is asked. Pure. */

@@ -1,4 +1,4 @@
-import { HTTP_ROUTES, type HttpRoute } from '@switchyard/contracts';
+import { HTTP_ROUTES, type HttpRoute } from '@switchyard/contracts/http';
 
 /* What the table of routes says of a request. Pure. */
 

@@ -1,25 +1,27 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { Bus } from '@switchyard/bus';
 import {
-  type ApprovalAnswer,
-  ApprovalBody,
-  type AuditPage,
-  AuditQuery,
-  CancelBody,
   cancelRun,
   decideApproval,
   getRun,
   idOrThrow,
   listRuns,
-  OrchestrateRequest,
   parseOrThrow,
   queryAudit,
+  startRun,
+} from '@switchyard/contracts';
+import {
+  type ApprovalAnswer,
+  ApprovalBody,
+  type AuditPage,
+  AuditQuery,
+  CancelBody,
+  OrchestrateRequest,
   RunEventsQuery,
   type RunList,
   RunListQuery,
   type RunStarted,
-  startRun,
-} from '@switchyard/contracts';
+} from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from './auth.guard.ts';
 import { mintRunId } from './mint.ts';

@@ -1,15 +1,13 @@
 import {
   AppError,
-  type DialectName,
   type InputOf,
-  type OrchestrateAnswer,
   type Principal,
   type PublicError,
   type RunEvent,
   type startRun,
   toPublicError,
-  type WaitingAnswer,
 } from '@switchyard/contracts';
+import type { DialectName, OrchestrateAnswer, WaitingAnswer } from '@switchyard/contracts/http';
 import { type Clock, linkAbort, type Logger } from '@switchyard/platform';
 import type { FastifyReply } from 'fastify';
 import { answerOf } from './blocking.ts';

@@ -1,5 +1,5 @@
 import { Controller, Get, Inject, Res } from '@nestjs/common';
-import { buildOpenApi, type Readiness } from '@switchyard/contracts';
+import { buildOpenApi, type Readiness } from '@switchyard/contracts/http';
 import { HealthChecks, type Metrics } from '@switchyard/platform';
 import type { FastifyReply } from 'fastify';
 import type { GatewayConfig } from './config.ts';

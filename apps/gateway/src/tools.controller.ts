@@ -2,23 +2,25 @@ import { Controller, Delete, Get, HttpCode, Inject, Post, Req, Res } from '@nest
 import type { Bus } from '@switchyard/bus';
 import {
   AppError,
-  buildOpenApi,
   callTool,
   checkToolFile,
   explainTools,
   listRegisteredTools,
   listTools,
-  MAX_OPENAPI_TOOLS,
-  type OpenApiDocument,
   parseOrThrow,
-  type RegisteredTools,
   registerTool,
   removeTool,
   type RequestOf,
+  type ToolInfo,
+} from '@switchyard/contracts';
+import {
+  buildOpenApi,
+  MAX_OPENAPI_TOOLS,
+  type OpenApiDocument,
+  type RegisteredTools,
   ToolCallBody,
   ToolFileBody,
   type ToolFileChecked,
-  type ToolInfo,
   type ToolList,
   ToolListQuery,
   ToolOpenApiQuery,
@@ -29,7 +31,7 @@ import {
   type ToolRules,
   ToolRulesQuery,
   withTools,
-} from '@switchyard/contracts';
+} from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from './auth.guard.ts';
 import { BUS } from './parts.ts';

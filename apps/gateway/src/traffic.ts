@@ -1,4 +1,4 @@
-import type { MetricsDebug } from '@switchyard/contracts';
+import type { MetricsDebug } from '@switchyard/contracts/http';
 import type { Metrics } from '@switchyard/platform';
 
 /*

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { HTTP_ROUTES } from '@switchyard/contracts';
+import { HTTP_ROUTES } from '@switchyard/contracts/http';
 import { until } from '@switchyard/testing';
 import { type House, openHouse, parseSse, readUntil } from './http.ts';
 

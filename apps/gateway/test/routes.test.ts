@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { describe, expect, it } from '@jest/globals';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { RequestMethod, type Type } from '@nestjs/common';
-import { HTTP_ROUTES } from '@switchyard/contracts';
+import { HTTP_ROUTES } from '@switchyard/contracts/http';
 import { CONTROLLERS } from '../src/gateway.module.ts';
 import { DOCS_ASSETS, methodsAt, needsIdentity, routerPath } from '../src/routes.ts';
 

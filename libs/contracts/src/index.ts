@@ -38,65 +38,8 @@ export {
   listEffects,
   settleEffect,
 } from './effects.ts';
-export { AgUiEventsQuery, AgUiInput, DEFAULT_USER_MESSAGE } from './http-ag-ui.ts';
-export {
-  ANSWER_STATUSES,
-  OrchestrateAnswer,
-  OrchestrateRequest,
-  StreamTaskQuery,
-  StreamViewQuery,
-  WaitingAnswer,
-} from './http-orchestrate.ts';
-export {
-  AuditPage,
-  AuditQuery,
-  BudgetAnswer,
-  DeadLetterList,
-  DeadLetterQuery,
-  EffectList,
-  EffectListQuery,
-  EffectParams,
-  EffectResource,
-  EffectSettleBody,
-  Requeued,
-} from './http-records.ts';
-export {
-  ApprovalAnswer,
-  ApprovalBody,
-  ApprovalParams,
-  CancelAnswer,
-  CancelBody,
-  DialectName,
-  DIALECTS,
-  RunEventsQuery,
-  RunList,
-  RunListQuery,
-  RunParams,
-  RunResource,
-  RunStarted,
-} from './http-runs.ts';
-export { ConfigAnswer, Health, MetricsDebug, Problem, ProtectedResource, Readiness } from './http-system.ts';
 export { fit, fitEvent, MAX_EVENT_DATA_BYTES } from './fit.ts';
-export type { HttpRoute } from './http-route.ts';
-export { HTTP_ROUTES } from './http-routes.ts';
 export { HttpCall, HttpToolDefinition, ProviderName } from './http-tool.ts';
-export {
-  RegisteredTools,
-  ToolCallAnswer,
-  ToolCallBody,
-  ToolList,
-  ToolListQuery,
-  ToolOpenApiQuery,
-  ToolParams,
-  ToolRegisterBody,
-  ToolFileBody,
-  ToolFileChecked,
-  ToolRegistered,
-  ToolRegisterQuery,
-  ToolResource,
-  ToolRules,
-  ToolRulesQuery,
-} from './http-tools.ts';
 export {
   encodeId,
   formatCursor,
@@ -139,8 +82,6 @@ export {
   SYSTEM_PRODUCERS,
 } from './permissions.ts';
 export { modelTurn, ModelTurnMessage } from './model.ts';
-export { buildOpenApi, type OpenApiDocument } from './openapi.ts';
-export { MAX_OPENAPI_TOOLS, withTools } from './openapi-tools.ts';
 export { ANONYMOUS, Principal, PrincipalOrNobody, Role, ROLES, roleSuffices } from './principal.ts';
 export {
   AuthStartBody,

@@ -1,0 +1,63 @@
+/*
+ * The HTTP interface: what the gateway takes and gives, and its description. A barrel of its own, since the schemas take
+ * some 5 MB of memory and no other service speaks HTTP.
+ */
+export { AgUiEventsQuery, AgUiInput, DEFAULT_USER_MESSAGE } from './http-ag-ui.ts';
+export {
+  ANSWER_STATUSES,
+  OrchestrateAnswer,
+  OrchestrateRequest,
+  StreamTaskQuery,
+  StreamViewQuery,
+  WaitingAnswer,
+} from './http-orchestrate.ts';
+export {
+  AuditPage,
+  AuditQuery,
+  BudgetAnswer,
+  DeadLetterList,
+  DeadLetterQuery,
+  EffectList,
+  EffectListQuery,
+  EffectParams,
+  EffectResource,
+  EffectSettleBody,
+  Requeued,
+} from './http-records.ts';
+export {
+  ApprovalAnswer,
+  ApprovalBody,
+  ApprovalParams,
+  CancelAnswer,
+  CancelBody,
+  DialectName,
+  DIALECTS,
+  RunEventsQuery,
+  RunList,
+  RunListQuery,
+  RunParams,
+  RunResource,
+  RunStarted,
+} from './http-runs.ts';
+export { ConfigAnswer, Health, MetricsDebug, Problem, ProtectedResource, Readiness } from './http-system.ts';
+export type { HttpRoute } from './http-route.ts';
+export { HTTP_ROUTES } from './http-routes.ts';
+export {
+  RegisteredTools,
+  ToolCallAnswer,
+  ToolCallBody,
+  ToolList,
+  ToolListQuery,
+  ToolOpenApiQuery,
+  ToolParams,
+  ToolRegisterBody,
+  ToolFileBody,
+  ToolFileChecked,
+  ToolRegistered,
+  ToolRegisterQuery,
+  ToolResource,
+  ToolRules,
+  ToolRulesQuery,
+} from './http-tools.ts';
+export { buildOpenApi, type OpenApiDocument } from './openapi.ts';
+export { MAX_OPENAPI_TOOLS, withTools } from './openapi-tools.ts';
