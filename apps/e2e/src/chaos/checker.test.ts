@@ -1,6 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { type Evidence, type Invariant, INVARIANTS, type JournalRow, violations } from './checker.ts';
-import type { SeenFrame, Transcript } from './client.ts';
+import { type Invariant, INVARIANTS, violations } from './checker.ts';
+import type { Evidence, JournalRow } from './evidence-rows.ts';
+import type { SeenFrame } from './frames.ts';
+import type { Transcript } from './transcript.ts';
 import type { Effect } from './effect-log.ts';
 
 /* A round of one run with one step, in which nothing is wrong; each test breaks one thing. */

@@ -1,6 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { headersOf } from '../client.ts';
-import { type ClientDialect, type PlannedAnswer, type PlannedRun, taskOf } from './workload.ts';
+import { AGAIN_MS, Calls } from './calls.ts';
+import { isTerminal, parseFrame, type SeenFrame } from './frames.ts';
+import { People, type WatchedRun } from './people.ts';
+import type { Transcript } from './transcript.ts';
+import { type PlannedRun, taskOf } from './workload.ts';
 
 /*
  * A client of a round: starts a run, reads its stream, goes away and comes back as planned, and keeps what it saw.
@@ -13,50 +15,14 @@ import { type ClientDialect, type PlannedAnswer, type PlannedRun, taskOf } from 
  *    is taken or refused for good.
  */
 
-export interface SeenFrame {
-  readonly event: string;
-  readonly id: string | null;
-  readonly data: string;
-}
-
-export interface Transcript {
-  readonly n: number;
-  readonly user: string;
-  readonly key: string;
-  readonly dialect: ClientDialect;
-  /** Every run id that an answer to this request named; one where all is well. */
-  readonly runIds: readonly string[];
-  readonly frames: readonly SeenFrame[];
-  readonly complete: boolean;
-  readonly resumes: number;
-  /** Answers that no client could go on from. */
-  readonly refusals: readonly string[];
-  /** Status of the request with another body under the same key; null: none was sent, or it never got an answer. */
-  readonly conflict: number | null;
-  readonly cancel: { readonly ts: number; readonly accepted: boolean } | null;
-  readonly acceptedTs: number | null;
-  /** What people said to its questions, and the status of the answer. */
-  readonly answers: readonly GivenAnswer[];
-}
-
-export interface GivenAnswer {
-  readonly approvalId: string;
-  readonly decision: 'approve' | 'deny';
-  readonly status: number;
-}
-
-const AGAIN_MS = 250;
 const MAX_AGAIN_MS = 1_500;
-/** What says "try again", with or without a pause. */
-const RETRY = new Set([408, 429, 502, 503, 504]);
-const ATTEMPT_LIMIT_MS = 20_000;
 
-export class ChaosClient {
+export class ChaosClient implements WatchedRun {
   readonly #frames: SeenFrame[] = [];
   readonly #runIds = new Set<string>();
-  readonly #refusals: string[] = [];
   readonly key: string;
-  readonly #attempts = new Set<AbortController>();
+  readonly #calls: Calls;
+  readonly #people: People;
   #cursor: string | null = null;
   #complete = false;
   #resumes = 0;
@@ -65,32 +31,37 @@ export class ChaosClient {
   #conflict: number | null = null;
   #cancel: Transcript['cancel'] = null;
   #acceptedTs: number | null = null;
-  readonly #answers: GivenAnswer[] = [];
 
+  /** `over` is aborted when the round is. */
   constructor(
     private readonly plan: PlannedRun,
     private readonly seed: string,
-    private readonly gateways: readonly [string, string],
-    /** Aborted when the round is over. */
+    gateways: readonly [string, string],
     private readonly over: AbortSignal,
   ) {
     this.key = `chaos-${seed}-${plan.n}`;
     this.#gateway = plan.gateway;
     this.#vanishes = plan.vanishes.map((vanish) => ({ ...vanish }));
+    this.#calls = new Calls(plan.user, gateways, over);
+    this.#people = new People(this, this.#calls);
+  }
+
+  get runId(): string | undefined {
+    const [runId] = this.#runIds;
+    return runId;
+  }
+
+  get ended(): boolean {
+    return this.#complete;
+  }
+
+  get gateway(): number {
+    return this.#gateway;
   }
 
   async run(): Promise<Transcript> {
     const { plan } = this;
-    const stop = () => {
-      for (const attempt of this.#attempts) attempt.abort();
-    };
-    this.over.addEventListener('abort', stop, { once: true });
-    try {
-      await this.#play();
-    } finally {
-      this.over.removeEventListener('abort', stop);
-      this.#attempts.clear();
-    }
+    await this.#calls.whileOpen(() => this.#play());
     return {
       n: plan.n,
       user: plan.user,
@@ -100,11 +71,11 @@ export class ChaosClient {
       frames: this.#frames,
       complete: this.#complete,
       resumes: this.#resumes,
-      refusals: this.#refusals,
+      refusals: this.#calls.refusals,
       conflict: this.#conflict,
       cancel: this.#cancel,
       acceptedTs: this.#acceptedTs,
-      answers: this.#answers,
+      answers: this.#people.answers,
     };
   }
 
@@ -113,7 +84,7 @@ export class ChaosClient {
     const work = [this.#watch()];
     for (let n = 0; n < plan.duplicates; n += 1) work.push(this.#startAgain(n));
     if (plan.cancelAfterMs !== null) work.push(this.#cancelAfter(plan.cancelAfterMs));
-    if (plan.answer !== null) work.push(this.#answerQuestions(plan.answer));
+    if (plan.answer !== null) work.push(this.#people.answerQuestions(plan.answer));
     await Promise.all(work);
     if (plan.conflict && this.#runIds.size > 0 && !this.over.aborted) await this.#otherBody();
   }
@@ -122,7 +93,7 @@ export class ChaosClient {
     let pauseMs = AGAIN_MS;
     while (!this.#complete && !this.over.aborted) {
       const seen = this.#frames.length;
-      const [runId] = this.#runIds;
+      const { runId } = this;
       try {
         if (runId === undefined) await this.#start();
         else await this.#resume(runId);
@@ -133,7 +104,7 @@ export class ChaosClient {
       this.#dropUnfinished();
       this.#gateway = 1 - this.#gateway;
       pauseMs = this.#frames.length > seen ? AGAIN_MS : Math.min(pauseMs * 1.5, MAX_AGAIN_MS);
-      await this.#pause(pauseMs);
+      await this.#calls.pause(pauseMs);
     }
   }
 
@@ -147,17 +118,17 @@ export class ChaosClient {
   async #resume(runId: string): Promise<void> {
     this.#resumes += 1;
     const path = `/runs/${runId}/events?dialect=${this.plan.dialect}`;
-    const answer = await this.#fetch(this.#gateway, path, {
-      headers: this.#headers(this.#cursor === null ? {} : { 'last-event-id': this.#cursor }),
+    const answer = await this.#calls.fetch(this.#gateway, path, {
+      headers: this.#cursor === null ? {} : { 'last-event-id': this.#cursor },
     });
     if (answer.status === 204) return void (this.#complete = true);
     if (answer.status === 200) return this.#read(answer);
-    await this.#refused(answer, 'resume');
+    await this.#calls.refused(answer, 'resume');
   }
 
   /** The same request once more, while the first is under way. */
   async #startAgain(n: number): Promise<void> {
-    await this.#pause(n * 5);
+    await this.#calls.pause(n * 5);
     try {
       const answer = await this.#post(n % 2);
       this.#accepted(answer);
@@ -172,82 +143,34 @@ export class ChaosClient {
       try {
         const answer = await this.#post(tries % 2, ' and something else');
         await answer.body?.cancel();
-        if (!RETRY.has(answer.status)) return void (this.#conflict = answer.status);
+        if (!this.#calls.isAgain(answer)) return void (this.#conflict = answer.status);
       } catch {
         // tried again
       }
-      await this.#pause(AGAIN_MS);
+      await this.#calls.pause(AGAIN_MS);
     }
   }
 
   async #cancelAfter(ms: number): Promise<void> {
     const idKnown = async () => {
-      while (this.#runIds.size === 0 && !this.#complete && !this.over.aborted) await this.#pause(20);
+      while (this.#runIds.size === 0 && !this.#complete && !this.over.aborted) await this.#calls.pause(20);
     };
-    await Promise.all([idKnown(), this.#pause(ms)]);
-    const [runId] = this.#runIds;
+    await Promise.all([idKnown(), this.#calls.pause(ms)]);
+    const { runId } = this;
     while (runId !== undefined && !this.over.aborted) {
       try {
         const path = `/runs/${runId}/cancel`;
-        const answer = await this.#fetch(1 - this.plan.gateway, path, { method: 'POST', headers: this.#headers() });
+        const answer = await this.#calls.fetch(1 - this.plan.gateway, path, { method: 'POST' });
         if (answer.status === 202) {
           const { accepted } = (await answer.json()) as { accepted: boolean };
           this.#cancel = { ts: Date.now(), accepted };
           return;
         }
-        if (!(await this.#refused(answer, 'cancel'))) return;
+        if (!(await this.#calls.refused(answer, 'cancel'))) return;
       } catch {
         // tried again
       }
-      await this.#pause(AGAIN_MS);
-    }
-  }
-
-  /** C4 */
-  async #answerQuestions({ afterMs, decision, contradicted }: PlannedAnswer): Promise<void> {
-    const answered = new Set<string>();
-    const opposite = decision === 'approve' ? 'deny' : 'approve';
-    while (!this.#complete && !this.over.aborted) {
-      for (const approvalId of await this.#openQuestions()) {
-        if (answered.has(approvalId)) continue;
-        answered.add(approvalId);
-        await this.#pause(afterMs);
-        const said = [this.#answer(approvalId, decision, 0)];
-        if (contradicted) said.push(this.#answer(approvalId, opposite, 1));
-        await Promise.all(said);
-      }
-      await this.#pause(AGAIN_MS);
-    }
-  }
-
-  async #openQuestions(): Promise<readonly string[]> {
-    const [runId] = this.#runIds;
-    if (runId === undefined) return [];
-    try {
-      const answer = await this.#fetch(1 - this.#gateway, `/runs/${runId}`, { headers: this.#headers() });
-      if (answer.status !== 200) return (await this.#refused(answer, 'look'), []);
-      const { approvals } = (await answer.json()) as { approvals: { approval_id: string }[] };
-      return approvals.map(({ approval_id: id }) => id);
-    } catch {
-      return []; // looked at again
-    }
-  }
-
-  async #answer(approvalId: string, decision: GivenAnswer['decision'], gateway: number): Promise<void> {
-    const [runId] = this.#runIds;
-    while (!this.#complete && !this.over.aborted) {
-      try {
-        const answer = await this.#fetch(gateway, `/runs/${runId}/approvals/${approvalId}`, {
-          method: 'POST',
-          headers: this.#headers(),
-          body: JSON.stringify({ decision }),
-        });
-        await answer.body?.cancel();
-        if (!RETRY.has(answer.status)) return void this.#answers.push({ approvalId, decision, status: answer.status });
-      } catch {
-        // said again: whether it was heard is not known
-      }
-      await this.#pause(AGAIN_MS);
+      await this.#calls.pause(AGAIN_MS);
     }
   }
 
@@ -266,8 +189,8 @@ export class ChaosClient {
             },
           ]
         : [dialect === 'raw' ? '/runs' : '/orchestrate/stream', { task }];
-    const headers = this.#headers(dialect === 'ag-ui' ? {} : { 'idempotency-key': this.key });
-    return this.#fetch(gateway, path, { method: 'POST', headers, body: JSON.stringify(body) });
+    const headers: Record<string, string> = dialect === 'ag-ui' ? {} : { 'idempotency-key': this.key };
+    return this.#calls.fetch(gateway, path, { method: 'POST', headers, body: JSON.stringify(body) });
   }
 
   /** Notes the run that an answer to a start names. */
@@ -278,14 +201,7 @@ export class ChaosClient {
       this.#runIds.add(runId);
       return true;
     }
-    if (!RETRY.has(answer.status)) this.#refusals.push(`start: HTTP ${answer.status}`);
-    return false;
-  }
-
-  async #refused(answer: Response, what: string): Promise<boolean> {
-    const text = (await answer.text()).slice(0, 300);
-    if (RETRY.has(answer.status)) return true;
-    this.#refusals.push(`${what}: HTTP ${answer.status} ${text}`);
+    if (!this.#calls.isAgain(answer)) this.#calls.refusals.push(`start: HTTP ${answer.status}`);
     return false;
   }
 
@@ -302,7 +218,7 @@ export class ChaosClient {
         if (this.#complete) return;
         if (await this.#vanished()) return; // leaving the loop ends the connection
       }
-      if (this.plan.slowMs > 0) await this.#pause(this.plan.slowMs);
+      if (this.plan.slowMs > 0) await this.#calls.pause(this.plan.slowMs);
     }
   }
 
@@ -319,7 +235,7 @@ export class ChaosClient {
     const [vanish] = this.#vanishes;
     if (!vanish || (vanish.afterFrames -= 1) > 0) return false;
     this.#vanishes.shift();
-    await this.#pause(vanish.forMs);
+    await this.#calls.pause(vanish.forMs);
     return true;
   }
 
@@ -327,55 +243,4 @@ export class ChaosClient {
   #dropUnfinished(): void {
     while (this.#frames.length > 0 && this.#frames.at(-1)!.id === null) this.#frames.pop();
   }
-
-  #headers(more: Record<string, string> = {}): Record<string, string> {
-    return headersOf({ user: this.plan.user, headers: more });
-  }
-
-  #fetch(gateway: number, path: string, init: RequestInit): Promise<Response> {
-    const limit = new AbortController();
-    this.#attempts.add(limit);
-    // Only the headers are waited for so long; a stream may take its time.
-    const timer = setTimeout(() => limit.abort(), ATTEMPT_LIMIT_MS);
-    return fetch(`${this.gateways[gateway === 0 ? 0 : 1]}${path}`, { ...init, signal: limit.signal }).finally(() =>
-      clearTimeout(timer),
-    );
-  }
-
-  #pause(ms: number): Promise<void> {
-    return sleep(ms, undefined, { signal: this.over }).catch(() => undefined);
-  }
-}
-
-/** True for the one frame after which nothing comes. */
-export function isTerminal(dialect: ClientDialect, { event, data }: SeenFrame): boolean {
-  if (dialect === 'raw') return event === 'orchestrator.task.completed';
-  if (dialect === 'orchestrate') return event === 'response.completed';
-  return /^\{"type":"RUN_(FINISHED|ERROR)"/.test(data);
-}
-
-/** A whole stream, read by somebody who was never away. */
-export async function readWhole(
-  gateway: string,
-  dialect: ClientDialect,
-  runId: string,
-  user: string,
-): Promise<SeenFrame[]> {
-  const answer = await fetch(`${gateway}/runs/${runId}/events?dialect=${dialect}`, {
-    headers: headersOf({ user }),
-    signal: AbortSignal.timeout(30_000),
-  });
-  if (answer.status !== 200) throw new Error(`HTTP ${answer.status} for the events of ${runId}`);
-  return (await answer.text()).split('\n\n').flatMap((text) => parseFrame(text) ?? []);
-}
-
-/** One event of a stream; undefined for what only says that the stream lives. */
-function parseFrame(text: string): SeenFrame | undefined {
-  const lines = text.split('\n').filter((line) => !line.startsWith(':'));
-  const field = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-  const data = field('data');
-  const id = field('id') ?? null;
-  const event = field('event') ?? 'message';
-  if ((data === undefined && id === null) || event === 'server.keepalive') return undefined;
-  return { event, id, data: data ?? '' };
 }

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import pg from 'pg';
-import type { Evidence, JournalRow, LedgerRow, RunRow } from './checker.ts';
-import { readWhole, type SeenFrame, type Transcript } from './client.ts';
 import { readEffects } from './effect-log.ts';
+import type { Evidence, JournalRow, LedgerRow, RunRow } from './evidence-rows.ts';
+import { readWhole, type SeenFrame } from './frames.ts';
 import type { Stack } from './stack.ts';
+import type { Transcript } from './transcript.ts';
 
 /** Reads the tables of a round as they are, past every service. */
 export class Tables {

@@ -1,4 +1,4 @@
-import type { FaultWindow, JournalRow } from './checker.ts';
+import type { FaultWindow, JournalRow } from './evidence-rows.ts';
 
 /* How long runs stood still. Pure. Times in ms. */
 

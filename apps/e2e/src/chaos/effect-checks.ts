@@ -1,0 +1,92 @@
+import type { Effect } from './effect-log.ts';
+import { type Check, DECIDED, type FaultWindow, type Found, grouped, ofType, TERMINAL } from './evidence-rows.ts';
+
+/** Clocks of processes and of the database are one; what a fault does is noticed a little later than it strikes. */
+const DOUBT_SLACK_MS = 1_000;
+/** What the ledger does not know yet. An intent alone had no effect, and nobody has to come back to it. */
+const LEDGER_OPEN = 'dispatched';
+
+/** Every call had its effect as often as it may, with leave, and its outcome is known or rightly in doubt. */
+export const EFFECT_CHECKS = {
+  effects_twice: ({ effects }) => {
+    const once = effects.filter(({ idempotency }) => idempotency === 'none');
+    const keyed = effects.filter(({ idempotency }) => idempotency === 'key');
+    const step = ({ runId, stepId }: Effect) => `${runId} ${stepId}`;
+    return [
+      ...[...grouped(once, step)]
+        .filter(([, all]) => all.length > 1)
+        .map(([, all]) => [all[0]!.runId, `${all[0]!.tool} at ${all[0]!.stepId} had ${all.length} effects`] as const),
+      // A keyed tool may be called again, with the one key.
+      ...[...grouped(keyed, step)]
+        .filter(([, all]) => new Set(all.map(({ key }) => key)).size > 1 || all[0]!.key === '')
+        .map(
+          ([, all]) => [all[0]!.runId, `${all[0]!.tool} at ${all[0]!.stepId} was called under several keys`] as const,
+        ),
+    ];
+  },
+
+  once_done_without_effect: (evidence) => {
+    const done = new Set(evidence.effects.map(({ runId, stepId }) => `${runId} ${stepId}`));
+    return ofType(evidence, 'orchestrator.step.completed')
+      .filter(({ data }) => data['status'] === 'completed')
+      .filter(({ runId, stepId }) => !done.has(`${runId} ${stepId}`))
+      .map(({ runId, stepId }) => [runId, `${stepId} is said to be done, and its tool did nothing`] as const);
+  },
+
+  tool_calls_left_started: (evidence) => {
+    const outcomes = new Set(
+      ofType(evidence, 'orchestrator.step.completed').map(({ runId, stepId }) => `${runId} ${stepId}`),
+    );
+    const ends = new Map(ofType(evidence, TERMINAL).map(({ runId, data }) => [runId, data['status']]));
+    const open = ofType(evidence, 'orchestrator.step.dispatching')
+      // A cancelled run ends with whatever is open; an unfinished one is lost or stuck, not this.
+      .filter(({ runId }) => ends.has(runId) && ends.get(runId) !== 'cancelled')
+      .filter(({ runId, stepId }) => !outcomes.has(`${runId} ${stepId}`))
+      .map(({ runId, stepId }) => [runId, `${stepId} was dispatched and has no outcome`] as const);
+    const ledger = evidence.ledger
+      .filter(({ state }) => state === LEDGER_OPEN)
+      .map(({ runId, stepId }) => [runId, `${stepId} is still dispatched in the ledger`] as const);
+    return [...open, ...ledger];
+  },
+
+  in_doubt_unjustified: (evidence) => {
+    // Nobody is left to repeat what a run that was given up had under way.
+    const givenUp = new Set(
+      ofType(evidence, TERMINAL)
+        .filter(({ data }) => data['error_code'] === 'poisoned')
+        .map(({ runId }) => runId),
+    );
+    return ofType(evidence, 'orchestrator.step.completed')
+      .filter(({ runId, data }) => data['status'] === 'in_doubt' && !givenUp.has(runId))
+      .flatMap((outcome): Found => {
+        const { runId, stepId, ts } = outcome;
+        const announced = ofType(evidence, 'orchestrator.step.dispatching').filter(
+          (row) => row.runId === runId && row.stepId === stepId,
+        );
+        const tool = String(announced[0]?.data['tool'] ?? '');
+        if (tool === 'chaos_read' || tool === 'chaos_keyed')
+          return [[runId, `${stepId} (${tool}) may be repeated and is in doubt all the same`]];
+        const since = Math.min(...announced.map((row) => row.ts));
+        const struck = evidence.faults.some(
+          (fault) => fault.ts <= ts && fault.untilTs + DOUBT_SLACK_MS >= since && mayHide(fault),
+        );
+        return struck ? [] : [[runId, `${stepId} is in doubt, and nothing was wrong meanwhile`]];
+      });
+  },
+
+  effect_unapproved: (evidence) => {
+    const approved = new Set(
+      ofType(evidence, DECIDED)
+        .filter(({ data }) => data['decision'] === 'approve')
+        .map(({ runId, data }) => `${runId} ${String(data['step_id'])}`),
+    );
+    return evidence.effects
+      .filter(({ tool, runId, stepId }) => tool === 'chaos_asked' && !approved.has(`${runId} ${stepId}`))
+      .map(({ runId, stepId }) => [runId, `${stepId} had its effect, and nobody had allowed it`] as const);
+  },
+} satisfies Record<string, Check>;
+
+/** Faults after which nobody can know whether a call had its effect. */
+function mayHide({ fault, target }: FaultWindow): boolean {
+  return fault !== 'wake-ups' && fault !== 'redis' && !target.startsWith('gateway') && !target.startsWith('audit');
+}

@@ -1,0 +1,83 @@
+import type { Effect } from './effect-log.ts';
+import type { SeenFrame } from './frames.ts';
+import type { Transcript } from './transcript.ts';
+
+/* What is left of a round, and the ways to look at it. */
+
+export interface JournalRow {
+  readonly runId: string;
+  readonly seq: number;
+  readonly epoch: number;
+  readonly type: string;
+  readonly stepId: string | null;
+  readonly data: Record<string, unknown>;
+  readonly ts: number;
+}
+
+export interface RunRow {
+  readonly runId: string;
+  readonly userId: string;
+  readonly idempotencyKey: string;
+  readonly phase: string;
+  readonly status: string | null;
+  readonly lastSeq: number;
+}
+
+/** A call in the effect ledger. */
+export interface LedgerRow {
+  readonly runId: string;
+  readonly stepId: string;
+  readonly state: string;
+}
+
+/** When something was wrong, and where. */
+export interface FaultWindow {
+  readonly ts: number;
+  readonly untilTs: number;
+  readonly fault: string;
+  readonly target: string;
+}
+
+export interface Evidence {
+  readonly transcripts: readonly Transcript[];
+  readonly runs: readonly RunRow[];
+  readonly events: readonly JournalRow[];
+  readonly effects: readonly Effect[];
+  readonly ledger: readonly LedgerRow[];
+  /** `<runId>:<seq>` of every event in the audit log. */
+  readonly audited: ReadonlySet<string>;
+  readonly faults: readonly FaultWindow[];
+  /** What an uninterrupted client sees, by transcript. */
+  readonly whole: ReadonlyMap<number, readonly SeenFrame[]>;
+  /** Processes that ended although nobody ended them. */
+  readonly defectDeaths: readonly string[];
+}
+
+export const TERMINAL = 'orchestrator.task.completed';
+export const DECIDED = 'orchestrator.approval.decided';
+
+/** One check: what is wrong, and with which run. */
+export type Check = (evidence: Evidence) => Found;
+export type Found = readonly (readonly [runId: string | null, what: string])[];
+
+export function ofType({ events }: Evidence, type: string): JournalRow[] {
+  return events.filter((row) => row.type === type);
+}
+
+/** The journal of each run, in order. */
+export function journals({ events }: Evidence): (readonly [string, JournalRow[]])[] {
+  return [...grouped(events, ({ runId }) => runId)].map(
+    ([runId, rows]) => [runId, [...rows].sort((a, b) => a.seq - b.seq)] as const,
+  );
+}
+
+export function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return groups;
+}
