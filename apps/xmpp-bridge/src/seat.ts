@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { Lease, LeaseOptions } from '@switchyard/bus';
 import type { Logger } from '@switchyard/platform';
 import type { BridgeState, SeatView } from './bridge-state.ts';
 import type { Keeper } from './keeper.ts';
+import { bareOf } from './peers.ts';
 import type { Session } from './session.ts';
 
 /*
@@ -89,4 +91,9 @@ export class Seat {
       .then(() => this.parts.onChange());
     return this.#work;
   }
+}
+
+/** One lease per account; a JID may hold what a name may not. */
+export function leaseOf(jid: string): string {
+  return `inbound-${createHash('sha256').update(bareOf(jid)).digest('hex').slice(0, 32)}`;
 }

@@ -1,0 +1,36 @@
+import type { Logger, Metrics } from '@switchyard/platform';
+import type { LoginFlaw } from './keeper.ts';
+import type { SessionHandlers } from './session.ts';
+
+/* What a replica counts of its login and its sessions. Labels are codes of ours and names of types: they are few. */
+
+/** Of logins that did not stand, or stand with less than was preferred. */
+export function flawCounter(metrics: Metrics): (flaw: LoginFlaw) => void {
+  const failures = metrics.counter('xmpp_login_failures_total', 'Logins that did not stand', ['code']);
+  const unbound = metrics.counter(
+    'xmpp_login_unbound_total',
+    'Logins without channel binding, which the server had offered and refused',
+    ['type'],
+  );
+  return (flaw) => (flaw.kind === 'failed' ? failures.inc({ code: flaw.code }) : unbound.inc({ type: flaw.type }));
+}
+
+/** Of answers that were dropped; one that somebody forged is worth a line in the log. */
+export function dropCounter(metrics: Metrics, log: Logger): SessionHandlers['onDropped'] {
+  const dropped = metrics.counter('xmpp_replies_dropped_total', 'Answers that nobody waited for', ['why']);
+  return (outcome, from) => {
+    dropped.inc({ why: outcome });
+    if (outcome === 'spoofed')
+      log.warn({ from: from?.slice(0, 200) }, 'an answer came from somebody who was not asked');
+  };
+}
+
+/** How a replica is at the moment at which it is asked. */
+export function bridgeGauges(
+  metrics: Metrics,
+  now: { readonly online: () => boolean; readonly serving: () => boolean; readonly open: () => number },
+): void {
+  metrics.gauge('xmpp_online', 'Whether the AZTM login stands', [], () => Number(now.online()));
+  metrics.gauge('xmpp_serving', 'Whether this replica takes what peers ask', [], () => Number(now.serving()));
+  metrics.gauge('xmpp_requests_open', 'Requests over XMPP without an answer', [], now.open);
+}

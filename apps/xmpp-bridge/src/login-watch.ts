@@ -1,0 +1,82 @@
+import type { Bus } from '@switchyard/bus';
+import type { XmppStatus } from '@switchyard/contracts';
+import type { Logger, Metrics } from '@switchyard/platform';
+import { type BridgeState, type SeatView, withSeat } from './bridge-state.ts';
+
+/*
+ * What follows from changes of the replica's own login, and of its seat.
+ *
+ * W1 onOnline() comes once when the login stands, and onGone() once when it does not any more, before anybody is told.
+ * W2 Each change of the replica as a whole (its login, and its seat) is counted and told on the bus once; steps on the
+ *    way are counted alone.
+ * W3 Who waits for the login hears of it at once, or goes away with its signal.
+ */
+
+export interface LoginWatchParts {
+  readonly bus: Pick<Bus, 'publishSystem'>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly seat: () => SeatView | null;
+  /** Whether there is a session at this moment; its end may be known before the state is. */
+  readonly stands: () => boolean;
+  readonly onOnline: () => void;
+  readonly onGone: (state: BridgeState) => void;
+}
+
+type State = XmppStatus['state'];
+
+export class LoginWatch {
+  readonly #changes;
+  readonly #waiting = new Set<() => void>();
+  #own: BridgeState;
+  #told: State;
+
+  constructor(
+    start: BridgeState,
+    private readonly parts: LoginWatchParts,
+  ) {
+    this.#own = start;
+    this.#told = start.state;
+    this.#changes = parts.metrics.counter('xmpp_login_changes_total', 'Changes of the state of the login', ['state']);
+  }
+
+  /** A change of the replica's own login. */
+  take(own: BridgeState): void {
+    const before = this.#own.state;
+    this.#own = own;
+    if (own.state !== before && own.state === 'online') {
+      this.parts.onOnline(); // W1
+      for (const onOnline of [...this.#waiting]) onOnline(); // W3
+    } else if (own.state !== before && (own.state === 'offline' || own.state === 'failed')) this.parts.onGone(own);
+    this.tell();
+  }
+
+  /** W2; also after a change of the seat. */
+  tell(): void {
+    const { state, sentence } = withSeat(this.#own, this.parts.seat());
+    if (state === this.#told) return;
+    this.#told = state;
+    this.#changes.inc({ state });
+    if (state !== 'online' && state !== 'offline' && state !== 'failed') return;
+    this.parts.bus
+      .publishSystem({ type: 'xmpp.login.changed', data: { state, sentence } })
+      .catch((error: unknown) => this.parts.log.warn({ err: error }, 'a fact was not published'));
+  }
+
+  /** Resolves when the login stands; rejects where the signal aborts first. */
+  online(signal: AbortSignal): Promise<void> {
+    if (this.parts.stands()) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const end = (then: () => void): void => {
+        this.#waiting.delete(onOnline);
+        signal.removeEventListener('abort', onAbort);
+        then();
+      };
+      const onOnline = (): void => end(resolve);
+      const onAbort = (): void => end(() => reject(new Error('the login does not stand')));
+      if (signal.aborted) return onAbort();
+      signal.addEventListener('abort', onAbort, { once: true });
+      this.#waiting.add(onOnline);
+    });
+  }
+}

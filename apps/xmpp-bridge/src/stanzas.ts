@@ -1,0 +1,82 @@
+import type { Element } from '@xmpp/client';
+import type { Acquaintances } from './acquaintances.ts';
+import type { Answers } from './answers.ts';
+import { decodeAztm } from './aztm-v1.ts';
+import type { IncomingChunks } from './chunks.ts';
+import { answerDisco } from './disco.ts';
+import type { Hearing } from './hearing.ts';
+import type { IncomingStreams } from './ibb.ts';
+import type { Peers } from './peers.ts';
+import type { Served } from './served.ts';
+import type { Session, SessionHandlers } from './session.ts';
+
+/*
+ * What comes over our sessions, and who takes it.
+ *
+ * S1 What peers ask is taken from the session that has the seat, and at a moment at which it has it; over the one that
+ *    asks nobody is served.
+ * S2 Whoever asked hears the answer over the session that asked, also where it comes to the account. What comes to the
+ *    session that serves is handed on to whoever asked.
+ */
+
+export interface StanzasParts {
+  readonly acquaintances: Acquaintances;
+  readonly peers: Peers;
+  readonly hearing: Hearing;
+  readonly answers: Answers;
+  readonly streams: IncomingStreams;
+  readonly chunks: IncomingChunks;
+  /** Undefined where peers cannot call us. */
+  readonly served: Served | undefined;
+  /** The session over which this replica asks. */
+  readonly asking: () => Session | null;
+}
+
+type Handlers = Omit<SessionHandlers, 'onClose' | 'onDropped'>;
+
+export class Stanzas {
+  constructor(private readonly parts: StanzasParts) {}
+
+  /** Of the session over which this replica asks. */
+  ofAsking(): Handlers {
+    return this.#handlers(() => false, true);
+  }
+
+  /** Of the session that serves; `seated`: whether it does at this moment (S1). */
+  ofServing(seated: () => boolean): Handlers {
+    return this.#handlers(seated, false);
+  }
+
+  #handlers(serves: () => boolean, asks: boolean): Handlers {
+    const { acquaintances, streams, served, peers, hearing, asking } = this.parts;
+    return {
+      onQuestion: (iq) =>
+        answerDisco(iq, (jid) => acquaintances.knows(jid), serves()) ??
+        acquaintances.onQuestion(iq) ??
+        streams.onQuestion(iq) ??
+        (serves() ? served?.iq.onQuestion(iq) : undefined),
+      onMessage: (message) => this.#onMessage(message, asks, serves()),
+      onPresence: (presence) => {
+        const { type, from = '' } = presence.attrs;
+        if (type === 'subscribe') return acquaintances.onSubscribe(from, asking());
+        peers.takePresence(presence);
+        if (asks) hearing.takePresence(presence, asking());
+      },
+    };
+  }
+
+  #onMessage(message: Element, asks: boolean, serves: boolean): void {
+    const { chunks, streams, served, answers } = this.parts;
+    if (chunks.onMessage(message)) return;
+    streams.onMessage(message);
+    if (serves) served?.iq.onMessage(message);
+    const session = asks ? this.parts.asking() : null;
+    if (message.attrs['type'] === 'error') {
+      if (session?.asked(message.attrs['id'] ?? '')) session.takeAnswer(message);
+      return;
+    }
+    const said = decodeAztm(message);
+    if (said?.kind === 'response') return asks ? session?.takeAnswer(message) : answers.handOn(message); // S2
+    if (said && serves) served?.aztm.onMessage(message, said);
+  }
+}
