@@ -213,7 +213,9 @@ export class Authorisations implements ProviderAuthorisations {
     const connection = await this.#connection(owner, client);
     if (connection?.status !== 'connected') return { ...(await view()), live: 'inactive', checked_by: 'nothing' };
     try {
-      const checked = await client.check(await this.parts.keeper.tokenOf(client, connection));
+      await this.parts.keeper.tokenOf(client, connection); // Renewed where that is due.
+      const current = await this.#connection(owner, client);
+      const checked = current && (await client.check(await this.parts.keeper.open(current)));
       if (!checked) return { ...(await view()), live: 'unknown', checked_by: 'nothing' };
       if (checked.active) return { ...(await view()), live: 'active', checked_by: checked.by };
       // The token was taken back there; whether the authorisation was too is told by a renewal.

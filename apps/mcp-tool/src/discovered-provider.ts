@@ -1,14 +1,13 @@
-import { createPrivateKey } from 'node:crypto';
-import { checkResourceAllowed, selectClientAuthMethod } from '@modelcontextprotocol/client';
+import { checkResourceAllowed } from '@modelcontextprotocol/client';
 import { AppError, type UpstreamAuthorisation } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { SafeFetch } from '@switchyard/safe-fetch';
-import * as oauth from 'openid-client';
-import type { AuthMethod, ClientIdentity, ClientRegistrations } from './client-registrations.ts';
+import type * as oauth from 'openid-client';
+import { AUTH_METHODS, authOf, keyAuth, methodFor } from './client-auth.ts';
+import type { ClientIdentity, ClientRegistrations } from './client-registrations.ts';
 import { discover, type Found, probe } from './oauth-discovery.ts';
 import { type Challenge, scopesToAsk } from './oauth-rules.ts';
 import {
-  authOf,
   ClientRefused,
   type Credential,
   type Grant,
@@ -25,11 +24,13 @@ import { headersOf, type OauthConfig, type ReadVariable, type UpstreamConfig } f
  *
  * J1 What is granted is for one issuer, one resource and one client of ours. Where the upstream names another issuer, or
  *    is another resource, the user authorises anew; nothing of the one is sent to the other.
- * J2 It is found out once for all that wait, kept for ten minutes, and anew after an upstream refused a token.
+ * J2 It is found out once for all that wait, kept for ten minutes, and anew after an upstream refused a token; however
+ *    often it does that, not more often than every ANEW_EVERY_MS.
  * J3 A login ends where it began: at the issuer, the resource and the client that were sealed with its state.
  */
 
 const FOUND_TTL_MS = 600_000;
+const ANEW_EVERY_MS = 5_000;
 export interface DiscoveredParts {
   readonly upstream: UpstreamConfig;
   readonly oauth: OauthConfig;
@@ -48,6 +49,7 @@ export class DiscoveredProvider implements Provider {
   #found: Found | undefined;
   #identity: ClientIdentity | undefined;
   #challenge: Challenge | undefined;
+  #anewAfter = Number.NEGATIVE_INFINITY;
   /** Why it cannot be used; for people. */
   #problem: string | undefined;
 
@@ -78,14 +80,15 @@ export class DiscoveredProvider implements Provider {
 
   /** J2. `challenge`: what the upstream said just now to somebody who had a token. */
   async look(challenge?: Challenge): Promise<Found> {
-    if (challenge) {
+    const now = this.parts.now();
+    if (challenge && now >= this.#anewAfter) {
+      this.#anewAfter = now + ANEW_EVERY_MS;
       this.#challenge = challenge;
       this.#looking = undefined;
     }
-    const { now } = this.parts;
-    if (this.#looking && this.#looking.until > now()) return this.#looking.made;
+    if (this.#looking && this.#looking.until > now) return this.#looking.made;
     const made = this.#discover();
-    const looking = { until: now() + FOUND_TTL_MS, made };
+    const looking = { until: now + FOUND_TTL_MS, made };
     this.#looking = looking;
     // What failed is tried again by the next who asks.
     made.catch(() => {
@@ -145,9 +148,9 @@ export class DiscoveredProvider implements Provider {
     return client?.revoke(credential);
   }
 
-  async check(accessToken: string): Promise<{ active: boolean; by: 'introspection' | 'userinfo' } | undefined> {
-    const found = await this.look();
-    return this.#identity && this.#client(found, this.#identity, []).check(accessToken);
+  async check(credential: Credential): Promise<{ active: boolean; by: 'introspection' | 'userinfo' } | undefined> {
+    const client = credential.grant && (await this.#clientOf(credential.grant));
+    return client?.check(credential);
   }
 
   /** J1 */
@@ -225,7 +228,8 @@ export class DiscoveredProvider implements Provider {
   #client(found: Found, identity: ClientIdentity, scopes: readonly string[]): ProviderClient {
     const { fetch, mayUseHttp, now, registrations } = this.parts;
     const { id, title } = this.config;
-    const method = methodOf(identity, found);
+    const { private_key_env: key, signing_alg: alg } = this.parts.oauth;
+    const method = methodFor(identity, found.metadata);
     // A person who is to be asked for lasting access is asked (OpenID Connect, 11).
     const lasting: Record<string, string> = scopes.includes('offline_access') ? { prompt: 'consent' } : {};
     return new ProviderClient({
@@ -234,7 +238,7 @@ export class DiscoveredProvider implements Provider {
         ...{ clientId: identity.clientId, clientSecret: identity.secret, clientAuth: method },
         authorizationParams: lasting,
       },
-      auth: this.#keyAuth() ?? authOf(method, identity.secret),
+      auth: key === undefined ? authOf(method, identity.secret) : keyAuth(this.#secret(key), alg),
       metadata: found.metadata as oauth.ServerMetadata,
       redirectUri: registrations.redirectUri,
       ...{ fetch, mayUseHttp, now },
@@ -253,17 +257,8 @@ export class DiscoveredProvider implements Provider {
     const { client_id: clientId, client_secret_env: name, client_auth } = this.parts.oauth;
     if (clientId === undefined) return undefined;
     const secret = name === undefined ? undefined : this.#secret(name);
-    const method = client_auth && METHODS[client_auth];
+    const method = client_auth && AUTH_METHODS[client_auth];
     return { how: 'named', clientId, secret, method };
-  }
-
-  /** The library waits for whoever says who we are, so the key may be imported when it is needed. */
-  #keyAuth(): oauth.ClientAuth | undefined {
-    const { private_key_env: name, signing_alg: alg } = this.parts.oauth;
-    if (name === undefined) return undefined;
-    const pem = this.#secret(name);
-    const auth = async (...args: Parameters<oauth.ClientAuth>) => oauth.PrivateKeyJwt(await keyOf(pem, alg))(...args);
-    return auth as oauth.ClientAuth;
   }
 
   #secret(name: string): string {
@@ -280,39 +275,6 @@ export class DiscoveredProvider implements Provider {
     if (readsOurs === true && this.parts.registrations.document() !== null) return 'document';
     return registration_endpoint === undefined ? 'none' : 'registration';
   }
-}
-
-const METHODS = { basic: 'client_secret_basic', post: 'client_secret_post', none: 'none' } as const;
-const NAMES: Readonly<Record<AuthMethod, 'basic' | 'post' | 'none'>> = {
-  client_secret_basic: 'basic',
-  client_secret_post: 'post',
-  none: 'none',
-};
-const ALGORITHMS = {
-  ES256: { name: 'ECDSA', namedCurve: 'P-256' },
-  ES384: { name: 'ECDSA', namedCurve: 'P-384' },
-  RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
-  PS256: { name: 'RSA-PSS', hash: 'SHA-256' },
-  Ed25519: { name: 'Ed25519' },
-} as const;
-
-async function keyOf(pem: string, alg: keyof typeof ALGORITHMS): Promise<oauth.CryptoKey> {
-  try {
-    const key = createPrivateKey(pem).export({ format: 'der', type: 'pkcs8' });
-    return await crypto.subtle.importKey('pkcs8', key, ALGORITHMS[alg], false, ['sign']);
-  } catch (cause) {
-    throw new AppError('credentials_missing', `The private key is not one for ${alg} in PKCS #8 PEM.`, { cause });
-  }
-}
-
-function methodOf({ clientId, secret, method }: ClientIdentity, { metadata }: Found): 'basic' | 'post' | 'none' {
-  const client = {
-    client_id: clientId,
-    ...(secret === undefined ? {} : { client_secret: secret }),
-    ...(method === undefined ? {} : { token_endpoint_auth_method: method }),
-  };
-  const supported = metadata.token_endpoint_auth_methods_supported ?? [];
-  return NAMES[selectClientAuthMethod(client, supported) as AuthMethod];
 }
 
 function bound(granted: Granted, grant: Grant): Granted {

@@ -2,6 +2,7 @@ import { AppError } from '@switchyard/contracts';
 import type { SafeFetch } from '@switchyard/safe-fetch';
 import * as oauth from 'openid-client';
 import { z } from 'zod';
+import { authOf } from './client-auth.ts';
 import type { ProviderConfig } from './provider-config.ts';
 
 /*
@@ -58,7 +59,7 @@ export interface Provider {
   ): Promise<Granted>;
   refresh(credential: Credential): Promise<Granted>;
   revoke(credential: Credential): Promise<true | undefined>;
-  check(accessToken: string): Promise<{ active: boolean; by: 'introspection' | 'userinfo' } | undefined>;
+  check(credential: Credential): Promise<{ active: boolean; by: 'introspection' | 'userinfo' } | undefined>;
   /** False: it was issued for something else, and is not to be sent. */
   mayUse(credential: Credential): boolean;
 }
@@ -155,7 +156,9 @@ export class ProviderClient implements Provider {
   }
 
   /** Whether the provider takes the token now. */
-  check(accessToken: string): Promise<{ active: boolean; by: 'introspection' | 'userinfo' } | undefined> {
+  check({
+    access_token: accessToken,
+  }: Credential): Promise<{ active: boolean; by: 'introspection' | 'userinfo' } | undefined> {
     return this.#ask(async (server) => {
       const { introspection_endpoint: introspection, userinfo_endpoint: userinfo } = server.serverMetadata();
       if (introspection !== undefined && this.config.clientAuth !== 'none')
@@ -281,23 +284,6 @@ export class ProviderClient implements Provider {
       expiresAt: seconds === undefined ? null : this.options.now() + Math.min(seconds, 31_536_000) * 1_000,
     };
   }
-}
-
-/** How we say who we are. */
-export function authOf(method: ProviderConfig['clientAuth'], secret: string | undefined): oauth.ClientAuth {
-  if (method === 'none' || secret === undefined) return oauth.None();
-  return method === 'post' ? oauth.ClientSecretPost(secret) : basicAuth(secret);
-}
-
-/**
- * RFC 6749, 2.3.1: encoded as forms are. The library also escapes what forms leave as it is, which servers that do not
- * decode take for another id.
- */
-function basicAuth(secret: string): oauth.ClientAuth {
-  const encoded = (text: string) => new URLSearchParams([['', text]]).toString().slice(1);
-  return (_server, { client_id: id }, _body, headers) => {
-    headers.set('authorization', `Basic ${btoa(`${encoded(id)}:${encoded(secret)}`)}`);
-  };
 }
 
 function fromEndpoints(issuer: string, given: NonNullable<ProviderConfig['endpoints']>): oauth.ServerMetadata {

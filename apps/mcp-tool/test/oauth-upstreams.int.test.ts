@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { clientDocument, lookAtUpstream, type Principal, revokeAuthorisation } from '@switchyard/contracts';
+import { sleep } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
 import { begin, consent, finish, followLink, isWanted, lookedAt, PUBLIC_URL, viewOf } from './follow-link.ts';
 import {
@@ -60,7 +61,15 @@ afterAll(async () => {
   await new Promise((resolve) => (canary ? canary.server.close(resolve) : resolve(0)));
   await database?.stop();
 });
-beforeEach(() => {
+/** What the upstream of the last test does in its own time is over before the next one counts requests. */
+beforeEach(async () => {
+  await system.configure('upstreams: {}');
+  const asked = () => [mcp, first, second].reduce((sum, server) => sum + server.asked.length, 0);
+  await until(async () => {
+    const before = asked();
+    await sleep(100);
+    return asked() === before;
+  }, 20_000);
   for (const server of [first, second]) {
     Object.assign(server, { metadata: {}, script: undefined });
     for (const kept of [server.clients, server.tokens, server.refreshTokens]) kept.clear();
