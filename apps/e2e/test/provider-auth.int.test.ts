@@ -529,6 +529,9 @@ describe('T16: what is stored', () => {
     const rotated = await startMcpTool({ ...mcpEnv, VAULT_KEYS: `new:${KEYS.new},old:${KEYS.old}` });
     try {
       await until(async () => (await rowsOf(user))[0]?.['kid'] === 'new');
+      const registered = () => sql.query<{ kid: string }>('select kid from mcp_tool.provider_registrations');
+      await until(async () => (await registered()).rows.every(({ kid }) => kid === 'new'));
+      expect((await registered()).rows).toHaveLength(1);
       const [row] = await rowsOf(user);
       expect(
         JSON.parse(Buffer.from(JSON.parse(row!['sealed'] as string).protected as string, 'base64url').toString()),
