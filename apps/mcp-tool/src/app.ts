@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { createService, serveOnBus, type Service, type ServiceOverrides } from '@switchyard/bus';
-import { AppError, type HttpToolDefinition } from '@switchyard/contracts';
+import { answerQuestion, AppError, type HttpToolDefinition } from '@switchyard/contracts';
 import { type Clock, systemClock } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch, mappedJid } from '@switchyard/safe-fetch';
 import { type Effects, openStore, type Registrations, type Store, type ToolPins } from '@switchyard/store';
@@ -17,6 +17,7 @@ import { FileCheck } from './file-check.ts';
 import { FileTools } from './file-tools.ts';
 import { httpTool } from './http-tool.ts';
 import { McpToolModule } from './mcp-tool.module.ts';
+import { OpenCalls } from './open-calls.ts';
 import { openAuthorisations } from './open-authorisations.ts';
 import { authorisationChanged, hearReplicas } from './replica-news.ts';
 import { connectRedis, SharedManifests } from './shared-manifests.ts';
@@ -46,6 +47,8 @@ export interface McpToolOverrides extends ServiceOverrides {
   /** The token that a user gave for the provider of an upstream. */
   readonly userToken?: UpstreamsParts['userToken'];
   readonly clock?: Clock;
+  /** How long a caller has for an answer to a question in the middle of a call. */
+  readonly answerMs?: number;
   /** Secrets that the operator's files name. Default: the environment of the process. */
   readonly read?: (name: string) => string | undefined;
 }
@@ -124,6 +127,11 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
       userToken: overrides.userToken ?? ((who, { provider }) => own.tokenOf(who, provider)),
     });
     own.onChange((owner, change) => authorisationChanged(upstreams, owner, change));
+    const calls = new OpenCalls({
+      ...{ executor, bus, metrics, states: upstreams.states },
+      answerMs: overrides.answerMs,
+    });
+    lifecycle.onStop('open calls', () => calls.stop());
     const journal = new AgentJournal({ turns, effects });
     const toolAgent = new ToolAgent({ bus, journal, ...config.toolAgent });
     const agent = new StepAgent({ toolbox, executor, toolAgent, clock });
@@ -147,7 +155,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const { clients, discovered } = found;
     const parts = {
       toolbox,
-      executor,
+      calls,
       agent,
       records,
       authorisations: own,
@@ -159,5 +167,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     };
     const handlers = await serveOnBus(McpToolModule.with(parts), bus, log);
     lifecycle.onStop('handlers', () => handlers.close());
+    const answers = await bus.answer(answerQuestion, (input, call) => calls.answer(input, call), { as: calls.name });
+    lifecycle.onStop('answers', () => answers.stop());
   });
 }

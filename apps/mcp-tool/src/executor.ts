@@ -46,6 +46,9 @@ export interface CallRequest {
   /** The MCP client that calls; only such a caller is given what is in the words of MCP. */
   readonly mcp?: McpCaller | undefined;
   readonly tell?: ((frame: McpFrame) => void) | undefined;
+  /** Asks whoever calls, in the middle of the call, and how long that may take beside the time of the tool. */
+  readonly ask?: ToolContext['ask'];
+  readonly patienceMs?: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -139,11 +142,13 @@ export class Executor {
     input: unknown,
     call: { credentials: ToolContext['credentials']; request: CallRequest; key: string | undefined },
   ): Promise<Performed> {
-    const { principal, runId, stepId, mcp, tell, signal: asked } = call.request;
+    const { principal, runId, stepId, mcp, tell, ask, signal: asked } = call.request;
+    // Its link counts the time in which nobody asks anything.
+    const patienceMs = tool.source === 'mcp_upstream' ? (call.request.patienceMs ?? 0) : 0;
     const stoppable = mayHaveEffect(tool) ? stoppedByCancel(asked) : asked;
-    const limited = linkAbort([stoppable], tool.timeoutMs);
+    const limited = linkAbort([stoppable], tool.timeoutMs + patienceMs);
     const { signal } = limited;
-    const about = { principal, runId, stepId, mcp, tell };
+    const about = { principal, runId, stepId, mcp, tell, ask };
     const context = { ...about, credentials: call.credentials, signal, idempotencyKey: call.key };
     const running = new Promise<unknown>((resolve) => resolve(tool.run(input, context))).then(
       (value): End => ({ how: 'returned', value }),

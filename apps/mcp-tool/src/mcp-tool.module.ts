@@ -5,8 +5,8 @@ import { ClientRegistrations } from './client-registrations.ts';
 import { DiscoveredProviders } from './discovered-providers.ts';
 import { EffectRecords } from './effect-records.ts';
 import { EffectsHandler } from './effects.handler.ts';
-import { Executor } from './executor.ts';
 import { FileCheck } from './file-check.ts';
+import { OpenCalls } from './open-calls.ts';
 import { StepAgent } from './step-agent.ts';
 import { StepHandler } from './step.handler.ts';
 import { ToolAdminHandler } from './tool-admin.handler.ts';
@@ -23,7 +23,7 @@ import { UpstreamsHandler } from './upstreams.handler.ts';
 export class McpToolModule {
   static with(parts: {
     toolbox: Toolbox;
-    executor: Executor;
+    calls: OpenCalls;
     agent: StepAgent;
     records: EffectRecords;
     authorisations: Authorisations;
@@ -38,7 +38,7 @@ export class McpToolModule {
       controllers: [ToolsHandler, StepHandler, EffectsHandler, AuthHandler, UpstreamsHandler, ToolAdminHandler],
       providers: [
         { provide: Toolbox, useValue: parts.toolbox },
-        { provide: Executor, useValue: parts.executor },
+        { provide: OpenCalls, useValue: parts.calls },
         { provide: EffectRecords, useValue: parts.records },
         { provide: UpstreamRequests, useValue: parts.upstreams.requests },
         { provide: Quarantine, useValue: parts.upstreams.quarantine },

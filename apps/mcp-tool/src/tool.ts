@@ -35,6 +35,14 @@ export interface ToolContext {
   readonly mcp?: McpCaller | undefined;
   /** Tells the MCP client of progress and log messages. */
   readonly tell?: ((frame: McpFrame) => void) | undefined;
+  /** Asks the MCP client something in the middle of the call. Throws where there is nobody to answer. */
+  readonly ask?: ((question: Question) => Promise<Record<string, unknown>>) | undefined;
+}
+
+/** A request of MCP to a client. */
+export interface Question {
+  readonly method: string;
+  readonly params: Readonly<Record<string, unknown>>;
 }
 
 /** What goes with a ToolError, for callers that understand more than its text. */

@@ -9,7 +9,7 @@ import {
   type StepResult,
   type ToolCall,
 } from '@switchyard/contracts';
-import { Executor } from './executor.ts';
+import { OpenCalls } from './open-calls.ts';
 import { pageOf, Pages } from './tool-pages.ts';
 import { searchTools as findTools } from './tool-search.ts';
 import { Toolbox } from './toolbox.ts';
@@ -20,7 +20,7 @@ export class ToolsHandler {
 
   constructor(
     private readonly toolbox: Toolbox,
-    private readonly executor: Executor,
+    private readonly calls: OpenCalls,
   ) {}
 
   @Handles(listTools)
@@ -47,7 +47,6 @@ export class ToolsHandler {
 
   @Handles(callTool)
   call(input: ToolCall, call: Call): Promise<StepResult> {
-    const idempotencyKey = input.idempotencyKey ?? call.idempotencyKey;
-    return this.executor.run({ ...input, idempotencyKey, signal: call.signal, tell: (frame) => call.progress(frame) });
+    return this.calls.run(input, call);
   }
 }

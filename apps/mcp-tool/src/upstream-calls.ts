@@ -12,10 +12,12 @@ import {
 import { AppError, type InputRequired, type McpCaller, type McpError, type Principal } from '@switchyard/contracts';
 import { injectTrace } from '@switchyard/platform';
 import type { InputStates } from './input-state.ts';
+import type { ToolContext } from './tool.ts';
 import type { ActiveTool } from './upstream-book.ts';
 import type { UpstreamConfig } from './upstream-config.ts';
 import { faultOf } from './upstream-faults.ts';
-import type { Ask, Link } from './upstream-link.ts';
+import type { Ask } from './upstream-ask.ts';
+import type { Link } from './upstream-link.ts';
 import { cleaned } from './upstream-results.ts';
 
 /*
@@ -121,6 +123,8 @@ export interface ToolAsk {
   readonly signal: AbortSignal;
   readonly onProgress?: Ask['onProgress'];
   readonly onLog?: Ask['onLog'];
+  /** Where the upstream may ask in the middle of the call. */
+  readonly ask?: ToolContext['ask'];
 }
 
 type Use = <T>(
@@ -137,6 +141,7 @@ export async function callUpstreamTool(
   ask: ToolAsk,
 ): Promise<CallToolResult> {
   const { principal, mcp, signal, onProgress, onLog } = ask;
+  const onQuestion = questionsTo(ask);
   const place = { principal, upstream, method: 'tools/call', name: definition.name };
   const answers = answersOf(parts.states, mcp, place);
   const params = { name: definition.name, arguments: ask.arguments, _meta: metaOf(mcp, ask.meta), ...answers };
@@ -146,13 +151,22 @@ export async function callUpstreamTool(
     const result = await parts.use(
       upstream,
       principal,
-      (link) => link.callTool(params, definition, { signal, timeoutMs, maxTimeoutMs, onProgress, onLog }),
+      (link) => link.callTool(params, definition, { signal, timeoutMs, maxTimeoutMs, onProgress, onLog, onQuestion }),
       signal,
     );
     return completeOr(parts.states, result, mcp, place);
   } catch (error) {
     throw asNotDone(upstream, error, signal);
   }
+}
+
+/** E2, of an upstream of the older protocol. */
+function questionsTo({ mcp, ask }: ToolAsk): Ask['onQuestion'] {
+  if (!ask) return undefined;
+  return ({ method, params }) => {
+    if (!mayAsk(method, mcp)) throw new AppError('forbidden', 'The client did not say that it can answer this.');
+    return ask({ method, params: cleaned(params) as Record<string, unknown> });
+  };
 }
 
 /** E4: what is known to have had no effect is said to be so. */

@@ -79,6 +79,7 @@ const Upstream = z
     prefix: z.boolean().default(true),
     required_role: Role.optional(),
     protocol: z.enum(['auto', 'legacy', 'modern']).default('auto'),
+    questions: z.boolean().default(true).describe('It may ask callers in the middle of a call'),
     connect_timeout_ms: z.number().int().min(100).max(60_000).default(15_000),
     timeout_ms: z.number().int().min(100).max(MAX_CALL_MS).default(30_000).describe('Longest silence of a call'),
     max_timeout_ms: z.number().int().min(100).max(MAX_CALL_MS).default(MAX_CALL_MS).describe('With progress'),

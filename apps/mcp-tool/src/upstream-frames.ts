@@ -1,6 +1,6 @@
 import { MCP_LOG_LEVELS, type McpCaller, type McpFrame } from '@switchyard/contracts';
 import { cleaned } from './upstream-results.ts';
-import type { Ask } from './upstream-link.ts';
+import type { Ask } from './upstream-ask.ts';
 
 /** Frames of one request; whoever sends more is not heard. */
 const MAX_FRAMES = 1_000;

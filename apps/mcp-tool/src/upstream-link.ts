@@ -1,4 +1,3 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import {
   Client,
   type CallToolRequest,
@@ -6,19 +5,20 @@ import {
   type InputRequiredResult,
   type JsonSchemaValidatorResult,
   type PriorDiscovery,
-  type ProgressCallback,
-  type RequestOptions,
+  ProtocolError,
   StreamableHTTPClientTransport,
   type Tool as McpTool,
   type Transport,
 } from '@modelcontextprotocol/client';
-import { AppError, type McpLogLevel, type McpMethod } from '@switchyard/contracts';
+import { AppError, type McpMethod } from '@switchyard/contracts';
 import { backoffMs, type Logger, sleep } from '@switchyard/platform';
-import type { SafeFetch } from '@switchyard/safe-fetch';
-import { Challenged, challengeOf } from './oauth-rules.ts';
-import { headersOf, type ReadVariable, type UpstreamConfig } from './upstream-config.ts';
+import type { Question } from './tool.ts';
+import { type Ask, asking, type LogMessage, options } from './upstream-ask.ts';
+import type { UpstreamConfig } from './upstream-config.ts';
 import { faultOf } from './upstream-faults.ts';
+import { Patience } from './upstream-patience.ts';
 import { ProcessTransport } from './upstream-process.ts';
+import { type LinkParts, transportOf } from './upstream-transport.ts';
 
 /*
  * One connection to an upstream, for one user or for all.
@@ -30,38 +30,12 @@ import { ProcessTransport } from './upstream-process.ts';
  * L4 Both eras; which one it was is remembered for a while, so that connecting again costs no question.
  * L5 Whoever wants to know of changed lists is told for as long as the link lives: where the stream on which an upstream
  *    of today tells them ends, another one is opened, with growing pauses, and the list counts as changed.
+ * L6 What an upstream of the older protocol asks is asked of whoever made the request that it belongs to. On a pipe for
+ *    all that is the only request under way, and nobody's once one was given up there: its question might come late.
  */
 
-export interface LinkParts {
-  readonly fetch: SafeFetch;
-  readonly read: ReadVariable;
-  readonly log: Logger;
-  /** The token of this link's user; absent: none is sent. */
-  readonly token?: () => Promise<string>;
-  readonly prior?: PriorDiscovery | undefined;
-  /** The upstream says that its lists changed. */
-  readonly onListChanged?: (() => void) | undefined;
-}
-
-export interface Ask {
-  readonly signal?: AbortSignal | undefined;
-  readonly timeoutMs?: number | undefined;
-  readonly maxTimeoutMs?: number | undefined;
-  readonly onProgress?: ProgressCallback | undefined;
-  /** Log messages of the upstream that belong to this request. */
-  readonly onLog?: ((message: LogMessage) => void) | undefined;
-}
-
-export interface LogMessage {
-  readonly level: McpLogLevel;
-  readonly logger?: string | undefined;
-  readonly data: unknown;
-}
-
 const CLIENT = { name: 'switchyard', version: '0.1.0' };
-/** Whose request the work at hand is for: what comes on the stream of a request belongs to it. */
-const asking = new AsyncLocalStorage<Ask>();
-/** Somebody wanted to hear log messages. Before, nobody is told: a store would make each promise of the process dearer. */
+/** Somebody wanted to hear log messages, or can be asked something. Before, nobody is told: a store would make each promise of the process dearer. */
 let heard = false;
 /** L3: it takes everything. */
 const UNCHECKED = {
@@ -75,9 +49,11 @@ const LISTS: Partial<Record<McpMethod, 'resources' | 'prompts'>> = {
   'resources/templates/list': 'resources',
   'prompts/list': 'prompts',
 };
-/** A stream on which an upstream tells changes may be silent for so long. */
-const MAX_SILENCE_MS = 600_000;
 const LISTEN_AGAIN = { baseMs: 1_000, maxMs: 60_000 };
+/** Longest call with all its questions; whoever waits for it has limits of its own. */
+const MAX_ASKING_MS = 3_600_000;
+/** As the protocol has it where a user says no. Not one of the codes that say that nothing was done. */
+const REFUSED_QUESTION = -1;
 const FAREWELL_MS = 1_000;
 const LOGGING_LIMIT_MS = 2_000;
 
@@ -87,6 +63,7 @@ export class Link {
   #lost = false;
   #onLost: (() => void) | undefined;
   readonly #asks = new Set<Ask>();
+  #gaveUp = false;
   readonly #over = new AbortController();
   #logging: Promise<unknown> | undefined;
   readonly #client: Client;
@@ -117,7 +94,8 @@ export class Link {
   static async connect(upstream: UpstreamConfig, parts: LinkParts, signal?: AbortSignal): Promise<Link> {
     const { onListChanged } = parts;
     const client = new Client(CLIENT, {
-      capabilities: {},
+      // L6; roots are not offered: a server that has them takes them in the place of its own settings.
+      capabilities: upstream.questions ? { elicitation: { form: { applyDefaults: true }, url: {} }, sampling: {} } : {},
       versionNegotiation: { mode: upstream.protocol === 'modern' ? { pin: '2026-07-28' } : upstream.protocol },
       inputRequired: { autoFulfill: false },
       jsonSchemaValidator: UNCHECKED,
@@ -127,6 +105,9 @@ export class Link {
     const options = { timeout: upstream.connect_timeout_ms, ...(signal ? { signal } : {}) };
     const link = new Link(upstream, client, transportOf(upstream, parts), parts.prior?.kind === 'modern');
     client.setNotificationHandler('notifications/message', ({ params }) => link.#tellLog(params));
+    if (upstream.questions)
+      for (const method of ['elicitation/create', 'sampling/createMessage'] as const)
+        client.setRequestHandler(method, (asked) => link.#question(method, asked.params) as never);
     const how = parts.prior ? { ...options, prior: parts.prior } : options;
     // The connection outlives the request that needed it first.
     await asking.exit(() => client.connect(link.#transport, how));
@@ -182,7 +163,7 @@ export class Link {
   /** All tools, in the upstream's own words. */
   async listTools(ask: Ask): Promise<McpTool[]> {
     if (!this.capabilities?.tools) return [];
-    return this.#asked(ask, async () => {
+    return this.#asked({ ...ask, isList: true }, async () => {
       return (await this.#client.listTools(undefined, { ...options(ask), cacheMode: 'refresh' })).tools;
     });
   }
@@ -194,9 +175,35 @@ export class Link {
     ask: Ask,
   ): Promise<CallToolResult | InputRequiredResult> {
     const { outputSchema: _ours, ...toolDefinition } = definition; // L3
-    return this.#asked(ask, () =>
-      this.#client.callTool(params, { ...options(ask), allowInputRequired: true, toolDefinition }),
-    );
+    const call = (how: Ask) =>
+      this.#asked(how, () =>
+        this.#client.callTool(params, { ...options(how), allowInputRequired: true, toolDefinition }),
+      );
+    return this.era === 'legacy' && ask.onQuestion ? this.#patiently(ask, ask.onQuestion, call) : call(ask);
+  }
+
+  /** The time in which the caller is asked something is none of the upstream's. */
+  async #patiently<T>(
+    ask: Ask,
+    onQuestion: NonNullable<Ask['onQuestion']>,
+    call: (how: Ask) => Promise<T>,
+  ): Promise<T> {
+    const { timeout_ms, max_timeout_ms, name } = this.upstream;
+    const patience = new Patience(ask.timeoutMs ?? timeout_ms, ask.maxTimeoutMs ?? max_timeout_ms, ask.signal);
+    const onProgress: Ask['onProgress'] = (progress) => {
+      patience.heard();
+      ask.onProgress?.(progress);
+    };
+    const onAsked = (question: Question) => patience.whileAsking(async () => onQuestion(question));
+    const limits = { signal: patience.signal, timeoutMs: MAX_ASKING_MS, maxTimeoutMs: MAX_ASKING_MS };
+    try {
+      return await call({ ...ask, ...limits, onProgress, onQuestion: onAsked });
+    } catch (error) {
+      if (patience.timedOut) throw new AppError('tool_timeout', `${name} did not answer in time.`, { cause: error });
+      throw error;
+    } finally {
+      patience.stop();
+    }
   }
 
   /** One of the other requests of MCP. What comes back is the upstream's answer as it is. */
@@ -222,7 +229,7 @@ export class Link {
           return client.complete(params as Parameters<Client['complete']>[0], options(ask));
       }
     };
-    return this.#asked(ask, () => answer() as Promise<Record<string, unknown>>);
+    return this.#asked({ ...ask, isList: has !== undefined }, () => answer() as Promise<Record<string, unknown>>);
   }
 
   async #asked<T>(ask: Ask, work: () => Promise<T>): Promise<T> {
@@ -232,11 +239,12 @@ export class Link {
         .setLoggingLevel('debug', { timeout: LOGGING_LIMIT_MS })
         .catch(() => undefined));
     this.#asks.add(ask);
-    heard ||= ask.onLog !== undefined;
+    heard ||= ask.onLog !== undefined || (ask.onQuestion !== undefined && this.era === 'legacy');
     try {
       return await (heard ? asking.run(ask, work) : work());
     } finally {
       this.#asks.delete(ask);
+      if (ask.signal?.aborted && !ask.isList) this.#gaveUp = true;
     }
   }
 
@@ -266,6 +274,20 @@ export class Link {
     (asking.getStore() ?? only)?.onLog?.(message);
   }
 
+  /** L6 */
+  async #question(method: string, params: unknown): Promise<Record<string, unknown>> {
+    const underWay = [...this.#asks].filter(({ isList }) => isList !== true);
+    const only = underWay.length === 1 && !this.#gaveUp ? underWay[0] : undefined;
+    const ask = asking.getStore() ?? only;
+    const refused = (): ProtocolError => new ProtocolError(REFUSED_QUESTION, 'Nobody can answer this.');
+    if (!ask?.onQuestion) throw refused();
+    try {
+      return await ask.onQuestion({ method, params: (params ?? {}) as Record<string, unknown> });
+    } catch {
+      throw refused();
+    }
+  }
+
   async #close(): Promise<void> {
     this.#over.abort();
     const transport = this.#transport;
@@ -273,49 +295,4 @@ export class Link {
       await Promise.race([transport.terminateSession(), sleep(FAREWELL_MS)]).catch(() => undefined);
     await this.#client.close().catch(() => undefined);
   }
-}
-
-function options({ signal, timeoutMs, maxTimeoutMs, onProgress }: Ask): RequestOptions {
-  return {
-    ...(signal ? { signal } : {}),
-    ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
-    ...(maxTimeoutMs === undefined ? {} : { maxTotalTimeout: maxTimeoutMs }),
-    // Asking for progress at all is what keeps a long call alive.
-    resetTimeoutOnProgress: true,
-    onprogress: onProgress ?? (() => undefined),
-  };
-}
-
-function transportOf(upstream: UpstreamConfig, parts: LinkParts): Transport {
-  if (upstream.command !== undefined) return new ProcessTransport(upstream, parts);
-  const filled = headersOf(upstream, parts.read);
-  if ('missing' in filled)
-    throw new AppError(
-      'credentials_missing',
-      `${upstream.name} is not set up: ${filled.missing.join(', ')} is not set.`,
-    );
-  const { fetch, token } = parts;
-  return new StreamableHTTPClientTransport(new URL(upstream.url!), {
-    requestInit: { headers: filled.headers },
-    redirectPolicy: 'follow', // L1: which safe-fetch does not.
-    fetch: async (input, init) => {
-      const headers = new Headers(init?.headers);
-      const sent = await token?.();
-      if (sent !== undefined) headers.set('authorization', `Bearer ${sent}`); // L2
-      const listens =
-        (init?.method ?? 'GET').toUpperCase() === 'GET' || headers.get('mcp-method') === 'subscriptions/listen';
-      const timeoutMs = listens ? MAX_SILENCE_MS : upstream.max_timeout_ms + 5_000;
-      const response = await fetch(input, { ...init, headers, timeoutMs, maxResponseBytes: upstream.max_result_bytes });
-      const challenge = upstream.oauth && challengeOf(response);
-      if (!challenge) return response;
-      await response.body?.cancel();
-      throw new Challenged(upstream.name, challenge, sent);
-    },
-    reconnectionOptions: {
-      initialReconnectionDelay: 1_000,
-      maxReconnectionDelay: 30_000,
-      reconnectionDelayGrowFactor: 2,
-      maxRetries: 3,
-    },
-  });
 }

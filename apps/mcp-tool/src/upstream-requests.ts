@@ -13,7 +13,7 @@ import type { InputStates } from './input-state.ts';
 import { answersOf, asNotDone, completeOr, InputNeeded, metaOf, NotDone } from './upstream-calls.ts';
 import type { UpstreamConfig } from './upstream-config.ts';
 import { framesOf } from './upstream-frames.ts';
-import type { Ask } from './upstream-link.ts';
+import type { Ask } from './upstream-ask.ts';
 import { type Place, promptNameOf, promptsNamed, uriOf, urisNamed } from './upstream-names.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 import { cleaned, withUris } from './upstream-results.ts';

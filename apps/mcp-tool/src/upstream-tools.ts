@@ -102,10 +102,10 @@ export class UpstreamTools {
     return makeTool(options, {
       check: leavingOutNulls(checkInput),
       run: async (args, context) => {
-        const { principal, mcp, signal, tell } = context;
+        const { principal, mcp, signal, tell, ask: asker } = context;
         const frames = framesOf(mcp, tell);
         const meta = keyMeta(context);
-        const ask = { principal, arguments: args as Record<string, unknown>, mcp, meta, signal, ...frames };
+        const ask = { principal, arguments: args as Record<string, unknown>, mcp, meta, signal, ask: asker, ...frames };
         const result = await callUpstreamTool(
           { use: (...of) => this.parts.pool.use(...of), states: this.parts.states },
           active,

@@ -48,6 +48,8 @@ export interface Upstreams {
   readonly requests: UpstreamRequests;
   readonly quarantine: Quarantine;
   readonly pool: UpstreamPool;
+  /** What callers hold for us meanwhile. */
+  readonly states: InputStates;
 }
 
 /** Wires the MCP servers behind us. Waits for none of them; a file that is wrong ends the start. */
@@ -107,5 +109,5 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
       return status === 'not_needed' || status === 'authorised';
     },
   });
-  return { book, pool, requests, quarantine: new Quarantine({ pins, book, teller }) };
+  return { book, pool, states, requests, quarantine: new Quarantine({ pins, book, teller }) };
 }

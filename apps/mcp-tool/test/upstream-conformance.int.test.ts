@@ -124,7 +124,9 @@ describe('the conformance suite, towards our upstream client', () => {
   it.each<['0.1' | '0.2', string, string]>([
     ['0.1', 'initialize', ''],
     ['0.1', 'tools_call', ''],
+    ['0.1', 'elicitation-sep1034-client-defaults', ''],
     ['0.2', 'initialize', '2025-11-25'],
+    ['0.2', 'elicitation-sep1034-client-defaults', '2025-11-25'],
     ['0.2', 'tools_call', '2025-11-25'],
     ['0.2', 'json-schema-2020-12-preservation', '2025-11-25'],
     ['0.2', 'tools_call', '2026-07-28'],

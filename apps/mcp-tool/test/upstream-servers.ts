@@ -170,6 +170,24 @@ export const asks: FixtureTool = {
   },
 };
 
+/** The same as an older server has it: it asks in the middle of its call, and after that a model. */
+export const asksMeanwhile: FixtureTool = {
+  name: 'asks_meanwhile',
+  description: 'Greets whoever says a name, in the words of a model.',
+  call: async (_args, { mcpReq }) => {
+    const { action, content } = await mcpReq.elicitInput({
+      message: 'Your name?',
+      requestedSchema: { type: 'object', properties: { name: { type: 'string' } }, required: ['name'] },
+    });
+    if (action !== 'accept') return text(`You said ${action}.`);
+    const messages = [
+      { role: 'user' as const, content: { type: 'text' as const, text: `Greet ${content?.['name']}` } },
+    ];
+    const said = await mcpReq.requestSampling({ messages, maxTokens: 10 });
+    return text(`The model says: ${JSON.stringify(said.content)}`);
+  },
+};
+
 /** A schema of so many levels, as text: JSON.stringify could not write it. */
 const deepSchema = (levels: number) =>
   `${'{"type":"object","properties":{"a":'.repeat(levels)}{}${'}}'.repeat(levels)}`;

@@ -16,6 +16,8 @@ const tools = {
       pid: process.pid,
     }),
   die: () => process.exit(3),
+  ask: async ({ mcpReq }) =>
+    text(await mcpReq.elicitInput({ message: 'Your name?', requestedSchema: { type: 'object', properties: {} } })),
   grow: () => {
     const held = [];
     for (;;) held.push(new Array(1_000_000).fill(held.length));
@@ -28,7 +30,7 @@ const factory = () => {
   server.setRequestHandler('tools/list', () => ({
     tools: Object.keys(tools).map((name) => ({ name, description: `${name}.`, inputSchema: { type: 'object' } })),
   }));
-  server.setRequestHandler('tools/call', ({ params }) => tools[params.name]());
+  server.setRequestHandler('tools/call', ({ params }, context) => tools[params.name](context));
   return server;
 };
 serveStdio(factory);

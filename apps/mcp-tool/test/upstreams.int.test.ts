@@ -7,7 +7,17 @@ import { OperatorFile } from '../src/operator-file.ts';
 import { parseUpstreams } from '../src/upstream-config.ts';
 import { canonicalDefinition } from '../src/upstream-pins.ts';
 import type { Definition } from '../src/upstream-scan.ts';
-import { asks, DEEP, echo, type Fixture, type FixtureTool, startFixture, startRaw, text } from './upstream-servers.ts';
+import {
+  asks,
+  asksMeanwhile,
+  DEEP,
+  echo,
+  type Fixture,
+  type FixtureTool,
+  startFixture,
+  startRaw,
+  text,
+} from './upstream-servers.ts';
 import { ANN, BOB, type Database, ROOT, startDatabase, startSystem, type System } from './upstream-system.ts';
 
 /** MCP servers behind the service, of both eras, over HTTP and as processes. T…: the list of attacks and failures. */
@@ -435,6 +445,71 @@ describe('a question of an upstream', () => {
   });
 });
 
+describe('a question in the middle of a call of an upstream of the older protocol', () => {
+  const capabilities = { elicitation: { form: {} }, sampling: {} };
+  const asking = async (result: Promise<unknown>) => {
+    const asked = (await result) as { code?: string; inputRequired?: { requestState: string; inputRequests: object } };
+    expect(asked).toMatchObject({ status: 'failed', code: 'input_required' });
+    const [[key, question]] = Object.entries(asked.inputRequired!.inputRequests) as [[string, object]];
+    const { requestState } = asked.inputRequired!;
+    return {
+      question,
+      requestState,
+      mcp: (answer: object) => ({ capabilities, requestState, inputResponses: { [key]: answer } }),
+    };
+  };
+
+  it('reaches a caller of today, whose answers reach that very call; the next question likewise', async () => {
+    const upstream = await fixture('legacy', [asksMeanwhile, { ...asksMeanwhile, name: 'other' }]);
+    system = await startSystem(database.store);
+    await system.configure(file(trusting('older', upstream)));
+    const tool = 'older__asks_meanwhile';
+    const key = { idempotencyKey: 'meanwhile-1' };
+    const first = await asking(system.call(tool, {}, { mcp: { capabilities }, ...key }));
+    expect(first.question).toMatchObject({ method: 'elicitation/create', params: { message: 'Your name?' } });
+    const ann = first.mcp({ action: 'accept', content: { name: 'Ann' } });
+    const refused = { status: 'failed', code: 'invalid_input' };
+    expect(await system.call(tool, {}, { mcp: ann, principal: BOB })).toMatchObject(refused);
+    expect(await system.call('older__other', {}, { mcp: ann })).toMatchObject(refused);
+    const second = await asking(system.call(tool, {}, { mcp: ann, ...key }));
+    expect(second.question).toMatchObject({ method: 'sampling/createMessage', params: { maxTokens: 10 } });
+    expect(JSON.stringify(second.question)).toContain('Greet Ann');
+    expect(await system.call(tool, {}, { mcp: ann })).toMatchObject({ code: 'question_closed' }); // once
+    const said = second.mcp({ role: 'assistant', model: 'm', content: { type: 'text', text: 'Hail, Ann!' } });
+    expect(await succeeded(system.call(tool, {}, { mcp: said, ...key }))).toContain('Hail, Ann!');
+    // In the ledger it was one call: the same key is answered with its outcome.
+    expect(await succeeded(system.call(tool, {}, key))).toContain('Hail, Ann!');
+  });
+
+  it('is refused at once where nobody can answer it, and where nobody did in time', async () => {
+    const upstream = await fixture('legacy', [asksMeanwhile]);
+    system = await startSystem(database.store, { answerMs: 1_000 });
+    await system.configure(file(trusting('older-too', upstream)));
+    const tool = 'older-too__asks_meanwhile';
+    for (const more of [{}, { mcp: { capabilities: { sampling: {} } } }])
+      // What it did before it asked, it does not say.
+      expect(await system.call(tool, {}, more)).toMatchObject({ status: 'in_doubt' });
+    const asked = await asking(system.call(tool, {}, { mcp: { capabilities }, idempotencyKey: 'late' }));
+    const late = { mcp: asked.mcp({ action: 'decline' }) };
+    const ended = async () => {
+      const effects = await database.store.effects.list({ tenantId: 'acme', state: 'in_doubt', limit: 100 });
+      return effects.some(({ idempotencyKey }) => idempotencyKey === 'late');
+    };
+    await soon(ended);
+    expect(await system.call(tool, {}, late)).toMatchObject({ status: 'failed', code: 'question_closed' });
+    const declined = await asking(system.call(tool, {}, { mcp: { capabilities } }));
+    expect(await succeeded(system.call(tool, {}, { mcp: declined.mcp({ action: 'decline' }) }))).toContain('decline');
+  });
+
+  it('is asked of nobody where the operator does not want questions', async () => {
+    const upstream = await fixture('legacy', [asksMeanwhile]);
+    system = await startSystem(database.store);
+    await system.configure(file(trusting('silent', upstream, 'questions: false')));
+    const answer = await system.call('silent__asks_meanwhile', {}, { mcp: { capabilities } });
+    expect(answer).toMatchObject({ status: 'in_doubt' });
+  });
+});
+
 describe('a process', () => {
   const stdio = (name: string, more = '') =>
     `  ${name}: { command: "${process.execPath}", args: ["${PROCESS}", "; touch /tmp/owned", "$(id)"], env: [UPSTREAM_TEST_VISIBLE], trust: trusted, refresh_ms: 60000, tools: { surroundings: {kind: read, idempotency: safe} }${more} }\n`;
@@ -454,6 +529,27 @@ describe('a process', () => {
     const { existsSync } = await import('node:fs');
     await system.configure('upstreams: {}\n');
     await soon(() => !isAlive(seen.pid) && !existsSync(seen.cwd));
+  });
+
+  it('of the older protocol asks whoever made its only call, and nobody once a call was given up', async () => {
+    system = await startSystem(database.store);
+    await system.configure(file(stdio('piped', ', protocol: legacy')));
+    const mcp = { capabilities: { elicitation: {} } };
+    const ask = (more: object = {}, options?: { signal: AbortSignal }) =>
+      system.call('piped__ask', {}, { mcp, ...more }, options);
+    const asked = await ask();
+    if (asked.status !== 'failed' || !asked.inputRequired) throw new Error(JSON.stringify(asked));
+    const { inputRequests = {}, requestState } = asked.inputRequired;
+    const inputResponses = { [Object.keys(inputRequests)[0]!]: { action: 'decline' } };
+    // Another call under way: the next question might be that one's.
+    const other = await ask({ principal: BOB });
+    expect(other).toMatchObject({ status: 'in_doubt' });
+    expect(await succeeded(ask({ mcp: { ...mcp, inputResponses, requestState } }))).toContain('decline');
+    const leave = new AbortController();
+    const left = ask({}, { signal: leave.signal }).catch((error: unknown) => error);
+    leave.abort(new AppError('cancelled'));
+    await left;
+    await soon(async () => (await ask({ principal: BOB })).status === 'in_doubt');
   });
 
   it('that dies in a call is started again; whether the call had its effect is not known', async () => {

@@ -43,6 +43,7 @@ export const ERROR_CODES = {
     retry: 'never',
     summary: 'The tool needs an answer that only an interactive MCP client can give.',
   },
+  question_closed: { http: 410, retry: 'never', summary: 'The call that asked this is over; call the tool again.' },
   effect_not_in_doubt: { http: 409, retry: 'never', summary: 'The outcome of this effect is not in doubt.' },
   credentials_missing: { http: 424, retry: 'never', summary: 'A credential that the tool needs is not set.' },
   provider_not_connected: {

@@ -185,6 +185,7 @@ export {
   type SystemFact,
 } from './system-events.ts';
 export {
+  answerQuestion,
   callTool,
   JsonSchema,
   listTools,

@@ -19,7 +19,7 @@ import { mcpRequest } from './mcp.ts';
 import { modelTurn } from './model.ts';
 import { performStep } from './steps.ts';
 import { checkToolFile, explainTools, listRegisteredTools, registerTool, removeTool } from './tool-admin.ts';
-import { callTool, listTools, searchTools } from './tools.ts';
+import { answerQuestion, callTool, listTools, searchTools } from './tools.ts';
 import { decideQuarantine, listQuarantine, listUpstreams, lookAtUpstream } from './upstreams.ts';
 import { httpBody, httpRequest, xmppAnswer, xmppBody, xmppRequest, xmppStatus } from './xmpp.ts';
 
@@ -37,6 +37,7 @@ export const REQUESTS: readonly RequestContract[] = [
   getBudget,
   modelTurn,
   listTools,
+  answerQuestion,
   callTool,
   searchTools,
   explainTools,

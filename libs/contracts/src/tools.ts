@@ -88,6 +88,17 @@ export const callTool = request({
   timeoutMs: 60_000,
 });
 
+/** As `rpc.tools.call` is asked, with answers and state. */
+export const answerQuestion = request({
+  subject: 'rpc.tools.answer.*',
+  summary: 'Hand the answers of a caller to the replica that has the call in the middle of which they were asked for.',
+  answeredBy: 'mcp-tool',
+  askedBy: ['mcp-tool'],
+  input: ToolCall,
+  output: StepResult,
+  timeoutMs: 60_000,
+});
+
 export const searchTools = request({
   subject: 'rpc.tools.search',
   summary: 'Find, among the tools that this caller may use, those that fit a purpose.',
