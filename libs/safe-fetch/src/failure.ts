@@ -1,5 +1,7 @@
 import { AppError } from '@switchyard/contracts';
-import { Blocked } from './guarded-connect.ts';
+
+/** A connection was refused by the guard; nothing of the request was sent. */
+export class Blocked extends Error {}
 
 /** What undici, the socket or the guard says, as a stable code with a public sentence. The cause is for the logs. */
 export function asAppError(error: unknown): AppError {

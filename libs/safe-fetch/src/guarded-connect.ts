@@ -1,11 +1,9 @@
 import { lookup as dnsLookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
+import { Blocked } from './failure.ts';
 
 export const CONNECT_TIMEOUT_MS = 5_000;
-
-/** A connection was refused by the guard; nothing of the request was sent. */
-export class Blocked extends Error {}
 
 /**
  * Connects through the guard: every address that the name resolves to is judged, the address that was judged is

@@ -1,11 +1,10 @@
 import type { LookupFunction } from 'node:net';
 import { AppError } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
-import { Agent } from 'undici';
-import { hostAndPort, isPublicAddress, judgeUrl } from './address-guard.ts';
+import { hostAndPort, judgeUrl } from './address-guard.ts';
+import type { Dispatchers } from './dispatchers.ts';
 import { exchange, type ExchangeLimits } from './exchange.ts';
 import { RedirectRefused } from './failure.ts';
-import { CONNECT_TIMEOUT_MS, guardedConnect } from './guarded-connect.ts';
 import { type Outgoing, outgoing, redirected } from './outgoing.ts';
 import type { Carrier } from './over-xmpp.ts';
 import { type Route, routeByServiceMap, type ServiceMap } from './service-map.ts';
@@ -56,8 +55,6 @@ export interface CallLimits {
 /** Takes the place of `fetch` wherever one is asked for. */
 export type SafeFetch = (input: string | URL | Request, init?: RequestInit & CallLimits) => Promise<Response>;
 
-const POOL = { connections: 128, pipelining: 1, keepAliveTimeout: 30_000, maxOrigins: 1_024 } as const;
-
 /**
  * A `fetch` with the guard built in; give it to whatever takes one. Rejects, and lets the body fail, with
  * AppError: `egress_blocked`, `upstream_timeout`, `upstream_failed`, `response_too_large`, `unavailable` (a host
@@ -67,11 +64,13 @@ export function createSafeFetch(options: SafeFetchOptions = {}): SafeFetch {
   const { maxRedirects = 0, log } = options;
   const route = options.route ?? routeByServiceMap(options.serviceMap ?? new Map());
   const allowHosts = new Set((options.allowHosts ?? []).map((host) => host.toLowerCase()));
-  const guarded = new Agent({ ...POOL, connect: guardedConnect(isPublicAddress, options.lookup) });
-  const trusted = new Agent({
-    ...POOL,
-    connect: { timeout: CONNECT_TIMEOUT_MS, ...(options.lookup ? { lookup: options.lookup } : {}) },
-  });
+  // The HTTP client comes with the first call: it takes some 6 MB, and many a service calls nobody.
+  let opening: Promise<Dispatchers> | undefined;
+  let opened: Dispatchers | undefined;
+  const open = async (): Promise<Dispatchers> => {
+    const { openDispatchers } = await import('./dispatchers.ts');
+    return (opened ??= openDispatchers(options.lookup));
+  };
   const usual: ExchangeLimits = {
     timeoutMs: options.timeoutMs ?? 30_000,
     totalTimeoutMs: options.totalTimeoutMs ?? 600_000,
@@ -87,6 +86,7 @@ export function createSafeFetch(options: SafeFetchOptions = {}): SafeFetch {
     }
     const verdict = judgeUrl(url, allowHosts);
     if (!verdict.ok) throw new AppError('egress_blocked', `The call was not made: ${verdict.why}.`);
+    const { trusted, guarded } = opened ?? (await (opening ??= open()));
     return exchange(verdict.trusted ? trusted : guarded, request, limits);
   };
 

@@ -1,7 +1,8 @@
 import type { LookupFunction } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { Agent } from 'undici';
-import { Blocked, guardedConnect } from '../src/guarded-connect.ts';
+import { Blocked } from '../src/failure.ts';
+import { guardedConnect } from '../src/guarded-connect.ts';
 import { createSafeFetch, parseServiceMap, type SafeFetchOptions } from '../src/index.ts';
 import { answers, TestServer } from './test-server.ts';
 
