@@ -88,7 +88,11 @@ async function model(context: VerbContext, limitMs: number, take: Take, tell: Te
   const development = readStatus(place).processes.find(({ name }) => name === 'dev-model');
   const own = development && !hasOwnModel(environment);
   const at = own ? { OPENAI_BASE_URL: `${development.url}/v1`, OPENAI_API_KEY: 'dev' } : {};
-  await part(context, 'apps/orchestrator', ['model'], { ...environment, ...at }, limitMs, 33, take, tell);
+  // A model that is mapped is asked through the bridge, as the orchestrator would.
+  const { logins } = natsLoginsFor(place, environment);
+  const bus = logins.find(({ app }) => app === 'orchestrator') ?? logins[0];
+  const env = { ...environment, ...at, ...(bus ? { NATS_URL: bus.url } : {}) };
+  await part(context, 'apps/orchestrator', ['model'], env, limitMs, 33, take, tell);
 }
 
 async function part(

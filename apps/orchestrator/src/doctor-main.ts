@@ -9,6 +9,7 @@ import {
 } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import * as model from './doctor-model.ts';
+import { judgeWay, wayOverXmpp } from './doctor-over-xmpp.ts';
 import * as redis from './doctor-redis.ts';
 
 /*
@@ -21,6 +22,7 @@ const MAX_ANSWER_BYTES = 1_048_576;
 const Variables = z.object({
   DOCTOR_LIMIT_MS: z.coerce.number().positive().default(5_000),
   REDIS_URL: z.string().optional(),
+  NATS_URL: z.string().optional(),
   OPENAI_API_KEY: z.string().optional(),
   OPENAI_BASE_URL: z.url().default('https://api.openai.com/v1'),
   OPENAI_MODEL: z.string().default('gpt-4.1-mini'),
@@ -49,6 +51,8 @@ if (!parsed.ok) {
   if (groups.includes('redis')) await redisChecks(parsed.value);
   if (groups.includes('model')) await modelChecks(parsed.value);
 }
+// A connection that is still being tried keeps nobody waiting.
+process.stdout.write('', () => process.exit());
 
 async function redisChecks({ REDIS_URL: url, DOCTOR_LIMIT_MS: limitMs }: Variables): Promise<void> {
   if (url === undefined) {
@@ -65,27 +69,35 @@ async function redisChecks({ REDIS_URL: url, DOCTOR_LIMIT_MS: limitMs }: Variabl
 async function modelChecks(variables: Variables): Promise<void> {
   const { OPENAI_API_KEY: key, OPENAI_MODEL: name } = variables;
   const base = variables.OPENAI_BASE_URL.replace(/\/$/, '');
+  const { host } = new URL(base);
   const serviceMap = withoutFallback(serviceMapOf(variables));
   const jid = mappedJid(serviceMap, new URL(base));
-  const unasked =
-    key === undefined
-      ? 'OPENAI_API_KEY is not set, and the development model does not run.'
-      : jid && `${new URL(base).host} is reached over XMPP alone (SERVICE_MAP): check 22 says whether ${jid} is there.`;
-  if (unasked !== undefined) {
-    await tell(33, 'model', 'model endpoint', () => found.skipped(unasked));
+  const unasked = async (finding: Finding): Promise<void> => {
+    await tell(33, 'model', 'model endpoint', () => finding);
     await tell(34, 'model', 'streaming and tools', () => found.notReached('the model was not asked.'));
-    return;
-  }
-  const at = { base, key: key!, model: name };
+  };
+  if (key === undefined)
+    return unasked(found.skipped('OPENAI_API_KEY is not set, and the development model does not run.'));
+  const { NATS_URL: nats, DOCTOR_LIMIT_MS: limitMs } = variables;
+  const way = jid === undefined || nats === undefined ? undefined : await wayOverXmpp(nats, limitMs);
+  const none = jid !== undefined && !way ? judgeWay(undefined, host, jid) : undefined;
+  if (none) return unasked(none);
+  const at = { base, key, model: name };
   const fetch = createSafeFetch({
     // As in the planner: the address of the model is the operator's own choice.
-    allowHosts: [new URL(base).host, ...variables.EGRESS_ALLOW_HOSTS.split(',').map((host) => host.trim())],
+    allowHosts: [host, ...variables.EGRESS_ALLOW_HOSTS.split(',').map((each) => each.trim())],
     serviceMap,
+    ...(way ? { overXmpp: way.overXmpp } : {}),
     timeoutMs: MODEL_LIMIT_MS,
     totalTimeoutMs: 2 * MODEL_LIMIT_MS,
     maxResponseBytes: MAX_ANSWER_BYTES,
   });
-  const looking = model.probeModel(at, fetch);
-  await tell(33, 'model', 'model endpoint', async () => model.judgeReached(await looking, at, MODEL_LIMIT_MS));
-  await tell(34, 'model', 'streaming and tools', async () => model.judgeAnswer(await looking));
+  const began = performance.now();
+  const seen = await model.probeModel(at, fetch).finally(() => way?.close());
+  const nobody = jid === undefined ? undefined : judgeWay(seen, host, jid);
+  if (nobody) return unasked(nobody);
+  const reached = model.judgeReached(seen, at, MODEL_LIMIT_MS);
+  const check = toCheck({ number: 33, group: 'model', name: 'model endpoint' }, reached, performance.now() - began);
+  process.stdout.write(`${JSON.stringify(check)}\n`);
+  await tell(34, 'model', 'streaming and tools', () => model.judgeAnswer(seen));
 }

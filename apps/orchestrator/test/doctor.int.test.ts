@@ -3,23 +3,27 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createDevModel, type DevModel } from '@switchyard/dev-model';
 import { freePort, type Servers, startServers } from '@switchyard/local-servers';
-import { createSafeFetch } from '@switchyard/safe-fetch';
+import { createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
 import { Redis } from 'ioredis';
+import { connectBus } from '@switchyard/bus';
+import { xmppRequest } from '@switchyard/contracts';
+import { createLogger } from '@switchyard/platform';
 import * as model from '../src/doctor-model.ts';
+import { judgeWay, wayOverXmpp } from '../src/doctor-over-xmpp.ts';
 import { judgeKeeping, judgeReached, probeRedis } from '../src/doctor-redis.ts';
 
 /** What the doctor sees of Redis and of model endpoints, whole and damaged. */
 
 const LIMIT_MS = 20_000;
 const KEY = 'canary-of-the-model-key';
-let servers: Servers<'redis'>;
+let servers: Servers<'redis' | 'nats'>;
 let redis: Redis;
 let devModel: DevModel;
 let endpoint: Server;
 let answer: (request: IncomingMessage, response: ServerResponse) => void;
 
 beforeAll(async () => {
-  servers = await startServers(['redis']);
+  servers = await startServers(['redis', 'nats']);
   redis = new Redis(servers.redis.url);
   devModel = await createDevModel({ port: 0 });
   endpoint = createServer((request, response) => {
@@ -147,5 +151,44 @@ describe('the model endpoint', () => {
       setTimeout(() => response.destroy(), 200);
     };
     expect((await ask(own())).answered).toMatchObject({ status: 'fail', sentence: expect.stringMatching(/broke off/) });
+  });
+});
+
+describe('a model on a mapped host', () => {
+  const at = { base: 'http://model.example/v1', key: KEY, model: 'dev' };
+  const ask = async () => {
+    const way = await wayOverXmpp(servers.nats.url, LIMIT_MS);
+    const serviceMap = parseServiceMap('{"model.example": "model@example.org"}');
+    const fetch = createSafeFetch({ serviceMap, overXmpp: way!.overXmpp });
+    return model.probeModel(at, fetch).finally(() => way!.close());
+  };
+
+  it('is asked through the bridge that runs, and not at all where none does', async () => {
+    expect(judgeWay(await ask(), 'model.example', 'model@example.org')).toMatchObject({
+      status: 'skipped',
+      sentence: expect.stringMatching(/no bridge runs that could ask it: check 22 says whether model@example\.org/),
+    });
+    const log = createLogger({ app: 'test', level: 'silent' });
+    const bridge = await connectBus({ url: servers.nats.url, app: 'xmpp-bridge', log });
+    try {
+      await bridge.answer(xmppRequest, async ({ host, method, resource, headers, body }) => {
+        expect(host).toBe('model.example:80');
+        const init = { method, headers, body: Buffer.from(body, 'base64') };
+        const answered = await fetch(`${devModel.url}${resource}`, init);
+        const bytes = Buffer.from(await answered.arrayBuffer());
+        return { status: answered.status, headers: [...answered.headers], body: bytes.toString('base64') };
+      });
+      const seen = await ask();
+      expect(judgeWay(seen, 'model.example', 'model@example.org')).toBeUndefined();
+      expect(model.judgeReached(seen, at, LIMIT_MS)).toMatchObject({ status: 'ok' });
+      expect(model.judgeAnswer(seen)).toMatchObject({ status: 'ok' });
+    } finally {
+      await bridge.close();
+    }
+  }, 60_000);
+
+  it('is not asked where NATS lets nobody in', () => {
+    const finding = judgeWay(undefined, 'model.example', 'model@example.org');
+    expect(finding).toMatchObject({ status: 'skipped', sentence: expect.stringMatching(/was not reached: check 22/) });
   });
 });
