@@ -19,7 +19,7 @@ export class AuditDesk {
 }
 
 /** What a caller may see at all; set last, so that no filter widens it. */
-export function scopeOf(principal: Principal): { tenantId: string; userId?: string } {
+function scopeOf(principal: Principal): { tenantId: string; userId?: string } {
   const { tenantId, userId, role } = principal;
   return role === 'user' ? { tenantId, userId } : { tenantId };
 }

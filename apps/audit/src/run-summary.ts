@@ -1,7 +1,7 @@
 import type { RunEvent, RunSummary } from '@switchyard/contracts';
 
 /** Longest task text that a summary keeps, in characters. */
-export const SUMMARY_TASK_LENGTH = 500;
+const SUMMARY_TASK_LENGTH = 500;
 
 /** What audit knows of a run: the summary for lists, and how far it has seen the journal without a hole. */
 export interface SummarisedRun extends RunSummary {

@@ -48,7 +48,7 @@ export function sourceOf(name: ServerName, environment: Environment): 'environme
 }
 
 /** Arguments that make every `docker compose` call of this clone speak of the same project. */
-export function composeArguments(place: Place): string[] {
+function composeArguments(place: Place): string[] {
   return ['compose', '-f', join(place.root, 'docker-compose.yml'), '-p', `switchyard-${place.id}`];
 }
 

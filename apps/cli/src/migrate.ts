@@ -12,7 +12,7 @@ const LIMIT_MS = 120_000;
  * What a database looks like after the migrations of this clone: a hash over their texts and the database's URL. A
  * private cluster that is made anew has a new password, hence a new URL.
  */
-export function migrationStamp(folder: string, databaseUrl: string): string {
+function migrationStamp(folder: string, databaseUrl: string): string {
   const hash = createHash('sha256').update(databaseUrl);
   const files = existsSync(folder) ? (readdirSync(folder, { recursive: true }) as string[]) : [];
   for (const file of files.filter((name) => name.endsWith('.sql')).sort()) {

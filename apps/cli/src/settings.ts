@@ -69,7 +69,7 @@ export function changedSettings(
   return Object.keys(asked).filter((name) => running[name] !== asked[name]);
 }
 
-export const DEFAULT_GATEWAY_PORT = 8000;
+const DEFAULT_GATEWAY_PORT = 8000;
 
 /** Where the gateway is to listen. Throws a message for the person. */
 export function gatewayAddress(environment: Environment): { host: string; port: number } {

@@ -16,7 +16,7 @@ interface Letter {
 }
 
 /** One line per run that was given up. */
-export function letterLine({ run_id, task, reason, error, attempts, at, requeued_as }: Letter): string {
+function letterLine({ run_id, task, reason, error, attempts, at, requeued_as }: Letter): string {
   const when = new Date(at).toISOString().slice(0, 19);
   const what = requeued_as === null ? `${reason}, ${attempts} attempts` : `requeued as ${requeued_as}`;
   const why = error === null || requeued_as !== null ? '' : `: ${compact(error, 100)}`;

@@ -75,7 +75,7 @@ function checksOf(body: unknown): (readonly [name: string, check: unknown])[] {
 }
 
 /** What a readiness answer says of what is well. */
-export function remarksOf(body: unknown): string[] {
+function remarksOf(body: unknown): string[] {
   return checksOf(body).flatMap(([, check]) => {
     const { ok, detail } = (check ?? {}) as { ok?: unknown; detail?: unknown };
     return ok === true && typeof detail === 'string' ? [detail] : [];

@@ -13,7 +13,7 @@ const SOFT_CUT = /,?\s+and\s+(?:also\s+)?|,\s+(?:also\s+)?/giu;
 const OPENING =
   /^(?:(?:first(?:ly)?|second(?:ly)?|third(?:ly)?|next|then|finally|lastly|also|and|step \d+|\d+[.)])[,:]?\s+)+/i;
 
-export function isSequential(task: string): boolean {
+function isSequential(task: string): boolean {
   return /\bfirst\b[\s\S]*\bthen\b|\bstep by step\b|[,.;\s]\s*(?:and )?then\b|\bafter that\b/i.test(task);
 }
 

@@ -36,8 +36,8 @@ export interface JwtIdentity {
 }
 export type IdentityConfig = DevIdentity | EdgeIdentity | JwtIdentity;
 
-export const EDGE_SECRET_HEADER = 'x-edge-secret';
-export const MAX_TOKEN_BYTES = 8_192;
+const EDGE_SECRET_HEADER = 'x-edge-secret';
+const MAX_TOKEN_BYTES = 8_192;
 
 const IDENTITY_PREFIXES = ['x-supabase-', 'x-user-', 'x-tenant-', 'x-aztm-', 'x-edge-'];
 const HONOURED: Record<IdentityMode, readonly string[]> = {

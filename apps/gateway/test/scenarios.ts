@@ -11,7 +11,7 @@ import {
 
 /** Journals of whole runs, as the orchestrator writes them. */
 
-export const TENANT = 'acme';
+const TENANT = 'acme';
 export const THREAD = 'thread-1';
 const T0 = 1_780_000_000_000;
 

@@ -8,7 +8,7 @@ export type Work =
   | { kind: 'ask'; question: string }
   | { kind: 'login'; message: string };
 
-export const MAX_WAIT_SECONDS = 300;
+const MAX_WAIT_SECONDS = 300;
 
 const POLITE = /^(?:(?:please|hello|hi|could you|can you|would you)[,\s]+)+/i;
 

@@ -185,7 +185,7 @@ function parsePlan(call: ModelCall): Plan {
 }
 
 /** The id of step `index` of a plan; what stands before the last "#" is the id of the submit_plan call. */
-export function planCallId(callId: string, index: number): string {
+function planCallId(callId: string, index: number): string {
   return `${callId.slice(0, 120)}#${index + 1}`;
 }
 

@@ -9,7 +9,7 @@
  */
 
 /** The form in which texts and keywords are compared. */
-export function normalise(text: string): string {
+function normalise(text: string): string {
   return text
     .normalize('NFKD')
     .replace(/[\p{Cf}\p{Mn}]/gu, '')

@@ -17,7 +17,7 @@ import { nanoUsd, type Price, type Prices, toNano, toUsd } from './prices.ts';
  */
 
 /** Too short to be an answer: with less left than this, the limit counts as reached. */
-export const MIN_OUTPUT_TOKENS = 16;
+const MIN_OUTPUT_TOKENS = 16;
 
 export interface SpendingParts {
   readonly planner: Planner;
@@ -84,7 +84,7 @@ export async function askWithinLimits(parts: SpendingParts, call: Call, signal: 
 }
 
 /** How many tokens of answer the run's own limits leave; Infinity: as many as there are. Pure. */
-export function leftForOutput(state: RunState, before: Usage, input: number, price: Price | undefined): number {
+function leftForOutput(state: RunState, before: Usage, input: number, price: Price | undefined): number {
   const { usage } = state;
   const tokens = limitOf(state, { scope: 'run', kind: 'tokens' });
   const usd = limitOf(state, { scope: 'run', kind: 'usd' });

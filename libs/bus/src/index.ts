@@ -15,7 +15,7 @@ export type {
 export type { Lease, LeaseOptions } from './lease.ts';
 export { createMemoryBus, type MemoryHub } from './memory-bus.ts';
 export { connectBus, type ConnectOptions } from './nats-bus.ts';
-export { BusTransport, Handles, nestLogger, serveOnBus } from './nest.ts';
+export { Handles, serveOnBus } from './nest.ts';
 export { type BusSeen, probeBus, type ProbeOptions } from './probe.ts';
 export type { BucketSeen, ConsumerSeen, StreamSeen } from './probe-jetstream.ts';
 export { type Trial } from './permission-trials.ts';

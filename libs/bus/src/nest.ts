@@ -31,7 +31,7 @@ export function Handles<C extends RequestContract>(contract: C) {
 }
 
 /** The Nest transport strategy: every `@Handles` method of the module answers on this bus. */
-export class BusTransport extends Server implements CustomTransportStrategy {
+class BusTransport extends Server implements CustomTransportStrategy {
   readonly #subscriptions: Subscription[] = [];
 
   constructor(private readonly bus: Bus) {
@@ -93,7 +93,7 @@ export async function serveOnBus(
 }
 
 /** Nest's own messages in our log; its start-up chatter only at debug. */
-export function nestLogger(log: Logger): LoggerService {
+function nestLogger(log: Logger): LoggerService {
   return {
     log: (message: unknown) => log.debug(String(message)),
     debug: (message: unknown) => log.debug(String(message)),

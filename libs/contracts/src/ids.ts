@@ -12,8 +12,6 @@ export const Id = z
 
 export const RunId = Id;
 export const ThreadId = Id;
-export const StepId = Id;
-export const TenantId = Id;
 
 /** Returns `value` if it may be a subject token, else throws `invalid_id`. The value is not echoed. */
 export function idOrThrow(value: unknown, name: string): string {

@@ -78,7 +78,7 @@ export const McpFrame = z.discriminatedUnion('frame', [
 export type McpFrame = z.infer<typeof McpFrame>;
 
 /** The requests of MCP beside those for tools that upstreams answer through us. */
-export const MCP_METHODS = [
+const MCP_METHODS = [
   'resources/list',
   'resources/templates/list',
   'resources/read',

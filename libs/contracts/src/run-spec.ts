@@ -52,11 +52,11 @@ export const Decision = z.discriminatedUnion('kind', [
 ]);
 export type Decision = z.infer<typeof Decision>;
 
-export const RUN_STATUSES = ['success', 'partial', 'failed', 'cancelled'] as const;
+const RUN_STATUSES = ['success', 'partial', 'failed', 'cancelled'] as const;
 export const RunStatus = z.enum(RUN_STATUSES);
 export type RunStatus = z.infer<typeof RunStatus>;
 
-export const COMPLETION_REASONS = [
+const COMPLETION_REASONS = [
   'ok',
   'no_steps',
   'max_steps_reached',

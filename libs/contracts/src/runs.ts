@@ -6,7 +6,7 @@ import { RunEventSchema } from './run-events.ts';
 import { CompletionReason, RunSpec, RunStatus } from './run-spec.ts';
 import { Usage } from './usage.ts';
 
-export const RUN_PHASES = ['queued', 'running', 'waiting', 'ended'] as const;
+const RUN_PHASES = ['queued', 'running', 'waiting', 'ended'] as const;
 export const RunPhase = z.enum(RUN_PHASES);
 
 /** One step as the answer of a run shows it. */

@@ -6,10 +6,10 @@ import { Principal } from './principal.ts';
 import { Usage } from './usage.ts';
 
 /** The kinds of agent that answer `rpc.step.<target>`. */
-export const WORKER_TARGETS = ['mcp', 'a2a', 'computer_use'] as const;
+const WORKER_TARGETS = ['mcp', 'a2a', 'computer_use'] as const;
 export type WorkerTarget = (typeof WORKER_TARGETS)[number];
 /** `user`: a question to the person on whose behalf the run works; no worker performs it. */
-export const STEP_TARGETS = [...WORKER_TARGETS, 'user'] as const;
+const STEP_TARGETS = [...WORKER_TARGETS, 'user'] as const;
 export const StepTarget = z.enum(STEP_TARGETS);
 export type StepTarget = z.infer<typeof StepTarget>;
 

@@ -8,7 +8,7 @@ import { StepResult, ToolConstraints } from './steps.ts';
 export const JsonSchema = z.record(z.string(), z.unknown()).describe('JSON Schema 2020-12');
 
 /** Where a tool comes from: written here, declared as an HTTP call, or offered by another MCP server. */
-export const TOOL_SOURCES = ['native', 'http_endpoint', 'mcp_upstream'] as const;
+const TOOL_SOURCES = ['native', 'http_endpoint', 'mcp_upstream'] as const;
 export const ToolSource = z.enum(TOOL_SOURCES);
 export type ToolSource = z.infer<typeof ToolSource>;
 
@@ -33,7 +33,7 @@ export const ToolInfo = z.object({
 export type ToolInfo = z.infer<typeof ToolInfo>;
 
 /** Most tools of one page; a page that would be too large for a message has fewer. */
-export const MAX_TOOLS_PER_PAGE = 1_000;
+const MAX_TOOLS_PER_PAGE = 1_000;
 
 export const listTools = request({
   subject: 'rpc.tools.list',

@@ -3,7 +3,7 @@ import { request } from './define.ts';
 import { Principal } from './principal.ts';
 
 /** States of the AZTM login, in the order in which a good login passes them. */
-export const XMPP_STATES = [
+const XMPP_STATES = [
   'disabled',
   'offline',
   'connecting',

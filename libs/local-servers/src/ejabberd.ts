@@ -32,7 +32,7 @@ export function ejabberdIsInstalled(): boolean {
 const yaml = (value: unknown): string => JSON.stringify(value);
 
 /** The configuration of a private ejabberd: clients only, no federation, no registration, no rate limit. */
-export function ejabberdConfig(
+function ejabberdConfig(
   at: { port: number; domain: string },
   options: Pick<EjabberdOptions, 'tls' | 'config' | 'listener'> = {},
 ): string {

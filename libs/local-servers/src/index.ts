@@ -7,15 +7,9 @@ export {
   TEST_PACKAGES,
 } from '../binaries.mjs';
 export { developmentCertificate, type DevelopmentCertificate } from './development-certificate.ts';
-export {
-  ejabberdConfig,
-  ejabberdIsInstalled,
-  type EjabberdOptions,
-  type EjabberdServer,
-  startEjabberd,
-} from './ejabberd.ts';
+export { ejabberdIsInstalled, type EjabberdOptions, type EjabberdServer, startEjabberd } from './ejabberd.ts';
 export type { LocalServer, ServerOptions } from './local-server.ts';
-export { natsConfig, type NatsOptions, startNats } from './nats.ts';
+export { type NatsOptions, startNats } from './nats.ts';
 export { freePort, isPortFree } from './ports.ts';
 export { type DatabaseLogin, ensureLogins, type PostgresOptions, startPostgres } from './postgres.ts';
 export { logTail, type ProcessOptions, processStartTime, ServerProcess } from './process.ts';

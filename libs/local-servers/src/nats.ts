@@ -15,7 +15,7 @@ export interface NatsOptions extends ServerOptions {
  * The configuration file of a private nats-server. The limits are bookkeeping, not reserved space: stream sizes
  * are promises against `max_file_store`, and a small disk must not refuse the streams.
  */
-export function natsConfig({ port, storeDir, extra = '' }: { port: number; storeDir: string; extra?: string }): string {
+function natsConfig({ port, storeDir, extra = '' }: { port: number; storeDir: string; extra?: string }): string {
   return `server_name: switchyard-${port}
 listen: "127.0.0.1:${port}"
 jetstream {

@@ -3,7 +3,7 @@ import type { InputOf, modelTurn, ToolInfo } from '@switchyard/contracts';
 /* The functions of a model's tool calling: how one is described to it, and how a call of one is read. Pure. */
 
 export type ModelFunction = InputOf<typeof modelTurn>['functions'][number];
-export type FunctionParameters = ModelFunction['parameters'];
+type FunctionParameters = ModelFunction['parameters'];
 
 /** The schema of arguments that have these properties and no others; all are required where nothing else is said. */
 export function taking(

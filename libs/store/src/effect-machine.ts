@@ -29,7 +29,7 @@ export interface EffectStep<Answer> {
   readonly answer: Answer;
 }
 
-export const HOLDER_LOST: StepResult = {
+const HOLDER_LOST: StepResult = {
   status: 'in_doubt',
   code: 'tool_in_doubt',
   message: 'The worker was lost while this call was under way. Whether its effect happened is not known.',

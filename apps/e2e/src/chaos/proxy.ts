@@ -9,8 +9,7 @@ import { freePort } from '@switchyard/local-servers';
  * X3 A slow side holds back the other: nothing piles up here.
  */
 
-export const TOXICS = ['latency', 'bandwidth', 'cut', 'half-open', 'reset', 'slicer'] as const;
-export type ToxicName = (typeof TOXICS)[number];
+export type ToxicName = 'latency' | 'bandwidth' | 'cut' | 'half-open' | 'reset' | 'slicer';
 
 export type Toxic =
   /** Every chunk comes this much later, give or take. */

@@ -52,7 +52,7 @@ export function recoveryOf(events: readonly JournalRow[], faults: readonly Fault
   return { takeover: spreadOf(takeover), progress: spreadOf(progress) };
 }
 
-export function spreadOf(values: readonly number[]): Spread {
+function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
   return { count: sorted.length, p50: at(0.5), p99: at(0.99), max: sorted.at(-1) ?? 0 };

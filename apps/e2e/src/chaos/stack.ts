@@ -41,7 +41,6 @@ export const REPLICAS = {
   'mcp-tool': ['mcp-tool', 'mcp-tool-2'],
   audit: ['audit'],
 } as const;
-export type ChaosApp = keyof typeof REPLICAS;
 
 const START_LIMIT_MS = 60_000;
 const WITH_DATABASE: readonly string[] = ['orchestrator', 'mcp-tool', 'audit'];

@@ -14,7 +14,6 @@ export const CHAOS_TOOLS = [
   { name: 'chaos_deaf', kind: 'write', idempotency: 'none', deaf: true, asks: false },
   { name: 'chaos_asked', kind: 'write', idempotency: 'none', deaf: false, asks: true },
 ] as const;
-export type ChaosToolName = (typeof CHAOS_TOOLS)[number]['name'];
 
 const TIMEOUT_MS = 6_000;
 

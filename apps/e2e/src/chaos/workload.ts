@@ -3,7 +3,7 @@ import type { Random } from './random.ts';
 
 /* What the clients of a round do: a pure function of its seed. */
 
-export const CLIENT_DIALECTS = ['orchestrate', 'ag-ui', 'raw'] as const;
+const CLIENT_DIALECTS = ['orchestrate', 'ag-ui', 'raw'] as const;
 export type ClientDialect = (typeof CLIENT_DIALECTS)[number];
 
 type ToolName = (typeof CHAOS_TOOLS)[number]['name'];
