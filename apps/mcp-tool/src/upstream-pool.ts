@@ -26,6 +26,7 @@ import { Link } from './upstream-link.ts';
  * C4 A process that dies again and again is started with growing pauses.
  * C6 Where a token was refused and there is another one, it is tried once more; nothing was done by then.
  * C5 The one host that the operator named for an upstream may be private; what it redirects to is not called.
+ * C6 Of the connections of users to one upstream, one hears that its lists changed, as long as one is open.
  */
 
 export interface PoolParts {
@@ -75,6 +76,8 @@ export class UpstreamPool {
   readonly #verdicts = new LRUCache<string, PriorDiscovery>({ max: MAX_VERDICTS, ttl: VERDICT_MS });
   readonly #health = new Map<string, Health>();
   readonly #fetches = new Map<string, SafeFetch>();
+  /** By upstream: on which connection it tells of changes. */
+  readonly #listening = new Map<string, Link>();
   readonly #calls;
   readonly #closing = new Set<Promise<unknown>>();
   readonly #sweep: NodeJS.Timeout;
@@ -126,6 +129,7 @@ export class UpstreamPool {
       for (const key of [...cache.keys()]) if (key.startsWith(`${name}\n`)) cache.delete(key);
     this.#health.delete(name);
     this.#fetches.delete(name);
+    this.#listening.delete(name);
   }
 
   /** The connections of one user to an upstream: the user's authorisation is another one now, or none. */
@@ -203,7 +207,8 @@ export class UpstreamPool {
     // Whoever waits for it may leave; the connection is for the next one too.
     const opening: Held = { link: this.#open(upstream, who, key) };
     // That over which changes are told lasts from one time that it is asked to the next.
-    const ttl = who === undefined ? Math.max(upstream.idle_ms, 2 * upstream.refresh_ms) : upstream.idle_ms;
+    const ofAll = upstream.auth !== 'user';
+    const ttl = ofAll ? Math.max(upstream.idle_ms, 2 * upstream.refresh_ms) : upstream.idle_ms;
     this.#links.set(key, opening, { ttl });
     opening.link.catch(() => {
       if (this.#links.peek(key) === opening) this.#links.delete(key);
@@ -223,11 +228,14 @@ export class UpstreamPool {
     const own = upstream.oauth?.by === 'service' && ownToken ? () => ownToken(upstream) : undefined;
     const token = ofUser ? () => userToken!(who!, upstream) : own;
     if (token) await token();
-    const changed = who === undefined && onListChanged ? () => onListChanged(upstream.name) : undefined;
+    // C6
+    const listens = !ofUser || this.#listening.get(upstream.name)?.alive !== true;
+    const changed = listens && onListChanged ? () => onListChanged(upstream.name) : undefined;
     const common = { fetch: this.#fetchOf(upstream), read, log, onListChanged: changed, ...(token ? { token } : {}) };
     const prior = this.#verdicts.get(key);
     try {
       const link = await this.#connect(upstream, { ...common, prior });
+      if (changed) this.#listening.set(upstream.name, link);
       const { verdict } = link;
       if (verdict) this.#verdicts.set(key, verdict);
       if (link.pid !== null) this.#watchProcess(upstream, link, health);

@@ -72,7 +72,7 @@ describe.each(['modern', 'legacy'] as const)('an upstream of the %s era', (era) 
   });
 
   it('tells of its progress, and a cancel reaches it (T28)', async () => {
-    let stopped = false;
+    let stoppedAt: number | undefined;
     const works: FixtureTool = {
       name: 'works',
       description: 'Works for long.',
@@ -88,26 +88,35 @@ describe.each(['modern', 'legacy'] as const)('an upstream of the %s era', (era) 
           signal.addEventListener('abort', resolve, { once: true });
           if (signal.aborted) resolve(undefined);
         });
-        stopped = true;
+        stoppedAt = performance.now();
         return text('stopped');
       },
     };
     const upstream = await fixture(era, [works]);
     system = await startSystem(database.store);
     await system.configure(file(trusting(`works-${era}`, upstream)));
-    const cancel = new AbortController();
-    const call = system.call(
-      `works-${era}__works`,
-      {},
-      { mcp: { progress: true, logLevel: 'info' } },
-      { signal: cancel.signal },
-    );
-    call.catch(() => undefined);
-    await soon(() => system.frames.length >= 2);
-    expect(system.frames).toContainEqual({ frame: 'progress', progress: 1, message: 'on it' });
-    expect(system.frames).toContainEqual({ frame: 'log', level: 'warning', data: { half: true } });
-    cancel.abort();
-    await soon(() => stopped);
+    // Half a second, where the machine has it: one of some times it is to be that quick.
+    let best = Infinity;
+    for (let tries = 0; tries < 6 && best >= 500; tries += 1) {
+      stoppedAt = undefined;
+      system.frames.length = 0;
+      const cancel = new AbortController();
+      const call = system.call(
+        `works-${era}__works`,
+        {},
+        { mcp: { progress: true, logLevel: 'info' } },
+        { signal: cancel.signal },
+      );
+      call.catch(() => undefined);
+      await soon(() => system.frames.length >= 2);
+      expect(system.frames).toContainEqual({ frame: 'progress', progress: 1, message: 'on it' });
+      expect(system.frames).toContainEqual({ frame: 'log', level: 'warning', data: { half: true } });
+      const since = performance.now();
+      cancel.abort();
+      await soon(() => stoppedAt !== undefined);
+      best = Math.min(best, stoppedAt! - since);
+    }
+    expect(best).toBeLessThan(500);
   });
 
   it('gives what its tool says to a model, and the blocks to an MCP client; that it failed is an answer', async () => {
@@ -192,6 +201,34 @@ describe('what an upstream may be called with', () => {
       code: 'tool_not_found',
     });
   });
+
+  it.each(['modern', 'legacy'] as const)(
+    'also tells on the connection of a user that its tools are others (%s)',
+    async (era) => {
+      const upstream = await startFixture(era, [echo, { ...echo, name: 'second' }], { tells: true });
+      fixtures.push(upstream);
+      system = await startSystem(database.store, {
+        authorisations: { statusOf: () => Promise.resolve({ status: 'authorised' }), epochOf: () => 0 },
+        userToken: ({ userId }) => Promise.resolve(`token-of-${userId}`),
+      });
+      const name = `telling-${era}`;
+      for (const tool of ['echo', 'second']) {
+        const { call: _call, ...definition } = { ...echo, name: tool };
+        const known = canonicalDefinition(definition as Definition);
+        await database.store.toolPins.note(name, [{ tool, become: 'approved', definition: known }]);
+      }
+      await system.configure(
+        file(trusting(name, upstream, 'auth: user')).replace('refresh_ms: 200', 'refresh_ms: 600000'),
+      );
+      await soon(async () => (await system.tools()).length === 2);
+      await succeeded(system.call(`${name}__echo`, { text: 'x' }));
+      upstream.tools = [echo];
+      await soon(async () => {
+        await upstream.tellChanged();
+        return (await system.tools()).length === 1;
+      });
+    },
+  );
 
   it('is not another host: a redirect is an error (T8)', async () => {
     const canary = await fixture('modern');
