@@ -45,11 +45,17 @@ it('says who authorises an upstream, how we are known there and what is to be do
     missing: link,
   };
   expect(authorisationLines({ ...row, authorisation })).toEqual([
-    'crm: authorised by https://as.example, known as a registration, scopes a',
+    'crm: authorised by https://as.example, known as a client that registers itself, scopes a',
     `crm: ${link}`,
   ]);
   const unknown = { ...authorisation, issuer: null, client: null, scopes: [], missing: 'It cannot be used.' };
   const away = { ...row, available: false, reason: 'It cannot be used.' };
   expect(authorisationLines({ ...away, authorisation: unknown })).toEqual(['crm: who authorises it is not known']);
+  const waits = {
+    ...row,
+    available: false,
+    reason: `Nobody has authorised it yet. Open ${link.slice(link.indexOf('http'))}`,
+  };
+  expect(authorisationLines({ ...waits, authorisation })).toHaveLength(1);
   expect(authorisationLines({ ...row, authorisation: null })).toEqual([]);
 });

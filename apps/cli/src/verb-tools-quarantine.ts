@@ -46,7 +46,11 @@ export function upstreamCells(row: UpstreamRow): string[] {
 }
 
 export const KNOWN_AS: Readonly<Record<string, string>> = {
-  ...{ named: 'the client of the file', document: 'our metadata document', registration: 'a registration' },
+  ...{
+    named: 'the client of the file',
+    document: 'the client of our document',
+    registration: 'a client that registers itself',
+  },
   none: 'a client that must be registered by hand',
 };
 
@@ -56,7 +60,8 @@ export function authorisationLines({ name, authorisation, available, reason }: U
   const { issuer, client, scopes, missing } = authorisation;
   const as = client === null ? '' : `, known as ${KNOWN_AS[client] ?? client}`;
   const of = scopes.length === 0 ? '' : `, scopes ${scopes.join(' ')}`;
-  const told = !available && reason === missing;
+  const link = /https?:\S+$/.exec(missing ?? '')?.[0];
+  const told = !available && (reason === missing || (link !== undefined && reason?.includes(link) === true));
   return [
     issuer === null ? `${name}: who authorises it is not known` : `${name}: authorised by ${issuer}${as}${of}`,
     ...(missing === null || told ? [] : [`${name}: ${missing}`]),

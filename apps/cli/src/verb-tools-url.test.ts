@@ -16,16 +16,17 @@ it('says in a sentence what an MCP server wants, what to write and what its user
     expect.stringContaining('MCP_UPSTREAMS'),
     '  upstreams:',
     `    linear: { url: "${url}" }`,
+    expect.stringContaining('tools quarantine'),
   ]);
   const authorisation = {
     ...{ by: 'user', issuer: 'https://as.example', client: 'registration', scopes: ['read'], missing: null },
   };
   const lines = lookLines(url, { wants: 'login', authorisation });
   expect(lines[0]).toBe(
-    `${url} wants a login of each user. https://as.example authorises them, where we are known as a registration. It asks for: read.`,
+    `${url} wants a login of each user. https://as.example authorises them, where we are known as a client that registers itself. It asks for: read.`,
   );
   expect(lines).toContain(`    linear: { url: "${url}", auth: oauth }`);
-  expect(lines.at(-1)).toContain('/api/mcp/auth?provider=linear');
+  expect(lines.at(-2)).toContain('/api/mcp/auth?provider=linear');
   const byHand = lookLines(url, { wants: 'login', authorisation: { ...authorisation, client: 'none' } });
   expect(byHand.join()).toContain('oauth: { issuer: "https://as.example", client_id: "<registered there>" }');
 });

@@ -27,13 +27,15 @@ export function lookLines(url: string, { wants, authorisation }: Look): string[]
   const asked = scopes.length === 0 ? '' : ` It asks for: ${scopes.join(' ')}.`;
   const line = (settings: string) => `    ${name}: { url: "${url}"${settings} }`;
   const inFile = 'Put this into the file that MCP_UPSTREAMS of mcp-tool names; it is read while the service runs:';
-  if (wants === 'nothing') return [`${url} wants no login.`, inFile, '  upstreams:', line('')];
+  const pinned = 'Its tools wait for your approval: ./switchyard tools quarantine. Or say trust: trusted.';
+  if (wants === 'nothing') return [`${url} wants no login.`, inFile, '  upstreams:', line(''), pinned];
   const as = client ? `, where we are known as ${KNOWN_AS[client] ?? client}` : '';
   const own = client === 'none' ? `, oauth: { issuer: "${issuer ?? ''}", client_id: "<registered there>" }` : '';
   return [
     `${url} wants a login of each user. ${issuer ?? 'Somebody'} authorises them${as}.${asked}`,
     ...[inFile, '  upstreams:', line(`, auth: oauth${own}`)],
     `Then each user opens /api/mcp/auth?provider=${name} of the gateway, once; ./switchyard tools upstreams tells how it is doing.`,
+    pinned,
   ];
 }
 
