@@ -1,3 +1,4 @@
+import { integer } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import type { AgentAddress } from './directory.ts';
@@ -40,8 +41,6 @@ function splitList(text: string): string[] {
 }
 
 const list = z.string().default('').transform(splitList);
-const integer = (min: number, max: number, fallback: number) =>
-  z.coerce.number().int().min(min).max(max).default(fallback);
 
 /** The environment of this service: one line per variable; the documentation is generated from it. */
 export const Config = z

@@ -1,7 +1,5 @@
+import { integer } from '@switchyard/platform';
 import { z } from 'zod';
-
-const integer = (min: number, max: number, fallback: number) =>
-  z.coerce.number().int().min(min).max(max).default(fallback);
 
 /** Audit's environment: one line per variable; the documentation is generated from it. */
 export const Config = z

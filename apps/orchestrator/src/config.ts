@@ -1,25 +1,9 @@
 import { MAX_APPROVAL_SECONDS } from '@switchyard/contracts';
+import { flag, integer, list } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { TenantLimitsText } from './daily-limits.ts';
 import { PriceTableText } from './prices.ts';
-
-const flag = (fallback: boolean) =>
-  z
-    .enum(['true', 'false'])
-    .default(fallback ? 'true' : 'false')
-    .transform((value) => value === 'true');
-const integer = (min: number, max: number, fallback: number) =>
-  z.coerce.number().int().min(min).max(max).default(fallback);
-const list = z
-  .string()
-  .default('')
-  .transform((text) =>
-    text
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== ''),
-  );
 
 /** An empty variable, as in a copied .env.example, is one that is not set. */
 const unsetIfEmpty = (value: unknown) => (value === '' ? undefined : value);

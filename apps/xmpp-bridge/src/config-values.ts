@@ -6,14 +6,6 @@ import { parsePolicy } from './policy-file.ts';
 
 /* What one variable may hold. A file that a variable names is judged with the rest, at the start. */
 
-export const integer = (min: number, max: number, fallback: number) =>
-  z.coerce.number().int().min(min).max(max).default(fallback);
-export const flag = (fallback: 'true' | 'false') =>
-  z
-    .enum(['true', 'false'], 'expected true or false')
-    .default(fallback)
-    .transform((value) => value === 'true');
-
 /** user@domain, without a resource (RFC 7622 §3). */
 export const BareJid = z
   .string()

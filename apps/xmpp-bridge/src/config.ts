@@ -1,17 +1,8 @@
-import { describeConfig } from '@switchyard/platform';
+import { describeConfig, flag, integer } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { domainOf, passwordIn, withRules } from './config-rules.ts';
-import {
-  BareJid,
-  CaFile,
-  Fingerprint,
-  flag,
-  integer,
-  LogLevel,
-  PasswordFile,
-  PeerPolicyFile,
-} from './config-values.ts';
+import { BareJid, CaFile, Fingerprint, LogLevel, PasswordFile, PeerPolicyFile } from './config-values.ts';
 
 /** The environment of this service: one line per variable; the documentation is generated from it. */
 export const Variables = z.object({
@@ -61,9 +52,9 @@ export const Variables = z.object({
     .default('auto')
     .describe('How the connection is secured; off only for a loopback server; true and false mean starttls and off')
     .meta({ alias: 'XMPP_USE_TLS' }),
-  AZTM_VALIDATE_CERT: flag('true').describe('Check the certificate; false only for tests, and loudly'),
+  AZTM_VALIDATE_CERT: flag(true).describe('Check the certificate; false only for tests, and loudly'),
   AZTM_CA_FILE: CaFile.optional().describe('File with the CA certificates to trust beside the system’s'),
-  AZTM_ALLOW_PLAIN: flag('false').describe('Consent to the SASL mechanism PLAIN, over verified TLS only'),
+  AZTM_ALLOW_PLAIN: flag(false).describe('Consent to the SASL mechanism PLAIN, over verified TLS only'),
   AZTM_CERT_FINGERPRINT: Fingerprint.optional().describe(
     'SHA-256 of the one certificate that is accepted, whoever signed it',
   ),
@@ -71,7 +62,7 @@ export const Variables = z.object({
     .enum(['require', 'prefer', 'off'], 'expected require, prefer or off')
     .default('prefer')
     .describe('Bind the password proof to the TLS connection (SCRAM-*-PLUS)'),
-  AZTM_ALLOW_CLEAR_TEXT: flag('false').describe('Second consent to AZTM_TLS=off for a server on another machine'),
+  AZTM_ALLOW_CLEAR_TEXT: flag(false).describe('Second consent to AZTM_TLS=off for a server on another machine'),
   AZTM_RESOURCE: z
     .string()
     .min(1)
@@ -85,8 +76,8 @@ export const Variables = z.object({
     .max(600)
     .default(30)
     .describe('Longest time for the whole login, in seconds'),
-  AZTM_REQUIRED: flag('false').describe('true: nothing runs until the login stands'),
-  AZTM_SERVER_MODE: flag('true').describe('false: peers cannot call us'),
+  AZTM_REQUIRED: flag(false).describe('true: nothing runs until the login stands'),
+  AZTM_SERVER_MODE: flag(true).describe('false: peers cannot call us'),
   AZTM_PEER_POLICY: PeerPolicyFile.describe(
     'JSON file, read again when it changes: JID or *@domain -> {methods, paths, maxBodyKb, perMinute, hours, tools, contactsOnly, tenant}; who is not named may call nothing',
   ),
