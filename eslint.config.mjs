@@ -61,6 +61,10 @@ export default tseslint.config(
       'no-restricted-syntax': [
         'error',
         { selector: 'ExportAllDeclaration', message: 'Name what is exported; `export *` hides it.' },
+        {
+          selector: 'ObjectExpression > SpreadElement > ObjectExpression, * > SpreadElement > ArrayExpression',
+          message: 'Write the parts themselves; spreading a literal says nothing more.',
+        },
       ],
       '@typescript-eslint/no-floating-promises': 'error',
       // A method that answers a promise may be handed where the result is thrown away only with `void`.

@@ -177,7 +177,9 @@ async function main() {
   const withoutBus = async () => {
     const { status, body } = await bridge.exchange(
       {
-        ...{ host: 'agent.bench', method: 'POST', resource: '/echo' },
+        host: 'agent.bench',
+        method: 'POST',
+        resource: '/echo',
         headers: [['content-type', 'application/json']],
         body: () => Promise.resolve(bytes),
       },

@@ -200,7 +200,9 @@ async function measure() {
     const port = Number(await new Promise((resolve) => bare.stdout.once('data', resolve)));
     const host = `127.0.0.1:${port}`;
     const upstream = (path) => ({
-      ...{ url: `http://${host}/${path}`, trust: 'trusted', defaults: { kind: 'read', idempotency: 'safe' } },
+      url: `http://${host}/${path}`,
+      trust: 'trusted',
+      defaults: { kind: 'read', idempotency: 'safe' },
     });
     const file = join(directory, 'upstreams.yaml');
     writeFileSync(file, JSON.stringify({ upstreams: { bare: upstream('echo'), many: upstream('many') } }));

@@ -26,9 +26,17 @@ private ones. The last line is "N passed, N failed"; the exit code is 0 only whe
 export function jestArguments({ unit, grep, paths, results }) {
   const jest = join(ROOT, 'node_modules', 'jest', 'bin', 'jest.js');
   return [
-    ...['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', jest],
-    ...['--config', join(ROOT, 'jest.config.js'), '--ci', '--forceExit', '--passWithNoTests'],
-    ...['--json', '--outputFile', results],
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    jest,
+    '--config',
+    join(ROOT, 'jest.config.js'),
+    '--ci',
+    '--forceExit',
+    '--passWithNoTests',
+    '--json',
+    '--outputFile',
+    results,
     ...(unit ? ['--testPathIgnorePatterns', '/node_modules/', '\\.int\\.test\\.ts$'] : []),
     ...(grep === undefined ? [] : ['--testNamePattern', grep]),
     ...(paths.length > 0 ? ['--testPathPatterns', ...paths] : []),

@@ -45,8 +45,11 @@ export async function testTools({ grep, paths }) {
   mkdirSync(STATE, { recursive: true });
   const results = join(STATE, `tool-results-${process.pid}.tap`);
   const args = [
-    ...['--test', '--test-reporter=spec', '--test-reporter-destination=stderr'],
-    ...['--test-reporter=tap', `--test-reporter-destination=${results}`],
+    '--test',
+    '--test-reporter=spec',
+    '--test-reporter-destination=stderr',
+    '--test-reporter=tap',
+    `--test-reporter-destination=${results}`,
     ...(grep === undefined ? [] : [`--test-name-pattern=${grep}`]),
     ...files,
   ];

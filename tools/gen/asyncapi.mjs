@@ -9,8 +9,17 @@ const { z } = createRequire(join(here, '../../libs/contracts/package.json'))('zo
 const CLOUD_EVENT_PLACE = {
   type: 'object',
   required: [
-    ...['specversion', 'id', 'source', 'type', 'time', 'datacontenttype', 'data'],
-    ...['tenantid', 'runid', 'seq', 'epoch'],
+    'specversion',
+    'id',
+    'source',
+    'type',
+    'time',
+    'datacontenttype',
+    'data',
+    'tenantid',
+    'runid',
+    'seq',
+    'epoch',
   ],
   properties: {
     specversion: { const: '1.0' },

@@ -19,7 +19,15 @@ const json = (value) => `${JSON.stringify(value, null, 2)}\n`;
 
 /** Apps with a configuration, in the order in which the reference lists them. */
 const CONFIGURED = [
-  ...['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge', 'cli', 'dev-model', 'mock-a2a'],
+  'gateway',
+  'orchestrator',
+  'mcp-tool',
+  'a2a',
+  'audit',
+  'xmpp-bridge',
+  'cli',
+  'dev-model',
+  'mock-a2a',
 ];
 
 /** Every generated document: path -> text. */

@@ -18,8 +18,13 @@ const seen = (over: Partial<BusSeen> = {}): BusSeen => ({
 });
 const stream = { name: 'RUNS', missing: false, other: [], messages: 3, bytes: 900 };
 const consumer = {
-  ...{ stream: 'RUNS', name: 'audit', missing: false, other: [] },
-  ...{ ahead: false, pending: 0, unacknowledged: 0 },
+  stream: 'RUNS',
+  name: 'audit',
+  missing: false,
+  other: [],
+  ahead: false,
+  pending: 0,
+  unacknowledged: 0,
 };
 
 describe('what is made of NATS', () => {

@@ -43,7 +43,9 @@ export function columns(rows: readonly (readonly string[])[]): string[] {
 export function toolLines(tools: readonly ToolRow[]): string[] {
   return columns(
     tools.map(({ name, provider, kind, description, requires_approval }) => [
-      ...[name, provider, requires_approval ? `${kind}, asks` : kind],
+      name,
+      provider,
+      requires_approval ? `${kind}, asks` : kind,
       compact(description, 100),
     ]),
   );
@@ -52,7 +54,8 @@ export function toolLines(tools: readonly ToolRow[]): string[] {
 export function verdictLines(verdicts: readonly VerdictRow[]): string[] {
   return columns(
     verdicts.map(({ tool, provider, visible, rule, because }) => [
-      ...[tool, provider],
+      tool,
+      provider,
       visible ? 'visible' : `hidden by ${rule ?? 'a rule'}: ${because ?? ''}`,
     ]),
   );
@@ -61,8 +64,12 @@ export function verdictLines(verdicts: readonly VerdictRow[]): string[] {
 /** All about one tool: what it is, what it takes, and how to call it. */
 export function toolPage(tool: ToolRow): string[] {
   const facts = [
-    ...[tool.provider, tool.kind, tool.source, tool.version && `version ${tool.version}`],
-    ...[tool.idempotency && `repeat: ${tool.idempotency}`, tool.required_role && `for the role ${tool.required_role}`],
+    tool.provider,
+    tool.kind,
+    tool.source,
+    tool.version && `version ${tool.version}`,
+    tool.idempotency && `repeat: ${tool.idempotency}`,
+    tool.required_role && `for the role ${tool.required_role}`,
     tool.requires_approval && 'a person approves each call',
   ].filter((fact) => typeof fact === 'string' && fact !== '');
   const args = argumentRows(tool.input_schema ?? {});
@@ -113,7 +120,12 @@ function typeOf({ type, enum: values }: JsonSchema): string {
 }
 
 const EXAMPLES: Readonly<Record<string, unknown>> = {
-  ...{ string: '...', integer: 1, number: 1, boolean: true, array: [], object: {} },
+  string: '...',
+  integer: 1,
+  number: 1,
+  boolean: true,
+  array: [],
+  object: {},
 };
 
 /** The arguments that must be given, with something of their type. */

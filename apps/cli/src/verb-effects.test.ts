@@ -18,7 +18,12 @@ describe('settling an effect', () => {
 
 it('shows an effect on one line, with what is special about it', () => {
   const line = effectLine({
-    ...{ effect_id: 'e1', run_id: 'run1', tool: 'pay', state: 'succeeded', late: true, arguments: { to: 'a\nb' } },
+    effect_id: 'e1',
+    run_id: 'run1',
+    tool: 'pay',
+    state: 'succeeded',
+    late: true,
+    arguments: { to: 'a\nb' },
     settled: { by: 'ann', note: 'looked' },
     created_at: 0,
   });

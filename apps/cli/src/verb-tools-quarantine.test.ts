@@ -22,7 +22,11 @@ it('shows what waits and how an upstream is doing', () => {
   expect(waitingCells(waits)).toEqual(['crm', 'pay', 'abababababab', 'changed']);
   const row = { name: 'crm', transport: 'http', trust: 'untrusted', tools: 3, quarantined: 1 };
   expect(upstreamCells({ ...row, available: false, reason: 'It could not be reached.' })).toEqual([
-    ...['crm', 'http', 'untrusted', '3 tools, 1 not usable', 'not available: It could not be reached.'],
+    'crm',
+    'http',
+    'untrusted',
+    '3 tools, 1 not usable',
+    'not available: It could not be reached.',
   ]);
 });
 

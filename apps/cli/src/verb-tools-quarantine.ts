@@ -46,11 +46,9 @@ export function upstreamCells(row: UpstreamRow): string[] {
 }
 
 export const KNOWN_AS: Readonly<Record<string, string>> = {
-  ...{
-    named: 'the client of the file',
-    document: 'the client of our document',
-    registration: 'a client that registers itself',
-  },
+  named: 'the client of the file',
+  document: 'the client of our document',
+  registration: 'a client that registers itself',
   none: 'a client that must be registered by hand',
 };
 

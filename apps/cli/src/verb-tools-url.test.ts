@@ -19,7 +19,11 @@ it('says in a sentence what an MCP server wants, what to write and what its user
     expect.stringContaining('tools quarantine'),
   ]);
   const authorisation = {
-    ...{ by: 'user', issuer: 'https://as.example', client: 'registration', scopes: ['read'], missing: null },
+    by: 'user',
+    issuer: 'https://as.example',
+    client: 'registration',
+    scopes: ['read'],
+    missing: null,
   };
   const lines = lookLines(url, { wants: 'login', authorisation });
   expect(lines[0]).toBe(

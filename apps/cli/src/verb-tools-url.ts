@@ -33,7 +33,9 @@ export function lookLines(url: string, { wants, authorisation }: Look): string[]
   const own = client === 'none' ? `, oauth: { issuer: "${issuer ?? ''}", client_id: "<registered there>" }` : '';
   return [
     `${url} wants a login of each user. ${issuer ?? 'Somebody'} authorises them${as}.${asked}`,
-    ...[inFile, '  upstreams:', line(`, auth: oauth${own}`)],
+    inFile,
+    '  upstreams:',
+    line(`, auth: oauth${own}`),
     `Then each user opens /api/mcp/auth?provider=${name} of the gateway, once; ./switchyard tools upstreams tells how it is doing.`,
     pinned,
   ];

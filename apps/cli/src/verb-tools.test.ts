@@ -16,7 +16,11 @@ describe('whose view of the tools', () => {
 });
 
 const tool = {
-  ...{ name: 'wipe', provider: 'disk', kind: 'destructive', description: 'Wipe\nit.', requires_approval: true },
+  name: 'wipe',
+  provider: 'disk',
+  kind: 'destructive',
+  description: 'Wipe\nit.',
+  requires_approval: true,
   input_schema: {
     type: 'object',
     properties: {
@@ -34,7 +38,10 @@ it('shows tools in columns, and which rule hides one', () => {
   expect(lines[0]).toMatch(/^wipe +disk +destructive, asks {2}Wipe it\.$/);
   expect(lines[0]!.indexOf('disk')).toBe(lines[1]!.indexOf('disk'));
   const verdict = {
-    ...{ tool: 'wipe', provider: 'disk', visible: false, rule: 'role' },
+    tool: 'wipe',
+    provider: 'disk',
+    visible: false,
+    rule: 'role',
     because: 'It is for the role admin.',
   };
   expect(verdictLines([verdict])).toEqual(['wipe  disk  hidden by role: It is for the role admin.']);

@@ -7,9 +7,7 @@ import { addFile, testFile } from './verb-tools-file.ts';
 import { quarantine, upstreams } from './verb-tools-quarantine.ts';
 import { addUrl, isUrl } from './verb-tools-url.ts';
 
-const TOOL_WORDS = [
-  ...['list', 'show', 'call', 'explain', 'test', 'add', 'remove', 'quarantine', 'upstreams'],
-] as const;
+const TOOL_WORDS = ['list', 'show', 'call', 'explain', 'test', 'add', 'remove', 'quarantine', 'upstreams'] as const;
 const PAGE = 500;
 const MOST_SHOWN = 10_000;
 /** Longer than the longest call of a tool. */

@@ -124,7 +124,10 @@ describe('the stack of one clone', () => {
     const doctor = run('doctor', '--json', '--only', 'nats');
     const { verdict, checks } = JSON.parse(doctor.stdout) as DoctorReport;
     expect(checks.map(({ number, status }) => `${number} ${status}`)).toEqual([
-      ...['30 ok', '35 warn', '36 fail', '37 fail'], // The stand-ins make no streams.
+      '30 ok',
+      '35 warn',
+      '36 fail',
+      '37 fail', // The stand-ins make no streams.
     ]);
     expect([verdict, doctor.status]).toEqual(['fail', 2]);
   }, 30_000);

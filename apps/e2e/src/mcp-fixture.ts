@@ -35,7 +35,8 @@ function fixtureServer(): McpServer {
   const { server } = front;
   server.setRequestHandler('tools/list', () => ({
     tools: Object.entries(TOOLS).map(([name, { description, input }]) => ({
-      ...{ name, description },
+      name,
+      description,
       inputSchema: (name === 'json_schema_2020_12_tool'
         ? JSON_SCHEMA_2020_12
         : { type: 'object', properties: input ?? {}, required: Object.keys(input ?? {}) }) as Schema,
@@ -48,7 +49,9 @@ function fixtureServer(): McpServer {
   });
   server.setRequestHandler('resources/list', () => ({
     resources: Object.entries(RESOURCES).map(([uri, { mimeType }]) => ({
-      ...{ uri, name: uri.slice('test://'.length), mimeType: String(mimeType) },
+      uri,
+      name: uri.slice('test://'.length),
+      mimeType: String(mimeType),
     })),
   }));
   server.setRequestHandler('resources/templates/list', () => ({
@@ -64,7 +67,8 @@ function fixtureServer(): McpServer {
   });
   server.setRequestHandler('prompts/list', () => ({
     prompts: Object.entries(PROMPTS).map(([name, { arguments: names = [] }]) => ({
-      ...{ name, description: `The prompt ${name}` },
+      name,
+      description: `The prompt ${name}`,
       arguments: names.map((argument) => ({ name: argument, required: true })),
     })),
   }));

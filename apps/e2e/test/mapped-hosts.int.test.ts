@@ -55,8 +55,11 @@ const token = (kid: string): string => {
   return `${signed}.${signature.toString('base64url')}`;
 };
 const account = (user: string, port: number): Record<string, string> => ({
-  ...{ AZTM_JID: `${user}@localhost`, AZTM_PASSWORD: `pw-${user}`, AZTM_TLS: 'off' },
-  ...{ AZTM_HOST: '127.0.0.1', AZTM_PORT: String(port) },
+  AZTM_JID: `${user}@localhost`,
+  AZTM_PASSWORD: `pw-${user}`,
+  AZTM_TLS: 'off',
+  AZTM_HOST: '127.0.0.1',
+  AZTM_PORT: String(port),
 });
 
 /** The other side's gateway: hands on to whoever serves the path there. */
@@ -75,7 +78,9 @@ async function serve(
   ].find(([prefix]) => path.startsWith(prefix!))?.[1];
   const kept = request.headers.filter(([name]) => !/^(host|content-length|connection|transfer-encoding)$/.test(name));
   const response = await fetch(`${origin ?? agent.url}${resource}`, {
-    ...{ method, headers: kept, signal: call.signal },
+    method,
+    headers: kept,
+    signal: call.signal,
     ...(body.length > 0 ? { body: new Uint8Array(body) } : {}),
   });
   const headers = [...response.headers].filter(([name]) => !/^(content-length|transfer-encoding)$/.test(name));
@@ -116,7 +121,9 @@ beforeAll(async () => {
     }),
   );
   const parsed = parseConfig(BridgeConfig, {
-    ...{ ...account('far', prosody.port), NATS_URL: nats.url, AZTM_PEER_POLICY: policy },
+    ...account('far', prosody.port),
+    NATS_URL: nats.url,
+    AZTM_PEER_POLICY: policy,
   });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   bridge = createXmppBridge(parsed.value, { log, handleSignals: false });
@@ -137,12 +144,18 @@ beforeAll(async () => {
   system = await startSystem({
     env: {
       ...account('near', way.port),
-      ...{ AZTM_SERVER_MODE: 'false', SERVICE_MAP: JSON.stringify({ [new URL(mapped).host]: 'far@localhost' }) },
+      AZTM_SERVER_MODE: 'false',
+      SERVICE_MAP: JSON.stringify({ [new URL(mapped).host]: 'far@localhost' }),
       // So that the network would be a way, were it ever taken.
       EGRESS_ALLOW_HOSTS: new URL(mapped).host,
-      ...{ OPENAI_BASE_URL: `${mapped}/v1`, OPENAI_MAX_RETRIES: '0' },
-      ...{ A2A_AGENTS: mapped, A2A_CARD_TTL_MS: '500', MCP_UPSTREAMS: upstreams },
-      ...{ IDENTITY_MODE: 'jwt', JWT_ISSUER: 'https://issuer', JWT_JWKS_URL: `${mapped}/jwks` },
+      OPENAI_BASE_URL: `${mapped}/v1`,
+      OPENAI_MAX_RETRIES: '0',
+      A2A_AGENTS: mapped,
+      A2A_CARD_TTL_MS: '500',
+      MCP_UPSTREAMS: upstreams,
+      IDENTITY_MODE: 'jwt',
+      JWT_ISSUER: 'https://issuer',
+      JWT_JWKS_URL: `${mapped}/jwks`,
     },
   });
   near = await connectBus({ url: system.natsUrl, app: 'gateway', log });

@@ -42,8 +42,15 @@ let heard = '';
 const facts: SystemEvent[] = [];
 
 const readMail = defineTool({
-  ...{ name: 'mail__read', description: 'Read the mail.', provider: 'mail', kind: 'read', idempotency: 'safe' },
-  ...{ input: z.object({}), output: z.object({ mails: z.number() }), timeoutMs: 2_000, run: () => ({ mails: 3 }) },
+  name: 'mail__read',
+  description: 'Read the mail.',
+  provider: 'mail',
+  kind: 'read',
+  idempotency: 'safe',
+  input: z.object({}),
+  output: z.object({ mails: z.number() }),
+  timeoutMs: 2_000,
+  run: () => ({ mails: 3 }),
 });
 
 function configured<T extends z.ZodType>(schema: T, env: Record<string, string>): z.output<T> {
@@ -148,7 +155,9 @@ beforeAll(async () => {
   }
   gateway = createGateway(
     configured(GatewayConfig, {
-      ...{ NATS_URL: servers.nats.url, GATEWAY_PORT: String(port), GATEWAY_HOST: '127.0.0.1' },
+      NATS_URL: servers.nats.url,
+      GATEWAY_PORT: String(port),
+      GATEWAY_HOST: '127.0.0.1',
       RATE_LIMIT_PER_MINUTE: '100000',
     }),
     { log },
@@ -286,7 +295,10 @@ describe('a user authorises a provider', () => {
     const { browser } = newUser();
     const url = await begin(browser);
     expect(Object.fromEntries(url.searchParams)).toMatchObject({
-      ...{ response_type: 'code', code_challenge_method: 'S256', resource: RESOURCE, scope: SCOPES.join(' ') },
+      response_type: 'code',
+      code_challenge_method: 'S256',
+      resource: RESOURCE,
+      scope: SCOPES.join(' '),
       redirect_uri: `${base()}/callback`,
     });
     for (const evil of ['https://evil.example/', '//evil.example/', '/\\evil.example', 'javascript:alert(1)']) {
@@ -536,7 +548,9 @@ describe('T16: what is stored', () => {
       expect(
         JSON.parse(Buffer.from(JSON.parse(row!['sealed'] as string).protected as string, 'base64url').toString()),
       ).toMatchObject({
-        ...{ kid: 'new', alg: 'A256GCMKW', enc: 'A256GCM' },
+        kid: 'new',
+        alg: 'A256GCMKW',
+        enc: 'A256GCM',
       });
     } finally {
       await rotated.stop();

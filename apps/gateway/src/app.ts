@@ -88,7 +88,9 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         overrides.fetch ??
         createSafeFetch({
           ...config.egress,
-          ...{ overXmpp: carryOverXmpp(bus), timeoutMs: 5_000, maxResponseBytes: 262_144 },
+          overXmpp: carryOverXmpp(bus),
+          timeoutMs: 5_000,
+          maxResponseBytes: 262_144,
         });
       const verifierFor = (audience: string) =>
         identity.mode === 'jwt'
@@ -98,7 +100,13 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const verifyMcp = config.mcp.audience === undefined ? verify : verifierFor(config.mcp.audience);
       const { callTimeoutMs, lookEveryMs, sessions, allowedHosts } = config.mcp;
       const mcp = new McpEntrance({
-        ...{ bus, log, callTimeoutMs, lookEveryMs, sessions, keepAliveMs: heartbeatMs, now: () => clock.now() },
+        bus,
+        log,
+        callTimeoutMs,
+        lookEveryMs,
+        sessions,
+        keepAliveMs: heartbeatMs,
+        now: () => clock.now(),
         maxSubscriptions: config.streams.perProcess,
       });
       const hearings = [

@@ -55,8 +55,22 @@ function toResource(effect: EffectView): EffectResource {
   const { effectId, userId, runId, stepId, lateOutcome, createdAt, dispatchedAt, endedAt } = effect;
   const { tool, kind, idempotency, state, arguments: args, result, attempts, late, settled } = effect;
   return {
-    ...{ effect_id: effectId, user_id: userId, run_id: runId, step_id: stepId, tool, kind, idempotency, state },
-    ...{ arguments: args, result, attempts, late, late_outcome: lateOutcome, settled },
-    ...{ created_at: createdAt, dispatched_at: dispatchedAt, ended_at: endedAt },
+    effect_id: effectId,
+    user_id: userId,
+    run_id: runId,
+    step_id: stepId,
+    tool,
+    kind,
+    idempotency,
+    state,
+    arguments: args,
+    result,
+    attempts,
+    late,
+    late_outcome: lateOutcome,
+    settled,
+    created_at: createdAt,
+    dispatched_at: dispatchedAt,
+    ended_at: endedAt,
   };
 }

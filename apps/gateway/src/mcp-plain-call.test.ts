@@ -19,7 +19,9 @@ const meta = {
   [`${about}clientCapabilities`]: { elicitation: { form: {} } },
 };
 const call = (params: object = {}, more: object = {}) => ({
-  ...{ jsonrpc: '2.0', id: 7, method: 'tools/call' },
+  jsonrpc: '2.0',
+  id: 7,
+  method: 'tools/call',
   params: { name: 'tool', arguments: { text: 'hello' }, _meta: { ...meta, ...more }, ...params },
 });
 /** The same call, of a client that also wants to hear of progress: the SDK's server answers it. */
@@ -37,8 +39,12 @@ function world(end: () => Promise<StepResult>, tool: Partial<ToolInfo> = {}) {
     return end();
   };
   const front = new McpFront({
-    ...{ bus: { request } as unknown as FrontParts['bus'], callTimeoutMs: 1_000, lookEveryMs: 1_000 },
-    ...{ log: createLogger({ app: 'gateway', level: 'silent' }), keepAliveMs: 15_000, maxSubscriptions: 1 },
+    bus: { request } as unknown as FrontParts['bus'],
+    callTimeoutMs: 1_000,
+    lookEveryMs: 1_000,
+    log: createLogger({ app: 'gateway', level: 'silent' }),
+    keepAliveMs: 15_000,
+    maxSubscriptions: 1,
     sessions: { perUser: 1, perProcess: 1, idleMs: 1_000 },
   });
   fronts.push(front);
@@ -47,7 +53,10 @@ function world(end: () => Promise<StepResult>, tool: Partial<ToolInfo> = {}) {
     let sdk = false;
     const { signal } = new AbortController();
     const asking: Asked = {
-      ...{ method: 'POST', body, signal, header: (name) => new Map(given).get(name) },
+      method: 'POST',
+      body,
+      signal,
+      header: (name) => new Map(given).get(name),
       toRequest: () => {
         sdk = true;
         return new Request('http://localhost/mcp', { method: 'POST', headers: given });
@@ -76,11 +85,15 @@ const ends: Record<string, StepResult> = {
 const others: Record<string, StepResult> = {
   'an unknown tool': { status: 'failed', code: 'tool_not_found', message: 'There is no such tool.' },
   'an error of the protocol': {
-    ...{ status: 'failed', code: 'tool_failed', message: 'No.' },
+    status: 'failed',
+    code: 'tool_failed',
+    message: 'No.',
     mcpError: { code: -32_002, message: 'Gone.', data: { uri: 'a' } },
   },
   'a question': {
-    ...{ status: 'failed', code: 'input_required', message: 'It asks.' },
+    status: 'failed',
+    code: 'input_required',
+    message: 'It asks.',
     inputRequired: { requestState: 'sealed' },
   },
 };

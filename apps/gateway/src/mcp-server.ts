@@ -78,7 +78,9 @@ class Front extends McpServer {
       capabilities: {
         // One without a session, of the older protocol, has no way to be told.
         tools: viewer.openCall ? {} : { listChanged: true },
-        ...{ prompts: {}, completions: {}, logging: {} },
+        prompts: {},
+        completions: {},
+        logging: {},
         resources: viewer.session ? { subscribe: true } : {},
       },
       instructions: INSTRUCTIONS,

@@ -4,7 +4,11 @@ import { type InputOf, listTools, type Principal, type ToolInfo } from '@switchy
 import { LIST_TO_COME, ToolLists, withList } from './mcp-tool-lists.ts';
 
 const tool = (name: string, more: Partial<ToolInfo> = {}): ToolInfo => ({
-  ...{ name, description: `The tool ${name}.`, provider: 'test', kind: 'read', idempotency: 'safe' },
+  name,
+  description: `The tool ${name}.`,
+  provider: 'test',
+  kind: 'read',
+  idempotency: 'safe',
   inputSchema: { type: 'object' },
   ...more,
 });

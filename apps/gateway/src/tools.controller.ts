@@ -162,8 +162,17 @@ function constraintsOf({ providers, tools }: Given): NonNullable<RequestOf<typeo
 function toResource(info: ToolInfo): ToolResource {
   const { name, title, version, source, description, provider, kind, idempotency } = info;
   return {
-    ...{ name, title, version, source, description, provider, kind, idempotency },
-    ...{ required_role: info.requiredRole, requires_approval: info.requiresApproval ?? false },
-    ...{ input_schema: info.inputSchema, output_schema: info.outputSchema },
+    name,
+    title,
+    version,
+    source,
+    description,
+    provider,
+    kind,
+    idempotency,
+    required_role: info.requiredRole,
+    requires_approval: info.requiresApproval ?? false,
+    input_schema: info.inputSchema,
+    output_schema: info.outputSchema,
   };
 }

@@ -163,7 +163,11 @@ describe('in development', () => {
     const _meta = { progressToken: 'p', 'io.modelcontextprotocol/logLevel': 'info' };
     const { messages } = await ask('tools/call', { name: 'steps', _meta });
     expect(messages.map(({ method, params }) => params?.['progress'] ?? method ?? 'result')).toEqual([
-      ...[1, 2, 3, 'notifications/message', 'result'],
+      1,
+      2,
+      3,
+      'notifications/message',
+      'result',
     ]);
     expect(tools.calls[0]!.mcp).toMatchObject({ progress: true, logLevel: 'info', protocolVersion: '2026-07-28' });
     const quiet = await ask('tools/call', { name: 'steps' });
@@ -405,7 +409,9 @@ describe('two replicas behind a balancer that knows no sessions', () => {
   afterAll(() => house.stop());
 
   const call = (name: string, args: Json = {}, id: unknown = (nextId += 1), more: Json = {}) => ({
-    ...{ id, method: 'tools/call', params: { name, arguments: args, ...more } },
+    id,
+    method: 'tools/call',
+    params: { name, arguments: args, ...more },
   });
 
   it('serve every request of a session, wherever it comes in', async () => {
@@ -418,7 +424,8 @@ describe('two replicas behind a balancer that knows no sessions', () => {
     expect(steps.headers.get('content-type')).toContain('text/event-stream');
     expect(steps.messages.map(({ method }) => method)).toEqual([
       ...Array.from({ length: 3 }, () => 'notifications/progress'),
-      ...['notifications/message', undefined],
+      'notifications/message',
+      undefined,
     ]);
     for (const url of house.urls) {
       const listed = await fetch(`${url}/mcp`, {
@@ -546,8 +553,11 @@ describe('with bearer tokens', () => {
     };
     await open(
       {
-        ...{ IDENTITY_MODE: 'jwt', JWT_ISSUER: 'https://issuer', JWT_JWKS_URL: 'https://issuer/jwks' },
-        ...{ MCP_AUDIENCE: AUDIENCE, MCP_PUBLIC_URL: AUDIENCE },
+        IDENTITY_MODE: 'jwt',
+        JWT_ISSUER: 'https://issuer',
+        JWT_JWKS_URL: 'https://issuer/jwks',
+        MCP_AUDIENCE: AUDIENCE,
+        MCP_PUBLIC_URL: AUDIENCE,
       },
       { fetch: () => Promise.resolve(Response.json({ keys: [jwk] })) },
     );
@@ -565,7 +575,9 @@ describe('with bearer tokens', () => {
     const listening = new AbortController();
     const bus = house.hub.connect('audit');
     bus.consume({
-      ...{ stream: 'SYSTEM', durable: 'audit-log', signal: listening.signal },
+      stream: 'SYSTEM',
+      durable: 'audit-log',
+      signal: listening.signal,
       handle: (messages) => {
         heard.push(...messages.flatMap(({ system }) => (system ? [system as unknown as Json] : [])));
         return Promise.resolve();
@@ -598,8 +610,10 @@ describe('with bearer tokens', () => {
     expect([status, headers.get('www-authenticate')]).toEqual([401, `Bearer resource_metadata="${METADATA}"`]);
     for (const path of ['/.well-known/oauth-protected-resource', '/.well-known/oauth-protected-resource/mcp'])
       expect(await (await fetch(house.url + path)).json()).toEqual({
-        ...{ resource: AUDIENCE, authorization_servers: ['https://issuer'] },
-        ...{ bearer_methods_supported: ['header'], resource_name: 'Switchyard' },
+        resource: AUDIENCE,
+        authorization_servers: ['https://issuer'],
+        bearer_methods_supported: ['header'],
+        resource_name: 'Switchyard',
       });
   });
 

@@ -82,8 +82,14 @@ const NO_USAGE: Usage = { input_tokens: 0, output_tokens: 0 };
 const NO_LIMITS: StepLimits = { calls: 16, approvalTools: [], heardStranger: false };
 /** Answers that say that a call did not come as far as the ledger. */
 const BEFORE_LEDGER: ReadonlySet<string> = new Set([
-  ...['unavailable', 'overloaded', 'tool_not_found', 'tool_invalid_arguments', 'credentials_missing', 'conflict'],
-  ...['approval_required', 'cancelled'],
+  'unavailable',
+  'overloaded',
+  'tool_not_found',
+  'tool_invalid_arguments',
+  'credentials_missing',
+  'conflict',
+  'approval_required',
+  'cancelled',
 ]);
 
 /** One performance of one step. */

@@ -57,7 +57,11 @@ export interface McpToolOverrides extends ServiceOverrides {
 const away = () => Promise.reject(new AppError('unavailable', 'There is no database for the pins of tools.'));
 const NO_PINS: ToolPins = { of: away, note: away, waiting: away, get: away, decide: away };
 const NO_REGISTRATIONS: Registrations = {
-  ...{ get: away, save: away, remove: away, reseal: away, sealedOtherwise: away },
+  get: away,
+  save: away,
+  remove: away,
+  reseal: away,
+  sealedOtherwise: away,
 };
 
 /** Wires one replica. Nothing is opened before start(). */
@@ -98,7 +102,14 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     lifecycle.onStop('news of the catalogue', () => news.stop());
     const registrations = store.registrations ?? NO_REGISTRATIONS;
     const { authorisations: own, ...found } = await openAuthorisations(config.authorisations, {
-      ...{ registrations, route, connections, teller, clock, log, lifecycle, read },
+      registrations,
+      route,
+      connections,
+      teller,
+      clock,
+      log,
+      lifecycle,
+      read,
       onProviders: () => news.changed(),
     });
     const authorisations = overrides.authorisations ?? own;
@@ -123,12 +134,24 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const records = new EffectRecords(effects, teller);
     const pins = store.toolPins ?? NO_PINS;
     const upstreams = await openUpstreams(config.upstreams, {
-      ...{ route, catalog, pins, authorisations, teller, log, metrics, lifecycle, read, discovered: found.discovered },
+      route,
+      catalog,
+      pins,
+      authorisations,
+      teller,
+      log,
+      metrics,
+      lifecycle,
+      read,
+      discovered: found.discovered,
       userToken: overrides.userToken ?? ((who, { provider }) => own.tokenOf(who, provider)),
     });
     own.onChange((owner, change) => authorisationChanged(upstreams, owner, change));
     const calls = new OpenCalls({
-      ...{ executor, bus, metrics, states: upstreams.states },
+      executor,
+      bus,
+      metrics,
+      states: upstreams.states,
       answerMs: overrides.answerMs,
     });
     lifecycle.onStop('open calls', () => calls.stop());

@@ -188,9 +188,13 @@ export class Authorisations implements ProviderAuthorisations {
       throw refuse(answer.error === undefined ? 'exchange' : safeReason(answer.error), error);
     });
     await connections.save({
-      ...{ connectionId: randomUUID(), tenantId: login.tenantId, userId: login.userId, provider: login.provider },
+      connectionId: randomUUID(),
+      tenantId: login.tenantId,
+      userId: login.userId,
+      provider: login.provider,
       issuer: granted.credential.grant?.issuer ?? client.config.issuer ?? '',
-      ...{ scopes: granted.scopes, expiresAt: granted.expiresAt },
+      scopes: granted.scopes,
+      expiresAt: granted.expiresAt,
       ...(await vault.seal(login, 'credential', granted.credential)),
     });
     const { provider, returnTo } = login;
@@ -312,7 +316,9 @@ export function viewOf(client: Provider, found: Connection | undefined): Provide
   const connection = found && isOf(client, found) ? found : undefined;
   const missing = connection?.wantedScopes.filter((scope) => !connection.scopes.includes(scope));
   return {
-    ...{ provider, title, status: connection?.status ?? 'not_connected' },
+    provider,
+    title,
+    status: connection?.status ?? 'not_connected',
     authorized: connection?.status === 'connected',
     scopes: [...(connection?.scopes ?? scopes)],
     missing_scopes: missing ?? [],

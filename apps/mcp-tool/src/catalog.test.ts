@@ -7,7 +7,12 @@ import type { Tool } from './tool.ts';
 
 const tool = (name: string): Tool =>
   defineTool({
-    ...{ name, description: '', provider: 'test', kind: 'read', idempotency: 'safe', timeoutMs: 100 },
+    name,
+    description: '',
+    provider: 'test',
+    kind: 'read',
+    idempotency: 'safe',
+    timeoutMs: 100,
     input: z.object({}),
     output: z.null(),
     run: () => null,

@@ -5,7 +5,8 @@ import { authOf, keyAuth, methodFor } from './client-auth.ts';
 import { methodToRegister } from './client-registrations.ts';
 
 const metadata = (supported?: string[]) => ({
-  ...{ issuer: 'https://as.example', token_endpoint: 'https://as.example/token' },
+  issuer: 'https://as.example',
+  token_endpoint: 'https://as.example/token',
   ...(supported ? { token_endpoint_auth_methods_supported: supported } : {}),
 });
 

@@ -146,7 +146,10 @@ export class ClientRegistrations {
       });
     const { client_secret_expires_at: until } = told as { client_secret_expires_at?: unknown };
     const registration: Registration = {
-      ...{ provider, issuer, clientId: parsed.data.client_id, redirectUri: this.parts.redirectUri },
+      provider,
+      issuer,
+      clientId: parsed.data.client_id,
+      redirectUri: this.parts.redirectUri,
       ...(await this.parts.vault.seal(ownerOf({ provider, issuer }), 'client', parsed.data)),
       expiresAt: typeof until === 'number' && until > 0 ? Math.round(until * 1_000) : null,
     };
@@ -177,8 +180,11 @@ export class ClientRegistrations {
     const { origin, hostname } = new URL(redirectUri);
     const isLoopback = /^(localhost|.*\.localhost|127\.0\.0\.1|\[::1\])$/.test(hostname);
     return {
-      ...{ client_name: 'Switchyard', client_uri: origin, redirect_uris: [redirectUri] },
-      ...{ grant_types: ['authorization_code', 'refresh_token'], response_types: ['code'] },
+      client_name: 'Switchyard',
+      client_uri: origin,
+      redirect_uris: [redirectUri],
+      grant_types: ['authorization_code', 'refresh_token'],
+      response_types: ['code'],
       application_type: isLoopback ? 'native' : 'web',
     };
   }

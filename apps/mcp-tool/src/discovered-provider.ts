@@ -65,7 +65,9 @@ export class DiscoveredProvider implements Provider {
   get view(): UpstreamAuthorisation {
     const { issuer, resource } = this.#found ?? {};
     return {
-      ...{ by: this.parts.oauth.by, issuer: issuer ?? null, resource: resource ?? null },
+      by: this.parts.oauth.by,
+      issuer: issuer ?? null,
+      resource: resource ?? null,
       client: this.#identity?.how ?? this.#foreseen() ?? null,
       scopes: [...this.config.scopes],
       missing: this.#problem ?? null,
@@ -234,21 +236,34 @@ export class DiscoveredProvider implements Provider {
     const lasting: Record<string, string> = scopes.includes('offline_access') ? { prompt: 'consent' } : {};
     return new ProviderClient({
       config: {
-        ...{ id, title, issuer: found.issuer, endpoints: undefined, scopes, resource: found.resource },
-        ...{ clientId: identity.clientId, clientSecret: identity.secret, clientAuth: method },
+        id,
+        title,
+        issuer: found.issuer,
+        endpoints: undefined,
+        scopes,
+        resource: found.resource,
+        clientId: identity.clientId,
+        clientSecret: identity.secret,
+        clientAuth: method,
         authorizationParams: lasting,
       },
       auth: key === undefined ? authOf(method, identity.secret) : keyAuth(this.#secret(key), alg),
       metadata: found.metadata as oauth.ServerMetadata,
       redirectUri: registrations.redirectUri,
-      ...{ fetch, mayUseHttp, now },
+      fetch,
+      mayUseHttp,
+      now,
     });
   }
 
   #scopes({ metadata, scopes: resource }: Found, wanted: readonly string[]): string[] {
     return scopesToAsk({
-      ...{ named: this.parts.oauth.scopes, challenged: this.#challenge?.scopes ?? [], resource, wanted },
-      ...{ server: metadata.scopes_supported, grants: metadata.grant_types_supported },
+      named: this.parts.oauth.scopes,
+      challenged: this.#challenge?.scopes ?? [],
+      resource,
+      wanted,
+      server: metadata.scopes_supported,
+      grants: metadata.grant_types_supported,
     });
   }
 

@@ -140,7 +140,12 @@ export class DiscoveredProviders {
     const { registrations, fetchFor, mayUseHttp, read, clock, log } = this.parts;
     const { host, protocol } = new URL(upstream.url!);
     const made: DiscoveredProvider = new DiscoveredProvider({
-      ...{ upstream, oauth: upstream.oauth!, registrations, read, log, fetch: fetch ?? fetchFor(host) },
+      upstream,
+      oauth: upstream.oauth!,
+      registrations,
+      read,
+      log,
+      fetch: fetch ?? fetchFor(host),
       // What the operator itself reaches without TLS describes itself so, too.
       mayUseHttp: (other) => (!fetch && protocol === 'http:' && other === host) || mayUseHttp(other),
       now: () => clock.now(),

@@ -213,8 +213,15 @@ export class EffectDesk {
     const key = idempotencyKey ?? `call:${effectId}`;
     const holder = `${this.parts.instance}:${(this.#count += 1)}`;
     return {
-      ...{ effectId, tenantId, userId, idempotencyKey: key, runId, stepId, ...call },
-      ...{ holder, leaseMs: this.parts.leaseMs },
+      effectId,
+      tenantId,
+      userId,
+      idempotencyKey: key,
+      runId,
+      stepId,
+      ...call,
+      holder,
+      leaseMs: this.parts.leaseMs,
     } satisfies Omit<EffectRequest, 'waited' | 'takeOver'>;
   }
 

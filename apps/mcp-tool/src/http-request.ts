@@ -26,7 +26,12 @@ const CREDENTIAL = 'credential.';
 /** Headers of the connection, and those that are ours to set. */
 const NOT_OURS = new Set(
   ['host', 'connection', 'content-length', 'transfer-encoding', 'upgrade', 'te', 'trailer', 'expect', 'cookie'].concat([
-    ...['proxy-authorization', 'keep-alive', 'idempotency-key', 'accept-encoding', 'forwarded', 'x-forwarded-for'],
+    'proxy-authorization',
+    'keep-alive',
+    'idempotency-key',
+    'accept-encoding',
+    'forwarded',
+    'x-forwarded-for',
   ]),
 );
 

@@ -69,12 +69,23 @@ export function httpTool(definition: HttpToolDefinition, parts: HttpToolParts): 
   const { name, provider, kind, idempotency = kind === 'read' ? 'safe' : 'none' } = definition;
   const effects = mayHaveEffect({ kind, idempotency });
   const data = {
-    ...{ name: toolName(provider, name), provider, kind, idempotency, source: 'http_endpoint' as const },
-    ...{ title: definition.title, version: definition.version, description: definition.description },
-    ...{ requiredRole: definition.required_role, requiresApproval: definition.requires_approval || undefined },
-    ...{ requiredCredentials, requiredScopes: definition.required_scopes },
-    ...{ timeoutMs: definition.timeout_ms, maxOutputBytes: definition.max_output_bytes },
-    ...{ inputSchema: input, outputSchema: output, trust: 'untrusted' as const },
+    name: toolName(provider, name),
+    provider,
+    kind,
+    idempotency,
+    source: 'http_endpoint' as const,
+    title: definition.title,
+    version: definition.version,
+    description: definition.description,
+    requiredRole: definition.required_role,
+    requiresApproval: definition.requires_approval || undefined,
+    requiredCredentials,
+    requiredScopes: definition.required_scopes,
+    timeoutMs: definition.timeout_ms,
+    maxOutputBytes: definition.max_output_bytes,
+    inputSchema: input,
+    outputSchema: output,
+    trust: 'untrusted' as const,
   };
   return makeTool(data, {
     check,

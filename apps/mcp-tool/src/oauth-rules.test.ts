@@ -10,7 +10,9 @@ describe('what an upstream says that wants a token', () => {
   it('is taken from its header, cut to a size', () => {
     const said = 'Bearer scope="read write read", resource_metadata="https://mcp.example/meta", error="invalid_token"';
     expect(challengeOf(answer(401, said))).toEqual({
-      ...{ status: 401, scopes: ['read', 'write'], resourceMetadataUrl: 'https://mcp.example/meta' },
+      status: 401,
+      scopes: ['read', 'write'],
+      resourceMetadataUrl: 'https://mcp.example/meta',
     });
     expect(challengeOf(answer(401))).toEqual({ status: 401, scopes: [], resourceMetadataUrl: undefined });
     const long = Array.from({ length: 500 }, (_, n) => `scope-${n}`).join(' ');

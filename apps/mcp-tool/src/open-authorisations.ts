@@ -67,7 +67,9 @@ export async function openAuthorisations(
   const mayUseHttp = (host: string) => allowed.has(host) || allowed.has(host.replace(/:\d+$/, '')) || isMapped(host);
   const clientOf = (provider: ProviderConfig) =>
     new ProviderClient({
-      ...{ config: provider, redirectUri, fetch },
+      config: provider,
+      redirectUri,
+      fetch,
       mayUseHttp,
       now: () => clock.now(),
     });
@@ -81,7 +83,13 @@ export async function openAuthorisations(
   lifecycle.onStop('credentials', () => keeper.stop());
   const authorisations = new Authorisations({ connections, vault, keeper, teller, clock, log, pageOf });
   const discovered = new DiscoveredProviders({
-    ...{ authorisations, registrations: clients, mayUseHttp, read, clock, log, pageOf },
+    authorisations,
+    registrations: clients,
+    mayUseHttp,
+    read,
+    clock,
+    log,
+    pageOf,
     fetchFor: (host) =>
       host === undefined
         ? fetch
@@ -92,7 +100,10 @@ export async function openAuthorisations(
   if (config.providersFile === undefined) return opened;
   let named: ReadonlyMap<string, ProviderClient> = new Map();
   const file = new OperatorFile<readonly ProviderConfig[]>({
-    ...{ path: config.providersFile, of: 'providers', log, everyMs: config.lookEveryMs },
+    path: config.providersFile,
+    of: 'providers',
+    log,
+    everyMs: config.lookEveryMs,
     parse: (text) => {
       const parsed = parseProviders(text, read);
       return 'providers' in parsed ? { value: parsed.providers } : parsed;

@@ -30,12 +30,17 @@ function replica(script: (ask: NonNullable<CallRequest['ask']>) => Promise<unkno
 }
 
 const input = (more: Partial<ToolCall> = {}): ToolCall => ({
-  ...{ principal: ANN, tool: 'asks', arguments: {}, constraints: { mode: 'auto', providers: [], tools: [] } },
+  principal: ANN,
+  tool: 'asks',
+  arguments: {},
+  constraints: { mode: 'auto', providers: [], tools: [] },
   mcp: { capabilities: { elicitation: {} }, progress: false },
   ...more,
 });
 const caller = (signal = new AbortController().signal) => ({
-  ...{ signal, progress: () => undefined, deadline: Date.now() + 60_000 },
+  signal,
+  progress: () => undefined,
+  deadline: Date.now() + 60_000,
 });
 /** The same call with an answer to everything that was asked. */
 function answered(result: StepResult, answer: Record<string, unknown> = { action: 'accept' }): ToolCall {

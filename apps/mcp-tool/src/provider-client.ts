@@ -306,8 +306,12 @@ function isMetadata(value: unknown): value is oauth.ServerMetadata {
     .looseObject({
       issuer: z.string(),
       code_challenge_methods_supported: z.array(z.string()).optional(),
-      ...{ authorization_endpoint: text, token_endpoint: text, revocation_endpoint: text },
-      ...{ introspection_endpoint: text, userinfo_endpoint: text, jwks_uri: text },
+      authorization_endpoint: text,
+      token_endpoint: text,
+      revocation_endpoint: text,
+      introspection_endpoint: text,
+      userinfo_endpoint: text,
+      jwks_uri: text,
     })
     .safeParse(value).success;
 }

@@ -117,10 +117,15 @@ export function parseProviders(text: string, read: (name: string) => string | un
     providers: found.map(([id, provider]) => {
       const secret = provider.client_secret_env === undefined ? undefined : read(provider.client_secret_env);
       return {
-        ...{ id, title: provider.title ?? id, issuer: provider.issuer, endpoints: provider.endpoints },
-        ...{ clientId: provider.client_id, clientSecret: secret },
+        id,
+        title: provider.title ?? id,
+        issuer: provider.issuer,
+        endpoints: provider.endpoints,
+        clientId: provider.client_id,
+        clientSecret: secret,
         clientAuth: provider.client_auth ?? (secret === undefined ? 'none' : 'basic'),
-        ...{ scopes: provider.scopes, resource: provider.resource },
+        scopes: provider.scopes,
+        resource: provider.resource,
         authorizationParams: provider.authorization_params,
       };
     }),

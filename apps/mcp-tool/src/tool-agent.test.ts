@@ -22,15 +22,27 @@ type Said =
 
 const tool = (name: string, more: Partial<Parameters<typeof defineTool>[0]> = {}): Tool =>
   defineTool({
-    ...{ name, description: `Does ${name}.`, provider: 'p', kind: 'write', idempotency: 'key', timeoutMs: 1_000 },
-    ...{ input: z.object({}), output: z.unknown(), run: () => null },
+    name,
+    description: `Does ${name}.`,
+    provider: 'p',
+    kind: 'write',
+    idempotency: 'key',
+    timeoutMs: 1_000,
+    input: z.object({}),
+    output: z.unknown(),
+    run: () => null,
     ...more,
   });
 
 const STEP: StepRequest = {
   principal: { tenantId: 'acme', userId: 'ann', role: 'user', via: 'dev' },
-  ...{ runId: 'run1', stepId: 'step-mcp-001', threadId: 't', idempotencyKey: 'run1:step-mcp-001', attempt: 1 },
-  ...{ task: 'do it', toolConstraints: { mode: 'auto', providers: [], tools: [] } },
+  runId: 'run1',
+  stepId: 'step-mcp-001',
+  threadId: 't',
+  idempotencyKey: 'run1:step-mcp-001',
+  attempt: 1,
+  task: 'do it',
+  toolConstraints: { mode: 'auto', providers: [], tools: [] },
 };
 
 /** Performs the step against a model that says these things one after the other. */
@@ -210,12 +222,16 @@ describe('the tool agent', () => {
     expect(doubted.calls).toHaveLength(1);
     const broken = await perform([{ calls: [['add', { a: 1 }]] }, new AppError('budget_exceeded', 'No money left.')]);
     expect(broken.result).toMatchObject({
-      ...{ status: 'failed', code: 'budget_exceeded', usage: { input_tokens: 10, output_tokens: 1 } },
+      status: 'failed',
+      code: 'budget_exceeded',
+      usage: { input_tokens: 10, output_tokens: 1 },
       message: 'No money left. Done before: add {"a":1}.',
     });
     const wasted = await perform([{ refused: { code: 'model_unavailable', message: 'It broke off.' } }]);
     expect(wasted.result).toMatchObject({
-      ...{ status: 'failed', code: 'model_unavailable', usage: { input_tokens: 10, output_tokens: 1 } },
+      status: 'failed',
+      code: 'model_unavailable',
+      usage: { input_tokens: 10, output_tokens: 1 },
     });
   });
 
@@ -319,7 +335,10 @@ describe('a worker that takes up the step of one that was lost', () => {
     const attempt = perform([{ calls: [['add', { a: 1 }]] }], { turns, result: (call) => (before.push(call), dies()) });
     await expect(attempt).rejects.toBe(lost);
     const known: Partial<Effect> = {
-      ...{ idempotencyKey: before[0]!.idempotencyKey, tool: 'add', kind: 'write', state: 'succeeded' },
+      idempotencyKey: before[0]!.idempotencyKey,
+      tool: 'add',
+      kind: 'write',
+      state: 'succeeded',
       result: { status: 'succeeded', output: { id: 77 } },
     };
     const within = { calls: 1, approvalTools: ['*'], heardStranger: false };
@@ -336,12 +355,17 @@ describe('a worker that takes up the step of one that was lost', () => {
     const attempt = perform([{ calls: [['add', { a: 1 }]] }], { turns, result: (call) => (before.push(call), dies()) });
     await expect(attempt).rejects.toBe(lost);
     const begun: Partial<Effect> = {
-      ...{ idempotencyKey: before[0]!.idempotencyKey, tool: 'add', kind: 'write', state: 'dispatched', result: null },
+      idempotencyKey: before[0]!.idempotencyKey,
+      tool: 'add',
+      kind: 'write',
+      state: 'dispatched',
+      result: null,
     };
     const result = (): StepResult => ({ status: 'failed', code: 'tool_not_found', message: 'No such tool.' });
     const options = { turns, step: again, tools: [], result };
     expect((await perform([], { ...options, effects: [begun] })).result).toMatchObject({
-      ...{ status: 'in_doubt', message: expect.stringContaining('The call of add {"a":1} was begun') },
+      status: 'in_doubt',
+      message: expect.stringContaining('The call of add {"a":1} was begun'),
     });
     // One that was never begun is a refusal like any other.
     expect((await perform([], options)).result).toMatchObject({ status: 'succeeded' });

@@ -28,10 +28,20 @@ export interface UpstreamEntry {
 
 export function newEntry(config: UpstreamConfig, text: string): UpstreamEntry {
   return {
-    ...{ config, text, seen: undefined, active: [], quarantined: 0, health: WELL },
-    ...{ era: undefined, refreshedAt: undefined, as: undefined },
-    ...{ timer: undefined, heard: undefined, askedAt: Number.NEGATIVE_INFINITY },
-    ...{ work: Promise.resolve(), gone: false },
+    config,
+    text,
+    seen: undefined,
+    active: [],
+    quarantined: 0,
+    health: WELL,
+    era: undefined,
+    refreshedAt: undefined,
+    as: undefined,
+    timer: undefined,
+    heard: undefined,
+    askedAt: Number.NEGATIVE_INFINITY,
+    work: Promise.resolve(),
+    gone: false,
   };
 }
 

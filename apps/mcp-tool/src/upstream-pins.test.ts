@@ -10,7 +10,11 @@ const define = (name: string, description = 'Does it.'): Definition => ({
   inputSchema: { type: 'object' },
 });
 const pin = (definition: Definition, more: Partial<ToolPin> = {}): ToolPin => ({
-  ...{ tool: definition.name, approved: canonicalDefinition(definition), pending: null, reasons: [], rejected: null },
+  tool: definition.name,
+  approved: canonicalDefinition(definition),
+  pending: null,
+  reasons: [],
+  rejected: null,
   ...more,
 });
 const names = (definitions: readonly Definition[]) => definitions.map(({ name }) => name);

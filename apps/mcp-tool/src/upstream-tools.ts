@@ -88,8 +88,12 @@ export class UpstreamTools {
     const title = definition.title ?? definition.annotations?.title;
     const hints = hintsOf(definition);
     const options = {
-      ...{ name: toolNameOf(upstream, definition.name), provider: upstream.provider, source: 'mcp_upstream' as const },
-      ...{ trust: upstream.trust, kind, idempotency }, // T1
+      name: toolNameOf(upstream, definition.name),
+      provider: upstream.provider,
+      source: 'mcp_upstream' as const,
+      trust: upstream.trust,
+      kind,
+      idempotency, // T1
       description: visibleText(definition.description ?? title ?? definition.name).slice(0, MAX_DESCRIPTION),
       ...(title === undefined ? {} : { title: visibleText(title).slice(0, MAX_TITLE) }),
       inputSchema: definition.inputSchema as Record<string, unknown>,

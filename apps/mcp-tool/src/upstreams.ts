@@ -60,7 +60,10 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
     log.info('MCP_STATE_SECRET is not set: a question of an upstream is answered at the replica that passed it on');
   const states = new InputStates(stateSecret ?? randomBytes(32));
   const pool: UpstreamPool = new UpstreamPool({
-    ...{ log, metrics, route: parts.route, read: parts.read ?? ((name) => process.env[name]) },
+    log,
+    metrics,
+    route: parts.route,
+    read: parts.read ?? ((name) => process.env[name]),
     ...(userToken ? { userToken } : {}),
     ...(discovered
       ? {
@@ -75,7 +78,11 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
     compileSchema(schema, 'untrusted', trust === 'trusted' ? OPERATORS : STRANGERS);
   const tools = new UpstreamTools({ catalog, pool, states, compile });
   const book: UpstreamBook = new UpstreamBook({
-    ...{ pool, pins, teller, log, metrics },
+    pool,
+    pins,
+    teller,
+    log,
+    metrics,
     publish: (name, active) => tools.publish(name, active),
     otherNames: () => tools.otherNames(),
     objections: (definition, trust) => tools.objections(definition, trust),
@@ -89,7 +96,10 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
   });
   if (file !== undefined) {
     const source = new OperatorFile<readonly UpstreamConfig[]>({
-      ...{ path: file, of: 'upstreams', log, everyMs: lookEveryMs },
+      path: file,
+      of: 'upstreams',
+      log,
+      everyMs: lookEveryMs,
       parse: (text) => {
         const parsed = parseUpstreams(text);
         return 'upstreams' in parsed ? { value: parsed.upstreams } : parsed;
@@ -103,7 +113,11 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
     lifecycle.onStop('file of upstreams', () => source.stop());
   }
   const requests = new UpstreamRequests({
-    ...{ pool, states, log, upstreams: () => book.all(), unavailable: () => book.unavailable() },
+    pool,
+    states,
+    log,
+    upstreams: () => book.all(),
+    unavailable: () => book.unavailable(),
     mayUse: async (principal, provider) => {
       const { status } = await authorisations.statusOf(principal, provider);
       return status === 'not_needed' || status === 'authorised';

@@ -51,14 +51,14 @@ describe('the service on real servers', () => {
     const result = await asker.request(
       performStep.mcp,
       {
-        ...{
-          principal: ANN,
-          runId: 'run1',
-          stepId: 'step-mcp-001',
-          threadId: 't',
-          idempotencyKey: 'run1:step-mcp-001',
-        },
-        ...{ attempt: 1, task: 'x', call: { tool: 'calculator', arguments: { expression: '17% of 2340' } } },
+        principal: ANN,
+        runId: 'run1',
+        stepId: 'step-mcp-001',
+        threadId: 't',
+        idempotencyKey: 'run1:step-mcp-001',
+        attempt: 1,
+        task: 'x',
+        call: { tool: 'calculator', arguments: { expression: '17% of 2340' } },
       },
       { onProgress: (frame) => types.push((frame as { type: string }).type) },
     );
@@ -113,7 +113,11 @@ describe('a stock client', () => {
       expect(answer.headers?.get('error-code') ?? '').toBe('');
       const { tools } = answer.json<{ tools: { name: string }[] }>();
       expect(tools.map(({ name }) => name)).toEqual([
-        ...['add_note', 'calculator', 'delete_note', 'get_note', 'get_weather'],
+        'add_note',
+        'calculator',
+        'delete_note',
+        'get_note',
+        'get_weather',
       ]);
     }
   });

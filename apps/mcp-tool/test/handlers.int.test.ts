@@ -38,7 +38,11 @@ const payOnce = defineTool({
   },
 });
 const waits = defineTool({
-  ...{ name: 'waits', description: 'Never answers.', provider: 'test', kind: 'read', idempotency: 'safe' },
+  name: 'waits',
+  description: 'Never answers.',
+  provider: 'test',
+  kind: 'read',
+  idempotency: 'safe',
   input: z.object({}),
   output: z.null(),
   timeoutMs: 60_000,
@@ -49,7 +53,11 @@ const waits = defineTool({
 });
 
 const worksOn = defineTool({
-  ...{ name: 'works_on', description: 'Works for long.', provider: 'test', kind: 'write', idempotency: 'none' },
+  name: 'works_on',
+  description: 'Works for long.',
+  provider: 'test',
+  kind: 'write',
+  idempotency: 'none',
   requiredRole: 'admin',
   input: z.object({}),
   output: z.null(),
@@ -211,8 +219,13 @@ describe('listing and calling', () => {
     const names = async (principal: Principal) =>
       (await asker.request(listTools, { principal })).tools.map(({ name }) => name);
     expect(await names(USER)).toEqual([
-      ...['add_note', 'calculator', 'delete_note', 'get_note', 'get_weather'],
-      ...['pay_once', 'waits'],
+      'add_note',
+      'calculator',
+      'delete_note',
+      'get_note',
+      'get_weather',
+      'pay_once',
+      'waits',
     ]);
     expect(await names(ADMIN)).toContain('admin_debug');
     const { tools } = await asker.request(listTools, {

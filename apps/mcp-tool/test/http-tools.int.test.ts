@@ -217,7 +217,10 @@ describe('a tool that is an HTTP call', () => {
   it('lists its schema, and nothing of where it leads and what it needs', async () => {
     const { tools } = await asker.request(listTools, { principal: ANN });
     expect(tools.find(({ name }) => name === 'shop__search')).toMatchObject({
-      ...{ provider: 'shop', kind: 'read', idempotency: 'safe', source: 'http_endpoint' },
+      provider: 'shop',
+      kind: 'read',
+      idempotency: 'safe',
+      source: 'http_endpoint',
       inputSchema: { required: ['word', 'shelf'] },
     });
     for (const hidden of [origin, 'SHOP_KEY', SECRET]) expect(JSON.stringify(tools)).not.toContain(hidden);
@@ -281,9 +284,29 @@ describe('T7: where it may lead', () => {
   it('is refused when it is registered, in every way of writing an address that is not public', () => {
     const { port } = server.address() as AddressInfo;
     for (const host of [
-      ...['127.0.0.1', '127.1', '2130706433', '0x7f000001', '0x7f.1', '0177.0.0.1', '127.000.000.001', '0.0.0.0', '0'],
-      ...['localhost', 'LOCALHOST', 'a.localhost', '[::1]', '[::ffff:127.0.0.1]', '[::]', '[::ffff:7f00:1]'],
-      ...['169.254.169.254', '10.0.0.1', '192.168.1.1', '172.16.0.1', '[fd00::1]', '[fe80::1]', '[64:ff9b::7f00:1]'],
+      '127.0.0.1',
+      '127.1',
+      '2130706433',
+      '0x7f000001',
+      '0x7f.1',
+      '0177.0.0.1',
+      '127.000.000.001',
+      '0.0.0.0',
+      '0',
+      'localhost',
+      'LOCALHOST',
+      'a.localhost',
+      '[::1]',
+      '[::ffff:127.0.0.1]',
+      '[::]',
+      '[::ffff:7f00:1]',
+      '169.254.169.254',
+      '10.0.0.1',
+      '192.168.1.1',
+      '172.16.0.1',
+      '[fd00::1]',
+      '[fe80::1]',
+      '[64:ff9b::7f00:1]',
     ])
       expect(() => make(`http://${host}:${port}/canary`)).toThrow(/not public|not a URL/);
     expect(() => make('ftp://example.com/')).toThrow();

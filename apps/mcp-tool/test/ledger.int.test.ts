@@ -44,7 +44,11 @@ let started = 0;
 
 const pay = (idempotency: 'none' | 'key'): Tool =>
   defineTool({
-    ...{ name: `pay_${idempotency}`, description: 'Pay.', provider: 'bank', kind: 'write', idempotency },
+    name: `pay_${idempotency}`,
+    description: 'Pay.',
+    provider: 'bank',
+    kind: 'write',
+    idempotency,
     input: z.object({ cents: z.number().int() }),
     output: z.object({ paid: z.number(), pid: z.number() }),
     timeoutMs: 30_000,
@@ -55,7 +59,11 @@ const pay = (idempotency: 'none' | 'key'): Tool =>
     },
   });
 const deaf = defineTool({
-  ...{ name: 'deaf', description: 'Pays, after its time.', provider: 'bank', kind: 'write', idempotency: 'none' },
+  name: 'deaf',
+  description: 'Pays, after its time.',
+  provider: 'bank',
+  kind: 'write',
+  idempotency: 'none',
   input: z.object({}),
   output: z.string(),
   timeoutMs: 100,
@@ -132,8 +140,14 @@ let count = 0;
 const freshKey = () => `run${(count += 1)}:step-mcp-001`;
 const step = (tool: string, idempotencyKey: string, args: Record<string, unknown> = { cents: 7 }) =>
   asker.request(performStep.mcp, {
-    ...{ principal: ANN, runId: idempotencyKey.split(':')[0]!, stepId: 'step-mcp-001', threadId: 't', idempotencyKey },
-    ...{ attempt: 1, task: 'pay', call: { tool, arguments: args } },
+    principal: ANN,
+    runId: idempotencyKey.split(':')[0]!,
+    stepId: 'step-mcp-001',
+    threadId: 't',
+    idempotencyKey,
+    attempt: 1,
+    task: 'pay',
+    call: { tool, arguments: args },
   });
 /** As the orchestrator asks: again, where the question reached a process that is gone. */
 async function ask(tool: string, key: string, args?: Record<string, unknown>): Promise<StepResult> {
@@ -262,8 +276,14 @@ let times = 0;
 let says: (turn: number) => readonly [tool: string, args: Record<string, unknown>][] = () => [];
 const delegate = (key: string, attempt: number) =>
   asker.request(performStep.mcp, {
-    ...{ principal: ANN, runId: key.split(':')[0]!, stepId: 'step-mcp-001', threadId: 't', idempotencyKey: key },
-    ...{ attempt, task: 'pay', toolConstraints: { mode: 'custom', providers: ['bank'], tools: [] } },
+    principal: ANN,
+    runId: key.split(':')[0]!,
+    stepId: 'step-mcp-001',
+    threadId: 't',
+    idempotencyKey: key,
+    attempt,
+    task: 'pay',
+    toolConstraints: { mode: 'custom', providers: ['bank'], tools: [] },
   });
 
 /** As the orchestrator takes it up: again, where the question reached a process that is gone or stands still. */
@@ -283,7 +303,9 @@ describe('a worker that is killed in a task in words', () => {
       asked.push(input);
       times += 1;
       const calls = says(input.turn).map(([name, args], n) => ({
-        ...{ id: `${times}-${n}`, name, arguments: JSON.stringify(args) },
+        id: `${times}-${n}`,
+        name,
+        arguments: JSON.stringify(args),
       }));
       const text = calls.length === 0 ? `All is paid, said the ${times}th time.` : '';
       return { text, calls, usage: { input_tokens: 10, output_tokens: 1 } };
@@ -323,7 +345,8 @@ describe('a worker that is killed in a task in words', () => {
     await lost;
     const answer = await takeUp(key);
     expect(answer).toMatchObject({
-      ...{ status: 'in_doubt', message: expect.stringContaining('The call of pay_none {"cents":101} is in doubt') },
+      status: 'in_doubt',
+      message: expect.stringContaining('The call of pay_none {"cents":101} is in doubt'),
       usage: { input_tokens: 10, output_tokens: 1 },
     });
     expect([world, asked.length]).toEqual([[], 1]);

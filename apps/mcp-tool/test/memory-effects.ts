@@ -117,8 +117,24 @@ function toEffect({ row, request, createdAt, dispatchedAt, endedAt, note }: Entr
   const { effectId, tool, idempotency, state, result, attempts, late, lateState, settledBy } = row;
   const { tenantId, userId, idempotencyKey, runId = null, stepId = null, kind, args } = request;
   return {
-    ...{ effectId, tenantId, userId, idempotencyKey, runId, stepId, tool, kind, idempotency, args, state, result },
-    ...{ attempts, late, lateState, createdAt, dispatchedAt, endedAt },
+    effectId,
+    tenantId,
+    userId,
+    idempotencyKey,
+    runId,
+    stepId,
+    tool,
+    kind,
+    idempotency,
+    args,
+    state,
+    result,
+    attempts,
+    late,
+    lateState,
+    createdAt,
+    dispatchedAt,
+    endedAt,
     settled: settledBy === null ? null : { by: settledBy, at: endedAt ?? createdAt, note },
   };
 }

@@ -10,8 +10,11 @@ export function memoryStore(): Pick<Store, 'notes' | 'effects' | 'agentTurns' | 
     },
   });
   return {
-    ...{ notes: memoryNotes(), effects: memoryEffects(), agentTurns: memoryTurns() },
-    ...{ connections, ping: async () => undefined },
+    notes: memoryNotes(),
+    effects: memoryEffects(),
+    agentTurns: memoryTurns(),
+    connections,
+    ping: async () => undefined,
   };
 }
 

@@ -116,7 +116,12 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
     () => self,
   );
   const self: AuthorizationServer = Object.assign(listening, {
-    ...{ issuer, metadata: {}, tokenRequests: [], clients: new Map(), tokens: new Map(), refreshTokens: new Map() },
+    issuer,
+    metadata: {},
+    tokenRequests: [],
+    clients: new Map(),
+    tokens: new Map(),
+    refreshTokens: new Map(),
     close: () => closed(server),
   });
   return self;
@@ -147,7 +152,12 @@ export async function startProtectedServer(
     () => self,
   );
   const self: ProtectedServer = Object.assign(listening, {
-    ...{ url: `${origin}/mcp`, metadata: {}, trusts, challenge: '', seen: [], calls: 0 },
+    url: `${origin}/mcp`,
+    metadata: {},
+    trusts,
+    challenge: '',
+    seen: [],
+    calls: 0,
     close: () => closed(server),
   });
   return self;
@@ -186,8 +196,11 @@ function closed(server: Server): Promise<void> {
 
 function metadataOf(issuer: string) {
   return {
-    ...{ issuer, authorization_endpoint: `${issuer}/authorize`, token_endpoint: `${issuer}/token` },
-    ...{ registration_endpoint: `${issuer}/register`, response_types_supported: ['code'] },
+    issuer,
+    authorization_endpoint: `${issuer}/authorize`,
+    token_endpoint: `${issuer}/token`,
+    registration_endpoint: `${issuer}/register`,
+    response_types_supported: ['code'],
     code_challenge_methods_supported: ['S256'],
     token_endpoint_auth_methods_supported: ['client_secret_basic'],
     authorization_response_iss_parameter_supported: true,

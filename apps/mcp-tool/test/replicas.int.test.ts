@@ -74,13 +74,14 @@ beforeAll(async () => {
   await third.ensureStreams();
   for (let count = 0; count < 2; count += 1) {
     const config = parseConfig(Config, {
-      ...{ NATS_URL: servers.nats.url, DATABASE_URL: servers.postgres.url, REDIS_URL: servers.redis.url },
-      ...{
-        TOOLS_DIR: join(directory, 'tools'),
-        TOOLS_RELOAD_MS: '600000',
-        MCP_UPSTREAMS: join(directory, 'upstreams.yaml'),
-      },
-      ...{ AUTH_PROVIDERS_FILE: join(directory, 'providers.yaml'), VAULT_KEYS: `k:${KEY.toString('base64')}` },
+      NATS_URL: servers.nats.url,
+      DATABASE_URL: servers.postgres.url,
+      REDIS_URL: servers.redis.url,
+      TOOLS_DIR: join(directory, 'tools'),
+      TOOLS_RELOAD_MS: '600000',
+      MCP_UPSTREAMS: join(directory, 'upstreams.yaml'),
+      AUTH_PROVIDERS_FILE: join(directory, 'providers.yaml'),
+      VAULT_KEYS: `k:${KEY.toString('base64')}`,
       EGRESS_ALLOW_HOSTS: '127.0.0.1',
     });
     if (!config.ok) throw new Error(JSON.stringify(config.problems));

@@ -34,7 +34,9 @@ beforeAll(async () => {
   await migrateDatabase(servers.postgres.url);
   for (let count = 0; count < 2; count += 1) {
     const config = parseConfig(Config, {
-      ...{ NATS_URL: servers.nats.url, DATABASE_URL: servers.postgres.url, MOCK_WEATHER_TOOL_API_KEY: 'test' },
+      NATS_URL: servers.nats.url,
+      DATABASE_URL: servers.postgres.url,
+      MOCK_WEATHER_TOOL_API_KEY: 'test',
       TOOLS_RELOAD_MS: '1000',
     });
     if (!config.ok) throw new Error(JSON.stringify(config.problems));
@@ -56,7 +58,9 @@ const call = (principal: Principal, tool: string, more: object = {}): Promise<St
 const names = async (principal: Principal, constraints = {}) =>
   (await asker.request(listTools, { principal, constraints })).tools.map(({ name }) => name);
 const definition = (name: string, more: object = {}) => ({
-  ...{ name, provider: 'shop', description: 'Look into the shop.' },
+  name,
+  provider: 'shop',
+  description: 'Look into the shop.',
   http: { url: 'https://shop.example/things' },
   ...more,
 });

@@ -109,7 +109,8 @@ describe('server-filesystem', () => {
     });
     expect(await readFile(written, 'utf8')).toBe('ours');
     expect(await system.call('files__read_text_file', { path: '/etc/hostname' })).toMatchObject({
-      ...{ status: 'failed', code: 'tool_failed' },
+      status: 'failed',
+      code: 'tool_failed',
       message: expect.stringContaining('denied'),
     });
   });

@@ -102,7 +102,12 @@ export async function startSystem(
   await service.start();
   const statuses = async () => (await asker.request(listUpstreams, { principal: ROOT })).upstreams;
   return {
-    ...{ facts, lines, frames, file, statuses, bus: asker },
+    facts,
+    lines,
+    frames,
+    file,
+    statuses,
+    bus: asker,
     async configure(yaml) {
       const before = lines.filter((line) => line.includes('was read again')).length;
       await writeFile(file, yaml);

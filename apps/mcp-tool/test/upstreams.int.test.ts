@@ -141,7 +141,9 @@ describe.each(['modern', 'legacy'] as const)('an upstream of the %s era', (era) 
       mcp: { content: [{ text: 'see' }, image, { ...link, uri: `${name}+note://one` }] },
     });
     expect(await system.call(`${name}__fails`, {}, { mcp: {} })).toMatchObject({
-      ...{ status: 'failed', code: 'tool_failed', message: 'there is no such row' },
+      status: 'failed',
+      code: 'tool_failed',
+      message: 'there is no such row',
       mcp: { isError: true },
     });
   });
@@ -372,11 +374,9 @@ describe('a definition', () => {
         },
         { ...echo, name: 'search', inputSchema: property({ pattern: `${'(a{100}){10}'.repeat(200)}${n}` }) },
         ...Object.keys(manyOf(100, () => 0)).map((name) => ({
-          ...{
-            ...echo,
-            name,
-            inputSchema: { type: 'object', properties: manyOf(10, () => ({ type: 'string', maxLength: n + 10 })) },
-          },
+          ...echo,
+          name,
+          inputSchema: { type: 'object', properties: manyOf(10, () => ({ type: 'string', maxLength: n + 10 })) },
         })),
       ];
       const [many, abyss, flood] = await Promise.all([
@@ -669,7 +669,11 @@ describe('the file of upstreams', () => {
     await writeFile(`${directory}/u.yaml`, 'upstreams:\n  a: { url: "ftp://a" }\n  B: {}\n');
     const log = createLogger({ app: 'test', level: 'silent' });
     const source = new OperatorFile({
-      ...{ path: `${directory}/u.yaml`, of: 'upstreams', log, everyMs: 1_000, onChange: () => undefined },
+      path: `${directory}/u.yaml`,
+      of: 'upstreams',
+      log,
+      everyMs: 1_000,
+      onChange: () => undefined,
       parse: (text) => {
         const parsed = parseUpstreams(text);
         return 'mistakes' in parsed ? parsed : { value: parsed };

@@ -37,7 +37,10 @@ export async function bury(
   const followed = state.seq === lastSeq;
   const facts = giveUp(followed ? state : { ...state, phase: 'idle' }, error, epoch); // Z3
   const buried = await journal.append({
-    ...{ runId, epoch, expectedSeq: lastSeq, leaseMs: 0 },
+    runId,
+    epoch,
+    expectedSeq: lastSeq,
+    leaseMs: 0,
     facts: facts.map((fact) => ({ ...fact, stepId: factStepId(fact) })),
     deadLetter: { reason: followed ? 'no_progress' : 'unreadable' },
   });

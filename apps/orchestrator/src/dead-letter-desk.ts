@@ -80,7 +80,13 @@ function adminOrThrow(principal: Principal): void {
 
 function toLetter({ runId, userId, task, reason, error, attempts, at, requeuedAs }: DeadLetter) {
   return {
-    ...{ runId, userId, task: task.slice(0, TASK_CHARS), error, attempts, at, requeuedAs },
+    runId,
+    userId,
+    task: task.slice(0, TASK_CHARS),
+    error,
+    attempts,
+    at,
+    requeuedAs,
     reason: reason === 'unreadable' ? ('unreadable' as const) : ('no_progress' as const),
   };
 }

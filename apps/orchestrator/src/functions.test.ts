@@ -36,10 +36,16 @@ describe('functionsFor', () => {
     const impostor = { id: 'mcp', name: 'Not ours', description: '', skills: [], reachable: true };
     const beside: Toolbox = { ...TOOLBOX, agents: [...TOOLBOX.agents, impostor], toolAgent: 'beside' };
     expect(functionsFor(beside).map((fn) => fn.name)).toEqual([
-      ...['calculator', 'get_weather', 'delegate_to_mcp', 'delegate_to_mock_agent', 'submit_plan'],
+      'calculator',
+      'get_weather',
+      'delegate_to_mcp',
+      'delegate_to_mock_agent',
+      'submit_plan',
     ]);
     const { acts } = toActs([call('delegate_to_mcp', { task: 'do both' })], beside, {
-      ...{ plannedBefore: 0, stepsLeft: 5, rules: NO_RULES },
+      plannedBefore: 0,
+      stepsLeft: 5,
+      rules: NO_RULES,
     });
     expect(acts).toMatchObject([{ step_id: 'step-mcp-001', target: 'mcp', agent: 'mcp', task: 'do both' }]);
     expect(acts[0]!.tool).toBeUndefined();

@@ -14,7 +14,11 @@ type Act = { agent?: string; tool?: string };
 /** The model was asked to delegate, or to call a tool, and the step is under way; `others` are planned beside it. */
 function open(act: Act, budget: Partial<typeof RUN.budget> = {}, ...others: Act[]): RunFact[] {
   const beside = others.map((other, n) => ({
-    ...{ step_id: `step-mcp-00${n + 2}`, tool_call_id: `c${n}`, target: 'mcp' as const, task: 't', ...other },
+    step_id: `step-mcp-00${n + 2}`,
+    tool_call_id: `c${n}`,
+    target: 'mcp' as const,
+    task: 't',
+    ...other,
   }));
   return [
     accepted({ budget: { ...RUN.budget, ...budget } }),
@@ -23,8 +27,14 @@ function open(act: Act, budget: Partial<typeof RUN.budget> = {}, ...others: Act[
     {
       type: 'orchestrator.planning.completed',
       data: {
-        ...{ step_number: 1, decision_type: 'next_step', target: 'mcp', task_preview: '', text: '', model: 'm', usage },
-        ...{ duration_ms: 1 },
+        step_number: 1,
+        decision_type: 'next_step',
+        target: 'mcp',
+        task_preview: '',
+        text: '',
+        model: 'm',
+        usage,
+        duration_ms: 1,
         decision: {
           kind: 'act',
           order: 'parallel',
@@ -64,8 +74,13 @@ function deskOver(facts: readonly RunFact[], text = 'hello', answers?: (request:
   const turn = (more: Partial<InputOf<typeof modelTurn>> = {}) =>
     desk.turn(
       {
-        ...{ principal: RUN.principal, runId, stepId: STEP, turn: 1, functions: [] },
-        ...{ messages: [{ role: 'user', content: 'do it' }], used: { input_tokens: 0, output_tokens: 0 } },
+        principal: RUN.principal,
+        runId,
+        stepId: STEP,
+        turn: 1,
+        functions: [],
+        messages: [{ role: 'user', content: 'do it' }],
+        used: { input_tokens: 0, output_tokens: 0 },
         ...more,
       },
       new AbortController().signal,
@@ -117,7 +132,8 @@ describe('the model for delegated steps', () => {
     const other = { step_id: 'step-mcp-002', target: 'mcp' as const, duration_ms: 1 };
     const ended = { status: 'completed' as const, success: true, result: 'done', error: null, error_code: null };
     const later = deskOver([
-      ...[...facts, dispatching(other.step_id)],
+      ...facts,
+      dispatching(other.step_id),
       { type: 'orchestrator.step.completed', data: { ...other, ...ended, usage } },
     ]);
     await later.turn({ used: { input_tokens: 150, output_tokens: 50 } });

@@ -128,7 +128,8 @@ function toMessage(message: ModelTurnMessage): ModelMessage {
           ? {}
           : {
               tool_calls: message.calls.map(({ id, name, arguments: text }) => ({
-                ...{ id, type: 'function' as const },
+                id,
+                type: 'function' as const,
                 function: { name, arguments: text },
               })),
             }),

@@ -14,8 +14,14 @@ export function openingOf(
   const { runId, run, engineVersion: engine_version, history } = request;
   const accepted = fold([
     {
-      ...{ type: 'orchestrator.run.accepted', data: { run, engine_version, history } },
-      ...{ runId, tenantId: run.principal.tenantId, seq: 1, epoch: 1, stepId: null, ts: now },
+      type: 'orchestrator.run.accepted',
+      data: { run, engine_version, history },
+      runId,
+      tenantId: run.principal.tenantId,
+      seq: 1,
+      epoch: 1,
+      stepId: null,
+      ts: now,
     },
   ]);
   const { facts } = foresee(accepted, [], { now, epoch: 1, checkTask, announce: true });

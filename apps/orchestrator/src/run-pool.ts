@@ -188,7 +188,11 @@ export class RunPool {
     const { lastSeq, stalls } = claim;
     try {
       const buried = await bury(this.parts, {
-        ...{ runId, epoch, lastSeq, publishedSeq, stalls },
+        runId,
+        epoch,
+        lastSeq,
+        publishedSeq,
+        stalls,
         limit: this.settings.poisonAttempts,
       });
       if (!buried) return;

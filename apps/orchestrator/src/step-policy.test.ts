@@ -4,14 +4,24 @@ import type { Toolbox } from './functions.ts';
 import { afterAnswer, afterFailure, afterTakeover } from './step-policy.ts';
 
 const tool = (name: string, kind: ToolInfo['kind'], idempotency: ToolInfo['idempotency']): ToolInfo => ({
-  ...{ name, kind, idempotency, description: name, provider: 'p', inputSchema: {} },
+  name,
+  kind,
+  idempotency,
+  description: name,
+  provider: 'p',
+  inputSchema: {},
 });
 const toolbox: Toolbox = {
   tools: [tool('read', 'read', 'safe'), tool('keyed', 'write', 'key'), tool('once', 'write', 'none')],
   agents: [],
 };
 const act = (name: string): PlannedAct => ({
-  ...{ step_id: 's', tool_call_id: 'c', target: 'mcp', task: 't', tool: name, arguments: {} },
+  step_id: 's',
+  tool_call_id: 'c',
+  target: 'mcp',
+  task: 't',
+  tool: name,
+  arguments: {},
 });
 const agent: PlannedAct = { step_id: 's', tool_call_id: 'c', target: 'a2a', task: 't', agent: 'x' };
 const delegated: PlannedAct = { step_id: 's', tool_call_id: 'c', target: 'mcp', task: 't', agent: 'mcp' };

@@ -27,7 +27,12 @@ export type Verdict =
 
 /** Answers of mcp-tool that say nothing of an earlier dispatch: it did not come as far as the ledger. */
 const BEFORE_LEDGER: ReadonlySet<string> = new Set([
-  ...['unavailable', 'overloaded', 'tool_not_found', 'credentials_missing', 'approval_required', 'cancelled'],
+  'unavailable',
+  'overloaded',
+  'tool_not_found',
+  'credentials_missing',
+  'approval_required',
+  'cancelled',
 ]);
 
 /** The worker answered. */

@@ -14,7 +14,10 @@ afterEach(() => world.clear());
 afterAll(() => world?.stop(), 30_000);
 
 const principal = (tenantId: string, userId = 'ann'): RunSpec['principal'] => ({
-  ...{ tenantId, userId, role: 'user', via: 'dev' },
+  tenantId,
+  userId,
+  role: 'user',
+  via: 'dev',
 });
 const inThread = (thread_id: string, thread_concurrency: RunSpec['thread_concurrency']) =>
   request('hello', { thread_id, thread_concurrency, principal: principal('acme', thread_id) });
@@ -145,7 +148,8 @@ describe('tenants', () => {
     await world.sql(`update orchestrator.runs set updated_at = updated_at - interval '1 min' where phase = 'queued'`);
     const order: string[] = [];
     const fresh = await world.replica({
-      ...{ hears: false, maxConcurrent: 2 },
+      hears: false,
+      maxConcurrent: 2,
       planner: planner(async (_turn, asked) => {
         order.push(String(asked.messages.at(-1)?.content));
         return says('done');
@@ -161,7 +165,8 @@ describe('tenants', () => {
     let atOnce = 0;
     let most = 0;
     const replica = await world.replica({
-      ...{ maxConcurrent: 8, maxPerTenant: 2 },
+      maxConcurrent: 8,
+      maxPerTenant: 2,
       planner: planner(async () => {
         most = Math.max(most, (atOnce += 1));
         await new Promise((resolve) => setTimeout(resolve, 5));
@@ -179,7 +184,8 @@ describe('tenants', () => {
 describe('a burst', () => {
   it('beyond the limits is refused before anything is written, with a pause; what was accepted ends', async () => {
     const replica = await world.replica({
-      ...{ maxConcurrent: 8, admission: { maxQueued: 60, maxQueuedPerTenant: 40 } },
+      maxConcurrent: 8,
+      admission: { maxQueued: 60, maxQueuedPerTenant: 40 },
       planner: planner(async () => (await new Promise((resolve) => setTimeout(resolve, 3)), says('done'))),
     });
     const runs = Array.from({ length: 300 }, (_, i) =>

@@ -59,7 +59,10 @@ describe('poison work', () => {
     // The first owner got as far as the announcement of the planning.
     expect(broken.tries).toBe(1 + 3);
     expect(await letterOf(asked.runId)).toMatchObject({
-      ...{ tenant_id: 'acme', reason: 'no_progress', attempts: 3, requeued_as: null },
+      tenant_id: 'acme',
+      reason: 'no_progress',
+      attempts: 3,
+      requeued_as: null,
       error: 'internal: Something went wrong here; the details are in our logs.',
     });
     expect(await replica.metric('dead_letters_total')).toBe(1);
@@ -113,14 +116,18 @@ describe('poison work', () => {
     expect(events.filter(({ type }) => type === TERMINAL_TYPE)).toHaveLength(1);
     expect(events.at(-1)).toMatchObject({ data: { status: 'failed', error_code: 'poisoned' } });
     expect(await other.desk.get(asked.run.principal, asked.runId)).toMatchObject({
-      ...{ phase: 'ended', status: 'failed', errorCode: 'poisoned' },
+      phase: 'ended',
+      status: 'failed',
+      errorCode: 'poisoned',
     });
     replica.thaw();
   });
 
   it('is given up where the journal cannot even be read', async () => {
     const replica = await world.replica({
-      ...{ poisonAttempts: 2, hears: false, maxConcurrent: 1 },
+      poisonAttempts: 2,
+      hears: false,
+      maxConcurrent: 1,
       journal: (real) => over(real, { read: () => Promise.reject(new AppError('internal')) }),
     });
     const full = await world.replica({ maxConcurrent: 0, hears: false });

@@ -122,7 +122,10 @@ describe('a worker that is lost in the middle of a step', () => {
     const end = await world.ended(asked.runId, 15_000);
     expect(end).toMatchObject({ status: 'success', successful_steps: 1, failed_steps: 1 });
     expect(world.performed.map(({ tool, request: { attempt } }) => `${tool} ${attempt}`).sort()).toEqual([
-      ...['read_it 1', 'read_it 2', 'write_it 1', 'write_it 2'],
+      'read_it 1',
+      'read_it 2',
+      'write_it 1',
+      'write_it 2',
     ]);
     expect(new Set(world.performed.map(({ request }) => request.idempotencyKey))).toEqual(
       new Set([`${asked.runId}:step-mcp-001`, `${asked.runId}:step-mcp-002`]),
@@ -179,7 +182,8 @@ describe('a step that nobody answers', () => {
     let refusals = 5;
     const replica = await world.replica({
       planner: callsThenTells('write_it'),
-      ...{ stepAttempts: 2, workerAbsenceMs: 60_000 },
+      stepAttempts: 2,
+      workerAbsenceMs: 60_000,
       bus: (bus) =>
         over(bus, {
           request: (contract, ...args) => {

@@ -45,8 +45,14 @@ describe('a request in a message of urn:aztm:v1', () => {
     expect(stanza.getChildText('subject')).toBe('/orders/create');
     expect(JSON.parse(stanza.getChildText('body')!)).toEqual({
       _aztm: {
-        ...{ ns: 'urn:aztm:v1', version: '1.0', method: 'POST', path: '/orders/create', query: 'foo=1&bar=2' },
-        ...{ headers: { 'content-type': 'application/json' }, corr: 'c1', ts: 1_731_250_000 },
+        ns: 'urn:aztm:v1',
+        version: '1.0',
+        method: 'POST',
+        path: '/orders/create',
+        query: 'foo=1&bar=2',
+        headers: { 'content-type': 'application/json' },
+        corr: 'c1',
+        ts: 1_731_250_000,
       },
       payload: { sku: 'ABC', qty: 1 },
     });

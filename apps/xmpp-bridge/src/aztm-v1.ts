@@ -81,8 +81,14 @@ export interface Naming {
 export function encodeAztmRequest(request: HttpRequest, naming: Naming & { readonly nowMs: number }): Element {
   const [path = '/', query = ''] = splitOnce(request.resource, '?');
   const control = {
-    ...{ ns: NS_AZTM, version: VERSION, method: request.method, path, query },
-    ...{ headers: asObject(request.headers), corr: naming.corr, ts: Math.floor(naming.nowMs / 1_000) },
+    ns: NS_AZTM,
+    version: VERSION,
+    method: request.method,
+    path,
+    query,
+    headers: asObject(request.headers),
+    corr: naming.corr,
+    ts: Math.floor(naming.nowMs / 1_000),
   };
   return message(naming, path, envelope(control, request));
 }
@@ -94,7 +100,9 @@ export function encodeAztmResponse(
   error?: string,
 ): Element {
   const control = {
-    ...{ status: response.status, headers: asObject(response.headers), corr: naming.corr },
+    status: response.status,
+    headers: asObject(response.headers),
+    corr: naming.corr,
     ...(error === undefined ? {} : { error }),
   };
   return message(

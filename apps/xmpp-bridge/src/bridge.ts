@@ -108,8 +108,13 @@ export class Bridge {
       ? createServed(config, { ...parts, ...shared, policy, session: seated })
       : undefined;
     this.#stanzas = new Stanzas({
-      ...{ ...shared, asking, served: this.#served, streams: this.#streams },
-      ...{ peers: this.#peers, hearing: this.#hearing, answers: this.#answers },
+      ...shared,
+      asking,
+      served: this.#served,
+      streams: this.#streams,
+      peers: this.#peers,
+      hearing: this.#hearing,
+      answers: this.#answers,
     });
     this.#watch = new LoginWatch(initialState(config), {
       ...parts,
@@ -121,8 +126,16 @@ export class Bridge {
     this.#seat = this.#served && this.#makeSeat();
     this.#keeper = this.#makeKeeper();
     this.#outbound = new Outbound({
-      ...{ ...shared, serviceMap, health, log, session: asking, bodyLimit: config.streamLimitBytes },
-      ...{ peers: this.#peers, features: this.#features, streams: this.#streams, hearing: this.#hearing },
+      ...shared,
+      serviceMap,
+      health,
+      log,
+      session: asking,
+      bodyLimit: config.streamLimitBytes,
+      peers: this.#peers,
+      features: this.#features,
+      streams: this.#streams,
+      hearing: this.#hearing,
       sentence: () => this.#keeper.state.sentence,
       online: (signal) => this.#watch.online(signal),
       newId: () => this.#answers.newId(),

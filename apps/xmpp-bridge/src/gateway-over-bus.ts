@@ -39,7 +39,8 @@ export function gatewayOverBus(bus: Pick<Bus, 'request'>, bodyLimit: number): As
         httpRequest,
         { principal, fromJid: from, method, resource, headers, ...body.fields },
         {
-          ...{ timeoutMs, signal },
+          timeoutMs,
+          signal,
           onProgress: (frame) => {
             body.onFrame(frame);
             pipe.take(frame);

@@ -45,8 +45,19 @@ export const DEADLINE_HEADER = 'x-request-deadline';
 export const TIMEOUT_HEADER = 'x-request-timeout-ms';
 
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  ...['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'expect'],
-  ...['host', 'content-length', 'accept-encoding', 'proxy-authenticate', 'proxy-authorization'],
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'expect',
+  'host',
+  'content-length',
+  'accept-encoding',
+  'proxy-authenticate',
+  'proxy-authorization',
 ]);
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
 // eslint-disable-next-line no-control-regex -- H3: the characters that are refused

@@ -109,7 +109,11 @@ function pathOf(resource: string): string | undefined {
 
 export function withinHours({ from, to, days, zone }: Hours, nowMs: number): boolean {
   const parts = new Intl.DateTimeFormat('en-US', {
-    ...{ timeZone: zone, hourCycle: 'h23', weekday: 'short', hour: '2-digit', minute: '2-digit' },
+    timeZone: zone,
+    hourCycle: 'h23',
+    weekday: 'short',
+    hour: '2-digit',
+    minute: '2-digit',
   }).formatToParts(nowMs);
   const part = (type: string): string => parts.find((each) => each.type === type)?.value ?? '';
   const now = `${part('hour')}:${part('minute')}`;

@@ -21,7 +21,9 @@ const asked = (over: { key?: string; body?: string; limitMs?: number } = {}) => 
   return { from: 'ada@x/r', bare: 'ada@x', stanzaId: 's1', request, limitMs };
 };
 const response = (text: string, status = 200): HttpResponse => ({
-  ...{ status, headers: [['content-type', 'text/plain']], body: Buffer.from(text) },
+  status,
+  headers: [['content-type', 'text/plain']],
+  body: Buffer.from(text),
 });
 
 interface World {

@@ -163,7 +163,10 @@ function entryOf(hash: string, outcome: Exclude<Outcome, 'forgotten'>): Entry {
   if (outcome === 'gone') return { state: 'gone', hash };
   const { status, headers, body } = outcome.kept;
   return {
-    ...{ state: 'done', hash, status, body: body.toString('base64') },
+    state: 'done',
+    hash,
+    status,
+    body: body.toString('base64'),
     headers: headers.map(([name, value]): [string, string] => [name, value]),
   };
 }

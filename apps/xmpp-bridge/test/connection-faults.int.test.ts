@@ -171,7 +171,10 @@ describe('a server with limits of its own', () => {
     way = await CuttingProxy.start(strict.port);
     const { dir, caFile } = world;
     carl = await Organisation.start({
-      ...{ dir, account: 'gone@xmpp.test', port: way.port, caFile },
+      dir,
+      account: 'gone@xmpp.test',
+      port: way.port,
+      caFile,
       env: { SERVICE_MAP: JSON.stringify({ 'raw.example': MAP['raw.example'] }), AZTM_SERVER_MODE: 'false' },
     });
     peer = await RawPeer.login({ ...world.optionsOf('raw'), port: strict.port });

@@ -128,7 +128,10 @@ const options = (over: Partial<LoginOptions> = {}): LoginOptions => ({
         {
           login: (signal, onStep) => login(options({ port: middleman.port }), signal, onStep),
           handlers: { onQuestion: nothing, onMessage: nothing, onPresence: nothing, onDropped: nothing },
-          ...{ session: SESSION_DEFAULTS, log, onChange: nothing, onFlaw: (flaw) => flaws.push(flaw) },
+          session: SESSION_DEFAULTS,
+          log,
+          onChange: nothing,
+          onFlaw: (flaw) => flaws.push(flaw),
         },
       );
       try {

@@ -115,8 +115,13 @@ describe('a request over XMPP', () => {
       await until(() => of('out') !== undefined && of('in') !== undefined, 20_000);
       for (const direction of ['out', 'in'])
         expect(of(direction)!.data).toMatchObject({
-          ...{ from: 'ada@xmpp.test', to: 'bob@xmpp.test', method: 'POST', status: 201, error_code: null },
-          ...{ request_bytes: 25, response_bytes: 25 },
+          from: 'ada@xmpp.test',
+          to: 'bob@xmpp.test',
+          method: 'POST',
+          status: 201,
+          error_code: null,
+          request_bytes: 25,
+          response_bytes: 25,
         });
       expect(JSON.stringify(told)).not.toContain('canary');
     } finally {

@@ -113,8 +113,13 @@ describe.each(SERVERS)('at %s', (name) => {
       expect(asked!.id).toMatch(/^[0-9a-f-]{36}$/);
       expect(asked!.subject).toBe('/a2a/echo');
       expect(asked!.control).toEqual({
-        ...{ ns: 'urn:aztm:v1', version: '1.0', method: 'POST', path: '/a2a/echo', query: 'x=1' },
-        ...{ corr: expect.stringMatching(/^[0-9a-f-]{36}$/), ts: expect.any(Number) },
+        ns: 'urn:aztm:v1',
+        version: '1.0',
+        method: 'POST',
+        path: '/a2a/echo',
+        query: 'x=1',
+        corr: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        ts: expect.any(Number),
         headers: expect.objectContaining({ 'content-type': 'application/json', 'idempotency-key': 'k-1' }),
       });
       expect(asked!.stanza.getChildText('body')).toContain('12345678901234567890');

@@ -63,8 +63,11 @@ export class TwoBridges {
 
   startServer(port?: number, strict?: { modules: string[]; config: string }): Promise<ProsodyServer> {
     return startProsody({
-      ...{ dir: join(this.dir, strict ? 'strict' : 'prosody'), domain: 'xmpp.test', users: USERS },
-      ...{ tls: this.authority.issue('xmpp.test'), ...strict },
+      dir: join(this.dir, strict ? 'strict' : 'prosody'),
+      domain: 'xmpp.test',
+      users: USERS,
+      tls: this.authority.issue('xmpp.test'),
+      ...strict,
       ...(port === undefined ? {} : { port }),
     });
   }
@@ -89,9 +92,19 @@ export class TwoBridges {
 
   optionsOf(user: User, resource = 'r'): LoginOptions {
     return {
-      ...{ jid: `${user}@xmpp.test`, password: USERS[user], resource, domain: 'xmpp.test', host: '127.0.0.1' },
-      ...{ port: this.prosody.port, tls: 'auto', validateCertificate: true, ca: this.authority.ca },
-      ...{ fingerprint: undefined, allowPlain: false, channelBinding: 'off', timeoutMs: 20_000 },
+      jid: `${user}@xmpp.test`,
+      password: USERS[user],
+      resource,
+      domain: 'xmpp.test',
+      host: '127.0.0.1',
+      port: this.prosody.port,
+      tls: 'auto',
+      validateCertificate: true,
+      ca: this.authority.ca,
+      fingerprint: undefined,
+      allowPlain: false,
+      channelBinding: 'off',
+      timeoutMs: 20_000,
     };
   }
 
@@ -138,7 +151,10 @@ export class TwoBridges {
     const { dir, caFile } = this;
     const account = `${user}@xmpp.test`;
     return Organisation.start({
-      ...{ dir, caFile, account, port: way.port },
+      dir,
+      caFile,
+      account,
+      port: way.port,
       env: { ...env, AZTM_PEER_POLICY: this.#policy },
     });
   }

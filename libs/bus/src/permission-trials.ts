@@ -39,11 +39,15 @@ export function trialsOf(app: AppName): Trials {
   const own = permissionsOf(app);
   const others = APPS.filter((other) => other !== app);
   const foreign = [
-    ...['run.doctor.doctor.doctor', 'live.doctor.doctor.delta', 'cmd.run.doctor.doctor'],
+    'run.doctor.doctor.doctor',
+    'live.doctor.doctor.delta',
+    'cmd.run.doctor.doctor',
     ...Object.keys(SYSTEM_PRODUCERS).map((token) => `sys.${token}.doctor`),
     ...CONSUMERS.map(({ app: owner, stream }) => `$JS.API.CONSUMER.MSG.NEXT.${stream}.${owner}`),
     // Of a stream that does not exist: who may not do it to this one, and still to another, has a list of streams.
-    ...['$JS.API.STREAM.DELETE.doctor', '$JS.API.STREAM.PURGE.doctor', '$JS.API.STREAM.UPDATE.RUNS'],
+    '$JS.API.STREAM.DELETE.doctor',
+    '$JS.API.STREAM.PURGE.doctor',
+    '$JS.API.STREAM.UPDATE.RUNS',
     ...BUCKETS.flatMap(({ bucket }) => others.map((other) => `$KV.${bucket}.${other}.doctor`)),
   ].filter((subject) => !own.publish.some((pattern) => covers(pattern, subject)));
   const unheard = [

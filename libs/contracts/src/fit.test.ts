@@ -6,7 +6,13 @@ import { parseRunEvent, type RunEvent } from './run-events.ts';
 const bytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
 const result = (value: unknown): RunEvent =>
   parseRunEvent({
-    ...{ runId: 'r', tenantId: 't', seq: 1, epoch: 1, stepId: 's', ts: 1, type: 'mcp.tool.execution' },
+    runId: 'r',
+    tenantId: 't',
+    seq: 1,
+    epoch: 1,
+    stepId: 's',
+    ts: 1,
+    type: 'mcp.tool.execution',
     data: { step_id: 's', tool: 'big', params: {}, success: true, result: value, duration_ms: 1 },
   })!;
 

@@ -4,7 +4,10 @@ import { buildOpenApi } from './openapi.ts';
 import type { ToolInfo } from './tools.ts';
 
 const search: ToolInfo = {
-  ...{ name: 'books__search', description: 'Find books.\nNewest first.', provider: 'books', kind: 'read' },
+  name: 'books__search',
+  description: 'Find books.\nNewest first.',
+  provider: 'books',
+  kind: 'read',
   idempotency: 'safe',
   inputSchema: {
     type: 'object',
@@ -14,8 +17,13 @@ const search: ToolInfo = {
   outputSchema: { type: 'array' },
 };
 const note: ToolInfo = {
-  ...{ name: 'note', description: 'Note.', provider: 'notes', kind: 'write', idempotency: 'key' },
-  ...{ inputSchema: { type: 'object' }, requiresApproval: true },
+  name: 'note',
+  description: 'Note.',
+  provider: 'notes',
+  kind: 'write',
+  idempotency: 'key',
+  inputSchema: { type: 'object' },
+  requiresApproval: true,
 };
 
 describe('the interface with tools', () => {
@@ -25,7 +33,9 @@ describe('the interface with tools', () => {
 
   it('has an operation for each tool, by what it takes and gives', () => {
     expect(at('books__search')).toMatchObject({
-      ...{ operationId: 'call_books__search', tags: ['books'], summary: 'Find books.' },
+      operationId: 'call_books__search',
+      tags: ['books'],
+      summary: 'Find books.',
       requestBody: {
         content: {
           'application/json': {

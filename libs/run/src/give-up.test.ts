@@ -13,7 +13,11 @@ function ended(before: readonly RunEvent[]): { last: readonly RunEvent[]; whole:
   const { runId, tenantId, lastTs: ts } = state;
   const last = at(state, ...giveUp(state, 'given up', 7)).map((event) => ({
     ...event,
-    ...{ runId, tenantId, ts, epoch: 7, stepId: factStepId(event) },
+    runId,
+    tenantId,
+    ts,
+    epoch: 7,
+    stepId: factStepId(event),
   }));
   return { last, whole: [...before, ...last] };
 }
@@ -22,8 +26,12 @@ describe('a run that is given up', () => {
   it('leaves no dispatched step without an outcome, and counts them', () => {
     const { last, whole } = ended(
       journal(
-        ...[...head, acts(1, [one, two, three])],
-        ...[dispatching(one), dispatching(two), dispatching(three), completed(two)],
+        ...head,
+        acts(1, [one, two, three]),
+        dispatching(one),
+        dispatching(two),
+        dispatching(three),
+        completed(two),
       ),
     );
     expect(last.map(({ type, stepId }) => [type, stepId])).toEqual([

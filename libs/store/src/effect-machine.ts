@@ -42,8 +42,18 @@ export function begin(row: EffectRow | undefined, asked: Asked, leaseLives: bool
   const { effectId, tool, argsHash, idempotency, holder } = asked;
   if (!row) {
     const made: EffectRow = {
-      ...{ effectId, tool, argsHash, idempotency, holder, state: 'intent', result: null, attempts: 1 },
-      ...{ firstDispatch: null, late: false, lateState: null, settledBy: null },
+      effectId,
+      tool,
+      argsHash,
+      idempotency,
+      holder,
+      state: 'intent',
+      result: null,
+      attempts: 1,
+      firstDispatch: null,
+      late: false,
+      lateState: null,
+      settledBy: null,
     };
     return { row: made, answer: { kind: 'mine', effectId, attempt: 1, again: false } };
   }

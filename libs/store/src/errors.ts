@@ -21,8 +21,14 @@ const SYSTEM_ERROR = /^E[A-Z]{3,}$/;
 const PRISMA_UNAVAILABLE = /^P(10\d\d|2024)$/;
 /** The same in the words of Prisma's adapter. */
 const ADAPTER_UNAVAILABLE = new Set([
-  ...['DatabaseNotReachable', 'DatabaseDoesNotExist', 'DatabaseAccessDenied', 'AuthenticationFailed'],
-  ...['ConnectionClosed', 'SocketTimeout', 'TlsConnectionError', 'TooManyConnections'],
+  'DatabaseNotReachable',
+  'DatabaseDoesNotExist',
+  'DatabaseAccessDenied',
+  'AuthenticationFailed',
+  'ConnectionClosed',
+  'SocketTimeout',
+  'TlsConnectionError',
+  'TooManyConnections',
 ]);
 /** What `pg` and its pool say without a code. */
 const LOST_CONNECTION = /connection|timeout|not queryable|after calling end|client was closed/i;

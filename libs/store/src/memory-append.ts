@@ -13,7 +13,10 @@ export function append(tables: MemoryTables, input: Append): Appended {
   const refused = (kind: 'fenced' | 'ended' | 'conflict') => ({ kind, lastSeq: run.lastSeq });
   if (run.epoch !== epoch) return refused('fenced'); // J2
   const done = (events: RunEvent[], inboxLast: number): Appended => ({
-    ...{ kind: 'appended', events, lastSeq: run.lastSeq, inboxLast },
+    kind: 'appended',
+    events,
+    lastSeq: run.lastSeq,
+    inboxLast,
     nextRun: ending && run.awaited ? tables.nextInThread(run) : null,
   });
   const there = run.events.slice(expectedSeq, expectedSeq + drafts.length);

@@ -67,7 +67,16 @@ export class MemoryJournal implements Journal {
     run.leaseUntil = tables.now() + leaseMs;
     const { epoch, lastSeq, publishedSeq, inboxTaken, inboxLast, tenantId, userId, attempts, stalls } = run;
     return {
-      ...{ kind: 'claimed', epoch, lastSeq, publishedSeq, inboxTaken, inboxLast, tenantId, userId, attempts, stalls },
+      kind: 'claimed',
+      epoch,
+      lastSeq,
+      publishedSeq,
+      inboxTaken,
+      inboxLast,
+      tenantId,
+      userId,
+      attempts,
+      stalls,
     };
   }
 

@@ -92,9 +92,31 @@ export function headOf(run: MemoryRun): RunHead {
   const { leaseOwner, leaseUntil, inboxLast, inboxTaken, attempts, stalls, afterRun, wakeAt, status } = run;
   const { completionReason, answer, createdAt, updatedAt, endedAt, snapshot } = run;
   return {
-    ...{ runId, tenantId, userId, threadId, task, engineVersion, phase, epoch, lastSeq, publishedSeq },
-    ...{ leaseOwner, leaseUntil, inboxLast, inboxTaken, attempts, stalls, afterRun, wakeAt, status },
-    ...{ completionReason, answer, createdAt, updatedAt, endedAt, expired: snapshot !== null },
+    runId,
+    tenantId,
+    userId,
+    threadId,
+    task,
+    engineVersion,
+    phase,
+    epoch,
+    lastSeq,
+    publishedSeq,
+    leaseOwner,
+    leaseUntil,
+    inboxLast,
+    inboxTaken,
+    attempts,
+    stalls,
+    afterRun,
+    wakeAt,
+    status,
+    completionReason,
+    answer,
+    createdAt,
+    updatedAt,
+    endedAt,
+    expired: snapshot !== null,
   };
 }
 

@@ -84,7 +84,12 @@ export class SqlConnections implements Connections {
   async save(c: NewConnection): Promise<void> {
     const owner = [c.tenantId, c.userId, c.provider];
     await row(this.pool, SAVE, [
-      ...[c.connectionId, ...owner, c.issuer, c.scopes.join(' '), c.sealed, c.kid],
+      c.connectionId,
+      ...owner,
+      c.issuer,
+      c.scopes.join(' '),
+      c.sealed,
+      c.kid,
       toDate(c.expiresAt),
     ]);
   }
@@ -154,8 +159,16 @@ function toDate(ms: number | null): Date | null {
 function toConnection(found: ConnectionRow): Connection {
   const { provider, issuer, status, sealed, kid, version } = found;
   return {
-    ...{ connectionId: found.connection_id, tenantId: found.tenant_id, userId: found.user_id, provider, issuer },
-    ...{ scopes: found.scopes.split(' ').filter(Boolean), status, sealed, kid, version },
+    connectionId: found.connection_id,
+    tenantId: found.tenant_id,
+    userId: found.user_id,
+    provider,
+    issuer,
+    scopes: found.scopes.split(' ').filter(Boolean),
+    status,
+    sealed,
+    kid,
+    version,
     wantedScopes: found.wanted_scopes.split(' ').filter(Boolean),
     expiresAt: found.expires_at?.getTime() ?? null,
     createdAt: found.created_at.getTime(),

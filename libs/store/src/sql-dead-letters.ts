@@ -36,7 +36,14 @@ export class SqlDeadLetters implements DeadLetters {
 function toLetter(row: LetterRow): DeadLetter {
   const { run_id, tenant_id, user_id, task, reason, error, attempts, at_ms, requeued_as } = row;
   return {
-    ...{ runId: run_id, tenantId: tenant_id, userId: user_id, task, reason, error, attempts },
-    ...{ at: at_ms, requeuedAs: requeued_as },
+    runId: run_id,
+    tenantId: tenant_id,
+    userId: user_id,
+    task,
+    reason,
+    error,
+    attempts,
+    at: at_ms,
+    requeuedAs: requeued_as,
   };
 }

@@ -18,16 +18,33 @@ const T0 = Date.UTC(2026, 0, 1);
 
 function record(runId: string, seq: number, more: Partial<AuditRecord> = {}): AuditRecord {
   return {
-    ...{ id: `${runId}:${seq}`, ts: T0 + seq, type: 'mcp.tool.execution', source: '/switchyard/orchestrator' },
-    ...{ tenantId: 'acme', userId: 'ann', runId, seq, data: { text: `NUL \0 of ${seq}` } },
+    id: `${runId}:${seq}`,
+    ts: T0 + seq,
+    type: 'mcp.tool.execution',
+    source: '/switchyard/orchestrator',
+    tenantId: 'acme',
+    userId: 'ann',
+    runId,
+    seq,
+    data: { text: `NUL \0 of ${seq}` },
     ...more,
   };
 }
 
 function summary(runId: string, lastSeq: number, more: Partial<SummaryUpdate> = {}): SummaryUpdate {
   return {
-    ...{ runId, threadId: 't', userId: 'ann', tenantId: 'acme', task: 'do\0it', phase: 'running', status: null },
-    ...{ completionReason: null, totalSteps: 0, createdAt: T0, endedAt: null, lastSeq },
+    runId,
+    threadId: 't',
+    userId: 'ann',
+    tenantId: 'acme',
+    task: 'do\0it',
+    phase: 'running',
+    status: null,
+    completionReason: null,
+    totalSteps: 0,
+    createdAt: T0,
+    endedAt: null,
+    lastSeq,
     ...more,
   };
 }
@@ -142,7 +159,10 @@ describe('run summaries', () => {
   it('are listed newest first, by user, conversation and status', async () => {
     const all = Array.from({ length: 25 }, (_, i) =>
       summary(`list-${String(i).padStart(2, '0')}`, 1, {
-        ...{ tenantId: 'list', task: 'x', createdAt: T0 + Math.floor(i / 10), userId: i % 2 ? 'bob' : 'ann' },
+        tenantId: 'list',
+        task: 'x',
+        createdAt: T0 + Math.floor(i / 10),
+        userId: i % 2 ? 'bob' : 'ann',
         ...(i === 7 ? { threadId: 'special', status: 'failed', phase: 'ended', endedAt: T0 + 1 } : {}),
       }),
     );

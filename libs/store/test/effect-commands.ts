@@ -79,8 +79,15 @@ const commands: fc.Arbitrary<Command>[] = [
         const holder = `h${asked.holder}`;
         const effectId = idOf(prefix, asked.key);
         const request: EffectRequest = {
-          ...{ ...asked, effectId, holder, leaseMs: LEASE_MS, kind: 'write', args: { a: '\0' } },
-          ...{ tenantId: prefix, userId: 'ann', idempotencyKey: `k${asked.key}` },
+          ...asked,
+          effectId,
+          holder,
+          leaseMs: LEASE_MS,
+          kind: 'write',
+          args: { a: '\0' },
+          tenantId: prefix,
+          userId: 'ann',
+          idempotencyKey: `k${asked.key}`,
         };
         const { row, answer } = machine.begin(ledger.rows.get(asked.key), request, ledger.living.has(asked.key));
         ledger.set(asked.key, row);

@@ -19,8 +19,19 @@ it(
 );
 
 const request = (n: number, more: Partial<EffectRequest> = {}): EffectRequest => ({
-  ...{ effectId: `e${n}`, tenantId: 'acme', userId: 'ann', idempotencyKey: `k${n}`, tool: 'pay', kind: 'write' },
-  ...{ idempotency: 'none', argsHash: 'h', args: {}, holder: `h${n}`, leaseMs: 60_000, waited: false, takeOver: true },
+  effectId: `e${n}`,
+  tenantId: 'acme',
+  userId: 'ann',
+  idempotencyKey: `k${n}`,
+  tool: 'pay',
+  kind: 'write',
+  idempotency: 'none',
+  argsHash: 'h',
+  args: {},
+  holder: `h${n}`,
+  leaseMs: 60_000,
+  waited: false,
+  takeOver: true,
   ...more,
 });
 

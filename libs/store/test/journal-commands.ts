@@ -99,8 +99,12 @@ const texts = fc
 const commands: fc.Arbitrary<Command>[] = [
   fc
     .record({
-      ...{ id: fc.nat(4), key: fc.nat(4), hash: mostly('h', 'other'), version: fc.constantFrom(1, 2, 3) },
-      ...{ leased: fc.boolean(), thread: fc.constantFrom('s', 't') },
+      id: fc.nat(4),
+      key: fc.nat(4),
+      hash: mostly('h', 'other'),
+      version: fc.constantFrom(1, 2, 3),
+      leased: fc.boolean(),
+      thread: fc.constantFrom('s', 't'),
       concurrency: mostly<ModelAccept['concurrency']>('queue', undefined, 'reject', 'cancel_previous'),
       opening: fc.array(fc.constantFrom('a', 'b'), { maxLength: 2 }),
     })
@@ -267,8 +271,14 @@ async function compare(model: Model, { journal, letters, prefix }: Real): Promis
     expect(events.map((event) => event.ts)).toEqual(events.map((e) => e.ts).sort((a, b) => a - b));
     expect(seen.findIndex(({ text }) => text === 'end')).toBe(run.phase === 'ended' ? kept.length - 1 : -1); // double_completed
     expect(await journal.head(run.runId)).toMatchObject({
-      ...{ phase: run.phase, epoch: run.epoch, lastSeq: run.events.length, publishedSeq: run.published },
-      ...{ inboxLast: run.inbox.length, inboxTaken: run.taken, stalls: run.stalls, expired: run.expired },
+      phase: run.phase,
+      epoch: run.epoch,
+      lastSeq: run.events.length,
+      publishedSeq: run.published,
+      inboxLast: run.inbox.length,
+      inboxTaken: run.taken,
+      stalls: run.stalls,
+      expired: run.expired,
       status: run.phase === 'ended' ? 'success' : null,
     });
   }

@@ -78,12 +78,25 @@ export class Model {
     for (const run of open) run.awaited = true;
     const epoch = leased && !waits ? 1 : 0;
     this.runs.set(runId, {
-      ...{ runId, key, hash, version, epoch, thread, waits },
+      runId,
+      key,
+      hash,
+      version,
+      epoch,
+      thread,
+      waits,
       events: ['accepted', ...(epoch > 0 ? opening : [])].map((text) => ({ epoch, text })),
       phase: epoch > 0 ? 'running' : 'queued',
       lease: epoch > 0 ? 'living' : 'none',
-      ...{ published: 0, inbox: [], taken: 0, claimedAt: epoch, stalls: 0 },
-      ...{ awaited: false, pauses: false, dead: false, expired: false },
+      published: 0,
+      inbox: [],
+      taken: 0,
+      claimedAt: epoch,
+      stalls: 0,
+      awaited: false,
+      pauses: false,
+      dead: false,
+      expired: false,
     });
     const answer = `created ${runId} epoch ${epoch} after ${open.at(-1)?.runId ?? 'none'}`;
     return [answer, ...cancelled.map((run) => run.runId).sort()].join(' ');

@@ -125,8 +125,15 @@ describe('claim', () => {
     expect(claims.filter(({ kind }) => kind === 'busy')).toHaveLength(15);
     await expireLease(runId);
     expect(await journal.claim(runId, 'next', LEASE_MS, [1])).toMatchObject({
-      ...{ kind: 'claimed', epoch: 2, lastSeq: 1, attempts: 2, publishedSeq: 0, inboxTaken: 0, inboxLast: 0 },
-      ...{ tenantId: 'acme', userId: 'ann' },
+      kind: 'claimed',
+      epoch: 2,
+      lastSeq: 1,
+      attempts: 2,
+      publishedSeq: 0,
+      inboxTaken: 0,
+      inboxLast: 0,
+      tenantId: 'acme',
+      userId: 'ann',
     });
   });
 

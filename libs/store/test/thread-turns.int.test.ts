@@ -65,7 +65,8 @@ describe('a thread', () => {
   it('attaches the same key, whatever else is under way', async () => {
     const first = await created('same', 'reject', { idempotencyKey: 'again' });
     expect(await accept('same', 'reject', { idempotencyKey: 'again' })).toMatchObject({
-      ...{ kind: 'existing', runId: first.runId },
+      kind: 'existing',
+      runId: first.runId,
     });
     const changed = { idempotencyKey: 'again', requestHash: 'other' };
     expect(await accept('same', 'cancel_previous', changed)).toEqual({ kind: 'conflict' });

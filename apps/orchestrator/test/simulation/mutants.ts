@@ -62,7 +62,11 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
       over(real, {
         append: async (input) => {
           const events = input.facts.map((fact, i) => ({
-            ...{ runId: input.runId, tenantId: 'acme', seq: input.expectedSeq + 1 + i, epoch: input.epoch, ts: 0 },
+            runId: input.runId,
+            tenantId: 'acme',
+            seq: input.expectedSeq + 1 + i,
+            epoch: input.epoch,
+            ts: 0,
             ...fact,
             stepId: factStepId(fact as never),
           }));

@@ -36,8 +36,17 @@ export class SimReplica {
     const guardrail = createGuardrail([]);
     const prices = pricesFrom({});
     const loop = {
-      ...{ prices, daily: null, maxOutputTokens: 4_096, budgetWaitMs: 200 },
-      ...{ bus, journal, publisher, guardrail, clock, log, planner },
+      prices,
+      daily: null,
+      maxOutputTokens: 4_096,
+      budgetWaitMs: 200,
+      bus,
+      journal,
+      publisher,
+      guardrail,
+      clock,
+      log,
+      planner,
       toolboxes: new Toolboxes({ bus, clock, log }),
       checkTask: () => null,
       defaultModel: 'scripted',
@@ -59,8 +68,18 @@ export class SimReplica {
     const budgets = new BudgetDesk({ daily: null, prices, defaultModel: 'scripted', clock });
     const desk = new RunDesk({
       budgets,
-      ...{ journal, retention, admission, bus, pool, publisher, clock, log, history },
-      ...{ maxIterations: 8, useOrchestrator: true, checkTask: () => null },
+      journal,
+      retention,
+      admission,
+      bus,
+      pool,
+      publisher,
+      clock,
+      log,
+      history,
+      maxIterations: 8,
+      useOrchestrator: true,
+      checkTask: () => null,
     });
     pool.start();
     const heard = await bus.hearWakeUps(({ runId }) => pool.nudge(runId));

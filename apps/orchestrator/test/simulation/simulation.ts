@@ -126,7 +126,10 @@ export class Simulation {
     if (checker.violation) throw checker.violation;
     const runs = [...this.#tables.runs.values()];
     return {
-      ...{ hash: this.schedule.hash, trace: this.schedule.trace, runs: runs.length, inDoubt },
+      hash: this.schedule.hash,
+      trace: this.schedule.trace,
+      runs: runs.length,
+      inDoubt,
       takeovers: runs.reduce((sum, run) => sum + Math.max(0, run.epoch - 1), 0),
       faults: this.#faultCount,
     };
@@ -279,7 +282,10 @@ export class Simulation {
     const principal: Principal = { tenantId: 'acme', userId: 'ann', role: 'user', via: 'dev' };
     const concurrency = random.of([undefined, undefined, 'queue', 'cancel_previous'] as const);
     const run: RunSpec = {
-      ...{ ...RUN, thread_id: `thread-${random.int(1, 3)}`, principal, interactive: random.chance(0.5) },
+      ...RUN,
+      thread_id: `thread-${random.int(1, 3)}`,
+      principal,
+      interactive: random.chance(0.5),
       approvals: { tools: [], timeout_seconds: 15 },
       budget: { ...RUN.budget, max_seconds: random.chance(0.3) ? random.int(2, 30) : null },
       ...(concurrency === undefined ? {} : { thread_concurrency: concurrency }),
