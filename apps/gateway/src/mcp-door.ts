@@ -11,7 +11,7 @@ import { AppError } from '@switchyard/contracts';
  */
 
 export const MCP_PATH = '/mcp';
-export const METADATA_PATH = '/.well-known/oauth-protected-resource';
+const METADATA_PATH = '/.well-known/oauth-protected-resource';
 
 export interface DoorPolicy {
   /** Names under which this server is known, without port. */

@@ -10,7 +10,7 @@ import {
 } from '@modelcontextprotocol/server';
 import type { InputOf, callTool, StepResult } from '@switchyard/contracts';
 import { idempotencyKeyOf, SERVER_INFO } from './mcp-server.ts';
-import { toMcpResult } from './mcp-results.ts';
+import { isRecord, toMcpResult } from './mcp-results.ts';
 
 /*
  * A plain call of a tool in the protocol of today: which tool, with which arguments, and nothing besides. Nearly every
@@ -69,8 +69,4 @@ function resultOf(tool: string, came: StepResult): CallToolResult | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -24,7 +24,7 @@ import {
  * M5 What a tool of an upstream gave goes on as it is.
  */
 
-export const ERROR_CODE_META = 'io.switchyard/error-code';
+const ERROR_CODE_META = 'io.switchyard/error-code';
 const PROVIDER_META = 'io.switchyard/provider';
 
 export function toMcpTool(info: ToolInfo): Tool {
@@ -104,6 +104,6 @@ function isCut(value: unknown): boolean {
   return isRecord(value) && value['truncated'] === true && typeof value['beginning'] === 'string';
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

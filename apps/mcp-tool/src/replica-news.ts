@@ -35,7 +35,7 @@ export function authorisationChanged(
   else for (const one of book.all()) if (one.provider === provider) pool.forgetUser(one, who);
 }
 
-export function applyNews(parts: Omit<ReplicaNewsParts, 'bus' | 'lifecycle'>, { type, data }: SystemEvent): void {
+function applyNews(parts: Omit<ReplicaNewsParts, 'bus' | 'lifecycle'>, { type, data }: SystemEvent): void {
   const { registrar, book } = parts;
   const authorisation = (change: 'connected' | 'gone') => {
     const { tenant_id: tenantId, user_id: userId, provider } = data as Record<string, string | null>;

@@ -18,7 +18,7 @@ export interface SchemaBounds {
 }
 export const OPERATORS: SchemaBounds = { parts: 2_000, patterns: 20_000 };
 export const STRANGERS: SchemaBounds = { parts: 500, patterns: 3_000 };
-export const MAX_SCHEMA_BYTES = 256 * 1024;
+const MAX_SCHEMA_BYTES = 256 * 1024;
 /** How many schemas may be tried on one value, all references followed. */
 const MAX_TRIES = 10_000;
 

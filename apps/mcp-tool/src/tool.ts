@@ -117,7 +117,7 @@ export interface Tool extends ToolData, ToolFunctions {
 /** That of a step: nobody waits longer for a tool. */
 export const MAX_TIMEOUT_MS = performStep.mcp.timeoutMs;
 /** Two of these (the output, and the same for MCP) and more fit one message. */
-export const MAX_OUTPUT_BYTES_CAP = 256 * 1024;
+const MAX_OUTPUT_BYTES_CAP = 256 * 1024;
 /** One tool must fit into one page of the list. */
 const MAX_INFO_BYTES = 384 * 1024;
 

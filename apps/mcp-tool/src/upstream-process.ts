@@ -30,7 +30,7 @@ export interface ProcessParts {
 }
 
 /** P1: the file that would run, found in PATH of this service. Throws where there is none. */
-export function programOf(command: string, path: string = process.env['PATH'] ?? ''): string {
+function programOf(command: string, path: string = process.env['PATH'] ?? ''): string {
   const places = command.includes('/') ? [command] : path.split(delimiter).map((place) => join(place, command));
   const found = places.find((place) => isAbsolute(place) && isProgram(place));
   if (found === undefined) throw new AppError('unavailable', `There is no program "${command}" on this machine.`);

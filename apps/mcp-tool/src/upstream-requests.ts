@@ -47,7 +47,7 @@ type Request = InputOf<typeof mcpRequest>;
 type Answer = OutputOf<typeof mcpRequest>;
 type Item = Record<string, unknown>;
 
-export const UNAVAILABLE_META = 'io.switchyard/unavailable';
+const UNAVAILABLE_META = 'io.switchyard/unavailable';
 const LIST_BUDGET_MS = 5_000;
 const PAGE = 100;
 const MAX_ITEMS = 10_000;

@@ -41,7 +41,7 @@ export const CANCEL_HEADER = 'x-bridge-cancel';
 export const NS_CANCEL = 'urn:switchyard:http:0';
 export const FROM_HEADER = 'x-aztm-from-jid';
 /** Absolute time in ms since 1970, and the time left when it was sent: clocks differ, so the smaller counts. */
-export const DEADLINE_HEADER = 'x-request-deadline';
+const DEADLINE_HEADER = 'x-request-deadline';
 export const TIMEOUT_HEADER = 'x-request-timeout-ms';
 
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
@@ -77,7 +77,7 @@ export function carriedHeaders(headers: HeaderList): [string, string][] {
 }
 
 /** Headers that a bridge sets and nobody else may. */
-export function isBridgeHeader(lower: string): boolean {
+function isBridgeHeader(lower: string): boolean {
   return lower.startsWith('x-bridge-') || lower.startsWith('x-aztm-') || lower === 'x-forwarded-for';
 }
 

@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
  *    a bound that keeps a hostile server from making us compute for minutes.
  */
 
-export const SCRAM_HASHES = { 'SCRAM-SHA-512': 'sha512', 'SCRAM-SHA-256': 'sha256', 'SCRAM-SHA-1': 'sha1' } as const;
+const SCRAM_HASHES = { 'SCRAM-SHA-512': 'sha512', 'SCRAM-SHA-256': 'sha256', 'SCRAM-SHA-1': 'sha1' } as const;
 export type ScramName = keyof typeof SCRAM_HASHES;
 
 /** Data of the TLS connection that both ends mix into the proof (RFC 5929, RFC 9266). */

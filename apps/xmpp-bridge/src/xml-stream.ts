@@ -24,7 +24,7 @@ export interface XmlLimits {
 }
 
 /** Prosody and ejabberd let 262,144 bytes pass; twice that is no stanza any more. */
-export const DEFAULT_XML_LIMITS: XmlLimits = { maxElementChars: 524_288, maxDepth: 64 };
+const DEFAULT_XML_LIMITS: XmlLimits = { maxElementChars: 524_288, maxDepth: 64 };
 
 export class XmlStream {
   readonly #parser: Parser = new xml.Parser();
