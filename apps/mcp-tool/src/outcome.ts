@@ -55,11 +55,12 @@ export function withoutMcp(result: StepResult): StepResult {
 export function outcomeWithoutOutput(tool: Tool, ending: Ending): StepResult {
   const { code, message, words } = failureOf(tool, ending);
   if (!mayHaveEffect(tool) || saidSo(ending)) return failed(code, message, words);
-  return {
-    status: 'in_doubt',
-    code: 'tool_in_doubt',
-    message: `${message.slice(0, MAX_MESSAGE_CHARS)} Whether its effect happened is not known.`,
-  };
+  return inDoubt(message.slice(0, MAX_MESSAGE_CHARS));
+}
+
+export function inDoubt(why: string): StepResult {
+  const message = `${why} Whether its effect happened is not known.`;
+  return { status: 'in_doubt', code: 'tool_in_doubt', message };
 }
 
 function saidSo(ending: Ending): boolean {

@@ -1,9 +1,9 @@
 import type { Call } from '@switchyard/bus';
 import type { RunFactDraft, StepRequest, StepResult } from '@switchyard/contracts';
 import type { Clock } from '@switchyard/platform';
+import type { AgentCall, AgentContext } from './agent-calls.ts';
 import { boundArguments } from './bound-output.ts';
 import type { Executor } from './executor.ts';
-import type { AgentCall, AgentContext } from './agent-work.ts';
 import type { ToolAgent } from './tool-agent.ts';
 import type { Toolbox } from './toolbox.ts';
 

@@ -1,7 +1,8 @@
 import { AppError, type StepRequest, type StepResult } from '@switchyard/contracts';
+import type { AgentContext } from './agent-calls.ts';
 import { StepInDoubt } from './agent-journal.ts';
-import { type AgentContext, AgentWork, inDoubt, type AgentWorkParts } from './agent-work.ts';
-import { failed } from './outcome.ts';
+import { AgentWork, type AgentWorkParts } from './agent-work.ts';
+import { failed, inDoubt } from './outcome.ts';
 
 /** Performs tasks in words (agent-work.ts). Whatever becomes of one is an answer, save that a worker was lost on the way. */
 export class ToolAgent {
