@@ -175,13 +175,14 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     lifecycle.onStop('registered tools', () => registrar.stop());
     await hearReplicas({ bus, lifecycle, registrar, ...upstreams });
     const checked = new FileCheck({ operator: make, tenant: makeOfTenant });
-    const { clients, discovered } = found;
+    const { logins, clients, discovered } = found;
     const parts = {
       toolbox,
       calls,
       agent,
       records,
       authorisations: own,
+      logins,
       clients,
       discovered,
       upstreams,

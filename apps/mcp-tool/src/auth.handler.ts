@@ -16,11 +16,13 @@ import {
 } from '@switchyard/contracts';
 import { Authorisations } from './authorisations.ts';
 import { ClientRegistrations } from './client-registrations.ts';
+import { ProviderLogins } from './provider-logins.ts';
 
 @Controller()
 export class AuthHandler {
   constructor(
     private readonly authorisations: Authorisations,
+    private readonly logins: ProviderLogins,
     private readonly clients: ClientRegistrations,
   ) {}
 
@@ -36,12 +38,12 @@ export class AuthHandler {
 
   @Handles(startAuthorisation)
   start(input: InputOf<typeof startAuthorisation>): Promise<OutputOf<typeof startAuthorisation>> {
-    return this.authorisations.start(input);
+    return this.logins.start(input);
   }
 
   @Handles(finishAuthorisation)
   finish(input: InputOf<typeof finishAuthorisation>): Promise<OutputOf<typeof finishAuthorisation>> {
-    return this.authorisations.finish(input);
+    return this.logins.finish(input);
   }
 
   @Handles(refreshAuthorisation)

@@ -5,6 +5,7 @@ import type { SafeFetch } from '@switchyard/safe-fetch';
 import type { Authorisations } from './authorisations.ts';
 import type { ClientRegistrations } from './client-registrations.ts';
 import { DiscoveredProvider } from './discovered-provider.ts';
+import type { KnownProviders } from './known-providers.ts';
 import type { Challenged } from './oauth-rules.ts';
 import { OwnTokens } from './own-tokens.ts';
 import { parseUpstreams, type ReadVariable, type UpstreamConfig } from './upstream-config.ts';
@@ -17,7 +18,8 @@ import { parseUpstreams, type ReadVariable, type UpstreamConfig } from './upstre
  */
 
 export interface DiscoveredProvidersParts {
-  readonly authorisations: Pick<Authorisations, 'use' | 'challenged'>;
+  readonly providers: Pick<KnownProviders, 'use'>;
+  readonly authorisations: Pick<Authorisations, 'challenged'>;
   readonly registrations: ClientRegistrations;
   /** For one upstream: its host may be private, as the operator named it; without one, no more than for anybody. */
   readonly fetchFor: (host?: string) => SafeFetch;
@@ -52,7 +54,7 @@ export class DiscoveredProviders {
 
   /** P1. Throws where credentials could not be kept. */
   configure(upstreams: readonly UpstreamConfig[]): void {
-    const { withoutKeys, authorisations } = this.parts;
+    const { withoutKeys, providers } = this.parts;
     const wanted = upstreams.filter(({ oauth }) => oauth !== undefined);
     if (withoutKeys !== undefined && wanted.some(({ oauth }) => oauth?.by === 'user')) throw new Error(withoutKeys);
     const before = this.#held;
@@ -63,7 +65,7 @@ export class DiscoveredProviders {
         return [upstream.name, isSame ? known : { upstream, provider: this.#make(upstream) }];
       }),
     );
-    authorisations.use(this.#ofUsers(), 'discovered');
+    providers.use(this.#ofUsers(), 'discovered');
     for (const [name, held] of this.#held) {
       if (before.get(name) === held) continue;
       this.#own.forget(name);
@@ -152,7 +154,7 @@ export class DiscoveredProviders {
       onLooked: () => {
         if (this.#held.get(upstream.name)?.provider !== made) return;
         // Another issuer is another provider for whoever keeps lists.
-        this.parts.authorisations.use(this.#ofUsers(), 'discovered');
+        this.parts.providers.use(this.#ofUsers(), 'discovered');
         for (const listener of this.#listeners) listener(upstream.name);
       },
     });

@@ -7,6 +7,7 @@ import { EffectRecords } from './effect-records.ts';
 import { EffectsHandler } from './effects.handler.ts';
 import { FileCheck } from './file-check.ts';
 import { OpenCalls } from './open-calls.ts';
+import { ProviderLogins } from './provider-logins.ts';
 import { StepAgent } from './step-agent.ts';
 import { StepHandler } from './step.handler.ts';
 import { ToolAdminHandler } from './tool-admin.handler.ts';
@@ -27,6 +28,7 @@ export class McpToolModule {
     agent: StepAgent;
     records: EffectRecords;
     authorisations: Authorisations;
+    logins: ProviderLogins;
     clients: ClientRegistrations;
     discovered: DiscoveredProviders;
     upstreams: Upstreams;
@@ -46,6 +48,7 @@ export class McpToolModule {
         { provide: FileCheck, useValue: parts.files },
         { provide: StepAgent, useValue: parts.agent },
         { provide: Authorisations, useValue: parts.authorisations },
+        { provide: ProviderLogins, useValue: parts.logins },
         { provide: ClientRegistrations, useValue: parts.clients },
         { provide: DiscoveredProviders, useValue: parts.discovered },
       ],

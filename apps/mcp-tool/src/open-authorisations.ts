@@ -8,9 +8,11 @@ import { Authorisations } from './authorisations.ts';
 import { ClientRegistrations } from './client-registrations.ts';
 import { CredentialKeeper } from './credential-keeper.ts';
 import { DiscoveredProviders } from './discovered-providers.ts';
+import { KnownProviders } from './known-providers.ts';
 import { OperatorFile } from './operator-file.ts';
 import { ProviderClient } from './provider-client.ts';
 import { parseProviders, type ProviderConfig } from './provider-config.ts';
+import { ProviderLogins } from './provider-logins.ts';
 import type { Teller } from './teller.ts';
 import { KeyRingText, Vault, type VaultKey } from './vault.ts';
 
@@ -43,6 +45,7 @@ export interface OpeningParts {
 
 export interface OpenedAuthorisations {
   readonly authorisations: Authorisations;
+  readonly logins: ProviderLogins;
   /** Those that upstreams lead to. */
   readonly discovered: DiscoveredProviders;
   readonly clients: ClientRegistrations;
@@ -81,8 +84,20 @@ export async function openAuthorisations(
   const clients = new ClientRegistrations({ registrations, vault, redirectUri, documentUrl });
   if (ring.length > 0) keeper.start((isStopped) => clients.resealAll(isStopped));
   lifecycle.onStop('credentials', () => keeper.stop());
-  const authorisations = new Authorisations({ connections, vault, keeper, teller, clock, log, pageOf });
+  const providers = new KnownProviders();
+  const authorisations = new Authorisations({ providers, connections, vault, keeper, teller, log, pageOf });
+  const logins = new ProviderLogins({
+    providers,
+    connections,
+    vault,
+    keeper,
+    teller,
+    clock,
+    log,
+    onConnected: (owner) => authorisations.changed(owner, 'connected'),
+  });
   const discovered = new DiscoveredProviders({
+    providers,
     authorisations,
     registrations: clients,
     mayUseHttp,
@@ -96,7 +111,7 @@ export async function openAuthorisations(
         : createSafeFetch({ ...route, allowHosts: [...config.allowHosts, host], totalTimeoutMs: 10_000, log }),
     withoutKeys: ring.length === 0 ? NO_KEYS : undefined,
   });
-  const opened = { authorisations, discovered, clients };
+  const opened = { authorisations, logins, discovered, clients };
   if (config.providersFile === undefined) return opened;
   let named: ReadonlyMap<string, ProviderClient> = new Map();
   const file = new OperatorFile<readonly ProviderConfig[]>({
@@ -108,16 +123,16 @@ export async function openAuthorisations(
       const parsed = parseProviders(text, read);
       return 'providers' in parsed ? { value: parsed.providers } : parsed;
     },
-    onChange: (providers) => {
-      if (providers.length > 0 && ring.length === 0) throw new Error(NO_KEYS);
+    onChange: (configs) => {
+      if (configs.length > 0 && ring.length === 0) throw new Error(NO_KEYS);
       // One that is as it was keeps what is known of it.
       named = new Map(
-        providers.map((provider): [string, ProviderClient] => {
+        configs.map((provider): [string, ProviderClient] => {
           const before = named.get(provider.id);
           return [provider.id, before && isDeepStrictEqual(before.config, provider) ? before : clientOf(provider)];
         }),
       );
-      authorisations.use(named);
+      providers.use(named, 'named');
       onProviders?.();
     },
   });
