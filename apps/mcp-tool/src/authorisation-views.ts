@@ -1,6 +1,6 @@
 import type { Principal, ProviderView } from '@switchyard/contracts';
 import type { Connection } from '@switchyard/store';
-import type { Provider } from './provider-client.ts';
+import type { Provider } from './provider.ts';
 
 /*
  * Whose an authorisation is, and what is told of it.

@@ -5,7 +5,7 @@ import { idsOf, isOf, type Owner, ownerOf, viewOf } from './authorisation-views.
 import { type CredentialKeeper, notConnected } from './credential-keeper.ts';
 import type { KnownProviders } from './known-providers.ts';
 import { type Challenged, stepUp, union } from './oauth-rules.ts';
-import type { Credential, Provider } from './provider-client.ts';
+import type { Credential, Provider } from './provider.ts';
 import type { Teller } from './teller.ts';
 import type { Vault } from './vault.ts';
 import type { ProviderAuthorisations, ProviderStatus } from './visibility.ts';

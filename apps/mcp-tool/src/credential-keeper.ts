@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { AppError } from '@switchyard/contracts';
 import { type Clock, type Logger, sleep } from '@switchyard/platform';
 import type { Connection, Connections } from '@switchyard/store';
-import { Credential, type Granted, type Provider, Refused } from './provider-client.ts';
+import { Credential, type Granted, type Provider } from './provider.ts';
+import { Refused } from './provider-faults.ts';
 import type { Teller } from './teller.ts';
 import { Unreadable, type Vault } from './vault.ts';
 

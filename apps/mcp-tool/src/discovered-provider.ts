@@ -7,16 +7,9 @@ import { AUTH_METHODS, authOf, keyAuth, methodFor } from './client-auth.ts';
 import type { ClientIdentity, ClientRegistrations } from './client-registrations.ts';
 import { discover, type Found, probe } from './oauth-discovery.ts';
 import { type Challenge, scopesToAsk } from './oauth-rules.ts';
-import {
-  ClientRefused,
-  type Credential,
-  type Grant,
-  type Granted,
-  type LoginPlan,
-  type Provider,
-  ProviderClient,
-  Refused,
-} from './provider-client.ts';
+import type { Credential, Grant, Granted, LoginPlan, Provider } from './provider.ts';
+import { ProviderClient } from './provider-client.ts';
+import { ClientRefused, Refused } from './provider-faults.ts';
 import { headersOf, type OauthConfig, type ReadVariable, type UpstreamConfig } from './upstream-config.ts';
 
 /*

@@ -1,5 +1,5 @@
 import { AppError, sha256 } from '@switchyard/contracts';
-import type { Provider } from './provider-client.ts';
+import type { Provider } from './provider.ts';
 
 /*
  * The providers that there are, from wherever they are known.

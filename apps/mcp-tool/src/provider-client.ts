@@ -1,68 +1,19 @@
-import { AppError } from '@switchyard/contracts';
 import type { SafeFetch } from '@switchyard/safe-fetch';
 import * as oauth from 'openid-client';
-import { z } from 'zod';
 import { authOf } from './client-auth.ts';
+import type { Credential, Granted, LoginPlan, Provider } from './provider.ts';
 import type { ProviderConfig } from './provider-config.ts';
+import { explained, Refused } from './provider-faults.ts';
+import { metadataOf, placesOf } from './provider-metadata.ts';
 
 /*
  * Speaks OAuth 2.1 with one provider: authorization code with PKCE, renewal, revocation.
  *
- * O1 A provider whose metadata does not say that it checks PKCE with S256 is not used at all.
- * O2 What comes back is taken only from the issuer that it was asked of (RFC 9207, and the issuer of the metadata).
+ * O1 It asks only a provider whose metadata holds (M1-M3 of provider-metadata.ts).
+ * O2 What comes back is taken only from the issuer that it was asked of (RFC 9207).
  * O3 Tokens are asked for one resource, where one is named, at the authorization, the exchange and each renewal.
- * O4 Nothing that a provider says reaches a caller: errors are ours, what was said is their cause, for the log.
+ * O4 Whatever a flow throws is explained (F1 of provider-faults.ts), and every answer is small and quick, or none.
  */
-
-/** For whom and what tokens were issued, where that was found out and may become another. */
-export const Grant = z.object({
-  issuer: z.string().min(1),
-  client_id: z.string().min(1),
-  resource: z.string().min(1),
-  /** What the user was asked for, granted or not. */
-  asked: z.array(z.string()),
-});
-export type Grant = z.infer<typeof Grant>;
-
-/** What an authorisation gives; it is sealed as it is. */
-export const Credential = z.object({
-  access_token: z.string().min(1),
-  refresh_token: z.string().min(1).optional(),
-  grant: Grant.optional(),
-});
-export type Credential = z.infer<typeof Credential>;
-
-export interface Granted {
-  readonly credential: Credential;
-  readonly scopes: readonly string[];
-  /** Milliseconds since 1970; null: the provider did not say. */
-  readonly expiresAt: number | null;
-}
-
-/** Where the browser goes, and what is sealed with the login until it comes back. */
-export interface LoginPlan {
-  readonly url: string;
-  readonly grant?: Grant;
-}
-
-/** A provider as its users know it: the operator named it, or an upstream led to it. */
-export interface Provider {
-  /** `issuer` undefined: it was not found out yet. */
-  readonly config: Pick<ProviderConfig, 'id' | 'title' | 'scopes'> & { readonly issuer: string | undefined };
-  /** `wanted`: scopes that tools asked for beyond the usual ones. */
-  plan(state: string, verifier: string, wanted: readonly string[]): Promise<LoginPlan>;
-  exchange(
-    params: Readonly<Record<string, string>>,
-    state: string,
-    verifier: string,
-    grant: Grant | undefined,
-  ): Promise<Granted>;
-  refresh(credential: Credential): Promise<Granted>;
-  revoke(credential: Credential): Promise<true | undefined>;
-  check(credential: Credential): Promise<{ active: boolean; by: 'introspection' | 'userinfo' } | undefined>;
-  /** False: it was issued for something else, and is not to be sent. */
-  mayUse(credential: Credential): boolean;
-}
 
 export interface ProviderClientOptions {
   readonly config: ProviderConfig;
@@ -78,15 +29,9 @@ export interface ProviderClientOptions {
 }
 
 const METADATA_TTL_MS = 600_000;
-/** Every answer of a provider is small and quick, or none. */
+/** O4 */
 const LIMITS = { timeoutMs: 10_000, maxResponseBytes: 256 * 1024 };
 const MAX_TOKEN_CHARS = 32_000;
-
-/** The provider said no: the user must authorise again. */
-export class Refused extends Error {}
-
-/** The provider does not know us (any more). */
-export class ClientRefused extends AppError {}
 
 export class ProviderClient implements Provider {
   #known: { readonly until: number; readonly made: Promise<oauth.Configuration> } | undefined;
@@ -175,29 +120,11 @@ export class ProviderClient implements Provider {
     try {
       return await work(server);
     } catch (error) {
-      throw this.#explained(error);
+      throw explained(error, this.config.title);
     }
   }
 
-  /** O4 */
-  #explained(error: unknown): Error {
-    const { title } = this.config;
-    if (error instanceof Refused) return error;
-    const ours = appErrorIn(error);
-    if (ours) return new AppError(ours.code, `${title} could not be asked: ${ours.message}`, { cause: error });
-    if (error instanceof oauth.ResponseBodyError) {
-      // Whatever is wrong with the client or the server says nothing of the user's authorisation.
-      if (['invalid_grant', 'invalid_target', 'invalid_scope', 'access_denied'].includes(error.error))
-        return new Refused(error.error, { cause: error });
-      if (['invalid_client', 'unauthorized_client'].includes(error.error))
-        return new ClientRefused('upstream_failed', `${title} does not know us as its client.`, { cause: error });
-      return new AppError('upstream_failed', `${title} refused the request.`, { cause: error });
-    }
-    if (error instanceof oauth.AuthorizationResponseError)
-      return new Refused('authorization_response', { cause: error });
-    return new AppError('upstream_failed', `${title} gave an answer that cannot be used.`, { cause: error });
-  }
-
+  /** O1 */
   #configuration(): Promise<oauth.Configuration> {
     const { now } = this.options;
     if (this.#known && this.#known.until > now()) return this.#known.made;
@@ -212,59 +139,19 @@ export class ProviderClient implements Provider {
   }
 
   async #make(): Promise<oauth.Configuration> {
-    const { config } = this.options;
-    const metadata =
-      this.options.metadata ??
-      (config.endpoints ? fromEndpoints(config.issuer, config.endpoints) : await this.#discover());
-    if (metadata.issuer !== config.issuer) throw this.#unusable('its metadata names another issuer'); // O2
-    if (metadata.authorization_endpoint !== undefined || this.options.metadata === undefined) {
-      if (!metadata.code_challenge_methods_supported?.includes('S256')) throw this.#unusable('it does not check PKCE'); // O1
-      if (!metadata.authorization_endpoint) throw this.#unusable('it has no place for logins');
-    }
-    if (!metadata.token_endpoint) throw this.#unusable('it has no place for logins');
-    const { clientSecret: secret, clientAuth } = config;
-    const auth = this.options.auth ?? authOf(clientAuth, secret);
+    const { config, metadata: known, mayUseHttp } = this.options;
+    const call = (url: string, init: RequestInit) => this.#call(url, init);
+    const metadata = await metadataOf({ config, metadata: known, mayUseHttp, call });
+    const auth = this.options.auth ?? authOf(config.clientAuth, config.clientSecret);
     const made = new oauth.Configuration(metadata, config.clientId, undefined, auth);
-    made[oauth.customFetch] = (url, init) => this.#call(url, init as RequestInit);
+    made[oauth.customFetch] = (url, init) => call(url, init as RequestInit);
     made.timeout = 0; // LIMITS holds.
-    const urls = [metadata.authorization_endpoint, metadata.token_endpoint].filter((url) => url !== undefined);
-    if (urls.some((url) => !this.#isAllowed(url))) throw this.#unusable('it is not reached over https');
-    if (urls.some((url) => new URL(url).protocol === 'http:')) oauth.allowInsecureRequests(made);
+    if (placesOf(metadata).some((url) => new URL(url).protocol === 'http:')) oauth.allowInsecureRequests(made);
     return made;
-  }
-
-  /** RFC 8414, then OpenID Connect. */
-  async #discover(): Promise<oauth.ServerMetadata> {
-    const issuer = new URL(this.config.issuer);
-    if (!this.#isAllowed(issuer.href)) throw this.#unusable('it is not reached over https');
-    const path = issuer.pathname.replace(/\/$/, '');
-    const places = [`/.well-known/oauth-authorization-server${path}`, `${path}/.well-known/openid-configuration`];
-    for (const place of places) {
-      const answer = await this.#call(new URL(place, issuer).href, { headers: { accept: 'application/json' } }).catch(
-        (error: unknown) => {
-          throw this.#explained(error);
-        },
-      );
-      if (answer.ok) {
-        const metadata: unknown = await answer.json().catch(() => undefined);
-        if (isMetadata(metadata)) return metadata;
-      } else await answer.body?.cancel();
-    }
-    throw this.#unusable('it publishes no metadata; name its endpoints');
   }
 
   #call(url: string, init: RequestInit): Promise<Response> {
     return this.options.fetch(url, { ...init, ...LIMITS });
-  }
-
-  #isAllowed(text: string): boolean {
-    if (!URL.canParse(text)) return false;
-    const url = new URL(text);
-    return url.protocol === 'https:' || (url.protocol === 'http:' && this.options.mayUseHttp(url.host));
-  }
-
-  #unusable(why: string): AppError {
-    return new AppError('provider_unusable', `${this.config.title} cannot be used: ${why}.`);
   }
 
   /** O3 */
@@ -284,40 +171,4 @@ export class ProviderClient implements Provider {
       expiresAt: seconds === undefined ? null : this.options.now() + Math.min(seconds, 31_536_000) * 1_000,
     };
   }
-}
-
-function fromEndpoints(issuer: string, given: NonNullable<ProviderConfig['endpoints']>): oauth.ServerMetadata {
-  const { authorization, token, revocation, introspection, userinfo, pkce } = given;
-  return {
-    issuer,
-    authorization_endpoint: authorization,
-    token_endpoint: token,
-    code_challenge_methods_supported: [pkce],
-    ...(revocation === undefined ? {} : { revocation_endpoint: revocation }),
-    ...(introspection === undefined ? {} : { introspection_endpoint: introspection }),
-    ...(userinfo === undefined ? {} : { userinfo_endpoint: userinfo }),
-  };
-}
-
-/** As much of the metadata as is used has the right shape. */
-function isMetadata(value: unknown): value is oauth.ServerMetadata {
-  const text = z.string().optional();
-  return z
-    .looseObject({
-      issuer: z.string(),
-      code_challenge_methods_supported: z.array(z.string()).optional(),
-      authorization_endpoint: text,
-      token_endpoint: text,
-      revocation_endpoint: text,
-      introspection_endpoint: text,
-      userinfo_endpoint: text,
-      jwks_uri: text,
-    })
-    .safeParse(value).success;
-}
-
-function appErrorIn(error: unknown): AppError | undefined {
-  for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1)
-    if (at instanceof AppError) return at;
-  return undefined;
 }

@@ -13,7 +13,8 @@ import { idsOf, isOf, type Owner, ownerOf } from './authorisation-views.ts';
 import type { CredentialKeeper } from './credential-keeper.ts';
 import type { KnownProviders } from './known-providers.ts';
 import { union } from './oauth-rules.ts';
-import { type Grant, type Provider, Refused } from './provider-client.ts';
+import type { Grant, Provider } from './provider.ts';
+import { Refused } from './provider-faults.ts';
 import type { Teller } from './teller.ts';
 import type { Vault } from './vault.ts';
 
