@@ -122,7 +122,9 @@ describe('a stock client', () => {
     }
   });
 
-  it.each(REQUESTS.filter(({ answeredBy }) => answeredBy === 'mcp-tool').map(({ subject }) => subject))(
+  // What only one replica hears, by a name that it made up, nobody can call here.
+  const answered = REQUESTS.filter(({ answeredBy, subject }) => answeredBy === 'mcp-tool' && !subject.endsWith('.*'));
+  it.each(answered.map(({ subject }) => subject))(
     'is refused garbage on %s with a stable code, and the service goes on',
     async (subject) => {
       const garbage = [
