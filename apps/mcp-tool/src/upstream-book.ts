@@ -27,7 +27,7 @@ export interface ActiveTool {
 }
 
 export interface BookParts extends DefinitionsParts {
-  readonly pool: Pick<UpstreamPool, 'use' | 'forget' | 'isOpen'>;
+  readonly pool: Pick<UpstreamPool, 'use' | 'forget'>;
   readonly metrics: Metrics;
   /** The usable tools of an upstream from now on; answers why some of them could not be taken. */
   readonly publish: (upstream: string, tools: readonly ActiveTool[]) => readonly string[];
