@@ -2,14 +2,14 @@ import { checkResourceAllowed } from '@modelcontextprotocol/client';
 import { AppError, type UpstreamAuthorisation } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { SafeFetch } from '@switchyard/safe-fetch';
-import type * as oauth from 'openid-client';
-import { AUTH_METHODS, authOf, keyAuth, methodFor } from './client-auth.ts';
 import type { ClientIdentity, ClientRegistrations } from './client-registrations.ts';
+import { DiscoveredClient } from './discovered-client.ts';
 import { discover, type Found, probe } from './oauth-discovery.ts';
 import { type Challenge, scopesToAsk } from './oauth-rules.ts';
 import type { Credential, Grant, Granted, LoginPlan, Provider } from './provider.ts';
-import { ProviderClient } from './provider-client.ts';
+import type { ProviderClient } from './provider-client.ts';
 import { ClientRefused, Refused } from './provider-faults.ts';
+import type { Teller } from './teller.ts';
 import { headersOf, type OauthConfig, type ReadVariable, type UpstreamConfig } from './upstream-config.ts';
 
 /*
@@ -20,10 +20,12 @@ import { headersOf, type OauthConfig, type ReadVariable, type UpstreamConfig } f
  * J2 It is found out once for all that wait, kept for ten minutes, and anew after an upstream refused a token; however
  *    often it does that, not more often than every ANEW_EVERY_MS.
  * J3 A login ends where it began: at the issuer, the resource and the client that were sealed with its state.
+ * J4 Where the upstream names another issuer than before, that is told once by each replica that finds it out.
  */
 
 const FOUND_TTL_MS = 600_000;
 const ANEW_EVERY_MS = 5_000;
+
 export interface DiscoveredParts {
   readonly upstream: UpstreamConfig;
   readonly oauth: OauthConfig;
@@ -32,6 +34,7 @@ export interface DiscoveredParts {
   readonly mayUseHttp: (host: string) => boolean;
   readonly read: ReadVariable;
   readonly now: () => number;
+  readonly teller: Pick<Teller, 'tell'>;
   readonly log: Logger;
   /** It is known who issues the tokens, or that this cannot be found out. */
   readonly onLooked: () => void;
@@ -45,13 +48,18 @@ export class DiscoveredProvider implements Provider {
   #anewAfter = Number.NEGATIVE_INFINITY;
   /** Why it cannot be used; for people. */
   #problem: string | undefined;
+  readonly #title: string;
+  readonly #us: DiscoveredClient;
 
-  constructor(private readonly parts: DiscoveredParts) {}
+  constructor(private readonly parts: DiscoveredParts) {
+    this.#title = parts.oauth.title ?? parts.upstream.name;
+    this.#us = new DiscoveredClient({ ...parts, title: this.#title });
+  }
 
   get config(): Provider['config'] {
     const { upstream, oauth: settings } = this.parts;
     const scopes = this.#found ? this.#scopes(this.#found, []) : (settings.scopes ?? []);
-    return { id: upstream.provider, title: settings.title ?? upstream.name, issuer: this.#found?.issuer, scopes };
+    return { id: upstream.provider, title: this.#title, issuer: this.#found?.issuer, scopes };
   }
 
   /** What is known of it without asking. */
@@ -61,7 +69,7 @@ export class DiscoveredProvider implements Provider {
       by: this.parts.oauth.by,
       issuer: issuer ?? null,
       resource: resource ?? null,
-      client: this.#identity?.how ?? this.#foreseen() ?? null,
+      client: this.#identity?.how ?? this.#us.foreseen(this.#found) ?? null,
       scopes: [...this.config.scopes],
       missing: this.#problem ?? null,
     };
@@ -97,7 +105,7 @@ export class DiscoveredProvider implements Provider {
     const asked = this.#scopes(found, wanted);
     const { registrations, fetch, upstream } = this.parts;
     const { title } = this.config;
-    const named = this.#named();
+    const named = this.#us.named();
     const identity = await registrations
       .identify({ provider: upstream.provider, title, found, scopes: asked, fetch, named })
       .catch((error: unknown) => {
@@ -106,7 +114,7 @@ export class DiscoveredProvider implements Provider {
       });
     this.#identity = identity;
     this.#problem = undefined;
-    const { url } = await this.#client(found, identity, asked).plan(state, verifier);
+    const { url } = await this.#us.clientFor(found, identity, asked).plan(state, verifier);
     const { issuer, resource } = found;
     return { url, grant: { issuer, resource, client_id: identity.clientId, asked } };
   }
@@ -158,9 +166,9 @@ export class DiscoveredProvider implements Provider {
   /** A token for ourselves (`auth: service`). */
   async ownToken(): Promise<Granted> {
     const found = await this.look();
-    const named = this.#named()!;
+    const named = this.#us.named()!;
     this.#identity = named;
-    const granted = await this.#client(found, named, this.#scopes(found, [])).ownToken();
+    const granted = await this.#us.clientFor(found, named, this.#scopes(found, [])).ownToken();
     this.#problem = undefined;
     return granted;
   }
@@ -198,10 +206,13 @@ export class DiscoveredProvider implements Provider {
   }
 
   #remember(found: Found): void {
-    const { log, upstream } = this.parts;
+    const { log, upstream, teller } = this.parts;
     const before = this.#found;
     if (before && before.issuer !== found.issuer) {
-      log.warn({ upstream: upstream.name, before: before.issuer, now: found.issuer }, 'an upstream has another issuer');
+      const { name, provider } = upstream;
+      const data = { upstream: name, provider, issuer: found.issuer, earlier_issuer: before.issuer };
+      log.warn(data, 'an upstream has another issuer');
+      teller.tell({ type: 'tools.provider.moved', data }); // J4
       this.#identity = undefined;
     } else if (!before)
       log.info({ upstream: upstream.name, issuer: found.issuer }, 'who authorises an upstream is known');
@@ -214,39 +225,10 @@ export class DiscoveredProvider implements Provider {
     const found = await this.look();
     if (found.issuer !== grant.issuer || found.resource !== grant.resource) throw new Refused('issuer_changed');
     const { registrations, upstream } = this.parts;
-    const identity = await registrations.known(upstream.provider, grant.issuer, grant.client_id, this.#named());
+    const identity = await registrations.known(upstream.provider, grant.issuer, grant.client_id, this.#us.named());
     if (!identity) throw new Refused('client_changed');
     this.#identity = identity;
-    return this.#client(found, identity, grant.asked);
-  }
-
-  #client(found: Found, identity: ClientIdentity, scopes: readonly string[]): ProviderClient {
-    const { fetch, mayUseHttp, now, registrations } = this.parts;
-    const { id, title } = this.config;
-    const { private_key_env: key, signing_alg: alg } = this.parts.oauth;
-    const method = methodFor(identity, found.metadata);
-    // A person who is to be asked for lasting access is asked (OpenID Connect, 11).
-    const lasting: Record<string, string> = scopes.includes('offline_access') ? { prompt: 'consent' } : {};
-    return new ProviderClient({
-      config: {
-        id,
-        title,
-        issuer: found.issuer,
-        endpoints: undefined,
-        scopes,
-        resource: found.resource,
-        clientId: identity.clientId,
-        clientSecret: identity.secret,
-        clientAuth: method,
-        authorizationParams: lasting,
-      },
-      auth: key === undefined ? authOf(method, identity.secret) : keyAuth(this.#secret(key), alg),
-      metadata: found.metadata as oauth.ServerMetadata,
-      redirectUri: registrations.redirectUri,
-      fetch,
-      mayUseHttp,
-      now,
-    });
+    return this.#us.clientFor(found, identity, grant.asked);
   }
 
   #scopes({ metadata, scopes: resource }: Found, wanted: readonly string[]): string[] {
@@ -258,30 +240,6 @@ export class DiscoveredProvider implements Provider {
       server: metadata.scopes_supported,
       grants: metadata.grant_types_supported,
     });
-  }
-
-  /** The client that the operator named. */
-  #named(): ClientIdentity | undefined {
-    const { client_id: clientId, client_secret_env: name, client_auth } = this.parts.oauth;
-    if (clientId === undefined) return undefined;
-    const secret = name === undefined ? undefined : this.#secret(name);
-    const method = client_auth && AUTH_METHODS[client_auth];
-    return { how: 'named', clientId, secret, method };
-  }
-
-  #secret(name: string): string {
-    const value = this.parts.read(name);
-    if (value) return value;
-    throw new AppError('credentials_missing', `${this.parts.upstream.name} is not set up: ${name} is not set.`);
-  }
-
-  /** How we will be known there, as far as it can be told. */
-  #foreseen(): UpstreamAuthorisation['client'] | undefined {
-    if (this.parts.oauth.client_id !== undefined) return 'named';
-    if (!this.#found) return undefined;
-    const { client_id_metadata_document_supported: readsOurs, registration_endpoint } = this.#found.metadata;
-    if (readsOurs === true && this.parts.registrations.document() !== null) return 'document';
-    return registration_endpoint === undefined ? 'none' : 'registration';
   }
 }
 

@@ -8,6 +8,7 @@ import { DiscoveredProvider } from './discovered-provider.ts';
 import type { KnownProviders } from './known-providers.ts';
 import type { Challenged } from './oauth-rules.ts';
 import { OwnTokens } from './own-tokens.ts';
+import type { Teller } from './teller.ts';
 import { parseUpstreams, type ReadVariable, type UpstreamConfig } from './upstream-config.ts';
 
 /*
@@ -25,6 +26,7 @@ export interface DiscoveredProvidersParts {
   readonly fetchFor: (host?: string) => SafeFetch;
   readonly mayUseHttp: (host: string) => boolean;
   readonly read: ReadVariable;
+  readonly teller: Pick<Teller, 'tell'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Where a person authorises a provider. */
@@ -139,13 +141,14 @@ export class DiscoveredProviders {
   }
 
   #make(upstream: UpstreamConfig, fetch?: SafeFetch): DiscoveredProvider {
-    const { registrations, fetchFor, mayUseHttp, read, clock, log } = this.parts;
+    const { registrations, fetchFor, mayUseHttp, read, teller, clock, log } = this.parts;
     const { host, protocol } = new URL(upstream.url!);
     const made: DiscoveredProvider = new DiscoveredProvider({
       upstream,
       oauth: upstream.oauth!,
       registrations,
       read,
+      teller,
       log,
       fetch: fetch ?? fetchFor(host),
       // What the operator itself reaches without TLS describes itself so, too.

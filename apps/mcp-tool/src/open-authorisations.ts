@@ -102,6 +102,7 @@ export async function openAuthorisations(
     registrations: clients,
     mayUseHttp,
     read,
+    teller,
     clock,
     log,
     pageOf,

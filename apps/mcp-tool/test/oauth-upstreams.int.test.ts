@@ -202,6 +202,11 @@ describe('tokens and clients of one issuer', () => {
     expect(second.tokenRequests).toHaveLength(1);
     expect(second.tokenRequests[0]!.client).not.toBe(old!.client);
     expect(first.tokenRequests).toHaveLength(renewals);
+    const moved = () =>
+      system.facts.filter(({ type, data }) => type === 'tools.provider.moved' && data.upstream === name);
+    await until(() => moved().length > 0, 20_000);
+    const issuers = { issuer: second.issuer, earlier_issuer: first.issuer };
+    expect(moved().map(({ data }) => data)).toEqual([{ upstream: name, provider: name, ...issuers }]);
   });
 
   it('mix-up: a login that began at one issuer ends there or not at all', async () => {

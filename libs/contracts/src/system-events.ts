@@ -78,6 +78,11 @@ export const SYSTEM_EVENTS = [
     z.object({ ...Provider, where: z.enum(['start', 'callback', 'refresh']), reason: z.string() }),
   ),
   event(
+    'tools.provider.moved',
+    'An MCP upstream names another issuer for its tokens than before; its users authorise it anew, there.',
+    z.object({ upstream: z.string(), provider: z.string(), issuer: z.string(), earlier_issuer: z.string() }),
+  ),
+  event(
     'tools.credential.unreadable',
     'A sealed credential does not open for its owner: it was moved or changed, or its key is gone. Look at once.',
     z.object(Provider),
