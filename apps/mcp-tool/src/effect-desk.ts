@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { AppError, type StepResult } from '@switchyard/contracts';
-import { backoffMs, type Logger, type Metrics, sleep } from '@switchyard/platform';
-import type { Begun, Completion, EffectCall, EffectRequest, Effects } from '@switchyard/store';
+import { type Metrics, sleep } from '@switchyard/platform';
+import type { Begun, Completion, EffectCall, EffectRequest } from '@switchyard/store';
 import { digestOf, shownArguments } from './call-digest.ts';
 import { effectInDoubt, type EffectIdentity, effectLate, effectSettled } from './effect-facts.ts';
+import { EffectLedger, type EffectLedgerParts, SOON_MS } from './effect-ledger.ts';
 import type { CallRequest } from './executor.ts';
 import { failed, notBegun } from './outcome.ts';
 import type { Teller } from './teller.ts';
@@ -11,15 +12,14 @@ import type { Tool } from './tool.ts';
 import { WaitingRoom } from './waiting-room.ts';
 
 /*
- * Performs a call that may change the world, under the ledger.
+ * Performs a call that may change the world, under the ledger (effect-ledger.ts).
  *
  * L1 Intent and dispatch are committed before the tool runs, the outcome before the answer.
  * L2 Without the ledger nothing is performed: the caller hears `unavailable`, and nothing was done.
  * L3 Calls with the same key wait for the one that is under way and get its answer; a doubt is an answer, too.
- * L4 An outcome that cannot be written is tried for WRITE_LIMIT_MS, and its lease held meanwhile. Then its caller
- *    hears `worker_lost`, and the lease runs out: the ledger itself will say that it is in doubt.
- * L5 For a lease after the ledger did not answer nobody's call is taken over: its holder may have been cut off, too.
- * L6 An outcome that comes after the call was given up is recorded, and told.
+ * L4 An outcome that cannot be written is tried for a while, and its lease held meanwhile. Then its caller hears
+ *    `worker_lost`, and the lease runs out: the ledger itself will say that it is in doubt.
+ * L5 An outcome that comes after the call was given up is recorded, and told.
  */
 
 /** What a tool did: its answer, and where it was given up, what it ends with in the dark. */
@@ -28,21 +28,13 @@ export interface Performed {
   readonly late?: Promise<StepResult> | undefined;
 }
 
-export interface EffectDeskParts {
-  readonly effects: Effects;
+export interface EffectDeskParts extends EffectLedgerParts {
   readonly teller: Pick<Teller, 'tell'>;
-  readonly log: Logger;
   readonly metrics: Metrics;
   /** This process. */
   readonly instance: string;
-  readonly leaseMs: number;
-  /** L4 */
-  readonly writeLimitMs?: number;
 }
 
-const WRITE_LIMIT_MS = 30_000;
-/** A lost connection is made up for within this time; the orchestrator asks again anyhow. */
-const BEGIN_LIMIT_MS = 1_000;
 const PATIENT_PAUSE_MS = 250;
 
 const NOT_PERFORMED = failed('unavailable', 'The ledger of effects does not answer at the moment; nothing was done.');
@@ -50,28 +42,26 @@ const CANCELLED = failed('cancelled', 'The call was cancelled.');
 const CONFLICT = failed('conflict', 'This idempotency key belongs to another call: another tool, or other arguments.');
 
 export class EffectDesk {
-  readonly #running = new Map<string, EffectCall>();
+  readonly #ledger: EffectLedger;
   readonly #room: WaitingRoom;
   readonly #pending = new Set<Promise<unknown>>();
   readonly #outcomes;
-  #timer: NodeJS.Timeout | undefined;
-  #renewing = false;
-  #patientUntil = 0;
   #count = 0;
 
   constructor(private readonly parts: EffectDeskParts) {
-    this.#room = new WaitingRoom((effectId) => this.#watched(() => parts.effects.isRunning(effectId)));
+    this.#ledger = new EffectLedger(parts);
+    this.#room = new WaitingRoom((effectId) => this.#ledger.isRunning(effectId));
     const { metrics } = parts;
     this.#outcomes = metrics.counter('tool_effects_total', 'Effects by what came of asking for one', [
       'tool',
       'outcome',
     ]);
-    metrics.gauge('tool_effects_running', 'Effects that this process performs', [], () => this.#running.size);
+    metrics.gauge('tool_effects_running', 'Effects that this process performs', [], () => this.#ledger.size);
     metrics.gauge('tool_effects_awaited', 'Effects that duplicates wait for', [], () => this.#room.size);
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.#renew(), Math.max(50, Math.floor(this.parts.leaseMs / 3))).unref();
+    this.#ledger.start();
   }
 
   /** Outcomes under way are written in the time that is left. */
@@ -79,12 +69,12 @@ export class EffectDesk {
     const limit = new AbortController();
     await Promise.race([Promise.allSettled(this.#pending), sleep(leftMs, limit.signal).catch(() => undefined)]);
     limit.abort();
-    clearInterval(this.#timer);
+    this.#ledger.stop();
   }
 
-  /** L5 */
+  /** False right after an outage of the ledger. */
   mayTakeOver(): boolean {
-    return performance.now() >= this.#patientUntil;
+    return this.#ledger.mayTakeOver();
   }
 
   /** Throws AppError `worker_lost` (L4); else every end is an answer. */
@@ -96,7 +86,7 @@ export class EffectDesk {
     const asked = this.#requestOf(tool, request);
     for (let waited = false; ; waited = true) {
       const takeOver = this.mayTakeOver();
-      const begun = await this.#persist(() => this.parts.effects.begin({ ...asked, waited, takeOver }), BEGIN_LIMIT_MS);
+      const begun = await this.#ledger.begin({ ...asked, waited, takeOver });
       if (!begun) return this.#told(tool, 'unavailable', NOT_PERFORMED); // L2
       const effect: EffectIdentity = { ...asked, effectId: begun.effectId };
       switch (begun.kind) {
@@ -139,24 +129,24 @@ export class EffectDesk {
   ): Promise<StepResult | undefined> {
     const { begun, effect, key, holder, run } = mine;
     const call: EffectCall = { effectId: begun.effectId, attempt: begun.attempt };
-    this.#running.set(holder, call);
+    this.#ledger.hold(holder, call);
     try {
-      const dispatched = signal.aborted ? undefined : await this.#dispatch(call);
+      const dispatched = signal.aborted ? undefined : await this.#ledger.dispatch(call);
       if (dispatched === false) return undefined;
       if (dispatched === undefined || signal.aborted) {
-        this.#running.delete(holder);
-        void this.#tracked(this.#persist(() => this.parts.effects.withdraw(call)));
+        this.#ledger.release(holder);
+        void this.#tracked(this.#ledger.withdraw(call));
         return signal.aborted
           ? this.#told(tool, 'cancelled', CANCELLED)
           : this.#told(tool, 'unavailable', NOT_PERFORMED);
       }
       const { result, late } = await run(key);
       if (notBegun(result)) {
-        this.#running.delete(holder);
-        await this.#persist(() => this.parts.effects.withdraw(call), BEGIN_LIMIT_MS);
+        this.#ledger.release(holder);
+        await this.#ledger.withdraw(call, SOON_MS);
         return this.#told(tool, result.status, result);
       }
-      const completion = await this.#persist(() => this.parts.effects.complete(call, result)); // L1
+      const completion = await this.#ledger.complete(call, result); // L1
       if (late) void this.#tracked(this.#noteLate(tool, effect, call, late));
       if (!completion) {
         this.parts.log.error({ ...effect, status: result.status }, 'the outcome of an effect could not be recorded');
@@ -175,27 +165,16 @@ export class EffectDesk {
         );
       return this.#told(tool, result.status, result);
     } finally {
-      this.#running.delete(holder);
+      this.#ledger.release(holder);
       this.#room.call(call.effectId);
     }
   }
 
-  /** True where the effect may happen now, undefined where that cannot be found out. */
-  async #dispatch(call: EffectCall): Promise<boolean | undefined> {
-    const { effects, leaseMs } = this.parts;
-    for (;;) {
-      const asked = performance.now();
-      const dispatched = await this.#persist(() => effects.dispatch(call, leaseMs), leaseMs);
-      // A process that stood still may have lost the row since.
-      if (dispatched !== true || performance.now() - asked < leaseMs / 2) return dispatched;
-    }
-  }
-
-  /** L6 */
+  /** L5 */
   async #noteLate(tool: Tool, effect: EffectIdentity, call: EffectCall, late: Promise<StepResult>): Promise<void> {
     const result = await late;
     if (result.status === 'in_doubt') return;
-    const completion = await this.#persist(() => this.parts.effects.complete(call, result));
+    const completion = await this.#ledger.complete(call, result);
     if (!completion) {
       this.parts.log.error({ ...effect, status: result.status }, 'a late outcome could not be recorded');
       return;
@@ -223,48 +202,6 @@ export class EffectDesk {
       holder,
       leaseMs: this.parts.leaseMs,
     } satisfies Omit<EffectRequest, 'waited' | 'takeOver'>;
-  }
-
-  async #renew(): Promise<void> {
-    if (this.#renewing || this.#running.size === 0) return;
-    this.#renewing = true;
-    try {
-      await this.#watched(() => this.parts.effects.renew([...this.#running.values()], this.parts.leaseMs));
-    } catch (error) {
-      this.parts.log.warn({ err: error }, 'the leases of running effects were not renewed');
-    } finally {
-      this.#renewing = false;
-    }
-  }
-
-  /** L5 */
-  async #watched<T>(ask: () => Promise<T>): Promise<T> {
-    try {
-      return await ask();
-    } catch (error) {
-      this.#patientUntil = performance.now() + this.parts.leaseMs;
-      throw error;
-    }
-  }
-
-  /** L4: asks again while the ledger is away. Undefined where the limit passed or it refuses for good. */
-  async #persist<T>(
-    write: () => Promise<T>,
-    limitMs = this.parts.writeLimitMs ?? WRITE_LIMIT_MS,
-  ): Promise<T | undefined> {
-    const until = performance.now() + limitMs;
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#watched(write);
-      } catch (error) {
-        const away = error instanceof AppError && error.code === 'unavailable';
-        if (!away || performance.now() >= until) {
-          this.parts.log.warn({ err: error, attempt }, 'the ledger of effects did not take a write');
-          return undefined;
-        }
-      }
-      await sleep(25 + backoffMs(attempt, { baseMs: 50, maxMs: 1_000 }));
-    }
   }
 
   #tracked<T>(work: Promise<T>): Promise<T> {
