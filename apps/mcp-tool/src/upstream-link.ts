@@ -10,13 +10,13 @@ import {
   type Tool as McpTool,
   type Transport,
 } from '@modelcontextprotocol/client';
-import { AppError, type McpMethod } from '@switchyard/contracts';
+import type { McpMethod } from '@switchyard/contracts';
 import { backoffMs, type Logger, sleep } from '@switchyard/platform';
-import type { Question } from './tool.ts';
 import { type Ask, asking, type LogMessage, options } from './upstream-ask.ts';
 import type { UpstreamConfig } from './upstream-config.ts';
 import { faultOf } from './upstream-faults.ts';
-import { Patience } from './upstream-patience.ts';
+import { LISTS, requestOf } from './upstream-methods.ts';
+import { patiently } from './upstream-patience.ts';
 import { ProcessTransport } from './upstream-process.ts';
 import { type LinkParts, transportOf } from './upstream-transport.ts';
 
@@ -43,15 +43,7 @@ const UNCHECKED = {
     <T>() =>
     (input: unknown): JsonSchemaValidatorResult<T> => ({ valid: true, data: input as T, errorMessage: undefined }),
 };
-/** What an upstream that has such a list says that it has. */
-const LISTS: Partial<Record<McpMethod, 'resources' | 'prompts'>> = {
-  'resources/list': 'resources',
-  'resources/templates/list': 'resources',
-  'prompts/list': 'prompts',
-};
 const LISTEN_AGAIN = { baseMs: 1_000, maxMs: 60_000 };
-/** Longest call with all its questions; whoever waits for it has limits of its own. */
-const MAX_ASKING_MS = 3_600_000;
 /** As the protocol has it where a user says no. Not one of the codes that say that nothing was done. */
 const REFUSED_QUESTION = -1;
 const FAREWELL_MS = 1_000;
@@ -179,57 +171,15 @@ export class Link {
       this.#asked(how, () =>
         this.#client.callTool(params, { ...options(how), allowInputRequired: true, toolDefinition }),
       );
-    return this.era === 'legacy' && ask.onQuestion ? this.#patiently(ask, ask.onQuestion, call) : call(ask);
-  }
-
-  /** The time in which the caller is asked something is none of the upstream's. */
-  async #patiently<T>(
-    ask: Ask,
-    onQuestion: NonNullable<Ask['onQuestion']>,
-    call: (how: Ask) => Promise<T>,
-  ): Promise<T> {
-    const { timeout_ms, max_timeout_ms, name } = this.upstream;
-    const patience = new Patience(ask.timeoutMs ?? timeout_ms, ask.maxTimeoutMs ?? max_timeout_ms, ask.signal);
-    const onProgress: Ask['onProgress'] = (progress) => {
-      patience.heard();
-      ask.onProgress?.(progress);
-    };
-    const onAsked = (question: Question) => patience.whileAsking(async () => onQuestion(question));
-    const limits = { signal: patience.signal, timeoutMs: MAX_ASKING_MS, maxTimeoutMs: MAX_ASKING_MS };
-    try {
-      return await call({ ...ask, ...limits, onProgress, onQuestion: onAsked });
-    } catch (error) {
-      if (patience.timedOut) throw new AppError('tool_timeout', `${name} did not answer in time.`, { cause: error });
-      throw error;
-    } finally {
-      patience.stop();
-    }
+    return this.era === 'legacy' && ask.onQuestion ? patiently(this.upstream, ask, ask.onQuestion, call) : call(ask);
   }
 
   /** One of the other requests of MCP. What comes back is the upstream's answer as it is. */
   request(method: McpMethod, params: Record<string, unknown>, ask: Ask): Promise<Record<string, unknown>> {
-    const client = this.#client;
     const has = LISTS[method];
     if (has !== undefined && !this.capabilities?.[has]) return Promise.resolve({});
-    const how = { ...options(ask), allowInputRequired: true };
-    const fresh = { ...how, cacheMode: 'refresh' as const };
-    const answer = (): Promise<object> => {
-      switch (method) {
-        case 'resources/list':
-          return client.listResources(undefined, fresh);
-        case 'resources/templates/list':
-          return client.listResourceTemplates(undefined, fresh);
-        case 'prompts/list':
-          return client.listPrompts(undefined, fresh);
-        case 'resources/read':
-          return client.readResource(params as Parameters<Client['readResource']>[0], fresh);
-        case 'prompts/get':
-          return client.getPrompt(params as Parameters<Client['getPrompt']>[0], how);
-        case 'completion/complete':
-          return client.complete(params as Parameters<Client['complete']>[0], options(ask));
-      }
-    };
-    return this.#asked({ ...ask, isList: has !== undefined }, () => answer() as Promise<Record<string, unknown>>);
+    const request = () => requestOf(this.#client, method, params, ask);
+    return this.#asked({ ...ask, isList: has !== undefined }, request);
   }
 
   async #asked<T>(ask: Ask, work: () => Promise<T>): Promise<T> {
