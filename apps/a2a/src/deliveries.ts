@@ -27,7 +27,8 @@ export class Deliveries {
       if (outcome) return { ...outcome, sends: 0 };
     }
     const known = this.#tasks.get(step);
-    const settle = known === undefined ? this.#leave(step) : () => undefined;
+    // Who was ended while it waited has nothing on its way, and does not stand in the place of what is.
+    const settle = known === undefined && !this.#onTheWay.has(step) ? this.#leave(step) : () => undefined;
     try {
       const outcome = await deliver(known, (taskId) => {
         this.#remember(step, taskId);
