@@ -2,19 +2,21 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { xmppStatus } from '@switchyard/contracts';
 import { type LocalServer, startRedis } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
 import { type House, openHouse, parseSse, readUntil } from './http.ts';
 
 const houses: House[] = [];
+const dir = mkdtempSync(join(tmpdir(), 'gateway-redis-'));
 let redis: LocalServer | undefined;
 afterEach(async () => {
   for (const house of houses.splice(0)) await house.stop();
   await redis?.stop();
   redis = undefined;
 });
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
 async function open(env: Record<string, string>, options: { orchestrator?: boolean } = {}): Promise<House> {
   const house = await openHouse(env, options);
   houses.push(house);
@@ -24,8 +26,7 @@ const as = (userId: string) => ({ headers: { 'x-user-id': userId } });
 
 describe('the rate limit', () => {
   it('counts one user over all replicas, others apart, and survives the loss of Redis', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'gateway-redis-'));
-    redis = await startRedis({ dir, durable: false });
+    redis = await startRedis({ dir: join(dir, 'redis'), durable: false });
     const env = { REDIS_URL: redis.url, RATE_LIMIT_PER_MINUTE: '10' };
     const [first, second] = [await open(env), await open(env)];
     await until(
@@ -57,7 +58,6 @@ describe('the rate limit', () => {
         checks: expect.objectContaining({ redis: { ok: false, required: false, detail: expect.any(String) } }),
       }),
     ]);
-    rmSync(dir, { recursive: true, force: true });
   }, 20_000);
 });
 

@@ -124,6 +124,7 @@ export function connectRedis(url: string, log: Logger): Redis {
   const redis = new Redis(url, {
     commandTimeout: 500,
     connectTimeout: 2_000,
+    disconnectTimeout: 100, // ioredis waits for this, also for a connection that was lost before
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     retryStrategy: (attempt) => Math.min(100 * 2 ** attempt, 5_000),

@@ -215,6 +215,7 @@ function connect(url: string, log: Logger): Redis {
   const redis = new Redis(url, {
     commandTimeout: REDIS_TIMEOUT_MS,
     connectTimeout: 2_000,
+    disconnectTimeout: 100, // ioredis waits for this, also for a connection that was lost before
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt) => Math.min(100 * 2 ** attempt, 2_000),
   });

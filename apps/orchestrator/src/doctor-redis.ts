@@ -28,6 +28,7 @@ export async function probeRedis(url: string, limitMs: number): Promise<RedisSee
     lazyConnect: true,
     connectTimeout: limitMs,
     commandTimeout: limitMs,
+    disconnectTimeout: 100,
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
     connectionName: 'switchyard-doctor',

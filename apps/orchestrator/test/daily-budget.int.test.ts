@@ -10,7 +10,7 @@ import { type Claim, type DailyBudgetParts, RedisDailyBudget } from '../src/dail
 const dir = mkdtempSync(join(tmpdir(), 'orchestrator-redis-'));
 let redis: LocalServer;
 beforeAll(async () => {
-  redis = await startRedis({ dir, durable: true });
+  redis = await startRedis({ dir: join(dir, 'redis'), durable: true });
 });
 afterAll(async () => {
   await redis?.stop();
@@ -145,7 +145,7 @@ describe('Redis', () => {
     const port = Number(new URL(redis.url).port);
     await redis.stop();
     await expect(budget.reserve(claim(tenantId))).rejects.toMatchObject({ code: 'unavailable' });
-    redis = await startRedis({ dir, durable: true, port });
+    redis = await startRedis({ dir: join(dir, 'redis'), durable: true, port });
     await until(
       () =>
         budget.view(admin(tenantId)).then(
@@ -156,8 +156,7 @@ describe('Redis', () => {
     );
     expect(asked).toEqual([Date.UTC(2026, 5, 1)]);
     await redis.stop();
-    rmSync(dir, { recursive: true, force: true });
-    redis = await startRedis({ dir: mkdtempSync(join(tmpdir(), 'orchestrator-redis-')), durable: true, port });
+    redis = await startRedis({ dir: join(dir, 'empty'), durable: true, port });
     await until(
       () =>
         budget.view(admin(tenantId)).then(

@@ -59,7 +59,7 @@ async function refuses(user: string, subject: string): Promise<boolean> {
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'permissions-'));
   const config = (await readFile(CONF, 'utf8')).replaceAll(/\$NATS_[A-Z0-9_]+_PASSWORD/g, '"secret"');
-  server = await startNats({ dir, durable: false, config });
+  server = await startNats({ dir: join(dir, 'nats'), durable: false, config });
 });
 
 afterAll(async () => {
@@ -97,7 +97,7 @@ describe('NATS permissions on a real server', () => {
     expect(await woken).toEqual({ tenantId: 'acme', runId: 'run-1' });
 
     await orchestrator!.publishEvents([event]);
-    for (let i = 0; i < 100 && heard.length === 0; i++) await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(() => heard.length > 0);
     expect(heard[0]?.event).toEqual(event);
     await consumed.stop();
 
