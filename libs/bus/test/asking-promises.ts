@@ -1,7 +1,7 @@
 import { expect, it, describe } from '@jest/globals';
 import type { AppError } from '@switchyard/contracts';
 import { until } from '@switchyard/testing';
-import { echo, lookUp, pause, slow } from './fixtures.ts';
+import { echo, lookUp, slow } from './fixtures.ts';
 import type { Parties } from './parties.ts';
 
 /** A question goes to one who answers it, and its caller hears what becomes of it. */
@@ -72,48 +72,34 @@ export function describeAsking(parties: Parties): void {
       });
     });
 
-    it(
-      'asks again what may be asked twice: one replica that stands still keeps nobody waiting',
-      () =>
-        parties.answering([lookUp, async ({ text }) => ({ text })], async () => {
-          await parties.world.stock.mute(lookUp.subject, 'mcp-tool'); // one of two that never answers
-          const texts = Array.from({ length: 8 }, (_, n) => `n${n}`);
-          const answers = await Promise.allSettled(texts.map((text) => parties.asker.request(lookUp, { text })));
-          const answered = answers.filter(({ status }) => status === 'fulfilled');
-          expect(answered.length).toBeGreaterThanOrEqual(4); // each is asked four times: one in 16 finds nobody
-        }),
-      15_000,
-    );
+    it('asks again what may be asked twice: one replica that stands still keeps nobody waiting', () =>
+      parties.answering([lookUp, async ({ text }) => ({ text })], async () => {
+        await parties.world.stock.mute(lookUp.subject, 'mcp-tool'); // one of two that never answers
+        const texts = Array.from({ length: 8 }, (_, n) => `n${n}`);
+        const answers = await Promise.allSettled(texts.map((text) => parties.asker.request(lookUp, { text })));
+        const answered = answers.filter(({ status }) => status === 'fulfilled');
+        expect(answered.length).toBeGreaterThanOrEqual(4); // each is asked four times: one in 16 finds nobody
+      }));
 
     it('notices in seconds that a worker died, however late the deadline', async () => {
       const { bus: doomed, cut } = await parties.world.connectCuttable('mcp-tool');
-      const begun = new Promise<void>((resolve) => {
-        void doomed.answer(slow, () => (resolve(), new Promise<never>(() => undefined)));
-      });
-      await until(async () => {
-        const asked = parties.asker
-          .request(slow, { ms: 0 }, { timeoutMs: 60_000 })
-          .catch((error: AppError) => error.code);
-        const first = await Promise.race([asked, begun.then(() => 'begun')]);
-        return first === 'begun';
-      });
-      const asked = parties.asker.request(slow, { ms: 0 }, { timeoutMs: 60_000 });
-      await pause(50);
+      let begun = 0;
+      await doomed.answer(slow, () => ((begun += 1), new Promise<never>(() => undefined)));
+      const asked = parties.asker
+        .request(slow, { ms: 0 }, { timeoutMs: 120_000 })
+        .catch((error: AppError) => error.code);
+      await until(() => begun === 1);
       cut();
       const start = Date.now();
-      await expect(asked).rejects.toMatchObject({ code: 'worker_lost' });
-      expect(Date.now() - start).toBeLessThan(9_000);
+      expect(await asked).toBe('worker_lost');
+      expect(Date.now() - start).toBeLessThan(30_000); // six seconds, and as long as this process stood still
     });
 
-    it(
-      'keeps a quiet but living worker for longer than three frames',
-      () =>
-        parties.answering(
-          [slow, () => new Promise<{ how: string }>((resolve) => setTimeout(() => resolve({ how: 'slowly' }), 7_500))],
-          async () => expect(await parties.asker.request(slow, {})).toEqual({ how: 'slowly' }),
-        ),
-      15_000,
-    );
+    it('keeps a quiet but living worker for longer than three frames', () =>
+      parties.answering(
+        [slow, () => new Promise<{ how: string }>((resolve) => setTimeout(() => resolve({ how: 'slowly' }), 7_500))],
+        async () => expect(await parties.asker.request(slow, {})).toEqual({ how: 'slowly' }),
+      ));
 
     it('hands on progress in order, before the answer', () =>
       parties.answering(

@@ -137,8 +137,10 @@ describe('a stream with other settings', () => {
 describe('a worker that stops', () => {
   it('finishes what it can in time and tells the callers of the rest at once; nothing sent to it is swallowed', async () => {
     const worker = await connectBus({ url: world.url, app: 'mcp-tool', log, stopLimitMs: 600 });
+    let begun = 0;
     let aborted = 0;
     await worker.answer(echo, async ({ text }, { signal }) => {
+      begun += 1;
       signal.addEventListener('abort', () => (aborted += 1), { once: true });
       await new Promise((resolve) => setTimeout(resolve, text === 'long' ? 30_000 : 200).unref());
       return { text };
@@ -149,7 +151,7 @@ describe('a worker that stops', () => {
         ({ code }: AppError) => code,
       );
     const early = [ask('short'), ask('long')];
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await until(() => begun === 2);
     // Asked until nobody listens any more: each is answered, or refused at once.
     const late: Promise<string>[] = [];
     let listening = true;
@@ -166,7 +168,7 @@ describe('a worker that stops', () => {
     await asking;
     expect(await Promise.all(early)).toEqual(['answered', 'worker_lost']);
     expect(new Set(await Promise.all(late))).toEqual(new Set(['answered', 'no_responders']));
-    expect(Date.now() - began).toBeLessThan(9_000);
+    expect(Date.now() - began).toBeLessThan(20_000);
     expect(aborted).toBe(1);
   });
 });
@@ -193,7 +195,7 @@ describe('a message that the server does not permit', () => {
       await expect(own.request(slow, {})).rejects.toMatchObject(denied);
       await own.ensureStreams();
       await expect(own.publishEvents(runOf(newRunId(), 1))).rejects.toMatchObject(denied);
-      expect(Date.now() - began).toBeLessThan(9_000);
+      expect(Date.now() - began).toBeLessThan(20_000);
       expect(await own.request(echo, { text: 'a' })).toEqual({ text: 'a' }); // the connection lives on
     } finally {
       await own.close();

@@ -25,7 +25,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
 
     const collect = async (options: Omit<FollowOptions, 'signal' | 'tenantId'> & { signal?: AbortSignal }) => {
       const got: RunEvent[] = [];
-      const signal = options.signal ?? AbortSignal.timeout(20_000);
+      const signal = options.signal ?? AbortSignal.timeout(50_000);
       for await (const batch of reader.follow({ tenantId: 'acme', ...options, signal })) got.push(...batch);
       return got;
     };
@@ -54,7 +54,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       const runId = newRunId();
       const journal = journalOf(runOf(runId, 400));
       const sizes: number[] = [];
-      const signal = AbortSignal.timeout(5_000);
+      const signal = AbortSignal.timeout(30_000);
       const options = { tenantId: 'acme', runId, after: 0, fetch: journal.read, signal };
       for await (const batch of reader.follow(options)) sizes.push(batch.length);
       expect(sizes).toEqual([400]);
@@ -71,7 +71,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       const journal = journalOf(runOf(runId, 10));
       const start = Date.now();
       expect(await collect({ runId, after: 10, fetch: journal.read })).toEqual([]);
-      expect(Date.now() - start).toBeLessThan(5_000);
+      expect(Date.now() - start).toBeLessThan(20_000);
     });
 
     it('puts in order what comes late, twice, or not at all', async () => {
@@ -97,7 +97,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       const start = Date.now();
       for (const event of events.filter(({ seq }) => seq !== 2)) await live(event);
       expect(seqs(await following)).toEqual(upTo(5));
-      expect(Date.now() - start).toBeLessThan(5_000);
+      expect(Date.now() - start).toBeLessThan(20_000);
       expect(journal.asked).toBe(1);
     });
 
@@ -156,7 +156,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
         return journal.read(after);
       };
       const got: number[] = [];
-      const signal = AbortSignal.timeout(15_000);
+      const signal = AbortSignal.timeout(50_000);
       const following = (async () => {
         for await (const batch of reader.follow({ tenantId: 'acme', runId, after: 0, fetch, signal, fresh: true })) {
           got.push(...seqs(batch));
@@ -179,7 +179,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       const fetch = async () => Promise.reject(new AppError('not_found'));
       const start = Date.now();
       await expect(collect({ runId: newRunId(), after: 0, fetch })).rejects.toMatchObject({ code: 'not_found' });
-      expect(Date.now() - start).toBeLessThan(5_000);
+      expect(Date.now() - start).toBeLessThan(20_000);
     });
 
     it('hands on text while the model speaks', async () => {
@@ -227,7 +227,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       const events = runOf(runId, 5_000);
       const journal = journalOf(events);
       const got: number[] = [];
-      const signal = AbortSignal.timeout(20_000);
+      const signal = AbortSignal.timeout(50_000);
       const following = reader.follow({ tenantId: 'acme', runId, after: 0, fetch: journal.read, signal, fresh: true });
       for (let from = 0; from < events.length; from += 500) await writer.publishEvents(events.slice(from, from + 500));
       for await (const batch of following) got.push(...seqs(batch));

@@ -10,26 +10,29 @@ export function describeLeaving(parties: Parties): void {
   describe('leaving', () => {
     it('stops the work when the caller aborts', async () => {
       let stopped: unknown;
+      let begun = false;
       await parties.answering(
         [
           slow,
           (_input, { signal }) =>
-            new Promise((_resolve, reject) =>
+            new Promise((_resolve, reject) => {
+              begun = true;
               signal.addEventListener('abort', () => {
                 stopped = signal.reason;
                 reject(signal.reason as Error);
-              }),
-            ),
+              });
+            }),
         ],
         async () => {
           const abort = new AbortController();
-          const asked = parties.asker.request(slow, {}, { signal: abort.signal });
-          setTimeout(() => abort.abort(), 50);
-          const start = Date.now();
-          await expect(asked).rejects.toMatchObject({ code: 'cancelled' });
+          const asked = parties.asker
+            .request(slow, {}, { signal: abort.signal })
+            .catch((error: AppError) => error.code);
+          await until(() => begun);
+          abort.abort();
+          expect(await asked).toBe('cancelled');
           await until(() => stopped !== undefined);
           expect(stopped).toMatchObject({ code: 'cancelled' });
-          expect(Date.now() - start).toBeLessThan(5_000);
           await expect(parties.asker.request(slow, {}, { signal: abort.signal })).rejects.toMatchObject({
             code: 'cancelled',
           });
@@ -110,23 +113,29 @@ export function describeLeaving(parties: Parties): void {
 
     it('keeps the deadline on both sides, and tells the handler', async () => {
       let reason: unknown;
+      let begun = false;
       await parties.answering(
         [
           slow,
           (_input, { signal }) =>
-            new Promise((_resolve, reject) =>
+            new Promise((_resolve, reject) => {
+              begun = true;
               signal.addEventListener('abort', () => {
                 reason = signal.reason;
                 reject(new Error('stopped'));
-              }),
-            ),
+              });
+            }),
         ],
         async () => {
           const start = Date.now();
-          await expect(parties.asker.request(slow, {}, { timeoutMs: 300 })).rejects.toMatchObject({
-            code: 'deadline_exceeded',
+          // One that comes when its deadline is over is not begun: it is asked again until one came in time.
+          await until(async () => {
+            await expect(parties.asker.request(slow, {}, { timeoutMs: 300 })).rejects.toMatchObject({
+              code: 'deadline_exceeded',
+            });
+            return begun;
           });
-          expect(Date.now() - start).toBeLessThan(5_000);
+          expect(Date.now() - start).toBeLessThan(15_000);
           await until(() => reason !== undefined);
           expect(['deadline_exceeded', 'cancelled']).toContain((reason as AppError).code);
           const deadline = Date.now() + 200;
@@ -138,12 +147,14 @@ export function describeLeaving(parties: Parties): void {
     });
 
     it('a stopped subscription ends what is under way and takes nothing new', async () => {
-      const subscription = await parties.worker.answer(
-        slow,
-        () => new Promise((resolve) => setTimeout(() => resolve({ how: 'still' }), 300)),
-      );
+      let begun = false;
+      const subscription = await parties.worker.answer(slow, async () => {
+        begun = true;
+        await pause(300);
+        return { how: 'still' };
+      });
       const asked = parties.asker.request(slow, {});
-      await pause(50);
+      await until(() => begun);
       await subscription.stop();
       expect(await asked).toEqual({ how: 'still' });
       await expect(parties.asker.request(slow, {})).rejects.toMatchObject({ code: 'no_responders' });
@@ -151,9 +162,14 @@ export function describeLeaving(parties: Parties): void {
 
     it('closing a connection lets the requests under way end', async () => {
       const leaving = await parties.world.connect('mcp-tool');
-      await leaving.answer(slow, () => new Promise((resolve) => setTimeout(() => resolve({ how: 'still' }), 300)));
+      let begun = false;
+      await leaving.answer(slow, async () => {
+        begun = true;
+        await pause(300);
+        return { how: 'still' };
+      });
       const asked = parties.asker.request(slow, {});
-      await pause(50);
+      await until(() => begun);
       const closed = leaving.close();
       expect(await asked).toEqual({ how: 'still' });
       await closed;
@@ -161,12 +177,13 @@ export function describeLeaving(parties: Parties): void {
 
     it('closing a connection does not wait for ever for work that hears nothing', async () => {
       const leaving = await parties.world.connect('mcp-tool');
-      await leaving.answer(slow, () => new Promise(() => undefined));
+      let begun = false;
+      await leaving.answer(slow, () => ((begun = true), new Promise(() => undefined)));
       const asked = parties.asker.request(slow, {}).catch((error: AppError) => error.code);
-      await pause(50);
+      await until(() => begun);
       const start = Date.now();
       await leaving.close();
-      expect(Date.now() - start).toBeLessThan(10_000);
+      expect(Date.now() - start).toBeLessThan(20_000);
       expect(['worker_lost', 'unavailable']).toContain(await asked);
     });
   });

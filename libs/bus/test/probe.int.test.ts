@@ -13,7 +13,7 @@ import { log } from './harness.ts';
 
 const PERMISSIONS = readFileSync(join(import.meta.dirname, '../../../infra/nats/permissions.conf'), 'utf8').replace(
   'users: [',
-  'users: [ { user: "admin", password: "pw" }',
+  'timeout: 30, users: [ { user: "admin", password: "pw" }',
 );
 const LIMIT_MS = 10_000;
 const dir = mkdtempSync(join(tmpdir(), 'switchyard-probe-'));
@@ -38,13 +38,13 @@ beforeAll(async () => {
   admin = await connect({ servers: `127.0.0.1:${whole.port}`, user: 'admin', pass: 'pw' });
   orchestrator = await connectBus({ url: at(whole, 'orchestrator:pw'), app: 'orchestrator', log });
   await orchestrator.ensureStreams();
-}, 60_000);
+});
 afterAll(async () => {
   await orchestrator?.close();
   await admin?.close();
   await Promise.all(servers.map((each) => each.stop()));
   rmSync(dir, { recursive: true, force: true });
-}, 30_000);
+});
 
 it('finds no fault in the generated permissions, and nothing that it tries is heard by anybody', async () => {
   for (const prefix of ['rpc.>', 'ctl.>', 'run.>', 'live.>', 'cmd.>', 'sys.>', '$KV.>'])
@@ -61,7 +61,7 @@ it('finds no fault in the generated permissions, and nothing that it tries is he
   }
   await admin.flush();
   expect(heard).toEqual([]);
-}, 60_000);
+});
 
 it('names each permission that was dropped, and each that was given too much', async () => {
   const damaged = await server(
@@ -75,7 +75,7 @@ it('names each permission that was dropped, and each that was given too much', a
   const { permissions: answerer } = await look('orchestrator', damaged);
   expect(answerer?.missing).toEqual([{ verb: 'subscribe', subject: 'rpc.runs.cancel', queue: 'orchestrator' }]);
   expect(answerer?.excess).toEqual([{ verb: 'publish', subject: '$JS.API.STREAM.DELETE.doctor' }]);
-}, 60_000);
+});
 
 it('tells a wrong password, a server that is away, and a login without limits apart', async () => {
   expect((await probeBus({ url: at(whole, 'a2a:wrong'), limitMs: LIMIT_MS })).refused).toBe('AUTHORIZATION_VIOLATION');
@@ -85,7 +85,7 @@ it('tells a wrong password, a server that is away, and a login without limits ap
   expect(unlimited.app).toBeUndefined();
   expect(unlimited.server).not.toContain('pw');
   expect(unlimited.permissions?.excess.length).toBeGreaterThan(5);
-}, 30_000);
+});
 
 it('sees a stream and a consumer that are missing or are not as they should be', async () => {
   const jsm = await admin.jetstreamManager();
@@ -108,7 +108,7 @@ it('sees a stream and a consumer that are missing or are not as they should be',
     { name: 'COMMANDS', missing: false, other: [] },
   ]);
   expect(after.consumers).toMatchObject([{ missing: false, other: expect.arrayContaining(['ack_wait']), pending: 0 }]);
-}, 30_000);
+});
 
 it('sees a bucket that is not made yet, one that is, and one that is not as the code relies on', async () => {
   const unmade = { missing: true, other: [], entries: 0 };
@@ -138,4 +138,4 @@ it('sees a bucket that is not made yet, one that is, and one that is not as the 
     await lease.close();
     await bridge.close();
   }
-}, 60_000);
+});

@@ -74,7 +74,7 @@ export function describeSharing(parties: Parties): void {
       const take = async (holder: string) => {
         const bus = await parties.world.connect('xmpp-bridge');
         const onChange = (token: number | undefined): void => void terms.push(`${holder} ${token ? 'has' : 'lost'} it`);
-        return bus.lease({ name, holder, ttlMs: 1_500, onChange });
+        return bus.lease({ name, holder, ttlMs: 6_000, onChange });
       };
       const first = await take('a');
       await until(() => first.token !== undefined, 10_000);
@@ -94,7 +94,7 @@ export function describeSharing(parties: Parties): void {
       const [a, b] = [await parties.world.connect('xmpp-bridge'), await parties.world.connect('xmpp-bridge')];
       const first = a.lease({ name, holder: 'a', ttlMs: 6_000, onChange: () => undefined });
       await until(() => first.token !== undefined, 10_000);
-      const second = b.lease({ name, holder: 'b', ttlMs: 1_500, onChange: () => undefined });
+      const second = b.lease({ name, holder: 'b', ttlMs: 6_000, onChange: () => undefined });
       await until(() => second.settled, 10_000);
       first.standBack();
       expect(first.token).toBeUndefined();

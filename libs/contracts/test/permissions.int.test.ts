@@ -120,7 +120,7 @@ describe('NATS permissions on a real server', () => {
     const bridges = await Promise.all(['xmpp-bridge', 'xmpp-bridge'].map(busOf));
     const tokens: (number | undefined)[][] = [[], []];
     const leases = bridges.map((bus, n) =>
-      bus.lease({ name: 'inbound', holder: `b${n}`, ttlMs: 3_000, onChange: (token) => tokens[n]!.push(token) }),
+      bus.lease({ name: 'inbound', holder: `b${n}`, ttlMs: 6_000, onChange: (token) => tokens[n]!.push(token) }),
     );
     await until(() => leases.every((lease) => lease.settled), 20_000);
     expect(leases.filter((lease) => lease.token !== undefined)).toHaveLength(1);
