@@ -23,7 +23,7 @@ export const VERBS = [
   { name: 'status', usage: 'status [--json]', summary: 'Show every process and what is ready.' },
   {
     name: 'test',
-    usage: 'test [--unit] [--grep TEXT] [path ...]',
+    usage: 'test [--unit] [--grep TEXT] [--seed N] [path ...]',
     summary: 'Install and build what is missing and run the tests.',
     setUp: true,
   },

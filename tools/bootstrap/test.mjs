@@ -10,13 +10,14 @@ import { CannotSetUp, setUp } from './set-up.mjs';
 import { say, stage } from './stages.mjs';
 import { testTools } from './tool-tests.mjs';
 
-export const TEST_HELP = `Usage: ./switchyard test [--unit] [--grep TEXT] [path ...]
+export const TEST_HELP = `Usage: ./switchyard test [--unit] [--grep TEXT] [--seed N] [path ...]
 
 Installs and builds what is missing and runs the tests of every app and library. Tests that need servers start
 private ones. The last line is "N passed, N failed"; the exit code is 0 only where every test passed.
 
   --unit       only the tests that need no server
   --grep TEXT  only the tests whose name contains TEXT (a regular expression)
+  --seed N     what the property tests are asked: new questions each time, but where CI=true, always the same
   path ...     only the test files whose path contains this`;
 
 /**
@@ -80,12 +81,17 @@ export async function test(args) {
     options: {
       unit: { type: 'boolean', default: false },
       grep: { type: 'string' },
+      seed: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
   });
   if (values.help) {
     console.log(TEST_HELP);
     return 0;
+  }
+  if (values.seed !== undefined && !Number.isSafeInteger(Number(values.seed || NaN))) {
+    console.error(`--seed is "${values.seed}"; give it a whole number, like 1.`);
+    return 64;
   }
   try {
     await setUp({ build: false, servers: !values.unit, tests: true });
@@ -112,7 +118,9 @@ export async function test(args) {
   mkdirSync(STATE, { recursive: true });
   const results = join(STATE, `test-results-${process.pid}.json`);
   const jest = jestArguments({ unit: values.unit, grep: values.grep, paths: positionals, results });
-  const child = spawn(process.execPath, jest, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
+  const seeded = values.seed === undefined ? {} : { PROPERTY_SEED: values.seed };
+  const env = { ...process.env, ...seeded };
+  const child = spawn(process.execPath, jest, { cwd: ROOT, env, stdio: ['ignore', 'ignore', 'inherit'] });
   await new Promise((resolve) => child.once('close', resolve).once('error', resolve));
   const report = readReport(results);
   rmSync(results, { force: true });

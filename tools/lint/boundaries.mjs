@@ -40,7 +40,7 @@ export const TEST_ARROWS = [...APP, 'testing', 'dev-model', 'mock-a2a'];
 export const INTEGRATION_TEST_ARROWS = [...TEST_ARROWS, 'local-servers'];
 
 /** What a project offers beside its barrel, to tests alone. */
-export const TEST_ENTRIES = ['store/memory'];
+export const TEST_ENTRIES = ['store/memory', 'testing/property'];
 
 /** What a project offers beside its barrel to those alone that need it, so that no other loads it. */
 export const OTHER_ENTRIES = { 'contracts/http': ['apps/gateway'] };
@@ -55,6 +55,7 @@ export const PACKAGE_HOMES = [
   { packages: ['@prisma/*', 'prisma'], homes: ['libs/store'], tests: false },
   { packages: ['pg'], homes: ['libs/store', 'libs/local-servers'], tests: true },
   { packages: ['undici'], homes: ['libs/safe-fetch'], tests: false },
+  { packages: ['fast-check'], homes: ['libs/testing'], tests: false },
   { packages: ['@modelcontextprotocol/*'], homes: ['apps/mcp-tool', 'apps/gateway', 'apps/e2e'], tests: false },
 ];
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { evaluate, MAX_EXPRESSION_CHARS } from './arithmetic.ts';
 import { ToolError } from './tool.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { canonicalJson, digestOf, shownArguments } from './call-digest.ts';
 
 it('gives the same digest for the same arguments in any order, and another for others', () =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StepResult } from '@switchyard/contracts';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { boundMcp, cleanText, cleanValue, presentable } from './clean-output.ts';
 import type { Tool } from './tool.ts';
 

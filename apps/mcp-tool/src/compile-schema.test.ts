@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { compileSchema } from './compile-schema.ts';
 import { OPERATORS, patternCost } from './schema-bounds.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { createLogger } from '@switchyard/platform';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { type KeyValues, manifestKey, readManifest, SharedManifests, writeManifest } from './shared-manifests.ts';
 import type { Tool } from './tool.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { toolName } from './tool-name.ts';
 
 describe('the name of a tool of a provider', () => {

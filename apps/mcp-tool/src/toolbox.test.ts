@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { type Principal, ROLES, type ToolConstraints, ToolInfo } from '@switchyard/contracts';
 import { createLogger } from '@switchyard/platform';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { z } from 'zod';
 import { Catalog } from './catalog.ts';
 import { defineTool, type ToolDefinition } from './define-tool.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import type { UpstreamConfig } from './upstream-config.ts';
 import { promptNameOf, promptsNamed, toolNameOf, uriOf, urisNamed } from './upstream-names.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ToolPin, ToolPinChange } from '@switchyard/store';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { canonicalDefinition, definitionDiff, hashOf, judge } from './upstream-pins.ts';
 import type { Definition } from './upstream-scan.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { PhaseStats } from '@switchyard/store';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { Admission } from './admission.ts';
 
 const none: PhaseStats = { runs: 0, oldestMs: 0 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { Backlog } from './backlog.ts';
 import { mayTake, type Shares } from './fair-share.ts';
 import { type Slot, Slots } from './slots.ts';

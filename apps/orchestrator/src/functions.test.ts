@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ToolInfo } from '@switchyard/contracts';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { functionsFor, type ModelCall, type Toolbox, toActs } from './functions.ts';
 import { NO_RULES } from './orchestrator.fixture.ts';
 

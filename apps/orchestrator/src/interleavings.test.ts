@@ -13,7 +13,7 @@ import {
   type StepOutcome,
   toMessages,
 } from '@switchyard/run';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import type { RunInput } from '@switchyard/store';
 import type { ApprovalRules } from './approvals.ts';
 import { failedPlanning, planningFacts } from './decide.ts';

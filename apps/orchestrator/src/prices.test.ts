@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { nanoUsd, pricesFrom, PriceTableText, toUsd } from './prices.ts';
 
 const TABLE = { 'gpt-4.1': { input: 2, output: 8 }, 'gpt-4.1-mini*': { input: 0.4, output: 1.6, cached_input: 0.1 } };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { xml } from '@xmpp/client';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import {
   type AztmRequest,
   type AztmResponse,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type Element, xml } from '@xmpp/client';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { carriedHeaders, checkRequest, ExchangeError, headerOf, timeLeft } from './http-exchange.ts';
 import {
   type Dialect,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type RunEvent, TERMINAL_TYPE } from '@switchyard/contracts';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { Reorder } from './reorder.ts';
 
 const event = (seq: number, last: number): RunEvent =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { fit, fitEvent, MAX_EVENT_DATA_BYTES } from './fit.ts';
 import { parseRunEvent, type RunEvent } from './run-events.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { encodeId, formatCursor, formatStepId, Id, ID_PATTERN, idOrThrow, parseCursor } from './ids.ts';
 
 const anyText = fc.oneof(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { RUN_EVENTS } from './run-events.ts';
 import { STREAMS, subjects } from './streams.ts';
 import { SYSTEM_EVENTS } from './system-events.ts';

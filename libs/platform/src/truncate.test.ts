@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { cleanText, isSecretKey, redactSecrets, redactText, truncateForLog, truncateText } from './truncate.ts';
 
 const SECRET = 'S3cr3tValue_0123456789abcdef';

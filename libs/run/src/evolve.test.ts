@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { RunEvent, RunFact } from '@switchyard/contracts';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import {
   evolve,
   fold,

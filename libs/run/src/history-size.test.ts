@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { type FactOf, isProgressType, type RunFact, type RunFactDraft } from '@switchyard/contracts';
 import { accepted, acts, answer, at, completed, dispatching, planningStarted, started } from '@switchyard/testing';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { evolve, fold } from './evolve.ts';
 import { foresee } from './foresee.ts';
 import { sizeOf } from './history-size.ts';

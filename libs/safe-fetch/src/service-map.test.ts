@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { jsonMistake } from './json-mistake.ts';
 import { inOrder, matchesHost, parseHostPattern } from './host-pattern.ts';
 import { completeServiceMap, mappedJid, parseServiceMap, routeByServiceMap, withoutFallback } from './service-map.ts';

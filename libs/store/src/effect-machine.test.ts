@@ -1,6 +1,6 @@
 import { expect, it } from '@jest/globals';
 import type { StepResult } from '@switchyard/contracts';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { begin, complete, dispatch, type EffectRow, orphan, settle, withdraw } from './effect-machine.ts';
 
 /*

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { EVENT_LIMIT, INLINE_LIMIT, restore, store } from './large-parts.ts';
 
 const back = (data: Record<string, unknown>) => {

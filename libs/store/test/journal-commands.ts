@@ -1,5 +1,5 @@
 import { expect } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import type { Accepted, Journal, Retention } from '../src/index.ts';
 import { acceptOf, completed, message, runSpec } from './drafts.ts';
 import { Model, type ModelAccept, type ModelAppend, type ModelRun } from './journal-model.ts';
