@@ -4,6 +4,7 @@ import { createMemoryBus, type Bus, type ConsumedMessage, type MemoryHub, type S
 import { listAgents, performStep, type RequestOf } from '@switchyard/contracts';
 import { createMockA2a, type MockA2a } from '@switchyard/mock-a2a';
 import { createLogger } from '@switchyard/platform';
+import { until } from '@switchyard/testing';
 import { Config, createA2a } from '../src/index.ts';
 
 const log = createLogger({ app: 'a2a', level: 'silent' });
@@ -92,9 +93,10 @@ describe('the service on the bus', () => {
     await asker.request(listAgents, { principal });
     await sleep(300);
     await asker.request(listAgents, { principal });
+    const unreachable = () => facts.filter(({ system }) => system?.type === 'a2a.agent.unreachable');
+    await until(() => unreachable().length > 0);
     await sleep(50);
-    const unreachable = facts.filter(({ system }) => system?.type === 'a2a.agent.unreachable');
-    expect(unreachable.map(({ system }) => system)).toMatchObject([{ app: 'a2a', data: { agent: '127_0_0_1_9' } }]);
+    expect(unreachable().map(({ system }) => system)).toMatchObject([{ app: 'a2a', data: { agent: '127_0_0_1_9' } }]);
   });
 
   it('is ready while an agent is down, and shows its metrics', async () => {

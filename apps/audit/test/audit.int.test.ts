@@ -17,6 +17,7 @@ import {
 import { startServers, type Servers } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { migrateDatabase } from '@switchyard/store';
+import { until } from '@switchyard/testing';
 import { connect, type NatsConnection } from 'nats';
 import { type AuditApp, createAudit } from '../src/app.ts';
 import { Config } from '../src/config.ts';
@@ -59,13 +60,16 @@ const logOf = async (runId: string, principal = auditor) =>
 
 /** Waits until audit knows the end of a run, and gives its records. */
 async function settled(runId: string, count = 9): Promise<AuditRecord[]> {
-  for (let i = 0; i < 300; i++) {
+  let records: AuditRecord[] = [];
+  const knows = async (): Promise<boolean> => {
     const { runs } = await bus.request(listRuns, { principal: auditor, limit: 200 });
-    const records = await logOf(runId);
-    if (records.length >= count && runs.some((r) => r.runId === runId && r.phase === 'ended')) return records;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`audit does not know all of ${runId}: ${seqsOf(await logOf(runId)).join(', ')}`);
+    records = await logOf(runId);
+    return records.length >= count && runs.some((r) => r.runId === runId && r.phase === 'ended');
+  };
+  await until(knows, 15_000).catch((cause: unknown) => {
+    throw new Error(`audit does not know all of ${runId}: ${seqsOf(records).join(', ')}`, { cause });
+  });
+  return records;
 }
 
 function run(runId: string, task = `Task of ${runId}`, tenantId = 'acme', userId = 'ada'): RunEvent[] {
@@ -142,12 +146,9 @@ describe('audit, with real servers', () => {
   it('keeps facts outside runs', async () => {
     const data = { tenant_id: 'acme', user_id: 'ada', tool: 'send_mail', reason: 'role', run_id: null };
     await bus.publishSystem({ type: 'tools.access.denied', data });
-    for (let i = 0; i < 100; i++) {
-      const { records } = await bus.request(queryAudit, { principal: auditor, type: 'tools.*' });
-      if (records.length > 0) return expect(records[0]).toMatchObject({ type: 'tools.access.denied', userId: 'ada' });
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error('the system fact did not arrive');
+    const told = async () => (await bus.request(queryAudit, { principal: auditor, type: 'tools.*' })).records;
+    await until(async () => (await told()).length > 0, 15_000);
+    expect((await told())[0]).toMatchObject({ type: 'tools.access.denied', userId: 'ada' });
   });
 
   it('takes what was published while it was away', async () => {
@@ -167,7 +168,7 @@ describe('audit, with real servers', () => {
   it('completes a run from the journal after its stream was wiped', async () => {
     const events = run('run-wiped');
     await bus.publishEvents(events.slice(0, 4));
-    for (let i = 0; i < 200 && (await logOf('run-wiped')).length < 4; i++) await new Promise((r) => setTimeout(r, 50));
+    await until(async () => (await logOf('run-wiped')).length >= 4, 15_000);
     await audit.stop();
     const manager = await nats.jetstreamManager();
     await bus.publishEvents(events.slice(4));

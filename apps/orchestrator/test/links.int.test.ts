@@ -22,7 +22,7 @@ import { log, request, TOOLS } from './world.ts';
 
 /** Whole replicas whose links to NATS and PostgreSQL are cut, half open, or slow. */
 
-const LEASE_MS = 3_000;
+const LEASE_MS = 4_500;
 
 interface Linked {
   readonly service: Service;

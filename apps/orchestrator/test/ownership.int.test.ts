@@ -245,15 +245,15 @@ describe('an ambiguous commit', () => {
 
 describe('a drain', () => {
   it('hands its runs over at once; another replica goes on before a lease could run out', async () => {
-    const leaving = await world.replica({ planner: planner(silent) });
+    const leaving = await world.replica({ planner: planner(silent), leaseMs: 60_000 });
     const asked = Array.from({ length: 5 }, () => request('hello'));
     for (const one of asked) await leaving.desk.start(one);
     await until(() => asked.every(({ runId }) => leaving.pool.owns(runId)));
     const staying = await world.replica();
     const began = Date.now();
     await leaving.drain();
-    await Promise.all(asked.map(({ runId }) => world.ended(runId, 9_000)));
-    expect(Date.now() - began).toBeLessThan(9_000);
+    await Promise.all(asked.map(({ runId }) => world.ended(runId)));
+    expect(Date.now() - began).toBeLessThan(60_000);
     expect(await staying.metric('run_loops_total{end="ended"')).toBe(5);
     expect(await leaving.metric('run_loops_total{end="released"')).toBe(5);
   });
@@ -271,7 +271,7 @@ describe('a drain', () => {
     await leaving.desk.start(asked);
     await underWay.opened;
     await world.replica({ planner: callsThenTells('write_it') });
-    const left = leaving.drain(4_000);
+    const left = leaving.drain(30_000);
     await new Promise((resolve) => setTimeout(resolve, 100));
     answer.open();
     await left;
@@ -296,8 +296,8 @@ describe('a drain', () => {
     await underWay.opened;
     await world.replica({ planner: callsThenTells('read_it') });
     const began = Date.now();
-    await leaving.drain(4_000);
-    expect(Date.now() - began).toBeLessThan(3_900);
+    await leaving.drain(8_000);
+    expect(Date.now() - began).toBeLessThan(7_900);
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'success', successful_steps: 1 });
     expect(world.performed).toHaveLength(2);
   });

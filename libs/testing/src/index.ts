@@ -12,5 +12,6 @@ export {
   started,
 } from './journal.ts';
 export { type McpSuite, mcpSuite } from './mcp-suite.ts';
+export { standstill } from './standstill.ts';
 export { until } from './until.ts';
 export { type Proxy, startProxy } from './proxy.ts';
