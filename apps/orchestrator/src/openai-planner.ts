@@ -8,7 +8,8 @@ import type { ModelAnswer, ModelRequest, Planner } from './planner.ts';
 /*
  * The planner over the OpenAI chat completions protocol, streaming.
  *
- * P1 Every wait has a limit: `timeoutMs` until the first byte, `stallMs` between two pieces.
+ * P1 Every wait has a limit: `timeoutMs` until the first byte, `stallMs` between two pieces. A process that stood still
+ *    itself reads first what came meanwhile.
  * P2 A stalled or broken stream is asked again once, and only while no text has been shown to anybody.
  * P3 No text of the endpoint's errors reaches a caller; it goes to the log as the cause.
  */
@@ -89,6 +90,7 @@ async function askOnce(
   const stall = linkAbort([signal]);
   const answer = new AnswerBuilder(request.model);
   let timer: NodeJS.Timeout | undefined;
+  let pieces = 0;
   try {
     const stream = await client.chat.completions.create(
       {
@@ -103,9 +105,13 @@ async function askOnce(
       },
       { signal: stall.signal },
     );
-    timer = setTimeout(() => stall.abort(), stallMs);
+    timer = setTimeout(() => {
+      const before = pieces;
+      setImmediate(() => pieces === before && stall.abort()); // P1: timers come before what is to be read
+    }, stallMs);
     for await (const chunk of stream) {
       timer.refresh();
+      pieces += 1;
       const piece = answer.take(chunk);
       if (piece !== '') request.onText(piece);
     }
