@@ -36,7 +36,8 @@ function isTaken(port: number, filling: Socket[]): Promise<boolean> {
     const socket = connect({ host: '127.0.0.1', port });
     filling.push(socket);
     socket.on('error', () => undefined);
-    const limit = setTimeout(() => resolve(false), 1_000);
+    // A process that stood still reads first what came meanwhile.
+    const limit = setTimeout(() => setImmediate(() => resolve(!socket.connecting)), 1_000);
     socket.once('connect', () => {
       clearTimeout(limit);
       resolve(true);
