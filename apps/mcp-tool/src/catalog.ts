@@ -31,6 +31,16 @@ interface Source {
   readonly tenantId?: string | undefined;
 }
 
+/** C2 */
+export class NameTaken extends AppError {
+  constructor(
+    readonly tool: string,
+    by: string,
+  ) {
+    super('conflict', `A tool called "${tool}" is there already, from ${by}.`);
+  }
+}
+
 const EMPTY: CatalogView = { tools: [], byName: new Map() };
 const MAX_TOOLS = 10_000;
 const MAX_SOURCES = 512;
@@ -48,7 +58,7 @@ export class Catalog {
     return this.#snapshot.epoch;
   }
 
-  /** Puts the tools of a source in place of those that it had. Throws AppError `conflict` (C2) or `overloaded` (C4). */
+  /** Puts the tools of a source in place of those that it had. Throws NameTaken (C2) or AppError `overloaded` (C4). */
   put(source: string, tools: readonly Tool[], tenantId?: string): void {
     const others = [...this.#sources].filter(([name]) => name !== source);
     if (others.length >= MAX_SOURCES) throw new AppError('overloaded', `At most ${MAX_SOURCES} sources of tools.`);
@@ -58,8 +68,7 @@ export class Catalog {
     const owners = new Map(seen.flatMap(([name, theirs]) => theirs.tools.map((tool) => [tool.name, name] as const)));
     for (const { name } of tools) {
       const owner = owners.get(name);
-      if (owner !== undefined)
-        throw new AppError('conflict', `A tool called "${name}" is there already, from ${owner}.`);
+      if (owner !== undefined) throw new NameTaken(name, owner);
       owners.set(name, source);
     }
     this.#sources.set(source, { tools: [...tools], tenantId });

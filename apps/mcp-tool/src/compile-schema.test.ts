@@ -24,7 +24,7 @@ describe('a schema from a stranger', () => {
     const check = compileSchema(object({ city: { type: 'string' } }, { required: ['city'] }), 'untrusted');
     expect(check({ city: 'x' })).toEqual({ ok: true, value: { city: 'x' } });
     expect(check({ city: 5_318_008 })).toEqual({ ok: false, issues: ['city: must be string'] });
-    expect(check({})).toMatchObject({ issues: [expect.stringContaining("'city'")] });
+    expect(check({})).toMatchObject({ issues: ['city: it is missing'] });
   });
 
   it.each<[string, Record<string, unknown>, string]>([

@@ -106,15 +106,18 @@ function validatorOf(validate: ValidateFunction, trust: Trust): Validator {
   };
 }
 
-function issueLine({ instancePath, message = 'does not fit', params }: ErrorObject): string {
-  const path = instancePath.slice(1).replaceAll('/', '.').slice(0, 200) || '(top level)';
-  const { allowedValues, additionalProperty } = params as { allowedValues?: unknown[]; additionalProperty?: string };
-  const more = allowedValues
-    ? `: ${JSON.stringify(allowedValues)}`
-    : additionalProperty
-      ? `: ${additionalProperty}`
-      : '';
-  return `${path}: ${message}${more}`.slice(0, 300);
+function issueLine({ instancePath, keyword, message = 'does not fit', params }: ErrorObject): string {
+  const path = instancePath.slice(1).replaceAll('/', '.').slice(0, 200);
+  const { allowedValues, additionalProperty, missingProperty } = params as {
+    readonly allowedValues?: readonly unknown[];
+    readonly additionalProperty?: string;
+    readonly missingProperty?: string;
+  };
+  const inner = (key: string) => (path === '' ? key : `${path}.${key}`).slice(0, 250);
+  if (keyword === 'required' && missingProperty !== undefined) return `${inner(missingProperty)}: it is missing`;
+  if (additionalProperty !== undefined) return `${inner(additionalProperty)}: there is no such field`;
+  const more = allowedValues ? `: ${JSON.stringify(allowedValues)}` : '';
+  return `${path || '(top level)'}: ${message}${more}`.slice(0, 300);
 }
 
 function dialectOf($schema: unknown): Dialect {

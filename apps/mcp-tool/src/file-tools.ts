@@ -1,7 +1,7 @@
 import type { HttpToolDefinition } from '@switchyard/contracts';
 import { type Logger, type Metrics, sleep } from '@switchyard/platform';
 import { basename } from 'node:path';
-import type { Catalog } from './catalog.ts';
+import { type Catalog, NameTaken } from './catalog.ts';
 import type { Tool } from './tool.ts';
 import { type FileProblem, type ParsedFile, type PolicyOfTenants, readToolFile, toolFilesIn } from './tool-files.ts';
 import type { TenantPolicy } from './visibility.ts';
@@ -113,7 +113,8 @@ export class FileTools {
         log.info({ file: path, tools: read.tools.length }, 'a file with tools was read');
       } catch (error) {
         if (!last) return false;
-        problems = [{ file: path, line: 1, message: error instanceof Error ? error.message : 'it cannot be used' }];
+        const line = (error instanceof NameTaken && read.lines.get(error.tool)) || 1;
+        problems = [{ file: path, line, message: error instanceof Error ? error.message : 'it cannot be used' }];
       }
     const before = this.#kept.get(path);
     const policies = read.ok && problems.length === 0 ? read.policies : (before?.policies ?? {});

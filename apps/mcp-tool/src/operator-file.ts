@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Logger } from '@switchyard/platform';
+import type { FileMistake } from './yaml-file.ts';
 
 /*
  * A file of the operator, read again whenever it changes.
@@ -11,10 +12,6 @@ import type { Logger } from '@switchyard/platform';
 
 const MAX_BYTES = 1024 ** 2;
 
-export interface FileMistake {
-  readonly line: number;
-  readonly message: string;
-}
 export type Parsed<T> = { readonly value: T } | { readonly mistakes: readonly FileMistake[] };
 
 export interface FileParts<T> {

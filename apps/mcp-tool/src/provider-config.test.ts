@@ -28,7 +28,7 @@ describe('the file of providers', () => {
   it('tells every mistake with its line', () => {
     expect(linesOf('providers:\n  mail:\n    issuer: ftp://x\n    client_id: me\n    colour: red\n')).toEqual([
       expect.stringMatching(/^3 providers\.mail\.issuer: /),
-      '5 providers.mail.colour: there is no such setting',
+      '5 providers.mail.colour: there is no such field',
     ]);
     const base = 'providers:\n  mail:\n    issuer: https://x\n    client_id: me\n';
     expect(linesOf(`${base}    client_secret_env: NOT_THERE\n`)).toEqual([

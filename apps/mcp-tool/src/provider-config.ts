@@ -1,7 +1,6 @@
 import { ProviderId } from '@switchyard/contracts';
-import { type Document, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
-import type { FileMistake } from './operator-file.ts';
+import { type FileMistake, MAX_MISTAKES, readYaml } from './yaml-file.ts';
 
 /*
  * The operator's file of providers that users may authorise. Pure.
@@ -53,7 +52,6 @@ const Provider = z.strictObject({
 
 const File = z.strictObject({ providers: z.record(ProviderId, Provider).default({}) });
 const MAX_PROVIDERS = 100;
-const MAX_MISTAKES = 50;
 
 export interface ProviderConfig {
   readonly id: string;
@@ -73,36 +71,11 @@ export type ParsedProviders =
 
 /** `read`: a variable of the environment. */
 export function parseProviders(text: string, read: (name: string) => string | undefined): ParsedProviders {
-  const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, uniqueKeys: true, prettyErrors: false });
-  if (document.errors.length > 0)
-    return {
-      mistakes: document.errors
-        .slice(0, MAX_MISTAKES)
-        .map(({ pos, message }) => ({ line: counter.linePos(pos[0]).line, message })),
-    };
-  let value: unknown;
-  try {
-    // Aliases are counted, so that a small file does not become a huge value.
-    value = document.toJS({ maxAliasCount: 100 }) ?? {};
-  } catch {
-    return { mistakes: [{ line: 1, message: 'its aliases make it too large' }] };
-  }
-  const mistake = (path: readonly PropertyKey[], message: string): FileMistake => ({
-    line: lineOf(document, counter, path),
-    message: `${path.map(String).join('.') || 'the file'}: ${message}`,
-  });
-  const parsed = File.safeParse(value);
-  if (!parsed.success)
-    return {
-      mistakes: parsed.error.issues
-        .flatMap((issue) =>
-          issue.code === 'unrecognized_keys'
-            ? issue.keys.map((key) => mistake([...issue.path, key], 'there is no such setting'))
-            : [mistake(issue.path, issue.message)],
-        )
-        .slice(0, MAX_MISTAKES),
-    };
+  const file = readYaml(text);
+  if ('mistakes' in file) return file;
+  const { mistake } = file;
+  const parsed = File.safeParse(file.value ?? {});
+  if (!parsed.success) return { mistakes: file.mistakesIn(parsed.error).slice(0, MAX_MISTAKES) };
   const found = Object.entries(parsed.data.providers);
   if (found.length > MAX_PROVIDERS) return { mistakes: [mistake(['providers'], `at most ${MAX_PROVIDERS} providers`)] };
   const unset = found.flatMap(([id, { client_secret_env: name, client_auth: auth }]) => {
@@ -130,15 +103,4 @@ export function parseProviders(text: string, read: (name: string) => string | un
       };
     }),
   };
-}
-
-/** The line of the nearest part of the path that stands in the file. */
-function lineOf(document: Document, counter: LineCounter, path: readonly PropertyKey[]): number {
-  for (let length = path.length; length > 0; length -= 1) {
-    const parent: unknown = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
-    if (!isMap(parent)) continue;
-    const pair = parent.items.find(({ key }) => isScalar(key) && String(key.value) === String(path[length - 1]));
-    if (isScalar(pair?.key) && pair.key.range) return counter.linePos(pair.key.range[0]).line;
-  }
-  return 1;
 }

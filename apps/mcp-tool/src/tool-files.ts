@@ -1,23 +1,21 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { AppError, HttpToolDefinition, ProviderName } from '@switchyard/contracts';
-import { type Document, LineCounter, parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { DefinitionProblems } from './http-tool.ts';
 import type { Tool } from './tool.ts';
+import { type FileMistake, MAX_MISTAKES, readYaml } from './yaml-file.ts';
 
 /*
  * Tools in files of the operator.
  *
  * D1 A file is taken as a whole or not at all, and all that is wrong with it is told, by line.
- * D2 Files are bounded in size, and so are their aliases.
+ * D2 Files are bounded in size, and their number too.
  */
 
 /** One place of a file that is wrong. */
-export interface FileProblem {
+export interface FileProblem extends FileMistake {
   readonly file: string;
-  readonly line: number;
-  readonly message: string;
 }
 
 export interface PolicyOfTenants {
@@ -25,13 +23,20 @@ export interface PolicyOfTenants {
 }
 
 export type ParsedFile =
-  | { readonly ok: true; readonly tools: readonly Tool[]; readonly policies: PolicyOfTenants }
+  | {
+      readonly ok: true;
+      readonly tools: readonly Tool[];
+      readonly policies: PolicyOfTenants;
+      /** Where each tool begins, by its name. */
+      readonly lines: ReadonlyMap<string, number>;
+    }
   | { readonly ok: false; readonly problems: readonly FileProblem[] };
 
 const MAX_FILES = 256;
 const MAX_FILE_BYTES = 1024 ** 2;
-const MAX_ALIASES = 100;
-const MAX_PROBLEMS = 50;
+const MAX_TOOLS = 500;
+/** In the place of a provider that is wrong itself, so that the rest of its tools is judged. */
+const STAND_IN = 'provider';
 
 const Pattern = z.string().min(1).max(128);
 const Policy = z.strictObject({
@@ -40,74 +45,66 @@ const Policy = z.strictObject({
 });
 const ToolFile = z.strictObject({
   provider: ProviderName.optional(),
-  tools: z.array(z.looseObject({})).max(500).default([]),
+  tools: z.array(z.looseObject({})).max(MAX_TOOLS).default([]),
   policies: z.record(z.string().max(64), Policy).default({}),
 });
 
 /** Reads one file. `make` makes a tool of a definition. Pure. */
-export function parseToolFile(file: string, text: string, make: (definition: HttpToolDefinition) => Tool): ParsedFile {
-  const lines = new LineCounter();
-  const problems: FileProblem[] = [];
-  const add = (line: number, message: string): void => {
-    if (problems.length < MAX_PROBLEMS) problems.push({ file, line, message });
+export function parseToolFile(name: string, text: string, make: (definition: HttpToolDefinition) => Tool): ParsedFile {
+  const refused = (mistakes: readonly FileMistake[]): ParsedFile => {
+    const byLine = [...mistakes].sort((a, b) => a.line - b.line).slice(0, MAX_MISTAKES);
+    return { ok: false, problems: byLine.map((mistake) => ({ file: name, ...mistake })) };
   };
-  const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
-  if (!Array.isArray(documents) || documents.length === 0) return { ok: true, tools: [], policies: {} };
-  if (documents.length > 1) add(lines.linePos(documents[1]!.range[0]).line, 'a file holds one document');
-  const document = documents[0]! as Document;
-  for (const { pos, message } of document.errors) add(lines.linePos(pos[0]).line, message.split('\n')[0]!);
-  if (problems.length > 0) return { ok: false, problems };
-  const placeOf = (path: readonly PropertyKey[]): number => lineAt(document, lines, path);
-
-  let content: unknown;
-  try {
-    content = document.toJS({ maxAliasCount: MAX_ALIASES }) ?? {};
-  } catch {
-    return { ok: false, problems: [{ file, line: 1, message: 'its aliases expand to too much' }] };
-  }
-  const parsed = ToolFile.safeParse(content);
-  if (!parsed.success) {
-    for (const { path, message } of parsed.error.issues) add(placeOf(path), lineOf(path, message));
-    return { ok: false, problems };
-  }
-  const provider =
-    parsed.data.provider ??
-    basename(file)
-      .replace(/\.ya?ml$/, '')
-      .toLowerCase();
+  const file = readYaml(text);
+  if ('mistakes' in file) return refused(file.mistakes);
+  const given = file.value ?? {};
+  const parsed = ToolFile.safeParse(given);
+  const mistakes = parsed.success ? [] : file.mistakesIn(parsed.error);
+  const provider = providerOf(name, given);
+  if (provider === undefined && !mistakes.some(({ message }) => message.startsWith('provider:')))
+    mistakes.push(file.mistake(['provider'], 'name it: that of the file cannot be one'));
   const tools: Tool[] = [];
-  parsed.data.tools.forEach((entry, index) => {
-    const at = (path: readonly PropertyKey[]): number => placeOf(['tools', index, ...path]);
-    const definition = HttpToolDefinition.safeParse({ provider, ...entry });
+  const lines = new Map<string, number>();
+  for (const [index, entry] of entriesIn(given).entries()) {
+    if (!isRecord(entry)) continue; // That is told already.
+    const at = ['tools', index];
+    const definition = HttpToolDefinition.safeParse({ provider: provider ?? STAND_IN, ...entry });
     if (!definition.success) {
-      for (const { path, message } of definition.error.issues) add(at(path), lineOf(path, message));
-      return;
+      mistakes.push(...file.mistakesIn(definition.error, at));
+      continue;
     }
     try {
       const tool = make(definition.data);
-      if (tools.some(({ name }) => name === tool.name)) add(at(['name']), `there are two tools called "${tool.name}"`);
+      if (lines.has(tool.name)) mistakes.push(file.mistake(['name'], `there are two tools called "${tool.name}"`, at));
+      else lines.set(tool.name, file.mistake(['name'], '', at).line);
       tools.push(tool);
     } catch (error) {
       if (error instanceof DefinitionProblems)
-        for (const { path, message } of error.problems) add(at(path), lineOf(path, message));
-      else add(at([]), error instanceof Error ? error.message : 'it cannot be used');
+        mistakes.push(...error.problems.map(({ path, message }) => file.mistake(path, message, at)));
+      else mistakes.push(file.mistake([], error instanceof Error ? error.message : 'it cannot be used', at));
     }
-  });
-  return problems.length > 0 ? { ok: false, problems } : { ok: true, tools, policies: parsed.data.policies };
-}
-
-function lineOf(path: readonly PropertyKey[], message: string): string {
-  return path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`;
-}
-
-/** The line of the innermost part of a path that is there. */
-function lineAt(document: Document, lines: LineCounter, path: readonly PropertyKey[]): number {
-  for (let length = path.length; length >= 0; length -= 1) {
-    const node = length === 0 ? document.contents : document.getIn(path.slice(0, length), true);
-    const range = (node as { range?: [number, number, number] } | null | undefined)?.range;
-    if (range) return lines.linePos(range[0]).line;
   }
-  return 1;
+  if (mistakes.length > 0 || !parsed.success) return refused(mistakes);
+  return { ok: true, tools, policies: parsed.data.policies, lines };
+}
+
+/** That of the file, else the one that its name says; undefined where neither can be one. */
+function providerOf(file: string, given: unknown): string | undefined {
+  const named = isRecord(given) ? given['provider'] : undefined;
+  const fromName = basename(file)
+    .replace(/\.ya?ml$/, '')
+    .toLowerCase();
+  return ProviderName.safeParse(named ?? fromName).data;
+}
+
+/** What stands where tools stand, so that their mistakes are told with those of the file. */
+function entriesIn(given: unknown): readonly unknown[] {
+  const tools = isRecord(given) ? given['tools'] : undefined;
+  return Array.isArray(tools) ? (tools as unknown[]).slice(0, MAX_TOOLS) : [];
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** What tells one state of a file from another. */

@@ -1,6 +1,6 @@
 import { performStep, ProviderId, Role } from '@switchyard/contracts';
-import { isMap, isScalar, LineCounter, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
+import { type FileMistake, MAX_MISTAKES, readYaml } from './yaml-file.ts';
 
 /*
  * Which MCP servers there are behind us, as the operator's file says. Pure.
@@ -159,44 +159,15 @@ export interface UpstreamConfig extends Omit<
   readonly idle_ms: number;
 }
 
-export interface ConfigMistake {
-  readonly line: number;
-  readonly message: string;
-}
-
 export type ParsedUpstreams =
-  { readonly upstreams: readonly UpstreamConfig[] } | { readonly mistakes: readonly ConfigMistake[] };
-
-const MAX_MISTAKES = 50;
+  { readonly upstreams: readonly UpstreamConfig[] } | { readonly mistakes: readonly FileMistake[] };
 
 /** W1 */
 export function parseUpstreams(text: string): ParsedUpstreams {
-  const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, uniqueKeys: true, prettyErrors: false });
-  if (document.errors.length > 0)
-    return {
-      mistakes: document.errors.slice(0, MAX_MISTAKES).map((error) => ({
-        line: counter.linePos(error.pos[0]).line,
-        message: error.message,
-      })),
-    };
-  let value: unknown = { upstreams: {} }; // An empty file is the list of none.
-  try {
-    // Aliases are counted, so that a small file does not become a huge value.
-    if (document.contents !== null) value = document.toJS({ maxAliasCount: 100 });
-  } catch {
-    return { mistakes: [{ line: 1, message: 'the file: its aliases make it too large' }] };
-  }
-  const parsed = File.safeParse(value);
-  if (!parsed.success) {
-    const places = parsed.error.issues.flatMap(placesOf).slice(0, MAX_MISTAKES);
-    return {
-      mistakes: places.map(({ path, message }) => ({
-        line: lineOf(document, counter, path),
-        message: `${path.map(String).filter(Boolean).join('.') || 'the file'}: ${message}`,
-      })),
-    };
-  }
+  const file = readYaml(text);
+  if ('mistakes' in file) return file;
+  const parsed = File.safeParse(file.value ?? { upstreams: {} }); // An empty file is the list of none.
+  if (!parsed.success) return { mistakes: file.mistakesIn(parsed.error).slice(0, MAX_MISTAKES) };
   return {
     upstreams: Object.entries(parsed.data.upstreams).map(([name, { auth, oauth, ...upstream }]) => ({
       ...upstream,
@@ -210,23 +181,6 @@ export function parseUpstreams(text: string): ParsedUpstreams {
       idle_ms: upstream.idle_ms ?? (upstream.command === undefined ? 60_000 : 900_000),
     })),
   };
-}
-
-/** A key that nobody knows is a place of its own. */
-function placesOf(issue: z.core.$ZodIssue): { path: PropertyKey[]; message: string }[] {
-  if (issue.code !== 'unrecognized_keys') return [{ path: issue.path, message: issue.message }];
-  return issue.keys.map((key) => ({ path: [...issue.path, key], message: 'there is no such setting' }));
-}
-
-/** The line of the nearest part of the path that stands in the file. */
-function lineOf(document: Document, counter: LineCounter, path: readonly PropertyKey[]): number {
-  for (let length = path.length; length > 0; length -= 1) {
-    const parent: unknown = length === 1 ? document.contents : document.getIn(path.slice(0, length - 1), true);
-    if (!isMap(parent)) continue;
-    const pair = parent.items.find(({ key }) => isScalar(key) && String(key.value) === String(path[length - 1]));
-    if (isScalar(pair?.key) && pair.key.range) return counter.linePos(pair.key.range[0]).line;
-  }
-  return 1;
 }
 
 /** What the operator says of one tool: a word for just this tool, else the upstream's defaults. */

@@ -45,6 +45,34 @@ describe('parseOrThrow', () => {
   });
 });
 
+describe('what is wrong with a value', () => {
+  const linesOf = (schema: z.ZodType, value: unknown) => refusalOf(schema, value).details;
+
+  it('is said of the innermost place, in words for whoever wrote it', () => {
+    const Call = z.strictObject({ url: z.string(), how: z.enum(['get', 'post']).optional() });
+    const schema = z.object({
+      name: z.string(),
+      call: Call,
+      of: z.record(z.string().regex(/^a/, 'begins with a'), z.number()),
+    });
+    expect(linesOf(schema, { call: { urll: 'x', how: 'put' }, of: { b: 1, ab: 'x' } })).toEqual([
+      'name: it is missing',
+      'call.url: it is missing',
+      'call.how: expected one of "get"|"post"',
+      'call.urll: there is no such field',
+      'of.b: begins with a',
+      'of.ab: expected number, received string',
+    ]);
+  });
+
+  it('is said of the one alternative that it could be, else which there are', () => {
+    const schema = z.object({ result: z.union([z.string().max(3), z.record(z.string(), z.string())]) });
+    expect(linesOf(schema, { result: { a: 1 } })).toEqual(['result.a: expected string, received number']);
+    expect(linesOf(schema, { result: 'long' })).toEqual([expect.stringMatching(/^result: Too big/)]);
+    expect(linesOf(schema, { result: 5 })).toEqual(['result: expected string or record']);
+  });
+});
+
 describe('contracts', () => {
   it('are constants', () => {
     expect(Object.isFrozen(event('a.b.c', 'X.', z.object({})))).toBe(true);

@@ -68,10 +68,50 @@ const MAX_ISSUE_LINE = 300;
 
 /** The issues of a zod error as at most 20 lines "path: what is wrong" of at most 300 characters. */
 export function issueLines(error: z.ZodError): string[] {
-  return error.issues.slice(0, MAX_ISSUES).map((issue) => {
-    const path = issue.path.map(String).join('.') || '(top level)';
-    const room = Math.max(40, MAX_ISSUE_LINE - issue.message.length - 3);
-    const line = `${path.length <= room ? path : `${path.slice(0, room)}…`}: ${issue.message}`;
-    return line.length <= MAX_ISSUE_LINE ? line : `${line.slice(0, MAX_ISSUE_LINE - 1)}…`;
+  return issuesIn(error)
+    .slice(0, MAX_ISSUES)
+    .map(({ path: keys, message }) => {
+      const path = keys.map(String).join('.') || '(top level)';
+      const room = Math.max(40, MAX_ISSUE_LINE - message.length - 3);
+      const line = `${path.length <= room ? path : `${path.slice(0, room)}…`}: ${message}`;
+      return line.length <= MAX_ISSUE_LINE ? line : `${line.slice(0, MAX_ISSUE_LINE - 1)}…`;
+    });
+}
+
+/** One place of a value that is wrong, in words for whoever wrote it. Of the value only its keys are in them. */
+export interface Issue {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** The issues of a zod error, each at its innermost place: a key that nobody knows is a place of its own. */
+export function issuesIn({ issues }: { readonly issues: readonly z.core.$ZodIssue[] }): Issue[] {
+  return issues.flatMap((issue): Issue[] => {
+    const { path } = issue;
+    switch (issue.code) {
+      case 'unrecognized_keys':
+        return issue.keys.map((key) => ({ path: [...path, key], message: 'there is no such field' }));
+      case 'invalid_key':
+        return issuesIn(issue).map(({ message }) => ({ path, message }));
+      case 'invalid_union':
+        return inUnion(issue);
+      default:
+        return [{ path, message: inWords(issue.message) }];
+    }
   });
+}
+
+/** What is wrong with the only branch of that type; where there is no such branch, the types that there are. */
+function inUnion({ path, errors, message }: z.core.$ZodIssueInvalidUnion): Issue[] {
+  const typeOf = ([first]: readonly z.core.$ZodIssue[]) =>
+    first?.code === 'invalid_type' && first.path.length === 0 ? first.expected : undefined;
+  const [branch, ...others] = errors.filter((issues) => typeOf(issues) === undefined);
+  if (branch && others.length === 0)
+    return issuesIn({ issues: branch }).map((issue) => ({ ...issue, path: [...path, ...issue.path] }));
+  const types = [...new Set(errors.flatMap((issues) => typeOf(issues) ?? []))];
+  return [{ path, message: branch || types.length === 0 ? inWords(message) : `expected ${types.join(' or ')}` }];
+}
+
+function inWords(message: string): string {
+  return message.endsWith(', received undefined') ? 'it is missing' : message.replace(/^Invalid (input|option): /, '');
 }

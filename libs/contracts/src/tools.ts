@@ -43,7 +43,11 @@ export const listTools = request({
   input: z.object({
     principal: PrincipalOrNobody,
     constraints: ToolConstraints.prefault({}),
-    cursor: z.string().min(1).max(64).optional().describe('`nextCursor` of the page before'),
+    cursor: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}$/, 'not one that a list has given')
+      .optional()
+      .describe('`nextCursor` of the page before'),
     limit: z.number().int().min(1).max(MAX_TOOLS_PER_PAGE).default(MAX_TOOLS_PER_PAGE),
     etag: z
       .string()
