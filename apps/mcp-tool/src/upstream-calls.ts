@@ -18,7 +18,7 @@ import type { UpstreamConfig } from './upstream-config.ts';
 import { faultOf } from './upstream-faults.ts';
 import type { Ask } from './upstream-ask.ts';
 import type { Link } from './upstream-link.ts';
-import { cleaned } from './upstream-results.ts';
+import { cleanText, cleanValue } from './clean-text.ts';
 
 /*
  * What goes along with a request to an upstream, and what comes back beside a result.
@@ -100,7 +100,7 @@ export function completeOr<T extends object>(
       message: 'The upstream asks for input that the client did not say it can give.',
     });
   throw new InputNeeded({
-    ...(inputRequests === undefined ? {} : { inputRequests: cleaned(inputRequests) as Record<string, unknown> }),
+    ...(inputRequests === undefined ? {} : { inputRequests: cleanValue(inputRequests) as Record<string, unknown> }),
     ...(requestState === undefined ? {} : { requestState: states.seal(requestState, boundTo(place)) }),
   });
 }
@@ -165,7 +165,7 @@ function questionsTo({ mcp, ask }: ToolAsk): Ask['onQuestion'] {
   if (!ask) return undefined;
   return ({ method, params }) => {
     if (!mayAsk(method, mcp)) throw new AppError('forbidden', 'The client did not say that it can answer this.');
-    return ask({ method, params: cleaned(params) as Record<string, unknown> });
+    return ask({ method, params: cleanValue(params) as Record<string, unknown> });
   };
 }
 
@@ -201,9 +201,9 @@ export function asNotDone(upstream: UpstreamConfig, error: unknown, signal?: Abo
 function wordsOf(error: ProtocolError): McpError {
   const { code, data } = error;
   const small = data !== undefined && JSON.stringify(data).length <= 4_000;
-  return { code, message: shortText(error.message), ...(small ? { data: cleaned(data) } : {}) };
+  return { code, message: shortText(error.message), ...(small ? { data: cleanValue(data) } : {}) };
 }
 
 function shortText(text: string): string {
-  return (cleaned(text) as string).slice(0, 1_000);
+  return cleanText(text).slice(0, 1_000);
 }

@@ -1,5 +1,5 @@
 import { MCP_LOG_LEVELS, type McpCaller, type McpFrame } from '@switchyard/contracts';
-import { cleaned } from './upstream-results.ts';
+import { cleanText, cleanValue } from './clean-text.ts';
 import type { Ask } from './upstream-ask.ts';
 
 /** Frames of one request; whoever sends more is not heard. */
@@ -26,7 +26,7 @@ export function framesOf(
               frame: 'progress',
               progress,
               ...(total === undefined ? {} : { total }),
-              ...(message === undefined ? {} : { message: (cleaned(message) as string).slice(0, 4_000) }),
+              ...(message === undefined ? {} : { message: cleanText(message).slice(0, 4_000) }),
             }),
         }
       : {}),
@@ -35,7 +35,7 @@ export function framesOf(
       : {
           onLog: ({ level, logger, data }) => {
             if (MCP_LOG_LEVELS.indexOf(level) < least) return;
-            const shown = cleaned(data);
+            const shown = cleanValue(data);
             if (Buffer.byteLength(JSON.stringify(shown) ?? '') > MAX_LOG_BYTES) return;
             send({
               frame: 'log',

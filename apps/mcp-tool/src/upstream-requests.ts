@@ -16,7 +16,8 @@ import { framesOf } from './upstream-frames.ts';
 import type { Ask } from './upstream-ask.ts';
 import { type Place, promptNameOf, promptsNamed, uriOf, urisNamed } from './upstream-names.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
-import { cleaned, withUris } from './upstream-results.ts';
+import { withUris } from './upstream-results.ts';
+import { cleanValue } from './clean-text.ts';
 
 /*
  * Resources, prompts and completions of the upstreams, as one server would have them.
@@ -113,7 +114,7 @@ export class UpstreamRequests {
           const work = this.#ask(upstream, principal, method, { _meta: metaOf(mcp, {}) }, ask);
           const result = await withinBudget(work, upstream);
           const items = Array.isArray(result[field]) ? (result[field] as Item[]) : [];
-          return items.slice(0, MAX_ITEMS).map((item) => outward(upstream, cleaned(item) as Item));
+          return items.slice(0, MAX_ITEMS).map((item) => outward(upstream, cleanValue(item) as Item));
         } catch (error) {
           const known = this.parts.unavailable().find((each) => each.upstream === upstream.name)?.reason;
           away.push({ upstream: upstream.name, reason: known ?? 'It did not answer in time.' });
@@ -197,7 +198,7 @@ function withInner(method: McpMethod, params: Item, inner: string): Item {
 /** As our callers may read it: links lead back through us, and nothing is hidden in it. */
 function outwardResult(upstream: UpstreamConfig, method: McpMethod, result: Item): Item {
   const outward = (uri: string) => uriOf(upstream, uri);
-  const shown = cleaned(result) as Item;
+  const shown = cleanValue(result) as Item;
   if (method === 'resources/read')
     return {
       ...shown,

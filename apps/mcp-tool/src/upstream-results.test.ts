@@ -27,6 +27,12 @@ describe('what a tool of an upstream gave', () => {
     expect(mcp.content).toEqual([text('ab')]);
   });
 
+  it('is to the letter what people write', () => {
+    const written = 'می\u200cخواهم 👩\u200d💻 ❤️\u200d🔥';
+    const { output, mcp } = answerOf({ content: [text(written)] });
+    expect([output, mcp.content]).toEqual([written, [text(written)]]);
+  });
+
   it('leads back through us', () => {
     const outward = (uri: string) => `files+${uri}`;
     const { mcp } = answerOf(

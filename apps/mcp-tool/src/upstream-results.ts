@@ -1,5 +1,5 @@
 import { redactText } from '@switchyard/platform';
-import { visibleText } from './upstream-scan.ts';
+import { cleanText, cleanValue } from './clean-text.ts';
 
 /*
  * What an upstream's tool gave, for two readers. Pure.
@@ -13,7 +13,6 @@ import { visibleText } from './upstream-scan.ts';
 /** One message carries it, beside what the model gets. */
 export const MAX_CONTENT_BYTES = 400_000;
 const MAX_BLOCKS = 500;
-const MAX_DEPTH = 64;
 
 export type Block = Record<string, unknown>;
 
@@ -36,7 +35,7 @@ export type Outward = (uri: string) => string;
 
 export function answerOf(result: Block, outward: Outward = (uri) => uri): UpstreamAnswer {
   const given = Array.isArray(result['content']) ? (result['content'] as Block[]) : [];
-  const structured = 'structuredContent' in result ? cleaned(result['structuredContent']) : undefined;
+  const structured = 'structuredContent' in result ? cleanValue(result['structuredContent']) : undefined;
   const isError = result['isError'] === true;
   let room = MAX_CONTENT_BYTES;
   const kept = structured === undefined ? 0 : sizeOf(structured);
@@ -44,7 +43,7 @@ export function answerOf(result: Block, outward: Outward = (uri) => uri): Upstre
   if (structuredFits) room -= kept;
   const content: Block[] = [];
   for (const block of given.slice(0, MAX_BLOCKS)) {
-    const shown = withUris(cleaned(block) as Block, outward);
+    const shown = withUris(cleanValue(block) as Block, outward);
     const size = sizeOf(shown);
     const fitting = size <= room ? shown : shortened(shown, size, room);
     room -= Math.min(room, sizeOf(fitting));
@@ -72,21 +71,12 @@ function forModel(blocks: readonly Block[]): string {
 function textOf(block: Block): string {
   const { type, text, mimeType, uri, name, resource } = block;
   const inner = (resource ?? {}) as Block;
-  if (type === 'text') return visibleText(String(text));
-  if (type === 'resource' && typeof inner['text'] === 'string') return visibleText(inner['text']);
+  if (type === 'text') return cleanText(String(text));
+  if (type === 'resource' && typeof inner['text'] === 'string') return cleanText(inner['text']);
   const data = block['data'] ?? inner['blob'];
   const size = typeof data === 'string' ? `, ${Math.ceil((data.length * 3) / 4096)} KB` : '';
-  const what = visibleText([mimeType ?? inner['mimeType'], name, uri ?? inner['uri']].filter(Boolean).join(' '));
-  return `[${visibleText(String(type))} ${what}${size}]`;
-}
-
-/** Every text without what nobody sees. What is nested deeper than anything honest goes. */
-export function cleaned(value: unknown, depth = 0): unknown {
-  if (typeof value === 'string') return visibleText(value);
-  if (typeof value !== 'object' || value === null) return value;
-  if (depth > MAX_DEPTH) return null;
-  if (Array.isArray(value)) return value.map((item) => cleaned(item, depth + 1));
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [visibleText(key), cleaned(item, depth + 1)]));
+  const what = cleanText([mimeType ?? inner['mimeType'], name, uri ?? inner['uri']].filter(Boolean).join(' '));
+  return `[${cleanText(String(type))} ${what}${size}]`;
 }
 
 /** Links in a block lead back through us. */

@@ -1,3 +1,5 @@
+import { cleanText } from './clean-text.ts';
+
 /*
  * What in the definition of a stranger's tool is no description but an attempt on whoever reads it. Pure.
  * It finds the known tricks and proves nothing: a person decides, and what was found tells where to look.
@@ -12,11 +14,6 @@ export interface Definition {
   readonly outputSchema?: unknown;
   readonly annotations?: unknown;
 }
-
-/** Zero-width, direction marks, tag characters, variation selectors of the supplement, other controls. */
-const HIDDEN =
-  /[^\P{Cc}\t\n\r]|[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e0fff}]/u;
-const HIDDEN_ALL = new RegExp(HIDDEN.source, 'gu');
 
 const COMMANDS: readonly [RegExp, string][] = [
   [
@@ -48,7 +45,7 @@ export function scanDefinition(definition: Definition, others: readonly string[]
   const whole = collect(definition, texts);
   const text = texts.join('\n');
   const reasons = COMMANDS.filter(([pattern]) => pattern.test(text)).map(([, reason]) => reason);
-  if (HIDDEN.test(text)) reasons.unshift('holds hidden characters');
+  if (cleanText(text) !== text) reasons.unshift('holds hidden characters');
   if (!whole || text.length > MAX_TEXT) reasons.push('is too large to be looked at');
   const words = new Set(text.match(/[A-Za-z0-9_.-]{3,128}/g)?.map((word) => word.replace(/[.-]+$/, '')) ?? []);
   // A plain word such as `search` is a name of many tools and says nothing.
@@ -69,9 +66,4 @@ function collect(value: unknown, into: string[], depth = 0, count = { nodes: 0 }
       return collect(item, into, depth + 1, count);
     });
   return true;
-}
-
-/** The text without what nobody sees: for what a model or a person is shown. */
-export function visibleText(text: string): string {
-  return HIDDEN.test(text) ? text.replace(HIDDEN_ALL, '') : text;
 }

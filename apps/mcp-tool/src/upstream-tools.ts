@@ -1,6 +1,7 @@
 import type { Tool as McpTool } from '@modelcontextprotocol/client';
 import type { McpToolResult } from '@switchyard/contracts';
 import type { Catalog } from './catalog.ts';
+import { cleanText } from './clean-text.ts';
 import { keyMeta } from './downstream.ts';
 import type { InputStates } from './input-state.ts';
 import { type Checked, makeTool, type Tool, ToolError, type Trust } from './tool.ts';
@@ -10,7 +11,7 @@ import { framesOf } from './upstream-frames.ts';
 import { toolNameOf, uriOf } from './upstream-names.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 import { answerOf, errorText, type UpstreamAnswer } from './upstream-results.ts';
-import { type Definition, visibleText } from './upstream-scan.ts';
+import type { Definition } from './upstream-scan.ts';
 
 /*
  * Tools of upstreams as tools of ours.
@@ -46,7 +47,7 @@ export class UpstreamTools {
       if (outputSchema !== undefined) this.parts.compile(outputSchema as Record<string, unknown>, trust);
       return [];
     } catch (error) {
-      return [`its schema is refused: ${visibleText((error as Error).message).slice(0, 200)}`];
+      return [`its schema is refused: ${cleanText((error as Error).message).slice(0, 200)}`];
     }
   }
 
@@ -94,8 +95,8 @@ export class UpstreamTools {
       trust: upstream.trust,
       kind,
       idempotency, // T1
-      description: visibleText(definition.description ?? title ?? definition.name).slice(0, MAX_DESCRIPTION),
-      ...(title === undefined ? {} : { title: visibleText(title).slice(0, MAX_TITLE) }),
+      description: cleanText(definition.description ?? title ?? definition.name).slice(0, MAX_DESCRIPTION),
+      ...(title === undefined ? {} : { title: cleanText(title).slice(0, MAX_TITLE) }),
       inputSchema: definition.inputSchema as Record<string, unknown>,
       ...(definition.outputSchema ? { outputSchema: definition.outputSchema as Record<string, unknown> } : {}),
       ...(hints ? { annotations: hints } : {}),
@@ -152,7 +153,7 @@ function asToolError(error: unknown): never {
 function hintsOf({ annotations }: McpTool): Record<string, unknown> | undefined {
   const hints = Object.entries(annotations ?? {}).flatMap(([key, value]): [string, unknown][] => {
     if (!HINTS.includes(key)) return [];
-    return typeof value === 'string' ? [[key, visibleText(value).slice(0, MAX_TITLE)]] : [[key, value === true]];
+    return typeof value === 'string' ? [[key, cleanText(value).slice(0, MAX_TITLE)]] : [[key, value === true]];
   });
   return hints.length === 0 ? undefined : Object.fromEntries(hints);
 }
