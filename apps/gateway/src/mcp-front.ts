@@ -15,7 +15,7 @@ import { HeaderSchemas } from './mcp-header-schemas.ts';
 import { ListWatch } from './mcp-list-watch.ts';
 import { type PlainCall, plainAnswer, plainCall } from './mcp-plain-call.ts';
 import { createMcpServer, type McpParts, type McpViewer } from './mcp-server.ts';
-import { replicaOf, type SessionLimits, Sessions } from './mcp-sessions.ts';
+import { replicaOf, type Session, type SessionLimits, Sessions } from './mcp-sessions.ts';
 import { ToolLists, withList } from './mcp-tool-lists.ts';
 
 /*
@@ -173,15 +173,13 @@ export class McpFront {
   async #serveSession(request: Request, body: unknown, user: string): Promise<SessionAnswer> {
     const session = this.#sessions.find(request.headers.get('mcp-session-id') ?? '', user);
     if (!session) return alone(Response.json(UNKNOWN_SESSION, { status: 404 }));
-    const done = session.use();
-    return { response: await session.transport.handleRequest(request, { parsedBody: body }), done };
+    return inUse(session, request, body);
   }
 
   async #begin(request: Request, body: unknown, { principal }: Caller, user: string): Promise<Served> {
     await this.#handover.open();
     const front = createMcpServer(this.#parts, { principal, session: true });
     const session = await this.#sessions.open(user, front);
-    const done = session.use();
     const { server } = front;
     const unwatch = this.#watch.watch(principal, () => void server.sendToolListChanged().catch(() => undefined)); // F6
     const { onclose } = server;
@@ -189,9 +187,12 @@ export class McpFront {
       unwatch();
       onclose?.();
     };
-    const response = await session.transport.handleRequest(request, { parsedBody: body });
-    if (!response.ok) this.#sessions.drop(session.id);
-    return { response, done };
+    const answer = await inUse(session, request, body).catch((error: unknown) => {
+      this.#sessions.drop(session.id);
+      throw error;
+    });
+    if (!answer.response.ok) this.#sessions.drop(session.id);
+    return answer;
   }
 
   async #serveLoose(request: Request, body: unknown, caller: Caller, user: string): Promise<Served> {
@@ -204,6 +205,17 @@ export class McpFront {
 }
 
 const nothing = (): void => undefined;
+
+/** A session is in use until its answer is out, or there is none. */
+async function inUse(session: Session, request: Request, body: unknown): Promise<SessionAnswer> {
+  const done = session.use();
+  try {
+    return { response: await session.transport.handleRequest(request, { parsedBody: body }), done };
+  } catch (error) {
+    done();
+    throw error;
+  }
+}
 
 function alone(response: Response): SessionAnswer {
   return { response, done: nothing };

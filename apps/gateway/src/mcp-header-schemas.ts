@@ -25,17 +25,19 @@ export class HeaderSchemas {
 
   async find(principal: Principal, tool: string): Promise<Readonly<Record<string, unknown>> | undefined> {
     const user = JSON.stringify([principal.tenantId, principal.userId, principal.role, principal.tools]);
-    const known = this.#known.get(user);
-    if (known && this.now() - known.at < GOOD_FOR_MS) return (await known.schemas).get(tool);
-    const schemas = this.list(principal);
-    this.#known.delete(user);
-    this.#known.set(user, { at: this.now(), schemas });
-    // Nobody can be told now; the call itself finds out what is wrong.
-    schemas.catch(() => this.#known.delete(user));
-    for (const oldest of this.#known.keys()) {
-      if (this.#known.size <= MAX_USERS) break;
-      this.#known.delete(oldest);
+    let known = this.#known.get(user);
+    if (!known || this.now() - known.at >= GOOD_FOR_MS) {
+      const asked = { at: this.now(), schemas: this.list(principal) };
+      known = asked;
+      this.#known.delete(user);
+      this.#known.set(user, asked);
+      asked.schemas.catch(() => this.#known.get(user) === asked && this.#known.delete(user));
+      for (const oldest of this.#known.keys()) {
+        if (this.#known.size <= MAX_USERS) break;
+        this.#known.delete(oldest);
+      }
     }
-    return (await schemas.catch(() => undefined))?.get(tool);
+    // Where nobody can be told now, the call itself finds out what is wrong.
+    return (await known.schemas.catch(() => undefined))?.get(tool);
   }
 }

@@ -131,6 +131,16 @@ describe('a plain call of a tool', () => {
     expect(asked.map(({ idempotencyKey }) => idempotencyKey)).toEqual(['k1', 'k1']);
   });
 
+  it('is not made under another key than the one that it says', async () => {
+    const { send, asked } = world(() => Promise.resolve(ends['text of an upstream']!));
+    for (const key of ['k'.repeat(161), '', 5])
+      for (const more of [{}, { progressToken: 1 }]) {
+        const { body } = await send(call({}, { 'io.switchyard/idempotency-key': key, ...more }));
+        expect(body).toMatchObject({ error: { code: -32_602, data: { code: 'invalid_input' } } });
+      }
+    expect(asked).toEqual([]);
+  });
+
   it('is refused by the SDK where its headers, envelope or arguments do not fit, before anything is called', async () => {
     const { send, asked } = world(() => Promise.resolve(ends['text of an upstream']!));
     const { [`${about}clientCapabilities`]: _none, ...incomplete } = meta;

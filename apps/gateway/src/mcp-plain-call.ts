@@ -9,7 +9,7 @@ import {
   SERVER_INFO_META_KEY,
 } from '@modelcontextprotocol/server';
 import type { InputOf, callTool, StepResult } from '@switchyard/contracts';
-import { idempotencyKeyOf, SERVER_INFO } from './mcp-server.ts';
+import { idempotencyKeyIn, SERVER_INFO } from './mcp-server.ts';
 import { isRecord, toMcpResult } from './mcp-results.ts';
 
 /*
@@ -49,9 +49,11 @@ export function plainCall(inbound: Inbound, header: (name: string) => string | u
   if (!fits || !isJsonContentType(header('content-type') ?? null)) return undefined;
   const capabilities = meta[CLIENT_CAPABILITIES_META_KEY];
   if (meta[PROTOCOL_VERSION_META_KEY] !== REVISION || !isRecord(capabilities)) return undefined;
-  const idempotencyKey = idempotencyKeyOf(meta);
+  const found = idempotencyKeyIn(meta);
+  if (!found.good) return undefined;
   const mcp = { protocolVersion: REVISION, capabilities, progress: false };
-  return { id: message.id, ask: { tool: name, arguments: given, mcp, ...(idempotencyKey ? { idempotencyKey } : {}) } };
+  const key = found.key === undefined ? {} : { idempotencyKey: found.key };
+  return { id: message.id, ask: { tool: name, arguments: given, mcp, ...key } };
 }
 
 /** The whole answer as JSON; undefined where it is none of a plain call (P3). */

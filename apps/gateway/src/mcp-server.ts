@@ -21,6 +21,7 @@ import {
   mcpRequest,
   type Principal,
   type StepResult,
+  ToolCall,
   toPublicError,
 } from '@switchyard/contracts';
 import { linkAbort } from '@switchyard/platform';
@@ -120,10 +121,9 @@ export function createMcpServer(parts: McpParts, viewer: McpViewer): McpServer {
   server.setRequestHandler('tools/call', (request, context) =>
     withFrames(parts, viewer, context, async (how) => {
       const { name: tool, arguments: given = {} } = request.params;
-      const idempotencyKey = idempotencyKeyOf(context.mcpReq._meta);
-      const call = { principal, tool, arguments: given, mcp: callerOf(front, context) };
-      const result = await (viewer.called ??
-        bus.request(callTool, { ...call, ...(idempotencyKey ? { idempotencyKey } : {}) }, how));
+      const key = idempotencyKeyOf(context.mcpReq._meta);
+      const call = { principal, tool, arguments: given, mcp: callerOf(front, context), ...key };
+      const result = await (viewer.called ?? bus.request(callTool, call, how));
       return toMcpResult(tool, result, call.mcp.requestState !== undefined);
     }),
   );
@@ -217,10 +217,18 @@ async function withFrames<T extends Result | CallToolResult | InputRequiredResul
   }
 }
 
-/** The key under which a client may repeat a call. */
-export function idempotencyKeyOf(meta: Readonly<Record<string, unknown>> | undefined): string | undefined {
-  const key = meta?.[IDEMPOTENCY_KEY_META];
-  return typeof key === 'string' && key !== '' ? key.slice(0, 160) : undefined;
+/** The key under which a client may repeat a call; not good: what stands there cannot be one, and none in its place. */
+export function idempotencyKeyIn(
+  meta: Readonly<Record<string, unknown>> | undefined,
+): { readonly good: true; readonly key: string | undefined } | { readonly good: false } {
+  const { success: good, data: key } = ToolCall.shape.idempotencyKey.safeParse(meta?.[IDEMPOTENCY_KEY_META]);
+  return good ? { good, key } : { good };
+}
+
+function idempotencyKeyOf(meta: Readonly<Record<string, unknown>> | undefined): { idempotencyKey?: string } {
+  const found = idempotencyKeyIn(meta);
+  if (!found.good) throw new AppError('invalid_input', `${IDEMPOTENCY_KEY_META} is a text of 1 to 160 characters.`);
+  return found.key === undefined ? {} : { idempotencyKey: found.key };
 }
 
 /** What the client declared, and its answers to what it was asked before. */

@@ -93,7 +93,7 @@ export class McpController {
       served = await this.front.serve(asked, { principal, address: request.ip, program });
       const { response, text } = served;
       if (response) await send(reply, response, text);
-      else void reply.header('content-type', 'application/json').send(text);
+      else void reply.code(200).header('content-type', 'application/json').send(text);
     } finally {
       served?.done();
       reply.raw.off('close', onClose);

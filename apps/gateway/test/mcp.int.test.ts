@@ -124,6 +124,8 @@ describe('in development', () => {
     expect((others['tools'] as Json[]).map(({ name }) => name)).toEqual(['slow', 'steps']);
     expect(answerOf(await ask('tools/list', {}, { 'x-user-id': 'alice' })).result).toEqual(first);
     expect(first['tools']).toMatchObject([{ annotations: { readOnlyHint: false, idempotentHint: true } }, {}, {}, {}]);
+    const { error } = answerOf(await ask('tools/list', { cursor: 'no cursor' }));
+    expect(error).toMatchObject({ code: -32_602, data: { code: 'invalid_input' } });
   });
 
   it('describes the same tools to programs, each as an operation of the interface', async () => {
@@ -141,7 +143,12 @@ describe('in development', () => {
   it('calls a tool for the caller and gives its value as structure and as text', async () => {
     const call = { name: 'add', arguments: { a: 2, b: 3 }, _meta: { 'io.switchyard/idempotency-key': 'k1' } };
     const headers = { 'x-user-id': 'alice', authorization: 'Bearer not-for-others' };
-    expect(answerOf(await ask('tools/call', call, headers)).result).toMatchObject({
+    const answer = await ask('tools/call', call, headers);
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([
+      200,
+      expect.stringMatching(/^application.json/),
+    ]);
+    expect(answerOf(answer).result).toMatchObject({
       content: [{ type: 'text', text: '{"sum":5}' }],
       structuredContent: { sum: 5 },
     });
