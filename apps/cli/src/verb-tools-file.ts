@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { MAX_TOOL_FILE_CHARS } from '@switchyard/contracts';
 import type { GatewayClient } from './gateway-client.ts';
 import { problemLines } from './tool-lines.ts';
 import { EXIT, UserError } from './user-error.ts';
@@ -43,6 +44,11 @@ async function checked(
   const text = await readFile(file, 'utf8').catch(() => {
     throw new UserError(`${file} cannot be read.`, EXIT.usage);
   });
+  if (text.length > MAX_TOOL_FILE_CHARS)
+    throw new UserError(
+      `${file} is longer than ${MAX_TOOL_FILE_CHARS} characters; make several files of it.`,
+      EXIT.usage,
+    );
   const answer = (await gateway.post('/tools/check', { file: basename(file), text: asFile(text), as })) as Checked;
   if (answer.problems.length > 0) throw new UserError(problemLines(file, answer.problems).join('\n'), EXIT.failed);
   return answer;

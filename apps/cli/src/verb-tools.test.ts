@@ -4,14 +4,20 @@ import { viewerFrom } from './verb-tools.ts';
 import { asFile } from './verb-tools-file.ts';
 
 describe('whose view of the tools', () => {
+  const own = { user: 'dev' };
+
   it('is a user, with a role where one is said', () => {
-    expect(viewerFrom('u1')).toEqual({ user: 'u1', role: 'user' });
-    expect(viewerFrom('admin:root')).toEqual({ user: 'root', role: 'admin' });
-    expect(viewerFrom(undefined)).toEqual({});
+    expect(viewerFrom('u1', own)).toEqual({ user: 'u1', role: 'user' });
+    expect(viewerFrom('admin:root', own)).toEqual({ user: 'root', role: 'admin' });
+  });
+
+  it('is the own one where nobody is named, not that of the admin who is told', () => {
+    expect(viewerFrom(undefined, own)).toEqual({ user: 'dev', role: 'user' });
+    expect(viewerFrom(undefined, { user: 'ada', role: 'admin' })).toEqual({ user: 'ada', role: 'admin' });
   });
 
   it.each(['user:', 'king:u1', 'a b', ''])('says what to type for "%s"', (text) => {
-    expect(() => viewerFrom(text)).toThrow(/--as user:u1/);
+    expect(() => viewerFrom(text, own)).toThrow(/--as user:u1/);
   });
 });
 

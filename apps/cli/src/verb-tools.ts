@@ -1,8 +1,9 @@
 import { suggestion } from '../verbs.mjs';
 import { textOption } from './arguments.ts';
+import type { Identity } from './gateway-client.ts';
 import { toolLines, toolPage, type ToolRow, verdictLines, type VerdictRow } from './tool-lines.ts';
 import { EXIT, UserError } from './user-error.ts';
-import { gatewayOf, type VerbContext } from './verb.ts';
+import { gatewayOf, identityOf, type VerbContext } from './verb.ts';
 import { addFile, testFile } from './verb-tools-file.ts';
 import { quarantine, upstreams } from './verb-tools-quarantine.ts';
 import { addUrl, isUrl } from './verb-tools-url.ts';
@@ -13,9 +14,12 @@ const MOST_SHOWN = 10_000;
 /** Longer than the longest call of a tool. */
 const CALL_LIMIT_MS = 130_000;
 
-/** `user:u1` or `u1`: whose view. Throws, with what to type, where it is neither. */
-export function viewerFrom(text: string | undefined): { user?: string; role?: string } {
-  if (text === undefined) return {};
+/**
+ * Whose view: `user:u1` or `u1`, else that of whoever asks, as it is without being made an admin to ask. Throws, with what
+ * to type, where it is neither.
+ */
+export function viewerFrom(text: string | undefined, own: Identity): { user: string; role: string } {
+  if (text === undefined) return { user: own.user, role: own.role ?? 'user' };
   const match = /^(?:(user|admin|auditor):)?([A-Za-z0-9_-]{1,64})$/.exec(text);
   if (!match)
     throw new UserError('Say --as role:userId, e.g. --as user:u1; the roles: user, admin, auditor.', EXIT.usage);
@@ -27,7 +31,7 @@ export async function tools(context: VerbContext): Promise<number> {
   const [word = 'list', what, ...more] = context.positionals;
   if (word === 'quarantine') return quarantine({ ...context, positionals: context.positionals.slice(1) });
   const takesNone = word === 'list' || word === 'upstreams';
-  const surplus = takesNone ? what : more[0];
+  const surplus = takesNone ? what : more[word === 'call' ? 1 : 0];
   if (surplus !== undefined) throw usage(`"${surplus}" is too much after tools ${word}.`);
   const explains = context.values['explain'] === true || context.values['as'] !== undefined;
   switch (word) {
@@ -40,7 +44,7 @@ export async function tools(context: VerbContext): Promise<number> {
     case 'show':
       return explains ? explain(context, named(what, word)) : show(context, named(what, word));
     case 'call':
-      return call(context, named(what, word));
+      return call(context, named(what, word), more[0]);
     case 'test':
       return testFile(asAdmin(context), named(what, word, 'the file'));
     case 'add':
@@ -109,7 +113,7 @@ async function show(context: VerbContext, name: string): Promise<number> {
 
 async function explain(context: VerbContext, name: string | undefined): Promise<number> {
   const { values, print } = context;
-  const viewer = viewerFrom(textOption(values, 'as'));
+  const viewer = viewerFrom(textOption(values, 'as'), identityOf(context));
   const query = { ...namesIn(context), ...viewer, ...(name === undefined ? {} : { tool: name }) };
   const found = await pages<VerdictRow>(asAdmin(context), '/tool-rules', 'verdicts', query);
   const shown = values['explain'] === true || name !== undefined ? found : found.filter(({ visible }) => visible);
@@ -119,9 +123,12 @@ async function explain(context: VerbContext, name: string | undefined): Promise<
   return EXIT.ok;
 }
 
-async function call(context: VerbContext, name: string): Promise<number> {
+async function call(context: VerbContext, name: string, given: string | undefined): Promise<number> {
   const { values, print } = context;
-  const body = { arguments: objectFrom(textOption(values, 'arguments') ?? '{}', '--arguments') };
+  const option = textOption(values, 'arguments');
+  if (option !== undefined && given !== undefined) throw usage('The arguments stand there twice.');
+  const where = given === undefined ? '--arguments' : 'What stands after the name';
+  const body = { arguments: objectFrom(given ?? option ?? '{}', where) };
   const result = (await gatewayOf(context).post(`/tools/${encodeURIComponent(name)}/call`, body, CALL_LIMIT_MS)) as {
     status: string;
     output?: unknown;
@@ -144,7 +151,8 @@ function objectFrom(text: string, where: string): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new UserError(`${where} is not valid JSON: ${(error as Error).message}`, EXIT.usage);
+    const hint = `Give the arguments as JSON, e.g. --arguments '{"city":"Oslo"}'`;
+    throw new UserError(`${where} is not valid JSON: ${(error as Error).message}. ${hint}`, EXIT.usage);
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new UserError(`${where} must be a JSON object.`, EXIT.usage);

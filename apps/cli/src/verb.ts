@@ -1,6 +1,6 @@
 import { textOption } from './arguments.ts';
 import type { Environment } from './environment.ts';
-import { GatewayClient } from './gateway-client.ts';
+import { GatewayClient, type Identity } from './gateway-client.ts';
 import { painter, type Paint } from './paint.ts';
 import type { Place } from './place.ts';
 import { runningSupervisor } from './records.ts';
@@ -38,8 +38,13 @@ export function contextOf(place: Place, parsed: Pick<VerbContext, 'values' | 'po
 export function gatewayOf(context: VerbContext, url = runningSupervisor(context.place)?.gatewayUrl): GatewayClient {
   if (!url)
     throw new UserError('Nothing is running in this clone. Start it: ./switchyard up --detach', EXIT.unavailable);
-  const user = textOption(context.values, 'user') ?? context.environment['TB_DEFAULT_USER_ID'] ?? 'dev';
-  return new GatewayClient(url, { user, role: textOption(context.values, 'role') });
+  return new GatewayClient(url, identityOf(context));
+}
+
+/** The person of this call. */
+export function identityOf({ values, environment }: Pick<VerbContext, 'values' | 'environment'>): Identity {
+  const user = textOption(values, 'user') ?? environment['TB_DEFAULT_USER_ID'] ?? 'dev';
+  return { user, role: textOption(values, 'role') };
 }
 
 /** Shows a starting stack the way the set-up shows its stages. */
