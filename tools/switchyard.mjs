@@ -2,12 +2,12 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { overview, unknownVerb, VERBS } from '../apps/cli/verbs.mjs';
+import { CannotSetUp } from './bootstrap/cannot-set-up.mjs';
 import { isThere, ROOT } from './bootstrap/place.mjs';
-import { CannotSetUp, setUp } from './bootstrap/set-up.mjs';
-import { test } from './bootstrap/test.mjs';
 
 /*
- * What runs before anything is installed: sets up what the verb needs, then hands over to apps/cli.
+ * What runs before anything is installed: sets up what the verb needs, then hands over to apps/cli. Somebody waits for
+ * each call, so only what its verb needs is loaded.
  */
 
 const USAGE = 64;
@@ -28,7 +28,7 @@ async function main(argv) {
   }
   const envFile = join(ROOT, '.env');
   if (existsSync(envFile)) process.loadEnvFile(envFile);
-  if (word === 'test') return test(rest);
+  if (word === 'test') return (await import('./bootstrap/test.mjs')).test(rest);
 
   const helpOnly = rest.includes('--help') || rest.includes('-h');
   const built = isThere('apps', 'cli', 'dist', 'main.js') && isThere('node_modules');
@@ -36,7 +36,7 @@ async function main(argv) {
     console.error('What is the task? ./switchyard run "What is the weather in London?"');
     return USAGE;
   }
-  if (verb?.setUp && !helpOnly) await setUp();
+  if (verb?.setUp && !helpOnly) await (await import('./bootstrap/set-up.mjs')).setUp();
   else if (!built) {
     console.log(
       helpOnly

@@ -1,5 +1,6 @@
 // @ts-check
 import { build, generate, isBuilt } from './build.mjs';
+import { CannotSetUp } from './cannot-set-up.mjs';
 import { alone } from './lock.mjs';
 import { installPackages, packagesAreInstalled } from './packages.mjs';
 import { say, stage } from './stages.mjs';
@@ -13,18 +14,6 @@ import { aptLine, installServers, missingServers, missingTestPackages, waysToIns
  *  B4. What only tests need is installed for tests alone. Where it cannot be, the other tests run all the same, and
  *      it is said which are left out.
  */
-
-/** Ends the command with a message for the person and an exit code, without a stack. */
-export class CannotSetUp extends Error {
-  /**
-   * @param {string} message
-   * @param {number} exitCode
-   */
-  constructor(message, exitCode) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
 
 const UNAVAILABLE = 69;
 const NOT_PERMITTED = 77;

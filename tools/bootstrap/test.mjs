@@ -4,9 +4,10 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build, generate } from './build.mjs';
+import { CannotSetUp } from './cannot-set-up.mjs';
 import { alone } from './lock.mjs';
 import { ROOT, STATE } from './place.mjs';
-import { CannotSetUp, setUp } from './set-up.mjs';
+import { setUp } from './set-up.mjs';
 import { say, stage } from './stages.mjs';
 import { testTools } from './tool-tests.mjs';
 

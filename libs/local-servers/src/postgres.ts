@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import pg from 'pg';
+import type { Client } from 'pg';
 import { type Account, accountFor, ownedFolder } from './account.ts';
 import { binaryOf, type LocalServer, logFileOf, type ServerOptions, startOnPort } from './local-server.ts';
 import { ServerProcess } from './process.ts';
@@ -51,7 +51,9 @@ async function ensureCluster(bin: string, dir: string, account: Account | undefi
   return password;
 }
 
-async function withClient<T>(connectionString: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
+async function withClient<T>(connectionString: string, use: (client: Client) => Promise<T>): Promise<T> {
+  // Loaded here: most calls of the command line ask no database, and somebody waits for each.
+  const { default: pg } = await import('pg');
   const client = new pg.Client({ connectionString, connectionTimeoutMillis: 2_000, query_timeout: QUERY_LIMIT_MS });
   client.on('error', () => undefined); // A broken connection also rejects the query that waits for it.
   try {
@@ -65,7 +67,7 @@ async function withClient<T>(connectionString: string, use: (client: pg.Client) 
 async function ensureDatabase(urlOf: (database: string) => string, database: string): Promise<void> {
   await withClient(urlOf('postgres'), async (client) => {
     const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [database]);
-    if (rowCount === 0) await client.query(`create database ${pg.escapeIdentifier(database)}`);
+    if (rowCount === 0) await client.query(`create database ${client.escapeIdentifier(database)}`);
   });
 }
 
@@ -144,10 +146,10 @@ export async function ensureLogins(url: string, logins: readonly DatabaseLogin[]
     const { rows } = await client.query<{ rolname: string }>('select rolname from pg_roles');
     const known = new Set(rows.map((row) => row.rolname));
     for (const { login, password, memberOf } of logins) {
-      const name = pg.escapeIdentifier(login);
+      const name = client.escapeIdentifier(login);
       const verb = known.has(login) ? 'alter' : 'create';
-      await client.query(`${verb} role ${name} login nosuperuser password ${pg.escapeLiteral(password)}`);
-      if (known.has(memberOf)) await client.query(`grant ${pg.escapeIdentifier(memberOf)} to ${name}`);
+      await client.query(`${verb} role ${name} login nosuperuser password ${client.escapeLiteral(password)}`);
+      if (known.has(memberOf)) await client.query(`grant ${client.escapeIdentifier(memberOf)} to ${name}`);
     }
   });
   return new Map(
