@@ -1,8 +1,11 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { authOf, keyAuth, methodFor } from './client-auth.ts';
 import { methodToRegister } from './client-registrations.ts';
+import { loadMcpSdk } from './mcp-sdk.ts';
+
+beforeAll(loadMcpSdk);
 
 const metadata = (supported?: string[]) => ({
   issuer: 'https://as.example',

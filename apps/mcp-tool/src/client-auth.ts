@@ -1,8 +1,8 @@
 import { createPrivateKey } from 'node:crypto';
-import { selectClientAuthMethod } from '@modelcontextprotocol/client';
 import { AppError } from '@switchyard/contracts';
 import * as oauth from 'openid-client';
 import type { AuthMethod, ClientIdentity } from './client-registrations.ts';
+import { mcpSdk } from './mcp-sdk.ts';
 import type { ServerMetadata } from './oauth-discovery.ts';
 import type { ProviderConfig } from './provider-config.ts';
 
@@ -38,7 +38,7 @@ export function methodFor(
     ...(secret === undefined ? {} : { client_secret: secret }),
     ...(method === undefined ? {} : { token_endpoint_auth_method: method }),
   };
-  return NAMES[selectClientAuthMethod(client, supported) as AuthMethod];
+  return NAMES[mcpSdk().selectClientAuthMethod(client, supported) as AuthMethod];
 }
 
 export function authOf(method: ClientAuthName, secret: string | undefined): oauth.ClientAuth {

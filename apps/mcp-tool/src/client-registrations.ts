@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { registerClient, RegistrationRejectedError } from '@modelcontextprotocol/client';
 import { AppError } from '@switchyard/contracts';
 import type { SafeFetch } from '@switchyard/safe-fetch';
 import type { Registration, Registrations } from '@switchyard/store';
 import { z } from 'zod';
+import { mcpSdk } from './mcp-sdk.ts';
 import type { Found, ServerMetadata } from './oauth-discovery.ts';
 import type { Vault } from './vault.ts';
 
@@ -136,7 +136,7 @@ export class ClientRegistrations {
       );
     const told = await this.#ask(ask).catch((error: unknown) => {
       if (error instanceof AppError) throw error;
-      const status = error instanceof RegistrationRejectedError ? ` (HTTP ${error.status})` : '';
+      const status = error instanceof mcpSdk().RegistrationRejectedError ? ` (HTTP ${error.status})` : '';
       throw new AppError('provider_unusable', `${title} refused to register us${status}.`, { cause: error });
     });
     const parsed = Sealed.safeParse(told);
@@ -163,6 +163,7 @@ export class ClientRegistrations {
 
   #ask({ found, scopes, fetch }: RegisterAsk): Promise<unknown> {
     const { issuer, metadata } = found;
+    const { registerClient } = mcpSdk();
     const clientMetadata = {
       ...this.#aboutUs(),
       token_endpoint_auth_method: methodToRegister(metadata),

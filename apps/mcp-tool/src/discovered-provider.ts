@@ -1,9 +1,9 @@
-import { checkResourceAllowed } from '@modelcontextprotocol/client';
 import { AppError, type UpstreamAuthorisation } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { SafeFetch } from '@switchyard/safe-fetch';
 import type { ClientIdentity, ClientRegistrations } from './client-registrations.ts';
 import { DiscoveredClient } from './discovered-client.ts';
+import { mcpSdk } from './mcp-sdk.ts';
 import { discover, type Found, probe } from './oauth-discovery.ts';
 import { type Challenge, scopesToAsk } from './oauth-rules.ts';
 import type { Credential, Grant, Granted, LoginPlan, Provider } from './provider.ts';
@@ -160,7 +160,7 @@ export class DiscoveredProvider implements Provider {
   mayUse({ grant }: Credential): boolean {
     if (!grant || (this.#found && this.#found.issuer !== grant.issuer)) return false;
     const { resource } = grant;
-    return checkResourceAllowed({ requestedResource: this.parts.upstream.url!, configuredResource: resource });
+    return mcpSdk().checkResourceAllowed({ requestedResource: this.parts.upstream.url!, configuredResource: resource });
   }
 
   /** A token for ourselves (`auth: service`). */

@@ -6,6 +6,7 @@ import type { Authorisations } from './authorisations.ts';
 import type { ClientRegistrations } from './client-registrations.ts';
 import { DiscoveredProvider } from './discovered-provider.ts';
 import type { KnownProviders } from './known-providers.ts';
+import { loadMcpSdk } from './mcp-sdk.ts';
 import type { Challenged } from './oauth-rules.ts';
 import { OwnTokens } from './own-tokens.ts';
 import type { Teller } from './teller.ts';
@@ -100,6 +101,7 @@ export class DiscoveredProviders {
 
   /** What a server says of itself that is no upstream. Nothing of it is kept. */
   async lookAt(url: string): Promise<UpstreamLook> {
+    await loadMcpSdk();
     const { hostname } = new URL(url);
     const parsed = parseUpstreams(JSON.stringify({ upstreams: { server: { url, auth: 'oauth' } } }));
     if ('mistakes' in parsed) throw new AppError('invalid_input', `${url} cannot be an upstream.`);

@@ -1,13 +1,7 @@
-import {
-  checkResourceAllowed,
-  discoverAuthorizationServerMetadata,
-  discoverOAuthProtectedResourceMetadata,
-  IssuerMismatchError,
-  resourceUrlFromServerUrl,
-} from '@modelcontextprotocol/client';
 import { AppError } from '@switchyard/contracts';
 import type { SafeFetch } from '@switchyard/safe-fetch';
 import { z } from 'zod';
+import { mcpSdk } from './mcp-sdk.ts';
 import { type Challenge, challengeOf, scopesIn, union } from './oauth-rules.ts';
 
 /*
@@ -98,7 +92,7 @@ export async function discover(ask: DiscoveryAsk): Promise<Found> {
   const { issuer } = ask;
   if (issuer !== undefined && !servers.some((server) => isSame(server, issuer)))
     throw unusable(ask, 'it does not name the issuer that oauth.issuer says');
-  const resource = described?.resource ?? resourceUrlFromServerUrl(ask.url).href;
+  const resource = described?.resource ?? mcpSdk().resourceUrlFromServerUrl(ask.url).href;
   const scopes = union(...(described?.scopes_supported ?? []).map(scopesIn));
   let reason: unknown;
   for (const server of servers.filter((one) => issuer === undefined || isSame(one, issuer)))
@@ -117,7 +111,7 @@ async function resourceOf(ask: DiscoveryAsk): Promise<z.infer<typeof ResourceMet
   const { resourceMetadataUrl } = ask.challenge ?? {};
   const options = resourceMetadataUrl === undefined ? undefined : { resourceMetadataUrl };
   try {
-    await discoverOAuthProtectedResourceMetadata(ask.url, options, reader.fetch);
+    await mcpSdk().discoverOAuthProtectedResourceMetadata(ask.url, options, reader.fetch);
   } catch (error) {
     const isAbsent = reader.status >= 400 && reader.status < 500;
     if (isAbsent && resourceMetadataUrl === undefined && !appErrorIn(error)) return undefined;
@@ -127,7 +121,7 @@ async function resourceOf(ask: DiscoveryAsk): Promise<z.infer<typeof ResourceMet
   if (!parsed.success) throw unusable(ask, 'what it says of itself (RFC 9728) cannot be read', parsed.error);
   // D1: a token for another resource is not asked for.
   const { resource } = parsed.data;
-  const isOurs = checkResourceAllowed({ requestedResource: ask.url, configuredResource: resource });
+  const isOurs = mcpSdk().checkResourceAllowed({ requestedResource: ask.url, configuredResource: resource });
   if (!isOurs || resource.includes('#')) throw unusable(ask, 'it says that it is another resource');
   return parsed.data;
 }
@@ -137,9 +131,9 @@ async function metadataOf(ask: DiscoveryAsk, server: string): Promise<ServerMeta
   const reader = new Reader(ask);
   let found: unknown;
   try {
-    found = await discoverAuthorizationServerMetadata(server, { fetchFn: reader.fetch });
+    found = await mcpSdk().discoverAuthorizationServerMetadata(server, { fetchFn: reader.fetch });
   } catch (error) {
-    if (error instanceof IssuerMismatchError)
+    if (error instanceof mcpSdk().IssuerMismatchError)
       throw unusable(ask, 'the metadata of its authorization server names another issuer', error);
     throw explained(ask, error, 'the metadata of its authorization server cannot be read');
   }

@@ -1,7 +1,10 @@
-import { describe, expect, it } from '@jest/globals';
+import { beforeAll, describe, expect, it } from '@jest/globals';
 import { SdkError, SdkErrorCode } from '@modelcontextprotocol/client';
+import { loadMcpSdk } from './mcp-sdk.ts';
 import { Challenged, challengedIn, challengeOf, scopesToAsk, stepUp, union } from './oauth-rules.ts';
 import { faultOf } from './upstream-faults.ts';
+
+beforeAll(loadMcpSdk);
 
 const answer = (status: number, header?: string) =>
   new Response(null, { status, headers: header === undefined ? {} : { 'www-authenticate': header } });

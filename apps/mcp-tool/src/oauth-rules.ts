@@ -1,5 +1,5 @@
-import { extractWWWAuthenticateParams } from '@modelcontextprotocol/client';
 import { AppError } from '@switchyard/contracts';
+import { mcpSdk } from './mcp-sdk.ts';
 
 /*
  * What an upstream that wants a token says, and what is asked for because of it. Pure.
@@ -25,7 +25,7 @@ export interface Challenge {
 export function challengeOf(response: Response): Challenge | undefined {
   const { status } = response;
   if (status !== 401 && status !== 403) return undefined;
-  const { error, scope, resourceMetadataUrl } = extractWWWAuthenticateParams(response);
+  const { error, scope, resourceMetadataUrl } = mcpSdk().extractWWWAuthenticateParams(response);
   if (status === 403 && error !== 'insufficient_scope') return undefined;
   const url = resourceMetadataUrl?.href;
   return {

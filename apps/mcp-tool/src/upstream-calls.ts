@@ -1,17 +1,8 @@
-import {
-  type CallToolResult,
-  CLIENT_CAPABILITIES_META_KEY,
-  type InputRequiredResult,
-  isInputRequiredResult,
-  LOG_LEVEL_META_KEY,
-  ProtocolError,
-  SdkError,
-  SdkErrorCode,
-  TRACEPARENT_META_KEY,
-} from '@modelcontextprotocol/client';
+import type { CallToolResult, InputRequiredResult, ProtocolError } from '@modelcontextprotocol/client';
 import { AppError, type InputRequired, type McpCaller, type McpError, type Principal } from '@switchyard/contracts';
 import { injectTrace } from '@switchyard/platform';
 import type { InputStates } from './input-state.ts';
+import { mcpSdk } from './mcp-sdk.ts';
 import type { ToolContext } from './tool.ts';
 import type { ActiveTool } from './upstream-book.ts';
 import type { UpstreamConfig } from './upstream-config.ts';
@@ -56,6 +47,7 @@ const PASSED = ['elicitation', 'sampling', 'roots'];
 
 /** E1, E2 */
 export function metaOf(mcp: McpCaller | undefined, more: Record<string, unknown>): Record<string, unknown> {
+  const { CLIENT_CAPABILITIES_META_KEY, LOG_LEVEL_META_KEY, TRACEPARENT_META_KEY } = mcpSdk();
   const trace = injectTrace();
   const capabilities = Object.fromEntries(
     Object.entries(mcp?.capabilities ?? {}).filter(([name]) => PASSED.includes(name)),
@@ -91,7 +83,7 @@ export function completeOr<T extends object>(
   mcp: McpCaller | undefined,
   place: Place,
 ): T {
-  if (!isInputRequiredResult(result)) return result as T;
+  if (!mcpSdk().isInputRequiredResult(result)) return result as T;
   const { inputRequests, requestState } = result;
   const allowed = Object.values(inputRequests ?? {}).every((asked) => mayAsk(asked.method, mcp));
   if (!mcp || !allowed)
@@ -172,6 +164,7 @@ function questionsTo({ mcp, ask }: ToolAsk): Ask['onQuestion'] {
 /** E4: what is known to have had no effect is said to be so. */
 export function asNotDone(upstream: UpstreamConfig, error: unknown, signal?: AbortSignal): unknown {
   if (error instanceof InputNeeded || error instanceof NotDone) return error;
+  const { ProtocolError, SdkError, SdkErrorCode } = mcpSdk();
   switch (faultOf(error, signal)) {
     case 'refused':
       if (!(error instanceof ProtocolError))

@@ -1,5 +1,5 @@
-import { ProtocolError, SdkError, SdkErrorCode, SdkHttpError, UnauthorizedError } from '@modelcontextprotocol/client';
 import { AppError } from '@switchyard/contracts';
+import { mcpSdk } from './mcp-sdk.ts';
 import { challengedIn } from './oauth-rules.ts';
 
 /*
@@ -21,6 +21,21 @@ const NOT_REACHED = /ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|U
 export function faultOf(error: unknown, signal?: AbortSignal): Fault {
   if (signal?.aborted) return 'caller';
   if (challengedIn(error)) return 'unauthorised';
+  if (error instanceof AppError)
+    switch (error.code) {
+      case 'cancelled':
+        return 'caller';
+      case 'credentials_missing':
+      case 'provider_not_connected':
+      case 'forbidden':
+        return 'unauthorised';
+      case 'egress_blocked':
+      case 'unavailable':
+        return 'away';
+      default:
+        return notReached(error) ? 'away' : 'broken';
+    }
+  const { ProtocolError, SdkError, SdkErrorCode, SdkHttpError, UnauthorizedError } = mcpSdk();
   if (error instanceof ProtocolError) return BEFORE.has(error.code) ? 'refused' : 'broken';
   if (error instanceof UnauthorizedError) return 'unauthorised';
   if (error instanceof SdkHttpError) {
@@ -34,20 +49,6 @@ export function faultOf(error: unknown, signal?: AbortSignal): Fault {
       case SdkErrorCode.CapabilityNotSupported:
       case SdkErrorCode.MethodNotSupportedByProtocolVersion:
         return 'refused';
-      default:
-        return notReached(error) ? 'away' : 'broken';
-    }
-  if (error instanceof AppError)
-    switch (error.code) {
-      case 'cancelled':
-        return 'caller';
-      case 'credentials_missing':
-      case 'provider_not_connected':
-      case 'forbidden':
-        return 'unauthorised';
-      case 'egress_blocked':
-      case 'unavailable':
-        return 'away';
       default:
         return notReached(error) ? 'away' : 'broken';
     }

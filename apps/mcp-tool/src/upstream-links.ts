@@ -4,8 +4,10 @@ import { backoffMs, type Logger } from '@switchyard/platform';
 import { createSafeFetch, type SafeFetch, type XmppRoute } from '@switchyard/safe-fetch';
 import { LRUCache } from 'lru-cache';
 import type { ReadVariable, UpstreamConfig } from './upstream-config.ts';
+import { loadMcpSdk } from './mcp-sdk.ts';
 import { faultOf } from './upstream-faults.ts';
-import { Link } from './upstream-link.ts';
+import type { Link } from './upstream-link.ts';
+import type { LinkParts } from './upstream-transport.ts';
 
 /*
  * The connections to the upstreams and their lives: one for each (upstream, user), or one for all where it knows no
@@ -181,7 +183,9 @@ export class UpstreamLinks {
   }
 
   /** A process that ends at a question that it does not know is an older one. */
-  async #connect(upstream: UpstreamConfig, parts: Parameters<typeof Link.connect>[1]): Promise<Link> {
+  async #connect(upstream: UpstreamConfig, parts: LinkParts): Promise<Link> {
+    await loadMcpSdk();
+    const { Link } = await import('./upstream-link.ts');
     try {
       return await Link.connect(upstream, parts);
     } catch (error) {

@@ -7,6 +7,7 @@ import type { Catalog } from './catalog.ts';
 import { compileSchema } from './compile-schema.ts';
 import type { DiscoveredProviders } from './discovered-providers.ts';
 import { InputStates } from './input-state.ts';
+import { loadMcpSdk } from './mcp-sdk.ts';
 import { OPERATORS, STRANGERS } from './schema-bounds.ts';
 import type { Teller } from './teller.ts';
 import { OperatorFile } from './operator-file.ts';
@@ -56,6 +57,7 @@ export interface Upstreams {
 export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsParts): Promise<Upstreams> {
   const { catalog, pins, authorisations, teller, log, metrics, lifecycle, userToken, discovered } = parts;
   const { file, lookEveryMs, stateSecret } = options;
+  if (file !== undefined) await loadMcpSdk();
   if (file !== undefined && stateSecret === undefined)
     log.info('MCP_STATE_SECRET is not set: a question of an upstream is answered at the replica that passed it on');
   const states = new InputStates(stateSecret ?? randomBytes(32));
