@@ -62,7 +62,7 @@ export async function memoryWorld(): Promise<World> {
       request: (subject, body) =>
         new Promise((resolve, reject) => {
           const reply = `${wire.inbox}.${(asked += 1)}`;
-          const timer = setTimeout(() => reject(new Error('no answer in 5 s')), 5_000);
+          const timer = setTimeout(() => reject(new Error('no answer in 30 s')), 30_000);
           const subscription = wire.subscribe(reply, (message) => {
             clearTimeout(timer);
             subscription.unsubscribe();
@@ -126,7 +126,7 @@ export async function natsWorld(): Promise<NatsWorld> {
         await connection.flush();
       },
       request: async (subject, body) => {
-        const message = await connection.request(subject, body, { timeout: 5_000, headers: natsHeaders() });
+        const message = await connection.request(subject, body, { timeout: 30_000, headers: natsHeaders() });
         const code = message.headers?.get('error-code');
         return { body: message.string(), errorCode: code ? code : undefined };
       },
