@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { until } from '@switchyard/testing';
 import OpenAI, { APIUserAbortError, InternalServerError, RateLimitError } from 'openai';
 import type { ChatCompletionFunctionTool } from 'openai/resources/chat/completions';
 import { createDevModel } from '../src/index.ts';
@@ -34,7 +35,7 @@ let openai: OpenAI;
 
 beforeAll(async () => {
   model = await createDevModel({ port: 0 });
-  openai = new OpenAI({ apiKey: 'none', baseURL: `${model.url}/v1`, maxRetries: 0, timeout: 5_000 });
+  openai = new OpenAI({ apiKey: 'none', baseURL: `${model.url}/v1`, maxRetries: 0, timeout: 30_000 });
 });
 afterEach(() => {
   model.setScript({ rules: [] });
@@ -176,7 +177,7 @@ describe('scripted answers', () => {
   it('stalls in the middle of a stream until the client gives up', async () => {
     model.setScript({ rules: [{ respond: { text: 'never finished', stallMs: 60_000, stallAfterChunks: 1 } }] });
     const stop = new AbortController();
-    setTimeout(() => stop.abort(), 100);
+    const before = model.totalRequests();
     const read = async () => {
       const stream = await openai.chat.completions.create(
         { model: 'm', messages: user('x'), stream: true },
@@ -185,9 +186,12 @@ describe('scripted answers', () => {
       for await (const chunk of stream) if (chunk.choices[0]?.delta.content) throw new Error('said something');
       stop.signal.throwIfAborted();
     };
-    await expect(read()).rejects.toThrow(/abort/i);
+    const reading = read().catch(String);
+    await until(() => model.totalRequests() > before);
     await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(model.requests().at(-1)!.aborted).toBe(true);
+    stop.abort();
+    expect(await reading).toMatch(/abort/i);
+    await until(() => model.requests().at(-1)!.aborted);
   });
 
   it('stalls before the first byte', async () => {

@@ -109,7 +109,7 @@ describe('the service on real servers', () => {
 describe('a stock client', () => {
   it('lists the tools with nothing but {}, or nothing at all', async () => {
     for (const body of ['{}', '']) {
-      const answer = await raw.request(listTools.subject, body, { timeout: 5_000 });
+      const answer = await raw.request(listTools.subject, body, { timeout: 30_000 });
       expect(answer.headers?.get('error-code') ?? '').toBe('');
       const { tools } = answer.json<{ tools: { name: string }[] }>();
       expect(tools.map(({ name }) => name)).toEqual([
@@ -139,7 +139,7 @@ describe('a stock client', () => {
         `"${'x'.repeat(1_000_000)}"`,
       ];
       for (const body of garbage) {
-        const answer = await raw.request(subject, body, { timeout: 5_000 });
+        const answer = await raw.request(subject, body, { timeout: 30_000 });
         expect(answer.headers?.get('error-code')).toBe('invalid_input');
         expect(answer.json()).toMatchObject({ code: 'invalid_input', message: expect.any(String) });
       }

@@ -60,7 +60,7 @@ const options = (user: keyof typeof USERS, over: Partial<LoginOptions> = {}): Lo
   fingerprint: undefined,
   allowPlain: false,
   channelBinding: 'prefer',
-  timeoutMs: 10_000,
+  timeoutMs: 30_000,
   ...over,
 });
 const quiet: SessionHandlers = {
@@ -107,14 +107,14 @@ describe('questions between two accounts', () => {
   it('come back from whom they went to, whatever the text', async () => {
     const [ada, bob] = [await session('ada'), await session('bob', echo)];
     for (const text of ['hello', 'שלום 😀', '<&">]]>', 'x'.repeat(60_000), 'ש'.repeat(40_000)]) {
-      const answer = await ada.ask('get', xml('echo', { xmlns: ECHO }, text), { to: bob.jid, timeoutMs: 10_000 });
+      const answer = await ada.ask('get', xml('echo', { xmlns: ECHO }, text), { to: bob.jid, timeoutMs: 30_000 });
       expect(answer.getChildText('echo')).toBe(text);
     }
   }, 30_000);
 
   it('are refused at once by the server where nobody is there', async () => {
     const ada = await session('ada');
-    const asked = ada.ask('get', xml('echo', { xmlns: ECHO }), { to: 'bob@xmpp.test/nobody', timeoutMs: 10_000 });
+    const asked = ada.ask('get', xml('echo', { xmlns: ECHO }), { to: 'bob@xmpp.test/nobody', timeoutMs: 30_000 });
     await expect(asked).rejects.toMatchObject({ code: 'refused', effect: 'refused' });
   });
 
@@ -122,7 +122,7 @@ describe('questions between two accounts', () => {
     const broken = { onQuestion: () => Promise.reject(new Error('canary-31415')) };
     const [ada, bob] = [await session('ada'), await session('bob', broken)];
     const error = (await ada
-      .ask('get', xml('echo', { xmlns: ECHO }), { to: bob.jid, timeoutMs: 10_000 })
+      .ask('get', xml('echo', { xmlns: ECHO }), { to: bob.jid, timeoutMs: 30_000 })
       .catch((reason: unknown) => reason)) as IqError;
     expect(error.stanza?.toString()).toContain('internal-server-error');
     expect(error.stanza?.toString()).not.toContain('canary');
@@ -141,7 +141,7 @@ describe('questions between two accounts', () => {
       }),
     ];
     const eve = await session('bob');
-    const asked = ada.ask('get', xml('echo', { xmlns: ECHO }), { to: bob.jid, timeoutMs: 1_000 });
+    const asked = ada.ask('get', xml('echo', { xmlns: ECHO }), { to: bob.jid, timeoutMs: 4_000 });
     const outcome = asked.catch((reason: unknown) => reason);
     await until(() => id !== '');
     eve.send(xml('iq', { type: 'result', id, to: ada.jid }));

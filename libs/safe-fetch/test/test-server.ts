@@ -44,7 +44,7 @@ export class TestServer {
 
   /** A fetch that may reach this server. */
   open(options: SafeFetchOptions = {}): ReturnType<typeof createSafeFetch> {
-    return createSafeFetch({ allowHosts: [`127.0.0.1:${this.port}`], timeoutMs: 5_000, ...options });
+    return createSafeFetch({ allowHosts: [`127.0.0.1:${this.port}`], timeoutMs: 20_000, ...options });
   }
 
   forget(): void {
