@@ -31,6 +31,8 @@ export interface MockA2aOptions {
   name?: string;
   /** false: the card offers no streaming, and a streamed send is refused. */
   streaming?: boolean;
+  /** Told, by its id, of every message that arrives, and of each that is worked on. */
+  onMessage?: (what: 'arrived' | 'worked-on', messageId: string) => void;
 }
 
 export interface MockA2a {
@@ -54,8 +56,10 @@ export async function createMockA2a(options: MockA2aOptions): Promise<MockA2a> {
     name: options.name ?? 'Mock agent',
     streaming: options.streaming ?? true,
   });
-  const executor = new MockExecutor();
+  const { onMessage = () => undefined } = options;
+  const executor = new MockExecutor((messageId) => onMessage('worked-on', messageId));
   const handler = new SameMessageHandler(card, new RecentTasks(), executor);
+  handler.onArrival = (messageId) => onMessage('arrived', messageId);
   const rpc = new JsonRpcTransportHandler(handler);
   const cardBody = JSON.stringify(AgentCard.toJSON(card));
 

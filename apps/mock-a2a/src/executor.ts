@@ -19,9 +19,12 @@ export class MockExecutor implements AgentExecutor {
   /** Tasks that wait for input, with their context; the last 1,000. */
   private readonly waiting = new Map<string, string>();
 
+  constructor(private readonly onWork: (messageId: string) => void) {}
+
   async execute(context: RequestContext, bus: ExecutionEventBus): Promise<void> {
     this.executions += 1;
     const { taskId, contextId } = context;
+    this.onWork(context.userMessage.messageId);
     const work = workFor(textOf(context.userMessage));
     const words = (text: string): Message => agentMessage(text, taskId, contextId);
     const state = (next: TaskState, text?: string): void =>

@@ -9,10 +9,12 @@ const KEPT = 1_000;
  * answered with the task that it started, and starts nothing.
  */
 export class SameMessageHandler extends DefaultRequestHandler {
+  onArrival: (messageId: string) => void = () => undefined;
   private readonly taskOf = new Map<string, string>();
   private readonly underWay = new Map<string, Promise<Message | Task>>();
 
   override async sendMessage(params: SendMessageRequest, context: ServerCallContext): Promise<Message | Task> {
+    this.onArrival(params.message?.messageId ?? '');
     const known = this.knownTask(params);
     if (known) return this.getTask(getRequest(known), context);
     const messageId = params.message?.messageId ?? '';
@@ -33,6 +35,7 @@ export class SameMessageHandler extends DefaultRequestHandler {
     params: SendMessageRequest,
     context: ServerCallContext,
   ): AsyncGenerator<StreamResponse, void, undefined> {
+    this.onArrival(params.message?.messageId ?? '');
     const known = this.knownTask(params);
     if (known) {
       const task = await this.getTask(getRequest(known), context);

@@ -8,9 +8,10 @@ import type { MockA2a } from '../src/index.ts';
 
 let agent: MockA2a;
 let client: Client;
+const told: string[] = [];
 
 beforeAll(async () => {
-  agent = await createMockA2a({ port: 0 });
+  agent = await createMockA2a({ port: 0, onMessage: (what, messageId) => told.push(`${messageId} ${what}`) });
   client = await new ClientFactory().createFromUrl(agent.url);
 });
 afterAll(() => agent.stop());
@@ -90,6 +91,13 @@ describe('the mock agent speaks A2A 1.0', () => {
     const streamed = await collect(client.sendMessageStream(send('echo once', 'message-1')));
     expect(streamed).toHaveLength(1);
     expect(agent.executions() - before).toBe(1);
+    const arrived = 'message-1 arrived';
+    expect(told.filter((line) => line.startsWith('message-1 '))).toEqual([
+      arrived,
+      'message-1 worked-on',
+      arrived,
+      arrived,
+    ]);
   });
 
   it('asks for input where it is told to', async () => {

@@ -3,7 +3,7 @@ import { type Invariant, INVARIANTS, violations } from './checker.ts';
 import type { Evidence, JournalRow } from './evidence-rows.ts';
 import type { SeenFrame } from './frames.ts';
 import type { Transcript } from './transcript.ts';
-import type { Effect } from './effect-log.ts';
+import type { AgentMessage, Effect } from './truth-log.ts';
 
 /* A round of one run with one step, in which nothing is wrong; each test breaks one thing. */
 
@@ -31,10 +31,18 @@ const effect = (more: Partial<Effect> = {}): Effect => ({
   idempotency: 'none',
   runId: RUN,
   stepId: 'step-1',
+  label: 's-0001-1-1',
   key: `${RUN}:step-1`,
   pid: 1,
   ...more,
 });
+const message = (what: AgentMessage['what'] = 'arrived'): AgentMessage => ({
+  ts: 2_200,
+  what,
+  key: `${RUN}:step-1`,
+  pid: 1,
+});
+const ledger = (state: string) => ({ runId: RUN, stepId: 'step-1', key: `${RUN}:step-1`, state });
 const frame = (seq: number, data = '{}'): SeenFrame => ({ event: 'e', id: `${RUN}:${seq}`, data });
 const transcript = (more: Partial<Transcript> = {}): Transcript => ({
   n: 0,
@@ -57,7 +65,8 @@ const good = (): Evidence => ({
   runs: [{ runId: RUN, userId: 'u', idempotencyKey: 'k', phase: 'ended', status: 'success', lastSeq: 4 }],
   events: [row(1, 'orchestrator.run.accepted'), dispatching(2), outcome(3), end(4)],
   effects: [effect()],
-  ledger: [{ runId: RUN, stepId: 'step-1', state: 'succeeded' }],
+  messages: [],
+  ledger: [ledger('succeeded')],
   audited: new Set([1, 2, 3, 4].map((seq) => `${RUN}:${seq}`)),
   faults: [],
   whole: new Map([[0, [frame(1), frame(4)]]]),
@@ -68,6 +77,23 @@ const inDoubt = (more: Partial<Evidence> = {}): Partial<Evidence> => ({
   events: [row(1, 'orchestrator.run.accepted'), dispatching(2), outcome(3, 'in_doubt'), end(4)],
   ...more,
 });
+/** The step is a task in words; 'a2a': for the agent, 'mcp': for ours. */
+const delegated = (target: 'a2a' | 'mcp', said: object, more: Partial<Evidence> = {}): Partial<Evidence> => {
+  const task = target === 'mcp' ? 'errand-s-0001-1-1: may be repeated' : 'slow 1 s s-0001-1-1';
+  const step = { stepId: 'step-1' };
+  return {
+    events: [
+      row(1, 'orchestrator.run.accepted'),
+      row(2, 'orchestrator.step.dispatching', { target, task }, step),
+      row(3, 'orchestrator.step.completed', { error: 'It was lost.', ...said }, step),
+      end(4),
+    ],
+    effects: [],
+    ledger: [],
+    ...more,
+  };
+};
+const DOUBT = { status: 'in_doubt' };
 const killed = { fault: 'kill', target: 'mcp-tool', ts: 2_400, untilTs: 2_400 };
 
 const BROKEN: readonly (readonly [Invariant, string, Partial<Evidence>])[] = [
@@ -99,8 +125,32 @@ const BROKEN: readonly (readonly [Invariant, string, Partial<Evidence>])[] = [
     { effects: [effect({ idempotency: 'key' }), effect({ idempotency: 'key', key: 'other' })] },
   ],
   ['once_done_without_effect', 'a step done by nobody', { effects: [] }],
+  [
+    'once_done_without_effect',
+    'a call of an errand that the ledger alone knows of',
+    delegated('mcp', { status: 'completed' }, { ledger: [ledger('succeeded')] }),
+  ],
+  ['delivered_twice', 'a message that came twice', { messages: [message(), message()] }],
+  ['delivered_twice', 'a task that was done twice', { messages: [message('worked-on'), message('worked-on')] }],
+  [
+    'delegation_done_unheard',
+    'a task done by nobody',
+    delegated('a2a', { status: 'completed' }, { messages: [message()] }),
+  ],
+  ['delegation_in_doubt_unjustified', 'doubt without a fault', delegated('a2a', DOUBT)],
+  ['delegation_in_doubt_unjustified', 'doubt for a fault elsewhere', delegated('a2a', DOUBT, { faults: [killed] })],
+  [
+    'delegation_in_doubt_unjustified',
+    'doubt about an errand of calls that may be repeated',
+    delegated('mcp', DOUBT, { faults: [killed] }),
+  ],
+  [
+    'delegation_in_doubt_unjustified',
+    'doubt that does not say why',
+    delegated('a2a', { ...DOUBT, error: null }, { faults: [{ ...killed, target: 'a2a' }] }),
+  ],
   ['tool_calls_left_started', 'a step without an outcome', { events: [row(1, 'a'), dispatching(2), end(3)] }],
-  ['tool_calls_left_started', 'an open call', { ledger: [{ runId: RUN, stepId: 'step-1', state: 'dispatched' }] }],
+  ['tool_calls_left_started', 'an open call', { ledger: [ledger('dispatched')] }],
   ['client_stream_mismatch', 'a missing frame', { transcripts: [transcript({ frames: [frame(1)] })] }],
   [
     'client_stream_mismatch',
@@ -180,6 +230,11 @@ describe('the verdict', () => {
 
   it('takes doubt for justified while a worker was gone', () => {
     expect(violations({ ...good(), ...inDoubt({ faults: [killed] }) })).toEqual([]);
+  });
+
+  it('takes doubt about a delegation for justified while its agent, or who speaks to it, was gone', () => {
+    for (const target of ['a2a-2', 'agent:http', 'orchestrator'])
+      expect(violations({ ...good(), ...delegated('a2a', DOUBT, { faults: [{ ...killed, target }] }) })).toEqual([]);
   });
 
   it('lets a cancelled run end with an open step, and a keyed tool be called again under its key', () => {

@@ -1,11 +1,12 @@
 import { CLIENT_CHECKS } from './client-checks.ts';
+import { DELEGATION_CHECKS } from './delegation-checks.ts';
 import { EFFECT_CHECKS } from './effect-checks.ts';
 import type { Evidence } from './evidence-rows.ts';
 import { RUN_CHECKS } from './run-checks.ts';
 
 /* Judges a round by what is left of it. Pure; every invariant is a function of its own, named as in the report. */
 
-const CHECKS = { ...RUN_CHECKS, ...EFFECT_CHECKS, ...CLIENT_CHECKS };
+const CHECKS = { ...RUN_CHECKS, ...EFFECT_CHECKS, ...DELEGATION_CHECKS, ...CLIENT_CHECKS };
 
 export type Invariant = keyof typeof CHECKS;
 export const INVARIANTS = Object.keys(CHECKS) as Invariant[];

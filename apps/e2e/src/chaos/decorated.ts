@@ -1,6 +1,6 @@
 import type { Bus, Handler } from '@switchyard/bus';
 import { performStep, type RequestContract } from '@switchyard/contracts';
-import type { Append, Effects, Journal } from '@switchyard/store';
+import type { AgentTurns, Append, Effects, Journal } from '@switchyard/store';
 import type { FaultPoints } from './points.ts';
 
 /* The product's ports with fault points before and after everything that matters. Behaviour is untouched. */
@@ -33,6 +33,12 @@ export function decoratedLedger(effects: Effects, points: FaultPoints): Effects 
     (...args: never[]) => points.around(`ledger.${name}`, () => (effects[name] as Call)(...args)),
   ]);
   return overlaid(effects, Object.fromEntries(calls) as Partial<Effects>);
+}
+
+export function decoratedTurns(turns: AgentTurns, points: FaultPoints): AgentTurns {
+  return overlaid<AgentTurns>(turns, {
+    keep: (...args) => points.around('turns.keep', () => turns.keep(...args)),
+  });
 }
 
 type Call = (...args: never[]) => Promise<unknown>;

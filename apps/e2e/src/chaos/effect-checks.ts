@@ -1,8 +1,7 @@
-import type { Effect } from './effect-log.ts';
-import { type Check, DECIDED, type FaultWindow, type Found, grouped, ofType, TERMINAL } from './evidence-rows.ts';
+import { delegationsOf } from './delegations.ts';
+import { type Check, DECIDED, type Found, givenUp, grouped, mayHaveHidden, ofType, TERMINAL } from './evidence-rows.ts';
+import type { Effect } from './truth-log.ts';
 
-/** Clocks of processes and of the database are one; what a fault does is noticed a little later than it strikes. */
-const DOUBT_SLACK_MS = 1_000;
 /** What the ledger does not know yet. An intent alone had no effect, and nobody has to come back to it. */
 const LEDGER_OPEN = 'dispatched';
 
@@ -11,13 +10,13 @@ export const EFFECT_CHECKS = {
   effects_twice: ({ effects }) => {
     const once = effects.filter(({ idempotency }) => idempotency === 'none');
     const keyed = effects.filter(({ idempotency }) => idempotency === 'key');
-    const step = ({ runId, stepId }: Effect) => `${runId} ${stepId}`;
+    const call = ({ runId, label }: Effect) => `${runId} ${label}`;
     return [
-      ...[...grouped(once, step)]
+      ...[...grouped(once, call)]
         .filter(([, all]) => all.length > 1)
         .map(([, all]) => [all[0]!.runId, `${all[0]!.tool} at ${all[0]!.stepId} had ${all.length} effects`] as const),
       // A keyed tool may be called again, with the one key.
-      ...[...grouped(keyed, step)]
+      ...[...grouped(keyed, call)]
         .filter(([, all]) => new Set(all.map(({ key }) => key)).size > 1 || all[0]!.key === '')
         .map(
           ([, all]) => [all[0]!.runId, `${all[0]!.tool} at ${all[0]!.stepId} was called under several keys`] as const,
@@ -26,11 +25,18 @@ export const EFFECT_CHECKS = {
   },
 
   once_done_without_effect: (evidence) => {
-    const done = new Set(evidence.effects.map(({ runId, stepId }) => `${runId} ${stepId}`));
-    return ofType(evidence, 'orchestrator.step.completed')
-      .filter(({ data }) => data['status'] === 'completed')
-      .filter(({ runId, stepId }) => !done.has(`${runId} ${stepId}`))
-      .map(({ runId, stepId }) => [runId, `${stepId} is said to be done, and its tool did nothing`] as const);
+    const step = ({ runId, stepId }: { runId: string; stepId: string | null }) => `${runId} ${stepId}`;
+    const done = new Set(evidence.effects.map(step));
+    const keys = new Set(evidence.effects.map(({ key }) => key));
+    const delegated = new Set(delegationsOf(evidence.events).map(step));
+    return [
+      ...ofType(evidence, 'orchestrator.step.completed')
+        .filter((row) => row.data['status'] === 'completed' && !delegated.has(step(row)) && !done.has(step(row)))
+        .map(({ runId, stepId }) => [runId, `${stepId} is said to be done, and its tool did nothing`] as const),
+      ...evidence.ledger
+        .filter(({ state, key }) => state === 'succeeded' && !keys.has(key))
+        .map(({ runId, key }) => [runId, `${key} succeeded in the ledger, and its tool did nothing`] as const),
+    ];
   },
 
   tool_calls_left_started: (evidence) => {
@@ -50,27 +56,22 @@ export const EFFECT_CHECKS = {
   },
 
   in_doubt_unjustified: (evidence) => {
-    // Nobody is left to repeat what a run that was given up had under way.
-    const givenUp = new Set(
-      ofType(evidence, TERMINAL)
-        .filter(({ data }) => data['error_code'] === 'poisoned')
-        .map(({ runId }) => runId),
-    );
+    const abandoned = givenUp(evidence);
     return ofType(evidence, 'orchestrator.step.completed')
-      .filter(({ runId, data }) => data['status'] === 'in_doubt' && !givenUp.has(runId))
+      .filter(({ runId, data }) => data['status'] === 'in_doubt' && !abandoned.has(runId))
       .flatMap((outcome): Found => {
         const { runId, stepId, ts } = outcome;
         const announced = ofType(evidence, 'orchestrator.step.dispatching').filter(
           (row) => row.runId === runId && row.stepId === stepId,
         );
-        const tool = String(announced[0]?.data['tool'] ?? '');
+        const tool = announced[0]?.data['tool'];
+        if (announced.length > 0 && tool === undefined) return []; // delegated: delegation-checks.ts
         if (tool === 'chaos_read' || tool === 'chaos_keyed')
           return [[runId, `${stepId} (${tool}) may be repeated and is in doubt all the same`]];
         const since = Math.min(...announced.map((row) => row.ts));
-        const struck = evidence.faults.some(
-          (fault) => fault.ts <= ts && fault.untilTs + DOUBT_SLACK_MS >= since && mayHide(fault),
-        );
-        return struck ? [] : [[runId, `${stepId} is in doubt, and nothing was wrong meanwhile`]];
+        return mayHaveHidden(evidence.faults, since, ts)
+          ? []
+          : [[runId, `${stepId} is in doubt, and nothing was wrong meanwhile`]];
       });
   },
 
@@ -85,8 +86,3 @@ export const EFFECT_CHECKS = {
       .map(({ runId, stepId }) => [runId, `${stepId} had its effect, and nobody had allowed it`] as const);
   },
 } satisfies Record<string, Check>;
-
-/** Faults after which nobody can know whether a call had its effect. */
-function mayHide({ fault, target }: FaultWindow): boolean {
-  return fault !== 'wake-ups' && fault !== 'redis' && !target.startsWith('gateway') && !target.startsWith('audit');
-}

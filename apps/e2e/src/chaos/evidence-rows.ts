@@ -1,6 +1,6 @@
-import type { Effect } from './effect-log.ts';
 import type { SeenFrame } from './frames.ts';
 import type { Transcript } from './transcript.ts';
+import type { AgentMessage, Effect } from './truth-log.ts';
 
 /* What is left of a round, and the ways to look at it. */
 
@@ -27,6 +27,7 @@ export interface RunRow {
 export interface LedgerRow {
   readonly runId: string;
   readonly stepId: string;
+  readonly key: string;
   readonly state: string;
 }
 
@@ -43,6 +44,8 @@ export interface Evidence {
   readonly runs: readonly RunRow[];
   readonly events: readonly JournalRow[];
   readonly effects: readonly Effect[];
+  /** What the agent heard of. */
+  readonly messages: readonly AgentMessage[];
   readonly ledger: readonly LedgerRow[];
   /** `<runId>:<seq>` of every event in the audit log. */
   readonly audited: ReadonlySet<string>;
@@ -62,6 +65,30 @@ export type Found = readonly (readonly [runId: string | null, what: string])[];
 
 export function ofType({ events }: Evidence, type: string): JournalRow[] {
   return events.filter((row) => row.type === type);
+}
+
+/** Runs that were given up: nobody is left to repeat what they had under way. */
+export function givenUp(evidence: Evidence): ReadonlySet<string> {
+  const poisoned = ofType(evidence, TERMINAL).filter(({ data }) => data['error_code'] === 'poisoned');
+  return new Set(poisoned.map(({ runId }) => runId));
+}
+
+/** Clocks of processes and of the database are one; what a fault does is noticed a little later than it strikes. */
+const DOUBT_SLACK_MS = 1_000;
+
+/** Whether something was wrong meanwhile after which nobody can know what became of a step. */
+export function mayHaveHidden(
+  faults: readonly FaultWindow[],
+  sinceTs: number,
+  untilTs: number,
+  onTheWay: (fault: FaultWindow) => boolean = () => true,
+): boolean {
+  return faults.some((one) => {
+    const { ts, untilTs: overTs, fault, target } = one;
+    const apart = target.startsWith('gateway') || target.startsWith('audit');
+    if (fault === 'wake-ups' || fault === 'redis' || apart || !onTheWay(one)) return false;
+    return ts <= untilTs && overTs + DOUBT_SLACK_MS >= sinceTs;
+  });
 }
 
 /** The journal of each run, in order. */

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import pg from 'pg';
-import { readEffects } from './effect-log.ts';
 import type { Evidence, JournalRow, LedgerRow, RunRow } from './evidence-rows.ts';
 import { readWhole, type SeenFrame } from './frames.ts';
 import type { Stack } from './stack.ts';
 import type { Transcript } from './transcript.ts';
+import { type AgentMessage, type Effect, readTruth } from './truth-log.ts';
 
 /** Reads the tables of a round as they are, past every service. */
 export class Tables {
@@ -48,7 +48,8 @@ export class Tables {
               (extract(epoch from ts) * 1000)::float8 as ts from orchestrator.run_events order by run_id, seq`,
     );
     const ledger = await this.#rows<LedgerRow>(
-      `select run_id as "runId", step_id as "stepId", state from mcp_tool.effects where run_id is not null`,
+      `select run_id as "runId", step_id as "stepId", idempotency_key as key, state
+       from mcp_tool.effects where run_id is not null`,
     );
     const audited = await this.#rows<{ id: string }>('select id from audit.audit_events where run_id is not null');
     return {
@@ -88,7 +89,8 @@ export async function gather(
   return {
     transcripts,
     ...(await tables.all()),
-    effects: readEffects(stack.files.effects),
+    effects: readTruth<Effect>(stack.files.effects),
+    messages: readTruth<AgentMessage>(stack.files.messages),
     faults,
     whole,
     defectDeaths,

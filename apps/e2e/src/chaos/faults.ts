@@ -14,13 +14,13 @@ export const FAULTS = {
   postgres: 'PostgreSQL killed or stopped, and started again',
   redis: 'Redis killed or stopped, and started again',
   wipe: 'nats-server started again without its JetStream store',
-  latency: 'a link to NATS or PostgreSQL gets slow and uneven',
+  latency: 'a link to NATS, PostgreSQL or the agent gets slow and uneven',
   bandwidth: 'a link gets narrow',
   cut: 'a link is cut and nobody gets through',
   'half-open': 'a link stays open and swallows everything',
   reset: 'connections of a link are reset in the middle of what they carry',
   slicer: 'a link carries a few bytes at a time',
-  replies: 'answers of tools come late, never, or from two deliveries of one request',
+  replies: 'answers of tools and agents come late, never, or from two deliveries of one request',
   'wake-ups': 'every open run is woken many times at once',
 } as const;
 export type FaultName = keyof typeof FAULTS;
@@ -62,15 +62,30 @@ export const POINTS: readonly (readonly [app: string, point: string])[] = [
     'bus.publish',
     'bus.wake-up',
     'rpc.step.mcp.ask',
+    'rpc.step.a2a.ask',
     'rpc.tools.list.ask',
+    'rpc.model.turn.reply',
     'rpc.runs.start.reply',
     'rpc.runs.events.reply',
     'rpc.runs.cancel.reply',
     'wake-up.ack',
   ]),
   ['orchestrator', 'wake-up.taken'],
-  ...both('mcp-tool', ['ledger.begin', 'ledger.dispatch', 'ledger.complete', 'rpc.step.mcp.reply', 'effect']),
+  ['orchestrator', 'rpc.model.turn.taken'],
+  ...both('mcp-tool', [
+    'ledger.begin',
+    'ledger.dispatch',
+    'ledger.complete',
+    'rpc.step.mcp.reply',
+    'effect',
+    'rpc.model.turn.ask',
+    'turns.keep',
+  ]),
   ['mcp-tool', 'rpc.step.mcp.taken'],
+  ...both('a2a', ['rpc.step.a2a.reply']),
+  ['a2a', 'rpc.step.a2a.taken'],
+  ['mock-a2a', 'message.arrived'],
+  ['mock-a2a', 'message.worked-on'],
   ...both('gateway', ['rpc.runs.start.ask', 'rpc.runs.events.ask', 'rpc.runs.cancel.ask']),
   ...both('audit', ['facts.ack']),
   ['audit', 'facts.taken'],
@@ -111,15 +126,14 @@ export interface FaultPlanOptions {
   readonly everyMs: number;
   readonly leaseMs: number;
   readonly replicas: Readonly<Record<string, readonly string[]>>;
+  readonly links: readonly string[];
 }
 
 export function planFaults(random: Random, options: FaultPlanOptions): PlannedFault[] {
-  const { names, durationMs, everyMs, leaseMs, replicas } = options;
+  const { names, durationMs, everyMs, leaseMs, replicas, links } = options;
   if (names.length === 0) return [];
   const services = Object.values(replicas).flat();
-  const links = services.flatMap((service) =>
-    service.startsWith('gateway') ? [`${service}:nats`] : [`${service}:nats`, `${service}:postgres`],
-  );
+  const workers = [...(replicas['mcp-tool'] ?? []), ...(replicas['a2a'] ?? [])];
   const weights = names.map((name) => [name, WEIGHTS[name]] as const);
   let points: (readonly [string, string])[] = [];
   const plan: PlannedFault[] = [];
@@ -146,7 +160,7 @@ export function planFaults(random: Random, options: FaultPlanOptions): PlannedFa
         return { atMs, fault, how: random.chance(0.7) ? 'kill' : 'stop', downMs: random.int(0, 1_500) };
       case 'replies': {
         const how = random.pick(['late', 'lost', 'twice'] as const);
-        const service = random.pick(replicas['mcp-tool'] ?? []);
+        const service = random.pick(workers);
         return { atMs, fault, service, how, count: random.int(1, 3), ms: random.int(500, 5_000) };
       }
       case 'wake-ups':

@@ -2,10 +2,12 @@ import { describe, expect, it } from '@jest/globals';
 import { FAULT_NAMES, planFaults, POINTS } from './faults.ts';
 import { seededRandom } from './random.ts';
 import { recoveryOf } from './recovery.ts';
-import { planWorkload, scriptOf } from './workload.ts';
+import { scriptOf } from './script.ts';
+import { LINK_NAMES, REPLICAS } from './topology.ts';
+import { planWorkload } from './workload.ts';
 
-const REPLICAS = { orchestrator: ['orchestrator', 'orchestrator-2'], gateway: ['gateway'], 'mcp-tool': ['mcp-tool'] };
-const options = { names: FAULT_NAMES, durationMs: 100_000, everyMs: 500, leaseMs: 3_000, replicas: REPLICAS };
+const places = { replicas: REPLICAS, links: LINK_NAMES };
+const options = { names: FAULT_NAMES, durationMs: 100_000, everyMs: 500, leaseMs: 3_000, ...places };
 const planOf = (seed: string) => ({
   faults: planFaults(seededRandom(seed).fork('faults'), options),
   workload: planWorkload(seededRandom(seed).fork('workload'), { runs: 300, everyMs: 300 }),
@@ -34,6 +36,16 @@ describe('the plan of a round', () => {
     const faults = planFaults(seededRandom('a'), { ...options, names: ['reset', 'pause'] });
     expect(new Set(faults.map(({ fault }) => fault))).toEqual(new Set(['reset', 'pause']));
     expect(planFaults(seededRandom('a'), { ...options, names: [] })).toEqual([]);
+  });
+
+  it('gives tasks to both agents, also in the short round of CI, and no errand what a person must approve', () => {
+    const { shapes } = planWorkload(seededRandom('short').fork('workload'), { runs: 30, everyMs: 300 });
+    const steps = shapes.flatMap(({ turns }) => turns.flatMap((turn) => turn.steps));
+    const kinds = steps.map(({ kind }) => kind);
+    expect(kinds.filter((kind) => kind === 'errand').length).toBeGreaterThan(2);
+    expect(kinds.filter((kind) => kind === 'delegation').length).toBeGreaterThan(2);
+    const tools = steps.flatMap((step) => (step.kind === 'errand' ? step.calls.map(({ tool }) => tool) : []));
+    expect(tools).not.toContain('chaos_asked');
   });
 
   it('fits into the script of the development model', () => {

@@ -17,10 +17,11 @@ export function reportText(report: RoundReport): string {
   const lines = [
     `seed ${report.seed}: ${report.runs} runs in ${report.seconds} s`,
     '',
-    ...INVARIANTS.map((name) => `  ${name.padEnd(26)} ${String(counts.get(name) ?? 0).padStart(5)}`),
+    ...INVARIANTS.map((name) => `  ${name.padEnd(32)} ${String(counts.get(name) ?? 0).padStart(5)}`),
     '',
     `ended        ${list(report.statuses)}`,
     `steps        ${report.steps}, in doubt ${report.inDoubt}; effects of tools ${report.effects}`,
+    `delegations  ${list(report.delegations)}`,
     `faults       ${list(report.faults)}`,
     `points hit   ${points.length} different by faults: ${list(report.pointsStruck)}`,
     `             ${Object.keys(report.pointsPassed).length} different passed`,

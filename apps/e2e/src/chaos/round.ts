@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { connectBus } from '@switchyard/bus';
 import { createLogger } from '@switchyard/platform';
 import { type Violation, violations } from './checker.ts';
+import { delegationsOf } from './delegations.ts';
 import { ChaosClient } from './client.ts';
 import type { Evidence } from './evidence-rows.ts';
 import { gather, Tables } from './evidence.ts';
@@ -10,8 +11,10 @@ import { type FaultName, planFaults } from './faults.ts';
 import { Nemesis } from './nemesis.ts';
 import { seededRandom } from './random.ts';
 import { type Recovery, recoveryOf } from './recovery.ts';
-import { keepFile, REPLICAS, startStack } from './stack.ts';
-import { planWorkload, scriptOf } from './workload.ts';
+import { scriptOf } from './script.ts';
+import { keepFile, startStack } from './stack.ts';
+import { LINK_NAMES, REPLICAS } from './topology.ts';
+import { planWorkload } from './workload.ts';
 
 /*
  * One round: a stack, a workload, faults; then quiet; then the verdict.
@@ -49,6 +52,8 @@ export interface RoundReport {
   readonly steps: number;
   readonly inDoubt: number;
   readonly effects: number;
+  /** Delegated steps by whom they were given to and how they ended. */
+  readonly delegations: Readonly<Record<string, number>>;
   readonly resumes: number;
   readonly takeovers: number;
   readonly recovery: Recovery;
@@ -74,6 +79,7 @@ export async function playRound(options: RoundOptions): Promise<RoundReport> {
     everyMs: options.faultEveryMs,
     leaseMs: options.leaseMs,
     replicas: REPLICAS,
+    links: LINK_NAMES,
   });
 
   onProgress('starting a private stack');
@@ -144,6 +150,7 @@ export async function playRound(options: RoundOptions): Promise<RoundReport> {
 }
 
 function numbersOf({ events, effects, transcripts }: Evidence) {
+  const delegations = delegationsOf(events).map(({ to, outcome }) => `${to} ${outcome?.status ?? 'cancelled'}`);
   const ends = events.filter(({ type }) => type === 'orchestrator.task.completed');
   const outcomes = events.filter(({ type }) => type === 'orchestrator.step.completed');
   const epochs = new Map<string, number>();
@@ -153,6 +160,7 @@ function numbersOf({ events, effects, transcripts }: Evidence) {
     steps: outcomes.length,
     inDoubt: outcomes.filter(({ data }) => data['status'] === 'in_doubt').length,
     effects: effects.length,
+    delegations: counted(delegations, (how) => how),
     resumes: transcripts.reduce((sum, { resumes }) => sum + resumes, 0),
     takeovers: [...epochs.values()].reduce((sum, epoch) => sum + Math.max(0, epoch - 1), 0),
   };

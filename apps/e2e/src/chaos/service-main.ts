@@ -1,21 +1,17 @@
-import { Config as AuditConfig, createAudit } from '@switchyard/audit';
 import { type Bus, connectBus } from '@switchyard/bus';
-import { createDevModel } from '@switchyard/dev-model';
-import { Config as GatewayConfig, createGateway } from '@switchyard/gateway';
-import { Config as McpToolConfig, createMcpTool } from '@switchyard/mcp-tool';
-import { Config as OrchestratorConfig, createOrchestrator } from '@switchyard/orchestrator';
 import { createLogger, loadConfig, type Logger } from '@switchyard/platform';
 import { type Effects, openStore, type Store } from '@switchyard/store';
 import type { AppName } from '@switchyard/contracts';
-import { decoratedBus, decoratedJournal, decoratedLedger } from './decorated.ts';
-import { EffectLog } from './effect-log.ts';
+import { decoratedBus, decoratedJournal, decoratedLedger, decoratedTurns } from './decorated.ts';
 import { forgetfulLedger, unfencedJournal } from './mutants.ts';
 import { FaultPoints, type Order } from './points.ts';
-import { chaosTools } from './tools.ts';
+import type { RoundApp } from './topology.ts';
+import { type AgentMessage, type Effect, TruthLog } from './truth-log.ts';
 
 /*
  * One service of a round, in a process of its own: the app as it is, with decorated ports.
- * argv: the app. The environment: the app's own, and CHAOS_SERVICE, CHAOS_POINTS, CHAOS_EFFECTS, CHAOS_MUTANT.
+ * argv: the app. The environment: the app's own, and CHAOS_SERVICE, CHAOS_POINTS, CHAOS_EFFECTS, CHAOS_MESSAGES,
+ * CHAOS_MUTANT.
  */
 
 interface Part {
@@ -23,16 +19,22 @@ interface Part {
 }
 
 const [app = ''] = process.argv.slice(2);
-const { CHAOS_SERVICE = app, CHAOS_POINTS, CHAOS_EFFECTS, CHAOS_MUTANT = '' } = process.env;
-if (!CHAOS_POINTS || !CHAOS_EFFECTS) throw new Error('CHAOS_POINTS and CHAOS_EFFECTS name the files to write to');
-const points = new FaultPoints(CHAOS_POINTS, CHAOS_SERVICE);
-const effectFile = CHAOS_EFFECTS;
+const { CHAOS_SERVICE = app, CHAOS_MUTANT = '' } = process.env;
+const effectsFile = fileOf('CHAOS_EFFECTS');
+const messagesFile = fileOf('CHAOS_MESSAGES');
+const points = new FaultPoints(fileOf('CHAOS_POINTS'), CHAOS_SERVICE);
 const parts: Part[] = [];
 
 process.on('message', (order) => points.obey(order as Order));
 // Whoever started this process is gone: nobody would ever stop it.
 process.on('disconnect', () => process.exit(1));
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop());
+
+function fileOf(variable: string): string {
+  const file = process.env[variable];
+  if (!file) throw new Error(`${variable} names a file to write to`);
+  return file;
+}
 
 let stopping = false;
 async function stop(): Promise<void> {
@@ -59,40 +61,69 @@ function withJournal(store: Store, url: string): Store {
   return { ...store, journal: decoratedJournal(journal, points) };
 }
 
-const START: Readonly<Record<string, () => Promise<void>>> = {
+/** Each imports its own app alone: a round starts many processes, and starts them again. */
+const START: Readonly<Record<RoundApp | 'dev-model', () => Promise<void>>> = {
   orchestrator: async () => {
-    const config = loadConfig(OrchestratorConfig);
+    const { Config, createOrchestrator } = await import('@switchyard/orchestrator');
+    const config = loadConfig(Config);
     const log = createLogger({ app: 'orchestrator', level: config.logLevel });
     const store = withJournal(storeOf('orchestrator', config.database, log), config.database.url);
     const bus = await busOf('orchestrator', config.natsUrl, log);
     await started(createOrchestrator(config, { log, bus, store, handleSignals: false }));
   },
   'mcp-tool': async () => {
-    const config = loadConfig(McpToolConfig);
+    const [{ Config, createMcpTool }, { chaosTools }] = await Promise.all([
+      import('@switchyard/mcp-tool'),
+      import('./tools.ts'),
+    ]);
+    const config = loadConfig(Config);
     const log = createLogger({ app: 'mcp-tool', level: config.logLevel });
-    const store = storeOf('mcp-tool', config.database, log);
+    const opened = storeOf('mcp-tool', config.database, log);
+    const store = { ...opened, agentTurns: decoratedTurns(opened.agentTurns, points) };
     const bus = await busOf('mcp-tool', config.natsUrl, log);
-    const tools = chaosTools(points, new EffectLog(effectFile));
+    const tools = chaosTools(points, new TruthLog<Effect>(effectsFile));
     const effects = (ledger: Effects) =>
       decoratedLedger(CHAOS_MUTANT === 'noledger' ? forgetfulLedger(ledger) : ledger, points);
     await started(createMcpTool(config, { log, bus, store, effects, tools, handleSignals: false }));
   },
+  a2a: async () => {
+    const { Config, createA2a } = await import('@switchyard/a2a');
+    const config = loadConfig(Config);
+    const log = createLogger({ app: 'a2a', level: config.logLevel });
+    const bus = await busOf('a2a', config.natsUrl, log);
+    await started(createA2a(config, { log, bus, handleSignals: false }));
+  },
   audit: async () => {
-    const config = loadConfig(AuditConfig);
+    const { Config, createAudit } = await import('@switchyard/audit');
+    const config = loadConfig(Config);
     const log = createLogger({ app: 'audit', level: config.logLevel });
     const store = storeOf('audit', config.database, log);
     const bus = await busOf('audit', config.natsUrl, log);
     await started(createAudit(config, { log, bus, store, handleSignals: false }));
   },
   gateway: async () => {
-    const config = loadConfig(GatewayConfig);
+    const { Config, createGateway } = await import('@switchyard/gateway');
+    const config = loadConfig(Config);
     const log = createLogger({ app: 'gateway', level: config.logLevel });
     const bus = await busOf('gateway', config.natsUrl, log);
     await started(createGateway(config, { log, bus }));
   },
+  'mock-a2a': async () => {
+    const { createMockA2a } = await import('@switchyard/mock-a2a');
+    const messages = new TruthLog<AgentMessage>(messagesFile);
+    const agent = await createMockA2a({
+      port: Number(process.env['MOCK_A2A_PORT']),
+      publicUrl: process.env['MOCK_A2A_URL'] ?? '',
+      onMessage: (what, key) => {
+        messages.write({ ts: Date.now(), what, key, pid: process.pid });
+        points.pass(`message.${what}`);
+      },
+    });
+    parts.push(agent);
+  },
   'dev-model': async () => {
-    const model = await createDevModel({ port: Number(process.env['DEV_MODEL_PORT']) });
-    parts.push(model);
+    const { createDevModel } = await import('@switchyard/dev-model');
+    parts.push(await createDevModel({ port: Number(process.env['DEV_MODEL_PORT']) }));
   },
 };
 
@@ -101,7 +132,7 @@ async function started(service: Part & { start(): Promise<void> }): Promise<void
   await service.start();
 }
 
-const start = START[app];
+const start = Object.hasOwn(START, app) ? START[app as keyof typeof START] : undefined;
 if (!start) throw new Error(`there is no app "${app}" in a round`);
 await start();
 process.send?.('up');

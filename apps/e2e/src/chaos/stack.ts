@@ -8,6 +8,7 @@ import { migrateDatabase } from '@switchyard/store';
 import { Backend, type BackendName, BACKENDS } from './backend.ts';
 import { Link } from './proxy.ts';
 import { ServiceProcess } from './service.ts';
+import { LINKS, REPLICAS, type RoundApp } from './topology.ts';
 
 /*
  * A private stack of real processes: two replicas of everything that may have two, each with links of its own to
@@ -27,23 +28,20 @@ export interface Stack {
   readonly dir: string;
   readonly services: ReadonlyMap<string, ServiceProcess>;
   readonly backends: Readonly<Record<BackendName, Backend>>;
-  /** `<service>:<backend>` */
+  /** By the names of topology.ts. */
   readonly links: ReadonlyMap<string, Link>;
   readonly gateways: readonly [string, string];
   readonly modelUrl: string;
-  readonly files: { readonly points: string; readonly effects: string; readonly logs: string };
+  readonly files: {
+    readonly points: string;
+    readonly effects: string;
+    readonly messages: string;
+    readonly logs: string;
+  };
   stop(options?: { keep?: boolean }): Promise<void>;
 }
 
-export const REPLICAS = {
-  orchestrator: ['orchestrator', 'orchestrator-2'],
-  gateway: ['gateway', 'gateway-2'],
-  'mcp-tool': ['mcp-tool', 'mcp-tool-2'],
-  audit: ['audit'],
-} as const;
-
-const START_LIMIT_MS = 60_000;
-const WITH_DATABASE: readonly string[] = ['orchestrator', 'mcp-tool', 'audit'];
+const START_LIMIT_MS = 120_000;
 
 export async function startStack({ mutant, leaseMs }: StackOptions): Promise<Stack> {
   const dir = mkdtempSync(join(tmpdir(), 'switchyard-chaos-'));
@@ -51,7 +49,7 @@ export async function startStack({ mutant, leaseMs }: StackOptions): Promise<Sta
   chmodSync(dir, 0o711);
   const logs = join(dir, 'logs');
   mkdirSync(logs);
-  const files = { points: join(dir, 'points'), effects: join(dir, 'effects'), logs };
+  const files = { points: join(dir, 'points'), effects: join(dir, 'effects'), messages: join(dir, 'messages'), logs };
   const dismiss = watchOver(dir);
   const stops: (() => Promise<void> | void)[] = [];
   const stop = async ({ keep = false } = {}): Promise<void> => {
@@ -67,34 +65,42 @@ export async function startStack({ mutant, leaseMs }: StackOptions): Promise<Sta
 
     const ports = [await freePort(), await freePort()] as const;
     const modelPort = await freePort();
+    const agentPort = await freePort();
     const links = new Map<string, Link>();
     const services = new Map<string, ServiceProcess>();
+    /** The port of a new link. */
+    const link = async (name: string, to: number): Promise<number> => {
+      const made = await Link.to(to);
+      stops.push(() => made.stop());
+      links.set(name, made);
+      return made.port;
+    };
     const linked = async (service: string, backend: 'nats' | 'postgres'): Promise<string> => {
-      const link = await Link.to(backends[backend].port);
-      stops.push(() => link.stop());
-      links.set(`${service}:${backend}`, link);
       const url = new URL(backends[backend].url);
-      url.port = String(link.port);
+      url.port = String(await link(`${service}:${backend}`, backends[backend].port));
       return url.href;
     };
+    const agentUrl = `http://127.0.0.1:${await link('agent:http', agentPort)}`;
+    const place = { ports, modelPort, agentPort, agentUrl, leaseMs, redisUrl: backends.redis.url };
     const add = (name: string, app: string, env: Record<string, string>) => {
       const own = {
         CHAOS_SERVICE: name,
         CHAOS_POINTS: files.points,
         CHAOS_EFFECTS: files.effects,
+        CHAOS_MESSAGES: files.messages,
         CHAOS_MUTANT: mutant,
       };
       services.set(name, new ServiceProcess(name, app, { ...own, ...env }, join(logs, `${name}.log`)));
     };
     add('dev-model', 'dev-model', { DEV_MODEL_PORT: String(modelPort) });
-    for (const [app, names] of Object.entries(REPLICAS)) {
-      for (const [index, name] of names.entries()) {
+    for (const app of Object.keys(REPLICAS) as RoundApp[]) {
+      for (const [index, name] of REPLICAS[app].entries()) {
         add(name, app, {
-          NATS_URL: await linked(name, 'nats'),
-          ...(WITH_DATABASE.includes(app) ? { DATABASE_URL: await linked(name, 'postgres') } : {}),
+          ...(LINKS[app].includes('nats') ? { NATS_URL: await linked(name, 'nats') } : {}),
+          ...(LINKS[app].includes('postgres') ? { DATABASE_URL: await linked(name, 'postgres') } : {}),
           LOG_LEVEL: 'info',
           OPS_PORT: '0',
-          ...environmentOf(app, { index, ports, modelPort, leaseMs, redisUrl: backends.redis.url }),
+          ...environmentOf(app, { ...place, index }),
         });
       }
     }
@@ -129,12 +135,20 @@ async function startedWithin(service: ServiceProcess, limitMs: number): Promise<
   ]).finally(() => limit.abort());
 }
 
+interface Place {
+  readonly index: number;
+  readonly ports: readonly [number, number];
+  readonly modelPort: number;
+  readonly agentPort: number;
+  /** By its link. */
+  readonly agentUrl: string;
+  readonly leaseMs: number;
+  readonly redisUrl: string;
+}
+
 /** Short limits, so that a round is quick; everything else as in production. */
-function environmentOf(
-  app: string,
-  place: { index: number; ports: readonly [number, number]; modelPort: number; leaseMs: number; redisUrl: string },
-): Record<string, string> {
-  const { index, ports, modelPort, leaseMs, redisUrl } = place;
+function environmentOf(app: RoundApp, place: Place): Record<string, string> {
+  const { index, ports, modelPort, agentPort, agentUrl, leaseMs, redisUrl } = place;
   switch (app) {
     case 'orchestrator':
       return {
@@ -144,6 +158,7 @@ function environmentOf(
         LEASE_MS: String(leaseMs),
         SWEEP_INTERVAL_MS: '1000',
         STEP_TIMEOUT_MS: '8000',
+        TOOL_AGENT: 'always',
       };
     case 'gateway':
       return {
@@ -156,10 +171,12 @@ function environmentOf(
       };
     case 'mcp-tool':
       return { EFFECT_LEASE_MS: String(leaseMs) };
+    case 'a2a':
+      return { A2A_AGENTS: agentUrl, A2A_CARD_TTL_MS: '5000' };
     case 'audit':
       return { AUDIT_SWEEP_MS: '2000' };
-    default:
-      return {};
+    case 'mock-a2a':
+      return { MOCK_A2A_PORT: String(agentPort), MOCK_A2A_URL: agentUrl };
   }
 }
 

@@ -1,7 +1,7 @@
 import { defineTool, ToolError } from '@switchyard/mcp-tool';
 import { z } from 'zod';
-import type { EffectLog } from './effect-log.ts';
 import type { FaultPoints } from './points.ts';
+import type { Effect, TruthLog } from './truth-log.ts';
 
 /**
  * Tools of a round by what a repeat of them does. `chaos_deaf` does not listen when it is told to stop; `chaos_asked`
@@ -17,7 +17,7 @@ export const CHAOS_TOOLS = [
 
 const TIMEOUT_MS = 6_000;
 
-export function chaosTools(points: FaultPoints, effects: EffectLog) {
+export function chaosTools(points: FaultPoints, effects: TruthLog<Effect>) {
   return CHAOS_TOOLS.map(({ name, kind, idempotency, deaf, asks }) =>
     defineTool({
       name,
@@ -38,6 +38,7 @@ export function chaosTools(points: FaultPoints, effects: EffectLog) {
           idempotency,
           runId: runId ?? '',
           stepId: stepId ?? '',
+          label,
           key: idempotencyKey ?? '',
           pid: process.pid,
         });

@@ -9,14 +9,30 @@ export type ClientDialect = (typeof CLIENT_DIALECTS)[number];
 type ToolName = (typeof CHAOS_TOOLS)[number]['name'];
 
 export interface PlannedCall {
+  readonly kind: 'call';
   readonly tool: ToolName;
   readonly ms: number;
 }
 
+/** A task in words for the agent for tools, which calls these, one after the other. */
+export interface PlannedErrand {
+  readonly kind: 'errand';
+  readonly calls: readonly PlannedCall[];
+}
+
+/** A task in words for the agent over A2A, which takes so long and then answers, or fails. */
+export interface PlannedDelegation {
+  readonly kind: 'delegation';
+  readonly ms: number;
+  readonly fails: boolean;
+}
+
+export type PlannedStep = PlannedCall | PlannedErrand | PlannedDelegation;
+
 /** What the model asks for, turn by turn; then it answers. `sequence`: as one submitted plan. */
 export interface Shape {
   readonly name: string;
-  readonly turns: readonly { readonly how: 'parallel' | 'sequence'; readonly calls: readonly PlannedCall[] }[];
+  readonly turns: readonly { readonly how: 'parallel' | 'sequence'; readonly steps: readonly PlannedStep[] }[];
   /** A person is asked on the way. */
   readonly asks: boolean;
 }
@@ -99,60 +115,52 @@ export function planWorkload(random: Random, { runs, everyMs }: { runs: number; 
 function shapeOf(random: Random, n: number): Shape {
   const turns = Array.from({ length: random.int(1, 3) }, () => ({
     how: random.chance(0.35) ? ('sequence' as const) : ('parallel' as const),
-    calls: Array.from(
-      {
-        length: random.weighted([
-          [1, 55],
-          [2, 30],
-          [4, 15],
-        ]),
-      },
-      (): PlannedCall => ({
-        // prettier-ignore
-        tool: random.weighted<ToolName>([
-        ['chaos_read', 25],
-        ['chaos_keyed', 30],
-        ['chaos_once', 35],
-        ['chaos_deaf', 10],
-        ['chaos_asked', 8],
-      ]),
-        ms: random.weighted([
-          [random.int(0, 100), 55],
-          [random.int(100, 800), 35],
-          [random.int(1_000, 3_500), 10],
-        ]),
-      }),
-    ),
+    steps: Array.from({ length: random.weighted([[1, 55], [2, 30], [4, 15]]) }, () => stepOf(random)), // prettier-ignore
   }));
-  const asks = turns.some(({ calls }) => calls.some(({ tool }) => tool === 'chaos_asked'));
+  const asks = turns.some(({ steps }) => steps.some((step) => step.kind === 'call' && step.tool === 'chaos_asked'));
   return { name: `shape-${String(n).padStart(4, '0')}`, turns, asks };
+}
+
+function stepOf(random: Random): PlannedStep {
+  switch (
+    random.weighted([['call', 76], ['errand', 12], ['delegation', 12]] as const) // prettier-ignore
+  ) {
+    case 'call':
+      return callOf(random, TOOLS);
+    case 'errand':
+      return { kind: 'errand', calls: Array.from({ length: random.int(1, 3) }, () => callOf(random, ERRAND_TOOLS)) };
+    case 'delegation':
+      return { kind: 'delegation', ms: msOf(random), fails: random.chance(0.15) };
+  }
+}
+
+function callOf(random: Random, tools: readonly (readonly [ToolName, number])[]): PlannedCall {
+  return { kind: 'call', tool: random.weighted(tools), ms: msOf(random) };
+}
+
+const TOOLS = [
+  ['chaos_read', 25],
+  ['chaos_keyed', 30],
+  ['chaos_once', 35],
+  ['chaos_deaf', 10],
+  ['chaos_asked', 8],
+] as const;
+/** The agent for tools calls nothing that a person must approve. */
+const ERRAND_TOOLS = [
+  ['chaos_read', 30],
+  ['chaos_keyed', 40],
+  ['chaos_once', 30],
+] as const;
+
+function msOf(random: Random): number {
+  return random.weighted([
+    [random.int(0, 100), 55],
+    [random.int(100, 800), 35],
+    [random.int(1_000, 3_500), 10],
+  ]);
 }
 
 /** The task of a run: names its shape, which the scripted model goes by. */
 export function taskOf(run: PlannedRun): string {
   return `${run.shape}: chaos run ${run.n}`;
-}
-
-/** The script of the development model for these shapes. */
-export function scriptOf(shapes: readonly Shape[]) {
-  return {
-    rules: shapes.flatMap(({ name, turns }) => [
-      ...turns.map(({ how, calls }, turn) => {
-        const steps = calls.map(({ tool, ms }, index) => ({
-          tool,
-          arguments: { ms, label: `${name}-${turn + 1}-${index + 1}` },
-        }));
-        return {
-          when: { taskIncludes: name, turn: turn + 1 },
-          respond: {
-            toolCalls:
-              how === 'sequence'
-                ? [{ name: 'submit_plan', arguments: { steps } }]
-                : steps.map((step) => ({ name: step.tool, arguments: step.arguments })),
-          },
-        };
-      }),
-      { when: { taskIncludes: name }, respond: { text: `Done with ${name}.` } },
-    ]),
-  };
 }
