@@ -1,5 +1,6 @@
 // What the golden journals show: each a run that takes another way through the vocabulary. `play` brings the system to
-// the point that is to be recorded and answers the id of the run.
+// the point that is to be recorded and answers the id of the run. `processes`: services that can be killed (-9), with the
+// tools and the agent of a chaos round.
 
 const call = (name, args = {}) => ({ name, arguments: args });
 const calls = (...toolCalls) => ({ when: { turn: 1 }, respond: { toolCalls } });
@@ -11,7 +12,7 @@ export const SCENARIOS = [
     name: 'plain-answer',
     shows: 'An answer without any step.',
     play: async (r) => {
-      r.script({ respond: { text: 'Hello to you.' } });
+      await r.script({ respond: { text: 'Hello to you.' } });
       return r.start('Say hello');
     },
   },
@@ -29,7 +30,7 @@ export const SCENARIOS = [
         { tool: 'broken_tool', arguments: {} },
         { tool: 'calculator', arguments: { expression: '2+2' } },
       ];
-      r.script(calls(call('submit_plan', { steps })), thenAnswer());
+      await r.script(calls(call('submit_plan', { steps })), thenAnswer());
       return r.start('Do these in order');
     },
   },
@@ -38,7 +39,7 @@ export const SCENARIOS = [
     shows: 'A remark beside calls that cannot be performed: no such tool, no such agent, arguments that do not fit.',
     play: async (r) => {
       const wrong = [call('no_such_tool'), call('delegate_to_nobody', { task: 'x' }), call('calculator', { bad: 1 })];
-      r.script({ when: { turn: 1 }, respond: { text: 'Let me see.', toolCalls: wrong } }, thenAnswer());
+      await r.script({ when: { turn: 1 }, respond: { text: 'Let me see.', toolCalls: wrong } }, thenAnswer());
       return r.start('Call what is not there');
     },
   },
@@ -46,7 +47,7 @@ export const SCENARIOS = [
     name: 'no-success',
     shows: 'Every step fails; the answer is partial.',
     play: async (r) => {
-      r.script(calls(call('broken_tool')), thenAnswer(2, 'The tool is broken.'));
+      await r.script(calls(call('broken_tool')), thenAnswer(2, 'The tool is broken.'));
       return r.start('Use the broken tool');
     },
   },
@@ -54,7 +55,7 @@ export const SCENARIOS = [
     name: 'model-rejects',
     shows: 'The model refuses the request: the run fails.',
     play: async (r) => {
-      r.script({ respond: { status: 400, error: { message: 'no' } } });
+      await r.script({ respond: { status: 400, error: { message: 'no' } } });
       return r.start('Ask the impossible');
     },
   },
@@ -62,7 +63,7 @@ export const SCENARIOS = [
     name: 'model-says-nothing',
     shows: 'The model answers nothing, twice.',
     play: async (r) => {
-      r.script({ respond: { emptyAnswer: true } });
+      await r.script({ respond: { emptyAnswer: true } });
       return r.start('Say nothing');
     },
   },
@@ -85,7 +86,7 @@ export const SCENARIOS = [
     name: 'guardrail-answer',
     shows: 'An answer that a guardrail withholds.',
     play: async (r) => {
-      r.script({ respond: { text: `${'a '.repeat(200)} forbiddenword ${'b '.repeat(200)}` } });
+      await r.script({ respond: { text: `${'a '.repeat(200)} forbiddenword ${'b '.repeat(200)}` } });
       return r.start('Say something');
     },
   },
@@ -93,7 +94,7 @@ export const SCENARIOS = [
     name: 'budget-steps',
     shows: 'More calls than steps are left: the rest fail as an answer, then a last answer without functions.',
     play: async (r) => {
-      r.script(
+      await r.script(
         calls(call('calculator', { expression: '1+1' }), call('calculator', { expression: '2+2' })),
         thenAnswer(),
       );
@@ -105,7 +106,7 @@ export const SCENARIOS = [
     shows: 'The planner was asked often enough; its last answer is empty, so the last text stands.',
     play: async (r) => {
       const again = { text: 'So far so good.', toolCalls: [call('calculator', { expression: '1+1' })] };
-      r.script({ when: { turn: 1 }, respond: again }, { when: { turn: 2 }, respond: { emptyAnswer: true } });
+      await r.script({ when: { turn: 1 }, respond: again }, { when: { turn: 2 }, respond: { emptyAnswer: true } });
       return r.start('Go on and on', { budget: { max_iterations: 1 } });
     },
   },
@@ -113,7 +114,7 @@ export const SCENARIOS = [
     name: 'budget-tokens',
     shows: 'The limit of tokens is reached: the run ends without another answer.',
     play: async (r) => {
-      r.script(calls(call('calculator', { expression: '1+1' })), thenAnswer());
+      await r.script(calls(call('calculator', { expression: '1+1' })), thenAnswer());
       return r.start('Calculate', { budget: { max_tokens: 1 } });
     },
   },
@@ -121,7 +122,7 @@ export const SCENARIOS = [
     name: 'budget-seconds',
     shows: 'The time is up while a step is under way.',
     play: async (r) => {
-      r.script(calls(call('slow_read', { ms: 8_000 })), thenAnswer());
+      await r.script(calls(call('slow_read', { ms: 8_000 })), thenAnswer());
       return r.start('Take your time', { budget: { max_seconds: 1 } });
     },
   },
@@ -129,7 +130,7 @@ export const SCENARIOS = [
     name: 'budget-fails',
     shows: 'A limit whose policy is to fail.',
     play: async (r) => {
-      r.script(calls(call('calculator', { expression: '1+1' })), thenAnswer());
+      await r.script(calls(call('calculator', { expression: '1+1' })), thenAnswer());
       return r.start('Calculate', { budget: { max_steps: 1, on_exceeded: 'fail' } });
     },
   },
@@ -137,7 +138,7 @@ export const SCENARIOS = [
     name: 'budget-raised',
     shows: 'A limit that a person raises, twice, then does not.',
     play: async (r) => {
-      r.script({ respond: { toolCalls: [call('calculator', { expression: '1+1' })] } });
+      await r.script({ respond: { toolCalls: [call('calculator', { expression: '1+1' })] } });
       const runId = await r.start('On and on', { budget: { max_iterations: 1, on_exceeded: 'ask' } });
       for (const [count, answer] of [
         { decision: 'approve' },
@@ -147,7 +148,7 @@ export const SCENARIOS = [
         await r.answer(runId, approvalId, answer);
       }
       const [last] = (await r.questions(runId, 3)).slice(-1);
-      r.script(thenAnswer(4, 'Enough.'), { respond: { text: 'Enough.' } });
+      await r.script(thenAnswer(4, 'Enough.'), { respond: { text: 'Enough.' } });
       await r.answer(runId, last, { decision: 'deny' });
       return runId;
     },
@@ -156,7 +157,7 @@ export const SCENARIOS = [
     name: 'approved',
     shows: 'Two calls wait for approval: one is approved with other arguments, one denied with a word.',
     play: async (r) => {
-      r.script(calls(call('calculator', { expression: '1+1' }), call('slow_write', { ms: 5 })), thenAnswer());
+      await r.script(calls(call('calculator', { expression: '1+1' }), call('slow_write', { ms: 5 })), thenAnswer());
       const runId = await r.start('Do both', {
         approvals: { tools: ['calculator', 'slow_write'], timeout_seconds: 600 },
       });
@@ -171,7 +172,7 @@ export const SCENARIOS = [
     name: 'approval-expires',
     shows: 'Nobody answers in time.',
     play: async (r) => {
-      r.script(calls(call('slow_write', { ms: 5 })), thenAnswer());
+      await r.script(calls(call('slow_write', { ms: 5 })), thenAnswer());
       return r.start('Write it', { approvals: { tools: ['kind:write'], timeout_seconds: 1 } });
     },
   },
@@ -179,7 +180,7 @@ export const SCENARIOS = [
     name: 'asks-a-person',
     shows: 'The planner asks the person, beside a step that goes on meanwhile; the answer comes.',
     play: async (r) => {
-      r.script(
+      await r.script(
         calls(call('ask_user', { question: 'Which colour?' }), call('calculator', { expression: '6*7' })),
         thenAnswer(),
       );
@@ -194,7 +195,7 @@ export const SCENARIOS = [
     name: 'cancel-while-planning',
     shows: 'Cancelled while the model is silent.',
     play: async (r) => {
-      r.script({ respond: { text: 'Too late.', stallMs: 15_000 } });
+      await r.script({ respond: { text: 'Too late.', stallMs: 15_000 } });
       const runId = await r.start('Think long');
       await r.until(runId, 'orchestrator.planning.started');
       await r.cancel(runId);
@@ -205,7 +206,7 @@ export const SCENARIOS = [
     name: 'cancel-during-step',
     shows: 'Cancelled while a tool is at work.',
     play: async (r) => {
-      r.script(calls(call('slow_read', { ms: 20_000 })), thenAnswer());
+      await r.script(calls(call('slow_read', { ms: 20_000 })), thenAnswer());
       const runId = await r.start('Work long');
       await r.until(runId, 'orchestrator.step.dispatching');
       await r.cancel(runId);
@@ -216,7 +217,7 @@ export const SCENARIOS = [
     name: 'cancel-while-waiting',
     shows: 'Cancelled while a person is asked.',
     play: async (r) => {
-      r.script(calls(call('slow_write', { ms: 5 })), thenAnswer());
+      await r.script(calls(call('slow_write', { ms: 5 })), thenAnswer());
       const runId = await r.start('Wait for me', { approvals: { tools: ['slow_write'], timeout_seconds: 600 } });
       await r.questions(runId);
       await r.cancel(runId);
@@ -227,7 +228,7 @@ export const SCENARIOS = [
     name: 'cancel-at-once',
     shows: 'Cancelled at the same moment as it was started.',
     play: async (r) => {
-      r.script(calls(call('slow_read', { ms: 20_000 })), thenAnswer());
+      await r.script(calls(call('slow_read', { ms: 20_000 })), thenAnswer());
       const runId = await r.start('Never mind');
       await r.cancel(runId);
       return runId;
@@ -238,7 +239,7 @@ export const SCENARIOS = [
     shows: 'Two owners stop while steps are under way: what only reads goes out again, what writes is in doubt.',
     system: { orchestrators: 3 },
     play: async (r) => {
-      r.script(calls(call('slow_read', { ms: 3_000 }), call('slow_write', { ms: 3_000 })), thenAnswer());
+      await r.script(calls(call('slow_read', { ms: 3_000 }), call('slow_write', { ms: 3_000 })), thenAnswer());
       const runId = await r.start('Read and write');
       await r.until(runId, 'orchestrator.step.dispatching', 2);
       await r.stopOrchestrator(0);
@@ -252,7 +253,7 @@ export const SCENARIOS = [
     shows: 'The owner stops while the model speaks: the next asks again.',
     system: TWO,
     play: async (r) => {
-      r.script({ times: 1, respond: { text: 'Never heard.', stallMs: 15_000 } }, { respond: { text: 'Heard.' } });
+      await r.script({ times: 1, respond: { text: 'Never heard.', stallMs: 15_000 } }, { respond: { text: 'Heard.' } });
       const runId = await r.start('Speak');
       await r.until(runId, 'orchestrator.planning.started');
       await r.stopOrchestrator(0);
@@ -264,7 +265,7 @@ export const SCENARIOS = [
     shows: 'A run that goes on until its history is full: progress goes first, then the run ends.',
     system: { env: { MAX_RUN_EVENTS: '100', MAX_ITERATIONS_PER_TURN: '100' } },
     play: async (r) => {
-      r.script({ respond: { text: 'Once more.', toolCalls: [call('calculator', { expression: '1+1' })] } });
+      await r.script({ respond: { text: 'Once more.', toolCalls: [call('calculator', { expression: '1+1' })] } });
       return r.start('On and on', { budget: { max_steps: 100 } });
     },
   },
@@ -272,7 +273,7 @@ export const SCENARIOS = [
     name: 'long-task',
     shows: 'A task so long that its first events hold it by reference.',
     play: async (r) => {
-      r.script({ respond: { text: 'That was long.' } });
+      await r.script({ respond: { text: 'That was long.' } });
       return r.start(`Count: ${'one two three four '.repeat(7_000)}`);
     },
   },
@@ -281,7 +282,7 @@ export const SCENARIOS = [
     shows: 'A long result that comes back to the model, and the progress that tells of it.',
     play: async (r) => {
       const save = call('add_note', { name: 'long', body: 'n'.repeat(9_000) });
-      r.script(
+      await r.script(
         calls(save),
         { when: { turn: 2 }, respond: { toolCalls: [call('get_note', { name: 'long' })] } },
         thenAnswer(3),
@@ -289,4 +290,78 @@ export const SCENARIOS = [
       return r.start('Keep a long note');
     },
   },
+  {
+    name: 'poisoned',
+    shows: 'Owner after owner is killed (-9), each before it can write a word: the run is given up with its open step.',
+    processes: true,
+    play: async (r) => {
+      await r.script(calls(call('chaos_keyed', { ms: 1_500, label: 'deadly' })), thenAnswer());
+      const runId = await r.start('Do what nobody survives');
+      await r.until(runId, 'orchestrator.step.dispatching');
+      r.dieAt('orchestrator', 'journal.append-outcome.before');
+      r.dieAt('orchestrator', 'journal.append-dispatching.before');
+      return runId;
+    },
+  },
+  {
+    name: 'poisoned-while-planning',
+    shows: 'Owner after owner is killed (-9) while the model speaks: the run is given up with nothing under way.',
+    processes: true,
+    play: async (r) => {
+      const never = [call('chaos_keyed', { ms: 0, label: 'never' })];
+      await r.script({ respond: { toolCalls: never, stallMs: 1_000 } });
+      const runId = await r.start('Say the deadly word');
+      await r.until(runId, 'orchestrator.planning.started');
+      r.dieAt('orchestrator', 'journal.append-dispatching.before');
+      return runId;
+    },
+  },
+  {
+    name: 'errand-worker-lost',
+    shows: 'A task in words whose worker is killed (-9) in the second call: dispatched again, and gone on with.',
+    processes: true,
+    play: async (r) => {
+      const runId = await startErrand(r);
+      r.kill('mcp-tool');
+      return runId;
+    },
+  },
+  {
+    name: 'errand-worker-and-owner-lost',
+    shows: 'The same with its owner: the next one dispatches the step again, and it is gone on with.',
+    processes: true,
+    play: async (r) => {
+      const runId = await startErrand(r);
+      r.kill('orchestrator');
+      r.kill('mcp-tool');
+      return runId;
+    },
+  },
+  {
+    name: 'delegation-owner-lost',
+    shows: 'A task at another agent whose owner is killed (-9): what became of it is in doubt, the model decides anew.',
+    processes: true,
+    play: async (r) => {
+      await r.script(calls(call('delegate_to_mock_agent', { task: 'slow 5 s hello' })), thenAnswer());
+      const runId = await r.start('Give it to the agent');
+      await r.until(runId, 'a2a.delegation.started');
+      r.kill('orchestrator');
+      return runId;
+    },
+  },
 ];
+
+/** A task in words of two calls; resolves when the first is done and the second under way. */
+async function startErrand(r) {
+  const turn = (n, respond) => ({ when: { taskIncludes: 'errand', turn: n }, respond });
+  await r.script(
+    turn(1, { toolCalls: [call('chaos_once', { ms: 0, label: 'first' })] }),
+    turn(2, { toolCalls: [call('chaos_read', { ms: 4_000, label: 'second' })] }),
+    turn(3, { text: 'The errand is done.' }),
+    calls(call('delegate_to_mcp', { task: 'errand' })),
+    thenAnswer(),
+  );
+  const runId = await r.start('Hand it over');
+  await r.until(runId, 'mcp.tool.selected', 2);
+  return runId;
+}

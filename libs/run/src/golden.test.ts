@@ -47,3 +47,36 @@ it('covers every fact of the run itself, and every end', () => {
   expect(new Set(steps)).toEqual(new Set(['completed', 'failed', 'in_doubt']));
   expect(Math.max(...all.map(({ epoch }) => epoch))).toBeGreaterThanOrEqual(3);
 });
+
+/** How often each task in words was dispatched, and what became of it. */
+function delegations(events: readonly RunEvent[]) {
+  return events.flatMap((event) => {
+    if (event.type !== 'orchestrator.step.completed') return [];
+    const { step_id: stepId, target, status } = event.data;
+    const times = events.flatMap((other) =>
+      other.type === 'orchestrator.step.dispatching' && other.data.step_id === stepId && other.data.tool === undefined
+        ? [{ attempt: other.data.attempt, epoch: other.epoch }]
+        : [],
+    );
+    return times.length === 0 ? [] : [{ target, status, again: times.at(-1)!.attempt > 1, epoch: times.at(-1)!.epoch }];
+  });
+}
+
+it('covers runs that were given up, with and without a step under way', () => {
+  const givenUp = GOLDEN.filter(({ events }) => fold(events).terminal?.error_code === 'poisoned');
+  const inDoubt = givenUp.filter(({ events }) => events.at(-2)?.type === 'orchestrator.step.completed');
+  expect(inDoubt.length).toBeGreaterThan(0);
+  expect(givenUp.length).toBeGreaterThan(inDoubt.length);
+});
+
+it('covers delegated steps whose worker or owner was lost: gone on with by our agent, in doubt at another', () => {
+  const all = GOLDEN.flatMap(({ events }) => delegations(events));
+  const done = { target: 'mcp', status: 'completed', again: true };
+  expect(all).toEqual(
+    expect.arrayContaining([
+      { ...done, epoch: 1 },
+      { ...done, epoch: 2 },
+      { target: 'a2a', status: 'in_doubt', again: false, epoch: 1 },
+    ]),
+  );
+});
