@@ -48,6 +48,7 @@ export interface RoundReport {
   readonly pointsStruck: Readonly<Record<string, number>>;
   /** Points that were passed, and how often. */
   readonly pointsPassed: Readonly<Record<string, number>>;
+  /** How runs ended; failed ones with their code. */
   readonly statuses: Readonly<Record<string, number>>;
   readonly steps: number;
   readonly inDoubt: number;
@@ -156,7 +157,7 @@ function numbersOf({ events, effects, transcripts }: Evidence) {
   const epochs = new Map<string, number>();
   for (const { runId, epoch } of events) epochs.set(runId, Math.max(epoch, epochs.get(runId) ?? 0));
   return {
-    statuses: counted(ends, ({ data }) => String(data['status'])),
+    statuses: counted(ends, ({ data: { status, error_code: code } }) => [status, code].filter(Boolean).join(' ')),
     steps: outcomes.length,
     inDoubt: outcomes.filter(({ data }) => data['status'] === 'in_doubt').length,
     effects: effects.length,
