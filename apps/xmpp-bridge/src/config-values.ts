@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { passwordOf } from './credentials.ts';
+import { flawOfCa, passwordOf } from './credentials.ts';
 import type { PeerPolicy } from './peer-policy.ts';
 import { parsePolicy } from './policy-file.ts';
 
@@ -35,8 +35,7 @@ export const PasswordFile = z
       if (password !== undefined) return { path, password };
       context.addIssue({ code: 'custom', message: 'holds no password, or one of more than 1,024 characters' });
     } catch (error) {
-      const why = (error as NodeJS.ErrnoException).code ?? 'unknown';
-      context.addIssue({ code: 'custom', message: `cannot be read (${why}): name a file that this service may read` });
+      context.addIssue({ code: 'custom', message: unreadable(error) });
     }
     return z.NEVER;
   });
@@ -45,13 +44,19 @@ export const PasswordFile = z
 export const CaFile = z
   .string()
   .min(1)
-  .refine((path) => {
+  .superRefine((path, context) => {
     try {
-      return readFileSync(path, 'utf8').includes('-----BEGIN CERTIFICATE-----');
-    } catch {
-      return false;
+      const wrong = flawOfCa(readFileSync(path, 'utf8'));
+      if (wrong !== undefined) context.addIssue({ code: 'custom', message: wrong });
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: unreadable(error) });
     }
-  }, 'cannot be read, or holds no certificate in PEM');
+  });
+
+function unreadable(error: unknown): string {
+  const why = (error as NodeJS.ErrnoException).code ?? 'unknown';
+  return `cannot be read (${why}): name a file that this service may read`;
+}
 
 /** The old library is configured in Python's words. */
 const LEVELS_OF_PYTHON: Readonly<Record<string, string>> = { warning: 'warn', critical: 'error', notset: 'trace' };

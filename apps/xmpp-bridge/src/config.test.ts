@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
 import { describe, expect, it } from '@jest/globals';
 import { describeConfig, parseConfig } from '@switchyard/platform';
 import { type BridgeConfig, Config, unknownVariables, withArguments } from './config.ts';
@@ -61,6 +62,28 @@ describe('configuration', () => {
     rmSync(dir, { recursive: true });
     expect(problems(fromFile)).toMatchObject([
       { variable: 'AZTM_PASSWORD_FILE', remedy: expect.stringContaining('ENOENT') },
+    ]);
+  });
+
+  it('judges the file of CAs by what is in it', () => {
+    const dir = mkdtempSync(join(tmpdir(), 'bridge-config-'));
+    const file = join(dir, 'ca.pem');
+    const remedy = () => problems({ ...LOGIN, AZTM_CA_FILE: file })[0]?.remedy;
+    expect(remedy()).toBe('cannot be read (ENOENT): name a file that this service may read');
+    writeFileSync(file, 'no certificate');
+    expect(remedy()).toBe('it holds no certificate in PEM');
+    writeFileSync(file, `${rootCertificates[0]}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`);
+    expect(remedy()).toBe('certificate 2 of it is damaged: TLS would not read it');
+    writeFileSync(file, rootCertificates.slice(0, 2).join('\n'));
+    expect(remedy()).toBeUndefined();
+    rmSync(dir, { recursive: true });
+  });
+
+  it('says of a number what it may be', () => {
+    expect(problems({ AZTM_PORT: 'x', AZTM_XMPP_TIMEOUT: '0', AZTM_INLINE_LIMIT_KB: '1.5' })).toMatchObject([
+      { variable: 'AZTM_PORT', remedy: 'expected a port from 1 to 65535' },
+      { variable: 'AZTM_XMPP_TIMEOUT', remedy: 'expected seconds from 1 to 600' },
+      { variable: 'AZTM_INLINE_LIMIT_KB', remedy: 'expected a whole number from 1 to 1024' },
     ]);
   });
 

@@ -4,6 +4,9 @@ import { z } from 'zod';
 import { domainOf, passwordIn, withRules } from './config-rules.ts';
 import { BareJid, CaFile, Fingerprint, LogLevel, PasswordFile, PeerPolicyFile } from './config-values.ts';
 
+const A_PORT = 'expected a port from 1 to 65535';
+const SOME_SECONDS = 'expected seconds from 1 to 600';
+
 /** The environment of this service: one line per variable; the documentation is generated from it. */
 export const Variables = z.object({
   NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
@@ -31,10 +34,10 @@ export const Variables = z.object({
     .describe('Server to connect to; unset: found by DNS from the domain')
     .meta({ alias: 'XMPP_HOST' }),
   AZTM_PORT: z.coerce
-    .number()
-    .int()
-    .min(1)
-    .max(65_535)
+    .number(A_PORT)
+    .int(A_PORT)
+    .min(1, A_PORT)
+    .max(65_535, A_PORT)
     .optional()
     .describe('Port to connect to; unset: found by DNS, else 5222')
     .meta({ alias: 'XMPP_PORT' }),
@@ -71,9 +74,9 @@ export const Variables = z.object({
     .default('switchyard')
     .describe('Beginning of the resource; each replica adds its own end'),
   AZTM_XMPP_TIMEOUT: z.coerce
-    .number()
-    .min(1)
-    .max(600)
+    .number(SOME_SECONDS)
+    .min(1, SOME_SECONDS)
+    .max(600, SOME_SECONDS)
     .default(30)
     .describe('Longest time for the whole login, in seconds'),
   AZTM_REQUIRED: flag(false).describe('true: nothing runs until the login stands'),
@@ -81,7 +84,9 @@ export const Variables = z.object({
   AZTM_PEER_POLICY: PeerPolicyFile.describe(
     'JSON file, read again when it changes: JID or *@domain -> {methods, paths, maxBodyKb, perMinute, hours, tools, contactsOnly, tenant}; who is not named may call nothing',
   ),
-  AZTM_INLINE_LIMIT_KB: integer(1, 1_024, 128).describe('Largest body that travels inside one stanza, in KB'),
+  AZTM_INLINE_LIMIT_KB: integer(1, 1_024, 128).describe(
+    'Largest body that travels inside one stanza, in KB; more than 64 counts as 64',
+  ),
   AZTM_STREAM_LIMIT_MB: integer(1, 100, 5).describe('Largest body that travels at all, in MB'),
   ...SERVICE_MAP_VARIABLES,
 });

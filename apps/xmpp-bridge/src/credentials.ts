@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
@@ -8,8 +9,8 @@ import type { Logger } from '@switchyard/platform';
  *
  * F1 A change of a file is noticed within lookMs, also where the file is replaced or reached over links that are
  *    (as mounted secrets are); what is read is compared, not its time.
- * F2 A file that cannot be read leaves what was read before in place, and is said in the log once: a rotation that is
- *    half done breaks nothing.
+ * F2 A file that cannot be read, or holds half of what it should, leaves what was read before in place, and is said in
+ *    the log once: a rotation that is half done breaks nothing.
  */
 
 export interface CredentialFiles {
@@ -26,10 +27,27 @@ export function passwordOf(text: string): string | undefined {
   return password === '' || password.length > MAX_PASSWORD ? undefined : password;
 }
 
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/** What is wrong with a file of CAs; undefined where it holds certificates in PEM, and nothing that is none. */
+export function flawOfCa(text: string): string | undefined {
+  const blocks = text.match(CERTIFICATE) ?? [];
+  if (blocks.length === 0) return 'it holds no certificate in PEM';
+  const damaged = blocks.findIndex((block) => {
+    try {
+      return new X509Certificate(block).raw.length === 0;
+    } catch {
+      return true;
+    }
+  });
+  return damaged < 0 ? undefined : `certificate ${damaged + 1} of it is damaged: TLS would not read it`;
+}
+
 export class Credentials {
   readonly #read = new Map<string, string>();
   readonly #timer: NodeJS.Timeout | undefined;
-  #complained = false;
+  /** Files of which it was said that they cannot be used. */
+  readonly #complained = new Set<string>();
 
   /** Throws where a file cannot be read at the start. */
   constructor(
@@ -60,14 +78,17 @@ export class Credentials {
     for (const file of this.#files()) {
       try {
         const text = await readFile(file, 'utf8');
-        if (file === this.given.passwordFile && passwordOf(text) === undefined) throw new Error('it holds no password');
-        if (text !== this.#read.get(file)) changed = true;
-        this.#read.set(file, text);
-        this.#complained = false;
+        if (text !== this.#read.get(file)) {
+          const flaw = this.#flawOf(file, text);
+          if (flaw !== undefined) throw new Error(flaw);
+          this.#read.set(file, text);
+          changed = true;
+        }
+        this.#complained.delete(file);
       } catch (error) {
-        if (!this.#complained)
-          this.log.warn({ err: error, file }, 'a file of the AZTM login cannot be read; the last text of it counts'); // F2
-        this.#complained = true;
+        if (!this.#complained.has(file))
+          this.log.warn({ err: error, file }, 'a file of the AZTM login cannot be used; the last text of it counts'); // F2
+        this.#complained.add(file);
       }
     }
     if (changed) this.onChange();
@@ -75,6 +96,11 @@ export class Credentials {
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  #flawOf(file: string, text: string): string | undefined {
+    if (file === this.given.passwordFile && passwordOf(text) === undefined) return 'it holds no password';
+    return file === this.given.caFile ? flawOfCa(text) : undefined;
   }
 
   #files(): string[] {

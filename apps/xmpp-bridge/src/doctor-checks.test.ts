@@ -58,6 +58,24 @@ describe('the checks of the AZTM login', () => {
     });
   });
 
+  it('22: a refusal is told with what was said, and blames nobody', () => {
+    const refused = { jid: 'b@far.test', address: 'b@far.test/aztm', refused: 'not-allowed', wire: null };
+    expect(judgePeers([{ ...refused, said: 'Communication with remote domains is not enabled' }]).sentence).toBe(
+      'b@far.test: refused with "not-allowed", "Communication with remote domains is not enabled": the policy of the peer may not name this account, or a server does not let the two domains speak.',
+    );
+  });
+
+  it('1: name a variable that nobody reads, as one with a slip of the pen is', () => {
+    expect(judgeConfiguration([], 'a@b.test', ['AZTM_PASWORD'])).toMatchObject({
+      status: 'warn',
+      sentence: expect.stringContaining('of no effect: AZTM_PASWORD.'),
+      evidence: ['AZTM_PASWORD is not known and does nothing'],
+    });
+    expect(judgeConfiguration([], undefined, ['AZTM_JIDD']).evidence).toEqual([
+      'AZTM_JIDD is not known and does nothing',
+    ]);
+  });
+
   it('1: say how many problems there are, and show all of them', () => {
     const problem = { variable: 'AZTM_PORT', value: 'x', remedy: 'expected a number' };
     const verdict = judgeConfiguration([problem, { ...problem, variable: 'AZTM_TLS' }], undefined);

@@ -149,12 +149,12 @@ export const fail = (sentence: string, evidence: readonly string[] = []): Verdic
 });
 export const skipped = (sentence: string): Verdict => ({ status: 'skipped', sentence, evidence: [] });
 
-/** Checks 3 to 17, in their order, from one login and what was tried beside it. */
+/** Checks 3 to 17, in their order, from one login and what was tried beside it; 2 where the login failed of it (G3). */
 export function judgeLogin(facts: LoginFacts): ReadonlyMap<CheckNumber, Verdict> {
   const failed = facts.failure ? checkOf(facts.failure) : null;
   const verdicts = new Map<CheckNumber, Verdict>();
   for (const [number] of XMPP_CHECKS) {
-    if (number < 3 || number > 17) continue;
+    if (number < (failed === 2 ? 2 : 3) || number > 17) continue;
     // What is judged beside the login comes first in its place: a login that goes on does not hide it.
     const own = JUDGES[number]?.(facts, failed) ?? null;
     const verdict =

@@ -10,16 +10,25 @@ export interface Problem {
   readonly remedy: string;
 }
 
-/** Check 1. `problems`: of the whole configuration, at once. */
-export function judgeConfiguration(problems: readonly Problem[], jid: string | undefined): Verdict {
+/** Check 1. `problems`: of the whole configuration, at once; `unknown`: variables that are set and that nobody reads. */
+export function judgeConfiguration(
+  problems: readonly Problem[],
+  jid: string | undefined,
+  unknown: readonly string[] = [],
+): Verdict {
   const [first] = problems;
-  if (!first) return jid === undefined ? skipped(DISABLED) : ok(`AZTM_JID is ${jid}.`);
+  const unread = unknown.slice(0, 32).map((name) => `${name} is not known and does nothing`);
+  if (!first) {
+    if (jid === undefined) return { ...skipped(DISABLED), evidence: unread };
+    const names = unknown.slice(0, 4).join(', ');
+    return unknown.length > 0
+      ? warn(`AZTM_JID is ${jid}; not known, and of no effect: ${names}. Compare docs/reference/config.md.`, unread)
+      : ok(`AZTM_JID is ${jid}.`);
+  }
   const told = sentenceOf(first);
   const sentence = problems.length > 1 ? `${told} (${problems.length} problems in all)` : told;
-  return fail(
-    sentence,
-    problems.map(({ variable, value, remedy }) => `${variable}=${value}: ${remedy}`.slice(0, 2_000)),
-  );
+  const lines = problems.map(({ variable, value, remedy }) => `${variable}=${value}: ${remedy}`.slice(0, 2_000));
+  return fail(sentence, [...lines, ...unread]);
 }
 const DISABLED = 'AZTM_JID is not set: the bridge is disabled. Set AZTM_JID and AZTM_PASSWORD to enable it.';
 
@@ -144,6 +153,8 @@ export interface PeerFacts {
   readonly address: string;
   /** A condition of RFC 6120 §8.3.3, or `silent`; null: it answered. */
   readonly refused: string | null;
+  /** What was said with the refusal. */
+  readonly said?: string | undefined;
   readonly wire: 'http' | 'slixmpp' | 'aztm' | null;
 }
 
@@ -175,8 +186,10 @@ function peerLine(peer: PeerFacts): string {
       return `${peer.refused} — the domain of the peer is unreachable over s2s.`;
     case 'silent':
       return 'no answer; its session hangs, or its server keeps a dead one alive.';
-    default:
-      return `it refused (${quoted(peer.refused)}); its policy may not name this account.`;
+    default: {
+      const said = peer.said === undefined ? '' : `, ${quoted(peer.said)}`;
+      return `refused with ${quoted(peer.refused)}${said}: the policy of the peer may not name this account, or a server does not let the two domains speak.`;
+    }
   }
 }
 

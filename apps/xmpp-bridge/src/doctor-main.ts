@@ -1,7 +1,7 @@
 import { DOCTOR_EXIT } from '@switchyard/contracts';
 import { EXIT_CONFIG, parseConfig } from '@switchyard/platform';
 import { parseArgs } from 'node:util';
-import { Config } from './config.ts';
+import { Config, unknownVariables } from './config.ts';
 import { diagnose } from './doctor.ts';
 
 /** The checks of the AZTM login with the environment of the bridge: one JSON document per line on stdout. */
@@ -18,6 +18,7 @@ const outcome = await diagnose(parseConfig(Config, process.env), {
   only: values.only as 'xmpp' | 'peers' | undefined,
   stepMs: seconds * 1_000,
   signal: stop.signal,
+  unknown: unknownVariables(process.env),
   onCheck: (check) => process.stdout.write(`${JSON.stringify(check)}\n`),
 });
 process.exitCode = DOCTOR_EXIT[outcome];

@@ -144,6 +144,8 @@ export class DoctorSession {
       if (!(error instanceof IqError)) throw error;
       return error.code === 'refused' ? error.condition : 'silent';
     };
+    const saidBy = (error: unknown): string | undefined =>
+      (error instanceof IqError ? error.stanza?.getChild('error')?.getChildText('text') : null) ?? undefined;
     try {
       const answer = await this.session.ask('get', xml('query', { xmlns: NS_DISCO }), question);
       const features = answer.getChild('query', NS_DISCO)?.getChildren('feature') ?? [];
@@ -151,7 +153,7 @@ export class DoctorSession {
     } catch (error) {
       const refused = refusal(error);
       // One that knows no disco is an old one; it is there all the same.
-      if (refused !== 'feature-not-implemented') return { jid, address, refused, wire: null };
+      if (refused !== 'feature-not-implemented') return { jid, address, refused, said: saidBy(error), wire: null };
       return { jid, address, refused: null, wire: 'aztm' };
     }
     // J2: without method and resource it is no request; who knows the element says so, who does not says that.

@@ -6,7 +6,7 @@ import { rootCertificates } from 'node:tls';
 import type { DoctorCheck } from '@switchyard/contracts';
 import { linkAbort, type ParsedConfig } from '@switchyard/platform';
 import type { BridgeConfig } from './config.ts';
-import { type CheckNumber, judgeLogin, skipped, type Verdict, XMPP_CHECKS } from './doctor-checks.ts';
+import { type CheckNumber, checkOf, judgeLogin, skipped, type Verdict, XMPP_CHECKS } from './doctor-checks.ts';
 import * as judge from './doctor-judges.ts';
 import { type LoginSeen, seeLogin } from './doctor-login.ts';
 import { DoctorSession } from './doctor-session.ts';
@@ -29,6 +29,8 @@ export interface DoctorOptions {
   readonly stepMs: number;
   readonly signal: AbortSignal;
   readonly onCheck: (check: DoctorCheck) => void;
+  /** Names of variables that are set and that nobody reads. */
+  readonly unknown?: readonly string[];
   readonly dns?: Dns;
   readonly addresses?: (host: string) => Promise<readonly { address: string; family: number }[]>;
 }
@@ -43,7 +45,7 @@ class Stopped extends Error {}
 export async function diagnose(parsed: ParsedConfig<BridgeConfig>, options: DoctorOptions): Promise<Outcome> {
   const walk = new Walk(options);
   try {
-    if (!parsed.ok) walk.tell(1, judge.judgeConfiguration(parsed.problems, undefined));
+    if (!parsed.ok) walk.tell(1, judge.judgeConfiguration(parsed.problems, undefined, options.unknown));
     else await examine(parsed.value, options, walk);
   } catch (error) {
     if (!(error instanceof Stopped)) throw error;
@@ -98,18 +100,20 @@ class Walk {
 
 async function examine(config: BridgeConfig, options: DoctorOptions, walk: Walk): Promise<void> {
   const account = config.login;
-  walk.tell(1, judge.judgeConfiguration([], account?.jid));
+  walk.tell(1, judge.judgeConfiguration([], account?.jid, options.unknown));
   if (!account) return;
   const login = loginOptions(account);
+  const began = performance.now();
   const found = await servers(login, options);
-  walk.tell(
-    2,
-    judge.judgeDns({ domain: login.domain, host: login.host, found, addresses: await alive(found, options) }),
-  );
-  if ('none' in found) return;
+  const { domain, host } = login;
+  const dns = judge.judgeDns({ domain, host, found, addresses: await alive(found, options) });
+  if ('none' in found) return walk.tell(2, dns);
+  const dnsMs = performance.now() - began;
 
   const mapped = [...config.serviceMap.values()];
   const seen = await seeLogin(login, options.stepMs, options.signal);
+  // A name of a server that has no address is found out by the login.
+  if (seen.failure === null || checkOf(seen.failure) !== 2) walk.tell(2, dns, dnsMs);
   const doctor = seen.stream && new DoctorSession(seen.stream, mapped, options.stepMs, options.signal);
   try {
     // One answer of the server tells whether the stream outlives the login.

@@ -162,6 +162,8 @@ function onFeatures(state: LoginState, features: Element, context: LoginContext)
     return go(state, { step: 'asking for STARTTLS', awaits: 'proceed' }, { do: 'send', element: stanzas.starttls() });
   }
   if (starttls && state.tls) return fail(state, 'TLS_REOFFERED', say.tlsReoffered());
+  if (starttls && !features.getChild('mechanisms', NS.sasl))
+    return fail({ ...state, step: 'choosing a SASL mechanism' }, 'NO_COMMON_MECHANISM', say.starttlsRequired());
   return authenticate(state, stanzas.saslOffer(features), context);
 }
 

@@ -17,6 +17,9 @@ export const starttlsNotOffered = (): string =>
   'STARTTLS is not offered; there is no login in clear text. Either somebody on the way took the offer away, or this ' +
   'listener has no certificate: check AZTM_HOST and AZTM_PORT.';
 
+export const starttlsRequired = (): string =>
+  'The server lets nobody in over clear text (AZTM_TLS=off), and offers STARTTLS: use AZTM_TLS=starttls.';
+
 export const starttlsRefused = (): string =>
   'The server offered STARTTLS and then refused it; its certificate is probably not loaded.';
 

@@ -43,6 +43,7 @@ export function parsePolicy(text: string): PeerPolicy {
 export class PolicyFile {
   #policy: PeerPolicy;
   #text: string | undefined;
+  #isUnreadable = false;
   readonly #timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -64,7 +65,16 @@ export class PolicyFile {
   /** Reads the file again; says whether another policy counts now. */
   async look(): Promise<boolean> {
     if (this.path === undefined) return false;
-    const text = await readFile(this.path, 'utf8').catch(() => '');
+    let text: string;
+    try {
+      text = await readFile(this.path, 'utf8');
+    } catch (error) {
+      if (!this.#isUnreadable)
+        this.log.error({ file: this.path, err: error }, 'the peer policy cannot be read; the one before counts'); // F1
+      this.#isUnreadable = true;
+      return false;
+    }
+    this.#isUnreadable = false;
     if (text === this.#text) return false;
     const first = this.#text === undefined;
     this.#text = text;

@@ -32,7 +32,7 @@ export function socketFailure(error: unknown, target: Target, domain: string): S
   const at = `${target.host}:${target.port}`;
   if (name === 'ECONNREFUSED')
     return { code: 'REFUSED', sentence: `${at} refused the connection (ECONNREFUSED): nothing listens there.` };
-  if (name === 'ENOTFOUND' || name === 'EAI_AGAIN')
+  if (name === 'ENOTFOUND' || name.startsWith('EAI_'))
     return { code: 'DNS', sentence: `The name ${target.host} has no address (${name}); set AZTM_HOST or mend DNS.` };
   if (['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'].includes(name))
     return { code: 'UNREACHABLE', sentence: `${at} does not answer (${name}): a firewall, or no route.` };

@@ -64,6 +64,16 @@ describe('the checks of the doctor', () => {
     expect(told.at(2)).toMatchObject({ status: 'fail', sentence: expect.stringMatching(sentence) });
   });
 
+  it('2: a configured server whose name has no address, and nothing after it is said to be well', async () => {
+    const host = `${'x'.repeat(70)}.test`; // too long to be asked for, so that no resolver takes its time
+    const told = await clinic.doctor(5_222, { AZTM_HOST: host });
+    expect(told.outcome).toBe('finding');
+    expect(told.at(2)).toMatchObject({
+      status: 'fail',
+      sentence: expect.stringMatching(/^The name x{70}\.test has no address \(\w+\); set AZTM_HOST or mend DNS/),
+    });
+  });
+
   it('2: an IPv6 address that is dead while IPv4 works is a warning', async () => {
     hostile.good.script = upTo('open', (c) => c.end());
     const addresses = () =>
@@ -91,6 +101,12 @@ describe('the checks of the doctor', () => {
       'a domain that the server does not host',
       () => [prosody.port, { AZTM_JID: 'ada@other.test' }],
       /host-unknown.*"other.test"/,
+    ],
+    [
+      12,
+      'clear text where the server asks for STARTTLS',
+      () => [prosody.port, { AZTM_TLS: 'off' }],
+      /lets nobody in over clear text \(AZTM_TLS=off\).*use AZTM_TLS=starttls/,
     ],
     [8, 'a CA that is not known', () => [prosody.port, { AZTM_CA_FILE: undefined }], /unknown CA.*AZTM_CA_FILE/],
     [

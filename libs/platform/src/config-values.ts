@@ -2,8 +2,10 @@ import { z } from 'zod';
 
 /* What settings of every service look like. */
 
-export const integer = (min: number, max: number, fallback: number) =>
-  z.coerce.number().int().min(min).max(max).default(fallback);
+export const integer = (min: number, max: number, fallback: number) => {
+  const expected = `expected a whole number from ${min} to ${max}`;
+  return z.coerce.number(expected).int(expected).min(min, expected).max(max, expected).default(fallback);
+};
 
 export const flag = (fallback: boolean) =>
   z

@@ -7,6 +7,12 @@ import { completeServiceMap, mappedJid, parseServiceMap, routeByServiceMap, with
 const jid = 'agent@xmpp.example';
 
 describe('parseServiceMap', () => {
+  it('refuses a host that comes twice, of which JSON would keep the last', () => {
+    expect(() => parseServiceMap('{"a.test": "x@y.test",\n "a.test": "z@y.test"}')).toThrow(
+      'SERVICE_MAP: "a.test" comes twice, again in line 2 (nothing was loaded).',
+    );
+  });
+
   it('an empty text is an empty map', () => expect(parseServiceMap(' \n').size).toBe(0));
 
   it('takes host:port before host', () => {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { hostAndPort, hostOf } from './address-guard.ts';
 import { type HostPattern, inOrder, matchesHost, parseHostPattern } from './host-pattern.ts';
 import { jsonMistake } from './json-mistake.ts';
+import { jsonPlaces } from './json-place.ts';
 
 /**
  * host, host:port or a pattern -> JID of the agent that serves it over XMPP. Hosts are as the URL parser writes them.
@@ -38,6 +39,8 @@ export function parseServiceMap(text: string): ServiceMap {
     const issue = entries.error.issues[0];
     throw wrong(`${issue?.path.join('.') || 'top level'}: ${issue?.message ?? 'wrong shape'}`);
   }
+  const { repeated } = jsonPlaces(text);
+  if (repeated) throw wrong(`"${repeated.name}" comes twice, again in line ${repeated.line}`);
   const pairs = Object.entries(entries.data);
   if (pairs.length > MAX_ENTRIES) throw wrong(`more than ${MAX_ENTRIES} entries`);
   const map = new Map<string, string>();
