@@ -64,7 +64,7 @@ export class Bridge {
   readonly #carrier: CarryOverBus;
   readonly #peers: Peers;
   readonly #features = new PeerFeatures();
-  readonly #streams = new IncomingStreams();
+  readonly #streams: IncomingStreams;
   readonly #chunks = new IncomingChunks();
   readonly #cap: StanzaCap;
   /** What both logins of this replica have in common. */
@@ -86,6 +86,7 @@ export class Bridge {
     this.#cap = new StanzaCap(Math.min(config.inlineLimitBytes, INLINE_LIMIT));
     const acquaintances = new Acquaintances({ serviceMap, policy, own: account?.jid ?? '', log });
     this.#acquaintances = acquaintances;
+    this.#streams = new IncomingStreams((jid) => acquaintances.isMapped(jid));
     this.#peers = new Peers((jid) => acquaintances.isMapped(jid), {
       onGone: (fullJid) => {
         this.#features.forget(fullJid);

@@ -45,6 +45,16 @@ describe('a body in chunks', () => {
     for (const error of await Promise.all(failed)) expect(error).toMatchObject({ status: 400 });
   });
 
+  it('ends with the session of its sender alone', async () => {
+    const chunks = new IncomingChunks();
+    const gone = chunks.take('a@x/r', 's', 9, never).catch((error: unknown) => error);
+    const there = chunks.take('a@x/other', 's', 9, never);
+    chunks.cutFrom('a@x/r');
+    expect(await gone).toMatchObject({ status: 400 });
+    chunks.onMessage(chunk(0, 'ab', { from: 'a@x/other', last: true }));
+    expect((await there).toString()).toBe('ab');
+  });
+
   it('may come before the answer that announces it, from whom was asked and nobody else', async () => {
     const chunks = new IncomingChunks();
     const close = chunks.opened('ada@x/r');

@@ -36,6 +36,7 @@ export async function sendChunks(
 }
 
 interface Incoming {
+  readonly from: string;
   readonly limit: number;
   readonly pieces: Buffer[];
   bytes: number;
@@ -46,7 +47,7 @@ interface Incoming {
 /** The bodies that come in over one session. */
 export class IncomingChunks {
   readonly #streams = new Map<string, Incoming>();
-  /** Of those who were asked and may answer so: chunks that came before the answer was read. */
+  /** Of those who asked, or were asked and may answer so: chunks that came before what announces them was read. */
   readonly #doors = new Map<string, { asking: number; chunks: Element[] }>();
   #bytes = 0;
 
@@ -59,7 +60,7 @@ export class IncomingChunks {
     const early = this.#early(from, id);
     let stop: () => void = () => undefined;
     return new Promise<Buffer>((done, fail) => {
-      this.#streams.set(key, { limit, pieces: [], bytes: 0, done, fail });
+      this.#streams.set(key, { from, limit, pieces: [], bytes: 0, done, fail });
       stop = () => fail(cut());
       signal.addEventListener('abort', stop, { once: true });
       for (const chunk of early) this.#add(key, chunk);
@@ -70,12 +71,15 @@ export class IncomingChunks {
     });
   }
 
-  /** Until the function that it gives is called, this peer may send chunks before its answer is read. */
+  /** Until the function that it gives is called, this peer may send chunks before what announces them is read. */
   opened(from: string): () => void {
     const door = this.#doors.get(from) ?? { asking: 0, chunks: [] };
     door.asking += 1;
     this.#doors.set(from, door);
+    let isOpen = true;
     return () => {
+      if (!isOpen) return;
+      isOpen = false;
       door.asking -= 1;
       if (door.asking === 0) this.#doors.delete(from);
     };
@@ -89,6 +93,11 @@ export class IncomingChunks {
     if (close) this.#streams.get(keyOf(from, close.attrs['streamId'] ?? ''))?.fail(cut());
     if (chunk) this.#takeChunk(from, chunk);
     return (chunk ?? close) !== undefined;
+  }
+
+  /** This session of a peer is gone, and what it had not sent yet will not come. */
+  cutFrom(fullJid: string): void {
+    for (const { from, fail } of this.#streams.values()) if (from === fullJid) fail(cut());
   }
 
   cutAll(): void {

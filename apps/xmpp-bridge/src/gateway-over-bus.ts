@@ -1,5 +1,5 @@
 import type { Bus } from '@switchyard/bus';
-import { httpBody, httpRequest, type Principal } from '@switchyard/contracts';
+import { AppError, httpBody, httpRequest, type Principal } from '@switchyard/contracts';
 import { bodyOnTheBus } from '@switchyard/safe-fetch';
 import { carriedHeaders, type HttpRequest, type HttpResponse } from './http-exchange.ts';
 import { Pipe } from './pipe.ts';
@@ -22,11 +22,19 @@ export type AskGateway = (call: GatewayCall) => Promise<Answer>;
 const MAX_EVENT_BYTES = 1_048_576;
 const MAX_BYTES_OF_ALL = 134_217_728;
 
-/** Asks the gateway over the bus. `bodyLimit`: largest body of a response that is no stream of events. */
-export function gatewayOverBus(bus: Pick<Bus, 'request'>, bodyLimit: number): AskGateway {
-  const room = { bytes: MAX_BYTES_OF_ALL };
+/**
+ * Asks the gateway over the bus. `bodyLimit`: largest body of a response that is no stream of events. The signal of a call
+ * aborts when its answer is over, whether or not it was read.
+ */
+export function gatewayOverBus(
+  bus: Pick<Bus, 'request'>,
+  bodyLimit: number,
+  bytesOfAll = MAX_BYTES_OF_ALL,
+): AskGateway {
+  const room = { bytes: bytesOfAll };
   return async ({ principal, from, request, timeoutMs, signal }) => {
     const pipe = new Pipe({ eventBytes: MAX_EVENT_BYTES, bodyBytes: bodyLimit, room });
+    signal.addEventListener('abort', () => pipe.fail(new AppError('cancelled')), { once: true }); // gives its room back
     const streaming = new Promise<HttpResponse>((resolve) => {
       pipe.onHead = ({ status, headers }) =>
         resolve({ status, headers: carriedHeaders(headers), body: Buffer.alloc(0) });

@@ -1,6 +1,7 @@
 import { type Element, xml } from '@xmpp/client';
 import { linkAbort } from '@switchyard/platform';
 import { NS_CANCEL } from './http-exchange.ts';
+import { bareOf } from './peers.ts';
 import { type Session, StanzaRefusal } from './session.ts';
 
 /*
@@ -67,14 +68,20 @@ interface Incoming {
 }
 
 const MAX_STREAMS = 512;
-const MAX_EARLY = 64;
+const MAX_EARLY = 256;
+const MAX_EARLY_OF_ONE = 64;
 const EARLY_MS = 5_000;
+/** Of one block: memory that waits for a slow reader is a window of them. */
+const MAX_BLOCK_BYTES = 2 * BLOCK_BYTES;
 
 /** The streams that come in over one session. */
 export class IncomingStreams {
   readonly #streams = new Map<string, Incoming>();
   /** Opened by the other side a moment before its announcement was read. */
-  readonly #early = new Map<string, { open: () => void; refuse: () => void; timer: NodeJS.Timeout }>();
+  readonly #early = new Map<string, { from: string; open: () => void; refuse: () => void; timer: NodeJS.Timeout }>();
+
+  /** `mayOpen`: whether this account may have something to send us (S4). */
+  constructor(private readonly mayOpen: (bareJid: string) => boolean) {}
 
   /** Reads the stream that `from` has announced. Leaving the loop ends it. */
   async *read(session: Session, from: string, sid: string, signal: AbortSignal): AsyncGenerator<Buffer, undefined> {
@@ -118,7 +125,8 @@ export class IncomingStreams {
     const stream = this.#streams.get(keyOf(from, sid));
     switch (element.getName()) {
       case 'open':
-        return stream ? Promise.resolve(undefined) : this.#openedEarly(keyOf(from, sid));
+        refuseWhatIsNotTaken(element);
+        return stream ? Promise.resolve(undefined) : this.#openedEarly(from, sid);
       case 'data':
         return this.#takeBlock(stream, element);
       default:
@@ -135,6 +143,11 @@ export class IncomingStreams {
     if (stream) this.#end(stream, 'cut');
   }
 
+  /** This session of a peer is gone: whoever reads from it learns of it. */
+  cutFrom(fullJid: string): void {
+    for (const stream of this.#streams.values()) if (stream.from === fullJid) this.#end(stream, 'cut');
+  }
+
   /** The connection is gone: every reader learns of it. */
   cutAll(): void {
     for (const stream of this.#streams.values()) this.#end(stream, 'cut');
@@ -145,7 +158,7 @@ export class IncomingStreams {
     if (!stream || stream.ended !== 'no') throw new StanzaRefusal('item-not-found'); // S4
     const seq = Number(element.attrs['seq']);
     const block = Buffer.from(element.text(), 'base64');
-    if (seq !== stream.next || block.length > 2 * BLOCK_BYTES || stream.waiting.length >= 4 * WINDOW) {
+    if (seq !== stream.next || block.length > MAX_BLOCK_BYTES || stream.waiting.length >= 4 * WINDOW) {
       this.#end(stream, 'cut'); // S2
       throw new StanzaRefusal('unexpected-request', 'cancel');
     }
@@ -157,12 +170,17 @@ export class IncomingStreams {
     });
   }
 
-  #openedEarly(key: string): Promise<Element | undefined> {
-    if (this.#early.size >= MAX_EARLY) throw new StanzaRefusal('resource-constraint', 'wait');
+  #openedEarly(from: string, sid: string): Promise<Element | undefined> {
+    if (!this.mayOpen(bareOf(from))) throw new StanzaRefusal('not-acceptable'); // S4
+    const mine = [...this.#early.values()].filter((early) => early.from === from).length;
+    if (this.#early.size >= MAX_EARLY || mine >= MAX_EARLY_OF_ONE)
+      throw new StanzaRefusal('resource-constraint', 'wait');
+    const key = keyOf(from, sid);
+    if (this.#early.has(key)) throw new StanzaRefusal('not-acceptable');
     return new Promise((resolve, reject) => {
       const refuse = (): void => reject(new StanzaRefusal('not-acceptable')); // S4
       const timer = setTimeout(() => this.#settleEarly(key, refuse), EARLY_MS);
-      this.#early.set(key, { open: () => resolve(undefined), refuse, timer });
+      this.#early.set(key, { from, open: () => resolve(undefined), refuse, timer });
     });
   }
 
@@ -179,6 +197,15 @@ export class IncomingStreams {
     stream.ended = how;
     stream.wake();
   }
+}
+
+/** Throws where the stream is not of the kind that is read here (XEP-0047 §2.1): IQ stanzas, of blocks that fit. */
+function refuseWhatIsNotTaken({ attrs }: Element): void {
+  if ((attrs['stanza'] ?? 'iq') !== 'iq') throw new StanzaRefusal('not-acceptable');
+  const blockBytes = Number(attrs['block-size']);
+  if (!Number.isInteger(blockBytes) || blockBytes < 1) throw new StanzaRefusal('bad-request', 'modify');
+  // Whoever opens tries again with smaller ones.
+  if (blockBytes > MAX_BLOCK_BYTES) throw new StanzaRefusal('resource-constraint', 'modify');
 }
 
 function keyOf(from: string, sid: string): string {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Logger } from '@switchyard/platform';
+import { linkAbort, type Logger } from '@switchyard/platform';
 import { type Element, xml } from '@xmpp/client';
 import type { IncomingChunks } from './chunks.ts';
 import {
@@ -7,12 +7,11 @@ import {
   DIGEST_HEADER,
   ExchangeError,
   headerOf,
-  type HttpRequest,
   type HttpResponse,
   NS_CANCEL,
 } from './http-exchange.ts';
 import { BLOCK_BYTES, sendStream } from './ibb.ts';
-import { denied, type Inbound, problem, type Served } from './inbound.ts';
+import { denied, type Follows, type Inbound, problem, type Served } from './inbound.ts';
 import type { PeerRule } from './peer-policy.ts';
 import { type Session, StanzaRefusal } from './session.ts';
 import type { StanzaCap } from './stanza-cap.ts';
@@ -48,6 +47,11 @@ export interface InboundIqParts {
 const NS_DELAY = 'urn:xmpp:delay';
 const BODY_LIMIT_MS = 60_000;
 
+interface FollowsInChunks extends Follows {
+  /** Nobody waits for it any more. */
+  readonly close: () => void;
+}
+
 export class InboundIq {
   constructor(private readonly parts: InboundIqParts) {}
 
@@ -79,18 +83,13 @@ export class InboundIq {
   }
 
   async #answer(iq: Element, from: string, decoded: DecodedRequest, rule: PeerRule): Promise<Element> {
-    const { dialect } = decoded;
-    const cancelId = headerOf(decoded.request.headers, CANCEL_HEADER) ?? iq.attrs['id'];
-    let request: HttpRequest;
-    try {
-      request = await this.#whole(from, decoded, rule);
-    } catch (error) {
-      const { status, message } = error instanceof ExchangeError ? error : new ExchangeError(400, 'No body came.');
-      return short(problem(status, message), dialect);
-    }
+    const { request, dialect } = decoded;
+    const cancelId = headerOf(request.headers, CANCEL_HEADER) ?? iq.attrs['id'];
     const delayed = iq.getChild('delay', NS_DELAY) !== undefined;
     const stanzaId = iq.attrs['id'] ?? '';
-    const served = await this.parts.inbound.serve({ from, stanzaId, request, delayed, cancelId }, rule);
+    const follows = this.#follows(from, decoded, rule);
+    const incoming = { from, stanzaId, request, delayed, cancelId, follows };
+    const served = await this.parts.inbound.serve(incoming, rule).finally(() => follows?.close());
     try {
       return this.#encoded(from, served, dialect);
     } catch (error) {
@@ -100,25 +99,34 @@ export class InboundIq {
     }
   }
 
-  /** The request with its body, where that follows in chunks (J1). */
-  async #whole(from: string, { request, chunks }: DecodedRequest, rule: PeerRule): Promise<HttpRequest> {
-    if (chunks === undefined) return request;
-    const limit = Math.min(this.parts.bodyLimit, rule.maxBodyKb * 1_024);
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), BODY_LIMIT_MS);
-    try {
-      if ((announcedLength(request.headers) ?? 0) > limit)
-        throw new ExchangeError(413, 'The body is larger than may be carried.');
-      const body = await this.parts.chunks.take(from, chunks, limit, late.signal);
-      checkDigest(request.headers, body);
-      return { ...request, body };
-    } catch (error) {
-      const close = xml('message', { to: from }, xml('close', { xmlns: NS_HTTP, streamId: chunks }));
-      this.parts.session()?.send(close);
-      throw error;
-    } finally {
-      clearTimeout(timer);
-    }
+  /** J1 */
+  #follows(from: string, { request, chunks }: DecodedRequest, rule: PeerRule): FollowsInChunks | undefined {
+    if (chunks === undefined) return undefined;
+    const { headers } = request;
+    // Its chunks may have come in the same packet, and are read before it is admitted.
+    const close = this.parts.chunks.opened(from);
+    const bytes = announcedLength(headers) ?? 0;
+    return {
+      bytes,
+      take: async (signal) => {
+        const limit = Math.min(this.parts.bodyLimit, rule.maxBodyKb * 1_024);
+        const limited = linkAbort([signal], BODY_LIMIT_MS);
+        try {
+          if (bytes > limit) throw new ExchangeError(413, 'The body is larger than may be carried.');
+          const body = await this.parts.chunks.take(from, chunks, limit, limited.signal);
+          checkDigest(headers, body);
+          return body;
+        } catch (error) {
+          const close = xml('message', { to: from }, xml('close', { xmlns: NS_HTTP, streamId: chunks }));
+          this.parts.session()?.send(close);
+          throw error;
+        } finally {
+          limited.release();
+          close();
+        }
+      },
+      close,
+    };
   }
 
   #encoded(from: string, served: Served, dialect: Dialect): Element {

@@ -25,7 +25,8 @@ import { type Answer, keyOf, type Replay } from './replay.ts';
  * I1 Who called is what the server says (the stanza's `from`), never what the peer says.
  * I2 Strangers get a refusal of XMPP, or nothing, and nothing of theirs reaches the bus; peers get an HTTP status.
  * I3 A request that is late, or was stored for us while we were away, is refused before it is performed.
- * I4 What is under way is bounded; every denial is counted, told and audited, at a bounded rate.
+ * I4 What is under way is bounded, and a body that follows its request is waited for only within the rate of its peer;
+ *    every denial is counted, told and audited, at a bounded rate.
  * I5 An answer that comes in pieces is passed on in pieces; a peer that cancels, or is gone, stops the work here.
  *    Work that has an Idempotency-Key goes on without its peer: it will ask again.
  */
@@ -51,10 +52,19 @@ export interface Incoming {
   readonly delayed: boolean;
   /** What the peer calls it where it cancels it. */
   readonly cancelId?: string | undefined;
+  /** The body, where it follows the request: waited for once the request is admitted. */
+  readonly follows?: Follows | undefined;
+}
+
+export interface Follows {
+  /** As announced. */
+  readonly bytes: number;
+  /** Rejects with ExchangeError. */
+  readonly take: (signal: AbortSignal) => Promise<Buffer>;
 }
 
 export interface Served extends Answer {
-  /** Call when the last piece has left, or will not: ends what still works on it. */
+  /** Call when the last piece has left, or will not: ends what still works on it, and gives back what it held. */
   readonly end: () => void;
   /** Goes on without its peer. */
   readonly keyed: boolean;
@@ -69,6 +79,7 @@ const TOLD_PER_PEER = 60;
 const TOLD_OF_ALL = 600;
 
 interface UnderWay {
+  readonly from: string;
   readonly abort: AbortController;
   readonly keyed: boolean;
 }
@@ -94,10 +105,14 @@ export class Inbound {
 
   /** Answers always: with what the gateway says, or with what went wrong. */
   async serve(incoming: Incoming, rule: PeerRule): Promise<Served> {
-    const { from, request, stanzaId } = incoming;
-    const work: UnderWay = { abort: new AbortController(), keyed: keyOf(request) !== undefined };
+    const { from, request, stanzaId, follows } = incoming;
+    const work: UnderWay = { from, abort: new AbortController(), keyed: keyOf(request) !== undefined };
     const cancelKey = incoming.cancelId === undefined ? undefined : keyOfCancel(from, incoming.cancelId);
-    const exchange = this.parts.exchanges.begin('in', { peer: from, ...request, bytes: request.body.length });
+    const exchange = this.parts.exchanges.begin('in', {
+      peer: from,
+      ...request,
+      bytes: follows?.bytes ?? request.body.length,
+    });
     const forget = (): void => {
       this.#underWay.delete(work);
       if (cancelKey !== undefined) this.#cancels.delete(cancelKey);
@@ -111,10 +126,14 @@ export class Inbound {
       if (this.#underWay.size >= MAX_UNDER_WAY) throw new AppError('overloaded', 'Too many requests are under way.'); // I4
       this.#underWay.add(work);
       if (cancelKey !== undefined) this.#cancels.set(cancelKey, work);
-      const timeoutMs = await this.#admit(incoming, rule);
-      const asked = { from, bare: bareOf(from), stanzaId, request, limitMs: timeoutMs };
-      const answer = await this.parts.replay.perform(asked, work.abort.signal, () =>
-        this.#forward(incoming, rule, timeoutMs, work.abort.signal),
+      const { signal } = work.abort;
+      const admitted = await this.#admit(incoming, rule);
+      const whole = follows ? { ...request, body: await follows.take(signal) } : request;
+      const limitMs = admitted.untilMs - performance.now();
+      if (limitMs <= 0) throw new ExchangeError(408, 'The body came too late; the request was not performed.');
+      const asked = { from, bare: bareOf(from), stanzaId, request: whole, limitMs };
+      const answer = await this.parts.replay.perform(asked, signal, () =>
+        this.#forward(from, whole, rule, limitMs, signal),
       );
       this.parts.onOutcome('answered');
       const { response, pieces } = answer;
@@ -136,13 +155,18 @@ export class Inbound {
     this.#cancels.get(keyOfCancel(from, id))?.abort.abort();
   }
 
+  /** This session of a peer is gone, and waits for nothing any more (I5). */
+  onLeft(fullJid: string): void {
+    for (const { from, abort, keyed } of this.#underWay) if (from === fullJid && !keyed) abort.abort();
+  }
+
   /** The connection is gone: nobody waits for an answer any more, except for those that will ask again (I5). */
   cancelAll(): void {
     for (const { abort, keyed } of this.#underWay) if (!keyed) abort.abort();
   }
 
-  /** The time that the request may take. Throws ExchangeError and AppError. */
-  async #admit({ from, request, delayed }: Incoming, rule: PeerRule): Promise<number> {
+  /** Until when the request may take. Throws ExchangeError and AppError. */
+  async #admit({ from, request, delayed }: Incoming, rule: PeerRule): Promise<{ readonly untilMs: number }> {
     checkRequest(request);
     const left = timeLeft(request.headers, Date.now()) ?? DEFAULT_TIMEOUT_MS;
     if (delayed || left <= 0) throw new ExchangeError(408, 'The request came too late and was not performed.'); // I3
@@ -154,10 +178,16 @@ export class Inbound {
       this.#tellDenied(from, request.method, request.resource, 'rate');
       throw new AppError('rate_limited', 'This peer sends too many requests.');
     }
-    return Math.min(left, MAX_TIMEOUT_MS);
+    return { untilMs: performance.now() + Math.min(left, MAX_TIMEOUT_MS) };
   }
 
-  #forward({ from, request }: Incoming, rule: PeerRule, timeoutMs: number, signal: AbortSignal): Promise<Answer> {
+  #forward(
+    from: string,
+    request: HttpRequest,
+    rule: PeerRule,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<Answer> {
     const userId = encodeId(`xmpp:${bareOf(from)}`);
     const held = rule.tools === undefined ? {} : { tools: rule.tools }; // P3 of peer-policy.ts
     const principal: Principal = { tenantId: rule.tenant, userId, role: 'user', via: 'xmpp', ...held };

@@ -114,11 +114,11 @@ export class Outbound {
       const request = this.#request(asked, await asked.body());
       return await this.parts.exchanges.carried({ peer: jid, ...request, bytes: request.body.length }, call, (booked) =>
         this.#twice(jid, request, booked).catch((error: unknown) => {
-          throw toAppError(error, jid);
+          throw told(error, jid, call);
         }),
       );
     } catch (error) {
-      throw toAppError(error, jid);
+      throw told(error, jid, call);
     }
   }
 
@@ -275,4 +275,11 @@ export class Outbound {
     if (left <= 0) throw new ExchangeError(504, 'The deadline has passed.');
     return { ...request, headers: [...request.headers, [TIMEOUT_HEADER, String(left)]] };
   }
+}
+
+/** What broke because its caller left, or because the time was over, is not the fault of the peer. */
+function told(error: unknown, jid: string, { signal, deadline }: CarryCall): AppError {
+  if (error instanceof AppError || !signal.aborted) return toAppError(error, jid);
+  if (Date.now() < deadline) return new AppError('cancelled', undefined, { cause: error });
+  return new AppError('upstream_timeout', `${jid} did not answer in time.`, { cause: error });
 }

@@ -23,7 +23,6 @@ export class Pipe implements AsyncIterable<Uint8Array> {
   #bytes = 0;
   #end: { readonly error?: unknown } | undefined;
   #wake: () => void = () => undefined;
-
   #maxBytes: number;
 
   constructor(private readonly limits: PipeLimits) {

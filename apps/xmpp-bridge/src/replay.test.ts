@@ -43,6 +43,23 @@ describe('the same request again', () => {
     expect(count()).toBe(2);
   });
 
+  it('is performed anew where nobody began to read its pieces, and is not kept for ever as under way', async () => {
+    const replay = new Replay();
+    let count = 0;
+    const work = (): Promise<Answer> => {
+      count += 1;
+      const pieces = (async function* () {
+        yield await Promise.resolve(Buffer.from(String(count)));
+      })();
+      return Promise.resolve({ response: ok(''), pieces });
+    };
+    const over = new AbortController();
+    await replay.perform(asked(), over.signal, work);
+    over.abort(); // the peer refused the stream
+    expect(await textOf(await replay.perform(asked(), never, work))).toBe('2');
+    expect(await textOf(await replay.perform(asked(), never, work))).toBe('2'); // kept, once it was read to its end
+  });
+
   it('with another body under the same key is refused', async () => {
     const [replay, { work }] = [new Replay(), counting()];
     await replay.perform(asked({ key: 'k' }), never, work);

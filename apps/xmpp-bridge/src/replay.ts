@@ -64,7 +64,10 @@ export class Replay {
     private readonly now: () => number = Date.now,
   ) {}
 
-  /** Performs `work`, or gives the answer of the same request before. `signal`: this caller does not wait any more. */
+  /**
+   * Performs `work`, or gives the answer of the same request before. `signal`: this caller does not wait any more; it also
+   * aborts when the last piece of an answer in pieces was taken, or will not be.
+   */
   async perform(asked: Asked, signal: AbortSignal, work: () => Promise<Answer>): Promise<Answer> {
     const hash = hashOf(asked.request);
     const name = nameOf(asked, hash);
@@ -76,9 +79,12 @@ export class Replay {
       if (outcome !== 'forgotten') return again(outcome);
     }
     let resolve: (outcome: Outcome) => void = () => undefined;
-    this.#underWay.set(name, { hash, outcome: new Promise<Outcome>((settled) => (resolve = settled)) });
+    this.#underWay.set(name, { hash, outcome: new Promise<Outcome>((done) => (resolve = done)) });
     let claim: Claim | undefined;
+    let settled = false;
     const settle = async (known: Outcome): Promise<void> => {
+      if (settled) return;
+      settled = true;
       if (claim) await this.shared?.settle(claim, known); // Y5
       this.#keep(name, hash, known);
       resolve(known);
@@ -93,7 +99,11 @@ export class Replay {
       }
       if (claimed) claim = claimed.mine;
       const answer = await work();
-      if (answer.pieces) return { ...answer, pieces: this.#recorded(answer.response, answer.pieces, settle) };
+      if (answer.pieces) {
+        // A generator whose first piece nobody takes would never say that it is over.
+        signal.addEventListener('abort', () => void settle('forgotten'), { once: true });
+        return { ...answer, pieces: this.#recorded(answer.response, answer.pieces, settle) };
+      }
       await settle(isFinal(answer.response) ? this.#keepable(answer.response) : 'forgotten');
       return answer;
     } catch (error) {

@@ -17,6 +17,8 @@ import type { Session, SessionHandlers } from './session.ts';
  *    asks nobody is served.
  * S2 Whoever asked hears the answer over the session that asked, also where it comes to the account. What comes to the
  *    session that serves is handed on to whoever asked.
+ * S3 A session of a peer that says it leaves, or of which its server says so, ends what came from it and what is done
+ *    for it.
  */
 
 export interface StanzasParts {
@@ -59,10 +61,18 @@ export class Stanzas {
       onPresence: (presence) => {
         const { type, from = '' } = presence.attrs;
         if (type === 'subscribe') return acquaintances.onSubscribe(from, asking());
+        if (type === 'unavailable') this.#onLeft(from);
         peers.takePresence(presence);
         if (asks) hearing.takePresence(presence, asking());
       },
     };
+  }
+
+  /** S3 */
+  #onLeft(fullJid: string): void {
+    this.parts.streams.cutFrom(fullJid);
+    this.parts.chunks.cutFrom(fullJid);
+    this.parts.served?.inbound.onLeft(fullJid);
   }
 
   #onMessage(message: Element, asks: boolean, serves: boolean): void {
