@@ -211,25 +211,30 @@ export function announcedLength(headers: HeaderList): number | undefined {
   return length === undefined ? undefined : Number(length);
 }
 
-/** Checks a body that comes in pieces against what its headers announced. */
+/** Checks a body that comes in pieces against what its headers announced; a peer that is no bridge names its length. */
 export class DigestOfStream {
   readonly #hash = createHash('sha256');
   readonly #announced: string | undefined;
+  readonly #announcedLength: string | undefined;
   #length = 0;
 
   constructor(headers: HeaderList) {
     this.#announced = headerOf(headers, DIGEST_HEADER);
+    this.#announcedLength = headerOf(headers, 'content-length');
   }
 
   take(piece: Uint8Array): void {
-    if (this.#announced === undefined) return;
-    this.#hash.update(piece);
+    if (this.#announced !== undefined) this.#hash.update(piece);
     this.#length += piece.length;
   }
 
   /** Throws ExchangeError where the whole is not what was announced. */
   check(): void {
-    if (this.#announced === undefined) return;
+    if (this.#announced === undefined) {
+      if (/^\d{1,15}$/.test(this.#announcedLength ?? '') && Number(this.#announcedLength) !== this.#length)
+        throw damaged();
+      return;
+    }
     if (this.#announced !== `sha-256=${this.#hash.digest('base64')};length=${this.#length}`) throw damaged();
   }
 }

@@ -145,9 +145,11 @@ describe('answers', () => {
     expect(Buffer.from(answered.body, 'base64').toString()).toBe('true');
   });
 
-  it('25: a stream that is cut in the middle ends in an error, never as a short body', async () => {
+  it.each([
+    ['x-bridge-digest', digestOf(Buffer.from('0123456789'))],
+    ['content-length', '10'],
+  ])('25: a stream that ends before its %s is an error, never a short body', async (name, value) => {
     const peer = await world.raw();
-    const whole = Buffer.from('0123456789');
     peer.onQuestion = standard(({ attrs: { from: to } }) => {
       const block = (seq: number, text: string) =>
         xml('data', { xmlns: NS_IBB, sid: 's', seq: String(seq) }, base64(text));
@@ -158,7 +160,7 @@ describe('answers', () => {
           .then(() => say(xml('close', { xmlns: NS_IBB, sid: 's' }))) // as if that were all
           .catch(() => undefined);
       });
-      const announced = xml('header', { name: 'x-bridge-digest' }, digestOf(whole));
+      const announced = xml('header', { name }, value);
       return xml(
         'resp',
         { xmlns: NS_HTTP, version: '1.1', statusCode: '200' },
@@ -169,6 +171,23 @@ describe('answers', () => {
     const response = await world.fetchOver()('https://raw.example/a2a');
     await expect(response.text()).rejects.toMatchObject({ code: 'upstream_failed' });
   });
+
+  it('25: a stream whose sender goes away in the middle ends at once, and not at the deadline', async () => {
+    const peer = await world.raw();
+    peer.onQuestion = standard(({ attrs: { from: to } }) => {
+      peer.send(xml('presence', { to })); // the server tells when it leaves
+      setImmediate(() => {
+        const open = xml('open', { xmlns: NS_IBB, sid: 'gone', 'block-size': '4096', stanza: 'iq' });
+        peer.session.ask('set', open, { to: to!, timeoutMs: 20_000 }).catch(() => undefined);
+      });
+      const attributes = { xmlns: NS_HTTP, version: '1.1', statusCode: '200' };
+      return xml('resp', attributes, xml('data', {}, xml('ibb', { sid: 'gone' })));
+    });
+    const response = await world.fetchOver()('https://raw.example/a2a', { timeoutMs: 60_000 } as RequestInit);
+    const read = failureOf(response.text());
+    peer.session.close();
+    expect(await read).toMatchObject({ code: 'upstream_failed' });
+  }, 30_000);
 });
 
 describe('peers', () => {
@@ -273,6 +292,24 @@ describe('peers', () => {
     expect(blocks()).toBe(8);
     peer.send(xml('message', { to: BOB }, xml('cancel', { xmlns: NS_CANCEL, id: 'c1' })));
     await until(() => stopped, 20_000);
+  });
+
+  it('26: a caller that leaves in the middle of a stream is booked as such, and not as a fault of the peer', async () => {
+    const before = await world.ada.metric('xmpp_http_requests_total', 'upstream_failed');
+    world.bob.answer = (_request, { progress, signal }) => {
+      const head = { status: 200, headers: [['content-type', 'text/event-stream']] as [string, string][] };
+      progress({ head });
+      progress({ chunk: base64('data: 1\n\n') });
+      return new Promise((_resolve, reject) =>
+        signal.addEventListener('abort', () => reject(new Error('stopped')), { once: true }),
+      );
+    };
+    const { body } = await world.fetchOver()('https://bob.example/a2a');
+    const reader = body!.getReader();
+    await reader.read();
+    await reader.cancel();
+    await until(async () => (await world.ada.metric('xmpp_http_requests_total', 'cancelled')) > 0, 20_000);
+    expect(await world.ada.metric('xmpp_http_requests_total', 'upstream_failed')).toBe(before);
   });
 
   it('26: a caller that leaves stops the work on the other side', async () => {
