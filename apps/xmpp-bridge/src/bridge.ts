@@ -234,6 +234,7 @@ export class Bridge {
   }
 
   #tryAgain(why: string): void {
+    this.#seat?.tryAgain();
     if (this.#keeper.state.state === 'online') return;
     this.parts.log.info({ why }, 'the AZTM login is tried again');
     this.#keeper.tryAgain();

@@ -87,7 +87,7 @@ export class Credentials {
         this.#complained.delete(file);
       } catch (error) {
         if (!this.#complained.has(file))
-          this.log.warn({ err: error, file }, 'a file of the AZTM login cannot be used; the last text of it counts'); // F2
+          this.log.warn({ err: error, file }, 'a file of the AZTM login cannot be read; the last text of it counts'); // F2
         this.#complained.add(file);
       }
     }

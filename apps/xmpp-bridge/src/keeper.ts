@@ -119,7 +119,9 @@ export class Keeper {
         },
         this.parts.session,
       );
-      if (this.#stop.signal.aborted) return this.#session?.close('the bridge is stopping');
+      // A stream may have ended before anybody listened.
+      if (!this.#session.open) return void (this.#session = null);
+      if (this.#stop.signal.aborted) return this.#session.close('the bridge is stopping');
       const unbound = stream.bindingRefused;
       const how = [
         stream.tlsVersion ?? 'no TLS',

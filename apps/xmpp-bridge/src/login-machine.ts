@@ -223,6 +223,10 @@ function onSaslFailure(state: LoginState, element: Element, context: LoginContex
     const again = stanzas.auth(scram.mechanism, clientFirst(scram));
     return go(state, { awaits: 'challenge', scram, bindingRefused: bound }, { do: 'send', element: again });
   }
+  // It was told that we could bind (C3 of sasl-choice.ts), and it can: its offer did not get here as it was made.
+  const isDowngrade = state.scram?.binding.how === 'possible';
+  if (isDowngrade && (/channel binding/i.test(text) || condition === 'malformed-request'))
+    return fail(state, 'CHANNEL_BINDING', say.bindingOfferLost(condition, text));
   switch (condition) {
     case 'not-authorized':
     case 'malformed-request':

@@ -13,6 +13,9 @@ export const closed = (step: LoginStep): string =>
 export const timedOut = (step: LoginStep, seconds: number): string =>
   `The login did not get further than ${step} within ${seconds} s (AZTM_XMPP_TIMEOUT).`;
 
+export const unreachable = (at: string, how: string): string =>
+  `${at} does not answer (${how}): a firewall, or no route.`;
+
 export const starttlsNotOffered = (): string =>
   'STARTTLS is not offered; there is no login in clear text. Either somebody on the way took the offer away, or this ' +
   'listener has no certificate: check AZTM_HOST and AZTM_PORT.';
@@ -52,6 +55,11 @@ export const bindingRefused = (scram: ScramStart | null, tls: Secured | null): s
     `compare the certificate's SHA-256 on the server: ${tls?.fingerprint ?? 'unknown'}.`
   );
 };
+
+export const bindingOfferLost = (condition: string, text: string): string =>
+  `The server refused a login without channel binding (${condition}${text === '' ? '' : `, ${quoted(text)}`}), which it ` +
+  'did not offer as far as was seen here: something between you and it takes the offer (SCRAM-*-PLUS) away. The password ' +
+  'was not judged. AZTM_CHANNEL_BINDING=off hides this.';
 
 export const loggedInUnbound = (type: string): string =>
   `The server refused channel binding (${type}) and let us in without it: either it computes another one, or something ` +

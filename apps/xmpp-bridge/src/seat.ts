@@ -15,6 +15,8 @@ import type { Session } from './session.ts';
  * L3 Who is thrown out by another session does not come back before it holds the lease anew, and rests before it asks
  *    for it: two replicas never kick each other in turn.
  * L4 Nothing is taken at a moment at which the lease is not held, also not by a process that slept and then reads on.
+ * L5 Who holds the lease and is refused for good (the password it has is not the one that counts now) lets another serve,
+ *    and does not ask again before its configuration changes or its own login stands anew.
  */
 
 export interface SeatParts {
@@ -29,6 +31,8 @@ export interface SeatParts {
 export class Seat {
   #lease: Lease | null = null;
   #keeper: Keeper | null = null;
+  /** L5 */
+  #refused: BridgeState | null = null;
   /** One thing after the other: a term begins when the one before it has ended. */
   #work: Promise<void> = Promise.resolve();
 
@@ -40,16 +44,24 @@ export class Seat {
   }
 
   get view(): SeatView {
+    if (this.#refused) return { role: 'serving', state: this.#refused };
     if (!this.#lease?.settled) return { role: 'settling' };
     return this.#keeper ? { role: 'serving', state: this.#keeper.state } : { role: 'standby' };
   }
 
   /** L1 */
   loginStands(stands: boolean): void {
+    this.#refused = null;
     if (!stands) return void this.leave();
     void this.#do(() => {
       this.#lease ??= this.parts.lease((token) => this.#onTerm(token));
     });
+  }
+
+  /** The configuration has changed: an old failure does not count any more. */
+  tryAgain(): void {
+    if (this.#refused) this.loginStands(true);
+    else if (this.#keeper && this.#keeper.state.state !== 'online') this.#keeper.tryAgain();
   }
 
   /** Closes the session, then gives the lease back. */
@@ -73,8 +85,14 @@ export class Seat {
     });
   }
 
-  #onState({ failure }: BridgeState): void {
-    if (failure?.code === 'REPLACED') this.#lease?.standBack(); // L3
+  #onState(state: BridgeState): void {
+    const failure = state.state === 'failed' ? state.failure : null;
+    if (failure?.code === 'REPLACED')
+      this.#lease?.standBack(); // L3
+    else if (failure?.then === 'fatal') {
+      this.#refused = state; // L5
+      void this.leave();
+    }
     this.parts.onChange();
   }
 

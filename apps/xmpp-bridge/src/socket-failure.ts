@@ -1,4 +1,5 @@
 import { type LoginFailureCode, quoted } from './login-failure.ts';
+import { unreachable } from './login-sentences.ts';
 import type { Target } from './targets.ts';
 
 /* What an error of TCP or TLS means for the login. Pure. */
@@ -35,7 +36,7 @@ export function socketFailure(error: unknown, target: Target, domain: string): S
   if (name === 'ENOTFOUND' || name.startsWith('EAI_'))
     return { code: 'DNS', sentence: `The name ${target.host} has no address (${name}); set AZTM_HOST or mend DNS.` };
   if (['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'].includes(name))
-    return { code: 'UNREACHABLE', sentence: `${at} does not answer (${name}): a firewall, or no route.` };
+    return { code: 'UNREACHABLE', sentence: unreachable(at, name) };
   if (name === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     const names = (cert?.subjectaltname ?? String(reason ?? '')).replaceAll('DNS:', '');
     return {

@@ -50,6 +50,20 @@ describe('where to connect to', () => {
     ]);
   });
 
+  it('is without TLS where that was asked for, and then alone', async () => {
+    const records = {
+      '_xmpps-client._tcp.example.org': [srv('b', 443)],
+      '_xmpp-client._tcp.example.org': [srv('c', 5222)],
+    };
+    const found = await findTargets({ ...where, tls: 'off' }, dns(records));
+    expect(found).toEqual({ targets: [{ host: 'c', port: 5222, mode: 'off' }] });
+  });
+
+  it('is the domain itself where DNS says of the port of direct TLS alone that there is none', async () => {
+    const found = await findTargets(where, dns({ '_xmpps-client._tcp.example.org': [srv('', 0)] }));
+    expect(found).toEqual({ targets: [{ host: 'example.org', port: 5222, mode: 'starttls' }] });
+  });
+
   it('is the domain itself where DNS has no record of a service', async () => {
     expect(await findTargets(where, dns({}))).toMatchObject({ targets: [{ host: 'example.org', port: 5222 }] });
   });

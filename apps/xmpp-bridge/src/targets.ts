@@ -55,12 +55,13 @@ export async function findTargets(where: Where, dns: Dns = DNS): Promise<Lookup>
   if (configured) return { targets: [configured] };
   const { domain, port, tls } = where;
   const [direct, plain] = await Promise.all([
-    tls === 'starttls' ? [] : srv(dns, `_xmpps-client._tcp.${domain}`),
+    tls === 'starttls' || tls === 'off' ? [] : srv(dns, `_xmpps-client._tcp.${domain}`),
     tls === 'direct' ? [] : srv(dns, `_xmpp-client._tcp.${domain}`),
   ]);
-  const found = [...ordered(direct, 'direct'), ...ordered(plain, 'starttls')];
+  const found = [...ordered(direct, 'direct'), ...ordered(plain, tls === 'off' ? 'off' : 'starttls')];
   if (found.length > 0) return { targets: found.map((target) => ({ ...target, port: port ?? target.port })) };
-  if ([...direct, ...plain].some(({ name }) => name === '' || name === '.'))
+  // "." of the direct port alone says that TLS begins with STARTTLS here (XEP-0368 §3).
+  if ((tls === 'direct' ? direct : plain).some(({ name }) => name === '' || name === '.'))
     return { none: `SRV says ".": the domain ${domain} offers no XMPP.` };
   const known = await dns.lookup(domain).then(
     () => true,

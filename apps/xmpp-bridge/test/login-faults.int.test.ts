@@ -239,6 +239,44 @@ describe('a login that cannot stand (faults 14, 19, 21)', () => {
     }
   });
 
+  (process.platform === 'linux' ? it : it.skip)(
+    'goes on to the next server where one answers no SYN, and ends at its deadline where that is the last',
+    async () => {
+      const silent = await SilentPort.start();
+      const at = (port: number, priority: number) => ({ name: '127.0.0.1', port, priority, weight: 0 });
+      const over = (...records: ReturnType<typeof at>[]) => {
+        const dns = { resolveSrv: () => Promise.resolve(records), lookup: () => Promise.resolve('') };
+        return { host: undefined, port: undefined, dns };
+      };
+      const refused = upTo('auth', (c) => c.write(F.failure('account-disabled')), ['SCRAM-SHA-256']);
+      try {
+        const next = over(at(silent.port, 1), at(server.port, 2));
+        expect(await failure(refused, { ...next, timeoutMs: 40_000 })).toMatchObject({ code: 'ACCOUNT_DISABLED' });
+        const last = over(at(silent.port, 1), at(silent.port, 2));
+        const told = await failure(refused, { ...last, timeoutMs: 4_000 });
+        expect(told).toMatchObject({ code: 'TIMEOUT', step: 'connecting' });
+      } finally {
+        await silent.stop();
+      }
+    },
+  );
+
+  it('finds out that the offer of channel binding was taken away on the way, and blames no password', async () => {
+    for (const [condition, text] of [
+      ['not-authorized', 'Invalid channel binding'],
+      ['malformed-request', ''],
+    ] as const) {
+      const script = upTo('auth', (c) => c.write(F.failure(condition, text)), ['SCRAM-SHA-256']);
+      const told = await failure(script, { timeoutMs: 40_000 });
+      expect(told).toMatchObject({ code: 'CHANNEL_BINDING', then: 'fatal' });
+      expect(told.sentence).toContain('takes the offer (SCRAM-*-PLUS) away. The password was not judged.');
+      // Where binding is off nothing was claimed that could be found out.
+      expect(await failure(script, { timeoutMs: 40_000, channelBinding: 'off' })).toMatchObject({
+        code: 'NOT_AUTHORIZED',
+      });
+    }
+  });
+
   it('takes a refused channel binding for what it is, and tries the same password once without', async () => {
     const seen: string[] = [];
     const script = upTo(
