@@ -1,6 +1,6 @@
-import { type Bus, connectBus } from '@switchyard/bus';
+import { connectBus } from '@switchyard/bus';
 import { type Finding, found } from '@switchyard/contracts';
-import { createLogger, sleep } from '@switchyard/platform';
+import { createLogger, linkAbort } from '@switchyard/platform';
 import { type Carrier, carryOverXmpp } from '@switchyard/safe-fetch';
 import type { ModelSeen } from './doctor-model.ts';
 
@@ -13,22 +13,16 @@ export interface WayOverXmpp {
 
 /** `url`: of NATS, with the login of the orchestrator. Undefined where it lets nobody in within the limit. */
 export async function wayOverXmpp(url: string, limitMs: number): Promise<WayOverXmpp | undefined> {
-  const connecting = connectBus({ url, app: 'orchestrator', log: createLogger({ app: 'doctor', level: 'silent' }) });
-  const late = new AbortController();
-  const bus: Bus | undefined = await Promise.race([
-    connecting.catch(() => undefined),
-    sleep(limitMs, late.signal).then(
-      () => undefined,
-      () => undefined,
-    ),
-  ]);
-  late.abort();
-  if (bus) return { overXmpp: carryOverXmpp(bus), close: () => bus.close() };
-  connecting.then(
-    (late_) => late_.close(),
-    () => undefined,
-  );
-  return undefined;
+  const limit = linkAbort([], limitMs);
+  try {
+    const log = createLogger({ app: 'doctor', level: 'silent' });
+    const bus = await connectBus({ url, app: 'orchestrator', log, signal: limit.signal });
+    return { overXmpp: carryOverXmpp(bus), close: () => bus.close() };
+  } catch {
+    return undefined;
+  } finally {
+    limit.release();
+  }
 }
 
 /** What is said in place of check 33 where no bridge could ask; undefined where one did. */

@@ -50,9 +50,11 @@ export interface ConnectOptions {
   readonly instance?: string;
   /** How long requests under way may take when it stops; then their callers hear that the worker is lost. */
   readonly stopLimitMs?: number;
+  /** Ends the wait for a server that is not there. */
+  readonly signal?: AbortSignal;
 }
 
-/** Connects to nats-server; waits until it is there. Throws where it is too old. */
+/** Connects to nats-server; waits until it is there. Throws where it is too old, and with the signal's reason. */
 export async function connectBus(options: ConnectOptions): Promise<Bus> {
   const wire = await NatsWire.open(options);
   try {

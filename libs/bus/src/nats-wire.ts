@@ -22,6 +22,14 @@ const FLUSH_PAUSE_MS = 50;
 /** Every so many failures to connect are worth a line in the log. */
 const LOG_EVERY = 20;
 
+interface Opening {
+  readonly url: string;
+  readonly app: string;
+  readonly log: Logger;
+  /** K2, but for as long as somebody wants it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export class NatsWire implements Wire {
   readonly inbox: string;
   /** Called with every change between connected and not. */
@@ -45,12 +53,12 @@ export class NatsWire implements Wire {
     void this.#watch();
   }
 
-  static async open({ url, app, log }: { url: string; app: string; log: Logger }): Promise<NatsWire> {
+  static async open({ url, app, log, signal }: Opening): Promise<NatsWire> {
     const { server, user, pass, token, tls } = parseUrl(url);
     const masked = server.map((one) => `nats://${one}`).join(',');
     for (let failures = 1; ; failures += 1) {
       try {
-        const connection = await connect({
+        const connecting = connect({
           servers: server,
           name: app,
           ...(user === undefined ? {} : { user, pass }),
@@ -66,11 +74,13 @@ export class NatsWire implements Wire {
           maxPingOut: 2,
           timeout: 5_000,
         });
-        return new NatsWire(connection, masked, app, log);
+        return new NatsWire(await unlessAborted(connecting, signal), masked, app, log);
       } catch (error) {
         const code = error instanceof NatsError ? error.code : undefined;
         if (failures % LOG_EVERY === 1) log.warn({ url: masked, code, failures }, 'the message bus is not there yet');
-        await sleep(100 + backoffMs(failures, { baseMs: 100, maxMs: 1_000 }));
+        if (!signal?.aborted)
+          await sleep(100 + backoffMs(failures, { baseMs: 100, maxMs: 1_000 }), signal).catch(() => undefined);
+        signal?.throwIfAborted();
       }
     }
   }
@@ -229,6 +239,22 @@ export class NatsWire implements Wire {
     this.#connected = false;
     this.#tell();
   }
+}
+
+/** Rejects with the signal's reason where that comes first; a connection that is made all the same is closed. */
+function unlessAborted(connecting: Promise<NatsConnection>, signal?: AbortSignal): Promise<NatsConnection> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      reject(signal?.reason as Error);
+      connecting.then(
+        (late) => late.close(),
+        () => undefined,
+      );
+    };
+    if (signal?.aborted) return onAbort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    void connecting.then(resolve, reject).finally(() => signal?.removeEventListener('abort', onAbort));
+  });
 }
 
 class NatsMessage implements WireMessage {

@@ -44,7 +44,10 @@ export interface ServiceParts {
 }
 
 export interface Service {
-  /** Resolves when the service answers. While NATS is away it waits, and its readiness says so. */
+  /**
+   * Resolves when the service answers, or when it was stopped before. While NATS is away it waits, and its readiness says
+   * so.
+   */
   start(): Promise<void>;
   stop(): Promise<void>;
   /** Port of /health, /readiness and /metrics, once started; 0 where there is none. */
@@ -84,7 +87,17 @@ export function createService(
       const ok = connected?.status().connected ?? false;
       return ok ? { ok } : { ok, detail: 'The message bus does not answer.' };
     });
-    const bus = overrides.bus ?? (await connectBus({ url: config.natsUrl, app, log, metrics, stopLimitMs }));
+    const wait = new AbortController();
+    lifecycle.onStop('the wait for the bus', () => wait.abort());
+    const bus =
+      overrides.bus ??
+      (await connectBus({ url: config.natsUrl, app, log, metrics, stopLimitMs, signal: wait.signal }).catch(
+        (error: unknown) => {
+          if (wait.signal.aborted) return undefined;
+          throw error;
+        },
+      ));
+    if (!bus) return; // stopped before it was up
     connected = bus;
     if (!overrides.bus) lifecycle.onStop('bus', () => bus.close());
 

@@ -1,8 +1,9 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort, startNats } from '@switchyard/local-servers';
 import { createMetrics } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
-import { type BusStatus, connectBus } from '../src/index.ts';
+import { type BusStatus, connectBus, createService } from '../src/index.ts';
 import { echo, journalOf, newRunId, pause, runOf, slow } from './fixtures.ts';
 import { log, type NatsWorld, natsWorld } from './harness.ts';
 
@@ -24,6 +25,48 @@ describe('the connection to NATS', () => {
     await bus.close();
     await server.stop();
   });
+
+  it('is waited for no longer than somebody wants it, whether nobody listens or nobody answers', async () => {
+    const taken: Socket[] = [];
+    const silent = createServer((socket) => taken.push(socket));
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const ports = [await freePort(), (silent.address() as AddressInfo).port];
+    for (const port of ports) {
+      const left = new AbortController();
+      const connecting = connectBus({ url: `nats://127.0.0.1:${port}`, app: 'early', log, signal: left.signal });
+      const ended = connecting.then(
+        () => 'connected',
+        (error: unknown) => error,
+      );
+      await pause(300);
+      left.abort(new Error('not wanted any more'));
+      expect(await ended).toMatchObject({ message: 'not wanted any more' });
+    }
+    for (const socket of taken) socket.destroy();
+    silent.close();
+  }, 20_000);
+
+  it('is waited for no longer by a service that is stopped, which is not wired then', async () => {
+    const config = {
+      natsUrl: `nats://127.0.0.1:${await freePort()}`,
+      opsPort: 0,
+      logLevel: 'silent',
+      telemetry: { serviceName: 'early' },
+      drainTimeoutMs: 5_000,
+    };
+    let wired = false;
+    const service = createService('audit', config, { log, handleSignals: false }, async () => void (wired = true));
+    const started = service.start();
+    await until(() => service.opsPort > 0, 5_000);
+    const ready = await fetch(`http://127.0.0.1:${service.opsPort}/readiness`);
+    expect([ready.status, await ready.text()]).toEqual([
+      503,
+      expect.stringContaining('The message bus does not answer.'),
+    ]);
+    await service.stop();
+    await started;
+    expect(wired).toBe(false);
+  }, 10_000);
 
   it('comes back though the server refused the login for a while', async () => {
     const port = await freePort();
