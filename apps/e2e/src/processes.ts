@@ -31,7 +31,7 @@ export interface Ended {
 }
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const START_LIMIT_MS = 60_000;
+const START_LIMIT_MS = 120_000;
 const STOP_LIMIT_MS = 15_000;
 const START_TRIES = 10;
 

@@ -30,6 +30,12 @@ describe('prosodyConfig', () => {
     expect(text).toContain('modules_disabled = { "s2s", "tls", "http" }');
   });
 
+  it('sets nothing twice that is set by the caller', () => {
+    const config = 'a = 1\nauthentication = "internal_hashed"';
+    const text = prosodyConfig({ port: 20_001, dir: '/d', domain: 'localhost' }, { config });
+    expect(text.match(/^authentication .*$/gm)).toEqual(['authentication = "internal_hashed"']);
+  });
+
   it('cannot be broken out of by a domain with a quote', () => {
     expect(prosodyConfig({ port: 1, dir: '/d', domain: 'a" evil = "' })).toContain('VirtualHost "a\\" evil = \\""');
   });

@@ -43,7 +43,7 @@ export function prosodyConfig(
   const security = tls
     ? `c2s_require_encryption = true\nssl = { certificate = ${lua(tls.certificate)}; key = ${lua(tls.key)} }`
     : 'c2s_require_encryption = false\nallow_unencrypted_plain_auth = true';
-  return `data_path = ${lua(join(at.dir, 'data'))}
+  const settings = `data_path = ${lua(join(at.dir, 'data'))}
 pidfile = ${lua(join(at.dir, 'prosody.pid'))}
 interfaces = { "127.0.0.1" }
 c2s_ports = { ${at.port} }
@@ -55,10 +55,11 @@ authentication = "internal_plain"
 allow_registration = false
 network_settings = { nagle = false }
 ${security}
-log = { info = "*console" }
-${options.config ?? ''}
-VirtualHost ${lua(at.domain)}
-`;
+log = { info = "*console" }`.split('\n');
+  // None is set twice: where its path is long, Prosody breaks when it wants to warn of that.
+  const config = options.config ?? '';
+  const own = settings.filter((line) => !`\n${config}`.includes(`\n${line.split(' ', 1)[0]} =`));
+  return `${own.join('\n')}\n${config}\nVirtualHost ${lua(at.domain)}\n`;
 }
 
 /** Starts a private Prosody. Throws with the tail of its log where it does not come up. */

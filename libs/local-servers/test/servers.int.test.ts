@@ -52,7 +52,7 @@ describe('private servers', () => {
     await servers.stop();
     expect(all.map((s) => processStartTime(s.pid))).toEqual([undefined, undefined, undefined, undefined]);
     expect(existsSync(servers.dir)).toBe(false);
-  }, 60_000);
+  });
 
   it('PostgreSQL keeps its data, its password and its port across a restart', async () => {
     const dir = join(base, 'kept', 'postgres');
@@ -67,7 +67,7 @@ describe('private servers', () => {
     } finally {
       await second.stop();
     }
-  }, 60_000);
+  });
 
   it('PostgreSQL lets nobody in without the password', async () => {
     const server = await startPostgres({ dir: join(base, 'locked', 'postgres'), durable: false });
@@ -78,7 +78,7 @@ describe('private servers', () => {
     } finally {
       await server.stop();
     }
-  }, 60_000);
+  });
 
   it('an app’s login reaches what its role may touch, and nothing else', async () => {
     const server = await startPostgres({ dir: join(base, 'roles', 'postgres'), durable: false });
@@ -97,29 +97,25 @@ describe('private servers', () => {
     } finally {
       await server.stop();
     }
-  }, 60_000);
+  });
 
   const isRoot = process.getuid?.() === 0;
-  (isRoot ? it : it.skip)(
-    'run by root in a folder closed to others, PostgreSQL finds its data again',
-    async () => {
-      const closed = mkdtempSync(join(tmpdir(), 'switchyard-closed-'));
-      const dir = join(closed, 'data', 'postgres');
-      const first = await startPostgres({ dir, durable: false });
-      try {
-        await query(first.url, 'create table kept (n int)');
-        await first.stop();
-        const second = await startPostgres({ dir, durable: false });
-        await second.stop();
-        expect(second.dir).toBe(first.dir);
-        expect(first.dir).toMatch(/^\/var\/tmp\/switchyard-/);
-      } finally {
-        await first.stop();
-        for (const folder of [closed, first.dir]) rmSync(folder, { recursive: true, force: true });
-      }
-    },
-    60_000,
-  );
+  (isRoot ? it : it.skip)('run by root in a folder closed to others, PostgreSQL finds its data again', async () => {
+    const closed = mkdtempSync(join(tmpdir(), 'switchyard-closed-'));
+    const dir = join(closed, 'data', 'postgres');
+    const first = await startPostgres({ dir, durable: false });
+    try {
+      await query(first.url, 'create table kept (n int)');
+      await first.stop();
+      const second = await startPostgres({ dir, durable: false });
+      await second.stop();
+      expect(second.dir).toBe(first.dir);
+      expect(first.dir).toMatch(/^\/var\/tmp\/switchyard-/);
+    } finally {
+      await first.stop();
+      for (const folder of [closed, first.dir]) rmSync(folder, { recursive: true, force: true });
+    }
+  });
 
   it('a server that cannot start says why, with the end of its log, and leaves no process', async () => {
     const holder = await startRedis({ dir: join(base, 'holder') });
@@ -130,7 +126,7 @@ describe('private servers', () => {
     } finally {
       await holder.stop();
     }
-  }, 60_000);
+  });
 
   /** The outcome of SASL PLAIN without TLS. */
   const logIn = (server: { port: number; domain: string }, user: string, password: string): Promise<string> =>
@@ -172,11 +168,7 @@ describe('private servers', () => {
     }
   }
 
-  it(
-    'Prosody lets its accounts log in and nobody else, also after a restart',
-    () => keepsItsAccounts(startProsody),
-    60_000,
-  );
+  it('Prosody lets its accounts log in and nobody else, also after a restart', () => keepsItsAccounts(startProsody));
 
   (ejabberdIsInstalled() ? it : it.skip)(
     'ejabberd lets its accounts log in and nobody else, also after a restart',
@@ -201,5 +193,5 @@ describe('private servers', () => {
     const gone = (): boolean => pids.every((pid) => processStartTime(pid) === undefined) && !existsSync(dir);
     for (let n = 0; n < 100 && !gone(); n++) await sleep(100);
     expect(gone()).toBe(true);
-  }, 60_000);
+  });
 });
