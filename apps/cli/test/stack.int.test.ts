@@ -75,11 +75,11 @@ describe('the stack of one clone', () => {
       cwd: repository,
     });
     port = await freePort();
-  }, 120_000);
+  });
   afterAll(() => {
     run('down');
     rmSync(root, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   it('comes up with everything, and says where', () => {
     const up = run('up', '--detach', '--replicas', 'orchestrator=2');
@@ -97,7 +97,7 @@ describe('the stack of one clone', () => {
       log: '.switchyard/log/gateway.log',
     });
     expect(run('status').stdout).toMatch(/orchestrator-2 +\d+ {2}ready/);
-  }, 120_000);
+  });
 
   it('gives each service its addresses', async () => {
     const url = processes(root).find(({ name }) => name === 'orchestrator')?.url ?? '';
@@ -131,7 +131,7 @@ describe('the stack of one clone', () => {
       '42 ok',
     ]);
     expect([verdict, doctor.status]).toEqual(['fail', 2]);
-  }, 30_000);
+  });
 
   it('starts a killed service again, and the log says so', async () => {
     const before = processes(root).find(({ name }) => name === 'mcp-tool')!;
@@ -141,7 +141,7 @@ describe('the stack of one clone', () => {
       return now !== undefined && now.pid !== before.pid;
     }, 15_000);
     expect(run('logs', 'supervisor').stdout).toMatch(/! mcp-tool ended \(ended by SIGKILL\)/);
-  }, 30_000);
+  });
 
   it('starts a killed server again, on the same port with the same data', async () => {
     const before = processes(root).find(({ name }) => name === 'nats')!;
@@ -150,7 +150,7 @@ describe('the stack of one clone', () => {
       const now = processes(root).find(({ name }) => name === 'nats');
       return now !== undefined && now.pid !== before.pid && now.url === before.url;
     }, 15_000);
-  }, 30_000);
+  });
 
   it('runs a task through the gateway: the answer on stdout, the progress not', () => {
     const answer = run('run', 'What is it?');
@@ -160,7 +160,7 @@ describe('the stack of one clone', () => {
     expect(JSON.parse(run('run', '--json', 'What is it?').stdout.split('\n')[0]!)).toMatchObject({
       event: 'orchestrator.task.completed',
     });
-  }, 30_000);
+  });
 
   it('is not started twice, and a setting that this call wants different starts it again', () => {
     const pids = processes(root).map(({ pid }) => pid);
@@ -173,7 +173,7 @@ describe('the stack of one clone', () => {
     expect(again.stderr).toContain('LOG_LEVEL changed: starting the stack again');
     expect(processes(root).some(({ pid }) => pids.includes(pid))).toBe(false);
     expect(readFileSync(join(root, 'migrated'), 'utf8')).toBe('\n');
-  }, 60_000);
+  });
 
   it('goes down without a trace, and only itself', async () => {
     const bystander = spawn('sleep', ['60'], { stdio: 'ignore' });
@@ -190,7 +190,7 @@ describe('the stack of one clone', () => {
       0,
       expect.stringMatching(/Nothing runs in this clone, and NATS_URL/),
     ]);
-  }, 60_000);
+  });
 
   it('finds and ends what a killed supervisor left behind', async () => {
     expect(run('up', '--detach').status).toBe(0);
@@ -200,7 +200,7 @@ describe('the stack of one clone', () => {
     await until(() => processStartTime(pid) === undefined);
     expect(run('down').stdout).toContain('gateway');
     expect(left.filter((child) => processStartTime(child) !== undefined)).toEqual([]);
-  }, 90_000);
+  });
 
   it('says by whom the port of the gateway is taken and how to choose another', async () => {
     const holder = createServer();
@@ -214,5 +214,5 @@ describe('the stack of one clone', () => {
     expect(said).toContain(`Port ${taken} is taken by process ${process.pid} (`);
     expect(said).toMatch(/Choose another: GATEWAY_PORT=\d+ \.\/switchyard up/);
     expect(code).toBe(69);
-  }, 30_000);
+  });
 });

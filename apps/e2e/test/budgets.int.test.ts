@@ -12,8 +12,8 @@ beforeAll(async () => {
       BUDGET_WAIT_MS: '1000',
     },
   });
-}, 120_000);
-afterAll(() => system?.stop(), 60_000);
+});
+afterAll(() => system?.stop());
 
 interface Run {
   readonly status: string;

@@ -51,7 +51,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await call('down').ended;
   rmSync(root, { recursive: true, force: true });
-}, 60_000);
+});
 
 describe('the demo of two organisations', () => {
   it('runs a task by the agent of the other one, over XMPP, where nobody listens for HTTP', async () => {

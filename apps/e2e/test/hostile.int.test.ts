@@ -8,11 +8,11 @@ let raw: NatsConnection;
 beforeAll(async () => {
   system = await startSystem();
   raw = await connect({ servers: system.natsUrl });
-}, 120_000);
+});
 afterAll(async () => {
   await raw?.close();
   await system?.stop();
-}, 60_000);
+});
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const GARBAGE: [string, Uint8Array][] = [

@@ -36,7 +36,7 @@ beforeAll(async () => {
     return Promise.resolve({ runId, created: true, lastSeq: 1, ended: false });
   });
   await orchestrator.answer(getRun, () => Promise.reject(new AppError('not_found')));
-}, 60_000);
+});
 afterAll(async () => {
   await gateway?.stop();
   await bridge?.stop();
@@ -45,7 +45,7 @@ afterAll(async () => {
   await prosody?.stop();
   await nats?.stop();
   rmSync(dir, { recursive: true, force: true });
-}, 60_000);
+});
 
 it('nothing runs before the AZTM login stands, and everybody is told why; then it does', async () => {
   const env = {
@@ -88,4 +88,4 @@ it('nothing runs before the AZTM login stands, and everybody is told why; then i
   expect((await readiness()).body.checks.xmpp.detail).toContain('The AZTM login stands');
   expect((await start()).status).toBe(202);
   expect(started).toBe(1);
-}, 120_000);
+});

@@ -174,7 +174,7 @@ afterAll(async () => {
   way?.stop();
   await Promise.all([prosody?.stop(), nats?.stop()]);
   rmSync(dir, { recursive: true, force: true });
-}, 90_000);
+});
 
 async function ask(
   path: string,
@@ -215,5 +215,5 @@ describe('what a service calls at a mapped address', () => {
     expect((await ask('/runs', undefined, 'k2')).status).toBeGreaterThanOrEqual(401);
     expect(overNetwork).toEqual([]);
     expect(overXmpp.slice(before).filter((each) => /completions|jwks/.test(each))).toEqual([]);
-  }, 120_000);
+  });
 });

@@ -27,7 +27,7 @@ afterEach(async () => {
   await system?.stop();
   system = undefined;
   for (const clean of cleanups.splice(0).reverse()) clean();
-}, 60_000);
+});
 
 async function start(dirs: { nats: string; postgres: string }): Promise<Processes> {
   system = await startProcesses({ dirs, durable: true, replicas: { a2a: 1, audit: 1 } });

@@ -179,7 +179,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   for (const stop of stops.reverse()) await stop();
-}, 60_000);
+});
 beforeEach(() => {
   provider?.answerWith(undefined);
 });

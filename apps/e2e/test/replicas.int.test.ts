@@ -4,8 +4,8 @@ import { dataOf, headersOf, parseSse, startSystem, type System } from '../src/in
 let system: System;
 beforeAll(async () => {
   system = await startSystem({ orchestrators: 2 });
-}, 120_000);
-afterAll(() => system?.stop(), 60_000);
+});
+afterAll(() => system?.stop());
 
 it('moves runs from an orchestrator that stops to one that stays; every stream ends well', async () => {
   system.model.setScript({
@@ -32,4 +32,4 @@ it('moves runs from an orchestrator that stops to one that stays; every stream e
     expect(seqs).toEqual([...seqs].sort((a, b) => a - b));
     expect(new Set(seqs).size).toBe(seqs.length);
   }
-}, 60_000);
+});

@@ -8,8 +8,8 @@ import { startSystem, type System } from '../src/index.ts';
 let system: System;
 beforeAll(async () => {
   system = await startSystem({ env: { TOOL_AGENT: 'always', TOOL_SEARCH_ABOVE: '1000' } });
-}, 120_000);
-afterAll(() => system?.stop(), 60_000);
+});
+afterAll(() => system?.stop());
 
 interface Answer {
   readonly run_id: string;

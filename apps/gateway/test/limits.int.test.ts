@@ -58,7 +58,7 @@ describe('the rate limit', () => {
         checks: expect.objectContaining({ redis: { ok: false, required: false, detail: expect.any(String) } }),
       }),
     ]);
-  }, 20_000);
+  });
 });
 
 describe('readiness', () => {
@@ -127,7 +127,7 @@ describe('AZTM_REQUIRED=true', () => {
     state = 'online';
     await until(async () => (await post('/runs', task)).status === 202, 10_000);
     expect((await fetch(`${house.url}/readiness`)).status).toBe(200);
-  }, 30_000);
+  });
 });
 
 describe('draining', () => {

@@ -6,8 +6,8 @@ const PEER: Principal = { tenantId: 'xmpp', userId: 'x-peer', role: 'user', via:
 let house: House;
 beforeAll(async () => {
   house = await openHouse({ TB_DEFAULT_USER_ID: 'root' });
-}, 30_000);
-afterAll(() => house?.stop(), 30_000);
+});
+afterAll(() => house?.stop());
 
 async function ask(over: Partial<RequestOf<typeof httpRequest>>) {
   const bridge = house.hub.connect('xmpp-bridge');

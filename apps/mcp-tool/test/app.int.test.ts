@@ -35,12 +35,12 @@ beforeAll(async () => {
   service = await start();
   asker = await connectBus({ url: servers.nats.url, app: 'orchestrator', log });
   raw = await connect({ servers: servers.nats.url });
-}, 90_000);
+});
 afterAll(async () => {
   await Promise.all([raw?.close(), asker?.close()]);
   await service?.stop();
   await servers?.stop();
-}, 30_000);
+});
 
 const call = (principal: Principal, tool: string, args: Record<string, unknown>) =>
   asker.request(callTool, { principal, tool, arguments: args });

@@ -211,7 +211,7 @@ describe('a step', () => {
     await dying.close();
     await new Promise((resolve) => setTimeout(resolve, 4_000)); // it is noticed within 2 s
     expect(contexts[0]!.signal.aborted).toBe(false);
-  }, 20_000);
+  });
 });
 
 describe('listing and calling', () => {

@@ -119,7 +119,7 @@ beforeAll(async () => {
     handle: async (messages) => void facts.push(...messages.flatMap(({ system }) => system ?? [])),
   });
   services.push({ start: async () => undefined, stop: () => auditor.close(), opsPort: 0 });
-}, 90_000);
+});
 afterEach(async () => {
   for (const child of children.splice(0)) {
     if (child.exitCode !== null || child.signalCode !== null) continue;
@@ -128,13 +128,13 @@ afterEach(async () => {
   }
   await Promise.all(services.splice(1).map((service) => service.stop()));
   holdMs = world.length = facts.length = 0;
-}, 30_000);
+});
 afterAll(async () => {
   await Promise.all(services.map((service) => service.stop()));
   await asker?.close();
   await restarted?.stop();
   await servers?.stop();
-}, 30_000);
+});
 
 let count = 0;
 const freshKey = () => `run${(count += 1)}:step-mcp-001`;
@@ -178,7 +178,7 @@ describe('fifty duplicates of a call on two replicas', () => {
     expect(world).toHaveLength(1);
     expect(answers).toEqual([expect.stringContaining('"paid":7')]);
     expect(told('tools.effect.in_doubt')).toEqual([]);
-  }, 30_000);
+  });
 
   it('have many where the ledger is ignored: this test can fail', async () => {
     const ignored = (effects: Effects): Effects =>
@@ -192,7 +192,7 @@ describe('fifty duplicates of a call on two replicas', () => {
     await Promise.all([replica(ignored), replica(ignored)]);
     await fiftyDuplicates();
     expect(world.length).toBeGreaterThan(1);
-  }, 30_000);
+  });
 });
 
 describe('a process that is killed after the effect and before its outcome is written', () => {
@@ -224,7 +224,7 @@ describe('a process that is killed after the effect and before its outcome is wr
     const seen = asker.request(getEffect, { principal: { ...ANN, userId: 'bob' }, effectId });
     await expect(seen).rejects.toMatchObject({ code: 'not_found' });
     expect(effects()).toHaveLength(1);
-  }, 40_000);
+  });
 
   it('is repeated once with the same key where the tool honours it', async () => {
     const { child, effects } = await process_();
@@ -239,35 +239,31 @@ describe('a process that is killed after the effect and before its outcome is wr
     expect([...effects(), ...world]).toEqual([`pay_key ${key}`, `pay_key ${key}`]);
     expect(await effectOf(key)).toMatchObject({ state: 'succeeded', attempts: 2 });
     await lost;
-  }, 40_000);
+  });
 });
 
 describe('a process that stands still for longer than its lease', () => {
   it.each([
     ['changes nothing of a call that another has done meanwhile', 'pay_key', false],
     ['ends the doubt that its silence made', 'pay_none', true],
-  ] as const)(
-    '%s, and its late outcome is recorded and told',
-    async (_what, tool, accepted) => {
-      const { child, effects, release } = await process_();
-      const key = freshKey();
-      const lost = step(tool, key).catch((error: unknown) => error);
-      await until(() => effects().length === 1);
-      child.kill('SIGSTOP');
-      await replica();
-      const answer = await ask(tool, key);
-      expect(answer.status).toBe(accepted ? 'in_doubt' : 'succeeded');
-      release();
-      child.kill('SIGCONT');
-      await until(() => told('tools.effect.late').length === 1, 15_000);
-      expect(told('tools.effect.late')[0]!.data).toMatchObject({ accepted, outcome: 'succeeded', tool });
-      const effect = await effectOf(key);
-      expect(effect).toMatchObject({ state: 'succeeded', late: true, lateOutcome: 'succeeded' });
-      expect(effect?.result).toMatchObject({ output: { pid: accepted ? child.pid : process.pid } });
-      await lost;
-    },
-    40_000,
-  );
+  ] as const)('%s, and its late outcome is recorded and told', async (_what, tool, accepted) => {
+    const { child, effects, release } = await process_();
+    const key = freshKey();
+    const lost = step(tool, key).catch((error: unknown) => error);
+    await until(() => effects().length === 1);
+    child.kill('SIGSTOP');
+    await replica();
+    const answer = await ask(tool, key);
+    expect(answer.status).toBe(accepted ? 'in_doubt' : 'succeeded');
+    release();
+    child.kill('SIGCONT');
+    await until(() => told('tools.effect.late').length === 1, 15_000);
+    expect(told('tools.effect.late')[0]!.data).toMatchObject({ accepted, outcome: 'succeeded', tool });
+    const effect = await effectOf(key);
+    expect(effect).toMatchObject({ state: 'succeeded', late: true, lateOutcome: 'succeeded' });
+    expect(effect?.result).toMatchObject({ output: { pid: accepted ? child.pid : process.pid } });
+    await lost;
+  });
 });
 
 /** The model of a delegated step: it says these things, one a turn, and never the same words twice. */
@@ -332,7 +328,7 @@ describe('a worker that is killed in a task in words', () => {
     // Asked once more, for its answer was lost, it says the same, and nothing happens.
     expect(await takeUp(key)).toMatchObject({ output: 'All is paid, said the 2th time.' });
     expect([asked.length, world.length]).toEqual([2, 1]);
-  }, 40_000);
+  });
 
   it('leaves a doubt about just the call that nobody knows the end of, and says which it is', async () => {
     says = (turn) => (turn === 1 ? [['pay_none', { cents: 100 + times }]] : []);
@@ -350,7 +346,7 @@ describe('a worker that is killed in a task in words', () => {
       usage: { input_tokens: 10, output_tokens: 1 },
     });
     expect([world, asked.length]).toEqual([[], 1]);
-  }, 40_000);
+  });
 
   it('and only stood still does the same as the one that went on in its place', async () => {
     says = (turn) => (turn < 3 ? [['pay_key', { cents: 100 * turn + times }]] : []);
@@ -370,7 +366,7 @@ describe('a worker that is killed in a task in words', () => {
     expect(inLedger.map(({ state }) => state)).toEqual(['succeeded', 'succeeded']);
     expect(new Set([...world, ...effects()]).size).toBe(2); // two keys in all, whoever paid
     await lost;
-  }, 60_000);
+  });
 });
 
 describe('an outcome that comes after the time limit', () => {
@@ -382,7 +378,7 @@ describe('an outcome that comes after the time limit', () => {
     await until(async () => (await effectOf(key))?.state === 'succeeded');
     expect(await effectOf(key)).toMatchObject({ late: true, result: { output: 'paid after all' } });
     expect(await ask('deaf', key, {})).toMatchObject({ status: 'succeeded', output: 'paid after all' });
-  }, 20_000);
+  });
 });
 
 describe('a call without a key', () => {
@@ -412,5 +408,5 @@ describe('PostgreSQL that goes away', () => {
     expect(await answer).toMatchObject({ status: 'succeeded', output: { paid: 7 } });
     expect(await effectOf(key)).toMatchObject({ state: 'succeeded', attempts: 1, late: false });
     expect(world).toHaveLength(1);
-  }, 60_000);
+  });
 });

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { clientDocument, lookAtUpstream, type Principal, revokeAuthorisation } from '@switchyard/contracts';
 import { sleep } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
@@ -19,8 +19,6 @@ import { text } from './upstream-servers.ts';
  * MCP servers that want a login, and those who issue tokens for them, as strangers: what they may make us do, and what
  * not. Over real HTTP, with a real database.
  */
-
-jest.setTimeout(60_000);
 
 const LINK = (name: string) => `${PUBLIC_URL}/api/mcp/auth?provider=${name}`;
 const whoami = { name: 'whoami', call: () => text('somebody') };

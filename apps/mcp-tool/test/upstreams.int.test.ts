@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError, IDEMPOTENCY_KEY_META } from '@switchyard/contracts';
 import { createLogger } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
@@ -24,15 +24,13 @@ import { ANN, BOB, type Database, ROOT, startDatabase, startSystem, type System 
 
 const PROCESS = fileURLToPath(new URL('upstream-stdio-server.mjs', import.meta.url));
 
-jest.setTimeout(120_000);
-
 let database: Database;
 let system: System;
 const fixtures: Fixture[] = [];
 
 beforeAll(async () => {
   database = await startDatabase();
-}, 120_000);
+});
 afterAll(() => database?.stop());
 afterEach(async () => {
   await system?.stop();

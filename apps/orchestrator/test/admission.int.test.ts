@@ -9,9 +9,9 @@ import { request, World } from './world.ts';
 let world: World;
 beforeAll(async () => {
   world = await World.start();
-}, 60_000);
+});
 afterEach(() => world.clear());
-afterAll(() => world?.stop(), 30_000);
+afterAll(() => world?.stop());
 
 const principal = (tenantId: string, userId = 'ann'): RunSpec['principal'] => ({
   tenantId,
@@ -138,7 +138,7 @@ describe('tenants', () => {
     expect(place - begun).toBeLessThan(12);
     await accepted;
     await world.allEnded(many.map(({ runId }) => runId));
-  }, 120_000);
+  });
 
   it('share it also where the sweeper brings the runs', async () => {
     const full = await world.replica({ maxConcurrent: 0, hears: false });
@@ -205,7 +205,7 @@ describe('a burst', () => {
     for (const { runId } of refused.slice(0, 10)) expect(await world.journal.head(runId)).toBeUndefined();
     await world.allEnded(accepted.map(({ runId }) => runId));
     expect(await replica.metric('admission_refusals_total{limit="queued_per_tenant"')).toBeGreaterThan(0);
-  }, 120_000);
+  });
 
   it('answers a request that was accepted before, also at the limit', async () => {
     const full = await world.replica({ maxConcurrent: 0, hears: false, admission: { maxQueued: 1 } });

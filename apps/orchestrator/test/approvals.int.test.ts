@@ -8,9 +8,9 @@ import { request, World } from './world.ts';
 let world: World;
 beforeAll(async () => {
   world = await World.start();
-}, 60_000);
+});
 afterEach(() => world.clear());
-afterAll(() => world?.stop(), 30_000);
+afterAll(() => world?.stop());
 
 type Asked = ReturnType<typeof request>;
 const NEEDS_IT = { approvalTools: ['write_it'] };

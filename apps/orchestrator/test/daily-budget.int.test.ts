@@ -166,5 +166,5 @@ describe('Redis', () => {
       20_000,
     );
     expect(asked).toHaveLength(2);
-  }, 60_000);
+  });
 });

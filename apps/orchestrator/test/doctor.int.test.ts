@@ -31,14 +31,14 @@ beforeAll(async () => {
     answer(request, response);
   });
   await new Promise<void>((resolve) => endpoint.listen(0, '127.0.0.1', resolve));
-}, 60_000);
+});
 afterAll(async () => {
   redis?.disconnect();
   endpoint?.closeAllConnections();
   endpoint?.close();
   await devModel?.stop();
   await servers?.stop();
-}, 30_000);
+});
 
 describe('Redis', () => {
   const look = () => probeRedis(servers.redis.url, LIMIT_MS);
@@ -185,7 +185,7 @@ describe('a model on a mapped host', () => {
     } finally {
       await bridge.close();
     }
-  }, 60_000);
+  });
 
   it('is not asked where NATS lets nobody in', () => {
     const finding = judgeWay(undefined, 'model.example', 'model@example.org');

@@ -9,9 +9,9 @@ import { request, World } from './world.ts';
 let world: World;
 beforeAll(async () => {
   world = await World.start();
-}, 60_000);
+});
 afterEach(() => world.clear());
-afterAll(() => world?.stop(), 30_000);
+afterAll(() => world?.stop());
 
 const budget = (limits: Partial<RunSpec['budget']>) => ({
   budget: { max_steps: 10, max_iterations: 12, max_tokens: null, max_usd: null, max_seconds: null, ...limits },

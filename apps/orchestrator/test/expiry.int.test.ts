@@ -9,7 +9,7 @@ let world: World;
 
 beforeAll(async () => {
   world = await World.start();
-}, 60_000);
+});
 afterEach(() => world.clear());
 afterAll(() => world?.stop());
 

@@ -8,9 +8,9 @@ import { request, World } from './world.ts';
 let world: World;
 beforeAll(async () => {
   world = await World.start();
-}, 60_000);
+});
 afterEach(() => world.clear());
-afterAll(() => world?.stop(), 30_000);
+afterAll(() => world?.stop());
 
 /** 10 tokens in and 5 out, as the scripted model uses, cost 0.002 USD. */
 const PRICES = { scripted: { input: 100, output: 200 } };

@@ -10,9 +10,9 @@ import { request, World } from './world.ts';
 let world: World;
 beforeAll(async () => {
   world = await World.start();
-}, 60_000);
+});
 afterEach(() => world.clear());
-afterAll(() => world?.stop(), 30_000);
+afterAll(() => world?.stop());
 
 describe('accept', () => {
   it('answers only after the commit', async () => {

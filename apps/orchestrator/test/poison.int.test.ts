@@ -12,9 +12,9 @@ import { request, World } from './world.ts';
 let world: World;
 beforeAll(async () => {
   world = await World.start();
-}, 60_000);
+});
 afterEach(() => world.clear());
-afterAll(() => world?.stop(), 30_000);
+afterAll(() => world?.stop());
 
 const letterOf = async (runId: string) =>
   (await world.sql('select * from orchestrator.dead_letters where run_id = $1', runId))[0];

@@ -9,9 +9,9 @@ import { request, World } from './world.ts';
 let world: World;
 beforeAll(async () => {
   world = await World.start();
-}, 60_000);
+});
 afterEach(() => world.clear());
-afterAll(() => world?.stop(), 30_000);
+afterAll(() => world?.stop());
 
 /** A bus whose streams take nothing while `down.now`. */
 const failing = (down: { now: boolean }) => (bus: Bus) =>

@@ -8,9 +8,9 @@ import { request, World } from './world.ts';
 let world: World;
 beforeAll(async () => {
   world = await World.start();
-}, 60_000);
+});
 afterEach(() => world.clear());
-afterAll(() => world?.stop(), 30_000);
+afterAll(() => world?.stop());
 
 const of = <T extends RunEvent['type']>(events: readonly RunEvent[], type: T) =>
   events.flatMap((event) => (event.type === type ? [event.data as FactOf<T>['data']] : []));

@@ -33,7 +33,7 @@ beforeAll(async () => {
   nats = await startNats({ dir: join(dir, 'nats'), durable: false });
   asker = await connectBus({ url: nats.url, app: 'gateway', log });
   raw = await connect({ servers: nats.url });
-}, 30_000);
+});
 afterEach(async () => {
   await service?.stop();
   service = undefined;
@@ -43,7 +43,7 @@ afterAll(async () => {
   await Promise.all([raw?.close(), asker?.close()]);
   await nats?.stop();
   rmSync(dir, { recursive: true, force: true });
-}, 30_000);
+});
 
 async function start(env: Record<string, string>): Promise<void> {
   const config = parseConfig(Config, { NATS_URL: nats.url, ...env });

@@ -38,14 +38,14 @@ beforeAll(async () => {
     config: 'network_settings = { nagle = false }\nauthentication = "internal_hashed"\ndefault_iteration_count = 4096',
   });
   capture = await Capture.start(() => prosody.port);
-}, 60_000);
+});
 afterAll(async () => {
   await capture?.stop();
   await prosody?.stop();
   authority?.remove();
   foreign?.remove();
   if (dir) rmSync(dir, { recursive: true, force: true });
-}, 30_000);
+});
 
 const options = (port: number, over: Partial<LoginOptions> = {}): LoginOptions => ({
   jid: 'ada@xmpp.test',
@@ -105,7 +105,7 @@ describe('no byte of a stanza or a credential is in clear text', () => {
     expect(capture.sent).toHaveLength(200);
     expect(capture.leaks()).toEqual([]);
     expect(capture.sent.every((pieces) => inClear(Buffer.concat(pieces)).secured)).toBe(true);
-  }, 120_000);
+  });
 
   it('in 200 forced reconnects with sends in flight (fault 20)', async () => {
     capture.sent.length = 0;
@@ -237,39 +237,35 @@ describe('every downgrade ends the login with a reason, before anything was said
       'ours',
       { tls: 'direct' },
     ],
-  ])(
-    '%s: %s',
-    async (...[, code, script, certificate, over]) => {
-      const issued = {
-        ours: () => authority.issue('xmpp.test'),
-        expired: () => authority.issue('expired.test', { names: ['xmpp.test'], days: -1 }),
-        'other name': () => authority.issue('other.test'),
-        'other CA': () => foreign.issue('xmpp.test'),
-      }[certificate]();
-      const server = await HostileServer.start(issued);
-      const between = await Capture.start(() => server.port);
-      try {
-        server.script =
-          over?.tls === 'direct' ? { onText: (_text, client) => client.write(F.open() + F.of(F.starttls)) } : script;
-        const failed = await login(options(between.port, over), never).then(
-          () => undefined,
-          (error: unknown) => error,
-        );
-        expect(failed).toBeInstanceOf(LoginError);
-        expect((failed as LoginError).failure).toMatchObject({ code });
-        expect(between.leaks()).toEqual([]);
-        // Nor is the password inside TLS where its receiver is not known: SCRAM proves it, it is never said.
-        const told = server.heard.join('');
-        const plain = Buffer.from(`\0ada\0${SECRET}`).toString('base64');
-        expect(told.includes(SECRET) || told.includes(plain)).toBe(false);
-        await until(() => server.sockets.size === 0, 10_000);
-      } finally {
-        await between.stop();
-        await server.stop();
-      }
-    },
-    60_000,
-  );
+  ])('%s: %s', async (...[, code, script, certificate, over]) => {
+    const issued = {
+      ours: () => authority.issue('xmpp.test'),
+      expired: () => authority.issue('expired.test', { names: ['xmpp.test'], days: -1 }),
+      'other name': () => authority.issue('other.test'),
+      'other CA': () => foreign.issue('xmpp.test'),
+    }[certificate]();
+    const server = await HostileServer.start(issued);
+    const between = await Capture.start(() => server.port);
+    try {
+      server.script =
+        over?.tls === 'direct' ? { onText: (_text, client) => client.write(F.open() + F.of(F.starttls)) } : script;
+      const failed = await login(options(between.port, over), never).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      expect(failed).toBeInstanceOf(LoginError);
+      expect((failed as LoginError).failure).toMatchObject({ code });
+      expect(between.leaks()).toEqual([]);
+      // Nor is the password inside TLS where its receiver is not known: SCRAM proves it, it is never said.
+      const told = server.heard.join('');
+      const plain = Buffer.from(`\0ada\0${SECRET}`).toString('base64');
+      expect(told.includes(SECRET) || told.includes(plain)).toBe(false);
+      await until(() => server.sockets.size === 0, 10_000);
+    } finally {
+      await between.stop();
+      await server.stop();
+    }
+  });
 });
 
 describe('a connection that fails', () => {
@@ -293,7 +289,7 @@ describe('a connection that fails', () => {
     expect(capture.open).toBe(1);
     await kept.stop();
     await until(() => capture.open === 0, 10_000);
-  }, 60_000);
+  });
 
   it('half-open, without a word, is noticed by the ping; what was asked ends, and a new session stands (fault 2)', async () => {
     expect(SESSION_DEFAULTS.pingMs + SESSION_DEFAULTS.pongMs).toBeLessThanOrEqual(20_000);
@@ -325,5 +321,5 @@ describe('a connection that fails', () => {
       await kept.stop();
       link.stop();
     }
-  }, 120_000);
+  });
 });

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Element, xml } from '@xmpp/client';
 import { xmppRequest } from '@switchyard/contracts';
 import type { ProsodyServer } from '@switchyard/local-servers';
@@ -17,16 +17,14 @@ import { BOB, failureOf, keyed, MAP, POLICY, RULE, TwoBridges } from './two-brid
  * of faults in docs/xmpp-faults.md.
  */
 
-jest.setTimeout(90_000);
-
 let world: TwoBridges;
 
 beforeAll(async () => {
   world = await TwoBridges.start();
-}, 120_000);
+});
 beforeEach(() => world.ready());
 afterEach(() => world.closePeers());
-afterAll(() => world?.stop(), 90_000);
+afterAll(() => world?.stop());
 
 describe('a bridge that only asks', () => {
   it('hears the answer of a peer of urn:aztm:v1, which goes to the account', async () => {
@@ -184,13 +182,13 @@ describe('a server with limits of its own', () => {
       if (chunked) await until(last, 20_000).catch(() => undefined);
       return resp(200, 'ok');
     });
-  }, 90_000);
+  });
   afterAll(async () => {
     peer?.session.close();
     await carl?.stop();
     await way?.stop();
     await strict?.stop();
-  }, 60_000);
+  });
 
   it('10: that cuts large stanzas costs the request that was too large, which is not sent again', async () => {
     const large = 'x'.repeat(60_000);

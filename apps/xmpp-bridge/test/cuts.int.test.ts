@@ -48,7 +48,7 @@ beforeAll(async () => {
   bob = await Organisation.start({ ...at(1), account: 'bob@xmpp.test', env: { AZTM_PEER_POLICY: policy } });
   const env = { SERVICE_MAP: '{"bob.example": "bob@xmpp.test"}', AZTM_SERVER_MODE: 'false', AZTM_PEER_POLICY: policy };
   ada = await Organisation.start({ ...at(0), account: 'ada@xmpp.test', env });
-}, 120_000);
+});
 afterAll(async () => {
   await ada?.stop();
   await bob?.stop();
@@ -56,7 +56,7 @@ afterAll(async () => {
   await prosody?.stop();
   authority?.remove();
   if (dir) rmSync(dir, { recursive: true, force: true });
-}, 90_000);
+});
 
 /** Numbers in [0, 1) that a seed decides (mulberry32). */
 function random(seed: number): () => number {

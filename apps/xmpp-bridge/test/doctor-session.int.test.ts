@@ -27,7 +27,7 @@ beforeAll(async () => {
     ),
   ]);
   prosody = { plain, small, slow };
-}, 60_000);
+});
 afterEach(async () => {
   await clinic.closeAll();
   for (const socket of hostile?.sockets ?? []) socket.destroy();
@@ -35,7 +35,7 @@ afterEach(async () => {
 afterAll(async () => {
   await Promise.all([hostile, ...Object.values(prosody ?? {})].map((server) => server?.stop()));
   clinic?.remove();
-}, 30_000);
+});
 
 const quiet: SessionHandlers = {
   onQuestion: () => undefined,
@@ -75,7 +75,7 @@ describe('the checks of the doctor, at a session that stands', () => {
       status: 'fail',
       sentence: expect.stringMatching(/^About \d+ KB\/s: rate limit/),
     });
-  }, 60_000);
+  });
 
   it('21: a delay that only larger stanzas have', async () => {
     hostile.script = welcoming((client, iq, id) => {
@@ -85,7 +85,7 @@ describe('the checks of the doctor, at a session that stands', () => {
     });
     const told = await clinic.doctor(hostile.port, PLAIN, { stepMs: 3_000 });
     expect(told.at(21)).toMatchObject({ status: 'warn', sentence: expect.stringMatching(/delayed ACK\/Nagle/) });
-  }, 60_000);
+  });
 
   it('24: walks through all of them, and finds that Prosody keeps messages for those who are away', async () => {
     const told = await clinic.doctor(prosody.plain.port);
@@ -97,7 +97,7 @@ describe('the checks of the doctor, at a session that stands', () => {
     });
     expect(told.at(24).evidence.join('\n')).toMatch(/<message [^]*<delay /);
     expect(told.at(20)).toMatchObject({ status: 'ok', sentence: 'Stanzas of 250000 bytes pass.' });
-  }, 60_000);
+  });
 
   it('18: a peer whose sessions cannot be seen; 22: one that is away', async () => {
     const told = await clinic.doctor(prosody.plain.port, MAP);
@@ -109,7 +109,7 @@ describe('the checks of the doctor, at a session that stands', () => {
     expect(told.at(22).sentence).toBe(
       'bob@xmpp.test: service-unavailable — offline or unknown account (servers do not say which).',
     );
-  }, 60_000);
+  });
 
   it.each<[string, SessionHandlers['onQuestion'], RegExp]>([
     [
@@ -133,20 +133,16 @@ describe('the checks of the doctor, at a session that stands', () => {
       () => Promise.resolve(features('urn:xmpp:ping')),
       /answers but without urn:xmpp:http: using aztm-v1/,
     ],
-  ])(
-    '22: a peer that speaks %s',
-    async (_name, onQuestion, sentence) => {
-      await peer('bob', 'aztm', 5, { onQuestion });
-      const told = await clinic.doctor(
-        prosody.plain.port,
-        { SERVICE_MAP: '{"bob.test":"bob@xmpp.test/aztm"}' },
-        { only: 'peers' },
-      );
-      expect(told.at(22)).toMatchObject({ status: 'ok' });
-      expect(told.at(22).sentence).toMatch(sentence);
-    },
-    60_000,
-  );
+  ])('22: a peer that speaks %s', async (_name, onQuestion, sentence) => {
+    await peer('bob', 'aztm', 5, { onQuestion });
+    const told = await clinic.doctor(
+      prosody.plain.port,
+      { SERVICE_MAP: '{"bob.test":"bob@xmpp.test/aztm"}' },
+      { only: 'peers' },
+    );
+    expect(told.at(22)).toMatchObject({ status: 'ok' });
+    expect(told.at(22).sentence).toMatch(sentence);
+  });
 
   it('23: another session that takes what is meant for this one, and not the bridge itself', async () => {
     await peer('ada', 'switchyard.0123456789', 10);
@@ -157,7 +153,7 @@ describe('the checks of the doctor, at a session that stands', () => {
       sentence: expect.stringMatching(/ada@xmpp.test \(own JID\) has 1 other session online with priority ≥ 10/),
     });
     expect(told.at(23).evidence).toEqual(['"ada@xmpp.test/phone": priority 10']);
-  }, 60_000);
+  });
 });
 
 (ejabberdIsInstalled() ? describe : describe.skip)('"Invalid channel binding", at ejabberd', () => {
@@ -165,7 +161,7 @@ describe('the checks of the doctor, at a session that stands', () => {
   beforeAll(async () => {
     const tls = clinic.authority.issue('xmpp.test-2', { names: ['xmpp.test'] });
     ejabberd = await startEjabberd({ dir: join(clinic.dir, 'ejabberd'), domain: 'xmpp.test', users: USERS, tls });
-  }, 60_000);
+  });
   afterAll(() => ejabberd?.stop());
 
   it('14: cause A: the server computes another binding; nobody is in between', async () => {
@@ -179,7 +175,7 @@ describe('the checks of the doctor, at a session that stands', () => {
     expect(told.at(14).sentence).not.toContain('Cause B');
     // The same server keeps nothing for those who are away.
     expect(told.at(24)).toMatchObject({ status: 'ok' });
-  }, 60_000);
+  });
 
   it('14: cause B: something between ends TLS', async () => {
     const tls = clinic.authority.issue('xmpp.test-3', { names: ['xmpp.test'] });
@@ -192,5 +188,5 @@ describe('the checks of the doctor, at a session that stands', () => {
       sentence: expect.stringMatching(/for every type .*Credentials are right\. Cause B.*[0-9a-f]{64}/),
     });
     expect(told.at(14).sentence).not.toContain('Cause A');
-  }, 60_000);
+  });
 });

@@ -48,12 +48,12 @@ const options = (over: Partial<LoginOptions> = {}): LoginOptions => ({
       start('ejabberd', []),
       start('older', ['protocol_options: ["no_sslv3", "no_tlsv1", "no_tlsv1_1", "no_tlsv1_3"]']),
     ]);
-  }, 60_000);
+  });
   afterAll(async () => {
     await Promise.all([server?.stop(), older?.stop()]);
     authority?.remove();
     if (dir) rmSync(dir, { recursive: true, force: true });
-  }, 30_000);
+  });
 
   it('stands with the strongest mechanism, in each policy of channel binding that TLS 1.3 allows', async () => {
     for (const channelBinding of ['prefer', 'off'] as const) {
@@ -61,7 +61,7 @@ const options = (over: Partial<LoginOptions> = {}): LoginOptions => ({
       expect(stream).toMatchObject({ jid: 'ada@xmpp.test/r', tlsVersion: 'TLSv1.3', mechanism: 'SCRAM-SHA-512' });
       stream.socket.destroy();
     }
-  }, 60_000);
+  });
 
   it.each<[string, Partial<LoginOptions>, string]>([
     ['a wrong password', { password: 'wrong' }, 'NOT_AUTHORIZED'],
@@ -69,21 +69,17 @@ const options = (over: Partial<LoginOptions> = {}): LoginOptions => ({
     ['a domain that it does not host', { domain: 'other.test' }, 'HOST_UNKNOWN'],
     ['TLS at once', { tls: 'direct' }, 'STARTTLS_EXPECTED'],
     ['a channel binding that both ends do not have', { channelBinding: 'require' }, 'CHANNEL_BINDING'],
-  ])(
-    'fails for %s with its reason',
-    async (_name, over, code) => {
-      const failed = await login(options(over), new AbortController().signal).catch((error: unknown) => error);
-      expect(failed).toBeInstanceOf(LoginError);
-      expect((failed as LoginError).failure.code).toBe(code);
-    },
-    60_000,
-  );
+  ])('fails for %s with its reason', async (_name, over, code) => {
+    const failed = await login(options(over), new AbortController().signal).catch((error: unknown) => error);
+    expect(failed).toBeInstanceOf(LoginError);
+    expect((failed as LoginError).failure.code).toBe(code);
+  });
 
   it('is bound to the connection where both ends can, also where that is required', async () => {
     const stream = await login(options({ port: older.port, channelBinding: 'require' }), new AbortController().signal);
     expect(stream).toMatchObject({ tlsVersion: 'TLSv1.2', mechanism: 'SCRAM-SHA-512' });
     stream.socket.destroy();
-  }, 60_000);
+  });
 
   describe('through something that ends TLS on the way', () => {
     /** What both sides can bind to without XEP-0440 is of TLS 1.2. */
@@ -111,12 +107,12 @@ const options = (over: Partial<LoginOptions> = {}): LoginOptions => ({
         then: 'fatal',
         sentence: expect.stringMatching(/Invalid channel binding" \(tls-unique, TLSv1\.2\).*ends TLS.*[0-9a-f]{64}/),
       });
-    }, 60_000);
+    });
 
     it('the same login stands without binding where that is only preferred: the password was right', async () => {
       const { outcome } = await through({ channelBinding: 'prefer' }, {});
       expect(outcome).toEqual({ jid: 'ada@xmpp.test/r', bindingRefused: 'tls-unique' });
-    }, 60_000);
+    });
 
     it('such a login is warned of, once, and said to be without binding for as long as it stands', async () => {
       const [flaws, lines]: [LoginFlaw[], string[]] = [[], []];
@@ -144,7 +140,7 @@ const options = (over: Partial<LoginOptions> = {}): LoginOptions => ({
         await keeper.stop();
         await middleman.stop();
       }
-    }, 60_000);
+    });
 
     it('TLS that is offered again after SASL, by the real server on a second connection, is told at once', async () => {
       const { outcome, upstream } = await through({ channelBinding: 'off' }, { reconnectsAfterSasl: true });
@@ -154,6 +150,6 @@ const options = (over: Partial<LoginOptions> = {}): LoginOptions => ({
         step: 'opening the authenticated stream',
         sentence: expect.stringMatching(/^Login succeeded, then this stream asked for STARTTLS again\./),
       });
-    }, 60_000);
+    });
   });
 });

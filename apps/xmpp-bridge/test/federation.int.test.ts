@@ -82,7 +82,7 @@ beforeAll(async () => {
     return answer(request, handling);
   });
   for (const bus of [ada, bob]) await until(async () => (await bus.request(xmppStatus, {})).state === 'online', 20_000);
-}, 90_000);
+});
 beforeEach(() => {
   served = [];
   answer = ({ body }) => ({ status: 200, headers: [['content-type', 'text/plain']], body });
@@ -94,7 +94,7 @@ afterAll(async () => {
   await prosody?.stop();
   authority?.remove();
   if (dir) rmSync(dir, { recursive: true, force: true });
-}, 60_000);
+});
 
 const call = (over: Partial<InputOf<typeof xmppRequest>> = {}, timeoutMs = 10_000) =>
   ada.request(xmppRequest, { host: 'agent.example:443', method: 'POST', resource: '/a2a?x=1', ...over }, { timeoutMs });
@@ -152,21 +152,17 @@ describe('a request over XMPP', () => {
     expect(sent['x-aztm-from-jid']).toBe(request!.fromJid);
   });
 
-  it.each([26, 47])(
-    'carries %i KB of anything, byte for byte',
-    async (kb) => {
-      const bodies = [
-        Buffer.from('שלום 😀 '.repeat(kb * 70)).subarray(0, kb * 1_024),
-        Buffer.from('a\r\nb\u0000\ufffe'.repeat(kb * 100)).subarray(0, kb * 1_024),
-        Buffer.from(Array.from({ length: kb * 1_024 }, (_, index) => (index * 7_919) % 256)),
-      ];
-      for (const body of bodies) {
-        const answered = await call({ body: body.toString('base64') });
-        expect(Buffer.from(answered.body, 'base64').equals(body)).toBe(true);
-      }
-    },
-    30_000,
-  );
+  it.each([26, 47])('carries %i KB of anything, byte for byte', async (kb) => {
+    const bodies = [
+      Buffer.from('שלום 😀 '.repeat(kb * 70)).subarray(0, kb * 1_024),
+      Buffer.from('a\r\nb\u0000\ufffe'.repeat(kb * 100)).subarray(0, kb * 1_024),
+      Buffer.from(Array.from({ length: kb * 1_024 }, (_, index) => (index * 7_919) % 256)),
+    ];
+    for (const body of bodies) {
+      const answered = await call({ body: body.toString('base64') });
+      expect(Buffer.from(answered.body, 'base64').equals(body)).toBe(true);
+    }
+  });
 
   it('takes the place of fetch for a mapped host, and only there', async () => {
     const fetch = createSafeFetch({ serviceMap: parseServiceMap(MAP), overXmpp: carryOverXmpp(ada) });
@@ -213,7 +209,7 @@ describe('a request over XMPP', () => {
     } finally {
       await eve.close();
     }
-  }, 40_000);
+  });
 });
 
 describe('a response over XMPP', () => {
@@ -236,7 +232,7 @@ describe('a response over XMPP', () => {
     };
     const response = await fetchOver()('https://agent.example/a2a');
     expect(Buffer.from(await response.arrayBuffer()).equals(body)).toBe(true);
-  }, 30_000);
+  });
 
   it('of 60 KB in one piece arrives as it was, whether or not a stanza carries it', async () => {
     const body = Buffer.from(Array.from({ length: 60_000 }, (_, index) => (index * 13) % 256));
@@ -264,7 +260,7 @@ describe('a response over XMPP', () => {
     expect(text.startsWith('data: 0\n\ndata: 1')).toBe(true);
     await reader.cancel();
     await until(() => stopped, 10_000);
-  }, 30_000);
+  });
 
   it('that is waited for no longer stops the work on the other side', async () => {
     let stopped = false;
@@ -282,7 +278,7 @@ describe('a response over XMPP', () => {
     leave.abort();
     expect(await failed).toBeInstanceOf(Error);
     await until(() => stopped, 10_000);
-  }, 30_000);
+  });
 
   it('that is cut on the other side ends in an error, never as a short body', async () => {
     answer = async (_request, call) => {
@@ -293,5 +289,5 @@ describe('a response over XMPP', () => {
     };
     const response = await fetchOver()('https://agent.example/a2a');
     await expect(response.text()).rejects.toMatchObject({ code: 'upstream_failed' });
-  }, 30_000);
+  });
 });

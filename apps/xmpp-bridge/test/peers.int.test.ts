@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { xml } from '@xmpp/client';
 import { type RequestOf, xmppRequest } from '@switchyard/contracts';
 import { ejabberdIsInstalled, type LocalServer, startEjabberd, startProsody } from '@switchyard/local-servers';
@@ -14,8 +14,6 @@ import { echo, Organisation } from './organisation.ts';
 import { SlixmppPeer, slixmppIsInstalled } from './slixmpp-peer.ts';
 
 /** Peers that are none of ours: one that speaks urn:aztm:v1, and slixmpp; at both servers, both ways. */
-
-jest.setTimeout(60_000);
 
 const SERVERS = ['prosody', ...(ejabberdIsInstalled() ? ['ejabberd'] : [])] as const;
 const USERS = { ada: 'pw-ada', lib: 'pw-lib', old: 'pw-old', slix: 'pw-slix', eve: 'pw-eve' };
@@ -81,7 +79,7 @@ describe.each(SERVERS)('at %s', (name) => {
       env: { SERVICE_MAP: JSON.stringify(MAP), AZTM_PEER_POLICY: policy },
     });
     lib = await peer('lib');
-  }, 120_000);
+  });
   beforeEach(() => {
     ada.served.length = 0;
     ada.answer = echo;
@@ -95,7 +93,7 @@ describe.each(SERVERS)('at %s', (name) => {
     await server?.stop();
     authority?.remove();
     if (dir) rmSync(dir, { recursive: true, force: true });
-  }, 60_000);
+  });
 
   describe('a request to a peer of urn:aztm:v1', () => {
     it('is the documented message, and its answer an HTTP response', async () => {
@@ -269,7 +267,7 @@ describe.each(SERVERS)('at %s', (name) => {
     beforeAll(async () => {
       slix = await SlixmppPeer.start('slix@xmpp.test/py', USERS.slix, server.port, join(authority.dir, 'ca.pem'));
     });
-    afterAll(() => slix?.stop(), 20_000);
+    afterAll(() => slix?.stop());
 
     it('is called, and its answer understood', async () => {
       let answered: Awaited<ReturnType<typeof call>> | undefined;

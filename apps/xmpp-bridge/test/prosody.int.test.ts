@@ -39,13 +39,13 @@ beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'switchyard-prosody-'));
   chmodSync(dir, 0o755);
   server = await start();
-}, 60_000);
+});
 afterAll(async () => {
   for (const session of sessions) session.close();
   await server?.stop();
   authority?.remove();
   if (dir) rmSync(dir, { recursive: true, force: true });
-}, 30_000);
+});
 
 const options = (user: keyof typeof USERS, over: Partial<LoginOptions> = {}): LoginOptions => ({
   jid: `${user}@xmpp.test`,
@@ -110,7 +110,7 @@ describe('questions between two accounts', () => {
       const answer = await ada.ask('get', xml('echo', { xmlns: ECHO }, text), { to: bob.jid, timeoutMs: 30_000 });
       expect(answer.getChildText('echo')).toBe(text);
     }
-  }, 30_000);
+  });
 
   it('are refused at once by the server where nobody is there', async () => {
     const ada = await session('ada');
@@ -202,7 +202,7 @@ describe('keeping the login', () => {
     await kept.stop();
     expect(kept.state.state).toBe('offline');
     expect(kept.session).toBeNull();
-  }, 60_000);
+  });
 
   it('does not try a wrong password again before the configuration changes', async () => {
     const states: string[] = [];
@@ -216,5 +216,5 @@ describe('keeping the login', () => {
     kept.tryAgain();
     await until(() => kept.state.state === 'online', 10_000);
     await kept.stop();
-  }, 30_000);
+  });
 });

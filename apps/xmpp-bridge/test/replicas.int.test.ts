@@ -86,15 +86,15 @@ beforeAll(async () => {
       config: 'network_settings = { nagle = false }',
     }),
   ]);
-}, 60_000);
+});
 afterEach(async () => {
   for (const each of replicas.splice(0)) await each.stop();
-}, 60_000);
+});
 afterAll(async () => {
   await Promise.all([prosody?.stop(), nats?.stop()]);
   authority?.remove();
   if (dir) rmSync(dir, { recursive: true, force: true });
-}, 30_000);
+});
 
 const loginOf = (user: 'ada' | 'bob', resource = 'peer'): LoginOptions => ({
   jid: `${user}@xmpp.test`,
@@ -160,14 +160,14 @@ describe('replicas with one account', () => {
       state: 'online',
       sentence: expect.stringContaining('Another replica takes what peers ask.'),
     });
-  }, 90_000);
+  });
 
   it('hand the seat over at once where the one that has it stops, without a conflict', async () => {
     const [first, second] = await two();
     await first.stop();
     await until(() => serving(second), 30_000);
     expect([conflicts(first), conflicts(second)]).toEqual([0, 0]);
-  }, 90_000);
+  });
 
   it('take the seat of one that is cut off from NATS; it steps down by itself before', async () => {
     const [first, second] = await two();
@@ -177,7 +177,7 @@ describe('replicas with one account', () => {
     await until(() => serving(second), 30_000);
     expect([conflicts(first), conflicts(second)]).toEqual([0, 0]);
     first.link.heal();
-  }, 90_000);
+  });
 
   it('take the seat of one that lost its login; it comes back as one that waits', async () => {
     const [first, second] = await two();
@@ -187,7 +187,7 @@ describe('replicas with one account', () => {
     await until(() => online(first), 60_000);
     expect([serving(first), serving(second)]).toEqual([false, true]);
     expect([conflicts(first), conflicts(second)]).toEqual([0, 0]);
-  }, 120_000);
+  });
 
   it('get what they asked of a peer that answers to the account, whichever of them serves, and where none does', async () => {
     const peer = await AztmPeer.login(loginOf('ada'));
@@ -235,7 +235,7 @@ describe('replicas with one account', () => {
     } finally {
       peer.close();
     }
-  }, 120_000);
+  });
 
   it('do not fight over the resource with somebody who takes it: one conflict, then the other replica serves (fault 22)', async () => {
     const [first, second] = await two();
@@ -255,7 +255,7 @@ describe('replicas with one account', () => {
     expect(thief.open).toBe(false);
     expect(first.told.filter((line) => line.includes('the server ended the stream: conflict'))).toHaveLength(1);
     expect(conflicts(second)).toBe(0);
-  }, 90_000);
+  });
 });
 
 describe('a password in a file', () => {
@@ -274,7 +274,7 @@ describe('a password in a file', () => {
     writeFileSync(file, 'pw-bob\n');
     await until(() => bridge.status().state === 'online', 30_000);
     expect(tries()).toBe(1);
-  }, 90_000);
+  });
 
   it('is read again when the service is asked to, and a file that went away leaves the last one in place', async () => {
     const file = join(dir, 'password-2');
@@ -289,7 +289,7 @@ describe('a password in a file', () => {
     await until(() => bridge.status().state !== 'online', 30_000);
     await until(() => bridge.status().state === 'online', 60_000);
     expect(told.join('')).not.toContain('pw-bob');
-  }, 120_000);
+  });
 });
 
 /** The service as it is deployed: the built program, in a process of its own. */
@@ -396,7 +396,7 @@ describe('the program', () => {
     expect(program.lines).not.toContain('wrong"');
     program.signal('SIGTERM');
     expect(await program.exited).toBe(0);
-  }, 120_000);
+  });
 
   it('does not start with a map that is no JSON, and says where it is wrong', async () => {
     const program = new Process({ ...account('pw-bob'), SERVICE_MAP: '{\n "a.example": oops}' }, ['--no-server-mode']);
@@ -404,5 +404,5 @@ describe('the program', () => {
     expect(program.lines).toMatch(
       /SERVICE_MAP: not valid JSON at line 2, column 15: expected a value \(nothing was loaded\)/,
     );
-  }, 60_000);
+  });
 });

@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Element, xml } from '@xmpp/client';
 import { xmppRequest } from '@switchyard/contracts';
 import { until } from '@switchyard/testing';
@@ -17,16 +17,14 @@ import { BOB, failureOf, TwoBridges } from './two-bridges.ts';
  * login-faults.int.test.ts.
  */
 
-jest.setTimeout(90_000);
-
 let world: TwoBridges;
 
 beforeAll(async () => {
   world = await TwoBridges.start();
-}, 120_000);
+});
 beforeEach(() => world.ready());
 afterEach(() => world.closePeers());
-afterAll(() => world?.stop(), 90_000);
+afterAll(() => world?.stop());
 
 describe('bodies', () => {
   const kinds: [string, (bytes: number) => Buffer][] = [

@@ -13,7 +13,7 @@ describe('the connection to NATS', () => {
   beforeAll(async () => {
     world = await natsWorld();
   });
-  afterAll(() => world?.stop(), 30_000);
+  afterAll(() => world?.stop());
 
   it('is waited for while the server is still down', async () => {
     const port = await freePort();

@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterEach(async () => {
   await Promise.all(reading.splice(0).map((one) => one.stop()));
 });
-afterAll(() => world?.stop(), 30_000);
+afterAll(() => world?.stop());
 
 /** Reads the stream under a durable name; gives the runs that came. */
 function read(durable: string, filter?: string): Set<string> {
@@ -68,7 +68,7 @@ describe('a store that is older than its consumers', () => {
     await until(() => runs.has(after), 20_000);
     const { delivered } = await manager.consumers.info('RUNS', 'watch');
     expect(delivered.stream_seq).toBeLessThanOrEqual(6);
-  }, 60_000);
+  });
 });
 
 describe('a consumer with other settings', () => {

@@ -21,7 +21,7 @@ export function describeFollow(name: string, open: () => Promise<World>): void {
       [reader, writer] = await Promise.all([world.connect('gateway'), world.connect('orchestrator')]);
       await writer.ensureStreams();
     });
-    afterAll(() => world?.stop(), 30_000);
+    afterAll(() => world?.stop());
 
     const collect = async (options: Omit<FollowOptions, 'signal' | 'tenantId'> & { signal?: AbortSignal }) => {
       const got: RunEvent[] = [];

@@ -25,7 +25,7 @@ export function openParties(open: () => Promise<World>): Parties {
     [asker, worker] = await Promise.all([world.connect('gateway'), world.connect('mcp-tool')]);
     await worker.ensureStreams();
   });
-  afterAll(() => world?.stop(), 30_000);
+  afterAll(() => world?.stop());
   return {
     get world() {
       return world;

@@ -13,7 +13,7 @@ describe('the streams', () => {
   beforeAll(async () => {
     world = await natsWorld();
   });
-  afterAll(() => world?.stop(), 30_000);
+  afterAll(() => world?.stop());
 
   it('hold a whole batch, though the store was lost just before', async () => {
     const bus = await world.connect('orchestrator');
@@ -85,5 +85,5 @@ describe('the streams', () => {
     await pause(36_000);
     expect(taken.length).toBe(1);
     await consuming.stop();
-  }, 60_000);
+  });
 });

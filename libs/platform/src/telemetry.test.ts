@@ -60,5 +60,5 @@ describe('with an endpoint', () => {
     const telemetry = await startTelemetry({ serviceName: 'x', endpoint: 'http://127.0.0.1:9' });
     await withSpan('s', {}, () => Promise.resolve());
     await expect(telemetry.shutdown()).resolves.toBeUndefined();
-  }, 15_000);
+  });
 });

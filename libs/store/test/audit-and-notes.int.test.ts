@@ -11,7 +11,7 @@ beforeAll(async () => {
   db = await startDatabase();
   auditLog = db.open('audit').auditLog;
   notes = db.open('mcp-tool').notes;
-}, 60_000);
+});
 afterAll(() => db?.stop());
 
 const T0 = Date.UTC(2026, 0, 1);

@@ -19,7 +19,7 @@ beforeAll(async () => {
     await db.sql(`create role ${login} login nosuperuser password 'pw'`);
     await db.sql(`grant ${RIGHTS[owner].role} to ${login}`);
   }
-}, 60_000);
+});
 afterEach(async () => {
   for (const statement of mending.splice(0)) await db.sql(statement);
 });

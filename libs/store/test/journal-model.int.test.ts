@@ -8,7 +8,7 @@ let db: TestDatabase;
 
 beforeAll(async () => {
   db = await startDatabase();
-}, 60_000);
+});
 afterAll(() => db?.stop());
 
 const RUNS = Number(process.env['MODEL_RUNS'] ?? 120);

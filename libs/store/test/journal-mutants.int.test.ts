@@ -58,7 +58,7 @@ beforeAll(async () => {
     );
     originals.set(name, row!.definition);
   }
-}, 60_000);
+});
 afterEach(async () => {
   for (const definition of originals.values()) await db.sql(definition);
 });

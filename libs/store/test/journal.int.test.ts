@@ -14,7 +14,7 @@ const SWEEP = { limit: 1_000, engineVersions: [1] };
 beforeAll(async () => {
   db = await startDatabase();
   journal = db.open('orchestrator').journal;
-}, 60_000);
+});
 afterAll(() => db?.stop());
 
 /** An accepted run that this test owns, at seq 1 under epoch 1. */

@@ -14,7 +14,7 @@ let db: TestDatabase;
 
 beforeAll(async () => {
   db = await startDatabase();
-}, 60_000);
+});
 afterAll(() => db?.stop());
 
 function tool(verb: string, env: NodeJS.ProcessEnv = {}): Promise<{ stdout: string }> {
@@ -29,7 +29,7 @@ it('adds up to the schema, and leaves no shadow database behind', async () => {
   const { stdout } = await tool('check', { DATABASE_URL: db.url });
   expect(stdout).toContain('No difference detected');
   expect((await databases()).filter((name) => name.includes('shadow'))).toEqual([]);
-}, 60_000);
+});
 
 it('notices a schema that went on without a migration', async () => {
   await db.sql('select 1'); // The server is up: what fails below fails for the drift.
@@ -41,7 +41,7 @@ it('notices a schema that went on without a migration', async () => {
   await db.sql('alter table mcp_tool.notes add column extra text');
   await expect(diff()).rejects.toMatchObject({ code: 2, stdout: expect.stringContaining('extra') });
   await db.sql('alter table mcp_tool.notes drop column extra');
-}, 60_000);
+});
 
 it('applies every migration once, also to callers that come at the same time', async () => {
   const url = elsewhere('fresh');
@@ -52,7 +52,7 @@ it('applies every migration once, also to callers that come at the same time', a
   expect(Date.now() - started).toBeLessThan(15_000);
   const applied = await db.sql<{ migration_name: string }>('select migration_name from public._prisma_migrations');
   expect(applied.map((row) => row.migration_name).sort()).toEqual(migrations);
-}, 60_000);
+});
 
 it('says what is wrong where a database cannot be migrated', async () => {
   await expect(migrateDatabase('postgresql://nobody:x@127.0.0.1:1/none')).rejects.toThrow(
@@ -60,7 +60,7 @@ it('says what is wrong where a database cannot be migrated', async () => {
   );
   const wrong = Object.assign(new URL(db.url), { password: 'wrong' }).href;
   await expect(migrateDatabase(wrong)).rejects.toThrow(/P1000|Authentication failed/);
-}, 60_000);
+});
 
 it('generates the client in no time where the schema is the same', async () => {
   await tool('generate');
@@ -68,9 +68,9 @@ it('generates the client in no time where the schema is the same', async () => {
   await tool('generate');
   expect(Date.now() - started).toBeLessThan(15_000);
   expect(existsSync(`${home}/src/generated/client.ts`)).toBe(true);
-}, 60_000);
+});
 
 it('hands over to a real schema engine that is named in the environment', async () => {
   const env = { DATABASE_URL: db.url, PRISMA_SCHEMA_ENGINE_BINARY: '/bin/false' };
   await expect(tool('migrate', env)).rejects.toMatchObject({ code: 1 });
-}, 60_000);
+});

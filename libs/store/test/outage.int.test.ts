@@ -21,7 +21,7 @@ beforeAll(async () => {
   const through = Object.assign(new URL(url), { port: String(proxy.port) }).href;
   direct = openStore({ url, app: 'orchestrator' });
   proxied = openStore({ url: through, app: 'orchestrator', statementTimeoutMs: 2_500, maxConnections: 6 });
-}, 60_000);
+});
 afterAll(async () => {
   await Promise.all([direct?.close(), proxied?.close()]);
   proxy?.stop();
@@ -98,5 +98,5 @@ describe('a lease that ran out', () => {
     // An owner that does not come back loses the run all the same.
     await until(async () => (await claim(runId, leaseMs)).kind === 'claimed', 2 * leaseMs + 3_000);
     expect((await direct.journal.head(runId))!.epoch).toBe(2);
-  }, 60_000);
+  });
 });

@@ -17,7 +17,7 @@ const LARGE = 'x'.repeat(INLINE_LIMIT);
 beforeAll(async () => {
   db = await startDatabase();
   ({ journal, retention } = db.open('orchestrator', { maxConnections: 8 }));
-}, 60_000);
+});
 afterAll(() => db?.stop());
 
 async function open(facts = [message('hello')]): Promise<string> {
@@ -158,31 +158,27 @@ describe('large parts', () => {
   it('are there for whoever refers to them while they are removed', async () => {
     await meetAtOneBlob(db);
     await raceForBlobs(db, 12);
-  }, 60_000);
+  });
 
   it.each([
     ['the lock on what is kept', 'keep_blobs', ' for key share', ''],
     ['the other runs that refer to it', 'expire_run', 'where f.sha256 = b.sha256', 'where false'],
     ['the removal itself', 'expire_run', 'delete from orchestrator.blobs b', 'perform from orchestrator.blobs b'],
-  ])(
-    'are tested well enough to notice the loss of %s',
-    async (_what, name, guard, without) => {
-      const [row] = await db.sql<{ definition: string }>('select pg_get_functiondef($1::regproc) as definition', [
-        `orchestrator.${name}`,
-      ]);
-      expect(row!.definition.split(guard)).toHaveLength(2);
-      await db.sql(row!.definition.replace(guard, without));
-      const tests = async () => {
-        await meetAtOneBlob(db);
-        await raceForBlobs(db, 12);
-      };
-      try {
-        await expect(tests()).rejects.toThrow();
-      } finally {
-        await db.sql(row!.definition);
-        await db.sql('truncate orchestrator.runs, orchestrator.run_events, orchestrator.blobs, orchestrator.blob_refs');
-      }
-    },
-    60_000,
-  );
+  ])('are tested well enough to notice the loss of %s', async (_what, name, guard, without) => {
+    const [row] = await db.sql<{ definition: string }>('select pg_get_functiondef($1::regproc) as definition', [
+      `orchestrator.${name}`,
+    ]);
+    expect(row!.definition.split(guard)).toHaveLength(2);
+    await db.sql(row!.definition.replace(guard, without));
+    const tests = async () => {
+      await meetAtOneBlob(db);
+      await raceForBlobs(db, 12);
+    };
+    try {
+      await expect(tests()).rejects.toThrow();
+    } finally {
+      await db.sql(row!.definition);
+      await db.sql('truncate orchestrator.runs, orchestrator.run_events, orchestrator.blobs, orchestrator.blob_refs');
+    }
+  });
 });

@@ -8,7 +8,7 @@ let store: Store;
 beforeAll(async () => {
   db = await startDatabase();
   store = db.open('orchestrator');
-}, 60_000);
+});
 beforeEach(() => db.sql('truncate orchestrator.stream_positions'));
 afterAll(() => db?.stop());
 

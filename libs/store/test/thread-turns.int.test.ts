@@ -12,7 +12,7 @@ const lease = { lease: { owner: 'me', leaseMs: LEASE_MS } };
 beforeAll(async () => {
   db = await startDatabase();
   journal = db.open('orchestrator', { maxConnections: 16 }).journal;
-}, 60_000);
+});
 afterAll(() => db?.stop());
 
 type Concurrency = 'reject' | 'queue' | 'cancel_previous' | undefined;

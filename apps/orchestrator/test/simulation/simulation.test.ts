@@ -37,22 +37,18 @@ it('plays the same history again for the same seed', async () => {
     expect((await play(seed)).hash).toBe((await play(seed)).hash);
   }
   expect((await play(FIRST)).hash).not.toBe((await play(FIRST + 1)).hash);
-}, 60_000);
+});
 
-it.each(Object.keys(MUTANTS))(
-  'notices where %s',
-  async (name) => {
-    for (let seed = 1; seed <= MUTANT_SEEDS; seed += 1) {
-      try {
-        await new Simulation(seed, MUTANTS[name]).play();
-      } catch (error) {
-        expect(error).toBeInstanceOf(Violation);
-        expect(MUTANTS[name]!.breaks).toContain((error as Violation).rule);
-        say(`mutant "${name}": seed ${seed}, ${String(error)}`);
-        return;
-      }
+it.each(Object.keys(MUTANTS))('notices where %s', async (name) => {
+  for (let seed = 1; seed <= MUTANT_SEEDS; seed += 1) {
+    try {
+      await new Simulation(seed, MUTANTS[name]).play();
+    } catch (error) {
+      expect(error).toBeInstanceOf(Violation);
+      expect(MUTANTS[name]!.breaks).toContain((error as Violation).rule);
+      say(`mutant "${name}": seed ${seed}, ${String(error)}`);
+      return;
     }
-    throw new Error(`not noticed in ${MUTANT_SEEDS} seeds`);
-  },
-  120_000,
-);
+  }
+  throw new Error(`not noticed in ${MUTANT_SEEDS} seeds`);
+});
