@@ -22,6 +22,7 @@ import type { Guardrail } from './guardrail.ts';
 import { readWhole } from './journal-pages.ts';
 import type { ModelAnswer } from './planner.ts';
 import { askWithinLimits, BudgetStop, type SpendingParts } from './spending.ts';
+import { noSuchRun } from './visible-run.ts';
 
 /*
  * The model for workers of delegated steps. Any replica answers: everything it needs is in the journal.
@@ -29,12 +30,12 @@ import { askWithinLimits, BudgetStop, type SpendingParts } from './spending.ts';
  * M1 Only for a step that is open, was given as a task in words, and belongs to the caller's run: nobody uses the model
  *    beside a run, and nothing is asked for one that has ended.
  * M2 The limits of run, user and tenant apply as they do to a planning; what the step has used so far counts.
- * M5 Steps that are open at the same time share what the run has left: none of them may use the part of another.
- * M4 What was used is told also where it came to nothing, so that the run is charged with it.
  * M3 A text or an argument that a guardrail refuses does not leave this service.
+ * M4 What was used is told also where it came to nothing, so that the run is charged with it.
+ * M5 Steps that are open at the same time share what the run has left: none of them may use the part of another.
  */
 
-export interface ModelDeskParts extends SpendingParts {
+interface ModelDeskParts extends SpendingParts {
   readonly journal: Pick<Journal, 'head' | 'read'>;
   readonly guardrail: Guardrail;
   readonly defaultModel: string;
@@ -80,8 +81,7 @@ export class ModelDesk {
   /** M1 */
   async #stateOf({ principal, runId, stepId }: InputOf<typeof modelTurn>): Promise<RunState> {
     const head = await this.parts.journal.head(runId);
-    if (!head || head.tenantId !== principal.tenantId || head.userId !== principal.userId)
-      throw new AppError('not_found', 'There is no such run for you.');
+    if (!head || head.tenantId !== principal.tenantId || head.userId !== principal.userId) throw noSuchRun();
     const state = head.phase === 'ended' ? undefined : fold(await readWhole(this.parts.journal, runId));
     if (!state || state.phase === 'ended' || state.cancel) throw new AppError('run_ended');
     const step = state.steps.find(({ act }) => act.step_id === stepId);

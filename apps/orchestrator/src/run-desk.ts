@@ -27,7 +27,8 @@ import type { Admission } from './admission.ts';
 import type { Publisher } from './publisher.ts';
 import type { BudgetDesk } from './budget-desk.ts';
 import type { RunPool } from './run-pool.ts';
-import { fitView, fromSnapshot, maySee, toRunView, viewOfHead } from './run-view.ts';
+import { fitView, fromSnapshot, toRunView, viewOfHead } from './run-view.ts';
+import { headFor, noSuchRun } from './visible-run.ts';
 
 /*
  * Answers what is asked about runs.
@@ -42,7 +43,7 @@ import { fitView, fromSnapshot, maySee, toRunView, viewOfHead } from './run-view
 /** No event begins beyond this place of a page: with the longest one that may, it still fits one message. */
 const MAX_PAGE_BYTES = 300_000;
 
-export interface DeskParts {
+interface DeskParts {
   readonly journal: Journal;
   readonly retention: Retention;
   readonly bus: Bus;
@@ -143,17 +144,17 @@ export class RunDesk {
     pool.metrics.created.inc();
     publisher.announce(accepted.events[0]);
     for (const runId of accepted.cancelled) void this.#end(tenantId, runId);
-    if (accepted.afterRun === null) this.#offer(tenantId, accepted.runId);
+    if (accepted.afterRun === null) pool.hand(accepted.runId, tenantId);
   }
 
   async get(principal: Principal, runId: string): Promise<RunView> {
-    const head = await this.#head(principal, runId);
+    const head = await headFor(this.parts.journal, principal, runId);
     const events = head.expired ? [] : await this.#eventsOf(head);
     if (events === 'unreadable') return viewOfHead(head);
     if (events.length > 0) return fitView(toRunView(events, head.phase));
     // Its events are no longer kept, or have gone since a moment ago.
     const snapshot = await this.parts.retention.snapshot(runId);
-    if (snapshot === undefined) throw new AppError('not_found', 'There is no such run for you.');
+    if (snapshot === undefined) throw noSuchRun();
     return fromSnapshot(head, snapshot);
   }
 
@@ -170,7 +171,7 @@ export class RunDesk {
 
   async events(input: InputOf<typeof readRunEvents>): Promise<OutputOf<typeof readRunEvents>> {
     const [head, page] = await Promise.all([
-      this.#head(input.principal, input.runId),
+      headFor(this.parts.journal, input.principal, input.runId),
       this.parts.journal.read(input.runId, input.after, input.limit, MAX_PAGE_BYTES),
     ]);
     const events = page.map(fitEvent); // as on the bus: every reader sees the same
@@ -188,7 +189,7 @@ export class RunDesk {
    */
   async cancel(input: InputOf<typeof cancelRun>): Promise<OutputOf<typeof cancelRun>> {
     const { principal, runId, reason } = input;
-    const head = await this.#head(principal, runId);
+    const head = await headFor(this.parts.journal, principal, runId);
     if (head.phase === 'ended') return { runId, phase: 'ended', accepted: false };
     const put = await this.parts.journal.putInput(runId, {
       kind: 'cancel',
@@ -202,16 +203,15 @@ export class RunDesk {
 
   /** A cancel was left to a run: its owner hears of it, and where there is none it is ended here. */
   async tellOfCancel(tenantId: string, runId: string, owned: boolean): Promise<void> {
-    const { pool } = this.parts;
-    if (pool.owns(runId)) pool.nudge(runId);
-    else if (owned) await this.#announce(tenantId, runId);
+    if (this.parts.pool.nudge(runId)) return;
+    if (owned) await this.#wake(tenantId, runId);
     else await this.#end(tenantId, runId);
   }
 
   /** The first answer to a question stands; the same answer again is accepted again. */
   async decide(input: InputOf<typeof decideApproval>): Promise<OutputOf<typeof decideApproval>> {
     const { principal, runId, approvalId, answer } = input;
-    const head = await this.#head(principal, runId);
+    const head = await headFor(this.parts.journal, principal, runId);
     const state = fold(await readWhole(this.parts.journal, runId));
     const refusal = objectionToAnswer({ state, owner: head.userId, principal, approvalId, answer });
     if (refusal === 'answered already') return { runId, approvalId, phase: head.phase, accepted: true };
@@ -221,20 +221,13 @@ export class RunDesk {
     if (!put || put.ended) throw new AppError('approval_closed', 'The run has ended.');
     if (!put.created && !(await this.#sameInput(runId, put.n, body)))
       throw new AppError('approval_closed', 'This question has another answer already.');
-    if (this.parts.pool.owns(runId)) this.parts.pool.nudge(runId);
-    else await this.#announce(head.tenantId, runId);
+    if (!this.parts.pool.nudge(runId)) await this.#wake(head.tenantId, runId);
     return { runId, approvalId, phase: head.phase, accepted: true };
   }
 
   async #sameInput(runId: string, n: number, body: unknown): Promise<boolean> {
     const [earlier] = await this.parts.journal.inputsAfter(runId, n - 1, 1);
     return canonicalize(earlier?.body) === canonicalize(body);
-  }
-
-  async #head(principal: Principal, runId: string) {
-    const head = await this.parts.journal.head(runId);
-    if (!head || !maySee(principal, head)) throw new AppError('not_found', 'There is no such run for you.');
-    return head;
   }
 
   /** The run was asked to stop. Where nobody owns it, it is taken up here to be ended; else its owner hears of it. */
@@ -244,19 +237,11 @@ export class RunDesk {
     } catch (error) {
       this.parts.log.warn({ runId, err: error }, 'not claimed; the sweeper finds the run');
     }
-    await this.#announce(tenantId, runId);
-  }
-
-  /** Nobody owns the run: it is taken up here as soon as a slot is free for it, or by another replica. */
-  #offer(tenantId: string, runId: string): void {
-    this.parts.pool
-      .offer(runId, tenantId)
-      .then((outcome) => (outcome === 'busy' ? this.#announce(tenantId, runId) : undefined))
-      .catch((error: unknown) => this.parts.log.warn({ runId, err: error }, 'not taken up; the sweeper finds the run'));
+    await this.#wake(tenantId, runId);
   }
 
   /** A wake-up is an optimisation: where the bus does not take it, the sweeper is the guarantee. */
-  async #announce(tenantId: string, runId: string): Promise<void> {
+  async #wake(tenantId: string, runId: string): Promise<void> {
     try {
       await this.parts.bus.wakeUp(tenantId, runId);
     } catch (error) {

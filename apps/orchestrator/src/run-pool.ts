@@ -27,7 +27,7 @@ import { type Slot, Slots } from './slots.ts';
  *    on, or ends, no other of the kind is taken up here: who only died with it is told apart.
  */
 
-export interface PoolSettings {
+interface PoolSettings {
   readonly owner: string;
   readonly maxConcurrent: number;
   /** Most runs of one tenant at the same time. */
@@ -103,11 +103,7 @@ export class RunPool {
 
   /** Tells of a run that may need an owner. `busy`: no slot is free for it; somebody else should look too. */
   async offer(runId: string, tenantId: string, stalls = 0): Promise<'taken' | 'not_needed' | 'busy'> {
-    const running = this.#loops.get(runId);
-    if (running) {
-      running.loop.nudge();
-      return 'taken';
-    }
+    if (this.nudge(runId)) return 'taken';
     if (this.#claiming.has(runId)) return 'not_needed';
     if (stalls >= SUSPECT_STALLS && this.#hasSuspect) return 'not_needed'; // the sweeper offers it again
     const slot = this.reserve(tenantId);
@@ -118,18 +114,23 @@ export class RunPool {
 
   /** Takes a run that nobody owns and that was told to end, also where no slot is free. */
   async end(runId: string, tenantId: string): Promise<'taken' | 'not_needed'> {
-    const running = this.#loops.get(runId);
-    if (running) {
-      running.loop.nudge();
-      return 'taken';
-    }
+    if (this.nudge(runId)) return 'taken';
     const slot = this.#claiming.has(runId) ? undefined : this.#slots.beyond(tenantId, MAX_ENDING);
     return slot ? this.#claim(runId, tenantId, slot) : 'not_needed';
   }
 
-  /** There may be an input for this run; only its owner cares. */
-  nudge(runId: string): void {
-    this.#loops.get(runId)?.loop.nudge();
+  /** There may be an input for this run; only its owner cares. False: that is somebody else. */
+  nudge(runId: string): boolean {
+    const running = this.#loops.get(runId);
+    running?.loop.nudge();
+    return running !== undefined;
+  }
+
+  /** Takes a run up here as soon as a slot is free for it, and tells the others of it where none is. */
+  hand(runId: string, tenantId: string): void {
+    this.offer(runId, tenantId)
+      .then((outcome) => (outcome === 'busy' ? this.parts.loop.bus.wakeUp(tenantId, runId) : undefined))
+      .catch((error: unknown) => this.parts.log.warn({ runId, err: error }, 'not handed on; the sweeper finds it'));
   }
 
   async drain(timeoutMs: number): Promise<void> {
@@ -198,7 +199,7 @@ export class RunPool {
       if (!buried) return;
       this.metrics.buried.inc();
       for (const event of buried.events) this.metrics.committed(event, event.ts);
-      if (buried.nextRun !== null) this.#hand(buried.nextRun, owned.tenantId);
+      if (buried.nextRun !== null) this.hand(buried.nextRun, owned.tenantId);
     } finally {
       this.parts.publisher.forget(runId);
     }
@@ -216,7 +217,7 @@ export class RunPool {
         this.#suspects.delete(owned.runId);
         this.parts.publisher.forget(owned.runId);
         slot.free();
-        if (loop.nextRun !== null) this.#hand(loop.nextRun, owned.tenantId); // its turn in this thread
+        if (loop.nextRun !== null) this.hand(loop.nextRun, owned.tenantId); // its turn in this thread
       });
     this.#loops.set(owned.runId, { loop, done });
   }
@@ -226,13 +227,6 @@ export class RunPool {
     if (end === 'waiting' && loop.inputsWait) await this.parts.loop.bus.wakeUp(owned.tenantId, owned.runId);
     if (end === 'released') await this.#giveBack(owned);
     if (end === 'broken') await this.parts.journal.giveUp(owned.runId, owned.epoch, loop.fault ?? 'internal');
-  }
-
-  /** Takes a run up here, or tells the others of it. */
-  #hand(runId: string, tenantId: string): void {
-    this.offer(runId, tenantId)
-      .then((outcome) => (outcome === 'busy' ? this.parts.loop.bus.wakeUp(tenantId, runId) : undefined))
-      .catch((error: unknown) => this.parts.log.warn({ runId, err: error }, 'not handed on; the sweeper finds it'));
   }
 
   async #giveBack({ runId, tenantId, epoch }: OwnedRun): Promise<void> {

@@ -1,19 +1,6 @@
-import {
-  fit,
-  type Principal,
-  type RunEvent,
-  type RunView,
-  type StepSummary,
-  TERMINAL_TYPE,
-} from '@switchyard/contracts';
+import { fit, type RunEvent, type RunView, type StepSummary, TERMINAL_TYPE } from '@switchyard/contracts';
 import { fold, openAsks, performedSteps, type RunState } from '@switchyard/run';
 import type { RunHead } from '@switchyard/store';
-
-/** A caller sees runs of its own tenant: a user its own, admin and auditor all. */
-export function maySee(principal: Principal, run: { tenantId: string; userId: string }): boolean {
-  if (principal.tenantId !== run.tenantId) return false;
-  return principal.userId === run.userId || principal.role === 'admin' || principal.role === 'auditor';
-}
 
 /** What a run looks like from outside, folded from its whole journal. */
 export function toRunView(events: readonly RunEvent[], phase: RunView['phase']): RunView {

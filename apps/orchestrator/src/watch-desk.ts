@@ -1,16 +1,8 @@
-import {
-  AppError,
-  graceMsOf,
-  type InputOf,
-  type OutputOf,
-  type RunSpec,
-  WATCH_MS,
-  type watchRun,
-} from '@switchyard/contracts';
+import { graceMsOf, type InputOf, type OutputOf, type RunSpec, WATCH_MS, type watchRun } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { Journal, Watches } from '@switchyard/store';
 import type { RunDesk } from './run-desk.ts';
-import { maySee } from './run-view.ts';
+import { headFor, maySee } from './visible-run.ts';
 
 /*
  * Stops the runs whose clients went away, where that is their policy (`on_disconnect`).
@@ -23,7 +15,7 @@ import { maySee } from './run-view.ts';
 const REASON = { by: 'system', reason: 'the client went away' };
 const LIMIT = 100;
 
-export interface WatchDeskParts {
+interface WatchDeskParts {
   readonly watches: Watches;
   readonly journal: Pick<Journal, 'head'>;
   readonly runs: Pick<RunDesk, 'tellOfCancel'>;
@@ -49,8 +41,7 @@ export class WatchDesk {
   }
 
   async watch({ principal, runId, forMs }: InputOf<typeof watchRun>): Promise<OutputOf<typeof watchRun>> {
-    const head = await this.parts.journal.head(runId);
-    if (!head || !maySee(principal, head)) throw new AppError('not_found', 'There is no such run for you.');
+    await headFor(this.parts.journal, principal, runId);
     return { runId, watched: await this.parts.watches.watch(runId, forMs) };
   }
 
