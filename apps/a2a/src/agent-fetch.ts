@@ -1,6 +1,6 @@
 import { HttpRefusal } from './send-failure.ts';
 
-/** The bytes of all answers to one call; a stream that says more than this is cut off as an error. */
+/** An error that says of itself that it is longer than this is not read. */
 const MAX_ERROR_BODY_BYTES = 64 * 1024;
 const MAX_RETRY_AFTER_MS = 30_000;
 

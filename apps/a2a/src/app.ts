@@ -33,6 +33,7 @@ export interface A2aOverrides extends ServiceOverrides {
 
 const MAX_CARD_BYTES = 256 * 1024;
 const CARD_TIMEOUT_MS = 5_000;
+/** The bytes of all answers to one call; a stream that says more than this is cut off as an error. */
 const MAX_ANSWER_BYTES = 8 * 1024 ** 2;
 const BACKOFF = { baseMs: 100, maxMs: 3_000 };
 

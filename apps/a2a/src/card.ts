@@ -13,7 +13,7 @@ export interface VettedCard {
   digest: string;
 }
 
-export type CardVerdict = { ok: true; value: VettedCard } | { ok: false; reason: string };
+type CardVerdict = { ok: true; value: VettedCard } | { ok: false; reason: string };
 
 const MAX_SKILLS = 100;
 

@@ -7,7 +7,7 @@ import { failed, RemoteTask } from './remote-task.ts';
 import { isTaskNotFound, sendFailure } from './send-failure.ts';
 import type { SendFailure } from './send-failure.ts';
 
-export interface DelegationOptions {
+interface DelegationOptions {
   client: Client;
   streaming: boolean;
   task: string;
@@ -44,7 +44,7 @@ const POLL_MS = { first: 100, most: 3_000 };
  * 1. The message is sent again only where nothing of it reached the agent, or the agent said that it took nothing.
  * 2. Once a task is accepted it is followed: by its stream, then SubscribeToTask, then GetTask.
  * 3. When the work is cancelled or out of time, or the agent waits for what nobody here gives, the remote task is
- *    cancelled. When only the caller has gone it runs on: the step will be dispatched again and finds it.
+ *    cancelled. When only the caller has gone it runs on: whoever owns the run next says what that means.
  * 4. What may have been accepted and is not known is in doubt, never guessed.
  */
 export async function delegate(options: DelegationOptions): Promise<DelegationOutcome> {

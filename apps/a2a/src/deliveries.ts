@@ -4,10 +4,7 @@ import type { DelegationOutcome } from './delegation.ts';
 const MAX_TASKS = 2_000;
 
 /** Sends the message of a step, or follows the task that is known already. */
-export type Deliver = (
-  knownTaskId: string | undefined,
-  onAccepted: (taskId: string) => void,
-) => Promise<DelegationOutcome>;
+type Deliver = (knownTaskId: string | undefined, onAccepted: (taskId: string) => void) => Promise<DelegationOutcome>;
 
 /**
  * What became of the messages that this process sent, by step.

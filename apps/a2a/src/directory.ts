@@ -24,7 +24,7 @@ export type DirectoryFact =
   | { type: 'a2a.card.changed'; data: { agent: string; digest: string } }
   | { type: 'a2a.agent.unreachable'; data: { agent: string; error_code: string } };
 
-export interface DirectoryParts {
+interface DirectoryParts {
   agents: readonly AgentAddress[];
   /** Reads the text of a card; throws where that fails. Bounded in size and time by whoever gives it. */
   readCard(url: string, signal: AbortSignal): Promise<string>;

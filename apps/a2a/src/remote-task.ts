@@ -1,4 +1,4 @@
-import { TaskState } from '@a2a-js/sdk';
+import { Role, TaskState } from '@a2a-js/sdk';
 import type { Message, StreamResponse, Task } from '@a2a-js/sdk';
 import type { StepResult } from '@switchyard/contracts';
 import { plainText } from './card.ts';
@@ -61,7 +61,7 @@ export class RemoteTask {
     if (this.settled) return;
     this.taskId = task.id;
     if (task.artifacts.length > 0) this.output.replace(task.artifacts);
-    const said = task.history.findLast((message) => message.role === 2 /* ROLE_AGENT */);
+    const said = task.history.findLast((message) => message.role === Role.ROLE_AGENT);
     if (said) this.lastAgentText = messageText(said);
     this.applyStatus(task.status);
   }
