@@ -18,7 +18,7 @@ export interface AdmissionLimits {
   readonly maxWaitingPerTenant: number;
 }
 
-export interface Refusal {
+interface Refusal {
   readonly limit: 'queued' | 'queued_per_tenant' | 'waiting_per_tenant';
   readonly message: string;
   readonly retryAfterMs: number;

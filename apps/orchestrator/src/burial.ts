@@ -11,7 +11,7 @@ import type { Publisher } from './publisher.ts';
  * Z3 A step that was under way ends as in doubt with it, as far as the journal tells which those are.
  */
 
-export interface Burial {
+interface Burial {
   readonly runId: string;
   readonly epoch: number;
   readonly lastSeq: number;

@@ -42,7 +42,7 @@ export interface Reservation {
   readonly maxOutput: number;
 }
 
-export type ReserveAnswer =
+type ReserveAnswer =
   | { readonly kind: 'reserved'; readonly reservation: Reservation }
   /** `held`: there would be room, were it not for calls under way. */
   | { readonly kind: 'exceeded' | 'held'; readonly exceeded: Exceeded };
@@ -60,7 +60,7 @@ export interface DailyBudget {
 }
 
 /** What one user used on a day, from the journal. */
-export interface UserUsage {
+interface UserUsage {
   readonly userId: string;
   readonly tokens: number;
   readonly usd: number;

@@ -23,7 +23,7 @@ import type { RunDesk } from './run-desk.ts';
 
 const TASK_CHARS = 500;
 
-export interface DeadLetterParts {
+interface DeadLetterParts {
   readonly journal: Pick<Journal, 'head' | 'read'>;
   readonly deadLetters: DeadLetters;
   readonly runs: Pick<RunDesk, 'start'>;

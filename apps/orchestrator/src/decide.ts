@@ -11,7 +11,7 @@ import type { ModelAnswer } from './planner.ts';
  * D1 A text that a guardrail refuses is in no fact, whether it is an answer, a remark or an argument.
  */
 
-export interface Answered {
+interface Answered {
   readonly stepNumber: number;
   readonly answer: ModelAnswer;
   readonly messageId: string;

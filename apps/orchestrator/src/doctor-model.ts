@@ -7,7 +7,7 @@ import type { SafeFetch } from '@switchyard/safe-fetch';
  * tokens, asked by the way that the planner takes (libs/safe-fetch). The judges are pure.
  */
 
-export interface ModelAddress {
+interface ModelAddress {
   readonly base: string;
   readonly key: string;
   readonly model: string;

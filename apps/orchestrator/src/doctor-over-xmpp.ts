@@ -6,7 +6,7 @@ import type { ModelSeen } from './doctor-model.ts';
 
 /* A model whose host is mapped: the doctor asks it as the planner does, through the bridge that runs. */
 
-export interface WayOverXmpp {
+interface WayOverXmpp {
   readonly overXmpp: Carrier;
   close(): Promise<void>;
 }

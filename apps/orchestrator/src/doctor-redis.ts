@@ -4,7 +4,7 @@ import { Redis } from 'ioredis';
 
 /* Checks 32 and 40: Redis, which keeps the counts of the day and of the rate limit. The judges are pure. */
 
-export interface RedisSeen {
+interface RedisSeen {
   /** Without credentials. */
   readonly server: string;
   readonly refused?: string;

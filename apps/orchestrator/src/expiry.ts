@@ -18,7 +18,7 @@ const PAUSE_MS = 60_000;
 const SHORT_PAUSE_MS = 200;
 const HOUR_MS = 3_600_000;
 
-export interface ExpiryParts {
+interface ExpiryParts {
   readonly journal: Journal;
   readonly retention: Retention;
   readonly log: Logger;

@@ -100,7 +100,7 @@ function agentsOf({ tools, agents, toolAgent }: Toolbox): readonly AgentInfo[] {
   return [ours, ...agents.filter(({ id }) => id !== TOOL_AGENT)];
 }
 
-export interface ActLimits {
+interface ActLimits {
   /** Acts are numbered on from here. */
   readonly plannedBefore: number;
   readonly stepsLeft: number;

@@ -16,7 +16,7 @@ import type { RunInput } from '@switchyard/store';
  * I2 An answer that comes too late, or for a question that the run never asked, becomes no fact.
  */
 
-export type DecisionBody = Pick<
+type DecisionBody = Pick<
   FactOf<'orchestrator.approval.decided'>['data'],
   'approval_id' | 'step_id' | 'decision' | 'by' | 'arguments' | 'text'
 >;

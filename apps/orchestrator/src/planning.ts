@@ -33,7 +33,7 @@ export interface PlanningParts extends SpendingParts {
   readonly approvals: ApprovalDefaults;
 }
 
-export interface PlanningInput {
+interface PlanningInput {
   readonly state: RunState;
   readonly stepNumber: number;
   readonly final: boolean;

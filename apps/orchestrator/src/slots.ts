@@ -14,7 +14,7 @@ export interface Slot {
   free(): void;
 }
 
-export interface SlotLimits {
+interface SlotLimits {
   readonly total: number;
   readonly perTenant: number;
   readonly backlog: number;

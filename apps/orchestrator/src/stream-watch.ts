@@ -14,7 +14,7 @@ const EVERY_MS = 5_000;
 /** nats-server writes to the disk for certain every two minutes, unless it is told otherwise. */
 const MARGIN_MS = 10 * 60_000;
 
-export interface StreamWatchParts {
+interface StreamWatchParts {
   readonly bus: Pick<Bus, 'streamPosition'>;
   readonly positions: StreamPositions;
   readonly log: Logger;

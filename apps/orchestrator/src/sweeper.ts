@@ -22,7 +22,7 @@ const RELAY_LIMIT = 100;
 const RELAY_AFTER_MS = 2_000;
 const PAGE = 500;
 
-export interface SweeperParts {
+interface SweeperParts {
   readonly journal: Journal;
   readonly admission: Admission;
   readonly bus: Bus;

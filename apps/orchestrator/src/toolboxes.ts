@@ -16,7 +16,7 @@ const TRIES = 8;
 /** More are not offered to a model anyhow. */
 const MAX_TOOLS = 2_000;
 
-export interface ToolboxesParts {
+interface ToolboxesParts {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly log: Logger;
@@ -25,7 +25,7 @@ export interface ToolboxesParts {
 }
 
 /** When the agent for tools is offered. `above`: with more tools than this it takes their place. */
-export interface ToolAgentOffer {
+interface ToolAgentOffer {
   readonly offer: 'never' | 'auto' | 'always';
   readonly above: number;
 }

@@ -29,7 +29,7 @@ export interface Performed {
   readonly tool: string;
   readonly request: StepRequest;
 }
-export type Worker = (request: StepRequest, call: Call) => Promise<StepResult>;
+type Worker = (request: StepRequest, call: Call) => Promise<StepResult>;
 
 const tool = (name: string, kind: ToolInfo['kind'], idempotency: ToolInfo['idempotency']): ToolInfo => ({
   name,

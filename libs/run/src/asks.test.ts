@@ -1,7 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import type { PlannedAct, RunFact } from '@switchyard/contracts';
 import { accepted, acts, at, completed, dispatching, planningStarted, RUN, started } from '@switchyard/testing';
-import { askForBudget, askForStep, evolve, fold, INITIAL, next, objection, openAsks, runDeadline } from './index.ts';
+import { askForBudget, askForStep, openAsks } from './asks.ts';
+import { runDeadline } from './budget.ts';
+import { evolve, fold, objection } from './evolve.ts';
+import { next } from './next.ts';
+import { INITIAL } from './state.ts';
 
 const HOUR_MS = 3_600_000;
 const asking = (approval: PlannedAct['approval']): RunFact => {

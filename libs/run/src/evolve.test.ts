@@ -1,17 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import type { RunEvent, RunFact } from '@switchyard/contracts';
 import { fc } from '@switchyard/testing/property';
-import {
-  evolve,
-  fold,
-  INITIAL,
-  next,
-  objection,
-  performedSteps,
-  type RunState,
-  openSteps,
-  terminalData,
-} from './index.ts';
+import { evolve, fold, objection } from './evolve.ts';
+import { next, terminalData } from './next.ts';
+import { INITIAL, type RunState } from './state.ts';
+import { openSteps, performedSteps } from './steps.ts';
 import {
   accepted,
   acts,

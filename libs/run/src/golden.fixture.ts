@@ -4,7 +4,7 @@ import { parseRunEvent, type RunEvent } from '@switchyard/contracts';
 
 /** The recorded journals of every version; see ../golden/README.md. */
 
-export interface Golden {
+interface Golden {
   /** `v1/plain-answer`. */
   readonly name: string;
   readonly shows: string;

@@ -8,7 +8,7 @@ import { isFromStranger } from './taint.ts';
  * takes over a run continues with the very same messages. In the shape of the chat completions protocol.
  */
 
-export interface ModelToolCall {
+interface ModelToolCall {
   readonly id: string;
   readonly type: 'function';
   readonly function: { readonly name: string; readonly arguments: string };

@@ -15,7 +15,7 @@ import type { RunState } from './state.ts';
  */
 
 /** What today's code makes of something that the run was told. */
-export interface Retold {
+interface Retold {
   /** The fact as today's code would write it; null: it would write none. */
   readonly fact: RunFactDraft | null;
   /** Where `fact` says too little. */

@@ -25,7 +25,7 @@ import { INITIAL, type RunState } from './state.ts';
  *    CLOCK_SLACK_MS either is right.
  */
 
-export interface Fact {
+interface Fact {
   readonly type: string;
   readonly data: unknown;
 }

@@ -7,7 +7,7 @@ import { AppError } from '@switchyard/contracts';
  *   input        a text that PostgreSQL cannot store (U+0000 outside of JSON)
  *   broken       everything else: a promise of ours is broken
  */
-export type Trouble = 'again' | 'unavailable' | 'input' | 'broken';
+type Trouble = 'again' | 'unavailable' | 'input' | 'broken';
 
 const AGAIN = new Set(['40001', '40P01']);
 const UNSTORABLE_TEXT = new Set(['22021', '22P05']);

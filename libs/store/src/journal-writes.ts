@@ -1,7 +1,7 @@
 import { AppError, type RunEvent } from '@switchyard/contracts';
 import type { Pool } from 'pg';
 import type { Accept, Accepted, Append, Appended } from './journal.ts';
-import { acceptedFact, endingOf, openingOf, readable, type StoredEvent, toStored } from './journal-rows.ts';
+import { acceptedFact, endingOf, storedOpening, readable, type StoredEvent, toStored } from './journal-rows.ts';
 import * as sql from './journal-statements.ts';
 import { row, rows } from './pool.ts';
 
@@ -19,7 +19,7 @@ export async function accept(pool: Pool, input: Accept): Promise<Accepted> {
   const { runId, run, lease } = input;
   const { tenantId, userId } = run.principal;
   const first = toStored(acceptedFact(input));
-  const opening = openingOf(input);
+  const opening = storedOpening(input);
   const [statement, more] = opening.length > 0 ? [sql.ACCEPT_AND_OPEN, columnsOf(opening)] : [sql.ACCEPT, []];
   const answer = await row<{
     outcome: Accepted['kind'];

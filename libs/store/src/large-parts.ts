@@ -20,7 +20,7 @@ export interface Part {
   readonly body: string;
 }
 
-export interface StoredData {
+interface StoredData {
   /** JSON text; keys whose value is elsewhere are null. */
   readonly body: string;
   readonly refs: readonly PartRef[];

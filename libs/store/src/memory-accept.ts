@@ -1,6 +1,6 @@
 import type { RunEvent } from '@switchyard/contracts';
 import type { Accept, Accepted } from './journal.ts';
-import { acceptedFact, openingOf, readable, type StoredEvent, toStored } from './journal-rows.ts';
+import { acceptedFact, storedOpening, readable, type StoredEvent, toStored } from './journal-rows.ts';
 import { putInput } from './memory-inbox.ts';
 import { eventOf, type MemoryRun, type MemoryTables } from './memory-tables.ts';
 
@@ -12,7 +12,7 @@ const CANCELLED_BY_NEWER = 'a newer run of its thread took its place';
 export function accept(tables: MemoryTables, input: Accept): Accepted {
   const { runId, run, lease } = input;
   const first = toStored(acceptedFact(input));
-  const opening = openingOf(input);
+  const opening = storedOpening(input);
   const known = acceptedBefore(tables, input);
   if (known) return known;
   if (tables.runs.has(runId)) return { kind: 'conflict' };

@@ -18,7 +18,7 @@ const REPLY_SLACK_MS = 1_500;
 const TRIES = 4;
 const PAUSE_MS = 20;
 
-export interface PoolOptions {
+interface PoolOptions {
   readonly url: string;
   readonly role: string;
   readonly applicationName: string;

@@ -5,7 +5,7 @@ import type { PrismaClient } from './generated/client.ts';
 /** The Prisma client, made with its first use: a service that never asks pays neither its memory nor its start. */
 export type GetPrisma = () => Promise<PrismaClient>;
 
-export interface LazyPrisma {
+interface LazyPrisma {
   readonly get: GetPrisma;
   /** Ends the client where there is one. */
   close(): Promise<void>;

@@ -40,7 +40,7 @@ export interface DatabaseSeen {
   readonly uncallable?: readonly string[];
 }
 
-export interface MigrationRow {
+interface MigrationRow {
   readonly name: string;
   readonly checksum: string;
   readonly state: 'applied' | 'failed';

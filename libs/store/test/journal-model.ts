@@ -3,7 +3,7 @@
  * look like after the same commands.
  */
 
-export interface ModelEvent {
+interface ModelEvent {
   readonly epoch: number;
   /** `accepted`, `end`, or the text of a message. */
   readonly text: string;

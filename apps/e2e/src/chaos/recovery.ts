@@ -1,4 +1,4 @@
-import type { FaultWindow, JournalRow } from './evidence-rows.ts';
+import { type FaultWindow, type JournalRow, TERMINAL } from './evidence-rows.ts';
 
 /* How long runs stood still. Pure. Times in ms. */
 
@@ -16,7 +16,6 @@ export interface Recovery {
   readonly progress: Spread;
 }
 
-const TERMINAL = 'orchestrator.task.completed';
 const ASKED = 'orchestrator.approval.requested';
 
 export function recoveryOf(events: readonly JournalRow[], faults: readonly FaultWindow[]): Recovery {
