@@ -21,7 +21,7 @@ import { Teller } from './teller.ts';
 import { Catalog } from './catalog.ts';
 import { type Tool, type ToolContext, ToolError } from './tool.ts';
 import { Toolbox } from './toolbox.ts';
-import { NO_AUTHORISATIONS } from './visibility.ts';
+import { NO_AUTHORISATIONS } from '../test/no-authorisations.ts';
 
 const SECRET = 'canary-31415';
 const tool = (name: string, run: ToolDefinition['run'], more: Partial<ToolDefinition> = {}): Tool =>
@@ -189,11 +189,21 @@ describe('what a tool gets', () => {
 });
 
 describe('what leaves', () => {
-  it('tells nothing of an unexpected error, and the whole text of one that is meant to be read', async () => {
-    for (const name of ['explodes', 'broken_schema']) {
-      const result = await call(name);
-      expect(result).toEqual({ status: 'failed', code: 'tool_failed', message: `The tool ${name} failed.` });
+  it('T20: tells of an unexpected error where the log has it, and nothing else; the whole text of one that is meant to be read', async () => {
+    for (const [name, said] of [
+      ['explodes', 'The tool explodes failed.'],
+      ['broken_schema', 'The tool broken_schema failed.'],
+      ['liar', 'The tool liar gave an answer that it should not give.'],
+      ['explodes_once', 'The tool explodes_once failed.'],
+    ] as const) {
+      lines.length = 0;
+      const { message } = (await call(name)) as { message: string };
+      const [reference = ''] = /[0-9a-f]{8}/.exec(message) ?? [];
+      const unsure = name === 'explodes_once' ? ' Whether its effect happened is not known.' : '';
+      expect(message).toBe(`${said} The log of the service says why, under ${reference}.${unsure}`);
+      expect(lines.filter((line) => line.includes(`"reference":"${reference}"`))).toHaveLength(1);
     }
+    expect(JSON.stringify(facts)).not.toContain(SECRET);
     expect(await call('explains')).toMatchObject({
       code: 'tool_failed',
       message: 'The file is locked; try again later.',

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { CallerGone } from '@switchyard/bus';
 import {
   AppError,
@@ -11,7 +12,7 @@ import {
 import { GEN_AI, linkAbort, type Logger, type Metrics, withSpan } from '@switchyard/platform';
 import { presentable } from './clean-output.ts';
 import type { EffectDesk, Performed } from './effect-desk.ts';
-import { type Ending, failed, mayHaveEffect, outcomeWithoutOutput, withoutMcp } from './outcome.ts';
+import { type Ending, failed, mayHaveEffect, outcomeWithoutOutput, toolFailed, withoutMcp } from './outcome.ts';
 import type { Teller } from './teller.ts';
 import type { Tool, ToolContext } from './tool.ts';
 import type { Toolbox } from './toolbox.ts';
@@ -130,11 +131,12 @@ export class Executor {
   /** Nothing ran: what checks the arguments threw itself. */
   #notRun(tool: Tool, request: CallRequest, error: unknown): StepResult {
     if (error instanceof AppError && error.code === 'worker_lost') throw error; // T2
+    const reference = newReference();
     this.parts.log.error(
-      { ...idsOf(request), err: error, tool: tool.name },
+      { ...idsOf(request), err: error, tool: tool.name, reference },
       'the arguments of a tool could not be checked',
     );
-    return failed('tool_failed', `The tool ${tool.name} failed.`);
+    return failed('tool_failed', toolFailed(tool.name, reference));
   }
 
   async #perform(
@@ -172,16 +174,19 @@ export class Executor {
   #judge(tool: Tool, request: CallRequest, end: Exclude<End, { how: 'given_up' }>): StepResult {
     const { log } = this.parts;
     if (end.how === 'threw') {
-      log.warn({ ...idsOf(request), err: end.error, tool: tool.name }, 'a tool failed');
-      return presentable(tool, outcomeWithoutOutput(tool, end));
+      const reference = newReference();
+      log.warn({ ...idsOf(request), err: end.error, tool: tool.name, reference }, 'a tool failed');
+      return presentable(tool, outcomeWithoutOutput(tool, { ...end, reference }));
     }
     const output = tool.judge(end.value);
     if (output.ok) {
       const { value, mcp } = output;
       return presentable(tool, { status: 'succeeded', output: value, ...(mcp ? { mcp } : {}) });
     }
-    log.error({ ...idsOf(request), tool: tool.name, issues: output.issues }, 'a tool broke its own output schema');
-    return outcomeWithoutOutput(tool, { how: 'unusable_output' });
+    const reference = newReference();
+    const { issues } = output;
+    log.error({ ...idsOf(request), tool: tool.name, issues, reference }, 'a tool broke its own output schema');
+    return outcomeWithoutOutput(tool, { how: 'unusable_output', reference });
   }
 
   /** T3: what the call ends with. */
@@ -217,6 +222,11 @@ export class Executor {
  */
 function idsOf({ principal, runId, stepId }: CallRequest) {
   return { tenantId: principal.tenantId, runId, stepId };
+}
+
+/** What leads from the answer of a caller to the line of the log that says more. */
+function newReference(): string {
+  return randomBytes(4).toString('hex');
 }
 
 /** T7: a signal that is not aborted where the caller is only gone. */

@@ -30,7 +30,7 @@ export interface OpenCallsParts {
 }
 
 /** How long a caller has for an answer; less than an upstream may be silent. */
-export const ANSWER_MS = 300_000;
+const ANSWER_MS = 300_000;
 const MAX_WAITING = 256;
 const MAX_WAITING_OF_USER = 8;
 const MAX_QUESTIONS = 8;

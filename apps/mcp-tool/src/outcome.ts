@@ -4,14 +4,17 @@ import { type Tool, ToolError, type ToolErrorWords } from './tool.ts';
 /*
  * What a call means that began and gave no usable output. Pure.
  *
- * O1 Only the text of a ToolError or an AppError is public; of any other error nothing but the fact is told.
+ * O1 Only the text of a ToolError or an AppError is public; of any other error nothing but the fact is told. Where the
+ *    log has more, the public text names the reference under which it is found there.
  * O2 A tool that may have an effect is in doubt, also one that honours keys, unless it said itself what went wrong
  *    (ToolError) or was refused before it began: its effect may have happened, and nobody here knows. Whether the
  *    call may be repeated is another question, answered by the ledger.
  */
 
 export type Ending =
-  { readonly how: 'threw'; readonly error: unknown } | { readonly how: 'cancelled' | 'timed_out' | 'unusable_output' };
+  | { readonly how: 'threw'; readonly error: unknown; readonly reference?: string }
+  | { readonly how: 'unusable_output'; readonly reference?: string }
+  | { readonly how: 'cancelled' | 'timed_out' };
 
 const MAX_MESSAGE_CHARS = 2_000;
 
@@ -76,13 +79,29 @@ function failureOf(tool: Tool, ending: Ending): { code: string; message: string;
     case 'timed_out':
       return { code: 'tool_timeout', message: `${tool.name} did not answer within ${tool.timeoutMs / 1_000} s.` };
     case 'unusable_output':
-      return { code: 'tool_failed', message: `The tool ${tool.name} gave an answer that it should not give.` };
+      return {
+        code: 'tool_failed',
+        message: `The tool ${tool.name} gave an answer that it should not give.${seen(ending.reference)}`,
+      };
     case 'threw': {
-      const { error } = ending;
+      const { error, reference } = ending;
       if (error instanceof ToolError)
         return { code: error.words.code ?? 'tool_failed', message: error.message, words: error.words };
-      if (error instanceof AppError && error.code !== 'internal') return { code: error.code, message: error.message };
-      return { code: 'tool_failed', message: `The tool ${tool.name} failed.` };
+      if (error instanceof AppError && error.code !== 'internal')
+        return {
+          code: error.code,
+          message: `${error.message}${error.code === 'upstream_failed' ? seen(reference) : ''}`,
+        };
+      return { code: 'tool_failed', message: toolFailed(tool.name, reference) };
     }
   }
+}
+
+/** O1 */
+export function toolFailed(tool: string, reference: string | undefined): string {
+  return `The tool ${tool} failed.${seen(reference)}`;
+}
+
+function seen(reference: string | undefined): string {
+  return reference === undefined ? '' : ` The log of the service says why, under ${reference}.`;
 }

@@ -115,7 +115,7 @@ export interface Tool extends ToolData, ToolFunctions {
 }
 
 /** That of a step: nobody waits longer for a tool. */
-export const MAX_TIMEOUT_MS = performStep.mcp.timeoutMs;
+const MAX_TIMEOUT_MS = performStep.mcp.timeoutMs;
 /** Two of these (the output, and the same for MCP) and more fit one message. */
 const MAX_OUTPUT_BYTES_CAP = 256 * 1024;
 /** One tool must fit into one page of the list. */

@@ -8,7 +8,8 @@ import { defineTool, type ToolDefinition } from './define-tool.ts';
 import type { Tool } from './tool.ts';
 import { pageOf, Pages } from './tool-pages.ts';
 import { Toolbox } from './toolbox.ts';
-import { NO_AUTHORISATIONS, type ProviderStatus, type TenantPolicy } from './visibility.ts';
+import { NO_AUTHORISATIONS } from '../test/no-authorisations.ts';
+import type { ProviderStatus, TenantPolicy } from './visibility.ts';
 
 const tool = (name: string, provider: string, more: Partial<ToolDefinition> = {}): Tool =>
   defineTool({

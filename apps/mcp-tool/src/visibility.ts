@@ -24,12 +24,6 @@ export interface ProviderAuthorisations {
   epochOf(principal: Principal): Promise<number | string> | number | string;
 }
 
-/** Where no provider asks its users for anything. */
-export const NO_AUTHORISATIONS: ProviderAuthorisations = {
-  statusOf: () => Promise.resolve({ status: 'not_needed' }),
-  epochOf: () => 0,
-};
-
 /** What an operator lets a tenant use: patterns `name`, `name*`, `provider:<name>`, `kind:<kind>`. Deny comes first. */
 export interface TenantPolicy {
   readonly allow?: readonly string[];
