@@ -114,7 +114,11 @@ export class Toolbox {
     const who = as ? { ...principal, ...as } : principal;
     const { tools, byName } = this.parts.catalog.snapshot.of(principal.tenantId);
     const one = only === undefined ? undefined : byName.get(only);
-    if (only !== undefined && !one) throw new AppError('tool_not_found', `There is no tool "${only}" in this tenant.`);
+    if (only !== undefined && !one)
+      throw new AppError(
+        'tool_not_found',
+        `There is no tool "${only}" in this tenant. Of an MCP server: it may be away, or the tool waits for an approval (tools upstreams, tools quarantine).`,
+      );
     const after = one ? [one] : tools.filter(({ name }) => cursor === undefined || name > cursor);
     const page = after.slice(0, limit);
     const viewer = await this.#viewer(who, constraints, new Set(page.map(({ provider }) => provider)));

@@ -192,6 +192,8 @@ export class Link {
     heard ||= ask.onLog !== undefined || (ask.onQuestion !== undefined && this.era === 'legacy');
     try {
       return await (heard ? asking.run(ask, work) : work());
+    } catch (error) {
+      throw (this.#transport instanceof ProcessTransport && this.#transport.fault) || error;
     } finally {
       this.#asks.delete(ask);
       if (ask.signal?.aborted && !ask.isList) this.#gaveUp = true;

@@ -55,7 +55,7 @@ export function limited(upstream: UpstreamConfig, program: string, prlimit = PRL
 }
 
 /** P2 */
-export function environmentOf(upstream: UpstreamConfig, read: ReadVariable): Record<string, string> {
+function environmentOf(upstream: UpstreamConfig, read: ReadVariable): Record<string, string> {
   return Object.fromEntries(upstream.env.map((name) => [name, read(name) ?? '']));
 }
 
@@ -68,6 +68,7 @@ export class ProcessTransport implements Transport {
   #child: ChildProcess | undefined;
   #ownDirectory: string | undefined;
   #closed = false;
+  #fault: AppError | undefined;
   readonly #buffer: ReadBuffer;
 
   constructor(
@@ -79,6 +80,11 @@ export class ProcessTransport implements Transport {
 
   get pid(): number | null {
     return this.#child?.pid ?? null;
+  }
+
+  /** Why it was ended here, where that says more than that it ended. */
+  get fault(): AppError | undefined {
+    return this.#fault;
   }
 
   start(): Promise<void> {
@@ -134,12 +140,18 @@ export class ProcessTransport implements Transport {
   }
 
   #take(chunk: Buffer): void {
+    if (this.#closed) return;
     try {
       this.#buffer.append(chunk);
-    } catch (error) {
-      // P5: a message without an end.
-      this.onerror?.(error as Error);
-      return void this.close();
+    } catch (cause) {
+      // P5: a message without an end. Whoever waits for it is told now; ending the process takes its time.
+      const { name, max_result_bytes: bytes } = this.upstream;
+      const most = `${Math.floor(bytes / 1024)} KB`;
+      this.#fault = new AppError('response_too_large', `${name} gave more than ${most} in one answer.`, { cause });
+      const told = this.onclose;
+      delete this.onclose;
+      void this.close();
+      return told?.();
     }
     for (;;) {
       try {

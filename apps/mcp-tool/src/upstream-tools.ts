@@ -47,7 +47,8 @@ export class UpstreamTools {
       if (outputSchema !== undefined) this.parts.compile(outputSchema as Record<string, unknown>, trust);
       return [];
     } catch (error) {
-      return [`its schema is refused: ${cleanText((error as Error).message).slice(0, 200)}`];
+      const why = cleanText((error as Error).message).replace(/^The schema was refused: /, '');
+      return [`its schema is refused: ${why.slice(0, 200)}`];
     }
   }
 

@@ -18,6 +18,7 @@ const tools = {
   die: () => process.exit(3),
   ask: async ({ mcpReq }) =>
     text(await mcpReq.elicitInput({ message: 'Your name?', requestedSchema: { type: 'object', properties: {} } })),
+  huge: () => text('x'.repeat(20_000_000)),
   grow: () => {
     const held = [];
     for (;;) held.push(new Array(1_000_000).fill(held.length));

@@ -594,6 +594,19 @@ describe('a process', () => {
     await soon(async () => (await system.call('mortal__surroundings')).status === 'succeeded');
   });
 
+  it('that answers more than it may is told so at once, ends, and is started again (T19)', async () => {
+    system = await startSystem(database.store);
+    await system.configure(file(stdio('flooding', ', timeout_ms: 60000')));
+    const mine = async () =>
+      (JSON.parse((await succeeded(system.call('flooding__surroundings'))) as string) as { pid: number }).pid;
+    const before = await mine();
+    const flood = await system.call('flooding__huge');
+    expect(flood).toMatchObject({ status: 'in_doubt', message: expect.stringContaining('more than 4096 KB') });
+    await soon(() => !isAlive(before));
+    await soon(async () => (await system.call('flooding__surroundings')).status === 'succeeded');
+    expect(await mine()).not.toBe(before);
+  });
+
   it('ends where it takes more memory than it may have', async () => {
     system = await startSystem(database.store);
     await system.configure(file(stdio('hungry', ', memory_mb: 256')));
