@@ -3,6 +3,7 @@ import { overview, suggestion, VERBS } from '../verbs.mjs';
 import { listOption, parseVerb, VERB_OPTIONS, verbHelp } from './arguments.ts';
 import { completionScript } from './completion.ts';
 import { globMatcher } from './glob.ts';
+import { hopeless } from './verb-runs.ts';
 import { changedSettings, gatewayAddress, modelLine, settingsOf } from './settings.ts';
 import { reasonToRestart } from './stack.ts';
 import { taskRequest } from './verb-run.ts';
@@ -77,6 +78,12 @@ describe('globMatcher', () => {
   ])('%s on %s: %s', (glob, name, expected) => {
     expect(globMatcher(glob)(name)).toBe(expected);
   });
+});
+
+it('says of a name that no event has that nothing would be shown', () => {
+  expect(hopeless('mcp.*')).toContain('mcp.>');
+  for (const glob of [undefined, 'mcp', 'mcp.>', 'mcp.*.*', 'orchestrator.task.completed', '**.completed'])
+    expect(hopeless(glob)).toBeUndefined();
 });
 
 describe('settings', () => {

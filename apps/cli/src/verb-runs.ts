@@ -1,3 +1,4 @@
+import { RUN_EVENTS } from '@switchyard/contracts';
 import { textOption } from './arguments.ts';
 import { compact, eventLine, type StreamEvent } from './event-line.ts';
 import { globMatcher } from './glob.ts';
@@ -92,8 +93,27 @@ async function followNewRuns(context: VerbContext, signal: AbortSignal): Promise
   }
 }
 
+/** What a stream tells beside the events of its run. */
+const FRAMES = [
+  'response.created',
+  'response.in_progress',
+  'response.completed',
+  'response.failed',
+  'response',
+  'error',
+];
+
+/** Why nothing of a run would ever be shown; undefined where something might. */
+export function hopeless(glob: string | undefined): string | undefined {
+  const names = RUN_EVENTS.map(({ type }) => type as string);
+  if (glob === undefined || names.some(globMatcher(glob)) || FRAMES.some(globMatcher(glob))) return undefined;
+  return `No event of a run is called "${glob}": names have three parts, as mcp.tool.execution; "mcp.>" is all that mcp tells.`;
+}
+
 /** `tail [runId]`: one run to its end, or every run until Ctrl-C. */
 export async function tail(context: VerbContext): Promise<number> {
+  const nothing = hopeless(textOption(context.values, 'event'));
+  if (nothing !== undefined) context.remark(nothing);
   const leave = new AbortController();
   process.once('SIGINT', () => {
     leave.abort();
