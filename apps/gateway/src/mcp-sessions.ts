@@ -21,7 +21,7 @@ export interface SessionLimits {
 }
 
 /** The name of this replica as the first part of its sessions' ids. */
-export type ReplicaName = string;
+type ReplicaName = string;
 
 /** Where a session is, by its id; undefined for what is no id of ours. */
 export function replicaOf(id: string): ReplicaName | undefined {
