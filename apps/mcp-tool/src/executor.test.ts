@@ -114,8 +114,19 @@ describe('who may call what', () => {
     expect(await metrics.text()).not.toContain('no_such_tool');
   });
 
-  it('runs a role-restricted tool for that role', async () => {
+  it('T15: runs a tool that is kept for a role for that role, and tells the audit', async () => {
     expect(await call('admin_debug', {}, { principal: ADMIN })).toMatchObject({ status: 'succeeded' });
+    const data = {
+      tenant_id: 'acme',
+      user_id: 'root',
+      tool: 'admin_debug',
+      role: 'admin',
+      outcome: 'succeeded',
+      run_id: null,
+    };
+    expect(facts).toEqual([{ type: 'tools.access.granted', data }]);
+    await call('calculator', { expression: '1' }, { principal: ADMIN });
+    expect(facts).toHaveLength(1);
   });
 
   it('never calls a tool outside the custom constraint list, and lists the same tools that it calls', async () => {

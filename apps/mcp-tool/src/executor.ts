@@ -32,6 +32,7 @@ import type { Toolbox } from './toolbox.ts';
  *    repeat does not touch it: it waits for no database.
  * T7 A call that may have an effect is stopped by a cancel and by its time limit, not by a caller that is gone: the
  *    run's next owner asks again, and the ledger tells it what came of the call.
+ * T8 The audit is told who was refused a tool, and who called one that is kept for a role.
  */
 
 export interface CallRequest {
@@ -100,7 +101,9 @@ export class Executor {
       return outcome;
     });
     stop();
-    this.#calls.inc({ tool: tool.name, outcome: result.status === 'succeeded' ? 'succeeded' : result.code });
+    const outcome = result.status === 'succeeded' ? 'succeeded' : result.code;
+    this.#calls.inc({ tool: tool.name, outcome });
+    this.#tellGranted(tool, request, outcome);
     return request.mcp ? result : withoutMcp(result);
   }
 
@@ -205,6 +208,14 @@ export class Executor {
         'a tool returned after its call was given up',
       );
     return end.how === 'given_up' ? failed('cancelled', 'The call was given up.') : this.#judge(tool, request, end);
+  }
+
+  /** T8 */
+  #tellGranted({ name: tool, requiredRole: role }: Tool, { principal, runId }: CallRequest, outcome: string): void {
+    if (role === undefined || role === 'user') return;
+    const { tenantId: tenant_id, userId: user_id } = principal;
+    const data = { tenant_id, user_id, tool, role, outcome, run_id: runId ?? null };
+    this.parts.teller.tell({ type: 'tools.access.granted', data });
   }
 
   #tellDenied({ principal, tool, runId }: CallRequest, reason: string): void {

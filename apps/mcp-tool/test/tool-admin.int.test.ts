@@ -156,6 +156,10 @@ describe('a tool that an admin registers', () => {
     await expect(register(ROOT, { http })).rejects.toMatchObject({
       details: [expect.stringContaining('http.url: "x"'), expect.stringContaining('credentials of the deployment')],
     });
+    // T25: nothing that is registered starts a process.
+    await expect(register(ROOT, { command: '/bin/sh', kind: 'stdio' })).rejects.toMatchObject({
+      details: [expect.stringMatching(/^kind: expected one of/), 'command: there is no such field'],
+    });
     await expect(register(ANN, {})).rejects.toMatchObject({ code: 'forbidden' });
     expect(await register(ROOT, {})).toMatchObject({ info: { name: 'shop__bad' }, replaced: false });
     expect(await names(ROOT)).not.toContain('shop__bad');

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { APPS, event } from './define.ts';
+import { Role } from './principal.ts';
 
 const Who = { tenant_id: z.string().nullable(), user_id: z.string().nullable() };
 
@@ -31,6 +32,17 @@ export const SYSTEM_EVENTS = [
     'tools.access.denied',
     'A tool call was refused.',
     z.object({ ...Who, tool: z.string(), reason: z.string(), run_id: z.string().nullable() }),
+  ),
+  event(
+    'tools.access.granted',
+    'A tool that is kept for a role was called.',
+    z.object({
+      ...Who,
+      tool: z.string(),
+      role: Role.describe('Whose it is, at least'),
+      outcome: z.string().describe('`succeeded`, or the code of the error'),
+      run_id: z.string().nullable(),
+    }),
   ),
   event(
     'tools.definition.changed',
