@@ -11,6 +11,7 @@ import {
   MAX_AGE_S,
 } from './aztm-v1.ts';
 import type { HttpRequest } from './http-exchange.ts';
+import { rawPayload } from './raw-payload.ts';
 import { isXmlText } from './xml-stream.ts';
 
 const naming = { to: 'lib@x.y', id: 'i1', corr: 'c1', nowMs: 1_731_250_000_500 };
@@ -85,6 +86,27 @@ describe('a request in a message of urn:aztm:v1', () => {
     const text = encodeAztmRequest(request({ body }), naming).getChildText('body');
     expect(text).toContain('12345678901234567890');
     expect(text).toContain('\\ufffe');
+  });
+
+  it('gives back a JSON body letter for letter, wherever the payload stands in the envelope and however it is written', () => {
+    const json = { headers: [['content-type', 'application/json']] as const };
+    for (const text of [
+      '{"n": 12345678901234567890, "f": 1.0, "d": 1e400}',
+      '[ 1,\n 2 ]',
+      '"caf\\u00e9"',
+      '-0.0',
+      ' 7 ',
+    ])
+      expect(there({ ...json, body: Buffer.from(text) }).request.body.toString()).toBe(text.trim());
+    fc.assert(
+      fc.property(fc.jsonValue(), fc.nat(3), fc.boolean(), fc.boolean(), (value, indent, isFirst, twice) => {
+        const payload = JSON.stringify(value, null, indent);
+        const control = JSON.stringify({ status: 200, headers: { 'content-type': 'application/json' }, payload: [0] });
+        const members = [`"_aztm" : ${control}`, `"p\\u0061yload":${payload}`];
+        const written = `{ ${(isFirst ? members.reverse() : members).join(' , ')} }`;
+        expect(rawPayload(twice ? written.replace('{', '{"payload": {"a": 1},') : written)).toBe(payload);
+      }),
+    );
   });
 
   it.each([

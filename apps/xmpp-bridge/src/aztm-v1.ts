@@ -1,13 +1,14 @@
 import { type Element, xml } from '@xmpp/client';
 import { z } from 'zod';
 import { ExchangeError, type HeaderList, headerOf, type HttpRequest, type HttpResponse } from './http-exchange.ts';
+import { rawPayload } from './raw-payload.ts';
 import { isXmlText } from './xml-stream.ts';
 
 /*
  * HTTP in chat messages: the envelope `urn:aztm:v1` of the Python library. Pure.
  *
- * M1 A body is JSON or text there. A JSON body is written into the envelope as it is, letter for letter; bytes that
- *    are neither are refused, never damaged.
+ * M1 A body is JSON or text there. A JSON body is written into the envelope as it is, and taken from it as it is there,
+ *    letter for letter; bytes that are neither are refused, never damaged.
  * M2 An answer counts only if its id, its sender (bare JID) and, where it names one, its `corr` are those of the
  *    question; error answers always repeat the id.
  * M3 What was stored on the way (<delay/>), or is older than MAX_AGE_S by the clock of its sender, is not performed.
@@ -124,7 +125,7 @@ export function decodeAztm(stanza: Element): AztmRequest | AztmResponse | AztmDa
   if (answer.success) {
     const { status, headers, corr } = answer.data._aztm;
     const list = asList(headers);
-    const response = { status, headers: list, body: bytesOf(answer.data.payload, list) };
+    const response = { status, headers: list, body: bytesOf(answer.data.payload, list, text) };
     return { kind: 'response', corr: corr ?? undefined, response };
   }
   const asked = RequestEnvelope.safeParse(document);
@@ -132,7 +133,12 @@ export function decodeAztm(stanza: Element): AztmRequest | AztmResponse | AztmDa
   const { method, path, query, headers, corr, ts } = asked.data._aztm;
   const list = asList(headers);
   const resource = query ? `${path}?${query.replace(/^\?/, '')}` : path;
-  const request = { method: method.toUpperCase(), resource, headers: list, body: bytesOf(asked.data.payload, list) };
+  const request = {
+    method: method.toUpperCase(),
+    resource,
+    headers: list,
+    body: bytesOf(asked.data.payload, list, text),
+  };
   return { kind: 'request', id, corr, subject, ts: ts ?? undefined, delayed, request };
 }
 
@@ -167,12 +173,12 @@ function payloadOf({ headers, body }: Pick<HttpRequest, 'headers' | 'body'>): st
   return isJson(headers) && parsed(text) !== undefined ? text : JSON.stringify(text);
 }
 
-function bytesOf(payload: unknown, headers: HeaderList): Buffer {
+function bytesOf(payload: unknown, headers: HeaderList, written: string): Buffer {
   if (payload === undefined || payload === null) return Buffer.alloc(0);
-  if (typeof payload !== 'string') return Buffer.from(JSON.stringify(payload));
+  if (typeof payload !== 'string') return Buffer.from(rawPayload(written)); // M1
   // The library gives the value of a JSON body, so a text that is no JSON document itself was a JSON string.
   const wasString = isJson(headers) && parsed(payload) === undefined;
-  return Buffer.from(wasString ? JSON.stringify(payload) : payload);
+  return Buffer.from(wasString ? rawPayload(written) : payload);
 }
 
 function isJson(headers: HeaderList): boolean {
