@@ -20,6 +20,7 @@ import type { Outgoing } from './outgoing.ts';
  * V1 The answer is the bridge's, or an error: there is no other way to the host.
  * V2 A body that one message does not carry goes in pieces, once the bridge has taken its length; what is too long is
  *    refused before any of it is sent.
+ * V3 Silence has the limit that it has over the network: until the head, and within a body that comes in pieces.
  */
 
 /** Carries one request; gives what `fetch` would. */
@@ -51,6 +52,9 @@ export function carryOverXmpp(bus: Asker): Carrier {
       left ||= !limited.signal.aborted;
       limited.abort();
     };
+    const told = (error: unknown): unknown =>
+      left && !signal?.aborted ? new AppError('upstream_timeout', undefined, { cause: error }) : error;
+    const silence = setTimeout(leave, limits.timeoutMs); // V3
     const sending = bodyOnTheBus(bus, xmppBody, body, limited.signal, leave);
     const pieces = new Pieces(method, limits.maxResponseBytes, leave);
     const whole = bus
@@ -70,14 +74,17 @@ export function carryOverXmpp(bus: Asker): Carrier {
           onProgress: (frame) => {
             sending.onFrame(frame);
             pieces.take(frame);
+            if (pieces.begun) silence.refresh();
           },
         },
       )
-      .finally(() => limited.release());
-    const silence = setTimeout(leave, limits.timeoutMs); // until the head, as over the network
+      .finally(() => {
+        clearTimeout(silence);
+        limited.release();
+      });
     whole.then(
       () => pieces.end(),
-      (error: unknown) => pieces.fail(error),
+      (error: unknown) => pieces.fail(told(error)),
     );
     try {
       const first = await Promise.race([whole, pieces.response]);
@@ -87,10 +94,7 @@ export function carryOverXmpp(bus: Asker): Carrier {
           ? await pieces.response
           : responseOf(first, method, limits.maxResponseBytes);
     } catch (error) {
-      if (left && !signal?.aborted) throw new AppError('upstream_timeout', undefined, { cause: error });
-      throw error;
-    } finally {
-      clearTimeout(silence);
+      throw told(error);
     }
   };
 }
