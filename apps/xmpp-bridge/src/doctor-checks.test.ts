@@ -65,6 +65,21 @@ describe('the checks of the AZTM login', () => {
     );
   });
 
+  it('22: say what cannot be known, and how many were asked', () => {
+    const there = { jid: 'b@far.test', address: 'b@far.test/aztm', refused: null, wire: 'http' } as const;
+    expect(judgePeers([there, there], 40)).toMatchObject({
+      status: 'ok',
+      sentence: 'The first 2 of 40 peers answer.',
+      evidence: expect.arrayContaining(['asked: the first 2 of 40']),
+    });
+    expect(judgePeers([there, { ...there, jid: 'lib@far.test', wire: 'aztm', isUnseen: true }])).toMatchObject({
+      status: 'warn',
+      sentence: expect.stringMatching(
+        /^lib@far\.test is called by message.*whether it is there shows when it is called/,
+      ),
+    });
+  });
+
   it('1: name a variable that nobody reads, as one with a slip of the pen is', () => {
     expect(judgeConfiguration([], 'a@b.test', ['AZTM_PASWORD'])).toMatchObject({
       status: 'warn',

@@ -156,20 +156,28 @@ export interface PeerFacts {
   /** What was said with the refusal. */
   readonly said?: string | undefined;
   readonly wire: 'http' | 'slixmpp' | 'aztm' | null;
+  /** Called by message, and shows nobody whether it is there. */
+  readonly isUnseen?: boolean;
 }
 
-/** Check 22 */
-export function judgePeers(peers: readonly PeerFacts[]): Verdict {
+/** Check 22. `mapped`: how many there are, where not all of them were asked. */
+export function judgePeers(peers: readonly PeerFacts[], mapped = peers.length): Verdict {
   if (peers.length === 0) return skipped('SERVICE_MAP names no peer.');
   const evidence = peers.map((peer) => `${peer.jid}: ${peerLine(peer)}`);
+  if (mapped > peers.length) evidence.unshift(`asked: the first ${peers.length} of ${mapped}`);
   const away = peers.find(({ refused }) => refused !== null);
   if (away) return fail(`${away.jid}: ${peerLine(away)}`, evidence);
+  const unseen = peers.find(({ isUnseen }) => isUnseen);
+  if (unseen) return warn(`${unseen.jid} ${wireSentence(unseen)}`, evidence);
   const other = peers.find(({ wire }) => wire !== 'http');
   if (other) return ok(`${other.jid} ${wireSentence(other)}`, evidence);
+  if (mapped > peers.length) return ok(`The first ${peers.length} of ${mapped} peers answer.`, evidence);
   return ok(peers.length === 1 ? 'The peer answers.' : `All ${peers.length} peers answer.`, evidence);
 }
 
-function wireSentence({ wire }: PeerFacts): string {
+function wireSentence({ wire, isUnseen }: PeerFacts): string {
+  if (isUnseen)
+    return 'is called by message (aztm: in SERVICE_MAP) and does not let us see its presence: whether it is there shows when it is called.';
   if (wire === 'slixmpp') return 'speaks the slixmpp dialect (request/response).';
   return wire === 'aztm' ? 'answers but without urn:xmpp:http: using aztm-v1.' : 'speaks urn:xmpp:http.';
 }

@@ -23,6 +23,7 @@ const SIZES = [16_384, 65_536, 102_400, 131_072, 250_000];
 const SELF_PRIORITY = -1;
 const HEAD_BYTES = 4_096;
 const MAX_PEERS = 32;
+const OFFLINE: ReadonlySet<string> = new Set(['service-unavailable', 'recipient-unavailable']);
 
 export class DoctorSession {
   readonly session: Session;
@@ -34,7 +35,9 @@ export class DoctorSession {
 
   constructor(
     stream: OpenStream,
+    /** JIDs, and those of them that are called by message, whatever they announce. */
     private readonly mapped: readonly string[],
+    private readonly byMessage: ReadonlySet<string>,
     private readonly stepMs: number,
     private readonly signal: AbortSignal,
   ) {
@@ -133,6 +136,7 @@ export class DoctorSession {
     return { sent, neededBytes: INLINE_LIMIT + HEAD_BYTES };
   }
 
+  /** The first of them, where they are many. */
   peers(): Promise<PeerFacts[]> {
     return Promise.all([...new Set(this.mapped)].slice(0, MAX_PEERS).map((jid) => this.#peer(jid)));
   }
@@ -152,6 +156,9 @@ export class DoctorSession {
       if (!features.some(({ attrs }) => attrs['var'] === NS_HTTP)) return { jid, address, refused: null, wire: 'aztm' };
     } catch (error) {
       const refused = refusal(error);
+      // Messages reach the account whatever its resource is called, which only its presence would tell.
+      if (this.byMessage.has(jid) && OFFLINE.has(refused) && !this.#peers.isPresent(address))
+        return { jid, address, refused: null, wire: 'aztm', isUnseen: true };
       // One that knows no disco is an old one; it is there all the same.
       if (refused !== 'feature-not-implemented') return { jid, address, refused, said: saidBy(error), wire: null };
       return { jid, address, refused: null, wire: 'aztm' };

@@ -111,10 +111,11 @@ async function examine(config: BridgeConfig, options: DoctorOptions, walk: Walk)
   const dnsMs = performance.now() - began;
 
   const mapped = [...config.serviceMap.values()];
+  const byMessage = config.serviceMap.aztm ?? new Set();
   const seen = await seeLogin(login, options.stepMs, options.signal);
   // A name of a server that has no address is found out by the login.
   if (seen.failure === null || checkOf(seen.failure) !== 2) walk.tell(2, dns, dnsMs);
-  const doctor = seen.stream && new DoctorSession(seen.stream, mapped, options.stepMs, options.signal);
+  const doctor = seen.stream && new DoctorSession(seen.stream, mapped, byMessage, options.stepMs, options.signal);
   try {
     // One answer of the server tells whether the stream outlives the login.
     await doctor?.session.ping(options.stepMs).catch(() => undefined);
@@ -163,7 +164,7 @@ async function examineSession(
     walk.tell(20, await limits(options, login));
     walk.tell(21, judge.judgeLatency(pings, await doctor.latency()));
   } else await doctor.presence();
-  walk.tell(22, judge.judgePeers(await doctor.peers()));
+  walk.tell(22, judge.judgePeers(await doctor.peers(), new Set(config.serviceMap.values()).size));
   walk.done();
   if (options.only === 'peers') return;
   const prefix = `${config.login!.resource}.`;
@@ -185,7 +186,7 @@ async function limits(options: DoctorOptions, login: LoginOptions): Promise<Verd
     options.signal,
   );
   if (!stream) return skipped(`A second session was refused: ${failure?.sentence ?? 'no reason given'}`);
-  const session = new DoctorSession(stream, [], options.stepMs, options.signal);
+  const session = new DoctorSession(stream, [], new Set(), options.stepMs, options.signal);
   try {
     const facts = await session.limits();
     const raw = transcript.lines(2).filter((line) => line.includes('<stream:error'));

@@ -111,6 +111,16 @@ describe('the checks of the doctor, at a session that stands', () => {
     );
   });
 
+  it('22: one that is called by message and shows no presence is not said to be away', async () => {
+    const map = { SERVICE_MAP: '{"lib.test":"aztm:bob@xmpp.test"}' };
+    const told = await clinic.doctor(prosody.plain.port, map, { only: 'peers' });
+    expect(told.outcome).toBe('ok');
+    expect(told.at(22)).toMatchObject({
+      status: 'warn',
+      sentence: expect.stringMatching(/^bob@xmpp\.test is called by message .* shows when it is called\.$/),
+    });
+  }, 60_000);
+
   it.each<[string, SessionHandlers['onQuestion'], RegExp]>([
     [
       'urn:xmpp:http',

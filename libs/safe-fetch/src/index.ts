@@ -1,21 +1,12 @@
 export { jsonMistake } from './json-mistake.ts';
 export { jsonPlaces } from './json-place.ts';
 export { bodyOnTheBus, CarriedBodies } from './carried-body.ts';
-export { isPublicAddress, judgeUrl } from './address-guard.ts';
+export { judgeUrl } from './address-guard.ts';
 export { RedirectRefused } from './failure.ts';
+export { createSafeFetch, type SafeFetch, type SafeFetchOptions, type XmppRoute } from './safe-fetch.ts';
 export {
-  type CallLimits,
-  createSafeFetch,
-  type SafeFetch,
-  type SafeFetchOptions,
-  type XmppRoute,
-} from './safe-fetch.ts';
-export {
-  completeServiceMap,
   mappedJid,
   parseServiceMap,
-  type Route,
-  routeByServiceMap,
   SERVICE_MAP_VARIABLES,
   type ServiceMap,
   serviceMapOf,
