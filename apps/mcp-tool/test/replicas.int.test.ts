@@ -130,13 +130,19 @@ const revoke = (principal: Principal) => asker.request(revokeAuthorisation, { pr
 
 describe('what a user may list', () => {
   it('is kept in Redis for all replicas, and a revocation holds at each of them at once, for lists and calls (T17)', async () => {
-    const ann = person('ann');
-    expect(await sees(ann, 'mail__send')).toEqual([false]);
-    await connect(ann);
-    expect(await sees(ann, 'mail__send')).toEqual([true]);
     const redis = new Redis(servers.redis.url);
-    const keys = (await redis.keys('*')).filter((key) => key.includes('/acme/ann/user/'));
-    expect(keys.length).toBeGreaterThanOrEqual(2); // Before and after the authorisation.
+    let ann = person('ann');
+    let keys: string[] = [];
+    // A replica that Redis kept waiting again and again does not ask it for five seconds: then it is asked once more.
+    for (let n = 1; keys.length < 2; n += 1) {
+      expect(n).toBeLessThan(10);
+      if (n > 1) await sleep(5_000);
+      ann = person(`ann${n}`);
+      expect(await sees(ann, 'mail__send')).toEqual([false]);
+      await connect(ann);
+      expect(await sees(ann, 'mail__send')).toEqual([true]);
+      keys = (await redis.keys('*')).filter((key) => key.includes(`/acme/${ann.userId}/user/`)); // before and after
+    }
     for (const key of keys) {
       expect(await redis.pttl(key)).toBeLessThanOrEqual(30_000);
       expect((await redis.get(key))!.length).toBeLessThan(100);
@@ -159,7 +165,7 @@ describe('an upstream that knows users', () => {
     expect(await call(eve, 'mail__echo')).toMatchObject({ status: 'succeeded' });
     const tokens = new Set(fixtures[0]!.requests.map(({ headers }) => headers.authorization));
     expect([...tokens]).toContain('Bearer token-of-eve');
-    expect([...tokens].filter((token) => !/-of-(ann|eve)$/.test(token ?? ''))).toEqual([]);
+    expect([...tokens].filter((token) => !/-of-(ann\d*|eve)$/.test(token ?? ''))).toEqual([]);
     await revoke(eve);
     expect(await sees(eve, 'mail__echo')).toEqual([false]);
     expect(await always(() => call(eve, 'mail__echo'))).toMatchObject([{ code: 'tool_not_found' }]);

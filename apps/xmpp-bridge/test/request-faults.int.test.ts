@@ -201,8 +201,8 @@ describe('peers', () => {
     let dead = false;
     peer.onQuestion = (iq) => (!dead && iq.getChild('query', DISCO) ? features(NS_HTTP) : undefined);
     const timesOut = { code: expect.stringMatching(/timeout|deadline/) };
-    expect(await failureOf(world.call({ host: 'raw.example' }, 1_500))).toMatchObject(timesOut);
-    expect(await failureOf(world.call({ host: 'raw.example' }, 1_500))).toMatchObject(timesOut);
+    expect(await failureOf(world.call({ host: 'raw.example' }, 4_000))).toMatchObject(timesOut);
+    expect(await failureOf(world.call({ host: 'raw.example' }, 4_000))).toMatchObject(timesOut);
     dead = true;
     // It is asked something small first, with a limit of its own.
     expect(await failureOf(world.call({ host: 'raw.example' }, 60_000))).toMatchObject({ code: 'agent_unreachable' });
