@@ -31,7 +31,10 @@ const { values } = parseArgs({
 });
 const ROUNDS = Math.min(50, Math.max(1, Number(values.rounds) || 7));
 const SLICE_SECONDS = 0.7;
-const AT_ONCE = [1, 8];
+const AT_ONCE = [1, 8, 32];
+/** So many calls of each case come before what is measured: what serves for days has been compiled long ago. */
+const WARM_CALLS = 3_000;
+const WARM_SECONDS = 20;
 const MANY = 1_000;
 
 /** The bare server: /echo has one tool, /many has a thousand. */
@@ -82,10 +85,21 @@ async function p50(once, times = 60) {
   return middle(took);
 }
 
+async function warmUp(once) {
+  const until = Date.now() + WARM_SECONDS * 1_000;
+  let left = WARM_CALLS;
+  const client = async () => {
+    while (left > 0 && Date.now() < until) {
+      left -= 1;
+      await once();
+    }
+  };
+  await Promise.all(Array.from({ length: Math.max(...AT_ONCE) }, client));
+}
+
 /** The cases in turns, round by round; of each its rates, its shares of the first one, and the CPU of a call. */
 async function inTurns(cases, cpuOf) {
   const found = cases.map(() => ({ rates: AT_ONCE.map(() => []), shares: AT_ONCE.map(() => []), calls: 0, cpu: {} }));
-  for (const [, once] of cases) await rate(4, 1.5, once);
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [at, concurrency] of AT_ONCE.entries()) {
       let yardstick;
@@ -105,8 +119,11 @@ async function inTurns(cases, cpuOf) {
   return found;
 }
 
-async function measureCalls(cases, cpuOf) {
+async function measureCalls(cases, cpuOf, toggleProfiles) {
+  for (const once of Object.values(cases)) await warmUp(once);
+  await toggleProfiles();
   const found = await inTurns(Object.entries(cases), cpuOf);
+  await toggleProfiles();
   for (const [n, name] of Object.keys(cases).entries()) {
     const { rates, shares, calls, cpu } = found[n];
     const shown = AT_ONCE.map(
@@ -221,7 +238,6 @@ async function measure() {
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
 
-    await stack.toggleProfiles();
     const mcp = `${stack.gateway}/mcp`;
     const direct = await connectTo(`http://${host}/echo`);
     const front = await connectTo(mcp);
@@ -255,7 +271,7 @@ async function measure() {
       };
     };
     const wanted = Object.entries(cases).filter(([name], n) => n === 0 || name.startsWith(values.only));
-    await measureCalls(Object.fromEntries(wanted), cpuOf);
+    await measureCalls(Object.fromEntries(wanted), cpuOf, stack.toggleProfiles);
     if (values.only === '') await measureLists({ bus, natsUrl, mcp, front, principal, cpuOf });
   } finally {
     for (const end of ends.reverse()) await end();

@@ -228,8 +228,8 @@ export class Executor {
 }
 
 /**
- * What a line of the log says of the call. It is said here and not kept with the work (`withContext`): that makes each
- * promise of the process dearer, as long as it runs.
+ * What a line of the log says of the call. It is said here and not kept with the work in an asynchronous store: that
+ * makes each promise of the process dearer, as long as it runs.
  */
 function idsOf({ principal, runId, stepId }: CallRequest) {
   return { tenantId: principal.tenantId, runId, stepId };

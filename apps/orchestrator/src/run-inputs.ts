@@ -43,7 +43,7 @@ export class RunInputs {
     if (this.#looking) return;
     this.#looking = true;
     this.#look()
-      .catch((error: unknown) => this.log.warn({ err: error }, 'inputs not taken'))
+      .catch((error: unknown) => this.log.warn({ runId: this.runId, err: error }, 'inputs not taken'))
       .finally(() => (this.#looking = false));
   }
 

@@ -1,6 +1,6 @@
 import { AppError, toPublicError } from '@switchyard/contracts';
 import { Leaving } from '@switchyard/bus';
-import { type Logger, withContext, withSpan } from '@switchyard/platform';
+import { type Logger, withSpan } from '@switchyard/platform';
 import { fold, next, type Next, type RunState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
 import { JournalWriter, type WriterParts } from './journal-writer.ts';
@@ -60,12 +60,17 @@ export class RunLoop {
   #fault: string | null = null;
   #begunAt = 0;
 
+  private readonly parts: LoopParts;
+  private readonly log: Logger;
+
   constructor(
-    private readonly parts: LoopParts,
+    parts: LoopParts,
     readonly owned: OwnedRun,
-    private readonly log: Logger,
+    log: Logger,
     private readonly metrics: RunMetrics,
   ) {
+    this.log = log.child({ tenantId: owned.tenantId });
+    this.parts = { ...parts, log: this.log };
     this.lease = new Lease(parts.clock, parts.leaseMs, owned.leasedAt);
   }
 
@@ -117,10 +122,8 @@ export class RunLoop {
   }
 
   run(): Promise<LoopEnd> {
-    const { runId, tenantId } = this.owned;
-    return withContext({ runId, tenantId }, () =>
-      withSpan('invoke_workflow switchyard', { 'gen_ai.operation.name': 'invoke_workflow' }, () => this.#run()),
-    );
+    const attributes = { 'gen_ai.operation.name': 'invoke_workflow' };
+    return withSpan('invoke_workflow switchyard', attributes, () => this.#run());
   }
 
   async #run(): Promise<LoopEnd> {

@@ -191,7 +191,8 @@ class Progress {
     const fact = parseFact(frame);
     const ofThisStep = fact && (!('step_id' in fact.data) || fact.data.step_id === this.act.step_id);
     if (!fact || !ofThisStep || !mayReport(this.act.target, fact.type) || this.#count >= MAX_PROGRESS) {
-      this.log.warn({ stepId: this.act.step_id, type: fact?.type ?? 'unknown' }, 'progress dropped');
+      const { runId } = this.writer.state;
+      this.log.warn({ runId, stepId: this.act.step_id, type: fact?.type ?? 'unknown' }, 'progress dropped');
       return;
     }
     this.#count += 1;

@@ -12,7 +12,6 @@ export {
   type ParsedConfig,
 } from './config.ts';
 export { flag, integer, list } from './config-values.ts';
-export { currentContext, withContext, type WorkContext } from './context.ts';
 export { GEN_AI } from './gen-ai.ts';
 export { type CheckResult, HealthChecks, type OpsServer, type Readiness, startOpsServer } from './health.ts';
 export { launch } from './launch.ts';

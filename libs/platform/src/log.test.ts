@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import { fc } from '@switchyard/testing/property';
-import { withContext } from './context.ts';
 import { createLogger } from './log.ts';
 
 const SECRET = 'S3cr3tValue_0123456789abcdef';
@@ -16,9 +15,9 @@ function logged(level = 'info') {
 }
 
 describe('a log line', () => {
-  it('carries level, time, app and the ids of the work around it', () => {
+  it('carries level, time, app and the ids of the work that its logger is for', () => {
     const { log, last } = logged();
-    withContext({ runId: 'r1', tenantId: 't1' }, () => withContext({ stepId: 's1' }, () => log.info({ n: 1 }, 'done')));
+    log.child({ runId: 'r1', tenantId: 't1' }).child({ stepId: 's1' }).info({ n: 1 }, 'done');
     expect(last()).toMatchObject({
       level: 'info',
       app: 'test',

@@ -1,7 +1,6 @@
 import { format, types } from 'node:util';
 import { isSpanContextValid, trace } from '@opentelemetry/api';
 import { pino, type Bindings, type DestinationStream, type Logger as PinoLogger } from 'pino';
-import { currentContext } from './context.ts';
 import { cleanText, isSecretKey, truncateForLog } from './truncate.ts';
 
 export type Logger = PinoLogger;
@@ -19,7 +18,8 @@ const MAX_STACK = 4_000;
 const MAX_CAUSES = 8;
 
 /**
- * One JSON object a line: time, level, app, the ids of the work at hand (run, step, tenant, trace), message.
+ * One JSON object a line: time, level, app, the ids of the trace, message. Whoever works on something (a run, a step, for
+ * a tenant) names it in the line or in a child: an asynchronous store for it would make each promise of the process dearer.
  * Secrets are masked and values cut before they are written, in fields, bindings of children, messages and what
  * is put into them. Errors keep their stack and their causes. A level that is off costs one comparison. Whatever is
  * logged, the call does not throw.
@@ -39,7 +39,7 @@ export function createLogger({ app, level, destination }: LoggerOptions): Logger
           method.apply(this, cleanArguments(args) as Parameters<typeof method>);
         },
       },
-      mixin: () => ({ ...currentContext(), ...traceIds() }),
+      mixin: traceIds,
     },
     destination ?? pino.destination({ dest: 1, sync: false }),
   );
