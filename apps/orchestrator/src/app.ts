@@ -71,6 +71,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   const daily = dailyBudget(config, store, clock, log);
   if (daily) lifecycle.onStop('counts of the day', async () => daily.close());
   const budgets = new BudgetDesk({ daily, prices, defaultModel: config.model.name, clock });
+  const { toolAgent, workerAbsenceMs } = config.runs;
   const loop: LoopParts = {
     bus,
     journal,
@@ -79,7 +80,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     clock,
     log,
     planner: overrides.planner ?? openAiPlanner(bus, config),
-    toolboxes: new Toolboxes({ bus, clock, log, toolAgent: config.runs.toolAgent }),
+    toolboxes: new Toolboxes({ bus, clock, log, toolAgent, workerAbsenceMs }),
     checkTask: (task) => guardrail.check(task),
     prices,
     daily,
@@ -90,7 +91,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     approvals: config.runs.approvals,
     stepTimeoutMs: config.runs.stepTimeoutMs,
     stepAttempts: config.runs.stepAttempts,
-    workerAbsenceMs: config.runs.workerAbsenceMs,
+    workerAbsenceMs,
     leaseMs: config.runs.leaseMs,
   };
   const owner = `${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}`;

@@ -102,7 +102,7 @@ export const Config = z
     STEP_TIMEOUT_MS: integer(1_000, 3_600_000, 120_000).describe('Longest time for one step'),
     STEP_ATTEMPTS: integer(1, 10, 3).describe('How often a step is dispatched when its worker is lost'),
     WORKER_ABSENCE_MS: integer(0, 600_000, 30_000).describe(
-      'How long a step waits where no worker is there to take it',
+      'How long a step waits where no worker is there to take it, and a planning where nobody tells of the tools',
     ),
 
     MAX_CONCURRENT_RUNS: integer(1, 10_000, 128).describe('Runs that one replica works on at the same time'),

@@ -96,7 +96,7 @@ export class RunActs {
     try {
       const turns = await this.#threadTurns(state);
       const speaks = () => lease.holds;
-      const toolbox = async () => (final ? NOTHING : this.parts.toolboxes.get(principal, tool_constraints, signal));
+      const toolbox = async () => (final ? NOTHING : this.parts.toolboxes.awaited(principal, tool_constraints, signal));
       return await plan(this.parts, { state, stepNumber, final, toolbox, turns, epoch, speaks }, signal);
     } catch (error) {
       if (signal.aborted) return null;

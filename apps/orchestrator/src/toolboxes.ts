@@ -9,6 +9,7 @@ import {
 import type { Bus } from '@switchyard/bus';
 import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
 import type { Toolbox } from './functions.ts';
+import { isAway } from './step-policy.ts';
 
 const TTL_MS = 2_000;
 const MAX_ENTRIES = 500;
@@ -20,6 +21,8 @@ interface ToolboxesParts {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly log: Logger;
+  /** How long a planning waits for the tools where nobody is there to tell of them; as a step waits for its worker. */
+  readonly workerAbsenceMs: number;
   /** Absent: the agent for tools is never offered. */
   readonly toolAgent?: ToolAgentOffer;
 }
@@ -58,6 +61,20 @@ export class Toolboxes {
     return unlessAborted(toolbox, signal);
   }
 
+  /** As `get`, but the absence of the tools is waited out, as that of a worker is. */
+  async awaited(principal: Principal, constraints: ToolConstraints, signal: AbortSignal): Promise<Toolbox> {
+    const { clock, workerAbsenceMs } = this.parts;
+    const until = clock.now() + workerAbsenceMs;
+    for (;;) {
+      try {
+        return await this.get(principal, constraints, signal);
+      } catch (error) {
+        const away = error instanceof AppError && isAway(error.code);
+        if (signal.aborted || !away || clock.now() >= until) throw error;
+      }
+    }
+  }
+
   async #ask(principal: Principal, constraints: ToolConstraints, earlier?: Promise<Listed>): Promise<Listed> {
     const before = await earlier?.catch(() => undefined);
     const [listed, agents] = await Promise.all([this.#tools(principal, constraints, before), this.#agents(principal)]);
@@ -71,7 +88,7 @@ export class Toolboxes {
     return offer === 'always' ? 'beside' : undefined;
   }
 
-  /** Tools are needed: their absence is waited out for some seconds, then it is the run's failure. */
+  /** Tools are needed: they are asked for some times, with pauses, before it counts as their absence. */
   async #tools(principal: Principal, constraints: ToolConstraints, before?: ListedTools): Promise<ListedTools> {
     for (let tries = 1; ; tries += 1) {
       try {

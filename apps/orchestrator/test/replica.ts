@@ -96,6 +96,7 @@ export class Replica {
     const guardrail = createGuardrail(options.keywords ?? []);
     const prices = pricesFrom(options.prices ?? {});
     const daily = options.daily ?? null;
+    const workerAbsenceMs = options.workerAbsenceMs ?? 0;
     const budgets = new BudgetDesk({ daily, prices, defaultModel: 'scripted', clock });
     const loop = {
       prices,
@@ -109,14 +110,14 @@ export class Replica {
       clock,
       log,
       planner: options.planner ?? planner(() => says('done')),
-      toolboxes: new Toolboxes({ bus, clock, log }),
+      toolboxes: new Toolboxes({ bus, clock, log, workerAbsenceMs }),
       checkTask: (task: string) => guardrail.check(task),
       defaultModel: 'scripted',
       historyTokens: 1_000,
       approvals: { tools: options.approvalTools ?? [], timeoutSeconds: options.approvalSeconds ?? 60 },
       stepTimeoutMs: options.stepTimeoutMs ?? 30_000,
       stepAttempts: options.stepAttempts ?? 3,
-      workerAbsenceMs: options.workerAbsenceMs ?? 0,
+      workerAbsenceMs,
       leaseMs: options.leaseMs ?? 10_000,
     };
     const metrics = createMetrics('orchestrator');

@@ -14,6 +14,7 @@ import { Toolboxes } from '../../src/toolboxes.ts';
 import type { Party } from './schedule.ts';
 
 export const LEASE_MS = 6_000;
+const WORKER_ABSENCE_MS = 2_000;
 const log = createLogger({ app: 'simulation', level: process.env['TEST_LOG'] ?? 'silent' });
 
 /** The parts of one orchestrator as app.ts wires them, over the simulated journal, bus and model. */
@@ -47,14 +48,14 @@ export class SimReplica {
       clock,
       log,
       planner,
-      toolboxes: new Toolboxes({ bus, clock, log }),
+      toolboxes: new Toolboxes({ bus, clock, log, workerAbsenceMs: WORKER_ABSENCE_MS }),
       checkTask: () => null,
       defaultModel: 'scripted',
       historyTokens: 1_000,
       approvals: { tools: [], timeoutSeconds: 15 },
       stepTimeoutMs: 20_000,
       stepAttempts: 3,
-      workerAbsenceMs: 2_000,
+      workerAbsenceMs: WORKER_ABSENCE_MS,
       leaseMs: LEASE_MS,
     };
     const admission = new Admission({ maxQueued: 1_000, maxQueuedPerTenant: 1_000, maxWaitingPerTenant: 1_000 });
