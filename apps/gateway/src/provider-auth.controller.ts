@@ -41,7 +41,7 @@ import { failurePage, PROVIDER_PAGE, PROVIDER_PAGE_POLICY, PROVIDER_PAGE_SCRIPT 
 const PATH = '/api/mcp/auth';
 const ATTEMPT_TTL_S = 600;
 const ATTEMPT = /^[A-Za-z0-9_-]{1,64}$/;
-/** Two pages of tools fit into any answer. */
+/** A page holds up to half a megabyte: more is no answer for one request. */
 const MAX_PAGES = 20;
 
 @Controller('api/mcp/auth')

@@ -119,10 +119,12 @@ export class Authorisations implements ProviderAuthorisations {
     try {
       await this.parts.keeper.tokenOf(client, connection); // Renewed where that is due.
       const current = await this.#connection(owner, client);
-      const checked = current && (await client.check(await this.parts.keeper.open(current)));
-      if (!checked) return { ...(await view()), live: 'unknown', checked_by: 'nothing' };
-      if (checked.active) return { ...(await view()), live: 'active', checked_by: checked.by };
-      // The token was taken back there; whether the authorisation was too is told by a renewal.
+      const credential = current && (await this.parts.keeper.open(current));
+      const checked = credential && (await client.check(credential));
+      if (checked?.active) return { ...(await view()), live: 'active', checked_by: checked.by };
+      if (!checked && credential?.refresh_token === undefined)
+        return { ...(await view()), live: 'unknown', checked_by: 'nothing' };
+      // The token was taken back there, or nobody there says; whether the authorisation holds is told by a renewal.
       const latest = await this.#connection(owner, client);
       await this.parts.keeper.tokenOf(client, latest, { now: true });
       return { ...(await view()), live: 'active', checked_by: 'refresh' };

@@ -119,7 +119,9 @@ export class Executor {
       const value = this.parts.credentials[name];
       if (value === undefined || value === '') {
         this.parts.teller.tell({ type: 'tools.credential.missing', data: { tool: tool.name, credential: name } });
-        return failed('credentials_missing', `${tool.name} is not set up: an administrator must provide ${name}.`);
+        // What a file calls {credential.NAME} has another name in the environment (config.ts).
+        const variable = tool.source === 'http_endpoint' ? `TOOL_SECRET_${name}` : name;
+        return failed('credentials_missing', `${tool.name} is not set up: an administrator must provide ${variable}.`);
       }
       credentials[name] = value;
     }

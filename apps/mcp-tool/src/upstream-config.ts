@@ -9,9 +9,9 @@ import { type FileMistake, MAX_MISTAKES, readYaml } from './yaml-file.ts';
  * W2 A command is an absolute decision of the operator: it stands in this file and nowhere else, and its arguments
  *    are handed over one by one, never through a shell.
  * W3 The file names variables of the environment and holds no secret: `${NAME}` in a header, a name under `env`.
- * W5 A secret of ours is for the one authorization server that the operator names; none that a stranger names gets it.
  * W4 What an upstream says of its tools decides nothing. Without a word of the operator a tool is `write` and is
  *    never repeated.
+ * W5 A secret of ours is for the one authorization server that the operator names; none that a stranger names gets it.
  */
 
 /** Longest a call may take in all: the step that waits for it takes no longer. */

@@ -374,6 +374,15 @@ describe('the files', () => {
     expect(await call('games__roll')).toMatchObject({ code: 'tool_not_found' });
   });
 
+  it('say which variable of the environment is missing, by its whole name', async () => {
+    const unset = "http: { url: 'https://shop.example/', headers: { X-Key: '{credential.NOT_THERE}' } }";
+    await put('unset.yaml', `tools:\n  - name: look\n    description: x\n    ${unset}\n`);
+    await until(async () => (await names()).includes('unset__look'));
+    const message = expect.stringContaining('must provide TOOL_SECRET_NOT_THERE.');
+    expect(await call('unset__look')).toMatchObject({ code: 'credentials_missing', message });
+    await rm(join(directory, 'unset.yaml'));
+  });
+
   it('may be the one of the documentation', async () => {
     const page = await readFile(new URL('../../../docs/tools.md', import.meta.url), 'utf8');
     const example = /```yaml\n(.*?)```/s.exec(page)![1]!;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { clientDocument, lookAtUpstream, type Principal, revokeAuthorisation } from '@switchyard/contracts';
+import { clientDocument, liveStatus, lookAtUpstream, type Principal, revokeAuthorisation } from '@switchyard/contracts';
 import { sleep } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
 import { begin, consent, finish, followLink, isWanted, lookedAt, PUBLIC_URL, viewOf } from './follow-link.ts';
@@ -155,6 +155,16 @@ describe('a server that is known by its URL alone', () => {
     await followLink(system, name, ANN);
     expect(first.asked.filter((path) => path === '/register').length).toBe(before + 1);
     await until(async () => (await call(name)).status === 'succeeded', 20_000);
+  });
+
+  it('is asked for a renewal where it has no other way to say whether the authorisation holds', async () => {
+    const name = await connected();
+    const live = () => system.bus.request(liveStatus, { principal: ANN, provider: name });
+    const before = first.tokenRequests.length;
+    expect(await live()).toMatchObject({ live: 'active', checked_by: 'refresh', status: 'connected' });
+    expect(first.tokenRequests.slice(before).map(({ body }) => body.get('grant_type'))).toEqual(['refresh_token']);
+    first.refreshTokens.clear();
+    expect(await live()).toMatchObject({ live: 'inactive', checked_by: 'refresh', status: 'expired' });
   });
 
   it('has its registration sealed for its issuer: a row that is moved to another one does not open', async () => {
