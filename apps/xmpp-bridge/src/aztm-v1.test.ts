@@ -149,6 +149,17 @@ describe('other messages', () => {
     ['no body', xml('message', {})],
   ])('%s is none of ours', (_name, stanza) => expect(decodeAztm(stanza)).toBeUndefined());
 
+  it('nested as deep as a message is long are read like any other', () => {
+    const deep = `${'['.repeat(90_000)}${']'.repeat(90_000)}`;
+    const of = (control: string, payload: string) =>
+      decodeAztm(xml('message', { id: 'i' }, xml('body', {}, `{"_aztm":${control},"payload":${payload}}`)));
+    expect((of('{"method":"GET","path":"/","corr":"c"}', deep) as AztmRequest).request.body.toString()).toBe(deep);
+    expect(of(deep, '1')).toMatchObject({ kind: 'damaged' });
+    expect(of(`{"method":"GET","path":"/","corr":"c","headers":{"a":${deep}}}`, '1')).toMatchObject({
+      kind: 'damaged',
+    });
+  });
+
   it('an envelope without what it must have is damaged', () => {
     expect(decodeAztm(message({ _aztm: { method: 'GET' } }))).toMatchObject({ kind: 'damaged', id: 'i1' });
     expect(decodeAztm(message({ _aztm: { method: 'GET', path: '/', corr: 'c' } }, ''))).toMatchObject({

@@ -27,10 +27,12 @@ export class CarryOverBus {
     this.#pieces = bus.answer(xmppBody, (piece) => Promise.resolve(this.#bodies.piece(piece)), {
       as: this.#bodies.name,
     });
+    // A bus that is closed meanwhile is no defect.
+    this.#pieces.catch(() => undefined);
   }
 
   async stop(): Promise<void> {
-    await (await this.#pieces)?.stop();
+    await (await this.#pieces?.catch(() => undefined))?.stop();
   }
 
   /** Rejects with AppError. */

@@ -15,7 +15,7 @@ import { NS_HTTP, NS_SHIM } from './xep-0332.ts';
  * D2 What a session said is remembered while it is there, or for CACHE_MS where we cannot see it leave; bounded.
  */
 
-const NS_DISCO = 'http://jabber.org/protocol/disco#info';
+export const NS_DISCO = 'http://jabber.org/protocol/disco#info';
 const CACHE_MS = 600_000;
 const MAX_CACHED = 2_048;
 const ASK_LIMIT_MS = 5_000;

@@ -2,9 +2,11 @@ import { type Element, xml } from '@xmpp/client';
 import { sleep } from '@switchyard/platform';
 import type { LimitFacts, OtherSession, PeerFacts, PresenceFacts } from './doctor-judges.ts';
 import { SLOW_BYTES_PER_S } from './doctor-judges.ts';
+import { NS_DISCO } from './disco.ts';
 import { IqError } from './iq-registry.ts';
 import type { OpenStream } from './open-stream.ts';
 import { bareOf, Peers } from './peers.ts';
+import { NS_ROSTER } from './roster.ts';
 import { Session } from './session.ts';
 import { INLINE_LIMIT, NS_HTTP } from './xep-0332.ts';
 
@@ -16,8 +18,6 @@ import { INLINE_LIMIT, NS_HTTP } from './xep-0332.ts';
  */
 
 const NS_DOCTOR = 'urn:switchyard:doctor:0';
-const NS_ROSTER = 'jabber:iq:roster';
-const NS_DISCO = 'http://jabber.org/protocol/disco#info';
 const PINGS = 5;
 const SIZES = [16_384, 65_536, 102_400, 131_072, 250_000];
 const SELF_PRIORITY = -1;

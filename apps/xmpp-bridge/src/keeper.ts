@@ -21,7 +21,7 @@ export type LoginFlaw =
 export interface KeeperParts {
   /** One attempt. Rejects with LoginError. */
   readonly login: (signal: AbortSignal, onStep: (step: LoginStep) => void) => Promise<OpenStream>;
-  readonly handlers: Omit<SessionHandlers, 'onClose'>;
+  readonly handlers: Omit<SessionHandlers, 'onClose' | 'onDefect'>;
   readonly session: SessionOptions;
   readonly log: Logger;
   readonly onChange: (state: BridgeState) => void;
@@ -112,6 +112,7 @@ export class Keeper {
         stream,
         {
           ...this.parts.handlers,
+          onDefect: (error) => this.parts.log.error({ err: error }, 'a stanza was not handled'),
           onClose: (why, condition) => {
             this.#session = null;
             resolve({ why, condition });

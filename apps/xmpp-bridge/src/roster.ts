@@ -9,7 +9,7 @@ import { type Session, StanzaRefusal } from './session.ts';
  * C2 Without a login nobody is a contact. What is kept is bounded.
  */
 
-const NS_ROSTER = 'jabber:iq:roster';
+export const NS_ROSTER = 'jabber:iq:roster';
 const LIMIT_MS = 10_000;
 const MAX_CONTACTS = 20_000;
 

@@ -8,6 +8,7 @@ import type { OpenStream } from './open-stream.ts';
  * N1 A connection that stays silent is noticed within pingMs + pongMs, also where nobody uses it (XEP-0199).
  * N2 Whatever ends it, onClose is called once, and every open question has ended before.
  * N3 Every question of a peer is answered: with what the handler says, or with an error that names nothing of us.
+ * N4 No stanza of a peer ends the session, whatever a handler makes of it.
  */
 
 export interface SessionOptions {
@@ -28,6 +29,8 @@ export interface SessionHandlers {
   onMessage(message: Element): void;
   onPresence(presence: Element): void;
   onDropped(outcome: IqOutcome, from: string | undefined): void;
+  /** A handler broke over a message or a presence, which is dropped. */
+  onDefect?(error: unknown): void;
   /** `condition`: what the server ended the stream with, where it said so. */
   onClose(why: string, condition?: string): void;
 }
@@ -163,9 +166,9 @@ export class Session {
       case 'iq':
         return this.#takeIq(element);
       case 'message':
-        return this.handlers.onMessage(element);
+        return this.#handled(() => this.handlers.onMessage(element));
       case 'presence':
-        return this.handlers.onPresence(element);
+        return this.#handled(() => this.handlers.onPresence(element));
       case 'error': {
         const condition = element
           .getChildElements()
@@ -175,6 +178,15 @@ export class Session {
         return this.#onClose(`the server ended the stream: ${condition ?? 'no condition'}`, condition);
       }
       default:
+    }
+  }
+
+  /** N4 */
+  #handled(handle: () => void): void {
+    try {
+      handle();
+    } catch (error) {
+      this.handlers.onDefect?.(error);
     }
   }
 

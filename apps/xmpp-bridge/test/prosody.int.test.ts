@@ -128,6 +128,19 @@ describe('questions between two accounts', () => {
     expect(error.stanza?.toString()).not.toContain('canary');
   });
 
+  it('that break their handler are dropped, and the session goes on', async () => {
+    const defects: string[] = [];
+    const breaks = (element: Element): void => {
+      throw new Error(`broke over a ${element.getName()}`);
+    };
+    const onDefect = (error: unknown): void => void defects.push((error as Error).message);
+    const ada = await session('ada', { onMessage: breaks, onPresence: breaks, onDefect });
+    const bob = await session('bob');
+    for (const name of ['message', 'presence']) bob.send(xml(name, { to: ada.jid }));
+    await until(() => defects.includes('broke over a message') && defects.includes('broke over a presence'), 20_000);
+    expect(await ada.ping(20_000)).toBeGreaterThan(0);
+  });
+
   it('never count an answer of somebody who was not asked', async () => {
     const dropped: string[] = [];
     let id = '';
