@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { until } from '@switchyard/testing';
 import { createLifecycle } from './lifecycle.ts';
 import { createLogger } from './log.ts';
 
@@ -35,7 +36,7 @@ afterEach(() => {
 
 describe('stop', () => {
   it('tells each part what time is left, and leaves the last ones a moment', async () => {
-    const { lifecycle } = setup({ drainTimeoutMs: 200 });
+    const { lifecycle } = setup({ drainTimeoutMs: 1_000 });
     const left: number[] = [];
     lifecycle.onStop('last', (leftMs) => void left.push(leftMs));
     lifecycle.onStop('hangs', (leftMs) => {
@@ -43,7 +44,7 @@ describe('stop', () => {
       return new Promise(() => {});
     });
     await lifecycle.stop();
-    expect(left[0]).toBeGreaterThan(150);
+    expect(left[0]).toBeGreaterThan(500);
     expect(left[1]).toBe(100);
   });
 
@@ -71,7 +72,7 @@ describe('stop', () => {
     lifecycle.onStop('hangs', () => new Promise(() => {}));
     const started = performance.now();
     await lifecycle.stop();
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(performance.now() - started).toBeLessThan(20_000);
     expect(stopped).toEqual(['first']);
     expect(lines.join('')).toMatch(/"part":"hangs".*did not stop in time/);
     expect(lines.join('')).toMatch(/"part":"rejects".*did not stop cleanly/);
@@ -88,7 +89,7 @@ describe('stop', () => {
     lifecycle.onStop('during', () => void stopped.push('during'));
     await stopping;
     lifecycle.onStop('after', () => void stopped.push('after'));
-    await settled();
+    await until(() => stopped.length === 3);
     expect(stopped.sort()).toEqual(['after', 'during', 'slow']);
   });
 });
@@ -99,7 +100,7 @@ describe('signals and defects', () => {
     let drained = false;
     lifecycle.onStop('part', () => void (drained = true));
     signal(name);
-    await settled();
+    await until(() => codes.length > 0);
     expect([drained, codes]).toEqual([true, [0]]);
   });
 
@@ -124,7 +125,7 @@ describe('signals and defects', () => {
     signal('SIGTERM');
     signal('unhandledRejection', new Error('stray'));
     expect(codes).toEqual([]);
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await until(() => codes.length > 0);
     expect([stopped, codes]).toEqual([['slow', 'lease'], [1]]);
   });
 
@@ -144,6 +145,7 @@ describe('signals and defects', () => {
       lifecycle.onStop('lease', () => void (stopped = true));
       signal(name, new Error('defect'));
       signal(name, new Error('its consequence'));
+      await until(() => codes.length > 0);
       await settled();
       expect([stopped, codes[0]]).toEqual([false, 1]);
       expect(lines.join('').match(/"level":"fatal"/g)).toHaveLength(1);

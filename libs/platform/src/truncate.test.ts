@@ -90,9 +90,11 @@ describe('secrets by their look inside a text', () => {
     ['keys without an end', '-----BEGIN PRIVATE KEY-----'.repeat(10_000)],
     ['query-like', '?token='.repeat(30_000)],
   ])('takes linear time for %s text', (_, text) => {
-    const started = performance.now();
+    // Of this process alone: the machine may be busy with others. Square time would be minutes.
+    const before = process.cpuUsage();
     redactText(text);
-    expect(performance.now() - started).toBeLessThan(500);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1_000).toBeLessThan(1_500);
   });
 });
 
