@@ -237,6 +237,16 @@ describe('the verdict', () => {
       expect(violations({ ...good(), ...delegated('a2a', DOUBT, { faults: [{ ...killed, target }] }) })).toEqual([]);
   });
 
+  it('takes doubt about an errand for justified that no worker finished in time, however often it was asked', () => {
+    const { events: told = [], ...rest } = delegated('mcp', DOUBT);
+    const [accepted, announced, outcome] = told;
+    const again = (seq: number) => ({ ...announced!, seq, ts: 1_000 * seq });
+    const events = [accepted!, announced!, again(3), again(4), { ...outcome!, seq: 5 }, end(6)];
+    const runs = [{ ...good().runs[0]!, lastSeq: 6 }];
+    const audited = new Set([1, 2, 3, 4, 5, 6].map((seq) => `${RUN}:${seq}`));
+    expect(violations({ ...good(), ...rest, events, runs, audited })).toEqual([]);
+  });
+
   it('lets a cancelled run end with an open step, and a keyed tool be called again under its key', () => {
     const cancelled = [row(1, 'orchestrator.cancel.requested'), dispatching(2), row(3, 'b'), end(4, 'cancelled')];
     const effects = [effect({ idempotency: 'key' }), effect({ idempotency: 'key' })];

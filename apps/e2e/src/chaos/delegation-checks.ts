@@ -2,6 +2,9 @@ import { delegationsOf, keyOfStep } from './delegations.ts';
 import { type Check, type FaultWindow, type Found, givenUp, grouped, mayHaveHidden } from './evidence-rows.ts';
 import { mayBeRepeated } from './script.ts';
 
+/** As the orchestrator has it: a step that nobody answers in time so often is not dispatched again. */
+const STEP_ATTEMPTS = 3;
+
 /** A delegated step reached its agent once, what it says of it is so, and it is in doubt for a reason only. */
 export const DELEGATION_CHECKS = {
   delivered_twice: ({ messages }) =>
@@ -19,9 +22,10 @@ export const DELEGATION_CHECKS = {
 
   delegation_in_doubt_unjustified: (evidence) => {
     const abandoned = givenUp(evidence);
-    return delegationsOf(evidence.events).flatMap(({ runId, stepId, to, task, sinceTs, outcome }): Found => {
+    return delegationsOf(evidence.events).flatMap(({ runId, stepId, to, task, sinceTs, attempts, outcome }): Found => {
       if (outcome?.status !== 'in_doubt' || abandoned.has(runId)) return [];
       if (outcome.error === '') return [[runId, `${stepId} is in doubt, and does not say why`]];
+      if (attempts >= STEP_ATTEMPTS) return []; // on a machine that is too slow for it, without any fault
       if (to === 'tool agent' && mayBeRepeated(task))
         return [[runId, `${stepId} calls only what may be repeated and is in doubt all the same`]];
       const others = OTHERS[to];

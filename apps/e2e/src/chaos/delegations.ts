@@ -10,6 +10,8 @@ export interface Delegation {
   readonly task: string;
   /** When it was announced for the first time. */
   readonly sinceTs: number;
+  /** How often it was dispatched. */
+  readonly attempts: number;
   /** Undefined where its run was cancelled meanwhile. */
   readonly outcome: DelegationOutcome | undefined;
 }
@@ -28,14 +30,15 @@ export function delegationsOf(events: readonly JournalRow[]): Delegation[] {
     ({ runId, stepId }) => `${runId} ${stepId}`,
   );
   return [...ofStep.values()].flatMap((rows): Delegation[] => {
-    const [announced] = rows.filter(({ type }) => type === 'orchestrator.step.dispatching');
+    const dispatched = rows.filter(({ type }) => type === 'orchestrator.step.dispatching');
+    const [announced] = dispatched;
     const end = rows.find(({ type }) => type === 'orchestrator.step.completed');
     if (!announced?.stepId || announced.data['tool'] !== undefined) return [];
     const to = TO[String(announced.data['target'])];
     if (to === undefined) return [];
     const { runId, stepId, ts, data } = announced;
     const outcome = end && { ts: end.ts, status: String(end.data['status']), error: String(end.data['error'] ?? '') };
-    return [{ runId, stepId, to, task: String(data['task']), sinceTs: ts, outcome }];
+    return [{ runId, stepId, to, task: String(data['task']), sinceTs: ts, attempts: dispatched.length, outcome }];
   });
 }
 
