@@ -60,3 +60,12 @@ function refusal(condition: string, jid: string): AppError {
       return new AppError('upstream_failed', `${jid} refused the request (${condition.slice(0, 60)}).`);
   }
 }
+
+/**
+ * Whether a peer let the deadline of a call pass. Two clocks watch it, that of the question and that of the call: it is
+ * late whichever of them was read first.
+ */
+export function isLate(error: unknown, deadline: number, now: number): boolean {
+  if (!(error instanceof IqError)) return false;
+  return error.code === 'deadline' || (error.code === 'cancelled' && error.effect === 'unknown' && now >= deadline);
+}

@@ -20,7 +20,7 @@ import {
 import type { Hearing } from './hearing.ts';
 import type { IncomingStreams } from './ibb.ts';
 import { IqError } from './iq-registry.ts';
-import { isOffline, toAppError } from './outbound-errors.ts';
+import { isLate, isOffline, toAppError } from './outbound-errors.ts';
 import type { PeerHealth } from './peer-health.ts';
 import { bareOf, type Peers } from './peers.ts';
 import { keyOf } from './replay.ts';
@@ -216,7 +216,7 @@ export class Outbound {
       if (isOffline(error)) {
         this.parts.features.forget(to);
         health.tell(bare, 'offline', Date.now());
-      } else if (error instanceof IqError && error.code === 'deadline') health.tell(bare, 'late', Date.now());
+      } else if (isLate(error, call.deadline, Date.now())) health.tell(bare, 'late', Date.now());
       if (this.#wasTooLarge(mine, error))
         throw new ExchangeError(413, 'The XMPP server refused the size of this request.');
       throw error;
