@@ -157,7 +157,9 @@ function numbersOf({ events, effects, transcripts }: Evidence) {
   const epochs = new Map<string, number>();
   for (const { runId, epoch } of events) epochs.set(runId, Math.max(epoch, epochs.get(runId) ?? 0));
   return {
-    statuses: counted(ends, ({ data: { status, error_code: code } }) => [status, code].filter(Boolean).join(' ')),
+    statuses: counted(ends, ({ data: { status, error_code: code } }) =>
+      status === 'failed' ? `failed (${String(code)})` : String(status),
+    ),
     steps: outcomes.length,
     inDoubt: outcomes.filter(({ data }) => data['status'] === 'in_doubt').length,
     effects: effects.length,
