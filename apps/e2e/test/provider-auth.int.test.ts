@@ -8,7 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { type Bus, connectBus } from '@switchyard/bus';
 import { callTool, finishAuthorisation, type Principal, type SystemEvent } from '@switchyard/contracts';
 import { Config as GatewayConfig, createGateway, type Gateway } from '@switchyard/gateway';
-import { type Servers, startServers } from '@switchyard/local-servers';
+import { freePort, type Servers, startServers } from '@switchyard/local-servers';
 import { Config as McpToolConfig, createMcpTool, defineTool } from '@switchyard/mcp-tool';
 import { createLogger, parseConfig } from '@switchyard/platform';
 import { migrateDatabase } from '@switchyard/store';
@@ -57,14 +57,6 @@ function configured<T extends z.ZodType>(schema: T, env: Record<string, string>)
   const parsed = parseConfig(schema, env);
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return parsed.value;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await stopServer(server);
-  return port;
 }
 
 /** An authorization server that does not say that it checks PKCE. */

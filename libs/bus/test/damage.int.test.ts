@@ -2,7 +2,7 @@ import { cp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AppError } from '@switchyard/contracts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { freePort, startNats } from '@switchyard/local-servers';
+import { startNats } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
 import { AckPolicy, DeliverPolicy, type JetStreamManager, RetentionPolicy } from 'nats';
 import { type Bus, connectBus, type Subscription } from '../src/index.ts';
@@ -179,7 +179,6 @@ describe('a message that the server does not permit', () => {
       publish: { deny: ["rpc.test.slow", "run.>"] }, subscribe: ">" } } ] }`;
     const server = await startNats({
       dir: join(world.dir, 'denying'),
-      port: await freePort(),
       durable: false,
       config,
       credentials: 'a:b',

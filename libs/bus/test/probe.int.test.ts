@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type AppName, APPS, PEER_REQUESTS, STREAMS } from '@switchyard/contracts';
-import { freePort, type LocalServer, startNats } from '@switchyard/local-servers';
+import { type LocalServer, startNats } from '@switchyard/local-servers';
 import { AckPolicy, connect, type NatsConnection } from 'nats';
 import { type Bus, connectBus, probeBus } from '../src/index.ts';
 import { until } from '@switchyard/testing';
@@ -26,7 +26,7 @@ const heard: string[] = [];
 /** nats-server with these permissions; everybody's password is "pw". */
 async function server(name: string, permissions: string): Promise<LocalServer> {
   const config = permissions.replaceAll(/\$NATS_\w+_PASSWORD/g, '"pw"');
-  const started = await startNats({ dir: join(dir, name), port: await freePort(), config });
+  const started = await startNats({ dir: join(dir, name), config });
   servers.push(started);
   return started;
 }
