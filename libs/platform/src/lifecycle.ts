@@ -1,3 +1,4 @@
+import { logConsole } from './console.ts';
 import type { Logger } from './log.ts';
 
 /*
@@ -20,7 +21,10 @@ const FLUSH_LIMIT_MS = 500;
 export interface LifecycleOptions {
   readonly log: Logger;
   readonly drainTimeoutMs?: number;
-  /** Default true: SIGTERM, SIGINT and uncaught errors end the process. Off where many apps share one. */
+  /**
+   * Default true: SIGTERM, SIGINT and uncaught errors end the process, and what libraries say on the console goes to the
+   * log. Off where many apps share one process.
+   */
   readonly handleSignals?: boolean;
 }
 
@@ -50,6 +54,7 @@ export function createLifecycle({ log, drainTimeoutMs = 10_000, handleSignals = 
   };
 
   if (handleSignals) {
+    logConsole(log);
     let code = 0;
     let ending = false;
     let crashed = false;

@@ -1,0 +1,48 @@
+import { describe, expect, it } from '@jest/globals';
+import { type ConsoleMethods, logConsole } from './console.ts';
+import { createLogger } from './log.ts';
+
+function world() {
+  const written: string[] = [];
+  const log = createLogger({ app: 'test', level: 'debug', destination: { write: (line) => written.push(line) } });
+  const methods = {} as ConsoleMethods;
+  logConsole(log, methods);
+  return { methods, written, lines: () => written.map((line) => JSON.parse(line) as Record<string, unknown>) };
+}
+
+describe('what a library says on the console', () => {
+  it('is a line of the log, of its level', () => {
+    const { methods, lines } = world();
+    methods.debug('a');
+    methods.log('b %s', 'c', { d: 1 });
+    methods.info('e');
+    methods.warn(new Error('f').message);
+    methods.error('g');
+    expect(lines().map(({ level, message, source }) => [level, message, source])).toEqual([
+      ['debug', 'a', 'console'],
+      ['info', 'b c { d: 1 }', 'console'],
+      ['info', 'e', 'console'],
+      ['warn', 'f', 'console'],
+      ['error', 'g', 'console'],
+    ]);
+  });
+
+  it('writes no line of its own and moves no cursor, whatever a stranger put into it', () => {
+    const { methods, written } = world();
+    methods.warn(`excluding tool 'x\n{"level":"error","message":"forged"}\n\u001b[2J' from tools/list`);
+    expect(written).toHaveLength(1);
+    for (const character of ['\n', '\u001b']) expect(written[0]!.trimEnd()).not.toContain(character);
+  });
+
+  it('shows no secret, and breaks nothing where it cannot be read', () => {
+    const { methods, written, lines } = world();
+    methods.error('Authorization: Bearer abcdefghijklmnopqrstuvwxyz');
+    expect(written.join('')).not.toContain('abcdefghijklmnop');
+    methods.error('%s', {
+      toString() {
+        throw new Error('no');
+      },
+    });
+    expect(lines()).toHaveLength(2);
+  });
+});
