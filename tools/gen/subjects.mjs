@@ -77,7 +77,7 @@ ${table(
 
 ## Permissions
 
-What each app may say and hear; the same table for the server is \`infra/nats/permissions.conf\`.
+What each login may say and hear; the same table for the server is \`infra/nats/permissions.conf\`.
 \`subject queue\` allows the subscription in that queue group alone.
 
 ${allPermissions()
@@ -86,12 +86,15 @@ ${allPermissions()
 `;
 }
 
-function permissionsSection(speaker, { publish, subscribe, allowResponses }) {
-  const list = (title, values) => `${title}\n\n${values.map((v) => `- ${code(v)}`).join('\n')}`;
-  const replies = allowResponses
-    ? `\n\nReplies to what it was asked: up to ${allowResponses.max} frames within ${seconds(allowResponses.expiresMs)}.`
-    : '';
-  return `### ${speaker}\n\n${list('Publishes:', publish)}\n\n${list('Subscribes:', subscribe)}${replies}`;
+function permissionsSection(speaker, { publish, publishDeny, subscribe }) {
+  const list = (title, values) =>
+    values.length === 0 ? [] : [`${title}\n\n${values.map((v) => `- ${code(v)}`).join('\n')}`];
+  const sections = [
+    ...list('Publishes:', publish),
+    ...list('But not:', publishDeny),
+    ...list('Subscribes:', subscribe),
+  ];
+  return `### ${speaker}\n\n${sections.join('\n\n')}`;
 }
 
 function fields(schema) {

@@ -56,7 +56,7 @@ export function withPasswords(permissions: string, passwords: Readonly<Record<st
 export function natsLogins(place: Place): NatsLogins | undefined {
   const generated = join(place.root, 'infra', 'nats', 'permissions.conf');
   if (!existsSync(generated)) return undefined;
-  const passwords = passwordsFor(place, [ADMIN, 'operator', ...SERVICE_APPS]);
+  const passwords = passwordsFor(place, [ADMIN, 'operator', 'watcher', ...SERVICE_APPS]);
   const credentials = (login: string): string => `${login}:${passwords[login]}`;
   return {
     config: withPasswords(readFileSync(generated, 'utf8'), passwords),

@@ -2,6 +2,7 @@ export { IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_KEY_META } from './idempotency.ts';
 export { AgentInfo, listAgents } from './agents.ts';
 export { AuditRecord, listRuns, queryAudit, RunSummary } from './audit.ts';
 export { BudgetAmounts, BudgetScope, BudgetView, getBudget } from './budgets.ts';
+export { ASKING_PAIRS, type BusKey, busKeysFor, busKeysForOperator, operatorKey, parseBusKeys } from './bus-keys.ts';
 export { CloudEvent, fromCloudEvent, fromSystemCloudEvent, toCloudEvent, toSystemCloudEvent } from './cloud-events.ts';
 export { DeadLetter, listDeadLetters, requeueDeadLetter } from './dead-letters.ts';
 export {
@@ -79,7 +80,9 @@ export {
   type Speaker,
   type SpeakerPermissions,
   SYSTEM_PRODUCERS,
+  watcherPermissions,
 } from './permissions.ts';
+export { constantOf, natsPasswordVariable, natsPermissions } from './nats-config.ts';
 export { modelTurn, ModelTurnMessage } from './model.ts';
 export { ANONYMOUS, Principal, PrincipalOrNobody, Role, ROLES, roleSuffices } from './principal.ts';
 export {

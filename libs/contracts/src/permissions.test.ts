@@ -1,6 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { APPS } from './define.ts';
-import { abortSubject, allPermissions, permissionsOf, SYSTEM_PRODUCERS } from './permissions.ts';
+import {
+  abortSubject,
+  allPermissions,
+  CONSUMERS,
+  permissionsOf,
+  SYSTEM_PRODUCERS,
+  watcherPermissions,
+} from './permissions.ts';
 import { REQUESTS } from './registry.ts';
 import { SYSTEM_EVENTS } from './system-events.ts';
 
@@ -28,9 +35,7 @@ describe('NATS permissions', () => {
     for (const { speaker, permissions } of allPermissions()) {
       for (const subject of permissions.subscribe) {
         if (subject.startsWith('rpc.')) expect(subject.endsWith(` ${speaker}`)).toBe(true);
-        // A person's stock client makes up inboxes of two or three tokens; replies to services have more.
-        const own = [`_INBOX.${speaker}.>`, ...(speaker === 'operator' ? ['_INBOX.*', '_INBOX.*.*'] : [])];
-        if (subject.startsWith('_INBOX')) expect(own).toContain(subject);
+        if (subject.startsWith('_INBOX')) expect(subject).toBe(`_INBOX.${speaker}.>`);
         expect(['>', '*', '_INBOX.>']).not.toContain(subject);
       }
     }
@@ -38,8 +43,22 @@ describe('NATS permissions', () => {
 
   it('P4: let only the owner of a durable consumer fetch from it or acknowledge for it', () => {
     for (const { speaker, permissions } of allPermissions()) {
+      if (speaker === 'watcher') continue;
       const consumers = permissions.publish.filter((s) => /MSG\.NEXT|ACK/.test(s));
       for (const subject of consumers) expect(subject).toContain(`.${speaker}`);
+    }
+  });
+
+  it('P4: keep the durable consumers of the services from every watcher', () => {
+    for (const tenants of ['all', ['acme']] as const) {
+      const { publish, publishDeny } = watcherPermissions(tenants);
+      for (const { app, stream } of CONSUMERS) {
+        for (const verb of ['CREATE', 'MSG.NEXT', 'INFO']) {
+          const subject = `$JS.API.CONSUMER.${verb}.${stream}.${app}`;
+          if (publish.some((allowed) => allowed.startsWith(`$JS.API.CONSUMER.${verb}.${stream}.*`)))
+            expect(publishDeny).toContain(subject);
+        }
+      }
     }
   });
 
@@ -71,13 +90,35 @@ describe('NATS permissions', () => {
       const answerer = APPS.find((app) => app === r.answeredBy);
       if (answerer === undefined) continue;
       expect(permissionsOf(answerer).subscribe).toContain(`${r.subject} ${answerer}`);
-      expect(permissionsOf(answerer).allowResponses).toBeDefined();
+      for (const asker of r.askedBy) expect(permissionsOf(answerer).publish).toContain(`_INBOX.${asker}.>`);
     }
   });
 
-  it('let an operator watch and ask, and nothing else', () => {
-    const { publish, allowResponses } = permissionsOf('operator');
+  it('let an operator ask, and nothing else', () => {
+    const { publish, subscribe } = permissionsOf('operator');
     expect(publish.filter((s) => !s.startsWith('rpc.') && !s.startsWith('ctl.'))).toEqual([]);
-    expect(allowResponses).toBeUndefined();
+    expect(subscribe).toEqual(['_INBOX.operator.>']);
+  });
+
+  it('P7: let an app publish to the inboxes of those that may ask it, and to no others', () => {
+    for (const app of APPS) {
+      const askers = new Set(REQUESTS.filter((r) => r.answeredBy === app).flatMap((r) => r.askedBy));
+      const inboxes = permissionsOf(app).publish.filter((s) => s.startsWith('_INBOX'));
+      expect(inboxes).toEqual([...askers].map((asker) => `_INBOX.${asker}.>`).sort());
+    }
+  });
+
+  it('P8: let a watcher of some tenants hear these alone, and read no stream but by a filter for them', () => {
+    const { publish, subscribe } = watcherPermissions(['acme', 'beta']);
+    expect(subscribe).toEqual(['_INBOX.watcher.>', 'live.acme.>', 'live.beta.>', 'run.acme.>', 'run.beta.>']);
+    const makes = publish.filter((s) => s.includes('CONSUMER.CREATE'));
+    expect(makes).toEqual(['acme', 'beta'].map((t) => `$JS.API.CONSUMER.CREATE.RUNS.*.run.${t}.>`));
+    expect(publish.filter((s) => /STREAM|SYSTEM|sys\./.test(s))).toEqual([]);
+  });
+
+  it('P8: let no watcher ask, answer or claim anything', () => {
+    for (const tenants of ['all', ['acme']] as const) {
+      for (const subject of watcherPermissions(tenants).publish) expect(subject).toMatch(/^\$JS\.(API|FC)\./);
+    }
   });
 });

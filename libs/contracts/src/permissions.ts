@@ -4,24 +4,28 @@ import { STREAMS, type StreamName } from './streams.ts';
 import { SYSTEM_EVENTS } from './system-events.ts';
 
 /*
- * What each app may say and hear on NATS, derived from the contracts: nobody writes a permission by hand, so a
+ * What each login may say and hear on NATS, derived from the contracts: nobody writes a permission by hand, so a
  * new request or fact brings its own. Default deny. Guarantees:
  *  P1 only the orchestrator publishes facts of runs, text deltas and wake-ups
  *  P2 an app publishes system facts under its own name alone
- *  P3 an app hears requests only in its own queue group, and replies only in its own inbox
+ *  P3 an app hears requests only in its own queue group, and replies only in its own inbox; nobody else hears them there
  *  P4 no app but the one that owns a durable consumer may fetch from it or acknowledge for it
  *  P5 nobody may delete or purge a stream, and only the orchestrator may change one
  *  P6 an app reads and writes what its own instances share (leases, records) alone
+ *  P7 an answer goes to the inboxes of those that may ask, and nowhere else. `allow_responses` of nats-server is not
+ *     used: with it the asker chooses what the answerer publishes to, and the server searches every question of the
+ *     last hour on each delivery.
+ *  P8 a watcher hears the runs of its tenants and publishes nothing but questions to JetStream that read them
  */
 
-export type Speaker = AppName | 'operator';
+export type Speaker = AppName | 'operator' | 'watcher';
 
 export interface SpeakerPermissions {
   readonly publish: readonly string[];
+  /** What of `publish` is not meant, where a wildcard takes in too much. */
+  readonly publishDeny: readonly string[];
   /** A subject, or `subject queue` where only membership in that queue group is allowed. */
   readonly subscribe: readonly string[];
-  /** Replies to what was received: how many per request (progress frames count), and for how long. */
-  readonly allowResponses?: { readonly max: number; readonly expiresMs: number };
 }
 
 /** First token of a system event's type -> the app that may claim it. */
@@ -61,13 +65,11 @@ export const PEER_REQUESTS: Bucket = {
 export const BUCKETS: readonly Bucket[] = [LEASES, PEER_REQUESTS];
 
 /** Core subscriptions to what others say, beside requests and durable consumers. */
-const LISTENERS: readonly { readonly app: Speaker; readonly subjects: readonly string[] }[] = [
+const LISTENERS: readonly { readonly app: AppName; readonly subjects: readonly string[] }[] = [
   { app: 'gateway', subjects: ['run.>', 'live.>', 'sys.tools.catalog.>', 'sys.tools.provider.>'] },
   { app: 'orchestrator', subjects: ['cmd.run.>'] },
   { app: 'a2a', subjects: ['run.>'] },
   { app: 'mcp-tool', subjects: ['sys.tools.definition.>', 'sys.tools.upstream.>', 'sys.tools.provider.>'] },
-  // The inboxes of the stock `nats` client have two or three tokens; those of the services' requests have more.
-  { app: 'operator', subjects: ['run.>', 'sys.>', 'live.>', '_INBOX.*', '_INBOX.*.*'] },
 ];
 
 /** Subject on which the asking side tells an answering app to stop work on one request. */
@@ -80,12 +82,14 @@ export function inboxPrefix(app: string): string {
   return `_INBOX.${app}`;
 }
 
-/** The permissions of one app or of an operator at a terminal. Pure; sorted; without duplicates. */
+/** The permissions of one app, of the operators, or of a watcher of all tenants. Pure; sorted; without duplicates. */
 export function permissionsOf(speaker: Speaker): SpeakerPermissions {
+  if (speaker === 'watcher') return watcherPermissions('all');
   const asked = REQUESTS.filter((r) => r.askedBy.includes(speaker));
   const answered = REQUESTS.filter((r) => r.answeredBy === speaker);
   const publish = [
     ...asked.flatMap((r) => [r.subject, abortSubject(r.answeredBy)]),
+    ...answered.flatMap((r) => r.askedBy.map((asker) => `${inboxPrefix(asker)}.>`)),
     ...(speaker === 'orchestrator' ? ['run.>', 'live.>', 'cmd.run.>'] : []),
     ...systemSubjects(speaker),
     ...streamSubjects(speaker),
@@ -100,16 +104,57 @@ export function permissionsOf(speaker: Speaker): SpeakerPermissions {
     ...(answered.length > 0 ? [abortSubject(speaker)] : []),
     ...LISTENERS.filter((l) => l.app === speaker).flatMap((l) => l.subjects),
   ];
+  return { publish: sorted(publish), publishDeny: [], subscribe: sorted(subscribe) };
+}
+
+/** Streams that a watcher reads; what happens outside of runs names no tenant, so it is for watchers of all. */
+const WATCHED_STREAMS: readonly StreamName[] = ['RUNS', 'SYSTEM'];
+
+/**
+ * The permissions of a login that looks on. It hears what is said and reads the streams through consumers of its own.
+ * `tenants`: of these alone it hears runs and text, and nothing of what happens outside of runs.
+ * `inbox`: the prefix under which it gets its answers.
+ */
+export function watcherPermissions(
+  tenants: 'all' | readonly string[],
+  inbox = inboxPrefix('watcher'),
+): SpeakerPermissions {
+  const streams = tenants === 'all' ? WATCHED_STREAMS : WATCHED_STREAMS.filter((stream) => stream === 'RUNS');
+  const heard =
+    tenants === 'all' ? ['run.>', 'live.>', 'sys.>'] : tenants.flatMap((t) => [`run.${t}.>`, `live.${t}.>`]);
+  const publish = streams.flatMap((stream) => {
+    const { name } = STREAMS[stream];
+    const create = `$JS.API.CONSUMER.CREATE.${name}.*`;
+    // A consumer that names its filter in the subject gets what fits the filter; one without a filter gets everything.
+    const made =
+      tenants === 'all'
+        ? [create, `${create}.>`, `$JS.API.STREAM.INFO.${name}`]
+        : tenants.map((t) => `${create}.run.${t}.>`);
+    return [...made, `$JS.API.CONSUMER.MSG.NEXT.${name}.*`, `$JS.API.CONSUMER.INFO.${name}.*`, `$JS.FC.${name}.>`];
+  });
+  // P4: the name of a consumer is one token, so what belongs to the services has to be taken out by name.
+  const publishDeny = CONSUMERS.filter(({ stream }) => streams.includes(stream)).flatMap(({ app, stream }) => {
+    const { name } = STREAMS[stream];
+    return [
+      `$JS.API.CONSUMER.CREATE.${name}.${app}`,
+      `$JS.API.CONSUMER.CREATE.${name}.${app}.>`,
+      `$JS.API.CONSUMER.MSG.NEXT.${name}.${app}`,
+      `$JS.API.CONSUMER.INFO.${name}.${app}`,
+    ];
+  });
   return {
     publish: sorted(publish),
-    subscribe: sorted(subscribe),
-    ...(answered.length > 0 ? { allowResponses: { max: 100_000, expiresMs: 3_600_000 } } : {}),
+    publishDeny: sorted(publishDeny),
+    subscribe: sorted([`${inbox}.>`, ...heard]),
   };
 }
 
-/** Every speaker with its permissions, in a fixed order. */
+/** Every login of the services, the operators and the watchers of all tenants with its permissions, in a fixed order. */
 export function allPermissions(): readonly { readonly speaker: Speaker; readonly permissions: SpeakerPermissions }[] {
-  return [...APPS, 'operator' as const].map((speaker) => ({ speaker, permissions: permissionsOf(speaker) }));
+  return [...APPS, 'operator' as const, 'watcher' as const].map((speaker) => ({
+    speaker,
+    permissions: permissionsOf(speaker),
+  }));
 }
 
 function systemSubjects(speaker: Speaker): string[] {
