@@ -1,4 +1,4 @@
-import { integer } from '@switchyard/platform';
+import { busTrust, busVariables, integer } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import type { AgentAddress } from './directory.ts';
@@ -45,7 +45,7 @@ const list = z.string().default('').transform(splitList);
 /** The environment of this service: one line per variable; the documentation is generated from it. */
 export const Config = z
   .object({
-    NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
+    ...busVariables,
     OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
     LOG_LEVEL: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
@@ -63,8 +63,9 @@ export const Config = z
     ...SERVICE_MAP_VARIABLES,
     DRAIN_TIMEOUT_MS: integer(0, 120_000, 10_000).describe('Longest time that a stop waits for work under way'),
   })
-  .transform((env) => ({
+  .transform((env, context) => ({
     natsUrl: env.NATS_URL,
+    busTrust: busTrust(env, context),
     opsPort: env.OPS_PORT,
     logLevel: env.LOG_LEVEL,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },

@@ -1,10 +1,10 @@
-import { integer } from '@switchyard/platform';
+import { busTrust, busVariables, integer } from '@switchyard/platform';
 import { z } from 'zod';
 
 /** Audit's environment: one line per variable; the documentation is generated from it. */
 export const Config = z
   .object({
-    NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
+    ...busVariables,
     DATABASE_URL: z
       .string()
       .min(1)
@@ -24,8 +24,9 @@ export const Config = z
     ),
     DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for finishing work on SIGTERM'),
   })
-  .transform((env) => ({
+  .transform((env, context) => ({
     natsUrl: env.NATS_URL,
+    busTrust: busTrust(env, context),
     database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
     opsPort: env.OPS_PORT,
     logLevel: env.LOG_LEVEL,

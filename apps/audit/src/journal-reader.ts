@@ -75,5 +75,5 @@ export class JournalReader {
 }
 
 function auditorOf(tenantId: string): Principal {
-  return { tenantId, userId: 'audit', role: 'auditor', via: 'operator' };
+  return { tenantId, userId: 'audit', role: 'auditor', via: 'service' };
 }

@@ -86,6 +86,7 @@ export async function startSecondOrganisation(
     ];
     const bus = await connectBus({
       url: nats.url,
+      trust: 'open',
       app: 'operator',
       log: createLogger({ app: 'demo', level: 'silent' }),
     });

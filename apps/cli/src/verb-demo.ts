@@ -70,7 +70,7 @@ async function federation(context: VerbContext, task: string, leave: AbortSignal
     const urlOf = (process: string): string | undefined => running.find((each) => each.name === process)?.url;
     const serverUrl = urlOf('prosody');
     if (serverUrl === undefined) throw ownAccounts();
-    here = await connectBus({ url: withoutLogin(urlOf('nats') ?? ''), app: 'operator', log: silent() });
+    here = await connectBus({ trust: 'open', url: withoutLogin(urlOf('nats') ?? ''), app: 'operator', log: silent() });
     await ensureQuickStart(here);
     remark('  starting the second organisation: a NATS server, a bridge and an agent of its own');
     there = await startSecondOrganisation(place, environment, { accounts: xmppAccounts(place), serverUrl });

@@ -71,7 +71,8 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
     },
     async start() {
       const telemetry = await startTelemetry(config.telemetry);
-      const bus = overrides.bus ?? (await connectBus({ url: config.natsUrl, app: 'gateway', log }));
+      const bus =
+        overrides.bus ?? (await connectBus({ url: config.natsUrl, trust: config.busTrust, app: 'gateway', log }));
       const metrics = createMetrics('gateway');
       const health = new HealthChecks();
       const announcer = new Announcer(bus, log);

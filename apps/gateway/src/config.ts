@@ -1,4 +1,4 @@
-import { flag, integer, list } from '@switchyard/platform';
+import { busTrust, busVariables, flag, integer, list } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import type { IdentityConfig } from './identity.ts';
@@ -11,7 +11,7 @@ const MCP_MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** The gateway's environment: one line per variable; the documentation is generated from it. */
 export const Config = z
   .object({
-    NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
+    ...busVariables,
     REDIS_URL: optional.describe('Redis for the rate limit; unset: each replica counts alone'),
     GATEWAY_HOST: z.string().min(1).default('0.0.0.0').describe('Address to listen on'),
     GATEWAY_PORT: integer(0, 65_535, 8_000).describe('Port to listen on; 0: any free one'),
@@ -112,8 +112,9 @@ export const Config = z
       }
     }
   })
-  .transform((env) => ({
+  .transform((env, context) => ({
     natsUrl: env.NATS_URL,
+    busTrust: busTrust(env, context),
     redisUrl: env.REDIS_URL,
     http: { host: env.GATEWAY_HOST, port: env.GATEWAY_PORT, corsOrigins: env.CORS_ORIGINS },
     logLevel: env.LOG_LEVEL,

@@ -1,4 +1,4 @@
-import { integer, list } from '@switchyard/platform';
+import { busTrust, busVariables, integer, list } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { KeyRingText } from './vault.ts';
@@ -12,7 +12,7 @@ function secretsIn(env: Readonly<Record<string, unknown>>): Record<string, strin
 /** The environment of this service: one line per variable; the documentation is generated from it. */
 export const Config = z
   .object({
-    NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
+    ...busVariables,
     DATABASE_URL: z
       .string()
       .min(1)
@@ -72,8 +72,9 @@ export const Config = z
   })
   // TOOL_SECRET_<NAME>: what a tool in a file gets as {credential.NAME}.
   .catchall(z.unknown())
-  .transform((env) => ({
+  .transform((env, context) => ({
     natsUrl: env.NATS_URL,
+    busTrust: busTrust(env, context),
     database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
     redisUrl: env.REDIS_URL,
     opsPort: env.OPS_PORT,

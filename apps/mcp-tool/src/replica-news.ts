@@ -30,7 +30,7 @@ export function authorisationChanged(
   { tenantId, userId, provider }: { tenantId: string; userId: string; provider: string },
   change: 'connected' | 'gone',
 ): void {
-  const who: Principal = { tenantId, userId, role: 'user', via: 'operator' };
+  const who: Principal = { tenantId, userId, role: 'user', via: 'service' };
   if (change === 'connected') book.authorised(provider, who);
   else for (const one of book.all()) if (one.provider === provider) pool.forgetUser(one, who);
 }

@@ -5,7 +5,7 @@ import { createLifecycle, createLogger, loadConfig } from '@switchyard/platform'
 import { createMockA2a } from './app.ts';
 import { Config } from './config.ts';
 
-const { natsUrl, ...config } = loadConfig(Config);
+const { natsUrl, busTrust, ...config } = loadConfig(Config);
 const log = createLogger({ app: 'mock-a2a' });
 const lifecycle = createLifecycle({ log, drainTimeoutMs: 2_000 });
 if (natsUrl === undefined) {
@@ -20,7 +20,7 @@ if (natsUrl === undefined) {
   const agent = await createMockA2a({ ...config, path });
   lifecycle.onStop('http', () => agent.stop());
   // In the place of a gateway: whoever answers peers also makes the streams that facts about them go to.
-  const bus = await connectBus({ url: natsUrl, app: 'gateway', log });
+  const bus = await connectBus({ url: natsUrl, trust: busTrust, app: 'gateway', log });
   lifecycle.onStop('bus', () => bus.close());
   await bus.ensureStreams();
   await answerPeers(bus, path, (asked) => log.info(asked, 'a peer asks'));

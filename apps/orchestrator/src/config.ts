@@ -1,5 +1,5 @@
 import { MAX_APPROVAL_SECONDS } from '@switchyard/contracts';
-import { flag, integer, list } from '@switchyard/platform';
+import { busTrust, busVariables, flag, integer, list } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { TenantLimitsText } from './daily-limits.ts';
@@ -37,7 +37,7 @@ const LIST_PRICES = JSON.stringify({
 /** The orchestrator's environment: one line per variable; the documentation is generated from it. */
 export const Config = z
   .object({
-    NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
+    ...busVariables,
     DATABASE_URL: z
       .string()
       .min(1)
@@ -144,8 +144,9 @@ export const Config = z
       'needed for limits by day: set it, or unset USER_DAILY_*, TENANT_DAILY_* and DAILY_LIMITS_BY_TENANT';
     issues.push({ code: 'custom', message, path: ['REDIS_URL'], input: env.REDIS_URL });
   })
-  .transform((env) => ({
+  .transform((env, context) => ({
     natsUrl: env.NATS_URL,
+    busTrust: busTrust(env, context),
     database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
     opsPort: env.OPS_PORT,
     logLevel: env.LOG_LEVEL,

@@ -1,5 +1,5 @@
 import { type DoctorGroup, type Finding, found, toCheck } from '@switchyard/contracts';
-import { parseConfig } from '@switchyard/platform';
+import { busVariables, parseConfig } from '@switchyard/platform';
 import {
   createSafeFetch,
   mappedJid,
@@ -23,6 +23,7 @@ const Variables = z.object({
   DOCTOR_LIMIT_MS: z.coerce.number().positive().default(5_000),
   REDIS_URL: z.string().optional(),
   NATS_URL: z.string().optional(),
+  BUS_KEYS: busVariables.BUS_KEYS,
   OPENAI_API_KEY: z.string().optional(),
   OPENAI_BASE_URL: z.url().default('https://api.openai.com/v1'),
   OPENAI_MODEL: z.string().default('gpt-4.1-mini'),
@@ -78,8 +79,8 @@ async function modelChecks(variables: Variables): Promise<void> {
   };
   if (key === undefined)
     return unasked(found.skipped('OPENAI_API_KEY is not set, and the development model does not run.'));
-  const { NATS_URL: nats, DOCTOR_LIMIT_MS: limitMs } = variables;
-  const way = jid === undefined || nats === undefined ? undefined : await wayOverXmpp(nats, limitMs);
+  const { NATS_URL: nats, BUS_KEYS: keys, DOCTOR_LIMIT_MS: limitMs } = variables;
+  const way = jid === undefined || nats === undefined ? undefined : await wayOverXmpp(nats, keys ?? 'open', limitMs);
   const none = jid !== undefined && !way ? judgeWay(undefined, host, jid) : undefined;
   if (none) return unasked(none);
   const at = { base, key, model: name };

@@ -1,4 +1,4 @@
-import { connectBus } from '@switchyard/bus';
+import { type BusTrust, connectBus } from '@switchyard/bus';
 import { type Finding, found } from '@switchyard/contracts';
 import { createLogger, linkAbort } from '@switchyard/platform';
 import { type Carrier, carryOverXmpp } from '@switchyard/safe-fetch';
@@ -11,12 +11,12 @@ interface WayOverXmpp {
   close(): Promise<void>;
 }
 
-/** `url`: of NATS, with the login of the orchestrator. Undefined where it lets nobody in within the limit. */
-export async function wayOverXmpp(url: string, limitMs: number): Promise<WayOverXmpp | undefined> {
+/** `url`: of NATS, with the login of the orchestrator; `trust`: its keys. Undefined where NATS lets nobody in within the limit. */
+export async function wayOverXmpp(url: string, trust: BusTrust, limitMs: number): Promise<WayOverXmpp | undefined> {
   const limit = linkAbort([], limitMs);
   try {
     const log = createLogger({ app: 'doctor', level: 'silent' });
-    const bus = await connectBus({ url, app: 'orchestrator', log, signal: limit.signal });
+    const bus = await connectBus({ url, trust, app: 'orchestrator', log, signal: limit.signal });
     return { overXmpp: carryOverXmpp(bus), close: () => bus.close() };
   } catch {
     return undefined;

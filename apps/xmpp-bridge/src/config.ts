@@ -1,4 +1,4 @@
-import { describeConfig, flag, integer } from '@switchyard/platform';
+import { busTrust, busVariables, describeConfig, flag, integer } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { domainOf, passwordIn, withRules } from './config-rules.ts';
@@ -9,7 +9,7 @@ const SOME_SECONDS = 'expected seconds from 1 to 600';
 
 /** The environment of this service: one line per variable; the documentation is generated from it. */
 export const Variables = z.object({
-  NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server'),
+  ...busVariables,
   OPS_PORT: z
     .union([z.literal('off'), integer(0, 65_535, 0)], 'expected a port, or off')
     .default(0)
@@ -92,8 +92,9 @@ export const Variables = z.object({
 });
 export type Environment = z.output<typeof Variables>;
 
-export const Config = withRules(Variables).transform((env) => ({
+export const Config = withRules(Variables).transform((env, context) => ({
   natsUrl: env.NATS_URL,
+  busTrust: busTrust(env, context),
   opsPort: env.OPS_PORT === 'off' ? null : env.OPS_PORT,
   logLevel: env.LOG_LEVEL,
   telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },

@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { abortSubject, AppError, type InputOf, parseOrThrow, type RequestContract } from '@switchyard/contracts';
 import { type Logger, sleep, telemetryEnabled, withRemoteTrace, withSpan } from '@switchyard/platform';
 import type { Call, Handler, Subscription } from './bus.ts';
+import type { Caller } from './caller-signature.ts';
+import type { Callers } from './callers.ts';
 import type { Instruments } from './instruments.ts';
 import { CallerGone } from './leaving.ts';
 import { addressed, decode, encode, encodeRefusal, FRAME_INTERVAL_MS, HEADER } from './protocol.ts';
@@ -20,6 +23,7 @@ import type { Wire, WireMessage, WireSubscription } from './wire.ts';
  *    that does not listen to its signal keeps its place until it returns, though its caller was answered.
  * N5 A subscription that stops takes what was sent to it already and finishes what it can in `stopLimitMs`; callers of
  *    the rest hear at once that this worker is lost, so that they can ask another.
+ * N7 A message whose reply is no inbox of one that may ask is dropped; one that is not signed by such a one is refused.
  * N6 A process that stood still hears first what was said meanwhile: a request whose caller gave up is not begun.
  */
 
@@ -30,6 +34,9 @@ const TICK_MS = FRAME_INTERVAL_MS / 4;
 const STOOD_STILL_MS = 2_000;
 /** What waits in the socket is read in this time. */
 const HEAR_FIRST_MS = 250;
+const TOKEN_BYTES = 9;
+/** What is dropped is logged once in so long: whoever sends it chooses how much. */
+const DROPPED_LOG_MS = 10_000;
 /** What is said last gets out in this time where the server takes it at all. */
 const FLUSH_LIMIT_MS = 500;
 /** A frame that is due soon is sent with this tick, so that none is later than its interval. */
@@ -57,14 +64,15 @@ export class Answerer {
   readonly #abortSubscriptions = new Map<string, WireSubscription>();
   #beatSubscription: WireSubscription | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #count = 0;
   #tickedAt = Date.now();
   #hearUntil = 0;
+  #droppedLoggedAt = 0;
 
   constructor(
     private readonly wire: Wire,
     private readonly log: Logger,
     private readonly instruments: Instruments,
+    private readonly callers: Callers,
     private readonly stopLimitMs = STOP_LIMIT_MS,
   ) {}
 
@@ -82,6 +90,7 @@ export class Answerer {
       addressed(contract.subject, options.as),
       (message) => {
         if (message.reply === undefined) return; // nobody to answer to
+        if (!this.callers.mayAnswer(contract, message.reply)) return this.#drop(contract.subject); // N7
         if (taken >= limit) {
           this.#refuse(message.reply, new AppError('overloaded', undefined, { retryAfterMs: 1_000 }));
           return;
@@ -141,7 +150,7 @@ export class Answerer {
     const start = performance.now();
     const asked = readDeadline(message);
     const work: Work = {
-      token: (this.#count += 1).toString(36),
+      token: randomBytes(TOKEN_BYTES).toString('base64url'),
       abort: new AbortController(),
       reply,
       understandsFrames: message.header(HEADER.progress) === '1',
@@ -156,8 +165,10 @@ export class Answerer {
     try {
       const hearMs = this.#hearFirstMs(now);
       if (hearMs > 0) await sleep(hearMs, work.abort.signal);
+      const caller = this.callers.check(contract, message); // N7
       const input = parseOrThrow(contract.input, decode(message.body), 'The request') as InputOf<C>;
-      const output = await this.#inTrace(contract, message, () => handler(input, this.#call(work, message)));
+      this.callers.checkPrincipal(caller, input);
+      const output = await this.#inTrace(contract, message, () => handler(input, this.#call(work, message, caller)));
       const body = encodeAnswer(contract, output);
       if (!work.answered) this.#send(reply, body);
       this.instruments.done('answered', contract.subject, start);
@@ -194,7 +205,7 @@ export class Answerer {
     return error;
   }
 
-  #call(work: Work, message: WireMessage): Call {
+  #call(work: Work, message: WireMessage, caller: Caller | undefined): Call {
     const idempotencyKey = message.header(HEADER.idempotencyKey);
     const traceparent = message.header(HEADER.traceparent);
     return {
@@ -203,6 +214,7 @@ export class Answerer {
       subject: message.subject,
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
       ...(traceparent === undefined ? {} : { traceparent }),
+      ...(caller === undefined ? {} : { caller }),
       progress: (frame) => {
         if (work.understandsFrames && !work.answered) this.#frame(work, encode(frame), Date.now());
       },
@@ -274,6 +286,14 @@ export class Answerer {
     this.#refuse(work.reply, reason);
     work.onAnswered();
     work.abort.abort(reason);
+  }
+
+  #drop(subject: string): void {
+    this.instruments.dropped(subject);
+    const now = Date.now();
+    if (now - this.#droppedLoggedAt < DROPPED_LOG_MS) return;
+    this.#droppedLoggedAt = now;
+    this.log.warn({ subject }, 'dropped a request whose answer would go elsewhere than to an inbox of its askers');
   }
 
   #refuse(reply: string, error: unknown): void {

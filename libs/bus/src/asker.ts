@@ -1,6 +1,8 @@
 import { abortSubject, AppError, type OutputOf, type RequestContract, type RequestOf } from '@switchyard/contracts';
 import { injectTrace, telemetryEnabled, withSpan } from '@switchyard/platform';
+import { randomBytes } from 'node:crypto';
 import type { RequestOptions } from './bus.ts';
+import type { Callers } from './callers.ts';
 import type { Instruments } from './instruments.ts';
 import { Leaving } from './leaving.ts';
 import { addressed, decode, decodeRefusal, encode, HEADER, LOST_AFTER_MS } from './protocol.ts';
@@ -23,6 +25,7 @@ const SWEEP_MS = 100;
 const PAUSED_AFTER_MS = 1_000;
 const MAX_PENDING = 20_000;
 const CONNECT_WAIT_MS = 3_000;
+const TOKEN_BYTES = 12;
 /** How often one question goes out at the most. */
 const MAX_ASKED = 4;
 
@@ -45,13 +48,13 @@ export class Asker {
   readonly #pending = new Map<string, Pending>();
   #subscription: WireSubscription | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #count = 0;
   #lastSweep = 0;
   #closed = false;
 
   constructor(
     private readonly wire: Wire,
     private readonly instruments: Instruments,
+    private readonly callers: Callers,
   ) {
     wire.onRefused?.((subject) => this.#refused(subject));
   }
@@ -94,7 +97,11 @@ export class Asker {
     if (options.idempotencyKey !== undefined) headers[HEADER.idempotencyKey] = options.idempotencyKey;
     const traceparent = injectTrace();
     if (traceparent !== undefined) headers[HEADER.traceparent] = traceparent;
-    const answer = await this.exchange(addressed(contract.subject, options.to), encode(input), {
+    const subject = addressed(contract.subject, options.to);
+    const body = encode(input);
+    const caller = this.callers.sign(contract, subject, headers, body);
+    if (caller !== undefined) headers[HEADER.caller] = caller;
+    const answer = await this.exchange(subject, body, {
       headers,
       deadline,
       watched: true,
@@ -134,7 +141,8 @@ export class Asker {
       if (!there) throw new AppError('unavailable', 'The message bus does not answer at the moment.');
     }
     this.#open();
-    const token = `r${(this.#count += 1).toString(36)}`;
+    // Not to be guessed: others that answer this service may publish to its inbox.
+    const token = randomBytes(TOKEN_BYTES).toString('base64url');
     const reply = `${this.wire.inbox}.${token}`;
     return new Promise<WireMessage>((resolve, reject) => {
       const onAbort = () => {

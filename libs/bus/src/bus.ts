@@ -10,6 +10,7 @@ import type {
   SystemFact,
 } from '@switchyard/contracts';
 
+import type { Caller } from './caller-signature.ts';
 import type { Lease, LeaseOptions } from './lease.ts';
 import type { Records, RecordsOptions } from './records.ts';
 
@@ -36,6 +37,8 @@ export interface Call {
   readonly idempotencyKey?: string;
   readonly traceparent?: string;
   readonly subject: string;
+  /** Who asks, as its signature proves; absent on an open bus. */
+  readonly caller?: Caller;
   /** Reports progress; dropped where the caller does not understand frames. */
   progress(frame: unknown): void;
 }

@@ -1,7 +1,7 @@
-import { fromCloudEvent, LiveDelta, type RunEvent, subjects } from '@switchyard/contracts';
+import { LiveDelta, type RunEvent, subjects } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { Following, FollowOptions } from './bus.ts';
-import { decode } from './protocol.ts';
+import { readMessage, runEventOn } from './protocol.ts';
 import { RunReader } from './run-reader.ts';
 import type { Wire, WireMessage, WireSubscription } from './wire.ts';
 
@@ -114,13 +114,13 @@ export class Follower {
   }
 
   #spread(listeners: ReadonlySet<Listener>, message: WireMessage): void {
-    const event = read(message, fromCloudEvent);
+    const event = readMessage(message, runEventOn);
     if (event) for (const listener of [...listeners]) listener.onEvent(event);
     else this.log.warn({ subject: message.subject }, 'not a fact of a run; the journal will be asked');
   }
 
   #spreadLive(listeners: ReadonlySet<Listener>, message: WireMessage): void {
-    const delta = read(message, (value) => LiveDelta.safeParse(value).data);
+    const delta = readMessage(message, (_subject, value) => LiveDelta.safeParse(value).data);
     if (!delta) return;
     for (const listener of [...listeners]) {
       try {
@@ -129,13 +129,5 @@ export class Follower {
         this.log.warn({ err: error, subject: message.subject }, 'a reader failed on live text'); // F3
       }
     }
-  }
-}
-
-function read<T>(message: WireMessage, parse: (value: unknown) => T | undefined): T | undefined {
-  try {
-    return parse(decode(message.body));
-  } catch {
-    return undefined;
   }
 }

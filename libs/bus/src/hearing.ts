@@ -1,6 +1,6 @@
 import type { SystemEvent } from '@switchyard/contracts';
 import type { Subscription, WakeUp } from './bus.ts';
-import { parseSystem } from './protocol.ts';
+import { readMessage, systemEventOn } from './protocol.ts';
 import { parseWakeUp } from './wake-up.ts';
 import type { Wire, WireMessage } from './wire.ts';
 
@@ -15,8 +15,8 @@ export function hearSystem(
   listener: (event: SystemEvent) => void,
   about: string | undefined,
 ): Promise<Subscription> {
-  return hear(wire, about === undefined ? 'sys.>' : `sys.${about}.>`, ({ body }) => {
-    const event = parseSystem(body);
+  return hear(wire, about === undefined ? 'sys.>' : `sys.${about}.>`, (message) => {
+    const event = readMessage(message, systemEventOn);
     if (event) listener(event);
   });
 }

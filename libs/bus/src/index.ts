@@ -12,6 +12,8 @@ export type {
   WakeUp,
   WakeUpOptions,
 } from './bus.ts';
+export type { Caller } from './caller-signature.ts';
+export type { BusTrust } from './callers.ts';
 export type { Lease, LeaseOptions } from './lease.ts';
 export { createMemoryBus, type MemoryHub } from './memory-bus.ts';
 export { connectBus, type ConnectOptions } from './nats-bus.ts';

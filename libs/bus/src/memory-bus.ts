@@ -16,6 +16,7 @@ import {
 import { createLogger, type Logger } from '@switchyard/platform';
 import { Answerer } from './answerer.ts';
 import { Asker } from './asker.ts';
+import { Callers } from './callers.ts';
 import type {
   Bus,
   BusStatus,
@@ -86,8 +87,9 @@ class MemoryBus implements Bus {
     private readonly log: Logger,
   ) {
     const instruments = createInstruments(undefined);
-    this.#asker = new Asker(wire, instruments);
-    this.#answerer = new Answerer(wire, log, instruments);
+    const callers = new Callers(app, 'open');
+    this.#asker = new Asker(wire, instruments, callers);
+    this.#answerer = new Answerer(wire, log, instruments, callers);
     this.#follower = new Follower(wire, log);
     this.#teller = new Teller(app, wire.inbox.slice(-20));
   }

@@ -13,6 +13,7 @@ import type { Logger, Metrics } from '@switchyard/platform';
 import { type JetStreamClient, nuid } from 'nats';
 import { Answerer } from './answerer.ts';
 import { Asker } from './asker.ts';
+import { type BusTrust, Callers } from './callers.ts';
 import type {
   Bus,
   BusStatus,
@@ -45,6 +46,10 @@ export interface ConnectOptions {
   readonly url: string;
   readonly app: string;
   readonly log: Logger;
+  /** With what it signs its questions and checks those of others. */
+  readonly trust: BusTrust;
+  /** Where `app` is `operator`: who it is. */
+  readonly person?: string;
   readonly metrics?: Metrics;
   /** Names this process in the facts it publishes outside runs; default: one of its own. */
   readonly instance?: string;
@@ -63,8 +68,18 @@ export async function connectBus(options: ConnectOptions): Promise<Bus> {
     await wire.close();
     throw error;
   }
-  const { app, log, metrics, instance = nuid.next(), stopLimitMs } = options;
-  return new NatsBus(wire, app, instance, log, createInstruments(metrics), stopLimitMs);
+  const { app, log, metrics, instance = nuid.next(), stopLimitMs, trust, person } = options;
+  if (trust === 'open')
+    log.warn('BUS_TRUST=open: requests are neither signed nor checked; whoever reaches the bus can speak for anybody');
+  return new NatsBus(
+    wire,
+    app,
+    instance,
+    log,
+    createInstruments(metrics),
+    new Callers(app, trust, person),
+    stopLimitMs,
+  );
 }
 
 /** One connection to NATS. What it can do is in the parts; here they are put together, and taken apart at the end. */
@@ -85,10 +100,11 @@ class NatsBus implements Bus {
     instance: string,
     private readonly log: Logger,
     instruments: Instruments,
+    callers: Callers,
     stopLimitMs?: number,
   ) {
-    this.#asker = new Asker(wire, instruments);
-    this.#answerer = new Answerer(wire, log, instruments, stopLimitMs);
+    this.#asker = new Asker(wire, instruments, callers);
+    this.#answerer = new Answerer(wire, log, instruments, callers, stopLimitMs);
     this.#follower = new Follower(wire, log);
     this.#js = wire.connection.jetstream({ timeout: STREAM_TIMEOUT_MS });
     this.#streams = new NatsStreams(wire);

@@ -1,10 +1,10 @@
-import { fromCloudEvent, fromSystemCloudEvent, type StreamName } from '@switchyard/contracts';
+import type { StreamName } from '@switchyard/contracts';
 import { linkAbort, type Logger } from '@switchyard/platform';
 import type { JetStreamClient, JsMsg } from 'nats';
 import type { ConsumedMessage, ConsumeOptions, Subscription, WakeUp, WakeUpOptions } from './bus.ts';
 import type { Instruments } from './instruments.ts';
 import type { NatsStreams } from './nats-streams.ts';
-import { decode } from './protocol.ts';
+import { readMessage, runEventOn, systemEventOn } from './protocol.ts';
 import { inParts, pull, whileHandling } from './pull.ts';
 import { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
 import { parseWakeUp, settlementOf } from './wake-up.ts';
@@ -135,14 +135,11 @@ export class NatsConsumers {
   }
 }
 
-function parseConsumed(message: JsMsg): ConsumedMessage | undefined {
-  try {
-    const raw = decode(message.data);
-    const event = fromCloudEvent(raw);
-    const system = event ? undefined : fromSystemCloudEvent(raw);
+function parseConsumed({ subject, data, seq }: JsMsg): ConsumedMessage | undefined {
+  return readMessage({ subject, body: data }, (_subject, raw) => {
+    const event = runEventOn(subject, raw);
+    const system = event ? undefined : systemEventOn(subject, raw);
     if (!event && !system) return undefined;
-    return { raw, streamSeq: message.seq, ...(event ? { event } : {}), ...(system ? { system } : {}) };
-  } catch {
-    return undefined;
-  }
+    return { raw, streamSeq: seq, ...(event ? { event } : {}), ...(system ? { system } : {}) };
+  });
 }

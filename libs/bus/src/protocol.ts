@@ -2,11 +2,14 @@ import {
   AppError,
   ERROR_CODES,
   fitEvent,
+  fromCloudEvent,
   isErrorCode,
   MAX_EVENT_DATA_BYTES,
   type PublicError,
   fromSystemCloudEvent,
   type RunEvent,
+  SYSTEM_PRODUCERS,
+  subjects,
   type SystemEvent,
   toCloudEvent,
   toPublicError,
@@ -15,14 +18,15 @@ import {
 /*
  * How requests look on the wire. Pure.
  *
- * Body: plain JSON. Headers of a request: traceparent, deadline (ms since 1970), idempotency-key, progress
- * ("1": the caller understands frames). A frame: header frame=progress, body empty or JSON. A refusal: header
+ * Body: plain JSON. Headers of a request: traceparent, deadline (ms since 1970), idempotency-key, caller (who asks,
+ * signed: caller-signature.ts), progress ("1": the caller understands frames). A frame: header frame=progress, body empty or JSON. A refusal: header
  * error-code, body a PublicError. Anything else is the answer.
  */
 
 export const HEADER = {
   deadline: 'deadline',
   idempotencyKey: 'idempotency-key',
+  caller: 'caller',
   traceparent: 'traceparent',
   progress: 'progress',
   frame: 'frame',
@@ -106,10 +110,30 @@ export function decodeRefusal(code: string, body: Uint8Array): AppError {
   }
 }
 
-/** The fact in a message of `sys.>`; undefined where there is none. */
-export function parseSystem(body: Uint8Array): SystemEvent | undefined {
+/**
+ * The fact of a run in a document that came on `subject`; undefined where there is none, or where it is not of this
+ * subject: whoever may publish there, or makes JetStream deliver there, may say no more than the subject does.
+ */
+export function runEventOn(subject: string, document: unknown): RunEvent | undefined {
+  const event = fromCloudEvent(document);
+  return event && subjects.runEvent(event.tenantId, event.runId, event.type) === subject ? event : undefined;
+}
+
+/** The fact outside a run in a document; undefined where there is none, or where it is not its producer's to tell. */
+export function systemEventOn(subject: string, document: unknown): SystemEvent | undefined {
+  const event = fromSystemCloudEvent(document);
+  if (!event || subjects.system(event.type) !== subject) return undefined;
+  const producers: Readonly<Record<string, string>> = SYSTEM_PRODUCERS;
+  return producers[event.type.split('.')[0] ?? ''] === event.app ? event : undefined;
+}
+
+/** What `parse` makes of the JSON of a message; undefined where it is none. */
+export function readMessage<T>(
+  { subject, body }: { readonly subject: string; readonly body: Uint8Array },
+  parse: (subject: string, document: unknown) => T | undefined,
+): T | undefined {
   try {
-    return fromSystemCloudEvent(decode(body));
+    return parse(subject, decode(body));
   } catch {
     return undefined;
   }

@@ -11,11 +11,13 @@ import {
   startTelemetry,
 } from '@switchyard/platform';
 import type { Bus } from './bus.ts';
+import type { BusTrust } from './callers.ts';
 import { connectBus } from './nats-bus.ts';
 
 /** The part of a service's configuration that every service on the bus has. */
 export interface ServiceConfig {
   readonly natsUrl: string;
+  readonly busTrust: BusTrust;
   /** null: no port for operations is opened. */
   readonly opsPort: number | null;
   readonly logLevel: string;
@@ -91,12 +93,18 @@ export function createService(
     lifecycle.onStop('the wait for the bus', () => wait.abort());
     const bus =
       overrides.bus ??
-      (await connectBus({ url: config.natsUrl, app, log, metrics, stopLimitMs, signal: wait.signal }).catch(
-        (error: unknown) => {
-          if (wait.signal.aborted) return undefined;
-          throw error;
-        },
-      ));
+      (await connectBus({
+        url: config.natsUrl,
+        trust: config.busTrust,
+        app,
+        log,
+        metrics,
+        stopLimitMs,
+        signal: wait.signal,
+      }).catch((error: unknown) => {
+        if (wait.signal.aborted) return undefined;
+        throw error;
+      }));
     if (!bus) return; // stopped before it was up
     connected = bus;
     if (!overrides.bus) lifecycle.onStop('bus', () => bus.close());

@@ -17,7 +17,7 @@ describe('the connection to NATS', () => {
 
   it('is waited for while the server is still down', async () => {
     const port = await freePort();
-    const connecting = connectBus({ url: `nats://127.0.0.1:${port}`, app: 'early', log });
+    const connecting = connectBus({ trust: 'open', url: `nats://127.0.0.1:${port}`, app: 'early', log });
     await pause(1_500);
     const server = await startNats({ dir: `${world.dir}/late`, durable: false, port });
     const bus = await connecting;
@@ -33,7 +33,13 @@ describe('the connection to NATS', () => {
     const ports = [await freePort(), (silent.address() as AddressInfo).port];
     for (const port of ports) {
       const left = new AbortController();
-      const connecting = connectBus({ url: `nats://127.0.0.1:${port}`, app: 'early', log, signal: left.signal });
+      const connecting = connectBus({
+        trust: 'open',
+        url: `nats://127.0.0.1:${port}`,
+        app: 'early',
+        log,
+        signal: left.signal,
+      });
       const ended = connecting.then(
         () => 'connected',
         (error: unknown) => error,
@@ -49,6 +55,7 @@ describe('the connection to NATS', () => {
   it('is waited for no longer by a service that is stopped, which is not wired then', async () => {
     const config = {
       natsUrl: `nats://127.0.0.1:${await freePort()}`,
+      busTrust: 'open' as const,
       opsPort: 0,
       logLevel: 'silent',
       telemetry: { serviceName: 'early' },
@@ -74,7 +81,7 @@ describe('the connection to NATS', () => {
     const withPassword = (password: string) =>
       startNats({ dir, durable: false, port, config: `authorization { user: a, password: ${password} }` });
     let server = await withPassword('right');
-    const bus = await connectBus({ url: `nats://a:right@127.0.0.1:${port}`, app: 'gateway', log });
+    const bus = await connectBus({ trust: 'open', url: `nats://a:right@127.0.0.1:${port}`, app: 'gateway', log });
     expect(JSON.stringify(bus.status())).not.toContain('right');
     await server.stop();
     server = await withPassword('other');
@@ -158,7 +165,7 @@ describe('the connection to NATS', () => {
 
   it('counts what it does', async () => {
     const metrics = createMetrics('gateway');
-    const bus = await connectBus({ url: world.url, app: 'gateway', log, metrics });
+    const bus = await connectBus({ trust: 'open', url: world.url, app: 'gateway', log, metrics });
     await expect(bus.request(slow, {})).rejects.toMatchObject({ code: 'no_responders' });
     expect(await metrics.text()).toMatch(
       /bus_requests_total\{side="asked",subject="rpc.test.slow",outcome="no_responders",app="gateway"\} 1/,

@@ -136,7 +136,7 @@ describe('a stream with other settings', () => {
 
 describe('a worker that stops', () => {
   it('finishes what it can in time and tells the callers of the rest at once; nothing sent to it is swallowed', async () => {
-    const worker = await connectBus({ url: world.url, app: 'mcp-tool', log, stopLimitMs: 600 });
+    const worker = await connectBus({ trust: 'open', url: world.url, app: 'mcp-tool', log, stopLimitMs: 600 });
     let begun = 0;
     let aborted = 0;
     await worker.answer(echo, async ({ text }, { signal }) => {
@@ -183,7 +183,7 @@ describe('a message that the server does not permit', () => {
       config,
       credentials: 'a:b',
     });
-    const own = await connectBus({ url: server.url, app: 'gateway', log });
+    const own = await connectBus({ trust: 'open', url: server.url, app: 'gateway', log });
     try {
       await own.answer(echo, async ({ text }) => ({ text }));
       const began = Date.now();

@@ -40,7 +40,7 @@ export const log = createLogger({ app: 'bus-test', level: process.env.TEST_LOG ?
 export async function memoryWorld(): Promise<World> {
   const server = new MemoryServer();
   const hub = createMemoryBus({ log, server });
-  const wire = server.connect('stock');
+  const wire = server.connect('gateway');
   const buses: Bus[] = [];
   const encoder = new TextEncoder();
   const decoder = new TextDecoder();
@@ -97,11 +97,16 @@ export async function natsWorld(): Promise<NatsWorld> {
   const options = { dir: join(dir, 'nats'), durable: false, config: `http: "127.0.0.1:${monitor}"` };
   let server: LocalServer = await startNats(options);
   const { port, url } = server;
-  const connection = await connect({ servers: `127.0.0.1:${port}`, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
+  const connection = await connect({
+    servers: `127.0.0.1:${port}`,
+    inboxPrefix: '_INBOX.gateway',
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 100,
+  });
   const buses: Bus[] = [];
   const proxies: { stop(): void }[] = [];
   const connectTo = async (app: string, at = url) => {
-    const bus = await connectBus({ url: at, app, log });
+    const bus = await connectBus({ trust: 'open', url: at, app, log });
     buses.push(bus);
     return bus;
   };

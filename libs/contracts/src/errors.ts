@@ -21,6 +21,11 @@ export const ERROR_CODES = {
   unsupported_media_type: { http: 415, retry: 'never', summary: 'Send the body as application/json.' },
   rate_limited: { http: 429, retry: 'after', summary: 'Too many requests; wait for Retry-After.' },
   overloaded: { http: 503, retry: 'after', summary: 'All workers are busy; try again soon.' },
+  caller_not_trusted: {
+    http: 502,
+    retry: 'never',
+    summary: 'The services do not trust each other here; an operator must check BUS_KEYS and the clocks.',
+  },
   unavailable: { http: 503, retry: 'after', summary: 'A part of the system does not answer at the moment.' },
   no_responders: { http: 503, retry: 'after', summary: 'Nobody answers this request at the moment.' },
   worker_lost: { http: 503, retry: 'safe', summary: 'The worker stopped before it answered.' },

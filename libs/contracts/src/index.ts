@@ -84,7 +84,16 @@ export {
 } from './permissions.ts';
 export { constantOf, natsPasswordVariable, natsPermissions } from './nats-config.ts';
 export { modelTurn, ModelTurnMessage } from './model.ts';
-export { ANONYMOUS, Principal, PrincipalOrNobody, Role, ROLES, roleSuffices } from './principal.ts';
+export {
+  ANONYMOUS,
+  mayActFor,
+  OPERATOR_USER_PREFIX,
+  Principal,
+  PrincipalOrNobody,
+  Role,
+  ROLES,
+  roleSuffices,
+} from './principal.ts';
 export {
   AuthStartBody,
   AuthStartQuery,

@@ -68,7 +68,6 @@ export const BUCKETS: readonly Bucket[] = [LEASES, PEER_REQUESTS];
 const LISTENERS: readonly { readonly app: AppName; readonly subjects: readonly string[] }[] = [
   { app: 'gateway', subjects: ['run.>', 'live.>', 'sys.tools.catalog.>', 'sys.tools.provider.>'] },
   { app: 'orchestrator', subjects: ['cmd.run.>'] },
-  { app: 'a2a', subjects: ['run.>'] },
   { app: 'mcp-tool', subjects: ['sys.tools.definition.>', 'sys.tools.upstream.>', 'sys.tools.provider.>'] },
 ];
 

@@ -13,7 +13,9 @@ export const Principal = z.object({
   tenantId: Id,
   userId: Id,
   role: Role,
-  via: z.enum(['dev', 'jwt', 'edge', 'xmpp', 'operator', 'anonymous']).describe('How the identity was proved'),
+  via: z
+    .enum(['dev', 'jwt', 'edge', 'xmpp', 'operator', 'anonymous', 'service'])
+    .describe('How the identity was proved; `service`: no person, a service of this system by itself'),
   tools: z
     .array(z.string().min(1).max(128))
     .max(256)
@@ -31,6 +33,32 @@ export const ANONYMOUS: Principal = Object.freeze({
 });
 
 export const PrincipalOrNobody = Principal.default(ANONYMOUS);
+
+/** How users' ids begin on whose behalf an operator asks on the bus: no user of a tenant is ever called so. */
+export const OPERATOR_USER_PREFIX = 'operator-';
+
+/** How each service may have learned of the principals that it acts on behalf of. */
+const ACTS_FOR: Readonly<Record<string, readonly Principal['via'][]>> = {
+  gateway: ['dev', 'jwt', 'edge', 'xmpp', 'anonymous'],
+  orchestrator: ['dev', 'jwt', 'edge', 'xmpp', 'anonymous'],
+  // It asks for what a call or a step needs whose principal it was given.
+  'mcp-tool': ['dev', 'jwt', 'edge', 'xmpp', 'operator', 'anonymous'],
+  'xmpp-bridge': ['xmpp'],
+  operator: ['operator'],
+};
+
+/**
+ * Whether one that asks on the bus may do so on behalf of this principal. A service that is not in the table acts for
+ * itself alone; an operator acts under the own name alone, in any tenant.
+ */
+export function mayActFor(
+  { asker, person }: { readonly asker: string; readonly person?: string },
+  { via, userId }: Pick<Principal, 'via' | 'userId'>,
+): boolean {
+  if (!Object.hasOwn(ACTS_FOR, asker)) return via === 'service' && userId === asker;
+  if (!ACTS_FOR[asker]!.includes(via)) return false;
+  return asker !== 'operator' || userId === `${OPERATOR_USER_PREFIX}${person ?? ''}`;
+}
 
 /** True where `role` grants what `required` asks. Admin includes user; auditor is a role of its own. */
 export function roleSuffices(role: Role, required: Role | undefined): boolean {

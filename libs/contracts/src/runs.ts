@@ -83,7 +83,7 @@ export const getRun = request({
   subject: 'rpc.runs.get',
   summary: 'Read one run of this tenant.',
   answeredBy: 'orchestrator',
-  askedBy: ['gateway', 'audit', 'a2a', 'operator'],
+  askedBy: ['gateway', 'audit', 'operator'],
   input: z.object({ principal: Principal, runId: RunId }),
   output: RunView,
   timeoutMs: 5_000,
@@ -96,7 +96,7 @@ export const readRunEvents = request({
   subject: 'rpc.runs.events',
   summary: 'Read the journal of a run after a sequence number, in order. Holes in a stream are filled with it.',
   answeredBy: 'orchestrator',
-  askedBy: ['gateway', 'audit', 'a2a', 'operator'],
+  askedBy: ['gateway', 'audit', 'operator'],
   input: z.object({
     principal: Principal,
     runId: RunId,

@@ -1,3 +1,4 @@
+import { type BusKey, parseBusKeys } from '@switchyard/contracts';
 import { z } from 'zod';
 
 /* What settings of every service look like. */
@@ -23,3 +24,37 @@ export const list = z
       .map((item) => item.trim())
       .filter((item) => item !== ''),
   );
+
+/** How a service connects to the bus, and how it knows who asks it there. */
+export const busVariables = {
+  NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server, with the login of this service'),
+  BUS_KEYS: z
+    .string()
+    .transform((text, context): readonly BusKey[] => {
+      try {
+        return parseBusKeys(text);
+      } catch (error) {
+        context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'it cannot be read' });
+        return z.NEVER;
+      }
+    })
+    .optional()
+    .describe('Keys with which requests between services are signed, made by `./switchyard nats keys`'),
+  BUS_TRUST: z
+    .enum(['signed', 'open'])
+    .default('signed')
+    .describe('`open`: requests are neither signed nor checked; only where nobody else reaches the bus'),
+};
+
+/** Whom a service believes on the bus. Adds an issue where requests are to be signed and there are no keys. */
+export function busTrust(
+  { BUS_TRUST, BUS_KEYS }: { readonly BUS_TRUST: 'signed' | 'open'; readonly BUS_KEYS?: readonly BusKey[] | undefined },
+  context: z.RefinementCtx,
+): 'open' | readonly BusKey[] {
+  if (BUS_TRUST === 'open') return 'open';
+  if (BUS_KEYS !== undefined) return BUS_KEYS;
+  const message =
+    'set the keys of this service (`./switchyard nats keys`), or BUS_TRUST=open where the bus is not shared';
+  context.addIssue({ code: 'custom', path: ['BUS_KEYS'], message });
+  return [];
+}

@@ -11,7 +11,7 @@ export {
   parseConfig,
   type ParsedConfig,
 } from './config.ts';
-export { flag, integer, list } from './config-values.ts';
+export { busTrust, busVariables, flag, integer, list } from './config-values.ts';
 export { GEN_AI } from './gen-ai.ts';
 export { type CheckResult, HealthChecks, type OpsServer, type Readiness, startOpsServer } from './health.ts';
 export { launch } from './launch.ts';

@@ -1,4 +1,4 @@
-import { type Bus, connectBus } from '@switchyard/bus';
+import { type Bus, type BusTrust, connectBus } from '@switchyard/bus';
 import { createLogger, loadConfig, type Logger } from '@switchyard/platform';
 import { type Effects, openStore, type Store } from '@switchyard/store';
 import type { AppName } from '@switchyard/contracts';
@@ -44,8 +44,8 @@ async function stop(): Promise<void> {
   process.exit(0);
 }
 
-async function busOf(name: AppName, url: string, log: Logger): Promise<Bus> {
-  const bus = await connectBus({ url, app: name, log });
+async function busOf(name: AppName, at: { natsUrl: string; busTrust: BusTrust }, log: Logger): Promise<Bus> {
+  const bus = await connectBus({ url: at.natsUrl, trust: at.busTrust, app: name, log });
   parts.push({ stop: () => bus.close() });
   return decoratedBus(bus, points);
 }
@@ -68,7 +68,7 @@ const START: Readonly<Record<RoundApp | 'dev-model', () => Promise<void>>> = {
     const config = loadConfig(Config);
     const log = createLogger({ app: 'orchestrator', level: config.logLevel });
     const store = withJournal(storeOf('orchestrator', config.database, log), config.database.url);
-    const bus = await busOf('orchestrator', config.natsUrl, log);
+    const bus = await busOf('orchestrator', config, log);
     await started(createOrchestrator(config, { log, bus, store, handleSignals: false }));
   },
   'mcp-tool': async () => {
@@ -80,7 +80,7 @@ const START: Readonly<Record<RoundApp | 'dev-model', () => Promise<void>>> = {
     const log = createLogger({ app: 'mcp-tool', level: config.logLevel });
     const opened = storeOf('mcp-tool', config.database, log);
     const store = { ...opened, agentTurns: decoratedTurns(opened.agentTurns, points) };
-    const bus = await busOf('mcp-tool', config.natsUrl, log);
+    const bus = await busOf('mcp-tool', config, log);
     const tools = chaosTools(points, new TruthLog<Effect>(effectsFile));
     const effects = (ledger: Effects) =>
       decoratedLedger(CHAOS_MUTANT === 'noledger' ? forgetfulLedger(ledger) : ledger, points);
@@ -90,7 +90,7 @@ const START: Readonly<Record<RoundApp | 'dev-model', () => Promise<void>>> = {
     const { Config, createA2a } = await import('@switchyard/a2a');
     const config = loadConfig(Config);
     const log = createLogger({ app: 'a2a', level: config.logLevel });
-    const bus = await busOf('a2a', config.natsUrl, log);
+    const bus = await busOf('a2a', config, log);
     await started(createA2a(config, { log, bus, handleSignals: false }));
   },
   audit: async () => {
@@ -98,14 +98,14 @@ const START: Readonly<Record<RoundApp | 'dev-model', () => Promise<void>>> = {
     const config = loadConfig(Config);
     const log = createLogger({ app: 'audit', level: config.logLevel });
     const store = storeOf('audit', config.database, log);
-    const bus = await busOf('audit', config.natsUrl, log);
+    const bus = await busOf('audit', config, log);
     await started(createAudit(config, { log, bus, store, handleSignals: false }));
   },
   gateway: async () => {
     const { Config, createGateway } = await import('@switchyard/gateway');
     const config = loadConfig(Config);
     const log = createLogger({ app: 'gateway', level: config.logLevel });
-    const bus = await busOf('gateway', config.natsUrl, log);
+    const bus = await busOf('gateway', config, log);
     await started(createGateway(config, { log, bus }));
   },
   'mock-a2a': async () => {

@@ -1,0 +1,96 @@
+import {
+  AppError,
+  type BusKey,
+  inboxPrefix,
+  mayActFor,
+  type Principal,
+  type RequestContract,
+} from '@switchyard/contracts';
+import { type Caller, checkRequest, signRequest } from './caller-signature.ts';
+import { HEADER } from './protocol.ts';
+import type { WireMessage } from './wire.ts';
+
+/*
+ * Who may ask what, and on whose behalf.
+ *
+ * C1 Only an inbox of somebody that may ask a contract gets its answer. A reply subject is the asker's text: without this
+ *    any asker could make this service publish anywhere.
+ * C2 A request counts only where one that may ask it has signed it, and where its answer goes to that one's inbox.
+ * C3 A principal counts only where the caller may act on behalf of it.
+ */
+
+/**
+ * `open`: requests are neither signed nor checked, which is for a bus that nobody else can reach. Else the keys of the
+ * pairs that this service is one of.
+ */
+export type BusTrust = 'open' | readonly BusKey[];
+
+export class Callers {
+  readonly #app: string;
+  readonly #person: string | undefined;
+  readonly #trust: BusTrust;
+  /** The keys by the other side: those to ask it with, and those that it asks with. */
+  readonly #asking = new Map<string, readonly BusKey[]>();
+  readonly #answering: readonly BusKey[];
+
+  constructor(app: string, trust: BusTrust, person?: string) {
+    this.#app = app;
+    this.#person = person;
+    this.#trust = trust;
+    const keys = trust === 'open' ? [] : trust;
+    this.#answering = keys.filter(({ answerer }) => answerer === app);
+    for (const key of keys.filter(({ asker }) => asker === app))
+      this.#asking.set(key.answerer, [...(this.#asking.get(key.answerer) ?? []), key]);
+  }
+
+  /** The header that proves who asks; undefined on an open bus. Throws AppError where there is no key for the pair. */
+  sign(contract: RequestContract, subject: string, headers: Readonly<Record<string, string>>, body: Uint8Array) {
+    if (this.#trust === 'open') return undefined;
+    const signed = signRequest(
+      { subject, deadline: headers[HEADER.deadline], idempotencyKey: headers[HEADER.idempotencyKey], body },
+      { keys: this.#asking.get(contract.answeredBy) ?? [], person: this.#person, now: Date.now() },
+    );
+    if (signed !== undefined) return signed;
+    const cause = new Error(`BUS_KEYS has no key with which ${this.#app} asks ${contract.answeredBy}`);
+    throw new AppError('caller_not_trusted', undefined, { cause });
+  }
+
+  /** C1 */
+  mayAnswer(contract: RequestContract, reply: string): boolean {
+    return contract.askedBy.some((asker) => isInboxOf(asker, reply));
+  }
+
+  /** C2. Undefined on an open bus. Throws AppError `caller_not_trusted`. */
+  check(contract: RequestContract, message: WireMessage): Caller | undefined {
+    if (this.#trust === 'open') return undefined;
+    const askers: readonly string[] = contract.askedBy;
+    const caller = checkRequest(
+      message.header(HEADER.caller),
+      {
+        subject: message.subject,
+        deadline: message.header(HEADER.deadline),
+        idempotencyKey: message.header(HEADER.idempotencyKey),
+        body: message.body,
+      },
+      { keys: this.#answering.filter(({ asker }) => askers.includes(asker)), now: Date.now() },
+    );
+    if (!isInboxOf(caller.asker, message.reply ?? '')) throw new AppError('caller_not_trusted');
+    return caller;
+  }
+
+  /** C3. Throws AppError `caller_not_trusted`. */
+  checkPrincipal(caller: Caller | undefined, input: unknown): void {
+    if (caller === undefined || typeof input !== 'object' || input === null || !('principal' in input)) return;
+    // The contract has parsed it: every field of this name is a Principal.
+    if (!mayActFor(caller, input.principal as Principal))
+      throw new AppError('caller_not_trusted', 'The service that asks may not act on behalf of this principal.');
+  }
+}
+
+function isInboxOf(asker: string, reply: string): boolean {
+  const prefix = `${inboxPrefix(asker)}.`;
+  return reply.startsWith(prefix) && INBOX_TOKENS.test(reply.slice(prefix.length));
+}
+
+/** What a client puts behind its prefix; a wildcard has no place in it. */
+const INBOX_TOKENS = /^[A-Za-z0-9_-]{1,128}(\.[A-Za-z0-9_-]{1,128}){0,7}$/;
