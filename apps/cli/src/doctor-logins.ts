@@ -1,10 +1,14 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { SERVERS, type ServerName } from '@switchyard/local-servers';
-import { z } from 'zod';
-import { DATABASE_ROLES, type Environment, SERVICE_APPS, type ServiceApp } from './environment.ts';
-import { asLogin } from './logins.ts';
-import { type Place, readJson } from './place.ts';
+import {
+  DATABASE_ROLES,
+  type Guarded,
+  guarded,
+  type GuardedServer,
+  SERVERS,
+  type ServerName,
+} from '@switchyard/local-servers';
+import { type Environment, SERVICE_APPS, type ServiceApp } from './environment.ts';
+import { passwordsOf } from './logins.ts';
+import type { Place } from './place.ts';
 import { readStatus } from './records.ts';
 
 /*
@@ -36,17 +40,19 @@ const nothing = (name: string, variable: string, environment: Environment): Serv
     : `Nothing runs in this clone, and ${variable} is not set: ./switchyard up --detach starts it.`,
 });
 
-const passwordsOf = (place: Place): Record<string, string> =>
-  readJson(join(place.state, 'passwords.json'), z.record(z.string(), z.string())) ?? {};
+/** A private server as its services see it; a password that nobody has made yet is left empty, and refused there. */
+function seenBy(place: Place, name: GuardedServer, url: string): Guarded {
+  const passwords = passwordsOf(place);
+  return guarded(name, url, { of: (login) => passwords.known(login) ?? '' });
+}
 
 export function natsLoginsFor(place: Place, environment: Environment): ServerLogins {
   const own = given('nats', environment);
   if (own) return { logins: [{ app: undefined, url: own }] };
   const url = running(place, 'nats');
   if (!url) return nothing('NATS', 'NATS_URL', environment);
-  if (!existsSync(join(place.root, 'infra', 'nats', 'permissions.conf'))) return { logins: [{ app: undefined, url }] };
-  const passwords = passwordsOf(place);
-  return { logins: SERVICE_APPS.map((app) => ({ app, url: asLogin(url, `${app}:${passwords[app] ?? ''}`) })) };
+  const { urlFor } = seenBy(place, 'nats', url);
+  return { logins: SERVICE_APPS.map((app) => ({ app, url: urlFor(app) })) };
 }
 
 export interface DatabaseLogins extends ServerLogins {
@@ -56,20 +62,19 @@ export interface DatabaseLogins extends ServerLogins {
 
 export function databaseLoginsFor(place: Place, environment: Environment): DatabaseLogins {
   const own = given('postgres', environment);
-  const apps = SERVICE_APPS.flatMap((app) =>
-    DATABASE_ROLES[app] ? [{ app, login: `${DATABASE_ROLES[app]}_login` }] : [],
-  );
-  if (own) return { owner: own, logins: apps.map(({ app }) => ({ app, url: own })) };
+  const apps = SERVICE_APPS.filter((app) => DATABASE_ROLES[app]);
+  if (own) return { owner: own, logins: apps.map((app) => ({ app, url: own })) };
   const url = running(place, 'postgres');
   if (!url) return nothing('PostgreSQL', 'DATABASE_URL', environment);
-  const passwords = passwordsOf(place);
-  return {
-    owner: url,
-    logins: apps.map(({ app, login }) => ({ app, url: asLogin(url, `${login}:${passwords[login] ?? ''}`) })),
-  };
+  const { urlFor } = seenBy(place, 'postgres', url);
+  return { owner: url, logins: apps.map((app) => ({ app, url: urlFor(app) })) };
 }
 
 export function redisLoginFor(place: Place, environment: Environment): ServerLogins {
-  const url = given('redis', environment) ?? running(place, 'redis');
-  return url ? { logins: [{ app: undefined, url }] } : nothing('Redis', 'REDIS_URL', environment);
+  const own = given('redis', environment);
+  if (own) return { logins: [{ app: undefined, url: own }] };
+  const url = running(place, 'redis');
+  if (!url) return nothing('Redis', 'REDIS_URL', environment);
+  // The doctor asks as the orchestrator, whose counts of the day must not be lost.
+  return { logins: [{ app: 'orchestrator', url: seenBy(place, 'redis', url).urlFor('orchestrator') }] };
 }

@@ -3,9 +3,11 @@ import { parseReplicas, replicaNames, serviceEnvironment, type StackAddresses } 
 
 const stack: StackAddresses = {
   root: '/clone',
-  natsUrlFor: (app) => `nats://${app}:own@127.0.0.1:20001`,
-  databaseUrlFor: (app) => (app === 'audit' ? 'postgresql://audit@127.0.0.1:20002/switchyard' : undefined),
-  redisUrl: 'redis://127.0.0.1:20003',
+  accessOf: (app) => ({
+    NATS_URL: `nats://${app}:own@127.0.0.1:20001`,
+    ...(app === 'audit' ? { DATABASE_URL: 'postgresql://audit@127.0.0.1:20002/switchyard' } : {}),
+    ...(app === 'gateway' ? { REDIS_URL: 'redis://gateway:own@127.0.0.1:20003' } : {}),
+  }),
   gateway: { host: '127.0.0.1', port: 8000 },
   devModelPort: 20_004,
   mockA2aPort: 20_005,
@@ -43,14 +45,15 @@ describe('serviceEnvironment', () => {
     expect(seenBy('AZTM_PASSWORD')).toEqual(['xmpp-bridge']);
   });
 
-  it('V2: gives a database and Redis only to the apps that use them, and never the person’s own URL in passing', () => {
-    const given = { DATABASE_URL: 'postgresql://owner@db/all', REDIS_URL: 'redis://cache' };
+  it('V2: gives each service its own access to the servers, and never the person’s own URL or keys in passing', () => {
+    const given = { DATABASE_URL: 'postgresql://owner@db/all', REDIS_URL: 'redis://cache', BUS_KEYS: 'theirs' };
     expect(serviceEnvironment('audit', 1, stack, given)['DATABASE_URL']).toBe(
       'postgresql://audit@127.0.0.1:20002/switchyard',
     );
     expect(serviceEnvironment('a2a', 1, stack, given)['DATABASE_URL']).toBeUndefined();
     expect(serviceEnvironment('a2a', 1, stack, given)['REDIS_URL']).toBeUndefined();
-    expect(serviceEnvironment('gateway', 1, stack, given)['REDIS_URL']).toBe('redis://127.0.0.1:20003');
+    expect(serviceEnvironment('gateway', 1, stack, given)['REDIS_URL']).toBe('redis://gateway:own@127.0.0.1:20003');
+    expect(serviceEnvironment('a2a', 1, stack, given)['BUS_KEYS']).toBeUndefined();
   });
 
   it('V1: prefers what the person set to a development default', () => {

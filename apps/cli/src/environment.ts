@@ -12,22 +12,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 export const SERVICE_APPS = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge'] as const;
 export type ServiceApp = (typeof SERVICE_APPS)[number];
 
-/** The apps that own tables, and the database role of each. */
-export const DATABASE_ROLES: Readonly<Partial<Record<ServiceApp, string>>> = {
-  orchestrator: 'switchyard_orchestrator',
-  'mcp-tool': 'switchyard_mcp_tool',
-  audit: 'switchyard_audit',
-};
-const REDIS_APPS: readonly ServiceApp[] = ['gateway', 'mcp-tool', 'orchestrator'];
-
 /** Where the running stack's parts are. */
 export interface StackAddresses {
   readonly root: string;
-  /** Per service: each has a login of its own. */
-  natsUrlFor(app: ServiceApp): string;
-  /** Per service: undefined for one that has no business in the database. */
-  databaseUrlFor(app: ServiceApp): string | undefined;
-  readonly redisUrl: string;
+  /** Per service, which has logins and keys of its own: the variables for the servers that it uses, and no others. */
+  accessOf(app: ServiceApp): Readonly<Record<string, string>>;
   readonly gateway: { readonly host: string; readonly port: number };
   /** Absent where a real model is used. */
   readonly devModelPort?: number;
@@ -46,7 +35,7 @@ const SECRETS: readonly { readonly names: RegExp; readonly apps: readonly Servic
 
 /** What npm and this command add for themselves, and what only one service is told. */
 const NOT_INHERITED =
-  /^(npm_|SWITCHYARD_|NODE_CHANNEL_|INIT_CWD$|GATEWAY_(PORT|HOST)$|(NATS|DATABASE|REDIS|XMPP)_URL$)/;
+  /^(npm_|SWITCHYARD_|NODE_CHANNEL_|INIT_CWD$|GATEWAY_(PORT|HOST)$|(NATS|DATABASE|REDIS|XMPP)_URL$|BUS_KEYS$)/;
 
 function inheritedBy(app: ServiceApp | 'development', environment: Environment): Record<string, string> {
   const kept = Object.entries(environment).filter(([name, value]) => {
@@ -122,12 +111,9 @@ export function serviceEnvironment(
   stack: StackAddresses,
   given: Environment,
 ): Record<string, string> {
-  const databaseUrl = stack.databaseUrlFor(app);
   return {
     ...inheritedBy(app, given),
-    NATS_URL: stack.natsUrlFor(app),
-    ...(databaseUrl ? { DATABASE_URL: databaseUrl } : {}),
-    ...(REDIS_APPS.includes(app) ? { REDIS_URL: stack.redisUrl } : {}),
+    ...stack.accessOf(app),
     OPS_PORT: String(opsPort),
     LOG_LEVEL: given['LOG_LEVEL'] || 'info',
     // The development identity is refused in production; whoever chooses an identity mode chooses this as well.

@@ -2,8 +2,13 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import {
+  type Guarded,
+  guarded,
+  type GuardedServer,
+  loadBusKeys,
   type LocalServer,
   SERVERS,
+  serviceAccess,
   type ServerName,
   startNats,
   startPostgres,
@@ -11,7 +16,7 @@ import {
   startRedis,
 } from '@switchyard/local-servers';
 import type { Environment, ServiceApp } from './environment.ts';
-import { asLogin, natsLogins, type NatsLogins } from './logins.ts';
+import { passwordsOf, writeNatsUrls } from './logins.ts';
 import { logFile, type Place } from './place.ts';
 import type { Ports } from './ports.ts';
 import { Supervised, type SupervisedOptions } from './supervised.ts';
@@ -34,8 +39,8 @@ const COMPOSE_URLS: Readonly<Record<ServerName, (address: string, password: stri
 export interface Infrastructure {
   readonly urls: Readonly<Record<ServerName, string>>;
   readonly supervised: readonly Supervised[];
-  /** The URL of NATS for one service: with a login of its own where the server is ours. */
-  natsUrlFor(app: ServiceApp): string;
+  /** The variables by which one service reaches the servers that it uses: as itself where they are ours. */
+  accessOf(app: ServiceApp): Readonly<Record<string, string>>;
   /** Accounts on the XMPP server, where it is ours. */
   readonly xmpp: XmppAccounts | undefined;
 }
@@ -83,16 +88,14 @@ function launcher(
   name: ServerName,
   place: Place,
   ports: Ports,
-  logins: NatsLogins | undefined,
   xmpp: XmppAccounts | undefined,
 ): () => Promise<LocalServer> {
-  const start = { postgres: startPostgres, redis: startRedis };
+  const start = { nats: startNats, postgres: startPostgres, redis: startRedis };
   return async () => {
     const port = await ports.take(name);
     const options = { dir: join(place.state, 'data', name), port, log: logFile(place, name) };
     if (name === 'prosody') return startProsody({ ...options, ...xmpp });
-    if (name !== 'nats') return start[name](options);
-    return startNats({ ...options, ...(logins ? { config: logins.config, credentials: logins.admin } : {}) });
+    return start[name]({ ...options, passwords: passwordsOf(place) });
   };
 }
 
@@ -106,10 +109,9 @@ export async function startInfrastructure(
 ): Promise<Infrastructure> {
   const names = SERVERS.map((server) => server.name);
   const privately = names.filter((name) => sourceOf(name, environment) === 'private');
-  const logins = privately.includes('nats') ? natsLogins(place) : undefined;
   const xmpp = privately.includes('prosody') ? xmppAccounts(place) : undefined;
   const supervised = privately.map(
-    (name) => new Supervised({ name, launch: launcher(name, place, ports, logins, xmpp), ...watch }),
+    (name) => new Supervised({ name, launch: launcher(name, place, ports, xmpp), ...watch }),
   );
   const composed = startComposed(
     place,
@@ -134,6 +136,11 @@ export async function startInfrastructure(
     ServerName,
     string
   >;
-  const natsUrlFor = (app: ServiceApp): string => (logins ? asLogin(urls.nats, logins.of(app)) : urls.nats);
-  return { urls, supervised, natsUrlFor, xmpp };
+  const passwords = passwordsOf(place);
+  const keys = await loadBusKeys(passwords);
+  const at = (name: GuardedServer): Guarded =>
+    privately.includes(name) ? guarded(name, urls[name], passwords) : { urlFor: () => urls[name] };
+  const servers = { nats: at('nats'), postgres: at('postgres'), redis: at('redis') };
+  if (privately.includes('nats')) writeNatsUrls(place, servers.nats);
+  return { urls, supervised, accessOf: (app) => serviceAccess(app, servers, keys.of(app)), xmpp };
 }

@@ -3,13 +3,21 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bus, connectBus } from '@switchyard/bus';
 import { xmppStatus } from '@switchyard/contracts';
-import { ServerProcess, startNats } from '@switchyard/local-servers';
+import {
+  busAccess,
+  loadBusKeys,
+  NODE_FLAGS,
+  Passwords,
+  ServerProcess,
+  serviceAccess,
+  startNats,
+} from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
-import type { Environment } from './environment.ts';
+import type { Environment, ServiceApp } from './environment.ts';
 import { logFile, type Place, writeJson } from './place.ts';
 import { listeningOf } from './port-owner.ts';
 import { noteOfSecond, stopSecondOrganisation } from './second-record.ts';
-import { entryOf, NODE_FLAGS } from './services.ts';
+import { entryOf } from './services.ts';
 import { UserError } from './user-error.ts';
 import { loginSettings, OWN_JID, PARTNER_HOST, PARTNER_JID, type XmppAccounts } from './xmpp-login.ts';
 
@@ -22,11 +30,13 @@ import { loginSettings, OWN_JID, PARTNER_HOST, PARTNER_JID, type XmppAccounts } 
  */
 
 const READY_LIMIT_MS = 30_000;
+/** Who asks, as an operator. */
+const PERSON = 'demo';
 
 export interface SecondOrganisation {
   readonly jid: string;
-  /** Its message bus, as one who looks on. */
-  readonly bus: Bus;
+  /** Its message bus, as one who hears. */
+  readonly watcher: Bus;
   readonly processes: readonly { readonly name: string; readonly pid: number }[];
   readonly agentLog: string;
   stop(): Promise<void>;
@@ -55,7 +65,10 @@ export async function startSecondOrganisation(
     noteOfSecond(place, processes);
   };
   try {
-    const nats = await startNats({ dir: join(dir, 'nats'), log: logFile(place, 'federation-nats') });
+    const passwords = new Passwords(join(dir, 'logins'));
+    const nats = await startNats({ dir: join(dir, 'nats'), log: logFile(place, 'federation-nats'), passwords });
+    const keys = await loadBusKeys(passwords);
+    const accessOf = (app: ServiceApp) => serviceAccess(app, { nats }, keys.of(app));
     note('federation-nats', nats.pid);
     const launch = (name: string, app: string, env: Record<string, string>): ServerProcess => {
       const child = new ServerProcess({
@@ -74,33 +87,31 @@ export async function startSecondOrganisation(
     const children = [
       launch('federation-bridge', 'xmpp-bridge', {
         ...loginSettings(xmpp.accounts, PARTNER_JID, xmpp.serverUrl),
-        NATS_URL: nats.url,
+        ...accessOf('xmpp-bridge'),
         OPS_PORT: 'off', // F1
         AZTM_PEER_POLICY: policy,
       }),
       launch('federation-agent', 'mock-a2a', {
-        MOCK_A2A_NATS_URL: nats.url, // F1
+        ...accessOf('gateway'), // Its part is that of a gateway.
+        MOCK_A2A_NATS_URL: nats.urlFor('gateway'), // F1
         MOCK_A2A_URL: `http://${PARTNER_HOST}`,
         MOCK_A2A_NAME: 'Partner agent',
       }),
     ];
-    const bus = await connectBus({
-      url: nats.url,
-      trust: 'open',
-      app: 'operator',
-      log: createLogger({ app: 'demo', level: 'silent' }),
-    });
-    await untilOnline(bus, place, children);
+    const log = createLogger({ app: 'demo', level: 'silent' });
+    const watcher = await connectBus({ ...busAccess('watcher', nats, keys, PERSON), log });
+    const asker = await connectBus({ ...busAccess('operator', nats, keys, PERSON), log });
+    await untilOnline(asker, place, children).finally(() => asker.close());
     return {
       jid: PARTNER_JID,
-      bus,
+      watcher,
       processes,
       agentLog,
       stop: async () => {
-        await bus.close();
+        await watcher.close();
         await stopSecondOrganisation(place);
       },
-      leave: () => bus.close(),
+      leave: () => watcher.close(),
     };
   } catch (error) {
     await stopSecondOrganisation(place);

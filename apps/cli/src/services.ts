@@ -1,6 +1,6 @@
 import { existsSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ServerProcess } from '@switchyard/local-servers';
+import { NODE_FLAGS, ServerProcess } from '@switchyard/local-servers';
 import {
   developmentEnvironment,
   type Environment,
@@ -15,12 +15,6 @@ import type { Ports } from './ports.ts';
 import type { Running } from './supervised.ts';
 
 const LARGEST_LOG_BYTES = 16 * 1024 ** 2;
-
-/**
- * What every service is started with; infra/Dockerfile and bench/stack.mjs say the same. A young generation of at most
- * 4 MB instead of 16 takes some 20 MB off each service and costs no CPU that could be measured (bench/README.md).
- */
-export const NODE_FLAGS = ['--enable-source-maps', '--max-semi-space-size=4'] as const;
 
 /** One process to run: what it is called, and how to launch it (again). */
 export interface Launchable {

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DATABASE_ROLES, type Environment, hasOwnModel, parseReplicas, type StackAddresses } from './environment.ts';
+import { type Environment, hasOwnModel, parseReplicas, type StackAddresses } from './environment.ts';
 import { sourceOf, startInfrastructure, stopComposed } from './infrastructure.ts';
-import { databaseLogins } from './logins.ts';
 import { migrate } from './migrate.ts';
 import type { Place } from './place.ts';
 import { Ports } from './ports.ts';
@@ -125,11 +124,7 @@ export class Supervisor {
     this.goOn();
     const stack: StackAddresses = {
       root: place.root,
-      natsUrlFor: infrastructure.natsUrlFor,
-      databaseUrlFor: isPrivate
-        ? await databaseLogins(place, urls.postgres)
-        : (app) => (DATABASE_ROLES[app] ? urls.postgres : undefined),
-      redisUrl: urls.redis,
+      accessOf: infrastructure.accessOf,
       xmppLogin: xmpp && loginSettings(xmpp, OWN_JID, urls.prosody),
       gateway,
       ...development,

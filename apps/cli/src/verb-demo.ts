@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bus, connectBus } from '@switchyard/bus';
 import { listAgents, type SystemEvent, type SystemFact, xmppStatus } from '@switchyard/contracts';
+import { busAccess, guarded, loadBusKeys } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { ulid } from 'ulid';
 import { eventText, type StreamEvent } from './event-line.ts';
 import { followFile } from './follow-file.ts';
+import { passwordsOf } from './logins.ts';
 import { readStatus, runningSupervisor } from './records.ts';
 import { listeningLines, startSecondOrganisation, type SecondOrganisation } from './second-organisation.ts';
 import { ensureStack, stopStack } from './stack.ts';
@@ -63,6 +65,7 @@ async function federation(context: VerbContext, task: string, leave: AbortSignal
   const stack = await ensureStack(place, stackEnvironment(context), progressListener(context));
   let there: SecondOrganisation | undefined;
   let here: Bus | undefined;
+  let watcher: Bus | undefined;
   let shown: BothEnds | undefined;
   try {
     if (leave.aborted) return EXIT.cancelled;
@@ -70,11 +73,15 @@ async function federation(context: VerbContext, task: string, leave: AbortSignal
     const urlOf = (process: string): string | undefined => running.find((each) => each.name === process)?.url;
     const serverUrl = urlOf('prosody');
     if (serverUrl === undefined) throw ownAccounts();
-    here = await connectBus({ trust: 'open', url: withoutLogin(urlOf('nats') ?? ''), app: 'operator', log: silent() });
+    const passwords = passwordsOf(place);
+    const nats = guarded('nats', urlOf('nats') ?? '', passwords);
+    const keys = await loadBusKeys(passwords);
+    here = await connectBus({ ...busAccess('operator', nats, keys, 'demo'), log: silent() });
+    watcher = await connectBus({ ...busAccess('watcher', nats, keys, 'demo'), log: silent() });
     await ensureQuickStart(here);
     remark('  starting the second organisation: a NATS server, a bridge and an agent of its own');
     there = await startSecondOrganisation(place, environment, { accounts: xmppAccounts(place), serverUrl });
-    shown = await showBothEnds(context, here, there);
+    shown = await showBothEnds(context, watcher, there);
     await untilFound(here, leave);
     if (leave.aborted) return EXIT.cancelled;
     const outcome = await runAcross(context, task, stack.gatewayUrl, shown, leave);
@@ -82,7 +89,7 @@ async function federation(context: VerbContext, task: string, leave: AbortSignal
     return summarise(context, outcome, shown.carried, there);
   } finally {
     await shown?.close();
-    await here?.close();
+    await Promise.all([here?.close(), watcher?.close()]);
     if (keep && there && !leave.aborted) {
       await there.leave();
       remark('Both sides go on. ./switchyard down stops them.');
@@ -95,11 +102,6 @@ async function federation(context: VerbContext, task: string, leave: AbortSignal
 }
 
 const silent = () => createLogger({ app: 'demo', level: 'silent' });
-
-/** Whoever connects without a login may look on. */
-function withoutLogin(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//');
-}
 
 function ownAccounts(): UserError {
   return new UserError(
@@ -144,7 +146,7 @@ interface BothEnds {
 }
 
 /** Shows what both ends say from now on, side by side. */
-async function showBothEnds(context: VerbContext, here: Bus, there: SecondOrganisation): Promise<BothEnds> {
+async function showBothEnds(context: VerbContext, watcher: Bus, there: SecondOrganisation): Promise<BothEnds> {
   const { values, print, paint } = context;
   const carried: Carried[] = [];
   const width = columnWidth(process.stdout.columns);
@@ -159,7 +161,7 @@ async function showBothEnds(context: VerbContext, here: Bus, there: SecondOrgani
       carried.push(event.data);
     show(end, systemText(event), 'plan');
   };
-  const hearing = await Promise.all([here.hearSystem(hear('here')), there.bus.hearSystem(hear('there'))]);
+  const hearing = await Promise.all([watcher.hearSystem(hear('here')), there.watcher.hearSystem(hear('there'))]);
   const unfollow = followFile(there.agentLog, (line) => show('there', agentText(line)), undefined, LOG_EVERY_MS);
   return {
     carried,

@@ -1,4 +1,7 @@
+import { existsSync } from 'node:fs';
+import { relative } from 'node:path';
 import { followFile } from './follow-file.ts';
+import { natsUrlFile } from './logins.ts';
 import { logFile } from './place.ts';
 import { portOwner } from './port-owner.ts';
 import { readStatus, runningSupervisor } from './records.ts';
@@ -123,6 +126,11 @@ export async function status({ place, values, print, paint }: VerbContext): Prom
     print(`${name.padEnd(width)}  ${String(pid).padStart(7)}  ${state}  ${withoutPassword(url)}${why}`);
   }
   print(`Model: ${supervisor.model}`);
+  const watching = natsUrlFile(place, 'watcher');
+  if (existsSync(watching))
+    print(
+      `Watch: nats --server "$(cat ${relative(process.cwd(), watching)})" --inbox-prefix _INBOX.watcher sub 'run.>'`,
+    );
   const gateway = rows.find((row) => row.name === 'gateway');
   if (!gateway)
     print(

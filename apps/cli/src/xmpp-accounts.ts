@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { developmentCertificate } from '@switchyard/local-servers';
-import { passwordsFor } from './logins.ts';
+import { passwordsOf } from './logins.ts';
 import type { Place } from './place.ts';
 import { OWN_JID, PARTNER_JID, XMPP_DOMAIN, type XmppAccounts } from './xmpp-login.ts';
 
 /** The accounts of this clone, their passwords and certificate made once and kept where only its owner reads. */
 export function xmppAccounts(place: Place): XmppAccounts {
-  const passwords = passwordsFor(place, [OWN_JID, PARTNER_JID]);
-  const users = [OWN_JID, PARTNER_JID].map((jid) => [jid.split('@')[0]!, passwords[jid]!] as const);
+  const passwords = passwordsOf(place);
+  const users = [OWN_JID, PARTNER_JID].map((jid) => [jid.split('@')[0]!, passwords.of(`xmpp.${jid}`)] as const);
   return {
     domain: XMPP_DOMAIN,
     users: Object.fromEntries(users),

@@ -1,6 +1,6 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -62,6 +62,21 @@ function call(root: string, port: number, ...args: string[]) {
   ] as const;
 }
 
+/** What a server says to a client without a login. */
+function firstWords(port: number, say: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(say));
+    let heard = '';
+    socket.once('error', reject);
+    socket.once('close', () => resolve(heard));
+    socket.setTimeout(2_000, () => socket.destroy());
+    socket.on('data', (chunk) => {
+      heard += chunk.toString();
+      if (/NOAUTH|Violation|PONG/.test(heard)) socket.destroy();
+    });
+  });
+}
+
 const processes = (root: string): StatusFile['processes'] =>
   (JSON.parse(readFileSync(join(root, '.switchyard', 'status.json'), 'utf8')) as StatusFile).processes;
 
@@ -106,6 +121,9 @@ describe('the stack of one clone', () => {
     const own = new URL(environment['DATABASE_URL'] ?? '');
     expect(own.username).toBe('switchyard_orchestrator_login');
     expect(own.host).toBe(new URL(processes(root).find(({ name }) => name === 'postgres')?.url ?? '').host);
+    expect(new URL(environment['NATS_URL']!).username).toBe('orchestrator');
+    expect(new URL(environment['REDIS_URL']!).username).toBe('orchestrator');
+    expect(environment['BUS_KEYS']).toMatch(/^(gateway|orchestrator)>/);
   });
 
   it('gives the bridge, and nobody else, an account on the private XMPP server, over TLS', async () => {
@@ -125,12 +143,29 @@ describe('the stack of one clone', () => {
     const { verdict, checks } = JSON.parse(doctor.stdout) as DoctorReport;
     expect(checks.map(({ number, status }) => `${number} ${status}`)).toEqual([
       '30 ok',
-      '35 warn',
+      '35 ok',
       '36 fail',
       '37 fail', // The stand-ins make no streams.
       '42 ok',
     ]);
     expect([verdict, doctor.status]).toEqual(['fail', 2]);
+  });
+
+  it('lets the doctor into Redis as a service, and nobody in without a login', async () => {
+    const doctor = run('doctor', '--json', '--only', 'redis');
+    const { checks } = JSON.parse(doctor.stdout) as DoctorReport;
+    // The stand-ins bring no doctor of their own.
+    expect(checks.map(({ number, status }) => `${number} ${status}`)).toEqual(['32 skipped']);
+    const at = (name: string) => new URL(processes(root).find((process) => process.name === name)?.url ?? '');
+    expect(await firstWords(Number(at('redis').port), 'PING\r\n')).toMatch(/^-NOAUTH/);
+    expect(await firstWords(Number(at('nats').port), 'CONNECT {}\r\nPING\r\n')).toMatch(/Authorization Violation/);
+  });
+
+  it('tells a person how to watch the bus, with a login that their account alone can read', () => {
+    expect(run('status').stdout).toMatch(/^Watch: nats --server "\$\(cat \.switchyard\/logins\/nats-watcher\.url\)"/m);
+    const file = join(root, '.switchyard', 'logins', 'nats-watcher.url');
+    expect(readFileSync(file, 'utf8')).toMatch(/^nats:\/\/watcher:/);
+    expect([statSync(file).mode & 0o777, statSync(join(file, '..')).mode & 0o777]).toEqual([0o600, 0o700]);
   });
 
   it('starts a killed service again, and the log says so', async () => {

@@ -19,7 +19,12 @@ describe('the connection to NATS', () => {
     const port = await freePort();
     const connecting = connectBus({ trust: 'open', url: `nats://127.0.0.1:${port}`, app: 'early', log });
     await pause(1_500);
-    const server = await startNats({ dir: `${world.dir}/late`, durable: false, port });
+    const server = await startNats({
+      dir: `${world.dir}/late`,
+      durable: false,
+      port,
+      withoutPermissions: 'the login of the test is no service',
+    });
     const bus = await connecting;
     expect(bus.status()).toMatchObject({ connected: true, url: `nats://127.0.0.1:${port}` });
     await bus.close();
@@ -79,7 +84,13 @@ describe('the connection to NATS', () => {
     const port = await freePort();
     const dir = `${world.dir}/logins`;
     const withPassword = (password: string) =>
-      startNats({ dir, durable: false, port, config: `authorization { user: a, password: ${password} }` });
+      startNats({
+        dir,
+        durable: false,
+        port,
+        config: `authorization { user: a, password: ${password} }`,
+        withoutPermissions: 'the password of the test changes',
+      });
     let server = await withPassword('right');
     const bus = await connectBus({ trust: 'open', url: `nats://a:right@127.0.0.1:${port}`, app: 'gateway', log });
     expect(JSON.stringify(bus.status())).not.toContain('right');

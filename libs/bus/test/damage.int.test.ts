@@ -181,9 +181,9 @@ describe('a message that the server does not permit', () => {
       dir: join(world.dir, 'denying'),
       durable: false,
       config,
-      credentials: 'a:b',
+      withoutPermissions: 'it brings its own',
     });
-    const own = await connectBus({ trust: 'open', url: server.url, app: 'gateway', log });
+    const own = await connectBus({ trust: 'open', url: `nats://a:b@127.0.0.1:${server.port}`, app: 'gateway', log });
     try {
       await own.answer(echo, async ({ text }) => ({ text }));
       const began = Date.now();

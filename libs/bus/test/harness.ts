@@ -94,7 +94,12 @@ export interface NatsWorld extends World {
 export async function natsWorld(): Promise<NatsWorld> {
   const dir = await mkdtemp(join(tmpdir(), 'bus-test-'));
   const monitor = await freePort();
-  const options = { dir: join(dir, 'nats'), durable: false, config: `http: "127.0.0.1:${monitor}"` };
+  const options = {
+    dir: join(dir, 'nats'),
+    durable: false,
+    config: `http: "127.0.0.1:${monitor}"`,
+    withoutPermissions: 'the fixtures speak on subjects that are in no contract',
+  };
   let server: LocalServer = await startNats(options);
   const { port, url } = server;
   const connection = await connect({

@@ -1,16 +1,15 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Bus, type ConsumedMessage, connectBus } from '@switchyard/bus';
-import { type LocalServer, startNats } from '@switchyard/local-servers';
+import { type GuardedLocalServer, startNats, stockClient } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
 import { connect, type NatsConnection } from 'nats';
 import { callTool, type OutputOf, type RunEvent, readRunEvents, subjects } from '../src/index.ts';
 
 // The generated permissions, on a real server, with the real bus: enough for the work, and no more.
-const CONF = join(import.meta.dirname, '../../../infra/nats/permissions.conf');
 const log = createLogger({ app: 'permissions-test', level: 'silent' });
 const principal = { tenantId: 'acme', userId: 'ada', role: 'user', via: 'dev' } as const;
 const event: RunEvent = {
@@ -25,19 +24,18 @@ const event: RunEvent = {
 };
 
 let dir: string;
-let server: LocalServer;
+let server: GuardedLocalServer;
 const buses: Bus[] = [];
 const connections: NatsConnection[] = [];
 
 async function busOf(app: string): Promise<Bus> {
-  const bus = await connectBus({ trust: 'open', url: `nats://${app}:secret@127.0.0.1:${server.port}`, app, log });
+  const bus = await connectBus({ trust: 'open', url: server.urlFor(app), app, log });
   buses.push(bus);
   return bus;
 }
 
 async function rawOf(user: string): Promise<NatsConnection> {
-  const options = { servers: `127.0.0.1:${server.port}`, user, pass: 'secret', inboxPrefix: `_INBOX.${user}` };
-  const connection = await connect(options);
+  const connection = await connect(stockClient(server.urlFor(user)));
   connections.push(connection);
   return connection;
 }
@@ -58,8 +56,7 @@ async function refuses(user: string, subject: string): Promise<boolean> {
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'permissions-'));
-  const config = (await readFile(CONF, 'utf8')).replaceAll(/\$NATS_[A-Z0-9_]+_PASSWORD/g, '"secret"');
-  server = await startNats({ dir: join(dir, 'nats'), durable: false, config });
+  server = await startNats({ dir: join(dir, 'nats'), durable: false });
 });
 
 afterAll(async () => {

@@ -6,12 +6,33 @@ export {
   type ServerName,
   TEST_PACKAGES,
 } from '../binaries.mjs';
+export {
+  ADMIN,
+  asLogin,
+  type BusAccess,
+  busAccess,
+  type BusKeys,
+  type BusLogin,
+  type DatabaseLogin,
+  DATABASE_ROLES,
+  guarded,
+  type Guarded,
+  type GuardedServer,
+  loadBusKeys,
+  LOG_LEVEL,
+  NODE_FLAGS,
+  Passwords,
+  REDIS_RIGHTS,
+  serviceAccess,
+  type ServiceAccess,
+  stockClient,
+} from './access/index.ts';
 export { developmentCertificate, type DevelopmentCertificate } from './development-certificate.ts';
 export { ejabberdIsInstalled, type EjabberdOptions, type EjabberdServer, startEjabberd } from './ejabberd.ts';
-export type { LocalServer, ServerOptions } from './local-server.ts';
+export type { GuardedLocalServer, GuardedOptions, LocalServer, ServerOptions } from './local-server.ts';
 export { type NatsOptions, startNats } from './nats.ts';
 export { freePort, isPortFree } from './ports.ts';
-export { type DatabaseLogin, ensureLogins, type PostgresOptions, startPostgres } from './postgres.ts';
+export { ensureLogins, type PostgresOptions, startPostgres } from './postgres.ts';
 export { logTail, type ProcessOptions, processStartTime, ServerProcess } from './process.ts';
 export { prosodyConfig, type ProsodyOptions, type ProsodyServer, startProsody } from './prosody.ts';
 export { startRedis } from './redis.ts';

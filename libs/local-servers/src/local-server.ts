@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { SERVERS, type ServerName } from '../binaries.mjs';
+import { type Guarded, Passwords } from './access/index.ts';
 import { freePort } from './ports.ts';
 import type { ServerProcess } from './process.ts';
 
@@ -20,6 +21,9 @@ export interface LocalServer {
   stop(): Promise<void>;
 }
 
+/** One that lets in nobody without a login. `url` is that of its administrator: for the harness and the doctor. */
+export type GuardedLocalServer = LocalServer & Guarded;
+
 export interface ServerOptions {
   /** The folder for its data and configuration; made where missing. */
   readonly dir: string;
@@ -31,6 +35,11 @@ export interface ServerOptions {
   readonly durable?: boolean;
 }
 
+export interface GuardedOptions extends ServerOptions {
+  /** The passwords of its logins. Default: its own, kept in its folder. */
+  readonly passwords?: Passwords;
+}
+
 export const READY_LIMIT_MS = 30_000;
 const PORT_TRIES = 5;
 
@@ -40,6 +49,10 @@ export function binaryOf(name: ServerName): string {
   const found = server?.find();
   if (!found) throw new Error(`${name} is not installed; on Debian: apt-get install ${server?.aptPackage}`);
   return found;
+}
+
+export function passwordsOf({ dir, passwords }: GuardedOptions): Passwords {
+  return passwords ?? new Passwords(join(resolve(dir), 'logins'));
 }
 
 export function logFileOf({ dir, log }: ServerOptions): string {

@@ -1,21 +1,32 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { hears } from './dialogue.ts';
-import { binaryOf, type LocalServer, logFileOf, type ServerOptions, startOnPort } from './local-server.ts';
+import { ADMIN, guarded, natsAuthorization } from './access/index.ts';
+import {
+  binaryOf,
+  type GuardedLocalServer,
+  type GuardedOptions,
+  logFileOf,
+  passwordsOf,
+  startOnPort,
+} from './local-server.ts';
 import { ServerProcess } from './process.ts';
 
-export interface NatsOptions extends ServerOptions {
-  /** More nats-server configuration, such as an `authorization` block. */
+export interface NatsOptions extends GuardedOptions {
+  /** More nats-server configuration, beside the permissions. */
   readonly config?: string;
-  /** `user:password` for the returned URL, where `config` asks for one. */
-  readonly credentials?: string;
+  /**
+   * Why the permissions and logins of the contracts are left out: for tests whose subjects are in no contract, or that
+   * bring permissions of their own in `config`. Nobody else has a reason.
+   */
+  readonly withoutPermissions?: string;
 }
 
 /**
  * The configuration file of a private nats-server. The limits are bookkeeping, not reserved space: stream sizes
  * are promises against `max_file_store`, and a small disk must not refuse the streams.
  */
-function natsConfig({ port, storeDir, extra = '' }: { port: number; storeDir: string; extra?: string }): string {
+function natsConfig({ port, storeDir, extra }: { port: number; storeDir: string; extra: string }): string {
   return `server_name: switchyard-${port}
 listen: "127.0.0.1:${port}"
 jetstream {
@@ -28,29 +39,30 @@ ${extra}`;
 }
 
 /** Starts a private nats-server with JetStream. Throws with the tail of its log where it does not come up. */
-export async function startNats(options: NatsOptions): Promise<LocalServer> {
+export async function startNats(options: NatsOptions): Promise<GuardedLocalServer> {
   const command = binaryOf('nats');
   const dir = resolve(options.dir);
   mkdirSync(dir, { recursive: true });
   const log = logFileOf(options);
   const file = join(dir, 'nats.conf');
+  const isOpen = options.withoutPermissions !== undefined;
+  const passwords = passwordsOf(options);
+  const extra = [isOpen ? '' : natsAuthorization(passwords), options.config ?? ''].join('\n');
   const { port, process } = await startOnPort(
     options,
     (on) => {
-      const text = natsConfig({
-        port: on,
-        storeDir: join(dir, 'jetstream'),
-        ...(options.config ? { extra: options.config } : {}),
-      });
+      const text = natsConfig({ port: on, storeDir: join(dir, 'jetstream'), extra });
       writeFileSync(file, text, { mode: 0o600 });
       return new ServerProcess({ name: 'nats', command, args: ['-c', file], cwd: dir, log, stopSignal: 'SIGTERM' });
     },
     (on) => hears(on, { hear: '"jetstream":true' }),
   );
-  const login = options.credentials ? `${options.credentials}@` : '';
+  const address = `nats://127.0.0.1:${port}`;
+  const { urlFor } = guarded('nats', address, passwords);
   return {
     name: 'nats',
-    url: `nats://${login}127.0.0.1:${port}`,
+    url: isOpen ? address : urlFor(ADMIN),
+    urlFor: isOpen ? () => address : urlFor,
     port,
     pid: process.pid,
     dir,

@@ -5,7 +5,15 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Client } from 'pg';
 import { type Account, accountFor, ownedFolder } from './account.ts';
-import { binaryOf, type LocalServer, logFileOf, type ServerOptions, startOnPort } from './local-server.ts';
+import { type DatabaseLogin, databaseLogins, guarded } from './access/index.ts';
+import {
+  binaryOf,
+  type GuardedLocalServer,
+  type GuardedOptions,
+  logFileOf,
+  passwordsOf,
+  startOnPort,
+} from './local-server.ts';
 import { ServerProcess } from './process.ts';
 
 const run = promisify(execFile);
@@ -13,7 +21,7 @@ const USER = 'switchyard';
 const INIT_LIMIT_MS = 60_000;
 const QUERY_LIMIT_MS = 5_000;
 
-export interface PostgresOptions extends ServerOptions {
+export interface PostgresOptions extends GuardedOptions {
   /** The database that the URL names; made where missing. Default `switchyard`. */
   readonly database?: string;
 }
@@ -84,10 +92,11 @@ function serverArgs(data: string, port: number, durable: boolean): string[] {
 }
 
 /**
- * Starts a private PostgreSQL with a database in it; the URL is its superuser's. `durable` (the default) keeps fsync
- * on. Throws with the tail of its log where it does not come up.
+ * Starts a private PostgreSQL with a database in it; the URL is its superuser's, who migrates. Each app that owns tables
+ * has a login, which may do something once the migrations ran. `durable` (the default) keeps fsync on. Throws with the
+ * tail of its log where it does not come up.
  */
-export async function startPostgres(options: PostgresOptions): Promise<LocalServer> {
+export async function startPostgres(options: PostgresOptions): Promise<GuardedLocalServer> {
   const bin = binaryOf('postgres');
   const account = accountFor('postgres');
   const dir = ownedFolder(options.dir, account);
@@ -112,15 +121,19 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalServ
       }),
     (on) => withClient(urlOf(on)('postgres'), async (client) => Boolean(await client.query('select 1'))),
   );
+  const url = urlOf(port)(database);
+  const passwords = passwordsOf(options);
   try {
     await ensureDatabase(urlOf(port), database);
+    await ensureLogins(url, databaseLogins(passwords));
   } catch (error) {
     await process.stop();
     throw error;
   }
   return {
     name: 'postgres',
-    url: urlOf(port)(database),
+    url,
+    ...guarded('postgres', url, passwords),
     port,
     pid: process.pid,
     dir,
@@ -130,34 +143,23 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalServ
   };
 }
 
-/** A login of one app: it can be a member of roles, and nothing else. */
-export interface DatabaseLogin {
-  readonly login: string;
-  readonly password: string;
-  readonly memberOf: string;
-}
-
 /**
- * Makes logins on a server, or sets their passwords where they are there. A role that does not exist (yet) is left
- * out. `url` is a superuser's. Returns the URL of the same database for each login.
+ * Makes logins on a server, or sets their passwords where they are there, and the roles that they are members of: the
+ * migrations give those their rights, before or after. Nobody else may connect to the database. `url` is a superuser's.
  */
-export async function ensureLogins(url: string, logins: readonly DatabaseLogin[]): Promise<Map<string, string>> {
+export async function ensureLogins(url: string, logins: readonly DatabaseLogin[]): Promise<void> {
+  const database = new URL(url).pathname.slice(1);
   await withClient(url, async (client) => {
     const { rows } = await client.query<{ rolname: string }>('select rolname from pg_roles');
     const known = new Set(rows.map((row) => row.rolname));
+    await client.query(`revoke connect, temporary on database ${client.escapeIdentifier(database)} from public`);
     for (const { login, password, memberOf } of logins) {
-      const name = client.escapeIdentifier(login);
+      const [name, role] = [client.escapeIdentifier(login), client.escapeIdentifier(memberOf)];
+      if (!known.has(memberOf)) await client.query(`create role ${role} nologin`);
       const verb = known.has(login) ? 'alter' : 'create';
       await client.query(`${verb} role ${name} login nosuperuser password ${client.escapeLiteral(password)}`);
-      if (known.has(memberOf)) await client.query(`grant ${client.escapeIdentifier(memberOf)} to ${name}`);
+      await client.query(`grant ${role} to ${name}`);
+      await client.query(`grant connect on database ${client.escapeIdentifier(database)} to ${name}`);
     }
   });
-  return new Map(
-    logins.map(({ login, password }) => {
-      const own = new URL(url);
-      own.username = login;
-      own.password = password;
-      return [login, own.href];
-    }),
-  );
 }

@@ -1,28 +1,54 @@
-import { mkdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { ADMIN, guarded, passwordName, redisUsers } from './access/index.ts';
 import { hears } from './dialogue.ts';
-import { binaryOf, type LocalServer, logFileOf, type ServerOptions, startOnPort } from './local-server.ts';
+import {
+  binaryOf,
+  type GuardedLocalServer,
+  type GuardedOptions,
+  logFileOf,
+  passwordsOf,
+  startOnPort,
+} from './local-server.ts';
 import { ServerProcess } from './process.ts';
 
+/** The configuration file of a private Redis: every change on disk, no snapshots, and nobody without a login. */
+function redisConfig(at: { port: number; dir: string; durable: boolean }, users: readonly string[]): string {
+  const settings = [
+    `port ${at.port}`,
+    'bind 127.0.0.1',
+    `dir ${JSON.stringify(at.dir)}`,
+    'daemonize no',
+    `appendonly ${at.durable ? 'yes' : 'no'}`,
+    'save ""',
+  ];
+  return [...settings, ...users, ''].join('\n');
+}
+
 /** Starts a private Redis. Throws with the tail of its log where it does not come up. */
-export async function startRedis(options: ServerOptions): Promise<LocalServer> {
+export async function startRedis(options: GuardedOptions): Promise<GuardedLocalServer> {
   const command = binaryOf('redis');
   const dir = resolve(options.dir);
   mkdirSync(dir, { recursive: true });
   const log = logFileOf(options);
-  const persistence = options.durable === false ? 'no' : 'yes';
+  const file = join(dir, 'redis.conf');
+  const durable = options.durable !== false;
+  const passwords = passwordsOf(options);
+  const users = redisUsers(passwords);
   const { port, process } = await startOnPort(
     options,
     (on) => {
-      const place = ['--port', String(on), '--bind', '127.0.0.1', '--dir', dir, '--daemonize', 'no'];
-      const args = [...place, '--appendonly', persistence, '--save', ''];
-      return new ServerProcess({ name: 'redis', command, args, cwd: dir, log, stopSignal: 'SIGTERM' });
+      writeFileSync(file, redisConfig({ port: on, dir, durable }, users), { mode: 0o600 });
+      return new ServerProcess({ name: 'redis', command, args: [file], cwd: dir, log, stopSignal: 'SIGTERM' });
     },
-    (on) => hears(on, { say: 'PING\r\n', hear: '+PONG' }),
+    (on) =>
+      hears(on, { say: `AUTH ${ADMIN} ${passwords.of(passwordName('redis', ADMIN))}\r\nPING\r\n`, hear: '+PONG' }),
   );
+  const { urlFor } = guarded('redis', `redis://127.0.0.1:${port}`, passwords);
   return {
     name: 'redis',
-    url: `redis://127.0.0.1:${port}`,
+    url: urlFor(ADMIN),
+    urlFor,
     port,
     pid: process.pid,
     dir,

@@ -2,8 +2,18 @@ import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { AppName } from '@switchyard/contracts';
+import {
+  type BusAccess,
+  busAccess,
+  type BusLogin,
+  loadBusKeys,
+  Passwords,
+  serviceAccess,
+  type ServiceAccess,
+} from './access/index.ts';
 import { type EjabberdServer, startEjabberd } from './ejabberd.ts';
-import type { LocalServer } from './local-server.ts';
+import type { GuardedLocalServer, LocalServer } from './local-server.ts';
 import { startNats } from './nats.ts';
 import { startPostgres } from './postgres.ts';
 import { type ProsodyServer, startProsody } from './prosody.ts';
@@ -14,16 +24,25 @@ import { startRedis } from './redis.ts';
  *  S1. All of them start, or none is left running and the error says which failed.
  *  S2. Where the caller dies without stop(), a watcher ends them and removes their data within seconds.
  *  S3. Without a folder of its own, nothing of them is left after stop().
+ *  S4. They let in whom the servers of a running stack let in, with the same rights: what a service may not do there
+ *      fails here.
  */
 
 interface Kinds {
-  nats: LocalServer;
-  postgres: LocalServer;
-  redis: LocalServer;
+  nats: GuardedLocalServer;
+  postgres: GuardedLocalServer;
+  redis: GuardedLocalServer;
   prosody: ProsodyServer;
   ejabberd: EjabberdServer;
 }
-export type Servers<K extends keyof Kinds> = Pick<Kinds, K> & { readonly dir: string; stop(): Promise<void> };
+export type Servers<K extends keyof Kinds> = Pick<Kinds, K> & {
+  readonly dir: string;
+  /** The variables by which an app reaches those of these servers that it uses, as itself. */
+  accessOf(app: AppName): ServiceAccess & Record<string, string>;
+  /** What `connectBus` needs to speak on the bus as an app, or as a person. */
+  busOf<A extends BusLogin>(app: A): BusAccess<A>;
+  stop(): Promise<void>;
+};
 
 export interface StartServersOptions {
   /** Where their data lives. Absent: a temporary folder that stop() removes. */
@@ -55,9 +74,12 @@ function watchOver(pids: readonly number[], folderToRemove: string): () => void 
   return () => watcher.stdin.end('done\n');
 }
 
+/** Who asks, where a test asks as an operator. */
+const PERSON = 'tester';
+
 /**
- * Starts private servers at once, e.g. `const servers = await startServers(['nats', 'postgres'])`, and
- * `servers.postgres.url`. Call `servers.stop()` in `afterAll`.
+ * Starts private servers at once, e.g. `const servers = await startServers(['nats', 'postgres'])`. An app under test gets
+ * `servers.accessOf('audit')`; `servers.nats.urlFor('audit')` is one of its URLs, `servers.nats.url` the administrator's. Call `servers.stop()` in `afterAll`.
  */
 export async function startServers<const K extends keyof Kinds>(
   which: readonly K[],
@@ -67,7 +89,8 @@ export async function startServers<const K extends keyof Kinds>(
   mkdirSync(dir, { recursive: true });
   // PostgreSQL and Prosody may run under accounts of their own, which must be able to pass through.
   if (!options.dir) chmodSync(dir, 0o711);
-  const at = (name: keyof Kinds) => ({ dir: join(dir, name), durable: options.durable ?? false });
+  const passwords = new Passwords(join(dir, 'logins'));
+  const at = (name: keyof Kinds) => ({ dir: join(dir, name), durable: options.durable ?? false, passwords });
   const start: { [N in keyof Kinds]: () => Promise<LocalServer> } = {
     nats: () => startNats(at('nats')),
     postgres: () => startPostgres(at('postgres')),
@@ -81,6 +104,7 @@ export async function startServers<const K extends keyof Kinds>(
       rmSync(folder, { recursive: true, force: true });
   };
 
+  const keys = await loadBusKeys(passwords);
   const outcomes = await Promise.allSettled(which.map((name) => start[name]()));
   const running = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
@@ -97,6 +121,12 @@ export async function startServers<const K extends keyof Kinds>(
   return {
     ...byName,
     dir,
+    accessOf: (app) => serviceAccess(app, byName as Partial<Kinds>, keys.of(app)),
+    busOf: (app) => {
+      const { nats } = byName as Partial<Kinds>;
+      if (!nats) throw new Error('NATS is not among these servers');
+      return busAccess(app, nats, keys, PERSON);
+    },
     stop: async () => {
       await Promise.all(running.map((server) => server.stop()));
       dismiss();

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import {
+  asLogin,
   ejabberdIsInstalled,
   ensureLogins,
   freePort,
@@ -89,9 +90,8 @@ describe('private servers', () => {
       );
       const login = { login: 'app', password: "it's", memberOf: 'owner' };
       await ensureLogins(server.url, [login]);
-      const url = (await ensureLogins(server.url, [login, { login: 'early', password: 'x', memberOf: 'not_yet' }])).get(
-        'app',
-      )!;
+      await ensureLogins(server.url, [login, { login: 'early', password: 'x', memberOf: 'not_yet' }]);
+      const url = asLogin(server.url, 'app', login.password);
       expect(await query(url, 'select * from own')).toEqual([]);
       await expect(query(url, 'select * from other')).rejects.toThrow(/permission denied/);
     } finally {

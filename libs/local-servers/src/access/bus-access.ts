@@ -1,0 +1,22 @@
+import type { AppName, BusKey } from '@switchyard/contracts';
+import type { BusKeys } from './bus-keys.ts';
+import type { Guarded } from './guarded.ts';
+
+export type BusLogin = AppName | 'operator' | 'watcher';
+
+/** What `connectBus` needs to speak on the bus as an app, or as a person. */
+export interface BusAccess<A extends BusLogin> {
+  readonly url: string;
+  readonly app: A;
+  readonly trust: readonly BusKey[];
+  /** Who the operator is. */
+  readonly person?: string;
+}
+
+/** A watcher hears and asks nothing, so it has no keys. */
+export function busAccess<A extends BusLogin>(app: A, nats: Guarded, keys: BusKeys, person: string): BusAccess<A> {
+  const url = nats.urlFor(app);
+  if (app === 'watcher') return { url, app, trust: [] };
+  if (app === 'operator') return { url, app, trust: keys.read(keys.ofOperator(person).BUS_KEYS), person };
+  return { url, app, trust: keys.read(keys.of(app as AppName).BUS_KEYS) };
+}

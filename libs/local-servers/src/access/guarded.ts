@@ -1,0 +1,27 @@
+import { databaseLogins } from './database-access.ts';
+import { ADMIN, asLogin, type GuardedServer, loginOf, passwordName } from './logins.ts';
+import { natsLogins } from './nats-access.ts';
+import type { Passwords } from './passwords.ts';
+import { redisLogins } from './redis-access.ts';
+
+/** A server that lets in nobody without a login, and the URL of it for each. */
+export interface Guarded {
+  /** The URL for an app, or for another login of the server. Throws where it has none. */
+  urlFor(app: string): string;
+}
+
+/** The server at `url`, with the logins that every stack has. */
+export function guarded(server: GuardedServer, url: string, passwords: Pick<Passwords, 'of'>): Guarded {
+  return {
+    urlFor: (app) => {
+      const login = loginOf(server, app, loginsOn(server, passwords));
+      if (login === undefined) throw new Error(`${app} has no login on ${server}`);
+      return asLogin(url, login, passwords.of(passwordName(server, login)));
+    },
+  };
+}
+
+function loginsOn(server: GuardedServer, passwords: Pick<Passwords, 'of'>): string[] {
+  if (server === 'nats') return [ADMIN, ...natsLogins()];
+  return server === 'redis' ? redisLogins() : databaseLogins(passwords).map(({ login }) => login);
+}

@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+const Known = z.record(z.string(), z.string());
+
+/**
+ * The passwords of one stack: each is made once, and kept in a file that its owner alone reads, in a folder that nobody
+ * else enters. Whoever starts the servers again with the same folder finds the same passwords.
+ */
+export class Passwords {
+  readonly #folder: string;
+  readonly #file: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    this.#file = join(folder, 'passwords.json');
+  }
+
+  /** The password with this name, made where there is none. */
+  of(name: string): string {
+    const known = this.#read();
+    const password = known[name] ?? randomBytes(24).toString('hex');
+    if (known[name] === undefined) this.#write({ ...known, [name]: password });
+    return password;
+  }
+
+  /** The password with this name; undefined where nobody has made one. Writes nothing. */
+  known(name: string): string | undefined {
+    return this.#read()[name];
+  }
+
+  #read(): Record<string, string> {
+    try {
+      return Known.parse(JSON.parse(readFileSync(this.#file, 'utf8')));
+    } catch {
+      return {};
+    }
+  }
+
+  /** A reader sees the old or the new text, never a part. */
+  #write(passwords: Record<string, string>): void {
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    chmodSync(this.#folder, 0o700);
+    const unfinished = `${this.#file}.${process.pid}.new`;
+    writeFileSync(unfinished, `${JSON.stringify(passwords, null, 2)}\n`, { mode: 0o600 });
+    renameSync(unfinished, this.#file);
+  }
+}

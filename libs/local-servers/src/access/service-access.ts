@@ -1,0 +1,37 @@
+import type { AppName } from '@switchyard/contracts';
+import type { Guarded } from './guarded.ts';
+import { DATABASE_ROLES, type GuardedServer } from './logins.ts';
+import { REDIS_RIGHTS } from './redis-access.ts';
+
+/** What a service of every stack is started with, whoever starts it: the quick start, a test, a benchmark. */
+export const LOG_LEVEL = 'info';
+
+/**
+ * A young generation of at most 4 MB instead of 16 takes some 20 MB off each service and costs no CPU that could be
+ * measured (bench/README.md); infra/Dockerfile says the same.
+ */
+export const NODE_FLAGS = ['--enable-source-maps', '--max-semi-space-size=4'] as const;
+
+export interface ServiceAccess {
+  readonly NATS_URL?: string;
+  /** For an app that owns tables. */
+  readonly DATABASE_URL?: string;
+  /** For an app that keeps something in Redis. */
+  readonly REDIS_URL?: string;
+  readonly BUS_KEYS?: string;
+}
+
+/** The variables by which one service reaches the servers that run, as itself. Pure. */
+export function serviceAccess(
+  app: AppName,
+  servers: Readonly<Partial<Record<GuardedServer, Guarded>>>,
+  keys: Pick<ServiceAccess, 'BUS_KEYS'> = {},
+): ServiceAccess & Record<string, string> {
+  const { nats, postgres, redis } = servers;
+  return {
+    ...(nats ? { NATS_URL: nats.urlFor(app) } : {}),
+    ...(postgres && DATABASE_ROLES[app] ? { DATABASE_URL: postgres.urlFor(app) } : {}),
+    ...(redis && REDIS_RIGHTS[app] ? { REDIS_URL: redis.urlFor(app) } : {}),
+    ...keys,
+  };
+}
