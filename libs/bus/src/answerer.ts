@@ -24,6 +24,7 @@ import type { Wire, WireMessage, WireSubscription } from './wire.ts';
  * N5 A subscription that stops takes what was sent to it already and finishes what it can in `stopLimitMs`; callers of
  *    the rest hear at once that this worker is lost, so that they can ask another.
  * N7 A message whose reply is no inbox of one that may ask is dropped; one that is not signed by such a one is refused.
+ * N8 What an operator asks is told before it is done; where it cannot be told, it is refused.
  * N6 A process that stood still hears first what was said meanwhile: a request whose caller gave up is not begun.
  */
 
@@ -41,6 +42,9 @@ const DROPPED_LOG_MS = 10_000;
 const FLUSH_LIMIT_MS = 500;
 /** A frame that is due soon is sent with this tick, so that none is later than its interval. */
 const BEAT_DUE_MS = FRAME_INTERVAL_MS * 0.7;
+
+/** Resolves when it is on record that this person asked this. */
+export type OperatorListener = (person: string, subject: string, input: unknown) => Promise<void>;
 
 interface Work {
   /** Last token of the subject on which the server says that nobody listens for the answer any more. */
@@ -73,6 +77,7 @@ export class Answerer {
     private readonly log: Logger,
     private readonly instruments: Instruments,
     private readonly callers: Callers,
+    private readonly onOperator: OperatorListener,
     private readonly stopLimitMs = STOP_LIMIT_MS,
   ) {}
 
@@ -168,6 +173,7 @@ export class Answerer {
       const caller = this.callers.check(contract, message); // N7
       const input = parseOrThrow(contract.input, decode(message.body), 'The request') as InputOf<C>;
       this.callers.checkPrincipal(caller, input);
+      if (caller?.person !== undefined) await this.onOperator(caller.person, message.subject, input); // N8
       const output = await this.#inTrace(contract, message, () => handler(input, this.#call(work, message, caller)));
       const body = encodeAnswer(contract, output);
       if (!work.answered) this.#send(reply, body);

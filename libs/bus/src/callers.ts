@@ -3,8 +3,10 @@ import {
   type BusKey,
   inboxPrefix,
   mayActFor,
+  OPERATOR_ASKED,
   type Principal,
   type RequestContract,
+  type SystemFact,
 } from '@switchyard/contracts';
 import { type Caller, checkRequest, signRequest } from './caller-signature.ts';
 import { HEADER } from './protocol.ts';
@@ -85,6 +87,16 @@ export class Callers {
     if (!mayActFor(caller, input.principal as Principal))
       throw new AppError('caller_not_trusted', 'The service that asks may not act on behalf of this principal.');
   }
+}
+
+/** The fact that an operator asked this app something. Throws AppError where the app has no such fact to tell. */
+export function operatorAsked(app: string, person: string, subject: string, input: unknown): SystemFact {
+  const types: Readonly<Record<string, (typeof OPERATOR_ASKED)[keyof typeof OPERATOR_ASKED]>> = OPERATOR_ASKED;
+  const type = types[app];
+  if (type === undefined) throw new AppError('forbidden', 'Operators may not ask this service.');
+  const { principal } = input as { principal?: Principal };
+  const who = { tenant_id: principal?.tenantId ?? null, user_id: principal?.userId ?? null };
+  return { type, data: { ...who, subject, person } };
 }
 
 function isInboxOf(asker: string, reply: string): boolean {

@@ -92,7 +92,7 @@ export class Follower {
       const filter = subjects.runFilter(tenantId, runId);
       feed = {
         listeners,
-        events: this.wire.subscribe(filter, (message) => this.#spread(listeners, message)),
+        events: this.wire.subscribe(filter, (message) => this.#spread({ tenantId, runId }, listeners, message)),
         live: undefined,
       };
       this.#feeds.set(key, feed);
@@ -113,8 +113,14 @@ export class Follower {
     };
   }
 
-  #spread(listeners: ReadonlySet<Listener>, message: WireMessage): void {
+  #spread(
+    { tenantId, runId }: Pick<FollowOptions, 'tenantId' | 'runId'>,
+    listeners: ReadonlySet<Listener>,
+    message: WireMessage,
+  ): void {
     const event = readMessage(message, runEventOn);
+    // A copy that JetStream delivers to where a consumer's owner wants it still names the subject that it was stored under.
+    if (event && (event.runId !== runId || event.tenantId !== tenantId)) return;
     if (event) for (const listener of [...listeners]) listener.onEvent(event);
     else this.log.warn({ subject: message.subject }, 'not a fact of a run; the journal will be asked');
   }

@@ -17,7 +17,8 @@ export function hearSystem(
 ): Promise<Subscription> {
   return hear(wire, about === undefined ? 'sys.>' : `sys.${about}.>`, (message) => {
     const event = readMessage(message, systemEventOn);
-    if (event) listener(event);
+    // A copy that JetStream delivers elsewhere still names the subject that it was stored under.
+    if (event && (about === undefined || event.type.startsWith(`${about}.`))) listener(event);
   });
 }
 

@@ -16,7 +16,7 @@ import {
 import { createLogger, type Logger } from '@switchyard/platform';
 import { Answerer } from './answerer.ts';
 import { Asker } from './asker.ts';
-import { Callers } from './callers.ts';
+import { Callers, operatorAsked } from './callers.ts';
 import type {
   Bus,
   BusStatus,
@@ -89,7 +89,9 @@ class MemoryBus implements Bus {
     const instruments = createInstruments(undefined);
     const callers = new Callers(app, 'open');
     this.#asker = new Asker(wire, instruments, callers);
-    this.#answerer = new Answerer(wire, log, instruments, callers);
+    this.#answerer = new Answerer(wire, log, instruments, callers, (person, subject, input) =>
+      this.publishSystem(operatorAsked(app, person, subject, input)),
+    );
     this.#follower = new Follower(wire, log);
     this.#teller = new Teller(app, wire.inbox.slice(-20));
   }

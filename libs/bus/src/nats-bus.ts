@@ -13,7 +13,7 @@ import type { Logger, Metrics } from '@switchyard/platform';
 import { type JetStreamClient, nuid } from 'nats';
 import { Answerer } from './answerer.ts';
 import { Asker } from './asker.ts';
-import { type BusTrust, Callers } from './callers.ts';
+import { type BusTrust, Callers, operatorAsked } from './callers.ts';
 import type {
   Bus,
   BusStatus,
@@ -104,7 +104,14 @@ class NatsBus implements Bus {
     stopLimitMs?: number,
   ) {
     this.#asker = new Asker(wire, instruments, callers);
-    this.#answerer = new Answerer(wire, log, instruments, callers, stopLimitMs);
+    this.#answerer = new Answerer(
+      wire,
+      log,
+      instruments,
+      callers,
+      (person, subject, input) => this.publishSystem(operatorAsked(app, person, subject, input)),
+      stopLimitMs,
+    );
     this.#follower = new Follower(wire, log);
     this.#js = wire.connection.jetstream({ timeout: STREAM_TIMEOUT_MS });
     this.#streams = new NatsStreams(wire);

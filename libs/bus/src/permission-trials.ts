@@ -1,16 +1,17 @@
 import {
-  type AppName,
   APPS,
   BUCKETS,
   CONSUMERS,
   inboxPrefix,
   permissionsOf,
+  type Speaker,
+  STREAMS,
   SYSTEM_PRODUCERS,
 } from '@switchyard/contracts';
 
 /*
- * What is tried with an app's login to find out whether the server gives it the permissions of the contracts, and no
- * others. Pure.
+ * What is tried with a login to find out whether the server gives it the permissions of the contracts, and no others: as a
+ * subject to publish to, as the reply of a question, as a subscription with wildcards, and JetStream's own API. Pure.
  */
 
 export interface Trial {
@@ -35,7 +36,32 @@ const subscribe = (pattern: string): Trial => {
   return { verb: 'subscribe', subject, ...(queue === undefined ? {} : { queue }) };
 };
 
-export function trialsOf(app: AppName): Trials {
+/** What only whoever keeps the server does to a stream, by its API. `doctor` in the place of a stream: none that exists. */
+const STREAM_VERBS = [
+  'DELETE',
+  'PURGE',
+  'MSG.DELETE',
+  'SNAPSHOT',
+  'RESTORE',
+  'LEADER.STEPDOWN',
+  'PEER.REMOVE',
+] as const;
+/** Subscriptions to everything, or to everybody's answers, in all the ways that wildcards allow. */
+const TOO_WIDE = [
+  '>',
+  '*.>',
+  '_INBOX.>',
+  '_INBOX.*',
+  '_INBOX.*.*',
+  '_INBOX.*.>',
+  '$JS.>',
+  '$KV.>',
+  '$SYS.>',
+  'rpc.>',
+  'cmd.>',
+];
+
+export function trialsOf(app: Speaker): Trials {
   const own = permissionsOf(app);
   const others = APPS.filter((other) => other !== app);
   const foreign = [
@@ -45,14 +71,33 @@ export function trialsOf(app: AppName): Trials {
     ...Object.keys(SYSTEM_PRODUCERS).map((token) => `sys.${token}.doctor`),
     ...CONSUMERS.map(({ app: owner, stream }) => `$JS.API.CONSUMER.MSG.NEXT.${stream}.${owner}`),
     // Of a stream that does not exist: who may not do it to this one, and still to another, has a list of streams.
-    '$JS.API.STREAM.DELETE.doctor',
-    '$JS.API.STREAM.PURGE.doctor',
-    '$JS.API.STREAM.UPDATE.RUNS',
+    ...STREAM_VERBS.map((verb) => `$JS.API.STREAM.${verb}.doctor`),
+    ...Object.values(STREAMS).flatMap(({ name }) => [
+      `$JS.API.STREAM.UPDATE.${name}`,
+      `$JS.API.STREAM.MSG.GET.${name}`,
+      `$JS.API.DIRECT.GET.${name}`,
+      `$JS.API.CONSUMER.CREATE.${name}`,
+      `$JS.API.CONSUMER.DURABLE.CREATE.${name}.doctor`,
+    ]),
+    ...CONSUMERS.flatMap(({ app: owner, stream }) => [
+      `$JS.API.CONSUMER.CREATE.${stream}.${owner}`,
+      `$JS.API.CONSUMER.DELETE.${stream}.${owner}`,
+    ]),
+    // An answer goes to those that may ask: to forge one for anybody else is refused by the server.
+    ...[...APPS, 'operator'].map((asker) => `${inboxPrefix(asker)}.doctor`),
+    '$SYS.REQ.SERVER.PING',
     ...BUCKETS.flatMap(({ bucket }) => others.map((other) => `$KV.${bucket}.${other}.doctor`)),
-  ].filter((subject) => !own.publish.some((pattern) => covers(pattern, subject)));
+  ].filter(
+    (subject) =>
+      !own.publish.some((pattern) => covers(pattern, subject)) ||
+      own.publishDeny.some((pattern) => covers(pattern, subject)),
+  );
   const unheard = [
-    '>',
-    `${inboxPrefix(others[0]!)}.>`,
+    ...TOO_WIDE,
+    ...others.flatMap((other) => [`${inboxPrefix(other)}.>`, `${inboxPrefix(other)}.*`]),
+    ...['run.>', 'run.*.>', 'live.>', 'sys.>', 'cmd.run.>'].filter(
+      (subject) => !own.subscribe.some((o) => covers(o, subject)),
+    ),
     // P3: outside of its own queue group an app hears no request, not even those that it answers.
     ...own.subscribe.flatMap((pattern) => (pattern.includes(' ') ? [pattern.split(' ')[0]!] : [])).slice(0, 1),
   ];

@@ -183,6 +183,7 @@ export {
 } from './tool-admin.ts';
 export { LiveDelta, type StreamDefinition, type StreamName, STREAMS, subjects } from './streams.ts';
 export {
+  OPERATOR_ASKED,
   parseSystemEvent,
   SYSTEM_EVENTS,
   type SystemEvent,

@@ -34,6 +34,8 @@ export const SYSTEM_PRODUCERS = {
   tools: 'mcp-tool',
   a2a: 'a2a',
   xmpp: 'xmpp-bridge',
+  orchestrator: 'orchestrator',
+  audit: 'audit',
 } as const satisfies Record<string, AppName>;
 
 /** Durable consumers, named like the app that owns them. */

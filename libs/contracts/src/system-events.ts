@@ -14,6 +14,14 @@ const Effect = {
 
 const Provider = { ...Who, provider: z.string() };
 
+const AskedByOperator = z.object({
+  ...Who,
+  subject: z.string().describe('What was asked'),
+  person: z.string().describe('The operator, as the signature proves it'),
+});
+const OPERATOR_SUMMARY =
+  'An operator asked on the bus. It is told before the answer: where it cannot be told, none is given.';
+
 /** Facts outside a run, subject `sys.<app>.<noun>.<verb>`. Each producer numbers its own, so a hole shows. */
 export const SYSTEM_EVENTS = [
   event('gateway.service.started', 'The gateway is up.', z.object({ version: z.string(), identity_mode: z.string() })),
@@ -158,6 +166,11 @@ export const SYSTEM_EVENTS = [
     'A peer asked over XMPP for what it may not have.',
     z.object({ jid: z.string(), method: z.string(), path: z.string(), reason: z.string() }),
   ),
+  event('orchestrator.operator.asked', OPERATOR_SUMMARY, AskedByOperator),
+  event('tools.operator.asked', OPERATOR_SUMMARY, AskedByOperator),
+  event('a2a.operator.asked', OPERATOR_SUMMARY, AskedByOperator),
+  event('audit.operator.asked', OPERATOR_SUMMARY, AskedByOperator),
+  event('xmpp.operator.asked', OPERATOR_SUMMARY, AskedByOperator),
 ] as const;
 
 type Member<E> = E extends { type: infer T extends string; data: infer D extends z.ZodType }
@@ -175,6 +188,15 @@ export const SystemEventPlace = z.object({
   ts: z.number().int(),
 });
 export type SystemEvent = SystemFact & z.infer<typeof SystemEventPlace>;
+
+/** How each service that operators ask tells of it. */
+export const OPERATOR_ASKED = {
+  orchestrator: 'orchestrator.operator.asked',
+  'mcp-tool': 'tools.operator.asked',
+  a2a: 'a2a.operator.asked',
+  audit: 'audit.operator.asked',
+  'xmpp-bridge': 'xmpp.operator.asked',
+} as const satisfies Record<string, SystemEventType>;
 
 const BY_TYPE: ReadonlyMap<string, (typeof SYSTEM_EVENTS)[number]> = new Map(SYSTEM_EVENTS.map((e) => [e.type, e]));
 

@@ -26,6 +26,7 @@ export {
   serviceAccess,
   type ServiceAccess,
   stockClient,
+  type Watchers,
 } from './access/index.ts';
 export { developmentCertificate, type DevelopmentCertificate } from './development-certificate.ts';
 export { ejabberdIsInstalled, type EjabberdOptions, type EjabberdServer, startEjabberd } from './ejabberd.ts';
@@ -37,3 +38,4 @@ export { logTail, type ProcessOptions, processStartTime, ServerProcess } from '.
 export { prosodyConfig, type ProsodyOptions, type ProsodyServer, startProsody } from './prosody.ts';
 export { startRedis } from './redis.ts';
 export { type Servers, startServers, type StartServersOptions } from './servers.ts';
+export { NEWEST_NATS_VERSION, newestNatsServer } from './newest-nats.ts';

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { hears } from './dialogue.ts';
-import { ADMIN, guarded, natsAuthorization } from './access/index.ts';
+import { ADMIN, guarded, natsAuthorization, watcherLogins, type Watchers } from './access/index.ts';
 import {
   binaryOf,
   type GuardedLocalServer,
@@ -13,6 +13,10 @@ import {
 import { ServerProcess } from './process.ts';
 
 export interface NatsOptions extends GuardedOptions {
+  /** The nats-server to run; default: the one that is installed. */
+  readonly binary?: string;
+  /** Logins of watchers beside the one that hears everything: name -> the tenants that each hears. */
+  readonly watchers?: Watchers;
   /** More nats-server configuration, beside the permissions. */
   readonly config?: string;
   /**
@@ -40,14 +44,16 @@ ${extra}`;
 
 /** Starts a private nats-server with JetStream. Throws with the tail of its log where it does not come up. */
 export async function startNats(options: NatsOptions): Promise<GuardedLocalServer> {
-  const command = binaryOf('nats');
+  const command = options.binary ?? binaryOf('nats');
   const dir = resolve(options.dir);
   mkdirSync(dir, { recursive: true });
   const log = logFileOf(options);
   const file = join(dir, 'nats.conf');
   const isOpen = options.withoutPermissions !== undefined;
   const passwords = passwordsOf(options);
-  const extra = [isOpen ? '' : natsAuthorization(passwords), options.config ?? ''].join('\n');
+  const watchers = options.watchers ?? {};
+  const logins = isOpen ? '' : natsAuthorization(passwords, await watcherLogins(watchers));
+  const extra = [logins, options.config ?? ''].join('\n');
   const { port, process } = await startOnPort(
     options,
     (on) => {
@@ -58,7 +64,7 @@ export async function startNats(options: NatsOptions): Promise<GuardedLocalServe
     (on) => hears(on, { hear: '"jetstream":true' }),
   );
   const address = `nats://127.0.0.1:${port}`;
-  const { urlFor } = guarded('nats', address, passwords);
+  const { urlFor } = guarded('nats', address, passwords, Object.keys(watchers));
   return {
     name: 'nats',
     url: isOpen ? address : urlFor(ADMIN),

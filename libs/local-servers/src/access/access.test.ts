@@ -42,7 +42,7 @@ describe('who may enter', () => {
   });
 
   it('NATS: a password in a place that is not known is an error, and no server without it', () => {
-    expect(() => natsAuthorization(named, 'users: [ { nkey: x, pass: $NATS_NEW_PASSWORD } ]')).toThrow(
+    expect(() => natsAuthorization(named, [], 'users: [ { nkey: x, pass: $NATS_NEW_PASSWORD } ]')).toThrow(
       /\$NATS_NEW_PASSWORD/,
     );
   });

@@ -10,11 +10,16 @@ export interface Guarded {
   urlFor(app: string): string;
 }
 
-/** The server at `url`, with the logins that every stack has. */
-export function guarded(server: GuardedServer, url: string, passwords: Pick<Passwords, 'of'>): Guarded {
+/** The server at `url`, with the logins that every stack has, and `more` of this one. */
+export function guarded(
+  server: GuardedServer,
+  url: string,
+  passwords: Pick<Passwords, 'of'>,
+  more: readonly string[] = [],
+): Guarded {
   return {
     urlFor: (app) => {
-      const login = loginOf(server, app, loginsOn(server, passwords));
+      const login = loginOf(server, app, [...loginsOn(server, passwords), ...more]);
       if (login === undefined) throw new Error(`${app} has no login on ${server}`);
       return asLogin(url, login, passwords.of(passwordName(server, login)));
     },

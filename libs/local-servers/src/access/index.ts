@@ -3,7 +3,7 @@ export { type BusKeys, loadBusKeys } from './bus-keys.ts';
 export { type DatabaseLogin, databaseLogins } from './database-access.ts';
 export { guarded, type Guarded } from './guarded.ts';
 export { ADMIN, asLogin, DATABASE_ROLES, type GuardedServer, passwordName } from './logins.ts';
-export { natsAuthorization } from './nats-access.ts';
+export { natsAuthorization, watcherLogins, type Watchers } from './nats-access.ts';
 export { Passwords } from './passwords.ts';
 export { REDIS_RIGHTS, redisUsers } from './redis-access.ts';
 export { stockClient } from './stock-client.ts';

@@ -24,11 +24,43 @@ export function natsLogins(permissions = generatedPermissions()): string[] {
  */
 export function natsAuthorization(
   passwords: Pick<Passwords, 'of'>,
+  more: readonly NatsLogin[] = [],
   permissions: string = generatedPermissions(),
 ): string {
   const passwordOf = (login: string): string => JSON.stringify(passwords.of(passwordName('nats', login)));
   const filled = permissions.replace(LOGIN, (_, login: string) => `user: "${login}", password: ${passwordOf(login)}`);
   const left = /\$NATS_[A-Z0-9_]+_PASSWORD/.exec(filled);
   if (left) throw new Error(`infra/nats/permissions.conf names a password in a place that is not known: ${left[0]}`);
-  return filled.replace('users: [', `users: [\n    { user: "${ADMIN}", password: ${passwordOf(ADMIN)} }`);
+  const users = [
+    `{ user: "${ADMIN}", password: ${passwordOf(ADMIN)} }`,
+    ...more.map(
+      ({ login, permissions: own }) => `{ user: "${login}", password: ${passwordOf(login)}, permissions: ${own} }`,
+    ),
+  ];
+  return filled.replace('users: [', `users: [\n    ${users.join('\n    ')}`);
+}
+
+/** A login that not every stack has, with its permissions as nats-server reads them. */
+export interface NatsLogin {
+  readonly login: string;
+  readonly permissions: string;
+}
+
+/** Name of a login -> the tenants whose runs it hears; `all`: every tenant, and what happens outside of runs. */
+export type Watchers = Readonly<Record<string, 'all' | readonly string[]>>;
+
+const WATCHER_NAME = /^watcher-[a-z0-9-]{1,48}$/;
+
+/** The logins of these watchers. Throws a message for people where a name or a tenant cannot be one. */
+export async function watcherLogins(watchers: Watchers): Promise<NatsLogin[]> {
+  if (Object.keys(watchers).length === 0) return [];
+  // Loaded here: most calls of the command line need none of it, and somebody waits for each.
+  const { ID_PATTERN, inboxPrefix, natsPermissions, watcherPermissions } = await import('@switchyard/contracts');
+  return Object.entries(watchers).map(([login, tenants]) => {
+    if (!WATCHER_NAME.test(login))
+      throw new Error(`"${login}" is no name of a watcher: watcher-<letters, digits, "-">`);
+    const wrong = tenants === 'all' ? undefined : tenants.find((tenant) => !ID_PATTERN.test(tenant));
+    if (wrong !== undefined || tenants.length === 0) throw new Error(`${login}: name the ids of its tenants, or all`);
+    return { login, permissions: natsPermissions(watcherPermissions(tenants, inboxPrefix(login))) };
+  });
 }

@@ -1,0 +1,36 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** The newest nats-server that the product is tried with; the oldest is the one of the system's packages. */
+export const NEWEST_NATS_VERSION = '2.15.2';
+
+const BUILD_LIMIT_MS = 600_000;
+const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/switchyard', import.meta.url));
+
+/**
+ * The path of that nats-server: `NATS_SERVER_NEWEST` where it is set, else built once from the Go module proxy and kept.
+ * Undefined where there is no Go, or the proxy does not give it: what is tried with it is left out then, and says so.
+ */
+export async function newestNatsServer(): Promise<string | undefined> {
+  const given = process.env['NATS_SERVER_NEWEST'];
+  if (given) return given;
+  const kept = join(CACHE, `nats-server-${NEWEST_NATS_VERSION}`);
+  if (existsSync(kept)) return kept;
+  mkdirSync(CACHE, { recursive: true });
+  const bin = mkdtempSync(join(CACHE, 'building-'));
+  try {
+    const module = `github.com/nats-io/nats-server/v2@v${NEWEST_NATS_VERSION}`;
+    await run('go', ['install', module], { env: { ...process.env, GOBIN: bin }, timeout: BUILD_LIMIT_MS });
+    renameSync(join(bin, 'nats-server'), kept);
+    return kept;
+  } catch {
+    return undefined;
+  } finally {
+    rmSync(bin, { recursive: true, force: true });
+  }
+}
