@@ -25,6 +25,18 @@ export function dropCounter(metrics: Metrics, log: Logger): SessionHandlers['onD
   };
 }
 
+/** Of stanzas that were not read; who sends them is logged at most once a minute. */
+export function skipCounter(metrics: Metrics, log: Logger): NonNullable<SessionHandlers['onSkipped']> {
+  const skipped = metrics.counter('xmpp_stanzas_skipped_total', 'Stanzas too large or too deep to be read', ['why']);
+  let quietUntil = 0;
+  return (why, from) => {
+    skipped.inc({ why });
+    if (performance.now() < quietUntil) return;
+    quietUntil = performance.now() + 60_000;
+    log.warn({ why, from: from?.slice(0, 200) }, 'a stanza was skipped: it is too large or nested too deep');
+  };
+}
+
 /** How a replica is at the moment at which it is asked. */
 export function bridgeGauges(
   metrics: Metrics,

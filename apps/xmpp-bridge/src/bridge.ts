@@ -4,7 +4,7 @@ import type { InputOf, OutputOf, xmppRequest, XmppStatus } from '@switchyard/con
 import type { Logger, Metrics } from '@switchyard/platform';
 import { Acquaintances } from './acquaintances.ts';
 import { Answers } from './answers.ts';
-import { bridgeGauges, dropCounter, flawCounter } from './bridge-metrics.ts';
+import { bridgeGauges, dropCounter, flawCounter, skipCounter } from './bridge-metrics.ts';
 import { type BridgeState, initialState, toStatus } from './bridge-state.ts';
 import { type BusCall, CarryOverBus } from './carry-over-bus.ts';
 import { IncomingChunks } from './chunks.ts';
@@ -68,7 +68,8 @@ export class Bridge {
   readonly #chunks = new IncomingChunks();
   readonly #cap: StanzaCap;
   /** What both logins of this replica have in common. */
-  readonly #counters: Required<Pick<KeeperParts, 'log' | 'onFlaw'>> & Pick<KeeperParts['handlers'], 'onDropped'>;
+  readonly #counters: Required<Pick<KeeperParts, 'log' | 'onFlaw'>>;
+  readonly #counted: Pick<KeeperParts['handlers'], 'onDropped' | 'onSkipped'>;
 
   constructor(
     private readonly config: BridgeConfig,
@@ -79,7 +80,8 @@ export class Bridge {
     const own = bareOf(account?.jid ?? '');
     const asking = () => this.#keeper.session;
     const health = new PeerHealth();
-    this.#counters = { log, onFlaw: flawCounter(metrics), onDropped: dropCounter(metrics, log) };
+    this.#counters = { log, onFlaw: flawCounter(metrics) };
+    this.#counted = { onDropped: dropCounter(metrics, log), onSkipped: skipCounter(metrics, log) };
     this.#credentials = account && new Credentials(account, () => this.#tryAgain('a file of the login changed'), log);
     this.#policy = new PolicyFile(config.peerPolicyFile, config.peerPolicy, log);
     const policy = () => this.#policy.policy;
@@ -101,7 +103,7 @@ export class Bridge {
       name: this.#instance,
       take: (message) => asking()?.takeAnswer(message),
       isPeer: (jid) => acquaintances.isMapped(jid),
-      onDropped: (from) => this.#counters.onDropped('unknown', from),
+      onDropped: (from) => this.#counted.onDropped('unknown', from),
     });
     const shared = { acquaintances, chunks: this.#chunks, exchanges: this.#exchanges, cap: this.#cap };
     const seated = () => this.#seat?.session ?? null;
@@ -187,14 +189,13 @@ export class Bridge {
 
   /** The session over which this replica asks (D1). */
   #makeKeeper(): Keeper {
-    const { onDropped, ...counters } = this.#counters;
     return new Keeper(initialState(this.config), {
-      ...counters,
+      ...this.#counters,
       login: (signal, onStep) => {
         const resource = `${this.config.login!.resource}.${this.#instance}.${randomBytes(3).toString('hex')}`;
         return login(this.#loginOptions(resource), signal, onStep);
       },
-      handlers: { ...this.#stanzas.ofAsking(), onDropped },
+      handlers: { ...this.#stanzas.ofAsking(), ...this.#counted },
       session: SESSION_DEFAULTS,
       onChange: (state) => this.#watch.take(state),
     });
@@ -202,7 +203,6 @@ export class Bridge {
 
   /** The session over which it answers (D1). */
   #makeSeat(): Seat {
-    const { onDropped, ...counters } = this.#counters;
     const { bus, log } = this.parts;
     const name = leaseOf(this.config.login?.jid ?? '');
     const seat: Seat = new Seat({
@@ -210,9 +210,9 @@ export class Bridge {
       lease: (onChange) => bus.lease({ name, holder: this.#instance, onChange }),
       keeper: (onChange) =>
         new Keeper(initialState(this.config), {
-          ...counters,
+          ...this.#counters,
           login: (signal, onStep) => login(this.#loginOptions(INBOUND_RESOURCE), signal, onStep),
-          handlers: { ...this.#stanzas.ofServing(() => seat.session !== null), onDropped },
+          handlers: { ...this.#stanzas.ofServing(() => seat.session !== null), ...this.#counted },
           session: { ...SESSION_DEFAULTS, priority: ACCOUNT_PRIORITY, presence: handsOn },
           resource: INBOUND_RESOURCE,
           onChange: (state) => {

@@ -15,7 +15,7 @@ export type IqOutcome = 'late' | 'duplicate' | 'spoofed' | 'unknown' | 'wrong_co
 
 export class IqError extends Error {
   constructor(
-    readonly code: 'deadline' | 'cancelled' | 'connection_lost' | 'peer_lost' | 'too_many' | 'refused',
+    readonly code: 'deadline' | 'cancelled' | 'connection_lost' | 'peer_lost' | 'too_many' | 'refused' | 'unreadable',
     message: string,
     /** `not_sent`: nobody worked on it. `unknown`: the other side may have. */
     readonly effect: 'not_sent' | 'unknown' | 'refused',
@@ -106,19 +106,31 @@ export class IqRegistry {
 
   /** Takes an answer: an iq of type result or error, or a message that answers one of ours. */
   take(stanza: Element): void {
+    const pending = this.#answered(stanza);
+    if (stanza.attrs['type'] !== 'error') pending?.resolve(stanza);
+    else pending?.reject(new IqError('refused', 'The other side refused.', 'refused', stanza));
+  }
+
+  /** Takes the start tag of an answer whose rest cannot be read. */
+  takeUnreadable(head: Element): void {
+    this.#answered(head)?.reject(new IqError('unreadable', 'The answer cannot be read.', 'unknown'));
+  }
+
+  /** The question that this stanza answers, which is settled then. */
+  #answered(stanza: Element): Pending | undefined {
     const { id = '', from } = stanza.attrs;
     const pending = this.#pending.get(id);
     if (!pending) {
       const earlier = this.#settled.get(id);
       const outcome = earlier === 'answered' ? 'duplicate' : earlier === 'given up' ? 'late' : 'unknown';
-      return this.onDropped(outcome, from);
+      this.onDropped(outcome, from);
+      return undefined;
     }
     const { judge, to } = pending.question;
     const verdict = judge?.(stanza) ?? (this.#isFrom(from, to) ? 'answers' : 'spoofed');
-    if (verdict !== 'answers') return this.onDropped(verdict, from); // Q1
-    this.#settle(id, 'answered');
-    if (stanza.attrs['type'] !== 'error') pending.resolve(stanza);
-    else pending.reject(new IqError('refused', 'The other side refused.', 'refused', stanza));
+    if (verdict === 'answers') return this.#settle(id, 'answered');
+    this.onDropped(verdict, from); // Q1
+    return undefined;
   }
 
   /** The connection is gone: every question ends at once. */

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import type { Element } from '@xmpp/client';
 import { LoginError, type LoginStep } from './login-failure.ts';
 import {
   advance,
@@ -66,7 +65,7 @@ export class Attempt {
   #reject!: (error: LoginError) => void;
   #settled = false;
   /** A3 */
-  readonly #early: Element[] = [];
+  readonly #early: ((owner: StreamListener) => void)[] = [];
 
   constructor(
     private readonly options: AttemptOptions,
@@ -132,9 +131,9 @@ export class Attempt {
       onHeader: () => this.#take({ type: 'header' }),
       onElement: (element) => {
         if (!this.#settled) return this.#take({ type: 'element', element });
-        if (this.#owner) this.#owner.onElement(element);
-        else this.#early.push(element);
+        this.#tellOwner((owner) => owner.onElement(element));
       },
+      onSkipped: (skipped) => this.#tellOwner((owner) => owner.onSkipped(skipped)),
       onEnd: () => this.#closed('the server ended the stream'),
       onInvalid: (why) => {
         this.#take({ type: 'broken', code: 'XML_INVALID', sentence: `The server sent what is not XML: ${why}.` });
@@ -142,6 +141,11 @@ export class Attempt {
       },
     });
     return stream;
+  }
+
+  #tellOwner(tell: (owner: StreamListener) => void): void {
+    if (this.#owner) tell(this.#owner);
+    else this.#early.push(tell); // A3
   }
 
   #take(event: LoginEvent): void {
@@ -210,6 +214,7 @@ export class Attempt {
   #online(jid: string): void {
     const socket = this.#socket!;
     this.#settled = true;
+    this.#stream.skipTooLarge();
     this.#resolve({
       jid,
       socket,
@@ -219,7 +224,7 @@ export class Attempt {
       send: (element) => this.#write(serialised(element)),
       listen: (listener) => {
         this.#owner = listener;
-        for (const element of this.#early.splice(0)) listener.onElement(element);
+        for (const tell of this.#early.splice(0)) tell(listener);
         if (this.#closedWhy !== null) listener.onClose(this.#closedWhy);
       },
     });

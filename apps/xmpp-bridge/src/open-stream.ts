@@ -1,6 +1,7 @@
 import type { Element } from '@xmpp/client';
 import type { ChannelBinding } from './scram.ts';
 import type { SecureSocket } from './secure-socket.ts';
+import type { SkippedStanza } from './xml-stream.ts';
 
 /** A stream on which the login stands. Its owner takes the listeners over. */
 export interface OpenStream {
@@ -17,6 +18,8 @@ export interface OpenStream {
 
 export interface StreamListener {
   onElement(element: Element): void;
+  /** A stanza larger or deeper than is read here; the stream goes on. */
+  onSkipped(skipped: SkippedStanza): void;
   /** Once; `why` is for people. */
   onClose(why: string): void;
 }

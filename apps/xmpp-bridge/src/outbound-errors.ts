@@ -27,6 +27,8 @@ export function toAppError(error: unknown, jid: string): AppError {
       return error.effect === 'not_sent'
         ? new AppError('unavailable', 'The AZTM login was lost before the request was sent.')
         : new AppError('upstream_failed', `The AZTM login was lost while ${jid} worked; ${OUTCOME_UNKNOWN}`);
+    case 'unreadable':
+      return new AppError('upstream_failed', `${jid} answered with a stanza that is too large or nested too deep.`);
     case 'refused':
       return refusal(error.condition, jid);
   }

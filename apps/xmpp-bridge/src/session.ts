@@ -1,6 +1,7 @@
 import { type Element, xml } from '@xmpp/client';
 import { IqError, type IqOutcome, IqRegistry, type Question } from './iq-registry.ts';
 import type { OpenStream } from './open-stream.ts';
+import type { SkippedStanza } from './xml-stream.ts';
 
 /*
  * A login that stands: questions out, questions in, and a watch over whether the other end is still there.
@@ -8,7 +9,8 @@ import type { OpenStream } from './open-stream.ts';
  * N1 A connection that stays silent is noticed within pingMs + pongMs, also where nobody uses it (XEP-0199).
  * N2 Whatever ends it, onClose is called once, and every open question has ended before.
  * N3 Every question of a peer is answered: with what the handler says, or with an error that names nothing of us.
- * N4 No stanza of a peer ends the session, whatever a handler makes of it.
+ * N4 No stanza of a peer ends the session, whatever a handler makes of it. One that is too large or too deep to be read is
+ *    counted; a question is refused, and what it would have answered ends at once.
  */
 
 export interface SessionOptions {
@@ -29,6 +31,8 @@ export interface SessionHandlers {
   onMessage(message: Element): void;
   onPresence(presence: Element): void;
   onDropped(outcome: IqOutcome, from: string | undefined): void;
+  /** A stanza was too large or too deep to be read; `from` where its start tag was read. */
+  onSkipped?(why: SkippedStanza['why'], from: string | undefined): void;
   /** A handler broke over a message or a presence, which is dropped. */
   onDefect?(error: unknown): void;
   /** `condition`: what the server ended the stream with, where it said so. */
@@ -62,7 +66,11 @@ export class Session {
     this.#registry = new IqRegistry(stream.jid, options.maxPending, (outcome, from) =>
       handlers.onDropped(outcome, from),
     );
-    stream.listen({ onElement: (element) => this.#take(element), onClose: (why) => this.#onClose(why) });
+    stream.listen({
+      onElement: (element) => this.#take(element),
+      onSkipped: (skipped) => this.#takeSkipped(skipped),
+      onClose: (why) => this.#onClose(why),
+    });
     if (!this.#closed) {
       this.announce(options.priority);
       this.#schedulePing();
@@ -179,6 +187,20 @@ export class Session {
       }
       default:
     }
+  }
+
+  /** N4 */
+  #takeSkipped({ why, head }: SkippedStanza): void {
+    if (this.#closed) return;
+    this.handlers.onSkipped?.(why, head?.attrs['from']);
+    if (!head) return;
+    const { id = '', type } = head.attrs;
+    if (head.is('iq') && (type === 'get' || type === 'set'))
+      this.#refuse(
+        head,
+        new StanzaRefusal('policy-violation', 'modify', 'The stanza is too large or nested too deep.'),
+      );
+    else if (this.#registry.has(id)) this.#registry.takeUnreadable(head);
   }
 
   /** N4 */

@@ -18,6 +18,7 @@ function overTheWire(payload: Element): Element {
   const stream = new XmlStream({
     onHeader: () => undefined,
     onElement: (element) => (came = element),
+    onSkipped: () => undefined,
     onEnd: () => undefined,
     onInvalid: (why) => {
       throw new Error(why);
@@ -122,6 +123,7 @@ function reparse(text: string): Element {
   const stream = new XmlStream({
     onHeader: () => undefined,
     onElement: (element) => (came = element),
+    onSkipped: () => undefined,
     onEnd: () => undefined,
     onInvalid: () => undefined,
   });

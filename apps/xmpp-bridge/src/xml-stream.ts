@@ -1,89 +1,93 @@
 import { type Element, type Parser, xml } from '@xmpp/client';
+import { type FrameLimits, StanzaFramer } from './stanza-framer.ts';
 
 /*
  * XML of one stream, from text that arrives in pieces to elements.
  *
- * X1 Whatever the other side sends, nothing is thrown and memory is bounded: an element larger or deeper than the
- *    limits, or text that is no XML, ends the stream with one report.
- * X2 After that report, or after close(), no element comes any more.
- * X3 Where the text is cut makes no difference. The tokenizer misses the end of a declaration or a comment that is
- *    cut inside "?>" or "-->", and is deaf from then on: such an end waits for what follows it.
+ * - Whatever the other side sends, nothing is thrown and memory is bounded.
+ * - During the login an element larger or deeper than the limits ends the stream with one report, as text that is not XML
+ *   always does. Once the login stands such a stanza is skipped and reported, and the stream goes on: anybody who has an
+ *   account somewhere can send one.
+ * - After the report of an invalid stream, or after close(), no element comes any more.
+ * - Where the text is cut makes no difference: the parser is given whole stanzas.
  */
 
 export interface XmlListener {
   onHeader(attributes: Readonly<Record<string, string | undefined>>): void;
   onElement(element: Element): void;
+  onSkipped(skipped: SkippedStanza): void;
   /** The other side ended its stream. */
   onEnd(): void;
   onInvalid(why: string): void;
 }
 
-export interface XmlLimits {
-  readonly maxElementChars: number;
-  readonly maxDepth: number;
+export interface SkippedStanza {
+  readonly why: 'depth' | 'size';
+  /** Its start tag, without children, where that is short enough to be read. */
+  readonly head: Element | undefined;
 }
 
-/** Prosody and ejabberd let 262,144 bytes pass; twice that is no stanza any more. */
-const DEFAULT_XML_LIMITS: XmlLimits = { maxElementChars: 524_288, maxDepth: 64 };
+/**
+ * Servers take stanzas of 262,144 bytes and write each quote within as six characters when they pass them on. They may
+ * repeat a long namespace for each prefix, too: many megabytes, which are skipped. Beyond the last limit a stanza is
+ * taken for one that never ends, and the session ends.
+ */
+const DEFAULT_LIMITS: FrameLimits = { maxStanzaChars: 1_572_864, maxDepth: 64, maxSkippedChars: 268_435_456 };
+
+const TOO_LARGE = { depth: 'elements are nested too deep', size: 'an element is too large' } as const;
 
 export class XmlStream {
   readonly #parser: Parser = new xml.Parser();
-  #pending = 0;
-  #depth = 0;
+  readonly #framer: StanzaFramer;
+  #skips = false;
   #over = false;
-  /** X3 */
-  #held = '';
 
   constructor(
     private readonly listener: XmlListener,
-    private readonly limits: XmlLimits = DEFAULT_XML_LIMITS,
+    limits: FrameLimits = DEFAULT_LIMITS,
   ) {
-    this.#parser.parser.on('startElement', () => this.#deeper());
-    this.#parser.parser.on('endElement', () => void (this.#depth -= 1));
+    this.#framer = new StanzaFramer(
+      {
+        onFrame: (text) => this.#parse(text),
+        onTooLarge: (why, head) => {
+          if (!this.#skips) return this.#invalid(TOO_LARGE[why]);
+          this.#unlessOver(() => listener.onSkipped({ why, head: headOf(head) }));
+        },
+        onInvalid: (why) => this.#invalid(why),
+      },
+      limits,
+    );
     this.#parser.on('start', ({ attrs }) => this.#unlessOver(() => listener.onHeader(attrs)));
-    this.#parser.on('element', (element) => {
-      this.#pending = 0;
-      this.#unlessOver(() => listener.onElement(element));
-    });
+    this.#parser.on('element', (element) => this.#unlessOver(() => listener.onElement(element)));
     this.#parser.on('end', () => this.#unlessOver(() => listener.onEnd()));
     this.#parser.on('error', (error) => this.#invalid(error.message));
   }
 
+  /** From now on a stanza over the limits is skipped; before, it ends the stream. */
+  skipTooLarge(): void {
+    this.#skips = true;
+  }
+
   write(text: string): void {
-    if (this.#over) return;
-    // In pieces, so that what is over the limit is noticed before it is held as a whole.
-    for (let at = 0; at < text.length && !this.#over; at += PIECE) {
-      const piece = text.slice(at, at + PIECE);
-      this.#pending += piece.length;
-      if (this.#pending > this.limits.maxElementChars) return this.#invalid('an element is too large');
-      try {
-        this.#feed(piece);
-      } catch (error) {
-        return this.#invalid(error instanceof Error ? error.message : 'not XML');
-      }
-    }
+    if (!this.#over) this.#framer.write(text);
   }
 
   close(): void {
     this.#over = true;
+    this.#framer.close();
   }
 
-  /** An element ends with ">", so that none of them is ever held back. */
-  #feed(piece: string): void {
-    const text = this.#held + piece;
-    this.#held = /[?-]{1,2}$/.exec(text)?.[0] ?? '';
-    const whole = text.slice(0, text.length - this.#held.length);
-    if (whole !== '') this.#parser.write(whole);
-  }
-
-  #deeper(): void {
-    this.#depth += 1;
-    if (this.#depth > this.limits.maxDepth) this.#invalid('elements are nested too deep');
+  #parse(text: string): void {
+    try {
+      this.#parser.write(text);
+    } catch (error) {
+      this.#invalid(error instanceof Error ? error.message : 'not XML');
+    }
   }
 
   #invalid(why: string): void {
     if (this.#over) return;
-    this.#over = true;
+    this.close();
     this.listener.onInvalid(why);
   }
 
@@ -92,7 +96,20 @@ export class XmlStream {
   }
 }
 
-const PIECE = 16_384;
+/** A start tag, read as an element without children. */
+function headOf(startTag: string): Element | undefined {
+  if (startTag === '') return undefined;
+  let head: Element | undefined;
+  const parser = new xml.Parser();
+  parser.on('element', (element) => (head = element));
+  parser.on('error', () => undefined);
+  try {
+    parser.write(`<stream>${startTag.slice(0, -1)}/>`);
+  } catch {
+    // A tag that cannot be read names nobody who could be answered.
+  }
+  return head;
+}
 
 /** True where XML 1.0 can carry this text (§2.2); nothing else may be written. */
 export function isXmlText(text: string): boolean {

@@ -18,8 +18,6 @@ declare module '@xmpp/client' {
   }
 
   export interface Parser {
-    /** The tokenizer below: every start tag at any depth, before it is part of an element. */
-    readonly parser: { on(event: 'startElement' | 'endElement', listener: () => void): void };
     on(event: 'start' | 'element' | 'end', listener: (element: Element) => void): void;
     on(event: 'error', listener: (error: Error) => void): void;
     write(text: string): void;

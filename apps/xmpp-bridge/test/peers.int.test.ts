@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { xml } from '@xmpp/client';
+import { type Element, xml } from '@xmpp/client';
 import { type RequestOf, xmppRequest } from '@switchyard/contracts';
 import { ejabberdIsInstalled, type LocalServer, startEjabberd, startProsody } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
@@ -11,6 +11,7 @@ import type { LoginOptions } from '../src/login.ts';
 import { AztmPeer } from './aztm-peer.ts';
 import { Authority } from './certificates.ts';
 import { echo, Organisation } from './organisation.ts';
+import { RawPeer } from './raw-peer.ts';
 import { SlixmppPeer, slixmppIsInstalled } from './slixmpp-peer.ts';
 
 /** Peers that are none of ours: one that speaks urn:aztm:v1, and slixmpp; at both servers, both ways. */
@@ -54,6 +55,12 @@ describe.each(SERVERS)('at %s', (name) => {
     peers.push(made);
     return made;
   };
+  const raws: RawPeer[] = [];
+  const raw = async (user: keyof typeof USERS): Promise<RawPeer> => {
+    const made = await RawPeer.login(optionsOf(user));
+    raws.push(made);
+    return made;
+  };
   const call = (over: Partial<RequestOf<typeof xmppRequest>>, timeoutMs = 20_000) =>
     ada.out.request(
       xmppRequest,
@@ -86,6 +93,7 @@ describe.each(SERVERS)('at %s', (name) => {
   });
   afterEach(() => {
     for (const extra of peers.splice(1)) extra.close();
+    for (const extra of raws.splice(0)) extra.session.close();
   });
   afterAll(async () => {
     for (const each of peers) each.close();
@@ -93,6 +101,59 @@ describe.each(SERVERS)('at %s', (name) => {
     await server?.stop();
     authority?.remove();
     if (dir) rmSync(dir, { recursive: true, force: true });
+  });
+
+  describe('stanzas that are too large or nested too deep to be read', () => {
+    const nested = (depth: number): Element => {
+      let inner = xml('a');
+      for (let level = 1; level < depth; level += 1) inner = xml('a', {}, inner);
+      return inner;
+    };
+    /** Small here; the server repeats the namespace for each element when it passes it on. */
+    const swelling = (): Element =>
+      xml(
+        'message',
+        { to: ADA, 'xmlns:p': `urn:${'n'.repeat(2_000)}` },
+        ...Array.from({ length: 3_000 }, () => xml('p:a')),
+      );
+    const lost = async (): Promise<number> =>
+      (await ada.metric('xmpp_login_changes_total', 'offline')) +
+      (await ada.metric('xmpp_login_changes_total', 'connecting'));
+
+    it.each([70, 300, 2_000])('50 of a stranger, %i deep, end no session and fail no request', async (depth) => {
+      const eve = await raw('eve');
+      const [lostBefore, skipped] = [await lost(), await ada.metric('xmpp_stanzas_skipped_total', 'depth')];
+      const stanza = xml('message', { to: ADA, type: 'chat' }, nested(depth));
+      const ours: string[] = [];
+      for (let n = 0; n < 50; n += 1) {
+        eve.send(stanza);
+        ours.push(lib.request(ADA, { method: 'GET', path: '/a2a/x' }).id);
+        if (n % 10 === 0) expect(await call()).toMatchObject({ status: 200 });
+      }
+      await until(() => ours.every((id) => lib.heard.some((said) => said.id === id)), 20_000);
+      const answers = lib.heard.filter(({ id }) => ours.includes(id));
+      expect(answers.map(({ control }) => control['status'])).toEqual(ours.map(() => 200));
+      await until(async () => (await ada.metric('xmpp_stanzas_skipped_total', 'depth')) === skipped + 50, 20_000);
+      expect(await lost()).toBe(lostBefore);
+    });
+
+    it('one that grows to megabytes on its way ends no session', async () => {
+      const eve = await raw('eve');
+      const before = await lost();
+      const skipped = await ada.metric('xmpp_stanzas_skipped_total', 'size');
+      eve.send(swelling());
+      if (name === 'prosody')
+        await until(async () => (await ada.metric('xmpp_stanzas_skipped_total', 'size')) === skipped + 1, 20_000);
+      const { id } = lib.request(ADA, { method: 'GET', path: '/a2a/x' });
+      await until(() => lib.heard.some((said) => said.id === id), 20_000);
+      expect(await lost()).toBe(before);
+    });
+
+    it('a question of a stranger is refused at once', async () => {
+      const eve = await raw('eve');
+      const asked = eve.session.ask('get', nested(70), { to: `${ADA}/aztm`, timeoutMs: 10_000 });
+      await expect(asked).rejects.toMatchObject({ code: 'refused', condition: 'policy-violation' });
+    });
   });
 
   describe('a request to a peer of urn:aztm:v1', () => {

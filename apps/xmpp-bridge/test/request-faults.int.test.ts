@@ -77,6 +77,17 @@ describe('bodies', () => {
   });
 });
 
+describe('an answer that is nested too deep to be read', () => {
+  it('14: ends the call at once, with its cause, and no other', async () => {
+    const nested = (depth: number): Element => (depth === 0 ? resp(200) : xml('a', {}, nested(depth - 1)));
+    const raw = await world.raw();
+    raw.onQuestion = standard(() => nested(100));
+    const [deep, other] = await Promise.all([failureOf(world.call({ host: 'raw.example' }, 20_000)), world.call()]);
+    expect(deep).toMatchObject({ code: 'upstream_failed', message: expect.stringMatching(/nested too deep/) });
+    expect(other).toMatchObject({ status: 200 });
+  });
+});
+
 describe('between bridges', () => {
   it('an HTTP message is the text of one element, both ways, where the other one says that it takes that', async () => {
     const peer = await world.raw('eve', 'ours');
