@@ -15,9 +15,11 @@ export async function askByMessage(
   id: string,
   request: HttpRequest,
   { signal, deadline }: Patience,
+  /** Bytes that the server takes as one stanza. */
+  most: number,
 ): Promise<HttpResponse> {
   const corr = randomUUID();
-  const message = encodeAztmRequest(request, { to, id, corr, nowMs: Date.now() });
+  const message = encodeAztmRequest(request, { to, id, corr, most, nowMs: Date.now() });
   const judge = (stanza: Element): 'answers' | IqOutcome => {
     if (bareOf(stanza.attrs['from'] ?? '') !== bareOf(to)) return 'spoofed'; // M2
     if (stanza.attrs['type'] === 'error') return 'answers';

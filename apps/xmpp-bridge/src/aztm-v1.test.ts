@@ -12,7 +12,7 @@ import {
 } from './aztm-v1.ts';
 import type { HttpRequest } from './http-exchange.ts';
 import { rawPayload } from './raw-payload.ts';
-import { isXmlText } from './xml-stream.ts';
+import { isXmlText } from './stanza-text.ts';
 
 const naming = { to: 'lib@x.y', id: 'i1', corr: 'c1', nowMs: 1_731_250_000_500 };
 const request = (over: Partial<HttpRequest> = {}): HttpRequest => ({
@@ -112,6 +112,8 @@ describe('a request in a message of urn:aztm:v1', () => {
   it.each([
     ['bytes that are no text', Buffer.from([0xff, 0x00]), 415],
     ['more than a message carries', Buffer.from('x'.repeat(200_000)), 413],
+    ['what XML makes too large', Buffer.from(JSON.stringify({ x: '<&'.repeat(60_000) })), 413],
+    ['what servers make too large for each other', Buffer.from(JSON.stringify(Array(60_000).fill(''))), 413],
   ])('refuses %s', (_name, body, status) => {
     expect(() => encodeAztmRequest(request({ body }), naming)).toThrow(expect.objectContaining({ status }));
   });

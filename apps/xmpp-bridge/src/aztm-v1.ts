@@ -2,7 +2,7 @@ import { type Element, xml } from '@xmpp/client';
 import { z } from 'zod';
 import { ExchangeError, type HeaderList, headerOf, type HttpRequest, type HttpResponse } from './http-exchange.ts';
 import { rawPayload } from './raw-payload.ts';
-import { isXmlText } from './xml-stream.ts';
+import { isCarried, isXmlText, MAX_STANZA_BYTES } from './stanza-text.ts';
 
 /*
  * HTTP in chat messages: the envelope `urn:aztm:v1` of the Python library. Pure.
@@ -13,6 +13,7 @@ import { isXmlText } from './xml-stream.ts';
  *    question; error answers always repeat the id.
  * M3 What was stored on the way (<delay/>), or is older than MAX_AGE_S by the clock of its sender, is not performed.
  * M4 Messages ask not to be stored; a message that holds no envelope is none of ours.
+ * M5 A message that servers would not carry, as it is written on the wire, is refused and never sent.
  */
 
 export const NS_AZTM = 'urn:aztm:v1';
@@ -21,7 +22,9 @@ const NS_HINTS = 'urn:xmpp:hints';
 const NS_DELAY = 'urn:xmpp:delay';
 /** Clocks may differ by ten minutes; what is older than this was lying somewhere. */
 export const MAX_AGE_S = 900;
-/** Servers end the stream at 262,144 bytes of one stanza; quotes grow to six characters in XML. */
+/** Answers repeat the id of their question. */
+const MAX_ID_CHARS = 1_024;
+/** Of an envelope, before XML escapes it. */
 export const MAX_AZTM_BYTES = 196_608;
 
 const Headers = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).nullish()).nullish();
@@ -76,6 +79,8 @@ export interface Naming {
   readonly to: string;
   readonly id: string;
   readonly corr: string;
+  /** Bytes that a server takes as one stanza. */
+  readonly most?: number;
 }
 
 /** Throws ExchangeError where this format cannot carry it. */
@@ -118,7 +123,8 @@ export function decodeAztm(stanza: Element): AztmRequest | AztmResponse | AztmDa
   const text = stanza.getChildText('body') ?? '';
   if (stanza.attrs['type'] === 'error' || !/^\s*\{/.test(text) || !text.includes('"_aztm"')) return undefined;
   const document = parsed(text);
-  const id = stanza.attrs['id'] ?? '';
+  const named = stanza.attrs['id'] ?? '';
+  const id = named.length > MAX_ID_CHARS ? '' : named;
   const subject = (stanza.getChildText('subject') ?? '').slice(0, 1_000);
   const delayed = stanza.getChild('delay', NS_DELAY) !== undefined;
   const answer = ResponseEnvelope.safeParse(document);
@@ -147,21 +153,27 @@ export function isTooOld({ ts, delayed }: Pick<AztmRequest, 'ts' | 'delayed'>, n
   return delayed || (ts !== undefined && nowMs / 1_000 - ts > MAX_AGE_S);
 }
 
-function message({ to, id }: Naming, subject: string, body: string): Element {
-  return xml(
+/** M5 */
+function message({ to, id, most = MAX_STANZA_BYTES }: Naming, subject: string, body: string): Element {
+  const stanza = xml(
     'message',
     { type: 'chat', to, id },
     xml('subject', {}, subject),
     xml('body', {}, body),
     xml('no-store', { xmlns: NS_HINTS }),
   );
+  if (!isCarried(stanza, most)) throw tooLarge();
+  return stanza;
 }
 
 function envelope(control: object, content: Pick<HttpRequest, 'headers' | 'body'>): string {
   const text = escaped(`{"_aztm":${JSON.stringify(control)},"payload":${payloadOf(content)}}`);
-  if (Buffer.byteLength(text) > MAX_AZTM_BYTES)
-    throw new ExchangeError(413, 'The body is larger than one message of urn:aztm:v1 can carry.');
+  if (Buffer.byteLength(text) > MAX_AZTM_BYTES) throw tooLarge();
   return text;
+}
+
+function tooLarge(): ExchangeError {
+  return new ExchangeError(413, 'The body is larger than one message of urn:aztm:v1 can carry.');
 }
 
 /** M1 */

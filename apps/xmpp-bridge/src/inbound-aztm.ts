@@ -11,6 +11,7 @@ import {
 import { ExchangeError, type HttpResponse } from './http-exchange.ts';
 import { denied, type Inbound, problem, type Served } from './inbound.ts';
 import type { Session } from './session.ts';
+import type { StanzaCap } from './stanza-cap.ts';
 
 /*
  * Requests of peers in messages of urn:aztm:v1. I1 to I5 are those of inbound.ts, M1 to M4 those of aztm-v1.ts.
@@ -24,6 +25,7 @@ import type { Session } from './session.ts';
 export interface InboundAztmParts {
   readonly inbound: Inbound;
   readonly session: () => Session | null;
+  readonly cap: StanzaCap;
   readonly onDropped: (why: 'delayed' | 'damaged') => void;
   readonly log: Logger;
 }
@@ -61,7 +63,8 @@ export class InboundAztm {
     } catch (error) {
       const { status, message } =
         error instanceof ExchangeError ? error : new ExchangeError(502, 'The answer broke off.');
-      this.#say(problem(status === 415 || status === 413 ? 502 : status, message), naming, message);
+      const said = status === 413 ? 'The answer is larger than one message can carry.' : message;
+      this.#say(problem(status === 415 || status === 413 ? 502 : status, said), naming, said);
     } finally {
       served.end();
     }
@@ -69,7 +72,8 @@ export class InboundAztm {
 
   #say(response: HttpResponse, naming: Naming & { subject: string }, error?: string): void {
     const session = this.parts.session();
-    if (session?.open) session.send(encodeAztmResponse(response, naming, error)); // Z2
+    if (session?.open)
+      session.send(encodeAztmResponse(response, { ...naming, most: this.parts.cap.stanzaBytes }, error)); // Z2
   }
 }
 

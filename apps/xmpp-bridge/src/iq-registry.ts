@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Element } from '@xmpp/client';
+import { ExchangeError } from './http-exchange.ts';
 
 /*
  * Questions that this end has asked and that are not answered yet (RFC 6120 §8.2.3).
@@ -36,7 +37,7 @@ export class IqError extends Error {
 interface Pending {
   readonly question: Question;
   readonly resolve: (answer: Element) => void;
-  readonly reject: (error: IqError) => void;
+  readonly reject: (error: IqError | ExchangeError) => void;
   readonly timer: NodeJS.Timeout;
   readonly release: () => void;
 }
@@ -76,7 +77,7 @@ export class IqRegistry {
     return this.#pending.size;
   }
 
-  /** Registers a question and sends it; `send` gets its id and throws where it cannot be sent. */
+  /** Registers a question and sends it; `send` gets its id and throws where it cannot be sent: ExchangeError where it never can. */
   ask(question: Question, send: (id: string) => void): Promise<Element> {
     const { timeoutMs, signal, onCancelled } = question;
     if (signal?.aborted) return Promise.reject(new IqError('cancelled', 'It was cancelled.', 'not_sent'));
@@ -98,6 +99,7 @@ export class IqRegistry {
       try {
         send(id);
       } catch (error) {
+        if (error instanceof ExchangeError) return void this.#settle(id, 'given up')?.reject(error);
         const why = error instanceof Error ? error.message : 'it could not be sent';
         this.#settle(id, 'given up')?.reject(new IqError('connection_lost', why, 'not_sent'));
       }

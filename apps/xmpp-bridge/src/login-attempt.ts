@@ -17,7 +17,8 @@ import type { OpenStream, StreamListener } from './open-stream.ts';
 import { PinError, SecureSocket, type Trust } from './secure-socket.ts';
 import { firstBytesFailure, socketFailure } from './socket-failure.ts';
 import type { Target } from './targets.ts';
-import { serialised, XmlStream } from './xml-stream.ts';
+import { serialised } from './stanza-text.ts';
+import { XmlStream } from './xml-stream.ts';
 
 /*
  * Does what the login machine says: one attempt, at one server.

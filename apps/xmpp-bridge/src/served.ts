@@ -58,6 +58,6 @@ export function createServed({ login, streamLimitBytes: bodyLimit }: BridgeConfi
   return {
     inbound,
     iq: new InboundIq({ inbound, chunks, session, bodyLimit, cap, log }),
-    aztm: new InboundAztm({ inbound, session, onDropped, log }),
+    aztm: new InboundAztm({ inbound, session, cap, onDropped, log }),
   };
 }

@@ -8,7 +8,8 @@ import type { SkippedStanza } from './xml-stream.ts';
  *
  * N1 A connection that stays silent is noticed within pingMs + pongMs, also where nobody uses it (XEP-0199).
  * N2 Whatever ends it, onClose is called once, and every open question has ended before.
- * N3 Every question of a peer is answered: with what the handler says, or with an error that names nothing of us.
+ * N3 Every question of a peer is answered: with what the handler says, or with an error that names nothing of us,
+ *    unless its id is too long to be repeated.
  * N4 No stanza of a peer ends the session, whatever a handler makes of it. One that is too large or too deep to be read is
  *    counted; a question is refused, and what it would have answered ends at once.
  */
@@ -52,6 +53,8 @@ export class StanzaRefusal extends Error {
 
 const STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 const PING = 'urn:xmpp:ping';
+/** An answer repeats the id of its question; what is longer only makes our answers too large for our server. */
+const MAX_ID_CHARS = 1_024;
 
 export class Session {
   readonly #registry: IqRegistry;
@@ -195,6 +198,7 @@ export class Session {
     this.handlers.onSkipped?.(why, head?.attrs['from']);
     if (!head) return;
     const { id = '', type } = head.attrs;
+    if (id.length > MAX_ID_CHARS) return;
     if (head.is('iq') && (type === 'get' || type === 'set'))
       this.#refuse(
         head,
@@ -216,6 +220,7 @@ export class Session {
     const { type } = iq.attrs;
     if (type === 'result' || type === 'error') return this.#registry.take(iq);
     if (type !== 'get' && type !== 'set') return;
+    if ((iq.attrs['id'] ?? '').length > MAX_ID_CHARS) return;
     if (iq.getChild('ping', PING)) return this.#answer(iq, undefined);
     let answer: Promise<Element | undefined> | undefined;
     try {
@@ -231,7 +236,8 @@ export class Session {
   }
 
   #answer(iq: Element, payload: Element | undefined): void {
-    this.#trySend(xml('iq', { type: 'result', id: iq.attrs['id'], to: iq.attrs['from'] }, payload));
+    const answer = xml('iq', { type: 'result', id: iq.attrs['id'], to: iq.attrs['from'] }, payload);
+    if (!this.#trySend(answer)) this.#refuse(iq, new StanzaRefusal('internal-server-error'));
   }
 
   #refuse(iq: Element, error: unknown): void {
@@ -241,11 +247,13 @@ export class Session {
     this.#trySend(xml('iq', { type: 'error', id: iq.attrs['id'], to: iq.attrs['from'] }, body));
   }
 
-  #trySend(element: Element): void {
+  /** False where the connection is gone, or no server would carry it. */
+  #trySend(element: Element): boolean {
     try {
       if (!this.#closed) this.#send(element);
+      return !this.#closed;
     } catch {
-      // The connection is gone, or the text cannot be carried: whoever asked sees its deadline.
+      return false;
     }
   }
 

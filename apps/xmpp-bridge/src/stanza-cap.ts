@@ -1,3 +1,5 @@
+import { MAX_STANZA_BYTES } from './stanza-text.ts';
+
 /*
  * How much of a body goes into one stanza. Servers differ, and end the whole stream where it is too much.
  *
@@ -6,9 +8,17 @@
  */
 
 const LEAST = 4_096;
+const LEAST_STANZA = 10_000;
 
 export class StanzaCap {
+  #stanzaBytes = MAX_STANZA_BYTES;
+
   constructor(private most: number) {}
+
+  /** Of a whole stanza that carries a body which cannot be divided. */
+  get stanzaBytes(): number {
+    return this.#stanzaBytes;
+  }
 
   /** Characters of a body within one stanza. */
   get chars(): number {
@@ -22,6 +32,7 @@ export class StanzaCap {
 
   halve(): void {
     this.most = Math.max(LEAST, Math.floor(this.most / 2));
+    this.#stanzaBytes = Math.max(LEAST_STANZA, Math.floor(this.#stanzaBytes / 2));
   }
 }
 

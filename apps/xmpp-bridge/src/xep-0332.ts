@@ -10,7 +10,7 @@ import {
   type HttpResponse,
 } from './http-exchange.ts';
 import { decodeText, encodeText } from './http-text.ts';
-import { isXmlText } from './xml-stream.ts';
+import { isXmlText } from './stanza-text.ts';
 
 /*
  * HTTP over XMPP IQs (XEP-0332 0.5.1); the dialect of slixmpp's plugin for it, which names its elements <request/> and

@@ -110,16 +110,3 @@ function headOf(startTag: string): Element | undefined {
   }
   return head;
 }
-
-/** True where XML 1.0 can carry this text (§2.2); nothing else may be written. */
-export function isXmlText(text: string): boolean {
-  // eslint-disable-next-line no-control-regex -- the characters that XML forbids
-  return !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/u.test(text);
-}
-
-/** Throws where the element holds what XML cannot carry: the server would end the whole stream. */
-export function serialised(element: Element): string {
-  const text = element.toString();
-  if (!isXmlText(text)) throw new Error('a stanza holds characters that XML cannot carry');
-  return text;
-}

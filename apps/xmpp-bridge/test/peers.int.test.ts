@@ -70,6 +70,11 @@ describe.each(SERVERS)('at %s', (name) => {
   const text = (body: string): string => Buffer.from(body, 'base64').toString();
   const base64 = (body: string): string => Buffer.from(body).toString('base64');
 
+  /** How often a login of ada was lost. */
+  const lost = async (): Promise<number> =>
+    (await ada.metric('xmpp_login_changes_total', 'offline')) +
+    (await ada.metric('xmpp_login_changes_total', 'connecting'));
+
   beforeAll(async () => {
     authority = new Authority();
     dir = mkdtempSync(join(tmpdir(), `switchyard-${name}-peers-`));
@@ -116,10 +121,6 @@ describe.each(SERVERS)('at %s', (name) => {
         { to: ADA, 'xmlns:p': `urn:${'n'.repeat(2_000)}` },
         ...Array.from({ length: 3_000 }, () => xml('p:a')),
       );
-    const lost = async (): Promise<number> =>
-      (await ada.metric('xmpp_login_changes_total', 'offline')) +
-      (await ada.metric('xmpp_login_changes_total', 'connecting'));
-
     it.each([70, 300, 2_000])('50 of a stranger, %i deep, end no session and fail no request', async (depth) => {
       const eve = await raw('eve');
       const [lostBefore, skipped] = [await lost(), await ada.metric('xmpp_stanzas_skipped_total', 'depth')];
@@ -128,7 +129,7 @@ describe.each(SERVERS)('at %s', (name) => {
       for (let n = 0; n < 50; n += 1) {
         eve.send(stanza);
         ours.push(lib.request(ADA, { method: 'GET', path: '/a2a/x' }).id);
-        if (n % 10 === 0) expect(await call()).toMatchObject({ status: 200 });
+        if (n % 10 === 0) expect(await call({})).toMatchObject({ status: 200 });
       }
       await until(() => ours.every((id) => lib.heard.some((said) => said.id === id)), 20_000);
       const answers = lib.heard.filter(({ id }) => ours.includes(id));
@@ -146,6 +147,20 @@ describe.each(SERVERS)('at %s', (name) => {
         await until(async () => (await ada.metric('xmpp_stanzas_skipped_total', 'size')) === skipped + 1, 20_000);
       const { id } = lib.request(ADA, { method: 'GET', path: '/a2a/x' });
       await until(() => lib.heard.some((said) => said.id === id), 20_000);
+      expect(await lost()).toBe(before);
+    });
+
+    it('a question whose answer would be too large, as it repeats its id, ends no session', async () => {
+      const eve = await raw('eve');
+      const before = await lost();
+      for (const [quote, mark] of [
+        ['"', "'"],
+        ["'", '"'],
+      ] as const)
+        eve.write(
+          `<iq type='get' to='${ADA}/aztm' id=${quote}${mark.repeat(100_000)}${quote}><ping xmlns='urn:xmpp:ping'/></iq>`,
+        );
+      await eve.session.ask('get', xml('ping', { xmlns: 'urn:xmpp:ping' }), { to: `${ADA}/aztm`, timeoutMs: 20_000 });
       expect(await lost()).toBe(before);
     });
 
@@ -202,6 +217,27 @@ describe.each(SERVERS)('at %s', (name) => {
       const bytes = Buffer.from([0xff, 0xfe, 0x00]).toString('base64');
       await expect(call({ body: bytes })).rejects.toMatchObject({ code: 'unsupported_media_type' });
       await expect(call({ body: base64('x'.repeat(250_000)) })).rejects.toMatchObject({ code: 'payload_too_large' });
+    });
+
+    it('of which the server would end the stream, as XML makes more of it, is refused before it is sent', async () => {
+      const lostBefore = await lost();
+      const headers: [string, string][] = [['content-type', 'application/json']];
+      const swells = call({ headers, body: base64(JSON.stringify({ x: '<&'.repeat(60_000) })) });
+      await expect(swells).rejects.toMatchObject({ code: 'payload_too_large' });
+      const fits = JSON.stringify({ x: '<&'.repeat(13_000) });
+      lib.asked.length = 0;
+      lib.answer = () => ({ status: 200, payload: 'taken' });
+      expect(await call({ headers, body: base64(fits) })).toMatchObject({ status: 200 });
+      expect(lib.asked[0]!.payload).toEqual(JSON.parse(fits));
+      // The largest that there is.
+      const most = JSON.stringify('&'.repeat(51_400));
+      expect(await call({ headers, body: base64(most) })).toMatchObject({ status: 200 });
+      lib.answer = (said) => ({
+        status: 200,
+        headers: { 'content-type': 'application/json' },
+        payload: { echo: said.payload },
+      });
+      expect(await lost()).toBe(lostBefore);
     });
 
     it('ends at once when the peer leaves while it works', async () => {
@@ -286,6 +322,24 @@ describe.each(SERVERS)('at %s', (name) => {
       const answer = await answerOf(lib, id);
       expect(answer.payload).toBe('data: 1\n\ndata: 2\n\ndata: 3\n\n');
       expect(answer.control['headers']).toMatchObject({ 'x-bridge-buffered': '1' });
+    });
+
+    it('whose answer the server would end the stream for is told so, and the session goes on', async () => {
+      const lostBefore = await lost();
+      ada.answer = ({ resource }, { progress }) => {
+        const head = { status: 200, headers: [['content-type', 'application/json']] as [string, string][] };
+        const body = JSON.stringify({ x: '&'.repeat(60_000) });
+        if (!resource.endsWith('stream')) return { ...head, body: base64(body) };
+        progress({ head });
+        for (const piece of [body.slice(0, 30_000), body.slice(30_000)]) progress({ chunk: base64(piece) });
+        return { ...head, body: '' };
+      };
+      for (const path of ['/a2a', '/a2a/stream']) {
+        const { id } = lib.request(ADA, { method: 'POST', path });
+        const answer = await answerOf(lib, id);
+        expect(answer.control).toMatchObject({ status: 502, error: expect.stringMatching(/larger than one message/) });
+      }
+      expect(await lost()).toBe(lostBefore);
     });
 
     it('is answered 403 for a path that it may not call, and 400 for a damaged envelope', async () => {

@@ -9,10 +9,13 @@ export class RawPeer {
   /** Answers an iq; undefined: not at all. */
   onQuestion: (iq: Element) => Element | undefined | Promise<Element | undefined> = () => undefined;
   session!: Session;
+  /** Writes text as it is. */
+  write!: (text: string) => void;
 
   static async login(options: LoginOptions, priority = 0): Promise<RawPeer> {
     const peer = new RawPeer();
     const stream = await login(options, new AbortController().signal);
+    peer.write = (text) => void stream.socket.write(text);
     peer.session = new Session(
       stream,
       {
