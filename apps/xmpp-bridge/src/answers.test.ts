@@ -41,6 +41,17 @@ describe('answers that come to the account', () => {
     expect(serving.taken).toHaveLength(1);
   });
 
+  it('reach it also without an id, by the other name of the question', async () => {
+    const [serving, asking] = [replica('1aaaaaaa01'), replica('1bbbbbbb02')];
+    const corr = asking.answers.newId();
+    const nameless = said('');
+    delete nameless.attrs['id'];
+    serving.answers.handOn(nameless, corr);
+    serving.answers.handOn(said('5ab0c1f2-1'), corr);
+    await until(() => asking.taken.length === 2);
+    expect(asking.taken.map(({ attrs }) => attrs['id'])).toEqual([corr, corr]);
+  });
+
   it('A2: are dropped and counted where they come from a stranger, name no replica, or one that is gone', async () => {
     const serving = replica('dddddddd04');
     const gone = replica('eeeeeeee05');

@@ -20,7 +20,7 @@ export interface AnswersParts {
   /** Of this replica: ten hexadecimal digits. */
   readonly name: string;
   /** Takes an answer to a question of this replica. */
-  readonly take: (message: Element) => void;
+  readonly take: (message: Element, corr?: string) => void;
   readonly isPeer: (bareJid: string) => boolean;
   readonly onDropped: (from: string | undefined) => void;
   readonly log: Logger;
@@ -54,13 +54,14 @@ export class Answers {
     return `${name.slice(0, 8)}-${name.slice(8)}${randomUUID().slice(11)}`;
   }
 
-  /** An answer that came to the account: to whoever asked. */
-  handOn(message: Element): void {
+  /** An answer that came to the account: to whoever asked. `corr` names the question where its id does not. */
+  handOn(message: Element, corr = ''): void {
     const { name, bus, take, isPeer, onDropped } = this.parts;
-    const { from = '', id = '' } = message.attrs;
+    const { from = '' } = message.attrs;
+    const id = ID.test(message.attrs['id'] ?? '') ? message.attrs['id']! : corr;
     const named = ID.exec(id);
     const to = named ? `${named[1]}${named[2]}` : undefined;
-    if (to === name) return take(message);
+    if (to === name) return take(message, corr);
     const body = message.getChildText('body') ?? '';
     if (to === undefined || !isPeer(bareOf(from)) || body.length > MAX_BODY_CHARS || this.#underWay >= MAX_UNDER_WAY)
       return onDropped(from); // A2

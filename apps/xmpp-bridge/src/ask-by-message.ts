@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Element } from '@xmpp/client';
 import { type AztmResponse, decodeAztm, encodeAztmRequest } from './aztm-v1.ts';
 import type { Patience } from './ask-by-iq.ts';
@@ -11,14 +10,13 @@ import type { Session } from './session.ts';
 export async function askByMessage(
   session: Session,
   to: string,
-  /** Nobody can guess it. */
-  id: string,
+  /** Nobody can guess them. An error answer of the library repeats `corr` alone. */
+  { id, corr }: { readonly id: string; readonly corr: string },
   request: HttpRequest,
   { signal, deadline }: Patience,
   /** Bytes that the server takes as one stanza. */
   most: number,
 ): Promise<HttpResponse> {
-  const corr = randomUUID();
   const message = encodeAztmRequest(request, { to, id, corr, most, nowMs: Date.now() });
   const judge = (stanza: Element): 'answers' | IqOutcome => {
     if (bareOf(stanza.attrs['from'] ?? '') !== bareOf(to)) return 'spoofed'; // M2
@@ -27,8 +25,11 @@ export async function askByMessage(
     return said?.kind === 'response' && said.corr !== undefined && said.corr !== corr ? 'wrong_corr' : 'answers';
   };
   const answer = decodeAztm(
-    await session.askWith({ to, id, judge, timeoutMs: deadline - Date.now(), signal }, () => message),
+    await session.askWith({ to, id, alias: corr, judge, timeoutMs: deadline - Date.now(), signal }, () => message),
   );
   if (answer?.kind !== 'response') throw new ExchangeError(502, 'The agent answered with what is no response.');
-  return (answer satisfies AztmResponse).response;
+  const { response, whole } = answer satisfies AztmResponse;
+  const hasBody = request.method !== 'HEAD' && response.status !== 204 && response.status !== 304;
+  if (hasBody && !whole) throw new ExchangeError(502, 'The body did not arrive as it was sent.'); // M6
+  return response;
 }

@@ -170,6 +170,24 @@ describe('other messages', () => {
   });
 });
 
+describe('a body that is not as long as its headers say', () => {
+  const heard = (type: string, length: string, payload: unknown) =>
+    decodeAztm(
+      message({ _aztm: { status: 200, headers: { 'Content-Type': type, 'Content-Length': length } }, payload }),
+    ) as AztmResponse;
+
+  it.each([
+    ['application/octet-stream', '300', 'x'.repeat(172), false],
+    ['application/octet-stream', '3', null, false],
+    ['text/plain', '4', 'שם', true],
+    ['text/plain', '2', 'שם', false],
+    ['application/json', '14', { a: 1 }, true],
+    ['text/plain', 'none', 'a', true],
+  ])('is damaged: %s of %s', (type, length, payload, whole) => {
+    expect(heard(type, length, payload).whole).toBe(whole);
+  });
+});
+
 describe('isTooOld', () => {
   const now = 1_731_250_000_000;
   it('lets clocks differ by ten minutes, and no more than its limit', () => {

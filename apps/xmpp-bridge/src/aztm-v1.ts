@@ -1,5 +1,6 @@
 import { type Element, xml } from '@xmpp/client';
 import { z } from 'zod';
+import { decodedPath, encodedPath } from './aztm-path.ts';
 import { ExchangeError, type HeaderList, headerOf, type HttpRequest, type HttpResponse } from './http-exchange.ts';
 import { rawPayload } from './raw-payload.ts';
 import { isCarried, isXmlText, MAX_STANZA_BYTES } from './stanza-text.ts';
@@ -9,11 +10,13 @@ import { isCarried, isXmlText, MAX_STANZA_BYTES } from './stanza-text.ts';
  *
  * M1 A body is JSON or text there. A JSON body is written into the envelope as it is, and taken from it as it is there,
  *    letter for letter; bytes that are neither are refused, never damaged.
- * M2 An answer counts only if its id, its sender (bare JID) and, where it names one, its `corr` are those of the
- *    question; error answers always repeat the id.
+ * M2 An answer counts only if its sender (bare JID), its id and, where it names one, its `corr` are those of the question;
+ *    one without an id of ours, as the library's server sends for an exception, by its `corr`. Ours repeat the id.
  * M3 What was stored on the way (<delay/>), or is older than MAX_AGE_S by the clock of its sender, is not performed.
  * M4 Messages ask not to be stored; a message that holds no envelope is none of ours.
  * M5 A message that servers would not carry, as it is written on the wire, is refused and never sent.
+ * M6 A body that is shorter or longer than its headers say is known for damaged: the library drops what is not UTF-8. JSON
+ *    is not compared: the library writes it anew.
  */
 
 export const NS_AZTM = 'urn:aztm:v1';
@@ -59,12 +62,16 @@ export interface AztmRequest {
   readonly ts: number | undefined;
   readonly delayed: boolean;
   readonly request: HttpRequest;
+  /** M6 */
+  readonly whole: boolean;
 }
 
 export interface AztmResponse {
   readonly kind: 'response';
   readonly corr: string | undefined;
   readonly response: HttpResponse;
+  /** M6 */
+  readonly whole: boolean;
 }
 
 /** A message that holds an envelope which is damaged; it has an id, so whoever sent it can be told. */
@@ -85,7 +92,8 @@ export interface Naming {
 
 /** Throws ExchangeError where this format cannot carry it. */
 export function encodeAztmRequest(request: HttpRequest, naming: Naming & { readonly nowMs: number }): Element {
-  const [path = '/', query = ''] = splitOnce(request.resource, '?');
+  const [encoded, query] = splitOnce(request.resource, '?');
+  const path = decodedPath(encoded);
   const control = {
     ns: NS_AZTM,
     version: VERSION,
@@ -96,7 +104,7 @@ export function encodeAztmRequest(request: HttpRequest, naming: Naming & { reado
     corr: naming.corr,
     ts: Math.floor(naming.nowMs / 1_000),
   };
-  return message(naming, path, envelope(control, request));
+  return message(naming, isXmlText(path) ? path : encoded, envelope(control, request));
 }
 
 /** `subject` is that of the request. `error`: the request was not performed, and why. */
@@ -131,21 +139,25 @@ export function decodeAztm(stanza: Element): AztmRequest | AztmResponse | AztmDa
   if (answer.success) {
     const { status, headers, corr } = answer.data._aztm;
     const list = asList(headers);
-    const response = { status, headers: list, body: bytesOf(answer.data.payload, list, text) };
-    return { kind: 'response', corr: corr ?? undefined, response };
+    const { payload } = answer.data;
+    const response = { status, headers: list, body: bytesOf(payload, list, text) };
+    return { kind: 'response', corr: corr ?? undefined, response, whole: isWhole(payload, response) };
   }
   const asked = RequestEnvelope.safeParse(document);
   if (!asked.success || id === '') return { kind: 'damaged', id, subject, delayed };
   const { method, path, query, headers, corr, ts } = asked.data._aztm;
   const list = asList(headers);
-  const resource = query ? `${path}?${query.replace(/^\?/, '')}` : path;
+  const encoded = encodedPath(path, list);
+  if (encoded === undefined) return { kind: 'damaged', id, subject, delayed };
+  const resource = query ? `${encoded}?${query.replace(/^\?/, '')}` : encoded;
   const request = {
     method: method.toUpperCase(),
     resource,
     headers: list,
     body: bytesOf(asked.data.payload, list, text),
   };
-  return { kind: 'request', id, corr, subject, ts: ts ?? undefined, delayed, request };
+  const whole = isWhole(asked.data.payload, request);
+  return { kind: 'request', id, corr, subject, ts: ts ?? undefined, delayed, request, whole };
 }
 
 /** M3 */
@@ -191,6 +203,14 @@ function bytesOf(payload: unknown, headers: HeaderList, written: string): Buffer
   // The library gives the value of a JSON body, so a text that is no JSON document itself was a JSON string.
   const wasString = isJson(headers) && parsed(payload) === undefined;
   return Buffer.from(wasString ? rawPayload(written) : payload);
+}
+
+/** M6 */
+function isWhole(payload: unknown, { headers, body }: Pick<HttpRequest, 'headers' | 'body'>): boolean {
+  const length = headerOf(headers, 'content-length');
+  if (length === undefined || !/^\d{1,15}$/.test(length) || isJson(headers)) return true;
+  const isText = typeof payload === 'string' || payload === null || payload === undefined;
+  return !isText || body.length === Number(length);
 }
 
 function isJson(headers: HeaderList): boolean {

@@ -101,7 +101,7 @@ export class Bridge {
     this.#answers = new Answers({
       ...parts,
       name: this.#instance,
-      take: (message) => asking()?.takeAnswer(message),
+      take: (message, corr) => asking()?.takeAnswer(message, corr),
       isPeer: (jid) => acquaintances.isMapped(jid),
       onDropped: (from) => this.#counted.onDropped('unknown', from),
     });

@@ -54,6 +54,8 @@ export class InboundAztm {
       return;
     }
     if (!verdict.allowed) return this.#say(denied(verdict.why), naming);
+    // M6
+    if (!said.whole) return this.#say(problem(400, 'The body did not arrive as it was sent.'), naming, 'damaged body');
     const delayed = isTooOld(said, Date.now());
     if (delayed) onDropped('delayed');
     const { request, id: stanzaId } = said;

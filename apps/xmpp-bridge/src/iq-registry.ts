@@ -48,6 +48,8 @@ export interface Question {
   readonly signal?: AbortSignal | undefined;
   /** The id to ask under, which nobody can guess; default: a new one. */
   readonly id?: string;
+  /** Another name of the question, which nobody can guess, by which an answer may name it. */
+  readonly alias?: string;
   /** Called where `signal` ends the question while it is open. */
   readonly onCancelled?: () => void;
   /** Whether a stanza with this id answers the question; default: it comes from whom the question went to. */
@@ -60,6 +62,8 @@ export class IqRegistry {
   readonly #pending = new Map<string, Pending>();
   /** Ids that were settled a moment ago, to tell a late answer from a stranger's. */
   readonly #settled = new Map<string, 'answered' | 'given up'>();
+  /** Id by alias, of those that have one. */
+  readonly #aliases = new Map<string, string>();
   readonly #bare: string;
   readonly #domain: string;
 
@@ -96,6 +100,7 @@ export class IqRegistry {
       const timer = setTimeout(() => end('deadline', 'No answer came in time.'), Math.max(0, timeoutMs));
       const release = (): void => signal?.removeEventListener('abort', onAbort);
       this.#pending.set(id, { question, resolve, reject, timer, release });
+      if (question.alias !== undefined) this.#aliases.set(question.alias, id);
       try {
         send(id);
       } catch (error) {
@@ -107,8 +112,8 @@ export class IqRegistry {
   }
 
   /** Takes an answer: an iq of type result or error, or a message that answers one of ours. */
-  take(stanza: Element): void {
-    const pending = this.#answered(stanza);
+  take(stanza: Element, alias?: string): void {
+    const pending = this.#answered(stanza, alias);
     if (stanza.attrs['type'] !== 'error') pending?.resolve(stanza);
     else pending?.reject(new IqError('refused', 'The other side refused.', 'refused', stanza));
   }
@@ -119,8 +124,9 @@ export class IqRegistry {
   }
 
   /** The question that this stanza answers, which is settled then. */
-  #answered(stanza: Element): Pending | undefined {
-    const { id = '', from } = stanza.attrs;
+  #answered(stanza: Element, alias?: string): Pending | undefined {
+    const { id: said = '', from } = stanza.attrs;
+    const id = this.has(said) ? said : (this.#aliases.get(alias ?? said) ?? said);
     const pending = this.#pending.get(id);
     if (!pending) {
       const earlier = this.#settled.get(id);
@@ -155,6 +161,7 @@ export class IqRegistry {
     const pending = this.#pending.get(id);
     if (!pending) return undefined;
     this.#pending.delete(id);
+    if (pending.question.alias !== undefined) this.#aliases.delete(pending.question.alias);
     clearTimeout(pending.timer);
     pending.release();
     if (this.#settled.size >= REMEMBERED) this.#settled.delete(this.#settled.keys().next().value!);

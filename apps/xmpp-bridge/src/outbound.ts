@@ -228,7 +228,8 @@ export class Outbound {
   /** The library answers to the account, not to the session. */
   #askByMessage(session: Session, jid: string, request: HttpRequest, call: CarryCall): Promise<IqAnswer> {
     const { hearing, newId, cap } = this.parts;
-    return hearing.during(session, () => askByMessage(session, jid, newId(), request, call, cap.stanzaBytes));
+    const names = { id: newId(), corr: newId() };
+    return hearing.during(session, () => askByMessage(session, jid, names, request, call, cap.stanzaBytes));
   }
 
   /** O6: all that were under way end at the same moment, so whoever looks first still sees them all. */

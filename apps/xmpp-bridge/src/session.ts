@@ -111,9 +111,9 @@ export class Session {
     return this.#registry.ask(question, (id) => this.#send(stanza(id)));
   }
 
-  /** Takes a message that answers a question, or counts it as dropped. */
-  takeAnswer(message: Element): void {
-    this.#registry.take(message);
+  /** Takes a message that answers a question, or counts it as dropped. `alias`: the other name by which it may say which. */
+  takeAnswer(message: Element, alias?: string): void {
+    this.#registry.take(message, alias);
   }
 
   /** True where a question went out under this id a moment ago. */

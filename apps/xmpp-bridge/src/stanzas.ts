@@ -86,7 +86,8 @@ export class Stanzas {
       return;
     }
     const said = decodeAztm(message);
-    if (said?.kind === 'response') return asks ? session?.takeAnswer(message) : answers.handOn(message); // S2
+    if (said?.kind === 'response')
+      return asks ? session?.takeAnswer(message, said.corr) : answers.handOn(message, said.corr); // S2
     if (said && serves) served?.aztm.onMessage(message, said);
   }
 }

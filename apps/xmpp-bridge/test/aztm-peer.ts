@@ -23,9 +23,13 @@ export class AztmPeer {
   /** Everything else that came in a message. */
   readonly heard: AztmSaid[] = [];
   /** Answers a request; undefined: says nothing. */
-  answer: (said: AztmSaid) => { status: number; headers?: object; payload: unknown; corr?: string } | undefined = (
-    said,
-  ) => ({ status: 200, headers: { 'content-type': 'application/json' }, payload: { echo: said.payload } });
+  answer: (
+    said: AztmSaid,
+  ) => { status: number; headers?: object; payload: unknown; corr?: string; id?: null } | undefined = (said) => ({
+    status: 200,
+    headers: { 'content-type': 'application/json' },
+    payload: { echo: said.payload },
+  });
   #session!: Session;
 
   static async login(options: LoginOptions): Promise<AztmPeer> {
@@ -75,7 +79,7 @@ export class AztmPeer {
     return { id, corr };
   }
 
-  say(to: string, id: string, subject: string, document: unknown, more?: Element): void {
+  say(to: string, id: string | undefined, subject: string, document: unknown, more?: Element): void {
     const body = typeof document === 'string' ? document : JSON.stringify(document);
     this.#session.send(
       xml('message', { type: 'chat', to, id }, xml('subject', {}, subject), xml('body', {}, body), more),
@@ -99,6 +103,9 @@ export class AztmPeer {
     if (!answer) return;
     const { status, headers = {}, payload: back, corr = control['corr'] } = answer;
     const to = from.split('/')[0]!; // the library answers to the bare JID
-    this.say(to, id, `${subject}:response`, { _aztm: { status, headers, corr }, payload: back });
+    this.say(to, answer.id === null ? undefined : id, `${subject}:response`, {
+      _aztm: { status, headers, corr },
+      payload: back,
+    });
   }
 }

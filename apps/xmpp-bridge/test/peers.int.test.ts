@@ -240,6 +240,37 @@ describe.each(SERVERS)('at %s', (name) => {
       expect(await lost()).toBe(lostBefore);
     });
 
+    it('carries the path as the text that it stands for', async () => {
+      lib.asked.length = 0;
+      await call({ resource: '/a2a/caf%C3%A9%20au%20lait/100%25?q=a%20b' });
+      expect(lib.asked[0]).toMatchObject({
+        subject: '/a2a/café au lait/100%',
+        control: { path: '/a2a/café au lait/100%', query: 'q=a%20b' },
+      });
+    });
+
+    it('ends at once with the error that names it by corr alone, as the library says that an app broke', async () => {
+      const usual = lib.answer;
+      lib.answer = () => ({ status: 500, payload: null, id: null });
+      const began = Date.now();
+      expect(await call({}, 15_000)).toMatchObject({ status: 500 });
+      expect(Date.now() - began).toBeLessThan(5_000);
+      lib.answer = usual;
+    });
+
+    it('ends as failed where the body that came is not as long as was said', async () => {
+      const usual = lib.answer;
+      const headers = { 'content-type': 'application/octet-stream', 'content-length': '300' };
+      lib.answer = () => ({ status: 200, headers, payload: 'x'.repeat(172) });
+      await expect(call({})).rejects.toMatchObject({
+        code: 'upstream_failed',
+        message: expect.stringMatching(/as it was sent/),
+      });
+      lib.answer = () => ({ status: 200, headers, payload: 'x'.repeat(300) });
+      expect(await call({})).toMatchObject({ status: 200 });
+      lib.answer = usual;
+    });
+
     it('ends at once when the peer leaves while it works', async () => {
       const old = await peer('old');
       old.answer = () => undefined;
@@ -340,6 +371,24 @@ describe.each(SERVERS)('at %s', (name) => {
         expect(answer.control).toMatchObject({ status: 502, error: expect.stringMatching(/larger than one message/) });
       }
       expect(await lost()).toBe(lostBefore);
+    });
+
+    it('reaches the gateway under the path that its text stands for, and not where its body was damaged', async () => {
+      for (const path of ['/a2a/a b', '/a2a/a#b', '/a2a/a?b', '/a2a/a%41', '/a2a/קפה']) {
+        const { id } = lib.request(ADA, { method: 'GET', path });
+        expect(await answerOf(lib, id)).toMatchObject({ control: { status: 200 } });
+      }
+      expect(ada.served.map(({ resource }) => resource)).toEqual([
+        '/a2a/a%20b',
+        '/a2a/a%23b',
+        '/a2a/a%3Fb',
+        '/a2a/a%2541',
+        '/a2a/%D7%A7%D7%A4%D7%94',
+      ]);
+      const headers = { 'content-type': 'text/plain', 'content-length': '300' };
+      const { id } = lib.request(ADA, { method: 'POST', path: '/a2a', headers, payload: 'x'.repeat(172) });
+      expect(await answerOf(lib, id)).toMatchObject({ control: { status: 400 } });
+      expect(ada.served).toHaveLength(5);
     });
 
     it('is answered 403 for a path that it may not call, and 400 for a damaged envelope', async () => {
