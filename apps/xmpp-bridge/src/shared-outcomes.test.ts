@@ -34,7 +34,7 @@ interface World {
   readonly records: Records;
   now: number;
 }
-function two(wrap: (records: Records) => Records = (records) => records): World {
+function two(wrap: (records: Records) => Records = (records) => records, renewMs?: number): World {
   const hub = createMemoryBus({ log });
   const records = wrap(hub.connect('xmpp-bridge').records(OUTCOMES));
   const world: World = {
@@ -46,7 +46,7 @@ function two(wrap: (records: Records) => Records = (records) => records): World 
       return Promise.resolve({ response: answer ?? response(`done ${world.performed}`) });
     },
     replicas: [1, 2].map(() => {
-      const shared = new SharedOutcomes(records, 'bob@x', log, () => world.now);
+      const shared = new SharedOutcomes(records, 'bob@x', log, () => world.now, renewMs);
       return new Replay(() => undefined, shared);
     }),
   };
@@ -97,15 +97,34 @@ describe('a request with a key, at two replicas', () => {
 
   it('is asked of the gateway again where the one that began it is gone, and not before', async () => {
     const world = two();
-    void world.replicas[0]!.perform(asked({ limitMs: 1_000 }), never, () => new Promise(() => undefined));
+    void world.replicas[0]!.perform(asked({ limitMs: 30_000 }), never, () => new Promise(() => undefined));
     const again = () => world.replicas[1]!.perform(asked({ limitMs: 0 }), never, world.work());
-    for (const now of [0, 10_999]) {
+    for (const now of [0, 3_999]) {
       world.now = now;
       await expect(again()).rejects.toMatchObject({ status: 504 });
     }
-    world.now = 11_000; // its limit and the slack, from when this replica first saw it
+    world.now = 4_000; // from when this replica first saw it
     expect(textOf(await again())).toBe('done 1');
     expect(world.performed).toBe(1);
+  });
+
+  it('is left to the one that performs it for as long as that lives, and its outcome is kept', async () => {
+    const world = two((records) => records, 5);
+    let finish: () => void = () => undefined;
+    const first = world.replicas[0]!.perform(asked(), never, async () => {
+      await new Promise<void>((resolve) => (finish = resolve));
+      return { response: response('slow') };
+    });
+    for (let now = 0; now < 60_000; now += 3_999) {
+      world.now = now;
+      const again = world.replicas[1]!.perform(asked({ limitMs: 0 }), never, world.work());
+      await expect(again).rejects.toMatchObject({ status: 504 });
+      await new Promise((resolve) => setTimeout(resolve, 60)); // it is renewed in between
+    }
+    finish();
+    await first;
+    expect(textOf(await world.replicas[1]!.perform(asked(), never, world.work()))).toBe('slow');
+    expect(world.performed).toBe(0);
   });
 
   it('is asked again where it failed', async () => {

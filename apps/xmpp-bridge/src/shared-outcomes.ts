@@ -12,9 +12,9 @@ import { ExchangeError, type HttpResponse } from './http-exchange.ts';
  * C1 A request is claimed before it is performed; who does not get the claim does not perform it. Where the claim cannot
  *    be written, nothing is performed.
  * C2 The same key with another hash is refused (422); one that is under way at another replica is waited for.
- * C3 A claim whose holder has said nothing for longer than the work may take is taken over: its replica is gone, and what
- *    it left is asked of the gateway again, by the same key. Each waits for that time on its own clock; no two clocks are
- *    compared.
+ * C3 Whoever holds a claim renews it while the work goes on. One that was not renewed for ALIVE_MS is taken over: its
+ *    replica is gone, and what it left is asked of the gateway again, by the same key, while its caller still waits. Each
+ *    measures that time on its own clock; no two clocks are compared.
  * C4 A long answer is kept where there is room: one replica has written at most so many bytes of long ones as have not
  *    ended yet. One for which there is no room, or no record, is known to have been given (409). All of it ends by
  *    itself, later than two deadlines.
@@ -25,7 +25,14 @@ export type Outcome = { readonly kept: HttpResponse } | 'gone' | 'forgotten';
 export interface Claim {
   readonly key: string;
   readonly hash: string;
-  readonly revision: number;
+  /** The revision that the holder wrote last. */
+  revision: number;
+}
+
+interface Renewal {
+  readonly timer: NodeJS.Timeout;
+  /** The write that is under way. */
+  writing: Promise<void> | undefined;
 }
 
 export type Claimed = { readonly mine: Claim } | { readonly outcome: Exclude<Outcome, 'forgotten'> };
@@ -37,7 +44,10 @@ const MAX_RECORD = 800_000;
 const LONG_RECORD = 98_304;
 /** Of the long ones of one replica: with three of them a quarter of the bucket is left for claims and short ones. */
 const MAX_LONG_BYTES = 33_554_432;
-/** Beyond its deadline, for the way of the outcome into the store. */
+/** A claim that was not renewed for so long has no holder any more. */
+const ALIVE_MS = 4_000;
+const RENEW_MS = 1_000;
+/** Beyond its deadline a claim is not renewed for longer than this. */
 const SLACK_MS = 10_000;
 const PAUSE_MS = { first: 100, last: 1_000 };
 /** How long an answer waits for its record; then it goes out, and the record follows. */
@@ -46,7 +56,12 @@ const SETTLE_TRIES = 4;
 const MAX_WATCHED = 4_096;
 
 const Entry = z.discriminatedUnion('state', [
-  z.object({ state: z.literal('doing'), hash: z.string(), workMs: z.number() }),
+  z.object({
+    state: z.literal('doing'),
+    hash: z.string(),
+    /** How long others leave the claim alone after it was written. */
+    workMs: z.number(),
+  }),
   z.object({ state: z.literal('gone'), hash: z.string() }),
   z.object({
     state: z.literal('done'),
@@ -59,6 +74,7 @@ const Entry = z.discriminatedUnion('state', [
 type Entry = z.infer<typeof Entry>;
 
 export class SharedOutcomes {
+  readonly #renewals = new Map<Claim, Renewal>();
   /** Claims of others, and until when each is left alone (C3). */
   readonly #watched = new Map<string, { readonly revision: number; readonly untilMs: number }>();
   /** Long records that were written here, in the order of their ends (C4). */
@@ -71,6 +87,7 @@ export class SharedOutcomes {
     private readonly account: string,
     private readonly log: Logger,
     private readonly now: () => number = () => performance.now(),
+    private readonly renewMs = RENEW_MS,
   ) {}
 
   /** `name`: of the request; `limitMs`: the time that it may take. Throws ExchangeError and AppError (C1). */
@@ -78,11 +95,11 @@ export class SharedOutcomes {
     const key = createHash('sha256')
       .update(JSON.stringify([this.account, name]))
       .digest('hex');
-    const mine: Entry = { state: 'doing', hash, workMs: limitMs + SLACK_MS };
+    const mine: Entry = { state: 'doing', hash, workMs: ALIVE_MS };
     const untilMs = this.now() + limitMs;
     for (let pauseMs = PAUSE_MS.first; ; pauseMs = Math.min(PAUSE_MS.last, pauseMs * 2)) {
       const created = await this.records.write(key, mine, 0);
-      if (created !== undefined) return { mine: { key, hash, revision: created } };
+      if (created !== undefined) return { mine: this.#renewed({ key, hash, revision: created }, mine, limitMs) };
       const found = await this.records.read(key);
       const entry = Entry.safeParse(found?.value).data;
       if (entry && entry.hash !== hash)
@@ -94,7 +111,7 @@ export class SharedOutcomes {
       }
       if (found && this.#isAbandoned(key, found.revision, entry?.workMs ?? 0)) {
         const taken = await this.records.write(key, mine, found.revision);
-        if (taken !== undefined) return { mine: { key, hash, revision: taken } };
+        if (taken !== undefined) return { mine: this.#renewed({ key, hash, revision: taken }, mine, limitMs) };
       }
       if (this.now() >= untilMs) throw new ExchangeError(504, 'The same request is still under way.');
       await sleep(pauseMs, signal).catch(() => {
@@ -112,7 +129,39 @@ export class SharedOutcomes {
     ]).finally(() => limit.abort());
   }
 
-  async #store({ key, hash, revision }: Claim, outcome: Outcome): Promise<void> {
+  /** Renews the claim until it is settled (C3). */
+  #renewed(claim: Claim, entry: Entry, limitMs: number): Claim {
+    const stopAt = performance.now() + limitMs + SLACK_MS;
+    const renew = async (): Promise<void> => {
+      try {
+        const revision = await this.records.write(claim.key, entry, claim.revision);
+        if (revision === undefined) return this.#stopRenewing(claim); // another replica has it
+        claim.revision = revision;
+      } catch {
+        // The next attempt may reach the store; where none does, this replica serves nobody either.
+      }
+    };
+    const renewal: Renewal = {
+      writing: undefined,
+      timer: setInterval(() => {
+        if (performance.now() > stopAt) return this.#stopRenewing(claim);
+        renewal.writing ??= renew().finally(() => (renewal.writing = undefined));
+      }, this.renewMs).unref(),
+    };
+    this.#renewals.set(claim, renewal);
+    return claim;
+  }
+
+  #stopRenewing(claim: Claim): void {
+    clearInterval(this.#renewals.get(claim)?.timer);
+    this.#renewals.delete(claim);
+  }
+
+  async #store(claim: Claim, outcome: Outcome): Promise<void> {
+    const writing = this.#renewals.get(claim)?.writing;
+    this.#stopRenewing(claim);
+    await writing;
+    const { key, hash, revision } = claim;
     let entry = outcome === 'forgotten' ? undefined : this.#fitting(entryOf(hash, outcome));
     for (let tries = 1; ; tries += 1) {
       try {

@@ -353,7 +353,12 @@ describe('the program', () => {
   it('that is killed leaves what it was asked under a key to the next: the same answer, performed once', async () => {
     const gateway = await connectBus({ url: nats.url, app: 'gateway', log });
     let performed = 0;
-    await gateway.answer(httpRequest, async () => {
+    let hung = false;
+    await gateway.answer(httpRequest, async ({ body }) => {
+      if (Buffer.from(body, 'base64').toString() === 'hangs' && !hung) {
+        hung = true;
+        return new Promise(() => undefined);
+      }
       performed += 1;
       return { status: 201, headers: [], body: Buffer.from(`done ${performed}`).toString('base64') };
     });
@@ -376,12 +381,19 @@ describe('the program', () => {
     try {
       await until(() => online(next), 30_000);
       expect(await ask('k-1')).toBe('201 done 1');
+      const lost = ask('k-3', 'hangs').catch((error: unknown) => error);
+      await until(() => hung, 20_000);
       leader.signal('SIGKILL');
       await until(() => serving(next), 60_000);
+      await lost;
+      // The rest of a deadline of 15 s, of which the way to the next replica took up to eight.
+      const began = Date.now();
+      expect(await ask('k-3', 'hangs')).toBe('201 done 2');
+      expect(Date.now() - began).toBeLessThan(7_000);
       expect(await ask('k-1')).toBe('201 done 1');
       expect(await ask('k-1', 'something else')).toMatch(/^422 /);
-      expect(performed).toBe(1);
-      expect(await ask('k-2')).toBe('201 done 2');
+      expect(performed).toBe(2);
+      expect(await ask('k-2')).toBe('201 done 3');
     } finally {
       ada.session.close();
       await gateway.close();
