@@ -43,6 +43,55 @@ describe('parseServiceMap', () => {
     expect(routeByServiceMap(map)(new URL(url))).toEqual({ via: 'xmpp', jid });
   });
 
+  it('holds for an address in every way of writing it: hex, octal, short, in IPv6, with dots at the end', () => {
+    const octets = fc.tuple(fc.nat(255), fc.nat(255), fc.nat(255), fc.nat(255));
+    const notation = fc.constantFrom<(n: number) => string>(
+      (n) => String(n),
+      (n) => `0x${n.toString(16)}`,
+      (n) => `0X${n.toString(16).toUpperCase()}`,
+      (n) => `0${n.toString(8)}`,
+    );
+    const spelling = fc.oneof(
+      fc
+        .tuple(notation, notation, notation, notation)
+        .map((as) => (ip: readonly number[]) => ip.map((n, at) => as[at]!(n)).join('.')),
+      notation.map((as) => (ip: readonly number[]) => as(ip.reduce((all, n) => all * 256 + n, 0))),
+      notation.map(
+        (as) =>
+          ([a, b, c, d]: readonly number[]) =>
+            `${a}.${b}.${as(c! * 256 + d!)}`,
+      ),
+      fc
+        .constantFrom('::ffff:', '0:0:0:0:0:FFFF:', '::ffff:0:', '64:ff9b::', '64:ff9b:1::')
+        .map((prefix) => (ip: readonly number[]) => `[${prefix}${ip.join('.')}]`),
+      fc.constantFrom('::ffff:', '64:ff9b::').map(
+        (prefix) =>
+          ([a, b, c, d]: readonly number[]) =>
+            `[${prefix}${(a! * 256 + b!).toString(16)}:${(c! * 256 + d!).toString(16)}]`,
+      ),
+      fc.constant(
+        ([a, b, c, d]: readonly number[]) =>
+          `[2002:${(a! * 256 + b!).toString(16)}:${(c! * 256 + d!).toString(16)}::1]`,
+      ),
+    );
+    const dots = fc.constantFrom('', '.');
+    fc.assert(
+      fc.property(octets, spelling, spelling, dots, (ip, inMap, inUrl, dot) => {
+        const [key, host] = [inMap(ip), inUrl(ip)];
+        const map = parseServiceMap(JSON.stringify({ [key]: jid, [`${key}:8080`]: 'port@x.y' }));
+        const end = host.endsWith(']') ? '' : dot;
+        expect(mappedJid(map, new URL(`http://${host}${end}/`))).toBe(jid);
+        expect(mappedJid(map, new URL(`http://${host}${end}:8080/`))).toBe('port@x.y');
+      }),
+    );
+  });
+
+  it('keeps apart what are different hosts: no IPv6 address of its own becomes another one’s', () => {
+    const map = parseServiceMap(`{"8.8.8.8":"${jid}"}`);
+    for (const host of ['[::1]', '[::8.8.8.8]', '[2001:db8::808:808]', '[::fffe:808:808]', '8.8.8.9', '[fe80::1]'])
+      expect([host, mappedJid(map, new URL(`http://${host}/`))]).toEqual([host, undefined]);
+  });
+
   it.each([
     ['{"a":}', 'line 1, column 6: expected a value'],
     ['{"a":"b@c",}', 'line 1, column 12: expected a name in double quotes'],

@@ -1,6 +1,6 @@
 import { AppError } from '@switchyard/contracts';
 import { z } from 'zod';
-import { hostAndPort, hostOf } from './address-guard.ts';
+import { canonicalHostOf } from './canonical-host.ts';
 import { type HostPattern, inOrder, matchesHost, parseHostPattern } from './host-pattern.ts';
 import { jsonMistake } from './json-mistake.ts';
 import { jsonPlaces } from './json-place.ts';
@@ -91,10 +91,10 @@ function served(entries: ReadonlyMap<string, string>): ServiceMap {
 /** The JID that serves this URL: host:port first, then host, then the first pattern that matches. */
 export function mappedJid(map: ServiceMap, url: URL): string | undefined {
   if (map.size === 0) return undefined;
-  const [host, full] = [hostOf(url), hostAndPort(url)];
-  const exact = map.get(full) ?? map.get(host);
+  const host = canonicalHostOf(url);
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  const exact = map.get(`${host}:${port}`) ?? map.get(host);
   if (exact !== undefined || !map.patterns || map.patterns.length === 0) return exact;
-  const port = full.slice(host.length + 1);
   const pattern = map.patterns.find((each) => matchesHost(each, host, port));
   return pattern && map.get(pattern.text);
 }
@@ -140,15 +140,16 @@ export function routeByServiceMap(map: ServiceMap): (url: URL) => Route {
   };
 }
 
-/** As the URL parser writes the host, so that another spelling of it cannot slip past the map. */
+/** The one spelling of the host (canonical-host.ts), so that another one cannot slip past the map. */
 function canonicalKey(host: string): string | undefined {
   const [, port] = /:(\d{1,5})$/.exec(host) ?? [];
   // https://[::1] ends in what looks like a port; brackets tell the two apart.
   const name = port === undefined ? host : host.slice(0, -port.length - 1);
   if (/[/?#@\\\s]/.test(name) || Number(port ?? 1) > 65_535 || !URL.canParse(`http://${name}`)) return undefined;
   const url = new URL(`http://${name}`);
-  if (url.port !== '' || url.hostname === '') return undefined;
-  return port === undefined ? hostOf(url) : `${hostOf(url)}:${Number(port)}`;
+  if (url.port !== '' || /^\.*$/.test(url.hostname)) return undefined;
+  const key = canonicalHostOf(url);
+  return port === undefined ? key : `${key}:${Number(port)}`;
 }
 
 function parseJson(text: string): unknown {
