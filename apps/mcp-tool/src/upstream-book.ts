@@ -1,11 +1,12 @@
 import type { Tool as McpTool } from '@modelcontextprotocol/client';
 import { AppError, type Principal, type UpstreamAuthorisation, type UpstreamStatus } from '@switchyard/contracts';
 import type { Metrics } from '@switchyard/platform';
-import { policyOf, type ToolPolicy, type UpstreamConfig } from './upstream-config.ts';
+import type { UpstreamConfig } from './upstream-config.ts';
 import { Definitions, type DefinitionsParts } from './upstream-definitions.ts';
 import { newEntry, silence, statusOf, type UpstreamEntry } from './upstream-entry.ts';
 import { healthAfter } from './upstream-health.ts';
 import { canonicalDefinition } from './upstream-pins.ts';
+import { policyOf, type ToolPolicy } from './upstream-policy.ts';
 import type { UpstreamPool } from './upstream-pool.ts';
 
 /*
@@ -218,7 +219,7 @@ export class UpstreamBook {
     entry.active = tools;
     if (entry.health.reason !== undefined) return; // It is published when it answers again (B2).
     if (same && entry.refreshedAt !== undefined) return;
-    const active = tools.map((tool) => ({ upstream: config, definition: tool, policy: policyOf(config, tool.name) }));
+    const active = tools.map((tool) => ({ upstream: config, definition: tool, policy: policyOf(config, tool) }));
     const objections = this.parts.publish(config.name, active);
     if (objections.length > 0)
       this.parts.log.warn({ upstream: config.name, objections }, 'tools of an upstream were not taken');

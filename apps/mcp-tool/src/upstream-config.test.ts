@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { headersOf, parseUpstreams, policyOf, variablesOf } from './upstream-config.ts';
+import { headersOf, parseUpstreams, variablesOf } from './upstream-config.ts';
+import { policyOf } from './upstream-policy.ts';
 
 const FILE = `# ours
 upstreams:
@@ -33,9 +34,9 @@ describe('the file of upstreams', () => {
     const [files, crm] = parse(FILE);
     expect(files).toMatchObject({ name: 'files', provider: 'files', trust: 'trusted', approve: 'first_use' });
     expect(crm).toMatchObject({ trust: 'untrusted', approve: 'manual', prefix: true, auth: 'user' });
-    expect(policyOf(files!, 'read_text_file')).toMatchObject({ kind: 'read', idempotency: 'safe' });
-    expect(policyOf(files!, 'another')).toMatchObject({ kind: 'write', idempotency: 'none' });
-    expect(policyOf(crm!, 'any')).toMatchObject({ kind: 'destructive' });
+    expect(policyOf(files!, { name: 'read_text_file' })).toMatchObject({ kind: 'read', idempotency: 'safe' });
+    expect(policyOf(files!, { name: 'another' })).toMatchObject({ kind: 'write', idempotency: 'none' });
+    expect(policyOf(crm!, { name: 'any' })).toMatchObject({ kind: 'destructive' });
   });
 
   it('hands arguments over as they stand', () => {

@@ -9,8 +9,8 @@ import { type FileMistake, MAX_MISTAKES, readYaml } from './yaml-file.ts';
  * W2 A command is an absolute decision of the operator: it stands in this file and nowhere else, and its arguments
  *    are handed over one by one, never through a shell.
  * W3 The file names variables of the environment and holds no secret: `${NAME}` in a header, a name under `env`.
- * W4 What an upstream says of its tools decides nothing. Without a word of the operator a tool is `write` and is
- *    never repeated.
+ * W4 What an upstream says of its tools can only raise what they count as (upstream-policy.ts). Without a word of the
+ *    operator a tool is `write` and is never repeated.
  * W5 A secret of ours is for the one authorization server that the operator names; none that a stranger names gets it.
  */
 
@@ -23,15 +23,19 @@ const UpstreamName = z
   .regex(/^[a-z][a-z0-9-]{0,31}$/, 'expected 1 to 32 small letters, digits and "-", beginning with a letter');
 const VariableName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'expected the name of a variable');
 
-const ToolPolicy = z.strictObject({
-  kind: z.enum(['read', 'write', 'destructive']).default('write'),
+const ToolRules = z.strictObject({
+  kind: z
+    .enum(['read', 'write', 'destructive'])
+    .optional()
+    .describe('Default: write, and destructive where the tool says so itself'),
   idempotency: z.enum(['safe', 'key', 'none']).default('none'),
   requires_approval: z.boolean().optional().describe('Default: yes for destructive tools'),
   required_role: Role.optional(),
   timeout_ms: z.number().int().min(100).max(MAX_CALL_MS).optional(),
   hidden: z.boolean().default(false),
 });
-export type ToolPolicy = z.output<typeof ToolPolicy>;
+/** What the operator says of a tool. */
+export type ToolRules = z.output<typeof ToolRules>;
 
 /** Where an upstream says itself who issues tokens for it; all of it may be left out. */
 const Oauth = z.strictObject({
@@ -91,8 +95,8 @@ const Upstream = z
       .min(1_024)
       .max(64 * 1024 ** 2)
       .default(4 * 1024 ** 2),
-    defaults: ToolPolicy.prefault({}),
-    tools: z.record(z.string().min(1).max(128), ToolPolicy).default({}),
+    defaults: ToolRules.prefault({}),
+    tools: z.record(z.string().min(1).max(128), ToolRules).default({}),
   })
   .superRefine((upstream, context) => {
     const wrong = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
@@ -181,11 +185,6 @@ export function parseUpstreams(text: string): ParsedUpstreams {
       idle_ms: upstream.idle_ms ?? (upstream.command === undefined ? 60_000 : 900_000),
     })),
   };
-}
-
-/** What the operator says of one tool: a word for just this tool, else the upstream's defaults. */
-export function policyOf(upstream: UpstreamConfig, tool: string): ToolPolicy {
-  return upstream.tools[tool] ?? upstream.defaults;
 }
 
 /** The names of variables that an upstream needs. */

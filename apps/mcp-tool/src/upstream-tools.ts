@@ -16,8 +16,9 @@ import type { Definition } from './upstream-scan.ts';
 /*
  * Tools of upstreams as tools of ours.
  *
- * T1 What a tool may do to the world, and for whom it is, says the operator (upstream-config.ts). Its own annotations
- *    are handed on to MCP clients as hints and are used for nothing here.
+ * T1 What a tool may do to the world, and for whom it is, says the operator; its own annotations can only raise that
+ *    (upstream-policy.ts). They are handed on to MCP clients as hints; those of an untrusted upstream that would say
+ *    less than the operator does are left out.
  * T2 Arguments and results are checked here, against the schemas that were approved.
  * T3 A name that is taken stays with whoever has it.
  */
@@ -88,7 +89,7 @@ export class UpstreamTools {
     const { kind, idempotency } = policy;
     const role = policy.required_role ?? upstream.required_role;
     const title = definition.title ?? definition.annotations?.title;
-    const hints = hintsOf(definition);
+    const hints = hintsOf(definition, upstream.trust, kind);
     const options = {
       name: toolNameOf(upstream, definition.name),
       provider: upstream.provider,
@@ -151,9 +152,13 @@ function asToolError(error: unknown): never {
   throw new ToolError(message, { cause, ...(away ? { code: 'unavailable' } : {}), ...(mcpError ? { mcpError } : {}) });
 }
 
-function hintsOf({ annotations }: McpTool): Record<string, unknown> | undefined {
+/** Clients call a tool unasked on the word of `readOnlyHint`: an untrusted upstream cannot give it for what is not `read`. */
+function hintsOf({ annotations }: McpTool, trust: Trust, kind: Tool['kind']): Record<string, unknown> | undefined {
+  const lowers = (key: string, value: unknown): boolean =>
+    (key === 'readOnlyHint' && value === true && kind !== 'read') ||
+    (key === 'destructiveHint' && value !== true && kind === 'destructive');
   const hints = Object.entries(annotations ?? {}).flatMap(([key, value]): [string, unknown][] => {
-    if (!HINTS.includes(key)) return [];
+    if (!HINTS.includes(key) || (trust === 'untrusted' && lowers(key, value))) return [];
     return typeof value === 'string' ? [[key, cleanText(value).slice(0, MAX_TITLE)]] : [[key, value === true]];
   });
   return hints.length === 0 ? undefined : Object.fromEntries(hints);
