@@ -4,8 +4,9 @@ import type { Logger } from '@switchyard/platform';
 import type { ToolPin, ToolPinChange, ToolPins } from '@switchyard/store';
 import type { Teller } from './teller.ts';
 import type { Trust } from './tool.ts';
-import { policyOf, type UpstreamConfig } from './upstream-config.ts';
+import type { UpstreamConfig } from './upstream-config.ts';
 import { definitionDiff, hashOf, judge } from './upstream-pins.ts';
+import { policyOf } from './upstream-policy.ts';
 import type { Definition } from './upstream-scan.ts';
 
 /*
@@ -57,7 +58,7 @@ export class Definitions {
     { before, others }: { before: readonly McpTool[] | undefined; others: () => readonly string[] },
   ): Promise<Judged> {
     const { pins, log } = this.parts;
-    const usable = tools.filter(({ name }) => NAME.test(name) && !policyOf(config, name).hidden).slice(0, MAX_TOOLS);
+    const usable = tools.filter((tool) => NAME.test(tool.name) && !policyOf(config, tool).hidden).slice(0, MAX_TOOLS);
     if (tools.length > usable.length && before?.length !== tools.length)
       log.info({ upstream: config.name, left: tools.length - usable.length }, 'tools of an upstream are left out');
     const known = await pins.of(config.name);
