@@ -188,6 +188,7 @@ export class UpstreamBook {
         );
       const tools = await this.parts.pool.use(config, entry.as, async (link) => {
         entry.era = link.era;
+        entry.confinement = link.confinement;
         return link.listTools({ timeoutMs: LIST_LIMIT_MS, maxTimeoutMs: LIST_LIMIT_MS });
       });
       await this.#judge(entry, tools);

@@ -1,5 +1,6 @@
 import { performStep, ProviderId, Role } from '@switchyard/contracts';
 import { z } from 'zod';
+import { DEFAULT_SANDBOX, SandboxConfig } from './sandbox-config.ts';
 import { type FileMistake, MAX_MISTAKES, readYaml } from './yaml-file.ts';
 
 /*
@@ -74,6 +75,9 @@ const Upstream = z
     memory_mb: z.number().int().min(64).max(65_536).default(1_024),
     cpu_s: z.number().int().min(1).max(1_000_000).default(3_600),
     open_files: z.number().int().min(32).max(65_536).default(1_024),
+    processes: z.number().int().min(1).max(65_536).default(128).describe('With its threads'),
+    file_mb: z.number().int().min(1).max(1_048_576).default(256).describe('Of one file that it writes'),
+    sandbox: SandboxConfig.optional(),
     provider: z
       .string()
       .regex(/^[A-Za-z0-9_-]{1,64}$/)
@@ -102,7 +106,7 @@ const Upstream = z
     const wrong = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
     if ((upstream.url === undefined) === (upstream.command === undefined))
       wrong(upstream.url === undefined ? '' : 'command', 'give either url or command');
-    const [forUrl, forCommand] = [['headers'], ['args', 'env', 'cwd']] as const;
+    const [forUrl, forCommand] = [['headers'], ['args', 'env', 'cwd', 'sandbox']] as const;
     const given = (key: string) => Object.keys((upstream as Record<string, unknown>)[key] ?? {}).length > 0;
     if (upstream.command !== undefined) for (const key of forUrl) if (given(key)) wrong(key, 'only with url');
     if (upstream.url !== undefined) for (const key of forCommand) if (given(key)) wrong(key, 'only with command');
@@ -152,7 +156,7 @@ export interface OauthConfig extends z.output<typeof Oauth> {
 /** One MCP server behind us. */
 export interface UpstreamConfig extends Omit<
   z.output<typeof Upstream>,
-  'auth' | 'oauth' | 'provider' | 'approve' | 'idle_ms'
+  'auth' | 'oauth' | 'provider' | 'approve' | 'idle_ms' | 'sandbox'
 > {
   readonly name: string;
   /** user: there is a connection for each user. */
@@ -161,6 +165,7 @@ export interface UpstreamConfig extends Omit<
   readonly provider: string;
   readonly approve: 'manual' | 'first_use';
   readonly idle_ms: number;
+  readonly sandbox: SandboxConfig;
 }
 
 export type ParsedUpstreams =
@@ -182,6 +187,7 @@ export function parseUpstreams(text: string): ParsedUpstreams {
         : {}),
       provider: upstream.provider ?? name,
       approve: upstream.approve ?? (upstream.trust === 'trusted' ? 'first_use' : 'manual'),
+      sandbox: upstream.sandbox ?? DEFAULT_SANDBOX,
       idle_ms: upstream.idle_ms ?? (upstream.command === undefined ? 60_000 : 900_000),
     })),
   };

@@ -1,5 +1,5 @@
 import type { Tool as McpTool } from '@modelcontextprotocol/client';
-import type { Principal, UpstreamAuthorisation, UpstreamStatus } from '@switchyard/contracts';
+import type { Principal, UpstreamAuthorisation, UpstreamConfinement, UpstreamStatus } from '@switchyard/contracts';
 import type { UpstreamConfig } from './upstream-config.ts';
 import { type Health, WELL } from './upstream-health.ts';
 
@@ -15,6 +15,8 @@ export interface UpstreamEntry {
   health: Health;
   era: 'modern' | 'legacy' | undefined;
   refreshedAt: number | undefined;
+  /** How far its process was kept apart when it was asked last. */
+  confinement: UpstreamConfinement | undefined;
   /** For whom it is asked where it knows users. */
   as: Principal | undefined;
   /** When it is asked the next time: in its own time, and because something was heard of it. */
@@ -36,6 +38,7 @@ export function newEntry(config: UpstreamConfig, text: string): UpstreamEntry {
     health: WELL,
     era: undefined,
     refreshedAt: undefined,
+    confinement: undefined,
     as: undefined,
     timer: undefined,
     heard: undefined,
@@ -68,5 +71,6 @@ export function statusOf(
     era: entry.era ?? null,
     refreshedAt: entry.refreshedAt ?? null,
     authorisation,
+    confinement: entry.confinement ?? null,
   };
 }

@@ -10,7 +10,7 @@ import {
   type Tool as McpTool,
   type Transport,
 } from '@modelcontextprotocol/client';
-import type { McpMethod } from '@switchyard/contracts';
+import type { McpMethod, UpstreamConfinement } from '@switchyard/contracts';
 import { backoffMs, type Logger, sleep } from '@switchyard/platform';
 import { type Ask, asking, type LogMessage, options } from './upstream-ask.ts';
 import type { UpstreamConfig } from './upstream-config.ts';
@@ -132,6 +132,11 @@ export class Link {
 
   get pid(): number | null {
     return this.#transport instanceof ProcessTransport ? this.#transport.pid : null;
+  }
+
+  /** How far its process is kept apart; undefined where it is none. */
+  get confinement(): UpstreamConfinement | undefined {
+    return this.#transport instanceof ProcessTransport ? this.#transport.confinement : undefined;
   }
 
   /** Whoever uses it says so: a link that is retired is closed when the last one is done. */

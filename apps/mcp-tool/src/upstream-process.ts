@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, constants, existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { accessSync, chownSync, constants, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, isAbsolute, join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { type JSONRPCMessage, ReadBuffer, serializeMessage, type Transport } from '@modelcontextprotocol/client';
-import { AppError } from '@switchyard/contracts';
+import { AppError, type UpstreamConfinement } from '@switchyard/contracts';
 import { type Logger, redactText } from '@switchyard/platform';
+import { freshAccount, sandboxAbilities } from './sandbox-abilities.ts';
+import { type Abilities, type Launch, launchOf } from './sandbox.ts';
 import type { ReadVariable, UpstreamConfig } from './upstream-config.ts';
 
 /*
@@ -13,13 +15,12 @@ import type { ReadVariable, UpstreamConfig } from './upstream-config.ts';
  *
  * P1 No shell: the program is found once, its arguments are handed over as they are.
  * P2 Its environment is empty but for the variables that the operator named. (The SDK's own transport adds some.)
- * P3 Memory, processor time and open files are limited where the system has `prlimit`; no core dumps.
+ * P3 It is kept apart from this service as far as the machine allows, and limited (sandbox.ts). What is missing is told.
  * P4 It works in the directory that the operator named, or in an empty one of its own that goes with it.
  * P5 What it writes to its standard error is logged, a bounded part of it; what it writes to us is bounded too.
  * P6 It and what it started end with close(): asked first, then told, then killed.
  */
 
-const PRLIMIT = ['/usr/bin/prlimit', '/bin/prlimit'].find((path) => existsSync(path));
 const PATIENCE_MS = 2_000;
 const MAX_LINE = 2_000;
 const LINES_A_MINUTE = 120;
@@ -27,6 +28,8 @@ const LINES_A_MINUTE = 120;
 export interface ProcessParts {
   readonly read: ReadVariable;
   readonly log: Logger;
+  /** What this machine has to keep it apart. */
+  readonly abilities?: (() => Promise<Abilities>) | undefined;
 }
 
 /** P1: the file that would run, found in PATH of this service. Throws where there is none. */
@@ -46,14 +49,6 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** P3: the program with its limits before it. */
-export function limited(upstream: UpstreamConfig, program: string, prlimit = PRLIMIT): [string, string[]] {
-  if (prlimit === undefined) return [program, upstream.args];
-  const bytes = upstream.memory_mb * 1024 ** 2;
-  const limits = [`--data=${bytes}`, `--cpu=${upstream.cpu_s}`, `--nofile=${upstream.open_files}`, '--core=0'];
-  return [prlimit, [...limits, '--', program, ...upstream.args]];
-}
-
 /** P2 */
 function environmentOf(upstream: UpstreamConfig, read: ReadVariable): Record<string, string> {
   return Object.fromEntries(upstream.env.map((name) => [name, read(name) ?? '']));
@@ -69,6 +64,7 @@ export class ProcessTransport implements Transport {
   #ownDirectory: string | undefined;
   #closed = false;
   #fault: AppError | undefined;
+  #confinement: UpstreamConfinement | undefined;
   readonly #buffer: ReadBuffer;
 
   constructor(
@@ -87,14 +83,32 @@ export class ProcessTransport implements Transport {
     return this.#fault;
   }
 
-  start(): Promise<void> {
-    if (this.#child) return Promise.reject(new Error('started already'));
-    const [file, args] = limited(this.upstream, programOf(this.upstream.command!));
-    const cwd = this.upstream.cwd ?? (this.#ownDirectory = mkdtempSync(join(tmpdir(), 'mcp-upstream-'))); // P4
-    const env = environmentOf(this.upstream, this.parts.read);
+  /** How far it is kept apart; undefined before it is started. */
+  get confinement(): UpstreamConfinement | undefined {
+    return this.#confinement;
+  }
+
+  async start(): Promise<void> {
+    if (this.#child || this.#confinement) throw new Error('started already');
+    const { upstream } = this;
+    const program = programOf(upstream.command!);
+    const abilities = await (this.parts.abilities ?? sandboxAbilities)();
+    if (this.#closed) throw new AppError('unavailable', `${upstream.name} is not needed any more.`);
+    const env = environmentOf(upstream, this.parts.read);
+    const launch = launchOf(upstream, abilities, { program, env, uid: freshAccount() }); // P3
+    this.#confinement = launch.confinement;
+    const { missing, level } = launch.confinement;
+    if (missing !== null)
+      this.parts.log.warn({ upstream: upstream.name, level, missing }, 'an upstream runs without its sandbox');
+    await this.#spawn(launch);
+  }
+
+  #spawn({ file, args, env, uid, cwd = this.#makeDirectory(uid) }: Launch): Promise<void> {
+    const account = uid === undefined ? {} : { uid, gid: uid };
     return new Promise((resolve, reject) => {
       // A group of its own, so that what it started can be ended with it.
-      const child = spawn(file, args, { cwd, env, shell: false, detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
+      const how = { ...account, cwd, env, shell: false, detached: true, stdio: 'pipe' as const };
+      const child = spawn(file, [...args], how);
       this.#child = child;
       child.once('error', (cause) => {
         this.#removeDirectory();
@@ -190,6 +204,13 @@ export class ProcessTransport implements Transport {
     const told = this.onclose;
     delete this.onclose;
     told?.();
+  }
+
+  /** P4 */
+  #makeDirectory(uid: number | undefined): string {
+    const directory = (this.#ownDirectory = mkdtempSync(join(tmpdir(), 'mcp-upstream-')));
+    if (uid !== undefined) chownSync(directory, uid, uid);
+    return directory;
   }
 
   #removeDirectory(): void {

@@ -226,6 +226,7 @@ export {
   QuarantineQuery,
   UpstreamList,
   UpstreamAuthorisation,
+  UpstreamConfinement,
   UpstreamLook,
   UpstreamLookBody,
   UpstreamStatus,

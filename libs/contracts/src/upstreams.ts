@@ -63,6 +63,16 @@ export const UpstreamAuthorisation = z.object({
 });
 export type UpstreamAuthorisation = z.infer<typeof UpstreamAuthorisation>;
 
+/** How far a process of an upstream is kept apart from the service that started it. */
+export const UpstreamConfinement = z.object({
+  level: z
+    .enum(['sandbox', 'account', 'limits', 'none'])
+    .describe('sandbox: its own view of files and processes; account: another account; limits: as the service'),
+  network: z.boolean().describe('It can use the network'),
+  missing: z.string().nullable().describe('What was wanted and this machine does not have'),
+});
+export type UpstreamConfinement = z.infer<typeof UpstreamConfinement>;
+
 /** How an MCP server behind us is doing. */
 export const UpstreamStatus = z.object({
   name: UpstreamName,
@@ -78,6 +88,9 @@ export const UpstreamStatus = z.object({
   authorisation: UpstreamAuthorisation.nullable()
     .default(null)
     .describe('null: it needs none, or the operator named it'),
+  confinement: UpstreamConfinement.nullable()
+    .default(null)
+    .describe('Of a process, since it was started; null: not started yet, or no process'),
 });
 export type UpstreamStatus = z.infer<typeof UpstreamStatus>;
 
