@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -23,6 +23,7 @@ let server: ChildProcess;
 beforeAll(async () => {
   [suite, database] = await Promise.all([mcpSuite(), startDatabase()]);
   directory = await realpath(await mkdtemp(join(tmpdir(), 'published-')));
+  await chmod(directory, 0o777); // Started by root, the process has an account of its own.
   await writeFile(join(directory, 'hello.txt'), 'hello from a file');
   const port = await freePort();
   server = spawn(process.execPath, [suite.path(EVERYTHING), 'streamableHttp'], {
@@ -43,7 +44,7 @@ beforeAll(async () => {
   await system.configure(`upstreams:
   pipe: { ${node}, args: ["${suite.path(EVERYTHING)}", stdio], ${safe} }
   http: { url: "http://127.0.0.1:${port}/mcp", ${safe} }
-  files: { ${node}, args: ["${suite.path(FILESYSTEM)}", "${directory}"], trust: trusted }
+  files: { ${node}, args: ["${suite.path(FILESYSTEM)}", "${directory}"], trust: trusted, tools: { write_file: { kind: write } }, sandbox: { writable: ["${directory}"] } }
 `);
 });
 afterAll(async () => {
@@ -104,6 +105,10 @@ describe('server-filesystem', () => {
       output: { content: 'hello from a file' },
     });
     const written = join(directory, 'new.txt');
+    // It says itself that moving destroys; that writing does, too, but the operator set what that counts as.
+    expect(await system.call('files__move_file', { source: path, destination: written })).toMatchObject({
+      code: 'approval_required',
+    });
     expect(await system.call('files__write_file', { path: written, content: 'ours' })).toMatchObject({
       status: 'succeeded',
     });

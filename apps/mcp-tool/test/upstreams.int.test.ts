@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError, IDEMPOTENCY_KEY_META } from '@switchyard/contracts';
@@ -7,6 +8,7 @@ import { OperatorFile } from '../src/operator-file.ts';
 import { parseUpstreams } from '../src/upstream-config.ts';
 import { canonicalDefinition } from '../src/upstream-pins.ts';
 import type { Definition } from '../src/upstream-scan.ts';
+import { processesWith } from './processes-with.ts';
 import {
   asks,
   asksMeanwhile,
@@ -556,14 +558,35 @@ describe('a process', () => {
     await system.configure(file(stdio('child')));
     const output = (await succeeded(system.call('child__surroundings'))) as string;
     const seen = JSON.parse(output) as { env: object; args: string[]; cwd: string; files: string[]; pid: number };
-    expect(seen.env).toEqual({ UPSTREAM_TEST_VISIBLE: 'shown' });
+    const [{ confinement } = { confinement: null }] = await system.statuses();
+    const added = confinement?.level === 'sandbox' ? { HOME: '/home/mcp', PWD: '/home/mcp' } : {};
+    expect(seen.env).toEqual({ UPSTREAM_TEST_VISIBLE: 'shown', ...added });
     expect(seen.args).toEqual(['; touch /tmp/owned', '$(id)']);
     expect(seen.files).toEqual([]);
     await soon(() => system.lines.some((line) => line.includes('the fixture is up')));
     expect(system.lines.join()).not.toContain('hunter2');
-    const { existsSync } = await import('node:fs');
+  });
+
+  it.each(['auto', 'off'])('ends with all that it has where it is an upstream no more (sandbox: %s)', async (mode) => {
+    system = await startSystem(database.store);
+    const marker = `ending-${mode}-${process.pid}`;
+    const named = `  ending: { command: "${process.execPath}", args: ["${PROCESS}", "${marker}"], trust: trusted, sandbox: {mode: ${mode}} }\n`;
+    await system.configure(file(named));
+    const { cwd } = JSON.parse((await succeeded(system.call('ending__surroundings'))) as string) as { cwd: string };
+    expect(processesWith(marker)).not.toEqual([]);
     await system.configure('upstreams: {}\n');
-    await soon(() => !isAlive(seen.pid) && !existsSync(seen.cwd));
+    await soon(() => processesWith(marker).length === 0 && !existsSync(cwd));
+  });
+
+  it('is told with how far it is kept apart; an upstream over HTTP has nothing of it', async () => {
+    const upstream = await fixture('modern');
+    system = await startSystem(database.store);
+    await system.configure(file(stdio('kept', ', sandbox: {mode: off}'), trusting('beside', upstream)));
+    const told = Object.fromEntries((await system.statuses()).map(({ name, confinement }) => [name, confinement]));
+    expect(told).toEqual({
+      kept: { level: expect.stringMatching(/^(limits|none)$/), network: true, missing: null },
+      beside: null,
+    });
   });
 
   it('of the older protocol asks whoever made its only call, and nobody once a call was given up', async () => {
@@ -596,7 +619,7 @@ describe('a process', () => {
 
   it('that answers more than it may is told so at once, ends, and is started again (T19)', async () => {
     system = await startSystem(database.store);
-    await system.configure(file(stdio('flooding', ', timeout_ms: 60000')));
+    await system.configure(file(stdio('flooding', ', timeout_ms: 60000, sandbox: {mode: off}')));
     const mine = async () =>
       (JSON.parse((await succeeded(system.call('flooding__surroundings'))) as string) as { pid: number }).pid;
     const before = await mine();
