@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { createService, serveOnBus, type Service, type ServiceOverrides } from '@switchyard/bus';
-import { type Logger, systemClock } from '@switchyard/platform';
-import { openStore, type Store } from '@switchyard/store';
+import { type CheckResult, type Logger, systemClock } from '@switchyard/platform';
+import { CONFLICT_TYPE, openStore, type Store } from '@switchyard/store';
 import { AuditDesk } from './audit-desk.ts';
 import { AuditModule } from './audit.module.ts';
 import { Completer } from './completer.ts';
@@ -31,11 +31,12 @@ export function createAudit(config: AuditConfig, overrides: AuditOverrides = {})
     health.register('postgres', () => store.ping().then(() => ({ ok: true })));
 
     const { auditLog } = store;
+    health.register('records', () => auditLog.conflicts().then(findingOf), { required: false });
     const journal = new JournalReader({ bus });
     const tree = config.logTreeDir === undefined ? undefined : logTree(config.logTreeDir, journal, log);
     const recorder = new FactRecorder({ auditLog, journal, metrics, log, ...(tree ? { tree } : {}) });
     const completing = new Completer({ auditLog, journal, recorder, log, intervalMs: config.sweepMs });
-    const consumer = new FactsConsumer({ bus, recorder, auditLog });
+    const consumer = new FactsConsumer({ bus, recorder });
     completer = completing;
 
     const handlers = await serveOnBus(AuditModule.with({ desk: new AuditDesk(auditLog) }), bus, log);
@@ -47,6 +48,12 @@ export function createAudit(config: AuditConfig, overrides: AuditOverrides = {})
     log.info({ logTree: config.logTreeDir ?? 'off' }, 'audit listens');
   });
   return Object.assign(service, { complete: () => completer?.complete() ?? Promise.resolve(0) });
+}
+
+/** Nobody waits for this service because of it; who looks at its readiness, or asks the doctor, is told. */
+function findingOf(conflicts: number): CheckResult {
+  if (conflicts === 0) return { ok: true };
+  return { ok: false, detail: `tampered: ${conflicts} records differ from what happened (type ${CONFLICT_TYPE})` };
 }
 
 function logTree(dir: string, journal: JournalReader, log: Logger): LogTreeWriter {

@@ -1,4 +1,4 @@
-import type { RunEvent } from '@switchyard/contracts';
+import type { AuditRecord, RunEvent } from '@switchyard/contracts';
 import type { Logger, Metrics } from '@switchyard/platform';
 import type { AuditLog, SummaryUpdate } from '@switchyard/store';
 import { groupByRun, inOrder } from './in-order.ts';
@@ -13,7 +13,12 @@ import { summarise } from './run-summary.ts';
  *     does not answer, the records are kept, and the completer goes on from the hole later.
  *  R3 `take` has returned only when all of it is in PostgreSQL; so what asked for it may be acknowledged.
  *  R4 One batch at a time. The tree is written first: a batch that is repeated after a crash finds its lines there.
+ *     Then the records, then the summaries: the database takes no summary that says more than the records.
+ *  R5 A record that is there with another content is told: in the log, as a number, and in the audit log itself.
  */
+/** Most ids of one batch that are named in the log. */
+const MAX_NAMED = 20;
+
 export interface RecorderParts {
   readonly auditLog: AuditLog;
   readonly journal: JournalReader;
@@ -33,11 +38,13 @@ export class FactRecorder {
   private last: Promise<unknown> = Promise.resolve();
   private readonly recorded;
   private readonly holes;
+  private readonly conflicting;
 
   constructor(private readonly parts: RecorderParts) {
     const { metrics } = parts;
     this.recorded = metrics.counter('audit_records_total', 'Records added to the audit log', []);
     this.holes = metrics.counter('audit_holes_total', 'Holes that were seen in what arrived of a run', []);
+    this.conflicting = metrics.counter('audit_conflicts_total', 'Records that the log held with another content', []);
   }
 
   /** Takes facts in, in any order, any number of times. Throws `unavailable` where PostgreSQL is away. */
@@ -45,6 +52,19 @@ export class FactRecorder {
     const turn = this.last.then(() => this.takeBatch(events));
     this.last = turn.catch(() => undefined);
     return turn;
+  }
+
+  /** Adds records to the audit log. */
+  async append(records: readonly AuditRecord[]): Promise<void> {
+    const { added, conflicts } = await this.parts.auditLog.append(records);
+    this.recorded.inc(added);
+    if (conflicts.length === 0) return;
+    this.conflicting.inc(conflicts.length);
+    const ids = conflicts.slice(0, MAX_NAMED);
+    this.parts.log.error(
+      { event: 'audit_record_conflict', conflicts: conflicts.length, ids },
+      'the audit log holds records that are not what happened: somebody else wrote them',
+    ); // R5
   }
 
   private async takeBatch(events: readonly RunEvent[]): Promise<void> {
@@ -56,11 +76,10 @@ export class FactRecorder {
     for (const [runId, arrived] of groups) taken.push(await this.follow(known.get(runId), arrived));
     await tree?.write(taken.map(({ ready }) => ready));
     const moved = taken.filter((t) => t.ready.length > 0).map((t) => t.summary);
-    await auditLog.upsertSummaries(moved.filter((s) => s !== undefined));
-    const { added } = await auditLog.append(
+    await this.append(
       taken.flatMap(({ all, summary }) => all.map((event) => runRecord(event, summary?.userId ?? null))),
     );
-    this.recorded.inc(added);
+    await auditLog.upsertSummaries(moved.filter((s) => s !== undefined));
   }
 
   /** What arrived of one run, with what the journal had to add. */

@@ -1,5 +1,4 @@
 import type { Bus, ConsumedMessage, Subscription } from '@switchyard/bus';
-import type { AuditLog } from '@switchyard/store';
 import type { FactRecorder } from './fact-recorder.ts';
 import { systemRecord } from './records.ts';
 
@@ -10,7 +9,6 @@ const BATCH = 200;
 export interface ConsumerParts {
   readonly bus: Pick<Bus, 'consume'>;
   readonly recorder: FactRecorder;
-  readonly auditLog: AuditLog;
 }
 
 /** Hears every fact. What is thrown here leaves the batch unacknowledged: it comes again. */
@@ -20,7 +18,7 @@ export class FactsConsumer {
   constructor(private readonly parts: ConsumerParts) {}
 
   start(): void {
-    const { bus, recorder, auditLog } = this.parts;
+    const { bus, recorder } = this.parts;
     this.subscriptions = [
       bus.consume({
         stream: 'RUNS',
@@ -33,7 +31,7 @@ export class FactsConsumer {
         durable: DURABLE,
         batch: BATCH,
         handle: async (messages: ConsumedMessage[]) => {
-          await auditLog.append(messages.flatMap(({ system }) => (system ? systemRecord(system) : [])));
+          await recorder.append(messages.flatMap(({ system }) => (system ? systemRecord(system) : [])));
         },
       }),
     ];

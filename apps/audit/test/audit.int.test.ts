@@ -16,15 +16,22 @@ import {
 } from '@switchyard/contracts';
 import { startServers, type Servers } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
-import { migrateDatabase } from '@switchyard/store';
+import { CONFLICT_TYPE, migrateDatabase, openStore } from '@switchyard/store';
 import { until } from '@switchyard/testing';
 import { connect, type NatsConnection } from 'nats';
+import { Client } from 'pg';
 import { type AuditApp, createAudit } from '../src/app.ts';
 import { Config } from '../src/config.ts';
 import { taskHash } from '../src/log-tree.ts';
+import { runRecord } from '../src/records.ts';
 import { oneRun } from './one-run.ts';
 
-const log = createLogger({ app: 'audit-test', level: process.env['TEST_LOG_LEVEL'] ?? 'silent' });
+const lines: string[] = [];
+const log = createLogger({
+  app: 'audit-test',
+  level: 'error',
+  destination: { write: (line: string) => void lines.push(line) },
+});
 const who = (userId: string, role: Principal['role'] = 'user', tenantId = 'acme'): Principal => ({
   tenantId,
   userId,
@@ -52,6 +59,14 @@ async function startAudit(): Promise<void> {
     { log, handleSignals: false },
   );
   await audit.start();
+}
+
+/** What the readiness of audit says of its records. */
+async function recordsCheck(): Promise<unknown> {
+  const body = (await (await fetch(`http://127.0.0.1:${audit.opsPort}/readiness`)).json()) as {
+    checks: Record<string, unknown>;
+  };
+  return body.checks['records'];
 }
 
 const seqsOf = (records: readonly AuditRecord[]) => records.map((r) => r.seq).sort((a, b) => a - b);
@@ -205,5 +220,33 @@ describe('audit, with real servers', () => {
     await expect(bus.request(queryAudit, { principal: auditor, cursor: 'bm9uc2Vuc2U' })).rejects.toMatchObject({
       code: 'invalid_cursor',
     });
+  });
+
+  it('says of itself that nothing was tampered with, after all of that', async () => {
+    expect(await recordsCheck()).toMatchObject({ ok: true });
+  });
+
+  it('keeps the real record beside one that a stolen login wrote first, and tells of it in three places', async () => {
+    const events = run('run-forged');
+    const { data: _real, ...third } = events[2]!;
+    const url = Object.assign(new URL(servers.postgres.url), { username: 'audit_thief', password: 'thief' });
+    const owner = new Client({ connectionString: servers.postgres.url });
+    await owner.connect();
+    await owner.query(`create role audit_thief login password 'thief' in role switchyard_audit`);
+    await owner.end();
+    const stolen = openStore({ url: url.href, app: 'audit' });
+    const forged = { ...third, data: { step_number: 99, last_failed: true } } as RunEvent;
+    await stolen.auditLog.append([runRecord(forged, 'ada')]);
+    await stolen.close();
+
+    await bus.publishEvents(events);
+    const records = await settled('run-forged', 10);
+    const conflicts = records.filter(({ type }) => type === CONFLICT_TYPE);
+    expect(conflicts).toMatchObject([{ seq: 3, data: { id: 'run-forged:3', data: events[2]!.data } }]);
+    expect(await recordsCheck()).toMatchObject({ ok: false, detail: expect.stringContaining('tampered: 1 records') });
+    expect(await (await fetch(`http://127.0.0.1:${audit.opsPort}/metrics`)).text()).toMatch(
+      /audit_conflicts_total\S* [1-9]/,
+    );
+    expect(lines.join()).toContain('audit_record_conflict');
   });
 });

@@ -1,5 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import { AppError, type AuditRecord, parseCursor, TERMINAL_TYPE } from '@switchyard/contracts';
-import type { AuditFilter, AuditLog, AuditPosition, RunFilter, SummaryUpdate } from '@switchyard/store';
+import type { AuditFilter, AuditLog, AuditPosition, RecordsAppended, RunFilter, SummaryUpdate } from '@switchyard/store';
 
 /** The audit log of the store in memory, with the same promises; `down` makes it answer like a lost database. */
 export class MemoryAuditLog implements AuditLog {
@@ -7,17 +8,30 @@ export class MemoryAuditLog implements AuditLog {
   readonly folded = new Map<string, SummaryUpdate>();
   readonly checked: string[] = [];
   down = false;
+  private held = 0;
 
-  async append(records: readonly AuditRecord[]): Promise<{ added: number }> {
+  async append(records: readonly AuditRecord[]): Promise<RecordsAppended> {
     this.answer();
-    const fresh = records.filter((r) => !this.records.has(r.id));
-    for (const record of fresh) this.records.set(record.id, record);
-    return { added: new Set(fresh.map((r) => r.id)).size };
+    const before = this.records.size;
+    const conflicts = new Set<string>();
+    for (const record of records) {
+      const held = this.records.get(record.id);
+      if (!held) this.records.set(record.id, record);
+      else if (!isDeepStrictEqual({ ...held, userId: null }, { ...record, userId: null })) conflicts.add(record.id);
+    }
+    this.held += conflicts.size;
+    return { added: this.records.size - before, conflicts: [...conflicts] };
+  }
+
+  async conflicts(): Promise<number> {
+    this.answer();
+    return this.held;
   }
 
   async upsertSummaries(summaries: readonly SummaryUpdate[]): Promise<void> {
     this.answer();
     for (const summary of summaries) {
+      if ((this.position(summary.runId)?.knownSeq ?? 0) < summary.lastSeq) continue;
       if ((this.folded.get(summary.runId)?.lastSeq ?? 0) < summary.lastSeq) this.folded.set(summary.runId, summary);
     }
   }

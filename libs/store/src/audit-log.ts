@@ -1,5 +1,8 @@
 import type { AuditRecord, RunStatus, RunSummary } from '@switchyard/contracts';
 
+/** The type of a record whose id was taken by another content: its data is the record that came. */
+export const CONFLICT_TYPE = 'audit.record.conflict';
+
 export interface AuditFilter {
   readonly tenantId: string;
   /** Only records of this user. */
@@ -39,14 +42,22 @@ export interface AuditPosition {
   readonly ended: boolean;
 }
 
+export interface RecordsAppended {
+  /** How many were new. */
+  readonly added: number;
+  /** Ids under which the log holds another content than was given; that is kept beside it (`CONFLICT_TYPE`). */
+  readonly conflicts: readonly string[];
+}
+
 export interface AuditLog {
   /**
    * Adds records; one whose id is there already is left as it is. Records of a run (id `<runId>:<seq>`) move its
-   * position. Answers how many were new.
+   * position.
    */
-  append(records: readonly AuditRecord[]): Promise<{ added: number }>;
+  append(records: readonly AuditRecord[]): Promise<RecordsAppended>;
   /** Newest first. */
   query(filter: AuditFilter): Promise<{ records: AuditRecord[]; nextCursor: string | null }>;
+  /** Of a run that has come so far in the log; what goes beyond it, or back, is left out. */
   upsertSummaries(summaries: readonly SummaryUpdate[]): Promise<void>;
   /** Newest first. */
   listRuns(filter: RunFilter): Promise<{ runs: RunSummary[]; nextCursor: string | null }>;
@@ -57,6 +68,8 @@ export interface AuditLog {
    * for `quietMs`. Asking the journal after `knownSeq` completes them.
    */
   gaps(options: { limit: number; olderThanMs: number; quietMs: number }): Promise<AuditPosition[]>;
+  /** How many records say that the log held another content than a fact has; at most 1,000 are counted. */
+  conflicts(): Promise<number>;
   /** The journal was asked about these runs; they are quiet from now on again. */
   markChecked(runIds: readonly string[]): Promise<void>;
 }

@@ -1,5 +1,13 @@
 export type { AgentTurns } from './agent-turns.ts';
-export type { AuditFilter, AuditLog, AuditPosition, RunFilter, SummaryUpdate } from './audit-log.ts';
+export {
+  type AuditFilter,
+  type AuditLog,
+  type AuditPosition,
+  CONFLICT_TYPE,
+  type RecordsAppended,
+  type RunFilter,
+  type SummaryUpdate,
+} from './audit-log.ts';
 export type { Connection, Connections, Login } from './connections.ts';
 export type { DeadLetter, DeadLetters } from './dead-letters.ts';
 export { effectMachine, type EffectRow, type EffectStep } from './effect-machine.ts';

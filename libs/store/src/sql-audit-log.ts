@@ -8,7 +8,7 @@ import {
   TERMINAL_TYPE,
 } from '@switchyard/contracts';
 import type { Pool } from 'pg';
-import type { AuditFilter, AuditLog, AuditPosition, RunFilter, SummaryUpdate } from './audit-log.ts';
+import type { AuditFilter, AuditLog, AuditPosition, RecordsAppended, RunFilter, SummaryUpdate } from './audit-log.ts';
 import type { Prisma } from './generated/client.ts';
 import type { GetPrisma } from './prisma.ts';
 import { readable } from './journal-rows.ts';
@@ -19,24 +19,12 @@ const BATCH = 500;
 
 const APPEND: Statement = {
   name: 'audit_append',
-  text: 'select audit.append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) as added',
+  text: 'select added, conflicts from audit.append_records($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)',
 };
 
 const UPSERT_SUMMARIES: Statement = {
   name: 'audit_summaries',
-  text: `insert into audit.run_summaries as s (run_id, tenant_id, user_id, thread_id, task, phase, status,
-      completion_reason, total_steps, last_seq, created_at, ended_at)
-    select n.run_id, n.tenant_id, n.user_id, n.thread_id, n.task, n.phase, n.status, n.completion_reason, n.total_steps,
-      n.last_seq, to_timestamp(n.created_ms / 1000), to_timestamp(n.ended_ms / 1000)
-    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-      $9::int[], $10::int[], $11::float8[], $12::float8[]) as n (run_id, tenant_id, user_id, thread_id, task, phase,
-      status, completion_reason, total_steps, last_seq, created_ms, ended_ms)
-    order by n.run_id
-    on conflict (run_id) do update set phase = excluded.phase, status = excluded.status,
-      completion_reason = excluded.completion_reason, total_steps = excluded.total_steps, last_seq = excluded.last_seq,
-      ended_at = excluded.ended_at, task = excluded.task, thread_id = excluded.thread_id, user_id = excluded.user_id,
-      created_at = excluded.created_at
-    where s.last_seq <= excluded.last_seq`,
+  text: 'select audit.put_summaries($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)',
 };
 
 /** $1 most rows, $2 age of a hole in ms, $3 silence in ms. The first line is the condition of the index. */
@@ -65,6 +53,13 @@ const POSITIONS: Statement = {
     from audit.positions where run_id = any($1::text[])`,
 };
 
+/** As the index that answers it. */
+const CONFLICTS: Statement = {
+  name: 'audit_conflicts',
+  text: `select count(*)::int as count from (
+    select from audit.audit_events where type = 'audit.record.conflict' limit 1000) c`,
+};
+
 const MARK_CHECKED: Statement = {
   name: 'audit_mark_checked',
   text: 'update audit.positions set news_at = clock_timestamp() where run_id = any($1::text[])',
@@ -77,10 +72,11 @@ export class SqlAuditLog implements AuditLog {
     private readonly prisma: GetPrisma,
   ) {}
 
-  async append(records: readonly AuditRecord[]): Promise<{ added: number }> {
+  async append(records: readonly AuditRecord[]): Promise<RecordsAppended> {
     let added = 0;
+    const conflicts: string[] = [];
     for (const batch of batches(records)) {
-      const answer = await row<{ added: number }>(this.pool, APPEND, [
+      const answer = await row<{ added: number; conflicts: string[] }>(this.pool, APPEND, [
         batch.map((r) => r.id),
         batch.map((r) => r.ts),
         batch.map((r) => r.type),
@@ -93,8 +89,9 @@ export class SqlAuditLog implements AuditLog {
         TERMINAL_TYPE,
       ]);
       added += answer.added;
+      conflicts.push(...answer.conflicts);
     }
-    return { added };
+    return { added, conflicts };
   }
 
   async query(filter: AuditFilter): Promise<{ records: AuditRecord[]; nextCursor: string | null }> {
@@ -186,6 +183,10 @@ export class SqlAuditLog implements AuditLog {
       seenSeq: p.seen_seq,
       ended: p.ended,
     }));
+  }
+
+  async conflicts(): Promise<number> {
+    return (await row<{ count: number }>(this.pool, CONFLICTS, [])).count;
   }
 
   async markChecked(runIds: readonly string[]): Promise<void> {

@@ -52,10 +52,8 @@ function summary(runId: string, lastSeq: number, more: Partial<SummaryUpdate> = 
 describe('audit records', () => {
   it('are added once, whatever is sent again, and come back as they were', async () => {
     const batch = [1, 2, 3].map((seq) => record('once', seq));
-    expect(await auditLog.append(batch)).toEqual({ added: 3 });
-    expect(await auditLog.append([...batch, { ...batch[0]!, data: 'another' }, record('once', 4)])).toEqual({
-      added: 1,
-    });
+    expect(await auditLog.append(batch)).toEqual({ added: 3, conflicts: [] });
+    expect(await auditLog.append([...batch, record('once', 4)])).toEqual({ added: 1, conflicts: [] });
     const { records } = await auditLog.query({ tenantId: 'acme', runId: 'once', limit: 10 });
     expect(records).toEqual([4, 3, 2, 1].map((seq) => record('once', seq)));
   });
@@ -73,7 +71,7 @@ describe('audit records', () => {
 
   it('come in pages, newest first, without a gap or a repeat', async () => {
     const many = Array.from({ length: 1_203 }, (_, i) => record('paged', i + 1, { ts: T0 + Math.floor(i / 100) }));
-    expect(await auditLog.append(many)).toEqual({ added: 1_203 });
+    expect(await auditLog.append(many)).toEqual({ added: 1_203, conflicts: [] });
     const seen: number[] = [];
     let cursor: string | undefined;
     do {
@@ -149,6 +147,9 @@ describe('positions', () => {
 
 describe('run summaries', () => {
   it('follow a run forward and never back', async () => {
+    await auditLog.append(
+      Array.from({ length: 9 }, (_, i) => record('s-1', i + 1, i === 8 ? { type: TERMINAL_TYPE } : {})),
+    );
     await auditLog.upsertSummaries([summary('s-1', 3), summary('s-1', 5, { totalSteps: 2 }), summary('s-1', 4)]);
     const ended = { phase: 'ended', status: 'success', completionReason: 'ok', endedAt: T0 + 9 } as const;
     await auditLog.upsertSummaries([summary('s-1', 9, ended)]);
@@ -166,6 +167,8 @@ describe('run summaries', () => {
         ...(i === 7 ? { threadId: 'special', status: 'failed', phase: 'ended', endedAt: T0 + 1 } : {}),
       }),
     );
+    const about = { tenantId: 'list', type: TERMINAL_TYPE };
+    await auditLog.append(all.map(({ runId }) => record(runId, 1, about)));
     await auditLog.upsertSummaries(all);
     const first = await auditLog.listRuns({ tenantId: 'list', limit: 20 });
     const rest = await auditLog.listRuns({ tenantId: 'list', limit: 20, cursor: first.nextCursor! });
