@@ -1,4 +1,4 @@
-import { busTrust, busVariables, integer } from '@switchyard/platform';
+import { busTrust, busVariables, integer, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import type { AgentAddress } from './directory.ts';
@@ -47,6 +47,7 @@ export const Config = z
   .object({
     ...busVariables,
     OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
+    ...OPS_VARIABLES,
     LOG_LEVEL: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
       .default('info')
@@ -67,6 +68,7 @@ export const Config = z
     natsUrl: env.NATS_URL,
     busTrust: busTrust(env, context),
     opsPort: env.OPS_PORT,
+    ops: opsAccessOf(env),
     logLevel: env.LOG_LEVEL,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     agents: env.A2A_AGENTS,

@@ -1,4 +1,4 @@
-import { busTrust, busVariables, integer } from '@switchyard/platform';
+import { busTrust, busVariables, integer, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
 import { z } from 'zod';
 
 /** Audit's environment: one line per variable; the documentation is generated from it. */
@@ -12,6 +12,7 @@ export const Config = z
       .meta({ alias: 'SUPABASE_DATABASE_URL' }),
     DATABASE_POOL_SIZE: integer(1, 100, 6).describe('Most connections to PostgreSQL'),
     OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
+    ...OPS_VARIABLES,
     LOG_LEVEL: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
       .default('info')
@@ -29,6 +30,7 @@ export const Config = z
     busTrust: busTrust(env, context),
     database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
     opsPort: env.OPS_PORT,
+    ops: opsAccessOf(env),
     logLevel: env.LOG_LEVEL,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     logTreeDir: env.LOG_TREE_DIR,

@@ -1,4 +1,4 @@
-import { busTrust, busVariables, flag, integer, list } from '@switchyard/platform';
+import { busTrust, busVariables, flag, integer, list, OPS_VARIABLES } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import type { IdentityConfig } from './identity.ts';
@@ -15,6 +15,7 @@ export const Config = z
     REDIS_URL: optional.describe('Redis for the rate limit; unset: each replica counts alone'),
     GATEWAY_HOST: z.string().min(1).default('0.0.0.0').describe('Address to listen on'),
     GATEWAY_PORT: integer(0, 65_535, 8_000).describe('Port to listen on; 0: any free one'),
+    OPS_TOKEN: OPS_VARIABLES.OPS_TOKEN,
     LOG_LEVEL: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
       .default('info')
@@ -117,6 +118,7 @@ export const Config = z
     busTrust: busTrust(env, context),
     redisUrl: env.REDIS_URL,
     http: { host: env.GATEWAY_HOST, port: env.GATEWAY_PORT, corsOrigins: env.CORS_ORIGINS },
+    metricsToken: env.OPS_TOKEN,
     logLevel: env.LOG_LEVEL,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     identity: identityOf(env),

@@ -1,6 +1,7 @@
-import { Controller, Get, Inject, Res } from '@nestjs/common';
+import { Controller, Get, Headers, Inject, Res } from '@nestjs/common';
+import { AppError } from '@switchyard/contracts';
 import { buildOpenApi, type Readiness } from '@switchyard/contracts/http';
-import { HealthChecks, type Metrics } from '@switchyard/platform';
+import { HealthChecks, mayReadMetrics, type Metrics } from '@switchyard/platform';
 import type { FastifyReply } from 'fastify';
 import type { GatewayConfig } from './config.ts';
 import { CONFIG, METRICS } from './parts.ts';
@@ -31,12 +32,17 @@ export class SystemController {
   }
 
   @Get('metrics')
-  async prometheus(@Res() reply: FastifyReply): Promise<void> {
+  async prometheus(
+    @Res() reply: FastifyReply,
+    @Headers('authorization') authorization: string | undefined,
+  ): Promise<void> {
+    this.#ensureOperator(authorization);
     void reply.type(this.metrics.contentType).send(await this.metrics.text());
   }
 
   @Get('metrics-debug')
-  debug(@Res() reply: FastifyReply): void {
+  debug(@Res() reply: FastifyReply, @Headers('authorization') authorization: string | undefined): void {
+    this.#ensureOperator(authorization);
     void reply.send(this.traffic.debug());
   }
 
@@ -49,5 +55,11 @@ export class SystemController {
   openApi(@Res() reply: FastifyReply): void {
     this.#openApi ??= JSON.stringify(buildOpenApi());
     void reply.type('application/json; charset=utf-8').send(this.#openApi);
+  }
+
+  /** Where OPS_TOKEN is set, the counts are for those who bring it. */
+  #ensureOperator(authorization: string | undefined): void {
+    if (!mayReadMetrics(authorization, this.gatewayConfig.metricsToken))
+      throw new AppError('unauthenticated', 'Send the token of OPS_TOKEN as a bearer token.');
   }
 }

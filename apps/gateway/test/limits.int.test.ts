@@ -222,3 +222,16 @@ describe('POST /orchestrate', () => {
     expect(await (await fetch(`${house.url}/runs/long`, as('a'))).json()).toMatchObject({ phase: 'running' });
   });
 });
+
+describe('the counts of the gateway', () => {
+  it('are for those who bring OPS_TOKEN, where it is set', async () => {
+    const token = 'of-the-operator-1234';
+    const { url } = await open({ OPS_TOKEN: token });
+    for (const path of ['/metrics', '/metrics-debug']) {
+      const status = async (headers: Record<string, string>) => (await fetch(`${url}${path}`, { headers })).status;
+      expect([path, await status({}), await status(as('alice').headers)]).toEqual([path, 401, 401]);
+      expect(await status({ authorization: `Bearer ${token}` })).toBe(200);
+    }
+    expect([(await fetch(`${url}/health`)).status, (await fetch(`${url}/openapi.json`)).status]).toEqual([200, 200]);
+  });
+});

@@ -1,5 +1,5 @@
 import { MAX_APPROVAL_SECONDS } from '@switchyard/contracts';
-import { busTrust, busVariables, flag, integer, list } from '@switchyard/platform';
+import { busTrust, busVariables, flag, integer, list, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { TenantLimitsText } from './daily-limits.ts';
@@ -45,6 +45,7 @@ export const Config = z
       .meta({ alias: 'SUPABASE_DATABASE_URL' }),
     DATABASE_POOL_SIZE: integer(1, 100, 10).describe('Most connections to PostgreSQL'),
     OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
+    ...OPS_VARIABLES,
     LOG_LEVEL: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
       .default('info')
@@ -149,6 +150,7 @@ export const Config = z
     busTrust: busTrust(env, context),
     database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
     opsPort: env.OPS_PORT,
+    ops: opsAccessOf(env),
     logLevel: env.LOG_LEVEL,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     model: {

@@ -1,4 +1,4 @@
-import { busTrust, busVariables, describeConfig, flag, integer } from '@switchyard/platform';
+import { busTrust, busVariables, describeConfig, flag, integer, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { domainOf, passwordIn, withRules } from './config-rules.ts';
@@ -14,6 +14,7 @@ export const Variables = z.object({
     .union([z.literal('off'), integer(0, 65_535, 0)], 'expected a port, or off')
     .default(0)
     .describe('Port of /health, /readiness and /metrics; 0: any free one; off: none is opened'),
+  ...OPS_VARIABLES,
   LOG_LEVEL: LogLevel.default('info').describe('Least level that is logged').meta({ alias: 'AZTM_LOG_LEVEL' }),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
   OTEL_SERVICE_NAME: z.string().default('switchyard-xmpp-bridge').describe('Service name in traces'),
@@ -92,10 +93,14 @@ export const Variables = z.object({
 });
 export type Environment = z.output<typeof Variables>;
 
-export const Config = withRules(Variables).transform((env, context) => ({
+/** What of the family is not known here is read too, to be said (`unknownVariables`). */
+const Rules = withRules(Variables).meta({ prefixes: ['AZTM_', 'XMPP_'] });
+
+export const Config = Rules.transform((env, context) => ({
   natsUrl: env.NATS_URL,
   busTrust: busTrust(env, context),
   opsPort: env.OPS_PORT === 'off' ? null : env.OPS_PORT,
+  ops: opsAccessOf(env),
   logLevel: env.LOG_LEVEL,
   telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
   drainTimeoutMs: env.DRAIN_TIMEOUT_MS,

@@ -20,6 +20,8 @@ export interface ServiceConfig {
   readonly busTrust: BusTrust;
   /** null: no port for operations is opened. */
   readonly opsPort: number | null;
+  /** Where that port listens and who reads the metrics there. Default: loopback, without a token. */
+  readonly ops?: { readonly host: string; readonly token?: string | undefined };
   readonly logLevel: string;
   readonly telemetry: { readonly serviceName: string; readonly endpoint?: string | undefined };
   readonly drainTimeoutMs: number;
@@ -79,7 +81,7 @@ export function createService(
     const telemetry = await startTelemetry(config.telemetry);
     lifecycle.onStop('telemetry', () => telemetry.shutdown());
     if (config.opsPort !== null) {
-      const ops = await startOpsServer({ port: config.opsPort, health, metrics });
+      const ops = await startOpsServer({ ...config.ops, port: config.opsPort, health, metrics });
       lifecycle.onStop('ops server', () => ops.stop());
       opsPort = ops.port;
     }

@@ -42,18 +42,18 @@ export const SYSTEM_ROUTES: readonly HttpRoute[] = [
   {
     method: 'GET',
     path: '/metrics',
-    summary: 'Metrics for Prometheus.',
+    summary: 'Metrics for Prometheus; where OPS_TOKEN is set, for those who send it as a bearer token.',
     auth: 'none',
     answers: { 200: { summary: 'Text exposition format.', type: 'text/plain' } },
-    errors: [],
+    errors: ['unauthenticated'],
   },
   {
     method: 'GET',
     path: '/metrics-debug',
-    summary: 'Request counts, errors and latencies as small JSON.',
+    summary: 'Request counts, errors and latencies as small JSON; OPS_TOKEN as for /metrics.',
     auth: 'none',
     answers: { 200: { summary: 'Counts since the start.', schema: MetricsDebug } },
-    errors: [],
+    errors: ['unauthenticated'],
   },
   {
     method: 'GET',

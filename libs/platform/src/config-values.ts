@@ -14,6 +14,22 @@ export const flag = (fallback: boolean) =>
     .default(fallback ? 'true' : 'false')
     .transform((value) => value === 'true');
 
+/** Where the port for operations listens, and who reads the metrics there; a service has them beside OPS_PORT. */
+export const OPS_VARIABLES = {
+  OPS_HOST: z.string().min(1).default('127.0.0.1').describe('Address that OPS_PORT listens on'),
+  OPS_TOKEN: z
+    .string()
+    .min(16)
+    .optional()
+    .describe('Bearer token that /metrics asks for; unset: whoever reaches the port reads them'),
+};
+
+/** What OPS_VARIABLES say, as a service is given it. */
+export const opsAccessOf = (env: { OPS_HOST: string; OPS_TOKEN?: string | undefined }) => ({
+  host: env.OPS_HOST,
+  token: env.OPS_TOKEN,
+});
+
 /** Comma-separated; blanks around an item, and empty items, do not count. */
 export const list = z
   .string()

@@ -80,6 +80,15 @@ export function describeConfig(schema: z.ZodType): ConfigVariable[] {
   });
 }
 
+/**
+ * Beginnings of names of variables that a configuration reads beside those it names: `.meta({ prefixes })` of its object.
+ */
+export function configPrefixes(schema: z.ZodType): readonly string[] {
+  const own = (schema.meta() as { prefixes?: readonly string[] } | undefined)?.prefixes;
+  const inner = innerOf(schema);
+  return own ?? (inner ? configPrefixes(inner) : []);
+}
+
 interface FieldMeta {
   description?: string;
   alias?: string;

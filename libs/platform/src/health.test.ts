@@ -114,3 +114,21 @@ describe('the ops server', () => {
     expect(await b.text()).not.toContain('took_seconds');
   });
 });
+
+describe('the metrics of a service', () => {
+  it('are for those who bring the token, where there is one; probes need none', async () => {
+    const token = 'of-the-operator-1234';
+    const health = new HealthChecks();
+    const server = await startOpsServer({ port: 0, token, health, metrics: createMetrics('test') });
+    started.push(server);
+    const status = async (path: string, authorization?: string) => {
+      const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
+      return (await fetch(`http://127.0.0.1:${server.port}${path}`, { headers })).status;
+    };
+    expect(await status('/metrics')).toBe(401);
+    for (const wrong of ['Bearer', `Bearer ${token}x`, `Basic ${token}`, token])
+      expect(await status('/metrics', wrong)).toBe(401);
+    expect(await status('/metrics', `Bearer ${token}`)).toBe(200);
+    expect([await status('/health'), await status('/readiness')]).toEqual([200, 200]);
+  });
+});

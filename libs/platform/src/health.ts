@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Metrics } from './metrics.ts';
@@ -58,20 +59,38 @@ async function settle(check: () => Promise<CheckResult>): Promise<CheckResult> {
   }
 }
 
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
 export interface OpsServer {
   readonly port: number;
   stop(): Promise<void>;
 }
 
-/** The small HTTP server of a service without HTTP of its own: GET /health, /readiness and /metrics. */
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/** True where no token is asked for, or this `Authorization` header carries it. Takes the same time for every header. */
+export function mayReadMetrics(authorization: string | undefined, token: string | undefined): boolean {
+  return token === undefined || timingSafeEqual(digest(authorization ?? ''), digest(`Bearer ${token}`));
+}
+
+/**
+ * The small HTTP server of a service without HTTP of its own: GET /health, /readiness and /metrics. With a token,
+ * /metrics is for those who bring it; health and readiness name no address, user or tenant and stay open to probes.
+ */
 export async function startOpsServer(options: {
   port: number;
+  /** Default: loopback. */
   host?: string;
+  token?: string | undefined;
   health: HealthChecks;
   metrics: Metrics;
 }): Promise<OpsServer> {
-  const { health, metrics } = options;
-  const answer = async (path: string): Promise<{ status: number; type: string; body: string }> => {
+  const { health, metrics, token } = options;
+  const answer = async (path: string, authorization?: string): Promise<Answer> => {
     const json = (status: number, value: unknown) => ({
       status,
       type: 'application/json',
@@ -88,6 +107,8 @@ export async function startOpsServer(options: {
         });
       }
       case '/metrics':
+        if (!mayReadMetrics(authorization, token))
+          return json(401, { detail: 'Send the token of OPS_TOKEN as a bearer token.' });
         return { status: 200, type: metrics.contentType, body: await metrics.text() };
       default:
         return json(404, { detail: 'Here are /health, /readiness and /metrics.' });
@@ -95,7 +116,7 @@ export async function startOpsServer(options: {
   };
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
     const asked = request.method === 'GET' || request.method === 'HEAD';
-    answer(asked ? ((request.url ?? '/').split('?')[0] ?? '/') : '')
+    answer(asked ? ((request.url ?? '/').split('?')[0] ?? '/') : '', request.headers.authorization)
       .catch(() => ({ status: 500, type: 'application/json', body: '{"detail":"failed"}\n' }))
       .then(({ status, type, body }) => {
         response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
@@ -106,7 +127,7 @@ export async function startOpsServer(options: {
   server.maxConnections = 100;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port, options.host ?? '0.0.0.0', resolve);
+    server.listen(options.port, options.host ?? '127.0.0.1', resolve);
   });
   return {
     port: (server.address() as AddressInfo).port,

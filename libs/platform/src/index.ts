@@ -4,6 +4,7 @@ export { type Clock, systemClock } from './clock.ts';
 export {
   type ConfigProblem,
   type ConfigVariable,
+  configPrefixes,
   describeConfig,
   type Environment,
   EXIT_CONFIG,
@@ -11,9 +12,16 @@ export {
   parseConfig,
   type ParsedConfig,
 } from './config.ts';
-export { busTrust, busVariables, flag, integer, list } from './config-values.ts';
+export { busTrust, busVariables, flag, integer, list, OPS_VARIABLES, opsAccessOf } from './config-values.ts';
 export { GEN_AI } from './gen-ai.ts';
-export { type CheckResult, HealthChecks, type OpsServer, type Readiness, startOpsServer } from './health.ts';
+export {
+  type CheckResult,
+  HealthChecks,
+  mayReadMetrics,
+  type OpsServer,
+  type Readiness,
+  startOpsServer,
+} from './health.ts';
 export { launch } from './launch.ts';
 export { createLifecycle, type Lifecycle, type LifecycleOptions } from './lifecycle.ts';
 export { createLogger, type Logger, type LoggerOptions } from './log.ts';
