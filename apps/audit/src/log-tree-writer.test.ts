@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -26,6 +26,19 @@ const linesOf = async (path: string) =>
 const NAME = `2023-11-14T22:13:20_${taskHash('What is the weather?')}`;
 
 describe('log tree writer', () => {
+  it('leaves nothing to other accounts of the machine, whatever umask the service has (T5)', async () => {
+    const before = process.umask(0);
+    try {
+      await writer().write([oneRun()]);
+    } finally {
+      process.umask(before);
+    }
+    const paths = await readdir(dir, { recursive: true });
+    const open = await Promise.all(paths.map(async (path) => ((await stat(join(dir, path))).mode & 0o077) !== 0));
+    expect(paths.filter((_, n) => open[n])).toEqual([]);
+    expect(paths.length).toBeGreaterThan(8);
+  });
+
   it('writes the documented layout', async () => {
     await writer().write([oneRun()]);
     expect(await readdir(dir)).toEqual([NAME]);

@@ -12,9 +12,13 @@ import { eventFolder, folderNames, type LoggedRun, logLine, RAW_FILE, taskHash }
  *  T3 It never throws and never holds up the audit for longer than `timeoutMs`: after a failure it rests for
  *     `restMs`, says so once, and what comes in between is missing from the tree (never from the audit log).
  *  T4 At most `RUNS_AT_ONCE` files are open at any time, whatever the number of runs.
+ *  T5 Tasks, answers and arguments of all tenants stand in it: its folders and files are for its own account alone.
  */
 const RUNS_AT_ONCE = 4;
 const MAX_REMEMBERED_RUNS = 5_000;
+/** T5 */
+const PRIVATE_FOLDER = { recursive: true, mode: 0o700 };
+const PRIVATE_FILE = { mode: 0o600 };
 
 type Accepted = Extract<RunEvent, { type: 'orchestrator.run.accepted' }>;
 type Completed = Extract<RunEvent, { type: 'orchestrator.task.completed' }>;
@@ -106,7 +110,7 @@ export class LogTreeWriter {
     const rawFile = join(path, RAW_FILE);
     let there = run.folders.get(folder);
     if (there === undefined) {
-      await mkdir(join(path, 'raw'), { recursive: true });
+      await mkdir(join(path, 'raw'), PRIVATE_FOLDER);
       there = run.fresh ? new Set() : await seqsIn(rawFile);
       run.folders.set(folder, there);
     }
@@ -119,9 +123,9 @@ export class LogTreeWriter {
       raws.push(`${JSON.stringify({ ...logLine(event, data), seq: event.seq })}\n`);
     }
     if (lines.length === 0) return;
-    await appendFile(join(path, 'main.jsonl'), lines.join(''));
+    await appendFile(join(path, 'main.jsonl'), lines.join(''), PRIVATE_FILE);
     // After the lines: the payload says that its line is there (T2).
-    await appendFile(rawFile, raws.join(''));
+    await appendFile(rawFile, raws.join(''), PRIVATE_FILE);
     for (const event of missing) there.add(event.seq);
   }
 
@@ -144,10 +148,10 @@ export class LogTreeWriter {
 async function claimFolder(dir: string, accepted: Accepted): Promise<{ path: string; created: boolean }> {
   for (const name of folderNames(loggedRun(accepted))) {
     const path = join(dir, name);
-    await mkdir(path, { recursive: true });
+    await mkdir(path, PRIVATE_FOLDER);
     const file = join(path, 'metadata.json');
     try {
-      await writeFile(file, metadata(accepted, undefined), { flag: 'wx' });
+      await writeFile(file, metadata(accepted, undefined), { ...PRIVATE_FILE, flag: 'wx' });
       return { path, created: true };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -189,7 +193,7 @@ function loggedRun(accepted: Accepted): LoggedRun {
 
 /** A reader sees the old file or the new one, never a half. */
 async function replaceFile(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text);
+  await writeFile(`${path}.new`, text, PRIVATE_FILE);
   await rename(`${path}.new`, path);
 }
 
