@@ -26,11 +26,11 @@ function isAlive(pid) {
  */
 export async function alone(work) {
   const file = join(STATE, 'set-up.lock');
-  mkdirSync(STATE, { recursive: true });
+  mkdirSync(STATE, { recursive: true, mode: 0o700 });
   const release = () => rmSync(file, { force: true });
   for (let waited = 0; ; waited += 250) {
     try {
-      writeFileSync(file, String(process.pid), { flag: 'wx' });
+      writeFileSync(file, String(process.pid), { flag: 'wx', mode: 0o600 });
       break;
     } catch (error) {
       if (/** @type {NodeJS.ErrnoException} */ (error).code !== 'EEXIST') throw error;

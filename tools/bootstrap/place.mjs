@@ -29,8 +29,8 @@ export function readStamp(name) {
  */
 export function writeStamp(name, value) {
   const file = stampFile(name);
-  mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(`${file}.${process.pid}`, value);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  writeFileSync(`${file}.${process.pid}`, value, { mode: 0o600 });
   renameSync(`${file}.${process.pid}`, file);
 }
 

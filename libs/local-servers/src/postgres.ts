@@ -14,7 +14,7 @@ import {
   passwordsOf,
   startOnPort,
 } from './local-server.ts';
-import { ServerProcess } from './process.ts';
+import { serverEnvironment, ServerProcess } from './process.ts';
 
 const run = promisify(execFile);
 const USER = 'switchyard';
@@ -53,7 +53,12 @@ async function ensureCluster(bin: string, dir: string, account: Account | undefi
     `--locale=${locale}`,
     '--no-sync',
   ];
-  await run(join(bin, 'initdb'), ['-D', data, ...how], { cwd: dir, timeout: INIT_LIMIT_MS, ...account });
+  await run(join(bin, 'initdb'), ['-D', data, ...how], {
+    cwd: dir,
+    env: serverEnvironment(),
+    timeout: INIT_LIMIT_MS,
+    ...account,
+  });
   writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
   rmSync(unfinished, { force: true });
   return password;

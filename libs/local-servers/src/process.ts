@@ -8,6 +8,8 @@ import type { Account } from './account.ts';
  *  P1. It is the leader of its own process group and of no terminal: Ctrl-C in a shell does not reach it.
  *  P2. stop() returns when the process is gone: asked politely first, killed with its group after the limit.
  *  P3. An error about it carries the tail of its log.
+ *  P4. It sees nothing of our environment but what every program needs, unless the caller says what it gets.
+ *  P5. What it writes, its log included, other accounts cannot read.
  */
 
 export interface ProcessOptions {
@@ -19,6 +21,7 @@ export interface ProcessOptions {
   readonly log: string;
   readonly account?: Account | undefined;
   readonly stopSignal: NodeJS.Signals;
+  /** Its whole environment. Absent: P4. */
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -57,6 +60,22 @@ function signalGroup(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
+/** What a server gets of our environment: where programs are, language and clock. Nothing that could be a secret. */
+export function serverEnvironment(given: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  const needed = /^(PATH|HOME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR)$/;
+  return Object.fromEntries(Object.entries(given).filter(([name]) => needed.test(name)));
+}
+
+/** Runs `work` under a umask that leaves nothing to other accounts, and puts the old one back. */
+function unseen<T>(work: () => T): T {
+  const before = process.umask(0o077);
+  try {
+    return work();
+  } finally {
+    process.umask(before);
+  }
+}
+
 export class ServerProcess {
   readonly pid: number;
   readonly exited: Promise<string>;
@@ -68,15 +87,17 @@ export class ServerProcess {
   constructor(options: ProcessOptions) {
     this.options = options;
     this.logStart = logTail(options.log, Infinity).length;
-    const log = openSync(options.log, 'a');
+    const log = openSync(options.log, 'a', 0o600);
     try {
-      this.child = spawn(options.command, options.args, {
-        cwd: options.cwd,
-        detached: true,
-        stdio: ['ignore', log, log],
-        ...(options.account ?? {}),
-        ...(options.env ? { env: options.env } : {}),
-      });
+      this.child = unseen(() =>
+        spawn(options.command, options.args, {
+          cwd: options.cwd,
+          detached: true,
+          stdio: ['ignore', log, log],
+          ...(options.account ?? {}),
+          env: options.env ?? serverEnvironment(),
+        }),
+      );
     } finally {
       closeSync(log);
     }
