@@ -15,7 +15,7 @@ export const VERBS = [
   },
   {
     name: 'up',
-    usage: 'up [--detach]',
+    usage: 'up [--detach] [--apply]',
     summary: 'Start everything that is not running. Without --detach, stay and report.',
     setUp: true,
   },

@@ -11,6 +11,7 @@ import { renderAsyncApi } from './asyncapi.mjs';
 import { renderConfig, renderEnvExample } from './config.mjs';
 import { renderErrors } from './errors.mjs';
 import { renderNatsPermissions } from './nats-permissions.mjs';
+import { renderServiceVariables } from './service-variables.mjs';
 import { renderSubjects } from './subjects.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -44,11 +45,12 @@ export async function renderAll() {
   const configs = await readConfigs();
   documents.set('docs/reference/config.md', renderConfig(configs));
   documents.set('.env.example', renderEnvExample(configs));
+  documents.set('apps/cli/src/service-variables.ts', renderServiceVariables(configs));
   return documents;
 }
 
 async function readConfigs() {
-  const { describeConfig } = await built('libs/platform/dist/index.js');
+  const { configPrefixes, describeConfig } = await built('libs/platform/dist/index.js');
   const configs = [];
   for (const app of CONFIGURED) {
     const path = `apps/${app}/dist/config.js`;
@@ -59,7 +61,7 @@ async function readConfigs() {
     }
     const { Config } = await built(path);
     if (Config === undefined) throw new Error(`apps/${app}/src/config.ts must export its zod schema as "Config"`);
-    configs.push({ app, variables: describeConfig(Config) });
+    configs.push({ app, variables: describeConfig(Config), prefixes: configPrefixes(Config) });
   }
   return configs;
 }

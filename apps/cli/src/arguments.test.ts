@@ -4,8 +4,7 @@ import { listOption, parseVerb, VERB_OPTIONS, verbHelp } from './arguments.ts';
 import { completionScript } from './completion.ts';
 import { globMatcher } from './glob.ts';
 import { hopeless } from './verb-runs.ts';
-import { changedSettings, gatewayAddress, modelLine, settingsOf } from './settings.ts';
-import { reasonToRestart } from './stack.ts';
+import { gatewayAddress, modelLine } from './settings.ts';
 import { taskRequest } from './verb-run.ts';
 import { runRows } from './verb-runs.ts';
 import { badChecks, withoutPassword } from './verb-stack.ts';
@@ -87,26 +86,13 @@ it('says of a name that no event has that nothing would be shown', () => {
 });
 
 describe('settings', () => {
-  it('ask for a restart only where this call names another value', () => {
-    const running = settingsOf({ OPENAI_API_KEY: 'one', LOG_LEVEL: 'debug' });
-    expect(JSON.stringify(running)).not.toContain('one');
-    expect(changedSettings(running, settingsOf({}))).toEqual([]);
-    expect(changedSettings(running, settingsOf({ OPENAI_API_KEY: 'one' }))).toEqual([]);
-    expect(changedSettings(running, settingsOf({ OPENAI_API_KEY: 'two' }))).toEqual(['OPENAI_API_KEY']);
-  });
-
-  it('a new build asks for a restart too', () => {
-    const running = { build: 'a', settings: {} };
-    expect(reasonToRestart(running, 'a', {})).toBeUndefined();
-    expect(reasonToRestart(running, 'b', {})).toBe('the sources changed');
-    expect(reasonToRestart(running, 'a', { GATEWAY_PORT: '8080' })).toBe('GATEWAY_PORT changed');
-  });
-
   it('say where the gateway listens and which model plans', () => {
     expect(gatewayAddress({})).toEqual({ host: '127.0.0.1', port: 8000 });
     expect(() => gatewayAddress({ GATEWAY_PORT: '80000' })).toThrow(/GATEWAY_PORT must be/);
     expect(modelLine({})).toContain('OPENAI_API_KEY is not set');
     expect(modelLine({ OPENAI_API_KEY: 'sk-secret' })).not.toContain('sk-secret');
+    const url = 'https://me:own-word@models.example/v1?token=own-word';
+    expect(modelLine({ OPENAI_API_KEY: 'k', OPENAI_BASE_URL: url })).toMatch(/ at https:\/\/models\.example\/v1$/);
   });
 });
 

@@ -8,6 +8,8 @@ const stack: StackAddresses = {
     ...(app === 'audit' ? { DATABASE_URL: 'postgresql://audit@127.0.0.1:20002/switchyard' } : {}),
     ...(app === 'gateway' ? { REDIS_URL: 'redis://gateway:own@127.0.0.1:20003' } : {}),
   }),
+  opsToken: 'token-of-the-clone',
+  namedVariables: ['UPSTREAM_TOKEN'],
   gateway: { host: '127.0.0.1', port: 8000 },
   devModelPort: 20_004,
   mockA2aPort: 20_005,
@@ -43,6 +45,20 @@ describe('serviceEnvironment', () => {
     expect(seenBy('OPENAI_API_KEY')).toEqual(['orchestrator']);
     expect(seenBy('MOCK_WEATHER_TOOL_API_KEY')).toEqual(['mcp-tool']);
     expect(seenBy('AZTM_PASSWORD')).toEqual(['xmpp-bridge']);
+  });
+
+  it('keeps NODE_ENV as the person set it, in every identity mode', () => {
+    expect(serviceEnvironment('gateway', 1, stack, { NODE_ENV: 'production' })['NODE_ENV']).toBe('production');
+    expect(serviceEnvironment('audit', 1, stack, { NODE_ENV: 'production' })['NODE_ENV']).toBe('production');
+    expect(serviceEnvironment('gateway', 1, stack, {})['NODE_ENV']).toBe('development');
+  });
+
+  it('keeps the port for operations on this machine and its metrics behind a token', () => {
+    const env = serviceEnvironment('a2a', 1, stack, { OPS_HOST: '0.0.0.0' });
+    expect(env).toMatchObject({ OPS_HOST: '127.0.0.1', OPS_TOKEN: 'token-of-the-clone' });
+    expect(serviceEnvironment('a2a', 1, stack, { OPS_TOKEN: 'of-the-person-1234' })['OPS_TOKEN']).toBe(
+      'of-the-person-1234',
+    );
   });
 
   it('V2: gives each service its own access to the servers, and never the person’s own URL or keys in passing', () => {

@@ -1,13 +1,14 @@
+import { allowedVariables, type Environment } from './allowed-variables.ts';
 import { hasOwnLogin, PARTNER_HOST, PARTNER_JID } from './xmpp-login.ts';
 
 /*
  * What each service gets to see. Pure, and the one place that decides it: credentials of its own for each service
  * slot in here. Guarantees:
  *  V1. A setting of the person's environment wins over a development default.
- *  V2. A secret of one app is not in the environment of another.
+ *  V2. A service sees the variables that its own configuration declares, and none of another.
  */
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+export type { Environment };
 
 export const SERVICE_APPS = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge'] as const;
 export type ServiceApp = (typeof SERVICE_APPS)[number];
@@ -17,33 +18,16 @@ export interface StackAddresses {
   readonly root: string;
   /** Per service, which has logins and keys of its own: the variables for the servers that it uses, and no others. */
   accessOf(app: ServiceApp): Readonly<Record<string, string>>;
+  /** What whoever reads the metrics of a service sends. */
+  readonly opsToken: string;
+  /** Variables that the operator's files name, for mcp-tool. */
+  readonly namedVariables: readonly string[];
   readonly gateway: { readonly host: string; readonly port: number };
   /** Absent where a real model is used. */
   readonly devModelPort?: number;
   readonly mockA2aPort: number;
   /** AZTM_* of the account on the private XMPP server; absent where the server is not ours. */
   readonly xmppLogin?: Readonly<Record<string, string>> | undefined;
-}
-
-/** Secrets by name, and the apps that may see them. Everything else is inherited by all. */
-const SECRETS: readonly { readonly names: RegExp; readonly apps: readonly ServiceApp[] }[] = [
-  { names: /^OPENAI_/, apps: ['orchestrator'] },
-  { names: /_TOOL_API_KEY$|^TOOL_SECRET_|^VAULT_KEYS|^MCP_STATE_SECRET$|_CLIENT_SECRET$/, apps: ['mcp-tool'] },
-  { names: /^AZTM_.*(PASSWORD|SECRET|TOKEN)/, apps: ['xmpp-bridge'] },
-  { names: /^SUPABASE_.*(SECRET|KEY)/, apps: ['gateway'] },
-];
-
-/** What npm and this command add for themselves, and what only one service is told. */
-const NOT_INHERITED =
-  /^(npm_|SWITCHYARD_|NODE_CHANNEL_|INIT_CWD$|GATEWAY_(PORT|HOST)$|(NATS|DATABASE|REDIS|XMPP)_URL$|BUS_KEYS$)/;
-
-function inheritedBy(app: ServiceApp | 'development', environment: Environment): Record<string, string> {
-  const kept = Object.entries(environment).filter(([name, value]) => {
-    // An empty variable, as in a copied .env.example, means that nothing was chosen.
-    if (!value || NOT_INHERITED.test(name)) return false;
-    return SECRETS.every(({ names, apps }) => !names.test(name) || (app !== 'development' && apps.includes(app)));
-  });
-  return Object.fromEntries(kept) as Record<string, string>;
 }
 
 const joined = (...lists: readonly (string | undefined)[]): string => lists.filter(Boolean).join(',');
@@ -112,21 +96,26 @@ export function serviceEnvironment(
   given: Environment,
 ): Record<string, string> {
   return {
-    ...inheritedBy(app, given),
+    ...allowedVariables(app, given, stack.namedVariables),
     ...stack.accessOf(app),
     OPS_PORT: String(opsPort),
+    OPS_HOST: '127.0.0.1',
+    OPS_TOKEN: given['OPS_TOKEN'] || stack.opsToken,
     LOG_LEVEL: given['LOG_LEVEL'] || 'info',
-    // The development identity is refused in production; whoever chooses an identity mode chooses this as well.
-    ...(given['IDENTITY_MODE'] ? {} : { NODE_ENV: 'development' }),
+    NODE_ENV: given['NODE_ENV'] || 'development',
     // Every service must know which hosts are never called over the network.
     ...(hasPartner(stack, given) ? { SERVICE_MAP: JSON.stringify({ [PARTNER_HOST]: PARTNER_JID }) } : {}),
     ...settingsOf(app, stack, given),
   };
 }
 
-/** The environment of the development model and the mock agent: nothing of the person's secrets. */
-export function developmentEnvironment(own: Record<string, string>, given: Environment): Record<string, string> {
-  return { ...inheritedBy('development', given), LOG_LEVEL: given['LOG_LEVEL'] || 'info', ...own };
+/** The environment of the development model or the mock agent. */
+export function developmentEnvironment(
+  app: 'dev-model' | 'mock-a2a',
+  own: Record<string, string>,
+  given: Environment,
+): Record<string, string> {
+  return { ...allowedVariables(app, given), LOG_LEVEL: given['LOG_LEVEL'] || 'info', ...own };
 }
 
 /** How many of each app to run: `orchestrator=2,gateway=1`. Throws a message for the person. */

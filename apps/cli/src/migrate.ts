@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { basicVariables } from './allowed-variables.ts';
 import type { Place } from './place.ts';
 
 const run = promisify(execFile);
@@ -29,7 +30,7 @@ export async function migrate(place: Place, databaseUrl: string, isPrivate: bool
   const stampFile = join(place.state, 'stamps', 'migrations');
   const stamp = migrationStamp(join(place.root, 'libs', 'store', 'prisma', 'migrations'), databaseUrl);
   if (isPrivate && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return false;
-  const env = { ...process.env, DATABASE_URL: databaseUrl };
+  const env = { ...basicVariables(process.env), DATABASE_URL: databaseUrl };
   await run('npm', ['run', '--silent', 'migrate', '-w', '@switchyard/store'], {
     cwd: place.root,
     env,

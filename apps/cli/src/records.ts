@@ -22,7 +22,7 @@ export const SupervisorFile = Identity.extend({
   model: z.string(),
   /** The stamp of the build that its services run. */
   build: z.string(),
-  /** Name -> short hash of the value, for the settings that came from the environment. Never the value. */
+  /** Name -> fingerprint of the value, for the settings that came from the environment. Never the value. */
   settings: z.record(z.string(), z.string()),
 });
 export type SupervisorFile = z.infer<typeof SupervisorFile>;

@@ -53,8 +53,8 @@ export async function startSecondOrganisation(
   await stopSecondOrganisation(place); // F3
   const dir = join(place.state, 'federation');
   rmSync(dir, { recursive: true, force: true });
-  mkdirSync(dir, { recursive: true });
-  mkdirSync(place.logDir, { recursive: true });
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  mkdirSync(place.logDir, { recursive: true, mode: 0o700 });
   const policy = join(dir, 'peers.json');
   writeJson(policy, {
     [OWN_JID]: { methods: ['GET', 'POST'], paths: ['/a2a', '/.well-known/agent-card.json'], perMinute: 600 }, // F2

@@ -52,10 +52,10 @@ export function developmentApps(
   at: { devModelPort?: number; mockA2aPort: number },
   given: Environment,
 ): Launchable[] {
-  const app = (name: string, port: number, variable: string): Launchable => ({
+  const app = (name: 'dev-model' | 'mock-a2a', port: number, variable: string): Launchable => ({
     name,
     launch: async () => {
-      const env = developmentEnvironment({ [variable]: String(port) }, given);
+      const env = developmentEnvironment(name, { [variable]: String(port) }, given);
       return launchNode(place, name, name, `http://127.0.0.1:${port}`, env);
     },
   });

@@ -1,61 +1,16 @@
-import { createHash } from 'node:crypto';
-import type { Environment } from './environment.ts';
+import { createHmac } from 'node:crypto';
+import { type AppName, type Environment, readersOf, settingNames } from './allowed-variables.ts';
+import { SERVICE_APPS } from './environment.ts';
 
-/** Settings that a running stack was started with, and that a later call may ask to be different. */
-const SETTINGS = [
-  'OPENAI_API_KEY',
-  'OPENAI_BASE_URL',
-  'OPENAI_MODEL',
-  'NATS_URL',
-  'DATABASE_URL',
-  'REDIS_URL',
-  'A2A_AGENTS',
-  'IDENTITY_MODE',
-  'GATEWAY_PORT',
-  'GATEWAY_HOST',
-  'SWITCHYARD_REPLICAS',
-  'USE_ORCHESTRATOR_AGENT',
-  'DISALLOWED_KEYWORDS',
-  'MAX_ITERATIONS_PER_TURN',
-  'MODEL_PRICES',
-  'USER_DAILY_TOKENS',
-  'USER_DAILY_USD',
-  'TENANT_DAILY_TOKENS',
-  'TENANT_DAILY_USD',
-  'DAILY_LIMITS_BY_TENANT',
-  'SERVICE_MAP',
-  'TOOLS_DIR',
-  'EGRESS_ALLOW_HOSTS',
-  'MCP_UPSTREAMS',
-  'MCP_STATE_SECRET',
-  'MCP_AUDIENCE',
-  'MCP_PUBLIC_URL',
-  'AUTH_PROVIDERS_FILE',
-  'VAULT_KEYS',
-  'VAULT_KEYS_FILE',
-  'PUBLIC_URL',
-  'TOOL_SEARCH_ABOVE',
-  'TOOL_AGENT_MAX_TURNS',
-  'LOG_LEVEL',
-  'OTEL_EXPORTER_OTLP_ENDPOINT',
-] as const;
-
-const shortHash = (value: string): string => createHash('sha256').update(value).digest('hex').slice(0, 12);
-
-/** Whatever says how the bridge logs in and whom it lets in, and the credentials of tools and providers. */
-function namesByPattern(environment: Environment): string[] {
-  const pattern = /^(AZTM_|XMPP_(HOST|PORT|DOMAIN|URL)$|TOOL_SECRET_)|_TOOL_API_KEY$|_CLIENT_SECRET$/;
-  return Object.keys(environment).filter((name) => pattern.test(name));
-}
-
-/** Name -> short hash of every setting that the environment names. */
-export function settingsOf(environment: Environment): Record<string, string> {
-  return Object.fromEntries(
-    [...SETTINGS, ...namesByPattern(environment)].flatMap((name) => {
-      const value = environment[name];
-      return value ? [[name, shortHash(value)] as const] : [];
-    }),
-  );
+/** Name -> fingerprint of every setting of the stack that the environment names. `key`: of this clone (settings-key.ts). */
+export function settingsOf(
+  environment: Environment,
+  key: Uint8Array,
+  named: readonly string[] = [],
+): Record<string, string> {
+  const fingerprint = (name: string): string =>
+    createHmac('sha256', key).update(`${name}=${environment[name]}`).digest('base64url').slice(0, 22);
+  return Object.fromEntries(settingNames(environment, named).map((name) => [name, fingerprint(name)]));
 }
 
 /**
@@ -67,6 +22,23 @@ export function changedSettings(
   asked: Readonly<Record<string, string>>,
 ): string[] {
   return Object.keys(asked).filter((name) => running[name] !== asked[name]);
+}
+
+/** The settings that the running stack was started with and this call does not mention. */
+export function unmentionedSettings(
+  running: Readonly<Record<string, string>>,
+  asked: Readonly<Record<string, string>>,
+): string[] {
+  return Object.keys(running).filter((name) => name !== 'GATEWAY_PORT' && !(name in asked));
+}
+
+/** `LOG_LEVEL (every service), JWT_ISSUER (gateway)`: settings with those who read them. */
+export function withReaders(names: readonly string[], named: readonly string[] = []): string {
+  const shown = (apps: readonly AppName[] | undefined): string => {
+    if (apps === undefined) return 'the whole stack';
+    return SERVICE_APPS.every((app) => apps.includes(app)) ? 'every service' : apps.join(', ');
+  };
+  return names.map((name) => `${name} (${shown(readersOf(name, named))})`).join(', ');
 }
 
 const DEFAULT_GATEWAY_PORT = 8000;
@@ -84,5 +56,9 @@ export function gatewayAddress(environment: Environment): { host: string; port: 
 export function modelLine(environment: Environment): string {
   const { OPENAI_API_KEY: key, OPENAI_BASE_URL: url, OPENAI_MODEL: model = 'gpt-4.1-mini' } = environment;
   if (!key) return 'apps/dev-model, a deterministic stand-in: OPENAI_API_KEY is not set';
-  return `${model} at ${url || 'https://api.openai.com/v1'}`;
+  return `${model} at ${url ? withoutCredentials(url) : 'https://api.openai.com/v1'}`;
+}
+
+function withoutCredentials(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin + new URL(url).pathname : 'OPENAI_BASE_URL';
 }

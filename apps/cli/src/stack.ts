@@ -7,14 +7,17 @@ import type { Environment } from './environment.ts';
 import { logFile, type Place, writeJson } from './place.ts';
 import { portOwner } from './port-owner.ts';
 import { isRunning, readPids, runningSupervisor, type SupervisorFile } from './records.ts';
-import { changedSettings, gatewayAddress, modelLine, settingsOf } from './settings.ts';
+import { refuseOpenIdentity } from './identity-rule.ts';
+import { namedVariables } from './named-variables.ts';
+import { changedSettings, gatewayAddress, settingsOf, unmentionedSettings, withReaders } from './settings.ts';
+import { settingsKey } from './settings-key.ts';
+import { closeState } from './closed-state.ts';
 import { currentBuild } from './build-stamp.ts';
 import type { SupervisorMessage } from './supervisor-main.ts';
-import { UserError } from './user-error.ts';
+import { EXIT, UserError } from './user-error.ts';
 
 const START_LIMIT_MS = 300_000;
 const STOP_LIMIT_MS = 60_000;
-const UNAVAILABLE = 69;
 
 /** What a verb hears while the stack starts. */
 export interface StackListener {
@@ -27,6 +30,8 @@ export interface Stack {
   readonly model: string;
   /** False where it ran already. */
   readonly started: boolean;
+  /** Settings that it was started with and this call does not mention: they stay as they are. */
+  readonly unmentioned: readonly string[];
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {
@@ -86,22 +91,18 @@ async function ensureGatewayPortIsFree(gateway: { host: string; port: number }):
   const other = gateway.port + 80;
   throw new UserError(
     `Port ${gateway.port} is taken ${by}. Choose another: GATEWAY_PORT=${other} ./switchyard up`,
-    UNAVAILABLE,
+    EXIT.unavailable,
   );
 }
 
 function spawnSupervisor(place: Place, environment: Environment): ChildProcess {
-  mkdirSync(place.logDir, { recursive: true });
-  const log = openSync(logFile(place, 'supervisor'), 'a');
-  const argument = JSON.stringify({
-    root: place.root,
-    gateway: gatewayAddress(environment),
-    model: modelLine(environment),
-    settings: settingsOf(environment),
-  });
+  closeState(place);
+  mkdirSync(place.logDir, { recursive: true, mode: 0o700 });
+  const log = openSync(logFile(place, 'supervisor'), 'a', 0o600);
   try {
     const entry = fileURLToPath(new URL('./supervisor-main.js', import.meta.url));
-    return spawn(process.execPath, ['--enable-source-maps', entry, argument], {
+    // Every account of the machine reads command lines: settings, and whatever follows from them, go by the environment.
+    return spawn(process.execPath, ['--enable-source-maps', entry, place.root], {
       cwd: place.root,
       detached: true,
       stdio: ['ignore', log, log, 'ipc'],
@@ -150,35 +151,80 @@ async function waitUntilReady(place: Place): Promise<SupervisorFile | undefined>
   return undefined;
 }
 
-/** Why the running stack does not serve this call; undefined where it does. */
-export function reasonToRestart(
-  running: Pick<SupervisorFile, 'build' | 'settings'>,
-  build: string,
-  environment: Environment,
-): string | undefined {
-  const changed = changedSettings(running.settings, settingsOf(environment));
-  if (changed.length > 0) return `${changed.join(', ')} changed`;
-  return running.build !== build ? 'the sources changed' : undefined;
+export interface StackWishes {
+  /** Start a running stack again where this call wants other settings; else such a call is refused. */
+  readonly apply: boolean;
 }
 
-/** The running stack of this clone, started where it does not run, restarted where this call needs it different. */
-export async function ensureStack(place: Place, asked: Environment, listener: StackListener): Promise<Stack> {
+/** What of this call's settings the running stack does not have, and the other way round. */
+export interface Difference {
+  readonly changed: readonly string[];
+  readonly unmentioned: readonly string[];
+}
+
+/**
+ * Why a running stack is started again; undefined: it serves this call as it is. Throws where this call names other
+ * settings and does not say to apply them: what it was started for must not go on under the old ones in silence.
+ */
+export function reasonToRestart(
+  { changed, unmentioned }: Difference,
+  isOtherBuild: boolean,
+  { apply }: StackWishes,
+  withWhom: (names: readonly string[]) => string = (names) => names.join(', '),
+): string | undefined {
+  if (changed.length > 0 && !apply)
+    throw new UserError(
+      `The running stack has other settings than this call: ${withWhom(changed)}. It goes on with its own, and nothing was done. ` +
+        'To start it again with these: ./switchyard up --apply',
+      EXIT.config,
+    );
+  const dropped = apply ? unmentioned : [];
+  const reasons = [
+    ...(changed.length > 0 ? [`${withWhom(changed)} changed`] : []),
+    ...(dropped.length > 0 ? [`${withWhom(dropped)} no longer set`] : []),
+    ...(isOtherBuild ? ['the sources changed'] : []),
+  ];
+  return reasons.length > 0 ? reasons.join('; ') : undefined;
+}
+
+/** The running stack of this clone, started where it does not run. */
+export async function ensureStack(
+  place: Place,
+  asked: Environment,
+  listener: StackListener,
+  wishes: StackWishes = { apply: false },
+): Promise<Stack> {
   const running = runningSupervisor(place) && (await waitUntilReady(place));
   const port = running && new URL(running.gatewayUrl).port;
   // Clients know the address of the running gateway: it moves only where this call says where to.
   const environment = asked['GATEWAY_PORT'] || !port ? asked : { ...asked, GATEWAY_PORT: port };
   const gateway = gatewayAddress(environment);
   if (running) {
-    const reason = reasonToRestart(running, currentBuild(place), asked);
-    if (!reason) return { gatewayUrl: running.gatewayUrl, model: running.model, started: false };
+    const named = await namedVariables(place, asked);
+    const own = settingsOf(asked, settingsKey(place), named);
+    const difference = {
+      changed: changedSettings(running.settings, own),
+      unmentioned: unmentionedSettings(running.settings, own),
+    };
+    const withWhom = (names: readonly string[]): string => withReaders(names, named);
+    const reason = reasonToRestart(difference, running.build !== currentBuild(place), wishes, withWhom);
+    if (!reason)
+      return {
+        gatewayUrl: running.gatewayUrl,
+        model: running.model,
+        started: false,
+        unmentioned: difference.unmentioned,
+      };
+    refuseOpenIdentity(environment);
     // A stack that works is not stopped for one that cannot start.
     if (port !== String(gateway.port)) await ensureGatewayPortIsFree(gateway);
     listener.onNotice(`${reason}: starting the stack again`);
   }
+  refuseOpenIdentity(environment);
   await stopStack(place);
   await ensureGatewayPortIsFree(gateway);
   await start(place, environment, listener);
   const started = runningSupervisor(place);
   if (!started) throw new UserError(`the stack ended at once; see ${logFile(place, 'supervisor')}`, 1);
-  return { gatewayUrl: started.gatewayUrl, model: started.model, started: true };
+  return { gatewayUrl: started.gatewayUrl, model: started.model, started: true, unmentioned: [] };
 }

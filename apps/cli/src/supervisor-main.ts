@@ -1,8 +1,11 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { currentBuild } from './build-stamp.ts';
+import { namedVariables } from './named-variables.ts';
 import { placeOf } from './place.ts';
 import { identityOf, runningSupervisor, type SupervisorFile, writeSupervisor } from './records.ts';
+import { gatewayAddress, modelLine, settingsOf } from './settings.ts';
+import { settingsKey } from './settings-key.ts';
 import { type Progress, Supervisor } from './supervisor.ts';
 
 /** What the supervisor tells the command that started it, as long as that command listens. */
@@ -21,15 +24,12 @@ function notice(line: string): void {
   tell({ kind: 'notice', line });
 }
 
-/** Entry of the background process. `root`, gateway and settings come as one JSON argument; secrets in the environment. */
-async function main(argument: string): Promise<void> {
-  const given = JSON.parse(argument) as {
-    root: string;
-    gateway: { host: string; port: number };
-    model: string;
-    settings: Record<string, string>;
-  };
-  const place = placeOf(given.root);
+/** Entry of the background process. The root of the clone is its argument; what it is told otherwise is its environment. */
+async function main(root: string): Promise<void> {
+  // Whatever this process and those that it starts write is for their own account alone.
+  process.umask(0o077);
+  const place = placeOf(root);
+  const gateway = gatewayAddress(process.env);
   // Two calls at once may both find nothing running; the second supervisor leaves the field to the first.
   const claim = join(place.state, 'supervisor.claim');
   for (;;) {
@@ -41,20 +41,23 @@ async function main(argument: string): Promise<void> {
       rmSync(claim, { force: true });
     }
   }
+  const named = await namedVariables(place, process.env);
   const record: SupervisorFile = {
     ...identityOf(process.pid),
     state: 'starting',
-    gatewayUrl: `http://127.0.0.1:${given.gateway.port}`,
-    model: given.model,
+    gatewayUrl: `http://127.0.0.1:${gateway.port}`,
+    model: modelLine(process.env),
     build: currentBuild(place),
-    settings: given.settings,
+    // GATEWAY_PORT always: a call that names the port that is used anyway wants nothing else.
+    settings: settingsOf({ ...process.env, GATEWAY_PORT: String(gateway.port) }, settingsKey(place), named),
   };
   writeSupervisor(place, record);
 
   const supervisor = new Supervisor({
     place,
     environment: process.env,
-    gateway: given.gateway,
+    namedVariables: named,
+    gateway,
     onProgress: (progress) => {
       console.log(`${new Date().toISOString()} ${progress.name} ${progress.text} ${progress.ms ?? ''}`);
       tell({ kind: 'progress', ...progress });
@@ -92,4 +95,4 @@ async function main(argument: string): Promise<void> {
   }
 }
 
-await main(process.argv[2] ?? '{}');
+await main(process.argv[2] ?? '.');

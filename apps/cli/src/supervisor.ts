@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Environment, hasOwnModel, parseReplicas, type StackAddresses } from './environment.ts';
 import { sourceOf, startInfrastructure, stopComposed } from './infrastructure.ts';
+import { passwordsOf } from './logins.ts';
 import { migrate } from './migrate.ts';
 import type { Place } from './place.ts';
 import { Ports } from './ports.ts';
@@ -25,12 +26,16 @@ export interface Progress {
 
 /** Readiness that a first task needs; the other services may come later. */
 const NEEDED = ['gateway', 'orchestrator', 'mcp-tool', 'a2a'];
+/** Under this name passwords.json has the token of the metrics. */
+const OPS_LOGIN = 'ops';
 const READY_LIMIT_MS = 45_000;
 const PROBE_LIMIT_MS = 2_000;
 
 export interface SupervisorOptions {
   readonly place: Place;
   readonly environment: Environment;
+  /** Variables that the operator's files name, for mcp-tool. */
+  readonly namedVariables: readonly string[];
   readonly gateway: { readonly host: string; readonly port: number };
   readonly onProgress: (progress: Progress) => void;
   /** One line for people, now and later. */
@@ -98,7 +103,7 @@ export class Supervisor {
   }
 
   private async startAll(): Promise<void> {
-    const { place, environment, gateway, onProgress, onNotice } = this.options;
+    const { place, environment, namedVariables, gateway, onProgress, onNotice } = this.options;
     const watch = { onChange: this.publish, onNotice };
     const replicas = parseReplicas(environment['SWITCHYARD_REPLICAS']);
     this.usesCompose = Boolean(environment['SWITCHYARD_COMPOSE']);
@@ -125,6 +130,8 @@ export class Supervisor {
     const stack: StackAddresses = {
       root: place.root,
       accessOf: infrastructure.accessOf,
+      opsToken: passwordsOf(place).of(OPS_LOGIN),
+      namedVariables,
       xmppLogin: xmpp && loginSettings(xmpp, OWN_JID, urls.prosody),
       gateway,
       ...development,

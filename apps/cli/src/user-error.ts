@@ -9,4 +9,4 @@ export class UserError extends Error {
   }
 }
 
-export const EXIT = { ok: 0, failed: 1, usage: 64, unavailable: 69, cancelled: 130 } as const;
+export const EXIT = { ok: 0, failed: 1, usage: 64, unavailable: 69, config: 78, cancelled: 130 } as const;

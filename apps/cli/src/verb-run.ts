@@ -118,7 +118,8 @@ export async function run(context: VerbContext): Promise<number> {
   const runId = ulid();
   const atTerminal = process.stdin.isTTY === true && process.stderr.isTTY === true && values['json'] !== true;
   const request = taskRequest(context, runId, atTerminal);
-  const stack = await ensureStack(place, stackEnvironment(context), progressListener(context));
+  const wishes = { apply: values['apply'] === true };
+  const stack = await ensureStack(place, stackEnvironment(context), progressListener(context), wishes);
   if (stack.started) remark(`  gateway      ${stack.gatewayUrl}`);
   remark(`  model        ${stack.model}`);
 

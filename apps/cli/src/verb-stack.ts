@@ -32,9 +32,12 @@ function askedToStop(lives: () => boolean): Promise<boolean> {
 /** `up`: starts everything that is not running; without --detach, stays, reports, and stops it all at the end. */
 export async function up(context: VerbContext): Promise<number> {
   const { place, values, print, remark } = context;
-  const stack = await ensureStack(place, stackEnvironment(context), progressListener(context));
+  const wishes = { apply: values['apply'] === true };
+  const stack = await ensureStack(place, stackEnvironment(context), progressListener(context), wishes);
   print(`${stack.started ? 'Running' : 'Running already'}: ${stack.gatewayUrl}`);
   print(`Model: ${stack.model}`);
+  if (stack.unmentioned.length > 0)
+    remark(`As it was started, though not set here: ${stack.unmentioned.join(', ')}. Without them: up --apply`);
   if (values['detach'] === true) return EXIT.ok;
 
   remark('Ctrl-C stops everything; "up --detach" leaves it running.');

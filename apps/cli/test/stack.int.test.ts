@@ -1,4 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +10,7 @@ import { freePort, processStartTime } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
 import type { DoctorReport } from '@switchyard/contracts';
 import type { StatusFile } from '../src/records.ts';
+import { openToOthers } from './open-to-others.ts';
 
 /*
  * The real supervisor with real servers, over small stand-ins for the services: what is tested here is that
@@ -29,6 +31,20 @@ createServer((request, response) => {
 }).listen(port, '127.0.0.1');
 process.on('SIGTERM', () => process.exit(0));`;
 
+/** Variables of the person that look like secrets, and the processes that are to see them. */
+const CANARIES: Readonly<Record<string, readonly string[]>> = {
+  JWT_HS256_SECRET: ['gateway'],
+  EDGE_SHARED_SECRET: ['gateway'],
+  VAULT_KEYS: ['mcp-tool'],
+  MCP_STATE_SECRET: ['mcp-tool'],
+  TOOL_SECRET_BOOKS: ['mcp-tool'],
+  UPSTREAM_TOKEN: ['mcp-tool'], // Named by the file of MCP_UPSTREAMS.
+  AWS_SECRET_ACCESS_KEY: [],
+  SUPABASE_SERVICE_KEY: [],
+  PGPASSWORD: [],
+};
+const canaryOf = (name: string): string => `canary-${name}-0123456789`;
+
 const APPS = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge', 'dev-model', 'mock-a2a'];
 
 function makeClone(): string {
@@ -47,6 +63,9 @@ function makeClone(): string {
     JSON.stringify({ name: '@switchyard/store', version: '1.0.0', scripts: { migrate: 'echo >> ../../migrated' } }),
   );
   for (const app of APPS) put(`apps/${app}/dist/main.js`, SERVICE);
+  const reader = join(repository, 'apps/mcp-tool/dist/file-variables-main.js');
+  put('apps/mcp-tool/dist/file-variables-main.js', `import ${JSON.stringify(reader)};`);
+  put('upstreams.yaml', 'upstreams: { local: { command: helper, env: [UPSTREAM_TOKEN] } }');
   return root;
 }
 
@@ -54,11 +73,13 @@ function makeClone(): string {
 function call(root: string, port: number, ...args: string[]) {
   const cli = join(repository, 'apps', 'cli', 'dist', 'main.js');
   const program = `const { main } = await import(${JSON.stringify(cli)}); process.exitCode = await main(process.argv.slice(1), ${JSON.stringify(root)});`;
-  const { OPENAI_API_KEY: _, NATS_URL: _n, DATABASE_URL: _d, REDIS_URL: _r, ...env } = process.env;
+  const { OPENAI_API_KEY: _, NATS_URL: _n, DATABASE_URL: _d, REDIS_URL: _r, NODE_ENV: _e, ...own } = process.env;
+  const canaries = Object.fromEntries(Object.keys(CANARIES).map((name) => [name, canaryOf(name)]));
+  const env = { ...own, ...canaries, MCP_UPSTREAMS: join(root, 'upstreams.yaml') };
   return [
     process.execPath,
     ['--input-type=module', '-e', program, '--', ...args],
-    { cwd: root, env: { ...env, GATEWAY_PORT: String(port), CALL: 'secret' }, encoding: 'utf8' as const },
+    { cwd: root, env: { ...env, GATEWAY_PORT: String(port) }, encoding: 'utf8' as const },
   ] as const;
 }
 
@@ -77,6 +98,11 @@ function firstWords(port: number, say: string): Promise<string> {
   });
 }
 
+/** The same call with more in its environment. */
+function withVariables([command, args, options]: ReturnType<typeof call>, more: Record<string, string>) {
+  return [command, args, { ...options, env: { ...options.env, ...more } }] as const;
+}
+
 const processes = (root: string): StatusFile['processes'] =>
   (JSON.parse(readFileSync(join(root, '.switchyard', 'status.json'), 'utf8')) as StatusFile).processes;
 
@@ -86,9 +112,13 @@ describe('the stack of one clone', () => {
   let port = 0;
 
   beforeAll(async () => {
-    execFileSync(process.execPath, [join(repository, 'node_modules/typescript-7/bin/tsc'), '-b', 'apps/cli'], {
-      cwd: repository,
-    });
+    execFileSync(
+      process.execPath,
+      [join(repository, 'node_modules/typescript-7/bin/tsc'), '-b', 'apps/cli', 'apps/mcp-tool'],
+      {
+        cwd: repository,
+      },
+    );
     port = await freePort();
   });
   afterAll(() => {
@@ -117,7 +147,7 @@ describe('the stack of one clone', () => {
   it('gives each service its addresses', async () => {
     const url = processes(root).find(({ name }) => name === 'orchestrator')?.url ?? '';
     const environment = (await (await fetch(`${url}/environment`)).json()) as Record<string, string>;
-    expect(environment).toMatchObject({ OPENAI_API_KEY: 'dev', CALL: 'secret' });
+    expect(environment).toMatchObject({ OPENAI_API_KEY: 'dev', OPS_HOST: '127.0.0.1' });
     const own = new URL(environment['DATABASE_URL'] ?? '');
     expect(own.username).toBe('switchyard_orchestrator_login');
     expect(own.host).toBe(new URL(processes(root).find(({ name }) => name === 'postgres')?.url ?? '').host);
@@ -136,6 +166,50 @@ describe('the stack of one clone', () => {
     expect(bridge['AZTM_PORT']).toBe(new URL(processes(root).find(({ name }) => name === 'prosody')!.url).port);
     expect(readFileSync(bridge['AZTM_CA_FILE']!, 'utf8')).toContain('BEGIN CERTIFICATE');
     expect((await of('a2a'))['AZTM_PASSWORD']).toBeUndefined();
+  });
+
+  it('gives each secret to the process that it is for, and to no server and no other service', () => {
+    const environs = processes(root).map(
+      ({ name, pid }) => [name, readFileSync(`/proc/${pid}/environ`, 'utf8')] as const,
+    );
+    expect(environs.length).toBeGreaterThan(APPS.length);
+    for (const [canary, apps] of Object.entries(CANARIES)) {
+      const seenBy = environs.filter(([, text]) => text.includes(canaryOf(canary))).map(([name]) => name);
+      expect([canary, seenBy]).toEqual([canary, apps]);
+    }
+    for (const [name, text] of environs)
+      if (['nats', 'postgres', 'redis', 'prosody'].includes(name))
+        expect(
+          text.split('\0').every((line) => /^(PATH|HOME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR)?(=|$)/.test(line)),
+        ).toBe(true);
+  });
+
+  it('shows nothing of a secret, and nothing that follows from one, in a command line', () => {
+    const supervisor = JSON.parse(readFileSync(join(root, '.switchyard', 'supervisor.json'), 'utf8')) as {
+      pid: number;
+      settings: Record<string, string>;
+    };
+    const pids = [...processes(root).map(({ pid }) => pid), supervisor.pid];
+    const commands = pids.map((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8')).join('\n');
+    const digests = (text: string) =>
+      ['hex', 'base64url'].map((form) =>
+        createHash('sha256')
+          .update(text)
+          .digest(form as 'hex'),
+      );
+    for (const name of Object.keys(CANARIES)) {
+      const value = canaryOf(name);
+      for (const text of [value, ...digests(value)]) expect(commands).not.toContain(text.slice(0, 12));
+      if (name in supervisor.settings) expect(commands).not.toContain(supervisor.settings[name]);
+    }
+    expect(supervisor.settings['VAULT_KEYS']).toMatch(/^[A-Za-z0-9_-]{22}$/);
+  });
+
+  it('leaves nothing under .switchyard that another account could read, list or write', () => {
+    const open = openToOthers(join(root, '.switchyard'));
+    // The accounts of PostgreSQL and Prosody pass through to their data; neither they nor others list what is there.
+    const passages = process.getuid?.() === 0 ? ['', 'data'] : [];
+    expect(open.filter(({ path, mode }) => !(passages.includes(path) && mode === 0o711))).toEqual([]);
   });
 
   it('asks the servers itself when the doctor is called, with exit code 2 for a finding', () => {
@@ -197,17 +271,35 @@ describe('the stack of one clone', () => {
     });
   });
 
-  it('is not started twice, and a setting that this call wants different starts it again', () => {
+  it('is not started twice; a setting that this call wants different is named, and applied where it says so', () => {
     const pids = processes(root).map(({ pid }) => pid);
     expect(run('up', '--detach').stdout).toContain('Running already');
     expect(processes(root).map(({ pid }) => pid)).toEqual(pids);
     const [command, args, options] = call(root, port, 'up', '--detach');
     const { GATEWAY_PORT: _, ...env } = options.env;
-    const again = spawnSync(command, args, { ...options, env: { ...env, LOG_LEVEL: 'debug' } });
+    const wanted = { ...env, LOG_LEVEL: 'debug', EDGE_SHARED_SECRET: 'another-secret-of-more-than-32-letters' };
+    const refused = spawnSync(command, args, { ...options, env: wanted });
+    expect([refused.status, refused.stdout]).toEqual([78, '']);
+    expect(refused.stderr).toMatch(/EDGE_SHARED_SECRET \(gateway\).*LOG_LEVEL \(every service\).*up --apply/);
+    expect(spawnSync(...withVariables(call(root, port, 'run', 'x'), wanted)).status).toBe(78);
+    expect(processes(root).map(({ pid }) => pid)).toEqual(pids);
+
+    const again = spawnSync(command, [...args, '--apply'], { ...options, env: wanted });
+    expect(again.stderr).toMatch(/EDGE_SHARED_SECRET .*LOG_LEVEL .* changed; .*: starting the stack again/);
     expect(again.stdout).toContain(`Running: http://127.0.0.1:${port}`);
-    expect(again.stderr).toContain('LOG_LEVEL changed: starting the stack again');
     expect(processes(root).some(({ pid }) => pids.includes(pid))).toBe(false);
     expect(readFileSync(join(root, 'migrated'), 'utf8')).toBe('\n');
+  });
+
+  it('refuses the development identity in production and on a network, and stops nothing for it', () => {
+    const pids = processes(root).map(({ pid }) => pid);
+    const opened: Record<string, string>[] = [{ NODE_ENV: 'production' }, { GATEWAY_HOST: '0.0.0.0' }];
+    for (const open of opened) {
+      const refused = spawnSync(...withVariables(call(root, port, 'up', '--detach', '--apply'), open));
+      expect([refused.status, refused.stdout]).toEqual([78, '']);
+      expect(refused.stderr).toMatch(/believes everybody\. Set IDENTITY_MODE to jwt or edge/);
+    }
+    expect(processes(root).map(({ pid }) => pid)).toEqual(pids);
   });
 
   it('goes down without a trace, and only itself', async () => {

@@ -1,4 +1,4 @@
-import { busTrust, busVariables, integer, list } from '@switchyard/platform';
+import { busTrust, busVariables, integer, list, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { KeyRingText } from './vault.ts';
@@ -25,6 +25,7 @@ export const Config = z
       .optional()
       .describe('Redis that keeps for all replicas what users may list; unset: each keeps its own'),
     OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
+    ...OPS_VARIABLES,
     LOG_LEVEL: z
       .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
       .default('info')
@@ -72,12 +73,14 @@ export const Config = z
   })
   // TOOL_SECRET_<NAME>: what a tool in a file gets as {credential.NAME}.
   .catchall(z.unknown())
+  .meta({ prefixes: [SECRET_PREFIX] })
   .transform((env, context) => ({
     natsUrl: env.NATS_URL,
     busTrust: busTrust(env, context),
     database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
     redisUrl: env.REDIS_URL,
     opsPort: env.OPS_PORT,
+    ops: opsAccessOf(env),
     logLevel: env.LOG_LEVEL,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     tools: { directory: env.TOOLS_DIR, reloadMs: env.TOOLS_RELOAD_MS, allowHosts: env.EGRESS_ALLOW_HOSTS },

@@ -69,6 +69,14 @@ export interface ProviderConfig {
 export type ParsedProviders =
   { readonly providers: readonly ProviderConfig[] } | { readonly mistakes: readonly FileMistake[] };
 
+/** The variables of the environment that hold the secrets of a file's providers; none where the file is wrong. */
+export function namedSecrets(text: string): string[] {
+  const file = readYaml(text);
+  const parsed = 'mistakes' in file ? undefined : File.safeParse(file.value ?? {});
+  const providers = Object.values(parsed?.data?.providers ?? {});
+  return providers.map((provider) => provider.client_secret_env).filter((name) => name !== undefined);
+}
+
 /** `read`: a variable of the environment. */
 export function parseProviders(text: string, read: (name: string) => string | undefined): ParsedProviders {
   const file = readYaml(text);
