@@ -2,11 +2,14 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import {
+  databaseLogins,
+  ensureLogins,
   type Guarded,
   guarded,
   type GuardedServer,
   loadBusKeys,
   type LocalServer,
+  Passwords,
   SERVERS,
   serviceAccess,
   type ServerName,
@@ -28,10 +31,10 @@ const COMPOSE_LIMIT_MS = 300_000;
 
 /** The port of each server inside its container. */
 const COMPOSE_PORTS: Readonly<Record<ServerName, number>> = { nats: 4222, postgres: 5432, redis: 6379, prosody: 5222 };
-const COMPOSE_URLS: Readonly<Record<ServerName, (address: string, password: string) => string>> = {
+const COMPOSE_URLS: Readonly<Record<ServerName, (address: string, passwords: Passwords) => string>> = {
   nats: (address) => `nats://${address}`,
-  postgres: (address, password) => `postgresql://switchyard:${encodeURIComponent(password)}@${address}/switchyard`,
-  redis: (address) => `redis://${address}`,
+  postgres: (address, passwords) => `postgresql://switchyard:${passwords.of('postgres.owner')}@${address}/switchyard`,
+  redis: (address, passwords) => `redis://admin:${passwords.of('redis.admin')}@${address}`,
   prosody: (address) => `xmpp://${address}`,
 };
 
@@ -54,12 +57,20 @@ export function sourceOf(name: ServerName, environment: Environment): 'environme
 
 /** Arguments that make every `docker compose` call of this clone speak of the same project. */
 function composeArguments(place: Place): string[] {
-  return ['compose', '-f', join(place.root, 'docker-compose.yml'), '-p', `switchyard-${place.id}`];
+  const files = ['docker-compose.yml', 'docker-compose.ports.yml'].flatMap((file) => ['-f', join(place.root, file)]);
+  return ['compose', ...files, '-p', `switchyard-${place.id}`];
+}
+
+/** The passwords that infra/compose-secrets.mjs made for the containers. */
+function composePasswords(place: Place): Passwords {
+  return new Passwords(join(place.root, 'infra', 'secrets'));
 }
 
 async function startComposed(place: Place, names: readonly ServerName[]): Promise<Partial<Record<ServerName, string>>> {
   if (names.length === 0) return {};
   const compose = composeArguments(place);
+  await run(process.execPath, [join(place.root, 'infra', 'compose-secrets.mjs')], { timeout: 60_000 });
+  const passwords = composePasswords(place);
   // Port 0: Docker picks free ones, so that two clones do not meet.
   const env: NodeJS.ProcessEnv = {
     ...process.env,
@@ -74,7 +85,7 @@ async function startComposed(place: Place, names: readonly ServerName[]): Promis
       env,
       timeout: 30_000,
     });
-    return [name, COMPOSE_URLS[name](stdout.trim(), env['POSTGRES_PASSWORD'] || 'switchyard')] as const;
+    return [name, COMPOSE_URLS[name](stdout.trim(), passwords)] as const;
   });
   return Object.fromEntries(await Promise.all(found)) as Partial<Record<ServerName, string>>;
 }
@@ -136,11 +147,15 @@ export async function startInfrastructure(
     ServerName,
     string
   >;
-  const passwords = passwordsOf(place);
-  const keys = await loadBusKeys(passwords);
-  const at = (name: GuardedServer): Guarded =>
-    privately.includes(name) ? guarded(name, urls[name], passwords) : { urlFor: () => urls[name] };
+  const keys = await loadBusKeys(passwordsOf(place));
+  const at = (name: GuardedServer): Guarded => {
+    const source = sourceOf(name, environment);
+    if (source === 'environment') return { urlFor: () => urls[name] };
+    return guarded(name, urls[name], source === 'compose' ? composePasswords(place) : passwordsOf(place));
+  };
   const servers = { nats: at('nats'), postgres: at('postgres'), redis: at('redis') };
-  if (privately.includes('nats')) writeNatsUrls(place, servers.nats);
+  if (sourceOf('postgres', environment) === 'compose')
+    await ensureLogins(urls.postgres, databaseLogins(composePasswords(place)));
+  if (sourceOf('nats', environment) !== 'environment') writeNatsUrls(place, servers.nats);
   return { urls, supervised, accessOf: (app) => serviceAccess(app, servers, keys.of(app)), xmpp };
 }

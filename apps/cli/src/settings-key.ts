@@ -5,12 +5,9 @@ import type { Place } from './place.ts';
 
 const KEY_BYTES = 32;
 
-/**
- * The key under which this clone keeps the fingerprints of its settings: made once, readable by its owner only. Without it
- * a fingerprint says nothing about a value, not even to somebody who can guess the value.
- */
-export function settingsKey(place: Place): Buffer {
-  const file = join(place.state, 'settings.key');
+/** Random bytes that a clone makes once and keeps in a file of its state folder that its owner alone reads. */
+function keptBytes(place: Place, name: string): Buffer {
+  const file = join(place.state, name);
   const made = randomBytes(KEY_BYTES);
   try {
     mkdirSync(place.state, { recursive: true, mode: 0o700 });
@@ -20,8 +17,17 @@ export function settingsKey(place: Place): Buffer {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     const kept = readFileSync(file);
     if (kept.length === KEY_BYTES) return kept;
-    // Cut off by a crash: with another key every setting counts as changed once, and nothing is lost.
+    // Cut off by a crash: made anew, every setting counts as changed once, and nothing is lost.
     writeFileSync(file, made, { mode: 0o600 });
     return made;
   }
 }
+
+/**
+ * The key under which this clone keeps the fingerprints of its settings. Without it a fingerprint says nothing about a
+ * value, not even to somebody who can guess the value.
+ */
+export const settingsKey = (place: Place): Buffer => keptBytes(place, 'settings.key');
+
+/** What whoever reads the metrics of this clone's services sends, where the person chose no OPS_TOKEN. */
+export const opsToken = (place: Place): string => keptBytes(place, 'ops.key').toString('hex');

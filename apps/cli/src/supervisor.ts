@@ -2,12 +2,12 @@ import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Environment, hasOwnModel, parseReplicas, type StackAddresses } from './environment.ts';
 import { sourceOf, startInfrastructure, stopComposed } from './infrastructure.ts';
-import { passwordsOf } from './logins.ts';
 import { migrate } from './migrate.ts';
 import type { Place } from './place.ts';
 import { Ports } from './ports.ts';
 import { writeProcesses } from './records.ts';
 import { developmentApps, entryOf, type Launchable, serviceApps } from './services.ts';
+import { opsToken } from './settings-key.ts';
 import { Supervised } from './supervised.ts';
 import { loginSettings, OWN_JID } from './xmpp-login.ts';
 
@@ -26,8 +26,6 @@ export interface Progress {
 
 /** Readiness that a first task needs; the other services may come later. */
 const NEEDED = ['gateway', 'orchestrator', 'mcp-tool', 'a2a'];
-/** Under this name passwords.json has the token of the metrics. */
-const OPS_LOGIN = 'ops';
 const READY_LIMIT_MS = 45_000;
 const PROBE_LIMIT_MS = 2_000;
 
@@ -130,7 +128,7 @@ export class Supervisor {
     const stack: StackAddresses = {
       root: place.root,
       accessOf: infrastructure.accessOf,
-      opsToken: passwordsOf(place).of(OPS_LOGIN),
+      opsToken: opsToken(place),
       namedVariables,
       xmppLogin: xmpp && loginSettings(xmpp, OWN_JID, urls.prosody),
       gateway,

@@ -14,6 +14,7 @@ export {
   type BusKeys,
   type BusLogin,
   type DatabaseLogin,
+  databaseLogins,
   DATABASE_ROLES,
   guarded,
   type Guarded,
