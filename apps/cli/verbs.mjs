@@ -79,6 +79,13 @@ export const VERBS = [
     words: ['federation'],
     setUp: true,
   },
+  {
+    name: 'nats',
+    usage: 'nats context | ask <subject> [JSON] | keys | login watcher-NAME --tenants A,B',
+    summary:
+      'Connect the stock NATS client, ask on the bus as an operator, make keys and logins for servers of your own.',
+    words: ['context', 'ask', 'keys', 'login'],
+  },
   { name: 'audit', usage: 'audit verify', summary: 'Prove that the audit log is whole.', later: true },
   {
     name: 'bench',

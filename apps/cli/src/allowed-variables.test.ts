@@ -49,7 +49,7 @@ describe('the settings of a stack', () => {
   it('are every variable that a service reads, security settings included', () => {
     const declared = APPS.flatMap((app) => SERVICE_VARIABLES[app].names);
     const given = Object.fromEntries(declared.map((name) => [name, 'x']));
-    const decided = ['OPS_PORT', 'OPS_HOST', 'DEV_MODEL_PORT', 'MOCK_A2A_PORT', 'SUPABASE_DATABASE_URL'];
+    const decided = ['BUS_KEYS', 'OPS_PORT', 'OPS_HOST', 'DEV_MODEL_PORT', 'MOCK_A2A_PORT', 'SUPABASE_DATABASE_URL'];
     expect(new Set(settingNames(given))).toEqual(new Set(declared.filter((name) => !decided.includes(name))));
   });
 

@@ -22,7 +22,8 @@ const OF_TELEMETRY = /^OTEL_/;
 const DECIDED =
   /^(NATS_URL|BUS_KEYS|(SUPABASE_)?DATABASE_URL|REDIS_URL|XMPP_URL|GATEWAY_(PORT|HOST)|OPS_(PORT|HOST)|(DEV_MODEL|MOCK_A2A)_PORT)$/;
 /** Those of them that the person may set for `up`, and what is read by `up` alone. */
-const OF_STACK = /^(NATS_URL|DATABASE_URL|REDIS_URL|XMPP_URL|GATEWAY_(PORT|HOST)|SWITCHYARD_(REPLICAS|COMPOSE))$/;
+const OF_STACK =
+  /^(NATS_URL|DATABASE_URL|REDIS_URL|XMPP_URL|GATEWAY_(PORT|HOST)|SWITCHYARD_(REPLICAS|COMPOSE)|NATS_WATCHERS)$/;
 
 function declares(app: AppName, name: string): boolean {
   const { names, prefixes } = SERVICE_VARIABLES[app];

@@ -13,13 +13,14 @@ import {
   SERVERS,
   serviceAccess,
   type ServerName,
+  type Watchers,
   startNats,
   startPostgres,
   startProsody,
   startRedis,
 } from '@switchyard/local-servers';
 import type { Environment, ServiceApp } from './environment.ts';
-import { passwordsOf, writeNatsUrls } from './logins.ts';
+import { passwordsOf, watchersOf, writeNatsUrls } from './logins.ts';
 import { logFile, type Place } from './place.ts';
 import type { Ports } from './ports.ts';
 import { Supervised, type SupervisedOptions } from './supervised.ts';
@@ -100,13 +101,14 @@ function launcher(
   place: Place,
   ports: Ports,
   xmpp: XmppAccounts | undefined,
+  watchers: Watchers,
 ): () => Promise<LocalServer> {
   const start = { nats: startNats, postgres: startPostgres, redis: startRedis };
   return async () => {
     const port = await ports.take(name);
     const options = { dir: join(place.state, 'data', name), port, log: logFile(place, name) };
     if (name === 'prosody') return startProsody({ ...options, ...xmpp });
-    return start[name]({ ...options, passwords: passwordsOf(place) });
+    return start[name]({ ...options, passwords: passwordsOf(place), watchers });
   };
 }
 
@@ -121,8 +123,9 @@ export async function startInfrastructure(
   const names = SERVERS.map((server) => server.name);
   const privately = names.filter((name) => sourceOf(name, environment) === 'private');
   const xmpp = privately.includes('prosody') ? xmppAccounts(place) : undefined;
+  const watchers = watchersOf(environment);
   const supervised = privately.map(
-    (name) => new Supervised({ name, launch: launcher(name, place, ports, xmpp), ...watch }),
+    (name) => new Supervised({ name, launch: launcher(name, place, ports, xmpp, watchers), ...watch }),
   );
   const composed = startComposed(
     place,

@@ -25,6 +25,7 @@ const LOAD: Readonly<Record<VerbName, () => Promise<Verb>>> = {
   effects: async () => (await import('./verb-effects.ts')).effects,
   tools: async () => (await import('./verb-tools.ts')).tools,
   demo: async () => (await import('./verb-demo.ts')).demo,
+  nats: async () => (await import('./verb-nats.ts')).nats,
   audit: async () => later('audit'),
   bench: async () => (await import('./verb-bench.ts')).bench,
   chaos: async () => (await import('./verb-chaos.ts')).chaos,

@@ -132,7 +132,7 @@ export async function status({ place, values, print, paint }: VerbContext): Prom
   const watching = natsUrlFile(place, 'watcher');
   if (existsSync(watching))
     print(
-      `Watch: nats --server "$(cat ${relative(process.cwd(), watching)})" --inbox-prefix _INBOX.watcher sub 'run.>'`,
+      `Watch: nats --server "$(cat ${relative(process.cwd(), watching)})" --inbox-prefix _INBOX.watcher sub 'run.>'; or ./switchyard nats context`,
     );
   const gateway = rows.find((row) => row.name === 'gateway');
   if (!gateway)

@@ -27,6 +27,7 @@ export {
   serviceAccess,
   type ServiceAccess,
   stockClient,
+  watcherLogins,
   type Watchers,
 } from './access/index.ts';
 export { developmentCertificate, type DevelopmentCertificate } from './development-certificate.ts';

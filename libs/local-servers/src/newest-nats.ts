@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -10,7 +10,8 @@ const run = promisify(execFile);
 export const NEWEST_NATS_VERSION = '2.15.2';
 
 const BUILD_LIMIT_MS = 600_000;
-const CACHE = fileURLToPath(new URL('../../../node_modules/.cache/switchyard', import.meta.url));
+/** Outlives a clone: it is the same for all, and takes a minute to build. */
+const CACHE = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'switchyard');
 
 /**
  * The path of that nats-server: `NATS_SERVER_NEWEST` where it is set, else built once from the Go module proxy and kept.
