@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Bus, connectBus, type Service } from '@switchyard/bus';
 import { listAgents, performStep } from '@switchyard/contracts';
-import { type LocalServer, startNats } from '@switchyard/local-servers';
+import { type Servers, startServers } from '@switchyard/local-servers';
 import { createMockA2a, type MockA2a } from '@switchyard/mock-a2a';
 import { createLogger } from '@switchyard/platform';
 import { Config, createA2a } from '../src/index.ts';
@@ -13,23 +13,26 @@ const log = createLogger({ app: 'test', level: 'silent' });
 const principal = { tenantId: 't', userId: 'u', role: 'user', via: 'dev' } as const;
 const dir = mkdtempSync(join(tmpdir(), 'a2a-nats-'));
 
-let nats: LocalServer;
+let servers: Servers<'nats'>;
 let agent: MockA2a;
 let service: Service;
 let asker: Bus;
 
 beforeAll(async () => {
-  nats = await startNats({ dir: join(dir, 'nats'), durable: false });
+  servers = await startServers(['nats']);
   agent = await createMockA2a({ port: 0 });
-  service = createA2a(Config.parse({ NATS_URL: nats.url, A2A_AGENTS: agent.url }), { log, handleSignals: false });
+  service = createA2a(Config.parse({ ...servers.accessOf('a2a'), A2A_AGENTS: agent.url }), {
+    log,
+    handleSignals: false,
+  });
   await service.start();
-  asker = await connectBus({ url: nats.url, app: 'orchestrator', log });
+  asker = await connectBus({ ...servers.busOf('orchestrator'), log });
 });
 afterAll(async () => {
   await asker?.close();
   await service?.stop();
   await agent?.stop();
-  await nats?.stop();
+  await servers?.stop();
   rmSync(dir, { recursive: true, force: true });
 });
 

@@ -14,7 +14,7 @@ import {
   subjects,
   toCloudEvent,
 } from '@switchyard/contracts';
-import { startServers, type Servers } from '@switchyard/local-servers';
+import { type Servers, startServers, stockClient } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { CONFLICT_TYPE, migrateDatabase, openStore } from '@switchyard/store';
 import { until } from '@switchyard/testing';
@@ -45,14 +45,16 @@ const journal = new Map<string, RunEvent[]>();
 let servers: Servers<'nats' | 'postgres'>;
 let nats: NatsConnection;
 let bus: Bus;
+/** Asks audit. */
+let gateway: Bus;
+let tools: Bus;
 let audit: AuditApp;
 let treeDir: string;
 
 async function startAudit(): Promise<void> {
   audit = createAudit(
     Config.parse({
-      NATS_URL: servers.nats.url,
-      DATABASE_URL: servers.postgres.url,
+      ...servers.accessOf('audit'),
       LOG_TREE_DIR: treeDir,
       AUDIT_SWEEP_MS: '200',
     }),
@@ -71,13 +73,13 @@ async function recordsCheck(): Promise<unknown> {
 
 const seqsOf = (records: readonly AuditRecord[]) => records.map((r) => r.seq).sort((a, b) => a - b);
 const logOf = async (runId: string, principal = auditor) =>
-  (await bus.request(queryAudit, { principal, runId, limit: 500 })).records;
+  (await gateway.request(queryAudit, { principal, runId, limit: 500 })).records;
 
 /** Waits until audit knows the end of a run, and gives its records. */
 async function settled(runId: string, count = 9): Promise<AuditRecord[]> {
   let records: AuditRecord[] = [];
   const knows = async (): Promise<boolean> => {
-    const { runs } = await bus.request(listRuns, { principal: auditor, limit: 200 });
+    const { runs } = await gateway.request(listRuns, { principal: auditor, limit: 200 });
     records = await logOf(runId);
     return records.length >= count && runs.some((r) => r.runId === runId && r.phase === 'ended');
   };
@@ -97,8 +99,10 @@ beforeAll(async () => {
   servers = await startServers(['nats', 'postgres']);
   await migrateDatabase(servers.postgres.url);
   treeDir = await mkdtemp(join(tmpdir(), 'audit-tree-'));
-  nats = await connect({ servers: `127.0.0.1:${servers.nats.port}` });
-  bus = await connectBus({ url: servers.nats.url, app: 'orchestrator', log });
+  nats = await connect(stockClient(servers.nats.url));
+  bus = await connectBus({ ...servers.busOf('orchestrator'), log });
+  gateway = await connectBus({ ...servers.busOf('gateway'), log });
+  tools = await connectBus({ ...servers.busOf('mcp-tool'), log });
   await bus.ensureStreams();
   await bus.answer(readRunEvents, async ({ principal, runId, after, limit }) => {
     const events = journal.get(runId);
@@ -111,7 +115,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await audit?.stop();
-  await bus?.close();
+  await Promise.all([bus, gateway, tools].map((each) => each?.close()));
   await nats?.close();
   await servers?.stop();
   if (treeDir) await rm(treeDir, { recursive: true, force: true });
@@ -121,7 +125,7 @@ describe('audit, with real servers', () => {
   it('keeps every fact of a run, its summary, and its folder', async () => {
     await bus.publishEvents(run('run-plain'));
     expect(seqsOf(await settled('run-plain'))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    const { runs } = await bus.request(listRuns, { principal: auditor });
+    const { runs } = await gateway.request(listRuns, { principal: auditor });
     expect(runs.find((r) => r.runId === 'run-plain')).toMatchObject({
       status: 'success',
       totalSteps: 1,
@@ -160,8 +164,8 @@ describe('audit, with real servers', () => {
 
   it('keeps facts outside runs', async () => {
     const data = { tenant_id: 'acme', user_id: 'ada', tool: 'send_mail', reason: 'role', run_id: null };
-    await bus.publishSystem({ type: 'tools.access.denied', data });
-    const told = async () => (await bus.request(queryAudit, { principal: auditor, type: 'tools.*' })).records;
+    await tools.publishSystem({ type: 'tools.access.denied', data });
+    const told = async () => (await gateway.request(queryAudit, { principal: auditor, type: 'tools.*' })).records;
     await until(async () => (await told()).length > 0, 15_000);
     expect((await told())[0]).toMatchObject({ type: 'tools.access.denied', userId: 'ada' });
   });
@@ -202,7 +206,7 @@ describe('audit, with real servers', () => {
     expect(await logOf('run-of-bob', who('ada'))).toEqual([]);
     expect(await logOf('run-of-bob', who('bob'))).toHaveLength(9);
     expect(await logOf('run-of-bob', who('ada', 'admin', 'other'))).toEqual([]);
-    const mine = await bus.request(listRuns, { principal: who('bob') });
+    const mine = await gateway.request(listRuns, { principal: who('bob') });
     expect(mine.runs.map((r) => r.runId)).toEqual(['run-of-bob']);
   });
 
@@ -210,14 +214,14 @@ describe('audit, with real servers', () => {
     const seen: string[] = [];
     let cursor: string | undefined;
     do {
-      const page = await bus.request(queryAudit, { principal: auditor, limit: 7, ...(cursor ? { cursor } : {}) });
+      const page = await gateway.request(queryAudit, { principal: auditor, limit: 7, ...(cursor ? { cursor } : {}) });
       seen.push(...page.records.map((r) => r.id));
       cursor = page.nextCursor ?? undefined;
     } while (cursor !== undefined);
     expect(new Set(seen).size).toBe(seen.length);
-    const all = await bus.request(queryAudit, { principal: auditor, limit: 500 });
+    const all = await gateway.request(queryAudit, { principal: auditor, limit: 500 });
     expect(seen).toEqual(all.records.map((r) => r.id));
-    await expect(bus.request(queryAudit, { principal: auditor, cursor: 'bm9uc2Vuc2U' })).rejects.toMatchObject({
+    await expect(gateway.request(queryAudit, { principal: auditor, cursor: 'bm9uc2Vuc2U' })).rejects.toMatchObject({
       code: 'invalid_cursor',
     });
   });

@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { xmppStatus } from '@switchyard/contracts';
-import { type LocalServer, startRedis } from '@switchyard/local-servers';
+import { type GuardedLocalServer, startRedis } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
 import { type House, openHouse, parseSse, readUntil } from './http.ts';
 
 const houses: House[] = [];
 const dir = mkdtempSync(join(tmpdir(), 'gateway-redis-'));
-let redis: LocalServer | undefined;
+let redis: GuardedLocalServer | undefined;
 afterEach(async () => {
   for (const house of houses.splice(0)) await house.stop();
   await redis?.stop();
@@ -27,7 +27,7 @@ const as = (userId: string) => ({ headers: { 'x-user-id': userId } });
 describe('the rate limit', () => {
   it('counts one user over all replicas, others apart, and survives the loss of Redis', async () => {
     redis = await startRedis({ dir: join(dir, 'redis'), durable: false });
-    const env = { REDIS_URL: redis.url, RATE_LIMIT_PER_MINUTE: '10' };
+    const env = { REDIS_URL: redis.urlFor('gateway'), RATE_LIMIT_PER_MINUTE: '10' };
     const [first, second] = [await open(env), await open(env)];
     await until(
       async () =>

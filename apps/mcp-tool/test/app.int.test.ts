@@ -1,10 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Bus, connectBus, type Service } from '@switchyard/bus';
-import { callTool, listTools, performStep, type Principal, REQUESTS } from '@switchyard/contracts';
-import { type Servers, startServers } from '@switchyard/local-servers';
+import {
+  APPS,
+  callTool,
+  listTools,
+  performStep,
+  type Principal,
+  type RequestContract,
+  REQUESTS,
+} from '@switchyard/contracts';
+import { type Servers, startServers, stockClient } from '@switchyard/local-servers';
 import { createLogger, parseConfig } from '@switchyard/platform';
 import { migrateDatabase } from '@switchyard/store';
-import { connect, type NatsConnection } from 'nats';
+import { signedAs } from '@switchyard/testing';
+import { connect, headers, type Msg, type NatsConnection } from 'nats';
 import { Config, createMcpTool } from '../src/index.ts';
 
 /** The whole service, wired by app.ts, on a real NATS server and a real PostgreSQL. */
@@ -15,13 +24,13 @@ const ANN: Principal = { tenantId: 'acme', userId: 'ann', role: 'user', via: 'de
 let servers: Servers<'nats' | 'postgres'>;
 let service: Service;
 let asker: Bus;
+let gateway: Bus;
 /** A stock client, as an operator has it. */
 let raw: NatsConnection;
 
 function start(): Promise<Service> {
   const config = parseConfig(Config, {
-    NATS_URL: servers.nats.url,
-    DATABASE_URL: servers.postgres.url,
+    ...servers.accessOf('mcp-tool'),
     MOCK_WEATHER_TOOL_API_KEY: 'test',
   });
   if (!config.ok) throw new Error(JSON.stringify(config.problems));
@@ -33,17 +42,18 @@ beforeAll(async () => {
   servers = await startServers(['nats', 'postgres']);
   await migrateDatabase(servers.postgres.url);
   service = await start();
-  asker = await connectBus({ url: servers.nats.url, app: 'orchestrator', log });
-  raw = await connect({ servers: servers.nats.url });
+  asker = await connectBus({ ...servers.busOf('orchestrator'), log });
+  gateway = await connectBus({ ...servers.busOf('gateway'), log });
+  raw = await connect(stockClient(servers.nats.url, 'operator'));
 });
 afterAll(async () => {
-  await Promise.all([raw?.close(), asker?.close()]);
+  await Promise.all([raw?.close(), asker?.close(), gateway?.close()]);
   await service?.stop();
   await servers?.stop();
 });
 
 const call = (principal: Principal, tool: string, args: Record<string, unknown>) =>
-  asker.request(callTool, { principal, tool, arguments: args });
+  gateway.request(callTool, { principal, tool, arguments: args });
 
 describe('the service on real servers', () => {
   it('performs a step, facts first', async () => {
@@ -106,10 +116,25 @@ describe('the service on real servers', () => {
   });
 });
 
+/** What somebody asks who has the keys of a service, and none of our library. */
+function signed({ subject, askedBy }: RequestContract, body: Uint8Array | string): Promise<Msg> {
+  const asker = APPS.find((app) => askedBy.includes(app))!;
+  const { caller, reply } = signedAs(asker, 'mcp-tool', servers.busOf(asker).trust, { subject, body });
+  const beside = headers();
+  beside.set('caller', caller);
+  return raw.request(subject, body, { timeout: 30_000, noMux: true, reply, headers: beside });
+}
+
 describe('a stock client', () => {
+  it('whose question nobody signed is told so, and nothing else', async () => {
+    const answer = await raw.request(listTools.subject, '{}', { timeout: 30_000 });
+    expect(answer.headers?.get('error-code')).toBe('caller_not_trusted');
+    expect(answer.string()).not.toContain('calculator');
+  });
+
   it('lists the tools with nothing but {}, or nothing at all', async () => {
     for (const body of ['{}', '']) {
-      const answer = await raw.request(listTools.subject, body, { timeout: 30_000 });
+      const answer = await signed(listTools, body);
       expect(answer.headers?.get('error-code') ?? '').toBe('');
       const { tools } = answer.json<{ tools: { name: string }[] }>();
       expect(tools.map(({ name }) => name)).toEqual([
@@ -124,9 +149,9 @@ describe('a stock client', () => {
 
   // What only one replica hears, by a name that it made up, nobody can call here.
   const answered = REQUESTS.filter(({ answeredBy, subject }) => answeredBy === 'mcp-tool' && !subject.endsWith('.*'));
-  it.each(answered.map(({ subject }) => subject))(
+  it.each(answered.map((contract) => [contract.subject, contract] as const))(
     'is refused garbage on %s with a stable code, and the service goes on',
-    async (subject) => {
+    async (_subject, contract) => {
       const garbage = [
         '{',
         '[]',
@@ -139,7 +164,7 @@ describe('a stock client', () => {
         `"${'x'.repeat(1_000_000)}"`,
       ];
       for (const body of garbage) {
-        const answer = await raw.request(subject, body, { timeout: 30_000 });
+        const answer = await signed(contract, body);
         expect(answer.headers?.get('error-code')).toBe('invalid_input');
         expect(answer.json()).toMatchObject({ code: 'invalid_input', message: expect.any(String) });
       }

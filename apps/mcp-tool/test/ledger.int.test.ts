@@ -33,6 +33,7 @@ const LEASE_MS = 800;
 
 let servers: Servers<'nats' | 'postgres'>;
 let asker: Bus;
+let gateway: Bus;
 const facts: SystemEvent[] = [];
 /** What really happened, in this process and in others. */
 const world: string[] = [];
@@ -71,8 +72,7 @@ const deaf = defineTool({
 });
 
 const environment = () => ({
-  NATS_URL: servers.nats.url,
-  DATABASE_URL: servers.postgres.url,
+  ...servers.accessOf('mcp-tool'),
   EFFECT_LEASE_MS: String(LEASE_MS),
 });
 
@@ -111,8 +111,9 @@ async function process_(): Promise<{ child: ChildProcess; effects: () => string[
 beforeAll(async () => {
   servers = await startServers(['nats', 'postgres']);
   await migrateDatabase(servers.postgres.url);
-  asker = await connectBus({ url: servers.nats.url, app: 'orchestrator', log });
-  const auditor = await connectBus({ url: servers.nats.url, app: 'audit', log });
+  asker = await connectBus({ ...servers.busOf('orchestrator'), log });
+  gateway = await connectBus({ ...servers.busOf('gateway'), log });
+  const auditor = await connectBus({ ...servers.busOf('audit'), log });
   auditor.consume({
     stream: 'SYSTEM',
     durable: 'audit',
@@ -131,7 +132,7 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await Promise.all(services.map((service) => service.stop()));
-  await asker?.close();
+  await Promise.all([asker?.close(), gateway?.close()]);
   await restarted?.stop();
   await servers?.stop();
 });
@@ -158,7 +159,7 @@ async function ask(tool: string, key: string, args?: Record<string, unknown>): P
   }
 }
 const effectOf = async (key: string) => {
-  const read = () => asker.request(listEffects, { principal: ANN, runId: key.split(':')[0]! });
+  const read = () => gateway.request(listEffects, { principal: ANN, runId: key.split(':')[0]! });
   const { effects } = await Promise.any([read(), read(), read(), read()]);
   return effects.find(({ idempotencyKey }) => idempotencyKey === key);
 };
@@ -212,7 +213,7 @@ describe('a process that is killed after the effect and before its outcome is wr
     await until(() => told('tools.effect.in_doubt').length === 1);
 
     const settle = (principal: Principal, outcome: 'succeeded' | 'failed' = 'succeeded') =>
-      asker.request(settleEffect, { principal, effectId, outcome, note: 'It is on the statement.' });
+      gateway.request(settleEffect, { principal, effectId, outcome, note: 'It is on the statement.' });
     await expect(settle({ ...ANN, userId: 'bob' })).rejects.toMatchObject({ code: 'not_found' });
     await expect(settle({ ...ADMIN, tenantId: 'other' })).rejects.toMatchObject({ code: 'not_found' });
     await expect(settle({ ...ANN, userId: 'eve', role: 'auditor' })).rejects.toMatchObject({ code: 'forbidden' });
@@ -221,7 +222,7 @@ describe('a process that is killed after the effect and before its outcome is wr
     await expect(settle(ANN, 'failed')).rejects.toMatchObject({ code: 'effect_not_in_doubt' });
     await until(() => told('tools.effect.settled').length === 1);
     expect(await ask('pay_none', key)).toMatchObject({ status: 'succeeded', output: { settled_by_person: true } });
-    const seen = asker.request(getEffect, { principal: { ...ANN, userId: 'bob' }, effectId });
+    const seen = gateway.request(getEffect, { principal: { ...ANN, userId: 'bob' }, effectId });
     await expect(seen).rejects.toMatchObject({ code: 'not_found' });
     expect(effects()).toHaveLength(1);
   });
@@ -361,7 +362,7 @@ describe('a worker that is killed in a task in words', () => {
     release();
     child.kill('SIGCONT');
     expect(await answer).toMatchObject({ status: 'succeeded' });
-    const { effects: inLedger } = await asker.request(listEffects, { principal: ANN, runId: key.split(':')[0]! });
+    const { effects: inLedger } = await gateway.request(listEffects, { principal: ANN, runId: key.split(':')[0]! });
     expect(inLedger).toHaveLength(2);
     expect(inLedger.map(({ state }) => state)).toEqual(['succeeded', 'succeeded']);
     expect(new Set([...world, ...effects()]).size).toBe(2); // two keys in all, whoever paid
@@ -386,9 +387,9 @@ describe('a call without a key', () => {
     await replica();
     const principal = { ...ANN, userId: 'keyless' };
     const note = { name: 'plan', body: 'my password=hunter2hunter2 is secret' };
-    await asker.request(callTool, { principal, tool: 'add_note', arguments: note });
-    await asker.request(callTool, { principal, tool: 'get_note', arguments: { name: 'plan' } });
-    const { effects } = await asker.request(listEffects, { principal });
+    await gateway.request(callTool, { principal, tool: 'add_note', arguments: note });
+    await gateway.request(callTool, { principal, tool: 'get_note', arguments: { name: 'plan' } });
+    const { effects } = await gateway.request(listEffects, { principal });
     expect(effects).toMatchObject([{ tool: 'add_note', state: 'succeeded', runId: null }]);
     expect(JSON.stringify(effects)).not.toContain('hunter2');
   });
@@ -404,7 +405,7 @@ describe('PostgreSQL that goes away', () => {
     const { dir, port } = servers.postgres;
     await servers.postgres.stop();
     expect(await step('pay_none', freshKey())).toMatchObject({ status: 'failed', code: 'unavailable' });
-    restarted = await startPostgres({ dir, port, durable: false });
+    restarted = await startPostgres({ dir, port, durable: false, passwords: servers.passwords });
     expect(await answer).toMatchObject({ status: 'succeeded', output: { paid: 7 } });
     expect(await effectOf(key)).toMatchObject({ state: 'succeeded', attempts: 1, late: false });
     expect(world).toHaveLength(1);

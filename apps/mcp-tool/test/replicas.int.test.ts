@@ -47,7 +47,7 @@ const fixtures: Fixture[] = [];
 beforeAll(async () => {
   servers = await startServers(['nats', 'postgres', 'redis']);
   await migrateDatabase(servers.postgres.url);
-  store = openStore({ url: servers.postgres.url, app: 'mcp-tool' });
+  store = openStore({ url: servers.postgres.urlFor('mcp-tool'), app: 'mcp-tool' });
   directory = await mkdtemp(join(tmpdir(), 'replicas-test-'));
   const [own, shop, telling] = [
     await startFixture('modern'),
@@ -70,13 +70,11 @@ beforeAll(async () => {
   const tool = (name: string) => `  - { name: ${name}, description: Mail., http: { url: "https://mail.example/" } }\n`;
   await mkdir(join(directory, 'tools'));
   await writeFile(join(directory, 'tools', 'mail.yaml'), `tools:\n${tool('send')}`);
-  third = await connectBus({ url: servers.nats.url, app: 'mcp-tool', log });
+  third = await connectBus({ ...servers.busOf('mcp-tool'), log });
   await third.ensureStreams();
   for (let count = 0; count < 2; count += 1) {
     const config = parseConfig(Config, {
-      NATS_URL: servers.nats.url,
-      DATABASE_URL: servers.postgres.url,
-      REDIS_URL: servers.redis.url,
+      ...servers.accessOf('mcp-tool'),
       TOOLS_DIR: join(directory, 'tools'),
       TOOLS_RELOAD_MS: '600000',
       MCP_UPSTREAMS: join(directory, 'upstreams.yaml'),
@@ -89,7 +87,7 @@ beforeAll(async () => {
     await made.start();
     replicas.push(made);
   }
-  asker = await connectBus({ url: servers.nats.url, app: 'gateway', log });
+  asker = await connectBus({ ...servers.busOf('gateway'), log });
 });
 afterAll(async () => {
   await asker?.close();

@@ -34,8 +34,7 @@ beforeAll(async () => {
   await migrateDatabase(servers.postgres.url);
   for (let count = 0; count < 2; count += 1) {
     const config = parseConfig(Config, {
-      NATS_URL: servers.nats.url,
-      DATABASE_URL: servers.postgres.url,
+      ...servers.accessOf('mcp-tool'),
       MOCK_WEATHER_TOOL_API_KEY: 'test',
       TOOLS_RELOAD_MS: '1000',
     });
@@ -44,7 +43,7 @@ beforeAll(async () => {
     await made.start();
     replicas.push(made);
   }
-  asker = await connectBus({ url: servers.nats.url, app: 'gateway', log });
+  asker = await connectBus({ ...servers.busOf('gateway'), log });
 });
 afterAll(async () => {
   await asker?.close();
@@ -137,7 +136,7 @@ describe('a tool that an admin registers', () => {
 
   it('is there again after a restart', async () => {
     await asker.request(registerTool, { principal: ROOT, definition: definition('stay') });
-    const config = Config.parse({ NATS_URL: servers.nats.url, DATABASE_URL: servers.postgres.url });
+    const config = Config.parse(servers.accessOf('mcp-tool'));
     const third = createMcpTool(config, { log, handleSignals: false });
     await third.start();
     replicas.push(third);

@@ -65,7 +65,7 @@ export interface Database {
 export async function startDatabase(): Promise<Database> {
   const servers = await startServers(['postgres']);
   await migrateDatabase(servers.postgres.url);
-  const store = openStore({ url: servers.postgres.url, app: 'mcp-tool' });
+  const store = openStore({ url: servers.postgres.urlFor('mcp-tool'), app: 'mcp-tool' });
   return {
     store,
     stop: async () => {

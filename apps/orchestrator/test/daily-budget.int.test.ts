@@ -2,15 +2,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { type LocalServer, startRedis } from '@switchyard/local-servers';
+import { type GuardedLocalServer, Passwords, startRedis } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
 import { type Claim, type DailyBudgetParts, RedisDailyBudget } from '../src/daily-budget.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'orchestrator-redis-'));
-let redis: LocalServer;
+const passwords = new Passwords(join(dir, 'logins'));
+let redis: GuardedLocalServer;
 beforeAll(async () => {
-  redis = await startRedis({ dir: join(dir, 'redis'), durable: true });
+  redis = await startRedis({ dir: join(dir, 'redis'), durable: true, passwords });
 });
 afterAll(async () => {
   await redis?.stop();
@@ -25,7 +26,7 @@ afterEach(() => open.splice(0).forEach((budget) => budget.close()));
 let now = NOON;
 function budgetOf(parts: Partial<DailyBudgetParts> = {}): RedisDailyBudget {
   const budget = new RedisDailyBudget({
-    redisUrl: redis.url,
+    redisUrl: redis.urlFor('orchestrator'),
     limits: { user: NONE, tenant: NONE },
     byTenant: {},
     failOpen: false,
@@ -145,7 +146,7 @@ describe('Redis', () => {
     const port = Number(new URL(redis.url).port);
     await redis.stop();
     await expect(budget.reserve(claim(tenantId))).rejects.toMatchObject({ code: 'unavailable' });
-    redis = await startRedis({ dir: join(dir, 'redis'), durable: true, port });
+    redis = await startRedis({ dir: join(dir, 'redis'), durable: true, port, passwords });
     await until(
       () =>
         budget.view(admin(tenantId)).then(
@@ -156,7 +157,7 @@ describe('Redis', () => {
     );
     expect(asked).toEqual([Date.UTC(2026, 5, 1)]);
     await redis.stop();
-    redis = await startRedis({ dir: join(dir, 'empty'), durable: true, port });
+    redis = await startRedis({ dir: join(dir, 'empty'), durable: true, port, passwords });
     await until(
       () =>
         budget.view(admin(tenantId)).then(

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createDevModel, type DevModel } from '@switchyard/dev-model';
-import { freePort, type Servers, startServers } from '@switchyard/local-servers';
+import { asLogin, freePort, type Servers, startServers } from '@switchyard/local-servers';
 import { createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
 import { Redis } from 'ioredis';
 import { connectBus } from '@switchyard/bus';
@@ -41,7 +41,7 @@ afterAll(async () => {
 });
 
 describe('Redis', () => {
-  const look = () => probeRedis(servers.redis.url, LIMIT_MS);
+  const look = () => probeRedis(servers.redis.urlFor('orchestrator'), LIMIT_MS);
 
   it('keeps a key as long as it is to, and nothing of the look stays', async () => {
     const seen = await look();
@@ -71,7 +71,7 @@ describe('Redis', () => {
 
   it('with another password, and one that is away, are told apart', async () => {
     await redis.acl('SETUSER', 'ada', 'on', '>right', '+@all', '~*');
-    const wrong = await probeRedis(servers.redis.url.replace('redis://', 'redis://ada:wrong@'), LIMIT_MS);
+    const wrong = await probeRedis(asLogin(servers.redis.url, 'ada', 'wrong'), LIMIT_MS);
     expect(judgeReached(wrong, LIMIT_MS)).toMatchObject({
       status: 'fail',
       sentence: expect.stringMatching(/password in REDIS_URL is wrong/),
@@ -157,7 +157,8 @@ describe('the model endpoint', () => {
 describe('a model on a mapped host', () => {
   const at = { base: 'http://model.example/v1', key: KEY, model: 'dev' };
   const ask = async () => {
-    const way = await wayOverXmpp(servers.nats.url, LIMIT_MS);
+    const { url, trust } = servers.busOf('orchestrator');
+    const way = await wayOverXmpp(url, trust, LIMIT_MS);
     const serviceMap = parseServiceMap('{"model.example": "model@example.org"}');
     const fetch = createSafeFetch({ serviceMap, overXmpp: way!.overXmpp });
     return model.probeModel(at, fetch).finally(() => way!.close());
@@ -169,7 +170,7 @@ describe('a model on a mapped host', () => {
       sentence: expect.stringMatching(/no bridge runs that could ask it: check 22 says whether model@example\.org/),
     });
     const log = createLogger({ app: 'test', level: 'silent' });
-    const bridge = await connectBus({ url: servers.nats.url, app: 'xmpp-bridge', log });
+    const bridge = await connectBus({ ...servers.busOf('xmpp-bridge'), log });
     try {
       await bridge.answer(xmppRequest, async ({ host, method, resource, headers, body }) => {
         expect(host).toBe('model.example:80');

@@ -33,6 +33,9 @@ interface Linked {
 let servers: Servers<'nats' | 'postgres'>;
 let gateway: Bus;
 let tools: Bus;
+let agents: Bus;
+/** Sees what is published, with a consumer that no service has. */
+let observer: Bus;
 let store: Store;
 const performed: string[] = [];
 const published = new Map<string, Set<number>>();
@@ -41,21 +44,23 @@ const linked: Linked[] = [];
 beforeAll(async () => {
   servers = await startServers(['nats', 'postgres']);
   await migrateDatabase(servers.postgres.url);
-  store = openStore({ url: servers.postgres.url, app: 'orchestrator' });
-  tools = await connectBus({ url: servers.nats.url, app: 'mcp-tool', log });
+  store = openStore({ url: servers.postgres.urlFor('orchestrator'), app: 'orchestrator' });
+  tools = await connectBus({ ...servers.busOf('mcp-tool'), log });
   await tools.answer(listTools, async () => ({ tools: TOOLS }));
-  await tools.answer(listAgents, async () => ({ agents: [] }));
+  agents = await connectBus({ ...servers.busOf('a2a'), log });
+  await agents.answer(listAgents, async () => ({ agents: [] }));
   await tools.answer(performStep.mcp, async ({ idempotencyKey }) => {
     performed.push(idempotencyKey);
     return { status: 'succeeded' as const, output: 'ok' };
   });
-  gateway = await connectBus({ url: servers.nats.url, app: 'gateway', log });
-  await gateway.ensureStreams();
+  gateway = await connectBus({ ...servers.busOf('gateway'), log });
+  observer = await connectBus({ url: servers.nats.url, trust: 'open', app: 'observer', log });
+  await observer.ensureStreams();
   const note = (event: RunEvent) => {
     const seqs = published.get(event.runId) ?? new Set<number>();
     published.set(event.runId, seqs.add(event.seq));
   };
-  gateway.consume({
+  observer.consume({
     stream: 'RUNS',
     durable: 'test',
     handle: async (messages) => messages.forEach(({ event }) => event && note(event)),
@@ -74,16 +79,18 @@ afterEach(async () => {
   );
 });
 afterAll(async () => {
-  await Promise.all([gateway?.close(), tools?.close(), store?.close()]);
+  await Promise.all([gateway, tools, agents, observer, store].map((each) => each?.close()));
   await servers?.stop();
 });
 
 async function replica(script: Planner): Promise<Linked> {
   const [nats, postgres] = [await startProxy(servers.nats.port), await startProxy(servers.postgres.port)];
   const through = (url: string, { port }: Proxy) => Object.assign(new URL(url), { port: String(port) }).href;
+  const access = servers.accessOf('orchestrator');
   const config = parseConfig(Config, {
-    NATS_URL: `nats://127.0.0.1:${nats.port}`,
-    DATABASE_URL: through(servers.postgres.url, postgres),
+    ...access,
+    NATS_URL: through(access.NATS_URL!, nats),
+    DATABASE_URL: through(access.DATABASE_URL!, postgres),
     OPENAI_API_KEY: 'none',
     SWEEP_INTERVAL_MS: '300',
     LEASE_MS: String(LEASE_MS),

@@ -26,6 +26,9 @@ import { log, request, TOOLS } from './world.ts';
 let servers: Servers<'nats' | 'postgres'>;
 let gateway: Bus;
 let tools: Bus;
+let agents: Bus;
+/** Sees what is published, with a consumer that no service has. */
+let observer: Bus;
 const published: RunEvent[] = [];
 const performed: string[] = [];
 const replicas: Service[] = [];
@@ -35,18 +38,20 @@ const LEASE_MS = 60_000;
 beforeAll(async () => {
   servers = await startServers(['nats', 'postgres']);
   await migrateDatabase(servers.postgres.url);
-  tools = await connectBus({ url: servers.nats.url, app: 'mcp-tool', log });
+  tools = await connectBus({ ...servers.busOf('mcp-tool'), log });
   await tools.answer(listTools, async () => ({ tools: TOOLS }));
-  await tools.answer(listAgents, async () => ({ agents: [] }));
+  agents = await connectBus({ ...servers.busOf('a2a'), log });
+  await agents.answer(listAgents, async () => ({ agents: [] }));
   await tools.answer(performStep.mcp, async ({ idempotencyKey, stepId, call }, { progress }) => {
     performed.push(idempotencyKey);
     progress({ type: 'mcp.tool.search', data: { step_id: stepId, query: 'q', top_k: 1 } });
     const size = Number(call?.arguments['size'] ?? 0);
     return { status: 'succeeded' as const, output: size > 0 ? 'x'.repeat(size) : 'ok' };
   });
-  gateway = await connectBus({ url: servers.nats.url, app: 'gateway', log });
-  await gateway.ensureStreams();
-  gateway.consume({
+  gateway = await connectBus({ ...servers.busOf('gateway'), log });
+  observer = await connectBus({ url: servers.nats.url, trust: 'open', app: 'observer', log });
+  await observer.ensureStreams();
+  observer.consume({
     stream: 'RUNS',
     durable: 'test',
     handle: async (messages) => void published.push(...messages.flatMap(({ event }) => event ?? [])),
@@ -57,14 +62,13 @@ afterEach(async () => {
   await Promise.all(replicas.splice(0).map((replica) => replica.stop()));
 });
 afterAll(async () => {
-  await Promise.all([gateway?.close(), tools?.close()]);
+  await Promise.all([gateway?.close(), tools?.close(), agents?.close(), observer?.close()]);
   await servers?.stop();
 });
 
 async function replica(script: Planner): Promise<Service> {
   const config = parseConfig(Config, {
-    NATS_URL: servers.nats.url,
-    DATABASE_URL: servers.postgres.url,
+    ...servers.accessOf('orchestrator'),
     OPENAI_API_KEY: 'none',
     SWEEP_INTERVAL_MS: '200',
     LEASE_MS: String(LEASE_MS),

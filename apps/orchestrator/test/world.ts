@@ -75,7 +75,7 @@ export class World {
     await migrateDatabase(url);
     const pool = new pg.Pool({ connectionString: url, max: 2 });
     pool.on('error', () => undefined); // the server ends before its idle connections do
-    const store = openStore({ url, app: 'orchestrator' });
+    const store = openStore({ url: servers.postgres.urlFor('orchestrator'), app: 'orchestrator' });
     const hub = createMemoryBus({ log });
     const world = new World(hub, store, hub.connect('gateway'), pool, async () => {
       await Promise.all([store.close(), pool.end()]);

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Bus, connectBus, type Service } from '@switchyard/bus';
 import { xmppStatus } from '@switchyard/contracts';
-import { type LocalServer, startNats } from '@switchyard/local-servers';
+import { type Servers, startServers, stockClient } from '@switchyard/local-servers';
 import { createLogger, parseConfig } from '@switchyard/platform';
-import { until } from '@switchyard/testing';
-import { connect, type NatsConnection } from 'nats';
+import { signedAs, until } from '@switchyard/testing';
+import { connect, headers, type NatsConnection } from 'nats';
 import { Config, createXmppBridge } from '../src/index.ts';
 
 /** The whole service, wired by app.ts, on a real NATS server. */
@@ -23,16 +23,16 @@ const dir = mkdtempSync(join(tmpdir(), 'xmpp-bridge-'));
 const lines: string[] = [];
 const log = createLogger({ app: 'xmpp-bridge', destination: { write: (line: string) => void lines.push(line) } });
 
-let nats: LocalServer;
+let servers: Servers<'nats'>;
 let asker: Bus;
 /** A stock client, as an operator has it. */
 let raw: NatsConnection;
 let service: Service | undefined;
 
 beforeAll(async () => {
-  nats = await startNats({ dir: join(dir, 'nats'), durable: false });
-  asker = await connectBus({ url: nats.url, app: 'gateway', log });
-  raw = await connect({ servers: nats.url });
+  servers = await startServers(['nats']);
+  asker = await connectBus({ ...servers.busOf('gateway'), log });
+  raw = await connect(stockClient(servers.nats.url, 'operator'));
 });
 afterEach(async () => {
   await service?.stop();
@@ -41,12 +41,12 @@ afterEach(async () => {
 });
 afterAll(async () => {
   await Promise.all([raw?.close(), asker?.close()]);
-  await nats?.stop();
+  await servers?.stop();
   rmSync(dir, { recursive: true, force: true });
 });
 
 async function start(env: Record<string, string>): Promise<void> {
-  const config = parseConfig(Config, { NATS_URL: nats.url, ...env });
+  const config = parseConfig(Config, { ...servers.accessOf('xmpp-bridge'), ...env });
   if (!config.ok) throw new Error(JSON.stringify(config.problems));
   service = createXmppBridge(config.value, { log, handleSignals: false });
   await service.start();
@@ -98,17 +98,24 @@ describe('the service on a real NATS server', () => {
     expect(lines.join('')).not.toContain('canary');
   });
 
-  it('answers a stock client, and refuses garbage with a stable code', async () => {
+  it('answers whoever signs what it asks, refuses garbage with a stable code, and tells others nothing', async () => {
     await start(LOGIN);
     await failed();
-    for (const body of ['{', '[]', '5', new Uint8Array([0xff, 0x00]), '['.repeat(50_000) + ']'.repeat(50_000)]) {
-      const answer = await raw.request(xmppStatus.subject, body, { timeout: 30_000 });
-      expect(answer.headers?.get('error-code')).toBe('invalid_input');
-    }
+    const { trust } = servers.busOf('gateway');
+    const asked = (body: Uint8Array | string) => {
+      const { caller, reply } = signedAs('gateway', 'xmpp-bridge', trust, { subject: xmppStatus.subject, body });
+      const signed = headers();
+      signed.set('caller', caller);
+      return raw.request(xmppStatus.subject, body, { timeout: 30_000, noMux: true, reply, headers: signed });
+    };
+    for (const body of ['{', '[]', '5', new Uint8Array([0xff, 0x00]), '['.repeat(50_000) + ']'.repeat(50_000)])
+      expect((await asked(body)).headers?.get('error-code')).toBe('invalid_input');
     for (const body of ['{}', '']) {
-      const answer = await raw.request(xmppStatus.subject, body, { timeout: 30_000 });
+      const answer = await asked(body);
       expect(answer.json()).toMatchObject({ jid: LOGIN.AZTM_JID });
       expect(answer.string()).not.toContain('canary');
     }
+    const unsigned = await raw.request(xmppStatus.subject, '{}', { timeout: 30_000 });
+    expect(unsigned.headers?.get('error-code')).toBe('caller_not_trusted');
   });
 });

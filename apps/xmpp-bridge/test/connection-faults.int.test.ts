@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Element, xml } from '@xmpp/client';
 import { xmppRequest } from '@switchyard/contracts';
 import type { ProsodyServer } from '@switchyard/local-servers';
+import { stockClient } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
 import { connect } from 'nats';
 import { NS_HTTP } from '../src/xep-0332.ts';
@@ -62,7 +63,7 @@ describe('the peer policy', () => {
     }, 30_000);
 
   it('counts from when its file changes: hours, tools, size; every denial is told', async () => {
-    const connection = await connect({ servers: world.bob.nats.url });
+    const connection = await connect(stockClient(world.bob.servers.nats.url));
     const told: { jid: string; reason: string }[] = [];
     connection.subscribe('sys.xmpp.peer.denied', {
       callback: (_error, message) => void told.push(message.json<{ data: (typeof told)[0] }>().data),

@@ -12,7 +12,7 @@ import {
   xmppRequest,
   xmppStatus,
 } from '@switchyard/contracts';
-import { type LocalServer, type ProsodyServer, startNats, startProsody } from '@switchyard/local-servers';
+import { type ProsodyServer, type Servers, startProsody, startServers } from '@switchyard/local-servers';
 import { createLogger, parseConfig } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
 import { until } from '@switchyard/testing';
@@ -29,18 +29,18 @@ type Answer = OutputOf<typeof httpRequest>;
 let dir: string;
 let authority: Authority;
 let prosody: ProsodyServer;
-const nats: LocalServer[] = [];
+const organisations: Servers<'nats'>[] = [];
 const services: Service[] = [];
 let ada: Bus;
 let bob: Bus;
 let served: Served[] = [];
 let answer: (request: Served, call: Call) => Promise<Answer> | Answer;
 
-async function organisation(user: 'ada' | 'bob', env: Record<string, string>): Promise<string> {
-  const server = await startNats({ dir: join(dir, `nats-${user}`), durable: false });
-  nats.push(server);
+async function organisation(user: 'ada' | 'bob', env: Record<string, string>): Promise<Servers<'nats'>> {
+  const servers = await startServers(['nats']);
+  organisations.push(servers);
   const config = parseConfig(Config, {
-    NATS_URL: server.url,
+    ...servers.accessOf('xmpp-bridge'),
     AZTM_JID: `${user}@xmpp.test`,
     AZTM_PASSWORD: `pw-${user}`,
     AZTM_HOST: '127.0.0.1',
@@ -52,7 +52,7 @@ async function organisation(user: 'ada' | 'bob', env: Record<string, string>): P
   const service = createXmppBridge(config.value, { log, handleSignals: false });
   services.push(service);
   await service.start();
-  return server.url;
+  return servers;
 }
 
 beforeAll(async () => {
@@ -71,12 +71,12 @@ beforeAll(async () => {
     policy,
     JSON.stringify({ 'ada@xmpp.test': { methods: ['GET', 'POST'], paths: ['/a2a*'], maxBodyKb: 512 } }),
   );
-  const [adaUrl, bobUrl] = [
+  const [adas, bobs] = [
     await organisation('ada', { SERVICE_MAP: MAP, AZTM_SERVER_MODE: 'false' }),
     await organisation('bob', { AZTM_PEER_POLICY: policy }),
   ];
-  ada = await connectBus({ url: adaUrl, app: 'a2a', log });
-  bob = await connectBus({ url: bobUrl, app: 'gateway', log });
+  ada = await connectBus({ ...adas.busOf('a2a'), log });
+  bob = await connectBus({ ...bobs.busOf('gateway'), log });
   await bob.answer(httpRequest, async (request, handling) => {
     served.push(request);
     return answer(request, handling);
@@ -90,7 +90,7 @@ beforeEach(() => {
 afterAll(async () => {
   await Promise.all([ada?.close(), bob?.close()]);
   for (const service of services) await service.stop();
-  await Promise.all(nats.map((server) => server.stop()));
+  await Promise.all(organisations.map((servers) => servers.stop()));
   await prosody?.stop();
   authority?.remove();
   if (dir) rmSync(dir, { recursive: true, force: true });
@@ -199,8 +199,8 @@ describe('a request over XMPP', () => {
   });
 
   it('is refused to an account that the policy does not name', async () => {
-    const url = await organisation('eve' as 'ada', { SERVICE_MAP: MAP, AZTM_SERVER_MODE: 'false' });
-    const eve = await connectBus({ url, app: 'a2a', log });
+    const eves = await organisation('eve' as 'ada', { SERVICE_MAP: MAP, AZTM_SERVER_MODE: 'false' });
+    const eve = await connectBus({ ...eves.busOf('a2a'), log });
     try {
       await until(async () => (await eve.request(xmppStatus, {})).state === 'online', 20_000);
       const asked = eve.request(xmppRequest, { host: 'agent.example', method: 'GET', resource: '/a2a' });

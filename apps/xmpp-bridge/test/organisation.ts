@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Bus, connectBus, type Service } from '@switchyard/bus';
 import { httpBody, httpRequest, type InputOf, type OutputOf, xmppStatus } from '@switchyard/contracts';
 import type { Call } from '@switchyard/bus';
-import { type LocalServer, startNats } from '@switchyard/local-servers';
+import { type Servers, startServers } from '@switchyard/local-servers';
 import { createLogger, parseConfig } from '@switchyard/platform';
 import { CarriedBodies } from '@switchyard/safe-fetch';
 import { until } from '@switchyard/testing';
@@ -19,7 +19,7 @@ export class Organisation {
   answer: (request: Served, call: Call) => Promise<Answer> | Answer = echo;
 
   private constructor(
-    readonly nats: LocalServer,
+    readonly servers: Servers<'nats'>,
     readonly service: Service,
     /** Asks the bridge. */
     readonly out: Bus,
@@ -34,9 +34,9 @@ export class Organisation {
     env?: Record<string, string>;
   }): Promise<Organisation> {
     const user = options.account.split('@')[0]!;
-    const nats = await startNats({ dir: join(options.dir, `nats-${user}`), durable: false });
+    const servers = await startServers(['nats'], { dir: join(options.dir, `servers-${user}`) });
     const config = parseConfig(Config, {
-      NATS_URL: nats.url,
+      ...servers.accessOf('xmpp-bridge'),
       AZTM_JID: options.account,
       AZTM_PASSWORD: `pw-${user}`,
       AZTM_HOST: '127.0.0.1',
@@ -47,9 +47,9 @@ export class Organisation {
     if (!config.ok) throw new Error(JSON.stringify(config.problems));
     const service = createXmppBridge(config.value, { log, handleSignals: false });
     await service.start();
-    const out = await connectBus({ url: nats.url, app: 'a2a', log });
-    const gateway = await connectBus({ url: nats.url, app: 'gateway', log });
-    const made = new Organisation(nats, service, out, gateway);
+    const out = await connectBus({ ...servers.busOf('a2a'), log });
+    const gateway = await connectBus({ ...servers.busOf('gateway'), log });
+    const made = new Organisation(servers, service, out, gateway);
     const bodies = new CarriedBodies();
     await gateway.answer(httpBody, (piece) => Promise.resolve(bodies.piece(piece)), { as: bodies.name });
     await gateway.answer(httpRequest, async (request, call) => {
@@ -82,7 +82,7 @@ export class Organisation {
   async stop(): Promise<void> {
     await Promise.all([this.out.close(), this.gateway.close()]);
     await this.service.stop();
-    await this.nats.stop();
+    await this.servers.stop();
   }
 }
 

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { type Bus, connectBus } from '@switchyard/bus';
 import { xml } from '@xmpp/client';
 import { httpRequest } from '@switchyard/contracts';
-import { type LocalServer, type ProsodyServer, startNats, startProsody } from '@switchyard/local-servers';
+import { type ProsodyServer, type Servers, startProsody, startServers } from '@switchyard/local-servers';
 import { createLogger, createMetrics, parseConfig } from '@switchyard/platform';
 import { type Proxy, startProxy, until } from '@switchyard/testing';
 import { Bridge } from '../src/bridge.ts';
@@ -25,7 +25,7 @@ const log = createLogger({ app: 'test', level: 'silent' });
 let dir: string;
 let authority: Authority;
 let prosody: ProsodyServer;
-let nats: LocalServer;
+let servers: Servers<'nats'>;
 
 interface Replica {
   readonly bridge: Bridge;
@@ -37,11 +37,20 @@ interface Replica {
 }
 const replicas: Replica[] = [];
 
+/** The same URL by way of a proxy. */
+function through(url: string, port: number): string {
+  const proxied = new URL(url);
+  proxied.port = String(port);
+  return proxied.href.replace(/\/$/, '');
+}
+
 /** One whose links to NATS and to the XMPP server can be broken. */
 async function replica(env: Record<string, string> = { AZTM_PASSWORD: 'pw-bob' }): Promise<Replica> {
-  const [link, xmpp] = [await startProxy(nats.port), await startProxy(prosody.port)];
-  const bus: Bus = await connectBus({ url: `nats://127.0.0.1:${link.port}`, app: 'xmpp-bridge', log });
+  const [link, xmpp] = [await startProxy(servers.nats.port), await startProxy(prosody.port)];
+  const access = servers.busOf('xmpp-bridge');
+  const bus: Bus = await connectBus({ ...access, url: through(access.url, link.port), log });
   const config = parseConfig(Config, {
+    ...servers.accessOf('xmpp-bridge'),
     AZTM_JID: 'bob@xmpp.test',
     ...env,
     AZTM_HOST: '127.0.0.1',
@@ -76,8 +85,8 @@ beforeAll(async () => {
   authority = new Authority();
   dir = mkdtempSync(join(tmpdir(), 'switchyard-replicas-'));
   chmodSync(dir, 0o755);
-  [nats, prosody] = await Promise.all([
-    startNats({ dir: join(dir, 'nats'), durable: false }),
+  [servers, prosody] = await Promise.all([
+    startServers(['nats']),
     startProsody({
       dir: join(dir, 'prosody'),
       domain: 'xmpp.test',
@@ -91,7 +100,7 @@ afterEach(async () => {
   for (const each of replicas.splice(0)) await each.stop();
 });
 afterAll(async () => {
-  await Promise.all([prosody?.stop(), nats?.stop()]);
+  await Promise.all([prosody?.stop(), servers?.stop()]);
   authority?.remove();
   if (dir) rmSync(dir, { recursive: true, force: true });
 });
@@ -300,7 +309,7 @@ class Process {
 
   constructor(env: Record<string, string>, args: string[] = []) {
     this.#child = spawn(process.execPath, [fileURLToPath(new URL('../dist/main.js', import.meta.url)), ...args], {
-      env: { PATH: process.env['PATH'], NATS_URL: nats.url, ...env },
+      env: { PATH: process.env['PATH'], ...servers.accessOf('xmpp-bridge'), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     for (const stream of [this.#child.stdout!, this.#child.stderr!])
@@ -351,7 +360,7 @@ describe('the program', () => {
   }, 180_000);
 
   it('that is killed leaves what it was asked under a key to the next: the same answer, performed once', async () => {
-    const gateway = await connectBus({ url: nats.url, app: 'gateway', log });
+    const gateway = await connectBus({ ...servers.busOf('gateway'), log });
     let performed = 0;
     let hung = false;
     await gateway.answer(httpRequest, async ({ body }) => {

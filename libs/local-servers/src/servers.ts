@@ -37,6 +37,8 @@ interface Kinds {
 }
 export type Servers<K extends keyof Kinds> = Pick<Kinds, K> & {
   readonly dir: string;
+  /** For a server that a test starts again. */
+  readonly passwords: Passwords;
   /** The variables by which an app reaches those of these servers that it uses, as itself. */
   accessOf(app: AppName): ServiceAccess & Record<string, string>;
   /** What `connectBus` needs to speak on the bus as an app, or as a person. */
@@ -121,6 +123,7 @@ export async function startServers<const K extends keyof Kinds>(
   return {
     ...byName,
     dir,
+    passwords,
     accessOf: (app) => serviceAccess(app, byName as Partial<Kinds>, keys.of(app)),
     busOf: (app) => {
       const { nats } = byName as Partial<Kinds>;

@@ -15,3 +15,4 @@ export { type McpSuite, mcpSuite } from './mcp-suite.ts';
 export { standstill } from './standstill.ts';
 export { until } from './until.ts';
 export { type Proxy, startProxy } from './proxy.ts';
+export { signedAs } from './signed-request.ts';
