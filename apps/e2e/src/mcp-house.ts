@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Config as GatewayConfig, createGateway } from '@switchyard/gateway';
-import { startServers } from '@switchyard/local-servers';
+import { type Servers, startServers } from '@switchyard/local-servers';
 import { Config as ToolConfig, createMcpTool } from '@switchyard/mcp-tool';
 import { createLogger, parseConfig, type ParsedConfig } from '@switchyard/platform';
 import { migrateDatabase } from '@switchyard/store';
@@ -11,7 +11,7 @@ import { migrateDatabase } from '@switchyard/store';
 export interface McpHouse {
   /** Where /mcp is. */
   readonly url: string;
-  readonly natsUrl: string;
+  readonly servers: Servers<'nats' | 'postgres'>;
   stop(): Promise<void>;
 }
 
@@ -32,16 +32,17 @@ export async function startMcpHouse(upstreams: Record<string, object>, allowHost
     // JSON is YAML.
     await writeFile(file, JSON.stringify({ upstreams }));
     const log = createLogger({ app: 'e2e', level: 'silent' });
-    const common = { NATS_URL: servers.nats.url, EGRESS_ALLOW_HOSTS: allowHosts.join(',') };
-    const forTools = { ...common, DATABASE_URL: servers.postgres.url, MCP_UPSTREAMS: file };
+    const common = { EGRESS_ALLOW_HOSTS: allowHosts.join(',') };
+    const forTools = { ...common, ...servers.accessOf('mcp-tool'), MCP_UPSTREAMS: file };
     const tools = createMcpTool(valid(parseConfig(ToolConfig, forTools)), { log, handleSignals: false });
     await tools.start();
     ends.push(() => tools.stop());
-    const forGateway = { ...common, GATEWAY_PORT: '0', GATEWAY_HOST: '127.0.0.1', RATE_LIMIT_PER_MINUTE: '0' };
+    const listen = { GATEWAY_PORT: '0', GATEWAY_HOST: '127.0.0.1', RATE_LIMIT_PER_MINUTE: '0' };
+    const forGateway = { ...common, ...servers.accessOf('gateway'), ...listen };
     const gateway = createGateway(valid(parseConfig(GatewayConfig, forGateway)), { log });
     await gateway.start();
     ends.push(() => gateway.stop());
-    return { url: `${gateway.url}/mcp`, natsUrl: servers.nats.url, stop };
+    return { url: `${gateway.url}/mcp`, servers, stop };
   } catch (error) {
     await stop();
     throw error;

@@ -4,7 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createDevModel, type DevModel } from '@switchyard/dev-model';
-import { freePort, type LocalServer, logTail, startNats, startPostgres, startRedis } from '@switchyard/local-servers';
+import {
+  freePort,
+  type GuardedLocalServer,
+  loadBusKeys,
+  LOG_LEVEL,
+  logTail,
+  NODE_FLAGS,
+  Passwords,
+  serviceAccess,
+  startNats,
+  startPostgres,
+  startRedis,
+} from '@switchyard/local-servers';
 import { migrateDatabase } from '@switchyard/store';
 
 /*
@@ -60,7 +72,7 @@ export class Replica {
   /** Resolves when it is ready. */
   async start(): Promise<void> {
     const log = openSync(this.log, 'a');
-    const child = spawn(process.execPath, ['--enable-source-maps', this.entry], {
+    const child = spawn(process.execPath, [...NODE_FLAGS, this.entry], {
       env: this.env,
       stdio: ['ignore', log, log],
     });
@@ -111,6 +123,7 @@ export interface Processes {
   readonly replicas: Readonly<Record<ProcessApp, readonly Replica[]>>;
   readonly gateways: readonly string[];
   readonly model: DevModel;
+  /** The owner's and the administrator's: for what a test observes. */
   readonly databaseUrl: string;
   readonly natsUrl: string;
   readonly dir: string;
@@ -140,13 +153,17 @@ export async function startProcesses(options: ProcessesOptions = {}): Promise<Pr
   };
   try {
     const { durable = false, dirs = {} } = options;
-    const nats = await restartable((port) => startNats({ dir: dirs.nats ?? join(dir, 'nats'), durable, port }));
+    const passwords = new Passwords(join(dir, 'logins'));
+    const keys = await loadBusKeys(passwords);
+    const nats = await restartable((port) =>
+      startNats({ dir: dirs.nats ?? join(dir, 'nats'), durable, port, passwords }),
+    );
     stops.push(() => nats.stop());
     const postgres = await restartable((port) =>
-      startPostgres({ dir: dirs.postgres ?? join(dir, 'postgres'), durable, port }),
+      startPostgres({ dir: dirs.postgres ?? join(dir, 'postgres'), durable, port, passwords }),
     );
     stops.push(() => postgres.stop());
-    const redis = await startRedis({ dir: join(dir, 'redis'), durable: false });
+    const redis = await startRedis({ dir: join(dir, 'redis'), durable: false, passwords });
     stops.push(() => redis.stop());
     await migrateDatabase(postgres.url);
     const model = await createDevModel({ port: 0 });
@@ -157,10 +174,7 @@ export async function startProcesses(options: ProcessesOptions = {}): Promise<Pr
     const host = new URL(model.url).host;
     const common = {
       PATH: process.env['PATH'],
-      LOG_LEVEL: 'info',
-      NATS_URL: nats.url,
-      DATABASE_URL: postgres.url,
-      REDIS_URL: redis.url,
+      LOG_LEVEL,
       OPENAI_API_KEY: 'test',
       OPENAI_BASE_URL: `${new URL(model.url).origin}/v1`,
       EGRESS_ALLOW_HOSTS: host,
@@ -169,7 +183,7 @@ export async function startProcesses(options: ProcessesOptions = {}): Promise<Pr
       GATEWAY_HOST: '127.0.0.1',
       RATE_LIMIT_PER_MINUTE: '100000',
       MAX_STREAMS_PER_USER: '10000',
-      LOG_TREE_DIR: '',
+      LOG_TREE_DIR: join(dir, 'tree'),
       E2E_EFFECTS_FILE: effectsFile,
       ...options.env,
     };
@@ -180,7 +194,8 @@ export async function startProcesses(options: ProcessesOptions = {}): Promise<Pr
         const name = n === 1 ? app : `${app}-${n}`;
         const port = String(await freePort());
         const entry = app === 'mcp-tool' ? 'apps/e2e/dist/tools-main.js' : `apps/${app}/dist/main.js`;
-        const env = { ...common, OPS_PORT: port, GATEWAY_PORT: port };
+        const access = serviceAccess(app, { nats, postgres, redis }, keys.of(app));
+        const env = { ...common, ...access, OPS_PORT: port, GATEWAY_PORT: port };
         const replica = new Replica(name, `http://127.0.0.1:${port}`, join(ROOT, entry), env, join(dir, 'log', name));
         replicas[app].push(replica);
       }
@@ -206,12 +221,15 @@ export async function startProcesses(options: ProcessesOptions = {}): Promise<Pr
   }
 }
 
-async function restartable(launch: (port: number) => Promise<LocalServer>): Promise<Server & { url: string }> {
+async function restartable(
+  launch: (port: number) => Promise<GuardedLocalServer>,
+): Promise<Server & Pick<GuardedLocalServer, 'url' | 'urlFor'>> {
   const port = await freePort();
   let server = await launch(port);
   let running = true;
   return {
     url: server.url,
+    urlFor: server.urlFor,
     dir: server.dir,
     get pid() {
       return server.pid;

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Config as A2aConfig, createA2a } from '@switchyard/a2a';
 import { Config as AuditConfig, createAudit } from '@switchyard/audit';
+import type { AppName } from '@switchyard/contracts';
 import { createDevModel, type DevModel } from '@switchyard/dev-model';
 import { Config as GatewayConfig, createGateway } from '@switchyard/gateway';
-import { startServers } from '@switchyard/local-servers';
+import { LOG_LEVEL, type Servers, startServers } from '@switchyard/local-servers';
 import { Config as McpToolConfig, createMcpTool } from '@switchyard/mcp-tool';
 import { createMockA2a } from '@switchyard/mock-a2a';
 import { Config as OrchestratorConfig, createOrchestrator } from '@switchyard/orchestrator';
@@ -28,8 +29,8 @@ export interface SystemOptions {
 
 export interface System {
   readonly gateway: string;
-  readonly natsUrl: string;
-  readonly databaseUrl: string;
+  /** Its servers; their own URLs are the administrator's, for what a test observes. */
+  readonly servers: Servers<'nats' | 'postgres' | 'redis'>;
   readonly model: DevModel;
   readonly logTree: string;
   /** Effects of the tool `slow_write`, by idempotency key. */
@@ -68,10 +69,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     const logTree = mkdtempSync(join(tmpdir(), 'switchyard-logs-'));
     stops.push({ stop: async () => rmSync(logTree, { recursive: true, force: true }) });
     const hosts = [model.url, agent.url].map((url) => new URL(url).host).join(',');
-    const env = {
-      NATS_URL: servers.nats.url,
-      DATABASE_URL: servers.postgres.url,
-      REDIS_URL: servers.redis.url,
+    const common = {
+      LOG_LEVEL,
       OPENAI_API_KEY: 'test',
       OPENAI_BASE_URL: `${new URL(model.url).origin}/v1`,
       EGRESS_ALLOW_HOSTS: hosts,
@@ -83,25 +82,30 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       LOG_TREE_DIR: logTree,
       ...options.env,
     };
+    const env = (app: AppName) => ({ ...common, ...servers.accessOf(app) });
     const overrides = { log, handleSignals: false };
     const effects: string[] = [];
     const orchestrators: Stoppable[] = [];
     // First: whatever the others call at mapped hosts goes by it.
-    await started(createXmppBridge(configured(BridgeConfig, env), overrides));
+    await started(createXmppBridge(configured(BridgeConfig, env('xmpp-bridge')), overrides));
     for (let n = 0; n < (options.orchestrators ?? 1); n += 1) {
-      orchestrators.push(await started(createOrchestrator(configured(OrchestratorConfig, env), overrides)));
+      orchestrators.push(
+        await started(createOrchestrator(configured(OrchestratorConfig, env('orchestrator')), overrides)),
+      );
     }
     await started(
-      createMcpTool(configured(McpToolConfig, env), { ...overrides, tools: testTools((key) => effects.push(key)) }),
+      createMcpTool(configured(McpToolConfig, env('mcp-tool')), {
+        ...overrides,
+        tools: testTools((key) => effects.push(key)),
+      }),
     );
-    await started(createA2a(configured(A2aConfig, env), overrides));
-    await started(createAudit(configured(AuditConfig, env), overrides));
-    const gateway = await started(createGateway(configured(GatewayConfig, env), { log }));
+    await started(createA2a(configured(A2aConfig, env('a2a')), overrides));
+    await started(createAudit(configured(AuditConfig, env('audit')), overrides));
+    const gateway = await started(createGateway(configured(GatewayConfig, env('gateway')), { log }));
     await untilReady(gateway.url);
     return {
       gateway: gateway.url,
-      natsUrl: servers.nats.url,
-      databaseUrl: servers.postgres.url,
+      servers,
       model,
       logTree,
       effects,

@@ -114,7 +114,7 @@ describe('a run that was given up', () => {
 });
 
 async function query(text: string, ...values: unknown[]): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client({ connectionString: system.databaseUrl });
+  const client = new pg.Client({ connectionString: system.servers.postgres.url });
   await client.connect();
   try {
     return (await client.query<Record<string, unknown>>(text, values)).rows;

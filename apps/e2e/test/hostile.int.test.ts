@@ -1,18 +1,30 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { listTools, REQUESTS } from '@switchyard/contracts';
-import { connect, type NatsConnection } from 'nats';
+import { APPS, listTools, type RequestContract, REQUESTS } from '@switchyard/contracts';
+import { stockClient } from '@switchyard/local-servers';
+import { signedAs } from '@switchyard/testing';
+import { connect, headers, type Msg, type NatsConnection } from 'nats';
 import { dataOf, startSystem, stream, type System } from '../src/index.ts';
 
 let system: System;
 let raw: NatsConnection;
 beforeAll(async () => {
   system = await startSystem();
-  raw = await connect({ servers: system.natsUrl });
+  raw = await connect(stockClient(system.servers.nats.url, 'operator'));
 });
 afterAll(async () => {
   await raw?.close();
   await system?.stop();
 });
+
+/** What somebody asks who has the keys of a service that may, and none of our library. */
+function signed({ subject, askedBy, answeredBy }: RequestContract, body: Uint8Array): Promise<Msg> {
+  const asker = APPS.find((app) => askedBy.includes(app))!;
+  const { trust } = system.servers.busOf(asker);
+  const { caller, reply } = signedAs(asker, answeredBy, trust, { subject, body });
+  const beside = headers();
+  beside.set('caller', caller);
+  return raw.request(subject, body, { timeout: 30_000, noMux: true, reply, headers: beside });
+}
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 const GARBAGE: [string, Uint8Array][] = [
@@ -42,16 +54,21 @@ const ANSWERED = REQUESTS.filter(
     answeredBy !== 'computer-use' && subject !== 'rpc.xmpp.status' && !subject.endsWith('.*'),
 );
 
-describe.each(ANSWERED.map(({ subject }) => subject))('%s', (subject) => {
+describe.each(ANSWERED.map((contract) => [contract.subject, contract] as const))('%s', (_subject, contract) => {
   it.each(GARBAGE)('answers %s with a clear refusal', async (_name, body) => {
-    const answer = await raw.request(subject, body, { timeout: 30_000 });
+    const answer = await signed(contract, body);
     expect(answer.headers?.get('error-code')).toBe('invalid_input');
     expect(answer.json()).toMatchObject({ code: 'invalid_input', message: expect.any(String) });
   });
 });
 
-it('still runs a task after all of that, and lists its tools to a stock client', async () => {
-  const listed = (await raw.request(listTools.subject, bytes('{}'), { timeout: 30_000 })).json<{
+it('tells nothing to who does not sign what is asked', async () => {
+  const answer = await raw.request(listTools.subject, bytes('{}'), { timeout: 30_000 });
+  expect(answer.headers?.get('error-code')).toBe('caller_not_trusted');
+});
+
+it('still runs a task after all of that, and lists its tools to a client that signs', async () => {
+  const listed = (await signed(listTools, bytes('{}'))).json<{
     tools: { name: string }[];
   }>();
   expect(listed.tools.map(({ name }) => name)).toContain('calculator');

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type Bus, connectBus, type Service } from '@switchyard/bus';
 import { AppError, getRun, startRun } from '@switchyard/contracts';
 import { Config as GatewayConfig, createGateway, type Gateway } from '@switchyard/gateway';
-import { type LocalServer, type ProsodyServer, startNats, startProsody } from '@switchyard/local-servers';
+import { type ProsodyServer, type Servers, startProsody, startServers } from '@switchyard/local-servers';
 import { createLogger, parseConfig } from '@switchyard/platform';
 import { type Proxy, startProxy, until } from '@switchyard/testing';
 import { Config as BridgeConfig, createXmppBridge } from '@switchyard/xmpp-bridge';
@@ -14,7 +14,7 @@ import { Config as BridgeConfig, createXmppBridge } from '@switchyard/xmpp-bridg
 
 const log = createLogger({ app: 'test', level: 'silent' });
 let dir: string;
-let nats: LocalServer;
+let servers: Servers<'nats'>;
 let prosody: ProsodyServer;
 let link: Proxy;
 let orchestrator: Bus;
@@ -25,11 +25,11 @@ let started = 0;
 beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'switchyard-required-'));
   chmodSync(dir, 0o755);
-  nats = await startNats({ dir: join(dir, 'nats'), durable: false });
+  servers = await startServers(['nats']);
   prosody = await startProsody({ dir: join(dir, 'prosody'), users: { ada: 'pw-ada' } });
   link = await startProxy(prosody.port);
   link.cut();
-  orchestrator = await connectBus({ url: nats.url, app: 'orchestrator', log });
+  orchestrator = await connectBus({ ...servers.busOf('orchestrator'), log });
   await orchestrator.ensureStreams();
   await orchestrator.answer(startRun, ({ runId }) => {
     started += 1;
@@ -43,13 +43,12 @@ afterAll(async () => {
   await orchestrator?.close();
   link?.stop();
   await prosody?.stop();
-  await nats?.stop();
+  await servers?.stop();
   rmSync(dir, { recursive: true, force: true });
 });
 
 it('nothing runs before the AZTM login stands, and everybody is told why; then it does', async () => {
   const env = {
-    NATS_URL: nats.url,
     LOG_LEVEL: 'silent',
     AZTM_REQUIRED: 'true',
     AZTM_JID: 'ada@localhost',
@@ -58,10 +57,13 @@ it('nothing runs before the AZTM login stands, and everybody is told why; then i
     AZTM_PORT: String(link.port),
     AZTM_TLS: 'off',
   };
-  const parsed = parseConfig(BridgeConfig, env);
+  const parsed = parseConfig(BridgeConfig, { ...env, ...servers.accessOf('xmpp-bridge') });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   bridge = createXmppBridge(parsed.value, { log, handleSignals: false });
-  gateway = createGateway(GatewayConfig.parse({ ...env, GATEWAY_PORT: '0', GATEWAY_HOST: '127.0.0.1' }), { log });
+  gateway = createGateway(
+    GatewayConfig.parse({ ...env, ...servers.accessOf('gateway'), GATEWAY_PORT: '0', GATEWAY_HOST: '127.0.0.1' }),
+    { log },
+  );
   await Promise.all([bridge.start(), gateway.start()]);
 
   const readiness = async () => {

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Bus, type Call, connectBus, type Service } from '@switchyard/bus';
 import { httpBody, httpRequest, type InputOf, type OutputOf, xmppStatus } from '@switchyard/contracts';
 import { createDevModel, type DevModel } from '@switchyard/dev-model';
-import { type LocalServer, type ProsodyServer, startNats, startProsody } from '@switchyard/local-servers';
+import { type ProsodyServer, type Servers, startProsody, startServers } from '@switchyard/local-servers';
 import { createMockA2a, type MockA2a } from '@switchyard/mock-a2a';
 import { createLogger, parseConfig } from '@switchyard/platform';
 import { CarriedBodies } from '@switchyard/safe-fetch';
@@ -28,7 +28,8 @@ const dir = mkdtempSync(join(tmpdir(), 'switchyard-mapped-'));
 
 let prosody: ProsodyServer;
 let way: Proxy;
-let nats: LocalServer;
+/** Those of the other organisation. */
+let fars: Servers<'nats'>;
 let bridge: Service;
 let far: Bus;
 let near: Bus;
@@ -94,9 +95,9 @@ async function serve(
 
 beforeAll(async () => {
   chmodSync(dir, 0o755);
-  [prosody, nats, model, mcp] = await Promise.all([
+  [prosody, fars, model, mcp] = await Promise.all([
     startProsody({ dir: join(dir, 'prosody'), users: { near: 'pw-near', far: 'pw-far' } }),
-    startNats({ dir: join(dir, 'nats'), durable: false }),
+    startServers(['nats']),
     createDevModel({ port: 0 }),
     startMcpFixture(),
   ]);
@@ -122,13 +123,13 @@ beforeAll(async () => {
   );
   const parsed = parseConfig(BridgeConfig, {
     ...account('far', prosody.port),
-    NATS_URL: nats.url,
+    ...fars.accessOf('xmpp-bridge'),
     AZTM_PEER_POLICY: policy,
   });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   bridge = createXmppBridge(parsed.value, { log, handleSignals: false });
   await bridge.start();
-  far = await connectBus({ url: nats.url, app: 'gateway', log });
+  far = await connectBus({ ...fars.busOf('gateway'), log });
   const bodies = new CarriedBodies();
   await far.answer(httpBody, (piece) => Promise.resolve(bodies.piece(piece)), { as: bodies.name });
   await far.answer(httpRequest, async (request, call) =>
@@ -158,7 +159,7 @@ beforeAll(async () => {
       JWT_JWKS_URL: `${mapped}/jwks`,
     },
   });
-  near = await connectBus({ url: system.natsUrl, app: 'gateway', log });
+  near = await connectBus({ ...system.servers.busOf('gateway'), log });
 }, 180_000);
 afterAll(async () => {
   way?.heal();
@@ -172,7 +173,7 @@ afterAll(async () => {
   }
   await Promise.all([model?.stop(), agent?.stop(), mcp?.stop()]);
   way?.stop();
-  await Promise.all([prosody?.stop(), nats?.stop()]);
+  await Promise.all([prosody?.stop(), fars?.stop()]);
   rmSync(dir, { recursive: true, force: true });
 });
 

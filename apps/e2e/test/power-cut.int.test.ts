@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { stockClient } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
 import { connect } from 'nats';
 import pg from 'pg';
@@ -108,7 +109,7 @@ async function killAll(processes: Processes): Promise<void> {
 
 /** Events in the stream RUNS; none where there is no such stream. */
 async function storedEvents(processes: Processes): Promise<number> {
-  const connection = await connect({ servers: processes.natsUrl });
+  const connection = await connect(stockClient(processes.natsUrl));
   try {
     const manager = await connection.jetstreamManager();
     return (await manager.streams.info('RUNS').catch(() => undefined))?.state.messages ?? 0;

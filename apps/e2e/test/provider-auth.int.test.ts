@@ -8,7 +8,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import { type Bus, connectBus } from '@switchyard/bus';
 import { callTool, finishAuthorisation, type Principal, type SystemEvent } from '@switchyard/contracts';
 import { Config as GatewayConfig, createGateway, type Gateway } from '@switchyard/gateway';
-import { freePort, type Servers, startServers } from '@switchyard/local-servers';
+import { freePort, type Servers, startServers, stockClient } from '@switchyard/local-servers';
 import { Config as McpToolConfig, createMcpTool, defineTool } from '@switchyard/mcp-tool';
 import { createLogger, parseConfig } from '@switchyard/platform';
 import { migrateDatabase } from '@switchyard/store';
@@ -134,8 +134,7 @@ beforeAll(async () => {
   );
   mcpEnv = {
     MCP_UPSTREAMS: upstreams,
-    NATS_URL: servers.nats.url,
-    DATABASE_URL: servers.postgres.url,
+    ...servers.accessOf('mcp-tool'),
     AUTH_PROVIDERS_FILE: file,
     VAULT_KEYS: `old:${KEYS.old}`,
     PUBLIC_URL: publicUrl,
@@ -147,7 +146,7 @@ beforeAll(async () => {
   }
   gateway = createGateway(
     configured(GatewayConfig, {
-      NATS_URL: servers.nats.url,
+      ...servers.accessOf('gateway'),
       GATEWAY_PORT: String(port),
       GATEWAY_HOST: '127.0.0.1',
       RATE_LIMIT_PER_MINUTE: '100000',
@@ -156,9 +155,9 @@ beforeAll(async () => {
   );
   await gateway.start();
   stops.push(() => gateway.stop());
-  bus = await connectBus({ url: servers.nats.url, app: 'gateway', log });
+  bus = await connectBus({ ...servers.busOf('gateway'), log });
   stops.push(() => bus.close());
-  raw = await connect({ servers: servers.nats.url });
+  raw = await connect(stockClient(servers.nats.url));
   stops.push(() => raw.close());
   raw.subscribe('>', {
     callback: (_error, message) => {

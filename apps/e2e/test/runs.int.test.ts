@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { stockClient } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
 import { connect } from 'nats';
 import { type Caller, dataOf, headersOf, named, parseSse, startSystem, stream, type System } from '../src/index.ts';
@@ -46,7 +47,7 @@ describe('a task with two tools', () => {
   });
 
   it('appears live on the bus, the same facts in the same order', async () => {
-    const raw = await connect({ servers: system.natsUrl });
+    const raw = await connect(stockClient(system.servers.nats.urlFor('watcher')));
     const seen: { seq: number; type: string }[] = [];
     raw.subscribe('run.>', {
       callback: (_error, message) => void seen.push(message.json<{ seq: number; type: string }>()),

@@ -1,6 +1,13 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, type LocalServer, startNats, startPostgres, startRedis } from '@switchyard/local-servers';
+import {
+  freePort,
+  type GuardedLocalServer,
+  type Passwords,
+  startNats,
+  startPostgres,
+  startRedis,
+} from '@switchyard/local-servers';
 
 /*
  * nats-server, PostgreSQL and Redis of a round: killed or stopped, and started again on the same port and data.
@@ -14,23 +21,30 @@ const START = { nats: startNats, postgres: startPostgres, redis: startRedis } as
 const START_LIMIT_MS = 120_000;
 
 export class Backend {
-  #server: LocalServer | undefined;
+  #server: GuardedLocalServer | undefined;
   #busy: Promise<void> = Promise.resolve();
 
   private constructor(
     readonly name: BackendName,
     readonly port: number,
     private readonly dir: string,
+    private readonly passwords: Passwords,
   ) {}
 
-  static async start(name: BackendName, dir: string): Promise<Backend> {
-    const backend = new Backend(name, await freePort(), join(dir, name));
+  static async start(name: BackendName, dir: string, passwords: Passwords): Promise<Backend> {
+    const backend = new Backend(name, await freePort(), join(dir, name), passwords);
     await backend.#start();
     return backend;
   }
 
+  /** The administrator's: for what the round observes. */
   get url(): string {
     return this.#server?.url ?? '';
+  }
+
+  urlFor(app: string): string {
+    if (!this.#server) throw new Error(`${this.name} does not run`);
+    return this.#server.urlFor(app);
   }
 
   get pid(): number | undefined {
@@ -66,7 +80,12 @@ export class Backend {
     for (;;) {
       try {
         // Durable: the round kills the server, and what it has acknowledged must be there afterwards.
-        this.#server = await START[this.name]({ dir: this.dir, port: this.port, durable: true });
+        this.#server = await START[this.name]({
+          dir: this.dir,
+          port: this.port,
+          durable: true,
+          passwords: this.passwords,
+        });
         return;
       } catch (error) {
         if (Date.now() > until) throw error;

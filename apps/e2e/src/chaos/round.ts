@@ -87,7 +87,7 @@ export async function playRound(options: RoundOptions): Promise<RoundReport> {
   const stack = await startStack({ mutant: options.mutant, leaseMs: options.leaseMs });
   const tables = new Tables(stack.backends.postgres.url);
   const log = createLogger({ app: 'chaos', level: 'silent' });
-  const bus = await connectBus({ url: stack.backends.nats.url, trust: 'open', app: 'orchestrator', log });
+  const bus = await connectBus({ url: stack.backends.nats.url, trust: 'open', app: 'observer', log });
   const nemesis = new Nemesis({ stack, bus, openRuns: () => tables.openRuns() });
   const over = new AbortController();
   setMaxListeners(0, over.signal); // every client of the round listens

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { NODE_FLAGS } from '@switchyard/local-servers';
 import type { Order } from './points.ts';
 
 /*
@@ -90,7 +91,7 @@ export class ServiceProcess {
 
   #launch(up: () => void): void {
     const log = openSync(this.log, 'a');
-    const child = spawn(process.execPath, ['--enable-source-maps', PROGRAM, this.app], {
+    const child = spawn(process.execPath, [...NODE_FLAGS, PROGRAM, this.app], {
       env: { PATH: process.env['PATH'] ?? '', ...this.env },
       stdio: ['ignore', log, log, 'ipc'],
     });

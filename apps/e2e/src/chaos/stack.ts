@@ -3,7 +3,7 @@ import { appendFileSync, chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '@switchyard/local-servers';
+import { type Guarded, loadBusKeys, LOG_LEVEL, Passwords, freePort, serviceAccess } from '@switchyard/local-servers';
 import { migrateDatabase } from '@switchyard/store';
 import { Backend, type BackendName, BACKENDS } from './backend.ts';
 import { Link } from './proxy.ts';
@@ -58,7 +58,9 @@ export async function startStack({ mutant, leaseMs }: StackOptions): Promise<Sta
     if (!keep) rmSync(dir, { recursive: true, force: true });
   };
   try {
-    const started = await Promise.all(BACKENDS.map((name) => Backend.start(name, dir)));
+    const passwords = new Passwords(join(dir, 'logins'));
+    const keys = await loadBusKeys(passwords);
+    const started = await Promise.all(BACKENDS.map((name) => Backend.start(name, dir, passwords)));
     for (const backend of started) stops.push(() => backend.stop());
     const backends = Object.fromEntries(started.map((backend) => [backend.name, backend])) as Stack['backends'];
     await migrateDatabase(backends.postgres.url);
@@ -75,13 +77,19 @@ export async function startStack({ mutant, leaseMs }: StackOptions): Promise<Sta
       links.set(name, made);
       return made.port;
     };
-    const linked = async (service: string, backend: 'nats' | 'postgres'): Promise<string> => {
-      const url = new URL(backends[backend].url);
-      url.port = String(await link(`${service}:${backend}`, backends[backend].port));
-      return url.href;
+    /** A server by a link of the service's own. */
+    const linked = async (service: string, backend: 'nats' | 'postgres'): Promise<Guarded> => {
+      const port = String(await link(`${service}:${backend}`, backends[backend].port));
+      return { urlFor: (app) => Object.assign(new URL(backends[backend].urlFor(app)), { port }).href };
+    };
+    const accessOf = async (name: string, app: RoundApp): Promise<Record<string, string>> => {
+      if (app === 'mock-a2a') return {};
+      const nats = await linked(name, 'nats');
+      const postgres = LINKS[app].includes('postgres') ? { postgres: await linked(name, 'postgres') } : {};
+      return serviceAccess(app, { nats, ...postgres, redis: backends.redis }, keys.of(app));
     };
     const agentUrl = `http://127.0.0.1:${await link('agent:http', agentPort)}`;
-    const place = { ports, modelPort, agentPort, agentUrl, leaseMs, redisUrl: backends.redis.url };
+    const place = { ports, modelPort, agentPort, agentUrl, leaseMs, logTree: join(dir, 'tree') };
     const add = (name: string, app: string, env: Record<string, string>) => {
       const own = {
         CHAOS_SERVICE: name,
@@ -96,9 +104,8 @@ export async function startStack({ mutant, leaseMs }: StackOptions): Promise<Sta
     for (const app of Object.keys(REPLICAS) as RoundApp[]) {
       for (const [index, name] of REPLICAS[app].entries()) {
         add(name, app, {
-          ...(LINKS[app].includes('nats') ? { NATS_URL: await linked(name, 'nats') } : {}),
-          ...(LINKS[app].includes('postgres') ? { DATABASE_URL: await linked(name, 'postgres') } : {}),
-          LOG_LEVEL: 'info',
+          ...(await accessOf(name, app)),
+          LOG_LEVEL,
           OPS_PORT: '0',
           ...environmentOf(app, { ...place, index }),
         });
@@ -143,12 +150,12 @@ interface Place {
   /** By its link. */
   readonly agentUrl: string;
   readonly leaseMs: number;
-  readonly redisUrl: string;
+  readonly logTree: string;
 }
 
 /** Short limits, so that a round is quick; everything else as in production. */
 function environmentOf(app: RoundApp, place: Place): Record<string, string> {
-  const { index, ports, modelPort, agentPort, agentUrl, leaseMs, redisUrl } = place;
+  const { index, ports, modelPort, agentPort, agentUrl, leaseMs, logTree } = place;
   switch (app) {
     case 'orchestrator':
       return {
@@ -162,7 +169,6 @@ function environmentOf(app: RoundApp, place: Place): Record<string, string> {
       };
     case 'gateway':
       return {
-        REDIS_URL: redisUrl,
         GATEWAY_HOST: '127.0.0.1',
         GATEWAY_PORT: String(ports[index] ?? 0),
         IDENTITY_MODE: 'dev',
@@ -174,7 +180,7 @@ function environmentOf(app: RoundApp, place: Place): Record<string, string> {
     case 'a2a':
       return { A2A_AGENTS: agentUrl, A2A_CARD_TTL_MS: '5000' };
     case 'audit':
-      return { AUDIT_SWEEP_MS: '2000' };
+      return { AUDIT_SWEEP_MS: '2000', LOG_TREE_DIR: logTree };
     case 'mock-a2a':
       return { MOCK_A2A_PORT: String(agentPort), MOCK_A2A_URL: agentUrl };
   }
