@@ -11,6 +11,18 @@ export const BareJid = z
   .string()
   .regex(/^[^\s@/"&'<>:]{1,1023}@[^\s@/]{1,1023}$/, 'expected a bare JID such as agent@example.org');
 
+/** A name or an address: the port is a variable of its own. */
+export const Host = z
+  .string()
+  .min(1)
+  .max(255)
+  .superRefine((host, context) => {
+    if (/[[\]]/.test(host))
+      context.addIssue({ code: 'custom', message: 'expected an IPv6 address without brackets, such as ::1' });
+    else if (/^[^:]*:\d*$/.test(host))
+      context.addIssue({ code: 'custom', message: 'expected a name or an address without a port: that is AZTM_PORT' });
+  });
+
 /** The file of AZTM_PEER_POLICY: judged with the rest at the start, read again later (policy-file.ts). */
 export const PeerPolicyFile = z
   .string()

@@ -170,6 +170,24 @@ describe('configuration', () => {
     expect(found.every(({ remedy }) => remedy.length > 10)).toBe(true);
   });
 
+  it.each([
+    ['[::1]', /IPv6 address without brackets/],
+    ['127.0.0.1:25222', /without a port: that is AZTM_PORT/],
+    ['xmpp.example.org:5222', /without a port: that is AZTM_PORT/],
+  ])('says of the server %s what is wrong with it', (host, remedy) => {
+    expect(problems({ ...LOGIN, AZTM_HOST: host })).toMatchObject([
+      { variable: 'AZTM_HOST', remedy: expect.stringMatching(remedy) },
+    ]);
+    expect(problems({ ...LOGIN, AZTM_HOST: '::1' })).toEqual([]);
+  });
+
+  it('shows a JID and a map as they were written: neither holds a secret', () => {
+    const shown = problems({ ...LOGIN, AZTM_JID: 'agent@example.org/x', SERVICE_MAP: `{'a.example': 'a@b.c'}` });
+    expect(shown.map(({ value }) => value)).toEqual(
+      expect.arrayContaining(['agent@example.org/x', `{'a.example': 'a@b.c'}`]),
+    );
+  });
+
   it('says where a map is no JSON', () => {
     expect(problems({ SERVICE_MAP: '{"a.example": oops}' })).toMatchObject([
       { remedy: expect.stringMatching(/line 1, column 15.*nothing was loaded/) },

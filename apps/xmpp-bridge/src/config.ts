@@ -2,7 +2,7 @@ import { busTrust, busVariables, describeConfig, flag, integer, OPS_VARIABLES, o
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { domainOf, passwordIn, withRules } from './config-rules.ts';
-import { BareJid, CaFile, Fingerprint, LogLevel, PasswordFile, PeerPolicyFile } from './config-values.ts';
+import { BareJid, CaFile, Fingerprint, Host, LogLevel, PasswordFile, PeerPolicyFile } from './config-values.ts';
 
 const A_PORT = 'expected a port from 1 to 65535';
 const SOME_SECONDS = 'expected seconds from 1 to 600';
@@ -22,16 +22,12 @@ export const Variables = z.object({
 
   AZTM_JID: BareJid.optional()
     .describe('Account of the login, user@domain; unset: the bridge is disabled')
-    .meta({ alias: 'AZTM_USERID' }),
+    .meta({ alias: 'AZTM_USERID', isShown: true }),
   AZTM_PASSWORD: z.string().min(1).max(1_024).optional().describe('Password of the account'),
   AZTM_PASSWORD_FILE: PasswordFile.optional().describe(
     'File with the password in place of AZTM_PASSWORD; read again when it changes, and on SIGHUP',
   ),
-  AZTM_HOST: z
-    .string()
-    .min(1)
-    .max(255)
-    .optional()
+  AZTM_HOST: Host.optional()
     .describe('Server to connect to; unset: found by DNS from the domain')
     .meta({ alias: 'XMPP_HOST' }),
   AZTM_PORT: z.coerce

@@ -11,6 +11,8 @@ import {
 import * as say from './doctor-sentences.ts';
 import { LOGIN_FAILURES, LOGIN_STEPS, type LoginFailureCode } from './login-failure.ts';
 import { masked } from './transcript.ts';
+import { streamError } from './login-sentences.ts';
+import { socketFailure } from './socket-failure.ts';
 
 describe('the checks of the AZTM login', () => {
   it('are 24, numbered in their order, and every failure of a login belongs to one', () => {
@@ -28,6 +30,22 @@ describe('the checks of the AZTM login', () => {
     expect(say.silent('connecting', 3, false, 'a.test:5222')).toBe(
       'a.test:5222 did not answer within 3 s (no SYN answer): a firewall, or no such machine.',
     );
+  });
+
+  it('3: tell of several addresses also those that refused', () => {
+    const target = { host: 'a.test', port: 5222, mode: 'starttls' } as const;
+    const errors = [
+      { code: 'ETIMEDOUT', address: '2001:db8::1' },
+      { code: 'ECONNREFUSED', address: '192.0.2.1' },
+    ];
+    expect(socketFailure({ code: 'ETIMEDOUT', errors }, target, 'a.test').sentence).toBe(
+      'a.test:5222 does not answer (ETIMEDOUT): a firewall, or no route. 192.0.2.1 refused the connection (ECONNREFUSED): nothing listens there.',
+    );
+  });
+
+  it('5: tell a port for servers by what it says', () => {
+    expect(streamError('invalid-namespace', '')).toMatch(/for servers \(s2s\): clients use 5222 \(AZTM_PORT\)/);
+    expect(streamError('reset', '')).not.toMatch(/5222/);
   });
 
   it('20: tell a limit that only larger bodies meet from one that the bridge meets, and a slow server from both', () => {
@@ -56,6 +74,12 @@ describe('the checks of the AZTM login', () => {
       status: 'warn',
       evidence: [expect.stringContaining('msgoffline')],
     });
+  });
+
+  it('22: a peer at another domain that stays silent may be one whose server cannot reach ours', () => {
+    const silent = { jid: 'b@far.test', address: 'b@far.test/aztm', refused: 'silent', wire: null };
+    expect(judgePeers([{ ...silent, isElsewhere: true }]).sentence).toMatch(/its server cannot reach ours.*s2s/);
+    expect(judgePeers([{ ...silent, isElsewhere: false }]).sentence).not.toMatch(/s2s/);
   });
 
   it('22: a refusal is told with what was said, and blames nobody', () => {

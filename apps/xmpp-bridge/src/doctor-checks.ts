@@ -4,6 +4,7 @@ import type { CertificateSeen } from './login-machine.ts';
 import * as say from './doctor-sentences.ts';
 import type { BindingPolicy } from './sasl-choice.ts';
 import type { ChannelBinding } from './scram.ts';
+import { refusedElsewhere } from './socket-failure.ts';
 import type { Target } from './targets.ts';
 import type { Transcript } from './transcript.ts';
 
@@ -213,7 +214,8 @@ function failure(facts: LoginFacts, number: CheckNumber): Verdict {
   const { code, step, sentence } = failed!;
   const told =
     code === 'TIMEOUT'
-      ? say.silent(step, stepMs / 1_000, transcript.answered, `${target.host}:${target.port}`)
+      ? say.silent(step, stepMs / 1_000, transcript.answered, `${target.host}:${target.port}`) +
+        (step === 'connecting' ? refusedElsewhere(transcript.failedAddresses) : '')
       : code === 'CERT_EXPIRED' && certificate
         ? say.expired(certificate.validTo, facts.now)
         : code === 'STREAM_ERROR' && number === 17
@@ -269,13 +271,15 @@ function passed(facts: LoginFacts, number: CheckNumber): Verdict {
     case 6:
       return target.mode === 'starttls' ? ok('STARTTLS is offered.') : skipped(`AZTM_TLS is ${target.mode} here.`);
     case 7:
-      return tls ? ok(`${tls.version}.`) : skipped('There is no TLS (AZTM_TLS=off).');
+      if (target.mode === 'off') return skipped('There is no TLS (AZTM_TLS=off).');
+      return ok(tls ? `${tls.version}.` : 'The server speaks TLS; the handshake was ended here for its certificate.');
     case 8:
-      return !tls
+      return target.mode === 'off'
         ? skipped('There is no certificate.')
         : ok(say.chainOk(facts.pinned, certificate), certificateLines(certificate, fingerprint));
     case 9:
-      return !tls ? skipped('There is no certificate.') : ok(say.nameOk(facts.pinned, domain));
+      if (target.mode === 'off') return skipped('There is no certificate.');
+      return tls ? ok(say.nameOk(facts.pinned, domain)) : skipped('The name was not compared.');
     case 10:
       return certificate
         ? ok(`The certificate is valid until ${say.day(certificate.validTo)}.`)

@@ -156,6 +156,8 @@ export interface PeerFacts {
   /** What was said with the refusal. */
   readonly said?: string | undefined;
   readonly wire: 'http' | 'slixmpp' | 'aztm' | null;
+  /** At another domain than ours. */
+  readonly isElsewhere?: boolean;
   /** Called by message, and shows nobody whether it is there. */
   readonly isUnseen?: boolean;
 }
@@ -193,7 +195,9 @@ function peerLine(peer: PeerFacts): string {
     case 'remote-server-timeout':
       return `${peer.refused} — the domain of the peer is unreachable over s2s.`;
     case 'silent':
-      return 'no answer; its session hangs, or its server keeps a dead one alive.';
+      return peer.isElsewhere
+        ? 'no answer; its server cannot reach ours to answer (s2s: DNS, firewall or certificate on that side; its log says which), or its session hangs.'
+        : 'no answer; its session hangs, or its server keeps a dead one alive.';
     default: {
       const said = peer.said === undefined ? '' : `, ${quoted(peer.said)}`;
       return `refused with ${quoted(peer.refused)}${said}: the policy of the peer may not name this account, or a server does not let the two domains speak.`;

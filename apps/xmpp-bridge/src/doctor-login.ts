@@ -109,6 +109,7 @@ async function attempt(
     own.abort();
   };
   const tap: LoginTap = {
+    addressFailed: (address, code) => transcript.addressFailed(address, code),
     connected: (target, socket) => transcript.connected(target, socket),
     sent: (text) => transcript.sent(text),
     received: (text) => transcript.received(text),

@@ -138,7 +138,12 @@ export class DoctorSession {
 
   /** The first of them, where they are many. */
   peers(): Promise<PeerFacts[]> {
-    return Promise.all([...new Set(this.mapped)].slice(0, MAX_PEERS).map((jid) => this.#peer(jid)));
+    const domain = domainOf(this.session.jid);
+    return Promise.all(
+      [...new Set(this.mapped)]
+        .slice(0, MAX_PEERS)
+        .map(async (jid) => ({ ...(await this.#peer(jid)), isElsewhere: domainOf(jid) !== domain })),
+    );
   }
 
   async #peer(jid: string): Promise<PeerFacts> {
@@ -204,4 +209,9 @@ export class DoctorSession {
     session.announce(SELF_PRIORITY);
     return { stored: ours()?.getChild('delay') ? ours()!.toString().slice(0, 2_000) : null, announced, refused };
   }
+}
+
+function domainOf(jid: string): string {
+  const bare = bareOf(jid);
+  return bare.slice(bare.indexOf('@') + 1).toLowerCase();
 }

@@ -15,6 +15,47 @@ const START: BridgeState = {
   onlineSince: null,
 };
 
+/** A stream that stands until it is closed. */
+const standing = {
+  jid: 'ada@x.test/r',
+  socket: { destroy: () => undefined, end: () => undefined, write: () => true },
+  tlsVersion: 'TLSv1.3',
+  mechanism: 'SCRAM-SHA-256',
+  bindingRefused: null,
+  send: () => true,
+  listen: () => undefined,
+} as unknown as OpenStream;
+const handlers = {
+  onQuestion: () => undefined,
+  onMessage: () => undefined,
+  onPresence: () => undefined,
+  onDropped: () => undefined,
+};
+
+describe('a login that is given up', () => {
+  it('is no lost one: it is logged with its reason, as no warning', async () => {
+    const lines: Record<string, string>[] = [];
+    const keeper = new Keeper(START, {
+      login: () => Promise.resolve(standing),
+      handlers,
+      session: SESSION_DEFAULTS,
+      log: createLogger({
+        app: 'xmpp-bridge',
+        destination: { write: (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[number]) },
+      }),
+      onChange: () => undefined,
+    });
+    keeper.start();
+    await until(() => keeper.session !== null, 20_000);
+    await keeper.stop('this replica takes what peers ask no more');
+    expect(lines.at(-1)).toMatchObject({
+      level: 'info',
+      message: 'the AZTM login was given up',
+      why: 'this replica takes what peers ask no more',
+    });
+  });
+});
+
 describe('a login that is lost', () => {
   it('before anybody listens was never one that stands', async () => {
     const states: string[] = [];
@@ -33,12 +74,7 @@ describe('a login that is lost', () => {
           listen: (listener: { onClose: (why: string) => void }) => listener.onClose('the server ended the stream'),
         } as unknown as OpenStream);
       },
-      handlers: {
-        onQuestion: () => undefined,
-        onMessage: () => undefined,
-        onPresence: () => undefined,
-        onDropped: () => undefined,
-      },
+      handlers,
       session: SESSION_DEFAULTS,
       log: createLogger({ app: 'xmpp-bridge', level: 'silent' }),
       onChange: ({ state }) => {

@@ -61,9 +61,10 @@ export class Keeper {
     this.#done = this.#keep();
   }
 
-  async stop(): Promise<void> {
+  /** `why`: for people. */
+  async stop(why = 'the bridge is stopping'): Promise<void> {
     this.#stop.abort();
-    this.#session?.close('the bridge is stopping');
+    this.#session?.close(why);
     await this.#done;
   }
 
@@ -89,6 +90,7 @@ export class Keeper {
       const stream = await this.parts.login(this.#stop.signal, (step) => this.#move({ type: 'reached', step }));
       const { why, condition } = await this.#hold(stream, now);
       this.#move({ type: 'closed', why, now: now() });
+      if (this.#stop.signal.aborted) return this.parts.log.info({ why }, 'the AZTM login was given up');
       this.parts.log.warn({ why }, 'the AZTM login was lost');
       const { resource } = this.parts;
       if (condition !== 'conflict' || resource === undefined) return;

@@ -47,6 +47,8 @@ export type OnStep = (step: LoginStep) => void;
 
 /** Hears what goes over the wire, as it is: secrets are in it. For a diagnosis (transcript.ts). */
 export interface LoginTap {
+  /** One of several addresses of the server did not take the connection. */
+  addressFailed(address: string, code: string): void;
   connected(target: Target, socket: SecureSocket): void;
   sent(text: string): void;
   received(text: string): void;
@@ -99,7 +101,8 @@ export class Attempt {
     if (this.signal.aborted) onAbort();
     this.signal.addEventListener('abort', onAbort, { once: true });
     this.onStep('connecting');
-    SecureSocket.open(this.target, this.#socketListener(), this.signal).then(
+    const onAddress = (address: string, code: string): void => this.tap?.addressFailed(address, code);
+    SecureSocket.open(this.target, this.#socketListener(), this.signal, onAddress).then(
       (socket) => {
         this.#socket = socket;
         if (this.#settled) return socket.destroy();
@@ -237,7 +240,10 @@ export class Attempt {
       const sentence = `The certificate (SHA-256 ${error.seen}) is not the pinned one (AZTM_CERT_FINGERPRINT).`;
       return this.#take({ type: 'broken', code: 'CERT_PIN', sentence });
     }
-    this.#take({ type: 'broken', ...socketFailure(error, this.target, this.options.domain) });
+    this.#take({
+      type: 'broken',
+      ...socketFailure(error, this.target, this.options.domain, this.options.ca !== undefined),
+    });
   }
 
   #closed(why: string): void {

@@ -93,7 +93,8 @@ export const hostUnknown = (domain: string): string =>
   `host-unknown: the server does not host ${quoted(domain)}; AZTM_DOMAIN must be the part of the JID after the @, and AZTM_HOST a server of it.`;
 
 export const streamError = (condition: string, text: string): string =>
-  `The server ended the stream with ${quoted(condition)}${text === '' ? '' : ` and says ${quoted(text)}`}.`;
+  `The server ended the stream with ${quoted(condition)}${text === '' ? '' : ` and says ${quoted(text)}`}.` +
+  (condition === 'invalid-namespace' ? ' That is a port for servers (s2s): clients use 5222 (AZTM_PORT).' : '');
 
 export const unexpected = (step: LoginStep, name: string): string =>
   `While ${step} the server sent <${quoted(name).slice(1, -1)}/>, which does not belong there.`;

@@ -99,7 +99,7 @@ export class Seat {
   async #rise(): Promise<void> {
     const keeper = this.#keeper;
     this.#keeper = null;
-    await keeper?.stop();
+    await keeper?.stop('this replica takes what peers ask no more');
   }
 
   #do(work: () => void | Promise<void>): Promise<void> {

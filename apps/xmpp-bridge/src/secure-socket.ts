@@ -67,12 +67,20 @@ export class SecureSocket {
   }
 
   /** Opens the connection; rejects with the error of the system. */
-  static open(target: Target, listener: SocketListener, signal: AbortSignal): Promise<SecureSocket> {
+  static open(
+    target: Target,
+    listener: SocketListener,
+    signal: AbortSignal,
+    onAddressFailed: (address: string, code: string) => void = () => undefined,
+  ): Promise<SecureSocket> {
     return new Promise((resolve, reject) => {
       const socket = connectTcp({ host: target.host, port: target.port, autoSelectFamily: true });
       const onAbort = (): void => void socket.destroy(new Error('aborted'));
       signal.addEventListener('abort', onAbort, { once: true });
       socket.once('error', reject);
+      socket.on('connectionAttemptFailed', (address: string, _port: number, _family: number, error: Error) =>
+        onAddressFailed(address, (error as NodeJS.ErrnoException).code ?? ''),
+      );
       socket.once('connect', () => {
         signal.removeEventListener('abort', onAbort);
         socket.removeListener('error', reject);

@@ -13,6 +13,8 @@ interface NodeError {
   readonly code?: unknown;
   readonly message?: unknown;
   readonly reason?: unknown;
+  /** Of each address, where the name has several. */
+  readonly errors?: readonly { readonly code?: string; readonly address?: string }[];
   readonly cert?: { readonly subjectaltname?: string; readonly issuer?: { CN?: string }; readonly valid_to?: string };
 }
 
@@ -27,16 +29,20 @@ const UNTRUSTED: ReadonlySet<string> = new Set([
   'CERT_REVOKED',
 ]);
 
-export function socketFailure(error: unknown, target: Target, domain: string): SocketFailure {
-  const { code, message, reason, cert } = (error ?? {}) as NodeError;
+/** `hasCa`: AZTM_CA_FILE is set. */
+export function socketFailure(error: unknown, target: Target, domain: string, hasCa = false): SocketFailure {
+  const { code, message, reason, cert, errors = [] } = (error ?? {}) as NodeError;
   const name = typeof code === 'string' ? code : '';
   const at = `${target.host}:${target.port}`;
   if (name === 'ECONNREFUSED')
     return { code: 'REFUSED', sentence: `${at} refused the connection (ECONNREFUSED): nothing listens there.` };
   if (name === 'ENOTFOUND' || name.startsWith('EAI_'))
-    return { code: 'DNS', sentence: `The name ${target.host} has no address (${name}); set AZTM_HOST or mend DNS.` };
+    return {
+      code: 'DNS',
+      sentence: `The name ${target.host} has no address (${name}); set or correct AZTM_HOST, or mend DNS.`,
+    };
   if (['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'].includes(name))
-    return { code: 'UNREACHABLE', sentence: unreachable(at, name) };
+    return { code: 'UNREACHABLE', sentence: unreachable(at, name) + refusedElsewhere(errors) };
   if (name === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     const names = (cert?.subjectaltname ?? String(reason ?? '')).replaceAll('DNS:', '');
     return {
@@ -52,7 +58,7 @@ export function socketFailure(error: unknown, target: Target, domain: string): S
   if (UNTRUSTED.has(name))
     return {
       code: 'CERT_UNTRUSTED',
-      sentence: `The certificate is signed by an unknown CA (${name}): set AZTM_CA_FILE. AZTM_VALIDATE_CERT=false would hide this, and anyone on the way could read along.`,
+      sentence: `${unknownCa(name, hasCa)} AZTM_VALIDATE_CERT=false would hide this, and anyone on the way could read along.`,
     };
   if (name === 'ERR_SSL_WRONG_VERSION_NUMBER' || name === 'ERR_SSL_PACKET_LENGTH_TOO_LONG')
     return { code: 'STARTTLS_EXPECTED', sentence: `${at} speaks plain XMPP, not TLS at once: use AZTM_TLS=starttls.` };
@@ -60,6 +66,21 @@ export function socketFailure(error: unknown, target: Target, domain: string): S
     return { code: 'TLS_FAILED', sentence: `The TLS handshake with ${at} failed (${name}).` };
   if (['ECONNRESET', 'EPIPE'].includes(name)) return { code: 'CLOSED', sentence: `${at} reset the connection.` };
   return { code: 'CLOSED', sentence: `The connection to ${at} broke: ${quoted(String(message ?? name))}.` };
+}
+
+function unknownCa(name: string, hasCa: boolean): string {
+  return hasCa
+    ? `The certificate is signed by a CA that is not in AZTM_CA_FILE (${name}): put the certificate of that CA into the file.`
+    : `The certificate is signed by an unknown CA (${name}): set AZTM_CA_FILE.`;
+}
+
+/** Of a name with several addresses: those that refused the connection, which is no matter of a firewall. */
+export function refusedElsewhere(errors: readonly { readonly code?: string; readonly address?: string }[]): string {
+  const refused = errors
+    .filter(({ code }) => code === 'ECONNREFUSED')
+    .map(({ address }) => address ?? 'another address');
+  if (refused.length === 0) return '';
+  return ` ${refused.slice(0, 4).join(', ')} refused the connection (ECONNREFUSED): nothing listens there.`;
 }
 
 /** What the first bytes of the other side say where they are no XML; null where they may be. */

@@ -31,6 +31,8 @@ const KEPT_LINES = 24;
 
 export class Transcript implements LoginTap {
   readonly connections: string[] = [];
+  /** Addresses of the server that did not take the connection. */
+  readonly failedAddresses: { readonly address: string; readonly code: string }[] = [];
   readonly #streams: { connection: number; tls: Secured | null; line: Line | null }[] = [];
   readonly #first: Line[] = [];
   readonly #last: Line[] = [];
@@ -41,6 +43,10 @@ export class Transcript implements LoginTap {
   /** Where the last connection leads. */
   get target(): Target | null {
     return this.#target;
+  }
+
+  addressFailed(address: string, code: string): void {
+    if (this.failedAddresses.length < KEPT_LINES) this.failedAddresses.push({ address, code });
   }
 
   connected(target: Target, socket: SecureSocket): void {

@@ -1,6 +1,8 @@
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ProsodyServer } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
+import { Authority } from './certificates.ts';
 import { Clinic, type Environment, PLAIN, SHORT, welcoming } from './clinic.ts';
 import { FEATURES as F, HostileServer, type Script, upTo } from './hostile-server.ts';
 import { SilentPort } from './silent-port.ts';
@@ -70,7 +72,9 @@ describe('the checks of the doctor', () => {
     expect(told.outcome).toBe('finding');
     expect(told.at(2)).toMatchObject({
       status: 'fail',
-      sentence: expect.stringMatching(/^The name x{70}\.test has no address \(\w+\); set AZTM_HOST or mend DNS/),
+      sentence: expect.stringMatching(
+        /^The name x{70}\.test has no address \(\w+\); set or correct AZTM_HOST, or mend DNS/,
+      ),
     });
   });
 
@@ -108,7 +112,7 @@ describe('the checks of the doctor', () => {
       () => [prosody.port, { AZTM_TLS: 'off' }],
       /lets nobody in over clear text \(AZTM_TLS=off\).*use AZTM_TLS=starttls/,
     ],
-    [8, 'a CA that is not known', () => [prosody.port, { AZTM_CA_FILE: undefined }], /unknown CA.*AZTM_CA_FILE/],
+    [8, 'a CA that is not known', () => [prosody.port, { AZTM_CA_FILE: undefined }], /unknown CA.*set AZTM_CA_FILE/],
     [
       13,
       'a wrong password',
@@ -119,6 +123,17 @@ describe('the checks of the doctor', () => {
     const told = await clinic.doctor(...at());
     expect(told.outcome).toBe('finding');
     expect(told.at(number)).toMatchObject({ status: 'fail', sentence: expect.stringMatching(sentence) });
+  });
+
+  it('8: a CA file of another CA is told as that, and TLS is not said to be off', async () => {
+    const other = new Authority();
+    clinic.closes(() => other.remove());
+    const told = await clinic.doctor(prosody.port, { AZTM_CA_FILE: join(other.dir, 'ca.pem') });
+    expect(told.at(7)).toMatchObject({ status: 'ok', sentence: expect.stringMatching(/The server speaks TLS/) });
+    expect(told.at(8)).toMatchObject({
+      status: 'fail',
+      sentence: expect.stringMatching(/a CA that is not in AZTM_CA_FILE.*put the certificate of that CA into the file/),
+    });
   });
 
   (process.platform === 'linux' ? it : it.skip)('3: a port that answers no SYN', async () => {

@@ -37,7 +37,7 @@ export function parseConfig<S extends z.ZodType>(schema: S, env: Environment): P
       const variable = String(issue.path[0] ?? '(several)');
       return {
         variable,
-        value: shownValue(variable, given[variable]),
+        value: shownValue(variable, given[variable], metaOf(shapeOf(schema)[variable])),
         remedy: remedy(issue, given[variable] === undefined),
       };
     }),
@@ -92,10 +92,13 @@ export function configPrefixes(schema: z.ZodType): readonly string[] {
 interface FieldMeta {
   description?: string;
   alias?: string;
+  /** It never holds a secret, not even before an @: all of it is shown where it is wrong. */
+  isShown?: boolean;
 }
 
 /** Description and alias, wherever in the chain of wrappers they were given. */
-function metaOf(field: z.ZodType): FieldMeta {
+function metaOf(field: z.ZodType | undefined): FieldMeta {
+  if (field === undefined) return {};
   const own = (field.meta() ?? {}) as FieldMeta;
   const inner = innerOf(field);
   return inner ? { ...metaOf(inner), ...own } : own;
@@ -134,11 +137,12 @@ function isSecretVariable(variable: string): boolean {
   return isSecretKey(variable) || /KEY|SECRET|PASSWORD|TOKEN/.test(variable);
 }
 
-function shownValue(variable: string, value: string | undefined): string {
+function shownValue(variable: string, value: string | undefined, { isShown = false }: FieldMeta): string {
   if (value === undefined) return '(not set)';
   if (isSecretVariable(variable)) return '(hidden)';
   // A URL that does not parse may still hold a password: what stands before its last @ is not shown.
-  const text = redactText(value).replace(/^([a-z][a-z0-9+.-]{0,30}:\/{0,2})?.*@/is, '$1[redacted]@');
+  const masked = redactText(value);
+  const text = isShown ? masked : masked.replace(/^([a-z][a-z0-9+.-]{0,30}:\/{0,2})?.*@/is, '$1[redacted]@');
   return text.length <= 80 ? text : `${text.slice(0, 80)}…`;
 }
 

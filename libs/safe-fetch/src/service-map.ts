@@ -116,7 +116,7 @@ export const SERVICE_MAP_VARIABLES = {
       }
     })
     .describe('JSON object: host, host:port or pattern -> JID; such hosts are reached over XMPP only')
-    .meta({ alias: 'AZTM_SERVICE_MAP' }),
+    .meta({ alias: 'AZTM_SERVICE_MAP', isShown: true }),
   AZTM_DEFAULT_SERVICE: ServedBy.optional().describe('JID of every host that SERVICE_MAP does not name'),
   AZTM_LOCALHOST_SERVICE: ServedBy.optional().describe('JID of localhost, 127.0.0.1 and [::1]'),
 };
