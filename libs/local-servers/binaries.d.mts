@@ -8,9 +8,16 @@ export interface ServerDescription {
   /** Path of the server's binary (PostgreSQL: the folder of its binaries), or undefined. */
   find(env?: NodeJS.ProcessEnv): string | undefined;
 }
+/** What makes the system safer or faster where it is there. */
+export interface OptionalPackage {
+  readonly name: 'bubblewrap';
+  readonly aptPackage: string;
+  find(env?: NodeJS.ProcessEnv): string | undefined;
+}
+export const OPTIONAL_PACKAGES: readonly OptionalPackage[];
 /** What only tests need. Where it is missing and cannot be installed, the tests that need it are skipped. */
 export interface TestPackage {
-  readonly name: 'ejabberd' | 'slixmpp';
+  readonly name: 'ejabberd' | 'slixmpp' | OptionalPackage['name'];
   readonly aptPackage: string;
   find(env?: NodeJS.ProcessEnv): string | undefined;
 }

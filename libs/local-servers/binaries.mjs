@@ -91,12 +91,22 @@ export const SERVERS = [
 ];
 
 /**
+ * What the system can do without, and does less well: without bubblewrap MCP servers run as processes of ours without a
+ * sandbox. Comes along where servers are installed; that it cannot be installed stops nothing.
+ * @type {readonly import('./binaries.mjs').OptionalPackage[]}
+ */
+export const OPTIONAL_PACKAGES = [
+  { name: 'bubblewrap', aptPackage: 'bubblewrap', find: (env) => findProgram('bwrap', env) },
+];
+
+/**
  * What the tests need beside the servers, and nothing else does: the XMPP server and the XMPP client of other people.
  * @type {readonly import('./binaries.mjs').TestPackage[]}
  */
 export const TEST_PACKAGES = [
   { name: 'ejabberd', aptPackage: 'ejabberd', find: (env) => findProgram('ejabberdctl', env) },
   { name: 'slixmpp', aptPackage: 'python3-slixmpp', find: () => existing('/usr/lib/python3/dist-packages/slixmpp') },
+  ...OPTIONAL_PACKAGES,
 ];
 
 /** @param {string} path */

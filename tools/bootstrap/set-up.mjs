@@ -4,7 +4,14 @@ import { CannotSetUp } from './cannot-set-up.mjs';
 import { alone } from './lock.mjs';
 import { installPackages, packagesAreInstalled } from './packages.mjs';
 import { say, stage } from './stages.mjs';
-import { aptLine, installServers, missingServers, missingTestPackages, waysToInstall } from './system-servers.mjs';
+import {
+  aptLine,
+  installServers,
+  missingOptional,
+  missingServers,
+  missingTestPackages,
+  waysToInstall,
+} from './system-servers.mjs';
 
 /*
  * From a fresh clone to something that can start. Guarantees:
@@ -60,6 +67,8 @@ async function ensureServers(plan) {
   await stage({ name: 'servers', doing: `apt-get install ${names}`, done: 'installed' }, () =>
     installServers(missing, way),
   );
+  const optional = missingOptional();
+  if (optional.length > 0) await installServers(optional, way).catch(() => say(`  left out: ${aptLine(optional)}`));
 }
 
 /** B4 */

@@ -1,11 +1,16 @@
 // @ts-check
 import { spawnSync } from 'node:child_process';
-import { SERVERS, TEST_PACKAGES, findProgram } from '../../libs/local-servers/binaries.mjs';
+import { OPTIONAL_PACKAGES, SERVERS, TEST_PACKAGES, findProgram } from '../../libs/local-servers/binaries.mjs';
 import { runQuietly } from './run-quietly.mjs';
 
 /** The servers that are neither installed nor replaced by a URL in the environment. */
 export function missingServers(env = process.env) {
   return SERVERS.filter((server) => !env[server.replacedBy] && !server.find(env));
+}
+
+/** What is not installed of that which nothing needs. */
+export function missingOptional(env = process.env) {
+  return OPTIONAL_PACKAGES.filter((each) => !each.find(env));
 }
 
 /** What only tests need and is not installed. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type DoctorCheck, type DoctorGroup, type Finding, found, toCheck } from '@switchyard/contracts';
-import { isPortFree, SERVERS } from '@switchyard/local-servers';
+import { isPortFree, OPTIONAL_PACKAGES, SERVERS } from '@switchyard/local-servers';
 import { portOwner } from './port-owner.ts';
 import { readStatus, runningSupervisor } from './records.ts';
 import { gatewayAddress } from './settings.ts';
@@ -57,6 +57,8 @@ function buildFinding({ place }: VerbContext): Finding {
   return isBuilt ? ok('Packages are installed, apps are built.') : fail('Apps are not built: ./switchyard up builds.');
 }
 
+const WITHOUT = { bubblewrap: 'not installed: MCP servers that are processes run without a sandbox' };
+
 function serverFinding({ environment }: VerbContext): Finding {
   const lines = SERVERS.map(({ name, aptPackage, replacedBy, find }) => {
     if (environment[replacedBy]) return { line: `${name}: a server of yours, by ${replacedBy}`, missing: '' };
@@ -64,7 +66,8 @@ function serverFinding({ environment }: VerbContext): Finding {
     return { line: `${name}: ${binary ?? 'not installed'}`, missing: binary === undefined ? aptPackage : '' };
   });
   const missing = lines.map((each) => each.missing).filter(Boolean);
-  const evidence = lines.map(({ line }) => line);
+  const optional = OPTIONAL_PACKAGES.map(({ name, find }) => `${name}: ${find() ?? WITHOUT[name]}`);
+  const evidence = [...lines.map(({ line }) => line), ...optional];
   if (missing.length > 0) return fail(`Servers are missing: apt-get install ${missing.join(' ')}`, evidence);
   return ok('Every server that is needed is there.', evidence);
 }

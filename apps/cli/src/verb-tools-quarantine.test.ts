@@ -1,5 +1,12 @@
 import { expect, it } from '@jest/globals';
-import { authorisationLines, chosen, onlyNew, upstreamCells, waitingCells } from './verb-tools-quarantine.ts';
+import {
+  authorisationLines,
+  chosen,
+  confinementLines,
+  onlyNew,
+  upstreamCells,
+  waitingCells,
+} from './verb-tools-quarantine.ts';
 
 const waits = { upstream: 'crm', tool: 'pay', hash: 'ab'.repeat(32), reasons: ['changed'], diff: [] };
 
@@ -62,4 +69,19 @@ it('says who authorises an upstream, how we are known there and what is to be do
   };
   expect(authorisationLines({ ...waits, authorisation })).toHaveLength(1);
   expect(authorisationLines({ ...row, authorisation: null })).toEqual([]);
+});
+
+it('says of a process how far it is kept apart, and what is missing', () => {
+  const row = { name: 'files', transport: 'stdio', trust: 'trusted', available: true, reason: null };
+  const counts = { tools: 1, quarantined: 0 };
+  const lines = (confinement: Parameters<typeof confinementLines>[0]['confinement']) =>
+    confinementLines({ ...row, ...counts, ...(confinement === undefined ? {} : { confinement }) });
+  expect(lines({ level: 'sandbox', network: false, missing: null })).toEqual([
+    'files: runs in a sandbox, without network',
+  ]);
+  const missing = 'bubblewrap (bwrap) is not installed.';
+  expect(lines({ level: 'limits', network: true, missing })).toEqual([
+    `files: runs as the service itself, with limits alone, with network: ${missing}`,
+  ]);
+  expect([...lines(null), ...lines(undefined)]).toEqual([]);
 });

@@ -21,6 +21,14 @@ interface UpstreamRow {
   readonly tools: number;
   readonly quarantined: number;
   readonly authorisation?: Authorisation | null;
+  readonly confinement?: Confinement | null;
+}
+
+/** How far a process is kept apart, as the gateway shows it. */
+interface Confinement {
+  readonly level: string;
+  readonly network: boolean;
+  readonly missing: string | null;
 }
 
 /** Who authorises an upstream, as the gateway shows it. */
@@ -64,6 +72,21 @@ export function authorisationLines({ name, authorisation, available, reason }: U
     issuer === null ? `${name}: who authorises it is not known` : `${name}: authorised by ${issuer}${as}${of}`,
     ...(missing === null || told ? [] : [`${name}: ${missing}`]),
   ];
+}
+
+const KEPT_APART: Readonly<Record<string, string>> = {
+  sandbox: 'runs in a sandbox',
+  account: 'runs under an account of its own, without a sandbox',
+  limits: 'runs as the service itself, with limits alone',
+  none: 'runs as the service itself, without limits',
+};
+
+/** How a process is kept apart, and what of it this machine does not have; nothing where it is no process. */
+export function confinementLines({ name, confinement }: UpstreamRow): string[] {
+  if (!confinement) return [];
+  const { level, network, missing } = confinement;
+  const how = `${KEPT_APART[level] ?? level}, ${network ? 'with' : 'without'} network`;
+  return [`${name}: ${how}${missing === null ? '' : `: ${missing}`}`];
 }
 
 /**
@@ -149,6 +172,7 @@ export async function upstreams(context: VerbContext): Promise<number> {
   else {
     for (const line of columns(answer.upstreams.map(upstreamCells))) context.print(line);
     for (const line of answer.upstreams.flatMap(authorisationLines)) context.print(line);
+    for (const line of answer.upstreams.flatMap(confinementLines)) context.print(line);
   }
   return EXIT.ok;
 }

@@ -37,7 +37,8 @@ beforeAll(async () => {
     });
     return server;
   });
-  upstream = createServer(toNodeHandler(handler));
+  const answer = toNodeHandler(handler);
+  upstream = createServer((request, response) => void answer(request, response));
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(upstream.address() as AddressInfo).port}/mcp`;
   const file = join(directory, 'upstreams.yaml');

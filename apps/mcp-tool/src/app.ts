@@ -31,6 +31,7 @@ import type { Tool } from './tool.ts';
 import { ToolAgent } from './tool-agent.ts';
 import { NO_DEFINITIONS, ToolRegistrar } from './tool-registrar.ts';
 import { KEPT_MS, Toolbox } from './toolbox.ts';
+import { sandboxCheck } from './upstream-health.ts';
 import { openUpstreams, type UpstreamsParts } from './upstreams.ts';
 import type { ProviderAuthorisations } from './visibility.ts';
 
@@ -147,6 +148,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
       userToken: overrides.userToken ?? ((who, { provider }) => own.tokenOf(who, provider)),
     });
     own.onChange((owner, change) => authorisationChanged(upstreams, owner, change));
+    health.register('sandbox', () => Promise.resolve(sandboxCheck(upstreams.book.unconfined())), { required: false });
     const calls = new OpenCalls({
       executor,
       bus,

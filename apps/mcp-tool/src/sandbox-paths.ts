@@ -43,10 +43,15 @@ export function systemMounts(network: boolean): string[] {
   return [...links, ...etc.map((name) => join('/etc', name)).flatMap((path) => mount('--ro-bind-try', path))];
 }
 
-/** A path of this machine at the same place. Folders above it would else be closed to every account but root. */
+/** An empty folder; those that bubblewrap makes by itself are closed to every account but root. */
+export function folder(path: string): string[] {
+  return ['--perms', '0755', '--dir', path];
+}
+
+/** A path of this machine at the same place. */
 export function mount(how: '--ro-bind-try' | '--ro-bind' | '--bind', path: string): string[] {
   const above = foldersAbove(path).reverse();
-  return [...above.flatMap((folder) => ['--perms', '0755', '--dir', folder]), how, path, path];
+  return [...above.flatMap(folder), how, path, path];
 }
 
 /** What this program with these arguments needs of this machine; the shorter paths first. */

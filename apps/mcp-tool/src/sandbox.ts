@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { AppError, type UpstreamConfinement } from '@switchyard/contracts';
-import { isWithin, mount, ownFiles, systemMounts } from './sandbox-paths.ts';
+import { folder, isWithin, mount, ownFiles, systemMounts } from './sandbox-paths.ts';
 import type { UpstreamConfig } from './upstream-config.ts';
 
 /*
@@ -110,12 +110,20 @@ function sandboxed(
     ...bubblewrap!.flags,
     ...(confinement.network ? [] : ['--unshare-net']),
     ...systemMounts(confinement.network),
-    ...['--proc', '/proc', '--dev', '/dev'],
-    ...['--perms', '0755', '--dir', '/home'],
+    '--proc',
+    '/proc',
+    '--dev',
+    '/dev',
+    ...folder('/home'),
     ...['/tmp', SANDBOX_HOME, '/dev/shm'].flatMap(scratch),
     ...binds.flatMap(({ path, how }) => mount(how, path)),
-    ...['--remount-ro', '/dev', '--remount-ro', '/'],
-    ...['--setenv', 'HOME', home, '--chdir', upstream.cwd ?? SANDBOX_HOME, '--'],
+    ...['/dev', '/'].flatMap((path) => ['--remount-ro', path]),
+    '--setenv',
+    'HOME',
+    home,
+    '--chdir',
+    upstream.cwd ?? SANDBOX_HOME,
+    '--',
     ...(isRoot ? [setpriv!, ...accountOf(uid), '--'] : []),
     ...limitsOf(upstream, prlimit, true),
     program,

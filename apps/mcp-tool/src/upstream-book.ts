@@ -78,6 +78,13 @@ export class UpstreamBook {
     );
   }
 
+  /** Processes that have less of a sandbox than their operator wants. */
+  unconfined(): { upstream: string; missing: string }[] {
+    return [...this.#entries.values()].flatMap(({ config, confinement }) =>
+      confinement?.missing ? [{ upstream: config.name, missing: confinement.missing }] : [],
+    );
+  }
+
   /** Undefined where there is no such upstream. */
   isAvailable(name: string): boolean | undefined {
     const entry = this.#entries.get(name);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { AppError } from '@switchyard/contracts';
-import { healthAfter, WELL } from './upstream-health.ts';
+import { healthAfter, sandboxCheck, WELL } from './upstream-health.ts';
 
 const away = new AppError('unavailable', 'Nobody is there.');
 const noToken = new AppError('credentials_missing', 'Nobody has authorised it yet.');
@@ -23,5 +23,14 @@ describe('the health of an upstream', () => {
   it('keeps the reason of one that is unavailable while it waits for a user', () => {
     const unavailable = { failures: 2, reason: 'It could not be reached.', waits: undefined };
     expect(healthAfter(unavailable, { auth: 'user' }, noToken).reason).toBe('It could not be reached.');
+  });
+});
+
+it('names each process that has less of a sandbox than its operator wants', () => {
+  expect(sandboxCheck([])).toEqual({ ok: true });
+  const missing = 'bubblewrap (bwrap) is not installed.';
+  expect(sandboxCheck(['a', 'b'].map((upstream) => ({ upstream, missing })))).toEqual({
+    ok: false,
+    detail: `a, b: started without the sandbox that is wanted. ${missing}`,
   });
 });

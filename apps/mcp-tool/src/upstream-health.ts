@@ -1,4 +1,5 @@
 import { AppError, toPublicError } from '@switchyard/contracts';
+import type { CheckResult } from '@switchyard/platform';
 import type { UpstreamConfig } from './upstream-config.ts';
 import { faultOf } from './upstream-faults.ts';
 
@@ -43,4 +44,12 @@ function reasonOf(error: unknown): string {
     default:
       return 'It did not give a usable answer.';
   }
+}
+
+/** What the readiness says of processes with less of a sandbox than their operator wants; it stops nothing. */
+export function sandboxCheck(unconfined: readonly { upstream: string; missing: string }[]): CheckResult {
+  const [first] = unconfined;
+  if (!first) return { ok: true };
+  const names = unconfined.map(({ upstream }) => upstream).join(', ');
+  return { ok: false, detail: `${names}: started without the sandbox that is wanted. ${first.missing}` };
 }

@@ -1,6 +1,7 @@
 export {
   findPostgresBin,
   findProgram,
+  OPTIONAL_PACKAGES,
   SERVERS,
   type ServerDescription,
   type ServerName,

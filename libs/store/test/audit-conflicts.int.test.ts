@@ -116,7 +116,15 @@ describe('a stolen login of audit', () => {
   const refused = (text: string) => expect(thief.query(text)).rejects.toMatchObject({ code: '42501' });
   const append = (id: string, type: string) =>
     thief.query('select * from audit.append_records($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)', [
-      ...[[id], [T0], [type], ['s'], ['acme'], [null], [null], [1], ['{}']],
+      [id],
+      [T0],
+      [type],
+      ['s'],
+      ['acme'],
+      [null],
+      [null],
+      [1],
+      ['{}'],
       TERMINAL_TYPE,
     ]);
 
