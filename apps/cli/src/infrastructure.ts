@@ -59,7 +59,8 @@ export function sourceOf(name: ServerName, environment: Environment): 'environme
 /** Arguments that make every `docker compose` call of this clone speak of the same project. */
 function composeArguments(place: Place): string[] {
   const files = ['docker-compose.yml', 'docker-compose.ports.yml'].flatMap((file) => ['-f', join(place.root, file)]);
-  return ['compose', ...files, '-p', `switchyard-${place.id}`];
+  // The XMPP server of the file is in a profile of its own.
+  return ['compose', '--profile', 'xmpp', ...files, '-p', `switchyard-${place.id}`];
 }
 
 /** The passwords that infra/compose-secrets.mjs made for the containers. */
