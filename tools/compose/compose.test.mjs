@@ -142,7 +142,7 @@ describe('the logins of the Compose stack', () => {
 
   it('give Redis digests, and no password', () => {
     const { REDIS_USERS: users } = variablesOf('redis');
-    assert.equal(users.split(';')[0], 'user default off resetpass resetkeys -@all');
+    assert.equal(users.split(';')[0], 'user default off resetpass ~* &* +@all');
     for (const password of Object.values(JSON.parse(readFileSync(join(secrets, 'passwords.json'), 'utf8'))))
       assert.ok(!users.includes(password));
   });

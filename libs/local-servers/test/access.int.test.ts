@@ -1,8 +1,9 @@
 import { connect as connectTcp } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { connect, type NatsConnection } from 'nats';
 import pg from 'pg';
-import { REDIS_RIGHTS, type Servers, startServers, stockClient } from '../src/index.ts';
+import { REDIS_RIGHTS, type Servers, startRedis, startServers, stockClient } from '../src/index.ts';
 
 /* The servers as every stack has them: who enters, and what each may do there. */
 
@@ -72,6 +73,22 @@ describe('Redis', () => {
     expect(await redis(url('orchestrator'), day)).toEqual(['$1', '5', '+OK']);
     const list = 'switchyard%3Amf%3A1/acme/ada';
     expect(await redis(url('mcp-tool'), `SET ${list} x PX 9000`, `GET ${list}`)).toEqual(['+OK', '$1', 'x', '+OK']);
+  });
+
+  it('that starts again has what a script wrote, though nobody may be its default user', async () => {
+    const at = { dir: join(servers.dir, 'again') };
+    const first = await startRedis(at);
+    await redis(
+      first.urlFor('orchestrator'),
+      `EVAL "return redis.call('HINCRBY', KEYS[1], 'nano', 5)" 1 budget:{acme}:d`,
+    );
+    await first.stop();
+    const second = await startRedis(at);
+    try {
+      expect(await redis(second.urlFor('orchestrator'), 'HGET budget:{acme}:d nano')).toEqual(['$1', '5', '+OK']);
+    } finally {
+      await second.stop();
+    }
   });
 
   it('refuses each the keys of another, also from a script, and what rules the server', async () => {

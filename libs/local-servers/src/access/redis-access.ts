@@ -37,7 +37,9 @@ export function redisUsers(passwords: Pick<Passwords, 'of'>): string[] {
     const may = [...keys.map((key) => `~${key}`), '-@all', ...[...CONNECTION, ...commands].map((name) => `+${name}`)];
     return `user ${login} on ${digest(login)} resetchannels ${may.join(' ')}`;
   });
-  return ['user default off resetpass resetkeys -@all', `user ${ADMIN} on ${digest(ADMIN)} ~* &* +@all`, ...services];
+  // Nobody is the default user, but Redis itself is while it reads its file: what it may not do there is lost (transactions,
+  // so whatever a script wrote).
+  return ['user default off resetpass ~* &* +@all', `user ${ADMIN} on ${digest(ADMIN)} ~* &* +@all`, ...services];
 }
 
 export const redisLogins = (): string[] => [ADMIN, ...Object.keys(REDIS_RIGHTS)];
