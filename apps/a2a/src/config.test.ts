@@ -3,14 +3,14 @@ import { Config } from './config.ts';
 
 describe('the configuration', () => {
   it('takes agents as a list of URLs or as JSON', () => {
-    expect(Config.parse({ A2A_AGENTS: 'http://127.0.0.1:8001, https://a.example' }).agents).toEqual([
+    expect(Config.parse({ BUS_TRUST: 'open', A2A_AGENTS: 'http://127.0.0.1:8001, https://a.example' }).agents).toEqual([
       { url: 'http://127.0.0.1:8001' },
       { url: 'https://a.example' },
     ]);
-    expect(Config.parse({ A2A_AGENTS: '[{"url":"https://a.example","name":"A"}]' }).agents).toEqual([
+    expect(Config.parse({ BUS_TRUST: 'open', A2A_AGENTS: '[{"url":"https://a.example","name":"A"}]' }).agents).toEqual([
       { url: 'https://a.example', name: 'A' },
     ]);
-    expect(Config.parse({}).agents).toEqual([]);
+    expect(Config.parse({ BUS_TRUST: 'open' }).agents).toEqual([]);
   });
 
   it.each(['ftp://a.example', 'nonsense', '[{"name":"A"}]', '[{'])('refuses %s', (agents) => {

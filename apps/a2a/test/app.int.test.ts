@@ -26,6 +26,7 @@ beforeAll(async () => {
     handle: async (messages) => void facts.push(...messages),
   });
   const config = Config.parse({
+    BUS_TRUST: 'open',
     A2A_AGENTS: `${agent.url},http://127.0.0.1:9`,
     A2A_CARD_TTL_MS: '200',
     A2A_TIMEOUT_MS: '8000',
@@ -153,7 +154,7 @@ describe('the way out', () => {
     const base = `http://127.0.0.1:${(liar.address() as { port: number }).port}`;
     const own = createMemoryBus();
     const client = own.connect('orchestrator');
-    const other = createA2a(Config.parse({ A2A_AGENTS: `${base}/,${base}/redirect,${base}/big` }), {
+    const other = createA2a(Config.parse({ BUS_TRUST: 'open', A2A_AGENTS: `${base}/,${base}/redirect,${base}/big` }), {
       bus: own.connect('a2a'),
       log,
       handleSignals: false,

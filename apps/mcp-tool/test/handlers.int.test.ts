@@ -80,13 +80,16 @@ beforeAll(async () => {
     durable: 'test',
     handle: async (messages) => void facts.push(...messages.flatMap(({ system }) => system ?? [])),
   });
-  service = createMcpTool(Config.parse({ DATABASE_URL: 'postgres://unused', MOCK_WEATHER_TOOL_API_KEY: SECRET }), {
-    bus: hub.connect('mcp-tool'),
-    store: memoryStore(),
-    log: createLogger({ app: 'test', level: 'silent' }),
-    tools: [payOnce, waits, worksOn],
-    handleSignals: false,
-  });
+  service = createMcpTool(
+    Config.parse({ BUS_TRUST: 'open', DATABASE_URL: 'postgres://unused', MOCK_WEATHER_TOOL_API_KEY: SECRET }),
+    {
+      bus: hub.connect('mcp-tool'),
+      store: memoryStore(),
+      log: createLogger({ app: 'test', level: 'silent' }),
+      tools: [payOnce, waits, worksOn],
+      handleSignals: false,
+    },
+  );
   await service.start();
 });
 afterAll(async () => {

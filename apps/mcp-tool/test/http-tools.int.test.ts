@@ -82,7 +82,12 @@ beforeAll(async () => {
   await put('shop.yaml', SHOP());
   hub = createMemoryBus();
   asker = hub.connect('orchestrator');
-  const environment = { DATABASE_URL: 'postgres://unused', TOOLS_DIR: directory, TOOLS_RELOAD_MS: '100' };
+  const environment = {
+    BUS_TRUST: 'open',
+    DATABASE_URL: 'postgres://unused',
+    TOOLS_DIR: directory,
+    TOOLS_RELOAD_MS: '100',
+  };
   // The same server by another name, which is mapped: it must not be reached by it, although it may be called.
   const mapped = host.replace('127.0.0.1', 'localhost');
   await put('mapped.yaml', MAPPED(mapped));

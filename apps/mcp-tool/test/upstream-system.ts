@@ -94,7 +94,7 @@ export async function startSystem(
     durable: `test-${Math.random()}`,
     handle: async (messages) => void facts.push(...messages.flatMap(({ system }) => system ?? [])),
   });
-  const config = Config.parse({ DATABASE_URL: 'postgres://unused', MCP_UPSTREAMS: file, ...env });
+  const config = Config.parse({ BUS_TRUST: 'open', DATABASE_URL: 'postgres://unused', MCP_UPSTREAMS: file, ...env });
   const service: Service = createMcpTool(
     { ...config, upstreams: { ...config.upstreams, lookEveryMs: 50 } },
     { bus: hub.connect('mcp-tool'), store, log: collecting(lines), handleSignals: false, ...more },

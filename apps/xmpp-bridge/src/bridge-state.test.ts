@@ -6,7 +6,7 @@ import { loginFailure } from './login-failure.ts';
 import { Config } from './config.ts';
 
 const status = (env: Record<string, string>) => {
-  const parsed = parseConfig(Config, env);
+  const parsed = parseConfig(Config, { BUS_TRUST: 'open', ...env });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return XmppStatus.parse(toStatus(parsed.value, initialState(parsed.value)));
 };
@@ -49,7 +49,11 @@ describe('how the login stands', () => {
   });
 
   describe('as a whole', () => {
-    const parsed = parseConfig(Config, { AZTM_JID: 'agent@example.org', AZTM_PASSWORD: 'canary-31415' });
+    const parsed = parseConfig(Config, {
+      BUS_TRUST: 'open',
+      AZTM_JID: 'agent@example.org',
+      AZTM_PASSWORD: 'canary-31415',
+    });
     if (!parsed.ok) throw new Error('configuration');
     const config = parsed.value;
     const online = (jid: string): BridgeState =>

@@ -8,11 +8,11 @@ import { type BridgeConfig, Config, unknownVariables, withArguments } from './co
 
 const LOGIN = { AZTM_JID: 'agent@example.org', AZTM_PASSWORD: 'canary-31415' };
 const problems = (env: Record<string, string>) => {
-  const parsed = parseConfig(Config, env);
+  const parsed = parseConfig(Config, { BUS_TRUST: 'open', ...env });
   return parsed.ok ? [] : parsed.problems;
 };
 const config = (env: Record<string, string>): BridgeConfig => {
-  const parsed = parseConfig(Config, env);
+  const parsed = parseConfig(Config, { BUS_TRUST: 'open', ...env });
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   return parsed.value;
 };
