@@ -43,7 +43,11 @@ export const INTEGRATION_TEST_ARROWS = [...TEST_ARROWS, 'local-servers'];
 export const TEST_ENTRIES = ['store/memory', 'testing/property'];
 
 /** What a project offers beside its barrel to those alone that need it, so that no other loads it. */
-export const OTHER_ENTRIES = { 'contracts/http': ['apps/gateway'] };
+export const OTHER_ENTRIES = {
+  'contracts/http': ['apps/gateway'],
+  // The attack makes up its requests from schemas, as a property test does.
+  'testing/property': ['apps/e2e'],
+};
 
 /** Packages with one home. `tests: true` lets tests of any project use them as a client or a fake. */
 export const PACKAGE_HOMES = [

@@ -20,3 +20,4 @@ if (seed !== undefined) fc.configureGlobal({ seed });
 
 /** fast-check under that seed; property tests import it from here alone. */
 export { fc };
+export { fitting, HOSTILE_VALUES, type Resolve, type Schema, spoiled } from './schema-values.ts';
