@@ -190,7 +190,7 @@ function environmentOf(app: RoundApp, place: Place): Record<string, string> {
  * K2: ends every process whose command or environment names the folder, once our end of the pipe closes without
  * "done" having been said.
  */
-function watchOver(dir: string): () => void {
+export function watchOver(dir: string): () => void {
   const script = `
 read -r word; [ "$word" = done ] && exit 0
 for p in /proc/[0-9]*; do

@@ -1,0 +1,26 @@
+import type { Batch } from '../attack.ts';
+import { BusLogin } from '../bus-login.ts';
+import { forbiddenTo, NOBODY } from '../bus-rules.ts';
+import { EYE } from '../nats-login.ts';
+
+const name = 'bus-permissions';
+
+export const busPermissions: Batch = {
+  name,
+  about: 'what each login, and nobody, must not say or hear on the bus: forgeries, purges, private inboxes, wildcards',
+  run: async ({ stack, findings }) => {
+    const logins = [NOBODY, ...[...stack.logins.keys()].filter((login) => login !== EYE)];
+    for (const login of logins) {
+      const attempts = forbiddenTo(login);
+      findings.tried(name, attempts.length);
+      const bus = await BusLogin.open(stack, login);
+      if (!bus) continue; // not even let in
+      if (login === NOBODY) findings.add({ batch: name, case: NOBODY, what: 'is let in without credentials' });
+      for (const { verb, subject, queue } of await bus.permitted(attempts)) {
+        const as = queue === undefined ? '' : ` in the queue ${queue}`;
+        findings.add({ batch: name, case: `${login}: ${verb} ${subject}${as}`, what: 'is permitted' });
+      }
+      await bus.close();
+    }
+  },
+};

@@ -1,0 +1,108 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { REQUESTS, type RequestContract } from '@switchyard/contracts';
+import { headers as natsHeaders, type NatsConnection } from 'nats';
+import type { Attack, Batch } from '../attack.ts';
+import { BusLogin } from '../bus-login.ts';
+import { NOBODY } from '../bus-rules.ts';
+import { EYE } from '../nats-login.ts';
+
+/*
+ * A reply subject is the asker's own text: where an answer goes there without a look at it, the asker speaks with the
+ * rights of whoever answers.
+ */
+
+const name = 'bus-replies';
+/** Nothing arrives later than this where anything arrives at all. */
+const ARRIVES_WITHIN_MS = 1_500;
+const QUESTIONS = 3;
+const STREAMS = ['RUNS', 'SYSTEM', 'COMMANDS'];
+
+/** Where an answer must never go. Streams that do not exist stand for those that do, so that nothing is harmed. */
+const TARGETS = [
+  '$JS.API.STREAM.PURGE.SYSTEM',
+  '$JS.API.STREAM.PURGE.ATTACKED',
+  '$JS.API.STREAM.DELETE.ATTACKED',
+  '$JS.API.STREAM.CREATE.ATTACKED',
+  '$JS.API.CONSUMER.DELETE.ATTACKED.audit',
+  '$KV.leases.xmpp-bridge.attacked',
+  '$KV.requests.xmpp-bridge.attacked',
+  'run.acme.attacked.mcp.tool.execution',
+  'run.acme.attacked.orchestrator.task.completed',
+  'sys.tools.catalog.attacked',
+  'sys.gateway.auth.attacked',
+  'live.acme.attacked.delta',
+  'cmd.run.acme.attacked',
+  'ctl.mcp-tool.abort',
+  'rpc.tools.attacked',
+  '$SYS.REQ.SERVER.ATTACKED',
+  '_INBOX',
+  '_INBOXES.attacked',
+  'attacked',
+];
+
+function questionsOf(login: string): RequestContract[] {
+  const asked = REQUESTS.filter(
+    ({ askedBy, subject }) => (askedBy as readonly string[]).includes(login) && !subject.includes('*'),
+  );
+  // One of each that answers, so that every answerer is tried.
+  const answerers = [...new Set(asked.map(({ answeredBy }) => answeredBy))].filter((app) => app !== 'computer-use');
+  return answerers.map((app) => asked.find(({ answeredBy }) => answeredBy === app)!).slice(0, QUESTIONS + 1);
+}
+
+async function ask(bus: BusLogin, contract: RequestContract, body: string): Promise<void> {
+  for (const reply of TARGETS) {
+    const headers = natsHeaders();
+    headers.set('progress', '1');
+    bus.connection.publish(contract.subject, body, { reply, headers });
+  }
+  await bus.settled();
+}
+
+/** Messages of each stream. */
+async function counts(eye: NatsConnection): Promise<ReadonlyMap<string, number>> {
+  const manager = await eye.jetstreamManager();
+  const infos = await Promise.all(STREAMS.map((stream) => manager.streams.info(stream)));
+  return new Map(infos.map(({ config, state }) => [config.name, state.last_seq]));
+}
+
+async function run({ stack, findings }: Attack): Promise<void> {
+  const eye = (await BusLogin.open(stack, EYE))!;
+  const arrived = new Map<string, number>();
+  for (const target of TARGETS)
+    eye.connection.subscribe(target, {
+      callback: (_error, { subject, data }) => {
+        // The questions of this batch themselves, and the aborts of honest callers, are not what is looked for.
+        if (subject.startsWith('ctl.') && data.length < 200 && data.length > 2) return;
+        arrived.set(subject, (arrived.get(subject) ?? 0) + 1);
+      },
+    });
+  await eye.settled();
+  for (const login of [NOBODY, ...stack.logins.keys()]) {
+    if (login === EYE) continue;
+    const bus = await BusLogin.open(stack, login);
+    if (!bus) continue;
+    const questions = login === NOBODY ? questionsOf('operator') : questionsOf(login);
+    for (const contract of questions) {
+      findings.tried(name, TARGETS.length);
+      // An answer, and a refusal, which is an answer as well.
+      await ask(bus, contract, '{"principal":{"tenantId":"evil","userId":"mallory","role":"user","via":"dev"}}');
+      await ask(bus, contract, 'no JSON');
+    }
+    await sleep(ARRIVES_WITHIN_MS);
+    for (const [target, times] of arrived) {
+      const what = `what was answered arrived at ${target}, ${times} times`;
+      findings.add({ batch: name, case: `${login} asks ${questions.map(({ subject }) => subject).join(', ')}`, what });
+    }
+    arrived.clear();
+    await bus.close();
+  }
+  const info = await counts(eye.connection).catch((error: Error) => error.message);
+  if (typeof info === 'string') findings.add({ batch: name, case: 'streams', what: `a stream is gone: ${info}` });
+  await eye.close();
+}
+
+export const busReplies: Batch = {
+  name,
+  about: 'requests whose reply subject is no inbox: purges, leases, forged facts, wake-ups, aborts',
+  run,
+};

@@ -1,0 +1,65 @@
+import { REQUESTS, type RequestContract } from '@switchyard/contracts';
+import { fc, fitting, type Schema, spoiled } from '@switchyard/testing/property';
+import { z } from 'zod';
+import { type Attack, type Batch, eachOf } from '../attack.ts';
+import { BusLogin } from '../bus-login.ts';
+import { fuzz } from '../fuzz.ts';
+import { problemsOf } from '../judge.ts';
+import { MALLORY } from '../people.ts';
+import { askerOf } from './bus-messages.ts';
+
+/* Made-up messages on every subject of the registry, by a service that may ask it and was taken over. */
+
+const name = 'fuzz-bus';
+/** Each question is over by then, as its deadline says. */
+const DEADLINE_MS = 4_000;
+const LIMIT_MS = 10_000;
+
+const PRINCIPAL = { tenantId: MALLORY.tenant, userId: MALLORY.user, role: MALLORY.role, via: 'dev' };
+
+/** Inputs of a request: mostly on behalf of somebody who may ask, so that more than the door is tried. */
+export function inputsOf(contract: RequestContract): fc.Arbitrary<unknown> {
+  const schema = z.toJSONSchema(contract.input, { io: 'input', unrepresentable: 'any', reused: 'inline' }) as Exclude<
+    Schema,
+    boolean
+  >;
+  const definitions = (schema['$defs'] ?? {}) as Readonly<Record<string, Schema>>;
+  const values = fitting(schema, (ref) => definitions[ref.slice(ref.lastIndexOf('/') + 1)] ?? schema).map((value) =>
+    typeof value === 'object' && value !== null && 'principal' in value ? { ...value, principal: PRINCIPAL } : value,
+  );
+  return fc.oneof(values, { weight: 2, arbitrary: spoiled(values) });
+}
+
+async function one(attack: Attack, contract: RequestContract, bus: BusLogin): Promise<void> {
+  const subject = contract.subject.replace('*', 'nobody');
+  await fuzz(attack, { batch: name, about: contract.subject }, inputsOf(contract), async (input) => {
+    const text = JSON.stringify(input) ?? '';
+    const headers = { deadline: String(Date.now() + DEADLINE_MS), 'idempotency-key': `attack-${text.length}` };
+    const answer = await bus.request(subject, new TextEncoder().encode(text), headers, LIMIT_MS);
+    if (answer === undefined) return ['there was no answer by its deadline'];
+    const problems = problemsOf({ status: 200, text: answer.text, reader: 'other' }, attack.stack.canaries);
+    if (answer.code === 'internal') problems.push('internal: an error that nobody foresaw');
+    return problems;
+  });
+}
+
+export const fuzzBus: Batch = {
+  name,
+  about: 'made-up messages on every subject of the registry',
+  random: true,
+  run: async (attack) => {
+    const open = new Map<string, BusLogin>();
+    const cases = REQUESTS.filter(({ answeredBy }) => answeredBy !== 'computer-use');
+    for (const contract of cases) {
+      const login = askerOf(contract, attack.stack.logins);
+      if (login === undefined || open.has(login)) continue;
+      const bus = await BusLogin.open(attack.stack, login);
+      if (bus) open.set(login, bus);
+    }
+    await eachOf(cases, async (contract) => {
+      const bus = open.get(askerOf(contract, attack.stack.logins) ?? '');
+      if (bus) await one(attack, contract, bus);
+    });
+    for (const bus of open.values()) await bus.close();
+  },
+};

@@ -1,0 +1,31 @@
+import type { Batch } from '../attack.ts';
+import { busMessages } from './bus-messages.ts';
+import { busPermissions } from './bus-permissions.ts';
+import { busReplies } from './bus-replies.ts';
+import { edge } from './edge.ts';
+import { egress } from './egress.ts';
+import { fuzzBus } from './fuzz-bus.ts';
+import { fuzzHttp } from './fuzz-http.ts';
+import { guards } from './guards.ts';
+import { hostileHttp } from './hostile-http.ts';
+import { isolation } from './isolation.ts';
+import { rebinding } from './rebinding.ts';
+import { tokens } from './tokens.ts';
+import { upstream } from './upstream.ts';
+
+/** In this order; isolation first, while the victim has nothing but its own. */
+export const BATCHES: readonly Batch[] = [
+  isolation,
+  guards,
+  rebinding,
+  tokens,
+  edge,
+  busPermissions,
+  busReplies,
+  busMessages,
+  hostileHttp,
+  egress,
+  upstream,
+  fuzzHttp,
+  fuzzBus,
+];

@@ -1,0 +1,42 @@
+/** Something that does not hold, with all that it takes to send it again. */
+export interface Finding {
+  readonly batch: string;
+  readonly case: string;
+  /** What was found, in a sentence. */
+  readonly what: string;
+  /** What was sent, cut to a readable length. */
+  readonly sent?: string;
+  /** How the case is asked again where it was made up. */
+  readonly replay?: string;
+}
+
+const MAX_KEPT = 500;
+const MAX_SENT_CHARS = 600;
+
+/** Everything that was found, and how much was tried. */
+export class Findings {
+  readonly list: Finding[] = [];
+  readonly #tried = new Map<string, number>();
+  #dropped = 0;
+
+  tried(batch: string, cases = 1): void {
+    this.#tried.set(batch, (this.#tried.get(batch) ?? 0) + cases);
+  }
+
+  add(finding: Finding): void {
+    if (this.list.length >= MAX_KEPT) this.#dropped += 1;
+    else this.list.push({ ...finding, ...(finding.sent ? { sent: finding.sent.slice(0, MAX_SENT_CHARS) } : {}) });
+  }
+
+  triedIn(batch: string): number {
+    return this.#tried.get(batch) ?? 0;
+  }
+
+  foundIn(batch: string): number {
+    return this.list.filter((finding) => finding.batch === batch).length;
+  }
+
+  get count(): number {
+    return this.list.length + this.#dropped;
+  }
+}
