@@ -22,6 +22,7 @@ export {
   type GuardedServer,
   loadBusKeys,
   LOG_LEVEL,
+  natsAuthorization,
   NODE_FLAGS,
   Passwords,
   REDIS_RIGHTS,

@@ -44,7 +44,8 @@ export function send(base: string, { method, path, headers = [], body }: Sent): 
     let limit: NodeJS.Timeout | undefined;
     try {
       const request = httpRequest(
-        { hostname, port, method, path, setHost: false, headers: [...own, ...headers].flat() as never },
+        // A connection of its own: one that is used again may be closed by the other side at this very moment.
+        { hostname, port, method, path, agent: false, setHost: false, headers: [...own, ...headers].flat() as never },
         (response) => {
           const { statusCode: status = 0, rawHeaders } = response;
           const chunks: Buffer[] = [];

@@ -18,7 +18,6 @@ export interface ServicePlan {
 interface Given {
   readonly canaries: Canaries;
   readonly issuer: Issuer;
-  readonly redisUrl: string;
   readonly modelUrl: string;
   readonly upstreamsFile: string;
 }
@@ -32,7 +31,7 @@ export interface Plan {
 
 const UPSTREAM = fileURLToPath(new URL('../../dist/attack/hostile-upstream.js', import.meta.url));
 
-export function planOf({ canaries, issuer, redisUrl, modelUrl, upstreamsFile }: Given): Plan {
+export function planOf({ canaries, issuer, modelUrl, upstreamsFile }: Given): Plan {
   const edgeSecret = canaries.secret('edge secret');
   const modelHost = new URL(modelUrl).host;
   const vaultKey = randomBytes(32).toString('base64');
@@ -41,11 +40,12 @@ export function planOf({ canaries, issuer, redisUrl, modelUrl, upstreamsFile }: 
     name: `gateway-${mode}`,
     app: 'gateway',
     env: {
-      REDIS_URL: redisUrl,
       GATEWAY_HOST: '127.0.0.1',
       IDENTITY_MODE: mode,
       RATE_LIMIT_PER_MINUTE: '1000000',
       MAX_STREAMS_PER_USER: '256',
+      // Every forgery is to be judged by itself, not for being the hundredth.
+      FAILED_LOGINS_PER_MINUTE: '0',
       ...env,
     },
   });
@@ -54,7 +54,6 @@ export function planOf({ canaries, issuer, redisUrl, modelUrl, upstreamsFile }: 
       name: 'orchestrator',
       app: 'orchestrator',
       env: {
-        REDIS_URL: redisUrl,
         OPENAI_API_KEY: canaries.secret('key of the model'),
         OPENAI_BASE_URL: `${new URL(modelUrl).origin}/v1`,
         EGRESS_ALLOW_HOSTS: modelHost,
@@ -65,7 +64,6 @@ export function planOf({ canaries, issuer, redisUrl, modelUrl, upstreamsFile }: 
       name: 'mcp-tool',
       app: 'mcp-tool',
       env: {
-        REDIS_URL: redisUrl,
         VAULT_KEYS: `first:${vaultKey}`,
         TOOL_SECRET_PARTNER: canaries.secret('credential of a tool'),
         MCP_STATE_SECRET: canaries.secret('state secret'),

@@ -1,17 +1,18 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { APPS, parseBusKeys } from '@switchyard/contracts';
 import { createDevModel } from '@switchyard/dev-model';
-import { ensureLogins, freePort, startNats, startPostgres, startRedis } from '@switchyard/local-servers';
+import { freePort, loadBusKeys, Passwords, serviceAccess, startPostgres, startRedis } from '@switchyard/local-servers';
 import { migrateDatabase } from '@switchyard/store';
 import { watchOver } from '../chaos/stack.ts';
 import { Replica } from '../processes.ts';
+import { startBus } from './bus-server.ts';
 import { Canaries } from './canaries.ts';
 import { type Issuer, startIssuer } from './issuer.ts';
 import { LogReader } from './log-reader.ts';
-import { busLogins, EYE } from './nats-login.ts';
-import { type AttackedApp, type GatewayMode, planOf } from './services.ts';
+import { type GatewayMode, planOf } from './services.ts';
 import { startTrap, type Trap } from './trap.ts';
 
 /*
@@ -29,6 +30,8 @@ export interface AttackedStack {
   readonly natsUrl: string;
   /** `user:password` of every login at nats-server, `eye` among them. */
   readonly logins: ReadonlyMap<string, string>;
+  /** `BUS_KEYS` of every service, and of one operator. */
+  readonly busKeys: ReadonlyMap<string, string>;
   readonly issuer: Issuer;
   readonly trap: Trap;
   readonly edgeSecret: string;
@@ -43,12 +46,8 @@ export interface StackOptions {
 
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
 const PRELOAD = new URL('../../dist/attack/collect-on-signal.js', import.meta.url).href;
-/** The role in the database of each service that owns tables. */
-const OWNERS: Readonly<Partial<Record<AttackedApp, string>>> = {
-  orchestrator: 'switchyard_orchestrator',
-  'mcp-tool': 'switchyard_mcp_tool',
-  audit: 'switchyard_audit',
-};
+/** Who asks as an operator. */
+const PERSON = 'ada';
 
 export async function startAttackedStack({ editPermissions }: StackOptions = {}): Promise<AttackedStack> {
   const dir = mkdtempSync(join(tmpdir(), 'switchyard-attack-'));
@@ -65,34 +64,35 @@ export async function startAttackedStack({ editPermissions }: StackOptions = {})
     for (const one of stops.splice(0).reverse()) await one();
   };
   try {
-    const { config, credentials } = busLogins(editPermissions);
+    const passwords = new Passwords(join(dir, 'logins'));
     const [nats, postgres, redis] = await Promise.all([
-      startNats({ dir: join(dir, 'nats'), durable: false, config, credentials: credentials.get(EYE)! }),
-      startPostgres({ dir: join(dir, 'postgres'), durable: false }),
-      startRedis({ dir: join(dir, 'redis'), durable: false }),
+      startBus({ dir: join(dir, 'nats'), passwords, edit: editPermissions }),
+      startPostgres({ dir: join(dir, 'postgres'), durable: false, passwords }),
+      startRedis({ dir: join(dir, 'redis'), durable: false, passwords }),
     ]);
-    stops.push(() => Promise.all([nats.stop(), postgres.stop(), redis.stop()]));
+    stops.push(() => Promise.all([nats.server.stop(), postgres.stop(), redis.stop()]));
     await migrateDatabase(postgres.url);
-    const databaseUrls = await databaseLogins(postgres.url, canaries);
-    for (const [login, both] of credentials) canaries.secret(`bus password of ${login}`, both.split(':')[1]);
+    const keys = await loadBusKeys(passwords);
+    const busKeys = new Map<string, string>([
+      ...APPS.map((app) => [app, keys.of(app).BUS_KEYS] as const),
+      ['operator', keys.ofOperator(PERSON).BUS_KEYS],
+    ]);
+    plantSecrets(canaries, dir, busKeys);
     const [model, issuer, trap] = await Promise.all([createDevModel({ port: 0 }), startIssuer(), startTrap()]);
     stops.push(() => Promise.all([model.stop(), issuer.stop(), trap.stop()]));
 
     const upstreamsFile = join(dir, 'upstreams.yaml');
-    const plan = planOf({ canaries, issuer, redisUrl: redis.url, modelUrl: model.url, upstreamsFile });
+    const plan = planOf({ canaries, issuer, modelUrl: model.url, upstreamsFile });
     writeFileSync(upstreamsFile, plan.upstreams);
     const services: Replica[] = [];
     for (const { name, app, env } of plan.services) {
       const port = String(await freePort());
-      const natsUrl = new URL(nats.url);
-      [natsUrl.username, natsUrl.password] = credentials.get(app)!.split(':') as [string, string];
       const all = {
         PATH: process.env['PATH'],
         // The watcher knows by it whose process this is.
         ATTACK_DIR: dir,
-        NODE_OPTIONS: `--import=${PRELOAD}`,
-        NATS_URL: natsUrl.href,
-        ...(OWNERS[app] === undefined ? {} : { DATABASE_URL: databaseUrls.get(OWNERS[app])! }),
+        NODE_OPTIONS: `--import=${PRELOAD} --max-semi-space-size=4`,
+        ...serviceAccess(app, { nats: nats.access, postgres, redis }, keys.of(app)),
         ...(app === 'gateway' ? { GATEWAY_PORT: port } : { OPS_PORT: port }),
         LOG_LEVEL: 'info',
         DEPLOYMENT_SECRET: canaries.secret(`environment of ${name}`),
@@ -109,8 +109,9 @@ export async function startAttackedStack({ editPermissions }: StackOptions = {})
       canaries,
       gateways: { dev: urlOf('gateway-dev'), jwt: urlOf('gateway-jwt'), edge: urlOf('gateway-edge') },
       services,
-      natsUrl: `nats://127.0.0.1:${nats.port}`,
-      logins: credentials,
+      natsUrl: `nats://127.0.0.1:${nats.server.port}`,
+      logins: nats.credentials,
+      busKeys,
       issuer,
       trap,
       edgeSecret: plan.edgeSecret,
@@ -123,16 +124,10 @@ export async function startAttackedStack({ editPermissions }: StackOptions = {})
   }
 }
 
-/** The URL of the database by the role that a service has there. */
-async function databaseLogins(url: string, canaries: Canaries): Promise<ReadonlyMap<string, string>> {
-  const roles = Object.values(OWNERS);
-  const urls = await ensureLogins(
-    url,
-    roles.map((role) => ({
-      login: `${role}_login`,
-      memberOf: role,
-      password: canaries.secret(`database password of ${role}`),
-    })),
-  );
-  return new Map(roles.map((role) => [role, urls.get(`${role}_login`)!]));
+/** The passwords and keys of the stack are canaries: nobody answers with one, nobody logs one. */
+function plantSecrets(canaries: Canaries, dir: string, busKeys: ReadonlyMap<string, string>): void {
+  const made = JSON.parse(readFileSync(join(dir, 'logins', 'passwords.json'), 'utf8')) as Record<string, string>;
+  for (const [name, password] of Object.entries(made)) canaries.secret(`password ${name}`, password);
+  for (const text of busKeys.values())
+    for (const { asker, answerer, key } of parseBusKeys(text)) canaries.secret(`key ${asker}>${answerer}`, key);
 }

@@ -1,6 +1,7 @@
 import { REQUESTS, type RequestContract } from '@switchyard/contracts';
 import { type Attack, type Batch, eachOf } from '../attack.ts';
 import { BusLogin } from '../bus-login.ts';
+import { honestHeaders } from '../bus-signer.ts';
 import { judgeBusAnswer } from '../bus-judge.ts';
 
 /* Malformed messages and headers on every subject of the registry. */
@@ -67,14 +68,19 @@ async function run(attack: Attack): Promise<void> {
   }
   await eachOf(cases, async ({ contract, login }) => {
     const subject = contract.subject.replace('*', 'nobody');
-    const send = async (what: string, body: Uint8Array, headers: Readonly<Record<string, string>>) => {
+    const send = async (what: string, body: Uint8Array, { deadline, ...headers }: Readonly<Record<string, string>>) => {
       findings.tried(name);
-      const answer = await open.get(login)!.request(subject, body, headers, LIMIT_MS);
-      judgeBusAnswer(
-        attack,
-        { batch: name, case: `${login}: ${subject}: ${what}`, sent: `${subject} ${what}` },
-        answer,
-      );
+      const idempotencyKey = headers['idempotency-key'];
+      const question = {
+        subject,
+        body,
+        ...(deadline === undefined ? {} : { deadline }),
+        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      };
+      const all = { ...honestHeaders(stack.busKeys, login, contract, question), ...headers };
+      const answer = await open.get(login)!.request(subject, body, all, LIMIT_MS);
+      const about = { batch: name, case: `${login}: ${subject}: ${what}`, sent: `${subject} ${what}` };
+      judgeBusAnswer(attack, about, answer);
     };
     for (const [what, body] of BODIES) await send(what, body, { deadline: String(Date.now() + 5_000) });
     for (const headers of HEADERS) await send(JSON.stringify(headers).slice(0, 60), bytes('5'), headers);

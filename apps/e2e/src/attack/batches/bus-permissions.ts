@@ -1,7 +1,7 @@
 import type { Batch } from '../attack.ts';
 import { BusLogin } from '../bus-login.ts';
 import { forbiddenTo, NOBODY } from '../bus-rules.ts';
-import { EYE } from '../nats-login.ts';
+import { EYE } from '../bus-server.ts';
 
 const name = 'bus-permissions';
 

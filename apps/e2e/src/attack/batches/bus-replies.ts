@@ -4,7 +4,7 @@ import { headers as natsHeaders, type NatsConnection } from 'nats';
 import type { Attack, Batch } from '../attack.ts';
 import { BusLogin } from '../bus-login.ts';
 import { NOBODY } from '../bus-rules.ts';
-import { EYE } from '../nats-login.ts';
+import { EYE } from '../bus-server.ts';
 
 /*
  * A reply subject is the asker's own text: where an answer goes there without a look at it, the asker speaks with the

@@ -3,6 +3,7 @@ import { fc, fitting, type Schema, spoiled } from '@switchyard/testing/property'
 import { z } from 'zod';
 import { type Attack, type Batch, eachOf } from '../attack.ts';
 import { BusLogin } from '../bus-login.ts';
+import { honestHeaders } from '../bus-signer.ts';
 import { fuzz } from '../fuzz.ts';
 import { problemsOf } from '../judge.ts';
 import { MALLORY } from '../people.ts';
@@ -31,13 +32,20 @@ export function inputsOf(contract: RequestContract): fc.Arbitrary<unknown> {
 }
 
 async function one(attack: Attack, contract: RequestContract, bus: BusLogin): Promise<void> {
+  const { busKeys, canaries } = attack.stack;
   const subject = contract.subject.replace('*', 'nobody');
   await fuzz(attack, { batch: name, about: contract.subject }, inputsOf(contract), async (input) => {
     const text = JSON.stringify(input) ?? '';
-    const headers = { deadline: String(Date.now() + DEADLINE_MS), 'idempotency-key': `attack-${text.length}` };
-    const answer = await bus.request(subject, new TextEncoder().encode(text), headers, LIMIT_MS);
+    const question = {
+      subject,
+      body: new TextEncoder().encode(text),
+      deadline: String(Date.now() + DEADLINE_MS),
+      idempotencyKey: `attack-${text.length}`,
+    };
+    const headers = honestHeaders(busKeys, bus.login, contract, question);
+    const answer = await bus.request(subject, question.body, headers, LIMIT_MS);
     if (answer === undefined) return ['there was no answer by its deadline'];
-    const problems = problemsOf({ status: 200, text: answer.text, reader: 'other' }, attack.stack.canaries);
+    const problems = problemsOf({ status: 200, text: answer.text, reader: 'other' }, canaries);
     if (answer.code === 'internal') problems.push('internal: an error that nobody foresaw');
     return problems;
   });

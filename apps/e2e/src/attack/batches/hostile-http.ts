@@ -24,15 +24,20 @@ const BODIES: readonly (readonly [string, string | Uint8Array])[] = [
   ['wrong types', '{"task": {"a": 1}, "tool": 7, "principal": {"role": "admin"}, "arguments": "x", "url": []}'],
   ['a poisoned prototype', '{"task": "x", "__proto__": {"role": "admin"}}'],
   ['a poisoned constructor', '{"task": "x", "constructor": {"prototype": {"role": "admin"}}}'],
-  ['depth', `{"task": "x", "more": ${nested(20_000)}}`],
-  ['lists in lists', `${'['.repeat(50_000)}${']'.repeat(50_000)}`],
   ['a name twice', '{"task": 5, "task": {"$ne": 1}}'],
   ['a huge number', '{"task": 1e999, "limit": 123456789012345678901234567890}'],
   ['half a surrogate', '{"task": "\\ud800", "run_id": "\\udfff"}'],
   ['NUL and line breaks in ids', '{"task": 1, "run_id": "a\\u0000b\\r\\nX: 1", "thread_id": "a.>"}'],
+];
+
+/** Each costs time here and there: for the routes alone whose bodies differ most. */
+const LARGE: readonly (readonly [string, string])[] = [
+  ['depth', `{"task": "x", "more": ${nested(20_000)}}`],
+  ['lists in lists', `${'['.repeat(50_000)}${']'.repeat(50_000)}`],
   ['9 MB', `{"task": "${'y'.repeat(9_000_000)}"}`],
   ['300,000 keys', `{${Array.from({ length: 300_000 }, (_, n) => `"k${n}":0`).join(',')}}`],
 ];
+const TAKE_LARGE: ReadonlySet<string> = new Set(['/runs', '/mcp', '/ag-ui', '/tools', '/orchestrate/stream']);
 
 const IDS = [
   'a.%3E',
@@ -140,7 +145,7 @@ function fixedCases({ interface: { operations } }: Attack): HttpCase[] {
   const concrete = (path: string, id = 'nothing') => path.replaceAll(/\{\w+\}/g, id);
   return [
     ...withBody.flatMap(({ method, path }) =>
-      BODIES.map(([what, body]) => ({
+      [...BODIES, ...(TAKE_LARGE.has(path) ? LARGE : [])].map(([what, body]) => ({
         name: `${method} ${path}: ${what}`,
         method,
         path: concrete(path),

@@ -2,6 +2,7 @@ import type { Batch } from '../attack.ts';
 import { busMessages } from './bus-messages.ts';
 import { busPermissions } from './bus-permissions.ts';
 import { busReplies } from './bus-replies.ts';
+import { busSignatures } from './bus-signatures.ts';
 import { edge } from './edge.ts';
 import { egress } from './egress.ts';
 import { fuzzBus } from './fuzz-bus.ts';
@@ -22,6 +23,7 @@ export const BATCHES: readonly Batch[] = [
   edge,
   busPermissions,
   busReplies,
+  busSignatures,
   busMessages,
   hostileHttp,
   egress,

@@ -1,0 +1,38 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { ADMIN, guarded, natsAuthorization, type Passwords, startNats } from '@switchyard/local-servers';
+
+const GENERATED = fileURLToPath(new URL('../../../../infra/nats/permissions.conf', import.meta.url));
+
+/** Sees and does everything; no service has it. The suite looks with it at what became of an attempt. */
+export const EYE = ADMIN;
+
+export interface BusServerOptions {
+  readonly dir: string;
+  readonly passwords: Passwords;
+  /** A mutant's change of the permissions. */
+  readonly edit: ((permissions: string) => string) | undefined;
+}
+
+/** nats-server as every stack has it, or with the permissions of a mutant. */
+export async function startBus({ dir, passwords, edit }: BusServerOptions) {
+  const generated = readFileSync(GENERATED, 'utf8');
+  const edited = edit?.(generated) ?? generated;
+  const own =
+    edited === generated
+      ? {}
+      : {
+          withoutPermissions: 'a mutant brings permissions of its own',
+          config: natsAuthorization(passwords, edited),
+        };
+  const server = await startNats({ dir, durable: false, passwords, ...own });
+  const logins = [...generated.matchAll(/\{ user: "([^"]+)"/g)].map(([, login]) => login!);
+  const passwordOf = (login: string) => passwords.of(`nats.${login}`);
+  return {
+    server,
+    /** The URL for a login, whoever brought the permissions. */
+    access: guarded('nats', `nats://127.0.0.1:${server.port}`, passwords),
+    /** `user:password` of every login. */
+    credentials: new Map([ADMIN, ...logins].map((login) => [login, `${login}:${passwordOf(login)}`])),
+  };
+}
