@@ -1,4 +1,5 @@
 import type { Batch } from '../attack.ts';
+import { busCopies } from './bus-copies.ts';
 import { busMessages } from './bus-messages.ts';
 import { busPermissions } from './bus-permissions.ts';
 import { busReplies } from './bus-replies.ts';
@@ -23,6 +24,7 @@ export const BATCHES: readonly Batch[] = [
   edge,
   busPermissions,
   busReplies,
+  busCopies,
   busSignatures,
   busMessages,
   hostileHttp,
