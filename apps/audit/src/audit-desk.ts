@@ -1,4 +1,11 @@
-import type { InputOf, listRuns, OutputOf, Principal, queryAudit } from '@switchyard/contracts';
+import {
+  type InputOf,
+  type listRuns,
+  type OutputOf,
+  type Principal,
+  type queryAudit,
+  runIdsFor,
+} from '@switchyard/contracts';
 import type { AuditLog } from '@switchyard/store';
 
 /*
@@ -9,8 +16,9 @@ import type { AuditLog } from '@switchyard/store';
 export class AuditDesk {
   constructor(private readonly auditLog: AuditLog) {}
 
-  async query({ principal, ...filter }: InputOf<typeof queryAudit>): Promise<OutputOf<typeof queryAudit>> {
-    return this.auditLog.query({ ...defined(filter), ...scopeOf(principal), limit: filter.limit });
+  async query({ principal, runId, ...filter }: InputOf<typeof queryAudit>): Promise<OutputOf<typeof queryAudit>> {
+    const runs = runId === undefined ? {} : { runIds: runIdsFor(principal.tenantId, runId) };
+    return this.auditLog.query({ ...defined(filter), ...runs, ...scopeOf(principal), limit: filter.limit });
   }
 
   async runs({ principal, ...filter }: InputOf<typeof listRuns>): Promise<OutputOf<typeof listRuns>> {

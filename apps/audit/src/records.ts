@@ -1,4 +1,4 @@
-import { type AuditRecord, formatCursor, Id, type RunEvent, type SystemEvent } from '@switchyard/contracts';
+import { type AuditRecord, formatCursor, Id, RunId, type RunEvent, type SystemEvent } from '@switchyard/contracts';
 import { redactSecrets } from '@switchyard/platform';
 
 /** The audit record of a fact of a run. The same fact gives the same record, whichever way it came. */
@@ -26,7 +26,7 @@ export function systemRecord(event: SystemEvent): AuditRecord {
     source: `/switchyard/${event.app}`,
     tenantId: idOrNull(about.tenant_id),
     userId: idOrNull(about.user_id),
-    runId: idOrNull(about.run_id),
+    runId: RunId.safeParse(about.run_id).success ? (about.run_id as string) : null,
     seq: event.seq,
     data: redactSecrets(event.data),
   };

@@ -1,6 +1,6 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { Bus } from '@switchyard/bus';
-import { decideApproval, getRun, parseOrThrow } from '@switchyard/contracts';
+import { decideApproval, getRun, parseOrThrow, publicRunId } from '@switchyard/contracts';
 import { AgUiEventsQuery, AgUiInput } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { resumptionOf } from './ag-ui-resume.ts';
@@ -72,7 +72,8 @@ export class AgUiController {
       return await this.streams.start(reply, viewer, agUiToStartRun(input, principal));
     } catch (error) {
       const waiting = await waitingRun(this.bus, principal, error);
-      return this.streams.attach(reply, ofRun(waiting.runId), waiting.runId, { after: 'now', snapshot: true });
+      const waitingId = publicRunId(principal.tenantId, waiting.runId);
+      return this.streams.attach(reply, ofRun(waitingId), waitingId, { after: 'now', snapshot: true });
     }
   }
 

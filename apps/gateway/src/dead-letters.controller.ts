@@ -1,6 +1,6 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { Bus } from '@switchyard/bus';
-import { idOrThrow, listDeadLetters, parseOrThrow, requeueDeadLetter } from '@switchyard/contracts';
+import { listDeadLetters, parseOrThrow, publicRunId, requeueDeadLetter, runIdOrThrow } from '@switchyard/contracts';
 import { type DeadLetterList, DeadLetterQuery, type Requeued } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from './auth.guard.ts';
@@ -26,14 +26,14 @@ export class DeadLettersController {
     });
     const answer: DeadLetterList = {
       dead_letters: page.letters.map((letter) => ({
-        run_id: letter.runId,
+        run_id: publicRunId(principal.tenantId, letter.runId),
         user_id: letter.userId,
         task: letter.task,
         reason: letter.reason,
         error: letter.error,
         attempts: letter.attempts,
         at: letter.at,
-        requeued_as: letter.requeuedAs,
+        requeued_as: letter.requeuedAs === null ? null : publicRunId(principal.tenantId, letter.requeuedAs),
       })),
       next_cursor: page.nextCursor,
     };
@@ -43,10 +43,17 @@ export class DeadLettersController {
   @Post('dead-letters/:id/requeue')
   @HttpCode(202)
   async requeue(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const runId = idOrThrow((request.params as { id?: unknown }).id, 'The run id');
+    const runId = runIdOrThrow((request.params as { id?: unknown }).id);
     const principal = this.guard.principalOf(request);
-    const { requeuedAs, created } = await this.bus.request(requeueDeadLetter, { principal, runId });
-    const answer: Requeued = { run_id: runId, requeued_as: requeuedAs, created, events_url: eventsUrl(requeuedAs) };
+    const requeued = await this.bus.request(requeueDeadLetter, { principal, runId });
+    const { created } = requeued;
+    const requeuedAs = publicRunId(principal.tenantId, requeued.requeuedAs);
+    const answer: Requeued = {
+      run_id: publicRunId(principal.tenantId, runId),
+      requeued_as: requeuedAs,
+      created,
+      events_url: eventsUrl(requeuedAs),
+    };
     void reply.code(202).header('location', `/runs/${requeuedAs}`).send(answer);
   }
 }

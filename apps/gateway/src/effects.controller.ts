@@ -1,6 +1,14 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { Bus } from '@switchyard/bus';
-import { type EffectView, getEffect, idOrThrow, listEffects, parseOrThrow, settleEffect } from '@switchyard/contracts';
+import {
+  type EffectView,
+  getEffect,
+  idOrThrow,
+  listEffects,
+  parseOrThrow,
+  publicRunId,
+  settleEffect,
+} from '@switchyard/contracts';
 import { type EffectList, EffectListQuery, type EffectResource, EffectSettleBody } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from './auth.guard.ts';
@@ -57,7 +65,7 @@ function toResource(effect: EffectView): EffectResource {
   return {
     effect_id: effectId,
     user_id: userId,
-    run_id: runId,
+    run_id: runId === null ? null : publicRunId(effect.tenantId, runId),
     step_id: stepId,
     tool,
     kind,

@@ -6,6 +6,7 @@ import {
   MAX_EVENTS_PAGE,
   type OutputOf,
   type Principal,
+  publicRunId,
   readRunEvents,
   type RunEvent,
   startRun,
@@ -16,7 +17,8 @@ import {
  *
  * W1 Whoever starts a run listens before it asks, so that nothing is missed and nothing need be read again.
  * W2 Whoever attaches reads the journal first: that is also where "not yours" and "no such run" become one answer.
- * W3 History that is no longer kept is an error at once, also where it goes while it is read; nobody waits for it.
+ * W3 Clients know runs by the ids of their tenant (ids.ts of the contracts); what they are shown carries no others.
+ * W4 History that is no longer kept is an error at once, also where it goes while it is read; nobody waits for it.
  */
 
 /** Batches of what is ready. Ends after the terminal event, or when the reader's signal aborts. */
@@ -30,6 +32,7 @@ export interface Reader {
 }
 
 export interface OpenRun {
+  /** As the client knows it. */
   readonly runId: string;
   readonly feed: RunFeed;
   /** How far the run was, and whether it had ended, when it was opened. */
@@ -46,7 +49,13 @@ export async function startAndFollow(bus: RunBus, request: InputOf<typeof startR
   try {
     // Not stopped by the client's going away: whether the run was accepted must be known.
     const { runId, created } = await bus.request(startRun, request, { idempotencyKey });
-    if (created) return { runId, feed, lastSeq: 1, ended: false };
+    if (created && runId === asked)
+      return {
+        runId: publicRunId(run.principal.tenantId, runId),
+        feed: shownFeed(feed, asked, run.principal),
+        lastSeq: 1,
+        ended: false,
+      };
     feed.close();
     return await attach(bus, run.principal, runId, 0, reader);
   } catch (error) {
@@ -68,10 +77,23 @@ export async function attach(
   reader: Reader,
 ): Promise<OpenRun> {
   const first = await read(bus, principal, runId, 0, reader.signal);
+  const kept = first.runId ?? runId;
+  const shown = publicRunId(principal.tenantId, kept);
   if (after > first.lastSeq) throw new AppError('invalid_cursor', 'The cursor lies ahead of the run.');
   const delivered = first.ended && after > 0 && after >= first.lastSeq;
-  if (first.firstSeq > 1 && !delivered) throw expired(runId);
-  return { runId, lastSeq: first.lastSeq, ended: first.ended, feed: replay(bus, principal, runId, first, reader) };
+  if (first.firstSeq > 1 && !delivered) throw expired(shown);
+  const feed = shownFeed(replay(bus, principal, kept, first, reader), kept, principal);
+  return { runId: shown, lastSeq: first.lastSeq, ended: first.ended, feed };
+}
+
+/** The feed with the id that the client knows in every event (W3). */
+function shownFeed(feed: RunFeed, kept: string, { tenantId }: Principal): RunFeed {
+  const runId = publicRunId(tenantId, kept);
+  return runId === kept ? feed : renamed(feed, runId);
+}
+
+async function* renamed(feed: RunFeed, runId: string): AsyncGenerator<readonly RunEvent[], undefined> {
+  for await (const batch of feed) yield batch.map((event) => ({ ...event, runId }));
 }
 
 async function* replay(
@@ -89,6 +111,7 @@ async function* replay(
 
 function follow(bus: RunBus, principal: Principal, runId: string, after: number, fresh: boolean, reader: Reader) {
   const { signal, onLive } = reader;
+  const shown = publicRunId(principal.tenantId, runId);
   return bus.follow({
     tenantId: principal.tenantId,
     runId,
@@ -97,7 +120,7 @@ function follow(bus: RunBus, principal: Principal, runId: string, after: number,
     signal,
     fetch: async (from) => {
       const page = await read(bus, principal, runId, from, signal);
-      if (page.firstSeq > from + 1) throw expired(runId); // W3
+      if (page.firstSeq > from + 1) throw expired(shown); // W4
       return page;
     },
     ...(onLive === undefined ? {} : { onLive }),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError, type Principal } from '@switchyard/contracts';
+import { AppError, type Principal, scopedRunId } from '@switchyard/contracts';
 import { AgUiInput, OrchestrateRequest } from '@switchyard/contracts/http';
 import {
   agUiToStartRun,
@@ -97,7 +97,7 @@ describe('agUiToStartRun', () => {
       input(messages, { forwardedProps: { budget: { max_steps: 2 } } }),
       principal,
     );
-    expect({ runId, idempotencyKey }).toEqual({ runId: 'r', idempotencyKey: 'r' });
+    expect({ runId, idempotencyKey }).toEqual({ runId: scopedRunId(principal.tenantId, 'r'), idempotencyKey: 'r' });
     expect(run).toMatchObject({
       task: 'What\nnow?',
       thread_id: 't',

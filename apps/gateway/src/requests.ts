@@ -6,8 +6,10 @@ import {
   type InputOf,
   parseCursor,
   type Principal,
+  publicRunId,
   RunSpec,
   type RunView,
+  scopedRunId,
   type startRun,
   ToolConstraints,
 } from '@switchyard/contracts';
@@ -28,14 +30,14 @@ export interface Start {
 }
 
 /**
- * The request to start a run. The idempotency key is the client's, else its run id, else the minted one. Whoever names
+ * The request to start a run; one that the client names is that of its tenant. The idempotency key is the client's, else its run id, else the minted one. Whoever names
  * the thread is told where another run of it is under way, unless it asks for something else.
  */
 export function toStartRun(body: OrchestrateRequest, start: Start): InputOf<typeof startRun> {
   const runId = body.run_id ?? start.mintedRunId;
   const key = keyOf(start.idempotencyKey);
   return {
-    runId,
+    runId: body.run_id ? scopedRunId(start.principal.tenantId, runId) : runId,
     idempotencyKey: key ?? runId,
     run: RunSpec.parse({
       task: body.task,
@@ -77,7 +79,7 @@ export function agUiToStartRun(input: AgUiInput, principal: Principal): InputOf<
   });
   if (!parsed.success)
     throw new AppError('invalid_input', 'The last message of the user is longer than 200000 characters.');
-  return { runId: input.runId, idempotencyKey: input.runId, run: parsed.data };
+  return { runId: scopedRunId(principal.tenantId, input.runId), idempotencyKey: input.runId, run: parsed.data };
 }
 
 function digest(text: string): string {
@@ -179,8 +181,9 @@ export function eventsUrl(runId: string): string {
 
 /** A run in the words of HTTP clients. */
 export function toRunResource(view: RunView): RunResource {
+  const runId = publicRunId(view.tenantId, view.runId);
   return {
-    run_id: view.runId,
+    run_id: runId,
     thread_id: view.threadId,
     tenant_id: view.tenantId,
     user_id: view.userId,
@@ -197,7 +200,7 @@ export function toRunResource(view: RunView): RunResource {
     steps: view.steps,
     usage: view.usage,
     approvals: view.approvals,
-    events_url: eventsUrl(view.runId),
+    events_url: eventsUrl(runId),
   };
 }
 

@@ -1,13 +1,17 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { Bus } from '@switchyard/bus';
 import {
+  type AuditRecord,
   cancelRun,
   decideApproval,
+  formatCursor,
   getRun,
   idOrThrow,
   listRuns,
   parseOrThrow,
+  publicRunId,
   queryAudit,
+  runIdOrThrow,
   startRun,
 } from '@switchyard/contracts';
 import {
@@ -48,10 +52,12 @@ export class RunsController {
     const principal = this.guard.principalOf(request, body.tenant);
     const idempotencyKey = headerOf(request, 'idempotency-key');
     const start = toStartRun(body, { principal, mintedRunId: mintRunId(), idempotencyKey });
-    const { runId, created, ended } = await traced(request, async () => {
+    const started = await traced(request, async () => {
       await this.gate.pass();
       return this.bus.request(startRun, start, { idempotencyKey: start.idempotencyKey });
     });
+    const { created, ended } = started;
+    const runId = publicRunId(principal.tenantId, started.runId);
     const answer: RunStarted = {
       run_id: runId,
       thread_id: start.run.thread_id,
@@ -74,7 +80,7 @@ export class RunsController {
     });
     const answer: RunList = {
       runs: page.runs.map((run) => ({
-        run_id: run.runId,
+        run_id: publicRunId(principal.tenantId, run.runId),
         thread_id: run.threadId,
         user_id: run.userId,
         task: run.task,
@@ -99,12 +105,13 @@ export class RunsController {
 
   @Get('runs/:id/events')
   events(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const runId = runIdOf(request);
+    const principal = this.guard.principalOf(request);
+    const runId = publicRunId(principal.tenantId, runIdOf(request));
     const query = parseOrThrow(RunEventsQuery, request.query, 'The query');
     const { dialect, view, mode, live } = query;
     const place = placeFor(runId, query, headerOf(request, 'last-event-id'));
     const viewer: Viewer = {
-      principal: this.guard.principalOf(request),
+      principal,
       expiresAt: request.identity?.expiresAt,
       dialect,
       context: { threadId: '', view, profile: '1.0' },
@@ -127,7 +134,7 @@ export class RunsController {
       runId,
       ...(reason === undefined ? {} : { reason }),
     });
-    void reply.code(202).send({ run_id: runId, phase, accepted });
+    void reply.code(202).send({ run_id: publicRunId(principal.tenantId, runId), phase, accepted });
   }
 
   @Post('runs/:id/approvals/:approvalId')
@@ -138,7 +145,8 @@ export class RunsController {
     const answer = parseOrThrow(ApprovalBody, request.body, 'The body');
     const principal = this.guard.principalOf(request);
     const { phase, accepted } = await this.bus.request(decideApproval, { principal, runId, approvalId, answer });
-    const body: ApprovalAnswer = { run_id: runId, approval_id: approvalId, phase, accepted };
+    const shown = publicRunId(principal.tenantId, runId);
+    const body: ApprovalAnswer = { run_id: shown, approval_id: approvalId, phase, accepted };
     void reply.code(202).send(body);
   }
 
@@ -147,11 +155,20 @@ export class RunsController {
     const { run_id: runId, ...query } = parseOrThrow(AuditQuery, request.query, 'The query');
     const principal = this.guard.principalOf(request);
     const page = await this.bus.request(queryAudit, { principal, ...query, ...(runId === undefined ? {} : { runId }) });
-    const answer: AuditPage = { records: page.records, next_cursor: page.nextCursor };
+    const records = page.records.map((record) =>
+      record.runId === null ? record : shownRecord(record, publicRunId(principal.tenantId, record.runId)),
+    );
+    const answer: AuditPage = { records, next_cursor: page.nextCursor };
     void reply.code(200).send(answer);
   }
 }
 
+/** A record with the id that the client knows the run by. */
+function shownRecord(record: AuditRecord, runId: string): AuditRecord {
+  const id = record.id === formatCursor(record.runId ?? '', record.seq) ? formatCursor(runId, record.seq) : record.id;
+  return { ...record, id, runId };
+}
+
 function runIdOf(request: FastifyRequest): string {
-  return idOrThrow((request.params as { id?: unknown }).id, 'The run id');
+  return runIdOrThrow((request.params as { id?: unknown }).id);
 }

@@ -1,5 +1,5 @@
 import type { Bus } from '@switchyard/bus';
-import { graceMsOf, type Principal, type RunSpec, WATCH_MS, watchRun } from '@switchyard/contracts';
+import { graceMsOf, mayAct, type Principal, type RunSpec, WATCH_MS, watchRun } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 
 /*
@@ -7,7 +7,7 @@ import type { Logger } from '@switchyard/platform';
  *
  * V1 One voice per run and process, whatever the number of its streams; silent with the last of them.
  * V2 Leaving is said by silence: a replica that dies says the same as one whose clients left.
- * V3 A run that goes on without clients costs nothing.
+ * V3 A run that goes on without clients costs nothing; an auditor that looks on keeps nothing alive.
  */
 
 /** Two may be lost before a watch runs out. */
@@ -33,28 +33,29 @@ export class Watches {
   /** Somebody sees this run until the returned function is called. */
   hold(principal: Principal, runId: string, run: RunSpec): () => void {
     const graceMs = graceMsOf(run.on_disconnect);
-    if (graceMs === null) return NOTHING; // V3
-    const known = this.#watches.get(runId);
+    if (graceMs === null || !mayAct(principal)) return NOTHING; // V3
+    const key = `${principal.tenantId}/${runId}`;
+    const known = this.#watches.get(key);
     if (known === undefined) {
       const say = () => void this.#say(principal, runId, WATCH_MS + graceMs);
-      this.#watches.set(runId, { viewers: 1, timer: setInterval(say, RENEW_MS) });
+      this.#watches.set(key, { viewers: 1, timer: setInterval(say, RENEW_MS) });
       say();
     } else known.viewers += 1;
     let held = true;
     return () => {
       if (!held) return;
       held = false;
-      this.#leave(runId);
+      this.#leave(key);
     };
   }
 
-  #leave(runId: string): void {
-    const watch = this.#watches.get(runId);
+  #leave(key: string): void {
+    const watch = this.#watches.get(key);
     if (watch === undefined) return;
     watch.viewers -= 1;
     if (watch.viewers > 0) return;
     clearInterval(watch.timer);
-    this.#watches.delete(runId);
+    this.#watches.delete(key);
   }
 
   async #say(principal: Principal, runId: string, forMs: number): Promise<void> {

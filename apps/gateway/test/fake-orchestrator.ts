@@ -8,8 +8,10 @@ import {
   listRuns,
   type OutputOf,
   type Principal,
+  publicRunId,
   queryAudit,
   readRunEvents,
+  runIdsFor,
   type RunEvent,
   type RunFactDraft,
   startRun,
@@ -57,7 +59,9 @@ export class FakeOrchestrator {
       for (const [runId, run] of this.#runs) {
         if (input.run.thread_concurrency !== 'reject' || hasEnded(run.events)) continue;
         if (threadOf(run) === `${principal.tenantId}/${principal.userId}/${input.run.thread_id}`)
-          throw new AppError('thread_busy', 'Another run of this thread is under way.', { runId });
+          throw new AppError('thread_busy', 'Another run of this thread is under way.', {
+            runId: publicRunId(principal.tenantId, runId),
+          });
       }
       const accepted: RunFactDraft = { type: 'orchestrator.run.accepted', data: { run: input.run, engine_version: 1 } };
       const events = place(input.runId, principal.tenantId, [accepted], 0);
@@ -66,19 +70,20 @@ export class FakeOrchestrator {
       this.#play(input).catch(() => undefined);
       return { runId: input.runId, created: true, lastSeq: 1, ended: false };
     });
-    await bus.answer(readRunEvents, async ({ principal, runId, after, limit }) => {
-      const { events } = this.#mine(principal, runId);
-      const expired = this.expired.has(runId);
+    await bus.answer(readRunEvents, async ({ principal, runId: asked, after, limit }) => {
+      const { events, runId } = this.#mine(principal, asked);
+      const expired = this.expired.has(publicRunId(principal.tenantId, runId));
       const page = expired ? [] : events.slice(after, after + limit);
       return {
         events: page,
         lastSeq: events.length,
         ended: hasEnded(events),
         firstSeq: expired ? events.length + 1 : 1,
+        runId,
       };
     });
-    await bus.answer(getRun, async ({ principal, runId }): Promise<OutputOf<typeof getRun>> => {
-      const { events } = this.#mine(principal, runId);
+    await bus.answer(getRun, async ({ principal, runId: asked }): Promise<OutputOf<typeof getRun>> => {
+      const { events, runId } = this.#mine(principal, asked);
       const first = events[0];
       if (first?.type !== 'orchestrator.run.accepted') throw new AppError('internal');
       const state = fold(events);
@@ -105,8 +110,9 @@ export class FakeOrchestrator {
       };
     });
     await bus.answer(decideApproval, async (input): Promise<OutputOf<typeof decideApproval>> => {
-      const { principal, runId, approvalId, answer } = input;
-      const { events } = this.#mine(principal, runId);
+      const { principal, approvalId, answer } = input;
+      const { events, runId: kept } = this.#mine(principal, input.runId);
+      const runId = publicRunId(principal.tenantId, kept);
       const given = this.decisions.find((known) => known.runId === runId && known.approvalId === approvalId);
       if (given !== undefined) {
         if (JSON.stringify(given.answer) !== JSON.stringify(answer)) throw new AppError('approval_closed');
@@ -114,15 +120,15 @@ export class FakeOrchestrator {
       }
       if (!openAsks(fold(events)).some(({ request }) => request.approval_id === approvalId))
         throw new AppError('not_found');
-      this.decisions.push(input);
+      this.decisions.push({ ...input, runId });
       return { runId, approvalId, phase: 'waiting', accepted: true };
     });
     await bus.answer(watchRun, async (input) => {
       this.watched.push(input);
       return { runId: input.runId, watched: true };
     });
-    await bus.answer(cancelRun, async ({ principal, runId, reason }): Promise<OutputOf<typeof cancelRun>> => {
-      const { events } = this.#mine(principal, runId);
+    await bus.answer(cancelRun, async ({ principal, runId: asked, reason }): Promise<OutputOf<typeof cancelRun>> => {
+      const { events, runId } = this.#mine(principal, asked);
       if (hasEnded(events)) return { runId, phase: 'ended', accepted: false };
       await this.#append(runId, [
         { type: 'orchestrator.cancel.requested', data: { by: principal.userId, reason } },
@@ -179,12 +185,13 @@ export class FakeOrchestrator {
     return this.#runs.size;
   }
 
-  #mine(principal: Principal, runId: string) {
+  #mine(principal: Principal, asked: string) {
+    const runId = runIdsFor(principal.tenantId, asked).find((id) => this.#runs.has(id)) ?? asked;
     const run = this.#runs.get(runId);
     const { tenantId, userId } = run?.principal ?? {};
     const sees = principal.tenantId === tenantId && (principal.userId === userId || principal.role !== 'user');
     if (run === undefined || !sees) throw new AppError('not_found');
-    return run;
+    return { ...run, runId };
   }
 
   async #play({ runId, run }: InputOf<typeof startRun>): Promise<void> {
@@ -213,9 +220,10 @@ export class FakeOrchestrator {
     runId: string,
     draft: Extract<RunFactDraft, { type: 'orchestrator.approval.decided' }>,
   ): Promise<RunFactDraft> {
+    const shown = publicRunId(this.#runs.get(runId)!.principal.tenantId, runId);
     for (;;) {
       const given = this.decisions.find(
-        (known) => known.runId === runId && known.approvalId === draft.data.approval_id,
+        (known) => known.runId === shown && known.approvalId === draft.data.approval_id,
       );
       if (given !== undefined)
         return { ...draft, data: { ...draft.data, ...given.answer, by: given.principal.userId } } as RunFactDraft;

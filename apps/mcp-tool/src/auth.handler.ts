@@ -1,6 +1,7 @@
 import { Controller } from '@nestjs/common';
 import { Handles } from '@switchyard/bus';
 import {
+  actorOrThrow,
   clientDocument,
   finishAuthorisation,
   type InputOf,
@@ -37,7 +38,8 @@ export class AuthHandler {
   }
 
   @Handles(startAuthorisation)
-  start(input: InputOf<typeof startAuthorisation>): Promise<OutputOf<typeof startAuthorisation>> {
+  async start(input: InputOf<typeof startAuthorisation>): Promise<OutputOf<typeof startAuthorisation>> {
+    actorOrThrow(input.principal);
     return this.logins.start(input);
   }
 
@@ -47,7 +49,8 @@ export class AuthHandler {
   }
 
   @Handles(refreshAuthorisation)
-  refresh({ principal, provider }: InputOf<typeof refreshAuthorisation>): Promise<ProviderView> {
+  async refresh({ principal, provider }: InputOf<typeof refreshAuthorisation>): Promise<ProviderView> {
+    actorOrThrow(principal);
     return this.authorisations.refresh(principal, provider);
   }
 
@@ -57,7 +60,8 @@ export class AuthHandler {
   }
 
   @Handles(revokeAuthorisation)
-  revoke({ principal, provider }: InputOf<typeof revokeAuthorisation>): Promise<Revocation> {
+  async revoke({ principal, provider }: InputOf<typeof revokeAuthorisation>): Promise<Revocation> {
+    actorOrThrow(principal);
     return this.authorisations.revoke(principal, provider);
   }
 }

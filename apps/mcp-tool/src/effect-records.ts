@@ -1,9 +1,11 @@
 import {
+  actorOrThrow,
   AppError,
   type EffectSettlement,
   type EffectState,
   type EffectView,
   type Principal,
+  runIdsFor,
   type StepResult,
 } from '@switchyard/contracts';
 import type { Effect, Effects } from '@switchyard/store';
@@ -31,7 +33,7 @@ export class EffectRecords {
       tenantId,
       ...whose,
       state,
-      runId,
+      runIds: runId === undefined ? undefined : runIdsFor(tenantId, runId),
       limit: limit + 1,
       after: placeOf(cursor),
     });
@@ -48,6 +50,7 @@ export class EffectRecords {
   }
 
   async settle(principal: Principal, effectId: string, settlement: EffectSettlement): Promise<EffectView> {
+    actorOrThrow(principal);
     const { tenantId, userId } = principal;
     const effect = await this.#visible(principal, effectId);
     if (effect.userId !== userId && principal.role !== 'admin')

@@ -85,7 +85,8 @@ describe('visibility', () => {
 
   it('shows a tool of a role to that role alone', async () => {
     expect(await shown({}, 'user')).toEqual(['a', 'b', 'c']);
-    expect(await shown({}, 'auditor')).toEqual(['a', 'b', 'c']);
+    // An auditor only reads.
+    expect(await shown({}, 'auditor')).toEqual(['a', 'c']);
     expect(await shown({}, 'admin')).toEqual(['a', 'b', 'c', 'd']);
   });
 

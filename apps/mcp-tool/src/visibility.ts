@@ -1,4 +1,4 @@
-import { type Principal, type Role, roleSuffices, type ToolConstraints } from '@switchyard/contracts';
+import { mayAct, type Principal, type Role, roleSuffices, type ToolConstraints } from '@switchyard/contracts';
 import { constraintsAllow, matchesTool } from '@switchyard/run';
 import type { ToolData } from './tool.ts';
 
@@ -66,6 +66,9 @@ export function isWithin(tools: readonly string[] | undefined, tool: Judged): bo
 export function judgeBase(tool: Judged, viewer: Omit<Viewer, 'constraints'>): Verdict {
   if (!roleSuffices(viewer.role, tool.requiredRole))
     return hidden('role', `It is for the role ${tool.requiredRole}; this is a ${viewer.role}.`);
+  // An auditor looks at things: what a tool does to the world is for others to ask.
+  if (!mayAct(viewer) && tool.kind !== 'read')
+    return hidden('role', 'It changes something, and an auditor only reads.');
   const { allow, deny } = viewer.policy;
   const denied = deny?.find((pattern) => matchesTool(pattern, tool));
   if (denied !== undefined) return hidden('policy', `The policy of the tenant denies "${denied}".`);

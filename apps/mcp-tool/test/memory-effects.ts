@@ -81,11 +81,12 @@ export function memoryEffects(now: () => number = Date.now): Effects {
         .map(toEffect)
         .filter((effect) => effect.tenantId === step.tenantId && effect.userId === step.userId)
         .filter((effect) => effect.runId === step.runId && effect.stepId === step.stepId),
-    list: async ({ tenantId, userId, runId, state, limit, after }) =>
+    list: async ({ tenantId, userId, runIds, state, limit, after }) =>
       [...entries.values()]
         .map(toEffect)
         .filter((effect) => effect.tenantId === tenantId && (userId ?? effect.userId) === effect.userId)
-        .filter((effect) => (runId ?? effect.runId) === effect.runId && (state ?? effect.state) === effect.state)
+        .filter((effect) => runIds === undefined || runIds.includes(effect.runId ?? ''))
+        .filter((effect) => (state ?? effect.state) === effect.state)
         .sort((a, b) => b.createdAt - a.createdAt || (a.effectId < b.effectId ? 1 : -1))
         .filter(({ createdAt, effectId }) => {
           if (!after) return true;

@@ -3,12 +3,18 @@ import { type Bus, connectBus, type Service } from '@switchyard/bus';
 import {
   callTool,
   checkToolFile,
+  decideQuarantine,
   explainTools,
   listRegisteredTools,
   listTools,
+  lookAtUpstream,
   type Principal,
+  refreshAuthorisation,
   registerTool,
   removeTool,
+  revokeAuthorisation,
+  settleEffect,
+  startAuthorisation,
   type StepResult,
 } from '@switchyard/contracts';
 import { type Servers, startServers } from '@switchyard/local-servers';
@@ -201,5 +207,36 @@ describe('a file of tools, before anybody relies on it', () => {
 
   it('is checked for admins alone', async () => {
     await expect(check(good, { principal: ANN })).rejects.toMatchObject({ code: 'forbidden' });
+  });
+});
+
+describe('an auditor', () => {
+  const hash = 'a'.repeat(64);
+  const ACTS: Record<string, () => Promise<unknown>> = {
+    register: () => asker.request(registerTool, { principal: AUDITOR, definition: definition('shop_audited') }),
+    remove: () => asker.request(removeTool, { principal: AUDITOR, tool: 'shop_audited' }),
+    settle: () =>
+      asker.request(settleEffect, { principal: AUDITOR, effectId: 'nothing', outcome: 'succeeded', note: 'x' }),
+    'decide on a definition': () =>
+      asker.request(decideQuarantine, { principal: AUDITOR, upstream: 'u', tool: 't', hash, verdict: 'approve' }),
+    'look at an upstream': () => asker.request(lookAtUpstream, { principal: AUDITOR, url: 'https://mcp.example/' }),
+    'start an authorisation': () =>
+      asker.request(startAuthorisation, { principal: AUDITOR, provider: 'github', session: hash }),
+    'refresh an authorisation': () => asker.request(refreshAuthorisation, { principal: AUDITOR, provider: 'github' }),
+    'revoke an authorisation': () => asker.request(revokeAuthorisation, { principal: AUDITOR, provider: 'github' }),
+  };
+
+  it.each(Object.keys(ACTS))('may not %s', async (act) => {
+    await expect(ACTS[act]!()).rejects.toMatchObject({ code: 'forbidden' });
+  });
+
+  it('uses the tools that read, and is shown no other', async () => {
+    const { tools } = await asker.request(listTools, { principal: AUDITOR });
+    expect(new Set(tools.map(({ kind }) => kind))).toEqual(new Set(['read']));
+    expect(await call(AUDITOR, 'calculator', { arguments: { expression: '1+1' } })).toMatchObject({
+      status: 'succeeded',
+    });
+    const note = { arguments: { name: 'a', text: 'b' } };
+    expect(await call(AUDITOR, 'add_note', note)).toMatchObject({ status: 'failed', code: 'tool_not_found' });
   });
 });

@@ -9,6 +9,7 @@ import {
   type Principal,
   type requeueDeadLetter,
   roleSuffices,
+  runIdsFor,
   type RunSpec,
 } from '@switchyard/contracts';
 import type { DeadLetter, DeadLetters, Journal } from '@switchyard/store';
@@ -47,11 +48,12 @@ export class DeadLetterDesk {
   }
 
   async requeue(input: InputOf<typeof requeueDeadLetter>): Promise<OutputOf<typeof requeueDeadLetter>> {
-    const { principal, runId } = input;
+    const { principal } = input;
     adminOrThrow(principal);
     const { deadLetters, runs } = this.parts;
-    const letter = await deadLetters.get(principal.tenantId, runId);
+    const letter = await this.#letterOf(principal.tenantId, input.runId);
     if (!letter) throw new AppError('not_found', 'There is no such dead letter for you.');
+    const { runId } = letter;
     if (letter.requeuedAs !== null) return { runId, requeuedAs: letter.requeuedAs, created: false };
     const run = await this.#specOf(runId);
     const started = await runs.start({ runId: randomUUID(), run, idempotencyKey: `requeue:${runId}` });
@@ -59,8 +61,16 @@ export class DeadLetterDesk {
     return { runId, requeuedAs: started.runId, created: started.created };
   }
 
+  async #letterOf(tenantId: string, asked: string): Promise<DeadLetter | undefined> {
+    for (const runId of runIdsFor(tenantId, asked)) {
+      const letter = await this.parts.deadLetters.get(tenantId, runId);
+      if (letter) return letter;
+    }
+    return undefined;
+  }
+
   async #placeOf(tenantId: string, runId: string): Promise<DeadLetter> {
-    const letter = await this.parts.deadLetters.get(tenantId, runId);
+    const letter = await this.#letterOf(tenantId, runId);
     if (!letter) throw new AppError('invalid_cursor', 'The cursor is not one of this list.');
     return letter;
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
+  actorOrThrow,
   AppError,
   type cancelRun,
   type decideApproval,
@@ -9,8 +10,10 @@ import {
   type InputOf,
   type OutputOf,
   type Principal,
+  publicRunId,
   type readRunEvents,
   type RunEvent,
+  runIdsFor,
   type RunView,
   type startRun,
 } from '@switchyard/contracts';
@@ -28,7 +31,7 @@ import type { Publisher } from './publisher.ts';
 import type { BudgetDesk } from './budget-desk.ts';
 import type { RunPool } from './run-pool.ts';
 import { fitView, fromSnapshot, toRunView, viewOfHead } from './run-view.ts';
-import { headFor, noSuchRun } from './visible-run.ts';
+import { headFor, keptRunId, noSuchRun } from './visible-run.ts';
 
 /*
  * Answers what is asked about runs.
@@ -64,6 +67,7 @@ export class RunDesk {
 
   async start(input: InputOf<typeof startRun>): Promise<OutputOf<typeof startRun>> {
     const { pool, publisher, clock, checkTask } = this.parts;
+    actorOrThrow(input.run.principal);
     const run = {
       ...input.run,
       use_orchestrator: input.run.use_orchestrator && this.parts.useOrchestrator,
@@ -72,8 +76,8 @@ export class RunDesk {
     this.parts.budgets.checkPrice(run);
     const { tenantId } = run.principal;
     const { owner, leaseMs } = pool.settings;
+    const runId = await keptRunId(this.parts.journal, tenantId, input.runId);
     const slot = pool.reserve(tenantId);
-    const { runId } = input;
     const request: Accept = {
       runId,
       run,
@@ -102,7 +106,7 @@ export class RunDesk {
     if (accepted.kind === 'conflict')
       throw new AppError('conflict', 'This id or idempotency key belongs to another request.');
     if (accepted.kind === 'thread_busy') {
-      const { activeRun } = accepted;
+      const activeRun = publicRunId(tenantId, accepted.activeRun);
       throw new AppError(
         'thread_busy',
         `Run ${activeRun} of this thread is under way: wait for its end, or cancel it.`,
@@ -153,7 +157,7 @@ export class RunDesk {
     if (events === 'unreadable') return viewOfHead(head);
     if (events.length > 0) return fitView(toRunView(events, head.phase));
     // Its events are no longer kept, or have gone since a moment ago.
-    const snapshot = await this.parts.retention.snapshot(runId);
+    const snapshot = await this.parts.retention.snapshot(head.runId);
     if (snapshot === undefined) throw noSuchRun();
     return fromSnapshot(head, snapshot);
   }
@@ -170,16 +174,18 @@ export class RunDesk {
   }
 
   async events(input: InputOf<typeof readRunEvents>): Promise<OutputOf<typeof readRunEvents>> {
-    const [head, page] = await Promise.all([
-      headFor(this.parts.journal, input.principal, input.runId),
-      this.parts.journal.read(input.runId, input.after, input.limit, MAX_PAGE_BYTES),
-    ]);
+    const { principal, runId: asked, after, limit } = input;
+    const [likely] = runIdsFor(principal.tenantId, asked);
+    const read = (runId: string) => this.parts.journal.read(runId, after, limit, MAX_PAGE_BYTES);
+    const [head, likelyPage] = await Promise.all([headFor(this.parts.journal, principal, asked), read(likely)]);
+    const page = head.runId === likely ? likelyPage : await read(head.runId);
     const events = page.map(fitEvent); // as on the bus: every reader sees the same
     return {
       events,
       lastSeq: Math.max(head.lastSeq, events.at(-1)?.seq ?? 0),
       ended: head.phase === 'ended',
       firstSeq: head.expired ? head.lastSeq + 1 : 1,
+      runId: head.runId,
     };
   }
 
@@ -188,8 +194,10 @@ export class RunDesk {
    * the owner is dead, whoever takes the run over ends it.
    */
   async cancel(input: InputOf<typeof cancelRun>): Promise<OutputOf<typeof cancelRun>> {
-    const { principal, runId, reason } = input;
-    const head = await headFor(this.parts.journal, principal, runId);
+    const { principal, reason } = input;
+    actorOrThrow(principal);
+    const head = await headFor(this.parts.journal, principal, input.runId);
+    const { runId } = head;
     if (head.phase === 'ended') return { runId, phase: 'ended', accepted: false };
     const put = await this.parts.journal.putInput(runId, {
       kind: 'cancel',
@@ -210,8 +218,10 @@ export class RunDesk {
 
   /** The first answer to a question stands; the same answer again is accepted again. */
   async decide(input: InputOf<typeof decideApproval>): Promise<OutputOf<typeof decideApproval>> {
-    const { principal, runId, approvalId, answer } = input;
-    const head = await headFor(this.parts.journal, principal, runId);
+    const { principal, approvalId, answer } = input;
+    actorOrThrow(principal);
+    const head = await headFor(this.parts.journal, principal, input.runId);
+    const { runId } = head;
     const state = fold(await readWhole(this.parts.journal, runId));
     const refusal = objectionToAnswer({ state, owner: head.userId, principal, approvalId, answer });
     if (refusal === 'answered already') return { runId, approvalId, phase: head.phase, accepted: true };

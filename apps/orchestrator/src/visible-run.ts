@@ -1,4 +1,4 @@
-import { AppError, type Principal } from '@switchyard/contracts';
+import { AppError, type Principal, publicRunId, runIdsFor, scopedRunId } from '@switchyard/contracts';
 import type { Journal, RunHead } from '@switchyard/store';
 
 /* Who sees which run. What somebody may not see answers exactly as what does not exist. */
@@ -13,9 +13,32 @@ export function noSuchRun(): AppError {
   return new AppError('not_found', 'There is no such run for you.');
 }
 
-/** The row of a run that the caller sees; throws `not_found` for any other. */
-export async function headFor(journal: Pick<Journal, 'head'>, principal: Principal, runId: string): Promise<RunHead> {
-  const head = await journal.head(runId);
-  if (!head || !maySee(principal, head)) throw noSuchRun();
+type Heads = Pick<Journal, 'head'>;
+
+/** The row of the run that the caller sees under this id; undefined for any other. */
+export async function findHead(journal: Heads, principal: Principal, asked: string): Promise<RunHead | undefined> {
+  for (const runId of runIdsFor(principal.tenantId, asked)) {
+    const head = await journal.head(runId);
+    // What another tenant has under this id changes nothing, not even how often is looked.
+    if (head && maySee(principal, head)) return head;
+  }
+  return undefined;
+}
+
+/** The row of the run that the caller sees under this id; throws `not_found` for any other. */
+export async function headFor(journal: Heads, principal: Principal, asked: string): Promise<RunHead> {
+  const head = await findHead(journal, principal, asked);
+  if (!head) throw noSuchRun();
   return head;
+}
+
+/**
+ * The id under which a run is kept: an id that a client chose carries the tag of its tenant. A run of this tenant that
+ * was accepted under the bare id, before ids had tags, goes on under it.
+ */
+export async function keptRunId(journal: Heads, tenantId: string, runId: string): Promise<string> {
+  if (scopedRunId(tenantId, runId) !== runId) return runId;
+  const bare = publicRunId(tenantId, runId);
+  const earlier = await journal.head(bare);
+  return earlier?.tenantId === tenantId ? bare : runId;
 }

@@ -1,15 +1,24 @@
-import { graceMsOf, type InputOf, type OutputOf, type RunSpec, WATCH_MS, type watchRun } from '@switchyard/contracts';
+import {
+  graceMsOf,
+  type InputOf,
+  mayAct,
+  type OutputOf,
+  type RunSpec,
+  WATCH_MS,
+  type watchRun,
+} from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { Journal, Watches } from '@switchyard/store';
 import type { RunDesk } from './run-desk.ts';
-import { headFor, maySee } from './visible-run.ts';
+import { findHead, headFor } from './visible-run.ts';
 
 /*
  * Stops the runs whose clients went away, where that is their policy (`on_disconnect`).
  *
  * B1 Such a run counts as watched from its start, so that it is stopped also where its gateway dies at once.
  * B2 An answer to a question counts as watching: whoever gave it has the time of a watch to come back.
- * B3 A run that is to go on without its clients is never written for this.
+ * B3 An auditor that looks on keeps nothing alive.
+ * B4 A run that is to go on without its clients is never written for this.
  */
 
 const REASON = { by: 'system', reason: 'the client went away' };
@@ -41,11 +50,11 @@ export class WatchDesk {
   }
 
   async watch({ principal, runId, forMs }: InputOf<typeof watchRun>): Promise<OutputOf<typeof watchRun>> {
-    await headFor(this.parts.journal, principal, runId);
-    return { runId, watched: await this.parts.watches.watch(runId, forMs) };
+    const head = await headFor(this.parts.journal, principal, runId);
+    return { runId: head.runId, watched: mayAct(principal) && (await this.parts.watches.watch(head.runId, forMs)) };
   }
 
-  /** B1, B3 */
+  /** B1, B4 */
   async started(runId: string, run: RunSpec): Promise<void> {
     const graceMs = graceMsOf(run.on_disconnect);
     if (graceMs !== null) await this.parts.watches.watch(runId, WATCH_MS + graceMs);
@@ -53,8 +62,9 @@ export class WatchDesk {
 
   /** B2 */
   async answering({ principal, runId }: Pick<InputOf<typeof watchRun>, 'principal' | 'runId'>): Promise<void> {
-    const head = await this.parts.journal.head(runId);
-    if (head && maySee(principal, head)) await this.parts.watches.rewatch(runId);
+    if (!mayAct(principal)) return;
+    const head = await findHead(this.parts.journal, principal, runId);
+    if (head) await this.parts.watches.rewatch(head.runId);
   }
 
   /** One round; public for tests. What fails is tried again with the next. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ASK_AGAIN_MS, request } from './define.ts';
-import { Id } from './ids.ts';
+import { Id, RunId } from './ids.ts';
 import { Principal } from './principal.ts';
 import { StepResult } from './steps.ts';
 
@@ -14,7 +14,7 @@ export const EffectView = z.object({
   effectId: Id,
   tenantId: Id,
   userId: Id,
-  runId: Id.nullable(),
+  runId: RunId.nullable(),
   stepId: Id.nullable(),
   idempotencyKey: z.string(),
   tool: z.string(),
@@ -41,7 +41,7 @@ export const listEffects = request({
   input: z.object({
     principal: Principal,
     state: EffectState.optional(),
-    runId: Id.optional(),
+    runId: RunId.optional(),
     cursor: z.string().max(200).optional(),
     limit: z.number().int().min(1).max(100).default(50),
   }),

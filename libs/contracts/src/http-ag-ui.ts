@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { text } from './http-fields.ts';
 import { OrchestrateRequest } from './http-orchestrate.ts';
-import { RunId, ThreadId } from './ids.ts';
+import { PublicRunId, ThreadId } from './ids.ts';
 import { OnDisconnect } from './run-spec.ts';
 
 /* The AG-UI protocol as clients send it. What they get is made by the dialect of that name in the gateway. */
@@ -14,7 +14,7 @@ const MAX_AG_UI_MESSAGES = 5_000;
  */
 export const AgUiInput = z.object({
   threadId: ThreadId,
-  runId: RunId,
+  runId: PublicRunId,
   protocolVersion: text(32).optional(),
   parentRunId: text(256).optional(),
   messages: z

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EventsView, text } from './http-fields.ts';
-import { RunId, ThreadId } from './ids.ts';
+import { PublicRunId, ThreadId } from './ids.ts';
 import { ApprovalPolicy, Budget, CompletionReason, OnDisconnect, ThreadConcurrency } from './run-spec.ts';
 import { OpenApproval, StepSummary } from './runs.ts';
 import { ToolConstraints } from './steps.ts';
@@ -54,7 +54,7 @@ export const OrchestrateRequest = z.object({
     .nullish()
     .describe('Honoured only where the identity does not come from a token'),
   thread_id: ThreadId.nullish().describe('The conversation that this run continues'),
-  run_id: RunId.nullish().describe('Made by the client; the same id with the same body attaches'),
+  run_id: PublicRunId.nullish().describe('Made by the client; the same id with the same body attaches'),
 });
 export type OrchestrateRequest = z.infer<typeof OrchestrateRequest>;
 
@@ -66,14 +66,14 @@ export const OrchestrateAnswer = z.object({
   status: z.enum(ANSWER_STATUSES),
   completion_reason: CompletionReason,
   steps: z.array(StepSummary),
-  run_id: RunId,
+  run_id: PublicRunId,
   answer: z.string().nullable(),
 });
 export type OrchestrateAnswer = z.infer<typeof OrchestrateAnswer>;
 
 /** Answer 202 of POST /orchestrate: the run waits for a person, and goes on when the questions are answered. */
 export const WaitingAnswer = z.object({
-  run_id: RunId,
+  run_id: PublicRunId,
   status: z.literal('waiting'),
   approvals: z.array(OpenApproval),
   events_url: z.string(),
@@ -84,7 +84,7 @@ export const StreamViewQuery = z.object({ view: EventsView });
 
 export const StreamTaskQuery = z.object({
   task: OrchestrateRequest.shape.task,
-  run_id: RunId.optional(),
+  run_id: PublicRunId.optional(),
   thread_id: ThreadId.optional(),
   on_disconnect: OnDisconnect.optional(),
   view: EventsView,

@@ -4,7 +4,7 @@ import { BudgetScope } from './budgets.ts';
 import { DeadLetter } from './dead-letters.ts';
 import { EffectSettlement, EffectState } from './effects.ts';
 import { page, PageCursor, text } from './http-fields.ts';
-import { Id, RunId } from './ids.ts';
+import { Id, PublicRunId, RunId } from './ids.ts';
 import { StepResult } from './steps.ts';
 
 /* What is kept beside the runs and can be looked up: effects, the audit log, what was spent, runs given up. */
@@ -13,7 +13,7 @@ import { StepResult } from './steps.ts';
 export const EffectResource = z.object({
   effect_id: Id,
   user_id: Id,
-  run_id: Id.nullable(),
+  run_id: PublicRunId.nullable(),
   step_id: Id.nullable(),
   tool: z.string(),
   kind: z.enum(['read', 'write', 'destructive']),
@@ -71,14 +71,14 @@ export const DeadLetterQuery = z.object({ cursor: PageCursor, limit: page(200, 5
 export const DeadLetterList = z.object({
   dead_letters: z.array(
     z.object({
-      run_id: RunId,
+      run_id: PublicRunId,
       user_id: Id,
       task: z.string(),
       reason: DeadLetter.shape.reason,
       error: z.string().nullable(),
       attempts: z.number().int(),
       at: z.number().int(),
-      requeued_as: RunId.nullable(),
+      requeued_as: PublicRunId.nullable(),
     }),
   ),
   next_cursor: z.string().nullable(),
@@ -86,8 +86,8 @@ export const DeadLetterList = z.object({
 export type DeadLetterList = z.infer<typeof DeadLetterList>;
 
 export const Requeued = z.object({
-  run_id: RunId,
-  requeued_as: RunId,
+  run_id: PublicRunId,
+  requeued_as: PublicRunId,
   created: z.boolean(),
   events_url: z.string(),
 });

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { EventsView, page, PageCursor, text } from './http-fields.ts';
-import { Id, RunId, ThreadId } from './ids.ts';
+import { Id, PublicRunId, RunId, ThreadId } from './ids.ts';
 import { CompletionReason, RunStatus } from './run-spec.ts';
 import { ApprovalDecision, OpenApproval, RunPhase, StepSummary } from './runs.ts';
 import { Usage } from './usage.ts';
@@ -11,7 +11,7 @@ export const RunParams = z.object({ id: RunId });
 
 /** Answer 202 of POST /runs. */
 export const RunStarted = z.object({
-  run_id: RunId,
+  run_id: PublicRunId,
   thread_id: ThreadId,
   status: RunPhase,
   events_url: z.string(),
@@ -20,7 +20,7 @@ export type RunStarted = z.infer<typeof RunStarted>;
 
 /** One run as GET /runs/{id} shows it. Times in ms since 1970. */
 export const RunResource = z.object({
-  run_id: RunId,
+  run_id: PublicRunId,
   thread_id: ThreadId,
   tenant_id: Id,
   user_id: Id,
@@ -52,7 +52,7 @@ export const RunListQuery = z.object({
 export const RunList = z.object({
   runs: z.array(
     z.object({
-      run_id: RunId,
+      run_id: PublicRunId,
       thread_id: ThreadId,
       user_id: Id,
       task: z.string(),
@@ -91,14 +91,14 @@ export type RunEventsQuery = z.output<typeof RunEventsQuery>;
 
 export const CancelBody = z.object({ reason: text(500).optional() });
 
-export const CancelAnswer = z.object({ run_id: RunId, phase: RunPhase, accepted: z.boolean() });
+export const CancelAnswer = z.object({ run_id: PublicRunId, phase: RunPhase, accepted: z.boolean() });
 export type CancelAnswer = z.infer<typeof CancelAnswer>;
 
 /** Body of POST /runs/{id}/approvals/{approvalId}. */
 export const ApprovalBody = ApprovalDecision;
 export const ApprovalParams = z.object({ id: RunId, approvalId: Id });
 export const ApprovalAnswer = z.object({
-  run_id: RunId,
+  run_id: PublicRunId,
   approval_id: Id,
   phase: RunPhase,
   accepted: z.boolean(),

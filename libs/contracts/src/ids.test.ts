@@ -1,6 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 import { fc } from '@switchyard/testing/property';
-import { encodeId, formatCursor, formatStepId, Id, ID_PATTERN, idOrThrow, parseCursor } from './ids.ts';
+import {
+  encodeId,
+  formatCursor,
+  formatStepId,
+  Id,
+  ID_PATTERN,
+  idOrThrow,
+  parseCursor,
+  publicRunId,
+  RunId,
+  runIdsFor,
+  scopedRunId,
+} from './ids.ts';
 
 const anyText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 200 }),
@@ -116,4 +128,23 @@ it('step ids tell the target and count over the whole run', () => {
     'step-cu-002',
     'step-a2a-1000',
   ]);
+});
+
+describe('run ids of clients', () => {
+  const anyId = fc.stringMatching(ID_PATTERN);
+
+  it('are those of their tenant, shown as they were given, and no other tenant has the same', () => {
+    fc.assert(
+      fc.property(anyId, anyId, anyId, (tenant, other, id) => {
+        const kept = scopedRunId(tenant, id);
+        expect(RunId.safeParse(kept).success).toBe(true);
+        expect(publicRunId(tenant, kept)).toBe(publicRunId(tenant, id));
+        expect(scopedRunId(tenant, kept)).toBe(kept);
+        expect(scopedRunId(tenant, publicRunId(tenant, kept))).toBe(kept);
+        if (tenant !== other) expect(scopedRunId(other, kept)).not.toBe(kept);
+        if (tenant !== other) expect(publicRunId(other, kept)).toBe(kept);
+        expect([...runIdsFor(tenant, id)].sort()).toEqual([kept, publicRunId(tenant, id)].sort());
+      }),
+    );
+  });
 });

@@ -10,8 +10,55 @@ export const Id = z
   .regex(ID_PATTERN, 'expected 1 to 64 letters, digits, "-" or "_"')
   .describe('1 to 64 letters, digits, "-" and "_"');
 
-export const RunId = Id;
 export const ThreadId = Id;
+
+/** An id of a run as a client names it and is shown it. Two tenants may name the same one. */
+export const PublicRunId = Id;
+
+/**
+ * The id of a run inside the system, unique over all tenants: an id that we made, or one of a client, which carries the
+ * tag of its tenant.
+ */
+export const RunId = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,80}$/, 'expected 1 to 80 letters, digits, "-" or "_"')
+  .describe('1 to 80 letters, digits, "-" and "_"');
+
+const TAG_CHARS = 12;
+
+/** What the run ids that clients of a tenant choose begin with: of fixed length, and nothing a tenant can choose. */
+function runTag(tenantId: string): string {
+  return `t-${createHash('sha256').update(tenantId).digest('base64url').slice(0, TAG_CHARS)}-`;
+}
+
+/** The run that clients of this tenant mean by an id of theirs. Idempotent. */
+export function scopedRunId(tenantId: string, publicRunId: string): string {
+  const tag = runTag(tenantId);
+  return publicRunId.startsWith(tag) ? publicRunId : tag + publicRunId;
+}
+
+/** A run id as clients of this tenant know it. Idempotent. */
+export function publicRunId(tenantId: string, runId: string): string {
+  if (!runId.startsWith('t-')) return runId;
+  const tag = runTag(tenantId);
+  return runId.startsWith(tag) && runId.length > tag.length ? runId.slice(tag.length) : runId;
+}
+
+/** The runs that an id of a request may mean, the likelier first: one that a client named, or one that we did. */
+export function runIdsFor(tenantId: string, asked: string): readonly [string, string] {
+  const named = scopedRunId(tenantId, asked);
+  const ours = publicRunId(tenantId, asked);
+  return MINTED.test(asked) ? [ours, named] : [named, ours];
+}
+
+/** ULID or UUID. Clients choose such ids, too: it says what is likely and no more. */
+const MINTED = /^(?:[0-9A-HJKMNP-TV-Z]{26}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
+
+/** Returns `value` if it may be the id of a run, else throws `invalid_id`. The value is not echoed. */
+export function runIdOrThrow(value: unknown): string {
+  if (RunId.safeParse(value).success) return value as string;
+  throw new AppError('invalid_id', 'The run id must be 1 to 80 letters, digits, "-" or "_".');
+}
 
 /** Returns `value` if it may be a subject token, else throws `invalid_id`. The value is not echoed. */
 export function idOrThrow(value: unknown, name: string): string {
@@ -42,7 +89,7 @@ export function formatCursor(runId: string, seq: number): string {
 
 /** Parses `<runId>:<seq>`; answers undefined for anything else. */
 export function parseCursor(text: string): { runId: string; seq: number } | undefined {
-  const match = /^([A-Za-z0-9_-]{1,64}):(0|[1-9][0-9]{0,9})$/.exec(text);
+  const match = /^([A-Za-z0-9_-]{1,80}):(0|[1-9][0-9]{0,9})$/.exec(text);
   return match ? { runId: match[1]!, seq: Number(match[2]) } : undefined;
 }
 

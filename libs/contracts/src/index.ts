@@ -5,6 +5,7 @@ export { BudgetAmounts, BudgetScope, BudgetView, getBudget } from './budgets.ts'
 export { ASKING_PAIRS, type BusKey, busKeysFor, busKeysForOperator, operatorKey, parseBusKeys } from './bus-keys.ts';
 export { CloudEvent, fromCloudEvent, fromSystemCloudEvent, toCloudEvent, toSystemCloudEvent } from './cloud-events.ts';
 export { DeadLetter, listDeadLetters, requeueDeadLetter } from './dead-letters.ts';
+export { actorOrThrow, mayAct } from './acting.ts';
 export {
   DOCTOR_EXIT,
   DOCTOR_GROUPS,
@@ -51,7 +52,12 @@ export {
   ID_PATTERN,
   idOrThrow,
   parseCursor,
+  PublicRunId,
+  publicRunId,
   RunId,
+  runIdOrThrow,
+  runIdsFor,
+  scopedRunId,
   ThreadId,
 } from './ids.ts';
 export { ENGINE_VERSION, ENGINE_VERSIONS, upcast, versionOf } from './journal-version.ts';

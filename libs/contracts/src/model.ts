@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { request } from './define.ts';
 import { ERROR_CODES, type ErrorCode } from './errors.ts';
-import { Id } from './ids.ts';
+import { Id, RunId } from './ids.ts';
 import { Principal } from './principal.ts';
 import { Usage } from './usage.ts';
 
@@ -26,7 +26,7 @@ export const modelTurn = request({
   askedBy: ['mcp-tool'],
   input: z.object({
     principal: Principal,
-    runId: Id,
+    runId: RunId,
     stepId: Id,
     /** From 1, within one dispatch of the step. */
     turn: z.number().int().min(1).max(100),

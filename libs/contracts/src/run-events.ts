@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Id } from './ids.ts';
+import { Id, RunId } from './ids.ts';
 import { OWNER_FACTS } from './run-facts-owner.ts';
 import { WORKER_FACTS } from './run-facts-worker.ts';
 
@@ -31,7 +31,7 @@ export type RunFactDraft = Draft<(typeof RUN_EVENTS)[number]>;
 export type RunEvent = RunFact & RunEventPlace;
 
 export const RunEventPlace = z.object({
-  runId: Id,
+  runId: RunId,
   tenantId: Id,
   seq: z.number().int().min(1),
   epoch: z.number().int().min(0),

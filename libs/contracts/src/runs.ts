@@ -109,6 +109,8 @@ export const readRunEvents = request({
     ended: z.boolean(),
     /** The oldest sequence number still kept. */
     firstSeq: z.number().int(),
+    /** The run that the asked id means: what its events are published under. */
+    runId: RunId.optional(),
   }),
   timeoutMs: 5_000,
   askAgainMs: ASK_AGAIN_MS,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { request } from './define.ts';
-import { Id } from './ids.ts';
+import { Id, RunId } from './ids.ts';
 import { InputRequired, McpError } from './mcp.ts';
 import { Principal } from './principal.ts';
 import { Usage } from './usage.ts';
@@ -39,7 +39,7 @@ export type StepLimits = z.infer<typeof StepLimits>;
 /** One act of a run, asked of the app that owns `target`. Either a direct call or a task in words. */
 export const StepRequest = z.object({
   principal: Principal,
-  runId: Id,
+  runId: RunId,
   stepId: Id,
   threadId: Id,
   /** Same for every dispatch of the same step: `<runId>:<stepId>`. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idOrThrow } from './ids.ts';
+import { idOrThrow, runIdOrThrow } from './ids.ts';
 import type { RunEventType } from './run-events.ts';
 import type { SystemEventType } from './system-events.ts';
 
@@ -67,14 +67,14 @@ export type StreamName = keyof typeof STREAMS;
 /** The one place where subjects of messages are put together. Every id is checked. */
 export const subjects = {
   runEvent: (tenantId: string, runId: string, type: RunEventType): string =>
-    `run.${idOrThrow(tenantId, 'tenantId')}.${idOrThrow(runId, 'runId')}.${type}`,
+    `run.${idOrThrow(tenantId, 'tenantId')}.${runIdOrThrow(runId)}.${type}`,
   /** Filter for every fact of one run. */
   runFilter: (tenantId: string, runId: string): string =>
-    `run.${idOrThrow(tenantId, 'tenantId')}.${idOrThrow(runId, 'runId')}.>`,
+    `run.${idOrThrow(tenantId, 'tenantId')}.${runIdOrThrow(runId)}.>`,
   liveDelta: (tenantId: string, runId: string): string =>
-    `live.${idOrThrow(tenantId, 'tenantId')}.${idOrThrow(runId, 'runId')}.delta`,
+    `live.${idOrThrow(tenantId, 'tenantId')}.${runIdOrThrow(runId)}.delta`,
   wakeUp: (tenantId: string, runId: string): string =>
-    `cmd.run.${idOrThrow(tenantId, 'tenantId')}.${idOrThrow(runId, 'runId')}`,
+    `cmd.run.${idOrThrow(tenantId, 'tenantId')}.${runIdOrThrow(runId)}`,
   /** `sys.` + the type, whose first token is the producer: tools.access.denied is sys.tools.access.denied. */
   system: (type: SystemEventType): string => `sys.${type}`,
 } as const;

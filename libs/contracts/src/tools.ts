@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ASK_AGAIN_MS, request } from './define.ts';
-import { Id } from './ids.ts';
+import { Id, RunId } from './ids.ts';
 import { McpCaller } from './mcp.ts';
 import { PrincipalOrNobody, Role } from './principal.ts';
 import { StepResult, ToolConstraints } from './steps.ts';
@@ -74,7 +74,7 @@ export const ToolCall = z.object({
   tool: z.string().min(1).max(128),
   arguments: z.record(z.string(), z.unknown()).default({}),
   constraints: ToolConstraints.prefault({}),
-  runId: Id.optional(),
+  runId: RunId.optional(),
   stepId: Id.optional(),
   idempotencyKey: z.string().min(1).max(160).optional(),
   /** The MCP client that calls: it may be asked for input, told of progress and sent log messages (McpFrame). */

@@ -1,5 +1,5 @@
 import type { FactOf, PlannedAct, Provenance, RunEvent, RunFact, RunFactDraft, Usage } from '@switchyard/contracts';
-import { formatStepId, isProgressType, parseFact } from '@switchyard/contracts';
+import { formatStepId, isProgressType, parseFact, publicRunId } from '@switchyard/contracts';
 import { askForBudget, askForStep } from './asks.ts';
 import { evolve, objection } from './evolve.ts';
 import { isNearlyFull } from './history-size.ts';
@@ -117,7 +117,12 @@ function begin(state: RunState, context: Pick<ForeseeContext, 'checkTask'>): Run
   const rule = context.checkTask(run.task);
   const started: RunFactDraft = {
     type: 'orchestrator.task.started',
-    data: { request_id: state.runId, task: run.task, max_steps: run.budget.max_steps, tenant_id: state.tenantId },
+    data: {
+      request_id: publicRunId(state.tenantId, state.runId),
+      task: run.task,
+      max_steps: run.budget.max_steps,
+      tenant_id: state.tenantId,
+    },
   };
   if (rule === null) return [started];
   const message = 'The task was refused by a guardrail.';

@@ -7,7 +7,8 @@ export interface AuditFilter {
   readonly tenantId: string;
   /** Only records of this user. */
   readonly userId?: string;
-  readonly runId?: string;
+  /** Any of these runs. */
+  readonly runIds?: readonly string[];
   /** Exact type, or a prefix that ends in ".*". */
   readonly type?: string;
   /** Milliseconds since 1970, both inclusive. */

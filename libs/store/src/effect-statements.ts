@@ -37,7 +37,7 @@ export const OF_STEP = statement(
 export const LIST = statement(
   'list',
   `select ${COLUMNS} from mcp_tool.effects e
-   where e.tenant_id = $1 and ($2::text is null or e.user_id = $2) and ($3::text is null or e.run_id = $3)
+   where e.tenant_id = $1 and ($2::text is null or e.user_id = $2) and ($3::text[] is null or e.run_id = any($3))
      and ($4::text is null or e.state = $4)
      and ($5::float8 is null or (e.created_at, e.effect_id) < (to_timestamp($5 / 1000), $6::text))
    order by e.created_at desc, e.effect_id desc limit $7`,

@@ -79,7 +79,8 @@ export interface EffectQuery {
   readonly tenantId: string;
   /** Of this user alone. */
   readonly userId?: string | undefined;
-  readonly runId?: string | undefined;
+  /** Any of these runs. */
+  readonly runIds?: readonly string[] | undefined;
   readonly state?: EffectState | undefined;
   readonly limit: number;
   /** Where the page before ended. */

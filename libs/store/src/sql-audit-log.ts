@@ -195,11 +195,11 @@ export class SqlAuditLog implements AuditLog {
 }
 
 function conditions(filter: AuditFilter): Prisma.AuditEventWhereInput {
-  const { tenantId, userId, runId, type, since, until } = filter;
+  const { tenantId, userId, runIds, type, since, until } = filter;
   // Prisma hands a prefix to LIKE as it is.
   const prefix = type?.endsWith('.*') ? type.slice(0, -1).replace(/[\\%_]/g, '\\$&') : undefined;
   return {
-    ...defined({ tenantId, userId, runId }),
+    ...defined({ tenantId, userId, runId: runIds && { in: [...runIds] } }),
     ...(type === undefined ? {} : { type: prefix === undefined ? type : { startsWith: prefix } }),
     ts: defined({
       gte: since === undefined ? undefined : new Date(since),
@@ -221,7 +221,7 @@ function afterEvent(cursor: string | undefined): Prisma.AuditEventWhereInput[] {
 
 function afterRun(cursor: string | undefined): Prisma.RunSummaryRowWhereInput[] {
   if (cursor === undefined) return [];
-  const match = /^(\d{1,16})\.([A-Za-z0-9_-]{1,64})$/.exec(cursor);
+  const match = /^(\d{1,16})\.([A-Za-z0-9_-]{1,80})$/.exec(cursor);
   if (!match) throw new AppError('invalid_cursor');
   const createdAt = dateOf(match[1]!);
   return [

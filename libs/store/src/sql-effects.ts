@@ -118,8 +118,8 @@ export class SqlEffects implements Effects {
     return (await rows<EffectRow>(this.pool, sql.OF_STEP, [tenantId, userId, runId, stepId])).map(toEffect);
   }
 
-  async list({ tenantId, userId, runId, state, limit, after }: EffectQuery): Promise<Effect[]> {
-    const values = [tenantId, userId ?? null, runId ?? null, state ?? null];
+  async list({ tenantId, userId, runIds, state, limit, after }: EffectQuery): Promise<Effect[]> {
+    const values = [tenantId, userId ?? null, runIds === undefined ? null : [...runIds], state ?? null];
     const page = [after?.at ?? null, after?.effectId ?? null, limit];
     return (await rows<EffectRow>(this.pool, sql.LIST, [...values, ...page])).map(toEffect);
   }

@@ -54,7 +54,7 @@ describe('audit records', () => {
     const batch = [1, 2, 3].map((seq) => record('once', seq));
     expect(await auditLog.append(batch)).toEqual({ added: 3, conflicts: [] });
     expect(await auditLog.append([...batch, record('once', 4)])).toEqual({ added: 1, conflicts: [] });
-    const { records } = await auditLog.query({ tenantId: 'acme', runId: 'once', limit: 10 });
+    const { records } = await auditLog.query({ tenantId: 'acme', runIds: ['none', 'once'], limit: 10 });
     expect(records).toEqual([4, 3, 2, 1].map((seq) => record('once', seq)));
   });
 
@@ -77,7 +77,7 @@ describe('audit records', () => {
     do {
       const page = await auditLog.query({
         tenantId: 'acme',
-        runId: 'paged',
+        runIds: ['paged'],
         limit: 100,
         ...(cursor ? { cursor } : {}),
       });

@@ -63,7 +63,7 @@ describe('the list', () => {
     }
     expect(seen).toHaveLength(25);
     expect(new Set(seen).size).toBe(25);
-    expect(await effects.list({ tenantId: 'acme', runId: 'odd', limit: 100 })).toHaveLength(12);
+    expect(await effects.list({ tenantId: 'acme', runIds: ['none', 'odd'], limit: 100 })).toHaveLength(12);
     expect(await effects.list({ tenantId: 'acme', userId: 'bob', limit: 100 })).toEqual([]);
     expect(await effects.list({ tenantId: 'acme', state: 'in_doubt', limit: 100 })).toEqual([]);
   });
