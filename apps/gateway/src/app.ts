@@ -17,8 +17,10 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Announcer } from './announcer.ts';
 import { AuthGuard } from './auth.guard.ts';
 import type { GatewayConfig } from './config.ts';
+import { Denials } from './denials.ts';
+import { FailedLogins } from './failed-logins.ts';
 import { GatewayModule } from './gateway.module.ts';
-import { registerHooks } from './hooks.ts';
+import { type HookDeps, registerHooks } from './hooks.ts';
 import { MCP_PATH } from './mcp-door.ts';
 import { McpEntrance } from './mcp-entrance.ts';
 import { BUS, CONFIG, METRICS } from './parts.ts';
@@ -31,7 +33,7 @@ import { aztmLogin, registerReadiness } from './readiness.ts';
 import { StartGate } from './start-gate.ts';
 import { StreamSlots } from './slots.ts';
 import { Streams } from './streams.ts';
-import { createTokenVerifier } from './tokens.ts';
+import { createTokenVerifiers } from './tokens.ts';
 import { Traffic } from './traffic.ts';
 import { Watches } from './watches.ts';
 
@@ -76,6 +78,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const metrics = createMetrics('gateway');
       const health = new HealthChecks();
       const announcer = new Announcer(bus, log);
+      const denials = new Denials((fact) => announcer.tell(fact), clock);
       const rateLimit = createRateLimit({ perMinute: config.rateLimitPerMinute, redisUrl: config.redisUrl, log });
       const slots = new StreamSlots(config.streams);
       const traffic = new Traffic(metrics, () => slots.open);
@@ -93,12 +96,12 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
           timeoutMs: 5_000,
           maxResponseBytes: 262_144,
         });
-      const verifierFor = (audience: string) =>
+      const verifiers =
         identity.mode === 'jwt'
-          ? createTokenVerifier({ ...identity, audience }, { now: () => clock.now(), fetch: keysFetch })
+          ? createTokenVerifiers(identity, { now: () => clock.now(), fetch: keysFetch })
           : undefined;
-      const verify = identity.mode === 'jwt' ? verifierFor(identity.audience) : undefined;
-      const verifyMcp = config.mcp.audience === undefined ? verify : verifierFor(config.mcp.audience);
+      const verify = identity.mode === 'jwt' ? verifiers?.(identity.audience) : undefined;
+      const verifyMcp = config.mcp.audience === undefined ? verify : verifiers?.(config.mcp.audience);
       const { callTimeoutMs, lookEveryMs, sessions, allowedHosts } = config.mcp;
       const mcp = new McpEntrance({
         bus,
@@ -125,6 +128,24 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       registerReadiness(health, { bus, rateLimit, login, clock });
 
       let draining = false;
+      const { corsOrigins: allowedOrigins } = config.http;
+      const mcpNames = [...config.allowedHosts, ...allowedHosts];
+      const hooks: HookDeps = {
+        guard,
+        rateLimit,
+        traffic,
+        denials,
+        failedLogins: new FailedLogins(config.failedLoginsPerMinute, clock),
+        metricsToken: config.metricsToken,
+        hosts: { allowedHosts: config.allowedHosts, checked: config.checksHosts },
+        allowedOrigins,
+        mcp: {
+          hosts: { allowedHosts: mcpNames, checked: config.checksHosts || allowedHosts.length > 0 },
+          publicUrl: config.mcp.publicUrl,
+          tellsOfTokens: identity.mode === 'jwt',
+        },
+        draining: () => draining,
+      };
       const app = await createServer(
         GatewayModule.of([
           { provide: BUS, useValue: bus },
@@ -138,15 +159,10 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
           { provide: McpEntrance, useValue: mcp },
           { provide: StreamSlots, useValue: slots },
         ]),
-        config.http.corsOrigins,
+        allowedOrigins,
       );
-      app.useGlobalFilters(new ProblemFilter(log, announcer));
-      const door = {
-        policy: { allowedHosts, allowedOrigins: config.http.corsOrigins, grantsIdentity: identity.mode === 'dev' },
-        publicUrl: config.mcp.publicUrl,
-        tellsOfTokens: identity.mode === 'jwt',
-      };
-      registerHooks(instanceOf(app), { guard, rateLimit, traffic, announcer, mcp: door, draining: () => draining });
+      app.useGlobalFilters(new ProblemFilter(log, denials));
+      registerHooks(instanceOf(app), hooks);
       const peers = await answerPeers(bus, instanceOf(app), tickets, BODY_LIMIT_BYTES);
       await app.listen(config.http.port, config.http.host);
       url = publicUrl(instanceOf(app));
@@ -168,6 +184,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         await Promise.all(hearings.map((hearing) => hearing.stop()));
         await mcp.close();
         await app.close();
+        denials.close();
         rateLimit.close();
         if (overrides.bus === undefined) await bus.close();
         await telemetry.shutdown();

@@ -8,6 +8,7 @@ import {
   edgePrincipal,
   type IdentityConfig,
   type IdentityHeaders,
+  type IdentityMode,
   isForeignPage,
   takeIdentityHeaders,
 } from './identity.ts';
@@ -54,6 +55,15 @@ export class AuthGuard {
     this.#config = config;
     this.#allowedOrigins = allowedOrigins;
     this.#verify = verify;
+  }
+
+  get mode(): IdentityMode {
+    return this.#config.mode;
+  }
+
+  /** True for a request of a peer, which the bridge handed over inside this process. */
+  isPeer(request: FastifyRequest): boolean {
+    return this.tickets?.knows(request.headers[TICKET_HEADER]) ?? false;
   }
 
   /** Strips the request of every identity header and says who sent it. Throws `unauthenticated`. */

@@ -1,11 +1,13 @@
 import { busTrust, busVariables, flag, integer, list, OPS_VARIABLES } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyard/safe-fetch';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import type { IdentityConfig } from './identity.ts';
 
 const optional = z.string().min(1).optional();
 
 const MIN_SECRET_CHARS = 32;
+const DEVELOPMENT_TENANT = 'default';
 const MCP_MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 /** The gateway's environment: one line per variable; the documentation is generated from it. */
@@ -33,8 +35,10 @@ export const Config = z
       .string()
       .min(1)
       .max(256)
-      .default('default')
-      .describe('Tenant of callers whose identity names none'),
+      .optional()
+      .describe(
+        'Tenant of callers whose identity names none; unset: `default` in dev, in jwt and edge they are refused',
+      ),
     JWT_ISSUER: optional.describe('jwt: the only issuer that counts'),
     JWT_AUDIENCE: z.string().min(1).default('authenticated').describe('jwt: the audience that a token must name'),
     JWT_JWKS_URL: z.url().optional().describe('jwt: where the public keys are (ES256, RS256, EdDSA)'),
@@ -58,7 +62,7 @@ export const Config = z
       .url()
       .optional()
       .describe('Where clients reach /mcp, for its metadata; unset: as each request found it'),
-    MCP_ALLOWED_HOSTS: list.describe('Host names (comma-separated) of /mcp beside localhost; unset: any, in dev none'),
+    MCP_ALLOWED_HOSTS: list.describe('Host names (comma-separated) that /mcp answers to beside ALLOWED_HOSTS'),
     MCP_CALL_TIMEOUT_MS: integer(1_000, 600_000, 120_000).describe('Most time for one call through /mcp'),
     MCP_RESOURCE_LOOK_MS: integer(100, 3_600_000, 15_000).describe(
       'How often a resource that an MCP session watches is read',
@@ -67,8 +71,14 @@ export const Config = z
     MCP_MAX_SESSIONS_PER_USER: integer(1, 10_000, 32).describe('The same of one user'),
     MCP_SESSION_IDLE_MS: integer(1_000, 86_400_000, 600_000).describe('Time after which an unused MCP session ends'),
 
+    ALLOWED_HOSTS: list.describe(
+      'Host names (comma-separated) that the gateway answers to, beside localhost and addresses; unset: any, in dev none',
+    ),
     CORS_ORIGINS: list.describe('Origins (comma-separated) whose pages may call; `*`: any'),
     RATE_LIMIT_PER_MINUTE: integer(0, 10_000_000, 6_000).describe('Requests a minute for one user; 0: no limit'),
+    FAILED_LOGINS_PER_MINUTE: integer(0, 1_000_000, 60).describe(
+      'Requests without valid credentials a minute from one address, before it is told to wait; 0: no limit',
+    ),
     MAX_STREAMS_PER_USER: integer(1, 100_000, 128).describe('Open streams of one user on one replica'),
     MAX_STREAMS: integer(1, 1_000_000, 5_000).describe('Open streams of one replica'),
     SSE_HEARTBEAT_MS: integer(100, 60_000, 15_000).describe('Silence after which an open stream says that it lives'),
@@ -118,6 +128,9 @@ export const Config = z
     busTrust: busTrust(env, context),
     redisUrl: env.REDIS_URL,
     http: { host: env.GATEWAY_HOST, port: env.GATEWAY_PORT, corsOrigins: env.CORS_ORIGINS },
+    allowedHosts: [env.GATEWAY_HOST, ...env.ALLOWED_HOSTS].filter((name) => isIP(name) === 0),
+    /** Names are checked: always where an identity is believed, elsewhere where names are given. */
+    checksHosts: env.IDENTITY_MODE === 'dev' || env.ALLOWED_HOSTS.length > 0,
     metricsToken: env.OPS_TOKEN,
     logLevel: env.LOG_LEVEL,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
@@ -136,6 +149,7 @@ export const Config = z
         idleMs: env.MCP_SESSION_IDLE_MS,
       },
     },
+    failedLoginsPerMinute: env.FAILED_LOGINS_PER_MINUTE,
     rateLimitPerMinute: env.RATE_LIMIT_PER_MINUTE,
     streams: {
       perUser: env.MAX_STREAMS_PER_USER,
@@ -158,7 +172,7 @@ export type GatewayConfig = z.output<typeof Config>;
 function identityOf(env: {
   IDENTITY_MODE: 'dev' | 'jwt' | 'edge';
   TB_DEFAULT_USER_ID?: string | undefined;
-  DEFAULT_TENANT_ID: string;
+  DEFAULT_TENANT_ID?: string | undefined;
   JWT_ISSUER?: string | undefined;
   JWT_AUDIENCE: string;
   JWT_JWKS_URL?: string | undefined;
@@ -170,7 +184,11 @@ function identityOf(env: {
   const defaultTenantId = env.DEFAULT_TENANT_ID;
   switch (env.IDENTITY_MODE) {
     case 'dev':
-      return { mode: 'dev', defaultUserId: env.TB_DEFAULT_USER_ID, defaultTenantId };
+      return {
+        mode: 'dev',
+        defaultUserId: env.TB_DEFAULT_USER_ID,
+        defaultTenantId: defaultTenantId ?? DEVELOPMENT_TENANT,
+      };
     case 'edge':
       return { mode: 'edge', secrets: env.EDGE_SHARED_SECRET, defaultTenantId };
     case 'jwt':

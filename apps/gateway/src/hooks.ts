@@ -1,20 +1,29 @@
-import { AppError, toPublicError } from '@switchyard/contracts';
-import type { FastifyInstance } from 'fastify';
-import type { Announcer } from './announcer.ts';
+import { actorOrThrow, AppError, type Principal, toPublicError } from '@switchyard/contracts';
+import { mayReadMetrics } from '@switchyard/platform';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AuthGuard } from './auth.guard.ts';
+import { type Denials, sourceOf } from './denials.ts';
+import type { FailedLogins } from './failed-logins.ts';
+import { isJson } from './json-body.ts';
+import { challenge, MCP_PATH, metadataUrl, resourceUrl } from './mcp-door.ts';
 import type { RateLimit } from './rate-limit.ts';
-import { challenge, checkPlace, type DoorPolicy, MCP_PATH, metadataUrl, resourceUrl } from './mcp-door.ts';
+import { checkCrossSite, checkHost, checkOrigin, type HostPolicy } from './request-place.ts';
 import { deeperThan, MAX_BODY_DEPTH } from './requests.ts';
-import { needsIdentity } from './routes.ts';
+import { acts, authOf, readsOnly } from './routes.ts';
 import type { Traffic } from './traffic.ts';
 
-export interface Door {
+export interface HookDeps {
   readonly guard: AuthGuard;
   readonly rateLimit: RateLimit;
   readonly traffic: Traffic;
-  readonly announcer: Announcer;
+  readonly denials: Denials;
+  readonly failedLogins: FailedLogins;
+  /** Whoever bears it reads the metrics; undefined: none is set. */
+  readonly metricsToken: string | undefined;
+  readonly hosts: HostPolicy;
+  readonly allowedOrigins: readonly string[];
   readonly mcp: {
-    readonly policy: DoorPolicy;
+    readonly hosts: HostPolicy;
     readonly publicUrl: string | undefined;
     /** Who is refused for want of a token learns where to get one. */
     readonly tellsOfTokens: boolean;
@@ -23,11 +32,11 @@ export interface Door {
 }
 
 /**
- * What every request passes before its handler, in this order: counted, hardened, refused while draining,
- * identified (before its body is read), rate-limited, and its body looked at for depth.
+ * What every request passes before its handler, in this order: counted, hardened, its Host and page looked at, refused
+ * while draining, identified (before its body is read), rate-limited, and its body looked at for type and depth.
  */
-export function registerHooks(server: FastifyInstance, door: Door): void {
-  const { guard, rateLimit, traffic, announcer } = door;
+export function registerHooks(server: FastifyInstance, deps: HookDeps): void {
+  const { guard, rateLimit, traffic, denials } = deps;
   server.decorateRequest('identity', null);
 
   server.addHook('onRequest', async (request, reply) => {
@@ -42,36 +51,30 @@ export function registerHooks(server: FastifyInstance, door: Door): void {
       ),
     );
     reply.header('x-content-type-options', 'nosniff');
-    const route = request.routeOptions.url;
-    if (request.is404 || route === undefined || !needsIdentity(request.method, route)) {
+    const route = request.is404 ? undefined : request.routeOptions.url;
+    // A peer did not come by a name of ours, and is no page.
+    if (!guard.isPeer(request)) checkPlace(request, route, deps);
+    const auth = route === undefined ? 'none' : authOf(request.method, route);
+    if (route === undefined || auth === 'none' || (auth === 'operator' && maySeeMetrics(request, deps))) {
       guard.strip(request);
       return;
     }
-    if (door.draining()) {
+    if (deps.draining()) {
       reply.header('connection', 'close');
       throw new AppError('unavailable', 'This server is stopping; try again.', { retryAfterMs: 1_000 });
     }
-    try {
-      request.identity = await guard.identify(request);
-    } catch (error) {
-      const { code, message } = toPublicError(error);
-      if (code === 'unauthenticated') {
-        announcer.tell({ type: 'gateway.auth.failed', data: { reason: message, path: route, source_ip: request.ip } });
-        if (route === MCP_PATH && door.mcp.tellsOfTokens) {
-          const where = metadataUrl(resourceUrl(door.mcp.publicUrl, request.headers));
-          reply.header('www-authenticate', challenge(where, request.headers.authorization !== undefined, message));
-        }
-      }
-      throw error;
-    }
+    request.identity = await identify(request, reply, route, deps);
     const { principal } = request.identity;
-    // A peer did not come by a name of ours.
-    if (route === MCP_PATH && principal?.via !== 'xmpp') checkPlace(request.headers, door.mcp.policy);
+    if (auth === 'operator' && principal?.role !== 'admin' && principal?.role !== 'auditor')
+      throw new AppError('forbidden', 'Metrics are for admins, auditors and the bearer of OPS_TOKEN.');
+    if (principal !== undefined && !readsOnly(request.method, route)) actorOrThrow(principal);
+    if (principal?.via === 'edge') checkEdgeRequest(request, route, deps.allowedOrigins);
     try {
-      await rateLimit.take(principal === undefined ? `ip:${request.ip}` : `${principal.tenantId}/${principal.userId}`);
+      await rateLimit.take(principal === undefined ? `ip:${request.ip}` : userKey(principal));
     } catch (error) {
       const who = { tenant_id: principal?.tenantId ?? null, user_id: principal?.userId ?? null };
-      if (error instanceof AppError) announcer.tell({ type: 'gateway.rate.limited', data: { ...who, path: route } });
+      if (error instanceof AppError)
+        denials.add({ type: 'gateway.rate.limited', data: { ...who, path: route } }, deniedSource(request));
       throw error;
     }
   });
@@ -83,4 +86,53 @@ export function registerHooks(server: FastifyInstance, door: Door): void {
         : undefined,
     );
   });
+}
+
+/** Who a refusal is counted for: the caller that proved itself, else its address. */
+export function deniedSource(request: FastifyRequest): string {
+  const principal = request.identity?.principal;
+  return principal === undefined ? sourceOf(request.ip) : userKey(principal);
+}
+
+function userKey({ tenantId, userId }: Principal): string {
+  return `${tenantId}/${userId}`;
+}
+
+function checkPlace({ headers }: FastifyRequest, route: string | undefined, deps: HookDeps): void {
+  const { hosts, allowedOrigins, mcp, guard } = deps;
+  if (route === MCP_PATH) checkHost(headers, mcp.hosts, 'MCP_ALLOWED_HOSTS or ALLOWED_HOSTS');
+  else checkHost(headers, hosts, 'ALLOWED_HOSTS');
+  if (route === MCP_PATH || guard.mode === 'dev') checkOrigin(headers, allowedOrigins);
+}
+
+/** In development everybody may; elsewhere the bearer of the token. Admins and auditors prove themselves as always. */
+function maySeeMetrics(request: FastifyRequest, { guard, metricsToken }: HookDeps): boolean {
+  if (metricsToken === undefined) return guard.mode === 'dev';
+  return mayReadMetrics(request.headers.authorization, metricsToken);
+}
+
+/** What the edge lets through may come from any page that its user looks at. */
+function checkEdgeRequest(request: FastifyRequest, route: string, allowedOrigins: readonly string[]): void {
+  if (acts(request.method, route)) checkCrossSite(request.headers, allowedOrigins);
+  // A form of another site can send any type but this one.
+  if (!isJson(request.headers)) throw new AppError('unsupported_media_type');
+}
+
+async function identify(request: FastifyRequest, reply: FastifyReply, route: string, deps: HookDeps) {
+  const { guard, denials, failedLogins, mcp } = deps;
+  try {
+    return await guard.identify(request);
+  } catch (error) {
+    const { code, message } = toPublicError(error);
+    if (code !== 'unauthenticated') throw error;
+    const source = sourceOf(request.ip);
+    denials.add({ type: 'gateway.auth.failed', data: { reason: message, path: route, source_ip: request.ip } }, source);
+    failedLogins.count(source);
+    if (route === MCP_PATH && mcp.tellsOfTokens) {
+      const resource = resourceUrl(mcp.publicUrl, request.headers);
+      const where = resource === undefined ? undefined : metadataUrl(resource);
+      reply.header('www-authenticate', challenge(where, request.headers.authorization !== undefined, message));
+    }
+    throw error;
+  }
 }

@@ -156,6 +156,73 @@ describe('claims', () => {
   });
 });
 
+describe('a tenant, a user or a role that is there and cannot be used', () => {
+  const UNUSABLE = [42, ['acme'], null, true, {}, '', ' ', ' acme', 'a\u0000b', 'a\nb', '\ud800', 'x'.repeat(257)];
+  const OWN: JwtIdentity = { ...JWT, defaultTenantId: undefined };
+
+  it.each(UNUSABLE)('is refused in a token, also where a default is chosen: %j', (value) => {
+    for (const config of [JWT, OWN]) {
+      expect(code(() => claimsPrincipal(config, { sub: 'u', app_metadata: { tenant_id: value } }))).toBe(
+        'unauthenticated',
+      );
+      expect(code(() => claimsPrincipal(config, { sub: value, app_metadata: { tenant_id: 'acme' } }))).toBe(
+        'unauthenticated',
+      );
+      const roles = { tenant_id: 'acme', role: value };
+      expect(code(() => claimsPrincipal(config, { sub: 'u', app_metadata: roles }))).toBe('unauthenticated');
+    }
+    expect(code(() => claimsPrincipal(JWT, { sub: 'u', app_metadata: [value] }))).toBe('unauthenticated');
+  });
+
+  it.each(['', ' ', 'a\u0000b', 'x'.repeat(257)])('is refused of the edge: %j', (value) => {
+    const given = (header: string) =>
+      edgePrincipal(
+        EDGE,
+        take('edge', [
+          'X-Edge-Secret',
+          's3cret-new',
+          header,
+          value,
+          ...(header === 'X-Supabase-User-ID' ? [] : ['X-Supabase-User-ID', 'u1']),
+        ]).taken,
+      );
+    for (const header of ['X-Supabase-Tenant-ID', 'X-Supabase-User-ID', 'X-Supabase-User-Role'])
+      expect(code(() => given(header))).toBe('unauthenticated');
+  });
+});
+
+describe('an identity without a tenant', () => {
+  it('is of the tenant that the operator has chosen, and refused where none is chosen', () => {
+    expect(claimsPrincipal(JWT, { sub: 'u' }).tenantId).toBe('default');
+    expect(code(() => claimsPrincipal({ ...JWT, defaultTenantId: undefined }, { sub: 'u' }))).toBe('unauthenticated');
+    const edge = take('edge', ['X-Edge-Secret', 's3cret-new', 'X-Supabase-User-ID', 'u1']).taken;
+    expect(edgePrincipal(EDGE, edge).tenantId).toBe('default');
+    expect(code(() => edgePrincipal({ ...EDGE, defaultTenantId: undefined }, edge))).toBe('unauthenticated');
+  });
+});
+
+describe('names that are nobody’s', () => {
+  it('are refused: user ids of operators, in every mode', () => {
+    for (const id of ['operator-ann', 'Operator-ann', 'operator-']) {
+      expect(code(() => claimsPrincipal(JWT, { sub: id }))).toBe('unauthenticated');
+      expect(code(() => devPrincipal(DEV, take('dev', ['X-User-Id', id]).taken))).toBe('unauthenticated');
+      expect(code(() => devPrincipal(DEV, take('dev', []).taken, { user_id: id }))).toBe('unauthenticated');
+      const edge = take('edge', ['X-Edge-Secret', 's3cret-new', 'X-Supabase-User-ID', id]).taken;
+      expect(code(() => edgePrincipal(EDGE, edge))).toBe('unauthenticated');
+    }
+    expect(claimsPrincipal(JWT, { sub: 'operators' }).userId).toBe('operators');
+  });
+
+  it('are refused: roles of programs, in whatever case and claim they stand', () => {
+    for (const role of ['service_role', 'Service_Role', 'ANON']) {
+      expect(code(() => claimsPrincipal(JWT, { sub: 'u', role }))).toBe('unauthenticated');
+      expect(code(() => claimsPrincipal(JWT, { sub: 'u', app_metadata: { role } }))).toBe('unauthenticated');
+      const raw = ['X-Edge-Secret', 's3cret-new', 'X-Supabase-User-ID', 'u1', 'X-Supabase-User-Role', role];
+      expect(code(() => edgePrincipal(EDGE, take('edge', raw).taken))).toBe('unauthenticated');
+    }
+  });
+});
+
 describe('bearerToken', () => {
   it('takes one token of at most 8 KB', () => {
     expect(bearerToken('Bearer abc.def')).toBe('abc.def');

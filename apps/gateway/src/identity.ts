@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { AppError, encodeId, type Principal, ROLES } from '@switchyard/contracts';
+import { claimAt, isName, refuseMachineRole, refuseReservedUser, tenantOr } from './claims.ts';
 
 /*
  * Who is asking. Pure decisions; verifying a token's signature is the shell's (tokens.ts).
@@ -9,6 +10,8 @@ import { AppError, encodeId, type Principal, ROLES } from '@switchyard/contracts
  * I2 A role comes from a claim that its bearer cannot edit; an unknown role is `user`.
  * I3 An identity that is taken for granted (development without X-User-Id) is not lent to pages of other origins.
  * I4 Foreign ids become ids of ours by one function, without collisions.
+ * I5 A claim or header that is there and cannot be used is refused; a caller whose identity names no tenant has one
+ *    only where the operator has chosen it (claims.ts).
  */
 
 export type IdentityMode = 'dev' | 'jwt' | 'edge';
@@ -22,7 +25,8 @@ export interface EdgeIdentity {
   readonly mode: 'edge';
   /** More than one while a secret is being replaced. */
   readonly secrets: readonly string[];
-  readonly defaultTenantId: string;
+  /** Undefined: the edge names a tenant with every request. */
+  readonly defaultTenantId: string | undefined;
 }
 export interface JwtIdentity {
   readonly mode: 'jwt';
@@ -32,7 +36,8 @@ export interface JwtIdentity {
   readonly keys: { readonly jwksUrl: string } | { readonly secret: string };
   readonly roleClaim: string;
   readonly tenantClaim: string;
-  readonly defaultTenantId: string;
+  /** Undefined: every token names its tenant. */
+  readonly defaultTenantId: string | undefined;
 }
 export type IdentityConfig = DevIdentity | EdgeIdentity | JwtIdentity;
 
@@ -89,6 +94,7 @@ export interface BodyTenant {
 export function devPrincipal(config: DevIdentity, headers: IdentityHeaders, body?: BodyTenant | null): Principal {
   const userId = one(headers, 'x-user-id') ?? filled(body?.user_id) ?? config.defaultUserId;
   if (userId === undefined) throw new AppError('unauthenticated', 'Send X-User-Id, or set TB_DEFAULT_USER_ID.');
+  refuseReservedUser(userId);
   const tenantId = one(headers, 'x-tenant-id') ?? filled(body?.tenant_id) ?? config.defaultTenantId;
   return {
     tenantId: encodeId(tenantId),
@@ -116,14 +122,15 @@ export function isForeignPage(
 export function edgePrincipal(config: EdgeIdentity, headers: IdentityHeaders): Principal {
   const secret = one(headers, EDGE_SECRET_HEADER);
   if (secret === undefined || !config.secrets.some((known) => sameSecret(known, secret))) {
-    throw new AppError('unauthenticated', 'This request did not come through the gateway that proves identities.');
+    throw new AppError('unauthenticated', 'The edge secret is missing or wrong (X-Edge-Secret).');
   }
-  const userId = one(headers, 'x-supabase-user-id');
+  const userId = named(headers, 'x-supabase-user-id');
   if (userId === undefined) throw new AppError('unauthenticated', 'X-Supabase-User-ID is missing.');
-  const role = one(headers, 'x-supabase-user-role');
+  refuseReservedUser(userId);
+  const role = named(headers, 'x-supabase-user-role');
   refuseMachineRole(role);
   return {
-    tenantId: encodeId(one(headers, 'x-supabase-tenant-id') ?? config.defaultTenantId),
+    tenantId: encodeId(tenantOr(named(headers, 'x-supabase-tenant-id'), config.defaultTenantId, 'The request')),
     userId: encodeId(userId),
     role: knownRole(role),
     via: 'edge',
@@ -144,13 +151,16 @@ export function bearerToken(authorization: string | undefined): string {
 
 /** The claims of a token whose signature, issuer, audience and time were checked. */
 export function claimsPrincipal(config: JwtIdentity, claims: Readonly<Record<string, unknown>>): Principal {
-  const { sub, role } = claims;
-  if (typeof sub !== 'string' || sub === '') throw new AppError('unauthenticated', 'The token names no subject.');
-  refuseMachineRole(typeof role === 'string' ? role : undefined);
+  const sub = claimAt(claims, 'sub');
+  if (sub === undefined) throw new AppError('unauthenticated', 'The token names no subject.');
+  refuseReservedUser(sub);
+  refuseMachineRole(Object.hasOwn(claims, 'role') ? claims['role'] : undefined);
+  const role = claimAt(claims, config.roleClaim);
+  refuseMachineRole(role);
   return {
-    tenantId: encodeId(textAt(claims, config.tenantClaim) ?? config.defaultTenantId),
+    tenantId: encodeId(tenantOr(claimAt(claims, config.tenantClaim), config.defaultTenantId, 'The token')),
     userId: encodeId(sub),
-    role: knownRole(textAt(claims, config.roleClaim)),
+    role: knownRole(role),
     via: 'jwt',
   };
 }
@@ -164,6 +174,15 @@ function one(headers: IdentityHeaders, name: string): string | undefined {
   return value === '' ? undefined : value;
 }
 
+/** A header of the edge: absent, or a name. */
+function named(headers: IdentityHeaders, header: string): string | undefined {
+  if (!headers.has(header)) return undefined;
+  const value = one(headers, header);
+  if (value === undefined || !isName(value))
+    throw new AppError('unauthenticated', `${header} must name one, without control characters, or be left out.`);
+  return value;
+}
+
 function filled(value: string | null | undefined): string | undefined {
   return value === null || value === '' ? undefined : value;
 }
@@ -172,25 +191,10 @@ function knownRole(value: string | undefined): Principal['role'] {
   return ROLES.find((role) => role === value) ?? 'user';
 }
 
-/** Keys for programs are no users: their bearer is everybody who has the page, or nobody who may be named. */
-function refuseMachineRole(role: string | undefined): void {
-  if (role === 'anon' || role === 'service_role') throw new AppError('unauthenticated', 'Sign in as a user.');
-}
-
 function sameSecret(known: string, given: string): boolean {
   return timingSafeEqual(digest(known), digest(given));
 }
 
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
-}
-
-/** The text at a dotted path of own properties; undefined for anything else. */
-function textAt(claims: Readonly<Record<string, unknown>>, path: string): string | undefined {
-  let value: unknown = claims;
-  for (const key of path.split('.')) {
-    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = (value as Record<string, unknown>)[key];
-  }
-  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -70,8 +70,12 @@ export class McpController {
   #describe(request: FastifyRequest, reply: FastifyReply): void {
     const { identity, mcp } = this.config;
     if (identity.mode !== 'jwt') throw new AppError('not_found', 'Tokens play no part in this deployment.');
-    void reply.header('cache-control', 'public, max-age=300').send({
-      resource: resourceUrl(mcp.publicUrl, request.headers),
+    const resource = resourceUrl(mcp.publicUrl, request.headers);
+    if (resource === undefined) throw new AppError('invalid_input', 'The Host header is not a host.');
+    // What names the Host of one request is for the client of that request alone.
+    const caching = mcp.publicUrl === undefined ? 'private, no-store' : 'public, max-age=300';
+    void reply.header('cache-control', caching).send({
+      resource,
       authorization_servers: [identity.issuer],
       bearer_methods_supported: ['header'],
       resource_name: 'Switchyard',

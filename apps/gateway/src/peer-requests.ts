@@ -33,6 +33,10 @@ export class Tickets {
     return ticket;
   }
 
+  knows(ticket: unknown): boolean {
+    return typeof ticket === 'string' && this.#open.has(ticket);
+  }
+
   /** The principal of a ticket; a ticket counts once. */
   redeem(ticket: unknown): Principal | undefined {
     if (typeof ticket !== 'string') return undefined;

@@ -2,7 +2,8 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '
 import { AppError } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Announcer } from './announcer.ts';
+import type { Denials } from './denials.ts';
+import { deniedSource } from './hooks.ts';
 import { PROBLEM_TYPE, refusalOf, toProblem } from './problem.ts';
 import { methodsAt } from './routes.ts';
 
@@ -10,11 +11,11 @@ import { methodsAt } from './routes.ts';
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   readonly #log: Logger;
-  readonly #announcer: Announcer;
+  readonly #denials: Denials;
 
-  constructor(log: Logger, announcer: Announcer) {
+  constructor(log: Logger, denials: Denials) {
     this.#log = log;
-    this.#announcer = announcer;
+    this.#denials = denials;
   }
 
   catch(error: unknown, host: ArgumentsHost): void {
@@ -31,7 +32,9 @@ export class ProblemFilter implements ExceptionFilter {
       const principal = request.identity?.principal;
       const who = { tenant_id: principal?.tenantId ?? null, user_id: principal?.userId ?? null };
       const path = request.routeOptions.url ?? '';
-      this.#announcer.tell({ type: 'gateway.access.denied', data: { ...who, path, reason: answer.body.detail } });
+      const from = principal === undefined ? { source_ip: request.ip } : {};
+      const data = { ...who, ...from, path, reason: answer.body.detail };
+      this.#denials.add({ type: 'gateway.access.denied', data }, deniedSource(request));
     }
     // After the first byte of a stream nothing can be answered any more.
     if (reply.sent) return;

@@ -15,9 +15,37 @@ const AUTH: ReadonlyMap<string, HttpRoute['auth']> = new Map([
   [`GET ${DOCS_ASSETS}`, 'none'],
 ]);
 
-/** Whether a route needs an identity; one that is not in the table does. */
-export function needsIdentity(method: string, path: string): boolean {
-  return AUTH.get(`${method} ${path}`) !== 'none';
+/** Who may use a route; one that is not in the table is for users. */
+export function authOf(method: string, path: string): HttpRoute['auth'] {
+  return AUTH.get(`${method} ${path}`) ?? 'user';
+}
+
+/** Routes that change something although they are read: they start a run or an authorisation. */
+const ACTING_GETS: ReadonlySet<string> = new Set([
+  'GET /orchestrate/stream',
+  'GET /ag-ui/events',
+  'GET /api/mcp/auth/:provider/start',
+]);
+
+/**
+ * Routes that read by another method, or where the service behind them knows better what is an act: an auditor calls
+ * the tools that only read.
+ */
+const FOR_AUDITORS: ReadonlySet<string> = new Set([
+  'POST /mcp',
+  'DELETE /mcp',
+  'POST /tools/check',
+  'POST /tools/:name/call',
+]);
+
+/** Whether an auditor may make this request, as far as its route tells. */
+export function readsOnly(method: string, path: string): boolean {
+  return !acts(method, path) || FOR_AUDITORS.has(`${method} ${path}`);
+}
+
+/** Whether a request changes something, as far as its route tells. */
+export function acts(method: string, path: string): boolean {
+  return (method !== 'GET' && method !== 'HEAD') || ACTING_GETS.has(`${method} ${path}`);
 }
 
 const PATTERNS = [...HTTP_ROUTES.map(({ path }) => path), '/docs/{file}'].map((path) => ({

@@ -1,9 +1,8 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
 import { AppError } from '@switchyard/contracts';
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
 import type { JwtIdentity } from './identity.ts';
-import { createTokenVerifier, type VerifyToken } from './tokens.ts';
+import { createTokenVerifiers, type VerifyToken } from './tokens.ts';
 
 const SECRET = 'a-secret-of-at-least-32-characters';
 const base = {
@@ -39,7 +38,7 @@ async function code(verify: VerifyToken, text: string): Promise<string> {
 }
 
 describe('a shared secret', () => {
-  const verify = createTokenVerifier(HS);
+  const verify = createTokenVerifiers(HS)('authenticated');
 
   it('proves a token with issuer, audience, expiry and subject', async () => {
     expect((await verify(await token().sign(key))).sub).toBe('u');
@@ -96,28 +95,69 @@ describe('a remote key set', () => {
     const { publicKey, privateKey } = await generateKeyPair('RS256', { extractable: true });
     const fetcher = () => Promise.resolve(Response.json({ keys: [{ ...jwk, kid: 'k1', alg: 'RS256' }] }));
     const jwk = await exportJWK(publicKey);
-    const verify = createTokenVerifier(REMOTE, { fetch: fetcher });
+    const verify = createTokenVerifiers(REMOTE, { fetch: fetcher })('authenticated');
     expect(await code(verify, await token('RS256').sign(privateKey))).toBe('accepted');
     const confused = await token('HS256').sign(new TextEncoder().encode(await exportSPKI(publicKey)));
     expect(await code(verify, confused)).toBe('unauthenticated');
   });
 
-  it('is fetched once, however many tokens come and whatever keys they name', async () => {
-    const old = await generateKeyPair('ES256', { extractable: true });
-    let fetches = 0;
-    const keys = [{ ...(await exportJWK(old.publicKey)), kid: 'k1', alg: 'ES256' }];
-    const verify = createTokenVerifier(REMOTE, {
-      fetch: () => ((fetches += 1), Promise.resolve(Response.json({ keys }))),
-    });
-    for (let i = 0; i < 5; i += 1) await verify(await token('ES256').sign(old.privateKey));
-    const stranger = await token('ES256', undefined, 'unknown').sign(old.privateKey);
-    for (let i = 0; i < 20; i += 1) expect(await code(verify, stranger)).toBe('unauthenticated');
-    expect(fetches).toBe(1);
+  const keyPair = () => generateKeyPair('ES256', { extractable: true });
+  const jwkOf = async (key: Parameters<typeof exportJWK>[0], kid: string) => ({
+    ...(await exportJWK(key)),
+    kid,
+    alg: 'ES256',
   });
 
-  it('answers `unavailable` where it was never read', async () => {
-    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const verify = createTokenVerifier(REMOTE, { fetch: () => Promise.reject(new TypeError('fetch failed')) });
-    expect(await code(verify, await token('ES256').sign(privateKey))).toBe('unavailable');
+  it('is read a few times at most, however many tokens name keys that nobody has', async () => {
+    const { publicKey, privateKey } = await keyPair();
+    const keys = [await jwkOf(publicKey, 'k1')];
+    let fetches = 0;
+    const verify = createTokenVerifiers(REMOTE, {
+      fetch: () => ((fetches += 1), Promise.resolve(Response.json({ keys }))),
+    })('authenticated');
+    for (let i = 0; i < 5; i += 1) await verify(await token('ES256').sign(privateKey));
+    expect(fetches).toBe(1);
+    const strangers = Array.from({ length: 300 }, (_, i) => token('ES256', undefined, `unknown-${i}`).sign(privateKey));
+    const codes = await Promise.all(strangers.map(async (stranger) => code(verify, await stranger)));
+    expect(new Set(codes)).toEqual(new Set(['unauthenticated']));
+    // The same ones again are refused without another look.
+    for (const stranger of strangers) expect(await code(verify, await stranger)).toBe('unauthenticated');
+    expect(fetches).toBeLessThanOrEqual(4);
   });
+
+  it('takes a new key of the issuer with its first token, within a second', async () => {
+    const [old, next] = [await keyPair(), await keyPair()];
+    const keys = [await jwkOf(old.publicKey, 'k1')];
+    const verify = createTokenVerifiers(REMOTE, { fetch: () => Promise.resolve(Response.json({ keys })) })(
+      'authenticated',
+    );
+    await verify(await token('ES256').sign(old.privateKey));
+    keys[0] = await jwkOf(next.publicKey, 'k2');
+    const rotated = await token('ES256', undefined, 'k2').sign(next.privateKey);
+    const before = performance.now();
+    expect(await code(verify, rotated)).toBe('accepted');
+    expect(performance.now() - before).toBeLessThan(1_500);
+    // What the issuer has withdrawn does not count any more.
+    expect(await code(verify, await token('ES256').sign(old.privateKey))).toBe('unauthenticated');
+  });
+
+  it('says that the keys are away, and nothing of the token, where it was never read; and is read again', async () => {
+    const { publicKey, privateKey } = await keyPair();
+    let answer = (): Promise<Response> => Promise.reject(new AppError('unavailable', 'no such host'));
+    const verify = createTokenVerifiers(REMOTE, { fetch: () => answer() })('authenticated');
+    const good = await token('ES256').sign(privateKey);
+    await expect(verify(good)).rejects.toMatchObject({ code: 'unavailable', retryAfterMs: 1_000 });
+    for (const broken of [new Response('no', { status: 500 }), new Response('{'), Response.json({})]) {
+      await new Promise((resolve) => setTimeout(resolve, 1_050));
+      answer = () => Promise.resolve(broken);
+      expect(await code(verify, good)).toBe('unavailable');
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1_050));
+    answer = async () => Response.json({ keys: [await jwkOf(publicKey, 'k1')] });
+    expect(await code(verify, good)).toBe('accepted');
+    // From now on its last keys serve, and only a key that is not among them must wait.
+    answer = () => Promise.reject(new TypeError('fetch failed'));
+    expect(await code(verify, good)).toBe('accepted');
+    expect(await code(verify, await token('ES256', undefined, 'k2').sign(privateKey))).toBe('unavailable');
+  }, 20_000);
 });

@@ -1,29 +1,18 @@
 import { AppError } from '@switchyard/contracts';
-import {
-  createLocalJWKSet,
-  createRemoteJWKSet,
-  customFetch,
-  errors,
-  type JWTPayload,
-  jwtVerify,
-  type JWTVerifyGetKey,
-} from 'jose';
+import { errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey } from 'jose';
 import type { JwtIdentity } from './identity.ts';
+import { KeySet } from './key-set.ts';
 
 /*
  * Verifies bearer tokens.
  *
  * T1 Which algorithms and keys count is configuration; the token's header chooses nothing but the key id.
  * T2 Issuer, audience, expiry and subject must be there and fit.
- * T3 A key server that is down does not lock everybody out: its last keys serve for an hour.
+ * T3 Where the keys cannot be had (key-set.ts), that is said, and nothing of the token.
  */
 export type VerifyToken = (token: string) => Promise<JWTPayload>;
 
 const CLOCK_TOLERANCE_S = 5;
-const JWKS_CACHE_MS = 600_000;
-const JWKS_COOLDOWN_MS = 30_000;
-const JWKS_TIMEOUT_MS = 5_000;
-const JWKS_STALE_MS = 3_600_000;
 const ASYMMETRIC = ['ES256', 'RS256', 'EdDSA'];
 
 export interface TokenOptions {
@@ -31,20 +20,30 @@ export interface TokenOptions {
   readonly now?: () => number;
 }
 
-/** Throws `unauthenticated` for every token that does not hold; the reason is public, the cause is for the log. */
-export function createTokenVerifier(config: JwtIdentity, options: TokenOptions = {}): VerifyToken {
-  const common = {
-    issuer: config.issuer,
-    audience: config.audience,
-    clockTolerance: CLOCK_TOLERANCE_S,
-    requiredClaims: ['sub', 'exp', 'iss', 'aud'],
-  };
+/**
+ * Verifiers of one issuer, one for each audience, over the same keys. They throw `unauthenticated` for every token that
+ * does not hold; the reason is public, the cause is for the log.
+ */
+export function createTokenVerifiers(
+  config: JwtIdentity,
+  options: TokenOptions = {},
+): (audience: string) => VerifyToken {
   const now = options.now ?? Date.now;
-  const verify =
-    'secret' in config.keys
-      ? secretVerifier(config.keys.secret, common)
-      : keySetVerifier(staleIfError(config.keys.jwksUrl, options.fetch, now), common);
+  const { keys } = config;
+  const keySet = 'secret' in keys ? undefined : new KeySet({ url: keys.jwksUrl, fetch: options.fetch });
+  return (audience) => {
+    const common = {
+      issuer: config.issuer,
+      audience,
+      clockTolerance: CLOCK_TOLERANCE_S,
+      requiredClaims: ['sub', 'exp', 'iss', 'aud'],
+    };
+    const verify = 'secret' in keys ? secretVerifier(keys.secret, common) : keySetVerifier(keySet!.key, common);
+    return checked(verify, now);
+  };
+}
 
+function checked(verify: VerifyToken, now: () => number): VerifyToken {
   return async (token) => {
     let claims: JWTPayload;
     try {
@@ -53,7 +52,10 @@ export function createTokenVerifier(config: JwtIdentity, options: TokenOptions =
       throw refusal(error);
     }
     if (claims.iat !== undefined && claims.iat > now() / 1000 + CLOCK_TOLERANCE_S) {
-      throw new AppError('unauthenticated', 'The token is from the future.');
+      throw new AppError(
+        'unauthenticated',
+        'The token is not valid yet: its `iat` lies in the future. Check the clocks.',
+      );
     }
     return claims;
   };
@@ -70,37 +72,12 @@ function keySetVerifier(keys: JWTVerifyGetKey, common: Common): VerifyToken {
   return async (token) => (await jwtVerify(token, keys, { ...common, algorithms: ASYMMETRIC })).payload;
 }
 
-/** The remote key set; where it cannot be read, the keys of the last hour. */
-function staleIfError(url: string, fetcher: typeof fetch | undefined, now: () => number): JWTVerifyGetKey {
-  const remote = createRemoteJWKSet(new URL(url), {
-    cacheMaxAge: JWKS_CACHE_MS,
-    cooldownDuration: JWKS_COOLDOWN_MS,
-    timeoutDuration: JWKS_TIMEOUT_MS,
-    ...(fetcher === undefined ? {} : { [customFetch]: fetcher }),
-  });
-  let goodAt = 0;
-  return async (header, token) => {
-    try {
-      const key = await remote(header, token);
-      if (remote.fresh) goodAt = now();
-      return key;
-    } catch (error) {
-      const known = remote.jwks();
-      const answered = error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JOSENotSupported;
-      if (answered || known === undefined || now() - goodAt > JWKS_STALE_MS) throw error;
-      return createLocalJWKSet(known)(header, token);
-    }
-  };
-}
-
 function refusal(error: unknown): AppError {
   const cause = { cause: error };
   if (error instanceof errors.JWTExpired) return new AppError('unauthenticated', 'The token has expired.', cause);
   if (error instanceof errors.JWTClaimValidationFailed) {
     return new AppError('unauthenticated', `The token's claim ${error.claim} does not hold.`, cause);
   }
-  if (error instanceof errors.JWKSTimeout || error instanceof TypeError) {
-    return new AppError('unavailable', 'Tokens cannot be checked at the moment.', cause);
-  }
-  return new AppError('unauthenticated', 'The token does not hold.', cause);
+  if (error instanceof AppError) return error;
+  return new AppError('unauthenticated', 'The token is not valid.', cause);
 }

@@ -12,6 +12,7 @@ afterEach(async () => {
 
 const EDGE_SECRET = 'e'.repeat(32);
 const jwtEnv = { IDENTITY_MODE: 'jwt', JWT_ISSUER: 'https://issuer', JWT_AUDIENCE: 'authenticated' };
+const ACME = { app_metadata: { tenant_id: 'acme' } };
 const body = JSON.stringify({ task: 'play success', tenant: { tenant_id: 'stolen', user_id: 'stolen' } });
 const forged = {
   'x-user-id': 'eve',
@@ -77,7 +78,7 @@ describe('dev', () => {
     for (const headers of own) {
       expect((await simple(headers)).status).toBe(200);
     }
-    expect((await simple({ origin: 'https://evil.example', 'x-user-id': 'alice' })).status).toBe(200);
+    expect((await simple({ origin: 'https://evil.example', 'x-user-id': 'alice' })).status).toBe(403);
   });
 
   it('falls back to TB_DEFAULT_USER_ID', async () => {
@@ -93,12 +94,12 @@ describe('jwt', () => {
   it('takes user, tenant and role from the token alone', async () => {
     const sign = await keyed();
     const token = await sign({
-      app_metadata: { role: 'auditor', tenant_id: 'acme' },
-      user_metadata: { role: 'admin' },
+      app_metadata: { role: 'admin', tenant_id: 'acme' },
+      user_metadata: { role: 'auditor' },
       role: 'authenticated',
     });
     expect((await run({ ...forged, authorization: `Bearer ${token}` })).status).toBe(200);
-    expect(principal()).toEqual({ tenantId: 'acme', userId: 'user-1', role: 'auditor', via: 'jwt' });
+    expect(principal()).toEqual({ tenantId: 'acme', userId: 'user-1', role: 'admin', via: 'jwt' });
   });
 
   it('refuses everything else with a problem, and tells the fact', async () => {
@@ -106,7 +107,7 @@ describe('jwt', () => {
     for (const authorization of [
       '',
       'Bearer x',
-      `Bearer ${(await sign({})).slice(0, -4)}AAAA`,
+      `Bearer ${(await sign(ACME)).slice(0, -4)}AAAA`,
       `Bearer ${'a'.repeat(9_000)}`,
       'Basic YTpi',
     ]) {
@@ -119,7 +120,7 @@ describe('jwt', () => {
 
   it('ends a stream when the token does, so that the client comes back with a new one', async () => {
     const sign = await keyed();
-    const token = await sign({}, 1);
+    const token = await sign(ACME, 1);
     const response = await fetch(`${house!.url}/orchestrate/stream?task=hang`, {
       headers: { authorization: `Bearer ${token}` },
     });
@@ -138,9 +139,10 @@ describe('edge', () => {
       'x-supabase-user-id': 'user-9',
       'x-supabase-user-email': 'u@x',
       'x-supabase-user-role': 'authenticated',
+      'x-supabase-tenant-id': 'acme',
     };
     expect((await run({ ...trusted, 'x-user-id': 'eve', 'x-user-role': 'admin' })).status).toBe(200);
-    expect(principal()).toEqual({ tenantId: 'default', userId: 'user-9', role: 'user', via: 'edge' });
+    expect(principal()).toEqual({ tenantId: 'acme', userId: 'user-9', role: 'user', via: 'edge' });
     for (const headers of [forged, { ...trusted, 'x-edge-secret': 'f'.repeat(32) }, { 'x-edge-secret': EDGE_SECRET }]) {
       expect((await run(headers)).status).toBe(401);
     }

@@ -167,7 +167,7 @@ describe('slow clients', () => {
     const paused = Array.from({ length: 20 }, (_, i) => {
       const socket = connect(Number(port), hostname);
       socket.write(
-        `GET /orchestrate/stream?task=play%20tool%205&run_id=slow-${i} HTTP/1.1\r\nHost: x\r\nX-User-Id: u${i}\r\n\r\n`,
+        `GET /orchestrate/stream?task=play%20tool%205&run_id=slow-${i} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-User-Id: u${i}\r\n\r\n`,
       );
       socket.pause();
       socket.on('error', () => undefined);

@@ -550,7 +550,7 @@ describe('with bearer tokens', () => {
     const jwk = { ...(await exportJWK(publicKey)), kid: 'k1', alg: 'ES256' };
     sign = (claims = {}) => {
       const { issuer, audience, expires } = { ...OURS, ...claims };
-      const token = new SignJWT({})
+      const token = new SignJWT({ app_metadata: { tenant_id: 'acme' } })
         .setProtectedHeader({ alg: 'ES256', kid: 'k1' })
         .setIssuer(issuer)
         .setAudience(audience);
@@ -628,7 +628,7 @@ describe('with bearer tokens', () => {
     const authorization = `Bearer ${await sign()}`;
     const added = await ask('tools/call', { name: 'add', arguments: { a: 1, b: 1 } }, { authorization });
     expect(answerOf(added).result).toMatchObject({ structuredContent: { sum: 2 } });
-    expect(tools.calls.at(-1)!.principal).toEqual({ tenantId: 'default', userId: 'user-1', role: 'user', via: 'jwt' });
+    expect(tools.calls.at(-1)!.principal).toEqual({ tenantId: 'acme', userId: 'user-1', role: 'user', via: 'jwt' });
     expect((await fetch(`${house.url}/runs`, { headers: { authorization } })).status).toBe(401);
   });
 });

@@ -4,7 +4,7 @@ import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { RequestMethod, type Type } from '@nestjs/common';
 import { HTTP_ROUTES } from '@switchyard/contracts/http';
 import { CONTROLLERS } from '../src/gateway.module.ts';
-import { DOCS_ASSETS, methodsAt, needsIdentity, routerPath } from '../src/routes.ts';
+import { authOf, DOCS_ASSETS, methodsAt, routerPath } from '../src/routes.ts';
 
 function routesOf(controller: Type): string[] {
   const prefix = Reflect.getMetadata(PATH_METADATA, controller) as string;
@@ -29,10 +29,11 @@ describe('the table of routes', () => {
   });
 
   it('says who needs no identity; whatever is not in it does', () => {
-    expect(needsIdentity('GET', '/health')).toBe(false);
-    expect(needsIdentity('POST', '/orchestrate')).toBe(true);
-    expect(needsIdentity('GET', '/runs/:id/events')).toBe(true);
-    expect(needsIdentity('GET', '/something/new')).toBe(true);
+    expect(authOf('GET', '/health')).toBe('none');
+    expect(authOf('GET', '/metrics')).toBe('operator');
+    expect(authOf('POST', '/orchestrate')).toBe('user');
+    expect(authOf('GET', '/runs/:id/events')).toBe('user');
+    expect(authOf('GET', '/something/new')).toBe('user');
   });
 
   it('knows the methods of a path', () => {

@@ -7,8 +7,11 @@ export interface HttpRoute {
   /** OpenAPI form: `/runs/{id}`. */
   readonly path: string;
   readonly summary: string;
-  /** `none`: needs no identity; `user`: any proved identity. What a role may see is decided by the answering service. */
-  readonly auth: 'none' | 'user';
+  /**
+   * `none`: needs no identity; `user`: any proved identity. What a role may see is decided by the answering service.
+   * `operator`: an admin, an auditor, or the token of the metrics; in development nobody need say who it is.
+   */
+  readonly auth: 'none' | 'user' | 'operator';
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly headers?: readonly string[];

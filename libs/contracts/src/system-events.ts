@@ -4,6 +4,9 @@ import { Role } from './principal.ts';
 
 const Who = { tenant_id: z.string().nullable(), user_id: z.string().nullable() };
 
+/** Refusals of one source for one reason are told together, at most once a minute. */
+const Refused = { count: z.number().int().min(1).optional().describe('How many were refused since the last record') };
+
 const Effect = {
   ...Who,
   effect_id: z.string(),
@@ -28,14 +31,19 @@ export const SYSTEM_EVENTS = [
   event(
     'gateway.auth.failed',
     'Credentials were refused.',
-    z.object({ reason: z.string(), path: z.string(), source_ip: z.string() }),
+    z.object({
+      ...Refused,
+      reason: z.string(),
+      path: z.string().describe('Of the latest'),
+      source_ip: z.string().describe('An address, or `others` where there are too many to tell apart'),
+    }),
   ),
   event(
     'gateway.access.denied',
     'A caller asked for what it may not have.',
-    z.object({ ...Who, path: z.string(), reason: z.string() }),
+    z.object({ ...Who, ...Refused, path: z.string(), reason: z.string(), source_ip: z.string().optional() }),
   ),
-  event('gateway.rate.limited', 'A caller was slowed down.', z.object({ ...Who, path: z.string() })),
+  event('gateway.rate.limited', 'A caller was slowed down.', z.object({ ...Who, ...Refused, path: z.string() })),
   event(
     'tools.access.denied',
     'A tool call was refused.',

@@ -1,0 +1,103 @@
+import { isIPv6 } from 'node:net';
+import type { SystemFact } from '@switchyard/contracts';
+import type { Clock } from '@switchyard/platform';
+
+/*
+ * What is refused, for the audit log. Its table only ever grows, and refusals cost whoever causes them nothing.
+ *
+ * - At most one record a minute for one source and reason: the first one at once, what follows with a count at the
+ *   end of the minute.
+ * - At most SOURCES sources a minute; what others are refused is counted together.
+ */
+
+export type Denial = Extract<
+  SystemFact,
+  { type: 'gateway.auth.failed' | 'gateway.access.denied' | 'gateway.rate.limited' }
+>;
+
+const WINDOW_MS = 60_000;
+const SOURCES = 64;
+/** What is told of sources beyond SOURCES. */
+const OTHERS = 'others';
+
+interface Entry {
+  readonly since: number;
+  readonly latest: Denial;
+  /** Refused since the last record. */
+  readonly untold: number;
+}
+
+export class Denials {
+  readonly #tell: (fact: SystemFact) => void;
+  readonly #clock: Clock;
+  #entries = new Map<string, Entry>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(tell: (fact: SystemFact) => void, clock: Clock) {
+    this.#tell = tell;
+    this.#clock = clock;
+  }
+
+  /** `source`: who was refused, as far as that is known without believing the request. */
+  add(denial: Denial, source: string): void {
+    const reason = 'reason' in denial.data ? denial.data.reason : '';
+    const own = `${denial.type} ${source} ${reason}`;
+    const full = this.#entries.size >= SOURCES && !this.#entries.has(own);
+    const key = full ? `${denial.type} ${OTHERS}` : own;
+    const latest = full ? ofOthers(denial) : denial;
+    const entry = this.#entries.get(key);
+    if (entry === undefined) {
+      this.#tell(counted(latest, 1));
+      this.#entries.set(key, { since: this.#clock.now(), latest, untold: 0 });
+      this.#timer ??= setInterval(() => this.#sweep(), WINDOW_MS / 6).unref();
+    } else this.#entries.set(key, { ...entry, latest, untold: entry.untold + 1 });
+  }
+
+  /** Tells what was counted and not told yet. */
+  close(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    for (const { latest, untold } of this.#entries.values()) if (untold > 0) this.#tell(counted(latest, untold));
+    this.#entries.clear();
+  }
+
+  #sweep(): void {
+    const now = this.#clock.now();
+    for (const [key, { since, latest, untold }] of this.#entries) {
+      if (now - since < WINDOW_MS) continue;
+      this.#entries.delete(key);
+      if (untold === 0) continue;
+      this.#tell(counted(latest, untold));
+      // Another minute begins with this record.
+      this.#entries.set(key, { since: now, latest, untold: 0 });
+    }
+  }
+}
+
+/** The address that a limit counts: of IPv6 the network of one subscriber, who has all addresses in it. */
+export function sourceOf(ip: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip);
+  if (mapped) return mapped[1]!;
+  if (!isIPv6(ip)) return ip;
+  const [head = '', tail] = ip.split('%', 1)[0]!.toLowerCase().split('::');
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const groups =
+    tail === undefined ? left : [...left, ...Array<string>(8 - left.length - right.length).fill('0'), ...right];
+  return `${groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':')}::/64`;
+}
+
+function ofOthers(denial: Denial): Denial {
+  if (denial.type === 'gateway.auth.failed')
+    return { type: denial.type, data: { ...denial.data, reason: 'several', source_ip: OTHERS } };
+  const who = { tenant_id: null, user_id: null };
+  if (denial.type === 'gateway.rate.limited') return { type: denial.type, data: { ...denial.data, ...who } };
+  return { type: denial.type, data: { ...denial.data, ...who, reason: 'several' } };
+}
+
+function counted(denial: Denial, count: number): Denial {
+  return { ...denial, data: { ...denial.data, count } } as Denial;
+}

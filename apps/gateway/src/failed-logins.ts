@@ -1,0 +1,38 @@
+import { AppError } from '@switchyard/contracts';
+import type { Clock } from '@switchyard/platform';
+
+/*
+ * How often one source address may be refused for want of credentials.
+ *
+ * - A source over the limit is told to wait instead of why it was refused. Valid credentials always count, so that
+ *   nobody locks out the others behind the same proxy.
+ * - At most SOURCES sources are counted; beyond that the one that was counted longest is forgotten.
+ */
+
+const WINDOW_MS = 60_000;
+const SOURCES = 10_000;
+
+export class FailedLogins {
+  readonly #sources = new Map<string, { readonly since: number; readonly count: number }>();
+
+  constructor(
+    private readonly perMinute: number,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Counts one refusal. Throws `rate_limited` with the pause where there were too many. */
+  count(source: string): void {
+    if (this.perMinute === 0) return;
+    const now = this.clock.now();
+    const known = this.#sources.get(source);
+    const { since, count } = known !== undefined && now - known.since < WINDOW_MS ? known : { since: now, count: 0 };
+    // A new minute stands at the end: the first one is the oldest.
+    if (count === 0) this.#sources.delete(source);
+    this.#sources.set(source, { since, count: count + 1 });
+    if (this.#sources.size > SOURCES) this.#sources.delete(this.#sources.keys().next().value!);
+    if (count < this.perMinute) return;
+    throw new AppError('rate_limited', 'Too many requests from your address had no valid credentials.', {
+      retryAfterMs: since + WINDOW_MS - now,
+    });
+  }
+}

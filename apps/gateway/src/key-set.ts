@@ -1,0 +1,135 @@
+import { AppError } from '@switchyard/contracts';
+import { sleep } from '@switchyard/platform';
+import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
+
+/*
+ * The public keys of one issuer, read from its address and kept.
+ *
+ * - A key that is not known yet is looked for at once, so that a new key of the issuer counts with its first token.
+ *   The keys are read at most once a second whatever tokens name; who comes in between waits for its turn.
+ * - A key id that was looked for in vain is not looked for again for a while; so many of them are remembered.
+ * - A key server that is down does not lock everybody out: its last keys serve for an hour. Where there are none, the
+ *   server is said to be away: nothing is said of the token.
+ */
+
+const REFRESH_MS = 600_000;
+const STALE_MS = 3_600_000;
+const TIMEOUT_MS = 5_000;
+/** Least time between two readings. */
+const PAUSE_MS = 1_000;
+const UNKNOWN_MS = 10_000;
+const UNKNOWN_KIDS = 1_000;
+const WAITING = 500;
+
+export interface KeySetOptions {
+  readonly url: string;
+  readonly fetch?: typeof fetch | undefined;
+  /** Milliseconds that only ever grow. */
+  readonly now?: () => number;
+}
+
+type Header = Parameters<JWTVerifyGetKey>[0];
+
+export class KeySet {
+  readonly #remote: ReturnType<typeof createRemoteJWKSet>;
+  readonly #now: () => number;
+  readonly #unknown = new Map<string, number>();
+  #keys: JWTVerifyGetKey | undefined;
+  #readAt = -Infinity;
+  #triedAt = -Infinity;
+  #reading: Promise<void> | undefined;
+  #waiting = 0;
+  /** Why the keys could not be read last; for the log. */
+  #failure: unknown;
+
+  constructor(options: KeySetOptions) {
+    this.#now = options.now ?? (() => performance.now());
+    this.#remote = createRemoteJWKSet(new URL(options.url), {
+      timeoutDuration: TIMEOUT_MS,
+      ...(options.fetch === undefined ? {} : { [customFetch]: options.fetch }),
+    });
+  }
+
+  /** Throws `unavailable` where no keys can be had, and what jose throws where none of them fits. */
+  readonly key: JWTVerifyGetKey = async (header, token) => {
+    const asked = this.#now();
+    const keys = await this.#current();
+    try {
+      return await keys(header, token);
+    } catch (error) {
+      if (!(error instanceof errors.JWKSNoMatchingKey) || this.#isUnknown(header)) throw error;
+      await this.#readSince(asked);
+    }
+    try {
+      return await this.#keys!(header, token);
+    } catch (error) {
+      if (error instanceof errors.JWKSNoMatchingKey) this.#remember(header);
+      throw error;
+    }
+  };
+
+  async #current(): Promise<JWTVerifyGetKey> {
+    const due = this.#keys === undefined || this.#now() - this.#readAt >= REFRESH_MS;
+    // While the key server is down, the keys that are there need not wait for it each time.
+    if (due && (this.#reading !== undefined || this.#now() - this.#triedAt >= PAUSE_MS)) await this.#read();
+    if (this.#keys !== undefined && this.#now() - this.#readAt < STALE_MS) return this.#keys;
+    throw this.#away();
+  }
+
+  /** Sees to it that the keys were read at `since` or later. Throws `unavailable` where they could not be. */
+  async #readSince(since: number): Promise<void> {
+    if (this.#waiting >= WAITING) throw this.#away();
+    this.#waiting += 1;
+    try {
+      // A reading that began before this token came may have missed its key.
+      while (this.#triedAt < since || this.#reading !== undefined) {
+        const pauseMs = PAUSE_MS - (this.#now() - this.#triedAt);
+        if (this.#reading !== undefined || pauseMs <= 0) await this.#read();
+        else await sleep(pauseMs);
+      }
+    } finally {
+      this.#waiting -= 1;
+    }
+    if (this.#readAt < since) throw this.#away();
+  }
+
+  /** One reading at a time, which all who want it share. Never throws. */
+  #read(): Promise<void> {
+    this.#reading ??= (async () => {
+      const startedAt = this.#now();
+      this.#triedAt = startedAt;
+      try {
+        await this.#remote.reload();
+        const known = this.#remote.jwks();
+        if (known === undefined) return;
+        this.#keys = createLocalJWKSet(known);
+        this.#readAt = startedAt;
+      } catch (error) {
+        this.#failure = error;
+      } finally {
+        this.#reading = undefined;
+      }
+    })();
+    return this.#reading;
+  }
+
+  #away(): AppError {
+    return new AppError(
+      'unavailable',
+      'The keys that tokens are checked with cannot be read at the moment; try again.',
+      { retryAfterMs: PAUSE_MS, cause: this.#failure },
+    );
+  }
+
+  #isUnknown({ kid }: Header): boolean {
+    const until = kid === undefined ? undefined : this.#unknown.get(kid);
+    return until !== undefined && this.#now() < until;
+  }
+
+  #remember({ kid }: Header): void {
+    if (kid === undefined) return;
+    this.#unknown.delete(kid);
+    this.#unknown.set(kid, this.#now() + UNKNOWN_MS);
+    if (this.#unknown.size > UNKNOWN_KIDS) this.#unknown.delete(this.#unknown.keys().next().value!);
+  }
+}
