@@ -50,7 +50,8 @@ const listening = (server: Server): Promise<string> =>
 const token = (kid: string): string => {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   const now = Math.floor(Date.now() / 1_000);
-  const claims = { iss: 'https://issuer', aud: 'authenticated', sub: 'ada', iat: now, exp: now + 600 };
+  const whose = { sub: 'ada', app_metadata: { tenant_id: 'default' } };
+  const claims = { iss: 'https://issuer', aud: 'authenticated', ...whose, iat: now, exp: now + 600 };
   const signed = `${part({ alg: 'ES256', kid })}.${part(claims)}`;
   const signature = sign('sha256', Buffer.from(signed), { key: keys.privateKey, dsaEncoding: 'ieee-p1363' });
   return `${signed}.${signature.toString('base64url')}`;
