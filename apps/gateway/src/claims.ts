@@ -1,4 +1,4 @@
-import { AppError } from '@switchyard/contracts';
+import { AppError, OPERATOR_USER_PREFIX } from '@switchyard/contracts';
 
 /*
  * The values of claims and headers that name somebody. Pure.
@@ -10,8 +10,8 @@ import { AppError } from '@switchyard/contracts';
 const MAX_CHARS = 256;
 /** Control characters and lone surrogates: no identity provider means them, and logs and people cannot show them. */
 const UNUSABLE = /[\p{Cc}\p{Surrogate}]/u;
-/** Who acts over the bus with an operator's login is recorded under such a name (`via: operator`). */
-const RESERVED_USER = /^operator-/i;
+/** Who acts over the bus with an operator's login is recorded under such a name. In any case of letters: an identity provider may not tell them apart. */
+const isReserved = (userId: string): boolean => userId.toLowerCase().startsWith(OPERATOR_USER_PREFIX);
 /** Keys of programs: whoever has the page has `anon`, and nobody may be named for `service_role`. */
 const MACHINE_ROLES: readonly string[] = ['anon', 'service_role'];
 
@@ -34,7 +34,7 @@ export function isName(value: string): boolean {
 
 /** A user cannot be mistaken for an operator in the records. */
 export function refuseReservedUser(userId: string): void {
-  if (RESERVED_USER.test(userId))
+  if (isReserved(userId))
     throw new AppError('unauthenticated', 'User ids that begin with "operator-" are reserved; use another one.');
 }
 

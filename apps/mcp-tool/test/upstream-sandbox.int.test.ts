@@ -21,7 +21,7 @@ const SERVER = fileURLToPath(new URL('upstream-hostile-server.mjs', import.meta.
 const abilities = await sandboxAbilities();
 const sandbox = abilities.bubblewrap?.network === true;
 const account = abilities.accounts;
-const where = (has: boolean, name: string): [jest: typeof describe, name: string] =>
+const where = (has: boolean, name: string): [jest: (name: string, tests: () => void) => void, name: string] =>
   has ? [describe, name] : [describe.skip, `${name} (left out: ${abilities.why ?? 'this account is not root'})`];
 const [inSandbox, sandboxName] = where(sandbox, 'a process in a sandbox');
 const [inAccount, accountName] = where(account, 'a process without a sandbox, started by root');

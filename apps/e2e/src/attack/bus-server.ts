@@ -23,7 +23,7 @@ export async function startBus({ dir, passwords, edit }: BusServerOptions) {
       ? {}
       : {
           withoutPermissions: 'a mutant brings permissions of its own',
-          config: natsAuthorization(passwords, edited),
+          config: natsAuthorization(passwords, [], edited),
         };
   const server = await startNats({ dir, durable: false, passwords, ...own });
   const logins = [...generated.matchAll(/\{ user: "([^"]+)"/g)].map(([, login]) => login!);
