@@ -1,6 +1,13 @@
 import { isDeepStrictEqual } from 'node:util';
 import { AppError, type AuditRecord, parseCursor, TERMINAL_TYPE } from '@switchyard/contracts';
-import type { AuditFilter, AuditLog, AuditPosition, RecordsAppended, RunFilter, SummaryUpdate } from '@switchyard/store';
+import type {
+  AuditFilter,
+  AuditLog,
+  AuditPosition,
+  RecordsAppended,
+  RunFilter,
+  SummaryUpdate,
+} from '@switchyard/store';
 
 /** The audit log of the store in memory, with the same promises; `down` makes it answer like a lost database. */
 export class MemoryAuditLog implements AuditLog {

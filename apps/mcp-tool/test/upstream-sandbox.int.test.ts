@@ -21,10 +21,11 @@ const SERVER = fileURLToPath(new URL('upstream-hostile-server.mjs', import.meta.
 const abilities = await sandboxAbilities();
 const sandbox = abilities.bubblewrap?.network === true;
 const account = abilities.accounts;
-const where = (has: boolean, name: string): [jest: (name: string, tests: () => void) => void, name: string] =>
-  has ? [describe, name] : [describe.skip, `${name} (left out: ${abilities.why ?? 'this account is not root'})`];
-const [inSandbox, sandboxName] = where(sandbox, 'a process in a sandbox');
-const [inAccount, accountName] = where(account, 'a process without a sandbox, started by root');
+const leftOut = (name: string): string => `${name} (left out: ${abilities.why ?? 'this account is not root'})`;
+const inSandbox = sandbox ? describe : describe.skip;
+const inAccount = account ? describe : describe.skip;
+const IN_SANDBOX = 'a process in a sandbox';
+const IN_ACCOUNT = 'a process without a sandbox, started by root';
 
 let directory: string;
 let own: string;
@@ -78,7 +79,7 @@ async function ask<T = { done?: unknown; refused?: string }>(link: Link, tool: s
   return JSON.parse(content[0]!.text) as T;
 }
 
-inSandbox(sandboxName, () => {
+inSandbox(sandbox ? IN_SANDBOX : leftOut(IN_SANDBOX), () => {
   it('reads no file of the machine that is not its own: not one for all, not one of this service, no environment', async () => {
     const link = await start();
     expect(link.confinement).toEqual({ level: 'sandbox', network: false, missing: null });
@@ -169,7 +170,7 @@ inSandbox(sandboxName, () => {
   });
 });
 
-inAccount(accountName, () => {
+inAccount(account ? IN_ACCOUNT : leftOut(IN_ACCOUNT), () => {
   const without: Abilities = { ...abilities, why: 'bubblewrap (bwrap) is not installed.' };
   delete (without as { bubblewrap?: unknown }).bubblewrap;
 
