@@ -8,10 +8,9 @@ import { xml } from '@xmpp/client';
 import { openBridge } from './bridge-alone.mjs';
 import { openSession } from './bridge-session.mjs';
 
-const { natsUrl, login, alone, policy } = JSON.parse(process.argv[2]);
+const { access, login, alone, policy } = JSON.parse(process.argv[2]);
 const log = createLogger({ app: 'bench', level: 'silent' });
-const bus = await connectBus({ url: natsUrl, app: 'gateway', log });
-await bus.ensureStreams();
+const bus = await connectBus({ ...access, log });
 
 /** Events at a steady pace, each with the time at which it was written. */
 async function events(call, perSecond, count) {

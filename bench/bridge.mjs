@@ -4,20 +4,20 @@
 // Every answer is checked.
 // Usage: ./switchyard bench bridge [--seconds 3] [--profile] [--json]
 import { fork, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { connectBus } from '@switchyard/bus';
 import { xmppStatus } from '@switchyard/contracts';
-import { developmentCertificate, startNats, startProsody } from '@switchyard/local-servers';
+import { developmentCertificate, LOG_LEVEL, startProsody, startServers } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
 import { xml } from '@xmpp/client';
 import { openBridge } from './bridge-alone.mjs';
 import { openSession, timedLogin } from './bridge-session.mjs';
-import { cpuMs } from './stack.mjs';
+import { cpuMs } from './processes.mjs';
 
 const { values } = parseArgs({
   options: {
@@ -47,8 +47,8 @@ function launchBridge(name, env) {
     ? ['--cpu-prof', `--cpu-prof-dir=${join(ROOT, 'bench/profiles')}`, `--cpu-prof-name=bridge-${name}.cpuprofile`]
     : [];
   const child = spawn(process.execPath, [...profile, join(ROOT, 'apps/xmpp-bridge/dist/main.js')], {
-    env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', OPS_PORT: 'off', ...env },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { PATH: process.env.PATH, LOG_LEVEL, OPS_PORT: 'off', ...env },
+    stdio: ['ignore', openSync(join(dir, `${name}.log`), 'a'), 'inherit'],
   });
   children[name] = child;
   stops.push(async () => {
@@ -122,10 +122,10 @@ async function main() {
   const prosody = await startProsody({ dir: join(dir, 'prosody'), users, tls, domain: 'localhost' });
   stops.push(() => prosody.stop());
   const account = (user) => ({ user, password: users[user], port: prosody.port, ca: tls.ca });
-  const nats = {};
+  const servers = {};
   for (const name of ['near', 'far']) {
-    nats[name] = await startNats({ dir: join(dir, `nats-${name}`), durable: false });
-    stops.push(() => nats[name].stop());
+    servers[name] = await startServers(['nats']);
+    stops.push(() => servers[name].stop());
   }
   const map = '{"agent.bench": "far@localhost"}';
   const policy = join(dir, 'policy.json');
@@ -136,7 +136,7 @@ async function main() {
     ),
   );
   const common = (user) => ({
-    NATS_URL: nats[user].url,
+    ...servers[user].accessOf('xmpp-bridge'),
     AZTM_JID: `${user}@localhost`,
     AZTM_PASSWORD: users[user],
     AZTM_HOST: '127.0.0.1',
@@ -146,7 +146,7 @@ async function main() {
   launchBridge('near', { ...common('near'), SERVICE_MAP: map, AZTM_SERVER_MODE: 'false' });
   launchBridge('far', { ...common('far'), AZTM_PEER_POLICY: policy });
   const peer = fork(join(ROOT, 'bench/bridge-peer.mjs'), [
-    JSON.stringify({ natsUrl: nats.far.url, login: account('far'), alone: account('two'), policy }),
+    JSON.stringify({ access: servers.far.busOf('gateway'), login: account('far'), alone: account('two'), policy }),
   ]);
   stops.push(() => void peer.disconnect());
   const { jid } = await new Promise((resolve, reject) => {
@@ -155,9 +155,11 @@ async function main() {
   });
   const buses = [];
   for (const name of ['near', 'far']) {
-    const bus = await connectBus({ url: nats[name].url, app: name === 'near' ? 'a2a' : 'operator', log });
+    const keeper = await connectBus({ url: servers[name].nats.url, trust: 'open', app: 'bench', log });
+    await keeper.ensureStreams();
+    await keeper.close();
+    const bus = await connectBus({ ...servers[name].busOf(name === 'near' ? 'gateway' : 'operator'), log });
     stops.push(() => bus.close());
-    await bus.ensureStreams();
     await untilServing(bus);
     buses.push(bus);
   }
@@ -203,8 +205,8 @@ async function main() {
   for (const once of Object.values(ways)) await measure(once, 16, 3); // the compilers have seen every path
   const ends = { asker: process.pid, prosody: prosody.pid, answerer: peer.pid };
   const between = { 'near bridge': children.near.pid, 'far bridge': children.far.pid };
-  const servers = { 'near NATS': nats.near.pid, 'far NATS': nats.far.pid };
-  const pids = Object.entries({ ...ends, ...between, ...servers });
+  const carriers = { 'near NATS': servers.near.nats.pid, 'far NATS': servers.far.nats.pid };
+  const pids = Object.entries({ ...ends, ...between, ...carriers });
   /** Measures, and beside it the CPU time that each process spent for one request. */
   const withCpu = async (once, concurrency) => {
     const before = pids.map(([, pid]) => cpuMs(pid));

@@ -8,7 +8,7 @@ import { natsRate, rate } from './yardsticks.mjs';
 const servers = await startServers(['nats']);
 const log = createLogger({ app: 'bench', level: 'silent' });
 const [asker, answerer] = await Promise.all(
-  ['orchestrator', 'mcp-tool'].map((app) => connectBus({ url: servers.nats.url, app, log })),
+  ['orchestrator', 'mcp-tool'].map((app) => connectBus({ ...servers.busOf(app), log })),
 );
 await answerer.answer(performStep.mcp, async (_step, call) => {
   if (call.idempotencyKey === 'frames')

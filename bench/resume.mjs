@@ -4,7 +4,8 @@
 import { parseArgs } from 'node:util';
 import { openStore } from '@switchyard/store';
 import pg from 'pg';
-import { rssMb, startStack } from './stack.mjs';
+import { rssMb } from './processes.mjs';
+import { startStack } from './stack.mjs';
 import { follow, quantile, script, slowTask, start } from './watch.mjs';
 import { appendRate } from './yardsticks.mjs';
 
@@ -58,7 +59,7 @@ async function rawRead(url, runId, after) {
 }
 
 async function resume(stack) {
-  const url = stack.servers.postgres.url;
+  const url = stack.servers.postgres.urlFor('orchestrator');
   await longRun(url, 'bench-long');
   const tries = [];
   for (let n = 0; n < 7; n += 1) {
@@ -149,11 +150,11 @@ async function fill(url, from, to) {
 }
 
 async function growth(stack) {
-  const url = stack.servers.postgres.url;
+  const url = stack.servers.postgres.urlFor('orchestrator');
   const rows = [];
   let stored = 0;
   for (const target of [1_000, 100_000]) {
-    await fill(url, stored + 1, target);
+    await fill(stack.servers.postgres.url, stored + 1, target);
     stored = target;
     const [alone, , full] = await appendRate(url, 3, `stored-${target}`);
     rows.push({ stored: target, appendsPerSecondAt1: alone.perSecond, appendsPerSecondAt64: full.perSecond });

@@ -1,9 +1,12 @@
 // What one run costs: two model calls (zero-latency model) and one tool call, streamed to the client, at
 // concurrency 1, 16 and 64; beside it, in the same minutes on the same machine, the yardsticks: raw NATS
-// request/reply and raw `append_events`. Every answer is checked. Usage: ./switchyard bench [--seconds 5] [--profile] [--json]
+// request/reply and raw `append_events`, and the floor: a bare HTTP server that asks a worker over NATS (floor.mjs). CPU is
+// that of every process, servers included. Every answer is checked. Usage: ./switchyard bench [--seconds 5] [--profile] [--json]
 import { Agent, request } from 'node:http';
 import { parseArgs } from 'node:util';
-import { cpuMs, rssMb, startStack } from './stack.mjs';
+import { startFloor } from './floor.mjs';
+import { rssMb } from './processes.mjs';
+import { startStack } from './stack.mjs';
 import { appendRate, natsRate } from './yardsticks.mjs';
 
 const { values } = parseArgs({
@@ -15,7 +18,7 @@ const { values } = parseArgs({
 });
 const SECONDS = Math.min(60, Number(values.seconds));
 const MAX_RUNS = 20_000;
-const SERVICES = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit'];
+const SERVICES = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge'];
 
 /** One run over HTTP; times in ms. Rejects where the answer is not the expected one. */
 function oneRun(base, agent, user) {
@@ -62,7 +65,7 @@ const quantile = (sorted, q) => sorted[Math.min(sorted.length - 1, Math.floor(so
 async function measure(stack, concurrency, seconds) {
   const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
   const until = Date.now() + seconds * 1_000;
-  const before = SERVICES.map((app) => cpuMs(stack.pids[app]));
+  const before = stack.cpu();
   const runs = [];
   const began = performance.now();
   const client = async (n) => {
@@ -70,7 +73,8 @@ async function measure(stack, concurrency, seconds) {
   };
   await Promise.all(Array.from({ length: concurrency }, (_, n) => client(n)));
   const elapsed = (performance.now() - began) / 1_000;
-  const cpu = Object.fromEntries(SERVICES.map((app, n) => [app, (cpuMs(stack.pids[app]) - before[n]) / runs.length]));
+  const used = stack.cpu();
+  const cpu = Object.fromEntries(Object.keys(used).map((name) => [name, (used[name] - before[name]) / runs.length]));
   agent.destroy();
   const ms = runs.map((run) => run.ms).sort((a, b) => a - b);
   const first = runs.map((run) => run.first).sort((a, b) => a - b);
@@ -89,12 +93,18 @@ async function measure(stack, concurrency, seconds) {
 }
 
 const stack = await startStack({ profile: values.profile ? SERVICES : [] });
+const floor = await startFloor();
 try {
   const idle = Object.fromEntries(SERVICES.map((app) => [app, rssMb(stack.pids[app])]));
   await measure(stack, 16, 6); // warm up: the compilers have seen every path
   const rows = [];
   await stack.toggleProfiles();
-  for (const concurrency of [1, 16, 64]) rows.push(await measure(stack, concurrency, SECONDS));
+  await floor.measure(16, 3);
+  for (const concurrency of [1, 16, 64]) {
+    const row = await measure(stack, concurrency, SECONDS);
+    const under = await floor.measure(concurrency, SECONDS);
+    rows.push({ ...row, floor: under, timesFloor: row.cpuMsPerRun / under.cpuMs });
+  }
   await stack.toggleProfiles();
   const after = Object.fromEntries(SERVICES.map((app) => [app, rssMb(stack.pids[app])]));
   const yardsticks = {
@@ -105,13 +115,20 @@ try {
     console.log(JSON.stringify({ rows, idle, after, yardsticks }, null, 2));
   } else {
     const f = (n, digits = 1) => n.toFixed(digits);
-    console.log('concurrency   runs/s   p50 ms   p99 ms   first event p50/p99 ms   CPU ms/run  (per service)');
+    console.log('concurrency   runs/s   p50 ms   p99 ms   first event p50/p99 ms   CPU ms/run  (per process)');
     for (const row of rows) {
       const parts = Object.entries(row.cpu)
         .map(([app, ms]) => `${app} ${f(ms)}`)
         .join(', ');
       console.log(
         `${String(row.concurrency).padStart(11)} ${f(row.runsPerSecond).padStart(8)} ${f(row.p50).padStart(8)} ${f(row.p99).padStart(8)} ${`${f(row.firstEventP50)} / ${f(row.firstEventP99)}`.padStart(24)} ${f(row.cpuMsPerRun).padStart(12)}  (${parts})`,
+      );
+    }
+    console.log('the floor: one HTTP request, one NATS request, three processes');
+    for (const { concurrency, floor: under, timesFloor } of rows) {
+      const parts = Object.entries(under.cpu).map(([part, ms]) => `${part} ${f(ms, 2)}`);
+      console.log(
+        `${String(concurrency).padStart(11)} ${f(under.perSecond, 0).padStart(8)}/s  CPU ms ${f(under.cpuMs, 2)}  (${parts.join(', ')});  a run costs ${f(timesFloor)} floors`,
       );
     }
     console.log(`stream of one run: ${rows[0].bytesPerRun} bytes`);
@@ -124,5 +141,6 @@ try {
       );
   }
 } finally {
+  await floor.stop();
   await stack.stop();
 }

@@ -1,41 +1,16 @@
-// A private stack for measuring: every service is a process of its own, as in production, so that its CPU
-// time can be read by itself. Started from the built files; nothing of a running development stack is touched.
+// A private stack for measuring: the servers, logins, log level and log tree of `./switchyard up`, every service a process
+// of its own, so that its CPU time can be read by itself. Started from the built files; nothing of a running stack is touched.
 import { spawn } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { startServers } from '@switchyard/local-servers';
+import { freePort, LOG_LEVEL, NODE_FLAGS, startServers } from '@switchyard/local-servers';
 import { migrateDatabase } from '@switchyard/store';
+import { cpuMs } from './processes.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const CLOCK_TICKS_PER_SECOND = 100;
-/** As services are started everywhere (apps/cli/src/services.ts, infra/Dockerfile). */
-const NODE_FLAGS = ['--enable-source-maps', '--max-semi-space-size=4'];
-
-/** CPU time that a process has used so far, in ms. */
-export function cpuMs(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /, '')
-    .split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) * 1_000) / CLOCK_TICKS_PER_SECOND;
-}
-
-/** Resident memory of a process, in MB. */
-export function rssMb(pid) {
-  const match = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return match ? Math.round(Number(match[1]) / 1024) : 0;
-}
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /**
  * Starts servers, model and services.
@@ -54,7 +29,7 @@ export async function startStack(options = {}) {
     const preload = profiled ? ['--import', join(ROOT, 'bench/profiler.mjs')] : [];
     const profile = profiled ? { BENCH_PROFILE: join(ROOT, `bench/profiles/${app}.cpuprofile`) } : {};
     const child = spawn(process.execPath, [...NODE_FLAGS, ...preload, join(ROOT, 'apps', app, 'dist/main.js')], {
-      env: { PATH: process.env.PATH, LOG_LEVEL: 'warn', ...profile, ...env },
+      env: { PATH: process.env.PATH, LOG_LEVEL, ...profile, ...env },
       stdio: ['ignore', log, log],
     });
     closeSync(log);
@@ -62,12 +37,7 @@ export async function startStack(options = {}) {
     return child;
   };
 
-  const common = {
-    NATS_URL: servers.nats.url,
-    DATABASE_URL: servers.postgres.url,
-    REDIS_URL: servers.redis.url,
-    ...options.env,
-  };
+  const common = (app) => ({ ...servers.accessOf(app), ...options.env });
   const model = `127.0.0.1:${modelPort}`;
   launch('dev-model', { DEV_MODEL_PORT: String(modelPort) });
   /** Starts an orchestrator, or one in the place of another that ended. */
@@ -75,7 +45,7 @@ export async function startStack(options = {}) {
     launch(
       'orchestrator',
       {
-        ...common,
+        ...common('orchestrator'),
         OPENAI_API_KEY: 'bench',
         OPENAI_BASE_URL: `http://${model}/v1`,
         EGRESS_ALLOW_HOSTS: model,
@@ -85,14 +55,16 @@ export async function startStack(options = {}) {
     );
   launchOrchestrator();
   for (let n = 2; n <= (options.orchestrators ?? 1); n += 1) launchOrchestrator(`orchestrator-${n}`);
-  launch('mcp-tool', { ...common, MOCK_WEATHER_TOOL_API_KEY: 'bench', OPS_PORT: '0' });
+  launch('mcp-tool', { ...common('mcp-tool'), MOCK_WEATHER_TOOL_API_KEY: 'bench', OPS_PORT: '0' });
   const agent = `127.0.0.1:${agentPort}`;
   if (options.agent) launch('mock-a2a', { MOCK_A2A_PORT: String(agentPort) });
   const agents = options.agent ? { A2A_AGENTS: `http://${agent}`, EGRESS_ALLOW_HOSTS: agent } : { A2A_AGENTS: '' };
-  launch('a2a', { ...common, ...agents, OPS_PORT: '0' });
-  launch('audit', { ...common, LOG_TREE_DIR: '', OPS_PORT: '0' });
+  launch('a2a', { ...common('a2a'), ...agents, OPS_PORT: '0' });
+  launch('audit', { ...common('audit'), LOG_TREE_DIR: join(dir, 'tree'), OPS_PORT: '0' });
+  // Without an account it waits, as on a stack that federates with nobody.
+  launch('xmpp-bridge', { ...common('xmpp-bridge'), OPS_PORT: '0' });
   launch('gateway', {
-    ...common,
+    ...common('gateway'),
     GATEWAY_PORT: String(gatewayPort),
     GATEWAY_HOST: '127.0.0.1',
     IDENTITY_MODE: 'dev',
@@ -142,5 +114,12 @@ export async function startStack(options = {}) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   const pids = Object.fromEntries([...children].map(([app, child]) => [app, child.pid]));
-  return { gateway, pids, children, model: `http://${model}`, servers, launchOrchestrator, toggleProfiles, stop };
+  /** CPU time so far of each process of the system, its servers with all their children included; not of the model. */
+  const cpu = () => {
+    const services = [...children].filter(([name]) => !['dev-model', 'mock-a2a'].includes(name));
+    const own = ['nats', 'postgres', 'redis'].map((name) => [name, servers[name].pid]);
+    const all = [...services.map(([name, child]) => [name, child.pid]), ...own];
+    return Object.fromEntries(all.map(([name, pid]) => [name, cpuMs(pid)]));
+  };
+  return { gateway, pids, cpu, children, model: `http://${model}`, servers, launchOrchestrator, toggleProfiles, stop };
 }

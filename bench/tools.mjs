@@ -16,8 +16,11 @@ import { createMcpHandler, fromJsonSchema, McpServer } from '@modelcontextprotoc
 import { connectBus } from '@switchyard/bus';
 import { callTool, listTools } from '@switchyard/contracts';
 import { createLogger } from '@switchyard/platform';
-import { connect } from 'nats';
-import { cpuMs, startStack } from './stack.mjs';
+import { stockClient } from '@switchyard/local-servers';
+import { signedAs } from '@switchyard/testing';
+import { connect, headers } from 'nats';
+import { cpuMs } from './processes.mjs';
+import { startStack } from './stack.mjs';
 import { rate } from './yardsticks.mjs';
 
 const SELF = fileURLToPath(import.meta.url);
@@ -134,15 +137,25 @@ async function measureCalls(cases, cpuOf, toggleProfiles) {
   }
 }
 
-async function measureLists({ bus, natsUrl, mcp, front, principal, cpuOf }) {
+async function measureLists({ bus, servers, mcp, front, principal, cpuOf }) {
   const say = (what, ms, more = '') => console.log(`  ${what.padEnd(52)} ${ms.toFixed(1).padStart(6)} ms${more}`);
   const all = () => everyTool(bus, principal);
   console.log(`listing ${(await all()).length} tools, p50`);
   // The service alone: what comes is not read.
-  const nats = await connect({ servers: natsUrl });
+  const nats = await connect(stockClient(servers.nats.url));
+  const { trust } = servers.busOf('gateway');
   let bytes = 0;
   const raw = async (cursor) => {
-    const { data } = await nats.request('rpc.tools.list', JSON.stringify({ principal, ...(cursor ? { cursor } : {}) }));
+    const body = JSON.stringify({ principal, ...(cursor ? { cursor } : {}) });
+    const { caller, reply } = signedAs('gateway', 'mcp-tool', trust, { subject: listTools.subject, body });
+    const signed = headers();
+    signed.set('caller', caller);
+    const { data } = await nats.request(listTools.subject, body, {
+      timeout: 30_000,
+      noMux: true,
+      reply,
+      headers: signed,
+    });
     bytes = data.length;
     return data;
   };
@@ -161,7 +174,7 @@ async function measureLists({ bus, natsUrl, mcp, front, principal, cpuOf }) {
     [`${about}clientInfo`]: { name: 'bench', version: '1.0.0' },
     [`${about}clientCapabilities`]: {},
   };
-  const headers = {
+  const beside = {
     'content-type': 'application/json',
     accept: 'application/json, text/event-stream',
     'mcp-protocol-version': version,
@@ -170,7 +183,7 @@ async function measureLists({ bus, natsUrl, mcp, front, principal, cpuOf }) {
   const page = async (cursor) => {
     const params = { _meta, ...(cursor ? { cursor } : {}) };
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params });
-    const text = await (await fetch(mcp, { method: 'POST', headers, body })).text();
+    const text = await (await fetch(mcp, { method: 'POST', headers: beside, body })).text();
     const next = /"nextCursor":"([^"]+)"/.exec(text)?.[1];
     return { text, next };
   };
@@ -229,8 +242,8 @@ async function measure() {
     });
     ends.push(() => stack.stop());
     const log = createLogger({ app: 'bench', level: 'silent' });
-    const natsUrl = stack.servers.nats.url;
-    const bus = await connectBus({ url: natsUrl, app: 'gateway', log });
+    const { servers } = stack;
+    const bus = await connectBus({ ...servers.busOf('gateway'), log });
     ends.push(() => bus.close());
     const principal = { tenantId: 'default', userId: 'dev', role: 'user', via: 'dev' };
     for (const until = Date.now() + 60_000; (await everyTool(bus, principal).catch(() => [])).length <= MANY;) {
@@ -272,7 +285,7 @@ async function measure() {
     };
     const wanted = Object.entries(cases).filter(([name], n) => n === 0 || name.startsWith(values.only));
     await measureCalls(Object.fromEntries(wanted), cpuOf, stack.toggleProfiles);
-    if (values.only === '') await measureLists({ bus, natsUrl, mcp, front, principal, cpuOf });
+    if (values.only === '') await measureLists({ bus, servers, mcp, front, principal, cpuOf });
   } finally {
     for (const end of ends.reverse()) await end();
   }

@@ -1,4 +1,5 @@
 // What the ground under the system gives on this machine, measured in the same run as the system itself.
+import { stockClient } from '@switchyard/local-servers';
 import { connect } from 'nats';
 import { openStore } from '@switchyard/store';
 
@@ -19,7 +20,7 @@ export async function rate(concurrency, seconds, once) {
 
 /** Raw request/reply between two connections. */
 export async function natsRate(url, seconds = 2) {
-  const [asker, answerer] = await Promise.all([connect({ servers: url }), connect({ servers: url })]);
+  const [asker, answerer] = await Promise.all([connect(stockClient(url)), connect(stockClient(url))]);
   answerer.subscribe('bench.echo', { callback: (_error, message) => message.respond(message.data) });
   await answerer.flush();
   const body = new TextEncoder().encode(JSON.stringify({ hello: 'world' }));
