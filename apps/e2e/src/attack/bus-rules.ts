@@ -24,8 +24,9 @@ const PUBLISHING: readonly Rule[] = [
   { subject: 'sys.tools.catalog.changed', may: ['mcp-tool'] },
   { subject: 'sys.a2a.agent.seen', may: ['a2a'] },
   { subject: 'sys.xmpp.login.lost', may: ['xmpp-bridge'] },
-  { subject: 'sys.orchestrator.forged.fact', may: [] },
-  { subject: 'sys.audit.forged.fact', may: [] },
+  { subject: 'sys.orchestrator.operator.asked', may: ['orchestrator'] },
+  { subject: 'sys.audit.operator.asked', may: ['audit'] },
+  { subject: 'sys.forged.forged.fact', may: [] },
   ...STREAMS.flatMap((stream): Rule[] => [
     ...['DELETE', 'PURGE', 'MSG.DELETE', 'SNAPSHOT', 'RESTORE', 'PEER.REMOVE', 'LEADER.STEPDOWN'].map((verb) => ({
       subject: `$JS.API.STREAM.${verb}.${stream}`,
@@ -40,6 +41,10 @@ const PUBLISHING: readonly Rule[] = [
     { subject: `$JS.API.CONSUMER.DELETE.${stream}.attack`, may: [] },
   ]),
   { subject: '$JS.API.CONSUMER.CREATE.COMMANDS.attack', may: [] },
+  // The server compares the end of the subject with the filter of the consumer.
+  { subject: '$JS.API.CONSUMER.CREATE.RUNS.attack', may: ['watcher'] },
+  { subject: '$JS.API.CONSUMER.CREATE.RUNS.attack.run.acme.attack.a.b.c', may: ['watcher'] },
+  { subject: '$JS.API.CONSUMER.CREATE.SYSTEM.attack', may: ['watcher'] },
   { subject: '$JS.API.CONSUMER.MSG.NEXT.COMMANDS.orchestrator', may: ['orchestrator'] },
   { subject: '$JS.API.CONSUMER.MSG.NEXT.RUNS.audit', may: ['audit'] },
   { subject: '$JS.API.CONSUMER.MSG.NEXT.SYSTEM.audit', may: ['audit'] },

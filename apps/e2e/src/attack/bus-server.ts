@@ -1,11 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { ADMIN, guarded, natsAuthorization, type Passwords, startNats } from '@switchyard/local-servers';
+import { ADMIN, guarded, natsAuthorization, type Passwords, startNats, watcherLogins } from '@switchyard/local-servers';
 
 const GENERATED = fileURLToPath(new URL('../../../../infra/nats/permissions.conf', import.meta.url));
 
 /** Sees and does everything; no service has it. The suite looks with it at what became of an attempt. */
 export const EYE = ADMIN;
+
+/** A person who may watch one tenant, which is not the victim's. */
+const WATCHERS = { 'watcher-of-evil': ['evil'] };
 
 export interface BusServerOptions {
   readonly dir: string;
@@ -23,16 +26,17 @@ export async function startBus({ dir, passwords, edit }: BusServerOptions) {
       ? {}
       : {
           withoutPermissions: 'a mutant brings permissions of its own',
-          config: natsAuthorization(passwords, [], edited),
+          config: natsAuthorization(passwords, await watcherLogins(WATCHERS), edited),
         };
-  const server = await startNats({ dir, durable: false, passwords, ...own });
-  const logins = [...generated.matchAll(/\{ user: "([^"]+)"/g)].map(([, login]) => login!);
+  const server = await startNats({ dir, durable: false, passwords, watchers: WATCHERS, ...own });
+  const generatedLogins = [...generated.matchAll(/\{ user: "([^"]+)"/g)].map(([, login]) => login!);
+  const logins = [ADMIN, ...generatedLogins, ...Object.keys(WATCHERS)];
   const passwordOf = (login: string) => passwords.of(`nats.${login}`);
   return {
     server,
     /** The URL for a login, whoever brought the permissions. */
-    access: guarded('nats', `nats://127.0.0.1:${server.port}`, passwords),
+    access: guarded('nats', `nats://127.0.0.1:${server.port}`, passwords, Object.keys(WATCHERS)),
     /** `user:password` of every login. */
-    credentials: new Map([ADMIN, ...logins].map((login) => [login, `${login}:${passwordOf(login)}`])),
+    credentials: new Map(logins.map((login) => [login, `${login}:${passwordOf(login)}`])),
   };
 }
