@@ -44,6 +44,12 @@ function talk(port, text) {
   });
 }
 
+/** What a service says to NATS of itself. */
+function loginOf(app) {
+  const { username, password } = new URL(variablesOf(app).NATS_URL);
+  return JSON.stringify({ verbose: false, user: username, pass: password });
+}
+
 async function untilListening(port) {
   for (let tries = 0; tries < 100; tries += 1) {
     if (
@@ -62,6 +68,10 @@ describe('what Compose gives the servers', () => {
   const started = [];
   let freePort;
   before(async () => {
+    // Passwords that nats-server would take for numbers, did they not stand in quotes.
+    mkdirSync(secrets, { mode: 0o700 });
+    const odd = { 'nats.audit': '12e4567890abcdef12e4567890abcdef', 'nats.a2a': '5k5k0000000000000000000000000000' };
+    writeFileSync(join(secrets, 'passwords.json'), JSON.stringify(odd), { mode: 0o600 });
     await writeSecrets(secrets);
     ({ freePort } = await import('../../libs/local-servers/dist/index.js'));
   });
@@ -84,8 +94,9 @@ describe('what Compose gives the servers', () => {
     started.push(spawn(binaryOf('nats'), ['-c', join(folder, 'nats.conf')], { env, stdio: 'ignore' }));
     await untilListening(port);
     assert.match(await talk(port, 'CONNECT {"verbose":false}\r\nPING\r\n'), /Authorization Violation/);
-    const { username, password } = new URL(variablesOf('gateway').NATS_URL);
-    const login = JSON.stringify({ verbose: false, user: username, pass: password });
+    const login = loginOf('gateway');
+    for (const app of ['audit', 'a2a'])
+      assert.match(await talk(port, `CONNECT ${loginOf(app)}\r\nPING\r\n`), /PONG/, app);
     const heard = await talk(port, `CONNECT ${login}\r\nSUB $JS.API.> 1\r\nPING\r\n`);
     assert.match(heard, /Permissions Violation for Subscription/);
     assert.match(heard, /PONG/);
