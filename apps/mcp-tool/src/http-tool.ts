@@ -1,4 +1,4 @@
-import { AppError, type HttpToolDefinition } from '@switchyard/contracts';
+import { AppError, type HttpCall, type HttpToolDefinition } from '@switchyard/contracts';
 import { judgeUrl, RedirectRefused, type SafeFetch } from '@switchyard/safe-fetch';
 import { compileSchema } from './compile-schema.ts';
 import { keyHeaders } from './downstream.ts';
@@ -66,7 +66,8 @@ export function httpTool(definition: HttpToolDefinition, parts: HttpToolParts): 
     problems.push({ path: ['http'], message: 'credentials of the deployment are for tools in files of the operator' });
   if (problems.length > 0 || !check) throw new DefinitionProblems(problems);
 
-  const { name, provider, kind, idempotency = kind === 'read' ? 'safe' : 'none' } = definition;
+  const { name, provider, kind = kindOf(http.method) } = definition;
+  const { idempotency = kind === 'read' ? 'safe' : 'none' } = definition;
   const effects = mayHaveEffect({ kind, idempotency });
   const data = {
     name: toolName(provider, name),
@@ -139,4 +140,10 @@ async function refusalOf(response: Response): Promise<Error> {
   return NOTHING_WAS_DONE(status)
     ? new ToolError(message)
     : new AppError('upstream_failed', `The other server answered ${status}.`, { cause: new Error(message) });
+}
+
+/** What a call does where its definition does not say: a method that may change something is not taken for reading. */
+function kindOf(method: HttpCall['method']): 'read' | 'write' | 'destructive' {
+  if (method === 'GET' || method === 'HEAD') return 'read';
+  return method === 'DELETE' ? 'destructive' : 'write';
 }

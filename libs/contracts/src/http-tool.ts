@@ -45,7 +45,10 @@ export const HttpToolDefinition = z.strictObject({
   title: z.string().max(200).optional(),
   version: z.coerce.string().min(1).max(64).default('1'),
   description: z.string().trim().min(1).max(4_000).describe('What the model reads to decide when to call it'),
-  kind: z.enum(['read', 'write', 'destructive']).default('read'),
+  kind: z
+    .enum(['read', 'write', 'destructive'])
+    .optional()
+    .describe('What a call does to the world; default `read` for GET and HEAD, `destructive` for DELETE, else `write`'),
   idempotency: z
     .enum(['safe', 'key', 'none'])
     .optional()
