@@ -81,7 +81,7 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tools-'));
   await put('shop.yaml', SHOP());
   hub = createMemoryBus();
-  asker = hub.connect('orchestrator');
+  asker = hub.connect('gateway');
   const environment = {
     BUS_TRUST: 'open',
     DATABASE_URL: 'postgres://unused',

@@ -75,7 +75,7 @@ beforeAll(async () => {
     await organisation('ada', { SERVICE_MAP: MAP, AZTM_SERVER_MODE: 'false' }),
     await organisation('bob', { AZTM_PEER_POLICY: policy }),
   ];
-  ada = await connectBus({ ...adas.busOf('a2a'), log });
+  ada = await connectBus({ ...adas.busOf('gateway'), log });
   bob = await connectBus({ ...bobs.busOf('gateway'), log });
   await bob.answer(httpRequest, async (request, handling) => {
     served.push(request);
@@ -200,7 +200,7 @@ describe('a request over XMPP', () => {
 
   it('is refused to an account that the policy does not name', async () => {
     const eves = await organisation('eve' as 'ada', { SERVICE_MAP: MAP, AZTM_SERVER_MODE: 'false' });
-    const eve = await connectBus({ ...eves.busOf('a2a'), log });
+    const eve = await connectBus({ ...eves.busOf('gateway'), log });
     try {
       await until(async () => (await eve.request(xmppStatus, {})).state === 'online', 20_000);
       const asked = eve.request(xmppRequest, { host: 'agent.example', method: 'GET', resource: '/a2a' });

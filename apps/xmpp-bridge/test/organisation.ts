@@ -47,7 +47,7 @@ export class Organisation {
     if (!config.ok) throw new Error(JSON.stringify(config.problems));
     const service = createXmppBridge(config.value, { log, handleSignals: false });
     await service.start();
-    const out = await connectBus({ ...servers.busOf('a2a'), log });
+    const out = await connectBus({ ...servers.busOf('gateway'), log });
     const gateway = await connectBus({ ...servers.busOf('gateway'), log });
     const made = new Organisation(servers, service, out, gateway);
     const bodies = new CarriedBodies();
