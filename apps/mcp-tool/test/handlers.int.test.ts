@@ -69,12 +69,16 @@ const worksOn = defineTool({
 });
 
 const hub = createMemoryBus();
+/** Dispatches steps. */
 let asker: Bus;
+/** Calls and lists for users. */
+let gateway: Bus;
 let service: Service;
 const facts: SystemEvent[] = [];
 
 beforeAll(async () => {
   asker = hub.connect('orchestrator');
+  gateway = hub.connect('gateway');
   asker.consume({
     stream: 'SYSTEM',
     durable: 'test',
@@ -95,6 +99,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await service.stop();
   await asker.close();
+  await gateway.close();
 });
 beforeEach(() => void (contexts.length = 0));
 
@@ -122,7 +127,7 @@ async function perform(request: RequestOf<typeof performStep.mcp>) {
 }
 
 const call = (tool: string, args: Record<string, unknown> = {}, principal = USER) =>
-  asker.request(callTool, { principal, tool, arguments: args });
+  gateway.request(callTool, { principal, tool, arguments: args });
 
 describe('a step', () => {
   it('tells what it does as facts, in order, then answers', async () => {
@@ -220,7 +225,7 @@ describe('a step', () => {
 describe('listing and calling', () => {
   it('lists to each caller what it may call, with schemas', async () => {
     const names = async (principal: Principal) =>
-      (await asker.request(listTools, { principal })).tools.map(({ name }) => name);
+      (await gateway.request(listTools, { principal })).tools.map(({ name }) => name);
     expect(await names(USER)).toEqual([
       'add_note',
       'calculator',
@@ -231,7 +236,7 @@ describe('listing and calling', () => {
       'waits',
     ]);
     expect(await names(ADMIN)).toContain('admin_debug');
-    const { tools } = await asker.request(listTools, {
+    const { tools } = await gateway.request(listTools, {
       principal: USER,
       constraints: { mode: 'custom', tools: ['calculator'] },
     });
@@ -239,9 +244,9 @@ describe('listing and calling', () => {
   });
 
   it('is nobody’s where no principal is given: least rights', async () => {
-    const { tools } = await asker.request(listTools, {});
+    const { tools } = await gateway.request(listTools, {});
     expect(tools.map(({ name }) => name)).not.toContain('admin_debug');
-    expect(await asker.request(callTool, { tool: 'admin_debug' })).toMatchObject({ code: 'tool_not_found' });
+    expect(await gateway.request(callTool, { tool: 'admin_debug' })).toMatchObject({ code: 'tool_not_found' });
   });
 
   it('keeps notes apart by user and tenant', async () => {
@@ -275,7 +280,7 @@ describe('listing and calling', () => {
 
   it('takes the idempotency key of the header where the call has none of its own', async () => {
     const key = async (own: object) =>
-      asker.request(
+      gateway.request(
         callTool,
         { principal: USER, tool: 'pay_once', arguments: { cents: 1 }, ...own },
         {
@@ -306,7 +311,7 @@ describe('listing and calling', () => {
   });
 
   it('refuses what is no request, naming the field', async () => {
-    const wrong = asker.request(callTool, { tool: '' });
+    const wrong = gateway.request(callTool, { tool: '' });
     await expect(wrong).rejects.toBeInstanceOf(AppError);
     await expect(wrong).rejects.toMatchObject({ code: 'invalid_input', details: [expect.stringContaining('tool: ')] });
   });
