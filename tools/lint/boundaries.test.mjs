@@ -119,6 +119,8 @@ describe('import boundaries', () => {
   it('leave the HTTP interface of the contracts to the gateway, which alone speaks it', () => {
     passes('apps/gateway/src/a.ts', '@switchyard/contracts/http');
     fails('apps/orchestrator/src/a.ts', '@switchyard/contracts/http');
+    passes('apps/e2e/src/attack/a.ts', '@switchyard/testing/property');
+    fails('apps/gateway/src/a.ts', '@switchyard/testing/property');
     fails('apps/gateway/src/a.ts', '@switchyard/contracts/runs');
   });
 

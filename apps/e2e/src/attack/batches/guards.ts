@@ -5,8 +5,6 @@ import type { Operation } from '../operations.ts';
 const OPEN: ReadonlySet<string> = new Set([
   'GET /health',
   'GET /readiness',
-  'GET /metrics',
-  'GET /metrics-debug',
   'GET /openapi.json',
   'GET /docs',
   'GET /.well-known/oauth-protected-resource',
@@ -31,7 +29,8 @@ function casesOf(operation: Operation): HttpCase[] {
   const { method } = operation;
   const path = pathOf(operation);
   const body = operation.body === undefined ? {} : { body: '{"task":"calculate 1+1"}' };
-  const wants = [401, 429];
+  // 403: what is for operators says so to nobody in particular as well.
+  const wants = [401, 403];
   return (['jwt', 'edge'] as const).flatMap((gateway) => [
     { name: `${gateway}: ${method} ${operation.path} without credentials`, gateway, method, path, wants, ...body },
     {

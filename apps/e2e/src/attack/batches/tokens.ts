@@ -4,8 +4,7 @@ import { AUDIENCE, honestClaims, ISSUER, type Issuer, type Signer, signers, toke
 /* Forged, twisted and expired tokens at the gateway that believes tokens of one issuer. */
 
 const name = 'tokens';
-/** 429: whoever sends many bad tokens is slowed down. */
-const REFUSED = [401, 429];
+const REFUSED = [401];
 
 interface Forged {
   readonly what: string;
@@ -130,7 +129,8 @@ function escalations(issuer: Issuer): HttpCase[] {
     method: 'GET',
     path: '/tool-definitions',
     headers: [['Authorization', authorization], ...more],
-    wants: [403],
+    // A claim that cannot be one is no identity at all.
+    wants: [401, 403],
   });
   return [
     ...claims.map(([what, more]) => ask(what, bearer(more))),
@@ -178,7 +178,7 @@ function misplaced(issuer: Issuer): HttpCase[] {
       '/mcp',
     ),
     plain('half an address as host', [['Host', '[::1']], '/mcp'),
-  ].map((each) => (each.path === '/mcp' ? { ...each, wants: [400, 401, 403, 429] } : each));
+  ].map((each) => (each.path === '/mcp' ? { ...each, wants: [400, 401, 403] } : each));
 }
 
 export const tokens: Batch = {
