@@ -102,7 +102,10 @@ const call = (over: Partial<InputOf<typeof xmppRequest>> = {}, timeoutMs = 10_00
 describe('a request over XMPP', () => {
   it('is told at both ends: who asked whom, what became of it, and nothing that it held', async () => {
     const told: SystemEvent[] = [];
-    const hearing = await Promise.all([ada, bob].map((bus) => bus.hearSystem((event) => void told.push(event))));
+    const watchers = await Promise.all(
+      organisations.slice(0, 2).map((servers) => connectBus({ ...servers.busOf('watcher'), log })),
+    );
+    await Promise.all(watchers.map((bus) => bus.hearSystem((event) => void told.push(event))));
     try {
       answer = ({ body }) => ({ status: 201, headers: [], body });
       const body = Buffer.from('{"secret":"canary-16180"}').toString('base64');
@@ -125,7 +128,7 @@ describe('a request over XMPP', () => {
         });
       expect(JSON.stringify(told)).not.toContain('canary');
     } finally {
-      await Promise.all(hearing.map((each) => each.stop()));
+      await Promise.all(watchers.map((bus) => bus.close()));
     }
   });
 
