@@ -355,7 +355,7 @@ describe('the program', () => {
     // Longer than anybody would wait for the seat.
     await new Promise((resolve) => setTimeout(resolve, 7_000));
     await until(() => serving(other), 30_000);
-    expect(zombie.count('this replica takes what peers ask')).toBe(1);
+    expect(zombie.count('"message":"this replica takes what peers ask"')).toBe(1);
     expect(zombie.count('the server ended the stream: conflict') + conflicts(other)).toBeLessThanOrEqual(1);
   }, 180_000);
 
