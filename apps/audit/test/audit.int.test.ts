@@ -19,7 +19,6 @@ import { createLogger } from '@switchyard/platform';
 import { CONFLICT_TYPE, migrateDatabase, openStore } from '@switchyard/store';
 import { until } from '@switchyard/testing';
 import { connect, type NatsConnection } from 'nats';
-import { Client } from 'pg';
 import { type AuditApp, createAudit } from '../src/app.ts';
 import { Config } from '../src/config.ts';
 import { taskHash } from '../src/log-tree.ts';
@@ -233,12 +232,7 @@ describe('audit, with real servers', () => {
   it('keeps the real record beside one that a stolen login wrote first, and tells of it in three places', async () => {
     const events = run('run-forged');
     const { data: _real, ...third } = events[2]!;
-    const url = Object.assign(new URL(servers.postgres.url), { username: 'audit_thief', password: 'thief' });
-    const owner = new Client({ connectionString: servers.postgres.url });
-    await owner.connect();
-    await owner.query(`create role audit_thief login password 'thief' in role switchyard_audit`);
-    await owner.end();
-    const stolen = openStore({ url: url.href, app: 'audit' });
+    const stolen = openStore({ url: servers.postgres.urlFor('audit'), app: 'audit' });
     const forged = { ...third, data: { step_number: 99, last_failed: true } } as RunEvent;
     await stolen.auditLog.append([runRecord(forged, 'ada')]);
     await stolen.close();
