@@ -103,24 +103,34 @@ async function tryRights(client: pg.Client, own: OwnerRights): Promise<RightTrie
   const tried: RightTried[] = [];
   for (const [name, verbs] of Object.entries(own.tables))
     for (const verb of VERBS) tried.push(await tryRight(client, verb, `${own.schema}.${name}`, verbs.includes(verb)));
+  for (const [name, columns] of Object.entries(own.columns)) {
+    const table = `${own.schema}.${name}`;
+    const right = await tryStatement(
+      client,
+      `update ${table} set ${columns.map((c) => `${c} = ${c}`).join()} where false`,
+    );
+    tried.push({ verb: 'update', table: `${table} (${columns.join(', ')})`, wanted: true, ...right });
+  }
   for (const owner of STORE_OWNERS) {
     const { schema, tables } = RIGHTS[owner];
     if (schema === own.schema) continue;
     // What belongs to another service is not even read.
-    const [first] = Object.keys(tables);
-    tried.push(await tryRight(client, 'select', `${schema}.${first}`, false));
+    for (const name of Object.keys(tables)) tried.push(await tryRight(client, 'select', `${schema}.${name}`, false));
   }
   return tried;
 }
 
 async function tryRight(client: pg.Client, verb: Verb, table: string, wanted: boolean): Promise<RightTried> {
+  return { verb, table, wanted, ...(await tryStatement(client, await statementOf(client, verb, table))) };
+}
+
+async function tryStatement(client: pg.Client, text: string): Promise<Pick<RightTried, 'allowed' | 'failed'>> {
   await client.query('savepoint trial');
-  const failed = await client.query(await statementOf(client, verb, table)).then(() => undefined, refusedOf);
+  const failed = await client.query(text).then(() => undefined, refusedOf);
   await client.query('rollback to savepoint trial');
-  const about = { verb, table, wanted };
-  if (!failed) return { ...about, allowed: true };
-  if (failed.code === NOT_ALLOWED) return { ...about, allowed: false };
-  return { ...about, allowed: false, failed: `${failed.code} ${failed.message}` };
+  if (!failed) return { allowed: true };
+  if (failed.code === NOT_ALLOWED) return { allowed: false };
+  return { allowed: false, failed: `${failed.code} ${failed.message}` };
 }
 
 /** L1: of no row. */

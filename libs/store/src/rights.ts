@@ -1,8 +1,9 @@
-import type { StoreOwner } from './store.ts';
+import { GRANTED } from './granted.ts';
+import { STORE_OWNERS, type StoreOwner } from './store.ts';
 
 /*
- * What the role of each owner may do with each of its tables: what the migrations grant, as data, for the doctor, which
- * tries it. A test holds it against a migrated database.
+ * What the role of each owner may do with each of its tables, for the doctor, which tries it. It follows from what the
+ * migrations grant (granted.ts), which a test holds against a migrated database.
  */
 
 export const VERBS = ['select', 'insert', 'update', 'delete'] as const;
@@ -11,50 +12,28 @@ export type Verb = (typeof VERBS)[number];
 export interface OwnerRights {
   readonly role: string;
   readonly schema: string;
+  /** On whole rows. */
   readonly tables: Readonly<Record<string, readonly Verb[]>>;
+  /** Of a table of which only some columns may be changed: these. */
+  readonly columns: Readonly<Record<string, readonly string[]>>;
 }
 
-const EVERYTHING = VERBS;
-const READ = ['select'] as const;
-/** What is written is final. */
-const APPEND = ['select', 'insert'] as const;
-const KEEP = ['select', 'insert', 'update'] as const;
+type Granted = Readonly<
+  Record<string, { readonly verbs: readonly string[]; readonly columns?: { readonly update?: readonly string[] } }>
+>;
 
-export const RIGHTS: Readonly<Record<StoreOwner, OwnerRights>> = {
-  orchestrator: {
-    role: 'switchyard_orchestrator',
-    schema: 'orchestrator',
-    tables: {
-      runs: KEEP,
-      run_events: APPEND,
-      run_inbox: APPEND,
-      blobs: APPEND,
-      blob_refs: [],
-      // One column of it may be changed; a whole row may not.
-      dead_letters: APPEND,
-      stream_positions: KEEP,
-    },
-  },
-  'mcp-tool': {
-    role: 'switchyard_mcp_tool',
-    schema: 'mcp_tool',
-    tables: {
-      notes: EVERYTHING,
-      effects: KEEP,
-      agent_turns: ['select', 'insert', 'delete'],
-      provider_connections: EVERYTHING,
-      provider_epochs: KEEP,
-      provider_logins: EVERYTHING,
-      provider_registrations: EVERYTHING,
-      tool_definitions: EVERYTHING,
-      tool_definitions_version: ['select', 'update'],
-      tool_pins: EVERYTHING,
-    },
-  },
-  audit: {
-    role: 'switchyard_audit',
-    schema: 'audit',
-    // Functions write them; of positions one column may be changed.
-    tables: { audit_events: READ, run_summaries: READ, positions: READ },
-  },
-};
+function rightsOf(owner: StoreOwner): OwnerRights {
+  const { role, schema } = GRANTED[owner];
+  const tables: Record<string, readonly Verb[]> = {};
+  const columns: Record<string, readonly string[]> = {};
+  for (const [name, granted] of Object.entries<Granted[string]>(GRANTED[owner].tables)) {
+    const table = name.slice(schema.length + 1);
+    tables[table] = VERBS.filter((verb) => granted.verbs.includes(verb));
+    if (granted.columns?.update) columns[table] = granted.columns.update;
+  }
+  return { role, schema, tables, columns };
+}
+
+export const RIGHTS = Object.fromEntries(STORE_OWNERS.map((owner) => [owner, rightsOf(owner)])) as Readonly<
+  Record<StoreOwner, OwnerRights>
+>;

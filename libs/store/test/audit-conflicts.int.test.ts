@@ -15,9 +15,7 @@ let thief: pg.Client;
 beforeAll(async () => {
   db = await startDatabase();
   auditLog = db.open('audit').auditLog;
-  await db.sql(`create role audit_thief login password 'thief' in role switchyard_audit`);
-  const url = Object.assign(new URL(db.url), { username: 'audit_thief', password: 'thief' });
-  thief = new pg.Client({ connectionString: url.href });
+  thief = new pg.Client({ connectionString: db.urlFor('audit') });
   await thief.connect();
   await thief.query('set role switchyard_audit');
 });
@@ -153,6 +151,7 @@ describe('a stolen login of audit', () => {
 
   it('cannot hide behind names of its own where the functions look up theirs', async () => {
     await expect(thief.query('create table audit.unnest (id text)')).rejects.toMatchObject({ code: '42501' });
+    await db.sql('grant temporary on database switchyard to switchyard_audit'); // as where nobody took it from all
     await thief.query('create temp table positions (run_id text)');
     await auditLog.append([record('named', 1)]);
     expect(await append('named-2:1', 'mcp.tool.execution')).toMatchObject({ rows: [{ added: 1 }] });

@@ -4,6 +4,8 @@ import { migrateDatabase, openStore, type Store, type StoreOptions } from '../sr
 
 export interface TestDatabase {
   readonly url: string;
+  /** The URL with the login of a service. */
+  urlFor(app: StoreOptions['app']): string;
   /** A store that is closed with the database. */
   open(app: StoreOptions['app'], options?: Partial<StoreOptions>): Store;
   /** A statement as the owner of the database: time travel, and a look behind the interface. */
@@ -21,6 +23,7 @@ export async function startDatabase(): Promise<TestDatabase> {
   const stores: Store[] = [];
   return {
     url,
+    urlFor: (app) => servers.postgres.urlFor(app),
     open(app, options = {}) {
       const store = openStore({ url, app, ...options });
       stores.push(store);

@@ -15,9 +15,7 @@ const mending: string[] = [];
 beforeAll(async () => {
   db = await startDatabase();
   for (const owner of STORE_OWNERS) {
-    const login = `${RIGHTS[owner].role}_login`;
-    await db.sql(`create role ${login} login nosuperuser password 'pw'`);
-    await db.sql(`grant ${RIGHTS[owner].role} to ${login}`);
+    await db.sql(`alter role ${RIGHTS[owner].role}_login password 'pw'`);
   }
 });
 afterEach(async () => {
@@ -67,17 +65,21 @@ it('finds no fault in a migrated database, and leaves nothing in it', async () =
   expect(JSON.stringify(seen)).not.toContain('pw@');
 });
 
-it('names a right that was taken, on a table and on a function', async () => {
+it('names a right that was taken, on a table, a column or a function', async () => {
   const role = RIGHTS.orchestrator.role;
   await damage(
-    `revoke insert on orchestrator.run_inbox from ${role}`,
-    `grant insert on orchestrator.run_inbox to ${role}`,
+    `revoke select on orchestrator.run_inbox from ${role}`,
+    `grant select on orchestrator.run_inbox to ${role}`,
   );
   expect(await rights()).toMatchObject({
     status: 'fail',
-    sentence: expect.stringMatching(/^orchestrator may not insert orchestrator\.run_inbox, which it must/),
+    sentence: expect.stringMatching(/^orchestrator may not select orchestrator\.run_inbox, which it must/),
   });
-  await db.sql(`grant insert on orchestrator.run_inbox to ${role}`);
+  await db.sql(`grant select on orchestrator.run_inbox to ${role}`);
+  const column = 'update (lease_until) on orchestrator.runs';
+  await db.sql(`revoke ${column} from ${role}`);
+  expect((await rights()).sentence).toMatch(/^orchestrator may not update orchestrator\.runs \(fault, lease_owner, /);
+  await db.sql(`grant ${column} to ${role}`);
   const call = 'function orchestrator.stop_unwatched(text, int)';
   await damage(`revoke execute on ${call} from ${role}`, `grant execute on ${call} to ${role}`);
   expect((await rights()).sentence).toMatch(/^orchestrator may not execute orchestrator\.stop_unwatched/);
@@ -107,7 +109,10 @@ it('names a reader of what belongs to another service', async () => {
 });
 
 it('tells a login that may not act under its role from one that may do everything', async () => {
-  await damage("create role stranger_login login password 'pw'", 'drop role stranger_login');
+  await damage(
+    "create role stranger_login login password 'pw'; grant connect on database switchyard to stranger_login",
+    'drop owned by stranger_login; drop role stranger_login',
+  );
   const stranger = await probeDatabase(urlOf('audit', 'pw', 'stranger'), 'audit', LIMIT_MS);
   expect(judgeRights([stranger]).sentence).toMatch(
     /may not act as switchyard_audit: grant switchyard_audit to stranger_login/,
