@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 // @ts-check
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /*
- * The logins of the Compose stack: one file of variables for each container, in infra/secrets. Guarantees:
+ * The logins of the Compose stack: one file of variables for each container, in infra/secrets. Who has which login, and
+ * what each may do, is said once, in libs/local-servers/src/access. Guarantees:
  *  - A password is made once; a second call keeps it and writes the files as the contracts are now.
  *  - A container's file holds its own logins alone. The gateway, a2a and the bridge have none on the database; only the
  *    migrations have that of its owner.
@@ -13,56 +14,48 @@ import { fileURLToPath } from 'node:url';
  */
 
 const INFRA = fileURLToPath(new URL('.', import.meta.url));
-const SERVICES = /** @type {const} */ (['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge']);
+const SERVICES = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge'];
+/** The servers as the containers reach them. */
+const URLS = {
+  nats: 'nats://nats:4222',
+  postgres: 'postgresql://postgres:5432/switchyard',
+  redis: 'redis://redis:6379',
+};
 
 /** `mcp-tool` -> `MCP_TOOL` */
 const constantOf = (/** @type {string} */ login) => login.toUpperCase().replaceAll('-', '_');
 
-/** The logins that the generated permissions name. @param {string} permissions */
-function natsLogins(permissions) {
-  return [...permissions.matchAll(/user: "([^"]+)", password: \$NATS_[A-Z0-9_]+_PASSWORD/g)].map((match) =>
-    String(match[1]),
-  );
-}
-
 /**
- * The variables of each container. Who has a login where, and what it may do there, is the same as for every other stack
- * (libs/local-servers/src/access).
- * @param {string} folder of the passwords
- * @returns {Promise<Record<string, Record<string, string>>>}
+ * The variables of each container. Pure but for `passwords`, which makes what there is not.
+ * @param {any} access what libs/local-servers exports
+ * @param {{of: (name: string) => string}} passwords
+ * @param {{of: (app: string) => Record<string, string>}} keys
+ * @returns {Record<string, Record<string, string>>}
  */
-async function containerVariables(folder) {
-  const access = await import(new URL('../libs/local-servers/dist/access/index.js', import.meta.url).href);
-  const passwords = new access.Passwords(folder);
-  const owner = passwords.of('postgres.owner');
-  const keys = await access.loadBusKeys(passwords);
-  const servers = {
-    nats: access.guarded('nats', 'nats://nats:4222', passwords),
-    postgres: access.guarded('postgres', 'postgresql://postgres:5432/switchyard', passwords),
-    redis: access.guarded('redis', 'redis://redis:6379', passwords),
-  };
+function containerVariables(access, passwords, keys) {
+  const { asLogin, databaseLogins, guarded, natsLogins, passwordName, redisUsers, serviceAccess } = access;
+  const owner = passwords.of(passwordName('postgres', 'owner'));
+  const servers = Object.fromEntries(Object.entries(URLS).map(([name, url]) => [name, guarded(name, url, passwords)]));
   const services = SERVICES.map((app) => [
     app,
-    { ...access.serviceAccess(app, servers, keys.of(app)), OPS_TOKEN: passwords.of('ops') },
+    { ...serviceAccess(app, servers, keys.of(app)), OPS_TOKEN: passwords.of('ops') },
   ]);
-  const permissions = readFileSync(join(INFRA, 'nats', 'permissions.conf'), 'utf8');
-  // nats-server reads a variable as a value of its configuration: unquoted, 12e4… would be a number.
-  const nats = natsLogins(permissions).map((login) => [
+  // In quotes: nats-server reads the value of a variable as configuration, where 12e34f… is a mistake in a number.
+  const nats = natsLogins().map((/** @type {string} */ login) => [
     `NATS_${constantOf(login)}_PASSWORD`,
-    JSON.stringify(passwords.of(`nats.${login}`)),
+    JSON.stringify(passwords.of(passwordName('nats', login))),
   ]);
-  /** @type {{memberOf: string, password: string}[]} */
-  const logins = access.databaseLogins(passwords);
+  const logins = databaseLogins(passwords).map((/** @type {{memberOf: string, password: string}} */ login) => [
+    `${constantOf(login.memberOf)}_PASSWORD`,
+    login.password,
+  ]);
   return {
     ...Object.fromEntries(services),
     nats: Object.fromEntries(nats),
-    redis: { REDIS_USERS: access.redisUsers(passwords).join(';') },
+    redis: { REDIS_USERS: redisUsers(passwords).join(';') },
     postgres: { POSTGRES_PASSWORD: owner },
-    migrate: { DATABASE_URL: `postgresql://switchyard:${owner}@postgres:5432/switchyard` },
-    'database-logins': {
-      PGPASSWORD: owner,
-      ...Object.fromEntries(logins.map(({ memberOf, password }) => [`${constantOf(memberOf)}_PASSWORD`, password])),
-    },
+    migrate: { DATABASE_URL: asLogin(URLS.postgres, 'switchyard', owner) },
+    'database-logins': { PGPASSWORD: owner, ...Object.fromEntries(logins) },
   };
 }
 
@@ -75,9 +68,13 @@ function writeClosed(file, text) {
 
 /** Writes the files. @param {string} folder */
 export async function writeSecrets(folder) {
+  const access = await import(new URL('../libs/local-servers/dist/index.js', import.meta.url).href);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
-  for (const [container, own] of Object.entries(await containerVariables(folder))) {
+  // Each is kept as soon as it is made: a file of variables that was written names none that a next call would not know.
+  const passwords = new access.Passwords(folder);
+  const variables = containerVariables(access, passwords, await access.loadBusKeys(passwords));
+  for (const [container, own] of Object.entries(variables)) {
     const lines = Object.entries(own).map(([name, value]) => `${name}='${value}'`);
     writeClosed(join(folder, `${container}.env`), `${lines.join('\n')}\n`);
   }

@@ -83,6 +83,13 @@ describe('the Compose file', () => {
     assert.doesNotMatch(read('infra/nats/nats.conf') + read('infra/nats/permissions.conf'), /no_auth_user/);
   });
 
+  it('lets PostgreSQL have more sessions than the logins of the services may take together', async () => {
+    const { DATABASE_ROLES, DATABASE_SESSIONS } = await import('../../libs/local-servers/dist/index.js');
+    const { server, login } = DATABASE_SESSIONS;
+    assert.deepEqual(compose.services.postgres.command, ['postgres', '-c', `max_connections=${server}`]);
+    assert.ok(Object.keys(DATABASE_ROLES).length * login + 10 <= server);
+  });
+
   it('publishes the servers in a file of its own, for those who run the services outside of Docker', () => {
     const { services } = parse(read('docker-compose.ports.yml'));
     assert.deepEqual(Object.keys(services), ['nats', 'postgres', 'redis', 'prosody']);

@@ -7,6 +7,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { renderAccess } from './access.mjs';
 import { renderAsyncApi } from './asyncapi.mjs';
 import { renderConfig, renderEnvExample } from './config.mjs';
 import { renderErrors } from './errors.mjs';
@@ -40,6 +41,10 @@ export async function renderAll() {
     ['docs/reference/errors.md', renderErrors(contracts)],
     ['infra/nats/permissions.conf', renderNatsPermissions(contracts)],
   ]);
+  const logins = await built('libs/local-servers/dist/index.js');
+  const { GRANTED } = await built('libs/store/dist/granted.js');
+  documents.set('docs/reference/access.md', renderAccess({ contracts, logins, granted: GRANTED }));
+  documents.set('infra/postgres/logins.sql', logins.loginScript());
   const { buildOpenApi } = await built('libs/contracts/dist/http.js');
   documents.set('docs/reference/openapi.json', json(buildOpenApi()));
   const configs = await readConfigs();

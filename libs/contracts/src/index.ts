@@ -91,6 +91,7 @@ export {
 export { constantOf, natsPasswordVariable, natsPermissions } from './nats-config.ts';
 export { modelTurn, ModelTurnMessage } from './model.ts';
 export {
+  ACTS_FOR,
   ANONYMOUS,
   mayActFor,
   OPERATOR_USER_PREFIX,

@@ -37,8 +37,11 @@ export const PrincipalOrNobody = Principal.default(ANONYMOUS);
 /** How users' ids begin on whose behalf an operator asks on the bus: no user of a tenant is ever called so. */
 export const OPERATOR_USER_PREFIX = 'operator-';
 
-/** How each service may have learned of the principals that it acts on behalf of. */
-const ACTS_FOR: Readonly<Record<string, readonly Principal['via'][]>> = {
+/**
+ * How each service may have learned of the principals that it acts on behalf of. One that is not here acts for itself
+ * alone.
+ */
+export const ACTS_FOR: Readonly<Record<string, readonly Principal['via'][]>> = {
   gateway: ['dev', 'jwt', 'edge', 'xmpp', 'anonymous'],
   orchestrator: ['dev', 'jwt', 'edge', 'xmpp', 'anonymous'],
   // It asks for what a call or a step needs whose principal it was given.

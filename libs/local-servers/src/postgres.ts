@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Client } from 'pg';
 import { type Account, accountFor, ownedFolder } from './account.ts';
-import { type DatabaseLogin, databaseLogins, guarded } from './access/index.ts';
+import { type DatabaseLogin, DATABASE_SESSIONS, databaseLogins, guarded, loginStatements } from './access/index.ts';
 import {
   binaryOf,
   type GuardedLocalServer,
@@ -89,7 +89,7 @@ function serverArgs(data: string, port: number, durable: boolean): string[] {
   const settings = [
     'listen_addresses=127.0.0.1',
     'unix_socket_directories=',
-    'max_connections=200',
+    `max_connections=${DATABASE_SESSIONS.server}`,
     'logging_collector=off',
   ];
   const fast = durable ? [] : ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off'];
@@ -153,18 +153,14 @@ export async function startPostgres(options: PostgresOptions): Promise<GuardedLo
  * migrations give those their rights, before or after. Nobody else may connect to the database. `url` is a superuser's.
  */
 export async function ensureLogins(url: string, logins: readonly DatabaseLogin[]): Promise<void> {
-  const database = new URL(url).pathname.slice(1);
+  const passwords = new Map(logins.map(({ login, password }) => [login, password]));
   await withClient(url, async (client) => {
-    const { rows } = await client.query<{ rolname: string }>('select rolname from pg_roles');
-    const known = new Set(rows.map((row) => row.rolname));
-    await client.query(`revoke connect, temporary on database ${client.escapeIdentifier(database)} from public`);
-    for (const { login, password, memberOf } of logins) {
-      const [name, role] = [client.escapeIdentifier(login), client.escapeIdentifier(memberOf)];
-      if (!known.has(memberOf)) await client.query(`create role ${role} nologin`);
-      const verb = known.has(login) ? 'alter' : 'create';
-      await client.query(`${verb} role ${name} login nosuperuser password ${client.escapeLiteral(password)}`);
-      await client.query(`grant ${role} to ${name}`);
-      await client.query(`grant connect on database ${client.escapeIdentifier(database)} to ${name}`);
-    }
+    const statements = loginStatements(logins, {
+      database: client.escapeIdentifier(new URL(url).pathname.slice(1)),
+      identifier: (name) => client.escapeIdentifier(name),
+      literal: (text) => client.escapeLiteral(text),
+      passwordOf: (login) => client.escapeLiteral(passwords.get(login)!),
+    });
+    for (const statement of statements) await client.query(statement);
   });
 }

@@ -6,7 +6,7 @@ export interface TestDatabase {
   readonly url: string;
   /** The URL with the login of a service. */
   urlFor(app: StoreOptions['app']): string;
-  /** A store that is closed with the database. */
+  /** A store with the login of the service, closed with the database. */
   open(app: StoreOptions['app'], options?: Partial<StoreOptions>): Store;
   /** A statement as the owner of the database: time travel, and a look behind the interface. */
   sql<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
@@ -25,7 +25,7 @@ export async function startDatabase(): Promise<TestDatabase> {
     url,
     urlFor: (app) => servers.postgres.urlFor(app),
     open(app, options = {}) {
-      const store = openStore({ url, app, ...options });
+      const store = openStore({ url: servers.postgres.urlFor(app), app, ...options });
       stores.push(store);
       return store;
     },

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
@@ -27,6 +27,15 @@ describe('passwords', () => {
     expect(new Passwords(folder).known('nats.gateway')).toBe(first);
     expect(statSync(folder).mode & 0o777).toBe(0o700);
     expect(statSync(join(folder, 'passwords.json')).mode & 0o777).toBe(0o600);
+  });
+
+  it('are not made anew over a file that cannot be read', () => {
+    const folder = join(dir, 'broken');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'passwords.json'), '{"nats.gate');
+    expect(() => new Passwords(folder).of('nats.gateway')).toThrow(/JSON/);
+    expect(new Passwords(folder).known('nats.gateway')).toBeUndefined();
+    expect(readFileSync(join(folder, 'passwords.json'), 'utf8')).toBe('{"nats.gate');
   });
 });
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -18,7 +18,7 @@ export class Passwords {
     this.#file = join(folder, 'passwords.json');
   }
 
-  /** The password with this name, made where there is none. */
+  /** The password with this name, made where there is none. Throws where those there are cannot be read: none is lost. */
   of(name: string): string {
     const known = this.#read();
     const password = known[name] ?? randomBytes(24).toString('hex');
@@ -26,17 +26,18 @@ export class Passwords {
     return password;
   }
 
-  /** The password with this name; undefined where nobody has made one. Writes nothing. */
+  /** The password with this name; undefined where nobody has made one, or it cannot be read. Writes nothing. */
   known(name: string): string | undefined {
-    return this.#read()[name];
+    try {
+      return this.#read()[name];
+    } catch {
+      return undefined;
+    }
   }
 
   #read(): Record<string, string> {
-    try {
-      return Known.parse(JSON.parse(readFileSync(this.#file, 'utf8')));
-    } catch {
-      return {};
-    }
+    if (!existsSync(this.#file)) return {};
+    return Known.parse(JSON.parse(readFileSync(this.#file, 'utf8')));
   }
 
   /** A reader sees the old or the new text, never a part. */

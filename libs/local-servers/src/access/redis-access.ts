@@ -9,8 +9,8 @@ export interface RedisRights {
   readonly commands: readonly string[];
 }
 
-/** What a client says of itself, and asks before it calls a connection ready. */
-const CONNECTION = ['ping', 'info', 'select', 'quit', 'client|setname'];
+/** What every client says of itself, and asks before it calls a connection ready. */
+export const REDIS_COMMANDS: readonly string[] = ['ping', 'info', 'select', 'quit', 'client|setname'];
 
 export const REDIS_RIGHTS: Readonly<Record<string, RedisRights>> = {
   // The rate limit: a script that counts a caller's requests.
@@ -34,7 +34,11 @@ export function redisUsers(passwords: Pick<Passwords, 'of'>): string[] {
       .update(passwords.of(passwordName('redis', login)))
       .digest('hex')}`;
   const services = Object.entries(REDIS_RIGHTS).map(([login, { keys, commands }]) => {
-    const may = [...keys.map((key) => `~${key}`), '-@all', ...[...CONNECTION, ...commands].map((name) => `+${name}`)];
+    const may = [
+      ...keys.map((key) => `~${key}`),
+      '-@all',
+      ...[...REDIS_COMMANDS, ...commands].map((name) => `+${name}`),
+    ];
     return `user ${login} on ${digest(login)} resetchannels ${may.join(' ')}`;
   });
   // Nobody is the default user, but Redis itself is while it reads its file: what it may not do there is lost (transactions,
