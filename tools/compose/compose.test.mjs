@@ -147,6 +147,10 @@ describe('the logins of the Compose stack', () => {
     assert.deepEqual(holders.sort(), ['database-logins.env', 'migrate.env', 'postgres.env']);
   });
 
+  it('are a text to nats-server, also where a password looks like a number', () => {
+    for (const password of Object.values(variablesOf('nats'))) assert.match(password, /^"[0-9a-f]{48}"$/);
+  });
+
   it('give Redis digests, and no password', () => {
     const { REDIS_USERS: users } = variablesOf('redis');
     assert.equal(users.split(';')[0], 'user default off resetpass ~* &* +@all');

@@ -99,6 +99,28 @@ describe('private servers', () => {
     }
   });
 
+  it('what a login changed about itself does not outlive the next start', async () => {
+    const server = await startPostgres({ dir: join(base, 'self', 'postgres'), durable: false });
+    try {
+      const logins = ['one', 'two'].map((login) => ({ login, password: 'first', memberOf: `role_of_${login}` }));
+      await ensureLogins(server.url, logins);
+      const [one, two] = logins.map(({ login, password }) => asLogin(server.url, login, password));
+      await query(
+        one!,
+        'alter role one set statement_timeout = 0; alter role one in database switchyard set work_mem = 64',
+      );
+      await query(one!, 'grant one to two').catch(() => undefined); // refused from PostgreSQL 16 on
+      await query(one!, `alter role one password 'mine'`);
+      await ensureLogins(server.url, logins);
+      expect(await query(one!, 'show statement_timeout')).toEqual([{ statement_timeout: '1min' }]);
+      expect(await query(one!, 'show work_mem')).not.toEqual([{ work_mem: '64kB' }]);
+      await expect(query(two!, 'set role one')).rejects.toThrow(/permission denied/);
+      await expect(query(asLogin(server.url, 'one', 'mine'), 'select 1')).rejects.toThrow(/authentication failed/);
+    } finally {
+      await server.stop();
+    }
+  });
+
   const isRoot = process.getuid?.() === 0;
   (isRoot ? it : it.skip)('run by root in a folder closed to others, PostgreSQL finds its data again', async () => {
     const closed = mkdtempSync(join(tmpdir(), 'switchyard-closed-'));
