@@ -121,8 +121,9 @@ const LINES: Readonly<Record<string, (data: Data) => Line | undefined>> = {
     text: `${text(d, 'decision')} by ${text(d, 'by')}`,
     tone: 'plan',
   }),
+  'orchestrator.model.waiting': (d) => ({ text: text(d, 'message'), tone: 'dim' }),
   'orchestrator.task.completed': (d) => ({
-    text: `${text(d, 'status')}: ${text(d, 'total_steps')} steps, ${text(d, 'failed_steps')} failed${spent(d['usage'])}`,
+    text: `${text(d, 'status')}: ${text(d, 'total_steps')} steps, ${text(d, 'failed_steps')} failed${spent(d['usage'])}${cut(d['finish_reason'])}`,
     tone: d['status'] === 'success' ? 'good' : 'bad',
   }),
   'mcp.task.started': (d) => ({ text: `${text(d, 'step_id')}: ${text(d, 'task')}`, tone: 'dim' }),
@@ -144,6 +145,14 @@ const LINES: Readonly<Record<string, (data: Data) => Line | undefined>> = {
     tone: 'bad',
   }),
 };
+
+/** That the answer is not whole. */
+function cut(reason: unknown): string {
+  if (reason === undefined) return '';
+  return reason === 'length'
+    ? '; the answer is cut at its limit of length'
+    : '; the answer was cut by a content filter';
+}
 
 /** What the run used of the model. */
 function spent(usage: unknown): string {

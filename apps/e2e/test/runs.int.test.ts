@@ -246,7 +246,7 @@ describe('a model that misbehaves', () => {
   it.each([
     ['refuses with 429', { status: 429, headers: { 'retry-after-ms': '5' } }, 'model_unavailable'],
     ['fails with 500', { status: 500, headers: { 'retry-after-ms': '5' } }, 'model_unavailable'],
-    ['refuses with 401', { status: 401 }, 'model_rejected'],
+    ['refuses with 401', { status: 401 }, 'model_key_refused'],
     ['answers nothing', { emptyAnswer: true }, 'model_invalid_answer'],
     ['stalls', { stallMs: 60_000 }, 'model_unavailable'],
     ['breaks off', { truncate: true }, 'model_unavailable'],

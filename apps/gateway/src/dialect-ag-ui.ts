@@ -6,6 +6,7 @@ import {
   type LiveDelta,
   type RunEvent,
   TERMINAL_TYPE,
+  UNFINISHED,
 } from '@switchyard/contracts';
 import {
   type AgUiEvent,
@@ -205,7 +206,8 @@ function nestedName(event: RunEvent, name: string): string {
 }
 
 function finished(state: AgUiState, data: FactOf<'orchestrator.task.completed'>['data']): Change {
-  const { status, completion_reason, answer, total_steps, successful_steps, failed_steps } = data;
+  const { status, completion_reason, answer, total_steps, successful_steps, failed_steps, finish_reason: cut } = data;
+  const unfinished = cut === undefined ? {} : { finish_reason: cut, warning: UNFINISHED[cut] };
   const { runId, peerRunId, threadId } = state.context;
   const cancelled = status === 'cancelled';
   const reason = cancelled
@@ -231,7 +233,7 @@ function finished(state: AgUiState, data: FactOf<'orchestrator.task.completed'>[
     type: 'RUN_FINISHED',
     threadId,
     runId: peerRunId ?? runId,
-    result: { status, completion_reason, total_steps, successful_steps, failed_steps },
+    result: { status, completion_reason, total_steps, successful_steps, failed_steps, ...unfinished },
     ...(isModern(state) ? { outcome: { type: cancelled ? 'cancelled' : 'success' } } : {}),
     usage: [usage],
   });

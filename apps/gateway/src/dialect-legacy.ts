@@ -1,4 +1,4 @@
-import { ERROR_CODES, formatCursor, isErrorCode, type RunEvent } from '@switchyard/contracts';
+import { ERROR_CODES, formatCursor, isErrorCode, type RunEvent, UNFINISHED } from '@switchyard/contracts';
 import { evolve, INITIAL, isWaiting, type RunState } from '@switchyard/run';
 import type { Dialect, Projected } from './dialect.ts';
 import { type Frame, group } from './frame.ts';
@@ -105,7 +105,7 @@ function step(state: LegacyState, event: RunEvent): Projected<LegacyState> {
     }
 
     case 'orchestrator.task.completed': {
-      const { status, completion_reason: reason, answer, error, error_code: code } = event.data;
+      const { status, completion_reason: reason, answer, error, error_code: code, finish_reason: cut } = event.data;
       const end = { status, completion_reason: reason };
       if (status === 'failed' || status === 'cancelled') {
         const errorCode = status === 'cancelled' ? 'CANCELLED' : (code ?? 'internal');
@@ -113,7 +113,8 @@ function step(state: LegacyState, event: RunEvent): Projected<LegacyState> {
         return { state, frames: [frame('ERROR', { ...end, code: errorCode }, text)] };
       }
       // The answer was the last word already; only the cursor moves to the end.
-      if (state.answered) return { state, frames: [{}] };
+      const warning = { ...end, finish_reason: cut, warning: true, final: false };
+      if (state.answered) return { state, frames: [cut ? frame('AGENT_RESPONSE', warning, UNFINISHED[cut]) : {}] };
       return { state, frames: [frame('AGENT_RESPONSE', { ...end, final: true }, answer ?? error ?? '')] };
     }
 

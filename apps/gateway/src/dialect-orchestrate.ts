@@ -5,6 +5,7 @@ import {
   type RunEvent,
   type RunEventType,
   type StepSummary,
+  UNFINISHED,
 } from '@switchyard/contracts';
 import type { OrchestrateAnswer } from '@switchyard/contracts/http';
 import type { Dialect, DialectContext, Projected } from './dialect.ts';
@@ -22,7 +23,8 @@ const FIELDS: Partial<Record<RunEventType, readonly string[] | '*'>> = {
   'orchestrator.planning.completed': ['decision_type', 'target', 'task_preview'],
   'orchestrator.step.dispatching': ['step_id', 'target', 'task'],
   'orchestrator.step.completed': ['step_id', 'status', 'success', 'result', 'error'],
-  'orchestrator.task.completed': ['status', 'total_steps', 'successful_steps', 'failed_steps'],
+  'orchestrator.task.completed': ['status', 'total_steps', 'successful_steps', 'failed_steps', 'finish_reason'],
+  'orchestrator.model.waiting': '*',
   'orchestrator.message.completed': '*',
   'orchestrator.approval.requested': '*',
   'orchestrator.approval.decided': '*',
@@ -149,7 +151,7 @@ function remember(state: OrchestrateState, event: RunEvent): OrchestrateState {
       };
     }
     case 'orchestrator.task.completed': {
-      const { status, completion_reason, answer } = event.data;
+      const { status, completion_reason, answer, finish_reason: cut } = event.data;
       return {
         ...state,
         answer: {
@@ -160,6 +162,7 @@ function remember(state: OrchestrateState, event: RunEvent): OrchestrateState {
           steps: [...state.steps],
           run_id: state.runId,
           answer,
+          ...(cut === undefined ? {} : { finish_reason: cut, warning: UNFINISHED[cut] }),
         },
       };
     }

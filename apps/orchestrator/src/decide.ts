@@ -52,19 +52,23 @@ export function planningFacts(
     return [completed(answered, { kind: 'fail', code: 'budget_exceeded', message }, '')];
   }
   if (answer.text.trim() === '') {
-    return [
-      completed(
-        answered,
-        { kind: 'fail', code: 'model_invalid_answer', message: 'The language model gave an empty answer twice.' },
-        '',
-      ),
-    ];
+    return [completed(answered, { kind: 'fail', ...NO_ANSWER[answer.finishReason ?? 'stop'] }, '')];
   }
   return [
     completed(answered, { kind: 'answer', text: answer.text }, answer.text),
     message(messageId, answer.text, true),
   ];
 }
+
+/** Why there is no answer at all. */
+const NO_ANSWER = {
+  stop: { code: 'model_invalid_answer', message: 'The language model gave an empty answer twice.' },
+  length: {
+    code: 'model_invalid_answer',
+    message: 'The language model reached its limit of length before it wrote an answer.',
+  },
+  content_filter: { code: 'model_filtered', message: 'The content filter of the model server withheld the answer.' },
+} as const;
 
 /** The fact of a planning that could not be done at all. */
 export function failedPlanning(
@@ -74,14 +78,16 @@ export function failedPlanning(
   text: string,
   durationMs: number,
   usage: Usage = { input_tokens: 0, output_tokens: 0 },
+  retryAfterMs?: number,
 ): RunFactDraft {
+  const pause = retryAfterMs === undefined ? {} : { retry_after_ms: retryAfterMs };
   return completed(
     {
       stepNumber,
       durationMs,
       answer: { text: '', calls: [], model, usage },
     },
-    { kind: 'fail', code, message: text.slice(0, 4_000) },
+    { kind: 'fail', code, message: text.slice(0, 4_000), ...pause },
     '',
   );
 }
@@ -101,6 +107,7 @@ function completed(
       model: answered.answer.model,
       usage: answered.answer.usage,
       duration_ms: answered.durationMs,
+      ...(answered.answer.finishReason === undefined ? {} : { finish_reason: answered.answer.finishReason }),
     },
   };
 }

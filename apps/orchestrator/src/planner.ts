@@ -1,4 +1,4 @@
-import type { Usage } from '@switchyard/contracts';
+import type { FinishReason, Usage } from '@switchyard/contracts';
 import type { ModelMessage } from '@switchyard/run';
 import type { ModelFunction } from '@switchyard/run';
 import type { ModelCall } from './functions.ts';
@@ -11,6 +11,18 @@ export interface ModelRequest {
   readonly maxOutputTokens?: number;
   /** Called with each piece of text while the model speaks. */
   readonly onText: (piece: string) => void;
+  /** Called with the length of what the model writes that nobody sees: reasoning and calls. */
+  readonly onUnseen?: (chars: number) => void;
+  /** Called before a pause that the model server asks for. */
+  readonly onWait?: (wait: ModelWait) => void;
+}
+
+export interface ModelWait {
+  /** How many requests of this call were refused so far. */
+  readonly attempt: number;
+  readonly waitMs: number;
+  /** Public text. */
+  readonly message: string;
 }
 
 /** One answer of the model, as it came: names and arguments are not yet looked at. */
@@ -21,11 +33,13 @@ export interface ModelAnswer {
   /** The part of the input tokens that came from the endpoint's cache. */
   readonly cachedInputTokens?: number;
   readonly model: string;
+  /** Why the answer is not whole; absent: it is. */
+  readonly finishReason?: FinishReason;
 }
 
 /**
  * The language model. A second implementation replaces the OpenAI protocol; the simulation uses a scripted one.
- * Throws AppError `model_unavailable` (worth trying later), `model_rejected` (not), or `cancelled`.
+ * Throws AppError `cancelled`, `model_unavailable` (worth trying later), or another code of `model_*` (not).
  */
 export interface Planner {
   ask(request: ModelRequest, signal: AbortSignal): Promise<ModelAnswer>;

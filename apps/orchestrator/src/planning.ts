@@ -14,7 +14,7 @@ import { type ApprovalDefaults, type ApprovalRules, rulesFor } from './approvals
 import { failedPlanning, planningFacts } from './decide.ts';
 import { functionsFor, type Toolbox } from './functions.ts';
 import type { Gate, Guardrail } from './guardrail.ts';
-import type { ModelAnswer } from './planner.ts';
+import type { ModelAnswer, ModelWait } from './planner.ts';
 import { askWithinLimits, BudgetStop, type SpendingParts } from './spending.ts';
 
 /*
@@ -43,6 +43,8 @@ interface PlanningInput {
   readonly epoch: number;
   /** False once this replica may have been taken for dead: then it does not speak any more. */
   readonly speaks: () => boolean;
+  /** Takes a fact that only tells, while the model is asked. */
+  readonly tell: (fact: RunFactDraft) => void;
 }
 
 export async function plan(parts: PlanningParts, input: PlanningInput, signal: AbortSignal): Promise<RunFactDraft[]> {
@@ -82,7 +84,7 @@ async function outcomeOf(parts: PlanningParts, input: PlanningInput, signal: Abo
     if (error instanceof GuardrailStop) return stopped(stepNumber, model, error.rule, durationMs, wasted);
     parts.log.warn({ runId: state.runId, err: error }, 'planning failed');
     const known = error instanceof AppError ? error : new AppError('internal', undefined, { cause: error });
-    return [failedPlanning(stepNumber, model, known.code, known.message, durationMs, wasted)];
+    return [failedPlanning(stepNumber, model, known.code, known.message, durationMs, wasted, known.retryAfterMs)];
   } finally {
     speech.close();
   }
@@ -110,16 +112,21 @@ async function ask(
     if (speech.say(piece) !== null) stop.abort();
   };
   const functions = offersFunctions(state, final) ? functionsFor(toolbox, state.run.interactive, rules) : [];
+  const onWait = ({ attempt, waitMs, message }: ModelWait) =>
+    input.tell({
+      type: 'orchestrator.model.waiting',
+      data: { step_number: input.stepNumber, attempt, wait_ms: waitMs, message },
+    });
   let first: ModelAnswer | undefined;
   try {
     for (const nudge of [false, true]) {
       const messages = toMessages({ state, run: state.run, turns, historyTokens: parts.historyTokens, final, nudge });
-      const request = { model, messages, functions, onText };
+      const request = { model, messages, functions, onText, onWait };
       const id = `${state.runId}:${input.stepNumber}${nudge ? ':again' : ''}`;
       const before = first?.usage ?? NO_USAGE;
       const answer = await askWithinLimits(parts, { state, id, before, request, onWasted }, stop.signal);
       const both = { ...answer, usage: addUsage(before, answer.usage) };
-      if (answer.calls.length > 0 || answer.text.trim() !== '' || nudge) return both;
+      if (answer.calls.length > 0 || answer.text.trim() !== '' || nudge || answer.finishReason) return both;
       first = both;
     }
   } catch (error) {

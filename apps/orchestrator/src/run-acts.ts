@@ -96,8 +96,12 @@ export class RunActs {
     try {
       const turns = await this.#threadTurns(state);
       const speaks = () => lease.holds;
+      const tell = (fact: RunFactDraft) =>
+        void this.writer.write([fact]).catch((error: unknown) => {
+          this.parts.log.debug({ runId: state.runId, err: error }, 'a fact was not told');
+        });
       const toolbox = async () => (final ? NOTHING : this.parts.toolboxes.awaited(principal, tool_constraints, signal));
-      return await plan(this.parts, { state, stepNumber, final, toolbox, turns, epoch, speaks }, signal);
+      return await plan(this.parts, { state, stepNumber, final, toolbox, turns, epoch, speaks, tell }, signal);
     } catch (error) {
       if (signal.aborted) return null;
       throw error;

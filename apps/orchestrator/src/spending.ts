@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { AppError, type Usage } from '@switchyard/contracts';
+import { AppError, type ErrorCode, type Usage } from '@switchyard/contracts';
 import { type Clock, type Logger, sleep } from '@switchyard/platform';
-import { type Exceeded, estimateTokens, limitOf, type RunState } from '@switchyard/run';
+import { type Exceeded, limitOf, type RunState } from '@switchyard/run';
 import type { DailyBudget, Reservation } from './daily-budget.ts';
+import { promptTokens } from './openai-usage.ts';
 import type { ModelAnswer, ModelRequest, Planner } from './planner.ts';
 import { nanoUsd, type Price, type Prices, toNano, toUsd } from './prices.ts';
 
@@ -15,6 +16,15 @@ import { nanoUsd, type Price, type Prices, toNano, toUsd } from './prices.ts';
  *    the text that was heard are estimated to, here and in the run; one that the endpoint refused costs nothing.
  * S3 While what is left is only reserved by others, or the counts cannot be reached, the call waits a short time.
  */
+
+/** The endpoint did not take the request; nothing was used. */
+const REFUSALS = new Set<ErrorCode>([
+  'model_rejected',
+  'model_context_too_long',
+  'model_key_refused',
+  'model_not_found',
+  'model_quota_exceeded',
+]);
 
 /** Too short to be an answer: with less left than this, the limit counts as reached. */
 const MIN_OUTPUT_TOKENS = 16;
@@ -61,7 +71,8 @@ export async function askWithinLimits(parts: SpendingParts, call: Call, signal: 
     heard += piece.length;
     call.request.onText(piece);
   };
-  const request = { ...call.request, onText, ...(cap === undefined ? {} : { maxOutputTokens: cap }) };
+  const onUnseen = (chars: number): void => void (heard += chars);
+  const request = { ...call.request, onText, onUnseen, ...(cap === undefined ? {} : { maxOutputTokens: cap }) };
   let used = { tokens: 0, nano: 0 };
   try {
     const answer = await parts.planner.ask(request, signal);
@@ -70,12 +81,17 @@ export async function askWithinLimits(parts: SpendingParts, call: Call, signal: 
     return cost === undefined ? answer : { ...answer, usage: { ...answer.usage, usd: toUsd(cost) } };
   } catch (error) {
     const code = error instanceof AppError ? error.code : undefined;
-    const refused = code === 'model_rejected' || (code === 'model_unavailable' && heard === 0);
+    const refused = code !== undefined && (REFUSALS.has(code) || (code === 'model_unavailable' && heard === 0));
     if (!refused) {
       const output = Math.ceil(heard / 4);
       const nano = price ? nanoUsd(price, { input, output }) : 0;
       used = { tokens: input + output, nano };
-      call.onWasted({ input_tokens: input, output_tokens: output, ...(price ? { usd: toUsd(nano) } : {}) });
+      call.onWasted({
+        input_tokens: input,
+        output_tokens: output,
+        estimated: true,
+        ...(price ? { usd: toUsd(nano) } : {}),
+      });
     }
     throw error;
   } finally {
@@ -95,13 +111,6 @@ function leftForOutput(state: RunState, before: Usage, input: number, price: Pri
   const leftNano = usd === null || !price ? Infinity : toNano(usd) - usedNano - nanoUsd(price, { input, output: 0 });
   const byUsd = perToken === 0 ? Infinity : Math.floor(leftNano / perToken);
   return Math.max(MIN_OUTPUT_TOKENS, Math.min(byTokens, byUsd));
-}
-
-/** About how many tokens the prompt has. */
-function promptTokens({ messages, functions }: ModelRequest): number {
-  return (
-    estimateTokens(JSON.stringify(messages)) + (functions.length === 0 ? 0 : estimateTokens(JSON.stringify(functions)))
-  );
 }
 
 function costOf(price: Price, { usage, cachedInputTokens = 0 }: ModelAnswer): number {

@@ -76,6 +76,19 @@ export const ERROR_CODES = {
 
   model_unavailable: { http: 502, retry: 'after', summary: 'The language model does not answer.' },
   model_rejected: { http: 502, retry: 'never', summary: 'The language model refused the request.' },
+  model_context_too_long: {
+    http: 422,
+    retry: 'never',
+    summary: 'The conversation is longer than the language model takes.',
+  },
+  model_filtered: { http: 422, retry: 'never', summary: 'The content filter of the model server refused this.' },
+  model_key_refused: { http: 502, retry: 'never', summary: 'The model server refused the key of this deployment.' },
+  model_not_found: { http: 422, retry: 'never', summary: 'The model server has no model of this name.' },
+  model_quota_exceeded: {
+    http: 502,
+    retry: 'never',
+    summary: 'The account of this deployment at the model server has no credit left.',
+  },
   model_invalid_answer: { http: 502, retry: 'safe', summary: 'The language model gave no usable answer.' },
   guardrail_blocked: { http: 422, retry: 'never', summary: 'A guardrail stopped this text.' },
   history_damaged: { http: 500, retry: 'never', summary: 'A part of the history of this run cannot be read.' },

@@ -4,6 +4,7 @@ import { PublicRunId, ThreadId } from './ids.ts';
 import { ApprovalPolicy, Budget, CompletionReason, OnDisconnect, ThreadConcurrency } from './run-spec.ts';
 import { OpenApproval, StepSummary } from './runs.ts';
 import { ToolConstraints } from './steps.ts';
+import { FinishReason } from './usage.ts';
 
 /*
  * POST /orchestrate and its stream: what a client asks for, and what it gets. Field names are the ones that
@@ -68,6 +69,8 @@ export const OrchestrateAnswer = z.object({
   steps: z.array(StepSummary),
   run_id: PublicRunId,
   answer: z.string().nullable(),
+  finish_reason: FinishReason.optional().describe('Why the answer is not whole; absent: it is'),
+  warning: z.string().optional().describe('The same, for people'),
 });
 export type OrchestrateAnswer = z.infer<typeof OrchestrateAnswer>;
 

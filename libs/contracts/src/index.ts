@@ -220,7 +220,7 @@ export {
   XmppStatus,
   xmppStatus,
 } from './xmpp.ts';
-export { Usage } from './usage.ts';
+export { FinishReason, UNFINISHED, Usage } from './usage.ts';
 export {
   decideQuarantine,
   listQuarantine,

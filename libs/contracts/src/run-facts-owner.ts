@@ -5,7 +5,7 @@ import { Role } from './principal.ts';
 import { failure, stepId } from './run-fact-fields.ts';
 import { CompletionReason, Decision, HistoryLimits, RunSpec, RunStatus } from './run-spec.ts';
 import { Provenance, StepTarget } from './steps.ts';
-import { Usage } from './usage.ts';
+import { FinishReason, Usage } from './usage.ts';
 
 /* The facts that a run's owner decides and writes itself: `orchestrator.<noun>.<verb>`. */
 
@@ -39,8 +39,20 @@ export const OWNER_FACTS = [
       model: z.string(),
       usage: Usage,
       duration_ms: z.number().int().nonnegative(),
+      finish_reason: FinishReason.optional(),
       /** Digest of what the model was asked, as far as that comes from the journal; a replay compares it. */
       prompt_sha256: z.string().max(64).optional(),
+    }),
+  ),
+  event(
+    'orchestrator.model.waiting',
+    'The model server asked to wait; the run goes on after that.',
+    z.object({
+      step_number: z.number().int(),
+      /** 1: after the first request was refused. */
+      attempt: z.number().int().min(1),
+      wait_ms: z.number().int().nonnegative(),
+      message: z.string(),
     }),
   ),
   event(
@@ -142,7 +154,9 @@ export const OWNER_FACTS = [
       successful_steps: z.number().int(),
       failed_steps: z.number().int(),
       usage: Usage,
+      finish_reason: FinishReason.optional().describe('Why the answer is not whole; absent: it is'),
       ...failure,
+      retry_after_ms: z.number().int().nonnegative().optional().describe('The pause that the model server asks for'),
     }),
   ),
 ] as const;

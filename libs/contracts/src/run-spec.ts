@@ -48,7 +48,12 @@ export const Decision = z.discriminatedUnion('kind', [
     acts: z.array(PlannedAct).min(1).max(64),
   }),
   z.object({ kind: z.literal('answer'), text: z.string() }),
-  z.object({ kind: z.literal('fail'), code: z.string().max(64), message: z.string().max(4_000) }),
+  z.object({
+    kind: z.literal('fail'),
+    code: z.string().max(64),
+    message: z.string().max(4_000),
+    retry_after_ms: z.number().int().nonnegative().optional(),
+  }),
 ]);
 export type Decision = z.infer<typeof Decision>;
 

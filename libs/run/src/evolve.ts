@@ -86,12 +86,13 @@ function apply(state: RunState, event: RunEvent): RunState {
     case 'orchestrator.planning.started':
       return { ...state, phase: 'planning' };
     case 'orchestrator.planning.completed': {
-      const { decision, text, usage, step_number: stepNumber } = event.data;
+      const { decision, text, usage, step_number: stepNumber, finish_reason: finishReason } = event.data;
+      const planning = { stepNumber, text, decision, ...(finishReason === undefined ? {} : { finishReason }) };
       const acts = decision.kind === 'act' ? decision.acts : [];
       return {
         ...state,
         phase: acts.length > 0 ? 'acting' : 'idle',
-        plannings: [...state.plannings, { stepNumber, text, decision }],
+        plannings: [...state.plannings, planning],
         steps: [...state.steps, ...acts.map((act): StepState => ({ act, ask: null, attempt: 0, outcome: null }))],
         openFrom: state.steps.length,
         lastText: text === '' ? state.lastText : text,
@@ -178,6 +179,7 @@ export function addUsage(a: Usage, b: Usage): Usage {
     input_tokens: a.input_tokens + b.input_tokens,
     output_tokens: a.output_tokens + b.output_tokens,
     ...(a.usd === undefined && b.usd === undefined ? {} : { usd }),
+    ...(a.estimated || b.estimated ? { estimated: true } : {}),
   };
 }
 

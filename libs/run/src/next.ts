@@ -1,4 +1,4 @@
-import type { CompletionReason, RunStatus } from '@switchyard/contracts';
+import type { CompletionReason, FinishReason, RunStatus } from '@switchyard/contracts';
 import { firstExpiry, isCleared, isOpen, mustAsk, openAsks } from './asks.ts';
 import { type Exceeded, exceededLimit, leavesRoomForAnswer, onExceeded } from './budget.ts';
 import { isFull } from './history-size.ts';
@@ -98,7 +98,17 @@ export function terminalData(state: RunState, end: Finish) {
     usage: state.usage,
     error: end.error,
     error_code: end.errorCode,
+    ...lastWord(state, end),
   };
+}
+
+/** What the last planning adds to the end: why its answer is not whole, or how long the model server asks to wait. */
+function lastWord(state: RunState, end: Finish): { finish_reason?: FinishReason; retry_after_ms?: number } {
+  const { decision, finishReason } = state.plannings.at(-1) ?? {};
+  if (decision?.kind === 'answer' && finishReason && end.answer === decision.text)
+    return { finish_reason: finishReason };
+  const isReason = decision?.kind === 'fail' && decision.code === end.errorCode;
+  return isReason && decision.retry_after_ms !== undefined ? { retry_after_ms: decision.retry_after_ms } : {};
 }
 
 function answered(state: RunState, text: string): Finish {

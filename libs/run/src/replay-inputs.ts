@@ -41,6 +41,7 @@ export function retell(state: RunState, event: RunEvent): Retold | undefined {
       return event.data.where === 'task' ? undefined : withheld(state, event);
     case 'orchestrator.task.completed':
       return ofGivenUp(state, event.data);
+    case 'orchestrator.model.waiting':
     case 'orchestrator.cancel.requested':
       return { fact: event };
     default:

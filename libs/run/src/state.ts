@@ -1,4 +1,4 @@
-import type { Decision, FactOf, HistoryLimits, PlannedAct, RunSpec, Usage } from '@switchyard/contracts';
+import type { Decision, FactOf, FinishReason, HistoryLimits, PlannedAct, RunSpec, Usage } from '@switchyard/contracts';
 
 /** A question to a person: open until it is decided. */
 export interface Ask {
@@ -22,6 +22,7 @@ export interface Planning {
   readonly stepNumber: number;
   readonly text: string;
   readonly decision: Decision;
+  readonly finishReason?: FinishReason | undefined;
 }
 
 export type Phase = 'new' | 'accepted' | 'idle' | 'planning' | 'acting' | 'ended';
