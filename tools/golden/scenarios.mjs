@@ -60,6 +60,25 @@ export const SCENARIOS = [
     },
   },
   {
+    name: 'model-asks-to-wait',
+    shows: 'The model server asks to wait a second, then the model answers; its answer is cut at its limit of length.',
+    play: async (r) => {
+      await r.script(
+        { times: 1, respond: { status: 429, headers: { 'retry-after': '1' } } },
+        { respond: { text: 'Hello to', finishReason: 'length' } },
+      );
+      return r.start('Say hello when you may');
+    },
+  },
+  {
+    name: 'model-asks-too-much',
+    shows: 'The model server asks to wait for an hour: the run fails, and says how long.',
+    play: async (r) => {
+      await r.script({ respond: { status: 429, headers: { 'retry-after': '3600' } } });
+      return r.start('Say hello next year');
+    },
+  },
+  {
     name: 'model-says-nothing',
     shows: 'The model answers nothing, twice.',
     play: async (r) => {

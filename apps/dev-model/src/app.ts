@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { linkAbort } from '@switchyard/platform';
 import { z } from 'zod';
 import { readConversation } from './conversation.ts';
+import { exhibitOf } from './museum/index.ts';
+import { Museum, serve } from './museum/serve.ts';
 import { ChatRequest, completionBody, completionFrames, errorBody } from './openai.ts';
 import type { Completion } from './openai.ts';
 import { replyTo } from './reply.ts';
@@ -49,6 +51,7 @@ const RESPOND_HEADER = 'x-dev-model-respond';
 export async function createDevModel(options: DevModelOptions): Promise<DevModel> {
   const log = new RequestLog();
   const answers = new ScriptedAnswers();
+  const museum = new Museum();
   const setScript = (script: ScriptInput): void => answers.set(Script.parse(script));
   if (options.script) setScript(options.script);
 
@@ -68,6 +71,7 @@ export async function createDevModel(options: DevModelOptions): Promise<DevModel
     }
     const chatRequest = parsed.data;
     const conversation = readConversation(chatRequest.messages);
+    const exhibit = exhibitOf(chatRequest.model);
     const perRequest = scriptOfHeader(request.headers[RESPOND_HEADER]);
     const rule = perRequest ? undefined : answers.take(conversation, chatRequest.model);
     const script = perRequest ?? rule?.respond;
@@ -80,7 +84,7 @@ export async function createDevModel(options: DevModelOptions): Promise<DevModel
       turn: conversation.turn,
       messages: chatRequest.messages.length,
       functions: (chatRequest.tools ?? []).map((tool) => tool.function.name).slice(0, 100),
-      answered: answeredBy(script, completion),
+      answered: exhibit ? 'museum' : answeredBy(script, completion),
       calls: completion.toolCalls.map(({ name }) => name),
       status: script?.status ?? 200,
       ...(rule ? { rule: rule.index } : {}),
@@ -92,6 +96,7 @@ export async function createDevModel(options: DevModelOptions): Promise<DevModel
       entry.aborted = true;
       gone.abort();
     });
+    if (exhibit) return serve(response, museum.next(exhibit, conversation.task, chatRequest), gone.signal);
     await answer(response, chatRequest, completion, script, options.delayMs ?? 0, gone.signal);
   };
 

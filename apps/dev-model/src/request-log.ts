@@ -10,7 +10,7 @@ export interface RequestEntry {
   turn: number;
   messages: number;
   functions: string[];
-  answered: 'text' | 'tool_calls' | 'error' | 'raw' | 'empty';
+  answered: 'text' | 'tool_calls' | 'error' | 'raw' | 'empty' | 'museum';
   calls: string[];
   status: number;
   /** The script rule that answered. */

@@ -17,6 +17,8 @@ interface OpenCall {
   id: string;
   name: string;
   arguments: string;
+  /** The newest piece of the arguments. */
+  latest: string;
 }
 
 interface Piece {
@@ -72,7 +74,7 @@ export class CallAssembler {
 
   #open(): OpenCall | undefined {
     if (this.#calls.length >= MAX_CALLS) return undefined;
-    const call = { id: '', name: '', arguments: '' };
+    const call = { id: '', name: '', arguments: '', latest: '' };
     this.#calls.push(call);
     return call;
   }
@@ -85,6 +87,7 @@ export class CallAssembler {
       call.name = grown ? piece.name : call.name + piece.name;
     }
     const again = piece.arguments === call.arguments && isComplete(call.arguments);
+    if (piece.arguments !== '') call.latest = piece.arguments;
     if (piece.whole) call.arguments = piece.arguments;
     else if (!again) call.arguments += piece.arguments;
     return Math.max(0, call.name.length + call.arguments.length - before);
@@ -98,7 +101,7 @@ export class CallAssembler {
       if (call.name === '' && call.arguments === '') continue;
       const id = call.id === '' || seen.has(call.id) ? `call_${index + 1}_${seen.size + 1}` : call.id;
       seen.add(id);
-      calls.push({ ...call, id });
+      calls.push({ id, name: call.name, arguments: argumentsOf(call) });
     }
     return calls;
   }
@@ -112,6 +115,11 @@ function pieceOf(id: unknown, name: unknown, given: unknown): Piece {
     arguments: whole ? JSON.stringify(given) : textOf(given),
     whole,
   };
+}
+
+/** Some servers send all that there is so far with each piece: then the newest piece is the whole. */
+function argumentsOf({ arguments: joined, latest }: OpenCall): string {
+  return !isComplete(joined) && isComplete(latest) ? latest : joined;
 }
 
 function repeatsNothing(call: OpenCall, piece: Piece): boolean {

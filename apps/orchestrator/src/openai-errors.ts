@@ -34,7 +34,7 @@ export interface Verdict {
 
 export function judge({ status: http, body, headers }: EndpointError): Verdict {
   const said = saidIn(body);
-  const status = http >= 400 ? http : said.status;
+  const status = http >= 300 ? http : said.status;
   const verdict = byWords(status, said, headers) ?? byStatus(status);
   const ordered = headers.get('x-should-retry');
   return ordered === null || verdict.code !== 'model_unavailable'
@@ -103,7 +103,7 @@ function byWords(status: number, { words }: Said, headers: Headers): Verdict | n
     return { ...refused(status), leaveOut: 'max_completion_tokens' };
   if (status === 413 || (status !== 429 && CONTEXT.test(words))) return TOO_LONG;
   if (status < 500 && status !== 429 && FILTERED.test(words)) return WITHHELD;
-  if (status < 500 && NO_TOOLS.test(words)) return TOOLLESS;
+  if (status <= 500 && NO_TOOLS.test(words)) return TOOLLESS;
   if (status === 401 || ((status === 403 || bad) && WRONG_KEY.test(words))) return KEY_REFUSED;
   if ((status === 404 || bad || status === 500) && NO_MODEL.test(words)) return UNKNOWN_MODEL;
   // Google writes of billing also where a pause is all that it wants.

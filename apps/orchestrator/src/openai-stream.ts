@@ -79,6 +79,8 @@ export class ChunkReader {
   #onEvent(event: string | undefined, data: string): void {
     const text = data.trim();
     if (this.#done || text === '') return;
+    // A proxy that took a comment for data.
+    if (text.startsWith(':')) return void this.#pieces.push({ kind: 'comment' });
     if (data.length > MAX_EVENT_BYTES) throw tooLong();
     if (text.startsWith('[DONE]')) {
       this.#done = true;
