@@ -169,6 +169,10 @@ export function ended(
   };
 }
 
+function cutShort(fact: RunFactDraft): RunFactDraft {
+  return { ...fact, data: { ...fact.data, finish_reason: 'length' } } as RunFactDraft;
+}
+
 const london = act('step-mcp-001', 'get_weather_tool', { location: 'London' });
 const paris = act('step-mcp-002', 'get_weather_tool', { location: 'Paris' });
 const broken = act('step-mcp-001', 'calculator_tool', { expression: '1/0' });
@@ -240,6 +244,17 @@ export const SCENARIOS = {
     planning(1),
     ...answer(1, 'Hello there.'),
     ended('success', [0, 0, 0], 'Hello there.'),
+  ],
+
+  cut: [
+    ...accepted('Say hello, when you may'),
+    planning(1),
+    {
+      type: 'orchestrator.model.waiting',
+      data: { step_number: 1, attempt: 1, wait_ms: 2_000, message: 'The model server asks to wait 2 s.' },
+    },
+    ...answer(1, 'Hello the'),
+    cutShort(ended('success', [0, 0, 0], 'Hello the')),
   ],
 
   tool: [
