@@ -197,6 +197,8 @@ export function toRunResource(view: RunView): RunResource {
     answer: view.answer,
     error: view.error,
     error_code: view.errorCode,
+    ...(view.finishReason === undefined ? {} : { finish_reason: view.finishReason }),
+    ...(view.retryAfterMs === undefined ? {} : { retry_after_ms: view.retryAfterMs }),
     steps: view.steps,
     usage: view.usage,
     approvals: view.approvals,

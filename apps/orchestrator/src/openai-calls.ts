@@ -19,6 +19,8 @@ interface OpenCall {
   arguments: string;
   /** The newest piece of the arguments. */
   latest: string;
+  /** Each piece so far began with the one before: the server may send all that there is with each. */
+  growing: boolean;
 }
 
 interface Piece {
@@ -74,7 +76,7 @@ export class CallAssembler {
 
   #open(): OpenCall | undefined {
     if (this.#calls.length >= MAX_CALLS) return undefined;
-    const call = { id: '', name: '', arguments: '', latest: '' };
+    const call = { id: '', name: '', arguments: '', latest: '', growing: true };
     this.#calls.push(call);
     return call;
   }
@@ -86,8 +88,12 @@ export class CallAssembler {
       const grown = this.offered.has(piece.name) && piece.name.startsWith(call.name);
       call.name = grown ? piece.name : call.name + piece.name;
     }
-    const again = piece.arguments === call.arguments && isComplete(call.arguments);
-    if (piece.arguments !== '') call.latest = piece.arguments;
+    // Nothing can follow a complete object but the same once more.
+    const again = isComplete(piece.arguments) && isComplete(call.arguments);
+    if (piece.arguments !== '') {
+      call.growing &&= piece.arguments.startsWith(call.latest);
+      call.latest = piece.arguments;
+    }
     if (piece.whole) call.arguments = piece.arguments;
     else if (!again) call.arguments += piece.arguments;
     return Math.max(0, call.name.length + call.arguments.length - before);
@@ -117,9 +123,9 @@ function pieceOf(id: unknown, name: unknown, given: unknown): Piece {
   };
 }
 
-/** Some servers send all that there is so far with each piece: then the newest piece is the whole. */
-function argumentsOf({ arguments: joined, latest }: OpenCall): string {
-  return !isComplete(joined) && isComplete(latest) ? latest : joined;
+/** Where a server sends all that there is so far with each piece, the newest piece is the whole. */
+function argumentsOf({ arguments: joined, latest, growing }: OpenCall): string {
+  return growing && !isComplete(joined) && isComplete(latest) ? latest : joined;
 }
 
 function repeatsNothing(call: OpenCall, piece: Piece): boolean {

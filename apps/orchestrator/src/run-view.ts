@@ -25,6 +25,8 @@ export function toRunView(events: readonly RunEvent[], phase: RunView['phase']):
     answer: terminal?.answer ?? null,
     error: terminal?.error ?? null,
     errorCode: terminal?.error_code ?? null,
+    ...(terminal?.finish_reason === undefined ? {} : { finishReason: terminal.finish_reason }),
+    ...(terminal?.retry_after_ms === undefined ? {} : { retryAfterMs: terminal.retry_after_ms }),
     steps: stepSummaries(state),
     usage: state.usage,
     approvals: openAsks(state).map(({ request }) => request),

@@ -3,7 +3,7 @@ import { EventsView, page, PageCursor, text } from './http-fields.ts';
 import { Id, PublicRunId, RunId, ThreadId } from './ids.ts';
 import { CompletionReason, RunStatus } from './run-spec.ts';
 import { ApprovalDecision, OpenApproval, RunPhase, StepSummary } from './runs.ts';
-import { Usage } from './usage.ts';
+import { FinishReason, Usage } from './usage.ts';
 
 /* Runs as resources: started, listed, followed, cancelled, answered. */
 
@@ -34,6 +34,8 @@ export const RunResource = z.object({
   answer: z.string().nullable(),
   error: z.string().nullable(),
   error_code: z.string().nullable(),
+  finish_reason: FinishReason.optional().describe('Why the answer is not whole; absent: it is'),
+  retry_after_ms: z.number().int().optional().describe('The pause that the model server asks for'),
   steps: z.array(StepSummary),
   usage: Usage,
   approvals: z.array(OpenApproval).describe('Questions that the run waits for'),

@@ -4,7 +4,7 @@ import { Id, RunId, ThreadId } from './ids.ts';
 import { Principal, Role } from './principal.ts';
 import { RunEventSchema } from './run-events.ts';
 import { CompletionReason, RunSpec, RunStatus } from './run-spec.ts';
-import { Usage } from './usage.ts';
+import { FinishReason, Usage } from './usage.ts';
 
 const RUN_PHASES = ['queued', 'running', 'waiting', 'ended'] as const;
 export const RunPhase = z.enum(RUN_PHASES);
@@ -51,6 +51,8 @@ export const RunView = z.object({
   answer: z.string().nullable(),
   error: z.string().nullable(),
   errorCode: z.string().nullable(),
+  finishReason: FinishReason.optional(),
+  retryAfterMs: z.number().int().nonnegative().optional(),
   steps: z.array(StepSummary),
   usage: Usage,
   /** The questions that the run waits for, oldest first. */
