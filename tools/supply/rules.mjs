@@ -17,6 +17,8 @@ export const TOOL_LICENCES = [...SHIPPED_LICENCES, 'Python-2.0', 'CC-BY-4.0', 'E
  * come without one, in their README. Where they are installed the text is looked at again.
  */
 export const READ_LICENCES = {
+  ...{ '@ag-ui/client-0.0.41': 'MIT', '@ag-ui/client-0.0.48': 'MIT' },
+  ...{ '@ag-ui/core': 'MIT', '@ag-ui/encoder': 'MIT', '@ag-ui/proto': 'MIT' },
   'sasl-anonymous': 'MIT',
   'sasl-plain': 'MIT',
   saslmechanisms: 'MIT',
