@@ -1,5 +1,6 @@
 import type { RunSpec } from '@switchyard/contracts';
 import { INITIAL, type RunState } from '@switchyard/run';
+import { withMessage } from './ag-ui-copies.ts';
 import type { AgUiMessage, DialectContext } from './dialect.ts';
 
 /*
@@ -47,6 +48,7 @@ export interface AgUiState {
   readonly opened: boolean;
   readonly messages: readonly AgUiMessage[];
   readonly text: OpenText | null;
+  /** Ids of the texts and results that were said to their end. */
   readonly said: readonly string[];
   readonly finalSaid: boolean;
   readonly steps: readonly OpenStep[];
@@ -201,7 +203,7 @@ export function closeAll(state: AgUiState, reason: { message: string; code: stri
 
 /** A whole message, or what is missing of one whose beginning was shown live. */
 export function say(state: AgUiState, messageId: string, text: string): Change {
-  const messages = [...state.messages, { id: messageId, role: 'assistant', content: text }];
+  const messages = withMessage(state.messages, { id: messageId, role: 'assistant', content: text });
   const shownOtherwise =
     state.text?.messageId === messageId ? !text.startsWith(state.text.sent) : state.said.includes(messageId);
   if (shownOtherwise) {

@@ -1,5 +1,6 @@
 import type { FactOf } from '@switchyard/contracts';
 import { ASK_USER } from '@switchyard/run';
+import { withCall, withMessage } from './ag-ui-copies.ts';
 import {
   type AgUiEvent,
   type AgUiState,
@@ -94,15 +95,7 @@ export function called(state: AgUiState, data: Call): Change {
   const args = JSON.stringify(tool === undefined ? words : (data.arguments ?? {}));
   const { parentMessageId } = state;
   const toolCall = { id: toolCallId, type: 'function', function: { name, arguments: args } };
-  const parent = state.messages.find(({ id }) => id === parentMessageId);
-  const messages =
-    parent === undefined
-      ? [...state.messages, { id: parentMessageId, role: 'assistant', toolCalls: [toolCall] }]
-      : state.messages.map((message) =>
-          message === parent
-            ? { ...parent, toolCalls: [...((parent['toolCalls'] as unknown[] | undefined) ?? []), toolCall] }
-            : message,
-        );
+  const messages = withCall(state.messages, parentMessageId, toolCall);
   return {
     state: { ...state, messages, calls: { ...state.calls, [stepId]: toolCallId } },
     events: [
@@ -143,6 +136,7 @@ export function stepDone(state: AgUiState, data: FactOf<'orchestrator.step.compl
     role: 'tool',
     ...(isModern(state) && !success ? { metadata: { [`${VENDOR}.ok`]: false } } : {}),
   };
-  const messages = [...marked.state.messages, { id: messageId, role: 'tool', toolCallId, content }];
-  return { state: { ...marked.state, messages }, events: [...marked.events, answered] };
+  const messages = withMessage(marked.state.messages, { id: messageId, role: 'tool', toolCallId, content });
+  const said = [...marked.state.said, messageId];
+  return { state: { ...marked.state, messages, said }, events: [...marked.events, answered] };
 }

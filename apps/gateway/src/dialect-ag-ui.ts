@@ -29,9 +29,10 @@ import {
   tag,
 } from './ag-ui-state.ts';
 import { evolve } from '@switchyard/run';
+import { withoutLater } from './ag-ui-copies.ts';
 import { asked, pause, waitsForPerson } from './ag-ui-interrupts.ts';
 import { dispatched, join, planned, planSnapshot, stepDone, VENDOR } from './ag-ui-steps.ts';
-import type { Dialect } from './dialect.ts';
+import { type Dialect, messageIdInThread } from './dialect.ts';
 import { type Frame, group } from './frame.ts';
 
 /*
@@ -43,6 +44,8 @@ import { type Frame, group } from './frame.ts';
  * A2 Whatever is opened is closed before the run finishes, and nothing is opened twice.
  * A3 No optional field is null; every type is one that the protocol describes; the rest is CUSTOM `switchyard.*`.
  * A4 Text of a message that was completed is exact at the client, whatever pieces of it were shown live.
+ * A5 Ids of messages and calls are unique in a thread. The conversation holds each once, whatever copies the client
+ *    sent along with its input.
  */
 export const agUiDialect: Dialect<AgUiState> = {
   initial: initialState,
@@ -61,7 +64,8 @@ export const agUiDialect: Dialect<AgUiState> = {
     return { state: after, frames: events.map((data): Frame => ({ data })) };
   },
 
-  prelude(state, goesOn) {
+  prelude(folded, goesOn) {
+    const state = { ...folded, messages: withoutLater(folded) };
     const open = { ...state, started: true };
     const end = !state.started && !goesOn && waitsForPerson(state) ? pause(open) : { state: open, events: [] };
     const events: AgUiEvent[] = [
@@ -132,10 +136,11 @@ function react(state: AgUiState, event: RunEvent): Change {
     case 'orchestrator.step.completed':
       return stepDone(state, event.data);
     case 'orchestrator.message.completed': {
-      const said = say(state, event.data.message_id, event.data.text);
+      const messageId = messageIdInThread(event.runId, event.data.message_id);
+      const said = say(state, messageId, event.data.text);
       const finalSaid = state.finalSaid || event.data.final;
       // Tool calls that follow a remark belong to the same message.
-      const parentMessageId = event.data.final ? state.parentMessageId : event.data.message_id;
+      const parentMessageId = event.data.final ? state.parentMessageId : messageId;
       return { state: { ...said.state, finalSaid, parentMessageId }, events: said.events };
     }
     case 'orchestrator.task.completed':
@@ -245,7 +250,8 @@ function publicSentence(code: string | null): string {
 
 /** Live text: pieces in order from the first; anything else waits for the finished message. */
 function hear(state: AgUiState, delta: LiveDelta): Change {
-  const { messageId, index, text, stepNumber } = delta;
+  const { index, text, stepNumber } = delta;
+  const messageId = messageIdInThread(state.context.runId, delta.messageId);
   const nothing = { state, events: [] };
   if (!state.started || text === '' || stepNumber <= state.planned || state.said.includes(messageId)) return nothing;
   const content: AgUiEvent = { type: 'TEXT_MESSAGE_CONTENT', messageId, delta: text };

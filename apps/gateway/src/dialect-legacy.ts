@@ -1,6 +1,6 @@
 import { ERROR_CODES, formatCursor, isErrorCode, type RunEvent, UNFINISHED } from '@switchyard/contracts';
 import { evolve, INITIAL, isWaiting, type RunState } from '@switchyard/run';
-import type { Dialect, Projected } from './dialect.ts';
+import { type Dialect, messageIdInThread, type Projected } from './dialect.ts';
 import { type Frame, group } from './frame.ts';
 
 /*
@@ -84,7 +84,8 @@ function step(state: LegacyState, event: RunEvent): Projected<LegacyState> {
     }
 
     case 'orchestrator.message.completed': {
-      const { message_id: messageId, text, final } = event.data;
+      const { text, final } = event.data;
+      const messageId = messageIdInThread(event.runId, event.data.message_id);
       return {
         state: { ...state, answered: state.answered || final },
         frames: [frame('AGENT_RESPONSE', { message_id: messageId, final }, text)],

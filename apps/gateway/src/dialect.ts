@@ -21,6 +21,11 @@ export interface AgUiMessage {
   readonly [field: string]: unknown;
 }
 
+/** A text message as conversations know it: its own id is unique in its run, and a thread has many runs. */
+export function messageIdInThread(runId: string, messageId: string): string {
+  return `${runId}-${messageId}`;
+}
+
 export interface Projected<S> {
   readonly state: S;
   readonly frames: Frame[];

@@ -38,6 +38,8 @@ export interface OpenRun {
   /** How far the run was, and whether it had ended, when it was opened. */
   readonly lastSeq: number;
   readonly ended: boolean;
+  /** A request to start it that came again: the client may have seen some of it. */
+  readonly again?: boolean;
 }
 
 type Page = OutputOf<typeof readRunEvents>;
@@ -57,7 +59,7 @@ export async function startAndFollow(bus: RunBus, request: InputOf<typeof startR
         ended: false,
       };
     feed.close();
-    return await attach(bus, run.principal, runId, 0, reader);
+    return { ...(await attach(bus, run.principal, runId, 0, reader)), again: true };
   } catch (error) {
     feed.close();
     throw error;

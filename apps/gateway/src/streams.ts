@@ -76,6 +76,8 @@ export interface StreamsOptions {
 /** A chunk that history is written in, so that a slow reader is waited for early. */
 const CHUNK_CHARS = 65_536;
 const FROM_THE_START: Attachment = { after: 0 };
+/** For a client that has no cursor and may have a part of the run already: what it has is not said twice. */
+const WHERE_IT_IS: Attachment = { after: 'now', snapshot: true };
 const DRAINING: PublicError = {
   code: 'unavailable',
   message: 'This server is stopping; the run goes on. Its events can be read from another server.',
@@ -163,7 +165,7 @@ export class Streams {
     try {
       const run = await open({ signal: stop.signal, onLive: live?.take });
       reply.header('x-run-id', run.runId);
-      const place = placeOf(attachment, run);
+      const place = placeOf(run.again === true && viewer.cannotResume === true ? WHERE_IT_IS : attachment, run);
       if (run.ended && place.after > 0 && place.after >= run.lastSeq) {
         void reply.code(204).send();
         return;

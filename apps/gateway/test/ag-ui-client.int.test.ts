@@ -131,11 +131,11 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
       messages.filter(({ role }) => role !== 'activity').map(({ id, role, content }) => [id, role, content]),
     ).toEqual([
       ['user-1', 'user', 'Go'],
-      ['msg-remark', 'assistant', 'Let me look.'],
+      ['run-1-msg-remark', 'assistant', 'Let me look.'],
       ['run-1-step-mcp-001-result', 'tool', '{"temperature":15}'],
-      ['msg-answer', 'assistant', 'It is 15 °C in London.'],
+      ['run-1-msg-answer', 'assistant', 'It is 15 °C in London.'],
     ]);
-    expect(messages.find(({ id }) => id === 'msg-remark')?.toolCalls).toHaveLength(1);
+    expect(messages.find(({ id }) => id === 'run-1-msg-remark')?.toolCalls).toHaveLength(1);
     expect(messages.find(({ role }) => role === 'activity')).toMatchObject({
       activityType: 'PLAN',
       content: { steps: [{ step_id: 'step-mcp-001', status: 'completed' }] },
@@ -163,9 +163,27 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
       ];
       const { messages, failure } = await consume(items);
       expect(failure).toBeNull();
-      expect(messages.filter(({ id }) => id === 'msg-answer')).toEqual([
-        { id: 'msg-answer', role: 'assistant', content: text, ...META(version, messages) },
+      expect(messages.filter(({ id }) => id === 'run-1-msg-answer')).toEqual([
+        { id: 'run-1-msg-answer', role: 'assistant', content: text, ...META(version, messages) },
       ]);
+    }
+    expect(warnings).toEqual([]);
+  });
+
+  it('holds each call, result and text once, whatever copies the client sends along', async () => {
+    const events = whole('approvals');
+    const { messages: before } = await consume(events);
+    for (let after = 1; after < events.length; after += 1) {
+      write = stream(events, after);
+      const agent = new Agent({ url, threadId: 'thread-1', initialMessages: before as never });
+      await agent.runAgent({ runId: 'run-1' });
+      const messages = agent.messages as Message[];
+      const spoken = messages.filter(({ role }) => role !== 'activity');
+      expect(spoken.map(({ id, role, content }) => [id, role, content])).toEqual(
+        before.filter(({ role }) => role !== 'activity').map(({ id, role, content }) => [id, role, content]),
+      );
+      const calls = spoken.flatMap(({ toolCalls }) => (toolCalls ?? []) as { id: string }[]).map(({ id }) => id);
+      expect(calls).toEqual([1, 2, 3].map((step) => `run-1-step-mcp-00${step}`));
     }
     expect(warnings).toEqual([]);
   });
@@ -182,7 +200,7 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
     expect(failure).toBeNull();
     expect(messages.map(({ id, content }) => [id, content])).toEqual([
       ['user-1', 'Go'],
-      ['msg-answer', 'Hello there.'],
+      ['run-1-msg-answer', 'Hello there.'],
     ]);
     expect(warnings).toEqual([]);
   });
@@ -278,6 +296,7 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
 
 /** The modern client keeps event metadata on the message; it is not what these tests are about. */
 function META(version: string, messages: Message[]): object {
-  const metadata = (messages.find(({ id }) => id === 'msg-answer') as { metadata?: unknown } | undefined)?.metadata;
+  const metadata = (messages.find(({ id }) => id === 'run-1-msg-answer') as { metadata?: unknown } | undefined)
+    ?.metadata;
   return version === '1.0.0' && metadata !== undefined ? { metadata } : {};
 }

@@ -1,5 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { HttpAgent as Agent10 } from '@ag-ui/client';
+import { HttpAgent as Agent41 } from '@ag-ui/client-0.0.41';
+import { HttpAgent as Agent48 } from '@ag-ui/client-0.0.48';
 import { HttpAgent as Agent59 } from '@ag-ui/client-0.0.59';
 import { until } from '@switchyard/testing';
 import { type House, openHouse } from './http.ts';
@@ -26,6 +28,8 @@ afterEach(() => {
 const CLIENTS = [
   { version: '1.0.0', Agent: Agent10 as unknown as typeof Agent59 },
   { version: '0.0.59', Agent: Agent59 },
+  { version: '0.0.48', Agent: Agent48 as unknown as typeof Agent59 },
+  { version: '0.0.41', Agent: Agent41 as unknown as typeof Agent59 },
 ];
 
 describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
@@ -56,10 +60,58 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
       expect([types[0], types.at(-1)]).toEqual(['RUN_STARTED', 'RUN_FINISHED']);
       // Spoken in pieces, whole at the end.
       expect(types.filter((type) => type === 'TEXT_MESSAGE_CONTENT').length).toBeGreaterThan(1);
-      expect(messages.filter(({ id: messageId }) => messageId === 'msg-answer')).toHaveLength(1);
+      expect(messages.filter(({ id: messageId }) => messageId === `${id(name)}-msg-answer`)).toHaveLength(1);
       expect(warnings).toEqual([]);
     },
   );
+
+  it('gives each turn of a thread an answer of its own', async () => {
+    const agent = new Agent({
+      url: `${house.url}/ag-ui`,
+      headers: { 'X-User-Id': 'alice' },
+      threadId: id('turns'),
+    });
+    for (const turn of ['1', '2', '3']) {
+      agent.addMessage({ id: `user-${turn}`, role: 'user', content: `play ${turn === '2' ? 'tool' : 'success'} 1` });
+      await agent.runAgent({ runId: id(`turn-${turn}`) });
+    }
+    const spoken = agent.messages.filter(
+      ({ role, content }) => /^(user|assistant)$/.test(role) && content !== undefined,
+    );
+    expect(spoken.map(({ content }) => content)).toEqual([
+      'play success 1',
+      'Hello there.',
+      'play tool 1',
+      'Let me look.',
+      'It is 15 °C in London.',
+      'play success 1',
+      'Hello there.',
+    ]);
+    expect(new Set(agent.messages.map((message) => message.id)).size).toBe(agent.messages.length);
+    expect(warnings).toEqual([]);
+  });
+
+  it('has each message once where a run is asked for again that it has seen a part of', async () => {
+    const agent = new Agent({
+      url: `${house.url}/ag-ui`,
+      headers: { 'X-User-Id': 'alice' },
+      threadId: id('again'),
+      initialMessages: [{ id: 'user-1', role: 'user', content: 'play tool 1' }],
+    });
+    await agent.runAgent({ runId: id('again') });
+    const whole = agent.messages
+      .filter(({ role }) => role !== 'activity')
+      .map(({ id: one, content }) => [one, content]);
+    const cut = agent.messages.map((message) =>
+      message.id === `${id('again')}-msg-answer` ? { ...message, content: 'It is' } : message,
+    );
+    agent.setMessages(cut as never);
+    await agent.runAgent({ runId: id('again') });
+    expect(
+      agent.messages.filter(({ role }) => role !== 'activity').map(({ id: one, content }) => [one, content]),
+    ).toEqual(whole);
+    expect(warnings).toEqual([]);
+  });
 
   it('learns of a failure and of a cancellation', async () => {
     expect((await run('play failure 3', id('failed'))).types.at(-1)).toBe('RUN_ERROR');

@@ -80,7 +80,7 @@ describe('a stream that is cut after every k-th frame', () => {
     const said = (text: string) =>
       parseSse(text)
         .map(({ data }) => data as { type: string; messageId?: string; delta?: string })
-        .filter(({ type, messageId }) => type === 'TEXT_MESSAGE_CONTENT' && messageId === 'msg-answer')
+        .filter(({ type, messageId }) => type === 'TEXT_MESSAGE_CONTENT' && messageId === 'cut-live-msg-answer')
         .map(({ delta }) => delta)
         .join('');
     expect(said(union)).toBe('It is 15 °C in London.');
