@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { ToolInfo } from '@switchyard/contracts';
 import { fc } from '@switchyard/testing/property';
-import { functionsFor, type ModelCall, type Toolbox, toActs } from './functions.ts';
+import { functionsFor, type ModelCall, type Toolbox, toActs, withClientTools } from './functions.ts';
 import { NO_RULES } from './orchestrator.fixture.ts';
 
 const tool = (name: string): ToolInfo => ({
@@ -134,5 +134,43 @@ describe('toActs', () => {
         expect(new Set(acts.map((act) => act.step_id)).size).toBe(acts.length);
       }),
     );
+  });
+});
+
+describe('tools of the client', () => {
+  const parameters = { type: 'object', properties: { color: { type: 'string' } } };
+  const box = withClientTools(TOOLBOX, [{ name: 'paint', description: 'Paints', parameters }]);
+  const limits = { plannedBefore: 0, stepsLeft: 9, rules: NO_RULES };
+
+  it('are offered beside ours, and where there is nothing else', () => {
+    expect(functionsFor(box)).toContainEqual({ name: 'paint', description: 'Paints', parameters });
+    expect(functionsFor({ ...box, tools: [], agents: [] }).map((fn) => fn.name)).toEqual(['paint']);
+  });
+
+  it('take the place of one of ours with their name: it is not called instead', () => {
+    const own = withClientTools(TOOLBOX, [{ name: 'calculator', description: 'Mine' }]);
+    expect(functionsFor(own).filter(({ name }) => name === 'calculator')).toMatchObject([{ description: 'Mine' }]);
+    expect(toActs([call('calculator', {})], own, limits).acts).toMatchObject([{ target: 'user', tool: 'calculator' }]);
+  });
+
+  it('are called by asking the client, with their arguments, also in a plan', () => {
+    const asked = {
+      target: 'user',
+      tool: 'paint',
+      arguments: { color: 'red' },
+      approval: { question: expect.stringContaining('paint'), timeout_seconds: NO_RULES.timeoutSeconds },
+    };
+    expect(toActs([call('paint', { color: 'red' })], box, limits).acts).toMatchObject([asked]);
+    const steps = [
+      { tool: 'paint', arguments: { color: 'red' } },
+      { tool: 'calculator', arguments: {} },
+    ];
+    expect(toActs([call('submit_plan', { steps })], box, limits)).toMatchObject({
+      order: 'sequence',
+      acts: [asked, { target: 'mcp' }],
+    });
+    expect(toActs([call('paint', 'no json')], box, limits).acts).toMatchObject([
+      { invalid: { code: 'tool_invalid_arguments' } },
+    ]);
   });
 });

@@ -1,4 +1,4 @@
-import type { AgentInfo, PlannedAct, ToolInfo } from '@switchyard/contracts';
+import type { AgentInfo, ClientTool, PlannedAct, ToolInfo } from '@switchyard/contracts';
 import {
   argumentsOf,
   ASK_USER,
@@ -29,6 +29,15 @@ export interface Toolbox {
   readonly agents: readonly AgentInfo[];
   /** Whether a task in words may be given to our own agent for tools: beside the tools, or in their place. */
   readonly toolAgent?: 'beside' | 'instead' | undefined;
+  /** Tools that the client of the run performs; a call of one is a question to it. */
+  readonly client?: readonly ClientTool[];
+}
+
+/** The toolbox with the tools of the client; each takes the place of another of its name. */
+export function withClientTools(toolbox: Toolbox, client: readonly ClientTool[] = []): Toolbox {
+  if (client.length === 0) return toolbox;
+  const names = new Set(client.map(({ name }) => name));
+  return { ...toolbox, tools: toolbox.tools.filter(({ name }) => !names.has(name)), client };
 }
 
 /** One function call of a model's answer; `arguments` is the JSON text that it wrote. */
@@ -67,13 +76,17 @@ export function functionsFor(toolbox: Toolbox, interactive = false, rules?: Appr
     description: `Delegate a task, in words, to the agent "${agent.name}": ${agent.description}${skillList(agent)}`,
     parameters: taking({ task: { type: 'string', description: 'The whole task, in words that stand for themselves' } }),
   }));
-  const asking = interactive ? [ASK_USER_FUNCTION] : [];
+  const asking = [...(toolbox.client ?? []).map(clientFunction), ...(interactive ? [ASK_USER_FUNCTION] : [])];
   if (tools.length + agents.length === 0) return asking;
   return [...tools, ...agents, submitPlan(direct, agentsOf(toolbox)), ...asking];
 }
 
 /** Most tools that are offered beside the agent that takes the place of all. */
 const MAX_DIRECT = 40;
+
+function clientFunction({ name, description, parameters }: ClientTool): ModelFunction {
+  return { name, description, parameters: parameters ?? { type: 'object', properties: {} } };
+}
 
 /** F3 */
 function directTools({ tools, toolAgent }: Toolbox, rules?: ApprovalRules): readonly ToolInfo[] {
@@ -135,14 +148,11 @@ function toAct(call: ModelCall, toolbox: Toolbox, rules: ApprovalRules): Draft {
     const target = agent.id === TOOL_AGENT && toolbox.toolAgent ? 'mcp' : 'a2a';
     return { tool_call_id: call.id, target, task: input.data.task, agent: agent.id };
   }
+  if (toolbox.client?.some(({ name }) => name === call.name) === true) return clientCall(call, parsed, rules);
   const tool = toolbox.tools.find((candidate) => candidate.name === call.name);
   if (!tool) return invalid(call, 'tool_not_found', unknownName(call.name, toolbox));
   if (!parsed) {
-    return invalid(
-      call,
-      'tool_invalid_arguments',
-      `The arguments of ${call.name} are not a JSON object. Send them again.`,
-    );
+    return invalid(call, 'tool_invalid_arguments', NOT_AN_OBJECT(call.name));
   }
   return {
     tool_call_id: call.id,
@@ -162,6 +172,16 @@ function questionOf(call: ModelCall, parsed: Record<string, unknown> | undefined
   const approval = { question, timeout_seconds: rules.timeoutSeconds };
   return { tool_call_id: call.id, target: 'user', task: question, approval };
 }
+
+/** A call that the client performs: a step whose result the client brings. */
+function clientCall(call: ModelCall, parsed: Record<string, unknown> | undefined, rules: ApprovalRules): Draft {
+  if (!parsed) return invalid(call, 'tool_invalid_arguments', NOT_AN_OBJECT(call.name));
+  const task = callInWords(call.name, parsed, MAX_CALL_CHARS);
+  const approval = { question: `The client performs ${task}`.slice(0, 4_000), timeout_seconds: rules.timeoutSeconds };
+  return { tool_call_id: call.id, target: 'user', task, tool: call.name, arguments: parsed, approval };
+}
+
+const NOT_AN_OBJECT = (name: string) => `The arguments of ${name} are not a JSON object. Send them again.`;
 
 type Plan = { kind: 'steps'; calls: ModelCall[] } | { kind: 'invalid'; code: string; message: string };
 
@@ -203,7 +223,12 @@ function invalid(call: ModelCall, code: string, message: string): Draft {
 }
 
 function unknownName(name: string, toolbox: Toolbox): string {
-  const known = [...toolbox.tools.map((tool) => tool.name), ...agentsOf(toolbox).map((agent) => DELEGATE + agent.id)];
+  const own = (toolbox.client ?? []).map(({ name: known }) => known);
+  const known = [
+    ...own,
+    ...toolbox.tools.map((tool) => tool.name),
+    ...agentsOf(toolbox).map((agent) => DELEGATE + agent.id),
+  ];
   return `There is no function "${name.slice(0, 100)}". Known: ${known.slice(0, 50).join(', ') || 'none'}.`;
 }
 

@@ -38,8 +38,16 @@ export class ReportedUsage {
 /** About how many tokens the prompt has. */
 export function promptTokens({ messages, functions }: Pick<ModelRequest, 'messages' | 'functions'>): number {
   return (
-    estimateTokens(JSON.stringify(messages)) + (functions.length === 0 ? 0 : estimateTokens(JSON.stringify(functions)))
+    estimateTokens(JSON.stringify(messages, withoutImages)) +
+    (functions.length === 0 ? 0 : estimateTokens(JSON.stringify(functions)))
   );
+}
+
+/** What an image costs has little to do with its bytes: it counts as so many characters. */
+const IMAGE_CHARS = 6_000;
+
+function withoutImages(key: string, value: unknown): unknown {
+  return key === 'image_url' ? ' '.repeat(IMAGE_CHARS) : value;
 }
 
 function count(value: unknown): number {

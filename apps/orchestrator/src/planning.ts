@@ -12,7 +12,7 @@ import {
 } from '@switchyard/run';
 import { type ApprovalDefaults, type ApprovalRules, rulesFor } from './approvals.ts';
 import { failedPlanning, planningFacts } from './decide.ts';
-import { functionsFor, type Toolbox } from './functions.ts';
+import { functionsFor, type Toolbox, withClientTools } from './functions.ts';
 import type { Gate, Guardrail } from './guardrail.ts';
 import type { ModelAnswer, ModelWait } from './planner.ts';
 import { askWithinLimits, BudgetStop, type SpendingParts } from './spending.ts';
@@ -66,7 +66,7 @@ async function outcomeOf(parts: PlanningParts, input: PlanningInput, signal: Abo
   let wasted = NO_USAGE;
   const onWasted = (usage: Usage): void => void (wasted = addUsage(wasted, usage));
   try {
-    const toolbox = await input.toolbox();
+    const toolbox = withClientTools(await input.toolbox(), state.run.client_tools);
     const answer = await ask(parts, input, { toolbox, model, speech, rules, onWasted }, signal);
     const durationMs = Math.max(0, parts.clock.now() - started);
     return planningFacts(state, toolbox, parts.guardrail, {

@@ -14,6 +14,7 @@ import {
   type readRunEvents,
   type RunEvent,
   runIdsFor,
+  type RunSpec,
   type RunView,
   type startRun,
 } from '@switchyard/contracts';
@@ -82,7 +83,7 @@ export class RunDesk {
       runId,
       run,
       idempotencyKey: input.idempotencyKey,
-      requestHash: hashOf(input.run),
+      requestHash: hashOf(asked(input.run)),
       engineVersion: ENGINE_VERSION,
       history: this.parts.history,
       ...(slot ? { lease: { owner, leaseMs } } : {}),
@@ -262,6 +263,11 @@ export class RunDesk {
 
 // The package's types describe an ES module; what Node loads is the function itself.
 const canonicalize = canonicalizeModule as unknown as (value: unknown) => string | undefined;
+
+/** What is asked for. A request that comes again may meet the thread in another state, and be told to wait or not. */
+function asked(run: RunSpec): RunSpec {
+  return run.thread_concurrency === undefined ? run : { ...run, thread_concurrency: 'reject' };
+}
 
 /** Two requests are the same where their canonical JSON (RFC 8785) is. */
 function hashOf(run: unknown): string {

@@ -1,20 +1,21 @@
 import { z } from 'zod';
 import { text } from './http-fields.ts';
 import { OrchestrateRequest } from './http-orchestrate.ts';
-import { PublicRunId, ThreadId } from './ids.ts';
-import { OnDisconnect } from './run-spec.ts';
+import { MAX_CLIENT_TOOLS_CHARS, OnDisconnect } from './run-spec.ts';
 
 /* The AG-UI protocol as clients send it. What they get is made by the dialect of that name in the gateway. */
 
 const MAX_AG_UI_MESSAGES = 5_000;
+
+const peerId = (what: string) => z.string().min(1).max(1_024).describe(what);
 
 /**
  * Body of POST /ag-ui: the official RunAgentInput, with limits of our own on ids and counts. Only what a run is
  * made from is looked at; every other known field must have its type, and unknown fields are ignored.
  */
 export const AgUiInput = z.object({
-  threadId: ThreadId,
-  runId: PublicRunId,
+  threadId: peerId('The thread; any text. Elsewhere it is known by its encoded form'),
+  runId: peerId('The run, and its idempotency key; any text. Elsewhere it is known by its encoded form'),
   protocolVersion: text(32).optional(),
   parentRunId: text(256).optional(),
   messages: z
@@ -22,16 +23,27 @@ export const AgUiInput = z.object({
       z.looseObject({
         id: text(256),
         role: text(32),
-        content: z.unknown().optional().describe('Text, or content parts of which the text is used'),
+        content: z.unknown().optional().describe('Text, or content parts: texts and images; others are refused'),
       }),
     )
     .max(MAX_AG_UI_MESSAGES),
-  state: z.unknown().optional(),
+  state: z.unknown().optional().describe('Not used; a run that is given one says so in a `switchyard.notice`'),
   tools: z
-    .array(z.looseObject({ name: text(256) }))
+    .array(
+      z.looseObject({
+        name: text(256),
+        description: z.string().max(MAX_CLIENT_TOOLS_CHARS).optional(),
+        parameters: z.unknown().optional(),
+      }),
+    )
     .max(1_024)
-    .optional(),
-  context: z.array(z.unknown()).max(1_024).optional(),
+    .optional()
+    .describe('Tools that the client performs: the run pauses with the call and goes on with its tool message'),
+  context: z
+    .array(z.looseObject({ description: z.string().optional(), value: z.unknown().optional() }))
+    .max(1_024)
+    .optional()
+    .describe('Told to the planner as data'),
   resume: z
     .array(
       z.object({
@@ -55,7 +67,7 @@ export const AgUiInput = z.object({
     })
     .optional()
     .describe(
-      'The fields named here mean what they mean in POST /orchestrate; thread_concurrency is `reject` if absent',
+      'The fields named here mean what they mean in POST /orchestrate; if thread_concurrency is absent, a run whose client has gone is cancelled and any other refuses the new one',
     ),
 });
 export type AgUiInput = z.infer<typeof AgUiInput>;

@@ -138,10 +138,15 @@ export {
 export {
   ApprovalPolicy,
   Budget,
+  ClientTool,
   CompletionReason,
   Decision,
   HistoryLimits,
   MAX_APPROVAL_SECONDS,
+  MAX_CLIENT_TOOLS_CHARS,
+  MAX_CONTEXT_CHARS,
+  MAX_IMAGES,
+  MAX_IMAGES_CHARS,
   graceMsOf,
   OnDisconnect,
   PlannedAct,
@@ -152,6 +157,7 @@ export {
 export {
   ApprovalDecision,
   cancelRun,
+  MAX_ANSWER_CHARS,
   decideApproval,
   getRun,
   getThread,

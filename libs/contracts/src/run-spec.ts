@@ -117,6 +117,23 @@ export const HistoryLimits = z.object({
 });
 export type HistoryLimits = z.infer<typeof HistoryLimits>;
 
+/** Characters of the schemas and descriptions of all tools of one client. */
+export const MAX_CLIENT_TOOLS_CHARS = 64_000;
+/** Characters of all that a client tells beside the conversation. */
+export const MAX_CONTEXT_CHARS = 32_000;
+/** Characters of all images of a task, as data URLs: with the rest of the run they fit one message. */
+export const MAX_IMAGES_CHARS = 512_000;
+export const MAX_IMAGES = 8;
+
+/** A tool that the client itself performs: a call of it pauses the run until the client brings the result. */
+export const ClientTool = z.object({
+  name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+  description: z.string().max(MAX_CLIENT_TOOLS_CHARS),
+  /** JSON Schema of the arguments; absent: an object with anything in it. */
+  parameters: z.record(z.string(), z.unknown()).optional(),
+});
+export type ClientTool = z.infer<typeof ClientTool>;
+
 /** Everything that a run was accepted with; nothing about it is decided later. */
 export const RunSpec = z.object({
   task: z.string().min(1).max(200_000),
@@ -138,6 +155,17 @@ export const RunSpec = z.object({
   history: z
     .array(z.object({ role: z.enum(['user', 'assistant']), text: z.string() }))
     .max(1_000)
+    .optional(),
+  client_tools: z.array(ClientTool).max(64).optional(),
+  /** What the client tells of itself. Data for the planner, never instructions. */
+  context: z
+    .array(z.object({ description: z.string().max(MAX_CONTEXT_CHARS), value: z.string().max(MAX_CONTEXT_CHARS) }))
+    .max(64)
+    .optional(),
+  /** Images that belong to the task: https addresses and data URLs. */
+  images: z
+    .array(z.object({ url: z.string().max(MAX_IMAGES_CHARS) }))
+    .max(MAX_IMAGES)
     .optional(),
 });
 export type RunSpec = z.infer<typeof RunSpec>;

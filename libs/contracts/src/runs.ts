@@ -147,6 +147,9 @@ export const watchRun = request({
   timeoutMs: 2_000,
 });
 
+/** The longest answer to a question, and the longest result of a tool that a client performs. */
+export const MAX_ANSWER_CHARS = 20_000;
+
 /** What a person says to a question: `answer` carries a text, the others may. */
 export const ApprovalDecision = z
   .object({
@@ -155,7 +158,12 @@ export const ApprovalDecision = z
       .record(z.string(), z.unknown())
       .optional()
       .describe('With `approve`: the arguments to use instead; for a budget {"limit": n}'),
-    text: z.string().min(1).max(20_000).optional().describe('The answer, or a remark that the planner is given'),
+    text: z
+      .string()
+      .min(1)
+      .max(MAX_ANSWER_CHARS)
+      .optional()
+      .describe('The answer, or a remark that the planner is given'),
   })
   .refine(({ decision, text }) => decision !== 'answer' || text !== undefined, {
     path: ['text'],
