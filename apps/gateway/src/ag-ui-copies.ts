@@ -33,7 +33,7 @@ export function withoutLater({ messages, context, said, calls }: AgUiState): AgU
   const step = new RegExp(`^${runId}-step-[a-z0-9]+-[0-9]+(-result)?$`);
   const done = new Set([...said, ...Object.values(calls)]);
   return messages.flatMap((message) => {
-    const { id, role, toolCalls, ...rest } = message;
+    const { id, role, toolCalls: _replaced, ...rest } = message;
     if ((text.test(id) || step.test(id)) && !done.has(id)) return [];
     const before = callsOf(message);
     const after = before.filter((call) => !step.test(call.id) || done.has(call.id));

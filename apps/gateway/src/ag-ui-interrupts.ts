@@ -1,6 +1,6 @@
 import type { FactOf, OpenApproval } from '@switchyard/contracts';
 import { isWaiting, openAsks } from '@switchyard/run';
-import { type AgUiEvent, type AgUiState, type Change, closeAll, closeText } from './ag-ui-state.ts';
+import { type AgUiEvent, type AgUiState, type Change, closeAll, closeText, isModern } from './ag-ui-state.ts';
 import { called, join, VENDOR } from './ag-ui-steps.ts';
 
 /*
@@ -9,9 +9,16 @@ import { called, join, VENDOR } from './ag-ui-steps.ts';
  *
  * I1 An interrupt's id names its run and its question, so that any client can answer it on any replica.
  * I2 The call that a question is about was shown before the interrupt that names it.
+ * I3 A call that the client itself performs is no interrupt: the AG-UI run ends as a success, and the client sends the
+ *    result as a tool message of the next input.
  */
 
 const WAITS = { message: 'The run waits for a person.', code: 'waiting' } as const;
+
+/** A call that the client performs: a question whose answer is the result. */
+export function isClientCall({ kind, tool }: Pick<OpenApproval, 'kind' | 'tool'>): boolean {
+  return kind === 'question' && tool !== undefined;
+}
 
 export function waitsForPerson({ run }: AgUiState): boolean {
   return run.cancel === null && isWaiting(run);
@@ -37,15 +44,27 @@ export function asked(state: AgUiState, data: FactOf<'orchestrator.approval.requ
 export function pause(state: AgUiState): Change {
   const closed = closeAll(state, WAITS);
   const { threadId, runId, peerRunId } = state.context;
-  const interrupts = openAsks(state.run).map(({ request }) => interruptOf(state, request));
+  const requests = openAsks(state.run).map(({ request }) => request);
+  const interrupts = requests.filter((request) => !isClientCall(request)).map((one) => interruptOf(state, one));
+  const pending = requests.filter(isClientCall).flatMap(({ step_id: id }) => state.calls[id ?? ''] ?? []);
   return {
     state: { ...closed.state, started: false },
     events: [
       ...closed.events,
       { type: 'MESSAGES_SNAPSHOT', messages: state.messages },
-      { type: 'RUN_FINISHED', threadId, runId: peerRunId ?? runId, outcome: { type: 'interrupt', interrupts } },
+      {
+        type: 'RUN_FINISHED',
+        threadId,
+        runId: peerRunId ?? runId,
+        ...(interrupts.length > 0 ? { outcome: { type: 'interrupt', interrupts } } : pendingOutcome(state, pending)),
+      },
     ],
   };
+}
+
+/** I3. Older peers know calls that are theirs by their names alone, and a run without an outcome as a success. */
+function pendingOutcome(state: AgUiState, pendingToolCallIds: readonly string[]): object {
+  return isModern(state) ? { outcome: { type: 'success', pendingToolCallIds } } : {};
 }
 
 /** I1: `<runId>:<approvalId>`; neither part can hold a colon. */

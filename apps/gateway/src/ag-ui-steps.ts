@@ -122,6 +122,8 @@ export function stepDone(state: AgUiState, data: FactOf<'orchestrator.step.compl
   const marked = join(closed, mark(closed.state, stepId, status));
   const toolCallId = state.calls[stepId];
   if (toolCallId === undefined) return marked;
+  // The client performed this call: its own message has the result.
+  if (target === 'user' && state.messages.some((message) => message['toolCallId'] === toolCallId)) return marked;
   const messageId = `${toolCallId}-result`;
   const content = success
     ? typeof result === 'string'

@@ -1,32 +1,16 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { Bus } from '@switchyard/bus';
-import { decideApproval, getRun, parseOrThrow, publicRunId } from '@switchyard/contracts';
+import { decideApproval, getRun, parseOrThrow } from '@switchyard/contracts';
 import { AgUiEventsQuery, AgUiInput } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { resumptionOf } from './ag-ui-resume.ts';
+import { CAPABILITIES } from './ag-ui-capabilities.ts';
+import { AgUiTurns } from './ag-ui-turn.ts';
 import { AuthGuard } from './auth.guard.ts';
 import { mintRunId } from './mint.ts';
 import { BUS } from './parts.ts';
-import { agUiToStartRun, headerOf, reconnectOf, sessionThread, toStartRun } from './requests.ts';
+import { headerOf, reconnectOf, sessionThread, toStartRun } from './requests.ts';
 import { Streams, type Viewer } from './streams.ts';
-import { askedOf, decidedOf, giveAnswers, isBusy, spokenAnswer, waitingRun } from './thread-turn.ts';
-
-const CAPABILITIES = {
-  identity: {
-    name: 'Switchyard',
-    type: 'orchestrator',
-    description: 'Plans a task and acts through tools and other agents.',
-    version: '0.1.0',
-  },
-  transport: { streaming: true, websocket: false, httpBinary: false, pushNotifications: false, resumable: true },
-  tools: { supported: true, parallelCalls: true, clientProvided: false },
-  output: { structuredOutput: false, supportedMimeTypes: ['text/plain'] },
-  state: { snapshots: false, deltas: false, memory: true, persistentState: true },
-  multiAgent: { supported: true, delegation: true, handoffs: false },
-  reasoning: { supported: false },
-  multimodal: { input: { image: false, audio: false, video: false, pdf: false, file: false } },
-  humanInTheLoop: { supported: true, approvals: true },
-} as const;
+import { askedOf, decidedOf, isBusy, spokenAnswer, waitingRun } from './thread-turn.ts';
 
 /** A conversation turn: the official AG-UI, and the older event form beside it. */
 @Controller('ag-ui')
@@ -34,47 +18,29 @@ export class AgUiController {
   constructor(
     private readonly guard: AuthGuard,
     private readonly streams: Streams,
+    private readonly turns: AgUiTurns,
     @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
   ) {}
 
   /**
-   * Starts a run; or, with `resume`, answers the questions of an earlier one and shows what follows. A thread whose run
-   * waits for answers asks again: no other run of it is started meanwhile.
+   * Starts a run; or, with `resume` or the results of the client's own tools, answers what an earlier one asks and shows
+   * what follows. A thread whose run waits for answers asks again: no other run of it is started meanwhile.
    */
   @Post()
   @HttpCode(200)
   async run(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const input = parseOrThrow(AgUiInput, request.body, 'RunAgentInput');
-    const { threadId, runId, messages, resume, protocolVersion } = input;
-    const principal = this.guard.principalOf(request);
+    const { threadId, messages, protocolVersion } = input;
     const viewer: Viewer = {
-      principal,
+      principal: this.guard.principalOf(request),
       expiresAt: request.identity?.expiresAt,
       dialect: 'ag-ui',
       context: { threadId, view: 'default', profile: protocolVersion === undefined ? 'legacy' : '1.0', messages },
       endsAtPause: true,
       cannotResume: true,
     };
-    const ofRun = (journalRun: string): Viewer =>
-      journalRun === runId ? viewer : { ...viewer, context: { ...viewer.context, peerRunId: runId } };
-
     const earlier = reconnectOf(headerOf(request, 'last-event-id'));
-    if (earlier !== undefined)
-      return this.streams.attach(reply, ofRun(earlier.runId), earlier.runId, { after: earlier.seq, snapshot: true });
-
-    if (resume !== undefined && resume.length > 0) {
-      const resumption = resumptionOf(resume);
-      const from = await giveAnswers(this.bus, principal, threadId, resumption);
-      return this.streams.attach(reply, ofRun(resumption.runId), resumption.runId, { after: 0, from, snapshot: true });
-    }
-
-    try {
-      return await this.streams.start(reply, viewer, agUiToStartRun(input, principal));
-    } catch (error) {
-      const waiting = await waitingRun(this.bus, principal, error);
-      const waitingId = publicRunId(principal.tenantId, waiting.runId);
-      return this.streams.attach(reply, ofRun(waitingId), waitingId, { after: 'now', snapshot: true });
-    }
+    return this.turns.take(reply, viewer, input, earlier);
   }
 
   @Get('capabilities')

@@ -15,6 +15,7 @@ import {
 import { carryOverXmpp, createSafeFetch } from '@switchyard/safe-fetch';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Announcer } from './announcer.ts';
+import { AgUiTurns } from './ag-ui-turn.ts';
 import { AuthGuard } from './auth.guard.ts';
 import type { GatewayConfig } from './config.ts';
 import { Denials } from './denials.ts';
@@ -154,6 +155,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
           { provide: HealthChecks, useValue: health },
           { provide: Traffic, useValue: traffic },
           { provide: Streams, useValue: streams },
+          { provide: AgUiTurns, useValue: new AgUiTurns(streams, bus) },
           { provide: StartGate, useValue: gate },
           { provide: AuthGuard, useValue: guard },
           { provide: McpEntrance, useValue: mcp },

@@ -71,6 +71,7 @@ export const agUiDialect: Dialect<AgUiState> = {
     const events: AgUiEvent[] = [
       runStarted(state),
       { type: 'MESSAGES_SNAPSHOT', messages: state.messages },
+      ...notices(state),
       ...[...state.earlierPlans, ...(state.plan === null ? [] : [state.plan])].map(planSnapshot),
       ...state.subagents.map((open) => announce(open)),
       ...state.steps.map(({ name, owner }) => ({ type: 'STEP_STARTED', stepName: name, ...tag(owner) })),
@@ -114,10 +115,16 @@ function start(state: AgUiState, event: RunEvent): Change {
   if (state.opened) return { state: { ...state, started: true }, events: [runStarted(state)] };
   const run = event.type === 'orchestrator.run.accepted' ? event.data.run : undefined;
   // Where the caller attached by run id alone, the thread is known only now.
-  const context = run === undefined ? state.context : { ...state.context, threadId: run.thread_id };
+  const known = run === undefined || state.context.threadId !== '';
+  const context = known ? state.context : { ...state.context, threadId: run.thread_id };
   const messages = run === undefined ? [] : conversationOf(context, run);
   const after = { ...state, started: true, opened: true, context, messages };
-  return { state: after, events: [runStarted(after)] };
+  return { state: after, events: [runStarted(after), ...notices(after)] };
+}
+
+/** What of the client's input was not used: said once, and never in silence. */
+function notices({ context }: AgUiState): AgUiEvent[] {
+  return (context.notices ?? []).map((message) => ({ type: 'CUSTOM', name: `${VENDOR}.notice`, value: { message } }));
 }
 
 function react(state: AgUiState, event: RunEvent): Change {

@@ -4,15 +4,18 @@ import type { Frame } from './frame.ts';
 /** What a dialect may know beside the events. */
 export interface DialectContext {
   readonly runId: string;
+  /** As the client calls it; empty where only the journal knows. */
   readonly threadId: string;
   /** `all` adds the events that are not in the documented table. */
   readonly view: 'default' | 'all';
   /** AG-UI: which protocol the peer speaks. */
   readonly profile: '1.0' | 'legacy';
-  /** AG-UI: the run id that the peer chose, where the run of the journal has another (an answer to its questions). */
+  /** AG-UI: the run id that the peer chose, where the run has another: an answer to its questions, or no id of ours. */
   readonly peerRunId?: string;
   /** AG-UI: the messages of the input, for snapshots that carry the client's own ids. */
   readonly messages?: readonly AgUiMessage[];
+  /** AG-UI: what of the input was not used, in sentences. */
+  readonly notices?: readonly string[];
 }
 
 export interface AgUiMessage {

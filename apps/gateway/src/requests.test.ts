@@ -1,15 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { AppError, type Principal, scopedRunId } from '@switchyard/contracts';
-import { AgUiInput, OrchestrateRequest } from '@switchyard/contracts/http';
-import {
-  agUiToStartRun,
-  cursorFor,
-  deeperThan,
-  MAX_BODY_DEPTH,
-  reconnectOf,
-  sessionThread,
-  toStartRun,
-} from './requests.ts';
+import { AppError, type Principal } from '@switchyard/contracts';
+import { OrchestrateRequest } from '@switchyard/contracts/http';
+import { cursorFor, deeperThan, MAX_BODY_DEPTH, reconnectOf, sessionThread, toStartRun } from './requests.ts';
 
 const principal: Principal = { tenantId: 'acme', userId: 'alice', role: 'user', via: 'dev' };
 const start = (body: object, idempotencyKey?: string, mintedRunId = 'minted') =>
@@ -69,54 +61,6 @@ describe('toStartRun', () => {
   it('refuses a key that is no header text', () => {
     expect(code(() => start({ task: 'x' }, 'a\u0000b'))).toBe('invalid_input');
     expect(code(() => start({ task: 'x' }, 'k'.repeat(257)))).toBe('invalid_input');
-  });
-});
-
-describe('agUiToStartRun', () => {
-  const input = (messages: unknown[], more: object = {}) =>
-    AgUiInput.parse({ threadId: 't', runId: 'r', messages, ...more });
-
-  it('takes the last message of the user as the task and the earlier ones as history', () => {
-    const messages = [
-      { id: '1', role: 'user', content: 'Hello' },
-      { id: '2', role: 'assistant', content: 'Hi' },
-      { id: '3', role: 'activity', content: { steps: [] }, activityType: 'PLAN' },
-      { id: '4', role: 'assistant', toolCalls: [] },
-      { id: '5', role: 'tool', toolCallId: 'x', content: '{}' },
-      {
-        id: '6',
-        role: 'user',
-        content: [
-          { type: 'text', text: 'What' },
-          { type: 'image', source: {} },
-          { type: 'text', text: 'now?' },
-        ],
-      },
-    ];
-    const { run, runId, idempotencyKey } = agUiToStartRun(
-      input(messages, { forwardedProps: { budget: { max_steps: 2 } } }),
-      principal,
-    );
-    expect({ runId, idempotencyKey }).toEqual({ runId: scopedRunId(principal.tenantId, 'r'), idempotencyKey: 'r' });
-    expect(run).toMatchObject({
-      task: 'What\nnow?',
-      thread_id: 't',
-      budget: { max_steps: 2 },
-      history: [
-        { role: 'user', text: 'Hello' },
-        { role: 'assistant', text: 'Hi' },
-      ],
-    });
-  });
-
-  it('refuses a conversation in which the user said nothing', () => {
-    expect(code(() => agUiToStartRun(input([]), principal))).toBe('invalid_input');
-    expect(code(() => agUiToStartRun(input([{ id: '1', role: 'user', content: '' }]), principal))).toBe(
-      'invalid_input',
-    );
-    expect(
-      code(() => agUiToStartRun(input([{ id: '1', role: 'user', content: 'x'.repeat(200_001) }]), principal)),
-    ).toBe('invalid_input');
   });
 });
 

@@ -13,13 +13,12 @@ import {
   type startRun,
   ToolConstraints,
 } from '@switchyard/contracts';
-import type { AgUiInput, OrchestrateRequest, RunEventsQuery, RunResource } from '@switchyard/contracts/http';
+import type { OrchestrateRequest, RunEventsQuery, RunResource } from '@switchyard/contracts/http';
 import type { Attachment } from './streams.ts';
 
 /* From what clients send to what the orchestrator is asked. Pure. */
 
 const MAX_KEY_CHARS = 256;
-const MAX_HISTORY_MESSAGES = 1_000;
 export const MAX_BODY_DEPTH = 64;
 
 export interface Start {
@@ -56,53 +55,15 @@ export function toStartRun(body: OrchestrateRequest, start: Start): InputOf<type
   };
 }
 
-/** One turn of an AG-UI thread: the last message of the user is the task, what comes before it the history. */
-export function agUiToStartRun(input: AgUiInput, principal: Principal): InputOf<typeof startRun> {
-  const spoken = input.messages.flatMap(({ role, content }) => {
-    const text = textOf(content);
-    return (role === 'user' || role === 'assistant') && text.trim() !== '' ? [{ role, text } as const] : [];
-  });
-  const last = spoken.findLastIndex(({ role }) => role === 'user');
-  if (last < 0) throw new AppError('invalid_input', 'messages must hold a message of the user with text.');
-  const props = input.forwardedProps;
-  const parsed = RunSpec.safeParse({
-    task: spoken[last]!.text,
-    thread_id: input.threadId,
-    principal,
-    tool_constraints: constraintsOf(props?.tool_constraints),
-    budget: budgetOf(props?.budget, undefined),
-    history: spoken.slice(0, last).slice(-MAX_HISTORY_MESSAGES),
-    thread_concurrency: props?.thread_concurrency ?? 'reject',
-    ...given('interactive', props?.interactive),
-    ...given('approvals', props?.approvals),
-    ...given('on_disconnect', props?.on_disconnect),
-  });
-  if (!parsed.success)
-    throw new AppError('invalid_input', 'The last message of the user is longer than 200000 characters.');
-  return { runId: scopedRunId(principal.tenantId, input.runId), idempotencyKey: input.runId, run: parsed.data };
-}
-
 function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }
 
-/** Text of a message: a string, or the text parts of a list of parts. */
-function textOf(content: unknown): string {
-  if (typeof content === 'string') return content;
-  if (!Array.isArray(content)) return '';
-  return content
-    .flatMap((part: unknown) => {
-      const { type, text } = (part ?? {}) as { type?: unknown; text?: unknown };
-      return type === 'text' && typeof text === 'string' ? [text] : [];
-    })
-    .join('\n');
-}
-
-function constraintsOf(value: OrchestrateRequest['tool_constraints']): ToolConstraints {
+export function constraintsOf(value: OrchestrateRequest['tool_constraints']): ToolConstraints {
   return ToolConstraints.parse(withoutNulls(value));
 }
 
-function budgetOf(value: OrchestrateRequest['budget'], maxSteps: number | null | undefined): Budget {
+export function budgetOf(value: OrchestrateRequest['budget'], maxSteps: number | null | undefined): Budget {
   return Budget.parse({ ...given('max_steps', maxSteps), ...withoutNulls(value) });
 }
 
@@ -111,7 +72,8 @@ function withoutNulls(value: Readonly<Record<string, unknown>> | null | undefine
   return Object.fromEntries(Object.entries(value ?? {}).filter(([, field]) => field !== null && field !== undefined));
 }
 
-function given<K extends string, V>(name: K, value: V | null | undefined): Partial<Record<K, V>> {
+/** A field that was given, and no other. */
+export function given<K extends string, V>(name: K, value: V | null | undefined): Partial<Record<K, V>> {
   return value === null || value === undefined ? {} : ({ [name]: value } as Partial<Record<K, V>>);
 }
 

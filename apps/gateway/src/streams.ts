@@ -87,6 +87,8 @@ export class Streams {
   readonly #options: StreamsOptions;
   /** How each open stream or wait is brought to its end when the service stops. */
   readonly #leaving = new Set<() => void>();
+  /** How many clients that cannot come back are shown a run here, by tenant and run. */
+  readonly #shown = new Map<string, number>();
   #draining = false;
 
   constructor(options: StreamsOptions) {
@@ -142,6 +144,17 @@ export class Streams {
     }
   }
 
+  /** True while a client that cannot come back is shown this run by this process. */
+  shows({ tenantId }: Principal, runId: string): boolean {
+    return this.#shown.has(`${tenantId}/${runId}`);
+  }
+
+  #count(key: string, by: 1 | -1): void {
+    const clients = (this.#shown.get(key) ?? 0) + by;
+    if (clients > 0) this.#shown.set(key, clients);
+    else this.#shown.delete(key);
+  }
+
   /** Ends every open stream and wait, so that clients go on elsewhere. */
   drain(): void {
     this.#draining = true;
@@ -171,7 +184,13 @@ export class Streams {
         return;
       }
       reply.hijack();
-      await this.#pump(reply, viewer, run, place, stop, live);
+      const shown = `${tenantId}/${run.runId}`;
+      if (viewer.cannotResume === true) this.#count(shown, 1);
+      try {
+        await this.#pump(reply, viewer, run, place, stop, live);
+      } finally {
+        if (viewer.cannotResume === true) this.#count(shown, -1);
+      }
     } finally {
       reply.raw.off('close', gone);
       stop.abort(OVER);

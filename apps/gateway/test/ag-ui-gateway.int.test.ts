@@ -1,9 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { HttpAgent as Agent10 } from '@ag-ui/client';
-import { HttpAgent as Agent41 } from '@ag-ui/client-0.0.41';
-import { HttpAgent as Agent48 } from '@ag-ui/client-0.0.48';
-import { HttpAgent as Agent59 } from '@ag-ui/client-0.0.59';
 import { until } from '@switchyard/testing';
+import { CLIENTS } from './ag-ui-clients.ts';
 import { type House, openHouse } from './http.ts';
 
 /* The official clients against the running gateway, while the run goes on and its text is spoken. */
@@ -24,13 +21,6 @@ beforeEach(() => {
 afterEach(() => {
   jest.restoreAllMocks();
 });
-
-const CLIENTS = [
-  { version: '1.0.0', Agent: Agent10 as unknown as typeof Agent59 },
-  { version: '0.0.59', Agent: Agent59 },
-  { version: '0.0.48', Agent: Agent48 as unknown as typeof Agent59 },
-  { version: '0.0.41', Agent: Agent41 as unknown as typeof Agent59 },
-];
 
 describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
   async function run(task: string, runId: string, during: () => Promise<void> = () => Promise.resolve()) {

@@ -48,7 +48,7 @@ export class FakeOrchestrator {
     await bus.answer(startRun, async (input) => {
       this.starts.push(input);
       const { principal } = input.run;
-      const hash = JSON.stringify(input.run);
+      const hash = JSON.stringify({ ...input.run, thread_concurrency: undefined });
       const mine = `${principal.tenantId}/${principal.userId}/${input.idempotencyKey}`;
       for (const [runId, run] of this.#runs) {
         if (run.key !== mine) continue;
@@ -57,8 +57,15 @@ export class FakeOrchestrator {
       }
       if (this.#runs.has(input.runId)) throw new AppError('conflict');
       for (const [runId, run] of this.#runs) {
-        if (input.run.thread_concurrency !== 'reject' || hasEnded(run.events)) continue;
-        if (threadOf(run) === `${principal.tenantId}/${principal.userId}/${input.run.thread_id}`)
+        const { thread_concurrency: concurrency, thread_id: thread } = input.run;
+        if ((concurrency !== 'reject' && concurrency !== 'cancel_previous') || hasEnded(run.events)) continue;
+        if (threadOf(run) !== `${principal.tenantId}/${principal.userId}/${thread}`) continue;
+        if (concurrency === 'cancel_previous')
+          await this.#append(runId, [
+            { type: 'orchestrator.cancel.requested', data: { by: principal.userId, reason: 'a new turn' } },
+            ended('cancelled', [0, 0, 0], null, ['The run was cancelled.', 'cancelled']),
+          ]);
+        else
           throw new AppError('thread_busy', 'Another run of this thread is under way.', {
             runId: publicRunId(principal.tenantId, runId),
           });
