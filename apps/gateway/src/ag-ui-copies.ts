@@ -16,14 +16,30 @@ export function withMessage(messages: readonly AgUiMessage[], message: AgUiMessa
   return at < 0 ? [...messages, message] : messages.with(at, { ...messages[at], ...message });
 }
 
-/** The conversation with this call, in the message that has it already or else in the one named. */
+/**
+ * The message that a call of this step belongs to: the one that has it already, else the one named, as long as nothing
+ * has been said since. Older clients look for it at the end of the conversation alone.
+ */
+export function parentOf(messages: readonly AgUiMessage[], parentId: string, stepId: string, callId: string): string {
+  const holder = messages.find((message) => callsOf(message).some(({ id }) => id === callId));
+  if (holder !== undefined) return holder.id;
+  const at = messages.findIndex(({ id }) => id === parentId);
+  return at < 0 || at === messages.length - 1 ? parentId : `${parentId}-${stepId}`;
+}
+
+/** The conversation with this call in the message `parentId`. */
 export function withCall(messages: readonly AgUiMessage[], parentId: string, call: ToolCall): AgUiMessage[] {
-  const holder = messages.find((message) => callsOf(message).some(({ id }) => id === call.id));
-  const parent = holder ?? messages.find(({ id }) => id === parentId);
-  const calls = callsOf(parent);
+  const calls = callsOf(messages.find(({ id }) => id === parentId));
   const at = calls.findIndex(({ id }) => id === call.id);
   const toolCalls = at < 0 ? [...calls, call] : calls.with(at, call);
-  return withMessage(messages, { id: parent?.id ?? parentId, role: 'assistant', toolCalls });
+  return withMessage(messages, { id: parentId, role: 'assistant', toolCalls });
+}
+
+/** Each message once, at its first place with its last content: some clients keep several of one id. */
+export function eachOnce(messages: readonly AgUiMessage[]): AgUiMessage[] {
+  const byId = new Map<string, AgUiMessage>();
+  for (const message of messages) byId.set(message.id, { ...byId.get(message.id), ...message });
+  return [...byId.values()];
 }
 
 /** Without the copies of what this run has not done yet at this place, or has only begun: it is shown whole. */

@@ -20,8 +20,9 @@ export function isClientCall({ kind, tool }: Pick<OpenApproval, 'kind' | 'tool'>
   return kind === 'question' && tool !== undefined;
 }
 
-export function waitsForPerson({ run }: AgUiState): boolean {
-  return run.cancel === null && isWaiting(run);
+export function waitsForPerson({ run, context: { answered = [] } }: AgUiState): boolean {
+  if (run.cancel !== null || !isWaiting(run)) return false;
+  return !openAsks(run).some(({ request }) => answered.includes(request.approval_id));
 }
 
 /** I2: the call of the step that the question is about. */

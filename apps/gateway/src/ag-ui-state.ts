@@ -1,6 +1,6 @@
 import type { RunSpec } from '@switchyard/contracts';
 import { INITIAL, type RunState } from '@switchyard/run';
-import { withMessage } from './ag-ui-copies.ts';
+import { eachOnce, withMessage } from './ag-ui-copies.ts';
 import type { AgUiMessage, DialectContext } from './dialect.ts';
 
 /*
@@ -94,7 +94,7 @@ export function initialState(context: DialectContext): AgUiState {
 export function conversationOf(context: DialectContext, run: RunSpec): AgUiMessage[] {
   if (context.messages !== undefined) {
     // Activity and reasoning are the client's own; naming one would make us the owner of all of them.
-    return context.messages.filter(({ role }) => role !== 'activity' && role !== 'reasoning');
+    return eachOnce(context.messages.filter(({ role }) => role !== 'activity' && role !== 'reasoning'));
   }
   return [
     ...(run.history ?? []).map(({ role, text }, index) => ({ id: `${context.runId}-h${index}`, role, content: text })),

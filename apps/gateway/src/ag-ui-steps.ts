@@ -1,6 +1,6 @@
 import type { FactOf } from '@switchyard/contracts';
 import { ASK_USER } from '@switchyard/run';
-import { withCall, withMessage } from './ag-ui-copies.ts';
+import { parentOf, withCall, withMessage } from './ag-ui-copies.ts';
 import {
   type AgUiEvent,
   type AgUiState,
@@ -93,7 +93,7 @@ export function called(state: AgUiState, data: Call): Change {
   const name = agent === undefined ? (tool ?? (target === 'user' ? ASK_USER : target)) : `delegate_to_${agent}`;
   const words = target === 'user' ? { question: task } : { task };
   const args = JSON.stringify(tool === undefined ? words : (data.arguments ?? {}));
-  const { parentMessageId } = state;
+  const parentMessageId = parentOf(state.messages, state.parentMessageId, stepId, toolCallId);
   const toolCall = { id: toolCallId, type: 'function', function: { name, arguments: args } };
   const messages = withCall(state.messages, parentMessageId, toolCall);
   return {

@@ -15,6 +15,7 @@ import { answerInWords, clientResults, idsOf, isAbandoned, lastWords } from './a
 import { agUiToStartRun, type AgUiTurn } from './ag-ui-input.ts';
 import { isClientCall } from './ag-ui-interrupts.ts';
 import { type Resumption, resumptionOf } from './ag-ui-resume.ts';
+import type { DialectContext } from './dialect.ts';
 import type { Attachment, Streams, Viewer } from './streams.ts';
 import { decidedOf, giveAnswers, isBusy } from './thread-turn.ts';
 
@@ -51,6 +52,8 @@ export class AgUiTurns {
   }
 }
 
+type More = Pick<DialectContext, 'answered' | 'notices'>;
+
 class Turn {
   readonly #principal: Principal;
   readonly #threadId: string;
@@ -68,11 +71,11 @@ class Turn {
 
   start(concurrency?: ThreadConcurrency): Promise<void> {
     const { request, notices }: AgUiTurn = agUiToStartRun(this.input, this.#principal, concurrency);
-    return this.streams.start(this.reply, this.#as(idsOf(this.input).runId, notices), request);
+    return this.streams.start(this.reply, this.#as(idsOf(this.input).runId, { notices }), request);
   }
 
-  show(runId: string, place: Attachment, notices: readonly string[] = []): Promise<void> {
-    return this.streams.attach(this.reply, this.#as(runId, notices), runId, place);
+  show(runId: string, place: Attachment, more: More = {}): Promise<void> {
+    return this.streams.attach(this.reply, this.#as(runId, more), runId, place);
   }
 
   /** The answers that this input gives to the questions of one run: by `resume`, and as results of the client's tools. */
@@ -89,7 +92,8 @@ class Turn {
     const { runId } = resumption;
     const from = await giveAnswers(this.bus, this.#principal, this.#threadId, resumption);
     const unheard = this.input.resume === undefined && lastWords(this.input.messages) !== undefined;
-    return this.show(runId, { after: 0, from, snapshot: true }, unheard ? [UNHEARD] : []);
+    const answered = resumption.answers.map(({ approvalId }) => approvalId);
+    return this.show(runId, { after: 0, from, snapshot: true }, { answered, notices: unheard ? [UNHEARD] : [] });
   }
 
   /** The thread is busy: with a run that waits for people, or with one at work. */
@@ -139,9 +143,9 @@ class Turn {
   }
 
   /** The viewer of a run: the peer is shown the ids that it chose. */
-  #as(runId: string, notices: readonly string[]): Viewer {
+  #as(runId: string, more: More): Viewer {
     const peer = runId === this.input.runId ? {} : { peerRunId: this.input.runId };
-    return { ...this.viewer, context: { ...this.viewer.context, ...peer, notices } };
+    return { ...this.viewer, context: { ...this.viewer.context, ...peer, ...more } };
   }
 }
 

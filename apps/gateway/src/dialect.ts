@@ -14,6 +14,8 @@ export interface DialectContext {
   readonly peerRunId?: string;
   /** AG-UI: the messages of the input, for snapshots that carry the client's own ids. */
   readonly messages?: readonly AgUiMessage[];
+  /** AG-UI: questions whose answers were accepted; until the run has taken them it goes on and does not wait. */
+  readonly answered?: readonly string[];
   /** AG-UI: what of the input was not used, in sentences. */
   readonly notices?: readonly string[];
 }
