@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { linkAbort } from '@switchyard/platform';
 import { z } from 'zod';
-import { readConversation } from './conversation.ts';
+import { imagesIn, readConversation } from './conversation.ts';
 import { exhibitOf } from './museum/index.ts';
 import { Museum, serve } from './museum/serve.ts';
 import { ChatRequest, completionBody, completionFrames, errorBody } from './openai.ts';
@@ -83,6 +83,7 @@ export async function createDevModel(options: DevModelOptions): Promise<DevModel
       task: conversation.task.slice(0, 500),
       turn: conversation.turn,
       messages: chatRequest.messages.length,
+      images: imagesIn(chatRequest.messages),
       functions: (chatRequest.tools ?? []).map((tool) => tool.function.name).slice(0, 100),
       answered: exhibit ? 'museum' : answeredBy(script, completion),
       calls: completion.toolCalls.map(({ name }) => name),

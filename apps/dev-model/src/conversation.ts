@@ -56,6 +56,13 @@ export function readConversation(messages: readonly ChatMessage[]): Conversation
   };
 }
 
+/** How many images a request shows. */
+export function imagesIn(messages: readonly ChatMessage[]): number {
+  return messages
+    .flatMap(({ content }) => (Array.isArray(content) ? (content as unknown[]) : []))
+    .filter((part) => (part as { type?: unknown } | null)?.type === 'image_url').length;
+}
+
 function readHistory(messages: readonly ChatMessage[]): Turn[] {
   const turns: Turn[] = [];
   for (const message of messages) {

@@ -9,6 +9,8 @@ export interface RequestEntry {
   task: string;
   turn: number;
   messages: number;
+  /** Images in all of them. */
+  images: number;
   functions: string[];
   answered: 'text' | 'tool_calls' | 'error' | 'raw' | 'empty' | 'museum';
   calls: string[];
