@@ -34,6 +34,16 @@ describe('parseOrThrow', () => {
     expect(refusalOf(schema, value).code).toBe('invalid_input'),
   );
 
+  it.each([
+    '{"length": {"toString": 5}}',
+    '{"length": {"valueOf": 5, "toString": 5}}',
+    '{"length": {"__proto__": null}}',
+  ])('refuses %s where a text or a list is wanted, which zod itself stumbles over', (text) => {
+    const hostile = JSON.parse(text) as unknown;
+    for (const field of [z.string().min(1), z.string().max(5), z.array(z.string()).max(3)])
+      expect(() => parseOrThrow(z.object({ field }), { field: hostile }, 'The body')).toThrow(/^The body is not valid/);
+  });
+
   it('says little, however much is wrong and however long its names are', () => {
     const record = z.record(z.string(), z.number());
     const many = refusalOf(record, Object.fromEntries(Array.from({ length: 1_000 }, (_, n) => [`k${n}`, 'x'])));
