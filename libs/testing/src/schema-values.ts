@@ -102,6 +102,8 @@ export const HOSTILE_VALUES: readonly unknown[] = [
   JSON.parse('{"__proto__": {"role": "admin"}}'),
   { constructor: { prototype: { role: 'admin' } } },
   { toString: 5, then: 'x', length: -1 },
+  // A length that cannot even be compared.
+  { length: { toString: 5, valueOf: 5 }, size: { toString: 5 } },
   Array.from({ length: 300 }, () => 0),
 ];
 

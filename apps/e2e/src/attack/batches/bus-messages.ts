@@ -34,6 +34,12 @@ const BODIES: readonly (readonly [string, Uint8Array])[] = [
     bytes('{"principal":{"tenantId":"acme","userId":"ada","role":"root","via":"dev"},"runId":"x","tools":["*"]}'),
   ],
   ['a poisoned prototype', bytes('{"__proto__":{"role":"admin"},"principal":{"__proto__":{"role":"admin"}}}')],
+  [
+    'lengths that cannot be compared',
+    bytes(
+      '{"principal":{"tenantId":{"length":{"toString":5}},"userId":"x","role":"user","via":"dev"},"runId":{"length":{"toString":5}},"tool":{"length":{"toString":5}}}',
+    ),
+  ],
   ['depth', bytes(`${'['.repeat(50_000)}${']'.repeat(50_000)}`)],
   ['nearly a megabyte', bytes(`"${'x'.repeat(1_000_000)}"`)],
 ];

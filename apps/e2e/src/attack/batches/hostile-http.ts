@@ -24,6 +24,16 @@ const BODIES: readonly (readonly [string, string | Uint8Array])[] = [
   ['wrong types', '{"task": {"a": 1}, "tool": 7, "principal": {"role": "admin"}, "arguments": "x", "url": []}'],
   ['a poisoned prototype', '{"task": "x", "__proto__": {"role": "admin"}}'],
   ['a poisoned constructor', '{"task": "x", "constructor": {"prototype": {"role": "admin"}}}'],
+  [
+    'lengths that cannot be compared',
+    JSON.stringify(
+      Object.fromEntries(
+        'task tool url definition arguments reason decision outcome note content messages runId threadId run_id'
+          .split(' ')
+          .map((field) => [field, { length: { toString: 5 }, size: { toString: 5 } }]),
+      ),
+    ),
+  ],
   ['a name twice', '{"task": 5, "task": {"$ne": 1}}'],
   ['a huge number', '{"task": 1e999, "limit": 123456789012345678901234567890}'],
   ['half a surrogate', '{"task": "\\ud800", "run_id": "\\udfff"}'],
@@ -187,6 +197,37 @@ function fixedCases({ interface: { operations } }: Attack): HttpCase[] {
   ];
 }
 
+/** Arguments of tools are judged by schemas of their own. */
+const ARGUMENTS = [
+  '{"length":{"toString":5}}',
+  '{"__proto__":{"a":1}}',
+  '{"toString":5}',
+  '"x"',
+  '[]',
+  'null',
+  '1e999',
+];
+
+function argumentCases(): HttpCase[] {
+  const tools: readonly (readonly [string, string])[] = [
+    ['calculator', 'expression'],
+    ['get_note', 'name'],
+    ['get_weather', 'location'],
+  ];
+  return tools.flatMap(([tool, field]) =>
+    ARGUMENTS.flatMap((value) =>
+      [`{"arguments":{"${field}":${value}}}`, `{"arguments":${value}}`].map((body) => ({
+        name: `POST /tools/${tool}/call: ${body}`,
+        method: 'POST',
+        path: `/tools/${tool}/call`,
+        headers: HEADERS,
+        body,
+        wants: [200, 400],
+      })),
+    ),
+  );
+}
+
 async function framing(attack: Attack): Promise<void> {
   const { stack, findings } = attack;
   await eachOf(FRAMED, async ([what, bytes]) => {
@@ -225,7 +266,7 @@ export const hostileHttp: Batch = {
   name,
   about: 'bodies, ids, queries, headers and framing that no honest client sends; slow clients',
   run: async (attack) => {
-    await tryAll(attack, name, fixedCases(attack));
+    await tryAll(attack, name, [...fixedCases(attack), ...argumentCases()]);
     await framing(attack);
     await slowly(attack);
   },
