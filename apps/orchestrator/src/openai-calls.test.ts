@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { CallAssembler } from './openai-calls.ts';
 
 const OFFERED = ['get_weather', 'calculator', 'get'];

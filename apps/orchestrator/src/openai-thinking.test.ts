@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { ThinkingFilter, withoutOrphanedReasoning } from './openai-thinking.ts';
 
 function shown(pieces: readonly string[]): { text: string; hidden: number } {

@@ -1,4 +1,12 @@
-import { busTrust, busVariables, describeConfig, flag, integer, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
+import {
+  busTrust,
+  busVariables,
+  describeConfig,
+  flag,
+  integer,
+  OPS_VARIABLES,
+  opsAccessOf,
+} from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { domainOf, passwordIn, withRules } from './config-rules.ts';

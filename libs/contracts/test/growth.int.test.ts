@@ -86,7 +86,7 @@ onLinux(
       const first = await costOfBatch(young);
       ratios.push((await costOfBatch(aged)) / first);
     }
-  const median = ratios.sort((a, b) => a - b)[PAIRS >> 1]!;
+    const median = ratios.sort((a, b) => a - b)[PAIRS >> 1]!;
     expect(median).toBeLessThan(MOST);
     expect(median).toBeGreaterThan(0.2); // what was measured was a server at work
   },

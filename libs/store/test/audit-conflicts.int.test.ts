@@ -53,7 +53,8 @@ const summary = (runId: string, lastSeq: number, more: Partial<SummaryUpdate> = 
   ...more,
 });
 const ENDED = { phase: 'ended', status: 'success', completionReason: 'ok', endedAt: T0 + 9 } as const;
-const all = async (runId: string, tenantId = 'acme') => (await auditLog.query({ tenantId, runIds: [runId], limit: 100 })).records;
+const all = async (runId: string, tenantId = 'acme') =>
+  (await auditLog.query({ tenantId, runIds: [runId], limit: 100 })).records;
 
 describe('a record that was written before the real one came', () => {
   it.each([
