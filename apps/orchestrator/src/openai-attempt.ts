@@ -86,7 +86,7 @@ export async function askOnce(
 }
 
 function send(
-  { apiKey, baseUrl, fetch: send }: Endpoint,
+  endpoint: Endpoint,
   request: ModelRequest,
   leftOut: ReadonlySet<Optional>,
   signal: AbortSignal,
@@ -101,7 +101,8 @@ function send(
     ...(most === undefined ? {} : limit),
     ...(functions.length === 0 ? {} : { tools: functions.map((fn) => ({ type: 'function', function: { ...fn } })) }),
   };
-  return send(`${baseUrl.replace(/\/+$/, '')}/chat/completions`, {
+  const { apiKey, baseUrl } = endpoint;
+  return endpoint.fetch(`${baseUrl.replace(/\/+$/, '')}/chat/completions`, {
     method: 'POST',
     headers: {
       authorization: `Bearer ${apiKey}`,

@@ -11,7 +11,7 @@ import { request, World } from './world.ts';
  * dev-model as it would ask that server. Runs go side by side; each is judged by its journal.
  */
 
-const AT_ONCE = 24;
+const AT_ONCE = 16;
 const tool = (name: string, ...properties: string[]): ToolInfo => ({
   name,
   description: name,

@@ -232,7 +232,50 @@ describe('a refusal', () => {
   });
 });
 
+describe('a parameter that the server does not know', () => {
+  it('is left out from then on: max_tokens takes the place of max_completion_tokens', async () => {
+    const bodies: Record<string, unknown>[] = [];
+    const real = createSafeFetch({ allowHosts: [new URL(model.url).host] });
+    const watching: typeof fetch = (address, init) => {
+      bodies.push(JSON.parse(String(init?.body)) as Record<string, unknown>);
+      return real(address, init);
+    };
+    const planner = createOpenAiPlanner({
+      ...{ apiKey: 'k', baseUrl: `${model.url}/v1/`, timeoutMs: 5_000, stallMs: 5_000, maxRetries: 0 },
+      fetch: watching,
+    });
+    const message = 'Extra inputs are not permitted: body.max_completion_tokens';
+    const answer = { text: 'fine' };
+    model.setScript({
+      rules: [{ times: 1, respond: { status: 422, error: { message } } }, { respond: answer }],
+    });
+    for (const task of ['one', 'two']) {
+      const messages = [{ role: 'user' as const, content: task }];
+      const request = { model: 'm', messages, functions: [], maxOutputTokens: 32, onText: () => undefined };
+      expect((await planner.ask(request, new AbortController().signal)).text).toBe('fine');
+    }
+    const limits = bodies.map(({ max_tokens, max_completion_tokens }) => [max_completion_tokens, max_tokens]);
+    expect(limits).toEqual([
+      [32, undefined],
+      [undefined, 32],
+      [undefined, 32],
+    ]);
+  });
+});
+
 describe('an abort', () => {
+  it('ends a pause that the server asked for at once', async () => {
+    script({ status: 429, headers: { 'retry-after': '15' } });
+    const abort = new AbortController();
+    const answer = ask('hello', { maxRetries: 2 }, abort.signal).answer.catch((error: unknown) => error);
+    await until(() => model.totalRequests() === 1);
+    const began = Date.now();
+    setTimeout(() => abort.abort(), 50);
+    expect(await answer).toMatchObject({ code: 'cancelled' });
+    expect(Date.now() - began).toBeLessThan(5_000);
+    expect(model.totalRequests()).toBe(1);
+  });
+
   it.each([
     ['before the first byte', { stallMs: 20_000 }],
     ['in the middle of the answer', { text: 'one two three four', stallMs: 20_000, stallAfterChunks: 2 }],

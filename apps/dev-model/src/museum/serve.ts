@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import type { Exhibit, Part, Sent } from './exhibit.ts';
 
@@ -42,7 +42,7 @@ export async function serve(response: ServerResponse, sent: Sent, signal: AbortS
     const size = pieceBytes ?? Math.max(1, bytes.length);
     for (let at = 0; at < bytes.length; at += size) {
       response.write(bytes.subarray(at, at + size));
-      if (pieceBytes !== undefined) await sleep(0, undefined, { signal });
+      if (pieceBytes !== undefined) await nextTurn(undefined, { signal });
     }
   };
   if (gzip) {

@@ -241,7 +241,7 @@ const CONTENT: readonly Exhibit[] = [
     'Proxies that cut within UTF-8',
     ['data: {"choices":[{"index":0,"delta":{"content":"👍🏽 ok"}}]}\n\n', end()],
     '👍🏽 ok',
-    { pieceBytes: 1 },
+    { pieceBytes: 3 },
   ),
   breaks('empty-answer', 'deepseek-ai/DeepSeek-R1#314: 200 without a word', [end()], {
     code: 'model_invalid_answer',
