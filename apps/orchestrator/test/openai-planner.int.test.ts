@@ -241,7 +241,11 @@ describe('a parameter that the server does not know', () => {
       return real(address, init);
     };
     const planner = createOpenAiPlanner({
-      ...{ apiKey: 'k', baseUrl: `${model.url}/v1/`, timeoutMs: 5_000, stallMs: 5_000, maxRetries: 0 },
+      apiKey: 'k',
+      baseUrl: `${model.url}/v1/`,
+      timeoutMs: 5_000,
+      stallMs: 5_000,
+      maxRetries: 0,
       fetch: watching,
     });
     const message = 'Extra inputs are not permitted: body.max_completion_tokens';
