@@ -1,8 +1,10 @@
 import { type DoctorCheck, type DoctorGroup, type Finding, found, toCheck } from '@switchyard/contracts';
+import { loadBusKeys } from '@switchyard/local-servers';
 import { databaseLoginsFor, natsLoginsFor, redisLoginFor } from './doctor-logins.ts';
 import { type NatsFindings, natsFindings } from './doctor-nats.ts';
 import { isBuilt, runPart } from './doctor-run.ts';
 import { type Environment, hasOwnModel } from './environment.ts';
+import { passwordsOf } from './logins.ts';
 import { readStatus } from './records.ts';
 import type { VerbContext } from './verb.ts';
 
@@ -91,7 +93,9 @@ async function model(context: VerbContext, limitMs: number, take: Take, tell: Te
   // A model that is mapped is asked through the bridge, as the orchestrator would.
   const { logins } = natsLoginsFor(place, environment);
   const bus = logins.find(({ app }) => app === 'orchestrator') ?? logins[0];
-  const env = { ...environment, ...at, ...(bus ? { NATS_URL: bus.url } : {}) };
+  // On the servers of this clone it asks with the orchestrator's own keys, elsewhere with those of the environment.
+  const keys = bus?.app === undefined ? {} : (await loadBusKeys(passwordsOf(place))).of('orchestrator');
+  const env = { ...environment, ...at, ...(bus ? { NATS_URL: bus.url } : {}), ...keys };
   await part(context, 'apps/orchestrator', ['model'], env, limitMs, 33, take, tell);
 }
 
