@@ -10,6 +10,12 @@ interface ToolCall {
   readonly id: string;
 }
 
+/** True where the client has been shown a part of this run already. */
+export function hasCopies(messages: readonly AgUiMessage[], runId: string): boolean {
+  const isOfRun = ({ id }: ToolCall) => id.startsWith(`${runId}-`);
+  return messages.some((message) => isOfRun(message) || callsOf(message).some(isOfRun));
+}
+
 /** The conversation with this message: where there is one of its id, that one's fields are replaced. */
 export function withMessage(messages: readonly AgUiMessage[], message: AgUiMessage): AgUiMessage[] {
   const at = messages.findIndex(({ id }) => id === message.id);

@@ -11,6 +11,7 @@ import type { DialectName, OrchestrateAnswer, WaitingAnswer } from '@switchyard/
 import { type Clock, linkAbort, type Logger } from '@switchyard/platform';
 import type { FastifyReply } from 'fastify';
 import { answerOf } from './blocking.ts';
+import { hasCopies } from './ag-ui-copies.ts';
 import { agUiDialect } from './dialect-ag-ui.ts';
 import { legacyDialect } from './dialect-legacy.ts';
 import { orchestrateDialect } from './dialect-orchestrate.ts';
@@ -76,7 +77,7 @@ export interface StreamsOptions {
 /** A chunk that history is written in, so that a slow reader is waited for early. */
 const CHUNK_CHARS = 65_536;
 const FROM_THE_START: Attachment = { after: 0 };
-/** For a client that has no cursor and may have a part of the run already: what it has is not said twice. */
+/** For a client that has no cursor and a part of the run already: what it has is not said twice. */
 const WHERE_IT_IS: Attachment = { after: 'now', snapshot: true };
 const DRAINING: PublicError = {
   code: 'unavailable',
@@ -178,7 +179,8 @@ export class Streams {
     try {
       const run = await open({ signal: stop.signal, onLive: live?.take });
       reply.header('x-run-id', run.runId);
-      const place = placeOf(run.again === true && viewer.cannotResume === true ? WHERE_IT_IS : attachment, run);
+      const seen = run.again === true && hasCopies(viewer.context.messages ?? [], run.runId);
+      const place = placeOf(seen ? WHERE_IT_IS : attachment, run);
       if (run.ended && place.after > 0 && place.after >= run.lastSeq) {
         void reply.code(204).send();
         return;

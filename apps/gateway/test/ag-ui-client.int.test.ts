@@ -294,6 +294,22 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
   });
 });
 
+describe('several answers of one resume', () => {
+  it('do not end the stream at a question whose answer was accepted and is not yet in the journal', () => {
+    const ends = (answered: string[]) => {
+      const context = { ...contextOf({ threadId: 't', runId: 'run-1', messages: [] }), answered };
+      const from = (event: RunEvent) => event.type === 'orchestrator.approval.decided';
+      const projection = createProjection(agUiDialect, context, { after: 0, from, snapshot: true });
+      const text = scenario('approvals')
+        .map((event) => projection.event(event))
+        .join('');
+      return (text.match(/"RUN_FINISHED"/g) ?? []).length;
+    };
+    expect(ends(['ask-step-mcp-001'])).toBe(2);
+    expect(ends(['ask-step-mcp-001', 'ask-step-mcp-002'])).toBe(1);
+  });
+});
+
 /** The modern client keeps event metadata on the message; it is not what these tests are about. */
 function META(version: string, messages: Message[]): object {
   const metadata = (messages.find(({ id }) => id === 'run-1-msg-answer') as { metadata?: unknown } | undefined)

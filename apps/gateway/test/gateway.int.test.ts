@@ -194,7 +194,7 @@ describe('POST /ag-ui', () => {
   it('refuses before any stream what is no RunAgentInput', async () => {
     for (const bad of [
       {},
-      input('a.>', 'x'),
+      input('', 'x'),
       input('r', ''),
       { ...input('r', 'x'), messages: {} },
       { ...input('r', 'x'), forwardedProps: null },
