@@ -229,7 +229,7 @@ describe('the counts of the gateway', () => {
     const { url } = await open({ OPS_TOKEN: token });
     for (const path of ['/metrics', '/metrics-debug']) {
       const status = async (headers: Record<string, string>) => (await fetch(`${url}${path}`, { headers })).status;
-      expect([path, await status({}), await status(as('alice').headers)]).toEqual([path, 401, 401]);
+      expect([path, await status({}), await status(as('alice').headers)]).toEqual([path, 401, 403]);
       expect(await status({ authorization: `Bearer ${token}` })).toBe(200);
     }
     expect([(await fetch(`${url}/health`)).status, (await fetch(`${url}/openapi.json`)).status]).toEqual([200, 200]);

@@ -16,7 +16,9 @@ describe.each(put)('%s', (_, subject) => {
     'refuses the id %j, as tenant and as run',
     (id) => {
       expect(() => subject(id, 'run')).toThrow(expect.objectContaining({ code: 'invalid_id' }));
-      expect(() => subject('tenant', id)).toThrow(expect.objectContaining({ code: 'invalid_id' }));
+      // An id that a client chose is kept with a tag of its tenant before it, so that of a run may be longer.
+      const asRun = id.length === 65 ? id.padEnd(81, id) : id;
+      expect(() => subject('tenant', asRun)).toThrow(expect.objectContaining({ code: 'invalid_id' }));
     },
   );
 
