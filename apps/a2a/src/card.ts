@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { safeParse } from '@switchyard/contracts';
 import { AgentCard } from '@a2a-js/sdk';
 import { z } from 'zod';
 
@@ -43,7 +44,7 @@ export function vetCard(text: string, baseUrl: string, allowedHosts: readonly st
   } catch {
     return { ok: false, reason: 'the card is no JSON' };
   }
-  const shape = CardShape.safeParse(raw);
+  const shape = safeParse(CardShape, raw);
   if (!shape.success) {
     const issue = shape.error.issues[0];
     return { ok: false, reason: `the card is not an A2A 1.0 card (${issue?.path.join('.') || 'top level'})` };

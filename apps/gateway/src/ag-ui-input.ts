@@ -5,6 +5,7 @@ import {
   issueLines,
   type Principal,
   RunSpec,
+  safeParse,
   scopedRunId,
   type startRun,
   type ThreadConcurrency,
@@ -51,7 +52,7 @@ export function agUiToStartRun(input: AgUiInput, principal: Principal, concurren
   if (!isEmpty(input.state)) notices.add(STATE);
 
   const props = input.forwardedProps;
-  const parsed = RunSpec.safeParse({
+  const parsed = safeParse(RunSpec, {
     task: text.trim() === '' ? NO_WORDS : text,
     thread_id: encodeId(input.threadId),
     principal,

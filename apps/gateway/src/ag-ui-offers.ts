@@ -1,4 +1,11 @@
-import { AppError, ClientTool, MAX_CLIENT_TOOLS_CHARS, MAX_CONTEXT_CHARS, type RunSpec } from '@switchyard/contracts';
+import {
+  AppError,
+  ClientTool,
+  MAX_CLIENT_TOOLS_CHARS,
+  MAX_CONTEXT_CHARS,
+  type RunSpec,
+  safeParse,
+} from '@switchyard/contracts';
 import type { AgUiInput } from '@switchyard/contracts/http';
 import { ASK_USER, DELEGATE } from '@switchyard/run';
 
@@ -16,7 +23,7 @@ export function clientToolsOf(tools: AgUiInput['tools']): RunSpec['client_tools'
     if (isReserved(name)) throw invalid('tools', `another name than "${name}", which is one of ours`);
     if (taken.has(name)) throw invalid('tools', `each name once; "${name}" comes twice`);
     taken.add(name);
-    const tool = ClientTool.safeParse({ name, description, ...(parameters == null ? {} : { parameters }) });
+    const tool = safeParse(ClientTool, { name, description, ...(parameters == null ? {} : { parameters }) });
     if (!tool.success)
       throw invalid('tools', 'names of 1 to 64 letters, digits, "-" or "_", and parameters that are a JSON Schema');
     return tool.data;

@@ -7,6 +7,7 @@ import {
   McpSessionFrame,
   type OutputOf,
   type Principal,
+  safeParse,
 } from '@switchyard/contracts';
 
 /*
@@ -127,7 +128,7 @@ class GivenBack {
   }
 
   take(given: unknown): void {
-    const { data: frame } = McpSessionFrame.safeParse(given);
+    const { data: frame } = safeParse(McpSessionFrame, given);
     if (frame?.frame === 'head') this.#begin(frame.status, frame.headers);
     else if (frame && this.#body) {
       if (frame.n !== (this.#pieces += 1)) return this.#breakOff(new Error('a piece of the response was lost'));

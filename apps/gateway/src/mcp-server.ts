@@ -20,6 +20,7 @@ import {
   type McpMethod,
   mcpRequest,
   type Principal,
+  safeParse,
   type StepResult,
   ToolCall,
   toPublicError,
@@ -198,7 +199,7 @@ async function withFrames<T extends Result | CallToolResult | InputRequiredResul
     told = told.then(saying).catch(() => undefined);
   };
   const onProgress = (given: unknown): void => {
-    const parsed = McpFrame.safeParse(given);
+    const parsed = safeParse(McpFrame, given);
     if (!parsed.success) return;
     const frame = parsed.data;
     if (frame.frame === 'log') return say(() => mcpReq.log(frame.level, frame.data, frame.logger));
@@ -221,7 +222,7 @@ async function withFrames<T extends Result | CallToolResult | InputRequiredResul
 export function idempotencyKeyIn(
   meta: Readonly<Record<string, unknown>> | undefined,
 ): { readonly good: true; readonly key: string | undefined } | { readonly good: false } {
-  const { success: good, data: key } = ToolCall.shape.idempotencyKey.safeParse(meta?.[IDEMPOTENCY_KEY_META]);
+  const { success: good, data: key } = safeParse(ToolCall.shape.idempotencyKey, meta?.[IDEMPOTENCY_KEY_META]);
   return good ? { good, key } : { good };
 }
 

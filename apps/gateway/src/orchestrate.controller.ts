@@ -1,5 +1,5 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import { parseOrThrow } from '@switchyard/contracts';
+import { parseOrThrow, safeParse } from '@switchyard/contracts';
 import { OrchestrateRequest, StreamTaskQuery, StreamViewQuery } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from './auth.guard.ts';
@@ -72,7 +72,7 @@ export class OrchestrateController {
 
   #viewer(request: FastifyRequest, view: 'default' | 'all'): Viewer {
     const body = request.body as { tenant?: { tenant_id?: string; user_id?: string } } | undefined;
-    const tenant = OrchestrateRequest.shape.tenant.safeParse(body?.tenant).data;
+    const tenant = safeParse(OrchestrateRequest.shape.tenant, body?.tenant).data;
     return {
       principal: this.guard.principalOf(request, tenant),
       expiresAt: request.identity?.expiresAt,

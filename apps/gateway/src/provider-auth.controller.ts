@@ -15,6 +15,7 @@ import {
   ProviderId,
   refreshAuthorisation,
   revokeAuthorisation,
+  safeParse,
   searchTools,
   startAuthorisation,
   ToolsAvailableQuery,
@@ -199,7 +200,7 @@ function harden(reply: FastifyReply): FastifyReply {
 }
 
 function providerOf(request: FastifyRequest): string {
-  const parsed = ProviderId.safeParse((request.params as { provider?: unknown }).provider);
+  const parsed = safeParse(ProviderId, (request.params as { provider?: unknown }).provider);
   if (!parsed.success) throw new AppError('not_found', 'There is no such provider.');
   return parsed.data;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { AppError } from '@switchyard/contracts';
+import { AppError, safeParse } from '@switchyard/contracts';
 import type { SafeFetch } from '@switchyard/safe-fetch';
 import type { Registration, Registrations } from '@switchyard/store';
 import { z } from 'zod';
@@ -139,7 +139,7 @@ export class ClientRegistrations {
       const status = error instanceof mcpSdk().RegistrationRejectedError ? ` (HTTP ${error.status})` : '';
       throw new AppError('provider_unusable', `${title} refused to register us${status}.`, { cause: error });
     });
-    const parsed = Sealed.safeParse(told);
+    const parsed = safeParse(Sealed, told);
     if (!parsed.success)
       throw new AppError('provider_unusable', `${title} registered us in a way that we cannot use.`, {
         cause: parsed.error,

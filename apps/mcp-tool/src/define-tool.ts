@@ -1,4 +1,4 @@
-import { issueLines, type Role, type ToolInfo } from '@switchyard/contracts';
+import { issueLines, type Role, safeParse, type ToolInfo } from '@switchyard/contracts';
 import { z } from 'zod';
 import { makeTool, type Tool, type ToolContext } from './tool.ts';
 
@@ -50,7 +50,7 @@ export function defineTool<I extends z.ZodType, O extends z.ZodType>(definition:
 }
 
 function parsed(schema: z.ZodType, value: unknown) {
-  const result = schema.safeParse(value);
+  const result = safeParse(schema, value);
   return result.success
     ? ({ ok: true, value: result.data } as const)
     : ({ ok: false, issues: issueLines(result.error) } as const);

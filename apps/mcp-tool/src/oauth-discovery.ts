@@ -1,4 +1,4 @@
-import { AppError } from '@switchyard/contracts';
+import { AppError, safeParse } from '@switchyard/contracts';
 import type { SafeFetch } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { mcpSdk } from './mcp-sdk.ts';
@@ -117,7 +117,7 @@ async function resourceOf(ask: DiscoveryAsk): Promise<z.infer<typeof ResourceMet
     if (isAbsent && resourceMetadataUrl === undefined && !appErrorIn(error)) return undefined;
     throw explained(ask, error, 'what it says of itself (RFC 9728) cannot be read');
   }
-  const parsed = ResourceMetadata.safeParse(reader.json());
+  const parsed = safeParse(ResourceMetadata, reader.json());
   if (!parsed.success) throw unusable(ask, 'what it says of itself (RFC 9728) cannot be read', parsed.error);
   // D1: a token for another resource is not asked for.
   const { resource } = parsed.data;
@@ -139,7 +139,7 @@ async function metadataOf(ask: DiscoveryAsk, server: string): Promise<ServerMeta
   }
   if (found === undefined) throw unusable(ask, 'its authorization server publishes no metadata');
   // The document itself: what the SDK answers of OpenID Connect lacks the word on `iss`.
-  const parsed = ServerMetadata.safeParse(reader.json());
+  const parsed = safeParse(ServerMetadata, reader.json());
   if (!parsed.success) throw unusable(ask, 'the metadata of its authorization server cannot be read', parsed.error);
   const { data: metadata } = parsed;
   if (ask.by === 'user') {

@@ -1,4 +1,4 @@
-import { ProviderId } from '@switchyard/contracts';
+import { ProviderId, safeParse } from '@switchyard/contracts';
 import { z } from 'zod';
 import { type FileMistake, MAX_MISTAKES, readYaml } from './yaml-file.ts';
 
@@ -72,7 +72,7 @@ export type ParsedProviders =
 /** The variables of the environment that hold the secrets of a file's providers; none where the file is wrong. */
 export function namedSecrets(text: string): string[] {
   const file = readYaml(text);
-  const parsed = 'mistakes' in file ? undefined : File.safeParse(file.value ?? {});
+  const parsed = 'mistakes' in file ? undefined : safeParse(File, file.value ?? {});
   const providers = Object.values(parsed?.data?.providers ?? {});
   return providers.map((provider) => provider.client_secret_env).filter((name) => name !== undefined);
 }
@@ -82,7 +82,7 @@ export function parseProviders(text: string, read: (name: string) => string | un
   const file = readYaml(text);
   if ('mistakes' in file) return file;
   const { mistake } = file;
-  const parsed = File.safeParse(file.value ?? {});
+  const parsed = safeParse(File, file.value ?? {});
   if (!parsed.success) return { mistakes: file.mistakesIn(parsed.error).slice(0, MAX_MISTAKES) };
   const found = Object.entries(parsed.data.providers);
   if (found.length > MAX_PROVIDERS) return { mistakes: [mistake(['providers'], `at most ${MAX_PROVIDERS} providers`)] };

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { AppError, HttpToolDefinition, ProviderName } from '@switchyard/contracts';
+import { AppError, HttpToolDefinition, ProviderName, safeParse } from '@switchyard/contracts';
 import { z } from 'zod';
 import { DefinitionProblems } from './http-tool.ts';
 import type { Tool } from './tool.ts';
@@ -58,7 +58,7 @@ export function parseToolFile(name: string, text: string, make: (definition: Htt
   const file = readYaml(text);
   if ('mistakes' in file) return refused(file.mistakes);
   const given = file.value ?? {};
-  const parsed = ToolFile.safeParse(given);
+  const parsed = safeParse(ToolFile, given);
   const mistakes = parsed.success ? [] : file.mistakesIn(parsed.error);
   const provider = providerOf(name, given);
   if (provider === undefined && !mistakes.some(({ message }) => message.startsWith('provider:')))
@@ -68,7 +68,7 @@ export function parseToolFile(name: string, text: string, make: (definition: Htt
   for (const [index, entry] of entriesIn(given).entries()) {
     if (!isRecord(entry)) continue; // That is told already.
     const at = ['tools', index];
-    const definition = HttpToolDefinition.safeParse({ provider: provider ?? STAND_IN, ...entry });
+    const definition = safeParse(HttpToolDefinition, { provider: provider ?? STAND_IN, ...entry });
     if (!definition.success) {
       mistakes.push(...file.mistakesIn(definition.error, at));
       continue;
@@ -94,7 +94,7 @@ function providerOf(file: string, given: unknown): string | undefined {
   const fromName = basename(file)
     .replace(/\.ya?ml$/, '')
     .toLowerCase();
-  return ProviderName.safeParse(named ?? fromName).data;
+  return safeParse(ProviderName, named ?? fromName).data;
 }
 
 /** What stands where tools stand, so that their mistakes are told with those of the file. */

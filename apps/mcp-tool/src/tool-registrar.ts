@@ -7,6 +7,7 @@ import {
   type OutputOf,
   type Principal,
   type registerTool,
+  safeParse,
 } from '@switchyard/contracts';
 import { type Logger, sleep } from '@switchyard/platform';
 import type { ToolDefinitionRow, ToolDefinitions } from '@switchyard/store';
@@ -102,7 +103,7 @@ export class ToolRegistrar {
     adminOnly(principal);
     const rows = await this.parts.definitions.of(principal.tenantId);
     const tools = rows.flatMap(({ name, definition, by, at }) => {
-      const parsed = HttpToolDefinition.safeParse(JSON.parse(definition));
+      const parsed = safeParse(HttpToolDefinition, JSON.parse(definition));
       return parsed.success ? [{ tool: name, definition: parsed.data, by, at }] : [];
     });
     return { tools };
@@ -179,7 +180,7 @@ export class ToolRegistrar {
   }
 
   #made(given: Record<string, unknown>): { tool: Tool; definition: HttpToolDefinition } {
-    const parsed = HttpToolDefinition.safeParse(given);
+    const parsed = safeParse(HttpToolDefinition, given);
     if (!parsed.success) throw invalid(issueLines(parsed.error));
     try {
       return { tool: this.parts.make(parsed.data), definition: parsed.data };

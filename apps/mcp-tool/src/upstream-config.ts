@@ -1,4 +1,4 @@
-import { performStep, ProviderId, Role } from '@switchyard/contracts';
+import { performStep, ProviderId, Role, safeParse } from '@switchyard/contracts';
 import { z } from 'zod';
 import { DEFAULT_SANDBOX, SandboxConfig } from './sandbox-config.ts';
 import { type FileMistake, MAX_MISTAKES, readYaml } from './yaml-file.ts';
@@ -139,7 +139,7 @@ const File = z.strictObject({
         const wrong = (message: string) =>
           context.addIssue({ code: 'custom', path: [name, 'provider'], message: `${provider}: ${message}` });
         if (auth !== 'oauth') continue;
-        if (!ProviderId.safeParse(provider).success) wrong('expected small letters, digits, "_" and "-"');
+        if (!safeParse(ProviderId, provider).success) wrong('expected small letters, digits, "_" and "-"');
         // A token is for one resource.
         if (providers.indexOf(provider) !== index || providers.includes(provider, index + 1))
           wrong('another upstream has this provider; with auth: oauth each has its own');
@@ -175,7 +175,7 @@ export type ParsedUpstreams =
 export function parseUpstreams(text: string): ParsedUpstreams {
   const file = readYaml(text);
   if ('mistakes' in file) return file;
-  const parsed = File.safeParse(file.value ?? { upstreams: {} }); // An empty file is the list of none.
+  const parsed = safeParse(File, file.value ?? { upstreams: {} }); // An empty file is the list of none.
   if (!parsed.success) return { mistakes: file.mistakesIn(parsed.error).slice(0, MAX_MISTAKES) };
   return {
     upstreams: Object.entries(parsed.data.upstreams).map(([name, { auth, oauth, ...upstream }]) => ({

@@ -1,4 +1,5 @@
 import type { AgentInfo, ClientTool, PlannedAct, ToolInfo } from '@switchyard/contracts';
+import { safeParse } from '@switchyard/contracts';
 import {
   argumentsOf,
   ASK_USER,
@@ -143,7 +144,7 @@ function toAct(call: ModelCall, toolbox: Toolbox, rules: ApprovalRules): Draft {
   if (call.name.startsWith(DELEGATE)) {
     const agent = agentsOf(toolbox).find((candidate) => candidate.id === call.name.slice(DELEGATE.length));
     if (!agent) return invalid(call, 'agent_not_found', unknownName(call.name, toolbox));
-    const input = DelegateArguments.safeParse(parsed);
+    const input = safeParse(DelegateArguments, parsed);
     if (!input.success) return invalid(call, 'tool_invalid_arguments', `${call.name} takes {"task": "..."}.`);
     const target = agent.id === TOOL_AGENT && toolbox.toolAgent ? 'mcp' : 'a2a';
     return { tool_call_id: call.id, target, task: input.data.task, agent: agent.id };
@@ -166,7 +167,7 @@ function toAct(call: ModelCall, toolbox: Toolbox, rules: ApprovalRules): Draft {
 
 /** A question to the person: a step that nobody performs; its result is the answer. */
 function questionOf(call: ModelCall, parsed: Record<string, unknown> | undefined, rules: ApprovalRules): Draft {
-  const input = AskArguments.safeParse(parsed);
+  const input = safeParse(AskArguments, parsed);
   if (!input.success) return invalid(call, 'tool_invalid_arguments', `${ASK_USER} takes {"question": "..."}.`);
   const { question } = input.data;
   const approval = { question, timeout_seconds: rules.timeoutSeconds };
@@ -186,7 +187,7 @@ const NOT_AN_OBJECT = (name: string) => `The arguments of ${name} are not a JSON
 type Plan = { kind: 'steps'; calls: ModelCall[] } | { kind: 'invalid'; code: string; message: string };
 
 function parsePlan(call: ModelCall): Plan {
-  const plan = PlanArguments.safeParse(argumentsOf(call.arguments));
+  const plan = safeParse(PlanArguments, argumentsOf(call.arguments));
   if (!plan.success) {
     return {
       kind: 'invalid',

@@ -1,4 +1,4 @@
-import { AppError, type PlannedAct, StepResult } from '@switchyard/contracts';
+import { AppError, type PlannedAct, safeParse, StepResult } from '@switchyard/contracts';
 import type { StepOutcome } from '@switchyard/run';
 import type { Toolbox } from './functions.ts';
 
@@ -37,7 +37,7 @@ const BEFORE_LEDGER: ReadonlySet<string> = new Set([
 
 /** The worker answered. */
 export function afterAnswer(answer: unknown, act: PlannedAct, toolbox: Toolbox, tries: Tries): Verdict {
-  const parsed = StepResult.safeParse(answer);
+  const parsed = safeParse(StepResult, answer);
   if (!parsed.success) {
     const why = 'The worker gave an answer that is no result.';
     return end(onlyReads(act, toolbox) ? { status: 'failed', code: 'tool_failed', message: why } : doubt(why));

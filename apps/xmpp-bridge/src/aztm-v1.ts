@@ -1,4 +1,5 @@
 import { type Element, xml } from '@xmpp/client';
+import { safeParse } from '@switchyard/contracts';
 import { z } from 'zod';
 import { decodedPath, encodedPath } from './aztm-path.ts';
 import { ExchangeError, type HeaderList, headerOf, type HttpRequest, type HttpResponse } from './http-exchange.ts';
@@ -135,7 +136,7 @@ export function decodeAztm(stanza: Element): AztmRequest | AztmResponse | AztmDa
   const id = named.length > MAX_ID_CHARS ? '' : named;
   const subject = (stanza.getChildText('subject') ?? '').slice(0, 1_000);
   const delayed = stanza.getChild('delay', NS_DELAY) !== undefined;
-  const answer = ResponseEnvelope.safeParse(document);
+  const answer = safeParse(ResponseEnvelope, document);
   if (answer.success) {
     const { status, headers, corr } = answer.data._aztm;
     const list = asList(headers);
@@ -143,7 +144,7 @@ export function decodeAztm(stanza: Element): AztmRequest | AztmResponse | AztmDa
     const response = { status, headers: list, body: bytesOf(payload, list, text) };
     return { kind: 'response', corr: corr ?? undefined, response, whole: isWhole(payload, response) };
   }
-  const asked = RequestEnvelope.safeParse(document);
+  const asked = safeParse(RequestEnvelope, document);
   if (!asked.success || id === '') return { kind: 'damaged', id, subject, delayed };
   const { method, path, query, headers, corr, ts } = asked.data._aztm;
   const list = asList(headers);

@@ -1,4 +1,4 @@
-import { CarriedFrame } from '@switchyard/contracts';
+import { CarriedFrame, safeParse } from '@switchyard/contracts';
 
 /*
  * A response that comes in progress frames, read as pieces.
@@ -30,7 +30,7 @@ export class Pipe implements AsyncIterable<Uint8Array> {
   }
 
   take(frame: unknown): void {
-    const parsed = CarriedFrame.safeParse(frame);
+    const parsed = safeParse(CarriedFrame, frame);
     if (!parsed.success || this.#end) return;
     if ('head' in parsed.data) {
       this.headSeen = true;

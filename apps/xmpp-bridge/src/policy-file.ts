@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { safeParse } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import { jsonMistake, jsonPlaces } from '@switchyard/safe-fetch';
 import { PeerPolicy } from './peer-policy.ts';
@@ -24,7 +25,7 @@ export function parsePolicy(text: string): PeerPolicy {
   }
   const places = jsonPlaces(text);
   if (places.repeated) throw new Error(`line ${places.repeated.line}: "${places.repeated.name}" comes twice`);
-  const parsed = PeerPolicy.safeParse(document);
+  const parsed = safeParse(PeerPolicy, document);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     const path = issue?.path ?? [];

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Records } from '@switchyard/bus';
-import { AppError, PEER_REQUESTS } from '@switchyard/contracts';
+import { AppError, PEER_REQUESTS, safeParse } from '@switchyard/contracts';
 import { type Logger, sleep } from '@switchyard/platform';
 import { z } from 'zod';
 import { ExchangeError, type HttpResponse } from './http-exchange.ts';
@@ -101,7 +101,7 @@ export class SharedOutcomes {
       const created = await this.records.write(key, mine, 0);
       if (created !== undefined) return { mine: this.#renewed({ key, hash, revision: created }, mine, limitMs) };
       const found = await this.records.read(key);
-      const entry = Entry.safeParse(found?.value).data;
+      const entry = safeParse(Entry, found?.value).data;
       if (entry && entry.hash !== hash)
         throw new ExchangeError(422, 'This Idempotency-Key was used for another request.'); // C2
       if (entry?.state === 'gone') return { outcome: 'gone' };

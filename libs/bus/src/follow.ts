@@ -1,4 +1,4 @@
-import { LiveDelta, type RunEvent, subjects } from '@switchyard/contracts';
+import { LiveDelta, type RunEvent, safeParse, subjects } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { Following, FollowOptions } from './bus.ts';
 import { readMessage, runEventOn } from './protocol.ts';
@@ -126,7 +126,7 @@ export class Follower {
   }
 
   #spreadLive(listeners: ReadonlySet<Listener>, message: WireMessage): void {
-    const delta = readMessage(message, (_subject, value) => LiveDelta.safeParse(value).data);
+    const delta = readMessage(message, (_subject, value) => safeParse(LiveDelta, value).data);
     if (!delta) return;
     for (const listener of [...listeners]) {
       try {

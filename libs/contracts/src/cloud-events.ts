@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { formatCursor, Id } from './ids.ts';
 import { isRunEventType, parseRunEvent, type RunEvent } from './run-events.ts';
 import { parseSystemEvent, type SystemEvent } from './system-events.ts';
+import { safeParse } from './safe-parse.ts';
 
 /** A CloudEvents 1.0 document in JSON (structured mode), with our extension attributes for facts of a run. */
 export const CloudEvent = z.looseObject({
@@ -80,7 +81,7 @@ export function toSystemCloudEvent(event: SystemEvent): CloudEvent {
 
 /** The system event in a CloudEvents document; undefined where it is none. */
 export function fromSystemCloudEvent(document: unknown): SystemEvent | undefined {
-  const parsed = CloudEvent.safeParse(document);
+  const parsed = safeParse(CloudEvent, document);
   if (!parsed.success || !parsed.data.source.startsWith(SYSTEM_SOURCE)) return undefined;
   const { source, instance, seq, time, type, data } = parsed.data;
   return parseSystemEvent({ app: source.slice(SYSTEM_SOURCE.length), instance, seq, ts: Date.parse(time), type, data });

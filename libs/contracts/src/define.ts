@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { AppError } from './errors.ts';
+import { safeParse } from './safe-parse.ts';
 
 export const APPS = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge'] as const;
 export type AppName = (typeof APPS)[number];
@@ -55,24 +56,11 @@ export function event<T extends string, D extends z.ZodType>(type: T, summary: s
 
 /** Parses `value` or throws `invalid_input` naming each wrong place; echoes no value, of the input only its keys. */
 export function parseOrThrow<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
-  const parsed = parsedOrRefused(schema, value, what);
+  const parsed = safeParse(schema, value);
   if (parsed.success) return parsed.data;
   throw new AppError('invalid_input', `${what} is not valid: ${issueLines(parsed.error)[0] ?? 'wrong shape'}`, {
     details: issueLines(parsed.error),
   });
-}
-
-/**
- * Zod compares the `length` of whatever has one, also where another type is wanted: an object that cannot be compared
- * (`{"length": {"toString": 5}}`) makes it throw. That is the sender's mistake, and none of ours.
- */
-function parsedOrRefused<S extends z.ZodType>(schema: S, value: unknown, what: string) {
-  try {
-    return schema.safeParse(value);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    throw new AppError('invalid_input', `${what} is not valid: a field has the wrong type`, { cause: error });
-  }
 }
 
 const MAX_ISSUES = 20;

@@ -32,6 +32,7 @@ export {
   type RequestOf,
 } from './define.ts';
 export { sha256 } from './digest.ts';
+export { safeParse } from './safe-parse.ts';
 export { AppError, ERROR_CODES, type ErrorCode, isErrorCode, type PublicError, toPublicError } from './errors.ts';
 export {
   EFFECT_STATES,

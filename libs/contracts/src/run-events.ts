@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { Id, RunId } from './ids.ts';
 import { OWNER_FACTS } from './run-facts-owner.ts';
 import { WORKER_FACTS } from './run-facts-worker.ts';
+import { safeParse } from './safe-parse.ts';
 
 /*
  * Every fact about a run. The type is <agent>.<noun>.<verb>; it is the CloudEvents `type` and the last three
@@ -52,14 +53,14 @@ export function parseFact(value: unknown): RunFact | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { type, data } = value as { type?: unknown; data?: unknown };
   const contract = typeof type === 'string' ? BY_TYPE.get(type) : undefined;
-  const parsed = contract?.data.safeParse(data);
+  const parsed = contract && safeParse(contract.data, data);
   // The pair was checked member by member; TypeScript cannot follow the lookup.
   return contract && parsed?.success ? ({ type: contract.type, data: parsed.data } as RunFact) : undefined;
 }
 
 /** Parses `{...place, type, data}`; answers undefined for anything else. */
 export function parseRunEvent(value: unknown): RunEvent | undefined {
-  const place = RunEventPlace.safeParse(value);
+  const place = safeParse(RunEventPlace, value);
   const fact = parseFact(value);
   return place.success && fact ? { ...place.data, ...fact } : undefined;
 }

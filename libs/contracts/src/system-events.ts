@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { APPS, event } from './define.ts';
 import { Role } from './principal.ts';
+import { safeParse } from './safe-parse.ts';
 
 const Who = { tenant_id: z.string().nullable(), user_id: z.string().nullable() };
 
@@ -210,11 +211,11 @@ const BY_TYPE: ReadonlyMap<string, (typeof SYSTEM_EVENTS)[number]> = new Map(SYS
 
 /** Parses a system event; answers undefined for anything else. */
 export function parseSystemEvent(value: unknown): SystemEvent | undefined {
-  const place = SystemEventPlace.safeParse(value);
+  const place = safeParse(SystemEventPlace, value);
   if (!place.success) return undefined;
   const { type, data } = value as { type?: unknown; data?: unknown };
   const contract = typeof type === 'string' ? BY_TYPE.get(type) : undefined;
-  const parsed = contract?.data.safeParse(data);
+  const parsed = contract && safeParse(contract.data, data);
   return contract && parsed?.success
     ? ({ ...place.data, type: contract.type, data: parsed.data } as SystemEvent)
     : undefined;

@@ -7,6 +7,7 @@ import {
   MAX_CARRIED_BODY_BYTES,
   type OutputOf,
   type RequestOf,
+  safeParse,
   type xmppBody,
 } from '@switchyard/contracts';
 
@@ -44,7 +45,7 @@ export function bodyOnTheBus(
   return {
     fields: { body: '', bodyBytes: body.length },
     onFrame: (frame) => {
-      const parsed = CarriedFrame.safeParse(frame);
+      const parsed = safeParse(CarriedFrame, frame);
       if (asked || !parsed.success || !('send' in parsed.data)) return;
       asked = true; // W1
       sendAll(bus, contract, body, parsed.data.send, signal).catch(onFailure);

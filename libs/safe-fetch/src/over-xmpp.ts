@@ -5,6 +5,7 @@ import {
   type OutputOf,
   type RequestContract,
   type RequestOf,
+  safeParse,
   xmppBody,
   xmppRequest,
 } from '@switchyard/contracts';
@@ -116,7 +117,7 @@ class Pieces {
   }
 
   take(frame: unknown): void {
-    const parsed = CarriedFrame.safeParse(frame);
+    const parsed = safeParse(CarriedFrame, frame);
     if (!parsed.success) return;
     if ('head' in parsed.data) return this.#begin(parsed.data.head);
     if ('send' in parsed.data) return;
