@@ -1,5 +1,4 @@
-import type { AgentInfo, ClientTool, PlannedAct, ToolInfo } from '@switchyard/contracts';
-import { safeParse } from '@switchyard/contracts';
+import { type AgentInfo, type ClientTool, type PlannedAct, safeParse, type ToolInfo } from '@switchyard/contracts';
 import {
   argumentsOf,
   ASK_USER,
