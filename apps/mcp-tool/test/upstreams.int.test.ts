@@ -581,10 +581,10 @@ describe('a process', () => {
   it('is told with how far it is kept apart; an upstream over HTTP has nothing of it', async () => {
     const upstream = await fixture('modern');
     system = await startSystem(database.store);
-    await system.configure(file(stdio('kept', ', sandbox: {mode: off}'), trusting('beside', upstream)));
+    await system.configure(file(stdio('apart', ', sandbox: {mode: off}'), trusting('beside', upstream)));
     const told = Object.fromEntries((await system.statuses()).map(({ name, confinement }) => [name, confinement]));
     expect(told).toEqual({
-      kept: { level: expect.stringMatching(/^(limits|none)$/), network: true, missing: null },
+      apart: { level: expect.stringMatching(/^(limits|none)$/), network: true, missing: null },
       beside: null,
     });
   });
