@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bus, connectBus } from '@switchyard/bus';
-import { listAgents, type SystemEvent, type SystemFact, xmppStatus } from '@switchyard/contracts';
+import { listAgents, OPERATOR_USER_PREFIX, type SystemEvent, type SystemFact, xmppStatus } from '@switchyard/contracts';
 import { busAccess, guarded, loadBusKeys } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { ulid } from 'ulid';
@@ -76,8 +76,8 @@ async function federation(context: VerbContext, task: string, leave: AbortSignal
     const passwords = passwordsOf(place);
     const nats = guarded('nats', urlOf('nats') ?? '', passwords);
     const keys = await loadBusKeys(passwords);
-    here = await connectBus({ ...busAccess('operator', nats, keys, 'demo'), log: silent() });
-    watcher = await connectBus({ ...busAccess('watcher', nats, keys, 'demo'), log: silent() });
+    here = await connectBus({ ...busAccess('operator', nats, keys, PERSON), log: silent() });
+    watcher = await connectBus({ ...busAccess('watcher', nats, keys, PERSON), log: silent() });
     await ensureQuickStart(here);
     remark('  starting the second organisation: a NATS server, a bridge and an agent of its own');
     there = await startSecondOrganisation(place, environment, { accounts: xmppAccounts(place), serverUrl });
@@ -100,6 +100,15 @@ async function federation(context: VerbContext, task: string, leave: AbortSignal
     }
   }
 }
+
+/** As whom this command asks on the bus. */
+const PERSON = 'demo';
+const ASKING = {
+  tenantId: 'default',
+  userId: `${OPERATOR_USER_PREFIX}${PERSON}`,
+  role: 'user',
+  via: 'operator',
+} as const;
 
 const silent = () => createLogger({ app: 'demo', level: 'silent' });
 
@@ -126,7 +135,7 @@ async function ensureQuickStart(here: Bus): Promise<void> {
 /** Waits until this stack knows the other one's agent. */
 async function untilFound(here: Bus, leave: AbortSignal): Promise<void> {
   for (const deadline = Date.now() + FIND_LIMIT_MS; Date.now() < deadline && !leave.aborted; await sleep(100)) {
-    const known = await here.request(listAgents, { fresh: true }).catch(() => undefined);
+    const known = await here.request(listAgents, { principal: ASKING, fresh: true }).catch(() => undefined);
     if (!known) continue;
     if (known.agents.some(({ id, reachable }) => id === AGENT_ID && reachable)) return;
     // The person's own list of agents has no partner in it.
