@@ -40,7 +40,7 @@ it('answers for a run whose events are gone as it did before, and says so where 
   expect(await world.events(runId)).toEqual([]);
   expect(await replica.desk.get(principal, runId)).toEqual(before);
   const page = await replica.desk.events({ principal, runId, after: 0, limit: 10 });
-  expect(page).toEqual({ events: [], lastSeq: before.lastSeq, firstSeq: before.lastSeq + 1, ended: true });
+  expect(page).toEqual({ runId, events: [], lastSeq: before.lastSeq, firstSeq: before.lastSeq + 1, ended: true });
   const stranger = { ...principal, userId: 'somebody-else' };
   await expect(replica.desk.get(stranger, runId)).rejects.toMatchObject({ code: 'not_found' });
   expect(await replica.desk.start(asked)).toMatchObject({ runId, created: false, ended: true });
