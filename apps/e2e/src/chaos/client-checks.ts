@@ -1,4 +1,4 @@
-import { type Check, DECIDED, type Found, grouped, ofType, TERMINAL } from './evidence-rows.ts';
+import { type Check, DECIDED, type Found, grouped, ofType, shownId, TERMINAL } from './evidence-rows.ts';
 import type { SeenFrame } from './frames.ts';
 import type { Transcript } from './transcript.ts';
 
@@ -21,8 +21,8 @@ export const CLIENT_CHECKS = {
   },
 
   cancel_not_terminal: (evidence) => {
-    const asked = new Set(ofType(evidence, 'orchestrator.cancel.requested').map(({ runId }) => runId));
-    const ends = new Map(ofType(evidence, TERMINAL).map(({ runId, data }) => [runId, String(data['status'])]));
+    const asked = new Set(ofType(evidence, 'orchestrator.cancel.requested').map(({ runId }) => shownId(runId)));
+    const ends = new Map(ofType(evidence, TERMINAL).map(({ runId, data }) => [shownId(runId), String(data['status'])]));
     return [
       ...[...asked]
         .filter((runId) => ends.get(runId) !== 'cancelled')
@@ -34,8 +34,11 @@ export const CLIENT_CHECKS = {
   },
 
   decided_otherwise: (evidence) => {
-    const decided = grouped(ofType(evidence, DECIDED), ({ runId, data }) => `${runId} ${String(data['approval_id'])}`);
-    const ends = new Map(ofType(evidence, TERMINAL).map((row) => [row.runId, row.data]));
+    const decided = grouped(
+      ofType(evidence, DECIDED),
+      ({ runId, data }) => `${shownId(runId)} ${String(data['approval_id'])}`,
+    );
+    const ends = new Map(ofType(evidence, TERMINAL).map((row) => [shownId(row.runId), row.data]));
     const twice = [...decided.values()]
       .filter((rows) => rows.length > 1)
       .map(([first]) => [first!.runId, `${String(first!.data['approval_id'])} was decided more than once`] as const);

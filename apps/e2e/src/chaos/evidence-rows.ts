@@ -1,3 +1,4 @@
+import { publicRunId } from '@switchyard/contracts';
 import type { SeenFrame } from './frames.ts';
 import type { Transcript } from './transcript.ts';
 import type { AgentMessage, Effect } from './truth-log.ts';
@@ -107,4 +108,12 @@ export function grouped<T>(items: readonly T[], keyOf: (item: T) => string): Map
     else groups.set(key, [item]);
   }
   return groups;
+}
+
+/** Of all clients of a round: they name no other. */
+const CHAOS_TENANT = 'default';
+
+/** The id that clients know a run by; the journal keeps one that a client chose with a tag of its tenant. */
+export function shownId(runId: string): string {
+  return publicRunId(CHAOS_TENANT, runId);
 }

@@ -1,15 +1,9 @@
-import { publicRunId } from '@switchyard/contracts';
-import { type Check, type Found, grouped, journals, ofType, TERMINAL } from './evidence-rows.ts';
-
-/** Of all clients of the test: they name no other. */
-const CHAOS_TENANT = 'default';
+import { type Check, type Found, grouped, journals, ofType, shownId, TERMINAL } from './evidence-rows.ts';
 
 /** Every run that was accepted is there once, and comes to one end in a journal without a hole. */
 export const RUN_CHECKS = {
   lost_runs: ({ transcripts, events }) => {
-    const ended = new Set(
-      events.filter(({ type }) => type === TERMINAL).map(({ runId }) => publicRunId(CHAOS_TENANT, runId)),
-    );
+    const ended = new Set(events.filter(({ type }) => type === TERMINAL).map(({ runId }) => shownId(runId)));
     return transcripts.flatMap(({ n, runIds }) =>
       runIds.filter((id) => !ended.has(id)).map((id) => [id, `accepted for client ${n}, without an end`] as const),
     );
