@@ -117,7 +117,7 @@ export function describeFacts(parties: Parties): void {
 
     it('refuse an id that is none, whatever it tries', async () => {
       const [event] = runOf('run-x', 2);
-      for (const runId of ['a.b', 'a.>', '*', '>', '', 'a b', 'a\r\nPUB x', 'x'.repeat(65), 'ä', '../x', 'a\0']) {
+      for (const runId of ['a.b', 'a.>', '*', '>', '', 'a b', 'a\r\nPUB x', 'x'.repeat(81), 'ä', '../x', 'a\0']) {
         await expect(parties.worker.publishEvents([{ ...event!, runId }])).rejects.toMatchObject({
           code: 'invalid_id',
         });
