@@ -57,12 +57,12 @@ export class Callers {
     throw new AppError('caller_not_trusted', undefined, { cause });
   }
 
-  /** C1 */
+  /** Whether an answer to this reply subject goes to an inbox of somebody that may ask this (C1). */
   mayAnswer(contract: RequestContract, reply: string): boolean {
     return contract.askedBy.some((asker) => isInboxOf(asker, reply));
   }
 
-  /** C2. Undefined on an open bus. Throws AppError `caller_not_trusted`. */
+  /** Who asked, by the signature of the message (C2); undefined on an open bus. Throws AppError `caller_not_trusted`. */
   check(contract: RequestContract, message: WireMessage): Caller | undefined {
     if (this.#trust === 'open') return undefined;
     const askers: readonly string[] = contract.askedBy;
@@ -80,7 +80,7 @@ export class Callers {
     return caller;
   }
 
-  /** C3. Throws AppError `caller_not_trusted`. */
+  /** Throws AppError `caller_not_trusted` where the input names a principal that the caller may not act for (C3). */
   checkPrincipal(caller: Caller | undefined, input: unknown): void {
     if (caller === undefined || typeof input !== 'object' || input === null || !('principal' in input)) return;
     // The contract has parsed it: every field of this name is a Principal.
