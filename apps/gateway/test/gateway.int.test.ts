@@ -274,6 +274,10 @@ describe('/runs', () => {
       records: [{ runId: 'x' }],
     });
     expect((await get('/audit')).status).toBe(403);
+    // Dates that JavaScript or PostgreSQL does not have.
+    for (const instant of ['-9007199254740991', '9007199254740991', '-62135596800001'])
+      for (const bound of ['since', 'until'])
+        expect((await get(`/audit?${bound}=${instant}`, { 'x-user-role': 'auditor' })).status).toBe(400);
     expect((await get('/runs?limit=0')).status).toBe(400);
   });
 });

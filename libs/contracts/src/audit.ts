@@ -19,6 +19,10 @@ export const AuditRecord = z.object({
 });
 export type AuditRecord = z.infer<typeof AuditRecord>;
 
+/** The last millisecond of the year 9999: dates that JavaScript, PostgreSQL and ISO 8601 all have. */
+export const LAST_INSTANT_MS = 253_402_300_799_999;
+const Instant = z.number().int().min(0).max(LAST_INSTANT_MS).describe('Milliseconds since 1970');
+
 export const queryAudit = request({
   subject: 'rpc.audit.query',
   summary: 'Search the audit log of this tenant, newest first. Users see their own runs; admin and auditor all.',
@@ -28,8 +32,8 @@ export const queryAudit = request({
     principal: Principal,
     runId: RunId.optional(),
     type: z.string().max(128).optional().describe('Exact type, or a prefix that ends in ".*"'),
-    since: z.number().int().optional(),
-    until: z.number().int().optional(),
+    since: Instant.optional(),
+    until: Instant.optional(),
     cursor: z.string().max(200).optional(),
     limit: z.number().int().min(1).max(500).default(100),
   }),

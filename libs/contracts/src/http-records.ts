@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { AuditRecord } from './audit.ts';
+import { AuditRecord, LAST_INSTANT_MS } from './audit.ts';
 import { BudgetScope } from './budgets.ts';
 import { DeadLetter } from './dead-letters.ts';
 import { EffectSettlement, EffectState } from './effects.ts';
@@ -46,8 +46,8 @@ export const EffectListQuery = z.object({
 export const AuditQuery = z.object({
   run_id: RunId.optional(),
   type: text(128).optional().describe('Exact type, or a prefix that ends in ".*"'),
-  since: z.coerce.number().int().optional().describe('Milliseconds since 1970'),
-  until: z.coerce.number().int().optional().describe('Milliseconds since 1970'),
+  since: z.coerce.number().int().min(0).max(LAST_INSTANT_MS).optional().describe('Milliseconds since 1970'),
+  until: z.coerce.number().int().min(0).max(LAST_INSTANT_MS).optional().describe('Milliseconds since 1970'),
   cursor: PageCursor,
   limit: page(500, 100),
 });
