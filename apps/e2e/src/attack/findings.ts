@@ -4,14 +4,15 @@ export interface Finding {
   readonly case: string;
   /** What was found, in a sentence. */
   readonly what: string;
-  /** What was sent, cut to a readable length. */
+  /** What was sent, whole up to 20,000 characters. */
   readonly sent?: string;
   /** How the case is asked again where it was made up. */
   readonly replay?: string;
 }
 
 const MAX_KEPT = 500;
-const MAX_SENT_CHARS = 600;
+/** A whole request of the fuzzer, so that it can be sent again by hand. */
+const MAX_SENT_CHARS = 20_000;
 
 /** Everything that was found, and how much was tried. */
 export class Findings {

@@ -46,6 +46,9 @@ export function planOf({ canaries, issuer, modelUrl, upstreamsFile }: Given): Pl
       MAX_STREAMS_PER_USER: '256',
       // Every forgery is to be judged by itself, not for being the hundredth.
       FAILED_LOGINS_PER_MINUTE: '0',
+      // A run may rightly be queued behind one that waits for a person. Its POST must end by this limit, with a 504,
+      // before the attacker's client gives up after 20 s.
+      ORCHESTRATE_TIMEOUT_MS: '10000',
       ...env,
     },
   });

@@ -50,6 +50,12 @@ export function requestsOf({ method, path, parameters, body }: Operation, resolv
   });
 }
 
+/** What the attacker's newest runs are at: a route that answers with a run's end waits for it. */
+async function newestRuns({ stack }: Attack): Promise<string> {
+  const asked: Sent = { method: 'GET', path: '/runs?limit=3', headers: devHeaders(MALLORY) };
+  return `the newest runs: ${(await send(stack.gateways.dev, asked)).body.slice(0, 2_000)}`;
+}
+
 async function one(attack: Attack, operation: Operation): Promise<void> {
   const about = `${operation.method} ${operation.path}`;
   const documented = operation.statuses.filter((status) => status > 500);
@@ -59,7 +65,7 @@ async function one(attack: Attack, operation: Operation): Promise<void> {
       { status, text: `${headers}\n\n${body}`, documented, reader: 'other' },
       attack.stack.canaries,
     );
-    return status === 0 ? [...problems, 'there was no answer'] : problems;
+    return status === 0 ? [...problems, `there was no answer; ${await newestRuns(attack)}`] : problems;
   });
 }
 
