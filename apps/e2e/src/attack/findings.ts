@@ -41,3 +41,11 @@ export class Findings {
     return this.list.length + this.#dropped;
   }
 }
+
+/** One finding in a few lines. */
+export function findingText({ batch, case: about, what, sent, replay }: Finding): string {
+  const lines = [`  ${batch}: ${about}`, `    ${what}`];
+  if (sent) lines.push(`    sent: ${sent.replaceAll(/\s+/g, ' ').slice(0, 300)}`);
+  if (replay) lines.push(`    again: npm run attack -- ${replay}`);
+  return lines.join('\n');
+}

@@ -1,14 +1,7 @@
-import type { Finding } from './findings.ts';
+import { findingText } from './findings.ts';
 import type { RoundReport } from './round.ts';
 
 const SHOWN = 60;
-
-function findingText({ batch, case: about, what, sent, replay }: Finding): string {
-  const lines = [`  ${batch}: ${about}`, `    ${what}`];
-  if (sent) lines.push(`    sent: ${sent.replaceAll(/\s+/g, ' ').slice(0, 300)}`);
-  if (replay) lines.push(`    again: npm run attack -- ${replay}`);
-  return lines.join('\n');
-}
 
 /** A round for people. */
 export function reportText({ seeds, mutants, seconds, batches, growthMb, found, findings }: RoundReport): string {

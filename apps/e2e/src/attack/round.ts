@@ -1,6 +1,6 @@
 import type { Attack, Batch } from './attack.ts';
 import { BATCHES } from './batches/index.ts';
-import { type Finding, Findings } from './findings.ts';
+import { type Finding, Findings, findingText } from './findings.ts';
 import { decorate, type Mutant } from './mutants.ts';
 import { readInterface } from './operations.ts';
 import { startAttackedStack } from './stack.ts';
@@ -62,6 +62,8 @@ export async function playRound(options: RoundOptions): Promise<RoundReport> {
       const found = findings.count - before;
       const seconds = ((Date.now() - start) / 1_000).toFixed(1);
       onProgress(`${batch.name}${note}: ${findings.triedIn(batch.name)} tried in ${seconds} s, ${found} found`);
+      // A long round tells what it found at once.
+      for (const finding of found > 0 ? findings.list.slice(-found) : []) onProgress(findingText(finding));
     };
     const fixed = { ...base, seed: seeds[0]!, until: Infinity };
     for (const batch of batches) if (!batch.random) await play(batch, fixed);

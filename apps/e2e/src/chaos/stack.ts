@@ -187,15 +187,15 @@ function environmentOf(app: RoundApp, place: Place): Record<string, string> {
 }
 
 /**
- * K2: ends every process whose command or environment names the folder, once our end of the pipe closes without
- * "done" having been said.
+ * Ends every process whose command, environment or working folder names the folder, once our end of the pipe closes
+ * without "done" having been said. Redis writes its title over its command and environment; its working folder stays.
  */
 export function watchOver(dir: string): () => void {
   const script = `
 read -r word; [ "$word" = done ] && exit 0
 for p in /proc/[0-9]*; do
   pid=\${p#/proc/}; [ "$pid" = $$ ] && continue
-  if tr '\\0' ' ' < "$p/cmdline" 2>/dev/null | grep -qF "$1" || tr '\\0' '\\n' < "$p/environ" 2>/dev/null | grep -qF "$1"
+  if { readlink "$p/cwd"; cat "$p/cmdline" "$p/environ"; } 2>/dev/null | tr '\\0' '\\n' | grep -qF "$1"
   then kill -KILL "$pid" 2>/dev/null; fi
 done`;
   const watcher = spawn('sh', ['-c', script, 'watcher', dir], { detached: true, stdio: ['pipe', 'ignore', 'ignore'] });
