@@ -13,6 +13,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const LOCKS = [
   { folder: '.', shipped: true },
   { folder: 'tools/mcp-suite', shipped: false },
+  { folder: 'tools/copilotkit-suite', shipped: false },
 ];
 
 /** The licence that an installed package's own text says; undefined where it is not installed. @param {string} folder */

@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+/*
+ * Programs of others that tests use and that are no part of the product (tools/<name>): installed when the first test
+ * asks for them, exactly as their lock file says, without running any script of theirs. Where several test processes
+ * ask at once, one installs and the others wait.
+ */
+
+const TOOLS = new URL('../../../tools/', import.meta.url).pathname;
+const INSTALL_LIMIT_MS = 240_000;
+const MAX_OUTPUT_BYTES = 64 * 1024 ** 2;
+const run = promisify(execFile);
+
+/** The folder `tools/<name>`, once its packages are in its `node_modules`. Rejects where npm cannot install them. */
+export async function installedSuite(name: string): Promise<string> {
+  const directory = join(TOOLS, name);
+  const wanted = createHash('sha256')
+    .update(await readFile(join(directory, 'package-lock.json')))
+    .digest('hex');
+  const stamp = join(directory, 'node_modules', '.installed');
+  const isThere = async () => (await readFile(stamp, 'utf8').catch(() => '')) === wanted;
+  if (!(await isThere())) await alone(join(directory, '.installing'), isThere, () => install(directory, stamp, wanted));
+  return directory;
+}
+
+async function install(directory: string, stamp: string, wanted: string): Promise<void> {
+  const npm = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline'];
+  await run('npm', npm, { cwd: directory, timeout: INSTALL_LIMIT_MS, maxBuffer: MAX_OUTPUT_BYTES });
+  await writeFile(stamp, wanted);
+}
+
+/** A directory is made by one process alone. Where that process died, its directory counts no longer after a while. */
+async function alone(lock: string, isDone: () => Promise<boolean>, work: () => Promise<void>): Promise<void> {
+  for (const until = Date.now() + 2 * INSTALL_LIMIT_MS; Date.now() < until;) {
+    const mine = await mkdir(lock).then(
+      () => true,
+      () => false,
+    );
+    if (mine) return work().finally(() => rm(lock, { recursive: true, force: true }));
+    const since = await stat(lock).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    );
+    if (since > INSTALL_LIMIT_MS) await rm(lock, { recursive: true, force: true });
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    if (!existsSync(lock) && (await isDone())) return;
+  }
+  throw new Error(`${lock}: the packages could not be installed in time`);
+}
