@@ -18,7 +18,7 @@ const [runtimeUrl = '', threadId = ''] = process.argv.slice(2);
 const TURN_LIMIT_MS = 60_000;
 
 // The client connects only where there is a page; of the page it needs no more than this.
-Object.assign(globalThis, { window: new EventTarget() });
+Object.assign(globalThis, { window: {} });
 const { CopilotKitCore } = await import('@copilotkit/core');
 
 /** @type {string[]} */

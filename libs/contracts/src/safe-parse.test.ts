@@ -4,7 +4,7 @@ import { HttpToolDefinition } from './http-tool.ts';
 import { safeParse } from './safe-parse.ts';
 
 describe('what a stranger wrote', () => {
-  it.each([{ length: { toString: 5 } }, { length: { valueOf: 5, toString: 5 }, size: { toString: 5 } }])(
+  it.each<object>([{ length: { toString: 5 } }, { length: { valueOf: 5, toString: 5 }, size: { toString: 5 } }])(
     'is a wrong value where it cannot be compared, and no defect: %j',
     (title) => {
       const definition = { name: 'x', provider: 'p', description: 'x', http: { url: 'https://a.example' }, title };
