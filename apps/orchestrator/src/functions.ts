@@ -45,11 +45,15 @@ export interface ModelCall {
   readonly id: string;
   readonly name: string;
   readonly arguments: string;
+  /** What the model server wants back with this call. */
+  readonly signature?: string;
 }
 
 const SUBMIT_PLAN = 'submit_plan';
 const MAX_ACTS = 64;
 const MAX_CALL_CHARS = 200;
+/** What Gemini takes for a call that it did not sign, from histories of other models. */
+const UNSIGNED = 'skip_thought_signature_validator';
 
 const DelegateArguments = z.object({ task: z.string().min(1) });
 const AskArguments = z.object({ question: z.string().trim().min(1).max(4_000) });
@@ -128,9 +132,10 @@ export function toActs(
 ): { order: 'parallel' | 'sequence'; acts: PlannedAct[] } {
   const plan = calls.length === 1 && calls[0]?.name === SUBMIT_PLAN ? parsePlan(calls[0]) : undefined;
   const wanted = plan?.kind === 'steps' ? plan.calls : calls.slice(0, MAX_ACTS);
-  const acts = wanted.map((call) =>
-    plan?.kind === 'invalid' ? invalid(call, plan.code, plan.message) : toAct(call, toolbox, rules),
-  );
+  const acts = wanted.map((call) => ({
+    ...(plan?.kind === 'invalid' ? invalid(call, plan.code, plan.message) : toAct(call, toolbox, rules)),
+    ...(call.signature === undefined ? {} : { signature: call.signature }),
+  }));
   const order = plan?.kind === 'steps' ? 'sequence' : 'parallel';
   return { order, acts: numberActs(acts, plannedBefore, stepsLeft) };
 }
@@ -200,6 +205,8 @@ function parsePlan(call: ModelCall): Plan {
       id: planCallId(call.id, index),
       name: step.agent === undefined ? (step.tool ?? '') : `${DELEGATE}${step.agent.replace(DELEGATE, '')}`,
       arguments: JSON.stringify(step.agent === undefined ? (step.arguments ?? {}) : { task: step.task ?? '' }),
+      // The steps are shown to the model as calls of its own; what it signed is the call of submit_plan.
+      ...(index === 0 && call.signature !== undefined ? { signature: UNSIGNED } : {}),
     })),
   };
 }

@@ -95,6 +95,27 @@ describe('the model for delegated steps', () => {
     expect(asked).toMatchObject([{ model: 'm', messages: [{ role: 'user', content: 'do it' }] }]);
   });
 
+  it('gives a call back to the model server with the signature that came with it', async () => {
+    const { turn, asked } = deskOver(open({}));
+    const call = { id: 'c1', name: 'get_weather', arguments: '{}' };
+    await turn({
+      messages: [
+        { role: 'user', content: 'a task' },
+        {
+          role: 'assistant',
+          content: null,
+          calls: [
+            { ...call, signature: 'c2lnbmVk' },
+            { ...call, id: 'c2' },
+          ],
+        },
+      ],
+    });
+    const calls = (asked[0]!.messages.at(-1) as { tool_calls: object[] }).tool_calls;
+    expect(calls).toMatchObject([{ extra_content: { google: { thought_signature: 'c2lnbmVk' } } }, { id: 'c2' }]);
+    expect(calls[1]).not.toHaveProperty('extra_content');
+  });
+
   it('M1: is nobody else’s: another user, another run, a direct call, a step that is none', async () => {
     const { turn, asked } = deskOver(open({ agent: 'mcp' }));
     await expect(turn({ principal: { ...RUN.principal, userId: 'u2' } })).rejects.toMatchObject({ code: 'not_found' });

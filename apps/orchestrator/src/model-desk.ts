@@ -15,6 +15,7 @@ import {
   type ModelMessage,
   openSteps,
   type RunState,
+  signedAs,
   type StepState,
 } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
@@ -127,10 +128,11 @@ function toMessage(message: ModelTurnMessage): ModelMessage {
         ...(message.calls.length === 0
           ? {}
           : {
-              tool_calls: message.calls.map(({ id, name, arguments: text }) => ({
+              tool_calls: message.calls.map(({ id, name, arguments: text, signature }) => ({
                 id,
                 type: 'function' as const,
                 function: { name, arguments: text },
+                ...signedAs(signature),
               })),
             }),
       };

@@ -12,11 +12,15 @@ import { fieldsOf, textOf } from './openai-json.ts';
 
 const MAX_CALLS = 64;
 const MAX_ID_CHARS = 100;
+/** As `CallSignature` says. */
+const MAX_SIGNATURE_CHARS = 32_768;
 
 interface OpenCall {
   id: string;
   name: string;
   arguments: string;
+  /** Gemini's thought signature; it comes whole, with the first call of an answer. */
+  signature?: string;
   /** The newest piece of the arguments. */
   latest: string;
   /** Each piece so far began with the one before: the server may send all that there is with each. */
@@ -29,6 +33,7 @@ interface Piece {
   readonly arguments: string;
   /** The arguments came as an object, so whole. */
   readonly whole: boolean;
+  readonly signature: string;
 }
 
 export class CallAssembler {
@@ -42,10 +47,10 @@ export class CallAssembler {
 
   /** Takes a piece of a call; gives how many characters it adds. */
   take(delta: unknown): number {
-    const { index, id, function: fn } = fieldsOf(delta);
+    const { index, id, function: fn, extra_content: extra } = fieldsOf(delta);
     const { name, arguments: given } = fieldsOf(fn);
-    const piece = pieceOf(id, name, given);
-    if (piece.id === '' && piece.name === '' && piece.arguments === '') return 0;
+    const piece = { ...pieceOf(id, name, given), signature: signatureIn(extra) };
+    if (piece.id === '' && piece.name === '' && piece.arguments === '' && piece.signature === '') return 0;
     const known = this.#callFor(index, piece);
     const call = known && this.#begins(known, piece) ? undefined : known;
     const target = call ?? this.#open();
@@ -84,6 +89,7 @@ export class CallAssembler {
   #add(call: OpenCall, piece: Piece): number {
     const before = call.name.length + call.arguments.length;
     call.id ||= piece.id;
+    if (piece.signature !== '') call.signature = piece.signature;
     if (piece.name !== call.name && !(this.offered.has(call.name) && call.arguments !== '')) {
       const grown = this.offered.has(piece.name) && piece.name.startsWith(call.name);
       call.name = grown ? piece.name : call.name + piece.name;
@@ -107,13 +113,20 @@ export class CallAssembler {
       if (call.name === '' && call.arguments === '') continue;
       const id = call.id === '' || seen.has(call.id) ? `call_${index + 1}_${seen.size + 1}` : call.id;
       seen.add(id);
-      calls.push({ id, name: call.name, arguments: argumentsOf(call) });
+      const { name, signature } = call;
+      calls.push({ id, name, arguments: argumentsOf(call), ...(signature === undefined ? {} : { signature }) });
     }
     return calls;
   }
 }
 
-function pieceOf(id: unknown, name: unknown, given: unknown): Piece {
+/** One that is longer than what is kept is as good as none. */
+function signatureIn(extra: unknown): string {
+  const signature = textOf(fieldsOf(fieldsOf(extra)['google'])['thought_signature']);
+  return signature.length > MAX_SIGNATURE_CHARS ? '' : signature;
+}
+
+function pieceOf(id: unknown, name: unknown, given: unknown): Omit<Piece, 'signature'> {
   const whole = typeof given === 'object' && given !== null;
   return {
     id: (typeof id === 'number' ? String(id) : textOf(id)).slice(0, MAX_ID_CHARS),

@@ -3,6 +3,7 @@ import { request } from './define.ts';
 import { ERROR_CODES, type ErrorCode } from './errors.ts';
 import { Id, RunId } from './ids.ts';
 import { Principal } from './principal.ts';
+import { CallSignature } from './run-spec.ts';
 import { Usage } from './usage.ts';
 
 /*
@@ -10,7 +11,12 @@ import { Usage } from './usage.ts';
  * key, the prices, the limits and the guardrails; whoever asks names the run and the step that it asks for.
  */
 
-const Call = z.object({ id: z.string().max(200), name: z.string().max(200), arguments: z.string().max(200_000) });
+const Call = z.object({
+  id: z.string().max(200),
+  name: z.string().max(200),
+  arguments: z.string().max(200_000),
+  signature: CallSignature.optional(),
+});
 
 export const ModelTurnMessage = z.discriminatedUnion('role', [
   z.object({ role: z.enum(['system', 'user']), content: z.string() }),

@@ -5,6 +5,12 @@ import { StepTarget, ToolConstraints } from './steps.ts';
 
 /** What a run is asked to do, within which limits, and what its planner may decide. */
 
+/**
+ * Opaque text of a model server about one call; it goes back with the call in each later turn.
+ * Gemini 3 refuses a conversation without it: https://ai.google.dev/gemini-api/docs/thought-signatures
+ */
+export const CallSignature = z.string().min(1).max(32_768);
+
 /** Limits of one run. `null` is "no limit of this kind". */
 export const Budget = z.object({
   max_steps: z.number().int().min(1).max(1_000).default(10),
@@ -36,6 +42,8 @@ export const PlannedAct = z.object({
   arguments: z.record(z.string(), z.unknown()).optional(),
   agent: z.string().max(128).optional(),
   invalid: z.object({ code: z.string().max(64), message: z.string().max(4_000) }).optional(),
+  /** What the model server wants back with the call (`ModelCall.signature`). */
+  signature: CallSignature.optional(),
   approval: z.object({ question: z.string().max(4_000), timeout_seconds: z.number().int().positive() }).optional(),
 });
 export type PlannedAct = z.infer<typeof PlannedAct>;

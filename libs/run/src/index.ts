@@ -15,6 +15,7 @@ export {
   offersFunctions,
   promptDigest,
   quoteStranger,
+  signedAs,
   TOOL_AGENT,
   toMessages,
 } from './messages.ts';

@@ -12,6 +12,13 @@ interface ModelToolCall {
   readonly id: string;
   readonly type: 'function';
   readonly function: { readonly name: string; readonly arguments: string };
+  /** In the spelling of Gemini's compatible endpoint. */
+  readonly extra_content?: { readonly google: { readonly thought_signature: string } };
+}
+
+/** The field of a call with which its signature goes back to the model server. */
+export function signedAs(signature: string | undefined): Pick<ModelToolCall, 'extra_content'> {
+  return signature === undefined ? {} : { extra_content: { google: { thought_signature: signature } } };
 }
 
 /** What a person shows and says at once. */
@@ -150,6 +157,7 @@ function planningMessages(planning: Planning, steps: readonly StepState[]): Mode
       id: act.tool_call_id,
       type: 'function',
       function: calledFunction(act),
+      ...signedAs(act.signature),
     })),
   };
   return [

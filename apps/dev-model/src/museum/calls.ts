@@ -1,4 +1,18 @@
-import { call, calls, chunk, data, DONE, end, type Exhibit, fn, say, usage, whole } from './exhibit.ts';
+import {
+  call,
+  calls,
+  chunk,
+  data,
+  DONE,
+  end,
+  error,
+  type Exhibit,
+  fn,
+  LIMIT_MS,
+  say,
+  usage,
+  whole,
+} from './exhibit.ts';
 
 /* How servers write calls of functions. */
 
@@ -11,7 +25,65 @@ const sum = `calculator ${SUM}`;
 const finish = end('tool_calls');
 const start = (index: number, id: string, name: string, args = '') => call({ index, id, ...fn(name, args) });
 
+const signed = (signature: string) => ({ extra_content: { google: { thought_signature: signature } } });
+const GEMINI = 'Gemini 3: ai.google.dev/gemini-api/docs/thought-signatures';
+/** The server refuses each further turn that lacks this text. */
+const wants = (text: string) => ({
+  text,
+  otherwise: {
+    status: 400,
+    body: [error({ code: 400, message: 'Function call is missing a thought_signature.', status: 'INVALID_ARGUMENT' })],
+  },
+});
+/** It signs its calls and takes them back with what `text` says alone. */
+const signs = (name: string, body: readonly string[], text: string, steps: readonly string[]): Exhibit => ({
+  name,
+  source: GEMINI,
+  sent: [{ body }, { body: [say('All done.'), end()], wants: wants(text) }],
+  outcome: { status: 'success', answer: 'All done.', usage: 'reported', requests: 2, withinMs: LIMIT_MS, steps },
+});
+
 export const CALLS: readonly Exhibit[] = [
+  signs(
+    'signature-of-a-call',
+    [call({ index: 0, id: 'a', ...fn('get_weather', LONDON), ...signed('c2lnbmVk') }), finish],
+    '"thought_signature":"c2lnbmVk"',
+    [weather],
+  ),
+  signs(
+    'signature-of-the-first-of-two',
+    [
+      call({ index: 0, id: 'a', ...fn('get_weather', LONDON), ...signed('Zmlyc3Q=') }),
+      call({ index: 1, id: 'b', ...fn('calculator', SUM) }),
+      finish,
+    ],
+    '"thought_signature":"Zmlyc3Q="',
+    [weather, sum],
+  ),
+  signs(
+    'signature-in-a-piece-of-its-own',
+    [
+      start(0, 'a', 'get_weather', LONDON),
+      call({ index: 0, function: { arguments: '' }, ...signed('bGF0ZQ==') }),
+      finish,
+    ],
+    '"thought_signature":"bGF0ZQ=="',
+    [weather],
+  ),
+  signs(
+    'signature-of-a-plan',
+    [
+      call({
+        index: 0,
+        id: 'a',
+        ...fn('submit_plan', JSON.stringify({ steps: [{ tool: 'get_weather', arguments: { city: 'London' } }] })),
+        ...signed('cGxhbg=='),
+      }),
+      finish,
+    ],
+    '"thought_signature":"skip_thought_signature_validator"',
+    [weather],
+  ),
   calls(
     'call-plain',
     'OpenAI: API reference',

@@ -19,6 +19,8 @@ export interface Sent {
   readonly staysOpen?: boolean;
   /** Only a request that has this field gets this answer. */
   readonly onlyWith?: string;
+  /** A request whose messages lack this text gets the other answer. */
+  readonly wants?: { readonly text: string; readonly otherwise: Sent };
   /** The bytes leave one by one, or this many together. */
   readonly pieceBytes?: number;
   readonly gzip?: boolean;

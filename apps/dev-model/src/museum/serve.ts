@@ -24,7 +24,9 @@ export class Museum {
     this.#asked.set(key, { count: count + 1, at: now });
     const offered = sent.filter(({ onlyWith }) => onlyWith === undefined || onlyWith in request);
     const skipped = sent.length - offered.length;
-    return offered[Math.min(Math.max(0, count - skipped), offered.length - 1)]!;
+    const answer = offered[Math.min(Math.max(0, count - skipped), offered.length - 1)]!;
+    if (answer.wants === undefined || JSON.stringify(request).includes(answer.wants.text)) return answer;
+    return answer.wants.otherwise;
   }
 }
 
