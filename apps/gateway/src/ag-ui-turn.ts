@@ -112,7 +112,7 @@ class Turn {
     return this.start('cancel_previous');
   }
 
-  /** H2 */
+  /** Whether nobody is shown the run any more; one that leaves is given half a second. */
   async #hasGone(runId: string): Promise<boolean> {
     for (let waitedMs = 0; this.streams.shows(this.#principal, runId); waitedMs += LOOK_AGAIN_MS) {
       if (waitedMs >= LEAVING_MS) return false;
