@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { HTTP_ROUTES } from '@switchyard/contracts/http';
 import { until } from '@switchyard/testing';
@@ -283,6 +284,18 @@ describe('/runs', () => {
 });
 
 describe('the gateway itself', () => {
+  it('serves the very document that is published, to a head that is too large a documented 431', async () => {
+    const file = new URL('../../../docs/reference/openapi.json', import.meta.url);
+    expect(await (await get('/openapi.json')).json()).toEqual(JSON.parse(await readFile(file, 'utf8')));
+    const tooLong = await get(`/tools?tools=${'a'.repeat(17_000)}`);
+    expect([tooLong.status, await tooLong.json()]).toMatchObject([431, { code: 'invalid_input' }]);
+    const longest = await get(`/orchestrate/stream?task=${'a'.repeat(12_000)}&view=none`);
+    expect([longest.status, await longest.json()]).toMatchObject([
+      400,
+      { details: [expect.stringMatching(/^view: /)] },
+    ]);
+  });
+
   it('answers on every route of the table', async () => {
     const { paths } = (await (await get('/openapi.json')).json()) as { paths: object };
     expect(Object.keys(paths)).toEqual([...new Set(HTTP_ROUTES.map(({ path }) => path))]);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { text } from './http-fields.ts';
+import { MAX_QUERY_CHARS, taskText, text } from './http-fields.ts';
 import { OrchestrateRequest } from './http-orchestrate.ts';
 import { MAX_CLIENT_TOOLS_CHARS, OnDisconnect } from './run-spec.ts';
 
@@ -75,6 +75,6 @@ export type AgUiInput = z.infer<typeof AgUiInput>;
 export const DEFAULT_USER_MESSAGE = 'What is the weather like in London?';
 
 export const AgUiEventsQuery = z.object({
-  user_message: OrchestrateRequest.shape.task.default(DEFAULT_USER_MESSAGE),
+  user_message: taskText(MAX_QUERY_CHARS).default(DEFAULT_USER_MESSAGE),
   on_disconnect: OnDisconnect.optional(),
 });

@@ -4,6 +4,15 @@ import { z } from 'zod';
 
 export const text = (max: number) => z.string().max(max);
 
+/** A task in words. */
+export const taskText = (max: number) =>
+  text(max)
+    .refine((task) => task.trim() !== '', 'expected a task in words')
+    .describe('What is to be done, in words');
+
+/** The longest text in a query: the server takes an address and its headers of 16 KiB together. */
+export const MAX_QUERY_CHARS = 12_000;
+
 /** How many entries a page has at the most. */
 export const page = (max: number, fallback: number) => z.coerce.number().int().min(1).max(max).default(fallback);
 

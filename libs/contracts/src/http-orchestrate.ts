@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EventsView, text } from './http-fields.ts';
+import { EventsView, MAX_QUERY_CHARS, taskText, text } from './http-fields.ts';
 import { PublicRunId, ThreadId } from './ids.ts';
 import { ApprovalPolicy, Budget, CompletionReason, OnDisconnect, ThreadConcurrency } from './run-spec.ts';
 import { OpenApproval, StepSummary } from './runs.ts';
@@ -14,9 +14,7 @@ import { FinishReason } from './usage.ts';
 
 /** Body of POST /orchestrate, POST /orchestrate/stream and POST /runs. `null` means "not given" throughout. */
 export const OrchestrateRequest = z.object({
-  task: text(200_000)
-    .refine((task) => task.trim() !== '', 'expected a task in words')
-    .describe('What is to be done, in words'),
+  task: taskText(200_000),
   worker: z
     .object({
       max_steps: z.number().int().min(1).max(1_000).nullish(),
@@ -86,7 +84,7 @@ export type WaitingAnswer = z.infer<typeof WaitingAnswer>;
 export const StreamViewQuery = z.object({ view: EventsView });
 
 export const StreamTaskQuery = z.object({
-  task: OrchestrateRequest.shape.task,
+  task: taskText(MAX_QUERY_CHARS),
   run_id: PublicRunId.optional(),
   thread_id: ThreadId.optional(),
   on_disconnect: OnDisconnect.optional(),

@@ -20,6 +20,8 @@ import { AUTH_ERRORS, type HttpRoute } from './http-route.ts';
 
 export const PROVIDER_ROUTES: readonly HttpRoute[] = [
   {
+    id: 'getProviderPage',
+    tag: 'Providers',
     method: 'GET',
     path: '/api/mcp/auth',
     summary: 'The page on which a person connects and disconnects providers; `?provider=` asks for one.',
@@ -28,6 +30,8 @@ export const PROVIDER_ROUTES: readonly HttpRoute[] = [
     errors: [],
   },
   {
+    id: 'getProviderPageScript',
+    tag: 'Providers',
     method: 'GET',
     path: '/api/mcp/auth/page.js',
     summary: 'The script of that page.',
@@ -36,6 +40,8 @@ export const PROVIDER_ROUTES: readonly HttpRoute[] = [
     errors: [],
   },
   {
+    id: 'getClientDocument',
+    tag: 'Providers',
     method: 'GET',
     path: '/api/mcp/auth/client.json',
     summary: 'Who we are, for authorization servers that take the address of this document for a client id.',
@@ -44,6 +50,8 @@ export const PROVIDER_ROUTES: readonly HttpRoute[] = [
     errors: ['not_found', 'unavailable'],
   },
   {
+    id: 'listProviders',
+    tag: 'Providers',
     method: 'GET',
     path: '/api/mcp/auth/providers',
     summary: 'The providers that you may authorise, and whether you have.',
@@ -52,6 +60,8 @@ export const PROVIDER_ROUTES: readonly HttpRoute[] = [
     errors: AUTH_ERRORS,
   },
   {
+    id: 'listAvailableTools',
+    tag: 'Providers',
     method: 'GET',
     path: '/api/mcp/auth/tools/available',
     summary: 'The tools that you may use, by role and by what you have authorised.',
@@ -61,6 +71,8 @@ export const PROVIDER_ROUTES: readonly HttpRoute[] = [
     errors: ['invalid_input', ...AUTH_ERRORS],
   },
   {
+    id: 'searchTools',
+    tag: 'Providers',
     method: 'GET',
     path: '/api/mcp/auth/tools/search',
     summary: 'Find, among the tools that you may use, those that fit a purpose; the best first.',
@@ -70,6 +82,8 @@ export const PROVIDER_ROUTES: readonly HttpRoute[] = [
     errors: ['invalid_input', ...AUTH_ERRORS],
   },
   {
+    id: 'openAuthorisation',
+    tag: 'Providers',
     method: 'GET',
     path: '/api/mcp/auth/{provider}/start',
     summary: 'Begin an authorisation. A browser is sent to the page that asks its person first.',
@@ -83,6 +97,8 @@ export const PROVIDER_ROUTES: readonly HttpRoute[] = [
     errors: ['invalid_input', 'not_found', 'forbidden', 'provider_unusable', 'upstream_failed', ...AUTH_ERRORS],
   },
   {
+    id: 'startAuthorisation',
+    tag: 'Providers',
     method: 'POST',
     path: '/api/mcp/auth/{provider}/start',
     summary: 'Begin an authorisation.',
@@ -93,6 +109,8 @@ export const PROVIDER_ROUTES: readonly HttpRoute[] = [
     errors: ['invalid_input', 'not_found', 'forbidden', 'provider_unusable', 'upstream_failed', ...AUTH_ERRORS],
   },
   {
+    id: 'finishAuthorisation',
+    tag: 'Providers',
     method: 'GET',
     path: '/api/mcp/auth/callback',
     summary: 'Where a provider sends the browser back to; known by its cookie and the state, once.',
@@ -105,6 +123,8 @@ export const PROVIDER_ROUTES: readonly HttpRoute[] = [
     errors: ['authorisation_refused', 'unavailable'],
   },
   {
+    id: 'refreshAuthorisation',
+    tag: 'Providers',
     method: 'POST',
     path: '/api/mcp/auth/{provider}/refresh',
     summary: 'Renew an authorisation now.',
@@ -114,6 +134,8 @@ export const PROVIDER_ROUTES: readonly HttpRoute[] = [
     errors: ['not_found', 'forbidden', 'provider_not_connected', 'upstream_failed', ...AUTH_ERRORS],
   },
   {
+    id: 'getLiveStatus',
+    tag: 'Providers',
     method: 'GET',
     path: '/api/mcp/auth/{provider}/status/live',
     summary: 'Ask the provider whether the authorisation still holds.',
@@ -123,6 +145,8 @@ export const PROVIDER_ROUTES: readonly HttpRoute[] = [
     errors: ['not_found', 'upstream_failed', ...AUTH_ERRORS],
   },
   {
+    id: 'revokeAuthorisation',
+    tag: 'Providers',
     method: 'DELETE',
     path: '/api/mcp/auth/{provider}',
     summary: 'Revoke an authorisation: gone here at once, then at the provider.',

@@ -1,4 +1,3 @@
-import { z } from 'zod';
 import { AgUiEventsQuery, AgUiInput } from './http-ag-ui.ts';
 import {
   OrchestrateAnswer,
@@ -21,12 +20,15 @@ import {
   RunResource,
   RunStarted,
 } from './http-runs.ts';
+import { AgentCapabilities } from './http-system.ts';
 import { SSE, START_ERRORS, IDEMPOTENCY, type HttpRoute } from './http-route.ts';
 
 /* Routes about runs: started, watched, stopped, answered, given up. */
 
 export const RUN_ROUTES: readonly HttpRoute[] = [
   {
+    id: 'orchestrate',
+    tag: 'Runs',
     method: 'POST',
     path: '/orchestrate',
     summary: 'Run a task and answer when it is done. A client that goes away does not stop the run.',
@@ -40,6 +42,8 @@ export const RUN_ROUTES: readonly HttpRoute[] = [
     errors: [...START_ERRORS, 'deadline_exceeded'],
   },
   {
+    id: 'streamTask',
+    tag: 'Runs',
     method: 'GET',
     path: '/orchestrate/stream',
     summary:
@@ -54,6 +58,8 @@ export const RUN_ROUTES: readonly HttpRoute[] = [
     errors: START_ERRORS,
   },
   {
+    id: 'orchestrateStream',
+    tag: 'Runs',
     method: 'POST',
     path: '/orchestrate/stream',
     summary: 'Run a task and stream its events.',
@@ -68,6 +74,8 @@ export const RUN_ROUTES: readonly HttpRoute[] = [
     errors: START_ERRORS,
   },
   {
+    id: 'streamAgUiEvents',
+    tag: 'AG-UI',
     method: 'GET',
     path: '/ag-ui/events',
     summary: 'One turn of a conversation, as {event_type, data, message} events. X-Session-ID names the conversation.',
@@ -81,6 +89,8 @@ export const RUN_ROUTES: readonly HttpRoute[] = [
     errors: START_ERRORS,
   },
   {
+    id: 'runAgent',
+    tag: 'AG-UI',
     method: 'POST',
     path: '/ag-ui',
     summary: 'AG-UI: RunAgentInput in, AG-UI events out. The profile follows protocolVersion.',
@@ -94,14 +104,18 @@ export const RUN_ROUTES: readonly HttpRoute[] = [
     errors: START_ERRORS,
   },
   {
+    id: 'getAgentCapabilities',
+    tag: 'AG-UI',
     method: 'GET',
     path: '/ag-ui/capabilities',
     summary: 'What this agent can do, in the shape of AG-UI AgentCapabilities.',
     auth: 'user',
-    answers: { 200: { summary: 'Capabilities.', schema: z.looseObject({}) } },
+    answers: { 200: { summary: 'Capabilities.', schema: AgentCapabilities } },
     errors: [],
   },
   {
+    id: 'createRun',
+    tag: 'Runs',
     method: 'POST',
     path: '/runs',
     summary: 'Start a run without streaming.',
@@ -112,24 +126,30 @@ export const RUN_ROUTES: readonly HttpRoute[] = [
     errors: START_ERRORS,
   },
   {
+    id: 'listRuns',
+    tag: 'Runs',
     method: 'GET',
     path: '/runs',
     summary: 'List runs, newest first.',
     auth: 'user',
     query: RunListQuery,
     answers: { 200: { summary: 'One page.', schema: RunList } },
-    errors: ['invalid_input', 'rate_limited', 'unavailable'],
+    errors: ['invalid_input', 'invalid_cursor', 'unavailable'],
   },
   {
+    id: 'getRun',
+    tag: 'Runs',
     method: 'GET',
     path: '/runs/{id}',
     summary: 'Read one run.',
     auth: 'user',
     params: RunParams,
     answers: { 200: { summary: 'The run.', schema: RunResource } },
-    errors: ['invalid_id', 'not_found', 'rate_limited', 'unavailable'],
+    errors: ['invalid_id', 'not_found', 'unavailable'],
   },
   {
+    id: 'streamRunEvents',
+    tag: 'Runs',
     method: 'GET',
     path: '/runs/{id}/events',
     summary: 'Attach to a run, live or finished, from the beginning or after a cursor.',
@@ -141,9 +161,11 @@ export const RUN_ROUTES: readonly HttpRoute[] = [
       200: { summary: 'Server-sent events in the chosen dialect.', type: SSE },
       204: { summary: 'The run has ended and was delivered to its end.' },
     },
-    errors: ['invalid_id', 'invalid_cursor', 'not_found', 'history_expired', 'rate_limited', 'unavailable'],
+    errors: ['invalid_id', 'invalid_cursor', 'not_found', 'history_expired', 'unavailable'],
   },
   {
+    id: 'cancelRun',
+    tag: 'Runs',
     method: 'POST',
     path: '/runs/{id}/cancel',
     summary: 'Ask a run to stop. Idempotent; an ended run stays as it is.',
@@ -151,9 +173,11 @@ export const RUN_ROUTES: readonly HttpRoute[] = [
     params: RunParams,
     body: CancelBody.nullish(),
     answers: { 202: { summary: 'Asked.', schema: CancelAnswer } },
-    errors: ['invalid_id', 'not_found', 'rate_limited', 'unavailable'],
+    errors: ['invalid_id', 'not_found', 'unavailable'],
   },
   {
+    id: 'decideApproval',
+    tag: 'Runs',
     method: 'POST',
     path: '/runs/{id}/approvals/{approvalId}',
     summary: 'Answer a question of a waiting run. The first answer stands; the same one again is accepted again.',
@@ -168,28 +192,33 @@ export const RUN_ROUTES: readonly HttpRoute[] = [
       'not_found',
       'approval_closed',
       'approval_expired',
-      'rate_limited',
       'unavailable',
     ],
   },
   {
+    id: 'getBudget',
+    tag: 'Runs',
     method: 'GET',
     path: '/budget',
     summary: 'What the caller used today of the limits by day, and what is left; for admins the tenant, too.',
     auth: 'user',
     answers: { 200: { summary: 'Today.', schema: BudgetAnswer } },
-    errors: ['rate_limited', 'unavailable'],
+    errors: ['unavailable'],
   },
   {
+    id: 'listDeadLetters',
+    tag: 'Dead letters',
     method: 'GET',
     path: '/dead-letters',
     summary: 'List the runs of the tenant that were given up, newest first. For admins.',
     auth: 'user',
     query: DeadLetterQuery,
     answers: { 200: { summary: 'One page.', schema: DeadLetterList } },
-    errors: ['invalid_input', 'invalid_cursor', 'forbidden', 'rate_limited', 'unavailable'],
+    errors: ['invalid_input', 'invalid_cursor', 'forbidden', 'unavailable'],
   },
   {
+    id: 'requeueDeadLetter',
+    tag: 'Dead letters',
     method: 'POST',
     path: '/dead-letters/{id}/requeue',
     summary: 'Start a run that was given up once more, as a new run. Idempotent. For admins.',

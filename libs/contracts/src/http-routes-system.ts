@@ -1,12 +1,13 @@
-import { z } from 'zod';
 import { AuditPage, AuditQuery } from './http-records.ts';
-import { ConfigAnswer, Health, MetricsDebug, Readiness } from './http-system.ts';
+import { ConfigAnswer, Health, MetricsDebug, OpenApi, Readiness } from './http-system.ts';
 import type { HttpRoute } from './http-route.ts';
 
 /* Routes about the gateway itself, and the audit log. */
 
 export const SYSTEM_ROUTES: readonly HttpRoute[] = [
   {
+    id: 'getConfig',
+    tag: 'System',
     method: 'GET',
     path: '/config',
     summary: 'Defaults of this deployment; never a secret.',
@@ -15,15 +16,19 @@ export const SYSTEM_ROUTES: readonly HttpRoute[] = [
     errors: [],
   },
   {
+    id: 'queryAudit',
+    tag: 'Audit',
     method: 'GET',
     path: '/audit',
     summary: 'Search the audit log, newest first. Users see their own runs; admin and auditor all of the tenant.',
     auth: 'user',
     query: AuditQuery,
     answers: { 200: { summary: 'One page.', schema: AuditPage } },
-    errors: ['invalid_input', 'forbidden', 'rate_limited', 'unavailable'],
+    errors: ['invalid_input', 'invalid_id', 'invalid_cursor', 'forbidden', 'unavailable'],
   },
   {
+    id: 'getHealth',
+    tag: 'System',
     method: 'GET',
     path: '/health',
     summary: 'The process answers.',
@@ -32,6 +37,8 @@ export const SYSTEM_ROUTES: readonly HttpRoute[] = [
     errors: [],
   },
   {
+    id: 'getReadiness',
+    tag: 'System',
     method: 'GET',
     path: '/readiness',
     summary: 'Whether requests can be served, with each dependency and what is wrong with it.',
@@ -40,6 +47,8 @@ export const SYSTEM_ROUTES: readonly HttpRoute[] = [
     errors: [],
   },
   {
+    id: 'getMetrics',
+    tag: 'System',
     method: 'GET',
     path: '/metrics',
     summary: 'Metrics for Prometheus; for admins, auditors and the bearer of OPS_TOKEN.',
@@ -48,6 +57,8 @@ export const SYSTEM_ROUTES: readonly HttpRoute[] = [
     errors: ['forbidden'],
   },
   {
+    id: 'getMetricsDebug',
+    tag: 'System',
     method: 'GET',
     path: '/metrics-debug',
     summary: 'Request counts, errors and latencies as small JSON; for whom /metrics is.',
@@ -56,14 +67,18 @@ export const SYSTEM_ROUTES: readonly HttpRoute[] = [
     errors: ['forbidden'],
   },
   {
+    id: 'getOpenApi',
+    tag: 'System',
     method: 'GET',
     path: '/openapi.json',
     summary: 'This interface as an OpenAPI 3.1 document.',
     auth: 'none',
-    answers: { 200: { summary: 'OpenAPI 3.1.', schema: z.looseObject({}) } },
+    answers: { 200: { summary: 'OpenAPI 3.1.', schema: OpenApi } },
     errors: [],
   },
   {
+    id: 'getDocs',
+    tag: 'System',
     method: 'GET',
     path: '/docs',
     summary: 'This interface as a page for people.',

@@ -54,3 +54,9 @@ export const ProtectedResource = z.object({
   resource_name: z.string(),
 });
 export type ProtectedResource = z.infer<typeof ProtectedResource>;
+
+/** An OpenAPI 3.1 document. */
+export const OpenApi = z.looseObject({});
+/** AgentCapabilities of AG-UI. */
+export const AgentCapabilities = z.looseObject({});
+export const McpMessage = z.unknown().describe('A JSON-RPC 2.0 message of MCP');

@@ -47,7 +47,12 @@ describe('the interface with tools', () => {
         200: {
           content: {
             'application/json': {
-              schema: { properties: { output: { $ref: '#/components/schemas/books__search.output' }, status: {} } },
+              schema: {
+                allOf: [
+                  { $ref: '#/components/schemas/ToolCallAnswer' },
+                  { properties: { output: { $ref: '#/components/schemas/books__search.output' } } },
+                ],
+              },
             },
           },
         },

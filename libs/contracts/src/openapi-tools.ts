@@ -64,8 +64,8 @@ function operation(tool: ToolInfo, general: Json): Json {
 function answered({ name, outputSchema }: ToolInfo, general: Json): Json {
   if (!outputSchema) return general;
   const { schema } = (general['content'] as Record<string, { schema: Json }>)['application/json']!;
-  const properties = { ...(schema['properties'] as Json), output: { $ref: `#/components/schemas/${name}.output` } };
-  return { ...general, content: { 'application/json': { schema: { ...schema, properties } } } };
+  const output = { type: 'object', properties: { output: { $ref: `#/components/schemas/${name}.output` } } };
+  return { ...general, content: { 'application/json': { schema: { allOf: [schema, output] } } } };
 }
 
 /** O2 */
