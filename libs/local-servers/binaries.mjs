@@ -100,12 +100,14 @@ export const OPTIONAL_PACKAGES = [
 ];
 
 /**
- * What the tests need beside the servers, and nothing else does: the XMPP server and the XMPP client of other people.
+ * What the tests need beside the servers, and nothing else does: the XMPP server and the XMPP client of other people, and
+ * promtool, which checks metrics and rules.
  * @type {readonly import('./binaries.mjs').TestPackage[]}
  */
 export const TEST_PACKAGES = [
   { name: 'ejabberd', aptPackage: 'ejabberd', find: (env) => findProgram('ejabberdctl', env) },
   { name: 'slixmpp', aptPackage: 'python3-slixmpp', find: () => existing('/usr/lib/python3/dist-packages/slixmpp') },
+  { name: 'promtool', aptPackage: 'prometheus', find: (env) => findProgram('promtool', env) },
   ...OPTIONAL_PACKAGES,
 ];
 

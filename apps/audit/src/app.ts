@@ -34,7 +34,7 @@ export function createAudit(config: AuditConfig, overrides: AuditOverrides = {})
     health.register('records', () => auditLog.conflicts().then(findingOf), { required: false });
     const journal = new JournalReader({ bus });
     const tree = config.logTreeDir === undefined ? undefined : logTree(config.logTreeDir, journal, log);
-    const recorder = new FactRecorder({ auditLog, journal, metrics, log, ...(tree ? { tree } : {}) });
+    const recorder = new FactRecorder({ auditLog, journal, metrics, log, clock: systemClock, ...(tree ? { tree } : {}) });
     const completing = new Completer({ auditLog, journal, recorder, log, intervalMs: config.sweepMs });
     const consumer = new FactsConsumer({ bus, recorder });
     completer = completing;

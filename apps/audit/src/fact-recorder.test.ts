@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { RunEvent } from '@switchyard/contracts';
-import { createLogger, createMetrics } from '@switchyard/platform';
+import { createLogger, createMetrics, systemClock } from '@switchyard/platform';
 import { MemoryAuditLog } from '../test/memory-audit-log.ts';
 import { oneRun } from '../test/one-run.ts';
 import { Completer } from './completer.ts';
@@ -30,7 +30,8 @@ function audit(known: readonly RunEvent[] = oneRun()) {
   const tree = {
     write: async (runs: readonly (readonly RunEvent[])[]) => void lines.push(...runs.flat().map((e) => e.seq)),
   };
-  const parts = { auditLog, journal: journal as unknown as JournalReader, tree, metrics: createMetrics('audit'), log };
+  const metrics = createMetrics('audit');
+  const parts = { auditLog, journal: journal as unknown as JournalReader, tree, metrics, log, clock: systemClock };
   const recorder = new FactRecorder(parts);
   const completer = new Completer({ ...parts, recorder, intervalMs: 1_000 });
   return { auditLog, journal, lines, recorder, completer };

@@ -1,5 +1,5 @@
 import type { AuditRecord, RunEvent } from '@switchyard/contracts';
-import type { Logger, Metrics } from '@switchyard/platform';
+import type { Clock, Logger, Metrics } from '@switchyard/platform';
 import type { AuditLog, SummaryUpdate } from '@switchyard/store';
 import { groupByRun, inOrder } from './in-order.ts';
 import type { JournalReader } from './journal-reader.ts';
@@ -26,6 +26,7 @@ export interface RecorderParts {
   readonly tree?: { write(runs: readonly (readonly RunEvent[])[]): Promise<void> };
   readonly metrics: Metrics;
   readonly log: Logger;
+  readonly clock: Clock;
 }
 
 interface Taken {
@@ -39,12 +40,14 @@ export class FactRecorder {
   private readonly recorded;
   private readonly holes;
   private readonly conflicting;
+  private readonly delay;
 
   constructor(private readonly parts: RecorderParts) {
     const { metrics } = parts;
     this.recorded = metrics.counter('audit_records_total', 'Records added to the audit log', []);
     this.holes = metrics.counter('audit_holes_total', 'Holes that were seen in what arrived of a run', []);
     this.conflicting = metrics.counter('audit_conflicts_total', 'Records that the log held with another content', []);
+    this.delay = metrics.histogram('audit_delay_seconds', 'Time from the commit of the newest fact of a batch to its record');
   }
 
   /** Takes facts in, in any order, any number of times. Throws `unavailable` where PostgreSQL is away. */
@@ -54,32 +57,36 @@ export class FactRecorder {
     return turn;
   }
 
-  /** Adds records to the audit log. */
-  async append(records: readonly AuditRecord[]): Promise<void> {
+  /** Adds records to the audit log; answers how many were not there yet. */
+  async append(records: readonly AuditRecord[]): Promise<number> {
     const { added, conflicts } = await this.parts.auditLog.append(records);
     this.recorded.inc(added);
-    if (conflicts.length === 0) return;
+    if (conflicts.length === 0) return added;
     this.conflicting.inc(conflicts.length);
     const ids = conflicts.slice(0, MAX_NAMED);
     this.parts.log.error(
       { event: 'audit_record_conflict', conflicts: conflicts.length, ids },
       'the audit log holds records that are not what happened: somebody else wrote them',
     ); // R5
+    return added;
   }
 
   private async takeBatch(events: readonly RunEvent[]): Promise<void> {
     if (events.length === 0) return;
-    const { auditLog, tree } = this.parts;
+    const { auditLog, tree, clock } = this.parts;
     const groups = groupByRun(events);
     const known = new Map((await auditLog.summaries([...groups.keys()])).map((s) => [s.runId, s]));
     const taken: Taken[] = [];
     for (const [runId, arrived] of groups) taken.push(await this.follow(known.get(runId), arrived));
     await tree?.write(taken.map(({ ready }) => ready));
     const moved = taken.filter((t) => t.ready.length > 0).map((t) => t.summary);
-    await this.append(
+    const added = await this.append(
       taken.flatMap(({ all, summary }) => all.map((event) => runRecord(event, summary?.userId ?? null))),
     );
     await auditLog.upsertSummaries(moved.filter((s) => s !== undefined));
+    // What was there already came in time.
+    const newest = events.reduce((at, { ts }) => Math.max(at, ts), 0);
+    if (added > 0) this.delay.observe(Math.max(0, clock.now() - newest) / 1_000);
   }
 
   /** What arrived of one run, with what the journal had to add. */

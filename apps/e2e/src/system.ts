@@ -10,6 +10,7 @@ import { LOG_LEVEL, type Servers, startServers } from '@switchyard/local-servers
 import { Config as McpToolConfig, createMcpTool } from '@switchyard/mcp-tool';
 import { createMockA2a } from '@switchyard/mock-a2a';
 import { Config as OrchestratorConfig, createOrchestrator } from '@switchyard/orchestrator';
+import type { Service } from '@switchyard/bus';
 import { createLogger, parseConfig } from '@switchyard/platform';
 import { migrateDatabase } from '@switchyard/store';
 import { Config as BridgeConfig, createXmppBridge } from '@switchyard/xmpp-bridge';
@@ -32,6 +33,8 @@ export interface System {
   /** Its servers; their own URLs are the administrator's, for what a test observes. */
   readonly servers: Servers<'nats' | 'postgres' | 'redis'>;
   readonly model: DevModel;
+  /** Where each service shows its metrics; of the orchestrator the first one's. */
+  readonly metrics: Readonly<Record<string, string>>;
   readonly logTree: string;
   /** Effects of the tool `slow_write`, by idempotency key. */
   readonly effects: string[];
@@ -87,26 +90,32 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     const effects: string[] = [];
     const orchestrators: Stoppable[] = [];
     // First: whatever the others call at mapped hosts goes by it.
-    await started(createXmppBridge(configured(BridgeConfig, env('xmpp-bridge')), overrides));
+    const ops = new Map<string, Pick<Service, 'opsPort'>>();
+    ops.set('xmpp-bridge', await started(createXmppBridge(configured(BridgeConfig, env('xmpp-bridge')), overrides)));
     for (let n = 0; n < (options.orchestrators ?? 1); n += 1) {
-      orchestrators.push(
-        await started(createOrchestrator(configured(OrchestratorConfig, env('orchestrator')), overrides)),
-      );
+      const replica = createOrchestrator(configured(OrchestratorConfig, env('orchestrator')), overrides);
+      orchestrators.push(await started(replica));
+      if (n === 0) ops.set('orchestrator', replica);
     }
-    await started(
+    const toolApp = await started(
       createMcpTool(configured(McpToolConfig, env('mcp-tool')), {
         ...overrides,
         tools: testTools((key) => effects.push(key)),
       }),
     );
-    await started(createA2a(configured(A2aConfig, env('a2a')), overrides));
-    await started(createAudit(configured(AuditConfig, env('audit')), overrides));
+    ops.set('mcp-tool', toolApp);
+    ops.set('a2a', await started(createA2a(configured(A2aConfig, env('a2a')), overrides)));
+    ops.set('audit', await started(createAudit(configured(AuditConfig, env('audit')), overrides)));
     const gateway = await started(createGateway(configured(GatewayConfig, env('gateway')), { log }));
     await untilReady(gateway.url);
     return {
       gateway: gateway.url,
       servers,
       model,
+      metrics: {
+        gateway: `${gateway.url}/metrics`,
+        ...Object.fromEntries([...ops].map(([app, { opsPort }]) => [app, `http://127.0.0.1:${opsPort}/metrics`])),
+      },
       logTree,
       effects,
       stopOrchestrator: async (index) => orchestrators[index]?.stop(),

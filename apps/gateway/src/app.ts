@@ -33,6 +33,7 @@ import { createRateLimit } from './rate-limit.ts';
 import { aztmLogin, registerReadiness } from './readiness.ts';
 import { StartGate } from './start-gate.ts';
 import { StreamSlots } from './slots.ts';
+import { StreamMetrics } from './stream-metrics.ts';
 import { Streams } from './streams.ts';
 import { createTokenVerifiers } from './tokens.ts';
 import { Traffic } from './traffic.ts';
@@ -74,9 +75,10 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
     },
     async start() {
       const telemetry = await startTelemetry(config.telemetry);
-      const bus =
-        overrides.bus ?? (await connectBus({ url: config.natsUrl, trust: config.busTrust, app: 'gateway', log }));
       const metrics = createMetrics('gateway');
+      const bus =
+        overrides.bus ??
+        (await connectBus({ url: config.natsUrl, trust: config.busTrust, app: 'gateway', log, metrics }));
       const health = new HealthChecks();
       const announcer = new Announcer(bus, log);
       const denials = new Denials((fact) => announcer.tell(fact), clock);
@@ -87,7 +89,17 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const watches = new Watches(bus, log);
       const login = config.aztmRequired ? aztmLogin(bus, clock) : undefined;
       const gate = new StartGate(login);
-      const streams = new Streams({ bus, gate, slots, watches, heartbeatMs, maxBufferedBytes, clock, log });
+      const streams = new Streams({
+        bus,
+        gate,
+        slots,
+        watches,
+        heartbeatMs,
+        maxBufferedBytes,
+        clock,
+        log,
+        metrics: new StreamMetrics(metrics, clock),
+      });
       const { identity } = config;
       const keysFetch =
         overrides.fetch ??

@@ -40,6 +40,7 @@ export class SseSocket {
   #heartbeat: NodeJS.Timeout;
   #flush: NodeJS.Timeout | undefined;
   #wrote = false;
+  #tooSlow = false;
 
   /** `response`: hijacked, headers not sent. `headers`: those of the framework's reply (CORS and the like). */
   constructor(
@@ -71,6 +72,11 @@ export class SseSocket {
     return this.#closed.signal.aborted;
   }
 
+  /** True where the stream was cut because the client did not read. */
+  get tooSlow(): boolean {
+    return this.#tooSlow;
+  }
+
   /** True while the client has not read what was written. */
   get behind(): boolean {
     return this.#response.writableNeedDrain;
@@ -90,8 +96,9 @@ export class SseSocket {
     this.#close();
   }
 
-  /** Cuts the connection: the client sees a broken stream, not an ended one. */
+  /** Cuts the connection to a client that does not read: it sees a broken stream, not an ended one. */
   destroy(): void {
+    this.#tooSlow ||= !this.closed;
     this.#response.destroy();
     this.#close();
   }

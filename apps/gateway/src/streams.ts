@@ -21,6 +21,7 @@ import { attach, type OpenRun, type Reader, type RunBus, startAndFollow } from '
 import { LiveText } from './live-text.ts';
 import { createProjection, type Place, type Projection } from './projection.ts';
 import type { StreamSlots } from './slots.ts';
+import type { StreamEnd, StreamMetrics } from './stream-metrics.ts';
 import type { StartGate } from './start-gate.ts';
 import { traced } from './traced.ts';
 import type { Watches } from './watches.ts';
@@ -72,6 +73,7 @@ export interface StreamsOptions {
   readonly maxBufferedBytes: number;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly metrics: StreamMetrics;
 }
 
 /** A chunk that history is written in, so that a slow reader is waited for early. */
@@ -209,7 +211,8 @@ export class Streams {
     stop: AbortController,
     live: LiveText | undefined,
   ): Promise<void> {
-    const { heartbeatMs, maxBufferedBytes, clock, log, watches } = this.#options;
+    const { heartbeatMs, maxBufferedBytes, clock, log, watches, metrics } = this.#options;
+    let end: StreamEnd = 'client_left';
     const projection = PROJECTIONS[viewer.dialect]({ ...viewer.context, runId: run.runId }, place);
     const socket = new SseSocket(reply.raw, reply.getHeaders(), {
       heartbeatMs,
@@ -217,6 +220,7 @@ export class Streams {
       keepAlive: () => projection.keepAlive(clock.now()),
     });
     const leave = () => {
+      end = 'handed_over';
       // Some clients take a clean end for success and cannot come back; the others resume by their cursor.
       socket.end(viewer.cannotResume === true ? projection.interrupt(DRAINING) : RETRY_HINT);
       stop.abort(OVER);
@@ -245,20 +249,28 @@ export class Streams {
         }
         // A pause in the middle of what happened before is over.
         const pauses = viewer.endsAtPause && projection.pauses && projection.shownSeq >= run.lastSeq;
-        if (projection.ended || pauses) return socket.end(text);
+        const last = batch.at(-1);
+        if (last !== undefined && last.seq > run.lastSeq) metrics.sent(last);
+        if (projection.ended || pauses) {
+          if (!socket.closed) end = projection.ended ? 'run_ended' : 'paused';
+          return socket.end(text);
+        }
         await socket.write(text);
         if (socket.closed) return;
       }
       if (socket.closed) return;
+      end = 'broken';
       socket.end(projection.interrupt({ code: 'unavailable', message: 'The stream broke off; the run goes on.' }));
     } catch (error) {
       if (socket.closed) return;
+      end = 'broken';
       log.error({ err: error, runId: run.runId }, 'a stream broke');
       socket.end(projection.interrupt(toPublicError(error)));
     } finally {
       unwatch?.();
       clearTimeout(expiry);
       this.#leaving.delete(leave);
+      metrics.ended(viewer.dialect, socket.tooSlow ? 'too_slow' : end);
       socket.end();
     }
   }

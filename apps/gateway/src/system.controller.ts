@@ -32,7 +32,7 @@ export class SystemController {
 
   @Get('metrics')
   async prometheus(@Res() reply: FastifyReply): Promise<void> {
-    void reply.type(this.metrics.contentType).send(await this.metrics.text());
+    void reply.type(this.metrics.contentType).send(await this.health.exposition(this.metrics));
   }
 
   @Get('metrics-debug')

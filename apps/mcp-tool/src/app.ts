@@ -128,7 +128,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     lifecycle.onStop('effects', (leftMs) => desk.stop(leftMs));
     const turns = store.agentTurns;
     const mayTakeOver = () => desk.mayTakeOver();
-    const keeper = new EffectKeeper({ effects, turns, teller, log, leaseMs, keepMs, mayTakeOver });
+    const keeper = new EffectKeeper({ effects, turns, teller, log, metrics, leaseMs, keepMs, mayTakeOver });
     keeper.start();
     lifecycle.onStop('effect keeper', () => keeper.stop());
     const executor = new Executor({ toolbox, effects: desk, teller, log, metrics, credentials: config.credentials });

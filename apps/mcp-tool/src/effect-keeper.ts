@@ -1,4 +1,4 @@
-import { type Logger, sleep } from '@switchyard/platform';
+import { type Logger, type Metrics, sleep } from '@switchyard/platform';
 import type { AgentTurns, Effects } from '@switchyard/store';
 import { effectInDoubt } from './effect-facts.ts';
 import type { Teller } from './teller.ts';
@@ -18,14 +18,18 @@ const GRACE_LEASES = 5;
 const REMOVE_EVERY_MS = 3_600_000;
 const FIRST_REMOVE_MS = 60_000;
 const TURNS_KEPT_MS = 7 * 86_400_000;
+const FIRST_COUNT_MS = 1_000;
+const COUNT_EVERY_MS = 15_000;
+const MOST_COUNTED = 10_000;
 const BATCH = 1_000;
 const BATCH_PAUSE_MS = 200;
 
 export interface EffectKeeperParts {
-  readonly effects: Pick<Effects, 'doubtOrphans' | 'remove'>;
+  readonly effects: Pick<Effects, 'countDoubts' | 'doubtOrphans' | 'remove'>;
   readonly turns: Pick<AgentTurns, 'remove'>;
   readonly teller: Pick<Teller, 'tell'>;
   readonly log: Logger;
+  readonly metrics: Metrics;
   readonly leaseMs: number;
   readonly keepMs: number;
   /** False right after an outage of the database. */
@@ -34,14 +38,19 @@ export interface EffectKeeperParts {
 
 export class EffectKeeper {
   readonly #stopped = new AbortController();
+  readonly #inDoubt;
   #work: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly parts: EffectKeeperParts) {}
+  constructor(private readonly parts: EffectKeeperParts) {
+    const help = 'Effects in doubt that nobody has settled, of all tenants, up to 10 000';
+    this.#inDoubt = parts.metrics.gauge('effects_in_doubt', help);
+  }
 
   start(): void {
     this.#work = Promise.all([
       this.#every(this.parts.leaseMs, this.parts.leaseMs, () => this.doubtOrphans()),
       this.#every(FIRST_REMOVE_MS, REMOVE_EVERY_MS, () => this.removeOld()),
+      this.#every(FIRST_COUNT_MS, COUNT_EVERY_MS, () => this.countDoubts()),
     ]);
   }
 
@@ -56,6 +65,11 @@ export class EffectKeeper {
     if (!mayTakeOver()) return;
     for (const effect of await effects.doubtOrphans(ORPHANS_AT_ONCE, GRACE_LEASES * leaseMs))
       teller.tell(effectInDoubt(effect, 'The worker was lost while the call was under way.'));
+  }
+
+  /** K4 */
+  async countDoubts(): Promise<void> {
+    this.#inDoubt.set(await this.parts.effects.countDoubts(MOST_COUNTED));
   }
 
   /** K2, K3 */

@@ -67,6 +67,8 @@ export function memoryEffects(now: () => number = Date.now): Effects {
       const entry = byId(effectId);
       return entry !== undefined && effectMachine.isOpen(entry.row) && entry.leaseUntil >= now();
     },
+    countDoubts: async (limit) =>
+      Math.min(limit, [...entries.values()].filter((entry) => entry.row.state === 'in_doubt').length),
     doubtOrphans: async (limit, graceMs) =>
       [...entries.values()]
         .filter((entry) => entry.leaseUntil < now() - graceMs && take(entry, effectMachine.orphan(entry.row)))

@@ -24,6 +24,7 @@ export class RunMetrics {
   readonly #tokens;
   readonly #cost;
   readonly #exceeded;
+  readonly #planningSeconds;
   readonly #planningFailures;
   readonly buried;
   readonly refusals;
@@ -31,6 +32,7 @@ export class RunMetrics {
   readonly #oldest;
   readonly #foreign;
   readonly #deadLetters;
+  readonly #unpublished;
 
   constructor(metrics: Metrics) {
     this.created = metrics.counter('runs_created_total', 'Runs accepted here');
@@ -54,6 +56,11 @@ export class RunMetrics {
     this.#tokens = metrics.counter('llm_tokens_total', 'Tokens of the language model', ['model', 'direction']);
     this.#cost = metrics.counter('llm_cost_usd_total', 'What the language model cost', ['model']);
     this.#exceeded = metrics.counter('budget_exceeded_total', 'Limits that runs came to', ['scope', 'kind']);
+    this.#planningSeconds = metrics.histogram(
+      'planning_duration_seconds',
+      'Time of a planning: the calls of the language model, with their repeats and pauses',
+      ['model'],
+    );
     this.#planningFailures = metrics.counter('planning_failures_total', 'Plannings without a decision', ['code']);
     this.buried = metrics.counter('dead_letters_total', 'Runs that were given up here');
     this.refusals = metrics.counter('admission_refusals_total', 'Runs that were not accepted, by limit', ['limit']);
@@ -61,6 +68,10 @@ export class RunMetrics {
     this.#oldest = metrics.gauge('oldest_run_seconds', 'Age of the oldest of them', ['phase']);
     this.#foreign = metrics.gauge('foreign_runs', 'Open runs of an engine version that is not known here');
     this.#deadLetters = metrics.gauge('dead_letters', 'Dead letters that nobody has requeued, up to 10 000');
+    this.#unpublished = metrics.gauge(
+      'unpublished_runs',
+      'Runs with events that were committed and are not on the bus, as of the last sweep, up to 100',
+    );
   }
 
   /** An event was committed here; `acceptedAt` in ms since 1970. */
@@ -70,7 +81,8 @@ export class RunMetrics {
         this.#queueWait.observe(Math.max(0, event.ts - acceptedAt) / 1_000);
         return;
       case 'orchestrator.planning.completed': {
-        const { usage, decision, model } = event.data;
+        const { usage, decision, model, duration_ms } = event.data;
+        this.#planningSeconds.observe({ model }, duration_ms / 1_000);
         if (usage.input_tokens > 0) this.#tokens.inc({ model, direction: 'input' }, usage.input_tokens);
         if (usage.output_tokens > 0) this.#tokens.inc({ model, direction: 'output' }, usage.output_tokens);
         if (usage.usd !== undefined && usage.usd > 0) this.#cost.inc({ model }, usage.usd);
@@ -84,6 +96,11 @@ export class RunMetrics {
         this.#finished.inc({ status: event.data.status });
         this.#duration.observe(Math.max(0, event.ts - acceptedAt) / 1_000);
     }
+  }
+
+  /** What a sweep found that nobody had published. */
+  unpublished(runs: number): void {
+    this.#unpublished.set(runs);
   }
 
   /** The counts of a sweep. */

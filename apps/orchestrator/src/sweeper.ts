@@ -81,8 +81,9 @@ export class Sweeper {
   }
 
   async #relay(): Promise<void> {
-    const { journal, publisher, log } = this.parts;
+    const { journal, pool, publisher, log } = this.parts;
     const late = await journal.unpublished(RELAY_LIMIT, RELAY_AFTER_MS);
+    pool.metrics.unpublished(late.length);
     try {
       for (const { runId, publishedSeq } of late) {
         if (this.#stopped) break;

@@ -84,6 +84,26 @@ describe('the ops server', () => {
     expect((await get('/health')).status).toBe(200);
   });
 
+  it('says with each look whether the service is ready, and which check fails', async () => {
+    const health = new HealthChecks();
+    let up = true;
+    health.register('nats', () => Promise.resolve({ ok: up }));
+    health.register('records', () => Promise.resolve({ ok: false }), { required: false });
+    const get = await ops(health);
+    expect((await get('/metrics')).text).toContain('service_ready{app="test"} 1');
+    up = false;
+    const { text } = await get('/metrics');
+    expect(text).toContain('service_ready{app="test"} 0');
+    expect(text).toContain('readiness_check_ok{check="nats",required="true",app="test"} 0');
+    expect(text).toContain('readiness_check_ok{check="records",required="false",app="test"} 0');
+  });
+
+  it('names no gauge as if it counted: what `_total` summed up is there by its kind', async () => {
+    const { text } = await (await ops())('/metrics');
+    expect(text.match(/^# TYPE \S+_total gauge$/gm)).toBe(null);
+    expect(text).toContain('# TYPE nodejs_active_resources gauge');
+  });
+
   it('a value that cannot be read costs no scrape', async () => {
     const metrics = createMetrics('svc');
     metrics.counter('runs_total', 'Runs').inc();

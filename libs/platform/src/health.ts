@@ -40,6 +40,20 @@ export class HealthChecks {
     if (this.#draining) checks['drain'] = { ok: false, detail: 'The service is shutting down.', required: true };
     return { ready: Object.values(checks).every((result) => result.ok || !result.required), checks };
   }
+
+  /** The metrics as text, with the readiness of this moment among them. */
+  async exposition(metrics: Metrics): Promise<string> {
+    const ready = metrics.gauge('service_ready', 'Whether the service is ready for work: 1, else 0');
+    const check = metrics.gauge('readiness_check_ok', 'Whether a check of the readiness holds: 1, else 0', [
+      'check',
+      'required',
+    ]);
+    const now = await this.evaluate();
+    ready.set(Number(now.ready));
+    for (const [name, { ok, required }] of Object.entries(now.checks))
+      check.set({ check: name, required: String(required) }, Number(ok));
+    return metrics.text();
+  }
 }
 
 async function settle(check: () => Promise<CheckResult>): Promise<CheckResult> {
@@ -109,7 +123,7 @@ export async function startOpsServer(options: {
       case '/metrics':
         if (!mayReadMetrics(authorization, token))
           return json(401, { detail: 'Send the token of OPS_TOKEN as a bearer token.' });
-        return { status: 200, type: metrics.contentType, body: await metrics.text() };
+        return { status: 200, type: metrics.contentType, body: await health.exposition(metrics) };
       default:
         return json(404, { detail: 'Here are /health, /readiness and /metrics.' });
     }

@@ -3,6 +3,12 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 /** Seconds; from half a millisecond to two minutes. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120];
 
+/**
+ * Gauges of prom-client that are named as if they counted: the sums of those without `_total`, which have the kind of what is
+ * active as a label.
+ */
+const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
 /** The metrics of one service, in a registry of its own. The same name twice gives the same metric. */
 export interface Metrics {
   readonly contentType: string;
@@ -53,7 +59,10 @@ export function createMetrics(app: string): Metrics {
       ),
     text: () => {
       // Process metrics watch the event loop and the collector: they begin with the first scrape.
-      if (!withDefaults) collectDefaultMetrics({ register: registry });
+      if (!withDefaults) {
+        collectDefaultMetrics({ register: registry });
+        for (const name of MISNAMED) registry.removeSingleMetric(name);
+      }
       withDefaults = true;
       return registry.metrics();
     },

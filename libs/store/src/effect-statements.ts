@@ -25,6 +25,10 @@ export const IS_RUNNING = statement(
    ) as running`,
 );
 export const DOUBT_ORPHANS = statement('doubt_orphans', `select ${COLUMNS} from mcp_tool.doubt_orphans($1, $2)`);
+export const COUNT_DOUBTS = statement(
+  'count_doubts',
+  `select count(*)::int as doubts from (select from mcp_tool.effects where state = 'in_doubt' limit $1) found`,
+);
 export const GET = statement('get', `select ${COLUMNS} from mcp_tool.effects where effect_id = $2 and tenant_id = $1`);
 /** $1 tenant, $2 user, $3 run, $4 step. */
 export const OF_STEP = statement(

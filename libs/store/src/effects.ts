@@ -114,6 +114,8 @@ export interface Effects {
   renew(calls: readonly EffectCall[], leaseMs: number): Promise<Set<string>>;
   /** True while a holder with a living lease is at it. */
   isRunning(effectId: string): Promise<boolean>;
+  /** How many are in doubt, in all tenants, counted up to `limit`. */
+  countDoubts(limit: number): Promise<number>;
   /** Puts calls in doubt whose holder is gone since `graceMs` and that nobody repeated. */
   doubtOrphans(limit: number, graceMs: number): Promise<Effect[]>;
   get(tenantId: string, effectId: string): Promise<Effect | undefined>;

@@ -109,6 +109,10 @@ export class SqlEffects implements Effects {
     return (await rows<EffectRow>(this.pool, sql.DOUBT_ORPHANS, [limit, graceMs])).map(toEffect);
   }
 
+  async countDoubts(limit: number): Promise<number> {
+    return (await row<{ doubts: number }>(this.pool, sql.COUNT_DOUBTS, [limit])).doubts;
+  }
+
   async get(tenantId: string, effectId: string): Promise<Effect | undefined> {
     const [found] = await rows<EffectRow>(this.pool, sql.GET, [tenantId, effectId]);
     return found && toEffect(found);
