@@ -10,6 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { renderAccess } from './access.mjs';
 import { renderAsyncApi } from './asyncapi.mjs';
 import { renderConfig, renderEnvExample } from './config.mjs';
+import { renderDashboards } from './dashboards.mjs';
 import { renderErrors } from './errors.mjs';
 import { renderNatsPermissions } from './nats-permissions.mjs';
 import { renderServiceVariables } from './service-variables.mjs';
@@ -47,6 +48,7 @@ export async function renderAll() {
   documents.set('infra/postgres/logins.sql', logins.loginScript());
   const { buildOpenApi } = await built('libs/contracts/dist/http.js');
   documents.set('docs/reference/openapi.json', json(buildOpenApi()));
+  for (const [path, dashboard] of renderDashboards()) documents.set(path, json(dashboard));
   const configs = await readConfigs();
   documents.set('docs/reference/config.md', renderConfig(configs));
   documents.set('.env.example', renderEnvExample(configs));
