@@ -15,6 +15,7 @@ import {
   injectTrace,
   type Logger,
   type Metrics,
+  partOf,
   sleep,
   systemClock,
 } from '@switchyard/platform';
@@ -45,8 +46,9 @@ export function createA2a(config: Config, overrides: A2aOverrides = {}): Service
 async function wire(
   config: Config,
   clock: Clock,
-  { bus, log, metrics, health, lifecycle }: ServiceParts,
+  { bus, log: base, metrics, health, lifecycle }: ServiceParts,
 ): Promise<void> {
+  const log = partOf(base, 'agents');
   const directory = directoryOf(bus, config, clock, (fact) => {
     log.warn({ ...fact.data }, fact.type);
     bus.publishSystem(fact).catch((error: unknown) => log.warn({ err: error }, 'a system event was not published'));
@@ -64,10 +66,10 @@ async function wire(
       const traceparent = injectTrace();
       return traceparent === undefined ? {} : { traceparent };
     },
-    onOutcome: outcomeMetrics(metrics, log),
+    onOutcome: outcomeMetrics(metrics, partOf(base, 'delegations')),
   });
 
-  const handlers = await serveOnBus(A2aModule.with({ directory, delegator }), bus, log);
+  const handlers = await serveOnBus(A2aModule.with({ directory, delegator }), bus, base);
   lifecycle.onStop('handlers', () => handlers.close());
   // The first cards are read now, so that the first planning does not wait for them.
   void directory.refreshDue();

@@ -1,4 +1,4 @@
-import { busTrust, busVariables, integer, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
+import { busTrust, busVariables, integer, LOG_VARIABLES, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import type { AgentAddress } from './directory.ts';
@@ -48,10 +48,7 @@ export const Config = z
     ...busVariables,
     OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
     ...OPS_VARIABLES,
-    LOG_LEVEL: z
-      .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
-      .default('info')
-      .describe('Least level that is logged'),
+    ...LOG_VARIABLES,
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
     OTEL_SERVICE_NAME: z.string().default('switchyard-a2a').describe('Service name in traces'),
     A2A_AGENTS: Agents.describe(
@@ -70,6 +67,7 @@ export const Config = z
     opsPort: env.OPS_PORT,
     ops: opsAccessOf(env),
     logLevel: env.LOG_LEVEL,
+    logLevels: env.LOG_LEVELS,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     agents: env.A2A_AGENTS,
     timeoutMs: env.A2A_TIMEOUT_MS,

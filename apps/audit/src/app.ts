@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { createService, serveOnBus, type Service, type ServiceOverrides } from '@switchyard/bus';
-import { type CheckResult, type Logger, systemClock } from '@switchyard/platform';
+import { type CheckResult, type Logger, partOf, systemClock } from '@switchyard/platform';
 import { CONFLICT_TYPE, openStore, type Store } from '@switchyard/store';
 import { AuditDesk } from './audit-desk.ts';
 import { AuditModule } from './audit.module.ts';
@@ -10,6 +10,10 @@ import { FactRecorder } from './fact-recorder.ts';
 import { FactsConsumer } from './facts.consumer.ts';
 import { JournalReader } from './journal-reader.ts';
 import { LogTreeWriter } from './log-tree-writer.ts';
+
+/** Who looks for its files is told why there are none. */
+const NO_TREE =
+  'The log tree is off, and no file of it is written: set LOG_TREE_DIR to a folder that this service may write to.';
 
 /** What tests put in place of the real thing. */
 export interface AuditOverrides extends ServiceOverrides {
@@ -24,28 +28,32 @@ export interface AuditApp extends Service {
 /** Wires audit. Nothing is opened before start(). */
 export function createAudit(config: AuditConfig, overrides: AuditOverrides = {}): AuditApp {
   let completer: Completer | undefined;
-  const service = createService('audit', config, overrides, async ({ bus, log, metrics, health, lifecycle }) => {
+  const service = createService('audit', config, overrides, async ({ bus, log: base, metrics, health, lifecycle }) => {
+    const log = partOf(base, 'records');
     const { url, poolSize } = config.database;
-    const store = overrides.store ?? openStore({ url, app: 'audit', log, maxConnections: poolSize });
+    const store =
+      overrides.store ?? openStore({ url, app: 'audit', log: partOf(base, 'store'), maxConnections: poolSize });
     if (!overrides.store) lifecycle.onStop('store', () => store.close());
     health.register('postgres', () => store.ping().then(() => ({ ok: true })));
 
     const { auditLog } = store;
     health.register('records', () => auditLog.conflicts().then(findingOf), { required: false });
     const journal = new JournalReader({ bus });
-    const tree = config.logTreeDir === undefined ? undefined : logTree(config.logTreeDir, journal, log);
+    const tree =
+      config.logTreeDir === undefined ? undefined : logTree(config.logTreeDir, journal, partOf(base, 'log-tree'));
     const recorder = new FactRecorder({ auditLog, journal, metrics, log, clock: systemClock, ...(tree ? { tree } : {}) });
     const completing = new Completer({ auditLog, journal, recorder, log, intervalMs: config.sweepMs });
     const consumer = new FactsConsumer({ bus, recorder });
     completer = completing;
 
-    const handlers = await serveOnBus(AuditModule.with({ desk: new AuditDesk(auditLog) }), bus, log);
+    const handlers = await serveOnBus(AuditModule.with({ desk: new AuditDesk(auditLog) }), bus, base);
     lifecycle.onStop('handlers', () => handlers.close());
     consumer.start();
     lifecycle.onStop('consumer', () => consumer.stop());
     completing.start();
     lifecycle.onStop('completer', () => completing.stop());
-    log.info({ logTree: config.logTreeDir ?? 'off' }, 'audit listens');
+    base.info({ logTree: config.logTreeDir ?? 'off' }, 'audit listens');
+    if (tree === undefined) partOf(base, 'log-tree').info(NO_TREE);
   });
   return Object.assign(service, { complete: () => completer?.complete() ?? Promise.resolve(0) });
 }

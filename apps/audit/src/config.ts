@@ -1,4 +1,4 @@
-import { busTrust, busVariables, integer, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
+import { busTrust, busVariables, integer, LOG_VARIABLES, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
 import { z } from 'zod';
 
 /** Audit's environment: one line per variable; the documentation is generated from it. */
@@ -13,10 +13,7 @@ export const Config = z
     DATABASE_POOL_SIZE: integer(1, 100, 6).describe('Most connections to PostgreSQL'),
     OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
     ...OPS_VARIABLES,
-    LOG_LEVEL: z
-      .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
-      .default('info')
-      .describe('Least level that is logged'),
+    ...LOG_VARIABLES,
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
     OTEL_SERVICE_NAME: z.string().default('switchyard-audit').describe('Service name in traces'),
     LOG_TREE_DIR: z.string().optional().describe('Folder of the log tree; unset: no log tree'),
@@ -32,6 +29,7 @@ export const Config = z
     opsPort: env.OPS_PORT,
     ops: opsAccessOf(env),
     logLevel: env.LOG_LEVEL,
+    logLevels: env.LOG_LEVELS,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     logTreeDir: env.LOG_TREE_DIR,
     sweepMs: env.AUDIT_SWEEP_MS,

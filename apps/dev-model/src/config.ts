@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { LOG_VARIABLES } from '@switchyard/platform';
 import { z } from 'zod';
 import { Script } from './script.ts';
 
@@ -8,6 +9,7 @@ export const Config = z
     DEV_MODEL_HOST: z.string().min(1).default('127.0.0.1').describe('Address to listen on'),
     DEV_MODEL_SCRIPT: z.string().optional().describe('File with scripted answers (JSON), for tests'),
     DEV_MODEL_DELAY_MS: z.coerce.number().int().min(0).max(60_000).default(0).describe('Pause before each chunk'),
+    ...LOG_VARIABLES,
   })
   .transform((env, ctx) => {
     const script = env.DEV_MODEL_SCRIPT ? readScript(env.DEV_MODEL_SCRIPT) : undefined;
@@ -19,6 +21,8 @@ export const Config = z
       port: env.DEV_MODEL_PORT,
       host: env.DEV_MODEL_HOST,
       delayMs: env.DEV_MODEL_DELAY_MS,
+      logLevel: env.LOG_LEVEL,
+      logLevels: env.LOG_LEVELS,
       ...(script ? { script: script.value } : {}),
     };
   });

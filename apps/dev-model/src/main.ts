@@ -3,7 +3,7 @@ import { createDevModel } from './app.ts';
 import { Config } from './config.ts';
 
 const config = loadConfig(Config);
-const log = createLogger({ app: 'dev-model' });
+const log = createLogger({ app: 'dev-model', level: config.logLevel, levels: config.logLevels });
 const lifecycle = createLifecycle({ log, drainTimeoutMs: 2_000 });
 await launch(async () => {
   const model = await createDevModel(config);

@@ -8,6 +8,7 @@ import {
   createMetrics,
   HealthChecks,
   type Logger,
+  partOf,
   sleep,
   startTelemetry,
   systemClock,
@@ -64,7 +65,7 @@ const KEEP_ALIVE_MS = 72_000;
 
 /** Wires the gateway. Nothing is opened before start(). */
 export function createGateway(config: GatewayConfig, overrides: GatewayOverrides = {}): Gateway {
-  const log = overrides.log ?? createLogger({ app: 'gateway', level: config.logLevel });
+  const log = overrides.log ?? createLogger({ app: 'gateway', level: config.logLevel, levels: config.logLevels });
   const clock = overrides.clock ?? systemClock;
   let url = '';
   let stop: () => Promise<void> = () => Promise.resolve();
@@ -75,18 +76,24 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
     },
     async start() {
       const telemetry = await startTelemetry(config.telemetry);
+      const { natsUrl, busTrust: trust } = config;
+      const busLog = partOf(log, 'bus');
+      const httpLog = partOf(log, 'http');
+      const streamsLog = partOf(log, 'streams');
       const metrics = createMetrics('gateway');
-      const bus =
-        overrides.bus ??
-        (await connectBus({ url: config.natsUrl, trust: config.busTrust, app: 'gateway', log, metrics }));
+      const bus = overrides.bus ?? (await connectBus({ url: natsUrl, trust, app: 'gateway', log: busLog, metrics }));
       const health = new HealthChecks();
       const announcer = new Announcer(bus, log);
       const denials = new Denials((fact) => announcer.tell(fact), clock);
-      const rateLimit = createRateLimit({ perMinute: config.rateLimitPerMinute, redisUrl: config.redisUrl, log });
+      const rateLimit = createRateLimit({
+        perMinute: config.rateLimitPerMinute,
+        redisUrl: config.redisUrl,
+        log: httpLog,
+      });
       const slots = new StreamSlots(config.streams);
       const traffic = new Traffic(metrics, () => slots.open);
       const { heartbeatMs, maxBufferedBytes } = config.streams;
-      const watches = new Watches(bus, log);
+      const watches = new Watches(bus, streamsLog);
       const login = config.aztmRequired ? aztmLogin(bus, clock) : undefined;
       const gate = new StartGate(login);
       const streams = new Streams({
@@ -97,7 +104,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         heartbeatMs,
         maxBufferedBytes,
         clock,
-        log,
+        log: streamsLog,
         metrics: new StreamMetrics(metrics, clock),
       });
       const { identity } = config;
@@ -118,7 +125,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const { callTimeoutMs, lookEveryMs, sessions, allowedHosts } = config.mcp;
       const mcp = new McpEntrance({
         bus,
-        log,
+        log: partOf(log, 'mcp'),
         callTimeoutMs,
         lookEveryMs,
         sessions,
@@ -175,7 +182,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         ]),
         allowedOrigins,
       );
-      app.useGlobalFilters(new ProblemFilter(log, denials));
+      app.useGlobalFilters(new ProblemFilter(httpLog, denials));
       registerHooks(instanceOf(app), hooks);
       const peers = await answerPeers(bus, instanceOf(app), tickets, BODY_LIMIT_BYTES);
       await app.listen(config.http.port, config.http.host);

@@ -1,4 +1,4 @@
-import { busTrust, busVariables, flag, integer, list, OPS_VARIABLES } from '@switchyard/platform';
+import { busTrust, busVariables, flag, integer, list, LOG_VARIABLES, OPS_VARIABLES } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyard/safe-fetch';
 import { isIP } from 'node:net';
 import { z } from 'zod';
@@ -18,10 +18,7 @@ export const Config = z
     GATEWAY_HOST: z.string().min(1).default('0.0.0.0').describe('Address to listen on'),
     GATEWAY_PORT: integer(0, 65_535, 8_000).describe('Port to listen on; 0: any free one'),
     OPS_TOKEN: OPS_VARIABLES.OPS_TOKEN,
-    LOG_LEVEL: z
-      .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
-      .default('info')
-      .describe('Least level that is logged'),
+    ...LOG_VARIABLES,
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
     OTEL_SERVICE_NAME: z.string().default('switchyard-gateway').describe('Service name in traces'),
     NODE_ENV: z.string().default('development').describe('`production` refuses the development identity'),
@@ -133,6 +130,7 @@ export const Config = z
     checksHosts: env.IDENTITY_MODE === 'dev' || env.ALLOWED_HOSTS.length > 0,
     metricsToken: env.OPS_TOKEN,
     logLevel: env.LOG_LEVEL,
+    logLevels: env.LOG_LEVELS,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     identity: identityOf(env),
     egress: { allowHosts: env.EGRESS_ALLOW_HOSTS, serviceMap: withoutFallback(serviceMapOf(env)) },

@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { createService, serveOnBus, type Service, type ServiceOverrides } from '@switchyard/bus';
 import { answerQuestion, AppError, type HttpToolDefinition } from '@switchyard/contracts';
-import { type Clock, systemClock } from '@switchyard/platform';
+import { type Clock, partOf, systemClock } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch, mappedJid } from '@switchyard/safe-fetch';
 import { type Effects, openStore, type Registrations, type Store, type ToolPins } from '@switchyard/store';
 import { AgentJournal } from './agent-journal.ts';
@@ -67,9 +67,12 @@ const NO_REGISTRATIONS: Registrations = {
 
 /** Wires one replica. Nothing is opened before start(). */
 export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides = {}): Service {
-  return createService('mcp-tool', config, overrides, async ({ bus, log, metrics, health, lifecycle }) => {
+  return createService('mcp-tool', config, overrides, async ({ bus, log: base, metrics, health, lifecycle }) => {
+    const [log, effectsLog] = [partOf(base, 'tools'), partOf(base, 'effects')];
     const { url, poolSize } = config.database;
-    const opened = overrides.store ? undefined : openStore({ url, app: 'mcp-tool', maxConnections: poolSize, log });
+    const opened = overrides.store
+      ? undefined
+      : openStore({ url, app: 'mcp-tool', maxConnections: poolSize, log: partOf(base, 'store') });
     const store = overrides.store ?? opened!;
     if (opened) lifecycle.onStop('store', () => opened.close());
     health.register('postgres', () => store.ping().then(() => ({ ok: true })));
@@ -108,7 +111,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
       connections,
       teller,
       clock,
-      log,
+      log: partOf(base, 'authorisations'),
       lifecycle,
       read,
       onProviders: () => news.changed(),
@@ -123,12 +126,12 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     lifecycle.onStop('files with tools', () => files.stop());
     const effects = overrides.effects?.(store.effects) ?? store.effects;
     const { leaseMs, keepMs } = config.effects;
-    const desk = new EffectDesk({ effects, teller, log, metrics, leaseMs, instance: randomUUID() });
+    const desk = new EffectDesk({ effects, teller, log: effectsLog, metrics, leaseMs, instance: randomUUID() });
     desk.start();
     lifecycle.onStop('effects', (leftMs) => desk.stop(leftMs));
     const turns = store.agentTurns;
     const mayTakeOver = () => desk.mayTakeOver();
-    const keeper = new EffectKeeper({ effects, turns, teller, log, metrics, leaseMs, keepMs, mayTakeOver });
+    const keeper = new EffectKeeper({ effects, turns, teller, log: effectsLog, metrics, leaseMs, keepMs, mayTakeOver });
     keeper.start();
     lifecycle.onStop('effect keeper', () => keeper.stop());
     const executor = new Executor({ toolbox, effects: desk, teller, log, metrics, credentials: config.credentials });
@@ -140,7 +143,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
       pins,
       authorisations,
       teller,
-      log,
+      log: partOf(base, 'upstreams'),
       metrics,
       lifecycle,
       read,
@@ -191,7 +194,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
       registrar,
       files: checked,
     };
-    const handlers = await serveOnBus(McpToolModule.with(parts), bus, log);
+    const handlers = await serveOnBus(McpToolModule.with(parts), bus, base);
     lifecycle.onStop('handlers', () => handlers.close());
     const answers = await bus.answer(answerQuestion, (input, call) => calls.answer(input, call), { as: calls.name });
     lifecycle.onStop('answers', () => answers.stop());

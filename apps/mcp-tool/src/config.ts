@@ -1,4 +1,4 @@
-import { busTrust, busVariables, integer, list, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
+import { busTrust, busVariables, integer, list, LOG_VARIABLES, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { KeyRingText } from './vault.ts';
@@ -26,10 +26,7 @@ export const Config = z
       .describe('Redis that keeps for all replicas what users may list; unset: each keeps its own'),
     OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
     ...OPS_VARIABLES,
-    LOG_LEVEL: z
-      .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
-      .default('info')
-      .describe('Least level that is logged'),
+    ...LOG_VARIABLES,
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
     OTEL_SERVICE_NAME: z.string().default('switchyard-mcp-tool').describe('Service name in traces'),
     TOOLS_DIR: z
@@ -82,6 +79,7 @@ export const Config = z
     opsPort: env.OPS_PORT,
     ops: opsAccessOf(env),
     logLevel: env.LOG_LEVEL,
+    logLevels: env.LOG_LEVELS,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     tools: { directory: env.TOOLS_DIR, reloadMs: env.TOOLS_RELOAD_MS, allowHosts: env.EGRESS_ALLOW_HOSTS },
     credentials: { ...secretsIn(env), MOCK_WEATHER_TOOL_API_KEY: env.MOCK_WEATHER_TOOL_API_KEY },

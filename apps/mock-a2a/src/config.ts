@@ -1,4 +1,4 @@
-import { busTrust, busVariables } from '@switchyard/platform';
+import { busTrust, busVariables, LOG_VARIABLES } from '@switchyard/platform';
 import { z } from 'zod';
 
 export const Config = z
@@ -17,12 +17,15 @@ export const Config = z
       .describe('NATS server of an organisation without a gateway: peers are answered there, and no port is opened'),
     BUS_KEYS: busVariables.BUS_KEYS,
     BUS_TRUST: busVariables.BUS_TRUST,
+    ...LOG_VARIABLES,
   })
   .transform((env, context) => ({
     port: env.MOCK_A2A_PORT,
     host: env.MOCK_A2A_HOST,
     name: env.MOCK_A2A_NAME,
     natsUrl: env.MOCK_A2A_NATS_URL,
+    logLevel: env.LOG_LEVEL,
+    logLevels: env.LOG_LEVELS,
     busTrust: env.MOCK_A2A_NATS_URL === undefined ? 'open' : busTrust(env, context),
     ...(env.MOCK_A2A_URL ? { publicUrl: env.MOCK_A2A_URL } : {}),
   }));

@@ -5,8 +5,8 @@ import { createLifecycle, createLogger, loadConfig } from '@switchyard/platform'
 import { createMockA2a } from './app.ts';
 import { Config } from './config.ts';
 
-const { natsUrl, busTrust, ...config } = loadConfig(Config);
-const log = createLogger({ app: 'mock-a2a' });
+const { natsUrl, busTrust, logLevel: level, logLevels: levels, ...config } = loadConfig(Config);
+const log = createLogger({ app: 'mock-a2a', level, levels });
 const lifecycle = createLifecycle({ log, drainTimeoutMs: 2_000 });
 if (natsUrl === undefined) {
   const agent = await createMockA2a(config);

@@ -10,7 +10,7 @@ import {
   type ServiceParts,
 } from '@switchyard/bus';
 import { AppError } from '@switchyard/contracts';
-import { backoffMs, type Clock, type Logger, sleep, systemClock } from '@switchyard/platform';
+import { backoffMs, type Clock, type Logger, partOf, sleep, systemClock } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch, withoutFallback } from '@switchyard/safe-fetch';
 import { openStore, type Store } from '@switchyard/store';
 import { Admission } from './admission.ts';
@@ -53,15 +53,22 @@ export function createOrchestrator(config: OrchestratorConfig, overrides: Orches
 }
 
 async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides, parts: ServiceParts): Promise<void> {
-  const { bus, log, metrics, health, lifecycle } = parts;
+  const { bus, log: base, metrics, health, lifecycle } = parts;
+  const log = partOf(base, 'runs');
   const clock = overrides.clock ?? systemClock;
   const { url, poolSize } = config.database;
   const store =
     overrides.store ??
-    openStore({ url, app: 'orchestrator', maxConnections: poolSize, statementTimeoutMs: STATEMENT_TIMEOUT_MS, log });
+    openStore({
+      url,
+      app: 'orchestrator',
+      maxConnections: poolSize,
+      statementTimeoutMs: STATEMENT_TIMEOUT_MS,
+      log: partOf(base, 'store'),
+    });
   if (!overrides.store) lifecycle.onStop('store', () => store.close());
   health.register('postgres', () => store.ping().then(() => ({ ok: true })));
-  await untilThere(() => bus.ensureStreams(), log);
+  await untilThere(() => bus.ensureStreams(), base);
 
   const { journal, retention } = store;
   const publisher = new Publisher({ bus, journal, log });
@@ -125,7 +132,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   const streamWatch = new StreamWatch({ bus, positions: store.streamPositions, log });
   streamWatch.start();
   lifecycle.onStop('stream watch', () => streamWatch.stop());
-  const expiry = new Expiry({ journal, retention, log, ...config.retention });
+  const expiry = new Expiry({ journal, retention, log: partOf(base, 'retention'), ...config.retention });
   expiry.start();
   lifecycle.onStop('expiry', () => expiry.stop());
 
@@ -155,7 +162,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   const handlers = await serveOnBus(
     OrchestratorModule.with({ runs, threads, watches, deadLetters, budgets, model }),
     bus,
-    log,
+    base,
   );
   lifecycle.onStop('handlers', () => handlers.close());
 }

@@ -1,5 +1,14 @@
 import { MAX_APPROVAL_SECONDS } from '@switchyard/contracts';
-import { busTrust, busVariables, flag, integer, list, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
+import {
+  busTrust,
+  busVariables,
+  flag,
+  integer,
+  list,
+  LOG_VARIABLES,
+  OPS_VARIABLES,
+  opsAccessOf,
+} from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { TenantLimitsText } from './daily-limits.ts';
@@ -46,10 +55,7 @@ export const Config = z
     DATABASE_POOL_SIZE: integer(1, 100, 10).describe('Most connections to PostgreSQL'),
     OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
     ...OPS_VARIABLES,
-    LOG_LEVEL: z
-      .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
-      .default('info')
-      .describe('Least level that is logged'),
+    ...LOG_VARIABLES,
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
     OTEL_SERVICE_NAME: z.string().default('switchyard-orchestrator').describe('Service name in traces'),
 
@@ -152,6 +158,7 @@ export const Config = z
     opsPort: env.OPS_PORT,
     ops: opsAccessOf(env),
     logLevel: env.LOG_LEVEL,
+    logLevels: env.LOG_LEVELS,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     model: {
       apiKey: env.OPENAI_API_KEY,

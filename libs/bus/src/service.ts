@@ -6,7 +6,10 @@ import {
   HealthChecks,
   type Lifecycle,
   type Logger,
+  type LoggerOptions,
+  type LogLevels,
   type Metrics,
+  partOf,
   startOpsServer,
   startTelemetry,
 } from '@switchyard/platform';
@@ -23,6 +26,8 @@ export interface ServiceConfig {
   /** Where that port listens and who reads the metrics there. Default: loopback, without a token. */
   readonly ops?: { readonly host: string; readonly token?: string | undefined };
   readonly logLevel: string;
+  /** Of its parts, beside that. */
+  readonly logLevels?: LogLevels;
   readonly telemetry: { readonly serviceName: string; readonly endpoint?: string | undefined };
   readonly drainTimeoutMs: number;
 }
@@ -58,6 +63,12 @@ export interface Service {
   readonly opsPort: number;
 }
 
+const loggerOptions = (app: AppName, { logLevel: level, logLevels: levels }: ServiceConfig): LoggerOptions => ({
+  app,
+  level,
+  ...(levels ? { levels } : {}),
+});
+
 /**
  * A service on the bus: telemetry, the port for operations, the connection and the lifecycle, then what `wire` adds.
  * Nothing is opened before start(). On a stop it first says that it is not ready, then `wire`'s parts stop, last the
@@ -69,12 +80,14 @@ export function createService(
   overrides: ServiceOverrides,
   wire: (parts: ServiceParts) => Promise<void>,
 ): Service {
-  const log = overrides.log ?? createLogger({ app, level: config.logLevel });
+  const log = overrides.log ?? createLogger(loggerOptions(app, config));
   const { drainTimeoutMs } = config;
   const stopLimitMs = Math.floor(drainTimeoutMs * STOP_SHARE);
   const lifecycle = createLifecycle({ log, drainTimeoutMs, handleSignals: overrides.handleSignals ?? true });
   const metrics = createMetrics(app);
   const health = new HealthChecks();
+  // The port for operations answers before the handlers do: who asks it must not be told too early.
+  health.starting();
   let opsPort = 0;
 
   const start = async (): Promise<void> => {
@@ -99,7 +112,7 @@ export function createService(
         url: config.natsUrl,
         trust: config.busTrust,
         app,
-        log,
+        log: partOf(log, 'bus'),
         metrics,
         stopLimitMs,
         signal: wait.signal,
@@ -113,6 +126,7 @@ export function createService(
 
     await wire({ bus, log, metrics, health, lifecycle });
     lifecycle.onStop('readiness', () => health.drain());
+    health.started();
     log.info({ opsPort }, `${app} is up`);
   };
 

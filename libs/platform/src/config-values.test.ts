@@ -15,8 +15,12 @@ describe('settings of every service', () => {
     expect(parseConfig(Config, { PORT: '10', ON: 'true', HOSTS: ' a,,b ,' })).toEqual({ ok: true, value });
   });
 
+  it.each(['True', 'TRUE', 'yes', 'On', '1'])('take %s for true', (ON) => {
+    expect(parseConfig(Config, { ON })).toMatchObject({ ok: true, value: { ON: true } });
+  });
+
   it('are refused where the text is none of theirs, all at once', () => {
-    const parsed = parseConfig(Config, { PORT: '11', ON: 'yes' });
+    const parsed = parseConfig(Config, { PORT: '11', ON: 'perhaps' });
     expect(parsed.ok ? [] : parsed.problems.map(({ variable }) => variable)).toEqual(['PORT', 'ON']);
     expect(parsed).toMatchObject({ problems: [{}, { remedy: 'expected true or false' }] });
   });

@@ -8,11 +8,27 @@ export const integer = (min: number, max: number, fallback: number) => {
   return z.coerce.number(expected).int(expected).min(min, expected).max(max, expected).default(fallback);
 };
 
-export const flag = (fallback: boolean) =>
-  z
-    .enum(['true', 'false'], 'expected true or false')
-    .default(fallback ? 'true' : 'false')
-    .transform((value) => value === 'true');
+const TRUTH: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  '1': true,
+  false: false,
+  no: false,
+  off: false,
+  '0': false,
+};
+
+/** true or false, in any case; also as Python's and YAML's people write them: True, yes, 1. */
+export const Truth = z.string().transform((text, context): boolean => {
+  const word = text.trim().toLowerCase();
+  const known = Object.hasOwn(TRUTH, word) ? TRUTH[word] : undefined;
+  if (known !== undefined) return known;
+  context.addIssue({ code: 'custom', message: 'expected true or false' });
+  return z.NEVER;
+});
+
+export const flag = (fallback: boolean) => Truth.default(fallback);
 
 /** Where the port for operations listens, and who reads the metrics there; a service has them beside OPS_PORT. */
 export const OPS_VARIABLES = {

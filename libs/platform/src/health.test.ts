@@ -17,6 +17,16 @@ async function ops(health = new HealthChecks(), metrics: Metrics = createMetrics
 }
 
 describe('readiness', () => {
+  it('is not claimed by a service that is still starting, whatever its checks say', async () => {
+    const health = new HealthChecks();
+    health.register('nats', () => Promise.resolve({ ok: true }));
+    health.starting();
+    const ask = await ops(health);
+    expect(await ask('/readiness')).toMatchObject({ status: 503, text: expect.stringContaining('still starting') });
+    health.started();
+    expect(await ask('/readiness')).toMatchObject({ status: 200, text: expect.not.stringContaining('start') });
+  });
+
   it('names each dependency and what is wrong with it', async () => {
     const health = new HealthChecks();
     health.register('nats', () => Promise.resolve({ ok: false, detail: 'Not connected.' }));

@@ -7,6 +7,8 @@ export interface CheckResult {
   readonly ok: boolean;
   /** One sentence: what is wrong, or what is worth knowing. Public: no address, no credential. */
   readonly detail?: string;
+  /** True: it is being found out; ask again. */
+  readonly pending?: boolean;
 }
 
 export interface Readiness {
@@ -19,10 +21,20 @@ const CHECK_LIMIT_MS = 3_000;
 /** What a service needs to do its work. A check that throws or takes too long is a failed check. */
 export class HealthChecks {
   readonly #checks = new Map<string, { check: () => Promise<CheckResult>; required: boolean }>();
+  #starting = false;
   #draining = false;
 
   register(name: string, check: () => Promise<CheckResult>, options: { required: boolean } = { required: true }): void {
     this.#checks.set(name, { check, required: options.required });
+  }
+
+  /** Until started() the service says that it is not ready: what answers requests is not there yet. */
+  starting(): void {
+    this.#starting = true;
+  }
+
+  started(): void {
+    this.#starting = false;
   }
 
   /** From now on the service says that it is not ready, so that no new work is sent to it. */
@@ -37,6 +49,7 @@ export class HealthChecks {
       ),
     );
     const checks = Object.fromEntries(entries);
+    if (this.#starting) checks['start'] = { ok: false, detail: 'The service is still starting.', required: true };
     if (this.#draining) checks['drain'] = { ok: false, detail: 'The service is shutting down.', required: true };
     return { ready: Object.values(checks).every((result) => result.ok || !result.required), checks };
   }

@@ -12,7 +12,8 @@ export {
   parseConfig,
   type ParsedConfig,
 } from './config.ts';
-export { busTrust, busVariables, flag, integer, list, OPS_VARIABLES, opsAccessOf } from './config-values.ts';
+export { busTrust, busVariables, flag, integer, list, OPS_VARIABLES, opsAccessOf, Truth } from './config-values.ts';
+export { firstLine } from './first-line.ts';
 export { GEN_AI } from './gen-ai.ts';
 export {
   type CheckResult,
@@ -24,7 +25,18 @@ export {
 } from './health.ts';
 export { launch } from './launch.ts';
 export { createLifecycle, type Lifecycle, type LifecycleOptions } from './lifecycle.ts';
-export { createLogger, type Logger, type LoggerOptions } from './log.ts';
+export {
+  type Level,
+  levelOf,
+  LOG_VARIABLES,
+  LogLevel,
+  type LogLevels,
+  LogLevelsOfParts,
+  unknownParts,
+  withAztmLevel,
+} from './log-levels.ts';
+export { AZTM_LOGGERS, LOG_PARTS, type LogPart } from './log-parts.ts';
+export { createLogger, type Logger, type LoggerOptions, partOf, type PartName } from './log.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export {
   injectTrace,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { fc } from '@switchyard/testing/property';
-import { createLogger } from './log.ts';
+import { createLogger, partOf } from './log.ts';
 
 const SECRET = 'S3cr3tValue_0123456789abcdef';
 
@@ -179,5 +179,32 @@ describe('a level', () => {
     log.info('x');
     log.debug('y');
     expect(lines).toHaveLength(1);
+  });
+});
+
+describe('a part of a service', () => {
+  const lines: string[] = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  const messages = () => lines.map((line) => (JSON.parse(line) as { message: string }).message);
+
+  it('has a level of its own, above or below that of its service, and names itself', () => {
+    lines.length = 0;
+    const levels = { of: { 'xmpp-bridge.login': 'debug', bus: 'error' }, unknown: [] } as const;
+    const log = createLogger({ app: 'xmpp-bridge', level: 'INFO', levels, destination });
+    const login = partOf(log, 'login').child({ attempt: 1 });
+    login.debug({ token: SECRET }, 'a step');
+    partOf(log, 'bus').warn('not shown');
+    partOf(log, 'stream').debug('not shown');
+    log.debug('not shown');
+    log.info('shown');
+    expect(messages()).toEqual(['a step', 'shown']);
+    expect(JSON.parse(lines[0]!)).toMatchObject({ part: 'login', attempt: 1, level: 'debug' });
+    expect(lines.join('')).not.toContain(SECRET);
+  });
+
+  it('that there is not is told once, at the start', () => {
+    lines.length = 0;
+    createLogger({ app: 'audit', levels: { of: {}, unknown: ['bsu'] }, destination });
+    expect(messages()).toEqual([expect.stringContaining('LOG_LEVELS names "bsu"')]);
   });
 });

@@ -1,6 +1,8 @@
 import { format, types } from 'node:util';
 import { isSpanContextValid, trace } from '@opentelemetry/api';
 import { pino, type Bindings, type DestinationStream, type Logger as PinoLogger } from 'pino';
+import { type Level, levelOf, levelOfPart, type LogLevels, NO_LEVELS, unknownParts } from './log-levels.ts';
+import type { LogPart } from './log-parts.ts';
 import { cleanText, isSecretKey, truncateForLog } from './truncate.ts';
 
 export type Logger = PinoLogger;
@@ -9,6 +11,8 @@ export interface LoggerOptions {
   readonly app: string;
   /** Default: LOG_LEVEL, else info. */
   readonly level?: string;
+  /** Of its parts, beside that. */
+  readonly levels?: LogLevels;
   /** Default: standard output. */
   readonly destination?: DestinationStream;
 }
@@ -17,6 +21,15 @@ export interface LoggerOptions {
 const MAX_STACK = 4_000;
 const MAX_CAUSES = 8;
 
+/** What a logger and all its children know of their levels. */
+const OF = Symbol('levels of this service');
+interface Leveled {
+  readonly [OF]?: { readonly app: string; readonly level: Level; readonly levels: LogLevels };
+}
+
+/** `xmpp-bridge.login` is the part `login` of a service. */
+export type PartName = LogPart extends infer Part ? (Part extends `${string}.${infer Own}` ? Own : Part) : never;
+
 /**
  * One JSON object a line: time, level, app, the ids of the trace, message. Whoever works on something (a run, a step, for
  * a tenant) names it in the line or in a child: an asynchronous store for it would make each promise of the process dearer.
@@ -24,10 +37,11 @@ const MAX_CAUSES = 8;
  * is put into them. Errors keep their stack and their causes. A level that is off costs one comparison. Whatever is
  * logged, the call does not throw.
  */
-export function createLogger({ app, level, destination }: LoggerOptions): Logger {
+export function createLogger({ app, level: asked, levels = NO_LEVELS, destination }: LoggerOptions): Logger {
+  const level = knownLevel(asked ?? process.env['LOG_LEVEL']);
   const log = pino(
     {
-      level: knownLevel(level ?? process.env['LOG_LEVEL']),
+      level: levelOfPart(levels, app, undefined, level),
       base: { app },
       timestamp: pino.stdTimeFunctions.isoTime,
       messageKey: 'message',
@@ -52,13 +66,23 @@ export function createLogger({ app, level, destination }: LoggerOptions): Logger
   log.setBindings = function (this: Logger, bindings) {
     setBindings.call(this, cleanFields(bindings));
   };
+  Object.defineProperty(log, OF, { value: { app, level, levels } });
+  const unknown = unknownParts(levels);
+  if (unknown !== undefined) log.warn(unknown);
   return log;
 }
 
+/** The logger of one part of a service, with the level that LOG_LEVELS gives it. Its lines name the part. */
+export function partOf(log: Logger, part: PartName): Logger {
+  const known = (log as Leveled)[OF];
+  if (known === undefined) return log;
+  const own = levelOfPart(known.levels, known.app, part, log.level as Level);
+  return log.child({ part }, { level: own });
+}
+
 /** A level that does not exist must not keep a service from starting. */
-function knownLevel(level: string | undefined): string {
-  const wanted = (level ?? '').trim().toLowerCase();
-  return wanted === 'silent' || wanted in pino.levels.values ? wanted : 'info';
+function knownLevel(level: string | undefined): Level {
+  return levelOf(level ?? '') ?? 'info';
 }
 
 function traceIds(): { traceId?: string; spanId?: string } {
