@@ -10,7 +10,8 @@ export function createXmppBridge(config: BridgeConfig, overrides: ServiceOverrid
     const bridge = new Bridge(config, { bus, log, metrics });
     const login = async () => {
       const { state, sentence } = bridge.status();
-      return { ok: state === 'online' || state === 'disabled', detail: sentence };
+      const pending = bridge.undecided ? { pending: true } : {};
+      return { ok: state === 'online' || state === 'disabled', detail: sentence, ...pending };
     };
     health.register('aztm login', login, { required: config.required });
     const handlers = await serveOnBus(XmppBridgeModule.with(bridge), bus, log);
@@ -24,6 +25,8 @@ export function createXmppBridge(config: BridgeConfig, overrides: ServiceOverrid
     lifecycle.onStop('the AZTM login', () => bridge.stop());
     const { state, sentence } = bridge.status();
     if (state === 'disabled') log.info(sentence);
+    if (config.login && config.requireTls === false && config.login.tls !== 'off')
+      log.info('AZTM_REQUIRE_TLS=false changes nothing: a login here never falls back to clear text');
     if (config.login?.validateCertificate === false)
       log.warn('AZTM_VALIDATE_CERT=false: anyone on the way to the XMPP server can pose as it and read what is sent');
   });

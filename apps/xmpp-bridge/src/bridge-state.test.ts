@@ -15,7 +15,8 @@ describe('how the login stands', () => {
   it('is disabled without an account, and says how to enable it', () => {
     expect(status({})).toEqual({
       state: 'disabled',
-      sentence: 'The AZTM login is disabled; set AZTM_JID and AZTM_PASSWORD (or AZTM_PASSWORD_FILE) to enable it.',
+      sentence:
+        'The AZTM login is disabled; set AZTM_USERID (or AZTM_JID) and AZTM_PASSWORD (or AZTM_PASSWORD_FILE) to enable it.',
       required: false,
       serverMode: true,
       mappedHosts: [],

@@ -59,7 +59,8 @@ const STATE_OF: Readonly<Record<LoginStep, State>> = {
 export function initialState(config: BridgeConfig): BridgeState {
   const start = { tries: 0, failure: null, boundJid: null, onlineSince: null };
   if (!config.login) {
-    const sentence = 'The AZTM login is disabled; set AZTM_JID and AZTM_PASSWORD (or AZTM_PASSWORD_FILE) to enable it.';
+    const sentence =
+      'The AZTM login is disabled; set AZTM_USERID (or AZTM_JID) and AZTM_PASSWORD (or AZTM_PASSWORD_FILE) to enable it.';
     return { ...start, state: 'disabled', sentence };
   }
   return {
@@ -73,9 +74,9 @@ export function evolveBridge(state: BridgeState, event: BridgeEvent): BridgeStat
   if (state.state === 'disabled') return state;
   switch (event.type) {
     case 'trying':
-      return { ...state, state: 'connecting', sentence: 'The AZTM login is under way.', tries: state.tries + 1 };
+      return { ...state, state: 'connecting', sentence: underWay(state), tries: state.tries + 1 };
     case 'reached':
-      return { ...state, state: STATE_OF[event.step], sentence: `The AZTM login is under way: ${event.step}.` };
+      return { ...state, state: STATE_OF[event.step], sentence: underWay(state, `: ${event.step}`) };
     case 'online':
       return {
         ...state,
@@ -102,6 +103,17 @@ export function evolveBridge(state: BridgeState, event: BridgeEvent): BridgeStat
         onlineSince: null,
       };
   }
+}
+
+/** Why the last try failed is said until one succeeds: whoever asks between two tries is not told less. */
+function underWay({ failure }: BridgeState, step = ''): string {
+  if (failure === null) return `The AZTM login is under way${step}.`;
+  return `${failure.sentence.slice(0, 400)} It is tried again now${step}.`;
+}
+
+/** True while the first try, or the first after a login that stood, has not come to an end. */
+export function isUndecided({ state, failure }: BridgeState): boolean {
+  return failure === null && state !== 'online' && state !== 'failed' && state !== 'disabled';
 }
 
 /** The pause before the next try in ms; null: not before the configuration changes. `random` in [0, 1). */

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { Bus } from '@switchyard/bus';
 import type { InputOf, OutputOf, xmppRequest, XmppStatus } from '@switchyard/contracts';
-import type { Logger, Metrics } from '@switchyard/platform';
+import { type Logger, type Metrics, partOf } from '@switchyard/platform';
 import { Acquaintances } from './acquaintances.ts';
 import { Answers } from './answers.ts';
 import { bridgeGauges, dropCounter, flawCounter, skipCounter } from './bridge-metrics.ts';
-import { type BridgeState, initialState, toStatus } from './bridge-state.ts';
+import { type BridgeState, initialState, isUndecided, toStatus, withSeat } from './bridge-state.ts';
 import { type BusCall, CarryOverBus } from './carry-over-bus.ts';
 import { IncomingChunks } from './chunks.ts';
 import type { BridgeConfig } from './config.ts';
@@ -18,8 +18,11 @@ import type { HttpResponse } from './http-exchange.ts';
 import { IncomingStreams } from './ibb.ts';
 import { Keeper, type KeeperParts } from './keeper.ts';
 import { login, type LoginOptions } from './login.ts';
+import { loginLog } from './login-log.ts';
+import { LoginSteps } from './login-steps.ts';
 import { LoginWatch } from './login-watch.ts';
 import { type Asked, type CarryCall, Outbound } from './outbound.ts';
+import type { OpenStream } from './open-stream.ts';
 import { PeerHealth } from './peer-health.ts';
 import { ACCOUNT_PRIORITY, bareOf, INBOUND_RESOURCE, Peers } from './peers.ts';
 import { PolicyFile } from './policy-file.ts';
@@ -54,6 +57,8 @@ export class Bridge {
   readonly #acquaintances: Acquaintances;
   readonly #keeper: Keeper;
   readonly #watch: LoginWatch;
+  readonly #steps: LoginSteps | undefined;
+  readonly #loginLog: Logger;
   readonly #seat: Seat | undefined;
   readonly #served: Served | undefined;
   readonly #stanzas: Stanzas;
@@ -75,18 +80,23 @@ export class Bridge {
     private readonly config: BridgeConfig,
     private readonly parts: BridgeParts,
   ) {
-    const { log, metrics } = parts;
+    const { log: base, metrics } = parts;
+    const [log, streamLog, httpLog] = [partOf(base, 'login'), partOf(base, 'stream'), partOf(base, 'interceptor')];
+    const ofStream = { ...parts, log: streamLog };
+    const ofHttp = { ...parts, log: httpLog };
     const { login: account, serviceMap } = config;
+    this.#loginLog = log;
+    this.#steps = account && new LoginSteps(account, log);
     const own = bareOf(account?.jid ?? '');
     const asking = () => this.#keeper.session;
     const health = new PeerHealth();
     this.#counters = { log, onFlaw: flawCounter(metrics) };
-    this.#counted = { onDropped: dropCounter(metrics, log), onSkipped: skipCounter(metrics, log) };
+    this.#counted = { onDropped: dropCounter(metrics, streamLog), onSkipped: skipCounter(metrics, streamLog) };
     this.#credentials = account && new Credentials(account, () => this.#tryAgain('a file of the login changed'), log);
-    this.#policy = new PolicyFile(config.peerPolicyFile, config.peerPolicy, log);
+    this.#policy = new PolicyFile(config.peerPolicyFile, config.peerPolicy, streamLog);
     const policy = () => this.#policy.policy;
     this.#cap = new StanzaCap(Math.min(config.inlineLimitBytes, INLINE_LIMIT));
-    const acquaintances = new Acquaintances({ serviceMap, policy, own: account?.jid ?? '', log });
+    const acquaintances = new Acquaintances({ serviceMap, policy, own: account?.jid ?? '', log: streamLog });
     this.#acquaintances = acquaintances;
     this.#streams = new IncomingStreams((jid) => acquaintances.isMapped(jid));
     this.#peers = new Peers((jid) => acquaintances.isMapped(jid), {
@@ -96,10 +106,10 @@ export class Bridge {
       },
       onThere: (bareJid) => health.forget(bareJid),
     });
-    this.#exchanges = new Exchanges({ ...parts, own });
+    this.#exchanges = new Exchanges({ ...ofHttp, own });
     this.#hearing = new Hearing(own);
     this.#answers = new Answers({
-      ...parts,
+      ...ofStream,
       name: this.#instance,
       take: (message, corr) => asking()?.takeAnswer(message, corr),
       isPeer: (jid) => acquaintances.isMapped(jid),
@@ -108,7 +118,7 @@ export class Bridge {
     const shared = { acquaintances, chunks: this.#chunks, exchanges: this.#exchanges, cap: this.#cap };
     const seated = () => this.#seat?.session ?? null;
     this.#served = config.serverMode
-      ? createServed(config, { ...parts, ...shared, policy, session: seated })
+      ? createServed(config, { ...ofHttp, ...shared, policy, session: seated })
       : undefined;
     this.#stanzas = new Stanzas({
       ...shared,
@@ -120,7 +130,7 @@ export class Bridge {
       answers: this.#answers,
     });
     this.#watch = new LoginWatch(initialState(config), {
-      ...parts,
+      ...ofStream,
       seat: () => this.#seat?.view ?? null,
       stands: () => asking() !== null,
       onOnline: () => this.#onOnline(),
@@ -132,7 +142,7 @@ export class Bridge {
       ...shared,
       serviceMap,
       health,
-      log,
+      log: httpLog,
       session: asking,
       bodyLimit: config.streamLimitBytes,
       peers: this.#peers,
@@ -152,6 +162,7 @@ export class Bridge {
   }
 
   start(): void {
+    this.#steps?.begin();
     this.#keeper.start();
     this.#answers.start();
     this.#carrier.start(this.parts.bus);
@@ -177,6 +188,11 @@ export class Bridge {
     return toStatus(this.config, this.#keeper.state, this.#seat?.view ?? null);
   }
 
+  /** True while it is not known yet whether the login stands. */
+  get undecided(): boolean {
+    return isUndecided(withSeat(this.#keeper.state, this.#seat?.view ?? null));
+  }
+
   /** Carries one request of a service on the bus. Rejects with AppError. */
   carry(input: InputOf<typeof xmppRequest>, call: BusCall): Promise<OutputOf<typeof xmppRequest>> {
     return this.#carrier.carry(input, call);
@@ -193,17 +209,21 @@ export class Bridge {
       ...this.#counters,
       login: (signal, onStep) => {
         const resource = `${this.config.login!.resource}.${this.#instance}.${randomBytes(3).toString('hex')}`;
-        return login(this.#loginOptions(resource), signal, onStep);
+        return this.#login(resource, signal, onStep);
       },
       handlers: { ...this.#stanzas.ofAsking(), ...this.#counted },
       session: SESSION_DEFAULTS,
-      onChange: (state) => this.#watch.take(state),
+      onChange: (state) => {
+        this.#watch.take(state);
+        this.#steps?.take(state);
+      },
     });
   }
 
   /** The session over which it answers (D1). */
   #makeSeat(): Seat {
-    const { bus, log } = this.parts;
+    const { bus } = this.parts;
+    const log = partOf(this.parts.log, 'stream');
     const name = leaseOf(this.config.login?.jid ?? '');
     const seat: Seat = new Seat({
       log,
@@ -211,7 +231,7 @@ export class Bridge {
       keeper: (onChange) =>
         new Keeper(initialState(this.config), {
           ...this.#counters,
-          login: (signal, onStep) => login(this.#loginOptions(INBOUND_RESOURCE), signal, onStep),
+          login: (signal, onStep) => this.#login(INBOUND_RESOURCE, signal, onStep),
           handlers: { ...this.#stanzas.ofServing(() => seat.session !== null), ...this.#counted },
           session: { ...SESSION_DEFAULTS, priority: ACCOUNT_PRIORITY, presence: handsOn },
           resource: INBOUND_RESOURCE,
@@ -226,6 +246,9 @@ export class Bridge {
     return seat;
   }
 
+  readonly #login = (resource: string, ...[signal, onStep]: Parameters<KeeperParts['login']>): Promise<OpenStream> =>
+    login(this.#loginOptions(resource), signal, onStep, loginLog(this.#loginLog));
+
   #loginOptions(resource: string): LoginOptions {
     const { config } = this;
     if (!config.login || !this.#credentials) throw new Error('no account');
@@ -236,7 +259,7 @@ export class Bridge {
   #tryAgain(why: string): void {
     this.#seat?.tryAgain();
     if (this.#keeper.state.state === 'online') return;
-    this.parts.log.info({ why }, 'the AZTM login is tried again');
+    this.#loginLog.info({ why }, 'the AZTM login is tried again');
     this.#keeper.tryAgain();
   }
 

@@ -11,6 +11,14 @@ export const BareJid = z
   .string()
   .regex(/^[^\s@/"&'<>:]{1,1023}@[^\s@/]{1,1023}$/, 'expected a bare JID such as agent@example.org');
 
+/** user@domain, or the user alone: the domain is then that of AZTM_DOMAIN. */
+export const UserId = z
+  .string()
+  .regex(
+    /^[^\s@/"&'<>:]{1,1023}(@[^\s@/]{1,1023})?$/,
+    'expected an account such as agent@example.org, or its user alone beside AZTM_DOMAIN',
+  );
+
 /** A name or an address: the port is a variable of its own. */
 export const Host = z
   .string()
@@ -69,14 +77,6 @@ function unreadable(error: unknown): string {
   const why = (error as NodeJS.ErrnoException).code ?? 'unknown';
   return `cannot be read (${why}): name a file that this service may read`;
 }
-
-/** The old library is configured in Python's words. */
-const LEVELS_OF_PYTHON: Readonly<Record<string, string>> = { warning: 'warn', critical: 'error', notset: 'trace' };
-
-export const LogLevel = z
-  .string()
-  .transform((text) => LEVELS_OF_PYTHON[text.toLowerCase()] ?? text.toLowerCase())
-  .pipe(z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']));
 
 /** SHA-256 of a certificate, as openssl prints it or without the colons. */
 export const Fingerprint = z

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { describe, expect, it } from '@jest/globals';
 import { describeConfig, parseConfig } from '@switchyard/platform';
-import { type BridgeConfig, Config, unknownVariables, withArguments } from './config.ts';
+import { type BridgeConfig, Config, unknownVariables } from './config.ts';
 
 const LOGIN = { AZTM_JID: 'agent@example.org', AZTM_PASSWORD: 'canary-31415' };
 const problems = (env: Record<string, string>) => {
@@ -87,12 +87,6 @@ describe('configuration', () => {
     ]);
   });
 
-  it('takes --no-server-mode for AZTM_SERVER_MODE=false, and no other argument', () => {
-    expect(config(withArguments(['--no-server-mode'], { AZTM_SERVER_MODE: 'true' }) as never).serverMode).toBe(false);
-    expect(withArguments([], { A: 'b' })).toEqual({ A: 'b' });
-    expect(() => withArguments(['--server'], {})).toThrow('--no-server-mode');
-  });
-
   it('understands the environment of the old library as it is', () => {
     const old = config({
       ...LOGIN,
@@ -104,8 +98,12 @@ describe('configuration', () => {
       AZTM_LOG_LEVEL: 'DEBUG',
       SERVICE_MAP: '{"researcher.example": "researcher@example.org"}',
     });
-    expect(old).toMatchObject({ logLevel: 'debug', login: { tls: 'starttls', timeoutMs: 60_000 } });
-    expect(config({ AZTM_LOG_LEVEL: 'WARNING' }).logLevel).toBe('warn');
+    expect(old).toMatchObject({ logLevel: 'info', login: { tls: 'starttls', timeoutMs: 60_000 } });
+    expect(old.logLevels.of['xmpp-bridge.login']).toBe('debug');
+    expect(config({ ...LOGIN, LOG_LEVEL: 'DEBUG', AZTM_LOG_LEVEL: 'WARNING' })).toMatchObject({
+      logLevel: 'debug',
+      logLevels: { of: { 'xmpp-bridge.login': 'warn', 'xmpp-bridge.stream': 'warn' } },
+    });
     expect(config({ ...LOGIN, XMPP_USE_TLS: 'true' }).login).toMatchObject({ tls: 'starttls' });
     expect(problems({ ...LOGIN, XMPP_USE_TLS: 'false' }).map(({ variable }) => variable)).toEqual(['AZTM_TLS']);
   });
@@ -142,7 +140,30 @@ describe('configuration', () => {
     ]);
   });
 
+  it('takes AZTM_USERID before AZTM_JID, and gives a user alone the domain', () => {
+    const jid = (env: Record<string, string>) => config({ ...LOGIN, ...env }).login?.jid;
+    expect(jid({ AZTM_USERID: 'other@example.com' })).toBe('other@example.com');
+    expect(jid({ AZTM_USERID: 'other', AZTM_DOMAIN: 'example.net' })).toBe('other@example.net');
+    expect(jid({ AZTM_USERID: 'other', XMPP_DOMAIN: 'example.net' })).toBe('other@example.net');
+    expect(problems({ ...LOGIN, AZTM_USERID: 'other' })).toEqual([
+      { variable: 'AZTM_USERID', value: 'other', remedy: 'has no domain: write user@domain, or set AZTM_DOMAIN' },
+    ]);
+    const loop = { AZTM_USERID: 'other@example.com', SERVICE_MAP: '{"a.example": "other@example.com"}' };
+    expect(problems({ ...LOGIN, ...loop })).toMatchObject([{ variable: 'SERVICE_MAP' }]);
+  });
+
+  it('takes AZTM_REQUIRE_TLS as the old library means it: never in clear text, and no less than that without it', () => {
+    const local = { ...LOGIN, AZTM_TLS: 'off', AZTM_HOST: '127.0.0.1' };
+    expect(problems({ ...local, AZTM_REQUIRE_TLS: 'True' })).toEqual([
+      { variable: 'AZTM_REQUIRE_TLS', value: 'True', remedy: expect.stringContaining('AZTM_TLS=off forbids it') },
+    ]);
+    expect(config({ ...LOGIN, AZTM_REQUIRE_TLS: '1' }).login?.tls).toBe('auto');
+    expect(config({ ...LOGIN, AZTM_REQUIRE_TLS: 'false' }).login?.tls).toBe('auto');
+  });
+
   it.each<[string, Record<string, string>, string]>([
+    ['a user with a resource', { AZTM_USERID: 'a@b/c', AZTM_PASSWORD: 'x' }, 'AZTM_USERID'],
+    ['a flag that is neither', { ...LOGIN, AZTM_REQUIRE_TLS: 'perhaps' }, 'AZTM_REQUIRE_TLS'],
     ['a JID with a resource', { ...LOGIN, AZTM_JID: 'agent@example.org/work' }, 'AZTM_JID'],
     ['a JID without a user', { ...LOGIN, AZTM_JID: 'example.org' }, 'AZTM_JID'],
     ['an account without a password', { AZTM_JID: 'agent@example.org' }, 'AZTM_PASSWORD'],

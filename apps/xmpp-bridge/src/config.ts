@@ -4,13 +4,17 @@ import {
   describeConfig,
   flag,
   integer,
+  LOG_VARIABLES,
+  LogLevel,
   OPS_VARIABLES,
   opsAccessOf,
+  Truth,
+  withAztmLevel,
 } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
-import { domainOf, passwordIn, withRules } from './config-rules.ts';
-import { BareJid, CaFile, Fingerprint, Host, LogLevel, PasswordFile, PeerPolicyFile } from './config-values.ts';
+import { accountOf, domainOf, passwordIn, withRules } from './config-rules.ts';
+import { BareJid, CaFile, Fingerprint, Host, PasswordFile, PeerPolicyFile, UserId } from './config-values.ts';
 
 const A_PORT = 'expected a port from 1 to 65535';
 const SOME_SECONDS = 'expected seconds from 1 to 600';
@@ -23,14 +27,20 @@ export const Variables = z.object({
     .default(0)
     .describe('Port of /health, /readiness and /metrics; 0: any free one; off: none is opened'),
   ...OPS_VARIABLES,
-  LOG_LEVEL: LogLevel.default('info').describe('Least level that is logged').meta({ alias: 'AZTM_LOG_LEVEL' }),
+  ...LOG_VARIABLES,
+  AZTM_LOG_LEVEL: LogLevel.optional().describe(
+    'Least level of the AZTM loggers alone (the parts login, stream and interceptor), whatever LOG_LEVEL is; unset: as LOG_LEVEL',
+  ),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
   OTEL_SERVICE_NAME: z.string().default('switchyard-xmpp-bridge').describe('Service name in traces'),
   DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for finishing work on SIGTERM'),
 
+  AZTM_USERID: UserId.optional()
+    .describe('Account of the login, user@domain, or the user alone beside AZTM_DOMAIN; wins over AZTM_JID')
+    .meta({ isShown: true }),
   AZTM_JID: BareJid.optional()
-    .describe('Account of the login, user@domain; unset: the bridge is disabled')
-    .meta({ alias: 'AZTM_USERID', isShown: true }),
+    .describe('Account of the login, user@domain; neither this nor AZTM_USERID set: the bridge is disabled')
+    .meta({ isShown: true }),
   AZTM_PASSWORD: z.string().min(1).max(1_024).optional().describe('Password of the account'),
   AZTM_PASSWORD_FILE: PasswordFile.optional().describe(
     'File with the password in place of AZTM_PASSWORD; read again when it changes, and on SIGHUP',
@@ -51,7 +61,7 @@ export const Variables = z.object({
     .min(1)
     .max(255)
     .optional()
-    .describe('XMPP domain that the certificate is checked against; unset: that of the JID')
+    .describe('XMPP domain that the certificate is checked against; unset: that of the account')
     .meta({ alias: 'XMPP_DOMAIN' }),
   AZTM_TLS: z
     .string()
@@ -60,6 +70,9 @@ export const Variables = z.object({
     .default('auto')
     .describe('How the connection is secured; off only for a loopback server; true and false mean starttls and off')
     .meta({ alias: 'XMPP_USE_TLS' }),
+  AZTM_REQUIRE_TLS: Truth.optional().describe(
+    'Of the AZTM library: true refuses AZTM_TLS=off; false changes nothing, as no login here falls back to clear text',
+  ),
   AZTM_VALIDATE_CERT: flag(true).describe('Check the certificate; false only for tests, and loudly'),
   AZTM_CA_FILE: CaFile.optional().describe('File with the CA certificates to trust beside the system’s'),
   AZTM_ALLOW_PLAIN: flag(false).describe('Consent to the SASL mechanism PLAIN, over verified TLS only'),
@@ -106,18 +119,19 @@ export const Config = Rules.transform((env, context) => ({
   opsPort: env.OPS_PORT === 'off' ? null : env.OPS_PORT,
   ops: opsAccessOf(env),
   logLevel: env.LOG_LEVEL,
+  logLevels: withAztmLevel(env.LOG_LEVELS, env.AZTM_LOG_LEVEL),
   telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
   drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   login:
-    env.AZTM_JID === undefined || passwordIn(env) === undefined
+    accountOf(env) === undefined || passwordIn(env) === undefined
       ? undefined
       : {
-          jid: env.AZTM_JID,
+          jid: accountOf(env)!,
           password: passwordIn(env)!,
           passwordFile: env.AZTM_PASSWORD_FILE?.path,
           host: env.AZTM_HOST,
           port: env.AZTM_PORT,
-          domain: domainOf(env.AZTM_JID),
+          domain: domainOf(accountOf(env)!),
           tls: env.AZTM_TLS,
           validateCertificate: env.AZTM_VALIDATE_CERT,
           caFile: env.AZTM_CA_FILE,
@@ -128,6 +142,7 @@ export const Config = Rules.transform((env, context) => ({
           timeoutMs: env.AZTM_XMPP_TIMEOUT * 1_000,
         },
   required: env.AZTM_REQUIRED,
+  requireTls: env.AZTM_REQUIRE_TLS,
   serverMode: env.AZTM_SERVER_MODE,
   peerPolicy: env.AZTM_PEER_POLICY.policy,
   peerPolicyFile: env.AZTM_PEER_POLICY.file,
@@ -146,15 +161,4 @@ export function unknownVariables(env: Readonly<Record<string, string | undefined
   return Object.keys(env)
     .filter((name) => /^(AZTM|XMPP)_/.test(name) && name !== 'XMPP_URL' && !known.has(name))
     .sort();
-}
-
-/**
- * The environment with what the command line says: `--no-server-mode` is AZTM_SERVER_MODE=false. Throws, with a
- * sentence for the person, where it says anything else.
- */
-export function withArguments(args: readonly string[], env: Record<string, string | undefined>): typeof env {
-  const unknown = args.find((each) => each !== '--no-server-mode');
-  if (unknown !== undefined)
-    throw new Error(`unknown argument "${unknown}"; there is --no-server-mode, the rest is set in the environment`);
-  return args.length > 0 ? { ...env, AZTM_SERVER_MODE: 'false' } : env;
 }

@@ -200,7 +200,11 @@ function judgeBinding(facts: LoginFacts, failed: number | null): Verdict | null 
   const refused = bindings.filter(({ outcome }) => outcome === 'refused').map(({ type }) => type);
   const name = plus[0]!;
   if (refused.length === 0) return ok(say.bound(accepted), evidence);
-  if (accepted.length === 0) return fail(say.bindingCauseB(name, refused, fingerprint), evidence);
+  if (accepted.length === 0) {
+    const causeB = say.bindingCauseB(name, refused, fingerprint);
+    // A login that stands without it, or fails of something else, is told further on.
+    return failed === 14 || binding === 'require' ? fail(causeB, evidence) : warn(causeB, evidence);
+  }
   const sentence = say.bindingCauseA(name, refused, accepted, announced);
   // Where binding is asked for and the type that the server computes is none that we may use, nothing works.
   return failed === 14 || (binding === 'require' && failed !== null)
@@ -212,6 +216,8 @@ function judgeBinding(facts: LoginFacts, failed: number | null): Verdict | null 
 function failure(facts: LoginFacts, number: CheckNumber): Verdict {
   const { failure: failed, transcript, certificate, fingerprint, stepMs, target } = facts;
   const { code, step, sentence } = failed!;
+  const unbound = facts.bindings.filter(({ outcome }) => outcome === 'refused');
+  const isEndedOnTheWay = code === 'TLS_REOFFERED' && unbound.length > 0 && unbound.length === facts.bindings.length;
   const told =
     code === 'TIMEOUT'
       ? say.silent(step, stepMs / 1_000, transcript.answered, `${target.host}:${target.port}`) +
@@ -220,10 +226,17 @@ function failure(facts: LoginFacts, number: CheckNumber): Verdict {
         ? say.expired(certificate.validTo, facts.now)
         : code === 'STREAM_ERROR' && number === 17
           ? say.streamError(conditionIn(transcript), sentence)
-          : sentence;
+          : isEndedOnTheWay
+            ? say.tlsEndedOnTheWay()
+            : sentence;
   const seen =
     number === 15
-      ? [...transcript.outline, ...transcript.features, ...singleConnection(transcript)]
+      ? [
+          ...transcript.outline,
+          ...transcript.features,
+          ...unbound.map(({ type, said }) => `${type}: ${said}`),
+          ...singleConnection(transcript),
+        ]
       : number >= 7 && number <= 10
         ? certificateLines(certificate, fingerprint)
         : number <= 3

@@ -22,15 +22,19 @@ export function judgeConfiguration(
     if (jid === undefined) return { ...skipped(DISABLED), evidence: unread };
     const names = unknown.slice(0, 4).join(', ');
     return unknown.length > 0
-      ? warn(`AZTM_JID is ${jid}; not known, and of no effect: ${names}. Compare docs/reference/config.md.`, unread)
-      : ok(`AZTM_JID is ${jid}.`);
+      ? warn(
+          `The account of the login is ${jid}; not known, and of no effect: ${names}. Compare docs/reference/config.md.`,
+          unread,
+        )
+      : ok(`The account of the login is ${jid}.`);
   }
   const told = sentenceOf(first);
   const sentence = problems.length > 1 ? `${told} (${problems.length} problems in all)` : told;
   const lines = problems.map(({ variable, value, remedy }) => `${variable}=${value}: ${remedy}`.slice(0, 2_000));
   return fail(sentence, [...lines, ...unread]);
 }
-const DISABLED = 'AZTM_JID is not set: the bridge is disabled. Set AZTM_JID and AZTM_PASSWORD to enable it.';
+const DISABLED =
+  'Neither AZTM_USERID nor AZTM_JID is set: the bridge is disabled. Set one of them and AZTM_PASSWORD to enable it.';
 
 function sentenceOf({ variable, value, remedy }: Problem): string {
   if (variable === 'AZTM_JID' && /bare JID/.test(remedy))

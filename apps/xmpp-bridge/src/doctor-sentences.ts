@@ -73,6 +73,13 @@ export const bindingCauseB = (mechanism: string, refused: readonly string[], fin
   'Credentials are right. Cause B: something between you and the server ends TLS. Certificate fingerprint (SHA-256) seen ' +
   `here: ${fingerprint}; compare it on the server.`;
 
+/** Both signs together: the one that the server gave before SASL, and the one after it. */
+export const tlsEndedOnTheWay = (): string =>
+  'Something between this machine and the server ends TLS: the server refused every channel binding ("Invalid channel ' +
+  'binding") and, after a login that succeeded over one connection, asked for STARTTLS again ("Use of STARTTLS required", a ' +
+  'timeout of 60 s in older clients), which it does not do on a connection that it has encrypted itself; host, port, TLS ' +
+  'mode and password are correct.';
+
 const MEANING: Readonly<Record<string, string>> = {
   'policy-violation': 'a limit of the server was crossed: a stanza too big, too many unacknowledged, or too fast.',
   'system-shutdown': 'the server is going down; wait and try again.',

@@ -16,7 +16,7 @@ import { type ChannelBinding, prove } from './scram.ts';
 import type { OpenStream, StreamListener } from './open-stream.ts';
 import { PinError, SecureSocket, type Trust } from './secure-socket.ts';
 import { firstBytesFailure, socketFailure } from './socket-failure.ts';
-import type { Target } from './targets.ts';
+import type { Target, Where } from './targets.ts';
 import { serialised } from './stanza-text.ts';
 import { XmlStream } from './xml-stream.ts';
 
@@ -47,6 +47,10 @@ export type OnStep = (step: LoginStep) => void;
 
 /** Hears what goes over the wire, as it is: secrets are in it. For a diagnosis (transcript.ts). */
 export interface LoginTap {
+  /** The servers that are tried, best first. */
+  lookedUp?(where: Where, targets: readonly Target[]): void;
+  /** What the login machine was told, and what it made of it. */
+  moved?(event: LoginEvent, before: LoginState, actions: readonly LoginAction[]): void;
   /** One of several addresses of the server did not take the connection. */
   addressFailed(address: string, code: string): void;
   connected(target: Target, socket: SecureSocket): void;
@@ -64,6 +68,8 @@ export class Attempt {
   #owner: StreamListener | null = null;
   #closedWhy: string | null = null;
   #lastText = '';
+  /** Headers of the server on the stream that is open. */
+  #headers = 0;
   #resolve!: (stream: OpenStream) => void;
   #reject!: (error: LoginError) => void;
   #settled = false;
@@ -123,6 +129,8 @@ export class Attempt {
       onText: (text: string) => {
         this.#lastText = text;
         this.tap?.received(text);
+        if (this.#beginsAgain(text))
+          return this.#take({ type: 'broken', code: 'TLS_REOFFERED', sentence: say.tlsReoffered() });
         this.#stream.write(text);
       },
       onClose: () => this.#closed('the server closed the connection'),
@@ -130,7 +138,18 @@ export class Attempt {
     };
   }
 
+  /**
+   * A header within the authenticated stream is that of another one, which asks for TLS as the first one did. As XML it would
+   * be an element without end.
+   */
+  #beginsAgain(text: string): boolean {
+    if (this.#settled || !this.#state.authenticated) return false;
+    this.#headers += text.split('<stream:stream').length - 1;
+    return this.#headers > 1;
+  }
+
   #newStream(): XmlStream {
+    this.#headers = 0;
     const stream: XmlStream = new XmlStream({
       onHeader: () => this.#take({ type: 'header' }),
       onElement: (element) => {
@@ -155,6 +174,7 @@ export class Attempt {
   #take(event: LoginEvent): void {
     if (this.#settled) return;
     const { state, actions } = advance(this.#state, event, this.#context);
+    this.tap?.moved?.(event, this.#state, actions);
     if (state.step !== this.#state.step) this.onStep(state.step);
     this.#state = state;
     for (const action of actions) this.#do(action);

@@ -152,7 +152,7 @@ function onElement(state: LoginState, element: Element, context: LoginContext): 
 function onFeatures(state: LoginState, features: Element, context: LoginContext): Advance {
   const starttls = features.getChild('starttls', NS.tls);
   if (state.authenticated) {
-    if (starttls) return fail(state, 'TLS_REOFFERED', say.tlsReoffered()); // M2
+    if (stanzas.asksForTls(features)) return fail(state, 'TLS_REOFFERED', say.tlsReoffered()); // M2
     if (!features.getChild('bind', NS.bind)) return fail(state, 'NO_BIND', say.noBind());
     const element = stanzas.bind(context.bindId, context.resource);
     return go(state, { step: 'binding a resource', awaits: 'bind' }, { do: 'send', element });
@@ -254,12 +254,15 @@ function onBind(state: LoginState, element: Element, context: LoginContext): Adv
     : fail(state, 'BIND_REFUSED', say.bindRefused(condition));
 }
 
+/** "Use of STARTTLS required", and what other servers and proxies make of it. */
+const TLS_REQUIRED = /\b(starttls|tls|handshake|encryption)\b.{0,40}\brequired\b/i;
+
 function onStreamError(state: LoginState, element: Element, context: LoginContext): Advance {
   const condition = stanzas.conditionOf(element);
   const text = element.getChildText('text', NS.streamErrors) ?? '';
   if (condition === 'host-unknown') return fail(state, 'HOST_UNKNOWN', say.hostUnknown(context.domain));
   if (condition === 'conflict') return fail(state, 'REPLACED', say.conflict(context.resource));
-  if (state.authenticated && /starttls required/i.test(text)) return fail(state, 'TLS_REOFFERED', say.tlsReoffered());
+  if (state.authenticated && TLS_REQUIRED.test(text)) return fail(state, 'TLS_REOFFERED', say.tlsReoffered());
   return fail(state, 'STREAM_ERROR', say.streamError(condition, text));
 }
 

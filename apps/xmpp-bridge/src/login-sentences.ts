@@ -67,7 +67,7 @@ export const loggedInUnbound = (type: string): string =>
 
 export const notAuthorized = (account: string, text: string): string =>
   `not-authorized: the user or password of ${account} is wrong (host and TLS are fine)${text === '' ? '' : `; the server says ${quoted(text)}`}. ` +
-  'It is not tried again until AZTM_JID or its password (AZTM_PASSWORD, or the file of it) changes.';
+  'It is not tried again until the account (AZTM_USERID or AZTM_JID) or its password (AZTM_PASSWORD, or the file of it) changes.';
 
 export const accountDisabled = (condition: string): string =>
   `${condition}: the account may not log in; ask the operator of the XMPP server.`;

@@ -39,6 +39,13 @@ export const stanzas = {
     xml('auth', { xmlns: NS.sasl, mechanism: 'PLAIN' }, encoded(`\0${user}\0${password}`)),
   bind: (id: string, resource: string) =>
     xml('iq', { type: 'set', id }, xml('bind', { xmlns: NS.bind }, xml('resource', {}, resource))),
+  /** STARTTLS, also under the names that proxies give it, among the features of a stream. */
+  asksForTls: (features: Element) =>
+    features
+      .getChildElements()
+      .some(
+        (feature) => /^(starttls|handshake)$/.test(feature.getName()) || /[:-]tls$/.test(feature.attrs['xmlns'] ?? ''),
+      ),
   decoded: (element: Element) => Buffer.from(element.text(), 'base64').toString('utf8'),
   saslOffer: (features: Element) => ({
     mechanisms: textsOf(features.getChild('mechanisms', NS.sasl), 'mechanism'),

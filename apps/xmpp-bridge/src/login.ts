@@ -41,6 +41,7 @@ export async function login(
     note(step);
     const found = await orAborted(findTargets(options, options.dns), limited.signal, late);
     if ('none' in found) throw new LoginError(loginFailure('DNS', step, found.none));
+    tap?.lookedUp?.(options, found.targets);
     let failed: LoginError | undefined;
     for (const [n, target] of found.targets.entries()) {
       const left = found.targets.length - 1 - n;

@@ -1,10 +1,11 @@
 import { EXIT_CONFIG, launch, loadConfig } from '@switchyard/platform';
 import { createXmppBridge } from './app.ts';
-import { Config, unknownVariables, withArguments } from './config.ts';
+import { withArguments } from './arguments.ts';
+import { Config, unknownVariables } from './config.ts';
 
-let environment = process.env;
+let environment: Record<string, string | undefined> = process.env;
 try {
-  environment = withArguments(process.argv.slice(2), process.env);
+  environment = await withArguments(process.argv.slice(2), process.env);
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
   process.exit(EXIT_CONFIG);
