@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { renderAccess } from './access.mjs';
 import { renderAsyncApi } from './asyncapi.mjs';
-import { renderConfig, renderEnvExample } from './config.mjs';
+import { renderConfig, renderEnvExample, renderEnvLocalExample } from './config.mjs';
 import { renderDashboards } from './dashboards.mjs';
 import { renderErrors } from './errors.mjs';
 import { renderNatsPermissions } from './nats-permissions.mjs';
@@ -50,8 +50,9 @@ export async function renderAll() {
   documents.set('docs/reference/openapi.json', json(buildOpenApi()));
   for (const [path, dashboard] of renderDashboards()) documents.set(path, json(dashboard));
   const configs = await readConfigs();
-  documents.set('docs/reference/config.md', renderConfig(configs));
+  documents.set('docs/reference/config.md', renderConfig(configs, await built('libs/platform/dist/index.js')));
   documents.set('.env.example', renderEnvExample(configs));
+  documents.set('.env.local.example', renderEnvLocalExample(configs));
   documents.set('apps/cli/src/service-variables.ts', renderServiceVariables(configs));
   return documents;
 }
