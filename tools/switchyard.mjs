@@ -26,15 +26,22 @@ async function main(argv) {
     console.error(unknownVerb(word));
     return USAGE;
   }
-  const envFile = join(ROOT, '.env');
-  if (existsSync(envFile)) process.loadEnvFile(envFile);
+  // A variable that is set already stays: the environment of the call wins over .env.local, and that over .env.
+  for (const envFile of ['.env.local', '.env'].map((name) => join(ROOT, name)))
+    if (existsSync(envFile)) process.loadEnvFile(envFile);
   if (word === 'test') return (await import('./bootstrap/test.mjs')).test(rest);
 
   const helpOnly = rest.includes('--help') || rest.includes('-h');
   const built = isThere('apps', 'cli', 'dist', 'main.js') && isThere('node_modules');
   if (word === 'run' && !helpOnly && rest.every((arg) => arg.trim() === '')) {
-    console.error('What is the task? ./switchyard run "What is the weather in London?"');
-    return USAGE;
+    // Asked for before the set-up: nobody waits for a minute to be asked then.
+    const { askForTask, NO_TASK } = await import('../apps/cli/task.mjs');
+    const task = await askForTask();
+    if (task === '') {
+      console.error(NO_TASK);
+      return USAGE;
+    }
+    argv = ['run', '--', task];
   }
   if (verb?.setUp && !helpOnly) await (await import('./bootstrap/set-up.mjs')).setUp();
   else if (!built) {

@@ -9,13 +9,14 @@
 export const VERBS = [
   {
     name: 'run',
-    usage: 'run "task" [options]',
-    summary: 'Set up and start what is missing, run a task, show it live, print the answer.',
+    usage: 'run ["task"] [options]',
+    summary:
+      'Set up and start what is missing, run a task, show it live, print the answer. Without a task it is asked for, or read from standard input.',
     setUp: true,
   },
   {
     name: 'up',
-    usage: 'up [--detach] [--apply]',
+    usage: 'up [--detach] [--apply] [--aztm-userid JID] [options]',
     summary: 'Start everything that is not running. Without --detach, stay and report.',
     setUp: true,
   },

@@ -5,6 +5,17 @@ import { EXIT, UserError } from './user-error.ts';
 type Options = NonNullable<ParseArgsConfig['options']>;
 type OptionsHelp = readonly (readonly [option: string, meaning: string])[];
 
+/** Where the command (sh) puts the value of --aztm-password. */
+export const FROM_SHELL = 'SWITCHYARD_AZTM_PASSWORD';
+
+/** Who logs in to the AZTM transport (aztm-flags.ts). */
+const LOGIN = {
+  'aztm-userid': { type: 'string' },
+  'aztm-password': { type: 'string' },
+  'aztm-password-file': { type: 'string' },
+} as const;
+const AZTM = { ...LOGIN, 'no-server-mode': { type: 'boolean' } } as const;
+
 export const VERB_OPTIONS = {
   run: {
     thread: { type: 'string' },
@@ -16,8 +27,14 @@ export const VERB_OPTIONS = {
     view: { type: 'string' },
     replicas: { type: 'string' },
     apply: { type: 'boolean' },
+    ...AZTM,
   },
-  up: { detach: { type: 'boolean', short: 'd' }, apply: { type: 'boolean' }, replicas: { type: 'string' } },
+  up: {
+    detach: { type: 'boolean', short: 'd' },
+    apply: { type: 'boolean' },
+    replicas: { type: 'string' },
+    ...AZTM,
+  },
   down: {},
   status: { json: { type: 'boolean' } },
   tail: { event: { type: 'string' }, json: { type: 'boolean' }, user: { type: 'string' }, role: { type: 'string' } },
@@ -69,7 +86,7 @@ export const VERB_OPTIONS = {
     role: { type: 'string' },
     replicas: { type: 'string' },
   },
-  doctor: { only: { type: 'string' }, timeout: { type: 'string' }, json: { type: 'boolean' } },
+  doctor: { only: { type: 'string' }, timeout: { type: 'string' }, json: { type: 'boolean' }, ...LOGIN },
   nats: {
     login: { type: 'string' },
     as: { type: 'string' },
@@ -113,6 +130,16 @@ const WHO: OptionsHelp = [
   ['--role ROLE', 'user, admin or auditor'],
 ];
 
+const HOW_TO_LOGIN: OptionsHelp = [
+  ['--aztm-userid JID', 'the account of the AZTM login, user@domain; default AZTM_USERID, else AZTM_JID'],
+  ['--aztm-password -', 'its password: - reads standard input; a value is moved away from the command line'],
+  ['--aztm-password-file FILE', 'its password, in a file; default AZTM_PASSWORD; at a terminal it is asked for'],
+];
+const AZTM_HELP: OptionsHelp = [
+  ...HOW_TO_LOGIN,
+  ['--no-server-mode', 'peers cannot call us; as AZTM_SERVER_MODE=false'],
+];
+
 const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
   run: [
     ['--thread ID', 'continue a conversation'],
@@ -123,12 +150,14 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
     ['--view all', 'with --json: every event, not only the documented view'],
     ['--replicas APP=N', 'how many of an app to run, where the stack is started'],
     ['--apply', 'start a running stack again where this call has other settings; else such a call is refused'],
+    ...AZTM_HELP,
   ],
   up: [
     ['--detach, -d', 'return when everything is ready'],
     ['--apply', 'start a running stack again with the settings of this call (environment and .env), all of them;'],
     ['', 'without it a call whose settings differ names them, leaves the stack as it is, and exits with 78'],
     ['--replicas APP=N', 'how many of an app to run, e.g. orchestrator=2; also SWITCHYARD_REPLICAS'],
+    ...AZTM_HELP,
   ],
   status: [['--json', 'the content of .switchyard/status.json']],
   tail: [
@@ -197,6 +226,7 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
     ['--only GROUP', 'machine, xmpp, peers, nats, postgres, redis or model'],
     ['--timeout SECONDS', 'how long one question, or one step of the AZTM login, may stay silent; default 5'],
     ['--json', 'one JSON document: version, verdict, sentence, checks'],
+    ...HOW_TO_LOGIN,
   ],
   nats: [
     ['context', 'write a context of the stock client `nats` for this stack'],

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { overview, unknownVerb, VERBS } from '../verbs.mjs';
-import { parseVerb, type VerbName, verbHelp } from './arguments.ts';
+import { FROM_SHELL, parseVerb, VERB_OPTIONS, type VerbName, verbHelp } from './arguments.ts';
 import { Refused } from './gateway-client.ts';
 import { placeOf } from './place.ts';
 import { EXIT, UserError } from './user-error.ts';
-import { contextOf, type Verb } from './verb.ts';
+import { contextOf, type Verb, type VerbContext } from './verb.ts';
 
 /** Each verb is loaded when it is called: a warm `run` starts its task within a second of being typed. */
 const LOAD: Readonly<Record<VerbName, () => Promise<Verb>>> = {
@@ -61,6 +61,21 @@ const completion: Verb = async ({ positionals, print }) => {
   return EXIT.ok;
 };
 
+/** With what options say of the AZTM login in its environment. What it takes is loaded where one of them is given. */
+async function withFlags(context: VerbContext, name: string): Promise<VerbContext> {
+  const isMoved = context.environment[FROM_SHELL] !== undefined;
+  if (!isMoved && !Object.keys(context.values).some((option) => /^(aztm-|no-server-mode$)/.test(option)))
+    return context;
+  if (isMoved && !Object.hasOwn(VERB_OPTIONS[name as VerbName], 'aztm-password'))
+    throw new UserError(`"${name}" has no option --aztm-password. See ./switchyard ${name} --help.`, EXIT.usage);
+  const [{ withAztmFlags }, { askSecret }] = await Promise.all([import('./aztm-flags.ts'), import('./ask-secret.ts')]);
+  const { stdin, stderr } = process;
+  const ask = (question: string) => askSecret(question, stdin, (text) => void stderr.write(text));
+  const { remark } = context;
+  const sources = { stdin, ask: stdin.isTTY && stderr.isTTY ? ask : undefined, remark, cwd: process.cwd() };
+  return { ...context, environment: await withAztmFlags(context, sources) };
+}
+
 async function dispatch(argv: readonly string[], root: string): Promise<number> {
   const [word = 'help', ...rest] = argv;
   const name = word === '--version' ? 'version' : ['--help', '-h'].includes(word) ? 'help' : word;
@@ -72,7 +87,7 @@ async function dispatch(argv: readonly string[], root: string): Promise<number> 
     context.print(verbHelp(name));
     return EXIT.ok;
   }
-  return (await load())(context);
+  return (await load())(await withFlags(context, name));
 }
 
 /** Runs one command and answers its exit code. What a person can act on is shown without a stack. */

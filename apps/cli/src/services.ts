@@ -10,6 +10,7 @@ import {
   serviceEnvironment,
   type StackAddresses,
 } from './environment.ts';
+import { lastWords } from './last-words.ts';
 import { logFile, type Place } from './place.ts';
 import type { Ports } from './ports.ts';
 import type { Running } from './supervised.ts';
@@ -43,7 +44,13 @@ function launchNode(place: Place, name: string, app: string, url: string, env: R
     env,
     stopSignal: 'SIGTERM',
   });
-  return { pid: child.pid, url, exited: child.exited, stop: () => child.stop() };
+  return {
+    pid: child.pid,
+    url,
+    exited: child.exited,
+    lastWords: () => lastWords(child.tail),
+    stop: () => child.stop(),
+  };
 }
 
 /** The development model and the mock agent: neither needs a server. */

@@ -13,6 +13,7 @@ import { changedSettings, gatewayAddress, settingsOf, unmentionedSettings, withR
 import { settingsKey } from './settings-key.ts';
 import { closeState } from './closed-state.ts';
 import { currentBuild } from './build-stamp.ts';
+import { notReadyOf } from './not-ready.ts';
 import type { SupervisorMessage } from './supervisor-main.ts';
 import { EXIT, UserError } from './user-error.ts';
 
@@ -22,6 +23,8 @@ const STOP_LIMIT_MS = 60_000;
 /** What a verb hears while the stack starts. */
 export interface StackListener {
   onProgress(name: string, text: string, ms?: number): void;
+  /** A step of the start. */
+  onStep(line: string): void;
   onNotice(line: string): void;
 }
 
@@ -30,6 +33,8 @@ export interface Stack {
   readonly model: string;
   /** False where it ran already. */
   readonly started: boolean;
+  /** Who is not ready, each with its reason. */
+  readonly notReady: readonly string[];
   /** Settings that it was started with and this call does not mention: they stay as they are. */
   readonly unmentioned: readonly string[];
 }
@@ -113,17 +118,17 @@ function spawnSupervisor(place: Place, environment: Environment): ChildProcess {
   }
 }
 
-async function start(place: Place, environment: Environment, listener: StackListener): Promise<void> {
+async function start(place: Place, environment: Environment, listener: StackListener): Promise<readonly string[]> {
   const child = spawnSupervisor(place, environment);
-  await new Promise<void>((resolve, reject) => {
+  return await new Promise<readonly string[]>((resolve, reject) => {
     const limit = setTimeout(
       () => reject(new UserError(`the stack did not start within ${START_LIMIT_MS / 1000} s`, 1)),
       START_LIMIT_MS,
     );
-    const settle = (error?: Error): void => {
+    const settle = (outcome: Error | readonly string[]): void => {
       clearTimeout(limit);
-      if (error) reject(error);
-      else resolve();
+      if (outcome instanceof Error) reject(outcome);
+      else resolve(outcome);
     };
     child.once('error', (error) => settle(error));
     child.once('exit', (code) =>
@@ -132,8 +137,9 @@ async function start(place: Place, environment: Environment, listener: StackList
     child.on('message', (message: SupervisorMessage) => {
       if (message.kind === 'progress') listener.onProgress(message.name, message.text, message.ms);
       else if (message.kind === 'notice') listener.onNotice(message.line);
-      else if (message.kind === 'failed') settle(new UserError(message.message, 1));
-      else settle();
+      else if (message.kind === 'step') listener.onStep(message.line);
+      else if (message.kind === 'failed') settle(new UserError(message.message, message.exitCode ?? EXIT.failed));
+      else settle(message.notReady);
     });
   }).finally(() => {
     child.removeAllListeners();
@@ -187,13 +193,23 @@ export function reasonToRestart(
   return reasons.length > 0 ? reasons.join('; ') : undefined;
 }
 
+/** What is not set needs no check; a warm `run` does not wait for the code of one. */
+async function withKnownLevels(given: Environment, listener: StackListener): Promise<Environment> {
+  if (!given['LOG_LEVEL'] && !given['LOG_LEVELS'] && !given['AZTM_LOG_LEVEL']) return given;
+  const { checkedLevels, withLevels } = await import('./log-settings.ts');
+  const unknown = checkedLevels(given);
+  if (unknown !== undefined) listener.onNotice(unknown);
+  return withLevels(given);
+}
+
 /** The running stack of this clone, started where it does not run. */
 export async function ensureStack(
   place: Place,
-  asked: Environment,
+  given: Environment,
   listener: StackListener,
   wishes: StackWishes = { apply: false },
 ): Promise<Stack> {
+  const asked = await withKnownLevels(given, listener);
   const running = runningSupervisor(place) && (await waitUntilReady(place));
   const port = running && new URL(running.gatewayUrl).port;
   // Clients know the address of the running gateway: it moves only where this call says where to.
@@ -213,6 +229,7 @@ export async function ensureStack(
         gatewayUrl: running.gatewayUrl,
         model: running.model,
         started: false,
+        notReady: await notReadyOf(place),
         unmentioned: difference.unmentioned,
       };
     refuseOpenIdentity(environment);
@@ -223,8 +240,8 @@ export async function ensureStack(
   refuseOpenIdentity(environment);
   await stopStack(place);
   await ensureGatewayPortIsFree(gateway);
-  await start(place, environment, listener);
+  const notReady = await start(place, environment, listener);
   const started = runningSupervisor(place);
   if (!started) throw new UserError(`the stack ended at once; see ${logFile(place, 'supervisor')}`, 1);
-  return { gatewayUrl: started.gatewayUrl, model: started.model, started: true, unmentioned: [] };
+  return { gatewayUrl: started.gatewayUrl, model: started.model, started: true, notReady, unmentioned: [] };
 }

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Ends } from './start-watch.ts';
 
 /*
  * One process that is kept alive. Guarantees:
@@ -13,6 +14,8 @@ export interface Running {
   readonly pid: number;
   readonly url: string;
   readonly exited: Promise<string>;
+  /** Why it ended, in its own words; undefined where it left none. */
+  lastWords?(): string | undefined;
   stop(): Promise<void>;
 }
 
@@ -39,6 +42,7 @@ export class Supervised {
   private readonly options: SupervisedOptions;
   private readonly stopping = new AbortController();
   private loop: Promise<void> | undefined;
+  private lastEnd: Ends | undefined;
 
   constructor(options: SupervisedOptions) {
     this.name = options.name;
@@ -48,6 +52,11 @@ export class Supervised {
   /** The live process; undefined before the start, between an end and the next start, and after stop(). */
   get current(): Running | undefined {
     return this.running;
+  }
+
+  /** How its processes ended so far; undefined: none has. */
+  get ends(): Ends | undefined {
+    return this.lastEnd;
   }
 
   /** The first start. Its failure is the caller's to report; nothing is left running then. */
@@ -84,10 +93,13 @@ export class Supervised {
         const started = Date.now();
         const how: string = await current.exited;
         if (signal.aborted) return;
+        const why = current.lastWords?.();
+        this.lastEnd = { times: (this.lastEnd?.times ?? 0) + 1, how, why };
         this.set(undefined);
         if (Date.now() - started >= pauses.healthyMs) restarts = 0;
+        const reason = why === undefined ? '' : `: ${why}`;
         this.options.onNotice(
-          `${this.name} ended (${how}); starting it again in ${pauseMs(restarts, pauses) / 1000} s`,
+          `${this.name} ended (${how})${reason}; starting it again in ${pauseMs(restarts, pauses) / 1000} s`,
         );
       }
       await sleep(pauseMs(restarts++, pauses), undefined, { signal }).catch(() => undefined);

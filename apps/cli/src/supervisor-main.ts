@@ -7,13 +7,16 @@ import { identityOf, runningSupervisor, type SupervisorFile, writeSupervisor } f
 import { gatewayAddress, modelLine, settingsOf } from './settings.ts';
 import { settingsKey } from './settings-key.ts';
 import { type Progress, Supervisor } from './supervisor.ts';
+import { EXIT, UserError } from './user-error.ts';
 
 /** What the supervisor tells the command that started it, as long as that command listens. */
 export type SupervisorMessage =
   | ({ kind: 'progress' } & Progress)
   | { kind: 'notice'; line: string }
-  | { kind: 'ready' }
-  | { kind: 'failed'; message: string };
+  | { kind: 'step'; line: string }
+  /** `notReady`: who is not, each with its reason; the others are. */
+  | { kind: 'ready'; notReady: readonly string[] }
+  | { kind: 'failed'; message: string; exitCode?: number };
 
 function tell(message: SupervisorMessage): void {
   if (process.connected) process.send?.(message, undefined, {}, () => undefined);
@@ -62,6 +65,10 @@ async function main(root: string): Promise<void> {
       console.log(`${new Date().toISOString()} ${progress.name} ${progress.text} ${progress.ms ?? ''}`);
       tell({ kind: 'progress', ...progress });
     },
+    onStep: (line) => {
+      console.log(`${new Date().toISOString()} ${line}`);
+      tell({ kind: 'step', line });
+    },
     onNotice: notice,
   });
   let ending = false;
@@ -83,15 +90,16 @@ async function main(root: string): Promise<void> {
   setInterval(() => undefined, 60_000);
 
   try {
-    await supervisor.start();
+    const notReady = await supervisor.start();
     if (ending) return;
     writeSupervisor(place, { ...record, state: 'ready' });
-    tell({ kind: 'ready' });
+    tell({ kind: 'ready', notReady });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     notice(`the start failed: ${message}`);
-    tell({ kind: 'failed', message });
-    end(1);
+    const exitCode = error instanceof UserError ? error.exitCode : EXIT.failed;
+    tell({ kind: 'failed', message, exitCode });
+    end(exitCode);
   }
 }
 

@@ -3,11 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Environment, hasOwnModel, parseReplicas, type StackAddresses } from './environment.ts';
 import { sourceOf, startInfrastructure, stopComposed } from './infrastructure.ts';
 import { migrate } from './migrate.ts';
+import { type OwnLogin, ownLogin, stepOne, stepTwo } from './login-wish.ts';
 import type { Place } from './place.ts';
 import { Ports } from './ports.ts';
 import { writeProcesses } from './records.ts';
 import { developmentApps, entryOf, type Launchable, serviceApps } from './services.ts';
 import { opsToken } from './settings-key.ts';
+import { type Answer, judge, type Verdict, waitLimitMs } from './start-watch.ts';
 import { Supervised } from './supervised.ts';
 import { loginSettings, OWN_JID } from './xmpp-login.ts';
 
@@ -24,10 +26,10 @@ export interface Progress {
   readonly ms?: number;
 }
 
-/** Readiness that a first task needs; the other services may come later. */
-const NEEDED = ['gateway', 'orchestrator', 'mcp-tool', 'a2a'];
 const READY_LIMIT_MS = 45_000;
 const PROBE_LIMIT_MS = 2_000;
+const OF_DEVELOPMENT = /^(dev-model|mock-a2a)$/;
+const OF_LOGIN = /^xmpp-bridge(-\d+)?$/;
 
 export interface SupervisorOptions {
   readonly place: Place;
@@ -36,17 +38,22 @@ export interface SupervisorOptions {
   readonly namedVariables: readonly string[];
   readonly gateway: { readonly host: string; readonly port: number };
   readonly onProgress: (progress: Progress) => void;
+  /** A step of the start, in one line. */
+  readonly onStep: (line: string) => void;
   /** One line for people, now and later. */
   readonly onNotice: (line: string) => void;
 }
 
-async function isReady(url: string): Promise<boolean> {
+/** What a process says of its readiness; the development model and the mock agent are ready when they answer at all. */
+async function ask(name: string, url: string): Promise<Answer | undefined> {
   try {
     const response = await fetch(`${url}/readiness`, { signal: AbortSignal.timeout(PROBE_LIMIT_MS) });
-    await response.arrayBuffer();
-    return response.ok;
+    const text = await response.text();
+    if (OF_DEVELOPMENT.test(name)) return { ok: true, checks: {} };
+    const body = JSON.parse(text) as { checks?: Answer['checks'] };
+    return { ok: response.ok, checks: body.checks ?? {} };
   } catch {
-    return false;
+    return undefined;
   }
 }
 
@@ -56,7 +63,7 @@ export class Supervisor {
   private readonly servers: Supervised[] = [];
   private readonly apps: Supervised[] = [];
   private usesCompose = false;
-  private starting: Promise<void> | undefined;
+  private starting: Promise<readonly string[]> | undefined;
   private ending = false;
 
   constructor(options: SupervisorOptions) {
@@ -64,10 +71,11 @@ export class Supervisor {
     this.ports = new Ports(options.place.portsFile);
   }
 
-  async start(): Promise<void> {
+  /** Answers who is not ready in time, each with its reason. */
+  async start(): Promise<readonly string[]> {
     this.starting = this.startAll();
     try {
-      await this.starting;
+      return await this.starting;
     } catch (error) {
       await this.stopAll();
       throw error;
@@ -100,7 +108,7 @@ export class Supervisor {
     if (this.ending) throw new Error('stopped while it started');
   }
 
-  private async startAll(): Promise<void> {
+  private async startAll(): Promise<readonly string[]> {
     const { place, environment, namedVariables, gateway, onProgress, onNotice } = this.options;
     const watch = { onChange: this.publish, onNotice };
     const replicas = parseReplicas(environment['SWITCHYARD_REPLICAS']);
@@ -136,8 +144,10 @@ export class Supervisor {
     };
     const services = serviceApps(place, stack, environment, replicas, this.ports);
     const startedAt = Date.now();
+    const login = ownLogin(environment, stack.xmppLogin);
+    if (login?.isOfPerson) this.options.onStep(stepOne(login));
     await this.launch(services);
-    await this.waitUntilReady(startedAt);
+    return this.waitUntilReady(startedAt, login);
   }
 
   /** Starts processes at once; an app that is not built is said and left out. */
@@ -157,24 +167,31 @@ export class Supervisor {
     this.publish();
   }
 
-  private async waitUntilReady(startedAt: number): Promise<void> {
-    const { onProgress, onNotice } = this.options;
-    const waiting = new Set(this.apps.filter(({ name }) => NEEDED.includes(name)));
-    for (const deadline = Date.now() + READY_LIMIT_MS; waiting.size > 0 && Date.now() < deadline;) {
+  private async waitUntilReady(startedAt: number, login: OwnLogin | undefined): Promise<readonly string[]> {
+    const waiting = new Map<string, string>(this.apps.map(({ name }) => [name, 'it does not answer']));
+    const since = (): number => Date.now() - startedAt;
+    for (const limitMs = waitLimitMs(READY_LIMIT_MS, login); waiting.size > 0 && since() < limitMs;) {
       this.goOn();
-      const probes = [...waiting].map(async (app) => {
-        if (app.current && (await isReady(app.current.url))) {
-          waiting.delete(app);
-          onProgress({ name: app.name, text: 'ready', ms: Date.now() - startedAt });
-        }
-      });
+      const probes = this.apps
+        .filter(({ name }) => waiting.has(name))
+        .map(async (app) => {
+          const answer = app.current && (await ask(app.name, app.current.url));
+          const ofLogin = OF_LOGIN.test(app.name) ? login : undefined;
+          const verdict = judge(app.name, answer, app.ends, ofLogin, since());
+          if (verdict.is === 'waiting') waiting.set(app.name, verdict.why);
+          else if (waiting.delete(app.name)) this.tellReady(app.name, verdict, since(), ofLogin);
+        });
       await Promise.all(probes);
       if (waiting.size > 0) await sleep(50);
     }
-    for (const { name } of waiting) {
-      onNotice(
-        `${name} is not ready after ${READY_LIMIT_MS / 1000} s; ./switchyard doctor and ./switchyard logs ${name} tell more`,
-      );
-    }
+    return [...waiting].map(([name, why]) => `${name} is not ready after ${Math.round(since() / 1_000)} s: ${why}`);
+  }
+
+  private tellReady(name: string, verdict: Verdict, ms: number, login: OwnLogin | undefined): void {
+    const { onProgress, onStep } = this.options;
+    // A bridge without an account does nothing that anybody waits for.
+    if (OF_LOGIN.test(name) && !login) return;
+    onProgress({ name, text: verdict.is === 'ready' ? 'ready' : 'runs, without its login', ms });
+    if (login && (login.isOfPerson || verdict.is !== 'ready')) onStep(stepTwo(verdict));
   }
 }

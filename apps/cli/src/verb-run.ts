@@ -1,4 +1,5 @@
 import { ulid } from 'ulid';
+import { askForTask, NO_TASK } from '../task.mjs';
 import { listOption, textOption } from './arguments.ts';
 import { eventLine, type StreamEvent } from './event-line.ts';
 import { followFile } from './follow-file.ts';
@@ -18,7 +19,7 @@ export function taskRequest(
   interactive = false,
 ): TaskRequest {
   const task = positionals.join(' ').trim();
-  if (!task) throw new UserError('What is the task? ./switchyard run "What is the weather in London?"', EXIT.usage);
+  if (!task) throw new UserError(NO_TASK, EXIT.usage);
   const tools = listOption(values, 'tools');
   const providers = listOption(values, 'providers');
   const thread = textOption(values, 'thread');
@@ -113,13 +114,17 @@ function onInterrupt(context: VerbContext, gateway: GatewayClient, runId: string
 }
 
 /** `run "task"`: starts what is missing, runs the task, shows it live, prints the answer. */
-export async function run(context: VerbContext): Promise<number> {
+export async function run(given: VerbContext): Promise<number> {
+  // Where a password came over standard input, nothing else does.
+  const isTold = given.positionals.some((word) => word.trim() !== '') || given.values['aztm-password'] === '-';
+  const context = isTold ? given : { ...given, positionals: [await askForTask()] };
   const { place, values, print, remark, paint } = context;
   const runId = ulid();
   const atTerminal = process.stdin.isTTY === true && process.stderr.isTTY === true && values['json'] !== true;
   const request = taskRequest(context, runId, atTerminal);
   const wishes = { apply: values['apply'] === true };
   const stack = await ensureStack(place, stackEnvironment(context), progressListener(context), wishes);
+  for (const line of stack.notReady) remark(`  ! ${line}`);
   if (stack.started) remark(`  gateway      ${stack.gatewayUrl}`);
   remark(`  model        ${stack.model}`);
 

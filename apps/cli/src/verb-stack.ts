@@ -34,11 +34,15 @@ export async function up(context: VerbContext): Promise<number> {
   const { place, values, print, remark } = context;
   const wishes = { apply: values['apply'] === true };
   const stack = await ensureStack(place, stackEnvironment(context), progressListener(context), wishes);
-  print(`${stack.started ? 'Running' : 'Running already'}: ${stack.gatewayUrl}`);
+  // What does not work is never said to run.
+  for (const line of stack.notReady) remark(`  ! ${line}`);
+  const isWhole = stack.notReady.length === 0;
+  if (isWhole) print(`${stack.started ? 'Running' : 'Running already'}: ${stack.gatewayUrl}`);
+  else print(`Not ready: ${stack.gatewayUrl}. What is said above is missing; ./switchyard status looks again.`);
   print(`Model: ${stack.model}`);
   if (stack.unmentioned.length > 0)
     remark(`As it was started, though not set here: ${stack.unmentioned.join(', ')}. Without them: up --apply`);
-  if (values['detach'] === true) return EXIT.ok;
+  if (values['detach'] === true) return isWhole ? EXIT.ok : EXIT.failed;
 
   remark('Ctrl-C stops everything; "up --detach" leaves it running.');
   const unfollow = followFile(logFile(place, 'supervisor'), (line) => {
@@ -54,7 +58,7 @@ export async function up(context: VerbContext): Promise<number> {
   remark('\nstopping ...');
   await stopSecondOrganisation(place);
   await stopStack(place);
-  return EXIT.ok;
+  return isWhole ? EXIT.ok : EXIT.failed;
 }
 
 /** `down`: stops what this clone started, and nothing else. */

@@ -54,6 +54,7 @@ export function progressListener({ remark }: Pick<VerbContext, 'remark'>): Stack
       const time = ms === undefined ? '' : `${(ms / 1000).toFixed(1)} s`.padStart(8);
       remark(`  ${name.padEnd(12)} ${text.padEnd(45)} ${time}`.trimEnd());
     },
+    onStep: remark,
     onNotice: (line) => remark(`  ! ${line}`),
   };
 }

@@ -33,6 +33,6 @@ export function loginSettings(accounts: XmppAccounts, jid: string, serverUrl: st
 
 /** True where the person says who to log in as, or where: then all of it is theirs. */
 export function hasOwnLogin(environment: Readonly<Record<string, string | undefined>>): boolean {
-  const own = /^(AZTM_(JID|USERID|PASSWORD|HOST|PORT|DOMAIN|TLS)|XMPP_(HOST|PORT|DOMAIN))$/;
+  const own = /^(AZTM_(JID|USERID|PASSWORD|PASSWORD_FILE|HOST|PORT|DOMAIN|TLS)|XMPP_(HOST|PORT|DOMAIN))$/;
   return Object.entries(environment).some(([name, value]) => value && own.test(name));
 }
