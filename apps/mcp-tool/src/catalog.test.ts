@@ -5,9 +5,10 @@ import { Catalog } from './catalog.ts';
 import { defineTool } from './define-tool.ts';
 import type { Tool } from './tool.ts';
 
-const tool = (name: string): Tool =>
+const tool = (name: string, aliases?: string[]): Tool =>
   defineTool({
     name,
+    ...(aliases ? { aliases } : {}),
     description: '',
     provider: 'test',
     kind: 'read',
@@ -52,6 +53,30 @@ describe('the catalogue', () => {
     stop();
     catalog.remove('files');
     expect(epochs).toEqual([1]);
+  });
+
+  it('finds a tool by its aliases, lists it once, and gives none of its names to another', () => {
+    const catalog = new Catalog();
+    catalog.put('files', [tool('a', ['a_tool'])]);
+    expect(namesIn(catalog)).toEqual(['a']);
+    expect(catalog.snapshot.byName.get('a_tool')).toBe(catalog.snapshot.byName.get('a'));
+    expect(() => catalog.put('api', [tool('a_tool')])).toThrow('A tool called "a_tool" is there already, from files.');
+    expect(() => catalog.put('api', [tool('b', ['a'])])).toThrow('A tool called "a" is there already');
+    expect(() => tool('b', ['no name'])).toThrow('may not be called "no name"');
+  });
+
+  it('lets what ships give way to whoever brings a tool of the same name for all, and to no tenant', () => {
+    const catalog = new Catalog();
+    const [theirs, ours] = [tool('x'), tool('x')];
+    catalog.putShipped('what ships', [ours, tool('y')]);
+    expect(() => catalog.put('of acme', [tool('y')], 'acme')).toThrow('from what ships');
+    expect(catalog.isTaken('x', 'files')).toBe(false);
+    catalog.put('files', [theirs]);
+    expect(namesIn(catalog)).toEqual(['x', 'y']);
+    expect(catalog.snapshot.byName.get('x')).toBe(theirs);
+    expect(catalog.isTaken('x', 'upstream u')).toBe(true);
+    catalog.remove('files');
+    expect(catalog.snapshot.byName.get('x')).toBe(ours);
   });
 
   it('is bounded', () => {

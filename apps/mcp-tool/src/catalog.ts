@@ -11,12 +11,15 @@ import type { Tool } from './tool.ts';
  * C4 Sources and tools are bounded.
  * C5 A source may be of one tenant: nobody else sees its tools, and they never take the name of a tool for all. Where
  *    a tool for all comes later under such a name, it is that which is found.
+ * C6 An alias is a name like any other: it is found, and nobody else has it; the list has the tool once.
+ * C7 The tools that ship give way: where another source for all has one of their names, it is that which is found.
  */
 
 /** The tools of a tenant at one moment: those for all, and its own. */
 export interface CatalogView {
-  /** By name. */
+  /** By name, each once. */
   readonly tools: readonly Tool[];
+  /** By name and by alias. */
   readonly byName: ReadonlyMap<string, Tool>;
 }
 
@@ -29,6 +32,8 @@ interface Source {
   readonly tools: readonly Tool[];
   /** C5; absent: for all. */
   readonly tenantId?: string | undefined;
+  /** C7 */
+  readonly givesWay?: boolean;
 }
 
 /** C2 */
@@ -60,24 +65,44 @@ export class Catalog {
 
   /** Puts the tools of a source in place of those that it had. Throws NameTaken (C2) or AppError `overloaded` (C4). */
   put(source: string, tools: readonly Tool[], tenantId?: string): void {
+    this.#put(source, { tools: [...tools], tenantId });
+  }
+
+  /** C7: the same for tools that ship. */
+  putShipped(source: string, tools: readonly Tool[]): void {
+    this.#put(source, { tools: [...tools], givesWay: true });
+  }
+
+  #put(source: string, { tools, tenantId, givesWay = false }: Source): void {
     const others = [...this.#sources].filter(([name]) => name !== source);
     if (others.length >= MAX_SOURCES) throw new AppError('overloaded', `At most ${MAX_SOURCES} sources of tools.`);
     const count = others.reduce((sum, [, theirs]) => sum + theirs.tools.length, 0);
     if (count + tools.length > MAX_TOOLS) throw new AppError('overloaded', `At most ${MAX_TOOLS} tools.`);
-    const seen = others.filter(([, theirs]) => theirs.tenantId === undefined || theirs.tenantId === tenantId); // C5
-    const owners = new Map(seen.flatMap(([name, theirs]) => theirs.tools.map((tool) => [tool.name, name] as const)));
-    for (const { name } of tools) {
+    const seen = others.filter(
+      ([, theirs]) => (theirs.tenantId ?? tenantId) === tenantId && !(theirs.givesWay && tenantId === undefined), // C5, C7
+    );
+    const owners = new Map<string, string>();
+    for (const [by, theirs] of seen) for (const name of namesIn(theirs.tools)) owners.set(name, by);
+    for (const name of namesIn(tools)) {
       const owner = owners.get(name);
-      if (owner !== undefined) throw new NameTaken(name, owner);
+      if (owner !== undefined && !givesWay) throw new NameTaken(name, owner);
       owners.set(name, source);
     }
-    this.#sources.set(source, { tools: [...tools], tenantId });
+    this.#sources.set(source, { tools, tenantId, givesWay });
     this.#changed();
   }
 
   /** Takes back the tools of a source; nothing where it has none. */
   remove(source: string): void {
     if (this.#sources.delete(source)) this.#changed();
+  }
+
+  /** True where a source for all that brings a tool of this name would be refused. */
+  isTaken(name: string, by: string): boolean {
+    return [...this.#sources].some(
+      ([source, { tools, tenantId, givesWay }]) =>
+        source !== by && tenantId === undefined && !givesWay && namesIn(tools).includes(name),
+    );
   }
 
   /** The tools of one source; undefined where it put none. */
@@ -94,7 +119,11 @@ export class Catalog {
   /** C3 */
   #changed(): void {
     const sources = [...this.#sources.values()];
-    const common = sources.filter(({ tenantId }) => tenantId === undefined).flatMap(({ tools }) => tools);
+    const ofAll = sources.filter(({ tenantId }) => tenantId === undefined);
+    const firm = ofAll.flatMap(({ tools, givesWay }) => (givesWay ? [] : tools));
+    const shipped = ofAll.flatMap(({ tools, givesWay }) => (givesWay ? tools : []));
+    const taken = shipped.length === 0 ? undefined : new Set(namesIn(firm));
+    const common = [...firm, ...shipped.filter((tool) => !namesIn([tool]).some((name) => taken?.has(name)))]; // C7
     const forAll = viewOf(common);
     const views = new Map<string, CatalogView>();
     for (const tenantId of new Set(sources.flatMap((source) => source.tenantId ?? []))) {
@@ -109,5 +138,16 @@ export class Catalog {
 
 function viewOf(tools: readonly Tool[]): CatalogView {
   const sorted = [...tools].sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { tools: Object.freeze(sorted), byName: new Map(sorted.map((tool) => [tool.name, tool])) };
+  const byName = new Map<string, Tool>();
+  for (const tool of sorted) {
+    byName.set(tool.name, tool);
+    for (const alias of tool.aliases ?? []) byName.set(alias, tool); // C6
+  }
+  return { tools: Object.freeze(sorted), byName };
+}
+
+function namesIn(tools: readonly Tool[]): string[] {
+  const names: string[] = [];
+  for (const { name, aliases } of tools) names.push(name, ...(aliases ?? []));
+  return names;
 }

@@ -6,6 +6,8 @@ import { makeTool, type Tool, type ToolContext } from './tool.ts';
 export interface ToolDefinition<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
   /** 1 to 64 letters, digits, "_" and "-". */
   readonly name: string;
+  /** Names that mean this tool wherever one is named; lists, facts and the ledger have its name. */
+  readonly aliases?: readonly string[];
   readonly title?: string;
   readonly version?: string;
   readonly description: string;
@@ -37,10 +39,16 @@ export interface ToolDefinition<I extends z.ZodType = z.ZodType, O extends z.Zod
  * could not be listed or called, so that the mistake ends the start.
  */
 export function defineTool<I extends z.ZodType, O extends z.ZodType>(definition: ToolDefinition<I, O>): Tool {
-  const { input, output, run, ...data } = definition;
+  const { input, output, run, aliases, ...data } = definition;
   const inputSchema = jsonSchema(input, 'input');
   const outputSchema = jsonSchema(output, 'output');
-  const options = { ...data, source: 'native' as const, inputSchema, outputSchema };
+  const options = {
+    ...data,
+    ...(aliases ? { aliases: [...aliases] } : {}),
+    source: 'native' as const,
+    inputSchema,
+    outputSchema,
+  };
   return makeTool(options, {
     check: (args) => parsed(input, args),
     // `check` parsed with `input` before, so the wider type is never relied on.

@@ -45,11 +45,12 @@ export class StepAgent {
 
   async #call(
     step: StepRequest,
-    { tool, arguments: given, idempotencyKey, approval }: AgentCall & Pick<StepRequest, 'approval'>,
+    { tool: named, arguments: given, idempotencyKey, approval }: AgentCall & Pick<StepRequest, 'approval'>,
     { visible, signal, tell }: Omit<AgentContext, 'call'>,
   ): Promise<StepResult> {
     const { principal, toolConstraints: constraints, runId, stepId } = step;
-    const chosen = visible.find(({ name }) => name === tool);
+    const chosen = visible.find(({ name, aliases }) => name === named || aliases?.includes(named) === true);
+    const tool = chosen?.name ?? named;
     if (chosen) {
       const { provider, description } = chosen;
       tell({ type: 'mcp.tool.selected', data: { step_id: stepId, tool, provider, description } });

@@ -3,6 +3,7 @@ import { defineTool } from './define-tool.ts';
 
 export const adminDebug = defineTool({
   name: 'admin_debug',
+  aliases: ['admin_debug_tool'],
   description: 'Report the state of the tool service: uptime, memory, version of Node. For administrators.',
   provider: 'system',
   kind: 'read',

@@ -4,6 +4,7 @@ import { defineTool } from './define-tool.ts';
 
 export const calculator = defineTool({
   name: 'calculator',
+  aliases: ['calculator_tool'],
   description:
     'Calculate the value of an arithmetic expression, to 15 significant digits. Use it for every calculation.',
   provider: 'math',

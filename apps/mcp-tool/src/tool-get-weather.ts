@@ -7,6 +7,7 @@ const CONDITIONS = ['sunny', 'partly cloudy', 'cloudy', 'light rain', 'rain', 'w
 /** A made-up report that is the same for the same city: this tool shows the credential path, not the sky. */
 export const getWeather = defineTool({
   name: 'get_weather',
+  aliases: ['get_weather_tool'],
   description:
     'Get the current weather of a city: temperature, conditions, humidity. (Mock data, the same on every call.)',
   provider: 'weather',

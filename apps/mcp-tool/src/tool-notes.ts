@@ -9,6 +9,7 @@ const Name = z.string().trim().min(1).max(200).describe('Name of the note, uniqu
 export function noteTools(notes: Notes): Tool[] {
   const addNote = defineTool({
     name: 'add_note',
+    aliases: ['add_note_tool'],
     description: 'Save a note under a name. A note of the same name is replaced.',
     provider: 'notes',
     kind: 'write',
@@ -24,6 +25,7 @@ export function noteTools(notes: Notes): Tool[] {
 
   const getNote = defineTool({
     name: 'get_note',
+    aliases: ['get_note_tool'],
     description: 'Read a note that was saved before, by its name.',
     provider: 'notes',
     kind: 'read',

@@ -140,8 +140,9 @@ export function makeTool(options: ToolOptions, { check, run, judge }: ToolFuncti
     maxOutputBytes: options.maxOutputBytes ?? DEFAULT_OUTPUT_BYTES,
     trust: options.trust ?? (options.source === 'mcp_upstream' ? 'untrusted' : 'trusted'),
   };
-  const { name, timeoutMs, maxOutputBytes } = data;
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) throw new Error(`a tool may not be called "${name.slice(0, 100)}"`);
+  const { name, aliases = [], timeoutMs, maxOutputBytes } = data;
+  for (const each of [name, ...aliases])
+    if (!/^[A-Za-z0-9_-]{1,64}$/.test(each)) throw new Error(`a tool may not be called "${each.slice(0, 100)}"`);
   if (!(timeoutMs > 0 && timeoutMs <= MAX_TIMEOUT_MS))
     throw new Error(`${name} needs a time limit of at most ${MAX_TIMEOUT_MS} ms`);
   if (!(maxOutputBytes >= 1_024 && maxOutputBytes <= MAX_OUTPUT_BYTES_CAP))

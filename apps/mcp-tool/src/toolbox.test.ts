@@ -150,6 +150,40 @@ describe('visibility', () => {
     expect(await names()).toEqual(['c', 'd', 'e']);
   });
 
+  it('makes a list under constraints anew each time, and asks for the providers alone that these leave', async () => {
+    const asked: string[] = [];
+    const statusOf = async (_: Principal, provider: string): Promise<ProviderStatus> => {
+      asked.push(provider);
+      return { status: 'not_needed' };
+    };
+    const toolbox = new Toolbox({ catalog, authorisations: { ...NO_AUTHORISATIONS, statusOf }, log });
+    const listed = async (constraints: ToolConstraints) => {
+      const { tools, cacheHit } = await toolbox.listed(principal('user'), constraints);
+      return [tools.map(({ name }) => name).join(), cacheHit];
+    };
+    expect(await listed(AUTO)).toEqual(['a,b,c', false]);
+    expect(await listed(AUTO)).toEqual(['a,b,c', true]);
+    asked.length = 0;
+    const custom: ToolConstraints = { mode: 'custom', providers: ['one'], tools: [] };
+    for (let i = 0; i < 2; i += 1) expect(await listed(custom)).toEqual(['a,b', false]);
+    expect(asked).toEqual(['one', 'one']);
+    expect(await listed(AUTO)).toEqual(['a,b,c', true]);
+  });
+
+  it('takes an alias for the name of its tool in constraints, in policies and for who is held to it', async () => {
+    const mine = new Catalog();
+    mine.put('test', [tool('a', 'one', { aliases: ['a_tool'] }), tool('b', 'one')]);
+    const shownTo = async (constraints: ToolConstraints, policy: TenantPolicy = {}, tools?: string[]) => {
+      const toolbox = new Toolbox({ catalog: mine, authorisations: NO_AUTHORISATIONS, policyOf: () => policy, log });
+      const who = { ...principal('user'), ...(tools ? { tools } : {}) };
+      return (await toolbox.list(who, constraints)).map(({ name }) => name);
+    };
+    expect(await shownTo({ mode: 'custom', providers: [], tools: ['a_tool'] })).toEqual(['a']);
+    expect(await shownTo(AUTO, { deny: ['a_tool'] })).toEqual(['b']);
+    expect(await shownTo(AUTO, { allow: ['a_t*'] })).toEqual(['a']);
+    expect(await shownTo(AUTO, {}, ['a_tool'])).toEqual(['a']);
+  });
+
   it('shows a tool of a tenant to that tenant alone, and never lets it stand for one that is there for all', async () => {
     const mine = new Catalog();
     mine.put('of acme', [tool('x', 'one')], 'acme');

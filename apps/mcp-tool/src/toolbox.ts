@@ -33,6 +33,8 @@ import {
  *    memory, and for all replicas in Redis (shared-manifests.ts). It is kept for a while at most, for authorisations run
  *    out by themselves; nothing is kept of what is not known.
  * B2 A call is judged anew, by what is known now: what is kept decides about lists alone.
+ * B3 A list under constraints is made anew for each request, of what is known now, and nothing of it is kept; asked for
+ *    are the providers alone that the constraints leave.
  */
 
 export interface ToolboxParts {
@@ -79,17 +81,23 @@ export class Toolbox {
     return (await this.listed(principal, constraints)).tools;
   }
 
-  /** The same, and whether it was kept. */
+  /** The same, and whether it is one that was kept (B1, B3). */
   async listed(
     principal: Principal,
     constraints: ToolConstraints,
   ): Promise<{ readonly tools: readonly Tool[]; readonly cacheHit: boolean }> {
-    const { tools: base, from } = await this.#base(principal);
+    const isFree = constraints.mode === 'auto' && principal.tools === undefined;
+    const { tools, from } = isFree ? await this.#base(principal) : await this.#constrained(principal, constraints);
     this.#lists?.inc({ from });
-    const cacheHit = from !== 'made';
-    if (constraints.mode === 'auto' && principal.tools === undefined) return { tools: base, cacheHit };
-    const tools = base.filter((tool) => isWithin(principal.tools, tool) && constraintsAllow(constraints, tool));
-    return { tools, cacheHit };
+    return { tools, cacheHit: from !== 'made' };
+  }
+
+  /** B3 */
+  async #constrained(principal: Principal, constraints: ToolConstraints) {
+    const { tools: all } = this.parts.catalog.snapshot.of(principal.tenantId);
+    const named = all.filter((tool) => isWithin(principal.tools, tool) && constraintsAllow(constraints, tool));
+    const viewer = await this.#viewer(principal, constraints, named);
+    return { tools: named.filter((tool) => judgeVisibility(tool, viewer).visible), from: 'made' as const };
   }
 
   /** Finds a tool to call. Why it is hidden is for the log and the audit alone. */
@@ -102,7 +110,7 @@ export class Toolbox {
 
   /** B2 */
   async judge(tool: Tool, principal: Principal, constraints: ToolConstraints): Promise<Verdict> {
-    return judgeVisibility(tool, await this.#viewer(principal, constraints, [tool.provider]));
+    return judgeVisibility(tool, await this.#viewer(principal, constraints, [tool]));
   }
 
   /** Of every tool whether somebody sees it, and why not. For admins, of their tenant. */
@@ -121,7 +129,7 @@ export class Toolbox {
       );
     const after = one ? [one] : tools.filter(({ name }) => cursor === undefined || name > cursor);
     const page = after.slice(0, limit);
-    const viewer = await this.#viewer(who, constraints, new Set(page.map(({ provider }) => provider)));
+    const viewer = await this.#viewer(who, constraints, page);
     const verdicts = page.map((tool) => {
       const verdict = judgeVisibility(tool, viewer);
       const why = verdict.visible ? { rule: null, because: null } : { rule: verdict.rule, because: verdict.because };
@@ -150,7 +158,7 @@ export class Toolbox {
       if (epoch === catalog.epoch) this.#kept.set(key, { epoch, authEpoch, tools: found.tools }, { ttl: found.leftMs });
       return { tools: found.tools, from: 'shared' };
     }
-    const viewer = await this.#viewer(principal, NO_CONSTRAINTS, new Set(all.map(({ provider }) => provider)));
+    const viewer = await this.#viewer(principal, NO_CONSTRAINTS, all);
     const base = all.filter((tool) => judgeBase(tool, viewer).visible);
     const known = [...viewer.providers.values()].every(({ status }) => status !== 'unknown');
     if (known && epoch === catalog.epoch) {
@@ -169,8 +177,13 @@ export class Toolbox {
     }
   }
 
-  async #viewer(principal: Principal, constraints: ToolConstraints, providers: Iterable<string>): Promise<Viewer> {
+  async #viewer(
+    principal: Principal,
+    constraints: ToolConstraints,
+    tools: readonly Pick<Tool, 'provider'>[],
+  ): Promise<Viewer> {
     const { policyOf } = this.parts;
+    const providers = new Set(tools.map(({ provider }) => provider));
     const asked = [...providers].map(async (name) => [name, await this.#statusOf(principal, name)] as const);
     return {
       role: principal.role,

@@ -57,14 +57,13 @@ export class UpstreamTools {
   publish(upstream: string, tools: readonly ActiveTool[]): string[] {
     const { catalog } = this.parts;
     const source = `upstream ${upstream}`;
-    const mine = new Set(catalog.of(source)?.map(({ name }) => name));
     const taken = new Map<string, Tool>();
     const objections: string[] = [];
     for (const active of tools) {
       const { name } = active.definition;
       try {
         const tool = this.#toolOf(active);
-        const other = taken.has(tool.name) || (catalog.snapshot.byName.has(tool.name) && !mine.has(tool.name));
+        const other = taken.has(tool.name) || catalog.isTaken(tool.name, source);
         if (other) objections.push(`${name}: there is a tool called ${tool.name} already`);
         else taken.set(tool.name, tool);
       } catch (error) {

@@ -46,7 +46,7 @@ export type Rule = 'role' | 'policy' | 'authorisation' | 'constraints';
 export type Verdict =
   { readonly visible: true } | { readonly visible: false; readonly rule: Rule; readonly because: string };
 
-type Judged = Pick<ToolData, 'name' | 'provider' | 'kind' | 'requiredRole' | 'requiredScopes'>;
+type Judged = Pick<ToolData, 'name' | 'aliases' | 'provider' | 'kind' | 'requiredRole' | 'requiredScopes'>;
 
 /** V1: role × policy of the tenant × authorisation of the provider × constraints; the first that refuses decides. */
 export function judgeVisibility(tool: Judged, viewer: Viewer): Verdict {

@@ -3,6 +3,8 @@ import { type Bus, createMemoryBus, type Service } from '@switchyard/bus';
 import {
   AppError,
   callTool,
+  explainTools,
+  listEffects,
   listTools,
   parseFact,
   performStep,
@@ -249,6 +251,50 @@ describe('listing and calling', () => {
     expect(await gateway.request(callTool, { tool: 'admin_debug' })).toMatchObject({ code: 'tool_not_found' });
   });
 
+  it('takes the second name of a tool wherever one is named, and lists it once, under the first', async () => {
+    const aliases = ['get_weather_tool', 'calculator_tool', 'add_note_tool', 'get_note_tool', 'admin_debug_tool'];
+    const named = { mode: 'custom' as const, tools: aliases };
+    const { tools } = await gateway.request(listTools, { principal: ADMIN, constraints: named });
+    expect(tools.map(({ name }) => name)).toEqual(['add_note', 'admin_debug', 'calculator', 'get_note', 'get_weather']);
+    expect(await call('calculator_tool', { expression: '6*7' })).toMatchObject({ output: { result: 42 } });
+    expect(await call('get_weather_tool', { city: 'Oslo' })).toMatchObject({ output: { city: 'Oslo' } });
+    expect(await call('admin_debug_tool')).toMatchObject({ code: 'tool_not_found' });
+    expect(await call('admin_debug_tool', {}, ADMIN)).toMatchObject({ status: 'succeeded' });
+    for (const tool of aliases) {
+      const { verdicts } = await gateway.request(explainTools, { principal: ADMIN, tool });
+      expect(verdicts).toMatchObject([{ tool: tool.replace(/_tool$/, ''), visible: true }]);
+    }
+  });
+
+  it('is one effect under both names of a tool: the second call with its key gets the answer of the first', async () => {
+    const note = { name: 'twice', body: 'one' };
+    const save = (tool: string) => perform({ ...step({ tool, arguments: note }), idempotencyKey: 'note-twice' });
+    const first = await save('add_note');
+    const second = await save('add_note_tool');
+    expect([first.result, second.result]).toEqual([first.result, first.result]);
+    expect(second.told.map(({ data }) => data['tool']).filter(Boolean)).toEqual(['add_note', 'add_note']);
+    const { effects } = await gateway.request(listEffects, { principal: USER, runId: 'run1' });
+    expect(effects.filter(({ idempotencyKey }) => idempotencyKey === 'note-twice')).toMatchObject([
+      { tool: 'add_note' },
+    ]);
+  });
+
+  it('says of a list under constraints that it was made for this request, each time', async () => {
+    const hits = async (toolConstraints: RequestOf<typeof performStep.mcp>['toolConstraints']) => {
+      const work = { ...step({ tool: 'calculator', arguments: { expression: '1' } }), toolConstraints };
+      return (await perform(work)).told[1]!.data;
+    };
+    await hits({ mode: 'auto' });
+    expect(await hits({ mode: 'auto' })).toMatchObject({ cache_hit: true });
+    for (const only of [{ providers: ['math'] }, { tools: ['calculator_tool'] }])
+      for (let i = 0; i < 2; i += 1)
+        expect(await hits({ mode: 'custom', ...only })).toMatchObject({
+          tool_count: 1,
+          providers: ['math'],
+          cache_hit: false,
+        });
+  });
+
   it('keeps notes apart by user and tenant', async () => {
     expect(await call('add_note', { name: ' list ', body: 'milk' })).toEqual({
       status: 'succeeded',
@@ -265,7 +311,7 @@ describe('listing and calling', () => {
         message: 'There is no note "list". No notes are saved.',
       });
     expect(await call('get_note', { name: 'lost' })).toMatchObject({
-      message: expect.stringContaining('Saved: list.'),
+      message: expect.stringMatching(/Saved: list[,.]/),
     });
   });
 

@@ -82,6 +82,14 @@ describe('toActs', () => {
     ]);
   });
 
+  it('takes an alias for the name of its tool, which the step then has', () => {
+    const aliased: Toolbox = { ...TOOLBOX, tools: [{ ...tool('calculator'), aliases: ['calculator_tool'] }] };
+    const limits = { plannedBefore: 0, stepsLeft: 5, rules: NO_RULES };
+    const { acts } = toActs([call('calculator_tool', { expression: '1' })], aliased, limits);
+    expect(acts).toMatchObject([{ target: 'mcp', tool: 'calculator', arguments: { expression: '1' } }]);
+    expect(functionsFor(aliased).map(({ name }) => name)).not.toContain('calculator_tool');
+  });
+
   it('turns submit_plan into steps that run in order', () => {
     const plan = {
       steps: [

@@ -154,7 +154,7 @@ function toAct(call: ModelCall, toolbox: Toolbox, rules: ApprovalRules): Draft {
     return { tool_call_id: call.id, target, task: input.data.task, agent: agent.id };
   }
   if (toolbox.client?.some(({ name }) => name === call.name) === true) return clientCall(call, parsed, rules);
-  const tool = toolbox.tools.find((candidate) => candidate.name === call.name);
+  const tool = toolNamed(call.name, toolbox.tools);
   if (!tool) return invalid(call, 'tool_not_found', unknownName(call.name, toolbox));
   if (!parsed) {
     return invalid(call, 'tool_invalid_arguments', NOT_AN_OBJECT(call.name));
@@ -167,6 +167,11 @@ function toAct(call: ModelCall, toolbox: Toolbox, rules: ApprovalRules): Draft {
     arguments: parsed,
     ...(needsApproval(tool, rules) ? { approval: approvalOf(tool, parsed, rules) } : {}),
   };
+}
+
+/** That of this name, else the one that has it as an alias. */
+function toolNamed(wanted: string, tools: readonly ToolInfo[]): ToolInfo | undefined {
+  return tools.find(({ name }) => name === wanted) ?? tools.find(({ aliases }) => aliases?.includes(wanted));
 }
 
 /** A question to the person: a step that nobody performs; its result is the answer. */

@@ -15,6 +15,11 @@ export type ToolSource = z.infer<typeof ToolSource>;
 /** What a caller may know of a tool. */
 export const ToolInfo = z.object({
   name: z.string().min(1).max(64),
+  aliases: z
+    .array(z.string().min(1).max(64))
+    .max(8)
+    .optional()
+    .describe('Other names by which it is found; it is listed once'),
   title: z.string().max(200).optional(),
   version: z.string().min(1).max(64).optional(),
   source: ToolSource.optional(),
