@@ -4,6 +4,7 @@ import {
   chosen,
   confinementLines,
   onlyNew,
+  saidLines,
   upstreamCells,
   waitingCells,
 } from './verb-tools-quarantine.ts';
@@ -35,6 +36,10 @@ it('shows what waits and how an upstream is doing', () => {
     '3 tools, 1 not usable',
     'not available: It could not be reached.',
   ]);
+  expect(upstreamCells({ ...row, available: false, state: 'starting', reason: 'not yet' }).at(-1)).toBe(
+    'starting: not yet',
+  );
+  expect(saidLines({ name: 'crm', said: ['no module named db'] })).toEqual(['crm: wrote: no module named db']);
 });
 
 it('says who authorises an upstream, how we are known there and what is to be done, each once', () => {

@@ -17,7 +17,9 @@ interface UpstreamRow {
   readonly transport: string;
   readonly trust: string;
   readonly available: boolean;
+  readonly state?: string;
   readonly reason: string | null;
+  readonly said?: readonly string[];
   readonly tools: number;
   readonly quarantined: number;
   readonly authorisation?: Authorisation | null;
@@ -49,8 +51,14 @@ export function waitingCells({ upstream, tool, hash, reasons }: Waiting): string
 
 export function upstreamCells(row: UpstreamRow): string[] {
   const waiting = row.quarantined === 0 ? '' : `, ${row.quarantined} not usable`;
-  const state = row.available ? 'available' : `not available: ${row.reason ?? 'unknown'}`;
+  const isNew = row.state === 'starting';
+  const state = row.available ? 'available' : `${isNew ? 'starting' : 'not available'}: ${row.reason ?? 'unknown'}`;
   return [row.name, row.transport, row.trust, `${row.tools} tools${waiting}`, state];
+}
+
+/** What the process of one that is not available wrote last. */
+export function saidLines({ name, said = [] }: Pick<UpstreamRow, 'name' | 'said'>): string[] {
+  return said.map((line) => `${name}: wrote: ${line}`);
 }
 
 export const KNOWN_AS: Readonly<Record<string, string>> = {
@@ -171,6 +179,7 @@ export async function upstreams(context: VerbContext): Promise<number> {
   else if (answer.upstreams.length === 0) context.print('There are none; MCP_UPSTREAMS names the file with them.');
   else {
     for (const line of columns(answer.upstreams.map(upstreamCells))) context.print(line);
+    for (const line of answer.upstreams.flatMap(saidLines)) context.print(line);
     for (const line of answer.upstreams.flatMap(authorisationLines)) context.print(line);
     for (const line of answer.upstreams.flatMap(confinementLines)) context.print(line);
   }

@@ -28,7 +28,7 @@ export interface ActiveTool {
 }
 
 export interface BookParts extends DefinitionsParts {
-  readonly pool: Pick<UpstreamPool, 'use' | 'forget'>;
+  readonly pool: Pick<UpstreamPool, 'use' | 'forget'> & Partial<Pick<UpstreamPool, 'saidBy'>>;
   readonly metrics: Metrics;
   /** The usable tools of an upstream from now on; answers why some of them could not be taken. */
   readonly publish: (upstream: string, tools: readonly ActiveTool[]) => readonly string[];
@@ -92,8 +92,11 @@ export class UpstreamBook {
   }
 
   statuses(): UpstreamStatus[] {
-    const { authorisationOf } = this.parts;
-    return [...this.#entries.values()].map((entry) => statusOf(entry, authorisationOf?.(entry.config) ?? null));
+    const { authorisationOf, pool } = this.parts;
+    return [...this.#entries.values()].map((entry) => {
+      const { config } = entry;
+      return statusOf(entry, authorisationOf?.(config) ?? null, pool.saidBy?.(config.name));
+    });
   }
 
   /** Asks an upstream now. Resolves when what it says is in effect, or it is known that it does not answer. */

@@ -53,19 +53,25 @@ export function silence({ timer, heard }: UpstreamEntry): void {
   for (const due of [timer, heard]) clearTimeout(due);
 }
 
-/** As people see it. */
+/** As people see it. `said`: what its process wrote last. */
 export function statusOf(
   { config, health, ...entry }: UpstreamEntry,
   authorisation: UpstreamAuthorisation | null,
+  said: readonly string[] = [],
 ): UpstreamStatus {
-  const reason = health.reason ?? health.waits ?? null;
+  const never = entry.refreshedAt === undefined;
+  const why = health.reason ?? health.waits ?? (never ? health.last : undefined);
+  const state = why !== undefined ? 'unavailable' : never ? 'starting' : 'available';
+  const reason = state === 'starting' ? 'It has not answered yet; it is asked for the first time.' : (why ?? null);
   return {
     name: config.name,
     provider: config.provider,
     transport: config.command === undefined ? 'http' : 'stdio',
     trust: config.trust,
-    available: reason === null,
+    available: state === 'available',
+    state,
     reason,
+    said: state === 'available' ? [] : [...said],
     tools: entry.active.length,
     quarantined: entry.quarantined,
     era: entry.era ?? null,

@@ -17,18 +17,21 @@ export interface Health {
   readonly reason: string | undefined;
   /** What it waits for a user to do; calls of users who did it go through. */
   readonly waits: string | undefined;
+  /** Why it did not answer the last time; one that never answered is not there for anybody, after one time. */
+  readonly last: string | undefined;
 }
 
 const FAILURES_TO_WITHDRAW = 2;
 
-export const WELL: Health = { failures: 0, reason: undefined, waits: undefined };
+export const WELL: Health = { failures: 0, reason: undefined, waits: undefined, last: undefined };
 
 export function healthAfter(before: Health, { auth }: Pick<UpstreamConfig, 'auth'>, error: unknown): Health {
   if (error === undefined) return WELL;
   const failures = before.failures + 1;
-  const waits = auth === 'user' && faultOf(error) === 'unauthorised' ? reasonOf(error) : undefined; // H2
+  const last = reasonOf(error);
+  const waits = auth === 'user' && faultOf(error) === 'unauthorised' ? last : undefined; // H2
   const withdrawn = waits === undefined && failures >= FAILURES_TO_WITHDRAW; // H1
-  return { failures, waits, reason: withdrawn ? reasonOf(error) : before.reason };
+  return { failures, waits, last, reason: withdrawn ? last : before.reason };
 }
 
 /** For people: no text of the upstream. */

@@ -32,6 +32,7 @@ import { type LinkParts, transportOf } from './upstream-transport.ts';
  *    of today tells them ends, another one is opened, with growing pauses, and the list counts as changed.
  * L6 What an upstream of the older protocol asks is asked of whoever made the request that it belongs to. On a pipe for
  *    all that is the only request under way, and nobody's once one was given up there: its question might come late.
+ *    Such a connection is spent as soon as nobody uses it, and another one takes its place (C5 of upstream-links.ts).
  */
 
 const CLIENT = { name: 'switchyard', version: '0.1.0' };
@@ -128,6 +129,11 @@ export class Link {
   /** False where it is of no more use. */
   get alive(): boolean {
     return !this.#lost && !this.#retired;
+  }
+
+  /** L6: nobody uses it, and whoever used it next could not be asked anything. */
+  get isSpent(): boolean {
+    return this.#gaveUp && this.#users === 0 && this.upstream.questions && this.era === 'legacy';
   }
 
   get pid(): number | null {

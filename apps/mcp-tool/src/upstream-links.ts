@@ -6,6 +6,7 @@ import { LRUCache } from 'lru-cache';
 import type { ReadVariable, UpstreamConfig } from './upstream-config.ts';
 import { loadMcpSdk } from './mcp-sdk.ts';
 import { faultOf } from './upstream-faults.ts';
+import { LastWords } from './last-words.ts';
 import type { Link } from './upstream-link.ts';
 import type { LinkParts } from './upstream-transport.ts';
 
@@ -18,6 +19,8 @@ import type { LinkParts } from './upstream-transport.ts';
  * C2 A process that dies again and again is started with growing pauses.
  * C3 The one host that the operator named for an upstream may be private; what it redirects to is not called.
  * C4 Of the connections of users to one upstream, one hears that its lists changed, as long as one is open.
+ * C5 A connection on which a question could be of a call that was given up is replaced as soon as no call is under way
+ *    there: what its callers cannot be asked any more, those of the next one can.
  */
 
 /** Who an upstream is used for; `undefined`: nobody in particular. */
@@ -64,6 +67,7 @@ export class UpstreamLinks {
   readonly #fetches = new Map<string, SafeFetch>();
   /** By upstream: on which connection it tells of changes. */
   readonly #listening = new Map<string, Link>();
+  readonly #said = new Map<string, LastWords>();
   readonly #closing = new Set<Promise<unknown>>();
   readonly #sweep: NodeJS.Timeout;
   #closed = false;
@@ -85,7 +89,7 @@ export class UpstreamLinks {
     const held = this.#links.get(key);
     if (held) {
       const link = await waited(held.link, signal);
-      if (link.alive) return link;
+      if (link.alive && !link.isSpent) return link; // C5
       if (this.#links.peek(key) === held) this.#links.delete(key);
       return this.linkFor(upstream, who, signal);
     }
@@ -123,6 +127,12 @@ export class UpstreamLinks {
     this.#starts.delete(name);
     this.#fetches.delete(name);
     this.#listening.delete(name);
+    this.#said.delete(name);
+  }
+
+  /** What the latest process of an upstream wrote last. */
+  saidBy(name: string): readonly string[] {
+    return this.#said.get(name)?.lines ?? [];
   }
 
   forgetUser(upstream: UpstreamConfig, who: Principal): void {
@@ -152,7 +162,10 @@ export class UpstreamLinks {
     // C4
     const listens = !ofUser || this.#listening.get(upstream.name)?.alive !== true;
     const changed = listens && onListChanged ? () => onListChanged(upstream.name) : undefined;
-    const common = { fetch: this.#fetchOf(upstream), read, log, onListChanged: changed, ...(token ? { token } : {}) };
+    const said = upstream.command === undefined ? undefined : new LastWords(upstream.env.map((name) => read(name)));
+    if (said) this.#said.set(upstream.name, said);
+    const fetch = this.#fetchOf(upstream);
+    const common = { fetch, read, log, said, onListChanged: changed, ...(token ? { token } : {}) };
     const prior = this.#verdicts.get(key);
     try {
       const link = await this.#connect(upstream, { ...common, prior });

@@ -78,6 +78,11 @@ export class UpstreamPool {
     this.#links.forgetUser(upstream, who);
   }
 
+  /** What the process of an upstream wrote last to its standard error. */
+  saidBy(name: string): readonly string[] {
+    return this.#links.saidBy(name);
+  }
+
   close(): Promise<void> {
     return this.#links.close();
   }
@@ -100,7 +105,9 @@ export class UpstreamPool {
 
   /** P2 */
   async #useOnceOrTwice<T>(upstream: UpstreamConfig, who: OnBehalfOf, work: Work<T>, signal?: AbortSignal): Promise<T> {
-    const link = await this.#links.linkFor(upstream, who, signal);
+    const found = await this.#links.linkFor(upstream, who, signal);
+    // One that ended since it was found has done nothing for this call.
+    const link = found.alive ? found : await this.#links.linkFor(upstream, who, signal);
     try {
       return await link.use(work);
     } catch (error) {

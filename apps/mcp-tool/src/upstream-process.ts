@@ -6,6 +6,7 @@ import { PassThrough } from 'node:stream';
 import { type JSONRPCMessage, ReadBuffer, serializeMessage, type Transport } from '@modelcontextprotocol/client';
 import { AppError, type UpstreamConfinement } from '@switchyard/contracts';
 import { type Logger, redactText } from '@switchyard/platform';
+import type { LastWords } from './last-words.ts';
 import { freshAccount, sandboxAbilities } from './sandbox-abilities.ts';
 import { type Abilities, type Launch, launchOf } from './sandbox.ts';
 import type { ReadVariable, UpstreamConfig } from './upstream-config.ts';
@@ -17,7 +18,8 @@ import type { ReadVariable, UpstreamConfig } from './upstream-config.ts';
  * P2 Its environment is empty but for the variables that the operator named. (The SDK's own transport adds some.)
  * P3 It is kept apart from this service as far as the machine allows, and limited (sandbox.ts). What is missing is told.
  * P4 It works in the directory that the operator named, or in an empty one of its own that goes with it.
- * P5 What it writes to its standard error is logged, a bounded part of it; what it writes to us is bounded too.
+ * P5 What it writes to its standard error is logged, a bounded part of it, and the end of it kept for whoever asks why it
+ *    is not available; what it writes to us is bounded too.
  * P6 It and what it started end with close(): asked first, then told, then killed.
  */
 
@@ -28,6 +30,8 @@ const LINES_A_MINUTE = 120;
 export interface ProcessParts {
   readonly read: ReadVariable;
   readonly log: Logger;
+  /** Keeps what it says last. */
+  readonly said?: LastWords | undefined;
   /** What this machine has to keep it apart. */
   readonly abilities?: (() => Promise<Abilities>) | undefined;
 }
@@ -116,7 +120,11 @@ export class ProcessTransport implements Transport {
       });
       child.once('spawn', () => resolve());
       child.once('exit', (code, signal) => {
-        if (!this.#closed) this.parts.log.warn({ upstream: this.upstream.name, code, signal }, 'an upstream ended');
+        if (this.#closed) return;
+        this.parts.log.warn({ upstream: this.upstream.name, code, signal }, 'an upstream ended');
+      });
+      child.once('close', (code, signal) => {
+        if (!this.#closed) this.parts.said?.ended(code, signal);
       });
       child.once('close', () => this.#gone());
       child.stdin.on('error', (error) => this.onerror?.(error));
@@ -180,15 +188,17 @@ export class ProcessTransport implements Transport {
 
   /** P5 */
   #logErrors(from: NodeJS.ReadableStream): void {
-    const { log } = this.parts;
+    const { log, said } = this.parts;
     const { name } = this.upstream;
     let [rest, minute, lines] = ['', 0, 0];
+    from.on('end', () => said?.hear(rest));
     from.on('data', (chunk: Buffer) => {
       const texts = (rest + chunk.toString('utf8')).split('\n');
       rest = texts.pop()!.slice(0, MAX_LINE);
       const now = Math.floor(Date.now() / 60_000);
       if (now !== minute) [minute, lines] = [now, 0];
       for (const text of texts) {
+        said?.hear(text);
         lines += 1;
         if (text.trim() !== '' && lines <= LINES_A_MINUTE)
           log.info({ upstream: name, line: redactText(text.slice(0, MAX_LINE)) }, 'an upstream wrote');

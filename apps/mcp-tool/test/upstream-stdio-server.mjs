@@ -18,6 +18,13 @@ const tools = {
   die: () => process.exit(3),
   ask: async ({ mcpReq }) =>
     text(await mcpReq.elicitInput({ message: 'Your name?', requestedSchema: { type: 'object', properties: {} } })),
+  /** Goes on after it was told to stop, as many a server does, and asks then. */
+  askLate: async ({ mcpReq }) => {
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    return text(await mcpReq.elicitInput({ message: 'Late?', requestedSchema: { type: 'object', properties: {} } }));
+  },
+  wait: () => new Promise((resolve) => setTimeout(() => resolve(text('waited')), 1_500)),
+  pid: () => text(process.pid),
   huge: () => text('x'.repeat(20_000_000)),
   grow: () => {
     const held = [];

@@ -113,7 +113,8 @@ export async function startSystem(
       await writeFile(file, yaml);
       await until(() => lines.filter((line) => line.includes('was read again')).length > before, 60_000);
       await until(
-        async () => (await statuses()).every(({ refreshedAt, available }) => refreshedAt !== null || !available),
+        async () =>
+          (await statuses()).every(({ refreshedAt, state }) => refreshedAt !== null || state === 'unavailable'),
         60_000,
       );
     },

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { AppError, IDEMPOTENCY_KEY_META } from '@switchyard/contracts';
+import { AppError, IDEMPOTENCY_KEY_META, type Principal, type StepResult } from '@switchyard/contracts';
 import { createLogger } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
 import { OperatorFile } from '../src/operator-file.ts';
@@ -589,7 +590,7 @@ describe('a process', () => {
     });
   });
 
-  it('of the older protocol asks whoever made its only call, and nobody once a call was given up', async () => {
+  it('of the older protocol asks whoever made its only call, and nobody while another is under way', async () => {
     system = await startSystem(database.store);
     await system.configure(file(stdio('piped', ', protocol: legacy')));
     const mcp = { capabilities: { elicitation: {} } };
@@ -603,11 +604,55 @@ describe('a process', () => {
     const other = await ask({ principal: BOB });
     expect(other).toMatchObject({ status: 'in_doubt' });
     expect(await succeeded(ask({ mcp: { ...mcp, inputResponses, requestState } }))).toContain('decline');
-    const leave = new AbortController();
-    const left = ask({}, { signal: leave.signal }).catch((error: unknown) => error);
-    leave.abort(new AppError('cancelled'));
-    await left;
-    await soon(async () => (await ask({ principal: BOB })).status === 'in_doubt');
+  });
+
+  it('of the older protocol asks again once no call is under way, after one was given up; what that asks late hears nobody', async () => {
+    system = await startSystem(database.store);
+    await system.configure(file(stdio('forgiven', ', protocol: legacy, sandbox: {mode: off}')));
+    const mcp = { capabilities: { elicitation: {} } };
+    const ask = (principal: Principal) => system.call('forgiven__ask', {}, { mcp, principal });
+    const pid = async () => Number(await succeeded(system.call('forgiven__pid')));
+    const questionOf = async (asked: Promise<StepResult>) =>
+      JSON.stringify((await asked) as object).includes('Your name?');
+    const giveUp = async (tool: string) => {
+      const leave = new AbortController();
+      const left = system.call(`forgiven__${tool}`, {}, { mcp }, { signal: leave.signal }).catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      leave.abort(new AppError('cancelled'));
+      await left;
+    };
+    const before = await pid();
+    const waiting = system.call('forgiven__wait', {}, { principal: ROOT });
+    await giveUp('askLate');
+    // While ROOT's call is under way, whose a question is cannot be known: BOB is not shown that of ANN.
+    expect(await ask(BOB)).toMatchObject({ status: 'in_doubt' });
+    expect(await succeeded(waiting)).toContain('waited');
+    expect(await questionOf(ask(BOB))).toBe(true);
+    expect(await pid()).not.toBe(before);
+    await soon(() => !isAlive(before));
+  });
+
+  it('that dies before it ever answered is starting, then unavailable with its last words, and never available', async () => {
+    process.env['UPSTREAM_TEST_SECRET'] = 'quiet-please';
+    system = await startSystem(database.store);
+    const script = `console.error("no module named db, key " + process.env.UPSTREAM_TEST_SECRET); process.exit(1)`;
+    const dying = `  dying: { command: "${process.execPath}", args: ["-e", '${script}'], env: [UPSTREAM_TEST_SECRET], refresh_ms: 300 }
+`;
+    const seen: string[] = [];
+    await writeFile(system.file, file(dying));
+    await soon(async () => {
+      const [status] = await system.statuses();
+      if (!status) return false;
+      seen.push(status.state);
+      expect(status).toMatchObject({ available: false, tools: 0 });
+      return status.state === 'unavailable';
+    });
+    expect(new Set(seen)).not.toContain('available');
+    await soon(async () => (await system.statuses())[0]!.said.length > 0);
+    const [status] = await system.statuses();
+    expect(status!.reason).toEqual(expect.any(String));
+    expect(status!.said).toContain('no module named db, key ***');
+    expect(status!.said).toContain('(it ended with exit code 1)');
   });
 
   it('that dies in a call is started again; whether the call had its effect is not known', async () => {
@@ -688,7 +733,6 @@ describe('the file of upstreams', () => {
     system = await startSystem(database.store);
     await system.configure(file(trusting('kept', first)));
     const shown = (...names: string[]) => soon(async () => (await system.tools()).join() === names.join());
-    const { writeFile } = await import('node:fs/promises');
     await writeFile(system.file, file(trusting('kept', first), '  broken: { uri: "x" }\n'));
     await soon(() => system.lines.some((line) => line.includes('upstreams.yaml:3')));
     await shown('kept__echo');
@@ -699,7 +743,7 @@ describe('the file of upstreams', () => {
   });
 
   it('ends the start where it is wrong', async () => {
-    const { mkdtemp, rm, writeFile } = await import('node:fs/promises');
+    const { mkdtemp, rm } = await import('node:fs/promises');
     const directory = await mkdtemp('/tmp/upstreams-test-');
     await writeFile(`${directory}/u.yaml`, 'upstreams:\n  a: { url: "ftp://a" }\n  B: {}\n');
     const log = createLogger({ app: 'test', level: 'silent' });

@@ -80,7 +80,18 @@ export const UpstreamStatus = z.object({
   transport: z.enum(['http', 'stdio']),
   trust: z.enum(['trusted', 'untrusted']),
   available: z.boolean(),
+  state: z
+    .enum(['starting', 'available', 'unavailable'])
+    .default('available')
+    .describe('starting: it was not asked yet, or has not answered the first time'),
   reason: z.string().nullable().describe('Why it is not available'),
+  said: z
+    .array(z.string().max(400))
+    .max(8)
+    .default([])
+    .describe(
+      'Where it is not available: the last lines that its process wrote to its standard error, without secrets',
+    ),
   tools: z.number().int().describe('Usable tools'),
   quarantined: z.number().int(),
   era: z.enum(['modern', 'legacy']).nullable(),

@@ -1,0 +1,51 @@
+import { redactText } from '@switchyard/platform';
+import { cleanText } from './clean-text.ts';
+
+/*
+ * What a process wrote last to its standard error, for the person who asks why it is not there.
+ *
+ * W1 A few short lines, whatever it writes.
+ * W2 No secret: neither what looks like one, nor the value of a variable that it was given. Nothing that a terminal would
+ *    take for a command.
+ */
+
+const MAX_LINES = 5;
+const MAX_CHARS = 300;
+/** A shorter value is found in every other word. */
+const MIN_SECRET_CHARS = 4;
+
+export class LastWords {
+  readonly #secrets: readonly string[];
+  #lines: string[] = [];
+
+  /** `given`: the values of its variables. */
+  constructor(given: readonly (string | undefined)[]) {
+    const secrets = given.filter((value) => value !== undefined && value.length >= MIN_SECRET_CHARS) as string[];
+    this.#secrets = secrets.sort((a, b) => b.length - a.length);
+  }
+
+  get lines(): readonly string[] {
+    return this.#lines;
+  }
+
+  hear(line: string): void {
+    // Cut only after it was cleaned: half a secret is not found.
+    const text = this.#cleaned(line).trim();
+    if (text !== '') this.#keep(text.slice(0, MAX_CHARS));
+  }
+
+  ended(code: number | null, signal: string | null): void {
+    this.#keep(`(it ended ${code === null ? `by ${signal ?? 'a signal'}` : `with exit code ${code}`})`);
+  }
+
+  /** W2 */
+  #cleaned(line: string): string {
+    const known = this.#secrets.reduce((text, secret) => text.replaceAll(secret, '***'), line);
+    return redactText(cleanText(known)).replace(/[\t\r\n]+/g, ' ');
+  }
+
+  /** W1 */
+  #keep(line: string): void {
+    this.#lines = [...this.#lines, line].slice(-MAX_LINES);
+  }
+}
