@@ -4,13 +4,15 @@ import { cleanText } from './clean-text.ts';
 /*
  * What a process wrote last to its standard error, for the person who asks why it is not there.
  *
- * W1 A few short lines, whatever it writes.
+ * W1 A few short lines, whatever it writes. They are cleaned when somebody asks, so that writing costs next to nothing.
  * W2 No secret: neither what looks like one, nor the value of a variable that it was given. Nothing that a terminal would
  *    take for a command.
  */
 
 const MAX_LINES = 5;
 const MAX_CHARS = 300;
+/** Of a longer line nothing is shown: where it is cut, half a secret might be left. */
+const MAX_RAW_CHARS = 2_000;
 /** A shorter value is found in every other word. */
 const MIN_SECRET_CHARS = 4;
 
@@ -25,13 +27,12 @@ export class LastWords {
   }
 
   get lines(): readonly string[] {
-    return this.#lines;
+    return this.#lines.map((line) => this.#cleaned(line).trim().slice(0, MAX_CHARS)).filter((line) => line !== '');
   }
 
   hear(line: string): void {
-    // Cut only after it was cleaned: half a secret is not found.
-    const text = this.#cleaned(line).trim();
-    if (text !== '') this.#keep(text.slice(0, MAX_CHARS));
+    if (line.length > MAX_RAW_CHARS) this.#keep(`(a line of ${line.length} characters)`);
+    else if (line.trim() !== '') this.#keep(line);
   }
 
   ended(code: number | null, signal: string | null): void {
@@ -46,6 +47,7 @@ export class LastWords {
 
   /** W1 */
   #keep(line: string): void {
-    this.#lines = [...this.#lines, line].slice(-MAX_LINES);
+    this.#lines.push(line);
+    if (this.#lines.length > MAX_LINES) this.#lines.shift();
   }
 }
