@@ -37,7 +37,19 @@ nothing else. So this is also what somebody can do who has taken a service over.
   run that script as well.
 
 ${sections.join('\n\n')}
+
+${reader(granted.reader)}
 `;
+}
+
+/** A role that no service has. */
+function reader({ role, tables }) {
+  return `## People who read the database
+
+The role ${code(role)} cannot log in and has no member; \`grant ${role} to <login>\` makes a login one. It reads what is
+here, of every tenant, and changes nothing.
+
+${mayTable(tables)}`;
 }
 
 function bus({ allPermissions, REQUESTS }, app) {
@@ -72,15 +84,19 @@ function database({ DATABASE_ROLES }, rights) {
   const excess = [...foreign, ...rights.makesObjectsIn, ...rights.sequences];
   return `**PostgreSQL**: login ${code(login)}, member of ${code(rights.role)}; schema ${code(rights.schema)}${excess.length > 0 ? `, and ${excess.map(code).join(', ')}` : ''}.
 
-${table(
-  ['table', 'may'],
-  Object.entries(rights.tables).map(([name, { verbs, columns = {} }]) => [
-    code(name),
-    [...verbs, ...Object.entries(columns).map(([verb, of]) => `${verb} of ${of.map(code).join(', ')}`)].join(', ') ||
-      'nothing',
-  ]),
-)}
+${mayTable(rights.tables)}
 
 - writes by functions that act with the rights of the owner: ${names(rights.functionsAsOwner)}
 - calls with its own rights: ${names(rights.functions)}`;
+}
+
+function mayTable(tables) {
+  return table(
+    ['table', 'may'],
+    Object.entries(tables).map(([name, { verbs, columns = {} }]) => [
+      code(name),
+      [...verbs, ...Object.entries(columns).map(([verb, of]) => `${verb} of ${of.map(code).join(', ')}`)].join(', ') ||
+        'nothing',
+    ]),
+  );
 }

@@ -2,9 +2,14 @@ import type { AuditRecord, RunStatus, RunSummary } from '@switchyard/contracts';
 
 /** The type of a record whose id was taken by another content: its data is the record that came. */
 export const CONFLICT_TYPE = 'audit.record.conflict';
+/** The type of the record that stands for those that were removed for their age. */
+export const PRUNED_TYPE = 'audit.records.pruned';
+/** No record goes before it is so old, whatever is asked. */
+export const LEAST_KEPT_DAYS = 30;
 
 export interface AuditFilter {
-  readonly tenantId: string;
+  /** Null: the records that belong to no tenant. */
+  readonly tenantId: string | null;
   /** Only records of this user. */
   readonly userId?: string;
   /** Any of these runs. */
@@ -71,6 +76,11 @@ export interface AuditLog {
   gaps(options: { limit: number; olderThanMs: number; quietMs: number }): Promise<AuditPosition[]>;
   /** How many records say that the log held another content than a fact has; at most 1,000 are counted. */
   conflicts(): Promise<number>;
+  /**
+   * Removes records older than `keepDays` (at least `LEAST_KEPT_DAYS`), at most `limit`, none of a run that has not ended,
+   * and leaves a record of the type `PRUNED_TYPE`. Answers how many went. Any number of callers at once.
+   */
+  prune(options: { keepDays: number; limit: number }): Promise<number>;
   /** The journal was asked about these runs; they are quiet from now on again. */
   markChecked(runIds: readonly string[]): Promise<void>;
 }

@@ -10,6 +10,7 @@ export const GRANTED = {
     tables: {
       'orchestrator.blob_refs': { verbs: [] },
       'orchestrator.blobs': { verbs: ['select'] },
+      'orchestrator.conversation_turns': { verbs: [] },
       'orchestrator.dead_letters': { verbs: ['select'], columns: { update: ['requeued_as'] } },
       'orchestrator.run_events': { verbs: ['select'] },
       'orchestrator.run_inbox': { verbs: ['select'] },
@@ -110,7 +111,18 @@ export const GRANTED = {
     ],
     functionsAsOwner: [
       'audit.append_records(text[],double precision[],text[],text[],text[],text[],text[],integer[],text[],text)',
+      'audit.prune_records(integer,integer)',
       'audit.put_summaries(text[],text[],text[],text[],text[],text[],text[],text[],integer[],integer[],double precision[],double precision[])',
     ],
+  },
+  reader: {
+    role: 'switchyard_reader',
+    schema: 'reader',
+    uses: ['audit', 'orchestrator', 'public'],
+    makesObjectsIn: [],
+    tables: { 'audit.audit_events': { verbs: ['select'] }, 'orchestrator.conversation_turns': { verbs: ['select'] } },
+    sequences: [],
+    functions: [],
+    functionsAsOwner: [],
   },
 } as const;

@@ -4,6 +4,8 @@ export {
   type AuditLog,
   type AuditPosition,
   CONFLICT_TYPE,
+  LEAST_KEPT_DAYS,
+  PRUNED_TYPE,
   type RecordsAppended,
   type RunFilter,
   type SummaryUpdate,

@@ -65,6 +65,8 @@ const MARK_CHECKED: Statement = {
   text: 'update audit.positions set news_at = clock_timestamp() where run_id = any($1::text[])',
 };
 
+const PRUNE: Statement = { name: 'audit_prune', text: 'select audit.prune_records($1, $2) as removed' };
+
 /** The audit log over PostgreSQL. */
 export class SqlAuditLog implements AuditLog {
   constructor(
@@ -187,6 +189,10 @@ export class SqlAuditLog implements AuditLog {
 
   async conflicts(): Promise<number> {
     return (await row<{ count: number }>(this.pool, CONFLICTS, [])).count;
+  }
+
+  async prune({ keepDays, limit }: { keepDays: number; limit: number }): Promise<number> {
+    return (await row<{ removed: number }>(this.pool, PRUNE, [keepDays, limit])).removed;
   }
 
   async markChecked(runIds: readonly string[]): Promise<void> {

@@ -38,7 +38,7 @@ it('knows every right that the migrations grant, and no other', async () => {
   const granted = await db.sql<{ table: string; role: string; verbs: string[] }>(
     `select n.nspname || '.' || c.relname as table, r.rolname as role, array_agg(lower(a.privilege_type) order by 1) as verbs
      from pg_class c join pg_namespace n on n.oid = c.relnamespace, aclexplode(c.relacl) a join pg_roles r on r.oid = a.grantee
-     where c.relkind = 'r' and r.rolname like 'switchyard\\_%' group by 1, 2`,
+     where c.relkind = 'r' and r.rolname like 'switchyard\\_%' and r.rolname <> 'switchyard_reader' group by 1, 2`,
   );
   const known = Object.values(RIGHTS).flatMap(({ schema, role, tables }) =>
     Object.entries(tables).flatMap(([name, verbs]) =>
@@ -49,7 +49,8 @@ it('knows every right that the migrations grant, and no other', async () => {
     granted.map(({ table, role, verbs }) => `${table} ${role} ${[...verbs].sort().join(' ')}`).sort(),
   );
   const tables = await db.sql<{ name: string }>(
-    "select schemaname || '.' || tablename as name from pg_tables where schemaname in ('orchestrator', 'mcp_tool', 'audit')",
+    `select schemaname || '.' || tablename as name from pg_tables where schemaname in ('orchestrator', 'mcp_tool', 'audit')
+     union all select schemaname || '.' || viewname from pg_views where schemaname in ('orchestrator', 'mcp_tool', 'audit')`,
   );
   const all = Object.values(RIGHTS).flatMap(({ schema, tables: own }) =>
     Object.keys(own).map((name) => `${schema}.${name}`),
