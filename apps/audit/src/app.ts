@@ -9,7 +9,10 @@ import type { AuditConfig } from './config.ts';
 import { FactRecorder } from './fact-recorder.ts';
 import { FactsConsumer } from './facts.consumer.ts';
 import { JournalReader } from './journal-reader.ts';
+import { LogTreePruner } from './log-tree-pruner.ts';
 import { LogTreeWriter } from './log-tree-writer.ts';
+import { RecordRetention } from './record-retention.ts';
+import { Repeated } from './repeated.ts';
 
 /** Who looks for its files is told why there are none. */
 const NO_TREE =
@@ -39,8 +42,8 @@ export function createAudit(config: AuditConfig, overrides: AuditOverrides = {})
     const { auditLog } = store;
     health.register('records', () => auditLog.conflicts().then(findingOf), { required: false });
     const journal = new JournalReader({ bus });
-    const tree =
-      config.logTreeDir === undefined ? undefined : logTree(config.logTreeDir, journal, partOf(base, 'log-tree'));
+    const treeLog = partOf(base, 'log-tree');
+    const tree = config.logTree && logTree(config.logTree.dir, journal, treeLog);
     const recorder = new FactRecorder({ auditLog, journal, metrics, log, clock: systemClock, ...(tree ? { tree } : {}) });
     const completing = new Completer({ auditLog, journal, recorder, log, intervalMs: config.sweepMs });
     const consumer = new FactsConsumer({ bus, recorder });
@@ -52,8 +55,21 @@ export function createAudit(config: AuditConfig, overrides: AuditOverrides = {})
     lifecycle.onStop('consumer', () => consumer.stop());
     completing.start();
     lifecycle.onStop('completer', () => completing.stop());
-    base.info({ logTree: config.logTreeDir ?? 'off' }, 'audit listens');
-    if (tree === undefined) partOf(base, 'log-tree').info(NO_TREE);
+
+    const { keepDays, pruneMs } = config.retention;
+    const retention = new RecordRetention({ auditLog, keepDays, metrics, log });
+    const repeat = (what: string, everyMs: number, work: (signal: AbortSignal) => Promise<unknown>): void => {
+      const repeated = new Repeated(what, everyMs, log, async (signal) => void (await work(signal)));
+      repeated.start();
+      lifecycle.onStop(what, () => repeated.stop());
+    };
+    repeat('removing old records', pruneMs, (signal) => retention.prune(signal));
+    if (config.logTree) {
+      const pruner = new LogTreePruner({ ...config.logTree, auditLog, metrics, clock: systemClock, log: treeLog });
+      repeat('pruning the log tree', config.logTree.pruneMs, (signal) => pruner.prune(signal));
+    }
+    base.info({ logTree: config.logTree?.dir ?? 'off' }, 'audit listens');
+    if (tree === undefined) treeLog.info(NO_TREE);
   });
   return Object.assign(service, { complete: () => completer?.complete() ?? Promise.resolve(0) });
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { Principal } from '@switchyard/contracts';
 import { MemoryAuditLog } from '../test/memory-audit-log.ts';
 import { oneRun } from '../test/one-run.ts';
 import { AuditDesk } from './audit-desk.ts';
@@ -31,5 +32,17 @@ describe('audit desk', () => {
 
   it.each(['admin', 'auditor'] as const)('shows an %s all of its tenant, and no other tenant', async (role) => {
     expect(await runsSeen(principal('eve', role))).toEqual(['run-a', 'run-b']);
+  });
+
+  it('shows what belongs to no tenant to operators alone, and them nothing else by that question', async () => {
+    const auditLog = new MemoryAuditLog();
+    const record = runRecord(oneRun('A', 'run-a', 'acme', 'ada')[0]!, 'ada');
+    await auditLog.append([record, { ...record, id: 'sys.gateway.x:1', tenantId: null, userId: null, runId: null }]);
+    const ask = (who: Principal) => new AuditDesk(auditLog).query({ principal: who, scope: 'installation', limit: 9 });
+    const operator = { tenantId: 'acme', userId: 'operator-eve', via: 'operator' } as const;
+    const { records } = await ask({ ...operator, role: 'auditor' });
+    expect(records.map(({ id }) => id)).toEqual(['sys.gateway.x:1']);
+    for (const who of [principal('eve', 'admin'), principal('eve', 'auditor'), { ...operator, role: 'user' as const }])
+      await expect(ask(who)).rejects.toMatchObject({ code: 'forbidden' });
   });
 });

@@ -1,4 +1,5 @@
 import {
+  AppError,
   type InputOf,
   type listRuns,
   type OutputOf,
@@ -12,11 +13,23 @@ import type { AuditLog } from '@switchyard/store';
  * Answers what is asked about the past.
  *  A1 Nobody sees another tenant.
  *  A2 A user sees its own; admin and auditor see all of their tenant.
+ *  A3 What belongs to no tenant (logins that failed, facts of the services) is for operators of the installation, who ask
+ *     on the bus as a person; the admins of a tenant are none.
  */
 export class AuditDesk {
   constructor(private readonly auditLog: AuditLog) {}
 
-  async query({ principal, runId, ...filter }: InputOf<typeof queryAudit>): Promise<OutputOf<typeof queryAudit>> {
+  async query({
+    principal,
+    runId,
+    scope,
+    ...filter
+  }: InputOf<typeof queryAudit>): Promise<OutputOf<typeof queryAudit>> {
+    if (scope === 'installation') {
+      if (principal.via !== 'operator' || principal.role === 'user')
+        throw new AppError('forbidden', 'Records of no tenant are for operators, who ask as admin or auditor.');
+      return this.auditLog.query({ ...defined(filter), tenantId: null, limit: filter.limit });
+    }
     const runs = runId === undefined ? {} : { runIds: runIdsFor(principal.tenantId, runId) };
     return this.auditLog.query({ ...defined(filter), ...runs, ...scopeOf(principal), limit: filter.limit });
   }

@@ -1,5 +1,8 @@
 import { busTrust, busVariables, integer, LOG_VARIABLES, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
+import { LEAST_KEPT_DAYS } from '@switchyard/store';
 import { z } from 'zod';
+
+const DAY_MS = 86_400_000;
 
 /** Audit's environment: one line per variable; the documentation is generated from it. */
 export const Config = z
@@ -17,6 +20,19 @@ export const Config = z
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
     OTEL_SERVICE_NAME: z.string().default('switchyard-audit').describe('Service name in traces'),
     LOG_TREE_DIR: z.string().optional().describe('Folder of the log tree; unset: no log tree'),
+    LOG_TREE_KEEP_DAYS: integer(0, 36_500, 30).describe(
+      'Days for which the log tree keeps a run after its end; 0: for ever',
+    ),
+    LOG_TREE_MAX_MB: integer(0, 100_000_000, 2_048).describe(
+      'What the log tree may take of the disk, in MB: beyond it the oldest runs that have ended go; 0: no limit',
+    ),
+    LOG_TREE_PRUNE_MS: integer(100, 86_400_000, 600_000).describe(
+      'How often the log tree is looked at for what may go',
+    ),
+    AUDIT_RETENTION_DAYS: integer(0, 36_500, 0)
+      .refine((days) => days === 0 || days >= LEAST_KEPT_DAYS, `0, or at least ${LEAST_KEPT_DAYS}`)
+      .describe(`Days for which the audit log keeps its records, ${LEAST_KEPT_DAYS} or more; 0: for ever`),
+    AUDIT_PRUNE_MS: integer(100, 86_400_000, 3_600_000).describe('How often old records are looked for'),
     AUDIT_SWEEP_MS: integer(200, 600_000, 15_000).describe(
       'How often runs are looked for whose end was not seen, to complete them from the journal',
     ),
@@ -31,7 +47,15 @@ export const Config = z
     logLevel: env.LOG_LEVEL,
     logLevels: env.LOG_LEVELS,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
-    logTreeDir: env.LOG_TREE_DIR,
+    logTree:
+      env.LOG_TREE_DIR === undefined || env.LOG_TREE_DIR === ''
+        ? undefined
+        : {
+            dir: env.LOG_TREE_DIR,
+            limits: { keepMs: env.LOG_TREE_KEEP_DAYS * DAY_MS, maxBytes: env.LOG_TREE_MAX_MB * 1_048_576 },
+            pruneMs: env.LOG_TREE_PRUNE_MS,
+          },
+    retention: { keepDays: env.AUDIT_RETENTION_DAYS, pruneMs: env.AUDIT_PRUNE_MS },
     sweepMs: env.AUDIT_SWEEP_MS,
     drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   }));

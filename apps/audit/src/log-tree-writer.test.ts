@@ -52,7 +52,7 @@ describe('log tree writer', () => {
       'orchestrator/raw/main.jsonl',
     ]);
     const lines = await linesOf(`${NAME}/orchestrator/main.jsonl`);
-    expect(lines.map((l) => l.event)).toEqual(
+    expect(lines.map((l) => `orchestrator.${l.event}`)).toEqual(
       oneRun()
         .map((e) => e.type)
         .filter((t) => t.startsWith('orchestrator.')),
@@ -103,6 +103,37 @@ describe('log tree writer', () => {
     const folders = await readdir(dir);
     expect(folders).toHaveLength(3);
     expect(folders).toContain(NAME);
+  });
+
+  it('makes a folder anew that was removed meanwhile', async () => {
+    const own = writer();
+    await own.write([oneRun().slice(0, 3)]);
+    await rm(join(dir, NAME), { recursive: true });
+    await own.write([oneRun().slice(3)]);
+    expect(JSON.parse(await readFile(join(dir, NAME, 'metadata.json'), 'utf8'))).toMatchObject({ status: 'success' });
+    expect((await linesOf(`${NAME}/orchestrator/main.jsonl`)).at(-1)).toMatchObject({ event: 'task.completed' });
+  });
+
+  it('puts a file aside before it grows beyond its limit, keeps the newest parts, and still writes nothing twice', async () => {
+    const started = oneRun()[2]!;
+    const many = Array.from({ length: 60 }, (_, n) => ({ ...started, seq: 10 + n }));
+    const small = { maxFileBytes: 1_000 };
+    await writer(small).write([oneRun().slice(0, 3)]);
+    for (const event of many) await writer(small).write([[event]]);
+    const folder = join(dir, NAME, 'orchestrator');
+    for (const each of [folder, join(folder, 'raw')]) {
+      const files = (await readdir(each)).filter((name) => name.endsWith('.jsonl'));
+      expect(files).toHaveLength(4);
+      for (const name of files) expect((await stat(join(each, name))).size).toBeLessThanOrEqual(1_000);
+    }
+    const seqs = async () => {
+      const files = (await readdir(join(folder, 'raw'))).map((name) => linesOf(`${NAME}/orchestrator/raw/${name}`));
+      return (await Promise.all(files)).flat().map((line) => (line as unknown as { seq: number }).seq);
+    };
+    const before = await seqs();
+    expect(before).toContain(69);
+    await writer(small).write([many]);
+    expect(await seqs()).toEqual(before);
   });
 
   it('rests after a failure instead of failing its caller, and writes again afterwards', async () => {

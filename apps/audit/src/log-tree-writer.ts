@@ -1,9 +1,10 @@
-import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunEvent } from '@switchyard/contracts';
 import type { Clock, Logger } from '@switchyard/platform';
 import { redactSecrets, truncateForLog } from '@switchyard/platform';
-import { eventFolder, folderNames, type LoggedRun, logLine, RAW_FILE, taskHash } from './log-tree.ts';
+import { eventFolder, logLine, RAW_FOLDER } from './log-tree.ts';
+import { appendLines, isCode, makeFolderIn, readSeqs, type Written } from './log-tree-files.ts';
+import { type Accepted, claimFolder, writeEnd } from './run-folder.ts';
 
 /*
  * Writes the log tree: one folder per run, one main.jsonl per agent, the whole payloads under raw/.
@@ -13,15 +14,11 @@ import { eventFolder, folderNames, type LoggedRun, logLine, RAW_FILE, taskHash }
  *     `restMs`, says so once, and what comes in between is missing from the tree (never from the audit log).
  *  T4 At most `RUNS_AT_ONCE` files are open at any time, whatever the number of runs.
  *  T5 Tasks, answers and arguments of all tenants stand in it: its folders and files are for its own account alone.
+ *  T6 A folder that was removed meanwhile (log-tree-pruner.ts, of this or another process) is made anew.
  */
 const RUNS_AT_ONCE = 4;
 const MAX_REMEMBERED_RUNS = 5_000;
-/** T5 */
-const PRIVATE_FOLDER = { recursive: true, mode: 0o700 };
-const PRIVATE_FILE = { mode: 0o600 };
-
-type Accepted = Extract<RunEvent, { type: 'orchestrator.run.accepted' }>;
-type Completed = Extract<RunEvent, { type: 'orchestrator.task.completed' }>;
+const MAX_FILE_BYTES = 33_554_432;
 
 export interface LogTreeParts {
   /** Root of the tree; made where it is missing. */
@@ -30,6 +27,8 @@ export interface LogTreeParts {
   readonly clock: Clock;
   /** The first event of a run that was accepted before this process started. */
   readonly findAccepted: (tenantId: string, runId: string) => Promise<Accepted | undefined>;
+  /** A file that grows beyond it is put aside. */
+  readonly maxFileBytes?: number;
   readonly timeoutMs?: number;
   readonly restMs?: number;
 }
@@ -39,8 +38,8 @@ interface OpenRun {
   readonly accepted: Accepted;
   /** False where an earlier process may have written some of the events. */
   readonly fresh: boolean;
-  /** The folders that are there, with the numbers of the events that each one has. */
-  readonly folders: Map<string, Set<number>>;
+  /** The folders that are there, with what is written in each. */
+  readonly folders: Map<string, Written>;
 }
 
 export class LogTreeWriter {
@@ -90,6 +89,16 @@ export class LogTreeWriter {
   }
 
   private async writeRun(events: readonly RunEvent[]): Promise<void> {
+    try {
+      await this.writeOpen(events);
+    } catch (error) {
+      const { runId } = events[0]!;
+      if (!isCode(error, 'ENOENT') || !this.runs.delete(runId)) throw error;
+      await this.writeOpen(events); // T6
+    }
+  }
+
+  private async writeOpen(events: readonly RunEvent[]): Promise<void> {
     const run = await this.open(events);
     if (run === undefined) return;
     const byFolder = new Map<string, RunEvent[]>();
@@ -100,33 +109,35 @@ export class LogTreeWriter {
     for (const [folder, own] of byFolder) await this.writeFolder(run, folder, own);
     const last = events.at(-1)!;
     if (last.type === 'orchestrator.task.completed') {
-      await replaceFile(join(run.path, 'metadata.json'), metadata(run.accepted, last));
+      await writeEnd(run.path, run.accepted, last);
       this.runs.delete(last.runId);
     }
   }
 
   private async writeFolder(run: OpenRun, folder: string, events: readonly RunEvent[]): Promise<void> {
     const path = join(run.path, folder);
-    const rawFile = join(path, RAW_FILE);
+    const raw = join(path, RAW_FOLDER);
     let there = run.folders.get(folder);
     if (there === undefined) {
-      await mkdir(join(path, 'raw'), PRIVATE_FOLDER);
-      there = run.fresh ? new Set() : await seqsIn(rawFile);
+      await makeFolderIn(run.path, join(folder, RAW_FOLDER));
+      there = run.fresh ? { seqs: new Set(), upTo: 0 } : await readSeqs(raw);
       run.folders.set(folder, there);
     }
+    const { seqs, upTo } = there;
     const lines: string[] = [];
     const raws: string[] = [];
-    const missing = events.filter((event) => !there.has(event.seq));
+    const missing = events.filter(({ seq }) => seq > upTo && !seqs.has(seq));
     for (const event of missing) {
       const data = redactSecrets(event.data);
       lines.push(`${JSON.stringify(logLine(event, truncateForLog(data)))}\n`);
       raws.push(`${JSON.stringify({ ...logLine(event, data), seq: event.seq })}\n`);
     }
     if (lines.length === 0) return;
-    await appendFile(join(path, 'main.jsonl'), lines.join(''), PRIVATE_FILE);
+    const { maxFileBytes = MAX_FILE_BYTES } = this.parts;
+    await appendLines(path, lines.join(''), maxFileBytes);
     // After the lines: the payload says that its line is there (T2).
-    await appendFile(rawFile, raws.join(''), PRIVATE_FILE);
-    for (const event of missing) there.add(event.seq);
+    await appendLines(raw, raws.join(''), maxFileBytes);
+    for (const { seq } of missing) seqs.add(seq);
   }
 
   private async open(events: readonly RunEvent[]): Promise<OpenRun | undefined> {
@@ -142,73 +153,6 @@ export class LogTreeWriter {
     this.runs.set(first.runId, run);
     return run;
   }
-}
-
-/** Finds or makes the folder of a run: the first of its names that no other run has (T2). */
-async function claimFolder(dir: string, accepted: Accepted): Promise<{ path: string; created: boolean }> {
-  for (const name of folderNames(loggedRun(accepted))) {
-    const path = join(dir, name);
-    await mkdir(path, PRIVATE_FOLDER);
-    const file = join(path, 'metadata.json');
-    try {
-      await writeFile(file, metadata(accepted, undefined), { ...PRIVATE_FILE, flag: 'wx' });
-      return { path, created: true };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    if ((await ownerOf(file)) === accepted.runId) return { path, created: false };
-  }
-  throw new Error(`no folder for run ${accepted.runId}`);
-}
-
-async function ownerOf(metadataFile: string): Promise<string | undefined> {
-  try {
-    return (JSON.parse(await readFile(metadataFile, 'utf8')) as { run_id?: string }).run_id;
-  } catch {
-    return undefined;
-  }
-}
-
-function metadata(accepted: Accepted, completed: Completed | undefined): string {
-  const { run } = accepted.data;
-  const value = {
-    run_id: accepted.runId,
-    tenant_id: accepted.tenantId,
-    user_id: run.principal.userId,
-    thread_id: run.thread_id,
-    task: run.task,
-    task_hash: taskHash(run.task),
-    accepted_at: new Date(accepted.ts).toISOString(),
-    ended_at: completed ? new Date(completed.ts).toISOString() : null,
-    status: completed?.data.status ?? null,
-    completion_reason: completed?.data.completion_reason ?? null,
-    total_steps: completed?.data.total_steps ?? null,
-  };
-  return `${JSON.stringify(redactSecrets(value), null, 2)}\n`;
-}
-
-function loggedRun(accepted: Accepted): LoggedRun {
-  return { runId: accepted.runId, acceptedAt: accepted.ts, task: accepted.data.run.task };
-}
-
-/** A reader sees the old file or the new one, never a half. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text, PRIVATE_FILE);
-  await rename(`${path}.new`, path);
-}
-
-/** The numbers of the events whose payloads are in a raw file; a line that a crash cut off counts as absent. */
-async function seqsIn(rawFile: string): Promise<Set<number>> {
-  const text = await readFile(rawFile, 'utf8').catch(() => '');
-  const seqs = new Set<number>();
-  for (const line of text.split('\n')) {
-    try {
-      if (line !== '') seqs.add((JSON.parse(line) as { seq: number }).seq);
-    } catch {
-      continue;
-    }
-  }
-  return seqs;
 }
 
 async function within<T>(work: Promise<T>, timeoutMs: number): Promise<T> {

@@ -38,6 +38,9 @@ export function folderNames(run: LoggedRun): readonly [string, string, string] {
   return [`${iso.slice(0, 19)}_${hash}`, withMs, `${withMs}_${run.runId}`];
 }
 
+/** What only a folder of a run is called, in any of its names. */
+export const FOLDER_NAME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?_[0-9a-f]{8}(_[A-Za-z0-9_-]{1,80})?$/;
+
 /**
  * The folder of an event inside its run's folder; it holds `main.jsonl` and `raw/`:
  * `orchestrator`, `mcp/{step_id}`, `mcp/{step_id}/planner`, `a2a/{step_id}`, `computer_use/{step_id}` and below
@@ -62,17 +65,26 @@ export function eventFolder(event: Pick<RunEvent, 'type' | 'stepId'>): string {
   }
 }
 
-/** The file, inside an event's folder, with the whole payloads: the same lines, uncut, with their `seq`. */
-export const RAW_FILE = 'raw/main.jsonl';
+/** The folder, inside an event's folder, with the whole payloads: the same lines, uncut, with their `seq`. */
+export const RAW_FOLDER = 'raw';
 
-/** The line of an event. `data` is what the caller made of the payload: redacted, then cut. */
+/**
+ * The line of an event, with four keys. `event` is the event's name without its agent, which the folder says:
+ * `task.started` in `orchestrator/`. `data` is what the caller made of the payload: redacted, then cut.
+ */
 export function logLine(event: Pick<RunEvent, 'type' | 'stepId' | 'ts'>, data: unknown): LogLine {
   return {
     timestamp: new Date(event.ts).toISOString(),
-    event: event.type,
+    event: nameInFolder(event),
     step_id: event.stepId ?? RUN_LEVEL_STEP,
     data,
   };
+}
+
+/** In a folder of another agent the whole name stays. */
+function nameInFolder(event: Pick<RunEvent, 'type' | 'stepId'>): string {
+  const agent = event.type.slice(0, event.type.indexOf('.'));
+  return eventFolder(event).split('/').includes(agent) ? event.type.slice(agent.length + 1) : event.type;
 }
 
 /** How a tool is chosen is the work of the tool agent's planner. */

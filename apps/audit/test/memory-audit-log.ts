@@ -64,6 +64,14 @@ export class MemoryAuditLog implements AuditLog {
     this.checked.push(...runIds);
   }
 
+  async prune({ keepDays, limit }: { keepDays: number; limit: number }): Promise<number> {
+    this.answer();
+    const before = Date.now() - keepDays * 86_400_000;
+    const due = [...this.records.values()].filter(({ ts }) => ts < before).slice(0, limit);
+    for (const { id } of due) this.records.delete(id);
+    return due.length;
+  }
+
   async query(filter: AuditFilter): Promise<{ records: AuditRecord[]; nextCursor: string | null }> {
     this.answer();
     const records = [...this.records.values()].filter(

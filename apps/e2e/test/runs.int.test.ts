@@ -374,7 +374,7 @@ describe('afterwards', () => {
     const folder = find()!;
     expect(folder).toMatch(/\d{4}-\d\d-\d\dT\d\d.*_[0-9a-f]{8}$/);
     await until(
-      () => readFileSync(join(folder, 'orchestrator/main.jsonl'), 'utf8').includes('orchestrator.task.completed'),
+      () => readFileSync(join(folder, 'orchestrator/main.jsonl'), 'utf8').includes('"task.completed"'),
       15_000,
     );
     expect(readdirSync(join(folder, 'mcp'))).toEqual(['step-mcp-001']);

@@ -25,11 +25,16 @@ const Instant = z.number().int().min(0).max(LAST_INSTANT_MS).describe('Milliseco
 
 export const queryAudit = request({
   subject: 'rpc.audit.query',
-  summary: 'Search the audit log of this tenant, newest first. Users see their own runs; admin and auditor all.',
+  summary:
+    'Search the audit log of this tenant, newest first. Users see their own; admin and auditor all; operators also what belongs to no tenant.',
   answeredBy: 'audit',
   askedBy: ['gateway', 'operator'],
   input: z.object({
     principal: Principal,
+    scope: z
+      .enum(['tenant', 'installation'])
+      .optional()
+      .describe('`installation`: what belongs to no tenant, for operators; absent: `tenant`'),
     runId: RunId.optional(),
     type: z.string().max(128).optional().describe('Exact type, or a prefix that ends in ".*"'),
     since: Instant.optional(),

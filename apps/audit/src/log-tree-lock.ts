@@ -1,0 +1,53 @@
+import { randomUUID } from 'node:crypto';
+import { readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createFile, isCode } from './log-tree-files.ts';
+
+/*
+ * Which of several processes over one tree prunes it.
+ *
+ * It saves work and protects nothing: two that prune at once remove the same folders, once each. Who holds the lock renews
+ * it; one that is not renewed for `staleMs` is that of a process that died, and is put away.
+ */
+const FILE = '.pruning';
+
+export class TreeLock {
+  private readonly path: string;
+  private readonly own = randomUUID();
+
+  constructor(
+    private readonly dir: string,
+    private readonly staleMs: number,
+    private readonly now: () => number,
+  ) {
+    this.path = join(dir, FILE);
+  }
+
+  /** False: another process prunes. */
+  async take(): Promise<boolean> {
+    if (await createFile(this.path, this.own)) return true;
+    const renewedAt = await stat(this.path).then(
+      (found) => found.mtimeMs,
+      () => undefined,
+    );
+    if (renewedAt !== undefined && this.now() - renewedAt < this.staleMs) return false;
+    const aside = join(this.dir, `${FILE}-${this.own}`);
+    await rename(this.path, aside).catch(ignoreMissing);
+    await rm(aside, { force: true });
+    return createFile(this.path, this.own);
+  }
+
+  async renew(): Promise<void> {
+    const now = this.now() / 1_000;
+    await utimes(this.path, now, now).catch(ignoreMissing);
+  }
+
+  async release(): Promise<void> {
+    const holder = await readFile(this.path, 'utf8').catch(() => '');
+    if (holder === this.own) await rm(this.path, { force: true });
+  }
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!isCode(error, 'ENOENT')) throw error;
+}
