@@ -53,7 +53,7 @@ describe('the metrics of a running system', () => {
 
   it('tell of a stream how long its events took and how it ended', () => {
     const gateway = scraped.get('gateway')!;
-    expect(gateway).toMatch(/sse_streams_total\{dialect="orchestrate",end="run_ended",app="gateway"\} 2/);
+    expect(gateway).toMatch(/sse_streams_total\{dialect="orchestrate",end="ended",app="gateway"\} 2/);
     expect(Number(/sse_event_lag_seconds_count\{app="gateway"\} (\d+)/.exec(gateway)?.[1])).toBeGreaterThan(5);
     const plannings = /^planning_duration_seconds_count.*$/gm;
     expect(scraped.get('orchestrator')?.match(plannings)).toEqual([expect.stringMatching(/ [1-9][0-9]?$/)]);

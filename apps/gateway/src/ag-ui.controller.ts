@@ -1,14 +1,15 @@
 import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { Bus } from '@switchyard/bus';
-import { decideApproval, getRun, parseOrThrow } from '@switchyard/contracts';
+import { decideApproval, getRun, parseOrThrow, type ThreadConcurrency } from '@switchyard/contracts';
 import { AgUiEventsQuery, AgUiInput } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CAPABILITIES } from './ag-ui-capabilities.ts';
 import { AgUiTurns } from './ag-ui-turn.ts';
 import { AuthGuard } from './auth.guard.ts';
+import type { GatewayConfig } from './config.ts';
 import { mintRunId } from './mint.ts';
-import { BUS } from './parts.ts';
-import { headerOf, reconnectOf, sessionThread, toStartRun } from './requests.ts';
+import { BUS, CONFIG } from './parts.ts';
+import { headerOf, reconnectOf, sessionThread, toStartRun, USER_THREAD } from './requests.ts';
 import { Streams, type Viewer } from './streams.ts';
 import { askedOf, decidedOf, isBusy, spokenAnswer, waitingRun } from './thread-turn.ts';
 
@@ -20,6 +21,7 @@ export class AgUiController {
     private readonly streams: Streams,
     private readonly turns: AgUiTurns,
     @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
+    @Inject(CONFIG) private readonly config: GatewayConfig,
   ) {}
 
   /**
@@ -49,15 +51,17 @@ export class AgUiController {
   }
 
   /**
-   * A turn of a session waits for the one before it. Where that one waits for a person, this turn is the answer; what is
-   * none is asked again.
+   * A turn of a session waits for the one before it. Turns that name no session are those of their user's conversation
+   * (CONVERSATION_BY): one begins beside another that is under way, since they may come from two windows of which neither
+   * knows of the other. Where the earlier one waits for a person, this turn is the answer; what is none is asked again.
    */
   @Get('events')
   async turn(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const query = parseOrThrow(AgUiEventsQuery, request.query, 'The query');
     const { user_message: task, on_disconnect } = query;
     const session = headerOf(request, 'x-session-id');
-    const thread = sessionThread(session);
+    const named = sessionThread(session);
+    const thread = named ?? (this.config.conversationBy === 'user' ? USER_THREAD : undefined);
     if (session !== undefined) reply.header('x-session-id', session);
     const principal = this.guard.principalOf(request);
     const viewer: Viewer = {
@@ -76,10 +80,13 @@ export class AgUiController {
     }
 
     const mintedRunId = mintRunId();
-    const start = (concurrency: 'reject' | 'queue') => {
-      const more = thread === undefined ? {} : { thread_concurrency: concurrency, interactive: true };
-      const body = { task, thread_id: thread ?? null, on_disconnect, ...more };
-      return this.streams.start(reply, viewer, toStartRun(body, { principal, mintedRunId, idempotencyKey: undefined }));
+    const start = (concurrency: ThreadConcurrency | 'beside') => {
+      const interactive = thread === undefined ? {} : { interactive: true };
+      const body = { task, thread_id: thread ?? null, on_disconnect, ...interactive };
+      const request = toStartRun(body, { principal, mintedRunId, idempotencyKey: undefined });
+      const { thread_concurrency: _, ...run } = request.run;
+      const more = thread === undefined || concurrency === 'beside' ? {} : { thread_concurrency: concurrency };
+      return this.streams.start(reply, viewer, { ...request, run: { ...run, ...more } });
     };
     let waiting;
     try {
@@ -89,7 +96,7 @@ export class AgUiController {
         if (other !== error || !isBusy(error)) throw other;
       });
     }
-    if (waiting === undefined) return start('queue');
+    if (waiting === undefined) return start(named === undefined ? 'beside' : 'queue');
     const { runId, approvals } = waiting;
     const [approval] = approvals;
     const answer = approval === undefined ? undefined : spokenAnswer(approval, task);

@@ -20,9 +20,11 @@ import { AgUiTurns } from './ag-ui-turn.ts';
 import { AuthGuard } from './auth.guard.ts';
 import type { GatewayConfig } from './config.ts';
 import { Denials } from './denials.ts';
+import { FactQueue } from './fact-queue.ts';
 import { FailedLogins } from './failed-logins.ts';
 import { GatewayModule } from './gateway.module.ts';
 import { type HookDeps, registerHooks } from './hooks.ts';
+import { Logins } from './logins.ts';
 import { MCP_PATH } from './mcp-door.ts';
 import { McpEntrance } from './mcp-entrance.ts';
 import { BUS, CONFIG, METRICS } from './parts.ts';
@@ -34,6 +36,7 @@ import { createRateLimit } from './rate-limit.ts';
 import { aztmLogin, registerReadiness } from './readiness.ts';
 import { StartGate } from './start-gate.ts';
 import { StreamSlots } from './slots.ts';
+import { StreamBook } from './stream-book.ts';
 import { StreamMetrics } from './stream-metrics.ts';
 import { Streams } from './streams.ts';
 import { createTokenVerifiers } from './tokens.ts';
@@ -85,6 +88,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const health = new HealthChecks();
       const announcer = new Announcer(bus, log);
       const denials = new Denials((fact) => announcer.tell(fact), clock);
+      const facts = new FactQueue(bus, log, metrics);
       const rateLimit = createRateLimit({
         perMinute: config.rateLimitPerMinute,
         redisUrl: config.redisUrl,
@@ -96,11 +100,13 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const watches = new Watches(bus, streamsLog);
       const login = config.aztmRequired ? aztmLogin(bus, clock) : undefined;
       const gate = new StartGate(login);
+      const book = new StreamBook(facts.tell, clock);
       const streams = new Streams({
         bus,
         gate,
         slots,
         watches,
+        book,
         heartbeatMs,
         maxBufferedBytes,
         clock,
@@ -156,6 +162,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         traffic,
         denials,
         failedLogins: new FailedLogins(config.failedLoginsPerMinute, clock),
+        logins: new Logins(facts.tell, clock),
         metricsToken: config.metricsToken,
         hosts: { allowedHosts: config.allowedHosts, checked: config.checksHosts },
         allowedOrigins,
@@ -206,6 +213,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         await mcp.close();
         await app.close();
         denials.close();
+        await facts.close();
         rateLimit.close();
         if (overrides.bus === undefined) await bus.close();
         await telemetry.shutdown();

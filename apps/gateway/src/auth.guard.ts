@@ -6,15 +6,17 @@ import {
   claimsPrincipal,
   devPrincipal,
   edgePrincipal,
+  edgeRefusal,
   type IdentityConfig,
   type IdentityHeaders,
   type IdentityMode,
   isForeignPage,
+  type JwtIdentity,
   takeIdentityHeaders,
 } from './identity.ts';
 import { MCP_PATH } from './mcp-door.ts';
 import { TICKET_HEADER, type Tickets } from './peer-requests.ts';
-import type { VerifyToken } from './tokens.ts';
+import { expiredClaims, type VerifyToken } from './tokens.ts';
 
 /** Who sent a request, once the guard has let it in. */
 export interface Identity {
@@ -23,6 +25,14 @@ export interface Identity {
   readonly headers: IdentityHeaders;
   /** End of its validity, ms since 1970. */
   readonly expiresAt: number | undefined;
+  /** Tells one credential of a principal from another, and is worth nothing by itself. */
+  readonly credential?: string;
+}
+
+/** Whose credentials were refused, where that is sure all the same. */
+export interface Refused {
+  readonly tenantId: string;
+  readonly userId: string | null;
 }
 
 declare module 'fastify' {
@@ -31,10 +41,24 @@ declare module 'fastify' {
   }
 }
 
+/** Of the end of a token: of its signature. */
+const CREDENTIAL_CHARS = 16;
+
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1']);
 
 /** Routes whose body may name user and tenant, in development. */
 const BODY_TENANT: ReadonlySet<string> = new Set(['POST /orchestrate', 'POST /orchestrate/stream', 'POST /runs']);
+
+/** The principal of a token that was real until it expired: whoever it names as its issuer signed it. */
+function expiredPrincipal(config: JwtIdentity, error: unknown): Refused | undefined {
+  const claims = expiredClaims(error);
+  if (claims === undefined) return undefined;
+  try {
+    return claimsPrincipal(config, claims);
+  } catch {
+    return undefined;
+  }
+}
 
 /** Decides by configuration alone how requests prove who sent them. */
 export class AuthGuard {
@@ -42,6 +66,7 @@ export class AuthGuard {
   readonly #verify: VerifyToken | undefined;
 
   readonly #allowedOrigins: readonly string[];
+  readonly #refused = new WeakMap<object, Refused>();
 
   /** `verify`: for mode `jwt`. `allowedOrigins`: whose pages may use an identity that is taken for granted. */
   constructor(
@@ -66,6 +91,14 @@ export class AuthGuard {
     return this.tickets?.knows(request.headers[TICKET_HEADER]) ?? false;
   }
 
+  /**
+   * Whose request it was that `identify` refused with this error, where the credentials are real: a token of the issuer
+   * that has expired, or a request that the edge itself sent.
+   */
+  whoseRefusal(error: unknown): Refused | undefined {
+    return typeof error === 'object' && error !== null ? this.#refused.get(error) : undefined;
+  }
+
   /** Strips the request of every identity header and says who sent it. Throws `unauthenticated`. */
   async identify(request: FastifyRequest): Promise<Identity> {
     const peer = this.tickets?.redeem(request.headers[TICKET_HEADER]);
@@ -76,13 +109,25 @@ export class AuthGuard {
       case 'dev':
         return { principal: this.#devPrincipal(request, headers), headers, expiresAt: undefined };
       case 'edge':
-        return { principal: edgePrincipal(config, headers), headers, expiresAt: undefined };
+        return {
+          principal: this.#knowing(
+            () => edgePrincipal(config, headers),
+            () => edgeRefusal(config, headers),
+          ),
+          headers,
+          expiresAt: undefined,
+        };
       case 'jwt': {
         const verify = request.routeOptions.url === MCP_PATH ? this.verifyMcp : this.#verify;
         if (verify === undefined) throw new AppError('unavailable');
-        const claims = await verify(bearerToken(request.headers.authorization));
+        const token = bearerToken(request.headers.authorization);
+        const claims = await verify(token).catch((error: unknown) => {
+          this.#note(error, () => expiredPrincipal(config, error));
+          throw error;
+        });
         const expiresAt = claims.exp === undefined ? undefined : claims.exp * 1_000;
-        return { principal: claimsPrincipal(config, claims), headers, expiresAt };
+        const credential = token.slice(-CREDENTIAL_CHARS);
+        return { principal: claimsPrincipal(config, claims), headers, expiresAt, credential };
       }
     }
   }
@@ -102,6 +147,20 @@ export class AuthGuard {
     }
     if (identity.principal !== undefined) return identity.principal;
     throw new AppError('unauthenticated', 'Send X-User-Id, or set TB_DEFAULT_USER_ID.');
+  }
+
+  #knowing<T>(find: () => T, whose: () => Refused | undefined): T {
+    try {
+      return find();
+    } catch (error) {
+      this.#note(error, whose);
+      throw error;
+    }
+  }
+
+  #note(error: unknown, find: () => Refused | undefined): void {
+    const whose = find();
+    if (whose !== undefined && typeof error === 'object' && error !== null) this.#refused.set(error, whose);
   }
 
   #devPrincipal(request: FastifyRequest, headers: IdentityHeaders): Principal | undefined {

@@ -71,6 +71,12 @@ export const Config = z
     ALLOWED_HOSTS: list.describe(
       'Host names (comma-separated) that the gateway answers to, beside localhost and addresses; unset: any, in dev none',
     ),
+    CONVERSATION_BY: z
+      .enum(['user', 'request'])
+      .default('user')
+      .describe(
+        'What a turn of GET /ag-ui/events without X-Session-ID belongs to: the one conversation of its user, or none but itself',
+      ),
     CORS_ORIGINS: list.describe('Origins (comma-separated) whose pages may call; `*`: any'),
     RATE_LIMIT_PER_MINUTE: integer(0, 10_000_000, 6_000).describe('Requests a minute for one user; 0: no limit'),
     FAILED_LOGINS_PER_MINUTE: integer(0, 1_000_000, 60).describe(
@@ -155,6 +161,7 @@ export const Config = z
       heartbeatMs: env.SSE_HEARTBEAT_MS,
       maxBufferedBytes: env.SSE_MAX_BUFFERED_BYTES,
     },
+    conversationBy: env.CONVERSATION_BY,
     orchestrateTimeoutMs: env.ORCHESTRATE_TIMEOUT_MS,
     drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
     aztmRequired: env.AZTM_REQUIRED,

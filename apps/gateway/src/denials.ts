@@ -20,6 +20,8 @@ const SOURCES = 64;
 /** What is told of sources beyond SOURCES. */
 const OTHERS = 'others';
 
+const NOBODY = { tenant_id: null, user_id: null };
+
 interface Entry {
   readonly since: number;
   readonly latest: Denial;
@@ -90,10 +92,18 @@ export function sourceOf(ip: string): string {
     .join(':')}::/64`;
 }
 
+/** What the audit log keeps of an address that did nothing wrong: its network. */
+export function networkOf(ip: string): string {
+  const source = sourceOf(ip);
+  const v4 = /^(\d+\.\d+\.\d+)\.\d+$/.exec(source);
+  if (v4) return `${v4[1]}.0/24`;
+  return source.endsWith('::/64') ? `${source.slice(0, -5).split(':').slice(0, 3).join(':')}::/48` : 'unknown';
+}
+
 function ofOthers(denial: Denial): Denial {
   if (denial.type === 'gateway.auth.failed')
-    return { type: denial.type, data: { ...denial.data, reason: 'several', source_ip: OTHERS } };
-  const who = { tenant_id: null, user_id: null };
+    return { type: denial.type, data: { ...denial.data, ...NOBODY, reason: 'several', source_ip: OTHERS } };
+  const who = NOBODY;
   if (denial.type === 'gateway.rate.limited') return { type: denial.type, data: { ...denial.data, ...who } };
   return { type: denial.type, data: { ...denial.data, ...who, reason: 'several' } };
 }

@@ -5,6 +5,7 @@ import type { AuthGuard } from './auth.guard.ts';
 import { type Denials, sourceOf } from './denials.ts';
 import type { FailedLogins } from './failed-logins.ts';
 import { isJson } from './json-body.ts';
+import type { Logins } from './logins.ts';
 import { challenge, MCP_PATH, metadataUrl, resourceUrl } from './mcp-door.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { checkCrossSite, checkHost, checkOrigin, type HostPolicy } from './request-place.ts';
@@ -18,6 +19,7 @@ export interface HookDeps {
   readonly traffic: Traffic;
   readonly denials: Denials;
   readonly failedLogins: FailedLogins;
+  readonly logins: Logins;
   /** Whoever bears it reads the metrics; undefined: none is set. */
   readonly metricsToken: string | undefined;
   readonly hosts: HostPolicy;
@@ -64,7 +66,8 @@ export function registerHooks(server: FastifyInstance, deps: HookDeps): void {
       throw new AppError('unavailable', 'This server is stopping; try again.', { retryAfterMs: 1_000 });
     }
     request.identity = await identify(request, reply, route, deps);
-    const { principal } = request.identity;
+    const { principal, credential } = request.identity;
+    if (principal !== undefined) deps.logins.note({ principal, credential, ip: request.ip, path: route });
     if (auth === 'operator' && principal?.role !== 'admin' && principal?.role !== 'auditor')
       throw new AppError('forbidden', 'Metrics are for admins, auditors and the bearer of OPS_TOKEN.');
     if (principal !== undefined && !readsOnly(request.method, route)) actorOrThrow(principal);
@@ -126,7 +129,12 @@ async function identify(request: FastifyRequest, reply: FastifyReply, route: str
     const { code, message } = toPublicError(error);
     if (code !== 'unauthenticated') throw error;
     const source = sourceOf(request.ip);
-    denials.add({ type: 'gateway.auth.failed', data: { reason: message, path: route, source_ip: request.ip } }, source);
+    const whose = guard.whoseRefusal(error);
+    const about = whose === undefined ? {} : { tenant_id: whose.tenantId, user_id: whose.userId };
+    const told = { ...about, reason: message, path: route, source_ip: request.ip };
+    // Refusals of two tenants behind one address are not counted together.
+    const counted = whose === undefined ? source : `${source} ${whose.tenantId}/${whose.userId ?? ''}`;
+    denials.add({ type: 'gateway.auth.failed', data: told }, counted);
     failedLogins.count(source);
     if (route === MCP_PATH && mcp.tellsOfTokens) {
       const resource = resourceUrl(mcp.publicUrl, request.headers);

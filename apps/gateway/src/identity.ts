@@ -137,6 +137,21 @@ export function edgePrincipal(config: EdgeIdentity, headers: IdentityHeaders): P
   };
 }
 
+/** Whose request the edge sent that was refused: of one that proved itself, the tenant is known, and maybe the user. */
+export function edgeRefusal(
+  config: EdgeIdentity,
+  headers: IdentityHeaders,
+): { tenantId: string; userId: string | null } | undefined {
+  try {
+    const secret = one(headers, EDGE_SECRET_HEADER);
+    if (secret === undefined || !config.secrets.some((known) => sameSecret(known, secret))) return undefined;
+    const tenantId = encodeId(tenantOr(named(headers, 'x-supabase-tenant-id'), config.defaultTenantId, 'The request'));
+    return { tenantId, userId: null };
+  } catch {
+    return undefined;
+  }
+}
+
 /** The token of an Authorization header. Throws `unauthenticated` for none, another scheme or an oversized one. */
 export function bearerToken(authorization: string | undefined): string {
   if (authorization === undefined) throw new AppError('unauthenticated', 'Send Authorization: Bearer <token>.');

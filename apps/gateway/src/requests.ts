@@ -94,6 +94,12 @@ export function sessionThread(header: string | undefined): string | undefined {
   return encodeId(header.trim());
 }
 
+/**
+ * The thread of a user's turns that name no session: one for each user, since threads belong to their user. No
+ * X-Session-ID is encoded so (`user` is no base64url of UTF-8).
+ */
+export const USER_THREAD = 'x-user';
+
 /** The place of a request for events: its cursor, or for a client that starts empty everything up to now. */
 export function placeFor(runId: string, query: RunEventsQuery, lastEventId: string | undefined): Attachment {
   const after = cursorFor(runId, lastEventId, query.after);

@@ -1,13 +1,7 @@
 import type { RunEvent } from '@switchyard/contracts';
 import type { DialectName } from '@switchyard/contracts/http';
 import type { Clock, Metrics } from '@switchyard/platform';
-
-/**
- * How a stream came to its end. `run_ended` and `paused`: with what the client waited for; `client_left`: the client went;
- * `too_slow`: it did not read and was cut off; `handed_over`: this server stops, or the identity ran out, and the client goes
- * on elsewhere; `broken`: we failed.
- */
-export type StreamEnd = 'run_ended' | 'paused' | 'client_left' | 'too_slow' | 'handed_over' | 'broken';
+import type { WhyClosed } from './stream-book.ts';
 
 /** What operators watch of the streams to clients. */
 export class StreamMetrics {
@@ -28,7 +22,7 @@ export class StreamMetrics {
     );
   }
 
-  ended(dialect: DialectName, end: StreamEnd): void {
+  ended(dialect: DialectName, end: WhyClosed): void {
     this.#ended.inc({ dialect, end });
   }
 

@@ -21,7 +21,8 @@ import { attach, type OpenRun, type Reader, type RunBus, startAndFollow } from '
 import { LiveText } from './live-text.ts';
 import { createProjection, type Place, type Projection } from './projection.ts';
 import type { StreamSlots } from './slots.ts';
-import type { StreamEnd, StreamMetrics } from './stream-metrics.ts';
+import type { OpenStream, StreamBook, WhyClosed } from './stream-book.ts';
+import type { StreamMetrics } from './stream-metrics.ts';
 import type { StartGate } from './start-gate.ts';
 import { traced } from './traced.ts';
 import type { Watches } from './watches.ts';
@@ -69,6 +70,7 @@ export interface StreamsOptions {
   readonly gate: StartGate;
   readonly slots: StreamSlots;
   readonly watches: Watches;
+  readonly book: StreamBook;
   readonly heartbeatMs: number;
   readonly maxBufferedBytes: number;
   readonly clock: Clock;
@@ -190,9 +192,15 @@ export class Streams {
       reply.hijack();
       const shown = `${tenantId}/${run.runId}`;
       if (viewer.cannotResume === true) this.#count(shown, 1);
+      const { principal, dialect } = viewer;
+      const { ip } = reply.request;
+      const entry = this.#options.book.open({ principal, dialect, runId: run.runId, after: place.after, ip });
+      let why: WhyClosed = 'broken';
       try {
-        await this.#pump(reply, viewer, run, place, stop, live);
+        why = await this.#pump(reply, viewer, run, place, stop, live, entry);
       } finally {
+        entry.close(why);
+        this.#options.metrics.ended(dialect, why);
         if (viewer.cannotResume === true) this.#count(shown, -1);
       }
     } finally {
@@ -210,23 +218,28 @@ export class Streams {
     place: Place,
     stop: AbortController,
     live: LiveText | undefined,
-  ): Promise<void> {
+    entry: OpenStream,
+  ): Promise<WhyClosed> {
     const { heartbeatMs, maxBufferedBytes, clock, log, watches, metrics } = this.#options;
-    let end: StreamEnd = 'client_left';
     const projection = PROJECTIONS[viewer.dialect]({ ...viewer.context, runId: run.runId }, place);
     const socket = new SseSocket(reply.raw, reply.getHeaders(), {
       heartbeatMs,
       maxBufferedBytes,
       keepAlive: () => projection.keepAlive(clock.now()),
     });
-    const leave = () => {
-      end = 'handed_over';
+    // What ends the stream from here, before its client or its run does.
+    let left: WhyClosed | undefined;
+    const gone = (): WhyClosed => left ?? (socket.tooSlow ? 'slow' : 'client');
+    const end = (why: WhyClosed) => {
+      if (!socket.closed) left = why;
       // Some clients take a clean end for success and cannot come back; the others resume by their cursor.
       socket.end(viewer.cannotResume === true ? projection.interrupt(DRAINING) : RETRY_HINT);
       stop.abort(OVER);
     };
+    const leave = () => end('stopping');
     this.#leaving.add(leave);
-    const expiry = viewer.expiresAt === undefined ? undefined : expire(leave, viewer.expiresAt - clock.now());
+    const expiry =
+      viewer.expiresAt === undefined ? undefined : expire(() => end('expired'), viewer.expiresAt - clock.now());
     live?.open((pieces) => {
       // A client that is behind gets the text with the finished message.
       if (socket.behind) return;
@@ -243,6 +256,7 @@ export class Streams {
           if (event.type === 'orchestrator.run.accepted')
             unwatch ??= watches.hold(viewer.principal, run.runId, event.data.run);
           text += projection.event(event);
+          entry.gave(event.seq);
           if (text.length < CHUNK_CHARS || projection.ended) continue;
           await socket.write(text);
           text = '';
@@ -252,27 +266,26 @@ export class Streams {
         const last = batch.at(-1);
         if (last !== undefined && last.seq > run.lastSeq) metrics.sent(last);
         if (projection.ended || pauses) {
-          if (!socket.closed) end = projection.ended ? 'run_ended' : 'paused';
-          return socket.end(text);
+          if (socket.closed) break;
+          socket.end(text);
+          return projection.ended ? 'ended' : 'paused';
         }
         await socket.write(text);
-        if (socket.closed) return;
+        if (socket.closed) break;
       }
-      if (socket.closed) return;
-      end = 'broken';
+      if (socket.closed) return gone();
       socket.end(projection.interrupt({ code: 'unavailable', message: 'The stream broke off; the run goes on.' }));
     } catch (error) {
-      if (socket.closed) return;
-      end = 'broken';
+      if (socket.closed) return gone();
       log.error({ err: error, runId: run.runId }, 'a stream broke');
       socket.end(projection.interrupt(toPublicError(error)));
     } finally {
       unwatch?.();
       clearTimeout(expiry);
       this.#leaving.delete(leave);
-      metrics.ended(viewer.dialect, socket.tooSlow ? 'too_slow' : end);
       socket.end();
     }
+    return 'broken';
   }
 }
 

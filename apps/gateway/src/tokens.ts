@@ -72,6 +72,12 @@ function keySetVerifier(keys: JWTVerifyGetKey, common: Common): VerifyToken {
   return async (token) => (await jwtVerify(token, keys, { ...common, algorithms: ASYMMETRIC })).payload;
 }
 
+/** The claims of a token that was refused for its age alone: its signature, issuer and audience held. */
+export function expiredClaims(refused: unknown): JWTPayload | undefined {
+  const cause: unknown = refused instanceof AppError ? refused.cause : undefined;
+  return cause instanceof errors.JWTExpired && cause.claim === 'exp' ? cause.payload : undefined;
+}
+
 function refusal(error: unknown): AppError {
   const cause = { cause: error };
   if (error instanceof errors.JWTExpired) return new AppError('unauthenticated', 'The token has expired.', cause);

@@ -5,6 +5,21 @@ import { safeParse } from './safe-parse.ts';
 
 const Who = { tenant_id: z.string().nullable(), user_id: z.string().nullable() };
 
+/** Where it is known: of credentials that are real and do not count (any more). */
+const MaybeWho = { tenant_id: z.string().nullish(), user_id: z.string().nullish() };
+
+/** Where a request came from, as far as the audit log needs it. */
+const SourceNet = z.string().nullable().describe('The network of the address (/24, IPv6 /48); null for peers');
+
+const Stream = {
+  ...Who,
+  run_id: z.string(),
+  stream: z.string().describe('The same in both facts of one stream'),
+  dialect: z.string(),
+  after: z.number().int().describe('The cursor that it began after; 0: from the beginning'),
+  source_net: SourceNet,
+};
+
 /** Refusals of one source for one reason are told together, at most once a minute. */
 const Refused = { count: z.number().int().min(1).optional().describe('How many were refused since the last record') };
 
@@ -33,10 +48,43 @@ export const SYSTEM_EVENTS = [
     'gateway.auth.failed',
     'Credentials were refused.',
     z.object({
+      ...MaybeWho,
       ...Refused,
       reason: z.string(),
       path: z.string().describe('Of the latest'),
       source_ip: z.string().describe('An address, or `others` where there are too many to tell apart'),
+    }),
+  ),
+  event(
+    'gateway.auth.succeeded',
+    'A caller proved who it is: told with the first request of a credential from a network, and again each quarter of an hour in which it is used.',
+    z.object({
+      ...Who,
+      role: Role,
+      via: z.string().describe('How the identity was proved'),
+      path: z.string().describe('Of the first request'),
+      source_net: SourceNet,
+    }),
+  ),
+  event(
+    'gateway.stream.opened',
+    'A client was shown the events of a run for two seconds, and still is.',
+    z.object(Stream),
+  ),
+  event(
+    'gateway.stream.closed',
+    'A client is no longer shown the events of a run. Of a short stream this is the only fact.',
+    z.object({
+      ...Stream,
+      opened_at: z.number().int().describe('Milliseconds since 1970'),
+      duration_ms: z.number().int(),
+      events: z.number().int().describe('Events of the run after the cursor that it was shown'),
+      last_seq: z.number().int().describe('The last of them; the cursor where there was none'),
+      why: z
+        .enum(['ended', 'paused', 'client', 'slow', 'expired', 'stopping', 'broken'])
+        .describe(
+          '`ended`: with its run; `paused`: the run waits for a person; `client`: it went away; `slow`: it did not read; `expired`: its login; `stopping`: this server; `broken`: by an error',
+        ),
     }),
   ),
   event(
@@ -158,6 +206,9 @@ export const SYSTEM_EVENTS = [
     'xmpp.request.carried',
     'An HTTP request went over XMPP: who asked whom for what, and what became of it. Never a body or a query.',
     z.object({
+      tenant_id: z.string().nullish().describe('Whose request it was: ours on behalf of it, or a peer of it asked'),
+      user_id: z.string().nullish(),
+      run_id: z.string().nullish(),
       direction: z.enum(['out', 'in']),
       from: z.string().describe('Bare JID'),
       to: z.string().describe('Bare JID'),

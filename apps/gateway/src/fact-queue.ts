@@ -1,0 +1,64 @@
+import type { Bus } from '@switchyard/bus';
+import type { SystemFact } from '@switchyard/contracts';
+import { type Logger, type Metrics, sleep } from '@switchyard/platform';
+
+/*
+ * Facts for the audit log that come with every request or stream, told beside the requests.
+ *
+ * F1 Never makes a request wait or fail: facts are told many together, soon, at a bounded rate.
+ * F2 At most MAX_WAITING wait. What is over, or what the bus refuses, is counted, and that is told in the log.
+ * F3 At a stop what waits is told first.
+ */
+const STEP = 100;
+const PAUSE_MS = 50;
+const MAX_WAITING = 20_000;
+
+export class FactQueue {
+  readonly #dropped;
+  #waiting: SystemFact[] = [];
+  #telling: Promise<void> | undefined;
+  #cut = 0;
+
+  constructor(
+    private readonly bus: Pick<Bus, 'publishSystem'>,
+    private readonly log: Logger,
+    metrics: Metrics,
+  ) {
+    this.#dropped = metrics.counter(
+      'gateway_facts_dropped_total',
+      'Facts of logins and streams that were not told',
+      [],
+    );
+  }
+
+  readonly tell = (fact: SystemFact): void => {
+    if (this.#waiting.length >= MAX_WAITING) {
+      this.#drop(1);
+      return;
+    }
+    this.#waiting.push(fact);
+    this.#telling ??= this.#tellAll().finally(() => (this.#telling = undefined));
+  };
+
+  /** Resolves when everything that waited is told, or given up. */
+  async close(): Promise<void> {
+    await this.#telling;
+  }
+
+  async #tellAll(): Promise<void> {
+    do {
+      await sleep(PAUSE_MS);
+      const facts = this.#waiting.splice(0, STEP);
+      const told = await Promise.allSettled(facts.map((fact) => this.bus.publishSystem(fact)));
+      const refused = told.filter(({ status }) => status === 'rejected').length;
+      if (refused > 0) this.#drop(refused);
+      if (this.#cut > 0) this.log.warn({ count: this.#cut }, 'facts of logins and streams were not told');
+      this.#cut = 0;
+    } while (this.#waiting.length > 0);
+  }
+
+  #drop(count: number): void {
+    this.#cut += count;
+    this.#dropped.inc({}, count);
+  }
+}

@@ -1,0 +1,47 @@
+import type { Principal, SystemFact } from '@switchyard/contracts';
+import type { Clock } from '@switchyard/platform';
+import { networkOf } from './denials.ts';
+
+/*
+ * Who logged in, for the audit log. Every request proves an identity, and nobody wants to read of each.
+ *
+ * L1 One fact for a principal, its credential and its network; the next one after WINDOW_MS, where it is still used.
+ * L2 At most CREDENTIALS are remembered; the one that was told longest ago is forgotten, and may be told again too early.
+ * L3 Nothing of a credential is in a fact; of an address, its network.
+ */
+const WINDOW_MS = 15 * 60_000;
+const CREDENTIALS = 20_000;
+
+export interface Login {
+  readonly principal: Principal;
+  /** Tells one credential from another of the same principal; stays in memory. */
+  readonly credential: string | undefined;
+  readonly ip: string;
+  readonly path: string;
+}
+
+export class Logins {
+  readonly #told = new Map<string, number>();
+
+  constructor(
+    private readonly tell: (fact: SystemFact) => void,
+    private readonly clock: Clock,
+  ) {}
+
+  note({ principal, credential = '', ip, path }: Login): void {
+    const { tenantId, userId, role, via } = principal;
+    const source_net = via === 'xmpp' ? null : networkOf(ip);
+    const key = `${via} ${tenantId}/${userId} ${role} ${source_net} ${credential}`;
+    const now = this.clock.now();
+    const told = this.#told.get(key);
+    if (told !== undefined && now - told < WINDOW_MS) return;
+    // What was told last stands at the end: the first one is the oldest.
+    this.#told.delete(key);
+    this.#told.set(key, now);
+    if (this.#told.size > CREDENTIALS) this.#told.delete(this.#told.keys().next().value!);
+    this.tell({
+      type: 'gateway.auth.succeeded',
+      data: { tenant_id: tenantId, user_id: userId, role, via, path, source_net },
+    });
+  }
+}
