@@ -14,6 +14,7 @@ import { renderDashboards } from './dashboards.mjs';
 import { renderErrors } from './errors.mjs';
 import { renderNatsPermissions } from './nats-permissions.mjs';
 import { renderServiceVariables } from './service-variables.mjs';
+import { renderSpans } from './spans.mjs';
 import { renderSubjects } from './subjects.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -42,6 +43,7 @@ export async function renderAll() {
     ['docs/reference/errors.md', renderErrors(contracts)],
     ['infra/nats/permissions.conf', renderNatsPermissions(contracts)],
   ]);
+  documents.set('docs/reference/spans.md', renderSpans(await built('libs/platform/dist/index.js')));
   const logins = await built('libs/local-servers/dist/index.js');
   const { GRANTED } = await built('libs/store/dist/granted.js');
   documents.set('docs/reference/access.md', renderAccess({ contracts, logins, granted: GRANTED }));

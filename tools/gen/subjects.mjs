@@ -14,7 +14,7 @@ Every message on NATS is declared once, in \`libs/contracts\`. Bodies are plain 
 
 ## Requests
 
-Core NATS request/reply; the queue group is the name of the answering app. Headers: \`traceparent\`, \`deadline\`
+Core NATS request/reply; the queue group is the name of the answering app. Headers: \`traceparent\`, \`tracestate\`, \`baggage\`, \`deadline\`
 (absolute, ms), \`idempotency-key\`; a refusal carries \`error-code\` ([errors.md](errors.md)).
 
 ${table(

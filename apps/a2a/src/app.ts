@@ -12,7 +12,6 @@ import {
   backoffMs,
   type Clock,
   HealthChecks,
-  injectTrace,
   type Logger,
   type Metrics,
   partOf,
@@ -62,10 +61,6 @@ async function wire(
     retries: config.retries,
     backoffMs: (attempt) => backoffMs(attempt, BACKOFF),
     sleep,
-    traceHeaders: (): Record<string, string> => {
-      const traceparent = injectTrace();
-      return traceparent === undefined ? {} : { traceparent };
-    },
     onOutcome: outcomeMetrics(metrics, partOf(base, 'delegations')),
   });
 

@@ -19,7 +19,6 @@ interface DelegationOptions {
   retries: number;
   /** Ends the work: cancelled by the caller, or out of time. */
   signal: AbortSignal;
-  headers: Record<string, string>;
   onAccepted(taskId: string): void;
   backoffMs(attempt: number): number;
   sleep(ms: number, signal: AbortSignal): Promise<void>;
@@ -158,15 +157,15 @@ async function cancelRemote(options: DelegationOptions, remote: RemoteTask): Pro
   if (remote.taskId === undefined) return;
   const signal = AbortSignal.timeout(CANCEL_TIMEOUT_MS);
   const cancelled = options.client
-    .cancelTask({ tenant: '', id: remote.taskId, metadata: undefined }, { signal, serviceParameters: options.headers })
+    .cancelTask({ tenant: '', id: remote.taskId, metadata: undefined }, { signal })
     .catch(() => undefined);
   const waited = new AbortController();
   await Promise.race([cancelled, options.sleep(CANCEL_WAIT_MS, waited.signal).catch(() => undefined)]);
   waited.abort();
 }
 
-function callOptions(options: DelegationOptions): { signal: AbortSignal; serviceParameters: Record<string, string> } {
-  return { signal: options.signal, serviceParameters: options.headers };
+function callOptions(options: DelegationOptions): { signal: AbortSignal } {
+  return { signal: options.signal };
 }
 
 function messageOf({ task, messageId, streaming }: DelegationOptions): SendMessageRequest {

@@ -2,6 +2,7 @@ import { ClientFactory, JsonRpcTransportFactory, RestTransportFactory } from '@a
 import type { Client } from '@a2a-js/sdk/client';
 import type { RunFactDraft, StepRequest, StepResult } from '@switchyard/contracts';
 import { linkAbort } from '@switchyard/platform';
+import { inAgentSpan } from './agent-span.ts';
 import type { VettedCard } from './card.ts';
 import { delegate } from './delegation.ts';
 import type { DelegationOutcome } from './delegation.ts';
@@ -27,8 +28,6 @@ export interface DelegatorParts {
   clock: { now(): number };
   backoffMs(attempt: number): number;
   sleep(ms: number, signal: AbortSignal): Promise<void>;
-  /** Headers that carry the trace on. */
-  traceHeaders(): Record<string, string>;
   onOutcome(agent: string, result: StepResult, sends: number, durationMs: number): void;
 }
 
@@ -62,7 +61,7 @@ export class Delegator {
     }
     started(agent.id);
     const startedAt = this.parts.clock.now();
-    const outcome = await this.delegateTo(agent, step, context);
+    const outcome = await inAgentSpan(agent, () => this.delegateTo(agent, step, context));
     this.parts.onOutcome(agent.id, outcome.result, outcome.sends, this.parts.clock.now() - startedAt);
     this.reportEnd(context, step, agent.id, outcome);
     return outcome.result;
@@ -91,7 +90,6 @@ export class Delegator {
         knownTaskId,
         retries: this.parts.retries,
         signal,
-        headers: this.parts.traceHeaders(),
         onAccepted,
         backoffMs: this.parts.backoffMs,
         sleep: this.parts.sleep,

@@ -12,6 +12,7 @@ import {
   sleep,
   startTelemetry,
   systemClock,
+  VERSION,
 } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch } from '@switchyard/safe-fetch';
 import type { FastifyInstance, FastifyReply } from 'fastify';
@@ -24,6 +25,7 @@ import { FactQueue } from './fact-queue.ts';
 import { FailedLogins } from './failed-logins.ts';
 import { GatewayModule } from './gateway.module.ts';
 import { type HookDeps, registerHooks } from './hooks.ts';
+import { traceRequests } from './http-spans.ts';
 import { Logins } from './logins.ts';
 import { MCP_PATH } from './mcp-door.ts';
 import { McpEntrance } from './mcp-entrance.ts';
@@ -59,7 +61,6 @@ export interface GatewayOverrides {
   readonly fetch?: typeof fetch;
 }
 
-const VERSION = '0.1.0';
 const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 15_000;
@@ -190,6 +191,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         allowedOrigins,
       );
       app.useGlobalFilters(new ProblemFilter(httpLog, denials));
+      traceRequests(instanceOf(app), (request) => guard.isPeer(request));
       registerHooks(instanceOf(app), hooks);
       const peers = await answerPeers(bus, instanceOf(app), tickets, BODY_LIMIT_BYTES);
       await app.listen(config.http.port, config.http.host);

@@ -3,13 +3,13 @@ import { parseOrThrow, safeParse } from '@switchyard/contracts';
 import { OrchestrateRequest, StreamTaskQuery, StreamViewQuery } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from './auth.guard.ts';
+import { concerns } from './http-spans.ts';
 import { mintRunId } from './mint.ts';
 import type { GatewayConfig } from './config.ts';
 import { CONFIG } from './parts.ts';
 import { headerOf, reconnectOf, toStartRun } from './requests.ts';
 import { OVER } from './sse.ts';
 import { Streams, type Viewer } from './streams.ts';
-import { traced } from './traced.ts';
 
 /** Run a task: one answer, or a stream of named events. */
 @Controller()
@@ -30,7 +30,8 @@ export class OrchestrateController {
     const gone = new AbortController();
     reply.raw.once('close', () => gone.abort(OVER));
     const start = this.#toStart(request);
-    const answer = await traced(request, () => this.streams.answer(start, this.#timeoutMs, gone.signal));
+    concerns(request, { threadId: start.run.thread_id });
+    const answer = await this.streams.answer(start, this.#timeoutMs, gone.signal);
     const code = answer.status === 'waiting' ? 202 : 200;
     void reply.code(code).header('x-run-id', answer.run_id).send(answer);
   }

@@ -28,12 +28,12 @@ import {
 } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from './auth.guard.ts';
+import { concerns } from './http-spans.ts';
 import { mintRunId } from './mint.ts';
 import { BUS } from './parts.ts';
 import { eventsUrl, headerOf, placeFor, toRunResource, toStartRun } from './requests.ts';
 import { StartGate } from './start-gate.ts';
 import { Streams, type Viewer } from './streams.ts';
-import { traced } from './traced.ts';
 
 /** Runs and what happened in them. Who may see which is decided by the services that answer. */
 @Controller()
@@ -52,10 +52,9 @@ export class RunsController {
     const principal = this.guard.principalOf(request, body.tenant);
     const idempotencyKey = headerOf(request, 'idempotency-key');
     const start = toStartRun(body, { principal, mintedRunId: mintRunId(), idempotencyKey });
-    const started = await traced(request, async () => {
-      await this.gate.pass();
-      return this.bus.request(startRun, start, { idempotencyKey: start.idempotencyKey });
-    });
+    concerns(request, { threadId: start.run.thread_id });
+    await this.gate.pass();
+    const started = await this.bus.request(startRun, start, { idempotencyKey: start.idempotencyKey });
     const { created, ended } = started;
     const runId = publicRunId(principal.tenantId, started.runId);
     const answer: RunStarted = {
@@ -153,6 +152,7 @@ export class RunsController {
   @Get('audit')
   async audit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { run_id: runId, ...query } = parseOrThrow(AuditQuery, request.query, 'The query');
+    concerns(request, { runId });
     const principal = this.guard.principalOf(request);
     const page = await this.bus.request(queryAudit, { principal, ...query, ...(runId === undefined ? {} : { runId }) });
     const records = page.records.map((record) =>

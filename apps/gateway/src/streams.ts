@@ -18,13 +18,13 @@ import { orchestrateDialect } from './dialect-orchestrate.ts';
 import { rawDialect } from './dialect-raw.ts';
 import type { DialectContext } from './dialect.ts';
 import { attach, type OpenRun, type Reader, type RunBus, startAndFollow } from './follow.ts';
+import { concerns } from './http-spans.ts';
 import { LiveText } from './live-text.ts';
 import { createProjection, type Place, type Projection } from './projection.ts';
 import type { StreamSlots } from './slots.ts';
 import type { OpenStream, StreamBook, WhyClosed } from './stream-book.ts';
 import type { StreamMetrics } from './stream-metrics.ts';
 import type { StartGate } from './start-gate.ts';
-import { traced } from './traced.ts';
 import type { Watches } from './watches.ts';
 import { OVER, RETRY_HINT, SseSocket } from './sse.ts';
 
@@ -102,12 +102,11 @@ export class Streams {
 
   /** Starts the run and streams it. Throws before the first byte; afterwards errors are frames. */
   start(reply: FastifyReply, viewer: Viewer, request: InputOf<typeof startRun>): Promise<void> {
-    return this.#stream(reply, viewer, FROM_THE_START, (reader) =>
-      traced(reply.request, async () => {
-        await this.#options.gate.pass();
-        return startAndFollow(this.#options.bus, request, reader);
-      }),
-    );
+    concerns(reply.request, { threadId: request.run.thread_id });
+    return this.#stream(reply, viewer, FROM_THE_START, async (reader) => {
+      await this.#options.gate.pass();
+      return startAndFollow(this.#options.bus, request, reader);
+    });
   }
 
   /** Streams a run from its beginning or from the client's place; 204 where everything was delivered already. */

@@ -42,6 +42,8 @@ export interface AgentCall {
   readonly tool: string;
   readonly arguments: Readonly<Record<string, unknown>>;
   readonly idempotencyKey: string;
+  /** What the model calls it. */
+  readonly toolCallId?: string | undefined;
 }
 
 export interface AgentContext {
@@ -116,7 +118,7 @@ export class AgentCalls {
     return this.#standing.searching ? [...words.META_FUNCTIONS, ...tools] : tools;
   }
 
-  async take({ name, arguments: given }: ModelCall): Promise<Taken> {
+  async take({ id, name, arguments: given }: ModelCall): Promise<Taken> {
     const { offered, searching } = this.#standing;
     const args = argumentsOf(given);
     if (!args) return refused('tool_invalid_arguments', 'The arguments are not a JSON object. Send them again.');
@@ -136,7 +138,7 @@ export class AgentCalls {
       }
     }
     this.#standing.calls += 1;
-    const result = await this.#call({ tool: name, arguments: args, idempotencyKey }, tool, begun);
+    const result = await this.#call({ tool: name, arguments: args, idempotencyKey, toolCallId: id }, tool, begun);
     return this.#outcome(result, { tool, args, begun, what: callInWords(name, args, words.MAX_CALL_CHARS) });
   }
 

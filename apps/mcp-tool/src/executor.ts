@@ -9,12 +9,13 @@ import {
   type StepResult,
   type ToolConstraints,
 } from '@switchyard/contracts';
-import { GEN_AI, linkAbort, type Logger, type Metrics, withSpan } from '@switchyard/platform';
+import { linkAbort, type Logger, type Metrics } from '@switchyard/platform';
 import { presentable } from './clean-output.ts';
 import type { EffectDesk, Performed } from './effect-desk.ts';
 import { type Ending, failed, mayHaveEffect, outcomeWithoutOutput, toolFailed, withoutMcp } from './outcome.ts';
 import type { Teller } from './teller.ts';
 import type { Tool, ToolContext } from './tool.ts';
+import { inToolSpan } from './tool-span.ts';
 import type { Toolbox } from './toolbox.ts';
 
 /*
@@ -43,6 +44,8 @@ export interface CallRequest {
   readonly idempotencyKey?: string | undefined;
   readonly runId?: string | undefined;
   readonly stepId?: string | undefined;
+  /** What the model calls this call. */
+  readonly toolCallId?: string | undefined;
   /** The approval of a person that the run's owner vouches for. */
   readonly approval?: StepRequest['approval'];
   /** The MCP client that calls; only such a caller is given what is in the words of MCP. */
@@ -94,12 +97,9 @@ export class Executor {
     }
     const { found: tool } = found;
     const stop = this.#seconds.startTimer({ tool: tool.name });
-    const attributes = { [GEN_AI.operation]: 'execute_tool', [GEN_AI.toolName]: tool.name };
-    const result = await withSpan(`execute_tool ${tool.name}`, attributes, async (span) => {
-      const outcome = await this.#runTool(tool, request).catch((error: unknown) => this.#notRun(tool, request, error));
-      if (outcome.status !== 'succeeded') span.setAttribute('error.type', outcome.code);
-      return outcome;
-    });
+    const result = await inToolSpan(tool, request.toolCallId, () =>
+      this.#runTool(tool, request).catch((error: unknown) => this.#notRun(tool, request, error)),
+    );
     stop();
     const outcome = result.status === 'succeeded' ? 'succeeded' : result.code;
     this.#calls.inc({ tool: tool.name, outcome });

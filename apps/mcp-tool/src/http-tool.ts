@@ -108,7 +108,7 @@ async function call(
   const keyed = effects ? { ...headers, ...keyHeaders(context) } : headers;
   const limits = { timeoutMs, maxResponseBytes: MAX_RESPONSE_BYTES, signal: context.signal };
   try {
-    const response = await fetch(url, { ...request, headers: keyed, ...limits });
+    const response = await fetch(url, { ...request, headers: keyed, ...limits, urlTemplate: pathOf(http.url) });
     if (response.ok) return resultOf(await contentOf(response), http.result);
     throw await refusalOf(response); // E2
   } catch (error) {
@@ -116,6 +116,12 @@ async function call(
     if (error instanceof RedirectRefused) throw new AppError('upstream_failed', error.message, { cause: error });
     throw error;
   }
+}
+
+/** The path as it is declared: with the names of its arguments, and none of their values. */
+function pathOf(template: string): string {
+  const [, path = '/'] = /^[^/]*\/\/[^/?#]*([^?#]*)/.exec(template) ?? [];
+  return path === '' ? '/' : path;
 }
 
 async function contentOf(response: Response): Promise<unknown> {

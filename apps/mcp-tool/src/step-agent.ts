@@ -37,7 +37,7 @@ export class StepAgent {
 
     const context = { visible, signal, tell };
     const result = step.call
-      ? await this.#call(step, { ...step.call, idempotencyKey: step.idempotencyKey, approval: step.approval }, context)
+      ? await this.#call(step, callOf(step, step.call), context)
       : await this.parts.toolAgent.perform(step, { ...context, call: (call) => this.#call(step, call, context) });
     tell({ type: 'mcp.task.completed', data: { step_id, ...outcome(result) } });
     return result;
@@ -45,7 +45,7 @@ export class StepAgent {
 
   async #call(
     step: StepRequest,
-    { tool: named, arguments: given, idempotencyKey, approval }: AgentCall & Pick<StepRequest, 'approval'>,
+    { tool: named, arguments: given, idempotencyKey, approval, toolCallId }: AgentCall & Pick<StepRequest, 'approval'>,
     { visible, signal, tell }: Omit<AgentContext, 'call'>,
   ): Promise<StepResult> {
     const { principal, toolConstraints: constraints, runId, stepId } = step;
@@ -56,7 +56,8 @@ export class StepAgent {
       tell({ type: 'mcp.tool.selected', data: { step_id: stepId, tool, provider, description } });
     }
     const started = this.parts.clock.now();
-    const call = { principal, constraints, tool, arguments: given, idempotencyKey, runId, stepId, approval, signal };
+    const ids = { runId, stepId, toolCallId };
+    const call = { principal, constraints, tool, arguments: given, idempotencyKey, ...ids, approval, signal };
     const result = await this.parts.executor.run(call);
     const duration_ms = Math.max(0, this.parts.clock.now() - started);
     tell({
@@ -65,6 +66,13 @@ export class StepAgent {
     });
     return result;
   }
+}
+
+function callOf(
+  { idempotencyKey, approval, toolCallId }: StepRequest,
+  call: NonNullable<StepRequest['call']>,
+): AgentCall & Pick<StepRequest, 'approval'> {
+  return { ...call, idempotencyKey, approval, toolCallId };
 }
 
 function outcome(result: StepResult) {

@@ -11,7 +11,7 @@ import {
   type Transport,
 } from '@modelcontextprotocol/client';
 import type { McpMethod, UpstreamConfinement } from '@switchyard/contracts';
-import { backoffMs, type Logger, sleep } from '@switchyard/platform';
+import { backoffMs, type Logger, sleep, withoutTrace } from '@switchyard/platform';
 import { type Ask, asking, type LogMessage, options } from './upstream-ask.ts';
 import type { UpstreamConfig } from './upstream-config.ts';
 import { faultOf } from './upstream-faults.ts';
@@ -103,10 +103,10 @@ export class Link {
         client.setRequestHandler(method, (asked) => link.#question(method, asked.params) as never);
     const how = parts.prior ? { ...options, prior: parts.prior } : options;
     // The connection outlives the request that needed it first.
-    await asking.exit(() => client.connect(link.#transport, how));
+    await withoutTrace(() => asking.exit(() => client.connect(link.#transport, how)));
     if (onListChanged && link.capabilities?.tools?.listChanged) {
       client.setNotificationHandler('notifications/tools/list_changed', () => onListChanged());
-      if (link.era === 'modern') void asking.exit(() => link.#listen(onListChanged, parts.log));
+      if (link.era === 'modern') void withoutTrace(() => asking.exit(() => link.#listen(onListChanged, parts.log)));
     }
     return link;
   }

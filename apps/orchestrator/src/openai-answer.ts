@@ -28,6 +28,8 @@ const FILTERED = new Set([
   'blocklist',
   'spii',
 ]);
+/** What may stand in a trace: a name, and not a text. */
+const NAME = /^[A-Za-z0-9_.:-]{1,128}$/;
 /** The server itself gave up in the middle. */
 const BROKEN = new Set(['error', 'abort', 'aborted', 'network_error', 'insufficient_system_resource', 'cancelled']);
 
@@ -54,6 +56,7 @@ export class AnswerBuilder {
   #hidden = 0;
   #model: string;
   #finishReason: FinishReason | undefined;
+  #told: { id?: string; finish?: string } = {};
 
   constructor(request: ModelRequest) {
     this.#request = request;
@@ -72,7 +75,8 @@ export class AnswerBuilder {
   }
 
   take(chunk: unknown): Taken {
-    const { model, usage, choices, x_groq } = fieldsOf(chunk);
+    const { id, model, usage, choices, x_groq } = fieldsOf(chunk);
+    if (NAME.test(textOf(id))) this.#told.id = textOf(id);
     if (textOf(model) !== '') this.#model = textOf(model).slice(0, 128);
     this.#usage.take(usage);
     this.#usage.take(fieldsOf(x_groq)['usage']);
@@ -97,6 +101,7 @@ export class AnswerBuilder {
     const piece = this.#shown(text === '' ? textOf(message['refusal']) : text);
     const reason = textOf(choice['finish_reason']).toLowerCase();
     if (reason === '') return piece;
+    if (NAME.test(reason)) this.#told.finish = reason;
     if (BROKEN.has(reason)) this.broken = true;
     else this.finished = true;
     this.#finishReason = CUT.has(reason) ? 'length' : FILTERED.has(reason) ? 'content_filter' : undefined;
@@ -134,6 +139,7 @@ export class AnswerBuilder {
       usage,
       cachedInputTokens: Math.min(this.#usage.cached, usage.input_tokens),
       model: this.#model,
+      told: this.#told,
       ...(this.#finishReason === undefined ? {} : { finishReason: this.#finishReason }),
     };
   }

@@ -1,6 +1,7 @@
 import { AppError } from '@switchyard/contracts';
-import { backoffMs, sleep, withSpan } from '@switchyard/platform';
+import { backoffMs, sleep } from '@switchyard/platform';
 import { addUsage } from '@switchyard/run';
+import { inChatSpan } from './chat-span.ts';
 import { askOnce, BrokenStream, type Endpoint, Unreachable, WebPage } from './openai-attempt.ts';
 import { askedPauseMs, EndpointError, judge, type Optional, toAppError } from './openai-errors.ts';
 import { promptTokens } from './openai-usage.ts';
@@ -24,16 +25,8 @@ export function createOpenAiPlanner(options: OpenAiPlannerOptions): Planner {
   const habits = new Habits();
   return {
     ask: (request, signal) =>
-      withSpan(
-        `chat ${request.model}`,
-        { 'gen_ai.operation.name': 'chat', 'gen_ai.provider.name': 'openai', 'gen_ai.request.model': request.model },
-        async (span) => {
-          const answer = await new PatientCall(options, habits.of(request.model), request, signal).answer();
-          span.setAttribute('gen_ai.response.model', answer.model);
-          span.setAttribute('gen_ai.usage.input_tokens', answer.usage.input_tokens);
-          span.setAttribute('gen_ai.usage.output_tokens', answer.usage.output_tokens);
-          return answer;
-        },
+      inChatSpan(options.baseUrl, request, () =>
+        new PatientCall(options, habits.of(request.model), request, signal).answer(),
       ),
   };
 }

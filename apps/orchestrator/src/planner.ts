@@ -35,6 +35,8 @@ export interface ModelAnswer {
   readonly model: string;
   /** Why the answer is not whole; absent: it is. */
   readonly finishReason?: FinishReason;
+  /** What the endpoint calls this answer, and the end of it; for traces alone. */
+  readonly told?: { readonly id?: string; readonly finish?: string };
 }
 
 /**

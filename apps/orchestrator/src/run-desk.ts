@@ -19,7 +19,7 @@ import {
   type startRun,
 } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
-import type { Clock, Logger } from '@switchyard/platform';
+import { type Clock, injectTrace, type Logger } from '@switchyard/platform';
 import { fold } from '@switchyard/run';
 import type { Accept, Accepted, Journal, Retention, RunHead } from '@switchyard/store';
 import canonicalizeModule from 'canonicalize';
@@ -79,6 +79,7 @@ export class RunDesk {
     const { owner, leaseMs } = pool.settings;
     const runId = await keptRunId(this.parts.journal, tenantId, input.runId);
     const slot = pool.reserve(tenantId);
+    const { traceparent } = injectTrace();
     const request: Accept = {
       runId,
       run,
@@ -86,6 +87,7 @@ export class RunDesk {
       requestHash: hashOf(asked(input.run)),
       engineVersion: ENGINE_VERSION,
       history: this.parts.history,
+      ...(traceparent === undefined ? {} : { traceparent }),
       ...(slot ? { lease: { owner, leaseMs } } : {}),
     };
     const leasedAt = momentOf(clock);

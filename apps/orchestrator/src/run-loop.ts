@@ -1,6 +1,6 @@
 import { AppError, toPublicError } from '@switchyard/contracts';
 import { Leaving } from '@switchyard/bus';
-import { type Logger, withSpan } from '@switchyard/platform';
+import type { Logger } from '@switchyard/platform';
 import { fold, next, type Next, type RunState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
 import { JournalWriter, type WriterParts } from './journal-writer.ts';
@@ -8,6 +8,7 @@ import { Lease, type Moment } from './lease.ts';
 import { type ActParts, RunActs } from './run-acts.ts';
 import { RunInputs } from './run-inputs.ts';
 import type { RunMetrics } from './run-metrics.ts';
+import { stretchOfWork } from './run-span.ts';
 
 /*
  * Drives one owned run: asks `next`, does it, appends what came of it, and asks again.
@@ -59,6 +60,7 @@ export class RunLoop {
   #inputsWait = false;
   #fault: string | null = null;
   #begunAt = 0;
+  #acceptedIn: string | undefined;
 
   private readonly parts: LoopParts;
   private readonly log: Logger;
@@ -121,31 +123,35 @@ export class RunLoop {
     this.#work?.inputs.nudge();
   }
 
-  run(): Promise<LoopEnd> {
-    const attributes = { 'gen_ai.operation.name': 'invoke_workflow' };
-    return withSpan('invoke_workflow switchyard', attributes, () => this.#run());
-  }
-
-  async #run(): Promise<LoopEnd> {
+  async run(): Promise<LoopEnd> {
     try {
-      const work = this.#begin(this.owned.state ?? (await this.#readJournal()));
-      const { writer, inputs } = work;
-      // A run that was accepted here a moment ago has no inputs that the first write would not tell of.
-      if (!this.owned.state) await inputs.take();
-      await writer.write([]);
-      while (writer.state.phase !== 'ended') {
-        if (this.#abort.signal.aborted || this.#draining) break;
-        if (inputs.waiting) await inputs.take();
-        else if (await this.#actOrPark(work)) return 'waiting';
-      }
-      if (writer.state.phase === 'ended') return 'ended';
-      await writer.write([]).catch(() => undefined); // what was handed in before is out
-      return this.#draining ? 'released' : 'fenced';
+      const { state = await this.#readJournal(), epoch } = this.owned;
+      const stretch = { epoch, adopted: this.owned.state !== undefined, acceptedIn: this.#acceptedIn };
+      return await stretchOfWork(stretch, state, async () => {
+        const work = this.#begin(state);
+        const end = await this.#drive(work);
+        return { end, state: work.writer.state };
+      });
     } catch (error) {
       return this.#endOf(error);
     } finally {
       clearTimeout(this.#drainTimer);
     }
+  }
+
+  async #drive(work: Work): Promise<LoopEnd> {
+    const { writer, inputs } = work;
+    // A run that was accepted here a moment ago has no inputs that the first write would not tell of.
+    if (!this.owned.state) await inputs.take();
+    await writer.write([]);
+    while (writer.state.phase !== 'ended') {
+      if (this.#abort.signal.aborted || this.#draining) break;
+      if (inputs.waiting) await inputs.take();
+      else if (await this.#actOrPark(work)) return 'waiting';
+    }
+    if (writer.state.phase === 'ended') return 'ended';
+    await writer.write([]).catch(() => undefined); // what was handed in before is out
+    return this.#draining ? 'released' : 'fenced';
   }
 
   #begin(state: RunState): Work {
@@ -200,6 +206,8 @@ export class RunLoop {
     for (;;) {
       const events = await this.parts.journal.read(this.owned.runId, state.seq, PAGE);
       const before = state.seq;
+      const [first] = events;
+      if (first?.type === 'orchestrator.run.accepted') this.#acceptedIn = first.data.traceparent;
       state = fold(events, state);
       // What an earlier owner committed and did not publish any more.
       this.parts.publisher.publish(events.filter((event) => event.seq > this.owned.publishedSeq));

@@ -1,5 +1,5 @@
 import { AppError, ENGINE_VERSIONS } from '@switchyard/contracts';
-import type { Clock, Logger, Metrics } from '@switchyard/platform';
+import { type Clock, type Logger, type Metrics, withoutTrace } from '@switchyard/platform';
 import type { Claim, Journal } from '@switchyard/store';
 import type { Admission } from './admission.ts';
 import { bury } from './burial.ts';
@@ -216,8 +216,11 @@ export class RunPool {
         this.#loops.delete(owned.runId);
         this.#suspects.delete(owned.runId);
         this.parts.publisher.forget(owned.runId);
-        slot.free();
-        if (loop.nextRun !== null) this.hand(loop.nextRun, owned.tenantId); // its turn in this thread
+        // What begins now is another run: no part of the trace of this one.
+        withoutTrace(() => {
+          slot.free();
+          if (loop.nextRun !== null) this.hand(loop.nextRun, owned.tenantId); // its turn in this thread
+        });
       });
     this.#loops.set(owned.runId, { loop, done });
   }

@@ -130,6 +130,7 @@ async function dispatchOnce(
       idempotencyKey,
       attempt,
       task: act.task,
+      toolCallId: act.tool_call_id,
       ...(act.tool === undefined ? {} : { call: { tool: act.tool, arguments: act.arguments ?? {} } }),
       ...(act.agent === undefined ? {} : { agent: act.agent }),
       ...approval,

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { abortSubject, AppError, type InputOf, parseOrThrow, type RequestContract } from '@switchyard/contracts';
-import { type Logger, sleep, telemetryEnabled, withRemoteTrace, withSpan } from '@switchyard/platform';
+import { type Logger, sleep } from '@switchyard/platform';
 import type { Call, Handler, Subscription } from './bus.ts';
 import type { Caller } from './caller-signature.ts';
 import type { Callers } from './callers.ts';
 import type { Instruments } from './instruments.ts';
 import { CallerGone } from './leaving.ts';
+import { answered } from './messaging-spans.ts';
 import { addressed, decode, encode, encodeRefusal, FRAME_INTERVAL_MS, HEADER } from './protocol.ts';
 import { encodeAnswer } from './prepared.ts';
 import { settledWithin } from './settle.ts';
@@ -174,7 +175,8 @@ export class Answerer {
       const input = parseOrThrow(contract.input, decode(message.body), 'The request') as InputOf<C>;
       this.callers.checkPrincipal(caller, input);
       if (caller?.person !== undefined) await this.onOperator(caller.person, message.subject, input); // N8
-      const output = await this.#inTrace(contract, message, () => handler(input, this.#call(work, message, caller)));
+      const read = (header: string) => message.header(header);
+      const output = await answered(contract, input, read, () => handler(input, this.#call(work, message, caller)));
       const body = encodeAnswer(contract, output);
       if (!work.answered) this.#send(reply, body);
       this.instruments.done('answered', contract.subject, start);
@@ -191,18 +193,6 @@ export class Answerer {
     }
   }
 
-  #inTrace<T>(contract: RequestContract, message: WireMessage, fn: () => Promise<T>): Promise<T> {
-    if (!telemetryEnabled()) return fn();
-    const attributes = {
-      'messaging.system': 'nats',
-      'messaging.operation.type': 'process',
-      'messaging.destination.name': contract.subject,
-    };
-    return withRemoteTrace(message.header(HEADER.traceparent), () =>
-      withSpan(`${contract.subject} process`, attributes, fn, { kind: 'server' }),
-    );
-  }
-
   #asRefusal(error: unknown, work: Work, subject: string): unknown {
     if (error instanceof AppError && error.code !== 'internal') return error;
     const { reason } = work.abort.signal as { reason?: unknown };
@@ -213,13 +203,11 @@ export class Answerer {
 
   #call(work: Work, message: WireMessage, caller: Caller | undefined): Call {
     const idempotencyKey = message.header(HEADER.idempotencyKey);
-    const traceparent = message.header(HEADER.traceparent);
     return {
       signal: work.abort.signal,
       deadline: work.deadline,
       subject: message.subject,
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-      ...(traceparent === undefined ? {} : { traceparent }),
       ...(caller === undefined ? {} : { caller }),
       progress: (frame) => {
         if (work.understandsFrames && !work.answered) this.#frame(work, encode(frame), Date.now());

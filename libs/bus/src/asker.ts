@@ -1,10 +1,10 @@
 import { abortSubject, AppError, type OutputOf, type RequestContract, type RequestOf } from '@switchyard/contracts';
-import { injectTrace, telemetryEnabled, withSpan } from '@switchyard/platform';
 import { randomBytes } from 'node:crypto';
 import type { RequestOptions } from './bus.ts';
 import type { Callers } from './callers.ts';
 import type { Instruments } from './instruments.ts';
 import { Leaving } from './leaving.ts';
+import { asked, traceHeaders } from './messaging-spans.ts';
 import { addressed, decode, decodeRefusal, encode, HEADER, LOST_AFTER_MS } from './protocol.ts';
 import type { Wire, WireMessage, WireSubscription } from './wire.ts';
 
@@ -66,25 +66,13 @@ export class Asker {
   ): Promise<OutputOf<C>> {
     const start = performance.now();
     try {
-      const answer = await this.#traced(contract, input, options);
+      const answer = await asked(contract, input, () => this.#ask(contract, input, options));
       this.instruments.done('asked', contract.subject, start);
       return answer;
     } catch (error) {
       this.instruments.done('asked', contract.subject, start, error);
       throw error;
     }
-  }
-
-  #traced<C extends RequestContract>(contract: C, input: RequestOf<C>, options: RequestOptions): Promise<OutputOf<C>> {
-    if (!telemetryEnabled()) return this.#ask(contract, input, options);
-    const attributes = {
-      'messaging.system': 'nats',
-      'messaging.operation.type': 'send',
-      'messaging.destination.name': contract.subject,
-    };
-    return withSpan(`${contract.subject} request`, attributes, () => this.#ask(contract, input, options), {
-      kind: 'client',
-    });
   }
 
   async #ask<C extends RequestContract>(
@@ -95,8 +83,7 @@ export class Asker {
     const deadline = Math.min(options.deadline ?? Infinity, Date.now() + (options.timeoutMs ?? contract.timeoutMs));
     const headers: Record<string, string> = { [HEADER.deadline]: String(Math.ceil(deadline)), [HEADER.progress]: '1' };
     if (options.idempotencyKey !== undefined) headers[HEADER.idempotencyKey] = options.idempotencyKey;
-    const traceparent = injectTrace();
-    if (traceparent !== undefined) headers[HEADER.traceparent] = traceparent;
+    Object.assign(headers, traceHeaders());
     const subject = addressed(contract.subject, options.to);
     const body = encode(input);
     const caller = this.callers.sign(contract, subject, headers, body);

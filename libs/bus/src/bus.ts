@@ -35,7 +35,6 @@ export interface Call {
   /** Absolute, ms since 1970. */
   readonly deadline: number;
   readonly idempotencyKey?: string;
-  readonly traceparent?: string;
   readonly subject: string;
   /** Who asks, as its signature proves; absent on an open bus. */
   readonly caller?: Caller;

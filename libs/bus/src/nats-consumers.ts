@@ -1,10 +1,10 @@
-import type { StreamName } from '@switchyard/contracts';
-import { linkAbort, type Logger } from '@switchyard/platform';
+import { linkAbort, type Logger, telemetryEnabled } from '@switchyard/platform';
 import type { JetStreamClient, JsMsg } from 'nats';
 import type { ConsumedMessage, ConsumeOptions, Subscription, WakeUp, WakeUpOptions } from './bus.ts';
 import type { Instruments } from './instruments.ts';
+import { consumed, inTraceOf, type TakenFact } from './messaging-spans.ts';
 import type { NatsStreams } from './nats-streams.ts';
-import { readMessage, runEventOn, systemEventOn } from './protocol.ts';
+import { HEADER, readMessage, runEventOn, systemEventOn } from './protocol.ts';
 import { inParts, pull, whileHandling } from './pull.ts';
 import { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
 import { parseWakeUp, settlementOf } from './wake-up.ts';
@@ -41,7 +41,7 @@ export class NatsConsumers {
       signal,
       onBatch: async (messages) => {
         for await (const part of inParts(messages, { max: batch, withinMs: COLLECT_MS }))
-          await this.#handled(stream, part, handle);
+          await this.#handled(part, { stream, durable, handle });
       },
     });
   }
@@ -70,16 +70,22 @@ export class NatsConsumers {
     await Promise.allSettled([...this.#pulls].map((one) => one.stop()));
   }
 
-  async #handled(stream: StreamName, taken: readonly JsMsg[], handle: ConsumeOptions['handle']): Promise<void> {
+  async #handled(
+    taken: readonly JsMsg[],
+    { stream, durable, handle }: Pick<ConsumeOptions, 'stream' | 'durable' | 'handle'>,
+  ): Promise<void> {
+    const facts: TakenFact[] = [];
     const parsed = taken.flatMap((message) => {
       const one = parseConsumed(message);
+      if (one?.event && telemetryEnabled())
+        facts.push({ event: one.event, traceparent: headerOf(message)(HEADER.traceparent) });
       if (one) return [one];
       this.instruments.malformed(stream);
       this.log.warn({ subject: message.subject, streamSeq: message.seq }, 'malformed message skipped');
       return [];
     });
     try {
-      if (parsed.length > 0) await whileHandling(taken, () => handle(parsed));
+      if (parsed.length > 0) await whileHandling(taken, () => consumed(facts, durable, () => handle(parsed)));
       for (const message of taken) message.ack();
     } catch (error) {
       this.log.warn({ err: error, stream, messages: taken.length }, 'messages were not handled; they come again');
@@ -94,7 +100,8 @@ export class NatsConsumers {
       this.log.warn({ subject: message.subject }, 'malformed wake-up given up');
       return message.term();
     }
-    const verdict = await whileHandling([message], () => handler(wakeUp)).catch((error: unknown) => {
+    const handle = () => inTraceOf(headerOf(message), () => handler(wakeUp));
+    const verdict = await whileHandling([message], handle).catch((error: unknown) => {
       this.log.warn({ err: error, ...wakeUp }, 'a wake-up was not handled');
       return 'failed' as const;
     });
@@ -133,6 +140,11 @@ export class NatsConsumers {
     });
     return subscription;
   }
+}
+
+/** Reads one header of a message; undefined where it is not there. */
+function headerOf({ headers }: JsMsg): (name: string) => string | undefined {
+  return (name) => headers?.get(name) || undefined;
 }
 
 function parseConsumed({ subject, data, seq }: JsMsg): ConsumedMessage | undefined {

@@ -7,6 +7,7 @@ import {
   toSystemCloudEvent,
 } from '@switchyard/contracts';
 import type { Asker } from './asker.ts';
+import { published, traceHeaders } from './messaging-spans.ts';
 import { type NatsStreams, STREAM_TIMEOUT_MS } from './nats-streams.ts';
 import { decode, encode, encodeEvent } from './protocol.ts';
 
@@ -34,7 +35,11 @@ export class NatsPublisher {
     private readonly streams: NatsStreams,
   ) {}
 
-  async events(events: readonly RunEvent[]): Promise<void> {
+  events(events: readonly RunEvent[]): Promise<void> {
+    return published(events, () => this.#events(events));
+  }
+
+  async #events(events: readonly RunEvent[]): Promise<void> {
     const messages = events.map((event) => ({
       subject: subjects.runEvent(event.tenantId, event.runId, event.type),
       body: encodeEvent(event),
@@ -65,7 +70,7 @@ export class NatsPublisher {
   }
 
   async #storeOne({ subject, body, id }: Stored): Promise<void> {
-    const headers: Record<string, string> = id === undefined ? {} : { 'Nats-Msg-Id': id };
+    const headers = { ...(id === undefined ? {} : { 'Nats-Msg-Id': id }), ...traceHeaders() };
     const deadline = Date.now() + STREAM_TIMEOUT_MS;
     const answer = await this.asker.exchange(subject, body, { headers, deadline, watched: false });
     const ack = decode(answer.body) as { error?: { description?: string } };

@@ -18,9 +18,10 @@ import {
 /*
  * How requests look on the wire. Pure.
  *
- * Body: plain JSON. Headers of a request: traceparent, deadline (ms since 1970), idempotency-key, caller (who asks,
- * signed: caller-signature.ts), progress ("1": the caller understands frames). A frame: header frame=progress, body empty or JSON. A refusal: header
- * error-code, body a PublicError. Anything else is the answer.
+ * Body: plain JSON. Headers of a request: traceparent, tracestate and baggage (messaging-spans.ts), deadline (ms since
+ * 1970), idempotency-key, caller (who asks, signed: caller-signature.ts), progress ("1": the caller understands frames).
+ * A frame: header frame=progress, body empty or JSON. A refusal: header error-code, body a PublicError. Anything else is
+ * the answer.
  */
 
 export const HEADER = {
@@ -28,6 +29,8 @@ export const HEADER = {
   idempotencyKey: 'idempotency-key',
   caller: 'caller',
   traceparent: 'traceparent',
+  tracestate: 'tracestate',
+  baggage: 'baggage',
   progress: 'progress',
   frame: 'frame',
   errorCode: 'error-code',

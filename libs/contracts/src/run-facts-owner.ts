@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { event } from './define.ts';
 import { Id } from './ids.ts';
 import { Role } from './principal.ts';
-import { failure, stepId } from './run-fact-fields.ts';
+import { failure, stepId, Traceparent } from './run-fact-fields.ts';
 import { CompletionReason, Decision, HistoryLimits, RunSpec, RunStatus } from './run-spec.ts';
 import { Provenance, StepTarget } from './steps.ts';
 import { FinishReason, Usage } from './usage.ts';
@@ -13,7 +13,13 @@ export const OWNER_FACTS = [
   event(
     'orchestrator.run.accepted',
     'A run was accepted; it will reach exactly one terminal event.',
-    z.object({ run: RunSpec, engine_version: z.number().int(), history: HistoryLimits.optional() }),
+    z.object({
+      run: RunSpec,
+      engine_version: z.number().int(),
+      history: HistoryLimits.optional(),
+      /** The W3C trace context that it was accepted in; who goes on with the run later links its trace to it. */
+      traceparent: Traceparent.optional(),
+    }),
   ),
   event(
     'orchestrator.task.started',

@@ -50,6 +50,8 @@ export const StepRequest = z.object({
   agent: z.string().max(128).optional(),
   /** Who approved this call; the question was about just these arguments, or they are the approver's own. */
   approval: z.object({ approvalId: Id, by: z.string().max(256) }).optional(),
+  /** What the model calls this call; for traces. */
+  toolCallId: z.string().max(128).optional(),
   toolConstraints: ToolConstraints.prefault({}),
   /** For a task in words: within what its worker may act. */
   within: StepLimits.optional(),

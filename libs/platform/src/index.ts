@@ -1,5 +1,6 @@
 export { linkAbort, type LinkedAbort } from './abort.ts';
 export { type Backoff, backoffMs, sleep } from './backoff.ts';
+export { idsIn, runAttributes, type RunIds } from './about-run.ts';
 export { type Clock, systemClock } from './clock.ts';
 export {
   type ConfigProblem,
@@ -14,7 +15,6 @@ export {
 } from './config.ts';
 export { busTrust, busVariables, flag, integer, list, OPS_VARIABLES, opsAccessOf, Truth } from './config-values.ts';
 export { firstLine } from './first-line.ts';
-export { GEN_AI } from './gen-ai.ts';
 export {
   type CheckResult,
   HealthChecks,
@@ -39,12 +39,20 @@ export { AZTM_LOGGERS, LOG_PARTS, type LogPart } from './log-parts.ts';
 export { createLogger, type Logger, type LoggerOptions, partOf, type PartName } from './log.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export {
+  errorType,
   injectTrace,
+  openSpan,
+  type OpenSpan,
   type SpanOptions,
-  startTelemetry,
-  type Telemetry,
   telemetryEnabled,
+  type TraceHeaders,
+  withoutTrace,
   withRemoteTrace,
   withSpan,
-} from './telemetry.ts';
+} from './open-span.ts';
+export { type SpanName, type SpanRule, SPANS } from './spans.ts';
+export { startTelemetry, type Telemetry } from './telemetry.ts';
+export { ABOUT, ERROR_TYPE, GEN_AI, HTTP, LINK, MESSAGING, RESOURCE, RUN_STATUS, SERVER } from './trace-names.ts';
 export { isSecretKey, redactSecrets, redactText, truncateForLog, truncateText } from './truncate.ts';
+export { HIDDEN, serverOf, shownPath, shownQuery, shownUrl } from './shown-url.ts';
+export { VERSION } from './version.ts';

@@ -24,11 +24,19 @@ export interface ExchangeLimits {
 
 /** Chunks (of at most 64 KiB) that wait for a slow reader. */
 const MAX_WAITING_CHUNKS = 8;
+/** Whoever asked has heard enough; nothing is wrong with the answer. */
+const READER_LEFT = new Error('the reader has left');
 
-export function exchange(dispatcher: Dispatcher, request: Outgoing, limits: ExchangeLimits): Promise<Response> {
+/** `onOver` is told once, when nothing more comes; with the error where the answer broke off. */
+export function exchange(
+  dispatcher: Dispatcher,
+  request: Outgoing,
+  limits: ExchangeLimits,
+  onOver: (error?: unknown) => void = () => undefined,
+): Promise<Response> {
   return new Promise((resolve, reject) => {
     if (request.signal?.aborted) return reject(request.signal.reason as Error);
-    const handler = new Exchange(request, limits, resolve, reject);
+    const handler = new Exchange(request, limits, resolve, reject, onOver);
     dispatcher.dispatch(
       {
         origin: request.url.origin,
@@ -50,6 +58,7 @@ class Exchange implements Dispatcher.DispatchHandler {
   readonly #limits: ExchangeLimits;
   readonly #resolve: (response: Response) => void;
   readonly #reject: (error: unknown) => void;
+  readonly #onOver: (error?: unknown) => void;
   #timer: NodeJS.Timeout;
   #controller: Dispatcher.DispatchController | undefined;
   #decoder: Transform | undefined;
@@ -64,11 +73,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     limits: ExchangeLimits,
     resolve: (response: Response) => void,
     reject: (error: unknown) => void,
+    onOver: (error?: unknown) => void,
   ) {
     this.#request = request;
     this.#limits = limits;
     this.#resolve = resolve;
     this.#reject = reject;
+    this.#onOver = onOver;
     this.#timer = setTimeout(this.#onTimeout, Math.min(limits.timeoutMs, limits.totalTimeoutMs));
     request.signal?.addEventListener('abort', this.#onAbort);
   }
@@ -132,7 +143,7 @@ class Exchange implements Dispatcher.DispatchHandler {
         },
         cancel: () => {
           this.#body = undefined;
-          this.#fail(new Error('the reader has left'));
+          this.#fail(READER_LEFT);
         },
       },
       { highWaterMark: MAX_WAITING_CHUNKS },
@@ -180,13 +191,16 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   #finish(): void {
     if (!this.#release()) return;
+    this.#onOver();
     this.#body?.close();
   }
 
   #fail(reason: unknown): void {
     if (!this.#release()) return;
-    if (this.#answered) this.#body?.error(reason);
-    else this.#reject(reason);
+    if (this.#answered) {
+      this.#onOver(reason === READER_LEFT ? undefined : reason);
+      this.#body?.error(reason);
+    } else this.#reject(reason);
     this.#decoder?.destroy();
     this.#controller?.abort(reason instanceof Error ? reason : new Error('aborted'));
   }

@@ -25,7 +25,11 @@ import type { Outgoing } from './outgoing.ts';
  */
 
 /** Carries one request; gives what `fetch` would. */
-export type Carrier = (request: Outgoing, limits: ExchangeLimits) => Promise<Response>;
+export type Carrier = (
+  request: Outgoing,
+  limits: ExchangeLimits,
+  onOver?: (error?: unknown) => void,
+) => Promise<Response>;
 
 /** What is needed of the bus. */
 export interface Asker {
@@ -43,7 +47,7 @@ export interface Asker {
 }
 
 export function carryOverXmpp(bus: Asker): Carrier {
-  return async (request, limits) => {
+  return async (request, limits, onOver = () => undefined) => {
     const { url, method, headers, signal } = request;
     const body = await bytesOf(request.body);
     const key = headers.get('idempotency-key');
@@ -84,8 +88,14 @@ export function carryOverXmpp(bus: Asker): Carrier {
         limited.release();
       });
     whole.then(
-      () => pieces.end(),
-      (error: unknown) => pieces.fail(told(error)),
+      () => {
+        onOver();
+        pieces.end();
+      },
+      (error: unknown) => {
+        onOver(pieces.readerLeft ? undefined : told(error));
+        pieces.fail(told(error));
+      },
     );
     try {
       const first = await Promise.race([whole, pieces.response]);
@@ -104,6 +114,7 @@ export function carryOverXmpp(bus: Asker): Carrier {
 class Pieces {
   readonly response: Promise<Response>;
   begun = false;
+  readerLeft = false;
   #resolve!: (response: Response) => void;
   #body: ReadableStreamDefaultController<Uint8Array> | undefined;
   #seen = 0;
@@ -149,6 +160,7 @@ class Pieces {
       start: (body) => void (this.#body = body),
       cancel: () => {
         this.#body = undefined;
+        this.readerLeft = true;
         this.leave();
       },
     });

@@ -2,6 +2,7 @@ import type { LookupFunction } from 'node:net';
 import { AppError } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import { hostAndPort, judgeUrl } from './address-guard.ts';
+import { type Exchanging, inClientSpan } from './client-span.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import { exchange, type ExchangeLimits } from './exchange.ts';
 import { RedirectRefused } from './failure.ts';
@@ -50,6 +51,8 @@ export type XmppRoute = Required<Pick<SafeFetchOptions, 'serviceMap' | 'overXmpp
 export interface CallLimits {
   readonly timeoutMs?: number;
   readonly maxResponseBytes?: number;
+  /** The path with names in the place of values, where values in it are not for traces. */
+  readonly urlTemplate?: string;
 }
 
 /** Takes the place of `fetch` wherever one is asked for. */
@@ -77,17 +80,17 @@ export function createSafeFetch(options: SafeFetchOptions = {}): SafeFetch {
     maxResponseBytes: options.maxResponseBytes ?? 8 * 1024 ** 2,
   };
 
-  const call = async (request: Outgoing, limits: ExchangeLimits): Promise<Response> => {
+  const call = async (request: Outgoing, limits: ExchangeLimits, { onOver }: Exchanging): Promise<Response> => {
     const { url } = request;
     if (routeOf(route, url) !== 'direct') {
       // Y3: whatever breaks from here on, the network is no way out.
-      if (options.overXmpp) return options.overXmpp(request, limits);
+      if (options.overXmpp) return options.overXmpp(request, limits, onOver);
       throw new AppError('unavailable', 'This host is reached over XMPP only, which is not set up here.');
     }
     const verdict = judgeUrl(url, allowHosts);
     if (!verdict.ok) throw new AppError('egress_blocked', `The call was not made: ${verdict.why}.`);
     const { trusted, guarded } = opened ?? (await (opening ??= open()));
-    return exchange(verdict.trusted ? trusted : guarded, request, limits);
+    return exchange(verdict.trusted ? trusted : guarded, request, limits, onOver);
   };
 
   return async (input, init = {}) => {
@@ -101,7 +104,8 @@ export function createSafeFetch(options: SafeFetchOptions = {}): SafeFetch {
     });
     try {
       for (let hops = 0; ; hops += 1) {
-        const response = await call(request, limits);
+        const how = { template: init.urlTemplate, resends: hops };
+        const response = await inClientSpan(request, how, (exchanging) => call(request, limits, exchanging));
         const location = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null;
         if (location === null) return response;
         await response.body?.cancel();

@@ -170,8 +170,13 @@ export function toStats(counts: readonly StatsRow[]): Omit<JournalStats, 'deadLe
 
 /** The first event of a run. */
 export function acceptedFact(input: Accept): { stepId: null } & FactOf<'orchestrator.run.accepted'> {
-  const { run, engineVersion: engine_version, history } = input;
-  const data = { run, engine_version, ...(history === undefined ? {} : { history }) };
+  const { run, engineVersion: engine_version, history, traceparent } = input;
+  const data = {
+    run,
+    engine_version,
+    ...(history === undefined ? {} : { history }),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  };
   return { type: 'orchestrator.run.accepted', stepId: null, data } satisfies RunFact & { stepId: null };
 }
 

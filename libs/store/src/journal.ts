@@ -24,6 +24,8 @@ export interface Accept {
   readonly engineVersion: number;
   /** How long its history may become; absent: no limit. */
   readonly history?: HistoryLimits;
+  /** The trace that it is accepted in; absent: none is recorded. Not part of what was asked. */
+  readonly traceparent?: string;
   /** Makes the acceptor the first owner at once (epoch 1), which saves a claim. Not of a run that waits for its turn. */
   readonly lease?: { readonly owner: string; readonly leaseMs: number };
   /** What its first owner announces at once, committed with the acceptance; left out where the acceptor does not own it. */
