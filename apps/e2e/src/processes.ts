@@ -21,10 +21,11 @@ import { migrateDatabase } from '@switchyard/store';
 
 /*
  * The system as processes of their own, from the built files, as in production: so that a test can kill, stop and
- * restart them. Two replicas of everything by default; the servers can be taken away and brought back.
+ * restart them. Two replicas of everything by default, and no bridge to XMPP; the servers can be taken away and brought
+ * back.
  */
 
-export const APPS = ['orchestrator', 'gateway', 'mcp-tool', 'a2a', 'audit'] as const;
+export const APPS = ['orchestrator', 'gateway', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge'] as const;
 export type ProcessApp = (typeof APPS)[number];
 
 export interface ProcessesOptions {
@@ -190,7 +191,7 @@ export async function startProcesses(options: ProcessesOptions = {}): Promise<Pr
     const replicas = {} as Record<ProcessApp, Replica[]>;
     for (const app of APPS) {
       replicas[app] = [];
-      for (let n = 1; n <= (options.replicas?.[app] ?? 2); n += 1) {
+      for (let n = 1; n <= (options.replicas?.[app] ?? (app === 'xmpp-bridge' ? 0 : 2)); n += 1) {
         const name = n === 1 ? app : `${app}-${n}`;
         const port = String(await freePort());
         const entry = app === 'mcp-tool' ? 'apps/e2e/dist/tools-main.js' : `apps/${app}/dist/main.js`;
