@@ -25,7 +25,7 @@ export function ownLogin(given: Environment, ofQuickStart: Environment | undefin
   const port = from['AZTM_PORT'] || from['XMPP_PORT'];
   const way = host
     ? `${host}${port ? `:${port}` : ''}`
-    : `the server that DNS names for ${account.split('@')[1] ?? ''}`;
+    : `the server that DNS names for ${account.split('@')[1] ?? 'its domain'}`;
   const seconds = Number(given['AZTM_XMPP_TIMEOUT'] || DEFAULT_SECONDS);
   return {
     isOfPerson,

@@ -96,7 +96,7 @@ async function main(root: string): Promise<void> {
     tell({ kind: 'ready', notReady });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    notice(`the start failed: ${message}`);
+    console.log(`${new Date().toISOString()} ! the start failed: ${message}`);
     const exitCode = error instanceof UserError ? error.exitCode : EXIT.failed;
     tell({ kind: 'failed', message, exitCode });
     end(exitCode);
