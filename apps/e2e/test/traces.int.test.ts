@@ -29,7 +29,7 @@ let system: Processes;
 let takenOver: string;
 
 const headers = { 'content-type': 'application/json', 'x-user-id': 'u1' };
-const call = (turn: number, name: string, given: object) => ({
+const call = (turn: number, name: string, given: Record<string, unknown>) => ({
   when: { taskIncludes: 'trace', turn },
   respond: { toolCalls: [{ name, arguments: given }] },
 });
