@@ -4,6 +4,7 @@ import { freePort, startNats } from '@switchyard/local-servers';
 import { createMetrics } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
 import { type BusStatus, connectBus, createService } from '../src/index.ts';
+import { createMemoryBus } from '../src/memory-bus.ts';
 import { echo, journalOf, newRunId, pause, runOf, slow } from './fixtures.ts';
 import { log, type NatsWorld, natsWorld } from './harness.ts';
 
@@ -78,6 +79,32 @@ describe('the connection to NATS', () => {
     await service.stop();
     await started;
     expect(wired).toBe(false);
+  }, 10_000);
+
+  it('lets a service say that it is ready only when its handlers are there', async () => {
+    const config = {
+      natsUrl: 'nats://127.0.0.1:1',
+      busTrust: 'open' as const,
+      opsPort: 0,
+      logLevel: 'silent',
+      telemetry: { serviceName: 'early' },
+      drainTimeoutMs: 5_000,
+    };
+    let wired: () => void = () => undefined;
+    const bus = createMemoryBus({ log }).connect('audit');
+    const wiring = () => new Promise<void>((resolve) => (wired = resolve));
+    const service = createService('audit', config, { log, bus, handleSignals: false }, wiring);
+    const started = service.start();
+    const ready = () => fetch(`http://127.0.0.1:${service.opsPort}/readiness`);
+    await until(() => service.opsPort > 0, 5_000);
+    expect([(await ready()).status, await (await ready()).text()]).toEqual([
+      503,
+      expect.stringContaining('still starting'),
+    ]);
+    wired();
+    await started;
+    expect((await ready()).status).toBe(200);
+    await service.stop();
   }, 10_000);
 
   it('comes back though the server refused the login for a while', async () => {
