@@ -68,7 +68,7 @@ function consent(provider) {
   });
 }
 const missing = (provider) => provider.missing_scopes || [];
-const state = (provider) => provider.status === 'connected' ? (missing(provider).length ? 'Connected, but tools need more: ' + missing(provider).join(', ') : 'Connected') : provider.status === 'expired' ? 'Expired: connect it again' : 'Not connected';
+const state = (provider) => provider.status === 'connected' ? (missing(provider).length ? 'Connected, but tools need more: ' + missing(provider).join(', ') : 'Connected') : provider.status === 'expired' ? 'Expired: connect it again' : provider.status === 'not_configured' ? provider.reason : 'Not connected';
 async function show() {
   const { providers } = await ask('GET', 'providers');
   el('who').hidden = true;
@@ -77,7 +77,7 @@ async function show() {
     const li = document.createElement('li'), name = document.createElement('strong'), status = document.createElement('div'), scopes = document.createElement('small');
     name.textContent = provider.title; status.textContent = state(provider); scopes.textContent = provider.authorized ? provider.scopes.join(', ') : '';
     li.append(name, status, scopes, document.createElement('br'));
-    if (!provider.authorized) li.append(button('Connect', async () => consent(provider)));
+    if (!provider.authorized && provider.status !== 'not_configured') li.append(button('Connect', async () => consent(provider)));
     else if (missing(provider).length) li.append(button('Allow more', async () => consent(provider)));
     if (provider.authorized) li.append(
       button('Check now', async () => { const live = await ask('GET', provider.provider + '/status/live'); say(provider.title + ': ' + (live.live === 'active' ? 'works' : live.live === 'inactive' ? 'does not work any more' : 'cannot be checked') + '.'); await show(); }),
@@ -85,7 +85,7 @@ async function show() {
     return li;
   }));
   const wanted = providers.find(({ provider }) => provider === query.get('provider'));
-  if (wanted && (!wanted.authorized || missing(wanted).length)) consent(wanted);
+  if (wanted && wanted.status !== 'not_configured' && (!wanted.authorized || missing(wanted).length)) consent(wanted);
   const done = providers.find(({ provider }) => provider === query.get('connected'));
   if (done && done.authorized) say(done.title + ' is connected.');
 }

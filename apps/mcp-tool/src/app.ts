@@ -21,6 +21,7 @@ import { OpenCalls } from './open-calls.ts';
 import { openAuthorisations } from './open-authorisations.ts';
 import { authorisationChanged, hearReplicas } from './replica-news.ts';
 import { connectRedis, SharedManifests } from './shared-manifests.ts';
+import { shippedTools } from './shipped-tools.ts';
 import { StepAgent } from './step-agent.ts';
 import { Teller } from './teller.ts';
 import { adminDebug } from './tool-admin-debug.ts';
@@ -33,6 +34,7 @@ import { NO_DEFINITIONS, ToolRegistrar } from './tool-registrar.ts';
 import { KEPT_MS, Toolbox } from './toolbox.ts';
 import { sandboxCheck } from './upstream-health.ts';
 import { openUpstreams, type UpstreamsParts } from './upstreams.ts';
+import type { UserTokens } from './user-token.ts';
 import type { ProviderAuthorisations } from './visibility.ts';
 
 /** What a test may bring in place of the real thing. */
@@ -84,7 +86,12 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const route = { serviceMap: config.serviceMap, overXmpp: carryOverXmpp(bus) };
     const fetch = createSafeFetch({ ...route, allowHosts, log });
     const isMapped = (target: URL) => mappedJid(config.serviceMap, target) !== undefined;
-    const byOperator = { fetch, allowHosts: new Set(allowHosts), isMapped, writtenBy: 'operator' as const };
+    const tokens: UserTokens = {
+      tokenFor: (principal, of) => own.tokenFor(principal, of),
+      challenged: (principal, provider, refusal) => own.challenged(principal, provider, refusal),
+    };
+    const byOperator = { fetch, allowHosts: new Set(allowHosts), isMapped, tokens, writtenBy: 'operator' as const };
+    catalog.putShipped('the tools that ship', shippedTools(config.authorisations.shipped, { fetch, tokens }));
     const make = (definition: HttpToolDefinition) => httpTool(definition, byOperator);
     const teller = new Teller({ bus, log });
     const clock = overrides.clock ?? systemClock;

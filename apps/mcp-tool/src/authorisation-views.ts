@@ -1,5 +1,6 @@
 import type { Principal, ProviderView } from '@switchyard/contracts';
 import type { Connection } from '@switchyard/store';
+import type { NotSetUp } from './known-providers.ts';
 import type { Provider } from './provider.ts';
 
 /*
@@ -30,6 +31,12 @@ export function isOf({ config }: Provider, { issuer }: Pick<Connection, 'issuer'
   return config.issuer === undefined || config.issuer === issuer;
 }
 
+/** One that ships and that nobody has set up. */
+export function unusedView({ id: provider, title, scopes, why: reason }: NotSetUp): ProviderView {
+  const nothing = { authorized: false, missing_scopes: [], issuer: null, expires_at: null, connected_at: null };
+  return { provider, title, status: 'not_configured', scopes: [...scopes], reason, ...nothing };
+}
+
 /** V2 */
 export function viewOf(client: Provider, found: Connection | undefined): ProviderView {
   const { id: provider, title, scopes, issuer } = client.config;
@@ -42,6 +49,7 @@ export function viewOf(client: Provider, found: Connection | undefined): Provide
     authorized: connection?.status === 'connected',
     scopes: [...(connection?.scopes ?? scopes)],
     missing_scopes: missing ?? [],
+    reason: null,
     issuer: issuer ?? connection?.issuer ?? null,
     expires_at: connection?.expiresAt ?? null,
     connected_at: connection?.createdAt ?? null,

@@ -1,12 +1,13 @@
 import { AppError, type LiveStatus, type Principal, type ProviderView, type Revocation } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { Connection, Connections } from '@switchyard/store';
-import { idsOf, isOf, type Owner, ownerOf, viewOf } from './authorisation-views.ts';
+import { idsOf, isOf, type Owner, ownerOf, unusedView, viewOf } from './authorisation-views.ts';
 import { type CredentialKeeper, notConnected } from './credential-keeper.ts';
 import type { KnownProviders } from './known-providers.ts';
 import { type Challenged, stepUp, union } from './oauth-rules.ts';
 import type { Credential, Provider } from './provider.ts';
 import type { Teller } from './teller.ts';
+import type { TokenOf, UserTokens } from './user-token.ts';
 import type { Vault } from './vault.ts';
 import type { ProviderAuthorisations, ProviderStatus } from './visibility.ts';
 
@@ -33,7 +34,7 @@ export interface AuthorisationsParts {
 /** Told of every change that happens in this process. */
 export type ChangeListener = (owner: Owner, change: 'connected' | 'gone') => void;
 
-export class Authorisations implements ProviderAuthorisations {
+export class Authorisations implements ProviderAuthorisations, UserTokens {
   readonly #listeners = new Set<ChangeListener>();
 
   constructor(private readonly parts: AuthorisationsParts) {
@@ -48,12 +49,13 @@ export class Authorisations implements ProviderAuthorisations {
 
   async statusOf(principal: Principal, provider: string): Promise<ProviderStatus> {
     const client = this.parts.providers.find(provider);
-    if (!client) return { status: 'not_needed' };
+    if (!client) return { status: 'not_needed', because: this.parts.providers.whyNot(provider) };
+    const { issuer } = client.config;
     const connection = await this.#connection(ownerOf(principal, provider), client);
-    if (!connection) return { status: 'missing' };
+    if (!connection) return { status: 'missing', issuer };
     return connection.status === 'expired'
-      ? { status: 'expired' }
-      : { status: 'authorised', scopes: connection.scopes };
+      ? { status: 'expired', issuer }
+      : { status: 'authorised', scopes: connection.scopes, issuer };
   }
 
   /** Says also which providers there are: replicas that know others have other epochs. */
@@ -67,6 +69,13 @@ export class Authorisations implements ProviderAuthorisations {
     const client = this.parts.providers.get(provider);
     const connection = await this.#connection(ownerOf(principal, provider), client);
     return this.parts.keeper.tokenOf(client, connection);
+  }
+
+  /** The same, of one issuer alone where one is named. */
+  async tokenFor(principal: Principal, { provider, issuer }: TokenOf): Promise<string> {
+    const client = this.parts.providers.get(provider);
+    if (issuer !== undefined && client.config.issuer !== issuer) throw notConnected(client, this.parts.pageOf);
+    return this.tokenOf(principal, provider);
   }
 
   /** A3. Resolves where there is another token by now; throws, with what the user is to do, where there is none. */
@@ -97,10 +106,12 @@ export class Authorisations implements ProviderAuthorisations {
   }
 
   async list(principal: Principal): Promise<ProviderView[]> {
-    if (this.parts.providers.size === 0) return [];
+    const { providers } = this.parts;
+    const without = providers.notSetUp().map(unusedView);
+    if (providers.size === 0) return without;
     const found = await this.parts.connections.list(principal);
     const byProvider = new Map(found.map((connection) => [connection.provider, connection]));
-    return this.parts.providers.all().map((client) => viewOf(client, byProvider.get(client.config.id)));
+    return [...providers.all().map((client) => viewOf(client, byProvider.get(client.config.id))), ...without];
   }
 
   async refresh(principal: Principal, provider: string): Promise<ProviderView> {

@@ -3,6 +3,7 @@ import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyar
 import { z } from 'zod';
 import { KeyRingText } from './vault.ts';
 
+const HttpUrl = z.url({ protocol: /^https?$/ });
 const SECRET_PREFIX = 'TOOL_SECRET_';
 function secretsIn(env: Readonly<Record<string, unknown>>): Record<string, string> {
   const found = Object.entries(env).filter(([name, value]) => name.startsWith(SECRET_PREFIX) && value);
@@ -43,6 +44,16 @@ export const Config = z
       'With more visible tools than this, the tool agent searches them',
     ),
     TOOL_AGENT_MAX_TURNS: integer(1, 100, 12).describe('How often the tool agent asks the model in one step'),
+    GOOGLE_CLIENT_ID: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('OAuth client at Google: with it gmail and google_calendar'),
+    GOOGLE_CLIENT_SECRET: z.string().min(1).optional().describe('Its secret'),
+    GOOGLE_API_URL: HttpUrl.optional().describe('Takes the place of Google, logins included: an emulator'),
+    SLACK_CLIENT_ID: z.string().min(1).optional().describe('OAuth client at Slack: with it slack'),
+    SLACK_CLIENT_SECRET: z.string().min(1).optional().describe('Its secret'),
+    SLACK_API_URL: HttpUrl.optional().describe('Takes the place of Slack, logins included: an emulator'),
     AUTH_PROVIDERS_FILE: z.string().min(1).optional().describe('YAML file of the providers that users may authorise'),
     VAULT_KEYS: KeyRingText.optional().describe(
       'Keys that seal the credentials of users, name:base64 of 32 bytes, comma-separated, the newest first',
@@ -85,6 +96,10 @@ export const Config = z
     credentials: { ...secretsIn(env), MOCK_WEATHER_TOOL_API_KEY: env.MOCK_WEATHER_TOOL_API_KEY },
     toolAgent: { searchAbove: env.TOOL_SEARCH_ABOVE, maxTurns: env.TOOL_AGENT_MAX_TURNS },
     authorisations: {
+      shipped: {
+        google: { clientId: env.GOOGLE_CLIENT_ID, clientSecret: env.GOOGLE_CLIENT_SECRET, url: env.GOOGLE_API_URL },
+        slack: { clientId: env.SLACK_CLIENT_ID, clientSecret: env.SLACK_CLIENT_SECRET, url: env.SLACK_API_URL },
+      },
       providersFile: env.AUTH_PROVIDERS_FILE,
       keys: env.VAULT_KEYS ?? [],
       keysFile: env.VAULT_KEYS_FILE,

@@ -1,6 +1,7 @@
 import { issueLines, type Role, safeParse, type ToolInfo } from '@switchyard/contracts';
 import { z } from 'zod';
-import { makeTool, type Tool, type ToolContext } from './tool.ts';
+import { makeTool, type Tool, type ToolContext, type Trust } from './tool.ts';
+import type { TokenOf } from './user-token.ts';
 
 /** A tool that is written here, in TypeScript. */
 export interface ToolDefinition<I extends z.ZodType = z.ZodType, O extends z.ZodType = z.ZodType> {
@@ -25,6 +26,10 @@ export interface ToolDefinition<I extends z.ZodType = z.ZodType, O extends z.Zod
   readonly requiredCredentials?: readonly string[];
   /** What the user's authorisation of the provider must cover. */
   readonly requiredScopes?: readonly string[];
+  /** Whose token of the user goes with its calls; without it the tool is not there. */
+  readonly tokenOf?: TokenOf;
+  /** `untrusted`: it gives what strangers wrote. Default `trusted`. */
+  readonly trust?: Trust;
   readonly input: I;
   readonly output: O;
   /** Longest a call may take; whoever called has an answer by then. */

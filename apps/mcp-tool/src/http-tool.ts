@@ -6,6 +6,7 @@ import { callProblems, credentialsOf, requestOf, resultOf } from './http-request
 import { mayHaveEffect } from './outcome.ts';
 import { makeTool, type Tool, type ToolContext, ToolError, type Trust } from './tool.ts';
 import { toolName } from './tool-name.ts';
+import { asUser, refusalIn, type UserTokens } from './user-token.ts';
 
 /*
  * A tool that is a declared HTTP call.
@@ -14,6 +15,7 @@ import { toolName } from './tool-name.ts';
  *    effect is one, or is an error of the server, the effect is in doubt.
  * E2 An answer that says that nothing was done (4xx) is the tool's own word, with the beginning of its text.
  * E3 What comes back is a stranger's: bounded, JSON or text, checked against the declared schema.
+ * E4 A token of a user (`auth`) goes to the host of the definition alone, over https unless the operator excepted it.
  */
 
 export interface HttpToolParts {
@@ -22,6 +24,8 @@ export interface HttpToolParts {
   readonly allowHosts: ReadonlySet<string>;
   /** Reached over XMPP: its name need not be public, nor be there at all. */
   readonly isMapped?: (url: URL) => boolean;
+  /** The tokens that users gave; absent: no tool sends one. */
+  readonly tokens?: UserTokens;
   /** Who wrote the definition: an operator in a file, or an admin of a tenant through the API. */
   readonly writtenBy: 'operator' | 'tenant';
 }
@@ -64,6 +68,7 @@ export function httpTool(definition: HttpToolDefinition, parts: HttpToolParts): 
   const requiredCredentials = credentialsOf(http);
   if (parts.writtenBy === 'tenant' && requiredCredentials.length > 0)
     problems.push({ path: ['http'], message: 'credentials of the deployment are for tools in files of the operator' });
+  problems.push(...authProblems(definition, parts));
   if (problems.length > 0 || !check) throw new DefinitionProblems(problems);
 
   const { name, provider, kind = kindOf(http.method) } = definition;
@@ -82,6 +87,7 @@ export function httpTool(definition: HttpToolDefinition, parts: HttpToolParts): 
     requiresApproval: definition.requires_approval || undefined,
     requiredCredentials,
     requiredScopes: definition.required_scopes,
+    tokenOf: definition.auth,
     timeoutMs: definition.timeout_ms,
     maxOutputBytes: definition.max_output_bytes,
     inputSchema: input,
@@ -90,25 +96,49 @@ export function httpTool(definition: HttpToolDefinition, parts: HttpToolParts): 
   };
   return makeTool(data, {
     check,
-    run: (args, context) => call(definition, args as Record<string, unknown>, effects, context, parts.fetch),
+    run: (args, context) => call(definition, args as Record<string, unknown>, effects, context, parts),
     judge: judge ?? ((value) => (value === undefined ? NOT_THERE : { ok: true, value })),
   });
+}
+
+/** E4 */
+function authProblems({ auth, http }: HttpToolDefinition, { tokens, writtenBy, allowHosts, isMapped }: HttpToolParts) {
+  if (auth === undefined) return [];
+  const wrong = (message: string) => ({ path: ['auth'], message });
+  const url = URL.canParse(http.url) ? new URL(http.url) : undefined;
+  const isExcepted = url && (allowHosts.has(url.host) || allowHosts.has(url.hostname) || isMapped?.(url) === true);
+  const names = Object.keys(http.headers ?? {}).map((name) => name.toLowerCase());
+  return [
+    ...(writtenBy === 'tenant' || !tokens ? [wrong('tokens of users are for tools in files of the operator')] : []),
+    ...(url && url.protocol !== 'https:' && !isExcepted ? [wrong('the token of a user is sent over https alone')] : []),
+    ...(names.includes('authorization') ? [wrong('the header Authorization is set already')] : []),
+  ];
 }
 
 const NOT_THERE = { ok: false, issues: ['http.result: there is no such part in the answer'] } as const;
 
 async function call(
-  { http, timeout_ms: timeoutMs }: HttpToolDefinition,
+  { http, auth, timeout_ms: timeoutMs }: HttpToolDefinition,
   args: Record<string, unknown>,
   effects: boolean,
   context: ToolContext,
-  fetch: SafeFetch,
+  { fetch, tokens }: HttpToolParts,
 ): Promise<unknown> {
   const { url, headers, ...request } = requestOf(http, args, context.credentials);
   const keyed = effects ? { ...headers, ...keyHeaders(context) } : headers;
-  const limits = { timeoutMs, maxResponseBytes: MAX_RESPONSE_BYTES, signal: context.signal };
+  const { signal } = context;
+  const limits = { timeoutMs, maxResponseBytes: MAX_RESPONSE_BYTES, signal, urlTemplate: pathOf(http.url) };
+  const send = (more: Record<string, string> = {}) =>
+    fetch(url, { ...request, headers: { ...keyed, ...more }, ...limits });
+  const sendAsUser = async (token: string): Promise<Response> => {
+    const response = await send({ authorization: `Bearer ${token}` });
+    const refusal = refusalIn(response);
+    if (!refusal) return response;
+    await response.body?.cancel();
+    throw refusal;
+  };
   try {
-    const response = await fetch(url, { ...request, headers: keyed, ...limits, urlTemplate: pathOf(http.url) });
+    const response = await (auth && tokens ? asUser(tokens, auth, context.principal, sendAsUser) : send());
     if (response.ok) return resultOf(await contentOf(response), http.result);
     throw await refusalOf(response); // E2
   } catch (error) {

@@ -13,6 +13,7 @@ import { OperatorFile } from './operator-file.ts';
 import { ProviderClient } from './provider-client.ts';
 import { parseProviders, type ProviderConfig } from './provider-config.ts';
 import { ProviderLogins } from './provider-logins.ts';
+import { type ShippedSettings, shippedProviders } from './shipped-providers.ts';
 import type { Teller } from './teller.ts';
 import { KeyRingText, Vault, type VaultKey } from './vault.ts';
 
@@ -20,6 +21,7 @@ const MAX_FILE_CHARS = 1024 ** 2;
 const NO_KEYS = 'providers to authorise need VAULT_KEYS or VAULT_KEYS_FILE: name:key, key by "openssl rand -base64 32"';
 
 export interface AuthorisationsConfig {
+  readonly shipped: ShippedSettings;
   readonly providersFile: string | undefined;
   readonly keys: readonly VaultKey[];
   readonly keysFile: string | undefined;
@@ -112,6 +114,10 @@ export async function openAuthorisations(
         : createSafeFetch({ ...route, allowHosts: [...config.allowHosts, host], totalTimeoutMs: 10_000, log }),
     withoutKeys: ring.length === 0 ? NO_KEYS : undefined,
   });
+  const { configured, notSetUp } = shippedProviders(config.shipped);
+  if (configured.length > 0 && ring.length === 0) throw new Error(NO_KEYS);
+  providers.use(new Map(configured.map((provider) => [provider.id, clientOf(provider)])), 'shipped');
+  providers.without(notSetUp);
   const opened = { authorisations, logins, discovered, clients };
   if (config.providersFile === undefined) return opened;
   let named: ReadonlyMap<string, ProviderClient> = new Map();

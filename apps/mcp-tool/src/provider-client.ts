@@ -1,10 +1,12 @@
 import type { SafeFetch } from '@switchyard/safe-fetch';
 import * as oauth from 'openid-client';
 import { authOf } from './client-auth.ts';
+import { union } from './oauth-rules.ts';
 import type { Credential, Granted, LoginPlan, Provider } from './provider.ts';
 import type { ProviderConfig } from './provider-config.ts';
-import { explained, Refused } from './provider-faults.ts';
+import { explained, isInvalidToken, Refused } from './provider-faults.ts';
 import { metadataOf, placesOf } from './provider-metadata.ts';
+import { fromSlack } from './slack-dialect.ts';
 
 /*
  * Speaks OAuth 2.1 with one provider: authorization code with PKCE, renewal, revocation.
@@ -42,14 +44,15 @@ export class ProviderClient implements Provider {
     return this.options.config;
   }
 
-  async plan(state: string, verifier: string): Promise<LoginPlan> {
+  async plan(state: string, verifier: string, wanted: readonly string[] = []): Promise<LoginPlan> {
     const { config, redirectUri } = this.options;
+    const scopes = union(config.scopes, wanted);
     const server = await this.#configuration();
     const url = oauth.buildAuthorizationUrl(server, {
       ...config.authorizationParams,
       redirect_uri: redirectUri,
       state,
-      ...(config.scopes.length === 0 ? {} : { scope: config.scopes.join(' ') }),
+      ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }),
       code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
       code_challenge_method: 'S256',
       ...this.#resource(),
@@ -95,7 +98,11 @@ export class ProviderClient implements Provider {
       if (server.serverMetadata().revocation_endpoint === undefined) return undefined;
       if (refresh_token !== undefined)
         await oauth.tokenRevocation(server, refresh_token, { token_type_hint: 'refresh_token' });
-      await oauth.tokenRevocation(server, access_token, { token_type_hint: 'access_token' });
+      // With the one, the other may be gone already; some servers call that an error.
+      const gone = (error: unknown): void => {
+        if (refresh_token === undefined || !isInvalidToken(error)) throw error;
+      };
+      await oauth.tokenRevocation(server, access_token, { token_type_hint: 'access_token' }).catch(gone);
       return true;
     });
   }
@@ -144,7 +151,10 @@ export class ProviderClient implements Provider {
     const metadata = await metadataOf({ config, metadata: known, mayUseHttp, call });
     const auth = this.options.auth ?? authOf(config.clientAuth, config.clientSecret);
     const made = new oauth.Configuration(metadata, config.clientId, undefined, auth);
-    made[oauth.customFetch] = (url, init) => call(url, init as RequestInit);
+    made[oauth.customFetch] = async (url, init) => {
+      const answer = await call(url, init as RequestInit);
+      return config.dialect === 'slack' ? fromSlack(answer) : answer;
+    };
     made.timeout = 0; // LIMITS holds.
     if (placesOf(metadata).some((url) => new URL(url).protocol === 'http:')) oauth.allowInsecureRequests(made);
     return made;

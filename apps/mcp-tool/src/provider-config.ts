@@ -64,6 +64,8 @@ export interface ProviderConfig {
   readonly scopes: readonly string[];
   readonly resource: string | undefined;
   readonly authorizationParams: Readonly<Record<string, string>>;
+  /** Whose own words its token endpoint speaks in place of OAuth's. */
+  readonly dialect?: 'slack';
 }
 
 export type ParsedProviders =

@@ -32,6 +32,11 @@ export function explained(error: unknown, title: string): Error {
   return new AppError('upstream_failed', `${title} gave an answer that cannot be used.`, { cause: error });
 }
 
+/** A token that was to be revoked is none (any more). */
+export function isInvalidToken(error: unknown): boolean {
+  return error instanceof oauth.ResponseBodyError && error.error === 'invalid_token';
+}
+
 function appErrorIn(error: unknown): AppError | undefined {
   for (let at = error, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1)
     if (at instanceof AppError) return at;

@@ -12,6 +12,7 @@ import {
   type ToolSource,
 } from '@switchyard/contracts';
 import { DEFAULT_OUTPUT_BYTES } from './bound-output.ts';
+import type { TokenOf } from './user-token.ts';
 
 /*
  * What a tool is to the rest of this service, wherever it comes from: data, and four functions of it. Code defines one
@@ -82,6 +83,8 @@ export interface ToolData extends ToolInfo {
   readonly requiredCredentials: readonly string[];
   /** What the user's authorisation of the provider must cover. */
   readonly requiredScopes: readonly string[];
+  /** Whose token of the user goes with its calls; without it the tool is not there. */
+  readonly tokenOf?: TokenOf | undefined;
   /** Longest a call may take; whoever called has an answer by then. */
   readonly timeoutMs: number;
   /** Most bytes of what it gives; the rest is cut. */

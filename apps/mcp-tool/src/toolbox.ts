@@ -180,10 +180,12 @@ export class Toolbox {
   async #viewer(
     principal: Principal,
     constraints: ToolConstraints,
-    tools: readonly Pick<Tool, 'provider'>[],
+    tools: readonly Pick<Tool, 'provider' | 'tokenOf'>[],
   ): Promise<Viewer> {
     const { policyOf } = this.parts;
-    const providers = new Set(tools.map(({ provider }) => provider));
+    const providers = new Set(
+      tools.flatMap(({ provider, tokenOf }) => [provider, ...(tokenOf ? [tokenOf.provider] : [])]),
+    );
     const asked = [...providers].map(async (name) => [name, await this.#statusOf(principal, name)] as const);
     return {
       role: principal.role,
@@ -212,9 +214,10 @@ const registries = new WeakMap<CatalogView, string>();
 function registryOf(view: CatalogView, { allow, deny }: TenantPolicy): string {
   let tools = registries.get(view);
   if (tools === undefined) {
-    tools = sha256(
-      view.tools.map(({ infoDigest, requiredScopes }) => `${infoDigest} ${requiredScopes.join(' ')}`).join('\n'),
+    const seen = view.tools.map(({ infoDigest, requiredScopes, tokenOf }) =>
+      JSON.stringify([infoDigest, requiredScopes, tokenOf?.provider, tokenOf?.issuer]),
     );
+    tools = sha256(seen.join('\n'));
     registries.set(view, tools);
   }
   return sha256(JSON.stringify([tools, allow ?? null, deny ?? []])).slice(0, 32);

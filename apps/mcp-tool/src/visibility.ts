@@ -1,6 +1,7 @@
 import { mayAct, type Principal, type Role, roleSuffices, type ToolConstraints } from '@switchyard/contracts';
 import { constraintsAllow, matchesTool } from '@switchyard/run';
 import type { ToolData } from './tool.ts';
+import type { TokenOf } from './user-token.ts';
 
 /*
  * Who sees which tool. Pure.
@@ -8,13 +9,15 @@ import type { ToolData } from './tool.ts';
  * V1 One function decides, for listing, for calling and for explaining.
  * V2 A tool that is hidden answers exactly as one that does not exist; the rule is for the log, the audit and admins.
  * V3 What is not known is not allowed: a provider whose state cannot be found out counts as not authorised.
+ * V4 A tool that sends the user's token is there where this user gave one for just that provider, of just that issuer.
  */
 
 /** What is known of a user's authorisation of a provider. */
 export type ProviderStatus =
-  | { readonly status: 'not_needed' }
-  | { readonly status: 'authorised'; readonly scopes?: readonly string[] }
-  | { readonly status: 'missing' | 'expired' | 'revoked' | 'unknown' };
+  /** There is no such provider, so that nothing but its token needs it; `because`: why there is none. */
+  | { readonly status: 'not_needed'; readonly because?: string | undefined }
+  | { readonly status: 'authorised'; readonly scopes?: readonly string[]; readonly issuer?: string | undefined }
+  | { readonly status: 'missing' | 'expired' | 'revoked' | 'unknown'; readonly issuer?: string | undefined };
 
 /** Who tells whether a user has authorised a provider. */
 export interface ProviderAuthorisations {
@@ -46,7 +49,7 @@ export type Rule = 'role' | 'policy' | 'authorisation' | 'constraints';
 export type Verdict =
   { readonly visible: true } | { readonly visible: false; readonly rule: Rule; readonly because: string };
 
-type Judged = Pick<ToolData, 'name' | 'aliases' | 'provider' | 'kind' | 'requiredRole' | 'requiredScopes'>;
+type Judged = Pick<ToolData, 'name' | 'aliases' | 'provider' | 'kind' | 'requiredRole' | 'requiredScopes' | 'tokenOf'>;
 
 /** V1: role × policy of the tenant × authorisation of the provider × constraints; the first that refuses decides. */
 export function judgeVisibility(tool: Judged, viewer: Viewer): Verdict {
@@ -74,13 +77,36 @@ export function judgeBase(tool: Judged, viewer: Omit<Viewer, 'constraints'>): Ve
   if (denied !== undefined) return hidden('policy', `The policy of the tenant denies "${denied}".`);
   if (allow && !allow.some((pattern) => matchesTool(pattern, tool)))
     return hidden('policy', 'The policy of the tenant does not allow it.');
-  const provider = viewer.providers.get(tool.provider) ?? { status: 'unknown' }; // V3
-  if (provider.status === 'not_needed') return VISIBLE;
+  const { tokenOf } = tool;
+  const scoped = tokenOf?.provider ?? tool.provider;
+  for (const name of new Set([tool.provider, scoped])) {
+    const verdict = judgeProvider(name, viewer, {
+      scopes: name === scoped ? tool.requiredScopes : [],
+      ...(name === tokenOf?.provider ? { tokenOf } : {}),
+    });
+    if (!verdict.visible) return verdict;
+  }
+  return VISIBLE;
+}
+
+function judgeProvider(
+  name: string,
+  viewer: Pick<Viewer, 'providers'>,
+  { scopes, tokenOf }: { scopes: readonly string[]; tokenOf?: TokenOf },
+): Verdict {
+  const provider = viewer.providers.get(name) ?? { status: 'unknown' }; // V3
+  if (provider.status === 'not_needed')
+    return tokenOf ? hidden('authorisation', provider.because ?? `There is no provider ${name} here.`) : VISIBLE;
+  if (tokenOf?.issuer !== undefined && provider.status !== 'unknown' && provider.issuer !== tokenOf.issuer)
+    return hidden(
+      'authorisation',
+      `The provider ${name} is another one here; this tool takes ${tokenOf.issuer} alone.`,
+    );
   if (provider.status !== 'authorised')
-    return hidden('authorisation', `The provider ${tool.provider} is not authorised by this user: ${provider.status}.`);
-  const missing = tool.requiredScopes.filter((scope) => !(provider.scopes ?? tool.requiredScopes).includes(scope));
+    return hidden('authorisation', `The provider ${name} is not authorised by this user: ${provider.status}.`);
+  const missing = scopes.filter((scope) => !(provider.scopes ?? scopes).includes(scope));
   if (missing.length === 0) return VISIBLE;
-  return hidden('authorisation', `The authorisation of ${tool.provider} does not cover ${missing.join(', ')}.`);
+  return hidden('authorisation', `The authorisation of ${name} does not cover ${missing.join(', ')}.`);
 }
 
 const VISIBLE: Verdict = { visible: true };

@@ -48,6 +48,8 @@ export interface System {
   readonly frames: McpFrame[];
   /** Asks the service anything. */
   readonly bus: Bus;
+  /** Dispatches steps of runs. */
+  readonly steps: Bus;
   /** Where the file of upstreams is. */
   readonly file: string;
   ask(method: McpMethod, params?: Record<string, unknown>, more?: object): Promise<OutputOf<typeof mcpRequest>>;
@@ -86,6 +88,7 @@ export async function startSystem(
   await writeFile(file, '');
   const hub = createMemoryBus();
   const asker: Bus = hub.connect('gateway');
+  const steps: Bus = hub.connect('orchestrator');
   const facts: SystemEvent[] = [];
   const lines: string[] = [];
   const frames: McpFrame[] = [];
@@ -99,7 +102,14 @@ export async function startSystem(
     { ...config, upstreams: { ...config.upstreams, lookEveryMs: 50 } },
     { bus: hub.connect('mcp-tool'), store, log: collecting(lines), handleSignals: false, ...more },
   );
-  await service.start();
+  const close = async () => {
+    await Promise.all([asker.close(), steps.close()]);
+    await rm(directory, { recursive: true, force: true });
+  };
+  await service.start().catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
   const statuses = async () => (await asker.request(listUpstreams, { principal: ROOT })).upstreams;
   return {
     facts,
@@ -108,6 +118,7 @@ export async function startSystem(
     file,
     statuses,
     bus: asker,
+    steps,
     async configure(yaml) {
       const before = lines.filter((line) => line.includes('was read again')).length;
       await writeFile(file, yaml);
@@ -138,8 +149,7 @@ export async function startSystem(
       asker.request(decideQuarantine, { principal: who, upstream, tool, hash, verdict }),
     async stop() {
       await service.stop();
-      await asker.close();
-      await rm(directory, { recursive: true, force: true });
+      await close();
     },
   };
 }

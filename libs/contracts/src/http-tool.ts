@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ProviderId } from './provider-auth.ts';
 import { Role } from './principal.ts';
 import { JsonSchema } from './tools.ts';
 
@@ -60,6 +61,10 @@ export const HttpToolDefinition = z.strictObject({
   max_output_bytes: z.number().int().min(1_024).max(262_144).default(65_536),
   input: JsonSchema.default({ type: 'object', properties: {} }).describe('JSON Schema of the arguments; an object'),
   output: JsonSchema.optional().describe('JSON Schema of the result; what does not fit is not handed on'),
+  auth: z
+    .strictObject({ provider: ProviderId })
+    .optional()
+    .describe('The token that the user gave for this provider goes with the call, to the host of `http.url` alone'),
   http: HttpCall,
 });
 export type HttpToolDefinition = z.infer<typeof HttpToolDefinition>;

@@ -13,8 +13,11 @@ export const ProviderId = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,39}$/, 'expected 1 to 40 small letters, digits, "_" or "-"');
 
-/** `expired`: the provider does not renew the authorisation; `not_connected`: there is none. */
-export const ProviderStatusName = z.enum(['connected', 'expired', 'not_connected']);
+/**
+ * `expired`: the provider does not renew the authorisation; `not_connected`: there is none; `not_configured`: it ships with
+ * Switchyard, and an administrator has given no credentials for it.
+ */
+export const ProviderStatusName = z.enum(['connected', 'expired', 'not_connected', 'not_configured']);
 
 export const ProviderView = z.object({
   provider: ProviderId,
@@ -25,6 +28,8 @@ export const ProviderView = z.object({
   scopes: z.array(z.string()),
   /** What tools need beyond that; connecting again asks for it. */
   missing_scopes: z.array(z.string()).default([]),
+  /** What an administrator is to do; null: nothing. */
+  reason: z.string().max(500).nullable().default(null),
   /** Who issues the tokens; null: not found out yet. */
   issuer: z.string().nullable().default(null),
   /** When the access token ends, ms since 1970; it is renewed before where the provider allows it. */

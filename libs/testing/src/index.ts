@@ -17,3 +17,6 @@ export { standstill } from './standstill.ts';
 export { until } from './until.ts';
 export { type Proxy, startProxy } from './proxy.ts';
 export { signedAs } from './signed-request.ts';
+export { FAKE_CLIENT } from './fake-oauth.ts';
+export { type FakeGoogle, googleRefusal, startFakeGoogle } from './fake-google.ts';
+export { type FakeSlack, startFakeSlack } from './fake-slack.ts';
