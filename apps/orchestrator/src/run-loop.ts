@@ -1,6 +1,6 @@
 import { AppError, toPublicError } from '@switchyard/contracts';
 import { Leaving } from '@switchyard/bus';
-import type { Logger } from '@switchyard/platform';
+import { type Logger, onBehalfOf } from '@switchyard/platform';
 import { fold, next, type Next, type RunState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
 import { JournalWriter, type WriterParts } from './journal-writer.ts';
@@ -192,13 +192,21 @@ export class RunLoop {
 
   async #act(writer: JournalWriter, acts: RunActs, step: Next): Promise<void> {
     const { seq } = writer.state;
-    if (step.do === 'plan') await acts.plan(step);
-    else if (step.do === 'perform') await acts.perform(step.steps);
+    if (step.do === 'plan') await this.#forUser(writer, () => acts.plan(step));
+    else if (step.do === 'perform') await this.#forUser(writer, () => acts.perform(step.steps));
     // Everything else is announced by the writer itself, together with what led to it.
     else await writer.write([]);
     if (writer.state.seq === seq && !this.#abort.signal.aborted) {
       throw new AppError('internal', undefined, { cause: new Error(`the run stands still at ${step.do}`) }); // L4
     }
+  }
+
+  /** What leaves over XMPP meanwhile is noted as the user's. */
+  #forUser(writer: JournalWriter, work: () => Promise<void>): Promise<void> {
+    const { run, runId } = writer.state;
+    if (run === null) return work();
+    const { tenantId, userId } = run.principal;
+    return onBehalfOf({ tenantId, userId, runId }, work);
   }
 
   async #readJournal(): Promise<RunState> {

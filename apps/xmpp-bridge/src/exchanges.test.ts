@@ -22,7 +22,8 @@ const asked = { peer: 'peer@example.net/aztm', method: 'POST', resource: '/a2a?t
 describe('the book of exchanges', () => {
   it('enters who asked whom for what and what became of it, without the query', async () => {
     const { told, clock, exchanges } = book();
-    const out = exchanges.begin('out', asked);
+    const whose = { tenantId: 'acme', userId: 'ada', runId: 'run-1' };
+    const out = exchanges.begin('out', { ...asked, whose });
     clock.at += 7;
     out.passed(34);
     out.end(200);
@@ -30,6 +31,9 @@ describe('the book of exchanges', () => {
     await exchanges.flush();
     expect(told.map(({ data }) => data)).toEqual([
       {
+        tenant_id: 'acme',
+        user_id: 'ada',
+        run_id: 'run-1',
         direction: 'out',
         from: 'us@example.org',
         to: 'peer@example.net',
@@ -42,6 +46,9 @@ describe('the book of exchanges', () => {
         response_bytes: 34,
       },
       expect.objectContaining({
+        tenant_id: null,
+        user_id: null,
+        run_id: null,
         direction: 'in',
         from: 'peer@example.net',
         to: 'us@example.org',

@@ -32,7 +32,15 @@ const MAX_WAITING = 10_000;
 
 export type Direction = 'out' | 'in';
 
+/** Whose request it is: who asked us, or the tenant of the peer that did. */
+export interface Whose {
+  readonly tenantId: string;
+  readonly userId: string;
+  readonly runId?: string | undefined;
+}
+
 interface Begun {
+  readonly whose?: Whose | undefined;
   readonly peer: string;
   readonly method: string;
   readonly resource: string;
@@ -117,7 +125,7 @@ export class Exchanges {
     }
   }
 
-  begin(direction: Direction, { peer, method, resource, bytes }: Begun): Exchange {
+  begin(direction: Direction, { whose, peer, method, resource, bytes }: Begun): Exchange {
     const now = this.parts.now ?? Date.now;
     const began = now();
     this.#waitForPause();
@@ -137,7 +145,7 @@ export class Exchanges {
         if (streaming !== null) this.#streams[direction] -= 1;
         const ms = Math.max(0, now() - began);
         const status = typeof outcome === 'number' ? outcome : streaming;
-        this.#enter({ direction, peer, method, resource, bytes, outcome, status, ms, passed });
+        this.#enter({ direction, whose, peer, method, resource, bytes, outcome, status, ms, passed });
       },
     };
   }
@@ -166,11 +174,14 @@ export class Exchanges {
     if (passed > 0) this.#bytes.inc({ direction, part: 'response' }, passed);
   }
 
-  #factOf({ direction, peer, method, resource, bytes, outcome, status, ms, passed }: Ended): SystemFact {
+  #factOf({ direction, whose, peer, method, resource, bytes, outcome, status, ms, passed }: Ended): SystemFact {
     const [from, to] = direction === 'out' ? [this.parts.own, bareOf(peer)] : [bareOf(peer), this.parts.own];
     return {
       type: 'xmpp.request.carried',
       data: {
+        tenant_id: whose?.tenantId ?? null,
+        user_id: whose?.userId ?? null,
+        run_id: whose?.runId ?? null,
         direction,
         from: from.slice(0, 500),
         to: to.slice(0, 500),

@@ -109,6 +109,7 @@ export class Inbound {
     const work: UnderWay = { from, abort: new AbortController(), keyed: keyOf(request) !== undefined };
     const cancelKey = incoming.cancelId === undefined ? undefined : keyOfCancel(from, incoming.cancelId);
     const exchange = this.parts.exchanges.begin('in', {
+      whose: { tenantId: rule.tenant, userId: userOf(from) },
       peer: from,
       ...request,
       bytes: follows?.bytes ?? request.body.length,
@@ -188,7 +189,7 @@ export class Inbound {
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<Answer> {
-    const userId = encodeId(`xmpp:${bareOf(from)}`);
+    const userId = userOf(from);
     const held = rule.tools === undefined ? {} : { tools: rule.tools }; // P3 of peer-policy.ts
     const principal: Principal = { tenantId: rule.tenant, userId, role: 'user', via: 'xmpp', ...held };
     const headers = [...carriedHeaders(request.headers), [FROM_HEADER, from] as const]; // I1
@@ -238,6 +239,11 @@ export function denied(why: Denial): HttpResponse {
   if (why === 'size') return problem(413, 'The body is larger than this peer may send.');
   if (why === 'hours') return problem(403, 'This peer may not call at this time of day.');
   return problem(403, 'This peer may not call that.');
+}
+
+/** The user that a peer is in the tenant of its rule. */
+function userOf(from: string): string {
+  return encodeId(`xmpp:${bareOf(from)}`);
 }
 
 /** What went of an answer in pieces; it is over when the last one was taken. */

@@ -5,7 +5,7 @@ import { askByIq, type IqAnswer } from './ask-by-iq.ts';
 import { askByMessage } from './ask-by-message.ts';
 import type { IncomingChunks } from './chunks.ts';
 import type { PeerFeatures, PeerWire } from './disco.ts';
-import type { Exchanges } from './exchanges.ts';
+import type { Exchanges, Whose } from './exchanges.ts';
 import {
   carriedHeaders,
   checkRequest,
@@ -66,6 +66,8 @@ export interface OutboundParts {
 export interface Asked {
   /** host:port as in the map. */
   readonly host: string;
+  /** For the book alone. */
+  readonly onBehalfOf?: Whose | undefined;
   readonly method: string;
   readonly resource: string;
   readonly headers: HeaderList;
@@ -112,7 +114,8 @@ export class Outbound {
     try {
       this.#session();
       const request = this.#request(asked, await asked.body());
-      return await this.parts.exchanges.carried({ peer: jid, ...request, bytes: request.body.length }, call, (booked) =>
+      const begun = { whose: asked.onBehalfOf, peer: jid, ...request, bytes: request.body.length };
+      return await this.parts.exchanges.carried(begun, call, (booked) =>
         this.#twice(jid, request, booked).catch((error: unknown) => {
           throw told(error, jid, call);
         }),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { abortSubject, AppError, type InputOf, parseOrThrow, type RequestContract } from '@switchyard/contracts';
-import { type Logger, sleep } from '@switchyard/platform';
+import { type Behalf, type Logger, onBehalfOf, sleep } from '@switchyard/platform';
 import type { Call, Handler, Subscription } from './bus.ts';
 import type { Caller } from './caller-signature.ts';
 import type { Callers } from './callers.ts';
@@ -176,7 +176,9 @@ export class Answerer {
       this.callers.checkPrincipal(caller, input);
       if (caller?.person !== undefined) await this.onOperator(caller.person, message.subject, input); // N8
       const read = (header: string) => message.header(header);
-      const output = await answered(contract, input, read, () => handler(input, this.#call(work, message, caller)));
+      const handle = () => handler(input, this.#call(work, message, caller));
+      const behalf = behalfOf(input);
+      const output = await answered(contract, input, read, () => (behalf ? onBehalfOf(behalf, handle) : handle()));
       const body = encodeAnswer(contract, output);
       if (!work.answered) this.#send(reply, body);
       this.instruments.done('answered', contract.subject, start);
@@ -307,4 +309,12 @@ export class Answerer {
 function readDeadline(message: WireMessage): number | undefined {
   const value = Number(message.header(HEADER.deadline));
   return Number.isSafeInteger(value) && value > 0 ? value : undefined;
+}
+
+/** On whose behalf a request is, where it says so; its principal was checked. */
+function behalfOf(input: unknown): Behalf | undefined {
+  const { principal, runId } = (input ?? {}) as { principal?: Partial<Behalf>; runId?: unknown };
+  if (principal?.tenantId === undefined || principal.userId === undefined) return undefined;
+  const run = typeof runId === 'string' ? { runId } : {};
+  return { tenantId: principal.tenantId, userId: principal.userId, ...run };
 }

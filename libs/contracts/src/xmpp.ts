@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { request } from './define.ts';
+import { Id, RunId } from './ids.ts';
 import { Principal } from './principal.ts';
 
 /** States of the AZTM login, in the order in which a good login passes them. */
@@ -92,7 +93,14 @@ export const xmppRequest = request({
   summary: 'Carry one HTTP request to the agent that serves a host of SERVICE_MAP, over XMPP and no other way.',
   answeredBy: 'xmpp-bridge',
   askedBy: ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'operator'],
-  input: z.object({ host: z.string().min(1).max(300).describe('host:port as in SERVICE_MAP'), ...HttpMessage }),
+  input: z.object({
+    host: z.string().min(1).max(300).describe('host:port as in SERVICE_MAP'),
+    onBehalfOf: z
+      .object({ tenantId: Id, userId: Id, runId: RunId.optional() })
+      .optional()
+      .describe('Whose request it is, for the audit log alone'),
+    ...HttpMessage,
+  }),
   output: CarriedResponse,
   timeoutMs: 60_000,
 });

@@ -54,5 +54,6 @@ export { type SpanName, type SpanRule, SPANS } from './spans.ts';
 export { startTelemetry, type Telemetry } from './telemetry.ts';
 export { ABOUT, ERROR_TYPE, GEN_AI, HTTP, LINK, MESSAGING, RESOURCE, RUN_STATUS, SERVER } from './trace-names.ts';
 export { isSecretKey, redactSecrets, redactText, truncateForLog, truncateText } from './truncate.ts';
+export { type Behalf, currentBehalf, onBehalfOf, rememberBehalf } from './on-behalf.ts';
 export { HIDDEN, serverOf, shownPath, shownQuery, shownUrl } from './shown-url.ts';
 export { VERSION } from './version.ts';

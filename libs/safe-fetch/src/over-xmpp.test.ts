@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { CarriedFrame } from '@switchyard/contracts';
+import { onBehalfOf, rememberBehalf } from '@switchyard/platform';
 import { type Asker, carryOverXmpp } from './over-xmpp.ts';
 
 type Options = Parameters<Asker['request']>[2];
@@ -50,5 +51,22 @@ describe('silence of a host that is reached over XMPP', () => {
     })();
     await expect(read).rejects.toMatchObject({ code: 'upstream_timeout' });
     expect([text, asker.left]).toEqual(['x'.repeat(12), true]);
+  });
+});
+
+describe('a request of a mapped host', () => {
+  it('says on whose behalf it is made, where somebody asked for the work, and nothing else', async () => {
+    const inputs: { onBehalfOf?: unknown }[] = [];
+    const asker = {
+      request: async (_contract: unknown, input: { onBehalfOf?: unknown }) => {
+        inputs.push(input);
+        return { status: 204, headers: [], body: '' };
+      },
+    } as unknown as Asker;
+    const ada = { tenantId: 'acme', userId: 'ada', runId: 'run-1' };
+    rememberBehalf();
+    await onBehalfOf(ada, () => carryOverXmpp(asker)(request, limits));
+    await carryOverXmpp(asker)(request, limits);
+    expect(inputs.map(({ onBehalfOf: whose }) => whose)).toEqual([ada, undefined]);
   });
 });

@@ -9,7 +9,7 @@ import {
   xmppBody,
   xmppRequest,
 } from '@switchyard/contracts';
-import { linkAbort } from '@switchyard/platform';
+import { currentBehalf, linkAbort } from '@switchyard/platform';
 import { hostAndPort } from './address-guard.ts';
 import { bodyOnTheBus } from './carried-body.ts';
 import type { ExchangeLimits } from './exchange.ts';
@@ -49,6 +49,7 @@ export interface Asker {
 export function carryOverXmpp(bus: Asker): Carrier {
   return async (request, limits, onOver = () => undefined) => {
     const { url, method, headers, signal } = request;
+    const behalf = currentBehalf();
     const body = await bytesOf(request.body);
     const key = headers.get('idempotency-key');
     const limited = linkAbort(signal ? [signal] : []);
@@ -70,6 +71,7 @@ export function carryOverXmpp(bus: Asker): Carrier {
           method,
           resource: `${url.pathname}${url.search}`,
           headers: [...headers].map(([name, value]): [string, string] => [name, value]),
+          ...(behalf === undefined ? {} : { onBehalfOf: behalf }),
           ...sending.fields,
         },
         {

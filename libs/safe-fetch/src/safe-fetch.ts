@@ -1,6 +1,6 @@
 import type { LookupFunction } from 'node:net';
 import { AppError } from '@switchyard/contracts';
-import type { Logger } from '@switchyard/platform';
+import { type Logger, rememberBehalf } from '@switchyard/platform';
 import { hostAndPort, judgeUrl } from './address-guard.ts';
 import { type Exchanging, inClientSpan } from './client-span.ts';
 import type { Dispatchers } from './dispatchers.ts';
@@ -66,6 +66,8 @@ export type SafeFetch = (input: string | URL | Request, init?: RequestInit & Cal
 export function createSafeFetch(options: SafeFetchOptions = {}): SafeFetch {
   const { maxRedirects = 0, log } = options;
   const route = options.route ?? routeByServiceMap(options.serviceMap ?? new Map());
+  // What goes over XMPP is noted under the name of its user.
+  if (options.overXmpp && (options.serviceMap?.size ?? 0) > 0) rememberBehalf();
   const allowHosts = new Set((options.allowHosts ?? []).map((host) => host.toLowerCase()));
   // The HTTP client comes with the first call: it takes some 6 MB, and many a service calls nobody.
   let opening: Promise<Dispatchers> | undefined;
