@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { type FolderOfRun, whatGoes } from './log-tree-retention.ts';
 
 const DAY_MS = 86_400_000;

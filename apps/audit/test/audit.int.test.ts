@@ -55,6 +55,8 @@ async function startAudit(): Promise<void> {
     Config.parse({
       ...servers.accessOf('audit'),
       LOG_TREE_DIR: treeDir,
+      // Its runs were years ago.
+      LOG_TREE_KEEP_DAYS: '0',
       AUDIT_SWEEP_MS: '200',
     }),
     { log, handleSignals: false },

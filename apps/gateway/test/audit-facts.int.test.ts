@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { SystemEvent, SystemEventType } from '@switchyard/contracts';
+import type { SystemEvent, SystemEventType, SystemFact } from '@switchyard/contracts';
 import { until } from '@switchyard/testing';
 import { SignJWT } from 'jose';
 import { type House, openHouse, readUntil } from './http.ts';
@@ -14,7 +14,7 @@ async function open(env: Record<string, string> = {}) {
   const heard: SystemEvent[] = [];
   await house.buses[2]!.hearSystem((event) => void heard.push(event));
   return <T extends SystemEventType>(type: T) =>
-    heard.filter((event): event is Extract<SystemEvent, { type: T }> => event.type === type).map(({ data }) => data);
+    heard.filter((event) => event.type === type).map(({ data }) => data as Extract<SystemFact, { type: T }>['data']);
 }
 
 const SECRET = 's'.repeat(32);

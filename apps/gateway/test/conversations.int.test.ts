@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { encodeId } from '@switchyard/contracts';
-import fc from 'fast-check';
+import { fc } from '@switchyard/testing/property';
 import { USER_THREAD } from '../src/requests.ts';
 import { type House, openHouse, parseSse } from './http.ts';
 

@@ -78,7 +78,8 @@ export const RUN_ROUTES: readonly HttpRoute[] = [
     tag: 'AG-UI',
     method: 'GET',
     path: '/ag-ui/events',
-    summary: 'One turn of a conversation, as {event_type, data, message} events. X-Session-ID names the conversation.',
+    summary:
+      "One turn of a conversation, as {event_type, data, message} events. X-Session-ID names the conversation; without it, it is the user's.",
     auth: 'user',
     headers: ['X-Session-ID', 'Last-Event-ID'],
     query: AgUiEventsQuery,
