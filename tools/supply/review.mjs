@@ -14,6 +14,7 @@ const LOCKS = [
   { folder: '.', shipped: true },
   { folder: 'tools/mcp-suite', shipped: false },
   { folder: 'tools/copilotkit-suite', shipped: false },
+  { folder: 'tools/deno-suite', shipped: false },
 ];
 
 /** The licence that an installed package's own text says; undefined where it is not installed. @param {string} folder */
