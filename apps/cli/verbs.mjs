@@ -23,6 +23,17 @@ export const VERBS = [
   { name: 'down', usage: 'down', summary: 'Stop everything that this clone started, and nothing else.' },
   { name: 'status', usage: 'status [--json]', summary: 'Show every process and what is ready.' },
   {
+    name: 'backup',
+    usage: 'backup [FILE|DIR]',
+    summary: 'Write everything that the running stack remembers to one verified file.',
+  },
+  {
+    name: 'restore',
+    usage: 'restore FILE [--to TIME] [--replace] [--rehearse]',
+    summary: 'Bring this clone to what a backup, and the WAL archive after it, remember; or rehearse it.',
+    setUp: true,
+  },
+  {
     name: 'test',
     usage: 'test [--unit] [--grep TEXT] [--seed N] [path ...]',
     summary: 'Install and build what is missing and run the tests.',
@@ -90,7 +101,7 @@ export const VERBS = [
   { name: 'audit', usage: 'audit verify', summary: 'Prove that the audit log is whole.', later: true },
   {
     name: 'bench',
-    usage: 'bench [runs|bus|bridge|bridge-cuts|tools|recovery|resume|chaos] [options]',
+    usage: 'bench [runs|bus|bridge|bridge-cuts|tools|recovery|resume|restore|chaos] [options]',
     summary: 'Measure this build on a private stack, beside what the machine itself gives.',
     setUp: true,
   },

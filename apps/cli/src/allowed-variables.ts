@@ -23,7 +23,7 @@ const DECIDED =
   /^(NATS_URL|BUS_KEYS|(SUPABASE_)?DATABASE_URL|REDIS_URL|XMPP_URL|GATEWAY_(PORT|HOST)|OPS_(PORT|HOST)|(DEV_MODEL|MOCK_A2A)_PORT)$/;
 /** Those of them that the person may set for `up`, and what is read by `up` alone. */
 const OF_STACK =
-  /^(NATS_URL|DATABASE_URL|REDIS_URL|XMPP_URL|GATEWAY_(PORT|HOST)|SWITCHYARD_(REPLICAS|COMPOSE)|NATS_WATCHERS)$/;
+  /^(NATS_URL|DATABASE_URL|REDIS_URL|XMPP_URL|GATEWAY_(PORT|HOST)|SWITCHYARD_(REPLICAS|COMPOSE)|NATS_WATCHERS|WAL_ARCHIVE_(DIR|GB))$/;
 
 function declares(app: AppName, name: string): boolean {
   const { names, prefixes } = SERVICE_VARIABLES[app];

@@ -1,9 +1,14 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import {
+  ARCHIVE_SETTINGS,
+  boundWalArchive,
   databaseLogins,
+  dataFolder,
   ensureLogins,
+  forgetWalArchive,
   type Guarded,
   guarded,
   type GuardedServer,
@@ -18,17 +23,21 @@ import {
   startPostgres,
   startProsody,
   startRedis,
+  startWalArchive,
 } from '@switchyard/local-servers';
 import type { Environment, ServiceApp } from './environment.ts';
 import { passwordsOf, watchersOf, writeNatsUrls } from './logins.ts';
 import { logFile, type Place } from './place.ts';
 import type { Ports } from './ports.ts';
-import { Supervised, type SupervisedOptions } from './supervised.ts';
+import { type Running, Supervised, type SupervisedOptions } from './supervised.ts';
+import { type WalSettings, walSettings } from './wal-settings.ts';
+import { EXIT, UserError } from './user-error.ts';
 import { xmppAccounts } from './xmpp-accounts.ts';
 import type { XmppAccounts } from './xmpp-login.ts';
 
 const run = promisify(execFile);
 const COMPOSE_LIMIT_MS = 300_000;
+const BOUND_EVERY_MS = 30_000;
 
 /** The port of each server inside its container. */
 const COMPOSE_PORTS: Readonly<Record<ServerName, number>> = { nats: 4222, postgres: 5432, redis: 6379, prosody: 5222 };
@@ -103,14 +112,50 @@ function launcher(
   ports: Ports,
   xmpp: XmppAccounts | undefined,
   watchers: Watchers,
+  wal: WalSettings | undefined,
 ): () => Promise<LocalServer> {
   const start = { nats: startNats, postgres: startPostgres, redis: startRedis };
   return async () => {
     const port = await ports.take(name);
     const options = { dir: join(place.state, 'data', name), port, log: logFile(place, name) };
     if (name === 'prosody') return startProsody({ ...options, ...xmpp });
-    return start[name]({ ...options, passwords: passwordsOf(place), watchers });
+    const settings = name === 'postgres' ? { settings: ARCHIVE_SETTINGS } : {};
+    const server = await start[name]({ ...options, ...settings, passwords: passwordsOf(place), watchers });
+    if (name === 'postgres' && !wal) await forgetWalArchive(server.url);
+    return server;
   };
+}
+
+/** Keeps the WAL archive of the private PostgreSQL going, and within its limit. */
+function archiving(
+  place: Place,
+  wal: WalSettings,
+  postgres: Supervised,
+  watch: Pick<SupervisedOptions, 'onChange' | 'onNotice'>,
+): Supervised {
+  const cluster = dataFolder(join(place.state, 'data', 'postgres'));
+  const launch = async (): Promise<Running> => {
+    const url = postgres.current?.url;
+    if (!url) throw new Error('PostgreSQL is away');
+    const log = logFile(place, 'wal-archive');
+    const archive = await startWalArchive({ url, dir: wal.dir, cluster, log, onNotice: watch.onNotice });
+    const bound = setInterval(() => keepWithin(wal, watch.onNotice), BOUND_EVERY_MS).unref();
+    void archive.exited.then(() => clearInterval(bound));
+    return { pid: archive.pid, url: pathToFileURL(archive.dir).href, exited: archive.exited, stop: archive.stop };
+  };
+  return new Supervised({ name: 'wal-archive', launch, ...watch });
+}
+
+function keepWithin({ dir, mostBytes }: WalSettings, onNotice: (line: string) => void): void {
+  try {
+    const removed = boundWalArchive(dir, mostBytes);
+    if (removed > 0)
+      onNotice(
+        `the WAL archive is full (WAL_ARCHIVE_GB): its ${removed} oldest segments are gone; take a newer backup, older ones are restored to their own moment only`,
+      );
+  } catch (error) {
+    onNotice(`the WAL archive cannot be looked through: ${(error as Error).message}`);
+  }
 }
 
 /** Starts the servers that nobody else provides. Where one fails, the others are stopped and its error is thrown. */
@@ -125,8 +170,11 @@ export async function startInfrastructure(
   const privately = names.filter((name) => sourceOf(name, environment) === 'private');
   const xmpp = privately.includes('prosody') ? xmppAccounts(place) : undefined;
   const watchers = watchersOf(environment);
+  const wal = walSettings(environment);
+  if (wal && !privately.includes('postgres'))
+    throw new UserError('WAL_ARCHIVE_DIR is for the private PostgreSQL; here another one is used.', EXIT.config);
   const supervised = privately.map(
-    (name) => new Supervised({ name, launch: launcher(name, place, ports, xmpp, watchers), ...watch }),
+    (name) => new Supervised({ name, launch: launcher(name, place, ports, xmpp, watchers, wal), ...watch }),
   );
   const composed = startComposed(
     place,
@@ -144,6 +192,15 @@ export async function startInfrastructure(
   if (failed) {
     await Promise.all(supervised.map((server) => server.stop()));
     throw failed.reason;
+  }
+  const postgres = supervised.find(({ name }) => name === 'postgres');
+  if (wal && postgres) {
+    const archive = archiving(place, wal, postgres, watch);
+    supervised.push(archive);
+    await archive.start().catch(async (error: unknown) => {
+      await Promise.all(supervised.map((server) => server.stop()));
+      throw error;
+    });
   }
   const given = SERVERS.map((server) => [server.name, environment[server.replacedBy] ?? ''] as const);
   const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));

@@ -13,6 +13,8 @@ const LOAD: Readonly<Record<VerbName, () => Promise<Verb>>> = {
   up: async () => (await import('./verb-stack.ts')).up,
   down: async () => (await import('./verb-stack.ts')).down,
   status: async () => (await import('./verb-stack.ts')).status,
+  backup: async () => (await import('./verb-backup.ts')).backup,
+  restore: async () => (await import('./verb-restore.ts')).restore,
   tail: async () => (await import('./verb-runs.ts')).tail,
   runs: async () => (await import('./verb-runs.ts')).runs,
   cancel: async () => (await import('./verb-runs.ts')).cancel,

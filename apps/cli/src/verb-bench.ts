@@ -3,7 +3,7 @@ import { runProgram } from './program.ts';
 import { EXIT, UserError } from './user-error.ts';
 import type { Verb } from './verb.ts';
 
-const BENCHES = ['runs', 'bus', 'tools', 'bridge', 'bridge-cuts', 'recovery', 'resume', 'chaos'] as const;
+const BENCHES = ['runs', 'bus', 'tools', 'bridge', 'bridge-cuts', 'recovery', 'resume', 'restore', 'chaos'] as const;
 
 /** Runs a benchmark of bench/ on a private stack of its own; a running stack is not touched. */
 export const bench: Verb = async ({ place, positionals, values, remark }) => {

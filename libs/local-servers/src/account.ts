@@ -49,6 +49,12 @@ export function ownedFolder(dir: string, account: Account | undefined): string {
   return folder;
 }
 
+/** Where the data of a server is that ownedFolder made at `dir`: there, or where the note says. Makes nothing. */
+export function dataFolder(dir: string): string {
+  const note = join(resolve(dir), 'data-is-in');
+  return existsSync(note) ? readFileSync(note, 'utf8').trim() : resolve(dir);
+}
+
 function placeElsewhere(note: string): string {
   if (existsSync(note)) return readFileSync(note, 'utf8').trim();
   // The name is new and the folder made by us alone: /var/tmp is open to everybody.

@@ -39,6 +39,30 @@ export {
   watcherLogins,
   type Watchers,
 } from './access/index.ts';
+export { accountFor, dataFolder } from './account.ts';
+export {
+  ARCHIVE_SETTINGS,
+  type BackupDone,
+  type BackupManifest,
+  boundWalArchive,
+  ensureArchiveFolder,
+  ensureRestorable,
+  forgetWalArchive,
+  generationOf,
+  manifestOf,
+  megabytes,
+  reachOf,
+  recoverBackup,
+  type Recovered,
+  type RecordFacts,
+  type RestoreStage,
+  type Stage,
+  startWalArchive,
+  takeBackup,
+  UnusableBackup,
+  type WalArchive,
+  walOf,
+} from './backup/index.ts';
 export { developmentCertificate, type DevelopmentCertificate } from './development-certificate.ts';
 export { ejabberdIsInstalled, type EjabberdOptions, type EjabberdServer, startEjabberd } from './ejabberd.ts';
 export type { GuardedLocalServer, GuardedOptions, LocalServer, ServerOptions } from './local-server.ts';

@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Client } from 'pg';
 import { type Account, accountFor, ownedFolder } from './account.ts';
 import { type DatabaseLogin, DATABASE_SESSIONS, databaseLogins, guarded, loginStatements } from './access/index.ts';
 import {
@@ -14,16 +13,18 @@ import {
   passwordsOf,
   startOnPort,
 } from './local-server.ts';
+import { withClient } from './postgres-client.ts';
 import { serverEnvironment, ServerProcess } from './process.ts';
 
 const run = promisify(execFile);
 const USER = 'switchyard';
 const INIT_LIMIT_MS = 60_000;
-const QUERY_LIMIT_MS = 5_000;
 
 export interface PostgresOptions extends GuardedOptions {
   /** The database that the URL names; made where missing. Default `switchyard`. */
   readonly database?: string;
+  /** More settings of the server, as `name=value`. */
+  readonly settings?: readonly string[];
 }
 
 /**
@@ -64,19 +65,6 @@ async function ensureCluster(bin: string, dir: string, account: Account | undefi
   return password;
 }
 
-async function withClient<T>(connectionString: string, use: (client: Client) => Promise<T>): Promise<T> {
-  // Loaded here: most calls of the command line ask no database, and somebody waits for each.
-  const { default: pg } = await import('pg');
-  const client = new pg.Client({ connectionString, connectionTimeoutMillis: 2_000, query_timeout: QUERY_LIMIT_MS });
-  client.on('error', () => undefined); // A broken connection also rejects the query that waits for it.
-  try {
-    await client.connect();
-    return await use(client);
-  } finally {
-    await client.end().catch(() => undefined);
-  }
-}
-
 async function ensureDatabase(urlOf: (database: string) => string, database: string): Promise<void> {
   await withClient(urlOf('postgres'), async (client) => {
     const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [database]);
@@ -85,7 +73,7 @@ async function ensureDatabase(urlOf: (database: string) => string, database: str
 }
 
 /** Arguments of the server. Sockets in the file system are off: their folder is shared with every other PostgreSQL. */
-function serverArgs(data: string, port: number, durable: boolean): string[] {
+function serverArgs(data: string, port: number, durable: boolean, more: readonly string[] = []): string[] {
   const settings = [
     'listen_addresses=127.0.0.1',
     'unix_socket_directories=',
@@ -93,7 +81,7 @@ function serverArgs(data: string, port: number, durable: boolean): string[] {
     'logging_collector=off',
   ];
   const fast = durable ? [] : ['fsync=off', 'full_page_writes=off', 'synchronous_commit=off'];
-  return ['-D', data, '-p', String(port), ...[...settings, ...fast].flatMap((setting) => ['-c', setting])];
+  return ['-D', data, '-p', String(port), ...[...settings, ...fast, ...more].flatMap((setting) => ['-c', setting])];
 }
 
 /**
@@ -118,7 +106,7 @@ export async function startPostgres(options: PostgresOptions): Promise<GuardedLo
       new ServerProcess({
         name: 'postgres',
         command: join(bin, 'postgres'),
-        args: serverArgs(data, on, options.durable !== false),
+        args: serverArgs(data, on, options.durable !== false, options.settings),
         cwd: dir,
         log,
         account,

@@ -38,6 +38,7 @@ export {
   type RunHead,
   type RunInput,
 } from './journal.ts';
+export { endedOf, type RecordFacts, recordFacts, type Soundness, soundness } from './record-facts.ts';
 export { migrateDatabase } from './migrate.ts';
 export type { Note, NoteOwner, Notes } from './notes.ts';
 export type { Registration, Registrations } from './registrations.ts';

@@ -1,0 +1,170 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { dataIn, manifestFiles, manifestOf, pack } from './archive.ts';
+import { BACKUP_FORMAT, type BackupManifest, digestOf, type RecordFacts } from './manifest.ts';
+import { reachedBy, runProgram } from './programs.ts';
+import { withClient } from '../postgres-client.ts';
+import { segmentBefore } from './wal-segments.ts';
+import { z } from 'zod';
+
+/*
+ * A backup of a PostgreSQL that runs. Guarantees:
+ *  B1. It is one moment of the whole database, with all that was committed before the copy began, however much is
+ *      written meanwhile.
+ *  B2. Every file of the copy was held against its checksum (pg_verifybackup) before the backup has a name.
+ *  B3. Passwords and keys of the stack are not in it. What the database holds is: rows as they are, credentials sealed.
+ */
+
+const COPY_LIMIT_MS = 6 * 3_600_000;
+/** The copy, and the packed file beside it. */
+const ROOM = 1.6;
+
+export type Stage = 'copy' | 'verify' | 'pack';
+export type OnStage = (stage: Stage, doneBytes?: number, allBytes?: number) => void;
+
+export interface BaseBackupOptions {
+  /** Of the superuser. */
+  readonly url: string;
+  readonly file: string;
+  readonly generation: string;
+  readonly version: string;
+  readonly settings: readonly string[];
+  /** Asked before the copy begins. */
+  readonly facts: () => Promise<RecordFacts>;
+  readonly onStage?: OnStage;
+}
+
+export interface BackupDone {
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly manifest: BackupManifest;
+}
+
+export const CONTAINS = ['PostgreSQL: every database of the cluster, with the WAL that makes the copy whole'];
+export const LEFT_OUT = [
+  'NATS JetStream: rebuilt from PostgreSQL',
+  'Redis: counts are made anew from PostgreSQL, lists are made anew',
+  'passwords, keys of the bus and of the vault, .env and other settings: keep them elsewhere',
+  'the log tree of audit, and the files that settings name',
+];
+
+function bytesUnder(folder: string): number {
+  return readdirSync(folder, { withFileTypes: true }).reduce((sum, entry) => {
+    const path = join(folder, entry.name);
+    return sum + (entry.isDirectory() ? bytesUnder(path) : statSync(path).size);
+  }, 0);
+}
+
+/** Throws a sentence where the disk has no room for a copy of `bytes`. */
+export function ensureRoom(folder: string, bytes: number): void {
+  const { bavail, bsize } = statfsSync(folder);
+  const free = bavail * bsize;
+  if (free < bytes)
+    throw new Error(`${folder} has room for ${megabytes(free)}; about ${megabytes(bytes)} are needed for a while.`);
+}
+
+export const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
+
+async function databaseSize(url: string): Promise<{ bytes: number; version: string; major: number }> {
+  return withClient(url, async (client) => {
+    const { rows } = await client.query<{ bytes: string; version: string; number: string }>(
+      `select (select sum(pg_database_size(oid)) from pg_database)::text bytes,
+         current_setting('server_version') as version, current_setting('server_version_num') as number`,
+    );
+    const { bytes, version, number } = rows[0]!;
+    return { bytes: Number(bytes), version, major: Math.floor(Number(number) / 10_000) };
+  });
+}
+
+/** Copies, verifies and packs; nothing is left behind where that fails. */
+export async function takeBackup(options: BaseBackupOptions): Promise<BackupDone> {
+  const { url, generation, version, onStage = () => undefined } = options;
+  const file = resolve(options.file);
+  if (!existsSync(dirname(file))) mkdirSync(dirname(file), { mode: 0o700 });
+  const server = await databaseSize(url);
+  ensureRoom(dirname(file), server.bytes * ROOM);
+  const staging = mkdtempSync(join(dirname(file), '.backup-'));
+  try {
+    const record = await options.facts();
+    const startedAt = new Date().toISOString();
+    await copy(url, dataIn(staging), onStage);
+    const finishedAt = new Date().toISOString();
+    onStage('verify');
+    await verifyCopy(dataIn(staging));
+    const bytes = bytesUnder(staging);
+    const manifest: BackupManifest = {
+      format: BACKUP_FORMAT,
+      product: { name: 'switchyard', version },
+      startedAt,
+      finishedAt,
+      postgres: {
+        major: server.major,
+        version: server.version,
+        bytes,
+        manifestSha256: digestOf(readFileSync(join(dataIn(staging), 'backup_manifest'))),
+      },
+      wal: { generation, firstSegment: firstSegment(dataIn(staging)), lastSegment: lastSegment(dataIn(staging)) },
+      record,
+      settings: [...options.settings].sort(),
+      contains: CONTAINS,
+      leftOut: LEFT_OUT,
+    };
+    const texts = manifestFiles(manifest);
+    for (const [name, text] of Object.entries(texts)) writeFileSync(join(staging, name), text, { mode: 0o600 });
+    let packed = 0;
+    const names = [...Object.keys(texts), 'data'];
+    const done = await pack(staging, names, file, (chunk) => onStage('pack', (packed += chunk), bytes));
+    await manifestOf(file); // As a restore would read it.
+    return { file, ...done, manifest };
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+async function copy(url: string, data: string, onStage: OnStage): Promise<void> {
+  const { args, env } = reachedBy(url);
+  const how = ['--pgdata', data, '--format=plain', '--wal-method=stream', '--checkpoint=fast'];
+  await runProgram('pg_basebackup', [...args, ...how, '--manifest-checksums=SHA256', '--progress'], {
+    env,
+    limitMs: COPY_LIMIT_MS,
+    onText: (text) => {
+      const [, done, all] = /(\d+)\/(\d+) kB/.exec(text) ?? [];
+      if (done && all) onStage('copy', Number(done) * 1024, Number(all) * 1024);
+    },
+  });
+}
+
+/** Throws with the name of the file that is not as it was written. */
+export async function verifyCopy(data: string): Promise<void> {
+  await runProgram('pg_verifybackup', ['--exit-on-error', '--quiet', data], { limitMs: COPY_LIMIT_MS });
+}
+
+/** The first segment of WAL that a recovery of this copy reads. */
+function firstSegment(data: string): string {
+  const label = readFileSync(join(data, 'backup_label'), 'utf8');
+  const name = /^START WAL LOCATION: .*\(file ([0-9A-F]{24})\)/m.exec(label)?.[1];
+  if (!name) throw new Error('the copy has no label that says where its WAL begins');
+  return name;
+}
+
+const CopyManifest = z.object({
+  'WAL-Ranges': z.array(z.object({ Timeline: z.number().int(), 'End-LSN': z.string() })).min(1),
+});
+
+/** The last segment that the copy needs to be whole. */
+function lastSegment(data: string): string {
+  const { 'WAL-Ranges': ranges } = CopyManifest.parse(JSON.parse(readFileSync(join(data, 'backup_manifest'), 'utf8')));
+  const last = ranges.at(-1)!;
+  return segmentBefore(last['End-LSN'], last.Timeline);
+}
