@@ -6,6 +6,8 @@ import { APPS } from './define.ts';
 import { parseRunEvent, RUN_EVENTS } from './run-events.ts';
 import { parseSystemEvent, SYSTEM_EVENTS } from './system-events.ts';
 
+const TRACE = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
 /** Values that fit a schema, as far as the facts use zod. */
 function valuesOf(schema: z.ZodType): fc.Arbitrary<unknown> {
   if (schema instanceof z.ZodObject)
@@ -32,6 +34,8 @@ function valuesOf(schema: z.ZodType): fc.Arbitrary<unknown> {
   if (schema instanceof z.ZodNumber) return fc.integer({ min: 1, max: 1_000 });
   if (schema instanceof z.ZodString && schema.safeParse('grace:30').success && !schema.safeParse('a').success)
     return fc.constantFrom('continue', 'cancel', 'grace:30');
+  if (schema instanceof z.ZodString && schema.safeParse(TRACE).success && !schema.safeParse('a').success)
+    return fc.constant(TRACE);
   if (schema instanceof z.ZodString)
     return schema.safeParse('ü .').success
       ? fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 })

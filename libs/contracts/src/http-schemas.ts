@@ -7,7 +7,7 @@ import { OrchestrateAnswer, OrchestrateRequest, WaitingAnswer } from './http-orc
 import * as records from './http-records.ts';
 import * as runs from './http-runs.ts';
 import * as system from './http-system.ts';
-import { HttpCall, HttpToolDefinition } from './http-tool.ts';
+import { HttpCall, HttpToolAuth, HttpToolDefinition } from './http-tool.ts';
 import * as tools from './http-tools.ts';
 import { InputRequired, McpError } from './mcp.ts';
 import { Role } from './principal.ts';
@@ -85,6 +85,7 @@ export const HTTP_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   ToolFileChecked: tools.ToolFileChecked,
   ToolFileProblem,
   ToolOfFile: tools.ToolFileChecked.shape.tools.element,
+  HttpToolAuth,
   HttpToolDefinition,
   HttpCall,
   JsonSchema,

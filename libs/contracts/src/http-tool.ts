@@ -40,6 +40,9 @@ export const HttpCall = z.strictObject({
 });
 export type HttpCall = z.infer<typeof HttpCall>;
 
+/** Whose token goes with a call. */
+export const HttpToolAuth = z.strictObject({ provider: ProviderId });
+
 export const HttpToolDefinition = z.strictObject({
   name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, '1 to 64 letters, digits, "-" and "_"'),
   provider: ProviderName,
@@ -61,10 +64,9 @@ export const HttpToolDefinition = z.strictObject({
   max_output_bytes: z.number().int().min(1_024).max(262_144).default(65_536),
   input: JsonSchema.default({ type: 'object', properties: {} }).describe('JSON Schema of the arguments; an object'),
   output: JsonSchema.optional().describe('JSON Schema of the result; what does not fit is not handed on'),
-  auth: z
-    .strictObject({ provider: ProviderId })
-    .optional()
-    .describe('The token that the user gave for this provider goes with the call, to the host of `http.url` alone'),
+  auth: HttpToolAuth.optional().describe(
+    'The token that the user gave for this provider goes with the call, to the host of `http.url` alone',
+  ),
   http: HttpCall,
 });
 export type HttpToolDefinition = z.infer<typeof HttpToolDefinition>;
