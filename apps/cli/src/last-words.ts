@@ -17,11 +17,10 @@ export function lastWords(written: string): string | undefined {
   const lines = written.split('\n').filter((line) => line.trim() !== '');
   const told =
     ofConfiguration(lines) ?? ofStart(lines) ?? ofLog(lines) ?? lines.findLast((line) => !line.startsWith('{'));
+  if (told === undefined) return undefined;
   // eslint-disable-next-line no-control-regex -- control characters would reach a terminal
-  return told
-    ?.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')
-    .trim()
-    .slice(0, MAX_CHARS);
+  const flat = told.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+  return flat.trim().slice(0, MAX_CHARS);
 }
 
 function ofConfiguration(lines: readonly string[]): string | undefined {

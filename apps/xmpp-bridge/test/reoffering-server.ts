@@ -6,10 +6,8 @@ import { type Client, FEATURES as F, type Script } from './hostile-server.ts';
  * account in by plain SCRAM, and asks for TLS again on the stream that it encrypted itself.
  */
 
-const MECHANISMS = [
-  ...['SCRAM-SHA-512-PLUS', 'SCRAM-SHA-256-PLUS', 'SCRAM-SHA-1-PLUS'],
-  ...['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1', 'X-OAUTH2'],
-];
+const SCRAM = ['SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1'];
+const MECHANISMS = [...SCRAM.map((name) => `${name}-PLUS`), ...SCRAM, 'X-OAUTH2'];
 const TYPES =
   "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-exporter'/></sasl-channel-binding>";
 const SASL = "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'";
