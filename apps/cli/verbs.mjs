@@ -82,7 +82,7 @@ export const VERBS = [
     name: 'doctor',
     usage: 'doctor [--only GROUP] [--json]',
     summary:
-      'Check this machine, the AZTM login, the running stack and the model; exit code 2 for a finding, 78 for the configuration.',
+      'Check this machine, the AZTM login, the running stack, the model, MCP servers and agents; exit code 2 for a finding, 78 for the configuration.',
   },
   {
     name: 'demo',

@@ -21,7 +21,7 @@ import {
 import { carryOverXmpp, createSafeFetch } from '@switchyard/safe-fetch';
 import { A2aModule } from './a2a.module.ts';
 import { agentFetch } from './agent-fetch.ts';
-import type { Config } from './config.ts';
+import { type Config, hostAndPort } from './config.ts';
 import { Delegator, type DelegatorParts } from './delegator.ts';
 import { Directory, type DirectoryFact } from './directory.ts';
 import { sendFailure } from './send-failure.ts';
@@ -106,10 +106,6 @@ function egress(
     serviceMap: config.serviceMap,
     overXmpp: carryOverXmpp(bus),
   });
-}
-
-function hostAndPort(url: URL): string {
-  return `${url.hostname}:${url.port || (url.protocol === 'https:' ? '443' : '80')}`;
 }
 
 /** Not required: without agents, everything but delegation works. */

@@ -11,7 +11,7 @@ const Address = z.object({
 const MAX_AGENTS = 50;
 
 /** `https://a.example, https://b.example` or `[{"url": "https://a.example", "name": "A"}]`. */
-const Agents = z
+export const AgentsText = z
   .string()
   .default('')
   .transform((text, ctx): AgentAddress[] => {
@@ -42,6 +42,11 @@ function splitList(text: string): string[] {
 
 const list = z.string().default('').transform(splitList);
 
+/** As the list of excepted hosts may name it. */
+export function hostAndPort(url: URL): string {
+  return `${url.hostname}:${url.port || (url.protocol === 'https:' ? '443' : '80')}`;
+}
+
 /** The environment of this service: one line per variable; the documentation is generated from it. */
 export const Config = z
   .object({
@@ -51,7 +56,7 @@ export const Config = z
     ...LOG_VARIABLES,
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
     OTEL_SERVICE_NAME: z.string().default('switchyard-a2a').describe('Service name in traces'),
-    A2A_AGENTS: Agents.describe(
+    A2A_AGENTS: AgentsText.describe(
       'Agents to delegate to: base URLs (comma-separated), or JSON [{"url", "name", "optional"}]',
     ),
     A2A_TIMEOUT_MS: integer(100, 3_600_000, 110_000).describe('Longest time for one delegation'),

@@ -246,7 +246,7 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
     ['--json', 'the outcome as one JSON document on stdout, and nothing else there'],
   ],
   doctor: [
-    ['--only GROUP', 'machine, xmpp, peers, nats, postgres, redis or model'],
+    ['--only GROUP', 'machine, xmpp, peers, nats, postgres, redis, model, mcp or a2a'],
     ['--timeout SECONDS', 'how long one question, or one step of the AZTM login, may stay silent; default 5'],
     ['--json', 'one JSON document: version, verdict, sentence, checks'],
     ...HOW_TO_LOGIN,

@@ -26,7 +26,7 @@ const MAX_SAID = 4_000;
 /** Runs one part of the diagnosis in a process of its own, where what it needs is; hands each check on as it comes. */
 export function runPart(
   place: Place,
-  workspace: 'apps/xmpp-bridge' | 'apps/orchestrator' | 'libs/store',
+  workspace: 'apps/xmpp-bridge' | 'apps/orchestrator' | 'apps/mcp-tool' | 'apps/a2a' | 'libs/store',
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   onCheck: (check: DoctorCheck) => void,

@@ -9,8 +9,8 @@ import { readStatus } from './records.ts';
 import type { VerbContext } from './verb.ts';
 
 /*
- * Checks 30 to 40, and 42: NATS, PostgreSQL, Redis and the model, each asked by the doctor itself, with the logins of the
- * services. First whether each is reached, then whether it is as it should be; a failure of one does not hide another.
+ * Checks 30 to 40, and 42 to 46: NATS, PostgreSQL, Redis, the model, the MCP servers behind us and other agents, each asked
+ * by the doctor itself, with the logins of the services. First whether each is reached, then whether it is as it should be; a failure of one does not hide another.
  */
 
 const NAMES: Readonly<Record<number, readonly [DoctorGroup, string]>> = {
@@ -26,6 +26,10 @@ const NAMES: Readonly<Record<number, readonly [DoctorGroup, string]>> = {
   39: ['postgres', 'rights in the database'],
   40: ['redis', 'keys in Redis'],
   42: ['nats', 'key-value buckets'],
+  43: ['mcp', 'MCP upstreams'],
+  44: ['mcp', 'an upstream'],
+  45: ['a2a', 'A2A agents'],
+  46: ['a2a', 'an agent'],
 };
 
 export async function serverChecks(
@@ -44,6 +48,8 @@ export async function serverChecks(
     asks('postgres') ? postgres(context, limitMs, take, tell) : undefined,
     asks('redis') ? redis(context, limitMs, take, tell) : undefined,
     asks('model') ? model(context, limitMs, take, tell) : undefined,
+    asks('mcp') ? upstreams(context, limitMs, take, tell) : undefined,
+    asks('a2a') ? agents(context, limitMs, take, tell) : undefined,
   ]);
   return checks.sort((a, b) => a.number - b.number);
 }
@@ -99,9 +105,30 @@ async function model(context: VerbContext, limitMs: number, take: Take, tell: Te
   await part(context, 'apps/orchestrator', ['model'], env, limitMs, 33, take, tell);
 }
 
-async function part(
+/** The file and its variables are the person's; how many definitions wait is asked with the login of the service. */
+async function upstreams(context: VerbContext, limitMs: number, take: Take, tell: Tell): Promise<void> {
+  const { place, environment } = context;
+  const { logins } = databaseLoginsFor(place, environment);
+  const url = logins.find(({ app }) => app === 'mcp-tool')?.url;
+  const env = { ...environment, ...(url ? { DATABASE_URL: url } : {}) };
+  await part(context, 'apps/mcp-tool', [], env, limitMs, 43, take, tell);
+}
+
+/** Without agents of its own, a stack that runs has the small one that it brings. */
+async function agents(context: VerbContext, limitMs: number, take: Take, tell: Tell): Promise<void> {
+  const { place, environment } = context;
+  const small = readStatus(place).processes.find(({ name }) => name === 'mock-a2a')?.url;
+  const own = environment['A2A_AGENTS'] || small;
+  const { logins } = natsLoginsFor(place, environment);
+  const bus = logins.find(({ app }) => app === 'a2a') ?? logins[0];
+  const keys = bus?.app === undefined ? {} : (await loadBusKeys(passwordsOf(place))).of('a2a');
+  const env = { ...environment, ...(own ? { A2A_AGENTS: own } : {}), ...(bus ? { NATS_URL: bus.url } : {}), ...keys };
+  await part(context, 'apps/a2a', [], env, limitMs, 45, take, tell);
+}
+
+export async function part(
   { place }: VerbContext,
-  workspace: 'apps/orchestrator' | 'libs/store',
+  workspace: 'apps/orchestrator' | 'apps/mcp-tool' | 'apps/a2a' | 'libs/store',
   args: readonly string[],
   env: Environment,
   limitMs: number,

@@ -76,11 +76,19 @@ export function shippedProviders(settings: ShippedSettings): ShippedProviders {
   const all = [
     { id: 'gmail', title: 'Gmail', scopes: Object.values(GMAIL_SCOPES), client: google, name: 'GOOGLE', ...ofGoogle },
     {
-      ...{ id: 'google_calendar', title: 'Google Calendar', scopes: [CALENDAR_SCOPE] },
-      ...{ client: google, name: 'GOOGLE', ...ofGoogle },
+      id: 'google_calendar',
+      title: 'Google Calendar',
+      scopes: [CALENDAR_SCOPE],
+      client: google,
+      name: 'GOOGLE',
+      ...ofGoogle,
     },
     {
-      ...{ id: 'slack', title: 'Slack', scopes: Object.values(SLACK_SCOPES), client: slack, name: 'SLACK' },
+      id: 'slack',
+      title: 'Slack',
+      scopes: Object.values(SLACK_SCOPES),
+      client: slack,
+      name: 'SLACK',
       issuer: slackIssuer,
       endpoints: {
         authorization: `${slackIssuer}/oauth/v2_user/authorize`,

@@ -12,8 +12,16 @@ interface Said {
 }
 
 const INVALID_GRANT = new Set([
-  ...['invalid_code', 'code_already_used', 'code_expired', 'invalid_grant', 'invalid_code_verifier', 'bad_pkce'],
-  ...['invalid_refresh_token', 'token_expired', 'account_inactive', 'bad_redirect_uri'],
+  'invalid_code',
+  'code_already_used',
+  'code_expired',
+  'invalid_grant',
+  'invalid_code_verifier',
+  'bad_pkce',
+  'invalid_refresh_token',
+  'token_expired',
+  'account_inactive',
+  'bad_redirect_uri',
 ]);
 const INVALID_CLIENT = new Set(['bad_client_secret', 'invalid_client_id', 'invalid_client', 'client_id_mismatch']);
 /** Of a revocation: it is gone already. */

@@ -99,7 +99,11 @@ export function calendarTools(api: ProviderApi, tokenOf: TokenOf): Tool[] {
     output: z.object({ events: z.array(Shown), next_page_token: z.string().nullable() }),
     run: async ({ from, to, query, limit, page_token, calendar }, context) => {
       const asked = {
-        ...{ singleEvents: true, orderBy: 'startTime', maxResults: limit, q: query, pageToken: page_token },
+        singleEvents: true,
+        orderBy: 'startTime',
+        maxResults: limit,
+        q: query,
+        pageToken: page_token,
         timeMin: moment(from) ?? new Date().toISOString(),
         timeMax: moment(to),
       };
@@ -163,7 +167,9 @@ export function calendarTools(api: ProviderApi, tokenOf: TokenOf): Tool[] {
     output: Shown,
     run: async ({ id, title, start, end, location, description, time_zone, calendar }, context) => {
       const body = {
-        ...{ summary: title, location, description },
+        summary: title,
+        location,
+        description,
         ...(start === undefined ? {} : { start: time(start, time_zone) }),
         ...(end === undefined ? {} : { end: time(end, time_zone) }),
       };
@@ -255,8 +261,12 @@ function moment(text: string | undefined): string | undefined {
 
 function shown({ id, summary, description, location, htmlLink, start, end, attendees }: z.output<typeof Event>) {
   return {
-    ...{ id, title: summary.slice(0, 500), location: location.slice(0, 500), link: htmlLink.slice(0, 500) },
-    ...{ start: start.dateTime ?? start.date ?? '', end: end.dateTime ?? end.date ?? '' },
+    id,
+    title: summary.slice(0, 500),
+    location: location.slice(0, 500),
+    link: htmlLink.slice(0, 500),
+    start: start.dateTime ?? start.date ?? '',
+    end: end.dateTime ?? end.date ?? '',
     description: description.slice(0, 1_000),
     guests: attendees.flatMap(({ email }) => email ?? []).slice(0, 100),
   };

@@ -68,8 +68,12 @@ export function slackTools(api: ProviderApi, tokenOf: TokenOf): Tool[] {
     output: z.object({
       channels: z.array(
         z.object({
-          ...{ id: z.string(), name: z.string(), topic: z.string(), purpose: z.string() },
-          ...{ is_member: z.boolean(), members: z.number().nullable() },
+          id: z.string(),
+          name: z.string(),
+          topic: z.string(),
+          purpose: z.string(),
+          is_member: z.boolean(),
+          members: z.number().nullable(),
         }),
       ),
       next_cursor: z.string().nullable(),
@@ -78,8 +82,12 @@ export function slackTools(api: ProviderApi, tokenOf: TokenOf): Tool[] {
       const query = { limit, cursor, exclude_archived: true, types: 'public_channel' };
       const page = Channels.parse(await api.ask(context, { path: ['conversations.list'], query }));
       const channels = page.channels.map(({ id, name, is_member, num_members, topic, purpose }) => ({
-        ...{ id, name, is_member, members: num_members ?? null },
-        ...{ topic: (topic?.value ?? '').slice(0, 250), purpose: (purpose?.value ?? '').slice(0, 250) },
+        id,
+        name,
+        is_member,
+        members: num_members ?? null,
+        topic: (topic?.value ?? '').slice(0, 250),
+        purpose: (purpose?.value ?? '').slice(0, 250),
       }));
       return { channels, next_cursor: nextOf(page) };
     },
@@ -133,9 +141,12 @@ export function slackTools(api: ProviderApi, tokenOf: TokenOf): Tool[] {
         messages: messages.matches.map((match) => ({
           ...told(match),
           user: match.user ?? match.username ?? '',
-          ...{ channel: match.channel?.id ?? '', channel_name: match.channel?.name ?? '', link: match.permalink ?? '' },
+          channel: match.channel?.id ?? '',
+          channel_name: match.channel?.name ?? '',
+          link: match.permalink ?? '',
         })),
-        ...{ total: messages.paging?.total ?? 0, pages: messages.paging?.pages ?? 0 },
+        total: messages.paging?.total ?? 0,
+        pages: messages.paging?.pages ?? 0,
       };
     },
   });

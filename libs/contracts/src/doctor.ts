@@ -5,12 +5,12 @@ import { z } from 'zod';
  * them together. Fields are added, never renamed: machines read this.
  */
 
-export const DOCTOR_GROUPS = ['machine', 'xmpp', 'peers', 'nats', 'postgres', 'redis', 'model'] as const;
+export const DOCTOR_GROUPS = ['machine', 'xmpp', 'peers', 'nats', 'postgres', 'redis', 'model', 'mcp', 'a2a'] as const;
 export const DoctorGroup = z.enum(DOCTOR_GROUPS);
 export type DoctorGroup = z.infer<typeof DoctorGroup>;
 
 export const DoctorCheck = z.object({
-  /** Stable: 1 to 24 are those of the AZTM login. */
+  /** Stable: 1 to 24 are those of the AZTM login. 44 and 46 are told once for each MCP server and each agent. */
   number: z.number().int().min(1).max(99),
   group: DoctorGroup,
   name: z.string().max(64),

@@ -85,7 +85,9 @@ export async function listen(answer: (asked: Asked) => Answer | 'hang up'): Prom
     request.on('end', () => {
       const { method = 'GET', headers } = request;
       const one = {
-        ...{ method, headers, url: new URL(request.url ?? '/', url) },
+        method,
+        headers,
+        url: new URL(request.url ?? '/', url),
         body: Buffer.concat(chunks).toString('utf8'),
       };
       asked.push(one);

@@ -33,8 +33,11 @@ export async function startFakeSlack(): Promise<FakeSlack> {
     if (!scopes) return no(isRenewal ? 'invalid_refresh_token' : 'invalid_code');
     grants.refresh.delete(old);
     const user = {
-      ...{ access_token: grants.issue('xoxe.xoxp-', scopes), token_type: 'user', scope: scopes.join(',') },
-      ...{ expires_in: 43_200, refresh_token: grants.renewable('xoxe-1-', scopes) },
+      access_token: grants.issue('xoxe.xoxp-', scopes),
+      token_type: 'user',
+      scope: scopes.join(','),
+      expires_in: 43_200,
+      refresh_token: grants.renewable('xoxe-1-', scopes),
     };
     return { body: { ok: true, app_id: 'A1', team: { id: 'T1' }, authed_user: { id: 'U1', ...user } } };
   };

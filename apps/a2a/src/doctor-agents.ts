@@ -1,0 +1,81 @@
+import { AppError, type Finding, found } from '@switchyard/contracts';
+import { vetCard, type VettedCard } from './card.ts';
+import type { AgentAddress } from './directory.ts';
+
+/*
+ * What the doctor finds out about one agent: a probe that reads its card as the service would, and cannot fail, and a
+ * judge that says one sentence.
+ */
+
+export interface AgentSeen {
+  /** Its host is mapped: where to. */
+  readonly jid?: string | undefined;
+  readonly card?: VettedCard;
+  readonly status?: number;
+  /** Why the card is not taken. */
+  readonly refused?: string;
+  readonly code?: string;
+  readonly why?: string;
+}
+
+const CARD_PATH = '/.well-known/agent-card.json';
+const MAX_SHOWN_SKILLS = 10;
+
+export async function probeAgent(
+  { url: base }: AgentAddress,
+  parts: { fetch: typeof fetch; allowedHosts: readonly string[]; jid: string | undefined; limitMs: number },
+): Promise<AgentSeen> {
+  const { jid } = parts;
+  const url = base.replace(/\/+$/, '') + CARD_PATH;
+  try {
+    const headers = { accept: 'application/json', 'A2A-Version': '1.0' };
+    const response = await parts.fetch(url, { headers, signal: AbortSignal.timeout(parts.limitMs) });
+    if (!response.ok) {
+      await response.body?.cancel();
+      return { jid, status: response.status };
+    }
+    const verdict = vetCard(await response.text(), url, parts.allowedHosts);
+    return verdict.ok ? { jid, card: verdict.value } : { jid, refused: verdict.reason };
+  } catch (error) {
+    const [code, why] =
+      error instanceof AppError ? [error.code, error.message] : ['upstream_timeout', 'no answer in time'];
+    return { jid, code, why };
+  }
+}
+
+export function judgeAgent({ url, optional }: AgentAddress, seen: AgentSeen): Finding {
+  const { jid, card, status, refused, code, why } = seen;
+  const host = new URL(url).host;
+  const wire = jid === undefined ? 'over HTTP' : `over XMPP (${jid})`;
+  const evidence = [`${url.replace(/\/+$/, '')}${CARD_PATH}, ${wire}`];
+  const bad = optional === true ? found.warn : found.fail;
+  if (card) {
+    const interfaces = card.card.supportedInterfaces.map(
+      (one) => `${one.protocolBinding} ${one.protocolVersion}: ${one.url}`,
+    );
+    const skills = card.skills.slice(0, MAX_SHOWN_SKILLS).map((skill) => `skill: ${skill.name}`);
+    const how = card.streaming ? 'it streams' : 'it does not stream';
+    return found.ok(`${card.name} at ${host} is reached ${wire}; its card is taken, and ${how}.`, [
+      ...evidence,
+      ...interfaces,
+      ...skills,
+    ]);
+  }
+  if (refused !== undefined)
+    return bad(
+      `${host} is reached ${wire}, but ${refused}; a host that it leads to may be named in EGRESS_ALLOW_HOSTS.`,
+      evidence,
+    );
+  if (status !== undefined)
+    return bad(
+      `${host} is reached ${wire}, but answers HTTP ${status} in place of a card; is its base URL right?`,
+      evidence,
+    );
+  if (code === 'no_responders')
+    return found.skipped(
+      `${host} is reached over XMPP alone, and no bridge runs that could ask it: see check 22.`,
+      evidence,
+    );
+  const told = [...evidence, `${code ?? 'no code'}: ${why ?? ''}`];
+  return bad(`${host} is not reached ${wire}: ${why ?? 'no answer'}`.replace(/\.?$/, '.'), told);
+}
