@@ -2,6 +2,7 @@ import { ClientFactory, JsonRpcTransportFactory, RestTransportFactory } from '@a
 import type { Client } from '@a2a-js/sdk/client';
 import type { RunFactDraft, StepRequest, StepResult } from '@switchyard/contracts';
 import { linkAbort } from '@switchyard/platform';
+import { objectionToDelegation } from '@switchyard/run';
 import { inAgentSpan } from './agent-span.ts';
 import type { VettedCard } from './card.ts';
 import { delegate } from './delegation.ts';
@@ -41,6 +42,7 @@ const ANSWER_MARGIN_MS = 750;
  * 2. A step that comes again to this process is attached to what it started (`Deliveries`), not sent again; to another
  *    process it is sent with the same message id, by which the agent can recognise it.
  * 3. Clients are bounded; the oldest is forgotten first.
+ * 4. Nothing is sent to an agent that the tool constraints of the step, or the limits of its caller, do not name.
  */
 export class Delegator {
   private readonly clients = new Map<string, { card: VettedCard; client: Promise<Client> }>();
@@ -51,6 +53,8 @@ export class Delegator {
   async perform(step: StepRequest, context: StepContext): Promise<StepResult> {
     const wanted = step.agent;
     const agent = await this.parts.directory.find(wanted);
+    const objection = objectionToDelegation(agent?.id ?? wanted ?? '', step.principal, step.toolConstraints);
+    if (objection !== null) return failed('forbidden', objection); // 4
     const started = (name: string): void =>
       report(context, { type: 'a2a.delegation.started', data: { step_id: step.stepId, agent: name, task: step.task } });
     if (!agent) {

@@ -55,6 +55,7 @@ describe('taskRequest', () => {
 
   it('constrains tools as soon as one list is given, an empty one included', () => {
     expect(request(['x', '--tools', 'a,b']).tool_constraints).toEqual({ mode: 'custom', tools: ['a', 'b'] });
+    expect(request(['x', '--agents', 'mock']).tool_constraints).toEqual({ mode: 'custom', agents: ['mock'] });
     expect(request(['x', '--providers', 'p', '--tools', '']).tool_constraints).toEqual({
       mode: 'custom',
       providers: ['p'],

@@ -28,7 +28,7 @@ export interface TaskRequest {
   readonly task: string;
   readonly run_id: string;
   readonly thread_id?: string;
-  readonly tool_constraints?: { mode: 'custom'; providers?: string[]; tools?: string[] };
+  readonly tool_constraints?: { mode: 'custom'; providers?: string[]; tools?: string[]; agents?: string[] };
   readonly interactive?: boolean;
 }
 

@@ -22,15 +22,15 @@ export function taskRequest(
   if (!task) throw new UserError(NO_TASK, EXIT.usage);
   const tools = listOption(values, 'tools');
   const providers = listOption(values, 'providers');
+  const agents = listOption(values, 'agents');
+  const lists = { ...(providers && { providers }), ...(tools && { tools }), ...(agents && { agents }) };
   const thread = textOption(values, 'thread');
   return {
     task,
     run_id: runId,
     ...(thread ? { thread_id: thread } : {}),
     ...(interactive ? { interactive: true } : {}),
-    ...(tools || providers
-      ? { tool_constraints: { mode: 'custom', ...(providers ? { providers } : {}), ...(tools ? { tools } : {}) } }
-      : {}),
+    ...(Object.keys(lists).length > 0 ? { tool_constraints: { mode: 'custom', ...lists } } : {}),
   };
 }
 

@@ -114,7 +114,13 @@ async function show(context: VerbContext, name: string): Promise<number> {
 async function explain(context: VerbContext, name: string | undefined): Promise<number> {
   const { values, print } = context;
   const viewer = viewerFrom(textOption(values, 'as'), identityOf(context));
-  const query = { ...namesIn(context), ...viewer, ...(name === undefined ? {} : { tool: name }) };
+  const agents = textOption(values, 'agents');
+  const query = {
+    ...namesIn(context),
+    ...(agents === undefined ? {} : { agents }),
+    ...viewer,
+    ...(name === undefined ? {} : { tool: name }),
+  };
   const found = await pages<VerdictRow>(asAdmin(context), '/tool-rules', 'verdicts', query);
   const shown = values['explain'] === true || name !== undefined ? found : found.filter(({ visible }) => visible);
   if (values['json'] === true) print(JSON.stringify(shown, null, 2));

@@ -5,12 +5,16 @@ import {
   callTool,
   checkToolFile,
   explainTools,
+  listAgents,
   listRegisteredTools,
   listTools,
+  type OutputOf,
   parseOrThrow,
+  type Principal,
   registerTool,
   removeTool,
   type RequestOf,
+  ToolConstraints,
   type ToolInfo,
 } from '@switchyard/contracts';
 import {
@@ -33,6 +37,7 @@ import {
   withTools,
 } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { agentVerdicts, isAgentName } from './agent-rules.ts';
 import { AuthGuard } from './auth.guard.ts';
 import { BUS } from './parts.ts';
 
@@ -100,16 +105,37 @@ export class ToolsController {
   async explain(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const query = parseOrThrow(ToolRulesQuery, request.query, 'The query');
     const { user, role, tool, cursor, limit } = query;
+    const principal = this.guard.principalOf(request);
+    const constraints = ToolConstraints.parse(constraintsOf(query));
+    const ofAgent = isAgentName(tool);
+    // Of an agent, too, it is the tool service that says who is told.
     const page = await this.bus.request(explainTools, {
-      principal: this.guard.principalOf(request),
-      constraints: constraintsOf(query),
+      principal,
+      constraints,
       limit,
       ...(user === undefined ? {} : { as: { userId: user, role } }),
-      ...(tool === undefined ? {} : { tool }),
+      ...(tool === undefined || ofAgent ? {} : { tool }),
       ...(cursor === undefined ? {} : { cursor }),
     });
-    const answer: ToolRules = { verdicts: page.verdicts, next_cursor: page.nextCursor };
+    const verdicts = ofAgent ? [] : page.verdicts;
+    const nextCursor = ofAgent ? null : page.nextCursor;
+    if (nextCursor === null && (tool === undefined || ofAgent)) {
+      const { agents } = await this.#agents(principal);
+      verdicts.push(...agentVerdicts(agents, principal, constraints, tool));
+    }
+    if (ofAgent && verdicts.length === 0) throw new AppError('agent_not_found', 'There is no such agent.');
+    const answer: ToolRules = { verdicts, next_cursor: nextCursor };
     void reply.code(200).send(answer);
+  }
+
+  /** Without the service for agents nothing can be delegated. */
+  async #agents(principal: Principal): Promise<OutputOf<typeof listAgents>> {
+    try {
+      return await this.bus.request(listAgents, { principal });
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'no_responders') return { agents: [] };
+      throw error;
+    }
   }
 
   @Post('tools')
@@ -152,11 +178,16 @@ export class ToolsController {
   }
 }
 
-type Given = { readonly providers?: readonly string[] | undefined; readonly tools?: readonly string[] | undefined };
+type Given = { readonly [list in 'providers' | 'tools' | 'agents']?: readonly string[] | undefined };
 
-function constraintsOf({ providers, tools }: Given): NonNullable<RequestOf<typeof listTools>['constraints']> {
-  if (providers === undefined && tools === undefined) return { mode: 'auto' };
-  return { mode: 'custom', providers: [...(providers ?? [])], tools: [...(tools ?? [])] };
+function constraintsOf({ providers, tools, agents }: Given): NonNullable<RequestOf<typeof listTools>['constraints']> {
+  if (providers === undefined && tools === undefined && agents === undefined) return { mode: 'auto' };
+  return {
+    mode: 'custom',
+    providers: [...(providers ?? [])],
+    tools: [...(tools ?? [])],
+    ...(agents === undefined ? {} : { agents: [...agents] }),
+  };
 }
 
 function toResource(info: ToolInfo): ToolResource {

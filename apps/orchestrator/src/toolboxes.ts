@@ -7,6 +7,7 @@ import {
   type ToolInfo,
 } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
+import { objectionToDelegation } from '@switchyard/run';
 import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
 import type { Toolbox } from './functions.ts';
 import { isAway } from './step-policy.ts';
@@ -77,7 +78,10 @@ export class Toolboxes {
 
   async #ask(principal: Principal, constraints: ToolConstraints, earlier?: Promise<Listed>): Promise<Listed> {
     const before = await earlier?.catch(() => undefined);
-    const [listed, agents] = await Promise.all([this.#tools(principal, constraints, before), this.#agents(principal)]);
+    const [listed, agents] = await Promise.all([
+      this.#tools(principal, constraints, before),
+      this.#agents(principal, constraints),
+    ]);
     return { ...listed, agents, toolAgent: this.#toolAgent(listed.tools.length) };
   }
 
@@ -114,10 +118,11 @@ export class Toolboxes {
     return { tools, etag: first.etag };
   }
 
-  /** Other agents are a bonus: without them the run goes on. */
-  async #agents(principal: Principal): Promise<Toolbox['agents']> {
+  /** Other agents are a bonus: without them the run goes on. Only those that the constraints let it delegate to. */
+  async #agents(principal: Principal, constraints: ToolConstraints): Promise<Toolbox['agents']> {
     try {
-      return (await this.parts.bus.request(listAgents, { principal })).agents.filter((agent) => agent.reachable);
+      const { agents } = await this.parts.bus.request(listAgents, { principal });
+      return agents.filter(({ id, reachable }) => reachable && !objectionToDelegation(id, principal, constraints));
     } catch (error) {
       this.parts.log.warn({ err: error }, 'no agents: a2a does not answer');
       return [];

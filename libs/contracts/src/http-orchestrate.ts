@@ -29,9 +29,13 @@ export const OrchestrateRequest = z.object({
       mode: z.enum(['auto', 'custom']).nullish(),
       providers: ToolConstraints.shape.providers.unwrap().nullish(),
       tools: ToolConstraints.shape.tools.unwrap().nullish(),
+      agents: ToolConstraints.shape.agents
+        .unwrap()
+        .nullish()
+        .describe('Ids of agents; `delegate_to_<id>` in `tools` is the same'),
     })
     .nullish()
-    .describe('Which tools the run may see; a custom list that names nothing allows nothing'),
+    .describe('What the run may use; a custom list that names nothing allows nothing, and no agent'),
   budget: z
     .object({
       max_steps: Budget.shape.max_steps.unwrap().nullish(),

@@ -16,6 +16,7 @@ const Names = z
   .transform((text) => text.split(',').filter((name) => name !== ''))
   .describe('Comma-separated; given, only these (tool constraints, mode custom)');
 const Constraints = { providers: Names.optional(), tools: Names.optional() };
+const Agents = Names.describe('Comma-separated ids; given, only these agents (tool constraints, mode custom)');
 const Cursor = ToolNameParam.optional().describe('`next_cursor` of the page before');
 
 export const ToolListQuery = z.object({
@@ -57,8 +58,9 @@ export type ToolCallAnswer = z.infer<typeof ToolCallAnswer>;
 export const ToolRulesQuery = z.object({
   user: Id.optional().describe('Whose view; absent: the own'),
   role: Role.default('user').describe('The role of that user'),
-  tool: ToolNameParam.optional().describe('Only this one'),
+  tool: ToolNameParam.optional().describe('Only this one; `delegate_to_<id>` for an agent'),
   ...Constraints,
+  agents: Agents.optional(),
   cursor: Cursor,
   limit: page(500, 200),
 });

@@ -14,14 +14,17 @@ export const StepTarget = z.enum(STEP_TARGETS);
 export type StepTarget = z.infer<typeof StepTarget>;
 
 /**
- * Which tools a run may see. `auto`: every tool of every provider that this user has authorised.
- * `custom`: only what `providers` and `tools` name; both are allow lists, both apply where both are given;
- * a custom list that names nothing allows nothing.
+ * Which tools a run may see, and to which other agents it may delegate. `auto`: every tool of every provider that this
+ * user has authorised, and every agent. `custom`: only what `providers` and `tools` name; both are allow lists, both
+ * apply where both are given; a custom list that names nothing allows nothing. An agent must be named itself, in
+ * `agents` by its id or in `tools` as `delegate_to_<id>`.
  */
 export const ToolConstraints = z.object({
   mode: z.enum(['auto', 'custom']).default('auto'),
   providers: z.array(z.string().max(128)).max(256).default([]),
   tools: z.array(z.string().max(128)).max(1024).default([]),
+  /** Absent, not empty, where none is named: what was asked before there was this field is the same request today. */
+  agents: z.array(z.string().max(128)).max(256).optional(),
 });
 export type ToolConstraints = z.infer<typeof ToolConstraints>;
 

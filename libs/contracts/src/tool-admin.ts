@@ -15,7 +15,9 @@ export const ToolVerdict = z.object({
   tool: z.string(),
   provider: z.string(),
   kind: ToolInfo.shape.kind,
-  source: ToolSource,
+  source: z
+    .enum([...ToolSource.options, 'agent'])
+    .describe('`agent`: what a run may delegate to, as `delegate_to_<id>`'),
   visible: z.boolean(),
   rule: z.enum(['role', 'policy', 'authorisation', 'constraints']).nullable().describe('The first that hides it'),
   because: z.string().nullable(),

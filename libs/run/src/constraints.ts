@@ -1,15 +1,17 @@
-import type { ToolConstraints, ToolInfo } from '@switchyard/contracts';
+import type { Principal, ToolConstraints, ToolInfo } from '@switchyard/contracts';
+import { DELEGATE } from './messages.ts';
 
 /** A tool by what rules know it by; an alias stands for its name in every rule. */
 type Named = Pick<ToolInfo, 'name' | 'aliases' | 'provider'>;
 
 /**
  * True where the constraints let this tool be seen and called. Both lists are allow lists and both apply
- * where both are given; a custom list that names nothing allows nothing.
+ * where both are given; a custom list that names nothing allows nothing. Agents among the tools are no tools.
  */
 export function constraintsAllow(constraints: ToolConstraints, tool: Named): boolean {
   if (constraints.mode === 'auto') return true;
-  const { providers, tools } = constraints;
+  const { providers } = constraints;
+  const tools = constraints.tools.filter((name) => !name.startsWith(DELEGATE));
   if (providers.length === 0 && tools.length === 0) return false;
   return (
     (providers.length === 0 || providers.includes(tool.provider)) &&
@@ -29,3 +31,20 @@ export function matchesTool(pattern: string, tool: Named & Pick<ToolInfo, 'kind'
 function namesOf({ name, aliases = [] }: Pick<ToolInfo, 'name' | 'aliases'>): readonly string[] {
   return [name, ...aliases];
 }
+
+/** Why this agent may not be delegated to on behalf of this caller under these constraints; null: it may. */
+export function objectionToDelegation(
+  agent: string,
+  { tools: within }: Pick<Principal, 'tools'>,
+  { mode, tools, agents = [] }: ToolConstraints,
+): string | null {
+  const name = `${DELEGATE}${agent}`;
+  const asTool = { name, provider: AGENT_PROVIDER, kind: 'write' as const };
+  if (within !== undefined && !within.some((pattern) => matchesTool(pattern, asTool)))
+    return 'This caller may use other tools alone.';
+  if (mode === 'auto' || agents.includes(agent) || tools.includes(name)) return null;
+  return 'The tool constraints of the request do not name it.';
+}
+
+/** What stands for the provider where agents are shown beside tools. */
+export const AGENT_PROVIDER = 'a2a';

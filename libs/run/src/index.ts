@@ -1,6 +1,6 @@
 export { isWaiting, openAsks } from './asks.ts';
 export { type Exceeded, exceededLimit, limitOf, runDeadline, stepsLeft } from './budget.ts';
-export { constraintsAllow, matchesTool } from './constraints.ts';
+export { AGENT_PROVIDER, constraintsAllow, matchesTool, objectionToDelegation } from './constraints.ts';
 export { addUsage, evolve, fold } from './evolve.ts';
 export { dispatching, factStepId, foresee, type ForeseeContext, stepCompleted, type StepOutcome } from './foresee.ts';
 export { argumentsOf, callInWords, type ModelFunction, taking, toolFunction } from './functions.ts';
