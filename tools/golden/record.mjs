@@ -19,12 +19,17 @@ const folder = join(root, 'libs/run/golden', `v${ENGINE_VERSION}`);
 const wanted = process.argv.slice(2);
 mkdirSync(folder, { recursive: true });
 let failed = 0;
-for (const { name, shows, system: options = {}, processes = false, play } of SCENARIOS) {
+/** The system of every scenario that asks for nothing of its own. */
+let shared;
+for (const { name, shows, system: options, processes = false, play } of SCENARIOS) {
   const file = join(folder, `${name}.json`);
   if (wanted.length > 0 ? !wanted.includes(name) : existsSync(file)) continue;
   if (existsSync(file)) throw new Error(`${file} is there already; a golden journal is never written again`);
-  const system = await (processes ? inProcesses() : inOneProcess(options));
+  const plain = !processes && options === undefined;
+  if (plain) shared ??= await inOneProcess({});
+  const system = plain ? shared : await (processes ? inProcesses() : inOneProcess(options ?? {}));
   try {
+    await system.setScript({ rules: [] });
     const recorder = new Recorder(system);
     const events = await recorder.journal(await play(recorder));
     const { difference } = replay(events);
@@ -38,7 +43,8 @@ for (const { name, shows, system: options = {}, processes = false, play } of SCE
     const end = events.at(-1)?.data;
     console.log(`${name}: ${events.length} events, ${end?.status} ${end?.completion_reason} ${end?.error_code ?? ''}`);
   } finally {
-    await system.stop();
+    if (!plain) await system.stop();
   }
 }
+await shared?.stop();
 process.exit(failed === 0 ? 0 : 1);

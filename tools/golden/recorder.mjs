@@ -1,7 +1,5 @@
 // What a scenario may do to a system and its runs.
-import { connectBus } from '../../libs/bus/dist/index.js';
-import { fromCloudEvent, RunSpec, startRun, TERMINAL_TYPE } from '../../libs/contracts/dist/index.js';
-import { createLogger } from '../../libs/platform/dist/index.js';
+import { fromCloudEvent, TERMINAL_TYPE } from '../../libs/contracts/dist/index.js';
 import { headersOf, parseSse } from '../../apps/e2e/dist/index.js';
 
 const LIMIT_MS = 120_000;
@@ -9,7 +7,6 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Recorder {
   #system;
-  #log = createLogger({ app: 'golden', level: 'silent' });
 
   constructor(system) {
     this.#system = system;
@@ -32,17 +29,6 @@ export class Recorder {
   /** Starts a run and answers its id. */
   async start(task, more = {}) {
     return (await this.call('/runs', { task, ...more })).run_id;
-  }
-
-  /** As `start`, past the gateway, for what HTTP does not offer. */
-  async startOnBus(task, more) {
-    const bus = await connectBus({ url: this.#system.natsUrl, app: 'gateway', log: this.#log });
-    const runId = `golden-${Date.now()}`;
-    const principal = { tenantId: 'default', userId: 'u1', role: 'user', via: 'dev' };
-    const run = RunSpec.parse({ task, thread_id: runId, principal, ...more });
-    await bus.request(startRun, { runId, idempotencyKey: runId, run });
-    await bus.close();
-    return runId;
   }
 
   cancel(runId) {

@@ -94,7 +94,8 @@ export const SCENARIOS = [
   {
     name: 'hand-over',
     shows: 'The whole task handed to an agent that nobody answers for: dispatched again, then failed.',
-    play: (r) => r.startOnBus('Click the button', { use_orchestrator: false }),
+    system: { env: { USE_ORCHESTRATOR_AGENT: 'false', WORKER_ABSENCE_MS: '300' } },
+    play: (r) => r.start('Click the button'),
   },
   {
     name: 'guardrail-task',
@@ -170,6 +171,30 @@ export const SCENARIOS = [
       await r.script(thenAnswer(4, 'Enough.'), { respond: { text: 'Enough.' } });
       await r.answer(runId, last, { decision: 'deny' });
       return runId;
+    },
+  },
+  {
+    name: 'budget-raised-in-steps',
+    shows:
+      'More calls than steps are left, where a person is asked: those left over wait, go on after a raise, fail without.',
+    play: async (r) => {
+      const sum = (n) => call('calculator', { expression: `${n}+${n}` });
+      await r.script(calls(sum(1), sum(2), sum(3), sum(4)), thenAnswer());
+      const runId = await r.start('Add them all', { budget: { max_steps: 1, on_exceeded: 'ask' } });
+      const [first] = await r.questions(runId);
+      await r.answer(runId, first, { decision: 'approve', arguments: { limit: 3 } });
+      const [, second] = await r.questions(runId, 2);
+      await r.answer(runId, second, { decision: 'deny' });
+      return runId;
+    },
+  },
+  {
+    name: 'guardrail-result',
+    shows: 'A result that a guardrail withholds: the planner is told, and answers without it.',
+    system: { env: { DISALLOWED_KEYWORDS: '4711' } },
+    play: async (r) => {
+      await r.script(calls(call('calculator', { expression: '4710+1' })), thenAnswer(2, 'It was withheld.'));
+      return r.start('Add one');
     },
   },
   {

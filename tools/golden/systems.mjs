@@ -6,10 +6,9 @@ const LEASE_MS = 3_000;
 
 export async function inOneProcess(options) {
   const system = await startSystem({ ...options, env: { ...ENV, ...options.env } });
-  const { gateway, natsUrl, model } = system;
+  const { gateway, model } = system;
   return {
     gateway,
-    natsUrl,
     setScript: (script) => model.setScript(script),
     stopOrchestrator: (index) => system.stopOrchestrator(index),
     stop: () => system.stop(),
@@ -22,7 +21,6 @@ export async function inProcesses() {
   const replicas = (app) => [...stack.services.values()].filter((service) => service.app === app);
   return {
     gateway: stack.gateways[0],
-    natsUrl: stack.backends.nats.url,
     setScript: async (script) => {
       const answer = await fetch(`${stack.modelUrl}/script`, { method: 'PUT', body: JSON.stringify(script) });
       if (!answer.ok) throw new Error(await answer.text());

@@ -82,7 +82,7 @@ export function oneRun(task = 'What is the weather?', runId = 'run-1', tenantId 
     tenantId,
     seq: index + 1,
     epoch: 1,
-    stepId: 'step_id' in fact.data ? fact.data.step_id : null,
+    stepId: 'step_id' in fact.data ? (fact.data.step_id ?? null) : null,
     ts: 1_700_000_000_123 + index * 100,
   }));
 }

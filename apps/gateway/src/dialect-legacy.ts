@@ -101,8 +101,9 @@ function step(state: LegacyState, event: RunEvent): Projected<LegacyState> {
     }
 
     case 'orchestrator.guardrail.violated': {
-      const { where, rule, message } = event.data;
-      return { state, frames: [frame('GUARDRAIL_VIOLATION', { where, rule }, message)] };
+      const { where, rule, message, step_id: stepId } = event.data;
+      const step = stepId === undefined ? {} : { step_id: stepId };
+      return { state, frames: [frame('GUARDRAIL_VIOLATION', { where, rule, ...step }, message)] };
     }
 
     case 'orchestrator.task.completed': {

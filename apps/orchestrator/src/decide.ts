@@ -1,5 +1,5 @@
 import type { Decision, RunFactDraft, Usage } from '@switchyard/contracts';
-import { type RunState, stepsLeft, summaryOf } from '@switchyard/run';
+import { type RunState, stepsToPlan, summaryOf } from '@switchyard/run';
 import { type ApprovalRules } from './approvals.ts';
 import { type Toolbox, toActs } from './functions.ts';
 import type { Guardrail } from './guardrail.ts';
@@ -41,7 +41,7 @@ export function planningFacts(
   if (answer.calls.length > 0 && !answered.final) {
     const { order, acts } = toActs(answer.calls, toolbox, {
       plannedBefore: state.steps.length,
-      stepsLeft: stepsLeft(state),
+      stepsLeft: stepsToPlan(state),
       rules: answered.rules,
     });
     const remark: RunFactDraft[] = answer.text === '' ? [] : [message(messageId, answer.text, false)];

@@ -18,6 +18,8 @@ function normalise(text: string): string {
 }
 
 export interface Guardrail {
+  /** False where no keyword is set: nothing need be looked at. */
+  readonly active: boolean;
   /** The number of the first keyword found (from 1), as a rule name; never the text itself. */
   check(text: string): string | null;
   /** A gate for one streamed text. */
@@ -43,6 +45,7 @@ export function createGuardrail(keywords: readonly string[]): Guardrail {
   const held = rules.length === 0 ? 0 : Math.max(...rules.map((rule) => rule.length)) * 4 + 16;
 
   return {
+    active: rules.length > 0,
     check,
     gate: () => {
       let shown = 0;

@@ -24,6 +24,7 @@ import { readWhole } from './journal-pages.ts';
 import type { ModelAnswer } from './planner.ts';
 import { askWithinLimits, BudgetStop, type SpendingParts } from './spending.ts';
 import { noSuchRun } from './visible-run.ts';
+import { checkedResult } from './withheld.ts';
 
 /*
  * The model for workers of delegated steps. Any replica answers: everything it needs is in the journal.
@@ -31,7 +32,8 @@ import { noSuchRun } from './visible-run.ts';
  * M1 Only for a step that is open, was given as a task in words, and belongs to the caller's run: nobody uses the model
  *    beside a run, and nothing is asked for one that has ended.
  * M2 The limits of run, user and tenant apply as they do to a planning; what the step has used so far counts.
- * M3 A text or an argument that a guardrail refuses does not leave this service.
+ * M3 A text or an argument that a guardrail refuses does not leave this service, and a result of a tool that it refuses
+ *    does not reach the model.
  * M4 What was used is told also where it came to nothing, so that the run is charged with it.
  * M5 Steps that are open at the same time share what the run has left: none of them may use the part of another.
  */
@@ -55,7 +57,7 @@ export class ModelDesk {
     if (exceeded && exceeded.kind !== 'steps' && exceeded.kind !== 'iterations') throw overBudget(exceeded); // M2
     const request = {
       model: state.run?.engine ?? defaultModel,
-      messages: input.messages.map(toMessage),
+      messages: input.messages.map((message) => toMessage(message, guardrail)),
       functions,
       onText: () => undefined,
     };
@@ -119,7 +121,7 @@ function overBudget({ kind, limit }: { kind: string; limit: number }): AppError 
   return new AppError('budget_exceeded', `The limit of ${limit} ${kind} leaves no room for more.`);
 }
 
-function toMessage(message: ModelTurnMessage): ModelMessage {
+function toMessage(message: ModelTurnMessage, guardrail: Guardrail): ModelMessage {
   switch (message.role) {
     case 'assistant':
       return {
@@ -137,7 +139,7 @@ function toMessage(message: ModelTurnMessage): ModelMessage {
             }),
       };
     case 'tool':
-      return { role: 'tool', tool_call_id: message.callId, content: message.content };
+      return { role: 'tool', tool_call_id: message.callId, content: checkedResult(message.content, guardrail) };
     default:
       return { role: message.role, content: message.content };
   }

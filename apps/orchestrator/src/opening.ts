@@ -4,7 +4,8 @@ import type { Accept, EventDraft } from '@switchyard/store';
 
 /**
  * What the owner of a new run announces at once: it is committed with the acceptance, which saves the run a commit.
- * Nothing where the run would end by it: its end is written by the loop, as every other.
+ * Nothing where the run would end by it: its end is written by the loop, as every other. No step leaves with it: one
+ * that was announced and not sent before its owner died could not be told from one that was sent.
  */
 export function openingOf(
   request: Omit<Accept, 'opening'>,
@@ -26,5 +27,6 @@ export function openingOf(
   ]);
   const { facts } = foresee(accepted, [], { now, epoch: 1, checkTask, announce: true });
   if (facts.some(({ type }) => type === TERMINAL_TYPE)) return [];
-  return facts.map((fact) => ({ ...fact, stepId: factStepId(fact) }));
+  const leaves = facts.findIndex(({ type }) => type === 'orchestrator.step.dispatching');
+  return (leaves < 0 ? facts : facts.slice(0, leaves)).map((fact) => ({ ...fact, stepId: factStepId(fact) }));
 }

@@ -44,7 +44,9 @@ export class RunActs {
     private readonly writer: JournalWriter,
     private readonly stop: AbortSignal,
   ) {
-    const begun = writer.state.steps.filter((step) => step.attempt > 0 && !step.outcome);
+    const begun = writer.state.steps.filter(
+      (step) => step.attempt > 0 && step.epoch < writer.epoch && step.outcome === null,
+    );
     this.#recovered = new Set(begun.map(({ act }) => act.step_id));
   }
 

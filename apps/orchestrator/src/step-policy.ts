@@ -59,7 +59,7 @@ export function afterFailure(error: AppError, act: PlannedAct, toolbox: Toolbox,
     case 'overloaded':
       if (tries.left || (error.code === 'no_responders' && tries.patient))
         return { again: true, mayHaveWorked: tries.mayHaveWorked };
-      return end(unlessItWorked(failed(error.code), act, toolbox, tries));
+      return end(unlessItWorked(unanswered(error, act), act, toolbox, tries));
     case 'worker_lost':
     case 'unavailable':
     case 'internal':
@@ -76,6 +76,20 @@ export function afterFailure(error: AppError, act: PlannedAct, toolbox: Toolbox,
     default:
       return end(unlessItWorked(failed(error.code), act, toolbox, tries));
   }
+}
+
+/** Who is missing where a step finds nobody, and what can be done. */
+const ABSENT: Readonly<Record<PlannedAct['target'], string>> = {
+  mcp: 'The tool service (mcp-tool) does not answer: see that it runs.',
+  a2a: 'The service for other agents (a2a) does not answer: see that it runs.',
+  computer_use:
+    'No computer-use agent is there: start one that answers rpc.step.computer_use, or plan with the agents that are ' +
+    'there (USE_ORCHESTRATOR_AGENT=true).',
+  user: 'Nobody answers.',
+};
+
+function unanswered({ code, message }: AppError, { target }: PlannedAct): StepOutcome {
+  return { status: 'failed', code, message: code === 'no_responders' ? ABSENT[target] : message };
 }
 
 /** True where nobody took the step: it is waited for somebody who does. */

@@ -15,6 +15,7 @@ import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform'
 import {
   dispatching,
   firstUntrusted,
+  objectionToDelegation,
   type RunState,
   stepCompleted,
   type StepOutcome,
@@ -23,8 +24,10 @@ import {
 } from '@switchyard/run';
 import { type ApprovalDefaults, rulesFor } from './approvals.ts';
 import type { Toolbox } from './functions.ts';
+import type { Guardrail } from './guardrail.ts';
 import type { JournalWriter } from './journal-writer.ts';
 import { afterAnswer, afterFailure, afterTakeover, isAway, type Tries, type Verdict } from './step-policy.ts';
+import { checkedFact, checkedOutcome, withheldFact } from './withheld.ts';
 
 /*
  * Performs one announced step and commits its outcome.
@@ -36,6 +39,9 @@ import { afterAnswer, afterFailure, afterTakeover, isAway, type Tries, type Verd
  * S3 Progress is committed with the outcome, or after PROGRESS_MS where the step takes longer; it is bounded.
  * S4 A step is sent only while the lease is known to hold: an owner that stood still since the announcement was
  *    committed asks the database first.
+ * S5 What a guardrail refuses of a result, or of what is told on the way, is in no fact; the planner is told that it
+ *    was withheld, and the run goes on.
+ * S6 Nothing leaves for an agent that the constraints of the run do not name, whatever was planned.
  */
 
 const PROGRESS_MS = 25;
@@ -45,6 +51,7 @@ export interface StepParts {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly guardrail: Guardrail;
   readonly stepTimeoutMs: number;
   readonly approvals: ApprovalDefaults;
   readonly stepAttempts: number;
@@ -63,14 +70,24 @@ export async function runStep(
 ): Promise<void> {
   const { act } = step;
   const started = parts.clock.now();
-  const progress = new Progress(writer, act, parts.log);
-  let outcome = recovered ? afterTakeover(act) : undefined;
+  const progress = new Progress(writer, act, parts);
+  let outcome = recovered ? afterTakeover(act) : notAllowed(act, writer.state);
   if (outcome === undefined) {
     const attempt = recovered ? step.attempt + 1 : step.attempt;
     if (recovered) await writer.write([dispatching(act, attempt)]);
     outcome = await dispatchUntilAnswered(parts, writer, { act, toolbox, attempt, recovered }, progress, signal);
   }
-  await writer.write([...progress.close(), stepCompleted(act, outcome, Math.max(0, parts.clock.now() - started))]);
+  const checked = checkedOutcome(outcome, parts.guardrail);
+  progress.tellOf(checked.rule);
+  const durationMs = Math.max(0, parts.clock.now() - started);
+  await writer.write([...progress.close(), stepCompleted(act, checked.outcome, durationMs)]);
+}
+
+/** S6 */
+function notAllowed({ target, agent = '' }: PlannedAct, { run }: RunState): StepOutcome | undefined {
+  if (target !== 'a2a' || !run) return undefined;
+  const objection = objectionToDelegation(agent, run.principal, run.tool_constraints);
+  return objection === null ? undefined : { status: 'failed', code: 'forbidden', message: objection };
 }
 
 async function dispatchUntilAnswered(
@@ -181,11 +198,12 @@ class Progress {
   #facts: RunFactDraft[] = [];
   #count = 0;
   #timer: NodeJS.Timeout | undefined;
+  #withheld = false;
 
   constructor(
     private readonly writer: JournalWriter,
     private readonly act: PlannedAct,
-    private readonly log: Logger,
+    private readonly parts: Pick<StepParts, 'log' | 'guardrail'>,
   ) {}
 
   take(frame: unknown): void {
@@ -193,12 +211,21 @@ class Progress {
     const ofThisStep = fact && (!('step_id' in fact.data) || fact.data.step_id === this.act.step_id);
     if (!fact || !ofThisStep || !mayReport(this.act.target, fact.type) || this.#count >= MAX_PROGRESS) {
       const { runId } = this.writer.state;
-      this.log.warn({ runId, stepId: this.act.step_id, type: fact?.type ?? 'unknown' }, 'progress dropped');
+      this.parts.log.warn({ runId, stepId: this.act.step_id, type: fact?.type ?? 'unknown' }, 'progress dropped');
       return;
     }
     this.#count += 1;
-    this.#facts.push(fact);
+    const checked = checkedFact(fact, this.parts.guardrail);
+    this.tellOf(checked.rule);
+    this.#facts.push(checked.fact);
     this.#timer ??= setTimeout(() => this.#flush(), PROGRESS_MS);
+  }
+
+  /** Something was withheld for this rule: said once in a step. Replicas of version 1 would end the run by it. */
+  tellOf(rule: string | null): void {
+    if (rule === null || this.#withheld || this.writer.state.engineVersion < 2) return;
+    this.#withheld = true;
+    this.#facts.push(withheldFact(this.act, rule));
   }
 
   close(): RunFactDraft[] {

@@ -229,6 +229,21 @@ describe('a limit that was reached', () => {
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'success', successful_steps: 2 });
   });
 
+  it('lets the step that met it go on itself, once, without another planning', async () => {
+    let asks = 0;
+    const replica = await world.replica({
+      planner: planner((turn) => ((asks += 1), turn === 1 ? calls('read_it', 'keyed_it', 'write_it') : says('done'))),
+    });
+    const asked = await started(replica, { budget: { ...oneStep, on_exceeded: 'ask' } });
+    const [question] = await questions(replica, asked);
+    expect(world.performed.map(({ tool }) => tool)).toEqual(['read_it']);
+    expect(asks).toBe(1);
+    await answer(replica, asked, question!.approval_id, { decision: 'approve', arguments: { limit: 5 } });
+    expect(await world.ended(asked.runId)).toMatchObject({ status: 'success', successful_steps: 3, failed_steps: 0 });
+    expect(world.performed.map(({ tool }) => tool).sort()).toEqual(['keyed_it', 'read_it', 'write_it']);
+    expect(asks).toBe(2);
+  });
+
   it('ends the run with what is known when the person declines', async () => {
     const replica = await world.replica({ planner: twice() });
     const asked = await started(replica, { budget: { ...oneStep, on_exceeded: 'ask' } });

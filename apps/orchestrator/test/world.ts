@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
 import { type Bus, type Call, createMemoryBus, type MemoryHub } from '@switchyard/bus';
 import {
+  type AgentInfo,
   listAgents,
   listTools,
   performStep,
@@ -51,6 +52,7 @@ export class World {
   readonly performed: Performed[] = [];
   worker: Worker = async () => ({ status: 'succeeded', output: 'ok' });
   tools: ToolInfo[] = TOOLS;
+  agents: AgentInfo[] = [];
   readonly #replicas: Replica[] = [];
 
   private constructor(
@@ -110,7 +112,7 @@ export class World {
       this.performed.push({ tool: request.call?.tool ?? '', request });
       return this.worker(request, call);
     });
-    await bus.answer(listAgents, async () => ({ agents: [] }));
+    await bus.answer(listAgents, async () => ({ agents: this.agents }));
     return () => bus.close();
   }
 
@@ -129,6 +131,7 @@ export class World {
     );
     this.worker = async () => ({ status: 'succeeded', output: 'ok' });
     this.tools = TOOLS;
+    this.agents = [];
     this.performed.length = 0;
   }
 

@@ -9,10 +9,15 @@ import type { RunEvent } from './run-events.ts';
  * V3 An upcaster leaves a fact alone that has the new shape already: what was read once may be read again.
  */
 
-export const ENGINE_VERSION = 1;
+/**
+ * 1 the first.
+ * 2 a step for which a limit leaves no room waits for the question about that limit, where one is asked; what a
+ *   guardrail withholds of a result is a fact.
+ */
+export const ENGINE_VERSION = 2;
 
 /** Journals that this version can continue. A run of any other is left to replicas that know it. */
-export const ENGINE_VERSIONS: readonly number[] = [ENGINE_VERSION];
+export const ENGINE_VERSIONS: readonly number[] = [1, ENGINE_VERSION];
 
 type Written = Pick<RunEvent, 'type'> & { readonly data: unknown };
 

@@ -99,8 +99,14 @@ export const OWNER_FACTS = [
   ),
   event(
     'orchestrator.guardrail.violated',
-    'A guardrail withheld a text.',
-    z.object({ where: z.enum(['task', 'output']), rule: z.string(), message: z.string() }),
+    'A guardrail withheld a text. What it withholds of a result ends no run: the planner is told, and goes on.',
+    z.object({
+      where: z.enum(['task', 'output', 'tool_result', 'agent_result']),
+      rule: z.string(),
+      message: z.string(),
+      /** The step whose result it was. */
+      step_id: Id.optional(),
+    }),
   ),
   event(
     'orchestrator.budget.exceeded',

@@ -2,6 +2,7 @@ import type { FactOf } from '@switchyard/contracts';
 import { MAX_APPROVAL_SECONDS } from '@switchyard/contracts';
 import type { Exceeded } from './budget.ts';
 import type { Ask, RunState, StepState } from './state.ts';
+import { roomFor } from './room.ts';
 import { openSteps } from './steps.ts';
 
 /*
@@ -36,7 +37,7 @@ export function openAsks(state: RunState): readonly Ask[] {
 /** True where the run can do nothing until a person decides. */
 export function isWaiting(state: RunState): boolean {
   if (isOpen(state.budgetAsk)) return true;
-  const open = openSteps(state);
+  const open = openSteps(state).filter((step) => roomFor(state, step) !== 'ask');
   return open.length > 0 && open.every((step) => isOpen(step.ask));
 }
 

@@ -1,6 +1,7 @@
 import type { FactOf, RunEvent, Usage } from '@switchyard/contracts';
 import { isOpen, isWaiting, mustAsk, openAsks } from './asks.ts';
 import { budgetKey, limitOf, onExceeded } from './budget.ts';
+import { roomFor } from './room.ts';
 import { sizeOf } from './history-size.ts';
 import { type Ask, INITIAL, type RunState, type StepState } from './state.ts';
 import { openSteps, performedSteps } from './steps.ts';
@@ -48,6 +49,7 @@ export function objection(state: RunState, event: RunEvent): string | null {
     case 'orchestrator.step.dispatching': {
       const step = openStep(state, event.data.step_id);
       if (!step) return 'this step is not open';
+      if (roomFor(state, step) === 'ask') return 'the limit of steps leaves no room'; // R6
       return mustAsk(step) || isOpen(step.ask) ? 'a person must decide first' : null; // R5
     }
     case 'orchestrator.step.completed': {
@@ -77,6 +79,7 @@ function apply(state: RunState, event: RunEvent): RunState {
         phase: 'accepted',
         runId: event.runId,
         tenantId: event.tenantId,
+        engineVersion: event.data.engine_version,
         run: event.data.run,
         history: event.data.history ?? null,
         acceptedAt: event.ts,
@@ -93,14 +96,21 @@ function apply(state: RunState, event: RunEvent): RunState {
         ...state,
         phase: acts.length > 0 ? 'acting' : 'idle',
         plannings: [...state.plannings, planning],
-        steps: [...state.steps, ...acts.map((act): StepState => ({ act, ask: null, attempt: 0, outcome: null }))],
+        steps: [
+          ...state.steps,
+          ...acts.map((act): StepState => ({ act, ask: null, attempt: 0, epoch: 0, outcome: null })),
+        ],
         openFrom: state.steps.length,
         lastText: text === '' ? state.lastText : text,
         usage: addUsage(state.usage, usage),
       };
     }
     case 'orchestrator.step.dispatching':
-      return withStep(state, event.data.step_id, (step) => ({ ...step, attempt: event.data.attempt }));
+      return withStep(state, event.data.step_id, (step) => ({
+        ...step,
+        attempt: event.data.attempt,
+        epoch: event.epoch,
+      }));
     case 'orchestrator.step.completed': {
       const { usage } = event.data;
       const charged = usage ? { ...state, usage: addUsage(state.usage, usage) } : state;
@@ -108,7 +118,7 @@ function apply(state: RunState, event: RunEvent): RunState {
       return openSteps(after).length > 0 ? after : { ...after, phase: 'idle', openFrom: after.steps.length };
     }
     case 'orchestrator.guardrail.violated':
-      return { ...state, violation: event.data };
+      return endsRun(event.data) ? { ...state, violation: event.data } : state;
     case 'orchestrator.budget.exceeded':
       return { ...state, exceeded: event.data, budgetAsk: null };
     case 'orchestrator.approval.requested':
@@ -122,6 +132,11 @@ function apply(state: RunState, event: RunEvent): RunState {
     default:
       return state; // a fact to tell, not to decide by
   }
+}
+
+/** What is withheld of a result is told to the planner; what is withheld of a task or an answer ends the run. */
+function endsRun({ where }: FactOf<'orchestrator.guardrail.violated'>['data']): boolean {
+  return where === 'task' || where === 'output';
 }
 
 type Requested = FactOf<'orchestrator.approval.requested'>['data'];

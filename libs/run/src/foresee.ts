@@ -4,7 +4,8 @@ import { askForBudget, askForStep } from './asks.ts';
 import { evolve, objection } from './evolve.ts';
 import { isNearlyFull } from './history-size.ts';
 import { next, terminalData } from './next.ts';
-import { summaryOf } from './planned.ts';
+import { NO_STEPS_LEFT, summaryOf } from './planned.ts';
+import { roomFor } from './room.ts';
 import type { RunState, StepState } from './state.ts';
 
 /*
@@ -89,7 +90,7 @@ export function announcementsFor(state: RunState, context: Pick<ForeseeContext, 
     case 'hand-over':
       return handOver(state);
     case 'perform':
-      return step.steps.filter((open) => open.attempt === 0).flatMap(dispatch);
+      return step.steps.filter((open) => open.attempt === 0).flatMap((open) => dispatch(state, open));
     case 'ask':
       return step.steps.map((open) => ({
         type: 'orchestrator.approval.requested',
@@ -155,10 +156,11 @@ function handOver(state: RunState): RunFactDraft[] {
 }
 
 /** The announcement of a step; a call that needs no worker has its outcome at once. */
-function dispatch(step: StepState): RunFactDraft[] {
+function dispatch(state: RunState, step: StepState): RunFactDraft[] {
   const { act } = step;
   const announced = dispatching(act, 1);
-  const outcome = outcomeWithoutWorker(step);
+  const outcome =
+    roomFor(state, step) === 'no' ? ({ status: 'failed', ...NO_STEPS_LEFT } as const) : outcomeWithoutWorker(step);
   return outcome === null ? [announced] : [announced, stepCompleted(act, outcome, 0)];
 }
 
@@ -228,5 +230,5 @@ function provisional(state: RunState, fact: RunFact, context: ForeseeContext): R
 }
 
 export function factStepId(fact: RunFact): string | null {
-  return 'step_id' in fact.data ? fact.data.step_id : null;
+  return 'step_id' in fact.data ? (fact.data.step_id ?? null) : null;
 }

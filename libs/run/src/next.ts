@@ -3,6 +3,7 @@ import { firstExpiry, isCleared, isOpen, mustAsk, openAsks } from './asks.ts';
 import { type Exceeded, exceededLimit, leavesRoomForAnswer, onExceeded } from './budget.ts';
 import { isFull } from './history-size.ts';
 import type { Ask, RunState, StepState } from './state.ts';
+import { roomFor } from './room.ts';
 import { openSteps, performedSteps } from './steps.ts';
 
 export interface Finish {
@@ -52,7 +53,7 @@ export function next(state: RunState, now: number): Next {
     if (onExceeded(state) === 'fail' || !leavesRoomForAnswer(state.exceeded)) return overBudget(state, state.exceeded);
   }
 
-  const acting = withOpenSteps(state);
+  const acting = withOpenSteps(state, now);
   if (acting) return acting;
 
   if (last?.kind === 'answer') return answered(state, last.text);
@@ -75,14 +76,17 @@ export function next(state: RunState, now: number): Next {
 }
 
 /** What the steps of the decision in hand need; undefined where none is open. */
-function withOpenSteps(state: RunState): Next | undefined {
-  const open = openSteps(state);
+function withOpenSteps(state: RunState, now: number): Next | undefined {
+  const all = openSteps(state);
+  const open = all.filter((step) => roomFor(state, step) !== 'ask');
   const unasked = open.filter(mustAsk);
   if (unasked.length > 0) return { do: 'ask', steps: unasked };
   const cleared = open.filter(isCleared);
   if (cleared.length > 0) return { do: 'perform', steps: cleared };
   const until = firstExpiry(state);
-  return until === null ? undefined : { do: 'wait', until };
+  if (until !== null) return { do: 'wait', until };
+  const exceeded = all.length > 0 ? exceededLimit(state, now) : null;
+  return exceeded ? { do: 'exceed', exceeded } : undefined;
 }
 
 /** The data of the one terminal event. */

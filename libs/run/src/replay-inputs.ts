@@ -1,5 +1,5 @@
 import { type FactOf, isProgressType, type RunEvent, type RunFactDraft } from '@switchyard/contracts';
-import { limitOf, stepsLeft } from './budget.ts';
+import { limitOf } from './budget.ts';
 import { differenceOf } from './difference.ts';
 import { dispatching, stepCompleted, type StepOutcome } from './foresee.ts';
 import { isNearlyFull } from './history-size.ts';
@@ -7,6 +7,7 @@ import { promptDigest } from './messages.ts';
 import { givenUp } from './give-up.ts';
 import { terminalData } from './next.ts';
 import { messageIdOf, NO_STEPS_LEFT, numberActs, summaryOf } from './planned.ts';
+import { stepsToPlan } from './room.ts';
 import type { RunState } from './state.ts';
 
 /*
@@ -69,7 +70,7 @@ function planning(state: RunState, event: RunEvent & Planned): Retold {
   const numbered = numberActs(
     acts.map(({ step_id: _number, ...act }) => (isNoStepsLeft(act) ? { ...act, invalid: undefined } : act)),
     state.steps.length,
-    stepsLeft(state),
+    stepsToPlan(state),
   );
   const today = decision.kind === 'act' ? { ...decision, acts: numbered } : decision;
   const says = data.text !== '' && decision.kind !== 'fail';
@@ -94,8 +95,14 @@ function planning(state: RunState, event: RunEvent & Planned): Retold {
   };
 }
 
-/** What was withheld is told by the planning before it. */
+/** What was withheld of an answer is told by the planning before it; of a result, while its step is under way. */
 function withheld(state: RunState, event: RunEvent & FactOf<'orchestrator.guardrail.violated'>): Retold {
+  if (event.data.where !== 'output') {
+    const step = state.steps.find(({ act }) => act.step_id === event.data.step_id);
+    return step !== undefined && step.attempt > 0 && step.outcome === null
+      ? { fact: event }
+      : { fact: null, why: 'No result would be taken here.' };
+  }
   const last = state.plannings.at(-1)?.decision;
   return last?.kind === 'fail' && last.code === 'guardrail_blocked'
     ? { fact: event }

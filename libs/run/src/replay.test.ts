@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { isProgressType, type RunEvent } from '@switchyard/contracts';
+import { ENGINE_VERSION, ENGINE_VERSIONS, isProgressType, type RunEvent } from '@switchyard/contracts';
 import { acts, accepted, answer, at, journal, planningStarted, started } from '@switchyard/testing';
 import { differenceOf } from './difference.ts';
 import { GOLDEN } from './golden.fixture.ts';
@@ -103,10 +103,13 @@ it('notices steps that are numbered otherwise', () => {
 
 it('leaves a journal of another version to others, and says which it continues', () => {
   const [first, ...rest] = journal(...begun);
-  const newer = { ...first!, data: { ...first!.data, engine_version: 2 } } as RunEvent;
+  const version = ENGINE_VERSION + 1;
+  const newer = { ...first!, data: { ...first!.data, engine_version: version } } as RunEvent;
   const result = replay([newer, ...rest]);
-  expect(result).toMatchObject({ engineVersion: 2, confirmed: 0 });
-  expect(result.difference?.why).toContain('engine version 2; this code continues 1');
+  expect(result).toMatchObject({ engineVersion: version, confirmed: 0 });
+  expect(result.difference?.why).toContain(
+    `engine version ${version}; this code continues ${ENGINE_VERSIONS.join(', ')}`,
+  );
 });
 
 it('says of what is no journal that it is none, and never throws', () => {

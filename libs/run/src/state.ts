@@ -14,6 +14,8 @@ export interface StepState {
   readonly ask: Ask | null;
   /** How often it was dispatched; 0: planned, not yet announced. */
   readonly attempt: number;
+  /** Under which owner it was dispatched last; 0: not yet. An owner with a later epoch does not know its fate. */
+  readonly epoch: number;
   readonly outcome: FactOf<'orchestrator.step.completed'>['data'] | null;
 }
 
@@ -37,6 +39,8 @@ export type Phase = 'new' | 'accepted' | 'idle' | 'planning' | 'acting' | 'ended
  * R3 `ended` is final: exactly one terminal event, nothing after it.
  * R4 a step has at most one outcome, and none before it was planned.
  * R5 a step that needs a person's approval is never dispatched before it is decided; each question is decided once.
+ * R6 a step for which the limit of steps leaves no room is not dispatched before a person has been asked about the
+ *    limit, where the run asks (from engine version 2 on).
  */
 export interface RunState {
   readonly phase: Phase;
@@ -44,6 +48,8 @@ export interface RunState {
   readonly epoch: number;
   readonly runId: string;
   readonly tenantId: string;
+  /** Under which its journal is written; 0 before the acceptance. */
+  readonly engineVersion: number;
   readonly run: RunSpec | null;
   /** How long its history may become; null: no limit. */
   readonly history: HistoryLimits | null;
@@ -80,6 +86,7 @@ export const INITIAL: RunState = Object.freeze({
   epoch: 0,
   runId: '',
   tenantId: '',
+  engineVersion: 0,
   run: null,
   history: null,
   size: 0,

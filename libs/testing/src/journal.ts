@@ -1,4 +1,4 @@
-import type { RunEvent, RunFact, RunSpec } from '@switchyard/contracts';
+import { ENGINE_VERSION, type RunEvent, type RunFact, type RunSpec } from '@switchyard/contracts';
 
 /** Facts and journals for tests: short to write, complete in shape. */
 
@@ -16,7 +16,7 @@ const usage = { input_tokens: 10, output_tokens: 5 };
 
 export const accepted = (run: Partial<RunSpec> = {}): RunFact => ({
   type: 'orchestrator.run.accepted',
-  data: { run: { ...RUN, ...run }, engine_version: 1 },
+  data: { run: { ...RUN, ...run }, engine_version: ENGINE_VERSION },
 });
 export const started = (): RunFact => ({
   type: 'orchestrator.task.started',
