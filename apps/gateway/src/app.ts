@@ -31,6 +31,7 @@ import { MCP_PATH } from './mcp-door.ts';
 import { McpEntrance } from './mcp-entrance.ts';
 import { BUS, CONFIG, METRICS } from './parts.ts';
 import { onClientError } from './client-error.ts';
+import { Patience } from './patience.ts';
 import { PROBLEM_TYPE, refusalOf, toProblem } from './problem.ts';
 import { answerPeers, Tickets } from './peer-requests.ts';
 import { ProblemFilter } from './problem.filter.ts';
@@ -86,6 +87,15 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const streamsLog = partOf(log, 'streams');
       const metrics = createMetrics('gateway');
       const bus = overrides.bus ?? (await connectBus({ url: natsUrl, trust, app: 'gateway', log: busLog, metrics }));
+      const patience = new Patience({ ...config.absence, clock });
+      /** What clients ask for; what this process does by itself goes by `bus`. */
+      const patientBus = patience.over(bus);
+      metrics.gauge(
+        'requests_waiting',
+        'Requests that wait for a service of which no replica is there',
+        [],
+        () => patience.waiting,
+      );
       const health = new HealthChecks();
       const announcer = new Announcer(bus, log);
       const denials = new Denials((fact) => announcer.tell(fact), clock);
@@ -103,7 +113,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const gate = new StartGate(login);
       const book = new StreamBook(facts.tell, clock);
       const streams = new Streams({
-        bus,
+        bus: patientBus,
         gate,
         slots,
         watches,
@@ -131,7 +141,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const verifyMcp = config.mcp.audience === undefined ? verify : verifiers?.(config.mcp.audience);
       const { callTimeoutMs, lookEveryMs, sessions, allowedHosts } = config.mcp;
       const mcp = new McpEntrance({
-        bus,
+        bus: patientBus,
         log: partOf(log, 'mcp'),
         callTimeoutMs,
         lookEveryMs,
@@ -172,17 +182,18 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
           publicUrl: config.mcp.publicUrl,
           tellsOfTokens: identity.mode === 'jwt',
         },
+        patience,
         draining: () => draining,
       };
       const app = await createServer(
         GatewayModule.of([
-          { provide: BUS, useValue: bus },
+          { provide: BUS, useValue: patientBus },
           { provide: CONFIG, useValue: config },
           { provide: METRICS, useValue: metrics },
           { provide: HealthChecks, useValue: health },
           { provide: Traffic, useValue: traffic },
           { provide: Streams, useValue: streams },
-          { provide: AgUiTurns, useValue: new AgUiTurns(streams, bus) },
+          { provide: AgUiTurns, useValue: new AgUiTurns(streams, patientBus) },
           { provide: StartGate, useValue: gate },
           { provide: AuthGuard, useValue: guard },
           { provide: McpEntrance, useValue: mcp },
@@ -205,6 +216,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       stop = async () => {
         draining = true;
         health.drain();
+        patience.drain();
         streams.drain();
         mcp.drain();
         await peers.stop();

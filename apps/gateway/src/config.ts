@@ -91,6 +91,12 @@ export const Config = z
     ORCHESTRATE_TIMEOUT_MS: integer(1_000, 86_400_000, 1_800_000).describe(
       'Longest wait of POST /orchestrate for its run',
     ),
+    SERVICE_ABSENCE_MS: integer(0, 120_000, 15_000).describe(
+      'How long a request waits for a service of which no replica is there, before 503; 0: not at all',
+    ),
+    MAX_WAITING_REQUESTS: integer(1, 100_000, 1_000).describe(
+      'How many requests of one replica wait for services that are not there',
+    ),
     DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for ending open requests on SIGTERM'),
 
     AZTM_REQUIRED: flag(false).describe('Not ready until the AZTM login stands'),
@@ -163,6 +169,7 @@ export const Config = z
     },
     conversationBy: env.CONVERSATION_BY,
     orchestrateTimeoutMs: env.ORCHESTRATE_TIMEOUT_MS,
+    absence: { absenceMs: env.SERVICE_ABSENCE_MS, maxWaiting: env.MAX_WAITING_REQUESTS },
     drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
     aztmRequired: env.AZTM_REQUIRED,
     /** GET /config; there is no secret among it. */

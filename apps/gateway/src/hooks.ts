@@ -7,6 +7,7 @@ import type { FailedLogins } from './failed-logins.ts';
 import { isJson } from './json-body.ts';
 import type { Logins } from './logins.ts';
 import { challenge, MCP_PATH, metadataUrl, resourceUrl } from './mcp-door.ts';
+import type { Patience } from './patience.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { checkCrossSite, checkHost, checkOrigin, type HostPolicy } from './request-place.ts';
 import { deeperThan, MAX_BODY_DEPTH } from './requests.ts';
@@ -30,12 +31,14 @@ export interface HookDeps {
     /** Who is refused for want of a token learns where to get one. */
     readonly tellsOfTokens: boolean;
   };
+  readonly patience: Pick<Patience, 'onBehalfOf'>;
   readonly draining: () => boolean;
 }
 
 /**
  * What every request passes before its handler, in this order: counted, hardened, its Host and page looked at, refused
- * while draining, identified (before its body is read), rate-limited, and its body looked at for type and depth.
+ * while draining, identified (before its body is read), rate-limited, and its body looked at for type and depth. What its
+ * handler waits for, it waits for as long as the client is there.
  */
 export function registerHooks(server: FastifyInstance, deps: HookDeps): void {
   const { guard, rateLimit, traffic, denials } = deps;
@@ -89,6 +92,9 @@ export function registerHooks(server: FastifyInstance, deps: HookDeps): void {
         : undefined,
     );
   });
+
+  // The last before the handler: what comes before may leave the asynchronous context of the request.
+  server.addHook('preHandler', (_request, reply, done) => deps.patience.onBehalfOf(reply.raw, done));
 }
 
 /** Who a refusal is counted for: the caller that proved itself, else its address. */

@@ -26,7 +26,7 @@ import { deltas, ended, journal, SCENARIOS, type Scenario } from './scenarios.ts
  * published. The task `play <scenario> [pause ms]` plays a scenario; `hang` waits to be cancelled.
  */
 export class FakeOrchestrator {
-  readonly #bus: Bus;
+  #bus: Bus;
   readonly #runs = new Map<string, { principal: Principal; key: string; hash: string; events: RunEvent[] }>();
   /** Every request to start that came, in order. */
   readonly starts: InputOf<typeof startRun>[] = [];
@@ -41,6 +41,12 @@ export class FakeOrchestrator {
 
   constructor(bus: Bus) {
     this.#bus = bus;
+  }
+
+  /** Its process ended, and another goes on with its journals on this connection, once it listens. */
+  async leave(next: Bus): Promise<void> {
+    await this.#bus.close();
+    this.#bus = next;
   }
 
   async listen(): Promise<void> {

@@ -18,7 +18,14 @@ export interface House {
 }
 
 export function configOf(env: Record<string, string> = {}): GatewayConfig {
-  return Config.parse({ GATEWAY_PORT: '0', GATEWAY_HOST: '127.0.0.1', LOG_LEVEL: 'silent', BUS_TRUST: 'open', ...env });
+  return Config.parse({
+    GATEWAY_PORT: '0',
+    GATEWAY_HOST: '127.0.0.1',
+    LOG_LEVEL: 'silent',
+    BUS_TRUST: 'open',
+    SERVICE_ABSENCE_MS: '0',
+    ...env,
+  });
 }
 
 export async function openHouse(

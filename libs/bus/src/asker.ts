@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { RequestOptions } from './bus.ts';
 import type { Callers } from './callers.ts';
 import type { Instruments } from './instruments.ts';
-import { Leaving } from './leaving.ts';
+import { Leaving, NobodyThere } from './leaving.ts';
 import { asked, traceHeaders } from './messaging-spans.ts';
 import { addressed, decode, decodeRefusal, encode, HEADER, LOST_AFTER_MS } from './protocol.ts';
 import type { Wire, WireMessage, WireSubscription } from './wire.ts';
@@ -185,7 +185,7 @@ export class Asker {
     const pending = this.#pending.get(token);
     if (!pending) return; // late, or a duplicate
     if (message.noResponders) {
-      this.#settle(token)?.reject(new AppError('no_responders'));
+      this.#settle(token)?.reject(new NobodyThere());
       return;
     }
     if (message.header(HEADER.frame) !== 'progress') {

@@ -31,4 +31,4 @@ export {
   type ServiceOverrides,
   type ServiceParts,
 } from './service.ts';
-export { CallerGone, Leaving } from './leaving.ts';
+export { CallerGone, Leaving, NobodyThere } from './leaving.ts';

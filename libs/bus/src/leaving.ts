@@ -16,3 +16,10 @@ export class CallerGone extends AppError {
     super('cancelled', 'The caller has gone.');
   }
 }
+
+/** The bus had nobody to hand a request to: it reached nobody. An answer with the same code says less. */
+export class NobodyThere extends AppError {
+  constructor() {
+    super('no_responders');
+  }
+}
