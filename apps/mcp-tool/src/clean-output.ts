@@ -9,7 +9,11 @@ import type { Tool } from './tool.ts';
  * K1 What a stranger gave holds nothing that people do not see and models read (clean-text.ts), and says that it is a
  *    stranger's.
  * K2 No output is longer than its tool may give.
+ * K3 What is cut of an output for those that read it is kept whole for the record, up to MAX_RECORDED_BYTES.
  */
+
+/** Most of an output that the record of a call holds; with the arguments it is an event that every reader gets whole. */
+export const MAX_RECORDED_BYTES = 256 * 1024;
 
 /** What MCP clients get, within the same limit: items that do not fit are named, not given. */
 export function boundMcp(mcp: McpToolResult, maxBytes: number): McpToolResult {
@@ -48,6 +52,12 @@ export function presentable(tool: Tool, result: StepResult): StepResult {
   const content = mcp && boundMcp(own ? mcp : (cleanValue(mcp) as McpToolResult), tool.maxOutputBytes);
   const provenance = own ? {} : { provenance: { tool: tool.name, provider: tool.provider, trust: tool.trust } };
   return { ...rest, ...output, ...message, ...(content ? { mcp: content } : {}), ...provenance };
+}
+
+/** K3: an output for the record of its call; undefined where callers get the whole of it. */
+export function recordable(tool: Tool, output: unknown): unknown {
+  if (boundOutput(output, tool.maxOutputBytes) === output) return undefined;
+  return boundOutput(tool.trust === 'trusted' ? output : cleanValue(output), MAX_RECORDED_BYTES);
 }
 
 function bytesOf(value: unknown): number {

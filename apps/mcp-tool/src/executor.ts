@@ -10,7 +10,7 @@ import {
   type ToolConstraints,
 } from '@switchyard/contracts';
 import { linkAbort, type Logger, type Metrics } from '@switchyard/platform';
-import { presentable } from './clean-output.ts';
+import { presentable, recordable } from './clean-output.ts';
 import type { EffectDesk, Performed } from './effect-desk.ts';
 import { type Ending, failed, mayHaveEffect, outcomeWithoutOutput, toolFailed, withoutMcp } from './outcome.ts';
 import type { Teller } from './teller.ts';
@@ -54,6 +54,8 @@ export interface CallRequest {
   /** Asks whoever calls, in the middle of the call, and how long that may take beside the time of the tool. */
   readonly ask?: ToolContext['ask'];
   readonly patienceMs?: number | undefined;
+  /** Told the output for the record of the call, where callers get only its beginning. */
+  readonly record?: ((output: unknown) => void) | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -186,6 +188,8 @@ export class Executor {
     const output = tool.judge(end.value);
     if (output.ok) {
       const { value, mcp } = output;
+      const whole = request.record && recordable(tool, value);
+      if (whole !== undefined) request.record?.(whole);
       return presentable(tool, { status: 'succeeded', output: value, ...(mcp ? { mcp } : {}) });
     }
     const reference = newReference();

@@ -56,13 +56,14 @@ export class StepAgent {
       tell({ type: 'mcp.tool.selected', data: { step_id: stepId, tool, provider, description } });
     }
     const started = this.parts.clock.now();
-    const ids = { runId, stepId, toolCallId };
-    const call = { principal, constraints, tool, arguments: given, idempotencyKey, ...ids, approval, signal };
-    const result = await this.parts.executor.run(call);
+    let whole: unknown;
+    const record = (output: unknown): void => void (whole = output);
+    const about = { principal, constraints, runId, stepId, toolCallId, approval, signal, record };
+    const result = await this.parts.executor.run({ ...about, tool, arguments: given, idempotencyKey });
     const duration_ms = Math.max(0, this.parts.clock.now() - started);
     tell({
       type: 'mcp.tool.execution',
-      data: { step_id: stepId, tool, params: boundArguments(given), ...outcome(result), duration_ms },
+      data: { step_id: stepId, tool, params: boundArguments(given), ...outcome(result, whole), duration_ms },
     });
     return result;
   }
@@ -75,8 +76,9 @@ function callOf(
   return { ...call, idempotencyKey, approval, toolCallId };
 }
 
-function outcome(result: StepResult) {
+/** `whole`: the output, where the result holds only its beginning. */
+function outcome(result: StepResult, whole?: unknown) {
   return result.status === 'succeeded'
-    ? { success: true, result: result.output, error: null, error_code: null }
+    ? { success: true, result: whole ?? result.output, error: null, error_code: null }
     : { success: false, result: null, error: result.message, error_code: result.code };
 }
