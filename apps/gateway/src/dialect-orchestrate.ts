@@ -12,7 +12,8 @@ import type { Dialect, DialectContext, Projected } from './dialect.ts';
 import { type Frame, group } from './frame.ts';
 
 /*
- * /orchestrate/stream: named events. Order: response.created, response.in_progress, the run's events, then
+ * /orchestrate/stream: named events. Order: response.created, response.in_progress, a switchyard.notice for each thing
+ * of the request that was not used, the run's events, then
  * `response` and response.completed; or, where the run failed, response.failed and error.
  */
 
@@ -56,6 +57,7 @@ const FIELDS: Partial<Record<RunEventType, readonly string[] | '*'>> = {
 export interface OrchestrateState {
   readonly view: DialectContext['view'];
   readonly runId: string;
+  readonly notices: readonly string[];
   readonly task: string;
   /** In the order of their first dispatch. */
   readonly steps: readonly StepSummary[];
@@ -63,7 +65,7 @@ export interface OrchestrateState {
 }
 
 export const orchestrateDialect: Dialect<OrchestrateState> = {
-  initial: ({ runId, view }) => ({ view, runId, task: '', steps: [], answer: null }),
+  initial: ({ runId, view, notices = [] }) => ({ view, runId, notices, task: '', steps: [], answer: null }),
 
   project(state, event): Projected<OrchestrateState> {
     const after = remember(state, event);
@@ -86,6 +88,7 @@ function framesOf(state: OrchestrateState, event: RunEvent): Frame[] {
   if (event.type === 'orchestrator.run.accepted') {
     frames.push({ event: 'response.created', data: { status: 'accepted' } });
     frames.push({ event: 'response.in_progress', data: { status: 'running' } });
+    for (const message of state.notices) frames.push({ event: 'switchyard.notice', data: { message } });
   }
   const fields = FIELDS[event.type];
   if (fields !== undefined || state.view === 'all')
@@ -162,6 +165,7 @@ function remember(state: OrchestrateState, event: RunEvent): OrchestrateState {
           steps: [...state.steps],
           run_id: state.runId,
           answer,
+          ...(state.notices.length === 0 ? {} : { notices: [...state.notices] }),
           ...(cut === undefined ? {} : { finish_reason: cut, warning: UNFINISHED[cut] }),
         },
       };

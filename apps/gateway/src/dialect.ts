@@ -16,7 +16,7 @@ export interface DialectContext {
   readonly messages?: readonly AgUiMessage[];
   /** AG-UI: questions whose answers were accepted; until the run has taken them it goes on and does not wait. */
   readonly answered?: readonly string[];
-  /** AG-UI: what of the input was not used, in sentences. */
+  /** What of the request was not used, in sentences. */
   readonly notices?: readonly string[];
 }
 

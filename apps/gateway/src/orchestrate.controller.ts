@@ -10,6 +10,7 @@ import { CONFIG } from './parts.ts';
 import { headerOf, reconnectOf, toStartRun } from './requests.ts';
 import { OVER } from './sse.ts';
 import { Streams, type Viewer } from './streams.ts';
+import { unusedFields } from './unused-fields.ts';
 
 /** Run a task: one answer, or a stream of named events. */
 @Controller()
@@ -31,7 +32,8 @@ export class OrchestrateController {
     reply.raw.once('close', () => gone.abort(OVER));
     const start = this.#toStart(request);
     concerns(request, { threadId: start.run.thread_id });
-    const answer = await this.streams.answer(start, this.#timeoutMs, gone.signal);
+    const notices = noticesOf(request);
+    const answer = await this.streams.answer(start, this.#timeoutMs, gone.signal, notices);
     const code = answer.status === 'waiting' ? 202 : 200;
     void reply.code(code).header('x-run-id', answer.run_id).send(answer);
   }
@@ -44,7 +46,9 @@ export class OrchestrateController {
     if (earlier !== undefined)
       return this.streams.attach(reply, this.#viewer(request, view), earlier.runId, { after: earlier.seq });
     const start = this.#toStart(request);
-    return this.streams.start(reply, { ...this.#viewer(request, view), principal: start.run.principal }, start);
+    const viewer = this.#viewer(request, view);
+    const context = { ...viewer.context, notices: noticesOf(request) };
+    return this.streams.start(reply, { ...viewer, context, principal: start.run.principal }, start);
   }
 
   @Get('orchestrate/stream')
@@ -82,4 +86,9 @@ export class OrchestrateController {
       endsAtPause: false,
     };
   }
+}
+
+/** What of a body that was found good is not used. */
+function noticesOf({ body }: FastifyRequest): string[] {
+  return unusedFields(body as OrchestrateRequest);
 }

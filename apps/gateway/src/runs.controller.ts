@@ -34,6 +34,7 @@ import { BUS } from './parts.ts';
 import { eventsUrl, headerOf, placeFor, toRunResource, toStartRun } from './requests.ts';
 import { StartGate } from './start-gate.ts';
 import { Streams, type Viewer } from './streams.ts';
+import { unusedFields } from './unused-fields.ts';
 
 /** Runs and what happened in them. Who may see which is decided by the services that answer. */
 @Controller()
@@ -57,11 +58,13 @@ export class RunsController {
     const started = await this.bus.request(startRun, start, { idempotencyKey: start.idempotencyKey });
     const { created, ended } = started;
     const runId = publicRunId(principal.tenantId, started.runId);
+    const notices = unusedFields(body);
     const answer: RunStarted = {
       run_id: runId,
       thread_id: start.run.thread_id,
       status: ended ? 'ended' : created ? 'queued' : 'running',
       events_url: eventsUrl(runId),
+      ...(notices.length === 0 ? {} : { notices }),
     };
     void reply.code(202).header('x-run-id', runId).header('location', `/runs/${runId}`).send(answer);
   }

@@ -125,6 +125,7 @@ export class Streams {
     request: InputOf<typeof startRun>,
     timeoutMs: number,
     gone: AbortSignal,
+    notices: readonly string[] = [],
   ): Promise<OrchestrateAnswer | WaitingAnswer> {
     const waiting = linkAbort([gone], timeoutMs);
     const leave = () => waiting.abort(OVER);
@@ -135,7 +136,7 @@ export class Streams {
       await this.#options.gate.pass();
       const run = await startAndFollow(this.#options.bus, request, { signal, onLive: undefined });
       unwatch = this.#options.watches.hold(request.run.principal, run.runId, request.run);
-      const answer = await answerOf(run);
+      const answer = await answerOf(run, notices);
       if (answer !== null) return answer;
       if (waiting.timedOut)
         throw new AppError('deadline_exceeded', `The run takes longer and goes on; see /runs/${run.runId}.`);

@@ -24,3 +24,6 @@ export const EventsView = z
   .enum(['default', 'all'])
   .default('default')
   .describe('`all` adds the events outside the documented table');
+
+/** In answers to a request. */
+export const Notices = z.array(z.string()).optional().describe('What of the request was not used; absent: nothing');

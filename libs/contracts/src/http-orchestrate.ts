@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EventsView, MAX_QUERY_CHARS, taskText, text } from './http-fields.ts';
+import { EventsView, MAX_QUERY_CHARS, Notices, taskText, text } from './http-fields.ts';
 import { PublicRunId, ThreadId } from './ids.ts';
 import { ApprovalPolicy, Budget, CompletionReason, OnDisconnect, ThreadConcurrency } from './run-spec.ts';
 import { OpenApproval, StepSummary } from './runs.ts';
@@ -73,6 +73,7 @@ export const OrchestrateAnswer = z.object({
   answer: z.string().nullable(),
   finish_reason: FinishReason.optional().describe('Why the answer is not whole; absent: it is'),
   warning: z.string().optional().describe('The same, for people'),
+  notices: Notices,
 });
 export type OrchestrateAnswer = z.infer<typeof OrchestrateAnswer>;
 
@@ -82,6 +83,7 @@ export const WaitingAnswer = z.object({
   status: z.literal('waiting'),
   approvals: z.array(OpenApproval),
   events_url: z.string(),
+  notices: Notices,
 });
 export type WaitingAnswer = z.infer<typeof WaitingAnswer>;
 

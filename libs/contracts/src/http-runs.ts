@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EventsView, page, PageCursor, text } from './http-fields.ts';
+import { EventsView, Notices, page, PageCursor, text } from './http-fields.ts';
 import { Id, PublicRunId, RunId, ThreadId } from './ids.ts';
 import { CompletionReason, RunStatus } from './run-spec.ts';
 import { ApprovalDecision, OpenApproval, RunPhase, StepSummary } from './runs.ts';
@@ -15,6 +15,7 @@ export const RunStarted = z.object({
   thread_id: ThreadId,
   status: RunPhase,
   events_url: z.string(),
+  notices: Notices,
 });
 export type RunStarted = z.infer<typeof RunStarted>;
 
