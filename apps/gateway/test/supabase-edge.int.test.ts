@@ -73,9 +73,17 @@ async function startEdge(env: Record<string, string> = {}): Promise<string> {
   ];
   const child = spawn(deno!, args, {
     env: {
-      ...{ PATH: process.env['PATH'], HOME: folder, NO_COLOR: '1', DENO_SERVE_ADDRESS: 'tcp:127.0.0.1:0' },
-      ...{ GATEWAY_URL: house.url, EDGE_SHARED_SECRET: EDGE_SECRET, SUPABASE_URL: new URL(auth.issuer).origin },
-      ...{ ALLOWED_ORIGINS: APP, JWT_SECRET, MAX_BODY_BYTES: '20000', ...env },
+      PATH: process.env['PATH'],
+      HOME: folder,
+      NO_COLOR: '1',
+      DENO_SERVE_ADDRESS: 'tcp:127.0.0.1:0',
+      GATEWAY_URL: house.url,
+      EDGE_SHARED_SECRET: EDGE_SECRET,
+      SUPABASE_URL: new URL(auth.issuer).origin,
+      ALLOWED_ORIGINS: APP,
+      JWT_SECRET,
+      MAX_BODY_BYTES: '20000',
+      ...env,
     },
   });
   children.push(child);
