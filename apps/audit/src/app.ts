@@ -44,7 +44,14 @@ export function createAudit(config: AuditConfig, overrides: AuditOverrides = {})
     const journal = new JournalReader({ bus });
     const treeLog = partOf(base, 'log-tree');
     const tree = config.logTree && logTree(config.logTree.dir, journal, treeLog);
-    const recorder = new FactRecorder({ auditLog, journal, metrics, log, clock: systemClock, ...(tree ? { tree } : {}) });
+    const recorder = new FactRecorder({
+      auditLog,
+      journal,
+      metrics,
+      log,
+      clock: systemClock,
+      ...(tree ? { tree } : {}),
+    });
     const completing = new Completer({ auditLog, journal, recorder, log, intervalMs: config.sweepMs });
     const consumer = new FactsConsumer({ bus, recorder });
     completer = completing;

@@ -47,7 +47,10 @@ export class FactRecorder {
     this.recorded = metrics.counter('audit_records_total', 'Records added to the audit log', []);
     this.holes = metrics.counter('audit_holes_total', 'Holes that were seen in what arrived of a run', []);
     this.conflicting = metrics.counter('audit_conflicts_total', 'Records that the log held with another content', []);
-    this.delay = metrics.histogram('audit_delay_seconds', 'Time from the commit of the newest fact of a batch to its record');
+    this.delay = metrics.histogram(
+      'audit_delay_seconds',
+      'Time from the commit of the newest fact of a batch to its record',
+    );
   }
 
   /** Takes facts in, in any order, any number of times. Throws `unavailable` where PostgreSQL is away. */
