@@ -23,7 +23,7 @@ import { testTools } from './test-tools.ts';
  */
 
 export interface SystemOptions {
-  /** Added to the environment of every app. */
+  /** Added to the environment of every app; hosts of EGRESS_ALLOW_HOSTS beside those of the system. */
   readonly env?: Readonly<Record<string, string>>;
   readonly orchestrators?: number;
 }
@@ -71,7 +71,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
     stops.push(model, agent);
     const logTree = mkdtempSync(join(tmpdir(), 'switchyard-logs-'));
     stops.push({ stop: async () => rmSync(logTree, { recursive: true, force: true }) });
-    const hosts = [model.url, agent.url].map((url) => new URL(url).host).join(',');
+    const { EGRESS_ALLOW_HOSTS: more = '', ...given } = options.env ?? {};
+    const hosts = [...[model.url, agent.url].map((url) => new URL(url).host), more].filter(Boolean).join(',');
     const common = {
       LOG_LEVEL,
       OPENAI_API_KEY: 'test',
@@ -83,7 +84,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       GATEWAY_HOST: '127.0.0.1',
       RATE_LIMIT_PER_MINUTE: '100000',
       LOG_TREE_DIR: logTree,
-      ...options.env,
+      ...given,
     };
     const env = (app: AppName) => ({ ...common, ...servers.accessOf(app) });
     const overrides = { log, handleSignals: false };
