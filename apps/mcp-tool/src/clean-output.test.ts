@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { StepResult } from '@switchyard/contracts';
-import { boundMcp, presentable } from './clean-output.ts';
+import { boundMcp, presentable, recordable } from './clean-output.ts';
 import type { Tool } from './tool.ts';
 
 const tool = { name: 'web__read', provider: 'web', trust: 'untrusted', maxOutputBytes: 2_048 } as Tool;
@@ -41,4 +41,28 @@ describe('what a stranger gives', () => {
       structuredContent: { a: 1 },
     });
   });
+});
+
+const big = { name: 'big', provider: 'p', trust: 'trusted', maxOutputBytes: 65_536 } as Tool;
+
+describe('an output that is longer than callers get', () => {
+  it('is whole in the record of its call', () => {
+    const output = { rows: 'x'.repeat(100_000) };
+    expect(presentable(big, { status: 'succeeded', output })).toMatchObject({ output: { truncated: true } });
+    expect(recordable(big, output)).toEqual(output);
+  });
+
+  it('is never recorded beyond 256 KB', () => {
+    const recorded = recordable(big, 'x'.repeat(1_000_000));
+    expect(Buffer.byteLength(JSON.stringify(recorded))).toBeLessThan(263_000);
+  });
+
+  it('is cleaned in the record as it is for callers, where it is a stranger’s', () => {
+    const output = `${'x'.repeat(100_000)}\u200b\u202e`;
+    expect(recordable({ ...big, trust: 'untrusted' }, output)).not.toContain('\u202e');
+  });
+});
+
+it('records nothing of its own where callers get the whole', () => {
+  expect(recordable(big, 'short')).toBeUndefined();
 });
