@@ -116,6 +116,22 @@ describe.each([
     ]);
   });
 
+  it('reaches no agent that the constraints, or the limits of the caller, do not name', async () => {
+    const delegator = delegatorFor([agentOf().url]);
+    const refused = { status: 'failed', code: 'forbidden' };
+    const custom = (lists: object) => ({ toolConstraints: { mode: 'custom', ...lists } });
+    const before = (await tasksOf(agentOf())).length;
+    for (const over of [
+      custom({ tools: ['calculator'] }),
+      custom({ agents: ['other'] }),
+      { principal: { tenantId: 't', userId: 'u', role: 'user', via: 'xmpp', tools: ['calculator'] } },
+    ])
+      expect((await perform(delegator, stepOf('uppercase a', over))).result).toMatchObject(refused);
+    expect(await tasksOf(agentOf())).toHaveLength(before);
+    const named = custom({ agents: ['mock_agent'] });
+    expect((await perform(delegator, stepOf('uppercase a', named))).result).toMatchObject({ output: 'A' });
+  });
+
   it('brings data as a value, long text in one piece, and a direct message', async () => {
     const delegator = delegatorFor([agentOf().url]);
     expect((await perform(delegator, stepOf('json abc'))).result).toEqual({
