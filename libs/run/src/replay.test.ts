@@ -28,8 +28,8 @@ function mayBeMissing(event: RunEvent, following: RunEvent | undefined): boolean
   if (event.type === 'orchestrator.step.dispatching' && event.data.attempt > 1) return true;
   // It only tells: no decision follows from it.
   if (event.type === 'orchestrator.model.waiting') return true;
-  // The planning before it has told of it already.
-  if (event.type === 'orchestrator.guardrail.violated' && event.data.where === 'output') return true;
+  // The planning before it, or the outcome of the step after it, tells the same.
+  if (event.type === 'orchestrator.guardrail.violated' && event.data.where !== 'task') return true;
   return DECISIONS.includes(event.type) && following !== undefined && following.epoch > event.epoch;
 }
 
