@@ -2,7 +2,7 @@
 // archive that lay elsewhere. RPO is the age of the newest accepted run that is missing, RTO the time from the order to
 // restore until the gateway answers and the first new run has ended. Its own clone in a temporary folder; no stack of
 // yours is touched.
-// Usage: ./switchyard bench restore [--seconds 20] [--json]
+// Usage: ./switchyard bench restore [--seconds 20] [--tls] [--json]
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
@@ -13,7 +13,11 @@ import { parseArgs } from 'node:util';
 import { dataFolder, freePort } from '@switchyard/local-servers';
 
 const { values } = parseArgs({
-  options: { seconds: { type: 'string', default: '20' }, json: { type: 'boolean', default: false } },
+  options: {
+    seconds: { type: 'string', default: '20' },
+    tls: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
 });
 const SECONDS = Math.min(600, Math.max(2, Number(values.seconds)));
 const AT_ONCE = 8;
@@ -36,6 +40,7 @@ const MAIN = `const { main } = await import(${JSON.stringify(join(ROOT, 'apps/cl
 async function call(...args) {
   const env = { PATH: process.env.PATH, HOME: process.env.HOME, GATEWAY_PORT: String(port), WAL_ARCHIVE_DIR: wal };
   env.RATE_LIMIT_PER_MINUTE = '1000000';
+  if (values.tls) env.SWITCHYARD_TLS = 'true';
   const child = spawn(process.execPath, ['--input-type=module', '-e', MAIN, '--', ...args], { cwd: clone, env });
   let [out, said] = ['', ''];
   child.stdout.on('data', (chunk) => (out += chunk));

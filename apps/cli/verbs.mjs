@@ -16,7 +16,7 @@ export const VERBS = [
   },
   {
     name: 'up',
-    usage: 'up [--detach] [--apply] [--aztm-userid JID] [options]',
+    usage: 'up [--detach] [--apply] [--tls] [--aztm-userid JID] [options]',
     summary: 'Start everything that is not running. Without --detach, stay and report.',
     setUp: true,
   },

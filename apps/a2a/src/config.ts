@@ -1,4 +1,12 @@
-import { busTrust, busVariables, integer, LOG_VARIABLES, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
+import {
+  busTrust,
+  busVariables,
+  integer,
+  LOG_VARIABLES,
+  OPS_VARIABLES,
+  opsAccessOf,
+  tlsFilesOf,
+} from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import type { AgentAddress } from './directory.ts';
@@ -68,6 +76,7 @@ export const Config = z
   })
   .transform((env, context) => ({
     natsUrl: env.NATS_URL,
+    natsTls: tlsFilesOf('NATS', env, context),
     busTrust: busTrust(env, context),
     opsPort: env.OPS_PORT,
     ops: opsAccessOf(env),

@@ -33,9 +33,9 @@ export function createAudit(config: AuditConfig, overrides: AuditOverrides = {})
   let completer: Completer | undefined;
   const service = createService('audit', config, overrides, async ({ bus, log: base, metrics, health, lifecycle }) => {
     const log = partOf(base, 'records');
-    const { url, poolSize } = config.database;
+    const { url, tls, poolSize } = config.database;
     const store =
-      overrides.store ?? openStore({ url, app: 'audit', log: partOf(base, 'store'), maxConnections: poolSize });
+      overrides.store ?? openStore({ url, tls, app: 'audit', log: partOf(base, 'store'), maxConnections: poolSize });
     if (!overrides.store) lifecycle.onStop('store', () => store.close());
     health.register('postgres', () => store.ping().then(() => ({ ok: true })));
 

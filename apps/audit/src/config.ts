@@ -1,4 +1,13 @@
-import { busTrust, busVariables, integer, LOG_VARIABLES, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
+import {
+  busTrust,
+  busVariables,
+  integer,
+  LOG_VARIABLES,
+  OPS_VARIABLES,
+  opsAccessOf,
+  tlsFilesOf,
+  tlsVariables,
+} from '@switchyard/platform';
 import { LEAST_KEPT_DAYS } from '@switchyard/store';
 import { z } from 'zod';
 
@@ -13,6 +22,7 @@ export const Config = z
       .min(1)
       .describe('PostgreSQL with the role switchyard_audit')
       .meta({ alias: 'SUPABASE_DATABASE_URL' }),
+    ...tlsVariables('DATABASE'),
     DATABASE_POOL_SIZE: integer(1, 100, 6).describe('Most connections to PostgreSQL'),
     OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
     ...OPS_VARIABLES,
@@ -40,8 +50,13 @@ export const Config = z
   })
   .transform((env, context) => ({
     natsUrl: env.NATS_URL,
+    natsTls: tlsFilesOf('NATS', env, context),
     busTrust: busTrust(env, context),
-    database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
+    database: {
+      url: env.DATABASE_URL,
+      tls: tlsFilesOf('DATABASE', env, context),
+      poolSize: env.DATABASE_POOL_SIZE,
+    },
     opsPort: env.OPS_PORT,
     ops: opsAccessOf(env),
     logLevel: env.LOG_LEVEL,

@@ -33,6 +33,7 @@ export const VERB_OPTIONS = {
   up: {
     detach: { type: 'boolean', short: 'd' },
     apply: { type: 'boolean' },
+    tls: { type: 'boolean' },
     replicas: { type: 'string' },
     ...AZTM,
   },
@@ -117,6 +118,7 @@ export const VERB_OPTIONS = {
     requests: { type: 'string' },
     seed: { type: 'string' },
     profile: { type: 'boolean' },
+    tls: { type: 'boolean' },
     json: { type: 'boolean' },
   },
   chaos: {
@@ -169,6 +171,7 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
     ['--detach, -d', 'return when everything is ready'],
     ['--apply', 'start a running stack again with the settings of this call (environment and .env), all of them;'],
     ['', 'without it a call whose settings differ names them, leaves the stack as it is, and exits with 78'],
+    ['--tls', 'NATS, PostgreSQL and Redis over TLS alone, each service with a certificate; also SWITCHYARD_TLS=true'],
     ['--replicas APP=N', 'how many of an app to run, e.g. orchestrator=2; also SWITCHYARD_REPLICAS'],
     ...AZTM_HELP,
   ],
@@ -269,6 +272,7 @@ const OPTIONS_HELP: Readonly<Partial<Record<VerbName, OptionsHelp>>> = {
   ],
   bench: [
     ['--seconds N', 'how long each concurrency is measured; default 5'],
+    ['--tls', 'of restore: with the servers as up --tls starts them'],
     ['--profile', 'write a CPU profile of each service to bench/profiles'],
     ['--rounds N --only CASE', 'of tools: how many rounds, and the cases whose names begin so; default 7, all'],
     ['--requests N --seed N', 'of bridge-cuts: how many requests, and what decides the cuts; default 10000 and 7'],

@@ -1,13 +1,14 @@
 import {
   DATABASE_ROLES,
+  type CertificateFiles,
   type Guarded,
-  guarded,
   type GuardedServer,
   SERVERS,
   type ServerName,
+  tlsQuery,
 } from '@switchyard/local-servers';
 import { type Environment, SERVICE_APPS, type ServiceApp } from './environment.ts';
-import { passwordsOf } from './logins.ts';
+import { passwordsOf, privateServer } from './logins.ts';
 import type { Place } from './place.ts';
 import { readStatus } from './records.ts';
 
@@ -18,7 +19,11 @@ import { readStatus } from './records.ts';
 
 export interface ServerLogins {
   /** The URL, and whose login it is; undefined: the person's, used for every service. */
-  readonly logins: readonly { readonly app: ServiceApp | undefined; readonly url: string }[];
+  readonly logins: readonly {
+    readonly app: ServiceApp | undefined;
+    readonly url: string;
+    readonly tls?: CertificateFiles;
+  }[];
   /** Why there is nothing to ask, where there is not. */
   readonly none?: string;
 }
@@ -43,16 +48,21 @@ const nothing = (name: string, variable: string, environment: Environment): Serv
 /** A private server as its services see it; a password that nobody has made yet is left empty, and refused there. */
 function seenBy(place: Place, name: GuardedServer, url: string): Guarded {
   const passwords = passwordsOf(place);
-  return guarded(name, url, { of: (login) => passwords.known(login) ?? '' });
+  return privateServer(place, name, url, { of: (login) => passwords.known(login) ?? '' });
 }
+
+const at = ({ urlFor, tlsFor }: Guarded, app: ServiceApp) => ({
+  url: urlFor(app),
+  ...(tlsFor ? { tls: tlsFor(app) } : {}),
+});
 
 export function natsLoginsFor(place: Place, environment: Environment): ServerLogins {
   const own = given('nats', environment);
   if (own) return { logins: [{ app: undefined, url: own }] };
   const url = running(place, 'nats');
   if (!url) return nothing('NATS', 'NATS_URL', environment);
-  const { urlFor } = seenBy(place, 'nats', url);
-  return { logins: SERVICE_APPS.map((app) => ({ app, url: urlFor(app) })) };
+  const seen = seenBy(place, 'nats', url);
+  return { logins: SERVICE_APPS.map((app) => ({ app, ...at(seen, app) })) };
 }
 
 export interface DatabaseLogins extends ServerLogins {
@@ -66,8 +76,9 @@ export function databaseLoginsFor(place: Place, environment: Environment): Datab
   if (own) return { owner: own, logins: apps.map((app) => ({ app, url: own })) };
   const url = running(place, 'postgres');
   if (!url) return nothing('PostgreSQL', 'DATABASE_URL', environment);
-  const { urlFor } = seenBy(place, 'postgres', url);
-  return { owner: url, logins: apps.map((app) => ({ app, url: urlFor(app) })) };
+  const { urlFor, tlsFor } = seenBy(place, 'postgres', url);
+  const query = (app: ServiceApp): string => (tlsFor ? `?${tlsQuery(tlsFor(app))}` : '');
+  return { owner: url, logins: apps.map((app) => ({ app, url: `${urlFor(app)}${query(app)}` })) };
 }
 
 export function redisLoginFor(place: Place, environment: Environment): ServerLogins {
@@ -76,5 +87,5 @@ export function redisLoginFor(place: Place, environment: Environment): ServerLog
   const url = running(place, 'redis');
   if (!url) return nothing('Redis', 'REDIS_URL', environment);
   // The doctor asks as the orchestrator, whose counts of the day must not be lost.
-  return { logins: [{ app: 'orchestrator', url: seenBy(place, 'redis', url).urlFor('orchestrator') }] };
+  return { logins: [{ app: 'orchestrator', ...at(seenBy(place, 'redis', url), 'orchestrator') }] };
 }

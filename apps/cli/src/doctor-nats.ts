@@ -27,7 +27,9 @@ export async function natsFindings(
     buckets: notReached(why),
   });
   if (none !== undefined) return { reached: skipped(none), ...rest('there is no NATS to ask.') };
-  const seen = await Promise.all(logins.map(({ app, url }) => probeBus({ url, limitMs, ...(app ? { app } : {}) })));
+  const seen = await Promise.all(
+    logins.map(({ app, url, tls }) => probeBus({ url, tls, limitMs, ...(app ? { app } : {}) })),
+  );
   const reached = judgeReached(seen, limitMs);
   if (reached.status === 'fail') return { reached, ...rest('check 30 failed.') };
   return {

@@ -1,5 +1,5 @@
 import { type DoctorCheck, type DoctorGroup, type Finding, found, toCheck } from '@switchyard/contracts';
-import { loadBusKeys } from '@switchyard/local-servers';
+import { type CertificateFiles, loadBusKeys } from '@switchyard/local-servers';
 import { databaseLoginsFor, natsLoginsFor, redisLoginFor } from './doctor-logins.ts';
 import { type NatsFindings, natsFindings } from './doctor-nats.ts';
 import { isBuilt, runPart } from './doctor-run.ts';
@@ -88,7 +88,22 @@ async function postgres(context: VerbContext, limitMs: number, take: Take, tell:
 async function redis(context: VerbContext, limitMs: number, take: Take, tell: Tell): Promise<void> {
   const { logins, none } = redisLoginFor(context.place, context.environment);
   if (none !== undefined) return tell(32, { status: 'skipped', sentence: none });
-  await part(context, 'apps/orchestrator', ['redis'], { REDIS_URL: logins[0]?.url }, limitMs, 32, take, tell);
+  await part(
+    context,
+    'apps/orchestrator',
+    ['redis'],
+    { REDIS_URL: logins[0]?.url, ...tlsVariables('REDIS', logins[0]?.tls) },
+    limitMs,
+    32,
+    take,
+    tell,
+  );
+}
+
+function tlsVariables(server: 'NATS' | 'REDIS', files: CertificateFiles | undefined): Environment {
+  if (!files) return {};
+  const { ca, cert, key } = files;
+  return { [`${server}_TLS_CA_FILE`]: ca, [`${server}_TLS_CERT_FILE`]: cert, [`${server}_TLS_KEY_FILE`]: key };
 }
 
 async function model(context: VerbContext, limitMs: number, take: Take, tell: Tell): Promise<void> {
@@ -101,7 +116,12 @@ async function model(context: VerbContext, limitMs: number, take: Take, tell: Te
   const bus = logins.find(({ app }) => app === 'orchestrator') ?? logins[0];
   // On the servers of this clone it asks with the orchestrator's own keys, elsewhere with those of the environment.
   const keys = bus?.app === undefined ? {} : (await loadBusKeys(passwordsOf(place))).of('orchestrator');
-  const env = { ...environment, ...at, ...(bus ? { NATS_URL: bus.url } : {}), ...keys };
+  const env = {
+    ...environment,
+    ...at,
+    ...(bus ? { NATS_URL: bus.url, ...tlsVariables('NATS', bus.tls) } : {}),
+    ...keys,
+  };
   await part(context, 'apps/orchestrator', ['model'], env, limitMs, 33, take, tell);
 }
 

@@ -10,7 +10,6 @@ import {
   ensureLogins,
   forgetWalArchive,
   type Guarded,
-  guarded,
   type GuardedServer,
   loadBusKeys,
   type LocalServer,
@@ -23,10 +22,11 @@ import {
   startPostgres,
   startProsody,
   startRedis,
+  type StackCertificates,
   startWalArchive,
 } from '@switchyard/local-servers';
 import type { Environment, ServiceApp } from './environment.ts';
-import { passwordsOf, watchersOf, writeNatsUrls } from './logins.ts';
+import { certificatesOf, passwordsOf, privateServer, wantsTls, watchersOf, writeNatsUrls } from './logins.ts';
 import { logFile, type Place } from './place.ts';
 import type { Ports } from './ports.ts';
 import { type Running, Supervised, type SupervisedOptions } from './supervised.ts';
@@ -113,6 +113,7 @@ function launcher(
   xmpp: XmppAccounts | undefined,
   watchers: Watchers,
   wal: WalSettings | undefined,
+  tls: StackCertificates | undefined,
 ): () => Promise<LocalServer> {
   const start = { nats: startNats, postgres: startPostgres, redis: startRedis };
   return async () => {
@@ -120,7 +121,7 @@ function launcher(
     const options = { dir: join(place.state, 'data', name), port, log: logFile(place, name) };
     if (name === 'prosody') return startProsody({ ...options, ...xmpp });
     const settings = name === 'postgres' ? { settings: ARCHIVE_SETTINGS } : {};
-    const server = await start[name]({ ...options, ...settings, passwords: passwordsOf(place), watchers });
+    const server = await start[name]({ ...options, ...settings, passwords: passwordsOf(place), watchers, tls });
     if (name === 'postgres' && !wal) await forgetWalArchive(server.url);
     return server;
   };
@@ -170,11 +171,12 @@ export async function startInfrastructure(
   const privately = names.filter((name) => sourceOf(name, environment) === 'private');
   const xmpp = privately.includes('prosody') ? xmppAccounts(place) : undefined;
   const watchers = watchersOf(environment);
+  const tls = wantsTls(environment) ? certificatesOf(place) : undefined;
   const wal = walSettings(environment);
   if (wal && !privately.includes('postgres'))
     throw new UserError('WAL_ARCHIVE_DIR is for the private PostgreSQL; here another one is used.', EXIT.config);
   const supervised = privately.map(
-    (name) => new Supervised({ name, launch: launcher(name, place, ports, xmpp, watchers, wal), ...watch }),
+    (name) => new Supervised({ name, launch: launcher(name, place, ports, xmpp, watchers, wal, tls), ...watch }),
   );
   const composed = startComposed(
     place,
@@ -212,7 +214,7 @@ export async function startInfrastructure(
   const at = (name: GuardedServer): Guarded => {
     const source = sourceOf(name, environment);
     if (source === 'environment') return { urlFor: () => urls[name] };
-    return guarded(name, urls[name], source === 'compose' ? composePasswords(place) : passwordsOf(place));
+    return privateServer(place, name, urls[name], source === 'compose' ? composePasswords(place) : passwordsOf(place));
   };
   const servers = { nats: at('nats'), postgres: at('postgres'), redis: at('redis') };
   if (sourceOf('postgres', environment) === 'compose')

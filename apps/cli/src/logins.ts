@@ -1,6 +1,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Guarded, Passwords, type Watchers } from '@switchyard/local-servers';
+import {
+  type Guarded,
+  guarded,
+  type GuardedServer,
+  Passwords,
+  type StackCertificates,
+  stackCertificates,
+  type Watchers,
+} from '@switchyard/local-servers';
 import { z } from 'zod';
 import type { Environment } from './environment.ts';
 import type { Place } from './place.ts';
@@ -14,6 +22,30 @@ import { EXIT, UserError } from './user-error.ts';
 const folderOf = (place: Place): string => join(place.state, 'logins');
 
 export const passwordsOf = (place: Place): Passwords => new Passwords(folderOf(place));
+
+/** The certificates of this clone's private servers and of those that log in there, made where there are none. */
+export const certificatesOf = (place: Place): StackCertificates => stackCertificates(join(place.state, 'tls'));
+
+/** A private server that runs, as those who log in see it. `url`: as status.json has it. */
+export function privateServer(
+  place: Place,
+  server: GuardedServer,
+  url: string,
+  passwords: Pick<Passwords, 'of'> = passwordsOf(place),
+): Guarded {
+  const plain = new URL(url);
+  const speaksTls = /^(tls|rediss):$/.test(plain.protocol) || plain.searchParams.has('sslmode');
+  plain.search = '';
+  const seen = guarded(server, plain.href, passwords);
+  return speaksTls ? { ...seen, tlsFor: certificatesOf(place).of } : seen;
+}
+
+/** Whether the private servers are to speak TLS alone. Throws a message for people. */
+export function wantsTls(environment: Environment): boolean {
+  const text = environment['SWITCHYARD_TLS'] || 'false';
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new UserError(`SWITCHYARD_TLS: expected true or false; it is "${text}"`, EXIT.config);
+}
 
 /** The logins of people at a terminal: one that watches and one that asks. */
 const FOR_PEOPLE = ['watcher', 'operator'] as const;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Soundness } from '@switchyard/store';
-import { passwordsOf } from './logins.ts';
+import { passwordsOf, privateServer } from './logins.ts';
 import type { Place } from './place.ts';
 import { readStatus } from './records.ts';
 import type { RestoreReport } from './restore-report.ts';
@@ -45,7 +45,7 @@ async function isReadable(place: Place, { runId, tenantId }: NonNullable<Soundne
     import('@switchyard/local-servers'),
   ]);
   const passwords = passwordsOf(place);
-  const nats = servers.guarded('nats', urlOf(place, 'nats'), passwords);
+  const nats = privateServer(place, 'nats', urlOf(place, 'nats'));
   const access = servers.busAccess('operator', nats, await servers.loadBusKeys(passwords), PERSON);
   const log = createLogger({ app: 'restore', level: 'silent' });
   const bus = await connectBus({ ...access, log, signal: AbortSignal.timeout(READ_LIMIT_MS) });

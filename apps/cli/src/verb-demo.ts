@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Bus, connectBus } from '@switchyard/bus';
 import { listAgents, OPERATOR_USER_PREFIX, type SystemEvent, type SystemFact, xmppStatus } from '@switchyard/contracts';
-import { busAccess, guarded, loadBusKeys } from '@switchyard/local-servers';
+import { busAccess, loadBusKeys } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { ulid } from 'ulid';
 import { eventText, type StreamEvent } from './event-line.ts';
 import { followFile } from './follow-file.ts';
-import { passwordsOf } from './logins.ts';
+import { passwordsOf, privateServer } from './logins.ts';
 import { readStatus, runningSupervisor } from './records.ts';
 import { listeningLines, startSecondOrganisation, type SecondOrganisation } from './second-organisation.ts';
 import { ensureStack, stopStack } from './stack.ts';
@@ -74,7 +74,7 @@ async function federation(context: VerbContext, task: string, leave: AbortSignal
     const serverUrl = urlOf('prosody');
     if (serverUrl === undefined) throw ownAccounts();
     const passwords = passwordsOf(place);
-    const nats = guarded('nats', urlOf('nats') ?? '', passwords);
+    const nats = privateServer(place, 'nats', urlOf('nats') ?? '');
     const keys = await loadBusKeys(passwords);
     here = await connectBus({ ...busAccess('operator', nats, keys, PERSON), log: silent() });
     watcher = await connectBus({ ...busAccess('watcher', nats, keys, PERSON), log: silent() });

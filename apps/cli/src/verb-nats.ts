@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { listOption, textOption } from './arguments.ts';
-import { passwordsOf } from './logins.ts';
+import { passwordsOf, privateServer } from './logins.ts';
 import type { Place } from './place.ts';
 import { readStatus } from './records.ts';
 import { EXIT, UserError } from './user-error.ts';
@@ -34,14 +34,19 @@ export function personOf(given: string | undefined, account: string): string {
 }
 
 /** A context of the stock client: what it reads in `nats/context/<name>.json`. */
-export function contextFile(login: string, url: string): Record<string, string> {
+export function contextFile(
+  login: string,
+  url: string,
+  tls?: { readonly ca: string; readonly cert: string; readonly key: string },
+): Record<string, string> {
   const { host, username, password } = new URL(url);
   return {
     description: `Switchyard on this machine, as ${login}`,
-    url: `nats://${host}`,
+    url: `${tls ? 'tls' : 'nats'}://${host}`,
     user: username,
     password,
     inbox_prefix: `_INBOX.${login}`,
+    ...tls,
   };
 }
 
@@ -57,7 +62,8 @@ async function context({ place, values, environment, print }: VerbContext): Prom
   const name = `switchyard-${login}`;
   const file = join(folder, 'nats', 'context', `${name}.json`);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const content = contextFile(login, asLogin(natsUrl(place), login, password));
+  const url = natsUrl(place);
+  const content = contextFile(login, asLogin(url, login, password), privateServer(place, 'nats', url).tlsFor?.(login));
   writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
   chmodSync(file, 0o600);
   print(`Written: ${file}`);
@@ -94,7 +100,7 @@ async function ask({ place, positionals, values, print }: VerbContext): Promise<
   const passwords = passwordsOf(place);
   const access = servers.busAccess(
     'operator',
-    servers.guarded('nats', url, passwords),
+    privateServer(place, 'nats', url),
     await servers.loadBusKeys(passwords),
     person,
   );

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import { followFile } from './follow-file.ts';
-import { natsUrlFile } from './logins.ts';
-import { logFile } from './place.ts';
+import { certificatesOf, natsUrlFile } from './logins.ts';
+import { logFile, type Place } from './place.ts';
 import { portOwner } from './port-owner.ts';
 import { readStatus, runningSupervisor } from './records.ts';
 import { stopSecondOrganisation } from './second-record.ts';
@@ -12,9 +12,9 @@ import { progressListener, stackEnvironment, type VerbContext } from './verb.ts'
 
 const PROBE_LIMIT_MS = 2_000;
 
-/** A URL without its password. */
+/** A URL without its password, and without the paths of certificates. */
 export function withoutPassword(url: string): string {
-  return url.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/, '$1:***@');
+  return url.replace(/^([a-z]+:\/\/[^:@/]*):[^@/]*@/, '$1:***@').replace(/\?sslmode=.*$/, '?sslmode=verify-full');
 }
 
 /** Waits until somebody asks to stop (true), or the stack is gone (false). */
@@ -105,6 +105,15 @@ export function badChecks(body: unknown): string[] {
   });
 }
 
+/** What the stock client is told where the bus lets in nobody without a certificate. */
+function watcherTls(place: Place, processes: readonly { name: string; url: string }[]): string {
+  const nats = processes.find(({ name }) => name === 'nats');
+  if (!nats?.url.startsWith('tls:')) return '';
+  const { ca, cert, key } = certificatesOf(place).of('watcher');
+  const [caFile, certFile, keyFile] = [ca, cert, key].map((file) => relative(process.cwd(), file));
+  return ` --tlsca ${caFile} --tlscert ${certFile} --tlskey ${keyFile}`;
+}
+
 /** `status`: every process, and whether it is ready. */
 export async function status({ place, values, print, paint }: VerbContext): Promise<number> {
   const file = readStatus(place);
@@ -136,7 +145,7 @@ export async function status({ place, values, print, paint }: VerbContext): Prom
   const watching = natsUrlFile(place, 'watcher');
   if (existsSync(watching))
     print(
-      `Watch: nats --server "$(cat ${relative(process.cwd(), watching)})" --inbox-prefix _INBOX.watcher sub 'run.>'; or ./switchyard nats context`,
+      `Watch: nats --server "$(cat ${relative(process.cwd(), watching)})"${watcherTls(place, rows)} --inbox-prefix _INBOX.watcher sub 'run.>'; or ./switchyard nats context`,
     );
   const gateway = rows.find((row) => row.name === 'gateway');
   if (!gateway)

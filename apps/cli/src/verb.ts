@@ -62,5 +62,9 @@ export function progressListener({ remark }: Pick<VerbContext, 'remark'>): Stack
 /** The environment with what options of this call say instead. */
 export function stackEnvironment({ environment, values }: Pick<VerbContext, 'environment' | 'values'>): Environment {
   const replicas = textOption(values, 'replicas');
-  return replicas ? { ...environment, SWITCHYARD_REPLICAS: replicas } : environment;
+  return {
+    ...environment,
+    ...(replicas ? { SWITCHYARD_REPLICAS: replicas } : {}),
+    ...(values['tls'] === true ? { SWITCHYARD_TLS: 'true' } : {}),
+  };
 }

@@ -81,12 +81,12 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
     },
     async start() {
       const telemetry = await startTelemetry(config.telemetry);
-      const { natsUrl, busTrust: trust } = config;
+      const { natsUrl, natsTls: tls, busTrust: trust } = config;
       const busLog = partOf(log, 'bus');
       const httpLog = partOf(log, 'http');
       const streamsLog = partOf(log, 'streams');
       const metrics = createMetrics('gateway');
-      const bus = overrides.bus ?? (await connectBus({ url: natsUrl, trust, app: 'gateway', log: busLog, metrics }));
+      const bus = overrides.bus ?? (await connectBus({ url: natsUrl, tls, trust, app: 'gateway', log: busLog, metrics }));
       const patience = new Patience({ ...config.absence, clock });
       /** What clients ask for; what this process does by itself goes by `bus`. */
       const patientBus = patience.over(bus);
@@ -103,6 +103,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const rateLimit = createRateLimit({
         perMinute: config.rateLimitPerMinute,
         redisUrl: config.redisUrl,
+        redisTls: config.redisTls,
         log: httpLog,
       });
       const slots = new StreamSlots(config.streams);

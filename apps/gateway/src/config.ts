@@ -1,4 +1,14 @@
-import { busTrust, busVariables, flag, integer, list, LOG_VARIABLES, OPS_VARIABLES } from '@switchyard/platform';
+import {
+  busTrust,
+  busVariables,
+  flag,
+  integer,
+  list,
+  LOG_VARIABLES,
+  OPS_VARIABLES,
+  tlsFilesOf,
+  tlsVariables,
+} from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyard/safe-fetch';
 import { isIP } from 'node:net';
 import { z } from 'zod';
@@ -15,6 +25,7 @@ export const Config = z
   .object({
     ...busVariables,
     REDIS_URL: optional.describe('Redis for the rate limit; unset: each replica counts alone'),
+    ...tlsVariables('REDIS'),
     GATEWAY_HOST: z.string().min(1).default('0.0.0.0').describe('Address to listen on'),
     GATEWAY_PORT: integer(0, 65_535, 8_000).describe('Port to listen on; 0: any free one'),
     OPS_TOKEN: OPS_VARIABLES.OPS_TOKEN,
@@ -134,8 +145,10 @@ export const Config = z
   })
   .transform((env, context) => ({
     natsUrl: env.NATS_URL,
+    natsTls: tlsFilesOf('NATS', env, context),
     busTrust: busTrust(env, context),
     redisUrl: env.REDIS_URL,
+    redisTls: tlsFilesOf('REDIS', env, context),
     http: { host: env.GATEWAY_HOST, port: env.GATEWAY_PORT, corsOrigins: env.CORS_ORIGINS },
     allowedHosts: [env.GATEWAY_HOST, ...env.ALLOWED_HOSTS].filter((name) => isIP(name) === 0),
     /** Names are checked: always where an identity is believed, elsewhere where names are given. */

@@ -1,5 +1,5 @@
 import { AppError } from '@switchyard/contracts';
-import type { Logger } from '@switchyard/platform';
+import { type Logger, type TlsFiles, tlsOptions } from '@switchyard/platform';
 import { Redis } from 'ioredis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import { RateSlices, type Slice } from './rate-slices.ts';
@@ -23,12 +23,17 @@ export interface RateLimit {
 const WINDOW_S = 60;
 const REDIS_TIMEOUT_MS = 500;
 
-export function createRateLimit(options: { perMinute: number; redisUrl: string | undefined; log: Logger }): RateLimit {
-  const { perMinute, redisUrl, log } = options;
+export function createRateLimit(options: {
+  perMinute: number;
+  redisUrl: string | undefined;
+  redisTls?: TlsFiles | undefined;
+  log: Logger;
+}): RateLimit {
+  const { perMinute, redisUrl, redisTls, log } = options;
   if (perMinute === 0) return { take: () => Promise.resolve(), shared: () => undefined, close: () => undefined };
 
   const alone = new RateLimiterMemory({ points: perMinute, duration: WINDOW_S });
-  const redis = redisUrl === undefined ? undefined : connect(redisUrl, log);
+  const redis = redisUrl === undefined ? undefined : connect(redisUrl, redisTls, log);
   const limiter =
     redis === undefined
       ? alone
@@ -62,8 +67,9 @@ export function createRateLimit(options: { perMinute: number; redisUrl: string |
   };
 }
 
-function connect(url: string, log: Logger): Redis {
+function connect(url: string, tls: TlsFiles | undefined, log: Logger): Redis {
   const redis = new Redis(url, {
+    ...(tls ? { tls: tlsOptions(tls, (why) => log.warn({ why }, 'the TLS files of Redis cannot be used')) } : {}),
     commandTimeout: REDIS_TIMEOUT_MS,
     connectTimeout: 2_000,
     disconnectTimeout: 100, // ioredis waits for this, also for a connection that was lost before

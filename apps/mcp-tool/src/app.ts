@@ -71,10 +71,10 @@ const NO_REGISTRATIONS: Registrations = {
 export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides = {}): Service {
   return createService('mcp-tool', config, overrides, async ({ bus, log: base, metrics, health, lifecycle }) => {
     const [log, effectsLog] = [partOf(base, 'tools'), partOf(base, 'effects')];
-    const { url, poolSize } = config.database;
+    const { url, tls, poolSize } = config.database;
     const opened = overrides.store
       ? undefined
-      : openStore({ url, app: 'mcp-tool', maxConnections: poolSize, log: partOf(base, 'store') });
+      : openStore({ url, tls, app: 'mcp-tool', maxConnections: poolSize, log: partOf(base, 'store') });
     const store = overrides.store ?? opened!;
     if (opened) lifecycle.onStop('store', () => opened.close());
     health.register('postgres', () => store.ping().then(() => ({ ok: true })));
@@ -125,7 +125,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     });
     const authorisations = overrides.authorisations ?? own;
     const policyOf = (tenantId: string) => files.policyOf(tenantId);
-    const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, log);
+    const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, config.redisTls, log);
     if (redis) lifecycle.onStop('redis', () => redis.disconnect());
     const shared = redis && new SharedManifests({ redis, ttlMs: KEPT_MS, log });
     const toolbox = new Toolbox({ catalog, authorisations, policyOf, shared, log, metrics });

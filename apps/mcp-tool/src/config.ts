@@ -1,4 +1,14 @@
-import { busTrust, busVariables, integer, list, LOG_VARIABLES, OPS_VARIABLES, opsAccessOf } from '@switchyard/platform';
+import {
+  busTrust,
+  busVariables,
+  integer,
+  list,
+  LOG_VARIABLES,
+  OPS_VARIABLES,
+  opsAccessOf,
+  tlsFilesOf,
+  tlsVariables,
+} from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { KeyRingText } from './vault.ts';
@@ -19,12 +29,14 @@ export const Config = z
       .min(1)
       .describe('PostgreSQL with the role switchyard_mcp_tool')
       .meta({ alias: 'SUPABASE_DATABASE_URL' }),
+    ...tlsVariables('DATABASE'),
     DATABASE_POOL_SIZE: integer(1, 100, 5).describe('Most connections to PostgreSQL'),
     REDIS_URL: z
       .string()
       .min(1)
       .optional()
       .describe('Redis that keeps for all replicas what users may list; unset: each keeps its own'),
+    ...tlsVariables('REDIS'),
     OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
     ...OPS_VARIABLES,
     ...LOG_VARIABLES,
@@ -84,9 +96,15 @@ export const Config = z
   .meta({ prefixes: [SECRET_PREFIX] })
   .transform((env, context) => ({
     natsUrl: env.NATS_URL,
+    natsTls: tlsFilesOf('NATS', env, context),
     busTrust: busTrust(env, context),
-    database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
+    database: {
+      url: env.DATABASE_URL,
+      tls: tlsFilesOf('DATABASE', env, context),
+      poolSize: env.DATABASE_POOL_SIZE,
+    },
     redisUrl: env.REDIS_URL,
+    redisTls: tlsFilesOf('REDIS', env, context),
     opsPort: env.OPS_PORT,
     ops: opsAccessOf(env),
     logLevel: env.LOG_LEVEL,

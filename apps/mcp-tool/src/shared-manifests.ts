@@ -1,4 +1,4 @@
-import type { Logger } from '@switchyard/platform';
+import { type Logger, type TlsFiles, tlsOptions } from '@switchyard/platform';
 import { Redis } from 'ioredis';
 import type { Tool } from './tool.ts';
 
@@ -120,8 +120,9 @@ export function readManifest(text: string, all: readonly Tool[]): { until: numbe
 }
 
 /** A connection that never makes anybody wait: what cannot be sent now fails now. */
-export function connectRedis(url: string, log: Logger): Redis {
+export function connectRedis(url: string, tls: TlsFiles | undefined, log: Logger): Redis {
   const redis = new Redis(url, {
+    ...(tls ? { tls: tlsOptions(tls, (why) => log.warn({ why }, 'the TLS files of Redis cannot be used')) } : {}),
     commandTimeout: 500,
     connectTimeout: 2_000,
     disconnectTimeout: 100, // ioredis waits for this, also for a connection that was lost before

@@ -56,11 +56,12 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   const { bus, log: base, metrics, health, lifecycle } = parts;
   const log = partOf(base, 'runs');
   const clock = overrides.clock ?? systemClock;
-  const { url, poolSize } = config.database;
+  const { url, tls, poolSize } = config.database;
   const store =
     overrides.store ??
     openStore({
       url,
+      tls,
       app: 'orchestrator',
       maxConnections: poolSize,
       statementTimeoutMs: STATEMENT_TIMEOUT_MS,

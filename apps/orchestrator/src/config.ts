@@ -8,6 +8,8 @@ import {
   LOG_VARIABLES,
   OPS_VARIABLES,
   opsAccessOf,
+  tlsFilesOf,
+  tlsVariables,
 } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
@@ -52,6 +54,7 @@ export const Config = z
       .min(1)
       .describe('PostgreSQL with the role switchyard_orchestrator')
       .meta({ alias: 'SUPABASE_DATABASE_URL' }),
+    ...tlsVariables('DATABASE'),
     DATABASE_POOL_SIZE: integer(1, 100, 10).describe('Most connections to PostgreSQL'),
     OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
     ...OPS_VARIABLES,
@@ -95,6 +98,7 @@ export const Config = z
       'How long a question to a person stays open',
     ),
     REDIS_URL: optional.describe('Redis that keeps the counts of the day; needed where a limit by day is set'),
+    ...tlsVariables('REDIS'),
     USER_DAILY_TOKENS: limit(z.coerce.number().int()).describe('Tokens of one user in a day (UTC); unset: no limit'),
     USER_DAILY_USD: limit(z.coerce.number()).describe('USD of one user in a day; unset: no limit'),
     TENANT_DAILY_TOKENS: limit(z.coerce.number().int()).describe('Tokens of one tenant in a day; unset: no limit'),
@@ -153,8 +157,13 @@ export const Config = z
   })
   .transform((env, context) => ({
     natsUrl: env.NATS_URL,
+    natsTls: tlsFilesOf('NATS', env, context),
     busTrust: busTrust(env, context),
-    database: { url: env.DATABASE_URL, poolSize: env.DATABASE_POOL_SIZE },
+    database: {
+      url: env.DATABASE_URL,
+      tls: tlsFilesOf('DATABASE', env, context),
+      poolSize: env.DATABASE_POOL_SIZE,
+    },
     opsPort: env.OPS_PORT,
     ops: opsAccessOf(env),
     logLevel: env.LOG_LEVEL,
@@ -199,6 +208,7 @@ export const Config = z
         env.REDIS_URL !== undefined && hasDailyLimits(env)
           ? {
               redisUrl: env.REDIS_URL,
+              redisTls: tlsFilesOf('REDIS', env, context),
               limits: {
                 user: { tokens: env.USER_DAILY_TOKENS ?? null, usd: env.USER_DAILY_USD ?? null },
                 tenant: { tokens: env.TENANT_DAILY_TOKENS ?? null, usd: env.TENANT_DAILY_USD ?? null },

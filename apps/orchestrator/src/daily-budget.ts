@@ -1,5 +1,5 @@
 import { AppError, type BudgetView, type Principal } from '@switchyard/contracts';
-import type { Clock, Logger } from '@switchyard/platform';
+import { type Clock, type Logger, type TlsFiles, tlsOptions } from '@switchyard/platform';
 import type { Exceeded } from '@switchyard/run';
 import { Redis } from 'ioredis';
 import { type DailyLimits, type Limits, limitsOf, type Override } from './daily-limits.ts';
@@ -68,6 +68,7 @@ interface UserUsage {
 
 export interface DailyBudgetParts {
   readonly redisUrl: string;
+  readonly redisTls?: TlsFiles | undefined;
   readonly limits: DailyLimits;
   readonly byTenant: Readonly<Record<string, Override>>;
   readonly failOpen: boolean;
@@ -90,7 +91,7 @@ export class RedisDailyBudget implements DailyBudget {
 
   constructor(private readonly parts: DailyBudgetParts) {
     this.failOpen = parts.failOpen;
-    this.#redis = connect(parts.redisUrl, parts.log);
+    this.#redis = connect(parts.redisUrl, parts.redisTls, parts.log);
   }
 
   limits(tenantId: string): DailyLimits | undefined {
@@ -211,8 +212,9 @@ function exceededFrom([scope, kind, limit, used]: string[]): Exceeded {
   return { scope: scope as 'user' | 'tenant', kind: kind as 'tokens' | 'usd', limit: unit(limit), used: unit(used) };
 }
 
-function connect(url: string, log: Logger): Redis {
+function connect(url: string, tls: TlsFiles | undefined, log: Logger): Redis {
   const redis = new Redis(url, {
+    ...(tls ? { tls: tlsOptions(tls, (why) => log.warn({ why }, 'the TLS files of Redis cannot be used')) } : {}),
     commandTimeout: REDIS_TIMEOUT_MS,
     connectTimeout: 2_000,
     disconnectTimeout: 100, // ioredis waits for this, also for a connection that was lost before

@@ -1,5 +1,5 @@
 import { type DoctorGroup, type Finding, found, toCheck } from '@switchyard/contracts';
-import { busVariables, parseConfig } from '@switchyard/platform';
+import { busVariables, parseConfig, tlsFilesOf, tlsVariables } from '@switchyard/platform';
 import {
   createSafeFetch,
   mappedJid,
@@ -19,7 +19,9 @@ import * as redis from './doctor-redis.ts';
 
 const MODEL_LIMIT_MS = 30_000;
 const MAX_ANSWER_BYTES = 1_048_576;
-const Variables = z.object({
+const Settings = z.object({
+  ...tlsVariables('NATS'),
+  ...tlsVariables('REDIS'),
   DOCTOR_LIMIT_MS: z.coerce.number().positive().default(5_000),
   REDIS_URL: z.string().optional(),
   NATS_URL: z.string().optional(),
@@ -30,6 +32,11 @@ const Variables = z.object({
   EGRESS_ALLOW_HOSTS: z.string().default(''),
   ...SERVICE_MAP_VARIABLES,
 });
+const Variables = Settings.transform((env, context) => ({
+  ...env,
+  natsTls: tlsFilesOf('NATS', env, context),
+  redisTls: tlsFilesOf('REDIS', env, context),
+}));
 type Variables = z.output<typeof Variables>;
 
 async function tell(number: number, group: DoctorGroup, name: string, find: () => Promise<Finding> | Finding) {
@@ -55,12 +62,12 @@ if (!parsed.ok) {
 // A connection that is still being tried keeps nobody waiting.
 process.stdout.write('', () => process.exit());
 
-async function redisChecks({ REDIS_URL: url, DOCTOR_LIMIT_MS: limitMs }: Variables): Promise<void> {
+async function redisChecks({ REDIS_URL: url, DOCTOR_LIMIT_MS: limitMs, redisTls }: Variables): Promise<void> {
   if (url === undefined) {
     await tell(32, 'redis', 'Redis', () => found.skipped('REDIS_URL is not set: limits by day are off.'));
     return;
   }
-  const looking = redis.probeRedis(url, limitMs);
+  const looking = redis.probeRedis(url, limitMs, redisTls);
   const reached = await tell(32, 'redis', 'Redis', async () => redis.judgeReached(await looking, limitMs));
   await tell(40, 'redis', 'keys in Redis', async () =>
     reached.status === 'fail' ? found.notReached('check 32 failed.') : redis.judgeKeeping(await looking),
@@ -79,8 +86,9 @@ async function modelChecks(variables: Variables): Promise<void> {
   };
   if (key === undefined)
     return unasked(found.skipped('OPENAI_API_KEY is not set, and the development model does not run.'));
-  const { NATS_URL: nats, BUS_KEYS: keys, DOCTOR_LIMIT_MS: limitMs } = variables;
-  const way = jid === undefined || nats === undefined ? undefined : await wayOverXmpp(nats, keys ?? 'open', limitMs);
+  const { NATS_URL: nats, BUS_KEYS: keys, DOCTOR_LIMIT_MS: limitMs, natsTls } = variables;
+  const way =
+    jid === undefined || nats === undefined ? undefined : await wayOverXmpp(nats, keys ?? 'open', limitMs, natsTls);
   const none = jid !== undefined && !way ? judgeWay(undefined, host, jid) : undefined;
   if (none) return unasked(none);
   const at = { base, key, model: name };

@@ -1,6 +1,6 @@
 import { type BusTrust, connectBus } from '@switchyard/bus';
 import { type Finding, found } from '@switchyard/contracts';
-import { createLogger, linkAbort } from '@switchyard/platform';
+import { createLogger, linkAbort, type TlsFiles } from '@switchyard/platform';
 import { type Carrier, carryOverXmpp } from '@switchyard/safe-fetch';
 import type { ModelSeen } from './doctor-model.ts';
 
@@ -12,11 +12,16 @@ interface WayOverXmpp {
 }
 
 /** `url`: of NATS, with the login of the orchestrator; `trust`: its keys. Undefined where NATS lets nobody in within the limit. */
-export async function wayOverXmpp(url: string, trust: BusTrust, limitMs: number): Promise<WayOverXmpp | undefined> {
+export async function wayOverXmpp(
+  url: string,
+  trust: BusTrust,
+  limitMs: number,
+  tls?: TlsFiles,
+): Promise<WayOverXmpp | undefined> {
   const limit = linkAbort([], limitMs);
   try {
     const log = createLogger({ app: 'doctor', level: 'silent' });
-    const bus = await connectBus({ url, trust, app: 'orchestrator', log, signal: limit.signal });
+    const bus = await connectBus({ url, tls, trust, app: 'orchestrator', log, signal: limit.signal });
     return { overXmpp: carryOverXmpp(bus), close: () => bus.close() };
   } catch {
     return undefined;

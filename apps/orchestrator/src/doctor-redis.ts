@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Finding, found } from '@switchyard/contracts';
+import { type TlsFiles, tlsOptions } from '@switchyard/platform';
 import { Redis } from 'ioredis';
 
 /* Checks 32 and 40: Redis, which keeps the counts of the day and of the rate limit. The judges are pure. */
@@ -21,10 +22,11 @@ interface RedisSeen {
 const NO_URL = 'what is no URL';
 
 /** Writes one key of its own, which ends by itself, and deletes it again. */
-export async function probeRedis(url: string, limitMs: number): Promise<RedisSeen> {
+export async function probeRedis(url: string, limitMs: number, tls?: TlsFiles): Promise<RedisSeen> {
   if (!URL.canParse(url)) return { server: NO_URL, refused: NO_URL };
   const server = new URL(url).host;
   const redis = new Redis(url, {
+    ...(tls ? { tls: tlsOptions(tls) } : {}),
     lazyConnect: true,
     connectTimeout: limitMs,
     commandTimeout: limitMs,

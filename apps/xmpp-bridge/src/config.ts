@@ -1,6 +1,7 @@
 import {
   busTrust,
   busVariables,
+  tlsFilesOf,
   describeConfig,
   flag,
   integer,
@@ -115,6 +116,7 @@ const Rules = withRules(Variables).meta({ prefixes: ['AZTM_', 'XMPP_'] });
 
 export const Config = Rules.transform((env, context) => ({
   natsUrl: env.NATS_URL,
+  natsTls: tlsFilesOf('NATS', env, context),
   busTrust: busTrust(env, context),
   opsPort: env.OPS_PORT === 'off' ? null : env.OPS_PORT,
   ops: opsAccessOf(env),

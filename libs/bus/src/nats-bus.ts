@@ -9,7 +9,7 @@ import {
   type SystemEvent,
   type SystemFact,
 } from '@switchyard/contracts';
-import type { Logger, Metrics } from '@switchyard/platform';
+import type { Logger, Metrics, TlsFiles } from '@switchyard/platform';
 import { type JetStreamClient, nuid } from 'nats';
 import { Answerer } from './answerer.ts';
 import { Asker } from './asker.ts';
@@ -50,6 +50,8 @@ export interface ConnectOptions {
   readonly trust: BusTrust;
   /** Where `app` is `operator`: who it is. */
   readonly person?: string;
+  /** Set: TLS, with a certificate of its own where one is named. */
+  readonly tls?: TlsFiles | undefined;
   readonly metrics?: Metrics;
   /** Names this process in the facts it publishes outside runs; default: one of its own. */
   readonly instance?: string;

@@ -1,5 +1,5 @@
 import { AppError } from '@switchyard/contracts';
-import { backoffMs, type Logger, sleep } from '@switchyard/platform';
+import { backoffMs, type Logger, sleep, type TlsFiles, tlsOptions, tlsRefusal } from '@switchyard/platform';
 import { connect, Events, headers as natsHeaders, type Msg, type NatsConnection, NatsError, nuid } from 'nats';
 import type { Wire, WireMessage, WireSubscription } from './wire.ts';
 
@@ -12,6 +12,7 @@ import type { Wire, WireMessage, WireSubscription } from './wire.ts';
  * K4 Nothing that a subscriber throws reaches the client library: it would stop reading, without a word.
  * K5 A message that the server does not permit is known as such at once, by name.
  * K6 A subscription outlives the link: where it breaks while one is being made, that is waited for, and no error.
+ * K7 Each connection that is made uses the certificate that the files hold then; one that stands keeps its own.
  */
 
 const PING_MS = 2_000;
@@ -26,6 +27,8 @@ interface Opening {
   readonly url: string;
   readonly app: string;
   readonly log: Logger;
+  /** Set: no connection without TLS. K7 */
+  readonly tls?: TlsFiles | undefined;
   /** K2, but for as long as somebody wants it. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -53,8 +56,11 @@ export class NatsWire implements Wire {
     void this.#watch();
   }
 
-  static async open({ url, app, log, signal }: Opening): Promise<NatsWire> {
-    const { server, user, pass, token, tls } = parseUrl(url);
+  static async open({ url, app, log, tls: files, signal }: Opening): Promise<NatsWire> {
+    const { server, user, pass, token, tls: asked } = parseUrl(url);
+    const tls = files
+      ? tlsOptions(files, (why) => log.error({ why }, 'the TLS files cannot be used; those of before go on'))
+      : asked && {};
     const masked = server.map((one) => `nats://${one}`).join(',');
     for (let failures = 1; ; failures += 1) {
       try {
@@ -63,7 +69,7 @@ export class NatsWire implements Wire {
           name: app,
           ...(user === undefined ? {} : { user, pass }),
           ...(token === undefined ? {} : { token }),
-          ...(tls ? { tls: {} } : {}),
+          ...(tls ? { tls } : {}),
           inboxPrefix: `_INBOX.${app}`,
           maxReconnectAttempts: -1,
           // Without it two refused logins in a row, as while passwords are changed, end the connection for ever.
@@ -77,7 +83,10 @@ export class NatsWire implements Wire {
         return new NatsWire(await unlessAborted(connecting, signal), masked, app, log);
       } catch (error) {
         const code = error instanceof NatsError ? error.code : undefined;
-        if (failures % LOG_EVERY === 1) log.warn({ url: masked, code, failures }, 'the message bus is not there yet');
+        if (failures % LOG_EVERY === 1) {
+          const why = tlsRefusal(error);
+          log.warn({ url: masked, code, failures, ...(why ? { why } : {}) }, 'the message bus is not there yet');
+        }
         if (!signal?.aborted)
           await sleep(100 + backoffMs(failures, { baseMs: 100, maxMs: 1_000 }), signal).catch(() => undefined);
         signal?.throwIfAborted();

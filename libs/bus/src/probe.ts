@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { type AppName, APPS } from '@switchyard/contracts';
+import { type TlsFiles, tlsOptions } from '@switchyard/platform';
 import { connect, ErrorCode, Events, type NatsConnection, NatsError } from 'nats';
 import { parseUrl } from './nats-wire.ts';
 import { type Trial, trialsOf } from './permission-trials.ts';
@@ -36,13 +37,14 @@ export interface BusSeen extends Partial<Looked> {
 
 export interface ProbeOptions {
   readonly url: string;
+  readonly tls?: TlsFiles | undefined;
   /** Whose contracts the login has to fulfil; default: the app that the login is named after. */
   readonly app?: AppName;
   /** For each question. */
   readonly limitMs: number;
 }
 
-export async function probeBus({ url, app: asked, limitMs }: ProbeOptions): Promise<BusSeen> {
+export async function probeBus({ url, tls: files, app: asked, limitMs }: ProbeOptions): Promise<BusSeen> {
   const parsed = parsedUrl(url);
   if (!parsed) return { app: asked, server: 'what is no URL', refused: NO_URL };
   const { server: servers, user, pass, token, tls } = parsed;
@@ -55,7 +57,7 @@ export async function probeBus({ url, app: asked, limitMs }: ProbeOptions): Prom
       name: 'switchyard-doctor',
       ...(user === undefined ? {} : { user, pass }),
       ...(token === undefined ? {} : { token }),
-      ...(tls ? { tls: {} } : {}),
+      ...(files ? { tls: tlsOptions(files) } : tls ? { tls: {} } : {}),
       ...(app === undefined ? {} : { inboxPrefix: `_INBOX.${app}` }),
       reconnect: false,
       timeout: limitMs,

@@ -12,6 +12,7 @@ import {
   partOf,
   startOpsServer,
   startTelemetry,
+  type TlsFiles,
 } from '@switchyard/platform';
 import type { Bus } from './bus.ts';
 import type { BusTrust } from './callers.ts';
@@ -20,6 +21,7 @@ import { connectBus } from './nats-bus.ts';
 /** The part of a service's configuration that every service on the bus has. */
 export interface ServiceConfig {
   readonly natsUrl: string;
+  readonly natsTls?: TlsFiles | undefined;
   readonly busTrust: BusTrust;
   /** null: no port for operations is opened. */
   readonly opsPort: number | null;
@@ -110,6 +112,7 @@ export function createService(
       overrides.bus ??
       (await connectBus({
         url: config.natsUrl,
+        tls: config.natsTls,
         trust: config.busTrust,
         app,
         log: partOf(log, 'bus'),

@@ -1,4 +1,18 @@
-import { connect } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+
+interface TalkTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+function opened(port: number, tls: TalkTls | undefined): Socket {
+  if (!tls) return connect({ port, host: '127.0.0.1' });
+  const [ca, cert, key] = [tls.ca, tls.cert, tls.key].map((file) => readFileSync(file));
+  return connectTls({ port, host: '127.0.0.1', ca, cert, key });
+}
 
 /**
  * Readiness by a short talk: connects to a loopback port, sends `say` (if any), and is true as soon as what came
@@ -6,10 +20,10 @@ import { connect } from 'node:net';
  */
 export function hears(
   port: number,
-  { say, hear, limitMs = 1_000 }: { say?: string; hear: string; limitMs?: number },
+  { say, hear, limitMs = 1_000, tls }: { say?: string; hear: string; limitMs?: number; tls?: TalkTls | undefined },
 ): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1' });
+    const socket = opened(port, tls);
     let heard = '';
     const finish = (answer: boolean): void => {
       socket.destroy();
@@ -18,7 +32,7 @@ export function hears(
     socket.setTimeout(limitMs, () => finish(false));
     socket.once('error', () => finish(false));
     socket.once('close', () => finish(false));
-    socket.once('connect', () => say && socket.write(say));
+    socket.once(tls ? 'secureConnect' : 'connect', () => say && socket.write(say));
     socket.on('data', (chunk) => {
       heard = (heard + chunk.toString('latin1')).slice(-16_384);
       if (heard.includes(hear)) finish(true);

@@ -69,8 +69,16 @@ export type { GuardedLocalServer, GuardedOptions, LocalServer, ServerOptions } f
 export { type NatsOptions, startNats } from './nats.ts';
 export { freePort, isPortFree } from './ports.ts';
 export { ensureLogins, type PostgresOptions, startPostgres } from './postgres.ts';
+export { tlsQuery } from './postgres-tls.ts';
 export { logTail, type ProcessOptions, processStartTime, ServerProcess } from './process.ts';
 export { prosodyConfig, type ProsodyOptions, type ProsodyServer, startProsody } from './prosody.ts';
 export { startRedis } from './redis.ts';
+export {
+  type CertificateFiles,
+  issueCertificates,
+  newAuthority,
+  type StackCertificates,
+  stackCertificates,
+} from './stack-certificates.ts';
 export { type Servers, startServers, type StartServersOptions } from './servers.ts';
 export { NEWEST_NATS_VERSION, newestNatsServer } from './newest-nats.ts';

@@ -4,6 +4,7 @@ import { SERVERS, type ServerName } from '../binaries.mjs';
 import { type Guarded, Passwords } from './access/index.ts';
 import { freePort } from './ports.ts';
 import type { ServerProcess } from './process.ts';
+import type { StackCertificates } from './stack-certificates.ts';
 
 /** A private server that runs: loopback only, its data in a folder of its own. */
 export interface LocalServer {
@@ -38,6 +39,8 @@ export interface ServerOptions {
 export interface GuardedOptions extends ServerOptions {
   /** The passwords of its logins. Default: its own, kept in its folder. */
   readonly passwords?: Passwords;
+  /** Set: TLS alone, and nobody is answered who shows no certificate of this authority. */
+  readonly tls?: StackCertificates | undefined;
 }
 
 export const READY_LIMIT_MS = 30_000;

@@ -42,6 +42,13 @@ max_payload: 1MB
 ${extra}`;
 }
 
+function tlsBlock(tls: GuardedOptions['tls']): string {
+  if (!tls) return '';
+  const { ca, cert, key } = tls.server;
+  const [caFile, certFile, keyFile] = [ca, cert, key].map((file) => JSON.stringify(file));
+  return `tls { ca_file: ${caFile}, cert_file: ${certFile}, key_file: ${keyFile}, verify: true, timeout: 5 }`;
+}
+
 /** Starts a private nats-server with JetStream. Throws with the tail of its log where it does not come up. */
 export async function startNats(options: NatsOptions): Promise<GuardedLocalServer> {
   const command = options.binary ?? binaryOf('nats');
@@ -53,7 +60,7 @@ export async function startNats(options: NatsOptions): Promise<GuardedLocalServe
   const passwords = passwordsOf(options);
   const watchers = options.watchers ?? {};
   const logins = isOpen ? '' : natsAuthorization(passwords, await watcherLogins(watchers));
-  const extra = [logins, options.config ?? ''].join('\n');
+  const extra = [logins, tlsBlock(options.tls), options.config ?? ''].join('\n');
   const { port, process } = await startOnPort(
     options,
     (on) => {
@@ -63,12 +70,13 @@ export async function startNats(options: NatsOptions): Promise<GuardedLocalServe
     },
     (on) => hears(on, { hear: '"jetstream":true' }),
   );
-  const address = `nats://127.0.0.1:${port}`;
+  const address = `${options.tls ? 'tls' : 'nats'}://127.0.0.1:${port}`;
   const { urlFor } = guarded('nats', address, passwords, Object.keys(watchers));
   return {
     name: 'nats',
     url: isOpen ? address : urlFor(ADMIN),
     urlFor: isOpen ? () => address : urlFor,
+    ...(options.tls ? { tlsFor: options.tls.of } : {}),
     port,
     pid: process.pid,
     dir,

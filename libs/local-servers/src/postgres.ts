@@ -4,7 +4,15 @@ import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type Account, accountFor, ownedFolder } from './account.ts';
-import { type DatabaseLogin, DATABASE_SESSIONS, databaseLogins, guarded, loginStatements } from './access/index.ts';
+import { databaseTls, tlsQuery } from './postgres-tls.ts';
+import {
+  ADMIN,
+  type DatabaseLogin,
+  DATABASE_SESSIONS,
+  databaseLogins,
+  guarded,
+  loginStatements,
+} from './access/index.ts';
 import {
   binaryOf,
   type GuardedLocalServer,
@@ -98,7 +106,11 @@ export async function startPostgres(options: PostgresOptions): Promise<GuardedLo
   const password = await ensureCluster(bin, dir, account);
   const data = join(dir, 'data');
   mkdirSync(data, { recursive: true });
-  const urlOf = (port: number) => (name: string) => `postgresql://${USER}:${password}@127.0.0.1:${port}/${name}`;
+  const { tls } = options;
+  const tlsSettings = tls ? databaseTls(dir, tls, account) : [];
+  const plainUrl = (port: number, name: string) => `postgresql://${USER}:${password}@127.0.0.1:${port}/${name}`;
+  const query = tls ? `?${tlsQuery(tls.of(ADMIN))}` : '';
+  const urlOf = (port: number) => (name: string) => `${plainUrl(port, name)}${query}`;
 
   const { port, process } = await startOnPort(
     options,
@@ -106,7 +118,7 @@ export async function startPostgres(options: PostgresOptions): Promise<GuardedLo
       new ServerProcess({
         name: 'postgres',
         command: join(bin, 'postgres'),
-        args: serverArgs(data, on, options.durable !== false, options.settings),
+        args: serverArgs(data, on, options.durable !== false, [...(options.settings ?? []), ...tlsSettings]),
         cwd: dir,
         log,
         account,
@@ -126,7 +138,8 @@ export async function startPostgres(options: PostgresOptions): Promise<GuardedLo
   return {
     name: 'postgres',
     url,
-    ...guarded('postgres', url, passwords),
+    ...guarded('postgres', plainUrl(port, database), passwords),
+    ...(tls ? { tlsFor: tls.of } : {}),
     port,
     pid: process.pid,
     dir,

@@ -13,9 +13,12 @@ import {
 import { ServerProcess } from './process.ts';
 
 /** The configuration file of a private Redis: every change on disk, no snapshots, and nobody without a login. */
-function redisConfig(at: { port: number; dir: string; durable: boolean }, users: readonly string[]): string {
+function redisConfig(
+  at: { port: number; dir: string; durable: boolean; tls: GuardedOptions['tls'] },
+  users: readonly string[],
+): string {
   const settings = [
-    `port ${at.port}`,
+    ...listening(at),
     'bind 127.0.0.1',
     `dir ${JSON.stringify(at.dir)}`,
     'daemonize no',
@@ -23,6 +26,14 @@ function redisConfig(at: { port: number; dir: string; durable: boolean }, users:
     'save ""',
   ];
   return [...settings, ...users, ''].join('\n');
+}
+
+function listening({ port, tls }: { port: number; tls: GuardedOptions['tls'] }): string[] {
+  if (!tls) return [`port ${port}`];
+  const { ca, cert, key } = tls.server;
+  const [caFile, certFile, keyFile] = [ca, cert, key].map((file) => JSON.stringify(file));
+  const files = [`tls-ca-cert-file ${caFile}`, `tls-cert-file ${certFile}`, `tls-key-file ${keyFile}`];
+  return ['port 0', `tls-port ${port}`, 'tls-auth-clients yes', ...files];
 }
 
 /** Starts a private Redis. Throws with the tail of its log where it does not come up. */
@@ -35,20 +46,26 @@ export async function startRedis(options: GuardedOptions): Promise<GuardedLocalS
   const durable = options.durable !== false;
   const passwords = passwordsOf(options);
   const users = redisUsers(passwords);
+  const { tls } = options;
   const { port, process } = await startOnPort(
     options,
     (on) => {
-      writeFileSync(file, redisConfig({ port: on, dir, durable }, users), { mode: 0o600 });
+      writeFileSync(file, redisConfig({ port: on, dir, durable, tls }, users), { mode: 0o600 });
       return new ServerProcess({ name: 'redis', command, args: [file], cwd: dir, log, stopSignal: 'SIGTERM' });
     },
     (on) =>
-      hears(on, { say: `AUTH ${ADMIN} ${passwords.of(passwordName('redis', ADMIN))}\r\nPING\r\n`, hear: '+PONG' }),
+      hears(on, {
+        say: `AUTH ${ADMIN} ${passwords.of(passwordName('redis', ADMIN))}\r\nPING\r\n`,
+        hear: '+PONG',
+        tls: tls?.of(ADMIN),
+      }),
   );
-  const { urlFor } = guarded('redis', `redis://127.0.0.1:${port}`, passwords);
+  const { urlFor } = guarded('redis', `${tls ? 'rediss' : 'redis'}://127.0.0.1:${port}`, passwords);
   return {
     name: 'redis',
     url: urlFor(ADMIN),
     urlFor,
+    ...(tls ? { tlsFor: tls.of } : {}),
     port,
     pid: process.pid,
     dir,

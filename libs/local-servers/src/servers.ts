@@ -18,6 +18,7 @@ import { startNats } from './nats.ts';
 import { startPostgres } from './postgres.ts';
 import { type ProsodyServer, startProsody } from './prosody.ts';
 import { startRedis } from './redis.ts';
+import { stackCertificates } from './stack-certificates.ts';
 
 /*
  * Servers for one test suite. Guarantees:
@@ -51,6 +52,8 @@ export interface StartServersOptions {
   readonly dir?: string;
   /** Default false: fast, and safe against everything but a power cut. */
   readonly durable?: boolean;
+  /** Default false. True: NATS, PostgreSQL and Redis speak TLS alone, with those who show a certificate. */
+  readonly tls?: boolean;
   /** Accounts for Prosody and ejabberd. */
   readonly users?: Readonly<Record<string, string>>;
 }
@@ -92,13 +95,15 @@ export async function startServers<const K extends keyof Kinds>(
   // PostgreSQL and Prosody may run under accounts of their own, which must be able to pass through.
   if (!options.dir) chmodSync(dir, 0o711);
   const passwords = new Passwords(join(dir, 'logins'));
-  const at = (name: keyof Kinds) => ({ dir: join(dir, name), durable: options.durable ?? false, passwords });
+  const tls = options.tls ? stackCertificates(join(dir, 'tls')) : undefined;
+  const plain = (name: keyof Kinds) => ({ dir: join(dir, name), durable: options.durable ?? false, passwords });
+  const at = (name: keyof Kinds) => ({ ...plain(name), tls });
   const start: { [N in keyof Kinds]: () => Promise<LocalServer> } = {
     nats: () => startNats(at('nats')),
     postgres: () => startPostgres(at('postgres')),
     redis: () => startRedis(at('redis')),
-    prosody: () => startProsody({ ...at('prosody'), ...(options.users ? { users: options.users } : {}) }),
-    ejabberd: () => startEjabberd({ ...at('ejabberd'), ...(options.users ? { users: options.users } : {}) }),
+    prosody: () => startProsody({ ...plain('prosody'), ...(options.users ? { users: options.users } : {}) }),
+    ejabberd: () => startEjabberd({ ...plain('ejabberd'), ...(options.users ? { users: options.users } : {}) }),
   };
   const removeFolders = (running: readonly LocalServer[]): void => {
     if (options.dir) return;

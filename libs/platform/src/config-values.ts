@@ -1,5 +1,6 @@
 import { type BusKey, parseBusKeys } from '@switchyard/contracts';
 import { z } from 'zod';
+import { tlsVariables } from './tls-files.ts';
 
 /* What settings of every service look like. */
 
@@ -60,6 +61,7 @@ export const list = z
 /** How a service connects to the bus, and how it knows who asks it there. */
 export const busVariables = {
   NATS_URL: z.string().min(1).default('nats://127.0.0.1:4222').describe('NATS server, with the login of this service'),
+  ...tlsVariables('NATS'),
   BUS_KEYS: z
     .string()
     .transform((text, context): readonly BusKey[] => {

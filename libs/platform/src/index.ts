@@ -52,6 +52,16 @@ export {
 } from './open-span.ts';
 export { type SpanName, type SpanRule, SPANS } from './spans.ts';
 export { startTelemetry, type Telemetry } from './telemetry.ts';
+export {
+  readTlsFiles,
+  type TlsFiles,
+  tlsFilesOf,
+  type TlsOptions,
+  tlsOptions,
+  type TlsServer,
+  tlsVariables,
+} from './tls-files.ts';
+export { tlsRefusal } from './tls-refusal.ts';
 export { ABOUT, ERROR_TYPE, GEN_AI, HTTP, LINK, MESSAGING, RESOURCE, RUN_STATUS, SERVER } from './trace-names.ts';
 export { isSecretKey, redactSecrets, redactText, truncateForLog, truncateText } from './truncate.ts';
 export { type Behalf, currentBehalf, onBehalfOf, rememberBehalf } from './on-behalf.ts';

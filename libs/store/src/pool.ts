@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type TlsFiles, tlsOptions } from '@switchyard/platform';
 import pg from 'pg';
 import { toAppError, troubleOf } from './errors.ts';
 import { watchLinks } from './link-watch.ts';
@@ -10,6 +11,7 @@ import { watchLinks } from './link-watch.ts';
  *  P2. A statement that the server undid because of another one (deadlock, serialization) is sent again, unchanged.
  *  P3. A statement whose reply was lost is not sent again here: the caller knows whether that is harmless.
  *  P4. Every connection acts under the role of its owner, whatever its login could do beyond that.
+ *  P5. Where TLS is asked for, no connection is without it; each new one uses what the files hold then.
  */
 
 const CONNECT_LIMIT_MS = 5_000;
@@ -20,6 +22,8 @@ const PAUSE_MS = 20;
 
 interface PoolOptions {
   readonly url: string;
+  readonly tls?: TlsFiles | undefined;
+  readonly onTlsTrouble: (why: string) => void;
   readonly role: string;
   readonly applicationName: string;
   readonly maxConnections: number;
@@ -39,7 +43,7 @@ export interface Statement {
 
 export function openPool(options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
-    connectionString: options.url,
+    ...(options.tls ? withTls(options.url, options.tls, options.onTlsTrouble) : { connectionString: options.url }),
     application_name: options.applicationName,
     options: `-c role=${options.role}`, // P4
     max: options.maxConnections,
@@ -53,6 +57,17 @@ export function openPool(options: PoolOptions): pg.Pool {
   pool.on('error', options.onIdleError);
   watchLinks(pool, options.onDeadLink);
   return pool;
+}
+
+/** P5. What the URL itself says of TLS would count before the files. */
+function withTls(url: string, files: TlsFiles, onTrouble: (why: string) => void): pg.PoolConfig {
+  const plain = new URL(url);
+  for (const name of [...plain.searchParams.keys()].filter((key) => key.startsWith('ssl')))
+    plain.searchParams.delete(name);
+  const ssl = tlsOptions(files, onTrouble);
+  // Else a server that is named by its address would be asked for the name `localhost`.
+  Object.defineProperty(ssl, 'host', { value: plain.hostname, enumerable: true });
+  return { connectionString: plain.href, ssl };
 }
 
 /** Runs a prepared statement in one round trip. Throws AppError. */

@@ -1,3 +1,4 @@
+import type { TlsFiles } from '@switchyard/platform';
 import { type AgentTurns, SqlAgentTurns } from './agent-turns.ts';
 import type { AuditLog } from './audit-log.ts';
 import type { Connections } from './connections.ts';
@@ -42,6 +43,7 @@ export interface StoreLog {
 
 export interface StoreOptions {
   readonly url: string;
+  readonly tls?: TlsFiles | undefined;
   readonly app: StoreOwner;
   readonly log?: StoreLog;
   /** Default 10. */
@@ -78,9 +80,11 @@ const PING = { name: 'ping', text: 'select 1' };
  * committed: all writes may be repeated as they are.
  */
 export function openStore(options: StoreOptions): Store {
-  const { url, app, log, maxConnections = 10, statementTimeoutMs = 8_000 } = options;
+  const { url, tls, app, log, maxConnections = 10, statementTimeoutMs = 8_000 } = options;
   const pool = openPool({
     url,
+    tls,
+    onTlsTrouble: (why) => log?.warn({ why }, 'the TLS files cannot be used; those of before go on'),
     role: ROLES[app],
     applicationName: `switchyard-${app}`,
     maxConnections,

@@ -44,7 +44,7 @@ class CatalogueClient extends pg.Client {
 }
 
 /** The connection string for `pg`: without what only Prisma understands. @param {URL} target */
-function connectionString(target) {
+export function connectionString(target) {
   const url = new URL(target);
   for (const name of ['schema', 'connection_limit', 'pgbouncer', 'pool_timeout']) url.searchParams.delete(name);
   return url.href;

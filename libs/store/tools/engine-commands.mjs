@@ -1,6 +1,6 @@
 // @ts-check
 import pg from 'pg';
-import { withDatabase } from './engine-adapter.mjs';
+import { connectionString, withDatabase } from './engine-adapter.mjs';
 
 /** SQLSTATE -> what Prisma calls it; anything else is "cannot reach the server". */
 const PRISMA_CODES = new Map([
@@ -37,8 +37,7 @@ export async function runCommand(name, url) {
   const target = new URL(url);
   const database = decodeURIComponent(target.pathname.slice(1));
   const address = command.neutral ? withDatabase(target, NEUTRAL_DATABASE) : new URL(target);
-  address.search = '';
-  const client = new pg.Client({ connectionString: address.href, connectionTimeoutMillis: 10_000 });
+  const client = new pg.Client({ connectionString: connectionString(address), connectionTimeoutMillis: 10_000 });
   client.on('error', () => undefined); // The statement that waits for the connection rejects as well.
   try {
     await client.connect();

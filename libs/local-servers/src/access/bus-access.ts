@@ -11,12 +11,14 @@ export interface BusAccess<A extends BusLogin> {
   readonly trust: readonly BusKey[];
   /** Who the operator is. */
   readonly person?: string;
+  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string };
 }
 
 /** A watcher hears and asks nothing, so it has no keys. */
 export function busAccess<A extends BusLogin>(app: A, nats: Guarded, keys: BusKeys, person: string): BusAccess<A> {
   const url = nats.urlFor(app);
-  if (app === 'watcher') return { url, app, trust: [] };
-  if (app === 'operator') return { url, app, trust: keys.read(keys.ofOperator(person).BUS_KEYS), person };
-  return { url, app, trust: keys.read(keys.of(app as AppName).BUS_KEYS) };
+  const tls = nats.tlsFor ? { tls: nats.tlsFor(app) } : {};
+  if (app === 'watcher') return { url, app, trust: [], ...tls };
+  if (app === 'operator') return { url, app, trust: keys.read(keys.ofOperator(person).BUS_KEYS), person, ...tls };
+  return { url, app, trust: keys.read(keys.of(app as AppName).BUS_KEYS), ...tls };
 }

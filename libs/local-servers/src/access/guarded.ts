@@ -8,6 +8,8 @@ import { redisLogins } from './redis-access.ts';
 export interface Guarded {
   /** The URL for an app, or for another login of the server. Throws where it has none. */
   urlFor(app: string): string;
+  /** The certificate that an app shows there; absent: the server speaks without TLS. */
+  tlsFor?(app: string): { readonly ca: string; readonly cert: string; readonly key: string };
 }
 
 /** The server at `url`, with the logins that every stack has, and `more` of this one. */

@@ -29,9 +29,21 @@ export function serviceAccess(
 ): ServiceAccess & Record<string, string> {
   const { nats, postgres, redis } = servers;
   return {
-    ...(nats ? { NATS_URL: nats.urlFor(app) } : {}),
-    ...(postgres && DATABASE_ROLES[app] ? { DATABASE_URL: postgres.urlFor(app) } : {}),
-    ...(redis && REDIS_RIGHTS[app] ? { REDIS_URL: redis.urlFor(app) } : {}),
+    ...(nats ? { NATS_URL: nats.urlFor(app), ...tlsSettings('NATS', nats, app) } : {}),
+    ...(postgres && DATABASE_ROLES[app]
+      ? { DATABASE_URL: postgres.urlFor(app), ...tlsSettings('DATABASE', postgres, app) }
+      : {}),
+    ...(redis && REDIS_RIGHTS[app] ? { REDIS_URL: redis.urlFor(app), ...tlsSettings('REDIS', redis, app) } : {}),
     ...keys,
+  };
+}
+
+function tlsSettings(server: 'NATS' | 'DATABASE' | 'REDIS', at: Guarded, app: AppName): Record<string, string> {
+  const files = at.tlsFor?.(app);
+  if (!files) return {};
+  return {
+    [`${server}_TLS_CA_FILE`]: files.ca,
+    [`${server}_TLS_CERT_FILE`]: files.cert,
+    [`${server}_TLS_KEY_FILE`]: files.key,
   };
 }

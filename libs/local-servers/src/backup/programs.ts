@@ -11,10 +11,13 @@ export interface Reached {
 }
 
 export function reachedBy(url: string): Reached {
-  const { hostname, port, username, password } = new URL(url);
+  const { hostname, port, username, password, searchParams } = new URL(url);
+  const tls = Object.fromEntries(
+    [...searchParams].flatMap(([name, value]) => (name.startsWith('ssl') ? [[`PG${name.toUpperCase()}`, value]] : [])),
+  );
   return {
     args: ['-h', hostname, '-p', port || '5432', '-U', decodeURIComponent(username), '--no-password'],
-    env: { ...serverEnvironment(), PGPASSWORD: decodeURIComponent(password), PGAPPNAME: 'switchyard-backup' },
+    env: { ...serverEnvironment(), PGPASSWORD: decodeURIComponent(password), PGAPPNAME: 'switchyard-backup', ...tls },
   };
 }
 

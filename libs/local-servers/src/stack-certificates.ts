@@ -1,0 +1,100 @@
+import { X509Certificate } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DATABASE_ROLES, databaseLogin } from './access/logins.ts';
+import { type Authority, createAuthority } from './x509.ts';
+
+/*
+ * The certificates of one private stack: one for each server and one for each that logs in. Guarantees:
+ *  C1. The key of the authority exists only while they are signed.
+ *  C2. They are made together, and made anew together, where one is missing or ends within a month.
+ *  C3. Each says its own name, which for PostgreSQL is that of its login; other accounts can read none of the keys.
+ */
+
+/** Paths of PEM files, all three always there. */
+export interface CertificateFiles {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface StackCertificates {
+  /** What the servers show and by whom they know their clients. */
+  readonly server: CertificateFiles;
+  /** Of an app or a person; of the administrator for anybody else. */
+  of(who: string): CertificateFiles;
+}
+
+const VALID_DAYS = 365;
+const RENEW_MS = 30 * 86_400_000;
+const ADMINISTRATOR = 'admin';
+const OWNER = 'switchyard';
+const SERVER = 'server';
+const CLIENTS = [
+  'gateway',
+  'orchestrator',
+  'mcp-tool',
+  'a2a',
+  'audit',
+  'xmpp-bridge',
+  'operator',
+  'watcher',
+  ADMINISTRATOR,
+] as const;
+
+/** The name that a client's certificate says. C3 */
+function nameOf(client: string): string {
+  if (client === ADMINISTRATOR) return OWNER;
+  const role = (DATABASE_ROLES as Readonly<Record<string, string>>)[client];
+  return role ? databaseLogin(role) : client;
+}
+
+const filesIn = (dir: string, who: string): CertificateFiles => ({
+  ca: join(dir, 'ca.pem'),
+  cert: join(dir, `${who}.pem`),
+  key: join(dir, `${who}.key`),
+});
+
+/** The certificates in `dir`, made where there are none that will do. */
+export function stackCertificates(dir: string, now = Date.now()): StackCertificates {
+  if (![SERVER, ...CLIENTS].every((who) => isGood(filesIn(dir, who), now))) issueCertificates(dir, { now });
+  return {
+    server: filesIn(dir, SERVER),
+    of: (who) => filesIn(dir, CLIENTS.some((client) => client === who) ? who : ADMINISTRATOR),
+  };
+}
+
+/** C2 */
+function isGood({ ca, cert, key }: CertificateFiles, now: number): boolean {
+  try {
+    const [authority, own] = [ca, cert].map((file) => new X509Certificate(readFileSync(file)));
+    return existsSync(key) && own!.verify(authority!.publicKey) && Date.parse(own!.validTo) - now > RENEW_MS;
+  } catch {
+    return false;
+  }
+}
+
+/** Makes all of them anew. `authority`: one that others know already, where certificates are changed while they are used. */
+export function issueCertificates(dir: string, { authority = newAuthority(), now = Date.now() } = {}): Authority {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  write(join(dir, 'ca.pem'), authority.certificate);
+  const common = { days: VALID_DAYS, now };
+  const server = { name: 'localhost', uses: ['server'], hosts: ['localhost', '127.0.0.1'], ...common } as const;
+  for (const who of [SERVER, ...CLIENTS]) {
+    const issued = authority.issue(who === SERVER ? server : { name: nameOf(who), uses: ['client'], ...common });
+    const { cert, key } = filesIn(dir, who);
+    write(key, issued.key);
+    write(cert, issued.certificate);
+  }
+  return authority;
+}
+
+export const newAuthority = (): Authority => createAuthority({ name: 'Switchyard private stack', days: VALID_DAYS });
+
+/** A reader sees the old or the new text, never a part. */
+function write(file: string, text: string): void {
+  const unfinished = `${file}.new`;
+  rmSync(unfinished, { force: true });
+  writeFileSync(unfinished, text, { mode: 0o600 });
+  renameSync(unfinished, file);
+}
