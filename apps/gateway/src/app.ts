@@ -86,7 +86,8 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const httpLog = partOf(log, 'http');
       const streamsLog = partOf(log, 'streams');
       const metrics = createMetrics('gateway');
-      const bus = overrides.bus ?? (await connectBus({ url: natsUrl, tls, trust, app: 'gateway', log: busLog, metrics }));
+      const bus =
+        overrides.bus ?? (await connectBus({ url: natsUrl, tls, trust, app: 'gateway', log: busLog, metrics }));
       const patience = new Patience({ ...config.absence, clock });
       /** What clients ask for; what this process does by itself goes by `bus`. */
       const patientBus = patience.over(bus);
