@@ -2,8 +2,7 @@ import { findArithmetic } from './arithmetic.ts';
 import { isRecord, readOutcome } from './conversation.ts';
 import type { MadeCall, ToolOutcome } from './conversation.ts';
 import type { FunctionProfile } from './functions.ts';
-import type { PlanItem } from './planner.ts';
-import { DELEGATE_PREFIX, mentions, SUBMIT_PLAN } from './resolve.ts';
+import { DELEGATE_PREFIX, mentions, type PlanItem, SUBMIT_PLAN } from './resolve.ts';
 import { capitalised, nounOf } from './words.ts';
 
 const MAX_RESULT_CHARS = 4_000;

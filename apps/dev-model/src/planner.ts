@@ -7,7 +7,7 @@ import type { FunctionProfile, OfferedFunction } from './functions.ts';
 import { answerFromHistory } from './memory.ts';
 import { splitTask } from './parts.ts';
 import { DELEGATE_PREFIX, resolve, SUBMIT_PLAN } from './resolve.ts';
-import type { ResolvedCall } from './resolve.ts';
+import type { PlanItem, ResolvedCall } from './resolve.ts';
 
 export interface PlannedCall {
   name: string;
@@ -23,12 +23,6 @@ export interface PlannerInput {
   parallel: boolean;
   /** The `tool_choice` of the request: a function's name forces that function. */
   choice: 'auto' | 'none' | 'required' | { name: string };
-}
-
-/** One asked-for call and what came of it. `attempts` counts the first try and its one repair. */
-export interface PlanItem {
-  call: ResolvedCall;
-  made: MadeCall | undefined;
 }
 
 const MAX_ANALYSED_CHARS = 8_000;

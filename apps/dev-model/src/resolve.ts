@@ -1,6 +1,7 @@
 import { fillArguments } from './arguments.ts';
 import type { Before } from './arguments.ts';
 import { findArithmetic } from './arithmetic.ts';
+import type { MadeCall } from './conversation.ts';
 import { places, quotedSpans, refersBack, stripQuotes } from './extract.ts';
 import type { FunctionProfile } from './functions.ts';
 import { stem, topicWords, verbClass, wordsOf } from './words.ts';
@@ -14,6 +15,12 @@ export interface ResolvedCall {
   waits: boolean;
   /** The words that asked for it. */
   text: string;
+}
+
+/** One asked-for call and what came of it, where it was made. */
+export interface PlanItem {
+  call: ResolvedCall;
+  made: MadeCall | undefined;
 }
 
 const THRESHOLD = 3;
