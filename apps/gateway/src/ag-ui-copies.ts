@@ -1,5 +1,4 @@
-import type { AgUiState } from './ag-ui-state.ts';
-import type { AgUiMessage } from './dialect.ts';
+import type { AgUiMessage, DialectContext } from './dialect.ts';
 
 /*
  * A client sends its whole conversation with every input, also what it has of the very run that it asks for. Its copies
@@ -8,6 +7,14 @@ import type { AgUiMessage } from './dialect.ts';
 
 interface ToolCall {
   readonly id: string;
+}
+
+/** What was shown of a run: its conversation, the texts that were said to their end, and the calls by step. */
+interface Shown {
+  readonly messages: readonly AgUiMessage[];
+  readonly context: Pick<DialectContext, 'runId'>;
+  readonly said: readonly string[];
+  readonly calls: Readonly<Record<string, string>>;
 }
 
 /** True where the client has been shown a part of this run already. */
@@ -49,7 +56,7 @@ export function eachOnce(messages: readonly AgUiMessage[]): AgUiMessage[] {
 }
 
 /** Without the copies of what this run has not done yet at this place, or has only begun: it is shown whole. */
-export function withoutLater({ messages, context, said, calls }: AgUiState): AgUiMessage[] {
+export function withoutLater({ messages, context, said, calls }: Shown): AgUiMessage[] {
   const { runId } = context; // an id: nothing in it means anything to a pattern
   const text = new RegExp(`^${runId}-msg-[A-Za-z0-9]+(-[0-9]+)?$`);
   const step = new RegExp(`^${runId}-step-[a-z0-9]+-[0-9]+(-result)?$`);

@@ -16,7 +16,8 @@ import { agUiToStartRun, type AgUiTurn } from './ag-ui-input.ts';
 import { isClientCall } from './ag-ui-interrupts.ts';
 import { type Resumption, resumptionOf } from './ag-ui-resume.ts';
 import type { DialectContext } from './dialect.ts';
-import type { Attachment, Streams, Viewer } from './streams.ts';
+import type { Attachment } from './position.ts';
+import type { Streams, Viewer } from './streams.ts';
 import { decidedOf, giveAnswers, isBusy } from './thread-turn.ts';
 
 /*

@@ -8,8 +8,10 @@ import { AgUiTurns } from './ag-ui-turn.ts';
 import { AuthGuard } from './auth.guard.ts';
 import type { GatewayConfig } from './config.ts';
 import { mintRunId } from './mint.ts';
+import { headerOf } from './headers.ts';
 import { BUS, CONFIG } from './parts.ts';
-import { headerOf, reconnectOf, sessionThread, toStartRun, USER_THREAD } from './requests.ts';
+import { reconnectOf } from './position.ts';
+import { sessionThread, toStartRun, USER_THREAD } from './requests.ts';
 import { Streams, type Viewer } from './streams.ts';
 import { askedOf, decidedOf, isBusy, spokenAnswer, waitingRun } from './thread-turn.ts';
 

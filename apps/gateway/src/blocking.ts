@@ -2,7 +2,7 @@ import type { OrchestrateAnswer, WaitingAnswer } from '@switchyard/contracts/htt
 import { evolve, INITIAL, isWaiting, openAsks } from '@switchyard/run';
 import { orchestrateDialect } from './dialect-orchestrate.ts';
 import type { OpenRun } from './follow.ts';
-import { eventsUrl } from './requests.ts';
+import { eventsUrl } from './position.ts';
 
 /** The answer of a run, or what it waits for, folded from its events; null where the feed stopped before either. */
 export async function answerOf(

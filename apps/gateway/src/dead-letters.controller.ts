@@ -5,7 +5,7 @@ import { type DeadLetterList, DeadLetterQuery, type Requeued } from '@switchyard
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from './auth.guard.ts';
 import { BUS } from './parts.ts';
-import { eventsUrl } from './requests.ts';
+import { eventsUrl } from './position.ts';
 
 /** Runs that were given up. Who may see them is decided by the orchestrator. */
 @Controller()

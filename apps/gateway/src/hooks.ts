@@ -10,7 +10,7 @@ import { challenge, MCP_PATH, metadataUrl, resourceUrl } from './mcp-door.ts';
 import type { Patience } from './patience.ts';
 import type { RateLimit } from './rate-limit.ts';
 import { checkCrossSite, checkHost, checkOrigin, type HostPolicy } from './request-place.ts';
-import { deeperThan, MAX_BODY_DEPTH } from './requests.ts';
+import { deeperThan, MAX_BODY_DEPTH } from './json-depth.ts';
 import { acts, authOf, readsOnly } from './routes.ts';
 import type { Traffic } from './traffic.ts';
 

@@ -7,7 +7,8 @@ import { resourceUrl } from './mcp-door.ts';
 import { McpEntrance, refusal } from './mcp-entrance.ts';
 import type { Served } from './mcp-front.ts';
 import { CONFIG } from './parts.ts';
-import { deeperThan, headerOf, MAX_BODY_DEPTH } from './requests.ts';
+import { deeperThan, MAX_BODY_DEPTH } from './json-depth.ts';
+import { headerOf } from './headers.ts';
 import { StreamSlots } from './slots.ts';
 
 const STALL_MS = 30_000;

@@ -4,7 +4,6 @@ import {
   Budget,
   encodeId,
   type InputOf,
-  parseCursor,
   type Principal,
   publicRunId,
   RunSpec,
@@ -13,13 +12,12 @@ import {
   type startRun,
   ToolConstraints,
 } from '@switchyard/contracts';
-import type { OrchestrateRequest, RunEventsQuery, RunResource } from '@switchyard/contracts/http';
-import type { Attachment } from './streams.ts';
+import type { OrchestrateRequest, RunResource } from '@switchyard/contracts/http';
+import { eventsUrl } from './position.ts';
 
 /* From what clients send to what the orchestrator is asked. Pure. */
 
 const MAX_KEY_CHARS = 256;
-export const MAX_BODY_DEPTH = 64;
 
 export interface Start {
   readonly principal: Principal;
@@ -100,53 +98,6 @@ export function sessionThread(header: string | undefined): string | undefined {
  */
 export const USER_THREAD = 'x-user';
 
-/** The place of a request for events: its cursor, or for a client that starts empty everything up to now. */
-export function placeFor(runId: string, query: RunEventsQuery, lastEventId: string | undefined): Attachment {
-  const after = cursorFor(runId, lastEventId, query.after);
-  if (query.mode === 'tail' || query.dialect !== 'ag-ui') return { after };
-  return { after: after === 0 ? 'now' : after, snapshot: true };
-}
-
-/** The cursor of a request for events: Last-Event-ID first (a reconnect knows better), then `after`. */
-export function cursorFor(runId: string, lastEventId: string | undefined, after: string | undefined): number {
-  const text = lastEventId !== undefined && lastEventId !== '' ? lastEventId : after;
-  if (text === undefined || text === '') return 0;
-  if (/^(0|[1-9][0-9]{0,9})$/.test(text)) return Number(text);
-  const cursor = parseCursor(text);
-  if (cursor === undefined || cursor.runId !== runId) throw new AppError('invalid_cursor');
-  return cursor.seq;
-}
-
-/** The run of a reconnect: its Last-Event-ID, where there is one. Throws `invalid_cursor` for one that is none. */
-export function reconnectOf(lastEventId: string | undefined): { runId: string; seq: number } | undefined {
-  if (lastEventId === undefined || lastEventId === '') return undefined;
-  const cursor = parseCursor(lastEventId);
-  if (cursor === undefined) throw new AppError('invalid_cursor');
-  return cursor;
-}
-
-/** True where a JSON value nests deeper than `limit`; never recurses, so it cannot be made to overflow. */
-export function deeperThan(value: unknown, limit: number): boolean {
-  let level: unknown[] = [value];
-  for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > limit) return true;
-    const next: unknown[] = [];
-    for (const item of level) {
-      if (typeof item !== 'object' || item === null) continue;
-      for (const child of Array.isArray(item) ? item : Object.values(item)) {
-        if (typeof child === 'object' && child !== null) next.push(child);
-      }
-    }
-    level = next;
-  }
-  return false;
-}
-
-/** Where the events of a run can be read. */
-export function eventsUrl(runId: string): string {
-  return `/runs/${runId}/events`;
-}
-
 /** A run in the words of HTTP clients. */
 export function toRunResource(view: RunView): RunResource {
   const runId = publicRunId(view.tenantId, view.runId);
@@ -172,13 +123,4 @@ export function toRunResource(view: RunView): RunResource {
     approvals: view.approvals,
     events_url: eventsUrl(runId),
   };
-}
-
-/** A header that came once; several of one name are joined, as HTTP has it. */
-export function headerOf(
-  request: { headers: Readonly<Record<string, string | string[] | undefined>> },
-  name: string,
-): string | undefined {
-  const value = request.headers[name];
-  return Array.isArray(value) ? value.join(', ') : value;
 }

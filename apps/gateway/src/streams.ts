@@ -3,7 +3,6 @@ import {
   type InputOf,
   type Principal,
   type PublicError,
-  type RunEvent,
   type startRun,
   toPublicError,
 } from '@switchyard/contracts';
@@ -20,6 +19,7 @@ import type { DialectContext } from './dialect.ts';
 import { attach, type OpenRun, type Reader, type RunBus, startAndFollow } from './follow.ts';
 import { concerns } from './http-spans.ts';
 import { LiveText } from './live-text.ts';
+import type { Attachment } from './position.ts';
 import { createProjection, type Place, type Projection } from './projection.ts';
 import type { StreamSlots } from './slots.ts';
 import type { OpenStream, StreamBook, WhyClosed } from './stream-book.ts';
@@ -56,13 +56,6 @@ export interface Viewer {
   readonly cannotResume?: boolean;
   /** False: no text while the model speaks. */
   readonly live?: boolean;
-}
-
-/** Where a client that attaches begins. `now`: with a snapshot of what has happened up to now. */
-export interface Attachment {
-  readonly after: number | 'now';
-  readonly from?: (event: RunEvent) => boolean;
-  readonly snapshot?: boolean;
 }
 
 export interface StreamsOptions {
