@@ -3,9 +3,9 @@ import { AppError, type StepResult } from '@switchyard/contracts';
 import { type Metrics, sleep } from '@switchyard/platform';
 import type { Begun, Completion, EffectCall, EffectRequest } from '@switchyard/store';
 import { digestOf, shownArguments } from './call-digest.ts';
+import type { CallRequest, Performed } from './call.ts';
 import { effectInDoubt, type EffectIdentity, effectLate, effectSettled } from './effect-facts.ts';
 import { EffectLedger, type EffectLedgerParts, SOON_MS } from './effect-ledger.ts';
-import type { CallRequest } from './executor.ts';
 import { failed, notBegun } from './outcome.ts';
 import type { Teller } from './teller.ts';
 import type { Tool } from './tool.ts';
@@ -21,12 +21,6 @@ import { WaitingRoom } from './waiting-room.ts';
  *    `worker_lost`, and the lease runs out: the ledger itself will say that it is in doubt.
  * L5 An outcome that comes after the call was given up is recorded, and told.
  */
-
-/** What a tool did: its answer, and where it was given up, what it ends with in the dark. */
-export interface Performed {
-  readonly result: StepResult;
-  readonly late?: Promise<StepResult> | undefined;
-}
 
 export interface EffectDeskParts extends EffectLedgerParts {
   readonly teller: Pick<Teller, 'tell'>;

@@ -1,17 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { CallerGone } from '@switchyard/bus';
-import {
-  AppError,
-  type McpCaller,
-  type McpFrame,
-  type Principal,
-  type StepRequest,
-  type StepResult,
-  type ToolConstraints,
-} from '@switchyard/contracts';
+import { AppError, type StepResult } from '@switchyard/contracts';
 import { linkAbort, type Logger, type Metrics } from '@switchyard/platform';
+import type { CallRequest, Performed } from './call.ts';
 import { presentable, recordable } from './clean-output.ts';
-import type { EffectDesk, Performed } from './effect-desk.ts';
+import type { EffectDesk } from './effect-desk.ts';
 import { type Ending, failed, mayHaveEffect, outcomeWithoutOutput, toolFailed, withoutMcp } from './outcome.ts';
 import type { Teller } from './teller.ts';
 import type { Tool, ToolContext } from './tool.ts';
@@ -35,29 +28,6 @@ import type { Toolbox } from './toolbox.ts';
  *    run's next owner asks again, and the ledger tells it what came of the call.
  * T8 The audit is told who was refused a tool, and who called one that is kept for a role.
  */
-
-export interface CallRequest {
-  readonly principal: Principal;
-  readonly constraints: ToolConstraints;
-  readonly tool: string;
-  readonly arguments: Readonly<Record<string, unknown>>;
-  readonly idempotencyKey?: string | undefined;
-  readonly runId?: string | undefined;
-  readonly stepId?: string | undefined;
-  /** What the model calls this call. */
-  readonly toolCallId?: string | undefined;
-  /** The approval of a person that the run's owner vouches for. */
-  readonly approval?: StepRequest['approval'];
-  /** The MCP client that calls; only such a caller is given what is in the words of MCP. */
-  readonly mcp?: McpCaller | undefined;
-  readonly tell?: ((frame: McpFrame) => void) | undefined;
-  /** Asks whoever calls, in the middle of the call, and how long that may take beside the time of the tool. */
-  readonly ask?: ToolContext['ask'];
-  readonly patienceMs?: number | undefined;
-  /** Told the output for the record of the call, where callers get only its beginning. */
-  readonly record?: ((output: unknown) => void) | undefined;
-  readonly signal: AbortSignal;
-}
 
 export interface ExecutorParts {
   readonly toolbox: Pick<Toolbox, 'find'>;

@@ -3,7 +3,7 @@ import { createMemoryBus } from '@switchyard/bus';
 import { answerQuestion, AppError, type StepResult, type ToolCall } from '@switchyard/contracts';
 import { createMetrics } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
-import type { CallRequest } from './executor.ts';
+import type { CallRequest } from './call.ts';
 import { InputStates } from './input-state.ts';
 import { OpenCalls } from './open-calls.ts';
 
