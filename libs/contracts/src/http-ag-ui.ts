@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { MAX_QUERY_CHARS, taskText, text } from './http-fields.ts';
+import { text } from './fields.ts';
+import { MAX_QUERY_CHARS, taskText } from './http-fields.ts';
 import { OrchestrateRequest } from './http-orchestrate.ts';
 import { MAX_CLIENT_TOOLS_CHARS, OnDisconnect } from './run-spec.ts';
 

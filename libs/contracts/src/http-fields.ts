@@ -1,8 +1,5 @@
 import { z } from 'zod';
-
-/* Fields that many routes have. */
-
-export const text = (max: number) => z.string().max(max);
+import { text } from './fields.ts';
 
 /** A task in words. */
 export const taskText = (max: number) =>
@@ -12,12 +9,6 @@ export const taskText = (max: number) =>
 
 /** The longest text in a query: the server takes an address and its headers of 16 KiB together. */
 export const MAX_QUERY_CHARS = 12_000;
-
-/** How many entries a page has at the most. */
-export const page = (max: number, fallback: number) => z.coerce.number().int().min(1).max(max).default(fallback);
-
-/** `next_cursor` of the page before. */
-export const PageCursor = text(200).optional();
 
 /** Which events a stream shows. */
 export const EventsView = z

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { EventsView, MAX_QUERY_CHARS, Notices, taskText, text } from './http-fields.ts';
+import { text } from './fields.ts';
+import { EventsView, MAX_QUERY_CHARS, Notices, taskText } from './http-fields.ts';
 import { PublicRunId, ThreadId } from './ids.ts';
 import { ApprovalPolicy, Budget, CompletionReason, OnDisconnect, ThreadConcurrency } from './run-spec.ts';
 import { OpenApproval, StepSummary } from './runs.ts';

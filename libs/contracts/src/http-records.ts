@@ -3,7 +3,7 @@ import { AuditRecord, LAST_INSTANT_MS } from './audit.ts';
 import { BudgetScope } from './budgets.ts';
 import { DeadLetter } from './dead-letters.ts';
 import { EffectSettlement, EffectState } from './effects.ts';
-import { page, PageCursor, text } from './http-fields.ts';
+import { page, PageCursor, text } from './fields.ts';
 import { Id, PublicRunId, RunId } from './ids.ts';
 import { StepResult } from './steps.ts';
 

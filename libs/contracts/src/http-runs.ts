@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { EventsView, Notices, page, PageCursor, text } from './http-fields.ts';
+import { page, PageCursor, text } from './fields.ts';
+import { EventsView, Notices } from './http-fields.ts';
 import { Id, PublicRunId, RunId, ThreadId } from './ids.ts';
 import { CompletionReason, RunStatus } from './run-spec.ts';
 import { ApprovalDecision, OpenApproval, RunPhase, StepSummary } from './runs.ts';

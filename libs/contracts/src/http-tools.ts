@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { page } from './http-fields.ts';
+import { page } from './fields.ts';
 import { HttpToolDefinition } from './http-tool.ts';
 import { Id } from './ids.ts';
 import { Role } from './principal.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { request } from './define.ts';
-import { page } from './http-fields.ts';
+import { page } from './fields.ts';
 import { Principal } from './principal.ts';
 
 const UpstreamName = z.string().min(1).max(32);
