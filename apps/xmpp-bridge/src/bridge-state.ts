@@ -1,6 +1,6 @@
 import type { XmppStatus } from '@switchyard/contracts';
 import type { BridgeConfig } from './config.ts';
-import { checkOf } from './doctor-checks.ts';
+import { checkOf } from './login-checks.ts';
 import type { LoginFailure, LoginStep } from './login-failure.ts';
 
 /*

@@ -1,8 +1,8 @@
 import type { Bus, Subscription } from '@switchyard/bus';
 import { type CarriedFrame, type InputOf, type OutputOf, xmppBody, type xmppRequest } from '@switchyard/contracts';
 import { CarriedBodies } from '@switchyard/safe-fetch';
-import type { HttpResponse } from './http-exchange.ts';
-import type { Asked, CarryCall } from './outbound.ts';
+import type { CarryCall, HttpResponse } from './http-exchange.ts';
+import type { Asked } from './outbound.ts';
 
 /* A request of a service as it comes on the bus, and its response as it goes back: whole, or in frames as it comes. */
 

@@ -1,5 +1,5 @@
 import { serviceMapOf } from '@switchyard/safe-fetch';
-import type { Environment, Variables } from './config.ts';
+import type { Environment, Variables } from './config-variables.ts';
 
 /* What must hold between variables, each of which is right for itself. */
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { checkOf, XMPP_CHECKS } from './doctor-checks.ts';
+import { checkOf, XMPP_CHECKS } from './login-checks.ts';
 import {
   judgeConfiguration,
   judgeLatency,

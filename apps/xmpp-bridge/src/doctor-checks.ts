@@ -1,6 +1,7 @@
 import type { DoctorCheck } from '@switchyard/contracts';
-import { type LoginFailure, type LoginFailureCode, type LoginStep, quoted } from './login-failure.ts';
-import type { CertificateSeen } from './login-machine.ts';
+import { type LoginFailure, quoted } from './login-failure.ts';
+import { checkOf, type CheckNumber, XMPP_CHECKS } from './login-checks.ts';
+import type { CertificateSeen } from './tls.ts';
 import * as say from './doctor-sentences.ts';
 import type { BindingPolicy } from './sasl-choice.ts';
 import type { ChannelBinding } from './scram.ts';
@@ -11,7 +12,7 @@ import type { Transcript } from './transcript.ts';
 /*
  * The checks of the AZTM login, 1 to 17: facts in, verdicts out. Pure. 18 to 24 are judged in doctor-judges.ts.
  *
- * G1 A failure of the login belongs to exactly one check, also in the running bridge (rpc.xmpp.status).
+ * G1 A failure of the login belongs to exactly one check, also in the running bridge (login-checks.ts).
  * G2 The sentence of a failed login is the one that the bridge itself says.
  * G3 A check that was not reached is skipped, never said to be well.
  */
@@ -20,85 +21,6 @@ export interface Verdict {
   readonly status: DoctorCheck['status'];
   readonly sentence: string;
   readonly evidence: readonly string[];
-}
-
-export const XMPP_CHECKS = [
-  [1, 'configuration'],
-  [2, 'DNS'],
-  [3, 'TCP'],
-  [4, 'first bytes'],
-  [5, 'stream'],
-  [6, 'STARTTLS'],
-  [7, 'TLS handshake'],
-  [8, 'certificate chain'],
-  [9, 'certificate name'],
-  [10, 'certificate expiry'],
-  [11, 'certificate validation'],
-  [12, 'SASL offer'],
-  [13, 'SASL result'],
-  [14, 'channel binding'],
-  [15, 'features after SASL'],
-  [16, 'resource binding'],
-  [17, 'stream errors'],
-  [18, 'presence and roster'],
-  [19, 'server ping'],
-  [20, 'size and rate limits'],
-  [21, 'latency'],
-  [22, 'peers of SERVICE_MAP'],
-  [23, 'other sessions'],
-  [24, 'offline store'],
-] as const satisfies readonly (readonly [number, string])[];
-export type CheckNumber = (typeof XMPP_CHECKS)[number][0];
-
-export const CHECK_OF_STEP: Readonly<Record<LoginStep, CheckNumber>> = {
-  'looking up the server': 2,
-  connecting: 3,
-  'opening the stream': 5,
-  'asking for STARTTLS': 6,
-  'the TLS handshake': 7,
-  'opening the secured stream': 12,
-  'choosing a SASL mechanism': 12,
-  authenticating: 13,
-  'opening the authenticated stream': 15,
-  'binding a resource': 16,
-};
-
-const CHECK_OF_CODE: Readonly<Partial<Record<LoginFailureCode, CheckNumber>>> = {
-  DNS: 2,
-  REFUSED: 3,
-  UNREACHABLE: 3,
-  NOT_XMPP: 4,
-  DIRECT_TLS_EXPECTED: 4,
-  STARTTLS_EXPECTED: 4,
-  HOST_UNKNOWN: 5,
-  STARTTLS_NOT_OFFERED: 6,
-  STARTTLS_REFUSED: 6,
-  TLS_INJECTION: 6,
-  TLS_FAILED: 7,
-  CERT_UNTRUSTED: 8,
-  CERT_PIN: 8,
-  CERT_NAME: 9,
-  CERT_EXPIRED: 10,
-  NO_COMMON_MECHANISM: 12,
-  NOT_AUTHORIZED: 13,
-  ACCOUNT_DISABLED: 13,
-  TEMPORARY_AUTH_FAILURE: 13,
-  SERVER_SIGNATURE: 13,
-  SASL_FAILED: 13,
-  CHANNEL_BINDING: 14,
-  TLS_REOFFERED: 15,
-  NO_BIND: 15,
-  RESOURCE_CONFLICT: 16,
-  BIND_REFUSED: 16,
-  REPLACED: 17,
-};
-
-/** The check that a failed login belongs to (G1). */
-export function checkOf({ code, step }: Pick<LoginFailure, 'code' | 'step'>): CheckNumber {
-  if (code === 'STREAM_ERROR' && CHECK_OF_STEP[step] >= 15) return 17;
-  // A server that hangs up at once did so over the first bytes.
-  if (code === 'CLOSED' && step === 'opening the stream') return 4;
-  return CHECK_OF_CODE[code] ?? CHECK_OF_STEP[step];
 }
 
 /** What became of one try with one type of channel binding. */

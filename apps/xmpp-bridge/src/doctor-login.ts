@@ -1,7 +1,8 @@
 import { linkAbort } from '@switchyard/platform';
-import { type BindingProbe, CHECK_OF_STEP, type CheckNumber, checkOf } from './doctor-checks.ts';
+import type { BindingProbe } from './doctor-checks.ts';
+import { CHECK_OF_STEP, type CheckNumber, checkOf } from './login-checks.ts';
 import { LoginError, type LoginFailure } from './login-failure.ts';
-import type { CertificateSeen, Secured } from './login-machine.ts';
+import type { CertificateSeen, Secured } from './tls.ts';
 import { login, type LoginOptions } from './login.ts';
 import type { LoginTap } from './login-attempt.ts';
 import type { OpenStream } from './open-stream.ts';

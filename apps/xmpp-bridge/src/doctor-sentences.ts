@@ -1,5 +1,5 @@
 import { type LoginStep, quoted } from './login-failure.ts';
-import type { CertificateSeen } from './login-machine.ts';
+import type { CertificateSeen } from './tls.ts';
 import { streamError as plainStreamError } from './login-sentences.ts';
 
 /* What the doctor says beyond the sentences of a failed login (login-sentences.ts). Pure. */

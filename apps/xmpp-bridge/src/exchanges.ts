@@ -1,8 +1,7 @@
 import type { Bus } from '@switchyard/bus';
 import { AppError, type SystemFact } from '@switchyard/contracts';
 import type { Logger, Metrics } from '@switchyard/platform';
-import type { HttpResponse } from './http-exchange.ts';
-import type { CarryCall } from './outbound.ts';
+import type { CarryCall, HttpResponse } from './http-exchange.ts';
 import { bareOf } from './peers.ts';
 
 /*

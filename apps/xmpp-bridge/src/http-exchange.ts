@@ -23,6 +23,15 @@ export interface HttpResponse {
   readonly body: Buffer;
 }
 
+/** Who waits for the response. */
+export interface CarryCall {
+  readonly signal: AbortSignal;
+  readonly deadline: number;
+  /** Where the response comes in pieces: its head, and then they, in order. The response then has no body. */
+  onHead(head: Pick<HttpResponse, 'status' | 'headers'>): void;
+  onPiece(piece: Buffer): void;
+}
+
 /** Thrown for what the other side sent and should not have; the text is public. */
 export class ExchangeError extends Error {
   constructor(
@@ -83,6 +92,11 @@ function isBridgeHeader(lower: string): boolean {
 
 export function headerOf(headers: HeaderList, name: string): string | undefined {
   return headers.find(([each]) => each.toLowerCase() === name)?.[1];
+}
+
+/** What makes a request that comes again the same request. */
+export function keyOf({ headers }: Pick<HttpRequest, 'headers'>): string | undefined {
+  return headerOf(headers, 'idempotency-key');
 }
 
 const METHOD = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/;

@@ -13,11 +13,12 @@ import {
   HOP_HEADER,
   type HttpRequest,
   type HttpResponse,
+  keyOf,
   timeLeft,
 } from './http-exchange.ts';
 import { type Denial, judgeCall, type PeerPolicy, type PeerRule, type Verdict } from './peer-policy.ts';
 import { bareOf } from './peers.ts';
-import { type Answer, keyOf, type Replay } from './replay.ts';
+import type { Answer, Replay } from './replay.ts';
 
 /*
  * A peer's request over XMPP becomes a request to our gateway, on behalf of that peer, whatever it came in.

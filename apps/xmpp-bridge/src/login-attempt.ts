@@ -7,8 +7,8 @@ import {
   type LoginContext,
   type LoginEvent,
   type LoginState,
-  type Secured,
 } from './login-machine.ts';
+import type { Secured } from './tls.ts';
 import * as say from './login-sentences.ts';
 import { stanzas } from './login-stanzas.ts';
 import type { BindingPolicy } from './sasl-choice.ts';

@@ -4,6 +4,7 @@ import * as say from './login-sentences.ts';
 import { NS, stanzas } from './login-stanzas.ts';
 import { chooseSasl, type BindingPolicy } from './sasl-choice.ts';
 import { type ChannelBinding, clientFirst, type ScramProof, type ScramStart, provesServer } from './scram.ts';
+import type { Secured, TlsMode } from './tls.ts';
 
 /*
  * One login, from the connection to the bound resource (RFC 6120), as a pure machine: it is told what happened and
@@ -19,8 +20,6 @@ import { type ChannelBinding, clientFirst, type ScramProof, type ScramStart, pro
  * M4 After SASL success the stream goes on only if the server has proved that it knows the password.
  */
 
-export type TlsMode = 'starttls' | 'direct' | 'off';
-
 export interface LoginContext {
   readonly domain: string;
   readonly user: string;
@@ -33,26 +32,6 @@ export interface LoginContext {
   readonly bindId: string;
   /** Tries this type of channel binding, whether or not it is announced, and nothing else. */
   readonly onlyBinding?: ChannelBinding['type'] | undefined;
-}
-
-/** What the TLS handshake gave. */
-export interface Secured {
-  readonly version: string;
-  /** The certificate was checked against domain and CA. */
-  readonly verified: boolean;
-  readonly bindings: readonly ChannelBinding[];
-  /** SHA-256 of the certificate that was seen, for the person who must compare it. */
-  readonly fingerprint: string;
-  readonly certificate: CertificateSeen | null;
-}
-
-/** A certificate in words. */
-export interface CertificateSeen {
-  readonly subject: string;
-  readonly names: string;
-  readonly issuer: string;
-  /** Milliseconds since 1970. */
-  readonly validTo: number;
 }
 
 export type LoginEvent =

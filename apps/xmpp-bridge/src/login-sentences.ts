@@ -1,5 +1,5 @@
 import { type LoginStep, quoted } from './login-failure.ts';
-import type { Secured } from './login-machine.ts';
+import type { Secured } from './tls.ts';
 import type { ScramStart } from './scram.ts';
 
 /* The one sentence for each failure: what was seen, what it means, what to change. Pure. */

@@ -8,6 +8,7 @@ import type { PeerFeatures, PeerWire } from './disco.ts';
 import type { Exchanges, Whose } from './exchanges.ts';
 import {
   carriedHeaders,
+  type CarryCall,
   checkRequest,
   ExchangeError,
   headerOf,
@@ -15,6 +16,7 @@ import {
   HOP_HEADER,
   type HttpRequest,
   type HttpResponse,
+  keyOf,
   TIMEOUT_HEADER,
 } from './http-exchange.ts';
 import type { Hearing } from './hearing.ts';
@@ -23,7 +25,6 @@ import { IqError } from './iq-registry.ts';
 import { isLate, isOffline, toAppError } from './outbound-errors.ts';
 import type { PeerHealth } from './peer-health.ts';
 import { bareOf, type Peers } from './peers.ts';
-import { keyOf } from './replay.ts';
 import type { Session } from './session.ts';
 import { isPolicyViolation, type StanzaCap } from './stanza-cap.ts';
 import { DigestOfStream, inlineChars } from './xep-0332.ts';
@@ -73,15 +74,6 @@ export interface Asked {
   readonly headers: HeaderList;
   /** Fetched where the request can be carried: its caller may send it in pieces. */
   readonly body: () => Promise<Buffer>;
-}
-
-/** Who waits for the response. */
-export interface CarryCall {
-  readonly signal: AbortSignal;
-  readonly deadline: number;
-  /** Where the response comes in pieces: its head, and then they, in order. The response then has no body. */
-  onHead(head: Pick<HttpResponse, 'status' | 'headers'>): void;
-  onPiece(piece: Buffer): void;
 }
 
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);

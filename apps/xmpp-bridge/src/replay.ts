@@ -1,6 +1,6 @@
 import { hash as hashed } from 'node:crypto';
 import type { Claim, Outcome, SharedOutcomes } from './shared-outcomes.ts';
-import { ExchangeError, headerOf, type HttpRequest, type HttpResponse } from './http-exchange.ts';
+import { ExchangeError, type HttpRequest, type HttpResponse, keyOf } from './http-exchange.ts';
 
 /*
  * What peers asked before, so that the same request is performed once.
@@ -175,10 +175,6 @@ function again(outcome: Exclude<Outcome, 'forgotten'>): Answer {
   if (outcome === 'gone')
     throw new ExchangeError(409, 'This request was performed before; its answer was too long to be kept.');
   return { response: outcome.kept };
-}
-
-export function keyOf({ headers }: Pick<HttpRequest, 'headers'>): string | undefined {
-  return headerOf(headers, 'idempotency-key');
 }
 
 function nameOf({ from, bare, stanzaId, request }: Asked, hash: string): string {

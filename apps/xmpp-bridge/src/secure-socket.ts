@@ -2,7 +2,7 @@ import { createHash, type X509Certificate } from 'node:crypto';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { StringDecoder } from 'node:string_decoder';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
-import type { CertificateSeen, Secured } from './login-machine.ts';
+import type { CertificateSeen, Secured } from './tls.ts';
 import type { ChannelBinding } from './scram.ts';
 import type { Target } from './targets.ts';
 

@@ -1,5 +1,5 @@
 import { lookup, resolveSrv } from 'node:dns/promises';
-import type { TlsMode } from './login-machine.ts';
+import type { TlsMode } from './tls.ts';
 
 /*
  * Where to connect to, and how (RFC 6120 §3.2, XEP-0368).

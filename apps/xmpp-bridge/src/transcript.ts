@@ -1,4 +1,4 @@
-import type { CertificateSeen, Secured } from './login-machine.ts';
+import type { CertificateSeen, Secured } from './tls.ts';
 import type { LoginTap } from './login-attempt.ts';
 import type { SecureSocket } from './secure-socket.ts';
 import type { Target } from './targets.ts';
