@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
-import type { SystemFact } from '@switchyard/contracts';
+import type { Principal, SystemFact } from '@switchyard/contracts';
 import type { Clock } from '@switchyard/platform';
+import type { FastifyRequest } from 'fastify';
 
 /*
  * What is refused, for the audit log. Its table only ever grows, and refusals cost whoever causes them nothing.
@@ -74,6 +75,17 @@ export class Denials {
       this.#entries.set(key, { since: now, latest, untold: 0 });
     }
   }
+}
+
+/** Who a refusal is counted for: the caller that proved itself, else its address. */
+export function deniedSource(request: FastifyRequest): string {
+  const principal = request.identity?.principal;
+  return principal === undefined ? sourceOf(request.ip) : userKey(principal);
+}
+
+/** How a limit counts a user. */
+export function userKey({ tenantId, userId }: Principal): string {
+  return `${tenantId}/${userId}`;
 }
 
 /** The address that a limit counts: of IPv6 the network of one subscriber, who has all addresses in it. */

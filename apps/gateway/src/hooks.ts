@@ -1,8 +1,8 @@
-import { actorOrThrow, AppError, type Principal, toPublicError } from '@switchyard/contracts';
+import { actorOrThrow, AppError, toPublicError } from '@switchyard/contracts';
 import { mayReadMetrics } from '@switchyard/platform';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AuthGuard } from './auth.guard.ts';
-import { type Denials, sourceOf } from './denials.ts';
+import { deniedSource, type Denials, sourceOf, userKey } from './denials.ts';
 import type { FailedLogins } from './failed-logins.ts';
 import { isJson } from './json-body.ts';
 import type { Logins } from './logins.ts';
@@ -95,16 +95,6 @@ export function registerHooks(server: FastifyInstance, deps: HookDeps): void {
 
   // The last before the handler: what comes before may leave the asynchronous context of the request.
   server.addHook('preHandler', (_request, reply, done) => deps.patience.onBehalfOf(reply.raw, done));
-}
-
-/** Who a refusal is counted for: the caller that proved itself, else its address. */
-export function deniedSource(request: FastifyRequest): string {
-  const principal = request.identity?.principal;
-  return principal === undefined ? sourceOf(request.ip) : userKey(principal);
-}
-
-function userKey({ tenantId, userId }: Principal): string {
-  return `${tenantId}/${userId}`;
 }
 
 function checkPlace({ headers }: FastifyRequest, route: string | undefined, deps: HookDeps): void {

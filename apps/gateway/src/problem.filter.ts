@@ -2,8 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '
 import { AppError } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Denials } from './denials.ts';
-import { deniedSource } from './hooks.ts';
+import { deniedSource, type Denials } from './denials.ts';
 import { PROBLEM_TYPE, refusalOf, toProblem } from './problem.ts';
 import { methodsAt } from './routes.ts';
 
