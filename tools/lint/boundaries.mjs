@@ -4,8 +4,9 @@
  *   apps → bus, store, safe-fetch → platform → contracts        apps → run → contracts
  *   tests and e2e → testing → contracts                         only e2e imports apps
  *
- * `eslint.config.mjs` turns it into the rule `switchyard/boundaries`; `boundaries.test.mjs` proves that each
- * line of it fails the lint. Circles between files are found by `import-x/no-cycle`.
+ * Inside a project, FOLDERS says the same of its folders. `eslint.config.mjs` turns both into the rule
+ * `switchyard/boundaries`; `boundaries.test.mjs` proves that each line of them fails the lint. Circles between files are
+ * found by `import-x/no-cycle` where they are loaded, and by `circles.test.mjs` also where they are types alone.
  */
 
 const APP = ['contracts', 'run', 'platform', 'bus', 'store', 'safe-fetch'];
@@ -48,6 +49,20 @@ export const OTHER_ENTRIES = {
   // The attack makes up its requests from schemas, as a property test does.
   'testing/property': ['apps/e2e'],
 };
+
+/**
+ * The folders of a project, and what each may import: other folders, files of the root by their name, or everything (`*`).
+ * A folder is a capability; files in `src/` itself wire them together and may import each of them. Another folder is
+ * entered by its `index.ts`. Tests may open any file of their project.
+ */
+export const FOLDERS = {};
+
+/**
+ * Files that other folders may import beside `index.ts`. Codecs and what all verbs of the command share are wide, and each
+ * user loads little of them. Verbs are loaded one at a time. Schemas of the configuration are read by programs that load
+ * nothing else, and twins in memory by tests alone.
+ */
+export const FOLDER_ENTRIES = {};
 
 /** Packages with one home. `tests: true` lets tests of any project use them as a client or a fake. */
 export const PACKAGE_HOMES = [
@@ -95,9 +110,41 @@ export function judge(path, specifier) {
 }
 
 function judgeRelative(place, path, specifier) {
-  const target = placeOf(resolve(path, specifier));
-  if (target === undefined || target.project === place.project) return undefined;
+  const reached = resolve(path, specifier);
+  const target = placeOf(reached);
+  if (target === undefined) return undefined;
+  if (target.project === place.project) return judgeFolders(place, path, reached);
   return `${place.project} reaches into the files of ${target.project}; import @switchyard/${target.project.split('/')[1]}.`;
+}
+
+/** One import inside a project, by its folders. */
+export function judgeFolders({ project, kind }, path, reached, folders = FOLDERS, entries = FOLDER_ENTRIES) {
+  if (kind !== 'source' || folders[project] === undefined) return undefined;
+  const from = folderOf(project, path, folders);
+  const to = folderOf(project, reached, folders);
+  if (from === undefined || to === undefined) return undefined;
+  const file = reached.slice(reached.lastIndexOf('/') + 1);
+  if (from === to)
+    return from !== '' && file === 'index.ts' ? `${from} imports its own entry; import the file.` : undefined;
+  const allowed = from === '' ? ['*'] : folders[project][from];
+  if (!allowed.includes('*') && !allowed.includes(to === '' ? file : to))
+    return `${from} may not import ${to === '' ? `${file} of the root` : to} (FOLDERS in tools/lint/boundaries.mjs).`;
+  if (to === '' || file === 'index.ts') return undefined;
+  const open = (entries[project]?.[to] ?? []).some((pattern) => matchesFile(pattern, file));
+  return open ? undefined : `Import ${to} by its entry, ${to}/index.ts, not a file inside it (${file}).`;
+}
+
+/** The folder of a file: '' for `src/` itself, undefined outside of it or where the table does not name it. */
+function folderOf(project, path, folders) {
+  const source = `${project}/src/`;
+  if (!path.startsWith(source)) return undefined;
+  const folder = path.slice(source.length, Math.max(source.length, path.lastIndexOf('/')));
+  return folder === '' || Object.hasOwn(folders[project], folder) ? folder : undefined;
+}
+
+function matchesFile(pattern, file) {
+  const [head, tail] = pattern.split('*');
+  return tail === undefined ? pattern === file : file.startsWith(head) && file.endsWith(tail);
 }
 
 function judgeProject(place, name, inside) {

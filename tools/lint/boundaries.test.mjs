@@ -4,7 +4,16 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Linter } from 'eslint';
 import tseslint from 'typescript-eslint';
-import { ARROWS, boundariesRule, judge, PACKAGE_HOMES, PROJECT_OF_NAME } from './boundaries.mjs';
+import {
+  ARROWS,
+  boundariesRule,
+  FOLDER_ENTRIES,
+  FOLDERS,
+  judge,
+  judgeFolders,
+  PACKAGE_HOMES,
+  PROJECT_OF_NAME,
+} from './boundaries.mjs';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const linter = new Linter({ cwd: root });
@@ -126,5 +135,68 @@ describe('import boundaries', () => {
 
   it('judge only the projects of the table', () => {
     assert.equal(judge('tools/gen/gen.mjs', '@switchyard/gateway'), undefined);
+  });
+});
+
+describe('import boundaries inside a project', () => {
+  const table = {
+    'apps/audit': { facts: [], records: ['facts', 'config.ts'], 'records/tree': ['records'], checks: ['*'] },
+  };
+  const open = { 'apps/audit': { facts: ['codec-*.ts', 'names.ts'] } };
+  const source = { project: 'apps/audit', kind: 'source' };
+  const at = (file) => `apps/audit/src/${file}`;
+  const why = (from, to, place = source) => judgeFolders(place, at(from), at(to), table, open);
+  const may = (from, to, place) => assert.equal(why(from, to, place), undefined, `${from} -> ${to}`);
+  const mayNot = (from, to, reason) => assert.match(why(from, to) ?? 'allowed', reason, `${from} -> ${to}`);
+
+  it('refuse an arrow that the table does not name, also upwards, downwards and to the wiring', () => {
+    may('records/a.ts', 'facts/index.ts');
+    mayNot('facts/a.ts', 'records/index.ts', /facts may not import records/);
+    may('records/tree/a.ts', 'records/index.ts');
+    mayNot('records/a.ts', 'records/tree/index.ts', /records may not import records\/tree/);
+    may('records/a.ts', 'config.ts');
+    mayNot('records/a.ts', 'app.ts', /app\.ts of the root/);
+    may('app.ts', 'records/tree/index.ts');
+    may('checks/a.ts', 'app.ts');
+  });
+
+  it('refuse a file of another folder that is not its entry, and the own entry', () => {
+    mayNot('records/a.ts', 'facts/a.ts', /by its entry, facts\/index\.ts/);
+    mayNot('app.ts', 'records/a.ts', /by its entry/);
+    mayNot('checks/a.ts', 'records/a.ts', /by its entry/);
+    may('records/a.ts', 'facts/codec-json.ts');
+    may('records/a.ts', 'facts/names.ts');
+    mayNot('records/a.ts', 'facts/rename.ts', /by its entry/);
+    may('records/a.ts', 'records/b.ts');
+    mayNot('records/a.ts', 'records/index.ts', /its own entry/);
+  });
+
+  it('let tests open any file of their project', () => {
+    may('facts/a.test.ts', 'records/a.ts', { project: 'apps/audit', kind: 'test' });
+  });
+
+  it('are those of the lint, for each arrow of each project', () => {
+    for (const [project, folders] of Object.entries(FOLDERS)) {
+      for (const [from, allowed] of Object.entries(folders)) {
+        for (const to of Object.keys(folders).filter((name) => name !== from)) {
+          const up = '../'.repeat(from.split('/').length);
+          const arrow = [`${project}/src/${from}/file.ts`, `${up}${to}/index.ts`];
+          if (allowed.includes(to) || allowed.includes('*')) passes(...arrow);
+          else fails(...arrow);
+          const isOpen = FOLDER_ENTRIES[project]?.[to]?.includes('*');
+          if (!isOpen) fails(`${project}/src/${from}/file.ts`, `${up}${to}/some-file.ts`);
+        }
+      }
+    }
+  });
+
+  it('have no circle of folders', () => {
+    for (const [project, folders] of Object.entries(FOLDERS)) {
+      const visit = (folder, trail) => {
+        assert.ok(!trail.includes(folder), `${project}: ${[...trail, folder].join(' → ')}`);
+        for (const next of folders[folder] ?? []) if (Object.hasOwn(folders, next)) visit(next, [...trail, folder]);
+      };
+      Object.keys(folders).forEach((folder) => visit(folder, []));
+    }
   });
 });
