@@ -11,7 +11,7 @@ import {
   telemetryEnabled,
 } from '@switchyard/platform';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { headerOf } from './requests.ts';
+import { headerOf } from './headers.ts';
 
 /*
  * The span of each request, from its first line until its answer, or its stream, is over.

@@ -4,10 +4,11 @@ import { type Logger, onBehalfOf } from '@switchyard/platform';
 import { fold, next, type Next, type RunState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
 import { JournalWriter, type WriterParts } from './journal-writer.ts';
-import { Lease, type Moment } from './lease.ts';
+import { Lease } from './lease.ts';
 import { type ActParts, RunActs } from './run-acts.ts';
 import { RunInputs } from './run-inputs.ts';
 import type { RunMetrics } from './run-metrics.ts';
+import type { LoopEnd, OwnedRun } from './owned-run.ts';
 import { stretchOfWork } from './run-span.ts';
 
 /*
@@ -23,23 +24,8 @@ import { stretchOfWork } from './run-span.ts';
  * L4 Every act moves the journal on. One that does not is a defect: the loop breaks instead of going round.
  */
 
-export type LoopEnd = 'ended' | 'fenced' | 'released' | 'waiting' | 'broken';
-
 export interface LoopParts extends ActParts, WriterParts {
   readonly journal: Journal;
-}
-
-export interface OwnedRun {
-  readonly runId: string;
-  readonly tenantId: string;
-  readonly epoch: number;
-  readonly inboxTaken: number;
-  /** Everything up to here is on the bus. */
-  readonly publishedSeq: number;
-  /** From before the lease was asked for. */
-  readonly leasedAt: Moment;
-  /** Where the journal is known already (a run accepted here); otherwise it is read. */
-  readonly state?: RunState;
 }
 
 const PAGE = 500;

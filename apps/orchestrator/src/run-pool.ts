@@ -7,7 +7,8 @@ import { momentOf } from './lease.ts';
 import { Patience } from './patience.ts';
 import type { Publisher } from './publisher.ts';
 import { RunMetrics } from './run-metrics.ts';
-import { type LoopEnd, type LoopParts, type OwnedRun, RunLoop } from './run-loop.ts';
+import type { LoopEnd, OwnedRun } from './owned-run.ts';
+import { type LoopParts, RunLoop } from './run-loop.ts';
 import { type Slot, Slots } from './slots.ts';
 
 /*

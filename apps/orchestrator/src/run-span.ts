@@ -1,6 +1,6 @@
 import { GEN_AI, injectTrace, RUN_STATUS, type SpanOptions, telemetryEnabled, withSpan } from '@switchyard/platform';
 import type { RunState } from '@switchyard/run';
-import type { LoopEnd } from './run-loop.ts';
+import type { LoopEnd } from './owned-run.ts';
 
 /*
  * The span of one stretch of work on a run. The first owner's is part of the trace that the run was accepted in; each

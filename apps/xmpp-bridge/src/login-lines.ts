@@ -1,6 +1,7 @@
 import type { Element } from '@xmpp/client';
 import { quoted } from './login-failure.ts';
-import type { LoginAction, LoginEvent, LoginState, Secured } from './login-machine.ts';
+import type { LoginAction, LoginEvent, LoginState } from './login-machine.ts';
+import type { Secured } from './tls.ts';
 import { NS, stanzas } from './login-stanzas.ts';
 import type { Target, Where } from './targets.ts';
 
