@@ -45,7 +45,7 @@ export async function renderAll() {
   ]);
   documents.set('docs/reference/spans.md', renderSpans(await built('libs/platform/dist/index.js')));
   const logins = await built('libs/local-servers/dist/index.js');
-  const { GRANTED } = await built('libs/store/dist/granted.js');
+  const { GRANTED } = await built('libs/store/dist/doctor/granted.js');
   documents.set('docs/reference/access.md', renderAccess({ contracts, logins, granted: GRANTED }));
   documents.set('infra/postgres/logins.sql', logins.loginScript());
   const { buildOpenApi } = await built('libs/contracts/dist/http.js');

@@ -55,14 +55,24 @@ export const OTHER_ENTRIES = {
  * A folder is a capability; files in `src/` itself wire them together and may import each of them. Another folder is
  * entered by its `index.ts`. Tests may open any file of their project.
  */
-export const FOLDERS = {};
+export const FOLDERS = {
+  'libs/store': {
+    postgres: [],
+    journal: ['postgres'],
+    effects: ['postgres'],
+    audit: ['postgres', 'journal'],
+    tools: ['postgres'],
+    credentials: ['postgres'],
+    doctor: ['store.ts'],
+  },
+};
 
 /**
  * Files that other folders may import beside `index.ts`. Codecs and what all verbs of the command share are wide, and each
  * user loads little of them. Verbs are loaded one at a time. Schemas of the configuration are read by programs that load
  * nothing else, and twins in memory by tests alone.
  */
-export const FOLDER_ENTRIES = {};
+export const FOLDER_ENTRIES = { 'libs/store': { journal: ['memory-*.ts'] } };
 
 /** Packages with one home. `tests: true` lets tests of any project use them as a client or a fake. */
 export const PACKAGE_HOMES = [

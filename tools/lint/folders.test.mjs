@@ -14,7 +14,6 @@ const STILL_FLAT = [
   'apps/orchestrator',
   'apps/xmpp-bridge',
   'apps/cli',
-  'libs/store',
   'libs/bus',
   'libs/contracts',
   'apps/e2e',

@@ -1,7 +1,6 @@
 import { type Finding, found, toCheck } from '@switchyard/contracts';
-import { judgeMigrations, judgeReached, judgeRights } from './doctor-judges.ts';
-import { migrations } from './migrate.ts';
-import { probeDatabase, probeMigrations } from './probe.ts';
+import { judgeMigrations, judgeReached, judgeRights, probeDatabase, probeMigrations } from './doctor/index.ts';
+import { migrations } from './postgres/index.ts';
 import { STORE_OWNERS } from './store.ts';
 
 /*

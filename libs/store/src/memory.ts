@@ -1,3 +1,3 @@
-export { MemoryJournal } from './memory-journal.ts';
-export { MemoryRetention } from './memory-retention.ts';
-export { type MemoryRun, MemoryTables } from './memory-tables.ts';
+export { MemoryJournal } from './journal/memory-journal.ts';
+export { MemoryRetention } from './journal/memory-retention.ts';
+export { type MemoryRun, MemoryTables } from './journal/memory-tables.ts';

@@ -1,30 +1,33 @@
 import type { TlsFiles } from '@switchyard/platform';
-import { type AgentTurns, SqlAgentTurns } from './agent-turns.ts';
-import type { AuditLog } from './audit-log.ts';
-import type { Connections } from './connections.ts';
-import type { DeadLetters } from './dead-letters.ts';
-import type { Effects } from './effects.ts';
-import type { Journal } from './journal.ts';
-import type { Notes } from './notes.ts';
-import { type Spending, SqlSpending } from './spending.ts';
-import type { Registrations } from './registrations.ts';
-import type { Retention } from './retention.ts';
-import { openPool, rows } from './pool.ts';
-import { lazyPrisma } from './prisma.ts';
-import { SqlAuditLog } from './sql-audit-log.ts';
-import { SqlConnections } from './sql-connections.ts';
-import { SqlDeadLetters } from './sql-dead-letters.ts';
-import { SqlEffects } from './sql-effects.ts';
-import { SqlJournal } from './sql-journal.ts';
-import { SqlNotes } from './sql-notes.ts';
-import { SqlToolDefinitions } from './sql-tool-definitions.ts';
-import { SqlStreamPositions, type StreamPositions } from './stream-positions.ts';
-import { SqlRegistrations } from './sql-registrations.ts';
-import { SqlRetention } from './sql-retention.ts';
-import { SqlToolPins } from './sql-tool-pins.ts';
-import type { ToolPins } from './tool-pins.ts';
-import type { ToolDefinitions } from './tool-definitions.ts';
-import { SqlWatches, type Watches } from './watches.ts';
+import { type AgentTurns, type Effects, SqlAgentTurns, SqlEffects } from './effects/index.ts';
+import {
+  type AuditLog,
+  type Spending,
+  SqlAuditLog,
+  SqlSpending,
+  SqlStreamPositions,
+  SqlWatches,
+  type StreamPositions,
+  type Watches,
+} from './audit/index.ts';
+import { type Connections, type Registrations, SqlConnections, SqlRegistrations } from './credentials/index.ts';
+import {
+  type DeadLetters,
+  type Journal,
+  type Retention,
+  SqlDeadLetters,
+  SqlJournal,
+  SqlRetention,
+} from './journal/index.ts';
+import {
+  type Notes,
+  SqlNotes,
+  SqlToolDefinitions,
+  SqlToolPins,
+  type ToolDefinitions,
+  type ToolPins,
+} from './tools/index.ts';
+import { lazyPrisma, openPool, rows } from './postgres/index.ts';
 
 /** The apps that own tables. Each connects under its own role and may touch only its own schema. */
 export const STORE_OWNERS = ['orchestrator', 'mcp-tool', 'audit'] as const;

@@ -1,8 +1,8 @@
 import { expect } from '@jest/globals';
 import { until } from '@switchyard/testing';
 import pg from 'pg';
-import { toStored } from '../src/journal-rows.ts';
-import { INLINE_LIMIT } from '../src/large-parts.ts';
+import { toStored } from '../src/journal/rows.ts';
+import { INLINE_LIMIT } from '../src/journal/large-parts.ts';
 import type { TestDatabase } from './database.ts';
 import { acceptOf, completed, toolResult } from './drafts.ts';
 

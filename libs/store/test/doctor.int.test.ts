@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
-import { judgeMigrations, judgeReached, judgeRights } from '../src/doctor-judges.ts';
-import { migrations } from '../src/migrate.ts';
-import { probeDatabase, probeMigrations } from '../src/probe.ts';
-import { RIGHTS } from '../src/rights.ts';
+import { judgeMigrations, judgeReached, judgeRights } from '../src/doctor/judges.ts';
+import { migrations } from '../src/postgres/migrate.ts';
+import { probeDatabase, probeMigrations } from '../src/doctor/probe.ts';
+import { RIGHTS } from '../src/doctor/rights.ts';
 import { STORE_OWNERS } from '../src/store.ts';
 import { startDatabase, type TestDatabase } from './database.ts';
 

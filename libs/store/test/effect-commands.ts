@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import type { StepResult } from '@switchyard/contracts';
 import { fc } from '@switchyard/testing/property';
-import * as machine from '../src/effect-machine.ts';
+import * as machine from '../src/effects/machine.ts';
 import type { EffectRequest, Effects } from '../src/index.ts';
 import type { TestDatabase } from './database.ts';
 

@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { startDatabase, type TestDatabase } from './database.ts';
 
-/* docs/reference/access.md is written from src/granted.ts, and this holds it against PostgreSQL. */
+/* docs/reference/access.md is written from src/doctor/granted.ts, and this holds it against PostgreSQL. */
 
 const run = promisify(execFile);
 const cwd = fileURLToPath(new URL('..', import.meta.url));

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Journal, Retention } from '../src/index.ts';
-import { INLINE_LIMIT } from '../src/large-parts.ts';
+import { INLINE_LIMIT } from '../src/journal/large-parts.ts';
 import { meetAtOneBlob, raceForBlobs } from './blob-race.ts';
 import { startDatabase, type TestDatabase } from './database.ts';
 import { acceptOf, completed, message, toolResult } from './drafts.ts';

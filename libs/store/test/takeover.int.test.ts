@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
-import { GRANTED } from '../src/granted.ts';
+import { GRANTED } from '../src/doctor/granted.ts';
 import { STORE_OWNERS, type StoreOptions } from '../src/index.ts';
 import { startDatabase, type TestDatabase } from './database.ts';
 import { BEYOND, BEYOND_OUTSIDE, EXTENSIONS, NOT_INSTALLED } from './takeover-attempts.ts';
 
 /*
  * Somebody with the login of a service on PostgreSQL, and nothing else. What such a login may do is in
- * docs/reference/access.md, which is written from src/granted.ts; here all that is beside it is tried.
+ * docs/reference/access.md, which is written from src/doctor/granted.ts; here all that is beside it is tried.
  */
 
 type Owner = StoreOptions['app'];

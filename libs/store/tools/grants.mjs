@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 
 /*
- * What the migrations grant each owner, as PostgreSQL says it, in src/granted.ts.
+ * What the migrations grant each owner, as PostgreSQL says it, in src/doctor/granted.ts.
  *   write   writes the file
  *   check   exit code 1 where the file says something else
  * Asks the migrated database of DATABASE_URL, with the login of its owner; where none is named, one of its own (the
@@ -14,7 +14,7 @@ import pg from 'pg';
  */
 
 const home = fileURLToPath(new URL('..', import.meta.url));
-const FILE = join(home, 'src', 'granted.ts');
+const FILE = join(home, 'src', 'doctor', 'granted.ts');
 /** The owners of tables, and the schema of each: `switchyard_<schema>` is the role. The reader owns nothing. */
 const OWNERS = { orchestrator: 'orchestrator', 'mcp-tool': 'mcp_tool', audit: 'audit', reader: 'reader' };
 

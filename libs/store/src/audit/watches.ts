@@ -1,0 +1,63 @@
+import type { Pool } from 'pg';
+import { rows, type Statement } from '../postgres/index.ts';
+
+/** A run that was asked to stop because nobody watches it any more. */
+export interface Unwatched {
+  readonly runId: string;
+  readonly tenantId: string;
+  /** It had an owner, who is to be told. */
+  readonly owned: boolean;
+}
+
+/** Who watches which run, by the database's clock (see the promises in prisma/migrations, `watches`). */
+export interface Watches {
+  /** The run is watched for `forMs` from now on, or longer where somebody said so. False: it has ended, or is none. */
+  watch(runId: string, forMs: number): Promise<boolean>;
+  /** Renews the watch of a run that has one, for as long as the last time. */
+  rewatch(runId: string): Promise<void>;
+  /** Leaves a cancel, with this body, to every run whose watch ran out. */
+  stopUnwatched(body: unknown, limit: number): Promise<Unwatched[]>;
+}
+
+/** $1 run id, $2 ms. */
+const WATCH: Statement = {
+  name: 'watches_watch',
+  text: `update orchestrator.runs
+   set watched_until = greatest(watched_until, clock_timestamp() + $2::int * interval '1 millisecond'),
+       watch_ms = greatest(watch_ms, $2::int)
+   where run_id = $1 and phase <> 'ended' returning run_id`,
+};
+
+/** $1 run id. */
+const REWATCH: Statement = {
+  name: 'watches_rewatch',
+  text: `update orchestrator.runs
+   set watched_until = greatest(watched_until, clock_timestamp() + watch_ms * interval '1 millisecond')
+   where run_id = $1 and watched_until is not null and phase <> 'ended'`,
+};
+
+/** $1 body, $2 most runs. */
+const STOP_UNWATCHED: Statement = {
+  name: 'watches_stop',
+  text: 'select * from orchestrator.stop_unwatched($1, $2)',
+};
+
+export class SqlWatches implements Watches {
+  constructor(private readonly pool: Pool) {}
+
+  async watch(runId: string, forMs: number): Promise<boolean> {
+    return (await rows(this.pool, WATCH, [runId, forMs])).length > 0;
+  }
+
+  async rewatch(runId: string): Promise<void> {
+    await rows(this.pool, REWATCH, [runId]);
+  }
+
+  async stopUnwatched(body: unknown, limit: number): Promise<Unwatched[]> {
+    const stopped = await rows<{ run_id: string; tenant_id: string; owned: boolean }>(this.pool, STOP_UNWATCHED, [
+      JSON.stringify(body),
+      limit,
+    ]);
+    return stopped.map((run) => ({ runId: run.run_id, tenantId: run.tenant_id, owned: run.owned }));
+  }
+}

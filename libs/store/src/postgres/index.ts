@@ -1,0 +1,6 @@
+/* The connection to PostgreSQL. */
+
+export { migrateDatabase, migrations } from './migrate.ts';
+export { attempt, openPool, row, rows, type Statement } from './pool.ts';
+export { type GetPrisma, lazyPrisma } from './prisma.ts';
+export { endedOf, type RecordFacts, recordFacts, type Soundness, soundness } from './record-facts.ts';

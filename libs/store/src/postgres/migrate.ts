@@ -1,0 +1,61 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import pg from 'pg';
+
+const run = promisify(execFile);
+// The same from src/ and from dist/.
+const home = fileURLToPath(new URL('../..', import.meta.url));
+const LIMIT_MS = 120_000;
+const CONNECT_LIMIT_MS = 5_000;
+
+/**
+ * Applies the migrations that the database does not have yet, with Prisma's engine and under its lock: any number of
+ * callers at once do it once. Needs a login that owns the database and may create roles. Takes milliseconds where
+ * there is nothing to do. Throws with the engine's words where it fails.
+ */
+export async function migrateDatabase(url: string): Promise<void> {
+  if (await isUpToDate(url)) return;
+  const tool = join(home, 'tools', 'prisma.mjs');
+  try {
+    await run(process.execPath, [tool, 'migrate'], {
+      cwd: home,
+      env: { ...process.env, DATABASE_URL: url },
+      timeout: LIMIT_MS,
+    });
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+    throw new Error(`the database could not be migrated:\n${stdout}${stderr}`.trimEnd(), { cause: error });
+  }
+}
+
+/** True where every migration in the folder is applied as it is now. A doubt is for the engine to settle. */
+async function isUpToDate(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: CONNECT_LIMIT_MS });
+  client.on('error', () => undefined); // The statement that waits for the connection rejects as well.
+  try {
+    await client.connect();
+    const { rows } = await client.query<{ migration_name: string; checksum: string }>(
+      'select migration_name, checksum from public._prisma_migrations where finished_at is not null and rolled_back_at is null',
+    );
+    const applied = new Map(rows.map((row) => [row.migration_name, row.checksum]));
+    return [...migrations()].every(([name, checksum]) => applied.get(name) === checksum);
+  } catch {
+    return false;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Name and checksum (SHA-256 of the file, as Prisma notes it) of every migration. */
+export function* migrations(): Generator<[name: string, checksum: string]> {
+  const folder = join(home, 'prisma', 'migrations');
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    const script = readFileSync(join(folder, entry.name, 'migration.sql'));
+    yield [entry.name, createHash('sha256').update(script).digest('hex')];
+  }
+}
