@@ -65,6 +65,18 @@ export const FOLDERS = {
     credentials: ['postgres'],
     doctor: ['store.ts'],
   },
+  'apps/gateway': {
+    identity: [],
+    reports: [],
+    http: ['reports'],
+    dialects: [],
+    streams: ['reports', 'http', 'dialects'],
+    runs: ['identity', 'http', 'streams', 'config.ts', 'parts.ts'],
+    'ag-ui': ['identity', 'http', 'dialects', 'streams', 'runs', 'config.ts', 'parts.ts'],
+    mcp: ['identity', 'http', 'config.ts', 'parts.ts'],
+    tools: ['identity', 'http', 'config.ts', 'parts.ts'],
+    admin: ['identity', 'http', 'streams', 'config.ts', 'parts.ts'],
+  },
 };
 
 /**

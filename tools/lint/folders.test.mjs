@@ -10,7 +10,6 @@ const MAX_FILES = 20;
 /** Projects that are not cut into folders yet. */
 const STILL_FLAT = [
   'apps/mcp-tool',
-  'apps/gateway',
   'apps/orchestrator',
   'apps/xmpp-bridge',
   'apps/cli',

@@ -16,35 +16,29 @@ import {
 } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch } from '@switchyard/safe-fetch';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { Announcer } from './announcer.ts';
-import { AgUiTurns } from './ag-ui-turn.ts';
-import { AuthGuard } from './auth.guard.ts';
+import { Announcer, Denials, FactQueue, FailedLogins, Logins, StreamBook } from './reports/index.ts';
+import { AgUiTurns } from './ag-ui/index.ts';
+import { answerPeers, AuthGuard, createTokenVerifiers, MCP_PATH, Tickets } from './identity/index.ts';
 import type { GatewayConfig } from './config.ts';
-import { Denials } from './denials.ts';
-import { FactQueue } from './fact-queue.ts';
-import { FailedLogins } from './failed-logins.ts';
 import { GatewayModule } from './gateway.module.ts';
 import { type HookDeps, registerHooks } from './hooks.ts';
-import { traceRequests } from './http-spans.ts';
-import { Logins } from './logins.ts';
-import { MCP_PATH } from './mcp-door.ts';
-import { McpEntrance } from './mcp-entrance.ts';
+import {
+  aztmLogin,
+  createRateLimit,
+  onClientError,
+  Patience,
+  PROBLEM_TYPE,
+  ProblemFilter,
+  refusalOf,
+  registerReadiness,
+  StreamSlots,
+  toProblem,
+  traceRequests,
+  Traffic,
+} from './http/index.ts';
+import { McpEntrance } from './mcp/index.ts';
 import { BUS, CONFIG, METRICS } from './parts.ts';
-import { onClientError } from './client-error.ts';
-import { Patience } from './patience.ts';
-import { PROBLEM_TYPE, refusalOf, toProblem } from './problem.ts';
-import { answerPeers, Tickets } from './peer-requests.ts';
-import { ProblemFilter } from './problem.filter.ts';
-import { createRateLimit } from './rate-limit.ts';
-import { aztmLogin, registerReadiness } from './readiness.ts';
-import { StartGate } from './start-gate.ts';
-import { StreamSlots } from './slots.ts';
-import { StreamBook } from './stream-book.ts';
-import { StreamMetrics } from './stream-metrics.ts';
-import { Streams } from './streams.ts';
-import { createTokenVerifiers } from './tokens.ts';
-import { Traffic } from './traffic.ts';
-import { Watches } from './watches.ts';
+import { StartGate, StreamMetrics, Streams, Watches } from './streams/index.ts';
 
 export interface Gateway {
   /** Where it listens; known after start(). */

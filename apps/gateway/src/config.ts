@@ -12,7 +12,7 @@ import {
 import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyard/safe-fetch';
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import type { IdentityConfig } from './identity.ts';
+import type { IdentityConfig } from './identity/index.ts';
 
 const optional = z.string().min(1).optional();
 

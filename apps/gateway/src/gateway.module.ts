@@ -1,16 +1,16 @@
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
-import { AgUiController } from './ag-ui.controller.ts';
-import { BudgetController } from './budget.controller.ts';
-import { DeadLettersController } from './dead-letters.controller.ts';
-import { DocsController } from './docs.controller.ts';
-import { EffectsController } from './effects.controller.ts';
-import { McpController } from './mcp.controller.ts';
-import { OrchestrateController } from './orchestrate.controller.ts';
-import { ProviderAuthController } from './provider-auth.controller.ts';
-import { RunsController } from './runs.controller.ts';
-import { SystemController } from './system.controller.ts';
-import { ToolsController } from './tools.controller.ts';
-import { UpstreamsController } from './upstreams.controller.ts';
+import { AgUiController } from './ag-ui/index.ts';
+import {
+  BudgetController,
+  DeadLettersController,
+  DocsController,
+  EffectsController,
+  SystemController,
+  UpstreamsController,
+} from './admin/index.ts';
+import { McpController } from './mcp/index.ts';
+import { OrchestrateController, RunsController } from './runs/index.ts';
+import { ProviderAuthController, ToolsController } from './tools/index.ts';
 
 export const CONTROLLERS = [
   OrchestrateController,

@@ -1,18 +1,29 @@
 import { actorOrThrow, AppError, toPublicError } from '@switchyard/contracts';
 import { mayReadMetrics } from '@switchyard/platform';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { AuthGuard } from './auth.guard.ts';
-import { deniedSource, type Denials, sourceOf, userKey } from './denials.ts';
-import type { FailedLogins } from './failed-logins.ts';
-import { isJson } from './json-body.ts';
-import type { Logins } from './logins.ts';
-import { challenge, MCP_PATH, metadataUrl, resourceUrl } from './mcp-door.ts';
-import type { Patience } from './patience.ts';
-import type { RateLimit } from './rate-limit.ts';
-import { checkCrossSite, checkHost, checkOrigin, type HostPolicy } from './request-place.ts';
-import { deeperThan, MAX_BODY_DEPTH } from './json-depth.ts';
-import { acts, authOf, readsOnly } from './routes.ts';
-import type { Traffic } from './traffic.ts';
+import {
+  type AuthGuard,
+  challenge,
+  checkCrossSite,
+  checkHost,
+  checkOrigin,
+  type HostPolicy,
+  MCP_PATH,
+  metadataUrl,
+  resourceUrl,
+} from './identity/index.ts';
+import { type Denials, deniedSource, type FailedLogins, type Logins, sourceOf, userKey } from './reports/index.ts';
+import {
+  acts,
+  authOf,
+  deeperThan,
+  isJson,
+  MAX_BODY_DEPTH,
+  type Patience,
+  type RateLimit,
+  readsOnly,
+  type Traffic,
+} from './http/index.ts';
 
 export interface HookDeps {
   readonly guard: AuthGuard;

@@ -4,9 +4,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import { HttpAgent as Agent10 } from '@ag-ui/client';
 import { HttpAgent as Agent59 } from '@ag-ui/client-0.0.59';
 import type { LiveDelta, RunEvent } from '@switchyard/contracts';
-import { agUiDialect } from '../src/dialect-ag-ui.ts';
-import type { DialectContext } from '../src/dialect.ts';
-import { createProjection, type Projection } from '../src/projection.ts';
+import { agUiDialect } from '../src/dialects/ag-ui.ts';
+import type { DialectContext } from '../src/dialects/dialect.ts';
+import { createProjection, type Projection } from '../src/dialects/projection.ts';
 import { deltas, ended, journal, type Scenario, scenario, SCENARIO_NAMES } from './scenarios.ts';
 
 /* The official clients read what the projection writes; a warning of theirs is a failure of ours. */

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { encodeId } from '@switchyard/contracts';
 import { fc } from '@switchyard/testing/property';
-import { USER_THREAD } from '../src/requests.ts';
+import { USER_THREAD } from '../src/runs/requests.ts';
 import { type House, openHouse, parseSse } from './http.ts';
 
 /* To which conversation a turn of GET /ag-ui/events belongs. */

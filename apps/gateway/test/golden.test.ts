@@ -1,12 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from '@jest/globals';
 import type { RunEvent } from '@switchyard/contracts';
-import { agUiDialect } from '../src/dialect-ag-ui.ts';
-import { legacyDialect } from '../src/dialect-legacy.ts';
-import { orchestrateDialect } from '../src/dialect-orchestrate.ts';
-import { rawDialect } from '../src/dialect-raw.ts';
-import type { Dialect, DialectContext } from '../src/dialect.ts';
-import { createProjection } from '../src/projection.ts';
+import { agUiDialect } from '../src/dialects/ag-ui.ts';
+import { legacyDialect } from '../src/dialects/legacy.ts';
+import { orchestrateDialect } from '../src/dialects/orchestrate.ts';
+import { rawDialect } from '../src/dialects/raw.ts';
+import type { Dialect, DialectContext } from '../src/dialects/dialect.ts';
+import { createProjection } from '../src/dialects/projection.ts';
 import { scenario, SCENARIO_NAMES, THREAD } from './scenarios.ts';
 
 /* The exact bytes of every dialect for every scenario. UPDATE_GOLDEN=1 writes the files anew: read the diff. */

@@ -4,7 +4,7 @@ import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { RequestMethod, type Type } from '@nestjs/common';
 import { HTTP_ROUTES } from '@switchyard/contracts/http';
 import { CONTROLLERS } from '../src/gateway.module.ts';
-import { authOf, DOCS_ASSETS, methodsAt, routerPath } from '../src/routes.ts';
+import { authOf, DOCS_ASSETS, methodsAt, routerPath } from '../src/http/routes.ts';
 
 function routesOf(controller: Type): string[] {
   const prefix = Reflect.getMetadata(PATH_METADATA, controller) as string;

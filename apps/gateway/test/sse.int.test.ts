@@ -2,7 +2,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { until } from '@switchyard/testing';
-import { SseSocket } from '../src/sse.ts';
+import { SseSocket } from '../src/streams/sse.ts';
 
 let server: Server | undefined;
 const clients: Socket[] = [];

@@ -1,0 +1,24 @@
+import { Controller, Get, Inject, Req, Res } from '@nestjs/common';
+import type { Bus } from '@switchyard/bus';
+import { getBudget } from '@switchyard/contracts';
+import type { BudgetAnswer } from '@switchyard/contracts/http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AuthGuard } from '../identity/index.ts';
+import { BUS } from '../parts.ts';
+
+/** What is used and left of the limits by day. */
+@Controller()
+export class BudgetController {
+  constructor(
+    private readonly guard: AuthGuard,
+    @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
+  ) {}
+
+  @Get('budget')
+  async get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const principal = this.guard.principalOf(request);
+    const { resetsAt, ...view } = await this.bus.request(getBudget, { principal });
+    const answer: BudgetAnswer = { ...view, resets_at: resetsAt };
+    void reply.code(200).send(answer);
+  }
+}

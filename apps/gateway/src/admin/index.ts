@@ -1,0 +1,8 @@
+/* What operators ask of the system. */
+
+export { BudgetController } from './budget.controller.ts';
+export { DeadLettersController } from './dead-letters.controller.ts';
+export { DocsController } from './docs.controller.ts';
+export { EffectsController } from './effects.controller.ts';
+export { SystemController } from './system.controller.ts';
+export { UpstreamsController } from './upstreams.controller.ts';

@@ -1,0 +1,111 @@
+import { Controller, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
+import type { Bus } from '@switchyard/bus';
+import { decideApproval, getRun, parseOrThrow, type ThreadConcurrency } from '@switchyard/contracts';
+import { AgUiEventsQuery, AgUiInput } from '@switchyard/contracts/http';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { CAPABILITIES } from './capabilities.ts';
+import { AgUiTurns } from './turn.ts';
+import { AuthGuard } from '../identity/index.ts';
+import type { GatewayConfig } from '../config.ts';
+import { mintRunId, sessionThread, toStartRun, USER_THREAD } from '../runs/index.ts';
+import { headerOf } from '../http/index.ts';
+import { BUS, CONFIG } from '../parts.ts';
+import { reconnectOf, Streams, type Viewer } from '../streams/index.ts';
+import { askedOf, decidedOf, isBusy, spokenAnswer, waitingRun } from './thread-turn.ts';
+
+/** A conversation turn: the official AG-UI, and the older event form beside it. */
+@Controller('ag-ui')
+export class AgUiController {
+  constructor(
+    private readonly guard: AuthGuard,
+    private readonly streams: Streams,
+    private readonly turns: AgUiTurns,
+    @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
+    @Inject(CONFIG) private readonly config: GatewayConfig,
+  ) {}
+
+  /**
+   * Starts a run; or, with `resume` or the results of the client's own tools, answers what an earlier one asks and shows
+   * what follows. A thread whose run waits for answers asks again: no other run of it is started meanwhile.
+   */
+  @Post()
+  @HttpCode(200)
+  async run(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const input = parseOrThrow(AgUiInput, request.body, 'RunAgentInput');
+    const { threadId, messages, protocolVersion } = input;
+    const viewer: Viewer = {
+      principal: this.guard.principalOf(request),
+      expiresAt: request.identity?.expiresAt,
+      dialect: 'ag-ui',
+      context: { threadId, view: 'default', profile: protocolVersion === undefined ? 'legacy' : '1.0', messages },
+      endsAtPause: true,
+      cannotResume: true,
+    };
+    const earlier = reconnectOf(headerOf(request, 'last-event-id'));
+    return this.turns.take(reply, viewer, input, earlier);
+  }
+
+  @Get('capabilities')
+  capabilities(@Res() reply: FastifyReply): void {
+    void reply.send(CAPABILITIES);
+  }
+
+  /**
+   * A turn of a session waits for the one before it. Turns that name no session are those of their user's conversation
+   * (CONVERSATION_BY): one begins beside another that is under way, since they may come from two windows of which neither
+   * knows of the other. Where the earlier one waits for a person, this turn is the answer; what is none is asked again.
+   */
+  @Get('events')
+  async turn(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
+    const query = parseOrThrow(AgUiEventsQuery, request.query, 'The query');
+    const { user_message: task, on_disconnect } = query;
+    const session = headerOf(request, 'x-session-id');
+    const named = sessionThread(session);
+    const thread = named ?? (this.config.conversationBy === 'user' ? USER_THREAD : undefined);
+    if (session !== undefined) reply.header('x-session-id', session);
+    const principal = this.guard.principalOf(request);
+    const viewer: Viewer = {
+      principal,
+      expiresAt: request.identity?.expiresAt,
+      dialect: 'legacy',
+      context: { threadId: thread ?? '', view: 'default', profile: 'legacy' },
+      endsAtPause: true,
+    };
+    const earlier = reconnectOf(headerOf(request, 'last-event-id'));
+    if (earlier !== undefined) {
+      // Nothing comes before somebody has answered: a client left alone is told to stop asking.
+      const view = await this.bus.request(getRun, { principal, runId: earlier.runId });
+      if (view.phase === 'waiting' && earlier.seq >= view.lastSeq) return void reply.code(204).send();
+      return this.streams.attach(reply, viewer, earlier.runId, { after: earlier.seq });
+    }
+
+    const mintedRunId = mintRunId();
+    const start = (concurrency: ThreadConcurrency | 'beside') => {
+      const interactive = thread === undefined ? {} : { interactive: true };
+      const body = { task, thread_id: thread ?? null, on_disconnect, ...interactive };
+      const request = toStartRun(body, { principal, mintedRunId, idempotencyKey: undefined });
+      const { thread_concurrency: _, ...run } = request.run;
+      const more = thread === undefined || concurrency === 'beside' ? {} : { thread_concurrency: concurrency };
+      return this.streams.start(reply, viewer, { ...request, run: { ...run, ...more } });
+    };
+    let waiting;
+    try {
+      return await start('reject');
+    } catch (error) {
+      waiting = await waitingRun(this.bus, principal, error).catch((other: unknown) => {
+        if (other !== error || !isBusy(error)) throw other;
+      });
+    }
+    if (waiting === undefined) return start(named === undefined ? 'beside' : 'queue');
+    const { runId, approvals } = waiting;
+    const [approval] = approvals;
+    const answer = approval === undefined ? undefined : spokenAnswer(approval, task);
+    if (approval === undefined || answer === undefined) {
+      const open = approvals.map(({ approval_id: id }) => id);
+      return this.streams.attach(reply, viewer, runId, { after: 0, from: askedOf(open) });
+    }
+    const { approval_id: approvalId } = approval;
+    await this.bus.request(decideApproval, { principal, runId, approvalId, answer });
+    return this.streams.attach(reply, viewer, runId, { after: 0, from: decidedOf([approvalId]) });
+  }
+}

@@ -1,0 +1,97 @@
+import {
+  AppError,
+  type ApprovalDecision,
+  encodeId,
+  MAX_ANSWER_CHARS,
+  RunId,
+  type RunView,
+} from '@switchyard/contracts';
+import type { AgUiInput } from '@switchyard/contracts/http';
+import { isClientCall } from '../dialects/index.ts';
+import { partsOf, resultText } from './parts.ts';
+import type { Resumption } from './resume.ts';
+import { spokenAnswer } from './thread-turn.ts';
+
+/*
+ * What the messages of an input say to a run that waits: results of tools that the client performs, and, from clients
+ * that know no `resume`, answers in words. Pure.
+ *
+ * W1 Only what follows the last word of the assistant is new; what stands before it was said to an earlier question.
+ * W2 Words answer a question that this client was shown, and no other.
+ */
+
+type Messages = AgUiInput['messages'];
+
+const CALL = /^(.+)-(step-ask-[0-9]+)$/;
+
+/** Results that came with this input, of the run that asked for them; undefined where there are none. */
+export function clientResults(messages: Messages): Resumption | undefined {
+  const results = sinceAssistant(messages).flatMap((message) => {
+    const { role, toolCallId } = message as { role: string; toolCallId?: unknown };
+    const [, run, step] = (role === 'tool' && typeof toolCallId === 'string' && CALL.exec(toolCallId)) || [];
+    if (step === undefined || !RunId.safeParse(run).success) return [];
+    return [{ runId: run!, approvalId: `ask-${step}`, text: textOf(message) }];
+  });
+  const runId = results.at(-1)?.runId;
+  if (runId === undefined) return undefined;
+  const answers = results
+    .filter((result) => result.runId === runId)
+    .map(({ approvalId, text }) => ({ approvalId, payload: { text }, cancelled: false }));
+  return { runId, answers };
+}
+
+function textOf(message: Messages[number]): string {
+  const { error } = message as { error?: unknown };
+  const said = resultText(message.content);
+  const text = typeof error === 'string' && error !== '' ? JSON.stringify({ error, content: said }) : said;
+  if (text.length > MAX_ANSWER_CHARS)
+    throw new AppError(
+      'invalid_input',
+      `The result of a tool may have ${MAX_ANSWER_CHARS} characters; this one has ${text.length}.`,
+    );
+  return text.trim() === '' ? '(The tool gave no text.)' : text;
+}
+
+/** What the user says with this input; undefined where its last word is not theirs. */
+export function lastWords(messages: Messages): string | undefined {
+  const words = sinceAssistant(messages).findLast(({ role }) => role === 'user');
+  const text = words === undefined ? '' : partsOf(words.content).text;
+  return text.trim() === '' ? undefined : text;
+}
+
+/** The answer that the words are to the oldest open question; undefined: it must be asked again. W2 */
+export function answerInWords(
+  { runId, approvals }: Pick<RunView, 'runId' | 'approvals'>,
+  messages: Messages,
+): { readonly approvalId: string; readonly answer: ApprovalDecision } | undefined {
+  const words = lastWords(messages);
+  const asked = approvals.find((approval) => !isClientCall(approval));
+  if (words === undefined || asked === undefined || !hasSeen(messages, runId, asked.step_id)) return undefined;
+  const answer = spokenAnswer(asked, words);
+  return answer === undefined ? undefined : { approvalId: asked.approval_id, answer };
+}
+
+function hasSeen(messages: Messages, runId: string, stepId: string | null): boolean {
+  const shown = stepId === null ? `${runId}-` : `${runId}-${stepId}`;
+  const isShown = (id: unknown) => typeof id === 'string' && (stepId === null ? id.startsWith(shown) : id === shown);
+  return messages.some(({ id, ...fields }) => {
+    const calls: unknown = fields['toolCalls'];
+    const ids = Array.isArray(calls) ? calls.map((call) => (call as { id?: unknown } | null)?.id) : [];
+    return isShown(id) || ids.some(isShown);
+  });
+}
+
+/** W1: activities and reasoning are the client's own, and no words. */
+function sinceAssistant(messages: Messages): Messages {
+  return messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
+}
+
+/** True where the run waits for nothing but results that this client has given up on: it speaks of something else. */
+export function isAbandoned(view: Pick<RunView, 'approvals'>, messages: Messages): boolean {
+  return view.approvals.every(isClientCall) && lastWords(messages) !== undefined;
+}
+
+/** The ids of an input inside the system. */
+export function idsOf({ threadId, runId }: Pick<AgUiInput, 'threadId' | 'runId'>) {
+  return { threadId: encodeId(threadId), runId: encodeId(runId) };
+}

@@ -1,0 +1,89 @@
+import type { Bus } from '@switchyard/bus';
+import {
+  type ApprovalDecision,
+  AppError,
+  decideApproval,
+  getRun,
+  MAX_EVENTS_PAGE,
+  type OpenApproval,
+  type Principal,
+  readRunEvents,
+  type RunEvent,
+  type RunView,
+} from '@switchyard/contracts';
+import { type Answer, decisionOf, type Resumption } from './resume.ts';
+
+/*
+ * A turn of a conversation whose earlier run may be waiting for a person.
+ *
+ * Y1 Answering is idempotent: the first answer to a question stands, the same one again changes nothing.
+ * Y2 Nothing is answered in the name of another conversation or of somebody else.
+ */
+
+type Asker = Pick<Bus, 'request'>;
+
+export function isBusy(error: unknown): error is AppError & { runId: string } {
+  return error instanceof AppError && error.code === 'thread_busy' && error.runId !== undefined;
+}
+
+/** The run that keeps the thread busy, where it does because it waits for a person. Throws what `error` is, else. */
+export async function waitingRun(bus: Asker, principal: Principal, error: unknown): Promise<RunView> {
+  if (!isBusy(error)) throw error;
+  const view = await bus.request(getRun, { principal, runId: error.runId });
+  if (view.phase === 'ended' || view.approvals.length === 0) throw error;
+  return view;
+}
+
+/** Gives the answers; returns where what follows from them begins. */
+export async function giveAnswers(
+  bus: Asker,
+  principal: Principal,
+  threadId: string,
+  { runId, answers }: Resumption,
+): Promise<(event: RunEvent) => boolean> {
+  const asked = await questionsOf(bus, principal, runId);
+  if (asked.threadId !== threadId) throw new AppError('not_found', 'This thread asks no such question.'); // Y2
+  const given = answers.map((answer): [Answer, ApprovalDecision] => {
+    const kind = asked.kinds.get(answer.approvalId);
+    if (kind === undefined) throw new AppError('not_found', 'This run asks no such question.');
+    return [answer, decisionOf(kind, answer)];
+  });
+  for (const [{ approvalId }, answer] of given)
+    await bus.request(decideApproval, { principal, runId, approvalId, answer });
+  return decidedOf(answers.map(({ approvalId }) => approvalId));
+}
+
+export function decidedOf(approvalIds: readonly string[]): (event: RunEvent) => boolean {
+  return (event) => event.type === 'orchestrator.approval.decided' && approvalIds.includes(event.data.approval_id);
+}
+
+export function askedOf(approvalIds: readonly string[]): (event: RunEvent) => boolean {
+  return (event) => event.type === 'orchestrator.approval.requested' && approvalIds.includes(event.data.approval_id);
+}
+
+/** Every question that the run ever asked, the answered ones included. */
+async function questionsOf(bus: Asker, principal: Principal, runId: string) {
+  const kinds = new Map<string, OpenApproval['kind']>();
+  let threadId = '';
+  for (let after = 0; ;) {
+    const page = await bus.request(readRunEvents, { principal, runId, after, limit: MAX_EVENTS_PAGE });
+    for (const { type, data } of page.events) {
+      if (type === 'orchestrator.run.accepted') threadId = data.run.thread_id;
+      if (type === 'orchestrator.approval.requested') kinds.set(data.approval_id, data.kind);
+    }
+    const last = page.events.at(-1)?.seq;
+    if (last === undefined || last >= page.lastSeq) return { threadId, kinds };
+    after = last;
+  }
+}
+
+/** What a message of an older client says to the oldest open question; undefined: it must be asked again. */
+export function spokenAnswer(approval: OpenApproval, message: string): ApprovalDecision | undefined {
+  if (approval.kind === 'question') return { decision: 'answer', text: message };
+  const word = message
+    .trim()
+    .toLowerCase()
+    .replace(/[.!]+$/, '');
+  if (['approve', 'approved', 'yes'].includes(word)) return { decision: 'approve' };
+  return ['deny', 'denied', 'no'].includes(word) ? { decision: 'deny' } : undefined;
+}

@@ -1,0 +1,10 @@
+/* The events of a run in the words of each kind of client. Pure. */
+
+export { hasCopies } from './ag-ui-copies.ts';
+export { isClientCall } from './ag-ui-interrupts.ts';
+export { agUiDialect } from './ag-ui.ts';
+export type { DialectContext } from './dialect.ts';
+export { legacyDialect } from './legacy.ts';
+export { orchestrateDialect } from './orchestrate.ts';
+export { createProjection, type Place, type Projection } from './projection.ts';
+export { rawDialect } from './raw.ts';

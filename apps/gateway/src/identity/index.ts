@@ -1,0 +1,8 @@
+/* Who a request comes from, and whether it may come from where it does. */
+
+export { AuthGuard } from './auth.guard.ts';
+export { type IdentityConfig, isForeignPage } from './identity.ts';
+export { challenge, MCP_PATH, metadataUrl, resourceUrl } from './mcp-door.ts';
+export { answerPeers, Tickets } from './peer-requests.ts';
+export { checkCrossSite, checkHost, checkOrigin, type HostPolicy } from './request-place.ts';
+export { createTokenVerifiers } from './tokens.ts';

@@ -1,0 +1,43 @@
+import type { Principal } from '@switchyard/contracts';
+import type { ToolPage } from './tool-lists.ts';
+
+/*
+ * Which tools want some of their arguments as headers, too (`x-mcp-header` in their schema): whoever serves the protocol
+ * must refuse a call whose headers and arguments differ, and at that moment knows the tool's name alone.
+ *
+ * What was listed for a user counts for as long as a client may rely on its list. Bounded: the user whose list was
+ * asked for longest ago goes first.
+ */
+
+const GOOD_FOR_MS = 30_000;
+const MAX_USERS = 1_000;
+
+type Schemas = ToolPage['wantHeaders'];
+
+export class HeaderSchemas {
+  readonly #known = new Map<string, { at: number; schemas: Promise<Schemas> }>();
+
+  constructor(
+    /** Of every tool of a user that wants such headers. */
+    private readonly list: (principal: Principal) => Promise<Schemas>,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  async find(principal: Principal, tool: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+    const user = JSON.stringify([principal.tenantId, principal.userId, principal.role, principal.tools]);
+    let known = this.#known.get(user);
+    if (!known || this.now() - known.at >= GOOD_FOR_MS) {
+      const asked = { at: this.now(), schemas: this.list(principal) };
+      known = asked;
+      this.#known.delete(user);
+      this.#known.set(user, asked);
+      asked.schemas.catch(() => this.#known.get(user) === asked && this.#known.delete(user));
+      for (const oldest of this.#known.keys()) {
+        if (this.#known.size <= MAX_USERS) break;
+        this.#known.delete(oldest);
+      }
+    }
+    // Where nobody can be told now, the call itself finds out what is wrong.
+    return (await known.schemas.catch(() => undefined))?.get(tool);
+  }
+}

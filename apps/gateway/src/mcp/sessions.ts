@@ -1,0 +1,152 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { type McpServer, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
+import { AppError } from '@switchyard/contracts';
+import { Replay } from './replay.ts';
+
+/*
+ * Sessions of clients of the older protocol (2025-11-25 and before): only in one can a tool ask its client for
+ * something while it runs.
+ *
+ * E1 A session lives in the replica that began it, whose name its id begins with; others hand its requests over there
+ *    (handover.ts). After a restart it is unknown: the protocol has the client begin a new one.
+ * E2 The session of somebody else is unknown, too.
+ * E3 Their number is bounded, in all and per user: one that nobody uses makes room, the longest unused first.
+ * E4 One that nobody used for a while ends. One with an open request or stream is in use.
+ */
+
+export interface SessionLimits {
+  readonly perUser: number;
+  readonly perProcess: number;
+  readonly idleMs: number;
+}
+
+/** The name of this replica as the first part of its sessions' ids. */
+type ReplicaName = string;
+
+/** Where a session is, by its id; undefined for what is no id of ours. */
+export function replicaOf(id: string): ReplicaName | undefined {
+  return /^([0-9a-f]{16})-[0-9a-f-]{36}$/.exec(id)?.[1];
+}
+
+export class Session {
+  readonly id: string;
+  readonly transport: WebStandardStreamableHTTPServerTransport;
+  #users = 0;
+  #usedAt: number;
+
+  constructor(
+    replica: ReplicaName,
+    readonly user: string,
+    keepAliveMs: number,
+    private readonly now: () => number,
+    onClosed: (id: string) => void,
+  ) {
+    this.id = `${replica}-${randomUUID()}`;
+    this.#usedAt = now();
+    this.transport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: () => this.id,
+      onsessionclosed: onClosed,
+      eventStore: new Replay(),
+      retryInterval: 1_000,
+      keepAliveMs,
+    });
+  }
+
+  get idle(): boolean {
+    return this.#users === 0;
+  }
+
+  get usedAt(): number {
+    return this.#usedAt;
+  }
+
+  /** A request or stream of it begins; gives what is to be called, once, when it has ended. */
+  use(): () => void {
+    this.#users += 1;
+    let open = true;
+    return () => {
+      if (!open) return;
+      open = false;
+      this.#users -= 1;
+      this.#usedAt = this.now();
+    };
+  }
+}
+
+const SWEEP_MS = 30_000;
+
+export class Sessions {
+  readonly replica: ReplicaName = randomBytes(8).toString('hex');
+  readonly #sessions = new Map<string, { session: Session; server: McpServer }>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(
+    private readonly limits: SessionLimits,
+    private readonly keepAliveMs: number,
+    private readonly now: () => number = Date.now,
+  ) {
+    this.#timer = setInterval(() => this.sweep(), SWEEP_MS);
+    this.#timer.unref();
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  /** The session of this user under this id (E2). */
+  find(id: string, user: string): Session | undefined {
+    const found = this.#sessions.get(id)?.session;
+    return found?.user === user ? found : undefined;
+  }
+
+  /** Begins one. Throws `rate_limited` or `overloaded` where every other is in use (E3). */
+  async open(user: string, server: McpServer): Promise<Session> {
+    const mine = [...this.#sessions.values()].filter(({ session }) => session.user === user);
+    if (mine.length >= this.limits.perUser && !this.#makeRoom(mine))
+      throw new AppError('rate_limited', `You have ${mine.length} MCP sessions in use; close one first.`, {
+        retryAfterMs: 5_000,
+      });
+    if (this.#sessions.size >= this.limits.perProcess && !this.#makeRoom([...this.#sessions.values()]))
+      throw new AppError('overloaded', 'Too many MCP sessions are in use here; try again soon.', {
+        retryAfterMs: 5_000,
+      });
+    const session = new Session(this.replica, user, this.keepAliveMs, this.now, (id) => this.#sessions.delete(id));
+    this.#sessions.set(session.id, { session, server });
+    await server.connect(session.transport);
+    return session;
+  }
+
+  /** One that never came to be, or is over. */
+  drop(id: string): void {
+    const entry = this.#sessions.get(id);
+    this.#sessions.delete(id);
+    void entry?.server.close().catch(() => undefined);
+  }
+
+  /** E4 */
+  sweep(): void {
+    const before = this.now() - this.limits.idleMs;
+    for (const { session } of this.#sessions.values())
+      if (session.idle && session.usedAt <= before) this.drop(session.id);
+  }
+
+  /** Streams on which nothing is under way end, so that their clients go elsewhere. */
+  drain(): void {
+    for (const { session } of this.#sessions.values()) session.transport.closeStandaloneSSEStream();
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    const servers = [...this.#sessions.values()].map(({ server }) => server);
+    this.#sessions.clear();
+    await Promise.all(servers.map((server) => server.close().catch(() => undefined)));
+  }
+
+  /** The longest unused of these goes; false where all are in use. */
+  #makeRoom(among: readonly { session: Session }[]): boolean {
+    const idle = among.map(({ session }) => session).filter((session) => session.idle);
+    const oldest = idle.reduce<Session | undefined>((a, b) => (a && a.usedAt <= b.usedAt ? a : b), undefined);
+    if (oldest) this.drop(oldest.id);
+    return oldest !== undefined;
+  }
+}

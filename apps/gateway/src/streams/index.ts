@@ -1,0 +1,8 @@
+/* Streams of a run: opened, followed, watched and ended. */
+
+export { type Attachment, eventsUrl, placeFor, reconnectOf } from './position.ts';
+export { OVER } from './sse.ts';
+export { StartGate } from './start-gate.ts';
+export { StreamMetrics } from './stream-metrics.ts';
+export { Streams, type Viewer } from './streams.ts';
+export { Watches } from './watches.ts';

@@ -1,0 +1,33 @@
+import type { RunEvent } from '@switchyard/contracts';
+import type { DialectName } from '@switchyard/contracts/http';
+import type { Clock, Metrics } from '@switchyard/platform';
+import type { WhyClosed } from '../reports/index.ts';
+
+/** What operators watch of the streams to clients. */
+export class StreamMetrics {
+  readonly #ended;
+  readonly #lag;
+
+  constructor(
+    metrics: Metrics,
+    private readonly clock: Clock,
+  ) {
+    this.#ended = metrics.counter('sse_streams_total', 'Event streams that are over, by how they ended', [
+      'dialect',
+      'end',
+    ]);
+    this.#lag = metrics.histogram(
+      'sse_event_lag_seconds',
+      'Time from the commit of an event to its way to a client that watches',
+    );
+  }
+
+  ended(dialect: DialectName, end: WhyClosed): void {
+    this.#ended.inc({ dialect, end });
+  }
+
+  /** A batch goes out that happened while the client was watching. The clocks are those of two machines. */
+  sent({ ts }: RunEvent): void {
+    this.#lag.observe(Math.max(0, this.clock.now() - ts) / 1_000);
+  }
+}
