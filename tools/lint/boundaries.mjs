@@ -77,6 +77,30 @@ export const FOLDERS = {
     tools: ['identity', 'http', 'config.ts', 'parts.ts'],
     admin: ['identity', 'http', 'streams', 'config.ts', 'parts.ts'],
   },
+  'apps/mcp-tool': {
+    common: [],
+    tool: ['common', 'oauth'],
+    'builtin-tools': ['tool'],
+    'shipped-tools': ['tool', 'oauth', 'credentials'],
+    catalog: ['common', 'tool', 'oauth'],
+    'declared-tools': ['common', 'tool', 'catalog', 'oauth'],
+    effects: ['common', 'tool'],
+    calls: ['common', 'tool', 'catalog', 'effects'],
+    agent: ['common', 'tool', 'catalog', 'calls'],
+    oauth: ['common'],
+    credentials: ['common', 'catalog', 'oauth'],
+    'credentials/discovered': ['common', 'oauth', 'credentials', 'upstreams/connections'],
+    'upstreams/connections': ['common', 'tool', 'oauth'],
+    'upstreams/definitions': ['common', 'tool', 'upstreams/connections'],
+    'upstreams/calls': [
+      'common',
+      'tool',
+      'catalog',
+      'credentials/discovered',
+      'upstreams/connections',
+      'upstreams/definitions',
+    ],
+  },
 };
 
 /**
@@ -84,7 +108,14 @@ export const FOLDERS = {
  * user loads little of them. Verbs are loaded one at a time. Schemas of the configuration are read by programs that load
  * nothing else, and twins in memory by tests alone.
  */
-export const FOLDER_ENTRIES = { 'libs/store': { journal: ['memory-*.ts'] } };
+export const FOLDER_ENTRIES = {
+  'libs/store': { journal: ['memory-*.ts'] },
+  'apps/mcp-tool': {
+    common: ['yaml-file.ts'],
+    oauth: ['provider-config.ts', 'vault.ts'],
+    'upstreams/connections': ['config.ts', 'link.ts'],
+  },
+};
 
 /** Packages with one home. `tests: true` lets tests of any project use them as a client or a fake. */
 export const PACKAGE_HOMES = [

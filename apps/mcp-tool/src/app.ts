@@ -5,37 +5,30 @@ import { answerQuestion, AppError, type HttpToolDefinition } from '@switchyard/c
 import { type Clock, partOf, systemClock } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch, mappedJid } from '@switchyard/safe-fetch';
 import { type Effects, openStore, type Registrations, type Store, type ToolPins } from '@switchyard/store';
-import { AgentJournal } from './agent-journal.ts';
-import { CatalogNews } from './catalog-news.ts';
-import { Catalog } from './catalog.ts';
+import { AgentJournal, StepAgent, ToolAgent } from './agent/index.ts';
+import {
+  Catalog,
+  CatalogNews,
+  connectRedis,
+  KEPT_MS,
+  type ProviderAuthorisations,
+  SharedManifests,
+  Toolbox,
+} from './catalog/index.ts';
 import type { McpToolConfig } from './config.ts';
-import { EffectDesk } from './effect-desk.ts';
-import { EffectKeeper } from './effect-keeper.ts';
-import { EffectRecords } from './effect-records.ts';
-import { Executor } from './executor.ts';
-import { FileCheck } from './file-check.ts';
-import { FileTools } from './file-tools.ts';
-import { httpTool } from './http-tool.ts';
+import { EffectDesk, EffectKeeper, EffectRecords } from './effects/index.ts';
+import { Executor, OpenCalls } from './calls/index.ts';
+import { FileCheck, FileTools, httpTool, NO_DEFINITIONS, ToolRegistrar } from './declared-tools/index.ts';
 import { McpToolModule } from './mcp-tool.module.ts';
-import { OpenCalls } from './open-calls.ts';
 import { openAuthorisations } from './open-authorisations.ts';
 import { authorisationChanged, hearReplicas } from './replica-news.ts';
-import { connectRedis, SharedManifests } from './shared-manifests.ts';
-import { shippedTools } from './shipped-tools.ts';
-import { StepAgent } from './step-agent.ts';
-import { Teller } from './teller.ts';
-import { adminDebug } from './tool-admin-debug.ts';
-import { calculator } from './tool-calculator.ts';
-import { getWeather } from './tool-get-weather.ts';
-import { noteTools } from './tool-notes.ts';
-import type { Tool } from './tool.ts';
-import { ToolAgent } from './tool-agent.ts';
-import { NO_DEFINITIONS, ToolRegistrar } from './tool-registrar.ts';
-import { KEPT_MS, Toolbox } from './toolbox.ts';
-import { sandboxCheck } from './upstream-health.ts';
-import { openUpstreams, type UpstreamsParts } from './upstreams.ts';
-import type { UserTokens } from './user-token.ts';
-import type { ProviderAuthorisations } from './visibility.ts';
+import { shippedTools } from './shipped-tools/index.ts';
+import { Teller } from './common/index.ts';
+import { adminDebug, calculator, getWeather, noteTools } from './builtin-tools/index.ts';
+import type { Tool } from './tool/index.ts';
+import { sandboxCheck } from './upstreams/definitions/index.ts';
+import { openUpstreams, type UpstreamsParts } from './open-upstreams.ts';
+import type { UserTokens } from './oauth/index.ts';
 
 /** What a test may bring in place of the real thing. */
 export interface McpToolOverrides extends ServiceOverrides {

@@ -11,7 +11,7 @@ import {
 } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyard/safe-fetch';
 import { z } from 'zod';
-import { KeyRingText } from './vault.ts';
+import { KeyRingText } from './oauth/vault.ts';
 
 const HttpUrl = z.url({ protocol: /^https?$/ });
 const SECRET_PREFIX = 'TOOL_SECRET_';

@@ -11,7 +11,7 @@ import {
 import { openStore } from '@switchyard/store';
 import { z } from 'zod';
 import { judgeUpstream, probeUpstream } from './doctor-upstreams.ts';
-import { parseUpstreams, type UpstreamConfig } from './upstream-config.ts';
+import { parseUpstreams, type UpstreamConfig } from './upstreams/connections/config.ts';
 
 /*
  * The checks of the MCP servers behind us: one JSON document per line on stdout. The environment is that of the service,

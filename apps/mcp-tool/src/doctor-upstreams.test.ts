@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { judgeUpstream, type UpstreamSeen } from './doctor-upstreams.ts';
-import { parseUpstreams, type UpstreamConfig } from './upstream-config.ts';
+import { parseUpstreams, type UpstreamConfig } from './upstreams/connections/config.ts';
 
 function upstream(settings: object): UpstreamConfig {
   const parsed = parseUpstreams(

@@ -1,11 +1,10 @@
 import { AppError, type Finding, found } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { SafeFetch } from '@switchyard/safe-fetch';
-import { LastWords } from './last-words.ts';
-import { loadMcpSdk } from './mcp-sdk.ts';
-import { challengedIn } from './oauth-rules.ts';
-import type { ReadVariable, UpstreamConfig } from './upstream-config.ts';
-import { type Fault, faultOf } from './upstream-faults.ts';
+import { type Fault, faultOf, LastWords } from './upstreams/connections/index.ts';
+import { loadMcpSdk } from './common/index.ts';
+import { challengedIn } from './oauth/index.ts';
+import type { ReadVariable, UpstreamConfig } from './upstreams/connections/config.ts';
 
 /*
  * What the doctor finds out about one MCP server behind us: a probe that asks it as the service would, and cannot fail,
@@ -38,7 +37,7 @@ export async function probeUpstream(upstream: UpstreamConfig, parts: ProbeParts)
   const limited = { ...upstream, connect_timeout_ms: Math.min(upstream.connect_timeout_ms, limitMs) };
   try {
     await loadMcpSdk();
-    const { Link } = await import('./upstream-link.ts');
+    const { Link } = await import('./upstreams/connections/link.ts');
     const common = { fetch, read, log, said };
     const link = await Link.connect(limited, common).catch((error: unknown) => {
       const isOlder = upstream.command !== undefined && upstream.protocol === 'auto' && faultOf(error) !== 'away';

@@ -1,5 +1,5 @@
-import { namedSecrets } from './provider-config.ts';
-import { parseUpstreams, variablesOf } from './upstream-config.ts';
+import { namedSecrets } from './oauth/provider-config.ts';
+import { parseUpstreams, variablesOf } from './upstreams/connections/config.ts';
 
 /**
  * The variables of the environment that the operator's files name: headers, environments of processes and credentials of

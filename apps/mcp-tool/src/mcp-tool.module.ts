@@ -1,23 +1,15 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AuthHandler } from './auth.handler.ts';
-import { Authorisations } from './authorisations.ts';
-import { ClientRegistrations } from './client-registrations.ts';
-import { DiscoveredProviders } from './discovered-providers.ts';
-import { EffectRecords } from './effect-records.ts';
-import { EffectsHandler } from './effects.handler.ts';
-import { FileCheck } from './file-check.ts';
-import { OpenCalls } from './open-calls.ts';
-import { ProviderLogins } from './provider-logins.ts';
-import { StepAgent } from './step-agent.ts';
-import { StepHandler } from './step.handler.ts';
-import { ToolAdminHandler } from './tool-admin.handler.ts';
-import { ToolRegistrar } from './tool-registrar.ts';
-import { Toolbox } from './toolbox.ts';
-import { ToolsHandler } from './tools.handler.ts';
-import { Quarantine } from './upstream-quarantine.ts';
-import { UpstreamRequests } from './upstream-requests.ts';
-import type { Upstreams } from './upstreams.ts';
-import { UpstreamsHandler } from './upstreams.handler.ts';
+import { AuthHandler, Authorisations, ProviderLogins } from './credentials/index.ts';
+import { ClientRegistrations } from './oauth/index.ts';
+import { DiscoveredProviders } from './credentials/discovered/index.ts';
+import { EffectRecords, EffectsHandler } from './effects/index.ts';
+import { FileCheck, ToolAdminHandler, ToolRegistrar } from './declared-tools/index.ts';
+import { OpenCalls, ToolsHandler } from './calls/index.ts';
+import { StepAgent, StepHandler } from './agent/index.ts';
+import { Toolbox } from './catalog/index.ts';
+import { Quarantine } from './upstreams/definitions/index.ts';
+import { UpstreamRequests, UpstreamsHandler } from './upstreams/calls/index.ts';
+import type { Upstreams } from './open-upstreams.ts';
 
 /** The one Nest module: publishes what app.ts wired to the handlers at the edge. */
 @Module({})

@@ -1,7 +1,7 @@
 import type { Bus } from '@switchyard/bus';
 import type { Principal, SystemEvent } from '@switchyard/contracts';
 import type { Lifecycle } from '@switchyard/platform';
-import type { UpstreamConfig } from './upstream-config.ts';
+import type { UpstreamConfig } from './upstreams/connections/config.ts';
 
 /*
  * What other replicas did, and what this one does about it.

@@ -8,11 +8,11 @@ import {
 } from '@switchyard/contracts';
 import type { AgentTurns, Effect } from '@switchyard/store';
 import { z } from 'zod';
-import type { AgentCall } from '../src/agent-calls.ts';
-import { AgentJournal } from '../src/agent-journal.ts';
-import { defineTool } from '../src/define-tool.ts';
-import { ToolAgent } from '../src/tool-agent.ts';
-import type { Tool } from '../src/tool.ts';
+import type { AgentCall } from '../src/agent/calls.ts';
+import { AgentJournal } from '../src/agent/journal.ts';
+import { defineTool } from '../src/tool/define-tool.ts';
+import { ToolAgent } from '../src/agent/tool-agent.ts';
+import type { Tool } from '../src/tool/tool.ts';
 import { memoryTurns } from './memory-store.ts';
 
 /* The tool agent with a model that says what a test tells it to, and tools that answer what a test tells them to. */

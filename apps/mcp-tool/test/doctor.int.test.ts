@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createLogger } from '@switchyard/platform';
 import { createSafeFetch } from '@switchyard/safe-fetch';
 import { judgeUpstream, probeUpstream } from '../src/doctor-upstreams.ts';
-import { parseUpstreams } from '../src/upstream-config.ts';
+import { parseUpstreams } from '../src/upstreams/connections/config.ts';
 import { processesWith } from './processes-with.ts';
 
 /** What the doctor sees of MCP servers, well and ill, as real processes and over HTTP. */

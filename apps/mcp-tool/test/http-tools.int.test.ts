@@ -17,9 +17,9 @@ import {
 import { createLogger } from '@switchyard/platform';
 import { createSafeFetch } from '@switchyard/safe-fetch';
 import { until } from '@switchyard/testing';
-import { httpTool } from '../src/http-tool.ts';
+import { httpTool } from '../src/declared-tools/http-tool.ts';
 import { Config, createMcpTool } from '../src/index.ts';
-import type { ToolContext } from '../src/tool.ts';
+import type { ToolContext } from '../src/tool/tool.ts';
 import { memoryStore } from './memory-store.ts';
 
 /** Tools that are HTTP calls, from files, through the whole service, against a real HTTP server. */

@@ -1,4 +1,4 @@
-import type { ProviderAuthorisations } from '../src/visibility.ts';
+import type { ProviderAuthorisations } from '../src/catalog/visibility.ts';
 
 /** Where no provider asks its users for anything. */
 export const NO_AUTHORISATIONS: ProviderAuthorisations = {

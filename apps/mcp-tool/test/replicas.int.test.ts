@@ -19,7 +19,7 @@ import { migrateDatabase, openStore, type Store } from '@switchyard/store';
 import { until } from '@switchyard/testing';
 import { Redis } from 'ioredis';
 import { Config, createMcpTool } from '../src/index.ts';
-import { Vault } from '../src/vault.ts';
+import { Vault } from '../src/oauth/vault.ts';
 import { echo, type Fixture, startFixture } from './upstream-servers.ts';
 
 /**

@@ -6,10 +6,10 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
-import { sandboxAbilities } from '../src/sandbox-abilities.ts';
-import type { Abilities } from '../src/sandbox.ts';
-import { parseUpstreams } from '../src/upstream-config.ts';
-import { Link } from '../src/upstream-link.ts';
+import { sandboxAbilities } from '../src/upstreams/connections/sandbox-abilities.ts';
+import type { Abilities } from '../src/upstreams/connections/sandbox.ts';
+import { parseUpstreams } from '../src/upstreams/connections/config.ts';
+import { Link } from '../src/upstreams/connections/link.ts';
 import { processesWith } from './processes-with.ts';
 
 /*

@@ -5,10 +5,10 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { AppError, IDEMPOTENCY_KEY_META, type Principal, type StepResult } from '@switchyard/contracts';
 import { createLogger } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
-import { OperatorFile } from '../src/operator-file.ts';
-import { parseUpstreams } from '../src/upstream-config.ts';
-import { canonicalDefinition } from '../src/upstream-pins.ts';
-import type { Definition } from '../src/upstream-scan.ts';
+import { OperatorFile } from '../src/common/operator-file.ts';
+import { parseUpstreams } from '../src/upstreams/connections/config.ts';
+import { canonicalDefinition } from '../src/upstreams/definitions/pins.ts';
+import type { Definition } from '../src/upstreams/definitions/scan.ts';
 import { processesWith } from './processes-with.ts';
 import {
   asks,

@@ -1,0 +1,233 @@
+import {
+  type ModelTurnMessage,
+  type RunFactDraft,
+  sha256,
+  type StepLimits,
+  type StepRequest,
+  type StepResult,
+} from '@switchyard/contracts';
+import { sleep } from '@switchyard/platform';
+import {
+  argumentsOf,
+  callInWords,
+  matchesTool,
+  type ModelFunction,
+  quoteStranger,
+  toolFunction,
+} from '@switchyard/run';
+import type { Effect } from '@switchyard/store';
+import * as words from './functions.ts';
+import type { Standing } from './journal.ts';
+import { canonicalJson } from '../common/index.ts';
+import { failed, inDoubt, type Tool, withoutMcp } from '../tool/index.ts';
+import { searchTools } from '../catalog/index.ts';
+
+/*
+ * Makes the calls that the model names in one performance of one step, and knows where the step stands with them.
+ *
+ * K1 What the model names is looked up among what it was offered, which is among what the user may see.
+ * K2 Every call is one of its own: judged, through the ledger, under a key that follows from the step and from what is
+ *    called. The same call of the same step has its effect once; the same call wanted twice is another one.
+ * K3 No call that a person must approve is made here; nor, once a stranger was heard, one that destroys something. The
+ *    step ends and says which call it is, so that the planner can make it a step of its own, where people are asked.
+ * K4 There are no more calls than the run leaves room for.
+ * K5 A call in doubt is repeated with its key where the tool honours it. One that stays in doubt ends the step, and the
+ *    step says which call it is.
+ * K6 A call that an earlier worker began is a matter of the ledger alone: neither a changed limit nor a changed tool
+ *    makes another call of it.
+ */
+
+export interface AgentCall {
+  readonly tool: string;
+  readonly arguments: Readonly<Record<string, unknown>>;
+  readonly idempotencyKey: string;
+  /** What the model calls it. */
+  readonly toolCallId?: string | undefined;
+}
+
+export interface AgentContext {
+  readonly visible: readonly Tool[];
+  readonly signal: AbortSignal;
+  readonly tell: (fact: RunFactDraft) => void;
+  /** Calls a tool, and tells of it. */
+  readonly call: (call: AgentCall) => Promise<StepResult>;
+}
+
+type ModelCall = Extract<ModelTurnMessage, { role: 'assistant' }>['calls'][number];
+type Arguments = Readonly<Record<string, unknown>>;
+/** What the model hears of its call, or with what the step ends. */
+type Taken = { readonly reply: string } | { readonly ending: StepResult };
+
+/** Most tools that a model is offered at once; the oldest found make room. */
+const MAX_OFFERED = 40;
+const MAX_DONE_TOLD = 20;
+/** K5 */
+const KEYED_REPEATS = 2;
+const REPEAT_PAUSE_MS = 500;
+const NO_LIMITS: StepLimits = { calls: 16, approvalTools: [], heardStranger: false };
+/** Answers that say that a call did not come as far as the ledger. */
+const BEFORE_LEDGER: ReadonlySet<string> = new Set([
+  'unavailable',
+  'overloaded',
+  'tool_not_found',
+  'tool_invalid_arguments',
+  'credentials_missing',
+  'conflict',
+  'approval_required',
+  'cancelled',
+]);
+
+export class AgentCalls {
+  readonly #visible: ReadonlyMap<string, Tool>;
+  readonly #limits: StepLimits;
+  #standing: Standing;
+  /** By key: the calls that an earlier worker of the step began (K6). */
+  #begun: ReadonlyMap<string, Effect> = new Map();
+
+  constructor(
+    private readonly step: StepRequest,
+    private readonly context: AgentContext,
+    searchAbove: number,
+  ) {
+    const { visible } = context;
+    this.#visible = new Map(visible.map((tool) => [tool.name, tool]));
+    this.#limits = step.within ?? NO_LIMITS;
+    const searching = visible.length > searchAbove;
+    const offered = searching ? [] : visible.map(({ name }) => name);
+    this.#standing = { calls: 0, times: {}, offered, searching, heard: null, done: [] };
+  }
+
+  get standing(): Readonly<Standing> {
+    return this.#standing;
+  }
+
+  goOnFrom(standing: Standing): void {
+    this.#standing = structuredClone(standing);
+  }
+
+  takeUp(begun: ReadonlyMap<string, Effect>): void {
+    this.#begun = begun;
+  }
+
+  functions(): ModelFunction[] {
+    const tools = this.#standing.offered.flatMap((name) => {
+      const tool = this.#visible.get(name);
+      return tool ? [toolFunction(tool)] : [];
+    });
+    return this.#standing.searching ? [...words.META_FUNCTIONS, ...tools] : tools;
+  }
+
+  async take({ id, name, arguments: given }: ModelCall): Promise<Taken> {
+    const { offered, searching } = this.#standing;
+    const args = argumentsOf(given);
+    if (!args) return refused('tool_invalid_arguments', 'The arguments are not a JSON object. Send them again.');
+    if (searching && name === words.FIND) return { reply: this.#find(args) };
+    if (searching && name === words.DESCRIBE) return { reply: this.#describe(args) };
+    const nothing = () => refused('tool_not_found', `There is no function "${name.slice(0, 100)}".`);
+    if (!offered.includes(name)) return nothing(); // K1
+    const idempotencyKey = this.#keyOf(name, args);
+    const begun = this.#begun.get(idempotencyKey);
+    const tool = this.#visible.get(name);
+    if (!begun) {
+      if (!tool) return nothing();
+      if (this.#needsApproval(tool)) return { ending: approvalRequired(tool, args) };
+      if (this.#standing.calls >= this.#limits.calls) {
+        const why = `The run leaves room for ${this.#limits.calls} calls of tools in this step.`;
+        return { ending: failed('budget_exceeded', why) }; // K4
+      }
+    }
+    this.#standing.calls += 1;
+    const result = await this.#call({ tool: name, arguments: args, idempotencyKey, toolCallId: id }, tool, begun);
+    return this.#outcome(result, { tool, args, begun, what: callInWords(name, args, words.MAX_CALL_CHARS) });
+  }
+
+  #outcome(
+    result: StepResult,
+    { tool, args, begun, what }: { tool: Tool | undefined; args: Arguments; begun: Effect | undefined; what: string },
+  ): Taken {
+    if (result.status === 'in_doubt')
+      return { ending: { ...result, message: `The call of ${what} is in doubt. ${result.message}` } }; // K5
+    if (result.status === 'failed') {
+      // K6: why it cannot be called now says nothing of what was done then.
+      if (begun && !isKnown(begun) && BEFORE_LEDGER.has(result.code)) {
+        const why = `The call of ${what} was begun by an earlier worker and cannot be made again: ${result.message}`;
+        return { ending: inDoubt(why) };
+      }
+      if (tool && result.code === 'approval_required') return { ending: approvalRequired(tool, args) };
+    }
+    if (result.status === 'succeeded' && (tool ?? begun)?.kind !== 'read')
+      this.#standing.done = [...this.#standing.done, what].slice(-MAX_DONE_TOLD);
+    const stranger = result.provenance?.trust === 'untrusted' ? result.provenance : undefined;
+    this.#standing.heard ??= stranger ?? null;
+    const text = textOf(result);
+    return { reply: stranger ? quoteStranger(words.cut(text), stranger) : text };
+  }
+
+  /** K5, K6 */
+  async #call(call: AgentCall, tool: Tool | undefined, begun: Effect | undefined): Promise<StepResult> {
+    if (begun && isKnown(begun) && begun.result) return withoutMcp(begun.result);
+    const repeats = tool && tool.idempotency !== 'none' ? KEYED_REPEATS : 0;
+    for (let repeat = 0; ; repeat += 1) {
+      const result = await this.context.call(call);
+      if (result.status !== 'in_doubt' || repeat >= repeats) return result;
+      await sleep(REPEAT_PAUSE_MS, this.context.signal).catch(() => undefined);
+      if (this.context.signal.aborted) return result;
+    }
+  }
+
+  /** K3 */
+  #needsApproval(tool: Tool): boolean {
+    const heard = this.#limits.heardStranger || this.#standing.heard !== null;
+    if (tool.requiresApproval === true || (heard && tool.kind === 'destructive')) return true;
+    return this.#limits.approvalTools.some((pattern) => matchesTool(pattern, tool));
+  }
+
+  /** K2 */
+  #keyOf(tool: string, args: Arguments): string {
+    const { times } = this.#standing;
+    const same = `${tool} ${canonicalJson(args)}`;
+    const what = sha256(same).slice(0, 32);
+    const time = (times[what] = (times[what] ?? 0) + 1);
+    return `${this.step.idempotencyKey.slice(0, 100)}:${sha256(`${same} ${time}`).slice(0, 32)}`;
+  }
+
+  #find(args: Arguments): string {
+    const asked = words.searchOf(args);
+    if (!asked) return words.refusal('tool_invalid_arguments', `${words.FIND} takes {"query": "..."}.`);
+    const { query, topK } = asked;
+    this.context.tell({ type: 'mcp.tool.search', data: { step_id: this.step.stepId, query, top_k: topK } });
+    const found = searchTools(this.context.visible, query, topK).map(({ tool }) => tool);
+    for (const tool of found) this.#offer(tool.name);
+    return words.foundTools(found);
+  }
+
+  #describe({ name }: Arguments): string {
+    const tool = typeof name === 'string' ? this.#visible.get(name) : undefined;
+    if (!tool) return words.refusal('tool_not_found', 'There is no such tool.');
+    this.#offer(tool.name);
+    return words.toolInFull(tool);
+  }
+
+  #offer(tool: string): void {
+    const others = this.#standing.offered.filter((name) => name !== tool);
+    this.#standing.offered = [...others, tool].slice(-MAX_OFFERED);
+  }
+}
+
+function isKnown({ state }: Effect): boolean {
+  return state === 'succeeded' || state === 'failed';
+}
+
+function textOf(result: Exclude<StepResult, { status: 'in_doubt' }>): string {
+  if (result.status === 'failed') return words.refusal(result.code, result.message);
+  return typeof result.output === 'string' ? result.output : JSON.stringify(result.output ?? null);
+}
+
+function refused(code: string, why: string): Taken {
+  return { reply: words.refusal(code, why) };
+}
+
+function approvalRequired(tool: Tool, args: Arguments): StepResult {
+  const what = `A person must approve ${callInWords(tool.name, args, words.MAX_CALL_CHARS)}. Call ${tool.name} as a step of its own: then the person is asked.`;
+  return failed('approval_required', what);
+}

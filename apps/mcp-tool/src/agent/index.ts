@@ -1,0 +1,6 @@
+/* The tool agent: it does a step of a run by planning calls of its own. */
+
+export { AgentJournal } from './journal.ts';
+export { StepAgent } from './step-agent.ts';
+export { StepHandler } from './step.handler.ts';
+export { ToolAgent } from './tool-agent.ts';

@@ -1,0 +1,264 @@
+import { randomBytes } from 'node:crypto';
+import { CallerGone } from '@switchyard/bus';
+import { AppError, type StepResult } from '@switchyard/contracts';
+import { linkAbort, type Logger, type Metrics } from '@switchyard/platform';
+import {
+  type CallRequest,
+  type Ending,
+  failed,
+  mayHaveEffect,
+  outcomeWithoutOutput,
+  type Performed,
+  presentable,
+  recordable,
+  type Tool,
+  type ToolContext,
+  toolFailed,
+  withoutMcp,
+} from '../tool/index.ts';
+import type { EffectDesk } from '../effects/index.ts';
+import type { Teller } from '../common/index.ts';
+import { inToolSpan } from './tool-span.ts';
+import type { Toolbox } from '../catalog/index.ts';
+
+/*
+ * Runs one tool call.
+ *
+ * T1 The order is fixed: look up and authorise, validate, credentials, run, validate and bound the output.
+ * T2 A tool that fails is an answer (outcome.ts), and no credential leaves this process. run() throws only
+ *    `worker_lost`, where the outcome of an effect could not be recorded.
+ * T3 The answer comes at the time limit at the latest, also from a tool that does not listen to its signal.
+ *    Such calls go on in the dark: they are counted, bounded per tool, and their end is logged and, where they may
+ *    have an effect, recorded.
+ * T4 A call that was cancelled before it began has no effect.
+ * T5 A tool that needs a person's approval is run only for a step that brings one.
+ * T6 A call that may have an effect goes through the ledger (effects/desk.ts). One that only reads and is safe to
+ *    repeat does not touch it: it waits for no database.
+ * T7 A call that may have an effect is stopped by a cancel and by its time limit, not by a caller that is gone: the
+ *    run's next owner asks again, and the ledger tells it what came of the call.
+ * T8 The audit is told who was refused a tool, and who called one that is kept for a role.
+ */
+
+export interface ExecutorParts {
+  readonly toolbox: Pick<Toolbox, 'find'>;
+  readonly effects: Pick<EffectDesk, 'perform'>;
+  readonly teller: Pick<Teller, 'tell'>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Credentials by name, from the environment. */
+  readonly credentials: Readonly<Record<string, string | undefined>>;
+}
+
+/** Calls of one tool that were given up and have not returned. */
+export const MAX_OVERDUE = 64;
+/** A tool that was told to stop has this long to say how it ended, where that tells whether its effect happened. */
+const LAST_WORD_MS = 100;
+const HIDDEN = failed('tool_not_found', 'There is no such tool for you.');
+
+export class Executor {
+  readonly #calls;
+  readonly #seconds;
+  readonly #overdue = new Map<string, number>();
+
+  constructor(private readonly parts: ExecutorParts) {
+    const { metrics } = parts;
+    this.#calls = metrics.counter('tool_calls_total', 'Tool calls by outcome', ['tool', 'outcome']);
+    this.#seconds = metrics.histogram('tool_duration_seconds', 'Duration of tool calls', ['tool']);
+    metrics.gauge('tool_calls_overdue', 'Calls that were given up and still run', [], () =>
+      [...this.#overdue.values()].reduce((sum, count) => sum + count, 0),
+    );
+  }
+
+  async run(request: CallRequest): Promise<StepResult> {
+    const found = await this.parts.toolbox.find(request.principal, request.constraints, request.tool);
+    if ('hidden' in found) {
+      // What was asked for is the caller's text: it is no label.
+      this.#calls.inc({ tool: 'unknown', outcome: 'tool_not_found' });
+      if (found.hidden !== 'unknown') this.#tellDenied(request, found.hidden);
+      return HIDDEN;
+    }
+    const { found: tool } = found;
+    const stop = this.#seconds.startTimer({ tool: tool.name });
+    const result = await inToolSpan(tool, request.toolCallId, () =>
+      this.#runTool(tool, request).catch((error: unknown) => this.#notRun(tool, request, error)),
+    );
+    stop();
+    const outcome = result.status === 'succeeded' ? 'succeeded' : result.code;
+    this.#calls.inc({ tool: tool.name, outcome });
+    this.#tellGranted(tool, request, outcome);
+    return request.mcp ? result : withoutMcp(result);
+  }
+
+  async #runTool(tool: Tool, request: CallRequest): Promise<StepResult> {
+    const input = tool.check(request.arguments);
+    if (!input.ok) return failed('tool_invalid_arguments', `The arguments do not fit: ${input.issues.join('; ')}`);
+    if (tool.requiresApproval && !request.approval) {
+      this.#tellDenied(request, 'approval');
+      return failed('approval_required', `A person must approve each call of ${tool.name}.`); // T5
+    }
+    const credentials: Record<string, string> = {};
+    for (const name of tool.requiredCredentials) {
+      const value = this.parts.credentials[name];
+      if (value === undefined || value === '') {
+        this.parts.teller.tell({ type: 'tools.credential.missing', data: { tool: tool.name, credential: name } });
+        // What a file calls {credential.NAME} has another name in the environment (config.ts).
+        const variable = tool.source === 'http_endpoint' ? `TOOL_SECRET_${name}` : name;
+        return failed('credentials_missing', `${tool.name} is not set up: an administrator must provide ${variable}.`);
+      }
+      credentials[name] = value;
+    }
+    if (request.signal.aborted) return failed('cancelled', 'The call was cancelled.'); // T4
+    if ((this.#overdue.get(tool.name) ?? 0) >= MAX_OVERDUE)
+      return failed('overloaded', `Too many earlier calls of ${tool.name} have not returned.`);
+    const perform = (key: string | undefined) => this.#perform(tool, input.value, { credentials, request, key });
+    if (!mayHaveEffect(tool)) return (await perform(request.idempotencyKey)).result;
+    return this.parts.effects.perform(tool, request, perform); // T6
+  }
+
+  /** Nothing ran: what checks the arguments threw itself. */
+  #notRun(tool: Tool, request: CallRequest, error: unknown): StepResult {
+    if (error instanceof AppError && error.code === 'worker_lost') throw error; // T2
+    const reference = newReference();
+    this.parts.log.error(
+      { ...idsOf(request), err: error, tool: tool.name, reference },
+      'the arguments of a tool could not be checked',
+    );
+    return failed('tool_failed', toolFailed(tool.name, reference));
+  }
+
+  async #perform(
+    tool: Tool,
+    input: unknown,
+    call: { credentials: ToolContext['credentials']; request: CallRequest; key: string | undefined },
+  ): Promise<Performed> {
+    const { principal, runId, stepId, mcp, tell, ask, signal: asked } = call.request;
+    // Its link counts the time in which nobody asks anything.
+    const patienceMs = tool.source === 'mcp_upstream' ? (call.request.patienceMs ?? 0) : 0;
+    const stoppable = mayHaveEffect(tool) ? stoppedByCancel(asked) : asked;
+    const limited = linkAbort([stoppable], tool.timeoutMs + patienceMs);
+    const { signal } = limited;
+    const about = { principal, runId, stepId, mcp, tell, ask };
+    const context = { ...about, credentials: call.credentials, signal, idempotencyKey: call.key };
+    const running = new Promise<unknown>((resolve) => resolve(tool.run(input, context))).then(
+      (value): End => ({ how: 'returned', value }),
+      (error: unknown): End => ({ how: 'threw', error }),
+    );
+    try {
+      const end = await endedOrGivenUp(running, signal, mayHaveEffect(tool) ? LAST_WORD_MS : 0);
+      if (end.how !== 'given_up' && !signal.aborted) return { result: this.#judge(tool, call.request, end) };
+      const ending: Ending = { how: limited.timedOut ? 'timed_out' : 'cancelled' };
+      if (end.how === 'given_up')
+        return { result: outcomeWithoutOutput(tool, ending), late: this.#watchOverdue(tool, call.request, running) };
+      // A tool that was told to stop says so in its own way: then the reason counts, unless it says what it did.
+      const said = this.#judge(tool, call.request, end);
+      const knows = mayHaveEffect(tool) && said.status !== 'in_doubt';
+      return { result: knows ? said : outcomeWithoutOutput(tool, ending) };
+    } finally {
+      limited.release();
+    }
+  }
+
+  #judge(tool: Tool, request: CallRequest, end: Exclude<End, { how: 'given_up' }>): StepResult {
+    const { log } = this.parts;
+    if (end.how === 'threw') {
+      const reference = newReference();
+      log.warn({ ...idsOf(request), err: end.error, tool: tool.name, reference }, 'a tool failed');
+      return presentable(tool, outcomeWithoutOutput(tool, { ...end, reference }));
+    }
+    const output = tool.judge(end.value);
+    if (output.ok) {
+      const { value, mcp } = output;
+      const whole = request.record && recordable(tool, value);
+      if (whole !== undefined) request.record?.(whole);
+      return presentable(tool, { status: 'succeeded', output: value, ...(mcp ? { mcp } : {}) });
+    }
+    const reference = newReference();
+    const { issues } = output;
+    log.error({ ...idsOf(request), tool: tool.name, issues, reference }, 'a tool broke its own output schema');
+    return outcomeWithoutOutput(tool, { how: 'unusable_output', reference });
+  }
+
+  /** T3: what the call ends with. */
+  async #watchOverdue(tool: Tool, request: CallRequest, running: Promise<End>): Promise<StepResult> {
+    const { name } = tool;
+    const since = performance.now();
+    const count = (by: 1 | -1) => this.#overdue.set(name, (this.#overdue.get(name) ?? 0) + by);
+    count(1);
+    const end = await running.finally(() => count(-1));
+    const lateMs = Math.round(performance.now() - since);
+    const how = end.how === 'returned' ? 'a result' : 'an error';
+    // One that listens to its signal returns at once.
+    if (lateMs > 0)
+      this.parts.log.warn(
+        { ...idsOf(request), tool: name, lateMs, how },
+        'a tool returned after its call was given up',
+      );
+    return end.how === 'given_up' ? failed('cancelled', 'The call was given up.') : this.#judge(tool, request, end);
+  }
+
+  /** T8 */
+  #tellGranted({ name: tool, requiredRole: role }: Tool, { principal, runId }: CallRequest, outcome: string): void {
+    if (role === undefined || role === 'user') return;
+    const { tenantId: tenant_id, userId: user_id } = principal;
+    const data = { tenant_id, user_id, tool, role, outcome, run_id: runId ?? null };
+    this.parts.teller.tell({ type: 'tools.access.granted', data });
+  }
+
+  #tellDenied({ principal, tool, runId }: CallRequest, reason: string): void {
+    const { tenantId: tenant_id, userId: user_id } = principal;
+    this.parts.teller.tell({
+      type: 'tools.access.denied',
+      data: { tenant_id, user_id, tool, reason, run_id: runId ?? null },
+    });
+  }
+}
+
+/**
+ * What a line of the log says of the call. It is said here and not kept with the work in an asynchronous store: that
+ * makes each promise of the process dearer, as long as it runs.
+ */
+function idsOf({ principal, runId, stepId }: CallRequest) {
+  return { tenantId: principal.tenantId, runId, stepId };
+}
+
+/** What leads from the answer of a caller to the line of the log that says more. */
+function newReference(): string {
+  return randomBytes(4).toString('hex');
+}
+
+/** T7: a signal that is not aborted where the caller is only gone. */
+function stoppedByCancel(asked: AbortSignal): AbortSignal {
+  const stop = new AbortController();
+  const onAbort = (): void => {
+    if (!(asked.reason instanceof CallerGone)) stop.abort(asked.reason);
+  };
+  if (asked.aborted) onAbort();
+  else asked.addEventListener('abort', onAbort, { once: true });
+  return stop.signal;
+}
+
+/** How a call of a tool ended, or that it goes on. */
+type End =
+  | { readonly how: 'returned'; readonly value: unknown }
+  | { readonly how: 'threw'; readonly error: unknown }
+  | { readonly how: 'given_up' };
+
+/** T3: the end, or that nobody waits any longer, at most `graceMs` after the signal is aborted. */
+function endedOrGivenUp(running: Promise<End>, signal: AbortSignal, graceMs: number): Promise<End> {
+  return new Promise((resolve) => {
+    let timer: NodeJS.Timeout | undefined;
+    const settle = (end: End): void => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      resolve(end);
+    };
+    const giveUp = (): void => settle({ how: 'given_up' });
+    function onAbort(): void {
+      if (graceMs > 0) timer = setTimeout(giveUp, graceMs);
+      else giveUp();
+    }
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+    void running.then(settle);
+  });
+}

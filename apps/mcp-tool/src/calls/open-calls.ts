@@ -1,0 +1,246 @@
+import { randomBytes } from 'node:crypto';
+import type { Bus, Call } from '@switchyard/bus';
+import { answerQuestion, AppError, type McpFrame, type StepResult, type ToolCall } from '@switchyard/contracts';
+import type { Metrics } from '@switchyard/platform';
+import { type CallRequest, failed, type Question } from '../tool/index.ts';
+import type { Executor } from './executor.ts';
+import type { InputStates } from '../common/index.ts';
+
+/*
+ * Calls in the middle of which an upstream of the older protocol asks something of the caller. The caller is answered
+ * `input_required`, as by an upstream of today, and goes on with the call by calling again with its answers.
+ *
+ * O1 The call itself goes on: for the ledger it is one call, whose outcome is recorded whatever becomes of its caller.
+ * O2 The state that the caller holds is sealed, names the call and the replica that has it, and is good once, for this
+ *    caller and this tool. A replica that gets the answers hands them over; where the call is over, the caller is told
+ *    to call anew.
+ * O3 Bounded: calls that wait, in all and of one user, questions of one call, the time for an answer. What is beyond is
+ *    refused to the upstream, and the call goes on without it.
+ * O4 A caller that leaves while its call is at work ends it, as any other call; one that never comes back with an answer
+ *    leaves it without one.
+ */
+
+export interface OpenCallsParts {
+  readonly executor: Pick<Executor, 'run'>;
+  readonly states: Pick<InputStates, 'seal' | 'open'>;
+  readonly bus: Pick<Bus, 'request'>;
+  readonly metrics: Metrics;
+  readonly answerMs?: number | undefined;
+}
+
+/** How long a caller has for an answer; less than an upstream may be silent. */
+const ANSWER_MS = 300_000;
+const MAX_WAITING = 256;
+const MAX_WAITING_OF_USER = 8;
+const MAX_QUESTIONS = 8;
+const MAX_QUESTION_CHARS = 64 * 1024;
+const MINE = 'call.';
+const OVER = failed('question_closed', 'The call that asked this is over; call the tool again, without requestState.');
+
+export class OpenCalls {
+  /** The name of this replica. */
+  readonly name = randomBytes(8).toString('hex');
+  readonly #waiting = new Map<string, OpenCall>();
+
+  constructor(private readonly parts: OpenCallsParts) {
+    parts.metrics.gauge('tool_calls_asking', 'Calls that wait for an answer of their caller', [], () => this.size);
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  async run(
+    input: ToolCall,
+    call: Pick<Call, 'signal' | 'progress' | 'idempotencyKey' | 'deadline'>,
+  ): Promise<StepResult> {
+    const { mcp } = input;
+    if (mcp?.requestState?.startsWith(MINE)) return this.#goOn(input, mcp.requestState, call);
+    const idempotencyKey = input.idempotencyKey ?? call.idempotencyKey;
+    const request = { ...input, idempotencyKey, signal: call.signal, tell: (frame: McpFrame) => call.progress(frame) };
+    const canBeAsked = mcp?.capabilities['elicitation'] !== undefined || mcp?.capabilities['sampling'] !== undefined;
+    if (!canBeAsked) return this.parts.executor.run(request);
+    const open = new OpenCall(request, () => this.#hasRoom(input));
+    open.begin(this.parts.executor, this.#answerMs);
+    return this.#next(open, call);
+  }
+
+  /** Answers to a call that is here. */
+  answer(input: ToolCall, call: Pick<Call, 'signal' | 'progress'>): Promise<StepResult> {
+    const place = placeOf(input);
+    const { id } = this.#read(input.mcp?.requestState ?? '', place);
+    const open = this.#waiting.get(id);
+    if (!open) return Promise.resolve(OVER);
+    this.#waiting.delete(id);
+    open.answer(input.mcp?.inputResponses ?? {});
+    return this.#next(open, call);
+  }
+
+  stop(): void {
+    for (const open of this.#waiting.values()) open.giveUp(new AppError('cancelled'));
+    this.#waiting.clear();
+  }
+
+  get #answerMs(): number {
+    return this.parts.answerMs ?? ANSWER_MS;
+  }
+
+  /** O2: where the call is here, or at another replica. */
+  async #goOn(
+    input: ToolCall,
+    state: string,
+    call: Pick<Call, 'signal' | 'progress' | 'deadline'>,
+  ): Promise<StepResult> {
+    let replica: string;
+    try {
+      ({ replica } = this.#read(state, placeOf(input)));
+    } catch (error) {
+      if (error instanceof AppError) return failed(error.code, error.message);
+      throw error;
+    }
+    if (replica === this.name) return this.answer(input, call);
+    const { signal, deadline } = call;
+    const onProgress = (frame: unknown): void => call.progress(frame);
+    try {
+      return await this.parts.bus.request(answerQuestion, input, { to: replica, signal, deadline, onProgress });
+    } catch (error) {
+      if (error instanceof AppError && error.code === 'no_responders') return OVER;
+      throw error;
+    }
+  }
+
+  /** What the caller is answered: the outcome, or the next questions. */
+  async #next(open: OpenCall, { signal, progress }: Pick<Call, 'signal' | 'progress'>): Promise<StepResult> {
+    const detach = open.attach(signal, progress);
+    try {
+      const questions = await Promise.race([open.result, open.asked()]);
+      return Array.isArray(questions) ? this.#park(open, questions as readonly Asked[]) : (questions as StepResult);
+    } finally {
+      detach();
+    }
+  }
+
+  #park(open: OpenCall, questions: readonly Asked[]): StepResult {
+    const id = randomBytes(16).toString('hex');
+    this.#waiting.set(id, open);
+    open.wait(this.#answerMs, () => this.#waiting.delete(id));
+    const inputRequests = Object.fromEntries(questions.map(({ key, question }) => [key, question]));
+    const state = this.parts.states.seal(JSON.stringify({ replica: this.name, id }), placeOf(open.request));
+    return failed('input_required', 'The tool needs an answer that only an interactive MCP client can give.', {
+      inputRequired: { inputRequests, requestState: `${MINE}${state}` },
+    });
+  }
+
+  /** O3 */
+  #hasRoom({ principal: { tenantId, userId } }: Pick<ToolCall, 'principal'>): boolean {
+    const all = [...this.#waiting.values()];
+    const mine = all.filter(
+      ({ request: { principal } }) => principal.tenantId === tenantId && principal.userId === userId,
+    );
+    return all.length < MAX_WAITING && mine.length < MAX_WAITING_OF_USER;
+  }
+
+  #read(state: string, place: ReturnType<typeof placeOf>): { replica: string; id: string } {
+    return JSON.parse(this.parts.states.open(state.slice(MINE.length), place)) as { replica: string; id: string };
+  }
+}
+
+/** O2: what the state is bound to. */
+function placeOf({ principal, tool }: Pick<ToolCall, 'principal' | 'tool'>) {
+  return { principal, upstream: '', method: 'open call', name: tool };
+}
+
+interface Asked {
+  readonly key: string;
+  readonly question: Question;
+  readonly resolve: (answer: Record<string, unknown>) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** One call, whoever waits for it at the moment. */
+class OpenCall {
+  result!: Promise<StepResult>;
+  readonly #abort = new AbortController();
+  #asked: Asked[] = [];
+  #count = 0;
+  #gone = false;
+  #tell: (frame: unknown) => void = () => undefined;
+  #onAsked: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(
+    readonly request: CallRequest,
+    private readonly hasRoom: () => boolean,
+  ) {}
+
+  begin(executor: Pick<Executor, 'run'>, answerMs: number): void {
+    this.result = executor.run({
+      ...this.request,
+      signal: this.#abort.signal,
+      tell: (frame) => this.#tell(frame),
+      ask: (question) => this.#ask(question),
+      patienceMs: MAX_QUESTIONS * answerMs,
+    });
+    this.result.catch(() => undefined); // whoever waits for it hears of it
+  }
+
+  /** Somebody waits for it from now on (O4). */
+  attach(signal: AbortSignal, tell: (frame: unknown) => void): () => void {
+    const leave = (): void => this.giveUp(signal.reason);
+    if (signal.aborted) leave();
+    else signal.addEventListener('abort', leave, { once: true });
+    this.#tell = tell;
+    return () => {
+      signal.removeEventListener('abort', leave);
+      this.#tell = () => undefined;
+    };
+  }
+
+  /** Resolves when something is asked, with all that is asked at that moment. */
+  async asked(): Promise<readonly Asked[]> {
+    if (this.#asked.length === 0) await new Promise<void>((resolve) => (this.#onAsked = resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    return this.#asked;
+  }
+
+  wait(answerMs: number, onOver: () => void): void {
+    this.#timer = setTimeout(() => {
+      onOver();
+      this.#refuse(new AppError('approval_expired'));
+    }, answerMs).unref();
+  }
+
+  answer(answers: Readonly<Record<string, unknown>>): void {
+    clearTimeout(this.#timer);
+    for (const { key, resolve, reject } of this.#asked.splice(0)) {
+      const answer = answers[key];
+      if (typeof answer === 'object' && answer !== null) resolve(answer as Record<string, unknown>);
+      else reject(new AppError('invalid_input', 'The caller gave no answer to this question.'));
+    }
+  }
+
+  /** Nobody is there to be asked any more. */
+  giveUp(reason: unknown): void {
+    this.#gone = true;
+    clearTimeout(this.#timer);
+    this.#abort.abort(reason);
+    this.#refuse(reason);
+  }
+
+  #refuse(reason: unknown): void {
+    for (const { reject } of this.#asked.splice(0)) reject(reason);
+  }
+
+  /** O3 */
+  #ask(question: Question): Promise<Record<string, unknown>> {
+    if (this.#gone) return Promise.reject(new AppError('cancelled'));
+    if (this.#count >= MAX_QUESTIONS || !this.hasRoom())
+      return Promise.reject(new AppError('rate_limited', 'Too many questions wait for an answer.'));
+    if (JSON.stringify(question).length > MAX_QUESTION_CHARS) return Promise.reject(new AppError('payload_too_large'));
+    const key = `question-${(this.#count += 1)}`;
+    return new Promise((resolve, reject) => {
+      this.#asked.push({ key, question, resolve, reject });
+      this.#onAsked?.();
+    });
+  }
+}

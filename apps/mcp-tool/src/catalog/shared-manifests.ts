@@ -1,0 +1,136 @@
+import { type Logger, type TlsFiles, tlsOptions } from '@switchyard/platform';
+import { Redis } from 'ioredis';
+import type { Tool } from '../tool/index.ts';
+
+/*
+ * What users may list, kept in Redis for all replicas, behind what each keeps in its memory.
+ *
+ * M1 It decides about lists alone; a call is judged by what is known at that moment.
+ * M2 It is found by everything that it follows from (manifestKey): whatever changes is looked for elsewhere, so nothing
+ *    has to be taken back, and a replica that missed an event finds nothing wrong.
+ * M3 No list fails or waits for it: after LIMIT_MS it is made here, and where Redis does not answer again and again it
+ *    is not asked for a while.
+ * M4 It is bounded: a bit for each tool, and gone after `ttlMs`, counted from when it was made.
+ */
+
+/** The part of Redis that is needed. */
+export interface KeyValues {
+  get(key: string): Promise<string | null>;
+  set(key: string, value: string, px: 'PX', ttlMs: number): Promise<unknown>;
+}
+
+export interface SharedManifestsParts {
+  readonly redis: KeyValues;
+  readonly ttlMs: number;
+  readonly log: Logger;
+  readonly now?: () => number;
+}
+
+export interface FoundManifest {
+  readonly tools: readonly Tool[];
+  /** How much longer it may be relied on. */
+  readonly leftMs: number;
+}
+
+const LIMIT_MS = 20;
+const FAILURES_TO_PAUSE = 3;
+const PAUSE_MS = 5_000;
+
+/** Everything that what a user may list follows from (M2). `registry`: the tools of the tenant and its policy. */
+export interface ManifestPlace {
+  readonly tenantId: string;
+  readonly userId: string;
+  readonly role: string;
+  readonly authEpoch: number | string;
+  readonly registry: string;
+}
+
+/** The names may hold anything; no two places have one key. */
+export function manifestKey({ tenantId, userId, role, authEpoch, registry }: ManifestPlace): string {
+  return ['switchyard:mf:1', tenantId, userId, role, String(authEpoch), registry].map(encodeURIComponent).join('/');
+}
+
+export class SharedManifests {
+  readonly #now: () => number;
+  #failures = 0;
+  #notBefore = 0;
+
+  constructor(private readonly parts: SharedManifestsParts) {
+    this.#now = parts.now ?? Date.now;
+  }
+
+  /** `all`: the tools of the tenant, by name, of which it is a part. */
+  async find(place: ManifestPlace, all: readonly Tool[]): Promise<FoundManifest | undefined> {
+    const text = await this.#ask((redis) => redis.get(manifestKey(place)));
+    const read = typeof text === 'string' ? readManifest(text, all) : undefined;
+    if (!read) return undefined;
+    const leftMs = Math.min(this.parts.ttlMs, read.until - this.#now());
+    return leftMs > 0 ? { tools: read.tools, leftMs } : undefined;
+  }
+
+  /** Nobody waits for this. */
+  keep(place: ManifestPlace, all: readonly Tool[], visible: readonly Tool[]): void {
+    const { ttlMs } = this.parts;
+    const text = writeManifest(this.#now() + ttlMs, all, visible);
+    void this.#ask((redis) => redis.set(manifestKey(place), text, 'PX', ttlMs));
+  }
+
+  /** M3: undefined where there is no answer in time. */
+  async #ask<T>(ask: (redis: KeyValues) => Promise<T>): Promise<T | undefined> {
+    if (this.#now() < this.#notBefore) return undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no answer within ${LIMIT_MS} ms`)), LIMIT_MS);
+    });
+    try {
+      const answer = await Promise.race([ask(this.parts.redis), late]);
+      this.#failures = 0;
+      return answer;
+    } catch (error) {
+      this.#failures += 1;
+      if (this.#failures >= FAILURES_TO_PAUSE) {
+        this.#notBefore = this.#now() + PAUSE_MS;
+        if (this.#failures === FAILURES_TO_PAUSE)
+          this.parts.log.warn({ err: error }, 'redis does not keep lists of tools; each replica makes its own');
+      }
+      return undefined;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** `until` and a bit for each tool, in the order of `all`, as hex. */
+export function writeManifest(until: number, all: readonly Tool[], visible: readonly Tool[]): string {
+  const seen = new Set(visible);
+  const bits = Buffer.alloc(Math.ceil(all.length / 8));
+  all.forEach((tool, i) => {
+    if (seen.has(tool)) bits[i >> 3]! |= 1 << (i & 7);
+  });
+  return `${until} ${all.length} ${bits.toString('base64')}`;
+}
+
+/** Undefined for what writeManifest did not make of so many tools. */
+export function readManifest(text: string, all: readonly Tool[]): { until: number; tools: Tool[] } | undefined {
+  const match = /^(\d{1,16}) (\d{1,6}) ([A-Za-z0-9+/]*=*)$/.exec(text);
+  if (!match || Number(match[2]) !== all.length) return undefined;
+  const bits = Buffer.from(match[3]!, 'base64');
+  if (bits.length !== Math.ceil(all.length / 8)) return undefined;
+  return { until: Number(match[1]), tools: all.filter((_, i) => (bits[i >> 3]! & (1 << (i & 7))) !== 0) };
+}
+
+/** A connection that never makes anybody wait: what cannot be sent now fails now. */
+export function connectRedis(url: string, tls: TlsFiles | undefined, log: Logger): Redis {
+  const redis = new Redis(url, {
+    ...(tls ? { tls: tlsOptions(tls, (why) => log.warn({ why }, 'the TLS files of Redis cannot be used')) } : {}),
+    commandTimeout: 500,
+    connectTimeout: 2_000,
+    disconnectTimeout: 100, // ioredis waits for this, also for a connection that was lost before
+    maxRetriesPerRequest: 0,
+    enableOfflineQueue: false,
+    retryStrategy: (attempt) => Math.min(100 * 2 ** attempt, 5_000),
+  });
+  // Without a listener an error would end the process; what it costs is told where it is felt.
+  redis.on('error', (error: Error) => log.debug({ err: error }, 'redis'));
+  return redis;
+}

@@ -1,0 +1,224 @@
+import {
+  AppError,
+  type explainTools,
+  type InputOf,
+  type OutputOf,
+  type Principal,
+  sha256,
+  type ToolConstraints,
+} from '@switchyard/contracts';
+import { constraintsAllow } from '@switchyard/run';
+import type { Logger, Metrics } from '@switchyard/platform';
+import { LRUCache } from 'lru-cache';
+import type { Catalog, CatalogView } from './catalog.ts';
+import type { SharedManifests } from './shared-manifests.ts';
+import type { Tool } from '../tool/index.ts';
+import {
+  isWithin,
+  judgeBase,
+  judgeVisibility,
+  OPEN_POLICY,
+  type ProviderAuthorisations,
+  type ProviderStatus,
+  type Rule,
+  type TenantPolicy,
+  type Verdict,
+  type Viewer,
+} from './visibility.ts';
+
+/*
+ * The tools of one caller: asks what is known of it, and lets the one visibility function decide.
+ *
+ * B1 What a caller may see without its constraints is kept until a tool, a policy or an authorisation changes: in
+ *    memory, and for all replicas in Redis (shared-manifests.ts). It is kept for a while at most, for authorisations run
+ *    out by themselves; nothing is kept of what is not known.
+ * B2 A call is judged anew, by what is known now: what is kept decides about lists alone.
+ * B3 A list under constraints is made anew for each request, of what is known now, and nothing of it is kept; asked for
+ *    are the providers alone that the constraints leave.
+ */
+
+export interface ToolboxParts {
+  readonly catalog: Catalog;
+  readonly authorisations: ProviderAuthorisations;
+  readonly policyOf?: (tenantId: string) => TenantPolicy;
+  readonly shared?: Pick<SharedManifests, 'find' | 'keep'> | undefined;
+  readonly log: Logger;
+  readonly metrics?: Metrics | undefined;
+}
+
+/** What a caller may see without its constraints, and what that was found by. */
+interface Manifest {
+  readonly epoch: number;
+  readonly authEpoch: number | string | undefined;
+  readonly tools: readonly Tool[];
+}
+
+export const KEPT_MS = 30_000;
+
+export type Lookup = { readonly found: Tool } | { readonly hidden: 'unknown' | Rule; readonly because?: string };
+
+export class Toolbox {
+  readonly #kept = new LRUCache<string, Manifest>({ max: 5_000, ttl: KEPT_MS });
+
+  readonly #lists;
+
+  constructor(private readonly parts: ToolboxParts) {
+    const help = 'Lists of tools, by where they were found: memory, shared (Redis), or made anew';
+    this.#lists = parts.metrics?.counter('tool_lists_total', help, ['from']);
+  }
+
+  get catalog(): Catalog {
+    return this.parts.catalog;
+  }
+
+  /** A policy has changed. */
+  forget(): void {
+    this.#kept.clear();
+  }
+
+  /** What this caller may list and call, by name. */
+  async list(principal: Principal, constraints: ToolConstraints): Promise<readonly Tool[]> {
+    return (await this.listed(principal, constraints)).tools;
+  }
+
+  /** The same, and whether it is one that was kept (B1, B3). */
+  async listed(
+    principal: Principal,
+    constraints: ToolConstraints,
+  ): Promise<{ readonly tools: readonly Tool[]; readonly cacheHit: boolean }> {
+    const isFree = constraints.mode === 'auto' && principal.tools === undefined;
+    const { tools, from } = isFree ? await this.#base(principal) : await this.#constrained(principal, constraints);
+    this.#lists?.inc({ from });
+    return { tools, cacheHit: from !== 'made' };
+  }
+
+  /** B3 */
+  async #constrained(principal: Principal, constraints: ToolConstraints) {
+    const { tools: all } = this.parts.catalog.snapshot.of(principal.tenantId);
+    const named = all.filter((tool) => isWithin(principal.tools, tool) && constraintsAllow(constraints, tool));
+    const viewer = await this.#viewer(principal, constraints, named);
+    return { tools: named.filter((tool) => judgeVisibility(tool, viewer).visible), from: 'made' as const };
+  }
+
+  /** Finds a tool to call. Why it is hidden is for the log and the audit alone. */
+  async find(principal: Principal, constraints: ToolConstraints, name: string): Promise<Lookup> {
+    const tool = this.parts.catalog.snapshot.of(principal.tenantId).byName.get(name);
+    if (!tool) return { hidden: 'unknown' };
+    const verdict = await this.judge(tool, principal, constraints);
+    return verdict.visible ? { found: tool } : { hidden: verdict.rule, because: verdict.because };
+  }
+
+  /** B2 */
+  async judge(tool: Tool, principal: Principal, constraints: ToolConstraints): Promise<Verdict> {
+    return judgeVisibility(tool, await this.#viewer(principal, constraints, [tool]));
+  }
+
+  /** Of every tool whether somebody sees it, and why not. For admins, of their tenant. */
+  async explain(
+    principal: Principal,
+    { as, constraints, tool: only, cursor, limit }: Omit<InputOf<typeof explainTools>, 'principal'>,
+  ): Promise<OutputOf<typeof explainTools>> {
+    if (principal.role !== 'admin') throw new AppError('forbidden', 'Only an admin is told why a tool is hidden.');
+    const who = as ? { ...principal, ...as } : principal;
+    const { tools, byName } = this.parts.catalog.snapshot.of(principal.tenantId);
+    const one = only === undefined ? undefined : byName.get(only);
+    if (only !== undefined && !one)
+      throw new AppError(
+        'tool_not_found',
+        `There is no tool "${only}" in this tenant. Of an MCP server: it may be away, or the tool waits for an approval (tools upstreams, tools quarantine).`,
+      );
+    const after = one ? [one] : tools.filter(({ name }) => cursor === undefined || name > cursor);
+    const page = after.slice(0, limit);
+    const viewer = await this.#viewer(who, constraints, page);
+    const verdicts = page.map((tool) => {
+      const verdict = judgeVisibility(tool, viewer);
+      const why = verdict.visible ? { rule: null, because: null } : { rule: verdict.rule, because: verdict.because };
+      const { name, provider, kind, source } = tool;
+      return { tool: name, provider, kind, source, visible: verdict.visible, ...why };
+    });
+    return { verdicts, nextCursor: after.length > page.length ? page.at(-1)!.name : null };
+  }
+
+  async #base(principal: Principal): Promise<{ tools: readonly Tool[]; from: 'memory' | 'shared' | 'made' }> {
+    const { catalog, policyOf, shared } = this.parts;
+    const { tenantId, userId, role } = principal;
+    const { epoch, ...snapshot } = catalog.snapshot;
+    const key = JSON.stringify([tenantId, userId, role]);
+    // The epoch is read before what it stands for: a change in between makes what is kept stale, never fresh.
+    const authEpoch = await this.#epochOf(principal);
+    const kept = this.#kept.get(key);
+    if (kept && kept.epoch === epoch && kept.authEpoch === authEpoch && authEpoch !== undefined)
+      return { tools: kept.tools, from: 'memory' };
+    const view = snapshot.of(tenantId);
+    const { tools: all } = view;
+    const registry = registryOf(view, policyOf?.(tenantId) ?? OPEN_POLICY);
+    const place = authEpoch === undefined ? undefined : { tenantId, userId, role, authEpoch, registry };
+    const found = place && (await shared?.find(place, all));
+    if (found) {
+      if (epoch === catalog.epoch) this.#kept.set(key, { epoch, authEpoch, tools: found.tools }, { ttl: found.leftMs });
+      return { tools: found.tools, from: 'shared' };
+    }
+    const viewer = await this.#viewer(principal, NO_CONSTRAINTS, all);
+    const base = all.filter((tool) => judgeBase(tool, viewer).visible);
+    const known = [...viewer.providers.values()].every(({ status }) => status !== 'unknown');
+    if (known && epoch === catalog.epoch) {
+      this.#kept.set(key, { epoch, authEpoch, tools: base });
+      if (place) shared?.keep(place, all, base);
+    }
+    return { tools: base, from: 'made' };
+  }
+
+  async #epochOf(principal: Principal): Promise<number | string | undefined> {
+    try {
+      return await this.parts.authorisations.epochOf(principal);
+    } catch (error) {
+      this.parts.log.warn({ err: error }, 'whether authorisations have changed could not be found out');
+      return undefined;
+    }
+  }
+
+  async #viewer(
+    principal: Principal,
+    constraints: ToolConstraints,
+    tools: readonly Pick<Tool, 'provider' | 'tokenOf'>[],
+  ): Promise<Viewer> {
+    const { policyOf } = this.parts;
+    const providers = new Set(
+      tools.flatMap(({ provider, tokenOf }) => [provider, ...(tokenOf ? [tokenOf.provider] : [])]),
+    );
+    const asked = [...providers].map(async (name) => [name, await this.#statusOf(principal, name)] as const);
+    return {
+      role: principal.role,
+      constraints,
+      within: principal.tools,
+      policy: policyOf?.(principal.tenantId) ?? OPEN_POLICY,
+      providers: new Map(await Promise.all(asked)),
+    };
+  }
+
+  async #statusOf(principal: Principal, provider: string): Promise<ProviderStatus> {
+    try {
+      return await this.parts.authorisations.statusOf(principal, provider);
+    } catch (error) {
+      this.parts.log.warn({ err: error, provider }, 'whether a provider is authorised could not be found out');
+      return { status: 'unknown' };
+    }
+  }
+}
+
+const NO_CONSTRAINTS: ToolConstraints = { mode: 'auto', providers: [], tools: [] };
+
+const registries = new WeakMap<CatalogView, string>();
+
+/** The same in every replica that has the same tools for this tenant, and the same policy; another one elsewhere. */
+function registryOf(view: CatalogView, { allow, deny }: TenantPolicy): string {
+  let tools = registries.get(view);
+  if (tools === undefined) {
+    const seen = view.tools.map(({ infoDigest, requiredScopes, tokenOf }) =>
+      JSON.stringify([infoDigest, requiredScopes, tokenOf?.provider, tokenOf?.issuer]),
+    );
+    tools = sha256(seen.join('\n'));
+    registries.set(view, tools);
+  }
+  return sha256(JSON.stringify([tools, allow ?? null, deny ?? []])).slice(0, 32);
+}

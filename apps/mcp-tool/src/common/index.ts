@@ -1,0 +1,8 @@
+/* What several capabilities need: files of the operator, text and arguments in a form that can be shown or compared. */
+
+export { canonicalJson, digestOf, shownArguments } from './call-digest.ts';
+export { cleanText, cleanValue } from './clean-text.ts';
+export { InputStates } from './input-state.ts';
+export { loadMcpSdk, mcpSdk } from './mcp-sdk.ts';
+export { OperatorFile } from './operator-file.ts';
+export { Teller } from './teller.ts';

@@ -1,0 +1,185 @@
+import { AppError, type LiveStatus, type Principal, type ProviderView, type Revocation } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/platform';
+import type { Connection, Connections } from '@switchyard/store';
+import { idsOf, isOf, type Owner, ownerOf, unusedView, viewOf } from './authorisation-views.ts';
+import { type CredentialKeeper, notConnected } from './credential-keeper.ts';
+import type { KnownProviders } from './known-providers.ts';
+import {
+  type Challenged,
+  type Credential,
+  type Provider,
+  stepUp,
+  type TokenOf,
+  union,
+  type UserTokens,
+} from '../oauth/index.ts';
+import type { Teller } from '../common/index.ts';
+import type { Vault } from '../oauth/vault.ts';
+import type { ProviderAuthorisations, ProviderStatus } from '../catalog/index.ts';
+
+/*
+ * What users authorised at providers: shows, uses, renews and revokes it. How it begins: provider-logins.ts.
+ *
+ * A1 A revocation holds from the moment it is committed here; the provider is told after that.
+ * A2 A credential of an issuer is that issuer's: where the operator names another one, the user authorises anew.
+ * A3 An upstream that does not take a token is a reason to renew it once, or to ask its user for more; never to send it
+ *    elsewhere, and never to ask a user again for what was asked before.
+ */
+
+export interface AuthorisationsParts {
+  readonly providers: KnownProviders;
+  readonly connections: Connections;
+  readonly vault: Vault;
+  readonly keeper: CredentialKeeper;
+  readonly teller: Pick<Teller, 'tell'>;
+  readonly log: Logger;
+  /** Where a person authorises a provider. */
+  readonly pageOf: (provider: string) => string;
+}
+
+/** Told of every change that happens in this process. */
+export type ChangeListener = (owner: Owner, change: 'connected' | 'gone') => void;
+
+export class Authorisations implements ProviderAuthorisations, UserTokens {
+  readonly #listeners = new Set<ChangeListener>();
+
+  constructor(private readonly parts: AuthorisationsParts) {
+    parts.keeper.onExpired((owner) => this.changed(owner, 'gone'));
+  }
+
+  /** Calls `listener` after each change; the answer ends that. */
+  onChange(listener: ChangeListener): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async statusOf(principal: Principal, provider: string): Promise<ProviderStatus> {
+    const client = this.parts.providers.find(provider);
+    if (!client) return { status: 'not_needed', because: this.parts.providers.whyNot(provider) };
+    const { issuer } = client.config;
+    const connection = await this.#connection(ownerOf(principal, provider), client);
+    if (!connection) return { status: 'missing', issuer };
+    return connection.status === 'expired'
+      ? { status: 'expired', issuer }
+      : { status: 'authorised', scopes: connection.scopes, issuer };
+  }
+
+  /** Says also which providers there are: replicas that know others have other epochs. */
+  async epochOf(principal: Principal): Promise<string> {
+    if (this.parts.providers.size === 0) return '0';
+    return `${this.parts.providers.mark}:${await this.parts.connections.epoch(principal)}`;
+  }
+
+  /** The access token of this user for the provider, renewed where it is due. Throws `provider_not_connected`. */
+  async tokenOf(principal: Principal, provider: string): Promise<string> {
+    const client = this.parts.providers.get(provider);
+    const connection = await this.#connection(ownerOf(principal, provider), client);
+    return this.parts.keeper.tokenOf(client, connection);
+  }
+
+  /** The same, of one issuer alone where one is named. */
+  async tokenFor(principal: Principal, { provider, issuer }: TokenOf): Promise<string> {
+    const client = this.parts.providers.get(provider);
+    if (issuer !== undefined && client.config.issuer !== issuer) throw notConnected(client, this.parts.pageOf);
+    return this.tokenOf(principal, provider);
+  }
+
+  /** A3. Resolves where there is another token by now; throws, with what the user is to do, where there is none. */
+  async challenged(principal: Principal, provider: string, refusal: Challenged): Promise<void> {
+    const client = this.parts.providers.get(provider);
+    const owner = ownerOf(principal, provider);
+    const { status, scopes } = refusal.challenge;
+    const connection = await this.#connection(owner, client);
+    if (connection?.status !== 'connected') throw notConnected(client, this.parts.pageOf);
+    const credential = await this.parts.keeper.open(connection);
+    if (!refusal.wasFor(credential.access_token)) return;
+    if (status === 403) {
+      const asked = stepUp(scopes, union(connection.scopes, credential.grant?.asked ?? []));
+      const { title } = client.config;
+      if (!asked) throw new AppError('forbidden', `${title} does not allow this with what you granted.`);
+      await this.parts.connections.wantScopes(connection.connectionId, asked);
+      throw notConnected(
+        client,
+        this.parts.pageOf,
+        `${title} wants more than you granted for this: ${scopes.join(', ')}.`,
+      );
+    }
+    if (credential.refresh_token === undefined) {
+      await this.parts.keeper.expire(connection);
+      throw notConnected(client, this.parts.pageOf);
+    }
+    await this.parts.keeper.tokenOf(client, connection, { now: true });
+  }
+
+  async list(principal: Principal): Promise<ProviderView[]> {
+    const { providers } = this.parts;
+    const without = providers.notSetUp().map(unusedView);
+    if (providers.size === 0) return without;
+    const found = await this.parts.connections.list(principal);
+    const byProvider = new Map(found.map((connection) => [connection.provider, connection]));
+    return [...providers.all().map((client) => viewOf(client, byProvider.get(client.config.id))), ...without];
+  }
+
+  async refresh(principal: Principal, provider: string): Promise<ProviderView> {
+    const client = this.parts.providers.get(provider);
+    const owner = ownerOf(principal, provider);
+    await this.parts.keeper.tokenOf(client, await this.#connection(owner, client), { now: true });
+    return viewOf(client, await this.#connection(owner, client));
+  }
+
+  async live(principal: Principal, provider: string): Promise<LiveStatus> {
+    const client = this.parts.providers.get(provider);
+    const owner = ownerOf(principal, provider);
+    const view = async () => viewOf(client, await this.#connection(owner, client));
+    const connection = await this.#connection(owner, client);
+    if (connection?.status !== 'connected') return { ...(await view()), live: 'inactive', checked_by: 'nothing' };
+    try {
+      await this.parts.keeper.tokenOf(client, connection); // Renewed where that is due.
+      const current = await this.#connection(owner, client);
+      const credential = current && (await this.parts.keeper.open(current));
+      const checked = credential && (await client.check(credential));
+      if (checked?.active) return { ...(await view()), live: 'active', checked_by: checked.by };
+      if (!checked && credential?.refresh_token === undefined)
+        return { ...(await view()), live: 'unknown', checked_by: 'nothing' };
+      // The token was taken back there, or nobody there says; whether the authorisation holds is told by a renewal.
+      const latest = await this.#connection(owner, client);
+      await this.parts.keeper.tokenOf(client, latest, { now: true });
+      return { ...(await view()), live: 'active', checked_by: 'refresh' };
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'provider_not_connected') throw error;
+      return { ...(await view()), live: 'inactive', checked_by: 'refresh' };
+    }
+  }
+
+  /** A1 */
+  async revoke(principal: Principal, provider: string): Promise<Revocation> {
+    const { connections, vault, teller, log } = this.parts;
+    const client = this.parts.providers.get(provider);
+    const owner = ownerOf(principal, provider);
+    const gone = await connections.remove(owner);
+    if (!gone) return { provider, revoked: false, at_provider: 'nothing' };
+    this.changed(owner, 'gone');
+    const tell = async (): Promise<Revocation['at_provider']> => {
+      if (!isOf(client, gone)) return 'not_supported'; // A2: not this issuer's to hear of.
+      const { value } = await vault.open(owner, 'credential', gone.sealed);
+      return (await client.revoke(value as Credential)) ? 'revoked' : 'not_supported';
+    };
+    const at_provider = await tell().catch((error: unknown) => {
+      log.warn({ err: error, provider }, 'a provider was not told of a revocation');
+      return 'failed' as const;
+    });
+    teller.tell({ type: 'tools.provider.revoked', data: { ...idsOf(owner), at_provider } });
+    return { provider, revoked: true, at_provider };
+  }
+
+  /** A2 */
+  async #connection(owner: Owner, client: Provider): Promise<Connection | undefined> {
+    const connection = await this.parts.connections.get(owner);
+    return connection && isOf(client, connection) ? connection : undefined;
+  }
+
+  /** An authorisation came or went, in this process. */
+  changed({ tenantId, userId, provider }: Owner, change: 'connected' | 'gone'): void {
+    for (const listener of this.#listeners) listener({ tenantId, userId, provider }, change);
+  }
+}

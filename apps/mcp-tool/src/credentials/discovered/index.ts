@@ -1,0 +1,3 @@
+/* Providers that an upstream names itself. */
+
+export { DiscoveredProviders } from './providers.ts';

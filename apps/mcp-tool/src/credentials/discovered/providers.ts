@@ -1,0 +1,165 @@
+import { isDeepStrictEqual } from 'node:util';
+import { AppError, type UpstreamAuthorisation, type UpstreamLook } from '@switchyard/contracts';
+import type { Clock, Logger } from '@switchyard/platform';
+import type { SafeFetch } from '@switchyard/safe-fetch';
+import type { Authorisations, KnownProviders } from '../index.ts';
+import type { Challenged, ClientRegistrations } from '../../oauth/index.ts';
+import { DiscoveredProvider } from './provider.ts';
+import { loadMcpSdk, type Teller } from '../../common/index.ts';
+import { OwnTokens } from './own-tokens.ts';
+import { parseUpstreams, type ReadVariable, type UpstreamConfig } from '../../upstreams/connections/config.ts';
+
+/*
+ * The providers that the upstreams of the operator's file lead to.
+ *
+ * P1 An upstream that stays as it was keeps what is known of its provider.
+ * P2 Nothing here waits for an upstream: each is looked at in its own time, and again when somebody needs it.
+ */
+
+export interface DiscoveredProvidersParts {
+  readonly providers: Pick<KnownProviders, 'use'>;
+  readonly authorisations: Pick<Authorisations, 'challenged'>;
+  readonly registrations: ClientRegistrations;
+  /** For one upstream: its host may be private, as the operator named it; without one, no more than for anybody. */
+  readonly fetchFor: (host?: string) => SafeFetch;
+  readonly mayUseHttp: (host: string) => boolean;
+  readonly read: ReadVariable;
+  readonly teller: Pick<Teller, 'tell'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Where a person authorises a provider. */
+  readonly pageOf: (provider: string) => string;
+  /** Undefined: credentials can be sealed. */
+  readonly withoutKeys: string | undefined;
+}
+
+interface Held {
+  readonly upstream: UpstreamConfig;
+  readonly provider: DiscoveredProvider;
+}
+
+export class DiscoveredProviders {
+  readonly #own: OwnTokens;
+  readonly #listeners = new Set<(upstream: string) => void>();
+  #held: ReadonlyMap<string, Held> = new Map();
+
+  constructor(private readonly parts: DiscoveredProvidersParts) {
+    this.#own = new OwnTokens(() => parts.clock.now());
+  }
+
+  /** Told where it is known, or known otherwise, who authorises an upstream. */
+  onLooked(listener: (upstream: string) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** P1. Throws where credentials could not be kept. */
+  configure(upstreams: readonly UpstreamConfig[]): void {
+    const { withoutKeys, providers } = this.parts;
+    const wanted = upstreams.filter(({ oauth }) => oauth !== undefined);
+    if (withoutKeys !== undefined && wanted.some(({ oauth }) => oauth?.by === 'user')) throw new Error(withoutKeys);
+    const before = this.#held;
+    this.#held = new Map(
+      wanted.map((upstream): [string, Held] => {
+        const known = before.get(upstream.name);
+        const isSame = known && isDeepStrictEqual(known.upstream, upstream);
+        return [upstream.name, isSame ? known : { upstream, provider: this.#make(upstream) }];
+      }),
+    );
+    providers.use(this.#ofUsers(), 'discovered');
+    for (const [name, held] of this.#held) {
+      if (before.get(name) === held) continue;
+      this.#own.forget(name);
+      void held.provider.look().catch(() => undefined); // P2
+    }
+  }
+
+  /** How an upstream is authorised; null: not by what it says itself. */
+  viewOf({ name, provider }: UpstreamConfig): UpstreamAuthorisation | null {
+    const held = this.#held.get(name);
+    if (!held) return null;
+    const { view } = held.provider;
+    return view.by === 'service' || view.missing !== null
+      ? view
+      : { ...view, missing: view.issuer === null ? null : `Each user authorises it: ${this.parts.pageOf(provider)}` };
+  }
+
+  /** What must be done before an upstream can be asked for anything; for people. */
+  waitsFor({ name, provider }: UpstreamConfig): string | undefined {
+    const held = this.#held.get(name);
+    if (!held) return undefined;
+    const { issuer, missing } = held.provider.view;
+    if (missing !== null) {
+      void held.provider.look().catch(() => undefined);
+      return missing;
+    }
+    const where = issuer === null ? '' : ` at ${issuer}`;
+    return `Nobody has authorised it${where} yet. Open ${this.parts.pageOf(provider)}`;
+  }
+
+  /** What a server says of itself that is no upstream. Nothing of it is kept. */
+  async lookAt(url: string): Promise<UpstreamLook> {
+    await loadMcpSdk();
+    const { hostname } = new URL(url);
+    const parsed = parseUpstreams(JSON.stringify({ upstreams: { server: { url, auth: 'oauth' } } }));
+    if ('mistakes' in parsed) throw new AppError('invalid_input', `${url} cannot be an upstream.`);
+    const provider = this.#make({ ...parsed.upstreams[0]!, name: hostname }, this.parts.fetchFor());
+    if (!(await provider.asks())) return { wants: 'nothing', authorisation: null };
+    await provider.look();
+    return { wants: 'login', authorisation: provider.view };
+  }
+
+  /** The token with which we are authorised ourselves. */
+  async ownToken({ name }: UpstreamConfig): Promise<string> {
+    const held = this.#held.get(name);
+    if (!held) throw new AppError('credentials_missing', `${name} is not set up.`);
+    return this.#own.tokenOf(name, held.provider);
+  }
+
+  /** An upstream did not take a token. Resolves where there is another one by now. */
+  async challenged(
+    upstream: UpstreamConfig,
+    who: Parameters<Authorisations['challenged']>[0] | undefined,
+    refusal: Challenged,
+  ): Promise<void> {
+    const held = this.#held.get(upstream.name);
+    if (!held) throw refusal;
+    if (refusal.challenge.status === 401)
+      await held.provider.look(refusal.challenge).catch((error: unknown) => {
+        throw new AppError('provider_not_connected', error instanceof AppError ? error.message : undefined, {
+          cause: error,
+        });
+      });
+    if (held.upstream.oauth?.by === 'service') return this.#own.refused(upstream.name, refusal);
+    if (!who) throw refusal;
+    await this.parts.authorisations.challenged(who, upstream.provider, refusal);
+  }
+
+  #ofUsers(): Map<string, DiscoveredProvider> {
+    const held = [...this.#held.values()].filter(({ upstream }) => upstream.oauth?.by === 'user');
+    return new Map(held.map(({ upstream, provider }) => [upstream.provider, provider]));
+  }
+
+  #make(upstream: UpstreamConfig, fetch?: SafeFetch): DiscoveredProvider {
+    const { registrations, fetchFor, mayUseHttp, read, teller, clock, log } = this.parts;
+    const { host, protocol } = new URL(upstream.url!);
+    const made: DiscoveredProvider = new DiscoveredProvider({
+      upstream,
+      oauth: upstream.oauth!,
+      registrations,
+      read,
+      teller,
+      log,
+      fetch: fetch ?? fetchFor(host),
+      // What the operator itself reaches without TLS describes itself so, too.
+      mayUseHttp: (other) => (!fetch && protocol === 'http:' && other === host) || mayUseHttp(other),
+      now: () => clock.now(),
+      onLooked: () => {
+        if (this.#held.get(upstream.name)?.provider !== made) return;
+        // Another issuer is another provider for whoever keeps lists.
+        this.parts.providers.use(this.#ofUsers(), 'discovered');
+        for (const listener of this.#listeners) listener(upstream.name);
+      },
+    });
+    return made;
+  }
+}

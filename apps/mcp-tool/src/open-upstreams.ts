@@ -1,0 +1,121 @@
+import { randomBytes } from 'node:crypto';
+import type { Principal } from '@switchyard/contracts';
+import type { Lifecycle, Logger, Metrics } from '@switchyard/platform';
+import type { XmppRoute } from '@switchyard/safe-fetch';
+import type { ToolPins } from '@switchyard/store';
+import type { Catalog, ProviderAuthorisations } from './catalog/index.ts';
+import { compileSchema, OPERATORS, STRANGERS, type Trust } from './tool/index.ts';
+import type { DiscoveredProviders } from './credentials/discovered/index.ts';
+import { InputStates, loadMcpSdk, OperatorFile, type Teller } from './common/index.ts';
+import { Quarantine, UpstreamBook } from './upstreams/definitions/index.ts';
+import { parseUpstreams, type ReadVariable, type UpstreamConfig } from './upstreams/connections/config.ts';
+import { UpstreamPool } from './upstreams/connections/index.ts';
+import { UpstreamRequests, UpstreamTools } from './upstreams/calls/index.ts';
+
+export interface UpstreamsOptions {
+  /** The operator's file; absent: there are no upstreams. */
+  readonly file: string | undefined;
+  readonly lookEveryMs: number;
+  /** Seals what upstreams want back; the same for all replicas. */
+  readonly stateSecret: string | undefined;
+}
+
+export interface UpstreamsParts {
+  readonly catalog: Catalog;
+  readonly pins: ToolPins;
+  readonly authorisations: ProviderAuthorisations;
+  readonly teller: Pick<Teller, 'tell'>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly lifecycle: Pick<Lifecycle, 'onStop'>;
+  readonly read?: ReadVariable;
+  readonly route?: XmppRoute;
+  /** The token that this user gave for the provider of an upstream. */
+  readonly userToken?: (principal: Principal, upstream: UpstreamConfig) => Promise<string>;
+  /** The providers that upstreams lead to. */
+  readonly discovered?: DiscoveredProviders;
+}
+
+export interface Upstreams {
+  readonly book: UpstreamBook;
+  readonly requests: UpstreamRequests;
+  readonly quarantine: Quarantine;
+  readonly pool: UpstreamPool;
+  /** What callers hold for us meanwhile. */
+  readonly states: InputStates;
+}
+
+/** Wires the MCP servers behind us. Waits for none of them; a file that is wrong ends the start. */
+export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsParts): Promise<Upstreams> {
+  const { catalog, pins, authorisations, teller, log, metrics, lifecycle, userToken, discovered } = parts;
+  const { file, lookEveryMs, stateSecret } = options;
+  if (file !== undefined) await loadMcpSdk();
+  if (file !== undefined && stateSecret === undefined)
+    log.info('MCP_STATE_SECRET is not set: a question of an upstream is answered at the replica that passed it on');
+  const states = new InputStates(stateSecret ?? randomBytes(32));
+  const pool: UpstreamPool = new UpstreamPool({
+    log,
+    metrics,
+    route: parts.route,
+    read: parts.read ?? ((name) => process.env[name]),
+    ...(userToken ? { userToken } : {}),
+    ...(discovered
+      ? {
+          ownToken: (upstream) => discovered.ownToken(upstream),
+          onChallenged: (upstream, who, refusal) => discovered.challenged(upstream, who, refusal),
+        }
+      : {}),
+    onListChanged: (name) => book.heard(name),
+    onOpened: (name, who) => book.usedBy(name, who),
+  });
+  const compile = (schema: Record<string, unknown>, trust: Trust) =>
+    compileSchema(schema, 'untrusted', trust === 'trusted' ? OPERATORS : STRANGERS);
+  const tools = new UpstreamTools({ catalog, pool, states, compile });
+  const book: UpstreamBook = new UpstreamBook({
+    pool,
+    pins,
+    teller,
+    log,
+    metrics,
+    publish: (name, active) => tools.publish(name, active),
+    otherNames: () => tools.otherNames(),
+    objections: (definition, trust) => tools.objections(definition, trust),
+    authorisationOf: (upstream) => discovered?.viewOf(upstream) ?? null,
+    waitsFor: (upstream) => discovered?.waitsFor(upstream),
+  });
+  discovered?.onLooked((name) => book.heard(name));
+  lifecycle.onStop('upstreams', async () => {
+    await book.stop();
+    await pool.close();
+  });
+  if (file !== undefined) {
+    const source = new OperatorFile<readonly UpstreamConfig[]>({
+      path: file,
+      of: 'upstreams',
+      log,
+      everyMs: lookEveryMs,
+      parse: (text) => {
+        const parsed = parseUpstreams(text);
+        return 'upstreams' in parsed ? { value: parsed.upstreams } : parsed;
+      },
+      onChange: (all) => {
+        discovered?.configure(all);
+        book.configure(all);
+      },
+    });
+    await source.start();
+    lifecycle.onStop('file of upstreams', () => source.stop());
+  }
+  const requests = new UpstreamRequests({
+    pool,
+    states,
+    log,
+    upstreams: () => book.all(),
+    unavailable: () => book.unavailable(),
+    mayUse: async (principal, provider) => {
+      const { status } = await authorisations.statusOf(principal, provider);
+      return status === 'not_needed' || status === 'authorised';
+    },
+  });
+  return { book, pool, states, requests, quarantine: new Quarantine({ pins, book, teller }) };
+}

@@ -1,0 +1,120 @@
+import { AppError } from '@switchyard/contracts';
+import { RedirectRefused, type SafeFetch } from '@switchyard/safe-fetch';
+import { type ToolContext, ToolError } from '../tool/index.ts';
+import { asUser, type TokenOf, TokenRefused, type UserTokens } from '../oauth/index.ts';
+
+/*
+ * Asks the API of a provider on behalf of a user.
+ *
+ * A1 Everything that is asked for is below one address; the token goes nowhere else (user-token.ts).
+ * A2 Answers are small, quick, JSON, or an error. What a refusal means says the provider's own judge.
+ * A3 A refusal (4xx) did nothing; an error of the server, a redirect, or an answer that cannot be read leaves open whether
+ *    anything was done.
+ */
+
+export interface ApiRequest {
+  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  /** Segments of the path, as they are: nothing in them is taken for a path. */
+  readonly path: readonly string[];
+  readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: unknown;
+}
+
+export interface ApiParts {
+  readonly fetch: SafeFetch;
+  readonly tokens: UserTokens;
+  readonly title: string;
+  /** Without a slash at its end. */
+  readonly base: string;
+  readonly of: TokenOf;
+  /** What is wrong with an answer; undefined: nothing. */
+  readonly judge: (answer: Answered, title: string) => Error | undefined;
+}
+
+const LIMITS = { timeoutMs: 20_000, maxResponseBytes: 4 * 1024 ** 2 };
+
+/** It said no, and did nothing. */
+export class ApiRefusal extends ToolError {
+  constructor(
+    message: string,
+    readonly status: number,
+  ) {
+    super(message);
+  }
+}
+
+export class ProviderApi {
+  constructor(private readonly parts: ApiParts) {}
+
+  /** What it answers, parsed. */
+  ask({ principal, signal }: Pick<ToolContext, 'principal' | 'signal'>, request: ApiRequest): Promise<unknown> {
+    const { tokens, of } = this.parts;
+    return asUser(tokens, of, principal, (token) => this.#once(request, token, signal));
+  }
+
+  async #once({ method = 'GET', path, query, body, headers }: ApiRequest, token: string, signal: AbortSignal) {
+    const { fetch, base, title, judge } = this.parts;
+    const url = new URL(`${base}/${path.map((part) => segment(part)).join('/')}`); // A1
+    for (const [name, value] of Object.entries(query ?? {}))
+      for (const one of Array.isArray(value) ? (value as string[]) : [value])
+        if (one !== undefined) url.searchParams.append(name, String(one));
+    const json: Record<string, string> =
+      body === undefined ? {} : { 'content-type': 'application/json; charset=utf-8' };
+    const sent = { accept: 'application/json', authorization: `Bearer ${token}`, ...json, ...headers };
+    const how = { method, headers: sent, signal, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+    try {
+      const response = await fetch(url, { ...how, ...LIMITS });
+      const answer = { status: response.status, headers: response.headers, body: parsed(await response.text()) };
+      const wrong = judge(answer, title);
+      if (wrong) throw wrong;
+      if (answer.body === undefined) throw new AppError('upstream_failed', `${title} did not answer in valid JSON.`);
+      return answer.body;
+    } catch (error) {
+      if (error instanceof RedirectRefused) throw new AppError('upstream_failed', error.message, { cause: error }); // A3
+      throw error;
+    }
+  }
+}
+
+/** Its own refusals, for whatever provider: what is left once tokens and limits were judged. */
+export function plainRefusal({ status }: Answered, title: string, said: string | undefined): Error | undefined {
+  if (status < 400) return undefined;
+  const words = said === undefined || said === '' ? '' : `: ${said.replace(/\s+/g, ' ').trim().slice(0, 300)}`;
+  if (status >= 500 || status === 408) return new AppError('upstream_failed', `${title} answered ${status}.`);
+  return new ApiRefusal(`${title} answered ${status}${words}`, status);
+}
+
+/** Asked too often; nothing was done, and the same call may be made again. */
+export function tooOften({ headers }: Pick<Answered, 'headers'>, title: string): ToolError {
+  const seconds = Number(headers.get('retry-after'));
+  const when = seconds > 0 && seconds < 86_400 ? `in ${Math.ceil(seconds)} s` : 'in a while';
+  return new ToolError(`${title} limits how often it is asked; try again ${when}.`, { code: 'unavailable' });
+}
+
+export function tokenRefused(status: 401 | 403, scopes: readonly string[] = []): TokenRefused {
+  return new TokenRefused({ status, scopes, resourceMetadataUrl: undefined });
+}
+
+/** "." and ".." would leave the place. */
+function segment(text: string): string {
+  const encoded = encodeURIComponent(text);
+  if (/^\.{0,2}$/.test(encoded)) throw new ToolError('An id may not be empty, "." or "..".');
+  return encoded;
+}
+
+/** Undefined where it is no JSON; null where there is nothing. */
+function parsed(text: string): unknown {
+  if (text.trim() === '') return null;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}

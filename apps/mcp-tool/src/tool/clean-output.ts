@@ -1,0 +1,65 @@
+import type { McpToolResult, StepResult } from '@switchyard/contracts';
+import { boundOutput } from './bound-output.ts';
+import { cleanText, cleanValue } from '../common/index.ts';
+import type { Tool } from './tool.ts';
+
+/*
+ * What a tool gave, as it leaves this service. Pure.
+ *
+ * K1 What a stranger gave holds nothing that people do not see and models read (clean-text.ts), and says that it is a
+ *    stranger's.
+ * K2 No output is longer than its tool may give.
+ * K3 What is cut of an output for those that read it is kept whole for the record, up to MAX_RECORDED_BYTES.
+ */
+
+/** Most of an output that the record of a call holds; with the arguments it is an event that every reader gets whole. */
+export const MAX_RECORDED_BYTES = 256 * 1024;
+
+/** What MCP clients get, within the same limit: items that do not fit are named, not given. */
+export function boundMcp(mcp: McpToolResult, maxBytes: number): McpToolResult {
+  const structured = mcp.structuredContent;
+  const fits = structured !== undefined && bytesOf(structured) <= maxBytes / 2;
+  let left = maxBytes - (fits ? bytesOf(structured) : 0);
+  const content = mcp.content.map((item) => {
+    const size = bytesOf(item);
+    if (size <= left) {
+      left -= size;
+      return item;
+    }
+    const kind = typeof item['type'] === 'string' ? item['type'].slice(0, 40) : 'content';
+    const text = item['text'];
+    const room = Math.floor(left / 4);
+    left = 0;
+    const note = `[left out: ${kind}, ${Math.ceil(size / 1024)} KB]`;
+    return { type: 'text', text: typeof text === 'string' ? `${text.slice(0, room)} ${note}` : note };
+  });
+  const { structuredContent: _whole, ...rest } = mcp;
+  // A very long list of items is itself too long, whatever is in them.
+  const kept = content.slice(0, 256);
+  return { ...rest, content: kept, ...(fits ? { structuredContent: structured } : {}) };
+}
+
+/** K1, K2: a result as callers get it. */
+export function presentable(tool: Tool, result: StepResult): StepResult {
+  if (result.status === 'in_doubt') return result;
+  const { mcp, ...rest } = result;
+  const own = tool.trust === 'trusted';
+  const output =
+    rest.status === 'succeeded'
+      ? { output: boundOutput(own ? rest.output : cleanValue(rest.output), tool.maxOutputBytes) }
+      : {};
+  const message = rest.status === 'failed' && !own ? { message: cleanText(rest.message) } : {};
+  const content = mcp && boundMcp(own ? mcp : (cleanValue(mcp) as McpToolResult), tool.maxOutputBytes);
+  const provenance = own ? {} : { provenance: { tool: tool.name, provider: tool.provider, trust: tool.trust } };
+  return { ...rest, ...output, ...message, ...(content ? { mcp: content } : {}), ...provenance };
+}
+
+/** K3: an output for the record of its call; undefined where callers get the whole of it. */
+export function recordable(tool: Tool, output: unknown): unknown {
+  if (boundOutput(output, tool.maxOutputBytes) === output) return undefined;
+  return boundOutput(tool.trust === 'trusted' ? output : cleanValue(output), MAX_RECORDED_BYTES);
+}
+
+function bytesOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value) ?? 'null');
+}

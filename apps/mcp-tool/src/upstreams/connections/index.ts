@@ -1,0 +1,7 @@
+/* Connections to MCP upstreams: as the operator configured them, each process in its sandbox. */
+
+export type { Ask } from './ask.ts';
+export { type Fault, faultOf } from './faults.ts';
+export { LastWords } from './last-words.ts';
+export { policyOf, type ToolPolicy } from './policy.ts';
+export { UpstreamPool } from './pool.ts';

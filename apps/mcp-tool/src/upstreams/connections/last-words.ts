@@ -1,0 +1,53 @@
+import { redactText } from '@switchyard/platform';
+import { cleanText } from '../../common/index.ts';
+
+/*
+ * What a process wrote last to its standard error, for the person who asks why it is not there.
+ *
+ * W1 A few short lines, whatever it writes. They are cleaned when somebody asks, so that writing costs next to nothing.
+ * W2 No secret: neither what looks like one, nor the value of a variable that it was given. Nothing that a terminal would
+ *    take for a command.
+ */
+
+const MAX_LINES = 5;
+const MAX_CHARS = 300;
+/** Of a longer line nothing is shown: where it is cut, half a secret might be left. */
+const MAX_RAW_CHARS = 2_000;
+/** A shorter value is found in every other word. */
+const MIN_SECRET_CHARS = 4;
+
+export class LastWords {
+  readonly #secrets: readonly string[];
+  #lines: string[] = [];
+
+  /** `given`: the values of its variables. */
+  constructor(given: readonly (string | undefined)[]) {
+    const secrets = given.filter((value) => value !== undefined && value.length >= MIN_SECRET_CHARS) as string[];
+    this.#secrets = secrets.sort((a, b) => b.length - a.length);
+  }
+
+  get lines(): readonly string[] {
+    return this.#lines.map((line) => this.#cleaned(line).trim().slice(0, MAX_CHARS)).filter((line) => line !== '');
+  }
+
+  hear(line: string): void {
+    if (line.length > MAX_RAW_CHARS) this.#keep(`(a line of ${line.length} characters)`);
+    else if (line.trim() !== '') this.#keep(line);
+  }
+
+  ended(code: number | null, signal: string | null): void {
+    this.#keep(`(it ended ${code === null ? `by ${signal ?? 'a signal'}` : `with exit code ${code}`})`);
+  }
+
+  /** W2 */
+  #cleaned(line: string): string {
+    const known = this.#secrets.reduce((text, secret) => text.replaceAll(secret, '***'), line);
+    return redactText(cleanText(known)).replace(/[\t\r\n]+/g, ' ');
+  }
+
+  /** W1 */
+  #keep(line: string): void {
+    this.#lines.push(line);
+    if (this.#lines.length > MAX_LINES) this.#lines.shift();
+  }
+}

@@ -1,0 +1,254 @@
+import type { PriorDiscovery } from '@modelcontextprotocol/client';
+import { AppError, type Principal } from '@switchyard/contracts';
+import { backoffMs, type Logger } from '@switchyard/platform';
+import { createSafeFetch, type SafeFetch, type XmppRoute } from '@switchyard/safe-fetch';
+import { LRUCache } from 'lru-cache';
+import type { ReadVariable, UpstreamConfig } from './config.ts';
+import { loadMcpSdk } from '../../common/index.ts';
+import { faultOf } from './faults.ts';
+import { LastWords } from './last-words.ts';
+import type { Link } from './link.ts';
+import type { LinkParts } from './transport.ts';
+
+/*
+ * The connections to the upstreams and their lives: one for each (upstream, user), or one for all where it knows no
+ * users.
+ *
+ * C1 A connection is made once and used by many; the least used ones and those that nobody uses end. Whoever waits for
+ *    one may leave; the connection is for the next one too.
+ * C2 A process that dies again and again is started with growing pauses.
+ * C3 The one host that the operator named for an upstream may be private; what it redirects to is not called.
+ * C4 Of the connections of users to one upstream, one hears that its lists changed, as long as one is open.
+ * C5 A connection on which a question could be of a call that was given up is replaced as soon as no call is under way
+ *    there: what its callers cannot be asked any more, those of the next one can.
+ */
+
+/** Who an upstream is used for; `undefined`: nobody in particular. */
+export type OnBehalfOf = Principal | undefined;
+
+export interface LinksParts {
+  /** For tests: how requests go out. */
+  readonly fetch?: SafeFetch;
+  readonly route?: XmppRoute | undefined;
+  readonly read: ReadVariable;
+  readonly log: Logger;
+  /** The token of this user for the upstream's provider. Throws `credentials_missing` where there is none. */
+  readonly userToken?: (principal: Principal, upstream: UpstreamConfig) => Promise<string>;
+  /** The token with which we are authorised ourselves. */
+  readonly ownToken?: (upstream: UpstreamConfig) => Promise<string>;
+  readonly onListChanged?: (upstream: string) => void;
+  /** A connection for this user is open. */
+  readonly onOpened?: (upstream: string, who: Principal) => void;
+}
+
+const MAX_LINKS = 256;
+const MIN_IDLE_MS = 1_000;
+const MAX_VERDICTS = 1_024;
+/** An upstream that got younger would be taken for an old one until then. */
+const VERDICT_MS = 300_000;
+/** Longest life of a stream on which an upstream tells changes. */
+const MAX_STREAM_MS = 3_600_000;
+const RESTART = { baseMs: 500, maxMs: 30_000 };
+
+interface Held {
+  readonly link: Promise<Link>;
+}
+
+/** C2 */
+interface Starts {
+  failures: number;
+  notBefore: number;
+}
+
+export class UpstreamLinks {
+  readonly #links: LRUCache<string, Held>;
+  readonly #verdicts = new LRUCache<string, PriorDiscovery>({ max: MAX_VERDICTS, ttl: VERDICT_MS });
+  readonly #starts = new Map<string, Starts>();
+  readonly #fetches = new Map<string, SafeFetch>();
+  /** By upstream: on which connection it tells of changes. */
+  readonly #listening = new Map<string, Link>();
+  readonly #said = new Map<string, LastWords>();
+  readonly #closing = new Set<Promise<unknown>>();
+  readonly #sweep: NodeJS.Timeout;
+  #closed = false;
+
+  constructor(private readonly parts: LinksParts) {
+    const dispose = ({ link }: Held) => this.#retire(link);
+    this.#links = new LRUCache({ max: MAX_LINKS, ttl: MIN_IDLE_MS, updateAgeOnGet: true, dispose });
+    this.#sweep = setInterval(() => this.#links.purgeStale(), MIN_IDLE_MS).unref();
+  }
+
+  get size(): number {
+    return this.#links.size;
+  }
+
+  /** C1 */
+  async linkFor(upstream: UpstreamConfig, who: OnBehalfOf, signal?: AbortSignal): Promise<Link> {
+    if (this.#closed) throw new AppError('unavailable');
+    const key = keyOf(upstream, who);
+    const held = this.#links.get(key);
+    if (held) {
+      const link = await waited(held.link, signal);
+      if (link.alive && !link.isSpent) return link; // C5
+      if (this.#links.peek(key) === held) this.#links.delete(key);
+      return this.linkFor(upstream, who, signal);
+    }
+    const opening: Held = { link: this.#open(upstream, who, key) };
+    // That over which changes are told lasts from one time that it is asked to the next.
+    const ofAll = upstream.auth !== 'user';
+    const ttl = ofAll ? Math.max(upstream.idle_ms, 2 * upstream.refresh_ms) : upstream.idle_ms;
+    this.#links.set(key, opening, { ttl });
+    opening.link.catch(() => {
+      if (this.#links.peek(key) === opening) this.#links.delete(key);
+    });
+    return waited(opening.link, signal);
+  }
+
+  /** It serves nobody any more. Only this one: another may stand in its place by now. */
+  drop(upstream: UpstreamConfig, who: OnBehalfOf, link: Link): void {
+    const key = keyOf(upstream, who);
+    const held = this.#links.peek(key);
+    void held?.link.then(
+      (now) => now === link && this.#links.peek(key) === held && this.#links.delete(key),
+      () => undefined,
+    );
+    this.#retire(Promise.resolve(link));
+  }
+
+  /** What was known of the protocol is not true any more. */
+  doubt(upstream: UpstreamConfig, who: OnBehalfOf): void {
+    this.#verdicts.delete(keyOf(upstream, who));
+  }
+
+  /** What is known of an upstream is forgotten, too. */
+  forget(name: string): void {
+    for (const cache of [this.#links, this.#verdicts])
+      for (const key of [...cache.keys()]) if (key.startsWith(`${name}\n`)) cache.delete(key);
+    this.#starts.delete(name);
+    this.#fetches.delete(name);
+    this.#listening.delete(name);
+    this.#said.delete(name);
+  }
+
+  /** What the latest process of an upstream wrote last. */
+  saidBy(name: string): readonly string[] {
+    return this.#said.get(name)?.lines ?? [];
+  }
+
+  forgetUser(upstream: UpstreamConfig, who: Principal): void {
+    this.#links.delete(keyOf(upstream, who));
+    this.#verdicts.delete(keyOf(upstream, who));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#sweep);
+    this.#links.clear();
+    await Promise.all(this.#closing);
+  }
+
+  async #open(upstream: UpstreamConfig, who: OnBehalfOf, key: string): Promise<Link> {
+    const { read, log, userToken, onListChanged } = this.parts;
+    const starts = this.#startsOf(upstream.name);
+    if (performance.now() < starts.notBefore)
+      throw new AppError('unavailable', `${upstream.name} ended; it is started again in some seconds.`); // C2
+    const ofUser = upstream.auth === 'user';
+    if (ofUser && (!who || !userToken))
+      throw new AppError('credentials_missing', `${upstream.name} is used with an authorisation of each user.`);
+    const { ownToken } = this.parts;
+    const own = upstream.oauth?.by === 'service' && ownToken ? () => ownToken(upstream) : undefined;
+    const token = ofUser ? () => userToken!(who!, upstream) : own;
+    if (token) await token();
+    // C4
+    const listens = !ofUser || this.#listening.get(upstream.name)?.alive !== true;
+    const changed = listens && onListChanged ? () => onListChanged(upstream.name) : undefined;
+    const said = upstream.command === undefined ? undefined : new LastWords(upstream.env.map((name) => read(name)));
+    if (said) this.#said.set(upstream.name, said);
+    const fetch = this.#fetchOf(upstream);
+    const common = { fetch, read, log, said, onListChanged: changed, ...(token ? { token } : {}) };
+    const prior = this.#verdicts.get(key);
+    try {
+      const link = await this.#connect(upstream, { ...common, prior });
+      if (changed) this.#listening.set(upstream.name, link);
+      const { verdict } = link;
+      if (verdict) this.#verdicts.set(key, verdict);
+      if (link.pid !== null) this.#watchProcess(upstream, link, starts);
+      starts.failures = 0;
+      if (ofUser) this.parts.onOpened?.(upstream.name, who!);
+      return link;
+    } catch (error) {
+      this.#verdicts.delete(key);
+      if (upstream.command !== undefined) this.#pause(starts);
+      throw error;
+    }
+  }
+
+  /** C3 */
+  #fetchOf({ name, url }: UpstreamConfig): SafeFetch {
+    if (this.parts.fetch) return this.parts.fetch;
+    let fetch = this.#fetches.get(name);
+    if (!fetch) {
+      const allowHosts = url === undefined ? [] : [new URL(url).host];
+      fetch = createSafeFetch({ ...this.parts.route, allowHosts, totalTimeoutMs: MAX_STREAM_MS, log: this.parts.log });
+      this.#fetches.set(name, fetch);
+    }
+    return fetch;
+  }
+
+  /** A process that ends at a question that it does not know is an older one. */
+  async #connect(upstream: UpstreamConfig, parts: LinkParts): Promise<Link> {
+    await loadMcpSdk();
+    const { Link } = await import('./link.ts');
+    try {
+      return await Link.connect(upstream, parts);
+    } catch (error) {
+      if (upstream.command === undefined || upstream.protocol !== 'auto' || parts.prior) throw error;
+      if (faultOf(error) === 'away') throw error;
+      return Link.connect(upstream, { ...parts, prior: { kind: 'legacy' } });
+    }
+  }
+
+  /** C2 */
+  #watchProcess(upstream: UpstreamConfig, link: Link, starts: Starts): void {
+    const since = performance.now();
+    link.onLost(() => {
+      if (performance.now() - since > RESTART.maxMs) starts.failures = 0;
+      this.#pause(starts);
+      this.parts.onListChanged?.(upstream.name);
+    });
+  }
+
+  #pause(starts: Starts): void {
+    starts.failures += 1;
+    // The first start anew is at once.
+    const pauseMs = starts.failures <= 1 ? 0 : RESTART.baseMs + backoffMs(starts.failures - 1, RESTART);
+    starts.notBefore = performance.now() + Math.min(RESTART.maxMs, pauseMs);
+  }
+
+  #startsOf(name: string): Starts {
+    let starts = this.#starts.get(name);
+    if (!starts) this.#starts.set(name, (starts = { failures: 0, notBefore: 0 }));
+    return starts;
+  }
+
+  #retire(link: Promise<Link>): void {
+    const closing = link.then((open) => open.retire()).catch(() => undefined);
+    this.#closing.add(closing);
+    void closing.finally(() => this.#closing.delete(closing));
+  }
+}
+
+function keyOf({ name, auth }: UpstreamConfig, who: OnBehalfOf): string {
+  return auth === 'user' && who ? `${name}\n${JSON.stringify([who.tenantId, who.userId])}` : `${name}\n`;
+}
+
+async function waited<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (!signal) return work;
+  let onAbort: (() => void) | undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(new AppError('cancelled'));
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+  return Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', onAbort!));
+}

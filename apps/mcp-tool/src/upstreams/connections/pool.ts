@@ -1,0 +1,145 @@
+import { AppError, type Principal } from '@switchyard/contracts';
+import type { Metrics } from '@switchyard/platform';
+import {
+  BrokenCircuitError,
+  type CircuitBreakerPolicy,
+  circuitBreaker,
+  ConsecutiveBreaker,
+  handleWhen,
+} from 'cockatiel';
+import { type Challenged, challengedIn } from '../../oauth/index.ts';
+import type { UpstreamConfig } from './config.ts';
+import { faultOf, isItsFault } from './faults.ts';
+import type { Link } from './link.ts';
+import { type LinksParts, type OnBehalfOf, UpstreamLinks } from './links.ts';
+
+/*
+ * Asks the upstreams, over connections that are held for the next question (links.ts).
+ *
+ * P1 An upstream that fails again and again is left alone for a while (the breaker): the call fails at once and
+ *    nothing is sent. What it refuses is not held against it.
+ * P2 Where a session or what was known of the protocol is no longer true, the connection is made anew, once.
+ *    Nothing that may have been done is done again.
+ * P3 Where a token was refused and there is another one, it is tried once more; nothing was done by then.
+ */
+
+export interface PoolParts extends LinksParts {
+  readonly metrics: Metrics;
+  /** A token was refused. Resolves where there is another one by now; throws what its user is to do. */
+  readonly onChallenged?: (upstream: UpstreamConfig, who: OnBehalfOf, refusal: Challenged) => Promise<void>;
+}
+
+type Work<T> = (link: Link) => Promise<T>;
+
+const FAILURES_TO_OPEN = 5;
+const OPEN_MS = 10_000;
+
+export class UpstreamPool {
+  readonly #links: UpstreamLinks;
+  /** P1 */
+  readonly #breakers = new Map<string, CircuitBreakerPolicy>();
+  readonly #calls;
+
+  constructor(private readonly parts: PoolParts) {
+    const { metrics } = parts;
+    this.#links = new UpstreamLinks(parts);
+    this.#calls = metrics.counter('upstream_requests_total', 'Requests to MCP upstreams', ['upstream', 'outcome']);
+    metrics.gauge('upstream_links', 'Open connections to MCP upstreams', [], () => this.#links.size);
+  }
+
+  /** Runs `work` on a connection of this upstream for this user. Throws what `work` throws, or AppError. */
+  async use<T>(upstream: UpstreamConfig, who: OnBehalfOf, work: Work<T>, signal?: AbortSignal): Promise<T> {
+    const { name } = upstream;
+    let outcome = 'ok';
+    try {
+      return await this.#breakerOf(name).execute(() => this.#useAuthorised(upstream, who, work, signal));
+    } catch (error) {
+      if (error instanceof BrokenCircuitError) {
+        outcome = 'open';
+        throw new AppError('unavailable', `${name} failed too often and is left alone for some seconds.`, {
+          retryAfterMs: OPEN_MS,
+        });
+      }
+      outcome = faultOf(error, signal);
+      throw error;
+    } finally {
+      this.#calls.inc({ upstream: name, outcome });
+    }
+  }
+
+  /** Its connections and what is known of it are forgotten: it is configured otherwise, or gone. */
+  forget(name: string): void {
+    this.#links.forget(name);
+    this.#breakers.delete(name);
+  }
+
+  /** The connections of one user to an upstream: the user's authorisation is another one now, or none. */
+  forgetUser(upstream: UpstreamConfig, who: Principal): void {
+    this.#links.forgetUser(upstream, who);
+  }
+
+  /** What the process of an upstream wrote last to its standard error. */
+  saidBy(name: string): readonly string[] {
+    return this.#links.saidBy(name);
+  }
+
+  close(): Promise<void> {
+    return this.#links.close();
+  }
+
+  /** P3 */
+  async #useAuthorised<T>(upstream: UpstreamConfig, who: OnBehalfOf, work: Work<T>, signal?: AbortSignal): Promise<T> {
+    try {
+      return await this.#useOnceOrTwice(upstream, who, work, signal);
+    } catch (error) {
+      const refusal = upstream.oauth && challengedIn(error);
+      if (!refusal || !this.parts.onChallenged || signal?.aborted) throw refusal ?? error;
+      await this.parts.onChallenged(upstream, who, refusal);
+    }
+    try {
+      return await this.#useOnceOrTwice(upstream, who, work, signal);
+    } catch (error) {
+      throw challengedIn(error) ?? error;
+    }
+  }
+
+  /** P2 */
+  async #useOnceOrTwice<T>(upstream: UpstreamConfig, who: OnBehalfOf, work: Work<T>, signal?: AbortSignal): Promise<T> {
+    const found = await this.#links.linkFor(upstream, who, signal);
+    // One that ended since it was found has done nothing for this call.
+    const link = found.alive ? found : await this.#links.linkFor(upstream, who, signal);
+    try {
+      return await link.use(work);
+    } catch (error) {
+      const fault = faultOf(error, signal);
+      if (fault === 'unauthorised' || fault === 'session') this.#links.drop(upstream, who, link);
+      // It was told so before anything was done.
+      const outdated = fault === 'session' || (fault === 'refused' && link.adopted && isProtocolDoubt(error));
+      if (!outdated) throw signal?.aborted ? new AppError('cancelled', undefined, { cause: error }) : error;
+      this.#links.doubt(upstream, who);
+      this.#links.drop(upstream, who, link);
+      return await (await this.#links.linkFor(upstream, who, signal)).use(work);
+    }
+  }
+
+  #breakerOf(name: string): CircuitBreakerPolicy {
+    let breaker = this.#breakers.get(name);
+    if (!breaker) {
+      const { log } = this.parts;
+      breaker = circuitBreaker(
+        handleWhen((error) => isItsFault(faultOf(error))),
+        { halfOpenAfter: OPEN_MS, breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN) },
+      );
+      breaker.onBreak(() => log.warn({ upstream: name }, 'an upstream is left alone for some seconds'));
+      breaker.onReset(() => log.info({ upstream: name }, 'an upstream is used again'));
+      this.#breakers.set(name, breaker);
+    }
+    return breaker;
+  }
+}
+
+/** Bad requests and unknown versions: what an upstream of the other era answers. */
+function isProtocolDoubt(error: unknown): boolean {
+  const { code, status } = error as { code?: unknown; status?: unknown };
+  return status === 400 || code === -32022 || code === -32600 || code === -32601;
+}

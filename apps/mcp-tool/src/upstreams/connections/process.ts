@@ -1,0 +1,247 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, chownSync, constants, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, isAbsolute, join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { type JSONRPCMessage, ReadBuffer, serializeMessage, type Transport } from '@modelcontextprotocol/client';
+import { AppError, type UpstreamConfinement } from '@switchyard/contracts';
+import { type Logger, redactText } from '@switchyard/platform';
+import type { LastWords } from './last-words.ts';
+import { freshAccount, sandboxAbilities } from './sandbox-abilities.ts';
+import { type Abilities, type Launch, launchOf } from './sandbox.ts';
+import type { ReadVariable, UpstreamConfig } from './config.ts';
+
+/*
+ * An MCP server as a process of ours, spoken to over its standard input and output.
+ *
+ * P1 No shell: the program is found once, its arguments are handed over as they are.
+ * P2 Its environment is empty but for the variables that the operator named. (The SDK's own transport adds some.)
+ * P3 It is kept apart from this service as far as the machine allows, and limited (sandbox.ts). What is missing is told.
+ * P4 It works in the directory that the operator named, or in an empty one of its own that goes with it.
+ * P5 What it writes to its standard error is logged, a bounded part of it, and the end of it kept for whoever asks why it
+ *    is not available; what it writes to us is bounded too.
+ * P6 It and what it started end with close(): asked first, then told, then killed.
+ */
+
+const PATIENCE_MS = 2_000;
+const MAX_LINE = 2_000;
+const LINES_A_MINUTE = 120;
+
+export interface ProcessParts {
+  readonly read: ReadVariable;
+  readonly log: Logger;
+  /** Keeps what it says last. */
+  readonly said?: LastWords | undefined;
+  /** What this machine has to keep it apart. */
+  readonly abilities?: (() => Promise<Abilities>) | undefined;
+}
+
+/** P1: the file that would run, found in PATH of this service. Throws where there is none. */
+function programOf(command: string, path: string = process.env['PATH'] ?? ''): string {
+  const places = command.includes('/') ? [command] : path.split(delimiter).map((place) => join(place, command));
+  const found = places.find((place) => isAbsolute(place) && isProgram(place));
+  if (found === undefined) throw new AppError('unavailable', `There is no program "${command}" on this machine.`);
+  return found;
+}
+
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}
+
+/** P2 */
+function environmentOf(upstream: UpstreamConfig, read: ReadVariable): Record<string, string> {
+  return Object.fromEntries(upstream.env.map((name) => [name, read(name) ?? '']));
+}
+
+export class ProcessTransport implements Transport {
+  onclose?: () => void;
+  onerror?: (error: Error) => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+  /** By these two the SDK knows that silence here means an older server and no outage. */
+  readonly stderr = new PassThrough();
+  #child: ChildProcess | undefined;
+  #ownDirectory: string | undefined;
+  #closed = false;
+  #fault: AppError | undefined;
+  #confinement: UpstreamConfinement | undefined;
+  readonly #buffer: ReadBuffer;
+
+  constructor(
+    private readonly upstream: UpstreamConfig,
+    private readonly parts: ProcessParts,
+  ) {
+    this.#buffer = new ReadBuffer({ maxBufferSize: upstream.max_result_bytes });
+  }
+
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  /** Why it was ended here, where that says more than that it ended. */
+  get fault(): AppError | undefined {
+    return this.#fault;
+  }
+
+  /** How far it is kept apart; undefined before it is started. */
+  get confinement(): UpstreamConfinement | undefined {
+    return this.#confinement;
+  }
+
+  async start(): Promise<void> {
+    if (this.#child || this.#confinement) throw new Error('started already');
+    const { upstream } = this;
+    const program = programOf(upstream.command!);
+    const abilities = await (this.parts.abilities ?? sandboxAbilities)();
+    if (this.#closed) throw new AppError('unavailable', `${upstream.name} is not needed any more.`);
+    const env = environmentOf(upstream, this.parts.read);
+    const launch = launchOf(upstream, abilities, { program, env, uid: freshAccount() }); // P3
+    this.#confinement = launch.confinement;
+    const { missing, level } = launch.confinement;
+    if (missing !== null)
+      this.parts.log.warn({ upstream: upstream.name, level, missing }, 'an upstream runs without its sandbox');
+    await this.#spawn(launch);
+  }
+
+  #spawn({ file, args, env, uid, cwd = this.#makeDirectory(uid) }: Launch): Promise<void> {
+    const account = uid === undefined ? {} : { uid, gid: uid };
+    return new Promise((resolve, reject) => {
+      // A group of its own, so that what it started can be ended with it.
+      const how = { ...account, cwd, env, shell: false, detached: true, stdio: 'pipe' as const };
+      const child = spawn(file, [...args], how);
+      this.#child = child;
+      child.once('error', (cause) => {
+        this.#removeDirectory();
+        reject(new AppError('unavailable', `${this.upstream.name} could not be started.`, { cause }));
+      });
+      child.once('spawn', () => resolve());
+      child.once('exit', (code, signal) => {
+        if (this.#closed) return;
+        this.parts.log.warn({ upstream: this.upstream.name, code, signal }, 'an upstream ended');
+      });
+      child.once('close', (code, signal) => {
+        if (!this.#closed) this.parts.said?.ended(code, signal);
+      });
+      child.once('close', () => this.#gone());
+      child.stdin.on('error', (error) => this.onerror?.(error));
+      child.stdout.on('data', (chunk: Buffer) => this.#take(chunk));
+      this.#logErrors(child.stderr);
+    });
+  }
+
+  send(message: JSONRPCMessage): Promise<void> {
+    const input = this.#child?.stdin;
+    if (!input?.writable) return Promise.reject(new AppError('upstream_failed', `${this.upstream.name} has ended.`));
+    return new Promise((resolve) => {
+      if (input.write(serializeMessage(message))) resolve();
+      else input.once('drain', resolve).once('close', resolve);
+    });
+  }
+
+  /** P6 */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const child = this.#child;
+    if (child?.pid !== undefined && child.exitCode === null && child.signalCode === null) {
+      const over = new Promise<boolean>((resolve) => child.once('close', () => resolve(true)));
+      child.stdin?.end();
+      for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+        if (await within(over, PATIENCE_MS)) break;
+        kill(child.pid, signal);
+      }
+      await within(over, PATIENCE_MS);
+    }
+    // What it left behind in its group goes too.
+    if (child?.pid !== undefined) kill(child.pid, 'SIGKILL');
+    this.#gone();
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#closed) return;
+    try {
+      this.#buffer.append(chunk);
+    } catch (cause) {
+      // P5: a message without an end. Whoever waits for it is told now; ending the process takes its time.
+      const { name, max_result_bytes: bytes } = this.upstream;
+      const most = `${Math.floor(bytes / 1024)} KB`;
+      this.#fault = new AppError('response_too_large', `${name} gave more than ${most} in one answer.`, { cause });
+      const told = this.onclose;
+      delete this.onclose;
+      void this.close();
+      return told?.();
+    }
+    for (;;) {
+      try {
+        const message = this.#buffer.readMessage();
+        if (message === null) return;
+        this.onmessage?.(message);
+      } catch (error) {
+        this.onerror?.(error as Error);
+      }
+    }
+  }
+
+  /** P5 */
+  #logErrors(from: NodeJS.ReadableStream): void {
+    const { log, said } = this.parts;
+    const { name } = this.upstream;
+    let [rest, minute, lines] = ['', 0, 0];
+    from.on('end', () => said?.hear(rest));
+    from.on('data', (chunk: Buffer) => {
+      const texts = (rest + chunk.toString('utf8')).split('\n');
+      rest = texts.pop()!.slice(0, MAX_LINE);
+      const now = Math.floor(Date.now() / 60_000);
+      if (now !== minute) [minute, lines] = [now, 0];
+      for (const text of texts) {
+        said?.hear(text);
+        lines += 1;
+        if (text.trim() !== '' && lines <= LINES_A_MINUTE)
+          log.info({ upstream: name, line: redactText(text.slice(0, MAX_LINE)) }, 'an upstream wrote');
+        if (lines === LINES_A_MINUTE + 1) log.info({ upstream: name }, 'an upstream writes more than is logged');
+      }
+    });
+  }
+
+  #gone(): void {
+    this.#closed = true;
+    this.#removeDirectory();
+    this.#buffer.clear();
+    const told = this.onclose;
+    delete this.onclose;
+    told?.();
+  }
+
+  /** P4 */
+  #makeDirectory(uid: number | undefined): string {
+    const directory = (this.#ownDirectory = mkdtempSync(join(tmpdir(), 'mcp-upstream-')));
+    if (uid !== undefined) chownSync(directory, uid, uid);
+    return directory;
+  }
+
+  #removeDirectory(): void {
+    if (this.#ownDirectory !== undefined) rmSync(this.#ownDirectory, { recursive: true, force: true });
+    this.#ownDirectory = undefined;
+  }
+}
+
+/** The whole group; that it is gone already is what was wanted. */
+function kill(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // No such group.
+  }
+}
+
+async function within(over: Promise<boolean>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  return Promise.race([over, late]).finally(() => clearTimeout(timer));
+}

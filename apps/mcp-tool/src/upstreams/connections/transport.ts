@@ -1,0 +1,65 @@
+import { StreamableHTTPClientTransport, type PriorDiscovery, type Transport } from '@modelcontextprotocol/client';
+import { AppError } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/platform';
+import type { SafeFetch } from '@switchyard/safe-fetch';
+import { Challenged, challengeOf } from '../../oauth/index.ts';
+import type { LastWords } from './last-words.ts';
+import type { Abilities } from './sandbox.ts';
+import { asking } from './ask.ts';
+import { headersOf, type ReadVariable, type UpstreamConfig } from './config.ts';
+import { ProcessTransport } from './process.ts';
+
+/* How an upstream is reached (L1, L2 of link.ts). */
+
+export interface LinkParts {
+  readonly fetch: SafeFetch;
+  readonly read: ReadVariable;
+  readonly log: Logger;
+  /** The token of this link's user; absent: none is sent. */
+  readonly token?: () => Promise<string>;
+  /** Keeps what a process says last. */
+  readonly said?: LastWords | undefined;
+  readonly prior?: PriorDiscovery | undefined;
+  /** What this machine has to keep a process apart; absent: it is found out. */
+  readonly abilities?: (() => Promise<Abilities>) | undefined;
+  /** The upstream says that its lists changed. */
+  readonly onListChanged?: (() => void) | undefined;
+}
+
+/** A stream on which an upstream tells changes may be silent for so long. */
+const MAX_SILENCE_MS = 600_000;
+
+export function transportOf(upstream: UpstreamConfig, parts: LinkParts): Transport {
+  if (upstream.command !== undefined) return new ProcessTransport(upstream, parts);
+  const filled = headersOf(upstream, parts.read);
+  if ('missing' in filled)
+    throw new AppError(
+      'credentials_missing',
+      `${upstream.name} is not set up: ${filled.missing.join(', ')} is not set.`,
+    );
+  const { fetch, token } = parts;
+  return new StreamableHTTPClientTransport(new URL(upstream.url!), {
+    requestInit: { headers: filled.headers },
+    redirectPolicy: 'follow', // L1: which safe-fetch does not.
+    fetch: async (input, init) => {
+      const headers = new Headers(init?.headers);
+      const sent = await token?.();
+      if (sent !== undefined) headers.set('authorization', `Bearer ${sent}`); // L2
+      const listens =
+        (init?.method ?? 'GET').toUpperCase() === 'GET' || headers.get('mcp-method') === 'subscriptions/listen';
+      const waits = listens || asking.getStore()?.onQuestion !== undefined;
+      const timeoutMs = waits ? MAX_SILENCE_MS : upstream.max_timeout_ms + 5_000;
+      const response = await fetch(input, { ...init, headers, timeoutMs, maxResponseBytes: upstream.max_result_bytes });
+      const challenge = upstream.oauth && challengeOf(response);
+      if (!challenge) return response;
+      await response.body?.cancel();
+      throw new Challenged(upstream.name, challenge, sent);
+    },
+    reconnectionOptions: {
+      initialReconnectionDelay: 1_000,
+      maxReconnectionDelay: 30_000,
+      reconnectionDelayGrowFactor: 2,
+      maxRetries: 3,
+    },
+  });
+}

@@ -1,0 +1,103 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Tool as McpTool } from '@modelcontextprotocol/client';
+import type { Logger } from '@switchyard/platform';
+import type { ToolPin, ToolPinChange, ToolPins } from '@switchyard/store';
+import type { Teller } from '../../common/index.ts';
+import type { Trust } from '../../tool/index.ts';
+import type { UpstreamConfig } from '../connections/config.ts';
+import { definitionDiff, hashOf, judge } from './pins.ts';
+import { policyOf } from '../connections/index.ts';
+import type { Definition } from './scan.ts';
+
+/*
+ * Which of the tools that an upstream has may be used.
+ *
+ * D1 Only a definition that is pinned is handed on (pins.ts). Without the database nothing becomes usable.
+ * D2 Schemas are compiled one at a time: however many an upstream has, calls under way go on in between.
+ * D3 Of what is quarantined, the log and the audit are told once.
+ */
+
+export interface DefinitionsParts {
+  readonly pins: Pick<ToolPins, 'of' | 'note'>;
+  readonly teller: Pick<Teller, 'tell'>;
+  readonly log: Logger;
+  /** Why a definition cannot be used at all. */
+  readonly objections?: (definition: Definition, trust: Trust) => readonly string[];
+}
+
+export interface Judged {
+  readonly active: readonly McpTool[];
+  readonly quarantined: number;
+}
+
+/** Most tools of one upstream. */
+const MAX_TOOLS = 1_000;
+const MAX_DIFF_TOLD = 20;
+const NAME = /^[A-Za-z0-9_./-]{1,128}$/;
+
+export class Definitions {
+  constructor(private readonly parts: DefinitionsParts) {}
+
+  /** What was approved before, for as long as the upstream has not said what it has now. */
+  async recalled(config: UpstreamConfig): Promise<Judged> {
+    const pins = await this.parts.pins.of(config.name);
+    const known = pins.flatMap(({ approved, pending }) =>
+      approved === null || pending !== null ? [] : [JSON.parse(approved) as McpTool],
+    );
+    const objections = await this.#objectionsTo(config, known);
+    return {
+      active: known.filter((tool) => objections.get(tool)!.length === 0),
+      quarantined: pins.filter(({ pending }) => pending !== null).length,
+    };
+  }
+
+  /** `before`: what the upstream had the last time; `others`: names of tools that are none of its provider's. */
+  async judged(
+    config: UpstreamConfig,
+    tools: readonly McpTool[],
+    { before, others }: { before: readonly McpTool[] | undefined; others: () => readonly string[] },
+  ): Promise<Judged> {
+    const { pins, log } = this.parts;
+    const usable = tools.filter((tool) => NAME.test(tool.name) && !policyOf(config, tool).hidden).slice(0, MAX_TOOLS);
+    if (tools.length > usable.length && before?.length !== tools.length)
+      log.info({ upstream: config.name, left: tools.length - usable.length }, 'tools of an upstream are left out');
+    const known = await pins.of(config.name);
+    const objections = await this.#objectionsTo(config, usable);
+    const { active, changes } = judge(usable, known, {
+      approve: config.approve,
+      others: others(),
+      objections: (definition) => objections.get(definition)!,
+    });
+    const news = new Set(await pins.note(config.name, changes));
+    for (const change of changes) if (news.has(change.tool)) this.#tell(config.name, change, known);
+    return { active: active as readonly McpTool[], quarantined: usable.length - active.length };
+  }
+
+  /** D3 */
+  #tell(upstream: string, change: ToolPinChange, known: readonly ToolPin[]): void {
+    if (change.become !== 'quarantined') return;
+    const { tool, definition, reasons } = change;
+    const approved = known.find((pin) => pin.tool === tool)?.approved ?? null;
+    const diff = definitionDiff(approved, definition)
+      .slice(0, MAX_DIFF_TOLD)
+      .map((line) => line.slice(0, 500));
+    this.parts.log.warn({ upstream, tool, reasons }, 'a tool of an upstream is quarantined');
+    this.parts.teller.tell({
+      type: 'tools.definition.quarantined',
+      data: { upstream, tool, hash: hashOf(definition), reasons: [...reasons], diff },
+    });
+  }
+
+  /** D2 */
+  async #objectionsTo(
+    { trust }: UpstreamConfig,
+    tools: readonly Definition[],
+  ): Promise<Map<Definition, readonly string[]>> {
+    const found = new Map<Definition, readonly string[]>();
+    for (const tool of tools) {
+      found.set(tool, this.parts.objections?.(tool, trust) ?? []);
+      await nextTurn();
+    }
+    return found;
+  }
+}
