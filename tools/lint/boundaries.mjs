@@ -77,6 +77,16 @@ export const FOLDERS = {
     tools: ['identity', 'http', 'config.ts', 'parts.ts'],
     admin: ['identity', 'http', 'streams', 'config.ts', 'parts.ts'],
   },
+  'apps/orchestrator': {
+    runs: ['scheduling', 'execution', 'planning', 'planner', 'budgets'],
+    scheduling: ['execution'],
+    execution: ['planning', 'planner'],
+    planning: ['planner', 'planner/openai', 'budgets'],
+    planner: [],
+    'planner/openai': ['planner'],
+    budgets: [],
+    doctor: [],
+  },
   'apps/mcp-tool': {
     common: [],
     tool: ['common', 'oauth'],
@@ -110,6 +120,7 @@ export const FOLDERS = {
  */
 export const FOLDER_ENTRIES = {
   'libs/store': { journal: ['memory-*.ts'] },
+  'apps/orchestrator': { budgets: ['daily-limits.ts', 'prices.ts'], doctor: ['*'] },
   'apps/mcp-tool': {
     common: ['yaml-file.ts'],
     oauth: ['provider-config.ts', 'vault.ts'],

@@ -13,8 +13,8 @@ import {
 } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
-import { TenantLimitsText } from './daily-limits.ts';
-import { PriceTableText } from './prices.ts';
+import { TenantLimitsText } from './budgets/daily-limits.ts';
+import { PriceTableText } from './budgets/prices.ts';
 
 /** An empty variable, as in a copied .env.example, is one that is not set. */
 const unsetIfEmpty = (value: unknown) => (value === '' ? undefined : value);

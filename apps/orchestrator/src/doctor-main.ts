@@ -8,9 +8,9 @@ import {
   withoutFallback,
 } from '@switchyard/safe-fetch';
 import { z } from 'zod';
-import * as model from './doctor-model.ts';
-import { judgeWay, wayOverXmpp } from './doctor-over-xmpp.ts';
-import * as redis from './doctor-redis.ts';
+import * as model from './doctor/model.ts';
+import { judgeWay, wayOverXmpp } from './doctor/over-xmpp.ts';
+import * as redis from './doctor/redis.ts';
 
 /*
  * The checks of Redis and of the model: one JSON document per line on stdout. The environment is the orchestrator's,

@@ -15,11 +15,11 @@ import {
 } from '@switchyard/run';
 import { fc } from '@switchyard/testing/property';
 import type { RunInput } from '@switchyard/store';
-import type { ApprovalRules } from './approvals.ts';
-import { failedPlanning, planningFacts } from './decide.ts';
-import type { ModelCall, Toolbox } from './functions.ts';
-import { createGuardrail } from './guardrail.ts';
-import { inputFacts } from './inputs.ts';
+import type { ApprovalRules } from './planner/approvals.ts';
+import { failedPlanning, planningFacts } from './planning/decide.ts';
+import type { ModelCall, Toolbox } from './planner/functions.ts';
+import { createGuardrail } from './planning/guardrail.ts';
+import { inputFacts } from './execution/inputs.ts';
 import { acceptedRun, committed, CONTEXT, RUN } from './orchestrator.fixture.ts';
 
 /*

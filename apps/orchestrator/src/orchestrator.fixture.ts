@@ -1,7 +1,7 @@
 import type { RunFact, RunSpec } from '@switchyard/contracts';
 import { evolve, type ForeseeContext, type RunState } from '@switchyard/run';
 import { accepted, at, RUN as BASE } from '@switchyard/testing';
-import type { ApprovalRules } from './approvals.ts';
+import type { ApprovalRules } from './planner/approvals.ts';
 
 /** A run as the orchestrator accepts it, and its commits, for pure tests. */
 

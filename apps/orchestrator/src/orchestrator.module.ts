@@ -1,14 +1,15 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { BudgetDesk } from './budget-desk.ts';
-import { BudgetsHandler } from './budgets.handler.ts';
-import { DeadLetterDesk } from './dead-letter-desk.ts';
-import { DeadLettersHandler } from './dead-letters.handler.ts';
-import { ModelDesk } from './model-desk.ts';
-import { ModelHandler } from './model.handler.ts';
-import { RunDesk } from './run-desk.ts';
-import { RunsHandler } from './runs.handler.ts';
-import { ThreadDesk } from './thread-desk.ts';
-import { WatchDesk } from './watch-desk.ts';
+import { BudgetDesk, BudgetsHandler } from './budgets/index.ts';
+import {
+  DeadLetterDesk,
+  DeadLettersHandler,
+  ModelDesk,
+  ModelHandler,
+  RunDesk,
+  RunsHandler,
+  ThreadDesk,
+  WatchDesk,
+} from './runs/index.ts';
 
 /** The one Nest module: publishes what app.ts wired to the handlers at the edge. */
 @Module({})

@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { type GuardedLocalServer, Passwords, startRedis } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
-import { type Claim, type DailyBudgetParts, RedisDailyBudget } from '../src/daily-budget.ts';
+import { type Claim, type DailyBudgetParts, RedisDailyBudget } from '../src/budgets/daily-budget.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'orchestrator-redis-'));
 const passwords = new Passwords(join(dir, 'logins'));

@@ -8,9 +8,9 @@ import { Redis } from 'ioredis';
 import { connectBus } from '@switchyard/bus';
 import { xmppRequest } from '@switchyard/contracts';
 import { createLogger } from '@switchyard/platform';
-import * as model from '../src/doctor-model.ts';
-import { judgeWay, wayOverXmpp } from '../src/doctor-over-xmpp.ts';
-import { judgeKeeping, judgeReached, probeRedis } from '../src/doctor-redis.ts';
+import * as model from '../src/doctor/model.ts';
+import { judgeWay, wayOverXmpp } from '../src/doctor/over-xmpp.ts';
+import { judgeKeeping, judgeReached, probeRedis } from '../src/doctor/redis.ts';
 
 /** What the doctor sees of Redis and of model endpoints, whole and damaged. */
 

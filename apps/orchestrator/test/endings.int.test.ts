@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError, type LiveDelta, type RunSpec } from '@switchyard/contracts';
 import { until } from '@switchyard/testing';
-import type { Planner } from '../src/planner.ts';
+import type { Planner } from '../src/planner/planner.ts';
 import { gate, over } from './control.ts';
 import { calls, callsThenTells, planner, says, silent } from './scripted-planner.ts';
 import { request, World } from './world.ts';

@@ -6,8 +6,8 @@ import { createDevModel, type DevModel } from '@switchyard/dev-model';
 import { type GuardedLocalServer, Passwords, startRedis } from '@switchyard/local-servers';
 import { systemClock } from '@switchyard/platform';
 import { createSafeFetch } from '@switchyard/safe-fetch';
-import { RedisDailyBudget } from '../src/daily-budget.ts';
-import { createOpenAiPlanner } from '../src/openai-planner.ts';
+import { RedisDailyBudget } from '../src/budgets/daily-budget.ts';
+import { createOpenAiPlanner } from '../src/planner/openai/planner.ts';
 import { log, request, World } from './world.ts';
 
 /* Limits of tokens hold with a server that does not say what it used, or says what cannot be true. */

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import type { Principal } from '@switchyard/contracts';
-import { Expiry } from '../src/expiry.ts';
+import { Expiry } from '../src/runs/expiry.ts';
 import { over } from './control.ts';
 import { callsThenTells } from './scripted-planner.ts';
 import { log, request, World } from './world.ts';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError, type RunSpec } from '@switchyard/contracts';
 import { until } from '@switchyard/testing';
-import type { DailyBudget } from '../src/daily-budget.ts';
+import type { DailyBudget } from '../src/budgets/daily-budget.ts';
 import { calls, planner, says } from './scripted-planner.ts';
 import { request, World } from './world.ts';
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type FactOf, type RunEvent, TERMINAL_TYPE, type ToolInfo } from '@switchyard/contracts';
 import { createDevModel, type DevModel, type Exhibit, MUSEUM } from '@switchyard/dev-model';
 import { createSafeFetch } from '@switchyard/safe-fetch';
-import { createOpenAiPlanner } from '../src/openai-planner.ts';
+import { createOpenAiPlanner } from '../src/planner/openai/planner.ts';
 import { request, World } from './world.ts';
 
 /*

@@ -17,7 +17,7 @@ import { parseConfig } from '@switchyard/platform';
 import { migrateDatabase } from '@switchyard/store';
 import { until } from '@switchyard/testing';
 import { Config, createOrchestrator } from '../src/index.ts';
-import type { Planner } from '../src/planner.ts';
+import type { Planner } from '../src/planner/planner.ts';
 import { calls, callsThenTells, planner, says, silent } from './scripted-planner.ts';
 import { log, request, TOOLS } from './world.ts';
 

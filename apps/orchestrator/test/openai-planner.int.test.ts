@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { createDevModel, type DevModel } from '@switchyard/dev-model';
 import { createSafeFetch } from '@switchyard/safe-fetch';
 import { until } from '@switchyard/testing';
-import { createOpenAiPlanner, type OpenAiPlannerOptions } from '../src/openai-planner.ts';
+import { createOpenAiPlanner, type OpenAiPlannerOptions } from '../src/planner/openai/planner.ts';
 import type { ModelFunction } from '@switchyard/run';
 
 let model: DevModel;

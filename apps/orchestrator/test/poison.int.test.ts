@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { AppError, TERMINAL_TYPE } from '@switchyard/contracts';
 import type { Journal } from '@switchyard/store';
 import { until } from '@switchyard/testing';
-import { DeadLetterDesk } from '../src/dead-letter-desk.ts';
+import { DeadLetterDesk } from '../src/runs/dead-letter-desk.ts';
 import { RUN } from '../src/orchestrator.fixture.ts';
 import { gate, over } from './control.ts';
 import type { Replica } from './replica.ts';

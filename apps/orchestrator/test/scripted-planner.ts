@@ -1,5 +1,5 @@
 import { AppError } from '@switchyard/contracts';
-import type { ModelAnswer, ModelRequest, Planner } from '../src/planner.ts';
+import type { ModelAnswer, ModelRequest, Planner } from '../src/planner/planner.ts';
 
 /** A language model that says what the test wrote. */
 

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { createLogger } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
-import { WatchDesk } from '../src/watch-desk.ts';
+import { WatchDesk } from '../src/runs/watch-desk.ts';
 import type { Replica } from './replica.ts';
 import { callsThenTells } from './scripted-planner.ts';
 import { request, World } from './world.ts';

@@ -1,5 +1,5 @@
 import { AppError } from '@switchyard/contracts';
-import type { ModelAnswer, Planner } from '../../src/planner.ts';
+import type { ModelAnswer, Planner } from '../../src/planner/planner.ts';
 import { calls, says } from '../scripted-planner.ts';
 import type { Party, Schedule } from './schedule.ts';
 import { TOOLS } from './tool-service.ts';

@@ -1,16 +1,16 @@
 import type { Bus } from '@switchyard/bus';
 import { createMetrics, createLogger, systemClock } from '@switchyard/platform';
 import type { Journal, Retention } from '@switchyard/store';
-import { Admission } from '../../src/admission.ts';
-import { BudgetDesk } from '../../src/budget-desk.ts';
-import { createGuardrail } from '../../src/guardrail.ts';
-import type { Planner } from '../../src/planner.ts';
-import { pricesFrom } from '../../src/prices.ts';
-import { Publisher } from '../../src/publisher.ts';
-import { RunDesk } from '../../src/run-desk.ts';
-import { RunPool } from '../../src/run-pool.ts';
-import { Sweeper } from '../../src/sweeper.ts';
-import { Toolboxes } from '../../src/toolboxes.ts';
+import { Admission } from '../../src/scheduling/admission.ts';
+import { BudgetDesk } from '../../src/budgets/budget-desk.ts';
+import { createGuardrail } from '../../src/planning/guardrail.ts';
+import type { Planner } from '../../src/planner/planner.ts';
+import { pricesFrom } from '../../src/budgets/prices.ts';
+import { Publisher } from '../../src/execution/publisher.ts';
+import { RunDesk } from '../../src/runs/run-desk.ts';
+import { RunPool } from '../../src/scheduling/run-pool.ts';
+import { Sweeper } from '../../src/scheduling/sweeper.ts';
+import { Toolboxes } from '../../src/execution/toolboxes.ts';
 import type { Party } from './schedule.ts';
 
 export const LEASE_MS = 6_000;

@@ -1,0 +1,139 @@
+import { AppError, type PlannedAct, safeParse, StepResult } from '@switchyard/contracts';
+import type { StepOutcome } from '@switchyard/run';
+import type { Toolbox } from '../planner/index.ts';
+
+/*
+ * What follows from what was heard of a dispatched step. Pure.
+ *
+ * D1 A step for a tool may always be dispatched again: the ledger of mcp-tool performs its effect once per key, and
+ *    answers with the outcome that it knows or with a doubt. So whether to repeat is decided there.
+ *    A task in words for our own agent for tools likewise: its decisions are kept, so a repeat makes the same calls.
+ * D2 A step for another agent has no ledger behind it: where it may have worked, it is in doubt at once.
+ * D3 Attempts are bounded by their number, and where nobody is there to take the step, by time: a service that is
+ *    started again takes it up. When they are used up and a dispatch may have worked, the step is in doubt, unless its
+ *    tool only reads.
+ */
+
+export interface Tries {
+  readonly left: boolean;
+  /** A worker that is not there may still be waited for. */
+  readonly patient: boolean;
+  /** An earlier dispatch reached a worker, or may have, and its fate is not known. */
+  readonly mayHaveWorked: boolean;
+}
+
+export type Verdict =
+  { readonly again: true; readonly mayHaveWorked: boolean } | { readonly again: false; readonly outcome: StepOutcome };
+
+/** Answers of mcp-tool that say nothing of an earlier dispatch: it did not come as far as the ledger. */
+const BEFORE_LEDGER: ReadonlySet<string> = new Set([
+  'unavailable',
+  'overloaded',
+  'tool_not_found',
+  'credentials_missing',
+  'approval_required',
+  'cancelled',
+]);
+
+/** The worker answered. */
+export function afterAnswer(answer: unknown, act: PlannedAct, toolbox: Toolbox, tries: Tries): Verdict {
+  const parsed = safeParse(StepResult, answer);
+  if (!parsed.success) {
+    const why = 'The worker gave an answer that is no result.';
+    return end(onlyReads(act, toolbox) ? { status: 'failed', code: 'tool_failed', message: why } : doubt(why));
+  }
+  const result = parsed.data;
+  if (!hasLedger(act) || result.status === 'succeeded') return end(result);
+  if (result.status === 'in_doubt')
+    return honoursKey(act, toolbox) && tries.left ? { again: true, mayHaveWorked: true } : end(result);
+  if (!saysNothing(result.code, act)) return end(result);
+  if (isAway(result.code) && (tries.left || tries.patient)) return { again: true, mayHaveWorked: tries.mayHaveWorked };
+  return end(unlessItWorked(result, act, toolbox, tries));
+}
+
+/** Nobody answered, or the request was refused. */
+export function afterFailure(error: AppError, act: PlannedAct, toolbox: Toolbox, tries: Tries): Verdict {
+  const failed = (code: string): StepOutcome => ({ status: 'failed', code, message: error.message });
+  switch (error.code) {
+    case 'no_responders':
+    case 'overloaded':
+      if (tries.left || (error.code === 'no_responders' && tries.patient))
+        return { again: true, mayHaveWorked: tries.mayHaveWorked };
+      return end(unlessItWorked(unanswered(error, act), act, toolbox, tries));
+    case 'worker_lost':
+    case 'unavailable':
+    case 'internal':
+    case 'deadline_exceeded': {
+      if (!hasLedger(act) && error.code === 'internal') return end(failed(error.code));
+      if (hasLedger(act) && (tries.left || (error.code === 'unavailable' && tries.patient)))
+        return { again: true, mayHaveWorked: true };
+      const late = error.code === 'deadline_exceeded';
+      if (onlyReads(act, toolbox)) return end(failed(late ? 'tool_timeout' : error.code));
+      return end(
+        doubt(late ? 'The step did not answer in time.' : 'The worker was lost while this step was under way.'),
+      );
+    }
+    default:
+      return end(unlessItWorked(failed(error.code), act, toolbox, tries));
+  }
+}
+
+/** Who is missing where a step finds nobody, and what can be done. */
+const ABSENT: Readonly<Record<PlannedAct['target'], string>> = {
+  mcp: 'The tool service (mcp-tool) does not answer: see that it runs.',
+  a2a: 'The service for other agents (a2a) does not answer: see that it runs.',
+  computer_use:
+    'No computer-use agent is there: start one that answers rpc.step.computer_use, or plan with the agents that are ' +
+    'there (USE_ORCHESTRATOR_AGENT=true).',
+  user: 'Nobody answers.',
+};
+
+function unanswered({ code, message }: AppError, { target }: PlannedAct): StepOutcome {
+  return { status: 'failed', code, message: code === 'no_responders' ? ABSENT[target] : message };
+}
+
+/** True where nobody took the step: it is waited for somebody who does. */
+export function isAway(code: string): boolean {
+  return code === 'no_responders' || code === 'unavailable';
+}
+
+/** What a step is that an earlier owner dispatched and that is not dispatched again; undefined where it is. */
+export function afterTakeover(act: PlannedAct): StepOutcome | undefined {
+  return hasLedger(act) ? undefined : doubt('The worker or its owner was lost while this step was under way.');
+}
+
+function hasLedger(act: PlannedAct): boolean {
+  return act.target === 'mcp';
+}
+
+/** The answer is about this dispatch alone. The agent for tools goes over what it did before, unless it cannot. */
+function saysNothing(code: string, act: PlannedAct): boolean {
+  return act.tool === undefined ? isAway(code) : BEFORE_LEDGER.has(code);
+}
+
+/** Undefined for a task in words: it may be any number of calls. */
+function toolOf(act: PlannedAct, toolbox: Toolbox) {
+  return hasLedger(act) ? toolbox.tools.find((candidate) => candidate.name === act.tool) : undefined;
+}
+
+function onlyReads(act: PlannedAct, toolbox: Toolbox): boolean {
+  return toolOf(act, toolbox)?.kind === 'read';
+}
+
+/** True where performing the call twice with one key does what performing it once does. */
+function honoursKey(act: PlannedAct, toolbox: Toolbox): boolean {
+  return (toolOf(act, toolbox)?.idempotency ?? 'none') !== 'none';
+}
+
+function unlessItWorked(outcome: StepOutcome, act: PlannedAct, toolbox: Toolbox, tries: Tries): StepOutcome {
+  if (!tries.mayHaveWorked || onlyReads(act, toolbox)) return outcome;
+  return doubt('The worker was lost while this step was under way, and could not be asked again.');
+}
+
+function doubt(why: string): StepOutcome {
+  return { status: 'in_doubt', code: 'tool_in_doubt', message: `${why} Whether its effect happened is not known.` };
+}
+
+function end(outcome: StepOutcome): Verdict {
+  return { again: false, outcome };
+}

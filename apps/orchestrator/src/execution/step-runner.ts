@@ -1,0 +1,240 @@
+import {
+  AppError,
+  isProgressType,
+  parseFact,
+  performStep,
+  type PlannedAct,
+  type RunEventType,
+  type RunFactDraft,
+  type RunSpec,
+  type StepLimits,
+  type WorkerTarget,
+} from '@switchyard/contracts';
+import type { Bus } from '@switchyard/bus';
+import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
+import {
+  dispatching,
+  firstUntrusted,
+  objectionToDelegation,
+  type RunState,
+  stepCompleted,
+  type StepOutcome,
+  stepsLeft,
+  type StepState,
+} from '@switchyard/run';
+import { type ApprovalDefaults, rulesFor, type Toolbox } from '../planner/index.ts';
+import { checkedFact, checkedOutcome, type Guardrail, withheldFact } from '../planning/index.ts';
+import type { JournalWriter } from './journal-writer.ts';
+import { afterAnswer, afterFailure, afterTakeover, isAway, type Tries, type Verdict } from './step-policy.ts';
+
+/*
+ * Performs one announced step and commits its outcome.
+ *
+ * S1 The idempotency key is <runId>:<stepId>, the same for every dispatch of the step.
+ * S2 A step whose fate is not known is dispatched again, with the same key, where the ledger of mcp-tool decides what
+ *    that means (step-policy.ts); else, and when the attempts are used up, its outcome is `in_doubt`, never guessed.
+ *    Where no worker is there at all, one is waited for.
+ * S3 Progress is committed with the outcome, or after PROGRESS_MS where the step takes longer; it is bounded.
+ * S4 A step is sent only while the lease is known to hold: an owner that stood still since the announcement was
+ *    committed asks the database first.
+ * S5 What a guardrail refuses of a result, or of what is told on the way, is in no fact; the planner is told that it
+ *    was withheld, and the run goes on.
+ * S6 Nothing leaves for an agent that the constraints of the run do not name, whatever was planned.
+ */
+
+const PROGRESS_MS = 25;
+const MAX_PROGRESS = 500;
+
+export interface StepParts {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly guardrail: Guardrail;
+  readonly stepTimeoutMs: number;
+  readonly approvals: ApprovalDefaults;
+  readonly stepAttempts: number;
+  /** How long a step waits for a worker where none is there. */
+  readonly workerAbsenceMs: number;
+}
+
+/** `recovered`: the step was dispatched by an earlier owner and its fate is not known here. */
+export async function runStep(
+  parts: StepParts,
+  writer: JournalWriter,
+  step: StepState,
+  toolbox: Toolbox,
+  recovered: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  const { act } = step;
+  const started = parts.clock.now();
+  const progress = new Progress(writer, act, parts);
+  let outcome = recovered ? afterTakeover(act) : notAllowed(act, writer.state);
+  if (outcome === undefined) {
+    const attempt = recovered ? step.attempt + 1 : step.attempt;
+    if (recovered) await writer.write([dispatching(act, attempt)]);
+    outcome = await dispatchUntilAnswered(parts, writer, { act, toolbox, attempt, recovered }, progress, signal);
+  }
+  const checked = checkedOutcome(outcome, parts.guardrail);
+  progress.tellOf(checked.rule);
+  const durationMs = Math.max(0, parts.clock.now() - started);
+  await writer.write([...progress.close(), stepCompleted(act, checked.outcome, durationMs)]);
+}
+
+/** S6 */
+function notAllowed({ target, agent = '' }: PlannedAct, { run }: RunState): StepOutcome | undefined {
+  if (target !== 'a2a' || !run) return undefined;
+  const objection = objectionToDelegation(agent, run.principal, run.tool_constraints);
+  return objection === null ? undefined : { status: 'failed', code: 'forbidden', message: objection };
+}
+
+async function dispatchUntilAnswered(
+  parts: StepParts,
+  writer: JournalWriter,
+  step: { readonly act: PlannedAct; readonly toolbox: Toolbox; readonly attempt: number; readonly recovered: boolean },
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<StepOutcome> {
+  const { act, toolbox, attempt: firstAttempt } = step;
+  let mayHaveWorked = step.recovered;
+  const absence = new Absence(parts);
+  for (let attempt = firstAttempt; ; attempt += 1) {
+    const left = attempt - firstAttempt + 1 < parts.stepAttempts;
+    const triesAfter = (code: string): Tries => ({ left, mayHaveWorked, patient: absence.mayGoOn(code) });
+    let verdict: Verdict;
+    try {
+      const answer = await dispatchOnce(parts, writer, act, attempt, progress, signal);
+      verdict = afterAnswer(answer, act, toolbox, triesAfter(codeOf(answer)));
+    } catch (error) {
+      if (signal.aborted || !(error instanceof AppError)) throw error;
+      parts.log.warn({ runId: writer.state.runId, stepId: act.step_id, attempt, err: error }, 'step got no answer');
+      verdict = afterFailure(error, act, toolbox, triesAfter(error.code));
+    }
+    if (!verdict.again) return verdict.outcome;
+    ({ mayHaveWorked } = verdict);
+    await sleep(backoffMs(attempt, { baseMs: 200, maxMs: 3_000 }), signal);
+    await writer.write([dispatching(act, attempt + 1)]);
+  }
+}
+
+async function dispatchOnce(
+  parts: StepParts,
+  writer: JournalWriter,
+  act: PlannedAct,
+  attempt: number,
+  progress: Progress,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const { runId, run } = writer.state;
+  const { target } = act;
+  if (!run || target === 'user') throw new AppError('internal'); // a question has its outcome without a worker
+  const idempotencyKey = `${runId}:${act.step_id}`;
+  const ask = writer.state.steps.find((step) => step.act.step_id === act.step_id)?.ask;
+  const approval =
+    ask?.decision?.decision === 'approve'
+      ? { approval: { approvalId: ask.request.approval_id, by: ask.decision.by } }
+      : {};
+  await writer.confirmOwner(); // S4
+  return parts.bus.request(
+    performStep[target],
+    {
+      principal: run.principal,
+      runId,
+      stepId: act.step_id,
+      threadId: run.thread_id,
+      idempotencyKey,
+      attempt,
+      task: act.task,
+      toolCallId: act.tool_call_id,
+      ...(act.tool === undefined ? {} : { call: { tool: act.tool, arguments: act.arguments ?? {} } }),
+      ...(act.agent === undefined ? {} : { agent: act.agent }),
+      ...approval,
+      toolConstraints: run.tool_constraints,
+      ...(target === 'mcp' && act.tool === undefined ? { within: limitsOf(writer.state, run, parts.approvals) } : {}),
+    },
+    { signal, timeoutMs: parts.stepTimeoutMs, idempotencyKey, onProgress: (frame) => progress.take(frame) },
+  );
+}
+
+/** What the run still allows to a worker that decides by itself. */
+function limitsOf(state: RunState, run: RunSpec, approvals: ApprovalDefaults): StepLimits {
+  const { tools, heard } = rulesFor(run, approvals, firstUntrusted(state));
+  return { calls: 1 + stepsLeft(state), approvalTools: tools.slice(0, 1_000), heardStranger: heard !== undefined };
+}
+
+/** How long nobody has been there to take a step, told by what each try came to. */
+class Absence {
+  #since: number | undefined;
+
+  constructor(private readonly parts: Pick<StepParts, 'clock' | 'workerAbsenceMs'>) {}
+
+  /** True where nobody was there this time, and not for too long. */
+  mayGoOn(code: string): boolean {
+    const now = this.parts.clock.now();
+    this.#since = isAway(code) ? (this.#since ?? now) : undefined;
+    return this.#since !== undefined && now - this.#since < this.parts.workerAbsenceMs;
+  }
+}
+
+function codeOf(answer: unknown): string {
+  return typeof answer === 'object' && answer !== null && 'code' in answer ? String(answer.code) : '';
+}
+
+const AGENTS: Readonly<Record<WorkerTarget, readonly string[]>> = {
+  mcp: ['mcp'],
+  a2a: ['a2a'],
+  computer_use: ['computer_use', 'worker', 'code_agent', 'grounding'],
+};
+
+/** A worker tells of its own agents and of nobody else's. */
+function mayReport(target: PlannedAct['target'], type: RunEventType): boolean {
+  return target !== 'user' && isProgressType(type) && AGENTS[target].includes(type.split('.')[0] ?? '');
+}
+
+/** Gathers the facts that a worker reports; commits them when the step takes its time. */
+class Progress {
+  #facts: RunFactDraft[] = [];
+  #count = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #withheld = false;
+
+  constructor(
+    private readonly writer: JournalWriter,
+    private readonly act: PlannedAct,
+    private readonly parts: Pick<StepParts, 'log' | 'guardrail'>,
+  ) {}
+
+  take(frame: unknown): void {
+    const fact = parseFact(frame);
+    const ofThisStep = fact && (!('step_id' in fact.data) || fact.data.step_id === this.act.step_id);
+    if (!fact || !ofThisStep || !mayReport(this.act.target, fact.type) || this.#count >= MAX_PROGRESS) {
+      const { runId } = this.writer.state;
+      this.parts.log.warn({ runId, stepId: this.act.step_id, type: fact?.type ?? 'unknown' }, 'progress dropped');
+      return;
+    }
+    this.#count += 1;
+    const checked = checkedFact(fact, this.parts.guardrail);
+    this.tellOf(checked.rule);
+    this.#facts.push(checked.fact);
+    this.#timer ??= setTimeout(() => this.#flush(), PROGRESS_MS);
+  }
+
+  /** Something was withheld for this rule: said once in a step. Replicas of version 1 would end the run by it. */
+  tellOf(rule: string | null): void {
+    if (rule === null || this.#withheld || this.writer.state.engineVersion < 2) return;
+    this.#withheld = true;
+    this.#facts.push(withheldFact(this.act, rule));
+  }
+
+  close(): RunFactDraft[] {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    return this.#facts.splice(0);
+  }
+
+  #flush(): void {
+    const facts = this.close();
+    // A refused write ends the run's loop by the writer's next caller; here it needs no second report.
+    this.writer.write(facts).catch(() => undefined);
+  }
+}

@@ -1,0 +1,141 @@
+import {
+  AppError,
+  listAgents,
+  listTools,
+  type Principal,
+  type ToolConstraints,
+  type ToolInfo,
+} from '@switchyard/contracts';
+import type { Bus } from '@switchyard/bus';
+import { objectionToDelegation } from '@switchyard/run';
+import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
+import type { Toolbox } from '../planner/index.ts';
+import { isAway } from './step-policy.ts';
+
+const TTL_MS = 2_000;
+const MAX_ENTRIES = 500;
+const TRIES = 8;
+/** More are not offered to a model anyhow. */
+const MAX_TOOLS = 2_000;
+
+interface ToolboxesParts {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** How long a planning waits for the tools where nobody is there to tell of them; as a step waits for its worker. */
+  readonly workerAbsenceMs: number;
+  /** Absent: the agent for tools is never offered. */
+  readonly toolAgent?: ToolAgentOffer;
+}
+
+/** When the agent for tools is offered. `above`: with more tools than this it takes their place. */
+interface ToolAgentOffer {
+  readonly offer: 'never' | 'auto' | 'always';
+  readonly above: number;
+}
+
+interface ListedTools {
+  readonly tools: Toolbox['tools'];
+  readonly etag: string | undefined;
+}
+type Listed = Toolbox & ListedTools;
+
+/**
+ * What a run may use, asked of the apps that own it and kept for two seconds. The apps check again when they
+ * are called, so a stale list shows too much or too little for a moment but never grants anything.
+ */
+export class Toolboxes {
+  readonly #kept = new Map<string, { until: number; toolbox: Promise<Listed> }>();
+
+  constructor(private readonly parts: ToolboxesParts) {}
+
+  async get(principal: Principal, constraints: ToolConstraints, signal: AbortSignal): Promise<Toolbox> {
+    const key = JSON.stringify([principal, constraints]);
+    const kept = this.#kept.get(key);
+    const now = this.parts.clock.now();
+    if (kept && kept.until > now) return unlessAborted(kept.toolbox, signal);
+    // Many runs wait for one answer: the end of one of them is none of the others' business.
+    const toolbox = this.#ask(principal, constraints, kept?.toolbox);
+    if (this.#kept.size >= MAX_ENTRIES) this.#kept.clear();
+    this.#kept.set(key, { until: now + TTL_MS, toolbox });
+    toolbox.catch(() => this.#kept.delete(key));
+    return unlessAborted(toolbox, signal);
+  }
+
+  /** As `get`, but the absence of the tools is waited out, as that of a worker is. */
+  async awaited(principal: Principal, constraints: ToolConstraints, signal: AbortSignal): Promise<Toolbox> {
+    const { clock, workerAbsenceMs } = this.parts;
+    const until = clock.now() + workerAbsenceMs;
+    for (;;) {
+      try {
+        return await this.get(principal, constraints, signal);
+      } catch (error) {
+        const away = error instanceof AppError && isAway(error.code);
+        if (signal.aborted || !away || clock.now() >= until) throw error;
+      }
+    }
+  }
+
+  async #ask(principal: Principal, constraints: ToolConstraints, earlier?: Promise<Listed>): Promise<Listed> {
+    const before = await earlier?.catch(() => undefined);
+    const [listed, agents] = await Promise.all([
+      this.#tools(principal, constraints, before),
+      this.#agents(principal, constraints),
+    ]);
+    return { ...listed, agents, toolAgent: this.#toolAgent(listed.tools.length) };
+  }
+
+  #toolAgent(tools: number): Toolbox['toolAgent'] {
+    const { offer, above } = this.parts.toolAgent ?? { offer: 'never', above: 0 };
+    if (offer === 'never' || tools === 0) return undefined;
+    if (tools > above) return 'instead';
+    return offer === 'always' ? 'beside' : undefined;
+  }
+
+  /** Tools are needed: they are asked for some times, with pauses, before it counts as their absence. */
+  async #tools(principal: Principal, constraints: ToolConstraints, before?: ListedTools): Promise<ListedTools> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#pages(principal, constraints, before);
+      } catch (error) {
+        if (!(error instanceof AppError)) throw error;
+        if (tries >= TRIES) throw new AppError('unavailable', 'The tools could not be listed.', { cause: error });
+        await sleep(backoffMs(tries, { baseMs: 200, maxMs: 3_000 }));
+      }
+    }
+  }
+
+  /** The whole list, or the one from before where it is still that. */
+  async #pages(principal: Principal, constraints: ToolConstraints, before?: ListedTools): Promise<ListedTools> {
+    const first = await this.parts.bus.request(listTools, { principal, constraints, etag: before?.etag });
+    if (before && first.unchanged) return { tools: before.tools, etag: before.etag };
+    const tools: ToolInfo[] = [...first.tools];
+    for (let cursor = first.nextCursor; cursor !== undefined && tools.length < MAX_TOOLS;) {
+      const page = await this.parts.bus.request(listTools, { principal, constraints, cursor });
+      tools.push(...page.tools);
+      cursor = page.nextCursor;
+    }
+    return { tools, etag: first.etag };
+  }
+
+  /** Other agents are a bonus: without them the run goes on. Only those that the constraints let it delegate to. */
+  async #agents(principal: Principal, constraints: ToolConstraints): Promise<Toolbox['agents']> {
+    try {
+      const { agents } = await this.parts.bus.request(listAgents, { principal });
+      return agents.filter(({ id, reachable }) => reachable && !objectionToDelegation(id, principal, constraints));
+    } catch (error) {
+      this.parts.log.warn({ err: error }, 'no agents: a2a does not answer');
+      return [];
+    }
+  }
+}
+
+/** Waits for a promise that others wait for, too; an abort ends the waiting, not the work. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = () => reject(new AppError('cancelled', undefined, { cause: signal.reason }));
+    if (signal.aborted) return onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

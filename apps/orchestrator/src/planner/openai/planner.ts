@@ -1,0 +1,142 @@
+import { AppError } from '@switchyard/contracts';
+import { backoffMs, sleep } from '@switchyard/platform';
+import { addUsage } from '@switchyard/run';
+import { inChatSpan } from './chat-span.ts';
+import { askOnce, BrokenStream, type Endpoint, Unreachable, WebPage } from './attempt.ts';
+import { askedPauseMs, EndpointError, judge, type Optional, toAppError } from './errors.ts';
+import { promptTokens } from './usage.ts';
+import type { ModelAnswer, ModelRequest, Planner } from '../index.ts';
+
+/*
+ * The planner over the OpenAI chat completions protocol, streaming.
+ *
+ * - A refusal that passes (rate limit, overload, connection) is asked again `maxRetries` times. A pause that the endpoint
+ *   asks for is told and kept, while all pauses of a call together stay within `timeoutMs`; a longer one ends the call.
+ * - A stalled or broken stream is asked again once. Nothing is asked again once text has been shown to anybody.
+ * - A parameter that the server of a model does not know is left out from then on.
+ * - No text of the endpoint's errors reaches a caller; it goes to the log as the cause.
+ */
+
+export interface OpenAiPlannerOptions extends Endpoint {
+  readonly maxRetries: number;
+}
+
+export function createOpenAiPlanner(options: OpenAiPlannerOptions): Planner {
+  const habits = new Habits();
+  return {
+    ask: (request, signal) =>
+      inChatSpan(options.baseUrl, request, () =>
+        new PatientCall(options, habits.of(request.model), request, signal).answer(),
+      ),
+  };
+}
+
+const MAX_MODELS = 200;
+
+/** What the servers of the models do not know, for as long as this process lives. */
+class Habits {
+  readonly #leftOut = new Map<string, Set<Optional>>();
+
+  of(model: string): Set<Optional> {
+    const known = this.#leftOut.get(model) ?? new Set<Optional>();
+    if (this.#leftOut.size >= MAX_MODELS) this.#leftOut.clear();
+    this.#leftOut.set(model, known);
+    return known;
+  }
+}
+
+const PAUSE = { baseMs: 1_000, maxMs: 8_000 };
+
+/** One call of the model, with all its tries. */
+class PatientCall {
+  #refusals = 0;
+  #pausedMs = 0;
+  #repeated = false;
+  #spoke = false;
+  /** What tries that broke off wrote, which somebody pays for. */
+  #wasted: { input_tokens: number; output_tokens: number; estimated: true } | undefined;
+
+  constructor(
+    private readonly options: OpenAiPlannerOptions,
+    private readonly leftOut: Set<Optional>,
+    private readonly request: ModelRequest,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  async answer(): Promise<ModelAnswer> {
+    const { request, signal } = this;
+    const heard = {
+      ...request,
+      onText: (piece: string) => {
+        this.#spoke = true;
+        request.onText(piece);
+      },
+    };
+    for (;;) {
+      if (signal.aborted) throw new AppError('cancelled');
+      try {
+        const answer = await askOnce(this.options, heard, new Set(this.leftOut), signal);
+        return this.#wasted ? { ...answer, usage: addUsage(answer.usage, this.#wasted) } : answer;
+      } catch (error) {
+        await this.#judge(error);
+      }
+    }
+  }
+
+  /** Comes back where the model is asked again; else throws what people are told. */
+  async #judge(error: unknown): Promise<void> {
+    if (this.signal.aborted) throw new AppError('cancelled', undefined, { cause: error });
+    if (error instanceof AppError) throw error;
+    if (error instanceof WebPage)
+      throw unavailable('answers with a web page: OPENAI_BASE_URL is not its address', error);
+    if (error instanceof BrokenStream) return this.#broke(error);
+    if (error instanceof EndpointError) return this.#refused(error);
+    if (!(error instanceof Unreachable)) throw new AppError('internal', undefined, { cause: error });
+    if (this.#refusals >= this.options.maxRetries) throw unavailable('could not be reached', error);
+    await this.#pause(undefined, unavailable('could not be reached', error));
+  }
+
+  #broke(error: BrokenStream): void {
+    this.request.onUnseen?.(error.unseen);
+    if (this.#repeated || this.#spoke) throw unavailable('stopped in the middle of its answer', error);
+    this.#repeated = true;
+    const output_tokens = Math.ceil(error.unseen / 4);
+    this.#wasted = { input_tokens: promptTokens(this.request), output_tokens, estimated: true };
+  }
+
+  async #refused(error: EndpointError): Promise<void> {
+    const verdict = judge(error);
+    if (verdict.leaveOut && !this.leftOut.has(verdict.leaveOut)) return void this.leftOut.add(verdict.leaveOut);
+    const pauseMs = verdict.retry ? askedPauseMs(error, Date.now()) : undefined;
+    const told = toAppError(verdict, error, pauseMs);
+    if (!verdict.retry || this.#spoke || this.#refusals >= this.options.maxRetries) throw told;
+    await this.#pause(pauseMs, told);
+  }
+
+  /** `asked`: the pause that the endpoint asks for; without one it grows with each refusal. */
+  async #pause(asked: number | undefined, reason: AppError): Promise<void> {
+    this.#refusals += 1;
+    const waitMs = asked ?? PAUSE.baseMs / 2 + backoffMs(this.#refusals, PAUSE);
+    this.#pausedMs += waitMs;
+    if (this.#pausedMs > this.options.timeoutMs) throw tooLong(asked, reason);
+    if (asked !== undefined) {
+      const message = `The model server asks to wait ${inSeconds(asked)} before the next request.`;
+      this.request.onWait?.({ attempt: this.#refusals, waitMs, message });
+    }
+    await sleep(waitMs, this.signal);
+  }
+}
+
+function tooLong(askedMs: number | undefined, reason: AppError): AppError {
+  if (askedMs === undefined) return reason;
+  const message = `${reason.message} It asks to wait ${inSeconds(askedMs)}, which is longer than a run waits.`;
+  return new AppError('model_unavailable', message, { cause: reason.cause, retryAfterMs: askedMs });
+}
+
+function inSeconds(ms: number): string {
+  return `${Math.ceil(ms / 1_000)} s`;
+}
+
+function unavailable(what: string, cause: Error): AppError {
+  return new AppError('model_unavailable', `The language model ${what}.`, { cause });
+}

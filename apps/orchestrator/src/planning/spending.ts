@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto';
+import { AppError, type ErrorCode, type Usage } from '@switchyard/contracts';
+import { type Clock, type Logger, sleep } from '@switchyard/platform';
+import { type Exceeded, limitOf, type RunState } from '@switchyard/run';
+import type { DailyBudget, Reservation } from '../budgets/index.ts';
+import { promptTokens } from '../planner/openai/index.ts';
+import type { ModelAnswer, ModelRequest, Planner } from '../planner/index.ts';
+import { nanoUsd, type Price, type Prices, toNano, toUsd } from '../budgets/prices.ts';
+
+/*
+ * One call of the model within the limits of its run, its user and its tenant.
+ *
+ * S1 Where a limit of tokens or money applies, the answer is capped to what is left, and what the call may cost at
+ *    most is reserved before it is made.
+ * S2 After the answer the reservation gives way to what was used. A call that came to nothing costs what its prompt and
+ *    the text that was heard are estimated to, here and in the run; one that the endpoint refused costs nothing.
+ * S3 While what is left is only reserved by others, or the counts cannot be reached, the call waits a short time.
+ */
+
+/** The endpoint did not take the request; nothing was used. */
+const REFUSALS = new Set<ErrorCode>([
+  'model_rejected',
+  'model_context_too_long',
+  'model_key_refused',
+  'model_not_found',
+  'model_quota_exceeded',
+]);
+
+/** Too short to be an answer: with less left than this, the limit counts as reached. */
+const MIN_OUTPUT_TOKENS = 16;
+
+export interface SpendingParts {
+  readonly planner: Planner;
+  readonly prices: Prices;
+  readonly maxOutputTokens: number;
+  /** Null: no limit by day is configured. */
+  readonly daily: DailyBudget | null;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** S3 */
+  readonly budgetWaitMs: number;
+}
+
+/** A limit of the user or the tenant leaves no room for the call. */
+export class BudgetStop extends Error {
+  constructor(readonly exceeded: Exceeded) {
+    super('a limit was reached');
+  }
+}
+
+export interface Call {
+  readonly state: RunState;
+  /** Of this call within its run; the same after a takeover. */
+  readonly id: string;
+  /** What this planning used before. */
+  readonly before: Usage;
+  readonly request: ModelRequest;
+  /** Told what a call that came to nothing is estimated to have used. */
+  readonly onWasted: (usage: Usage) => void;
+}
+
+export async function askWithinLimits(parts: SpendingParts, call: Call, signal: AbortSignal): Promise<ModelAnswer> {
+  const { prices, maxOutputTokens } = parts;
+  const price = prices(call.request.model);
+  const input = promptTokens(call.request);
+  const left = leftForOutput(call.state, call.before, input, price);
+  const reservation = await reserve(parts, call, { input, price, maxOutput: Math.min(maxOutputTokens, left) }, signal);
+  const cap = reservation?.maxOutput ?? (left === Infinity ? undefined : Math.min(maxOutputTokens, left));
+  let heard = 0;
+  const onText = (piece: string): void => {
+    heard += piece.length;
+    call.request.onText(piece);
+  };
+  const onUnseen = (chars: number): void => void (heard += chars);
+  const request = { ...call.request, onText, onUnseen, ...(cap === undefined ? {} : { maxOutputTokens: cap }) };
+  let used = { tokens: 0, nano: 0 };
+  try {
+    const answer = await parts.planner.ask(request, signal);
+    const cost = price && costOf(price, answer);
+    used = { tokens: answer.usage.input_tokens + answer.usage.output_tokens, nano: cost ?? 0 };
+    return cost === undefined ? answer : { ...answer, usage: { ...answer.usage, usd: toUsd(cost) } };
+  } catch (error) {
+    const code = error instanceof AppError ? error.code : undefined;
+    const refused = code !== undefined && (REFUSALS.has(code) || (code === 'model_unavailable' && heard === 0));
+    if (!refused) {
+      const output = Math.ceil(heard / 4);
+      const nano = price ? nanoUsd(price, { input, output }) : 0;
+      used = { tokens: input + output, nano };
+      call.onWasted({
+        input_tokens: input,
+        output_tokens: output,
+        estimated: true,
+        ...(price ? { usd: toUsd(nano) } : {}),
+      });
+    }
+    throw error;
+  } finally {
+    if (reservation) await parts.daily?.settle(reservation, used);
+  }
+}
+
+/** How many tokens of answer the run's own limits leave; Infinity: as many as there are. Pure. */
+function leftForOutput(state: RunState, before: Usage, input: number, price: Price | undefined): number {
+  const { usage } = state;
+  const tokens = limitOf(state, { scope: 'run', kind: 'tokens' });
+  const usd = limitOf(state, { scope: 'run', kind: 'usd' });
+  const usedTokens = usage.input_tokens + usage.output_tokens + before.input_tokens + before.output_tokens;
+  const byTokens = tokens === null ? Infinity : tokens - usedTokens - input;
+  const usedNano = toNano((usage.usd ?? 0) + (before.usd ?? 0));
+  const perToken = price ? nanoUsd(price, { input: 0, output: 1 }) : 0;
+  const leftNano = usd === null || !price ? Infinity : toNano(usd) - usedNano - nanoUsd(price, { input, output: 0 });
+  const byUsd = perToken === 0 ? Infinity : Math.floor(leftNano / perToken);
+  return Math.max(MIN_OUTPUT_TOKENS, Math.min(byTokens, byUsd));
+}
+
+function costOf(price: Price, { usage, cachedInputTokens = 0 }: ModelAnswer): number {
+  return nanoUsd(price, { input: usage.input_tokens, output: usage.output_tokens, cachedInput: cachedInputTokens });
+}
+
+const RETRY_MS = 200;
+
+async function reserve(
+  { daily, clock, log, budgetWaitMs }: SpendingParts,
+  { state, id }: Call,
+  { input, price, maxOutput }: { input: number; price: Price | undefined; maxOutput: number },
+  signal: AbortSignal,
+): Promise<Reservation | null> {
+  const principal = state.run?.principal;
+  if (!daily || !principal || !daily.limits(principal.tenantId)) return null;
+  const raised = (scope: 'user' | 'tenant') => ({
+    tokens: limitOf(state, { scope, kind: 'tokens' }),
+    usd: limitOf(state, { scope, kind: 'usd' }),
+  });
+  const claim = {
+    id,
+    nonce: randomUUID(),
+    tenantId: principal.tenantId,
+    userId: principal.userId,
+    input,
+    minOutput: Math.min(MIN_OUTPUT_TOKENS, maxOutput),
+    maxOutput,
+    inputNano: price ? nanoUsd(price, { input, output: 0 }) : 0,
+    outputNano: price ? nanoUsd(price, { input: 0, output: 1 }) : 0,
+    raised: { user: raised('user'), tenant: raised('tenant') },
+  };
+  const giveUpAt = clock.now() + budgetWaitMs;
+  for (;;) {
+    const late = clock.now() >= giveUpAt;
+    try {
+      const answer = await daily.reserve(claim);
+      if (answer.kind === 'reserved') return answer.reservation;
+      if (answer.kind === 'exceeded' || late) throw new BudgetStop(answer.exceeded);
+    } catch (error) {
+      if (!(error instanceof AppError) || error.code !== 'unavailable') throw error;
+      if (daily.failOpen) {
+        log.warn({ runId: state.runId, err: error }, 'the limits by day are not enforced: their counts are away');
+        return null;
+      }
+      if (late) throw error;
+    }
+    await sleep(RETRY_MS, signal);
+    if (signal.aborted) throw new AppError('cancelled');
+  }
+}

@@ -1,0 +1,74 @@
+import type { Logger } from '@switchyard/platform';
+import { factStepId, fold, giveUp, INITIAL, type RunState } from '@switchyard/run';
+import type { Appended, Journal } from '@switchyard/store';
+import type { Publisher } from '../execution/index.ts';
+
+/*
+ * Gives up a run with which owner after owner came to nothing: its end and its dead letter, in one transaction.
+ *
+ * Z1 It needs no more of the journal than can be read and followed; of one that cannot be read at all, nothing.
+ * Z2 Where even reading it ended its owners, it is not read any more.
+ * Z3 A step that was under way ends as in doubt with it, as far as the journal tells which those are.
+ */
+
+interface Burial {
+  readonly runId: string;
+  readonly epoch: number;
+  readonly lastSeq: number;
+  readonly publishedSeq: number;
+  /** Owners in a row that came to nothing. */
+  readonly stalls: number;
+  /** How many there had to be. */
+  readonly limit: number;
+}
+
+/** Attempts to bury with a look at the journal, before it is done without. */
+const LOOKS = 2;
+const PAGE = 500;
+
+export async function bury(
+  parts: { readonly journal: Journal; readonly publisher: Publisher; readonly log: Logger },
+  { runId, epoch, lastSeq, publishedSeq, stalls, limit }: Burial,
+): Promise<Extract<Appended, { kind: 'appended' }> | undefined> {
+  const { journal, publisher, log } = parts;
+  const look = stalls < limit + LOOKS; // Z2
+  const { state, readTo } = look ? await readAndPublish(parts, runId, publishedSeq) : { state: INITIAL, readTo: 0 };
+  const error = `The run was given up: ${stalls} times in a row its worker stopped without getting any further.`;
+  const followed = state.seq === lastSeq;
+  const facts = giveUp(followed ? state : { ...state, phase: 'idle' }, error, epoch); // Z3
+  const buried = await journal.append({
+    runId,
+    epoch,
+    expectedSeq: lastSeq,
+    leaseMs: 0,
+    facts: facts.map((fact) => ({ ...fact, stepId: factStepId(fact) })),
+    deadLetter: { reason: followed ? 'no_progress' : 'unreadable' },
+  });
+  if (buried.kind !== 'appended') return undefined;
+  log.error({ runId, stalls }, 'the run was given up; it is in the dead letters');
+  // What was not read is the relay's, and the end with it: a mark may not pass what is not on the bus.
+  if (readTo === lastSeq || publishedSeq >= lastSeq) publisher.publish(buried.events);
+  return buried;
+}
+
+/** How far the run can be followed, and how far it can be read at all. */
+async function readAndPublish(
+  { journal, publisher, log }: Parameters<typeof bury>[0],
+  runId: string,
+  publishedSeq: number,
+): Promise<{ state: RunState; readTo: number }> {
+  let state = INITIAL;
+  let readTo = 0;
+  try {
+    for (;;) {
+      const events = await journal.read(runId, readTo, PAGE);
+      publisher.publish(events.filter((event) => event.seq > publishedSeq));
+      readTo = events.at(-1)?.seq ?? readTo;
+      state = fold(events, state);
+      if (events.length < PAGE) return { state, readTo };
+    }
+  } catch (error) {
+    log.warn({ runId, err: error }, 'the journal of a run that is given up cannot be read');
+    return { state, readTo };
+  }
+}

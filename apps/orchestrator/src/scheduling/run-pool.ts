@@ -1,0 +1,298 @@
+import { AppError, ENGINE_VERSIONS } from '@switchyard/contracts';
+import { type Clock, type Logger, type Metrics, withoutTrace } from '@switchyard/platform';
+import type { Claim, Journal } from '@switchyard/store';
+import type { Admission } from './admission.ts';
+import { bury } from './burial.ts';
+import {
+  type LoopEnd,
+  type LoopParts,
+  momentOf,
+  type OwnedRun,
+  type Publisher,
+  RunLoop,
+  RunMetrics,
+} from '../execution/index.ts';
+import { Patience } from './patience.ts';
+import { type Slot, Slots } from './slots.ts';
+
+/*
+ * The runs that this replica owns.
+ *
+ * O1 At most `maxConcurrent` loops, those counted in that are being accepted or claimed. What does not fit is
+ *    remembered in a bounded backlog; what is forgotten there, the sweeper finds again. Beyond it only runs that were
+ *    told to end, at most MAX_ENDING: a cancel does not wait for a slot.
+ * O2 A lease is renewed at a third of its life, for all runs in one statement, and at once when the database is
+ *    back. A run that could not be renewed because another owner has it is fenced at once.
+ * O3 A drain gives every lease back and says so, so that another replica goes on at once; steps under way have half of
+ *    its time to answer.
+ * O4 A lease that ran out is left alone while its owner may have been kept from renewing it (patience.ts).
+ * O5 Tenants share the slots (fair-share.ts): none waits behind all the runs of another.
+ * O6 A run with which `poisonAttempts` owners in a row came to nothing is ended and becomes a dead letter.
+ * O7 A run with which two owners in a row came to nothing may be what ended them, and with them others. Until it gets
+ *    on, or ends, no other of the kind is taken up here: who only died with it is told apart.
+ */
+
+interface PoolSettings {
+  readonly owner: string;
+  readonly maxConcurrent: number;
+  /** Most runs of one tenant at the same time. */
+  readonly maxPerTenant: number;
+  readonly leaseMs: number;
+  readonly poisonAttempts: number;
+  /** How long a run is left alone after the second owner that came to nothing; it doubles with each. */
+  readonly retryPauseMs: number;
+}
+
+export interface PoolParts {
+  readonly journal: Journal;
+  readonly admission: Admission;
+  readonly publisher: Publisher;
+  readonly loop: LoopParts;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+}
+
+const MAX_BACKLOG = 10_000;
+const MAX_ENDING = 64;
+const RENEW_AGAIN_MS = 250;
+/** O7 */
+const SUSPECT_STALLS = 2;
+
+export class RunPool {
+  readonly #loops = new Map<string, { loop: RunLoop; done: Promise<void> }>();
+  readonly #suspects = new Map<string, RunLoop>();
+  readonly #claiming = new Set<string>();
+  readonly #slots: Slots;
+  #heartbeat: NodeJS.Timeout | undefined;
+  #stopped = false;
+  readonly metrics: RunMetrics;
+  readonly patience: Patience;
+
+  constructor(
+    private readonly parts: PoolParts,
+    readonly settings: PoolSettings,
+  ) {
+    const { maxConcurrent: total, maxPerTenant: perTenant } = settings;
+    this.#slots = new Slots({ total, perTenant, backlog: MAX_BACKLOG }, (...next) => this.#takeUp(...next));
+    this.metrics = new RunMetrics(parts.metrics);
+    this.patience = new Patience(parts.clock, settings.leaseMs);
+    parts.metrics.gauge('runs_owned', 'Runs that this replica works on', [], () => this.#loops.size);
+  }
+
+  start(): void {
+    this.#renewIn(this.#renewMs);
+  }
+
+  get #hasSuspect(): boolean {
+    return [...this.#suspects.values()].some((loop) => !loop.progressed);
+  }
+
+  owns(runId: string): boolean {
+    return this.#loops.has(runId);
+  }
+
+  /** Keeps a slot for a run of this tenant that is being accepted, until it is freed; undefined where none is for it. */
+  reserve(tenantId: string): Slot | undefined {
+    return this.#slots.take(tenantId);
+  }
+
+  /** Starts on a run whose lease this replica got with the accept, in the slot that was kept for it. */
+  adopt(owned: OwnedRun, slot: Slot): void {
+    if (!this.#stopped) return this.#start(owned, slot);
+    slot.free();
+    this.#giveBack(owned).catch((error: unknown) =>
+      this.parts.log.warn({ runId: owned.runId, err: error }, 'lease not given back; it runs out'),
+    );
+  }
+
+  /** Tells of a run that may need an owner. `busy`: no slot is free for it; somebody else should look too. */
+  async offer(runId: string, tenantId: string, stalls = 0): Promise<'taken' | 'not_needed' | 'busy'> {
+    if (this.nudge(runId)) return 'taken';
+    if (this.#claiming.has(runId)) return 'not_needed';
+    if (stalls >= SUSPECT_STALLS && this.#hasSuspect) return 'not_needed'; // the sweeper offers it again
+    const slot = this.reserve(tenantId);
+    if (slot) return this.#claim(runId, tenantId, slot);
+    this.#slots.wait(runId, tenantId);
+    return 'busy';
+  }
+
+  /** Takes a run that nobody owns and that was told to end, also where no slot is free. */
+  async end(runId: string, tenantId: string): Promise<'taken' | 'not_needed'> {
+    if (this.nudge(runId)) return 'taken';
+    const slot = this.#claiming.has(runId) ? undefined : this.#slots.beyond(tenantId, MAX_ENDING);
+    return slot ? this.#claim(runId, tenantId, slot) : 'not_needed';
+  }
+
+  /** There may be an input for this run; only its owner cares. False: that is somebody else. */
+  nudge(runId: string): boolean {
+    const running = this.#loops.get(runId);
+    running?.loop.nudge();
+    return running !== undefined;
+  }
+
+  /** Takes a run up here as soon as a slot is free for it, and tells the others of it where none is. */
+  hand(runId: string, tenantId: string): void {
+    this.offer(runId, tenantId)
+      .then((outcome) => (outcome === 'busy' ? this.parts.loop.bus.wakeUp(tenantId, runId) : undefined))
+      .catch((error: unknown) => this.parts.log.warn({ runId, err: error }, 'not handed on; the sweeper finds it'));
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    this.#stopped = true;
+    this.#slots.close();
+    const running = [...this.#loops.values()];
+    for (const { loop } of running) loop.drain(timeoutMs / 2);
+    let timer: NodeJS.Timeout | undefined;
+    const limit = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)));
+    await Promise.race([Promise.allSettled(running.map(({ done }) => done)), limit]);
+    clearTimeout(timer);
+    clearTimeout(this.#heartbeat);
+    this.#heartbeat = undefined;
+  }
+
+  async #claim(runId: string, tenantId: string, slot: Slot): Promise<'taken' | 'not_needed'> {
+    this.#claiming.add(runId);
+    let kept = false;
+    try {
+      const { owner, leaseMs, retryPauseMs, poisonAttempts } = this.settings;
+      const leasedAt = momentOf(this.parts.clock);
+      const { takesExpired } = this.patience;
+      const claim = await this.parts.journal.claim(runId, owner, leaseMs, ENGINE_VERSIONS, takesExpired, retryPauseMs);
+      if (claim.kind !== 'claimed') return 'not_needed';
+      const { epoch, inboxTaken, publishedSeq } = claim;
+      const owned: OwnedRun = { runId, tenantId: claim.tenantId, epoch, inboxTaken, publishedSeq, leasedAt };
+      if (epoch > 1) this.metrics.takeovers.inc();
+      else this.parts.admission.begun(claim.tenantId);
+      if (this.#stopped) {
+        await this.#giveBack(owned);
+        return 'not_needed';
+      }
+      const suspect = claim.stalls >= SUSPECT_STALLS;
+      if (claim.stalls >= poisonAttempts) await this.#bury(owned, claim);
+      else if (suspect && this.#hasSuspect) {
+        await this.parts.journal.release(runId, epoch);
+        return 'not_needed';
+      } else {
+        kept = true;
+        this.#start(owned, slot, suspect);
+      }
+      return 'taken';
+    } catch (error) {
+      // Where the database does not answer, the rest of the backlog is not tried; the sweeper finds it all again.
+      if (error instanceof AppError && error.code === 'unavailable') this.#slots.forget();
+      throw error;
+    } finally {
+      this.#claiming.delete(runId);
+      if (!kept) slot.free();
+    }
+  }
+
+  /** O6 */
+  async #bury(owned: OwnedRun, claim: Extract<Claim, { kind: 'claimed' }>): Promise<void> {
+    const { runId, epoch, publishedSeq } = owned;
+    const { lastSeq, stalls } = claim;
+    try {
+      const buried = await bury(this.parts, {
+        runId,
+        epoch,
+        lastSeq,
+        publishedSeq,
+        stalls,
+        limit: this.settings.poisonAttempts,
+      });
+      if (!buried) return;
+      this.metrics.buried.inc();
+      for (const event of buried.events) this.metrics.committed(event, event.ts);
+      if (buried.nextRun !== null) this.hand(buried.nextRun, owned.tenantId);
+    } finally {
+      this.parts.publisher.forget(runId);
+    }
+  }
+
+  #start(owned: OwnedRun, slot: Slot, suspect = false): void {
+    const loop = new RunLoop(this.parts.loop, owned, this.parts.log, this.metrics);
+    if (suspect) this.#suspects.set(owned.runId, loop);
+    const done = loop
+      .run()
+      .then((end) => this.#ended(owned, end, loop))
+      .catch((error: unknown) => this.parts.log.error({ runId: owned.runId, err: error }, 'letting go of a run failed'))
+      .finally(() => {
+        this.#loops.delete(owned.runId);
+        this.#suspects.delete(owned.runId);
+        this.parts.publisher.forget(owned.runId);
+        // What begins now is another run: no part of the trace of this one.
+        withoutTrace(() => {
+          slot.free();
+          if (loop.nextRun !== null) this.hand(loop.nextRun, owned.tenantId); // its turn in this thread
+        });
+      });
+    this.#loops.set(owned.runId, { loop, done });
+  }
+
+  async #ended(owned: OwnedRun, end: LoopEnd, loop: RunLoop): Promise<void> {
+    this.metrics.loopsEnded.inc({ end });
+    if (end === 'waiting' && loop.inputsWait) await this.parts.loop.bus.wakeUp(owned.tenantId, owned.runId);
+    if (end === 'released') await this.#giveBack(owned);
+    if (end === 'broken') await this.parts.journal.giveUp(owned.runId, owned.epoch, loop.fault ?? 'internal');
+  }
+
+  async #giveBack({ runId, tenantId, epoch }: OwnedRun): Promise<void> {
+    await this.parts.journal.release(runId, epoch);
+    // Without it the run would wait for a sweeper.
+    await this.parts.loop.bus.wakeUp(tenantId, runId);
+  }
+
+  /** A run that waited for a slot and has one now. */
+  #takeUp(runId: string, tenantId: string, slot: Slot): void {
+    if (this.#loops.has(runId) || this.#claiming.has(runId)) return slot.free();
+    this.#claim(runId, tenantId, slot).catch((error: unknown) =>
+      this.parts.log.warn({ runId, err: error }, 'not claimed; the sweeper will offer it again'),
+    );
+  }
+
+  get #renewMs(): number {
+    return Math.max(200, Math.floor(this.settings.leaseMs / 3));
+  }
+
+  #renewIn(ms: number): void {
+    const due = this.parts.clock.now() + ms;
+    this.#heartbeat = setTimeout(() => {
+      this.patience.stoodStill(this.parts.clock.now() - due);
+      void this.#renew().then((renewed) => {
+        if (this.#heartbeat !== undefined) this.#renewIn(renewed ? this.#renewMs : RENEW_AGAIN_MS);
+      });
+    }, ms);
+  }
+
+  /** False where the database did not answer. */
+  async #renew(): Promise<boolean> {
+    if (this.#loops.size === 0) return true;
+    const askedAt = momentOf(this.parts.clock);
+    const leases = [...this.#loops.values()].map(({ loop }) => ({
+      runId: loop.owned.runId,
+      epoch: loop.owned.epoch,
+    }));
+    try {
+      const mine = await this.parts.journal.renew(leases, this.settings.leaseMs);
+      this.patience.answered();
+      for (const { runId, epoch } of leases) {
+        const loop = this.#loops.get(runId)?.loop;
+        if (loop?.owned.epoch !== epoch) continue; // it ended meanwhile, or began anew
+        const inboxLast = mine.get(runId);
+        if (inboxLast === undefined) {
+          loop.fence();
+          continue;
+        }
+        loop.lease.renewed(askedAt);
+        if (inboxLast > loop.inboxTaken) loop.nudge();
+      }
+      return true;
+    } catch (error) {
+      // Without the database nobody else can take the runs either; the next append decides.
+      this.patience.failed();
+      this.parts.log.warn({ err: error }, 'leases not renewed');
+      return false;
+    }
+  }
+}

@@ -1,0 +1,121 @@
+import type { Bus } from '@switchyard/bus';
+import { AppError, ENGINE_VERSIONS } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/platform';
+import type { Journal } from '@switchyard/store';
+import type { Admission } from './admission.ts';
+import type { Publisher } from '../execution/index.ts';
+import type { RunPool } from './run-pool.ts';
+
+/*
+ * The guarantee behind the wake-ups: looks, again and again, for runs that have work and no living owner, and
+ * for committed events that nobody published.
+ *
+ * X1 A run is taken here as far as slots are free; of the rest some are made known to the other replicas.
+ * X2 Whatever fails is tried again with the next round; a round never overlaps itself.
+ * X3 A run that cannot be published keeps no other from it.
+ */
+
+const SWEEP_LIMIT = 200;
+/** Others sweep as well: more wake-ups than they have slots for would only be put back. */
+const TELL_LIMIT = 32;
+const RELAY_LIMIT = 100;
+const RELAY_AFTER_MS = 2_000;
+const PAGE = 500;
+
+interface SweeperParts {
+  readonly journal: Journal;
+  readonly admission: Admission;
+  readonly bus: Bus;
+  readonly pool: RunPool;
+  readonly publisher: Publisher;
+  readonly log: Logger;
+  readonly intervalMs: number;
+}
+
+export class Sweeper {
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(private readonly parts: SweeperParts) {}
+
+  start(): void {
+    this.#schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#round;
+  }
+
+  /** One round; public for tests and for the start of a replica. */
+  async sweep(): Promise<void> {
+    const { journal, admission, pool, bus, log } = this.parts;
+    const { sweeps } = pool.metrics;
+    try {
+      const stats = await journal.stats(ENGINE_VERSIONS);
+      pool.patience.answered();
+      pool.metrics.queue(stats);
+      admission.refresh(stats);
+      const { takesExpired: takeExpired } = pool.patience;
+      const due = await journal.sweep({ limit: SWEEP_LIMIT, engineVersions: ENGINE_VERSIONS, takeExpired });
+      let told = 0;
+      for (const { runId, tenantId, stalls } of due) {
+        if (this.#stopped) return;
+        if ((await pool.offer(runId, tenantId, stalls)) !== 'busy' || told >= TELL_LIMIT) continue;
+        told += 1;
+        await bus.wakeUp(tenantId, runId);
+      }
+      sweeps.inc({ outcome: 'done' });
+    } catch (error) {
+      sweeps.inc({ outcome: 'failed' });
+      pool.patience.failed();
+      log.warn({ err: error }, 'sweep failed; it is repeated');
+    }
+    try {
+      await this.#relay();
+    } catch (error) {
+      log.warn({ err: error }, 'relay failed; it is repeated');
+    }
+  }
+
+  async #relay(): Promise<void> {
+    const { journal, pool, publisher, log } = this.parts;
+    const late = await journal.unpublished(RELAY_LIMIT, RELAY_AFTER_MS);
+    pool.metrics.unpublished(late.length);
+    try {
+      for (const { runId, publishedSeq } of late) {
+        if (this.#stopped) break;
+        try {
+          await this.#relayRun(runId, publishedSeq);
+        } catch (error) {
+          if (error instanceof AppError && error.code === 'unavailable') throw error;
+          log.error({ runId, err: error }, 'the events of this run cannot be published'); // X3
+        }
+      }
+    } finally {
+      if (late.length > 0) await publisher.flush();
+    }
+  }
+
+  async #relayRun(runId: string, publishedSeq: number): Promise<void> {
+    const { journal, publisher } = this.parts;
+    for (let after = publishedSeq; !this.#stopped;) {
+      const events = await journal.read(runId, after, PAGE);
+      await publisher.republish(events);
+      const last = events.at(-1);
+      if (!last || events.length < PAGE) return;
+      after = last.seq;
+    }
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    // Spread over time, so that replicas do not look at the same moment.
+    const delay = this.parts.intervalMs * (0.5 + Math.random());
+    this.#timer = setTimeout(() => {
+      this.#round = this.sweep().finally(() => this.#schedule());
+    }, delay);
+  }
+}
