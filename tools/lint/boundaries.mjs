@@ -111,6 +111,17 @@ export const FOLDERS = {
       'upstreams/definitions',
     ],
   },
+  'apps/xmpp-bridge': {
+    wire: [],
+    login: ['wire'],
+    peers: [],
+    session: ['wire', 'login', 'peers', 'config.ts'],
+    'http-over-xmpp': ['wire', 'peers', 'session'],
+    presence: ['wire', 'peers', 'session', 'http-over-xmpp'],
+    outbound: ['wire', 'peers', 'session', 'http-over-xmpp', 'presence'],
+    inbound: ['wire', 'peers', 'session', 'http-over-xmpp', 'presence', 'config.ts'],
+    doctor: ['login', 'peers', 'session', 'http-over-xmpp', 'presence', 'config.ts'],
+  },
 };
 
 /**
@@ -126,6 +137,7 @@ export const FOLDER_ENTRIES = {
     oauth: ['provider-config.ts', 'vault.ts'],
     'upstreams/connections': ['config.ts', 'link.ts'],
   },
+  'apps/xmpp-bridge': { login: ['credentials.ts'], 'http-over-xmpp': ['*'] },
 };
 
 /** Packages with one home. `tests: true` lets tests of any project use them as a client or a fake. */

@@ -2,36 +2,38 @@ import { randomBytes } from 'node:crypto';
 import type { Bus } from '@switchyard/bus';
 import type { InputOf, OutputOf, xmppRequest, XmppStatus } from '@switchyard/contracts';
 import { type Logger, type Metrics, partOf } from '@switchyard/platform';
-import { Acquaintances } from './acquaintances.ts';
-import { Answers } from './answers.ts';
-import { bridgeGauges, dropCounter, flawCounter, skipCounter } from './bridge-metrics.ts';
-import { type BridgeState, initialState, isUndecided, toStatus, withSeat } from './bridge-state.ts';
-import { type BusCall, CarryOverBus } from './carry-over-bus.ts';
-import { IncomingChunks } from './chunks.ts';
+import { Acquaintances, Answers, handsOn, Hearing, PeerFeatures } from './presence/index.ts';
+import {
+  bridgeGauges,
+  type BridgeState,
+  dropCounter,
+  flawCounter,
+  initialState,
+  isUndecided,
+  Keeper,
+  type KeeperParts,
+  leaseOf,
+  LoginSteps,
+  LoginWatch,
+  Seat,
+  SESSION_DEFAULTS,
+  skipCounter,
+  toStatus,
+  withSeat,
+} from './session/index.ts';
+import { type Asked, type BusCall, CarryOverBus, Outbound } from './outbound/index.ts';
+import { IncomingChunks } from './http-over-xmpp/chunks.ts';
 import type { BridgeConfig } from './config.ts';
-import { Credentials } from './credentials.ts';
-import { PeerFeatures } from './disco.ts';
-import { Exchanges } from './exchanges.ts';
-import type { AskGateway } from './gateway-over-bus.ts';
-import { handsOn, Hearing } from './hearing.ts';
-import type { CarryCall, HttpResponse } from './http-exchange.ts';
-import { IncomingStreams } from './ibb.ts';
-import { Keeper, type KeeperParts } from './keeper.ts';
-import { login, type LoginOptions } from './login.ts';
-import { loginLog } from './login-log.ts';
-import { LoginSteps } from './login-steps.ts';
-import { LoginWatch } from './login-watch.ts';
-import { type Asked, Outbound } from './outbound.ts';
-import type { OpenStream } from './open-stream.ts';
-import { PeerHealth } from './peer-health.ts';
-import { ACCOUNT_PRIORITY, bareOf, INBOUND_RESOURCE, Peers } from './peers.ts';
-import { PolicyFile } from './policy-file.ts';
-import { leaseOf, Seat } from './seat.ts';
-import { createServed, type Served } from './served.ts';
-import { SESSION_DEFAULTS } from './session.ts';
-import { isPolicyViolation, StanzaCap } from './stanza-cap.ts';
+import { Credentials } from './login/credentials.ts';
+import { Exchanges } from './http-over-xmpp/exchanges.ts';
+import { type AskGateway, createServed, type Served } from './inbound/index.ts';
+import type { CarryCall, HttpResponse } from './wire/index.ts';
+import { IncomingStreams } from './http-over-xmpp/ibb.ts';
+import { login, loginLog, type LoginOptions, type OpenStream } from './login/index.ts';
+import { ACCOUNT_PRIORITY, bareOf, INBOUND_RESOURCE, PeerHealth, Peers, PolicyFile } from './peers/index.ts';
+import { isPolicyViolation, StanzaCap } from './http-over-xmpp/stanza-cap.ts';
 import { Stanzas } from './stanzas.ts';
-import { INLINE_LIMIT } from './xep-0332.ts';
+import { INLINE_LIMIT } from './http-over-xmpp/xep-0332.ts';
 
 /*
  * Owns the AZTM login: the one holder of the account's password. Wires its parts; what they do is theirs.

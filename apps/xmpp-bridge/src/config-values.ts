@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { flawOfCa, passwordOf } from './credentials.ts';
-import type { PeerPolicy } from './peer-policy.ts';
-import { parsePolicy } from './policy-file.ts';
+import { flawOfCa, passwordOf } from './login/credentials.ts';
+import { parsePolicy, type PeerPolicy } from './peers/index.ts';
 
 /* What one variable may hold. A file that a variable names is judged with the rest, at the start. */
 

@@ -2,7 +2,7 @@ import { DOCTOR_EXIT } from '@switchyard/contracts';
 import { EXIT_CONFIG, parseConfig } from '@switchyard/platform';
 import { parseArgs } from 'node:util';
 import { Config, unknownVariables } from './config.ts';
-import { diagnose } from './doctor.ts';
+import { diagnose } from './doctor/index.ts';
 
 /** The checks of the AZTM login with the environment of the bridge: one JSON document per line on stdout. */
 

@@ -1,14 +1,11 @@
 import type { Element } from '@xmpp/client';
-import type { Acquaintances } from './acquaintances.ts';
-import type { Answers } from './answers.ts';
-import { decodeAztm } from './aztm-v1.ts';
-import type { IncomingChunks } from './chunks.ts';
-import { answerDisco } from './disco.ts';
-import type { Hearing } from './hearing.ts';
-import type { IncomingStreams } from './ibb.ts';
-import type { Peers } from './peers.ts';
-import type { Served } from './served.ts';
-import type { Session, SessionHandlers } from './session.ts';
+import { type Acquaintances, answerDisco, type Answers, type Hearing } from './presence/index.ts';
+import { decodeAztm } from './http-over-xmpp/aztm-v1.ts';
+import type { IncomingChunks } from './http-over-xmpp/chunks.ts';
+import type { IncomingStreams } from './http-over-xmpp/ibb.ts';
+import type { Peers } from './peers/index.ts';
+import type { Served } from './inbound/index.ts';
+import type { Session, SessionHandlers } from './session/index.ts';
 
 /*
  * What comes over our sessions, and who takes it.

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Element, xml } from '@xmpp/client';
-import { login, type LoginOptions } from '../src/login.ts';
-import { Session, SESSION_DEFAULTS, StanzaRefusal } from '../src/session.ts';
+import { login, type LoginOptions } from '../src/login/login.ts';
+import { Session, SESSION_DEFAULTS, StanzaRefusal } from '../src/session/session.ts';
 
 /*
  * A peer that speaks urn:aztm:v1 as the Python library does, written from its description and from nothing of ours but

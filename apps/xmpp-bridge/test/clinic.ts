@@ -6,7 +6,7 @@ import { DoctorCheck } from '@switchyard/contracts';
 import { type ProsodyServer, startProsody } from '@switchyard/local-servers';
 import { parseConfig } from '@switchyard/platform';
 import { Config } from '../src/config.ts';
-import { diagnose, type DoctorOptions, type Outcome } from '../src/doctor.ts';
+import { diagnose, type DoctorOptions, type Outcome } from '../src/doctor/doctor.ts';
 import { Authority } from './certificates.ts';
 import { type Client, FEATURES as F, type Script, upTo } from './hostile-server.ts';
 

@@ -5,7 +5,7 @@ import type { ProsodyServer } from '@switchyard/local-servers';
 import { stockClient } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
 import { connect } from 'nats';
-import { NS_HTTP } from '../src/xep-0332.ts';
+import { NS_HTTP } from '../src/http-over-xmpp/xep-0332.ts';
 import { AztmPeer } from './aztm-peer.ts';
 import { CuttingProxy } from './cutting-proxy.ts';
 import { base64, req, resp, standard, statusOf } from './http-stanzas.ts';

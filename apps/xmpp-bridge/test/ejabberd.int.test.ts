@@ -5,10 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ejabberdIsInstalled, type EjabberdServer, startEjabberd } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
-import { Keeper, type LoginFlaw } from '../src/keeper.ts';
-import { LoginError } from '../src/login-failure.ts';
-import { login, type LoginOptions } from '../src/login.ts';
-import { SESSION_DEFAULTS } from '../src/session.ts';
+import { Keeper, type LoginFlaw } from '../src/session/keeper.ts';
+import { LoginError } from '../src/login/failure.ts';
+import { login, type LoginOptions } from '../src/login/login.ts';
+import { SESSION_DEFAULTS } from '../src/session/session.ts';
 import { Authority } from './certificates.ts';
 import { Middleman, type MiddlemanOptions } from './middleman.ts';
 

@@ -1,5 +1,5 @@
 import { type Element, xml } from '@xmpp/client';
-import { NS_HTTP } from '../src/xep-0332.ts';
+import { NS_HTTP } from '../src/http-over-xmpp/xep-0332.ts';
 import type { RawPeer } from './raw-peer.ts';
 
 /* What a peer says over XEP-0332, stanza by stanza. */

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '@switchyard/testing';
-import { LoginError, type LoginFailure, type LoginFailureCode, type LoginStep } from '../src/login-failure.ts';
-import { login, type LoginOptions } from '../src/login.ts';
+import { LoginError, type LoginFailure, type LoginFailureCode, type LoginStep } from '../src/login/failure.ts';
+import { login, type LoginOptions } from '../src/login/login.ts';
 import { Authority } from './certificates.ts';
 import { SilentPort } from './silent-port.ts';
 import { type Client, FEATURES as F, HostileServer, type Script, upTo } from './hostile-server.ts';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { createLogger } from '@switchyard/platform';
-import { LoginError } from '../src/login-failure.ts';
-import { loginLog } from '../src/login-log.ts';
-import { login, type LoginOptions } from '../src/login.ts';
+import { LoginError } from '../src/login/failure.ts';
+import { loginLog } from '../src/login/log.ts';
+import { login, type LoginOptions } from '../src/login/login.ts';
 import { Authority } from './certificates.ts';
 import { FEATURES as F, HostileServer, upTo } from './hostile-server.ts';
 import { type Again, reoffering } from './reoffering-server.ts';

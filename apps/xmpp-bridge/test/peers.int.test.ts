@@ -7,7 +7,7 @@ import { type Element, xml } from '@xmpp/client';
 import { type RequestOf, xmppRequest } from '@switchyard/contracts';
 import { ejabberdIsInstalled, type LocalServer, startEjabberd, startProsody } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
-import type { LoginOptions } from '../src/login.ts';
+import type { LoginOptions } from '../src/login/login.ts';
 import { AztmPeer } from './aztm-peer.ts';
 import { Authority } from './certificates.ts';
 import { echo, Organisation } from './organisation.ts';

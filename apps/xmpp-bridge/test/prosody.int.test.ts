@@ -6,12 +6,12 @@ import { type Element, xml } from '@xmpp/client';
 import { type ProsodyServer, startProsody } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
-import type { BridgeState } from '../src/bridge-state.ts';
-import { IqError } from '../src/iq-registry.ts';
-import { Keeper } from '../src/keeper.ts';
-import { LoginError } from '../src/login-failure.ts';
-import { login, type LoginOptions } from '../src/login.ts';
-import { Session, SESSION_DEFAULTS, type SessionHandlers } from '../src/session.ts';
+import type { BridgeState } from '../src/session/bridge-state.ts';
+import { IqError } from '../src/session/iq-registry.ts';
+import { Keeper } from '../src/session/keeper.ts';
+import { LoginError } from '../src/login/failure.ts';
+import { login, type LoginOptions } from '../src/login/login.ts';
+import { Session, SESSION_DEFAULTS, type SessionHandlers } from '../src/session/session.ts';
 import { Authority } from './certificates.ts';
 
 const USERS = { ada: 'pw-ada', bob: 'pw-bob' };

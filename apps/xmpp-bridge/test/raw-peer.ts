@@ -1,6 +1,6 @@
 import { type Element, xml } from '@xmpp/client';
-import { login, type LoginOptions } from '../src/login.ts';
-import { Session, SESSION_DEFAULTS } from '../src/session.ts';
+import { login, type LoginOptions } from '../src/login/login.ts';
+import { Session, SESSION_DEFAULTS } from '../src/session/session.ts';
 
 /** A session that says and hears single stanzas, as a test wants them. */
 export class RawPeer {

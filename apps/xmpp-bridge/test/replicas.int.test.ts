@@ -12,10 +12,10 @@ import { createLogger, createMetrics, parseConfig } from '@switchyard/platform';
 import { type Proxy, startProxy, until } from '@switchyard/testing';
 import { Bridge } from '../src/bridge.ts';
 import { Config } from '../src/config.ts';
-import { login, type LoginOptions } from '../src/login.ts';
-import { Session, SESSION_DEFAULTS } from '../src/session.ts';
+import { login, type LoginOptions } from '../src/login/login.ts';
+import { Session, SESSION_DEFAULTS } from '../src/session/session.ts';
 import { AztmPeer } from './aztm-peer.ts';
-import { NS_HTTP } from '../src/xep-0332.ts';
+import { NS_HTTP } from '../src/http-over-xmpp/xep-0332.ts';
 import { RawPeer } from './raw-peer.ts';
 import { Authority } from './certificates.ts';
 

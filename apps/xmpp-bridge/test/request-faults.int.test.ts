@@ -3,10 +3,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Element, xml } from '@xmpp/client';
 import { xmppRequest } from '@switchyard/contracts';
 import { until } from '@switchyard/testing';
-import { NS_CANCEL } from '../src/http-exchange.ts';
-import { NS_TEXT } from '../src/http-text.ts';
-import { NS_IBB } from '../src/ibb.ts';
-import { digestOf, NS_HTTP } from '../src/xep-0332.ts';
+import { NS_CANCEL } from '../src/wire/http-exchange.ts';
+import { NS_TEXT } from '../src/http-over-xmpp/http-text.ts';
+import { NS_IBB } from '../src/http-over-xmpp/ibb.ts';
+import { digestOf, NS_HTTP } from '../src/http-over-xmpp/xep-0332.ts';
 import { base64, clock, DISCO, features, req, resp, SHIM, standard, statusOf } from './http-stanzas.ts';
 import { echo } from './organisation.ts';
 import { BOB, failureOf, TwoBridges } from './two-bridges.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type InputOf, type OutputOf, xmppRequest } from '@switchyard/contracts';
 import { type ProsodyServer, startProsody } from '@switchyard/local-servers';
 import { carryOverXmpp, createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
-import type { LoginOptions } from '../src/login.ts';
+import type { LoginOptions } from '../src/login/login.ts';
 import { Authority } from './certificates.ts';
 import { CuttingProxy } from './cutting-proxy.ts';
 import { echo, Organisation } from './organisation.ts';

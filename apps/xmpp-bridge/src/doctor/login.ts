@@ -1,0 +1,150 @@
+import { linkAbort } from '@switchyard/platform';
+import type { BindingProbe } from './checks.ts';
+import {
+  type CertificateSeen,
+  type ChannelBinding,
+  CHECK_OF_STEP,
+  type CheckNumber,
+  checkOf,
+  login,
+  LoginError,
+  type LoginFailure,
+  type LoginOptions,
+  type LoginTap,
+  type OpenStream,
+  type Secured,
+  Transcript,
+} from '../login/index.ts';
+
+/*
+ * Logs in as the bridge does, and looks closer where that fails. Each try has its own connection.
+ *
+ * H1 A step may stay without progress for stepMs, whatever AZTM_XMPP_TIMEOUT is.
+ * H2 Over TLS whose certificate is not to be checked, no login is tried: only the certificate is looked at.
+ * H3 A look with an unchecked certificate ends before the first word about an account.
+ */
+
+const CONNECT_MS = 3_000;
+const BINDING_TYPES: readonly ChannelBinding['type'][] = ['tls-exporter', 'tls-unique', 'tls-server-end-point'];
+
+export interface LoginSeen {
+  readonly transcript: Transcript;
+  readonly failure: LoginFailure | null;
+  readonly stream: OpenStream | null;
+  readonly certificate: CertificateSeen | null;
+  readonly fingerprint: string;
+  readonly bindings: readonly BindingProbe[];
+  /** How long the steps took that belong to a check. */
+  readonly msOf: ReadonlyMap<CheckNumber, number>;
+}
+
+/** Never rejects but by its signal. */
+export async function seeLogin(options: LoginOptions, stepMs: number, signal: AbortSignal): Promise<LoginSeen> {
+  const transcript = new Transcript();
+  const isTrusted = options.validateCertificate || options.fingerprint !== undefined || options.tls === 'off';
+  const tried = await attempt(options, transcript, stepMs, signal, isTrusted ? undefined : 'secured'); // H2
+  const { failure, stream, msOf } = tried;
+  const seen = failure?.code.startsWith('CERT_') ? await look(options, stepMs, signal) : transcript.tls;
+  const isPastPassword = failure === null || checkOf(failure) >= 14;
+  const bindings = isTrusted && isPastPassword ? await tryBindings(options, transcript, stepMs, signal) : [];
+  return {
+    transcript,
+    failure,
+    stream,
+    msOf,
+    bindings,
+    certificate: seen?.certificate ?? null,
+    fingerprint: seen?.fingerprint ?? '',
+  };
+}
+
+/** The certificate that was not accepted (H3). */
+async function look(options: LoginOptions, stepMs: number, signal: AbortSignal): Promise<Secured | null> {
+  const transcript = new Transcript();
+  const blind = { ...options, validateCertificate: false, fingerprint: undefined };
+  await attempt(blind, transcript, stepMs, signal, 'secured');
+  return transcript.tls;
+}
+
+/** Which types of channel binding the server computes as we do; nothing where it offers none. */
+async function tryBindings(
+  options: LoginOptions,
+  { mechanisms, tls }: Transcript,
+  stepMs: number,
+  signal: AbortSignal,
+): Promise<BindingProbe[]> {
+  if (options.channelBinding === 'off' || !tls || !mechanisms.some((name) => name.endsWith('-PLUS'))) return [];
+  const probes: BindingProbe[] = [];
+  for (const type of BINDING_TYPES.filter((each) => tls.bindings.some((known) => known.type === each))) {
+    const only = { ...options, onlyBinding: type };
+    const { failure } = await attempt(only, new Transcript(), stepMs, signal, 'authenticated');
+    // The password is known to be right: whatever refuses it here refuses the binding.
+    const refused = failure?.code === 'CHANNEL_BINDING' || failure?.code === 'NOT_AUTHORIZED';
+    const said = refused ? 'not-authorized, "Invalid channel binding"' : (failure?.sentence ?? 'accepted');
+    probes.push({ type, outcome: failure === null ? 'accepted' : refused ? 'refused' : 'other', said });
+  }
+  return probes;
+}
+
+interface Tried {
+  readonly failure: LoginFailure | null;
+  readonly stream: OpenStream | null;
+  readonly msOf: ReadonlyMap<CheckNumber, number>;
+}
+
+/** One login. `until`: ended on purpose when it got so far, which is no failure. */
+async function attempt(
+  options: LoginOptions,
+  transcript: Transcript,
+  stepMs: number,
+  signal: AbortSignal,
+  until?: 'secured' | 'authenticated',
+): Promise<Tried> {
+  const own = new AbortController();
+  const linked = linkAbort([signal, own.signal]);
+  const msOf = new Map<CheckNumber, number>();
+  let timer: NodeJS.Timeout | undefined;
+  let arrived = false;
+  let check: CheckNumber = 2;
+  let began = performance.now();
+  const leave = (): void => {
+    clearTimeout(timer);
+    msOf.set(check, (msOf.get(check) ?? 0) + performance.now() - began);
+    began = performance.now();
+  };
+  const arrive = (): void => {
+    arrived = true;
+    own.abort();
+  };
+  const tap: LoginTap = {
+    addressFailed: (address, code) => transcript.addressFailed(address, code),
+    connected: (target, socket) => transcript.connected(target, socket),
+    sent: (text) => transcript.sent(text),
+    received: (text) => transcript.received(text),
+    secured: (tls) => {
+      transcript.secured(tls);
+      if (until === 'secured') arrive();
+    },
+  };
+  try {
+    const stream = await login(
+      options,
+      linked.signal,
+      (step) => {
+        leave();
+        check = CHECK_OF_STEP[step];
+        timer = setTimeout(() => own.abort(), step === 'connecting' ? Math.min(CONNECT_MS, stepMs) : stepMs); // H1
+        if (until === 'authenticated' && step === 'opening the authenticated stream') arrive();
+      },
+      tap,
+    );
+    return { failure: null, stream, msOf };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof LoginError)) throw error;
+    return { failure: arrived ? null : error.failure, stream: null, msOf };
+  } finally {
+    leave();
+    linked.release();
+  }
+}

@@ -1,0 +1,144 @@
+import { type Element, xml } from '@xmpp/client';
+import { ExchangeError } from '../wire/index.ts';
+import type { Session } from '../session/index.ts';
+import { NS_HTTP } from './xep-0332.ts';
+
+/*
+ * Finite bodies in messages (XEP-0332 §4.4, chunkedBase64).
+ *
+ * K1 Chunks come in order, without a hole and with a last one, or the body is refused; a part of it is never used.
+ * K2 What is kept is bounded, for one body and for all; what nobody waits for is dropped.
+ * K3 Nobody sends on to somebody who has answered, or who closed the stream; the socket sets the pace.
+ */
+
+/** 32,768 characters in base64. */
+export const CHUNK_BYTES = 24_576;
+const MAX_BYTES_OF_ALL = 67_108_864;
+const MAX_STREAMS = 512;
+const MAX_EARLY = 256;
+
+/** Sends a body as the stream `id`. Ends early, without an error, where the signal says that nobody wants the rest. */
+export async function sendChunks(
+  session: Session,
+  to: string,
+  id: string,
+  body: Buffer,
+  signal: AbortSignal,
+  chunkBytes = CHUNK_BYTES,
+): Promise<void> {
+  const count = Math.max(1, Math.ceil(body.length / chunkBytes));
+  for (let nr = 0; nr < count && !signal.aborted && session.open; nr += 1) {
+    const last = nr === count - 1 ? { last: 'true' } : {};
+    const piece = body.subarray(nr * chunkBytes, (nr + 1) * chunkBytes).toString('base64');
+    const chunk = xml('chunk', { xmlns: NS_HTTP, streamId: id, nr: String(nr), ...last }, piece);
+    if (!session.send(xml('message', { to }, chunk))) await session.drained(); // K3
+  }
+}
+
+interface Incoming {
+  readonly from: string;
+  readonly limit: number;
+  readonly pieces: Buffer[];
+  bytes: number;
+  readonly done: (body: Buffer) => void;
+  readonly fail: (error: ExchangeError) => void;
+}
+
+/** The bodies that come in over one session. */
+export class IncomingChunks {
+  readonly #streams = new Map<string, Incoming>();
+  /** Of those who asked, or were asked and may answer so: chunks that came before what announces them was read. */
+  readonly #doors = new Map<string, { asking: number; chunks: Element[] }>();
+  #bytes = 0;
+
+  /** The body that `from` has announced. Rejects with ExchangeError. */
+  take(from: string, id: string, limit: number, signal: AbortSignal): Promise<Buffer> {
+    const key = keyOf(from, id);
+    if (signal.aborted || this.#streams.has(key)) return Promise.reject(cut());
+    if (this.#streams.size >= MAX_STREAMS)
+      return Promise.reject(new ExchangeError(503, 'Too many bodies are on their way.'));
+    const early = this.#early(from, id);
+    let stop: () => void = () => undefined;
+    return new Promise<Buffer>((done, fail) => {
+      this.#streams.set(key, { from, limit, pieces: [], bytes: 0, done, fail });
+      stop = () => fail(cut());
+      signal.addEventListener('abort', stop, { once: true });
+      for (const chunk of early) this.#add(key, chunk);
+    }).finally(() => {
+      signal.removeEventListener('abort', stop);
+      this.#bytes -= this.#streams.get(key)?.bytes ?? 0;
+      this.#streams.delete(key);
+    });
+  }
+
+  /** Until the function that it gives is called, this peer may send chunks before what announces them is read. */
+  opened(from: string): () => void {
+    const door = this.#doors.get(from) ?? { asking: 0, chunks: [] };
+    door.asking += 1;
+    this.#doors.set(from, door);
+    let isOpen = true;
+    return () => {
+      if (!isOpen) return;
+      isOpen = false;
+      door.asking -= 1;
+      if (door.asking === 0) this.#doors.delete(from);
+    };
+  }
+
+  /** True where the message was a part of a body. */
+  onMessage(message: Element): boolean {
+    const chunk = message.getChild('chunk', NS_HTTP);
+    const close = message.getChild('close', NS_HTTP);
+    const from = message.attrs['from'] ?? '';
+    if (close) this.#streams.get(keyOf(from, close.attrs['streamId'] ?? ''))?.fail(cut());
+    if (chunk) this.#takeChunk(from, chunk);
+    return (chunk ?? close) !== undefined;
+  }
+
+  /** This session of a peer is gone, and what it had not sent yet will not come. */
+  cutFrom(fullJid: string): void {
+    for (const { from, fail } of this.#streams.values()) if (from === fullJid) fail(cut());
+  }
+
+  cutAll(): void {
+    for (const { fail } of this.#streams.values()) fail(cut());
+  }
+
+  #early(from: string, id: string): Element[] {
+    const door = this.#doors.get(from);
+    if (!door) return [];
+    const mine = door.chunks.filter((chunk) => chunk.attrs['streamId'] === id);
+    door.chunks = door.chunks.filter((chunk) => chunk.attrs['streamId'] !== id);
+    return mine;
+  }
+
+  #takeChunk(from: string, chunk: Element): void {
+    const key = keyOf(from, chunk.attrs['streamId'] ?? '');
+    if (this.#streams.has(key)) return this.#add(key, chunk);
+    const door = this.#doors.get(from);
+    if (!door) return;
+    door.chunks.push(chunk);
+    if (door.chunks.length > MAX_EARLY) door.chunks.shift(); // K2
+  }
+
+  #add(key: string, chunk: Element): void {
+    const stream = this.#streams.get(key);
+    if (!stream) return;
+    const piece = Buffer.from(chunk.text(), 'base64');
+    stream.bytes += piece.length;
+    this.#bytes += piece.length;
+    if (Number(chunk.attrs['nr']) !== stream.pieces.length) return stream.fail(cut()); // K1
+    if (stream.bytes > stream.limit || this.#bytes > MAX_BYTES_OF_ALL)
+      return stream.fail(new ExchangeError(413, 'The body is larger than may be carried.'));
+    stream.pieces.push(piece);
+    if (['true', '1'].includes(chunk.attrs['last'] ?? '')) stream.done(Buffer.concat(stream.pieces));
+  }
+}
+
+function cut(): ExchangeError {
+  return new ExchangeError(400, 'The body did not arrive whole.');
+}
+
+function keyOf(from: string, id: string): string {
+  return JSON.stringify([from, id]);
+}

@@ -1,0 +1,217 @@
+import type { Bus } from '@switchyard/bus';
+import { AppError, type SystemFact } from '@switchyard/contracts';
+import type { Logger, Metrics } from '@switchyard/platform';
+import type { CarryCall, HttpResponse } from '../wire/index.ts';
+import { bareOf } from '../peers/index.ts';
+
+/*
+ * The book of what went over XMPP: who asked whom for what, and what became of it.
+ *
+ * T1 Neither bodies nor headers nor queries are in it: the path, the status, sizes and times are.
+ * T2 Every request that was begun is entered once, with its status, with the code of what went wrong, or with both.
+ * T3 Counting and telling cost no request anything, neither the one that is over nor the next: both are done for many
+ *    together in a pause between requests, and within a quarter of a second where there is none. The number of facts is
+ *    bounded; what is dropped while the bus is away is counted, and the rest is told at a stop.
+ */
+
+export interface ExchangesParts {
+  readonly bus: Pick<Bus, 'publishSystem'>;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  /** Bare JID of our own account. */
+  readonly own: string;
+  readonly now?: () => number;
+}
+
+/** No request has begun or ended for so long: a pause. */
+const PAUSE_MS = 25;
+/** Soon enough for somebody who looks on, late enough to go together. */
+const TELL_WITHIN_MS = 250;
+const MAX_WAITING = 10_000;
+
+export type Direction = 'out' | 'in';
+
+/** Whose request it is: who asked us, or the tenant of the peer that did. */
+export interface Whose {
+  readonly tenantId: string;
+  readonly userId: string;
+  readonly runId?: string | undefined;
+}
+
+interface Begun {
+  readonly whose?: Whose | undefined;
+  readonly peer: string;
+  readonly method: string;
+  readonly resource: string;
+  readonly bytes: number;
+}
+
+/** One request that is over. */
+interface Ended extends Begun {
+  readonly direction: Direction;
+  readonly outcome: number | string;
+  readonly status: number | null;
+  readonly ms: number;
+  /** Bytes of the response. */
+  readonly passed: number;
+}
+
+/** One request, until it is over. */
+export interface Exchange {
+  /** The response, of this status, comes as a stream; it is over when that is. */
+  streams(status: number): void;
+  /** So many bytes of the response have passed. */
+  passed(bytes: number): void;
+  /** With the status of the response, or the code of an error, which may also be that of a reader who left. Once. */
+  end(outcome: number | string): void;
+}
+
+export class Exchanges {
+  readonly #requests;
+  readonly #seconds;
+  readonly #bytes;
+  readonly #dropped;
+  readonly #streams: Record<Direction, number> = { out: 0, in: 0 };
+  #waiting: Ended[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  /** When the oldest of those that wait is told at the latest. */
+  #tellAt = 0;
+
+  constructor(private readonly parts: ExchangesParts) {
+    const { metrics } = parts;
+    const requests = 'HTTP requests over XMPP by status class or error code';
+    this.#requests = metrics.counter('xmpp_http_requests_total', requests, ['direction', 'outcome']);
+    this.#seconds = metrics.histogram('xmpp_http_seconds', 'How long a request took, to the end of its response', [
+      'direction',
+    ]);
+    this.#bytes = metrics.counter('xmpp_http_bytes_total', 'Bytes of bodies', ['direction', 'part']);
+    this.#dropped = metrics.counter('xmpp_facts_dropped_total', 'Facts about requests that could not be told', []);
+    for (const direction of ['out', 'in'] as const)
+      metrics.gauge(
+        `xmpp_streams_open_${direction}`,
+        direction === 'out' ? 'Streams that peers send us' : 'Streams that we send to peers',
+        [],
+        () => this.#streams[direction],
+      );
+  }
+
+  /** One request of ours: what `carry` tells and gives is entered. It rejects with AppError alone. */
+  async carried(
+    begun: Begun,
+    call: CarryCall,
+    carry: (booked: CarryCall) => Promise<HttpResponse>,
+  ): Promise<HttpResponse> {
+    const exchange = this.begin('out', begun);
+    try {
+      const response = await carry({
+        signal: call.signal,
+        deadline: call.deadline,
+        onHead: (head) => {
+          exchange.streams(head.status);
+          call.onHead(head);
+        },
+        onPiece: (piece) => {
+          exchange.passed(piece.length);
+          call.onPiece(piece);
+        },
+      });
+      exchange.passed(response.body.length);
+      exchange.end(response.status);
+      return response;
+    } catch (error) {
+      exchange.end(error instanceof AppError ? error.code : 'internal');
+      throw error;
+    }
+  }
+
+  begin(direction: Direction, { whose, peer, method, resource, bytes }: Begun): Exchange {
+    const now = this.parts.now ?? Date.now;
+    const began = now();
+    this.#waitForPause();
+    let over = false;
+    let streaming: number | null = null;
+    let passed = 0;
+    return {
+      streams: (status) => {
+        if (streaming !== null || over) return;
+        streaming = status;
+        this.#streams[direction] += 1;
+      },
+      passed: (count) => void (passed += count),
+      end: (outcome) => {
+        if (over) return; // T2
+        over = true;
+        if (streaming !== null) this.#streams[direction] -= 1;
+        const ms = Math.max(0, now() - began);
+        const status = typeof outcome === 'number' ? outcome : streaming;
+        this.#enter({ direction, whose, peer, method, resource, bytes, outcome, status, ms, passed });
+      },
+    };
+  }
+
+  /** T3 */
+  #enter(ended: Ended): void {
+    if (this.#waiting.length >= MAX_WAITING) {
+      this.#count(ended);
+      return this.#dropped.inc({});
+    }
+    this.#waiting.push(ended);
+    if (this.#timer) return this.#waitForPause();
+    this.#tellAt = performance.now() + TELL_WITHIN_MS;
+    this.#timer = setTimeout(() => void this.flush(), PAUSE_MS);
+  }
+
+  #waitForPause(): void {
+    if (this.#timer && performance.now() + PAUSE_MS < this.#tellAt) this.#timer.refresh();
+  }
+
+  #count({ direction, outcome, ms, bytes, passed }: Ended): void {
+    const label = typeof outcome === 'number' ? `${Math.floor(outcome / 100)}xx` : outcome;
+    this.#requests.inc({ direction, outcome: label });
+    this.#seconds.observe({ direction }, ms / 1_000);
+    if (bytes > 0) this.#bytes.inc({ direction, part: 'request' }, bytes);
+    if (passed > 0) this.#bytes.inc({ direction, part: 'response' }, passed);
+  }
+
+  #factOf({ direction, whose, peer, method, resource, bytes, outcome, status, ms, passed }: Ended): SystemFact {
+    const [from, to] = direction === 'out' ? [this.parts.own, bareOf(peer)] : [bareOf(peer), this.parts.own];
+    return {
+      type: 'xmpp.request.carried',
+      data: {
+        tenant_id: whose?.tenantId ?? null,
+        user_id: whose?.userId ?? null,
+        run_id: whose?.runId ?? null,
+        direction,
+        from: from.slice(0, 500),
+        to: to.slice(0, 500),
+        method: method.slice(0, 16),
+        path: pathOf(resource), // T1
+        status,
+        error_code: typeof outcome === 'number' ? null : outcome.slice(0, 64),
+        duration_ms: Math.round(ms),
+        request_bytes: bytes,
+        response_bytes: passed,
+      },
+    };
+  }
+
+  /** Counts and tells what waits; resolves when the bus has it, or has refused it. */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const ended of waiting) this.#count(ended);
+    const outcomes = await Promise.allSettled(
+      waiting.map((ended) => this.parts.bus.publishSystem(this.#factOf(ended))),
+    );
+    const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
+    if (refused.length === 0) return;
+    this.#dropped.inc({}, refused.length);
+    this.parts.log.warn({ err: refused[0]!.reason as unknown, count: refused.length }, 'facts were not published');
+  }
+}
+
+export function pathOf(resource: string): string {
+  return resource.split(/[?#]/, 1)[0]!.slice(0, 200);
+}

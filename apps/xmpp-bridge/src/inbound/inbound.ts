@@ -1,0 +1,275 @@
+import { AppError, encodeId, ERROR_CODES, type Principal, type SystemFact, toPublicError } from '@switchyard/contracts';
+import type { Bus } from '@switchyard/bus';
+import type { Logger } from '@switchyard/platform';
+import { RateLimiterMemory } from 'rate-limiter-flexible';
+import { type Exchange, type Exchanges, pathOf } from '../http-over-xmpp/exchanges.ts';
+import type { AskGateway } from './gateway-over-bus.ts';
+import {
+  carriedHeaders,
+  checkRequest,
+  ExchangeError,
+  FROM_HEADER,
+  headerOf,
+  HOP_HEADER,
+  type HttpRequest,
+  type HttpResponse,
+  keyOf,
+  timeLeft,
+} from '../wire/index.ts';
+import { bareOf, type Denial, judgeCall, type PeerPolicy, type PeerRule, type Verdict } from '../peers/index.ts';
+import type { Answer, Replay } from './replay.ts';
+
+/*
+ * A peer's request over XMPP becomes a request to our gateway, on behalf of that peer, whatever it came in.
+ *
+ * I1 Who called is what the server says (the stanza's `from`), never what the peer says.
+ * I2 Strangers get a refusal of XMPP, or nothing, and nothing of theirs reaches the bus; peers get an HTTP status.
+ * I3 A request that is late, or was stored for us while we were away, is refused before it is performed.
+ * I4 What is under way is bounded, and a body that follows its request is waited for only within the rate of its peer;
+ *    every denial is counted, told and audited, at a bounded rate.
+ * I5 An answer that comes in pieces is passed on in pieces; a peer that cancels, or is gone, stops the work here.
+ *    Work that has an Idempotency-Key goes on without its peer: it will ask again.
+ */
+
+export interface InboundParts {
+  readonly bus: Pick<Bus, 'publishSystem'>;
+  readonly askGateway: AskGateway;
+  readonly policy: () => PeerPolicy;
+  readonly isContact: (bareJid: string) => boolean;
+  readonly replay: Replay;
+  readonly exchanges: Exchanges;
+  readonly log: Logger;
+  readonly onOutcome: (outcome: 'answered' | 'denied' | 'failed') => void;
+}
+
+/** One request of a peer, and how it came. */
+export interface Incoming {
+  /** Full JID. */
+  readonly from: string;
+  readonly stanzaId: string;
+  readonly request: HttpRequest;
+  /** Stored on the way, or too old. */
+  readonly delayed: boolean;
+  /** What the peer calls it where it cancels it. */
+  readonly cancelId?: string | undefined;
+  /** The body, where it follows the request: waited for once the request is admitted. */
+  readonly follows?: Follows | undefined;
+}
+
+export interface Follows {
+  /** As announced. */
+  readonly bytes: number;
+  /** Rejects with ExchangeError. */
+  readonly take: (signal: AbortSignal) => Promise<Buffer>;
+}
+
+export interface Served extends Answer {
+  /** Call when the last piece has left, or will not: ends what still works on it, and gives back what it held. */
+  readonly end: () => void;
+  /** Goes on without its peer. */
+  readonly keyed: boolean;
+}
+
+const MAX_UNDER_WAY = 256;
+const MAX_HOPS = 4;
+const DEFAULT_TIMEOUT_MS = 30_000;
+const MAX_TIMEOUT_MS = 120_000;
+/** Denials that are told, per peer and minute, and of all together. */
+const TOLD_PER_PEER = 60;
+const TOLD_OF_ALL = 600;
+
+interface UnderWay {
+  readonly from: string;
+  readonly abort: AbortController;
+  readonly keyed: boolean;
+}
+
+export class Inbound {
+  readonly #underWay = new Set<UnderWay>();
+  /** By peer and the name that it gave the request. */
+  readonly #cancels = new Map<string, UnderWay>();
+  readonly #limiters = new Map<number, RateLimiterMemory>();
+  readonly #told = new RateLimiterMemory({ points: TOLD_PER_PEER, duration: 60 });
+  readonly #toldOfAll = new RateLimiterMemory({ points: TOLD_OF_ALL, duration: 60 });
+
+  constructor(private readonly parts: InboundParts) {}
+
+  /** Whether the peer may ask this, and that it may not is told. `bodyBytes`: as it announced. */
+  judge(from: string, { method, resource }: Pick<HttpRequest, 'method' | 'resource'>, bodyBytes: number): Verdict {
+    const isContact = this.parts.isContact(bareOf(from));
+    const call = { from, method, resource, bodyBytes, isContact, nowMs: Date.now() };
+    const verdict = judgeCall(this.parts.policy(), call);
+    if (!verdict.allowed) this.#tellDenied(from, method, resource, verdict.why);
+    return verdict;
+  }
+
+  /** Answers always: with what the gateway says, or with what went wrong. */
+  async serve(incoming: Incoming, rule: PeerRule): Promise<Served> {
+    const { from, request, stanzaId, follows } = incoming;
+    const work: UnderWay = { from, abort: new AbortController(), keyed: keyOf(request) !== undefined };
+    const cancelKey = incoming.cancelId === undefined ? undefined : keyOfCancel(from, incoming.cancelId);
+    const exchange = this.parts.exchanges.begin('in', {
+      whose: { tenantId: rule.tenant, userId: userOf(from) },
+      peer: from,
+      ...request,
+      bytes: follows?.bytes ?? request.body.length,
+    });
+    const forget = (): void => {
+      this.#underWay.delete(work);
+      if (cancelKey !== undefined) this.#cancels.delete(cancelKey);
+    };
+    const end = (): void => {
+      exchange.end('cancelled'); // where nothing else has ended it
+      forget();
+      work.abort.abort();
+    };
+    try {
+      if (this.#underWay.size >= MAX_UNDER_WAY) throw new AppError('overloaded', 'Too many requests are under way.'); // I4
+      this.#underWay.add(work);
+      if (cancelKey !== undefined) this.#cancels.set(cancelKey, work);
+      const { signal } = work.abort;
+      const admitted = await this.#admit(incoming, rule);
+      const whole = follows ? { ...request, body: await follows.take(signal) } : request;
+      const limitMs = admitted.untilMs - performance.now();
+      if (limitMs <= 0) throw new ExchangeError(408, 'The body came too late; the request was not performed.');
+      const asked = { from, bare: bareOf(from), stanzaId, request: whole, limitMs };
+      const answer = await this.parts.replay.perform(asked, signal, () =>
+        this.#forward(from, whole, rule, limitMs, signal),
+      );
+      this.parts.onOutcome('answered');
+      const { response, pieces } = answer;
+      if (pieces !== undefined)
+        return { response, pieces: booked(pieces, response.status, exchange), end, keyed: work.keyed };
+      exchange.passed(response.body.length);
+      exchange.end(response.status);
+      forget(); // nothing works on it any more
+      return { response, end, keyed: work.keyed };
+    } catch (error) {
+      exchange.end(codeOf(error));
+      end();
+      return { response: this.#problemOf(error), end, keyed: work.keyed };
+    }
+  }
+
+  /** The peer does not want the answer any more. */
+  cancel(from: string, id: string): void {
+    this.#cancels.get(keyOfCancel(from, id))?.abort.abort();
+  }
+
+  /** This session of a peer is gone, and waits for nothing any more (I5). */
+  onLeft(fullJid: string): void {
+    for (const { from, abort, keyed } of this.#underWay) if (from === fullJid && !keyed) abort.abort();
+  }
+
+  /** The connection is gone: nobody waits for an answer any more, except for those that will ask again (I5). */
+  cancelAll(): void {
+    for (const { abort, keyed } of this.#underWay) if (!keyed) abort.abort();
+  }
+
+  /** Until when the request may take. Throws ExchangeError and AppError. */
+  async #admit({ from, request, delayed }: Incoming, rule: PeerRule): Promise<{ readonly untilMs: number }> {
+    checkRequest(request);
+    const left = timeLeft(request.headers, Date.now()) ?? DEFAULT_TIMEOUT_MS;
+    if (delayed || left <= 0) throw new ExchangeError(408, 'The request came too late and was not performed.'); // I3
+    if (Number(headerOf(request.headers, HOP_HEADER) ?? 0) > MAX_HOPS)
+      throw new ExchangeError(508, 'The request has passed too many bridges: hosts are mapped in a circle.');
+    try {
+      await this.#limiter(rule.perMinute).consume(bareOf(from));
+    } catch {
+      this.#tellDenied(from, request.method, request.resource, 'rate');
+      throw new AppError('rate_limited', 'This peer sends too many requests.');
+    }
+    return { untilMs: performance.now() + Math.min(left, MAX_TIMEOUT_MS) };
+  }
+
+  #forward(
+    from: string,
+    request: HttpRequest,
+    rule: PeerRule,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<Answer> {
+    const userId = userOf(from);
+    const held = rule.tools === undefined ? {} : { tools: rule.tools }; // P3 of peer-policy.ts
+    const principal: Principal = { tenantId: rule.tenant, userId, role: 'user', via: 'xmpp', ...held };
+    const headers = [...carriedHeaders(request.headers), [FROM_HEADER, from] as const]; // I1
+    return this.parts.askGateway({ principal, from, request: { ...request, headers }, timeoutMs, signal });
+  }
+
+  #problemOf(error: unknown): HttpResponse {
+    this.parts.onOutcome('failed');
+    if (error instanceof ExchangeError) return problem(error.status, error.message);
+    const { code, message } = toPublicError(error);
+    if (!(error instanceof AppError)) this.parts.log.error({ err: error }, 'a request over XMPP failed');
+    return problem(ERROR_CODES[code].http, message, code);
+  }
+
+  #limiter(perMinute: number): RateLimiterMemory {
+    let limiter = this.#limiters.get(perMinute);
+    if (!limiter) {
+      limiter = new RateLimiterMemory({ points: perMinute, duration: 60 });
+      this.#limiters.set(perMinute, limiter);
+    }
+    return limiter;
+  }
+
+  #tellDenied(from: string, method: string, resource: string, reason: Denial): void {
+    this.parts.onOutcome('denied');
+    const path = pathOf(resource);
+    const jid = bareOf(from).slice(0, 500);
+    const fact: SystemFact = { type: 'xmpp.peer.denied', data: { jid, method: method.slice(0, 16), path, reason } };
+    // I4: what is over the rate is in the metric alone.
+    Promise.all([this.#told.consume(jid), this.#toldOfAll.consume('all')]).then(
+      () =>
+        this.parts.bus
+          .publishSystem(fact)
+          .catch((error: unknown) => this.parts.log.warn({ err: error, ...fact.data }, 'a fact was not published')),
+      () => undefined,
+    );
+  }
+}
+
+export function problem(status: number, detail: string, code?: string): HttpResponse {
+  const body = JSON.stringify({ status, detail, ...(code === undefined ? {} : { code }) });
+  return { status, headers: [['content-type', 'application/problem+json']], body: Buffer.from(body) };
+}
+
+/** What a peer whose call is not allowed is told. */
+export function denied(why: Denial): HttpResponse {
+  if (why === 'size') return problem(413, 'The body is larger than this peer may send.');
+  if (why === 'hours') return problem(403, 'This peer may not call at this time of day.');
+  return problem(403, 'This peer may not call that.');
+}
+
+/** The user that a peer is in the tenant of its rule. */
+function userOf(from: string): string {
+  return encodeId(`xmpp:${bareOf(from)}`);
+}
+
+/** What went of an answer in pieces; it is over when the last one was taken. */
+async function* booked(
+  pieces: AsyncIterable<Uint8Array>,
+  status: number,
+  exchange: Exchange,
+): AsyncGenerator<Uint8Array, undefined> {
+  exchange.streams(status);
+  try {
+    for await (const piece of pieces) {
+      exchange.passed(piece.length);
+      yield piece;
+    }
+    exchange.end(status);
+  } catch (error) {
+    exchange.end(codeOf(error));
+    throw error;
+  }
+}
+
+/** For the book: the status or the code that the peer is told. */
+function codeOf(error: unknown): number | string {
+  return error instanceof ExchangeError ? error.status : toPublicError(error).code;
+}
+
+function keyOfCancel(from: string, id: string): string {
+  return JSON.stringify([from, id]);
+}

@@ -1,0 +1,201 @@
+import { hash as hashed } from 'node:crypto';
+import type { Claim, Outcome, SharedOutcomes } from './shared-outcomes.ts';
+import { ExchangeError, type HttpRequest, type HttpResponse, keyOf } from '../wire/index.ts';
+
+/*
+ * What peers asked before, so that the same request is performed once.
+ *
+ * Y1 A request is known by its peer and Idempotency-Key, and one without a key by its stanza. The same key with another
+ *    method, path or body is refused (422).
+ * Y2 Who asks again while the work is under way gets its outcome; afterwards, what was answered. An answer that was too
+ *    long to keep is said to be gone (409): the work is not done again.
+ * Y3 Work that failed before anybody performed it, or whose outcome the gateway must tell by the same key, is not
+ *    remembered: asking again asks the gateway again.
+ * Y4 What is kept is bounded in number, bytes and time; the time is longer than two deadlines.
+ * Y5 What was asked under a key is also known to the replica that serves next (shared-outcomes.ts): an answer leaves when
+ *    its record is written. What has no key costs nothing but memory of this process.
+ */
+
+export interface Answer {
+  readonly response: HttpResponse;
+  /** The body in pieces, in place of that of the response. */
+  readonly pieces?: AsyncIterable<Uint8Array>;
+}
+
+export interface Asked {
+  /** Full JID; the server says who it is. */
+  readonly from: string;
+  readonly bare: string;
+  readonly stanzaId: string;
+  readonly request: HttpRequest;
+  /** The time that it may take. */
+  readonly limitMs: number;
+}
+
+interface Done {
+  readonly hash: string;
+  readonly outcome: HttpResponse | 'gone';
+  readonly bytes: number;
+  readonly until: number;
+}
+
+export interface ReplayLimits {
+  readonly ttlMs: number;
+  readonly maxEntries: number;
+  readonly maxBytes: number;
+  readonly maxBodyBytes: number;
+}
+export const REPLAY_LIMITS: ReplayLimits = {
+  ttlMs: 600_000,
+  maxEntries: 8_192,
+  maxBytes: 33_554_432,
+  maxBodyBytes: 1_048_576,
+};
+
+export class Replay {
+  readonly #underWay = new Map<string, { readonly hash: string; readonly outcome: Promise<Outcome> }>();
+  readonly #done = new Map<string, Done>();
+  #bytes = 0;
+
+  constructor(
+    private readonly onDuplicate: () => void = () => undefined,
+    private readonly shared?: Pick<SharedOutcomes, 'claim' | 'settle'>,
+    private readonly limits: ReplayLimits = REPLAY_LIMITS,
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  /**
+   * Performs `work`, or gives the answer of the same request before. `signal`: this caller does not wait any more; it also
+   * aborts when the last piece of an answer in pieces was taken, or will not be.
+   */
+  async perform(asked: Asked, signal: AbortSignal, work: () => Promise<Answer>): Promise<Answer> {
+    const hash = hashOf(asked.request);
+    const name = nameOf(asked, hash);
+    // Between the last look and the claim nothing is awaited: of many who ask again, one performs it.
+    for (let known = this.#known(name); known; known = this.#known(name)) {
+      if (known.hash !== hash) throw new ExchangeError(422, 'This Idempotency-Key was used for another request.'); // Y1
+      this.onDuplicate();
+      const outcome = await orAborted(known.outcome, signal);
+      if (outcome !== 'forgotten') return again(outcome);
+    }
+    let resolve: (outcome: Outcome) => void = () => undefined;
+    this.#underWay.set(name, { hash, outcome: new Promise<Outcome>((done) => (resolve = done)) });
+    let claim: Claim | undefined;
+    let settled = false;
+    const settle = async (known: Outcome): Promise<void> => {
+      if (settled) return;
+      settled = true;
+      if (claim) await this.shared?.settle(claim, known); // Y5
+      this.#keep(name, hash, known);
+      resolve(known);
+    };
+    try {
+      const shared = keyOf(asked.request) === undefined ? undefined : this.shared;
+      const claimed = shared && (await shared.claim(name, hash, asked.limitMs, signal));
+      if (claimed && 'outcome' in claimed) {
+        this.onDuplicate();
+        await settle(claimed.outcome);
+        return again(claimed.outcome);
+      }
+      if (claimed) claim = claimed.mine;
+      const answer = await work();
+      if (answer.pieces) {
+        // A generator whose first piece nobody takes would never say that it is over.
+        signal.addEventListener('abort', () => void settle('forgotten'), { once: true });
+        return { ...answer, pieces: this.#recorded(answer.response, answer.pieces, settle) };
+      }
+      await settle(isFinal(answer.response) ? this.#keepable(answer.response) : 'forgotten');
+      return answer;
+    } catch (error) {
+      await settle('forgotten'); // Y3
+      throw error;
+    }
+  }
+
+  #known(name: string): { hash: string; outcome: Promise<Outcome> } | undefined {
+    const done = this.#done.get(name);
+    if (!done || done.until <= this.now()) return this.#underWay.get(name);
+    const outcome: Outcome = done.outcome === 'gone' ? 'gone' : { kept: done.outcome };
+    return { hash: done.hash, outcome: Promise.resolve(outcome) };
+  }
+
+  /** Passes the pieces on, and keeps them as long as they are few. */
+  async *#recorded(
+    head: HttpResponse,
+    pieces: AsyncIterable<Uint8Array>,
+    settle: (outcome: Outcome) => Promise<void>,
+  ): AsyncGenerator<Uint8Array, undefined> {
+    let kept: Uint8Array[] | undefined = [];
+    let bytes = 0;
+    let ended = false;
+    try {
+      for await (const piece of pieces) {
+        bytes += piece.length;
+        if (bytes > this.limits.maxBodyBytes) kept = undefined;
+        kept?.push(piece);
+        yield piece;
+      }
+      ended = true;
+    } finally {
+      await settle(ended && kept ? { kept: { ...head, body: Buffer.concat(kept) } } : ended ? 'gone' : 'forgotten');
+    }
+  }
+
+  #keepable(response: HttpResponse): Outcome {
+    return response.body.length <= this.limits.maxBodyBytes ? { kept: response } : 'gone';
+  }
+
+  #keep(name: string, hash: string, outcome: Outcome): void {
+    if (!this.#underWay.delete(name)) return;
+    if (outcome === 'forgotten') return;
+    const { ttlMs, maxEntries, maxBytes } = this.limits;
+    const bytes = 512 + (outcome === 'gone' ? 0 : outcome.kept.body.length);
+    this.#drop(name);
+    this.#done.set(name, {
+      hash,
+      outcome: outcome === 'gone' ? outcome : outcome.kept,
+      bytes,
+      until: this.now() + ttlMs,
+    });
+    this.#bytes += bytes;
+    // Y4: in the order in which they were kept, which is that of their ends.
+    for (const [oldest, { until }] of this.#done) {
+      if (until > this.now() && this.#done.size <= maxEntries && this.#bytes <= maxBytes) break;
+      this.#drop(oldest);
+    }
+  }
+
+  #drop(name: string): void {
+    this.#bytes -= this.#done.get(name)?.bytes ?? 0;
+    this.#done.delete(name);
+  }
+}
+
+function again(outcome: Exclude<Outcome, 'forgotten'>): Answer {
+  if (outcome === 'gone')
+    throw new ExchangeError(409, 'This request was performed before; its answer was too long to be kept.');
+  return { response: outcome.kept };
+}
+
+function nameOf({ from, bare, stanzaId, request }: Asked, hash: string): string {
+  const key = keyOf(request);
+  return JSON.stringify(key === undefined ? ['stanza', from, stanzaId, hash] : ['key', bare, key]);
+}
+
+function hashOf({ method, resource, body }: HttpRequest): string {
+  return `${method} ${resource} ${hashed('sha256', body, 'base64')}`;
+}
+
+/** An answer that asking again would not change. */
+function isFinal({ status }: HttpResponse): boolean {
+  return status < 500 && status !== 408 && status !== 425 && status !== 429;
+}
+
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(new ExchangeError(504, 'The same request is still under way.'));
+    if (signal.aborted) return onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

@@ -1,0 +1,226 @@
+import { createHash } from 'node:crypto';
+import type { Records } from '@switchyard/bus';
+import { AppError, PEER_REQUESTS, safeParse } from '@switchyard/contracts';
+import { type Logger, sleep } from '@switchyard/platform';
+import { z } from 'zod';
+import { ExchangeError, type HttpResponse } from '../wire/index.ts';
+
+/*
+ * What became of requests with an Idempotency-Key, where every replica with the account sees it: the seat may change
+ * between two times that a peer asks.
+ *
+ * C1 A request is claimed before it is performed; who does not get the claim does not perform it. Where the claim cannot
+ *    be written, nothing is performed.
+ * C2 The same key with another hash is refused (422); one that is under way at another replica is waited for.
+ * C3 Whoever holds a claim renews it while the work goes on. One that was not renewed for ALIVE_MS is taken over: its
+ *    replica is gone, and what it left is asked of the gateway again, by the same key, while its caller still waits. Each
+ *    measures that time on its own clock; no two clocks are compared.
+ * C4 A long answer is kept where there is room: one replica has written at most so many bytes of long ones as have not
+ *    ended yet. One for which there is no room, or no record, is known to have been given (409). All of it ends by
+ *    itself, later than two deadlines.
+ */
+
+export type Outcome = { readonly kept: HttpResponse } | 'gone' | 'forgotten';
+
+export interface Claim {
+  readonly key: string;
+  readonly hash: string;
+  /** The revision that the holder wrote last. */
+  revision: number;
+}
+
+interface Renewal {
+  readonly timer: NodeJS.Timeout;
+  /** The write that is under way. */
+  writing: Promise<void> | undefined;
+}
+
+export type Claimed = { readonly mine: Claim } | { readonly outcome: Exclude<Outcome, 'forgotten'> };
+
+export const OUTCOMES = PEER_REQUESTS;
+/** Of one record, as it is stored: what a message on the bus carries, with room for what JSON adds to headers. */
+const MAX_RECORD = 800_000;
+/** What is larger is a long one. */
+const LONG_RECORD = 98_304;
+/** Of the long ones of one replica: with three of them a quarter of the bucket is left for claims and short ones. */
+const MAX_LONG_BYTES = 33_554_432;
+/** A claim that was not renewed for so long has no holder any more. */
+const ALIVE_MS = 4_000;
+const RENEW_MS = 1_000;
+/** Beyond its deadline a claim is not renewed for longer than this. */
+const SLACK_MS = 10_000;
+const PAUSE_MS = { first: 100, last: 1_000 };
+/** How long an answer waits for its record; then it goes out, and the record follows. */
+const SETTLE_LIMIT_MS = 2_000;
+const SETTLE_TRIES = 4;
+const MAX_WATCHED = 4_096;
+
+const Entry = z.discriminatedUnion('state', [
+  z.object({
+    state: z.literal('doing'),
+    hash: z.string(),
+    /** How long others leave the claim alone after it was written. */
+    workMs: z.number(),
+  }),
+  z.object({ state: z.literal('gone'), hash: z.string() }),
+  z.object({
+    state: z.literal('done'),
+    hash: z.string(),
+    status: z.number().int(),
+    headers: z.array(z.tuple([z.string(), z.string()])),
+    body: z.string(),
+  }),
+]);
+type Entry = z.infer<typeof Entry>;
+
+export class SharedOutcomes {
+  readonly #renewals = new Map<Claim, Renewal>();
+  /** Claims of others, and until when each is left alone (C3). */
+  readonly #watched = new Map<string, { readonly revision: number; readonly untilMs: number }>();
+  /** Long records that were written here, in the order of their ends (C4). */
+  readonly #long: { readonly bytes: number; readonly untilMs: number }[] = [];
+  #longBytes = 0;
+
+  constructor(
+    private readonly records: Records,
+    /** Bare JID of the account: others may use the same bucket. */
+    private readonly account: string,
+    private readonly log: Logger,
+    private readonly now: () => number = () => performance.now(),
+    private readonly renewMs = RENEW_MS,
+  ) {}
+
+  /** `name`: of the request; `limitMs`: the time that it may take. Throws ExchangeError and AppError (C1). */
+  async claim(name: string, hash: string, limitMs: number, signal: AbortSignal): Promise<Claimed> {
+    const key = createHash('sha256')
+      .update(JSON.stringify([this.account, name]))
+      .digest('hex');
+    const mine: Entry = { state: 'doing', hash, workMs: ALIVE_MS };
+    const untilMs = this.now() + limitMs;
+    for (let pauseMs = PAUSE_MS.first; ; pauseMs = Math.min(PAUSE_MS.last, pauseMs * 2)) {
+      const created = await this.records.write(key, mine, 0);
+      if (created !== undefined) return { mine: this.#renewed({ key, hash, revision: created }, mine, limitMs) };
+      const found = await this.records.read(key);
+      const entry = safeParse(Entry, found?.value).data;
+      if (entry && entry.hash !== hash)
+        throw new ExchangeError(422, 'This Idempotency-Key was used for another request.'); // C2
+      if (entry?.state === 'gone') return { outcome: 'gone' };
+      if (entry?.state === 'done') {
+        const { status, headers, body } = entry;
+        return { outcome: { kept: { status, headers, body: Buffer.from(body, 'base64') } } };
+      }
+      if (found && this.#isAbandoned(key, found.revision, entry?.workMs ?? 0)) {
+        const taken = await this.records.write(key, mine, found.revision);
+        if (taken !== undefined) return { mine: this.#renewed({ key, hash, revision: taken }, mine, limitMs) };
+      }
+      if (this.now() >= untilMs) throw new ExchangeError(504, 'The same request is still under way.');
+      await sleep(pauseMs, signal).catch(() => {
+        throw new ExchangeError(504, 'The same request is still under way.');
+      });
+    }
+  }
+
+  /** Never throws. Resolves when it is stored, or after a while. */
+  async settle(claim: Claim, outcome: Outcome): Promise<void> {
+    const limit = new AbortController();
+    await Promise.race([
+      this.#store(claim, outcome),
+      sleep(SETTLE_LIMIT_MS, limit.signal).catch(() => undefined),
+    ]).finally(() => limit.abort());
+  }
+
+  /** Renews the claim until it is settled (C3). */
+  #renewed(claim: Claim, entry: Entry, limitMs: number): Claim {
+    const stopAt = performance.now() + limitMs + SLACK_MS;
+    const renew = async (): Promise<void> => {
+      try {
+        const revision = await this.records.write(claim.key, entry, claim.revision);
+        if (revision === undefined) return this.#stopRenewing(claim); // another replica has it
+        claim.revision = revision;
+      } catch {
+        // The next attempt may reach the store; where none does, this replica serves nobody either.
+      }
+    };
+    const renewal: Renewal = {
+      writing: undefined,
+      timer: setInterval(() => {
+        if (performance.now() > stopAt) return this.#stopRenewing(claim);
+        renewal.writing ??= renew().finally(() => (renewal.writing = undefined));
+      }, this.renewMs).unref(),
+    };
+    this.#renewals.set(claim, renewal);
+    return claim;
+  }
+
+  #stopRenewing(claim: Claim): void {
+    clearInterval(this.#renewals.get(claim)?.timer);
+    this.#renewals.delete(claim);
+  }
+
+  async #store(claim: Claim, outcome: Outcome): Promise<void> {
+    const writing = this.#renewals.get(claim)?.writing;
+    this.#stopRenewing(claim);
+    await writing;
+    const { key, hash, revision } = claim;
+    let entry = outcome === 'forgotten' ? undefined : this.#fitting(entryOf(hash, outcome));
+    for (let tries = 1; ; tries += 1) {
+      try {
+        if (entry === undefined) return await this.records.remove(key, revision);
+        if ((await this.records.write(key, entry, revision)) !== undefined) return;
+        return this.log.warn({ key }, 'a request took longer than it may; another replica has it now');
+      } catch (error) {
+        // Where the bucket is full, a short record may still find room.
+        if (error instanceof AppError && error.code === 'overloaded' && entry) entry = { state: 'gone', hash };
+        if (tries === SETTLE_TRIES)
+          return this.log.warn({ err: error, key }, 'what became of a request is known to this replica alone');
+        await sleep(200 * tries);
+      }
+    }
+  }
+
+  /** C4 */
+  #fitting(entry: Entry): Entry {
+    const bytes = bytesOf(entry);
+    if (bytes <= LONG_RECORD) return entry;
+    const now = this.now();
+    while (this.#long[0] && this.#long[0].untilMs <= now) this.#longBytes -= this.#long.shift()!.bytes;
+    if (bytes > MAX_RECORD || this.#longBytes + bytes > MAX_LONG_BYTES) return { state: 'gone', hash: entry.hash };
+    this.#longBytes += bytes;
+    this.#long.push({ bytes, untilMs: now + OUTCOMES.ttlMs });
+    return entry;
+  }
+
+  /** C3 */
+  #isAbandoned(key: string, revision: number, workMs: number): boolean {
+    const seen = this.#watched.get(key);
+    if (seen?.revision === revision) {
+      if (this.now() < seen.untilMs) return false;
+      this.#watched.delete(key);
+      return true;
+    }
+    this.#watched.delete(key);
+    this.#watched.set(key, { revision, untilMs: this.now() + workMs });
+    for (const [oldest] of this.#watched) {
+      if (this.#watched.size <= MAX_WATCHED) break;
+      this.#watched.delete(oldest);
+    }
+    return false;
+  }
+}
+
+function entryOf(hash: string, outcome: Exclude<Outcome, 'forgotten'>): Entry {
+  if (outcome === 'gone') return { state: 'gone', hash };
+  const { status, headers, body } = outcome.kept;
+  return {
+    state: 'done',
+    hash,
+    status,
+    body: body.toString('base64'),
+    headers: headers.map(([name, value]): [string, string] => [name, value]),
+  };
+}
+
+function bytesOf(entry: Entry): number {
+  if (entry.state !== 'done') return 0;
+  return entry.body.length + Buffer.byteLength(JSON.stringify(entry.headers));
+}

@@ -1,0 +1,285 @@
+import { randomBytes } from 'node:crypto';
+import { LoginError, type LoginStep } from './failure.ts';
+import {
+  advance,
+  LOGIN_START,
+  type LoginAction,
+  type LoginContext,
+  type LoginEvent,
+  type LoginState,
+} from './machine.ts';
+import type { Secured } from './tls.ts';
+import * as say from './sentences.ts';
+import { stanzas } from './stanzas.ts';
+import type { BindingPolicy } from './sasl-choice.ts';
+import { type ChannelBinding, prove } from './scram.ts';
+import type { OpenStream, StreamListener } from './open-stream.ts';
+import { PinError, SecureSocket, type Trust } from './secure-socket.ts';
+import { firstBytesFailure, socketFailure } from './socket-failure.ts';
+import type { Target, Where } from './targets.ts';
+import { serialised, XmlStream } from '../wire/index.ts';
+
+/*
+ * Does what the login machine says: one attempt, at one server.
+ *
+ * A1 An attempt has one object for its connection and its stream; nothing of it outlives the attempt that failed.
+ * A2 The promise settles: with an open session, or with a LoginError.
+ * A3 What comes between the login and its owner's first look is kept for the owner, in order.
+ */
+
+export interface AttemptOptions {
+  /** user@domain. */
+  readonly jid: string;
+  readonly domain: string;
+  readonly password: string;
+  readonly resource: string;
+  readonly validateCertificate: boolean;
+  readonly ca: string | undefined;
+  readonly fingerprint: string | undefined;
+  readonly allowPlain: boolean;
+  readonly channelBinding: BindingPolicy;
+  /** A diagnosis: authenticates with this type of channel binding or not at all. */
+  readonly onlyBinding?: ChannelBinding['type'] | undefined;
+}
+
+export type OnStep = (step: LoginStep) => void;
+
+/** Hears what goes over the wire, as it is: secrets are in it. For a diagnosis (transcript.ts). */
+export interface LoginTap {
+  /** The servers that are tried, best first. */
+  lookedUp?(where: Where, targets: readonly Target[]): void;
+  /** What the login machine was told, and what it made of it. */
+  moved?(event: LoginEvent, before: LoginState, actions: readonly LoginAction[]): void;
+  /** One of several addresses of the server did not take the connection. */
+  addressFailed(address: string, code: string): void;
+  connected(target: Target, socket: SecureSocket): void;
+  sent(text: string): void;
+  received(text: string): void;
+  secured(tls: Secured): void;
+}
+
+/** `late` is what an abort means. */
+export class Attempt {
+  readonly #context: LoginContext;
+  #state: LoginState = LOGIN_START;
+  #socket: SecureSocket | null = null;
+  #stream: XmlStream;
+  #owner: StreamListener | null = null;
+  #closedWhy: string | null = null;
+  #lastText = '';
+  /** Headers of the server on the stream that is open. */
+  #headers = 0;
+  #resolve!: (stream: OpenStream) => void;
+  #reject!: (error: LoginError) => void;
+  #settled = false;
+  /** A3 */
+  readonly #early: ((owner: StreamListener) => void)[] = [];
+
+  constructor(
+    private readonly options: AttemptOptions,
+    private readonly target: Target,
+    private readonly onStep: OnStep,
+    private readonly signal: AbortSignal,
+    private readonly late: () => LoginError,
+    private readonly tap: LoginTap | undefined,
+  ) {
+    this.#context = {
+      domain: options.domain,
+      user: options.jid.slice(0, options.jid.indexOf('@')),
+      resource: options.resource,
+      mode: target.mode,
+      binding: options.channelBinding,
+      allowPlain: options.allowPlain,
+      nonce: randomBytes(24).toString('base64url'),
+      bindId: randomBytes(9).toString('base64url'),
+      onlyBinding: options.onlyBinding,
+    };
+    this.#stream = this.#newStream();
+  }
+
+  run(): Promise<OpenStream> {
+    const done = new Promise<OpenStream>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    const onAbort = (): void => this.#fail(this.late());
+    if (this.signal.aborted) onAbort();
+    this.signal.addEventListener('abort', onAbort, { once: true });
+    this.onStep('connecting');
+    const onAddress = (address: string, code: string): void => this.tap?.addressFailed(address, code);
+    SecureSocket.open(this.target, this.#socketListener(), this.signal, onAddress).then(
+      (socket) => {
+        this.#socket = socket;
+        if (this.#settled) return socket.destroy();
+        this.tap?.connected(this.target, socket);
+        this.#take({ type: 'connected' });
+      },
+      (error: unknown) => this.#broken(error),
+    );
+    return done.finally(() => this.signal.removeEventListener('abort', onAbort));
+  }
+
+  #socketListener() {
+    return {
+      onFirst: (bytes: Buffer) => {
+        const failure = firstBytesFailure(bytes, this.target);
+        if (failure && !this.#settled) this.#take({ type: 'broken', ...failure });
+      },
+      onText: (text: string) => {
+        this.#lastText = text;
+        this.tap?.received(text);
+        if (this.#beginsAgain(text))
+          return this.#take({ type: 'broken', code: 'TLS_REOFFERED', sentence: say.tlsReoffered() });
+        this.#stream.write(text);
+      },
+      onClose: () => this.#closed('the server closed the connection'),
+      onError: (error: unknown) => this.#broken(error),
+    };
+  }
+
+  /**
+   * A header within the authenticated stream is that of another one, which asks for TLS as the first one did. As XML it would
+   * be an element without end.
+   */
+  #beginsAgain(text: string): boolean {
+    if (this.#settled || !this.#state.authenticated) return false;
+    this.#headers += text.split('<stream:stream').length - 1;
+    return this.#headers > 1;
+  }
+
+  #newStream(): XmlStream {
+    this.#headers = 0;
+    const stream: XmlStream = new XmlStream({
+      onHeader: () => this.#take({ type: 'header' }),
+      onElement: (element) => {
+        if (!this.#settled) return this.#take({ type: 'element', element });
+        this.#tellOwner((owner) => owner.onElement(element));
+      },
+      onSkipped: (skipped) => this.#tellOwner((owner) => owner.onSkipped(skipped)),
+      onEnd: () => this.#closed('the server ended the stream'),
+      onInvalid: (why) => {
+        this.#take({ type: 'broken', code: 'XML_INVALID', sentence: `The server sent what is not XML: ${why}.` });
+        this.#closed(`the server sent what is not XML: ${why}`);
+      },
+    });
+    return stream;
+  }
+
+  #tellOwner(tell: (owner: StreamListener) => void): void {
+    if (this.#owner) tell(this.#owner);
+    else this.#early.push(tell); // A3
+  }
+
+  #take(event: LoginEvent): void {
+    if (this.#settled) return;
+    const { state, actions } = advance(this.#state, event, this.#context);
+    this.tap?.moved?.(event, this.#state, actions);
+    if (state.step !== this.#state.step) this.onStep(state.step);
+    this.#state = state;
+    for (const action of actions) this.#do(action);
+  }
+
+  #do(action: LoginAction): void {
+    switch (action.do) {
+      case 'open':
+        this.#stream.close();
+        this.#stream = this.#newStream();
+        this.#write(stanzas.header(this.#context.domain));
+        return;
+      case 'send':
+        this.#write(action.element.toString());
+        return;
+      case 'sendPlain':
+        this.#write(stanzas.plain(this.#context.user, this.options.password).toString());
+        return;
+      case 'startTls':
+        return this.#startTls();
+      case 'prove':
+        prove(action.start, this.options.password, action.challenge).then(
+          (proof) => this.#take({ type: 'proved', proof }),
+          (error: unknown) =>
+            this.#take({
+              type: 'broken',
+              code: 'SASL_FAILED',
+              sentence: `The server's challenge was refused: ${error instanceof Error ? error.message : 'not understood'}.`,
+            }),
+        );
+        return;
+      case 'online':
+        return this.#online(action.jid);
+      case 'fail':
+        return this.#fail(new LoginError(action.failure));
+    }
+  }
+
+  #write(text: string): boolean {
+    this.tap?.sent(text);
+    return this.#socket?.write(text) ?? false;
+  }
+
+  #startTls(): void {
+    // K3 of the socket: an honest server says nothing between <proceed/> and the handshake (RFC 6120 §5.4.3.3).
+    if (this.target.mode === 'starttls' && !/(<proceed[^>]*\/>|<\/proceed>)\s*$/.test(this.#lastText)) {
+      return this.#take({ type: 'broken', code: 'TLS_INJECTION', sentence: say.tlsInjection() });
+    }
+    this.#stream.close();
+    const { domain, ca, validateCertificate: validate, fingerprint } = this.options;
+    const trust: Trust = { domain, ca, validate, fingerprint };
+    this.#socket!.startTls(trust).then(
+      (tls) => {
+        this.tap?.secured(tls);
+        this.#take({ type: 'secured', tls });
+      },
+      (error: unknown) => this.#broken(error),
+    );
+  }
+
+  #online(jid: string): void {
+    const socket = this.#socket!;
+    this.#settled = true;
+    this.#stream.skipTooLarge();
+    this.#resolve({
+      jid,
+      socket,
+      tlsVersion: this.#state.tls?.version ?? null,
+      mechanism: this.#state.scram?.mechanism ?? 'PLAIN',
+      bindingRefused: this.#state.bindingRefused,
+      send: (element) => this.#write(serialised(element)),
+      listen: (listener) => {
+        this.#owner = listener;
+        for (const tell of this.#early.splice(0)) tell(listener);
+        if (this.#closedWhy !== null) listener.onClose(this.#closedWhy);
+      },
+    });
+  }
+
+  #broken(error: unknown): void {
+    if (this.#settled) return this.#closed('the connection broke');
+    if (error instanceof PinError) {
+      const sentence = `The certificate (SHA-256 ${error.seen}) is not the pinned one (AZTM_CERT_FINGERPRINT).`;
+      return this.#take({ type: 'broken', code: 'CERT_PIN', sentence });
+    }
+    this.#take({
+      type: 'broken',
+      ...socketFailure(error, this.target, this.options.domain, this.options.ca !== undefined),
+    });
+  }
+
+  #closed(why: string): void {
+    if (!this.#settled) return this.#take({ type: 'closed' });
+    if (this.#closedWhy !== null) return;
+    this.#closedWhy = why;
+    this.#stream.close();
+    this.#socket?.destroy();
+    this.#owner?.onClose(why);
+  }
+
+  #fail(error: LoginError): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#closedWhy = error.failure.sentence;
+    this.#stream.close();
+    this.#socket?.destroy();
+    this.#reject(error);
+  }
+}

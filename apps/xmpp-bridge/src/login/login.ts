@@ -1,0 +1,105 @@
+import { linkAbort } from '@switchyard/platform';
+import { Attempt, type AttemptOptions, type LoginTap, type OnStep } from './attempt.ts';
+import { LoginError, loginFailure, type LoginFailureCode, type LoginStep } from './failure.ts';
+import * as say from './sentences.ts';
+import type { OpenStream } from './open-stream.ts';
+import { type Dns, findTargets, type Target, type Where } from './targets.ts';
+
+/*
+ * One login: the servers of the domain in their order, an attempt at each until one lets us in.
+ *
+ * O1 One deadline stands over the whole of it. It names the step that was not passed.
+ * O2 The next server is tried only where this one could not be reached; what a server says counts for all of them. One
+ *    that lets the connection hang is not waited for as long as there is another: it would use up the deadline of all.
+ */
+
+/** For a connection where another server waits to be tried: a lost packet is sent again after a second. */
+const CONNECT_MS = 2_500;
+
+export interface LoginOptions extends Where, AttemptOptions {
+  readonly timeoutMs: number;
+  /** For tests: how names are resolved. */
+  readonly dns?: Dns | undefined;
+}
+
+/** Rejects with LoginError alone. */
+export async function login(
+  options: LoginOptions,
+  signal: AbortSignal,
+  onStep: OnStep = () => undefined,
+  tap?: LoginTap,
+): Promise<OpenStream> {
+  const limited = linkAbort([signal], options.timeoutMs);
+  let step: LoginStep = 'looking up the server';
+  const note: OnStep = (reached) => {
+    step = reached;
+    onStep(reached);
+  };
+  const late = (): LoginError =>
+    new LoginError(loginFailure('TIMEOUT', step, say.timedOut(step, options.timeoutMs / 1_000)));
+  try {
+    note(step);
+    const found = await orAborted(findTargets(options, options.dns), limited.signal, late);
+    if ('none' in found) throw new LoginError(loginFailure('DNS', step, found.none));
+    tap?.lookedUp?.(options, found.targets);
+    let failed: LoginError | undefined;
+    for (const [n, target] of found.targets.entries()) {
+      const left = found.targets.length - 1 - n;
+      const connecting = connectLimit(target, limited.signal, left === 0 ? undefined : CONNECT_MS, late);
+      const noteOf: OnStep = (reached) => {
+        if (reached !== 'connecting') connecting.passed();
+        note(reached);
+      };
+      try {
+        return await new Attempt(options, target, noteOf, connecting.signal, connecting.late, tap).run();
+      } catch (error) {
+        failed = error instanceof LoginError ? error : internal(step, error);
+        if (!['REFUSED', 'UNREACHABLE', 'DNS'].includes(failed.failure.code)) throw failed; // O2
+      } finally {
+        connecting.release();
+      }
+    }
+    throw failed ?? late();
+  } finally {
+    limited.release();
+  }
+}
+
+/** The signal of one attempt, which also aborts where connecting alone takes longer than `limitMs`, and what that means. */
+function connectLimit(
+  { host, port }: Target,
+  signal: AbortSignal,
+  limitMs: number | undefined,
+  late: () => LoginError,
+) {
+  const linked = linkAbort([signal]);
+  const timer = limitMs === undefined ? undefined : setTimeout(() => linked.abort(), limitMs);
+  const passed = (): void => clearTimeout(timer);
+  return {
+    signal: linked.signal,
+    passed,
+    release: (): void => {
+      passed();
+      linked.release();
+    },
+    late: (): LoginError => {
+      if (signal.aborted || limitMs === undefined) return late();
+      const sentence = say.unreachable(`${host}:${port}`, `nothing in ${limitMs / 1_000} s`);
+      return new LoginError(loginFailure('UNREACHABLE', 'connecting', sentence));
+    },
+  };
+}
+
+function internal(step: LoginStep, error: unknown): LoginError {
+  const code: LoginFailureCode = 'CLOSED';
+  return new LoginError(loginFailure(code, step, `The login failed while ${step}.`), { cause: error });
+}
+
+function orAborted<T>(promise: Promise<T>, signal: AbortSignal, late: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(late());
+    if (signal.aborted) return onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    void promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import { linkAbort } from '@switchyard/platform';
+import { xml } from '@xmpp/client';
+import { CHUNK_BYTES, type IncomingChunks, sendChunks } from '../http-over-xmpp/chunks.ts';
+import { ExchangeError, type HttpRequest, type HttpResponse, NS_CANCEL } from '../wire/index.ts';
+import { IqError, type Session } from '../session/index.ts';
+import type { Peers } from '../peers/index.ts';
+import type { StanzaCap } from '../http-over-xmpp/stanza-cap.ts';
+import {
+  announceRequest,
+  checkDigest,
+  decodeResponse,
+  type Dialect,
+  encodeRequest,
+} from '../http-over-xmpp/xep-0332.ts';
+
+/*
+ * One HTTP request in an IQ (XEP-0332), and its answer.
+ *
+ * O2 A request that the other side may have worked on is not sent again.
+ * O5 Whoever goes away stops the work on the other side, before and during the response.
+ */
+
+export interface IqParts {
+  readonly peers: Pick<Peers, 'dialectOf' | 'speaksSlixmpp'>;
+  readonly chunks: IncomingChunks;
+  /** Largest body of a response in chunks. */
+  readonly bodyLimit: number;
+  readonly cap: StanzaCap;
+}
+
+export interface Patience {
+  readonly signal: AbortSignal;
+  /** Absolute, ms since 1970. */
+  readonly deadline: number;
+}
+
+/** With `sid` the body of the response comes as an in-band bytestream of that name. */
+export type IqAnswer = HttpResponse & { readonly sid?: string };
+
+export async function askByIq(
+  parts: IqParts,
+  session: Session,
+  to: string,
+  request: HttpRequest,
+  patience: Patience,
+  native: 'text' | 'standard' = 'standard',
+): Promise<IqAnswer> {
+  const close = parts.chunks.opened(to);
+  const known = parts.peers.dialectOf(to);
+  const dialect = known === 'standard' ? native : known;
+  try {
+    return await askOnce(parts, session, to, request, dialect, patience);
+  } catch (error) {
+    // Not executed, so it is safe to say it in the other dialect (O2).
+    const unknown = error instanceof IqError && error.condition === 'feature-not-implemented';
+    if (dialect === 'slixmpp' || !unknown) throw error;
+    parts.peers.speaksSlixmpp(to);
+    return await askOnce(parts, session, to, request, 'slixmpp', patience);
+  } finally {
+    close();
+  }
+}
+
+async function askOnce(
+  parts: IqParts,
+  session: Session,
+  to: string,
+  request: HttpRequest,
+  dialect: Dialect,
+  { signal, deadline }: Patience,
+): Promise<IqAnswer> {
+  const inline = encodeRequest(request, dialect, parts.cap.chars);
+  if (!inline && dialect === 'slixmpp')
+    throw new ExchangeError(413, 'slixmpp carries text of at most 64 KB; this body is larger, or no text.');
+  // The id of the IQ, which nobody can guess, is also what the request is cancelled by.
+  const id = randomUUID();
+  const cancel = (): void => {
+    if (session.open) session.send(xml('message', { to }, xml('cancel', { xmlns: NS_CANCEL, id }))); // O5
+  };
+  const question = { to, id, timeoutMs: deadline - Date.now(), signal, onCancelled: cancel };
+  if (inline) {
+    const answer = decodeResponse(await session.ask('set', inline, question));
+    return answer.chunks === undefined ? answer : takeChunks(parts, to, answer, answer.chunks, signal, cancel);
+  }
+  const chunks = randomUUID();
+  const asked = session.ask('set', announceRequest(request, chunks), question);
+  const sending = linkAbort([signal]);
+  sendChunks(session, to, chunks, request.body, sending.signal, parts.cap.bytes(CHUNK_BYTES)).catch(() => undefined); // the answer tells
+  try {
+    const answer = decodeResponse(await asked);
+    return answer.chunks === undefined ? answer : await takeChunks(parts, to, answer, answer.chunks, signal, cancel);
+  } finally {
+    sending.abort();
+  }
+}
+
+/** The response whose body follows in messages. */
+async function takeChunks(
+  { chunks, bodyLimit }: IqParts,
+  from: string,
+  { status, headers }: HttpResponse,
+  stream: string,
+  signal: AbortSignal,
+  cancel: () => void,
+): Promise<IqAnswer> {
+  signal.addEventListener('abort', cancel, { once: true });
+  try {
+    const body = await chunks.take(from, stream, bodyLimit, signal);
+    checkDigest(headers, body);
+    return { status, headers, body };
+  } finally {
+    signal.removeEventListener('abort', cancel);
+  }
+}

@@ -1,0 +1,6 @@
+/* Other agents: what each may do, and how it has been doing. */
+
+export { PeerHealth } from './peer-health.ts';
+export { type Denial, judgeCall, type PeerPolicy, type PeerRule, ruleFor, type Verdict } from './peer-policy.ts';
+export { ACCOUNT_PRIORITY, bareOf, INBOUND_RESOURCE, Peers } from './peers.ts';
+export { parsePolicy, PolicyFile } from './policy-file.ts';

@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import type { Bus, Subscription } from '@switchyard/bus';
+import { AppError, type InputOf, xmppAnswer } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/platform';
+import { type Element, xml } from '@xmpp/client';
+import { bareOf } from '../peers/index.ts';
+
+/*
+ * Answers that peers sent to the account, on their way to the replica that asked.
+ *
+ * A1 The id of a question is a UUID, as that of the library, which names its replica and has 82 bits that nobody can
+ *    guess. It is no proof: whoever asked compares sender, id and `corr` as if the answer had come over its own session.
+ *    Who sent it is what the server said.
+ * A2 Only what comes from peers that are called is handed on, once, and a bounded number at a time; what nobody takes is
+ *    counted as dropped.
+ */
+
+export interface AnswersParts {
+  readonly bus: Pick<Bus, 'request' | 'answer'>;
+  /** Of this replica: ten hexadecimal digits. */
+  readonly name: string;
+  /** Takes an answer to a question of this replica. */
+  readonly take: (message: Element, corr?: string) => void;
+  readonly isPeer: (bareJid: string) => boolean;
+  readonly onDropped: (from: string | undefined) => void;
+  readonly log: Logger;
+}
+
+const ID = /^([0-9a-f]{8})-([0-9a-f]{2})[0-9a-f]{2}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const MAX_UNDER_WAY = 256;
+const MAX_BODY_CHARS = 262_144;
+
+export class Answers {
+  #underWay = 0;
+  #taking: Promise<Subscription> | undefined;
+
+  constructor(private readonly parts: AnswersParts) {}
+
+  start(): void {
+    const { bus, name } = this.parts;
+    this.#taking = bus.answer(xmppAnswer, (said) => Promise.resolve(this.#take(said)), { as: name });
+    this.#taking.catch((error: unknown) =>
+      this.parts.log.error({ err: error }, 'answers that come to the account do not reach this replica'),
+    );
+  }
+
+  async stop(): Promise<void> {
+    await (await this.#taking?.catch(() => undefined))?.stop();
+  }
+
+  /** A1 */
+  newId(): string {
+    const { name } = this.parts;
+    return `${name.slice(0, 8)}-${name.slice(8)}${randomUUID().slice(11)}`;
+  }
+
+  /** An answer that came to the account: to whoever asked. `corr` names the question where its id does not. */
+  handOn(message: Element, corr = ''): void {
+    const { name, bus, take, isPeer, onDropped } = this.parts;
+    const { from = '' } = message.attrs;
+    const id = ID.test(message.attrs['id'] ?? '') ? message.attrs['id']! : corr;
+    const named = ID.exec(id);
+    const to = named ? `${named[1]}${named[2]}` : undefined;
+    if (to === name) return take(message, corr);
+    const body = message.getChildText('body') ?? '';
+    if (to === undefined || !isPeer(bareOf(from)) || body.length > MAX_BODY_CHARS || this.#underWay >= MAX_UNDER_WAY)
+      return onDropped(from); // A2
+    this.#underWay += 1;
+    const subject = (message.getChildText('subject') ?? '').slice(0, 1_000);
+    bus
+      .request(xmppAnswer, { from, id, subject, body }, { to })
+      .catch((error: unknown) => {
+        onDropped(from);
+        const code = error instanceof AppError ? error.code : 'internal';
+        if (code !== 'no_responders') this.parts.log.warn({ err: error }, 'an answer was not handed on');
+      })
+      .finally(() => (this.#underWay -= 1));
+  }
+
+  #take({ from, id, subject, body }: InputOf<typeof xmppAnswer>): Record<string, never> {
+    this.parts.take(xml('message', { type: 'chat', from, id }, xml('subject', {}, subject), xml('body', {}, body)));
+    return {};
+  }
+}

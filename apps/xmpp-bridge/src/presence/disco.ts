@@ -1,0 +1,106 @@
+import { type Element, xml } from '@xmpp/client';
+import { NS_AZTM } from '../http-over-xmpp/aztm-v1.ts';
+import { NS_CANCEL } from '../wire/index.ts';
+import { NS_TEXT } from '../http-over-xmpp/http-text.ts';
+import { NS_IBB } from '../http-over-xmpp/ibb.ts';
+import { IqError, type Session, StanzaRefusal } from '../session/index.ts';
+import { bareOf } from '../peers/index.ts';
+import { NS_HTTP, NS_SHIM } from '../http-over-xmpp/xep-0332.ts';
+
+/*
+ * What we can, said to those we know (XEP-0030), and what a peer can, asked once for each of its sessions.
+ *
+ * D1 A stranger learns nothing, not even that somebody is here.
+ * D2 What a session said is remembered while it is there, or for CACHE_MS where we cannot see it leave; bounded.
+ */
+
+export const NS_DISCO = 'http://jabber.org/protocol/disco#info';
+const CACHE_MS = 600_000;
+const MAX_CACHED = 2_048;
+const ASK_LIMIT_MS = 5_000;
+
+/** Answers disco#info; undefined where the question is about something else. Throws StanzaRefusal. */
+export function answerDisco(
+  iq: Element,
+  may: (bareJid: string) => boolean,
+  serves: boolean,
+): Promise<Element> | undefined {
+  const query = iq.attrs['type'] === 'get' ? iq.getChild('query', NS_DISCO) : undefined;
+  if (!query) return undefined;
+  if (!may(bareOf(iq.attrs['from'] ?? ''))) throw new StanzaRefusal('service-unavailable'); // D1
+  if (query.attrs['node'] !== undefined) throw new StanzaRefusal('item-not-found');
+  const features = [
+    NS_DISCO,
+    NS_IBB,
+    NS_CANCEL,
+    'urn:xmpp:ping',
+    ...(serves ? [NS_HTTP, NS_SHIM, NS_TEXT, NS_AZTM] : []),
+  ];
+  return Promise.resolve(
+    xml(
+      'query',
+      { xmlns: NS_DISCO },
+      xml('identity', { category: 'automation', type: 'soap', name: 'Switchyard' }),
+      ...features.map((feature) => xml('feature', { var: feature })),
+    ),
+  );
+}
+
+/** How a session wants to be called: IQs of XEP-0332, those in the text of one element, or messages of urn:aztm:v1. */
+export type PeerWire = 'http' | 'text' | 'aztm';
+
+/** Asks who can what, once each. */
+export class PeerFeatures {
+  readonly #known = new Map<string, { readonly wire: Promise<PeerWire>; readonly until: number }>();
+
+  constructor(private readonly now: () => number = Date.now) {}
+
+  /** What this full JID speaks. Rejects with IqError where it does not answer, or the connection is lost. */
+  wireOf(session: Session, fullJid: string, isPresent: boolean, limitMs: number): Promise<PeerWire> {
+    const known = this.#known.get(fullJid);
+    if (known && known.until > this.now()) return known.wire;
+    const asked = ask(session, fullJid, isPresent, Math.min(limitMs, ASK_LIMIT_MS));
+    // One that is not there, or does not let us ask, is called the standard way: its refusal says what is wrong.
+    const wire = asked.then((said) => said ?? 'http');
+    if (this.#known.size >= MAX_CACHED) this.#known.delete(this.#known.keys().next().value!);
+    this.#known.set(fullJid, { wire, until: this.now() + CACHE_MS });
+    const forget = (): void => void (this.#known.get(fullJid)?.wire === wire && this.#known.delete(fullJid));
+    asked.then((said) => (said === undefined ? forget() : undefined), forget);
+    return wire;
+  }
+
+  /** Whether this session says anything at all within `limitMs`; nobody is not there who refuses. */
+  async answers(session: Session, fullJid: string, isPresent: boolean, limitMs: number): Promise<boolean> {
+    try {
+      return (await ask(session, fullJid, isPresent, limitMs)) !== undefined;
+    } catch {
+      return false;
+    }
+  }
+
+  forget(fullJid: string): void {
+    this.#known.delete(fullJid);
+  }
+
+  clear(): void {
+    this.#known.clear();
+  }
+}
+
+/** Undefined where it does not say. */
+async function ask(session: Session, to: string, isPresent: boolean, timeoutMs: number): Promise<PeerWire | undefined> {
+  try {
+    const answer = await session.ask('get', xml('query', { xmlns: NS_DISCO }), { to, timeoutMs });
+    const features = answer.getChild('query', NS_DISCO)?.getChildren('feature') ?? [];
+    const can = (name: string): boolean => features.some((feature) => feature.attrs['var'] === name);
+    if (can(NS_HTTP)) return can(NS_TEXT) ? 'text' : 'http';
+    return can(NS_CANCEL) ? undefined : 'aztm'; // a bridge's session that only asks takes neither
+  } catch (error) {
+    if (!(error instanceof IqError)) throw error;
+    if (error.code === 'deadline') return undefined;
+    if (error.code !== 'refused') throw error;
+    // A session that is there and knows no disco is an old one; the server says the same of one that is not there.
+    const silent = isPresent && error.condition === 'service-unavailable';
+    return silent || error.condition === 'feature-not-implemented' ? 'aztm' : undefined;
+  }
+}

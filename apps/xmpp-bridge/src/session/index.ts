@@ -1,0 +1,10 @@
+/* The session after the login: kept up, and served by one replica. */
+
+export { bridgeGauges, dropCounter, flawCounter, skipCounter } from './bridge-metrics.ts';
+export { type BridgeState, initialState, isUndecided, toStatus, withSeat } from './bridge-state.ts';
+export { IqError, type IqOutcome } from './iq-registry.ts';
+export { Keeper, type KeeperParts } from './keeper.ts';
+export { LoginSteps } from './login-steps.ts';
+export { LoginWatch } from './login-watch.ts';
+export { leaseOf, Seat } from './seat.ts';
+export { Session, SESSION_DEFAULTS, type SessionHandlers, StanzaRefusal } from './session.ts';

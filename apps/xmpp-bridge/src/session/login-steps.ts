@@ -1,0 +1,53 @@
+import type { Logger } from '@switchyard/platform';
+import type { BridgeState } from './bridge-state.ts';
+import type { BridgeConfig } from '../config.ts';
+import { configuredTarget, type LoginFailure } from '../login/index.ts';
+
+/*
+ * The first login, as the two steps of a start: connecting, and what came of it. After the second step, and after a failure
+ * that was told, nothing more is said here; the log of the login goes on.
+ */
+
+type Account = NonNullable<BridgeConfig['login']>;
+
+/** Where a login leads to, as far as the configuration says. */
+export function wayOf(account: Account): string {
+  const target = configuredTarget(account);
+  return target ? `${target.host}:${target.port}, ${target.mode}` : `the server that DNS names for ${account.domain}`;
+}
+
+const OF_THE_NETWORK: readonly LoginFailure['code'][] = ['DNS', 'REFUSED', 'UNREACHABLE', 'TIMEOUT', 'CLOSED'];
+
+/** What of it is to be looked at. Pure. */
+export function whatToCheck({ code }: Pick<LoginFailure, 'code'>): string {
+  return OF_THE_NETWORK.includes(code)
+    ? 'Check AZTM_HOST, AZTM_PORT, the TLS settings (AZTM_TLS) and the network; ./switchyard doctor looks at each.'
+    : 'It is a matter of the AZTM configuration or of its server, not of the services here; ./switchyard doctor looks closer.';
+}
+
+export class LoginSteps {
+  #done = false;
+  #failed: LoginFailure | null = null;
+
+  constructor(
+    private readonly account: Account,
+    private readonly log: Logger,
+  ) {}
+
+  begin(): void {
+    const { account } = this;
+    const limit = `at most ${account.timeoutMs / 1_000} s (AZTM_XMPP_TIMEOUT)`;
+    this.log.info(`Step 1/2: connecting to the AZTM transport as ${account.jid} (${wayOf(account)}; ${limit}) …`);
+  }
+
+  take({ state, sentence, failure }: BridgeState): void {
+    if (this.#done) return;
+    if (state === 'online') {
+      this.#done = true;
+      this.log.info(`Step 2/2: ${sentence} Requests travel over it from now on.`);
+    } else if (state === 'failed' && failure && this.#failed?.code !== failure.code) {
+      this.#failed = failure;
+      this.log.error(`Step 1/2 failed: ${failure.sentence} ${whatToCheck(failure)}`);
+    }
+  }
+}

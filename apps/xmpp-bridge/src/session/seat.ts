@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import type { Lease, LeaseOptions } from '@switchyard/bus';
+import type { Logger } from '@switchyard/platform';
+import type { BridgeState, SeatView } from './bridge-state.ts';
+import type { Keeper } from './keeper.ts';
+import { bareOf } from '../peers/index.ts';
+import type { Session } from './session.ts';
+
+/*
+ * The seat: of all replicas with one account, one takes what peers ask of it.
+ *
+ * L1 The seat is asked for only while the replica's own login stands, and given back with it: who sits can log in.
+ * L2 The session that peers find (a fixed resource, the highest priority) is opened when the lease is held and closed
+ *    when it is not. The others stay logged in under resources of their own, and ask.
+ * L3 Who is thrown out by another session does not come back before it holds the lease anew, and rests before it asks
+ *    for it: two replicas never kick each other in turn.
+ * L4 Nothing is taken at a moment at which the lease is not held, also not by a process that slept and then reads on.
+ * L5 Who holds the lease and is refused for good (the password it has is not the one that counts now) lets another serve,
+ *    and does not ask again before its configuration changes or its own login stands anew.
+ */
+
+export interface SeatParts {
+  readonly lease: (onChange: LeaseOptions['onChange']) => Lease;
+  /** The login under the fixed resource, for one term. */
+  readonly keeper: (onChange: (state: BridgeState) => void) => Keeper;
+  /** What the seat says of itself has changed. */
+  readonly onChange: () => void;
+  readonly log: Logger;
+}
+
+export class Seat {
+  #lease: Lease | null = null;
+  #keeper: Keeper | null = null;
+  /** L5 */
+  #refused: BridgeState | null = null;
+  /** One thing after the other: a term begins when the one before it has ended. */
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(private readonly parts: SeatParts) {}
+
+  /** The session that serves; null where this replica may not serve at this moment. */
+  get session(): Session | null {
+    return this.#lease?.token === undefined ? null : (this.#keeper?.session ?? null); // L4
+  }
+
+  get view(): SeatView {
+    if (this.#refused) return { role: 'serving', state: this.#refused };
+    if (!this.#lease?.settled) return { role: 'settling' };
+    return this.#keeper ? { role: 'serving', state: this.#keeper.state } : { role: 'standby' };
+  }
+
+  /** L1 */
+  loginStands(stands: boolean): void {
+    this.#refused = null;
+    if (!stands) return void this.leave();
+    void this.#do(() => {
+      this.#lease ??= this.parts.lease((token) => this.#onTerm(token));
+    });
+  }
+
+  /** The configuration has changed: an old failure does not count any more. */
+  tryAgain(): void {
+    if (this.#refused) this.loginStands(true);
+    else if (this.#keeper && this.#keeper.state.state !== 'online') this.#keeper.tryAgain();
+  }
+
+  /** Closes the session, then gives the lease back. */
+  leave(): Promise<void> {
+    return this.#do(async () => {
+      await this.#rise();
+      await this.#lease?.close();
+      this.#lease = null;
+    });
+  }
+
+  #onTerm(token: number | undefined): void {
+    const { log } = this.parts;
+    if (token === undefined) log.info('another replica may take what peers ask now');
+    else log.info({ term: token }, 'this replica takes what peers ask');
+    void this.#do(async () => {
+      await this.#rise();
+      if (token === undefined || this.#lease?.token !== token) return;
+      this.#keeper = this.parts.keeper((state) => this.#onState(state));
+      this.#keeper.start(); // L2
+    });
+  }
+
+  #onState(state: BridgeState): void {
+    const failure = state.state === 'failed' ? state.failure : null;
+    if (failure?.code === 'REPLACED')
+      this.#lease?.standBack(); // L3
+    else if (failure?.then === 'fatal') {
+      this.#refused = state; // L5
+      void this.leave();
+    }
+    this.parts.onChange();
+  }
+
+  async #rise(): Promise<void> {
+    const keeper = this.#keeper;
+    this.#keeper = null;
+    await keeper?.stop('this replica takes what peers ask no more');
+  }
+
+  #do(work: () => void | Promise<void>): Promise<void> {
+    this.#work = this.#work
+      .then(work)
+      .catch((error: unknown) => this.parts.log.error({ err: error }, 'a change of the seat failed'))
+      .then(() => this.parts.onChange());
+    return this.#work;
+  }
+}
+
+/** One lease per account; a JID may hold what a name may not. */
+export function leaseOf(jid: string): string {
+  return `inbound-${createHash('sha256').update(bareOf(jid)).digest('hex').slice(0, 32)}`;
+}

@@ -1,0 +1,272 @@
+import { type Element, xml } from '@xmpp/client';
+import { IqError, type IqOutcome, IqRegistry, type Question } from './iq-registry.ts';
+import type { OpenStream } from '../login/index.ts';
+import type { SkippedStanza } from '../wire/index.ts';
+
+/*
+ * A login that stands: questions out, questions in, and a watch over whether the other end is still there.
+ *
+ * N1 A connection that stays silent is noticed within pingMs + pongMs, also where nobody uses it (XEP-0199).
+ * N2 Whatever ends it, onClose is called once, and every open question has ended before.
+ * N3 Every question of a peer is answered: with what the handler says, or with an error that names nothing of us,
+ *    unless its id is too long to be repeated.
+ * N4 No stanza of a peer ends the session, whatever a handler makes of it. One that is too large or too deep to be read is
+ *    counted; a question is refused, and what it would have answered ends at once.
+ */
+
+export interface SessionOptions {
+  readonly pingMs: number;
+  readonly pongMs: number;
+  readonly maxPending: number;
+  /** The presence priority: negative means that nothing which is addressed to the bare JID comes here (RFC 6121 §8.5.2). */
+  readonly priority: number;
+  /** What the presence tells beside it. */
+  readonly presence?: () => Element;
+}
+
+export const SESSION_DEFAULTS: SessionOptions = { pingMs: 15_000, pongMs: 5_000, maxPending: 2_048, priority: -1 };
+
+export interface SessionHandlers {
+  /** A question of a peer: gives the payload of the result, undefined for an empty one, or throws StanzaRefusal. */
+  onQuestion(iq: Element): Promise<Element | undefined> | undefined;
+  onMessage(message: Element): void;
+  onPresence(presence: Element): void;
+  onDropped(outcome: IqOutcome, from: string | undefined): void;
+  /** A stanza was too large or too deep to be read; `from` where its start tag was read. */
+  onSkipped?(why: SkippedStanza['why'], from: string | undefined): void;
+  /** A handler broke over a message or a presence, which is dropped. */
+  onDefect?(error: unknown): void;
+  /** `condition`: what the server ended the stream with, where it said so. */
+  onClose(why: string, condition?: string): void;
+}
+
+/** The answer of a handler that refuses: a condition of RFC 6120 §8.3.3. */
+export class StanzaRefusal extends Error {
+  constructor(
+    readonly condition: string,
+    readonly type: 'cancel' | 'modify' | 'auth' | 'wait' = 'cancel',
+    readonly text?: string,
+  ) {
+    super(condition);
+  }
+}
+
+const STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
+const PING = 'urn:xmpp:ping';
+/** An answer repeats the id of its question; what is longer only makes our answers too large for our server. */
+const MAX_ID_CHARS = 1_024;
+
+export class Session {
+  readonly #registry: IqRegistry;
+  #pinging: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(
+    private readonly stream: OpenStream,
+    private readonly handlers: SessionHandlers,
+    private readonly options: SessionOptions = SESSION_DEFAULTS,
+  ) {
+    this.#registry = new IqRegistry(stream.jid, options.maxPending, (outcome, from) =>
+      handlers.onDropped(outcome, from),
+    );
+    stream.listen({
+      onElement: (element) => this.#take(element),
+      onSkipped: (skipped) => this.#takeSkipped(skipped),
+      onClose: (why) => this.#onClose(why),
+    });
+    if (!this.#closed) {
+      this.announce(options.priority);
+      this.#schedulePing();
+    }
+  }
+
+  get jid(): string {
+    return this.stream.jid;
+  }
+
+  get open(): boolean {
+    return !this.#closed;
+  }
+
+  /** Questions without an answer yet. */
+  get pending(): number {
+    return this.#registry.size;
+  }
+
+  /** Says that this resource is there, and how much it wants what is addressed to the account. */
+  announce(priority: number): void {
+    this.#send(xml('presence', {}, xml('priority', {}, String(priority)), this.options.presence?.()));
+  }
+
+  /** Asks `to` (a full JID, or the server where it is absent). Rejects with IqError. */
+  ask(type: 'get' | 'set', payload: Element, question: Question): Promise<Element> {
+    return this.askWith(question, (id) =>
+      xml('iq', { type, id, ...(question.to === undefined ? {} : { to: question.to }) }, payload),
+    );
+  }
+
+  /** Asks with a stanza of the caller's own making. Its answer is taken by takeAnswer() where it is no iq. */
+  askWith(question: Question, stanza: (id: string) => Element): Promise<Element> {
+    if (this.#closed) return Promise.reject(new IqError('connection_lost', 'There is no connection.', 'not_sent'));
+    return this.#registry.ask(question, (id) => this.#send(stanza(id)));
+  }
+
+  /** Takes a message that answers a question, or counts it as dropped. `alias`: the other name by which it may say which. */
+  takeAnswer(message: Element, alias?: string): void {
+    this.#registry.take(message, alias);
+  }
+
+  /** True where a question went out under this id a moment ago. */
+  asked(id: string): boolean {
+    return this.#registry.has(id);
+  }
+
+  /** This peer is gone: whatever was asked of it ends at once, with its outcome unknown. */
+  failTo(jid: string): void {
+    this.#registry.failTo(jid, 'The other side went away.');
+  }
+
+  /** Sends a stanza that nobody answers. False: the connection is full, wait for drained(). */
+  send(element: Element): boolean {
+    return this.#send(element);
+  }
+
+  drained(): Promise<void> {
+    return this.stream.socket.drained();
+  }
+
+  /** Says goodbye and closes. */
+  close(why = 'closed here'): void {
+    if (this.#closed) return;
+    try {
+      this.#send(xml('presence', { type: 'unavailable' }));
+      this.stream.socket.write('</stream:stream>');
+    } catch {
+      // It is gone already.
+    }
+    this.stream.socket.end();
+    this.#onClose(why);
+  }
+
+  /** Round trip to the server in ms. Rejects with IqError. */
+  async ping(timeoutMs = this.options.pongMs): Promise<number> {
+    const began = performance.now();
+    // A refusal is an answer, too: a server without XEP-0199 says so.
+    await this.ask('get', xml('ping', { xmlns: PING }), { timeoutMs }).catch((error: unknown) => {
+      if (!(error instanceof IqError) || error.code !== 'refused') throw error;
+    });
+    return performance.now() - began;
+  }
+
+  #schedulePing(): void {
+    this.#pinging = setTimeout(() => {
+      this.ping().then(
+        () => this.#closed || this.#schedulePing(),
+        () => {
+          if (this.#closed) return;
+          this.stream.socket.destroy();
+          this.#onClose(`the server did not answer a ping within ${this.options.pongMs / 1_000} s`);
+        },
+      );
+    }, this.options.pingMs).unref();
+  }
+
+  #take(element: Element): void {
+    if (this.#closed) return;
+    switch (element.getName()) {
+      case 'iq':
+        return this.#takeIq(element);
+      case 'message':
+        return this.#handled(() => this.handlers.onMessage(element));
+      case 'presence':
+        return this.#handled(() => this.handlers.onPresence(element));
+      case 'error': {
+        const condition = element
+          .getChildElements()
+          .find((child) => child.getName() !== 'text')
+          ?.getName();
+        this.stream.socket.end();
+        return this.#onClose(`the server ended the stream: ${condition ?? 'no condition'}`, condition);
+      }
+      default:
+    }
+  }
+
+  /** N4 */
+  #takeSkipped({ why, head }: SkippedStanza): void {
+    if (this.#closed) return;
+    this.handlers.onSkipped?.(why, head?.attrs['from']);
+    if (!head) return;
+    const { id = '', type } = head.attrs;
+    if (id.length > MAX_ID_CHARS) return;
+    if (head.is('iq') && (type === 'get' || type === 'set'))
+      this.#refuse(
+        head,
+        new StanzaRefusal('policy-violation', 'modify', 'The stanza is too large or nested too deep.'),
+      );
+    else if (this.#registry.has(id)) this.#registry.takeUnreadable(head);
+  }
+
+  /** N4 */
+  #handled(handle: () => void): void {
+    try {
+      handle();
+    } catch (error) {
+      this.handlers.onDefect?.(error);
+    }
+  }
+
+  #takeIq(iq: Element): void {
+    const { type } = iq.attrs;
+    if (type === 'result' || type === 'error') return this.#registry.take(iq);
+    if (type !== 'get' && type !== 'set') return;
+    if ((iq.attrs['id'] ?? '').length > MAX_ID_CHARS) return;
+    if (iq.getChild('ping', PING)) return this.#answer(iq, undefined);
+    let answer: Promise<Element | undefined> | undefined;
+    try {
+      answer = this.handlers.onQuestion(iq);
+    } catch (error) {
+      return this.#refuse(iq, error);
+    }
+    if (answer === undefined) return this.#refuse(iq, new StanzaRefusal('service-unavailable'));
+    answer.then(
+      (payload) => this.#answer(iq, payload),
+      (error: unknown) => this.#refuse(iq, error),
+    );
+  }
+
+  #answer(iq: Element, payload: Element | undefined): void {
+    const answer = xml('iq', { type: 'result', id: iq.attrs['id'], to: iq.attrs['from'] }, payload);
+    if (!this.#trySend(answer)) this.#refuse(iq, new StanzaRefusal('internal-server-error'));
+  }
+
+  #refuse(iq: Element, error: unknown): void {
+    const refusal = error instanceof StanzaRefusal ? error : new StanzaRefusal('internal-server-error'); // N3
+    const text = refusal.text === undefined ? undefined : xml('text', { xmlns: STANZA_ERRORS }, refusal.text);
+    const body = xml('error', { type: refusal.type }, xml(refusal.condition, { xmlns: STANZA_ERRORS }), text);
+    this.#trySend(xml('iq', { type: 'error', id: iq.attrs['id'], to: iq.attrs['from'] }, body));
+  }
+
+  /** False where the connection is gone, or no server would carry it. */
+  #trySend(element: Element): boolean {
+    try {
+      if (!this.#closed) this.#send(element);
+      return !this.#closed;
+    } catch {
+      return false;
+    }
+  }
+
+  #send(element: Element): boolean {
+    if (this.#closed) throw new Error('there is no connection');
+    return this.stream.send(element);
+  }
+
+  #onClose(why: string, condition?: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#pinging);
+    this.#registry.failAll(why);
+    this.handlers.onClose(why, condition); // N2
+  }
+}
