@@ -56,6 +56,15 @@ export const OTHER_ENTRIES = {
  * entered by its `index.ts`. Tests may open any file of their project.
  */
 export const FOLDERS = {
+  'libs/bus': {
+    protocol: ['lease'],
+    lease: [],
+    requests: ['protocol'],
+    events: ['protocol'],
+    nats: ['protocol', 'lease', 'requests', 'events'],
+    memory: ['protocol', 'lease', 'requests', 'events'],
+    doctor: ['nats'],
+  },
   'libs/store': {
     postgres: [],
     journal: ['postgres'],
@@ -160,7 +169,7 @@ export const CLOSED = { 'libs/contracts': ['zod', 'node:crypto'], 'libs/run': []
 /** Every project of the table, as `{ 'libs/bus': 'bus' }` the other way round. */
 export const PROJECT_OF_NAME = new Map(Object.keys(ARROWS).map((project) => [project.split('/')[1], project]));
 
-/** `libs/bus/src/bus.ts` -> `{ project: 'libs/bus', kind: 'source' | 'test' | 'integration-test' }`. */
+/** `libs/bus/src/protocol/bus.ts` -> `{ project: 'libs/bus', kind: 'source' | 'test' | 'integration-test' }`. */
 export function placeOf(path) {
   const match = /^((?:libs|apps)\/[^/]+)\/(.*)$/.exec(path);
   if (!match || !Object.hasOwn(ARROWS, match[1])) return undefined;

@@ -1,29 +1,37 @@
-export type {
-  Bus,
-  BusStatus,
-  Call,
-  ConsumedMessage,
-  ConsumeOptions,
-  Following,
-  FollowOptions,
-  Handler,
-  RequestOptions,
-  Subscription,
-  WakeUp,
-  WakeUpOptions,
-} from './bus.ts';
-export type { Caller } from './caller-signature.ts';
-export type { BusTrust } from './callers.ts';
-export type { Lease, LeaseOptions } from './lease.ts';
-export { createMemoryBus, type MemoryHub } from './memory-bus.ts';
-export { connectBus, type ConnectOptions } from './nats-bus.ts';
+export {
+  type Bus,
+  type BusStatus,
+  type BusTrust,
+  type Call,
+  type Caller,
+  type ConsumedMessage,
+  type ConsumeOptions,
+  type Following,
+  type FollowOptions,
+  type Handler,
+  type Records,
+  type RecordsOptions,
+  Reorder,
+  type RequestOptions,
+  type SharedRecord,
+  type Subscription,
+  type WakeUp,
+  type WakeUpOptions,
+} from './protocol/index.ts';
+export type { Lease, LeaseOptions } from './lease/index.ts';
+export { createMemoryBus, type MemoryHub } from './memory/index.ts';
+export { connectBus, type ConnectOptions } from './nats/index.ts';
 export { Handles, serveOnBus } from './nest.ts';
-export { type BusSeen, probeBus, type ProbeOptions } from './probe.ts';
-export type { BucketSeen, ConsumerSeen, StreamSeen } from './probe-jetstream.ts';
-export { type Trial } from './permission-trials.ts';
-export { prepareAnswer } from './prepared.ts';
-export type { Records, RecordsOptions, SharedRecord } from './records.ts';
-export { Reorder } from './reorder.ts';
+export {
+  type BucketSeen,
+  type BusSeen,
+  type ConsumerSeen,
+  probeBus,
+  type ProbeOptions,
+  type StreamSeen,
+  type Trial,
+} from './doctor/index.ts';
+export { CallerGone, Leaving, NobodyThere, prepareAnswer } from './requests/index.ts';
 export {
   createService,
   type Service,
@@ -31,4 +39,3 @@ export {
   type ServiceOverrides,
   type ServiceParts,
 } from './service.ts';
-export { CallerGone, Leaving, NobodyThere } from './leaving.ts';

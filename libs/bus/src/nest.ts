@@ -4,7 +4,7 @@ import { Ctx, type CustomTransportStrategy, MessagePattern, Payload, Server } fr
 import { AppError, type InputOf, type OutputOf, type RequestContract } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import { firstValueFrom, isObservable, throwError } from 'rxjs';
-import type { Bus, Call, Subscription } from './bus.ts';
+import type { Bus, Call, Subscription } from './protocol/index.ts';
 
 /*
  * Nest handlers on the bus, by the seam that Nest offers for transports of one's own. The wire stays plain

@@ -14,9 +14,8 @@ import {
   startTelemetry,
   type TlsFiles,
 } from '@switchyard/platform';
-import type { Bus } from './bus.ts';
-import type { BusTrust } from './callers.ts';
-import { connectBus } from './nats-bus.ts';
+import type { Bus, BusTrust } from './protocol/index.ts';
+import { connectBus } from './nats/index.ts';
 
 /** The part of a service's configuration that every service on the bus has. */
 export interface ServiceConfig {

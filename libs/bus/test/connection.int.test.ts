@@ -4,7 +4,7 @@ import { freePort, startNats } from '@switchyard/local-servers';
 import { createMetrics } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
 import { type BusStatus, connectBus, createService } from '../src/index.ts';
-import { createMemoryBus } from '../src/memory-bus.ts';
+import { createMemoryBus } from '../src/memory/bus.ts';
 import { echo, journalOf, newRunId, pause, runOf, slow } from './fixtures.ts';
 import { log, type NatsWorld, natsWorld } from './harness.ts';
 

@@ -6,7 +6,7 @@ import { startNats } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
 import { AckPolicy, DeliverPolicy, type JetStreamManager, RetentionPolicy } from 'nats';
 import { type Bus, connectBus, type Subscription } from '../src/index.ts';
-import { differences } from '../src/pull.ts';
+import { differences } from '../src/nats/pull.ts';
 import { echo, newRunId, runOf, slow } from './fixtures.ts';
 import { log, type NatsWorld, natsWorld } from './harness.ts';
 

@@ -5,7 +5,7 @@ import { freePort, type LocalServer, startNats } from '@switchyard/local-servers
 import { createLogger } from '@switchyard/platform';
 import { connect, headers as natsHeaders, type NatsConnection } from 'nats';
 import { type Bus, connectBus, createMemoryBus } from '../src/index.ts';
-import { MemoryServer } from '../src/memory-wire.ts';
+import { MemoryServer } from '../src/memory/wire.ts';
 import { startProxy } from '@switchyard/testing';
 
 /** What a message looks like to a stock client. */

@@ -1,7 +1,7 @@
 import { AppError } from '@switchyard/contracts';
 import { backoffMs, type Logger, sleep, type TlsFiles, tlsOptions, tlsRefusal } from '@switchyard/platform';
 import { connect, Events, headers as natsHeaders, type Msg, type NatsConnection, NatsError, nuid } from 'nats';
-import type { Wire, WireMessage, WireSubscription } from './wire.ts';
+import type { Wire, WireMessage, WireSubscription } from '../protocol/index.ts';
 
 /*
  * The connection to nats-server.

@@ -1,7 +1,13 @@
 import { type AppName, type Bucket, BUCKETS, CONSUMERS, STREAMS } from '@switchyard/contracts';
 import { type JetStreamManager, type NatsConnection, NatsError } from 'nats';
-import { differences, standsAhead, WANTED_OF_EVERY_CONSUMER } from './pull.ts';
-import { ignoredOptions, toBucketConfig, toStreamConfig } from './streams.ts';
+import {
+  differences,
+  ignoredOptions,
+  standsAhead,
+  toBucketConfig,
+  toStreamConfig,
+  WANTED_OF_EVERY_CONSUMER,
+} from '../nats/index.ts';
 
 /*
  * What the doctor sees of streams, consumers and key-value buckets. It makes and changes nothing.

@@ -1,8 +1,13 @@
 import type { SystemEvent } from '@switchyard/contracts';
-import type { Subscription, WakeUp } from './bus.ts';
-import { readMessage, systemEventOn } from './protocol.ts';
+import {
+  readMessage,
+  type Subscription,
+  systemEventOn,
+  type WakeUp,
+  type Wire,
+  type WireMessage,
+} from '../protocol/index.ts';
 import { parseWakeUp } from './wake-up.ts';
-import type { Wire, WireMessage } from './wire.ts';
 
 /*
  * What everybody may hear as it is told. Nothing is kept and nothing comes again: whoever needs every message consumes

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { parseUrl } from './nats-wire.ts';
+import { parseUrl } from './wire.ts';
 import { standsAhead } from './pull.ts';
 import { checkServerVersion, ignoredOptions } from './streams.ts';
 

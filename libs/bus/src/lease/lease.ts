@@ -1,18 +1,9 @@
 import { AppError } from '@switchyard/contracts';
 import { type Logger, sleep } from '@switchyard/platform';
-import {
-  isHeld,
-  LEASE_START,
-  type LeaseEntry,
-  type LeaseState,
-  lost,
-  observed,
-  stoodBack,
-  wrote,
-} from './lease-machine.ts';
+import { isHeld, LEASE_START, type LeaseEntry, type LeaseState, lost, observed, stoodBack, wrote } from './machine.ts';
 
 /*
- * Asks for a lease, and keeps it while it is held. What is decided is in lease-machine.ts.
+ * Asks for a lease, and keeps it while it is held. What is decided is in machine.ts.
  *
  * Y1 onChange(token) comes once for each term, and onChange(undefined) once at its end: at the latest when the time
  *    that we counted on is over, also where the store does not answer.

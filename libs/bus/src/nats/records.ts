@@ -1,8 +1,7 @@
 import { AppError } from '@switchyard/contracts';
 import { type JetStreamClient, type KV, NatsError } from 'nats';
-import { decode, encode } from './protocol.ts';
+import { decode, encode, RECORD_KEY, type Records, type RecordsOptions, type SharedRecord } from '../protocol/index.ts';
 import { asUnavailable } from './pull.ts';
-import { RECORD_KEY, type Records, type RecordsOptions, type SharedRecord } from './records.ts';
 
 /** The server's codes: another last revision; a stream that is full. */
 const WRONG_LAST_REVISION = 10_071;

@@ -11,36 +11,39 @@ import {
 } from '@switchyard/contracts';
 import type { Logger, Metrics, TlsFiles } from '@switchyard/platform';
 import { type JetStreamClient, nuid } from 'nats';
-import { Answerer } from './answerer.ts';
-import { Asker } from './asker.ts';
-import { type BusTrust, Callers, operatorAsked } from './callers.ts';
-import type {
-  Bus,
-  BusStatus,
-  ConsumeOptions,
-  Following,
-  FollowOptions,
-  Handler,
-  RequestOptions,
-  Subscription,
-  WakeUp,
-  WakeUpOptions,
-} from './bus.ts';
-import { Follower } from './follow.ts';
-import { hearSystem, hearWakeUps } from './hearing.ts';
-import { createInstruments, type Instruments } from './instruments.ts';
-import { HeldLease, type Lease, type LeaseOptions } from './lease.ts';
-import { NatsConsumers } from './nats-consumers.ts';
-import { NatsLeaseRegister } from './nats-lease.ts';
-import { NatsPublisher } from './nats-publisher.ts';
-import { NatsRecords } from './nats-records.ts';
+import { Answerer, Asker } from '../requests/index.ts';
+import {
+  type Bus,
+  type BusStatus,
+  type BusTrust,
+  Callers,
+  type ConsumeOptions,
+  createInstruments,
+  DRAIN_LIMIT_MS,
+  encode,
+  type Following,
+  type FollowOptions,
+  type Handler,
+  type Instruments,
+  operatorAsked,
+  type Records,
+  type RecordsOptions,
+  type RequestOptions,
+  settledWithin,
+  type Subscription,
+  Teller,
+  type WakeUp,
+  type WakeUpOptions,
+} from '../protocol/index.ts';
+import { Follower, hearSystem, hearWakeUps } from '../events/index.ts';
+import { HeldLease, type Lease, type LeaseOptions } from '../lease/index.ts';
+import { NatsConsumers } from './consumers.ts';
+import { NatsLeaseRegister } from './lease.ts';
+import { NatsPublisher } from './publisher.ts';
+import { NatsRecords } from './records.ts';
 import { NatsStreams, STREAM_TIMEOUT_MS } from './nats-streams.ts';
-import { NatsWire } from './nats-wire.ts';
-import { encode } from './protocol.ts';
-import type { Records, RecordsOptions } from './records.ts';
-import { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
+import { NatsWire } from './wire.ts';
 import { checkServerVersion } from './streams.ts';
-import { Teller } from './teller.ts';
 
 export interface ConnectOptions {
   readonly url: string;

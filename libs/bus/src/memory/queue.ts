@@ -1,5 +1,4 @@
-import type { WakeUp } from './bus.ts';
-import { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
+import { DRAIN_LIMIT_MS, settledWithin, type WakeUp } from '../protocol/index.ts';
 
 /** Further wake-ups are forgotten; the sweeper finds their runs. */
 const MAX_WAITING = 100_000;

@@ -1,15 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { fc } from '@switchyard/testing/property';
-import {
-  isHeld,
-  LEASE_START,
-  type LeaseEntry,
-  type LeaseState,
-  lost,
-  observed,
-  stoodBack,
-  wrote,
-} from './lease-machine.ts';
+import { isHeld, LEASE_START, type LeaseEntry, type LeaseState, lost, observed, stoodBack, wrote } from './machine.ts';
 
 const TTL = 600;
 const view = (now: number, me = 'a') => ({ me, ttlMs: TTL, now });

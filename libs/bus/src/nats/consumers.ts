@@ -1,13 +1,25 @@
 import { linkAbort, type Logger, telemetryEnabled } from '@switchyard/platform';
 import type { JetStreamClient, JsMsg } from 'nats';
-import type { ConsumedMessage, ConsumeOptions, Subscription, WakeUp, WakeUpOptions } from './bus.ts';
-import type { Instruments } from './instruments.ts';
-import { consumed, inTraceOf, type TakenFact } from './messaging-spans.ts';
+import {
+  consumed,
+  type ConsumedMessage,
+  type ConsumeOptions,
+  DRAIN_LIMIT_MS,
+  HEADER,
+  type Instruments,
+  inTraceOf,
+  readMessage,
+  runEventOn,
+  settledWithin,
+  type Subscription,
+  systemEventOn,
+  type TakenFact,
+  type WakeUp,
+  type WakeUpOptions,
+} from '../protocol/index.ts';
 import type { NatsStreams } from './nats-streams.ts';
-import { HEADER, readMessage, runEventOn, systemEventOn } from './protocol.ts';
 import { inParts, pull, whileHandling } from './pull.ts';
-import { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
-import { parseWakeUp, settlementOf } from './wake-up.ts';
+import { parseWakeUp, settlementOf } from '../events/index.ts';
 
 /*
  * What one connection takes from the streams: facts through durable consumers, wake-ups from the work queue.

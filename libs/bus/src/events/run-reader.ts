@@ -1,7 +1,6 @@
 import { AppError, ERROR_CODES, type LiveDelta, type RunEvent } from '@switchyard/contracts';
 import { backoffMs, type Logger } from '@switchyard/platform';
-import type { FollowOptions } from './bus.ts';
-import { Reorder } from './reorder.ts';
+import { type FollowOptions, Reorder } from '../protocol/index.ts';
 
 /*
  * One reader of one run: what comes live, in order, with the journal asked for what is missing.

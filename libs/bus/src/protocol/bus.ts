@@ -11,7 +11,7 @@ import type {
 } from '@switchyard/contracts';
 
 import type { Caller } from './caller-signature.ts';
-import type { Lease, LeaseOptions } from './lease.ts';
+import type { Lease, LeaseOptions } from '../lease/index.ts';
 import type { Records, RecordsOptions } from './records.ts';
 
 export interface RequestOptions {

@@ -1,7 +1,7 @@
 import { LEASES } from '@switchyard/contracts';
 import { type JetStreamClient, type KV, NatsError } from 'nats';
-import type { LeaseEntry, LeaseRegister } from './lease.ts';
-import { decode, encode } from './protocol.ts';
+import type { LeaseEntry, LeaseRegister } from '../lease/index.ts';
+import { decode, encode } from '../protocol/index.ts';
 
 /** The server's code for a write over another revision than the last one. */
 const WRONG_LAST_REVISION = 10_071;

@@ -1,12 +1,22 @@
 import { abortSubject, AppError, type OutputOf, type RequestContract, type RequestOf } from '@switchyard/contracts';
 import { randomBytes } from 'node:crypto';
-import type { RequestOptions } from './bus.ts';
-import type { Callers } from './callers.ts';
-import type { Instruments } from './instruments.ts';
+import {
+  addressed,
+  asked,
+  type Callers,
+  decode,
+  decodeRefusal,
+  encode,
+  HEADER,
+  type Instruments,
+  LOST_AFTER_MS,
+  type RequestOptions,
+  traceHeaders,
+  type Wire,
+  type WireMessage,
+  type WireSubscription,
+} from '../protocol/index.ts';
 import { Leaving, NobodyThere } from './leaving.ts';
-import { asked, traceHeaders } from './messaging-spans.ts';
-import { addressed, decode, decodeRefusal, encode, HEADER, LOST_AFTER_MS } from './protocol.ts';
-import type { Wire, WireMessage, WireSubscription } from './wire.ts';
 
 /*
  * The asking side.

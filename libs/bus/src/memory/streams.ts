@@ -1,7 +1,6 @@
 import { AppError, type StreamName } from '@switchyard/contracts';
-import type { ConsumedMessage, ConsumeOptions } from './bus.ts';
-import { matches } from './memory-wire.ts';
-import { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
+import { type ConsumedMessage, type ConsumeOptions, DRAIN_LIMIT_MS, settledWithin } from '../protocol/index.ts';
+import { matches } from './wire.ts';
 
 /** Further messages are refused, as by a stream that is full. */
 const MAX_STORED = 100_000;

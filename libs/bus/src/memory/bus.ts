@@ -14,33 +14,34 @@ import {
   toSystemCloudEvent,
 } from '@switchyard/contracts';
 import { createLogger, type Logger } from '@switchyard/platform';
-import { Answerer } from './answerer.ts';
-import { Asker } from './asker.ts';
-import { Callers, operatorAsked } from './callers.ts';
-import type {
-  Bus,
-  BusStatus,
-  ConsumeOptions,
-  Following,
-  FollowOptions,
-  Handler,
-  RequestOptions,
-  Subscription,
-  WakeUp,
-  WakeUpOptions,
-} from './bus.ts';
-import { Follower } from './follow.ts';
-import { hearSystem, hearWakeUps } from './hearing.ts';
-import { createInstruments } from './instruments.ts';
-import { HeldLease, type Lease, type LeaseOptions } from './lease.ts';
-import { MemoryBuckets } from './memory-buckets.ts';
-import { MemoryQueue } from './memory-queue.ts';
-import { MemoryStreams } from './memory-streams.ts';
-import { MemoryServer, type MemoryWire } from './memory-wire.ts';
-import { encode } from './protocol.ts';
-import type { Records, RecordsOptions } from './records.ts';
-import { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
-import { Teller } from './teller.ts';
+import { Answerer, Asker } from '../requests/index.ts';
+import {
+  type Bus,
+  type BusStatus,
+  Callers,
+  type ConsumeOptions,
+  createInstruments,
+  DRAIN_LIMIT_MS,
+  encode,
+  type Following,
+  type FollowOptions,
+  type Handler,
+  operatorAsked,
+  type Records,
+  type RecordsOptions,
+  type RequestOptions,
+  settledWithin,
+  type Subscription,
+  Teller,
+  type WakeUp,
+  type WakeUpOptions,
+} from '../protocol/index.ts';
+import { Follower, hearSystem, hearWakeUps } from '../events/index.ts';
+import { HeldLease, type Lease, type LeaseOptions } from '../lease/index.ts';
+import { MemoryBuckets } from './buckets.ts';
+import { MemoryQueue } from './queue.ts';
+import { MemoryStreams } from './streams.ts';
+import { MemoryServer, type MemoryWire } from './wire.ts';
 
 /** A message server in this process: every app connects to it as to NATS. For tests. */
 export interface MemoryHub {

@@ -1,6 +1,6 @@
 import { AppError } from '@switchyard/contracts';
-import type { LeaseEntry, LeaseRegister } from './lease.ts';
-import { RECORD_KEY, type Records, type RecordsOptions } from './records.ts';
+import type { LeaseEntry, LeaseRegister } from '../lease/index.ts';
+import { RECORD_KEY, type Records, type RecordsOptions } from '../protocol/index.ts';
 
 interface StoredRecord {
   readonly text: string;

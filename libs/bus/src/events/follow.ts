@@ -1,9 +1,15 @@
 import { LiveDelta, type RunEvent, safeParse, subjects } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
-import type { Following, FollowOptions } from './bus.ts';
-import { readMessage, runEventOn } from './protocol.ts';
+import {
+  type Following,
+  type FollowOptions,
+  readMessage,
+  runEventOn,
+  type Wire,
+  type WireMessage,
+  type WireSubscription,
+} from '../protocol/index.ts';
 import { RunReader } from './run-reader.ts';
-import type { Wire, WireMessage, WireSubscription } from './wire.ts';
 
 /*
  * Follows runs: live facts in order, holes filled from the journal.

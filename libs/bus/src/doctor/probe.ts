@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type AppName, APPS } from '@switchyard/contracts';
 import { type TlsFiles, tlsOptions } from '@switchyard/platform';
 import { connect, ErrorCode, Events, type NatsConnection, NatsError } from 'nats';
-import { parseUrl } from './nats-wire.ts';
+import { parseUrl } from '../nats/index.ts';
 import { type Trial, trialsOf } from './permission-trials.ts';
 import { lookAtJetStream, type Looked } from './probe-jetstream.ts';
 

@@ -1,5 +1,5 @@
 import { ID_PATTERN } from '@switchyard/contracts';
-import type { WakeUp } from './bus.ts';
+import type { WakeUp } from '../protocol/index.ts';
 
 /*
  * How wake-ups come back, and when they do not any more. Pure.

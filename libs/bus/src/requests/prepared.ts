@@ -1,5 +1,5 @@
 import { AppError, type OutputOf, type RequestContract } from '@switchyard/contracts';
-import { encode } from './protocol.ts';
+import { encode } from '../protocol/index.ts';
 
 /*
  * Answers that are given many times: what a handler prepared is checked and encoded once, and sent as it is from then on.

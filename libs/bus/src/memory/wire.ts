@@ -1,5 +1,5 @@
 import { AppError } from '@switchyard/contracts';
-import type { Wire, WireMessage, WireSubscription } from './wire.ts';
+import type { Wire, WireMessage, WireSubscription } from '../protocol/index.ts';
 
 interface Route {
   readonly tokens: readonly string[];

@@ -6,10 +6,9 @@ import {
   type SystemEvent,
   toSystemCloudEvent,
 } from '@switchyard/contracts';
-import type { Asker } from './asker.ts';
-import { published, traceHeaders } from './messaging-spans.ts';
+import type { Asker } from '../requests/index.ts';
+import { decode, encode, encodeEvent, published, traceHeaders } from '../protocol/index.ts';
 import { type NatsStreams, STREAM_TIMEOUT_MS } from './nats-streams.ts';
-import { decode, encode, encodeEvent } from './protocol.ts';
 
 /*
  * Messages that a stream keeps.

@@ -1,6 +1,6 @@
 import type { StreamName } from '@switchyard/contracts';
 import type { JetStreamManager } from 'nats';
-import type { NatsWire } from './nats-wire.ts';
+import type { NatsWire } from './wire.ts';
 import { asUnavailable } from './pull.ts';
 import { ensureStreams } from './streams.ts';
 

@@ -1,16 +1,27 @@
 import { randomBytes } from 'node:crypto';
 import { abortSubject, AppError, type InputOf, parseOrThrow, type RequestContract } from '@switchyard/contracts';
 import { type Behalf, type Logger, onBehalfOf, sleep } from '@switchyard/platform';
-import type { Call, Handler, Subscription } from './bus.ts';
-import type { Caller } from './caller-signature.ts';
-import type { Callers } from './callers.ts';
-import type { Instruments } from './instruments.ts';
+import {
+  addressed,
+  answered,
+  type Call,
+  type Caller,
+  type Callers,
+  decode,
+  encode,
+  encodeRefusal,
+  FRAME_INTERVAL_MS,
+  type Handler,
+  HEADER,
+  type Instruments,
+  settledWithin,
+  type Subscription,
+  type Wire,
+  type WireMessage,
+  type WireSubscription,
+} from '../protocol/index.ts';
 import { CallerGone } from './leaving.ts';
-import { answered } from './messaging-spans.ts';
-import { addressed, decode, encode, encodeRefusal, FRAME_INTERVAL_MS, HEADER } from './protocol.ts';
 import { encodeAnswer } from './prepared.ts';
-import { settledWithin } from './settle.ts';
-import type { Wire, WireMessage, WireSubscription } from './wire.ts';
 
 /*
  * The answering side.

@@ -1,0 +1,3 @@
+/* Leases: one holder at a time. */
+
+export { HeldLease, type Lease, type LeaseEntry, type LeaseOptions, type LeaseRegister } from './lease.ts';

@@ -1,0 +1,3 @@
+/* The bus in memory, for tests. */
+
+export { createMemoryBus, type MemoryHub } from './bus.ts';
