@@ -56,6 +56,16 @@ export const OTHER_ENTRIES = {
  * entered by its `index.ts`. Tests may open any file of their project.
  */
 export const FOLDERS = {
+  'libs/contracts': {
+    base: [],
+    protocols: ['base'],
+    steps: ['base', 'protocols'],
+    events: ['base', 'steps'],
+    runs: ['base', 'steps', 'events'],
+    tools: ['base', 'protocols', 'steps'],
+    http: ['base', 'steps', 'runs', 'tools'],
+    'http/routes': ['base', 'protocols', 'steps', 'runs', 'tools', 'http'],
+  },
   'libs/bus': {
     protocol: ['lease'],
     lease: [],
@@ -139,6 +149,16 @@ export const FOLDERS = {
  * nothing else, and twins in memory by tests alone.
  */
 export const FOLDER_ENTRIES = {
+  'libs/contracts': {
+    base: ['*'],
+    protocols: ['*'],
+    steps: ['*'],
+    events: ['*'],
+    runs: ['*'],
+    tools: ['*'],
+    http: ['*'],
+    'http/routes': ['*'],
+  },
   'libs/store': { journal: ['memory-*.ts'] },
   'apps/orchestrator': { budgets: ['daily-limits.ts', 'prices.ts'], doctor: ['*'] },
   'apps/mcp-tool': {

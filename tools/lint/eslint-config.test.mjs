@@ -10,7 +10,7 @@ process.env.TSESTREE_SINGLE_RUN = 'false';
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const eslint = new ESLint({ cwd: root });
 
-async function rulesBrokenBy(text, file = 'libs/contracts/src/define.ts') {
+async function rulesBrokenBy(text, file = 'libs/contracts/src/base/define.ts') {
   const [result] = await eslint.lintText(text, { filePath: join(root, file) });
   return [...new Set(result.messages.map((m) => m.ruleId))];
 }

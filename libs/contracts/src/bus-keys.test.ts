@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ASKING_PAIRS, busKeysFor, busKeysForOperator, operatorKey, parseBusKeys } from './bus-keys.ts';
-import { APPS } from './define.ts';
+import { APPS } from './base/define.ts';
 
 const ROOT = 'a root secret of a test';
 const keysOf = (service: string) => parseBusKeys(busKeysFor(service, ROOT));

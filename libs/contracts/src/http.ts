@@ -2,7 +2,7 @@
  * The HTTP interface: what the gateway takes and gives, and its description. A barrel of its own, since the schemas take
  * some 5 MB of memory and no other service speaks HTTP.
  */
-export { AgUiEventsQuery, AgUiInput, DEFAULT_USER_MESSAGE } from './http-ag-ui.ts';
+export { AgUiEventsQuery, AgUiInput, DEFAULT_USER_MESSAGE } from './http/ag-ui.ts';
 export {
   ANSWER_STATUSES,
   OrchestrateAnswer,
@@ -10,7 +10,7 @@ export {
   StreamTaskQuery,
   StreamViewQuery,
   WaitingAnswer,
-} from './http-orchestrate.ts';
+} from './http/orchestrate.ts';
 export {
   AuditPage,
   AuditQuery,
@@ -23,7 +23,7 @@ export {
   EffectResource,
   EffectSettleBody,
   Requeued,
-} from './http-records.ts';
+} from './http/records.ts';
 export {
   ApprovalAnswer,
   ApprovalBody,
@@ -38,10 +38,10 @@ export {
   RunParams,
   RunResource,
   RunStarted,
-} from './http-runs.ts';
-export { ConfigAnswer, Health, MetricsDebug, Problem, ProtectedResource, Readiness } from './http-system.ts';
-export type { HttpRoute } from './http-route.ts';
-export { HTTP_ROUTES } from './http-routes.ts';
+} from './http/runs.ts';
+export { ConfigAnswer, Health, MetricsDebug, Problem, ProtectedResource, Readiness } from './http/system.ts';
+export type { HttpRoute } from './http/routes/route.ts';
+export { HTTP_ROUTES } from './http/routes/routes.ts';
 export {
   RegisteredTools,
   ToolCallAnswer,
@@ -58,6 +58,6 @@ export {
   ToolResource,
   ToolRules,
   ToolRulesQuery,
-} from './http-tools.ts';
-export { buildOpenApi, type OpenApiDocument } from './openapi.ts';
-export { MAX_OPENAPI_TOOLS, withTools } from './openapi-tools.ts';
+} from './http/tools.ts';
+export { buildOpenApi, type OpenApiDocument } from './http/routes/openapi.ts';
+export { MAX_OPENAPI_TOOLS, withTools } from './http/routes/openapi-tools.ts';

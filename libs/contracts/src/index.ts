@@ -1,11 +1,17 @@
-export { IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_KEY_META } from './idempotency.ts';
-export { AgentInfo, listAgents } from './agents.ts';
-export { AuditRecord, listRuns, queryAudit, RunSummary } from './audit.ts';
-export { BudgetAmounts, BudgetScope, BudgetView, getBudget } from './budgets.ts';
+export { IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_KEY_META } from './base/idempotency.ts';
+export { AgentInfo, listAgents } from './steps/agents.ts';
+export { AuditRecord, listRuns, queryAudit, RunSummary } from './runs/audit.ts';
+export { BudgetAmounts, BudgetScope, BudgetView, getBudget } from './runs/budgets.ts';
 export { ASKING_PAIRS, type BusKey, busKeysFor, busKeysForOperator, operatorKey, parseBusKeys } from './bus-keys.ts';
-export { CloudEvent, fromCloudEvent, fromSystemCloudEvent, toCloudEvent, toSystemCloudEvent } from './cloud-events.ts';
-export { DeadLetter, listDeadLetters, requeueDeadLetter } from './dead-letters.ts';
-export { actorOrThrow, mayAct } from './acting.ts';
+export {
+  CloudEvent,
+  fromCloudEvent,
+  fromSystemCloudEvent,
+  toCloudEvent,
+  toSystemCloudEvent,
+} from './events/cloud-events.ts';
+export { DeadLetter, listDeadLetters, requeueDeadLetter } from './runs/dead-letters.ts';
+export { actorOrThrow, mayAct } from './base/acting.ts';
 export {
   DOCTOR_EXIT,
   DOCTOR_GROUPS,
@@ -15,7 +21,7 @@ export {
   type Finding,
   found,
   toCheck,
-} from './doctor.ts';
+} from './base/doctor.ts';
 export {
   APPS,
   type AppName,
@@ -30,10 +36,10 @@ export {
   request,
   type RequestContract,
   type RequestOf,
-} from './define.ts';
-export { sha256 } from './digest.ts';
-export { safeParse } from './safe-parse.ts';
-export { AppError, ERROR_CODES, type ErrorCode, isErrorCode, type PublicError, toPublicError } from './errors.ts';
+} from './base/define.ts';
+export { sha256 } from './base/digest.ts';
+export { safeParse } from './base/safe-parse.ts';
+export { AppError, ERROR_CODES, type ErrorCode, isErrorCode, type PublicError, toPublicError } from './base/errors.ts';
 export {
   EFFECT_STATES,
   EffectSettlement,
@@ -42,9 +48,9 @@ export {
   getEffect,
   listEffects,
   settleEffect,
-} from './effects.ts';
-export { fit, fitEvent, MAX_EVENT_DATA_BYTES } from './fit.ts';
-export { HttpCall, HttpToolDefinition, ProviderName } from './http-tool.ts';
+} from './tools/effects.ts';
+export { fit, fitEvent, MAX_EVENT_DATA_BYTES } from './events/fit.ts';
+export { HttpCall, HttpToolDefinition, ProviderName } from './tools/http-tool.ts';
 export {
   encodeId,
   formatCursor,
@@ -60,8 +66,8 @@ export {
   runIdsFor,
   scopedRunId,
   ThreadId,
-} from './ids.ts';
-export { ENGINE_VERSION, ENGINE_VERSIONS, upcast, versionOf } from './journal-version.ts';
+} from './base/ids.ts';
+export { ENGINE_VERSION, ENGINE_VERSIONS, upcast, versionOf } from './events/journal-version.ts';
 export {
   InputRequired,
   MAX_REQUEST_STATE_CHARS,
@@ -72,8 +78,8 @@ export {
   McpLogLevel,
   McpMethod,
   mcpRequest,
-} from './mcp.ts';
-export { MAX_SESSION_PIECE_CHARS, mcpSession, McpSessionFrame } from './mcp-session.ts';
+} from './protocols/mcp.ts';
+export { MAX_SESSION_PIECE_CHARS, mcpSession, McpSessionFrame } from './protocols/mcp-session.ts';
 export {
   abortSubject,
   allPermissions,
@@ -90,7 +96,7 @@ export {
   watcherPermissions,
 } from './permissions.ts';
 export { constantOf, natsPasswordVariable, natsPermissions } from './nats-config.ts';
-export { modelTurn, ModelTurnMessage } from './model.ts';
+export { modelTurn, ModelTurnMessage } from './steps/model.ts';
 export {
   ACTS_FOR,
   ANONYMOUS,
@@ -101,7 +107,7 @@ export {
   Role,
   ROLES,
   roleSuffices,
-} from './principal.ts';
+} from './base/principal.ts';
 export {
   AuthStartBody,
   AuthStartQuery,
@@ -119,7 +125,7 @@ export {
   revokeAuthorisation,
   startAuthorisation,
   clientDocument,
-} from './provider-auth.ts';
+} from './tools/provider-auth.ts';
 export { REQUESTS } from './registry.ts';
 export {
   type FactOf,
@@ -135,7 +141,7 @@ export {
   type RunFact,
   type RunFactDraft,
   TERMINAL_TYPE,
-} from './run-events.ts';
+} from './events/run-events.ts';
 export {
   ApprovalPolicy,
   Budget,
@@ -154,7 +160,7 @@ export {
   RunSpec,
   RunStatus,
   ThreadConcurrency,
-} from './run-spec.ts';
+} from './steps/run-spec.ts';
 export {
   ApprovalDecision,
   cancelRun,
@@ -172,7 +178,7 @@ export {
   startRun,
   StepSummary,
   ThreadTurn,
-} from './runs.ts';
+} from './runs/runs.ts';
 export {
   McpToolResult,
   performStep,
@@ -183,7 +189,7 @@ export {
   StepTarget,
   ToolConstraints,
   type WorkerTarget,
-} from './steps.ts';
+} from './steps/steps.ts';
 export {
   explainTools,
   checkToolFile,
@@ -194,7 +200,7 @@ export {
   registerTool,
   removeTool,
   ToolVerdict,
-} from './tool-admin.ts';
+} from './tools/tool-admin.ts';
 export { LiveDelta, type StreamDefinition, type StreamName, STREAMS, subjects } from './streams.ts';
 export {
   OPERATOR_ASKED,
@@ -204,7 +210,7 @@ export {
   SystemEventPlace,
   type SystemEventType,
   type SystemFact,
-} from './system-events.ts';
+} from './events/system-events.ts';
 export {
   answerQuestion,
   callTool,
@@ -214,7 +220,7 @@ export {
   ToolInfo,
   ToolSource,
   searchTools,
-} from './tools.ts';
+} from './tools/tools.ts';
 export {
   CarriedFrame,
   CarriedResponse,
@@ -226,8 +232,8 @@ export {
   xmppRequest,
   XmppStatus,
   xmppStatus,
-} from './xmpp.ts';
-export { FinishReason, UNFINISHED, Usage } from './usage.ts';
+} from './protocols/xmpp.ts';
+export { FinishReason, UNFINISHED, Usage } from './base/usage.ts';
 export {
   decideQuarantine,
   listQuarantine,
@@ -244,4 +250,4 @@ export {
   UpstreamLook,
   UpstreamLookBody,
   UpstreamStatus,
-} from './upstreams.ts';
+} from './protocols/upstreams.ts';

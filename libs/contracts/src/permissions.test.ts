@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { APPS } from './define.ts';
+import { APPS } from './base/define.ts';
 import {
   abortSubject,
   allPermissions,
@@ -9,7 +9,7 @@ import {
   watcherPermissions,
 } from './permissions.ts';
 import { REQUESTS } from './registry.ts';
-import { SYSTEM_EVENTS } from './system-events.ts';
+import { SYSTEM_EVENTS } from './events/system-events.ts';
 
 const others = (app: string) => allPermissions().filter((p) => p.speaker !== app);
 

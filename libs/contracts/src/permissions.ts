@@ -1,7 +1,7 @@
-import { APPS, type AppName } from './define.ts';
+import { APPS, type AppName } from './base/define.ts';
 import { REQUESTS } from './registry.ts';
 import { STREAMS, type StreamName } from './streams.ts';
-import { SYSTEM_EVENTS } from './system-events.ts';
+import { SYSTEM_EVENTS } from './events/system-events.ts';
 
 /*
  * What each login may say and hear on NATS, derived from the contracts: nobody writes a permission by hand, so a

@@ -1,9 +1,9 @@
-import { listAgents } from './agents.ts';
-import { listRuns, queryAudit } from './audit.ts';
-import { getBudget } from './budgets.ts';
-import { listDeadLetters, requeueDeadLetter } from './dead-letters.ts';
-import type { RequestContract } from './define.ts';
-import { getEffect, listEffects, settleEffect } from './effects.ts';
+import { listAgents } from './steps/agents.ts';
+import { listRuns, queryAudit } from './runs/audit.ts';
+import { getBudget } from './runs/budgets.ts';
+import { listDeadLetters, requeueDeadLetter } from './runs/dead-letters.ts';
+import type { RequestContract } from './base/define.ts';
+import { getEffect, listEffects, settleEffect } from './tools/effects.ts';
 import {
   finishAuthorisation,
   listProviders,
@@ -12,16 +12,16 @@ import {
   revokeAuthorisation,
   startAuthorisation,
   clientDocument,
-} from './provider-auth.ts';
-import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun, watchRun } from './runs.ts';
-import { mcpSession } from './mcp-session.ts';
-import { mcpRequest } from './mcp.ts';
-import { modelTurn } from './model.ts';
-import { performStep } from './steps.ts';
-import { checkToolFile, explainTools, listRegisteredTools, registerTool, removeTool } from './tool-admin.ts';
-import { answerQuestion, callTool, listTools, searchTools } from './tools.ts';
-import { decideQuarantine, listQuarantine, listUpstreams, lookAtUpstream } from './upstreams.ts';
-import { httpBody, httpRequest, xmppAnswer, xmppBody, xmppRequest, xmppStatus } from './xmpp.ts';
+} from './tools/provider-auth.ts';
+import { cancelRun, decideApproval, getRun, getThread, readRunEvents, startRun, watchRun } from './runs/runs.ts';
+import { mcpSession } from './protocols/mcp-session.ts';
+import { mcpRequest } from './protocols/mcp.ts';
+import { modelTurn } from './steps/model.ts';
+import { performStep } from './steps/steps.ts';
+import { checkToolFile, explainTools, listRegisteredTools, registerTool, removeTool } from './tools/tool-admin.ts';
+import { answerQuestion, callTool, listTools, searchTools } from './tools/tools.ts';
+import { decideQuarantine, listQuarantine, listUpstreams, lookAtUpstream } from './protocols/upstreams.ts';
+import { httpBody, httpRequest, xmppAnswer, xmppBody, xmppRequest, xmppStatus } from './protocols/xmpp.ts';
 
 /** Every request of the system, for the generated documents, the permissions and the tests that try them all. */
 export const REQUESTS: readonly RequestContract[] = [

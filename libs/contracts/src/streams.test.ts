@@ -1,8 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import { fc } from '@switchyard/testing/property';
-import { RUN_EVENTS } from './run-events.ts';
+import { RUN_EVENTS } from './events/run-events.ts';
 import { STREAMS, subjects } from './streams.ts';
-import { SYSTEM_EVENTS } from './system-events.ts';
+import { SYSTEM_EVENTS } from './events/system-events.ts';
 
 const put = [
   ['runEvent', (tenant: string, run: string) => subjects.runEvent(tenant, run, 'mcp.tool.execution')],

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { idOrThrow, runIdOrThrow } from './ids.ts';
-import type { RunEventType } from './run-events.ts';
-import type { SystemEventType } from './system-events.ts';
+import { idOrThrow, runIdOrThrow } from './base/ids.ts';
+import type { RunEventType } from './events/run-events.ts';
+import type { SystemEventType } from './events/system-events.ts';
 
 /**
  * The JetStream streams, as data. All of it can be rebuilt from PostgreSQL, so the defaults are tuned for speed.

@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { ASK_AGAIN_MS, request } from '../base/define.ts';
+import { PrincipalOrNobody } from '../base/principal.ts';
+
+/** What the planner may know of another agent. `id` is the suffix of `delegate_to_<id>`. */
+export const AgentInfo = z.object({
+  id: z.string().regex(/^[a-z0-9_]{1,40}$/),
+  name: z.string().max(200),
+  description: z.string().max(4_000),
+  skills: z.array(z.object({ id: z.string(), name: z.string(), description: z.string() })).max(100),
+  reachable: z.boolean(),
+});
+export type AgentInfo = z.infer<typeof AgentInfo>;
+
+export const listAgents = request({
+  subject: 'rpc.agents.list',
+  summary: 'List the agents that a task may be delegated to.',
+  answeredBy: 'a2a',
+  askedBy: ['orchestrator', 'gateway', 'operator'],
+  input: z.object({
+    principal: PrincipalOrNobody,
+    fresh: z.boolean().default(false).describe('Read every card again now'),
+  }),
+  output: z.object({ agents: z.array(AgentInfo) }),
+  timeoutMs: 5_000,
+  askAgainMs: ASK_AGAIN_MS,
+});

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { request } from '../base/define.ts';
+import { ERROR_CODES, type ErrorCode } from '../base/errors.ts';
+import { Id, RunId } from '../base/ids.ts';
+import { Principal } from '../base/principal.ts';
+import { CallSignature } from './run-spec.ts';
+import { Usage } from '../base/usage.ts';
+
+/*
+ * The language model, for the worker of an open step that was given as a task in words. The orchestrator alone has the
+ * key, the prices, the limits and the guardrails; whoever asks names the run and the step that it asks for.
+ */
+
+const Call = z.object({
+  id: z.string().max(200),
+  name: z.string().max(200),
+  arguments: z.string().max(200_000),
+  signature: CallSignature.optional(),
+});
+
+export const ModelTurnMessage = z.discriminatedUnion('role', [
+  z.object({ role: z.enum(['system', 'user']), content: z.string() }),
+  z.object({ role: z.literal('assistant'), content: z.string().nullable(), calls: z.array(Call).max(64).default([]) }),
+  z.object({ role: z.literal('tool'), callId: z.string().max(200), content: z.string() }),
+]);
+export type ModelTurnMessage = z.infer<typeof ModelTurnMessage>;
+
+export const modelTurn = request({
+  subject: 'rpc.model.turn',
+  summary: 'Ask the language model for the worker of an open step, within the limits of its run.',
+  answeredBy: 'orchestrator',
+  askedBy: ['mcp-tool'],
+  input: z.object({
+    principal: Principal,
+    runId: RunId,
+    stepId: Id,
+    /** From 1, within one dispatch of the step. */
+    turn: z.number().int().min(1).max(100),
+    messages: z.array(ModelTurnMessage).min(1).max(500),
+    functions: z
+      .array(
+        z.object({ name: z.string().max(64), description: z.string(), parameters: z.record(z.string(), z.unknown()) }),
+      )
+      .max(128),
+    /** What this step has used so far; the run is charged with it when the step ends. */
+    used: Usage,
+  }),
+  output: z.object({
+    text: z.string(),
+    calls: z.array(Call),
+    usage: Usage,
+    refused: z
+      .object({ code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode]), message: z.string() })
+      .optional()
+      .describe('The call came to nothing, and was paid for all the same: nothing but `usage` is told'),
+  }),
+  timeoutMs: 120_000,
+});
