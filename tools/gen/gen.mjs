@@ -55,7 +55,7 @@ export async function renderAll() {
   documents.set('docs/reference/config.md', renderConfig(configs, await built('libs/platform/dist/index.js')));
   documents.set('.env.example', renderEnvExample(configs));
   documents.set('.env.local.example', renderEnvLocalExample(configs));
-  documents.set('apps/cli/src/service-variables.ts', renderServiceVariables(configs));
+  documents.set('apps/cli/src/environment/service-variables.ts', renderServiceVariables(configs));
   return documents;
 }
 

@@ -1,7 +1,7 @@
 const WIDTH = 110;
 
 /**
- * apps/cli/src/service-variables.ts: which variables each app reads, as its own schema says. `up` hands each app these
+ * apps/cli/src/environment/service-variables.ts: which variables each app reads, as its own schema says. `up` hands each app these
  * and no others, and compares them with those of a running stack.
  */
 export function renderServiceVariables(configs) {

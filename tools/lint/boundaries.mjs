@@ -141,6 +141,17 @@ export const FOLDERS = {
     inbound: ['wire', 'peers', 'session', 'http-over-xmpp', 'presence', 'config.ts'],
     doctor: ['login', 'peers', 'session', 'http-over-xmpp', 'presence', 'config.ts'],
   },
+  'apps/cli': {
+    terminal: [],
+    environment: ['terminal'],
+    stack: ['terminal', 'environment'],
+    'command-line': ['terminal', 'environment', 'stack'],
+    verbs: ['terminal', 'environment', 'stack', 'command-line'],
+    backup: ['terminal', 'environment', 'stack', 'command-line'],
+    runs: ['terminal', 'environment', 'stack', 'command-line'],
+    tools: ['terminal', 'command-line'],
+    doctor: ['terminal', 'environment', 'command-line'],
+  },
 };
 
 /**
@@ -167,6 +178,16 @@ export const FOLDER_ENTRIES = {
     'upstreams/connections': ['config.ts', 'link.ts'],
   },
   'apps/xmpp-bridge': { login: ['credentials.ts'], 'http-over-xmpp': ['*'] },
+  'apps/cli': {
+    terminal: ['*'],
+    environment: ['*'],
+    'command-line': ['*'],
+    verbs: ['verb-*.ts'],
+    backup: ['verb-*.ts'],
+    runs: ['verb-*.ts'],
+    tools: ['verb-*.ts'],
+    doctor: ['verb-*.ts'],
+  },
 };
 
 /** Packages with one home. `tests: true` lets tests of any project use them as a client or a fake. */

@@ -1,36 +1,36 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { overview, unknownVerb, VERBS } from '../verbs.mjs';
-import { FROM_SHELL, parseVerb, VERB_OPTIONS, type VerbName, verbHelp } from './arguments.ts';
-import { Refused } from './gateway-client.ts';
-import { placeOf } from './place.ts';
-import { EXIT, UserError } from './user-error.ts';
-import { contextOf, type Verb, type VerbContext } from './verb.ts';
+import { FROM_SHELL, parseVerb, VERB_OPTIONS, type VerbName, verbHelp } from './command-line/arguments.ts';
+import { Refused } from './command-line/gateway-client.ts';
+import { placeOf } from './environment/place.ts';
+import { EXIT, UserError } from './terminal/user-error.ts';
+import { contextOf, type Verb, type VerbContext } from './command-line/verb.ts';
 
 /** Each verb is loaded when it is called: a warm `run` starts its task within a second of being typed. */
 const LOAD: Readonly<Record<VerbName, () => Promise<Verb>>> = {
-  run: async () => (await import('./verb-run.ts')).run,
-  up: async () => (await import('./verb-stack.ts')).up,
-  down: async () => (await import('./verb-stack.ts')).down,
-  status: async () => (await import('./verb-stack.ts')).status,
-  backup: async () => (await import('./verb-backup.ts')).backup,
-  restore: async () => (await import('./verb-restore.ts')).restore,
-  tail: async () => (await import('./verb-runs.ts')).tail,
-  runs: async () => (await import('./verb-runs.ts')).runs,
-  cancel: async () => (await import('./verb-runs.ts')).cancel,
-  doctor: async () => (await import('./verb-doctor.ts')).doctor,
-  logs: async () => (await import('./verb-logs.ts')).logs,
-  approve: async () => (await import('./verb-approve.ts')).approve,
-  replay: async () => (await import('./verb-replay.ts')).replay,
-  budget: async () => (await import('./verb-budget.ts')).budget,
-  'dead-letters': async () => (await import('./verb-dead-letters.ts')).deadLetters,
-  effects: async () => (await import('./verb-effects.ts')).effects,
-  tools: async () => (await import('./verb-tools.ts')).tools,
-  demo: async () => (await import('./verb-demo.ts')).demo,
-  nats: async () => (await import('./verb-nats.ts')).nats,
+  run: async () => (await import('./runs/verb-run.ts')).run,
+  up: async () => (await import('./verbs/verb-stack.ts')).up,
+  down: async () => (await import('./verbs/verb-stack.ts')).down,
+  status: async () => (await import('./verbs/verb-stack.ts')).status,
+  backup: async () => (await import('./backup/verb-backup.ts')).backup,
+  restore: async () => (await import('./backup/verb-restore.ts')).restore,
+  tail: async () => (await import('./runs/verb-runs.ts')).tail,
+  runs: async () => (await import('./runs/verb-runs.ts')).runs,
+  cancel: async () => (await import('./runs/verb-runs.ts')).cancel,
+  doctor: async () => (await import('./doctor/verb-doctor.ts')).doctor,
+  logs: async () => (await import('./verbs/verb-logs.ts')).logs,
+  approve: async () => (await import('./runs/verb-approve.ts')).approve,
+  replay: async () => (await import('./runs/verb-replay.ts')).replay,
+  budget: async () => (await import('./runs/verb-budget.ts')).budget,
+  'dead-letters': async () => (await import('./runs/verb-dead-letters.ts')).deadLetters,
+  effects: async () => (await import('./runs/verb-effects.ts')).effects,
+  tools: async () => (await import('./tools/verb-tools.ts')).tools,
+  demo: async () => (await import('./verbs/verb-demo.ts')).demo,
+  nats: async () => (await import('./verbs/verb-nats.ts')).nats,
   audit: async () => later('audit'),
-  bench: async () => (await import('./verb-bench.ts')).bench,
-  chaos: async () => (await import('./verb-chaos.ts')).chaos,
+  bench: async () => (await import('./verbs/verb-bench.ts')).bench,
+  chaos: async () => (await import('./verbs/verb-chaos.ts')).chaos,
   completion: async () => completion,
   help: async () => help,
   version: async () => version,
@@ -58,7 +58,7 @@ const completion: Verb = async ({ positionals, print }) => {
   const [shell] = positionals;
   if (shell !== 'bash' && shell !== 'zsh')
     throw new UserError('Which shell? ./switchyard completion bash|zsh', EXIT.usage);
-  const { completionScript } = await import('./completion.ts');
+  const { completionScript } = await import('./command-line/completion.ts');
   print(completionScript(shell));
   return EXIT.ok;
 };
@@ -70,7 +70,10 @@ async function withFlags(context: VerbContext, name: string): Promise<VerbContex
     return context;
   if (isMoved && !Object.hasOwn(VERB_OPTIONS[name as VerbName], 'aztm-password'))
     throw new UserError(`"${name}" has no option --aztm-password. See ./switchyard ${name} --help.`, EXIT.usage);
-  const [{ withAztmFlags }, { askSecret }] = await Promise.all([import('./aztm-flags.ts'), import('./ask-secret.ts')]);
+  const [{ withAztmFlags }, { askSecret }] = await Promise.all([
+    import('./command-line/aztm-flags.ts'),
+    import('./terminal/ask-secret.ts'),
+  ]);
   const { stdin, stderr } = process;
   const ask = (question: string) => askSecret(question, stdin, (text) => void stderr.write(text));
   const { remark } = context;

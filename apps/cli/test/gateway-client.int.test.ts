@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import type { StreamEvent } from '../src/event-line.ts';
-import { GatewayClient, readEvents } from '../src/gateway-client.ts';
+import type { StreamEvent } from '../src/terminal/event-line.ts';
+import { GatewayClient, readEvents } from '../src/command-line/gateway-client.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void;
 

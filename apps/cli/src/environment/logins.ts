@@ -1,0 +1,78 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  type Guarded,
+  guarded,
+  type GuardedServer,
+  Passwords,
+  type StackCertificates,
+  stackCertificates,
+  type Watchers,
+} from '@switchyard/local-servers';
+import { z } from 'zod';
+import type { Environment } from './environment.ts';
+import type { Place } from './place.ts';
+import { EXIT, UserError } from '../terminal/user-error.ts';
+
+/*
+ * The passwords of this clone's private servers. Who has a login there, and what each may do, is the same for every
+ * stack: libs/local-servers/src/access.
+ */
+
+const folderOf = (place: Place): string => join(place.state, 'logins');
+
+export const passwordsOf = (place: Place): Passwords => new Passwords(folderOf(place));
+
+/** The certificates of this clone's private servers and of those that log in there, made where there are none. */
+export const certificatesOf = (place: Place): StackCertificates => stackCertificates(join(place.state, 'tls'));
+
+/** A private server that runs, as those who log in see it. `url`: as status.json has it. */
+export function privateServer(
+  place: Place,
+  server: GuardedServer,
+  url: string,
+  passwords: Pick<Passwords, 'of'> = passwordsOf(place),
+): Guarded {
+  const plain = new URL(url);
+  const speaksTls = /^(tls|rediss):$/.test(plain.protocol) || plain.searchParams.has('sslmode');
+  plain.search = '';
+  const seen = guarded(server, plain.href, passwords);
+  return speaksTls ? { ...seen, tlsFor: certificatesOf(place).of } : seen;
+}
+
+/** Whether the private servers are to speak TLS alone. Throws a message for people. */
+export function wantsTls(environment: Environment): boolean {
+  const text = environment['SWITCHYARD_TLS'] || 'false';
+  if (text === 'true' || text === 'false') return text === 'true';
+  throw new UserError(`SWITCHYARD_TLS: expected true or false; it is "${text}"`, EXIT.config);
+}
+
+/** The logins of people at a terminal: one that watches and one that asks. */
+const FOR_PEOPLE = ['watcher', 'operator'] as const;
+
+/** The file with the URL of the message bus for a person. */
+export const natsUrlFile = (place: Place, login: (typeof FOR_PEOPLE)[number]): string =>
+  join(folderOf(place), `nats-${login}.url`);
+
+/** Writes down the URLs with which people reach the message bus, where the owner of the clone alone reads them. */
+export function writeNatsUrls(place: Place, nats: Guarded): void {
+  mkdirSync(folderOf(place), { recursive: true, mode: 0o700 });
+  for (const login of FOR_PEOPLE) writeFileSync(natsUrlFile(place, login), `${nats.urlFor(login)}\n`, { mode: 0o600 });
+}
+
+const WatcherMap = z.record(
+  z.string().regex(/^watcher-[a-z0-9-]{1,48}$/),
+  z.union([z.literal('all'), z.array(z.string().regex(/^[A-Za-z0-9_-]{1,64}$/)).min(1)]),
+);
+
+/** The watchers of some tenants that the person wants on the private server. Throws a message for people. */
+export function watchersOf(environment: Environment): Watchers {
+  const text = environment['NATS_WATCHERS'];
+  if (!text) return {};
+  try {
+    return WatcherMap.parse(JSON.parse(text));
+  } catch {
+    const example = '{"watcher-acme": ["acme"]}';
+    throw new UserError(`NATS_WATCHERS: expected names and tenants as JSON, such as ${example}`, EXIT.config);
+  }
+}

@@ -1,0 +1,45 @@
+import { EXIT } from '../terminal/user-error.ts';
+import { gatewayOf, type VerbContext } from '../command-line/verb.ts';
+
+interface Amounts {
+  readonly limit: number | null;
+  readonly used: number | null;
+  readonly reserved: number | null;
+  readonly left: number | null;
+}
+interface Scope {
+  readonly tokens: Amounts;
+  readonly usd: Amounts;
+}
+interface Budget {
+  readonly day: string;
+  readonly resets_at: number;
+  readonly user: Scope;
+  readonly tenant: Scope | null;
+}
+
+const shown = (amount: number, kind: keyof Scope) =>
+  kind === 'usd' ? `$${Number(amount.toFixed(6))}` : String(amount);
+
+/** One line per limit; what is not counted is said to be without limit. */
+function budgetLines({ day, resets_at, user, tenant }: Budget): string[] {
+  const lines = [`${day} (UTC), until ${new Date(resets_at).toISOString().slice(0, 16)}Z`];
+  for (const [whose, scope] of [['you', user] as const, ...(tenant ? [['tenant', tenant] as const] : [])]) {
+    for (const kind of ['tokens', 'usd'] as const) {
+      const { limit, used, reserved, left } = scope[kind];
+      const spent = used === null ? 'not counted' : `${shown(used, kind)} used`;
+      const held = reserved ? `, ${shown(reserved, kind)} reserved` : '';
+      const rest = limit === null ? 'no limit' : `${shown(left ?? 0, kind)} left of ${shown(limit, kind)}`;
+      lines.push(`${whose.padEnd(7)} ${kind.padEnd(7)} ${spent}${held}, ${rest}`);
+    }
+  }
+  return lines;
+}
+
+/** `budget`: what is used and left today. */
+export async function budget(context: VerbContext): Promise<number> {
+  const answer = (await gatewayOf(context).get('/budget')) as Budget;
+  if (context.values['json'] === true) context.print(JSON.stringify(answer, null, 2));
+  else for (const line of budgetLines(answer)) context.print(line);
+  return EXIT.ok;
+}
