@@ -152,6 +152,18 @@ export const FOLDERS = {
     tools: ['terminal', 'command-line'],
     doctor: ['terminal', 'environment', 'command-line'],
   },
+  'apps/e2e': {
+    chaos: ['*'],
+    'chaos/stack': [],
+    'chaos/load': ['chaos/stack', 'client.ts'],
+    'chaos/faults': ['chaos/stack', 'chaos/load'],
+    'chaos/checks': ['chaos/stack', 'chaos/load'],
+    attack: ['*'],
+    'attack/stack': ['chaos/stack', 'processes.ts'],
+    'attack/kit': ['attack/stack'],
+    'attack/bus': ['attack/stack', 'attack/kit'],
+    'attack/batches': ['attack/stack', 'attack/kit', 'attack/bus'],
+  },
 };
 
 /**
@@ -188,6 +200,7 @@ export const FOLDER_ENTRIES = {
     tools: ['verb-*.ts'],
     doctor: ['verb-*.ts'],
   },
+  'apps/e2e': { 'chaos/stack': ['stack.ts'] },
 };
 
 /** Packages with one home. `tests: true` lets tests of any project use them as a client or a fake. */

@@ -8,7 +8,7 @@ import { ARROWS, FOLDERS } from './boundaries.mjs';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const MAX_FILES = 20;
 /** Projects that are not cut into folders yet. */
-const STILL_FLAT = ['apps/e2e'];
+const STILL_FLAT = [];
 
 /** Every folder of a project's sources, relative to `src`, with the names of the sources in it. */
 function foldersOf(project, folder = '') {

@@ -1,4 +1,4 @@
-export { type Stack, startStack } from './chaos/stack.ts';
+export { type Stack, startStack } from './chaos/stack/stack.ts';
 export { type Caller, dataOf, headersOf, named, parseSse, type SseEvent, stream } from './client.ts';
 export {
   type Ended,

@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { FAULT_NAMES } from '../src/chaos/faults.ts';
+import { FAULT_NAMES } from '../src/chaos/faults/faults.ts';
 import { playRound } from '../src/chaos/round.ts';
 
 /* A short round; the long ones are `./switchyard chaos` and `./switchyard bench chaos`. */

@@ -1,9 +1,13 @@
-import { BusLogin } from './bus-login.ts';
-import type { Finding } from './findings.ts';
-import { type Change, startFront } from './front.ts';
-import { honestToken } from './issuer.ts';
-import type { GatewayMode } from './services.ts';
-import type { AttackedStack, StackOptions } from './stack.ts';
+import { BusLogin } from './bus/index.ts';
+import type { Finding } from './kit/index.ts';
+import {
+  type AttackedStack,
+  type Change,
+  type GatewayMode,
+  honestToken,
+  type StackOptions,
+  startFront,
+} from './stack/index.ts';
 
 /*
  * Guards taken out on purpose, around the product and never inside it: an attack that does not notice proves nothing.

@@ -1,4 +1,4 @@
-import { findingText } from './findings.ts';
+import { findingText } from './kit/index.ts';
 import type { RoundReport } from './round.ts';
 
 const SHOWN = 60;

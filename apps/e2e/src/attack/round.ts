@@ -1,11 +1,8 @@
-import type { Attack, Batch } from './attack.ts';
+import { type Attack, type Batch, type Finding, Findings, findingText, furnish, readInterface } from './kit/index.ts';
 import { BATCHES } from './batches/index.ts';
-import { type Finding, Findings, findingText } from './findings.ts';
 import { decorate, type Mutant } from './mutants.ts';
-import { readInterface } from './operations.ts';
-import { startAttackedStack } from './stack.ts';
+import { startAttackedStack } from './stack/index.ts';
 import { Vitals } from './vitals.ts';
-import { furnish } from './world.ts';
 
 /* One stack, attacked: every batch once, and what is made up from seeds as often as there is time and are seeds. */
 

@@ -1,10 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Attack } from './attack.ts';
-import { send } from './http-client.ts';
-import { problemsOf } from './judge.ts';
-import type { AttackedStack } from './stack.ts';
-import { devHeaders, VICTIM } from './world.ts';
+import { type Attack, devHeaders, problemsOf, send, VICTIM } from './kit/index.ts';
+import type { AttackedStack } from './stack/index.ts';
 
 /*
  * How the stack is doing after a batch: every process is the one that it was, nothing that must not be there stands in

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { parseArgs } from 'node:util';
-import { FAULT_NAMES, type FaultName, FAULTS } from './faults.ts';
-import { MUTANTS } from './mutants.ts';
+import { FAULT_NAMES, type FaultName, FAULTS } from './faults/index.ts';
+import { MUTANTS } from './stack/index.ts';
 import { reportText } from './report.ts';
 import { playRound } from './round.ts';
 

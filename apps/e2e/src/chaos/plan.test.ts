@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { FAULT_NAMES, planFaults, POINTS } from './faults.ts';
-import { seededRandom } from './random.ts';
-import { recoveryOf } from './recovery.ts';
-import { scriptOf } from './script.ts';
-import { LINK_NAMES, REPLICAS } from './topology.ts';
-import { planWorkload } from './workload.ts';
+import { FAULT_NAMES, planFaults, POINTS } from './faults/faults.ts';
+import { seededRandom } from './load/random.ts';
+import { recoveryOf } from './checks/recovery.ts';
+import { scriptOf } from './load/script.ts';
+import { LINK_NAMES, REPLICAS } from './stack/topology.ts';
+import { planWorkload } from './load/workload.ts';
 
 const places = { replicas: REPLICAS, links: LINK_NAMES };
 const options = { names: FAULT_NAMES, durationMs: 100_000, everyMs: 500, leaseMs: 3_000, ...places };

@@ -1,5 +1,4 @@
-import { INVARIANTS } from './checker.ts';
-import type { Spread } from './recovery.ts';
+import { INVARIANTS, type Spread } from './checks/index.ts';
 import type { RoundReport } from './round.ts';
 
 const SHOWN = 12;

@@ -2,19 +2,20 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connectBus } from '@switchyard/bus';
 import { createLogger } from '@switchyard/platform';
-import { type Violation, violations } from './checker.ts';
-import { delegationsOf } from './delegations.ts';
-import { ChaosClient } from './client.ts';
-import type { Evidence } from './evidence-rows.ts';
-import { gather, Tables } from './evidence.ts';
-import { type FaultName, planFaults } from './faults.ts';
-import { Nemesis } from './nemesis.ts';
-import { seededRandom } from './random.ts';
-import { type Recovery, recoveryOf } from './recovery.ts';
-import { scriptOf } from './script.ts';
-import { keepFile, startStack } from './stack.ts';
-import { LINK_NAMES, REPLICAS } from './topology.ts';
-import { planWorkload } from './workload.ts';
+import {
+  delegationsOf,
+  type Evidence,
+  gather,
+  type Recovery,
+  recoveryOf,
+  Tables,
+  type Violation,
+  violations,
+} from './checks/index.ts';
+import { ChaosClient, planWorkload, scriptOf, seededRandom } from './load/index.ts';
+import { type FaultName, Nemesis, planFaults } from './faults/index.ts';
+import { keepFile, startStack } from './stack/stack.ts';
+import { LINK_NAMES, REPLICAS } from './stack/index.ts';
 
 /*
  * One round: a stack, a workload, faults; then quiet; then the verdict.

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Attack, Batch } from '../attack.ts';
-import { BusLogin } from '../bus-login.ts';
-import { EYE } from '../bus-server.ts';
+import type { Attack, Batch } from '../kit/index.ts';
+import { BusLogin } from '../bus/index.ts';
+import { EYE } from '../stack/index.ts';
 
 /*
  * JetStream hands copies of stored messages to whatever subject the owner of a consumer names, with its own rights. The

@@ -1,8 +1,6 @@
 import { REQUESTS, type RequestContract } from '@switchyard/contracts';
-import { type Attack, type Batch, eachOf } from '../attack.ts';
-import { BusLogin } from '../bus-login.ts';
-import { honestHeaders } from '../bus-signer.ts';
-import { judgeBusAnswer } from '../bus-judge.ts';
+import { type Attack, type Batch, eachOf } from '../kit/index.ts';
+import { BusLogin, honestHeaders, judgeBusAnswer } from '../bus/index.ts';
 
 /* Malformed messages and headers on every subject of the registry. */
 

@@ -1,7 +1,6 @@
-import type { Batch } from '../attack.ts';
-import { BusLogin } from '../bus-login.ts';
-import { forbiddenTo, NOBODY } from '../bus-rules.ts';
-import { EYE } from '../bus-server.ts';
+import type { Batch } from '../kit/index.ts';
+import { BusLogin, forbiddenTo, NOBODY } from '../bus/index.ts';
+import { EYE } from '../stack/index.ts';
 
 const name = 'bus-permissions';
 

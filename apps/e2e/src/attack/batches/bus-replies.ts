@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { REQUESTS, type RequestContract } from '@switchyard/contracts';
 import { headers as natsHeaders, type NatsConnection } from 'nats';
-import type { Attack, Batch } from '../attack.ts';
-import { BusLogin } from '../bus-login.ts';
-import { NOBODY } from '../bus-rules.ts';
-import { EYE } from '../bus-server.ts';
+import type { Attack, Batch } from '../kit/index.ts';
+import { BusLogin, NOBODY } from '../bus/index.ts';
+import { EYE } from '../stack/index.ts';
 
 /*
  * A reply subject is the asker's own text: where an answer goes there without a look at it, the asker speaks with the

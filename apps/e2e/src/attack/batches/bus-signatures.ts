@@ -1,8 +1,7 @@
 import { operatorKey, parseBusKeys } from '@switchyard/contracts';
-import type { Batch } from '../attack.ts';
-import { BusLogin } from '../bus-login.ts';
-import { headersOf, type Question, type Signature, signed } from '../bus-signer.ts';
-import type { AttackedStack } from '../stack.ts';
+import type { Batch } from '../kit/index.ts';
+import { BusLogin, headersOf, type Question, type Signature, signed } from '../bus/index.ts';
+import type { AttackedStack } from '../stack/index.ts';
 
 /*
  * Questions that are not signed by whom they say, or not for what they say. Whoever took over one service holds its

@@ -1,4 +1,4 @@
-import { type Batch, type HttpCase, tryAll } from '../attack.ts';
+import { type Batch, type HttpCase, tryAll } from '../kit/index.ts';
 
 /* The gateway that believes headers of an edge, asked by somebody who is not the edge. */
 

@@ -1,6 +1,4 @@
-import { type Attack, type Batch, type HttpCase, tryAll } from '../attack.ts';
-import { MALLORY } from '../people.ts';
-import { devHeaders } from '../world.ts';
+import { type Attack, type Batch, devHeaders, type HttpCase, MALLORY, tryAll } from '../kit/index.ts';
 
 /*
  * Addresses that a caller may make us call, each spelled so that it looks public. All mean this machine, where the

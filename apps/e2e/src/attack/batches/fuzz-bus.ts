@@ -1,12 +1,8 @@
 import { REQUESTS, type RequestContract } from '@switchyard/contracts';
 import { fc, fitting, type Schema, spoiled } from '@switchyard/testing/property';
 import { z } from 'zod';
-import { type Attack, type Batch, eachOf } from '../attack.ts';
-import { BusLogin } from '../bus-login.ts';
-import { honestHeaders } from '../bus-signer.ts';
-import { fuzz } from '../fuzz.ts';
-import { problemsOf } from '../judge.ts';
-import { MALLORY } from '../people.ts';
+import { type Attack, type Batch, eachOf, fuzz, MALLORY, problemsOf } from '../kit/index.ts';
+import { BusLogin, honestHeaders } from '../bus/index.ts';
 import { askerOf } from './bus-messages.ts';
 
 /* Made-up messages on every subject of the registry, by a service that may ask it and was taken over. */

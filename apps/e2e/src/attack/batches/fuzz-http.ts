@@ -1,11 +1,17 @@
 import { fc, fitting, HOSTILE_VALUES, spoiled } from '@switchyard/testing/property';
-import { type Attack, type Batch, eachOf } from '../attack.ts';
-import { fuzz } from '../fuzz.ts';
-import { send, type Sent } from '../http-client.ts';
-import { problemsOf } from '../judge.ts';
-import type { Operation, Parameter } from '../operations.ts';
-import { MALLORY } from '../people.ts';
-import { devHeaders } from '../world.ts';
+import {
+  type Attack,
+  type Batch,
+  devHeaders,
+  eachOf,
+  fuzz,
+  MALLORY,
+  type Operation,
+  type Parameter,
+  problemsOf,
+  send,
+  type Sent,
+} from '../kit/index.ts';
 
 /* Made-up requests of every route of the OpenAPI document: fitting ones, and such that were spoiled. */
 

@@ -1,5 +1,4 @@
-import { type Attack, type Batch, type HttpCase, tryAll } from '../attack.ts';
-import type { Operation } from '../operations.ts';
+import { type Attack, type Batch, type HttpCase, type Operation, tryAll } from '../kit/index.ts';
 
 /** What may be asked by nobody in particular; a new one is a decision, and stands here because of it. */
 const OPEN: ReadonlySet<string> = new Set([

@@ -1,10 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:net';
-import { type Attack, type Batch, eachOf, type HttpCase, tryAll } from '../attack.ts';
-import { answersIn, sendRaw } from '../http-client.ts';
-import { problemsOf } from '../judge.ts';
-import { devHeaders } from '../world.ts';
-import { MALLORY } from '../people.ts';
+import {
+  answersIn,
+  type Attack,
+  type Batch,
+  devHeaders,
+  eachOf,
+  type HttpCase,
+  MALLORY,
+  problemsOf,
+  sendRaw,
+  tryAll,
+} from '../kit/index.ts';
 
 /* Bodies, ids, queries, headers and framing that no honest client sends. */
 

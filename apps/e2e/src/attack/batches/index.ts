@@ -1,4 +1,4 @@
-import type { Batch } from '../attack.ts';
+import type { Batch } from '../kit/index.ts';
 import { busCopies } from './bus-copies.ts';
 import { busMessages } from './bus-messages.ts';
 import { busPermissions } from './bus-permissions.ts';

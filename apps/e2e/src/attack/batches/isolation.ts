@@ -1,6 +1,13 @@
-import { type Attack, type Batch, eachOf, type HttpCase, tryHttp } from '../attack.ts';
-import { INTRUDERS } from '../people.ts';
-import { devHeaders, type World } from '../world.ts';
+import {
+  type Attack,
+  type Batch,
+  devHeaders,
+  eachOf,
+  type HttpCase,
+  INTRUDERS,
+  tryHttp,
+  type World,
+} from '../kit/index.ts';
 
 /*
  * What somebody else has answers as what does not exist: the same status and the same words, but for the id that was

@@ -1,5 +1,4 @@
-import { type Batch, type HttpCase, tryAll } from '../attack.ts';
-import { devHeaders } from '../world.ts';
+import { type Batch, devHeaders, type HttpCase, tryAll } from '../kit/index.ts';
 
 /*
  * Development believes whoever says who they are. A page whose name is made to point at this machine must not be one

@@ -1,5 +1,5 @@
-import { type Attack, type Batch, type HttpCase, tryAll } from '../attack.ts';
-import { AUDIENCE, honestClaims, ISSUER, type Issuer, type Signer, signers, token } from '../issuer.ts';
+import { type Attack, type Batch, type HttpCase, tryAll } from '../kit/index.ts';
+import { AUDIENCE, honestClaims, ISSUER, type Issuer, type Signer, signers, token } from '../stack/index.ts';
 
 /* Forged, twisted and expired tokens at the gateway that believes tokens of one issuer. */
 

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Attack, type Batch, type HttpCase, tryHttp } from '../attack.ts';
-import { devHeaders } from '../world.ts';
+import { type Attack, type Batch, devHeaders, type HttpCase, tryHttp } from '../kit/index.ts';
 
 /* An MCP server behind us that floods, crashes, keeps silent, forges and looks for secrets. */
 

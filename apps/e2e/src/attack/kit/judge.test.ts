@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Canaries } from './canaries.ts';
+import { Canaries } from '../stack/canaries.ts';
 import { problemsOf } from './judge.ts';
 
 const canaries = new Canaries();

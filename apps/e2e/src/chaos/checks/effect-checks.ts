@@ -1,6 +1,6 @@
 import { delegationsOf } from './delegations.ts';
 import { type Check, DECIDED, type Found, givenUp, grouped, mayHaveHidden, ofType, TERMINAL } from './evidence-rows.ts';
-import type { Effect } from './truth-log.ts';
+import type { Effect } from '../stack/index.ts';
 
 /** What the ledger does not know yet. An intent alone had no effect, and nobody has to come back to it. */
 const LEDGER_OPEN = 'dispatched';

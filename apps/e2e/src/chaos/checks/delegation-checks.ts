@@ -1,6 +1,6 @@
 import { delegationsOf, keyOfStep } from './delegations.ts';
 import { type Check, type FaultWindow, type Found, givenUp, grouped, mayHaveHidden } from './evidence-rows.ts';
-import { mayBeRepeated } from './script.ts';
+import { mayBeRepeated } from '../load/index.ts';
 
 /** As the orchestrator has it: a step that nobody answers in time so often is not dispatched again. */
 const STEP_ATTEMPTS = 3;

@@ -1,4 +1,4 @@
-import { headersOf } from '../client.ts';
+import { headersOf } from '../../client.ts';
 import type { ClientDialect } from './workload.ts';
 
 /** One event of a stream, to the byte. */

@@ -1,4 +1,4 @@
-import type { Canaries } from './canaries.ts';
+import type { Canaries } from '../stack/index.ts';
 
 /* What no answer may be or hold, whoever asked what. Pure. */
 

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import pg from 'pg';
 import type { Evidence, JournalRow, LedgerRow, RunRow } from './evidence-rows.ts';
-import { readWhole, type SeenFrame } from './frames.ts';
-import type { Stack } from './stack.ts';
-import type { Transcript } from './transcript.ts';
-import { type AgentMessage, type Effect, readTruth } from './truth-log.ts';
+import { readWhole, type SeenFrame, type Transcript } from '../load/index.ts';
+import type { Stack } from '../stack/stack.ts';
+import { type AgentMessage, type Effect, readTruth } from '../stack/index.ts';
 
 /** Reads the tables of a round as they are, past every service. */
 export class Tables {

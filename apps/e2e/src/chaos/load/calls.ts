@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { headersOf } from '../client.ts';
+import { headersOf } from '../../client.ts';
 
 /** What says "try again", with or without a pause. */
 const RETRY = new Set([408, 429, 502, 503, 504]);

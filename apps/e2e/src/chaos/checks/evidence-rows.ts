@@ -1,7 +1,6 @@
 import { publicRunId } from '@switchyard/contracts';
-import type { SeenFrame } from './frames.ts';
-import type { Transcript } from './transcript.ts';
-import type { AgentMessage, Effect } from './truth-log.ts';
+import type { SeenFrame, Transcript } from '../load/index.ts';
+import type { AgentMessage, Effect } from '../stack/index.ts';
 
 /* What is left of a round, and the ways to look at it. */
 

@@ -1,8 +1,7 @@
 import type { Bus } from '@switchyard/bus';
-import { BACKENDS } from './backend.ts';
+import { BACKENDS, type Passing, PassingReader, REPLY_POINT } from '../stack/index.ts';
 import type { PlannedFault } from './faults.ts';
-import { type Passing, PassingReader, REPLY_POINT } from './points.ts';
-import { note, type Stack } from './stack.ts';
+import { note, type Stack } from '../stack/stack.ts';
 
 /*
  * Carries out a plan of faults and writes down what it really did and when.

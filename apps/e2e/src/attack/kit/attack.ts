@@ -2,8 +2,7 @@ import type { Findings } from './findings.ts';
 import { type Answered, send, type Sent } from './http-client.ts';
 import { problemsOf } from './judge.ts';
 import type { Interface } from './operations.ts';
-import type { GatewayMode } from './services.ts';
-import type { AttackedStack } from './stack.ts';
+import type { AttackedStack, GatewayMode } from '../stack/index.ts';
 import type { World } from './world.ts';
 
 /** What every batch works with. */

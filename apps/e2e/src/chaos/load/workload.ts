@@ -1,4 +1,4 @@
-import type { CHAOS_TOOLS } from './tools.ts';
+import type { CHAOS_TOOLS } from '../stack/index.ts';
 import type { Random } from './random.ts';
 
 /* What the clients of a round do: a pure function of its seed. */

@@ -1,7 +1,5 @@
-import type { BackendName } from './backend.ts';
-import type { Toxic, ToxicName } from './proxy.ts';
-import type { PointAction, ReplyFault } from './points.ts';
-import type { Random } from './random.ts';
+import type { BackendName, PointAction, ReplyFault, Toxic, ToxicName } from '../stack/index.ts';
+import type { Random } from '../load/index.ts';
 
 /* What can go wrong in a round, and when: a plan is a pure function of its seed. */
 

@@ -1,6 +1,5 @@
 import { type Check, DECIDED, type Found, grouped, ofType, shownId, TERMINAL } from './evidence-rows.ts';
-import type { SeenFrame } from './frames.ts';
-import type { Transcript } from './transcript.ts';
+import type { SeenFrame, Transcript } from '../load/index.ts';
 
 /** What was shown, answered and audited is what happened. */
 export const CLIENT_CHECKS = {

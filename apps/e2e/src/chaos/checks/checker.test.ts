@@ -1,9 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { type Invariant, INVARIANTS, violations } from './checker.ts';
 import type { Evidence, JournalRow } from './evidence-rows.ts';
-import type { SeenFrame } from './frames.ts';
-import type { Transcript } from './transcript.ts';
-import type { AgentMessage, Effect } from './truth-log.ts';
+import type { SeenFrame } from '../load/frames.ts';
+import type { Transcript } from '../load/transcript.ts';
+import type { AgentMessage, Effect } from '../stack/truth-log.ts';
 
 /* A round of one run with one step, in which nothing is wrong; each test breaks one thing. */
 

@@ -6,8 +6,8 @@ import { APPS, parseBusKeys } from '@switchyard/contracts';
 import { createDevModel } from '@switchyard/dev-model';
 import { freePort, loadBusKeys, Passwords, serviceAccess, startPostgres, startRedis } from '@switchyard/local-servers';
 import { migrateDatabase } from '@switchyard/store';
-import { watchOver } from '../chaos/stack.ts';
-import { Replica } from '../processes.ts';
+import { watchOver } from '../../chaos/stack/stack.ts';
+import { Replica } from '../../processes.ts';
 import { startBus } from './bus-server.ts';
 import { Canaries } from './canaries.ts';
 import { type Issuer, startIssuer } from './issuer.ts';
@@ -44,8 +44,8 @@ export interface StackOptions {
   readonly editPermissions?: (permissions: string) => string;
 }
 
-const ROOT = fileURLToPath(new URL('../../../../', import.meta.url));
-const PRELOAD = new URL('../../dist/attack/collect-on-signal.js', import.meta.url).href;
+const ROOT = fileURLToPath(new URL('../../../../../', import.meta.url));
+const PRELOAD = new URL('../../../dist/attack/stack/collect-on-signal.js', import.meta.url).href;
 /** Who asks as an operator. */
 const PERSON = 'ada';
 

@@ -1,7 +1,5 @@
-import type { Attack } from './attack.ts';
-import type { BusAnswer } from './bus-login.ts';
-import type { Finding } from './findings.ts';
-import { problemsOf } from './judge.ts';
+import { type Attack, type Finding, problemsOf } from '../kit/index.ts';
+import type { BusAnswer } from './login.ts';
 
 /** What any answer on the bus is judged by: there is one, it is no defect, and nothing is in it that must not be. */
 export function judgeBusAnswer(

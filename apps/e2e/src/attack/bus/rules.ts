@@ -1,5 +1,5 @@
 import { APPS, REQUESTS } from '@switchyard/contracts';
-import type { Attempt } from './bus-login.ts';
+import type { Attempt } from './login.ts';
 
 /*
  * Who may say and hear what on the bus, written down a second time: from the promises, and not from the code that

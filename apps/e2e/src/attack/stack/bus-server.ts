@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { ADMIN, guarded, natsAuthorization, type Passwords, startNats, watcherLogins } from '@switchyard/local-servers';
 
-const GENERATED = fileURLToPath(new URL('../../../../infra/nats/permissions.conf', import.meta.url));
+const GENERATED = fileURLToPath(new URL('../../../../../infra/nats/permissions.conf', import.meta.url));
 
 /** Sees and does everything; no service has it. The suite looks with it at what became of an attempt. */
 export const EYE = ADMIN;

@@ -20,7 +20,7 @@ export interface Death {
   readonly drainMs: number | null;
 }
 
-const PROGRAM = fileURLToPath(new URL('../../dist/chaos/service-main.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../../dist/chaos/stack/service-main.js', import.meta.url));
 const PAUSE_MS = 150;
 /** A service that does not drain is killed, and the report says so. */
 const DRAIN_LIMIT_MS = 20_000;

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { connect, Events, headers as natsHeaders, type Msg, type NatsConnection } from 'nats';
-import type { AttackedStack } from './stack.ts';
+import type { AttackedStack } from '../stack/index.ts';
 
 /* One login at nats-server in the hands of an attacker. */
 

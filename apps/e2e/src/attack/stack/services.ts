@@ -29,7 +29,7 @@ export interface Plan {
   readonly upstreams: string;
 }
 
-const UPSTREAM = fileURLToPath(new URL('../../dist/attack/hostile-upstream.js', import.meta.url));
+const UPSTREAM = fileURLToPath(new URL('../../../dist/attack/stack/hostile-upstream.js', import.meta.url));
 
 export function planOf({ canaries, issuer, modelUrl, upstreamsFile }: Given): Plan {
   const edgeSecret = canaries.secret('edge secret');

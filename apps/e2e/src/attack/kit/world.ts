@@ -1,6 +1,6 @@
 import { until } from '@switchyard/testing';
 import { send } from './http-client.ts';
-import type { AttackedStack } from './stack.ts';
+import type { AttackedStack } from '../stack/index.ts';
 
 /* Somebody whose things others must not see: what the victim has, and how anybody says who they are in development. */
 

@@ -1,0 +1,10 @@
+/* What every batch attacks with, and judges by. */
+
+export { type Attack, type Batch, eachOf, type HttpCase, tryAll, tryHttp } from './attack.ts';
+export { type Finding, Findings, findingText } from './findings.ts';
+export { fuzz } from './fuzz.ts';
+export { answersIn, send, sendRaw, type Sent } from './http-client.ts';
+export { problemsOf } from './judge.ts';
+export { type Operation, type Parameter, readInterface } from './operations.ts';
+export { INTRUDERS, MALLORY } from './people.ts';
+export { devHeaders, furnish, VICTIM, type World } from './world.ts';

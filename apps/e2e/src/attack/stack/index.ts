@@ -1,0 +1,8 @@
+/* A stack that is attacked, with the traps that tell what got through. */
+
+export { EYE } from './bus-server.ts';
+export type { Canaries } from './canaries.ts';
+export { type Change, startFront } from './front.ts';
+export { AUDIENCE, honestClaims, honestToken, ISSUER, type Issuer, type Signer, signers, token } from './issuer.ts';
+export type { GatewayMode } from './services.ts';
+export { type AttackedStack, type StackOptions, startAttackedStack } from './stack.ts';
