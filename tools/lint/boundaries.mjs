@@ -66,6 +66,7 @@ export const FOLDERS = {
     http: ['base', 'steps', 'runs', 'tools'],
     'http/routes': ['base', 'protocols', 'steps', 'runs', 'tools', 'http'],
   },
+  'libs/platform': { telemetry: [] },
   'libs/bus': {
     protocol: ['lease'],
     lease: [],

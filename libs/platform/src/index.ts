@@ -1,6 +1,40 @@
 export { linkAbort, type LinkedAbort } from './abort.ts';
 export { type Backoff, backoffMs, sleep } from './backoff.ts';
-export { idsIn, runAttributes, type RunIds } from './about-run.ts';
+export {
+  ABOUT,
+  ERROR_TYPE,
+  errorType,
+  GEN_AI,
+  HIDDEN,
+  HTTP,
+  idsIn,
+  injectTrace,
+  LINK,
+  MESSAGING,
+  type OpenSpan,
+  openSpan,
+  RESOURCE,
+  RUN_STATUS,
+  runAttributes,
+  type RunIds,
+  SERVER,
+  serverOf,
+  shownPath,
+  shownQuery,
+  shownUrl,
+  type SpanName,
+  type SpanOptions,
+  type SpanRule,
+  SPANS,
+  startTelemetry,
+  type Telemetry,
+  telemetryEnabled,
+  type TraceHeaders,
+  VERSION,
+  withoutTrace,
+  withRemoteTrace,
+  withSpan,
+} from './telemetry/index.ts';
 export { type Clock, systemClock } from './clock.ts';
 export {
   type ConfigProblem,
@@ -39,20 +73,6 @@ export { AZTM_LOGGERS, LOG_PARTS, type LogPart } from './log-parts.ts';
 export { createLogger, type Logger, type LoggerOptions, partOf, type PartName } from './log.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export {
-  errorType,
-  injectTrace,
-  openSpan,
-  type OpenSpan,
-  type SpanOptions,
-  telemetryEnabled,
-  type TraceHeaders,
-  withoutTrace,
-  withRemoteTrace,
-  withSpan,
-} from './open-span.ts';
-export { type SpanName, type SpanRule, SPANS } from './spans.ts';
-export { startTelemetry, type Telemetry } from './telemetry.ts';
-export {
   readTlsFiles,
   type TlsFiles,
   tlsFilesOf,
@@ -62,8 +82,5 @@ export {
   tlsVariables,
 } from './tls-files.ts';
 export { tlsRefusal } from './tls-refusal.ts';
-export { ABOUT, ERROR_TYPE, GEN_AI, HTTP, LINK, MESSAGING, RESOURCE, RUN_STATUS, SERVER } from './trace-names.ts';
 export { isSecretKey, redactSecrets, redactText, truncateForLog, truncateText } from './truncate.ts';
 export { type Behalf, currentBehalf, onBehalfOf, rememberBehalf } from './on-behalf.ts';
-export { HIDDEN, serverOf, shownPath, shownQuery, shownUrl } from './shown-url.ts';
-export { VERSION } from './version.ts';
