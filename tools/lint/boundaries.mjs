@@ -131,6 +131,7 @@ export const FOLDERS = {
       'upstreams/definitions',
     ],
   },
+  'apps/audit': { 'log-tree': [] },
   'apps/xmpp-bridge': {
     wire: [],
     login: ['wire'],

@@ -9,8 +9,7 @@ import type { AuditConfig } from './config.ts';
 import { FactRecorder } from './fact-recorder.ts';
 import { FactsConsumer } from './facts.consumer.ts';
 import { JournalReader } from './journal-reader.ts';
-import { LogTreePruner } from './log-tree-pruner.ts';
-import { LogTreeWriter } from './log-tree-writer.ts';
+import { LogTreePruner, LogTreeWriter } from './log-tree/index.ts';
 import { RecordRetention } from './record-retention.ts';
 import { Repeated } from './repeated.ts';
 

@@ -21,7 +21,7 @@ import { until } from '@switchyard/testing';
 import { connect, type NatsConnection } from 'nats';
 import { type AuditApp, createAudit } from '../src/app.ts';
 import { Config } from '../src/config.ts';
-import { taskHash } from '../src/log-tree.ts';
+import { taskHash } from '../src/log-tree/log-tree.ts';
 import { runRecord } from '../src/records.ts';
 import { oneRun } from './one-run.ts';
 

@@ -10,7 +10,7 @@ import { migrateDatabase, PRUNED_TYPE } from '@switchyard/store';
 import { until } from '@switchyard/testing';
 import { type AuditApp, createAudit } from '../src/app.ts';
 import { Config } from '../src/config.ts';
-import { taskHash } from '../src/log-tree.ts';
+import { taskHash } from '../src/log-tree/log-tree.ts';
 import { oneRun } from './one-run.ts';
 
 /* Two replicas over one tree and one log, which keep little. The runs of one-run.ts were in November 2023. */

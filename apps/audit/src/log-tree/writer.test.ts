@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLogger, systemClock } from '@switchyard/platform';
-import { oneRun } from '../test/one-run.ts';
+import { oneRun } from '../../test/one-run.ts';
 import { taskHash } from './log-tree.ts';
-import { LogTreeWriter } from './log-tree-writer.ts';
+import { LogTreeWriter } from './writer.ts';
 
 let dir: string;
 beforeEach(async () => {

@@ -3,7 +3,7 @@ import type { RunEvent } from '@switchyard/contracts';
 import type { Clock, Logger } from '@switchyard/platform';
 import { redactSecrets, truncateForLog } from '@switchyard/platform';
 import { eventFolder, logLine, RAW_FOLDER } from './log-tree.ts';
-import { appendLines, isCode, makeFolderIn, readSeqs, type Written } from './log-tree-files.ts';
+import { appendLines, isCode, makeFolderIn, readSeqs, type Written } from './files.ts';
 import { type Accepted, claimFolder, writeEnd } from './run-folder.ts';
 
 /*
@@ -14,7 +14,7 @@ import { type Accepted, claimFolder, writeEnd } from './run-folder.ts';
  *     `restMs`, says so once, and what comes in between is missing from the tree (never from the audit log).
  *  T4 At most `RUNS_AT_ONCE` files are open at any time, whatever the number of runs.
  *  T5 Tasks, answers and arguments of all tenants stand in it: its folders and files are for its own account alone.
- *  T6 A folder that was removed meanwhile (log-tree-pruner.ts, of this or another process) is made anew.
+ *  T6 A folder that was removed meanwhile (pruner.ts, of this or another process) is made anew.
  */
 const RUNS_AT_ONCE = 4;
 const MAX_REMEMBERED_RUNS = 5_000;

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLogger, createMetrics, type Metrics, systemClock } from '@switchyard/platform';
-import { MemoryAuditLog } from '../test/memory-audit-log.ts';
-import { oneRun } from '../test/one-run.ts';
-import { LogTreePruner } from './log-tree-pruner.ts';
-import { LogTreeWriter } from './log-tree-writer.ts';
-import { summarise } from './run-summary.ts';
+import { MemoryAuditLog } from '../../test/memory-audit-log.ts';
+import { oneRun } from '../../test/one-run.ts';
+import { LogTreePruner } from './pruner.ts';
+import { LogTreeWriter } from './writer.ts';
+import { summarise } from '../run-summary.ts';
 
 /* With real folders. The runs of one-run.ts ended in November 2023. */
 

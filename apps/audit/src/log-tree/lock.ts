@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createFile, isCode } from './log-tree-files.ts';
+import { createFile, isCode } from './files.ts';
 
 /*
  * Which of several processes over one tree prunes it.

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { RunEvent } from '@switchyard/contracts';
 import { redactSecrets } from '@switchyard/platform';
 import { folderNames, type LoggedRun, taskHash } from './log-tree.ts';
-import { createFile, makeFolder, replaceFile } from './log-tree-files.ts';
+import { createFile, makeFolder, replaceFile } from './files.ts';
 
 /* The folder of a run, and what its metadata.json says of it. */
 

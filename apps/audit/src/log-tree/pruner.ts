@@ -4,14 +4,14 @@ import { type Clock, type Logger, type Metrics, sleep } from '@switchyard/platfo
 import type { AuditLog } from '@switchyard/store';
 import { sizeOf } from './folder-size.ts';
 import { FOLDER_NAME } from './log-tree.ts';
-import { isCode } from './log-tree-files.ts';
-import { TreeLock } from './log-tree-lock.ts';
-import { type FolderOfRun, type Limits, whatGoes } from './log-tree-retention.ts';
+import { isCode } from './files.ts';
+import { TreeLock } from './lock.ts';
+import { type FolderOfRun, type Limits, whatGoes } from './retention.ts';
 import { readMetadata } from './run-folder.ts';
 
 /*
  * Keeps the log tree within an age and a size.
- *  P1 What goes is decided in log-tree-retention.ts: never the folder of a run that is under way.
+ *  P1 What goes is decided in retention.ts: never the folder of a run that is under way.
  *  P2 Only folders of the tree that have the name of a run's folder are looked at: no link, no other file, nothing outside.
  *  P3 A folder goes at once, under another name, and is then removed: nobody reads or writes half of one.
  *  P4 One process prunes at a time; it looks at STEP folders, then pauses. A folder whose run has ended is measured once.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { fc } from '@switchyard/testing/property';
-import { type FolderOfRun, whatGoes } from './log-tree-retention.ts';
+import { type FolderOfRun, whatGoes } from './retention.ts';
 
 const DAY_MS = 86_400_000;
 const NOW = 1_000 * DAY_MS;
