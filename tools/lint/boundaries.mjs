@@ -131,6 +131,7 @@ export const FOLDERS = {
       'upstreams/definitions',
     ],
   },
+  'apps/a2a': { agents: [], delegation: ['agents'] },
   'apps/audit': { 'log-tree': [] },
   'apps/xmpp-bridge': {
     wire: [],

@@ -1,8 +1,6 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { AgentsHandler } from './agents.handler.ts';
-import { Delegator } from './delegator.ts';
-import { Directory } from './directory.ts';
-import { StepHandler } from './step.handler.ts';
+import { AgentsHandler, Directory } from './agents/index.ts';
+import { Delegator, StepHandler } from './delegation/index.ts';
 
 /** The one Nest module: publishes what app.ts wired to the handlers at the edge. */
 @Module({})

@@ -20,11 +20,9 @@ import {
 } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch } from '@switchyard/safe-fetch';
 import { A2aModule } from './a2a.module.ts';
-import { agentFetch } from './agent-fetch.ts';
+import { agentFetch, Delegator, type DelegatorParts, sendFailure } from './delegation/index.ts';
 import { type Config, hostAndPort } from './config.ts';
-import { Delegator, type DelegatorParts } from './delegator.ts';
-import { Directory, type DirectoryFact } from './directory.ts';
-import { sendFailure } from './send-failure.ts';
+import { Directory, type DirectoryFact } from './agents/index.ts';
 
 /** What a test may bring in place of the real thing. */
 export interface A2aOverrides extends ServiceOverrides {

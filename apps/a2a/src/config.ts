@@ -9,7 +9,7 @@ import {
 } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
-import type { AgentAddress } from './directory.ts';
+import type { AgentAddress } from './agents/index.ts';
 
 const Address = z.object({
   url: z.url({ protocol: /^https?$/ }),

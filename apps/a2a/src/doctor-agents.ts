@@ -1,6 +1,5 @@
 import { AppError, type Finding, found } from '@switchyard/contracts';
-import { vetCard, type VettedCard } from './card.ts';
-import type { AgentAddress } from './directory.ts';
+import { type AgentAddress, vetCard, type VettedCard } from './agents/index.ts';
 
 /*
  * What the doctor finds out about one agent: a probe that reads its card as the service would, and cannot fail, and a

@@ -4,7 +4,7 @@ import { busVariables, createLogger, linkAbort, parseConfig } from '@switchyard/
 import { carryOverXmpp, createSafeFetch, mappedJid, SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { AgentsText, hostAndPort } from './config.ts';
-import type { AgentAddress } from './directory.ts';
+import type { AgentAddress } from './agents/index.ts';
 import { judgeAgent, probeAgent } from './doctor-agents.ts';
 
 /*

@@ -7,9 +7,9 @@ import type { StepResult } from '@switchyard/contracts';
 import { createMockA2a } from '@switchyard/mock-a2a';
 import type { MockA2a } from '@switchyard/mock-a2a';
 import { standstill, until } from '@switchyard/testing';
-import { agentFetch } from '../src/agent-fetch.ts';
-import { Delegator } from '../src/delegator.ts';
-import { Directory } from '../src/directory.ts';
+import { agentFetch } from '../src/delegation/agent-fetch.ts';
+import { Delegator } from '../src/delegation/delegator.ts';
+import { Directory } from '../src/agents/directory.ts';
 import { createBrokenLine } from './broken-line.ts';
 import type { BrokenLine } from './broken-line.ts';
 

@@ -1,6 +1,6 @@
 import { RedirectRefused } from '@switchyard/safe-fetch';
 import { isAbortLike } from './abort.ts';
-import { plainText } from './card.ts';
+import { plainText } from '../agents/index.ts';
 
 /** An answer of the agent's HTTP server that is no A2A answer. Thrown by the fetch that the A2A client is given. */
 export class HttpRefusal extends Error {

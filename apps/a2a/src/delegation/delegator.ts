@@ -4,11 +4,10 @@ import type { RunFactDraft, StepRequest, StepResult } from '@switchyard/contract
 import { linkAbort } from '@switchyard/platform';
 import { objectionToDelegation } from '@switchyard/run';
 import { inAgentSpan } from './agent-span.ts';
-import type { VettedCard } from './card.ts';
+import type { Directory, KnownAgent, VettedCard } from '../agents/index.ts';
 import { delegate } from './delegation.ts';
 import type { DelegationOutcome } from './delegation.ts';
 import { Deliveries } from './deliveries.ts';
-import type { Directory, KnownAgent } from './directory.ts';
 import { failed } from './remote-task.ts';
 
 /** What goes with one request on the bus, as far as a delegation needs it. */

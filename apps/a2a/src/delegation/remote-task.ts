@@ -1,7 +1,7 @@
 import { Role, TaskState } from '@a2a-js/sdk';
 import type { Message, StreamResponse, Task } from '@a2a-js/sdk';
 import type { StepResult } from '@switchyard/contracts';
-import { plainText } from './card.ts';
+import { plainText } from '../agents/index.ts';
 import { CollectedOutput, messageOutput, messageText } from './output.ts';
 
 const MAX_MESSAGE_CHARS = 2_000;

@@ -1,6 +1,6 @@
 import { GEN_AI, serverOf, withSpan } from '@switchyard/platform';
 import type { DelegationOutcome } from './delegation.ts';
-import type { KnownAgent } from './directory.ts';
+import type { KnownAgent } from '../agents/index.ts';
 
 /** The span of one task at another agent. Neither the task nor what came of it stands in it. */
 export function inAgentSpan(
