@@ -7,8 +7,6 @@ import { ARROWS, FOLDERS } from './boundaries.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const MAX_FILES = 20;
-/** Projects that are not cut into folders yet. */
-const STILL_FLAT = [];
 
 /** Every folder of a project's sources, relative to `src`, with the names of the sources in it. */
 function foldersOf(project, folder = '') {
@@ -23,7 +21,7 @@ function foldersOf(project, folder = '') {
 }
 
 describe('folders of sources', () => {
-  for (const project of Object.keys(ARROWS).filter((name) => !STILL_FLAT.includes(name))) {
+  for (const project of Object.keys(ARROWS)) {
     it(`hold at most ${MAX_FILES} files each in ${project}`, () => {
       for (const { folder, files } of foldersOf(project))
         assert.ok(files.length <= MAX_FILES, `${project}/src/${folder} has ${files.length}: cut it by capability`);
