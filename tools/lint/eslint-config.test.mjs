@@ -18,7 +18,7 @@ async function rulesBrokenBy(text, file = 'libs/contracts/src/base/define.ts') {
 describe('the lint configuration', () => {
   const cases = [
     ['switchyard/boundaries', `import { x } from '@switchyard/gateway';\nexport const y = x;\n`],
-    ['import-x/no-cycle', `import { REQUESTS } from './registry.ts';\nexport const y = REQUESTS;\n`],
+    ['import-x/no-cycle', `import { REQUESTS } from '../registry.ts';\nexport const y = REQUESTS;\n`],
     ['no-restricted-syntax', `export * from './ids.ts';\n`],
     ['@typescript-eslint/no-explicit-any', `export const y = (x: any): unknown => x;\n`],
     ['@typescript-eslint/no-floating-promises', `const f = async () => 1;\nexport const y = () => {\n  f();\n};\n`],
