@@ -80,5 +80,6 @@ export {
   type StackCertificates,
   stackCertificates,
 } from './stack-certificates.ts';
+export type { Authority } from './x509.ts';
 export { type Servers, startServers, type StartServersOptions } from './servers.ts';
 export { NEWEST_NATS_VERSION, newestNatsServer } from './newest-nats.ts';
