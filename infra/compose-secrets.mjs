@@ -30,12 +30,13 @@ const constantOf = (/** @type {string} */ login) => login.toUpperCase().replaceA
  * @param {any} access what libs/local-servers exports
  * @param {{of: (name: string) => string}} passwords
  * @param {{of: (app: string) => Record<string, string>}} keys
+ * @param {{nats: string, postgres: string, redis: string}} [urls] the servers as the containers reach them
  * @returns {Record<string, Record<string, string>>}
  */
-function containerVariables(access, passwords, keys) {
+export function containerVariables(access, passwords, keys, urls = URLS) {
   const { asLogin, databaseLogins, guarded, natsLogins, passwordName, redisUsers, serviceAccess } = access;
   const owner = passwords.of(passwordName('postgres', 'owner'));
-  const servers = Object.fromEntries(Object.entries(URLS).map(([name, url]) => [name, guarded(name, url, passwords)]));
+  const servers = Object.fromEntries(Object.entries(urls).map(([name, url]) => [name, guarded(name, url, passwords)]));
   const services = SERVICES.map((app) => [
     app,
     { ...serviceAccess(app, servers, keys.of(app)), OPS_TOKEN: passwords.of('ops') },
@@ -54,7 +55,7 @@ function containerVariables(access, passwords, keys) {
     nats: Object.fromEntries(nats),
     redis: { REDIS_USERS: redisUsers(passwords).join(';') },
     postgres: { POSTGRES_PASSWORD: owner },
-    migrate: { DATABASE_URL: asLogin(URLS.postgres, 'switchyard', owner) },
+    migrate: { DATABASE_URL: asLogin(urls.postgres, new URL(urls.postgres).username || 'switchyard', owner) },
     'database-logins': { PGPASSWORD: owner, ...Object.fromEntries(logins) },
   };
 }

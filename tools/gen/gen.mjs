@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { renderAccess } from './access.mjs';
 import { renderAsyncApi } from './asyncapi.mjs';
+import { renderChart } from './chart.mjs';
 import { renderConfig, renderEnvExample, renderEnvLocalExample } from './config.mjs';
 import { renderDashboards } from './dashboards.mjs';
 import { renderErrors } from './errors.mjs';
@@ -49,13 +50,15 @@ export async function renderAll() {
   documents.set('docs/reference/access.md', renderAccess({ contracts, logins, granted: GRANTED }));
   documents.set('infra/postgres/logins.sql', logins.loginScript());
   const { buildOpenApi } = await built('libs/contracts/dist/http.js');
-  documents.set('docs/reference/openapi.json', json(buildOpenApi()));
+  const openApi = buildOpenApi();
+  documents.set('docs/reference/openapi.json', json(openApi));
   for (const [path, dashboard] of renderDashboards()) documents.set(path, json(dashboard));
   const configs = await readConfigs();
   documents.set('docs/reference/config.md', renderConfig(configs, await built('libs/platform/dist/index.js')));
   documents.set('.env.example', renderEnvExample(configs));
   documents.set('.env.local.example', renderEnvLocalExample(configs));
   documents.set('apps/cli/src/environment/service-variables.ts', renderServiceVariables(configs));
+  for (const [path, text] of renderChart({ root, generated: documents, openApi, configs })) documents.set(path, text);
   return documents;
 }
 
