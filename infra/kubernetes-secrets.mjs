@@ -23,7 +23,8 @@ const HELP = `infra/kubernetes-secrets [options] | kubectl apply -n NAMESPACE -f
   --state FOLDER       where passwords are kept (infra/secrets/kubernetes/PREFIX)
 
 From the environment, where it is set: POSTGRES_OWNER_PASSWORD (of a server that is there already), OPENAI_API_KEY,
-MOCK_WEATHER_TOOL_API_KEY, VAULT_KEYS, AZTM_PASSWORD, JWT_HS256_SECRET, EDGE_SHARED_SECRET, and TOOL_SECRET_*.
+MOCK_WEATHER_TOOL_API_KEY, VAULT_KEYS, GOOGLE_CLIENT_SECRET, SLACK_CLIENT_SECRET, AZTM_PASSWORD, JWT_HS256_SECRET,
+EDGE_SHARED_SECRET, and TOOL_SECRET_*.
 `;
 
 /** Variable -> whose it is, of what is taken from the environment of the call. */
@@ -31,6 +32,8 @@ const GIVEN = /** @type {const} */ ({
   OPENAI_API_KEY: 'orchestrator',
   MOCK_WEATHER_TOOL_API_KEY: 'mcp-tool',
   VAULT_KEYS: 'mcp-tool',
+  GOOGLE_CLIENT_SECRET: 'mcp-tool',
+  SLACK_CLIENT_SECRET: 'mcp-tool',
   AZTM_PASSWORD: 'xmpp-bridge',
   JWT_HS256_SECRET: 'gateway',
   EDGE_SHARED_SECRET: 'gateway',
