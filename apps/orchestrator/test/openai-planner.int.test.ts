@@ -76,6 +76,7 @@ describe('an answer', () => {
       usage: { input_tokens: 11, output_tokens: 7 },
       cachedInputTokens: 0,
       model: expect.any(String),
+      told: { finish: 'stop', id: expect.any(String) },
     });
     expect(spoken.length).toBeGreaterThan(1);
     expect(spoken.join('')).toBe(text);
@@ -135,6 +136,7 @@ describe('an answer', () => {
       usage: { input_tokens: expect.any(Number), output_tokens: 5, estimated: true },
       cachedInputTokens: 0,
       model: 'gpt-test-2026',
+      told: { finish: 'stop', id: 'x' },
     });
   });
 

@@ -24,7 +24,7 @@ export class Tables {
   async unaudited(): Promise<number> {
     const [row] = await this.#rows<{ count: string }>(
       `select count(*) from orchestrator.run_events e
-       where not exists (select 1 from audit.audit_events a where a.run_id = e.run_id and a.seq = e.seq)`,
+       where not exists (select 1 from audit.audit_events a where a.id = e.run_id || ':' || e.seq)`,
     );
     return Number(row?.count ?? 0);
   }
@@ -50,7 +50,9 @@ export class Tables {
       `select run_id as "runId", step_id as "stepId", idempotency_key as key, state
        from mcp_tool.effects where run_id is not null`,
     );
-    const audited = await this.#rows<{ id: string }>('select id from audit.audit_events where run_id is not null');
+    const audited = await this.#rows<{ id: string }>(
+      `select id from audit.audit_events where run_id is not null and id not like 'sys.%'`,
+    );
     return {
       runs,
       events: events.map(({ body, ...row }) => ({ ...row, data: JSON.parse(body) as Record<string, unknown> })),
