@@ -65,7 +65,7 @@ describe('the Compose file', () => {
     }
     const bases = read('infra/Dockerfile').match(/^(?:FROM|ARG NODE_IMAGE).*$/gm);
     assert.match(bases[0], /^ARG NODE_IMAGE=node:24-slim@sha256:[0-9a-f]{64}$/);
-    for (const line of bases.slice(1)) assert.match(line, /^FROM (\$\{NODE_IMAGE\}|build)/);
+    for (const line of bases.slice(1)) assert.match(line, /^FROM (\$\{NODE_IMAGE\}|dependencies|build)/);
   });
 
   it('runs every app without rights, and installs without install scripts', () => {
@@ -74,6 +74,26 @@ describe('the Compose file', () => {
       assert.deepEqual([readOnly, dropped, options], [true, ['ALL'], ['no-new-privileges:true']], name);
     }
     for (const line of read('infra/Dockerfile').match(/npm ci[^\n]*/g)) assert.match(line, /--ignore-scripts/);
+  });
+
+  it('runs everything as a numeric user, which Kubernetes can tell from root', () => {
+    for (const [, user] of read('infra/Dockerfile').matchAll(/^USER (.*)$/gm)) assert.match(user, /^\d+:\d+$/);
+    assert.deepEqual([...read('infra/Dockerfile').matchAll(/^USER (.*)$/gm)].at(-1)[1], '10001:10001');
+  });
+
+  it('knows of every app whether it can work, in Compose and in the image', () => {
+    for (const name of [...SERVICES, 'dev-model', 'mock-a2a'])
+      assert.deepEqual(compose.services[name].healthcheck.test, ['CMD', 'node', 'healthcheck.mjs'], name);
+    const images = read('infra/Dockerfile')
+      .split(/^FROM /m)
+      .filter((stage) => /^CMD /m.test(stage));
+    assert.equal(images.length, 2);
+    for (const stage of images) assert.match(stage, /^HEALTHCHECK /m);
+  });
+
+  it('installs before it sees a source, so that a change of one installs nothing anew', () => {
+    const [, install] = /AS dependencies\n([\s\S]*?)\nFROM /.exec(read('infra/Dockerfile'));
+    assert.doesNotMatch(install, /^COPY (?!--from=manifests)/m);
   });
 
   it('starts no service before the logins are there, and asks NATS for one', () => {
