@@ -13,8 +13,11 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
-/** The client of the services: the command line of Prisma names it and loads it for none of its migrations. */
-const NOT_MIGRATING = new Set(['@prisma/client']);
+/** What the command line of Prisma names and no migration loads: the client of the services, parts of a web interface. */
+const NOT_MIGRATING = new Set(['@prisma/client', 'elkjs', 'react-dom', '@prisma/query-plan-executor']);
+/** The same of files: that interface itself, databases in memory to try on, compilers of queries. */
+const NOT_MIGRATED =
+  /studio-core\/dist\/(ui\/|metafile)|prisma\/build\/(studio\.js|query_compiler_)|pglite(-seed)?\.(wasm|data|tar\.gz)$/;
 
 /** Text that a program does not read: types, maps and descriptions make up a third of some packages. */
 const NOT_RUN = /(?<!\/(licen[cs]e|notice)[^/]*)\.(d\.[cm]?ts|[cm]?ts|map|md|markdown|tsbuildinfo)$|\.test\.[cm]?js$/i;
@@ -67,12 +70,15 @@ export function closure(start, without = new Set()) {
   return [...folders].map((folder) => relative(ROOT, folder)).sort();
 }
 
-/** @param {string} from @param {string} to @param {RegExp} unwanted */
+/** @param {string} from @param {string} to @param {RegExp[]} unwanted */
 function copy(from, to, unwanted) {
   cpSync(from, to, {
     recursive: true,
     // What a package holds of others is in the list by itself, where it is needed.
-    filter: (path) => (statSync(path).isDirectory() ? relative(from, path) !== 'node_modules' : !unwanted.test(path)),
+    filter: (path) =>
+      statSync(path).isDirectory()
+        ? relative(from, path) !== 'node_modules'
+        : !unwanted.some((kind) => kind.test(path)),
   });
 }
 
@@ -87,11 +93,11 @@ export function pack(app, into) {
   const folders = closure(start, migrating ? NOT_MIGRATING : undefined);
   for (const folder of folders) {
     const [from, to] = [join(ROOT, folder), join(into, folder)];
-    if (/(^|\/)node_modules\//.test(folder)) copy(from, to, NOT_RUN);
+    if (/(^|\/)node_modules\//.test(folder)) copy(from, to, migrating ? [NOT_RUN, NOT_MIGRATED] : [NOT_RUN]);
     else {
       mkdirSync(to, { recursive: true });
       cpSync(join(from, 'package.json'), join(to, 'package.json'));
-      copy(join(from, 'dist'), join(to, 'dist'), NOT_OURS);
+      copy(join(from, 'dist'), join(to, 'dist'), [NOT_OURS]);
       const link = join('node_modules/@switchyard', manifest(from).name.split('/')[1]);
       if (folder.startsWith('libs/')) cpSync(join(ROOT, link), join(into, link), { verbatimSymlinks: true });
     }

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { SERVERS } from '../../libs/local-servers/binaries.mjs';
 import { writeSecrets } from '../../infra/compose-secrets.mjs';
+import { pack } from '../../infra/pack.mjs';
 
 /*
  * The real servers with what Compose gives their containers: the configuration of NATS, the command of Redis, the script of
@@ -141,8 +142,10 @@ describe('what Compose gives the servers', () => {
           });
         assert.equal(psql(postgres.url, ['-f', join(script, 'init.sql')]).stderr, '');
         const env = { PATH: process.env.PATH, HOME: folder, DATABASE_URL: postgres.url };
-        const migrated = spawnSync('npm', ['run', '--silent', 'migrate', '-w', '@switchyard/store'], {
-          cwd: root,
+        // As the container does it: with what its image holds and nothing else.
+        pack('migrate', join(folder, 'image'));
+        const migrated = spawnSync(process.execPath, ['tools/prisma.mjs', 'migrate'], {
+          cwd: join(folder, 'image/libs/store'),
           env,
           encoding: 'utf8',
         });
