@@ -13,6 +13,7 @@ import {
   isForeignPage,
   type JwtIdentity,
   takeIdentityHeaders,
+  NOBODY_NAMED,
 } from './identity.ts';
 import { MCP_PATH } from './mcp-door.ts';
 import { TICKET_HEADER, type Tickets } from './peer-requests.ts';
@@ -146,7 +147,7 @@ export class AuthGuard {
       return devPrincipal(this.#config, identity.headers, tenant);
     }
     if (identity.principal !== undefined) return identity.principal;
-    throw new AppError('unauthenticated', 'Send X-User-Id, or set TB_DEFAULT_USER_ID.');
+    throw new AppError('unauthenticated', NOBODY_NAMED);
   }
 
   #knowing<T>(find: () => T, whose: () => Refused | undefined): T {

@@ -90,10 +90,14 @@ export interface BodyTenant {
   readonly user_id?: string | null | undefined;
 }
 
+/** Whoever comes with a token or with the headers of an edge learns why these do not count. */
+export const NOBODY_NAMED =
+  'Send X-User-Id, or set TB_DEFAULT_USER_ID. Bearer tokens count with IDENTITY_MODE=jwt, X-Supabase-User-ID with IDENTITY_MODE=edge alone.';
+
 /** Development: who says so is believed. Throws `unauthenticated` where nobody is named. */
 export function devPrincipal(config: DevIdentity, headers: IdentityHeaders, body?: BodyTenant | null): Principal {
   const userId = one(headers, 'x-user-id') ?? filled(body?.user_id) ?? config.defaultUserId;
-  if (userId === undefined) throw new AppError('unauthenticated', 'Send X-User-Id, or set TB_DEFAULT_USER_ID.');
+  if (userId === undefined) throw new AppError('unauthenticated', NOBODY_NAMED);
   refuseReservedUser(userId);
   const tenantId = one(headers, 'x-tenant-id') ?? filled(body?.tenant_id) ?? config.defaultTenantId;
   return {

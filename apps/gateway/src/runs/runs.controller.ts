@@ -57,7 +57,7 @@ export class RunsController {
     const started = await this.bus.request(startRun, start, { idempotencyKey: start.idempotencyKey });
     const { created, ended } = started;
     const runId = publicRunId(principal.tenantId, started.runId);
-    const notices = unusedFields(body);
+    const notices = unusedFields(request.body as OrchestrateRequest);
     const answer: RunStarted = {
       run_id: runId,
       thread_id: start.run.thread_id,

@@ -24,4 +24,15 @@ describe('fields that change nothing', () => {
     };
     expect(unusedFields(empty)).toEqual([]);
   });
+
+  it('are named where their name is not ours, at the top and inside, and a flood of them in part', () => {
+    const misspelt = { task: 'x', tool_constraint: { mode: 'custom' }, tool_constraints: { tool: ['a'] } };
+    expect(unusedFields(misspelt as never)).toEqual([
+      'tool_constraint was not used: there is no such field.',
+      'tool_constraints.tool was not used: there is no such field.',
+    ]);
+    const flood = Object.fromEntries(Array.from({ length: 1_000 }, (_, at) => [`${'f'.repeat(1_000)}${at}`, 1]));
+    expect(unusedFields(flood as never)).toHaveLength(10);
+    expect(unusedFields(flood as never).join('').length).toBeLessThan(1_500);
+  });
 });

@@ -1,16 +1,45 @@
-import type { OrchestrateRequest } from '@switchyard/contracts/http';
+import { OrchestrateRequest } from '@switchyard/contracts/http';
 
-/* Fields of a request that change nothing are named in a notice; none is left out in silence. Pure. */
+/*
+ * Fields of a request that change nothing are named in a notice; none is left out in silence. A name that is not ours is
+ * not refused, for old clients send more than we know; but who misspells `tool_constraints` has to learn of it. Pure.
+ */
 
 type Asked = Pick<OrchestrateRequest, 'worker' | 'grounding' | 'controller'>;
 
-/** What of a request was not used, in sentences. */
-export function unusedFields({ worker, grounding, controller }: Asked): string[] {
+const { shape } = OrchestrateRequest;
+/** Whose names we know, by where it stands in the body. */
+const KNOWN: readonly (readonly [path: string, fields: object])[] = [
+  ['', shape],
+  ['worker', shape.worker.unwrap().unwrap().shape],
+  ['grounding', shape.grounding.unwrap().unwrap().shape],
+  ['controller', shape.controller.unwrap().unwrap().shape],
+  ['tool_constraints', shape.tool_constraints.unwrap().unwrap().shape],
+  ['budget', shape.budget.unwrap().unwrap().shape],
+  ['tenant', shape.tenant.unwrap().unwrap().shape],
+];
+const MAX_UNKNOWN = 10;
+const MAX_NAME_CHARS = 64;
+
+/** What of a body that was found good was not used, in sentences. */
+export function unusedFields(body: Asked): string[] {
+  const { worker, grounding, controller } = body;
   return [
     ...(isGiven(grounding) ? [notUsed('grounding')] : []),
     ...(isGiven(controller) ? [notUsed('controller')] : []),
     ...(worker?.enable_reflection === true ? [notUsed('worker.enable_reflection')] : []),
+    ...KNOWN.flatMap(([path, fields]) => unknownIn(path, fields, body))
+      .slice(0, MAX_UNKNOWN)
+      .map((field) => `${field} was not used: there is no such field.`),
   ];
+}
+
+function unknownIn(path: string, fields: object, body: object): string[] {
+  const part = path === '' ? body : (body as Readonly<Record<string, unknown>>)[path];
+  if (typeof part !== 'object' || part === null) return [];
+  return Object.keys(part)
+    .filter((name) => !Object.hasOwn(fields, name))
+    .map((name) => `${path === '' ? '' : `${path}.`}${name.slice(0, MAX_NAME_CHARS)}`);
 }
 
 function notUsed(field: string): string {

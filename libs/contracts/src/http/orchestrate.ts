@@ -10,7 +10,8 @@ import { FinishReason } from '../base/usage.ts';
 /*
  * POST /orchestrate and its stream: what a client asks for, and what it gets. Field names are the ones that
  * clients have always spoken (snake_case); unknown fields are ignored, so that old and new clients may send more
- * than this version knows. That holds for all bodies and queries of the files http-*.ts.
+ * than this version knows. That holds for all bodies and queries of the files http-*.ts; those of a task are named in
+ * `notices`.
  */
 
 /** Body of POST /orchestrate, POST /orchestrate/stream and POST /runs. `null` means "not given" throughout. */
