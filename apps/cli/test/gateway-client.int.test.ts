@@ -43,6 +43,13 @@ async function collect(events: AsyncGenerator<StreamEvent>): Promise<string[]> {
 const options = { signal: new AbortController().signal, onBreak: () => undefined };
 
 describe('GatewayClient', () => {
+  it('says at a 401 that its identity is the one of development', async () => {
+    const { client } = await gateway((_, response) => {
+      response.writeHead(401).end(JSON.stringify({ detail: 'The edge secret is missing.', code: 'unauthenticated' }));
+    });
+    await expect(client.get('/runs')).rejects.toThrow(/The edge secret is missing\. .*\n.*IDENTITY_MODE=dev alone/);
+  });
+
   it('G1, G2: a connection that breaks is taken up after the last event; the run is started once', async () => {
     const started: string[] = [];
     const { client, asked } = await gateway((request, response, body) => {

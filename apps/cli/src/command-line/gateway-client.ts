@@ -17,6 +17,9 @@ const RETRIES = 12;
 const TERMINAL = new Set(['response.completed', 'orchestrator.task.completed', 'RUN_FINISHED']);
 /** The frames of a failure. Before the run is over they mean that the gateway lost sight of it, not that it failed. */
 const FAILURE = new Set(['response.failed', 'error']);
+/** What a 401 mostly means here: this command has no other way to say who asks. */
+const ONLY_IN_DEVELOPMENT =
+  'This command names its user in X-User-Id, which counts with IDENTITY_MODE=dev alone; with jwt or edge, ask by HTTP with credentials of your own.';
 const LAST_OF_STREAM = new Set(['response.completed', 'error']);
 
 export interface Identity {
@@ -60,6 +63,7 @@ async function refusal(response: Response): Promise<Refused> {
   } catch {
     // Not JSON: the text itself is the best there is.
   }
+  if (response.status === 401) detail += `\n  ${ONLY_IN_DEVELOPMENT}`;
   return new Refused(response.status, `the gateway answered ${response.status}: ${detail}`);
 }
 
