@@ -108,6 +108,13 @@ describe('the checks of the AZTM login', () => {
     ]);
   });
 
+  it('1: never call a variable that is missing one that is not valid', () => {
+    const problem = { variable: 'AZTM_PASSWORD', value: '(not set)', remedy: 'set the password of the account' };
+    expect(judgeConfiguration([problem], undefined).sentence).toBe(
+      'AZTM_PASSWORD is not set: set the password of the account.',
+    );
+  });
+
   it('1: say how many problems there are, and show all of them', () => {
     const problem = { variable: 'AZTM_PORT', value: 'x', remedy: 'expected a number' };
     const verdict = judgeConfiguration([problem, { ...problem, variable: 'AZTM_TLS' }], undefined);

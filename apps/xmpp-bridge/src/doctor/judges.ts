@@ -35,6 +35,9 @@ export function judgeConfiguration(
 const DISABLED =
   'Neither AZTM_USERID nor AZTM_JID is set: the bridge is disabled. Set one of them and AZTM_PASSWORD to enable it.';
 
+/** How a variable that is missing is shown. */
+const NOT_SET = '(not set)';
+
 function sentenceOf({ variable, value, remedy }: Problem): string {
   if (variable === 'AZTM_JID' && /bare JID/.test(remedy))
     return `AZTM_JID ${quoted(value)} is not a bare JID user@domain.`;
@@ -42,7 +45,7 @@ function sentenceOf({ variable, value, remedy }: Problem): string {
   // The parser of the map says itself where it stopped, and that nothing was loaded.
   const said = remedy.replace(/\.$/, '');
   if (said.startsWith(variable)) return `${said}.`;
-  return `${variable} is not valid: ${said}.`;
+  return `${variable} is ${value === NOT_SET ? 'not set' : 'not valid'}: ${said}.`;
 }
 
 export interface DnsFacts {
