@@ -42,7 +42,12 @@ async function checkAgents(variables: Variables): Promise<void> {
   if (agents.length === 0)
     return tell(45, 'A2A agents', found.skipped('A2A_AGENTS is not set: there are none.'), began);
   const hosts = agents.map(({ url }) => new URL(url).host);
-  tell(45, 'A2A agents', found.ok(`A2A_AGENTS names ${agents.length} agents.`, hosts), began);
+  tell(
+    45,
+    'A2A agents',
+    found.ok(`A2A_AGENTS names ${agents.length === 1 ? 'one agent' : `${agents.length} agents`}.`, hosts),
+    began,
+  );
   const serviceMap = serviceMapOf(variables);
   const jidOf = ({ url }: AgentAddress) => mappedJid(serviceMap, new URL(url));
   const bus = agents.some((agent) => jidOf(agent) !== undefined) ? await busOf(variables, limitMs) : undefined;

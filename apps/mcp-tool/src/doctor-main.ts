@@ -56,7 +56,12 @@ async function checkUpstreams(variables: z.output<typeof Variables>): Promise<vo
     );
   const { upstreams } = read;
   const names = upstreams.map(({ name }) => name);
-  tell(43, 'MCP upstreams', found.ok(`${file} names ${upstreams.length} MCP servers.`, names), began);
+  tell(
+    43,
+    'MCP upstreams',
+    found.ok(`${file} names ${upstreams.length === 1 ? 'one MCP server' : `${upstreams.length} MCP servers`}.`, names),
+    began,
+  );
   const waiting = await waitingIn(variables.DATABASE_URL);
   const left = [...upstreams];
   const work = async (): Promise<void> => {
