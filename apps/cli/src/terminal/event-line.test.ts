@@ -6,6 +6,13 @@ const plain = painter(false, {});
 const line = (name: string, data: unknown): string | undefined => eventLine({ name, data }, 420, plain);
 
 describe('eventLine', () => {
+  it('counts one step as one', () => {
+    const ended = (steps: number) =>
+      line('orchestrator.task.completed', { status: 'success', total_steps: steps, failed_steps: 0 });
+    expect(ended(1)).toContain('success: 1 step, 0 failed');
+    expect(ended(2)).toContain('success: 2 steps, 0 failed');
+  });
+
   it('shows a tool call with its arguments and its result', () => {
     const data = {
       tool: 'weather',

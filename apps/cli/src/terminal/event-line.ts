@@ -123,7 +123,7 @@ const LINES: Readonly<Record<string, (data: Data) => Line | undefined>> = {
   }),
   'orchestrator.model.waiting': (d) => ({ text: text(d, 'message'), tone: 'dim' }),
   'orchestrator.task.completed': (d) => ({
-    text: `${text(d, 'status')}: ${text(d, 'total_steps')} steps, ${text(d, 'failed_steps')} failed${spent(d['usage'])}${cut(d['finish_reason'])}`,
+    text: `${text(d, 'status')}: ${text(d, 'total_steps')} ${d['total_steps'] === 1 ? 'step' : 'steps'}, ${text(d, 'failed_steps')} failed${spent(d['usage'])}${cut(d['finish_reason'])}`,
     tone: d['status'] === 'success' ? 'good' : 'bad',
   }),
   'mcp.task.started': (d) => ({ text: `${text(d, 'step_id')}: ${text(d, 'task')}`, tone: 'dim' }),
