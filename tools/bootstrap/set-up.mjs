@@ -15,11 +15,11 @@ import {
 
 /*
  * From a fresh clone to something that can start. Guarantees:
- *  B1. What is already there is not touched; a second call finds that out in a fraction of a second.
- *  B2. System packages install while npm does.
- *  B3. Where a step cannot be done here, one message says what a person has to do.
- *  B4. What only tests need is installed for tests alone. Where it cannot be, the other tests run all the same, and
- *      it is said which are left out.
+ *  - Set-up does not touch what is already installed or built. A second call finds that out in a fraction of a second.
+ *  - System packages install while npm does.
+ *  - When a step cannot be done here, one message says what a person has to do.
+ *  - Packages that only tests need are installed for tests alone. When they cannot be installed, set-up says which tests
+ *    are left out, and the other tests still run.
  */
 
 const UNAVAILABLE = 69;
@@ -71,7 +71,7 @@ async function ensureServers(plan) {
   if (optional.length > 0) await installServers(optional, way).catch(() => say(`  left out: ${aptLine(optional)}`));
 }
 
-/** B4 */
+/** Installs packages that only tests need. A failure does not end the set-up: it says which tests are left out. */
 async function ensureTestPackages() {
   const missing = missingTestPackages();
   if (missing.length === 0) return;

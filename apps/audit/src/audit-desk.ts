@@ -10,11 +10,11 @@ import {
 import type { AuditLog } from '@switchyard/store';
 
 /*
- * Answers what is asked about the past.
- *  A1 Nobody sees another tenant.
- *  A2 A user sees its own; admin and auditor see all of their tenant.
- *  A3 What belongs to no tenant (logins that failed, facts of the services) is for operators of the installation, who ask
- *     on the bus as a person; the admins of a tenant are none.
+ * Answers questions about the past.
+ *  - No caller sees the records of another tenant.
+ *  - A user sees the own records; an admin or auditor sees all records of the tenant.
+ *  - Records of no tenant (failed logins, facts of the services) are for operators of the installation, who ask on the
+ *    bus as a person. The admin of a tenant is not an operator.
  */
 export class AuditDesk {
   constructor(private readonly auditLog: AuditLog) {}

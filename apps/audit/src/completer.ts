@@ -4,11 +4,11 @@ import type { FactRecorder } from './fact-recorder.ts';
 import type { JournalReader } from './journal-reader.ts';
 
 /*
- * Looks, again and again, for runs whose log may miss something, and completes them from the journal: after an
- * outage of audit, after a stream was wiped, after a message was lost.
- *  C1 A round never overlaps itself, looks at a bounded number of runs, and ends where the journal is silent.
- *  C2 A run that cannot be completed does not keep the others from it.
- *  C3 A run whose terminal event is in the log, without a hole before it, is never asked about again.
+ * Looks periodically for runs whose audit log may miss events, and completes them from the journal: after an outage of
+ * audit, after a stream was wiped, after a message was lost.
+ *  - Two rounds never overlap. A round looks at a bounded number of runs and ends when the journal does not answer.
+ *  - A run that cannot be completed does not keep other runs from being completed.
+ *  - Once the audit log holds a run's terminal event and no hole before it, the completer never asks about that run again.
  */
 const RUNS_PER_ROUND = 100;
 const HOLE_AGE_MS = 1_000;

@@ -8,13 +8,16 @@ import { summarise } from './run-summary.ts';
 
 /*
  * Takes facts of runs into the audit log, the summaries and the log tree.
- *  R1 What was taken twice is there once: records by their id, summaries by their seq, lines by their payload.
- *  R2 Summaries and the tree follow a run without a hole. Where one shows, the journal is asked; where the journal
- *     does not answer, the records are kept, and the completer goes on from the hole later.
- *  R3 `take` has returned only when all of it is in PostgreSQL; so what asked for it may be acknowledged.
- *  R4 One batch at a time. The tree is written first: a batch that is repeated after a crash finds its lines there.
- *     Then the records, then the summaries: the database takes no summary that says more than the records.
- *  R5 A record that is there with another content is told: in the log, as a number, and in the audit log itself.
+ *  - A fact that is taken twice is stored once: the id tells it for a record, the seq for a summary, the payload for a
+ *    line of the tree.
+ *  - Summaries and the tree follow a run without a hole. When a hole shows, the recorder asks the journal. When the
+ *    journal does not answer, the recorder keeps the records, and the completer goes on from the hole later.
+ *  - `take` resolves only when all its facts are in PostgreSQL, so the caller may then acknowledge the message.
+ *  - The recorder takes one batch at a time. It writes the tree first: a batch that is repeated after a crash finds its
+ *    lines there. It then writes the records, then the summaries: the database refuses a summary that says more than
+ *    the records.
+ *  - A record that the audit log already holds with another content is reported in the log, in a counter and in the
+ *    audit log itself.
  */
 /** Most ids of one batch that are named in the log. */
 const MAX_NAMED = 20;
@@ -65,12 +68,13 @@ export class FactRecorder {
     const { added, conflicts } = await this.parts.auditLog.append(records);
     this.recorded.inc(added);
     if (conflicts.length === 0) return added;
+    // The database has already added a record of each conflict to the audit log.
     this.conflicting.inc(conflicts.length);
     const ids = conflicts.slice(0, MAX_NAMED);
     this.parts.log.error(
       { event: 'audit_record_conflict', conflicts: conflicts.length, ids },
       'the audit log holds records that are not what happened: somebody else wrote them',
-    ); // R5
+    );
     return added;
   }
 

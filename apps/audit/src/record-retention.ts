@@ -2,10 +2,10 @@ import { type Logger, type Metrics, sleep } from '@switchyard/platform';
 import type { AuditLog } from '@switchyard/store';
 
 /*
- * Removes records that are older than they are to be kept.
- *  K1 What may go, and the record that is left of it, is decided by the database (prune_records); here is asked, in steps
- *     of a bounded size with a pause after each.
- *  K2 Any number of replicas may ask at once: each record goes once.
+ * Removes records that are older than `keepDays`.
+ *  - The database (prune_records) decides which records may go, and leaves a record of the removal. This class only asks
+ *    it, in steps of a bounded size with a pause after each.
+ *  - Any number of replicas may ask at once: each record is removed once.
  */
 const STEP = 1_000;
 const PAUSE_MS = 50;

@@ -50,7 +50,7 @@ describe('GatewayClient', () => {
     await expect(client.get('/runs')).rejects.toThrow(/The edge secret is missing\. .*\n.*IDENTITY_MODE=dev alone/);
   });
 
-  it('G1, G2: a connection that breaks is taken up after the last event; the run is started once', async () => {
+  it('a connection that breaks is taken up after the last event; the run is started once', async () => {
     const started: string[] = [];
     const { client, asked } = await gateway((request, response, body) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -81,7 +81,7 @@ describe('GatewayClient', () => {
     ]);
   });
 
-  it('G1: a start whose answer was lost is repeated with the same key', async () => {
+  it('a start whose answer was lost is repeated with the same key', async () => {
     const keys: unknown[] = [];
     const { client } = await gateway((request, response) => {
       keys.push(request.headers['idempotency-key']);
@@ -126,7 +126,7 @@ describe('GatewayClient', () => {
     ]);
   });
 
-  it('G3: a stream that is silent counts as broken', async () => {
+  it('a stream that is silent counts as broken', async () => {
     const silent = new ReadableStream<Uint8Array>({ start: () => undefined });
     await expect(collect(readEvents(silent, 50))).rejects.toThrow('silent for 0.05 s');
   });

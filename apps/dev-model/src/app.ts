@@ -44,9 +44,9 @@ const RESPOND_HEADER = 'x-dev-model-respond';
 
 /**
  * Starts the development model.
- * 1. The same request gets the same answer; ids and times aside.
- * 2. Without a delay an answer leaves in one write.
- * 3. What is scripted or kept is bounded: 1,000 rules, 100 requests, 16 MB a body.
+ * - The same request gets the same answer; ids and times aside.
+ * - Without a delay an answer leaves in one write.
+ * - Scripts and kept requests are bounded: 1,000 rules, 100 requests, 16 MB a body.
  */
 export async function createDevModel(options: DevModelOptions): Promise<DevModel> {
   const log = new RequestLog();

@@ -29,9 +29,9 @@ const MAX_ANALYSED_CHARS = 8_000;
 
 /**
  * The deterministic planner. Pure: the same request gives the same decision.
- * 1. A call that was made with the same arguments is never made again, unless its error says that a retry helps (once).
- * 2. A part that stands on an earlier result waits for it.
- * 3. When nothing is left to call, the answer is composed from the results alone.
+ * - The planner never repeats a call with the same arguments, except once when its error says that a retry helps.
+ * - A part of the task that needs an earlier result waits for it.
+ * - When no call is left, the planner composes the answer from the results alone.
  */
 export function plan(input: PlannerInput): Decision {
   const { conversation } = input;

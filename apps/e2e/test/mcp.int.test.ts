@@ -104,7 +104,7 @@ describe('the inspector', () => {
 });
 
 describe('what goes on to an upstream', () => {
-  it('is never the token that the caller came with (T3)', async () => {
+  it('is never the token that the caller came with', async () => {
     const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
     const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'test_simple_text', arguments: {} } };
     const before = fixture.seen.length;

@@ -257,14 +257,14 @@ describe('a user authorises a provider', () => {
 
     const gone = await json(browser, 'DELETE', 'mail');
     expect(gone.body).toEqual({ provider: 'mail', revoked: true, at_provider: 'revoked' });
-    // T17: there is no time in which it still works.
+    // There is no time in which it still works.
     expect(await mailCall(principal)).toBe('tool_not_found');
     expect(await rowsOf(user)).toEqual([]);
     await fact('tools.provider.revoked', user);
     expect((await json(browser, 'DELETE', 'mail')).body).toMatchObject({ revoked: false, at_provider: 'nothing' });
   });
 
-  it('raises the epoch with every change, so that a kept list is not used any longer (T17)', async () => {
+  it('raises the epoch with every change, so that a kept list is not used any longer', async () => {
     const { user, browser } = newUser();
     const epoch = async () =>
       Number(
@@ -334,7 +334,7 @@ describe('a user authorises a provider', () => {
   });
 });
 
-describe('T3: what an upstream gets', () => {
+describe('what an upstream gets', () => {
   it('is its own token of this user, never what the caller sent', async () => {
     const { user } = newUser();
     const browser = new Browser({ 'x-user-id': user, authorization: 'Bearer the-token-of-the-caller' });
@@ -418,7 +418,7 @@ describe('an MCP server that is known by its URL alone', () => {
 });
 
 describe('attacks on a login', () => {
-  it('T4: no link leads to the provider before its person said so, each time and for each client', async () => {
+  it('no link leads to the provider before its person said so, each time and for each client', async () => {
     const { browser } = newUser();
     await connectMail(browser); // The provider has its consent cookie, and so would ask nothing.
     for (const client of ['first', 'second']) {
@@ -451,7 +451,7 @@ describe('attacks on a login', () => {
     ['the state twice', (back) => new URL(`${back.href}&state=x`)],
     ['a refusal of the person', (back) => without(changed(back, 'error', 'access_denied'), 'code')],
   ];
-  it.each(tampered)('T5: %s is refused, nothing is stored, and the state is used up', async (_name, tamper) => {
+  it.each(tampered)('%s is refused, nothing is stored, and the state is used up', async (_name, tamper) => {
     const { user, browser } = newUser();
     const other = await consent(browser, await begin(browser));
     const back = await consent(browser, await begin(browser));
@@ -469,7 +469,7 @@ describe('attacks on a login', () => {
     expect(await rowsOf(user)).toEqual([]);
   });
 
-  it('T5: a callback is used once, by the browser that began, at exactly its address', async () => {
+  it('a callback is used once, by the browser that began, at exactly its address', async () => {
     const { user, browser } = newUser();
     const stranger = newUser();
     const stolen = await consent(browser, await begin(browser));
@@ -484,7 +484,7 @@ describe('attacks on a login', () => {
     await fact('tools.provider.refused', user);
   });
 
-  it('T6: a provider that does not say that it checks PKCE is refused before any browser goes there', async () => {
+  it('a provider that does not say that it checks PKCE is refused before any browser goes there', async () => {
     const { browser } = newUser();
     const { status, body } = await json(browser, 'POST', 'weak/start');
     expect([status, body['code']]).toEqual([502, 'provider_unusable']);
@@ -501,7 +501,7 @@ describe('attacks on a login', () => {
   });
 });
 
-describe('T16: what is stored', () => {
+describe('what is stored', () => {
   it('opens for its owner alone: a moved row and a changed text are refused, and told of', async () => {
     const [ann, bob] = [newUser(), newUser()];
     await connectMail(ann.browser);

@@ -181,7 +181,7 @@ describe('in development', () => {
     expect(quiet.messages).toHaveLength(1);
   });
 
-  it('hands questions of a tool to a client of today, and its answers back with the state (T22)', async () => {
+  it('hands questions of a tool to a client of today, and its answers back with the state', async () => {
     const able = { 'io.modelcontextprotocol/clientCapabilities': { elicitation: { form: {} } } };
     const asked = answerOf(await ask('tools/call', { name: 'ask', _meta: able })).result!;
     expect(asked).toMatchObject({ resultType: 'input_required', requestState: 'sealed' });
@@ -208,7 +208,7 @@ describe('in development', () => {
     expect(parseSse(text).at(-1)!.data).toMatchObject({ id: 7, result: { structuredContent: { hello: 'Ada' } } });
   });
 
-  it('stops a call at once when its client cancels it: today, in a session, without one (T28)', async () => {
+  it('stops a call at once when its client cancels it: today, in a session, without one', async () => {
     const patient = 20_000;
     /** The best time from `cancel` to the end of the call that `begin` begins. */
     const best = async (begin: () => Promise<{ cancel: () => unknown; after?: () => unknown }>) => {
@@ -259,7 +259,7 @@ describe('in development', () => {
     expect(await best(without)).toBeLessThan(AT_ONCE_MS);
   });
 
-  it('does not know the session of somebody else, nor one that never was or is over, all alike (T23)', async () => {
+  it('does not know the session of somebody else, nor one that never was or is over, all alike', async () => {
     turn = 1; // The next one is the first replica.
     const mine = await session({ 'x-user-id': 'alice' });
     const list = { jsonrpc: '2.0', id: 1, method: 'tools/list' };
@@ -339,7 +339,7 @@ describe('in development', () => {
     tools.more.pop();
   });
 
-  it('refuses names and pages that are not its own (T24)', async () => {
+  it('refuses names and pages that are not its own', async () => {
     const { port } = new URL(house.url);
     // fetch() does not let a caller name the host.
     const from = (headers: Record<string, string>) =>
@@ -577,7 +577,7 @@ describe('with bearer tokens', () => {
     return [status, headers.get('www-authenticate')];
   };
 
-  it('refuses a token for another service, says where to get one, calls nothing and tells the audit (T1)', async () => {
+  it('refuses a token for another service, says where to get one, calls nothing and tells the audit', async () => {
     const heard: Json[] = [];
     const listening = new AbortController();
     const bus = house.hub.connect('audit');
@@ -600,7 +600,7 @@ describe('with bearer tokens', () => {
     await bus.close();
   });
 
-  it('refuses a token that does not end, has ended, or is not signed (T2)', async () => {
+  it('refuses a token that does not end, has ended, or is not signed', async () => {
     const none = [{ alg: 'none' }, { iss: OURS.issuer, aud: AUDIENCE, sub: 'user-1', exp: 4_000_000_000 }]
       .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
       .join('.');

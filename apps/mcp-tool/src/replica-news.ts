@@ -6,9 +6,10 @@ import type { UpstreamConfig } from './upstreams/connections/config.ts';
 /*
  * What other replicas did, and what this one does about it.
  *
- * R1 An event is a reason to look, never the truth: what is done is to read again what the database or the upstream
- *    says. One that is missed costs the time until the next look; one of this replica's own costs one look.
- * R2 A definition that another replica found changed is not used from this moment on, before anybody was asked.
+ * - An event is a reason to look, never the truth: the replica reads again what the database or the upstream says. An
+ *   event that was missed costs the time until the next look; an event of this replica's own costs one look.
+ * - A definition that another replica found changed is not used from this moment on: this replica does not wait until
+ *   it has asked the upstream.
  */
 
 export interface ReplicaNewsParts {
@@ -45,7 +46,7 @@ function applyNews(parts: Omit<ReplicaNewsParts, 'bus' | 'lifecycle'>, { type, d
     case 'tools.definition.changed':
       return void registrar.refresh();
     case 'tools.definition.quarantined':
-      return book.heard(data.upstream, data.tool); // R2
+      return book.heard(data.upstream, data.tool); // not used from now on
     case 'tools.definition.decided':
       return book.heard(data.upstream);
     case 'tools.upstream.changed':

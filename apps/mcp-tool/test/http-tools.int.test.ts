@@ -234,13 +234,13 @@ describe('a tool that is an HTTP call', () => {
     for (const hidden of [origin, 'SHOP_KEY', SECRET]) expect(JSON.stringify(tools)).not.toContain(hidden);
   });
 
-  it('T8: does not follow a redirect; the effect of a call that is answered with one is in doubt', async () => {
+  it('does not follow a redirect; the effect of a call that is answered with one is in doubt', async () => {
     expect(await call('shop__moved')).toMatchObject({ status: 'failed', code: 'upstream_failed' });
     expect(await call('shop__order_once', { path: 'moved' })).toMatchObject({ status: 'in_doubt' });
     expect(hits.map(({ url }) => url)).toEqual(['/moved', '/moved']);
   });
 
-  it('T19: gives up what is too large, hangs or drips, at its limit, and cuts what is long', async () => {
+  it('gives up what is too large, hangs or drips, at its limit, and cuts what is long', async () => {
     expect(await call('shop__huge')).toMatchObject({ status: 'failed', code: 'response_too_large' });
     expect(await call('shop__hangs')).toMatchObject({ status: 'failed', code: 'tool_timeout' });
     expect(await call('shop__drips')).toMatchObject({ status: 'failed', code: 'tool_timeout' });
@@ -250,7 +250,7 @@ describe('a tool that is an HTTP call', () => {
     expect(await call('shop__empty')).toMatchObject({ status: 'succeeded', output: null });
   });
 
-  it('T20: tells nothing of what a broken server says, and the beginning of what a server says that refuses', async () => {
+  it('tells nothing of what a broken server says, and the beginning of what a server says that refuses', async () => {
     const broken = await call('shop__breaks');
     expect(broken).toMatchObject({ status: 'failed', code: 'upstream_failed' });
     expect(JSON.stringify(broken)).not.toContain(SECRET);
@@ -262,7 +262,7 @@ describe('a tool that is an HTTP call', () => {
     expect(await call('shop__order_once', { path: 'breaks' })).toMatchObject({ status: 'in_doubt' });
   });
 
-  it('T27: has one effect where the same call is made twice, and hands its key on', async () => {
+  it('has one effect where the same call is made twice, and hands its key on', async () => {
     const order = () => call('shop__order', { thing: 'tea', count: 2 }, { idempotencyKey: 'order-1' });
     const [first, second] = await Promise.all([order(), order()]);
     expect(first).toMatchObject({ status: 'succeeded' });
@@ -274,7 +274,7 @@ describe('a tool that is an HTTP call', () => {
   });
 });
 
-describe('T21: what a stranger says', () => {
+describe('what a stranger says', () => {
   it('has nothing in it that people do not see, and says whose it is, also in a step of a run', async () => {
     const result = await call('shop__whispers');
     const provenance = { tool: 'shop__whispers', provider: 'shop', trust: 'untrusted' };
@@ -283,7 +283,7 @@ describe('T21: what a stranger says', () => {
   });
 });
 
-describe('T7: where it may lead', () => {
+describe('where it may lead', () => {
   const definition = (url: string) =>
     HttpToolDefinition.parse({ name: 'x', provider: 'p', description: 'x', http: { url } });
   const make = (url: string, lookup?: Parameters<typeof createSafeFetch>[0]) =>

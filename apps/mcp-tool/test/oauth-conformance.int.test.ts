@@ -9,8 +9,8 @@ import { followLink, isWanted, lookedAt, PUBLIC_URL } from './follow-link.ts';
 import { ANN, type Database, startDatabase, startSystem, type System } from './upstream-system.ts';
 
 /**
- * How we are authorised at servers that say themselves who issues tokens for them, as the official suite sees it: its
- * server is an upstream with `auth: oauth` of the whole service, and a person follows the link as a browser does.
+ * The official suite checks how we authorise at servers that name their issuer themselves. The suite's server is an
+ * upstream with `auth: oauth` of the whole service, and a simulated person follows the link as a browser does.
  */
 
 jest.setTimeout(300_000);
@@ -21,7 +21,7 @@ interface Job {
   readonly context: Readonly<Record<'client_id' | 'client_secret' | 'private_key_pem' | 'issuer', string | undefined>>;
 }
 
-/** Extensions that count for no requirement, and protocols of before there was a way to find out who authorises. */
+/** Extensions that are not required, and protocol versions from before there was a discovery of issuers. */
 const NOT_OURS: Readonly<Record<string, string>> = {
   'auth/dpop': 'an extension; our tokens are bearer tokens',
   'auth/dpop-nonce': 'an extension; our tokens are bearer tokens',
@@ -30,9 +30,9 @@ const NOT_OURS: Readonly<Record<string, string>> = {
   'auth/cross-app-access-complete-flow': 'the same by its earlier name',
   'auth/2025-03-26-oauth-endpoint-fallback': 'without metadata nobody says that PKCE is checked',
 };
-/** In 0.1.16 its metadata names another issuer than the one it is read from, which is refused; 0.2 mended that. */
+/** In 0.1.16 the metadata names another issuer than the one it is read from, so we refuse it; 0.2 corrected that. */
 const BEFORE_RFC_9728 = 'auth/2025-03-26-oauth-metadata-backcompat';
-/** A person who goes in circles has had enough. */
+/** After so many logins the simulated person gives up. */
 const MAX_LINKS = 3;
 /** The machine may be busy. */
 const SCENARIO_LIMIT_MS = 120_000;
@@ -44,7 +44,7 @@ let control: Server;
 let command: string;
 let count = 0;
 let writes = 0;
-/** What came of each scenario, for whoever reads that one of them failed. */
+/** The result of each scenario, for the reader of a failure. */
 const outcomes = new Map<string, unknown>();
 const secrets = new Map<string, string>();
 const upstreams = new Map<string, object>();
@@ -86,7 +86,7 @@ afterAll(async () => {
   await database?.stop();
 });
 
-/** The suite runs its scenarios side by side: each is an upstream and a user of its own. */
+/** The suite runs its scenarios side by side, so each has an upstream and a user of its own. */
 async function use({ url, scenario, context }: Job): Promise<unknown> {
   const name = `suite${(count += 1)}`;
   const who: Principal = { ...ANN, userId: name };
@@ -101,14 +101,14 @@ async function use({ url, scenario, context }: Job): Promise<unknown> {
   }
 }
 
-/** Whole or not at all: the service reads the file whenever it changes. */
+/** Replaces the file in one step, because the service reads it whenever it changes. */
 async function write(): Promise<void> {
   const next = `${system.file}.${(writes += 1)}`;
   await writeFile(next, JSON.stringify({ upstreams: Object.fromEntries(upstreams) }));
   await rename(next, system.file);
 }
 
-/** What an operator would write who was told the same as the suite's client. */
+/** The settings that an operator would write who knows the same as the suite's client. */
 async function settingsFor(name: string, { url, scenario, context }: Job) {
   const { client_id, client_secret, private_key_pem, issuer } = context;
   if (client_id === undefined) return { auth: 'oauth' };
@@ -125,7 +125,7 @@ async function statusOf(name: string) {
   return (await system.statuses()).find((status) => status.name === name);
 }
 
-/** As a person does it: open the link that the service tells, and again where a tool says that it wants more. */
+/** Acts like a person: opens the link that the service tells, and opens it again where a tool wants more scopes. */
 async function authorised(name: string, who: Principal): Promise<unknown> {
   const said: unknown[] = [];
   await lookedAt(system, name);
@@ -159,7 +159,7 @@ async function callAll(name: string, who: Principal): Promise<unknown[]> {
   return results;
 }
 
-/** What the suite says of each scenario. */
+/** The suite's verdict on each scenario. */
 function verdictsIn(output: string): { scenario: string; passed: boolean; line: string }[] {
   const lines = [...output.matchAll(/^([✓✗]) (auth\/[^\s:]+): .*(?:\n +- .*)*/gm)];
   return lines.map(([line, mark, scenario]) => ({ scenario: scenario!, passed: mark === '✓', line }));

@@ -6,8 +6,7 @@ import { createMcpHandler } from '@modelcontextprotocol/server';
 import { type FixtureTool, mcpServer } from './upstream-servers.ts';
 
 /**
- * An authorization server and an MCP server that wants its tokens, which say and do what a test wants: both are strangers
- * to us.
+ * An authorization server, and an MCP server that wants its tokens. Both say and do what a test wants, as strangers could.
  */
 
 export interface Answer {
@@ -20,7 +19,7 @@ export interface Answer {
 export type Script = (path: string, body: URLSearchParams) => Answer | undefined;
 
 interface Listening {
-  /** Paths that were asked for, in order. */
+  /** The requested paths, in order. */
   readonly asked: string[];
   script: Script | undefined;
   close(): Promise<void>;
@@ -35,10 +34,10 @@ export interface AuthorizationServer extends Listening {
   readonly issuer: string;
   /** Takes the place of parts of its metadata; undefined leaves a part out. */
   metadata: Record<string, unknown>;
-  /** All that came to its token endpoint. */
+  /** All requests to its token endpoint. */
   readonly tokenRequests: { body: URLSearchParams; client: string; secret: string | undefined }[];
   readonly clients: Map<string, string>;
-  /** Tokens that are good. */
+  /** The valid tokens. */
   readonly tokens: Map<string, Issued>;
   readonly refreshTokens: Map<string, Issued>;
 }
@@ -47,7 +46,7 @@ export interface ProtectedServer extends Listening {
   readonly url: string;
   /** Takes the place of parts of its metadata. */
   metadata: Record<string, unknown>;
-  /** Who issues tokens for it. */
+  /** The authorization server that issues tokens for it. */
   trusts: AuthorizationServer;
   /** Beside `Bearer resource_metadata="..."`. */
   challenge: string;
@@ -99,7 +98,7 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
             client_credentials: { resource: body.get('resource'), scope: body.get('scope') ?? '' },
           };
           const granted = grants[body.get('grant_type') ?? ''];
-          self.refreshTokens.delete(body.get('refresh_token') ?? ''); // Good for one use.
+          self.refreshTokens.delete(body.get('refresh_token') ?? ''); // Valid for one use.
           if (!granted) return json(400, { error: 'invalid_grant' });
           const [token, refresh] = [`access-${randomUUID()}`, `refresh-${randomUUID()}`];
           self.tokens.set(token, granted);
@@ -127,7 +126,7 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
   return self;
 }
 
-/** An MCP server with these tools, for which only the tokens that `trusts` issued for it are good. */
+/** An MCP server with these tools. It accepts only the tokens that `trusts` issued for it. */
 export async function startProtectedServer(
   trusts: AuthorizationServer,
   tools: readonly FixtureTool[],
@@ -213,7 +212,7 @@ function clientOf({ headers }: IncomingMessage, body: URLSearchParams): (string 
   return Buffer.from(basic, 'base64').toString('utf8').split(':').map(decodeURIComponent);
 }
 
-/** A code is good once, for whoever knows the verifier. */
+/** A code is valid once, and only with its verifier. */
 function redeemed(
   codes: Map<string, Issued & { challenge: string | null }>,
   body: URLSearchParams,

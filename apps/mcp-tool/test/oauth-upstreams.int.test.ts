@@ -16,8 +16,8 @@ import { ANN, BOB, type Database, startDatabase, startSystem, type System } from
 import { text } from './upstream-servers.ts';
 
 /**
- * MCP servers that want a login, and those who issue tokens for them, as strangers: what they may make us do, and what
- * not. Over real HTTP, with a real database.
+ * MCP servers that want a login, and their authorization servers, as strangers: the tests show what these can make us do
+ * and what they cannot. Over real HTTP, with a real database.
  */
 
 const LINK = (name: string) => `${PUBLIC_URL}/api/mcp/auth?provider=${name}`;
@@ -28,7 +28,7 @@ let system: System;
 let first: AuthorizationServer;
 let second: AuthorizationServer;
 let mcp: ProtectedServer;
-/** A private server that nobody named: what comes there must not have come. */
+/** A private server that nobody named. No request may reach it. */
 let canary: { server: Server; url: string; hits: number };
 let count = 0;
 
@@ -59,7 +59,7 @@ afterAll(async () => {
   await new Promise((resolve) => (canary ? canary.server.close(resolve) : resolve(0)));
   await database?.stop();
 });
-/** What the upstream of the last test does in its own time is over before the next one counts requests. */
+/** Waits until the background work of the last upstream is over, before the next test counts requests. */
 beforeEach(async () => {
   await system.configure('upstreams: {}');
   const asked = () => [mcp, first, second].reduce((sum, server) => sum + server.asked.length, 0);
@@ -78,7 +78,7 @@ beforeEach(async () => {
   canary.hits = 0;
 });
 
-/** The server as an upstream of a name of its own. */
+/** Adds the server as an upstream with a name of its own. */
 async function upstream(settings: object = {}, url = mcp.url): Promise<string> {
   const name = `up${(count += 1)}`;
   const usual = { url, auth: 'oauth', trust: 'trusted', defaults: { kind: 'write', idempotency: 'none' } };
@@ -91,7 +91,7 @@ const statusOf = async (name: string) => (await system.statuses()).find((status)
 const call = (name: string, who: Principal = ANN) => system.call(`${name}__whoami`, {}, { principal: who });
 const isListed = async (name: string, who: Principal = ANN) => (await system.tools(who)).includes(`${name}__whoami`);
 
-/** A call for which its user must act: the tool says so, or is gone where somebody else noticed before. */
+/** A call after which its user must act: the tool says so, or is hidden where another call noticed it before. */
 async function refused(name: string, who: Principal = ANN): Promise<void> {
   const result = await call(name, who);
   expect(result.status).toBe('failed');
@@ -232,7 +232,7 @@ describe('tokens and clients of one issuer', () => {
     await until(() => isListed(name, BOB), 20_000);
     const late = await begin(system, name, ANN);
     const came = await consent(late);
-    mcp.trusts = second; // It names another one while the browser is away, and a call of somebody else notices.
+    mcp.trusts = second; // It names another issuer while the browser is away, and a call of another user notices.
     await refused(name, BOB);
     await expect(finish(system, late, came)).rejects.toMatchObject({ code: 'authorisation_refused' });
     expect([first.tokenRequests.length, second.tokenRequests.length]).toEqual([1, 0]); // BOB's own.
@@ -391,9 +391,9 @@ describe('a server that is no upstream yet', () => {
     await expect(look(ROOT, mcp.url)).rejects.toMatchObject({ code: 'egress_blocked' });
     await expect(look(ROOT, 'http://169.254.169.254/mcp')).rejects.toMatchObject({ code: 'egress_blocked' });
     expect(mcp.asked).toEqual([]);
-    // One that is reachable for logins, and asks nobody for a token.
+    // A server that logins may reach, and that asks nobody for a token.
     expect(await look(ROOT, `${second.issuer}/mcp`)).toEqual({ wants: 'nothing', authorisation: null });
-    // One that asks, and names who authorises it.
+    // A server that asks for a token, and names its issuer.
     const described = { resource: `${first.issuer}/mcp`, authorization_servers: [second.issuer] };
     first.script = (path) =>
       path.startsWith('/.well-known/oauth-protected-resource') ? { status: 200, body: described } : { status: 401 };

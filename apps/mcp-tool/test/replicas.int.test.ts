@@ -127,7 +127,7 @@ async function connect({ tenantId, userId }: Principal): Promise<void> {
 const revoke = (principal: Principal) => asker.request(revokeAuthorisation, { principal, provider: 'mail' });
 
 describe('what a user may list', () => {
-  it('is kept in Redis for all replicas, and a revocation holds at each of them at once, for lists and calls (T17)', async () => {
+  it('is kept in Redis for all replicas, and a revocation holds at each of them at once, for lists and calls', async () => {
     const redis = new Redis(servers.redis.url);
     let ann = person('ann');
     let keys: string[] = [];

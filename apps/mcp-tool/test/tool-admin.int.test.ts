@@ -77,7 +77,7 @@ const everywhere = (check: () => Promise<boolean>) =>
   }, 15_000);
 
 describe('who sees what', () => {
-  it('T13: a tool that is hidden is in no list, and answers a call like one that does not exist', async () => {
+  it('a tool that is hidden is in no list, and answers a call like one that does not exist', async () => {
     const unknown = await call(ANN, 'no_such_tool');
     expect(unknown).toMatchObject({ status: 'failed', code: 'tool_not_found' });
     expect(await names(ANN)).not.toContain('admin_debug');
@@ -87,7 +87,7 @@ describe('who sees what', () => {
     expect(await call(ANN, 'calculator', { constraints })).toEqual(unknown);
   });
 
-  it('T14: a custom list is what is allowed, and one that names nothing allows nothing', async () => {
+  it('a custom list is what is allowed, and one that names nothing allows nothing', async () => {
     for (const constraints of [{ mode: 'custom' }, { mode: 'custom', providers: [], tools: [] }]) {
       expect(await names(ROOT, constraints)).toEqual([]);
       expect(await call(ROOT, 'calculator', { constraints })).toMatchObject({ code: 'tool_not_found' });
@@ -96,7 +96,7 @@ describe('who sees what', () => {
     expect(await call(ANN, 'get_note', { constraints })).toMatchObject({ code: 'tool_not_found' });
   });
 
-  it('T15: admin_debug is an admin’s alone', async () => {
+  it('admin_debug is an admin’s alone', async () => {
     for (const principal of [ANN, AUDITOR])
       expect(await call(principal, 'admin_debug')).toMatchObject({ code: 'tool_not_found' });
     expect(await call(ROOT, 'admin_debug')).toMatchObject({ status: 'succeeded' });
@@ -161,7 +161,7 @@ describe('a tool that an admin registers', () => {
     await expect(register(ROOT, { http })).rejects.toMatchObject({
       details: [expect.stringContaining('http.url: "x"'), expect.stringContaining('credentials of the deployment')],
     });
-    // T25: nothing that is registered starts a process.
+    // Nothing that is registered starts a process.
     await expect(register(ROOT, { command: '/bin/sh', kind: 'stdio' })).rejects.toMatchObject({
       details: [expect.stringMatching(/^kind: expected one of/), 'command: there is no such field'],
     });

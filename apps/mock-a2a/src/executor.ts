@@ -9,8 +9,8 @@ const PIECE_CHARS = 64;
 
 /**
  * Does the work of one message and publishes it as A2A events.
- * 1. The first event is the task (or the one message of a direct answer).
- * 2. A cancelled task publishes CANCELED and nothing after it.
+ * - The first event is the task (or the one message of a direct answer).
+ * - A cancelled task publishes CANCELED and nothing after it.
  */
 export class MockExecutor implements AgentExecutor {
   /** Started executions, so that a test can see a repeated dispatch. */

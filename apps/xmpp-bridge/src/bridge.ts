@@ -38,10 +38,10 @@ import { INLINE_LIMIT } from './http-over-xmpp/xep-0332.ts';
 /*
  * Owns the AZTM login: the one holder of the account's password. Wires its parts; what they do is theirs.
  *
- * D1 Each replica keeps a session of its own, over which it asks. The one that has the seat keeps a second one, under the
- *    resource that peers know, over which it answers.
- * D2 What was known of peers, and what is under way with them, ends with the session over which it came.
- * D3 A session that a server ended for its policy halves what one stanza may hold from then on.
+ * - Each replica keeps a session of its own, over which it asks. The replica that holds the seat keeps a second
+ *   session, under the resource that peers know, over which it answers.
+ * - When the session of a replica ends, the replica forgets what it knew of peers and ends what is under way with them.
+ * - When a server ends a session for its policy, the bridge from then on puts half as much into one stanza.
  */
 
 export interface BridgeParts {
@@ -205,7 +205,7 @@ export class Bridge {
     return this.#outbound.carry(asked, call);
   }
 
-  /** The session over which this replica asks (D1). */
+  /** Keeps the session over which this replica asks, under a resource of its own. */
   #makeKeeper(): Keeper {
     return new Keeper(initialState(this.config), {
       ...this.#counters,
@@ -222,7 +222,7 @@ export class Bridge {
     });
   }
 
-  /** The session over which it answers (D1). */
+  /** Keeps the session over which this replica answers while it holds the seat. */
   #makeSeat(): Seat {
     const { bus } = this.parts;
     const log = partOf(this.parts.log, 'stream');
@@ -270,7 +270,7 @@ export class Bridge {
     this.#seat?.loginStands(true);
   }
 
-  /** D2 */
+  /** Forgets what was known of peers, and ends what is under way, when the session is gone. */
   #onGone(state: BridgeState): void {
     this.#halveOn(state);
     this.#peers.clear();
@@ -283,7 +283,7 @@ export class Bridge {
     this.#seat?.loginStands(false);
   }
 
-  /** D3 */
+  /** Halves what one stanza may hold where the server ended the session for its policy. */
   #halveOn({ state, sentence }: BridgeState): void {
     if (state === 'offline' && isPolicyViolation(sentence)) this.#cap.halve();
   }

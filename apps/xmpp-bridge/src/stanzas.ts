@@ -10,12 +10,12 @@ import type { Session, SessionHandlers } from './session/index.ts';
 /*
  * What comes over our sessions, and who takes it.
  *
- * S1 What peers ask is taken from the session that has the seat, and at a moment at which it has it; over the one that
- *    asks nobody is served.
- * S2 Whoever asked hears the answer over the session that asked, also where it comes to the account. What comes to the
- *    session that serves is handed on to whoever asked.
- * S3 A session of a peer that says it leaves, or of which its server says so, ends what came from it and what is done
- *    for it.
+ * - The bridge takes requests of peers only from the session that has the seat, and only while it has the seat. Over
+ *   the session that asks it serves nobody.
+ * - A replica that asked hears the answer over the session that asked, also where the answer is addressed to the
+ *   account. The session that serves hands such answers on to the replica that asked.
+ * - When a session of a peer leaves, or its server says that it left, the bridge ends what came from that session and
+ *   what it does for it.
  */
 
 export interface StanzasParts {
@@ -41,7 +41,7 @@ export class Stanzas {
     return this.#handlers(() => false, true);
   }
 
-  /** Of the session that serves; `seated`: whether it does at this moment (S1). */
+  /** Of the session that serves; `seated`: whether it has the seat at this moment, without which it takes no request. */
   ofServing(seated: () => boolean): Handlers {
     return this.#handlers(seated, false);
   }
@@ -65,7 +65,7 @@ export class Stanzas {
     };
   }
 
-  /** S3 */
+  /** Ends what came from this session of a peer, and what is done for it. */
   #onLeft(fullJid: string): void {
     this.parts.streams.cutFrom(fullJid);
     this.parts.chunks.cutFrom(fullJid);
@@ -84,7 +84,7 @@ export class Stanzas {
     }
     const said = decodeAztm(message);
     if (said?.kind === 'response')
-      return asks ? session?.takeAnswer(message, said.corr) : answers.handOn(message, said.corr); // S2
+      return asks ? session?.takeAnswer(message, said.corr) : answers.handOn(message, said.corr);
     if (said && serves) served?.aztm.onMessage(message, said);
   }
 }

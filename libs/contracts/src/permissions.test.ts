@@ -14,7 +14,7 @@ import { SYSTEM_EVENTS } from './events/system-events.ts';
 const others = (app: string) => allPermissions().filter((p) => p.speaker !== app);
 
 describe('NATS permissions', () => {
-  it('P1: let nobody but the orchestrator claim a fact of a run, speak for the model or wake a run', () => {
+  it('let nobody but the orchestrator claim a fact of a run, speak for the model or wake a run', () => {
     for (const prefix of ['run.', 'live.', 'cmd.']) {
       expect(permissionsOf('orchestrator').publish.some((s) => s.startsWith(prefix))).toBe(true);
       for (const { permissions } of others('orchestrator')) {
@@ -23,7 +23,7 @@ describe('NATS permissions', () => {
     }
   });
 
-  it('P2: give every system fact to exactly one producer', () => {
+  it('give every system fact to exactly one producer', () => {
     for (const { type } of SYSTEM_EVENTS) {
       const token = type.split('.')[0] as keyof typeof SYSTEM_PRODUCERS;
       const claimants = allPermissions().filter((p) => p.permissions.publish.includes(`sys.${token}.>`));
@@ -31,7 +31,7 @@ describe('NATS permissions', () => {
     }
   });
 
-  it('P3: let an app hear requests only in its own queue group and replies only in its own inbox', () => {
+  it('let an app hear requests only in its own queue group and replies only in its own inbox', () => {
     for (const { speaker, permissions } of allPermissions()) {
       for (const subject of permissions.subscribe) {
         if (subject.startsWith('rpc.')) expect(subject.endsWith(` ${speaker}`)).toBe(true);
@@ -41,7 +41,7 @@ describe('NATS permissions', () => {
     }
   });
 
-  it('P4: let only the owner of a durable consumer fetch from it or acknowledge for it', () => {
+  it('let only the owner of a durable consumer fetch from it or acknowledge for it', () => {
     for (const { speaker, permissions } of allPermissions()) {
       if (speaker === 'watcher') continue;
       const consumers = permissions.publish.filter((s) => /MSG\.NEXT|ACK/.test(s));
@@ -49,7 +49,7 @@ describe('NATS permissions', () => {
     }
   });
 
-  it('P4: keep the durable consumers of the services from every watcher', () => {
+  it('keep the durable consumers of the services from every watcher', () => {
     for (const tenants of ['all', ['acme']] as const) {
       const { publish, publishDeny } = watcherPermissions(tenants);
       for (const { app, stream } of CONSUMERS) {
@@ -62,7 +62,7 @@ describe('NATS permissions', () => {
     }
   });
 
-  it('P5: let nobody delete or purge a stream, and only the orchestrator change one', () => {
+  it('let nobody delete or purge a stream, and only the orchestrator change one', () => {
     for (const { speaker, permissions } of allPermissions()) {
       expect(permissions.publish.filter((s) => /STREAM\.(DELETE|PURGE|MSG\.DELETE)|^\$JS\.API\.>|^>/.test(s))).toEqual(
         [],
@@ -72,7 +72,7 @@ describe('NATS permissions', () => {
     }
   });
 
-  it('P6: let nobody but the bridges read or write what they share', () => {
+  it('let nobody but the bridges read or write what they share', () => {
     for (const { speaker, permissions } of allPermissions()) {
       const leases = permissions.publish.filter((s) => /KV|MSG\.GET/.test(s));
       const verbs = ['CREATE', 'INFO', 'MSG.GET'];
@@ -100,7 +100,7 @@ describe('NATS permissions', () => {
     expect(subscribe).toEqual(['_INBOX.operator.>']);
   });
 
-  it('P7: let an app publish to the inboxes of those that may ask it, and to no others', () => {
+  it('let an app publish to the inboxes of those that may ask it, and to no others', () => {
     for (const app of APPS) {
       const askers = new Set(REQUESTS.filter((r) => r.answeredBy === app).flatMap((r) => r.askedBy));
       const inboxes = permissionsOf(app).publish.filter((s) => s.startsWith('_INBOX'));
@@ -108,7 +108,7 @@ describe('NATS permissions', () => {
     }
   });
 
-  it('P8: let a watcher of some tenants hear these alone, and read no stream but by a filter for them', () => {
+  it('let a watcher of some tenants hear these alone, and read no stream but by a filter for them', () => {
     const { publish, subscribe } = watcherPermissions(['acme', 'beta']);
     expect(subscribe).toEqual(['_INBOX.watcher.>', 'live.acme.>', 'live.beta.>', 'run.acme.>', 'run.beta.>']);
     const makes = publish.filter((s) => s.includes('CONSUMER.CREATE'));
@@ -116,7 +116,7 @@ describe('NATS permissions', () => {
     expect(publish.filter((s) => /STREAM|SYSTEM|sys\./.test(s))).toEqual([]);
   });
 
-  it('P8: let no watcher ask, answer or claim anything', () => {
+  it('let no watcher ask, answer or claim anything', () => {
     for (const tenants of ['all', ['acme']] as const) {
       for (const subject of watcherPermissions(tenants).publish) expect(subject).toMatch(/^\$JS\.(API|FC)\./);
     }

@@ -6,16 +6,16 @@ import { SYSTEM_EVENTS } from './events/system-events.ts';
 /*
  * What each login may say and hear on NATS, derived from the contracts: nobody writes a permission by hand, so a
  * new request or fact brings its own. Default deny. Guarantees:
- *  P1 only the orchestrator publishes facts of runs, text deltas and wake-ups
- *  P2 an app publishes system facts under its own name alone
- *  P3 an app hears requests only in its own queue group, and replies only in its own inbox; nobody else hears them there
- *  P4 no app but the one that owns a durable consumer may fetch from it or acknowledge for it
- *  P5 nobody may delete or purge a stream, and only the orchestrator may change one
- *  P6 an app reads and writes what its own instances share (leases, records) alone
- *  P7 an answer goes to the inboxes of those that may ask, and nowhere else. `allow_responses` of nats-server is not
- *     used: with it the asker chooses what the answerer publishes to, and the server searches every question of the
- *     last hour on each delivery.
- *  P8 a watcher hears the runs of its tenants and publishes nothing but questions to JetStream that read them
+ * - Only the orchestrator publishes facts of runs, text deltas and wake-ups.
+ * - An app publishes system facts under its own name alone.
+ * - An app hears requests only in its own queue group, and replies only in its own inbox; nobody else hears them there.
+ * - Only the app that owns a durable consumer may fetch from it or acknowledge for it.
+ * - Nobody may delete or purge a stream, and only the orchestrator may change one.
+ * - An app reads and writes only the entries that its own instances share (leases, records).
+ * - An answer goes to the inboxes of the callers that may ask, and nowhere else. `allow_responses` of nats-server is
+ *   not used: with it the caller chooses what the answering app publishes to, and the server searches every question of
+ *   the last hour on each delivery.
+ * - A watcher hears the runs of its tenants, and publishes nothing but questions to JetStream that read them.
  */
 
 export type Speaker = AppName | 'operator' | 'watcher';
@@ -133,7 +133,7 @@ export function watcherPermissions(
         : tenants.map((t) => `${create}.run.${t}.>`);
     return [...made, `$JS.API.CONSUMER.MSG.NEXT.${name}.*`, `$JS.API.CONSUMER.INFO.${name}.*`, `$JS.FC.${name}.>`];
   });
-  // P4: the name of a consumer is one token, so what belongs to the services has to be taken out by name.
+  // The name of a consumer is one token, so what belongs to the services has to be taken out by name.
   const publishDeny = CONSUMERS.filter(({ stream }) => streams.includes(stream)).flatMap(({ app, stream }) => {
     const { name } = STREAMS[stream];
     return [

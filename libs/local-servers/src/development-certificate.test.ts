@@ -38,7 +38,7 @@ describe('the development certificate', () => {
     }
   });
 
-  it('D1: keeps no key that could sign another one, and shows its own to nobody', () => {
+  it('keeps no key that could sign another one, and shows its own to nobody', () => {
     const { ca, certificate, key } = developmentCertificate(newDir(), 'localhost');
     expect(read(ca).ca).toBe(true);
     expect(read(ca).verify(read(ca).publicKey)).toBe(true);
@@ -49,7 +49,7 @@ describe('the development certificate', () => {
     for (const path of [ca, certificate, key]) expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
-  it('D2: is made once, and anew for another domain or near its end', () => {
+  it('is made once, and anew for another domain or near its end', () => {
     const dir = newDir();
     const serial = (domain: string, now?: number) =>
       read(developmentCertificate(dir, domain, now).certificate).serialNumber;

@@ -6,9 +6,10 @@ import { createAuthority } from './x509.ts';
 /*
  * A certificate for a private server and the authority that it is signed by, made without any program.
  *
- * D1 The key of the authority exists only while the certificate is signed: it signs nothing else, ever, so that
- *    trusting it in development opens nothing.
- * D2 Made once; made anew only where it ends within a month, belongs to another domain, or a file is missing.
+ * - The key of the authority exists only while the certificate is signed. It never signs anything else, so that
+ *   trusting the authority in development opens nothing.
+ * - The certificate is made once. It is made anew only where it ends within a month, belongs to another domain, or a
+ *   file is missing.
  */
 
 /** Paths of PEM files. */
@@ -35,7 +36,7 @@ export function developmentCertificate(dir: string, domain: string, now = Date.n
   return paths;
 }
 
-/** D2 */
+/** Whether the files are there, belong to this domain and hold for more than a month. */
 function stillGood(paths: DevelopmentCertificate, domain: string, now: number): boolean {
   if (!Object.values(paths).every((path) => existsSync(path))) return false;
   try {

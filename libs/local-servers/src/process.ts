@@ -5,11 +5,11 @@ import type { Account } from './account.ts';
 
 /*
  * One server process. Guarantees:
- *  P1. It is the leader of its own process group and of no terminal: Ctrl-C in a shell does not reach it.
- *  P2. stop() returns when the process is gone: asked politely first, killed with its group after the limit.
- *  P3. An error about it carries the tail of its log.
- *  P4. It sees nothing of our environment but what every program needs, unless the caller says what it gets.
- *  P5. What it writes, its log included, other accounts cannot read.
+ * - The server process leads its own process group and belongs to no terminal: Ctrl-C in a shell does not reach it.
+ * - stop() returns when the process is gone: it is asked politely first, and killed with its group after the limit.
+ * - An error about the process carries the tail of its log.
+ * - The process sees nothing of our environment but what every program needs, unless the caller says what it gets.
+ * - Other accounts cannot read what the process writes, its log included.
  */
 
 export interface ProcessOptions {
@@ -21,7 +21,7 @@ export interface ProcessOptions {
   readonly log: string;
   readonly account?: Account | undefined;
   readonly stopSignal: NodeJS.Signals;
-  /** Its whole environment. Absent: P4. */
+  /** Its whole environment. Absent: of ours only what every program needs. */
   readonly env?: NodeJS.ProcessEnv;
 }
 

@@ -22,11 +22,11 @@ import { stackCertificates } from './stack-certificates.ts';
 
 /*
  * Servers for one test suite. Guarantees:
- *  S1. All of them start, or none is left running and the error says which failed.
- *  S2. Where the caller dies without stop(), a watcher ends them and removes their data within seconds.
- *  S3. Without a folder of its own, nothing of them is left after stop().
- *  S4. They let in whom the servers of a running stack let in, with the same rights: what a service may not do there
- *      fails here.
+ * - All servers start, or none is left running and the error says which failed.
+ * - Where the caller dies without stop(), a watcher ends the servers and removes their data within seconds.
+ * - Without a folder of the caller's own, nothing of the servers is left after stop().
+ * - The servers let in the same logins as the servers of a running stack, with the same rights: what a service may not
+ *   do there fails here.
  */
 
 interface Kinds {

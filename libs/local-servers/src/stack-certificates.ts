@@ -6,9 +6,10 @@ import { type Authority, createAuthority } from './x509.ts';
 
 /*
  * The certificates of one private stack: one for each server and one for each that logs in. Guarantees:
- *  C1. The key of the authority exists only while they are signed.
- *  C2. They are made together, and made anew together, where one is missing or ends within a month.
- *  C3. Each says its own name, which for PostgreSQL is that of its login; other accounts can read none of the keys.
+ * - The key of the authority exists only while the certificates are signed.
+ * - The certificates are made together, and made anew together, where one is missing or ends within a month.
+ * - Each certificate says its own name, which for PostgreSQL is the name of its login.
+ * - Other accounts can read none of the keys.
  */
 
 /** Paths of PEM files, all three always there. */
@@ -42,7 +43,7 @@ const CLIENTS = [
   ADMINISTRATOR,
 ] as const;
 
-/** The name that a client's certificate says. C3 */
+/** The name that a client's certificate says; for PostgreSQL the name of its login. */
 function nameOf(client: string): string {
   if (client === ADMINISTRATOR) return OWNER;
   const role = (DATABASE_ROLES as Readonly<Record<string, string>>)[client];
@@ -64,7 +65,7 @@ export function stackCertificates(dir: string, now = Date.now()): StackCertifica
   };
 }
 
-/** C2 */
+/** Whether all files are there, belong together and hold for more than a month. */
 function isGood({ ca, cert, key }: CertificateFiles, now: number): boolean {
   try {
     const [authority, own] = [ca, cert].map((file) => new X509Certificate(readFileSync(file)));

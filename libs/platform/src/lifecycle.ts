@@ -4,13 +4,14 @@ import type { Logger } from './log.ts';
 /*
  * How a service goes down.
  *
- * C1 What was started last is stopped first; each part has the time that is left, all together drainTimeoutMs. Where
- *    nothing is left, each still has a moment, so that what is said at the end (leases, lost calls) gets out.
- * C2 A part that fails to stop does not keep the others from stopping.
- * C3 A second signal ends the process at once. A defect ends it with 1 at once, as a crash: whatever is broken in here
- *    says and writes nothing more, and others take over as from one that died. One that shows while the service stops
- *    does not cut the stop short.
- * C4 A part that is registered while the service stops (it was still starting) is stopped as well.
+ * - The part that was started last is stopped first. Each part has the time that is left; all together have
+ *   drainTimeoutMs. Where nothing is left, each part still has a moment, so that what is said at the end (leases, lost
+ *   calls) gets out.
+ * - A part that fails to stop does not keep the others from stopping.
+ * - A second signal ends the process at once.
+ * - A defect ends the process with 1 at once, as a crash: a broken process says and writes nothing more, and others
+ *   take over as from one that died. A defect that shows while the service stops does not cut the stop short.
+ * - A part that is registered while the service stops (it was still starting) is stopped as well.
  */
 
 /** What each part has at least. */

@@ -4,10 +4,12 @@ import { z } from 'zod';
 
 /*
  * The files with which a service proves who it is to a server, and by which it knows that server. Guarantees:
- *  T1. What cannot be used is found when the service starts, and said in a sentence that names variable and file.
- *  T2. Each new connection uses what the files hold at that moment. A pair that does not fit, as in the middle of a
- *      rotation, is passed over: the one before counts until the files are right again.
- *  T3. Where a file is named there is no connection without TLS, and none to a server that the authority does not know.
+ * - A file that cannot be used is found when the service starts, and the error names the variable and the file in a
+ *   sentence.
+ * - Each new connection uses what the files hold at that moment. A pair that does not fit, as in the middle of a
+ *   rotation, is passed over: the pair before it counts until the files are right again.
+ * - Where a file is named, the service makes no connection without TLS, and none to a server that the authority does
+ *   not know.
  */
 
 /** Paths of PEM files. `cert` and `key` come together; without them the server alone is known. */
@@ -99,7 +101,7 @@ export interface TlsOptions {
 }
 
 /**
- * Options whose content is that of the files, whenever it is asked for. T2. Throws where they cannot be used now.
+ * Options whose content is read from the files for each new connection. Throws where they cannot be used now.
  * `onTrouble`: the files changed to what cannot be used; the content of before goes on.
  */
 export function tlsOptions(files: TlsFiles, onTrouble: (sentence: string) => void = () => undefined): TlsOptions {
@@ -145,7 +147,7 @@ export function tlsVariables<S extends TlsServer>(server: S): Record<TlsVariable
   return Object.fromEntries(entries) as Record<TlsVariable<S>, z.ZodOptional<z.ZodString>>;
 }
 
-/** The files that the settings name; undefined: no TLS of ours. Adds an issue for each that cannot be used. T1 */
+/** The files that the settings name; undefined: no TLS of ours. Adds an issue for each that cannot be used. */
 export function tlsFilesOf<S extends TlsServer>(
   server: S,
   env: Readonly<Partial<Record<TlsVariable<S>, string | undefined>>>,

@@ -2,9 +2,9 @@
  * Makes values fit to be written down. Pure and total: cycles, getters and proxies that throw, huge and deep
  * values give something short and JSON-safe, never an exception.
  *
- * T1 A secret (by the name of its key, or by its look inside a string) is replaced before anything is cut.
- * T2 Keys stay (cut at 200 characters, and masked where they hold a secret); values are cut.
- * T3 The time is linear in what is kept: every pattern has a bounded length, a value a bounded number of nodes.
+ * - A secret (by the name of its key, or by its look inside a string) is replaced before anything is cut.
+ * - Keys stay (cut at 200 characters, and masked where they hold a secret); values are cut.
+ * - The time is linear in what is kept: every pattern has a bounded length, a value a bounded number of nodes.
  */
 
 const MAX_STRING = 500;

@@ -49,8 +49,8 @@ export function objection(state: RunState, event: RunEvent): string | null {
     case 'orchestrator.step.dispatching': {
       const step = openStep(state, event.data.step_id);
       if (!step) return 'this step is not open';
-      if (roomFor(state, step) === 'ask') return 'the limit of steps leaves no room'; // R6
-      return mustAsk(step) || isOpen(step.ask) ? 'a person must decide first' : null; // R5
+      if (roomFor(state, step) === 'ask') return 'the limit of steps leaves no room';
+      return mustAsk(step) || isOpen(step.ask) ? 'a person must decide first' : null;
     }
     case 'orchestrator.step.completed': {
       const step = openStep(state, event.data.step_id);

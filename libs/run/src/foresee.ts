@@ -13,8 +13,8 @@ import type { RunState, StepState } from './state.ts';
  * next act, rejected calls, the limit that was reached, the terminal event. What happens together is thus
  * appended together, in one round trip. Pure.
  *
- * E1 An effect leaves only after its announcement: the facts end with the announcement, never beyond it.
- * E2 Only facts that the run machine accepts are let through; the others are handed back for the log.
+ * - An effect leaves only after its announcement: the facts end with the announcement, never beyond it.
+ * - Only facts that the run machine accepts are let through. The others are handed back for the log.
  */
 
 export interface Foresight {

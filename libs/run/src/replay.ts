@@ -17,12 +17,13 @@ import { INITIAL, type RunState } from './state.ts';
 /*
  * Walks a recorded journal and asks at each event whether today's code would have written the same. Total and pure.
  *
- * Y1 What the run was told (answers of the model, of workers and of people, the time) is taken as recorded; everything
- *    that the code decides from it is worked out anew and compared, word for word.
- * Y2 What follows without I/O was appended together with what led to it. So it is expected at once, before anything
- *    else is told, except within one append (same time) or where the run changed hands before it could be announced.
- * Y3 Decisions by time were taken by the clock of the owner, and times are recorded by the database's: within
- *    CLOCK_SLACK_MS either is right.
+ * - What the run was told (answers of the model, of workers and of people, the time) is taken as recorded. Everything
+ *   that the code decides from it is worked out anew and compared, word for word.
+ * - The owner appended what follows without I/O together with what led to it. So replay expects it at once, before the
+ *   run is told anything else, except within one append (same time) or where the run changed hands before it could be
+ *   announced.
+ * - The owner took decisions by time by its own clock, and the database recorded times by its clock: within
+ *   CLOCK_SLACK_MS either is right.
  */
 
 interface Fact {
@@ -152,7 +153,7 @@ class Walk {
     return announcementsFor(this.state, { now, checkTask: () => this.taskRule });
   }
 
-  /** Y3: when this event may have been decided. */
+  /** The times at which this event may have been decided, by the owner's clock or by the database's. */
   #times(event: RunEvent): number[] {
     const { lastTs, acceptedAt, waitedMs } = this.state;
     const times = [event.ts, lastTs, event.ts + CLOCK_SLACK_MS, lastTs - CLOCK_SLACK_MS];

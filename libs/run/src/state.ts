@@ -34,13 +34,14 @@ export type Phase = 'new' | 'accepted' | 'idle' | 'planning' | 'acting' | 'ended
  *
  *   new -> accepted -> idle <-> planning -> acting -> idle ... -> ended
  *
- * R1 seq counts every event that was taken in, without a hole.
- * R2 epoch never falls.
- * R3 `ended` is final: exactly one terminal event, nothing after it.
- * R4 a step has at most one outcome, and none before it was planned.
- * R5 a step that needs a person's approval is never dispatched before it is decided; each question is decided once.
- * R6 a step for which the limit of steps leaves no room is not dispatched before a person has been asked about the
- *    limit, where the run asks (from engine version 2 on).
+ * - `seq` counts every event that was taken in, without a hole.
+ * - `epoch` never falls.
+ * - `ended` is final: exactly one terminal event, nothing after it.
+ * - A step has at most one outcome, and none before it was dispatched.
+ * - A step that needs a person's approval is never dispatched before the person has decided. Each question is decided
+ *   once.
+ * - A step for which the limit of steps leaves no room is not dispatched before a person has been asked about the
+ *   limit, where the run asks (from engine version 2 on).
  */
 export interface RunState {
   readonly phase: Phase;

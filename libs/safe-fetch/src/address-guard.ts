@@ -4,10 +4,10 @@ import ipaddr from 'ipaddr.js';
 /*
  * Which addresses may be called. Pure.
  *
- * H1 Only public unicast addresses pass; everything that is private, local, reserved or a way of writing one
- *    of these (IPv4 in IPv6, NAT64, 6to4, Teredo) is refused.
- * H2 Exceptions are named by the operator as host or host:port, compared with what the URL says, not with
- *    what a name resolves to.
+ * - Only public unicast addresses pass. Every address that is private, local, reserved or a way of writing one of these
+ *   (IPv4 in IPv6, NAT64, 6to4, Teredo) is refused.
+ * - The operator names exceptions as host or host:port. They are compared with what the URL says, not with what a name
+ *   resolves to.
  */
 
 /** True for an address that anybody on the public internet may have. */

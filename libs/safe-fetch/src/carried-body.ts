@@ -14,10 +14,11 @@ import {
 /*
  * The body of a request that one message on the bus does not carry.
  *
- * W1 Whoever answers the request says in a progress frame where its body is to go; it is asked for once, and only after
- *    its length was found good.
- * W2 Pieces go one after the other to that very process, each acknowledged: who takes slowly slows down who sends.
- * W3 What is held is bounded, for one body and for all. A body is whole, or the request fails.
+ * - The process that answers the request says in a progress frame where the body is to go. It asks for the body once,
+ *   and only after it found the length good.
+ * - Pieces go one after the other to that very process, each acknowledged: a receiver that takes slowly slows down the
+ *   sender.
+ * - The bytes held are bounded, for one body and for all. A body is whole, or the request fails.
  */
 
 type BodyContract = typeof xmppBody | typeof httpBody;
@@ -47,7 +48,7 @@ export function bodyOnTheBus(
     onFrame: (frame) => {
       const parsed = safeParse(CarriedFrame, frame);
       if (asked || !parsed.success || !('send' in parsed.data)) return;
-      asked = true; // W1
+      asked = true; // a body goes once
       sendAll(bus, contract, body, parsed.data.send, signal).catch(onFailure);
     },
   };
@@ -62,7 +63,7 @@ async function sendAll(
 ): Promise<void> {
   for (let at = 0; at < body.length && !signal.aborted; at += MAX_CARRIED_BODY_BYTES) {
     const piece = body.subarray(at, at + MAX_CARRIED_BODY_BYTES).toString('base64');
-    await bus.request(contract, { token, at, piece }, { to, signal }); // W2
+    await bus.request(contract, { token, at, piece }, { to, signal }); // the next piece waits for the acknowledgement
   }
 }
 
@@ -120,7 +121,7 @@ export class CarriedBodies {
     if (!expected) throw new AppError('not_found', 'Nobody waits for this body.');
     const bytes = Buffer.from(piece, 'base64');
     if (at !== expected.at || at + bytes.length > expected.bytes || bytes.length === 0)
-      throw new AppError('invalid_input', 'The piece does not fit.'); // W3
+      throw new AppError('invalid_input', 'The piece does not fit.');
     expected.pieces.push(bytes);
     expected.at += bytes.length;
     if (expected.at === expected.bytes) expected.done(Buffer.concat(expected.pieces));

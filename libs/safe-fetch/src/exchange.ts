@@ -8,12 +8,12 @@ import type { Outgoing } from './outgoing.ts';
 /*
  * One HTTP exchange, from the dispatcher to a Response.
  *
- * X1 The promise settles once. What goes wrong after the headers becomes the error of the body.
- * X2 What the reader gets never exceeds maxResponseBytes, counted after decompression; at most a few chunks
- *    wait unread, and the socket is paused behind them.
- * X3 Headers, silence in the body, and the whole exchange have limits; a reader that is slow does not count as
- *    silence, but as part of the whole. No timer and no listener outlives the exchange.
- * X4 The caller's abort ends the exchange at once, with the caller's own reason.
+ * - The promise settles once. An error after the headers becomes the error of the body.
+ * - The reader never gets more than maxResponseBytes, counted after decompression. At most a few chunks wait unread,
+ *   and the socket is paused behind them.
+ * - Headers, silence in the body, and the whole exchange have limits. A reader that is slow does not count as silence,
+ *   but as part of the whole. No timer and no listener outlives the exchange.
+ * - The caller's abort ends the exchange at once, with the caller's own reason.
  */
 
 export interface ExchangeLimits {

@@ -18,10 +18,10 @@ import type { Outgoing } from './outgoing.ts';
 /*
  * A request to a mapped host, handed to the bridge over the bus.
  *
- * V1 The answer is the bridge's, or an error: there is no other way to the host.
- * V2 A body that one message does not carry goes in pieces, once the bridge has taken its length; what is too long is
- *    refused before any of it is sent.
- * V3 Silence has the limit that it has over the network: until the head, and within a body that comes in pieces.
+ * - The answer is the bridge's, or an error: there is no other way to the host.
+ * - A body that does not fit into one message goes in pieces, once the bridge has taken its length. A body that is too
+ *   long is refused before any of it is sent.
+ * - Silence has the same limit as over the network: until the head, and within a body that comes in pieces.
  */
 
 /** Carries one request; gives what `fetch` would. */
@@ -60,7 +60,7 @@ export function carryOverXmpp(bus: Asker): Carrier {
     };
     const told = (error: unknown): unknown =>
       left && !signal?.aborted ? new AppError('upstream_timeout', undefined, { cause: error }) : error;
-    const silence = setTimeout(leave, limits.timeoutMs); // V3
+    const silence = setTimeout(leave, limits.timeoutMs); // silence until the head
     const sending = bodyOnTheBus(bus, xmppBody, body, limited.signal, leave);
     const pieces = new Pieces(method, limits.maxResponseBytes, leave);
     const whole = bus

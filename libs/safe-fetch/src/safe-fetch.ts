@@ -13,12 +13,12 @@ import { type Route, routeByServiceMap, type ServiceMap } from './service-map.ts
 /*
  * The one way out. Every outbound HTTP call of every service goes through here.
  *
- * Y1 A call is judged three times: by its URL, by every address that its name resolves to, and by the address
- *    of the peer that was connected. One refusal is enough; nothing of the request was sent by then.
- * Y2 Redirects are refused unless asked for; each one that is followed is judged like the first call, and takes
- *    no credential to another host. Proxies of the environment are not used.
- * Y3 A host that is routed over XMPP is never called over the network, also when the router fails.
- * Y4 Connecting, the headers, silence within a body, the whole exchange and the size of a body have limits.
+ * - A call is judged three times: by its URL, by every address that its name resolves to, and by the address of the
+ *   peer that was connected. One refusal is enough; nothing of the request was sent by then.
+ * - Redirects are refused unless the caller asks for them. Each redirect that is followed is judged like the first
+ *   call, and takes no credential to another host. Proxies of the environment are not used.
+ * - A host that is routed over XMPP is never called over the network, also when the router fails.
+ * - Connecting, the headers, silence within a body, the whole exchange and the size of a body have limits.
  */
 
 export interface SafeFetchOptions {
@@ -85,7 +85,7 @@ export function createSafeFetch(options: SafeFetchOptions = {}): SafeFetch {
   const call = async (request: Outgoing, limits: ExchangeLimits, { onOver }: Exchanging): Promise<Response> => {
     const { url } = request;
     if (routeOf(route, url) !== 'direct') {
-      // Y3: whatever breaks from here on, the network is no way out.
+      // Whatever breaks from here on, the network is no way out.
       if (options.overXmpp) return options.overXmpp(request, limits, onOver);
       throw new AppError('unavailable', 'This host is reached over XMPP only, which is not set up here.');
     }
@@ -124,7 +124,7 @@ export function createSafeFetch(options: SafeFetchOptions = {}): SafeFetch {
   };
 }
 
-/** Y3: a router that fails must not open the way to the network. */
+/** Throws where the router fails: that must not open the way to the network. */
 function routeOf(route: (url: URL) => Route, url: URL): Route {
   try {
     return route(url);

@@ -6,9 +6,10 @@ import pg from 'pg';
 
 /*
  * The driver through which the schema engine reaches PostgreSQL. It is Prisma's own adapter with three differences:
- *  D1. One session for everything: the engine's advisory lock belongs to the session that took it.
- *  D2. A migration is sent as one script. The adapter would cut it at every ";", also inside a function's body.
- *  D3. A shadow database is really another database; the adapter would hand out the main one again.
+ * - The adapter uses one session for everything: the engine's advisory lock belongs to the session that took it.
+ * - The adapter sends a migration as one script. Prisma's adapter would cut it at every ";", also inside a function's
+ *   body.
+ * - A shadow database is really another database; Prisma's adapter would hand out the main one again.
  */
 
 /*
@@ -66,7 +67,7 @@ export class MigrationAdapter extends PrismaPg {
     super(
       {
         connectionString: connectionString(target),
-        max: 1, // D1
+        max: 1, // the session that took the advisory lock
         idleTimeoutMillis: 0,
         Client: /** @type {any} */ (CatalogueClient), // The adapter was compiled against a later edition of pg's types.
       },
@@ -80,7 +81,7 @@ export class MigrationAdapter extends PrismaPg {
     const adapter = await super.connect();
     adapter.executeScript = async (script) => {
       try {
-        await adapter.underlyingDriver().query(script); // D2
+        await adapter.underlyingDriver().query(script); // whole, not cut at each ";"
       } catch (error) {
         // Protected, but the one place that turns a driver's error into what the engine reports.
         /** @type {any} */ (adapter).onError(error);
@@ -99,7 +100,7 @@ export class MigrationAdapter extends PrismaPg {
     const name = `switchyard_shadow_${randomUUID()}`;
     const main = await this.connect();
     await main.executeScript(`create database ${pg.escapeIdentifier(name)}`);
-    const shadow = await new MigrationAdapter(withDatabase(this.#target, name)).connect(); // D3
+    const shadow = await new MigrationAdapter(withDatabase(this.#target, name)).connect();
     const close = shadow.dispose.bind(shadow);
     const drop = async () => {
       if (!shadows.delete(drop)) return;

@@ -33,9 +33,10 @@ const CardShape = z.looseObject({
 
 /**
  * Vets the text of a card. Pure.
- * 1. Only interfaces at the card's own origin, or at a host on `allowedHosts`, survive; a card without one is refused.
- * 2. Only protocol 1.x over JSONRPC or HTTP+JSON survives.
- * 3. Texts of the agent reach the planner without control, zero-width or tag characters, cut at their limits.
+ * - Only interfaces at the card's own origin, or at a host on `allowedHosts`, survive. A card without such an interface
+ *   is refused.
+ * - Only interfaces of protocol 1.x over JSONRPC or HTTP+JSON survive.
+ * - Texts of the agent reach the planner without control, zero-width or tag characters, cut at their limits.
  */
 export function vetCard(text: string, baseUrl: string, allowedHosts: readonly string[]): CardVerdict {
   let raw: unknown;

@@ -54,9 +54,9 @@ const MAX_WAIT_MS = 3_000;
 
 /**
  * The agents that a task may be delegated to.
- * 1. A card is read at most once per `ttlMs` while it can be read, and by one request at a time.
- * 2. A card that was read once stays in use when a later read fails; the agent then counts as unreachable.
- * 3. An id, once given, stays with its agent; no two agents share one.
+ * - The directory reads a card at most once per `ttlMs` while it can be read, and with one request at a time.
+ * - A card that was read once stays in use when a later read fails; the agent then counts as unreachable.
+ * - An id, once given, stays with its agent. No two agents share an id.
  */
 export class Directory {
   private readonly entries: Entry[];

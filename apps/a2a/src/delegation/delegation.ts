@@ -40,11 +40,11 @@ const POLL_MS = { first: 100, most: 3_000 };
 
 /**
  * One task at another agent, from the message to its end.
- * 1. The message is sent again only where nothing of it reached the agent, or the agent said that it took nothing.
- * 2. Once a task is accepted it is followed: by its stream, then SubscribeToTask, then GetTask.
- * 3. When the work is cancelled or out of time, or the agent waits for what nobody here gives, the remote task is
- *    cancelled. When only the caller has gone it runs on: whoever owns the run next says what that means.
- * 4. What may have been accepted and is not known is in doubt, never guessed.
+ * - The message is sent again only when nothing of it reached the agent, or the agent said that it took nothing.
+ * - Once the agent has accepted the task, `delegate` follows it: by its stream, then SubscribeToTask, then GetTask.
+ * - `delegate` cancels the remote task when the work is cancelled or out of time, or when the agent waits for input that
+ *   nobody here gives. When only the caller has gone, the remote task runs on: the next owner of the run decides.
+ * - When it is not known whether the agent accepted the message, the outcome is in doubt; it is never guessed.
  */
 export async function delegate(options: DelegationOptions): Promise<DelegationOutcome> {
   const remote = new RemoteTask();

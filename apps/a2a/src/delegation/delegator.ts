@@ -37,11 +37,12 @@ const ANSWER_MARGIN_MS = 750;
 
 /**
  * Performs the delegated steps of all runs.
- * 1. A result is always a value; nothing here throws for what an agent does.
- * 2. A step that comes again to this process is attached to what it started (`Deliveries`), not sent again; to another
- *    process it is sent with the same message id, by which the agent can recognise it.
- * 3. Clients are bounded; the oldest is forgotten first.
- * 4. Nothing is sent to an agent that the tool constraints of the step, or the limits of its caller, do not name.
+ * - A result is always a value; the delegator never throws for what an agent does.
+ * - A step that comes again to this process follows the task that it started (`Deliveries`) and is not sent again. When
+ *   it comes to another process, that process sends it with the same message id, by which the agent can recognise it.
+ * - The number of clients is bounded; the delegator forgets the oldest first.
+ * - The delegator sends nothing to an agent that the tool constraints of the step, or the limits of its caller, do not
+ *   name.
  */
 export class Delegator {
   private readonly clients = new Map<string, { card: VettedCard; client: Promise<Client> }>();

@@ -8,10 +8,10 @@ type Deliver = (knownTaskId: string | undefined, onAccepted: (taskId: string) =>
 
 /**
  * What became of the messages that this process sent, by step.
- * 1. One message of a step is on its way at a time. Whoever comes again in the meantime waits until the agent has
- *    taken the task, and follows it; where the agent answered without a task, the answer is theirs, too.
- * 2. A task that was cancelled from here is not found again by a later dispatch of the same step.
- * 3. At most `MAX_TASKS` tasks are known; the oldest is forgotten first.
+ * - One message of a step is on its way at a time. A later dispatch of the step waits until the agent has accepted the
+ *   task, and follows that task. When the agent answers without a task, the later dispatch gets the same answer.
+ * - A later dispatch of a step does not find a task that this process cancelled.
+ * - At most `MAX_TASKS` tasks are known; the oldest is forgotten first.
  */
 export class Deliveries {
   readonly #tasks = new Map<string, string>();

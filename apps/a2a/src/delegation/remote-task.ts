@@ -17,8 +17,8 @@ const SETTLED: ReadonlySet<TaskState> = new Set([
 
 /**
  * What is known of a task at another agent, folded from what it says.
- * 1. Once accepted (a task id is known), the message is never sent again; the task is followed instead.
- * 2. A state that ends or interrupts the task settles it; nothing after that counts.
+ * - Once the agent has accepted the task (its id is known), the message is never sent again; the caller follows the task.
+ * - A state that ends or interrupts the task settles it; nothing that the agent says after that counts.
  */
 export class RemoteTask {
   taskId: string | undefined;

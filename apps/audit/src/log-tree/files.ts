@@ -3,9 +3,9 @@ import { join } from 'node:path';
 
 /*
  * The files of one agent's folder.
- *  F1 A file that would grow beyond its limit is put aside under the next number (main.1.jsonl is the oldest), and of
- *     those the newest KEPT_PARTS stay: what a folder needs is bounded, whatever is written.
- *  F2 Folders and files are for the account of the service alone.
+ *  - A file that would grow beyond its limit is put aside under the next number (main.1.jsonl is the oldest). The newest
+ *    KEPT_PARTS of these parts stay, so the size of a folder is bounded, whatever is written.
+ *  - Only the account of the service may read and write the folders and files.
  */
 const FILE = 'main.jsonl';
 const PART = /^main\.(\d{1,9})\.jsonl$/;
@@ -40,7 +40,7 @@ export async function replaceFile(path: string, text: string): Promise<void> {
   await rename(`${path}.new`, path);
 }
 
-/** Adds lines to the file of a folder (F1). Throws ENOENT where the folder is not there. */
+/** Adds lines to the file of a folder; first puts aside a file that would grow too large. Throws ENOENT without a folder. */
 export async function appendLines(folder: string, lines: string, maxBytes: number): Promise<void> {
   const path = join(folder, FILE);
   const size = await stat(path).then(

@@ -11,10 +11,11 @@ import { readMetadata } from './run-folder.ts';
 
 /*
  * Keeps the log tree within an age and a size.
- *  P1 What goes is decided in retention.ts: never the folder of a run that is under way.
- *  P2 Only folders of the tree that have the name of a run's folder are looked at: no link, no other file, nothing outside.
- *  P3 A folder goes at once, under another name, and is then removed: nobody reads or writes half of one.
- *  P4 One process prunes at a time; it looks at STEP folders, then pauses. A folder whose run has ended is measured once.
+ *  - retention.ts decides which folders go; it never chooses the folder of a run that is under way.
+ *  - The pruner looks only at folders of the tree that have the name of a run's folder: no link, no other file, nothing
+ *    outside the tree.
+ *  - The pruner renames a folder before it removes it, so no process reads or writes a half-removed folder.
+ *  - One process prunes at a time. It looks at STEP folders, then pauses. It measures a folder whose run has ended once.
  */
 const STEP = 50;
 const PAUSE_MS = 20;
@@ -139,7 +140,7 @@ export class LogTreePruner {
   }
 }
 
-/** P2: the folders of runs, by the time of their acceptance, and those that an earlier round began to remove. */
+/** The folders of runs, by the time of their acceptance, and those that an earlier round began to remove. Skips all else. */
 async function entriesOf(dir: string): Promise<{ names: string[]; left: string[] }> {
   const entries = (await readdir(dir, { withFileTypes: true })).filter((entry) => entry.isDirectory());
   const names = entries.map(({ name }) => name);
@@ -149,7 +150,7 @@ async function entriesOf(dir: string): Promise<{ names: string[]; left: string[]
   };
 }
 
-/** P3. False where it is gone already. */
+/** Renames the folder, then removes it. False where the folder is gone already. */
 async function remove(dir: string, name: string): Promise<boolean> {
   const going = join(dir, `${GOING}${name}`);
   try {

@@ -1,10 +1,10 @@
 /*
  * Which folders of the log tree go. Pure.
- *  L1 Never one whose run is under way, whatever the limits.
- *  L2 By age: those whose run ended longer ago than `keepMs`.
- *  L3 By size: of those that have ended the oldest, until the rest fits into `maxBytes`.
- *  L4 A run that nobody knows any more (its end is in neither the tree nor the audit log) counts as under way until
- *     nothing was written for longer than any question to a person stays open; then its last line is its end.
+ *  - The folder of a run that is under way never goes, whatever the limits.
+ *  - By age: a folder goes when its run ended longer ago than `keepMs`.
+ *  - By size: the oldest folders of ended runs go, until the rest fits into `maxBytes`.
+ *  - A run whose end is in neither the tree nor the audit log counts as under way until nothing was written to its folder
+ *    for longer than any question to a person stays open. The time of its last line then counts as its end.
  */
 export interface FolderOfRun {
   readonly name: string;
@@ -57,5 +57,6 @@ export function whatGoes(folders: readonly FolderOfRun[], { keepMs, maxBytes }: 
 
 function endOf({ endedAt, underWay, writtenAt }: FolderOfRun, now: number): number | undefined {
   if (endedAt !== undefined) return endedAt;
-  return underWay === true || now - writtenAt <= FORGOTTEN_MS ? undefined : writtenAt; // L1, L4
+  // A run that the audit log does not know counts as under way until FORGOTTEN_MS after its last line.
+  return underWay === true || now - writtenAt <= FORGOTTEN_MS ? undefined : writtenAt;
 }

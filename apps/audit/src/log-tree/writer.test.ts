@@ -26,7 +26,7 @@ const linesOf = async (path: string) =>
 const NAME = `2023-11-14T22:13:20_${taskHash('What is the weather?')}`;
 
 describe('log tree writer', () => {
-  it('leaves nothing to other accounts of the machine, whatever umask the service has (T5)', async () => {
+  it('leaves nothing to other accounts of the machine, whatever umask the service has', async () => {
     const before = process.umask(0);
     try {
       await writer().write([oneRun()]);

@@ -8,13 +8,14 @@ import { type Accepted, claimFolder, writeEnd } from './run-folder.ts';
 
 /*
  * Writes the log tree: one folder per run, one main.jsonl per agent, the whole payloads under raw/.
- *  T1 Secrets are redacted before anything is written; lines are cut per value, payloads under raw/ are not.
- *  T2 The same run always has the same folder; an event that is there already is not written again.
- *  T3 It never throws and never holds up the audit for longer than `timeoutMs`: after a failure it rests for
- *     `restMs`, says so once, and what comes in between is missing from the tree (never from the audit log).
- *  T4 At most `RUNS_AT_ONCE` files are open at any time, whatever the number of runs.
- *  T5 Tasks, answers and arguments of all tenants stand in it: its folders and files are for its own account alone.
- *  T6 A folder that was removed meanwhile (pruner.ts, of this or another process) is made anew.
+ *  - The writer redacts secrets before it writes anything. It cuts the values of a line, but not the payloads under raw/.
+ *  - The same run always has the same folder. The writer does not write an event again that the folder already holds.
+ *  - The writer never throws and never holds up the audit for longer than `timeoutMs`. After a failure it rests for
+ *    `restMs` and logs that once. Events that come in between are missing from the tree, never from the audit log.
+ *  - At most `RUNS_AT_ONCE` files are open at any time, whatever the number of runs.
+ *  - The tree holds tasks, answers and arguments of all tenants. So only the account of the service may read and write
+ *    its folders and files.
+ *  - When the pruner (pruner.ts) of this or another process removed a folder meanwhile, the writer makes the folder anew.
  */
 const RUNS_AT_ONCE = 4;
 const MAX_REMEMBERED_RUNS = 5_000;
@@ -50,7 +51,7 @@ export class LogTreeWriter {
 
   constructor(private readonly parts: LogTreeParts) {}
 
-  /** Writes what came of some runs, each in order of its seq. One call at a time. Never throws (T3). */
+  /** Writes new events of some runs, those of each run in order of seq. One call at a time. Never throws. */
   async write(runs: readonly (readonly RunEvent[])[]): Promise<void> {
     const { clock, timeoutMs = 5_000, restMs = 30_000, log } = this.parts;
     const work = runs.filter((events) => events.length > 0);
@@ -94,7 +95,8 @@ export class LogTreeWriter {
     } catch (error) {
       const { runId } = events[0]!;
       if (!isCode(error, 'ENOENT') || !this.runs.delete(runId)) throw error;
-      await this.writeOpen(events); // T6
+      // The pruner removed the folder: make it anew.
+      await this.writeOpen(events);
     }
   }
 
@@ -135,7 +137,7 @@ export class LogTreeWriter {
     if (lines.length === 0) return;
     const { maxFileBytes = MAX_FILE_BYTES } = this.parts;
     await appendLines(path, lines.join(''), maxFileBytes);
-    // After the lines: the payload says that its line is there (T2).
+    // The payloads follow the lines: a payload tells a later writer that its line is there.
     await appendLines(raw, raws.join(''), maxFileBytes);
     for (const { seq } of missing) seqs.add(seq);
   }

@@ -6,10 +6,11 @@ import { isRunning, readPids, runningSupervisor } from '../environment/records.t
 import { EXIT, UserError } from '../terminal/user-error.ts';
 
 /*
- * The data of this clone's servers, taken out of the way for what was restored. Guarantees:
- *  D1. Nothing is moved while a process of this clone runs, and nothing that is there is overwritten unasked.
- *  D2. What was there is kept, whole, in a folder that is named.
- *  D3. What NATS and Redis hold is never put beside an older database: it may speak of what the database has not seen.
+ * Moves the data of this clone's servers out of the way of a restored database. Guarantees:
+ *  - No data is moved while a process of this clone runs, and no data is overwritten unless the caller asks for it.
+ *  - The data that was there is kept, whole, in a folder that the caller is told.
+ *  - The data of NATS and Redis is never left beside an older database: it may speak of events that the database does
+ *    not have.
  */
 
 /** Whose data belongs together. Prosody's accounts are made anew at every start. */
@@ -17,7 +18,7 @@ const TOGETHER = ['postgres', 'nats', 'redis'] as const;
 
 const dataOf = (place: Place, server: string): string => join(place.state, 'data', server);
 
-/** Throws a message for people where this clone is not ready to be restored. D1 */
+/** Throws a message for people while a process of this clone runs. */
 export function ensureStopped(place: Place): void {
   const lives = runningSupervisor(place) !== undefined || readPids(place).processes.some(isRunning);
   if (lives)
@@ -36,8 +37,8 @@ export function ensureReplaceable(place: Place, replace: boolean): void {
 }
 
 /**
- * Puts a recovered cluster where the stack looks for it; what was there, of all three servers, is kept. Answers where, or
- * undefined where there was nothing. D2, D3
+ * Puts a recovered cluster where the stack looks for it. Moves the earlier data of all three servers to one folder and
+ * keeps it there. Answers that folder, or undefined where there was no data.
  */
 export function takePlace(place: Place, stagedAt: string, now = new Date()): string | undefined {
   ensureStopped(place);

@@ -5,9 +5,9 @@ import { EXIT, UserError } from '../terminal/user-error.ts';
 
 /*
  * The gateway as a client sees it; this command knows nothing else of the services. Guarantees:
- *  G1. A run is started once: a repeated start carries the same run id and idempotency key.
- *  G2. A broken stream is taken up after the last event seen; no event is shown twice.
- *  G3. A stream that is silent for SILENCE_MS counts as broken (the gateway sends a keepalive every 15 s).
+ *  - A run is started once: the client repeats a start with the same run id and idempotency key.
+ *  - The client resumes a broken stream after the last event that it saw, and shows no event twice.
+ *  - A stream that is silent for SILENCE_MS counts as broken (the gateway sends a keepalive every 15 s).
  */
 
 const ASK_LIMIT_MS = 10_000;

@@ -36,7 +36,7 @@ describe('serviceEnvironment', () => {
     expect(env['EGRESS_ALLOW_HOSTS']).toBe('models.example,127.0.0.1:20005');
   });
 
-  it('V2: shows a secret only to the app that uses it', () => {
+  it('shows a secret only to the app that uses it', () => {
     const given = { OPENAI_API_KEY: 'sk', MOCK_WEATHER_TOOL_API_KEY: 'weather', AZTM_PASSWORD: 'jid' };
     const seenBy = (name: string): string[] =>
       (['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge'] as const).filter(
@@ -61,7 +61,7 @@ describe('serviceEnvironment', () => {
     );
   });
 
-  it('V2: gives each service its own access to the servers, and never the person’s own URL or keys in passing', () => {
+  it('gives each service its own access to the servers, and never the person’s own URL or keys in passing', () => {
     const given = { DATABASE_URL: 'postgresql://owner@db/all', REDIS_URL: 'redis://cache', BUS_KEYS: 'theirs' };
     expect(serviceEnvironment('audit', 1, stack, given)['DATABASE_URL']).toBe(
       'postgresql://audit@127.0.0.1:20002/switchyard',
@@ -72,7 +72,7 @@ describe('serviceEnvironment', () => {
     expect(serviceEnvironment('a2a', 1, stack, given)['BUS_KEYS']).toBeUndefined();
   });
 
-  it('V1: prefers what the person set to a development default', () => {
+  it('prefers what the person set to a development default', () => {
     expect(serviceEnvironment('gateway', 1, stack, { IDENTITY_MODE: 'jwt' })['IDENTITY_MODE']).toBe('jwt');
     expect(serviceEnvironment('gateway', 1, stack, {})['IDENTITY_MODE']).toBe('dev');
     expect(serviceEnvironment('audit', 1, stack, { LOG_TREE_DIR: '/elsewhere' })['LOG_TREE_DIR']).toBe('/elsewhere');

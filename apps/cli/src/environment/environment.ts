@@ -4,8 +4,8 @@ import { hasOwnLogin, PARTNER_HOST, PARTNER_JID } from './xmpp-login.ts';
 /*
  * What each service gets to see. Pure, and the one place that decides it: credentials of its own for each service
  * slot in here. Guarantees:
- *  V1. A setting of the person's environment wins over a development default.
- *  V2. A service sees the variables that its own configuration declares, and none of another.
+ *  - A setting of the person's environment wins over a development default.
+ *  - A service sees the variables that its own configuration declares, and none of another service.
  */
 
 export type { Environment };

@@ -45,7 +45,7 @@ describe('Supervised', () => {
   let toStop: Supervised | undefined;
   afterEach(() => toStop?.stop());
 
-  it('K1: starts a process again whenever it ends, and says so', async () => {
+  it('starts a process again whenever it ends, and says so', async () => {
     const { supervised, launched, notices } = supervise();
     toStop = supervised;
     await supervised.start();
@@ -57,11 +57,11 @@ describe('Supervised', () => {
     expect(notices).toContain('worker is back (pid 2)');
   });
 
-  it('K2: waits longer each time', () => {
+  it('waits longer each time', () => {
     expect([0, 1, 2, 9].map((n) => pauseMs(n, { firstMs: 200, lastMs: 10_000 }))).toEqual([200, 400, 800, 10_000]);
   });
 
-  it('K3: starts nothing after stop, also where stop comes during the pause', async () => {
+  it('starts nothing after stop, also where stop comes during the pause', async () => {
     const { supervised, launched } = supervise();
     await supervised.start();
     launched[0]!.end('exit code 1');
@@ -71,7 +71,7 @@ describe('Supervised', () => {
     expect(launched.length).toBeLessThanOrEqual(1);
   });
 
-  it('K3: a start that finishes after stop leaves no process', async () => {
+  it('a start that finishes after stop leaves no process', async () => {
     const late = new FakeProcess(9);
     let launch!: (process: Running) => void;
     const { supervised } = supervise(() => new Promise((resolve) => (launch = resolve)));

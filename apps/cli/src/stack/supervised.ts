@@ -3,10 +3,10 @@ import type { Ends } from './start-watch.ts';
 
 /*
  * One process that is kept alive. Guarantees:
- *  K1. After start() resolved, the process is started again whenever it ends, until stop().
- *  K2. The pause before a new start doubles from FIRST_PAUSE_MS to LAST_PAUSE_MS, and is short again after the
- *      process has lived for HEALTHY_MS.
- *  K3. After stop() resolved, no process is left and none will be started, also where stop() came during a start.
+ *  - After start() has resolved, the process is started again whenever it ends, until stop().
+ *  - The pause before a new start doubles from `firstMs` to `lastMs`, and is short again after the process has lived for
+ *    `healthyMs`.
+ *  - After stop() has resolved, no process is left and none will be started, also where stop() came during a start.
  */
 
 /** A process as whoever launched it sees it. */

@@ -15,9 +15,9 @@ import { loginSettings, OWN_JID } from '../environment/xmpp-login.ts';
 
 /*
  * The stack of one clone: infrastructure, then services, all kept alive. Guarantees:
- *  U1. A start that fails stops everything that it started before the error leaves.
- *  U2. status.json names exactly the processes that live, at every moment.
- *  U3. stop() ends the services before the servers they lean on, and returns when nothing is left.
+ *  - When start() fails, it stops everything that it started before it throws.
+ *  - status.json names exactly the living processes, at every moment.
+ *  - stop() ends the services before the servers that they use, and resolves when no process is left.
  */
 
 export interface Progress {

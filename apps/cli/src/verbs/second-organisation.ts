@@ -23,9 +23,9 @@ import { loginSettings, OWN_JID, PARTNER_HOST, PARTNER_JID, type XmppAccounts } 
 /*
  * A second, separate little organisation on this machine: a NATS server, a bridge and an agent of its own. It shares
  * nothing with the stack of this clone but the XMPP server. Guarantees:
- *  F1. None of its processes listens for HTTP: the bridge and the agent listen nowhere, NATS on loopback.
- *  F2. It lets in this clone's account, for the paths of its agent, and nobody else.
- *  F3. What an earlier call left behind is ended before a new one starts, and by `down`.
+ *  - None of its processes listens for HTTP: the bridge and the agent listen nowhere, NATS listens on loopback.
+ *  - It lets in this clone's account, for the paths of its agent, and no other account.
+ *  - Processes that an earlier call left behind are ended before a new call starts its own, and by `down`.
  */
 
 const READY_LIMIT_MS = 30_000;
@@ -49,14 +49,16 @@ export async function startSecondOrganisation(
   given: Environment,
   xmpp: { readonly accounts: XmppAccounts; readonly serverUrl: string },
 ): Promise<SecondOrganisation> {
-  await stopSecondOrganisation(place); // F3
+  // An earlier call may have left processes behind.
+  await stopSecondOrganisation(place);
   const dir = join(place.state, 'federation');
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   mkdirSync(place.logDir, { recursive: true, mode: 0o700 });
   const policy = join(dir, 'peers.json');
   writeJson(policy, {
-    [OWN_JID]: { methods: ['GET', 'POST'], paths: ['/a2a', '/.well-known/agent-card.json'], perMinute: 600 }, // F2
+    // Only this clone's account gets in, and only to the paths of the agent.
+    [OWN_JID]: { methods: ['GET', 'POST'], paths: ['/a2a', '/.well-known/agent-card.json'], perMinute: 600 },
   });
   const processes: { name: string; pid: number }[] = [];
   const note = (name: string, pid: number): void => {
@@ -87,12 +89,12 @@ export async function startSecondOrganisation(
       launch('federation-bridge', 'xmpp-bridge', {
         ...loginSettings(xmpp.accounts, PARTNER_JID, xmpp.serverUrl),
         ...accessOf('xmpp-bridge'),
-        OPS_PORT: 'off', // F1
+        OPS_PORT: 'off', // The bridge listens nowhere.
         AZTM_PEER_POLICY: policy,
       }),
       launch('federation-agent', 'mock-a2a', {
         ...accessOf('gateway'), // Its part is that of a gateway.
-        MOCK_A2A_NATS_URL: nats.urlFor('gateway'), // F1
+        MOCK_A2A_NATS_URL: nats.urlFor('gateway'), // The agent answers over NATS and listens nowhere.
         MOCK_A2A_URL: `http://${PARTNER_HOST}`,
         MOCK_A2A_NAME: 'Partner agent',
       }),
@@ -131,7 +133,7 @@ async function untilOnline(bus: Bus, place: Place, children: readonly ServerProc
   );
 }
 
-/** One line per process: where it listens (F1). */
+/** One line per process: where it listens. */
 export function listeningLines(processes: SecondOrganisation['processes']): string[] {
   return processes.map(({ name, pid }) => {
     const where = listeningOf(pid);

@@ -18,8 +18,8 @@ import { OWN_JID, PARTNER_HOST } from '../environment/xmpp-login.ts';
 
 /*
  * `demo federation`: a task of this stack is done by the agent of another organisation, over XMPP alone.
- *  M1. Whatever ends the demo, what it started is stopped, unless --keep asks otherwise.
- *  M2. It succeeds only where the task did, and where the request really went over XMPP.
+ *  - Whatever ends the demo, it stops the processes that it started, unless the caller gave --keep.
+ *  - The demo succeeds only when the task succeeded and the request really went over XMPP.
  */
 
 const DEFAULT_TASK = 'Ask the partner agent to uppercase hello from the other side';
@@ -94,7 +94,7 @@ async function federation(context: VerbContext, task: string, leave: AbortSignal
       await there.leave();
       remark('Both sides go on. ./switchyard down stops them.');
     } else {
-      await there?.stop(); // M1
+      await there?.stop();
       if (!ranBefore) await stopStack(place);
       remark(!ranBefore ? 'Both sides are stopped.' : 'The second organisation is stopped; the stack goes on.');
     }
@@ -215,7 +215,7 @@ function learn(outcome: Outcome, { name, data }: StreamEvent): void {
   if ((name === 'response.failed' || name === 'error') && typeof error === 'string') outcome.error = error;
 }
 
-/** M2: the call itself, beside the card of the agent. */
+/** Whether the call itself went over XMPP; fetching the agent card does not count. */
 function crossed(carried: readonly Carried[]): boolean {
   return carried.some(({ method, status }) => method === 'POST' && status === 200);
 }

@@ -20,10 +20,10 @@ import { LINK_NAMES, REPLICAS } from './stack/index.ts';
 /*
  * One round: a stack, a workload, faults; then quiet; then the verdict.
  *
- * R1 The plan is a function of the options. Processes and clocks are not, so a seed replays the plan, not each
- *    interleaving.
- * R2 The verdict is given when everything has been well for a while: what is unfinished then is stuck.
- * R3 A round with a violation leaves its folder behind: logs, points, effects, evidence.
+ * - The plan is a function of the options. Processes and clocks are not, so a seed replays the plan, not each
+ *   interleaving.
+ * - The round gives its verdict when everything has been well for a while: a run that is unfinished then is stuck.
+ * - A round with a violation leaves its folder behind: logs, points, effects, evidence.
  */
 
 export interface RoundOptions {

@@ -16,8 +16,8 @@ import { spokenAnswer } from './thread-turn.ts';
  * What the messages of an input say to a run that waits: results of tools that the client performs, and, from clients
  * that know no `resume`, answers in words. Pure.
  *
- * W1 Only what follows the last word of the assistant is new; what stands before it was said to an earlier question.
- * W2 Words answer a question that this client was shown, and no other.
+ * - Only messages after the last one of the assistant are new. The messages before it answered an earlier question.
+ * - Words answer only a question that this client was shown.
  */
 
 type Messages = AgUiInput['messages'];
@@ -59,7 +59,10 @@ export function lastWords(messages: Messages): string | undefined {
   return text.trim() === '' ? undefined : text;
 }
 
-/** The answer that the words are to the oldest open question; undefined: it must be asked again. W2 */
+/**
+ * The answer that the user's words give to the oldest open question. Undefined: the question must be asked again, because
+ * the words do not answer it or this client was not shown it.
+ */
 export function answerInWords(
   { runId, approvals }: Pick<RunView, 'runId' | 'approvals'>,
   messages: Messages,
@@ -81,7 +84,7 @@ function hasSeen(messages: Messages, runId: string, stepId: string | null): bool
   });
 }
 
-/** W1: activities and reasoning are the client's own, and no words. */
+/** The messages after the last one of the assistant. Activities and reasoning are the client's own, and no words. */
 function sinceAssistant(messages: Messages): Messages {
   return messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
 }

@@ -18,8 +18,8 @@ import { budgetOf, constraintsOf, given } from '../runs/index.ts';
 /*
  * From a RunAgentInput to the request to start a run. Pure.
  *
- * K1 Nothing of the input is left out in silence: it reaches the run, is refused, or is named in a notice.
- * K2 What a client has in its history is never refused: it would be sent again with each turn.
+ * - No part of the input is left out in silence: it reaches the run, is refused, or is named in a notice.
+ * - What a client has in its history is never refused, because the client would send it again with each turn.
  */
 
 const MAX_HISTORY_MESSAGES = 1_000;

@@ -4,8 +4,8 @@ import type { AgUiInput } from '@switchyard/contracts/http';
 /*
  * From `resume` of a RunAgentInput to answers of the questions of one run. Pure.
  *
- * U1 Every entry names its own question; entries for several runs are refused, since one stream shows one run.
- * U2 An approval is given by saying so: `resolved` without a payload that says it is refused, never guessed.
+ * - Every entry names its own question. Entries for several runs are refused, since one stream shows one run.
+ * - A person approves only by saying so: `resolved` without a payload that says it is refused, never guessed.
  */
 
 type Entry = NonNullable<AgUiInput['resume']>[number];
@@ -30,7 +30,7 @@ export function resumptionOf(entries: readonly Entry[]): Resumption {
     const colon = interruptId.indexOf(':');
     const run = RunId.safeParse(interruptId.slice(0, Math.max(0, colon)));
     if (!run.success) throw invalid('an interruptId is none of ours');
-    if (runId !== undefined && runId !== run.data) throw invalid('answer the questions of one run at a time'); // U1
+    if (runId !== undefined && runId !== run.data) throw invalid('answer the questions of one run at a time');
     runId = run.data;
     answers.push({ approvalId: interruptId.slice(colon + 1), payload, cancelled: status === 'cancelled' });
   }
@@ -50,7 +50,7 @@ export function decisionOf(kind: OpenApproval['kind'], { payload, cancelled }: A
     if (text === undefined) throw invalid('a question is answered with the payload {"text": "..."}');
     return { decision: 'answer', text };
   }
-  if (verdict === undefined) throw invalid('an approval needs the payload {"approved": true} or {"approved": false}'); // U2
+  if (verdict === undefined) throw invalid('an approval needs the payload {"approved": true} or {"approved": false}');
   if (kind === 'budget') {
     const limit = fields['limit'];
     return { decision: 'approve', ...remark, ...(typeof limit === 'number' ? { arguments: { limit } } : {}) };

@@ -16,8 +16,8 @@ import { type Answer, decisionOf, type Resumption } from './resume.ts';
 /*
  * A turn of a conversation whose earlier run may be waiting for a person.
  *
- * Y1 Answering is idempotent: the first answer to a question stands, the same one again changes nothing.
- * Y2 Nothing is answered in the name of another conversation or of somebody else.
+ * - Answering is idempotent: the first answer to a question stands, and the same answer again changes nothing.
+ * - Nobody answers in the name of another conversation or of somebody else.
  */
 
 type Asker = Pick<Bus, 'request'>;
@@ -42,7 +42,7 @@ export async function giveAnswers(
   { runId, answers }: Resumption,
 ): Promise<(event: RunEvent) => boolean> {
   const asked = await questionsOf(bus, principal, runId);
-  if (asked.threadId !== threadId) throw new AppError('not_found', 'This thread asks no such question.'); // Y2
+  if (asked.threadId !== threadId) throw new AppError('not_found', 'This thread asks no such question.');
   const given = answers.map((answer): [Answer, ApprovalDecision] => {
     const kind = asked.kinds.get(answer.approvalId);
     if (kind === undefined) throw new AppError('not_found', 'This run asks no such question.');

@@ -21,9 +21,9 @@ import { decidedOf, giveAnswers, isBusy } from './thread-turn.ts';
 /*
  * One POST /ag-ui: a new run, or what the thread's run waits for.
  *
- * H1 A run that waits for people is asked for again until they have answered; no other run is started meanwhile.
- * H2 A run whose client has gone gives way to the next turn: a stop button does no more than to close the stream. One
- *    that a client of this replica still shows does not, unless `thread_concurrency` says so.
+ * - A run that waits for people is shown again until they have answered; no other run is started meanwhile.
+ * - A run whose client has gone gives way to the next turn, because a stop button does no more than close the stream. A
+ *   run that this replica still shows to a client does not give way, unless `thread_concurrency` says so.
  */
 
 /** How long the end of a client's stream may take to be seen here, after the client has ended it. */
@@ -102,7 +102,8 @@ class Turn {
     const runId = publicRunId(this.#principal.tenantId, view.runId);
     if (view.phase !== 'ended' && view.approvals.length > 0 && !isAbandoned(view, messages)) {
       const said = answerInWords({ ...view, runId }, messages);
-      if (said === undefined) return this.show(runId, FROM_NOW); // H1
+      // The words answer no question: the client is shown the questions of the waiting run again.
+      if (said === undefined) return this.show(runId, FROM_NOW);
       const { approvalId, answer } = said;
       await this.bus.request(decideApproval, { principal: this.#principal, runId: view.runId, approvalId, answer });
       return this.show(runId, { after: 0, from: decidedOf([approvalId]), snapshot: true });

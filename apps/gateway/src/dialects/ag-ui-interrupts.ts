@@ -7,10 +7,10 @@ import { called, join, VENDOR } from './ag-ui-steps.ts';
  * A run that waits for people, in AG-UI: the AG-UI run ends with one interrupt per question, while the run of the
  * journal goes on waiting. The answers come as `resume` of a later input (see ag-ui/resume.ts).
  *
- * I1 An interrupt's id names its run and its question, so that any client can answer it on any replica.
- * I2 The call that a question is about was shown before the interrupt that names it.
- * I3 A call that the client itself performs is no interrupt: the AG-UI run ends as a success, and the client sends the
- *    result as a tool message of the next input.
+ * - The id of an interrupt names its run and its question, so that any client can answer it on any replica.
+ * - A client is shown the call that a question is about before the interrupt that names the call.
+ * - A call that the client itself performs is no interrupt. The AG-UI run ends as a success, and the client sends the
+ *   result as a tool message of the next input.
  */
 
 const WAITS = { message: 'The run waits for a person.', code: 'waiting' } as const;
@@ -25,7 +25,7 @@ export function waitsForPerson({ run, context: { answered = [] } }: AgUiState): 
   return !openAsks(run).some(({ request }) => answered.includes(request.approval_id));
 }
 
-/** I2: the call of the step that the question is about. */
+/** Shows the call that the question is about, before the interrupt that names it. */
 export function asked(state: AgUiState, data: FactOf<'orchestrator.approval.requested'>['data']): Change {
   const { step_id: stepId, kind } = data;
   const step = state.run.steps.find(({ act }) => act.step_id === stepId);
@@ -63,12 +63,15 @@ export function pause(state: AgUiState): Change {
   };
 }
 
-/** I3. Older peers know calls that are theirs by their names alone, and a run without an outcome as a success. */
+/**
+ * A success with the calls that the client performs. Older peers know these calls by their names alone, and take a run
+ * without an outcome for a success.
+ */
 function pendingOutcome(state: AgUiState, pendingToolCallIds: readonly string[]): object {
   return isModern(state) ? { outcome: { type: 'success', pendingToolCallIds } } : {};
 }
 
-/** I1: `<runId>:<approvalId>`; neither part can hold a colon. */
+/** `<runId>:<approvalId>`; neither part can hold a colon. */
 export function interruptId(runId: string, approvalId: string): string {
   return `${runId}:${approvalId}`;
 }

@@ -39,13 +39,13 @@ import { type Frame, group } from './frame.ts';
  * AG-UI. Profile `1.0` for peers that send protocolVersion; `legacy` for older ones: no SUBAGENT_*, no
  * cancelled outcome, no metadata.
  *
- * A1 The first event is RUN_STARTED; exactly one of RUN_FINISHED and RUN_ERROR comes last. A run that waits for a
- *    person ends the AG-UI run with its interrupts; what happens after that is the next AG-UI run.
- * A2 Whatever is opened is closed before the run finishes, and nothing is opened twice.
- * A3 No optional field is null; every type is one that the protocol describes; the rest is CUSTOM `switchyard.*`.
- * A4 Text of a message that was completed is exact at the client, whatever pieces of it were shown live.
- * A5 Ids of messages and calls are unique in a thread. The conversation holds each once, whatever copies the client
- *    sent along with its input.
+ * - The first event is RUN_STARTED. The last is RUN_FINISHED or RUN_ERROR, and there is exactly one of the two. When a
+ *   run waits for a person, the AG-UI run ends with the interrupts; what happens after that is the next AG-UI run.
+ * - Whatever is opened is closed before the run finishes, and nothing is opened twice.
+ * - No optional field is null. Every type is one that the protocol describes; the rest is CUSTOM `switchyard.*`.
+ * - The text of a completed message is exact at the client, whatever pieces of it were shown live.
+ * - Ids of messages and calls are unique in a thread. The conversation holds each message and call once, whatever copies
+ *   the client sent along with its input.
  */
 export const agUiDialect: Dialect<AgUiState> = {
   initial: initialState,

@@ -39,8 +39,8 @@ export interface Projected<S> {
 /**
  * One wire format as a pure fold over the journal of a run, in order and without holes.
  *
- * F1 The same events give the same frames, whatever their grouping and whether they are history or live.
- * F2 The terminal event gives exactly one terminal frame, and it is the last.
+ * - The same events give the same frames, whatever their grouping and whether they are history or live.
+ * - The terminal event gives exactly one terminal frame, and that frame is the last.
  */
 export interface Dialect<S> {
   initial(context: DialectContext): S;

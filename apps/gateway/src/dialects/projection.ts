@@ -5,12 +5,12 @@ import { encodeFrame, encodeFrames, group, HEARTBEAT } from './frame.ts';
 /*
  * One stream of one run in one dialect: keeps the fold's state and decides what a client still has to see.
  *
- * P1 An event is projected once; one that was seen before gives nothing.
- * P2 Frames of events before the client's place are folded and not shown.
- * P3 After the terminal frame nothing is shown.
- * P4 What an event gives depends on the events before it alone, not on the client's place; so two streams that are
- *    joined at a cursor have the bytes of one. Live text is the exception: it stands between events, has no cursor,
- *    and what it showed of a message its event does not show again.
+ * - Each event is projected once. An event that was seen before gives nothing.
+ * - Events before the client's place are folded, and their frames are not shown.
+ * - After the terminal frame nothing is shown.
+ * - What an event gives depends on the events before it alone, not on the client's place. So two streams that are joined
+ *   at a cursor have the bytes of one stream. Live text is the exception: it stands between events and has no cursor, and
+ *   the event of a message does not show again what live text showed of that message.
  */
 export interface Projection {
   /** Text for the socket; '' where the event gives this client nothing. */

@@ -5,16 +5,16 @@ import { PROBLEM_TYPE, refusalOf, toProblem } from './problem.ts';
 /*
  * What the HTTP server cannot even take for a request.
  *
- * X1 A connection on which nothing was read is closed without an answer: the client that opened it has no fault (this
- *    process stood still while its request waited), and an EventSource comes back after a closed connection only, never
- *    after a status.
+ * - A connection on which nothing was read is closed without an answer. The client that opened it has no fault: this
+ *   process stood still while the client's request waited. An EventSource comes back after a closed connection only,
+ *   never after a status.
  */
 
 const STATUS_OF: Readonly<Record<string, number>> = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 };
 
 /** The bytes to answer with, or null where the connection is just closed. Pure. */
 export function clientErrorAnswer(code: string, bytesRead: number): string | null {
-  if (code === 'ECONNRESET' || bytesRead === 0) return null; // X1
+  if (code === 'ECONNRESET' || bytesRead === 0) return null; // an EventSource does not come back after a status
   const status = STATUS_OF[code] ?? 400;
   const { body } = toProblem(refusalOf(status));
   const text = JSON.stringify({ ...body, status });

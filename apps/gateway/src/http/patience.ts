@@ -8,9 +8,9 @@ import type { ServerResponse } from 'node:http';
  * Waits for a service of which no replica is there: most are back in seconds, and a client that was given a status for
  * its stream does not come back by itself.
  *
- * N1 A request is asked again only where the bus had nobody to hand it to, so it reached nobody and nothing is done twice.
- * N2 The wait ends with its limit, with the client's connection, with the caller's own signal and with this process.
- * N3 Never more than `maxWaiting` wait at a time; one more is answered at once.
+ * - A request is asked again only where the bus had nobody to hand it to. It reached nobody, so nothing is done twice.
+ * - The wait ends with its limit, with the client's connection, with the caller's own signal and with this process.
+ * - At most `maxWaiting` requests wait at a time. A further request is answered at once.
  */
 
 interface PatienceOptions {

@@ -7,10 +7,10 @@ import { RateSlices, type Slice } from './rate-slices.ts';
 /*
  * How many requests one caller may make a minute, counted over all replicas in Redis.
  *
- * L1 Where Redis does not answer, each replica counts alone: nobody is locked out, nobody is unlimited.
- * L2 A caller over the limit is refused without asking Redis again until its minute is over.
- * L3 A caller that sends many is counted in slices (rate-slices.ts): never more than the limit, and Redis is not waited
- *    for with each request.
+ * - Where Redis does not answer, each replica counts alone: nobody is locked out, nobody is unlimited.
+ * - A caller over the limit is refused without asking Redis again until its minute is over.
+ * - A caller that sends many requests is counted in slices (rate-slices.ts). It never gets more than the limit, and not
+ *   every request waits for Redis.
  */
 export interface RateLimit {
   /** Counts one request. Throws `rate_limited` with the pause. */
@@ -52,7 +52,8 @@ export function createRateLimit(options: {
       if (refused instanceof RateLimiterRes) return refused;
       throw refused;
     });
-    // Of what was asked for last, a part may still be below the limit. Nothing was counted of a caller that L2 refuses.
+    // Of the last slice a part may still lie below the limit. The limiter counts nothing (0 points) for a caller that it
+    // refuses without asking Redis.
     const points = consumedPoints === 0 ? 0 : wanted - Math.max(0, consumedPoints - perMinute);
     if (points <= 0)
       throw new AppError('rate_limited', `More than ${perMinute} requests in a minute.`, {

@@ -2,12 +2,13 @@
  * Requests that callers may still make, taken out of a count that all replicas share, some at a time. So a caller that
  * sends many is not waited for at the shared count each time.
  *
- * C1 Nobody gets more than the limit: what is given out here was taken there before.
- * C2 A slice is at most a sixteenth of what a caller has left, and one for a caller that was not there in this minute.
- *    So one that comes to several replicas may be refused early, by that much for each further replica; what is left
- *    at the end is counted one by one.
- * C3 What was taken ends with its minute. There is one question at a time for each caller, however many wait for it.
- * C4 What is kept is bounded: of the caller that asked for a slice longest ago it is forgotten first.
+ * - No caller gets more than the limit: every request that is granted here was taken from the shared count before.
+ * - A slice is at most a sixteenth of what a caller has left, and one request for a caller that is new in this minute. So
+ *   a caller that comes to several replicas may be refused early, by one slice for each further replica. The last
+ *   requests of a caller are counted one by one.
+ * - A slice ends with its minute. For each caller one question to the shared count is under way at a time, however many
+ *   requests wait for it.
+ * - The number of slices kept is bounded: the slice of the caller that asked for one longest ago is forgotten first.
  */
 
 /** What the shared count gave. */
@@ -40,7 +41,7 @@ export class RateSlices {
         held.points -= 1;
         return;
       }
-      await (this.#asking.get(caller) ?? this.#ask(caller)); // C3
+      await (this.#asking.get(caller) ?? this.#ask(caller));
     }
   }
 
@@ -57,7 +58,8 @@ export class RateSlices {
   async #refill(caller: string): Promise<void> {
     const began = this.now();
     const held = this.#held.get(caller);
-    const wanted = held && began < held.endsAt ? Math.max(1, Math.floor(held.left / PART)) : 1; // C2
+    // A caller that is new in this minute gets one request, since what it has left is not known yet.
+    const wanted = held && began < held.endsAt ? Math.max(1, Math.floor(held.left / PART)) : 1;
     const { points, left, endsInMs } = await this.takeThere(caller, wanted);
     this.#held.delete(caller);
     this.#held.set(caller, { points, left, endsAt: began + endsInMs });

@@ -5,13 +5,13 @@ import { claimAt, isName, refuseMachineRole, refuseReservedUser, tenantOr } from
 /*
  * Who is asking. Pure decisions; verifying a token's signature is the shell's (tokens.ts).
  *
- * I1 A header that names an identity counts in one mode only, in one spelling, once; anything else of the kind
- *    is removed from the request before anybody can read it.
- * I2 A role comes from a claim that its bearer cannot edit; an unknown role is `user`.
- * I3 An identity that is taken for granted (development without X-User-Id) is not lent to pages of other origins.
- * I4 Foreign ids become ids of ours by one function, without collisions.
- * I5 A claim or header that is there and cannot be used is refused; a caller whose identity names no tenant has one
- *    only where the operator has chosen it (claims.ts).
+ * - A header that names an identity counts in one mode only, in one spelling, once. Every other header of the kind is
+ *   removed from the request before anybody can read it.
+ * - A role comes from a claim that its bearer cannot edit. An unknown role is `user`.
+ * - An identity that is taken for granted (development without X-User-Id) is not lent to pages of other origins.
+ * - One function turns foreign ids into ids of ours, without collisions.
+ * - A claim or header that is there and cannot be used is refused. A caller whose identity names no tenant has a tenant
+ *   only where the operator has chosen one (claims.ts).
  */
 
 export type IdentityMode = 'dev' | 'jwt' | 'edge';

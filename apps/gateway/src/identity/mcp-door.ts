@@ -3,8 +3,9 @@ import { hostOf } from './request-place.ts';
 /*
  * What a client of /mcp that may not come in is told. Pure.
  *
- * D1 A refusal says where to learn how to get a token (RFC 9728), and `invalid_token` only where there was one.
- * D2 Nothing of a request stands in an answer but a Host that is a host and a port.
+ * - A refusal says where the client learns how to get a token (RFC 9728). It says `invalid_token` only where the client
+ *   sent a token.
+ * - An answer repeats nothing of a request but its Host, and that only where it is a host and a port.
  */
 
 export const MCP_PATH = '/mcp';

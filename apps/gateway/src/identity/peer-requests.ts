@@ -15,11 +15,11 @@ import type { FastifyInstance } from 'fastify';
 /*
  * Requests of peers, which the bridge takes from XMPP, served by the very routes that serve HTTP.
  *
- * Q1 The identity is the principal that the bridge vouches for. It is handed over inside this process, under a ticket
- *    that nobody else can know and that counts once; every identity header that the peer sent is stripped as always.
- * Q2 An answer that is a stream, or longer than one piece, is told in pieces as it is written; the caller's going away
- *    ends it.
- * Q3 A body that one message does not carry comes in pieces to this very process, once its length was found good.
+ * - The identity is the principal that the bridge vouches for. This process hands it to the routes under a ticket that
+ *   nobody else can know and that counts once. Every identity header that the peer sent is stripped as always.
+ * - An answer that is a stream, or longer than one piece, is told in pieces as it is written. It ends when the caller goes
+ *   away.
+ * - A body that does not fit in one message comes in pieces to this very process, once its length was found good.
  */
 
 export const TICKET_HEADER = 'x-aztm-ticket';

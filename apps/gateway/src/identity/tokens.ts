@@ -6,9 +6,9 @@ import { KeySet } from './key-set.ts';
 /*
  * Verifies bearer tokens.
  *
- * T1 Which algorithms and keys count is configuration; the token's header chooses nothing but the key id.
- * T2 Issuer, audience, expiry and subject must be there and fit.
- * T3 Where the keys cannot be had (key-set.ts), that is said, and nothing of the token.
+ * - The configuration decides which algorithms and keys count. The token's header chooses nothing but the key id.
+ * - Issuer, audience, expiry and subject must be there and fit.
+ * - Where the keys cannot be had (key-set.ts), the error says so and says nothing of the token.
  */
 export type VerifyToken = (token: string) => Promise<JWTPayload>;
 

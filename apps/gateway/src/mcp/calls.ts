@@ -2,8 +2,8 @@
  * Calls under way of clients that have no session: a cancel of theirs comes in a request of its own and names the call
  * by nothing but the id that the client gave it.
  *
- * C1 A cancel reaches calls of the same client only: same user, same address, same program.
- * C2 Where two calls of one client have one id, nobody can say which was meant; none is stopped.
+ * - A cancel reaches only calls of the same client: same user, same address, same program.
+ * - Where two calls of one client have one id, nobody can say which of them the client meant; neither is stopped.
  */
 
 /** Who calls: as far as a client without a session can be told from others. */
@@ -36,7 +36,7 @@ export class OpenCalls {
   /** True where a call was stopped. */
   cancel(client: LooseClient, id: string | number): boolean {
     const named = this.#open.get(keyOf(client, id));
-    if (named?.size !== 1) return false; // C2
+    if (named?.size !== 1) return false; // no such call, or two under one id
     for (const abort of named) abort.abort();
     return true;
   }

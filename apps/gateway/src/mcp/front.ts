@@ -21,16 +21,17 @@ import { ToolLists, withList } from './tool-lists.ts';
 /*
  * Brings an MCP request to the leg that serves its protocol.
  *
- * F1 2026-07-28: every request for itself, on any replica.
- * F2 2025-11-25 and 2025-06-18, from `initialize` on: a session (sessions.ts), here or at the replica that it began
- *    at (handover.ts).
- * F3 The same without a session: every request for itself; a cancel is brought to its call (calls.ts).
- * F4 All legs serve one and the same server (server.ts), so they cannot drift apart. Only a plain call of a tool of
- *    today that gave a result is answered without it (plain-call.ts).
- * F6 Who listens is told when the own tools are others (list-watch.ts): on the stream of its session, or on that of
- *    `subscriptions/listen`.
- * F5 A list of tools for a client of today is put into its answer as it is kept: a thousand definitions are neither
- *    checked nor written anew each time. Older clients are shown some schemas otherwise, which the SDK sees to.
+ * - 2026-07-28: every request stands for itself, on any replica.
+ * - 2025-11-25 and 2025-06-18, from `initialize` on: requests belong to a session (sessions.ts), which is here or at the
+ *   replica that began it (handover.ts).
+ * - 2025-11-25 and 2025-06-18 without a session: every request stands for itself. A cancel is brought to its call
+ *   (calls.ts).
+ * - All legs serve one and the same server (server.ts), so they cannot drift apart. Only a plain call of a tool of today
+ *   that gave a result is answered without it (plain-call.ts).
+ * - A list of tools for a client of today is put into its answer as it is kept: a thousand definitions are neither checked
+ *   nor written anew each time. Older clients are shown some schemas otherwise, which the SDK sees to.
+ * - A client that listens is told when its own tools are others (list-watch.ts): on the stream of its session, or on that
+ *   of `subscriptions/listen`.
  */
 
 export interface Caller {
@@ -120,7 +121,7 @@ export class McpFront {
     let list: string | undefined;
     const answer = () => this.#serveModern(asked, { principal, headerSchema, takeList: (taken) => (list = taken) });
     const response = await (listens(body) ? this.#watch.as(principal, answer) : answer());
-    // F5
+    // The kept list goes into the answer as it is, neither checked nor written anew.
     return list === undefined ? alone(response) : { ...alone(response), text: withList(await response.text(), list) };
   }
 
@@ -165,8 +166,8 @@ export class McpFront {
       const handed = elsewhere ? await this.#handover.hand(replica, request, body, caller.principal) : undefined;
       return handed ? alone(handed) : this.#serveSession(request, body, user);
     }
-    if (isInitializeRequest(body)) return this.#begin(request, body, caller, user); // F2
-    return this.#serveLoose(request, body, caller, user); // F3
+    if (isInitializeRequest(body)) return this.#begin(request, body, caller, user);
+    return this.#serveLoose(request, body, caller, user); // without a session
   }
 
   /** In the session that the request names, where it is here. */
@@ -181,7 +182,8 @@ export class McpFront {
     const front = createMcpServer(this.#parts, { principal, session: true });
     const session = await this.#sessions.open(user, front);
     const { server } = front;
-    const unwatch = this.#watch.watch(principal, () => void server.sendToolListChanged().catch(() => undefined)); // F6
+    // The stream of the session tells the client when its own tools are others.
+    const unwatch = this.#watch.watch(principal, () => void server.sendToolListChanged().catch(() => undefined));
     const { onclose } = server;
     server.onclose = () => {
       unwatch();

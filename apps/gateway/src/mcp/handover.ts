@@ -13,12 +13,13 @@ import {
 /*
  * Requests of a session that another replica has, so that a client of the older protocol may come in at any of them.
  *
- * H1 Who asks is found out where the request comes in; whether the session is that user's, where the session is.
- * H2 A replica that is gone took its sessions with it: they are unknown, and the client begins anew. One that does not
- *    answer at the moment may still have them: that is an error, after which the client may ask again.
- * H3 A response is whole, or it breaks off: its pieces are numbered and counted. What breaks off in a session is had
- *    again with Last-Event-ID.
- * H4 A stream ends after the time of one request, and its client comes back. One that does not read is cut off.
+ * - The replica where a request comes in finds out who asks. The replica that has the session checks that it is that
+ *   user's.
+ * - A replica that is gone took its sessions with it: they are unknown, and the client begins anew. A replica that does
+ *   not answer at the moment may still have them: the client gets an error, and may ask again.
+ * - A response is whole, or it breaks off: its pieces are numbered and counted. What breaks off in a session, the client
+ *   gets again with Last-Event-ID.
+ * - A stream ends after the time of one request, and its client comes back. A client that does not read is cut off.
  */
 
 export interface SessionAnswer {
@@ -34,7 +35,7 @@ const REQUEST_HEADERS = ['accept', 'content-type', 'last-event-id', 'mcp-protoco
 const RESPONSE_HEADERS = ['allow', 'cache-control', 'content-type', 'mcp-session-id', 'x-accel-buffering'];
 /** Each stream of a session is one. */
 const MAX_IN_FLIGHT = 4_096;
-/** H4 */
+/** A client that leaves more than this unread is cut off. */
 const MAX_UNREAD_CHARS = 4 * 1024 * 1024;
 
 export class Handover {
@@ -65,7 +66,7 @@ export class Handover {
     await this.#subscription?.then((taking) => taking.stop()).catch(() => undefined);
   }
 
-  /** The response of the replica that has the session; undefined where that replica is gone (H2). */
+  /** The response of the replica that has the session; undefined where that replica is gone. */
   async hand(replica: string, request: Request, body: unknown, principal: Principal): Promise<Response | undefined> {
     const given = new GivenBack(request.signal);
     const method = request.method as InputOf<typeof mcpSession>['method'];
@@ -133,13 +134,13 @@ class GivenBack {
     else if (frame && this.#body) {
       if (frame.n !== (this.#pieces += 1)) return this.#breakOff(new Error('a piece of the response was lost'));
       this.#body.enqueue(this.#encoder.encode(frame.text));
-      if ((this.#body.desiredSize ?? 0) < 0) this.#breakOff(new Error('the client does not read')); // H4
+      if ((this.#body.desiredSize ?? 0) < 0) this.#breakOff(new Error('the client does not read'));
     }
   }
 
   end(pieces: number): void {
     if (!this.#body) return this.fail(new AppError('internal'));
-    if (pieces !== this.#pieces) return this.#breakOff(new Error('a piece of the response was lost')); // H3
+    if (pieces !== this.#pieces) return this.#breakOff(new Error('a piece of the response was lost'));
     this.#close((body) => body.close());
   }
 

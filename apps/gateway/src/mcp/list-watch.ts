@@ -7,10 +7,12 @@ import type { Logger } from '@switchyard/platform';
 /*
  * Tells clients that listen when the tools that their user may use are others than before.
  *
- * W1 Whoever is told is told of the own list alone: an event is a reason to ask mcp-tool for its etag, as this user.
- *    Nothing is said where it is the same.
- * W2 One question for each user, a few at a time, once for the events of a moment; none where nobody listens.
- * W3 What could not be found out is told: a client that lists once too often is better than one that never does.
+ * - A client is told of its user's own list alone. An event is only a reason to ask mcp-tool for the etag of the list, as
+ *   this user. Where the etag is the same, the client is told nothing.
+ * - mcp-tool is asked once for each user, for a few users at a time, and once for all the events of a moment. Where nobody
+ *   listens it is not asked.
+ * - Where the etag cannot be found out, the client is told of a change: a client that lists once too often is better than
+ *   one that never does.
  */
 
 export interface ListWatchParts {
@@ -107,7 +109,7 @@ export class ListWatch {
     watched.etag ??= etag;
   }
 
-  /** W2 */
+  /** Asks once for each user that is due, for AT_A_TIME users at a time. */
   async #look(): Promise<void> {
     const due = this.#due;
     this.#due = undefined;
@@ -121,7 +123,7 @@ export class ListWatch {
     await Promise.all(Array.from({ length: AT_A_TIME }, next));
   }
 
-  /** W1, W3 */
+  /** Tells the user's clients where the etag of the list is another one, or could not be found out. */
   async #ask(watched: Watched): Promise<void> {
     const etag = await this.#etagOf(watched.principal);
     if (etag !== undefined && etag === watched.etag) return;

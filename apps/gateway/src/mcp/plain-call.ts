@@ -17,11 +17,12 @@ import { isRecord, toMcpResult } from './results.ts';
  * call is one. It is answered here; the SDK would make a server for it alone and check what comes and goes several times,
  * which costs as much as all the rest. Pure.
  *
- * P1 Whether something is a request of today, well formed and with headers that fit, says the SDK (`classifyInboundRequest`).
- * P2 What wants more than a result is not plain: progress, log messages, answers to questions, whatever is not known here;
- *    and a call whose headers would have to be refused.
- * P3 Only a result is answered here. A question or an error goes to the SDK's server, with what came of the call: the
- *    tool is not called again.
+ * - The SDK (`classifyInboundRequest`) decides whether a message is a request of today, well formed and with headers that
+ *   fit.
+ * - A call is not plain where its client wants more than a result: progress, log messages, answers to questions, anything
+ *   that is not known here. Nor is a call whose headers would have to be refused.
+ * - Only a result is answered here. A question or an error goes to the SDK's server, with what came of the call: the tool
+ *   is not called again.
  */
 
 type Inbound = ReturnType<typeof classifyInboundRequest>;
@@ -33,7 +34,7 @@ export interface PlainCall {
 const REVISION = '2026-07-28';
 const PLAIN_PARAMS = new Set(['name', 'arguments', '_meta']);
 
-/** The call where it is plain (P2). */
+/** The call where it is plain; undefined where its client wants more than a result. */
 export function plainCall(inbound: Inbound, header: (name: string) => string | undefined): PlainCall | undefined {
   if (inbound.kind !== 'modern' || inbound.messageKind !== 'request') return undefined;
   const { message, classification } = inbound;
@@ -56,7 +57,7 @@ export function plainCall(inbound: Inbound, header: (name: string) => string | u
   return { id: message.id, ask: { tool: name, arguments: given, mcp, ...key } };
 }
 
-/** The whole answer as JSON; undefined where it is none of a plain call (P3). */
+/** The whole answer as JSON; undefined where what came of the call is a question or an error. */
 export function plainAnswer({ id, ask }: PlainCall, came: StepResult): string | undefined {
   const result = resultOf(ask.tool, came);
   if (!result) return undefined;

@@ -3,8 +3,9 @@ import type { EventStore, JSONRPCMessage } from '@modelcontextprotocol/server';
 /*
  * The latest messages of one session, for a client whose stream broke and that comes back with Last-Event-ID.
  *
- * R1 Bounded by number and size; the oldest go first. One whose place is gone gets nothing, and asks again.
- * R2 A message is sent again only on the stream that it belongs to.
+ * - What is kept is bounded by number and size, and the oldest messages go first. A client whose place is gone gets nothing,
+ *   and asks again.
+ * - A message is sent again only on the stream that it belongs to.
  */
 
 const MAX_EVENTS = 256;

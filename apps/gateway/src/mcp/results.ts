@@ -16,12 +16,12 @@ import {
 /*
  * Our tools and what came of a call, in the words of MCP. Pure.
  *
- * M1 A tool that is hidden is an unknown one, by the same error.
- * M2 A tool that failed is a result with `isError`, so that the model reads why; only what is no answer of a tool is an
- *    error of the protocol.
- * M3 An error says its stable code in `_meta` (results) or `data` (errors), so that programs need not read sentences.
- * M4 An answer whose state is void is no answer at all: that is an error of the protocol.
- * M5 What a tool of an upstream gave goes on as it is.
+ * - A hidden tool gives the same error as an unknown one.
+ * - A tool that failed gives a result with `isError`, so that the model reads why. Only what is no answer of a tool is an
+ *   error of the protocol.
+ * - An error says its stable code in `_meta` (results) or `data` (errors), so that programs need not read sentences.
+ * - A client's answer whose state is void is no answer at all: the client gets an error of the protocol.
+ * - What a tool of an upstream gave goes on as it is.
  */
 
 const ERROR_CODE_META = 'io.switchyard/error-code';
@@ -45,7 +45,10 @@ export function toMcpTool(info: ToolInfo): Tool {
   };
 }
 
-/** The answer to tools/call; throws where it is none (M2). `resumed`: the call came with the state of an earlier one. */
+/**
+ * The answer to tools/call. Throws an error of the protocol for what is no answer of a tool.
+ * `resumed`: the call came with the state of an earlier one.
+ */
 export function toMcpResult(tool: string, result: StepResult, resumed = false): CallToolResult | InputRequiredResult {
   if (result.status === 'succeeded')
     return result.mcp === undefined ? ownResult(result.output) : (result.mcp as CallToolResult);
@@ -54,7 +57,8 @@ export function toMcpResult(tool: string, result: StepResult, resumed = false): 
   if (result.inputRequired !== undefined) return inputRequiredOf(result.inputRequired);
   if (result.mcp !== undefined) return { ...result.mcp, isError: true } as CallToolResult;
   if (result.code === 'tool_not_found') throw unknownTool(tool);
-  if (resumed && result.code === 'invalid_input') throw ourError({ code: 'invalid_input', message: result.message }); // M4
+  // The state that the client sent back is void.
+  if (resumed && result.code === 'invalid_input') throw ourError({ code: 'invalid_input', message: result.message });
   if (result.code === 'approval_required') {
     const how = 'Ask for it in a run (POST /runs), where the question goes to a person.';
     return refused(result.code, `${result.message} ${how}`);
@@ -83,8 +87,9 @@ export function ourError({ code, message, retryAfterMs }: PublicError): Protocol
   });
 }
 
+/** The same for a tool that does not exist and for one that is hidden from the caller. */
 function unknownTool(name: string): ProtocolError {
-  return new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${name.slice(0, 128)}`); // M1
+  return new ProtocolError(ProtocolErrorCode.InvalidParams, `Unknown tool: ${name.slice(0, 128)}`);
 }
 
 function refused(code: string, message: string): CallToolResult {

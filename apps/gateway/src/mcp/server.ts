@@ -33,10 +33,10 @@ import { Watched } from './watched.ts';
 /*
  * One MCP server as one caller sees it: for one request of a client of today, for a whole session of an older one.
  *
- * S1 Its tools are what `rpc.tools.list` shows this principal, and every call goes through `rpc.tools.call`: there is
- *    no second way to a tool, and none around constraints, approvals and the ledger.
- * S2 Nothing of the HTTP request goes on but what its body says: no token, no header.
- * S3 A call ends when its client cancels it; progress and log messages come before its result, in order.
+ * - Its tools are what `rpc.tools.list` shows this principal, and every call goes through `rpc.tools.call`. There is no
+ *   second way to a tool, and none around constraints, approvals and the ledger.
+ * - Of the HTTP request only what its body says goes on: no token, no header.
+ * - A call ends when its client cancels it. Progress and log messages come before its result, in order.
  */
 
 export interface McpParts {
@@ -184,7 +184,10 @@ interface How {
   readonly onProgress: (frame: unknown) => void;
 }
 
-/** Asks with what the client wants to hear on the way (S3); refusals of ours become errors of the protocol. */
+/**
+ * Asks, and hands progress and log messages to the client in order before the result. Stops when the client cancels the
+ * call. Refusals of ours become errors of the protocol.
+ */
 async function withFrames<T extends Result | CallToolResult | InputRequiredResult | Record<string, unknown>>(
   parts: McpParts,
   viewer: McpViewer,

@@ -7,11 +7,12 @@ import { Replay } from './replay.ts';
  * Sessions of clients of the older protocol (2025-11-25 and before): only in one can a tool ask its client for
  * something while it runs.
  *
- * E1 A session lives in the replica that began it, whose name its id begins with; others hand its requests over there
- *    (handover.ts). After a restart it is unknown: the protocol has the client begin a new one.
- * E2 The session of somebody else is unknown, too.
- * E3 Their number is bounded, in all and per user: one that nobody uses makes room, the longest unused first.
- * E4 One that nobody used for a while ends. One with an open request or stream is in use.
+ * - A session lives in the replica that began it, and its id begins with the name of that replica. Other replicas hand its
+ *   requests over there (handover.ts). After a restart the session is unknown: the protocol has the client begin a new one.
+ * - The session of another user is unknown, too.
+ * - The number of sessions is bounded, per process and per user. A session that is not in use makes room for a new one,
+ *   the longest unused first.
+ * - A session that nobody used for a while ends. A session with an open request or stream is in use.
  */
 
 export interface SessionLimits {
@@ -93,13 +94,16 @@ export class Sessions {
     return this.#sessions.size;
   }
 
-  /** The session of this user under this id (E2). */
+  /** The session of this user under this id; undefined also where it is the session of another user. */
   find(id: string, user: string): Session | undefined {
     const found = this.#sessions.get(id)?.session;
     return found?.user === user ? found : undefined;
   }
 
-  /** Begins one. Throws `rate_limited` or `overloaded` where every other is in use (E3). */
+  /**
+   * Begins a session. Throws `rate_limited` where the user has as many as one may and all are in use, `overloaded` where
+   * this process has.
+   */
   async open(user: string, server: McpServer): Promise<Session> {
     const mine = [...this.#sessions.values()].filter(({ session }) => session.user === user);
     if (mine.length >= this.limits.perUser && !this.#makeRoom(mine))
@@ -123,7 +127,7 @@ export class Sessions {
     void entry?.server.close().catch(() => undefined);
   }
 
-  /** E4 */
+  /** Ends the sessions that nobody used for `idleMs`. A session with an open request or stream stays. */
   sweep(): void {
     const before = this.now() - this.limits.idleMs;
     for (const { session } of this.#sessions.values())

@@ -7,9 +7,10 @@ import { toMcpTool } from './results.ts';
 /*
  * The lists of tools of our users, in the words of MCP and ready to be sent.
  *
- * A1 Whether a list is still what it was is asked each time: what is kept is shown to nobody whom mcp-tool does not
- *    show the very same list at that moment, by its etag.
- * A2 A page is made and encoded once for all who have it. What is kept is bounded: what was asked for longest ago goes.
+ * - mcp-tool is asked each time whether a list is still what it was. A kept list is shown only to a user to whom mcp-tool
+ *   shows the very same list at that moment, by its etag.
+ * - A page is made and encoded once for all users who have it. What is kept is bounded: the page that was asked for
+ *   longest ago goes first.
  */
 
 export interface ToolPage {
@@ -42,7 +43,8 @@ export class ToolLists {
     const etag = this.#etags.get(user);
     const kept = etag === undefined ? undefined : this.#pages.get(keyOf(etag, cursor));
     const asked = { principal, ...(cursor === undefined ? {} : { cursor }), ...(kept ? { etag } : {}) };
-    const given = await this.bus.request(listTools, asked); // A1
+    // A kept page is never shown without asking: mcp-tool says by the etag whether this user still has the same list.
+    const given = await this.bus.request(listTools, asked);
     if (kept && given.unchanged) {
       this.#keep(keyOf(etag!, cursor), kept);
       return kept;
@@ -73,7 +75,7 @@ export class ToolLists {
     return found;
   }
 
-  /** A2 */
+  /** Keeps a page; the pages that were asked for longest ago make room for it. */
   #keep(key: string, page: ToolPage): void {
     this.#forget(key);
     this.#pages.set(key, page);

@@ -5,10 +5,10 @@ import { AppError } from '@switchyard/contracts';
  * Resources that one session watches. Upstreams are many and not all of them tell when a resource changes, so each is
  * read again now and then, and the session is told where it is not what it was.
  *
- * W1 Bounded per session; a resource that cannot be read cannot be watched.
- * W2 One is read at a time, with the rights that the user has then. One that cannot be read at the moment has not
- *    changed.
- * W3 Nothing is read for a session that watches nothing, or is over.
+ * - The number of watched resources is bounded per session. A resource that cannot be read cannot be watched.
+ * - Resources are read one at a time, with the rights that the user has then. A resource that cannot be read at the moment
+ *   has not changed.
+ * - Nothing is read for a session that watches nothing, or is over.
  */
 
 export const MAX_WATCHED = 32;
@@ -61,7 +61,7 @@ export class Watched {
     this.#timer = setTimeout(() => {
       void this.#look().finally(() => {
         this.#timer = undefined;
-        if (this.#digests.size > 0) this.#schedule(); // W3
+        if (this.#digests.size > 0) this.#schedule();
       });
     }, this.parts.everyMs);
     this.#timer.unref();
@@ -70,7 +70,7 @@ export class Watched {
   async #look(): Promise<void> {
     for (const [uri, before] of [...this.#digests]) {
       if (this.#over.signal.aborted) return;
-      const now = await this.#digestOf(uri).catch(() => before); // W2
+      const now = await this.#digestOf(uri).catch(() => before); // cannot be read: not changed
       if (now === before || !this.#digests.has(uri)) continue;
       this.#digests.set(uri, now);
       await this.parts.tell(uri).catch(() => undefined);

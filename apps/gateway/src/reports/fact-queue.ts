@@ -5,9 +5,9 @@ import { type Logger, type Metrics, sleep } from '@switchyard/platform';
 /*
  * Facts for the audit log that come with every request or stream, told beside the requests.
  *
- * F1 Never makes a request wait or fail: facts are told many together, soon, at a bounded rate.
- * F2 At most MAX_WAITING wait. What is over, or what the bus refuses, is counted, and that is told in the log.
- * F3 At a stop what waits is told first.
+ * - Telling facts never makes a request wait or fail: facts are told many together, soon, at a bounded rate.
+ * - At most MAX_WAITING facts wait. Facts beyond that, and facts that the bus refuses, are counted, and the log tells it.
+ * - At a stop the facts that wait are told first.
  */
 const STEP = 100;
 const PAUSE_MS = 50;

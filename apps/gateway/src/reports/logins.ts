@@ -5,9 +5,10 @@ import { networkOf } from './denials.ts';
 /*
  * Who logged in, for the audit log. Every request proves an identity, and nobody wants to read of each.
  *
- * L1 One fact for a principal, its credential and its network; the next one after WINDOW_MS, where it is still used.
- * L2 At most CREDENTIALS are remembered; the one that was told longest ago is forgotten, and may be told again too early.
- * L3 Nothing of a credential is in a fact; of an address, its network.
+ * - A principal with one credential in one network gives one fact. The next fact comes after WINDOW_MS, where the
+ *   credential is still used.
+ * - At most CREDENTIALS are remembered. The one that was told longest ago is forgotten, and may be told again too early.
+ * - A fact holds nothing of a credential, and of an address only its network.
  */
 const WINDOW_MS = 15 * 60_000;
 const CREDENTIALS = 20_000;

@@ -6,9 +6,9 @@ import { networkOf } from './denials.ts';
 /*
  * The book of who was shown which run, for the audit log.
  *
- * B1 Every stream is entered once when it is over. One that is open for SHORT_MS is entered then, too, so that a process
- *    that dies leaves a trace of whom it showed what; of short streams, which are most of them, there is one fact.
- * B2 One timer for all streams; none while none is open.
+ * - Every stream is entered once, when it is over. A stream that has been open for SHORT_MS is entered then, too, so that
+ *   a process that dies leaves a trace of whom it showed what. Most streams are short and give one fact.
+ * - One timer serves all streams. While no stream is open there is no timer.
  */
 const SHORT_MS = 2_000;
 const ID_BYTES = 9;

@@ -15,10 +15,10 @@ import {
 /*
  * The events of one run, in order and without holes, from the journal and from the bus alike.
  *
- * W1 Whoever starts a run listens before it asks, so that nothing is missed and nothing need be read again.
- * W2 Whoever attaches reads the journal first: that is also where "not yours" and "no such run" become one answer.
- * W3 Clients know runs by the ids of their tenant (ids.ts of the contracts); what they are shown carries no others.
- * W4 History that is no longer kept is an error at once, also where it goes while it is read; nobody waits for it.
+ * - A caller that starts a run listens before it asks, so that it misses nothing and need not read anything again.
+ * - A caller that attaches reads the journal first. There "not yours" and "no such run" become one answer.
+ * - Clients know runs by the ids of their tenant (ids.ts of the contracts). What clients are shown carries no other ids.
+ * - History that is no longer kept is an error at once, also where it goes while it is read. Nobody waits for it.
  */
 
 /** Batches of what is ready. Ends after the terminal event, or when the reader's signal aborts. */
@@ -88,7 +88,7 @@ export async function attach(
   return { runId: shown, lastSeq: first.lastSeq, ended: first.ended, feed };
 }
 
-/** The feed with the id that the client knows in every event (W3). */
+/** The feed with the id that the client knows in every event. */
 function shownFeed(feed: RunFeed, kept: string, { tenantId }: Principal): RunFeed {
   const runId = publicRunId(tenantId, kept);
   return runId === kept ? feed : renamed(feed, runId);
@@ -122,7 +122,7 @@ function follow(bus: RunBus, principal: Principal, runId: string, after: number,
     signal,
     fetch: async (from) => {
       const page = await read(bus, principal, runId, from, signal);
-      if (page.firstSeq > from + 1) throw expired(shown); // W4
+      if (page.firstSeq > from + 1) throw expired(shown); // gone while it was read
       return page;
     },
     ...(onLive === undefined ? {} : { onLive }),

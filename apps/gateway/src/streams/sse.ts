@@ -3,11 +3,11 @@ import type { ServerResponse } from 'node:http';
 /*
  * A server-sent-events socket.
  *
- * S1 What is ready goes out in one socket write; headers go with the first, or alone after a moment.
- * S2 A client that does not read is waited for, and closed where it does not come back or too much piles up;
- *    it continues by its cursor. No frame is ever dropped from the middle.
- * S3 A silent stream says that it lives; not while the client is behind.
- * S4 Closing, from either side, frees every timer and listener, once.
+ * - What is ready goes out in one socket write. The headers go with the first write, or alone after a moment.
+ * - The stream waits for a client that does not read. It closes where the client does not catch up in time or too much
+ *   piles up; the client continues by its cursor. No frame is ever dropped from the middle.
+ * - A silent stream sends a sign of life, except while the client is behind.
+ * - Closing, from either side, frees every timer and listener, once.
  */
 export interface SseOptions {
   readonly heartbeatMs: number;

@@ -34,10 +34,10 @@ import { OVER, RETRY_HINT, SseSocket } from './sse.ts';
 /*
  * Joins a run to a client: start or attach, project, write.
  *
- * G1 A stream ends with exactly one terminal frame; where the run goes on without it, the client learns how to
- *    come back (a cursor and a pause) or, where it is an AG-UI client that cannot come back, that this stream failed.
- * G2 A client that goes away costs nothing any more; what becomes of its run is the run's policy (see watches.ts).
- * G3 What cannot start is an HTTP error; after the first byte every error is a frame.
+ * - A stream ends with exactly one terminal frame. Where the run goes on without the stream, the client learns how to come
+ *   back (a cursor and a pause). An AG-UI client that cannot come back learns that this stream failed.
+ * - A client that goes away costs nothing any more. The run's policy decides what becomes of its run (see watches.ts).
+ * - Where a stream cannot start, the client gets an HTTP error. After the first byte every error is a frame.
  */
 
 const PROJECTIONS: Record<DialectName, (context: DialectContext, place: Place) => Projection> = {

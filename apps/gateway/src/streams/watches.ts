@@ -5,9 +5,9 @@ import type { Logger } from '@switchyard/platform';
 /*
  * Says for every run that somebody sees here, and that is to stop when nobody does, that it is watched.
  *
- * V1 One voice per run and process, whatever the number of its streams; silent with the last of them.
- * V2 Leaving is said by silence: a replica that dies says the same as one whose clients left.
- * V3 A run that goes on without clients costs nothing; an auditor that looks on keeps nothing alive.
+ * - A process renews one watch per run, whatever the number of the run's streams, and stops with the last of them.
+ * - There is no message for leaving: a watch runs out. So a replica that dies looks like one whose clients left.
+ * - A run that goes on without clients costs nothing. An auditor that looks on keeps nothing alive.
  */
 
 /** Two may be lost before a watch runs out. */
@@ -33,7 +33,8 @@ export class Watches {
   /** Somebody sees this run until the returned function is called. */
   hold(principal: Principal, runId: string, run: RunSpec): () => void {
     const graceMs = graceMsOf(run.on_disconnect);
-    if (graceMs === null || !mayAct(principal)) return NOTHING; // V3
+    // The run goes on without clients, or this principal only looks on.
+    if (graceMs === null || !mayAct(principal)) return NOTHING;
     const key = `${principal.tenantId}/${runId}`;
     const known = this.#watches.get(key);
     if (known === undefined) {

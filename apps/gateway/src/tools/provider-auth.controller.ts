@@ -32,10 +32,10 @@ import { failurePage, PROVIDER_PAGE, PROVIDER_PAGE_POLICY, PROVIDER_PAGE_SCRIPT 
 /*
  * Per-user authorisation of providers. mcp-tool does it; here the browser is sent where it is told to.
  *
- * G1 No browser is sent to a provider before its person said so: a link shows the page that asks, each time and for each
- *    client, and only the page's own request, which no other site can make, begins an authorisation.
- * G2 Each attempt is bound to the browser that began it by a cookie of its own, which no script reads.
- * G3 Whoever comes back is known by that cookie and the state, not by an identity: a browser that returns brings none.
+ * - No browser is sent to a provider before its person agreed. A link shows the page that asks, each time and for each
+ *   client. Only the page's own request, which no other site can make, begins an authorisation.
+ * - A cookie of its own, which no script reads, binds each attempt to the browser that began it.
+ * - That cookie and the state identify a browser that returns, not an identity: a returning browser brings none.
  */
 
 const PATH = '/api/mcp/auth';
@@ -102,7 +102,7 @@ export class ProviderAuthController {
     void harden(reply).send(answer);
   }
 
-  /** G1 */
+  /** Sends a browser to the page that asks its person; any other request begins the authorisation at once. */
   @Get(':provider/start')
   async ask(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const provider = providerOf(request);
@@ -119,7 +119,7 @@ export class ProviderAuthController {
     await this.#start(request, reply, providerOf(request), return_to);
   }
 
-  /** G3 */
+  /** Ends the attempt that the cookie and the state name; the browser that returns brings no identity. */
   @Get('callback')
   async callback(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     harden(reply);
@@ -165,7 +165,7 @@ export class ProviderAuthController {
     void harden(reply).send(await this.bus.request(revokeAuthorisation, asked));
   }
 
-  /** G2 */
+  /** Begins an attempt, and binds it to this browser by a cookie of its own. */
   async #start(request: FastifyRequest, reply: FastifyReply, provider: string, returnTo?: string): Promise<void> {
     const principal = this.#own(request);
     const held = randomBytes(32).toString('base64url');

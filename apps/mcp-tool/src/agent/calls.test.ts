@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { perform, type Said, tool } from '../../test/agent-script.ts';
 
 describe('the calls of the tool agent', () => {
-  it('K2: gives the same call of the same step the same key, and one that is wanted twice another', async () => {
+  it('gives the same call of the same step the same key, and one that is wanted twice another', async () => {
     const script: Said[] = [
       {
         calls: [
@@ -20,7 +20,7 @@ describe('the calls of the tool agent', () => {
     expect(other.calls[0]!.idempotencyKey).not.toBe(keys[0]);
   });
 
-  it('K1: calls nothing that the model made up', async () => {
+  it('calls nothing that the model made up', async () => {
     const { result, calls, turns } = await perform([{ calls: [['rm_rf', {}]] }, { text: 'No such tool.' }]);
     expect(calls).toEqual([]);
     expect(turns[1]!.messages.at(-1)).toMatchObject({
@@ -34,7 +34,7 @@ describe('the calls of the tool agent', () => {
     ['the tool asks for it', tool('drop', { requiresApproval: true }), {}],
     ['the run asks for it', tool('drop'), { approvalTools: ['dr*'] }],
     ['a stranger was heard in the run', tool('drop', { kind: 'destructive' }), { heardStranger: true }],
-  ])('K3: ends the step where a person must approve a call: %s', async (_why, drop, limits) => {
+  ])('ends the step where a person must approve a call: %s', async (_why, drop, limits) => {
     const within = { calls: 5, approvalTools: [], heardStranger: false, ...limits };
     const { result, calls } = await perform(
       [
@@ -55,7 +55,7 @@ describe('the calls of the tool agent', () => {
     expect((result as { message: string }).message).toMatch(/drop .*Done before: add/);
   });
 
-  it('K3: does no harm after it heard a stranger itself, and quotes what was said', async () => {
+  it('does no harm after it heard a stranger itself, and quotes what was said', async () => {
     const provenance = { tool: 'list', provider: 'web', trust: 'untrusted' as const };
     const { result, turns, calls } = await perform([{ calls: [['list', {}]] }, { calls: [['drop', {}]] }], {
       tools: [tool('list', { kind: 'read', idempotency: 'safe' }), tool('drop', { kind: 'destructive' })],
@@ -66,7 +66,7 @@ describe('the calls of the tool agent', () => {
     expect(turns[1]!.messages.at(-1)).toMatchObject({ content: expect.stringContaining('From outside') });
   });
 
-  it('K5: repeats a call in doubt with its key where the tool honours it', async () => {
+  it('repeats a call in doubt with its key where the tool honours it', async () => {
     let times = 0;
     const { result, calls } = await perform([{ calls: [['add', {}]] }], {
       result: () =>

@@ -25,16 +25,18 @@ import { searchTools } from '../catalog/index.ts';
 /*
  * Makes the calls that the model names in one performance of one step, and knows where the step stands with them.
  *
- * K1 What the model names is looked up among what it was offered, which is among what the user may see.
- * K2 Every call is one of its own: judged, through the ledger, under a key that follows from the step and from what is
- *    called. The same call of the same step has its effect once; the same call wanted twice is another one.
- * K3 No call that a person must approve is made here; nor, once a stranger was heard, one that destroys something. The
- *    step ends and says which call it is, so that the planner can make it a step of its own, where people are asked.
- * K4 There are no more calls than the run leaves room for.
- * K5 A call in doubt is repeated with its key where the tool honours it. One that stays in doubt ends the step, and the
- *    step says which call it is.
- * K6 A call that an earlier worker began is a matter of the ledger alone: neither a changed limit nor a changed tool
- *    makes another call of it.
+ * - A name that the model gives is looked up among the tools that the model was offered. The user may see each of those.
+ * - Each call is judged by itself and, where it may have an effect, goes through the ledger. Its key follows from the
+ *   step, the tool and the arguments: another worker that makes the same call of the same step has no second effect.
+ *   Where the model wants the same call twice, the second one has another key.
+ * - A call that a person must approve is not made here. Once the run or the step heard a stranger, neither is a call
+ *   that destroys something. The step ends and names the call, so that the planner can make it a step of its own, where people are
+ *   asked.
+ * - The step makes no more calls than the run leaves room for.
+ * - A call in doubt is repeated with its key where the tool honours keys. A call that stays in doubt ends the step, and
+ *   the result names the call.
+ * - What becomes of a call that an earlier worker began, the ledger alone decides. Neither a changed limit nor a changed
+ *   tool makes another call of it.
  */
 
 export interface AgentCall {
@@ -61,7 +63,7 @@ type Taken = { readonly reply: string } | { readonly ending: StepResult };
 /** Most tools that a model is offered at once; the oldest found make room. */
 const MAX_OFFERED = 40;
 const MAX_DONE_TOLD = 20;
-/** K5 */
+/** How often a call in doubt is repeated where the tool honours keys. */
 const KEYED_REPEATS = 2;
 const REPEAT_PAUSE_MS = 500;
 const NO_LIMITS: StepLimits = { calls: 16, approvalTools: [], heardStranger: false };
@@ -81,7 +83,7 @@ export class AgentCalls {
   readonly #visible: ReadonlyMap<string, Tool>;
   readonly #limits: StepLimits;
   #standing: Standing;
-  /** By key: the calls that an earlier worker of the step began (K6). */
+  /** By key: the calls that an earlier worker of the step began. What came of them is in the ledger. */
   #begun: ReadonlyMap<string, Effect> = new Map();
 
   constructor(
@@ -124,7 +126,7 @@ export class AgentCalls {
     if (searching && name === words.FIND) return { reply: this.#find(args) };
     if (searching && name === words.DESCRIBE) return { reply: this.#describe(args) };
     const nothing = () => refused('tool_not_found', `There is no function "${name.slice(0, 100)}".`);
-    if (!offered.includes(name)) return nothing(); // K1
+    if (!offered.includes(name)) return nothing();
     const idempotencyKey = this.#keyOf(name, args);
     const begun = this.#begun.get(idempotencyKey);
     const tool = this.#visible.get(name);
@@ -133,7 +135,7 @@ export class AgentCalls {
       if (this.#needsApproval(tool)) return { ending: approvalRequired(tool, args) };
       if (this.#standing.calls >= this.#limits.calls) {
         const why = `The run leaves room for ${this.#limits.calls} calls of tools in this step.`;
-        return { ending: failed('budget_exceeded', why) }; // K4
+        return { ending: failed('budget_exceeded', why) };
       }
     }
     this.#standing.calls += 1;
@@ -146,9 +148,9 @@ export class AgentCalls {
     { tool, args, begun, what }: { tool: Tool | undefined; args: Arguments; begun: Effect | undefined; what: string },
   ): Taken {
     if (result.status === 'in_doubt')
-      return { ending: { ...result, message: `The call of ${what} is in doubt. ${result.message}` } }; // K5
+      return { ending: { ...result, message: `The call of ${what} is in doubt. ${result.message}` } };
     if (result.status === 'failed') {
-      // K6: why it cannot be called now says nothing of what was done then.
+      // An earlier worker began this call: why it cannot be made now says nothing of what was done then.
       if (begun && !isKnown(begun) && BEFORE_LEDGER.has(result.code)) {
         const why = `The call of ${what} was begun by an earlier worker and cannot be made again: ${result.message}`;
         return { ending: inDoubt(why) };
@@ -163,7 +165,7 @@ export class AgentCalls {
     return { reply: stranger ? quoteStranger(words.cut(text), stranger) : text };
   }
 
-  /** K5, K6 */
+  /** The outcome that the ledger knows; else makes the call, and repeats it where it is in doubt and may be repeated. */
   async #call(call: AgentCall, tool: Tool | undefined, begun: Effect | undefined): Promise<StepResult> {
     if (begun && isKnown(begun) && begun.result) return withoutMcp(begun.result);
     const repeats = tool && tool.idempotency !== 'none' ? KEYED_REPEATS : 0;
@@ -175,14 +177,14 @@ export class AgentCalls {
     }
   }
 
-  /** K3 */
+  /** True where the tool or the run asks for approval, or where the tool is destructive and a stranger was heard. */
   #needsApproval(tool: Tool): boolean {
     const heard = this.#limits.heardStranger || this.#standing.heard !== null;
     if (tool.requiresApproval === true || (heard && tool.kind === 'destructive')) return true;
     return this.#limits.approvalTools.some((pattern) => matchesTool(pattern, tool));
   }
 
-  /** K2 */
+  /** Follows from the step, the tool, the arguments, and how often the model wanted the same before. */
   #keyOf(tool: string, args: Arguments): string {
     const { times } = this.#standing;
     const same = `${tool} ${canonicalJson(args)}`;

@@ -6,10 +6,10 @@ import { z } from 'zod';
  * What the tool agent decides in a step, kept turn by turn before it acts on it: another worker of the step goes on
  * where one was lost, with the same decisions and so with the same keys of calls.
  *
- * J1 A turn is kept before a call of it is made. Where it cannot be kept, none is made.
- * J2 A turn is decided once: of several workers that are at the same step, the first one's decision is that of all.
- * J3 Where effects of a step are in the ledger and no turn tells why, or a turn cannot be read, the step is in doubt.
- * J4 A turn belongs to one user and one step, and has at most MAX_TURN_CHARS.
+ * - A turn is kept before any of its calls is made. Where it cannot be kept, none of them is made.
+ * - A turn is decided once: where several workers are at the same step, all act on the decision of the first.
+ * - The step is in doubt where the ledger has effects of it and no turn tells why, or where a turn cannot be read.
+ * - A turn belongs to one user and one step, and has at most MAX_TURN_CHARS.
  */
 
 /** Where the agent stands in its step. */
@@ -51,7 +51,7 @@ export class StepInDoubt extends Error {}
 export class AgentJournal {
   constructor(private readonly parts: AgentJournalParts) {}
 
-  /** J1, J2: what is kept; `turn` itself where that is this one. */
+  /** Keeps a turn before its calls are made. Gives `turn` itself, or the turn that another worker kept first. */
   async keep(step: StepRequest, number: number, turn: AgentTurn): Promise<AgentTurn> {
     const text = JSON.stringify(turn);
     if (text.length > MAX_TURN_CHARS) throw new AppError('response_too_large', 'The language model said too much.');
@@ -65,7 +65,7 @@ export class AgentJournal {
     const effects = await this.effects(step);
     if (turns.length === 0 && effects.size > 0) {
       const tools = [...new Set([...effects.values()].map(({ tool }) => tool))].join(', ');
-      throw new StepInDoubt(`An earlier worker called ${tools}, and what it had decided is not known.`); // J3
+      throw new StepInDoubt(`An earlier worker called ${tools}, and what it had decided is not known.`);
     }
     return { turns, effects };
   }
@@ -80,7 +80,7 @@ export class AgentJournal {
   }
 }
 
-/** J4 */
+/** The user and the step to which the turns belong. */
 function ownerOf({ principal: { tenantId, userId }, idempotencyKey: stepKey }: StepRequest) {
   return { tenantId, userId, stepKey };
 }
@@ -89,6 +89,6 @@ function read(text: string): AgentTurn {
   try {
     return AgentTurn.parse(JSON.parse(text));
   } catch {
-    throw new StepInDoubt('What an earlier worker of this step decided cannot be read.'); // J3
+    throw new StepInDoubt('What an earlier worker of this step decided cannot be read.');
   }
 }

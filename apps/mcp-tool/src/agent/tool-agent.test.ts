@@ -23,7 +23,7 @@ describe('the tool agent', () => {
     expect(turns[1]!.used).toEqual({ input_tokens: 10, output_tokens: 1 });
   });
 
-  it('K4, G3: ends at the limits of calls and turns', async () => {
+  it('ends at the limits of calls and turns', async () => {
     const endless = Array.from({ length: 20 }, (): Said => ({ calls: [['list', {}]] }));
     const within = { calls: 2, approvalTools: [], heardStranger: false };
     const few = await perform(endless, { step: { within } });
@@ -32,7 +32,7 @@ describe('the tool agent', () => {
     expect([turns.turns.length, turns.result]).toEqual([3, expect.objectContaining({ code: 'budget_exceeded' })]);
   });
 
-  it('G3: stops between two calls where it is cancelled', async () => {
+  it('stops between two calls where it is cancelled', async () => {
     const stop = new AbortController();
     const { result, calls } = await perform(
       [
@@ -55,7 +55,7 @@ describe('the tool agent', () => {
     expect(result).toMatchObject({ status: 'failed', code: 'cancelled' });
   });
 
-  it('K5, G4: ends in doubt where an effect is, and says what was done before a failure of the model', async () => {
+  it('ends in doubt where an effect is, and says what was done before a failure of the model', async () => {
     const doubt: StepResult = { status: 'in_doubt', code: 'tool_in_doubt', message: 'Not known.' };
     const once = tool('pay', { idempotency: 'none' });
     const doubted = await perform([{ calls: [['pay', { cents: 7 }]] }], { tools: [once], result: () => doubt });

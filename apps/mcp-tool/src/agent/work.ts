@@ -17,12 +17,12 @@ import { failed } from '../tool/index.ts';
  * Performs a task in words with the tools that its user may see: asks the model, has the calls made that it names
  * (calls.ts), until it answers.
  *
- * G1 The model is the orchestrator's: its limits, prices and guardrails apply, and the run is charged with the usage
- *    that the result carries, however the step ends.
- * G2 What the model decides is kept before it is acted on (journal.ts). A worker that takes up the step of one
- *    that was lost asks the model only for what was not decided.
- * G3 Turns, words and time have a limit; a cancel stops it between any two calls, and within each.
- * G4 What was done before an end is said in it.
+ * - The agent asks the model through the orchestrator, whose limits, prices and guardrails apply. However the step
+ *   ends, the result carries the usage, and the run is charged with it.
+ * - The worker keeps what the model decides before it acts on it (journal.ts). A worker that takes up the step of a lost
+ *   worker asks the model only for what was not decided.
+ * - Turns, words and time have a limit. A cancel stops the work between any two calls, and within each call.
+ * - A result that is not a success says what was done before.
  */
 
 export interface AgentWorkParts {
@@ -67,12 +67,12 @@ export class AgentWork {
       const ending = await this.#act(answer);
       if (ending) return ending;
       if (JSON.stringify(this.#messages()).length > MAX_CONVERSATION_CHARS)
-        return failed('budget_exceeded', 'The step has read more than a language model can be given.'); // G3
+        return failed('budget_exceeded', 'The step has read more than a language model can be given.');
       answer = undefined;
     }
   }
 
-  /** G1, G4: whatever came of it, with what it used, whom it heard and what it did before. */
+  /** The result with what the step used, whom it heard and, where it did not succeed, what it did before. */
   ended(result: StepResult): StepResult {
     const used = addUsage(this.#used, this.#wasted);
     const usage = used.input_tokens + used.output_tokens === 0 ? {} : { usage: used };
@@ -88,7 +88,7 @@ export class AgentWork {
     return (done.length === 0 ? message : `${message} Done before: ${done.join('; ')}.`).slice(0, MAX_ENDING_CHARS);
   }
 
-  /** G2: where an earlier worker came to; undefined where it had decided nothing. */
+  /** Goes on from the turns that earlier workers kept: their last answer, undefined where they had decided nothing. */
   async #resume(): Promise<Answer | undefined> {
     const { turns, effects } = await this.parts.journal.recall(this.step);
     this.#calls.takeUp(effects);
@@ -97,7 +97,7 @@ export class AgentWork {
     return answer;
   }
 
-  /** G2: asks the model, and keeps what it says. */
+  /** Asks the model, and keeps its answer before anything is done about it. */
   async #decide(): Promise<Answer> {
     const { journal } = this.parts;
     const said = await this.#ask(this.#turn + 1);

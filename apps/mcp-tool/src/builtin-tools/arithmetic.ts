@@ -4,10 +4,10 @@ import { ToolError } from '../tool/index.ts';
 /*
  * Evaluates an arithmetic expression. Pure.
  *
- * A1 The text is only ever parsed; of the tree, only the nodes named here are evaluated, and a name reaches
- *    nothing but the tables below.
- * A2 Length, and with it depth and work, is bounded.
- * A3 It gives a finite number, or throws ToolError saying what is wrong with the expression.
+ * - The text is parsed and never run. Of the tree, only the nodes that are named here are evaluated, and a name reaches
+ *   nothing but the tables below.
+ * - The length is bounded, and with it depth and work.
+ * - evaluate() gives a finite number, or throws a ToolError that says what is wrong with the expression.
  */
 
 export const MAX_EXPRESSION_CHARS = 500;

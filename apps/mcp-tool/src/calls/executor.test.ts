@@ -115,7 +115,7 @@ describe('who may call what', () => {
     expect(await metrics.text()).not.toContain('no_such_tool');
   });
 
-  it('T15: runs a tool that is kept for a role for that role, and tells the audit', async () => {
+  it('runs a tool that is kept for a role for that role, and tells the audit', async () => {
     expect(await call('admin_debug', {}, { principal: ADMIN })).toMatchObject({ status: 'succeeded' });
     const data = {
       tenant_id: 'acme',
@@ -201,7 +201,7 @@ describe('what a tool gets', () => {
 });
 
 describe('what leaves', () => {
-  it('T20: tells of an unexpected error where the log has it, and nothing else; the whole text of one that is meant to be read', async () => {
+  it('tells of an unexpected error where the log has it, and nothing else; the whole text of one that is meant to be read', async () => {
     for (const [name, said] of [
       ['explodes', 'The tool explodes failed.'],
       ['broken_schema', 'The tool broken_schema failed.'],

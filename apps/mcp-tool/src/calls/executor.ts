@@ -24,19 +24,20 @@ import type { Toolbox } from '../catalog/index.ts';
 /*
  * Runs one tool call.
  *
- * T1 The order is fixed: look up and authorise, validate, credentials, run, validate and bound the output.
- * T2 A tool that fails is an answer (outcome.ts), and no credential leaves this process. run() throws only
- *    `worker_lost`, where the outcome of an effect could not be recorded.
- * T3 The answer comes at the time limit at the latest, also from a tool that does not listen to its signal.
- *    Such calls go on in the dark: they are counted, bounded per tool, and their end is logged and, where they may
- *    have an effect, recorded.
- * T4 A call that was cancelled before it began has no effect.
- * T5 A tool that needs a person's approval is run only for a step that brings one.
- * T6 A call that may have an effect goes through the ledger (effects/desk.ts). One that only reads and is safe to
- *    repeat does not touch it: it waits for no database.
- * T7 A call that may have an effect is stopped by a cancel and by its time limit, not by a caller that is gone: the
- *    run's next owner asks again, and the ledger tells it what came of the call.
- * T8 The audit is told who was refused a tool, and who called one that is kept for a role.
+ * - The order is fixed: find the tool and check that the user may call it, validate the arguments, get the credentials,
+ *   run the tool, validate its output and bound it.
+ * - A tool that fails is an answer (outcome.ts), and the executor puts no credential into an answer. run() throws only
+ *   `worker_lost`, where the outcome of an effect could not be recorded.
+ * - The caller has its answer at the time limit at the latest, also where the tool does not listen to its signal. Such a
+ *   call goes on after its answer: it is counted, and the number is bounded per tool. Its end is logged and, where the
+ *   call may have an effect, recorded.
+ * - A call that was cancelled before it began has no effect.
+ * - A tool that needs a person's approval is run only for a step that brings one.
+ * - A call that may have an effect goes through the ledger (effects/desk.ts). A call that only reads and is safe to
+ *   repeat does not, so it waits for no database.
+ * - A cancel and the time limit stop a call that may have an effect; a caller that is gone does not. The next owner of
+ *   the run asks again, and the ledger tells it what came of the call.
+ * - The audit is told which user was refused a tool, and which user called a tool that is kept for a role.
  */
 
 export interface ExecutorParts {
@@ -94,7 +95,7 @@ export class Executor {
     if (!input.ok) return failed('tool_invalid_arguments', `The arguments do not fit: ${input.issues.join('; ')}`);
     if (tool.requiresApproval && !request.approval) {
       this.#tellDenied(request, 'approval');
-      return failed('approval_required', `A person must approve each call of ${tool.name}.`); // T5
+      return failed('approval_required', `A person must approve each call of ${tool.name}.`);
     }
     const credentials: Record<string, string> = {};
     for (const name of tool.requiredCredentials) {
@@ -107,17 +108,17 @@ export class Executor {
       }
       credentials[name] = value;
     }
-    if (request.signal.aborted) return failed('cancelled', 'The call was cancelled.'); // T4
+    if (request.signal.aborted) return failed('cancelled', 'The call was cancelled.');
     if ((this.#overdue.get(tool.name) ?? 0) >= MAX_OVERDUE)
       return failed('overloaded', `Too many earlier calls of ${tool.name} have not returned.`);
     const perform = (key: string | undefined) => this.#perform(tool, input.value, { credentials, request, key });
     if (!mayHaveEffect(tool)) return (await perform(request.idempotencyKey)).result;
-    return this.parts.effects.perform(tool, request, perform); // T6
+    return this.parts.effects.perform(tool, request, perform);
   }
 
   /** Nothing ran: what checks the arguments threw itself. */
   #notRun(tool: Tool, request: CallRequest, error: unknown): StepResult {
-    if (error instanceof AppError && error.code === 'worker_lost') throw error; // T2
+    if (error instanceof AppError && error.code === 'worker_lost') throw error; // the outcome of an effect is not recorded
     const reference = newReference();
     this.parts.log.error(
       { ...idsOf(request), err: error, tool: tool.name, reference },
@@ -178,7 +179,7 @@ export class Executor {
     return outcomeWithoutOutput(tool, { how: 'unusable_output', reference });
   }
 
-  /** T3: what the call ends with. */
+  /** Counts a call that was given up until it returns, logs that, and gives what it ended with. */
   async #watchOverdue(tool: Tool, request: CallRequest, running: Promise<End>): Promise<StepResult> {
     const { name } = tool;
     const since = performance.now();
@@ -196,7 +197,7 @@ export class Executor {
     return end.how === 'given_up' ? failed('cancelled', 'The call was given up.') : this.#judge(tool, request, end);
   }
 
-  /** T8 */
+  /** Tells the audit of a call where the tool is kept for a role. */
   #tellGranted({ name: tool, requiredRole: role }: Tool, { principal, runId }: CallRequest, outcome: string): void {
     if (role === undefined || role === 'user') return;
     const { tenantId: tenant_id, userId: user_id } = principal;
@@ -226,7 +227,7 @@ function newReference(): string {
   return randomBytes(4).toString('hex');
 }
 
-/** T7: a signal that is not aborted where the caller is only gone. */
+/** A signal that is not aborted where the caller is only gone. */
 function stoppedByCancel(asked: AbortSignal): AbortSignal {
   const stop = new AbortController();
   const onAbort = (): void => {
@@ -243,7 +244,7 @@ type End =
   | { readonly how: 'threw'; readonly error: unknown }
   | { readonly how: 'given_up' };
 
-/** T3: the end, or that nobody waits any longer, at most `graceMs` after the signal is aborted. */
+/** The end of the call; `given_up` where there is none `graceMs` after the signal is aborted. */
 function endedOrGivenUp(running: Promise<End>, signal: AbortSignal, graceMs: number): Promise<End> {
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout | undefined;

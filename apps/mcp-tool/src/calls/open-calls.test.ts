@@ -64,7 +64,7 @@ describe('a call that asks in its middle', () => {
     expect([calls.size, together.calls.size]).toEqual([0, 0]);
   });
 
-  it('O3: is left without an answer that does not come, and beyond the number of questions and of waiting calls', async () => {
+  it('is left without an answer that does not come, and beyond the number of questions and of waiting calls', async () => {
     const late = replica((ask) => ask(question('1')), 50);
     const asked = await late.calls.run(input(), caller());
     await until(() => late.calls.size === 0);
@@ -87,7 +87,7 @@ describe('a call that asks in its middle', () => {
     expect(many.signals.filter(({ aborted }) => aborted)).toHaveLength(9); // those that waited
   });
 
-  it('O2: is gone on with at the replica that has it, whichever is asked; where that is gone, the caller calls anew', async () => {
+  it('is gone on with at the replica that has it, whichever is asked; where that is gone, the caller calls anew', async () => {
     const [one, other] = [replica(twice), replica(twice)];
     const answers = await one.bus.answer(answerQuestion, (given, call) => one.calls.answer(given, call), {
       as: one.calls.name,
@@ -103,7 +103,7 @@ describe('a call that asks in its middle', () => {
     expect(await one.calls.run(mine, caller())).toMatchObject({ status: 'succeeded' });
   });
 
-  it('O4: ends with its caller, and asks nobody who cannot answer', async () => {
+  it('ends with its caller, and asks nobody who cannot answer', async () => {
     const { calls, signals } = replica(async () => new Promise(() => undefined));
     const leave = new AbortController();
     void calls.run(input(), caller(leave.signal));

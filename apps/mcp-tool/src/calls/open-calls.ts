@@ -10,14 +10,15 @@ import type { InputStates } from '../common/index.ts';
  * Calls in the middle of which an upstream of the older protocol asks something of the caller. The caller is answered
  * `input_required`, as by an upstream of today, and goes on with the call by calling again with its answers.
  *
- * O1 The call itself goes on: for the ledger it is one call, whose outcome is recorded whatever becomes of its caller.
- * O2 The state that the caller holds is sealed, names the call and the replica that has it, and is good once, for this
- *    caller and this tool. A replica that gets the answers hands them over; where the call is over, the caller is told
- *    to call anew.
- * O3 Bounded: calls that wait, in all and of one user, questions of one call, the time for an answer. What is beyond is
- *    refused to the upstream, and the call goes on without it.
- * O4 A caller that leaves while its call is at work ends it, as any other call; one that never comes back with an answer
- *    leaves it without one.
+ * - The call itself goes on while its caller is asked. For the ledger it is one call, whose outcome is recorded whatever
+ *   becomes of its caller.
+ * - The state that the caller holds is sealed. It names the call and the replica that has it, and is good once, for this
+ *   caller and this tool. Another replica that gets the answers hands them over to that one. Where the call is over, the
+ *   caller is told to call anew.
+ * - The calls that wait (in all, and of one user), the questions of one call and the time for an answer are bounded. A
+ *   question beyond that is refused to the upstream, and the call goes on without the answer.
+ * - A caller that leaves while its call is at work ends the call, as it would any other. Where the caller never comes
+ *   back with an answer, the call goes on without one.
  */
 
 export interface OpenCallsParts {
@@ -85,7 +86,7 @@ export class OpenCalls {
     return this.parts.answerMs ?? ANSWER_MS;
   }
 
-  /** O2: where the call is here, or at another replica. */
+  /** Goes on with the call: here, or at the replica that has it. */
   async #goOn(
     input: ToolCall,
     state: string,
@@ -131,7 +132,7 @@ export class OpenCalls {
     });
   }
 
-  /** O3 */
+  /** Whether one more call may wait: in all, and of this user. */
   #hasRoom({ principal: { tenantId, userId } }: Pick<ToolCall, 'principal'>): boolean {
     const all = [...this.#waiting.values()];
     const mine = all.filter(
@@ -145,7 +146,7 @@ export class OpenCalls {
   }
 }
 
-/** O2: what the state is bound to. */
+/** What the state is bound to: the caller and the tool. */
 function placeOf({ principal, tool }: Pick<ToolCall, 'principal' | 'tool'>) {
   return { principal, upstream: '', method: 'open call', name: tool };
 }
@@ -184,7 +185,7 @@ class OpenCall {
     this.result.catch(() => undefined); // whoever waits for it hears of it
   }
 
-  /** Somebody waits for it from now on (O4). */
+  /** From now on a caller waits for the call, and ends it where it leaves. */
   attach(signal: AbortSignal, tell: (frame: unknown) => void): () => void {
     const leave = (): void => this.giveUp(signal.reason);
     if (signal.aborted) leave();
@@ -231,7 +232,7 @@ class OpenCall {
     for (const { reject } of this.#asked.splice(0)) reject(reason);
   }
 
-  /** O3 */
+  /** Asks the caller. Rejects where the caller is gone, the question is too large, or too many are open. */
   #ask(question: Question): Promise<Record<string, unknown>> {
     if (this.#gone) return Promise.reject(new AppError('cancelled'));
     if (this.#count >= MAX_QUESTIONS || !this.hasRoom())

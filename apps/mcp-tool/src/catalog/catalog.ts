@@ -2,22 +2,22 @@ import { AppError } from '@switchyard/contracts';
 import type { Tool } from '../tool/index.ts';
 
 /*
- * Which tools there are, at this moment. Sources (the built-in tools, files, the API, each upstream) put their tools
- * and take them back; whoever reads gets a snapshot that never changes.
+ * All tools at this moment. Sources (the built-in tools, files, the API, each upstream) put their tools and take them
+ * back; readers get a snapshot that never changes.
  *
- * C1 A source is replaced as a whole or not at all: a refusal leaves what was there.
- * C2 A name belongs to one tool. A second one under it is refused, whoever brings it; the first stays.
- * C3 The epoch rises with every change and never falls: what was derived from a snapshot is known to be stale.
- * C4 Sources and tools are bounded.
- * C5 A source may be of one tenant: nobody else sees its tools, and they never take the name of a tool for all. Where
- *    a tool for all comes later under such a name, it is that which is found.
- * C6 An alias is a name like any other: it is found, and nobody else has it; the list has the tool once.
- * C7 The tools that ship give way: where another source for all has one of their names, it is that which is found.
+ * - A source is replaced as a whole or not at all: after a refusal the earlier tools stay.
+ * - A name belongs to one tool. The catalog refuses a second tool of this name from any source; the first one stays.
+ * - The epoch rises with every change and never falls, so a reader can tell when a value from a snapshot is stale.
+ * - The number of sources and the number of tools are limited.
+ * - A source may belong to one tenant. No other tenant sees its tools, and its tools never take the name of a tool for
+ *   all tenants. Where a tool for all comes later under such a name, callers find the tool for all.
+ * - An alias is a name like any other: callers find the tool by it, and no other tool has it. A list has the tool once.
+ * - Shipped tools give way: where another source for all has a tool of the same name, callers find that tool.
  */
 
-/** The tools of a tenant at one moment: those for all, and its own. */
+/** The tools of a tenant at one moment: the tools for all tenants, and its own. */
 export interface CatalogView {
-  /** By name, each once. */
+  /** Sorted by name, each tool once. */
   readonly tools: readonly Tool[];
   /** By name and by alias. */
   readonly byName: ReadonlyMap<string, Tool>;
@@ -30,13 +30,13 @@ export interface CatalogSnapshot extends CatalogView {
 
 interface Source {
   readonly tools: readonly Tool[];
-  /** C5; absent: for all. */
+  /** The only tenant that sees these tools; absent: all tenants see them. */
   readonly tenantId?: string | undefined;
-  /** C7 */
+  /** True for shipped tools: they give way to another source for all that has the name. */
   readonly givesWay?: boolean;
 }
 
-/** C2 */
+/** Thrown where another tool has this name already. */
 export class NameTaken extends AppError {
   constructor(
     readonly tool: string,
@@ -63,12 +63,12 @@ export class Catalog {
     return this.#snapshot.epoch;
   }
 
-  /** Puts the tools of a source in place of those that it had. Throws NameTaken (C2) or AppError `overloaded` (C4). */
+  /** Replaces the tools of a source. Throws NameTaken, or AppError `overloaded` where there are too many. */
   put(source: string, tools: readonly Tool[], tenantId?: string): void {
     this.#put(source, { tools: [...tools], tenantId });
   }
 
-  /** C7: the same for tools that ship. */
+  /** Like `put`, for shipped tools: they give way to others. */
   putShipped(source: string, tools: readonly Tool[]): void {
     this.#put(source, { tools: [...tools], givesWay: true });
   }
@@ -78,8 +78,10 @@ export class Catalog {
     if (others.length >= MAX_SOURCES) throw new AppError('overloaded', `At most ${MAX_SOURCES} sources of tools.`);
     const count = others.reduce((sum, [, theirs]) => sum + theirs.tools.length, 0);
     if (count + tools.length > MAX_TOOLS) throw new AppError('overloaded', `At most ${MAX_TOOLS} tools.`);
+    // The sources whose names are taken for this one: its own tenant's and those for all, without shipped tools that
+    // give way to it.
     const seen = others.filter(
-      ([, theirs]) => (theirs.tenantId ?? tenantId) === tenantId && !(theirs.givesWay && tenantId === undefined), // C5, C7
+      ([, theirs]) => (theirs.tenantId ?? tenantId) === tenantId && !(theirs.givesWay && tenantId === undefined),
     );
     const owners = new Map<string, string>();
     for (const [by, theirs] of seen) for (const name of namesIn(theirs.tools)) owners.set(name, by);
@@ -92,12 +94,12 @@ export class Catalog {
     this.#changed();
   }
 
-  /** Takes back the tools of a source; nothing where it has none. */
+  /** Removes a source and its tools. Does nothing where there is no such source. */
   remove(source: string): void {
     if (this.#sources.delete(source)) this.#changed();
   }
 
-  /** True where a source for all that brings a tool of this name would be refused. */
+  /** True where a tool of this name for all tenants would be refused. `by`: the source that would bring it. */
   isTaken(name: string, by: string): boolean {
     return [...this.#sources].some(
       ([source, { tools, tenantId, givesWay }]) =>
@@ -105,25 +107,25 @@ export class Catalog {
     );
   }
 
-  /** The tools of one source; undefined where it put none. */
+  /** The tools of one source; undefined where there is no such source. */
   of(source: string): readonly Tool[] | undefined {
     return this.#sources.get(source)?.tools;
   }
 
-  /** Calls `listener` after each change; the answer ends that. */
+  /** Calls `listener` after each change. The returned function ends that. */
   onChange(listener: (epoch: number) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
 
-  /** C3 */
+  /** Makes a new snapshot with the next epoch, and tells the listeners. */
   #changed(): void {
     const sources = [...this.#sources.values()];
     const ofAll = sources.filter(({ tenantId }) => tenantId === undefined);
     const firm = ofAll.flatMap(({ tools, givesWay }) => (givesWay ? [] : tools));
     const shipped = ofAll.flatMap(({ tools, givesWay }) => (givesWay ? tools : []));
     const taken = shipped.length === 0 ? undefined : new Set(namesIn(firm));
-    const common = [...firm, ...shipped.filter((tool) => !namesIn([tool]).some((name) => taken?.has(name)))]; // C7
+    const common = [...firm, ...shipped.filter((tool) => !namesIn([tool]).some((name) => taken?.has(name)))];
     const forAll = viewOf(common);
     const views = new Map<string, CatalogView>();
     for (const tenantId of new Set(sources.flatMap((source) => source.tenantId ?? []))) {
@@ -141,7 +143,7 @@ function viewOf(tools: readonly Tool[]): CatalogView {
   const byName = new Map<string, Tool>();
   for (const tool of sorted) {
     byName.set(tool.name, tool);
-    for (const alias of tool.aliases ?? []) byName.set(alias, tool); // C6
+    for (const alias of tool.aliases ?? []) byName.set(alias, tool);
   }
   return { tools: Object.freeze(sorted), byName };
 }

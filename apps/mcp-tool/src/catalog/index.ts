@@ -1,4 +1,4 @@
-/* Which tools there are, and which of them a caller may see. */
+/* All tools, and which of them a caller may see. */
 
 export { Catalog, NameTaken } from './catalog.ts';
 export { CatalogNews } from './news.ts';

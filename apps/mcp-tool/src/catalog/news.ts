@@ -1,10 +1,10 @@
 import type { Catalog } from './catalog.ts';
 import type { Teller } from '../common/index.ts';
 
-/** Many changes come at once: a file, an upstream after another. */
+/** Changes often come together, such as those of a file or of several upstreams; they are told once. */
 const GATHER_MS = 250;
 
-/** Tells the others that the tools here are others now, once for the changes of a moment. */
+/** Publishes that the tools changed, once for all changes within GATHER_MS. */
 export class CatalogNews {
   #timer: NodeJS.Timeout | undefined;
   readonly #unhear: () => void;

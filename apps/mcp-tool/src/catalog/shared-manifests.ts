@@ -3,17 +3,17 @@ import { Redis } from 'ioredis';
 import type { Tool } from '../tool/index.ts';
 
 /*
- * What users may list, kept in Redis for all replicas, behind what each keeps in its memory.
+ * Manifests: the tools that users may list, kept in Redis for all replicas. Each replica looks into its own memory first.
  *
- * M1 It decides about lists alone; a call is judged by what is known at that moment.
- * M2 It is found by everything that it follows from (manifestKey): whatever changes is looked for elsewhere, so nothing
- *    has to be taken back, and a replica that missed an event finds nothing wrong.
- * M3 No list fails or waits for it: after LIMIT_MS it is made here, and where Redis does not answer again and again it
- *    is not asked for a while.
- * M4 It is bounded: a bit for each tool, and gone after `ttlMs`, counted from when it was made.
+ * - A manifest decides about lists only. A call is judged by what is known at the moment of the call.
+ * - The key of a manifest holds everything that the manifest depends on (manifestKey). After a change the replica looks
+ *   under another key. So no manifest has to be deleted, and a replica that missed an event finds no stale one.
+ * - No list fails because of Redis or waits long for it. After LIMIT_MS the replica makes the list itself. After several
+ *   failures in a row the replica does not ask Redis for a while.
+ * - A manifest is small: one bit for each tool. It ends `ttlMs` after it was made.
  */
 
-/** The part of Redis that is needed. */
+/** The part of Redis that manifests need. */
 export interface KeyValues {
   get(key: string): Promise<string | null>;
   set(key: string, value: string, px: 'PX', ttlMs: number): Promise<unknown>;
@@ -28,7 +28,7 @@ export interface SharedManifestsParts {
 
 export interface FoundManifest {
   readonly tools: readonly Tool[];
-  /** How much longer it may be relied on. */
+  /** How much longer the manifest is valid. */
   readonly leftMs: number;
 }
 
@@ -36,7 +36,7 @@ const LIMIT_MS = 20;
 const FAILURES_TO_PAUSE = 3;
 const PAUSE_MS = 5_000;
 
-/** Everything that what a user may list follows from (M2). `registry`: the tools of the tenant and its policy. */
+/** Everything that a user's manifest depends on. `registry`: the tools of the tenant and its policy. */
 export interface ManifestPlace {
   readonly tenantId: string;
   readonly userId: string;
@@ -45,7 +45,7 @@ export interface ManifestPlace {
   readonly registry: string;
 }
 
-/** The names may hold anything; no two places have one key. */
+/** The key of a manifest. Names may hold any character; two places never share a key. */
 export function manifestKey({ tenantId, userId, role, authEpoch, registry }: ManifestPlace): string {
   return ['switchyard:mf:1', tenantId, userId, role, String(authEpoch), registry].map(encodeURIComponent).join('/');
 }
@@ -59,7 +59,7 @@ export class SharedManifests {
     this.#now = parts.now ?? Date.now;
   }
 
-  /** `all`: the tools of the tenant, by name, of which it is a part. */
+  /** `all`: the tools of the tenant, sorted by name; a manifest is a part of them. */
   async find(place: ManifestPlace, all: readonly Tool[]): Promise<FoundManifest | undefined> {
     const text = await this.#ask((redis) => redis.get(manifestKey(place)));
     const read = typeof text === 'string' ? readManifest(text, all) : undefined;
@@ -68,14 +68,14 @@ export class SharedManifests {
     return leftMs > 0 ? { tools: read.tools, leftMs } : undefined;
   }
 
-  /** Nobody waits for this. */
+  /** Writes a manifest to Redis. The caller does not wait. */
   keep(place: ManifestPlace, all: readonly Tool[], visible: readonly Tool[]): void {
     const { ttlMs } = this.parts;
     const text = writeManifest(this.#now() + ttlMs, all, visible);
     void this.#ask((redis) => redis.set(manifestKey(place), text, 'PX', ttlMs));
   }
 
-  /** M3: undefined where there is no answer in time. */
+  /** Asks Redis; undefined where it fails, does not answer within LIMIT_MS, or is not asked for a while. */
   async #ask<T>(ask: (redis: KeyValues) => Promise<T>): Promise<T | undefined> {
     if (this.#now() < this.#notBefore) return undefined;
     let timer: NodeJS.Timeout | undefined;
@@ -100,7 +100,7 @@ export class SharedManifests {
   }
 }
 
-/** `until` and a bit for each tool, in the order of `all`, as hex. */
+/** `until`, the number of tools, and one bit for each tool in the order of `all`, as base64. */
 export function writeManifest(until: number, all: readonly Tool[], visible: readonly Tool[]): string {
   const seen = new Set(visible);
   const bits = Buffer.alloc(Math.ceil(all.length / 8));
@@ -110,7 +110,7 @@ export function writeManifest(until: number, all: readonly Tool[], visible: read
   return `${until} ${all.length} ${bits.toString('base64')}`;
 }
 
-/** Undefined for what writeManifest did not make of so many tools. */
+/** Undefined for a text that writeManifest did not write, or wrote for another number of tools. */
 export function readManifest(text: string, all: readonly Tool[]): { until: number; tools: Tool[] } | undefined {
   const match = /^(\d{1,16}) (\d{1,6}) ([A-Za-z0-9+/]*=*)$/.exec(text);
   if (!match || Number(match[2]) !== all.length) return undefined;
@@ -119,18 +119,18 @@ export function readManifest(text: string, all: readonly Tool[]): { until: numbe
   return { until: Number(match[1]), tools: all.filter((_, i) => (bits[i >> 3]! & (1 << (i & 7))) !== 0) };
 }
 
-/** A connection that never makes anybody wait: what cannot be sent now fails now. */
+/** A connection that queues nothing: a command that cannot be sent now fails now. */
 export function connectRedis(url: string, tls: TlsFiles | undefined, log: Logger): Redis {
   const redis = new Redis(url, {
     ...(tls ? { tls: tlsOptions(tls, (why) => log.warn({ why }, 'the TLS files of Redis cannot be used')) } : {}),
     commandTimeout: 500,
     connectTimeout: 2_000,
-    disconnectTimeout: 100, // ioredis waits for this, also for a connection that was lost before
+    disconnectTimeout: 100, // ioredis waits this long, even for a connection that was lost before
     maxRetriesPerRequest: 0,
     enableOfflineQueue: false,
     retryStrategy: (attempt) => Math.min(100 * 2 ** attempt, 5_000),
   });
-  // Without a listener an error would end the process; what it costs is told where it is felt.
+  // Without a listener an error would end the process. SharedManifests reports failures that matter.
   redis.on('error', (error: Error) => log.debug({ err: error }, 'redis'));
   return redis;
 }

@@ -4,13 +4,13 @@ import { LRUCache } from 'lru-cache';
 import type { Tool } from '../tool/index.ts';
 
 /*
- * A list of tools as it is told.
+ * A list of tools in pages, as callers get it.
  *
- * P1 The etag stands for all that is told of the list, so a page of it is checked and encoded once, whoever asks. What
- *    is kept is bounded in bytes.
+ * - The etag covers everything that callers get of a list. So each page is checked and encoded once for all callers.
+ * - The kept pages are limited in bytes.
  */
 
-/** Bytes of JSON of one page: with what stands around it, it fits into one message. */
+/** Most bytes of JSON of one page, so that the answer with its other fields fits into one message. */
 const MAX_PAGE_BYTES = 512 * 1024;
 const MAX_KEPT_BYTES = 64 * 1024 * 1024;
 
@@ -22,18 +22,18 @@ export interface ToolPage {
 }
 
 interface Asked {
-  /** The name of the last one of the page before. */
+  /** The name of the last tool of the page before. */
   readonly cursor?: string | undefined;
   readonly limit: number;
-  /** Of the list that the caller has. */
+  /** The etag of the list that the caller has. */
   readonly etag?: string | undefined;
 }
 
-/** P1 */
+/** Keeps checked and encoded pages for all callers. */
 export class Pages {
   readonly #kept = new LRUCache<string, ToolPage>({ maxSize: MAX_KEPT_BYTES });
 
-  /** What `pageOf` gives, ready to be sent. */
+  /** The page of `pageOf`, ready to be sent. */
   of(tools: readonly Tool[], asked: Asked): ToolPage {
     const etag = etagOf(tools);
     if (asked.etag === etag) return pageOf(tools, asked);
@@ -52,7 +52,7 @@ export class Pages {
   }
 }
 
-/** The tools after the cursor, as many as fit; none where the caller has the list as it is. */
+/** As many tools after the cursor as fit; none where the caller's etag is that of the list. */
 export function pageOf(tools: readonly Tool[], { cursor, limit, etag: known }: Asked): ToolPage {
   const etag = etagOf(tools);
   if (known === etag) return { tools: [], etag, unchanged: true };
@@ -69,7 +69,7 @@ export function pageOf(tools: readonly Tool[], { cursor, limit, etag: known }: A
 
 const etags = new WeakMap<readonly Tool[], string>();
 
-/** The same for the same list, in every replica. Lists do not change, so it is made once for each. */
+/** The etag of a list, the same in every replica. A list never changes, so its etag is computed once. */
 function etagOf(tools: readonly Tool[]): string {
   const known = etags.get(tools);
   if (known !== undefined) return known;

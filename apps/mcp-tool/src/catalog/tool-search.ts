@@ -3,8 +3,10 @@ import type { ToolInfo } from '@switchyard/contracts';
 /*
  * Finds tools by what they are for. Pure: the same question over the same tools gives the same order.
  *
- * A word counts by how rare it is among the tools, most in a name, then in the provider, least in the description; a
- * word that begins another counts half. Where nothing fits, nothing is found.
+ * - A rare word counts more than a common one. A word counts most in a name, less in the provider, and least in the
+ *   description.
+ * - A word that is the beginning of another counts half.
+ * - A tool that fits no word of the question is not found.
  */
 
 type Searched = Pick<ToolInfo, 'name' | 'description' | 'provider'>;

@@ -139,7 +139,7 @@ describe('visibility', () => {
     for (let i = 0; i < 3; i += 1) expect(await names()).toEqual(['c']);
     expect(asked).toBe(1);
     two = { status: 'revoked' };
-    // T17: a call asks anew, whatever is kept.
+    // A call asks anew, even where a list is kept.
     expect(await toolbox.find(principal('user'), AUTO, 'c')).toMatchObject({ hidden: 'authorisation' });
     epoch += 1;
     expect(await names()).toEqual([]);

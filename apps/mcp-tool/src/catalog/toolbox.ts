@@ -27,14 +27,14 @@ import {
 } from './visibility.ts';
 
 /*
- * The tools of one caller: asks what is known of it, and lets the one visibility function decide.
+ * The tools of one caller. The toolbox collects what is known of the caller, and judgeVisibility decides.
  *
- * B1 What a caller may see without its constraints is kept until a tool, a policy or an authorisation changes: in
- *    memory, and for all replicas in Redis (shared-manifests.ts). It is kept for a while at most, for authorisations run
- *    out by themselves; nothing is kept of what is not known.
- * B2 A call is judged anew, by what is known now: what is kept decides about lists alone.
- * B3 A list under constraints is made anew for each request, of what is known now, and nothing of it is kept; asked for
- *    are the providers alone that the constraints leave.
+ * - The list without constraints is kept until a tool, a policy or an authorisation changes: in memory, and for all
+ *   replicas in Redis (shared-manifests.ts). It is kept for KEPT_MS at most, since authorisations end by themselves. A list
+ *   for which the status of a provider was unknown is not kept.
+ * - Every call is judged anew, by what is known now. Kept lists decide about lists only.
+ * - A list under constraints is made anew for each request and never kept. Only the providers that the constraints leave
+ *   are asked for their status.
  */
 
 export interface ToolboxParts {
@@ -46,7 +46,7 @@ export interface ToolboxParts {
   readonly metrics?: Metrics | undefined;
 }
 
-/** What a caller may see without its constraints, and what that was found by. */
+/** The tools that a caller may see without its constraints, and the epochs for which that holds. */
 interface Manifest {
   readonly epoch: number;
   readonly authEpoch: number | string | undefined;
@@ -71,17 +71,17 @@ export class Toolbox {
     return this.parts.catalog;
   }
 
-  /** A policy has changed. */
+  /** Drops the lists in memory, after a policy changed. */
   forget(): void {
     this.#kept.clear();
   }
 
-  /** What this caller may list and call, by name. */
+  /** The tools that this caller may list and call, sorted by name. */
   async list(principal: Principal, constraints: ToolConstraints): Promise<readonly Tool[]> {
     return (await this.listed(principal, constraints)).tools;
   }
 
-  /** The same, and whether it is one that was kept (B1, B3). */
+  /** The same tools, and whether the list was a kept one. */
   async listed(
     principal: Principal,
     constraints: ToolConstraints,
@@ -92,7 +92,7 @@ export class Toolbox {
     return { tools, cacheHit: from !== 'made' };
   }
 
-  /** B3 */
+  /** Makes a list under constraints, and keeps nothing of it. */
   async #constrained(principal: Principal, constraints: ToolConstraints) {
     const { tools: all } = this.parts.catalog.snapshot.of(principal.tenantId);
     const named = all.filter((tool) => isWithin(principal.tools, tool) && constraintsAllow(constraints, tool));
@@ -100,7 +100,7 @@ export class Toolbox {
     return { tools: named.filter((tool) => judgeVisibility(tool, viewer).visible), from: 'made' as const };
   }
 
-  /** Finds a tool to call. Why it is hidden is for the log and the audit alone. */
+  /** Finds a tool to call. The reason why it is hidden is for the log and the audit only. */
   async find(principal: Principal, constraints: ToolConstraints, name: string): Promise<Lookup> {
     const tool = this.parts.catalog.snapshot.of(principal.tenantId).byName.get(name);
     if (!tool) return { hidden: 'unknown' };
@@ -108,12 +108,12 @@ export class Toolbox {
     return verdict.visible ? { found: tool } : { hidden: verdict.rule, because: verdict.because };
   }
 
-  /** B2 */
+  /** Judges a tool by what is known now; no kept list is used. */
   async judge(tool: Tool, principal: Principal, constraints: ToolConstraints): Promise<Verdict> {
     return judgeVisibility(tool, await this.#viewer(principal, constraints, [tool]));
   }
 
-  /** Of every tool whether somebody sees it, and why not. For admins, of their tenant. */
+  /** Tells admins which tools of their tenant a caller sees, and why it does not see the others. */
   async explain(
     principal: Principal,
     { as, constraints, tool: only, cursor, limit }: Omit<InputOf<typeof explainTools>, 'principal'>,
@@ -144,7 +144,7 @@ export class Toolbox {
     const { tenantId, userId, role } = principal;
     const { epoch, ...snapshot } = catalog.snapshot;
     const key = JSON.stringify([tenantId, userId, role]);
-    // The epoch is read before what it stands for: a change in between makes what is kept stale, never fresh.
+    // Reads the epoch before the statuses: after a change in between, the kept list counts as stale, never as fresh.
     const authEpoch = await this.#epochOf(principal);
     const kept = this.#kept.get(key);
     if (kept && kept.epoch === epoch && kept.authEpoch === authEpoch && authEpoch !== undefined)
@@ -210,7 +210,7 @@ const NO_CONSTRAINTS: ToolConstraints = { mode: 'auto', providers: [], tools: []
 
 const registries = new WeakMap<CatalogView, string>();
 
-/** The same in every replica that has the same tools for this tenant, and the same policy; another one elsewhere. */
+/** A digest of the tenant's tools and its policy: replicas that have the same ones get the same digest. */
 function registryOf(view: CatalogView, { allow, deny }: TenantPolicy): string {
   let tools = registries.get(view);
   if (tools === undefined) {

@@ -4,26 +4,27 @@ import type { ToolData } from '../tool/index.ts';
 import type { TokenOf } from '../oauth/index.ts';
 
 /*
- * Who sees which tool. Pure.
+ * Decides which caller sees which tool. Pure.
  *
- * V1 One function decides, for listing, for calling and for explaining.
- * V2 A tool that is hidden answers exactly as one that does not exist; the rule is for the log, the audit and admins.
- * V3 What is not known is not allowed: a provider whose state cannot be found out counts as not authorised.
- * V4 A tool that sends the user's token is there where this user gave one for just that provider, of just that issuer.
+ * - One function decides for listing, for calling and for explaining.
+ * - A hidden tool answers exactly like one that does not exist. Only the log, the audit and admins learn the rule.
+ * - A provider whose status is not known counts as not authorised.
+ * - A tool that sends the user's token is visible only if this user authorised exactly that provider, of exactly that
+ *   issuer.
  */
 
-/** What is known of a user's authorisation of a provider. */
+/** The status of a user's authorisation of a provider. */
 export type ProviderStatus =
-  /** There is no such provider, so that nothing but its token needs it; `because`: why there is none. */
+  /** There is no such provider, so only a tool that sends its token needs it. `because`: why there is none. */
   | { readonly status: 'not_needed'; readonly because?: string | undefined }
   | { readonly status: 'authorised'; readonly scopes?: readonly string[]; readonly issuer?: string | undefined }
   | { readonly status: 'missing' | 'expired' | 'revoked' | 'unknown'; readonly issuer?: string | undefined };
 
-/** Who tells whether a user has authorised a provider. */
+/** Tells whether a user has authorised a provider. */
 export interface ProviderAuthorisations {
-  /** As it is now: a provider that was revoked is not authorised from that moment on. */
+  /** The status now: from the moment of a revocation the provider is not authorised. */
   statusOf(principal: Principal, provider: string): Promise<ProviderStatus>;
-  /** Another value wherever any status of this user may be another one. */
+  /** Changes whenever a status of this user may have changed. */
   epochOf(principal: Principal): Promise<number | string> | number | string;
 }
 
@@ -38,7 +39,7 @@ export const OPEN_POLICY: TenantPolicy = {};
 export interface Viewer {
   readonly role: Role;
   readonly constraints: ToolConstraints;
-  /** The only tools that may be used on this behalf (`Principal.tools`). */
+  /** The only tools that this principal may use (`Principal.tools`); absent: no such limit. */
   readonly within?: readonly string[] | undefined;
   readonly policy: TenantPolicy;
   /** By provider. */
@@ -51,7 +52,7 @@ export type Verdict =
 
 type Judged = Pick<ToolData, 'name' | 'aliases' | 'provider' | 'kind' | 'requiredRole' | 'requiredScopes' | 'tokenOf'>;
 
-/** V1: role × policy of the tenant × authorisation of the provider × constraints; the first that refuses decides. */
+/** Judges role, policy of the tenant, authorisation of the provider, then constraints. The first refusal decides. */
 export function judgeVisibility(tool: Judged, viewer: Viewer): Verdict {
   const base = judgeBase(tool, viewer);
   if (!base.visible) return base;
@@ -60,16 +61,16 @@ export function judgeVisibility(tool: Judged, viewer: Viewer): Verdict {
   return hidden('constraints', 'The tool constraints of the request do not name it.');
 }
 
-/** True where a caller that is held to `tools` may use this one. */
+/** True where a caller that is limited to `tools` may use this tool. */
 export function isWithin(tools: readonly string[] | undefined, tool: Judged): boolean {
   return tools === undefined || tools.some((pattern) => matchesTool(pattern, tool));
 }
 
-/** The same without constraints: what does not depend on the request. */
+/** Judges without constraints: the part that does not depend on the request. */
 export function judgeBase(tool: Judged, viewer: Omit<Viewer, 'constraints'>): Verdict {
   if (!roleSuffices(viewer.role, tool.requiredRole))
     return hidden('role', `It is for the role ${tool.requiredRole}; this is a ${viewer.role}.`);
-  // An auditor looks at things: what a tool does to the world is for others to ask.
+  // An auditor only reads; tools that change something are for other roles.
   if (!mayAct(viewer) && tool.kind !== 'read')
     return hidden('role', 'It changes something, and an auditor only reads.');
   const { allow, deny } = viewer.policy;
@@ -94,7 +95,7 @@ function judgeProvider(
   viewer: Pick<Viewer, 'providers'>,
   { scopes, tokenOf }: { scopes: readonly string[]; tokenOf?: TokenOf },
 ): Verdict {
-  const provider = viewer.providers.get(name) ?? { status: 'unknown' }; // V3
+  const provider = viewer.providers.get(name) ?? { status: 'unknown' };
   if (provider.status === 'not_needed')
     return tokenOf ? hidden('authorisation', provider.because ?? `There is no provider ${name} here.`) : VISIBLE;
   if (tokenOf?.issuer !== undefined && provider.status !== 'unknown' && provider.issuer !== tokenOf.issuer)

@@ -1,7 +1,7 @@
 import { sha256 } from '@switchyard/contracts';
 import { truncateForLog } from '@switchyard/platform';
 
-/** Most characters of arguments that the ledger shows to people. */
+/** The ledger shows at most this many characters of arguments to people. */
 const MAX_SHOWN_CHARS = 8_000;
 
 /** JSON with sorted keys and no spaces (RFC 8785 for what JSON.parse gives): one text for one value. Pure. */
@@ -13,7 +13,7 @@ export function canonicalJson(value: unknown): string {
   return `{${entries.map(([key, item]) => `${JSON.stringify(key)}:${canonicalJson(item)}`).join(',')}}`;
 }
 
-/** Two calls of a tool are the same where this is. Pure. */
+/** The digest of arguments: two calls of a tool with the same digest are the same call. Pure. */
 export function digestOf(args: Readonly<Record<string, unknown>>): string {
   return sha256(canonicalJson(args));
 }

@@ -1,4 +1,4 @@
-/* What several capabilities need: files of the operator, text and arguments in a form that can be shown or compared. */
+/* Shared parts: files of the operator, and texts and arguments in a form that can be shown or compared. */
 
 export { canonicalJson, digestOf, shownArguments } from './call-digest.ts';
 export { cleanText, cleanValue } from './clean-text.ts';

@@ -2,12 +2,12 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 import { AppError, type Principal } from '@switchyard/contracts';
 
 /*
- * What an upstream wants back when its question is answered (`requestState`), as our caller holds it meanwhile.
+ * Seals the `requestState` that an upstream wants back with the answer to its question. The caller holds it meanwhile.
  *
- * S1 Sealed: nobody outside reads it, and one changed bit makes it void.
- * S2 Bound to the caller, the upstream and what was asked of it: replayed by another one, or for another tool, it is
- *    void.
- * S3 It is good for ten minutes.
+ * - The caller cannot read a sealed state, and one changed bit makes it void.
+ * - A sealed state is bound to the caller, the upstream, the method and the name. It is void for another caller and for
+ *   another tool.
+ * - A sealed state is valid for ten minutes.
  */
 
 const VERSION = 'v1.';
@@ -27,7 +27,7 @@ export interface StatePlace {
 export class InputStates {
   readonly #key: Buffer;
 
-  /** The same secret for all replicas, or what one gave out is void at another. */
+  /** All replicas need the same secret; otherwise the state of one replica is void at another. */
   constructor(
     secret: string | Buffer,
     private readonly now: () => number = Date.now,
@@ -44,7 +44,7 @@ export class InputStates {
     return VERSION + sealed.toString('base64url');
   }
 
-  /** Throws `invalid_input`, the same for every reason. */
+  /** Throws the same `invalid_input` for every reason. */
   open(sealed: string, place: StatePlace): string {
     try {
       if (!sealed.startsWith(VERSION) || sealed.length > 2 * MAX_STATE_CHARS) throw new Error('not one of ours');
@@ -63,7 +63,7 @@ export class InputStates {
   }
 }
 
-/** S2: a list as JSON, so that no part can be taken for another. */
+/** The place that a state is bound to: a list as JSON, so that no part can be taken for another. */
 function bound({ principal, upstream, method, name }: StatePlace): Buffer {
   return Buffer.from(JSON.stringify([principal.tenantId, principal.userId, upstream, method, name]));
 }

@@ -5,9 +5,9 @@ import type { FileMistake } from './yaml-file.ts';
 /*
  * A file of the operator, read again whenever it changes.
  *
- * F1 A file that is wrong when the service starts ends the start, with every mistake and its line.
- * F2 One that becomes wrong later changes nothing: what was read last stays, and the log says what is wrong.
- * F3 It is looked at, not watched: so it is found also where it is replaced, mounted or linked.
+ * - A wrong file ends the start of the service. The error has every mistake and its line.
+ * - A file that becomes wrong later changes nothing. The values of the last good file stay, and the log says what is wrong.
+ * - The file is polled, not watched, so that a change is also found where the file is replaced, mounted or linked.
  */
 
 const MAX_BYTES = 1024 ** 2;
@@ -16,12 +16,12 @@ export type Parsed<T> = { readonly value: T } | { readonly mistakes: readonly Fi
 
 export interface FileParts<T> {
   readonly path: string;
-  /** What it holds, for the log. */
+  /** What the file holds, for the log. */
   readonly of: string;
   readonly parse: (text: string) => Parsed<T>;
   readonly log: Logger;
   readonly everyMs: number;
-  /** What throws is a mistake of the file, too. */
+  /** An error that it throws counts as a mistake of the file. */
   readonly onChange: (value: T) => void;
 }
 
@@ -33,7 +33,7 @@ export class OperatorFile<T> {
 
   constructor(private readonly parts: FileParts<T>) {}
 
-  /** F1 */
+  /** Reads the file and begins to poll it. Throws where the file is wrong. */
   async start(): Promise<void> {
     this.#seen = await this.#stamp();
     const wrong = await this.#read();
@@ -54,7 +54,7 @@ export class OperatorFile<T> {
     }, this.parts.everyMs).unref();
   }
 
-  /** F2 */
+  /** Reads the file again where it changed; a wrong file leaves the values as they are. */
   async #lookAgain(): Promise<void> {
     const stamp = await this.#stamp();
     if (stamp === this.#seen || this.#stopped) return;
@@ -65,7 +65,7 @@ export class OperatorFile<T> {
     else log.error({ path, wrong }, `the file of ${of} is wrong; what was read before stays`);
   }
 
-  /** Puts it into effect, or says what is wrong with it. */
+  /** Puts the file into effect, or returns what is wrong with it. */
   async #read(): Promise<string | undefined> {
     const { path, parse, onChange } = this.parts;
     let text: string;
@@ -87,7 +87,7 @@ export class OperatorFile<T> {
     }
   }
 
-  /** F3 */
+  /** Changes whenever the file is written or replaced. */
   async #stamp(): Promise<string> {
     const found = await stat(this.parts.path).catch(() => undefined);
     return found ? `${found.ino} ${found.mtimeMs} ${found.size}` : 'none';

@@ -2,10 +2,10 @@ import type { Bus } from '@switchyard/bus';
 import type { SystemFact } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 
-/** Facts that the bus has not taken yet; more are logged only. */
+/** Most facts that may wait for the bus at one time; further ones are only logged. */
 const MAX_UNTOLD = 256;
 
-/** Tells facts outside of a run to the bus, without making anybody wait. */
+/** Publishes facts that belong to no run on the bus. The caller does not wait. */
 export class Teller {
   #untold = 0;
 

@@ -3,10 +3,10 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, type Docum
 import type { z } from 'zod';
 
 /*
- * A file that an operator writes: what it holds, and where it is wrong. Pure.
+ * Reads a YAML file of the operator: its value, and its mistakes with their lines. Pure.
  *
- * Y1 Every mistake is told with the line that the person has to look at; no value of the file is in it.
- * Y2 A small file does not become a huge value: its aliases are counted.
+ * - Every mistake names the line that the operator has to look at. No message holds a value of the file.
+ * - The number of aliases is limited, so that a small file does not become a huge value.
  */
 
 export interface FileMistake {
@@ -18,7 +18,7 @@ type Path = readonly PropertyKey[];
 export interface YamlFile {
   /** Undefined where the file is empty. */
   readonly value: unknown;
-  /** `at`: the place of the value that was judged; what is said names the path from there on. */
+  /** `at`: the place of the value that was checked. The message names the path from there on. */
   mistake(path: Path, message: string, at?: Path): FileMistake;
   mistakesIn(error: z.ZodError, at?: Path): FileMistake[];
 }
@@ -38,7 +38,7 @@ export function readYaml(text: string): YamlFile | { readonly mistakes: readonly
     };
   let value: unknown;
   try {
-    if (document.contents !== null) value = document.toJS({ maxAliasCount: MAX_ALIASES }); // Y2
+    if (document.contents !== null) value = document.toJS({ maxAliasCount: MAX_ALIASES });
   } catch {
     return { mistakes: [{ line: 1, message: 'the file: its aliases make it too large' }] };
   }
@@ -53,7 +53,7 @@ export function readYaml(text: string): YamlFile | { readonly mistakes: readonly
   };
 }
 
-/** Y1: of the innermost part of the path that stands in the file. */
+/** The line of the innermost part of the path that stands in the file. */
 function lineOf(document: Document, counter: LineCounter, path: Path): number {
   let line = 1;
   let node: unknown = document.contents;

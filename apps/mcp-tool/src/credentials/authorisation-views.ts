@@ -4,11 +4,11 @@ import type { NotSetUp } from './known-providers.ts';
 import type { Provider } from '../oauth/index.ts';
 
 /*
- * Whose an authorisation is, and what is told of it.
+ * The owner of an authorisation, and the view of it that callers get.
  *
- * V1 What is kept counts only for the issuer that gave it: where the provider is another issuer's by now, there is
- *    nothing.
- * V2 No token is in what is told.
+ * - A stored connection counts only for the issuer that gave it. Where the provider has another issuer by now, the user
+ *   counts as not connected.
+ * - A view holds no token.
  */
 
 export interface Owner {
@@ -21,23 +21,23 @@ export function ownerOf({ tenantId, userId }: Principal, provider: string): Owne
   return { tenantId, userId, provider };
 }
 
-/** As facts name an owner. */
+/** The owner in the field names of facts. */
 export function idsOf({ tenantId, userId, provider }: Owner) {
   return { tenant_id: tenantId, user_id: userId, provider };
 }
 
-/** V1. Before it was found out whose provider it is, what is there counts. */
+/** True if the provider's issuer gave this connection. While the issuer is not known yet, every connection counts. */
 export function isOf({ config }: Provider, { issuer }: Pick<Connection, 'issuer'>): boolean {
   return config.issuer === undefined || config.issuer === issuer;
 }
 
-/** One that ships and that nobody has set up. */
+/** The view of a shipped provider that has no credentials. */
 export function unusedView({ id: provider, title, scopes, why: reason }: NotSetUp): ProviderView {
   const nothing = { authorized: false, missing_scopes: [], issuer: null, expires_at: null, connected_at: null };
   return { provider, title, status: 'not_configured', scopes: [...scopes], reason, ...nothing };
 }
 
-/** V2 */
+/** The view of a provider for one user, without any token. */
 export function viewOf(client: Provider, found: Connection | undefined): ProviderView {
   const { id: provider, title, scopes, issuer } = client.config;
   const connection = found && isOf(client, found) ? found : undefined;

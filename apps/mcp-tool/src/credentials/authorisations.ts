@@ -18,12 +18,12 @@ import type { Vault } from '../oauth/vault.ts';
 import type { ProviderAuthorisations, ProviderStatus } from '../catalog/index.ts';
 
 /*
- * What users authorised at providers: shows, uses, renews and revokes it. How it begins: provider-logins.ts.
+ * Shows, uses, renews and revokes the authorisations of users. They begin in provider-logins.ts.
  *
- * A1 A revocation holds from the moment it is committed here; the provider is told after that.
- * A2 A credential of an issuer is that issuer's: where the operator names another one, the user authorises anew.
- * A3 An upstream that does not take a token is a reason to renew it once, or to ask its user for more; never to send it
- *    elsewhere, and never to ask a user again for what was asked before.
+ * - A revocation holds from the moment it is committed here. The provider is told afterwards.
+ * - A credential belongs to the issuer that gave it. Where the operator names another issuer, the user authorises anew.
+ * - Where an upstream refuses a token, the token is renewed once, or its user is asked for more scopes. The token is never
+ *   sent elsewhere, and a user is never asked again for scopes that were asked for before.
  */
 
 export interface AuthorisationsParts {
@@ -37,7 +37,7 @@ export interface AuthorisationsParts {
   readonly pageOf: (provider: string) => string;
 }
 
-/** Told of every change that happens in this process. */
+/** Called after each change of an authorisation in this process. */
 export type ChangeListener = (owner: Owner, change: 'connected' | 'gone') => void;
 
 export class Authorisations implements ProviderAuthorisations, UserTokens {
@@ -47,7 +47,7 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
     parts.keeper.onExpired((owner) => this.changed(owner, 'gone'));
   }
 
-  /** Calls `listener` after each change; the answer ends that. */
+  /** Calls `listener` after each change. The returned function ends that. */
   onChange(listener: ChangeListener): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -64,7 +64,7 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
       : { status: 'authorised', scopes: connection.scopes, issuer };
   }
 
-  /** Says also which providers there are: replicas that know others have other epochs. */
+  /** Includes the mark of the providers: replicas that know different providers have different epochs. */
   async epochOf(principal: Principal): Promise<string> {
     if (this.parts.providers.size === 0) return '0';
     return `${this.parts.providers.mark}:${await this.parts.connections.epoch(principal)}`;
@@ -77,14 +77,14 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
     return this.parts.keeper.tokenOf(client, connection);
   }
 
-  /** The same, of one issuer alone where one is named. */
+  /** Like `tokenOf`; throws where an issuer is named and the provider has another one. */
   async tokenFor(principal: Principal, { provider, issuer }: TokenOf): Promise<string> {
     const client = this.parts.providers.get(provider);
     if (issuer !== undefined && client.config.issuer !== issuer) throw notConnected(client, this.parts.pageOf);
     return this.tokenOf(principal, provider);
   }
 
-  /** A3. Resolves where there is another token by now; throws, with what the user is to do, where there is none. */
+  /** Resolves if there is another token by now. Otherwise throws an error that tells the user what to do. */
   async challenged(principal: Principal, provider: string, refusal: Challenged): Promise<void> {
     const client = this.parts.providers.get(provider);
     const owner = ownerOf(principal, provider);
@@ -134,14 +134,14 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
     const connection = await this.#connection(owner, client);
     if (connection?.status !== 'connected') return { ...(await view()), live: 'inactive', checked_by: 'nothing' };
     try {
-      await this.parts.keeper.tokenOf(client, connection); // Renewed where that is due.
+      await this.parts.keeper.tokenOf(client, connection); // Renews the token where that is due.
       const current = await this.#connection(owner, client);
       const credential = current && (await this.parts.keeper.open(current));
       const checked = credential && (await client.check(credential));
       if (checked?.active) return { ...(await view()), live: 'active', checked_by: checked.by };
       if (!checked && credential?.refresh_token === undefined)
         return { ...(await view()), live: 'unknown', checked_by: 'nothing' };
-      // The token was taken back there, or nobody there says; whether the authorisation holds is told by a renewal.
+      // The provider took the token back, or cannot say. A renewal shows whether the authorisation still holds.
       const latest = await this.#connection(owner, client);
       await this.parts.keeper.tokenOf(client, latest, { now: true });
       return { ...(await view()), live: 'active', checked_by: 'refresh' };
@@ -151,7 +151,7 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
     }
   }
 
-  /** A1 */
+  /** Removes the authorisation here, then tells the provider. */
   async revoke(principal: Principal, provider: string): Promise<Revocation> {
     const { connections, vault, teller, log } = this.parts;
     const client = this.parts.providers.get(provider);
@@ -160,7 +160,7 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
     if (!gone) return { provider, revoked: false, at_provider: 'nothing' };
     this.changed(owner, 'gone');
     const tell = async (): Promise<Revocation['at_provider']> => {
-      if (!isOf(client, gone)) return 'not_supported'; // A2: not this issuer's to hear of.
+      if (!isOf(client, gone)) return 'not_supported'; // Another issuer gave this credential.
       const { value } = await vault.open(owner, 'credential', gone.sealed);
       return (await client.revoke(value as Credential)) ? 'revoked' : 'not_supported';
     };
@@ -172,13 +172,13 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
     return { provider, revoked: true, at_provider };
   }
 
-  /** A2 */
+  /** The stored connection, if the provider's present issuer gave it. */
   async #connection(owner: Owner, client: Provider): Promise<Connection | undefined> {
     const connection = await this.parts.connections.get(owner);
     return connection && isOf(client, connection) ? connection : undefined;
   }
 
-  /** An authorisation came or went, in this process. */
+  /** Tells the listeners that an authorisation came or went in this process. */
   changed({ tenantId, userId, provider }: Owner, change: 'connected' | 'gone'): void {
     for (const listener of this.#listeners) listener({ tenantId, userId, provider }, change);
   }

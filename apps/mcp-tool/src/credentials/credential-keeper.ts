@@ -9,16 +9,17 @@ import { Unreadable, type Vault } from '../oauth/vault.ts';
 /*
  * Opens the credentials of connections, and renews them.
  *
- * N1 A credential is renewed by one process at a time, and within it once for all that wait: a provider that takes a
- *    refresh token once sees it once.
- * N2 What a renewal gave after the connection was revoked or replaced is revoked at the provider, and used by nobody.
- * N3 Where the provider renews no more, the connection is expired at once, for everybody.
- * N4 A provider that is away costs nothing while the token is valid.
- * N6 A credential that is for something else than what the provider is now is not sent: it counts as expired.
- * N5 What is read under an old key is sealed anew under the first one: on use, and for the rest by a sweep at the start.
+ * - One process at a time renews a credential, and renews it once for all callers that wait. So a provider that accepts
+ *   a refresh token only once sees it once.
+ * - A renewal may end after the connection was revoked or replaced. The keeper then revokes the new tokens at the
+ *   provider, and no caller gets them.
+ * - Where the provider refuses to renew, the connection expires at once, for all replicas.
+ * - While the token is valid, callers get it even if the provider is away.
+ * - A credential for another issuer or resource than the provider's present one is never sent. It counts as expired.
+ * - A credential under an old key is sealed anew under the first key when it is used. A sweep at the start seals the rest.
  */
 
-/** A token that ends so soon is renewed before it is used. */
+/** A token that ends within this time is renewed before it is used. */
 const RENEW_BEFORE_MS = 30_000;
 /** Longer than a renewal may take. */
 const RENEWAL_LEASE_MS = 20_000;
@@ -50,7 +51,7 @@ export class CredentialKeeper {
     this.#listeners.add(listener);
   }
 
-  /** N5. `others`: seals anew what else is sealed, and answers how much that was. */
+  /** Starts the sweep over old keys. `others` seals the other secrets anew, and answers how many. */
   start(others: (isStopped: () => boolean) => Promise<number> = () => Promise.resolve(0)): void {
     this.#sweep = this.#resealAll(others).catch((error: unknown) => {
       this.parts.log.warn({ err: error }, 'credentials under older keys were not all sealed anew');
@@ -63,12 +64,12 @@ export class CredentialKeeper {
     await Promise.allSettled(this.#renewals.values());
   }
 
-  /** `now`: renews whatever its age. Throws `provider_not_connected`. */
+  /** The access token, renewed where it is due. `now`: renews it at any age. Throws `provider_not_connected`. */
   async tokenOf(client: Provider, connection: Connection | undefined, options?: { now: boolean }): Promise<string> {
     if (connection?.status !== 'connected') throw notConnected(client, this.parts.pageOf);
     const credential = await this.open(connection);
     if (!client.mayUse(credential)) {
-      await this.expire(connection); // N6
+      await this.expire(connection);
       throw notConnected(client, this.parts.pageOf);
     }
     const { expiresAt } = connection;
@@ -79,11 +80,11 @@ export class CredentialKeeper {
     } catch (error) {
       const refused = error instanceof AppError && error.code === 'provider_not_connected';
       if (refused || options?.now || leftMs <= 0) throw error;
-      return credential.access_token; // N4
+      return credential.access_token; // The provider is away, and the token is still valid.
     }
   }
 
-  /** N3: nobody uses it any more. Nothing happens where it was renewed or replaced meanwhile. */
+  /** Expires a connection for all replicas. Does nothing where it was renewed or replaced meanwhile. */
   async expire(connection: Connection): Promise<void> {
     const { connections } = this.parts;
     if (!(await connections.claimRenewal(connection, this.#instance, RENEWAL_LEASE_MS))) return;
@@ -92,7 +93,7 @@ export class CredentialKeeper {
     for (const listener of this.#listeners) listener({ tenantId, userId, provider });
   }
 
-  /** N1, within this process. */
+  /** Renews once for all callers of this process; the claim in the store keeps other processes out. */
   #renewOnce(client: Provider, connection: Connection): Promise<string> {
     const key = `${connection.connectionId}:${connection.version}`;
     const running = this.#renewals.get(key);
@@ -118,9 +119,10 @@ export class CredentialKeeper {
     const { scopes, expiresAt } = granted;
     if (await connections.endRenewal(connection, this.#instance, { sealed, kid, scopes, expiresAt }))
       return granted.credential.access_token;
+    // The connection was revoked or replaced meanwhile, so nobody may use the new tokens.
     await client.revoke(granted.credential).catch((error: unknown) => {
       this.parts.log.warn({ err: error, provider: connection.provider }, 'tokens that nobody uses were not revoked');
-    }); // N2
+    });
     throw notConnected(client, this.parts.pageOf);
   }
 
@@ -131,7 +133,7 @@ export class CredentialKeeper {
     } catch (error) {
       if (error instanceof Refused) {
         const { tenantId, userId, provider } = connection;
-        await connections.endRenewal(connection, this.#instance, null); // N3
+        await connections.endRenewal(connection, this.#instance, null);
         log.warn({ err: error, provider }, 'a provider does not renew an authorisation any more');
         const data = {
           tenant_id: tenantId,
@@ -144,13 +146,13 @@ export class CredentialKeeper {
         for (const listener of this.#listeners) listener({ tenantId, userId, provider });
         throw notConnected(client, this.parts.pageOf);
       }
-      // Given back: whoever waits may try.
+      // Gives the claim back, so that a process that waits may try.
       await connections.claimRenewal(connection, this.#instance, 0).catch(() => false);
       throw error;
     }
   }
 
-  /** What was granted. Throws Unreadable. */
+  /** The credential of a connection, sealed anew if its key is old. Throws Unreadable. */
   async open(connection: Connection): Promise<Credential> {
     const { vault, teller, log, connections } = this.parts;
     try {
@@ -176,7 +178,7 @@ export class CredentialKeeper {
     for (let after = ''; !this.#stop.signal.aborted;) {
       const page = await connections.sealedOtherwise(vault.kid, { after, limit: SWEEP_PAGE });
       for (const connection of page) {
-        // One that does not open is told of, and stays as it is.
+        // `open` reports a credential that does not open; the credential stays as it is.
         if (
           await this.open(connection).then(
             () => true,
@@ -193,7 +195,7 @@ export class CredentialKeeper {
   }
 }
 
-/** With what to do about it. */
+/** The error that tells the user where to authorise the provider. */
 export function notConnected(
   { config: { id, title } }: Pick<Provider, 'config'>,
   pageOf: (provider: string) => string,

@@ -2,22 +2,24 @@ import { AppError, sha256 } from '@switchyard/contracts';
 import type { Provider } from '../oauth/index.ts';
 
 /*
- * The providers that there are, from wherever they are known.
+ * All providers, from three sources: the operator's file, the upstreams, and those that ship.
  *
- * K1 One that the operator named has its name before one that an upstream led to, and this before one that ships.
- * K3 One that ships and has no credentials is no provider: nothing is asked of it, and whoever asks for it is told why.
- * K2 Where the providers, or who they are, are others, the mark is another.
+ * - Where two sources have a provider of one name, the operator's comes first, then that of an upstream, then the shipped
+ *   one.
+ * - A shipped provider without credentials does not count as a provider. Nothing is asked of it, and a caller that asks
+ *   for it gets the reason.
+ * - The mark changes whenever a provider or its issuer changes.
  */
 
-/** Where it is known that there are providers. */
+/** The source that a provider comes from. */
 type Source = 'named' | 'discovered' | 'shipped';
 
-/** K3 */
+/** A shipped provider without credentials. */
 export interface NotSetUp {
   readonly id: string;
   readonly title: string;
   readonly scopes: readonly string[];
-  /** For people: what is missing. */
+  /** What is missing, for people. */
   readonly why: string;
 }
 
@@ -27,16 +29,16 @@ export class KnownProviders {
   #mark = '';
   #without: readonly NotSetUp[] = [];
 
-  /** The providers of this source that there are from now on. */
+  /** Replaces the providers of one source. */
   use(providers: ReadonlyMap<string, Provider>, source: Source): void {
     this.#sources.set(source, providers);
-    const order = ['shipped', 'discovered', 'named'] as const; // K1
+    const order = ['shipped', 'discovered', 'named'] as const; // A later source wins a name.
     this.#providers = new Map(order.flatMap((each) => [...(this.#sources.get(each) ?? [])]));
     const issuers = [...this.#providers.values()].map(({ config }) => `${config.id} ${config.issuer ?? ''}`);
     this.#mark = sha256(issuers.sort().join('\n')).slice(0, 8);
   }
 
-  /** K3 */
+  /** Replaces the list of shipped providers without credentials. */
   without(missing: readonly NotSetUp[]): void {
     this.#without = missing;
   }
@@ -45,12 +47,12 @@ export class KnownProviders {
     return this.#without.filter(({ id }) => !this.#providers.has(id));
   }
 
-  /** Undefined where nothing is known of such a provider. */
+  /** Why a shipped provider is not set up; undefined for any other name. */
   whyNot(provider: string): string | undefined {
     return this.notSetUp().find(({ id }) => id === provider)?.why;
   }
 
-  /** K2 */
+  /** Changes whenever a provider or its issuer changes. */
   get mark(): string {
     return this.#mark;
   }
@@ -67,7 +69,7 @@ export class KnownProviders {
     return this.#providers.get(provider);
   }
 
-  /** Throws where there is none. */
+  /** Throws where there is no such provider. */
   get(provider: string): Provider {
     const found = this.find(provider);
     const why = found ? undefined : this.whyNot(provider);

@@ -19,10 +19,10 @@ import type { Vault } from '../oauth/vault.ts';
 /*
  * The login of a person at a provider, from the address where it begins to the credential that it gives.
  *
- * L1 The state of a login is random, used once, valid for ten minutes, and for the browser alone that began it; whoever
- *    brings it ends it, also with a wrong answer.
- * L2 Why a login was refused is for the audit; the caller learns that it was, and what to do.
- * L3 Whoever authorises anew is asked for what was asked before by the same issuer, too.
+ * - The state of a login is random, valid once and for ten minutes, and only for the browser that began the login. The
+ *   first request with this state ends the login, even if its answer is wrong.
+ * - The audit gets the reason of a refusal. The caller learns only that the login was refused, and what to do.
+ * - A user who authorises anew is also asked for the scopes that the same issuer was asked for before.
  */
 
 const LOGIN_TTL_MS = 600_000;
@@ -41,7 +41,7 @@ export interface ProviderLoginsParts {
 export class ProviderLogins {
   constructor(private readonly parts: ProviderLoginsParts) {}
 
-  /** Where the browser goes. */
+  /** Begins a login, and answers the address that the browser opens. */
   async start(input: InputOf<typeof startAuthorisation>): Promise<OutputOf<typeof startAuthorisation>> {
     const { connections, providers, vault, clock, teller } = this.parts;
     const client = providers.get(input.provider);
@@ -67,11 +67,12 @@ export class ProviderLogins {
     return { authorizationUrl, attempt, expiresAt: clock.now() + LOGIN_TTL_MS };
   }
 
-  /** What the browser came back with. */
+  /** Ends a login with the parameters that the browser came back with. */
   async finish(input: InputOf<typeof finishAuthorisation>): Promise<OutputOf<typeof finishAuthorisation>> {
     const { connections, providers, vault, teller, log } = this.parts;
     const { state, ...answer } = input.params;
-    const login = state === undefined ? undefined : await connections.takeLogin(sha256(state)); // L1
+    // Takes the login out of the store, so that its state is of no use a second time.
+    const login = state === undefined ? undefined : await connections.takeLogin(sha256(state));
     if (state === undefined || !login) throw refused();
     const refuse = (reason: string, cause?: unknown): AppError => {
       teller.tell({ type: 'tools.provider.refused', data: { ...idsOf(login), where: 'callback', reason } });
@@ -109,7 +110,7 @@ export class ProviderLogins {
     return { provider, title: client.config.title, returnTo };
   }
 
-  /** L3. What this user was asked for by the same issuer, and tools wanted beyond it. */
+  /** The scopes that this user was asked for at the same issuer, and those that tools wanted beyond them. */
   async #askedBefore(client: Provider, owner: Owner): Promise<string[]> {
     const connection = await this.parts.connections.get(owner);
     if (!connection || !isOf(client, connection)) return [];
@@ -120,12 +121,12 @@ export class ProviderLogins {
 
 const UNAVAILABLE: ReadonlySet<string> = new Set(['upstream_timeout', 'unavailable', 'egress_blocked']);
 
-/** L2 */
+/** The same error for every refusal; the audit has the reason. */
 function refused(cause?: unknown): AppError {
   return new AppError('authorisation_refused', undefined, { cause: cause instanceof Refused ? cause.cause : cause });
 }
 
-/** An error code of OAuth, and nothing that a stranger wrote into the address. */
+/** Lets error codes of OAuth through, and no other text that a stranger wrote into the address. */
 function safeReason(error: string): string {
   return /^[a-z_]{1,40}$/.test(error) ? error : 'provider_error';
 }

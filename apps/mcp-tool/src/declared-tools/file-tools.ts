@@ -8,9 +8,9 @@ import { type FileProblem, type ParsedFile, type PolicyOfTenants, readToolFile, 
 /*
  * Keeps the catalogue in step with the files of a directory, without a restart.
  *
- * F1 A file that is bad, or cannot be read, keeps its last good version; what is wrong is logged once, by line.
- * F2 A file that is gone takes its tools with it.
- * F3 The directory is looked at again and again: a mounted directory does not tell of its changes.
+ * - Where a file is bad or cannot be read, its last good version stays. What is wrong is logged once, by line.
+ * - When a file is gone, its tools go with it.
+ * - The directory is read again and again, because a mounted directory does not tell of its changes.
  */
 
 export interface FileToolsParts {
@@ -86,7 +86,7 @@ export class FileTools {
       const changed = files.filter(({ path, stamp }) => this.#kept.get(path)?.stamp !== stamp);
       if (gone.length + changed.length === 0) return;
       for (const path of gone) {
-        catalog.remove(sourceOf(path)); // F2
+        catalog.remove(sourceOf(path));
         this.#kept.delete(path);
         log.info({ file: path }, 'a file with tools is gone');
       }
@@ -118,7 +118,7 @@ export class FileTools {
     const before = this.#kept.get(path);
     const policies = read.ok && problems.length === 0 ? read.policies : (before?.policies ?? {});
     this.#kept.set(path, { stamp, policies, problems });
-    for (const { file, line, message } of problems) log.error(`${file}:${line}: ${message}`); // F1
+    for (const { file, line, message } of problems) log.error(`${file}:${line}: ${message}`);
     return true;
   }
 }

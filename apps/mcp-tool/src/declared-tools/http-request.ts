@@ -4,11 +4,11 @@ import { ToolError } from '../tool/index.ts';
 /*
  * From a declared HTTP call and the arguments of one call to the request. Pure.
  *
- * H1 The host is that of the declaration: an argument fills text within segments of the path, and a segment that it
- *    makes empty, "." or ".." is refused.
- * H2 Credentials stand in headers and in the query alone.
- * H3 An argument that was not given takes its header, its query field or its field of the body away; in the path it is
- *    needed.
+ * - The host is that of the declaration. An argument fills text only within segments of the path, and an argument that
+ *   makes a segment empty, "." or ".." is refused.
+ * - Credentials stand in headers and in the query alone.
+ * - Where an argument was not given, its header, its query field or its field of the body is left out. An argument of the
+ *   path must be given.
  */
 
 export interface HttpRequest {
@@ -93,7 +93,7 @@ export function requestOf(http: HttpCall, args: Args, credentials: Readonly<Reco
   return { method: http.method, url, headers, body: JSON.stringify(filledBody) };
 }
 
-/** H1 */
+/** The declared URL with the arguments in its path. Throws ToolError where a segment is empty, "." or "..". */
 function urlOf(template: string, values: Values): URL {
   const at = template.indexOf('/', template.indexOf('//') + 2);
   const origin = at < 0 ? template : template.slice(0, at);
@@ -128,7 +128,7 @@ function headerText(name: string, value: unknown): string {
   throw new ToolError(`What stands in the header ${name} may hold printable ASCII characters only.`);
 }
 
-/** A text that is one placeholder has the value itself; else its text. H3: undefined where a value is missing. */
+/** The value itself where the text is one placeholder; else the text, filled. Undefined where a value is missing. */
 function filled(text: string, values: Values): unknown {
   const names = namesIn(text);
   if (names.length === 1 && text === `{${names[0]}}`) return values(names[0]!);

@@ -17,11 +17,12 @@ import { asUser, refusalIn, type UserTokens } from '../oauth/index.ts';
 /*
  * A tool that is a declared HTTP call.
  *
- * E1 It leaves through safe-fetch alone; redirects are not followed. Where the answer to a call that may have an
- *    effect is one, or is an error of the server, the effect is in doubt.
- * E2 An answer that says that nothing was done (4xx) is the tool's own word, with the beginning of its text.
- * E3 What comes back is a stranger's: bounded, JSON or text, checked against the declared schema.
- * E4 A token of a user (`auth`) goes to the host of the definition alone, over https unless the operator excepted it.
+ * - A request leaves through safe-fetch alone, and redirects are not followed. Where a call that may have an effect is
+ *   answered with a redirect or with an error of the server, the effect is in doubt.
+ * - An answer that says that nothing was done (4xx) becomes the tool's own error, with the beginning of its text.
+ * - What comes back is a stranger's: it is bounded, read as JSON or text, and checked against the declared schema.
+ * - The token of a user (`auth`) goes to the host of the definition alone, and over https alone unless the operator
+ *   excepted the host.
  */
 
 export interface HttpToolParts {
@@ -107,7 +108,7 @@ export function httpTool(definition: HttpToolDefinition, parts: HttpToolParts): 
   });
 }
 
-/** E4 */
+/** What is wrong with `auth`: who wrote it, where the token would go, or a header that is set already. */
 function authProblems({ auth, http }: HttpToolDefinition, { tokens, writtenBy, allowHosts, isMapped }: HttpToolParts) {
   if (auth === undefined) return [];
   const wrong = (message: string) => ({ path: ['auth'], message });
@@ -146,9 +147,9 @@ async function call(
   try {
     const response = await (auth && tokens ? asUser(tokens, auth, context.principal, sendAsUser) : send());
     if (response.ok) return resultOf(await contentOf(response), http.result);
-    throw await refusalOf(response); // E2
+    throw await refusalOf(response);
   } catch (error) {
-    // E1: safe-fetch calls it blocked, but the other server was asked.
+    // safe-fetch calls a redirect blocked, but the other server was asked.
     if (error instanceof RedirectRefused) throw new AppError('upstream_failed', error.message, { cause: error });
     throw error;
   }

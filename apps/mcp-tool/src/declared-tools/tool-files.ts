@@ -9,8 +9,8 @@ import { type FileMistake, MAX_MISTAKES, readYaml } from '../common/yaml-file.ts
 /*
  * Tools in files of the operator.
  *
- * D1 A file is taken as a whole or not at all, and all that is wrong with it is told, by line.
- * D2 Files are bounded in size, and their number too.
+ * - A file is taken as a whole or not at all. All that is wrong with it is told, by line.
+ * - The size of a file and the number of files are bounded.
  */
 
 /** One place of a file that is wrong. */

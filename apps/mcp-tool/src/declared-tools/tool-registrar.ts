@@ -19,11 +19,11 @@ import type { Tool } from '../tool/index.ts';
 /*
  * Tools that admins register for their tenant. PostgreSQL keeps them; every replica has them in its catalogue.
  *
- * G1 Only admins register and remove, for their own tenant alone; nobody else sees these tools.
- * G2 What is registered was a tool at that time; where it is none any more (a rule became stricter), it is left out
- *    and logged, and the others stay.
- * G3 A change is told on the bus, and every replica reads the version of the whole every few seconds besides: an
- *    event that was missed costs seconds, not the tool.
+ * - Only admins register and remove tools, and only for their own tenant. No other tenant sees these tools.
+ * - A definition was valid when it was registered. Where it is not valid any more (a rule became stricter), the replica
+ *   leaves its tool out, logs that, and keeps the others.
+ * - A change is told on the bus. Every replica also reads the version of all definitions every few seconds, so an event
+ *   that was missed costs seconds, not the tool.
  */
 
 export interface ToolRegistrarParts {
@@ -74,7 +74,7 @@ export class ToolRegistrar {
     principal: Principal,
     { definition: given, dryRun }: Pick<InputOf<typeof registerTool>, 'definition' | 'dryRun'>,
   ): Promise<OutputOf<typeof registerTool>> {
-    adminOnly(principal); // G1
+    adminOnly(principal);
     const { catalog, definitions } = this.parts;
     const { tool, definition } = this.#made(given);
     const { tenantId, userId } = principal;
@@ -91,7 +91,7 @@ export class ToolRegistrar {
   }
 
   async remove(principal: Principal, name: string): Promise<boolean> {
-    adminOnly(principal); // G1
+    adminOnly(principal);
     const removed = await this.parts.definitions.remove(principal.tenantId, name);
     if (!removed) return false;
     this.#tell(principal, name, 'removed');
@@ -169,7 +169,7 @@ export class ToolRegistrar {
     catalog.put(sourceOf(tenantId), free, tenantId);
   }
 
-  /** G2 */
+  /** The tool of a row; undefined, and logged, where its definition is not valid any more. */
   #toolOf({ tenantId, name, definition }: ToolDefinitionRow): Tool | undefined {
     try {
       return this.#made(JSON.parse(definition) as Record<string, unknown>).tool;

@@ -11,12 +11,12 @@ import { WaitingRoom } from './waiting-room.ts';
 /*
  * Performs a call that may change the world, under the ledger (ledger.ts).
  *
- * L1 Intent and dispatch are committed before the tool runs, the outcome before the answer.
- * L2 Without the ledger nothing is performed: the caller hears `unavailable`, and nothing was done.
- * L3 Calls with the same key wait for the one that is under way and get its answer; a doubt is an answer, too.
- * L4 An outcome that cannot be written is tried for a while, and its lease held meanwhile. Then its caller hears
- *    `worker_lost`, and the lease runs out: the ledger itself will say that it is in doubt.
- * L5 An outcome that comes after the call was given up is recorded, and told.
+ * - Intent and dispatch are committed before the tool runs, and the outcome before the caller is answered.
+ * - Without the ledger nothing is performed: the caller hears `unavailable`, and nothing was done.
+ * - A call with the key of a call that is under way waits for that call and gets its answer. A doubt is an answer, too.
+ * - The desk tries for a while to write an outcome, and holds the lease meanwhile. Where the outcome cannot be written,
+ *   the caller hears `worker_lost` and the lease runs out: the ledger itself will say that the call is in doubt.
+ * - An outcome that comes after the call was given up is recorded, and told.
  */
 
 export interface EffectDeskParts extends EffectLedgerParts {
@@ -68,7 +68,7 @@ export class EffectDesk {
     return this.#ledger.mayTakeOver();
   }
 
-  /** Throws AppError `worker_lost` (L4); else every end is an answer. */
+  /** Throws AppError `worker_lost` where the outcome could not be recorded; every other end is an answer. */
   perform(tool: Tool, request: CallRequest, run: (key: string) => Promise<Performed>): Promise<StepResult> {
     return this.#tracked(this.#perform(tool, request, run));
   }
@@ -78,7 +78,7 @@ export class EffectDesk {
     for (let waited = false; ; waited = true) {
       const takeOver = this.mayTakeOver();
       const begun = await this.#ledger.begin({ ...asked, waited, takeOver });
-      if (!begun) return this.#told(tool, 'unavailable', NOT_PERFORMED); // L2
+      if (!begun) return this.#told(tool, 'unavailable', NOT_PERFORMED);
       const effect: EffectIdentity = { ...asked, effectId: begun.effectId };
       switch (begun.kind) {
         case 'conflict':
@@ -98,7 +98,7 @@ export class EffectDesk {
           break; // another has it: wait for that
         }
         case 'running':
-          await this.#room.wait(begun.effectId, request.signal); // L3
+          await this.#room.wait(begun.effectId, request.signal); // its answer is the answer of this call
           if (!takeOver) await sleep(PATIENT_PAUSE_MS, request.signal).catch(() => undefined);
           break;
       }
@@ -137,12 +137,12 @@ export class EffectDesk {
         await this.#ledger.withdraw(call, SOON_MS);
         return this.#told(tool, result.status, result);
       }
-      const completion = await this.#ledger.complete(call, result); // L1
+      const completion = await this.#ledger.complete(call, result); // before the caller is answered
       if (late) void this.#tracked(this.#noteLate(tool, effect, call, late));
       if (!completion) {
         this.parts.log.error({ ...effect, status: result.status }, 'the outcome of an effect could not be recorded');
         this.#told(tool, 'unrecorded', result);
-        throw new AppError('worker_lost', 'The outcome of the call could not be recorded.'); // L4
+        throw new AppError('worker_lost', 'The outcome of the call could not be recorded.');
       }
       if (completion.kind === 'refused') {
         this.#tellLate(effect, result, completion);
@@ -161,7 +161,7 @@ export class EffectDesk {
     }
   }
 
-  /** L5 */
+  /** Records an outcome that comes after the call was given up, and tells of it. */
   async #noteLate(tool: Tool, effect: EffectIdentity, call: EffectCall, late: Promise<StepResult>): Promise<void> {
     const result = await late;
     if (result.status === 'in_doubt') return;

@@ -6,10 +6,10 @@ import type { Teller } from '../common/index.ts';
 /*
  * Keeps the ledger in order.
  *
- * K1 A call that was dispatched, whose process died and that nobody repeated is in doubt some leases later.
- * K2 Known outcomes go after `keepMs`, a batch at a time; what is in doubt stays until somebody settles it.
- * K3 What the tool agent decided goes before the effects of it, after TURNS_KEPT_MS at the latest: a step that still
- *    has effects and no turns is in doubt, one that had turns and no effects would have them again.
+ * - A call that was dispatched, whose process died and that nobody repeated is in doubt some leases later.
+ * - Known outcomes are removed after `keepMs`, a batch at a time. What is in doubt stays until somebody settles it.
+ * - The turns of the tool agent are removed before the effects of their step, after TURNS_KEPT_MS at the latest. A step
+ *   that has effects and no turns is in doubt; a step that had turns and no effects would have its effects again.
  */
 
 const ORPHANS_AT_ONCE = 100;
@@ -59,7 +59,7 @@ export class EffectKeeper {
     await this.#work;
   }
 
-  /** K1 */
+  /** Puts calls in doubt whose process died, and tells of each; does nothing right after an outage of the database. */
   async doubtOrphans(): Promise<void> {
     const { effects, teller, leaseMs, mayTakeOver } = this.parts;
     if (!mayTakeOver()) return;
@@ -67,12 +67,12 @@ export class EffectKeeper {
       teller.tell(effectInDoubt(effect, 'The worker was lost while the call was under way.'));
   }
 
-  /** K4 */
+  /** Sets the gauge of the effects in doubt. */
   async countDoubts(): Promise<void> {
     this.#inDoubt.set(await this.parts.effects.countDoubts(MOST_COUNTED));
   }
 
-  /** K2, K3 */
+  /** Removes old turns of the tool agent, then old effects whose outcome is known. */
   async removeOld(): Promise<void> {
     const { effects, turns, keepMs } = this.parts;
     await this.#remove((limit) => turns.remove(limit, Math.min(keepMs, TURNS_KEPT_MS)));

@@ -3,11 +3,11 @@ import { backoffMs, type Logger, sleep } from '@switchyard/platform';
 import type { Begun, Completion, EffectCall, EffectRequest, Effects } from '@switchyard/store';
 
 /*
- * The ledger as who performs calls uses it: written to with patience, and its leases held meanwhile.
+ * The ledger as the desk (desk.ts) uses it: writes are tried again for a while, and leases are held meanwhile.
  *
- * P1 A write is tried again while the ledger is away, until its limit. What it refuses is not asked again.
- * P2 The leases of all that is held are renewed together, three times in a lease.
- * P3 For a lease after the ledger did not answer nobody's call is taken over: its holder may have been cut off, too.
+ * - A write is tried again while the ledger is away, until its limit. A write that the ledger refuses is not tried again.
+ * - The leases of all calls that are held are renewed together, three times in a lease.
+ * - For the time of a lease after the ledger did not answer, no call is taken over: its holder may have been cut off, too.
  */
 
 export interface EffectLedgerParts {
@@ -41,7 +41,7 @@ export class EffectLedger {
     return this.#held.size;
   }
 
-  /** P2: from now on. */
+  /** Renews the lease of the call from now on. */
   hold(holder: string, call: EffectCall): void {
     this.#held.set(holder, call);
   }
@@ -50,7 +50,7 @@ export class EffectLedger {
     this.#held.delete(holder);
   }
 
-  /** P3 */
+  /** False for the time of a lease after the ledger did not answer. */
   mayTakeOver(): boolean {
     return performance.now() >= this.#patientUntil;
   }
@@ -59,7 +59,7 @@ export class EffectLedger {
     return this.#watched(() => this.parts.effects.isRunning(effectId));
   }
 
-  // Each of the writes gives undefined where it cannot be made (P1).
+  // Each of the writes gives undefined where the ledger refuses it, or is away until its limit.
 
   begin(request: EffectRequest): Promise<Begun | undefined> {
     return this.#persist(() => this.parts.effects.begin(request), SOON_MS);
@@ -96,7 +96,7 @@ export class EffectLedger {
     }
   }
 
-  /** P3 */
+  /** Asks the ledger. Where that fails, no call is taken over for the time of a lease. */
   async #watched<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await ask();
@@ -106,7 +106,7 @@ export class EffectLedger {
     }
   }
 
-  /** P1: undefined where the limit passed or it refuses for good. */
+  /** Tries a write again while the ledger is away. Undefined where the limit passed or the ledger refuses it. */
   async #persist<T>(write: () => Promise<T>, limitMs: number): Promise<T | undefined> {
     const until = performance.now() + limitMs;
     for (let attempt = 1; ; attempt += 1) {

@@ -6,7 +6,7 @@ import { mcpSdk } from '../common/index.ts';
 import type { ServerMetadata } from './discovery.ts';
 import type { ProviderConfig } from './provider-config.ts';
 
-/** How we say at a token endpoint who we are. */
+/** Client authentication at a token endpoint. */
 
 type ClientAuthName = ProviderConfig['clientAuth'];
 
@@ -28,7 +28,7 @@ const ALGORITHMS = {
   Ed25519: { name: 'Ed25519' },
 } as const;
 
-/** What both sides can do, the identity's own first. */
+/** A method that client and server both support. The identity's own method comes first. */
 export function methodFor(
   { clientId, secret, method }: ClientIdentity,
   { token_endpoint_auth_methods_supported: supported = [] }: ServerMetadata,
@@ -46,15 +46,15 @@ export function authOf(method: ClientAuthName, secret: string | undefined): oaut
   return method === 'post' ? oauth.ClientSecretPost(secret) : basicAuth(secret);
 }
 
-/** private_key_jwt. The library waits for whoever says who we are, so the key may be imported when it is needed. */
+/** `private_key_jwt`. The library awaits the client authentication, so the key is imported when it is needed. */
 export function keyAuth(pem: string, alg: keyof typeof ALGORITHMS): oauth.ClientAuth {
   const auth = async (...args: Parameters<oauth.ClientAuth>) => oauth.PrivateKeyJwt(await keyOf(pem, alg))(...args);
   return auth as oauth.ClientAuth;
 }
 
 /**
- * RFC 6749, 2.3.1: encoded as forms are. The library also escapes what forms leave as it is, which servers that do not
- * decode take for another id.
+ * Encodes id and secret as forms do (RFC 6749, 2.3.1). The library also escapes characters that forms leave alone; a
+ * server that does not decode takes the result for another id.
  */
 function basicAuth(secret: string): oauth.ClientAuth {
   const encoded = (text: string) => new URLSearchParams([['', text]]).toString().slice(1);

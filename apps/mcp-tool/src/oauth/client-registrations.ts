@@ -8,13 +8,14 @@ import type { Found, ServerMetadata } from './discovery.ts';
 import type { Vault } from './vault.ts';
 
 /*
- * How we are known at the authorization servers that upstreams lead to.
+ * Our client identities at the authorization servers that upstreams lead to.
  *
- * I1 In this order: the client that the operator named, the address of our metadata document where the server reads
- *    such, a registration (RFC 7591).
- * I2 What one issuer gave is for that issuer: it is stored under it, sealed for it, and found under no other.
- * I3 Two replicas that register at once use the same registration afterwards.
- * I4 One that ended, or that the server does not know any more, is made anew with the next login.
+ * - The client that the operator named comes first. The address of our metadata document comes second, where the server
+ *   reads such documents. A registration (RFC 7591) comes last.
+ * - A registration belongs to the issuer that gave it. It is stored under this issuer, sealed for it, and found under no
+ *   other.
+ * - Two replicas that register at the same time use the same registration afterwards.
+ * - The next login makes a new registration where the old one ended or the server does not know it any more.
  */
 
 const LIMITS = { timeoutMs: 10_000, maxResponseBytes: 64 * 1024 };
@@ -29,7 +30,7 @@ export interface ClientIdentity {
   readonly method?: AuthMethod | undefined;
 }
 
-/** What is sealed of a registration. */
+/** The sealed part of a registration. */
 const Sealed = z.object({
   client_id: z.string().min(1).max(2_048),
   client_secret: z.string().max(4_096).optional(),
@@ -40,7 +41,7 @@ export interface RegistrationParts {
   readonly registrations: Registrations;
   readonly vault: Vault;
   readonly redirectUri: string;
-  /** Where our metadata document is read; undefined: nowhere. */
+  /** The address of our metadata document; undefined: it has none. */
   readonly documentUrl: string | undefined;
 }
 
@@ -60,14 +61,14 @@ export class ClientRegistrations {
     return this.parts.redirectUri;
   }
 
-  /** What authorization servers read about us; null where nobody could. */
+  /** The metadata document that authorization servers read about us; null where it has no address. */
   document(): Record<string, unknown> | null {
     const { documentUrl } = this.parts;
     if (documentUrl === undefined) return null;
     return { client_id: documentUrl, ...this.#aboutUs(), token_endpoint_auth_method: 'none' };
   }
 
-  /** I1. Throws `provider_unusable` where the server wants to know none of us. */
+  /** Finds our identity at a server, and registers where there is none. Throws `provider_unusable` where that fails. */
   async identify(ask: RegisterAsk): Promise<ClientIdentity> {
     const { named, found, provider } = ask;
     if (named) return named;
@@ -78,7 +79,7 @@ export class ClientRegistrations {
     return known ?? this.#register(ask);
   }
 
-  /** The identity with which something was granted; undefined: it is not ours any more. */
+  /** The identity with the client id of an earlier grant; undefined: this client is not ours any more. */
   async known(provider: string, issuer: string, clientId: string, named?: ClientIdentity) {
     if (named) return named.clientId === clientId ? named : undefined;
     if (clientId === this.parts.documentUrl) return { how: 'document', clientId } satisfies ClientIdentity;
@@ -86,12 +87,12 @@ export class ClientRegistrations {
     return stored?.clientId === clientId ? stored : undefined;
   }
 
-  /** I4 */
+  /** Removes a registration that the server does not know any more, so that the next login makes a new one. */
   async forget(provider: string, issuer: string, { how, clientId }: ClientIdentity): Promise<void> {
     if (how === 'registration') await this.parts.registrations.remove({ provider, issuer, clientId });
   }
 
-  /** Seals anew what is under older keys; answers how many. */
+  /** Seals registrations under older keys anew; answers how many. */
   async resealAll(isStopped: () => boolean): Promise<number> {
     const { registrations, vault } = this.parts;
     for (let count = 0; ;) {
@@ -108,12 +109,12 @@ export class ClientRegistrations {
     const found = await registrations.get({ provider, issuer });
     if (found?.redirectUri !== redirectUri) return undefined;
     const identity = await this.#open(found);
-    // Its key is gone: it is of use to nobody, and would stand in the way of another one.
+    // Its key is gone, so no replica can use this registration, and it would block a new one.
     if (!identity) await registrations.remove(found);
     return identity;
   }
 
-  /** I2. One that does not open is as good as none. */
+  /** Opens a registration for its own issuer. Undefined where it does not open: it counts as no registration. */
   async #open(registration: Registration): Promise<ClientIdentity | undefined> {
     const { vault, registrations } = this.parts;
     const owner = ownerOf(registration);
@@ -153,11 +154,11 @@ export class ClientRegistrations {
       ...(await this.parts.vault.seal(ownerOf({ provider, issuer }), 'client', parsed.data)),
       expiresAt: typeof until === 'number' && until > 0 ? Math.round(until * 1_000) : null,
     };
-    // I3
+    // Where another replica registered meanwhile, its registration counts for both.
     const counts = await this.parts.registrations.save(registration);
     const identity = counts.clientId === registration.clientId ? identityOf(parsed.data) : await this.#open(counts);
     if (identity) return identity;
-    // Another replica's, under a key that we do not have: nobody's use.
+    // The other replica sealed it with a key that this replica does not have.
     throw new AppError('unavailable', 'A registration does not open; all replicas need the same VAULT_KEYS.');
   }
 
@@ -191,7 +192,7 @@ export class ClientRegistrations {
   }
 }
 
-/** We can keep a secret; RFC 8414 has `client_secret_basic` for what is not said. */
+/** Prefers methods with a secret, since we can keep one. RFC 8414: a server that lists no methods takes basic. */
 export function methodToRegister({ token_endpoint_auth_methods_supported: supported }: ServerMetadata): AuthMethod {
   return METHODS.find((method) => supported?.includes(method)) ?? 'client_secret_basic';
 }
@@ -204,7 +205,7 @@ function identityOf({
   return { how: 'registration', clientId, secret, method };
 }
 
-/** I2: nobody's tenant and nobody's user; the issuer takes their place. */
+/** Binds a registration to its issuer, which takes the place of the user; a registration has no tenant. */
 function ownerOf({ provider, issuer }: Pick<Registration, 'provider' | 'issuer'>) {
   return { tenantId: '-', userId: createHash('sha256').update(issuer).digest('hex'), provider };
 }

@@ -7,21 +7,22 @@ import { type Challenge, challengeOf, scopesIn, union } from './rules.ts';
 /*
  * Finds out who issues tokens for an upstream: RFC 9728, then RFC 8414 and OpenID Connect.
  *
- * D1 Nothing of it is trusted for being said: a resource that is not the upstream's, metadata of another issuer, an
- *    endpoint without TLS or a login without PKCE are refused, before any browser or secret goes there.
- * D2 Every document is small, or none; only the fields below are kept of it, each with a bound.
- * D3 Where the operator names the issuer, it is that one or none.
- * D4 A server of before RFC 9728 is its own authorization server, where it has metadata; nothing is guessed without.
+ * - An upstream is not trusted. Discovery refuses a resource that is not the upstream's, metadata of another issuer, an
+ *   endpoint without TLS and a login without PKCE, before any browser or secret goes there.
+ * - Discovery refuses large documents. Of a document it keeps only the fields below, each with a bound.
+ * - Where the operator names the issuer, discovery accepts this issuer alone.
+ * - A server from before RFC 9728 counts as its own authorization server if it publishes metadata. Without metadata
+ *   discovery fails; it guesses no endpoints.
  */
 
 const LIMITS = { timeoutMs: 10_000, maxResponseBytes: 128 * 1024 };
-/** Of those that an upstream names, so many are looked at. */
+/** Most authorization servers that are tried of those that an upstream names. */
 const MAX_SERVERS = 4;
 
 const Url = z.url({ protocol: /^https?$/ }).max(2_048);
 const Names = z.array(z.string().max(200)).max(500);
 
-/** D2 */
+/** The fields that are kept of the metadata of an authorization server, each with a bound. */
 export const ServerMetadata = z.object({
   issuer: z.string().min(1).max(500),
   authorization_endpoint: Url.optional(),
@@ -60,7 +61,7 @@ export interface DiscoveryAsk {
   readonly title: string;
   readonly url: string;
   readonly challenge: Challenge | undefined;
-  /** D3 */
+  /** The only issuer that is accepted, as the operator named it; undefined: the upstream names it. */
   readonly issuer: string | undefined;
   readonly by: 'user' | 'service';
   readonly fetch: SafeFetch;
@@ -68,7 +69,7 @@ export interface DiscoveryAsk {
   readonly mayUseHttp: (host: string) => boolean;
 }
 
-/** A question that no server answers without a token, where it asks for one at all. It does nothing. */
+/** A request without effects. A server that wants tokens refuses it without one. */
 const PROBE = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} });
 
 /** What an upstream says to somebody without a token; undefined: it does not ask for one. */
@@ -105,7 +106,7 @@ export async function discover(ask: DiscoveryAsk): Promise<Found> {
   throw reason;
 }
 
-/** Undefined where it publishes nothing (D4). */
+/** The metadata of the resource (RFC 9728). Undefined where the upstream publishes none. */
 async function resourceOf(ask: DiscoveryAsk): Promise<z.infer<typeof ResourceMetadata> | undefined> {
   const reader = new Reader(ask);
   const { resourceMetadataUrl } = ask.challenge ?? {};
@@ -119,14 +120,14 @@ async function resourceOf(ask: DiscoveryAsk): Promise<z.infer<typeof ResourceMet
   }
   const parsed = safeParse(ResourceMetadata, reader.json());
   if (!parsed.success) throw unusable(ask, 'what it says of itself (RFC 9728) cannot be read', parsed.error);
-  // D1: a token for another resource is not asked for.
+  // We never ask for a token for another resource.
   const { resource } = parsed.data;
   const isOurs = mcpSdk().checkResourceAllowed({ requestedResource: ask.url, configuredResource: resource });
   if (!isOurs || resource.includes('#')) throw unusable(ask, 'it says that it is another resource');
   return parsed.data;
 }
 
-/** D1 */
+/** The metadata of an authorization server. Throws where it names another issuer, or is not safe to use. */
 async function metadataOf(ask: DiscoveryAsk, server: string): Promise<ServerMetadata> {
   const reader = new Reader(ask);
   let found: unknown;
@@ -138,7 +139,7 @@ async function metadataOf(ask: DiscoveryAsk, server: string): Promise<ServerMeta
     throw explained(ask, error, 'the metadata of its authorization server cannot be read');
   }
   if (found === undefined) throw unusable(ask, 'its authorization server publishes no metadata');
-  // The document itself: what the SDK answers of OpenID Connect lacks the word on `iss`.
+  // Reads the document itself: for OpenID Connect the answer of the SDK lacks the field about `iss`.
   const parsed = safeParse(ServerMetadata, reader.json());
   if (!parsed.success) throw unusable(ask, 'the metadata of its authorization server cannot be read', parsed.error);
   const { data: metadata } = parsed;
@@ -155,9 +156,9 @@ async function metadataOf(ask: DiscoveryAsk, server: string): Promise<ServerMeta
   return metadata;
 }
 
-/** Reads one document after the other, and knows the last one. */
+/** Reads documents one after the other, and holds the status and the text of the last one. */
 class Reader {
-  /** 0: nothing was answered. */
+  /** 0: there was no answer. */
   status = 0;
   #text = '';
 

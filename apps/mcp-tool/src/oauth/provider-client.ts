@@ -11,17 +11,19 @@ import { fromSlack } from './slack-dialect.ts';
 /*
  * Speaks OAuth 2.1 with one provider: authorization code with PKCE, renewal, revocation.
  *
- * O1 It asks only a provider whose metadata holds (M1-M3 of provider-metadata.ts).
- * O2 What comes back is taken only from the issuer that it was asked of (RFC 9207).
- * O3 Tokens are asked for one resource, where one is named, at the authorization, the exchange and each renewal.
- * O4 Whatever a flow throws is explained (F1 of provider-faults.ts), and every answer is small and quick, or none.
+ * - The client asks only a provider whose metadata passes the checks of provider-metadata.ts.
+ * - The client takes the result of a login only from the issuer that it asked (RFC 9207).
+ * - Where the configuration names a resource, the client asks for tokens for this resource alone: at the authorization,
+ *   at the exchange and at each renewal.
+ * - The client turns every error of a flow into one of ours (provider-faults.ts).
+ * - The client refuses an answer that is too large or comes too late.
  */
 
 export interface ProviderClientOptions {
   readonly config: ProviderConfig;
-  /** Where it was found out already. */
+  /** The metadata, where discovery already read it. */
   readonly metadata?: oauth.ServerMetadata;
-  /** How we say who we are; absent: as the configuration says. */
+  /** The client authentication; absent: as the configuration says. */
   readonly auth?: oauth.ClientAuth;
   readonly redirectUri: string;
   readonly fetch: SafeFetch;
@@ -31,7 +33,7 @@ export interface ProviderClientOptions {
 }
 
 const METADATA_TTL_MS = 600_000;
-/** O4 */
+/** Each answer of a provider stays within these, or the request fails. */
 const LIMITS = { timeoutMs: 10_000, maxResponseBytes: 256 * 1024 };
 const MAX_TOKEN_CHARS = 32_000;
 
@@ -64,7 +66,7 @@ export class ProviderClient implements Provider {
     return true;
   }
 
-  /** What the browser came back with, for tokens. */
+  /** Exchanges the parameters that the browser came back with for tokens. */
   exchange(params: Readonly<Record<string, string>>, state: string, verifier: string): Promise<Granted> {
     return this.#ask(async (server) => {
       const url = new URL(this.options.redirectUri);
@@ -74,7 +76,7 @@ export class ProviderClient implements Provider {
     });
   }
 
-  /** For ourselves: no user is asked. */
+  /** A token for ourselves (client credentials); no user is involved. */
   ownToken(): Promise<Granted> {
     const { scopes } = this.config;
     const scope: Record<string, string> = scopes.length === 0 ? {} : { scope: scopes.join(' ') };
@@ -83,7 +85,7 @@ export class ProviderClient implements Provider {
     );
   }
 
-  /** Throws Refused where there is nothing to renew with, or the provider does not any more. */
+  /** Throws Refused where the credential has no refresh token, or the provider refuses to renew it. */
   refresh(credential: Credential): Promise<Granted> {
     const { refresh_token: token } = credential;
     if (token === undefined) return Promise.reject(new Refused('no_refresh_token'));
@@ -92,13 +94,13 @@ export class ProviderClient implements Provider {
     );
   }
 
-  /** Undefined where the provider has no place for it. */
+  /** Undefined where the provider has no endpoint for revocations. */
   revoke({ access_token, refresh_token }: Credential): Promise<true | undefined> {
     return this.#ask(async (server) => {
       if (server.serverMetadata().revocation_endpoint === undefined) return undefined;
       if (refresh_token !== undefined)
         await oauth.tokenRevocation(server, refresh_token, { token_type_hint: 'refresh_token' });
-      // With the one, the other may be gone already; some servers call that an error.
+      // The revocation of the refresh token may have ended the access token too; some servers call that an error.
       const gone = (error: unknown): void => {
         if (refresh_token === undefined || !isInvalidToken(error)) throw error;
       };
@@ -107,7 +109,7 @@ export class ProviderClient implements Provider {
     });
   }
 
-  /** Whether the provider takes the token now. */
+  /** Whether the provider accepts the token now; undefined: it offers no way to ask. */
   check({
     access_token: accessToken,
   }: Credential): Promise<{ active: boolean; by: 'introspection' | 'userinfo' } | undefined> {
@@ -131,14 +133,14 @@ export class ProviderClient implements Provider {
     }
   }
 
-  /** O1 */
+  /** The configuration from checked metadata, read once for all callers and kept for ten minutes. */
   #configuration(): Promise<oauth.Configuration> {
     const { now } = this.options;
     if (this.#known && this.#known.until > now()) return this.#known.made;
     const made = this.#make();
     const known = { until: now() + METADATA_TTL_MS, made };
     this.#known = known;
-    // What failed is tried again by the next who asks.
+    // After a failure the next caller tries again.
     made.catch(() => {
       if (this.#known === known) this.#known = undefined;
     });
@@ -155,7 +157,7 @@ export class ProviderClient implements Provider {
       const answer = await call(url, init as RequestInit);
       return config.dialect === 'slack' ? fromSlack(answer) : answer;
     };
-    made.timeout = 0; // LIMITS holds.
+    made.timeout = 0; // LIMITS bounds each request already.
     if (placesOf(metadata).some((url) => new URL(url).protocol === 'http:')) oauth.allowInsecureRequests(made);
     return made;
   }
@@ -164,7 +166,7 @@ export class ProviderClient implements Provider {
     return this.options.fetch(url, { ...init, ...LIMITS });
   }
 
-  /** O3 */
+  /** The parameter that limits tokens to the configured resource; empty where none is named. */
   #resource(): Record<string, string> {
     return this.config.resource === undefined ? {} : { resource: this.config.resource };
   }

@@ -5,7 +5,7 @@ import { type FileMistake, MAX_MISTAKES, readYaml } from '../common/yaml-file.ts
 /*
  * The operator's file of providers that users may authorise. Pure.
  *
- * Every mistake is told with its line, and no value of the file or of the environment is in it.
+ * The parser tells every mistake with its line. A message holds no value of the file or of the environment.
  */
 
 const HttpUrl = z.url({ protocol: /^https?$/ });
@@ -23,7 +23,7 @@ const Endpoints = z.strictObject({
   revocation: HttpUrl.optional(),
   introspection: HttpUrl.optional(),
   userinfo: HttpUrl.optional(),
-  /** Without metadata nobody but the operator can say so. */
+  /** Without metadata only the operator can tell that the provider checks PKCE. */
   pkce: z.literal('S256', 'say pkce: S256 where the provider checks PKCE; without it no login is safe'),
 });
 
@@ -64,7 +64,7 @@ export interface ProviderConfig {
   readonly scopes: readonly string[];
   readonly resource: string | undefined;
   readonly authorizationParams: Readonly<Record<string, string>>;
-  /** Whose own words its token endpoint speaks in place of OAuth's. */
+  /** The token endpoint answers in this provider's own words instead of OAuth's. */
   readonly dialect?: 'slack';
 }
 

@@ -2,26 +2,27 @@ import { AppError } from '@switchyard/contracts';
 import * as oauth from 'openid-client';
 
 /*
- * What went wrong with a provider, as callers may read it.
+ * Errors about a provider, in words that callers may read.
  *
- * F1 Nothing that a provider says reaches a caller: errors are ours, what was said is their cause, for the log.
- * F2 Only what a provider says of the authorisation itself ends that; whatever is wrong with us or with its server does
- *    not.
+ * - The words of a provider never reach a caller. The caller gets an error of ours; its cause holds the words of the
+ *   provider, for the log.
+ * - An authorisation ends only where the provider refuses the authorisation itself. A fault of ours or of the provider's
+ *   server does not end it.
  */
 
 /** The provider said no: the user must authorise again. */
 export class Refused extends Error {}
 
-/** The provider does not know us (any more). */
+/** The provider does not know our client (any more). */
 export class ClientRefused extends AppError {}
 
-/** F1, F2. `title`: the provider as people know it. */
+/** The error as a caller may read it: Refused or an AppError. `title`: the provider's name for people. */
 export function explained(error: unknown, title: string): Error {
   if (error instanceof Refused) return error;
   const ours = appErrorIn(error);
   if (ours) return new AppError(ours.code, `${title} could not be asked: ${ours.message}`, { cause: error });
   if (error instanceof oauth.ResponseBodyError) {
-    // F2
+    // These codes are about the authorisation itself, so they end it.
     if (['invalid_grant', 'invalid_target', 'invalid_scope', 'access_denied'].includes(error.error))
       return new Refused(error.error, { cause: error });
     if (['invalid_client', 'unauthorized_client'].includes(error.error))
@@ -32,7 +33,7 @@ export function explained(error: unknown, title: string): Error {
   return new AppError('upstream_failed', `${title} gave an answer that cannot be used.`, { cause: error });
 }
 
-/** A token that was to be revoked is none (any more). */
+/** The provider does not know the token that it was to revoke (any more). */
 export function isInvalidToken(error: unknown): boolean {
   return error instanceof oauth.ResponseBodyError && error.error === 'invalid_token';
 }

@@ -5,31 +5,30 @@ import type { ProviderConfig } from './provider-config.ts';
 import { explained } from './provider-faults.ts';
 
 /*
- * What a provider publishes of itself, or the operator says of it.
+ * The metadata of a provider: the provider publishes it, or the operator writes it into the file.
  *
- * M1 A provider that has a place for logins, and whose metadata does not say that it checks PKCE with S256, is not used
- *    at all.
- * M2 Metadata counts only where it names the issuer for which it was asked.
- * M3 Where it is asked for logins and tokens is reached over https; over http only where the operator named its host.
+ * - A provider with a login endpoint is refused unless its metadata says that it checks PKCE with S256.
+ * - Metadata counts only if it names the issuer for which it was asked.
+ * - The endpoints for logins and tokens need https. Only a host that the operator named may use http.
  */
 
 export interface MetadataParts {
   readonly config: ProviderConfig;
-  /** Where it was found out already. */
+  /** The metadata, where discovery already read it. */
   readonly metadata?: oauth.ServerMetadata | undefined;
   readonly call: (url: string, init: RequestInit) => Promise<Response>;
   /** http is for hosts that the operator named as private. */
   readonly mayUseHttp: (host: string) => boolean;
 }
 
-/** Throws `provider_unusable`, with why. */
+/** The checked metadata. Throws `provider_unusable`, with the reason. */
 export async function metadataOf(parts: MetadataParts): Promise<oauth.ServerMetadata> {
   const { config } = parts;
   const metadata =
     parts.metadata ?? (config.endpoints ? fromEndpoints(config.issuer, config.endpoints) : await discovered(parts));
-  if (metadata.issuer !== config.issuer) throw unusable(config, 'its metadata names another issuer'); // M2
+  if (metadata.issuer !== config.issuer) throw unusable(config, 'its metadata names another issuer');
   if (metadata.authorization_endpoint !== undefined || parts.metadata === undefined) {
-    if (!metadata.code_challenge_methods_supported?.includes('S256')) throw unusable(config, 'it does not check PKCE'); // M1
+    if (!metadata.code_challenge_methods_supported?.includes('S256')) throw unusable(config, 'it does not check PKCE');
     if (!metadata.authorization_endpoint) throw unusable(config, 'it has no place for logins');
   }
   if (!metadata.token_endpoint) throw unusable(config, 'it has no place for logins');
@@ -37,12 +36,12 @@ export async function metadataOf(parts: MetadataParts): Promise<oauth.ServerMeta
   return metadata;
 }
 
-/** Where logins go and tokens come from. */
+/** The endpoints for logins and tokens. */
 export function placesOf({ authorization_endpoint, token_endpoint }: oauth.ServerMetadata): string[] {
   return [authorization_endpoint, token_endpoint].filter((url) => url !== undefined);
 }
 
-/** RFC 8414, then OpenID Connect. */
+/** Reads published metadata: first as RFC 8414 says, then as OpenID Connect does. */
 async function discovered(parts: MetadataParts): Promise<oauth.ServerMetadata> {
   const { config, call } = parts;
   const issuer = new URL(config.issuer);
@@ -63,7 +62,7 @@ async function discovered(parts: MetadataParts): Promise<oauth.ServerMetadata> {
   throw unusable(config, 'it publishes no metadata; name its endpoints');
 }
 
-/** M3 */
+/** True for https, and for http to a host that the operator named. */
 function isAllowed(text: string, { mayUseHttp }: MetadataParts): boolean {
   if (!URL.canParse(text)) return false;
   const url = new URL(text);
@@ -87,7 +86,7 @@ function fromEndpoints(issuer: string, given: NonNullable<ProviderConfig['endpoi
   };
 }
 
-/** As much of the metadata as is used has the right shape. */
+/** True where the fields that we use have the right shape. */
 function isMetadata(value: unknown): value is oauth.ServerMetadata {
   const text = z.string().optional();
   return z

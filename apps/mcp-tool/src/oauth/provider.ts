@@ -2,23 +2,23 @@ import { z } from 'zod';
 import type { ProviderConfig } from './provider-config.ts';
 
 /*
- * What a provider is for whoever uses one, and what it gives.
+ * The interface of a provider, and the credentials that it gives.
  *
- * C1 A credential with a grant is for its issuer, its client and its resource alone; whoever has one asks `mayUse`
- *    before it sends it.
+ * - A credential with a grant is for its issuer, its client and its resource alone. The holder of a credential asks
+ *   `mayUse` before it sends the token.
  */
 
-/** For whom and what tokens were issued, where that was found out and may become another. */
+/** The issuer, client and resource of a credential. Only discovered providers have it: theirs may change. */
 export const Grant = z.object({
   issuer: z.string().min(1),
   client_id: z.string().min(1),
   resource: z.string().min(1),
-  /** What the user was asked for, granted or not. */
+  /** The scopes that the user was asked for, granted or not. */
   asked: z.array(z.string()),
 });
 export type Grant = z.infer<typeof Grant>;
 
-/** What an authorisation gives; it is sealed as it is. */
+/** The tokens that an authorisation gives. The vault seals this value as it is. */
 export const Credential = z.object({
   access_token: z.string().min(1),
   refresh_token: z.string().min(1).optional(),
@@ -41,7 +41,7 @@ export interface LoginPlan {
 
 /** A provider as its users know it: the operator named it, or an upstream led to it. */
 export interface Provider {
-  /** `issuer` undefined: it was not found out yet. */
+  /** `issuer` undefined: discovery has not found it yet. */
   readonly config: Pick<ProviderConfig, 'id' | 'title' | 'scopes'> & { readonly issuer: string | undefined };
   /** `wanted`: scopes that tools asked for beyond the usual ones. */
   plan(state: string, verifier: string, wanted: readonly string[]): Promise<LoginPlan>;
@@ -54,6 +54,6 @@ export interface Provider {
   refresh(credential: Credential): Promise<Granted>;
   revoke(credential: Credential): Promise<true | undefined>;
   check(credential: Credential): Promise<{ active: boolean; by: 'introspection' | 'userinfo' } | undefined>;
-  /** False: it was issued for something else, and is not to be sent. */
+  /** False: the credential was issued for something else and must not be sent. */
   mayUse(credential: Credential): boolean;
 }

@@ -2,12 +2,12 @@ import { AppError } from '@switchyard/contracts';
 import { mcpSdk } from '../common/index.ts';
 
 /*
- * What an upstream that wants a token says, and what is asked for because of it. Pure.
+ * The challenge of an upstream that wants a token, and the scopes to ask for because of it. Pure.
  *
- * H1 An upstream is a stranger: what it says is cut to a size, and nothing of it but names of scopes is shown to anybody.
- * H2 The scopes of a challenge come first, then those of the operator's file, then those that the resource lists.
- * H3 What was asked for before is asked for again with what is missing, so that no permission is lost on the way.
- * H4 An upstream that refuses what was asked for already gets no other try: nobody is sent in circles.
+ * - An upstream is a stranger. Its challenge is cut to a size, and only names of scopes from it are shown to people.
+ * - The scopes of the operator's file come first, then those of the challenge, then those that the resource lists.
+ * - A new login asks for the earlier scopes and the missing ones, so that the user loses no permission.
+ * - A login is not repeated for scopes that were asked for already, so that no user is sent in circles.
  */
 
 const MAX_SCOPES = 100;
@@ -15,13 +15,13 @@ const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/;
 const MAX_URL_CHARS = 2_048;
 
 export interface Challenge {
-  /** 401: another token, or one at all. 403: one that may do more. */
+  /** 401: the upstream wants a token, or another one. 403: it wants a token with more scopes. */
   readonly status: 401 | 403;
   readonly scopes: readonly string[];
   readonly resourceMetadataUrl: string | undefined;
 }
 
-/** Undefined where the answer does not ask for a token. */
+/** The challenge in an answer; undefined where the answer does not ask for a token. */
 export function challengeOf(response: Response): Challenge | undefined {
   const { status } = response;
   if (status !== 401 && status !== 403) return undefined;
@@ -35,7 +35,7 @@ export function challengeOf(response: Response): Challenge | undefined {
   };
 }
 
-/** H1 */
+/** The valid scopes of a text, each once and at most MAX_SCOPES: a stranger wrote it. */
 export function scopesIn(text: string | undefined): string[] {
   return union((text ?? '').split(' ').filter((scope) => SCOPE.test(scope)));
 }
@@ -45,35 +45,35 @@ export function union(...lists: readonly (readonly string[])[]): string[] {
 }
 
 export interface ScopeSources {
-  /** Of the operator's file. */
+  /** The scopes of the operator's file. */
   readonly named: readonly string[] | undefined;
   readonly challenged: readonly string[];
   /** `scopes_supported` of the resource and of the authorization server. */
   readonly resource: readonly string[];
   readonly server: readonly string[] | undefined;
   readonly grants: readonly string[] | undefined;
-  /** What the user was asked for, and is asked for now. */
+  /** The scopes that the user was asked for before, and those that are asked for now. */
   readonly wanted: readonly string[];
 }
 
 const OFFLINE = 'offline_access';
 
-/** H2, H3. Empty: the parameter is left out. */
+/** The scopes of a login: those of the first source that is there, and the wanted ones. Empty: send no `scope`. */
 export function scopesToAsk({ named, challenged, resource, server, grants, wanted }: ScopeSources): string[] {
   const usual = named ?? (challenged.length > 0 ? challenged : resource);
   const asked = union(usual, wanted);
-  // A renewal is worth asking for where the server says that it knows the scope, and nowhere else.
+  // Asks for renewals only where the server says that it knows the scope.
   const knows = server?.includes(OFFLINE) === true && (grants?.includes('refresh_token') ?? true);
   if (asked.length === 0) return [];
   return knows ? union(asked, [OFFLINE]) : asked.filter((scope) => scope !== OFFLINE || server === undefined);
 }
 
-/** H3, H4: all that is asked for next; undefined: asking again would give nothing new. */
+/** All scopes for the next login, the known ones included; undefined: every one was asked for already. */
 export function stepUp(challenged: readonly string[], known: readonly string[]): string[] | undefined {
   return challenged.some((scope) => !known.includes(scope)) ? union(known, challenged) : undefined;
 }
 
-/** An upstream did not take the token of a request, and did nothing. */
+/** Thrown where an upstream refused the token of a request. The request had no effect. */
 export class Challenged extends AppError {
   readonly #token: string | undefined;
 
@@ -86,13 +86,13 @@ export class Challenged extends AppError {
     this.#token = token;
   }
 
-  /** Whether it was this token. */
+  /** Whether the upstream refused this token. */
   wasFor(token: string): boolean {
     return this.#token === token;
   }
 }
 
-/** The SDK wraps what happens while it connects. */
+/** Finds the challenge among the causes of an error: the SDK wraps errors while it connects. */
 export function challengedIn(error: unknown): Challenged | undefined {
   for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth += 1)
     if (at instanceof Challenged) return at;

@@ -1,8 +1,8 @@
 /*
- * What Slack's token endpoint answers, in the words of OAuth. Pure.
+ * Translates the answers of Slack's token endpoint into those of OAuth. Pure.
  *
- * S1 Slack says 200 with `ok: false` where OAuth says 400, and has names of its own for what is wrong.
- * S2 The token is that of the user, never that of a bot; its scopes are separated by commas.
+ * - Slack answers an error with 200 and `ok: false` where OAuth answers 400, and has error codes of its own.
+ * - Only the token of the user is taken, never that of a bot. Slack separates its scopes by commas.
  */
 
 interface Said {
@@ -24,7 +24,7 @@ const INVALID_GRANT = new Set([
   'bad_redirect_uri',
 ]);
 const INVALID_CLIENT = new Set(['bad_client_secret', 'invalid_client_id', 'invalid_client', 'client_id_mismatch']);
-/** Of a revocation: it is gone already. */
+/** Errors of a revocation whose token is gone already. */
 const INVALID_TOKEN = new Set(['token_revoked', 'invalid_auth', 'not_authed']);
 
 export async function fromSlack(answer: Response): Promise<Response> {
@@ -37,13 +37,13 @@ export async function fromSlack(answer: Response): Promise<Response> {
 export function inOAuth(said: unknown): { status: number; body: Record<string, unknown> } {
   if (typeof said !== 'object' || said === null) return refused('server_error');
   const { ok, error, authed_user: user } = said as Said;
-  if (ok !== true) return refused(errorOf(typeof error === 'string' ? error : '')); // S1
+  if (ok !== true) return refused(errorOf(typeof error === 'string' ? error : ''));
   const given = (typeof user === 'object' && user !== null && 'access_token' in user ? user : said) as Record<
     string,
     unknown
   >;
   if (typeof given['access_token'] !== 'string') return { status: 200, body: { ok: true } };
-  if (given['token_type'] !== 'user') return refused('invalid_scope'); // S2
+  if (given['token_type'] !== 'user') return refused('invalid_scope'); // The token of a bot.
   const { access_token, refresh_token, expires_in, scope } = given;
   return {
     status: 200,

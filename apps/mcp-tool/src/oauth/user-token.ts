@@ -2,36 +2,37 @@ import { AppError, type Principal } from '@switchyard/contracts';
 import { Challenged, type Challenge, scopesIn } from './rules.ts';
 
 /*
- * Calls at a provider with the token that a user gave for it.
+ * Calls to a provider with a user's token for it.
  *
- * U1 The token is this user's, of this tenant, for just this provider; where an issuer is named, of that issuer alone.
- * U2 Who sends it names the one host that it is for, follows no redirect, and puts it into no error.
- * U3 A token that is not taken is renewed once and the call made once more: a refusal of the token did nothing. What is
- *    missing after that is the user's to mend, and the error says where.
+ * - The token belongs to this user of this tenant, and to this provider. Where an issuer is named, the token is of this
+ *   issuer alone.
+ * - The sender names the one host that the token is for, follows no redirect, and puts the token into no error.
+ * - Where the provider refuses a token, the caller renews it once and repeats the call once. That is safe: the refused
+ *   call had no effect. After a second refusal the user must act, and the error says where.
  */
 
-/** Which token: the provider, and where it must be of one issuer, that. */
+/** Names a token: its provider, and the issuer where only one may have issued it. */
 export interface TokenOf {
   readonly provider: string;
   readonly issuer?: string | undefined;
 }
 
-/** Who has the tokens. */
+/** The keeper of users' tokens. */
 export interface UserTokens {
-  /** Renewed where it is due. Throws `provider_not_connected`. */
+  /** The access token, renewed where it is due. Throws `provider_not_connected`. */
   tokenFor(principal: Principal, of: TokenOf): Promise<string>;
-  /** Resolves where there is another token by now; throws, with what the user is to do, where there is none. */
+  /** Resolves if there is another token by now. Otherwise throws an error that tells the user what to do. */
   challenged(principal: Principal, provider: string, refusal: Challenged): Promise<void>;
 }
 
-/** Thrown by a call whose token was not taken; nothing was done. */
+/** Thrown by a call whose token the provider refused. The call had no effect. */
 export class TokenRefused extends Error {
   constructor(readonly challenge: Challenge) {
     super('the token was not taken');
   }
 }
 
-/** U3 */
+/** Makes a call with the user's token. After a refusal it gets another token and repeats the call, once. */
 export async function asUser<T>(
   tokens: UserTokens,
   of: TokenOf,
@@ -50,7 +51,7 @@ export async function asUser<T>(
   }
 }
 
-/** What the words of RFC 6750 in an answer say of the token; undefined where it was taken. */
+/** The refusal of the token in an answer, as RFC 6750 words it; undefined: the token was accepted. */
 export function refusalIn({ status, headers }: Pick<Response, 'status' | 'headers'>): TokenRefused | undefined {
   if (status === 401) return new TokenRefused({ status, scopes: [], resourceMetadataUrl: undefined });
   const said = headers.get('www-authenticate') ?? '';

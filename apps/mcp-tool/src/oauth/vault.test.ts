@@ -7,7 +7,7 @@ const NEW = { kid: 'new', key: key(2) };
 const ANN = { tenantId: 'acme', userId: 'ann', provider: 'mail' };
 
 describe('the vault', () => {
-  it('K1: opens what it sealed for the same owner and purpose, and for nobody else', async () => {
+  it('opens what it sealed for the same owner and purpose, and for nobody else', async () => {
     const vault = new Vault([OLD]);
     const { sealed } = await vault.seal(ANN, 'credential', { access_token: 'secret' });
     expect(sealed).not.toContain('secret');
@@ -17,7 +17,7 @@ describe('the vault', () => {
     await expect(vault.open(ANN, 'login', sealed)).rejects.toThrow('cannot be read');
   });
 
-  it('K1: does not believe what the sealed text says that it is bound to', async () => {
+  it('does not believe what the sealed text says that it is bound to', async () => {
     const vault = new Vault([OLD]);
     const { sealed } = await vault.seal(ANN, 'credential', 1);
     const aad = Buffer.from('v1|acme|ann|mail').toString('base64url');
@@ -25,7 +25,7 @@ describe('the vault', () => {
     await expect(vault.open({ ...ANN, userId: 'bob' }, 'credential', moved)).rejects.toThrow('cannot be read');
   });
 
-  it('K2: refuses another algorithm, a changed text and what is no JWE', async () => {
+  it('refuses another algorithm, a changed text and what is no JWE', async () => {
     const vault = new Vault([OLD]);
     const { sealed } = await vault.seal(ANN, 'credential', 1);
     const jwe = JSON.parse(sealed) as Record<string, string>;
@@ -36,7 +36,7 @@ describe('the vault', () => {
     await expect(vault.open(ANN, 'credential', 'nonsense')).rejects.toThrow('cannot be read');
   });
 
-  it('K3: opens what any key of the ring sealed, and says what is to be sealed anew', async () => {
+  it('opens what any key of the ring sealed, and says what is to be sealed anew', async () => {
     const { sealed } = await new Vault([OLD]).seal(ANN, 'credential', 1);
     expect(await new Vault([NEW, OLD]).open(ANN, 'credential', sealed)).toEqual({ value: 1, stale: true });
     await expect(new Vault([NEW]).open(ANN, 'credential', sealed)).rejects.toThrow('cannot be read');

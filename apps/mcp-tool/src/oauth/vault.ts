@@ -3,13 +3,14 @@ import { FlattenedEncrypt, flattenedDecrypt, type FlattenedJWE } from 'jose';
 import { z } from 'zod';
 
 /*
- * Seals what must not be read from the database: the credentials that users' authorisations give.
+ * Seals the secrets that must not be readable in the database, such as the credentials of users.
  *
- * K1 What is sealed opens for the same tenant, user, provider and purpose alone: a row that is moved to another user,
- *    or changed in any bit, does not open.
- * K2 One algorithm: AES-256-GCM under a key of its own, which AES-256-GCM wraps with a key of the ring. What names
- *    another one is refused before anything is decrypted.
- * K3 Every key of the ring opens, the first one seals. What was sealed with another key says so, to be sealed anew.
+ * - A sealed text opens only for the same tenant, user, provider and purpose. A row that somebody moved to another user,
+ *   or changed in any bit, does not open.
+ * - There is one algorithm. AES-256-GCM encrypts each text under a key of its own, and AES-256-GCM wraps that key with a
+ *   key of the ring. The vault refuses a text that names another algorithm before it decrypts anything.
+ * - The vault seals with the first key of the ring and opens with every key. It marks a text under a later key as stale,
+ *   so that the caller seals it anew.
  */
 
 const KEY_BYTES = 32;
@@ -23,7 +24,7 @@ export interface VaultKey {
 const REMEDY =
   'expected name:key, comma-separated, the newest first; a key is 32 bytes in base64 (openssl rand -base64 32)';
 
-/** The key ring from its text. Its messages hold no part of a key. */
+/** Parses the key ring. Its error messages hold no part of a key. */
 export const KeyRingText = z.string().transform((text, context): VaultKey[] => {
   const keys: VaultKey[] = [];
   const entries = text.split(/[\s,]+/).filter((entry) => entry !== '');
@@ -43,7 +44,7 @@ export const KeyRingText = z.string().transform((text, context): VaultKey[] => {
   return keys;
 });
 
-/** Whose secret it is, and what it is for. */
+/** The tenant, user and provider that a secret belongs to. */
 export interface SecretOwner {
   readonly tenantId: string;
   readonly userId: string;
@@ -53,11 +54,11 @@ export type Purpose = 'credential' | 'login' | 'client';
 
 export interface Opened {
   readonly value: unknown;
-  /** K3: it is to be sealed anew. */
+  /** Sealed with another key than the first one; the caller seals it anew. */
   readonly stale: boolean;
 }
 
-/** It does not open: moved, changed, or its key is gone. */
+/** Thrown for a sealed text that does not open: it was moved or changed, or its key is gone. */
 export class Unreadable extends AppError {
   constructor(cause: unknown) {
     super('provider_not_connected', 'The stored authorisation cannot be read; authorise the provider again.', {
@@ -95,7 +96,7 @@ export class Vault {
   async open(owner: SecretOwner, purpose: Purpose, sealed: string): Promise<Opened> {
     try {
       const jwe = JSON.parse(sealed) as FlattenedJWE;
-      // K1: what it is bound to comes from the row's own columns, never from the sealed text.
+      // The owner comes from the row's own columns, never from the sealed text.
       const bound = { ...jwe, aad: Buffer.from(boundTo(owner, purpose)).toString('base64url') };
       let used = '';
       const keyOf = (header?: { kid?: string }): Uint8Array => {
@@ -103,7 +104,7 @@ export class Vault {
         if (!key) throw new Error('no key of this name is in the ring');
         return key;
       };
-      const limits = { keyManagementAlgorithms: ['A256GCMKW'], contentEncryptionAlgorithms: ['A256GCM'] }; // K2
+      const limits = { keyManagementAlgorithms: ['A256GCMKW'], contentEncryptionAlgorithms: ['A256GCM'] };
       const { plaintext } = await flattenedDecrypt(bound, keyOf, limits);
       return { value: JSON.parse(Buffer.from(plaintext).toString('utf8')), stale: used !== this.#first.kid };
     } catch (error) {
@@ -112,7 +113,7 @@ export class Vault {
   }
 }
 
-/** The ids hold no "|". */
+/** The additional authenticated data. The ids hold no "|", so no two owners give the same. */
 function boundTo({ tenantId, userId, provider }: SecretOwner, purpose: Purpose): Uint8Array {
   return Buffer.from(`v1|${tenantId}|${userId}|${provider}${purpose === 'credential' ? '' : `|${purpose}`}`);
 }

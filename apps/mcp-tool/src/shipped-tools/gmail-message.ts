@@ -1,9 +1,9 @@
 /*
  * E-mails as Gmail takes and gives them. Pure.
  *
- * G1 Nothing that a caller writes becomes a header of its own: addresses are checked before, a subject has no line break,
- *    and the text travels encoded.
- * G2 Of what strangers wrote, a bounded text is told: the plain part, else what is readable of the HTML.
+ * - Nothing that a caller writes becomes a header of its own: addresses are checked before, a subject has no line break,
+ *   and the text travels encoded.
+ * - What strangers wrote is given as a bounded text: the plain part or, where there is none, what is readable of the HTML.
  */
 
 export interface Draft {
@@ -22,7 +22,7 @@ export function rawMessage(draft: Draft): string {
   return Buffer.from(messageText(draft), 'utf8').toString('base64url');
 }
 
-/** G1 */
+/** The message as text. Nothing that the caller wrote becomes a header of its own. */
 export function messageText({ to, cc = [], bcc = [], subject, body, inReplyTo, references }: Draft): string {
   const lists = { To: to, Cc: cc, Bcc: bcc };
   const addressed = Object.entries(lists).flatMap(([name, list]) =>
@@ -50,7 +50,7 @@ const WORD_BYTES = 45;
 
 /** RFC 2047, where it is needed. */
 export function encodedWords(text: string): string {
-  const line = text.replace(/[\u0000-\u001f\u007f]+/g, ' '); // eslint-disable-line no-control-regex -- G1
+  const line = text.replace(/[\u0000-\u001f\u007f]+/g, ' '); // eslint-disable-line no-control-regex -- keeps it in one line
   if (/^[\x20-\x7e]{0,900}$/.test(line) && !line.includes('=?')) return line;
   const words: string[] = [];
   let word = '';
@@ -85,7 +85,7 @@ export function headerOf({ headers = [] }: Part, name: string): string | undefin
   return headers.find((header) => header.name.toLowerCase() === name)?.value;
 }
 
-/** G2 */
+/** The text of a message, bounded: the plain part, else what is readable of the HTML. */
 export function bodyOf(payload: Part): { body: string; truncated: boolean } {
   const parts = flat(payload).filter(({ filename }) => !filename);
   const textOf = (type: string): string =>

@@ -8,9 +8,9 @@ import type { TokenOf } from '../oauth/index.ts';
 /*
  * Mail of a user at Gmail.
  *
- * M1 A mail is sent when a person approved it. Gmail has no key by which it would know a mail again: where the answer is
- *    lost, whether it was sent is in doubt, and nobody sends it again by itself.
- * M2 A search shows a page, and asks for the messages of it a few at a time.
+ * - A mail is sent only when a person approved it. Gmail takes no key by which it would know a mail again: where the
+ *   answer is lost, whether the mail was sent is in doubt, and no worker sends it again by itself.
+ * - A search shows one page, and asks for the messages of the page a few at a time.
  */
 
 const Header = z.object({ name: z.string(), value: z.string() });
@@ -150,7 +150,7 @@ export function gmailTools(api: ProviderApi, tokenOf: TokenOf): Tool[] {
   });
 
   const sending: Pick<ToolDefinition, 'idempotency' | 'requiredScopes'> = {
-    idempotency: 'none', // M1
+    idempotency: 'none', // Gmail takes no key by which it would know a mail again.
     requiredScopes: [GMAIL_SCOPES.compose],
   };
   const send = defineTool({
@@ -200,7 +200,7 @@ function summaryOf({ id, threadId, payload }: z.output<typeof Message>) {
 
 const AT_ONCE = 5;
 
-/** M2 */
+/** Does the work for AT_ONCE of them at a time; the results have the same order. */
 async function inSmallGroups<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R[]> {
   const done: R[] = [];
   for (let at = 0; at < all.length; at += AT_ONCE)

@@ -8,11 +8,11 @@ import type { TokenOf } from '../oauth/index.ts';
 /*
  * Events in the calendars of a user.
  *
- * C1 An event is created under an id that follows from the key of the call: the same call creates it once, however often
- *    it is made, and finds what it created.
- * C2 What sends mail to others (guests who are invited, an event that is called off) is a tool of its own, which a person
- *    approves; creating and changing an event sends nothing.
- * C3 Guests are added to those that are there at that moment: where the event changed meanwhile, nothing is done.
+ * - An event is created under an id that follows from the key of the call. The same call creates the event once, however
+ *   often it is made; a repeat finds the event that is there.
+ * - What sends mail to others (inviting guests, calling an event off) is a tool of its own, which a person approves.
+ *   Creating and changing an event sends nothing.
+ * - Guests are added to those that the event has at that moment. Where the event changed meanwhile, nothing is done.
  */
 
 const Time = z.object({
@@ -117,7 +117,7 @@ export function calendarTools(api: ProviderApi, tokenOf: TokenOf): Tool[] {
     title: 'Create an event',
     description: 'Create an event in a calendar of this user. Nobody is invited or told: invite_guests does that.',
     kind: 'write',
-    idempotency: 'key', // C1
+    idempotency: 'key', // The id of the event follows from it.
     input: z.object({
       title: z.string().min(1).max(500).describe('Title of the event'),
       start: Moment.describe('When it begins; a date alone: the whole day'),
@@ -134,7 +134,7 @@ export function calendarTools(api: ProviderApi, tokenOf: TokenOf): Tool[] {
           : idOf([principal.tenantId, principal.userId, calendar, idempotencyKey]);
       const times = { start: time(start, time_zone), end: time(end ?? later(start), time_zone) };
       const body = { ...(id === undefined ? {} : { id }), summary: title, location, description, ...times };
-      const query = { sendUpdates: 'none' }; // C2
+      const query = { sendUpdates: 'none' }; // Creating an event sends no mail.
       try {
         return shown(Event.parse(await api.ask(context, { method: 'POST', path: events(calendar), query, body })));
       } catch (error) {
@@ -201,7 +201,7 @@ export function calendarTools(api: ProviderApi, tokenOf: TokenOf): Tool[] {
         path: events(calendar, id),
         query: { sendUpdates: 'all' },
         body: { attendees: [...attendees, ...added] },
-        ...(etag === undefined ? {} : { headers: { 'if-match': etag } }), // C3
+        ...(etag === undefined ? {} : { headers: { 'if-match': etag } }), // Refused where the event changed meanwhile.
       } as const;
       return shown(Event.parse(await api.ask(context, how)));
     },
@@ -229,7 +229,7 @@ export function calendarTools(api: ProviderApi, tokenOf: TokenOf): Tool[] {
   return [listEvents, createEvent, updateEvent, inviteGuests, deleteEvent];
 }
 
-/** C1: 5 to 1024 of a-v and 0-9. */
+/** An id of an event that follows from `parts`. Google takes 5 to 1024 characters of a-v and 0-9. */
 export function idOf(parts: readonly string[]): string {
   return `sv${sha256(JSON.stringify(parts)).slice(0, 40)}`;
 }

@@ -6,10 +6,10 @@ import { asUser, type TokenOf, TokenRefused, type UserTokens } from '../oauth/in
 /*
  * Asks the API of a provider on behalf of a user.
  *
- * A1 Everything that is asked for is below one address; the token goes nowhere else (user-token.ts).
- * A2 Answers are small, quick, JSON, or an error. What a refusal means says the provider's own judge.
- * A3 A refusal (4xx) did nothing; an error of the server, a redirect, or an answer that cannot be read leaves open whether
- *    anything was done.
+ * - Everything that is asked for is below one address, and the token goes nowhere else (user-token.ts).
+ * - An answer is small, quick and JSON, or it is an error. What a refusal means, the provider's own judge says.
+ * - A refusal (4xx) did nothing. An error of the server, a redirect, or an answer that cannot be read leaves open whether
+ *   anything was done.
  */
 
 export interface ApiRequest {
@@ -61,7 +61,7 @@ export class ProviderApi {
 
   async #once({ method = 'GET', path, query, body, headers }: ApiRequest, token: string, signal: AbortSignal) {
     const { fetch, base, title, judge } = this.parts;
-    const url = new URL(`${base}/${path.map((part) => segment(part)).join('/')}`); // A1
+    const url = new URL(`${base}/${path.map((part) => segment(part)).join('/')}`);
     for (const [name, value] of Object.entries(query ?? {}))
       for (const one of Array.isArray(value) ? (value as string[]) : [value])
         if (one !== undefined) url.searchParams.append(name, String(one));
@@ -77,7 +77,8 @@ export class ProviderApi {
       if (answer.body === undefined) throw new AppError('upstream_failed', `${title} did not answer in valid JSON.`);
       return answer.body;
     } catch (error) {
-      if (error instanceof RedirectRefused) throw new AppError('upstream_failed', error.message, { cause: error }); // A3
+      // The provider was asked: whether anything was done is open.
+      if (error instanceof RedirectRefused) throw new AppError('upstream_failed', error.message, { cause: error });
       throw error;
     }
   }

@@ -4,8 +4,9 @@ import type { ProviderConfig } from '../oauth/provider-config.ts';
 /*
  * The providers that ship: all that they need are the credentials of an OAuth client. Pure.
  *
- * H1 One without credentials is not set up; which variable is missing is told. Nothing is asked of it.
- * H2 A client of Google serves mail and calendar; each is authorised by itself, with the scopes of its own tools alone.
+ * - A provider without credentials is not set up, and is asked nothing. `why` names the variable that is missing.
+ * - One client of Google serves mail and calendar. A user authorises each by itself, with the scopes of its own tools
+ *   alone.
  */
 
 export interface ClientSettings {
@@ -110,7 +111,7 @@ export function shippedProviders(settings: ShippedSettings): ShippedProviders {
     ];
     if (clientId !== undefined && clientSecret !== undefined)
       configured.push({ ...provider, clientId, clientSecret, clientAuth: 'post', resource: undefined });
-    else notSetUp.push({ ...provider, why: whyNot(provider.title, missing) }); // H1
+    else notSetUp.push({ ...provider, why: whyNot(provider.title, missing) });
   }
   return { configured, notSetUp };
 }

@@ -8,8 +8,8 @@ import type { TokenOf } from '../oauth/index.ts';
 /*
  * The workspace of a user at Slack, with the user's own rights.
  *
- * S1 A message is posted when a person approved it. It carries an id that follows from the key of the call, by which Slack
- *    drops a repeat; for how long Slack does, it does not promise. So a lost answer leaves the message in doubt.
+ * - A message is posted only when a person approved it. It carries an id that follows from the key of the call, and Slack
+ *   drops a repeat with the same id. Slack does not promise for how long, so a lost answer leaves the message in doubt.
  */
 
 const Channel = z.object({
@@ -156,7 +156,7 @@ export function slackTools(api: ProviderApi, tokenOf: TokenOf): Tool[] {
     title: 'Post a message',
     description: 'Post a message in a channel in the name of this user. A person approves it first.',
     kind: 'destructive',
-    idempotency: 'none', // S1
+    idempotency: 'none', // Slack does not promise for how long it drops a repeat.
     requiresApproval: true,
     requiredScopes: [SLACK_SCOPES.post],
     input: z.object({
@@ -179,7 +179,7 @@ export function slackTools(api: ProviderApi, tokenOf: TokenOf): Tool[] {
   return [listChannels, channelHistory, searchMessages, postMessage];
 }
 
-/** S1: of the form that Slack takes. */
+/** An id of a message that follows from `parts`, in the form that Slack takes. */
 export function uuidOf(parts: readonly string[]): string {
   const hex = sha256(JSON.stringify(parts));
   return [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `8${hex.slice(17, 20)}`, hex.slice(20, 32)].join(

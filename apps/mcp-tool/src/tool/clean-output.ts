@@ -6,10 +6,10 @@ import type { Tool } from './tool.ts';
 /*
  * What a tool gave, as it leaves this service. Pure.
  *
- * K1 What a stranger gave holds nothing that people do not see and models read (clean-text.ts), and says that it is a
- *    stranger's.
- * K2 No output is longer than its tool may give.
- * K3 What is cut of an output for those that read it is kept whole for the record, up to MAX_RECORDED_BYTES.
+ * - What a stranger gave holds nothing that people do not see and models read (clean-text.ts), and is marked as a
+ *   stranger's.
+ * - No output is longer than its tool may give.
+ * - Where an output is cut for its readers, the record keeps the whole of it, up to MAX_RECORDED_BYTES.
  */
 
 /** Most of an output that the record of a call holds; with the arguments it is an event that every reader gets whole. */
@@ -39,7 +39,7 @@ export function boundMcp(mcp: McpToolResult, maxBytes: number): McpToolResult {
   return { ...rest, content: kept, ...(fits ? { structuredContent: structured } : {}) };
 }
 
-/** K1, K2: a result as callers get it. */
+/** A result as callers get it: bounded and, where a stranger gave it, cleaned and marked as a stranger's. */
 export function presentable(tool: Tool, result: StepResult): StepResult {
   if (result.status === 'in_doubt') return result;
   const { mcp, ...rest } = result;
@@ -54,7 +54,7 @@ export function presentable(tool: Tool, result: StepResult): StepResult {
   return { ...rest, ...output, ...message, ...(content ? { mcp: content } : {}), ...provenance };
 }
 
-/** K3: an output for the record of its call; undefined where callers get the whole of it. */
+/** An output for the record of its call; undefined where callers get the whole of it. */
 export function recordable(tool: Tool, output: unknown): unknown {
   if (boundOutput(output, tool.maxOutputBytes) === output) return undefined;
   return boundOutput(tool.trust === 'trusted' ? output : cleanValue(output), MAX_RECORDED_BYTES);

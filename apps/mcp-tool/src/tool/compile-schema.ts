@@ -10,11 +10,11 @@ import type { Checked, Trust } from './tool.ts';
 /*
  * JSON Schemas of tools, compiled when a tool is registered.
  *
- * J1 What is compiled is bounded (schema-bounds.ts), and no schema is fetched from anywhere.
- * J2 Patterns run in linear time (RE2); one that needs more than that (a look-ahead, a back reference) is refused.
- * J3 Schemas of strangers only judge: they set no defaults and change no value. Those of operators fill in defaults,
- *    in a copy.
- * J4 What is compiled is kept by what the schema says; a validator that throws refuses.
+ * - A schema is bounded before it is compiled (schema-bounds.ts), and no schema is fetched from anywhere.
+ * - Patterns run in linear time (RE2). A pattern that needs more than that (a look-ahead, a back reference) is refused.
+ * - The schema of a stranger only judges: it sets no defaults and changes no value. The schema of an operator fills in
+ *   defaults, in a copy.
+ * - A validator is kept by what its schema says. A validator that throws refuses the value.
  */
 
 /** Judges a value. Names at most 20 places that are wrong, and never their values. */
@@ -84,7 +84,10 @@ function instanceFor(dialect: Dialect, trust: Trust): Instance {
   return made;
 }
 
-/** J2. Ajv tells patterns apart by their text: without one of its own, another's would be used in its place. */
+/**
+ * Patterns that run in linear time. Ajv tells patterns apart by their text: without a text of its own, the pattern of
+ * another schema would be used in the place of this one.
+ */
 const re2 = Object.assign(
   (pattern: string) => {
     const expression = RE2JS.compile(RE2JS.translateRegExp(pattern));
@@ -93,7 +96,7 @@ const re2 = Object.assign(
   { code: 're2' },
 );
 
-/** J3, J4 */
+/** Refuses where the check throws. Only the schema of an operator fills in defaults, in a copy. */
 function validatorOf(validate: ValidateFunction, trust: Trust): Validator {
   return (given) => {
     try {

@@ -4,11 +4,11 @@ import { type Tool, ToolError, type ToolErrorWords } from './tool.ts';
 /*
  * What a call means that began and gave no usable output. Pure.
  *
- * O1 Only the text of a ToolError or an AppError is public; of any other error nothing but the fact is told. Where the
- *    log has more, the public text names the reference under which it is found there.
- * O2 A tool that may have an effect is in doubt, also one that honours keys, unless it said itself what went wrong
- *    (ToolError) or was refused before it began: its effect may have happened, and nobody here knows. Whether the
- *    call may be repeated is another question, answered by the ledger.
+ * - Only the text of a ToolError or of an AppError (not `internal`) is public. Of any other error, callers hear only that
+ *   the tool failed. Where the log has more, the public text names the reference under which it is found there.
+ * - A call of a tool that may have an effect is in doubt, also where the tool honours keys, unless the tool itself said
+ *   what went wrong (ToolError) or the call was refused before it began. Its effect may have happened, and nobody here
+ *   knows. Whether the call may be repeated is another question, which the ledger answers.
  */
 
 export type Ending =
@@ -97,7 +97,7 @@ function failureOf(tool: Tool, ending: Ending): { code: string; message: string;
   }
 }
 
-/** O1 */
+/** Says that the tool failed and where the log has more, and nothing of the error. */
 export function toolFailed(tool: string, reference: string | undefined): string {
   return `The tool ${tool} failed.${seen(reference)}`;
 }

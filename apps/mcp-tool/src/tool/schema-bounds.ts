@@ -2,11 +2,11 @@
  * Whether a JSON Schema from elsewhere is one that may be compiled. Pure, and without recursion: what is too deep or
  * too large is found out before anything else looks at it.
  *
- * S1 At most 64 levels and 256 KB, and so many parts and so much to search by patterns that compiling it keeps nobody
- *    waiting: less of a stranger's schema than of one that the operator trusts.
- * S2 A reference leads to a place in the same schema, never elsewhere.
- * S3 A check costs a bounded time: references that multiply each other, or lead back without taking a step into the
- *    value, are refused.
+ * - A schema has at most 64 levels and 256 KB. Its parts and what its patterns come to are bounded, too, so that compiling
+ *   it keeps nobody waiting. The bounds are lower for a stranger's schema than for one that the operator trusts.
+ * - A reference leads to a place in the same schema, never elsewhere.
+ * - A check costs a bounded time: references that multiply each other, or that lead back without taking a step into the
+ *   value, are refused.
  */
 
 export const MAX_DEPTH = 64;
@@ -38,7 +38,7 @@ export function schemaProblem(schema: unknown, bounds: SchemaBounds = STRANGERS)
 
 const TOO_MANY_TRIES = 'Its references multiply each other or lead back to themselves.';
 
-/** S1, S2 */
+/** Finds too many levels, bytes, parts or patterns, and references that lead out of the schema. */
 function boundsProblem(schema: Json, { parts, patterns }: SchemaBounds): string | undefined {
   const open: { value: unknown; depth: number; as: 'schema' | 'names' | 'data' }[] = [];
   open.push({ value: schema, depth: 1, as: 'schema' });
@@ -113,7 +113,7 @@ function classEnd(pattern: string, start: number): number {
   return pattern.length;
 }
 
-/** S3: follows what is tried on the same value. Called within S1, so it may recurse. */
+/** Follows what is tried on the same value. It may recurse, because the levels of the schema are bounded by now. */
 function mayBeTriedTooOften(schema: Json): boolean {
   const known = new Map<object, number>();
   const path = new Set<object>();

@@ -9,11 +9,11 @@ import { toNano, toUsd } from './prices.ts';
 /*
  * What users and tenants spend in a day (UTC), counted over all replicas in Redis.
  *
- * B1 What a call may cost at most is reserved for user and tenant in one atomic act before it is made: callers at the
- *    same time cannot spend together what each alone would be allowed.
- * B2 A reservation belongs to a call of a run, whoever owns the run: a repeat after a crash takes its place. One that
- *    nobody settles ends by itself.
- * B3 Counts that Redis lost are rebuilt from the journal before the next reservation of that tenant.
+ * - Before a call is made, its highest possible cost is reserved for user and tenant in one atomic act. So calls at the
+ *   same time cannot spend together what each alone would be allowed.
+ * - A reservation belongs to a call of a run, whoever owns the run. When the next owner repeats a call after a crash,
+ *   the new reservation takes the place of the old one. A reservation that nobody settles ends by itself.
+ * - If Redis loses the counts, they are rebuilt from the journal before the next reservation of that tenant.
  */
 
 export interface Claim {
@@ -160,7 +160,7 @@ export class RedisDailyBudget implements DailyBudget {
     this.#redis.disconnect();
   }
 
-  /** B3 */
+  /** Rebuilds the counts of a tenant for today from the journal, after Redis lost them. */
   async #seed(tenantId: string, now: number): Promise<void> {
     const users = await this.parts.usageSince(tenantId, now - (now % DAY_MS));
     const keys = users.map(({ userId }) => keysOf(tenantId, userId, now)[1]!);

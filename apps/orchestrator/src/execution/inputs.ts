@@ -12,8 +12,8 @@ import type { RunInput } from '@switchyard/store';
 /*
  * What people leave for a run (a cancel, an answer to a question) and what becomes of it. Pure.
  *
- * I1 A question is answered once: the first answer stands, later ones change nothing.
- * I2 An answer that comes too late, or for a question that the run never asked, becomes no fact.
+ * - A question is answered once: the first answer stands, later answers change nothing.
+ * - An answer that comes too late, or for a question that the run never asked, becomes no fact.
  */
 
 type DecisionBody = Pick<
@@ -31,7 +31,7 @@ export function inputFacts(inputs: readonly RunInput[], state: RunState): RunFac
       return [cancelFact(body)];
     }
     const answer = kind === 'approval' ? (body as DecisionBody) : undefined;
-    if (!answer || cancelled || !open.delete(answer.approval_id)) return []; // I1, I2
+    if (!answer || cancelled || !open.delete(answer.approval_id)) return []; // answered already, too late, or never asked
     return [{ type: 'orchestrator.approval.decided', data: answer }];
   });
 }

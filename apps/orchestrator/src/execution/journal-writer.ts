@@ -9,12 +9,13 @@ import type { RunMetrics } from './run-metrics.ts';
 /*
  * The one way in which an owner writes to its run.
  *
- * W1 Writes are serial; what is handed in while one is under way goes out together in the next.
- * W2 `state` moves only by committed events.
- * W3 A refused write (another owner, ended) ends the writer: every waiting and later write throws `fenced`.
- * W4 While PostgreSQL is away the same write is repeated: an ambiguous commit is answered as success, so it
- *    is written once.
- * W5 Before something leaves that no append would fence (a step, live text), the lease is known to hold.
+ * - Writes are serial. What is handed in while a write is under way goes out together in the next write.
+ * - `state` moves only by committed events.
+ * - A refused write (another owner has the run, or the run has ended) ends the writer: every waiting and later write
+ *   throws `fenced`.
+ * - While PostgreSQL is away, the writer repeats the same write. The journal answers an ambiguous commit as success, so
+ *   the write happens once.
+ * - Before something leaves that no append would fence (a step, live text), the owner knows that its lease holds.
  */
 
 export interface WriterParts {
@@ -102,7 +103,7 @@ export class JournalWriter {
     return { inputsWait: outcome.kind === 'appended' && outcome.inboxLast > inboxTaken };
   }
 
-  /** W5: resolves where this is the owner for certain; throws `fenced` where it is not. */
+  /** Resolves if this replica is the owner for certain; throws `fenced` if it is not. */
   async confirmOwner(): Promise<void> {
     if (this.#closed) throw this.#closed;
     if (this.lease.holds) return;

@@ -4,8 +4,9 @@ import type { Clock } from '@switchyard/platform';
  * How long this process may believe that it owns a run, by its own clocks. The database alone decides who the owner
  * is; this tells when it must be asked again before something leaves that no append fences.
  *
- * E1 Counted from before a renewal was asked for, so it ends before the database's own lease does.
- * E2 By two clocks: one that cannot be set back, and the system's, which goes on while a machine is suspended.
+ * - The lease is counted from before the owner asked for a renewal, so it ends before the database's own lease does.
+ * - It is counted by two clocks: one that cannot be set back, and the system's, which goes on while a machine is
+ *   suspended.
  */
 
 /** What leaves now arrives a little later. */

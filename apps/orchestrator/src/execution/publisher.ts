@@ -6,12 +6,12 @@ import type { Journal } from '@switchyard/store';
 /*
  * Tells the bus what was committed.
  *
- * B1 Only committed events are published, in the order of their commits.
- * B2 How far a run is published is written down lazily: with its next append, or in one statement for many
- *    ended runs. Publishing twice is harmless (the message id is <runId>:<seq>), forgetting is not: the relay
- *    publishes what is not marked.
- * B3 A mark never passes an event that the bus has not acknowledged. What a failed publish left goes out again
- *    before anything newer; where too much is left, the mark stays where it is and the relay does the rest.
+ * - Only committed events are published, in the order of their commits.
+ * - The mark of how far a run is published is written lazily: with the run's next append, or in one statement for many
+ *   ended runs. Publishing twice is harmless (the message id is <runId>:<seq>), forgetting is not: the relay publishes
+ *   what is not marked.
+ * - A mark never passes an event that the bus has not acknowledged. What a failed publish left goes out again before
+ *   anything newer. If too much is left, the mark stays where it is and the relay publishes the rest.
  */
 
 const MAX_KEPT = 1_000;
@@ -61,7 +61,7 @@ export class Publisher {
     }
     if (last.type === TERMINAL_TYPE) line.end = last.seq;
     line.kept.push(...events);
-    if (line.kept.length > MAX_KEPT) line.kept = line.kept.slice(-events.length); // B3: the gap stays unmarked
+    if (line.kept.length > MAX_KEPT) line.kept = line.kept.slice(-events.length); // the gap stays unmarked
     this.#send(line, line.failed ? line.kept : events);
   }
 

@@ -12,9 +12,9 @@ import type { Toolboxes } from './toolboxes.ts';
 /*
  * What an owner does for its run: it plans, and performs the steps that are due.
  *
- * C1 An act ends with the time of the run, and the limit that it met is recorded.
- * C2 Every planning comes to an end in the journal; without one the model would be asked for ever.
- * C3 What is known of the tools tells which step may be repeated; where it cannot be had, none may.
+ * - An act ends when the time of the run is up, and the owner records the limit that it met.
+ * - Every planning comes to an end in the journal. Without an end the owner would ask the model for ever.
+ * - What is known of the tools tells which step may be repeated. If the tools cannot be had, no step is repeated.
  */
 
 export interface ActParts extends PlanningParts, StepParts {
@@ -63,7 +63,7 @@ export class RunActs {
       const now = this.writer.state;
       if (now.phase !== 'planning' || now.plannings.length > state.plannings.length) return;
       if (now.budgetAsks > state.budgetAsks) return; // a limit leaves no room; a person is asked
-      // C2: the answer fits no fact.
+      // The answer fits no fact; without an end of this planning the model would be asked for ever.
       const text = 'The language model gave an answer that cannot be recorded.';
       const { defaultModel } = this.parts;
       await this.writer.write([failedPlanning(step.stepNumber, defaultModel, 'model_invalid_answer', text, 0)]);
@@ -109,7 +109,10 @@ export class RunActs {
     }
   }
 
-  /** C3. Null: stopped, or the time of the run was up before the tools were known. */
+  /**
+   * The tools of the run; none if they cannot be had, so that nothing is repeated. Null: stopped, or the time of the run
+   * was up before the tools were known.
+   */
   async #toolboxFor(run: RunSpec, steps: readonly StepState[], signal: AbortSignal): Promise<Toolbox | null> {
     if (steps.every(({ act }) => act.target !== 'mcp')) return NOTHING;
     try {
@@ -133,7 +136,7 @@ export class RunActs {
     return this.#turns;
   }
 
-  /** Runs `work` until it is done, the run is stopped, or its time is up (C1). */
+  /** Runs `work` until it is done, the run is stopped, or its time is up; then it records the limit. */
   async #withinTime(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const deadline = runDeadline(this.writer.state);
     const leftMs = deadline === null ? Infinity : Math.max(0, deadline - this.parts.clock.now());

@@ -6,8 +6,8 @@ import type { JournalWriter } from './journal-writer.ts';
 /*
  * Takes what was said to a run from outside (cancel, approval, message) and writes what comes of it.
  *
- * T1 Inputs are taken in order, each by one write that also tells how far they are taken.
- * T2 A nudge that comes while inputs are being taken is followed by one more look.
+ * - The owner takes inputs in order. The write that takes them also records how far they are taken.
+ * - If a nudge comes while inputs are being taken, the owner looks once more.
  */
 
 export class RunInputs {
@@ -51,14 +51,14 @@ export class RunInputs {
     const inputs = await this.journal.inputsAfter(this.runId, this.#taken);
     const newest = inputs.at(-1);
     if (!newest) return;
-    await this.writer.write(inputFacts(inputs, this.writer.state), newest.n); // T1
+    await this.writer.write(inputFacts(inputs, this.writer.state), newest.n); // records how far they are taken
     this.#taken = newest.n;
     if (this.writer.state.phase === 'ended') this.onEnd();
   }
 
   async #look(): Promise<void> {
     while (this.#nudged) {
-      this.#nudged = false; // T2
+      this.#nudged = false; // a nudge from here on asks for one more look
       await this.take();
     }
   }

@@ -14,14 +14,15 @@ import { stretchOfWork } from './run-span.ts';
 /*
  * Drives one owned run: asks `next`, does it, appends what came of it, and asks again.
  *
- * L1 Nothing is done that the committed state does not ask for.
- * L2 The loop ends in one of five ways: `ended` (terminal event committed), `fenced` (another owner; nothing
- *    more is written), `released` (drain; the lease is given back), `waiting` (for a person; the lease is given
- *    back), `broken` (a defect; the lease runs out).
- * L3 A cancel, a lost lease and a drain reach the model call and every step through one AbortSignal. A drain gives
- *    steps under way some time to answer first: what has an answer need not be repeated, or be in doubt. Only a cancel
- *    and a limit stop a worker; after the others the next owner asks for the same step and gets what comes of it.
- * L4 Every act moves the journal on. One that does not is a defect: the loop breaks instead of going round.
+ * - The loop does nothing that the committed state does not ask for.
+ * - The loop ends in one of five ways: `ended` (terminal event committed), `fenced` (another owner; nothing more is
+ *   written), `released` (drain; the lease is given back), `waiting` (for a person; the lease is given back), `broken`
+ *   (a defect; the lease runs out).
+ * - A cancel, a lost lease and a drain reach the model call and every step through one AbortSignal. A drain first gives
+ *   steps under way some time to answer: a step that has an answer need not be repeated, or be in doubt. Only a cancel
+ *   and a limit stop a worker. After a drain or a lost lease the next owner asks for the same step and gets what comes
+ *   of it.
+ * - Every act moves the journal on. An act that does not is a defect: the loop breaks instead of going round.
  */
 
 export interface LoopParts extends ActParts, WriterParts {
@@ -146,7 +147,7 @@ export class RunLoop {
     this.#begunAt = state.seq;
     const writer = new JournalWriter(parts, this.metrics, state, owned.epoch, signal, this.lease);
     writer.announce = !this.#draining;
-    // L3: the terminal event is committed; what is still under way for this run has no reader any more.
+    // The terminal event is committed; what is still under way for this run has no reader any more.
     const onEnd = () => this.#abort.abort(new AppError('cancelled'));
     const inputs = new RunInputs(parts.journal, owned.runId, owned.inboxTaken, writer, this.log, onEnd);
     this.#work = { writer, inputs, acts: new RunActs(parts, writer, signal) };
@@ -183,7 +184,7 @@ export class RunLoop {
     // Everything else is announced by the writer itself, together with what led to it.
     else await writer.write([]);
     if (writer.state.seq === seq && !this.#abort.signal.aborted) {
-      throw new AppError('internal', undefined, { cause: new Error(`the run stands still at ${step.do}`) }); // L4
+      throw new AppError('internal', undefined, { cause: new Error(`the run stands still at ${step.do}`) });
     }
   }
 

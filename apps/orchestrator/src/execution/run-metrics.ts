@@ -8,9 +8,9 @@ const RUN_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 1
 /**
  * What operators watch of runs.
  *
- * K1 Runs, tokens and failures are counted from committed events, by the replica that committed them: each once,
- *    however many replicas worked on the run. Times are differences of the database's clock.
- * K2 Nothing is asked of the database for a scrape.
+ * - The replica that commits an event counts runs, tokens and failures from it: each once, however many replicas worked
+ *   on the run. Times are differences of the database's clock.
+ * - A scrape asks nothing of the database.
  */
 export class RunMetrics {
   readonly created;

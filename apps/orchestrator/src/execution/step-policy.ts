@@ -5,13 +5,13 @@ import type { Toolbox } from '../planner/index.ts';
 /*
  * What follows from what was heard of a dispatched step. Pure.
  *
- * D1 A step for a tool may always be dispatched again: the ledger of mcp-tool performs its effect once per key, and
- *    answers with the outcome that it knows or with a doubt. So whether to repeat is decided there.
- *    A task in words for our own agent for tools likewise: its decisions are kept, so a repeat makes the same calls.
- * D2 A step for another agent has no ledger behind it: where it may have worked, it is in doubt at once.
- * D3 Attempts are bounded by their number, and where nobody is there to take the step, by time: a service that is
- *    started again takes it up. When they are used up and a dispatch may have worked, the step is in doubt, unless its
- *    tool only reads.
+ * - A step for a tool may always be dispatched again: the ledger of mcp-tool performs its effect once per key, and
+ *   answers with the outcome that it knows or with a doubt. So the ledger decides whether to repeat. The same holds for
+ *   a task in words for our own agent for tools: its decisions are kept, so a repeat makes the same calls.
+ * - A step for another agent has no ledger behind it: if the agent may have worked, the step is in doubt at once.
+ * - Attempts are bounded by their number. Where nobody is there to take the step, they are bounded by time, because a
+ *   service that is started again takes the step up. When the attempts are used up and a dispatch may have worked, the
+ *   step is in doubt, unless its tool only reads.
  */
 
 export interface Tries {

@@ -30,16 +30,16 @@ import { afterAnswer, afterFailure, afterTakeover, isAway, type Tries, type Verd
 /*
  * Performs one announced step and commits its outcome.
  *
- * S1 The idempotency key is <runId>:<stepId>, the same for every dispatch of the step.
- * S2 A step whose fate is not known is dispatched again, with the same key, where the ledger of mcp-tool decides what
- *    that means (step-policy.ts); else, and when the attempts are used up, its outcome is `in_doubt`, never guessed.
- *    Where no worker is there at all, one is waited for.
- * S3 Progress is committed with the outcome, or after PROGRESS_MS where the step takes longer; it is bounded.
- * S4 A step is sent only while the lease is known to hold: an owner that stood still since the announcement was
- *    committed asks the database first.
- * S5 What a guardrail refuses of a result, or of what is told on the way, is in no fact; the planner is told that it
- *    was withheld, and the run goes on.
- * S6 Nothing leaves for an agent that the constraints of the run do not name, whatever was planned.
+ * - The idempotency key is <runId>:<stepId>, the same for every dispatch of the step.
+ * - A step whose fate is not known is dispatched again with the same key if the ledger of mcp-tool decides what that
+ *   means (step-policy.ts). Otherwise, and when the attempts are used up, its outcome is `in_doubt`; the owner never
+ *   guesses. If no worker is there at all, the owner waits for one.
+ * - Progress is committed with the outcome, or after PROGRESS_MS if the step takes longer. It is bounded.
+ * - The owner sends a step only while it knows that its lease holds: an owner that stood still since it committed the
+ *   announcement asks the database first.
+ * - What a guardrail refuses of a result, or of the progress of a worker, is in no fact. The planner is told that it
+ *   was withheld, and the run goes on.
+ * - Nothing leaves for an agent that the constraints of the run do not name, whatever was planned.
  */
 
 const PROGRESS_MS = 25;
@@ -81,7 +81,7 @@ export async function runStep(
   await writer.write([...progress.close(), stepCompleted(act, checked.outcome, durationMs)]);
 }
 
-/** S6 */
+/** The failure of a step for an agent that the constraints of the run do not name; undefined: the step may leave. */
 function notAllowed({ target, agent = '' }: PlannedAct, { run }: RunState): StepOutcome | undefined {
   if (target !== 'a2a' || !run) return undefined;
   const objection = objectionToDelegation(agent, run.principal, run.tool_constraints);
@@ -134,7 +134,7 @@ async function dispatchOnce(
     ask?.decision?.decision === 'approve'
       ? { approval: { approvalId: ask.request.approval_id, by: ask.decision.by } }
       : {};
-  await writer.confirmOwner(); // S4
+  await writer.confirmOwner(); // this process may have stood still since the announcement
   return parts.bus.request(
     performStep[target],
     {

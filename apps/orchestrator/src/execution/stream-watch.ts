@@ -3,11 +3,13 @@ import { type Logger, sleep } from '@switchyard/platform';
 import type { StreamPositions } from '@switchyard/store';
 
 /*
- * Notices that the stream of facts lost messages: a wiped store, a power cut. Who follows a run or knows of it asks for
- * its holes; who never heard of one that ended right before the loss, as audit, would never hear of it.
+ * Notices that the stream of facts lost messages, as after a wiped store or a power cut. A reader that follows a run,
+ * or knows of it, asks for its holes. A reader that never heard of a run that ended right before the loss, as audit,
+ * would never hear of it.
  *
- * H1 What ended since MARGIN_MS before the last good look is published again; readers drop what they have by its id.
- * H2 Where the last look is long ago, as after a stop of the whole system, it counts all the same: it is in PostgreSQL.
+ * - Runs that ended since MARGIN_MS before the last good look are published again. Readers drop the events that they
+ *   have, by id.
+ * - The last look counts however long ago it was, as after a stop of the whole system: it is kept in PostgreSQL.
  */
 
 const EVERY_MS = 5_000;

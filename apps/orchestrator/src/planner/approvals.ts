@@ -4,9 +4,9 @@ import { matchesTool, type StepState } from '@switchyard/run';
 /*
  * Which calls need a person's approval. Pure.
  *
- * P1 What a tool, the deployment or the run asks for is asked: nobody can take an approval away.
- * P2 Once a run has heard what a stranger said, each call that destroys something is asked for: the stranger may have
- *    talked the model into it.
+ * - A call needs an approval if the tool, the deployment or the run asks for one: nobody can take an approval away.
+ * - Once a run has heard what a stranger said, every call that destroys something needs an approval: the stranger may
+ *   have talked the model into it.
  */
 
 /** What the deployment asks for. */
@@ -18,11 +18,11 @@ export interface ApprovalDefaults {
 export interface ApprovalRules extends ApprovalDefaults {
   /** The planner may ask the person a question. */
   readonly interactive: boolean;
-  /** P2: the stranger whom the run has heard. */
+  /** The stranger whom the run has heard: from then on every destructive call needs an approval. */
   readonly heard?: string;
 }
 
-/** P1: the patterns of deployment and run together. */
+/** The rules for one run: the patterns of the deployment and of the run together. */
 export function rulesFor(run: RunSpec, defaults: ApprovalDefaults, stranger?: StepState): ApprovalRules {
   const heard = stranger && (stranger.act.tool ?? stranger.act.agent ?? stranger.act.target);
   return {
@@ -34,7 +34,7 @@ export function rulesFor(run: RunSpec, defaults: ApprovalDefaults, stranger?: St
 }
 
 export function needsApproval(tool: ToolInfo, rules: ApprovalRules): boolean {
-  if (rules.heard !== undefined && tool.kind === 'destructive') return true; // P2
+  if (rules.heard !== undefined && tool.kind === 'destructive') return true; // a stranger may be behind it
   return tool.requiresApproval === true || rules.tools.some((pattern) => matchesTool(pattern, tool));
 }
 

@@ -55,7 +55,7 @@ describe('functionsFor', () => {
     ).toMatchObject([{ invalid: { code: 'agent_not_found' } }]);
   });
 
-  it('F3: offers, in the place of many tools, that agent and those that a person must approve', () => {
+  it('offers, in the place of many tools, that agent and those that a person must approve', () => {
     const asks = { ...tool('drop_all'), requiresApproval: true };
     const many: Toolbox = { tools: [...TOOLBOX.tools, asks], agents: [], toolAgent: 'instead' };
     expect(functionsFor(many).map((fn) => fn.name)).toEqual(['drop_all', 'delegate_to_mcp', 'submit_plan']);

@@ -16,11 +16,11 @@ import { approvalOf, type ApprovalRules, needsApproval } from './approvals.ts';
 /*
  * What the model is offered, and what it asked for in return. Pure.
  *
- * F1 A name in the model's answer is looked up among the tools and agents of this run and nowhere else.
- * F2 A call that cannot be performed becomes an act marked invalid: it fails as an answer and goes back to
- *    the model, it never ends the run.
- * F3 Where our own agent for tools takes their place, those that a person must approve are offered all the same: that
- *    agent may not call them.
+ * - A name in the model's answer is looked up among the tools and agents of this run and nowhere else.
+ * - A call that cannot be performed becomes an act marked invalid. Its failure goes back to the model as the answer to
+ *   the call; it never ends the run.
+ * - Where our own agent for tools takes the place of the tools, those that a person must approve are offered all the
+ *   same: that agent may not call them.
  */
 
 /** What one run may use, read anew for each claim. */
@@ -92,7 +92,7 @@ function clientFunction({ name, description, parameters }: ClientTool): ModelFun
   return { name, description, parameters: parameters ?? { type: 'object', properties: {} } };
 }
 
-/** F3 */
+/** The tools offered by name: all, or where our agent takes their place only those that a person must approve. */
 function directTools({ tools, toolAgent }: Toolbox, rules?: ApprovalRules): readonly ToolInfo[] {
   if (toolAgent !== 'instead') return tools;
   return tools

@@ -6,7 +6,7 @@ import type { Guardrail } from './guardrail.ts';
 /*
  * From the model's answer to the facts of the journal. Pure.
  *
- * D1 A text that a guardrail refuses is in no fact, whether it is an answer, a remark or an argument.
+ * No fact holds a text that a guardrail refuses, whether the text is an answer, a remark or an argument.
  */
 
 interface Answered {

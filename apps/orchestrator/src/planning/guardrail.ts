@@ -3,9 +3,9 @@
  * characters, in lower case, with runs of space made one: full-width letters, zero-width characters, soft
  * hyphens, accents and line breaks hide nothing.
  *
- * G1 Text of a stream leaves the gate only when no keyword can still begin inside it: the last characters
- *    are held back until more came or the text is complete, so a keyword split over pieces is caught.
- * G2 After a violation nothing more leaves the gate.
+ * - The gate lets text of a stream out only when no keyword can still begin inside it. It holds the last characters
+ *   back until more text comes or the text is complete, so it also catches a keyword that is split over pieces.
+ * - After a violation the gate lets nothing more out.
  */
 
 /** The form in which texts and keywords are compared. */

@@ -10,11 +10,11 @@ import { nanoUsd, type Price, type Prices, toNano, toUsd } from '../budgets/pric
 /*
  * One call of the model within the limits of its run, its user and its tenant.
  *
- * S1 Where a limit of tokens or money applies, the answer is capped to what is left, and what the call may cost at
- *    most is reserved before it is made.
- * S2 After the answer the reservation gives way to what was used. A call that came to nothing costs what its prompt and
- *    the text that was heard are estimated to, here and in the run; one that the endpoint refused costs nothing.
- * S3 While what is left is only reserved by others, or the counts cannot be reached, the call waits a short time.
+ * - Where a limit of tokens or money applies, the answer is capped to what is left, and the highest possible cost of
+ *   the call is reserved before the call is made.
+ * - After the answer, what was used replaces the reservation. A call that gave no answer costs what its prompt and the
+ *   text heard so far are estimated to cost, here and in the run. A call that the endpoint refused costs nothing.
+ * - While other calls have reserved what is left, or the counts cannot be reached, the call waits a short time.
  */
 
 /** The endpoint did not take the request; nothing was used. */
@@ -37,7 +37,7 @@ export interface SpendingParts {
   readonly daily: DailyBudget | null;
   readonly clock: Clock;
   readonly log: Logger;
-  /** S3 */
+  /** How long a call waits for what other calls have reserved, or for counts that cannot be reached. */
   readonly budgetWaitMs: number;
 }
 

@@ -5,9 +5,12 @@ import type { Guardrail } from './guardrail.ts';
 /*
  * What a guardrail withholds of what workers say: results of tools and agents, and what they tell on the way. Pure.
  *
- * H1 A text with a keyword is in no fact: what is withheld here reaches neither the journal, nor the model, nor a stream.
- * H2 Every text is looked at by itself, names of fields among them; where one of a result is refused, none of it is kept.
- * H3 What is known of the effect stays: a call that was performed is said to have been, one in doubt stays in doubt.
+ * - No fact holds a text with a keyword: what is withheld here reaches neither the journal, nor the model, nor a
+ *   stream.
+ * - Every text is checked by itself, names of fields included. If one text of a result is refused, none of the result
+ *   is kept.
+ * - What is known of the effect stays: a call that was performed is reported as performed, a call in doubt stays in
+ *   doubt.
  */
 
 const CODE = 'guardrail_blocked';
@@ -61,7 +64,7 @@ function withoutResult(fact: RunFactDraft, guardrail: Guardrail): RunFactDraft {
   return { ...fact, data: withoutRefused(data, guardrail) } as RunFactDraft;
 }
 
-/** H2. The rule that some text of the value violates; null: none does. */
+/** The rule that some text of the value violates, names of fields included; null: none does. */
 function ruleOf(value: unknown, guardrail: Guardrail): string | null {
   if (!guardrail.active) return null;
   const open: unknown[] = [value];

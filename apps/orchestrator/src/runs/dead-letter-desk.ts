@@ -19,7 +19,7 @@ import type { RunDesk } from './run-desk.ts';
  * Answers what is asked about runs that were given up. For admins of their tenant; another tenant's letter answers like
  * one that does not exist.
  *
- * R1 However often a letter is requeued, it becomes one run: its key is made from the letter's run.
+ * However often a letter is requeued, it becomes one run: the key of the new run is made from the letter's run.
  */
 
 const TASK_CHARS = 500;

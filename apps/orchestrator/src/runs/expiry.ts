@@ -8,8 +8,8 @@ import { toRunView, toSnapshot, viewOfHead } from './run-view.ts';
  * Removes what is no longer kept: the events of runs that ended long ago, which leave a snapshot behind, and later
  * their rows. Any number of replicas may do it at once.
  *
- * Y1 A round never overlaps itself and is bounded; what it leaves is for the next, which then comes at once.
- * Y2 A run whose events cannot be read keeps no other from it: its snapshot is made from its row.
+ * - A round never overlaps itself and is bounded. What it leaves is for the next round, which then comes at once.
+ * - A run whose events cannot be read does not keep other runs from expiring: its snapshot is made from its row.
  */
 
 const BATCH = 100;

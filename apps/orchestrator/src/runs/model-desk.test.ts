@@ -116,7 +116,7 @@ describe('the model for delegated steps', () => {
     expect(calls[1]).not.toHaveProperty('extra_content');
   });
 
-  it('M1: is nobody else’s: another user, another run, a direct call, a step that is none', async () => {
+  it('is nobody else’s: another user, another run, a direct call, a step that is none', async () => {
     const { turn, asked } = deskOver(open({ agent: 'mcp' }));
     await expect(turn({ principal: { ...RUN.principal, userId: 'u2' } })).rejects.toMatchObject({ code: 'not_found' });
     await expect(turn({ principal: { ...RUN.principal, tenantId: 'x' } })).rejects.toMatchObject({ code: 'not_found' });
@@ -132,7 +132,7 @@ describe('the model for delegated steps', () => {
     expect([...asked, ...direct.asked, ...cancelled.asked]).toEqual([]);
   });
 
-  it('M2: counts what the step has used so far, and is not asked beyond the limit of the run', async () => {
+  it('counts what the step has used so far, and is not asked beyond the limit of the run', async () => {
     const { turn, asked } = deskOver(open({ agent: 'mcp' }, { max_tokens: 100 }));
     await turn({ used: { input_tokens: 20, output_tokens: 0 } });
     expect(asked[0]!.maxOutputTokens).toBeLessThan(100 - 35);
@@ -142,7 +142,7 @@ describe('the model for delegated steps', () => {
     expect(asked).toHaveLength(1);
   });
 
-  it('M5: leaves to each of the steps that are open at once its part of what the run has left', async () => {
+  it('leaves to each of the steps that are open at once its part of what the run has left', async () => {
     const facts = open({ agent: 'mcp' }, { max_tokens: 415 }, { agent: 'mcp' }, { tool: 'calculator' });
     const { turn, asked } = deskOver(facts); // 400 are left, and 200 for each of the two that use the model
     await turn({ used: { input_tokens: 100, output_tokens: 50 } });
@@ -161,14 +161,14 @@ describe('the model for delegated steps', () => {
     expect(later.asked[0]!.maxOutputTokens).toBeGreaterThan(150);
   });
 
-  it('M3: gives no text that a guardrail refuses', async () => {
+  it('gives no text that a guardrail refuses', async () => {
     const { turn } = deskOver(open({ agent: 'mcp' }), 'a for\u00adbidden word');
     const { refused, ...told } = await turn();
     expect(refused).toMatchObject({ code: 'guardrail_blocked' });
     expect(told).toEqual({ text: '', calls: [], usage });
   });
 
-  it('M4: tells what a call used that came to nothing, and refuses at once where nothing was used', async () => {
+  it('tells what a call used that came to nothing, and refuses at once where nothing was used', async () => {
     const broken = (heard: string) => {
       const { turn } = deskOver(open({ agent: 'mcp' }), 'never said', (request) => {
         if (heard !== '') request.onText(heard);

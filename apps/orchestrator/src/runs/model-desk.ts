@@ -27,13 +27,13 @@ import { noSuchRun } from './visible-run.ts';
 /*
  * The model for workers of delegated steps. Any replica answers: everything it needs is in the journal.
  *
- * M1 Only for a step that is open, was given as a task in words, and belongs to the caller's run: nobody uses the model
- *    beside a run, and nothing is asked for one that has ended.
- * M2 The limits of run, user and tenant apply as they do to a planning; what the step has used so far counts.
- * M3 A text or an argument that a guardrail refuses does not leave this service, and a result of a tool that it refuses
- *    does not reach the model.
- * M4 What was used is told also where it came to nothing, so that the run is charged with it.
- * M5 Steps that are open at the same time share what the run has left: none of them may use the part of another.
+ * - The desk answers only for a step that is open, was given as a task in words, and belongs to the caller's run. So
+ *   nobody uses the model beside a run, and the model is not asked for a run that has ended.
+ * - The limits of run, user and tenant apply as they do to a planning. What the step has used so far counts.
+ * - A text or an argument that a guardrail refuses does not leave this service. A result of a tool that it refuses does
+ *   not reach the model.
+ * - The worker is told what a call used even if the call gave no answer, so that the run is charged with it.
+ * - Steps that are open at the same time share what the run has left: no step may use the part of another.
  */
 
 interface ModelDeskParts extends SpendingParts {
@@ -52,7 +52,7 @@ export class ModelDesk {
     const used = addUsage(input.used, keptForOthers(state));
     const spent = { ...state, usage: addUsage(state.usage, used) };
     const exceeded = exceededLimit(spent, clock.now());
-    if (exceeded && exceeded.kind !== 'steps' && exceeded.kind !== 'iterations') throw overBudget(exceeded); // M2
+    if (exceeded && exceeded.kind !== 'steps' && exceeded.kind !== 'iterations') throw overBudget(exceeded);
     const request = {
       model: state.run?.engine ?? defaultModel,
       messages: input.messages.map((message) => toMessage(message, guardrail)),
@@ -68,18 +68,18 @@ export class ModelDesk {
     } catch (error) {
       const reason = error instanceof BudgetStop ? overBudget(error.exceeded) : error;
       if (wasted === undefined) throw reason;
-      return refused(reason, wasted); // M4
+      return refused(reason, wasted); // the run is charged with it
     }
     const written = [answer.text, ...answer.calls.map(({ name, arguments: text }) => `${name} ${text}`)].join('\n');
     if (guardrail.check(written) !== null)
       return refused(
         new AppError('guardrail_blocked', 'The answer of the model was withheld by a guardrail.'),
         answer.usage,
-      ); // M3
+      );
     return { text: answer.text, calls: answer.calls.slice(0, 64), usage: answer.usage };
   }
 
-  /** M1 */
+  /** The state of the caller's run. Throws unless the step is open and was given as a task in words. */
   async #stateOf({ principal, runId, stepId }: InputOf<typeof modelTurn>): Promise<RunState> {
     const head = await this.parts.journal.head(runId);
     if (!head || head.tenantId !== principal.tenantId || head.userId !== principal.userId) throw noSuchRun();
@@ -97,7 +97,7 @@ function isDelegated({ act }: StepState): boolean {
   return act.target === 'mcp' && act.tool === undefined;
 }
 
-/** M5: of what the run has left, the parts of the other open steps. Those that end leave more to the others. */
+/** Of what the run has left, the parts of the other open steps. When a step ends, the parts of the others grow. */
 function keptForOthers(state: RunState): Usage {
   const { usage } = state;
   const sharing = openSteps(state).filter(isDelegated).length;

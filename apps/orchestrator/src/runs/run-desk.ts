@@ -34,11 +34,11 @@ import { headFor, keptRunId, noSuchRun } from './visible-run.ts';
 /*
  * Answers what is asked about runs.
  *
- * A1 `start` answers only after the commit; from then on the run is not lost.
- * A2 The same key with the same request is the same run; with another request it is a conflict.
- * A3 A run that the caller may not see answers exactly as one that does not exist.
- * A4 Where too many runs wait already, one more is refused before anything is written, with a pause. What was accepted
- *    before is answered all the same.
+ * - `start` answers only after the commit; from then on the run is not lost.
+ * - The same key with the same request gives the same run. The same key with another request is a conflict.
+ * - For a run that the caller may not see, the answer is exactly the one for a run that does not exist.
+ * - If too many runs wait already, one more is refused before anything is written, and the caller is told how long to
+ *   pause. A request that was accepted before is answered all the same.
  */
 
 /** No event begins beyond this place of a page: with the longest one that may, it still fits one message. */
@@ -117,7 +117,7 @@ export class RunDesk {
     return { runId: accepted.runId, created: accepted.kind === 'created', lastSeq, ended };
   }
 
-  /** A4 */
+  /** Accepts the run. If too many wait already, refuses it before anything is written, unless it was accepted before. */
   async #accept(request: Accept): Promise<Accepted> {
     const { admission, journal, pool } = this.parts;
     const { thread_concurrency: concurrency, principal } = request.run;

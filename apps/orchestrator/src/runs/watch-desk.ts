@@ -15,10 +15,10 @@ import { findHead, headFor } from './visible-run.ts';
 /*
  * Stops the runs whose clients went away, where that is their policy (`on_disconnect`).
  *
- * B1 Such a run counts as watched from its start, so that it is stopped also where its gateway dies at once.
- * B2 An answer to a question counts as watching: whoever gave it has the time of a watch to come back.
- * B3 An auditor that looks on keeps nothing alive.
- * B4 A run that is to go on without its clients is never written for this.
+ * - Such a run counts as watched from its start, so that it is stopped even if its gateway dies at once.
+ * - An answer to a question counts as watching: the client that gave it has the time of a watch to come back.
+ * - An auditor who looks on keeps no run alive.
+ * - For a run that is to go on without its clients, nothing is ever written.
  */
 
 const REASON = { by: 'system', reason: 'the client went away' };
@@ -54,13 +54,13 @@ export class WatchDesk {
     return { runId: head.runId, watched: mayAct(principal) && (await this.parts.watches.watch(head.runId, forMs)) };
   }
 
-  /** B1, B4 */
+  /** Counts the run as watched from its start; writes nothing for a run that is to go on without its clients. */
   async started(runId: string, run: RunSpec): Promise<void> {
     const graceMs = graceMsOf(run.on_disconnect);
     if (graceMs !== null) await this.parts.watches.watch(runId, WATCH_MS + graceMs);
   }
 
-  /** B2 */
+  /** Counts an answer to a question as watching; an auditor's does not count. */
   async answering({ principal, runId }: Pick<InputOf<typeof watchRun>, 'principal' | 'runId'>): Promise<void> {
     if (!mayAct(principal)) return;
     const head = await findHead(this.parts.journal, principal, runId);

@@ -3,11 +3,12 @@ import type { JournalStats, OpenPhase, PhaseStats } from '@switchyard/store';
 /*
  * Whether one more run may be accepted, decided before anything is written. Pure but for what it counts.
  *
- * G1 No question is asked for it: the counts are those of the last sweep and what came and went here since. With
- *    several replicas each knows of its own arrivals alone until its next sweep, so the limits may be passed by what
- *    the others accepted meanwhile.
- * G2 Who waits for people holds no slot and delays nobody; it is limited by a count of its own.
- * G3 The pause that is asked for grows with every refusal: those refused together do not come back together.
+ * - Admission asks the database nothing: it uses the counts of the last sweep, and the runs that arrived and began at
+ *   this replica since. With several replicas each knows only its own arrivals until its next sweep, so together they
+ *   may exceed the limits by what the others accepted meanwhile.
+ * - A run that waits for people holds no slot and delays no other run. Such runs are limited by a count of their own.
+ * - The pause that a refused caller is asked for grows with every refusal, so that callers refused together do not come
+ *   back together.
  */
 
 export interface AdmissionLimits {
@@ -87,7 +88,10 @@ export class Admission {
     this.#since.set(tenantId, (this.#since.get(tenantId) ?? 0) + by);
   }
 
-  /** G3. The queue as it moved lately: its oldest waited `oldestMs` for what is now in front of `runs` others. */
+  /**
+   * The pause for a refused caller, longer with every refusal. The queue is assumed to move on as it did lately: by
+   * one place in `oldestMs / runs`.
+   */
   #pause(whose: string, excess: number, { runs, oldestMs }: PhaseStats): number {
     const refused = (this.#refused.get(whose) ?? 0) + 1;
     this.#refused.set(whose, refused);

@@ -3,9 +3,9 @@ import { nextTenant, type Shares } from './fair-share.ts';
 /*
  * The runs that wait for a slot of this replica, by tenant.
  *
- * N1 It is bounded. What does not fit is forgotten here; the sweeper finds it again. Where it is full, the tenant with
- *    the most runs in it gives up its newest place, so that no tenant fills it alone.
- * N2 Within a tenant first come, first served; between tenants as `fair-share` says.
+ * - The backlog is bounded. A run that does not fit is forgotten here, and the sweeper finds it again. When the backlog
+ *   is full, the tenant with the most runs in it loses its newest place, so that no tenant fills the backlog alone.
+ * - Within a tenant, the run that came first is served first. Between tenants, `fair-share` decides.
  */
 export class Backlog {
   /** Tenants in the order of their turns: whoever was served goes to the end. */

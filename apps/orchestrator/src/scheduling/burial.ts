@@ -4,11 +4,13 @@ import type { Appended, Journal } from '@switchyard/store';
 import type { Publisher } from '../execution/index.ts';
 
 /*
- * Gives up a run with which owner after owner came to nothing: its end and its dead letter, in one transaction.
+ * Gives up a run whose owners, one after the other, made no progress: writes its end and its dead letter in one
+ * transaction.
  *
- * Z1 It needs no more of the journal than can be read and followed; of one that cannot be read at all, nothing.
- * Z2 Where even reading it ended its owners, it is not read any more.
- * Z3 A step that was under way ends as in doubt with it, as far as the journal tells which those are.
+ * - `bury` works with a journal that can be read or followed only in part, or not at all.
+ * - Reading the journal may be what ended the owners. So after LOOKS attempts the run is given up without reading its
+ *   journal.
+ * - A step that was under way ends in doubt, as far as the journal tells which steps those are.
  */
 
 interface Burial {
@@ -31,11 +33,12 @@ export async function bury(
   { runId, epoch, lastSeq, publishedSeq, stalls, limit }: Burial,
 ): Promise<Extract<Appended, { kind: 'appended' }> | undefined> {
   const { journal, publisher, log } = parts;
-  const look = stalls < limit + LOOKS; // Z2
+  const look = stalls < limit + LOOKS; // reading may be what ends the owners
   const { state, readTo } = look ? await readAndPublish(parts, runId, publishedSeq) : { state: INITIAL, readTo: 0 };
   const error = `The run was given up: ${stalls} times in a row its worker stopped without getting any further.`;
   const followed = state.seq === lastSeq;
-  const facts = giveUp(followed ? state : { ...state, phase: 'idle' }, error, epoch); // Z3
+  // Steps under way end in doubt, as far as the journal tells which they are.
+  const facts = giveUp(followed ? state : { ...state, phase: 'idle' }, error, epoch);
   const buried = await journal.append({
     runId,
     epoch,

@@ -60,11 +60,11 @@ describe('a replica', () => {
           for (const name of TENANTS) expect(one.held(name)).toBeLessThanOrEqual(perTenant);
           const waits = [...one.waiting].filter(([, runs]) => runs > 0).map(([name]) => name);
           const mayStart = waits.filter((name) => one.held(name) < perTenant);
-          if (one.running.length < total) expect(mayStart).toEqual([]); // F1
+          if (one.running.length < total) expect(mayStart).toEqual([]); // no slot is wasted
           const [started] = one.running.filter((run) => !before.has(run));
           if ('arrive' in what || !started) return;
           const heldBefore = one.held(started.tenantId) - 1;
-          for (const other of waited) expect(heldBefore).toBeLessThanOrEqual(one.held(other)); // F2
+          for (const other of waited) expect(heldBefore).toBeLessThanOrEqual(one.held(other)); // the fewest came first
         });
       }),
     );

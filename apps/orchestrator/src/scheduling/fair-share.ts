@@ -1,10 +1,10 @@
 /*
  * Who gets the next slot of a replica. Pure.
  *
- * F1 A free slot stays free only where nobody waits for it, or whoever waits is at the cap of its tenant.
- * F2 The tenant that holds the fewest slots comes first; between equals, the one that waits longest for a turn. So a
- *    tenant that holds none gets the very next slot, however many runs of others wait.
- * F3 While others wait, a tenant takes no more than an equal part of the slots.
+ * - A slot stays free only if no run waits for it, or if the tenants whose runs wait are all at their cap.
+ * - The tenant that holds the fewest slots comes first; among equals, the tenant that has waited longest for a turn. So
+ *   a tenant that holds none gets the very next slot, however many runs of others wait.
+ * - While other tenants wait, a tenant takes no more than an equal part of the slots.
  */
 
 export interface Shares {

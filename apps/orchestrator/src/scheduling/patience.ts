@@ -1,12 +1,12 @@
 import type { Clock } from '@switchyard/platform';
 
 /*
- * Whether runs of owners who let their lease run out may be taken.
+ * Whether this replica may take runs whose owners let their lease run out.
  *
- * G1 After an outage that kept this replica from the database, or during which it stood still itself, for so long that
- *    owners may have been kept from renewing, they get the time of one lease to do so first. After a start of
- *    the database it is the database that sees to this (`Journal.claim`).
- * G2 What nobody holds may be taken at any time.
+ * - After a database outage or a pause of this process so long that owners may have been kept from renewing, this
+ *   replica first gives them the time of one lease to renew. After a start of the database, the database itself gives
+ *   them this time (`Journal.claim`).
+ * - A run that nobody holds may be taken at any time.
  */
 
 /** Owners renew at a third of a lease: a shorter outage lets no lease run out. */

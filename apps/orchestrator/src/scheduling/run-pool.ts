@@ -18,18 +18,19 @@ import { type Slot, Slots } from './slots.ts';
 /*
  * The runs that this replica owns.
  *
- * O1 At most `maxConcurrent` loops, those counted in that are being accepted or claimed. What does not fit is
- *    remembered in a bounded backlog; what is forgotten there, the sweeper finds again. Beyond it only runs that were
- *    told to end, at most MAX_ENDING: a cancel does not wait for a slot.
- * O2 A lease is renewed at a third of its life, for all runs in one statement, and at once when the database is
- *    back. A run that could not be renewed because another owner has it is fenced at once.
- * O3 A drain gives every lease back and says so, so that another replica goes on at once; steps under way have half of
- *    its time to answer.
- * O4 A lease that ran out is left alone while its owner may have been kept from renewing it (patience.ts).
- * O5 Tenants share the slots (fair-share.ts): none waits behind all the runs of another.
- * O6 A run with which `poisonAttempts` owners in a row came to nothing is ended and becomes a dead letter.
- * O7 A run with which two owners in a row came to nothing may be what ended them, and with them others. Until it gets
- *    on, or ends, no other of the kind is taken up here: who only died with it is told apart.
+ * - At most `maxConcurrent` loops run, including runs that are being accepted or claimed. Runs that do not fit wait in
+ *   a bounded backlog; the sweeper finds again what the backlog forgets. Beyond the limit the pool takes only runs that
+ *   were told to end, at most MAX_ENDING: a cancel does not wait for a slot.
+ * - The pool renews the leases of all its runs in one statement, at a third of their life, and at once when the
+ *   database is back. A run that cannot be renewed because another owner has it is fenced at once.
+ * - A drain gives every lease back and wakes the other replicas, so that one of them goes on at once. Steps under way
+ *   have half of the drain's time to answer.
+ * - The pool leaves a run with an expired lease alone while its owner may have been kept from renewing (patience.ts).
+ * - Tenants share the slots (fair-share.ts): no tenant waits behind all the runs of another.
+ * - A run whose last `poisonAttempts` owners made no progress is ended and becomes a dead letter.
+ * - A run whose last two owners made no progress is a suspect: it may be what ended them, and other runs with them.
+ *   Until a suspect makes progress or ends, the pool takes up no other suspect, so that runs that merely shared a
+ *   process with it are told apart.
  */
 
 interface PoolSettings {
@@ -56,7 +57,7 @@ export interface PoolParts {
 const MAX_BACKLOG = 10_000;
 const MAX_ENDING = 64;
 const RENEW_AGAIN_MS = 250;
-/** O7 */
+/** A run is a suspect after so many owners in a row that made no progress. */
 const SUSPECT_STALLS = 2;
 
 export class RunPool {
@@ -188,7 +189,7 @@ export class RunPool {
     }
   }
 
-  /** O6 */
+  /** Ends a run whose last `poisonAttempts` owners made no progress, and writes its dead letter. */
   async #bury(owned: OwnedRun, claim: Extract<Claim, { kind: 'claimed' }>): Promise<void> {
     const { runId, epoch, publishedSeq } = owned;
     const { lastSeq, stalls } = claim;

@@ -4,9 +4,8 @@ import { mayTake, type Shares } from './fair-share.ts';
 /*
  * The slots of a replica: who holds how many, who waits, and who is next.
  *
- * S1 What may be taken and by whom is decided by `fair-share.ts`; a slot that is freed goes to whoever waits.
- * S2 Taken is taken: a slot beyond the limit (`beyond`) counts as one until it is freed, so nobody else gets a place
- *    for it.
+ * - `fair-share.ts` decides which tenant may take a slot. A slot that is freed goes to a run that waits.
+ * - A slot beyond the limit (`beyond`) counts as taken until it is freed: no run that waits gets a place because of it.
  */
 
 /** A place for one run; freeing it twice does nothing. */

@@ -10,9 +10,10 @@ import type { RunPool } from './run-pool.ts';
  * The guarantee behind the wake-ups: looks, again and again, for runs that have work and no living owner, and
  * for committed events that nobody published.
  *
- * X1 A run is taken here as far as slots are free; of the rest some are made known to the other replicas.
- * X2 Whatever fails is tried again with the next round; a round never overlaps itself.
- * X3 A run that cannot be published keeps no other from it.
+ * - The sweeper takes due runs for this replica as long as slots are free. For some of the rest it sends wake-ups, so
+ *   that other replicas take them.
+ * - What fails in one round, the next round tries again. A round never overlaps itself.
+ * - A run that cannot be published does not keep the other runs from being published.
  */
 
 const SWEEP_LIMIT = 200;
@@ -91,7 +92,7 @@ export class Sweeper {
           await this.#relayRun(runId, publishedSeq);
         } catch (error) {
           if (error instanceof AppError && error.code === 'unavailable') throw error;
-          log.error({ runId, err: error }, 'the events of this run cannot be published'); // X3
+          log.error({ runId, err: error }, 'the events of this run cannot be published'); // the others still can
         }
       }
     } finally {

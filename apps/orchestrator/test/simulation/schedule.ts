@@ -5,11 +5,11 @@ import { Random } from './random.ts';
 /*
  * Time, chance and the order of everything, decided by one seed.
  *
- * T1 Whatever happens is a task with a time; of those due at the same time chance picks. A task runs until nothing of
- *    it is left to do, then the next one is taken: a seed gives the same history each time.
- * T2 A task belongs to a party. A dead party's tasks never run, so its promises never go on; those of a paused
- *    one run when it goes on, late, as after SIGSTOP.
- * T3 Timers, clocks and chance of the code under test come from here while `play` lasts; that code knows nothing of it.
+ * - Whatever happens is a task with a time. Of the tasks due at the same time, chance picks. A task runs until it has
+ *   nothing left to do, then the next one is taken: so a seed gives the same history each time.
+ * - A task belongs to a party. The tasks of a dead party never run, so its promises never go on. The tasks of a paused
+ *   party run when it goes on, late, as after SIGSTOP.
+ * - Timers, clocks and chance of the code under test come from here while `play` lasts. That code does not know it.
  */
 
 /** Something that runs by itself: a process, a server, a client. */

@@ -17,9 +17,9 @@ import * as say from './sentences.ts';
 /*
  * The checks of the AZTM login, 1 to 17: facts in, verdicts out. Pure. 18 to 24 are judged in judges.ts.
  *
- * G1 A failure of the login belongs to exactly one check, also in the running bridge (login/checks.ts).
- * G2 The sentence of a failed login is the one that the bridge itself says.
- * G3 A check that was not reached is skipped, never said to be well.
+ * - A failure of the login belongs to exactly one check, also in the running bridge (login/checks.ts).
+ * - The doctor explains a failed login with the same sentence as the bridge.
+ * - A check that was not reached is skipped and never passes.
  */
 
 export interface Verdict {
@@ -77,7 +77,10 @@ export const fail = (sentence: string, evidence: readonly string[] = []): Verdic
 });
 export const skipped = (sentence: string): Verdict => ({ status: 'skipped', sentence, evidence: [] });
 
-/** Checks 3 to 17, in their order, from one login and what was tried beside it; 2 where the login failed of it (G3). */
+/**
+ * Judges checks 3 to 17 in their order, from one login and the tries beside it; starts at check 2 where the login failed
+ * at it. Checks after the first failure get no verdict, so the doctor tells them as skipped.
+ */
 export function judgeLogin(facts: LoginFacts): ReadonlyMap<CheckNumber, Verdict> {
   const failed = facts.failure ? checkOf(facts.failure) : null;
   const verdicts = new Map<CheckNumber, Verdict>();
@@ -139,7 +142,7 @@ function judgeBinding(facts: LoginFacts, failed: number | null): Verdict | null 
     : warn(sentence, evidence);
 }
 
-/** G2 */
+/** The verdict of a check that failed, in most cases with the sentence that the bridge says. */
 function failure(facts: LoginFacts, number: CheckNumber): Verdict {
   const { failure: failed, transcript, certificate, fingerprint, stepMs, target } = facts;
   const { code, step, sentence } = failed!;

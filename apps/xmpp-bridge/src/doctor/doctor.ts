@@ -24,9 +24,10 @@ import { INBOUND_RESOURCE } from '../peers/index.ts';
 /*
  * Walks through the 24 checks in their order and stops at the first that fails.
  *
- * U1 Every check is told exactly once, in the order of its number; what was not reached is told as skipped.
- * U2 It needs nothing but the configuration of the bridge and the XMPP server: neither the bridge nor NATS has to run,
- *    and one that runs is not disturbed.
+ * - The doctor tells every check exactly once, in the order of the numbers. It tells a check that it did not reach as
+ *   skipped.
+ * - The doctor needs only the configuration of the bridge and the XMPP server. Neither the bridge nor NATS has to run,
+ *   and the doctor does not disturb a running bridge.
  */
 
 export interface DoctorOptions {
@@ -62,7 +63,7 @@ export async function diagnose(parsed: ParsedConfig<BridgeConfig>, options: Doct
   return walk.failed === null ? 'ok' : walk.failed === 1 ? 'config' : 'finding';
 }
 
-/** Tells verdicts in the order of their numbers (U1). */
+/** Tells every check once, in the order of the numbers; checks that were not reached are told as skipped. */
 class Walk {
   failed: CheckNumber | null = null;
   #next = 1;

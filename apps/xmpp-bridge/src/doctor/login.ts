@@ -19,9 +19,9 @@ import {
 /*
  * Logs in as the bridge does, and looks closer where that fails. Each try has its own connection.
  *
- * H1 A step may stay without progress for stepMs, whatever AZTM_XMPP_TIMEOUT is.
- * H2 Over TLS whose certificate is not to be checked, no login is tried: only the certificate is looked at.
- * H3 A look with an unchecked certificate ends before the first word about an account.
+ * - A step may stay without progress for stepMs, whatever the value of AZTM_XMPP_TIMEOUT.
+ * - Over TLS whose certificate is not to be checked, the doctor tries no login. It only looks at the certificate.
+ * - A look with an unchecked certificate ends before the doctor names the account.
  */
 
 const CONNECT_MS = 3_000;
@@ -42,7 +42,8 @@ export interface LoginSeen {
 export async function seeLogin(options: LoginOptions, stepMs: number, signal: AbortSignal): Promise<LoginSeen> {
   const transcript = new Transcript();
   const isTrusted = options.validateCertificate || options.fingerprint !== undefined || options.tls === 'off';
-  const tried = await attempt(options, transcript, stepMs, signal, isTrusted ? undefined : 'secured'); // H2
+  // No login over TLS whose certificate is not to be checked.
+  const tried = await attempt(options, transcript, stepMs, signal, isTrusted ? undefined : 'secured');
   const { failure, stream, msOf } = tried;
   const seen = failure?.code.startsWith('CERT_') ? await look(options, stepMs, signal) : transcript.tls;
   const isPastPassword = failure === null || checkOf(failure) >= 14;
@@ -58,7 +59,7 @@ export async function seeLogin(options: LoginOptions, stepMs: number, signal: Ab
   };
 }
 
-/** The certificate that was not accepted (H3). */
+/** Reads the certificate that was not accepted; ends before the account is named to the server. */
 async function look(options: LoginOptions, stepMs: number, signal: AbortSignal): Promise<Secured | null> {
   const transcript = new Transcript();
   const blind = { ...options, validateCertificate: false, fingerprint: undefined };
@@ -133,7 +134,7 @@ async function attempt(
       (step) => {
         leave();
         check = CHECK_OF_STEP[step];
-        timer = setTimeout(() => own.abort(), step === 'connecting' ? Math.min(CONNECT_MS, stepMs) : stepMs); // H1
+        timer = setTimeout(() => own.abort(), step === 'connecting' ? Math.min(CONNECT_MS, stepMs) : stepMs);
         if (until === 'authenticated' && step === 'opening the authenticated stream') arrive();
       },
       tap,

@@ -10,8 +10,9 @@ import { INLINE_LIMIT, NS_HTTP } from '../http-over-xmpp/xep-0332.ts';
 /*
  * What a session of its own finds out, beside a bridge that may be running.
  *
- * J1 Its priority is negative: nothing that is meant for the account comes here.
- * J2 Whatever it sends goes to itself, to the server, or asks a peer what it can; no request of a peer is carried out.
+ * - The session has a negative priority, so no stanza that is meant for the account reaches it.
+ * - The doctor sends only to itself and to the server, or asks a peer what it supports. It makes no peer carry out a
+ *   request.
  */
 
 const NS_DOCTOR = 'urn:switchyard:doctor:0';
@@ -49,7 +50,7 @@ export class DoctorSession {
         onDropped: () => undefined,
         onClose: (why, condition) => (this.ended = { condition: condition ?? 'undefined-condition', why }),
       },
-      { pingMs: 600_000, pongMs: stepMs, maxPending: 64, priority: SELF_PRIORITY }, // J1
+      { pingMs: 600_000, pongMs: stepMs, maxPending: 64, priority: SELF_PRIORITY },
     );
   }
 
@@ -165,7 +166,8 @@ export class DoctorSession {
       if (refused !== 'feature-not-implemented') return { jid, address, refused, said: saidBy(error), wire: null };
       return { jid, address, refused: null, wire: 'aztm' };
     }
-    // J2: without method and resource it is no request; who knows the element says so, who does not says that.
+    // Without method and resource this is no request, so the peer carries out nothing. A peer that knows the element says
+    // that it is incomplete; a peer that does not know it says `feature-not-implemented`.
     const wire = await this.session.ask('set', xml('req', { xmlns: NS_HTTP, version: '1.1' }), question).then(
       () => 'http' as const,
       (error: unknown) => (refusal(error) === 'feature-not-implemented' ? ('slixmpp' as const) : ('http' as const)),

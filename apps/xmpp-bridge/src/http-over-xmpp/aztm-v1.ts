@@ -17,15 +17,17 @@ import { rawPayload } from './raw-payload.ts';
 /*
  * HTTP in chat messages: the envelope `urn:aztm:v1` of the Python library. Pure.
  *
- * M1 A body is JSON or text there. A JSON body is written into the envelope as it is, and taken from it as it is there,
- *    letter for letter; bytes that are neither are refused, never damaged.
- * M2 An answer counts only if its sender (bare JID), its id and, where it names one, its `corr` are those of the question;
- *    one without an id of ours, as the library's server sends for an exception, by its `corr`. Ours repeat the id.
- * M3 What was stored on the way (<delay/>), or is older than MAX_AGE_S by the clock of its sender, is not performed.
- * M4 Messages ask not to be stored; a message that holds no envelope is none of ours.
- * M5 A message that servers would not carry, as it is written on the wire, is refused and never sent.
- * M6 A body that is shorter or longer than its headers say is known for damaged: the library drops what is not UTF-8. JSON
- *    is not compared: the library writes it anew.
+ * - A body in the envelope is JSON or text. A JSON body is written into the envelope, and taken from it, letter for
+ *   letter. Bytes that are neither are refused, never damaged.
+ * - An answer counts only if its sender (bare JID), its id and, where it names one, its `corr` are those of the
+ *   question. An answer without an id of ours, which the library's server sends for an exception, counts by its `corr`.
+ *   Our answers repeat the id.
+ * - A request that was stored on the way (<delay/>), or that is older than MAX_AGE_S by the clock of its sender, is not
+ *   performed.
+ * - Our messages ask not to be stored. A message without an envelope is not for this code.
+ * - A message that servers would not carry, as it is written on the wire, is refused and never sent.
+ * - A body that is shorter or longer than its headers say is recognised as damaged, because the library drops bytes
+ *   that are not UTF-8. The length of JSON is not compared, because the library writes JSON anew.
  */
 
 export const NS_AZTM = 'urn:aztm:v1';
@@ -71,7 +73,7 @@ export interface AztmRequest {
   readonly ts: number | undefined;
   readonly delayed: boolean;
   readonly request: HttpRequest;
-  /** M6 */
+  /** False where the body is shorter or longer than its headers say. */
   readonly whole: boolean;
 }
 
@@ -79,7 +81,7 @@ export interface AztmResponse {
   readonly kind: 'response';
   readonly corr: string | undefined;
   readonly response: HttpResponse;
-  /** M6 */
+  /** False where the body is shorter or longer than its headers say. */
   readonly whole: boolean;
 }
 
@@ -135,7 +137,7 @@ export function encodeAztmResponse(
   );
 }
 
-/** What a message carries; undefined where it is none of ours (M4). */
+/** What a message carries; undefined where it holds no envelope. */
 export function decodeAztm(stanza: Element): AztmRequest | AztmResponse | AztmDamaged | undefined {
   const text = stanza.getChildText('body') ?? '';
   if (stanza.attrs['type'] === 'error' || !/^\s*\{/.test(text) || !text.includes('"_aztm"')) return undefined;
@@ -169,12 +171,12 @@ export function decodeAztm(stanza: Element): AztmRequest | AztmResponse | AztmDa
   return { kind: 'request', id, corr, subject, ts: ts ?? undefined, delayed, request, whole };
 }
 
-/** M3 */
+/** Whether a request was stored on the way, or is older than MAX_AGE_S, and must not be performed. */
 export function isTooOld({ ts, delayed }: Pick<AztmRequest, 'ts' | 'delayed'>, nowMs: number): boolean {
   return delayed || (ts !== undefined && nowMs / 1_000 - ts > MAX_AGE_S);
 }
 
-/** M5 */
+/** The message, which asks not to be stored. Throws ExchangeError 413 where servers would not carry it. */
 function message({ to, id, most = MAX_STANZA_BYTES }: Naming, subject: string, body: string): Element {
   const stanza = xml(
     'message',
@@ -197,7 +199,7 @@ function tooLarge(): ExchangeError {
   return new ExchangeError(413, 'The body is larger than one message of urn:aztm:v1 can carry.');
 }
 
-/** M1 */
+/** The body as the envelope holds it: JSON letter for letter, text as a string. Throws ExchangeError 415 for other bytes. */
 function payloadOf({ headers, body }: Pick<HttpRequest, 'headers' | 'body'>): string {
   if (body.length === 0) return 'null';
   const text = textOf(body);
@@ -208,13 +210,13 @@ function payloadOf({ headers, body }: Pick<HttpRequest, 'headers' | 'body'>): st
 
 function bytesOf(payload: unknown, headers: HeaderList, written: string): Buffer {
   if (payload === undefined || payload === null) return Buffer.alloc(0);
-  if (typeof payload !== 'string') return Buffer.from(rawPayload(written)); // M1
+  if (typeof payload !== 'string') return Buffer.from(rawPayload(written)); // letter for letter
   // The library gives the value of a JSON body, so a text that is no JSON document itself was a JSON string.
   const wasString = isJson(headers) && parsed(payload) === undefined;
   return Buffer.from(wasString ? rawPayload(written) : payload);
 }
 
-/** M6 */
+/** False where the body is shorter or longer than its headers say; JSON is not compared, the library writes it anew. */
 function isWhole(payload: unknown, { headers, body }: Pick<HttpRequest, 'headers' | 'body'>): boolean {
   const length = headerOf(headers, 'content-length');
   if (length === undefined || !/^\d{1,15}$/.test(length) || isJson(headers)) return true;

@@ -6,9 +6,9 @@ import { NS_HTTP } from './xep-0332.ts';
 /*
  * Finite bodies in messages (XEP-0332 §4.4, chunkedBase64).
  *
- * K1 Chunks come in order, without a hole and with a last one, or the body is refused; a part of it is never used.
- * K2 What is kept is bounded, for one body and for all; what nobody waits for is dropped.
- * K3 Nobody sends on to somebody who has answered, or who closed the stream; the socket sets the pace.
+ * - Chunks come in order, without a hole and with a last one, or the body is refused. A part of a body is never used.
+ * - What is kept is bounded, for one body and for all. Chunks that nobody waits for are dropped.
+ * - The sender stops when the receiver has answered or closed the stream. The socket sets the pace.
  */
 
 /** 32,768 characters in base64. */
@@ -31,7 +31,7 @@ export async function sendChunks(
     const last = nr === count - 1 ? { last: 'true' } : {};
     const piece = body.subarray(nr * chunkBytes, (nr + 1) * chunkBytes).toString('base64');
     const chunk = xml('chunk', { xmlns: NS_HTTP, streamId: id, nr: String(nr), ...last }, piece);
-    if (!session.send(xml('message', { to }, chunk))) await session.drained(); // K3
+    if (!session.send(xml('message', { to }, chunk))) await session.drained();
   }
 }
 
@@ -118,7 +118,7 @@ export class IncomingChunks {
     const door = this.#doors.get(from);
     if (!door) return;
     door.chunks.push(chunk);
-    if (door.chunks.length > MAX_EARLY) door.chunks.shift(); // K2
+    if (door.chunks.length > MAX_EARLY) door.chunks.shift();
   }
 
   #add(key: string, chunk: Element): void {
@@ -127,7 +127,7 @@ export class IncomingChunks {
     const piece = Buffer.from(chunk.text(), 'base64');
     stream.bytes += piece.length;
     this.#bytes += piece.length;
-    if (Number(chunk.attrs['nr']) !== stream.pieces.length) return stream.fail(cut()); // K1
+    if (Number(chunk.attrs['nr']) !== stream.pieces.length) return stream.fail(cut());
     if (stream.bytes > stream.limit || this.#bytes > MAX_BYTES_OF_ALL)
       return stream.fail(new ExchangeError(413, 'The body is larger than may be carried.'));
     stream.pieces.push(piece);

@@ -76,7 +76,7 @@ describe('the book of exchanges', () => {
     expect(told).toHaveLength(1);
   });
 
-  it('T3: tells facts together a moment later, never more than it may hold, and counts what the bus refuses', async () => {
+  it('tells facts together a moment later, never more than it may hold, and counts what the bus refuses', async () => {
     const { told, metrics, exchanges } = book();
     for (let n = 0; n < 10_005; n += 1) exchanges.begin('out', asked).end(200);
     expect(told).toHaveLength(0);
@@ -94,7 +94,7 @@ describe('the book of exchanges', () => {
     expect(await metrics.text()).toMatch(/xmpp_facts_dropped_total\{[^}]*\} 6\n/);
   });
 
-  it('T3: tells in a pause between requests, and does not wait for one for ever', async () => {
+  it('tells in a pause between requests, and does not wait for one for ever', async () => {
     const { told, exchanges } = book();
     let goOn = true;
     let ended = 0;

@@ -7,11 +7,12 @@ import { bareOf } from '../peers/index.ts';
 /*
  * The book of what went over XMPP: who asked whom for what, and what became of it.
  *
- * T1 Neither bodies nor headers nor queries are in it: the path, the status, sizes and times are.
- * T2 Every request that was begun is entered once, with its status, with the code of what went wrong, or with both.
- * T3 Counting and telling cost no request anything, neither the one that is over nor the next: both are done for many
- *    together in a pause between requests, and within a quarter of a second where there is none. The number of facts is
- *    bounded; what is dropped while the bus is away is counted, and the rest is told at a stop.
+ * - The book holds the path, the status, sizes and times. It holds no bodies, headers or queries.
+ * - Every request that was begun is entered once, with its status, with the code of its error, or with both.
+ * - Counting and telling delay no request, neither the one that is over nor the next. The bridge does both for many
+ *   requests together, in a pause between requests, or within a quarter of a second where there is no pause.
+ * - The number of facts is bounded. Facts that are dropped while the bus is away are counted, and the rest is told at a
+ *   stop.
  */
 
 export interface ExchangesParts {
@@ -139,7 +140,7 @@ export class Exchanges {
       },
       passed: (count) => void (passed += count),
       end: (outcome) => {
-        if (over) return; // T2
+        if (over) return;
         over = true;
         if (streaming !== null) this.#streams[direction] -= 1;
         const ms = Math.max(0, now() - began);
@@ -149,7 +150,7 @@ export class Exchanges {
     };
   }
 
-  /** T3 */
+  /** Keeps what is over until a pause between requests, in which it is counted and told. */
   #enter(ended: Ended): void {
     if (this.#waiting.length >= MAX_WAITING) {
       this.#count(ended);
@@ -185,7 +186,7 @@ export class Exchanges {
         from: from.slice(0, 500),
         to: to.slice(0, 500),
         method: method.slice(0, 16),
-        path: pathOf(resource), // T1
+        path: pathOf(resource), // without the query
         status,
         error_code: typeof outcome === 'number' ? null : outcome.slice(0, 64),
         duration_ms: Math.round(ms),

@@ -11,8 +11,8 @@ import type { HeaderList } from '../wire/index.ts';
  *
  * Servers work by the element, and a request of the standard has ten to fifteen of them (ADR 0027).
  *
- * E1 What it would not give back unchanged is not written so, and goes in the elements of the standard.
- * E2 Nothing that a header holds can begin another line.
+ * - A message that this form would not give back unchanged goes in the elements of the standard.
+ * - No content of a header can begin another line.
  */
 
 export const NS_TEXT = 'urn:switchyard:http:1';
@@ -24,7 +24,7 @@ export interface TextMessage {
   readonly body: string;
 }
 
-/** Undefined where a header could end a line (E2). The body must be what XML gives back. */
+/** Undefined where a header could end a line. The body must be what XML gives back. */
 export function encodeText({ start, headers, body }: TextMessage): Element | undefined {
   let text = start;
   for (const [name, value] of headers) {

@@ -7,10 +7,10 @@ import { type Session, StanzaRefusal } from '../session/index.ts';
 /*
  * In-band bytestreams (XEP-0047) with IQ stanzas: bytes in order, each block acknowledged.
  *
- * S1 At most WINDOW blocks are under way: who reads slowly slows down who writes, and memory stays bounded.
- * S2 Blocks come in order and without a hole, or the stream ends with an error; an end without <close/> is one too.
- * S3 Either side can end a stream at any time; the other learns of it with its next block.
- * S4 A stream is taken only from whom it was announced by; what nobody asked for is refused.
+ * - At most WINDOW blocks are under way. A slow reader slows down the writer, and memory stays bounded.
+ * - Blocks come in order and without a hole, or the stream ends with an error. An end without <close/> is an error too.
+ * - Either side can end a stream at any time. The other side learns of it with its next block.
+ * - The bridge takes a stream only from the sender that announced it, and refuses a stream that nobody asked for.
  */
 
 export const NS_IBB = 'http://jabber.org/protocol/ibb';
@@ -34,7 +34,7 @@ export async function sendStream(
   try {
     for await (const chunk of chunks) {
       for (let at = 0; at < chunk.length; at += blockBytes) {
-        while (underWay.size >= WINDOW) await Promise.race(underWay); // S1
+        while (underWay.size >= WINDOW) await Promise.race(underWay);
         if (failed !== undefined) throw failed;
         const block = Buffer.from(chunk.subarray(at, at + blockBytes)).toString('base64');
         const sent = ask(xml('data', { xmlns: NS_IBB, sid, seq: String(seq) }, block))
@@ -47,7 +47,7 @@ export async function sendStream(
     await Promise.all(underWay);
     if (failed !== undefined) throw failed;
   } catch (error) {
-    // S2: a reader must be able to tell a stream that broke from one that ended.
+    // A reader must be able to tell a stream that broke from one that ended.
     if (session.open && failed === undefined)
       session.send(xml('message', { to }, xml('cancel', { xmlns: NS_CANCEL, id: sid })));
     throw error;
@@ -80,7 +80,7 @@ export class IncomingStreams {
   /** Opened by the other side a moment before its announcement was read. */
   readonly #early = new Map<string, { from: string; open: () => void; refuse: () => void; timer: NodeJS.Timeout }>();
 
-  /** `mayOpen`: whether this account may have something to send us (S4). */
+  /** `mayOpen`: whether this account may have something to send us; streams of others are refused. */
   constructor(private readonly mayOpen: (bareJid: string) => boolean) {}
 
   /** Reads the stream that `from` has announced. Leaving the loop ends it. */
@@ -110,7 +110,7 @@ export class IncomingStreams {
       if (stream.ended === 'no' && session.open)
         session
           .ask('set', xml('close', { xmlns: NS_IBB, sid }), { to: from, timeoutMs: BLOCK_TIMEOUT_MS })
-          .catch(() => undefined); // S3
+          .catch(() => undefined);
     }
   }
 
@@ -155,30 +155,30 @@ export class IncomingStreams {
   }
 
   #takeBlock(stream: Incoming | undefined, element: Element): Promise<Element | undefined> {
-    if (!stream || stream.ended !== 'no') throw new StanzaRefusal('item-not-found'); // S4
+    if (!stream || stream.ended !== 'no') throw new StanzaRefusal('item-not-found');
     const seq = Number(element.attrs['seq']);
     const block = Buffer.from(element.text(), 'base64');
     if (seq !== stream.next || block.length > MAX_BLOCK_BYTES || stream.waiting.length >= 4 * WINDOW) {
-      this.#end(stream, 'cut'); // S2
+      this.#end(stream, 'cut');
       throw new StanzaRefusal('unexpected-request', 'cancel');
     }
     stream.next = (stream.next + 1) % 65_536;
     return new Promise((resolve) => {
-      // Acknowledged when the reader has taken it (S1).
+      // Acknowledged when the reader has taken it, so a slow reader slows down the writer.
       stream.waiting.push({ block, taken: () => resolve(undefined) });
       stream.wake();
     });
   }
 
   #openedEarly(from: string, sid: string): Promise<Element | undefined> {
-    if (!this.mayOpen(bareOf(from))) throw new StanzaRefusal('not-acceptable'); // S4
+    if (!this.mayOpen(bareOf(from))) throw new StanzaRefusal('not-acceptable');
     const mine = [...this.#early.values()].filter((early) => early.from === from).length;
     if (this.#early.size >= MAX_EARLY || mine >= MAX_EARLY_OF_ONE)
       throw new StanzaRefusal('resource-constraint', 'wait');
     const key = keyOf(from, sid);
     if (this.#early.has(key)) throw new StanzaRefusal('not-acceptable');
     return new Promise((resolve, reject) => {
-      const refuse = (): void => reject(new StanzaRefusal('not-acceptable')); // S4
+      const refuse = (): void => reject(new StanzaRefusal('not-acceptable'));
       const timer = setTimeout(() => this.#settleEarly(key, refuse), EARLY_MS);
       this.#early.set(key, { from, open: () => resolve(undefined), refuse, timer });
     });

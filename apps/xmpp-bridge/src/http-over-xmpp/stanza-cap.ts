@@ -3,8 +3,8 @@ import { MAX_STANZA_BYTES } from '../wire/index.ts';
 /*
  * How much of a body goes into one stanza. Servers differ, and end the whole stream where it is too much.
  *
- * L1 After a stream was ended for its policy, half as much is tried; never less than any server must take
- *    (RFC 6120 §13.12: 10,000 bytes).
+ * - After a server ended a stream for its policy, the bridge tries half as much, but never less than any server must
+ *   take (RFC 6120 §13.12: 10,000 bytes).
  */
 
 const LEAST = 4_096;

@@ -16,9 +16,9 @@ import { decodeText, encodeText } from './http-text.ts';
  * HTTP over XMPP IQs (XEP-0332 0.5.1); the dialect of slixmpp's plugin for it, which names its elements <request/> and
  * <response/> and knows text bodies alone; and the one of our own bridges (http-text.ts). Pure.
  *
- * C1 A body travels as text only where XML gives back exactly the same bytes; else in base64.
- * C2 Length and SHA-256 travel with each body that is not empty; a body that does not match them is refused.
- * C3 A body larger than INLINE_LIMIT is not put into one stanza: servers end the whole stream at about 256 KB.
+ * - A body travels as text only where XML gives back exactly the same bytes; else it travels in base64.
+ * - Length and SHA-256 travel with each body that is not empty. A body that does not match them is refused.
+ * - A body larger than INLINE_LIMIT is not put into one stanza: servers end the whole stream at about 256 KB.
  */
 
 export const NS_HTTP = 'urn:xmpp:http';
@@ -35,7 +35,7 @@ const IN_ELEMENTS = ['standard', 'slixmpp'] as const;
 /** Most characters of a body within a stanza. */
 export const INLINE_LIMIT = 65_536;
 
-/** The request with its body; undefined where that does not fit into `most` characters of one stanza (C3). */
+/** The request with its body; undefined where that does not fit into `most` characters of one stanza. */
 export function encodeRequest(request: HttpRequest, dialect: Dialect, most = INLINE_LIMIT): Element | undefined {
   const { method, resource, body } = request;
   const inline = inlineOf(body, dialect, most);
@@ -64,7 +64,7 @@ function requestElement(
   return xml(ELEMENTS[dialect].request, attributes, shim(headers, dialect), content);
 }
 
-/** The response with its body; undefined where that does not fit into `most` characters of one stanza (C3). */
+/** The response with its body; undefined where that does not fit into `most` characters of one stanza. */
 export function encodeResponse(response: HttpResponse, dialect: Dialect, most = INLINE_LIMIT): Element | undefined {
   const { status, body } = response;
   const inline = inlineOf(body, dialect, most);
@@ -194,7 +194,7 @@ function escapedBytes(text: string): number {
   return Buffer.byteLength(text) + (LONGEST_ESCAPE - 1) * (text.match(/[&<>"']/g)?.length ?? 0);
 }
 
-/** C1: the text of these bytes, where XML carries it unchanged (§2.11 of XML turns CR into LF). */
+/** The text of these bytes, where XML carries it unchanged (§2.11 of XML turns CR into LF). */
 function asText(body: Buffer): string | undefined {
   if (!isUtf8(body)) return undefined;
   const text = body.toString('utf8');
@@ -243,7 +243,7 @@ function damaged(): ExchangeError {
   return new ExchangeError(502, 'The body did not arrive as it was sent.');
 }
 
-/** Throws ExchangeError where a body is not what its headers announced (C2). */
+/** Throws ExchangeError where a body is not what its headers announced. */
 export function checkDigest(headers: HeaderList, body: Buffer): void {
   const digest = headerOf(headers, DIGEST_HEADER);
   if (digest !== undefined && digest !== digestOf(body)) throw damaged();

@@ -14,12 +14,13 @@ import type { Session } from '../session/index.ts';
 import type { StanzaCap } from '../http-over-xmpp/stanza-cap.ts';
 
 /*
- * Requests of peers in messages of urn:aztm:v1. I1 to I5 are those of inbound.ts, M1 to M4 those of aztm-v1.ts.
+ * Requests of peers in messages of urn:aztm:v1. inbound.ts says what holds for requests in any form, and
+ * aztm-v1.ts what holds for the messages.
  *
- * Z1 A stranger is not answered at all.
- * Z2 Whoever may ask gets one answer to the session that asked, with the id of its message, whatever went wrong: it can
- *    tell its answers by nothing else.
- * Z3 An answer that comes in pieces is collected, as far as one message carries it, and says so.
+ * - A stranger gets no answer.
+ * - A peer that may ask gets one answer, whatever went wrong. The answer goes to the session that asked and has the id
+ *   of its message: the peer recognises its answers by nothing else.
+ * - The bridge collects an answer in pieces, up to the size that one message carries, and marks it as collected.
  */
 
 export interface InboundAztmParts {
@@ -46,7 +47,7 @@ export class InboundAztm {
     const { inbound, onDropped } = this.parts;
     const asks = said.kind === 'request' ? said.request : { method: '', resource: '' };
     const verdict = inbound.judge(from, asks, said.kind === 'request' ? said.request.body.length : 0);
-    if (!verdict.allowed && verdict.why === 'stranger') return; // Z1
+    if (!verdict.allowed && verdict.why === 'stranger') return;
     const naming = { to: from, id: said.id, corr: said.kind === 'request' ? said.corr : '', subject: said.subject };
     if (said.kind === 'damaged') {
       onDropped('damaged');
@@ -54,7 +55,7 @@ export class InboundAztm {
       return;
     }
     if (!verdict.allowed) return this.#say(denied(verdict.why), naming);
-    // M6
+    // The body is shorter or longer than its headers say.
     if (!said.whole) return this.#say(problem(400, 'The body did not arrive as it was sent.'), naming, 'damaged body');
     const delayed = isTooOld(said, Date.now());
     if (delayed) onDropped('delayed');
@@ -75,11 +76,11 @@ export class InboundAztm {
   #say(response: HttpResponse, naming: Naming & { subject: string }, error?: string): void {
     const session = this.parts.session();
     if (session?.open)
-      session.send(encodeAztmResponse(response, { ...naming, most: this.parts.cap.stanzaBytes }, error)); // Z2
+      session.send(encodeAztmResponse(response, { ...naming, most: this.parts.cap.stanzaBytes }, error));
   }
 }
 
-/** Z3 */
+/** The answer with its pieces as one body. Throws ExchangeError 413 where one message cannot carry it. */
 async function collected({ response, pieces }: Served): Promise<HttpResponse> {
   if (pieces === undefined) return response;
   const kept: Uint8Array[] = [];

@@ -22,13 +22,14 @@ import type { Answer, Replay } from './replay.ts';
 /*
  * A peer's request over XMPP becomes a request to our gateway, on behalf of that peer, whatever it came in.
  *
- * I1 Who called is what the server says (the stanza's `from`), never what the peer says.
- * I2 Strangers get a refusal of XMPP, or nothing, and nothing of theirs reaches the bus; peers get an HTTP status.
- * I3 A request that is late, or was stored for us while we were away, is refused before it is performed.
- * I4 What is under way is bounded, and a body that follows its request is waited for only within the rate of its peer;
- *    every denial is counted, told and audited, at a bounded rate.
- * I5 An answer that comes in pieces is passed on in pieces; a peer that cancels, or is gone, stops the work here.
- *    Work that has an Idempotency-Key goes on without its peer: it will ask again.
+ * - The caller is the one that the server names (the stanza's `from`), never the one that the peer names.
+ * - Strangers get a refusal of XMPP, or nothing, and nothing of theirs reaches the bus. Peers get an HTTP status.
+ * - The bridge refuses a request that is late, or that the server stored while the bridge was away, before it is
+ *   performed.
+ * - The number of requests under way is bounded. The bridge waits for a body that follows its request only within the
+ *   rate of its peer. It counts every denial, and tells and audits denials at a bounded rate.
+ * - The bridge passes an answer in pieces on in pieces. A peer that cancels, or is gone, stops the work here. Work that
+ *   has an Idempotency-Key goes on without its peer, because the peer will ask again.
  */
 
 export interface InboundParts {
@@ -124,7 +125,7 @@ export class Inbound {
       work.abort.abort();
     };
     try {
-      if (this.#underWay.size >= MAX_UNDER_WAY) throw new AppError('overloaded', 'Too many requests are under way.'); // I4
+      if (this.#underWay.size >= MAX_UNDER_WAY) throw new AppError('overloaded', 'Too many requests are under way.');
       this.#underWay.add(work);
       if (cancelKey !== undefined) this.#cancels.set(cancelKey, work);
       const { signal } = work.abort;
@@ -156,12 +157,12 @@ export class Inbound {
     this.#cancels.get(keyOfCancel(from, id))?.abort.abort();
   }
 
-  /** This session of a peer is gone, and waits for nothing any more (I5). */
+  /** This session of a peer is gone: its work stops, except for requests with an Idempotency-Key. */
   onLeft(fullJid: string): void {
     for (const { from, abort, keyed } of this.#underWay) if (from === fullJid && !keyed) abort.abort();
   }
 
-  /** The connection is gone: nobody waits for an answer any more, except for those that will ask again (I5). */
+  /** The connection is gone: all work stops, except for requests with an Idempotency-Key, whose peers will ask again. */
   cancelAll(): void {
     for (const { abort, keyed } of this.#underWay) if (!keyed) abort.abort();
   }
@@ -170,7 +171,7 @@ export class Inbound {
   async #admit({ from, request, delayed }: Incoming, rule: PeerRule): Promise<{ readonly untilMs: number }> {
     checkRequest(request);
     const left = timeLeft(request.headers, Date.now()) ?? DEFAULT_TIMEOUT_MS;
-    if (delayed || left <= 0) throw new ExchangeError(408, 'The request came too late and was not performed.'); // I3
+    if (delayed || left <= 0) throw new ExchangeError(408, 'The request came too late and was not performed.');
     if (Number(headerOf(request.headers, HOP_HEADER) ?? 0) > MAX_HOPS)
       throw new ExchangeError(508, 'The request has passed too many bridges: hosts are mapped in a circle.');
     try {
@@ -190,9 +191,10 @@ export class Inbound {
     signal: AbortSignal,
   ): Promise<Answer> {
     const userId = userOf(from);
-    const held = rule.tools === undefined ? {} : { tools: rule.tools }; // P3 of peer-policy.ts
+    // The run may use only the tools of the policy, whatever the request asks for.
+    const held = rule.tools === undefined ? {} : { tools: rule.tools };
     const principal: Principal = { tenantId: rule.tenant, userId, role: 'user', via: 'xmpp', ...held };
-    const headers = [...carriedHeaders(request.headers), [FROM_HEADER, from] as const]; // I1
+    const headers = [...carriedHeaders(request.headers), [FROM_HEADER, from] as const]; // as the server says
     return this.parts.askGateway({ principal, from, request: { ...request, headers }, timeoutMs, signal });
   }
 
@@ -218,7 +220,7 @@ export class Inbound {
     const path = pathOf(resource);
     const jid = bareOf(from).slice(0, 500);
     const fact: SystemFact = { type: 'xmpp.peer.denied', data: { jid, method: method.slice(0, 16), path, reason } };
-    // I4: what is over the rate is in the metric alone.
+    // Denials over the rate are only counted in the metric.
     Promise.all([this.#told.consume(jid), this.#toldOfAll.consume('all')]).then(
       () =>
         this.parts.bus

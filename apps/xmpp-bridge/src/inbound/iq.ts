@@ -21,10 +21,13 @@ import {
 } from '../http-over-xmpp/xep-0332.ts';
 
 /*
- * Requests of peers in IQs (XEP-0332): what they ask, and what they are answered. I1 to I5 are those of inbound.ts.
+ * Requests of peers in IQs (XEP-0332): what they ask, and what they are answered. inbound.ts says what holds
+ * for requests in any form.
  *
- * J1 A body that follows in chunks is waited for only where the peer may send it; nothing of another is kept.
- * J2 A body that no stanza carries goes as an in-band bytestream, with the digest of the whole where it is known.
+ * - The bridge waits for a body in chunks only where the policy lets the peer send that request. It keeps no chunks of
+ *   other senders.
+ * - A body that does not fit into one stanza goes as an in-band bytestream, with the digest of the whole body where the
+ *   digest is known.
  */
 
 export interface InboundIqParts {
@@ -69,7 +72,7 @@ export class InboundIq {
     const bytes = chunks === undefined ? request.body.length : (announcedLength(request.headers) ?? 0);
     const verdict = this.parts.inbound.judge(from, request, bytes);
     if (!verdict.allowed) {
-      if (verdict.why === 'stranger') throw new StanzaRefusal('forbidden', 'auth'); // I2
+      if (verdict.why === 'stranger') throw new StanzaRefusal('forbidden', 'auth');
       return Promise.resolve(short(denied(verdict.why), dialect));
     }
     return this.#answer(iq, from, decoded, verdict.rule);
@@ -92,7 +95,7 @@ export class InboundIq {
     }
   }
 
-  /** J1 */
+  /** The body that follows the request in chunks; undefined where none follows. */
   #follows(from: string, { request, chunks }: DecodedRequest, rule: PeerRule): FollowsInChunks | undefined {
     if (chunks === undefined) return undefined;
     const { headers } = request;
@@ -146,7 +149,7 @@ export class InboundIq {
       this.parts.log.debug({ err: error }, 'the stream of an answer ended early');
     }
     try {
-      // I5: its peer will ask again, and is given what was answered.
+      // Work with an Idempotency-Key goes on without its peer: the peer asks again and gets the stored answer.
       if (served.keyed) while (!(await iterator.next()).done);
     } catch {
       // Told by the gateway, or over.

@@ -3,9 +3,9 @@ import { CarriedFrame, safeParse } from '@switchyard/contracts';
 /*
  * A response that comes in progress frames, read as pieces.
  *
- * F1 What waits to be read is bounded, of one response and of all: a reader that cannot follow ends the response with an
- *    error, not the process.
- * F2 It ends once: well, or with the error that ended it.
+ * - The bytes that wait for a reader are bounded, for one response and for all. A reader that cannot follow ends the
+ *   response with an error and does not end the process.
+ * - The pipe ends once: well, or with the error that ended it.
  */
 export interface PipeLimits {
   /** Of a stream of events, which has no length. */
@@ -43,7 +43,7 @@ export class Pipe implements AsyncIterable<Uint8Array> {
     this.#bytes += piece.length;
     this.limits.room.bytes -= piece.length;
     if (this.#bytes > this.#maxBytes || this.limits.room.bytes < 0)
-      return this.fail(new Error('the reader is too slow')); // F1
+      return this.fail(new Error('the reader is too slow'));
     this.#waiting.push(piece);
     this.#wake();
   }

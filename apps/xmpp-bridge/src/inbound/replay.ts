@@ -5,15 +5,16 @@ import { ExchangeError, type HttpRequest, type HttpResponse, keyOf } from '../wi
 /*
  * What peers asked before, so that the same request is performed once.
  *
- * Y1 A request is known by its peer and Idempotency-Key, and one without a key by its stanza. The same key with another
- *    method, path or body is refused (422).
- * Y2 Who asks again while the work is under way gets its outcome; afterwards, what was answered. An answer that was too
- *    long to keep is said to be gone (409): the work is not done again.
- * Y3 Work that failed before anybody performed it, or whose outcome the gateway must tell by the same key, is not
- *    remembered: asking again asks the gateway again.
- * Y4 What is kept is bounded in number, bytes and time; the time is longer than two deadlines.
- * Y5 What was asked under a key is also known to the replica that serves next (shared-outcomes.ts): an answer leaves when
- *    its record is written. What has no key costs nothing but memory of this process.
+ * - The bridge knows a request by its peer and Idempotency-Key, and a request without a key by its stanza. It refuses
+ *   the same key with another method, path or body (422).
+ * - A peer that asks again while the work is under way waits for its outcome. A peer that asks again afterwards gets
+ *   the stored answer. Where the answer was too long to keep, the bridge says that it is gone (409) and does not do the
+ *   work again.
+ * - The bridge does not remember work that failed before it was performed, or whose outcome the gateway must tell by
+ *   the same key. When the peer asks again, the bridge asks the gateway again.
+ * - What the bridge keeps is bounded in number, bytes and time. The time is longer than two deadlines.
+ * - The replica that serves next also knows what was asked under a key (shared-outcomes.ts): an answer leaves after its
+ *   record is written. A request without a key costs only memory of this process.
  */
 
 export interface Answer {
@@ -73,7 +74,7 @@ export class Replay {
     const name = nameOf(asked, hash);
     // Between the last look and the claim nothing is awaited: of many who ask again, one performs it.
     for (let known = this.#known(name); known; known = this.#known(name)) {
-      if (known.hash !== hash) throw new ExchangeError(422, 'This Idempotency-Key was used for another request.'); // Y1
+      if (known.hash !== hash) throw new ExchangeError(422, 'This Idempotency-Key was used for another request.');
       this.onDuplicate();
       const outcome = await orAborted(known.outcome, signal);
       if (outcome !== 'forgotten') return again(outcome);
@@ -85,7 +86,7 @@ export class Replay {
     const settle = async (known: Outcome): Promise<void> => {
       if (settled) return;
       settled = true;
-      if (claim) await this.shared?.settle(claim, known); // Y5
+      if (claim) await this.shared?.settle(claim, known); // for the replica that serves next
       this.#keep(name, hash, known);
       resolve(known);
     };
@@ -107,7 +108,7 @@ export class Replay {
       await settle(isFinal(answer.response) ? this.#keepable(answer.response) : 'forgotten');
       return answer;
     } catch (error) {
-      await settle('forgotten'); // Y3
+      await settle('forgotten'); // asking again asks the gateway again
       throw error;
     }
   }
@@ -158,7 +159,7 @@ export class Replay {
       until: this.now() + ttlMs,
     });
     this.#bytes += bytes;
-    // Y4: in the order in which they were kept, which is that of their ends.
+    // Drops the oldest answers until the limits hold: the order in which they were kept is the order of their ends.
     for (const [oldest, { until }] of this.#done) {
       if (until > this.now() && this.#done.size <= maxEntries && this.#bytes <= maxBytes) break;
       this.#drop(oldest);

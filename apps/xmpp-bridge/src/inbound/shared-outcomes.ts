@@ -9,15 +9,16 @@ import { ExchangeError, type HttpResponse } from '../wire/index.ts';
  * What became of requests with an Idempotency-Key, where every replica with the account sees it: the seat may change
  * between two times that a peer asks.
  *
- * C1 A request is claimed before it is performed; who does not get the claim does not perform it. Where the claim cannot
- *    be written, nothing is performed.
- * C2 The same key with another hash is refused (422); one that is under way at another replica is waited for.
- * C3 Whoever holds a claim renews it while the work goes on. One that was not renewed for ALIVE_MS is taken over: its
- *    replica is gone, and what it left is asked of the gateway again, by the same key, while its caller still waits. Each
- *    measures that time on its own clock; no two clocks are compared.
- * C4 A long answer is kept where there is room: one replica has written at most so many bytes of long ones as have not
- *    ended yet. One for which there is no room, or no record, is known to have been given (409). All of it ends by
- *    itself, later than two deadlines.
+ * - A replica claims a request before it performs it. A replica that does not get the claim does not perform the
+ *   request. Where no claim can be written, no replica performs it.
+ * - The same key with another hash is refused (422). A replica waits for a request that is under way at another
+ *   replica.
+ * - The replica that holds a claim renews it while the work goes on. Another replica takes over a claim that was not
+ *   renewed for ALIVE_MS: the holder is gone. The new holder asks the gateway again, by the same key, while its caller
+ *   still waits. Each replica measures that time on its own clock; no two clocks are compared.
+ * - A long answer is kept where there is room: the long answers of one replica that have not expired yet have a limit
+ *   in bytes. Where there is no room, or the answer does not fit into a record, the replicas still know that the
+ *   request was answered (409). All records expire by themselves, later than two deadlines.
  */
 
 export type Outcome = { readonly kept: HttpResponse } | 'gone' | 'forgotten';
@@ -75,9 +76,9 @@ type Entry = z.infer<typeof Entry>;
 
 export class SharedOutcomes {
   readonly #renewals = new Map<Claim, Renewal>();
-  /** Claims of others, and until when each is left alone (C3). */
+  /** Claims of other replicas, and until when each is left to its holder. */
   readonly #watched = new Map<string, { readonly revision: number; readonly untilMs: number }>();
-  /** Long records that were written here, in the order of their ends (C4). */
+  /** Long records that this replica wrote, in the order of their ends. */
   readonly #long: { readonly bytes: number; readonly untilMs: number }[] = [];
   #longBytes = 0;
 
@@ -90,7 +91,10 @@ export class SharedOutcomes {
     private readonly renewMs = RENEW_MS,
   ) {}
 
-  /** `name`: of the request; `limitMs`: the time that it may take. Throws ExchangeError and AppError (C1). */
+  /**
+   * Claims a request, or waits for its outcome at another replica. `name`: of the request; `limitMs`: the time that it may
+   * take. Throws ExchangeError, and AppError where the claim cannot be written: the request must not be performed then.
+   */
   async claim(name: string, hash: string, limitMs: number, signal: AbortSignal): Promise<Claimed> {
     const key = createHash('sha256')
       .update(JSON.stringify([this.account, name]))
@@ -103,7 +107,7 @@ export class SharedOutcomes {
       const found = await this.records.read(key);
       const entry = safeParse(Entry, found?.value).data;
       if (entry && entry.hash !== hash)
-        throw new ExchangeError(422, 'This Idempotency-Key was used for another request.'); // C2
+        throw new ExchangeError(422, 'This Idempotency-Key was used for another request.');
       if (entry?.state === 'gone') return { outcome: 'gone' };
       if (entry?.state === 'done') {
         const { status, headers, body } = entry;
@@ -129,7 +133,7 @@ export class SharedOutcomes {
     ]).finally(() => limit.abort());
   }
 
-  /** Renews the claim until it is settled (C3). */
+  /** Renews the claim until it is settled, so that no other replica takes it over. */
   #renewed(claim: Claim, entry: Entry, limitMs: number): Claim {
     const stopAt = performance.now() + limitMs + SLACK_MS;
     const renew = async (): Promise<void> => {
@@ -178,7 +182,7 @@ export class SharedOutcomes {
     }
   }
 
-  /** C4 */
+  /** The entry; where there is no room for its answer, one that says only that the request was answered. */
   #fitting(entry: Entry): Entry {
     const bytes = bytesOf(entry);
     if (bytes <= LONG_RECORD) return entry;
@@ -190,7 +194,7 @@ export class SharedOutcomes {
     return entry;
   }
 
-  /** C3 */
+  /** Whether the holder has not renewed its claim for `workMs`, by the clock of this replica. */
   #isAbandoned(key: string, revision: number, workMs: number): boolean {
     const seen = this.#watched.get(key);
     if (seen?.revision === revision) {

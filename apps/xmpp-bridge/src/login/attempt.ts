@@ -22,9 +22,9 @@ import { serialised, XmlStream } from '../wire/index.ts';
 /*
  * Does what the login machine says: one attempt, at one server.
  *
- * A1 An attempt has one object for its connection and its stream; nothing of it outlives the attempt that failed.
- * A2 The promise settles: with an open session, or with a LoginError.
- * A3 What comes between the login and its owner's first look is kept for the owner, in order.
+ * - An attempt has one object for its connection and its stream. Nothing of it outlives the attempt that failed.
+ * - The promise settles: with an open session, or with a LoginError.
+ * - What comes between the login and the first look of its owner is kept for the owner, in order.
  */
 
 export interface AttemptOptions {
@@ -72,7 +72,7 @@ export class Attempt {
   #resolve!: (stream: OpenStream) => void;
   #reject!: (error: LoginError) => void;
   #settled = false;
-  /** A3 */
+  /** What came before the owner listened, in order. */
   readonly #early: ((owner: StreamListener) => void)[] = [];
 
   constructor(
@@ -167,7 +167,7 @@ export class Attempt {
 
   #tellOwner(tell: (owner: StreamListener) => void): void {
     if (this.#owner) tell(this.#owner);
-    else this.#early.push(tell); // A3
+    else this.#early.push(tell);
   }
 
   #take(event: LoginEvent): void {
@@ -218,7 +218,7 @@ export class Attempt {
   }
 
   #startTls(): void {
-    // K3 of the socket: an honest server says nothing between <proceed/> and the handshake (RFC 6120 §5.4.3.3).
+    // An honest server says nothing between <proceed/> and the handshake (RFC 6120 §5.4.3.3).
     if (this.target.mode === 'starttls' && !/(<proceed[^>]*\/>|<\/proceed>)\s*$/.test(this.#lastText)) {
       return this.#take({ type: 'broken', code: 'TLS_INJECTION', sentence: say.tlsInjection() });
     }

@@ -7,10 +7,10 @@ import type { Logger } from '@switchyard/platform';
 /*
  * What a login needs that lies in files, as it is now: the password and the CA.
  *
- * F1 A change of a file is noticed within lookMs, also where the file is replaced or reached over links that are
- *    (as mounted secrets are); what is read is compared, not its time.
- * F2 A file that cannot be read, or holds half of what it should, leaves what was read before in place, and is said in
- *    the log once: a rotation that is half done breaks nothing.
+ * - A change of a file is noticed within lookMs, also where the file is replaced or is reached over links that are
+ *   replaced (as mounted secrets are). The bridge compares the text of the file, not its time.
+ * - Where a file cannot be read, or holds half of its content, the text that was read before stays in force, and the
+ *   bridge logs that once. A rotation that is half done breaks nothing.
  */
 
 export interface CredentialFiles {
@@ -87,7 +87,7 @@ export class Credentials {
         this.#complained.delete(file);
       } catch (error) {
         if (!this.#complained.has(file))
-          this.log.warn({ err: error, file }, 'a file of the AZTM login cannot be read; the last text of it counts'); // F2
+          this.log.warn({ err: error, file }, 'a file of the AZTM login cannot be read; the last text of it counts');
         this.#complained.add(file);
       }
     }

@@ -1,9 +1,9 @@
 /*
  * Why a login did not stand, in one sentence that says what to do. Pure.
  *
- * E1 Each failure has a code; the code says whether another try can help without a new configuration.
- * E2 A sentence names what was seen and what to change. It holds no password and no text of the server that was
- *    not cut and cleaned.
+ * - Each failure has a code. The code says whether another try can help without a new configuration.
+ * - A sentence names what was seen and what to change. It holds no password, and text of the server only where it was
+ *   cut and cleaned.
  */
 
 /** The steps of a login, in their order. */

@@ -8,8 +8,8 @@ import type { Target, Where } from './targets.ts';
 /*
  * What a login does and meets, in lines for whoever looks for a fault in it. Pure.
  *
- * N1 Names alone: steps, hosts, features, mechanisms, conditions. What is inside <auth/>, <challenge/>, <response/> and
- *    <success/> is never read here, so no line can hold a secret or what proves one.
+ * - The lines hold only names: steps, hosts, features, mechanisms, conditions. The content of <auth/>, <challenge/>,
+ *   <response/> and <success/> is never read here, so no line can hold a secret or the proof of one.
  */
 
 const MAX_NAMES = 24;

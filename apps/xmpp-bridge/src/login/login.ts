@@ -8,9 +8,10 @@ import { type Dns, findTargets, type Target, type Where } from './targets.ts';
 /*
  * One login: the servers of the domain in their order, an attempt at each until one lets us in.
  *
- * O1 One deadline stands over the whole of it. It names the step that was not passed.
- * O2 The next server is tried only where this one could not be reached; what a server says counts for all of them. One
- *    that lets the connection hang is not waited for as long as there is another: it would use up the deadline of all.
+ * - One deadline stands over the whole login. Its failure names the step that was not passed.
+ * - The next server is tried only where this one could not be reached: what a server says counts for all of them. Where
+ *   another server remains, the bridge does not wait long for a connection that hangs, which would use up the deadline
+ *   of all.
  */
 
 /** For a connection where another server waits to be tried: a lost packet is sent again after a second. */
@@ -54,7 +55,8 @@ export async function login(
         return await new Attempt(options, target, noteOf, connecting.signal, connecting.late, tap).run();
       } catch (error) {
         failed = error instanceof LoginError ? error : internal(step, error);
-        if (!['REFUSED', 'UNREACHABLE', 'DNS'].includes(failed.failure.code)) throw failed; // O2
+        // What a server said counts for all of them; only one that could not be reached leaves another to try.
+        if (!['REFUSED', 'UNREACHABLE', 'DNS'].includes(failed.failure.code)) throw failed;
       } finally {
         connecting.release();
       }

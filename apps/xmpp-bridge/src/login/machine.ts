@@ -13,11 +13,12 @@ import type { Secured, TlsMode } from './tls.ts';
  *   connecting > opening > [asking for STARTTLS > the TLS handshake > opening secured] > choosing > authenticating
  *     > opening authenticated > binding > online | failed
  *
- * M1 Nothing but the stream header and <starttls/> is said before the connection is secured, unless the mode is `off`.
- * M2 The features of a stream are read once per stream; TLS that is offered again after SASL means that another
- *    connection is being read, and ends the login at once.
- * M3 `online` and `failed` are final. Whatever comes afterwards gives no action.
- * M4 After SASL success the stream goes on only if the server has proved that it knows the password.
+ * - Before the connection is secured, the bridge says nothing but the stream header and <starttls/>, unless the mode is
+ *   `off`.
+ * - The features of a stream are read once per stream. A server that offers TLS again after SASL ends the login at
+ *   once: the bridge reads another connection than the one that it logged in on.
+ * - `online` and `failed` are final. Later events give no action.
+ * - After SASL success the stream goes on only if the server has proved that it knows the password.
  */
 
 export interface LoginContext {
@@ -83,7 +84,7 @@ export interface Advance {
 }
 
 export function advance(state: LoginState, event: LoginEvent, context: LoginContext): Advance {
-  if (state.awaits === 'nothing') return { state, actions: [] }; // M3
+  if (state.awaits === 'nothing') return { state, actions: [] };
   switch (event.type) {
     case 'connected':
       return context.mode === 'direct'
@@ -131,7 +132,8 @@ function onElement(state: LoginState, element: Element, context: LoginContext): 
 function onFeatures(state: LoginState, features: Element, context: LoginContext): Advance {
   const starttls = features.getChild('starttls', NS.tls);
   if (state.authenticated) {
-    if (stanzas.asksForTls(features)) return fail(state, 'TLS_REOFFERED', say.tlsReoffered()); // M2
+    // TLS offered after SASL: this is another connection.
+    if (stanzas.asksForTls(features)) return fail(state, 'TLS_REOFFERED', say.tlsReoffered());
     if (!features.getChild('bind', NS.bind)) return fail(state, 'NO_BIND', say.noBind());
     const element = stanzas.bind(context.bindId, context.resource);
     return go(state, { step: 'binding a resource', awaits: 'bind' }, { do: 'send', element });
@@ -181,7 +183,7 @@ function onSasl(state: LoginState, element: Element, context: LoginContext): Adv
   }
   if (element.is('success', NS.sasl) && state.awaits === 'sasl result') {
     const proved = !scram || provesServer(stanzas.decoded(element), state.serverSignature ?? '');
-    if (!proved) return fail(state, 'SERVER_SIGNATURE', say.serverSignature()); // M4
+    if (!proved) return fail(state, 'SERVER_SIGNATURE', say.serverSignature());
     const next = { step: 'opening the authenticated stream', awaits: 'features', authenticated: true } as const;
     return go(state, next, { do: 'open' });
   }
@@ -202,7 +204,7 @@ function onSaslFailure(state: LoginState, element: Element, context: LoginContex
     const again = stanzas.auth(scram.mechanism, clientFirst(scram));
     return go(state, { awaits: 'challenge', scram, bindingRefused: bound }, { do: 'send', element: again });
   }
-  // It was told that we could bind (C3 of sasl-choice.ts), and it can: its offer did not get here as it was made.
+  // The server was told that the bridge could bind, and it can too: its offer did not arrive as it was made.
   const isDowngrade = state.scram?.binding.how === 'possible';
   if (isDowngrade && (/channel binding/i.test(text) || condition === 'malformed-request'))
     return fail(state, 'CHANNEL_BINDING', say.bindingOfferLost(condition, text));

@@ -3,11 +3,12 @@ import type { Binding, ChannelBinding, ScramName } from './scram.ts';
 /*
  * Which SASL mechanism to use. Pure.
  *
- * C1 The strongest SCRAM that is offered. PLAIN only by explicit consent and over TLS whose certificate was checked.
- * C2 Channel binding is used where both sides really can: the server offers a -PLUS mechanism and either names a
- *    type that we have (XEP-0440) or runs TLS 1.2, whose type is tls-unique (RFC 5802 §6.1).
- * C3 A server that offers no -PLUS at all is told that we could have ("y"), so that a middleman who took the offer
- *    away is found out.
+ * - The bridge takes the strongest SCRAM that the server offers. It takes PLAIN only by explicit consent and over TLS
+ *   whose certificate was checked.
+ * - The bridge uses channel binding where both sides really can: the server offers a -PLUS mechanism and either names a
+ *   type that the bridge has (XEP-0440) or runs TLS 1.2, whose type is tls-unique (RFC 5802 §6.1).
+ * - The bridge tells a server that offers no -PLUS at all that it could have used it ("y"). So a middleman who took the
+ *   offer away is found out.
  */
 
 export type BindingPolicy = 'require' | 'prefer' | 'off';
@@ -48,10 +49,11 @@ export function chooseSasl(offer: SaslOffer, policy: SaslPolicy): SaslChoice {
   if (mechanism) {
     const plusOffered = offer.mechanisms.some((name) => name.endsWith('-PLUS'));
     const could = policy.binding !== 'off' && policy.bindings.length > 0 && !plusOffered;
-    return { kind: 'scram', mechanism, wireName: mechanism, binding: { how: could ? 'possible' : 'none' } }; // C3
+    // 'possible' tells the server that the bridge could bind: a middleman who took the offer away is found out.
+    return { kind: 'scram', mechanism, wireName: mechanism, binding: { how: could ? 'possible' : 'none' } };
   }
   if (!offered.has('PLAIN')) return { kind: 'none', why: 'nothing_in_common' };
-  return policy.allowPlain && policy.verifiedTls ? { kind: 'plain' } : { kind: 'none', why: 'plain_refused' }; // C1
+  return policy.allowPlain && policy.verifiedTls ? { kind: 'plain' } : { kind: 'none', why: 'plain_refused' };
 }
 
 function onlyChoice(offered: ReadonlySet<string>, { bindings, only }: SaslPolicy): SaslChoice {
@@ -73,5 +75,5 @@ function boundChoice(
       : types.includes(type),
   );
   if (!mechanism || !binding) return undefined;
-  return { kind: 'scram', mechanism, wireName: `${mechanism}-PLUS`, binding: { how: 'bound', with: binding } }; // C2
+  return { kind: 'scram', mechanism, wireName: `${mechanism}-PLUS`, binding: { how: 'bound', with: binding } };
 }

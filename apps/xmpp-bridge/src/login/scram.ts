@@ -4,9 +4,9 @@ import { promisify } from 'node:util';
 /*
  * SCRAM as a client: RFC 5802 (SHA-1), RFC 7677 (SHA-256), and the same with SHA-512.
  *
- * S1 The server must prove that it knows the password: its signature is compared before anything else is sent.
- * S2 The nonce of the server must begin with ours, and its iteration count must lie between 4,096 (RFC 7677 §4) and
- *    a bound that keeps a hostile server from making us compute for minutes.
+ * - The server must prove that it knows the password: the bridge compares its signature before it sends anything else.
+ * - The nonce of the server must begin with ours. Its iteration count must lie between 4,096 (RFC 7677 §4) and a bound
+ *   that keeps a hostile server from making the bridge compute for minutes.
  */
 
 const SCRAM_HASHES = { 'SCRAM-SHA-512': 'sha512', 'SCRAM-SHA-256': 'sha256', 'SCRAM-SHA-1': 'sha1' } as const;
@@ -66,7 +66,7 @@ export async function prove(start: ScramStart, password: string, challenge: stri
   return { clientFinal: `${withoutProof},p=${proof}`, serverSignature };
 }
 
-/** S1: true where the server's last message carries the signature that only the password gives. */
+/** True where the server's last message carries the signature that only the password gives. */
 export function provesServer(final: string, expected: string): boolean {
   const given = /^v=([A-Za-z0-9+/=]+)/.exec(final)?.[1];
   if (given === undefined) return false;
@@ -82,7 +82,7 @@ function parseChallenge(text: string, ours: string): { nonce: string; salt: Buff
     throw new ScramError('the nonce is not ours continued');
   const iterations = Number(count);
   if (iterations < MIN_ITERATIONS || iterations > MAX_ITERATIONS)
-    throw new ScramError(`an iteration count of ${iterations} is not accepted`); // S2
+    throw new ScramError(`an iteration count of ${iterations} is not accepted`);
   return { nonce: nonce!, salt: Buffer.from(salt!, 'base64'), iterations };
 }
 

@@ -9,12 +9,12 @@ import type { Target } from './targets.ts';
 /*
  * One TCP connection to an XMPP server, in clear text until startTls(), encrypted from then on.
  *
- * K1 Before the connection is secured only a stream header and <starttls/> are written; anything else throws. `off`
- *    says that there will be no TLS, and lifts that.
- * K2 Text arrives as the other side wrote it: a character that is split over two packets is put together.
- * K3 What came in clear text behind the answer to STARTTLS is never read as part of the secured stream.
- * K4 What is written leaves with the end of the work that is under way, together, and then at once (TCP_NODELAY); a dead
- *    peer is noticed by the system as well (keepalive).
+ * - Before the connection is secured only a stream header and <starttls/> are written; anything else throws. The mode
+ *   `off` says that there will be no TLS, and lifts that.
+ * - Text arrives as the other side wrote it: a character that is split over two packets is put together.
+ * - Text that came in clear behind the answer to STARTTLS is never read as part of the secured stream.
+ * - What is written leaves together at the end of the work that is under way, without a further delay (TCP_NODELAY).
+ * - The system notices a dead peer as well (keepalive).
  */
 
 export interface SocketListener {
@@ -51,7 +51,7 @@ export class SecureSocket {
   #decoder = new StringDecoder('utf8');
   #secured: boolean;
   #first = true;
-  /** What is written and was not handed to the system yet (K4). */
+  /** What is written and was not handed to the system yet: it leaves together at the end of the work under way. */
   #held = '';
 
   private constructor(
@@ -61,7 +61,7 @@ export class SecureSocket {
   ) {
     this.#socket = socket;
     this.#secured = target.mode === 'off';
-    socket.setNoDelay(true); // K4
+    socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEPALIVE_MS);
     this.#listen(socket);
   }
@@ -106,7 +106,7 @@ export class SecureSocket {
   /** False: the connection is full, wait for drained(). */
   write(text: string): boolean {
     if (!this.#secured) {
-      if (!BEFORE_TLS.test(text)) throw new Error('nothing is said in clear text'); // K1
+      if (!BEFORE_TLS.test(text)) throw new Error('nothing is said in clear text');
       return this.#socket.write(text, 'utf8');
     }
     if (this.#held === '') process.nextTick(this.#flush);
@@ -151,7 +151,7 @@ export class SecureSocket {
       throw new PinError(fingerprint);
     }
     this.#socket = tls;
-    this.#decoder = new StringDecoder('utf8'); // K3
+    this.#decoder = new StringDecoder('utf8'); // nothing that came in clear text is read on
     this.#secured = true;
     this.#listen(tls);
     const verified = tls.authorized || trust.fingerprint !== undefined;
@@ -182,7 +182,7 @@ export class SecureSocket {
         this.#first = false;
         this.listener.onFirst(bytes);
       }
-      this.listener.onText(this.#decoder.write(bytes)); // K2
+      this.listener.onText(this.#decoder.write(bytes));
     });
     socket.on('error', (error) => this.listener.onError(error));
     socket.on('close', () => this.listener.onClose());

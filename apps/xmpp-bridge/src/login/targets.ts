@@ -4,8 +4,8 @@ import type { TlsMode } from './tls.ts';
 /*
  * Where to connect to, and how (RFC 6120 §3.2, XEP-0368).
  *
- * D1 A host that is configured is used as it is; DNS is asked only where none is.
- * D2 `auto` means TLS in one of its two ways, never clear text.
+ * - A configured host is used as it is. The bridge asks DNS only where no host is configured.
+ * - `auto` means TLS in one of its two ways, never clear text.
  */
 
 export interface Target {

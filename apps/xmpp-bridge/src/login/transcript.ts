@@ -6,9 +6,9 @@ import type { Target } from './targets.ts';
 /*
  * What went over the wire in one login, for a person to read.
  *
- * W1 Protocol text is shown as it was sent and received; nothing of it is rewritten. What proves or is a password is
- *    masked: everything inside <auth/>, <challenge/>, <response/> and <success/>.
- * W2 Memory is bounded: the first and the last lines are kept, each up to a limit.
+ * - Protocol text is shown as it was sent and received, not rewritten. Only passwords and what proves them are masked:
+ *   everything inside <auth/>, <challenge/>, <response/> and <success/>.
+ * - Memory is bounded: the first and the last lines are kept, each up to a limit.
  */
 
 export interface StreamSeen {
@@ -139,7 +139,7 @@ export class Transcript implements LoginTap {
       this.#current = { from, text: '', chars: 0 };
       if (this.#first.length < KEPT_LINES) this.#first.push(this.#current);
       else this.#last.push(this.#current);
-      if (this.#last.length > KEPT_LINES) this.#last.shift(); // W2
+      if (this.#last.length > KEPT_LINES) this.#last.shift();
     }
     this.#current.text += text.slice(0, Math.max(0, KEPT_CHARS - this.#current.text.length));
     this.#current.chars += text.length;
@@ -150,7 +150,7 @@ export class Transcript implements LoginTap {
 // eslint-disable-next-line no-control-regex -- control characters are what is to be shown
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 
-/** W1 */
+/** The text without the content of <auth/>, <challenge/>, <response/> and <success/>. */
 export function masked(text: string): string {
   return text.replace(
     /(<(?:\w+:)?(auth|challenge|response|success)(?=[\s>])[^>]*>)([^<]+)/g,

@@ -17,8 +17,8 @@ import {
 /*
  * One HTTP request in an IQ (XEP-0332), and its answer.
  *
- * O2 A request that the other side may have worked on is not sent again.
- * O5 Whoever goes away stops the work on the other side, before and during the response.
+ * - A request that the other side may have worked on is not sent again.
+ * - A caller that goes away stops the work on the other side, before and during the response.
  */
 
 export interface IqParts {
@@ -52,7 +52,7 @@ export async function askByIq(
   try {
     return await askOnce(parts, session, to, request, dialect, patience);
   } catch (error) {
-    // Not executed, so it is safe to say it in the other dialect (O2).
+    // The other side did not execute the request, so it is safe to send it again in the other dialect.
     const unknown = error instanceof IqError && error.condition === 'feature-not-implemented';
     if (dialect === 'slixmpp' || !unknown) throw error;
     parts.peers.speaksSlixmpp(to);
@@ -76,7 +76,7 @@ async function askOnce(
   // The id of the IQ, which nobody can guess, is also what the request is cancelled by.
   const id = randomUUID();
   const cancel = (): void => {
-    if (session.open) session.send(xml('message', { to }, xml('cancel', { xmlns: NS_CANCEL, id }))); // O5
+    if (session.open) session.send(xml('message', { to }, xml('cancel', { xmlns: NS_CANCEL, id })));
   };
   const question = { to, id, timeoutMs: deadline - Date.now(), signal, onCancelled: cancel };
   if (inline) {

@@ -18,7 +18,7 @@ export async function askByMessage(
 ): Promise<HttpResponse> {
   const message = encodeAztmRequest(request, { to, id, corr, most, nowMs: Date.now() });
   const judge = (stanza: Element): 'answers' | IqOutcome => {
-    if (bareOf(stanza.attrs['from'] ?? '') !== bareOf(to)) return 'spoofed'; // M2
+    if (bareOf(stanza.attrs['from'] ?? '') !== bareOf(to)) return 'spoofed';
     if (stanza.attrs['type'] === 'error') return 'answers';
     const said = decodeAztm(stanza);
     return said?.kind === 'response' && said.corr !== undefined && said.corr !== corr ? 'wrong_corr' : 'answers';
@@ -29,6 +29,6 @@ export async function askByMessage(
   if (answer?.kind !== 'response') throw new ExchangeError(502, 'The agent answered with what is no response.');
   const { response, whole } = answer satisfies AztmResponse;
   const hasBody = request.method !== 'HEAD' && response.status !== 204 && response.status !== 304;
-  if (hasBody && !whole) throw new ExchangeError(502, 'The body did not arrive as it was sent.'); // M6
+  if (hasBody && !whole) throw new ExchangeError(502, 'The body did not arrive as it was sent.');
   return response;
 }

@@ -29,14 +29,14 @@ import { DigestOfStream, inlineChars } from '../http-over-xmpp/xep-0332.ts';
 /*
  * Carries an HTTP request to the agent that serves a mapped host.
  *
- * O1 A host that is not mapped is refused; nothing is ever called over the network from here.
- * O2 A request that the other side may have worked on is sent again once, and only where that does no harm: its method
- *    is safe, or it has an Idempotency-Key. Any other ends with "the outcome is not known".
- * O3 Every request ends by its deadline, with a response or with a typed error.
- * O4 A response in pieces is handed on as it comes; one that is cut, or is not what was announced, ends in an error,
- *    never as a short body.
- * O5 Whoever goes away stops the work on the other side, before and during the response.
- * O6 A stanza for which a server ended the stream is not sent again.
+ * - The bridge refuses a host that is not mapped. It never calls a host over the network.
+ * - A request that the other side may have worked on is sent again once, and only where that does no harm: its method
+ *   is safe, or it has an Idempotency-Key. Any other such request ends with "the outcome is not known".
+ * - Every request ends by its deadline, with a response or with a typed error.
+ * - The bridge hands a response in pieces on as the pieces come. A response that is cut, or that differs from what its
+ *   headers announced, ends in an error and never as a short body.
+ * - A caller that goes away stops the work on the other side, before and during the response.
+ * - A stanza for which a server ended the stream is not sent again.
  */
 
 export interface OutboundParts {
@@ -125,7 +125,7 @@ export class Outbound {
     if (known !== undefined) return known;
     const url = URL.canParse(`http://${host}`) ? new URL(`http://${host}`) : undefined;
     const jid = url && mappedJid(this.parts.serviceMap, url);
-    if (!jid) throw new AppError('not_mapped'); // O1
+    if (!jid) throw new AppError('not_mapped');
     if (this.#jids.size >= MAX_HOSTS) this.#jids.clear(); // a pattern may stand for any number of hosts
     this.#jids.set(host, jid);
     return jid;
@@ -139,7 +139,7 @@ export class Outbound {
     return { method, resource, headers: hops === 1 ? carried : [...carried, [HOP_HEADER, String(hops)]], body };
   }
 
-  /** O2 */
+  /** Sends a request whose connection or peer was lost once more, where that does no harm and no response has begun. */
   async #twice(jid: string, request: HttpRequest, call: CarryCall): Promise<HttpResponse> {
     const told: Told = { head: false, sawPeer: false };
     try {
@@ -184,7 +184,7 @@ export class Outbound {
     const digest = new DigestOfStream(response.headers);
     for await (const piece of this.parts.streams.read(session, to, response.sid, call.signal)) {
       digest.take(piece);
-      call.onPiece(piece); // O4
+      call.onPiece(piece);
     }
     digest.check();
     return { ...head, body: Buffer.alloc(0) };
@@ -224,7 +224,10 @@ export class Outbound {
     return hearing.during(session, () => askByMessage(session, jid, names, request, call, cap.stanzaBytes));
   }
 
-  /** O6: all that were under way end at the same moment, so whoever looks first still sees them all. */
+  /**
+   * Whether the server ended the stream for this request, which is then not sent again: the largest of those under way
+   * counts as the cause. All of them end at the same moment, so the first look still sees them all.
+   */
   #wasTooLarge(mine: UnderWay, error: unknown): boolean {
     const lost = error instanceof IqError && error.code === 'connection_lost';
     if (!lost || !isPolicyViolation(error.message)) return false;

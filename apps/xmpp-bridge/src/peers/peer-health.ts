@@ -1,9 +1,11 @@
 /*
  * Whether it is worth asking a peer. Pure; bounded.
  *
- * T1 A peer that was found offline several times in a row is not asked again for a moment: no storm against a server.
- * T2 A peer that let two deadlines pass is asked a small question first, and called only if it answers that.
- * T3 Whoever answers, or shows up, is well again.
+ * - A peer that was found offline several times in a row is not asked again for a moment. This protects the server from
+ *   a storm of questions.
+ * - A peer that let two deadlines pass is first asked a small question. The bridge calls the peer only if it answers
+ *   that question.
+ * - A peer that answers, or that comes online, is well again.
  */
 
 export type Finding = 'answered' | 'late' | 'offline';
@@ -34,7 +36,7 @@ export class PeerHealth {
   tell(jid: string, finding: Finding, now: number): void {
     const before = this.#records.get(jid) ?? WELL;
     this.#records.delete(jid);
-    if (finding === 'answered') return; // T3
+    if (finding === 'answered') return; // without a record the peer is well
     if (this.#records.size >= MAX_PEERS) this.#records.delete(this.#records.keys().next().value!);
     const late = finding === 'late' ? before.late + 1 : before.late;
     const offline = finding === 'offline' ? before.offline + 1 : 0;

@@ -4,9 +4,9 @@ import { bareOf } from './peers.ts';
 /*
  * Who may call us over XMPP, and what. Pure.
  *
- * P1 Whoever is not named may do nothing; what is not named may not be called.
- * P2 The most exact entry decides alone: the JID, then its domain (`*@example.org`).
- * P3 What a run of a peer may use is what the entry names, whatever its request asks for.
+ * - A peer that the policy does not name may do nothing. Peers may call only what the policy names.
+ * - The most exact entry decides alone: the entry of the JID, else the entry of its domain (`*@example.org`).
+ * - A run of a peer may use only the tools that its entry names, whatever the request asks for.
  */
 
 const Pattern = z
@@ -74,9 +74,10 @@ export type Verdict =
   { readonly allowed: true; readonly rule: PeerRule } | { readonly allowed: false; readonly why: Denial };
 export type Denial = 'stranger' | 'method' | 'path' | 'size' | 'hours' | 'rate';
 
+/** The entry of the JID, else the entry of its domain. */
 export function ruleFor(policy: PeerPolicy, from: string): PeerRule | undefined {
   const bare = bareOf(from);
-  return policy[bare] ?? policy[`*@${bare.slice(bare.indexOf('@') + 1)}`]; // P2
+  return policy[bare] ?? policy[`*@${bare.slice(bare.indexOf('@') + 1)}`];
 }
 
 export function judgeCall(policy: PeerPolicy, call: PeerCall): Verdict {

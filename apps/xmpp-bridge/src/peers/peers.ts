@@ -3,10 +3,10 @@ import type { Element } from '@xmpp/client';
 /*
  * Which sessions of our peers are there. Fed by presence (RFC 6121 §4); bounded.
  *
- * R1 Only peers that we know of are remembered; presence of strangers changes nothing.
- * R2 A request goes to a full JID: the one that is configured, else the session that wants it most, else the resource
- *    that a bridge of ours takes.
- * R3 A session that leaves is said to be gone, so that nobody waits for its answers.
+ * - The bridge remembers the sessions only of peers that it knows. Presence of strangers changes nothing.
+ * - A request goes to a full JID: the configured one, else the session with the highest priority, else the resource
+ *   that a bridge of ours takes.
+ * - When a session of a peer leaves, the listener is told, so that nobody waits for answers of that session.
  */
 
 /** The resource of the bridge that takes what is addressed to an account. */
@@ -36,13 +36,13 @@ export class Peers {
   takePresence(presence: Element): void {
     const from = presence.attrs['from'] ?? '';
     const { bare, resource } = split(from);
-    if (resource === '' || !this.isKnown(bare)) return; // R1
+    if (resource === '' || !this.isKnown(bare)) return;
     const type = presence.attrs['type'];
     const sessions = this.#sessions.get(bare) ?? new Map<string, number>();
     if (type === 'unavailable' || type === 'error') {
       const was = sessions.delete(from);
       this.#dialects.delete(from);
-      if (type === 'unavailable') this.listener.onGone(from); // R3
+      if (type === 'unavailable') this.listener.onGone(from);
       if (was && sessions.size === 0) this.listener.onGone(bare);
     } else if (type === undefined && (sessions.has(from) || sessions.size < MAX_SESSIONS_PER_PEER)) {
       const priority = Number(presence.getChildText('priority') ?? 0);
@@ -80,7 +80,7 @@ export class Peers {
     });
   }
 
-  /** R2 */
+  /** The full JID that a request for this JID goes to, also where no session of the peer is known. */
   addressOf(jid: string): string {
     const { bare, resource } = split(jid);
     if (resource !== '') return jid;

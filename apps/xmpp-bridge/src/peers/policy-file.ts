@@ -7,9 +7,11 @@ import { PeerPolicy } from './peer-policy.ts';
 /*
  * The file of AZTM_PEER_POLICY, as it is now.
  *
- * F1 A policy counts as a whole or not at all. One that is wrong is said with its line, once, and the one before counts.
- * F2 A change is noticed within lookMs, also where the file is replaced or reached over links that are.
- * F3 No name may come twice, in whatever case: of two rules nobody could say which counts.
+ * - A policy counts as a whole or not at all. The bridge logs a wrong policy once, with the line of the error, and the
+ *   policy before it stays in force.
+ * - The bridge notices a change within lookMs, also where the file is replaced or is reached over links that are
+ *   replaced.
+ * - No name may come twice, in upper or lower case: nobody could say which of the two rules counts.
  */
 
 const LOOK_MS = 2_000;
@@ -35,7 +37,7 @@ export function parsePolicy(text: string): PeerPolicy {
   const policy = new Map<string, PeerPolicy[string]>();
   for (const [name, rule] of Object.entries(parsed.data)) {
     const folded = name.normalize('NFC').toLowerCase();
-    if (policy.has(folded)) throw new Error(`line ${places.lineOf([name])}: "${folded}" comes twice`); // F3
+    if (policy.has(folded)) throw new Error(`line ${places.lineOf([name])}: "${folded}" comes twice`);
     policy.set(folded, rule);
   }
   return Object.fromEntries(policy);
@@ -71,7 +73,7 @@ export class PolicyFile {
       text = await readFile(this.path, 'utf8');
     } catch (error) {
       if (!this.#isUnreadable)
-        this.log.error({ file: this.path, err: error }, 'the peer policy cannot be read; the one before counts'); // F1
+        this.log.error({ file: this.path, err: error }, 'the peer policy cannot be read; the one before counts');
       this.#isUnreadable = true;
       return false;
     }
@@ -85,7 +87,7 @@ export class PolicyFile {
       this.#policy = policy;
     } catch (error) {
       const why = error instanceof Error ? error.message : 'it cannot be read';
-      this.log.error({ file: this.path, why }, 'the peer policy is wrong; the one before counts'); // F1
+      this.log.error({ file: this.path, why }, 'the peer policy is wrong; the one before counts');
       return false;
     }
     this.log.info({ file: this.path, peers: Object.keys(this.#policy).length }, 'another peer policy counts now');

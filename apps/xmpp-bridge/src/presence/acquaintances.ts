@@ -7,8 +7,9 @@ import type { Session } from '../session/index.ts';
 /*
  * Whom we know: those that hosts are mapped to, and those that may call us.
  *
- * K1 Only they see that we are there, and what we are.
- * K2 Who may call as a contact alone becomes one by a person, not by asking.
+ * - Only acquaintances see that the account is online, and what the bridge supports.
+ * - Where a peer may call only as a contact, a person makes it a contact. A request of the peer for a subscription does
+ *   not.
  */
 
 export interface AcquaintancesParts {
@@ -47,11 +48,14 @@ export class Acquaintances {
     return this.#roster.onQuestion(iq, this.parts.own);
   }
 
-  /** Somebody asks to see that we are there. */
+  /**
+   * Somebody asks to see that we are there: acquaintances may, strangers may not. On a peer that may call only as a contact
+   * a person decides.
+   */
   onSubscribe(from: string, session: Session | null): void {
     const jid = bareOf(from);
-    if (!this.knows(jid) && ruleFor(this.parts.policy(), jid)?.contactsOnly) return; // K2
-    session?.send(xml('presence', { to: jid, type: this.knows(jid) ? 'subscribed' : 'unsubscribed' })); // K1
+    if (!this.knows(jid) && ruleFor(this.parts.policy(), jid)?.contactsOnly) return;
+    session?.send(xml('presence', { to: jid, type: this.knows(jid) ? 'subscribed' : 'unsubscribed' }));
   }
 
   /** Asks those that we call to let us see which of their sessions are there, and the server for our contacts. */

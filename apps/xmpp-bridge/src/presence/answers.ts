@@ -8,11 +8,11 @@ import { bareOf } from '../peers/index.ts';
 /*
  * Answers that peers sent to the account, on their way to the replica that asked.
  *
- * A1 The id of a question is a UUID, as that of the library, which names its replica and has 82 bits that nobody can
- *    guess. It is no proof: whoever asked compares sender, id and `corr` as if the answer had come over its own session.
- *    Who sent it is what the server said.
- * A2 Only what comes from peers that are called is handed on, once, and a bounded number at a time; what nobody takes is
- *    counted as dropped.
+ * - The id of a question is a UUID, as in the Python library. It names its replica and has 82 bits that nobody can
+ *   guess. The id proves nothing: the replica that asked compares sender, id and `corr` as if the answer had come over
+ *   its own session. The sender is the one that the server named.
+ * - The bridge hands on only answers from peers that it calls. It hands each on once, and a bounded number at a time.
+ *   An answer that no replica takes counts as dropped.
  */
 
 export interface AnswersParts {
@@ -48,7 +48,7 @@ export class Answers {
     await (await this.#taking?.catch(() => undefined))?.stop();
   }
 
-  /** A1 */
+  /** A new id for a question: a UUID that names this replica. */
   newId(): string {
     const { name } = this.parts;
     return `${name.slice(0, 8)}-${name.slice(8)}${randomUUID().slice(11)}`;
@@ -64,7 +64,7 @@ export class Answers {
     if (to === name) return take(message, corr);
     const body = message.getChildText('body') ?? '';
     if (to === undefined || !isPeer(bareOf(from)) || body.length > MAX_BODY_CHARS || this.#underWay >= MAX_UNDER_WAY)
-      return onDropped(from); // A2
+      return onDropped(from);
     this.#underWay += 1;
     const subject = (message.getChildText('subject') ?? '').slice(0, 1_000);
     bus

@@ -10,8 +10,9 @@ import { NS_HTTP, NS_SHIM } from '../http-over-xmpp/xep-0332.ts';
 /*
  * What we can, said to those we know (XEP-0030), and what a peer can, asked once for each of its sessions.
  *
- * D1 A stranger learns nothing, not even that somebody is here.
- * D2 What a session said is remembered while it is there, or for CACHE_MS where we cannot see it leave; bounded.
+ * - A stranger learns nothing, not even that the account is online.
+ * - The bridge remembers what a session of a peer said as long as that session is online, or for CACHE_MS where the
+ *   bridge cannot see the session leave. The number of remembered sessions is bounded.
  */
 
 export const NS_DISCO = 'http://jabber.org/protocol/disco#info';
@@ -27,7 +28,8 @@ export function answerDisco(
 ): Promise<Element> | undefined {
   const query = iq.attrs['type'] === 'get' ? iq.getChild('query', NS_DISCO) : undefined;
   if (!query) return undefined;
-  if (!may(bareOf(iq.attrs['from'] ?? ''))) throw new StanzaRefusal('service-unavailable'); // D1
+  // The refusal that a server gives for a session that is not there.
+  if (!may(bareOf(iq.attrs['from'] ?? ''))) throw new StanzaRefusal('service-unavailable');
   if (query.attrs['node'] !== undefined) throw new StanzaRefusal('item-not-found');
   const features = [
     NS_DISCO,

@@ -14,7 +14,7 @@ function world(lingerMs = 60_000) {
 }
 
 describe('who hears what peers answer to the account', () => {
-  it('E1: nobody but the session that serves and hands answers on', async () => {
+  it('nobody but the session that serves and hands answers on', async () => {
     const { priorities, session, hearing } = world();
     hearing.takePresence(served(undefined, handsOn()), session);
     expect(await hearing.during(session, () => Promise.resolve('answered'))).toBe('answered');
@@ -25,15 +25,15 @@ describe('who hears what peers answer to the account', () => {
     ['nobody serves', served('unavailable')],
     ['who serves does not hand answers on', served()],
     ['somebody else says so', xml('presence', { from: 'eve@x/aztm' }, handsOn())],
-  ])('E2: who has a question open, where %s', async (_, presence) => {
+  ])('who has a question open, where %s', async (_, presence) => {
     const { priorities, session, hearing } = world();
     hearing.takePresence(presence, session);
     await hearing.during(session, () => Promise.resolve());
     await hearing.during(session, () => Promise.resolve());
-    expect(priorities).toEqual([10]); // E3
+    expect(priorities).toEqual([10]); // raised once for both questions
   });
 
-  it('E2: also where the session that served leaves while the question is open, until the next one is there', async () => {
+  it('also where the session that served leaves while the question is open, until the next one is there', async () => {
     const { priorities, session, hearing } = world();
     hearing.takePresence(served(undefined, handsOn()), session);
     let answer: () => void = () => undefined;
@@ -48,7 +48,7 @@ describe('who hears what peers answer to the account', () => {
     expect(priorities).toEqual([10, -1]);
   });
 
-  it('E3: not any more some time after the last question, also where that failed', async () => {
+  it('not any more some time after the last question, also where that failed', async () => {
     const { priorities, session, hearing } = world(5);
     await hearing.during(session, () => Promise.reject(new Error('no answer'))).catch(() => undefined);
     await until(() => priorities.length === 2);

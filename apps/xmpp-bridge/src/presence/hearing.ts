@@ -5,11 +5,13 @@ import { type Session, SESSION_DEFAULTS } from '../session/index.ts';
 /*
  * Who hears what peers answer to the account, and not to the session that asked, as the Python library does.
  *
- * E1 Where a session serves the account and hands such answers on (answers.ts), it alone hears them: of two that want
- *    them as much some servers choose one, and what peers ask of the account would be lost at the other.
- * E2 Where there is none (nobody serves, or the seat changes), whoever has a question open hears them itself.
- * E3 A session that began to hear them goes on for a while after its last question: its priority does not go up and down
- *    with each.
+ * - Where the session that serves the account hands such answers on (answers.ts), only that session hears them. With
+ *   two sessions of equal priority some servers deliver to one of them, and requests of peers to the account would be
+ *   lost at the other.
+ * - Where no session hands answers on (no replica serves, or the seat changes), a replica with an open question hears
+ *   them itself.
+ * - A session that began to hear answers goes on for a while after its last question, so that its priority does not go
+ *   up and down with each question.
  */
 
 const NS_ANSWERS = 'urn:switchyard:answers:0';
@@ -65,14 +67,15 @@ export class Hearing {
     this.#raised = undefined;
   }
 
+  /** Raises the priority of this session, unless the session that serves hands answers on. */
   #hear(session: Announcing): void {
     clearTimeout(this.#linger);
-    if (this.#handedOn || this.#raised === session) return; // E1
-    session.announce(ACCOUNT_PRIORITY); // E2
+    if (this.#handedOn || this.#raised === session) return;
+    session.announce(ACCOUNT_PRIORITY);
     this.#raised = session;
   }
 
-  /** E3 */
+  /** Lowers the priority a while after the last question. */
   #later(): void {
     clearTimeout(this.#linger);
     if (this.#raised) this.#linger = setTimeout(() => this.#rest(), this.lingerMs).unref();

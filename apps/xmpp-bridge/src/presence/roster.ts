@@ -5,8 +5,8 @@ import { type Session, StanzaRefusal } from '../session/index.ts';
 /*
  * Whom our account has as a contact (RFC 6121 §2): those with whom somebody agreed to a subscription, either way.
  *
- * C1 Only the account itself changes it: a push of anybody else is refused.
- * C2 Without a login nobody is a contact. What is kept is bounded.
+ * - Only the account itself changes the roster. A push from any other sender is refused.
+ * - Without a login nobody is a contact. The number of contacts is bounded.
  */
 
 export const NS_ROSTER = 'jabber:iq:roster';
@@ -32,13 +32,14 @@ export class Roster {
     const query = iq.attrs['type'] === 'set' ? iq.getChild('query', NS_ROSTER) : undefined;
     if (!query) return undefined;
     const { from } = iq.attrs;
-    if (from !== undefined && from !== bareOf(ownJid)) throw new StanzaRefusal('service-unavailable'); // C1
+    if (from !== undefined && from !== bareOf(ownJid)) throw new StanzaRefusal('service-unavailable');
     this.#take(query);
     return Promise.resolve(undefined);
   }
 
+  /** Without a login nobody is a contact. */
   clear(): void {
-    this.#contacts.clear(); // C2
+    this.#contacts.clear();
   }
 
   #take(query: Element | undefined): void {

@@ -8,10 +8,10 @@ import { checkOf, type LoginFailure, type LoginStep } from '../login/index.ts';
  *
  *   offline > connecting > securing > authenticating > binding > online | failed
  *
- * B1 After a failure that time may mend, the login is tried again with growing, jittered pauses, for ever.
- * B2 After one that only another configuration can mend, it is not tried again before the configuration changes:
- *    a wrong password never becomes a locked account.
- * B3 The pauses start anew once a login has stood for a while; one that is thrown out at once goes on backing off.
+ * - After a failure that time may mend, the bridge tries the login again with growing, jittered pauses, for ever.
+ * - After a failure that only another configuration can mend, the bridge does not try again before the configuration
+ *   changes: a wrong password never becomes a locked account.
+ * - The pauses start anew once a login has stood for a while. A login that is thrown out at once goes on backing off.
  */
 
 type State = XmppStatus['state'];
@@ -88,7 +88,7 @@ export function evolveBridge(state: BridgeState, event: BridgeEvent): BridgeStat
     case 'failed':
       return { ...state, state: 'failed', sentence: event.failure.sentence, failure: event.failure, boundJid: null };
     case 'closed': {
-      const stood = state.onlineSince !== null && event.now - state.onlineSince >= STOOD_MS; // B3
+      const stood = state.onlineSince !== null && event.now - state.onlineSince >= STOOD_MS;
       const tries = stood ? 0 : state.tries;
       const sentence = `The AZTM login was lost: ${event.why.slice(0, 300)}; it is tried again.`;
       return { ...state, state: 'offline', sentence, tries, boundJid: null, onlineSince: null };
@@ -117,10 +117,10 @@ export function isUndecided({ state, failure }: BridgeState): boolean {
 
 /** The pause before the next try in ms; null: not before the configuration changes. `random` in [0, 1). */
 export function pauseMs(state: BridgeState, random: number): number | null {
-  if (state.state === 'disabled' || state.failure?.then === 'fatal') return null; // B2
+  if (state.state === 'disabled' || state.failure?.then === 'fatal') return null;
   if (state.state === 'online') return null;
   const most = Math.min(PAUSE_MAX_MS, PAUSE_BASE_MS * 2 ** Math.min(20, state.tries));
-  return Math.round(PAUSE_BASE_MS * Math.min(1, state.tries) + random * most); // B1: full jitter over a floor
+  return Math.round(PAUSE_BASE_MS * Math.min(1, state.tries) + random * most); // full jitter over a floor
 }
 
 /** How the seat of replicas with one account is taken, as one of them sees it. */

@@ -5,11 +5,12 @@ import { ExchangeError } from '../wire/index.ts';
 /*
  * Questions that this end has asked and that are not answered yet (RFC 6120 §8.2.3).
  *
- * Q1 Ids cannot be guessed. An answer counts only if it comes from whom the question went to: an id that somebody
- *    learned is worth nothing.
- * Q2 Every question ends: by its answer, its deadline, its caller, or the end of the connection; then it is said
- *    whether the other side may have worked on it.
- * Q3 Their number is bounded. What comes too late, twice or from somebody else is counted and dropped.
+ * - Ids cannot be guessed. An answer counts only if it comes from the address that the question went to, so an id that
+ *   somebody learned is worth nothing.
+ * - Every question ends: by its answer, its deadline, its caller, or the end of the connection. Its error says whether
+ *   the other side may have worked on it.
+ * - The number of questions is bounded. An answer that comes too late, twice or from somebody else is counted and
+ *   dropped.
  */
 
 export type IqOutcome = 'late' | 'duplicate' | 'spoofed' | 'unknown' | 'wrong_corr';
@@ -86,8 +87,8 @@ export class IqRegistry {
     const { timeoutMs, signal, onCancelled } = question;
     if (signal?.aborted) return Promise.reject(new IqError('cancelled', 'It was cancelled.', 'not_sent'));
     if (this.#pending.size >= this.maxPending)
-      return Promise.reject(new IqError('too_many', 'Too many questions are open on this connection.', 'not_sent')); // Q3
-    const id = question.id ?? randomUUID(); // Q1
+      return Promise.reject(new IqError('too_many', 'Too many questions are open on this connection.', 'not_sent'));
+    const id = question.id ?? randomUUID(); // nobody can guess it
     return new Promise((resolve, reject) => {
       const end = (code: 'deadline' | 'cancelled', message: string): void => {
         this.#settle(id, 'given up')?.reject(new IqError(code, message, 'unknown'));
@@ -137,14 +138,14 @@ export class IqRegistry {
     const { judge, to } = pending.question;
     const verdict = judge?.(stanza) ?? (this.#isFrom(from, to) ? 'answers' : 'spoofed');
     if (verdict === 'answers') return this.#settle(id, 'answered');
-    this.onDropped(verdict, from); // Q1
+    this.onDropped(verdict, from);
     return undefined;
   }
 
   /** The connection is gone: every question ends at once. */
   failAll(why: string): void {
     for (const id of [...this.#pending.keys()])
-      this.#settle(id, 'given up')?.reject(new IqError('connection_lost', why, 'unknown')); // Q2
+      this.#settle(id, 'given up')?.reject(new IqError('connection_lost', why, 'unknown'));
   }
 
   /** One of those we asked is gone: what was asked of it ends at once. */

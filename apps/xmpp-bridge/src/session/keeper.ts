@@ -14,10 +14,10 @@ import { Session, type SessionHandlers, type SessionOptions } from './session.ts
 /*
  * Keeps the login: tries, waits, tries again, as bridge-state.ts says.
  *
- * P1 There is one attempt or one session at a time, never two.
- * P2 A session that another one of the same resource threw out is not tried again before the configuration changes,
- *    where the resource is fixed: two of them would throw each other out in turn.
- * P3 stop() ends whatever is under way and resolves when nothing of it is left.
+ * - There is one attempt or one session at a time, never two.
+ * - Where the resource is fixed and another session of the same resource threw this session out, the keeper does not
+ *   try again before the configuration changes. Otherwise the two sessions would throw each other out in turn.
+ * - stop() ends whatever is under way and resolves when nothing of it is left.
  */
 
 export type LoginFlaw =
@@ -100,7 +100,8 @@ export class Keeper {
       this.parts.log.warn({ why }, 'the AZTM login was lost');
       const { resource } = this.parts;
       if (condition !== 'conflict' || resource === undefined) return;
-      this.#failed(loginFailure('REPLACED', 'binding a resource', conflict(resource))); // P2
+      // Another attempt would throw the other session out in turn.
+      this.#failed(loginFailure('REPLACED', 'binding a resource', conflict(resource)));
     } catch (error) {
       if (this.#stop.signal.aborted) return;
       if (!(error instanceof LoginError)) throw error;

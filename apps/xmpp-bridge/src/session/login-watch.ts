@@ -6,10 +6,11 @@ import { type BridgeState, type SeatView, withSeat } from './bridge-state.ts';
 /*
  * What follows from changes of the replica's own login, and of its seat.
  *
- * W1 onOnline() comes once when the login stands, and onGone() once when it does not any more, before anybody is told.
- * W2 Each change of the replica as a whole (its login, and its seat) is counted and told on the bus once; steps on the
- *    way are counted alone.
- * W3 Who waits for the login hears of it at once, or goes away with its signal.
+ * - onOnline() is called once when the login stands, and onGone() once when it no longer stands. Both are called before
+ *   anybody is told.
+ * - Each change of the replica as a whole (its login and its seat) is counted and told on the bus once. Steps on the
+ *   way are only counted.
+ * - A caller that waits for the login hears of it at once, or stops waiting when its signal aborts.
  */
 
 export interface LoginWatchParts {
@@ -45,13 +46,13 @@ export class LoginWatch {
     const before = this.#own.state;
     this.#own = own;
     if (own.state !== before && own.state === 'online') {
-      this.parts.onOnline(); // W1
-      for (const onOnline of [...this.#waiting]) onOnline(); // W3
+      this.parts.onOnline();
+      for (const onOnline of [...this.#waiting]) onOnline();
     } else if (own.state !== before && (own.state === 'offline' || own.state === 'failed')) this.parts.onGone(own);
     this.tell();
   }
 
-  /** W2; also after a change of the seat. */
+  /** Counts a change of the state and tells it on the bus, once; also to be called after a change of the seat. */
   tell(): void {
     const { state, sentence } = withSeat(this.#own, this.parts.seat());
     if (state === this.#told) return;

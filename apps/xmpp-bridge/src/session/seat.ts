@@ -9,14 +9,15 @@ import type { Session } from './session.ts';
 /*
  * The seat: of all replicas with one account, one takes what peers ask of it.
  *
- * L1 The seat is asked for only while the replica's own login stands, and given back with it: who sits can log in.
- * L2 The session that peers find (a fixed resource, the highest priority) is opened when the lease is held and closed
- *    when it is not. The others stay logged in under resources of their own, and ask.
- * L3 Who is thrown out by another session does not come back before it holds the lease anew, and rests before it asks
- *    for it: two replicas never kick each other in turn.
- * L4 Nothing is taken at a moment at which the lease is not held, also not by a process that slept and then reads on.
- * L5 Who holds the lease and is refused for good (the password it has is not the one that counts now) lets another serve,
- *    and does not ask again before its configuration changes or its own login stands anew.
+ * - A replica asks for the seat only while its own login stands, and gives it back when the login ends. So a replica
+ *   with the seat can log in.
+ * - The replica opens the session that peers find (a fixed resource, the highest priority) when it holds the lease, and
+ *   closes it when it does not. The other replicas stay logged in under resources of their own, and ask.
+ * - A replica that another session threw out backs off, and must hold the lease anew before it comes back. So two
+ *   replicas never throw each other out in turn.
+ * - A replica takes no request while it does not hold the lease, also where its process slept and then reads on.
+ * - A replica that holds the lease and is refused for good (its password is not the one that counts now) lets another
+ *   replica serve. It does not ask for the seat again before its configuration changes or its own login stands anew.
  */
 
 export interface SeatParts {
@@ -31,7 +32,7 @@ export interface SeatParts {
 export class Seat {
   #lease: Lease | null = null;
   #keeper: Keeper | null = null;
-  /** L5 */
+  /** The state in which the login was refused for good; null where this replica may ask for the seat. */
   #refused: BridgeState | null = null;
   /** One thing after the other: a term begins when the one before it has ended. */
   #work: Promise<void> = Promise.resolve();
@@ -40,7 +41,7 @@ export class Seat {
 
   /** The session that serves; null where this replica may not serve at this moment. */
   get session(): Session | null {
-    return this.#lease?.token === undefined ? null : (this.#keeper?.session ?? null); // L4
+    return this.#lease?.token === undefined ? null : (this.#keeper?.session ?? null);
   }
 
   get view(): SeatView {
@@ -49,7 +50,7 @@ export class Seat {
     return this.#keeper ? { role: 'serving', state: this.#keeper.state } : { role: 'standby' };
   }
 
-  /** L1 */
+  /** The replica's own login stands, so it asks for the seat; or it does not, and the replica gives the seat back. */
   loginStands(stands: boolean): void {
     this.#refused = null;
     if (!stands) return void this.leave();
@@ -81,16 +82,16 @@ export class Seat {
       await this.#rise();
       if (token === undefined || this.#lease?.token !== token) return;
       this.#keeper = this.parts.keeper((state) => this.#onState(state));
-      this.#keeper.start(); // L2
+      this.#keeper.start();
     });
   }
 
   #onState(state: BridgeState): void {
     const failure = state.state === 'failed' ? state.failure : null;
     if (failure?.code === 'REPLACED')
-      this.#lease?.standBack(); // L3
+      this.#lease?.standBack(); // rests before it asks for the lease again
     else if (failure?.then === 'fatal') {
-      this.#refused = state; // L5
+      this.#refused = state; // so that another replica serves
       void this.leave();
     }
     this.parts.onChange();

@@ -6,12 +6,13 @@ import type { SkippedStanza } from '../wire/index.ts';
 /*
  * A login that stands: questions out, questions in, and a watch over whether the other end is still there.
  *
- * N1 A connection that stays silent is noticed within pingMs + pongMs, also where nobody uses it (XEP-0199).
- * N2 Whatever ends it, onClose is called once, and every open question has ended before.
- * N3 Every question of a peer is answered: with what the handler says, or with an error that names nothing of us,
- *    unless its id is too long to be repeated.
- * N4 No stanza of a peer ends the session, whatever a handler makes of it. One that is too large or too deep to be read is
- *    counted; a question is refused, and what it would have answered ends at once.
+ * - The session notices a silent connection within pingMs + pongMs, also where nobody uses it (XEP-0199).
+ * - Whatever ends the session, onClose is called once, and every open question has ended before.
+ * - Every question of a peer gets an answer: the one of the handler, or an error that tells nothing about us. A
+ *   question whose id is too long to repeat gets none.
+ * - No stanza of a peer ends the session, whatever a handler does with it. A stanza that is too large or too deep to be
+ *   read is counted. If it is a question, the session refuses it; if it is an answer, the question that waits for it
+ *   ends at once.
  */
 
 export interface SessionOptions {
@@ -192,7 +193,7 @@ export class Session {
     }
   }
 
-  /** N4 */
+  /** Counts a stanza that cannot be read; refuses it where it is a question, ends our question where it is an answer. */
   #takeSkipped({ why, head }: SkippedStanza): void {
     if (this.#closed) return;
     this.handlers.onSkipped?.(why, head?.attrs['from']);
@@ -207,7 +208,7 @@ export class Session {
     else if (this.#registry.has(id)) this.#registry.takeUnreadable(head);
   }
 
-  /** N4 */
+  /** Runs a handler. Its error does not end the session. */
   #handled(handle: () => void): void {
     try {
       handle();
@@ -241,7 +242,8 @@ export class Session {
   }
 
   #refuse(iq: Element, error: unknown): void {
-    const refusal = error instanceof StanzaRefusal ? error : new StanzaRefusal('internal-server-error'); // N3
+    // An error that is no refusal tells the peer nothing about us.
+    const refusal = error instanceof StanzaRefusal ? error : new StanzaRefusal('internal-server-error');
     const text = refusal.text === undefined ? undefined : xml('text', { xmlns: STANZA_ERRORS }, refusal.text);
     const body = xml('error', { type: refusal.type }, xml(refusal.condition, { xmlns: STANZA_ERRORS }), text);
     this.#trySend(xml('iq', { type: 'error', id: iq.attrs['id'], to: iq.attrs['from'] }, body));
@@ -267,6 +269,6 @@ export class Session {
     this.#closed = true;
     clearTimeout(this.#pinging);
     this.#registry.failAll(why);
-    this.handlers.onClose(why, condition); // N2
+    this.handlers.onClose(why, condition);
   }
 }

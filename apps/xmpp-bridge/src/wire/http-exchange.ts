@@ -1,10 +1,10 @@
 /*
  * One HTTP exchange as it travels between two bridges, whatever carries it. Pure.
  *
- * H1 A body is bytes, and arrives as the bytes that were sent: whoever decodes compares length and digest.
- * H2 What belongs to one hop (RFC 9110 §7.6.1), and what names the caller, is never carried; who called is taken
- *    from the stanza.
- * H3 A header that could end a line or begin another is no header.
+ * - A body is bytes, and arrives as the bytes that were sent: the side that decodes compares length and digest.
+ * - Headers that belong to one hop (RFC 9110 §7.6.1), and headers that name the caller, are never carried. The caller
+ *   is taken from the stanza.
+ * - A header that could end a line or begin another is refused.
  */
 
 export type HeaderList = readonly (readonly [name: string, value: string])[];
@@ -69,12 +69,15 @@ const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'proxy-authorization',
 ]);
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
-// eslint-disable-next-line no-control-regex -- H3: the characters that are refused
+// eslint-disable-next-line no-control-regex -- the characters that are refused
 const BAD_VALUE = /[\u0000-\u0008\u000a-\u001f\u007f\ufffe\uffff]|\p{Surrogate}/u;
 const MAX_HEADERS = 128;
 const MAX_VALUE = 16_384;
 
-/** The headers that travel, with lower-case names: H2, H3. Throws ExchangeError 400 for one that is none. */
+/**
+ * The headers that travel, with lower-case names: none of one hop, none that names the caller. Throws ExchangeError 400 for
+ * a header that could end a line.
+ */
 export function carriedHeaders(headers: HeaderList): [string, string][] {
   if (headers.length > MAX_HEADERS) throw new ExchangeError(400, `A request has at most ${MAX_HEADERS} headers.`);
   return headers.flatMap(([name, value]): [string, string][] => {

@@ -5,10 +5,11 @@ import type { Settings } from './settings.ts';
 /*
  * Hands a request on to the gateway.
  *
- * F1 Only headers that are listed here go through, so none that names an identity does: those are set here, from the token.
- * F2 Only the interface for users can be reached; what is for operators cannot.
- * F3 An answer is handed back as it comes, piece by piece; a client that goes away ends the request behind it.
- * F4 The answer must begin within a time; a stream then lasts as long as the token of its user.
+ * - Only the headers that are listed here go through, and none of them names an identity. The identity headers are set
+ *   here, from the token.
+ * - Clients reach only the interface for users, not what is for operators.
+ * - An answer is handed back as it comes, piece by piece. A client that goes away ends the request to the gateway.
+ * - The answer must begin within a time. A stream then lasts as long as the token of its user.
  */
 
 const NAME = 'auth-gateway';
@@ -33,8 +34,9 @@ export async function forward(request: Request, user: User, settings: Settings):
       ),
     settings.answerTimeoutMs,
   );
-  const expiry = setTimeout(() => stop.abort(), Math.min(Math.max(user.expiresAt - Date.now(), 0), MAX_TIMER_MS)); // F4
-  request.signal.addEventListener('abort', () => stop.abort(), { once: true }); // F3
+  // A stream ends with the token of its user, and when its client goes away.
+  const expiry = setTimeout(() => stop.abort(), Math.min(Math.max(user.expiresAt - Date.now(), 0), MAX_TIMER_MS));
+  request.signal.addEventListener('abort', () => stop.abort(), { once: true });
   const over = () => clearTimeout(expiry);
   try {
     const answer = await fetch(targetOf(request, settings.gatewayUrl), {
@@ -65,7 +67,7 @@ export async function forward(request: Request, user: User, settings: Settings):
   }
 }
 
-/** F2 */
+/** The address at the gateway. Throws `not_found` for a path outside the interface for users. */
 function targetOf(request: Request, gateway: URL): URL {
   const { pathname, search } = new URL(request.url);
   const path = pathname.replace(/^\/functions\/v1(?=\/)/, '').replace(new RegExp(`^/${NAME}(?=/|$)`), '');
@@ -78,7 +80,7 @@ function targetOf(request: Request, gateway: URL): URL {
   return target;
 }
 
-/** F1 */
+/** The listed headers of the client, and the identity from its token, which no header of the client can name. */
 function headersFor(given: Headers, user: User, edgeSecret: string): Headers {
   const headers = new Headers();
   for (const name of REQUEST_HEADERS) {

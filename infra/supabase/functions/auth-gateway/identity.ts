@@ -5,9 +5,9 @@ import type { Settings } from './settings.ts';
 /*
  * Who is asking: the token of a Supabase user, proved.
  *
- * I1 Which key counts follows from the algorithm, and which algorithms count from the settings: never from the token alone.
- * I2 Role and tenant come from app_metadata, which users cannot edit; user_metadata is not read.
- * I3 Keys of the project (anon, service_role) are no users.
+ * - The algorithm decides which key counts, and the settings decide which algorithms count: never the token alone.
+ * - Role and tenant come from app_metadata, which users cannot edit. user_metadata is not read.
+ * - Keys of the project (anon, service_role) are no users.
  */
 
 export interface User {
@@ -43,7 +43,8 @@ export function createVerifier(settings: Settings): (authorization: string | nul
     if (token === undefined || token.length > MAX_TOKEN_CHARS)
       throw new Refusal('unauthenticated', 'Send Authorization: Bearer <the access token of a Supabase session>.');
     try {
-      const symmetric = algorithmOf(token) === 'HS256'; // I1
+      // The algorithm chooses the key; HS256 counts only where the settings hold a shared key.
+      const symmetric = algorithmOf(token) === 'HS256';
       if (symmetric && shared === undefined)
         throw new Refusal('unauthenticated', 'Tokens of a shared key do not count here.');
       const { payload } = symmetric
@@ -79,11 +80,11 @@ function isOutage(error: unknown): boolean {
 
 function userOf(payload: Readonly<Record<string, unknown>>, allowAnonymous: boolean): User {
   const { sub, role, email, exp } = payload;
-  if (role !== 'authenticated') throw new Refusal('forbidden', 'Use the token of a user, not a key of the project.'); // I3
+  if (role !== 'authenticated') throw new Refusal('forbidden', 'Use the token of a user, not a key of the project.');
   if (payload['is_anonymous'] === true && !allowAnonymous)
     throw new Refusal('forbidden', 'Anonymous users may not do this; sign in.');
-  const metadata = payload['app_metadata'];
-  const claims = (typeof metadata === 'object' && metadata !== null ? metadata : {}) as Record<string, unknown>; // I2
+  const metadata = payload['app_metadata']; // users cannot edit it, unlike user_metadata
+  const claims = (typeof metadata === 'object' && metadata !== null ? metadata : {}) as Record<string, unknown>;
   return {
     id: headerText(sub, 'sub')!,
     email: headerText(email === '' ? undefined : email, 'email'),

@@ -23,7 +23,7 @@ export interface Trial {
 export interface Trials {
   /** Each permission that the app has to have. */
   readonly must: readonly Trial[];
-  /** One or more for each guarantee of the permissions (P1 to P6) that this app could break. */
+  /** One or more for each guarantee of the permissions (see contracts/permissions.ts) that this app could break. */
   readonly mustNot: readonly Trial[];
 }
 
@@ -98,7 +98,7 @@ export function trialsOf(app: Speaker): Trials {
     ...['run.>', 'run.*.>', 'live.>', 'sys.>', 'cmd.run.>'].filter(
       (subject) => !own.subscribe.some((o) => covers(o, subject)),
     ),
-    // P3: outside of its own queue group an app hears no request, not even those that it answers.
+    // Outside of its own queue group an app hears no request, not even those that it answers.
     ...own.subscribe.flatMap((pattern) => (pattern.includes(' ') ? [pattern.split(' ')[0]!] : [])).slice(0, 1),
   ];
   return {

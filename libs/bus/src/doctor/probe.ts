@@ -9,11 +9,11 @@ import { lookAtJetStream, type Looked } from './probe-jetstream.ts';
 /*
  * A look at nats-server with the login of one service, for the doctor. It tells what it saw; it judges nothing.
  *
- * L1 Nothing that is published here is delivered: every trial names a reply subject of the server's own (`_R_.…`),
- *    which the server refuses after it has judged the permission. Where a server does not refuse it, no further
- *    publish is tried.
- * L2 A subscription is given back in the same write that asks for it.
- * L3 It neither makes nor changes anything, and ends within its limit for each question.
+ * - The probe publishes nothing that is delivered. Every trial names a reply subject of the server's own (`_R_.…`),
+ *   which the server refuses after it has judged the permission. Where a server does not refuse it, the probe tries no
+ *   further publish.
+ * - The probe gives a subscription back in the same write that asks for it.
+ * - The probe makes and changes nothing, and ends within its limit for each question.
  */
 
 export interface BusSeen extends Partial<Looked> {
@@ -28,7 +28,7 @@ export interface BusSeen extends Partial<Looked> {
     readonly tried: number;
     readonly missing: readonly Trial[];
     readonly excess: readonly Trial[];
-    /** Publishing could not be tried without being heard (L1). */
+    /** Publishing could not be tried: this server would deliver the message of a trial. */
     readonly untried: boolean;
   };
   /** Why streams and consumers could not be looked at. */
@@ -107,7 +107,8 @@ async function tryPermissions(
   // Nobody's login has no permission that it must have; one that may do what no service may has no limits at all.
   const { must, mustNot } = app === undefined ? { must: [], mustNot: trialsOf('gateway').mustNot } : trialsOf(app);
   const harmless = must.find(({ verb, subject }) => verb === 'publish' && /^ctl\.|^\$JS\.API\.INFO$/.test(subject));
-  const untried = !(await refusals.arisesFrom(harmless ?? { verb: 'publish', subject: 'doctor.doctor' })); // L1
+  // A server that does not refuse this trial would deliver the others.
+  const untried = !(await refusals.arisesFrom(harmless ?? { verb: 'publish', subject: 'doctor.doctor' }));
   const tried = (trial: Trial): boolean => trial.verb === 'subscribe' || !untried;
   const missing = await refusals.of(must.filter(tried));
   const forbidden = mustNot.filter(tried);
@@ -147,10 +148,10 @@ class Refusals {
 
   #attempt({ verb, subject, queue }: Trial): void {
     const { connection } = this;
-    // Not empty: an administrator's request with a body is refused once more.
-    if (verb === 'publish') return connection.publish(subject, 'doctor', { reply: '_R_.doctor' }); // L1
+    // Not empty: an administrator's request with a body is refused once more. The reply subject keeps it from delivery.
+    if (verb === 'publish') return connection.publish(subject, 'doctor', { reply: '_R_.doctor' });
     const nothing = { callback: () => undefined, ...(queue === undefined ? {} : { queue }) };
-    connection.subscribe(subject, nothing).unsubscribe(); // L2
+    connection.subscribe(subject, nothing).unsubscribe(); // both go out in one write
   }
 
   /** The server has answered everything that was sent, and the answers were read. */

@@ -14,9 +14,9 @@ import { RunReader } from './run-reader.ts';
 /*
  * Follows runs: live facts in order, holes filled from the journal.
  *
- * F1 One subscription per run and process, shared by all who follow it, gone with the last of them.
- * F2 Every run is looked at in the journal at once after a reconnect.
- * F3 A reader that throws harms neither the others nor the connection.
+ * - All readers of a run in this process share one subscription. It ends with the last of them.
+ * - After a reconnect every run is looked at in the journal at once.
+ * - A reader that throws harms neither the other readers nor the connection.
  */
 
 interface Listener {
@@ -138,7 +138,7 @@ export class Follower {
       try {
         listener.onLive?.(delta);
       } catch (error) {
-        this.log.warn({ err: error, subject: message.subject }, 'a reader failed on live text'); // F3
+        this.log.warn({ err: error, subject: message.subject }, 'a reader failed on live text');
       }
     }
   }

@@ -5,11 +5,12 @@ import { type FollowOptions, Reorder } from '../protocol/index.ts';
 /*
  * One reader of one run: what comes live, in order, with the journal asked for what is missing.
  *
- * R1 A lost message can delay a reader, never stop it: a hole is asked for after HOLE_MS, a quiet run is looked at
- *    every QUIET_MS. Asking does not hold up what comes live meanwhile.
- * R2 A journal that cannot fill a hole yet is asked at growing distances.
- * R3 What a slow reader has not taken is bounded; over the bound it is forgotten and read from the journal.
- * R4 It ends after the terminal event, also where that lies before the place at which the reader began.
+ * - A lost message can delay a reader, never stop it. The reader asks the journal for a hole after HOLE_MS, and looks
+ *   at a quiet run every QUIET_MS. Asking does not hold up the events that come live meanwhile.
+ * - The reader asks at growing distances where the journal cannot fill a hole yet.
+ * - The number of events that a slow reader has not taken is bounded. Over the bound they are forgotten and read from
+ *   the journal.
+ * - The reader ends after the terminal event, also where that lies before the place at which the reader began.
  */
 
 const HOLE_MS = 50;
@@ -50,7 +51,7 @@ export class RunReader {
 
   onEvent(event: RunEvent): void {
     if (this.#unread.length >= MAX_UNREAD) {
-      this.#unread = []; // R3
+      this.#unread = []; // the journal has them
       this.#askAt = 0;
     }
     this.#unread.push(event);
@@ -109,11 +110,12 @@ export class RunReader {
           this.#failures = 0;
           this.#fetched.push(...this.#order.take(page.events));
           const { last, hole } = this.#order;
-          if (page.ended && this.options.after >= page.lastSeq) this.#over = true; // R4
+          // The reader began behind the terminal event.
+          if (page.ended && this.options.after >= page.lastSeq) this.#over = true;
           if (last > from) this.#askAt = last < page.lastSeq ? 0 : Date.now() + (hole ? HOLE_MS : QUIET_MS);
           else {
             this.#askAt = Date.now() + (hole ? this.#holeWaitMs : QUIET_MS);
-            this.#holeWaitMs = Math.min(this.#holeWaitMs * 2, QUIET_MS); // R2
+            this.#holeWaitMs = Math.min(this.#holeWaitMs * 2, QUIET_MS); // ask less and less often
           }
         },
         (error: unknown) => this.#failed(error),

@@ -5,10 +5,10 @@ import { isHeld, LEASE_START, type LeaseEntry, type LeaseState, lost, observed, 
 /*
  * Asks for a lease, and keeps it while it is held. What is decided is in machine.ts.
  *
- * Y1 onChange(token) comes once for each term, and onChange(undefined) once at its end: at the latest when the time
- *    that we counted on is over, also where the store does not answer.
- * Y2 `token` is judged when it is read: a process that slept learns from it at once that its term is over.
- * Y3 close() gives the lease back, so that the next one need not wait.
+ * - onChange(token) is called once for each term, and onChange(undefined) once at the end of the term. The end is told
+ *   at the latest when the time that this replica counted on is over, also where the store does not answer.
+ * - `token` is judged each time it is read: a process that slept learns at once that its term is over.
+ * - close() gives the lease back, so that the next replica need not wait.
  */
 
 export type { LeaseEntry };
@@ -73,7 +73,7 @@ export class HeldLease implements Lease {
   }
 
   get token(): number | undefined {
-    return isHeld(this.#state, now()) ? this.#state.held?.token : undefined; // Y2
+    return isHeld(this.#state, now()) ? this.#state.held?.token : undefined; // judged now: the process may have slept
   }
 
   get settled(): boolean {
@@ -95,7 +95,7 @@ export class HeldLease implements Lease {
     if (held) await this.#giveBack(held.revision);
   }
 
-  /** Y3; where the store does not answer, it runs out by itself. */
+  /** Gives the lease back, so that the next replica need not wait. Where the store does not answer, the lease runs out. */
   async #giveBack(revision: number): Promise<void> {
     const given = this.register.write({ holder: this.options.holder, released: true }, revision);
     await this.#limited(given).catch(() => undefined);
@@ -148,7 +148,7 @@ export class HeldLease implements Lease {
     const before = this.#told;
     if (token === before) return;
     this.#told = token;
-    if (before !== undefined && token !== undefined) this.options.onChange(undefined); // Y1
+    if (before !== undefined && token !== undefined) this.options.onChange(undefined); // the old term ends first
     this.options.onChange(token);
   }
 

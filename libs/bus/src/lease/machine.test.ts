@@ -41,7 +41,7 @@ describe('a lease', () => {
    * Several replicas, each with a clock of its own, over a store that takes its time and loses answers; they sleep
    * at any moment. The simulation is one list of what happens when.
    */
-  it('is never held by two at one moment, and its token grows with every holder (X1, X2)', () => {
+  it('is never held by two at one moment, and its token grows with every holder', () => {
     fc.assert(
       fc.property(
         fc.array(fc.nat(1_000), { minLength: 200, maxLength: 400 }),

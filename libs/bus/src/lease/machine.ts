@@ -3,11 +3,13 @@
  *
  * A lease is one entry in a store that counts its writes and takes one only where the writer knows the last count.
  *
- * X1 Two replicas never hold it at one moment, whatever their clocks say, whatever is lost or late: who watches waits
- *    for ttlMs without a new write before it takes it, and who holds it counts its time from before its write was
- *    sent, and shorter. Only the clocks' pace must agree, within HOLD_SHARE.
- * X2 The token grows with every holder, so that whatever is done under an old one can be told.
- * X3 A write whose answer was lost is found again: an entry of ours is ours.
+ * - Two replicas never hold the lease at the same moment, whatever their clocks say and whatever is lost or late. A
+ *   replica that watches waits for ttlMs without a new write before it takes the lease. The holder counts its time from
+ *   before it sent its write, and only the share HOLD_SHARE of ttlMs. Only the pace of the clocks must agree, within
+ *   HOLD_SHARE.
+ * - The token grows with every holder, so that work done under an old token can be told apart.
+ * - A replica whose write was stored but whose answer was lost finds the write again: an entry with its own name is its
+ *   own.
  */
 
 export interface LeaseEntry {
@@ -52,14 +54,14 @@ export function observed(
   const ours = entry.holder === me && !entry.released;
   const known = state.seen?.revision === entry.revision ? state.seen : null;
   const seen = known ?? { revision: entry.revision, sinceMs: now };
-  const free = ours || entry.released || now - seen.sinceMs >= ttlMs; // X1, X3
+  const free = ours || entry.released || now - seen.sinceMs >= ttlMs; // another holder's: given back, or silent for ttlMs
   return { state: { ...state, seen, held: ours ? state.held : null }, expect: free && !rests ? entry.revision : null };
 }
 
 /** The store took our write, which was begun at `beganMs`. An answer that was overtaken changes nothing. */
 export function wrote(state: LeaseState, revision: number, beganMs: number, { ttlMs, now }: LeaseView): LeaseState {
   if (beganMs < state.notBeforeMs || revision <= (state.held?.revision ?? 0)) return state;
-  const token = isHeld(state, now) ? state.held!.token : revision; // X2
+  const token = isHeld(state, now) ? state.held!.token : revision; // a new term has a larger token
   const held = { token, revision, untilMs: beganMs + ttlMs * HOLD_SHARE };
   return { ...state, held, seen: { revision, sinceMs: now } };
 }

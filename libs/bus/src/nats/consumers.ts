@@ -24,9 +24,9 @@ import { parseWakeUp, settlementOf } from '../events/index.ts';
 /*
  * What one connection takes from the streams: facts through durable consumers, wake-ups from the work queue.
  *
- * V1 What is not handled comes again: a fact until it is, a wake-up as `settlementOf` says.
- * V2 What is no fact, or no wake-up, is counted, skipped and never comes again.
- * V3 Stopping waits for what is being handled, for DRAIN_LIMIT_MS at the most.
+ * - A message that is not handled comes again: a fact until it is handled, a wake-up as `settlementOf` says.
+ * - A message that is no fact, or no wake-up, is counted and skipped, and never comes again.
+ * - Stopping waits for the messages that are being handled, for DRAIN_LIMIT_MS at the most.
  */
 
 /** Messages that come within this time are handled together. */
@@ -123,7 +123,7 @@ export class NatsConsumers {
     else message.nak(settled.afterMs);
   }
 
-  /** `underWay`: what goes on beside the pulling itself, and is waited for when it stops (V3). */
+  /** `underWay`: the work that goes on beside the pulling itself; stopping waits for it. */
   #pulling({
     underWay = new Set(),
     ...options

@@ -13,10 +13,10 @@ import { type NatsStreams, STREAM_TIMEOUT_MS } from './nats-streams.ts';
 /*
  * Messages that a stream keeps.
  *
- * S1 Every single one is acknowledged: who publishes keeps only how far it came, so one that was lost on the way, as
- *    when the link breaks or the stream is gone, would never be published again.
- * S2 A stream that is gone is made again, once, and what found none is published again.
- * S3 A fact has an id: the same one again within the stream's window is stored once.
+ * - Every single message is acknowledged. The publishing side keeps only how far it came, so a message that was lost on
+ *   the way, as when the link breaks or the stream is gone, would never be published again.
+ * - A stream that is gone is made again, once, and the messages that found no stream are published again.
+ * - A fact has an id: the same fact again within the stream's window is stored once.
  */
 
 /** Events that wait for their acknowledgement at once. */
@@ -25,7 +25,7 @@ const WINDOW = 500;
 interface Stored {
   readonly subject: string;
   readonly body: Uint8Array;
-  readonly id?: string; // S3
+  readonly id?: string; // the stream stores an id once within its window
 }
 
 export class NatsPublisher {
@@ -64,7 +64,7 @@ export class NatsPublisher {
     if (failed.length === 0) return;
     const error: unknown = results.find((result) => result.status === 'rejected')?.reason;
     if (!(error instanceof AppError) || error.code !== 'no_responders') throw error;
-    await this.streams.ensure(); // S2
+    await this.streams.ensure(); // no stream took them: make it again
     await Promise.all(failed.map((message) => this.#storeOne(message)));
   }
 

@@ -14,17 +14,18 @@ import {
 /*
  * A durable pull consumer that keeps working.
  *
- * U1 The consumer is created where it is missing, also after the whole store was lost.
- * U2 A consumer that stands ahead of its stream (the store lost its end, the consumer did not) would never be
- *    given anything again, without an error. It is noticed within WATCH_MS, deleted and created anew. That is
- *    safe because what it carries can be handled twice and rebuilt from the journal.
- * U3 Nothing ends the loop but its signal.
- * U4 What is still being handled is not given to somebody else meanwhile.
- * U5 A consumer with other settings than these, as an earlier version made it, is brought to them, or made anew and
- *    then begins at the start of the stream.
- * U6 A pull stays open for long. The client library closes it by a clock of its own, a twentieth after the server's
- *    time for it; what the server sent just before and a busy process has not read yet is thrown away there, and comes
- *    again only after ACK_WAIT_MS. A twentieth of a second is nothing on a busy machine; of half a minute it is enough.
+ * - The consumer is created where it is missing, also after the whole store was lost.
+ * - A consumer that stands ahead of its stream (the store lost its end, the consumer did not) would never be given
+ *   anything again, without an error. It is noticed within WATCH_MS, deleted and created anew. That is safe because its
+ *   messages can be handled twice and rebuilt from the journal.
+ * - Only its signal ends the loop.
+ * - A message that is still being handled is not given to another worker meanwhile.
+ * - A consumer with other settings than these, as an earlier version made it, is changed to these. Where the server
+ *   does not change them, the consumer is made anew and begins at the start of the stream.
+ * - A pull stays open for long. The client library closes a pull by a clock of its own, a twentieth after the server's
+ *   time for it. A message that the server sent just before, and that a busy process has not read yet, is thrown away
+ *   there and comes again only after ACK_WAIT_MS. A twentieth of a second is nothing on a busy machine; a twentieth of
+ *   half a minute is enough.
  */
 
 const WATCH_MS = 5_000;
@@ -98,7 +99,7 @@ async function fetchOn(consumer: Consumer, { signal, want, onBatch }: PullOption
       await sleep(20, signal).catch(() => undefined);
       continue;
     }
-    const fetched = await consumer.fetch({ max_messages: messages, expires: EXPIRES_MS }); // U6
+    const fetched = await consumer.fetch({ max_messages: messages, expires: EXPIRES_MS }); // half a minute: see the head
     const stop = () => void fetched.close();
     signal.addEventListener('abort', stop, { once: true });
     try {
@@ -110,7 +111,7 @@ async function fetchOn(consumer: Consumer, { signal, want, onBatch }: PullOption
   }
 }
 
-/** U2: resolves when the consumer has to be made anew, or when it is told to stop. */
+/** Resolves when the consumer stands ahead of its stream and has to be made anew, or when it is told to stop. */
 async function watchOver(jsm: JetStreamManager, options: PullOptions, signal: AbortSignal): Promise<void> {
   const { stream, durable } = options;
   while (!signal.aborted) {
@@ -163,7 +164,7 @@ export async function* inParts<T>(
   }
 }
 
-/** U1, U2 */
+/** Creates the consumer where it is missing. Makes it anew where it stands ahead or has settings that cannot be changed. */
 async function prepare(jsm: JetStreamManager, options: PullOptions): Promise<void> {
   const { stream, durable, filter, maxAckPending, log } = options;
   const found = await jsm.consumers.info(stream, durable).catch((error: unknown) => {
@@ -210,7 +211,7 @@ export function differences(asked: Settings, found: Partial<ConsumerConfig>): st
   );
 }
 
-/** U4: tells the server that work goes on, until `fn` is done. */
+/** Tells the server that work goes on, until `fn` is done, so that nobody else is given the messages. */
 export async function whileHandling<T>(messages: readonly JsMsg[], fn: () => Promise<T>): Promise<T> {
   const timer = setInterval(() => messages.forEach((message) => message.working()), ACK_WAIT_MS / 3);
   try {

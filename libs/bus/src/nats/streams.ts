@@ -61,10 +61,10 @@ export function ignoredOptions(asked: Record<string, unknown>, echoed: Record<st
 }
 
 /*
- * T1 What the server made of a stream is compared with what was asked.
- * T2 A stream whose settings the server does not change is made anew where all of it is committed elsewhere; any
- *    other is left as it is, and the error says what an operator must decide.
- * T3 A stream of this name that somebody else made is not touched.
+ * - The stream that the server made is compared with the stream that was asked for.
+ * - Where the server does not change a setting of a stream, the stream is made anew if all of its content is committed
+ *   elsewhere. Any other stream is left as it is, and the error says what an operator must decide.
+ * - A stream of this name that somebody else made is not touched.
  */
 
 /** Creates or updates every stream. */
@@ -100,7 +100,7 @@ async function createOrUpdate(manager: JetStreamManager, asked: Asked, rebuildab
     throw new AppError(
       'unavailable',
       `The stream ${asked.name} on this server is somebody else's: ${other.join(', ')}.`,
-    ); // T3
+    );
   }
   try {
     return await manager.streams.update(asked.name, asked);

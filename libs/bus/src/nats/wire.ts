@@ -6,13 +6,14 @@ import type { Wire, WireMessage, WireSubscription } from '../protocol/index.ts';
 /*
  * The connection to nats-server.
  *
- * K1 A dead link is noticed within six seconds (two missed pings), also one that swallows packets.
- * K2 It never gives up, neither at the start nor later; many clients do not come back at the same moment.
- * K3 While there is no connection nothing is queued: a publish is refused, and the caller decides.
- * K4 Nothing that a subscriber throws reaches the client library: it would stop reading, without a word.
- * K5 A message that the server does not permit is known as such at once, by name.
- * K6 A subscription outlives the link: where it breaks while one is being made, that is waited for, and no error.
- * K7 Each connection that is made uses the certificate that the files hold then; one that stands keeps its own.
+ * - A dead link is noticed within six seconds (two missed pings), also a link that swallows packets.
+ * - The connection never gives up, neither at the start nor later. Many clients do not come back at the same moment.
+ * - While there is no connection nothing is queued: a publish is refused, and the caller decides.
+ * - An error that a subscriber throws never reaches the client library, which would stop reading without a word.
+ * - A message that the server does not permit is reported at once, with its subject.
+ * - A subscription outlives the link. Where the link breaks while a subscription is being made, this waits for the link
+ *   instead of failing.
+ * - Each new connection uses the certificate that the files hold at that moment; an open connection keeps its own.
  */
 
 const PING_MS = 2_000;
@@ -27,9 +28,9 @@ interface Opening {
   readonly url: string;
   readonly app: string;
   readonly log: Logger;
-  /** Set: no connection without TLS. K7 */
+  /** Set: no connection without TLS, and each new one reads the files again. */
   readonly tls?: TlsFiles | undefined;
-  /** K2, but for as long as somebody wants it. */
+  /** Ends the attempts to connect, which otherwise go on for ever. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -163,7 +164,7 @@ export class NatsWire implements Wire {
         try {
           onMessage(new NatsMessage(message));
         } catch (thrown) {
-          this.log.error({ err: thrown, subject: message.subject }, 'a message was not handled'); // K4
+          this.log.error({ err: thrown, subject: message.subject }, 'a message was not handled');
         }
       },
     });
@@ -177,7 +178,7 @@ export class NatsWire implements Wire {
     };
   }
 
-  /** K6 */
+  /** Resolves when the server has taken everything sent so far. Where the link breaks, waits for it and flushes again. */
   async flush(): Promise<void> {
     for (;;) {
       try {
@@ -240,7 +241,7 @@ export class NatsWire implements Wire {
       } else if (status.type === Events.Error) {
         const about = 'permissionContext' in status ? status.permissionContext : undefined;
         if (about?.operation === 'publish') {
-          log.error({ subject: about.subject }, 'the message bus does not permit this service to publish here'); // K5
+          log.error({ subject: about.subject }, 'the message bus does not permit this service to publish here');
           for (const listener of this.#refusedListeners) listener(about.subject);
         } else log.warn({ detail: String(status.data), about }, 'the message bus reports an error');
       }

@@ -4,9 +4,10 @@ import { AppError, type BusKey, operatorKey } from '@switchyard/contracts';
 /*
  * How the asking side proves who it is. Pure, but for the clock that is passed in.
  *
- * S1 A signature covers the subject, deadline, idempotency key and body: it fits this one message and no other.
- * S2 It is made with the key of the pair, so an answering side that is taken over can sign as nobody towards others.
- * S3 It holds for a minute, by the clocks of both sides.
+ * - A signature covers the subject, deadline, idempotency key and body: it fits this one message and no other.
+ * - The caller signs with a key that belongs to this pair of caller and answering side. So an answering side that is
+ *   taken over can sign as nobody towards others.
+ * - A signature holds for a minute, by the clocks of both sides.
  *
  * The header `caller` is `v1 <asker>[/<person>] <key id> <ms since 1970> <HMAC-SHA-256 in base64url>`. HMAC rather than a
  * public-key signature: it costs a tenth (docs/adr/0049).
@@ -65,7 +66,7 @@ export function checkRequest(
   const name = person === undefined ? asker : `${asker}/${person}`;
   const right = Buffer.from(macOf(key, name, id, signedAt, message));
   if (!timingSafeEqual(right, Buffer.from(mac))) throw new AppError('caller_not_trusted', NOT_SIGNED);
-  if (Math.abs(now - Number(signedAt)) > SIGNATURE_HOLDS_MS) throw new AppError('caller_not_trusted', TOO_OLD); // S3
+  if (Math.abs(now - Number(signedAt)) > SIGNATURE_HOLDS_MS) throw new AppError('caller_not_trusted', TOO_OLD);
   return { asker, ...(person === undefined ? {} : { person }) };
 }
 

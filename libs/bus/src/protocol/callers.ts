@@ -15,10 +15,11 @@ import type { WireMessage } from './wire.ts';
 /*
  * Who may ask what, and on whose behalf.
  *
- * C1 Only an inbox of somebody that may ask a contract gets its answer. A reply subject is the asker's text: without this
- *    any asker could make this service publish anywhere.
- * C2 A request counts only where one that may ask it has signed it, and where its answer goes to that one's inbox.
- * C3 A principal counts only where the caller may act on behalf of it.
+ * - An answer goes only to an inbox of a caller that may ask the contract. A reply subject is the caller's text:
+ *   without this rule any caller could make this service publish anywhere.
+ * - A request counts only where a caller that may ask it has signed it, and where its answer goes to an inbox of this
+ *   caller.
+ * - A principal counts only where the caller may act on behalf of it.
  */
 
 /**
@@ -57,12 +58,12 @@ export class Callers {
     throw new AppError('caller_not_trusted', undefined, { cause });
   }
 
-  /** Whether an answer to this reply subject goes to an inbox of somebody that may ask this (C1). */
+  /** Whether an answer to this reply subject goes to an inbox of a caller that may ask this contract. */
   mayAnswer(contract: RequestContract, reply: string): boolean {
     return contract.askedBy.some((asker) => isInboxOf(asker, reply));
   }
 
-  /** Who asked, by the signature of the message (C2); undefined on an open bus. Throws AppError `caller_not_trusted`. */
+  /** Who asked, by the signature of the message; undefined on an open bus. Throws AppError `caller_not_trusted`. */
   check(contract: RequestContract, message: WireMessage): Caller | undefined {
     if (this.#trust === 'open') return undefined;
     const askers: readonly string[] = contract.askedBy;
@@ -80,7 +81,7 @@ export class Callers {
     return caller;
   }
 
-  /** Throws AppError `caller_not_trusted` where the input names a principal that the caller may not act for (C3). */
+  /** Throws AppError `caller_not_trusted` where the input names a principal that the caller may not act for. */
   checkPrincipal(caller: Caller | undefined, input: unknown): void {
     if (caller === undefined || typeof input !== 'object' || input === null || !('principal' in input)) return;
     // The contract has parsed it: every field of this name is a Principal.

@@ -17,9 +17,10 @@ import { HEADER } from './protocol.ts';
 /*
  * Spans of what goes over the bus, as OpenTelemetry's conventions for messaging name them.
  *
- * P1 A destination that has ids in it is told by its template: the number of names is that of the contracts.
- * P2 Whose run it is goes with a request, as baggage; so does the trace. Without telemetry neither is looked for.
- * P3 What is taken from a stream is a trace of its own, linked to where it was published: it may come again days later.
+ * - A span names a destination that has ids in it by its template: there are as many names as contracts.
+ * - A request carries the trace, and as baggage whose run it is about. Without telemetry neither is looked for.
+ * - The work on a message from a stream is a trace of its own, linked to the trace that published the message: the
+ *   message may come again days later.
  */
 
 const EVENTS = 'run.{tenant}.{run}.{fact}';
@@ -79,7 +80,7 @@ export interface TakenFact {
   readonly traceparent: string | undefined;
 }
 
-/** Facts are handled together; each run that they are about has a span of it (P3). */
+/** Facts are handled together; each run that they are about has a span of it, linked to the trace that published them. */
 export async function consumed(
   taken: readonly TakenFact[],
   durable: string,

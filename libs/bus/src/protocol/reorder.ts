@@ -3,9 +3,10 @@ import { type RunEvent, TERMINAL_TYPE } from '@switchyard/contracts';
 /*
  * Puts the events of one run in order, whatever order, doubles and losses they come with. No I/O, no clock.
  *
- * G1 What leaves is exactly after+1, after+2, ... : no gap, no duplicate.
- * G2 After the terminal event nothing leaves.
- * G3 What waits for a hole to be filled is bounded; over the bound it is forgotten, and the hole stays.
+ * - The events that leave are exactly after+1, after+2, ...: no gap, no duplicate.
+ * - No event leaves after the terminal event.
+ * - The number of events that wait for a hole to be filled is bounded. Over the bound the latest of them are forgotten,
+ *   and the hole stays.
  */
 export class Reorder {
   #last: number;

@@ -26,18 +26,19 @@ import { encodeAnswer } from './prepared.ts';
 /*
  * The answering side.
  *
- * N1 Every request gets one answer: the output, or a refusal with a stable code. Nothing that arrives ends
- *    the process, and no text of an unexpected error leaves it.
- * N2 While a request is worked on, its caller hears of it every two seconds.
- * N3 The work is aborted when the caller says so, when nobody listens for the answer any more, or when the
- *    deadline passes.
- * N4 Requests under way are bounded per contract; what is over is refused as `overloaded`, at once. A handler
- *    that does not listen to its signal keeps its place until it returns, though its caller was answered.
- * N5 A subscription that stops takes what was sent to it already and finishes what it can in `stopLimitMs`; callers of
- *    the rest hear at once that this worker is lost, so that they can ask another.
- * N7 A message whose reply is no inbox of one that may ask is dropped; one that is not signed by such a one is refused.
- * N8 What an operator asks is told before it is done; where it cannot be told, it is refused.
- * N6 A process that stood still hears first what was said meanwhile: a request whose caller gave up is not begun.
+ * - Every request gets one answer: the output, or a refusal with a stable code. Nothing that arrives ends the process,
+ *   and no text of an unexpected error leaves it.
+ * - While the worker works on a request, the caller hears of it every two seconds.
+ * - The work is aborted when the caller says so, when nobody listens for the answer any more, or when the deadline
+ *   passes.
+ * - The number of requests under way is bounded per contract; further requests are refused as `overloaded`, at once. A
+ *   handler that does not listen to its signal keeps its place until it returns, though its caller was answered.
+ * - A subscription that stops takes the requests that were already sent to it, and finishes what it can in
+ *   `stopLimitMs`. The callers of the rest hear at once that this worker is lost, so that they can ask another.
+ * - A process that stood still first hears what was said meanwhile: it does not begin a request whose caller gave up.
+ * - A message is dropped where its reply subject is no inbox of a caller that may ask. A message that such a caller did
+ *   not sign is refused.
+ * - The question of an operator is told before it is handled; where it cannot be told, it is refused.
  */
 
 const MAX_IN_FLIGHT = 256;
@@ -107,7 +108,7 @@ export class Answerer {
       addressed(contract.subject, options.as),
       (message) => {
         if (message.reply === undefined) return; // nobody to answer to
-        if (!this.callers.mayAnswer(contract, message.reply)) return this.#drop(contract.subject); // N7
+        if (!this.callers.mayAnswer(contract, message.reply)) return this.#drop(contract.subject);
         if (taken >= limit) {
           this.#refuse(message.reply, new AppError('overloaded', undefined, { retryAfterMs: 1_000 }));
           return;
@@ -127,7 +128,8 @@ export class Answerer {
         this.#subscriptions.delete(answering);
         await settledWithin([subscription.drain()], FLUSH_LIMIT_MS);
         await settledWithin(unanswered, this.stopLimitMs);
-        for (const work of works) this.#stop(work, new AppError('worker_lost', 'This worker is shutting down.')); // N5
+        // The callers of the rest can ask another worker.
+        for (const work of works) this.#stop(work, new AppError('worker_lost', 'This worker is shutting down.'));
         await settledWithin([this.wire.flush()], FLUSH_LIMIT_MS);
       },
     };
@@ -182,10 +184,11 @@ export class Answerer {
     try {
       const hearMs = this.#hearFirstMs(now);
       if (hearMs > 0) await sleep(hearMs, work.abort.signal);
-      const caller = this.callers.check(contract, message); // N7
+      const caller = this.callers.check(contract, message); // refuses what is not signed
       const input = parseOrThrow(contract.input, decode(message.body), 'The request') as InputOf<C>;
       this.callers.checkPrincipal(caller, input);
-      if (caller?.person !== undefined) await this.onOperator(caller.person, message.subject, input); // N8
+      // Throws where the question of an operator cannot be told: it is refused then.
+      if (caller?.person !== undefined) await this.onOperator(caller.person, message.subject, input);
       const read = (header: string) => message.header(header);
       const handle = () => handler(input, this.#call(work, message, caller));
       const behalf = behalfOf(input);
@@ -242,7 +245,7 @@ export class Answerer {
     this.#timer.unref();
   }
 
-  /** How long to listen before anything is begun (N6). */
+  /** How long a process that stood still listens for aborts before it begins a request. */
   #hearFirstMs(now: number): number {
     if (now - this.#tickedAt > STOOD_STILL_MS) this.#hearUntil = now + HEAR_FIRST_MS;
     return Math.max(0, this.#hearUntil - now);

@@ -21,13 +21,13 @@ import { Leaving, NobodyThere } from './leaving.ts';
 /*
  * The asking side.
  *
- * Q1 Every request ends: by its answer, a refusal, its deadline, a lost worker, an abort, or `no_responders`.
- * Q2 One subscription and one timer serve all requests of a connection; their number is bounded.
- * Q3 A caller that goes away, or gives up, says so, and the work on the other side stops; one that leaves the
- *    question to somebody else (Leaving) says nothing.
- * Q4 A process that was stopped for a while does not blame the workers: what came meanwhile is read first.
- * Q5 What the server does not permit to be sent fails at once; it reached nobody.
- * Q6 A question that may be asked twice goes out again where nobody was heard of; the first answer counts.
+ * - Every request ends: by its answer, a refusal, its deadline, a lost worker, an abort, or `no_responders`.
+ * - One subscription and one timer serve all requests of a connection; the number of requests is bounded.
+ * - A caller that goes away, or gives up, says so, and the work on the other side stops. A caller that leaves the
+ *   question to somebody else (Leaving) says nothing.
+ * - A process that was stopped for a while does not blame the workers: it first reads what came meanwhile.
+ * - A request that the server does not permit to be sent fails at once; it reached nobody.
+ * - A question that may be asked twice is sent again where no worker was heard of; the first answer counts.
  */
 
 const SWEEP_MS = 100;
@@ -50,7 +50,7 @@ interface Pending {
   /** Where to say that nobody waits any more. */
   readonly abortTo: string | undefined;
   readonly dispose: () => void;
-  /** Q6 */
+  /** Set while the question may be sent again, because no worker was heard of. */
   again: { dueAt: number; readonly everyMs: number; left: number; readonly send: () => void } | undefined;
 }
 
@@ -212,7 +212,7 @@ export class Asker {
     }
   }
 
-  /** Q5 */
+  /** Fails every request to a subject that the server does not permit. */
   #refused(subject: string): void {
     const cause = new Error(`this service has no permission to publish to ${subject}`);
     for (const [token, pending] of this.#pending) {
@@ -225,7 +225,7 @@ export class Asker {
     const paused = now - this.#lastSweep > PAUSED_AFTER_MS ? now - this.#lastSweep : 0;
     this.#lastSweep = now;
     for (const [token, pending] of this.#pending) {
-      if (pending.lastHeard !== null) pending.lastHeard += paused; // Q4
+      if (pending.lastHeard !== null) pending.lastHeard += paused; // a pause of this process is no silence of the worker
       if (now >= pending.deadline) this.#giveUp(token, new AppError('deadline_exceeded'));
       else if (pending.lastHeard !== null && now - pending.lastHeard > LOST_AFTER_MS) {
         this.#giveUp(token, new AppError('worker_lost'));
@@ -257,7 +257,7 @@ export class Asker {
   }
 }
 
-/** Q6 */
+/** Sends the question once more; the first answer counts. */
 function askAgain(pending: Pending, now: number): void {
   const { again } = pending;
   if (!again) return;

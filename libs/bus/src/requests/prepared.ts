@@ -4,8 +4,9 @@ import { encode } from '../protocol/index.ts';
 /*
  * Answers that are given many times: what a handler prepared is checked and encoded once, and sent as it is from then on.
  *
- * P1 What is sent is what was checked: the answer is frozen, and whoever prepares it hands out nothing that changes.
- * P2 An answer prepared for one contract is an ordinary value for any other.
+ * - The answer that is sent is the answer that was checked: it is frozen, and the handler that prepares it hands out
+ *   nothing that changes.
+ * - An answer prepared for one contract is an ordinary value for any other.
  */
 
 interface Prepared {
@@ -18,7 +19,7 @@ const known = new WeakMap<object, Prepared>();
 /** The body of an answer as it is sent. Throws AppError: `internal` where it breaks the contract, `payload_too_large`. */
 export function encodeAnswer(contract: RequestContract, output: unknown): Uint8Array {
   const prepared = typeof output === 'object' && output !== null ? known.get(output) : undefined;
-  if (prepared?.contract === contract) return prepared.body; // P2
+  if (prepared?.contract === contract) return prepared.body;
   const parsed = contract.output.safeParse(output);
   if (parsed.success) return encode(parsed.data);
   // Our own defect: it is not sent.
@@ -31,6 +32,6 @@ export function prepareAnswer<C extends RequestContract>(
   output: OutputOf<C> & object,
 ): { readonly answer: OutputOf<C> & object; readonly bytes: number } {
   const body = encodeAnswer(contract, output);
-  known.set(Object.freeze(output), { contract, body }); // P1
+  known.set(Object.freeze(output), { contract, body }); // no change after the check
   return { answer: output, bytes: body.byteLength };
 }

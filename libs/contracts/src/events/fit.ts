@@ -3,9 +3,9 @@ import type { RunEvent } from './run-events.ts';
 /*
  * What is larger than a message may be is cut, the same way for every reader. The journal keeps the whole.
  *
- * F1 What fits is given back as it is, the very same object.
- * F2 What is cut keeps its shape: texts become shorter, lists lose their ends, large objects their last keys.
- * F3 It fits afterwards, whatever it was.
+ * - A value that fits is given back as it is, the very same object.
+ * - A value that is cut keeps its shape: texts become shorter, lists lose their ends, large objects their last keys.
+ * - The value fits afterwards, whatever it was.
  */
 
 /** The largest data of an event outside the journal, in bytes of JSON. Two of these and more fit one message. */
@@ -32,12 +32,12 @@ const STEPS: readonly Limits[] = [
 
 /** The value, cut where its JSON is longer than `maxBytes` (at least 100,000). */
 export function fit<T>(value: T, maxBytes: number): T {
-  if (surelyFits(value, maxBytes) || bytesOf(value) <= maxBytes) return value; // F1
+  if (surelyFits(value, maxBytes) || bytesOf(value) <= maxBytes) return value;
   for (const limits of STEPS) {
     const shorter = cut(value, limits, { left: limits.values });
     if (bytesOf(shorter) <= maxBytes) return shorter as T;
   }
-  return null as T; // F3: not reached by what is at most 100 values of 60 characters
+  return null as T; // not reached by what is at most 100 values of 60 characters
 }
 
 /** The event as readers outside the journal get it. */

@@ -4,9 +4,9 @@ import type { RunEvent } from './run-events.ts';
  * The version of a journal: what its facts look like and what follows from them. It stands in the row of the run and
  * in its first event, and stays the run's own for life.
  *
- * V1 A field with a default and a fact that only tells are no new version: they are read as they are.
- * V2 A new version comes with an upcaster from the one before, and its golden journals stay for ever.
- * V3 An upcaster leaves a fact alone that has the new shape already: what was read once may be read again.
+ * - A new field with a default and a new fact that only tells make no new version: they are read as they are.
+ * - A new version comes with an upcaster from the version before, and its golden journals stay for ever.
+ * - An upcaster leaves a fact alone that has the new shape already: a fact that was read once may be read again.
  */
 
 /**

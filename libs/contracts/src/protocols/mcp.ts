@@ -5,10 +5,10 @@ import { PrincipalOrNobody } from '../base/principal.ts';
 /*
  * What an MCP client says and hears beyond names and arguments of tools, as it crosses the bus.
  *
- * P1 The gateway speaks MCP to clients and knows of every one of them which of its abilities it declared; mcp-tool
- *    speaks MCP to upstreams. Neither the client's token nor its headers are part of any message here.
- * P2 `requestState` is a secret of whoever answers `rpc.tools.call` and `rpc.mcp.request`, bound to the caller and to
- *    what was asked; the gateway and the client carry it unread.
+ * - The gateway speaks MCP to clients and knows of each client which abilities it declared; mcp-tool speaks MCP to
+ *   upstreams. No message here holds the client's token or its headers.
+ * - `requestState` is a secret of the service that answers `rpc.tools.call` and `rpc.mcp.request`, bound to the caller
+ *   and to what was asked. The gateway and the client carry it unread.
  */
 
 const Object_ = z.record(z.string(), z.unknown());

@@ -2,8 +2,8 @@ import type { AppName } from '@switchyard/contracts';
 
 /*
  * Which login each service has on each server. Guarantees:
- *  A1 A service logs in as itself, with a password of its own on each server.
- *  A2 A service that has no business on a server has no login there.
+ * - A service logs in as itself, with a password of its own on each server.
+ * - A service that has no business on a server has no login there.
  */
 
 /** The servers that let in nobody without a login. */

@@ -11,8 +11,8 @@ import { type BackupManifest, digestOf, readManifest, UnusableBackup } from './m
 
 /*
  * The file of a backup: a tar, compressed by gzip, that stock programs read. Guarantees:
- *  A1. It appears under its name when it is complete and on the disk; others cannot read it.
- *  A2. What is cut, damaged or no backup is refused by its name, before anything of it is used.
+ * - The file appears under its name only when it is complete and on the disk; other accounts cannot read it.
+ * - A file that is cut, damaged or no backup is refused by its name, before anything of it is used.
  */
 
 export const MANIFEST = 'manifest.json';
@@ -52,7 +52,7 @@ function counting(onChunk: (chunk: Buffer) => void): Transform {
   });
 }
 
-/** Packs `names` of `folder` into `file`, in this order, and answers its size and SHA-256. A1 */
+/** Packs `names` of `folder` into `file`, in this order, and answers its size and SHA-256. */
 export async function pack(
   folder: string,
   names: readonly string[],
@@ -91,7 +91,7 @@ async function flush(path: string): Promise<void> {
   }
 }
 
-/** Unpacks `file` into `folder`, which is there and empty. Nobody's ownership and rights are taken from it. A2 */
+/** Unpacks `file` into `folder`, which is there and empty. Nobody's ownership and rights are taken from it. */
 export async function unpack(file: string, folder: string, onBytes: OnBytes): Promise<void> {
   const unpacking = tar(['-C', folder, '--no-same-owner', '--no-same-permissions', '-xf', '-']);
   try {

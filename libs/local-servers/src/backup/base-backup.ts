@@ -19,10 +19,11 @@ import { z } from 'zod';
 
 /*
  * A backup of a PostgreSQL that runs. Guarantees:
- *  B1. It is one moment of the whole database, with all that was committed before the copy began, however much is
- *      written meanwhile.
- *  B2. Every file of the copy was held against its checksum (pg_verifybackup) before the backup has a name.
- *  B3. Passwords and keys of the stack are not in it. What the database holds is: rows as they are, credentials sealed.
+ * - A backup is one moment of the whole database, with everything that was committed before the copy began, however
+ *   much is written meanwhile.
+ * - Every file of the copy is checked against its checksum (pg_verifybackup) before the backup gets a name.
+ * - The backup holds no passwords and no keys of the stack. It holds what the database holds: rows as they are,
+ *   credentials sealed.
  */
 
 const COPY_LIMIT_MS = 6 * 3_600_000;

@@ -28,10 +28,11 @@ import { reachOf } from './wal-segments.ts';
 
 /*
  * A cluster from a backup, in a folder of its own. Guarantees:
- *  R1. Nothing of a backup is started before its checksums were found right.
- *  R2. While it recovers nobody reaches it but its own account and root: no port, a socket in a closed folder.
- *  R3. It has a new password and begins a new history; what passwords the backup's stack had opens nothing.
- *  R4. Where it fails, what was made is removed, and no other folder was touched.
+ * - No part of a backup is started before its checksums were found right.
+ * - While the cluster recovers only its own account and root reach it: it has no port, and its socket is in a closed
+ *   folder.
+ * - The cluster has a new password and begins a new history; the passwords of the backup's stack open nothing.
+ * - Where recovery fails, what it made is removed, and no other folder was touched.
  */
 
 const RECOVERY_LIMIT_MS = 6 * 3_600_000;
@@ -111,12 +112,12 @@ export async function recoverBackup(options: RecoverOptions): Promise<Recovered>
     newGeneration(dir, account);
     return { dir, manifest, wal, lastCommit, seconds };
   } catch (error) {
-    for (const folder of [dir, options.dir]) rmSync(folder, { recursive: true, force: true }); // R4
+    for (const folder of [dir, options.dir]) rmSync(folder, { recursive: true, force: true });
     throw error;
   }
 }
 
-/** R1 */
+/** Throws UnusableBackup where the checksums are not right; nothing of the backup was started by then. */
 async function verify(file: string, dir: string, manifest: BackupManifest): Promise<void> {
   const data = dataIn(dir);
   const list = join(data, 'backup_manifest');
@@ -149,7 +150,7 @@ async function recover(
   // The path of a socket is short, and the system's folder of temporary files as well.
   const socket = mkdtempSync(join(tmpdir(), 'sy-'));
   const hba = join(socket, 'hba.conf');
-  writeFileSync(hba, 'local all all trust\n', { mode: 0o600 }); // R2
+  writeFileSync(hba, 'local all all trust\n', { mode: 0o600 }); // the socket's folder is closed to others
   writeFileSync(join(data, 'recovery.signal'), '', { mode: 0o600 });
   giveTo(socket, account);
   giveTo(join(data, 'recovery.signal'), account);
@@ -191,7 +192,7 @@ async function recover(
     );
     const url = `postgresql://${OWNER}@/${OWNER}?host=${encodeURIComponent(socket)}&port=${PORT}`;
     await options.inspect?.(url);
-    writeFileSync(join(dir, 'password'), `${password}\n`, { mode: 0o600 }); // R3
+    writeFileSync(join(dir, 'password'), `${password}\n`, { mode: 0o600 });
     giveTo(join(dir, 'password'), account);
     return lastCommit;
   } finally {

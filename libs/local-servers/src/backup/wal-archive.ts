@@ -10,17 +10,17 @@ import { segmentOf } from './wal-segments.ts';
 
 /*
  * A folder that gets the WAL of a private PostgreSQL as it is written, by PostgreSQL's own pg_receivewal. Guarantees:
- *  W1. What PostgreSQL has on its disk is flushed in the folder within moments, also a segment that is not full.
- *  W2. While the folder is away PostgreSQL keeps WAL for it, up to KEPT_FOR_ARCHIVE; then it goes on without: work is
- *      not stopped for its archive. The hole is told, and a new history begins, which needs a new backup.
- *  W3. The folder holds at most what it may: the oldest WAL goes first.
+ * - What PostgreSQL has on its disk is flushed in the folder within moments, also a segment that is not full.
+ * - While the folder is away PostgreSQL keeps WAL for it, up to KEPT_FOR_ARCHIVE. Then PostgreSQL goes on without the
+ *   archive: work is not stopped for it. The hole is told, and a new history begins, which needs a new backup.
+ * - The folder holds at most the size that it may: the oldest WAL goes first.
  */
 
 export const ARCHIVE_SLOT = 'switchyard_archive';
 const KEPT_FOR_ARCHIVE = '2GB';
 const STATUS_SECONDS = 1;
 
-/** Settings of a server whose WAL is archived. W2 */
+/** Settings of a server whose WAL is archived: how much WAL it keeps while the folder is away. */
 export const ARCHIVE_SETTINGS: readonly string[] = [`max_slot_wal_keep_size=${KEPT_FOR_ARCHIVE}`];
 
 export interface WalArchiveOptions {
@@ -87,7 +87,7 @@ export async function startWalArchive(options: WalArchiveOptions): Promise<WalAr
   const account = accountFor('postgres');
   let dir = join(root, generationOf(cluster, account));
   if (!(await ensureSlot(url, dir)).isWhole) {
-    dir = join(root, newGeneration(cluster, account)); // W2
+    dir = join(root, newGeneration(cluster, account)); // after a hole a new history begins
     onNotice('the WAL archive has a hole and begins anew; take the backup that it needs: ./switchyard backup');
   }
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -105,7 +105,7 @@ export async function startWalArchive(options: WalArchiveOptions): Promise<WalAr
   return { name: 'wal-archive', pid: receiver.pid, dir, exited: receiver.exited, stop: () => receiver.stop() };
 }
 
-/** Removes the oldest WAL until the archive holds at most `mostBytes`; answers how many segments went. W3 */
+/** Removes the oldest WAL until the archive holds at most `mostBytes`; answers how many segments went. */
 export function boundWalArchive(dir: string, mostBytes: number): number {
   const kept = historiesIn(dir).flatMap((history) =>
     readdirSync(join(dir, history))

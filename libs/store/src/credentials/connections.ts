@@ -36,7 +36,7 @@ export type NewConnection = Omit<Connection, 'status' | 'version' | 'createdAt' 
 /** What a renewal gives; null: the provider does not renew any more. */
 export type Renewed = Pick<Connection, 'sealed' | 'kid' | 'scopes' | 'expiresAt'> | null;
 
-/** The connections of users to providers (see the promises X1 to X4 in prisma/migrations, `provider_connections`). */
+/** The connections of users to providers (see the promises in prisma/migrations, `provider_connections`). */
 export interface Connections {
   /** Takes the place of the user's earlier connection to this provider. */
   save(connection: NewConnection): Promise<void>;

@@ -13,7 +13,7 @@ export interface Registration {
 
 type Of = Pick<Registration, 'provider' | 'issuer'>;
 
-/** Registrations as a client (the promise X5 in prisma/migrations, `discovered_providers`). */
+/** Registrations as a client: one per provider and issuer (see prisma/migrations, `discovered_providers`). */
 export interface Registrations {
   /** Undefined where there is none, or it has ended. */
   get(of: Of): Promise<Registration | undefined>;

@@ -5,8 +5,8 @@ import { STORE_OWNERS, type StoreOwner } from '../store.ts';
 /*
  * A look at PostgreSQL with the login of one service, for the doctor. It tells what it saw; it judges nothing.
  *
- * L1 Each right is tried with a statement that touches no row, in a transaction that is rolled back.
- * L2 It waits for nobody's lock, and every statement has a limit.
+ * - The probe tries each right with a statement that touches no row, in a transaction that is rolled back.
+ * - The probe waits for nobody's lock, and every statement has a limit.
  */
 
 export interface RightTried {
@@ -73,7 +73,7 @@ export async function probeDatabase(url: string, app: StoreOwner, limitMs: numbe
       const rights = await tryRights(client, RIGHTS[app]);
       return { ...seen, rights, uncallable: await uncallable(client, RIGHTS[app]) };
     } finally {
-      await client.query('rollback'); // L1
+      await client.query('rollback'); // a trial leaves nothing behind
     }
   }).catch((error: unknown): DatabaseSeen => ({ app, server, refused: refusedOf(error) }));
 }
@@ -133,7 +133,7 @@ async function tryStatement(client: pg.Client, text: string): Promise<Pick<Right
   return { allowed: false, failed: `${failed.code} ${failed.message}` };
 }
 
-/** L1: of no row. */
+/** A statement that needs the right and touches no row. */
 async function statementOf(client: pg.Client, verb: Verb, table: string): Promise<string> {
   switch (verb) {
     case 'select':
@@ -172,7 +172,7 @@ async function withClient<T>(url: string, limitMs: number, work: (client: pg.Cli
     connectionTimeoutMillis: limitMs,
     query_timeout: limitMs,
     statement_timeout: limitMs,
-    lock_timeout: Math.min(limitMs, 1_000), // L2
+    lock_timeout: Math.min(limitMs, 1_000), // gives up where somebody else holds the lock
   });
   client.on('error', () => undefined); // The statement that waits rejects as well.
   try {

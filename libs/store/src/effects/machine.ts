@@ -2,9 +2,9 @@ import type { StepResult } from '@switchyard/contracts';
 import type { Begun, Completion, EffectRequest, EffectState } from './effects.ts';
 
 /*
- * The ledger of effects as pure functions over one row: what the functions of the database do (promises E1-E5 in
- * prisma/migrations), said once more without a database. The tests play both against each other; what works without
- * PostgreSQL is built on it. Time is the caller's: a lease lives, or it does not.
+ * The ledger of effects as pure functions over one row: what the functions of the database do (their promises
+ * are in prisma/migrations), said once more without a database. The tests play both against each other; what works
+ * without PostgreSQL is built on it. Time is the caller's: a lease lives, or it does not.
  */
 
 export interface EffectRow {
@@ -37,7 +37,11 @@ const HOLDER_LOST: StepResult = {
 
 type Asked = Pick<EffectRequest, 'effectId' | 'tool' | 'argsHash' | 'idempotency' | 'holder' | 'waited' | 'takeOver'>;
 
-/** E1-E3 */
+/**
+ * Gives the call to the caller where nobody holds it. A key with another tool or other arguments is a conflict. A call that
+ * was dispatched and whose holder is gone is given to another holder only where the tool allows a repeat; else it is in
+ * doubt.
+ */
 export function begin(row: EffectRow | undefined, asked: Asked, leaseLives: boolean): EffectStep<Begun> {
   const { effectId, tool, argsHash, idempotency, holder } = asked;
   if (!row) {
@@ -96,7 +100,10 @@ export function withdraw(row: EffectRow, attempt: number): EffectStep<boolean> {
   };
 }
 
-/** E2, E4 */
+/**
+ * Takes the outcome of the attempt that holds the row, also where it comes late and ends a doubt. From an earlier attempt
+ * only the note that it came late is taken.
+ */
 export function complete(row: EffectRow, attempt: number, result: StepResult): EffectStep<Completion> {
   const mine = row.attempts === attempt;
   if (mine && row.result && JSON.stringify(row.result) === JSON.stringify(result)) {
@@ -126,7 +133,7 @@ export function orphan(row: EffectRow): EffectStep<boolean> {
   return { row: { ...row, state: 'in_doubt', result: HOLDER_LOST }, answer: true };
 }
 
-/** E4 */
+/** Ends an effect in doubt by the word of a person. A known outcome never changes. */
 export function settle(
   row: EffectRow,
   result: StepResult & { status: 'succeeded' | 'failed' },

@@ -1,6 +1,6 @@
 import type { Statement } from '../postgres/index.ts';
 
-/* The statements of the ledger. What may be written is decided by the functions in prisma/migrations (E1-E5). */
+/* The statements of the ledger. What may be written is decided by the functions in prisma/migrations. */
 
 const statement = (name: string, text: string): Statement => ({ name: `effect_${name}`, text });
 const ms = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8 as ${column}`;

@@ -8,7 +8,7 @@ import { eventOf, type MemoryRun, type MemoryTables } from './memory-tables.ts';
 const THREAD_LIMIT = 100;
 const CANCELLED_BY_NEWER = 'a newer run of its thread took its place';
 
-/** Makes a run with its first events; what `accept_run` does. Its turn in its thread is decided here (Q2). */
+/** Makes a run with its first events; what `accept_run` does. Its turn in its thread is decided here. */
 export function accept(tables: MemoryTables, input: Accept): Accepted {
   const { runId, run, lease } = input;
   const first = toStored(acceptedFact(input));

@@ -3,7 +3,7 @@ import type { Append, Appended } from './journal.ts';
 import { endingOf, readable, type StoredEvent, toStored } from './rows.ts';
 import { eventOf, type MemoryTables } from './memory-tables.ts';
 
-/** Writes the next events of a run and what goes with them; what `append_events` does, J1-J5 included. */
+/** Writes the next events of a run and what goes with them; what `append_events` does, with the same promises. */
 export function append(tables: MemoryTables, input: Append): Appended {
   const { runId, epoch, expectedSeq } = input;
   const drafts = input.facts.map(toStored);
@@ -11,7 +11,7 @@ export function append(tables: MemoryTables, input: Append): Appended {
   const run = tables.runs.get(runId);
   if (!run) throw new AppError('not_found');
   const refused = (kind: 'fenced' | 'ended' | 'conflict') => ({ kind, lastSeq: run.lastSeq });
-  if (run.epoch !== epoch) return refused('fenced'); // J2
+  if (run.epoch !== epoch) return refused('fenced');
   const done = (events: RunEvent[], inboxLast: number): Appended => ({
     kind: 'appended',
     events,
@@ -24,12 +24,12 @@ export function append(tables: MemoryTables, input: Append): Appended {
     return done(
       there.map(({ stored: _, ...event }) => structuredClone(event)),
       run.inboxLast,
-    ); // J3
-  if (run.phase === 'ended') return refused('ended'); // J4
-  if (run.leaseOwner === null) return refused('fenced'); // J2
-  if (run.lastSeq !== expectedSeq) return refused('conflict'); // J1
+    ); // the same append again: the reply to the first was lost
+  if (run.phase === 'ended') return refused('ended');
+  if (run.leaseOwner === null) return refused('fenced');
+  if (run.lastSeq !== expectedSeq) return refused('conflict'); // the numbers have no hole
 
-  const ts = Math.max(tables.now(), run.updatedAt); // J5
+  const ts = Math.max(tables.now(), run.updatedAt); // within a run, times do not go back
   const events = drafts.map((draft, i) => eventOf(run, expectedSeq + 1 + i, draft, ts));
   run.events.push(...events.map((event, i) => ({ ...event, stored: drafts[i]! })));
   run.lastSeq += events.length;
@@ -44,7 +44,7 @@ export function append(tables: MemoryTables, input: Append): Appended {
   run.updatedAt = ts;
   if (input.deadLetter && ending) {
     const { reason, error } = input.deadLetter;
-    tables.letters.set(runId, { reason, error: error === undefined ? run.fault : readable(error) }); // Q4
+    tables.letters.set(runId, { reason, error: error === undefined ? run.fault : readable(error) });
   }
   return done(events, run.inboxLast);
 }

@@ -21,8 +21,9 @@ import { putInput, type Said } from './memory-inbox.ts';
 import { headOf, holds, inTurn, type MemoryRun, MemoryTables, stallsAtClaim } from './memory-tables.ts';
 
 /*
- * The journal in memory: what the functions in prisma/migrations do, for tests and simulations. It keeps J1-J5 and
- * Q1-Q5 of those functions; the same model-based test judges both (test/journal-commands.ts).
+ * The journal in memory: what the functions in prisma/migrations do, for tests and simulations. It keeps the
+ * promises of the functions of the journal and of admission; the same model-based test judges both
+ * (test/journal-commands.ts).
  */
 
 const INBOX_LIMIT = 1_000;

@@ -48,7 +48,10 @@ export class MemoryTables {
     return run.afterRun !== null && this.openIn(run).some((before) => before.createdAt < run.createdAt);
   }
 
-  /** True where nobody may own the run yet (Q1, Q3). */
+  /**
+   * True where nobody may own the run yet: it waits for its turn, or rests after an owner that died or broke without a new
+   * event. A run that is to be cancelled is never held back.
+   */
   isHeldBack(run: MemoryRun): boolean {
     const rests =
       run.lastSeq === run.claimedSeq && run.leaseUntil !== null && run.leaseUntil + run.pauseMs > this.now();

@@ -3,9 +3,9 @@ import type pg from 'pg';
 
 /*
  * Notices a link that is open and swallows everything. Invariants:
- *  W1. One reply that does not come puts every connection under suspicion that was silent meanwhile: they share the
- *      link. All of them end at once, so that the next attempt is made over a new one instead of the next dead one.
- *  W2. A connection that was heard of meanwhile is left alone.
+ * - One reply that does not come puts every connection that was silent meanwhile under suspicion: they share the link.
+ *   All of them end at once, so that the next attempt is made over a new connection instead of the next dead one.
+ * - A connection that was heard of meanwhile is left alone.
  */
 
 /** What `pg` says of a reply that did not come. */
@@ -55,7 +55,7 @@ export function watchLinks(pool: pg.Pool, onDead: (connections: number) => void)
     look();
     const since = performance.now() - SILENT_MS + LOOK_MS;
     const dead = [...heard.values()].filter(({ at }) => at <= since);
-    for (const { socket } of dead) socket.destroy(); // W1
+    for (const { socket } of dead) socket.destroy(); // they share the dead link
     if (dead.length > 0) onDead(dead.length);
   });
 }

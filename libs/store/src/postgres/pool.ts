@@ -6,12 +6,12 @@ import { watchLinks } from './link-watch.ts';
 
 /*
  * The one pool of a process. Invariants:
- *  P1. Every wait is bounded: for a connection, for the server (statement_timeout), for a reply that never comes. A
- *      link that is open and swallows everything is given up as a whole (link-watch.ts).
- *  P2. A statement that the server undid because of another one (deadlock, serialization) is sent again, unchanged.
- *  P3. A statement whose reply was lost is not sent again here: the caller knows whether that is harmless.
- *  P4. Every connection acts under the role of its owner, whatever its login could do beyond that.
- *  P5. Where TLS is asked for, no connection is without it; each new one uses what the files hold then.
+ * - Every wait is bounded: for a connection, for the server (statement_timeout), for a reply that never comes. A link
+ *   that is open and swallows everything is given up as a whole (link-watch.ts).
+ * - A statement that the server undid because of another one (deadlock, serialization) is sent again, unchanged.
+ * - A statement whose reply was lost is not sent again here: the caller knows whether that is harmless.
+ * - Every connection acts under the role of its owner, whatever its login could do beyond that.
+ * - Where TLS is asked for, no connection is without it; each new connection uses what the files hold at that moment.
  */
 
 const CONNECT_LIMIT_MS = 5_000;
@@ -45,9 +45,9 @@ export function openPool(options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({
     ...(options.tls ? withTls(options.url, options.tls, options.onTlsTrouble) : { connectionString: options.url }),
     application_name: options.applicationName,
-    options: `-c role=${options.role}`, // P4
+    options: `-c role=${options.role}`, // the role of the owner, whatever the login could do
     max: options.maxConnections,
-    connectionTimeoutMillis: CONNECT_LIMIT_MS, // P1
+    connectionTimeoutMillis: CONNECT_LIMIT_MS, // every wait has a limit
     statement_timeout: options.statementTimeoutMs,
     query_timeout: options.statementTimeoutMs + REPLY_SLACK_MS,
     idle_in_transaction_session_timeout: options.statementTimeoutMs,
@@ -59,7 +59,7 @@ export function openPool(options: PoolOptions): pg.Pool {
   return pool;
 }
 
-/** P5. What the URL itself says of TLS would count before the files. */
+/** Every connection uses TLS with the files. What the URL itself says of TLS would count before the files. */
 function withTls(url: string, files: TlsFiles, onTrouble: (why: string) => void): pg.PoolConfig {
   const plain = new URL(url);
   for (const name of [...plain.searchParams.keys()].filter((key) => key.startsWith('ssl')))
@@ -91,7 +91,7 @@ export async function row<Row extends pg.QueryResultRow>(
   return first;
 }
 
-/** Runs `work`, again where the server undid it (P2); its errors become AppErrors. */
+/** Runs `work`, again where the server undid it because of another statement; its errors become AppErrors. */
 export async function attempt<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {

@@ -6,8 +6,8 @@ import { note, type Stack } from '../stack/stack.ts';
 /*
  * Carries out a plan of faults and writes down what it really did and when.
  *
- * N1 What was stopped is continued, what was cut is joined again: heal() leaves nothing broken.
- * N2 A fault at a point counts from the moment it struck, not from when it was armed.
+ * - heal() leaves nothing broken: it continues every stopped process and joins every cut link again.
+ * - A fault at a point counts from the moment it struck, not from when it was armed.
  */
 
 /** A fault as it happened. `untilTs`: when its cause was gone; recovery begins there. */
@@ -48,7 +48,7 @@ export class Nemesis {
     this.#watch = setInterval(() => this.#lookAtPoints(), LOOK_EVERY_MS);
   }
 
-  /** N1: nothing new happens, and everything works again. Resolves when every part is up. */
+  /** Ends all faults and plans no more of them. Resolves when every part is up. */
   async heal(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
@@ -125,7 +125,7 @@ export class Nemesis {
     }
   }
 
-  /** N2: finds what struck at points since the last look, and continues what was stopped there in its time. */
+  /** Records the faults that struck at points since the last look. Continues each stopped service when its time is up. */
   #lookAtPoints(): void {
     for (const { ts, service, point, action } of this.#passings.fresh()) {
       if (point.startsWith(REPLY_POINT))

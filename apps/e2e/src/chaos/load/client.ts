@@ -7,12 +7,12 @@ import { type PlannedRun, taskOf } from './workload.ts';
 /*
  * A client of a round: starts a run, reads its stream, goes away and comes back as planned, and keeps what it saw.
  *
- * C1 It repeats a start, with the same key, until it is told that the run is accepted or refused for good.
- * C2 It comes back to the other gateway with the cursor of the last event that it has whole; frames after that
- *    cursor are not its own yet, since the same event comes again.
- * C3 It gives up when the round does, and then its transcript is not complete.
- * C4 Every question is answered, by one person or by two that contradict each other; an answer is repeated until it
- *    is taken or refused for good.
+ * - The client repeats a start, with the same key, until a gateway accepts the run or refuses it for good.
+ * - The client comes back to the other gateway with the cursor of the last event that it has whole. It drops the frames
+ *   after that cursor, since the gateway sends the same event again.
+ * - The client gives up when the round ends; its transcript is then not complete.
+ * - Every question gets an answer, by one person or by two that contradict each other. A person repeats an answer until
+ *   a gateway takes it or refuses it for good.
  */
 
 const MAX_AGAIN_MS = 1_500;
@@ -239,7 +239,7 @@ export class ChaosClient implements WatchedRun {
     return true;
   }
 
-  /** C2 */
+  /** Drops the frames after the cursor: the gateway sends their event again. */
   #dropUnfinished(): void {
     while (this.#frames.length > 0 && this.#frames.at(-1)!.id === null) this.#frames.pop();
   }

@@ -10,7 +10,7 @@ export interface WatchedRun {
   readonly gateway: number;
 }
 
-/** Answers every question of a run, as one person or as two that contradict each other (C4). */
+/** Answers every question of a run, as one person or as two that contradict each other. */
 export class People {
   /** What was said, and the status of the answer. */
   readonly answers: GivenAnswer[] = [];

@@ -3,9 +3,9 @@ import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 /*
  * Fault points: places in a service where the round may stop its process.
  *
- * F1 Every passing is one line in a file, written before anything else can happen at that place.
- * F2 A point that is armed ends or stops its own process in the middle of the passing it was armed for.
- * F3 The product knows nothing of points: they are in decorators of its ports (decorated.ts).
+ * - Every passing is one line in a file, which the service writes before anything else can happen at that place.
+ * - An armed point ends or stops its own process in the middle of the passing that it was armed for.
+ * - The product knows nothing of points: they are in decorators of its ports (decorated.ts).
  */
 
 export type PointAction = 'kill' | 'stop';

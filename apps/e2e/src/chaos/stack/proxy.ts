@@ -4,9 +4,9 @@ import { freePort } from '@switchyard/local-servers';
 /*
  * A TCP link between a service and a server, with faults.
  *
- * X1 Bytes are delayed, cut or swallowed, never changed and never reordered.
- * X2 Without a fault nothing is added but one hop.
- * X3 A slow side holds back the other: nothing piles up here.
+ * - The link delays, cuts or swallows bytes. It never changes or reorders them.
+ * - Without a fault the link adds one hop and nothing else.
+ * - A slow side holds back the other, so no data piles up in the link.
  */
 
 export type ToxicName = 'latency' | 'bandwidth' | 'cut' | 'half-open' | 'reset' | 'slicer';
@@ -107,13 +107,13 @@ export class Link {
     this.#carry(far, near);
   }
 
-  /** X1: one chunk after the other, each with the fault of its moment. */
+  /** Carries one chunk after the other, in order, each with the fault of its moment. */
   #carry(from: Socket, into: Socket): void {
     let under: Promise<void> | undefined;
     from.on('data', (chunk: Buffer) => {
       if (this.#toxic?.name === 'half-open') return;
       if (!this.#toxic && !under) return this.#write(from, into, chunk);
-      from.pause(); // X3
+      from.pause(); // the sender waits, so nothing piles up here
       under = (under ?? Promise.resolve()).then(async () => {
         await this.#slowly(into, chunk);
         if (!from.destroyed) from.resume();

@@ -7,8 +7,9 @@ import type { Order } from './points.ts';
 /*
  * One service of a round: a process that is started again whenever it dies.
  *
- * V1 A death by SIGKILL is the round's own doing; one after SIGTERM is asked for. Any other is a defect of the product.
- * V2 An order that was not carried out when the process died is given to the next one.
+ * - The round itself causes a death by SIGKILL and asks for a death after SIGTERM. Any other death is a defect of the
+ *   product.
+ * - When the process dies before it carried out an order to arm a point, the next process gets the order.
  */
 
 export interface Death {
@@ -67,7 +68,10 @@ export class ServiceProcess {
     this.#send(signal);
   }
 
-  /** V2 for what is armed; what is about replies is for this process alone. */
+  /**
+   * Gives an order to the process. An order to arm a point also goes to later processes, until the point has fired; an
+   * order about replies does not.
+   */
   order(order: Order): void {
     if (order.do === 'arm') this.#waiting.add(order);
     if (order.do === 'disarm') this.#waiting.clear();

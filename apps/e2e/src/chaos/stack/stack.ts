@@ -14,8 +14,8 @@ import { LINKS, REPLICAS, type RoundApp } from './topology.ts';
  * A private stack of real processes: two replicas of everything that may have two, each with links of its own to
  * nats-server and PostgreSQL.
  *
- * K1 Ports are below 32768, so that no outgoing connection takes one while its server is down.
- * K2 Everything is in one folder; where this process dies, a watcher ends the others.
+ * - Ports are below 32768, so that no outgoing connection takes the port of a server that is down.
+ * - All files are in one folder. When this process dies, a watcher ends the other processes.
  */
 
 export interface StackOptions {

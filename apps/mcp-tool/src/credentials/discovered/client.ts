@@ -14,10 +14,10 @@ import {
 import type { OauthConfig, ReadVariable, UpstreamConfig } from '../../upstreams/connections/config.ts';
 
 /*
- * Who we are where an upstream led us, and how we speak there.
+ * Our client at the authorization server that an upstream led to.
  *
- * I1 A client that the operator named comes before any that we would register ourselves.
- * I2 Where its secret or its key is missing, it is said which variable has none.
+ * - A client that the operator named comes before any that we would register ourselves.
+ * - Where its secret or its key is missing, the error names the variable that is not set.
  */
 
 export interface DiscoveredClientParts {
@@ -35,7 +35,7 @@ export interface DiscoveredClientParts {
 export class DiscoveredClient {
   constructor(private readonly parts: DiscoveredClientParts) {}
 
-  /** I1. The client that the operator named. */
+  /** The client that the operator named, if any. Throws where its secret is missing. */
   named(): ClientIdentity | undefined {
     const { client_id: clientId, client_secret_env: name, client_auth } = this.parts.oauth;
     if (clientId === undefined) return undefined;
@@ -44,14 +44,14 @@ export class DiscoveredClient {
     return { how: 'named', clientId, secret, method };
   }
 
-  /** I2 */
+  /** The value of a variable. Throws an error with its name where it is not set. */
   #secret(name: string): string {
     const value = this.parts.read(name);
     if (value) return value;
     throw new AppError('credentials_missing', `${this.parts.upstream.name} is not set up: ${name} is not set.`);
   }
 
-  /** How we will be known there, as far as it can be told. */
+  /** The kind of client that a login will use, as far as it is known before; undefined: not known yet. */
   foreseen(found: Found | undefined): UpstreamAuthorisation['client'] | undefined {
     if (this.parts.oauth.client_id !== undefined) return 'named';
     if (!found) return undefined;
@@ -60,12 +60,12 @@ export class DiscoveredClient {
     return registration_endpoint === undefined ? 'none' : 'registration';
   }
 
-  /** For what was found, as this client of ours. */
+  /** The client for a discovered authorization server, with this identity. */
   clientFor(found: Found, identity: ClientIdentity, scopes: readonly string[]): ProviderClient {
     const { upstream, title, fetch, mayUseHttp, now, registrations } = this.parts;
     const { private_key_env: key, signing_alg: alg } = this.parts.oauth;
     const method = methodFor(identity, found.metadata);
-    // A person who is to be asked for lasting access is asked (OpenID Connect, 11).
+    // Lasting access needs the consent of the person (OpenID Connect, 11).
     const lasting: Record<string, string> = scopes.includes('offline_access') ? { prompt: 'consent' } : {};
     return new ProviderClient({
       config: {

@@ -1,3 +1,3 @@
-/* Providers that an upstream names itself. */
+/* Providers that upstreams name themselves. */
 
 export { DiscoveredProviders } from './providers.ts';

@@ -3,15 +3,15 @@ import type { DiscoveredProvider } from './provider.ts';
 import type { Challenged } from '../../oauth/index.ts';
 
 /*
- * Tokens with which we are authorised ourselves, one for each upstream; in memory alone.
+ * Our own tokens (`auth: service`), one for each upstream, in memory only.
  *
- * T1 A token is asked for once for all that wait, and used until shortly before its end.
- * T2 One that was refused is asked for anew once; an upstream that refuses the new one too is told to people.
+ * - A token is asked for once for all callers that wait, and used until shortly before its end.
+ * - After a refusal we ask for a new token once. Where the upstream refuses the new one too, people are told.
  */
 
-/** A token that ends so soon is not used any more. */
+/** A token that ends within this time is not used any more. */
 const RENEW_BEFORE_MS = 30_000;
-/** Where the server does not say how long it holds. */
+/** The lifetime of a token where the server does not say one. */
 const USUAL_MS = 300_000;
 
 interface Kept {
@@ -24,7 +24,7 @@ export class OwnTokens {
 
   constructor(private readonly now: () => number) {}
 
-  /** T1 */
+  /** The token for an upstream. All callers that wait share one request. */
   async tokenOf(upstream: string, provider: DiscoveredProvider): Promise<string> {
     const known = await this.#kept.get(upstream);
     if (known && known.until > this.now()) return known.token;
@@ -41,7 +41,7 @@ export class OwnTokens {
     return (await asked).token;
   }
 
-  /** T2 */
+  /** Drops a token that the upstream refused. Throws where the upstream wants more scopes: a new token has the same. */
   async refused(upstream: string, refusal: Challenged): Promise<void> {
     const known = await this.#kept.get(upstream);
     if (refusal.challenge.status === 403)

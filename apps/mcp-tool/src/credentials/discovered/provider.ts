@@ -28,14 +28,14 @@ import {
 } from '../../upstreams/connections/config.ts';
 
 /*
- * A provider that an upstream led to: found out, registered at, and used as one that the operator named.
+ * A provider that an upstream led to. After discovery and registration it works like one that the operator named.
  *
- * J1 What is granted is for one issuer, one resource and one client of ours. Where the upstream names another issuer, or
- *    is another resource, the user authorises anew; nothing of the one is sent to the other.
- * J2 It is found out once for all that wait, kept for ten minutes, and anew after an upstream refused a token; however
- *    often it does that, not more often than every ANEW_EVERY_MS.
- * J3 A login ends where it began: at the issuer, the resource and the client that were sealed with its state.
- * J4 Where the upstream names another issuer than before, that is told once by each replica that finds it out.
+ * - A grant is for one issuer, one resource and one client of ours. Where the upstream names another issuer, or is another
+ *   resource, the user authorises anew. Nothing of the one issuer or resource is sent to the other.
+ * - Discovery runs once for all callers that wait, and its result is kept for ten minutes. It runs anew after an upstream
+ *   refused a token, but at most every ANEW_EVERY_MS, however often the upstream refuses.
+ * - A login ends where it began: at the issuer, the resource and the client that were sealed with its state.
+ * - Where the upstream names another issuer than before, each replica that finds this out tells it once.
  */
 
 const FOUND_TTL_MS = 600_000;
@@ -51,7 +51,7 @@ export interface DiscoveredParts {
   readonly now: () => number;
   readonly teller: Pick<Teller, 'tell'>;
   readonly log: Logger;
-  /** It is known who issues the tokens, or that this cannot be found out. */
+  /** Called after each discovery, also after one that failed. */
   readonly onLooked: () => void;
 }
 
@@ -61,7 +61,7 @@ export class DiscoveredProvider implements Provider {
   #identity: ClientIdentity | undefined;
   #challenge: Challenge | undefined;
   #anewAfter = Number.NEGATIVE_INFINITY;
-  /** Why it cannot be used; for people. */
+  /** Why the provider cannot be used, for people. */
   #problem: string | undefined;
   readonly #title: string;
   readonly #us: DiscoveredClient;
@@ -77,7 +77,7 @@ export class DiscoveredProvider implements Provider {
     return { id: upstream.provider, title: this.#title, issuer: this.#found?.issuer, scopes };
   }
 
-  /** What is known of it without asking. */
+  /** What we know of the provider, without a request. */
   get view(): UpstreamAuthorisation {
     const { issuer, resource } = this.#found ?? {};
     return {
@@ -90,13 +90,13 @@ export class DiscoveredProvider implements Provider {
     };
   }
 
-  /** Whether it asks somebody without a token for one. */
+  /** Whether the upstream asks a caller without a token for one. */
   async asks(): Promise<boolean> {
     this.#challenge = await this.#probe();
     return this.#challenge !== undefined;
   }
 
-  /** J2. `challenge`: what the upstream said just now to somebody who had a token. */
+  /** The result of discovery, kept or new. `challenge`: how the upstream just refused a token; it asks for a new run. */
   async look(challenge?: Challenge): Promise<Found> {
     const now = this.parts.now();
     if (challenge && now >= this.#anewAfter) {
@@ -108,7 +108,7 @@ export class DiscoveredProvider implements Provider {
     const made = this.#discover();
     const looking = { until: now + FOUND_TTL_MS, made };
     this.#looking = looking;
-    // What failed is tried again by the next who asks.
+    // After a failure the next caller tries again.
     made.catch(() => {
       if (this.#looking === looking) this.#looking = undefined;
     });
@@ -134,7 +134,7 @@ export class DiscoveredProvider implements Provider {
     return { url, grant: { issuer, resource, client_id: identity.clientId, asked } };
   }
 
-  /** J3 */
+  /** Ends a login at the issuer, the resource and the client with which it began (`grant`). */
   async exchange(
     params: Readonly<Record<string, string>>,
     state: string,
@@ -154,7 +154,7 @@ export class DiscoveredProvider implements Provider {
       return bound(await client.refresh(credential), grant);
     } catch (error) {
       if (!(error instanceof ClientRefused)) throw error;
-      // It forgot us: with the next login we are somebody else there.
+      // The server does not know our client any more. The next login registers a new one.
       if (this.#identity) await this.parts.registrations.forget(this.config.id, grant.issuer, this.#identity);
       throw new Refused('invalid_client', { cause: error });
     }
@@ -171,7 +171,7 @@ export class DiscoveredProvider implements Provider {
     return client?.check(credential);
   }
 
-  /** J1 */
+  /** False where the credential has no grant, or its grant is for another issuer or another resource. */
   mayUse({ grant }: Credential): boolean {
     if (!grant || (this.#found && this.#found.issuer !== grant.issuer)) return false;
     const { resource } = grant;
@@ -188,7 +188,7 @@ export class DiscoveredProvider implements Provider {
     return granted;
   }
 
-  /** For `auth: service`: why there is no token. */
+  /** Keeps the reason why there is no token (`auth: service`). */
   failed(error: unknown): void {
     this.#problem = error instanceof AppError ? error.message : 'It gave no token.';
   }
@@ -199,7 +199,7 @@ export class DiscoveredProvider implements Provider {
     const { title } = this.config;
     const { name, url = '' } = upstream;
     try {
-      // Where it cannot be asked, it is looked where the answer belongs.
+      // If the upstream does not answer, discovery looks at the well-known addresses.
       this.#challenge ??= await this.#probe().catch(() => undefined);
       const found = await discover({ title, url, challenge: this.#challenge, issuer, by, fetch, mayUseHttp });
       this.#remember(found);
@@ -227,7 +227,7 @@ export class DiscoveredProvider implements Provider {
       const { name, provider } = upstream;
       const data = { upstream: name, provider, issuer: found.issuer, earlier_issuer: before.issuer };
       log.warn(data, 'an upstream has another issuer');
-      teller.tell({ type: 'tools.provider.moved', data }); // J4
+      teller.tell({ type: 'tools.provider.moved', data });
       this.#identity = undefined;
     } else if (!before)
       log.info({ upstream: upstream.name, issuer: found.issuer }, 'who authorises an upstream is known');
@@ -235,7 +235,7 @@ export class DiscoveredProvider implements Provider {
     this.#problem = undefined;
   }
 
-  /** J1 */
+  /** The client of a grant. Throws Refused where the issuer, the resource or our client is another one by now. */
   async #clientOf(grant: Grant): Promise<ProviderClient> {
     const found = await this.look();
     if (found.issuer !== grant.issuer || found.resource !== grant.resource) throw new Refused('issuer_changed');

@@ -12,15 +12,15 @@ import { parseUpstreams, type ReadVariable, type UpstreamConfig } from '../../up
 /*
  * The providers that the upstreams of the operator's file lead to.
  *
- * P1 An upstream that stays as it was keeps what is known of its provider.
- * P2 Nothing here waits for an upstream: each is looked at in its own time, and again when somebody needs it.
+ * - An upstream whose configuration stays the same keeps the provider that was discovered for it.
+ * - `configure` waits for no upstream. Discovery of each runs on its own, and again when a caller needs it.
  */
 
 export interface DiscoveredProvidersParts {
   readonly providers: Pick<KnownProviders, 'use'>;
   readonly authorisations: Pick<Authorisations, 'challenged'>;
   readonly registrations: ClientRegistrations;
-  /** For one upstream: its host may be private, as the operator named it; without one, no more than for anybody. */
+  /** `host`: the host of an upstream, which may be private since the operator named it. Absent: no exception. */
   readonly fetchFor: (host?: string) => SafeFetch;
   readonly mayUseHttp: (host: string) => boolean;
   readonly read: ReadVariable;
@@ -29,7 +29,7 @@ export interface DiscoveredProvidersParts {
   readonly log: Logger;
   /** Where a person authorises a provider. */
   readonly pageOf: (provider: string) => string;
-  /** Undefined: credentials can be sealed. */
+  /** Why credentials cannot be sealed; undefined: they can. */
   readonly withoutKeys: string | undefined;
 }
 
@@ -47,12 +47,12 @@ export class DiscoveredProviders {
     this.#own = new OwnTokens(() => parts.clock.now());
   }
 
-  /** Told where it is known, or known otherwise, who authorises an upstream. */
+  /** Calls `listener` after each discovery, also after one that failed. */
   onLooked(listener: (upstream: string) => void): void {
     this.#listeners.add(listener);
   }
 
-  /** P1. Throws where credentials could not be kept. */
+  /** Takes over the upstreams of the file. Throws where users are to authorise one and no credential can be sealed. */
   configure(upstreams: readonly UpstreamConfig[]): void {
     const { withoutKeys, providers } = this.parts;
     const wanted = upstreams.filter(({ oauth }) => oauth !== undefined);
@@ -69,11 +69,11 @@ export class DiscoveredProviders {
     for (const [name, held] of this.#held) {
       if (before.get(name) === held) continue;
       this.#own.forget(name);
-      void held.provider.look().catch(() => undefined); // P2
+      void held.provider.look().catch(() => undefined); // Nobody waits for the upstream.
     }
   }
 
-  /** How an upstream is authorised; null: not by what it says itself. */
+  /** How an upstream is authorised; null: it has no discovered provider. */
   viewOf({ name, provider }: UpstreamConfig): UpstreamAuthorisation | null {
     const held = this.#held.get(name);
     if (!held) return null;
@@ -83,7 +83,7 @@ export class DiscoveredProviders {
       : { ...view, missing: view.issuer === null ? null : `Each user authorises it: ${this.parts.pageOf(provider)}` };
   }
 
-  /** What must be done before an upstream can be asked for anything; for people. */
+  /** What people must do before the upstream can be used; undefined: it has no discovered provider. */
   waitsFor({ name, provider }: UpstreamConfig): string | undefined {
     const held = this.#held.get(name);
     if (!held) return undefined;
@@ -96,7 +96,7 @@ export class DiscoveredProviders {
     return `Nobody has authorised it${where} yet. Open ${this.parts.pageOf(provider)}`;
   }
 
-  /** What a server says of itself that is no upstream. Nothing of it is kept. */
+  /** Looks at a server that is no upstream: whether it wants a login, and at which issuer. Keeps nothing. */
   async lookAt(url: string): Promise<UpstreamLook> {
     await loadMcpSdk();
     const { hostname } = new URL(url);
@@ -108,14 +108,14 @@ export class DiscoveredProviders {
     return { wants: 'login', authorisation: provider.view };
   }
 
-  /** The token with which we are authorised ourselves. */
+  /** Our own token for an upstream (`auth: service`). */
   async ownToken({ name }: UpstreamConfig): Promise<string> {
     const held = this.#held.get(name);
     if (!held) throw new AppError('credentials_missing', `${name} is not set up.`);
     return this.#own.tokenOf(name, held.provider);
   }
 
-  /** An upstream did not take a token. Resolves where there is another one by now. */
+  /** Handles a token that an upstream refused. Resolves if there is another token by now; otherwise throws. */
   async challenged(
     upstream: UpstreamConfig,
     who: Parameters<Authorisations['challenged']>[0] | undefined,
@@ -150,12 +150,12 @@ export class DiscoveredProviders {
       teller,
       log,
       fetch: fetch ?? fetchFor(host),
-      // What the operator itself reaches without TLS describes itself so, too.
+      // Where the operator's own URL of the upstream is http, its metadata may be http on the same host.
       mayUseHttp: (other) => (!fetch && protocol === 'http:' && other === host) || mayUseHttp(other),
       now: () => clock.now(),
       onLooked: () => {
         if (this.#held.get(upstream.name)?.provider !== made) return;
-        // Another issuer is another provider for whoever keeps lists.
+        // The issuer may be another one: `use` computes the mark anew, so that no list of tools stays stale.
         this.parts.providers.use(this.#ofUsers(), 'discovered');
         for (const listener of this.#listeners) listener(upstream.name);
       },

@@ -11,10 +11,10 @@ import type { Link } from '../connections/link.ts';
 /*
  * What goes along with a request to an upstream, and what comes back beside a result.
  *
- * E1 `_meta` carries the key of the call, its trace and what the caller can do; nothing else of the caller.
- * E2 An upstream may ask back only what the caller said that it can answer, and only where it is there to answer.
- * E3 What an upstream wants back is sealed on its way through the caller (input-state.ts).
- * E4 An error says of an upstream only what the upstream said itself in an answer of the protocol.
+ * - `_meta` carries the key of the call, its trace and the capabilities of the caller, and nothing else of the caller.
+ * - An upstream may ask only what the caller said that it can answer, and only while the caller is there to answer.
+ * - The state that an upstream wants back is sealed while the caller holds it (input-state.ts).
+ * - An error repeats of an upstream only what the upstream itself said in an answer of the protocol.
  */
 
 /** The upstream asks something before it goes on. */
@@ -42,7 +42,7 @@ export class NotDone extends Error {
 /** Capabilities that can be passed on; tasks and what else a client may say are between it and us. */
 const PASSED = ['elicitation', 'sampling', 'roots'];
 
-/** E1, E2 */
+/** The `_meta` of a request: `more`, the trace, and those capabilities of the caller that can be passed on. */
 export function metaOf(mcp: McpCaller | undefined, more: Record<string, unknown>): Record<string, unknown> {
   const { CLIENT_CAPABILITIES_META_KEY, LOG_LEVEL_META_KEY, TRACEPARENT_META_KEY } = mcpSdk();
   const trace = injectTrace();
@@ -64,7 +64,7 @@ export interface Place {
   readonly name: string;
 }
 
-/** E3: the answers of the caller, and the state as the upstream gave it. */
+/** The answers of the caller, and the unsealed state as the upstream gave it. */
 export function answersOf(states: InputStates, mcp: McpCaller | undefined, place: Place): Record<string, unknown> {
   const { inputResponses, requestState } = mcp ?? {};
   return {
@@ -73,7 +73,10 @@ export function answersOf(states: InputStates, mcp: McpCaller | undefined, place
   };
 }
 
-/** E2, E3: the result as it is, or InputNeeded. */
+/**
+ * The result as it is. Throws InputNeeded, with the state sealed, where the upstream asks for input; NotDone where this
+ * caller did not say that it can answer that.
+ */
 export function completeOr<T extends object>(
   states: InputStates,
   result: T | InputRequiredResult,
@@ -149,7 +152,7 @@ export async function callUpstreamTool(
   }
 }
 
-/** E2, of an upstream of the older protocol. */
+/** Passes on the questions of an upstream of the older protocol, where the caller said that it can answer them. */
 function questionsTo({ mcp, ask }: ToolAsk): Ask['onQuestion'] {
   if (!ask) return undefined;
   return ({ method, params }) => {
@@ -158,7 +161,7 @@ function questionsTo({ mcp, ask }: ToolAsk): Ask['onQuestion'] {
   };
 }
 
-/** E4: what is known to have had no effect is said to be so. */
+/** The error for our caller: NotDone where the request is known to have had no effect. */
 export function asNotDone(upstream: UpstreamConfig, error: unknown, signal?: AbortSignal): unknown {
   if (error instanceof InputNeeded || error instanceof NotDone) return error;
   const { ProtocolError, SdkError, SdkErrorCode } = mcpSdk();

@@ -2,17 +2,17 @@ import { toolName } from '../../tool/index.ts';
 import type { UpstreamConfig } from '../connections/config.ts';
 
 /*
- * How what an upstream has is called by our callers. Pure.
+ * Under which names our callers see the tools, prompts and resources of an upstream. Pure.
  *
- * A1 A name begins with the upstream's provider, also where there is only one upstream: adding a second one renames
- *    nothing. Prefixes can be turned off for an upstream, which is for tests and for operators who know its names.
- * A2 Back is found by looking up, never by taking a name apart; URIs begin with `<upstream>+`, which no upstream can
- *    give itself.
+ * - The name of a tool begins with the upstream's provider, even where there is only one upstream: adding a second
+ *   upstream renames nothing. An operator can turn prefixes off for an upstream, for tests or where its names are known.
+ * - The way back from a name to its upstream is a lookup; no name is taken apart.
+ * - URIs begin with `<upstream>+`, which no upstream can give itself.
  */
 
-/** A1 */
+/** The name of a tool for our callers: it begins with the provider unless the operator turned prefixes off. */
 export function toolNameOf({ provider, prefix }: Pick<UpstreamConfig, 'provider' | 'prefix'>, tool: string): string {
-  // Without a prefix what is no name for a language model gets one all the same.
+  // A name that no language model takes gets the prefix even where prefixes are off.
   return prefix || !/^[A-Za-z0-9_-]{1,64}$/.test(tool) ? toolName(provider, tool) : tool;
 }
 

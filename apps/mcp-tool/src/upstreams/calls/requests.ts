@@ -20,11 +20,12 @@ import { withUris } from './results.ts';
 /*
  * Resources, prompts and completions of the upstreams, as one server would have them.
  *
- * Q1 A caller reaches the upstreams that it may use, by role and authorisation, and no others; one that it may not
- *    use answers exactly as one that is not there.
- * Q2 A list holds what could be had in time; the rest is named under `_meta`. It is never empty because one is away.
- * Q3 Lists are sorted, and their pages follow from what came before them, not from a number.
- * Q4 An answer fits one message.
+ * - A caller reaches only the upstreams that its role and authorisation allow. An upstream that it may not use answers
+ *   exactly like one that does not exist.
+ * - A list holds the items of the upstreams that answered in time; `_meta` names the other upstreams. One upstream that
+ *   is away never makes the list empty.
+ * - Lists are sorted. The cursor of a page names the last item of the page before it, not a number.
+ * - An answer fits one message.
  */
 
 export interface RequestsParts {
@@ -89,14 +90,14 @@ export class UpstreamRequests {
     }
   }
 
-  /** Q1 */
+  /** The upstreams that this caller may use, by role and authorisation. */
   async #usable(principal: Principal): Promise<UpstreamConfig[]> {
     const all = this.parts.upstreams().filter(({ required_role: role }) => roleSuffices(principal.role, role));
     const may = await Promise.all(all.map(({ provider }) => this.parts.mayUse(principal, provider).catch(() => false)));
     return all.filter((_, i) => may[i]);
   }
 
-  /** Q2, Q3 */
+  /** One page of the sorted items of all upstreams that answered in time; `_meta` names the others. */
   async #list(
     { method, params, principal, mcp }: Request,
     upstreams: readonly UpstreamConfig[],
@@ -129,7 +130,7 @@ export class UpstreamRequests {
     let bytes = 0;
     for (const [, item] of rest.slice(0, PAGE)) {
       bytes += Buffer.byteLength(JSON.stringify(item));
-      if (bytes > MAX_ANSWER_BYTES && page.length > 0) break; // Q4
+      if (bytes > MAX_ANSWER_BYTES && page.length > 0) break; // A page fits one message.
       page.push(item);
     }
     const more = rest.length > page.length && page.length > 0;
@@ -213,7 +214,7 @@ function outwardResult(upstream: UpstreamConfig, method: McpMethod, result: Item
   return shown;
 }
 
-/** Q4 */
+/** The result, where it fits one message. Throws `response_too_large` where it does not. */
 function fitting(result: Item): Item {
   if (Buffer.byteLength(JSON.stringify(result)) <= MAX_ANSWER_BYTES) return result;
   throw new AppError('response_too_large', `The answer is larger than ${Math.floor(MAX_ANSWER_BYTES / 1_000)} KB.`);

@@ -4,10 +4,11 @@ import { cleanText, cleanValue } from '../../common/index.ts';
 /*
  * What an upstream's tool gave, for two readers. Pure.
  *
- * R1 An MCP client gets the content blocks as they came, without hidden characters, with URIs that lead back through
- *    us, and at most MAX_CONTENT_BYTES of them: what has no room is replaced by a sentence.
- * R2 A model gets the structured value, else the text; of everything else it is told that it is there.
- * R3 That a tool says `isError` is its answer.
+ * - An MCP client gets the content blocks as they came, without hidden characters and with URIs that lead back through
+ *   us. It gets at most MAX_CONTENT_BYTES of them: a sentence replaces what has no room.
+ * - A model gets the structured value, or the text where there is none. For every other block it gets a note that the
+ *   block is there.
+ * - A tool that says `isError` has answered.
  */
 
 /** One message carries it, beside what the model gets. */
@@ -24,9 +25,9 @@ export interface McpContent {
 
 export interface UpstreamAnswer {
   readonly isError: boolean;
-  /** R2 */
+  /** For a model: the structured value, or the text where there is none. */
   readonly output: unknown;
-  /** R1 */
+  /** For an MCP client: the content blocks, without hidden characters and with bounds. */
   readonly mcp: McpContent;
 }
 
@@ -63,7 +64,7 @@ export function errorText(answer: UpstreamAnswer): string {
   return redactText(text === '' ? 'The tool gave no reason.' : text);
 }
 
-/** R2 */
+/** The texts, with a note in place of every other block. */
 function forModel(blocks: readonly Block[]): string {
   return blocks.slice(0, MAX_BLOCKS).map(textOf).filter(Boolean).join('\n');
 }

@@ -13,11 +13,11 @@ import { answerOf, errorText, type UpstreamAnswer } from './results.ts';
 /*
  * Tools of upstreams as tools of ours.
  *
- * T1 What a tool may do to the world, and for whom it is, says the operator; its own annotations can only raise that
- *    (upstreams/connections/policy.ts). They are handed on to MCP clients as hints; those of an untrusted upstream that would say
- *    less than the operator does are left out.
- * T2 Arguments and results are checked here, against the schemas that were approved.
- * T3 A name that is taken stays with whoever has it.
+ * - The operator says what a tool may do to the world and who may call it. The tool's own annotations can only raise
+ *   its kind (upstreams/connections/policy.ts). MCP clients get the annotations as hints, without those with which an
+ *   untrusted upstream would claim less than the operator says.
+ * - This service checks arguments and results against the approved schemas.
+ * - A name that is taken stays with the tool that has it.
  */
 
 /** Checks values against a schema of an upstream: bounded in time, whatever the schema. Throws where it refuses it. */
@@ -50,7 +50,7 @@ export class UpstreamTools {
     }
   }
 
-  /** T3: puts the tools of an upstream into the catalogue; answers why some could not be taken. */
+  /** Puts the tools of an upstream into the catalogue. Answers why some could not be taken: a name may be taken already. */
   publish(upstream: string, tools: readonly ActiveTool[]): string[] {
     const { catalog } = this.parts;
     const source = `upstream ${upstream}`;
@@ -92,7 +92,7 @@ export class UpstreamTools {
       source: 'mcp_upstream' as const,
       trust: upstream.trust,
       kind,
-      idempotency, // T1
+      idempotency, // From the operator's rules, never from the tool's own hint.
       description: cleanText(definition.description ?? title ?? definition.name).slice(0, MAX_DESCRIPTION),
       ...(title === undefined ? {} : { title: cleanText(title).slice(0, MAX_TITLE) }),
       inputSchema: definition.inputSchema as Record<string, unknown>,
@@ -115,13 +115,13 @@ export class UpstreamTools {
           ask,
         ).catch(asToolError);
         const answer = answerOf(result as Record<string, unknown>, (uri) => uriOf(upstream, uri));
-        // That it says so is an answer: it knows what it did.
+        // A tool that says `isError` has answered: it knows what it did.
         if (answer.isError) throw new ToolError(errorText(answer), { mcp: answer.mcp as McpToolResult });
         return answer;
       },
       judge: (given) => {
         const { output, mcp } = given as UpstreamAnswer;
-        // T2: only what is structured is promised.
+        // The approved schema is a promise about the structured value alone.
         const verdict = checkOutput?.(mcp.structuredContent ?? output);
         return verdict && !verdict.ok ? verdict : { ok: true, value: output, mcp: mcp as McpToolResult };
       },
@@ -148,7 +148,10 @@ function asToolError(error: unknown): never {
   throw new ToolError(message, { cause, ...(away ? { code: 'unavailable' } : {}), ...(mcpError ? { mcpError } : {}) });
 }
 
-/** Clients call a tool unasked on the word of `readOnlyHint`: an untrusted upstream cannot give it for what is not `read`. */
+/**
+ * The hints for MCP clients. Clients call a tool with `readOnlyHint` without asking a person: an untrusted upstream
+ * cannot give this hint to a tool whose kind is not `read`.
+ */
 function hintsOf({ annotations }: McpTool, trust: Trust, kind: Tool['kind']): Record<string, unknown> | undefined {
   const lowers = (key: string, value: unknown): boolean =>
     (key === 'readOnlyHint' && value === true && kind !== 'read') ||

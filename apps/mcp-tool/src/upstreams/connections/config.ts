@@ -6,13 +6,13 @@ import { type FileMistake, MAX_MISTAKES, readYaml } from '../../common/yaml-file
 /*
  * Which MCP servers there are behind us, as the operator's file says. Pure.
  *
- * W1 The file counts as a whole or not at all; every mistake is told with its line.
- * W2 A command is an absolute decision of the operator: it stands in this file and nowhere else, and its arguments
- *    are handed over one by one, never through a shell.
- * W3 The file names variables of the environment and holds no secret: `${NAME}` in a header, a name under `env`.
- * W4 What an upstream says of its tools can only raise what they count as (policy.ts). Without a word of the
- *    operator a tool is `write` and is never repeated.
- * W5 A secret of ours is for the one authorization server that the operator names; none that a stranger names gets it.
+ * - The file takes effect as a whole or not at all. Every mistake is told with its line.
+ * - Only the operator decides which command runs: a command stands in this file and nowhere else. Its arguments are
+ *   handed over one by one, never through a shell.
+ * - The file names variables of the environment and holds no secret: `${NAME}` in a header, a name under `env`.
+ * - What an upstream says of its tools can only raise their kind (policy.ts). Where the operator says nothing of a tool,
+ *   its kind is `write` and it is never repeated.
+ * - A secret of ours goes only to the authorization server that the operator names, never to one that a stranger names.
  */
 
 /** Longest a call may take in all: the step that waits for it takes no longer. */
@@ -116,7 +116,7 @@ const Upstream = z
     const secrets = ['client_secret_env', 'private_key_env'] as const;
     const held = secrets.filter((key) => oauth?.[key] !== undefined);
     if (held.length > 1) wrong('oauth', 'give either client_secret_env or private_key_env');
-    if (held.length > 0 && !oauth?.issuer) wrong('oauth', `${held[0]} needs the issuer that it is for`); // W5
+    if (held.length > 0 && !oauth?.issuer) wrong('oauth', `${held[0]} needs the issuer that it is for`);
     if (held.length > 0 && !oauth?.client_id) wrong('oauth', `${held[0]} needs client_id`);
     if (auth === 'service' && held.length === 0)
       wrong('oauth', 'auth: service needs issuer, client_id, and client_secret_env or private_key_env');
@@ -171,7 +171,7 @@ export interface UpstreamConfig extends Omit<
 export type ParsedUpstreams =
   { readonly upstreams: readonly UpstreamConfig[] } | { readonly mistakes: readonly FileMistake[] };
 
-/** W1 */
+/** All upstreams of the file, or its mistakes with their lines where there is any. */
 export function parseUpstreams(text: string): ParsedUpstreams {
   const file = readYaml(text);
   if ('mistakes' in file) return file;

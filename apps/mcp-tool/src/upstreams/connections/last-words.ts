@@ -2,11 +2,12 @@ import { redactText } from '@switchyard/platform';
 import { cleanText } from '../../common/index.ts';
 
 /*
- * What a process wrote last to its standard error, for the person who asks why it is not there.
+ * What a process wrote last to its standard error, for the person who asks why the process is not there.
  *
- * W1 A few short lines, whatever it writes. They are cleaned when somebody asks, so that writing costs next to nothing.
- * W2 No secret: neither what looks like one, nor the value of a variable that it was given. Nothing that a terminal would
- *    take for a command.
+ * - The last words are a few short lines, whatever the process writes. They are cleaned when a person asks for them, so
+ *   that keeping a line costs next to nothing.
+ * - The lines hold no secret: neither text that looks like one, nor the value of a variable that the process was given.
+ * - The lines hold nothing that a terminal would take for a command.
  */
 
 const MAX_LINES = 5;
@@ -39,13 +40,13 @@ export class LastWords {
     this.#keep(`(it ended ${code === null ? `by ${signal ?? 'a signal'}` : `with exit code ${code}`})`);
   }
 
-  /** W2 */
+  /** The line without the values of variables, other secrets and control characters. */
   #cleaned(line: string): string {
     const known = this.#secrets.reduce((text, secret) => text.replaceAll(secret, '***'), line);
     return redactText(cleanText(known)).replace(/[\t\r\n]+/g, ' ');
   }
 
-  /** W1 */
+  /** Keeps the line; where there are too many, the oldest one goes. */
   #keep(line: string): void {
     this.#lines.push(line);
     if (this.#lines.length > MAX_LINES) this.#lines.shift();

@@ -23,22 +23,29 @@ import { type LinkParts, transportOf } from './transport.ts';
 /*
  * One connection to an upstream, for one user or for all.
  *
- * L1 Over HTTP only through safe-fetch, with limits of time and size; no redirect is followed.
- * L2 Its token is the upstream's own, of this user or of the service. The token of whoever called us is nowhere here.
- *    Where it says itself who issues its tokens, a refusal is told with what it wants.
- * L3 Schemas of strangers are not compiled by the SDK: the registry does that, with bounds.
- * L4 Both eras; which one it was is remembered for a while, so that connecting again costs no question.
- * L5 Whoever wants to know of changed lists is told for as long as the link lives: where the stream on which an upstream
- *    of today tells them ends, another one is opened, with growing pauses, and the list counts as changed.
- * L6 What an upstream of the older protocol asks is asked of whoever made the request that it belongs to. On a pipe for
- *    all that is the only request under way, and nobody's once one was given up there: its question might come late.
- *    Such a connection is spent as soon as nobody uses it, and another one takes its place (C5 of links.ts).
+ * - HTTP requests go through safe-fetch alone, with limits of time and size. No redirect is followed.
+ * - The link sends only the upstream's own token, that of this user or that of the service. The token with which the
+ *   caller reached us never comes here.
+ * - Where the upstream itself says who issues its tokens, the error of a refusal holds what the upstream wants.
+ * - The SDK does not compile the schemas of strangers. The registry does, with bounds.
+ * - The link speaks both eras of the protocol. The era is remembered for a while, so that the next connection need not
+ *   ask for it.
+ * - As long as the link lives, `onListChanged` is called when the tools change. Where the stream on which an upstream of
+ *   the modern era tells changes ends, the link opens another one, with growing pauses, and the list counts as changed.
+ * - A question of an upstream of the older protocol goes to the caller whose request it belongs to. Where all requests
+ *   share one pipe, it belongs to the only request under way. Once a caller gave up a request there, it goes to nobody,
+ *   because it could be a late question of that request.
+ * - A connection on which a caller gave up a request is spent as soon as nobody uses it. Another connection takes its
+ *   place (links.ts).
  */
 
 const CLIENT = { name: 'switchyard', version: '0.1.0' };
-/** Somebody wanted to hear log messages, or can be asked something. Before, nobody is told: a store would make each promise of the process dearer. */
+/**
+ * True once a caller wanted to hear log messages or could be asked something. Until then no request is put into the
+ * store, which would make each promise of the process dearer.
+ */
 let heard = false;
-/** L3: it takes everything. */
+/** Takes every value: the registry checks results, with bounds. */
 const UNCHECKED = {
   getValidator:
     <T>() =>
@@ -87,7 +94,7 @@ export class Link {
   static async connect(upstream: UpstreamConfig, parts: LinkParts, signal?: AbortSignal): Promise<Link> {
     const { onListChanged } = parts;
     const client = new Client(CLIENT, {
-      // L6; roots are not offered: a server that has them takes them in the place of its own settings.
+      // Roots are not offered: a server that gets them takes them in the place of its own settings.
       capabilities: upstream.questions ? { elicitation: { form: { applyDefaults: true }, url: {} }, sampling: {} } : {},
       versionNegotiation: { mode: upstream.protocol === 'modern' ? { pin: '2026-07-28' } : upstream.protocol },
       inputRequired: { autoFulfill: false },
@@ -111,7 +118,7 @@ export class Link {
     return link;
   }
 
-  /** L4: what to connect with next time. */
+  /** What is known of the era of the upstream, so that the next connection need not ask for it. */
   get verdict(): PriorDiscovery | undefined {
     const discover = this.#client.getDiscoverResult();
     if (discover) return { kind: 'modern', discover };
@@ -131,7 +138,7 @@ export class Link {
     return !this.#lost && !this.#retired;
   }
 
-  /** L6: nobody uses it, and whoever used it next could not be asked anything. */
+  /** True where nobody uses the link and its next caller could not be asked anything. */
   get isSpent(): boolean {
     return this.#gaveUp && this.#users === 0 && this.upstream.questions && this.era === 'legacy';
   }
@@ -177,7 +184,7 @@ export class Link {
     definition: McpTool,
     ask: Ask,
   ): Promise<CallToolResult | InputRequiredResult> {
-    const { outputSchema: _ours, ...toolDefinition } = definition; // L3
+    const { outputSchema: _ours, ...toolDefinition } = definition; // The SDK would compile it.
     const call = (how: Ask) =>
       this.#asked(how, () =>
         this.#client.callTool(params, { ...options(how), allowInputRequired: true, toolDefinition }),
@@ -211,7 +218,7 @@ export class Link {
     }
   }
 
-  /** L5 */
+  /** Keeps a stream open on which the upstream tells changes. Ends with the link, or where the upstream refuses it. */
   async #listen(onListChanged: () => void, log: Logger): Promise<void> {
     const { signal } = this.#over;
     for (let attempt = 0; this.alive; attempt += 1) {
@@ -237,7 +244,7 @@ export class Link {
     (asking.getStore() ?? only)?.onLog?.(message);
   }
 
-  /** L6 */
+  /** Asks the caller whose request the question belongs to. Refuses where that is not known or the caller cannot answer. */
   async #question(method: string, params: unknown): Promise<Record<string, unknown>> {
     const underWay = [...this.#asks].filter(({ isList }) => isList !== true);
     const only = underWay.length === 1 && !this.#gaveUp ? underWay[0] : undefined;

@@ -11,16 +11,17 @@ import type { Link } from './link.ts';
 import type { LinkParts } from './transport.ts';
 
 /*
- * The connections to the upstreams and their lives: one for each (upstream, user), or one for all where it knows no
- * users.
+ * The connections to the upstreams and their lives: one for each (upstream, user), or one for all users where the
+ * upstream does not tell them apart.
  *
- * C1 A connection is made once and used by many; the least used ones and those that nobody uses end. Whoever waits for
- *    one may leave; the connection is for the next one too.
- * C2 A process that dies again and again is started with growing pauses.
- * C3 The one host that the operator named for an upstream may be private; what it redirects to is not called.
- * C4 Of the connections of users to one upstream, one hears that its lists changed, as long as one is open.
- * C5 A connection on which a question could be of a call that was given up is replaced as soon as no call is under way
- *    there: what its callers cannot be asked any more, those of the next one can.
+ * - A connection is made once and shared by many callers. Connections that nobody uses end; where there are too many,
+ *   those that were not used for the longest time end first.
+ * - A caller that waits for a connection may leave. The connection is still made, for the next caller.
+ * - A process that dies again and again is started with growing pauses.
+ * - The one host that the operator named for an upstream may be private. A redirect of that host is not followed.
+ * - Where each user has a connection to an upstream, one of the open connections hears that its lists changed.
+ * - A connection is replaced as soon as no call is under way there, where a question on it could be one of a call that
+ *   was given up. Callers on it can no longer be asked; callers on the new connection can.
  */
 
 /** Who an upstream is used for; `undefined`: nobody in particular. */
@@ -54,7 +55,7 @@ interface Held {
   readonly link: Promise<Link>;
 }
 
-/** C2 */
+/** The starts of the process of an upstream that failed in a row, and when the next start may be. */
 interface Starts {
   failures: number;
   notBefore: number;
@@ -82,14 +83,14 @@ export class UpstreamLinks {
     return this.#links.size;
   }
 
-  /** C1 */
+  /** The connection for this user: the shared one where it is open, else a new one. An abort ends only the waiting. */
   async linkFor(upstream: UpstreamConfig, who: OnBehalfOf, signal?: AbortSignal): Promise<Link> {
     if (this.#closed) throw new AppError('unavailable');
     const key = keyOf(upstream, who);
     const held = this.#links.get(key);
     if (held) {
       const link = await waited(held.link, signal);
-      if (link.alive && !link.isSpent) return link; // C5
+      if (link.alive && !link.isSpent) return link;
       if (this.#links.peek(key) === held) this.#links.delete(key);
       return this.linkFor(upstream, who, signal);
     }
@@ -151,7 +152,7 @@ export class UpstreamLinks {
     const { read, log, userToken, onListChanged } = this.parts;
     const starts = this.#startsOf(upstream.name);
     if (performance.now() < starts.notBefore)
-      throw new AppError('unavailable', `${upstream.name} ended; it is started again in some seconds.`); // C2
+      throw new AppError('unavailable', `${upstream.name} ended; it is started again in some seconds.`);
     const ofUser = upstream.auth === 'user';
     if (ofUser && (!who || !userToken))
       throw new AppError('credentials_missing', `${upstream.name} is used with an authorisation of each user.`);
@@ -159,7 +160,7 @@ export class UpstreamLinks {
     const own = upstream.oauth?.by === 'service' && ownToken ? () => ownToken(upstream) : undefined;
     const token = ofUser ? () => userToken!(who!, upstream) : own;
     if (token) await token();
-    // C4
+    // One open connection hears the changes of an upstream: another one need not.
     const listens = !ofUser || this.#listening.get(upstream.name)?.alive !== true;
     const changed = listens && onListChanged ? () => onListChanged(upstream.name) : undefined;
     const said = upstream.command === undefined ? undefined : new LastWords(upstream.env.map((name) => read(name)));
@@ -183,7 +184,7 @@ export class UpstreamLinks {
     }
   }
 
-  /** C3 */
+  /** The fetch of an upstream: the host that the operator named may be private. */
   #fetchOf({ name, url }: UpstreamConfig): SafeFetch {
     if (this.parts.fetch) return this.parts.fetch;
     let fetch = this.#fetches.get(name);
@@ -208,7 +209,7 @@ export class UpstreamLinks {
     }
   }
 
-  /** C2 */
+  /** Pauses before the process of an upstream is started again when it ends. */
   #watchProcess(upstream: UpstreamConfig, link: Link, starts: Starts): void {
     const since = performance.now();
     link.onLost(() => {

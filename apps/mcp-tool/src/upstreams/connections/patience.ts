@@ -7,15 +7,15 @@ import type { UpstreamConfig } from './config.ts';
 /*
  * The time limits of a call that may ask its caller something.
  *
- * W1 An upstream has so much silence, and so much in all; the time in which a question waits for its answer is none of
- *    its own.
- * W2 No call lasts longer than MAX_ASKING_MS, and whoever made it can end it.
+ * - An upstream has a limit for its silence and a limit for the whole call. The time in which a question waits for the
+ *   answer of the caller counts towards neither.
+ * - No call lasts longer than MAX_ASKING_MS, and the caller can end it at any time.
  */
 
 /** Longest call with all its questions; whoever waits for it has limits of its own. */
 const MAX_ASKING_MS = 3_600_000;
 
-/** W1 */
+/** Aborts `signal` when the silence or the whole call of an upstream takes too long; stands still during questions. */
 class Patience {
   readonly #timeUp = new AbortController();
   readonly #linked;
@@ -75,7 +75,7 @@ class Patience {
   }
 }
 
-/** W1, W2: makes a call that way. Throws `tool_timeout`. */
+/** Makes a call with these limits. Throws `tool_timeout` when the upstream exceeds one of them. */
 export async function patiently<T>(
   { timeout_ms, max_timeout_ms, name }: UpstreamConfig,
   ask: Ask,

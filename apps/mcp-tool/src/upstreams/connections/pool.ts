@@ -16,11 +16,12 @@ import { type LinksParts, type OnBehalfOf, UpstreamLinks } from './links.ts';
 /*
  * Asks the upstreams, over connections that are held for the next question (links.ts).
  *
- * P1 An upstream that fails again and again is left alone for a while (the breaker): the call fails at once and
- *    nothing is sent. What it refuses is not held against it.
- * P2 Where a session or what was known of the protocol is no longer true, the connection is made anew, once.
- *    Nothing that may have been done is done again.
- * P3 Where a token was refused and there is another one, it is tried once more; nothing was done by then.
+ * - An upstream that fails again and again is left alone for a while (the breaker): a call fails at once and nothing is
+ *   sent. A refusal by the upstream does not count as a failure.
+ * - Where the upstream no longer knows the session, or speaks another protocol than was known, the pool connects anew,
+ *   once. It does not repeat work that may have been done.
+ * - Where the upstream refused a token and there is another one, the pool tries the work once more. The upstream did
+ *   nothing before it refused.
  */
 
 export interface PoolParts extends LinksParts {
@@ -36,7 +37,7 @@ const OPEN_MS = 10_000;
 
 export class UpstreamPool {
   readonly #links: UpstreamLinks;
-  /** P1 */
+  /** By upstream: leaves it alone for OPEN_MS after FAILURES_TO_OPEN failures in a row. */
   readonly #breakers = new Map<string, CircuitBreakerPolicy>();
   readonly #calls;
 
@@ -87,7 +88,7 @@ export class UpstreamPool {
     return this.#links.close();
   }
 
-  /** P3 */
+  /** Runs the work, and once more where the upstream refused the token and there is another one by now. */
   async #useAuthorised<T>(upstream: UpstreamConfig, who: OnBehalfOf, work: Work<T>, signal?: AbortSignal): Promise<T> {
     try {
       return await this.#useOnceOrTwice(upstream, who, work, signal);
@@ -103,7 +104,7 @@ export class UpstreamPool {
     }
   }
 
-  /** P2 */
+  /** Runs the work, and once more on a new connection where the session or the known protocol is outdated. */
   async #useOnceOrTwice<T>(upstream: UpstreamConfig, who: OnBehalfOf, work: Work<T>, signal?: AbortSignal): Promise<T> {
     const found = await this.#links.linkFor(upstream, who, signal);
     // One that ended since it was found has done nothing for this call.

@@ -14,13 +14,15 @@ import type { ReadVariable, UpstreamConfig } from './config.ts';
 /*
  * An MCP server as a process of ours, spoken to over its standard input and output.
  *
- * P1 No shell: the program is found once, its arguments are handed over as they are.
- * P2 Its environment is empty but for the variables that the operator named. (The SDK's own transport adds some.)
- * P3 It is kept apart from this service as far as the machine allows, and limited (sandbox.ts). What is missing is told.
- * P4 It works in the directory that the operator named, or in an empty one of its own that goes with it.
- * P5 What it writes to its standard error is logged, a bounded part of it, and the end of it kept for whoever asks why it
- *    is not available; what it writes to us is bounded too.
- * P6 It and what it started end with close(): asked first, then told, then killed.
+ * - No shell is involved: this service finds the program once and hands its arguments over as they are.
+ * - The environment of the process holds only the variables that the operator named. (The SDK's own transport adds some.)
+ * - The process is kept apart from this service as far as the machine allows, and has limits (sandbox.ts). The log and
+ *   the status say what is missing.
+ * - The process works in the directory that the operator named, or in an empty one that is removed when the process ends.
+ * - A bounded part of its standard error is logged. Its last lines are kept for people who ask why it is not available.
+ * - A message that the process writes to us has a limit of size.
+ * - close() ends the process and everything that it started: it closes the standard input, then sends SIGTERM, then
+ *   SIGKILL.
  */
 
 const PATIENCE_MS = 2_000;
@@ -36,7 +38,7 @@ export interface ProcessParts {
   readonly abilities?: (() => Promise<Abilities>) | undefined;
 }
 
-/** P1: the file that would run, found in PATH of this service. Throws where there is none. */
+/** The file that would run, found in PATH of this service without a shell. Throws where there is none. */
 function programOf(command: string, path: string = process.env['PATH'] ?? ''): string {
   const places = command.includes('/') ? [command] : path.split(delimiter).map((place) => join(place, command));
   const found = places.find((place) => isAbsolute(place) && isProgram(place));
@@ -53,7 +55,7 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** P2 */
+/** The variables that the operator named, and no others. */
 function environmentOf(upstream: UpstreamConfig, read: ReadVariable): Record<string, string> {
   return Object.fromEntries(upstream.env.map((name) => [name, read(name) ?? '']));
 }
@@ -99,7 +101,7 @@ export class ProcessTransport implements Transport {
     const abilities = await (this.parts.abilities ?? sandboxAbilities)();
     if (this.#closed) throw new AppError('unavailable', `${upstream.name} is not needed any more.`);
     const env = environmentOf(upstream, this.parts.read);
-    const launch = launchOf(upstream, abilities, { program, env, uid: freshAccount() }); // P3
+    const launch = launchOf(upstream, abilities, { program, env, uid: freshAccount() });
     this.#confinement = launch.confinement;
     const { missing, level } = launch.confinement;
     if (missing !== null)
@@ -142,7 +144,7 @@ export class ProcessTransport implements Transport {
     });
   }
 
-  /** P6 */
+  /** Ends the process and its group: closes the standard input, then sends SIGTERM, then SIGKILL. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -166,7 +168,7 @@ export class ProcessTransport implements Transport {
     try {
       this.#buffer.append(chunk);
     } catch (cause) {
-      // P5: a message without an end. Whoever waits for it is told now; ending the process takes its time.
+      // The message is larger than the limit. The caller is told now, because ending the process takes some time.
       const { name, max_result_bytes: bytes } = this.upstream;
       const most = `${Math.floor(bytes / 1024)} KB`;
       this.#fault = new AppError('response_too_large', `${name} gave more than ${most} in one answer.`, { cause });
@@ -186,7 +188,7 @@ export class ProcessTransport implements Transport {
     }
   }
 
-  /** P5 */
+  /** Logs at most LINES_A_MINUTE lines of the standard error, and hands every line to `said`. */
   #logErrors(from: NodeJS.ReadableStream): void {
     const { log, said } = this.parts;
     const { name } = this.upstream;
@@ -216,7 +218,7 @@ export class ProcessTransport implements Transport {
     told?.();
   }
 
-  /** P4 */
+  /** An empty directory for this process alone. */
   #makeDirectory(uid: number | undefined): string {
     const directory = (this.#ownDirectory = mkdtempSync(join(tmpdir(), 'mcp-upstream-')));
     if (uid !== undefined) chownSync(directory, uid, uid);

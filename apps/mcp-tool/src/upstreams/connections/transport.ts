@@ -9,7 +9,7 @@ import { asking } from './ask.ts';
 import { headersOf, type ReadVariable, type UpstreamConfig } from './config.ts';
 import { ProcessTransport } from './process.ts';
 
-/* How an upstream is reached (L1, L2 of link.ts). */
+/* How an upstream is reached: as a process, or over HTTP through safe-fetch with its own token. */
 
 export interface LinkParts {
   readonly fetch: SafeFetch;
@@ -40,11 +40,11 @@ export function transportOf(upstream: UpstreamConfig, parts: LinkParts): Transpo
   const { fetch, token } = parts;
   return new StreamableHTTPClientTransport(new URL(upstream.url!), {
     requestInit: { headers: filled.headers },
-    redirectPolicy: 'follow', // L1: which safe-fetch does not.
+    redirectPolicy: 'follow', // For the SDK alone: safe-fetch follows none.
     fetch: async (input, init) => {
       const headers = new Headers(init?.headers);
       const sent = await token?.();
-      if (sent !== undefined) headers.set('authorization', `Bearer ${sent}`); // L2
+      if (sent !== undefined) headers.set('authorization', `Bearer ${sent}`);
       const listens =
         (init?.method ?? 'GET').toUpperCase() === 'GET' || headers.get('mcp-method') === 'subscriptions/listen';
       const waits = listens || asking.getStore()?.onQuestion !== undefined;

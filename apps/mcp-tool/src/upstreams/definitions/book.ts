@@ -11,13 +11,13 @@ import { policyOf, type ToolPolicy, type UpstreamPool } from '../connections/ind
 /*
  * Which upstreams there are, and which of their tools may be used now.
  *
- * B1 Nothing here waits for an upstream: the tools that were approved are known from the database at once, and each
- *    upstream is asked again and again in its own time. One that fails takes none of the others with it.
- * B2 The tools of an upstream that is unavailable (health.ts) are not listed until it answers again.
- * B3 Only what may be used is handed on (definitions.ts).
- * B4 Another configuration takes effect at once; upstreams that it leaves as they were keep their connections.
- * B5 What the upstream itself or another replica says is a reason to ask it, once for many such words, and not more
- *    often than every HEARD_EVERY_MS.
+ * - Nothing here waits for an upstream. The approved tools are read from the database at once, and each upstream is
+ *   asked again and again in its own time. An upstream that fails does not affect the others.
+ * - The tools of an unavailable upstream (health.ts) are not listed until the upstream answers again.
+ * - Only tools that may be used are handed on (definitions.ts).
+ * - A new configuration takes effect at once. An upstream whose settings stay the same keeps its connections.
+ * - When the upstream itself or another replica says that something changed, the upstream is asked again. Many such
+ *   messages lead to one question, and to no more than one every HEARD_EVERY_MS.
  */
 
 export interface ActiveTool {
@@ -55,7 +55,7 @@ export class UpstreamBook {
     parts.metrics.gauge('upstreams_unavailable', 'MCP upstreams that do not answer', [], unavailable);
   }
 
-  /** B4 */
+  /** Replaces the configuration at once. An upstream whose settings stay the same keeps its entry and connections. */
   configure(configs: readonly UpstreamConfig[]): void {
     const wanted = new Map(configs.map((config) => [config.name, JSON.stringify(config)]));
     for (const [name, entry] of this.#entries) if (wanted.get(name) !== entry.text) this.#remove(entry);
@@ -70,7 +70,7 @@ export class UpstreamBook {
     return [...this.#entries.values()].map(({ config }) => config);
   }
 
-  /** B2 */
+  /** The upstreams whose tools are not listed now, each with the reason. */
   unavailable(): { upstream: string; reason: string }[] {
     return [...this.#entries.values()].flatMap(({ config, health: { reason } }) =>
       reason === undefined ? [] : [{ upstream: config.name, reason }],
@@ -121,7 +121,10 @@ export class UpstreamBook {
     }
   }
 
-  /** B5: something about it may be another now; `withdrawn`: a tool that is not to be used until it was asked. */
+  /**
+   * Something about an upstream may have changed: it is asked soon, once for many such messages.
+   * `withdrawn`: a tool that is not used until the upstream was asked.
+   */
   heard(name: string, withdrawn?: string): void {
     const entry = this.#entries.get(name);
     if (!entry || this.#stopped) return;
@@ -166,7 +169,7 @@ export class UpstreamBook {
     this.parts.publish(name, []);
   }
 
-  /** B1 */
+  /** Publishes the tools that were approved before, so that nobody waits for the upstream's first answer. */
   async #recall(entry: UpstreamEntry): Promise<void> {
     try {
       const { active, quarantined } = await this.#definitions.recalled(entry.config);
@@ -211,7 +214,7 @@ export class UpstreamBook {
     entry.timer = setTimeout(() => void this.#soon(entry), dueMs * (0.9 + Math.random() / 5)).unref();
   }
 
-  /** B3 */
+  /** Judges what the upstream listed, and publishes only what may be used. */
   async #judge(entry: UpstreamEntry, tools: readonly McpTool[]): Promise<void> {
     const { config, seen: before } = entry;
     const others = (): string[] => this.#namesOfOthers(config);
@@ -227,7 +230,7 @@ export class UpstreamBook {
     const { config } = entry;
     const same = tools.length === entry.active.length && tools.every((tool, i) => sameTool(tool, entry.active[i]!));
     entry.active = tools;
-    if (entry.health.reason !== undefined) return; // It is published when it answers again (B2).
+    if (entry.health.reason !== undefined) return; // Its tools are published when it answers again.
     if (same && entry.refreshedAt !== undefined) return;
     const active = tools.map((tool) => ({ upstream: config, definition: tool, policy: policyOf(config, tool) }));
     const objections = this.parts.publish(config.name, active);
@@ -235,7 +238,7 @@ export class UpstreamBook {
       this.parts.log.warn({ upstream: config.name, objections }, 'tools of an upstream were not taken');
   }
 
-  /** B2 */
+  /** Notes how asking went: withdraws the tools of an upstream that became unavailable, or publishes them again. */
   #settle(entry: UpstreamEntry, error: unknown): void {
     if (entry.gone || this.#stopped) return;
     const { config, health: before } = entry;

@@ -12,9 +12,9 @@ import type { Definition } from './scan.ts';
 /*
  * Which of the tools that an upstream has may be used.
  *
- * D1 Only a definition that is pinned is handed on (pins.ts). Without the database nothing becomes usable.
- * D2 Schemas are compiled one at a time: however many an upstream has, calls under way go on in between.
- * D3 Of what is quarantined, the log and the audit are told once.
+ * - Only a pinned definition is handed on (pins.ts). Without the database no tool becomes usable.
+ * - The schemas of an upstream are compiled one at a time, however many there are. Calls under way go on in between.
+ * - The log and the audit are told once of each definition that is quarantined.
  */
 
 export interface DefinitionsParts {
@@ -73,7 +73,7 @@ export class Definitions {
     return { active: active as readonly McpTool[], quarantined: usable.length - active.length };
   }
 
-  /** D3 */
+  /** Tells the log and the audit of a definition that is newly quarantined. */
   #tell(upstream: string, change: ToolPinChange, known: readonly ToolPin[]): void {
     if (change.become !== 'quarantined') return;
     const { tool, definition, reasons } = change;
@@ -88,7 +88,7 @@ export class Definitions {
     });
   }
 
-  /** D2 */
+  /** Why each tool cannot be used. Gives way to other work after each tool, since compiling its schemas takes time. */
   async #objectionsTo(
     { trust }: UpstreamConfig,
     tools: readonly Definition[],

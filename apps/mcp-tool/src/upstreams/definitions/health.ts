@@ -6,8 +6,8 @@ import { faultOf } from '../connections/index.ts';
 /*
  * How an upstream fares, by what came of asking it. Pure.
  *
- * H1 One that does not answer twice in a row is unavailable, with a reason, until it answers again.
- * H2 One that only wants the token of a user is there: it is each call that needs the token.
+ * - An upstream that fails to answer twice in a row is unavailable, with a reason, until it answers again.
+ * - An upstream that only wants the token of a user stays available: each call needs the token of its user.
  */
 
 export interface Health {
@@ -29,8 +29,8 @@ export function healthAfter(before: Health, { auth }: Pick<UpstreamConfig, 'auth
   if (error === undefined) return WELL;
   const failures = before.failures + 1;
   const last = reasonOf(error);
-  const waits = auth === 'user' && faultOf(error) === 'unauthorised' ? last : undefined; // H2
-  const withdrawn = waits === undefined && failures >= FAILURES_TO_WITHDRAW; // H1
+  const waits = auth === 'user' && faultOf(error) === 'unauthorised' ? last : undefined;
+  const withdrawn = waits === undefined && failures >= FAILURES_TO_WITHDRAW;
   return { failures, waits, last, reason: withdrawn ? last : before.reason };
 }
 

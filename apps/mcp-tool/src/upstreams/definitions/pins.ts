@@ -6,12 +6,12 @@ import { type Definition, scanDefinition } from './scan.ts';
 /*
  * Which of an upstream's tools may be used: those whose definition is, to the letter, the one that was approved. Pure.
  *
- * N1 A definition is pinned by the hash of all that a model or a program takes from it.
- * N2 What nobody approved is quarantined: a new tool, and a known one that says something else now. A tool whose
- *    definition comes back to the approved one is usable again.
- * N3 Approving at first use is for what is new to an upstream that was never seen, and for nothing that the scan
- *    objects to. What changes later is always looked at by a person.
- * N4 Of tools with one name within an upstream none is used.
+ * - A definition is pinned by the hash of everything that a model or a program takes from it.
+ * - A definition that nobody approved is quarantined: that of a new tool, and a changed one of a known tool. A tool
+ *   whose definition returns to the approved one is usable again.
+ * - Approval at first use covers only the tools of an upstream that was never seen before, and none that the scan
+ *   objects to. A person always looks at what changes later.
+ * - Where an upstream has several tools with the same name, none of them is used.
  */
 
 export interface Judgement {
@@ -19,7 +19,7 @@ export interface Judgement {
   readonly changes: readonly ToolPinChange[];
 }
 
-/** N1: the definition as it is hashed, kept and compared. */
+/** The definition as it is hashed, kept and compared: every field that a model or a program takes from it. */
 export function canonicalDefinition(tool: Definition): string {
   const { name, title, description, inputSchema, outputSchema, annotations } = tool;
   return canonicalJson({ name, title, description, inputSchema, outputSchema, annotations });
@@ -46,12 +46,12 @@ export function judge(seen: readonly Definition[], pins: readonly ToolPin[], opt
   const changes: ToolPinChange[] = [];
   for (const definition of seen) {
     const { name } = definition;
-    if (times.get(name)! > 1) continue; // N4
+    if (times.get(name)! > 1) continue; // Several tools have this name: none of them is used.
     const pin = known.get(name);
     const text = canonicalDefinition(definition);
     const objections = options.objections?.(definition) ?? [];
     if (pin?.approved === text) {
-      // One that was approved may be one that cannot be used since: the limits are ours.
+      // An approved definition may have become unusable since: the limits are ours and can change.
       if (objections.length === 0) active.push(definition);
       if (pin.pending !== null) changes.push({ tool: name, become: 'settled' });
       continue;
@@ -59,12 +59,12 @@ export function judge(seen: readonly Definition[], pins: readonly ToolPin[], opt
     const found = [...objections, ...scanDefinition(definition, options.others)];
     if (!pin && neverSeen && options.approve === 'first_use' && found.length === 0) {
       active.push(definition);
-      changes.push({ tool: name, become: 'approved', definition: text }); // N3
+      changes.push({ tool: name, become: 'approved', definition: text });
       continue;
     }
     if (pin?.rejected === hashOf(text) || pin?.pending === text) continue;
     const why = pin?.approved == null ? 'new' : 'changed';
-    changes.push({ tool: name, become: 'quarantined', definition: text, reasons: [why, ...found] }); // N2
+    changes.push({ tool: name, become: 'quarantined', definition: text, reasons: [why, ...found] });
   }
   return { active, changes };
 }

@@ -4,9 +4,9 @@ import { HTTP_SCHEMAS } from './schemas.ts';
 /*
  * Zod schemas as JSON Schemas that refer to each other by the names of HTTP_SCHEMAS. Pure.
  *
- * N1 A schema with a name is written once, under components, and referred to everywhere else.
- * N2 What a client sends and what it gets can differ (a field with a default may be left out of what is sent). A name that
- *    is used both ways, and differs, is that of the answer; what is sent is called `<Name>Input`.
+ * - A schema with a name is written once, under components, and referred to everywhere else.
+ * - What a client sends and what it gets can differ (a field with a default may be left out of what is sent). A name
+ *   that is used both ways, and differs, is the name of the answer; the schema of what is sent is called `<Name>Input`.
  */
 
 export type Json = Record<string, unknown>;

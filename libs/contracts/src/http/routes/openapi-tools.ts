@@ -4,9 +4,9 @@ import type { ToolInfo } from '../../tools/tools.ts';
 /*
  * The interface with the tools that one caller may use, each as an operation of its own. Pure.
  *
- * O1 Every tool is a path `/tools/<name>/call`, which is served by the route that the document has for all of them.
- * O2 A schema of a tool is a document of its own (`$id`): what it refers to inside itself still leads there.
- * O3 The document is bounded, and says so where tools are missing in it.
+ * - Every tool is a path `/tools/<name>/call`, served by the route that the document has for all tools.
+ * - A schema of a tool is a document of its own (`$id`): its references into itself still lead there.
+ * - The document is bounded, and says so where tools are missing in it.
  */
 
 const CALL = '/tools/{name}/call';
@@ -23,7 +23,7 @@ export function withTools(document: OpenApiDocument, tools: readonly ToolInfo[])
   let shown = 0;
   for (const tool of tools.slice(0, MAX_OPENAPI_TOOLS)) {
     bytes += JSON.stringify(tool).length;
-    if (bytes > MAX_TOOL_BYTES) break; // O3
+    if (bytes > MAX_TOOL_BYTES) break;
     paths[CALL.replace('{name}', tool.name)] = { post: operation(tool, general) };
     schemas[`${tool.name}.arguments`] = schemaOf(tool, 'arguments', tool.inputSchema);
     if (tool.outputSchema) schemas[`${tool.name}.output`] = schemaOf(tool, 'output', tool.outputSchema);
@@ -68,7 +68,7 @@ function answered({ name, outputSchema }: ToolInfo, general: Json): Json {
   return { ...general, content: { 'application/json': { schema: { allOf: [schema, output] } } } };
 }
 
-/** O2 */
+/** The schema with an `$id` of its own, so that its references into itself still lead there. */
 function schemaOf({ name }: ToolInfo, part: string, schema: Json): Json {
   return { ...schema, $id: `urn:switchyard:tool:${name}:${part}` };
 }
