@@ -150,8 +150,8 @@ async function callAll(name: string, who: Principal): Promise<unknown[]> {
   const mine = async () => (await system.list(who)).filter(({ provider }) => provider === name);
   await until(async () => {
     if ((await mine()).length > 0 || (await isWanted(system, name, who))) return true;
-    const reason = (await statusOf(name))?.reason ?? null;
-    return reason !== null && !reason.startsWith('Nobody has authorised');
+    const { state, reason } = (await statusOf(name)) ?? { state: 'starting', reason: null };
+    return state === 'unavailable' && reason !== null && !reason.startsWith('Nobody has authorised');
   }, 30_000);
   const tools = await mine();
   const results: unknown[] = [];
