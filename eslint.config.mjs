@@ -36,6 +36,11 @@ export default tseslint.config(
     },
   },
   {
+    // `node -e` in a pod reads it, as CommonJS.
+    files: ['k8s/**/*.js'],
+    languageOptions: { sourceType: 'commonjs', globals: { require: 'readonly' } },
+  },
+  {
     // Exactly what tsconfig.tests.json holds: typed rules need the types.
     files: ['{libs,apps}/*/{src,test}/**/*.ts'],
     extends: [js.configs.recommended, tseslint.configs.recommended],
