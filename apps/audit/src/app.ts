@@ -2,7 +2,7 @@ import 'reflect-metadata';
 import { createService, serveOnBus, type Service, type ServiceOverrides } from '@switchyard/bus';
 import { type CheckResult, type Logger, partOf, systemClock } from '@switchyard/platform';
 import { CONFLICT_TYPE, openStore, type Store } from '@switchyard/store';
-import { AuditDesk } from './audit-desk.ts';
+import { AuditService } from './audit-service.ts';
 import { AuditModule } from './audit.module.ts';
 import { Completer } from './completer.ts';
 import type { AuditConfig } from './config.ts';
@@ -55,7 +55,7 @@ export function createAudit(config: AuditConfig, overrides: AuditOverrides = {})
     const consumer = new FactsConsumer({ bus, recorder });
     completer = completing;
 
-    const handlers = await serveOnBus(AuditModule.with({ desk: new AuditDesk(auditLog) }), bus, base);
+    const handlers = await serveOnBus(AuditModule.with({ service: new AuditService(auditLog) }), bus, base);
     lifecycle.onStop('handlers', () => handlers.close());
     consumer.start();
     lifecycle.onStop('consumer', () => consumer.stop());

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { overview, unknownVerb, VERBS } from '../verbs.mjs';
 import { FROM_SHELL, parseVerb, VERB_OPTIONS, type VerbName, verbHelp } from './command-line/arguments.ts';
 import { Refused } from './command-line/gateway-client.ts';
-import { placeOf } from './environment/place.ts';
+import { workspaceOf } from './environment/workspace.ts';
 import { EXIT, UserError } from './terminal/user-error.ts';
 import { contextOf, type Verb, type VerbContext } from './command-line/verb.ts';
 
@@ -48,8 +48,10 @@ const help: Verb = ({ positionals, print }) => {
   return Promise.resolve(EXIT.ok);
 };
 
-const version: Verb = ({ place, print }) => {
-  const { version: text } = JSON.parse(readFileSync(join(place.root, 'package.json'), 'utf8')) as { version: string };
+const version: Verb = ({ workspace, print }) => {
+  const { version: text } = JSON.parse(readFileSync(join(workspace.root, 'package.json'), 'utf8')) as {
+    version: string;
+  };
   print(`switchyard ${text}`);
   return Promise.resolve(EXIT.ok);
 };
@@ -87,7 +89,7 @@ async function dispatch(argv: readonly string[], root: string): Promise<number> 
   const load = Object.hasOwn(LOAD, name) ? LOAD[name as VerbName] : undefined;
   if (!load) throw new UserError(unknownVerb(word), EXIT.usage);
   const parsed = parseVerb(name as VerbName, rest);
-  const context = contextOf(placeOf(root), parsed);
+  const context = contextOf(workspaceOf(root), parsed);
   if (parsed.values['help'] === true) {
     context.print(verbHelp(name));
     return EXIT.ok;

@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { StatusFile } from '../src/environment/records.ts';
+import type { StatusFile } from '../src/environment/process-files.ts';
 
 /*
  * A clone whose services are small stand-ins: what is tested with it is that processes start, come back and end, not what

@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { freePort } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
-import type { StatusFile } from '../src/environment/records.ts';
+import type { StatusFile } from '../src/environment/process-files.ts';
 import { openToOthers } from './open-to-others.ts';
 
 /*

@@ -3,7 +3,7 @@ import { isRecord, readOutcome } from './conversation.ts';
 import type { MadeCall, ToolOutcome } from './conversation.ts';
 import type { FunctionProfile } from './functions.ts';
 import { DELEGATE_PREFIX, mentions, type PlanItem, SUBMIT_PLAN } from './resolve.ts';
-import { capitalised, nounOf } from './words.ts';
+import { capitalised, nounOf } from './vocabulary.ts';
 
 const MAX_RESULT_CHARS = 4_000;
 

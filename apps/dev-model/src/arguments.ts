@@ -3,7 +3,7 @@ import {
   content, dates, emails, named, namedAfter, numbers, places, quoted, refersBack, searched, stripQuotes, urls,
 } from './extract.ts'; // prettier-ignore
 import type { FunctionProfile, Parameter } from './functions.ts';
-import { nounOf, wordsOf } from './words.ts';
+import { nounOf, wordsOf } from './vocabulary.ts';
 
 /** What the part before this one was called with and what came of it (undefined: not known yet). */
 export interface Before {

@@ -1,5 +1,5 @@
-import { stem, topicWords, verbClass, wordsOf } from './words.ts';
-import type { VerbClass } from './words.ts';
+import { stem, topicWords, verbClass, wordsOf } from './vocabulary.ts';
+import type { VerbClass } from './vocabulary.ts';
 
 /** A function as a chat request offers it. */
 export interface OfferedFunction {

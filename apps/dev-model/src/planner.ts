@@ -5,7 +5,7 @@ import { places, quoted } from './extract.ts';
 import { profileOf } from './functions.ts';
 import type { FunctionProfile, OfferedFunction } from './functions.ts';
 import { answerFromHistory } from './memory.ts';
-import { splitTask } from './parts.ts';
+import { splitTask } from './task-parts.ts';
 import { DELEGATE_PREFIX, resolve, SUBMIT_PLAN } from './resolve.ts';
 import type { PlanItem, ResolvedCall } from './resolve.ts';
 

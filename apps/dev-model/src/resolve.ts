@@ -4,7 +4,7 @@ import { findArithmetic } from './arithmetic.ts';
 import type { MadeCall } from './conversation.ts';
 import { places, quotedSpans, refersBack, stripQuotes } from './extract.ts';
 import type { FunctionProfile } from './functions.ts';
-import { stem, topicWords, verbClass, wordsOf } from './words.ts';
+import { stem, topicWords, verbClass, wordsOf } from './vocabulary.ts';
 
 export const DELEGATE_PREFIX = 'delegate_to_';
 export const SUBMIT_PLAN = 'submit_plan';

@@ -1,4 +1,4 @@
-import { accepted, form, type Json, needs, PNG, type Run, STRING, text } from './mcp-fixture-words.ts';
+import { accepted, form, type Json, needs, PNG, type Run, STRING, text } from './mcp-fixture-texts.ts';
 
 /* The prompts and resources of the fixture. */
 

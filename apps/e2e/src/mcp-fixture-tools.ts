@@ -16,7 +16,7 @@ import {
   STRING,
   text,
   textOf,
-} from './mcp-fixture-words.ts';
+} from './mcp-fixture-texts.ts';
 
 /* The tools of the fixture. What each does is what the description of its scenario says. */
 

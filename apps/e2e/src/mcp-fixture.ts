@@ -12,7 +12,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { PROMPTS, RESOURCES } from './mcp-fixture-content.ts';
 import { JSON_SCHEMA_2020_12, TOOLS } from './mcp-fixture-tools.ts';
-import type { Json } from './mcp-fixture-words.ts';
+import type { Json } from './mcp-fixture-texts.ts';
 
 /*
  * An MCP server with everything that the conformance suite asks for by name: it stands behind our own /mcp, so that the

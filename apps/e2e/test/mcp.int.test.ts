@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type McpSuite, mcpSuite, until } from '@switchyard/testing';
 import { type McpFixture, startMcpFixture } from '../src/mcp-fixture.ts';
-import { type McpHouse, startMcpHouse } from '../src/mcp-house.ts';
+import { type McpStack, startMcpStack } from '../src/mcp-stack.ts';
 
 /**
  * Our MCP server as the official suite and the official inspector see it: both protocol eras, through gateway, bus,
@@ -10,7 +10,7 @@ import { type McpHouse, startMcpHouse } from '../src/mcp-house.ts';
 
 let suite: McpSuite;
 let fixture: McpFixture;
-let house: McpHouse;
+let stack: McpStack;
 
 async function toolsOf(url: string): Promise<string[]> {
   const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' });
@@ -29,11 +29,11 @@ beforeAll(async () => {
     trust: 'trusted',
     defaults: { kind: 'read', idempotency: 'safe' },
   };
-  house = await startMcpHouse({ fixture: upstream }, [new URL(fixture.url).host]);
-  await until(async () => (await toolsOf(house.url)).includes('test_simple_text'), 30_000);
+  stack = await startMcpStack({ fixture: upstream }, [new URL(fixture.url).host]);
+  await until(async () => (await toolsOf(stack.url)).includes('test_simple_text'), 30_000);
 }, 600_000);
 afterAll(async () => {
-  await house?.stop();
+  await stack?.stop();
   await fixture?.stop();
 });
 
@@ -50,7 +50,7 @@ const TRIES = 3;
 async function conforms(version: '0.1' | '0.2', args: readonly string[]): Promise<Verdict> {
   for (let left = TRIES - 1; ; left -= 1) {
     const program = `conformance-${version}/dist/index.js`;
-    const verdict = verdictOf(await suite.run(program, ['server', '--url', house.url, ...args]));
+    const verdict = verdictOf(await suite.run(program, ['server', '--url', stack.url, ...args]));
     if (left === 0 || (verdict.code === 0 && verdict.lost.length === 0)) return verdict;
   }
 }
@@ -84,7 +84,7 @@ describe('the conformance suite', () => {
 
 describe('the inspector', () => {
   const inspect = async (...args: string[]) => {
-    const base = ['--cli', house.url, '--transport', 'http', '--format', 'json'];
+    const base = ['--cli', stack.url, '--transport', 'http', '--format', 'json'];
     return suite.run('@modelcontextprotocol/inspector/clients/launcher/build/index.js', [...base, ...args]);
   };
 
@@ -110,7 +110,7 @@ describe('what goes on to an upstream', () => {
     const before = fixture.seen.length;
     const secrets = { authorization: 'Bearer canary-7f3a', cookie: 'session=canary-7f3a' };
     await (
-      await fetch(house.url, { method: 'POST', headers: { ...headers, ...secrets }, body: JSON.stringify(call) })
+      await fetch(stack.url, { method: 'POST', headers: { ...headers, ...secrets }, body: JSON.stringify(call) })
     ).text();
     expect(fixture.seen.length).toBeGreaterThan(before);
     expect(JSON.stringify(fixture.seen)).not.toContain('canary-7f3a');

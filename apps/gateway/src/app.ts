@@ -16,7 +16,7 @@ import {
 } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch } from '@switchyard/safe-fetch';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { Announcer, Denials, FactQueue, FailedLogins, Logins, StreamBook } from './reports/index.ts';
+import { SystemEventPublisher, Denials, FactQueue, FailedLogins, Logins, StreamReporter } from './reports/index.ts';
 import { AgUiTurns } from './ag-ui/index.ts';
 import { answerPeers, AuthGuard, createTokenVerifiers, MCP_PATH, Tickets } from './identity/index.ts';
 import type { GatewayConfig } from './config.ts';
@@ -26,7 +26,7 @@ import {
   aztmLogin,
   createRateLimit,
   onClientError,
-  Patience,
+  AbsenceWaiter,
   PROBLEM_TYPE,
   ProblemFilter,
   refusalOf,
@@ -36,8 +36,8 @@ import {
   traceRequests,
   Traffic,
 } from './http/index.ts';
-import { McpEntrance } from './mcp/index.ts';
-import { BUS, CONFIG, METRICS } from './parts.ts';
+import { LazyMcpRouter } from './mcp/index.ts';
+import { BUS, CONFIG, METRICS } from './tokens.ts';
 import { StartGate, StreamMetrics, Streams, Watches } from './streams/index.ts';
 
 export interface Gateway {
@@ -82,18 +82,18 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const metrics = createMetrics('gateway');
       const bus =
         overrides.bus ?? (await connectBus({ url: natsUrl, tls, trust, app: 'gateway', log: busLog, metrics }));
-      const patience = new Patience({ ...config.absence, clock });
+      const absence = new AbsenceWaiter({ ...config.absence, clock });
       /** What clients ask for; what this process does by itself goes by `bus`. */
-      const patientBus = patience.over(bus);
+      const patientBus = absence.over(bus);
       metrics.gauge(
         'requests_waiting',
         'Requests that wait for a service of which no replica is there',
         [],
-        () => patience.waiting,
+        () => absence.waiting,
       );
       const health = new HealthChecks();
-      const announcer = new Announcer(bus, log);
-      const denials = new Denials((fact) => announcer.tell(fact), clock);
+      const publisher = new SystemEventPublisher(bus, log);
+      const denials = new Denials((fact) => publisher.tell(fact), clock);
       const facts = new FactQueue(bus, log, metrics);
       const rateLimit = createRateLimit({
         perMinute: config.rateLimitPerMinute,
@@ -107,13 +107,13 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const watches = new Watches(bus, streamsLog);
       const login = config.aztmRequired ? aztmLogin(bus, clock) : undefined;
       const gate = new StartGate(login);
-      const book = new StreamBook(facts.tell, clock);
+      const streamReporter = new StreamReporter(facts.tell, clock);
       const streams = new Streams({
         bus: patientBus,
         gate,
         slots,
         watches,
-        book,
+        streamReporter,
         heartbeatMs,
         maxBufferedBytes,
         clock,
@@ -136,7 +136,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const verify = identity.mode === 'jwt' ? verifiers?.(identity.audience) : undefined;
       const verifyMcp = config.mcp.audience === undefined ? verify : verifiers?.(config.mcp.audience);
       const { callTimeoutMs, lookEveryMs, sessions, allowedHosts } = config.mcp;
-      const mcp = new McpEntrance({
+      const mcp = new LazyMcpRouter({
         bus: patientBus,
         log: partOf(log, 'mcp'),
         callTimeoutMs,
@@ -146,9 +146,9 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         now: () => clock.now(),
         maxSubscriptions: config.streams.perProcess,
       });
-      const hearings = [
-        await bus.hearSystem(() => mcp.toolsChanged(), 'tools.catalog'),
-        await bus.hearSystem(({ data }) => {
+      const subscriptions = [
+        await bus.subscribeSystem(() => mcp.toolsChanged(), 'tools.catalog'),
+        await bus.subscribeSystem(({ data }) => {
           const { tenant_id: tenantId, user_id: userId } = data as Readonly<Record<string, unknown>>;
           if (typeof tenantId === 'string' && typeof userId === 'string') mcp.toolsChanged({ tenantId, userId });
         }, 'tools.provider'),
@@ -178,7 +178,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
           publicUrl: config.mcp.publicUrl,
           tellsOfTokens: identity.mode === 'jwt',
         },
-        patience,
+        absence,
         draining: () => draining,
       };
       const app = await createServer(
@@ -192,7 +192,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
           { provide: AgUiTurns, useValue: new AgUiTurns(streams, patientBus) },
           { provide: StartGate, useValue: gate },
           { provide: AuthGuard, useValue: guard },
-          { provide: McpEntrance, useValue: mcp },
+          { provide: LazyMcpRouter, useValue: mcp },
           { provide: StreamSlots, useValue: slots },
         ]),
         allowedOrigins,
@@ -203,7 +203,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const peers = await answerPeers(bus, instanceOf(app), tickets, BODY_LIMIT_BYTES);
       await app.listen(config.http.port, config.http.host);
       url = publicUrl(instanceOf(app));
-      announcer.tell({
+      publisher.tell({
         type: 'gateway.service.started',
         data: { version: VERSION, identity_mode: config.identity.mode },
       });
@@ -212,14 +212,14 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       stop = async () => {
         draining = true;
         health.drain();
-        patience.drain();
+        absence.drain();
         streams.drain();
         mcp.drain();
         await peers.stop();
         const until = Date.now() + config.drainTimeoutMs;
         while (traffic.underWay > 0 && Date.now() < until) await sleep(20);
         unhear();
-        await Promise.all(hearings.map((hearing) => hearing.stop()));
+        await Promise.all(subscriptions.map((subscription) => subscription.stop()));
         await mcp.close();
         await app.close();
         denials.close();

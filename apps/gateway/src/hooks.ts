@@ -19,7 +19,7 @@ import {
   deeperThan,
   isJson,
   MAX_BODY_DEPTH,
-  type Patience,
+  type AbsenceWaiter,
   type RateLimit,
   readsOnly,
   type Traffic,
@@ -42,7 +42,7 @@ export interface HookDeps {
     /** Who is refused for want of a token learns where to get one. */
     readonly tellsOfTokens: boolean;
   };
-  readonly patience: Pick<Patience, 'onBehalfOf'>;
+  readonly absence: Pick<AbsenceWaiter, 'onBehalfOf'>;
   readonly draining: () => boolean;
 }
 
@@ -105,7 +105,7 @@ export function registerHooks(server: FastifyInstance, deps: HookDeps): void {
   });
 
   // The last before the handler: what comes before may leave the asynchronous context of the request.
-  server.addHook('preHandler', (_request, reply, done) => deps.patience.onBehalfOf(reply.raw, done));
+  server.addHook('preHandler', (_request, reply, done) => deps.absence.onBehalfOf(reply.raw, done));
 }
 
 function checkPlace({ headers }: FastifyRequest, route: string | undefined, deps: HookDeps): void {

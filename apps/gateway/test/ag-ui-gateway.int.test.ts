@@ -1,15 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { until } from '@switchyard/testing';
 import { CLIENTS } from './ag-ui-clients.ts';
-import { type House, openHouse } from './http.ts';
+import { type TestGateway, startTestGateway } from './http.ts';
 
 /* The official clients against the running gateway, while the run goes on and its text is spoken. */
 
-let house: House;
+let gateway: TestGateway;
 beforeAll(async () => {
-  house = await openHouse();
+  gateway = await startTestGateway();
 });
-afterAll(() => house.stop());
+afterAll(() => gateway.stop());
 
 const warnings: unknown[][] = [];
 beforeEach(() => {
@@ -25,7 +25,7 @@ afterEach(() => {
 describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
   async function run(task: string, runId: string, during: () => Promise<void> = () => Promise.resolve()) {
     const agent = new Agent({
-      url: `${house.url}/ag-ui`,
+      url: `${gateway.url}/ag-ui`,
       headers: { 'X-User-Id': 'alice' },
       threadId: `thread-${version.replaceAll('.', '-')}`,
       initialMessages: [{ id: 'user-1', role: 'user', content: task }],
@@ -57,7 +57,7 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
 
   it('gives each turn of a thread an answer of its own', async () => {
     const agent = new Agent({
-      url: `${house.url}/ag-ui`,
+      url: `${gateway.url}/ag-ui`,
       headers: { 'X-User-Id': 'alice' },
       threadId: id('turns'),
     });
@@ -83,7 +83,7 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
 
   it('has each message once where a run is asked for again that it has seen a part of', async () => {
     const agent = new Agent({
-      url: `${house.url}/ag-ui`,
+      url: `${gateway.url}/ag-ui`,
       headers: { 'X-User-Id': 'alice' },
       threadId: id('again'),
       initialMessages: [{ id: 'user-1', role: 'user', content: 'play tool 1' }],
@@ -106,7 +106,7 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
   it('learns of a failure and of a cancellation', async () => {
     expect((await run('play failure 3', id('failed'))).types.at(-1)).toBe('RUN_ERROR');
     const { types } = await run('hang', id('stopped'), async () => {
-      const path = `${house.url}/runs/${id('stopped')}`;
+      const path = `${gateway.url}/runs/${id('stopped')}`;
       const headers = { 'x-user-id': 'alice' };
       await until(async () => (await fetch(path, { headers })).status === 200);
       await fetch(`${path}/cancel`, { method: 'POST', headers });

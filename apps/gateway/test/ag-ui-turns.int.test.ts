@@ -1,15 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { until } from '@switchyard/testing';
 import { CLIENTS } from './ag-ui-clients.ts';
-import { type House, openHouse } from './http.ts';
+import { type TestGateway, startTestGateway } from './http.ts';
 
 /* Several turns of one thread, with the official clients: stopped ones, answers in words, ids of any text. */
 
-let house: House;
+let gateway: TestGateway;
 beforeAll(async () => {
-  house = await openHouse();
+  gateway = await startTestGateway();
 });
-afterAll(() => house.stop());
+afterAll(() => gateway.stop());
 
 const warnings: unknown[][] = [];
 beforeEach(() => {
@@ -23,21 +23,21 @@ afterEach(() => {
 
 const headers = { 'X-User-Id': 'alice' };
 const post = (body: object) =>
-  fetch(`${house.url}/ag-ui`, {
+  fetch(`${gateway.url}/ag-ui`, {
     method: 'POST',
     headers: { ...headers, 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
 const words = (content: string, id = content) => ({ id, role: 'user' as const, content });
 const phaseOf = async (runId: string) => {
-  const answer = await fetch(`${house.url}/runs/${runId}`, { headers });
+  const answer = await fetch(`${gateway.url}/runs/${runId}`, { headers });
   return answer.status === 200 ? ((await answer.json()) as { phase: string }).phase : undefined;
 };
 
 describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
   let count = 0;
   const id = (name: string) => `${name}-${version.replaceAll('.', '-')}-${(count += 1)}`;
-  const agentFor = (threadId: string) => new Agent({ url: `${house.url}/ag-ui`, headers, threadId });
+  const agentFor = (threadId: string) => new Agent({ url: `${gateway.url}/ag-ui`, headers, threadId });
   const said = (agent: { messages: { role: string; content?: unknown }[] }) =>
     agent.messages.filter(
       ({ role, content }) => /^(user|assistant)$/.test(role) && content !== undefined && content !== '',
@@ -56,11 +56,11 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
     expect(await phaseOf(runId)).toBe('ended');
 
     // The same turn asked for again is the same run, whatever the thread was like when it was accepted.
-    const runs = house.orchestrator.count();
+    const runs = gateway.orchestrator.count();
     await (
       await post({ threadId: agent.threadId, runId: next, messages: [words('hang'), words('play success 1')] })
     ).text();
-    expect(house.orchestrator.count()).toBe(runs);
+    expect(gateway.orchestrator.count()).toBe(runs);
   });
 
   it('is refused beside a client that is still shown the run, unless it says otherwise', async () => {
@@ -95,7 +95,7 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
       'approve',
       'It is gone.',
     ]);
-    expect(house.orchestrator.decisions.at(-1)).toMatchObject({
+    expect(gateway.orchestrator.decisions.at(-1)).toMatchObject({
       runId: expect.stringContaining(runId),
       answer: { decision: 'approve' },
     });
@@ -105,7 +105,7 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
   async function agentInWords(threadId: string, messages: readonly unknown[], runId: string) {
     const answer = await post({ threadId, runId: id('answer'), messages: [...messages, words('deny')] });
     expect(await answer.text()).toContain('RUN_FINISHED');
-    expect(house.orchestrator.decisions.at(-1)).toMatchObject({
+    expect(gateway.orchestrator.decisions.at(-1)).toMatchObject({
       runId: expect.stringContaining(runId),
       answer: { decision: 'deny' },
     });
@@ -118,7 +118,7 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
     agent.addMessage(words('play success 1'));
     await agent.runAgent({ runId }, { onEvent: ({ event }) => void events.push(event as never) });
     for (const event of [events[0], events.at(-1)]) expect(event).toMatchObject({ threadId: agent.threadId, runId });
-    const started = house.orchestrator.starts.at(-1)!;
+    const started = gateway.orchestrator.starts.at(-1)!;
     expect(started.run.thread_id).toMatch(/^x-[A-Za-z0-9_-]+$/);
     expect(said(agent).at(-1)).toMatchObject({ content: 'Hello there.' });
     expect(warnings).toEqual([]);
@@ -135,7 +135,7 @@ describe('what is not used', () => {
   });
 
   it('is refused with a sentence before any run, where the run would be another without it', async () => {
-    const runs = house.orchestrator.count();
+    const runs = gateway.orchestrator.count();
     const parts = [
       { type: 'text', text: 'Hear' },
       { type: 'audio', source: {} },
@@ -143,6 +143,6 @@ describe('what is not used', () => {
     const answer = await post(body({ runId: 'nr2', messages: [{ id: 'u', role: 'user', content: parts }] }));
     expect([answer.status, await answer.json()]).toMatchObject([400, { detail: expect.stringContaining('"audio"') }]);
     expect((await post(body({ runId: 'nr3', tools: [{ name: 'submit_plan' }] }))).status).toBe(400);
-    expect(house.orchestrator.count()).toBe(runs);
+    expect(gateway.orchestrator.count()).toBe(runs);
   });
 });

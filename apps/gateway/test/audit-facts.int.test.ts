@@ -2,17 +2,17 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { SystemEvent, SystemEventType, SystemFact } from '@switchyard/contracts';
 import { until } from '@switchyard/testing';
 import { SignJWT } from 'jose';
-import { type House, openHouse, readUntil } from './http.ts';
+import { type TestGateway, startTestGateway, readUntil } from './http.ts';
 
 /* What the gateway tells the audit log of who came and who was shown what. */
 
-let house: House;
-afterEach(() => house?.stop());
+let gateway: TestGateway;
+afterEach(() => gateway?.stop());
 
 async function open(env: Record<string, string> = {}) {
-  house = await openHouse(env);
+  gateway = await startTestGateway(env);
   const heard: SystemEvent[] = [];
-  await house.buses[2]!.hearSystem((event) => void heard.push(event));
+  await gateway.buses[2]!.subscribeSystem((event) => void heard.push(event));
   return <T extends SystemEventType>(type: T) =>
     heard.filter((event) => event.type === type).map(({ data }) => data as Extract<SystemFact, { type: T }>['data']);
 }
@@ -33,9 +33,11 @@ describe('the audit log is told', () => {
     const told = await open(JWT);
     const [one, two] = [await token(60), await token(90)];
     for (const bearer of [one, one, two, one])
-      expect((await fetch(`${house.url}/config`, { headers: { authorization: `Bearer ${bearer}` } })).status).toBe(200);
+      expect((await fetch(`${gateway.url}/config`, { headers: { authorization: `Bearer ${bearer}` } })).status).toBe(
+        200,
+      );
     await until(() => told('gateway.auth.succeeded').length >= 2, 10_000);
-    await house.gateway.stop();
+    await gateway.gateway.stop();
     const logins = told('gateway.auth.succeeded');
     expect(logins).toEqual(
       [1, 2].map(() => ({
@@ -53,7 +55,9 @@ describe('the audit log is told', () => {
   it('of which tenant a login failed where its token is real and has expired, and of none where it is not', async () => {
     const told = await open(JWT);
     for (const bearer of [await token(-60), await token(-60, 'f'.repeat(32)), await token(60, 'f'.repeat(32))])
-      expect((await fetch(`${house.url}/config`, { headers: { authorization: `Bearer ${bearer}` } })).status).toBe(401);
+      expect((await fetch(`${gateway.url}/config`, { headers: { authorization: `Bearer ${bearer}` } })).status).toBe(
+        401,
+      );
     await until(() => told('gateway.auth.failed').length >= 2, 10_000);
     const whose = told('gateway.auth.failed').map(({ tenant_id, user_id }) => [tenant_id, user_id]);
     expect(whose).toEqual([
@@ -65,7 +69,7 @@ describe('the audit log is told', () => {
   it('of which tenant an edge that proved itself sent a request without a user', async () => {
     const told = await open({ IDENTITY_MODE: 'edge', EDGE_SHARED_SECRET: SECRET });
     const ask = (secret: string) =>
-      fetch(`${house.url}/config`, { headers: { 'x-edge-secret': secret, 'x-supabase-tenant-id': 'acme' } });
+      fetch(`${gateway.url}/config`, { headers: { 'x-edge-secret': secret, 'x-supabase-tenant-id': 'acme' } });
     for (const secret of [SECRET, 'f'.repeat(32)]) expect((await ask(secret)).status).toBe(401);
     await until(() => told('gateway.auth.failed').length === 2, 10_000);
     expect(told('gateway.auth.failed').map(({ tenant_id }) => tenant_id)).toEqual(['acme', undefined]);
@@ -75,13 +79,13 @@ describe('the audit log is told', () => {
     const told = await open();
     const headers = { 'x-user-id': 'ada', 'content-type': 'application/json' };
     const start = (task: string, runId: string) =>
-      fetch(`${house.url}/orchestrate/stream`, {
+      fetch(`${gateway.url}/orchestrate/stream`, {
         method: 'POST',
         headers,
         body: JSON.stringify({ task, run_id: runId }),
       });
     const text = await (await start('play tool', 'whole')).text();
-    await (await fetch(`${house.url}/runs/whole/events?after=4&dialect=raw`, { headers })).text();
+    await (await fetch(`${gateway.url}/runs/whole/events?after=4&dialect=raw`, { headers })).text();
     const live = await start('hang', 'left');
     await readUntil(live, (shown) => shown.includes('id: left:1'));
     await until(() => told('gateway.stream.closed').length === 3, 10_000);
@@ -103,10 +107,10 @@ describe('the audit log is told', () => {
 
   it('of a stream that stays open while it is open, and of every one that is open when the service stops', async () => {
     const told = await open();
-    const streaming = await fetch(`${house.url}/orchestrate/stream?task=hang`, { headers: { 'x-user-id': 'ada' } });
+    const streaming = await fetch(`${gateway.url}/orchestrate/stream?task=hang`, { headers: { 'x-user-id': 'ada' } });
     await until(() => told('gateway.stream.opened').length === 1, 15_000);
     expect(told('gateway.stream.closed')).toEqual([]);
-    await house.gateway.stop();
+    await gateway.gateway.stop();
     await streaming.text();
     await until(() => told('gateway.stream.closed').length === 1, 10_000);
     const [opened] = told('gateway.stream.opened');

@@ -2,15 +2,15 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { encodeId } from '@switchyard/contracts';
 import { fc } from '@switchyard/testing/property';
 import { USER_THREAD } from '../src/runs/requests.ts';
-import { type House, openHouse, parseSse } from './http.ts';
+import { type TestGateway, startTestGateway, parseSse } from './http.ts';
 
 /* To which conversation a turn of GET /ag-ui/events belongs. */
 
-let house: House;
-afterEach(() => house?.stop());
+let gateway: TestGateway;
+afterEach(() => gateway?.stop());
 
 const open = (message: string, headers: Record<string, string> = {}) =>
-  fetch(`${house.url}/ag-ui/events?user_message=${encodeURIComponent(message)}`, {
+  fetch(`${gateway.url}/ag-ui/events?user_message=${encodeURIComponent(message)}`, {
     headers: { 'x-user-id': 'ada', ...headers },
   });
 async function turn(message: string, headers: Record<string, string> = {}) {
@@ -19,11 +19,11 @@ async function turn(message: string, headers: Record<string, string> = {}) {
   const words = frames.flatMap(({ data }) => (data as { message?: string } | undefined)?.message ?? []);
   return { session: response.headers.get('x-session-id'), words };
 }
-const started = () => house.orchestrator.starts.map(({ run }) => run);
+const started = () => gateway.orchestrator.starts.map(({ run }) => run);
 
 describe('a turn that names no session', () => {
   it('belongs to the one conversation of its user, and to nobody else’s', async () => {
-    house = await openHouse();
+    gateway = await startTestGateway();
     expect((await turn('play success')).session).toBeNull();
     await turn('play tool');
     await turn('play success', { 'x-user-id': 'bob' });
@@ -38,7 +38,7 @@ describe('a turn that names no session', () => {
   });
 
   it('gives way to the session that is named, which is echoed', async () => {
-    house = await openHouse();
+    gateway = await startTestGateway();
     expect((await turn('play success', { 'x-session-id': 'mine' })).session).toBe('mine');
     expect(started().at(-1)?.thread_id).toBe('mine');
   });
@@ -49,7 +49,7 @@ describe('a turn that names no session', () => {
   });
 
   it('begins at once beside one that is under way: no window waits for another', async () => {
-    house = await openHouse();
+    gateway = await startTestGateway();
     const first = (await open('hang')).body!.getReader();
     await first.read();
     expect((await turn('play success')).words.at(-1)).toBeDefined();
@@ -59,14 +59,14 @@ describe('a turn that names no session', () => {
   });
 
   it('answers what an earlier one asked', async () => {
-    house = await openHouse();
+    gateway = await startTestGateway();
     expect((await turn('play question')).words).toEqual(['Which city?']);
     expect((await turn('Oslo')).words).toEqual(['It rains in Paris.']);
-    expect(house.orchestrator.decisions.at(-1)?.answer).toEqual({ decision: 'answer', text: 'Oslo' });
+    expect(gateway.orchestrator.decisions.at(-1)?.answer).toEqual({ decision: 'answer', text: 'Oslo' });
   });
 
   it('is a conversation of its own where CONVERSATION_BY says so', async () => {
-    house = await openHouse({ CONVERSATION_BY: 'request' });
+    gateway = await startTestGateway({ CONVERSATION_BY: 'request' });
     await turn('play success');
     await turn('play success');
     const threads = started().map(({ thread_id }) => thread_id);

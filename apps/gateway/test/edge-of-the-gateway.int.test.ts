@@ -4,14 +4,14 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { HTTP_ROUTES } from '@switchyard/contracts/http';
 import { until } from '@switchyard/testing';
 import { SignJWT } from 'jose';
-import { type House, openHouse } from './http.ts';
+import { type TestGateway, startTestGateway } from './http.ts';
 
 /* Who is let in, from where, and what a request without credentials costs. */
 
-let house: House | undefined;
+let gateway: TestGateway | undefined;
 afterEach(async () => {
-  await house?.stop();
-  house = undefined;
+  await gateway?.stop();
+  gateway = undefined;
 });
 
 const SECRET = 's'.repeat(32);
@@ -33,7 +33,7 @@ interface Answer {
 /** As a browser sends it: with the Host of the page, wherever its name leads. */
 function send(method: string, path: string, headers: Record<string, string>, body?: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const request = httpRequest(house!.url + path, { method, headers, agent: false }, (response) => {
+    const request = httpRequest(gateway!.url + path, { method, headers, agent: false }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
       response.on('close', () => resolve({ status: response.statusCode!, headers: response.headers, body: text }));
@@ -44,7 +44,7 @@ function send(method: string, path: string, headers: Record<string, string>, bod
 
 function raw(text: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect(Number(new URL(house!.url).port), '127.0.0.1', () => socket.write(text));
+    const socket = connect(Number(new URL(gateway!.url).port), '127.0.0.1', () => socket.write(text));
     let answer = '';
     socket.setEncoding('utf8').on('data', (piece: string) => (answer += piece));
     socket.on('close', () => resolve(answer)).on('error', reject);
@@ -72,8 +72,8 @@ describe('in development', () => {
   const REBOUND = 'rebind.evil.example';
 
   it.each(ROUTES)('a page whose name leads here is nobody at $method $path', async ({ method, path }) => {
-    house = await openHouse({ TB_DEFAULT_USER_ID: 'me' });
-    const host = `${REBOUND}:${new URL(house.url).port}`;
+    gateway = await startTestGateway({ TB_DEFAULT_USER_ID: 'me' });
+    const host = `${REBOUND}:${new URL(gateway.url).port}`;
     const page = {
       host,
       'content-type': 'application/json',
@@ -87,18 +87,18 @@ describe('in development', () => {
         { code: 'forbidden', detail: expect.stringContaining('ALLOWED_HOSTS') },
       ]);
     }
-    expect(house.orchestrator.starts).toEqual([]);
+    expect(gateway.orchestrator.starts).toEqual([]);
   });
 
   it('nothing is there for such a page', async () => {
-    house = await openHouse({ CORS_ORIGINS: '*' });
+    gateway = await startTestGateway({ CORS_ORIGINS: '*' });
     for (const method of ['GET', 'POST', 'DELETE'])
       expect((await send(method, '/nowhere', { host: REBOUND, origin: `http://${REBOUND}` })).status).toBe(403);
   });
 
   it('addresses, this machine and listed names are let in; a page of another origin is not', async () => {
-    house = await openHouse({ ALLOWED_HOSTS: 'switchyard.test' });
-    const { port } = new URL(house.url);
+    gateway = await startTestGateway({ ALLOWED_HOSTS: 'switchyard.test' });
+    const { port } = new URL(gateway.url);
     for (const host of [
       `127.0.0.1:${port}`,
       `localhost:${port}`,
@@ -119,11 +119,11 @@ describe('in development', () => {
 
 describe('names of the gateway', () => {
   it('are checked on every route where they are given, in every mode', async () => {
-    house = await openHouse({ ...JWT, ALLOWED_HOSTS: 'switchyard.test' });
+    gateway = await startTestGateway({ ...JWT, ALLOWED_HOSTS: 'switchyard.test' });
     expect((await send('GET', '/health', { host: 'other.test' })).status).toBe(403);
     expect((await send('GET', '/health', { host: 'switchyard.test' })).status).toBe(200);
-    await house.stop();
-    house = await openHouse(JWT);
+    await gateway.stop();
+    gateway = await startTestGateway(JWT);
     expect((await send('GET', '/health', { host: 'other.test' })).status).toBe(200);
   });
 });
@@ -132,7 +132,7 @@ describe('a Host that is none', () => {
   const HOSTS = ['a b', '[::1', 'evil.example"x', "o'neill", 'a<b>', 'a\\b', 'a,b', '%00'];
 
   it.each(HOSTS)('breaks nothing and stands in no answer: %s', async (host) => {
-    house = await openHouse(JWT);
+    gateway = await startTestGateway(JWT);
     for (const path of ['/mcp', '/runs', '/.well-known/oauth-protected-resource', '/health']) {
       const method = path === '/mcp' ? 'POST' : 'GET';
       const answer = await raw(
@@ -144,12 +144,12 @@ describe('a Host that is none', () => {
   });
 
   it('where the metadata names the Host of a request, no cache keeps it for others', async () => {
-    house = await openHouse(JWT);
+    gateway = await startTestGateway(JWT);
     const of = (path: string) => send('GET', path, { host: 'evil.example' });
     const path = '/.well-known/oauth-protected-resource/mcp';
     expect((await of(path)).headers['cache-control']).toBe('private, no-store');
-    await house.stop();
-    house = await openHouse({ ...JWT, MCP_PUBLIC_URL: 'https://switchyard.example/mcp' });
+    await gateway.stop();
+    gateway = await startTestGateway({ ...JWT, MCP_PUBLIC_URL: 'https://switchyard.example/mcp' });
     const configured = await of(path);
     expect(configured.headers['cache-control']).toBe('public, max-age=300');
     expect(configured.body).not.toContain('evil');
@@ -162,7 +162,7 @@ describe('behind an edge that knows users by cookies', () => {
   const JSON_TYPE = { 'content-type': 'application/json' };
 
   it('a page of another site changes nothing, by no method and with no type', async () => {
-    house = await openHouse({ ...EDGE, CORS_ORIGINS: 'https://ui.example' });
+    gateway = await startTestGateway({ ...EDGE, CORS_ORIGINS: 'https://ui.example' });
     for (const foreign of [
       { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
       { 'sec-fetch-site': 'cross-site' },
@@ -175,15 +175,15 @@ describe('behind an edge that knows users by cookies', () => {
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data; boundary=x'])
       for (const path of ['/runs', '/orchestrate', '/ag-ui', '/mcp'])
         expect([type, path, await post({ 'content-type': type }, path)]).toEqual([type, path, 415]);
-    expect(house.orchestrator.starts).toEqual([]);
+    expect(gateway.orchestrator.starts).toEqual([]);
   });
 
   it('its own pages, listed ones, and programs go on as before', async () => {
-    house = await openHouse({ ...EDGE, CORS_ORIGINS: 'https://ui.example' });
+    gateway = await startTestGateway({ ...EDGE, CORS_ORIGINS: 'https://ui.example' });
     for (const own of [
       {},
       { 'sec-fetch-site': 'same-origin', origin: 'https://public.example' },
-      { origin: house.url },
+      { origin: gateway.url },
       { origin: 'https://ui.example', 'sec-fetch-site': 'cross-site' },
     ] as Record<string, string>[])
       expect(await post({ 'content-type': 'application/json; charset=utf-8', ...own })).toBe(202);
@@ -192,7 +192,7 @@ describe('behind an edge that knows users by cookies', () => {
 
 describe('without credentials', () => {
   it('refusals of one address are limited, and those with credentials never', async () => {
-    house = await openHouse({ ...JWT, FAILED_LOGINS_PER_MINUTE: '20' });
+    gateway = await startTestGateway({ ...JWT, FAILED_LOGINS_PER_MINUTE: '20' });
     const good = await token('user');
     const statuses: number[] = [];
     for (let i = 0; i < 50; i += 1)
@@ -206,14 +206,14 @@ describe('without credentials', () => {
   });
 
   it('nobody fills the audit log: refusals are told together', async () => {
-    house = await openHouse({ ...JWT, FAILED_LOGINS_PER_MINUTE: '0' });
+    gateway = await startTestGateway({ ...JWT, FAILED_LOGINS_PER_MINUTE: '0' });
     const heard: { type: string; data: { count?: number } }[] = [];
-    const listening = await house.buses[2]!.hearSystem((event) => void heard.push(event as never));
+    const listening = await gateway.buses[2]!.subscribeSystem((event) => void heard.push(event as never));
     for (let i = 0; i < 300; i += 1) {
       const { status } = await send('GET', i % 2 === 0 ? '/config' : '/runs', { authorization: 'Bearer no' });
       expect(status).toBe(401);
     }
-    await house.gateway.stop();
+    await gateway.gateway.stop();
     const refusals = () => heard.filter(({ type }) => type === 'gateway.auth.failed');
     const counted = () => refusals().reduce((sum, { data }) => sum + (data.count ?? 0), 0);
     await until(() => counted() === 300, 5_000);
@@ -222,7 +222,7 @@ describe('without credentials', () => {
   });
 
   it('the gateway tells that it lives, and nothing of what it does', async () => {
-    house = await openHouse({ ...JWT, OPS_TOKEN: 'm'.repeat(32) });
+    gateway = await startTestGateway({ ...JWT, OPS_TOKEN: 'm'.repeat(32) });
     for (const { method, path, auth } of ROUTES) {
       const { status } = await send(method, path, {});
       expect([path, auth === 'none' || status === 401]).toEqual([path, true]);
@@ -248,18 +248,18 @@ describe('an auditor', () => {
   ].filter(({ method, path }) => !READS.includes(`${method} ${path}`));
 
   it.each(ACTS)('is refused at $method $path', async ({ method, path }) => {
-    house = await openHouse();
+    gateway = await startTestGateway();
     const headers = { ...ADA, 'x-user-role': 'auditor', 'content-type': 'application/json' };
     const { status, body } = await send(method, path, headers, method === 'POST' ? TASK : undefined);
     expect([status, JSON.parse(body)]).toMatchObject([
       403,
       { code: 'forbidden', detail: expect.stringContaining('auditor') },
     ]);
-    expect(house.orchestrator.starts).toEqual([]);
+    expect(gateway.orchestrator.starts).toEqual([]);
   });
 
   it('reads', async () => {
-    house = await openHouse();
+    gateway = await startTestGateway();
     expect((await send('GET', '/config', { ...ADA, 'x-user-role': 'auditor' })).status).toBe(200);
   });
 });

@@ -2,25 +2,25 @@ import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { HTTP_ROUTES } from '@switchyard/contracts/http';
 import { until } from '@switchyard/testing';
-import { type House, openHouse, parseSse, readUntil } from './http.ts';
+import { type TestGateway, startTestGateway, parseSse, readUntil } from './http.ts';
 
-let house: House;
+let gateway: TestGateway;
 const alice = { 'x-user-id': 'alice' };
 const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
-  fetch(house.url + path, {
+  fetch(gateway.url + path, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...alice, ...headers },
     body: JSON.stringify(body),
   });
 const get = (path: string, headers: Record<string, string> = {}) =>
-  fetch(house.url + path, { headers: { ...alice, ...headers } });
+  fetch(gateway.url + path, { headers: { ...alice, ...headers } });
 const events = async (response: Response) => parseSse(await response.text());
 
 beforeAll(async () => {
-  house = await openHouse();
-  await house.orchestrator.listenAsAudit();
+  gateway = await startTestGateway();
+  await gateway.orchestrator.listenAsAudit();
 });
-afterAll(() => house.stop());
+afterAll(() => gateway.stop());
 
 describe('POST /orchestrate', () => {
   it('answers when the run is done', async () => {
@@ -45,7 +45,7 @@ describe('POST /orchestrate', () => {
   it('lets the run go on when the client goes away', async () => {
     const runId = 'left-alone';
     const gone = new AbortController();
-    const asked = fetch(`${house.url}/orchestrate`, {
+    const asked = fetch(`${gateway.url}/orchestrate`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...alice },
       body: JSON.stringify({ task: 'play tool 10', run_id: runId }),
@@ -89,26 +89,26 @@ describe('/orchestrate/stream', () => {
   });
 
   it('fills the holes that lost messages leave', async () => {
-    house.orchestrator.loseEvery = 3;
+    gateway.orchestrator.loseEvery = 3;
     try {
       const all = await events(await post('/orchestrate/stream', { task: 'play parallel 1' }));
       const seqs = all.flatMap(({ id }) => (id === undefined ? [] : [Number(id.split(':')[1])]));
       expect(seqs).toEqual(Array.from({ length: seqs.length }, (_, index) => index + 1));
       expect(all.at(-1)).toMatchObject({ event: 'response.completed' });
     } finally {
-      house.orchestrator.loseEvery = 0;
+      gateway.orchestrator.loseEvery = 0;
     }
   });
 
   it('attaches the same request to the same run, and refuses another under its key', async () => {
-    const before = house.orchestrator.count();
+    const before = gateway.orchestrator.count();
     const [first, second] = await Promise.all([
       post('/orchestrate/stream', { task: 'play tool 3' }, { 'idempotency-key': 'once' }),
       post('/orchestrate/stream', { task: 'play tool 3' }, { 'idempotency-key': 'once' }),
     ]);
     expect(first.headers.get('x-run-id')).toBe(second.headers.get('x-run-id'));
     expect(await first.text()).toBe(await second.text());
-    expect(house.orchestrator.count()).toBe(before + 1);
+    expect(gateway.orchestrator.count()).toBe(before + 1);
     const other = await post('/orchestrate/stream', { task: 'other' }, { 'idempotency-key': 'once' });
     expect(other.status).toBe(409);
     expect(await other.json()).toMatchObject({ code: 'conflict', status: 409, detail: expect.any(String) });
@@ -135,7 +135,7 @@ describe('GET /ag-ui/events', () => {
   });
 
   it('starts one run for a client that is left alone: it reconnects, and is told to stop', async () => {
-    const before = house.orchestrator.starts.length;
+    const before = gateway.orchestrator.starts.length;
     let last = '';
     const statuses: number[] = [];
     for (let connection = 0; connection < 5; connection += 1) {
@@ -148,7 +148,7 @@ describe('GET /ag-ui/events', () => {
       last = (await events(response)).findLast(({ id }) => id !== undefined)?.id ?? last;
     }
     expect(statuses).toEqual([200, 204]);
-    expect(house.orchestrator.starts.length).toBe(before + 1);
+    expect(gateway.orchestrator.starts.length).toBe(before + 1);
   });
 });
 
@@ -185,10 +185,10 @@ describe('POST /ag-ui', () => {
   });
 
   it('attaches the same run id to the same run', async () => {
-    const before = house.orchestrator.count();
+    const before = gateway.orchestrator.count();
     const first = await (await post('/ag-ui', input('agui-3', 'play success'))).text();
     expect(await (await post('/ag-ui', input('agui-3', 'play success'))).text()).toBe(first);
-    expect(house.orchestrator.count()).toBe(before + 1);
+    expect(gateway.orchestrator.count()).toBe(before + 1);
     expect((await post('/ag-ui', input('agui-3', 'another'))).status).toBe(409);
   });
 
@@ -241,7 +241,7 @@ describe('/runs', () => {
     const first = await post('/runs/stuck/cancel', {});
     expect(first.status).toBe(202);
     expect(await first.json()).toEqual({ run_id: 'stuck', phase: 'ended', accepted: true });
-    const again = await fetch(`${house.url}/runs/stuck/cancel`, { method: 'POST', headers: alice });
+    const again = await fetch(`${gateway.url}/runs/stuck/cancel`, { method: 'POST', headers: alice });
     expect(await again.json()).toMatchObject({ accepted: false });
     expect((await events(await stream)).at(-1)).toMatchObject({
       event: 'response.completed',
@@ -263,7 +263,7 @@ describe('/runs', () => {
       }
       const reconnects = await get('/ag-ui/events', { ...headers, 'last-event-id': 'alices:1' });
       expect(reconnects.status).toBe(404);
-      expect((await fetch(`${house.url}/runs/alices/cancel`, { method: 'POST', headers })).status).toBe(404);
+      expect((await fetch(`${gateway.url}/runs/alices/cancel`, { method: 'POST', headers })).status).toBe(404);
     }
   });
 
@@ -300,7 +300,7 @@ describe('the gateway itself', () => {
     const { paths } = (await (await get('/openapi.json')).json()) as { paths: object };
     expect(Object.keys(paths)).toEqual([...new Set(HTTP_ROUTES.map(({ path }) => path))]);
     for (const { method, path } of HTTP_ROUTES) {
-      const response = await fetch(house.url + path.replace('{id}', 'none'), {
+      const response = await fetch(gateway.url + path.replace('{id}', 'none'), {
         method,
         headers: { ...alice, 'content-type': 'application/json' },
         ...(method === 'POST' ? { body: '[]' } : {}),
@@ -343,8 +343,8 @@ describe('the gateway itself', () => {
   });
 
   it('is alive and ready without an identity', async () => {
-    expect(await (await fetch(`${house.url}/health`)).json()).toEqual({ status: 'ok' });
-    const readiness = await fetch(`${house.url}/readiness`);
+    expect(await (await fetch(`${gateway.url}/health`)).json()).toEqual({ status: 'ok' });
+    const readiness = await fetch(`${gateway.url}/readiness`);
     expect([readiness.status, await readiness.json()]).toEqual([
       200,
       { status: 'ready', checks: { bus: { ok: true, required: true }, orchestrator: { ok: true, required: true } } },
@@ -352,12 +352,12 @@ describe('the gateway itself', () => {
   });
 
   it('leaves nothing behind when clients go away', async () => {
-    const before = house.hub.subscriptionCount();
+    const before = gateway.hub.subscriptionCount();
     for (let i = 0; i < 20; i += 1) {
       const response = await post('/orchestrate/stream', { task: 'hang' });
       await readUntil(response, (text) => text.includes('in_progress'));
     }
-    await until(() => house.hub.subscriptionCount() === before);
+    await until(() => gateway.hub.subscriptionCount() === before);
     await until(async () => (await (await get('/metrics')).text()).includes('sse_connections{app="gateway"} 0'));
   });
 });

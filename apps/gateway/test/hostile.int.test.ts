@@ -1,15 +1,19 @@
 import { connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '@switchyard/testing';
-import { type House, openHouse } from './http.ts';
+import { type TestGateway, startTestGateway } from './http.ts';
 
 /* Garbage gets a clear error, and everything still runs. */
 
-let house: House;
+let gateway: TestGateway;
 beforeAll(async () => {
-  house = await openHouse({ CORS_ORIGINS: 'https://app.example', SSE_HEARTBEAT_MS: '100', MAX_STREAMS_PER_USER: '3' });
+  gateway = await startTestGateway({
+    CORS_ORIGINS: 'https://app.example',
+    SSE_HEARTBEAT_MS: '100',
+    MAX_STREAMS_PER_USER: '3',
+  });
 });
-afterAll(() => house.stop());
+afterAll(() => gateway.stop());
 
 const alice = { 'x-user-id': 'alice' };
 const send = (
@@ -18,7 +22,7 @@ const send = (
   headers: Record<string, string> = {},
   method = 'POST',
 ) =>
-  fetch(house.url + path, {
+  fetch(gateway.url + path, {
     method,
     headers: { 'content-type': 'application/json', ...alice, ...headers },
     ...(body === undefined ? {} : { body }),
@@ -106,19 +110,19 @@ describe('addresses', () => {
     '__proto__x!',
   ])('refuse the run id %s', async (id) => {
     for (const path of [`/runs/${id}`, `/runs/${id}/events`]) {
-      const response = await fetch(house.url + path, { headers: alice });
+      const response = await fetch(gateway.url + path, { headers: alice });
       expect([400, 404]).toContain(response.status);
       await problem(response);
     }
   });
 
   it('that lead nowhere are 404, other methods 405 with Allow', async () => {
-    expect(await problem(await fetch(`${house.url}/nothing`, { headers: alice }))).toEqual([404, 'not_found']);
-    const wrong = await fetch(`${house.url}/orchestrate`, { headers: alice });
+    expect(await problem(await fetch(`${gateway.url}/nothing`, { headers: alice }))).toEqual([404, 'not_found']);
+    const wrong = await fetch(`${gateway.url}/orchestrate`, { headers: alice });
     expect(wrong.headers.get('allow')).toBe('POST');
     expect(await problem(wrong)).toEqual([405, 'method_not_allowed']);
     for (const method of ['PUT', 'DELETE', 'PATCH', 'HEAD']) {
-      expect((await fetch(`${house.url}/runs`, { method, headers: alice })).status).toBe(405);
+      expect((await fetch(`${gateway.url}/runs`, { method, headers: alice })).status).toBe(405);
     }
   });
 
@@ -137,7 +141,7 @@ describe('addresses', () => {
       '?task=x&run_id=a.>',
       '?task=x&view=no',
     ]) {
-      const response = await fetch(`${house.url}/orchestrate/stream${query}`, { headers: alice });
+      const response = await fetch(`${gateway.url}/orchestrate/stream${query}`, { headers: alice });
       expect([response.status === 200, response.status]).toEqual(
         query.includes('9') || query.length > 5_000 ? [true, 200] : [false, 400],
       );
@@ -149,7 +153,7 @@ describe('addresses', () => {
 describe('headers', () => {
   it('with a cursor of nothing are refused', async () => {
     for (const id of ['x', 'a.>:1', 'r:-1', ':', 'x'.repeat(5_000)]) {
-      const response = await fetch(`${house.url}/orchestrate/stream?task=x`, {
+      const response = await fetch(`${gateway.url}/orchestrate/stream?task=x`, {
         headers: { ...alice, 'last-event-id': id },
       });
       expect(await problem(response)).toEqual([400, 'invalid_cursor']);
@@ -167,11 +171,11 @@ describe('headers', () => {
       ),
     ).toMatch(/^HTTP\/1.1 400/);
     expect(await raw(`\x00\x01\x02garbage\r\n\r\n`)).toMatch(/^HTTP\/1.1 400/);
-    expect((await fetch(`${house.url}/health`)).status).toBe(200);
+    expect((await fetch(`${gateway.url}/health`)).status).toBe(200);
   });
 
   it('without a user are refused in development, too, and the fact is told', async () => {
-    expect(await problem(await fetch(`${house.url}/runs`))).toEqual([401, 'unauthenticated']);
+    expect(await problem(await fetch(`${gateway.url}/runs`))).toEqual([401, 'unauthenticated']);
     expect(await problem(await send('/orchestrate', '{"task":"x"}', { 'x-user-id': '' }))).toEqual([
       401,
       'unauthenticated',
@@ -182,7 +186,7 @@ describe('headers', () => {
 describe('origins', () => {
   const origin = { origin: 'https://app.example' };
   it('of the list may call, also streams; others get no permission', async () => {
-    const preflight = await fetch(`${house.url}/ag-ui`, {
+    const preflight = await fetch(`${gateway.url}/ag-ui`, {
       method: 'OPTIONS',
       headers: { ...origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'content-type' },
     });
@@ -190,15 +194,15 @@ describe('origins', () => {
       204,
       'https://app.example',
     ]);
-    const stream = await fetch(`${house.url}/orchestrate/stream?task=play%20success`, {
+    const stream = await fetch(`${gateway.url}/orchestrate/stream?task=play%20success`, {
       headers: { ...alice, ...origin },
     });
     expect(stream.headers.get('access-control-allow-origin')).toBe('https://app.example');
     expect(stream.headers.get('access-control-expose-headers')).toContain('x-run-id');
     await stream.text();
-    const refused = await fetch(`${house.url}/runs`, { headers: origin });
+    const refused = await fetch(`${gateway.url}/runs`, { headers: origin });
     expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([401, 'https://app.example']);
-    const other = await fetch(`${house.url}/health`, { headers: { origin: 'https://evil.example' } });
+    const other = await fetch(`${gateway.url}/health`, { headers: { origin: 'https://evil.example' } });
     expect(other.headers.get('access-control-allow-origin')).toBeNull();
     expect(other.headers.get('x-powered-by')).toBeNull();
   });
@@ -207,7 +211,8 @@ describe('origins', () => {
 describe('streams', () => {
   it('say that they live while nothing happens, each dialect in its way', async () => {
     const open = async (path: string, body?: string) => {
-      const response = body === undefined ? await fetch(house.url + path, { headers: alice }) : await send(path, body);
+      const response =
+        body === undefined ? await fetch(gateway.url + path, { headers: alice }) : await send(path, body);
       const reader = response.body!.getReader();
       let text = '';
       const end = Date.now() + 500;
@@ -229,19 +234,19 @@ describe('streams', () => {
   it('are bounded for one user, and free again when they close', async () => {
     const user = { 'x-user-id': 'many' };
     const gone = new AbortController();
-    const open = () => fetch(`${house.url}/orchestrate/stream?task=hang`, { headers: user, signal: gone.signal });
+    const open = () => fetch(`${gateway.url}/orchestrate/stream?task=hang`, { headers: user, signal: gone.signal });
     expect((await Promise.all([open(), open(), open()])).map(({ status }) => status)).toEqual([200, 200, 200]);
-    const refused = await fetch(`${house.url}/orchestrate/stream?task=hang`, { headers: user });
+    const refused = await fetch(`${gateway.url}/orchestrate/stream?task=hang`, { headers: user });
     expect(refused.headers.get('retry-after')).toBe('5');
     expect(await problem(refused)).toEqual([429, 'rate_limited']);
     expect(
-      (await fetch(`${house.url}/orchestrate/stream?task=play%20success`, { headers: { 'x-user-id': 'other' } }))
+      (await fetch(`${gateway.url}/orchestrate/stream?task=play%20success`, { headers: { 'x-user-id': 'other' } }))
         .status,
     ).toBe(200);
     gone.abort();
     await until(
       async () =>
-        (await fetch(`${house.url}/orchestrate/stream?task=play%20success`, { headers: user })).status === 200,
+        (await fetch(`${gateway.url}/orchestrate/stream?task=play%20success`, { headers: user })).status === 200,
     );
   });
 });
@@ -249,13 +254,13 @@ describe('streams', () => {
 it('still runs after all of it', async () => {
   const response = await send('/orchestrate', '{"task": "play tool"}');
   expect(await response.json()).toMatchObject({ status: 'success' });
-  expect((await fetch(`${house.url}/readiness`)).status).toBe(200);
+  expect((await fetch(`${gateway.url}/readiness`)).status).toBe(200);
 });
 
 /** Sends bytes as they are; gives what came back until the connection closed. */
 function raw(text: string): Promise<string> {
   return new Promise((resolve) => {
-    const { hostname, port } = new URL(house.url);
+    const { hostname, port } = new URL(gateway.url);
     let answer = '';
     const socket: Socket = connect(Number(port), hostname, () => socket.write(text, 'latin1'));
     socket.setTimeout(20_000, () => socket.destroy());

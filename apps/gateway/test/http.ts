@@ -5,7 +5,7 @@ import { Config, type GatewayConfig } from '../src/config.ts';
 import { FakeOrchestrator } from './fake-orchestrator.ts';
 
 /** A gateway over the memory bus, with an orchestrator that plays scenarios. */
-export interface House {
+export interface TestGateway {
   readonly gateway: Gateway;
   readonly hub: MemoryHub;
   readonly orchestrator: FakeOrchestrator;
@@ -28,10 +28,10 @@ export function configOf(env: Record<string, string> = {}): GatewayConfig {
   });
 }
 
-export async function openHouse(
+export async function startTestGateway(
   env: Record<string, string> = {},
   options: { orchestrator?: boolean; fetch?: typeof fetch; replicas?: number } = {},
-): Promise<House> {
+): Promise<TestGateway> {
   const hub = createMemoryBus();
   const buses = [hub.connect('gateway'), hub.connect('orchestrator'), hub.connect('audit')];
   const orchestrator = new FakeOrchestrator(buses[1]!);

@@ -2,12 +2,12 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { parseConfig } from '@switchyard/platform';
 import { Config } from '../src/config.ts';
-import { type House, openHouse, parseSse } from './http.ts';
+import { type TestGateway, startTestGateway, parseSse } from './http.ts';
 
-let house: House | undefined;
+let gateway: TestGateway | undefined;
 afterEach(async () => {
-  await house?.stop();
-  house = undefined;
+  await gateway?.stop();
+  gateway = undefined;
 });
 
 const EDGE_SECRET = 'e'.repeat(32);
@@ -23,12 +23,12 @@ const forged = {
   'x-aztm-from': 'eve@evil',
 };
 const run = (headers: Record<string, string>) =>
-  fetch(`${house!.url}/orchestrate`, {
+  fetch(`${gateway!.url}/orchestrate`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
     body,
   });
-const principal = () => house!.orchestrator.starts.at(-1)?.run.principal;
+const principal = () => gateway!.orchestrator.starts.at(-1)?.run.principal;
 
 async function keyed() {
   const { publicKey, privateKey } = await generateKeyPair('ES256', { extractable: true });
@@ -42,7 +42,7 @@ async function keyed() {
       .setIssuedAt()
       .setExpirationTime(Math.floor(Date.now() / 1000) + expiresInS)
       .sign(privateKey);
-  house = await openHouse(
+  gateway = await startTestGateway(
     { ...jwtEnv, JWT_JWKS_URL: 'https://issuer/jwks' },
     { fetch: () => Promise.resolve(Response.json({ keys: [jwk] })) },
   );
@@ -51,30 +51,30 @@ async function keyed() {
 
 describe('dev', () => {
   it('believes the headers, then the body, and strips what belongs to other modes', async () => {
-    house = await openHouse();
+    gateway = await startTestGateway();
     expect((await run({ 'x-user-id': 'alice', 'x-user-role': 'admin', 'x-supabase-user-id': 'eve' })).status).toBe(200);
     expect(principal()).toEqual({ tenantId: 'stolen', userId: 'alice', role: 'admin', via: 'dev' });
     expect((await run({})).status).toBe(200);
     expect(principal()).toEqual({ tenantId: 'stolen', userId: 'stolen', role: 'user', via: 'dev' });
-    expect((await fetch(`${house.url}/runs`)).status).toBe(401);
+    expect((await fetch(`${gateway.url}/runs`)).status).toBe(401);
   });
 
   it('lends the default user to no page of another origin', async () => {
-    house = await openHouse({ TB_DEFAULT_USER_ID: 'me', CORS_ORIGINS: 'https://app.example' });
+    gateway = await startTestGateway({ TB_DEFAULT_USER_ID: 'me', CORS_ORIGINS: 'https://app.example' });
     const simple = (headers: Record<string, string>) =>
-      fetch(`${house!.url}/orchestrate`, {
+      fetch(`${gateway!.url}/orchestrate`, {
         method: 'POST',
         headers: { 'content-type': 'text/plain', ...headers },
         body,
       });
     expect((await simple({ origin: 'https://evil.example' })).status).toBe(403);
     expect((await simple({ origin: 'null' })).status).toBe(403);
-    const image = await fetch(`${house.url}/orchestrate/stream?task=x`, {
+    const image = await fetch(`${gateway.url}/orchestrate/stream?task=x`, {
       headers: { 'sec-fetch-site': 'cross-site' },
     });
     expect(image.status).toBe(403);
-    expect(house.orchestrator.starts).toEqual([]);
-    const own: Record<string, string>[] = [{}, { origin: 'https://app.example' }, { origin: house.url }];
+    expect(gateway.orchestrator.starts).toEqual([]);
+    const own: Record<string, string>[] = [{}, { origin: 'https://app.example' }, { origin: gateway.url }];
     for (const headers of own) {
       expect((await simple(headers)).status).toBe(200);
     }
@@ -82,8 +82,8 @@ describe('dev', () => {
   });
 
   it('falls back to TB_DEFAULT_USER_ID', async () => {
-    house = await openHouse({ TB_DEFAULT_USER_ID: 'me@example.org' });
-    const response = await fetch(`${house.url}/ag-ui/events?user_message=play%20success`);
+    gateway = await startTestGateway({ TB_DEFAULT_USER_ID: 'me@example.org' });
+    const response = await fetch(`${gateway.url}/ag-ui/events?user_message=play%20success`);
     expect(response.status).toBe(200);
     await response.text();
     expect(principal()?.userId).toMatch(/^x-/);
@@ -115,13 +115,13 @@ describe('jwt', () => {
       expect([response.status, response.headers.get('www-authenticate')]).toEqual([401, 'Bearer']);
       expect(await response.json()).toMatchObject({ code: 'unauthenticated' });
     }
-    expect(house!.orchestrator.starts).toEqual([]);
+    expect(gateway!.orchestrator.starts).toEqual([]);
   });
 
   it('ends a stream when the token does, so that the client comes back with a new one', async () => {
     const sign = await keyed();
     const token = await sign(ACME, 1);
-    const response = await fetch(`${house!.url}/orchestrate/stream?task=hang`, {
+    const response = await fetch(`${gateway!.url}/orchestrate/stream?task=hang`, {
       headers: { authorization: `Bearer ${token}` },
     });
     const text = await response.text();
@@ -133,7 +133,7 @@ describe('jwt', () => {
 
 describe('edge', () => {
   it('believes the headers with the secret, and nobody without', async () => {
-    house = await openHouse({ IDENTITY_MODE: 'edge', EDGE_SHARED_SECRET: EDGE_SECRET });
+    gateway = await startTestGateway({ IDENTITY_MODE: 'edge', EDGE_SHARED_SECRET: EDGE_SECRET });
     const trusted = {
       'x-edge-secret': EDGE_SECRET,
       'x-supabase-user-id': 'user-9',

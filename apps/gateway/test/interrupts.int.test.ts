@@ -2,15 +2,15 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest 
 import { HttpAgent as Agent10 } from '@ag-ui/client';
 import { HttpAgent as Agent59 } from '@ag-ui/client-0.0.59';
 import { until } from '@switchyard/testing';
-import { type House, openHouse, parseSse } from './http.ts';
+import { type TestGateway, startTestGateway, parseSse } from './http.ts';
 
 /* Runs that wait for people, seen by the official clients and by the older ones, on two replicas. */
 
-let house: House;
+let gateway: TestGateway;
 beforeAll(async () => {
-  house = await openHouse({}, { replicas: 2 });
+  gateway = await startTestGateway({}, { replicas: 2 });
 });
-afterAll(() => house.stop());
+afterAll(() => gateway.stop());
 
 const warnings: unknown[][] = [];
 beforeEach(() => {
@@ -40,7 +40,7 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
   const id = (name: string) => `${name}-${version.replaceAll('.', '-')}-${(count += 1)}`;
   const agentOn = (replica: number, threadId: string, task: string | null) =>
     new Agent({
-      url: `${house.urls[replica]}/ag-ui`,
+      url: `${gateway.urls[replica]}/ag-ui`,
       headers: { 'X-User-Id': 'alice' },
       threadId,
       initialMessages: task === null ? [] : [{ id: 'user-1', role: 'user', content: task }],
@@ -59,7 +59,7 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
     const interrupts = last?.outcome?.type === 'interrupt' ? (last.outcome.interrupts ?? []) : [];
     return { events, types: events.map(({ type }) => type), failure, interrupts, last };
   }
-  const given = (runId: string) => house.orchestrator.decisions.filter((decision) => decision.runId === runId);
+  const given = (runId: string) => gateway.orchestrator.decisions.filter((decision) => decision.runId === runId);
 
   it('ends with an interrupt, is resumed on another replica, and acts once', async () => {
     const [threadId, runId] = [id('thread'), id('run')];
@@ -72,7 +72,7 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
     expect(paused.types.indexOf('TOOL_CALL_START')).toBeGreaterThan(0);
     expect(paused.types.slice(-2)).toEqual(['MESSAGES_SNAPSHOT', 'RUN_FINISHED']);
 
-    agent.url = `${house.urls[1]}/ag-ui`;
+    agent.url = `${gateway.urls[1]}/ag-ui`;
     const answer: Resume = [
       {
         interruptId: paused.interrupts[0]!.id,
@@ -103,11 +103,11 @@ describe.each(CLIENTS)('@ag-ui/client $version', ({ version, Agent }) => {
     const [threadId, runId] = [id('thread'), id('run')];
     const first = await run(agentOn(0, threadId, 'play question'), runId);
     expect(first.interrupts).toMatchObject([{ reason: 'input_required' }]);
-    const starts = house.orchestrator.count();
+    const starts = gateway.orchestrator.count();
     const fresh = agentOn(1, threadId, 'Hello?');
     const raised = await run(fresh, id('other'));
     expect(raised.interrupts).toEqual(first.interrupts);
-    expect(house.orchestrator.count()).toBe(starts);
+    expect(gateway.orchestrator.count()).toBe(starts);
     const resumed = await run(fresh, id('resumed'), [
       { interruptId: raised.interrupts[0]!.id, status: 'resolved', payload: { text: 'Rome' } },
     ]);
@@ -141,7 +141,7 @@ describe('resume', () => {
   const input = (threadId: string, runId: string, more: object) =>
     JSON.stringify({ threadId, runId, messages: [{ id: 'm', role: 'user', content: 'play approval' }], ...more });
   const post = (body: string, headers: Record<string, string> = json) =>
-    fetch(`${house.url}/ag-ui`, { method: 'POST', headers, body });
+    fetch(`${gateway.url}/ag-ui`, { method: 'POST', headers, body });
 
   it('refuses, before any stream, what answers nothing of this caller and thread', async () => {
     await (await post(input('rt', 'rr', {}))).text();
@@ -159,37 +159,37 @@ describe('resume', () => {
     for (const [thread, more, status] of cases) expect((await post(input(thread, 'rx', more))).status).toBe(status);
     const bob = { ...json, 'x-user-id': 'bob' };
     expect((await post(input('rt', 'rx', entry('rr:ask-step-mcp-001')), bob)).status).toBe(404);
-    expect(house.orchestrator.decisions.filter(({ runId }) => runId === 'rr')).toEqual([]);
+    expect(gateway.orchestrator.decisions.filter(({ runId }) => runId === 'rr')).toEqual([]);
   });
 
   it('refuses another run of a thread whose run is at work, and names that run', async () => {
     const at = post(input('bt', 'br', { messages: [{ id: 'm', role: 'user', content: 'hang' }] }));
-    await until(async () => (await fetch(`${house.url}/runs/br`, { headers: json })).status === 200);
+    await until(async () => (await fetch(`${gateway.url}/runs/br`, { headers: json })).status === 200);
     const busy = await post(input('bt', 'bx', {}));
     expect([busy.status, await busy.json()]).toMatchObject([409, { code: 'thread_busy', run_id: 'br' }]);
-    await fetch(`${house.url}/runs/br/cancel`, { method: 'POST', headers: { 'x-user-id': 'alice' } });
+    await fetch(`${gateway.url}/runs/br/cancel`, { method: 'POST', headers: { 'x-user-id': 'alice' } });
     await (await at).text();
   });
 });
 
 describe('the other forms', () => {
   const decide = (runId: string, body: object) =>
-    fetch(`${house.urls[1]}/runs/${runId}/approvals/ask-step-mcp-001`, {
+    fetch(`${gateway.urls[1]}/runs/${runId}/approvals/ask-step-mcp-001`, {
       method: 'POST',
       headers: json,
       body: JSON.stringify(body),
     });
 
   it('keep a named stream open while the run waits', async () => {
-    const response = await fetch(`${house.url}/orchestrate/stream?task=play%20approval&run_id=named`, {
+    const response = await fetch(`${gateway.url}/orchestrate/stream?task=play%20approval&run_id=named`, {
       headers: json,
     });
     const text = response.text();
     await until(async () => {
-      const run = (await (await fetch(`${house.url}/runs/named`, { headers: json })).json()) as { phase: string };
+      const run = (await (await fetch(`${gateway.url}/runs/named`, { headers: json })).json()) as { phase: string };
       return run.phase === 'waiting';
     });
-    const run = await (await fetch(`${house.url}/runs/named`, { headers: json })).json();
+    const run = await (await fetch(`${gateway.url}/runs/named`, { headers: json })).json();
     expect(run).toMatchObject({ approvals: [{ approval_id: 'ask-step-mcp-001', tool: 'delete_note' }] });
     expect((await decide('named', { decision: 'approve' })).status).toBe(202);
     const names = parseSse(await text).map(({ event }) => event);
@@ -199,7 +199,7 @@ describe('the other forms', () => {
 
   it('answer a blocking request with what the run waits for, and later with its result', async () => {
     const ask = () =>
-      fetch(`${house.url}/orchestrate`, {
+      fetch(`${gateway.url}/orchestrate`, {
         method: 'POST',
         headers: json,
         body: JSON.stringify({ task: 'play approval', run_id: 'blocking' }),
@@ -215,7 +215,7 @@ describe('the other forms', () => {
 
   it('ask in words in a session, end there, and take the next turn as the answer', async () => {
     const turn = async (message: string, more: Record<string, string> = {}, replica = 0) => {
-      const url = `${house.urls[replica]}/ag-ui/events?user_message=${encodeURIComponent(message)}`;
+      const url = `${gateway.urls[replica]}/ag-ui/events?user_message=${encodeURIComponent(message)}`;
       const response = await fetch(url, { headers: { 'x-user-id': 'alice', 'x-session-id': 's1', ...more } });
       return { status: response.status, frames: parseSse(await response.text()) };
     };
@@ -226,11 +226,11 @@ describe('the other forms', () => {
     const last = asked.frames.findLast(({ id }) => id !== undefined)!.id!;
     expect((await turn('play question', { 'last-event-id': last })).status).toBe(204);
     expect(words((await turn('Oslo', {}, 1)).frames)).toEqual(['It rains in Paris.']);
-    expect(house.orchestrator.decisions.at(-1)?.answer).toEqual({ decision: 'answer', text: 'Oslo' });
+    expect(gateway.orchestrator.decisions.at(-1)?.answer).toEqual({ decision: 'answer', text: 'Oslo' });
 
     expect(words((await turn('play approval')).frames).at(-1)).toContain('May delete_note be called?');
     expect(words((await turn('what?')).frames)).toEqual(['May delete_note be called? (answer "approve" or "deny")']);
     expect(words((await turn('Yes')).frames).at(-1)).toBe('It is gone.');
-    expect(house.orchestrator.decisions.at(-1)?.answer).toEqual({ decision: 'approve' });
+    expect(gateway.orchestrator.decisions.at(-1)?.answer).toEqual({ decision: 'approve' });
   });
 });

@@ -6,21 +6,21 @@ import { afterAll, afterEach, describe, expect, it } from '@jest/globals';
 import { xmppStatus } from '@switchyard/contracts';
 import { type GuardedLocalServer, startRedis } from '@switchyard/local-servers';
 import { until } from '@switchyard/testing';
-import { type House, openHouse, parseSse, readUntil } from './http.ts';
+import { type TestGateway, startTestGateway, parseSse, readUntil } from './http.ts';
 
-const houses: House[] = [];
+const gateways: TestGateway[] = [];
 const dir = mkdtempSync(join(tmpdir(), 'gateway-redis-'));
 let redis: GuardedLocalServer | undefined;
 afterEach(async () => {
-  for (const house of houses.splice(0)) await house.stop();
+  for (const gateway of gateways.splice(0)) await gateway.stop();
   await redis?.stop();
   redis = undefined;
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
-async function open(env: Record<string, string>, options: { orchestrator?: boolean } = {}): Promise<House> {
-  const house = await openHouse(env, options);
-  houses.push(house);
-  return house;
+async function open(env: Record<string, string>, options: { orchestrator?: boolean } = {}): Promise<TestGateway> {
+  const gateway = await startTestGateway(env, options);
+  gateways.push(gateway);
+  return gateway;
 }
 const as = (userId: string) => ({ headers: { 'x-user-id': userId } });
 
@@ -63,8 +63,8 @@ describe('the rate limit', () => {
 
 describe('readiness', () => {
   it('names the orchestrator where none answers, and the XMPP login where it is required', async () => {
-    const house = await open({ AZTM_REQUIRED: 'true' }, { orchestrator: false });
-    const response = await fetch(`${house.url}/readiness`);
+    const gateway = await open({ AZTM_REQUIRED: 'true' }, { orchestrator: false });
+    const response = await fetch(`${gateway.url}/readiness`);
     expect([response.status, await response.json()]).toMatchObject([
       503,
       {
@@ -79,8 +79,8 @@ describe('readiness', () => {
   });
 
   it('no orchestrator is an answer of its own to whoever starts a run', async () => {
-    const house = await open({}, { orchestrator: false });
-    const start = await fetch(`${house.url}/orchestrate`, {
+    const gateway = await open({}, { orchestrator: false });
+    const start = await fetch(`${gateway.url}/orchestrate`, {
       method: 'POST',
       headers: { 'x-user-id': 'a', 'content-type': 'application/json' },
       body: '{"task":"x"}',
@@ -95,14 +95,14 @@ describe('readiness', () => {
 
 describe('AZTM_REQUIRED=true', () => {
   it('accepts no run, by whichever way, before the login stands; and then does', async () => {
-    const house = await open({ AZTM_REQUIRED: 'true' });
-    const bridge = house.hub.connect('xmpp-bridge');
-    house.buses.push(bridge);
+    const gateway = await open({ AZTM_REQUIRED: 'true' });
+    const bridge = gateway.hub.connect('xmpp-bridge');
+    gateway.buses.push(bridge);
     let state: 'failed' | 'online' = 'failed';
     const fixed = { required: true, serverMode: true, mappedHosts: [] };
     await bridge.answer(xmppStatus, () => Promise.resolve({ ...fixed, state, sentence: 'The password is wrong.' }));
     const post = (path: string, body: unknown) =>
-      fetch(`${house.url}${path}`, {
+      fetch(`${gateway.url}${path}`, {
         method: 'POST',
         headers: { 'x-user-id': 'a', 'content-type': 'application/json' },
         body: JSON.stringify(body),
@@ -122,48 +122,48 @@ describe('AZTM_REQUIRED=true', () => {
         { code: 'unavailable', detail: expect.stringContaining('The password is wrong.') },
       ]);
     }
-    expect(house.orchestrator.starts).toHaveLength(0);
-    expect((await fetch(`${house.url}/readiness`)).status).toBe(503);
+    expect(gateway.orchestrator.starts).toHaveLength(0);
+    expect((await fetch(`${gateway.url}/readiness`)).status).toBe(503);
     state = 'online';
     await until(async () => (await post('/runs', task)).status === 202, 10_000);
-    expect((await fetch(`${house.url}/readiness`)).status).toBe(200);
+    expect((await fetch(`${gateway.url}/readiness`)).status).toBe(200);
   });
 });
 
 describe('draining', () => {
   it('ends every stream in its own way, answers what waits, and is done quickly', async () => {
-    const house = await open({});
-    const named = fetch(`${house.url}/orchestrate/stream?task=hang&run_id=r1`, as('a'));
-    const agUi = fetch(`${house.url}/ag-ui`, {
+    const gateway = await open({});
+    const named = fetch(`${gateway.url}/orchestrate/stream?task=hang&run_id=r1`, as('a'));
+    const agUi = fetch(`${gateway.url}/ag-ui`, {
       method: 'POST',
       headers: { 'x-user-id': 'a', 'content-type': 'application/json' },
       body: JSON.stringify({ threadId: 't', runId: 'r2', messages: [{ id: '1', role: 'user', content: 'hang' }] }),
     });
-    const waiting = fetch(`${house.url}/orchestrate`, {
+    const waiting = fetch(`${gateway.url}/orchestrate`, {
       method: 'POST',
       headers: { 'x-user-id': 'a', 'content-type': 'application/json' },
       body: '{"task":"hang","run_id":"r3"}',
     });
     const texts = Promise.all([named.then((r) => r.text()), agUi.then((r) => r.text())]);
-    await until(() => house.orchestrator.count() === 3);
+    await until(() => gateway.orchestrator.count() === 3);
     await new Promise((resolve) => setTimeout(resolve, 100));
     const began = Date.now();
-    await house.gateway.stop();
+    await gateway.gateway.stop();
     expect(Date.now() - began).toBeLessThan(6_000);
     const [namedText, agUiText] = await texts;
     expect(namedText.endsWith('retry: 1000\n\n')).toBe(true);
     expect(namedText).not.toContain('response.failed');
     expect(parseSse(agUiText).at(-1)?.data).toMatchObject({ type: 'RUN_ERROR', code: 'unavailable' });
     expect((await waiting).status).toBe(503);
-    await expect(fetch(`${house.url}/health`)).rejects.toThrow();
-    expect(house.hub.subscriptionCount()).toBeLessThan(20);
+    await expect(fetch(`${gateway.url}/health`)).rejects.toThrow();
+    expect(gateway.hub.subscriptionCount()).toBeLessThan(20);
   });
 });
 
 describe('slow clients', () => {
   it('that stop reading are held back or closed, and take nobody else with them', async () => {
-    const house = await open({ SSE_MAX_BUFFERED_BYTES: '65536', SSE_HEARTBEAT_MS: '100' });
-    const { hostname, port } = new URL(house.url);
+    const gateway = await open({ SSE_MAX_BUFFERED_BYTES: '65536', SSE_HEARTBEAT_MS: '100' });
+    const { hostname, port } = new URL(gateway.url);
     const paused = Array.from({ length: 20 }, (_, i) => {
       const socket = connect(Number(port), hostname);
       socket.write(
@@ -173,9 +173,9 @@ describe('slow clients', () => {
       socket.on('error', () => undefined);
       return socket;
     });
-    await until(() => house.orchestrator.count() === 20);
+    await until(() => gateway.orchestrator.count() === 20);
     const began = Date.now();
-    const quick = await fetch(`${house.url}/orchestrate`, {
+    const quick = await fetch(`${gateway.url}/orchestrate`, {
       method: 'POST',
       headers: { 'x-user-id': 'q', 'content-type': 'application/json' },
       body: '{"task":"play tool"}',
@@ -185,23 +185,23 @@ describe('slow clients', () => {
     expect(Date.now() - began).toBeLessThan(5_000);
     for (const socket of paused) socket.destroy();
     await until(async () =>
-      (await (await fetch(`${house.url}/metrics`)).text()).includes('sse_connections{app="gateway"} 0'),
+      (await (await fetch(`${gateway.url}/metrics`)).text()).includes('sse_connections{app="gateway"} 0'),
     );
   });
 
   it('get the whole run after a break, by their cursor', async () => {
-    const house = await open({});
-    const response = await fetch(`${house.url}/orchestrate/stream?task=play%20parallel%205`, as('a'));
+    const gateway = await open({});
+    const response = await fetch(`${gateway.url}/orchestrate/stream?task=play%20parallel%205`, as('a'));
     const runId = response.headers.get('x-run-id')!;
     const head = await readUntil(response, (text) => (text.match(/\n\n/g) ?? []).length >= 6);
     const complete = head.slice(0, head.lastIndexOf('\n\n') + 2);
     const cursor = parseSse(complete).findLast(({ id }) => id !== undefined)!.id!;
     const rest = await (
-      await fetch(`${house.url}/runs/${runId}/events`, { headers: { 'x-user-id': 'a', 'last-event-id': cursor } })
+      await fetch(`${gateway.url}/runs/${runId}/events`, { headers: { 'x-user-id': 'a', 'last-event-id': cursor } })
     ).text();
     const kept = parseSse(complete);
     const upTo = kept.findLastIndex(({ id }) => id === cursor) + 1;
-    const whole = parseSse(await (await fetch(`${house.url}/runs/${runId}/events`, as('a'))).text());
+    const whole = parseSse(await (await fetch(`${gateway.url}/runs/${runId}/events`, as('a'))).text());
     const seen = [...kept.slice(0, upTo), ...parseSse(rest)].filter(({ event }) => event !== 'server.keepalive');
     expect(seen).toEqual(whole);
   });
@@ -209,8 +209,8 @@ describe('slow clients', () => {
 
 describe('POST /orchestrate', () => {
   it('gives up waiting at its limit; the run goes on', async () => {
-    const house = await open({ ORCHESTRATE_TIMEOUT_MS: '1000' });
-    const response = await fetch(`${house.url}/orchestrate`, {
+    const gateway = await open({ ORCHESTRATE_TIMEOUT_MS: '1000' });
+    const response = await fetch(`${gateway.url}/orchestrate`, {
       method: 'POST',
       headers: { 'x-user-id': 'a', 'content-type': 'application/json' },
       body: '{"task":"hang","run_id":"long"}',
@@ -219,7 +219,7 @@ describe('POST /orchestrate', () => {
       504,
       { code: 'deadline_exceeded', detail: expect.stringContaining('/runs/long') },
     ]);
-    expect(await (await fetch(`${house.url}/runs/long`, as('a'))).json()).toMatchObject({ phase: 'running' });
+    expect(await (await fetch(`${gateway.url}/runs/long`, as('a'))).json()).toMatchObject({ phase: 'running' });
   });
 });
 

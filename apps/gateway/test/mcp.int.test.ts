@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { until } from '@switchyard/testing';
 import { FakeTools, info } from './fake-tools.ts';
-import { type House, openHouse, parseSse, readUntil } from './http.ts';
+import { type TestGateway, startTestGateway, parseSse, readUntil } from './http.ts';
 
 type Json = Record<string, unknown>;
 interface Answer {
@@ -29,21 +29,24 @@ const ENVELOPE = {
   'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
   'io.modelcontextprotocol/clientCapabilities': {},
 };
-let house: House;
+let gateway: TestGateway;
 let tools: FakeTools;
 let nextId = 1;
 
-async function open(env: Record<string, string> = {}, options: Parameters<typeof openHouse>[1] = {}): Promise<void> {
-  house = await openHouse(env, { orchestrator: false, ...options });
+async function open(
+  env: Record<string, string> = {},
+  options: Parameters<typeof startTestGateway>[1] = {},
+): Promise<void> {
+  gateway = await startTestGateway(env, { orchestrator: false, ...options });
   tools = new FakeTools();
-  const bus = house.hub.connect('mcp-tool');
-  house.buses.push(bus);
+  const bus = gateway.hub.connect('mcp-tool');
+  gateway.buses.push(bus);
   await tools.listen(bus);
 }
 
 /** The replica whose turn it is: a balancer that knows nothing of sessions. */
 let turn = 0;
-const anywhere = (): string => house.urls[(turn += 1) % house.urls.length]!;
+const anywhere = (): string => gateway.urls[(turn += 1) % gateway.urls.length]!;
 
 async function read(response: Response): Promise<Answer> {
   const text = await response.text();
@@ -108,7 +111,7 @@ async function session(headers: Record<string, string> = {}, capabilities: Json 
 
 describe('in development', () => {
   beforeAll(() => open({ MCP_RESOURCE_LOOK_MS: '100' }));
-  afterAll(() => house.stop());
+  afterAll(() => gateway.stop());
   beforeEach(() => {
     tools.calls.length = 0;
     tools.stopped.length = 0;
@@ -130,14 +133,14 @@ describe('in development', () => {
 
   it('describes the same tools to programs, each as an operation of the interface', async () => {
     const pathsOf = async (user: string) => {
-      const response = await fetch(`${house.url}/tools/openapi.json`, { headers: { 'x-user-id': user } });
+      const response = await fetch(`${gateway.url}/tools/openapi.json`, { headers: { 'x-user-id': user } });
       const { paths } = (await response.json()) as { paths: Json };
       return Object.keys(paths).filter((path) => /^\/tools\/\w+\/call$/.test(path));
     };
     const shared = ['add', 'ask', 'guarded', 'region', 'slow', 'steps'].map((name) => `/tools/${name}/call`);
     expect(await pathsOf('bob')).toEqual(shared);
     expect(await pathsOf('alice')).toEqual([...shared, '/tools/zeta/call']);
-    expect((await fetch(`${house.url}/tools/openapi.json`)).status).toBe(401);
+    expect((await fetch(`${gateway.url}/tools/openapi.json`)).status).toBe(401);
   });
 
   it('calls a tool for the caller and gives its value as structure and as text', async () => {
@@ -271,7 +274,7 @@ describe('in development', () => {
     const never = await at('0b8ff3b1-0000-4000-8000-000000000000', 'eve');
     expect([foreign.status, foreign.messages]).toEqual([404, never.messages]);
     expect(never.status).toBe(404);
-    expect((await fetch(`${house.url}/mcp`, { method: 'DELETE', headers: mine.headers })).status).toBe(200);
+    expect((await fetch(`${gateway.url}/mcp`, { method: 'DELETE', headers: mine.headers })).status).toBe(200);
     expect((await at(mine.id, 'alice')).messages).toEqual(never.messages);
   });
 
@@ -280,7 +283,7 @@ describe('in development', () => {
     const params = { name: 'steps', _meta: { progressToken: 1 } };
     const whole = parseSse(await (await send({ id: 5, method: 'tools/call', params })).text());
     const from = whole.find(({ data }) => (data as Json | undefined)?.['method'] === 'notifications/progress')!;
-    const resumed = await fetch(`${house.url}/mcp`, {
+    const resumed = await fetch(`${gateway.url}/mcp`, {
       headers: { ...headers, accept: 'text/event-stream', 'last-event-id': from.id! },
     });
     const rest = parseSse(await resumed.text());
@@ -294,17 +297,17 @@ describe('in development', () => {
       answerOf(await read(await send({ id: 1, method: 'resources/subscribe', params: { uri } })));
     expect((await watch('note://nowhere')).error).toMatchObject({ code: -32_602, message: 'Resource not found' });
     expect((await watch('note://live')).result).toEqual({});
-    const stream = await fetch(`${house.url}/mcp`, { headers: { ...headers, accept: 'text/event-stream' } });
+    const stream = await fetch(`${gateway.url}/mcp`, { headers: { ...headers, accept: 'text/event-stream' } });
     tools.live = 'after';
     const text = await readUntil(stream, (soFar) => soFar.includes('resources/updated'));
     expect(parseSse(text)[0]!.data).toMatchObject({ params: { uri: 'note://live' } });
-    await fetch(`${house.url}/mcp`, { method: 'DELETE', headers });
+    await fetch(`${gateway.url}/mcp`, { method: 'DELETE', headers });
   });
 
   it('tells whoever listens that the own tools are others, in a session and today; nobody hears of those of others', async () => {
     const listen = async (user: string) => {
       const { headers } = await session({ 'x-user-id': user });
-      return fetch(`${house.url}/mcp`, { headers: { ...headers, accept: 'text/event-stream' } });
+      return fetch(`${gateway.url}/mcp`, { headers: { ...headers, accept: 'text/event-stream' } });
     };
     const streams = { alice: await listen('alice'), bob: await listen('bob') };
     const today = await modern(
@@ -317,7 +320,7 @@ describe('in development', () => {
     const alice = Promise.all([streams.alice, today].map((stream) => readUntil(stream, (text) => told(text) === 1)));
     let bobHeard = false;
     const bob = readUntil(streams.bob, (text) => (bobHeard = told(text) >= 1));
-    const bus = house.buses.at(-1)!;
+    const bus = gateway.buses.at(-1)!;
     const changed = () => bus.publishSystem({ type: 'tools.catalog.changed', data: { tools: 1 } });
     const looked = tools.looked.length;
     await changed();
@@ -340,7 +343,7 @@ describe('in development', () => {
   });
 
   it('refuses names and pages that are not its own', async () => {
-    const { port } = new URL(house.url);
+    const { port } = new URL(gateway.url);
     // fetch() does not let a caller name the host.
     const from = (headers: Record<string, string>) =>
       new Promise<number>((resolve, reject) => {
@@ -397,12 +400,12 @@ describe('in development', () => {
 });
 
 describe('the number of sessions', () => {
-  afterEach(() => house.stop());
+  afterEach(() => gateway.stop());
 
   it('is bounded: the longest unused makes room, one in use does not', async () => {
     await open({ MCP_MAX_SESSIONS_PER_USER: '2' });
     const first = await session();
-    const stream = await fetch(`${house.url}/mcp`, { headers: { ...first.headers, accept: 'text/event-stream' } });
+    const stream = await fetch(`${gateway.url}/mcp`, { headers: { ...first.headers, accept: 'text/event-stream' } });
     const second = await session();
     await session();
     expect((await first.send({ id: 1, method: 'ping' })).status).toBe(200);
@@ -413,7 +416,7 @@ describe('the number of sessions', () => {
 
 describe('two replicas behind a balancer that knows no sessions', () => {
   beforeAll(() => open({ MCP_RESOURCE_LOOK_MS: '100' }, { replicas: 2 }));
-  afterAll(() => house.stop());
+  afterAll(() => gateway.stop());
 
   const call = (name: string, args: Json = {}, id: unknown = (nextId += 1), more: Json = {}) => ({
     id,
@@ -434,7 +437,7 @@ describe('two replicas behind a balancer that knows no sessions', () => {
       'notifications/message',
       undefined,
     ]);
-    for (const url of house.urls) {
+    for (const url of gateway.urls) {
       const listed = await fetch(`${url}/mcp`, {
         method: 'POST',
         headers: { ...ACCEPT, ...headers },
@@ -474,7 +477,7 @@ describe('two replicas behind a balancer that knows no sessions', () => {
   });
 
   it('tell the client on its stream, and stop its call, at whichever of them it says so', async () => {
-    for (const url of house.urls) {
+    for (const url of gateway.urls) {
       const { send, headers } = await session({ 'x-user-id': 'carol' });
       tools.live = 'before';
       tools.stopped.length = 0;
@@ -497,7 +500,7 @@ describe('two replicas behind a balancer that knows no sessions', () => {
       await until(() => tools.stopped.length === 1);
       const ended = await fetch(`${url}/mcp`, { method: 'DELETE', headers });
       expect(ended.status).toBe(200);
-      for (const other of house.urls)
+      for (const other of gateway.urls)
         expect((await fetch(`${other}/mcp`, { method: 'DELETE', headers })).status).toBe(404);
     }
   });
@@ -506,7 +509,7 @@ describe('two replicas behind a balancer that knows no sessions', () => {
     const { send, headers } = await session();
     const first = await (await send(call('steps', {}, 's', { _meta: { progressToken: 1 } }))).text();
     const [begin] = parseSse(first).flatMap(({ id }) => (id === undefined ? [] : [id]));
-    for (const url of house.urls) {
+    for (const url of gateway.urls) {
       const again = await fetch(`${url}/mcp`, {
         headers: { ...headers, accept: 'text/event-stream', 'last-event-id': begin! },
       });
@@ -525,7 +528,7 @@ describe('two replicas behind a balancer that knows no sessions', () => {
       const answer = await post(list, { ...mine.headers, 'mcp-session-id': id });
       expect([answer.status, await answer.json()]).toEqual([404, expect.objectContaining({ jsonrpc: '2.0' })]);
     }
-    const [stays, goes] = house.gateways;
+    const [stays, goes] = gateway.gateways;
     turn = 0; // The next one is the second replica.
     const theirs = await session({ 'x-user-id': 'alice' });
     await goes!.stop();
@@ -569,7 +572,7 @@ describe('with bearer tokens', () => {
       { fetch: () => Promise.resolve(Response.json({ keys: [jwk] })) },
     );
   });
-  afterAll(() => house.stop());
+  afterAll(() => gateway.stop());
 
   const METADATA = 'https://switchyard.example/.well-known/oauth-protected-resource/mcp';
   const refused = async (token: string) => {
@@ -580,7 +583,7 @@ describe('with bearer tokens', () => {
   it('refuses a token for another service, says where to get one, calls nothing and tells the audit', async () => {
     const heard: Json[] = [];
     const listening = new AbortController();
-    const bus = house.hub.connect('audit');
+    const bus = gateway.hub.connect('audit');
     bus.consume({
       stream: 'SYSTEM',
       durable: 'audit-log',
@@ -616,7 +619,7 @@ describe('with bearer tokens', () => {
     const { status, headers } = await ask('tools/list');
     expect([status, headers.get('www-authenticate')]).toEqual([401, `Bearer resource_metadata="${METADATA}"`]);
     for (const path of ['/.well-known/oauth-protected-resource', '/.well-known/oauth-protected-resource/mcp'])
-      expect(await (await fetch(house.url + path)).json()).toEqual({
+      expect(await (await fetch(gateway.url + path)).json()).toEqual({
         resource: AUDIENCE,
         authorization_servers: ['https://issuer'],
         bearer_methods_supported: ['header'],
@@ -629,6 +632,6 @@ describe('with bearer tokens', () => {
     const added = await ask('tools/call', { name: 'add', arguments: { a: 1, b: 1 } }, { authorization });
     expect(answerOf(added).result).toMatchObject({ structuredContent: { sum: 2 } });
     expect(tools.calls.at(-1)!.principal).toEqual({ tenantId: 'acme', userId: 'user-1', role: 'user', via: 'jwt' });
-    expect((await fetch(`${house.url}/runs`, { headers: { authorization } })).status).toBe(401);
+    expect((await fetch(`${gateway.url}/runs`, { headers: { authorization } })).status).toBe(401);
   });
 });

@@ -1,16 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CarriedFrame, httpRequest, type Principal, type RequestOf } from '@switchyard/contracts';
-import { type House, openHouse } from './http.ts';
+import { type TestGateway, startTestGateway } from './http.ts';
 
 const PEER: Principal = { tenantId: 'xmpp', userId: 'x-peer', role: 'user', via: 'xmpp' };
-let house: House;
+let gateway: TestGateway;
 beforeAll(async () => {
-  house = await openHouse({ TB_DEFAULT_USER_ID: 'root' });
+  gateway = await startTestGateway({ TB_DEFAULT_USER_ID: 'root' });
 });
-afterAll(() => house?.stop());
+afterAll(() => gateway?.stop());
 
 async function ask(over: Partial<RequestOf<typeof httpRequest>>) {
-  const bridge = house.hub.connect('xmpp-bridge');
+  const bridge = gateway.hub.connect('xmpp-bridge');
   try {
     const frames: CarriedFrame[] = [];
     const request = { principal: PEER, fromJid: 'peer@xmpp.test/aztm', method: 'GET', resource: '/health', ...over };
@@ -57,12 +57,12 @@ describe('a request of a peer', () => {
       status: 200,
       json: { tenant_id: 'xmpp', user_id: 'x-peer' },
     });
-    const root = await fetch(`${house.url}/runs/${runId}`, { headers: { 'x-user-id': 'root' } });
+    const root = await fetch(`${gateway.url}/runs/${runId}`, { headers: { 'x-user-id': 'root' } });
     expect(root.status).toBe(404);
   });
 
   it('cannot be posed as over HTTP', async () => {
-    const response = await fetch(`${house.url}/config`, {
+    const response = await fetch(`${gateway.url}/config`, {
       headers: { 'x-aztm-ticket': 'guessed', 'x-aztm-from-jid': 'peer@xmpp.test' },
     });
     expect(response.status).toBe(200); // as the default user of development, not as a peer

@@ -1,25 +1,25 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { until } from '@switchyard/testing';
-import { type House, openHouse, parseSse, readUntil } from './http.ts';
+import { type TestGateway, startTestGateway, parseSse, readUntil } from './http.ts';
 
 /* Streams that are cut and continued elsewhere. */
 
-let house: House;
+let gateway: TestGateway;
 beforeAll(async () => {
-  house = await openHouse({}, { replicas: 2 });
+  gateway = await startTestGateway({}, { replicas: 2 });
 });
-afterAll(() => house.stop());
+afterAll(() => gateway.stop());
 
 const alice = { 'x-user-id': 'alice' };
 const DIALECTS = ['orchestrate', 'ag-ui', 'legacy', 'raw'];
 const start = (body: object) =>
-  fetch(`${house.url}/runs`, {
+  fetch(`${gateway.url}/runs`, {
     method: 'POST',
     headers: { ...alice, 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
 const events = (replica: number, runId: string, query: string, headers: Record<string, string> = {}) =>
-  fetch(`${house.urls[replica]}/runs/${runId}/events?${query}`, { headers: { ...alice, ...headers } });
+  fetch(`${gateway.urls[replica]}/runs/${runId}/events?${query}`, { headers: { ...alice, ...headers } });
 const withoutKeepAlives = (text: string) =>
   text.replaceAll(/event: server\.keepalive\ndata: .*\n\n/g, '').replaceAll(': ka\n\n', '');
 
@@ -92,7 +92,7 @@ describe('a stream that is cut after every k-th frame', () => {
     const first = kept(
       await readUntil(await events(1, 'cut-asked', 'dialect=ag-ui&live=false'), (text) => text.includes('"interrupt"')),
     );
-    await fetch(`${house.url}/runs/cut-asked/approvals/ask-step-mcp-001`, {
+    await fetch(`${gateway.url}/runs/cut-asked/approvals/ask-step-mcp-001`, {
       method: 'POST',
       headers: { ...alice, 'content-type': 'application/json' },
       body: '{"decision":"approve"}',
@@ -106,7 +106,7 @@ describe('a stream that is cut after every k-th frame', () => {
 
 describe('a replica that stops', () => {
   it('ends its streams without a terminal frame; the other one continues them to their end', async () => {
-    const own = await openHouse({}, { replicas: 2 });
+    const own = await startTestGateway({}, { replicas: 2 });
     const headers = alice;
     const response = await fetch(`${own.urls[0]}/orchestrate/stream?task=play%20tool%20100&run_id=moved`, { headers });
     const text = response.text();
@@ -127,10 +127,10 @@ describe('history that is no longer kept', () => {
   it('answers 410 and says where the run can still be read', async () => {
     await start({ task: 'play tool', run_id: 'old' });
     await until(async () => {
-      const run = (await (await fetch(`${house.url}/runs/old`, { headers: alice })).json()) as { phase: string };
+      const run = (await (await fetch(`${gateway.url}/runs/old`, { headers: alice })).json()) as { phase: string };
       return run.phase === 'ended';
     });
-    house.orchestrator.expired.add('old');
+    gateway.orchestrator.expired.add('old');
     for (const query of ['', 'after=3', 'dialect=ag-ui&mode=snapshot', 'dialect=raw&after=old:1']) {
       const response = await events(0, 'old', query);
       expect([response.status, await response.json()]).toMatchObject([
@@ -139,16 +139,16 @@ describe('history that is no longer kept', () => {
       ]);
     }
     expect((await events(0, 'old', 'after=16')).status).toBe(204);
-    expect((await fetch(`${house.url}/runs/old`, { headers: alice })).status).toBe(200);
+    expect((await fetch(`${gateway.url}/runs/old`, { headers: alice })).status).toBe(200);
   });
 });
 
 describe('a run that is to stop without its clients', () => {
   it('is said to be watched while somebody sees it on any replica, once per replica, and no longer', async () => {
-    const { watched } = house.orchestrator;
+    const { watched } = gateway.orchestrator;
     const leave = new AbortController();
     const open = (replica: number, signal?: AbortSignal) =>
-      fetch(`${house.urls[replica]}/orchestrate/stream`, {
+      fetch(`${gateway.urls[replica]}/orchestrate/stream`, {
         method: 'POST',
         headers: { ...alice, 'content-type': 'application/json' },
         body: JSON.stringify({ task: 'hang', run_id: 'seen', on_disconnect: 'grace:7' }),
@@ -161,7 +161,7 @@ describe('a run that is to stop without its clients', () => {
     leave.abort();
     for (const stream of streams) await stream.text().catch(() => undefined);
     await until(async () =>
-      (await (await fetch(`${house.url}/metrics`)).text()).includes('sse_connections{app="gateway"} 0'),
+      (await (await fetch(`${gateway.url}/metrics`)).text()).includes('sse_connections{app="gateway"} 0'),
     );
     const then = watched.length;
     await new Promise((resolve) => setTimeout(resolve, 2_000));
@@ -175,14 +175,14 @@ describe('clients that connect and vanish', () => {
     await start({ task: 'hang', run_id: 'busy' });
     const resources = () => process.getActiveResourcesInfo().filter((kind) => kind !== 'TCPSocketWrap').length;
     await until(async () =>
-      (await (await fetch(`${house.url}/metrics`)).text()).includes('sse_connections{app="gateway"} 0'),
+      (await (await fetch(`${gateway.url}/metrics`)).text()).includes('sse_connections{app="gateway"} 0'),
     );
-    const [subscriptions, before] = [house.hub.subscriptionCount(), resources()];
+    const [subscriptions, before] = [gateway.hub.subscriptionCount(), resources()];
     for (let round = 0; round < 20; round += 1) {
       await Promise.all(
         Array.from({ length: 25 }, async (_, i) => {
           const gone = new AbortController();
-          const response = await fetch(`${house.urls[i % 2]}/runs/busy/events?dialect=${DIALECTS[i % 4]}`, {
+          const response = await fetch(`${gateway.urls[i % 2]}/runs/busy/events?dialect=${DIALECTS[i % 4]}`, {
             headers: alice,
             signal: gone.signal,
           });
@@ -192,8 +192,8 @@ describe('clients that connect and vanish', () => {
         }),
       );
     }
-    await until(() => house.hub.subscriptionCount() === subscriptions);
-    for (const url of house.urls)
+    await until(() => gateway.hub.subscriptionCount() === subscriptions);
+    for (const url of gateway.urls)
       await until(async () =>
         (await (await fetch(`${url}/metrics`)).text()).includes('sse_connections{app="gateway"} 0'),
       );

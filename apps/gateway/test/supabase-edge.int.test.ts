@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { denoProgram } from '@switchyard/testing';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { type House, openHouse, parseSse } from './http.ts';
+import { type TestGateway, startTestGateway, parseSse } from './http.ts';
 
 /* infra/supabase/functions/auth-gateway, run by Deno itself in front of a gateway in identity mode edge. */
 
@@ -28,7 +28,7 @@ writeFileSync(
   }),
 );
 
-let house: House;
+let gateway: TestGateway;
 let auth: { server: Server; issuer: string; up: boolean };
 let sign: (claims?: object, options?: { expiresInS?: number; issuer?: string }) => Promise<string>;
 const children: ChildProcess[] = [];
@@ -77,7 +77,7 @@ async function startEdge(env: Record<string, string> = {}): Promise<string> {
       HOME: folder,
       NO_COLOR: '1',
       DENO_SERVE_ADDRESS: 'tcp:127.0.0.1:0',
-      GATEWAY_URL: house.url,
+      GATEWAY_URL: gateway.url,
       EDGE_SHARED_SECRET: EDGE_SECRET,
       SUPABASE_URL: new URL(auth.issuer).origin,
       ALLOWED_ORIGINS: APP,
@@ -111,11 +111,11 @@ const run = (token: string | null, headers: Record<string, string> = {}, task = 
     headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify({ task }),
   });
-const principal = () => house.orchestrator.starts.at(-1)?.run.principal;
+const principal = () => gateway.orchestrator.starts.at(-1)?.run.principal;
 
 beforeAll(async () => {
   if (deno === undefined) return;
-  house = await openHouse({ IDENTITY_MODE: 'edge', EDGE_SHARED_SECRET: EDGE_SECRET });
+  gateway = await startTestGateway({ IDENTITY_MODE: 'edge', EDGE_SHARED_SECRET: EDGE_SECRET });
   await startAuth();
   edge = await startEdge();
   expect(edge).toMatch(/^http/);
@@ -123,7 +123,7 @@ beforeAll(async () => {
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
   auth?.server.close();
-  await house?.stop();
+  await gateway?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -301,6 +301,6 @@ async function open(): Promise<number> {
     'x-supabase-user-role': 'auditor',
     'x-supabase-tenant-id': 'acme',
   };
-  const text = await (await fetch(`${house.url}/metrics`, { headers })).text();
+  const text = await (await fetch(`${gateway.url}/metrics`, { headers })).text();
   return Number(/^sse_connections\{.*\} (\d+)$/m.exec(text)?.[1]);
 }

@@ -8,7 +8,7 @@ import { type Effects, openStore, type Registrations, type Store, type ToolPins 
 import { AgentJournal, StepAgent, ToolAgent } from './agent/index.ts';
 import {
   Catalog,
-  CatalogNews,
+  CatalogChangePublisher,
   connectRedis,
   KEPT_MS,
   type ProviderAuthorisations,
@@ -16,12 +16,12 @@ import {
   Toolbox,
 } from './catalog/index.ts';
 import type { McpToolConfig } from './config.ts';
-import { EffectDesk, EffectKeeper, EffectRecords } from './effects/index.ts';
+import { LedgeredExecutor, OrphanedEffectSweeper, EffectRecords } from './effects/index.ts';
 import { Executor, OpenCalls } from './calls/index.ts';
 import { FileCheck, FileTools, httpTool, NO_DEFINITIONS, ToolRegistrar } from './declared-tools/index.ts';
 import { McpToolModule } from './mcp-tool.module.ts';
 import { openAuthorisations } from './open-authorisations.ts';
-import { authorisationChanged, hearReplicas } from './replica-news.ts';
+import { authorisationChanged, followReplicas } from './replica-invalidation.ts';
 import { shippedTools } from './shipped-tools/index.ts';
 import { Teller } from './common/index.ts';
 import { adminDebug, calculator, getWeather, noteTools } from './builtin-tools/index.ts';
@@ -102,7 +102,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
         news.changed();
       },
     });
-    const news = new CatalogNews({ catalog, teller });
+    const news = new CatalogChangePublisher({ catalog, teller });
     lifecycle.onStop('news of the catalogue', () => news.stop());
     const registrations = store.registrations ?? NO_REGISTRATIONS;
     const { authorisations: own, ...found } = await openAuthorisations(config.authorisations, {
@@ -126,15 +126,38 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     lifecycle.onStop('files with tools', () => files.stop());
     const effects = overrides.effects?.(store.effects) ?? store.effects;
     const { leaseMs, keepMs } = config.effects;
-    const desk = new EffectDesk({ effects, teller, log: effectsLog, metrics, leaseMs, instance: randomUUID() });
-    desk.start();
-    lifecycle.onStop('effects', (leftMs) => desk.stop(leftMs));
+    const ledgered = new LedgeredExecutor({
+      effects,
+      teller,
+      log: effectsLog,
+      metrics,
+      leaseMs,
+      instance: randomUUID(),
+    });
+    ledgered.start();
+    lifecycle.onStop('effects', (leftMs) => ledgered.stop(leftMs));
     const turns = store.agentTurns;
-    const mayTakeOver = () => desk.mayTakeOver();
-    const keeper = new EffectKeeper({ effects, turns, teller, log: effectsLog, metrics, leaseMs, keepMs, mayTakeOver });
-    keeper.start();
-    lifecycle.onStop('effect keeper', () => keeper.stop());
-    const executor = new Executor({ toolbox, effects: desk, teller, log, metrics, credentials: config.credentials });
+    const mayTakeOver = () => ledgered.mayTakeOver();
+    const sweeper = new OrphanedEffectSweeper({
+      effects,
+      turns,
+      teller,
+      log: effectsLog,
+      metrics,
+      leaseMs,
+      keepMs,
+      mayTakeOver,
+    });
+    sweeper.start();
+    lifecycle.onStop('effect sweeper', () => sweeper.stop());
+    const executor = new Executor({
+      toolbox,
+      effects: ledgered,
+      teller,
+      log,
+      metrics,
+      credentials: config.credentials,
+    });
     const records = new EffectRecords(effects, teller);
     const pins = store.toolPins ?? NO_PINS;
     const upstreams = await openUpstreams(config.upstreams, {
@@ -151,7 +174,9 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
       userToken: overrides.userToken ?? ((who, { provider }) => own.tokenOf(who, provider)),
     });
     own.onChange((owner, change) => authorisationChanged(upstreams, owner, change));
-    health.register('sandbox', () => Promise.resolve(sandboxCheck(upstreams.book.unconfined())), { required: false });
+    health.register('sandbox', () => Promise.resolve(sandboxCheck(upstreams.registry.unconfined())), {
+      required: false,
+    });
     const calls = new OpenCalls({
       executor,
       bus,
@@ -178,7 +203,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     });
     await registrar.start();
     lifecycle.onStop('registered tools', () => registrar.stop());
-    await hearReplicas({ bus, lifecycle, registrar, ...upstreams });
+    await followReplicas({ bus, lifecycle, registrar, ...upstreams });
     const checked = new FileCheck({ operator: make, tenant: makeOfTenant });
     const { logins, clients, discovered } = found;
     const parts = {

@@ -1,7 +1,7 @@
 import { AppError, type Finding, found } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { SafeFetch } from '@switchyard/safe-fetch';
-import { type Fault, faultOf, LastWords } from './upstreams/connections/index.ts';
+import { type Fault, faultOf, StderrTail } from './upstreams/connections/index.ts';
 import { loadMcpSdk } from './common/index.ts';
 import { challengedIn } from './oauth/index.ts';
 import type { ReadVariable, UpstreamConfig } from './upstreams/connections/config.ts';
@@ -32,7 +32,8 @@ export interface ProbeParts {
 }
 
 export async function probeUpstream(upstream: UpstreamConfig, parts: ProbeParts): Promise<UpstreamSeen> {
-  const said = upstream.command === undefined ? undefined : new LastWords(upstream.env.map((name) => parts.read(name)));
+  const said =
+    upstream.command === undefined ? undefined : new StderrTail(upstream.env.map((name) => parts.read(name)));
   const { fetch, read, log, limitMs } = parts;
   const limited = { ...upstream, connect_timeout_ms: Math.min(upstream.connect_timeout_ms, limitMs) };
   try {

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Clock, type Lifecycle, type Logger } from '@switchyard/platform';
 import { createSafeFetch, mappedJid, type XmppRoute } from '@switchyard/safe-fetch';
 import type { Connections, Registrations } from '@switchyard/store';
-import { Authorisations, CredentialKeeper, KnownProviders, ProviderLogins } from './credentials/index.ts';
+import { Authorisations, TokenManager, ProviderRegistry, ProviderLogins } from './credentials/index.ts';
 import { ClientRegistrations, ProviderClient } from './oauth/index.ts';
 import { DiscoveredProviders } from './credentials/discovered/index.ts';
 import { OperatorFile, type Teller } from './common/index.ts';
@@ -75,19 +75,19 @@ export async function openAuthorisations(
     });
   // Without providers nothing is sealed; a key of this process alone keeps that true.
   const vault = new Vault(ring.length > 0 ? ring : [{ kid: 'none', key: randomBytes(32) }]);
-  const keeper = new CredentialKeeper({ connections, vault, teller, clock, log, pageOf });
+  const tokens = new TokenManager({ connections, vault, teller, clock, log, pageOf });
   const ownDocument = redirectUri.startsWith('https:') ? at('/client.json') : undefined;
   const documentUrl = config.clientMetadataUrl ?? ownDocument;
   const clients = new ClientRegistrations({ registrations, vault, redirectUri, documentUrl });
-  if (ring.length > 0) keeper.start((isStopped) => clients.resealAll(isStopped));
-  lifecycle.onStop('credentials', () => keeper.stop());
-  const providers = new KnownProviders();
-  const authorisations = new Authorisations({ providers, connections, vault, keeper, teller, log, pageOf });
+  if (ring.length > 0) tokens.start((isStopped) => clients.resealAll(isStopped));
+  lifecycle.onStop('credentials', () => tokens.stop());
+  const providers = new ProviderRegistry();
+  const authorisations = new Authorisations({ providers, connections, vault, tokens, teller, log, pageOf });
   const logins = new ProviderLogins({
     providers,
     connections,
     vault,
-    keeper,
+    tokens,
     teller,
     clock,
     log,

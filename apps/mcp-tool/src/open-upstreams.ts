@@ -4,10 +4,10 @@ import type { Lifecycle, Logger, Metrics } from '@switchyard/platform';
 import type { XmppRoute } from '@switchyard/safe-fetch';
 import type { ToolPins } from '@switchyard/store';
 import type { Catalog, ProviderAuthorisations } from './catalog/index.ts';
-import { compileSchema, OPERATORS, STRANGERS, type Trust } from './tool/index.ts';
+import { compileSchema, OPERATORS, UNTRUSTED_SCHEMA, type Trust } from './tool/index.ts';
 import type { DiscoveredProviders } from './credentials/discovered/index.ts';
 import { InputStates, loadMcpSdk, OperatorFile, type Teller } from './common/index.ts';
-import { Quarantine, UpstreamBook } from './upstreams/definitions/index.ts';
+import { Quarantine, UpstreamRegistry } from './upstreams/definitions/index.ts';
 import { parseUpstreams, type ReadVariable, type UpstreamConfig } from './upstreams/connections/config.ts';
 import { UpstreamPool } from './upstreams/connections/index.ts';
 import { UpstreamRequests, UpstreamTools } from './upstreams/calls/index.ts';
@@ -37,7 +37,7 @@ export interface UpstreamsParts {
 }
 
 export interface Upstreams {
-  readonly book: UpstreamBook;
+  readonly registry: UpstreamRegistry;
   readonly requests: UpstreamRequests;
   readonly quarantine: Quarantine;
   readonly pool: UpstreamPool;
@@ -65,13 +65,13 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
           onChallenged: (upstream, who, refusal) => discovered.challenged(upstream, who, refusal),
         }
       : {}),
-    onListChanged: (name) => book.heard(name),
-    onOpened: (name, who) => book.usedBy(name, who),
+    onListChanged: (name) => registry.heard(name),
+    onOpened: (name, who) => registry.usedBy(name, who),
   });
   const compile = (schema: Record<string, unknown>, trust: Trust) =>
-    compileSchema(schema, 'untrusted', trust === 'trusted' ? OPERATORS : STRANGERS);
+    compileSchema(schema, 'untrusted', trust === 'trusted' ? OPERATORS : UNTRUSTED_SCHEMA);
   const tools = new UpstreamTools({ catalog, pool, states, compile });
-  const book: UpstreamBook = new UpstreamBook({
+  const registry: UpstreamRegistry = new UpstreamRegistry({
     pool,
     pins,
     teller,
@@ -83,9 +83,9 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
     authorisationOf: (upstream) => discovered?.viewOf(upstream) ?? null,
     waitsFor: (upstream) => discovered?.waitsFor(upstream),
   });
-  discovered?.onLooked((name) => book.heard(name));
+  discovered?.onLooked((name) => registry.heard(name));
   lifecycle.onStop('upstreams', async () => {
-    await book.stop();
+    await registry.stop();
     await pool.close();
   });
   if (file !== undefined) {
@@ -100,7 +100,7 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
       },
       onChange: (all) => {
         discovered?.configure(all);
-        book.configure(all);
+        registry.configure(all);
       },
     });
     await source.start();
@@ -110,12 +110,12 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
     pool,
     states,
     log,
-    upstreams: () => book.all(),
-    unavailable: () => book.unavailable(),
+    upstreams: () => registry.all(),
+    unavailable: () => registry.unavailable(),
     mayUse: async (principal, provider) => {
       const { status } = await authorisations.statusOf(principal, provider);
       return status === 'not_needed' || status === 'authorised';
     },
   });
-  return { book, pool, states, requests, quarantine: new Quarantine({ pins, book, teller }) };
+  return { registry, pool, states, requests, quarantine: new Quarantine({ pins, registry, teller }) };
 }

@@ -14,9 +14,16 @@ import { backoffMs, type Clock, type Logger, partOf, sleep, systemClock } from '
 import { carryOverXmpp, createSafeFetch, withoutFallback } from '@switchyard/safe-fetch';
 import { openStore, type Store } from '@switchyard/store';
 import { Admission, RunPool, Sweeper } from './scheduling/index.ts';
-import { BudgetDesk, type DailyBudget, RedisDailyBudget } from './budgets/index.ts';
+import { BudgetService, type DailyBudget, RedisDailyBudget } from './budgets/index.ts';
 import type { OrchestratorConfig } from './config.ts';
-import { DeadLetterDesk, Expiry, ModelDesk, RunDesk, ThreadDesk, WatchDesk } from './runs/index.ts';
+import {
+  DeadLetterService,
+  Expiry,
+  ModelService,
+  RunService,
+  ThreadService,
+  AbandonedRunReaper,
+} from './runs/index.ts';
 import { createGuardrail } from './planning/index.ts';
 import { createOpenAiPlanner } from './planner/openai/index.ts';
 import { OrchestratorModule } from './orchestrator.module.ts';
@@ -67,7 +74,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   const prices = pricesFrom(config.model.prices);
   const daily = dailyBudget(config, store, clock, log);
   if (daily) lifecycle.onStop('counts of the day', async () => daily.close());
-  const budgets = new BudgetDesk({ daily, prices, defaultModel: config.model.name, clock });
+  const budgets = new BudgetService({ daily, prices, defaultModel: config.model.name, clock });
   const { toolAgent, workerAbsenceMs } = config.runs;
   const loop: LoopParts = {
     bus,
@@ -109,7 +116,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   });
 
   pool.start();
-  const heard = await bus.hearWakeUps(({ runId }) => pool.nudge(runId));
+  const heard = await bus.subscribeWakeUps(({ runId }) => pool.nudge(runId));
   lifecycle.onStop('wake-ups heard', () => heard.stop());
   lifecycle.onStop('runs', (leftMs) => pool.drain(leftMs * RUNS_SHARE));
   const wakeUps = bus.onWakeUp(
@@ -127,7 +134,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   lifecycle.onStop('expiry', () => expiry.stop());
 
   const { maxIterations, useOrchestrator, history } = config.runs;
-  const runs = new RunDesk({
+  const runs = new RunService({
     journal,
     retention,
     admission,
@@ -142,13 +149,13 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
     useOrchestrator,
     checkTask: loop.checkTask,
   });
-  const threads = new ThreadDesk({ journal });
-  const deadLetters = new DeadLetterDesk({ journal, deadLetters: store.deadLetters, runs });
+  const threads = new ThreadService({ journal });
+  const deadLetters = new DeadLetterService({ journal, deadLetters: store.deadLetters, runs });
   const { sweepIntervalMs: intervalMs } = config.runs;
-  const watches = new WatchDesk({ watches: store.watches, journal, runs, log, intervalMs });
+  const watches = new AbandonedRunReaper({ watches: store.watches, journal, runs, log, intervalMs });
   watches.start();
   lifecycle.onStop('watches', () => watches.stop());
-  const model = new ModelDesk(loop);
+  const model = new ModelService(loop);
   const handlers = await serveOnBus(
     OrchestratorModule.with({ runs, threads, watches, deadLetters, budgets, model }),
     bus,

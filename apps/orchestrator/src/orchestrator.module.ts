@@ -1,37 +1,37 @@
 import { type DynamicModule, Module } from '@nestjs/common';
-import { BudgetDesk, BudgetsHandler } from './budgets/index.ts';
+import { BudgetService, BudgetsHandler } from './budgets/index.ts';
 import {
-  DeadLetterDesk,
+  DeadLetterService,
   DeadLettersHandler,
-  ModelDesk,
+  ModelService,
   ModelHandler,
-  RunDesk,
+  RunService,
   RunsHandler,
-  ThreadDesk,
-  WatchDesk,
+  ThreadService,
+  AbandonedRunReaper,
 } from './runs/index.ts';
 
 /** The one Nest module: publishes what app.ts wired to the handlers at the edge. */
 @Module({})
 export class OrchestratorModule {
   static with(parts: {
-    runs: RunDesk;
-    threads: ThreadDesk;
-    deadLetters: DeadLetterDesk;
-    budgets: BudgetDesk;
-    watches: WatchDesk;
-    model: ModelDesk;
+    runs: RunService;
+    threads: ThreadService;
+    deadLetters: DeadLetterService;
+    budgets: BudgetService;
+    watches: AbandonedRunReaper;
+    model: ModelService;
   }): DynamicModule {
     return {
       module: OrchestratorModule,
       controllers: [RunsHandler, DeadLettersHandler, BudgetsHandler, ModelHandler],
       providers: [
-        { provide: RunDesk, useValue: parts.runs },
-        { provide: ThreadDesk, useValue: parts.threads },
-        { provide: WatchDesk, useValue: parts.watches },
-        { provide: DeadLetterDesk, useValue: parts.deadLetters },
-        { provide: ModelDesk, useValue: parts.model },
-        { provide: BudgetDesk, useValue: parts.budgets },
+        { provide: RunService, useValue: parts.runs },
+        { provide: ThreadService, useValue: parts.threads },
+        { provide: AbandonedRunReaper, useValue: parts.watches },
+        { provide: DeadLetterService, useValue: parts.deadLetters },
+        { provide: ModelService, useValue: parts.model },
+        { provide: BudgetService, useValue: parts.budgets },
       ],
     };
   }

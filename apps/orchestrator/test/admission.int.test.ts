@@ -39,7 +39,7 @@ describe('runs of one thread', () => {
       }),
     });
     const runs = [1, 2, 3].map(() => inThread('line', 'queue'));
-    for (const run of runs) expect(await replica.desk.start(run)).toMatchObject({ created: true });
+    for (const run of runs) expect(await replica.service.start(run)).toMatchObject({ created: true });
     for (const [i, run] of runs.entries()) {
       await until(() => asked === i + 1);
       doors[i]!.open();
@@ -60,7 +60,7 @@ describe('runs of one thread', () => {
         }),
     });
     const runs = [1, 2].map(() => inThread('silent-end', 'queue'));
-    for (const run of runs) await first.desk.start(run);
+    for (const run of runs) await first.service.start(run);
     door.open();
     await world.ended(runs[0]!.runId);
     const other = await world.replica({ hears: false });
@@ -73,15 +73,15 @@ describe('runs of one thread', () => {
   it('are refused with "reject" while one is under way, with its id; the same key attaches', async () => {
     const replica = await world.replica({ planner: planner(silent) });
     const first = inThread('one', 'reject');
-    await replica.desk.start(first);
+    await replica.service.start(first);
     const second = inThread('one', 'reject');
-    await expect(replica.desk.start(second)).rejects.toMatchObject({ code: 'thread_busy', runId: first.runId });
+    await expect(replica.service.start(second)).rejects.toMatchObject({ code: 'thread_busy', runId: first.runId });
     expect(await world.journal.head(second.runId)).toBeUndefined();
-    expect(await replica.desk.start(first)).toMatchObject({ runId: first.runId, created: false });
-    await replica.desk.cancel({ principal: first.run.principal, runId: first.runId, reason: '' });
+    expect(await replica.service.start(first)).toMatchObject({ runId: first.runId, created: false });
+    await replica.service.cancel({ principal: first.run.principal, runId: first.runId, reason: '' });
     await world.ended(first.runId);
-    expect(await replica.desk.start(second)).toMatchObject({ created: true });
-    await replica.desk.cancel({ principal: second.run.principal, runId: second.runId, reason: '' });
+    expect(await replica.service.start(second)).toMatchObject({ created: true });
+    await replica.service.cancel({ principal: second.run.principal, runId: second.runId, reason: '' });
     await world.ended(second.runId);
   });
 
@@ -89,28 +89,28 @@ describe('runs of one thread', () => {
     const owner = await world.replica({ planner: planner(silent) });
     const other = await world.replica({ planner: planner(() => says('newest')) });
     const [running, waiting] = [inThread('over', undefined), inThread('over', 'queue')];
-    await owner.desk.start(running);
-    await owner.desk.start(waiting);
+    await owner.service.start(running);
+    await owner.service.start(waiting);
     const newest = inThread('over', 'cancel_previous');
-    await other.desk.start(newest);
+    await other.service.start(newest);
     expect(await world.ended(running.runId)).toMatchObject({ status: 'cancelled' });
     expect(await world.ended(waiting.runId)).toMatchObject({ status: 'cancelled' });
     expect(await world.types(waiting.runId)).toEqual(['run.accepted', 'cancel.requested', 'task.completed']);
     // Whoever was nearest goes on with it: the owner, which is silent, or the other.
     await until(async () => (await phase(newest.runId)) !== 'queued');
-    await other.desk.cancel({ principal: newest.run.principal, runId: newest.runId, reason: '' });
+    await other.service.cancel({ principal: newest.run.principal, runId: newest.runId, reason: '' });
     await world.ended(newest.runId);
   });
 
   it('can be cancelled before their turn', async () => {
     const replica = await world.replica({ planner: planner(silent) });
     const [first, second] = [inThread('leave', undefined), inThread('leave', 'queue')];
-    await replica.desk.start(first);
-    await replica.desk.start(second);
-    await replica.desk.cancel({ principal: second.run.principal, runId: second.runId, reason: '' });
+    await replica.service.start(first);
+    await replica.service.start(second);
+    await replica.service.cancel({ principal: second.run.principal, runId: second.runId, reason: '' });
     expect(await world.ended(second.runId, 2_000)).toMatchObject({ status: 'cancelled' });
     expect(await phase(first.runId)).toBe('running');
-    await replica.desk.cancel({ principal: first.run.principal, runId: first.runId, reason: '' });
+    await replica.service.cancel({ principal: first.run.principal, runId: first.runId, reason: '' });
     await world.ended(first.runId);
   });
 });
@@ -127,10 +127,10 @@ describe('tenants', () => {
       }),
     });
     const many = Array.from({ length: 120 }, () => request('many', { principal: principal('many') }));
-    const accepted = Promise.all(many.map((one) => replica.desk.start(one)));
+    const accepted = Promise.all(many.map((one) => replica.service.start(one)));
     await until(() => order.length > 8);
     const few = request('few', { principal: principal('few') });
-    await replica.desk.start(few);
+    await replica.service.start(few);
     const begun = order.length;
     await world.ended(few.runId);
     const place = order.findIndex((text) => text.includes('few'));
@@ -142,9 +142,9 @@ describe('tenants', () => {
 
   it('share it also where the sweeper brings the runs', async () => {
     const full = await world.replica({ maxConcurrent: 0, hears: false });
-    for (let i = 0; i < 40; i += 1) await full.desk.start(request('many', { principal: principal('swept-many') }));
+    for (let i = 0; i < 40; i += 1) await full.service.start(request('many', { principal: principal('swept-many') }));
     const few = request('few', { principal: principal('swept-few') });
-    await full.desk.start(few);
+    await full.service.start(few);
     await world.sql(`update orchestrator.runs set updated_at = updated_at - interval '1 min' where phase = 'queued'`);
     const order: string[] = [];
     const fresh = await world.replica({
@@ -175,7 +175,7 @@ describe('tenants', () => {
       }),
     });
     const runs = Array.from({ length: 12 }, () => request('hello', { principal: principal('capped') }));
-    await Promise.all(runs.map((one) => replica.desk.start(one)));
+    await Promise.all(runs.map((one) => replica.service.start(one)));
     await world.allEnded(runs.map(({ runId }) => runId));
     expect(most).toBe(2);
   });
@@ -191,7 +191,7 @@ describe('a burst', () => {
     const runs = Array.from({ length: 300 }, (_, i) =>
       request('hello', { principal: principal(`burst-${i % 10 < 8 ? 0 : i % 10}`) }),
     );
-    const answers = await Promise.allSettled(runs.map((one) => replica.desk.start(one)));
+    const answers = await Promise.allSettled(runs.map((one) => replica.service.start(one)));
     const refused = runs.filter((_, i) => answers[i]!.status === 'rejected');
     const accepted = runs.filter((_, i) => answers[i]!.status === 'fulfilled');
     expect(refused.length).toBeGreaterThan(100);
@@ -210,16 +210,16 @@ describe('a burst', () => {
   it('answers a request that was accepted before, also at the limit', async () => {
     const full = await world.replica({ maxConcurrent: 0, hears: false, admission: { maxQueued: 1 } });
     const asked = request('hello');
-    await full.desk.start(asked);
-    await expect(full.desk.start(request('hello'))).rejects.toMatchObject({ code: 'rate_limited' });
-    expect(await full.desk.start(asked)).toMatchObject({ runId: asked.runId, created: false });
+    await full.service.start(asked);
+    await expect(full.service.start(request('hello'))).rejects.toMatchObject({ code: 'rate_limited' });
+    expect(await full.service.start(asked)).toMatchObject({ runId: asked.runId, created: false });
     await world.replica();
     await full.sweeper.sweep(); // tells the others
     await world.sql(`update orchestrator.runs set updated_at = updated_at - interval '1 min' where phase = 'queued'`);
     await full.sweeper.sweep();
     await world.ended(asked.runId);
     await full.sweeper.sweep();
-    expect(await full.desk.start(request('hello'))).toMatchObject({ created: true });
+    expect(await full.service.start(request('hello'))).toMatchObject({ created: true });
   });
 });
 
@@ -227,10 +227,10 @@ describe('a run of an engine version that is not known here', () => {
   it('is left to others, counted, and keeps no other run from its owner', async () => {
     const full = await world.replica({ maxConcurrent: 0, hears: false });
     const newer = request('hello');
-    await full.desk.start(newer);
+    await full.service.start(newer);
     await world.sql(`update orchestrator.runs set engine_version = 99 where run_id = $1`, newer.runId);
     const known = request('hello');
-    await full.desk.start(known);
+    await full.service.start(known);
     await world.sql(`update orchestrator.runs set updated_at = updated_at - interval '1 min' where phase = 'queued'`);
     const fresh = await world.replica({ hears: false });
     await fresh.sweeper.sweep();
@@ -251,7 +251,7 @@ describe('many steps at once', () => {
     process.on('warning', note);
     const replica = await world.replica({ planner: callsThenTells(...Array<string>(24).fill('read_it')) });
     const asked = request('hello', { budget: { ...RUN.budget, max_steps: 30 } });
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'success', successful_steps: 24 });
     process.off('warning', note);
     expect(warnings.filter(({ name }) => name === 'MaxListenersExceededWarning')).toEqual([]);

@@ -21,13 +21,13 @@ const waiting = (runId: string) =>
     return head?.phase === 'waiting' && head.leaseOwner === null;
   });
 const answer = (replica: Replica, asked: Asked, approvalId: string, said: ApprovalDecision, who?: Principal) =>
-  replica.desk.decide({ principal: who ?? asked.run.principal, runId: asked.runId, approvalId, answer: said });
+  replica.service.decide({ principal: who ?? asked.run.principal, runId: asked.runId, approvalId, answer: said });
 const questions = async (replica: Replica, asked: Asked) =>
-  (await replica.desk.get(asked.run.principal, asked.runId)).approvals;
+  (await replica.service.get(asked.run.principal, asked.runId)).approvals;
 
 async function started(replica: Replica, run: Parameters<typeof request>[1] = {}): Promise<Asked> {
   const asked = request('do it', run);
-  await replica.desk.start(asked);
+  await replica.service.start(asked);
   await waiting(asked.runId);
   return asked;
 }
@@ -164,7 +164,7 @@ describe('a call that a person must approve', () => {
     const replica = await world.replica({ ...NEEDS_IT, planner: callsThenTells('write_it') });
     const asked = await started(replica);
     const [question] = await questions(replica, asked);
-    await replica.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: 'no' });
+    await replica.service.cancel({ principal: asked.run.principal, runId: asked.runId, reason: 'no' });
     expect(await world.ended(asked.runId, 2_000)).toMatchObject({ status: 'cancelled' });
     await expect(answer(replica, asked, question!.approval_id, { decision: 'approve' })).rejects.toMatchObject({
       code: 'approval_closed',
@@ -211,7 +211,7 @@ describe('a question of the planner', () => {
   it('cannot be asked where no person is there', async () => {
     const replica = await world.replica({ planner: asks });
     const asked = request('do it');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect((await world.ended(asked.runId)).answer).toContain('tool_not_found');
   });
 });
@@ -256,7 +256,7 @@ describe('a limit that was reached', () => {
   it('ends the run at once where the run asked for that', async () => {
     const replica = await world.replica({ planner: twice() });
     const asked = request('do it', { budget: { ...oneStep, on_exceeded: 'fail' } });
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({
       status: 'partial',
       completion_reason: 'budget_exceeded',

@@ -24,11 +24,11 @@ describe('a cancel', () => {
     let asks = 0;
     const full = await world.replica({ maxConcurrent: 0, planner: planner(() => ((asks += 1), says('x'))) });
     const asked = request('hello');
-    await full.desk.start(asked);
+    await full.service.start(asked);
     const { principal } = asked.run;
     const began = Date.now();
     const answers = await Promise.all(
-      [1, 2].map(() => full.desk.cancel({ principal, runId: asked.runId, reason: 'no' })),
+      [1, 2].map(() => full.service.cancel({ principal, runId: asked.runId, reason: 'no' })),
     );
     expect(answers).toContainEqual({ runId: asked.runId, phase: 'queued', accepted: true });
     expect(await world.ended(asked.runId)).toMatchObject(cancelled);
@@ -40,11 +40,11 @@ describe('a cancel', () => {
   it('of a run that waits for a person ends it at once, though no slot is free anywhere', async () => {
     const asking = await world.replica({ planner: callsThenTells('write_it') });
     const asked = request('hello', { approvals: { tools: ['write_it'], timeout_seconds: 3_600 } });
-    await asking.desk.start(asked);
+    await asking.service.start(asked);
     await until(async () => (await world.journal.head(asked.runId))?.phase === 'waiting');
     await asking.stop();
     const full = await world.replica({ maxConcurrent: 0, hears: false });
-    await full.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: 'no' });
+    await full.service.cancel({ principal: asked.run.principal, runId: asked.runId, reason: 'no' });
     expect(await world.ended(asked.runId, 4_000)).toMatchObject(cancelled);
     expect(world.performed).toEqual([]);
   });
@@ -58,9 +58,9 @@ describe('a cancel', () => {
       }),
     });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     await until(async () => (await world.types(asked.runId)).includes('planning.started'));
-    await replica.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: 'enough' });
+    await replica.service.cancel({ principal: asked.run.principal, runId: asked.runId, reason: 'enough' });
     expect(await world.ended(asked.runId)).toMatchObject(cancelled);
     await until(() => aborted, 1_000);
     const [, fact] = (await world.events(asked.runId)).toReversed();
@@ -79,9 +79,9 @@ describe('a cancel', () => {
     const owner = await world.replica({ planner: callsThenTells('write_it') });
     const other = await world.replica();
     const asked = request('hello');
-    await owner.desk.start(asked);
+    await owner.service.start(asked);
     await underWay.opened;
-    const answer = await other.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
+    const answer = await other.service.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
     expect(answer).toMatchObject({ phase: 'running', accepted: true });
     expect(await world.ended(asked.runId)).toMatchObject(cancelled);
     await until(() => aborted, 1_000);
@@ -99,9 +99,9 @@ describe('a cancel', () => {
     };
     const owner = await world.replica({ planner: callsThenTells('write_it') });
     const asked = request('hello');
-    await owner.desk.start(asked);
+    await owner.service.start(asked);
     await underWay.opened;
-    await owner.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
+    await owner.service.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
     const end = await world.ended(asked.runId, 4_000);
     await until(() => told, 1_000);
     over.open();
@@ -114,18 +114,18 @@ describe('a cancel', () => {
     const owner = await world.replica({ hears: false, leaseMs: 600, planner: planner(silent) });
     const other = await world.replica({ hears: false });
     const asked = request('hello');
-    await owner.desk.start(asked);
-    await other.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
+    await owner.service.start(asked);
+    await other.service.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
     expect(await world.ended(asked.runId, 2_000)).toMatchObject(cancelled);
   });
 
   it('after the end changes nothing, however often it comes', async () => {
     const replica = await world.replica();
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     const before = await world.ended(asked.runId);
     for (let n = 0; n < 3; n += 1) {
-      const answer = await replica.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
+      const answer = await replica.service.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
       expect(answer).toEqual({ runId: asked.runId, phase: 'ended', accepted: false });
     }
     expect(await world.ended(asked.runId)).toEqual(before);
@@ -140,9 +140,9 @@ describe('a cancel', () => {
     const asked = Array.from({ length: 30 }, () => request('hello'));
     await Promise.all(
       asked.map(async (one, n) => {
-        await replica.desk.start(one);
+        await replica.service.start(one);
         await new Promise((resolve) => setTimeout(resolve, n * 4));
-        await replica.desk.cancel({ principal: one.run.principal, runId: one.runId, reason: '' });
+        await replica.service.cancel({ principal: one.run.principal, runId: one.runId, reason: '' });
       }),
     );
     const ends = await Promise.all(asked.map(({ runId }) => world.ended(runId)));
@@ -152,11 +152,11 @@ describe('a cancel', () => {
   it('of a stranger finds no run', async () => {
     const replica = await world.replica({ planner: planner(silent) });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     const stranger = { ...asked.run.principal, userId: 'stranger' };
-    const cancel = replica.desk.cancel({ principal: stranger, runId: asked.runId, reason: '' });
+    const cancel = replica.service.cancel({ principal: stranger, runId: asked.runId, reason: '' });
     await expect(cancel).rejects.toMatchObject({ code: 'not_found' });
-    await replica.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
+    await replica.service.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
     await world.ended(asked.runId);
   });
 });
@@ -168,7 +168,7 @@ describe('the limit of seconds', () => {
     const replica = await world.replica({ planner: planner(silent) });
     const asked = request('hello', budget({ max_seconds: 0.3 }));
     const began = Date.now();
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ ...exceeded, status: 'failed' });
     expect(Date.now() - began).toBeLessThan(6_000);
     expect(await world.types(asked.runId)).toContain('budget.exceeded');
@@ -183,7 +183,7 @@ describe('the limit of seconds', () => {
     };
     const replica = await world.replica({ planner: callsThenTells('write_it') });
     const asked = request('hello', budget({ max_seconds: 0.3 }));
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ ...exceeded, status: 'failed' });
     await until(() => aborted, 1_000);
   });
@@ -191,7 +191,7 @@ describe('the limit of seconds', () => {
   it('counts from the acceptance, also for the next owner', async () => {
     const gone = await world.replica({ hears: false, planner: planner(silent) });
     const asked = request('hello', budget({ max_seconds: 30 }));
-    await gone.desk.start(asked);
+    await gone.service.start(asked);
     await until(async () => (await world.types(asked.runId)).includes('planning.started'));
     gone.freeze();
     await world.sql('alter table orchestrator.run_events disable trigger run_events_are_final');
@@ -207,7 +207,7 @@ describe('the limit of seconds', () => {
     world.worker = () => new Promise(() => undefined);
     const gone = await world.replica({ hears: false, planner: callsThenTells('read_it') });
     const asked = request('hello', budget({ max_seconds: 30 }));
-    await gone.desk.start(asked);
+    await gone.service.start(asked);
     await until(() => world.performed.length > 0);
     gone.freeze();
     await world.sql('alter table orchestrator.run_events disable trigger run_events_are_final');
@@ -223,7 +223,7 @@ describe('the limit of seconds', () => {
   it('may be longer than a timer of Node can wait', async () => {
     const replica = await world.replica();
     const asked = request('hello', budget({ max_seconds: 10_000_000 }));
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'success' });
   });
 });
@@ -239,7 +239,7 @@ describe('the other limits', () => {
   ])('(%s) leave room for one last answer without functions', async (kind, limits) => {
     const replica = await world.replica({ planner: eager });
     const asked = request('hello', limits);
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({
       status: 'partial',
       completion_reason: 'max_steps_reached',
@@ -256,7 +256,7 @@ describe('the other limits', () => {
   it('(tokens) end the run before the model is asked again', async () => {
     const replica = await world.replica({ planner: eager });
     const asked = request('hello', budget({ max_tokens: 20 }));
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ completion_reason: 'budget_exceeded', total_steps: 2 });
   });
 });
@@ -274,7 +274,7 @@ describe('a planning that cannot be done', () => {
   ])('since %s ends the run with a stable code', async (_name, script, code) => {
     const replica = await world.replica({ planner: planner(script) });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     const end = await world.ended(asked.runId);
     expect(end).toMatchObject({ status: 'failed', error_code: code });
     expect(JSON.stringify(end)).not.toContain('secret');
@@ -292,7 +292,7 @@ describe('a planning that cannot be done', () => {
         }),
     });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'failed', error_code: 'internal' });
   });
 });
@@ -336,7 +336,7 @@ describe('a guardrail', () => {
       const replica = await world.replica({ keywords: ['forbidden word'], planner: speaks(...pieces) });
       const asked = request('hello');
       const heard = await live(asked.runId);
-      await replica.desk.start(asked);
+      await replica.service.start(asked);
       expect(await world.ended(asked.runId)).toMatchObject({ status: 'failed', error_code: 'guardrail_blocked' });
       await world.publishedWhole(asked.runId);
       expect(heard).toEqual([]);
@@ -353,7 +353,7 @@ describe('a guardrail', () => {
     const replica = await world.replica({ keywords: ['forbidden word'], planner: speaks(...pieces) });
     const asked = request('hello');
     const heard = await live(asked.runId);
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     await world.ended(asked.runId);
     const shown = heard.map(({ text }) => text).join('');
     expect(pieces.slice(0, 20).join('').startsWith(shown)).toBe(true);
@@ -365,7 +365,7 @@ describe('a guardrail', () => {
     const replica = await world.replica({ planner: speaks(...pieces) });
     const asked = request('hello');
     const heard = await live(asked.runId);
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ answer: pieces.join('') });
     expect(pieces.join('').startsWith(heard.map(({ text }) => text).join(''))).toBe(true);
     expect(heard.length).toBeGreaterThan(2);
@@ -376,7 +376,7 @@ describe('a guardrail', () => {
     let asks = 0;
     const replica = await world.replica({ keywords: ['forbidden'], planner: planner(() => ((asks += 1), says('x'))) });
     const asked = request('something Forbidden');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ error_code: 'guardrail_blocked' });
     expect(asks).toBe(0);
   });

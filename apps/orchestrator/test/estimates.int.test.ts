@@ -64,7 +64,7 @@ it.each([
     const replica = await world.replica({ planner, daily });
     const budget = { max_steps: 100, max_iterations: 100, max_tokens: 3_000, max_usd: null, max_seconds: null };
     const asked = request('read it again and again', { budget });
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     const end = await world.ended(asked.runId, 20_000);
     expect(end).toMatchObject({ completion_reason: 'budget_exceeded', error_code: 'budget_exceeded' });
     const { input_tokens: input, output_tokens: output, estimated } = end.usage;

@@ -19,7 +19,7 @@ const DAYS = { eventHours: 24, runDays: 10 };
 async function endedRun(daysAgo: number, journal = world.journal) {
   const replica = await world.replica({ planner: callsThenTells('read_it') });
   const asked = request('look it up');
-  await replica.desk.start(asked);
+  await replica.service.start(asked);
   await world.ended(asked.runId);
   await world.publishedWhole(asked.runId);
   await replica.publisher.flush();
@@ -33,17 +33,17 @@ async function endedRun(daysAgo: number, journal = world.journal) {
 
 it('answers for a run whose events are gone as it did before, and says so where events are asked for', async () => {
   const { replica, expiry, runId, asked, principal } = await endedRun(2);
-  const before = await replica.desk.get(principal, runId);
+  const before = await replica.service.get(principal, runId);
   expect(before).toMatchObject({ status: 'success', steps: [{ success: true, result: 'ok' }] });
   await expiry().round();
 
   expect(await world.events(runId)).toEqual([]);
-  expect(await replica.desk.get(principal, runId)).toEqual(before);
-  const page = await replica.desk.events({ principal, runId, after: 0, limit: 10 });
+  expect(await replica.service.get(principal, runId)).toEqual(before);
+  const page = await replica.service.events({ principal, runId, after: 0, limit: 10 });
   expect(page).toEqual({ runId, events: [], lastSeq: before.lastSeq, firstSeq: before.lastSeq + 1, ended: true });
   const stranger = { ...principal, userId: 'somebody-else' };
-  await expect(replica.desk.get(stranger, runId)).rejects.toMatchObject({ code: 'not_found' });
-  expect(await replica.desk.start(asked)).toMatchObject({ runId, created: false, ended: true });
+  await expect(replica.service.get(stranger, runId)).rejects.toMatchObject({ code: 'not_found' });
+  expect(await replica.service.start(asked)).toMatchObject({ runId, created: false, ended: true });
   const { tenantId, userId } = principal;
   const turns = await world.journal.threadTurns({ tenantId, userId, threadId: runId, limit: 5 });
   expect(turns).toMatchObject([{ runId, answer: before.answer }]);
@@ -59,16 +59,16 @@ it('keeps what is younger, and everything where 0 is set', async () => {
 it('removes the row of a run at last, and then answers as for one that never was', async () => {
   const { replica, expiry, runId, principal } = await endedRun(11);
   await expiry({ runDays: 0 }).round();
-  expect(await replica.desk.get(principal, runId)).toMatchObject({ status: 'success' });
+  expect(await replica.service.get(principal, runId)).toMatchObject({ status: 'success' });
   await expiry().round();
-  await expect(replica.desk.get(principal, runId)).rejects.toMatchObject({ code: 'not_found' });
+  await expect(replica.service.get(principal, runId)).rejects.toMatchObject({ code: 'not_found' });
 });
 
 it('lets a run that cannot be read go with what its row tells', async () => {
   const broken = over(world.journal, { read: async () => Promise.reject(new Error('damaged')) });
   const { replica, expiry, runId, principal } = await endedRun(2, broken);
   await expiry().round();
-  const view = await replica.desk.get(principal, runId);
+  const view = await replica.service.get(principal, runId);
   expect(view).toMatchObject({ runId, phase: 'ended', status: 'success', task: 'look it up', steps: [] });
   expect(view.answer).toContain('told');
 });

@@ -37,7 +37,7 @@ describe('a run that is handed over', () => {
     const asked = await computer(() => ({ status: 'succeeded', output: 'clicked' }));
     const replica = await world.replica();
     const run = clicks();
-    await replica.desk.start(run);
+    await replica.service.start(run);
     expect(await world.ended(run.runId)).toMatchObject({ status: 'success', answer: 'clicked', total_steps: 1 });
     expect(asked).toMatchObject([
       { stepId: 'step-cu-001', task: 'Click the button', attempt: 1, idempotencyKey: `${run.runId}:step-cu-001` },
@@ -49,14 +49,14 @@ describe('a run that is handed over', () => {
     await computer(() => ({ status: 'failed', code: 'tool_failed', message: 'There is no button.' }));
     const replica = await world.replica();
     const run = clicks();
-    await replica.desk.start(run);
+    await replica.service.start(run);
     expect(await world.ended(run.runId)).toMatchObject({ status: 'failed', error: 'There is no button.' });
   });
 
   it('ends where no such agent is there by saying which one is missing, and is never called in doubt', async () => {
     const replica = await world.replica();
     const run = clicks();
-    await replica.desk.start(run);
+    await replica.service.start(run);
     const end = await world.ended(run.runId);
     expect(end).toMatchObject({ status: 'failed', error_code: 'no_responders' });
     expect(end.error).toContain('computer-use agent');
@@ -67,7 +67,7 @@ describe('a run that is handed over', () => {
   it('waits for the agent where it is started a little later', async () => {
     const replica = await world.replica({ workerAbsenceMs: 10_000 });
     const run = clicks();
-    await replica.desk.start(run);
+    await replica.service.start(run);
     await until(async () => (await world.types(run.runId)).filter((type) => type === 'step.dispatching').length > 1);
     const asked = await computer(() => ({ status: 'succeeded', output: 'late' }));
     expect(await world.ended(run.runId)).toMatchObject({ status: 'success', answer: 'late' });
@@ -88,7 +88,7 @@ describe('a run that is handed over', () => {
         }),
     });
     const run = clicks();
-    await first.desk.start(run);
+    await first.service.start(run);
     await accepted.opened;
     expect(await world.types(run.runId)).not.toContain('step.dispatching');
     await world.expireLease(run.runId);
@@ -102,7 +102,7 @@ describe('a run that is handed over', () => {
     const asked = await computer(() => new Promise(() => undefined));
     const first = await world.replica();
     const run = clicks();
-    await first.desk.start(run);
+    await first.service.start(run);
     await until(() => asked.length === 1);
     await world.expireLease(run.runId);
     const second = await world.replica();

@@ -16,7 +16,7 @@ const MANY = { max_steps: 1_000, max_iterations: 1_000, max_tokens: null, max_us
 it('ends a run that goes on and on where its history is full, clearly and soon', async () => {
   const replica = await world.replica({ planner: planner(() => calls('read_it')), history: { max_events: 40 } });
   const asked = request('never stop', { budget: MANY });
-  await replica.desk.start(asked);
+  await replica.service.start(asked);
   const end = await world.ended(asked.runId);
   expect(end).toMatchObject({ status: 'partial', error_code: 'history_full' });
   expect(end.error).toContain('Start a new run');
@@ -24,7 +24,7 @@ it('ends a run that goes on and on where its history is full, clearly and soon',
   expect(events.length).toBeGreaterThanOrEqual(40);
   expect(events.length).toBeLessThan(50);
   expect(replay(events).difference).toBeNull();
-  expect(await replica.desk.get(asked.run.principal, asked.runId)).toMatchObject({ errorCode: 'history_full' });
+  expect(await replica.service.get(asked.run.principal, asked.runId)).toMatchObject({ errorCode: 'history_full' });
 });
 
 it('keeps the limit of a run when another replica with another limit goes on with it', async () => {
@@ -33,7 +33,7 @@ it('keeps the limit of a run when another replica with another limit goes on wit
     history: { max_events: 30 },
   });
   const asked = request('never stop', { budget: MANY });
-  await first.desk.start(asked);
+  await first.service.start(asked);
   await first.drain(10);
   await world.expireLease(asked.runId);
   const second = await world.replica({ planner: planner(() => calls('read_it')), history: { max_events: 5_000 } });
@@ -46,14 +46,15 @@ it('says clearly that a payload was changed behind its back, and shows the run f
   world.worker = async () => ({ status: 'succeeded', output: 'x'.repeat(200_000) });
   const replica = await world.replica({ planner: callsThenTells('read_it') });
   const asked = request('fetch much');
-  await replica.desk.start(asked);
+  await replica.service.start(asked);
   await world.ended(asked.runId);
-  const read = () => replica.desk.events({ principal: asked.run.principal, runId: asked.runId, after: 0, limit: 100 });
+  const read = () =>
+    replica.service.events({ principal: asked.run.principal, runId: asked.runId, after: 0, limit: 100 });
   expect((await read()).events.length).toBeGreaterThan(5);
   await world.sql(`update orchestrator.blobs set body = '"other"'`);
   await expect(read()).rejects.toMatchObject({ code: 'history_damaged' });
   await world.sql('delete from orchestrator.blobs');
   await expect(read()).rejects.toMatchObject({ code: 'history_damaged' });
-  const view = await replica.desk.get(asked.run.principal, asked.runId);
+  const view = await replica.service.get(asked.run.principal, asked.runId);
   expect(view).toMatchObject({ phase: 'ended', status: 'success', task: 'fetch much' });
 });

@@ -34,9 +34,9 @@ describe('the money of a run', () => {
   it('is recorded of each planning at the price of that day, and summed at the end', async () => {
     const replica = await world.replica({ prices: PRICES });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect((await world.ended(asked.runId)).usage).toEqual({ input_tokens: 10, output_tokens: 5, usd: 0.002 });
-    expect((await replica.desk.get(asked.run.principal, asked.runId)).usage.usd).toBe(0.002);
+    expect((await replica.service.get(asked.run.principal, asked.runId)).usage.usd).toBe(0.002);
     expect(await replica.metric('llm_cost_usd_total{model="scripted"')).toBe(0.002);
     expect(await world.store.spending.since('acme', Date.now() - 3_600_000)).toContainEqual({
       userId: asked.run.principal.userId,
@@ -57,7 +57,7 @@ describe('the money of a run', () => {
     ] as const) {
       const replica = await world.replica({ prices: PRICES, planner: breaks(text) });
       const asked = request('hello');
-      await replica.desk.start(asked);
+      await replica.service.start(asked);
       const { usage, error_code } = await world.ended(asked.runId);
       expect(error_code).toBe('model_unavailable');
       expect([usage.output_tokens > 0, usage.input_tokens > 0, (usage.usd ?? 0) > 0]).toEqual([spent, spent, spent]);
@@ -69,7 +69,7 @@ describe('the money of a run', () => {
     const caps: (number | undefined)[] = [];
     const replica = await world.replica({ prices: PRICES, planner: goesOn(caps) });
     const asked = request('hello', budget({ max_usd: 0.004 }));
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({
       completion_reason: 'budget_exceeded',
       usage: { usd: 0.004 },
@@ -84,7 +84,7 @@ describe('the money of a run', () => {
     const replica = await world.replica({ planner: planner((_t, r) => (caps.push(r.maxOutputTokens), says('done'))) });
     for (const limits of [{ max_tokens: 1_000 }, {}]) {
       const asked = request('hello', budget(limits));
-      await replica.desk.start(asked);
+      await replica.service.start(asked);
       await world.ended(asked.runId);
     }
     expect(caps[0]).toBeLessThan(1_000);
@@ -94,7 +94,7 @@ describe('the money of a run', () => {
   it('is refused as a limit where the price of the model is not known, by name', async () => {
     const replica = await world.replica({ prices: PRICES });
     const asked = request('hello', { ...budget({ max_usd: 1 }), engine: 'unheard-of' });
-    await expect(replica.desk.start(asked)).rejects.toMatchObject({
+    await expect(replica.service.start(asked)).rejects.toMatchObject({
       code: 'invalid_input',
       message: expect.stringContaining('"unheard-of"'),
     });
@@ -110,7 +110,7 @@ describe('the limit of a user or a tenant', () => {
     const replica = await world.replica({ daily: refuses, planner: goesOn() });
     for (const policy of ['finish', 'fail'] as const) {
       const asked = request('hello', budget({ on_exceeded: policy }));
-      await replica.desk.start(asked);
+      await replica.service.start(asked);
       expect(await world.ended(asked.runId)).toMatchObject({ error_code: 'budget_exceeded', total_steps: 0 });
       expect((await world.events(asked.runId)).map(({ data }) => data)).toContainEqual(exceeded);
     }
@@ -129,11 +129,11 @@ describe('the limit of a user or a tenant', () => {
     });
     const asked = request('hello', budget({ on_exceeded: 'ask' }));
     const { principal } = asked.run;
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     await until(async () => (await world.journal.head(asked.runId))?.phase === 'waiting');
-    const [question] = (await replica.desk.get(principal, asked.runId)).approvals;
+    const [question] = (await replica.service.get(principal, asked.runId)).approvals;
     const decide = (role: 'user' | 'admin') =>
-      replica.desk.decide({
+      replica.service.decide({
         principal: { ...principal, role },
         runId: asked.runId,
         approvalId: question!.approval_id,
@@ -148,12 +148,12 @@ describe('the limit of a user or a tenant', () => {
   it('fails the run as unavailable where it cannot be checked, after a short wait; or not, by policy', async () => {
     const closed = await world.replica({ daily: daily({}) });
     const asked = request('hello');
-    await closed.desk.start(asked);
+    await closed.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'failed', error_code: 'unavailable' });
     await closed.stop();
     const open = await world.replica({ daily: daily({ failOpen: true }) });
     const again = request('hello');
-    await open.desk.start(again);
+    await open.service.start(again);
     expect((await world.ended(again.runId)).status).toBe('success');
   });
 
@@ -172,7 +172,7 @@ describe('the limit of a user or a tenant', () => {
       }),
     });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect((await world.ended(asked.runId)).status).toBe('success');
     expect(settled).toEqual([[`${asked.runId}:1`, { tokens: 15, nano: 0 }]]);
   });

@@ -56,7 +56,7 @@ beforeAll(async () => {
   const visit = async ({ name, outcome }: Exhibit): Promise<void> => {
     const began = Date.now();
     const asked = request(`visit ${name}`, { engine: `museum/${name}` });
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     const terminal = await world.ended(asked.runId, outcome.withinMs + 15_000);
     seen.set(name, { terminal, events: await world.events(asked.runId), tookMs: Date.now() - began });
   };

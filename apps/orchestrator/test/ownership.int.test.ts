@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { AppError } from '@switchyard/contracts';
 import type { Journal } from '@switchyard/store';
-import { CallerGone } from '@switchyard/bus';
+import { CallerLost } from '@switchyard/bus';
 import { until } from '@switchyard/testing';
 import { gate, over } from './control.ts';
 import { calls, callsThenTells, planner, says, silent } from './scripted-planner.ts';
@@ -22,7 +22,7 @@ describe('accept', () => {
     });
     const asked = request('hello');
     let answered = false;
-    const answer = replica.desk.start(asked).finally(() => (answered = true));
+    const answer = replica.service.start(asked).finally(() => (answered = true));
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(answered).toBe(false);
     expect(await world.journal.head(asked.runId)).toBeUndefined();
@@ -34,7 +34,7 @@ describe('accept', () => {
   it('loses no run whose acceptor died before it began: the sweeper of another replica finds it', async () => {
     const dead = await world.replica({ maxConcurrent: 0, hears: false, bus: (bus) => over(bus, { wakeUp: never }) });
     const asked = request('hello');
-    void dead.desk.start(asked);
+    void dead.service.start(asked);
     await until(async () => (await world.journal.head(asked.runId)) !== undefined);
     const other = await world.replica({ hears: false });
     await world.expireLease(asked.runId);
@@ -45,7 +45,7 @@ describe('accept', () => {
   it('loses no run whose acceptor died with the lease in its hands', async () => {
     const dead = await world.replica({ hears: false, planner: planner(silent) });
     const asked = request('hello');
-    await dead.desk.start(asked);
+    await dead.service.start(asked);
     dead.freeze();
     const other = await world.replica({ hears: false });
     await other.sweeper.sweep();
@@ -60,13 +60,13 @@ describe('accept', () => {
     const replica = await world.replica();
     const asked = request('hello');
     const answers = await Promise.all([
-      replica.desk.start(asked),
-      replica.desk.start({ ...asked, runId: 'run-second' }),
+      replica.service.start(asked),
+      replica.service.start({ ...asked, runId: 'run-second' }),
     ]);
     expect(answers.map(({ created }) => created).sort()).toEqual([false, true]);
     expect(new Set(answers.map(({ runId }) => runId)).size).toBe(1);
     const changed = { ...asked, runId: 'run-third', run: { ...asked.run, task: 'other' } };
-    await expect(replica.desk.start(changed)).rejects.toMatchObject({ code: 'conflict' });
+    await expect(replica.service.start(changed)).rejects.toMatchObject({ code: 'conflict' });
     await world.ended(answers[0]!.runId);
     expect(await replica.metric('runs_created_total')).toBe(1);
   });
@@ -80,7 +80,7 @@ describe('a zombie', () => {
       planner: planner(async () => (await late.opened, calls('write_it'))),
     });
     const asked = request('hello');
-    await asleep.desk.start(asked);
+    await asleep.service.start(asked);
     await until(async () => (await world.types(asked.runId)).includes('planning.started'));
     asleep.freeze();
     await world.expireLease(asked.runId);
@@ -111,7 +111,7 @@ describe('a zombie', () => {
     };
     const asleep = await world.replica({ hears: false, leaseMs: 600, planner: callsThenTells('write_it') });
     const asked = request('hello');
-    await asleep.desk.start(asked);
+    await asleep.service.start(asked);
     await underWay.opened;
     asleep.freeze();
     await world.expireLease(asked.runId);
@@ -121,7 +121,7 @@ describe('a zombie', () => {
     expect(stopped).toBeUndefined();
     asleep.thaw();
     await until(() => !asleep.pool.owns(asked.runId));
-    expect(stopped === undefined || stopped instanceof CallerGone).toBe(true); // it was not told to stop
+    expect(stopped === undefined || stopped instanceof CallerLost).toBe(true); // it was not told to stop
     expect(new Set(world.performed.map(({ request }) => request.idempotencyKey)).size).toBe(1);
     expect(await asleep.metric('run_loops_total{end="fenced"')).toBe(1);
   });
@@ -149,7 +149,7 @@ describe('an owner that stood still right before it sent a step', () => {
           },
         }),
     });
-    await asleep.desk.start(asked);
+    await asleep.service.start(asked);
     await committed.opened;
     await new Promise((resolve) => setTimeout(resolve, 1_000)); // its lease is over by its own clock
     const other = await world.replica({ hears: false, leaseMs: 1_000 });
@@ -182,7 +182,7 @@ describe('an owner that stood still right before it sent a step', () => {
           },
         }),
     });
-    await alone.desk.start(asked);
+    await alone.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'success', successful_steps: 1 });
     expect(world.performed).toHaveLength(1);
   });
@@ -201,7 +201,7 @@ describe('an ambiguous commit', () => {
       });
     const replica = await world.replica({ journal: flaky, planner: callsThenTells('write_it') });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'success', successful_steps: 1 });
     expect(await world.types(asked.runId)).toEqual([
       'run.accepted',
@@ -235,8 +235,8 @@ describe('an ambiguous commit', () => {
       });
     const replica = await world.replica({ journal: flaky, maxConcurrent: 1 });
     const asked = request('hello');
-    await expect(replica.desk.start(asked)).rejects.toMatchObject({ code: 'unavailable' });
-    expect(await replica.desk.start(asked)).toMatchObject({ runId: asked.runId, created: false });
+    await expect(replica.service.start(asked)).rejects.toMatchObject({ code: 'unavailable' });
+    expect(await replica.service.start(asked)).toMatchObject({ runId: asked.runId, created: false });
     await world.expireLease(asked.runId);
     await replica.sweeper.sweep(); // the slot that was kept for it is free again
     await world.ended(asked.runId);
@@ -247,7 +247,7 @@ describe('a drain', () => {
   it('hands its runs over at once; another replica goes on before a lease could run out', async () => {
     const leaving = await world.replica({ planner: planner(silent), leaseMs: 60_000 });
     const asked = Array.from({ length: 5 }, () => request('hello'));
-    for (const one of asked) await leaving.desk.start(one);
+    for (const one of asked) await leaving.service.start(one);
     await until(() => asked.every(({ runId }) => leaving.pool.owns(runId)));
     const staying = await world.replica();
     const began = Date.now();
@@ -268,7 +268,7 @@ describe('a drain', () => {
     };
     const leaving = await world.replica({ planner: callsThenTells('write_it') });
     const asked = request('hello');
-    await leaving.desk.start(asked);
+    await leaving.service.start(asked);
     await underWay.opened;
     await world.replica({ planner: callsThenTells('write_it') });
     const left = leaving.drain(30_000);
@@ -292,7 +292,7 @@ describe('a drain', () => {
     };
     const leaving = await world.replica({ planner: callsThenTells('read_it') });
     const asked = request('hello');
-    await leaving.desk.start(asked);
+    await leaving.service.start(asked);
     await underWay.opened;
     await world.replica({ planner: callsThenTells('read_it') });
     const began = Date.now();
@@ -306,7 +306,7 @@ describe('a drain', () => {
     const leaving = await world.replica({ hears: false });
     await leaving.drain();
     const asked = request('hello');
-    await leaving.desk.start(asked);
+    await leaving.service.start(asked);
     expect(leaving.pool.owns(asked.runId)).toBe(false);
     await world.replica();
     await world.ended(asked.runId);
@@ -327,7 +327,7 @@ describe('the bound of concurrent runs', () => {
       }),
     });
     const asked = Array.from({ length: 20 }, () => request('hello'));
-    await Promise.all(asked.map((one) => replica.desk.start(one)));
+    await Promise.all(asked.map((one) => replica.service.start(one)));
     await Promise.all(asked.map(({ runId }) => world.ended(runId)));
     expect(most).toBe(2);
     await replica.sweeper.sweep();
@@ -338,7 +338,7 @@ describe('the bound of concurrent runs', () => {
   it('shows operators how many runs wait and for how long', async () => {
     const full = await world.replica({ maxConcurrent: 0, hears: false });
     const asked = request('hello');
-    await full.desk.start(asked);
+    await full.service.start(asked);
     await world.sql(
       `update orchestrator.runs set created_at = created_at - interval '90 s' where run_id = $1`,
       asked.runId,
@@ -360,10 +360,10 @@ describe('one run', () => {
     });
     const first = request('hello');
     const second = { ...request('hello'), run: { ...first.run, thread_id: 'other' } };
-    await replica.desk.start(first);
-    await replica.desk.start(second);
+    await replica.service.start(first);
+    await replica.service.start(second);
     await until(async () => (await world.types(second.runId)).includes('planning.started'));
-    await replica.desk.cancel({ principal: first.run.principal, runId: first.runId, reason: '' });
+    await replica.service.cancel({ principal: first.run.principal, runId: first.runId, reason: '' });
     expect(await world.ended(first.runId)).toMatchObject({ status: 'cancelled' });
     await until(() => !replica.pool.owns(first.runId)); // its slot is free at once
     listed.open();

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/glob
 import { AppError, TERMINAL_TYPE } from '@switchyard/contracts';
 import type { Journal } from '@switchyard/store';
 import { until } from '@switchyard/testing';
-import { DeadLetterDesk } from '../src/runs/dead-letter-desk.ts';
+import { DeadLetterService } from '../src/runs/dead-letter-service.ts';
 import { RUN } from '../src/orchestrator.fixture.ts';
 import { gate, over } from './control.ts';
 import type { Replica } from './replica.ts';
@@ -51,7 +51,7 @@ describe('poison work', () => {
     const broken = breaksAtPlanning();
     const replica = await world.replica({ poisonAttempts: 3, hears: false, journal: broken.journal });
     const asked = request('poison');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     await until(() => !replica.pool.owns(asked.runId));
     await sweepUntilEnded(replica, asked.runId);
     const end = await world.ended(asked.runId);
@@ -68,7 +68,7 @@ describe('poison work', () => {
     expect(await replica.metric('dead_letters_total')).toBe(1);
     await replica.sweeper.sweep();
     expect(await replica.metric('dead_letters{')).toBe(1);
-    const view = await replica.desk.get(asked.run.principal, asked.runId);
+    const view = await replica.service.get(asked.run.principal, asked.runId);
     expect(view).toMatchObject({ phase: 'ended', status: 'failed', errorCode: 'poisoned' });
     expect((await world.publishedWhole(asked.runId)).at(-1)?.type).toBe(TERMINAL_TYPE);
   });
@@ -78,7 +78,7 @@ describe('poison work', () => {
     const door = gate();
     world.worker = async () => (await door.opened, { status: 'succeeded', output: 'too late' });
     const first = await world.replica({ hears: false, planner: callsThenTells('write_it', 'read_it') });
-    await first.desk.start(asked);
+    await first.service.start(asked);
     await until(
       async () => (await world.types(asked.runId)).filter((type) => type === 'step.dispatching').length === 2,
     );
@@ -99,7 +99,7 @@ describe('poison work', () => {
   it('is given up where the journal cannot be followed', async () => {
     const replica = await world.replica({ poisonAttempts: 2, hears: false, planner: planner(silent) });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     await until(async () => (await world.types(asked.runId)).includes('planning.started'));
     replica.freeze();
     await world.sql(`alter table orchestrator.run_events disable trigger run_events_are_final`);
@@ -115,7 +115,7 @@ describe('poison work', () => {
     const events = await world.events(asked.runId);
     expect(events.filter(({ type }) => type === TERMINAL_TYPE)).toHaveLength(1);
     expect(events.at(-1)).toMatchObject({ data: { status: 'failed', error_code: 'poisoned' } });
-    expect(await other.desk.get(asked.run.principal, asked.runId)).toMatchObject({
+    expect(await other.service.get(asked.run.principal, asked.runId)).toMatchObject({
       phase: 'ended',
       status: 'failed',
       errorCode: 'poisoned',
@@ -132,18 +132,18 @@ describe('poison work', () => {
     });
     const full = await world.replica({ maxConcurrent: 0, hears: false });
     const asked = request('hello');
-    await full.desk.start(asked);
+    await full.service.start(asked);
     await sweepUntilEnded(replica, asked.runId);
     expect(await letterOf(asked.runId)).toMatchObject({ reason: 'unreadable' });
     expect((await world.ended(asked.runId)).error_code).toBe('poisoned');
-    expect(await replica.desk.get(asked.run.principal, asked.runId)).toMatchObject({ status: 'failed' });
+    expect(await replica.service.get(asked.run.principal, asked.runId)).toMatchObject({ status: 'failed' });
     await full.sweeper.sweep(); // what could not be read there is published from here
   });
 
   it('is no run that is handed from replica to replica, nor one whose owners get on', async () => {
     const asked = request('hello');
     const first = await world.replica({ hears: false, poisonAttempts: 1, planner: planner(silent) });
-    await first.desk.start(asked);
+    await first.service.start(asked);
     let owner = first;
     for (let i = 0; i < 4; i += 1) {
       const next = await world.replica({ hears: false, poisonAttempts: 1, planner: planner(silent) });
@@ -154,7 +154,7 @@ describe('poison work', () => {
       owner = next;
     }
     expect(await world.journal.head(asked.runId)).toMatchObject({ stalls: 0, attempts: 5 });
-    await owner.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
+    await owner.service.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'cancelled' });
     expect(await letterOf(asked.runId)).toBeUndefined();
   });
@@ -163,32 +163,38 @@ describe('poison work', () => {
     const broken = breaksAtPlanning();
     const replica = await world.replica({ poisonAttempts: 1, hears: false, journal: broken.journal });
     const asked = request('poison', { budget: { ...RUN.budget, max_steps: 3 } });
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     await until(() => !replica.pool.owns(asked.runId));
     await sweepUntilEnded(replica, asked.runId);
     const healed = await world.replica({ planner: planner(() => says('healed')) });
-    const desk = new DeadLetterDesk({ journal: world.journal, deadLetters: world.deadLetters, runs: healed.desk });
+    const service = new DeadLetterService({
+      journal: world.journal,
+      deadLetters: world.deadLetters,
+      runs: healed.service,
+    });
     const admin = { ...asked.run.principal, userId: 'root', role: 'admin' } as const;
     const { runId } = asked;
-    await expect(desk.requeue({ principal: asked.run.principal, runId })).rejects.toMatchObject({ code: 'forbidden' });
+    await expect(service.requeue({ principal: asked.run.principal, runId })).rejects.toMatchObject({
+      code: 'forbidden',
+    });
     const foreign = { ...admin, tenantId: 'other' };
-    await expect(desk.requeue({ principal: foreign, runId })).rejects.toMatchObject({ code: 'not_found' });
-    const answers = await Promise.all([1, 2, 3].map(() => desk.requeue({ principal: admin, runId })));
+    await expect(service.requeue({ principal: foreign, runId })).rejects.toMatchObject({ code: 'not_found' });
+    const answers = await Promise.all([1, 2, 3].map(() => service.requeue({ principal: admin, runId })));
     expect(new Set(answers.map(({ requeuedAs }) => requeuedAs)).size).toBe(1);
     const { requeuedAs } = answers[0]!;
     expect(await world.ended(requeuedAs)).toMatchObject({ status: 'success', answer: 'healed' });
     const [[first], [again]] = await Promise.all([world.events(runId), world.events(requeuedAs)]);
     expect(again?.data).toEqual(first?.data);
-    const listed = await desk.list({ principal: admin, limit: 1 });
+    const listed = await service.list({ principal: admin, limit: 1 });
     expect(listed.letters).toMatchObject([{ runId, requeuedAs, reason: 'no_progress' }]);
-    const next = await desk.list({ principal: admin, limit: 1, cursor: listed.nextCursor! });
+    const next = await service.list({ principal: admin, limit: 1, cursor: listed.nextCursor! });
     expect(next.letters.map((letter) => letter.runId)).not.toContain(runId);
   });
 
   it('is told apart from those who only died with it: of such runs a replica takes up one at a time', async () => {
     const full = await world.replica({ maxConcurrent: 0, hears: false });
     const asked = [1, 2, 3].map(() => request('suspect'));
-    for (const one of asked) await full.desk.start(one);
+    for (const one of asked) await full.service.start(one);
     const ids = asked.map(({ runId }) => runId);
     await world.sql(
       `update orchestrator.runs set claimed_seq = last_seq, stalls = 2, epoch = 3, phase = 'running',
@@ -216,7 +222,7 @@ describe('poison work', () => {
     const broken = breaksAtPlanning();
     const replica = await world.replica({ hears: false, journal: broken.journal });
     const asked = request('poison');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     await until(() => !replica.pool.owns(asked.runId));
     await world.sql(
       `update orchestrator.runs set claimed_seq = last_seq, stalls = 2, pause_ms = 60000 where run_id = $1`,
@@ -225,7 +231,7 @@ describe('poison work', () => {
     await replica.pool.offer(asked.runId, 'acme');
     await until(() => !replica.pool.owns(asked.runId));
     expect(await world.journal.head(asked.runId)).toMatchObject({ phase: 'running', stalls: 2 });
-    await replica.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
+    await replica.service.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
     await world.sql(
       `update orchestrator.runs set updated_at = updated_at - interval '1 min' where run_id = $1`,
       asked.runId,

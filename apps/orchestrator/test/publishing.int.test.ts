@@ -29,7 +29,7 @@ describe('publishing', () => {
   it('follows the commit, never goes before it, and keeps its order', async () => {
     const replica = await world.replica({ planner: callsThenTells('read_it', 'write_it', 'keyed_it') });
     const asked = Array.from({ length: 20 }, () => request('hello'));
-    await Promise.all(asked.map((one) => replica.desk.start(one)));
+    await Promise.all(asked.map((one) => replica.service.start(one)));
     for (const { runId } of asked) {
       await world.ended(runId);
       const published = await world.publishedWhole(runId);
@@ -43,7 +43,7 @@ describe('publishing', () => {
     const down = { now: true };
     const replica = await world.replica({ planner: callsThenTells('read_it'), bus: failing(down) });
     const asked = Array.from({ length: 3 }, () => request('hello'));
-    for (const one of asked) await replica.desk.start(one);
+    for (const one of asked) await replica.service.start(one);
     for (const { runId } of asked) expect(await world.ended(runId)).toMatchObject({ status: 'success' });
     expect(asked.flatMap(({ runId }) => world.publishedOf(runId))).toEqual([]);
     await replica.sweeper.sweep(); // the bus is still away: nothing is marked, nothing breaks
@@ -71,7 +71,7 @@ describe('publishing', () => {
       bus: failing(down),
     });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     await until(() => world.publishedOf(asked.runId).length === 3);
     down.now = true;
     first.open();
@@ -99,7 +99,7 @@ describe('publishing', () => {
         }),
     });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     await world.ended(asked.runId);
     await until(() => world.publishedOf(asked.runId).at(-1)?.type === 'orchestrator.task.completed');
     await until(() => !replica.pool.owns(asked.runId));
@@ -116,11 +116,11 @@ describe('publishing', () => {
     const down = { now: true };
     const replica = await world.replica({ planner: planner(silent), bus: failing(down) });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     await until(async () => (await world.events(asked.runId)).length === 3);
     down.now = false;
     await until(() => world.publishedOf(asked.runId).length === 3);
-    await replica.desk.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
+    await replica.service.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
     await world.ended(asked.runId);
     expect(inOrder(await world.publishedWhole(asked.runId))).toBe(true);
   });
@@ -128,7 +128,7 @@ describe('publishing', () => {
   it('of what an owner that died left is done by its successor', async () => {
     const dead = await world.replica({ hears: false, planner: planner(silent), bus: failing({ now: true }) });
     const asked = request('hello');
-    await dead.desk.start(asked);
+    await dead.service.start(asked);
     await until(async () => (await world.events(asked.runId)).length === 3);
     dead.freeze();
     await world.expireLease(asked.runId);
@@ -143,7 +143,7 @@ describe('publishing', () => {
   it('of a run that nobody owns yet is marked, too', async () => {
     const full = await world.replica({ maxConcurrent: 0, hears: false });
     const asked = request('hello');
-    await full.desk.start(asked);
+    await full.service.start(asked);
     await until(async () => (await world.journal.head(asked.runId))?.publishedSeq === 1);
     await world.replica();
     await world.ended(asked.runId);
@@ -163,7 +163,7 @@ describe('publishing', () => {
           },
         }),
     });
-    for (const one of asked) await replica.desk.start(one);
+    for (const one of asked) await replica.service.start(one);
     for (const { runId } of asked) await world.ended(runId);
     down.now = false;
     for (const { runId } of asked) await world.expireLease(runId);
@@ -190,7 +190,7 @@ describe('the sweeper', () => {
   it('makes known to others what it has no slot for', async () => {
     const full = await world.replica({ maxConcurrent: 0, hears: false });
     const asked = request('hello');
-    await full.desk.start(asked);
+    await full.service.start(asked);
     await world.replica();
     await world.expireLease(asked.runId);
     await full.sweeper.sweep();

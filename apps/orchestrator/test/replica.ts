@@ -5,12 +5,12 @@ import { createLogger, createMetrics, systemClock } from '@switchyard/platform';
 import type { Journal, Store } from '@switchyard/store';
 import { Admission, type AdmissionLimits } from '../src/scheduling/admission.ts';
 import { createGuardrail } from '../src/planning/guardrail.ts';
-import { BudgetDesk } from '../src/budgets/budget-desk.ts';
+import { BudgetService } from '../src/budgets/budget-service.ts';
 import type { DailyBudget } from '../src/budgets/daily-budget.ts';
 import type { Planner } from '../src/planner/planner.ts';
 import { type Price, pricesFrom } from '../src/budgets/prices.ts';
 import { Publisher } from '../src/execution/publisher.ts';
-import { RunDesk } from '../src/runs/run-desk.ts';
+import { RunService } from '../src/runs/run-service.ts';
 import { RunPool } from '../src/scheduling/run-pool.ts';
 import { Sweeper } from '../src/scheduling/sweeper.ts';
 import { Toolboxes } from '../src/execution/toolboxes.ts';
@@ -52,7 +52,7 @@ export class Replica {
 
   private constructor(
     readonly pool: RunPool,
-    readonly desk: RunDesk,
+    readonly service: RunService,
     readonly sweeper: Sweeper,
     readonly publisher: Publisher,
     readonly bus: Bus,
@@ -97,7 +97,7 @@ export class Replica {
     const prices = pricesFrom(options.prices ?? {});
     const daily = options.daily ?? null;
     const workerAbsenceMs = options.workerAbsenceMs ?? 0;
-    const budgets = new BudgetDesk({ daily, prices, defaultModel: 'scripted', clock });
+    const budgets = new BudgetService({ daily, prices, defaultModel: 'scripted', clock });
     const loop = {
       prices,
       daily,
@@ -130,7 +130,7 @@ export class Replica {
     const admission = new Admission(limits);
     const pool = new RunPool({ journal, admission, publisher, loop, clock, log, metrics }, settings);
     const sweeper = new Sweeper({ journal, admission, bus, pool, publisher, log, intervalMs: 60_000 });
-    const desk = new RunDesk({
+    const service = new RunService({
       journal,
       retention,
       admission,
@@ -145,11 +145,11 @@ export class Replica {
       useOrchestrator: true,
       checkTask: loop.checkTask,
     });
-    const replica = Object.assign(new Replica(pool, desk, sweeper, publisher, bus), { metrics });
+    const replica = Object.assign(new Replica(pool, service, sweeper, publisher, bus), { metrics });
     handle.replica = replica;
     pool.start();
     if (options.hears ?? true) {
-      const heard = await bus.hearWakeUps(({ runId }) => pool.nudge(runId));
+      const heard = await bus.subscribeWakeUps(({ runId }) => pool.nudge(runId));
       const taken = bus.onWakeUp(async ({ runId, tenantId }) =>
         (await pool.offer(runId, tenantId)) === 'busy' ? 'busy' : 'done',
       );

@@ -31,7 +31,7 @@ describe('progress of a worker', () => {
     };
     const replica = await world.replica({ planner: callsThenTells('read_it') });
     const asked = request('search');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     await world.ended(asked.runId);
     const events = await world.events(asked.runId);
     expect(of(events, 'mcp.tool.search').map(({ query }) => query)).toEqual(
@@ -71,7 +71,7 @@ describe('progress of a worker', () => {
     };
     const replica = await world.replica({ planner: callsThenTells('read_it') });
     const asked = request('search');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ answer: 'told: ok' });
     const events = await world.events(asked.runId);
     expect(events.filter(({ type }) => !type.startsWith('orchestrator.'))).toMatchObject([
@@ -86,7 +86,7 @@ describe('progress of a worker', () => {
     };
     const replica = await world.replica({ planner: callsThenTells('read_it') });
     const asked = request('search');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     await world.ended(asked.runId);
     expect(of(await world.events(asked.runId), 'mcp.tool.search')).toHaveLength(500);
   });
@@ -115,7 +115,7 @@ describe('a worker that is lost in the middle of a step', () => {
       }),
     });
     const asked = request('both');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     await until(() => world.performed.length === 2);
     await Promise.all([stop(), world.stopWorker()]);
     const stopThird = await world.startWorker();
@@ -149,7 +149,7 @@ describe('a worker that is lost in the middle of a step', () => {
     };
     const replica = await world.replica({ planner: callsThenTells('keyed_it'), stepAttempts: 3 });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'partial', failed_steps: 1 });
     const key = `${asked.runId}:step-mcp-001`;
     expect(attempts()).toEqual([1, 2, 3].map((attempt) => ({ attempt, idempotencyKey: key })));
@@ -173,7 +173,7 @@ describe('a step that nobody answers', () => {
         }),
     });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'success', successful_steps: 1 });
     expect(attempts()).toEqual([{ attempt: 3, idempotencyKey: `${asked.runId}:step-mcp-001` }]);
   });
@@ -193,7 +193,7 @@ describe('a step that nobody answers', () => {
         }),
     });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId, 20_000)).toMatchObject({ status: 'success', successful_steps: 1 });
     expect(attempts()).toEqual([{ attempt: 6, idempotencyKey: `${asked.runId}:step-mcp-001` }]);
   });
@@ -211,7 +211,7 @@ describe('a step that nobody answers', () => {
         }),
     });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     const { answer } = await world.ended(asked.runId);
     expect(answer).toContain('no_responders');
   });
@@ -220,7 +220,7 @@ describe('a step that nobody answers', () => {
     world.worker = () => new Promise(() => undefined);
     const replica = await world.replica({ planner: callsThenTells('read_it', 'write_it'), stepTimeoutMs: 100 });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     await world.ended(asked.runId);
     const outcomes = of(await world.events(asked.runId), 'orchestrator.step.completed');
     expect(Object.fromEntries(outcomes.map((data) => [data.step_id, [data.status, data.error_code]]))).toEqual({
@@ -251,7 +251,7 @@ describe('a takeover in the middle of a step', () => {
     };
     const gone = await world.replica({ hears: false, planner: callsThenTells(tool) });
     const asked = request('hello');
-    await gone.desk.start(asked);
+    await gone.service.start(asked);
     await underWay.opened;
     gone.freeze();
     await world.expireLease(asked.runId);
@@ -276,7 +276,7 @@ describe('a takeover in the middle of a step', () => {
         }),
     });
     const asked = request('hello');
-    await gone.desk.start(asked);
+    await gone.service.start(asked);
     await until(async () => (await world.types(asked.runId)).includes('step.dispatching'));
     gone.freeze();
     await world.expireLease(asked.runId);
@@ -300,7 +300,7 @@ describe('an answer of a worker', () => {
       }),
     });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'success' });
     expect(heard).toBe(30_000);
     const published = await world.publishedWhole(asked.runId);
@@ -314,7 +314,7 @@ describe('an answer of a worker', () => {
       planner: planner((turn, asked) => (turn === 1 ? calls('read_it') : says(results(asked)[0]!.slice(-40)))),
     });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect((await world.ended(asked.runId)).answer).toContain('[cut, 200000 characters in all]');
     const events = await world.publishedWhole(asked.runId);
     expect(of(events, 'orchestrator.step.completed')).toMatchObject([{ result: output }]);
@@ -336,7 +336,7 @@ describe('an answer of a worker', () => {
         }),
     });
     const asked = request('hello');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     await world.ended(asked.runId);
     expect(of(await world.events(asked.runId), 'orchestrator.step.completed')).toMatchObject([
       { status, error_code: code },

@@ -36,9 +36,9 @@ it('goes on with its own runs meanwhile, and shows that of the newer version to 
   const replica = await world.replica();
   const newer = await newerRun();
   const own = request('from today');
-  await replica.desk.start(own);
+  await replica.service.start(own);
   expect(await world.ended(own.runId)).toMatchObject({ status: 'success' });
-  expect(await replica.desk.get(newer.principal, newer.runId)).toMatchObject({
+  expect(await replica.service.get(newer.principal, newer.runId)).toMatchObject({
     phase: 'queued',
     task: 'from tomorrow',
   });

@@ -36,7 +36,7 @@ describe('a guardrail on results', () => {
       }),
     });
     const asked = request('read');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'partial', answer: 'I could not show it.' });
     const published = await world.publishedWhole(asked.runId);
     expect(JSON.stringify(published)).not.toContain('topsecret');
@@ -62,7 +62,7 @@ describe('a guardrail on results', () => {
       planner: callsThenTells(['delegate_to_mock', { task: 'spy' }]),
     });
     const asked = request('spy');
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'partial' });
     const events = await world.events(asked.runId);
     expect(JSON.stringify(events).toLowerCase()).not.toContain('topsecret');
@@ -88,7 +88,7 @@ describe('custom tool constraints', () => {
       }),
     });
     const asked = request('delegate', tool_constraints);
-    await replica.desk.start(asked);
+    await replica.service.start(asked);
     await world.ended(asked.runId);
     await bus.close();
     return { performed, offered: offered.includes('delegate_to_mock') };
@@ -112,7 +112,7 @@ describe('custom tool constraints', () => {
     const planned = [started(), planningStarted(1), delegation()].map((fact) => ({ ...fact, stepId: null }));
     const { runId, idempotencyKey, run } = asked;
     const accept = { runId, run, idempotencyKey, requestHash: 'h', engineVersion: ENGINE_VERSION };
-    await world.journal.accept({ ...accept, lease: { owner: 'earlier', leaseMs: 1 }, opening: planned });
+    await world.journal.accept({ ...accept, lease: { owner: 'earlier', leaseMs: 1 }, initialFacts: planned });
     await world.expireLease(runId);
     const replica = await world.replica({ planner: planner((_turn, request) => says(results(request).join())) });
     await replica.pool.offer(runId, 'acme');

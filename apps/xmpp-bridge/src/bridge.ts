@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Bus } from '@switchyard/bus';
 import type { InputOf, OutputOf, xmppRequest, XmppStatus } from '@switchyard/contracts';
 import { type Logger, type Metrics, partOf } from '@switchyard/platform';
-import { Acquaintances, Answers, handsOn, Hearing, PeerFeatures } from './presence/index.ts';
+import { Contacts, Answers, handsOn, ReplyListener, PeerFeatures } from './presence/index.ts';
 import {
   bridgeGauges,
   type BridgeState,
@@ -10,12 +10,12 @@ import {
   flawCounter,
   initialState,
   isUndecided,
-  Keeper,
-  type KeeperParts,
+  ConnectionSupervisor,
+  type ConnectionSupervisorParts,
   leaseOf,
   LoginSteps,
   LoginWatch,
-  Seat,
+  InboundLeader,
   SESSION_DEFAULTS,
   skipCounter,
   toStatus,
@@ -32,7 +32,7 @@ import { IncomingStreams } from './http-over-xmpp/ibb.ts';
 import { login, loginLog, type LoginOptions, type OpenStream } from './login/index.ts';
 import { ACCOUNT_PRIORITY, bareOf, INBOUND_RESOURCE, PeerHealth, Peers, PolicyFile } from './peers/index.ts';
 import { isPolicyViolation, StanzaCap } from './http-over-xmpp/stanza-cap.ts';
-import { Stanzas } from './stanzas.ts';
+import { Stanzas } from './stanza-router.ts';
 import { INLINE_LIMIT } from './http-over-xmpp/xep-0332.ts';
 
 /*
@@ -56,16 +56,16 @@ export class Bridge {
   readonly #instance = randomBytes(5).toString('hex');
   readonly #credentials: Credentials | undefined;
   readonly #policy: PolicyFile;
-  readonly #acquaintances: Acquaintances;
-  readonly #keeper: Keeper;
+  readonly #contacts: Contacts;
+  readonly #supervisor: ConnectionSupervisor;
   readonly #watch: LoginWatch;
   readonly #steps: LoginSteps | undefined;
   readonly #loginLog: Logger;
-  readonly #seat: Seat | undefined;
+  readonly #leader: InboundLeader | undefined;
   readonly #served: Served | undefined;
   readonly #stanzas: Stanzas;
   readonly #answers: Answers;
-  readonly #hearing: Hearing;
+  readonly #replyListener: ReplyListener;
   readonly #exchanges: Exchanges;
   readonly #outbound: Outbound;
   readonly #carrier: CarryOverBus;
@@ -75,8 +75,8 @@ export class Bridge {
   readonly #chunks = new IncomingChunks();
   readonly #cap: StanzaCap;
   /** What both logins of this replica have in common. */
-  readonly #counters: Required<Pick<KeeperParts, 'log' | 'onFlaw'>>;
-  readonly #counted: Pick<KeeperParts['handlers'], 'onDropped' | 'onSkipped'>;
+  readonly #counters: Required<Pick<ConnectionSupervisorParts, 'log' | 'onFlaw'>>;
+  readonly #counted: Pick<ConnectionSupervisorParts['handlers'], 'onDropped' | 'onSkipped'>;
 
   constructor(
     private readonly config: BridgeConfig,
@@ -90,7 +90,7 @@ export class Bridge {
     this.#loginLog = log;
     this.#steps = account && new LoginSteps(account, log);
     const own = bareOf(account?.jid ?? '');
-    const asking = () => this.#keeper.session;
+    const asking = () => this.#supervisor.session;
     const health = new PeerHealth();
     this.#counters = { log, onFlaw: flawCounter(metrics) };
     this.#counted = { onDropped: dropCounter(metrics, streamLog), onSkipped: skipCounter(metrics, streamLog) };
@@ -98,10 +98,10 @@ export class Bridge {
     this.#policy = new PolicyFile(config.peerPolicyFile, config.peerPolicy, streamLog);
     const policy = () => this.#policy.policy;
     this.#cap = new StanzaCap(Math.min(config.inlineLimitBytes, INLINE_LIMIT));
-    const acquaintances = new Acquaintances({ serviceMap, policy, own: account?.jid ?? '', log: streamLog });
-    this.#acquaintances = acquaintances;
-    this.#streams = new IncomingStreams((jid) => acquaintances.isMapped(jid));
-    this.#peers = new Peers((jid) => acquaintances.isMapped(jid), {
+    const contacts = new Contacts({ serviceMap, policy, own: account?.jid ?? '', log: streamLog });
+    this.#contacts = contacts;
+    this.#streams = new IncomingStreams((jid) => contacts.isMapped(jid));
+    this.#peers = new Peers((jid) => contacts.isMapped(jid), {
       onGone: (fullJid) => {
         this.#features.forget(fullJid);
         asking()?.failTo(fullJid);
@@ -109,18 +109,18 @@ export class Bridge {
       onThere: (bareJid) => health.forget(bareJid),
     });
     this.#exchanges = new Exchanges({ ...ofHttp, own });
-    this.#hearing = new Hearing(own);
+    this.#replyListener = new ReplyListener(own);
     this.#answers = new Answers({
       ...ofStream,
       name: this.#instance,
       take: (message, corr) => asking()?.takeAnswer(message, corr),
-      isPeer: (jid) => acquaintances.isMapped(jid),
+      isPeer: (jid) => contacts.isMapped(jid),
       onDropped: (from) => this.#counted.onDropped('unknown', from),
     });
-    const shared = { acquaintances, chunks: this.#chunks, exchanges: this.#exchanges, cap: this.#cap };
-    const seated = () => this.#seat?.session ?? null;
+    const shared = { contacts, chunks: this.#chunks, exchanges: this.#exchanges, cap: this.#cap };
+    const leading = () => this.#leader?.session ?? null;
     this.#served = config.serverMode
-      ? createServed(config, { ...ofHttp, ...shared, policy, session: seated })
+      ? createServed(config, { ...ofHttp, ...shared, policy, session: leading })
       : undefined;
     this.#stanzas = new Stanzas({
       ...shared,
@@ -128,18 +128,18 @@ export class Bridge {
       served: this.#served,
       streams: this.#streams,
       peers: this.#peers,
-      hearing: this.#hearing,
+      replyListener: this.#replyListener,
       answers: this.#answers,
     });
     this.#watch = new LoginWatch(initialState(config), {
       ...ofStream,
-      seat: () => this.#seat?.view ?? null,
+      leader: () => this.#leader?.view ?? null,
       stands: () => asking() !== null,
       onOnline: () => this.#onOnline(),
       onGone: (state) => this.#onGone(state),
     });
-    this.#seat = this.#served && this.#makeSeat();
-    this.#keeper = this.#makeKeeper();
+    this.#leader = this.#served && this.#makeLeader();
+    this.#supervisor = this.#makeSupervisor();
     this.#outbound = new Outbound({
       ...shared,
       serviceMap,
@@ -150,22 +150,22 @@ export class Bridge {
       peers: this.#peers,
       features: this.#features,
       streams: this.#streams,
-      hearing: this.#hearing,
-      sentence: () => this.#keeper.state.sentence,
+      replyListener: this.#replyListener,
+      sentence: () => this.#supervisor.state.sentence,
       online: (signal) => this.#watch.online(signal),
       newId: () => this.#answers.newId(),
     });
     this.#carrier = new CarryOverBus(config.streamLimitBytes, (asked, call) => this.exchange(asked, call));
     bridgeGauges(metrics, {
-      online: () => this.#keeper.state.state === 'online',
-      serving: () => seated() !== null,
+      online: () => this.#supervisor.state.state === 'online',
+      serving: () => leading() !== null,
       open: () => asking()?.pending ?? 0,
     });
   }
 
   start(): void {
     this.#steps?.begin();
-    this.#keeper.start();
+    this.#supervisor.start();
     this.#answers.start();
     this.#carrier.start(this.parts.bus);
   }
@@ -173,8 +173,8 @@ export class Bridge {
   async stop(): Promise<void> {
     this.#credentials?.stop();
     this.#policy.stop();
-    await this.#seat?.leave();
-    await this.#keeper.stop();
+    await this.#leader?.leave();
+    await this.#supervisor.stop();
     await this.#answers.stop();
     await this.#carrier.stop();
     await this.#exchanges.flush();
@@ -187,12 +187,12 @@ export class Bridge {
   }
 
   status(): XmppStatus {
-    return toStatus(this.config, this.#keeper.state, this.#seat?.view ?? null);
+    return toStatus(this.config, this.#supervisor.state, this.#leader?.view ?? null);
   }
 
   /** True while it is not known yet whether the login stands. */
   get undecided(): boolean {
-    return isUndecided(withSeat(this.#keeper.state, this.#seat?.view ?? null));
+    return isUndecided(withSeat(this.#supervisor.state, this.#leader?.view ?? null));
   }
 
   /** Carries one request of a service on the bus. Rejects with AppError. */
@@ -206,8 +206,8 @@ export class Bridge {
   }
 
   /** Keeps the session over which this replica asks, under a resource of its own. */
-  #makeKeeper(): Keeper {
-    return new Keeper(initialState(this.config), {
+  #makeSupervisor(): ConnectionSupervisor {
+    return new ConnectionSupervisor(initialState(this.config), {
       ...this.#counters,
       login: (signal, onStep) => {
         const resource = `${this.config.login!.resource}.${this.#instance}.${randomBytes(3).toString('hex')}`;
@@ -223,18 +223,18 @@ export class Bridge {
   }
 
   /** Keeps the session over which this replica answers while it holds the seat. */
-  #makeSeat(): Seat {
+  #makeLeader(): InboundLeader {
     const { bus } = this.parts;
     const log = partOf(this.parts.log, 'stream');
     const name = leaseOf(this.config.login?.jid ?? '');
-    const seat: Seat = new Seat({
+    const leader: InboundLeader = new InboundLeader({
       log,
       lease: (onChange) => bus.lease({ name, holder: this.#instance, onChange }),
-      keeper: (onChange) =>
-        new Keeper(initialState(this.config), {
+      supervisor: (onChange) =>
+        new ConnectionSupervisor(initialState(this.config), {
           ...this.#counters,
           login: (signal, onStep) => this.#login(INBOUND_RESOURCE, signal, onStep),
-          handlers: { ...this.#stanzas.ofServing(() => seat.session !== null), ...this.#counted },
+          handlers: { ...this.#stanzas.ofServing(() => leader.session !== null), ...this.#counted },
           session: { ...SESSION_DEFAULTS, priority: ACCOUNT_PRIORITY, presence: handsOn },
           resource: INBOUND_RESOURCE,
           onChange: (state) => {
@@ -245,11 +245,13 @@ export class Bridge {
         }),
       onChange: () => this.#watch.tell(),
     });
-    return seat;
+    return leader;
   }
 
-  readonly #login = (resource: string, ...[signal, onStep]: Parameters<KeeperParts['login']>): Promise<OpenStream> =>
-    login(this.#loginOptions(resource), signal, onStep, loginLog(this.#loginLog));
+  readonly #login = (
+    resource: string,
+    ...[signal, onStep]: Parameters<ConnectionSupervisorParts['login']>
+  ): Promise<OpenStream> => login(this.#loginOptions(resource), signal, onStep, loginLog(this.#loginLog));
 
   #loginOptions(resource: string): LoginOptions {
     const { config } = this;
@@ -259,15 +261,15 @@ export class Bridge {
   }
 
   #tryAgain(why: string): void {
-    this.#seat?.tryAgain();
-    if (this.#keeper.state.state === 'online') return;
+    this.#leader?.tryAgain();
+    if (this.#supervisor.state.state === 'online') return;
     this.#loginLog.info({ why }, 'the AZTM login is tried again');
-    this.#keeper.tryAgain();
+    this.#supervisor.tryAgain();
   }
 
   #onOnline(): void {
-    if (this.#keeper.session) this.#acquaintances.greet(this.#keeper.session);
-    this.#seat?.loginStands(true);
+    if (this.#supervisor.session) this.#contacts.greet(this.#supervisor.session);
+    this.#leader?.loginStands(true);
   }
 
   /** Forgets what was known of peers, and ends what is under way, when the session is gone. */
@@ -275,12 +277,12 @@ export class Bridge {
     this.#halveOn(state);
     this.#peers.clear();
     this.#features.clear();
-    this.#acquaintances.clear();
-    this.#hearing.clear();
+    this.#contacts.clear();
+    this.#replyListener.clear();
     this.#streams.cutAll();
     this.#chunks.cutAll();
     this.#served?.inbound.cancelAll();
-    this.#seat?.loginStands(false);
+    this.#leader?.loginStands(false);
   }
 
   /** Halves what one stanza may hold where the server ended the session for its policy. */

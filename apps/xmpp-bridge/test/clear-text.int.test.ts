@@ -8,7 +8,7 @@ import { createLogger } from '@switchyard/platform';
 import { startProxy, until } from '@switchyard/testing';
 import type { BridgeState } from '../src/session/bridge-state.ts';
 import { IqError } from '../src/session/iq-registry.ts';
-import { Keeper } from '../src/session/keeper.ts';
+import { ConnectionSupervisor } from '../src/session/connection-supervisor.ts';
 import { LoginError, type LoginFailureCode } from '../src/login/failure.ts';
 import { login, type LoginOptions } from '../src/login/login.ts';
 import { SESSION_DEFAULTS, type SessionHandlers } from '../src/session/session.ts';
@@ -111,8 +111,8 @@ describe('no byte of a stanza or a credential is in clear text', () => {
     capture.sent.length = 0;
     let logins = 0;
     let [sent, refused] = [0, 0];
-    const keepers = Array.from({ length: 4 }, (_, n) => {
-      const kept: Keeper = new Keeper(INITIAL, {
+    const supervisors = Array.from({ length: 4 }, (_, n) => {
+      const kept: ConnectionSupervisor = new ConnectionSupervisor(INITIAL, {
         login: (signal, onStep) => login(options(capture.port, { resource: `k${n}` }), signal, onStep),
         handlers: quiet,
         session: SESSION_DEFAULTS,
@@ -128,7 +128,7 @@ describe('no byte of a stanza or a credential is in clear text', () => {
     });
     /** Says something at every turn, whatever state the login is in. */
     const talking = setInterval(() => {
-      for (const { session } of keepers) {
+      for (const { session } of supervisors) {
         session?.ask('get', xml('query', { xmlns: `urn:test:${SECRET}` }), { timeoutMs: 5_000 }).then(
           () => (sent += 1),
           (error: unknown) => error instanceof IqError && (refused += 1),
@@ -137,13 +137,13 @@ describe('no byte of a stanza or a credential is in clear text', () => {
     }, 1);
     try {
       for (let cuts = 1; cuts <= 50; cuts += 1) {
-        await until(() => logins >= keepers.length * cuts, 60_000);
+        await until(() => logins >= supervisors.length * cuts, 60_000);
         capture.cut();
       }
-      await until(() => logins >= keepers.length * 51, 60_000);
+      await until(() => logins >= supervisors.length * 51, 60_000);
     } finally {
       clearInterval(talking);
-      await Promise.all(keepers.map((kept) => kept.stop()));
+      await Promise.all(supervisors.map((kept) => kept.stop()));
     }
     expect(logins).toBeGreaterThanOrEqual(204);
     expect(sent + refused).toBeGreaterThan(200);
@@ -273,7 +273,7 @@ describe('a connection that fails', () => {
     capture.sent.length = 0;
     capture.refusing = true;
     const states: string[] = [];
-    const kept = new Keeper(INITIAL, {
+    const kept = new ConnectionSupervisor(INITIAL, {
       login: (signal, onStep) => login(options(capture.port, { resource: 'first' }), signal, onStep),
       handlers: quiet,
       session: SESSION_DEFAULTS,
@@ -294,7 +294,7 @@ describe('a connection that fails', () => {
   it('half-open, without a word, is noticed by the ping; what was asked ends, and a new session stands (fault 2)', async () => {
     expect(SESSION_DEFAULTS.pingMs + SESSION_DEFAULTS.pongMs).toBeLessThanOrEqual(20_000);
     const link = await startProxy(prosody.port);
-    const kept = new Keeper(INITIAL, {
+    const kept = new ConnectionSupervisor(INITIAL, {
       login: (signal, onStep) => login(options(link.port, { resource: 'half-open' }), signal, onStep),
       handlers: quiet,
       session: { ...SESSION_DEFAULTS, pingMs: 500, pongMs: 1_500 },

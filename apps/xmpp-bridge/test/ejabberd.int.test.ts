@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ejabberdIsInstalled, type EjabberdServer, startEjabberd } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
-import { Keeper, type LoginFlaw } from '../src/session/keeper.ts';
+import { ConnectionSupervisor, type LoginFlaw } from '../src/session/connection-supervisor.ts';
 import { LoginError } from '../src/login/failure.ts';
 import { login, type LoginOptions } from '../src/login/login.ts';
 import { SESSION_DEFAULTS } from '../src/session/session.ts';
@@ -119,7 +119,7 @@ const options = (over: Partial<LoginOptions> = {}): LoginOptions => ({
       const log = createLogger({ app: 'test', destination: { write: (line: string) => void lines.push(line) } });
       const middleman = await between();
       const nothing = (): undefined => undefined;
-      const keeper = new Keeper(
+      const supervisor = new ConnectionSupervisor(
         { state: 'offline', sentence: '', tries: 0, failure: null, boundJid: null, onlineSince: null },
         {
           login: (signal, onStep) => login(options({ port: middleman.port }), signal, onStep),
@@ -131,13 +131,13 @@ const options = (over: Partial<LoginOptions> = {}): LoginOptions => ({
         },
       );
       try {
-        keeper.start();
-        await until(() => keeper.state.state === 'online', 30_000);
-        expect(keeper.state.sentence).toMatch(/channel binding refused: tls-unique/);
+        supervisor.start();
+        await until(() => supervisor.state.state === 'online', 30_000);
+        expect(supervisor.state.sentence).toMatch(/channel binding refused: tls-unique/);
         expect(flaws).toEqual([{ kind: 'unbound', type: 'tls-unique' }]);
         expect(lines.filter((line) => line.includes('refused channel binding (tls-unique)'))).toHaveLength(1);
       } finally {
-        await keeper.stop();
+        await supervisor.stop();
         await middleman.stop();
       }
     });

@@ -105,7 +105,7 @@ describe('a request over XMPP', () => {
     const watchers = await Promise.all(
       organisations.slice(0, 2).map((servers) => connectBus({ ...servers.busOf('watcher'), log })),
     );
-    await Promise.all(watchers.map((bus) => bus.hearSystem((event) => void told.push(event))));
+    await Promise.all(watchers.map((bus) => bus.subscribeSystem((event) => void told.push(event))));
     try {
       answer = ({ body }) => ({ status: 201, headers: [], body });
       const body = Buffer.from('{"secret":"canary-16180"}').toString('base64');

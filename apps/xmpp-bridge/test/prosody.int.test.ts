@@ -8,7 +8,7 @@ import { createLogger } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
 import type { BridgeState } from '../src/session/bridge-state.ts';
 import { IqError } from '../src/session/iq-registry.ts';
-import { Keeper } from '../src/session/keeper.ts';
+import { ConnectionSupervisor } from '../src/session/connection-supervisor.ts';
 import { LoginError } from '../src/login/failure.ts';
 import { login, type LoginOptions } from '../src/login/login.ts';
 import { Session, SESSION_DEFAULTS, type SessionHandlers } from '../src/session/session.ts';
@@ -190,8 +190,8 @@ describe('keeping the login', () => {
     boundJid: null,
     onlineSince: null,
   };
-  const keeper = (over: () => Partial<LoginOptions>, states: string[]): Keeper =>
-    new Keeper(start0, {
+  const supervisor = (over: () => Partial<LoginOptions>, states: string[]): ConnectionSupervisor =>
+    new ConnectionSupervisor(start0, {
       login: (signal, onStep) => login(options('ada', { resource: 'kept', ...over() }), signal, onStep),
       handlers: quiet,
       session: { ...SESSION_DEFAULTS, pingMs: 200, pongMs: 300 },
@@ -203,7 +203,7 @@ describe('keeping the login', () => {
   it('passes the states in their order, survives a restart of the server, and ends when it is told', async () => {
     expect(config.login.jid).toBe('ada@xmpp.test');
     const states: string[] = [];
-    const kept = keeper(() => ({}), states);
+    const kept = supervisor(() => ({}), states);
     kept.start();
     await until(() => kept.state.state === 'online', 10_000);
     expect(states).toEqual(['connecting', 'securing', 'authenticating', 'binding', 'online']);
@@ -220,7 +220,7 @@ describe('keeping the login', () => {
   it('does not try a wrong password again before the configuration changes', async () => {
     const states: string[] = [];
     let password = 'wrong';
-    const kept = keeper(() => ({ password }), states);
+    const kept = supervisor(() => ({ password }), states);
     kept.start();
     await until(() => kept.state.state === 'failed', 10_000);
     await new Promise((resolve) => setTimeout(resolve, 300));

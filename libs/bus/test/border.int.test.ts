@@ -310,7 +310,7 @@ describe.each(versions)('the bus as a border, on nats-server %s', (name, binaryO
 
   tried('takes a system fact only from its producer', async (at) => {
     const heard: string[] = [];
-    const listening = await gateway.hearSystem(({ type }) => void heard.push(type), 'tools.catalog');
+    const listening = await gateway.subscribeSystem(({ type }) => void heard.push(type), 'tools.catalog');
     const orchestrated = await at.raw('mcp-tool');
     const fact = {
       specversion: '1.0',

@@ -72,19 +72,19 @@ export function describeFacts(parties: Parties): void {
     });
 
     it('outside a run are heard by everybody as they are told, until they stop', async () => {
-      const [teller, one, two] = await Promise.all(
+      const [sequencer, one, two] = await Promise.all(
         ['a2a', 'gateway', 'operator'].map((app) => parties.world.connect(app)),
       );
       const heard: string[] = [];
-      const hearing = (bus: Bus, n: number, about?: string) =>
-        bus.hearSystem(({ type, app }) => void heard.push(`${n} ${type} ${app}`), about);
-      const [first, second] = [await hearing(one!, 1), await hearing(two!, 2, 'a2a.card')];
+      const subscription = (bus: Bus, n: number, about?: string) =>
+        bus.subscribeSystem(({ type, app }) => void heard.push(`${n} ${type} ${app}`), about);
+      const [first, second] = [await subscription(one!, 1), await subscription(two!, 2, 'a2a.card')];
       const fact = { type: 'a2a.card.changed', data: { agent: 'x', digest: 'y' } } as const;
-      await teller!.publishSystem(fact);
+      await sequencer!.publishSystem(fact);
       await until(() => heard.length === 2);
       expect(heard.sort()).toEqual(['1 a2a.card.changed a2a', '2 a2a.card.changed a2a']);
       await first.stop();
-      await teller!.publishSystem(fact);
+      await sequencer!.publishSystem(fact);
       await until(() => heard.length === 3);
       await roundTrip(one!);
       expect(heard[2]).toBe('2 a2a.card.changed a2a');

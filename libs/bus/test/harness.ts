@@ -173,5 +173,5 @@ export async function natsWorld(): Promise<NatsWorld> {
 
 /** The server has all that this connection sent: what anybody publishes from now on reaches its subscriptions. */
 export async function roundTrip(bus: Bus): Promise<void> {
-  await (await bus.hearWakeUps(() => undefined)).stop();
+  await (await bus.subscribeWakeUps(() => undefined)).stop();
 }

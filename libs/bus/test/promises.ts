@@ -4,7 +4,7 @@ import { describeAsking } from './asking-promises.ts';
 import { describeFacts } from './fact-promises.ts';
 import { describeFollow } from './follow-promises.ts';
 import type { World } from './harness.ts';
-import { describeLeaving } from './leaving-promises.ts';
+import { describeLeaving } from './detach-promises.ts';
 import { openParties } from './parties.ts';
 import { describeSharing } from './sharing-promises.ts';
 

@@ -12,7 +12,7 @@ export function describeSharing(parties: Parties): void {
       const runIds = [newRunId(), newRunId()];
       const tries: string[] = [];
       const heard: string[] = [];
-      const hearing = await two.hearWakeUps(({ runId }) => void heard.push(runId));
+      const subscription = await two.subscribeWakeUps(({ runId }) => void heard.push(runId));
       const taker = async ({ tenantId, runId }: WakeUp) => {
         if (!runIds.includes(runId)) return 'done' as const;
         tries.push(`${tenantId} ${runId}`);
@@ -27,7 +27,7 @@ export function describeSharing(parties: Parties): void {
       await pause(1_300);
       expect(tries.length).toBe(3);
       expect(heard.filter((runId) => runIds.includes(runId))).toHaveLength(2);
-      await Promise.all([...taking, hearing].map((one) => one.stop()));
+      await Promise.all([...taking, subscription].map((one) => one.stop()));
     });
 
     it('wake-ups are not handled beyond the bound at once', async () => {

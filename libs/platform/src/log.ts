@@ -3,7 +3,7 @@ import { isSpanContextValid, trace } from '@opentelemetry/api';
 import { pino, type Bindings, type DestinationStream, type Logger as PinoLogger } from 'pino';
 import { type Level, levelOf, levelOfPart, type LogLevels, NO_LEVELS, unknownParts } from './log-levels.ts';
 import type { LogPart } from './log-parts.ts';
-import { cleanText, isSecretKey, truncateForLog } from './truncate.ts';
+import { redactAndCut, isSecretKey, truncateForLog } from './truncate.ts';
 
 export type Logger = PinoLogger;
 
@@ -108,12 +108,12 @@ function cleanFields(fields: Record<string, unknown>): Record<string, unknown> {
 /** `(fields?, message?, ...values)` as `(fields, finished message)`, so that no part escapes the masks. */
 function cleanArguments(args: readonly unknown[]): unknown[] {
   const [first, ...rest] = args;
-  if (typeof first === 'string') return [cleanText(args.length === 1 ? first : formatted(first, rest))];
+  if (typeof first === 'string') return [redactAndCut(args.length === 1 ? first : formatted(first, rest))];
   const given = isError(first) ? { err: first } : first;
   const fields = typeof given === 'object' && given !== null ? cleanFields(given as Record<string, unknown>) : given;
   if (rest[0] !== undefined) {
     const [message, ...values] = rest;
-    return [fields, cleanText(values.length === 0 ? textOf(message) : formatted(message, values))];
+    return [fields, redactAndCut(values.length === 0 ? textOf(message) : formatted(message, values))];
   }
   // An error without a message of its own: its text is the message.
   const err = typeof fields === 'object' && fields !== null ? (fields as Record<string, unknown>)['err'] : undefined;
@@ -134,10 +134,10 @@ function errorRecord(error: unknown, depth = 0): unknown {
   );
   const inner = Array.isArray(errors) ? (errors.slice(0, MAX_CAUSES) as unknown[]) : [];
   return {
-    name: cleanText(textOf(name)),
-    ...(typeof code === 'string' ? { code: cleanText(code) } : typeof code === 'number' ? { code } : {}),
-    message: cleanText(textOf(message)),
-    stack: cleanText(textOf(stack ?? ''), MAX_STACK),
+    name: redactAndCut(textOf(name)),
+    ...(typeof code === 'string' ? { code: redactAndCut(code) } : typeof code === 'number' ? { code } : {}),
+    message: redactAndCut(textOf(message)),
+    stack: redactAndCut(textOf(stack ?? ''), MAX_STACK),
     ...(inner.length === 0 ? {} : { errors: inner.map((each) => errorRecord(each, depth + 1)) }),
     ...(cause === undefined ? {} : { cause: errorRecord(cause, depth + 1) }),
   };

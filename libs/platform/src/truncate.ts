@@ -86,7 +86,7 @@ export function truncateText(text: string, limit = MAX_STRING): string {
 }
 
 /** A text for a log: masked, then cut. Of a huge text only its beginning is looked at. */
-export function cleanText(text: string, limit = MAX_STRING): string {
+export function redactAndCut(text: string, limit = MAX_STRING): string {
   if (text.length <= limit + LOOKAHEAD) {
     const clean = redactText(text);
     return clean.length <= limit ? clean : cut(clean, limit, text.length);
@@ -100,7 +100,7 @@ function cut(text: string, limit: number, total: number): string {
 
 /** A copy for a log: secrets masked, every string cut at 500 characters, keys kept. */
 export function truncateForLog(value: unknown): unknown {
-  return walk(value, 0, { onText: cleanText, seen: new Set(), nodes: 0 });
+  return walk(value, 0, { onText: redactAndCut, seen: new Set(), nodes: 0 });
 }
 
 interface Walk {
@@ -165,7 +165,7 @@ function copyOf(value: object, depth: number, state: Walk): unknown {
       break;
     }
     const inner = isSecretKey(key) ? MASK : walk(read(value, key), depth + 1, state);
-    const shown = key.length <= MAX_PLAIN_KEY ? key : cleanText(key, MAX_KEY);
+    const shown = key.length <= MAX_PLAIN_KEY ? key : redactAndCut(key, MAX_KEY);
     if (shown !== '__proto__') copy[shown] = inner;
     // Data here, as every other key.
     else Object.defineProperty(copy, shown, { value: inner, enumerable: true, writable: true, configurable: true });

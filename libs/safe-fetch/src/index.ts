@@ -1,5 +1,5 @@
 export { jsonMistake } from './json-mistake.ts';
-export { jsonPlaces } from './json-place.ts';
+export { jsonPlaces } from './json-positions.ts';
 export { bodyOnTheBus, CarriedBodies } from './carried-body.ts';
 export { judgeUrl } from './address-guard.ts';
 export { RedirectRefused } from './failure.ts';

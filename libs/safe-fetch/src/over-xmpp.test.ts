@@ -1,11 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import type { CarriedFrame } from '@switchyard/contracts';
 import { onBehalfOf, rememberBehalf } from '@switchyard/platform';
-import { type Asker, carryOverXmpp } from './over-xmpp.ts';
+import { type XmppRequester, carryOverXmpp } from './over-xmpp.ts';
 
-type Options = Parameters<Asker['request']>[2];
+type Options = Parameters<XmppRequester['request']>[2];
 /** A bridge that tells frames with pauses, and then nothing, until whoever asked leaves. */
-const bridge = (frames: readonly CarriedFrame[], pauseMs: number): Asker & { left: boolean } => {
+const bridge = (frames: readonly CarriedFrame[], pauseMs: number): XmppRequester & { left: boolean } => {
   const asker = {
     left: false,
     request: async (_contract: unknown, _input: unknown, { signal, onProgress }: Options) => {
@@ -21,7 +21,7 @@ const bridge = (frames: readonly CarriedFrame[], pauseMs: number): Asker & { lef
       );
     },
   };
-  return asker as unknown as Asker & { left: boolean };
+  return asker as unknown as XmppRequester & { left: boolean };
 };
 const head: CarriedFrame = { head: { status: 200, headers: [['content-type', 'text/event-stream']] } };
 const piece: CarriedFrame = { chunk: Buffer.from('x').toString('base64') };
@@ -62,7 +62,7 @@ describe('a request of a mapped host', () => {
         inputs.push(input);
         return { status: 204, headers: [], body: '' };
       },
-    } as unknown as Asker;
+    } as unknown as XmppRequester;
     const ada = { tenantId: 'acme', userId: 'ada', runId: 'run-1' };
     rememberBehalf();
     await onBehalfOf(ada, () => carryOverXmpp(asker)(request, limits));

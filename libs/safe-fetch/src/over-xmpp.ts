@@ -32,7 +32,7 @@ export type Carrier = (
 ) => Promise<Response>;
 
 /** What is needed of the bus. */
-export interface Asker {
+export interface XmppRequester {
   request<C extends RequestContract>(
     contract: C,
     input: RequestOf<C>,
@@ -46,7 +46,7 @@ export interface Asker {
   ): Promise<OutputOf<C>>;
 }
 
-export function carryOverXmpp(bus: Asker): Carrier {
+export function carryOverXmpp(bus: XmppRequester): Carrier {
   return async (request, limits, onOver = () => undefined) => {
     const { url, method, headers, signal } = request;
     const behalf = currentBehalf();

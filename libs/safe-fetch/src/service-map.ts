@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { canonicalHostOf } from './canonical-host.ts';
 import { type HostPattern, inOrder, matchesHost, parseHostPattern } from './host-pattern.ts';
 import { jsonMistake } from './json-mistake.ts';
-import { jsonPlaces } from './json-place.ts';
+import { jsonPlaces } from './json-positions.ts';
 
 /**
  * host, host:port or a pattern -> JID of the agent that serves it over XMPP. Hosts are as the URL parser writes them.

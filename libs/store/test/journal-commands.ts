@@ -120,7 +120,7 @@ const commands: fc.Arbitrary<Command>[] = [
           requestHash: hash,
           engineVersion: version,
           ...lease,
-          opening: opening.map(factOf),
+          initialFacts: opening.map(factOf),
         });
         const before = await journal.acceptedBefore(request);
         const expected = model.accept({

@@ -46,10 +46,10 @@ describe('accept', () => {
   });
 
   it('commits what the first owner announces together with the acceptance, and only where there is an owner', async () => {
-    const opening = [message('one'), message('two')];
+    const initialFacts = [message('one'), message('two')];
     const lease = { owner: 'me', leaseMs: LEASE_MS };
     const [runId, waiting] = [newId(), newId()];
-    const accepted = await journal.accept(acceptOf(runId, { lease, opening }));
+    const accepted = await journal.accept(acceptOf(runId, { lease, initialFacts }));
     expect(accepted).toMatchObject({ kind: 'created', lastSeq: 3, epoch: 1 });
     const written = await journal.read(runId, 0, 10);
     expect(written).toEqual(accepted.kind === 'created' ? accepted.events : undefined);
@@ -61,12 +61,18 @@ describe('accept', () => {
     expect(await journal.head(runId)).toMatchObject({ phase: 'running', lastSeq: 3, leaseOwner: 'me' });
     expect(await append(runId, { expectedSeq: 3, facts: [message('three')] })).toMatchObject({ lastSeq: 4 });
 
-    expect(await journal.accept(acceptOf(runId, { lease, opening }))).toMatchObject({ kind: 'existing', lastSeq: 4 });
-    expect(await journal.accept(acceptOf(waiting, { opening }))).toMatchObject({ lastSeq: 1, epoch: 0 });
+    expect(await journal.accept(acceptOf(runId, { lease, initialFacts }))).toMatchObject({
+      kind: 'existing',
+      lastSeq: 4,
+    });
+    expect(await journal.accept(acceptOf(waiting, { initialFacts }))).toMatchObject({ lastSeq: 1, epoch: 0 });
     const [thread_id, queued] = [newId(), newId()];
     const run = runSpec({ thread_id, thread_concurrency: 'queue' });
-    await journal.accept(acceptOf(newId(), { run, lease, opening }));
-    expect(await journal.accept(acceptOf(queued, { run, lease, opening }))).toMatchObject({ lastSeq: 1, epoch: 0 });
+    await journal.accept(acceptOf(newId(), { run, lease, initialFacts }));
+    expect(await journal.accept(acceptOf(queued, { run, lease, initialFacts }))).toMatchObject({
+      lastSeq: 1,
+      epoch: 0,
+    });
     expect(await journal.read(queued, 0, 10)).toHaveLength(1);
   });
 

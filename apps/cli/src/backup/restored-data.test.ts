@@ -2,36 +2,36 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { type Place, placeOf, writeJson } from '../environment/place.ts';
-import { identityOf } from '../environment/records.ts';
+import { type Workspace, workspaceOf, writeJson } from '../environment/workspace.ts';
+import { identityOf } from '../environment/process-files.ts';
 import { ensureReplaceable, ensureStopped, takePlace } from './restored-data.ts';
 import { momentOf } from './verb-restore.ts';
 import { targetOf } from './verb-backup.ts';
 
 describe('restored data', () => {
-  let place: Place;
+  let workspace: Workspace;
   const put = (path: string, text = ''): void => {
-    const file = join(place.state, path);
+    const file = join(workspace.state, path);
     mkdirSync(dirname(file), { recursive: true });
     writeFileSync(file, text);
   };
   beforeEach(() => {
-    place = placeOf(mkdtempSync(join(tmpdir(), 'switchyard-restored-')));
+    workspace = workspaceOf(mkdtempSync(join(tmpdir(), 'switchyard-restored-')));
     put('data/restored/data/PG_VERSION', 'new');
   });
-  afterEach(() => rmSync(place.root, { recursive: true, force: true }));
-  const staged = (): string => join(place.state, 'data', 'restored');
+  afterEach(() => rmSync(workspace.root, { recursive: true, force: true }));
+  const staged = (): string => join(workspace.state, 'data', 'restored');
 
   it('never replaces a database that is there unasked', () => {
     put('data/postgres/data/PG_VERSION', 'old');
-    expect(() => ensureReplaceable(place, false)).toThrow(/has data already, and nothing was done. With --replace/);
-    expect(() => ensureReplaceable(place, true)).not.toThrow();
+    expect(() => ensureReplaceable(workspace, false)).toThrow(/has data already, and nothing was done. With --replace/);
+    expect(() => ensureReplaceable(workspace, true)).not.toThrow();
   });
 
   it('never moves anything while a process of the clone lives', () => {
-    writeJson(place.pidsFile, { processes: [{ name: 'postgres', ...identityOf(process.pid) }] });
-    expect(() => ensureStopped(place)).toThrow(/A stack runs in this clone/);
-    expect(() => takePlace(place, staged())).toThrow(/A stack runs in this clone/);
+    writeJson(workspace.pidsFile, { processes: [{ name: 'postgres', ...identityOf(process.pid) }] });
+    expect(() => ensureStopped(workspace)).toThrow(/A stack runs in this clone/);
+    expect(() => takePlace(workspace, staged())).toThrow(/A stack runs in this clone/);
     expect(existsSync(staged())).toBe(true);
   });
 
@@ -40,17 +40,17 @@ describe('restored data', () => {
     put('data/nats/jetstream/x', 'of a later moment');
     put('data/redis/x', 'of a later moment');
     put('stamps/migrations', 'applied');
-    const aside = takePlace(place, staged(), new Date(0));
-    expect(aside).toBe(join(place.state, 'data-before-19700101T000000Z'));
+    const aside = takePlace(workspace, staged(), new Date(0));
+    expect(aside).toBe(join(workspace.state, 'data-before-19700101T000000Z'));
     expect(readFileSync(join(aside!, 'postgres/data/PG_VERSION'), 'utf8')).toBe('old');
     expect(existsSync(join(aside!, 'nats/jetstream/x'))).toBe(true);
-    expect(readFileSync(join(place.state, 'data/postgres/data/PG_VERSION'), 'utf8')).toBe('new');
+    expect(readFileSync(join(workspace.state, 'data/postgres/data/PG_VERSION'), 'utf8')).toBe('new');
     for (const path of ['data/nats', 'data/redis', 'stamps/migrations'])
-      expect(existsSync(join(place.state, path))).toBe(false);
+      expect(existsSync(join(workspace.state, path))).toBe(false);
   });
 
   it('puts nothing aside in a clone that has nothing', () => {
-    expect(takePlace(place, staged())).toBeUndefined();
+    expect(takePlace(workspace, staged())).toBeUndefined();
   });
 
   it('takes moments with their zone alone', () => {
@@ -61,9 +61,11 @@ describe('restored data', () => {
 
   it('names a backup by its time where a folder is named, and overwrites none', () => {
     const now = new Date(0);
-    expect(targetOf(place, undefined, now)).toBe(join(place.state, 'backups', 'switchyard-19700101T000000Z.tar.gz'));
-    expect(targetOf(place, place.root, now)).toBe(join(place.root, 'switchyard-19700101T000000Z.tar.gz'));
+    expect(targetOf(workspace, undefined, now)).toBe(
+      join(workspace.state, 'backups', 'switchyard-19700101T000000Z.tar.gz'),
+    );
+    expect(targetOf(workspace, workspace.root, now)).toBe(join(workspace.root, 'switchyard-19700101T000000Z.tar.gz'));
     put('mine.tar.gz');
-    expect(() => targetOf(place, join(place.state, 'mine.tar.gz'), now)).toThrow(/overwrites nothing/);
+    expect(() => targetOf(workspace, join(workspace.state, 'mine.tar.gz'), now)).toThrow(/overwrites nothing/);
   });
 });

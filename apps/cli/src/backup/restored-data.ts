@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { dataFolder } from '@switchyard/local-servers';
-import type { Place } from '../environment/place.ts';
-import { isRunning, readPids, runningSupervisor } from '../environment/records.ts';
+import type { Workspace } from '../environment/workspace.ts';
+import { isRunning, readPids, runningSupervisor } from '../environment/process-files.ts';
 import { EXIT, UserError } from '../terminal/user-error.ts';
 
 /*
@@ -16,11 +16,11 @@ import { EXIT, UserError } from '../terminal/user-error.ts';
 /** Whose data belongs together. Prosody's accounts are made anew at every start. */
 const TOGETHER = ['postgres', 'nats', 'redis'] as const;
 
-const dataOf = (place: Place, server: string): string => join(place.state, 'data', server);
+const dataOf = (workspace: Workspace, server: string): string => join(workspace.state, 'data', server);
 
 /** Throws a message for people while a process of this clone runs. */
-export function ensureStopped(place: Place): void {
-  const lives = runningSupervisor(place) !== undefined || readPids(place).processes.some(isRunning);
+export function ensureStopped(workspace: Workspace): void {
+  const lives = runningSupervisor(workspace) !== undefined || readPids(workspace).processes.some(isRunning);
   if (lives)
     throw new UserError(
       'A stack runs in this clone, and nothing was done. Stop it first: ./switchyard down',
@@ -28,8 +28,8 @@ export function ensureStopped(place: Place): void {
     );
 }
 
-export function ensureReplaceable(place: Place, replace: boolean): void {
-  if (replace || !existsSync(join(dataFolder(dataOf(place, 'postgres')), 'data', 'PG_VERSION'))) return;
+export function ensureReplaceable(workspace: Workspace, replace: boolean): void {
+  if (replace || !existsSync(join(dataFolder(dataOf(workspace, 'postgres')), 'data', 'PG_VERSION'))) return;
   throw new UserError(
     'This clone has data already, and nothing was done. With --replace it is put aside, kept, and the backup takes its place.',
     EXIT.usage,
@@ -40,21 +40,21 @@ export function ensureReplaceable(place: Place, replace: boolean): void {
  * Puts a recovered cluster where the stack looks for it. Moves the earlier data of all three servers to one folder and
  * keeps it there. Answers that folder, or undefined where there was no data.
  */
-export function takePlace(place: Place, stagedAt: string, now = new Date()): string | undefined {
-  ensureStopped(place);
-  const aside = join(place.state, `data-before-${now.toISOString().replace(/[-:]|\.\d+/g, '')}`);
+export function takePlace(workspace: Workspace, stagedAt: string, now = new Date()): string | undefined {
+  ensureStopped(workspace);
+  const aside = join(workspace.state, `data-before-${now.toISOString().replace(/[-:]|\.\d+/g, '')}`);
   const kept = TOGETHER.filter((server) => {
-    const from = dataOf(place, server);
+    const from = dataOf(workspace, server);
     if (!existsSync(from) || readdirSync(from).length === 0) return false;
     mkdirSync(aside, { recursive: true, mode: 0o700 });
     renameSync(from, join(aside, server)); // A note of data elsewhere goes with it.
     return true;
   });
-  const home = dataOf(place, 'postgres');
+  const home = dataOf(workspace, 'postgres');
   rmSync(home, { recursive: true, force: true });
   renameSync(stagedAt, home);
   // Where its account cannot reach the clone, the data is elsewhere and the note that came along says where.
   if (!existsSync(join(dataFolder(home), 'data', 'PG_VERSION'))) throw new Error(`the restored data is not in ${home}`);
-  rmSync(join(place.state, 'stamps', 'migrations'), { force: true });
+  rmSync(join(workspace.state, 'stamps', 'migrations'), { force: true });
   return kept.length > 0 ? aside : undefined;
 }

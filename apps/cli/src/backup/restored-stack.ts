@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Soundness } from '@switchyard/store';
 import { passwordsOf, privateServer } from '../environment/logins.ts';
-import type { Place } from '../environment/place.ts';
-import { readStatus } from '../environment/records.ts';
+import type { Workspace } from '../environment/workspace.ts';
+import { readStatus } from '../environment/process-files.ts';
 import type { RestoreReport } from './restore-report.ts';
 
 /* What is asked of a stack that was started from a backup. */
@@ -12,21 +12,21 @@ const LOOK_MS = 500;
 const PERSON = 'restore';
 const READ_LIMIT_MS = 20_000;
 
-const urlOf = (place: Place, server: string): string => {
-  const url = readStatus(place).processes.find(({ name }) => name === server)?.url;
+const urlOf = (workspace: Workspace, server: string): string => {
+  const url = readStatus(workspace).processes.find(({ name }) => name === server)?.url;
   if (!url) throw new Error(`${server} does not run`);
   return url;
 };
 
 /** Reads a run of before the backup back, and waits until those that were not ended have ended. */
 export async function askRestoredStack(
-  place: Place,
+  workspace: Workspace,
   { sample, unfinished }: Pick<Soundness, 'sample' | 'unfinished'>,
   waitMs: number,
 ): Promise<NonNullable<RestoreReport['started']>> {
   const { endedOf, recordFacts } = await import('@switchyard/store');
-  const readable = sample && (await isReadable(place, sample)) ? { readable: sample.runId } : {};
-  const database = urlOf(place, 'postgres');
+  const readable = sample && (await isReadable(workspace, sample)) ? { readable: sample.runId } : {};
+  const database = urlOf(workspace, 'postgres');
   const began = Date.now();
   let ended = await endedOf(database, unfinished);
   while (ended < unfinished.length && Date.now() - began < waitMs) {
@@ -37,15 +37,18 @@ export async function askRestoredStack(
   return { ...readable, ended, waitedSeconds, effectsInDoubt: (await recordFacts(database)).effects.inDoubt };
 }
 
-async function isReadable(place: Place, { runId, tenantId }: NonNullable<Soundness['sample']>): Promise<boolean> {
+async function isReadable(
+  workspace: Workspace,
+  { runId, tenantId }: NonNullable<Soundness['sample']>,
+): Promise<boolean> {
   const [{ getRun, OPERATOR_USER_PREFIX }, { connectBus }, { createLogger }, servers] = await Promise.all([
     import('@switchyard/contracts'),
     import('@switchyard/bus'),
     import('@switchyard/platform'),
     import('@switchyard/local-servers'),
   ]);
-  const passwords = passwordsOf(place);
-  const nats = privateServer(place, 'nats', urlOf(place, 'nats'));
+  const passwords = passwordsOf(workspace);
+  const nats = privateServer(workspace, 'nats', urlOf(workspace, 'nats'));
   const access = servers.busAccess('operator', nats, await servers.loadBusKeys(passwords), PERSON);
   const log = createLogger({ app: 'restore', level: 'silent' });
   const bus = await connectBus({ ...access, log, signal: AbortSignal.timeout(READ_LIMIT_MS) });

@@ -2,20 +2,20 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { BackupDone } from '@switchyard/local-servers';
 import { sourceOf } from '../stack/index.ts';
-import type { Place } from '../environment/place.ts';
-import { readStatus, runningSupervisor } from '../environment/records.ts';
+import type { Workspace } from '../environment/workspace.ts';
+import { readStatus, runningSupervisor } from '../environment/process-files.ts';
 import { stageLine } from '../command-line/stage-line.ts';
 import { EXIT, UserError } from '../terminal/user-error.ts';
 import type { VerbContext } from '../command-line/verb.ts';
 
 /** Where backups go whose place is not said. */
-export const backupFolder = (place: Place): string => join(place.state, 'backups');
+export const backupFolder = (workspace: Workspace): string => join(workspace.state, 'backups');
 
 export const fileName = (now: Date): string => `switchyard-${now.toISOString().replace(/[-:]|\.\d+/g, '')}.tar.gz`;
 
 /** The file of a backup: as it was said, or a new name in the folder that was said. */
-export function targetOf(place: Place, said: string | undefined, now = new Date()): string {
-  if (said === undefined) return join(backupFolder(place), fileName(now));
+export function targetOf(workspace: Workspace, said: string | undefined, now = new Date()): string {
+  if (said === undefined) return join(backupFolder(workspace), fileName(now));
   const path = resolve(said);
   const isFolder = said.endsWith('/') || (existsSync(path) && statSync(path).isDirectory());
   if (isFolder) return join(path, fileName(now));
@@ -24,10 +24,10 @@ export function targetOf(place: Place, said: string | undefined, now = new Date(
 }
 
 /** The private PostgreSQL of the running stack, as its superuser. Throws a message for people. */
-export function ownDatabase({ place, environment }: Pick<VerbContext, 'place' | 'environment'>): string {
-  if (!runningSupervisor(place))
+export function ownDatabase({ workspace, environment }: Pick<VerbContext, 'workspace' | 'environment'>): string {
+  if (!runningSupervisor(workspace))
     throw new UserError('Nothing is running in this clone. Start it: ./switchyard up --detach', EXIT.unavailable);
-  const url = readStatus(place).processes.find(({ name }) => name === 'postgres')?.url;
+  const url = readStatus(workspace).processes.find(({ name }) => name === 'postgres')?.url;
   if (url) return url;
   const whose = sourceOf('postgres', environment) === 'environment' ? 'the one of DATABASE_URL' : 'not a private one';
   throw new UserError(
@@ -36,14 +36,14 @@ export function ownDatabase({ place, environment }: Pick<VerbContext, 'place' | 
   );
 }
 
-export function versionOf(place: Place): string {
-  return (JSON.parse(readFileSync(join(place.root, 'package.json'), 'utf8')) as { version: string }).version;
+export function versionOf(workspace: Workspace): string {
+  return (JSON.parse(readFileSync(join(workspace.root, 'package.json'), 'utf8')) as { version: string }).version;
 }
 
 /** `backup [FILE|DIR]`: everything that the running stack remembers, as one file. */
 export async function backup(context: VerbContext): Promise<number> {
-  const { place, positionals, values, print, remark } = context;
-  const file = targetOf(place, positionals[0]);
+  const { workspace, positionals, values, print, remark } = context;
+  const file = targetOf(workspace, positionals[0]);
   const url = ownDatabase(context);
   const began = performance.now();
   const done = await takeBackupOf(context, url, file).catch((error: unknown) => {
@@ -70,7 +70,7 @@ export async function backup(context: VerbContext): Promise<number> {
 }
 
 async function takeBackupOf(context: VerbContext, url: string, file: string): Promise<BackupDone> {
-  const { place } = context;
+  const { workspace } = context;
   const [{ dataFolder, accountFor, generationOf, takeBackup }, { recordFacts }] = await Promise.all([
     import('@switchyard/local-servers'),
     import('@switchyard/store'),
@@ -78,9 +78,9 @@ async function takeBackupOf(context: VerbContext, url: string, file: string): Pr
   return takeBackup({
     url,
     file,
-    generation: generationOf(dataFolder(join(place.state, 'data', 'postgres')), accountFor('postgres')),
-    version: versionOf(place),
-    settings: Object.keys(runningSupervisor(place)?.settings ?? {}),
+    generation: generationOf(dataFolder(join(workspace.state, 'data', 'postgres')), accountFor('postgres')),
+    version: versionOf(workspace),
+    settings: Object.keys(runningSupervisor(workspace)?.settings ?? {}),
     facts: () => recordFacts(url),
     onStage: stageLine(context),
   });

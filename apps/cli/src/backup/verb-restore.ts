@@ -4,7 +4,7 @@ import type { Recovered } from '@switchyard/local-servers';
 import type { RecordFacts, Soundness } from '@switchyard/store';
 import { textOption } from '../command-line/arguments.ts';
 import { closeState } from '../environment/closed-state.ts';
-import { logFile, type Place } from '../environment/place.ts';
+import { logFile, type Workspace } from '../environment/workspace.ts';
 import { findingsOf, reachesTo, reportLines, type RestoreReport } from './restore-report.ts';
 import { ensureReplaceable, ensureStopped, takePlace } from './restored-data.ts';
 import { askRestoredStack } from './restored-stack.ts';
@@ -43,7 +43,7 @@ interface Prepared {
 
 /** Makes and checks a cluster from the backup in `dir`, where nobody else reaches it. */
 async function prepare(context: VerbContext, file: string, dir: string): Promise<Prepared> {
-  const { place, values, environment } = context;
+  const { workspace, values, environment } = context;
   const [{ recoverBackup, UnusableBackup }, { recordFacts, soundness }] = await Promise.all([
     import('@switchyard/local-servers'),
     import('@switchyard/store'),
@@ -55,7 +55,7 @@ async function prepare(context: VerbContext, file: string, dir: string): Promise
     dir,
     walDir: walDir ? resolve(walDir) : undefined,
     to: momentOf(textOption(values, 'to')),
-    log: logFile(place, 'restore'),
+    log: logFile(workspace, 'restore'),
     onStage: stageLine(context),
     inspect: async (url) => {
       found = { restored: await recordFacts(url), sound: await soundness(url) };
@@ -86,39 +86,39 @@ function tell({ values, print }: VerbContext, report: RestoreReport, isRehearsal
   return report.findings.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
-function stagingIn(place: Place): string {
-  closeState(place);
-  mkdirSync(place.logDir, { recursive: true, mode: 0o700 });
-  return join(place.state, 'data', `restored-${process.pid}`);
+function stagingIn(workspace: Workspace): string {
+  closeState(workspace);
+  mkdirSync(workspace.logDir, { recursive: true, mode: 0o700 });
+  return join(workspace.state, 'data', `restored-${process.pid}`);
 }
 
 /** `restore FILE`: the data of this clone from a backup; with --rehearse only the proof that it could be. */
 export async function restore(context: VerbContext): Promise<number> {
-  const { place, positionals, values, remark } = context;
+  const { workspace, positionals, values, remark } = context;
   const [said] = positionals;
   if (!said) throw new UserError('Which backup? ./switchyard restore FILE', EXIT.usage);
   const file = resolve(said);
   const waitMs = waitMsOf(textOption(values, 'wait'));
   momentOf(textOption(values, 'to'));
   if (values['rehearse'] === true) return rehearse(context, file);
-  ensureStopped(place);
-  ensureReplaceable(place, values['replace'] === true);
-  const dir = stagingIn(place);
+  ensureStopped(workspace);
+  ensureReplaceable(workspace, values['replace'] === true);
+  const dir = stagingIn(workspace);
   const { recovered, sound, report } = await prepare(context, file, dir);
   if (report.findings.length > 0) {
     removeAll(dir, recovered.dir);
     tell(context, report, false);
     throw new UserError('Nothing here was changed: what the backup holds is not as it must be.');
   }
-  const keptAt = takePlace(place, dir);
+  const keptAt = takePlace(workspace, dir);
   const done: RestoreReport = { ...report, ...(keptAt ? { keptAt } : {}) };
   if (values['no-start'] === true) return tell(context, done, false);
 
   remark('  start ...');
   const began = performance.now();
-  await ensureStack(place, stackEnvironment(context), progressListener(context));
+  await ensureStack(workspace, stackEnvironment(context), progressListener(context));
   const start = Math.round(performance.now() - began) / 1_000;
-  const started = await askRestoredStack(place, sound, waitMs);
+  const started = await askRestoredStack(workspace, sound, waitMs);
   const findings =
     sound.sample && !started.readable ? [`run ${sound.sample.runId} of before the backup is not readable`] : [];
   const code = tell(context, { ...done, findings, started, seconds: { ...done.seconds, start } }, false);
@@ -127,7 +127,7 @@ export async function restore(context: VerbContext): Promise<number> {
 }
 
 async function rehearse(context: VerbContext, file: string): Promise<number> {
-  const dir = stagingIn(context.place);
+  const dir = stagingIn(context.workspace);
   const { recovered, report } = await prepare(context, file, dir);
   removeAll(dir, recovered.dir);
   return tell(context, report, true);

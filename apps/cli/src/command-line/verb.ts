@@ -2,14 +2,14 @@ import { textOption } from './arguments.ts';
 import type { Environment } from '../environment/environment.ts';
 import { GatewayClient, type Identity } from './gateway-client.ts';
 import { painter, type Paint } from '../terminal/paint.ts';
-import type { Place } from '../environment/place.ts';
-import { runningSupervisor } from '../environment/records.ts';
+import type { Workspace } from '../environment/workspace.ts';
+import { runningSupervisor } from '../environment/process-files.ts';
 import type { StackListener } from '../stack/index.ts';
 import { EXIT, UserError } from '../terminal/user-error.ts';
 
 /** What every verb gets. */
 export interface VerbContext {
-  readonly place: Place;
+  readonly workspace: Workspace;
   readonly environment: Environment;
   readonly values: Readonly<Record<string, string | boolean | undefined>>;
   readonly positionals: readonly string[];
@@ -23,9 +23,9 @@ export interface VerbContext {
 /** A verb: does its work and answers the exit code. */
 export type Verb = (context: VerbContext) => Promise<number>;
 
-export function contextOf(place: Place, parsed: Pick<VerbContext, 'values' | 'positionals'>): VerbContext {
+export function contextOf(workspace: Workspace, parsed: Pick<VerbContext, 'values' | 'positionals'>): VerbContext {
   return {
-    place,
+    workspace,
     environment: process.env,
     ...parsed,
     print: (line) => process.stdout.write(`${line}\n`),
@@ -35,7 +35,7 @@ export function contextOf(place: Place, parsed: Pick<VerbContext, 'values' | 'po
 }
 
 /** The gateway of the running stack, asked as the person of this call. */
-export function gatewayOf(context: VerbContext, url = runningSupervisor(context.place)?.gatewayUrl): GatewayClient {
+export function gatewayOf(context: VerbContext, url = runningSupervisor(context.workspace)?.gatewayUrl): GatewayClient {
   if (!url)
     throw new UserError('Nothing is running in this clone. Start it: ./switchyard up --detach', EXIT.unavailable);
   return new GatewayClient(url, identityOf(context));

@@ -9,8 +9,8 @@ import {
 } from '@switchyard/local-servers';
 import { type Environment, SERVICE_APPS, type ServiceApp } from '../environment/environment.ts';
 import { passwordsOf, privateServer } from '../environment/logins.ts';
-import type { Place } from '../environment/place.ts';
-import { readStatus } from '../environment/records.ts';
+import type { Workspace } from '../environment/workspace.ts';
+import { readStatus } from '../environment/process-files.ts';
 
 /*
  * With which logins the doctor asks the servers: each service's own on the private servers of a clone that runs, else
@@ -34,8 +34,8 @@ function given(name: ServerName, environment: Environment): string | undefined {
 }
 
 /** Where a server of this clone listens; undefined where it does not run, or is the person's own. */
-function running(place: Place, name: ServerName): string | undefined {
-  return readStatus(place).processes.find((process) => process.name === name)?.url;
+function running(workspace: Workspace, name: ServerName): string | undefined {
+  return readStatus(workspace).processes.find((process) => process.name === name)?.url;
 }
 
 const nothing = (name: string, variable: string, environment: Environment): ServerLogins => ({
@@ -46,9 +46,9 @@ const nothing = (name: string, variable: string, environment: Environment): Serv
 });
 
 /** A private server as its services see it; a password that nobody has made yet is left empty, and refused there. */
-function seenBy(place: Place, name: GuardedServer, url: string): Guarded {
-  const passwords = passwordsOf(place);
-  return privateServer(place, name, url, { of: (login) => passwords.known(login) ?? '' });
+function seenBy(workspace: Workspace, name: GuardedServer, url: string): Guarded {
+  const passwords = passwordsOf(workspace);
+  return privateServer(workspace, name, url, { of: (login) => passwords.known(login) ?? '' });
 }
 
 const at = ({ urlFor, tlsFor }: Guarded, app: ServiceApp) => ({
@@ -56,12 +56,12 @@ const at = ({ urlFor, tlsFor }: Guarded, app: ServiceApp) => ({
   ...(tlsFor ? { tls: tlsFor(app) } : {}),
 });
 
-export function natsLoginsFor(place: Place, environment: Environment): ServerLogins {
+export function natsLoginsFor(workspace: Workspace, environment: Environment): ServerLogins {
   const own = given('nats', environment);
   if (own) return { logins: [{ app: undefined, url: own }] };
-  const url = running(place, 'nats');
+  const url = running(workspace, 'nats');
   if (!url) return nothing('NATS', 'NATS_URL', environment);
-  const seen = seenBy(place, 'nats', url);
+  const seen = seenBy(workspace, 'nats', url);
   return { logins: SERVICE_APPS.map((app) => ({ app, ...at(seen, app) })) };
 }
 
@@ -70,22 +70,22 @@ export interface DatabaseLogins extends ServerLogins {
   readonly owner?: string;
 }
 
-export function databaseLoginsFor(place: Place, environment: Environment): DatabaseLogins {
+export function databaseLoginsFor(workspace: Workspace, environment: Environment): DatabaseLogins {
   const own = given('postgres', environment);
   const apps = SERVICE_APPS.filter((app) => DATABASE_ROLES[app]);
   if (own) return { owner: own, logins: apps.map((app) => ({ app, url: own })) };
-  const url = running(place, 'postgres');
+  const url = running(workspace, 'postgres');
   if (!url) return nothing('PostgreSQL', 'DATABASE_URL', environment);
-  const { urlFor, tlsFor } = seenBy(place, 'postgres', url);
+  const { urlFor, tlsFor } = seenBy(workspace, 'postgres', url);
   const query = (app: ServiceApp): string => (tlsFor ? `?${tlsQuery(tlsFor(app))}` : '');
   return { owner: url, logins: apps.map((app) => ({ app, url: `${urlFor(app)}${query(app)}` })) };
 }
 
-export function redisLoginFor(place: Place, environment: Environment): ServerLogins {
+export function redisLoginFor(workspace: Workspace, environment: Environment): ServerLogins {
   const own = given('redis', environment);
   if (own) return { logins: [{ app: undefined, url: own }] };
-  const url = running(place, 'redis');
+  const url = running(workspace, 'redis');
   if (!url) return nothing('Redis', 'REDIS_URL', environment);
   // The doctor asks as the orchestrator, whose counts of the day must not be lost.
-  return { logins: [{ app: 'orchestrator', ...at(seenBy(place, 'redis', url), 'orchestrator') }] };
+  return { logins: [{ app: 'orchestrator', ...at(seenBy(workspace, 'redis', url), 'orchestrator') }] };
 }

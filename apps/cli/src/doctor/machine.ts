@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type DoctorCheck, type DoctorGroup, type Finding, found, toCheck } from '@switchyard/contracts';
 import { isPortFree, OPTIONAL_PACKAGES, SERVERS } from '@switchyard/local-servers';
 import { portOwner } from '../environment/port-owner.ts';
-import { readStatus, runningSupervisor } from '../environment/records.ts';
+import { readStatus, runningSupervisor } from '../environment/process-files.ts';
 import { gatewayAddress } from '../environment/settings.ts';
 import type { VerbContext } from '../command-line/verb.ts';
 
@@ -50,10 +50,10 @@ function nodeFinding(): Finding {
   return isNew ? ok(`Node.js ${node}.`) : fail(`Node.js is ${node}; 20.19 or newer is needed.`);
 }
 
-function buildFinding({ place }: VerbContext): Finding {
-  if (!existsSync(join(place.root, 'node_modules')))
+function buildFinding({ workspace }: VerbContext): Finding {
+  if (!existsSync(join(workspace.root, 'node_modules')))
     return fail('Packages are not installed: ./switchyard up does it.');
-  const isBuilt = existsSync(join(place.root, 'apps', 'gateway', 'dist', 'main.js'));
+  const isBuilt = existsSync(join(workspace.root, 'apps', 'gateway', 'dist', 'main.js'));
   return isBuilt ? ok('Packages are installed, apps are built.') : fail('Apps are not built: ./switchyard up builds.');
 }
 
@@ -72,8 +72,8 @@ function serverFinding({ environment }: VerbContext): Finding {
   return ok('Every server that is needed is there.', evidence);
 }
 
-async function portFinding({ place, environment }: VerbContext): Promise<Finding> {
-  const running = runningSupervisor(place)?.gatewayUrl;
+async function portFinding({ workspace, environment }: VerbContext): Promise<Finding> {
+  const running = runningSupervisor(workspace)?.gatewayUrl;
   if (running) return ok(`The gateway of this clone has port ${new URL(running).port}.`);
   const { port } = gatewayAddress(environment);
   if (await isPortFree(port)) return ok(`Port ${port} is free for the gateway.`);
@@ -82,8 +82,8 @@ async function portFinding({ place, environment }: VerbContext): Promise<Finding
   return fail(`Port ${port} is taken by ${by}; choose another with GATEWAY_PORT.`);
 }
 
-async function gatewayFinding({ place }: VerbContext): Promise<Finding> {
-  const url = runningSupervisor(place)?.gatewayUrl;
+async function gatewayFinding({ workspace }: VerbContext): Promise<Finding> {
+  const url = runningSupervisor(workspace)?.gatewayUrl;
   if (!url) return skipped('Nothing runs in this clone: ./switchyard up --detach starts it.');
   const { checks, ready, why } = await readiness('gateway', url);
   if (ready) return ok(`The gateway is ready at ${url}.`);
@@ -116,8 +116,8 @@ async function readiness(service: string, url: string) {
 const SERVICES = /^(gateway|orchestrator|mcp-tool|a2a|audit|xmpp-bridge)(-\d+)?$/;
 
 /** What each running service says of itself and of what it needs. */
-async function servicesFinding({ place }: VerbContext): Promise<Finding> {
-  const services = readStatus(place).processes.filter(({ name }) => SERVICES.test(name));
+async function servicesFinding({ workspace }: VerbContext): Promise<Finding> {
+  const services = readStatus(workspace).processes.filter(({ name }) => SERVICES.test(name));
   if (services.length === 0) return skipped('Not reached: nothing runs in this clone.');
   const all = await Promise.all(services.map(async ({ name, url }) => ({ name, ...(await readiness(name, url)) })));
   const evidence = all.flatMap(({ checks }) =>

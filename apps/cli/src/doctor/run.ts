@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { DoctorCheck, type DoctorReport } from '@switchyard/contracts';
 import { join } from 'node:path';
-import type { Place } from '../environment/place.ts';
+import type { Workspace } from '../environment/workspace.ts';
 
 /** How a part of the diagnosis ended, beside its checks. */
 export interface PartEnd {
@@ -12,27 +12,27 @@ export interface PartEnd {
   readonly said: string;
 }
 
-function entryOf(place: Place, workspace: string): string {
-  return join(place.root, workspace, 'dist', 'doctor-main.js');
+function entryOf(workspace: Workspace, project: string): string {
+  return join(workspace.root, project, 'dist', 'doctor-main.js');
 }
 
 /** False before the first build. */
-export function isBuilt(place: Place, workspace: string): boolean {
-  return existsSync(entryOf(place, workspace));
+export function isBuilt(workspace: Workspace, project: string): boolean {
+  return existsSync(entryOf(workspace, project));
 }
 
 const MAX_SAID = 4_000;
 
 /** Runs one part of the diagnosis in a process of its own, where what it needs is; hands each check on as it comes. */
 export function runPart(
-  place: Place,
-  workspace: 'apps/xmpp-bridge' | 'apps/orchestrator' | 'apps/mcp-tool' | 'apps/a2a' | 'libs/store',
+  workspace: Workspace,
+  project: 'apps/xmpp-bridge' | 'apps/orchestrator' | 'apps/mcp-tool' | 'apps/a2a' | 'libs/store',
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
   onCheck: (check: DoctorCheck) => void,
 ): Promise<PartEnd> {
-  const child = spawn(process.execPath, [entryOf(place, workspace), ...args], {
-    cwd: place.root,
+  const child = spawn(process.execPath, [entryOf(workspace, project), ...args], {
+    cwd: workspace.root,
     env: { ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

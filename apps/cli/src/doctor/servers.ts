@@ -5,7 +5,7 @@ import { type NatsFindings, natsFindings } from './nats.ts';
 import { isBuilt, runPart } from './run.ts';
 import { type Environment, hasOwnModel } from '../environment/environment.ts';
 import { passwordsOf } from '../environment/logins.ts';
-import { readStatus } from '../environment/records.ts';
+import { readStatus } from '../environment/process-files.ts';
 import type { VerbContext } from '../command-line/verb.ts';
 
 /*
@@ -57,10 +57,10 @@ export async function serverChecks(
 type Take = (check: DoctorCheck) => void;
 type Tell = (number: number, finding: Finding, ms?: number) => void;
 
-async function nats({ place, environment }: VerbContext, limitMs: number, tell: Tell): Promise<void> {
-  const serving = readStatus(place).processes.some(({ name }) => /^orchestrator/.test(name));
+async function nats({ workspace, environment }: VerbContext, limitMs: number, tell: Tell): Promise<void> {
+  const serving = readStatus(workspace).processes.some(({ name }) => /^orchestrator/.test(name));
   const began = performance.now();
-  const seen = await natsFindings(natsLoginsFor(place, environment), limitMs, serving).catch((error: unknown) =>
+  const seen = await natsFindings(natsLoginsFor(workspace, environment), limitMs, serving).catch((error: unknown) =>
     brokeOff(error instanceof Error ? error.message : 'no reason was given'),
   );
   tell(30, seen.reached, performance.now() - began);
@@ -78,7 +78,7 @@ function brokeOff(why: string): NatsFindings {
 }
 
 async function postgres(context: VerbContext, limitMs: number, take: Take, tell: Tell): Promise<void> {
-  const { owner, logins, none } = databaseLoginsFor(context.place, context.environment);
+  const { owner, logins, none } = databaseLoginsFor(context.workspace, context.environment);
   if (none !== undefined) return tell(31, { status: 'skipped', sentence: none });
   const urls = logins.map(({ app, url }) => [`DATABASE_URL_${app!.toUpperCase().replaceAll('-', '_')}`, url]);
   const env = { ...Object.fromEntries(urls), ...(owner ? { DATABASE_URL: owner } : {}) };
@@ -86,7 +86,7 @@ async function postgres(context: VerbContext, limitMs: number, take: Take, tell:
 }
 
 async function redis(context: VerbContext, limitMs: number, take: Take, tell: Tell): Promise<void> {
-  const { logins, none } = redisLoginFor(context.place, context.environment);
+  const { logins, none } = redisLoginFor(context.workspace, context.environment);
   if (none !== undefined) return tell(32, { status: 'skipped', sentence: none });
   await part(
     context,
@@ -107,15 +107,15 @@ function tlsVariables(server: 'NATS' | 'REDIS', files: CertificateFiles | undefi
 }
 
 async function model(context: VerbContext, limitMs: number, take: Take, tell: Tell): Promise<void> {
-  const { place, environment } = context;
-  const development = readStatus(place).processes.find(({ name }) => name === 'dev-model');
+  const { workspace, environment } = context;
+  const development = readStatus(workspace).processes.find(({ name }) => name === 'dev-model');
   const own = development && !hasOwnModel(environment);
   const at = own ? { OPENAI_BASE_URL: `${development.url}/v1`, OPENAI_API_KEY: 'dev' } : {};
   // A model that is mapped is asked through the bridge, as the orchestrator would.
-  const { logins } = natsLoginsFor(place, environment);
+  const { logins } = natsLoginsFor(workspace, environment);
   const bus = logins.find(({ app }) => app === 'orchestrator') ?? logins[0];
   // On the servers of this clone it asks with the orchestrator's own keys, elsewhere with those of the environment.
-  const keys = bus?.app === undefined ? {} : (await loadBusKeys(passwordsOf(place))).of('orchestrator');
+  const keys = bus?.app === undefined ? {} : (await loadBusKeys(passwordsOf(workspace))).of('orchestrator');
   const env = {
     ...environment,
     ...at,
@@ -127,8 +127,8 @@ async function model(context: VerbContext, limitMs: number, take: Take, tell: Te
 
 /** The file and its variables are the person's; how many definitions wait is asked with the login of the service. */
 async function upstreams(context: VerbContext, limitMs: number, take: Take, tell: Tell): Promise<void> {
-  const { place, environment } = context;
-  const { logins } = databaseLoginsFor(place, environment);
+  const { workspace, environment } = context;
+  const { logins } = databaseLoginsFor(workspace, environment);
   const url = logins.find(({ app }) => app === 'mcp-tool')?.url;
   const env = { ...environment, ...(url ? { DATABASE_URL: url } : {}) };
   await part(context, 'apps/mcp-tool', [], env, limitMs, 43, take, tell);
@@ -136,19 +136,19 @@ async function upstreams(context: VerbContext, limitMs: number, take: Take, tell
 
 /** Without agents of its own, a stack that runs has the small one that it brings. */
 async function agents(context: VerbContext, limitMs: number, take: Take, tell: Tell): Promise<void> {
-  const { place, environment } = context;
-  const small = readStatus(place).processes.find(({ name }) => name === 'mock-a2a')?.url;
+  const { workspace, environment } = context;
+  const small = readStatus(workspace).processes.find(({ name }) => name === 'mock-a2a')?.url;
   const own = environment['A2A_AGENTS'] || small;
-  const { logins } = natsLoginsFor(place, environment);
+  const { logins } = natsLoginsFor(workspace, environment);
   const bus = logins.find(({ app }) => app === 'a2a') ?? logins[0];
-  const keys = bus?.app === undefined ? {} : (await loadBusKeys(passwordsOf(place))).of('a2a');
+  const keys = bus?.app === undefined ? {} : (await loadBusKeys(passwordsOf(workspace))).of('a2a');
   const env = { ...environment, ...(own ? { A2A_AGENTS: own } : {}), ...(bus ? { NATS_URL: bus.url } : {}), ...keys };
   await part(context, 'apps/a2a', [], env, limitMs, 45, take, tell);
 }
 
 export async function part(
-  { place }: VerbContext,
-  workspace: 'apps/orchestrator' | 'apps/mcp-tool' | 'apps/a2a' | 'libs/store',
+  { workspace }: VerbContext,
+  project: 'apps/orchestrator' | 'apps/mcp-tool' | 'apps/a2a' | 'libs/store',
   args: readonly string[],
   env: Environment,
   limitMs: number,
@@ -156,12 +156,12 @@ export async function part(
   take: Take,
   tell: Tell,
 ): Promise<void> {
-  if (!isBuilt(place, workspace))
+  if (!isBuilt(workspace, project))
     return tell(first, { status: 'skipped', sentence: 'Apps are not built: ./switchyard up builds them.' });
   let told = 0;
   const { PATH, NODE_EXTRA_CA_CERTS } = process.env;
   const own = { PATH, NODE_EXTRA_CA_CERTS, ...env, DOCTOR_LIMIT_MS: String(limitMs) };
-  const end = await runPart(place, workspace, args, own, (check) => {
+  const end = await runPart(workspace, project, args, own, (check) => {
     told += 1;
     take(check);
   });

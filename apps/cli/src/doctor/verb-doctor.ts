@@ -12,7 +12,7 @@ const TONES = { ok: 'good', warn: 'plan', fail: 'bad', skipped: 'dim' } as const
 
 /** `doctor`: what is wrong, in one sentence, with what was seen; the exit code says whether anything is. */
 export async function doctor(context: VerbContext): Promise<number> {
-  const { place, environment, values, print, remark } = context;
+  const { workspace, environment, values, print, remark } = context;
   const only = groupOf(textOption(values, 'only'));
   const seconds = secondsOf(textOption(values, 'timeout'));
   const asJson = values['json'] === true;
@@ -29,11 +29,11 @@ export async function doctor(context: VerbContext): Promise<number> {
 
   let code: number = DOCTOR_EXIT.ok;
   if (asks('xmpp') || asks('peers')) {
-    if (!isBuilt(place, 'apps/xmpp-bridge'))
+    if (!isBuilt(workspace, 'apps/xmpp-bridge'))
       throw new UserError('The bridge is not built: ./switchyard up builds it.', EXIT.unavailable);
     if (process.stderr.isTTY && !asJson) remark('the AZTM login …');
     const args = ['--timeout', String(seconds), ...(only === 'xmpp' || only === 'peers' ? ['--only', only] : [])];
-    const end = await runPart(place, 'apps/xmpp-bridge', args, bridgeEnvironment(place, environment), take);
+    const end = await runPart(workspace, 'apps/xmpp-bridge', args, bridgeEnvironment(workspace, environment), take);
     code = end.code;
     if (!Object.values(DOCTOR_EXIT).includes(end.code as 0))
       throw new UserError(`The checks of the AZTM login broke off:\n${end.said}`, EXIT.failed);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { closeState } from './closed-state.ts';
-import { placeOf } from './place.ts';
+import { workspaceOf } from './workspace.ts';
 
 let root = '';
 beforeEach(() => {
@@ -23,7 +23,7 @@ describe('the state folder of a clone', () => {
       writeFileSync(join(root, '.switchyard', file), '');
       chmodSync(join(root, '.switchyard', file), 0o644);
     }
-    closeState(placeOf(root));
+    closeState(workspaceOf(root));
     const folders = ['log', 'stamps', 'data/redis', 'data/nats'].map((folder) => modeOf(join('.switchyard', folder)));
     expect(folders).toEqual([0o700, 0o700, 0o700, 0o700]);
     expect(modeOf('logs')).toBe(0o700);
@@ -33,11 +33,11 @@ describe('the state folder of a clone', () => {
   });
 
   it('is made closed, and a link in it is not followed', () => {
-    closeState(placeOf(root));
+    closeState(workspaceOf(root));
     expect(modeOf('.switchyard')).toBe(passage);
     mkdirSync(join(root, 'elsewhere'), { mode: 0o755 });
     symlinkSync(join(root, 'elsewhere'), join(root, '.switchyard', 'link'));
-    closeState(placeOf(root));
+    closeState(workspaceOf(root));
     expect(modeOf('elsewhere')).toBe(0o755);
   });
 });

@@ -1,6 +1,6 @@
 import { chmodSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Place } from './place.ts';
+import type { Workspace } from './workspace.ts';
 
 const OWN_FOLDER = 0o700;
 const OWN_FILE = 0o600;
@@ -11,16 +11,16 @@ const PASSAGE = 0o711;
  * Closes what this clone keeps to other accounts, also what an earlier version left open: logs, data, stamps, and the log
  * tree of audit. PostgreSQL and Prosody do not run as root; for root, the way to their data stays passable.
  */
-export function closeState(place: Place): void {
+export function closeState(workspace: Workspace): void {
   const passage = process.getuid?.() === 0 ? PASSAGE : OWN_FOLDER;
-  const data = join(place.state, 'data');
+  const data = join(workspace.state, 'data');
   mkdirSync(data, { recursive: true, mode: OWN_FOLDER });
-  for (const folder of [place.state, data]) {
+  for (const folder of [workspace.state, data]) {
     closeEntries(folder);
     chmodSync(folder, passage);
   }
   chmodSync(data, passage);
-  const logTree = join(place.root, 'logs');
+  const logTree = join(workspace.root, 'logs');
   if (existsSync(logTree)) chmodSync(logTree, OWN_FOLDER);
 }
 

@@ -11,7 +11,7 @@ import {
 } from '@switchyard/local-servers';
 import { z } from 'zod';
 import type { Environment } from './environment.ts';
-import type { Place } from './place.ts';
+import type { Workspace } from './workspace.ts';
 import { EXIT, UserError } from '../terminal/user-error.ts';
 
 /*
@@ -19,25 +19,26 @@ import { EXIT, UserError } from '../terminal/user-error.ts';
  * stack: libs/local-servers/src/access.
  */
 
-const folderOf = (place: Place): string => join(place.state, 'logins');
+const folderOf = (workspace: Workspace): string => join(workspace.state, 'logins');
 
-export const passwordsOf = (place: Place): Passwords => new Passwords(folderOf(place));
+export const passwordsOf = (workspace: Workspace): Passwords => new Passwords(folderOf(workspace));
 
 /** The certificates of this clone's private servers and of those that log in there, made where there are none. */
-export const certificatesOf = (place: Place): StackCertificates => stackCertificates(join(place.state, 'tls'));
+export const certificatesOf = (workspace: Workspace): StackCertificates =>
+  stackCertificates(join(workspace.state, 'tls'));
 
 /** A private server that runs, as those who log in see it. `url`: as status.json has it. */
 export function privateServer(
-  place: Place,
+  workspace: Workspace,
   server: GuardedServer,
   url: string,
-  passwords: Pick<Passwords, 'of'> = passwordsOf(place),
+  passwords: Pick<Passwords, 'of'> = passwordsOf(workspace),
 ): Guarded {
   const plain = new URL(url);
   const speaksTls = /^(tls|rediss):$/.test(plain.protocol) || plain.searchParams.has('sslmode');
   plain.search = '';
   const seen = guarded(server, plain.href, passwords);
-  return speaksTls ? { ...seen, tlsFor: certificatesOf(place).of } : seen;
+  return speaksTls ? { ...seen, tlsFor: certificatesOf(workspace).of } : seen;
 }
 
 /** Whether the private servers are to speak TLS alone. Throws a message for people. */
@@ -51,13 +52,14 @@ export function wantsTls(environment: Environment): boolean {
 const FOR_PEOPLE = ['watcher', 'operator'] as const;
 
 /** The file with the URL of the message bus for a person. */
-export const natsUrlFile = (place: Place, login: (typeof FOR_PEOPLE)[number]): string =>
-  join(folderOf(place), `nats-${login}.url`);
+export const natsUrlFile = (workspace: Workspace, login: (typeof FOR_PEOPLE)[number]): string =>
+  join(folderOf(workspace), `nats-${login}.url`);
 
 /** Writes down the URLs with which people reach the message bus, where the owner of the clone alone reads them. */
-export function writeNatsUrls(place: Place, nats: Guarded): void {
-  mkdirSync(folderOf(place), { recursive: true, mode: 0o700 });
-  for (const login of FOR_PEOPLE) writeFileSync(natsUrlFile(place, login), `${nats.urlFor(login)}\n`, { mode: 0o600 });
+export function writeNatsUrls(workspace: Workspace, nats: Guarded): void {
+  mkdirSync(folderOf(workspace), { recursive: true, mode: 0o700 });
+  for (const login of FOR_PEOPLE)
+    writeFileSync(natsUrlFile(workspace, login), `${nats.urlFor(login)}\n`, { mode: 0o600 });
 }
 
 const WatcherMap = z.record(

@@ -1,6 +1,6 @@
 import { freePort, isPortFree } from '@switchyard/local-servers';
 import { z } from 'zod';
-import { readJson, writeJson } from './place.ts';
+import { readJson, writeJson } from './workspace.ts';
 
 const PortsFile = z.record(z.string(), z.number().int().min(1).max(65_535));
 

@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Place } from './place.ts';
+import type { Workspace } from './workspace.ts';
 
 const KEY_BYTES = 32;
 
 /** Random bytes that a clone makes once and keeps in a file of its state folder that its owner alone reads. */
-function keptBytes(place: Place, name: string): Buffer {
-  const file = join(place.state, name);
+function keptBytes(workspace: Workspace, name: string): Buffer {
+  const file = join(workspace.state, name);
   const made = randomBytes(KEY_BYTES);
   try {
-    mkdirSync(place.state, { recursive: true, mode: 0o700 });
+    mkdirSync(workspace.state, { recursive: true, mode: 0o700 });
     writeFileSync(file, made, { mode: 0o600, flag: 'wx' });
     return made;
   } catch (error) {
@@ -27,7 +27,7 @@ function keptBytes(place: Place, name: string): Buffer {
  * The key under which this clone keeps the fingerprints of its settings. Without it a fingerprint says nothing about a
  * value, not even to somebody who can guess the value.
  */
-export const settingsKey = (place: Place): Buffer => keptBytes(place, 'settings.key');
+export const settingsKey = (workspace: Workspace): Buffer => keptBytes(workspace, 'settings.key');
 
 /** What whoever reads the metrics of this clone's services sends, where the person chose no OPS_TOKEN. */
-export const opsToken = (place: Place): string => keptBytes(place, 'ops.key').toString('hex');
+export const opsToken = (workspace: Workspace): string => keptBytes(workspace, 'ops.key').toString('hex');

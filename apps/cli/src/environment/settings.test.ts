@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { refuseOpenIdentity } from './identity-rule.ts';
-import { placeOf } from './place.ts';
+import { workspaceOf } from './workspace.ts';
 import { settingsKey } from './settings-key.ts';
 import { changedSettings, settingsOf, unmentionedSettings, withReaders } from './settings.ts';
 import { reasonToRestart } from '../stack/stack.ts';
@@ -38,12 +38,12 @@ describe('the settings of a running stack', () => {
   });
 
   it('have a key that is made once and read by its owner only', () => {
-    const place = placeOf(root);
-    const made = settingsKey(place);
-    expect(settingsKey(place)).toEqual(made);
-    expect(statSync(join(place.state, 'settings.key')).mode & 0o777).toBe(0o600);
-    writeFileSync(join(place.state, 'settings.key'), 'cut');
-    expect(settingsKey(place)).toHaveLength(32);
+    const workspace = workspaceOf(root);
+    const made = settingsKey(workspace);
+    expect(settingsKey(workspace)).toEqual(made);
+    expect(statSync(join(workspace.state, 'settings.key')).mode & 0o777).toBe(0o600);
+    writeFileSync(join(workspace.state, 'settings.key'), 'cut');
+    expect(settingsKey(workspace)).toHaveLength(32);
   });
 
   it('are told with who reads them', () => {

@@ -4,7 +4,7 @@ import { listOption, textOption } from '../command-line/arguments.ts';
 import { eventLine, type StreamEvent } from '../terminal/event-line.ts';
 import { followFile } from '../terminal/follow-file.ts';
 import type { GatewayClient, TaskRequest } from '../command-line/gateway-client.ts';
-import { logFile } from '../environment/place.ts';
+import { logFile } from '../environment/workspace.ts';
 import { ensureStack } from '../stack/index.ts';
 import { EXIT, UserError } from '../terminal/user-error.ts';
 import { gatewayOf, progressListener, stackEnvironment, type VerbContext } from '../command-line/verb.ts';
@@ -118,12 +118,12 @@ export async function run(given: VerbContext): Promise<number> {
   // Where a password came over standard input, nothing else does.
   const isTold = given.positionals.some((word) => word.trim() !== '') || given.values['aztm-password'] === '-';
   const context = isTold ? given : { ...given, positionals: [await askForTask()] };
-  const { place, values, print, remark, paint } = context;
+  const { workspace, values, print, remark, paint } = context;
   const runId = ulid();
   const atTerminal = process.stdin.isTTY === true && process.stderr.isTTY === true && values['json'] !== true;
   const request = taskRequest(context, runId, atTerminal);
   const wishes = { apply: values['apply'] === true };
-  const stack = await ensureStack(place, stackEnvironment(context), progressListener(context), wishes);
+  const stack = await ensureStack(workspace, stackEnvironment(context), progressListener(context), wishes);
   for (const line of stack.notReady) remark(`  ! ${line}`);
   if (stack.started) remark(`  gateway      ${stack.gatewayUrl}`);
   remark(`  model        ${stack.model}`);
@@ -133,7 +133,7 @@ export async function run(given: VerbContext): Promise<number> {
   const leave = new AbortController();
   const restore = onInterrupt(context, gateway, runId, leave);
   // What dies and comes back meanwhile explains a pause in the events.
-  const unfollow = followFile(logFile(place, 'supervisor'), (line) => {
+  const unfollow = followFile(logFile(workspace, 'supervisor'), (line) => {
     const notice = line.split(' ! ')[1];
     if (notice) remark(paint('dim', `          ! ${notice}`));
   });

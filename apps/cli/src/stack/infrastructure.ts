@@ -34,7 +34,7 @@ import {
   watchersOf,
   writeNatsUrls,
 } from '../environment/logins.ts';
-import { logFile, type Place } from '../environment/place.ts';
+import { logFile, type Workspace } from '../environment/workspace.ts';
 import type { Ports } from '../environment/ports.ts';
 import { type Running, Supervised, type SupervisedOptions } from './supervised.ts';
 import { type WalSettings, walSettings } from './wal-settings.ts';
@@ -73,22 +73,28 @@ export function sourceOf(name: ServerName, environment: Environment): 'environme
 }
 
 /** Arguments that make every `docker compose` call of this clone speak of the same project. */
-function composeArguments(place: Place): string[] {
-  const files = ['docker-compose.yml', 'docker-compose.ports.yml'].flatMap((file) => ['-f', join(place.root, file)]);
+function composeArguments(workspace: Workspace): string[] {
+  const files = ['docker-compose.yml', 'docker-compose.ports.yml'].flatMap((file) => [
+    '-f',
+    join(workspace.root, file),
+  ]);
   // The XMPP server of the file is in a profile of its own.
-  return ['compose', '--profile', 'xmpp', ...files, '-p', `switchyard-${place.id}`];
+  return ['compose', '--profile', 'xmpp', ...files, '-p', `switchyard-${workspace.id}`];
 }
 
 /** The passwords that infra/compose-secrets.mjs made for the containers. */
-function composePasswords(place: Place): Passwords {
-  return new Passwords(join(place.root, 'infra', 'secrets'));
+function composePasswords(workspace: Workspace): Passwords {
+  return new Passwords(join(workspace.root, 'infra', 'secrets'));
 }
 
-async function startComposed(place: Place, names: readonly ServerName[]): Promise<Partial<Record<ServerName, string>>> {
+async function startComposed(
+  workspace: Workspace,
+  names: readonly ServerName[],
+): Promise<Partial<Record<ServerName, string>>> {
   if (names.length === 0) return {};
-  const compose = composeArguments(place);
-  await run(process.execPath, [join(place.root, 'infra', 'compose-secrets.mjs')], { timeout: 60_000 });
-  const passwords = composePasswords(place);
+  const compose = composeArguments(workspace);
+  await run(process.execPath, [join(workspace.root, 'infra', 'compose-secrets.mjs')], { timeout: 60_000 });
+  const passwords = composePasswords(workspace);
   // Port 0: Docker picks free ones, so that two clones do not meet.
   const env: NodeJS.ProcessEnv = {
     ...process.env,
@@ -109,13 +115,13 @@ async function startComposed(place: Place, names: readonly ServerName[]): Promis
 }
 
 /** Stops the containers of this clone; their volumes stay. */
-export async function stopComposed(place: Place): Promise<void> {
-  await run('docker', [...composeArguments(place), 'stop'], { timeout: COMPOSE_LIMIT_MS });
+export async function stopComposed(workspace: Workspace): Promise<void> {
+  await run('docker', [...composeArguments(workspace), 'stop'], { timeout: COMPOSE_LIMIT_MS });
 }
 
 function launcher(
   name: ServerName,
-  place: Place,
+  workspace: Workspace,
   ports: Ports,
   xmpp: XmppAccounts | undefined,
   watchers: Watchers,
@@ -125,10 +131,10 @@ function launcher(
   const start = { nats: startNats, postgres: startPostgres, redis: startRedis };
   return async () => {
     const port = await ports.take(name);
-    const options = { dir: join(place.state, 'data', name), port, log: logFile(place, name) };
+    const options = { dir: join(workspace.state, 'data', name), port, log: logFile(workspace, name) };
     if (name === 'prosody') return startProsody({ ...options, ...xmpp });
     const settings = name === 'postgres' ? { settings: ARCHIVE_SETTINGS } : {};
-    const server = await start[name]({ ...options, ...settings, passwords: passwordsOf(place), watchers, tls });
+    const server = await start[name]({ ...options, ...settings, passwords: passwordsOf(workspace), watchers, tls });
     if (name === 'postgres' && !wal) await forgetWalArchive(server.url);
     return server;
   };
@@ -136,16 +142,16 @@ function launcher(
 
 /** Keeps the WAL archive of the private PostgreSQL going, and within its limit. */
 function archiving(
-  place: Place,
+  workspace: Workspace,
   wal: WalSettings,
   postgres: Supervised,
   watch: Pick<SupervisedOptions, 'onChange' | 'onNotice'>,
 ): Supervised {
-  const cluster = dataFolder(join(place.state, 'data', 'postgres'));
+  const cluster = dataFolder(join(workspace.state, 'data', 'postgres'));
   const launch = async (): Promise<Running> => {
     const url = postgres.current?.url;
     if (!url) throw new Error('PostgreSQL is away');
-    const log = logFile(place, 'wal-archive');
+    const log = logFile(workspace, 'wal-archive');
     const archive = await startWalArchive({ url, dir: wal.dir, cluster, log, onNotice: watch.onNotice });
     const bound = setInterval(() => keepWithin(wal, watch.onNotice), BOUND_EVERY_MS).unref();
     void archive.exited.then(() => clearInterval(bound));
@@ -168,7 +174,7 @@ function keepWithin({ dir, mostBytes }: WalSettings, onNotice: (line: string) =>
 
 /** Starts the servers that nobody else provides. Where one fails, the others are stopped and its error is thrown. */
 export async function startInfrastructure(
-  place: Place,
+  workspace: Workspace,
   environment: Environment,
   ports: Ports,
   watch: Pick<SupervisedOptions, 'onChange' | 'onNotice'>,
@@ -176,17 +182,17 @@ export async function startInfrastructure(
 ): Promise<Infrastructure> {
   const names = SERVERS.map((server) => server.name);
   const privately = names.filter((name) => sourceOf(name, environment) === 'private');
-  const xmpp = privately.includes('prosody') ? xmppAccounts(place) : undefined;
+  const xmpp = privately.includes('prosody') ? xmppAccounts(workspace) : undefined;
   const watchers = watchersOf(environment);
-  const tls = wantsTls(environment) ? certificatesOf(place) : undefined;
+  const tls = wantsTls(environment) ? certificatesOf(workspace) : undefined;
   const wal = walSettings(environment);
   if (wal && !privately.includes('postgres'))
     throw new UserError('WAL_ARCHIVE_DIR is for the private PostgreSQL; here another one is used.', EXIT.config);
   const supervised = privately.map(
-    (name) => new Supervised({ name, launch: launcher(name, place, ports, xmpp, watchers, wal, tls), ...watch }),
+    (name) => new Supervised({ name, launch: launcher(name, workspace, ports, xmpp, watchers, wal, tls), ...watch }),
   );
   const composed = startComposed(
-    place,
+    workspace,
     names.filter((name) => sourceOf(name, environment) === 'compose'),
   );
   const began = Date.now();
@@ -204,7 +210,7 @@ export async function startInfrastructure(
   }
   const postgres = supervised.find(({ name }) => name === 'postgres');
   if (wal && postgres) {
-    const archive = archiving(place, wal, postgres, watch);
+    const archive = archiving(workspace, wal, postgres, watch);
     supervised.push(archive);
     await archive.start().catch(async (error: unknown) => {
       await Promise.all(supervised.map((server) => server.stop()));
@@ -217,15 +223,20 @@ export async function startInfrastructure(
     ServerName,
     string
   >;
-  const keys = await loadBusKeys(passwordsOf(place));
+  const keys = await loadBusKeys(passwordsOf(workspace));
   const at = (name: GuardedServer): Guarded => {
     const source = sourceOf(name, environment);
     if (source === 'environment') return { urlFor: () => urls[name] };
-    return privateServer(place, name, urls[name], source === 'compose' ? composePasswords(place) : passwordsOf(place));
+    return privateServer(
+      workspace,
+      name,
+      urls[name],
+      source === 'compose' ? composePasswords(workspace) : passwordsOf(workspace),
+    );
   };
   const servers = { nats: at('nats'), postgres: at('postgres'), redis: at('redis') };
   if (sourceOf('postgres', environment) === 'compose')
-    await ensureLogins(urls.postgres, databaseLogins(composePasswords(place)));
-  if (sourceOf('nats', environment) !== 'environment') writeNatsUrls(place, servers.nats);
+    await ensureLogins(urls.postgres, databaseLogins(composePasswords(workspace)));
+  if (sourceOf('nats', environment) !== 'environment') writeNatsUrls(workspace, servers.nats);
   return { urls, supervised, accessOf: (app) => serviceAccess(app, servers, keys.of(app)), xmpp };
 }

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { basicVariables } from '../environment/allowed-variables.ts';
-import type { Place } from '../environment/place.ts';
+import type { Workspace } from '../environment/workspace.ts';
 
 const run = promisify(execFile);
 const LIMIT_MS = 120_000;
@@ -26,20 +26,20 @@ function migrationStamp(folder: string, databaseUrl: string): string {
  * Brings the database to the schema of this clone. A private database that is there already costs a few
  * milliseconds; one that belongs to somebody else is asked every time. Returns whether migrations were run.
  */
-export async function migrate(place: Place, databaseUrl: string, isPrivate: boolean): Promise<boolean> {
-  const stampFile = join(place.state, 'stamps', 'migrations');
-  const stamp = migrationStamp(join(place.root, 'libs', 'store', 'prisma', 'migrations'), databaseUrl);
+export async function migrate(workspace: Workspace, databaseUrl: string, isPrivate: boolean): Promise<boolean> {
+  const stampFile = join(workspace.state, 'stamps', 'migrations');
+  const stamp = migrationStamp(join(workspace.root, 'libs', 'store', 'prisma', 'migrations'), databaseUrl);
   if (isPrivate && existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return false;
   const env = { ...basicVariables(process.env), DATABASE_URL: databaseUrl };
   await run('npm', ['run', '--silent', 'migrate', '-w', '@switchyard/store'], {
-    cwd: place.root,
+    cwd: workspace.root,
     env,
     timeout: LIMIT_MS,
   }).catch((error: { stdout?: string; stderr?: string; message: string }) => {
     const output = `${error.stdout ?? ''}${error.stderr ?? ''}`.trim().slice(-2_000) || error.message;
     throw new Error(`the migrations of the database failed:\n${output}`);
   });
-  mkdirSync(join(place.state, 'stamps'), { recursive: true });
+  mkdirSync(join(workspace.state, 'stamps'), { recursive: true });
   writeFileSync(stampFile, stamp);
   return true;
 }

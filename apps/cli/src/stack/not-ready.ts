@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SERVICE_APPS } from '../environment/environment.ts';
-import type { Place } from '../environment/place.ts';
-import { readStatus } from '../environment/records.ts';
+import type { Workspace } from '../environment/workspace.ts';
+import { readStatus } from '../environment/process-files.ts';
 import { entryOf } from './services.ts';
 
 /* Which services of a stack that runs already are not ready, and why. */
@@ -27,9 +27,9 @@ async function why(url: string): Promise<string | undefined> {
   }
 }
 
-async function look(place: Place): Promise<string[]> {
-  const running = readStatus(place).processes;
-  const told = SERVICE_APPS.filter((app) => existsSync(entryOf(place, app))).map(async (app) => {
+async function look(workspace: Workspace): Promise<string[]> {
+  const running = readStatus(workspace).processes;
+  const told = SERVICE_APPS.filter((app) => existsSync(entryOf(workspace, app))).map(async (app) => {
     const replicas = running.filter(({ name }) => name === app || name.startsWith(`${app}-`));
     if (replicas.length === 0) return [`${app} does not run; ./switchyard logs ${app} tells why`];
     const reasons = await Promise.all(replicas.map(async ({ name, url }) => [name, await why(url)] as const));
@@ -38,9 +38,9 @@ async function look(place: Place): Promise<string[]> {
   return (await Promise.all(told)).flat();
 }
 
-export async function notReadyOf(place: Place): Promise<readonly string[]> {
+export async function notReadyOf(workspace: Workspace): Promise<readonly string[]> {
   for (const end = Date.now() + GRACE_MS; ; await sleep(200)) {
-    const found = await look(place);
+    const found = await look(workspace);
     if (found.length === 0 || Date.now() > end) return found;
   }
 }

@@ -10,8 +10,8 @@ import {
   serviceEnvironment,
   type StackAddresses,
 } from '../environment/environment.ts';
-import { lastWords } from './last-words.ts';
-import { logFile, type Place } from '../environment/place.ts';
+import { reasonForExit } from './exit-reason.ts';
+import { logFile, type Workspace } from '../environment/workspace.ts';
 import type { Ports } from '../environment/ports.ts';
 import type { Running } from './supervised.ts';
 
@@ -23,8 +23,8 @@ export interface Launchable {
   readonly launch: () => Promise<Running>;
 }
 
-export function entryOf(place: Place, app: string): string {
-  return join(place.root, 'apps', app, 'dist', 'main.js');
+export function entryOf(workspace: Workspace, app: string): string {
+  return join(workspace.root, 'apps', app, 'dist', 'main.js');
 }
 
 /** One earlier log is kept, so that a service that fails in a loop does not fill the disk. */
@@ -32,14 +32,20 @@ function rotate(file: string): void {
   if (existsSync(file) && statSync(file).size > LARGEST_LOG_BYTES) renameSync(file, `${file}.1`);
 }
 
-function launchNode(place: Place, name: string, app: string, url: string, env: Record<string, string>): Running {
-  const log = logFile(place, name);
+function launchNode(
+  workspace: Workspace,
+  name: string,
+  app: string,
+  url: string,
+  env: Record<string, string>,
+): Running {
+  const log = logFile(workspace, name);
   rotate(log);
   const child = new ServerProcess({
     name,
     command: process.execPath,
-    args: [...NODE_FLAGS, entryOf(place, app)],
-    cwd: place.root,
+    args: [...NODE_FLAGS, entryOf(workspace, app)],
+    cwd: workspace.root,
     log,
     env,
     stopSignal: 'SIGTERM',
@@ -48,14 +54,14 @@ function launchNode(place: Place, name: string, app: string, url: string, env: R
     pid: child.pid,
     url,
     exited: child.exited,
-    lastWords: () => lastWords(child.tail),
+    lastWords: () => reasonForExit(child.tail),
     stop: () => child.stop(),
   };
 }
 
 /** The development model and the mock agent: neither needs a server. */
 export function developmentApps(
-  place: Place,
+  workspace: Workspace,
   at: { devModelPort?: number; mockA2aPort: number },
   given: Environment,
 ): Launchable[] {
@@ -63,7 +69,7 @@ export function developmentApps(
     name,
     launch: async () => {
       const env = developmentEnvironment(name, { [variable]: String(port) }, given);
-      return launchNode(place, name, name, `http://127.0.0.1:${port}`, env);
+      return launchNode(workspace, name, name, `http://127.0.0.1:${port}`, env);
     },
   });
   return [
@@ -74,7 +80,7 @@ export function developmentApps(
 
 /** Every service, each replica one process. Its port for operations is chosen anew where the last one is taken. */
 export function serviceApps(
-  place: Place,
+  workspace: Workspace,
   stack: StackAddresses,
   given: Environment,
   replicas: Readonly<Partial<Record<ServiceApp, number>>>,
@@ -86,7 +92,13 @@ export function serviceApps(
       launch: async () => {
         const opsPort = await ports.take(name);
         const port = app === 'gateway' ? stack.gateway.port : opsPort;
-        return launchNode(place, name, app, `http://127.0.0.1:${port}`, serviceEnvironment(app, opsPort, stack, given));
+        return launchNode(
+          workspace,
+          name,
+          app,
+          `http://127.0.0.1:${port}`,
+          serviceEnvironment(app, opsPort, stack, given),
+        );
       },
     })),
   );

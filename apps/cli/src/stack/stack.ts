@@ -4,9 +4,9 @@ import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Environment } from '../environment/environment.ts';
-import { logFile, type Place, writeJson } from '../environment/place.ts';
+import { logFile, type Workspace, writeJson } from '../environment/workspace.ts';
 import { portOwner } from '../environment/port-owner.ts';
-import { isRunning, readPids, runningSupervisor, type SupervisorFile } from '../environment/records.ts';
+import { isRunning, readPids, runningSupervisor, type SupervisorFile } from '../environment/process-files.ts';
 import { refuseOpenIdentity } from '../environment/identity-rule.ts';
 import { namedVariables } from '../environment/named-variables.ts';
 import {
@@ -67,14 +67,14 @@ async function waitUntilGone(
  * Stops everything that this clone started: the supervisor, which stops its own, and whatever an earlier supervisor
  * left behind when it was killed. Answers the names of what ran.
  */
-export async function stopStack(place: Place): Promise<string[]> {
-  const supervisor = runningSupervisor(place);
-  const before = readPids(place).processes.filter(isRunning);
+export async function stopStack(workspace: Workspace): Promise<string[]> {
+  const supervisor = runningSupervisor(workspace);
+  const before = readPids(workspace).processes.filter(isRunning);
   if (supervisor) {
     signal(supervisor.pid, 'SIGTERM');
     if (!(await waitUntilGone([supervisor], STOP_LIMIT_MS))) signal(supervisor.pid, 'SIGKILL');
   }
-  const known = new Map([...before, ...readPids(place).processes].map((process) => [process.pid, process]));
+  const known = new Map([...before, ...readPids(workspace).processes].map((process) => [process.pid, process]));
   const left = [...known.values()].filter(isRunning);
   // PostgreSQL takes SIGTERM for "wait until everybody has left"; SIGINT is its quick and safe end.
   for (const { pid, name } of left) signal(pid, name === 'postgres' ? 'SIGINT' : 'SIGTERM');
@@ -82,8 +82,8 @@ export async function stopStack(place: Place): Promise<string[]> {
     for (const process of left.filter(isRunning)) signal(-process.pid, 'SIGKILL');
     await waitUntilGone(left, 5_000);
   }
-  writeJson(place.pidsFile, { processes: [] });
-  writeJson(place.statusFile, { processes: [] });
+  writeJson(workspace.pidsFile, { processes: [] });
+  writeJson(workspace.statusFile, { processes: [] });
   return before.map(({ name }) => name);
 }
 
@@ -106,15 +106,15 @@ async function ensureGatewayPortIsFree(gateway: { host: string; port: number }):
   );
 }
 
-function spawnSupervisor(place: Place, environment: Environment): ChildProcess {
-  closeState(place);
-  mkdirSync(place.logDir, { recursive: true, mode: 0o700 });
-  const log = openSync(logFile(place, 'supervisor'), 'a', 0o600);
+function spawnSupervisor(workspace: Workspace, environment: Environment): ChildProcess {
+  closeState(workspace);
+  mkdirSync(workspace.logDir, { recursive: true, mode: 0o700 });
+  const log = openSync(logFile(workspace, 'supervisor'), 'a', 0o600);
   try {
     const entry = fileURLToPath(new URL('./supervisor-main.js', import.meta.url));
     // Every account of the machine reads command lines: settings, and whatever follows from them, go by the environment.
-    return spawn(process.execPath, ['--enable-source-maps', entry, place.root], {
-      cwd: place.root,
+    return spawn(process.execPath, ['--enable-source-maps', entry, workspace.root], {
+      cwd: workspace.root,
       detached: true,
       stdio: ['ignore', log, log, 'ipc'],
       env: { ...environment },
@@ -124,8 +124,12 @@ function spawnSupervisor(place: Place, environment: Environment): ChildProcess {
   }
 }
 
-async function start(place: Place, environment: Environment, listener: StackListener): Promise<readonly string[]> {
-  const child = spawnSupervisor(place, environment);
+async function start(
+  workspace: Workspace,
+  environment: Environment,
+  listener: StackListener,
+): Promise<readonly string[]> {
+  const child = spawnSupervisor(workspace, environment);
   return await new Promise<readonly string[]>((resolve, reject) => {
     const limit = setTimeout(
       () => reject(new UserError(`the stack did not start within ${START_LIMIT_MS / 1000} s`, 1)),
@@ -138,7 +142,9 @@ async function start(place: Place, environment: Environment, listener: StackList
     };
     child.once('error', (error) => settle(error));
     child.once('exit', (code) =>
-      settle(new UserError(`the supervisor ended (exit code ${code}); its log: ${logFile(place, 'supervisor')}`, 1)),
+      settle(
+        new UserError(`the supervisor ended (exit code ${code}); its log: ${logFile(workspace, 'supervisor')}`, 1),
+      ),
     );
     child.on('message', (message: SupervisorMessage) => {
       if (message.kind === 'progress') listener.onProgress(message.name, message.text, message.ms);
@@ -155,9 +161,9 @@ async function start(place: Place, environment: Environment, listener: StackList
 }
 
 /** Waits for the start that another call began. */
-async function waitUntilReady(place: Place): Promise<SupervisorFile | undefined> {
+async function waitUntilReady(workspace: Workspace): Promise<SupervisorFile | undefined> {
   for (const deadline = Date.now() + START_LIMIT_MS; Date.now() < deadline; await sleep(100)) {
-    const supervisor = runningSupervisor(place);
+    const supervisor = runningSupervisor(workspace);
     if (!supervisor || supervisor.state === 'ready') return supervisor;
   }
   return undefined;
@@ -210,32 +216,32 @@ async function withKnownLevels(given: Environment, listener: StackListener): Pro
 
 /** The running stack of this clone, started where it does not run. */
 export async function ensureStack(
-  place: Place,
+  workspace: Workspace,
   given: Environment,
   listener: StackListener,
   wishes: StackWishes = { apply: false },
 ): Promise<Stack> {
   const asked = await withKnownLevels(given, listener);
-  const running = runningSupervisor(place) && (await waitUntilReady(place));
+  const running = runningSupervisor(workspace) && (await waitUntilReady(workspace));
   const port = running && new URL(running.gatewayUrl).port;
   // Clients know the address of the running gateway: it moves only where this call says where to.
   const environment = asked['GATEWAY_PORT'] || !port ? asked : { ...asked, GATEWAY_PORT: port };
   const gateway = gatewayAddress(environment);
   if (running) {
-    const named = await namedVariables(place, asked);
-    const own = settingsOf(asked, settingsKey(place), named);
+    const named = await namedVariables(workspace, asked);
+    const own = settingsOf(asked, settingsKey(workspace), named);
     const difference = {
       changed: changedSettings(running.settings, own),
       unmentioned: unmentionedSettings(running.settings, own),
     };
     const withWhom = (names: readonly string[]): string => withReaders(names, named);
-    const reason = reasonToRestart(difference, running.build !== currentBuild(place), wishes, withWhom);
+    const reason = reasonToRestart(difference, running.build !== currentBuild(workspace), wishes, withWhom);
     if (!reason)
       return {
         gatewayUrl: running.gatewayUrl,
         model: running.model,
         started: false,
-        notReady: await notReadyOf(place),
+        notReady: await notReadyOf(workspace),
         unmentioned: difference.unmentioned,
       };
     refuseOpenIdentity(environment);
@@ -244,10 +250,10 @@ export async function ensureStack(
     listener.onNotice(`${reason}: starting the stack again`);
   }
   refuseOpenIdentity(environment);
-  await stopStack(place);
+  await stopStack(workspace);
   await ensureGatewayPortIsFree(gateway);
-  const notReady = await start(place, environment, listener);
-  const started = runningSupervisor(place);
-  if (!started) throw new UserError(`the stack ended at once; see ${logFile(place, 'supervisor')}`, 1);
+  const notReady = await start(workspace, environment, listener);
+  const started = runningSupervisor(workspace);
+  if (!started) throw new UserError(`the stack ended at once; see ${logFile(workspace, 'supervisor')}`, 1);
   return { gatewayUrl: started.gatewayUrl, model: started.model, started: true, notReady, unmentioned: [] };
 }

@@ -2,8 +2,8 @@ import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { currentBuild } from '../environment/build-stamp.ts';
 import { namedVariables } from '../environment/named-variables.ts';
-import { placeOf } from '../environment/place.ts';
-import { identityOf, runningSupervisor, type SupervisorFile, writeSupervisor } from '../environment/records.ts';
+import { workspaceOf } from '../environment/workspace.ts';
+import { identityOf, runningSupervisor, type SupervisorFile, writeSupervisor } from '../environment/process-files.ts';
 import { gatewayAddress, modelLine, settingsOf } from '../environment/settings.ts';
 import { settingsKey } from '../environment/settings-key.ts';
 import { type Progress, Supervisor } from './supervisor.ts';
@@ -31,33 +31,33 @@ function notice(line: string): void {
 async function main(root: string): Promise<void> {
   // Whatever this process and those that it starts write is for their own account alone.
   process.umask(0o077);
-  const place = placeOf(root);
+  const workspace = workspaceOf(root);
   const gateway = gatewayAddress(process.env);
   // Two calls at once may both find nothing running; the second supervisor leaves the field to the first.
-  const claim = join(place.state, 'supervisor.claim');
+  const claim = join(workspace.state, 'supervisor.claim');
   for (;;) {
     try {
       writeFileSync(claim, '', { flag: 'wx' });
       break;
     } catch {
-      if (runningSupervisor(place)) return tell({ kind: 'failed', message: 'another call is starting the stack' });
+      if (runningSupervisor(workspace)) return tell({ kind: 'failed', message: 'another call is starting the stack' });
       rmSync(claim, { force: true });
     }
   }
-  const named = await namedVariables(place, process.env);
+  const named = await namedVariables(workspace, process.env);
   const record: SupervisorFile = {
     ...identityOf(process.pid),
     state: 'starting',
     gatewayUrl: `http://127.0.0.1:${gateway.port}`,
     model: modelLine(process.env),
-    build: currentBuild(place),
+    build: currentBuild(workspace),
     // GATEWAY_PORT always: a call that names the port that is used anyway wants nothing else.
-    settings: settingsOf({ ...process.env, GATEWAY_PORT: String(gateway.port) }, settingsKey(place), named),
+    settings: settingsOf({ ...process.env, GATEWAY_PORT: String(gateway.port) }, settingsKey(workspace), named),
   };
-  writeSupervisor(place, record);
+  writeSupervisor(workspace, record);
 
   const supervisor = new Supervisor({
-    place,
+    workspace,
     environment: process.env,
     namedVariables: named,
     gateway,
@@ -75,9 +75,9 @@ async function main(root: string): Promise<void> {
   const end = (exitCode: number): void => {
     if (ending) return;
     ending = true;
-    writeSupervisor(place, { ...record, state: 'stopping' });
+    writeSupervisor(workspace, { ...record, state: 'stopping' });
     void supervisor.stop().finally(() => {
-      rmSync(place.supervisorFile, { force: true });
+      rmSync(workspace.supervisorFile, { force: true });
       rmSync(claim, { force: true });
       process.exit(exitCode);
     });
@@ -92,7 +92,7 @@ async function main(root: string): Promise<void> {
   try {
     const notReady = await supervisor.start();
     if (ending) return;
-    writeSupervisor(place, { ...record, state: 'ready' });
+    writeSupervisor(workspace, { ...record, state: 'ready' });
     tell({ kind: 'ready', notReady });
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);

@@ -4,9 +4,9 @@ import { type Environment, hasOwnModel, parseReplicas, type StackAddresses } fro
 import { sourceOf, startInfrastructure, stopComposed } from './infrastructure.ts';
 import { migrate } from './migrate.ts';
 import { type OwnLogin, ownLogin, stepOne, stepTwo } from './login-wish.ts';
-import type { Place } from '../environment/place.ts';
+import type { Workspace } from '../environment/workspace.ts';
 import { Ports } from '../environment/ports.ts';
-import { writeProcesses } from '../environment/records.ts';
+import { writeProcesses } from '../environment/process-files.ts';
 import { developmentApps, entryOf, type Launchable, serviceApps } from './services.ts';
 import { opsToken } from '../environment/settings-key.ts';
 import { type Answer, judge, type Verdict, waitLimitMs } from './start-watch.ts';
@@ -32,7 +32,7 @@ const OF_DEVELOPMENT = /^(dev-model|mock-a2a)$/;
 const OF_LOGIN = /^xmpp-bridge(-\d+)?$/;
 
 export interface SupervisorOptions {
-  readonly place: Place;
+  readonly workspace: Workspace;
   readonly environment: Environment;
   /** Variables that the operator's files name, for mcp-tool. */
   readonly namedVariables: readonly string[];
@@ -68,7 +68,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.options = options;
-    this.ports = new Ports(options.place.portsFile);
+    this.ports = new Ports(options.workspace.portsFile);
   }
 
   /** Answers who is not ready in time, each with its reason. */
@@ -93,7 +93,7 @@ export class Supervisor {
     await Promise.all(this.apps.map((app) => app.stop()));
     await Promise.all(this.servers.map((server) => server.stop()));
     if (this.usesCompose)
-      await stopComposed(this.options.place).catch((error: Error) => this.options.onNotice(error.message));
+      await stopComposed(this.options.workspace).catch((error: Error) => this.options.onNotice(error.message));
     this.publish();
   }
 
@@ -101,7 +101,7 @@ export class Supervisor {
     const living = [...this.apps, ...this.servers].flatMap(({ name, current }) =>
       current ? [{ name, pid: current.pid, url: current.url }] : [],
     );
-    writeProcesses(this.options.place, living);
+    writeProcesses(this.options.workspace, living);
   };
 
   private goOn(): void {
@@ -109,7 +109,7 @@ export class Supervisor {
   }
 
   private async startAll(): Promise<readonly string[]> {
-    const { place, environment, namedVariables, gateway, onProgress, onNotice } = this.options;
+    const { workspace, environment, namedVariables, gateway, onProgress, onNotice } = this.options;
     const watch = { onChange: this.publish, onNotice };
     const replicas = parseReplicas(environment['SWITCHYARD_REPLICAS']);
     this.usesCompose = Boolean(environment['SWITCHYARD_COMPOSE']);
@@ -117,9 +117,9 @@ export class Supervisor {
     const mockA2aPort = await this.ports.take('mock-a2a');
     const devModelPort = hasOwnModel(environment) ? undefined : await this.ports.take('dev-model');
     const development = { mockA2aPort, ...(devModelPort === undefined ? {} : { devModelPort }) };
-    await this.launch(developmentApps(place, development, environment));
+    await this.launch(developmentApps(workspace, development, environment));
 
-    const infrastructure = await startInfrastructure(place, environment, this.ports, watch, (name, ms) =>
+    const infrastructure = await startInfrastructure(workspace, environment, this.ports, watch, (name, ms) =>
       onProgress({ name, text: 'ready', ms }),
     );
     this.servers.push(...infrastructure.supervised);
@@ -129,20 +129,20 @@ export class Supervisor {
     const { urls, xmpp } = infrastructure;
     const began = Date.now();
     const isPrivate = sourceOf('postgres', environment) === 'private';
-    const migrated = await migrate(place, urls.postgres, isPrivate);
+    const migrated = await migrate(workspace, urls.postgres, isPrivate);
     if (migrated) onProgress({ name: 'database', text: 'migrated', ms: Date.now() - began });
 
     this.goOn();
     const stack: StackAddresses = {
-      root: place.root,
+      root: workspace.root,
       accessOf: infrastructure.accessOf,
-      opsToken: opsToken(place),
+      opsToken: opsToken(workspace),
       namedVariables,
       xmppLogin: xmpp && loginSettings(xmpp, OWN_JID, urls.prosody),
       gateway,
       ...development,
     };
-    const services = serviceApps(place, stack, environment, replicas, this.ports);
+    const services = serviceApps(workspace, stack, environment, replicas, this.ports);
     const startedAt = Date.now();
     const login = ownLogin(environment, stack.xmppLogin);
     if (login?.isOfPerson) this.options.onStep(stepOne(login));
@@ -152,9 +152,9 @@ export class Supervisor {
 
   /** Starts processes at once; an app that is not built is said and left out. */
   private async launch(launchables: readonly Launchable[]): Promise<void> {
-    const { place, onNotice } = this.options;
+    const { workspace, onNotice } = this.options;
     const present = launchables.filter(({ name }) => {
-      const built = existsSync(entryOf(place, name.replace(/-\d+$/, '')));
+      const built = existsSync(entryOf(workspace, name.replace(/-\d+$/, '')));
       if (!built) onNotice(`${name} is not built; going on without it`);
       return built;
     });

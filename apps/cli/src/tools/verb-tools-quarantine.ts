@@ -120,7 +120,7 @@ export function chosen(all: readonly Waiting[], [upstream, tool, hash]: readonly
 /** `tools quarantine`: what waits, its difference, and the word of an admin. */
 export async function quarantine(context: VerbContext): Promise<number> {
   const { positionals, print } = context;
-  const [act = 'list', ...place] = positionals;
+  const [act = 'list', ...workspace] = positionals;
   if (!['list', 'show', 'approve', 'reject'].includes(act)) throw new UserError(`Usage: ${USAGE}`, EXIT.usage);
   const gateway = asAdmin(context);
   const all = await waiting(gateway);
@@ -132,11 +132,11 @@ export async function quarantine(context: VerbContext): Promise<number> {
     return EXIT.ok;
   }
   if (context.values['new'] === true) {
-    if (act !== 'approve' || place[0] === undefined || place.length > 1)
+    if (act !== 'approve' || workspace[0] === undefined || workspace.length > 1)
       throw new UserError('--new goes with: ./switchyard tools quarantine approve <upstream> --new', EXIT.usage);
-    return approveNew(context, gateway, all, place[0]);
+    return approveNew(context, gateway, all, workspace[0]);
   }
-  const found = chosen(all, place, act !== 'show');
+  const found = chosen(all, workspace, act !== 'show');
   if (act === 'show') {
     if (json) print(JSON.stringify(found, null, 2));
     else

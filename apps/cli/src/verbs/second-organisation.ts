@@ -14,7 +14,7 @@ import {
 } from '@switchyard/local-servers';
 import { createLogger } from '@switchyard/platform';
 import type { Environment, ServiceApp } from '../environment/environment.ts';
-import { logFile, type Place, writeJson } from '../environment/place.ts';
+import { logFile, type Workspace, writeJson } from '../environment/workspace.ts';
 import { listeningOf } from '../environment/port-owner.ts';
 import { entryOf, noteOfSecond, stopSecondOrganisation } from '../stack/index.ts';
 import { UserError } from '../terminal/user-error.ts';
@@ -45,16 +45,16 @@ export interface SecondOrganisation {
 
 /** Starts it anew; resolves when its bridge takes requests. Where that fails, nothing of it is left. */
 export async function startSecondOrganisation(
-  place: Place,
+  workspace: Workspace,
   given: Environment,
   xmpp: { readonly accounts: XmppAccounts; readonly serverUrl: string },
 ): Promise<SecondOrganisation> {
   // An earlier call may have left processes behind.
-  await stopSecondOrganisation(place);
-  const dir = join(place.state, 'federation');
+  await stopSecondOrganisation(workspace);
+  const dir = join(workspace.state, 'federation');
   rmSync(dir, { recursive: true, force: true });
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  mkdirSync(place.logDir, { recursive: true, mode: 0o700 });
+  mkdirSync(workspace.logDir, { recursive: true, mode: 0o700 });
   const policy = join(dir, 'peers.json');
   writeJson(policy, {
     // Only this clone's account gets in, and only to the paths of the agent.
@@ -63,11 +63,11 @@ export async function startSecondOrganisation(
   const processes: { name: string; pid: number }[] = [];
   const note = (name: string, pid: number): void => {
     processes.push({ name, pid });
-    noteOfSecond(place, processes);
+    noteOfSecond(workspace, processes);
   };
   try {
     const passwords = new Passwords(join(dir, 'logins'));
-    const nats = await startNats({ dir: join(dir, 'nats'), log: logFile(place, 'federation-nats'), passwords });
+    const nats = await startNats({ dir: join(dir, 'nats'), log: logFile(workspace, 'federation-nats'), passwords });
     const keys = await loadBusKeys(passwords);
     const accessOf = (app: ServiceApp) => serviceAccess(app, { nats }, keys.of(app));
     note('federation-nats', nats.pid);
@@ -75,16 +75,16 @@ export async function startSecondOrganisation(
       const child = new ServerProcess({
         name,
         command: process.execPath,
-        args: [...NODE_FLAGS, entryOf(place, app)],
-        cwd: place.root,
-        log: logFile(place, name),
+        args: [...NODE_FLAGS, entryOf(workspace, app)],
+        cwd: workspace.root,
+        log: logFile(workspace, name),
         env: { PATH: given['PATH'] ?? '', LOG_LEVEL: 'info', NODE_ENV: 'development', ...env },
         stopSignal: 'SIGTERM',
       });
       note(name, child.pid);
       return child;
     };
-    const agentLog = logFile(place, 'federation-agent');
+    const agentLog = logFile(workspace, 'federation-agent');
     const children = [
       launch('federation-bridge', 'xmpp-bridge', {
         ...loginSettings(xmpp.accounts, PARTNER_JID, xmpp.serverUrl),
@@ -102,7 +102,7 @@ export async function startSecondOrganisation(
     const log = createLogger({ app: 'demo', level: 'silent' });
     const watcher = await connectBus({ ...busAccess('watcher', nats, keys, PERSON), log });
     const asker = await connectBus({ ...busAccess('operator', nats, keys, PERSON), log });
-    await untilOnline(asker, place, children).finally(() => asker.close());
+    await untilOnline(asker, workspace, children).finally(() => asker.close());
     return {
       jid: PARTNER_JID,
       watcher,
@@ -110,17 +110,17 @@ export async function startSecondOrganisation(
       agentLog,
       stop: async () => {
         await watcher.close();
-        await stopSecondOrganisation(place);
+        await stopSecondOrganisation(workspace);
       },
       leave: () => watcher.close(),
     };
   } catch (error) {
-    await stopSecondOrganisation(place);
+    await stopSecondOrganisation(workspace);
     throw error;
   }
 }
 
-async function untilOnline(bus: Bus, place: Place, children: readonly ServerProcess[]): Promise<void> {
+async function untilOnline(bus: Bus, workspace: Workspace, children: readonly ServerProcess[]): Promise<void> {
   let sentence = 'its bridge does not answer';
   for (const deadline = Date.now() + READY_LIMIT_MS; Date.now() < deadline; await sleep(50)) {
     if (children.some(({ ended }) => ended !== undefined)) break;
@@ -129,7 +129,7 @@ async function untilOnline(bus: Bus, place: Place, children: readonly ServerProc
     sentence = status?.sentence ?? sentence;
   }
   throw new UserError(
-    `The second organisation did not come up: ${sentence}. Its logs: ${logFile(place, 'federation-bridge')}, ${logFile(place, 'federation-agent')}`,
+    `The second organisation did not come up: ${sentence}. Its logs: ${logFile(workspace, 'federation-bridge')}, ${logFile(workspace, 'federation-agent')}`,
   );
 }
 

@@ -6,11 +6,11 @@ import type { Verb } from '../command-line/verb.ts';
 const BENCHES = ['runs', 'bus', 'tools', 'bridge', 'bridge-cuts', 'recovery', 'resume', 'restore', 'chaos'] as const;
 
 /** Runs a benchmark of bench/ on a private stack of its own; a running stack is not touched. */
-export const bench: Verb = async ({ place, positionals, values, remark }) => {
+export const bench: Verb = async ({ workspace, positionals, values, remark }) => {
   const [name = 'runs'] = positionals;
   if (!BENCHES.some((known) => known === name)) {
     throw new UserError(`There is no benchmark "${name}". Known: ${BENCHES.join(', ')}.`, EXIT.usage);
   }
   remark(`Measuring "${name}" on a private stack; this takes a minute or more.`);
-  return runProgram(join(place.root, 'bench', `${name}.mjs`), values);
+  return runProgram(join(workspace.root, 'bench', `${name}.mjs`), values);
 };

@@ -7,7 +7,7 @@ import { ulid } from 'ulid';
 import { eventText, type StreamEvent } from '../terminal/event-line.ts';
 import { followFile } from '../terminal/follow-file.ts';
 import { passwordsOf, privateServer } from '../environment/logins.ts';
-import { readStatus, runningSupervisor } from '../environment/records.ts';
+import { readStatus, runningSupervisor } from '../environment/process-files.ts';
 import { listeningLines, startSecondOrganisation, type SecondOrganisation } from './second-organisation.ts';
 import { ensureStack, stopStack } from '../stack/index.ts';
 import { columnLine, columnWidth, type End, titleLine } from '../terminal/two-columns.ts';
@@ -59,28 +59,28 @@ export async function demo(context: VerbContext): Promise<number> {
 }
 
 async function federation(context: VerbContext, task: string, leave: AbortSignal): Promise<number> {
-  const { place, environment, values, remark } = context;
+  const { workspace, environment, values, remark } = context;
   const keep = values['keep'] === true;
-  const ranBefore = runningSupervisor(place) !== undefined;
-  const stack = await ensureStack(place, stackEnvironment(context), progressListener(context));
+  const ranBefore = runningSupervisor(workspace) !== undefined;
+  const stack = await ensureStack(workspace, stackEnvironment(context), progressListener(context));
   let there: SecondOrganisation | undefined;
   let here: Bus | undefined;
   let watcher: Bus | undefined;
   let shown: BothEnds | undefined;
   try {
     if (leave.aborted) return EXIT.cancelled;
-    const running = readStatus(place).processes;
+    const running = readStatus(workspace).processes;
     const urlOf = (process: string): string | undefined => running.find((each) => each.name === process)?.url;
     const serverUrl = urlOf('prosody');
     if (serverUrl === undefined) throw ownAccounts();
-    const passwords = passwordsOf(place);
-    const nats = privateServer(place, 'nats', urlOf('nats') ?? '');
+    const passwords = passwordsOf(workspace);
+    const nats = privateServer(workspace, 'nats', urlOf('nats') ?? '');
     const keys = await loadBusKeys(passwords);
     here = await connectBus({ ...busAccess('operator', nats, keys, PERSON), log: silent() });
     watcher = await connectBus({ ...busAccess('watcher', nats, keys, PERSON), log: silent() });
     await ensureQuickStart(here);
     remark('  starting the second organisation: a NATS server, a bridge and an agent of its own');
-    there = await startSecondOrganisation(place, environment, { accounts: xmppAccounts(place), serverUrl });
+    there = await startSecondOrganisation(workspace, environment, { accounts: xmppAccounts(workspace), serverUrl });
     shown = await showBothEnds(context, watcher, there);
     await untilFound(here, leave);
     if (leave.aborted) return EXIT.cancelled;
@@ -95,7 +95,7 @@ async function federation(context: VerbContext, task: string, leave: AbortSignal
       remark('Both sides go on. ./switchyard down stops them.');
     } else {
       await there?.stop();
-      if (!ranBefore) await stopStack(place);
+      if (!ranBefore) await stopStack(workspace);
       remark(!ranBefore ? 'Both sides are stopped.' : 'The second organisation is stopped; the stack goes on.');
     }
   }
@@ -170,7 +170,10 @@ async function showBothEnds(context: VerbContext, watcher: Bus, there: SecondOrg
       carried.push(event.data);
     show(end, systemText(event), 'plan');
   };
-  const hearing = await Promise.all([watcher.hearSystem(hear('here')), there.watcher.hearSystem(hear('there'))]);
+  const hearing = await Promise.all([
+    watcher.subscribeSystem(hear('here')),
+    there.watcher.subscribeSystem(hear('there')),
+  ]);
   const unfollow = followFile(there.agentLog, (line) => show('there', agentText(line)), undefined, LOG_EVERY_MS);
   return {
     carried,

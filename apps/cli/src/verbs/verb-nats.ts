@@ -4,8 +4,8 @@ import { homedir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { listOption, textOption } from '../command-line/arguments.ts';
 import { passwordsOf, privateServer } from '../environment/logins.ts';
-import type { Place } from '../environment/place.ts';
-import { readStatus } from '../environment/records.ts';
+import type { Workspace } from '../environment/workspace.ts';
+import { readStatus } from '../environment/process-files.ts';
 import { EXIT, UserError } from '../terminal/user-error.ts';
 import type { VerbContext } from '../command-line/verb.ts';
 
@@ -19,8 +19,8 @@ const WORDS = 'context, ask, keys or login';
 const ROOT_BYTES = 32;
 
 /** The address of this clone's nats-server. */
-function natsUrl(place: Place): string {
-  const url = readStatus(place).processes.find(({ name }) => name === 'nats')?.url;
+function natsUrl(workspace: Workspace): string {
+  const url = readStatus(workspace).processes.find(({ name }) => name === 'nats')?.url;
   if (url) return url;
   const remedy = 'Start it: ./switchyard up --detach. A server of your own has logins of its own.';
   throw new UserError(`No private NATS runs in this clone. ${remedy}`, EXIT.unavailable);
@@ -51,19 +51,23 @@ export function contextFile(
 }
 
 /** `nats context`: writes the context, readable by its owner alone, and says how to use it. */
-async function context({ place, values, environment, print }: VerbContext): Promise<number> {
+async function context({ workspace, values, environment, print }: VerbContext): Promise<number> {
   const login = textOption(values, 'login') ?? 'watcher';
   if (!/^(operator|watcher(-[a-z0-9-]{1,48})?)$/.test(login))
     throw new UserError('--login is watcher, operator, or watcher-NAME of NATS_WATCHERS.', EXIT.usage);
   const { asLogin } = await import('@switchyard/local-servers');
-  const password = passwordsOf(place).known(`nats.${login}`);
+  const password = passwordsOf(workspace).known(`nats.${login}`);
   if (password === undefined) throw new UserError(`There is no login ${login} here; see NATS_WATCHERS.`, EXIT.failed);
   const folder = environment['XDG_CONFIG_HOME'] || join(homedir(), '.config');
   const name = `switchyard-${login}`;
   const file = join(folder, 'nats', 'context', `${name}.json`);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const url = natsUrl(place);
-  const content = contextFile(login, asLogin(url, login, password), privateServer(place, 'nats', url).tlsFor?.(login));
+  const url = natsUrl(workspace);
+  const content = contextFile(
+    login,
+    asLogin(url, login, password),
+    privateServer(workspace, 'nats', url).tlsFor?.(login),
+  );
   writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`, { mode: 0o600 });
   chmodSync(file, 0o600);
   print(`Written: ${file}`);
@@ -74,7 +78,7 @@ async function context({ place, values, environment, print }: VerbContext): Prom
 }
 
 /** `nats ask`: one question on the bus, signed by a person; the audit log has it. */
-async function ask({ place, positionals, values, print }: VerbContext): Promise<number> {
+async function ask({ workspace, positionals, values, print }: VerbContext): Promise<number> {
   const [, subject = '', json = '{}'] = positionals;
   const [{ REQUESTS, OPERATOR_USER_PREFIX }, { connectBus }, { createLogger }, servers] = await Promise.all([
     import('@switchyard/contracts'),
@@ -96,11 +100,11 @@ async function ask({ place, positionals, values, print }: VerbContext): Promise<
     role: textOption(values, 'role') ?? 'auditor',
     via: 'operator',
   };
-  const url = natsUrl(place);
-  const passwords = passwordsOf(place);
+  const url = natsUrl(workspace);
+  const passwords = passwordsOf(workspace);
   const access = servers.busAccess(
     'operator',
-    privateServer(place, 'nats', url),
+    privateServer(workspace, 'nats', url),
     await servers.loadBusKeys(passwords),
     person,
   );

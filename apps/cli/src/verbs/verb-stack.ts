@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
 import { followFile } from '../terminal/follow-file.ts';
 import { certificatesOf, natsUrlFile } from '../environment/logins.ts';
-import { logFile, type Place } from '../environment/place.ts';
+import { logFile, type Workspace } from '../environment/workspace.ts';
 import { portOwner } from '../environment/port-owner.ts';
-import { readStatus, runningSupervisor } from '../environment/records.ts';
+import { readStatus, runningSupervisor } from '../environment/process-files.ts';
 import { ensureStack, stopSecondOrganisation, stopStack } from '../stack/index.ts';
 import { EXIT } from '../terminal/user-error.ts';
 import { progressListener, stackEnvironment, type VerbContext } from '../command-line/verb.ts';
@@ -30,9 +30,9 @@ function askedToStop(lives: () => boolean): Promise<boolean> {
 
 /** `up`: starts everything that is not running; without --detach, stays, reports, and stops it all at the end. */
 export async function up(context: VerbContext): Promise<number> {
-  const { place, values, print, remark } = context;
+  const { workspace, values, print, remark } = context;
   const wishes = { apply: values['apply'] === true };
-  const stack = await ensureStack(place, stackEnvironment(context), progressListener(context), wishes);
+  const stack = await ensureStack(workspace, stackEnvironment(context), progressListener(context), wishes);
   // What does not work is never said to run.
   for (const line of stack.notReady) remark(`  ! ${line}`);
   const isWhole = stack.notReady.length === 0;
@@ -44,25 +44,25 @@ export async function up(context: VerbContext): Promise<number> {
   if (values['detach'] === true) return isWhole ? EXIT.ok : EXIT.failed;
 
   remark('Ctrl-C stops everything; "up --detach" leaves it running.');
-  const unfollow = followFile(logFile(place, 'supervisor'), (line) => {
+  const unfollow = followFile(logFile(workspace, 'supervisor'), (line) => {
     const notice = line.split(' ! ')[1];
     if (notice) print(`${new Date().toISOString().slice(11, 19)} ${notice}`);
   });
-  const asked = await askedToStop(() => runningSupervisor(place) !== undefined);
+  const asked = await askedToStop(() => runningSupervisor(workspace) !== undefined);
   unfollow();
   if (!asked) {
     remark('The stack was stopped.');
     return EXIT.ok;
   }
   remark('\nstopping ...');
-  await stopSecondOrganisation(place);
-  await stopStack(place);
+  await stopSecondOrganisation(workspace);
+  await stopStack(workspace);
   return isWhole ? EXIT.ok : EXIT.failed;
 }
 
 /** `down`: stops what this clone started, and nothing else. */
-export async function down({ place, print }: VerbContext): Promise<number> {
-  const stopped = [...(await stopSecondOrganisation(place)), ...(await stopStack(place))];
+export async function down({ workspace, print }: VerbContext): Promise<number> {
+  const stopped = [...(await stopSecondOrganisation(workspace)), ...(await stopStack(workspace))];
   print(stopped.length > 0 ? `Stopped: ${stopped.join(', ')}` : 'Nothing was running.');
   return EXIT.ok;
 }
@@ -105,22 +105,22 @@ export function badChecks(body: unknown): string[] {
 }
 
 /** What the stock client is told where the bus lets in nobody without a certificate. */
-function watcherTls(place: Place, processes: readonly { name: string; url: string }[]): string {
+function watcherTls(workspace: Workspace, processes: readonly { name: string; url: string }[]): string {
   const nats = processes.find(({ name }) => name === 'nats');
   if (!nats?.url.startsWith('tls:')) return '';
-  const { ca, cert, key } = certificatesOf(place).of('watcher');
+  const { ca, cert, key } = certificatesOf(workspace).of('watcher');
   const [caFile, certFile, keyFile] = [ca, cert, key].map((file) => relative(process.cwd(), file));
   return ` --tlsca ${caFile} --tlscert ${certFile} --tlskey ${keyFile}`;
 }
 
 /** `status`: every process, and whether it is ready. */
-export async function status({ place, values, print, paint }: VerbContext): Promise<number> {
-  const file = readStatus(place);
+export async function status({ workspace, values, print, paint }: VerbContext): Promise<number> {
+  const file = readStatus(workspace);
   if (values['json'] === true) {
     print(JSON.stringify(file, null, 2));
     return EXIT.ok;
   }
-  const supervisor = runningSupervisor(place);
+  const supervisor = runningSupervisor(workspace);
   if (!supervisor) {
     print('Nothing is running in this clone. Start it: ./switchyard up --detach');
     return EXIT.unavailable;
@@ -141,10 +141,10 @@ export async function status({ place, values, print, paint }: VerbContext): Prom
     print(`${name.padEnd(width)}  ${String(pid).padStart(7)}  ${state}  ${withoutPassword(url)}${why}`);
   }
   print(`Model: ${supervisor.model}`);
-  const watching = natsUrlFile(place, 'watcher');
+  const watching = natsUrlFile(workspace, 'watcher');
   if (existsSync(watching))
     print(
-      `Watch: nats --server "$(cat ${relative(process.cwd(), watching)})"${watcherTls(place, rows)} --inbox-prefix _INBOX.watcher sub 'run.>'; or ./switchyard nats context`,
+      `Watch: nats --server "$(cat ${relative(process.cwd(), watching)})"${watcherTls(workspace, rows)} --inbox-prefix _INBOX.watcher sub 'run.>'; or ./switchyard nats context`,
     );
   const gateway = rows.find((row) => row.name === 'gateway');
   if (!gateway)

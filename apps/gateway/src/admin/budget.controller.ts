@@ -4,7 +4,7 @@ import { getBudget } from '@switchyard/contracts';
 import type { BudgetAnswer } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from '../identity/index.ts';
-import { BUS } from '../parts.ts';
+import { BUS } from '../tokens.ts';
 
 /** What is used and left of the limits by day. */
 @Controller()

@@ -4,7 +4,7 @@ import { listDeadLetters, parseOrThrow, publicRunId, requeueDeadLetter, runIdOrT
 import { type DeadLetterList, DeadLetterQuery, type Requeued } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from '../identity/index.ts';
-import { BUS } from '../parts.ts';
+import { BUS } from '../tokens.ts';
 import { eventsUrl } from '../streams/index.ts';
 
 /** Runs that were given up. Who may see them is decided by the orchestrator. */

@@ -12,7 +12,7 @@ import {
 import { type EffectList, EffectListQuery, type EffectResource, EffectSettleBody } from '@switchyard/contracts/http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from '../identity/index.ts';
-import { BUS } from '../parts.ts';
+import { BUS } from '../tokens.ts';
 
 /** What tools did to the world, and the word of a person where nobody else knows. mcp-tool decides who may what. */
 @Controller()

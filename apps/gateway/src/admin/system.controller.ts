@@ -3,7 +3,7 @@ import { buildOpenApi, type Readiness } from '@switchyard/contracts/http';
 import { HealthChecks, type Metrics } from '@switchyard/platform';
 import type { FastifyReply } from 'fastify';
 import type { GatewayConfig } from '../config.ts';
-import { CONFIG, METRICS } from '../parts.ts';
+import { CONFIG, METRICS } from '../tokens.ts';
 import { Traffic } from '../http/index.ts';
 
 /** What operators and tools ask of the gateway itself. */

@@ -15,7 +15,7 @@ import {
 } from '@switchyard/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from '../identity/index.ts';
-import { BUS } from '../parts.ts';
+import { BUS } from '../tokens.ts';
 
 /** The MCP servers behind the tools, and what of them waits for a person. mcp-tool decides who may what. */
 @Controller()

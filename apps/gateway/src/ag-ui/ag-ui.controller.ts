@@ -9,7 +9,7 @@ import { AuthGuard } from '../identity/index.ts';
 import type { GatewayConfig } from '../config.ts';
 import { mintRunId, sessionThread, toStartRun, USER_THREAD } from '../runs/index.ts';
 import { headerOf } from '../http/index.ts';
-import { BUS, CONFIG } from '../parts.ts';
+import { BUS, CONFIG } from '../tokens.ts';
 import { reconnectOf, Streams, type Viewer } from '../streams/index.ts';
 import { askedOf, decidedOf, isBusy, spokenAnswer, waitingRun } from './thread-turn.ts';
 

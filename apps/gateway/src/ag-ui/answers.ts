@@ -8,7 +8,7 @@ import {
 } from '@switchyard/contracts';
 import type { AgUiInput } from '@switchyard/contracts/http';
 import { isClientCall } from '../dialects/index.ts';
-import { partsOf, resultText } from './parts.ts';
+import { partsOf, resultText } from './content-parts.ts';
 import type { Resumption } from './resume.ts';
 import { spokenAnswer } from './thread-turn.ts';
 

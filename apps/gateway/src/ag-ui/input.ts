@@ -12,7 +12,7 @@ import {
 } from '@switchyard/contracts';
 import type { AgUiInput } from '@switchyard/contracts/http';
 import { clientToolsOf, contextOf } from './offers.ts';
-import { partsOf } from './parts.ts';
+import { partsOf } from './content-parts.ts';
 import { budgetOf, constraintsOf, given } from '../runs/index.ts';
 
 /*

@@ -6,5 +6,5 @@ export { agUiDialect } from './ag-ui.ts';
 export type { DialectContext } from './dialect.ts';
 export { legacyDialect } from './legacy.ts';
 export { orchestrateDialect } from './orchestrate.ts';
-export { createProjection, type Place, type Projection } from './projection.ts';
+export { createProjection, type StreamPosition, type Projection } from './projection.ts';
 export { rawDialect } from './raw.ts';

@@ -27,7 +27,7 @@ export interface Projection {
 }
 
 /** Where a client begins. */
-export interface Place {
+export interface StreamPosition {
   /** The last sequence number that the client has seen; 0 for a new client. */
   readonly after: number;
   /** Instead: everything before the first event that it holds for counts as seen. */
@@ -36,7 +36,7 @@ export interface Place {
   readonly snapshot?: boolean;
 }
 
-export function createProjection<S>(dialect: Dialect<S>, context: DialectContext, place: Place): Projection {
+export function createProjection<S>(dialect: Dialect<S>, context: DialectContext, place: StreamPosition): Projection {
   const { after, from, snapshot = false } = place;
   let state = dialect.initial(context);
   let seq = 0;

@@ -4,7 +4,7 @@ export { onClientError } from './client-error.ts';
 export { headerOf } from './headers.ts';
 export { isJson } from './json-body.ts';
 export { deeperThan, MAX_BODY_DEPTH } from './json-depth.ts';
-export { Patience } from './patience.ts';
+export { AbsenceWaiter } from './absence-waiter.ts';
 export { ProblemFilter } from './problem.filter.ts';
 export { PROBLEM_TYPE, refusalOf, toProblem } from './problem.ts';
 export { createRateLimit, type RateLimit } from './rate-limit.ts';

@@ -15,7 +15,7 @@ import {
   takeIdentityHeaders,
   NOBODY_NAMED,
 } from './identity.ts';
-import { MCP_PATH } from './mcp-door.ts';
+import { MCP_PATH } from './mcp-challenge.ts';
 import { TICKET_HEADER, type Tickets } from './peer-requests.ts';
 import { expiredClaims, type VerifyToken } from './tokens.ts';
 

@@ -2,7 +2,7 @@
 
 export { AuthGuard } from './auth.guard.ts';
 export { type IdentityConfig, isForeignPage } from './identity.ts';
-export { challenge, MCP_PATH, metadataUrl, resourceUrl } from './mcp-door.ts';
+export { challenge, MCP_PATH, metadataUrl, resourceUrl } from './mcp-challenge.ts';
 export { answerPeers, Tickets } from './peer-requests.ts';
-export { checkCrossSite, checkHost, checkOrigin, type HostPolicy } from './request-place.ts';
+export { checkCrossSite, checkHost, checkOrigin, type HostPolicy } from './request-origin.ts';
 export { createTokenVerifiers } from './tokens.ts';

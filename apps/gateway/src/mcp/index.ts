@@ -1,4 +1,4 @@
 /* The tools over MCP. */
 
-export { McpEntrance } from './entrance.ts';
+export { LazyMcpRouter } from './lazy-router.ts';
 export { McpController } from './mcp.controller.ts';

@@ -3,9 +3,9 @@ import { AppError } from '@switchyard/contracts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard, resourceUrl } from '../identity/index.ts';
 import type { GatewayConfig } from '../config.ts';
-import { McpEntrance, refusal } from './entrance.ts';
-import type { Served } from './front.ts';
-import { CONFIG } from '../parts.ts';
+import { LazyMcpRouter, refusal } from './lazy-router.ts';
+import type { Served } from './router.ts';
+import { CONFIG } from '../tokens.ts';
 import { deeperThan, headerOf, MAX_BODY_DEPTH, StreamSlots } from '../http/index.ts';
 
 const STALL_MS = 30_000;
@@ -15,7 +15,7 @@ const STALL_MS = 30_000;
 export class McpController {
   constructor(
     private readonly guard: AuthGuard,
-    private readonly front: McpEntrance,
+    private readonly router: LazyMcpRouter,
     private readonly slots: StreamSlots,
     @Inject(CONFIG) private readonly config: GatewayConfig,
   ) {}
@@ -92,7 +92,7 @@ export class McpController {
       const { signal } = gone;
       const toRequest = () => new Request(`http://localhost${url}`, { method, headers: plainHeaders(request), signal });
       const asked = { method, header: (name: string) => headerOf(request, name), body, signal, toRequest };
-      served = await this.front.serve(asked, { principal, address: request.ip, program });
+      served = await this.router.serve(asked, { principal, address: request.ip, program });
       const { response, text } = served;
       if (response) await send(reply, response, text);
       else void reply.code(200).header('content-type', 'application/json').send(text);

@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
 import { AppError, callTool, listTools, type Principal, type StepResult, type ToolInfo } from '@switchyard/contracts';
 import { createLogger } from '@switchyard/platform';
-import { type Asked, type FrontParts, McpFront } from './front.ts';
+import { type Asked, type McpRouterParts, McpRouter } from './router.ts';
 
 const principal: Principal = { tenantId: 't', userId: 'u', role: 'user', via: 'dev' };
 const caller = { principal, address: '127.0.0.1', program: 'test' };
@@ -38,8 +38,8 @@ function world(end: () => Promise<StepResult>, tool: Partial<ToolInfo> = {}) {
     asked.push(input);
     return end();
   };
-  const front = new McpFront({
-    bus: { request } as unknown as FrontParts['bus'],
+  const router = new McpRouter({
+    bus: { request } as unknown as McpRouterParts['bus'],
     callTimeoutMs: 1_000,
     lookEveryMs: 1_000,
     log: createLogger({ app: 'gateway', level: 'silent' }),
@@ -47,7 +47,7 @@ function world(end: () => Promise<StepResult>, tool: Partial<ToolInfo> = {}) {
     maxSubscriptions: 1,
     sessions: { perUser: 1, perProcess: 1, idleMs: 1_000 },
   });
-  fronts.push(front);
+  fronts.push(router);
   const send = async (body: unknown, changed: Record<string, string | undefined> = {}) => {
     const given = Object.entries({ ...headers, ...changed }).filter((one): one is [string, string] => !!one[1]);
     let sdk = false;
@@ -62,14 +62,14 @@ function world(end: () => Promise<StepResult>, tool: Partial<ToolInfo> = {}) {
         return new Request('http://localhost/mcp', { method: 'POST', headers: given });
       },
     };
-    const { response, text } = await front.serve(asking, caller);
+    const { response, text } = await router.serve(asking, caller);
     const status = response?.status ?? 200;
     return { sdk, status, body: JSON.parse(text ?? (await response!.text())) as Record<string, unknown> };
   };
   return { asked, send };
 }
-const fronts: McpFront[] = [];
-afterAll(() => Promise.all(fronts.map((front) => front.close())));
+const fronts: McpRouter[] = [];
+afterAll(() => Promise.all(fronts.map((router) => router.close())));
 
 const content = [{ type: 'text', text: 'hello' }];
 const ends: Record<string, StepResult> = {

@@ -105,8 +105,8 @@ class Front extends McpServer {
 }
 
 export function createMcpServer(parts: McpParts, viewer: McpViewer): McpServer {
-  const front = new Front(viewer);
-  const { server } = front;
+  const router = new Front(viewer);
+  const { server } = router;
   const { bus } = parts;
   const { principal } = viewer;
 
@@ -123,7 +123,7 @@ export function createMcpServer(parts: McpParts, viewer: McpViewer): McpServer {
     withFrames(parts, viewer, context, async (how) => {
       const { name: tool, arguments: given = {} } = request.params;
       const key = idempotencyKeyOf(context.mcpReq._meta);
-      const call = { principal, tool, arguments: given, mcp: callerOf(front, context), ...key };
+      const call = { principal, tool, arguments: given, mcp: callerOf(router, context), ...key };
       const result = await (viewer.called ?? bus.request(callTool, call, how));
       return toMcpResult(tool, result, call.mcp.requestState !== undefined);
     }),
@@ -132,7 +132,7 @@ export function createMcpServer(parts: McpParts, viewer: McpViewer): McpServer {
   const pass = (method: McpMethod) => (request: { params?: object }, context: ServerContext) =>
     withFrames(parts, viewer, context, async (how) => {
       const { _meta, ...params } = { ...request.params } as Record<string, unknown>;
-      const answer = await bus.request(mcpRequest, { principal, method, params, mcp: callerOf(front, context) }, how);
+      const answer = await bus.request(mcpRequest, { principal, method, params, mcp: callerOf(router, context) }, how);
       if (answer.error !== undefined) throw protocolError(answer.error);
       if (answer.inputRequired !== undefined) return inputRequiredOf(answer.inputRequired);
       if (answer.result === undefined) throw new AppError('internal');
@@ -144,8 +144,8 @@ export function createMcpServer(parts: McpParts, viewer: McpViewer): McpServer {
   server.setRequestHandler('prompts/list', pass('prompts/list') as Answering);
   server.setRequestHandler('prompts/get', pass('prompts/get') as Answering);
   server.setRequestHandler('completion/complete', pass('completion/complete') as Answering);
-  if (viewer.session) watchResources(front, parts, principal);
-  return front;
+  if (viewer.session) watchResources(router, parts, principal);
+  return router;
 }
 
 /** Only a session can be told that a resource changed. */
@@ -236,14 +236,14 @@ function idempotencyKeyOf(meta: Readonly<Record<string, unknown>> | undefined): 
 }
 
 /** What the client declared, and its answers to what it was asked before. */
-function callerOf(front: McpServer, { mcpReq }: ServerContext): McpCaller {
+function callerOf(router: McpServer, { mcpReq }: ServerContext): McpCaller {
   const envelope = mcpReq.envelope as Readonly<Record<string, unknown>> | undefined;
   const state = mcpReq.requestState();
   if (typeof state === 'string' && state.length > MAX_REQUEST_STATE_CHARS)
     throw new AppError('payload_too_large', 'The requestState is longer than any that was given out.');
   const version = envelope?.[PROTOCOL_VERSION_META_KEY];
   const modern = envelope !== undefined;
-  const declared = modern ? envelope[CLIENT_CAPABILITIES_META_KEY] : front.server.getClientCapabilities();
+  const declared = modern ? envelope[CLIENT_CAPABILITIES_META_KEY] : router.server.getClientCapabilities();
   // An older client says its level once; what is below it is held back where it is sent.
   const logLevel = modern ? envelope[LOG_LEVEL_META_KEY] : 'debug';
   return McpCaller.parse({

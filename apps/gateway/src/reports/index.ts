@@ -1,8 +1,8 @@
 /* What the audit log is told beside the requests: refusals, logins, streams. */
 
-export { Announcer } from './announcer.ts';
+export { SystemEventPublisher } from './system-event-publisher.ts';
 export { Denials, deniedSource, sourceOf, userKey } from './denials.ts';
 export { FactQueue } from './fact-queue.ts';
 export { FailedLogins } from './failed-logins.ts';
 export { Logins } from './logins.ts';
-export { type OpenStream, StreamBook, type WhyClosed } from './stream-book.ts';
+export { type OpenStream, StreamReporter, type WhyClosed } from './stream-reporter.ts';

@@ -5,7 +5,7 @@ import { type Login, Logins } from './logins.ts';
 const ADA: Principal = { tenantId: 'acme', userId: 'ada', role: 'user', via: 'jwt' };
 const MINUTE_MS = 60_000;
 
-function book() {
+function streamReporter() {
   const told: SystemFact[] = [];
   const clock = { at: 0, now: () => clock.at };
   const logins = new Logins((fact) => void told.push(fact), clock);
@@ -16,7 +16,7 @@ function book() {
 
 describe('who logged in', () => {
   it('is told once for a credential, however many requests it makes, and again while it is still used', () => {
-    const { told, clock, login } = book();
+    const { told, clock, login } = streamReporter();
     for (let n = 0; n < 1_000; n += 1) login();
     expect(told).toHaveLength(1);
     clock.at = 14 * MINUTE_MS;
@@ -29,7 +29,7 @@ describe('who logged in', () => {
   });
 
   it('is told of each token, role, network and user', () => {
-    const { told, login } = book();
+    const { told, login } = streamReporter();
     login();
     login({ credential: 'two' });
     login({ ip: '198.51.100.1' });
@@ -40,7 +40,7 @@ describe('who logged in', () => {
   });
 
   it('says who and from which network, and nothing of the credential or the whole address', () => {
-    const { told, login } = book();
+    const { told, login } = streamReporter();
     login();
     login({ ip: '2001:db8:12:34::9', credential: 'two' });
     login({ ip: '::ffff:198.51.100.7', credential: 'three' });
@@ -64,7 +64,7 @@ describe('who logged in', () => {
   });
 
   it('remembers a bounded number', () => {
-    const { told, login } = book();
+    const { told, login } = streamReporter();
     for (let n = 0; n < 20_001; n += 1) login({ credential: `c${n}` });
     login({ credential: 'c20000' });
     expect(told).toHaveLength(20_001);

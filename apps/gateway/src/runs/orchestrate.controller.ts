@@ -6,7 +6,7 @@ import { AuthGuard } from '../identity/index.ts';
 import { concerns, headerOf } from '../http/index.ts';
 import { mintRunId } from './mint.ts';
 import type { GatewayConfig } from '../config.ts';
-import { CONFIG } from '../parts.ts';
+import { CONFIG } from '../tokens.ts';
 import { toStartRun } from './requests.ts';
 import { OVER, reconnectOf, Streams, type Viewer } from '../streams/index.ts';
 import { unusedFields } from './unused-fields.ts';

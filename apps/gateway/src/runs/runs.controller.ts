@@ -30,7 +30,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from '../identity/index.ts';
 import { concerns, headerOf } from '../http/index.ts';
 import { mintRunId } from './mint.ts';
-import { BUS } from '../parts.ts';
+import { BUS } from '../tokens.ts';
 import { eventsUrl, placeFor, StartGate, Streams, type Viewer } from '../streams/index.ts';
 import { toRunResource, toStartRun } from './requests.ts';
 import { unusedFields } from './unused-fields.ts';

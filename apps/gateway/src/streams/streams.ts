@@ -17,7 +17,7 @@ import {
   hasCopies,
   legacyDialect,
   orchestrateDialect,
-  type Place,
+  type StreamPosition,
   type Projection,
   rawDialect,
 } from '../dialects/index.ts';
@@ -25,7 +25,7 @@ import { attach, type OpenRun, type Reader, type RunBus, startAndFollow } from '
 import { concerns, type StreamSlots } from '../http/index.ts';
 import { LiveText } from './live-text.ts';
 import type { Attachment } from './position.ts';
-import type { OpenStream, StreamBook, WhyClosed } from '../reports/index.ts';
+import type { OpenStream, StreamReporter, WhyClosed } from '../reports/index.ts';
 import type { StreamMetrics } from './stream-metrics.ts';
 import type { StartGate } from './start-gate.ts';
 import type { Watches } from './watches.ts';
@@ -40,7 +40,7 @@ import { OVER, RETRY_HINT, SseSocket } from './sse.ts';
  * - Where a stream cannot start, the client gets an HTTP error. After the first byte every error is a frame.
  */
 
-const PROJECTIONS: Record<DialectName, (context: DialectContext, place: Place) => Projection> = {
+const PROJECTIONS: Record<DialectName, (context: DialectContext, place: StreamPosition) => Projection> = {
   orchestrate: (context, place) => createProjection(orchestrateDialect, context, place),
   'ag-ui': (context, place) => createProjection(agUiDialect, context, place),
   legacy: (context, place) => createProjection(legacyDialect, context, place),
@@ -66,7 +66,7 @@ export interface StreamsOptions {
   readonly gate: StartGate;
   readonly slots: StreamSlots;
   readonly watches: Watches;
-  readonly book: StreamBook;
+  readonly streamReporter: StreamReporter;
   readonly heartbeatMs: number;
   readonly maxBufferedBytes: number;
   readonly clock: Clock;
@@ -190,7 +190,7 @@ export class Streams {
       if (viewer.cannotResume === true) this.#count(shown, 1);
       const { principal, dialect } = viewer;
       const { ip } = reply.request;
-      const entry = this.#options.book.open({ principal, dialect, runId: run.runId, after: place.after, ip });
+      const entry = this.#options.streamReporter.open({ principal, dialect, runId: run.runId, after: place.after, ip });
       let why: WhyClosed = 'broken';
       try {
         why = await this.#pump(reply, viewer, run, place, stop, live, entry);
@@ -211,7 +211,7 @@ export class Streams {
     reply: FastifyReply,
     viewer: Viewer,
     run: OpenRun,
-    place: Place,
+    place: StreamPosition,
     stop: AbortController,
     live: LiveText | undefined,
     entry: OpenStream,
@@ -289,7 +289,7 @@ function showsLiveText({ dialect, context, live }: Viewer): boolean {
   return live !== false && (dialect === 'ag-ui' || (dialect === 'orchestrate' && context.view === 'all'));
 }
 
-function placeOf({ after, from, snapshot }: Attachment, run: OpenRun): Place {
+function placeOf({ after, from, snapshot }: Attachment, run: OpenRun): StreamPosition {
   const more = { ...(from === undefined ? {} : { from }), ...(snapshot === undefined ? {} : { snapshot }) };
   // The end of a run is always shown, also to who knows the rest by a snapshot.
   return { after: after === 'now' ? run.lastSeq - (run.ended ? 1 : 0) : after, ...more };

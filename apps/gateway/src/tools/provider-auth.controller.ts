@@ -25,7 +25,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard, isForeignPage } from '../identity/index.ts';
 import type { GatewayConfig } from '../config.ts';
 import { cookieOf, setCookie } from './cookies.ts';
-import { BUS, CONFIG } from '../parts.ts';
+import { BUS, CONFIG } from '../tokens.ts';
 import { toProblem } from '../http/index.ts';
 import { failurePage, PROVIDER_PAGE, PROVIDER_PAGE_POLICY, PROVIDER_PAGE_SCRIPT } from './provider-page.ts';
 

@@ -39,7 +39,7 @@ import {
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { agentVerdicts, isAgentName } from './agent-rules.ts';
 import { AuthGuard } from '../identity/index.ts';
-import { BUS } from '../parts.ts';
+import { BUS } from '../tokens.ts';
 
 /** Tools for people and programs: list, show, call, explain, register. mcp-tool decides who may what. */
 @Controller()

@@ -12,7 +12,7 @@ import { z } from 'zod';
 import { DEFAULT_OUTPUT_BYTES } from '../tool/bound-output.ts';
 import { defineTool, type ToolDefinition } from '../tool/define-tool.ts';
 import { memoryEffects } from '../../test/memory-effects.ts';
-import { EffectDesk } from '../effects/desk.ts';
+import { LedgeredExecutor } from '../effects/ledgered-executor.ts';
 import type { CallRequest } from '../tool/call.ts';
 import { Executor, MAX_OVERDUE } from './executor.ts';
 import { adminDebug } from '../builtin-tools/admin-debug.ts';
@@ -81,7 +81,14 @@ let metrics = createMetrics('test');
 let executor: Executor;
 const parts = (credentials: Record<string, string> = {}) => {
   const teller = new Teller({ bus, log });
-  const effects = new EffectDesk({ effects: memoryEffects(), teller, log, metrics, instance: 'i', leaseMs: 6_000 });
+  const effects = new LedgeredExecutor({
+    effects: memoryEffects(),
+    teller,
+    log,
+    metrics,
+    instance: 'i',
+    leaseMs: 6_000,
+  });
   const toolbox = new Toolbox({ catalog, authorisations: NO_AUTHORISATIONS, log });
   return { toolbox, effects, teller, log, metrics, credentials };
 };

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { CallerGone } from '@switchyard/bus';
+import { CallerLost } from '@switchyard/bus';
 import { AppError, type StepResult } from '@switchyard/contracts';
 import { linkAbort, type Logger, type Metrics } from '@switchyard/platform';
 import {
@@ -16,7 +16,7 @@ import {
   toolFailed,
   withoutMcp,
 } from '../tool/index.ts';
-import type { EffectDesk } from '../effects/index.ts';
+import type { LedgeredExecutor } from '../effects/index.ts';
 import type { Teller } from '../common/index.ts';
 import { inToolSpan } from './tool-span.ts';
 import type { Toolbox } from '../catalog/index.ts';
@@ -33,7 +33,7 @@ import type { Toolbox } from '../catalog/index.ts';
  *   call may have an effect, recorded.
  * - A call that was cancelled before it began has no effect.
  * - A tool that needs a person's approval is run only for a step that brings one.
- * - A call that may have an effect goes through the ledger (effects/desk.ts). A call that only reads and is safe to
+ * - A call that may have an effect goes through the ledger (effects/ledgered-executor.ts). A call that only reads and is safe to
  *   repeat does not, so it waits for no database.
  * - A cancel and the time limit stop a call that may have an effect; a caller that is gone does not. The next owner of
  *   the run asks again, and the ledger tells it what came of the call.
@@ -42,7 +42,7 @@ import type { Toolbox } from '../catalog/index.ts';
 
 export interface ExecutorParts {
   readonly toolbox: Pick<Toolbox, 'find'>;
-  readonly effects: Pick<EffectDesk, 'perform'>;
+  readonly effects: Pick<LedgeredExecutor, 'perform'>;
   readonly teller: Pick<Teller, 'tell'>;
   readonly log: Logger;
   readonly metrics: Metrics;
@@ -134,9 +134,9 @@ export class Executor {
   ): Promise<Performed> {
     const { principal, runId, stepId, mcp, tell, ask, signal: asked } = call.request;
     // Its link counts the time in which nobody asks anything.
-    const patienceMs = tool.source === 'mcp_upstream' ? (call.request.patienceMs ?? 0) : 0;
+    const askTimeoutMs = tool.source === 'mcp_upstream' ? (call.request.askTimeoutMs ?? 0) : 0;
     const stoppable = mayHaveEffect(tool) ? stoppedByCancel(asked) : asked;
-    const limited = linkAbort([stoppable], tool.timeoutMs + patienceMs);
+    const limited = linkAbort([stoppable], tool.timeoutMs + askTimeoutMs);
     const { signal } = limited;
     const about = { principal, runId, stepId, mcp, tell, ask };
     const context = { ...about, credentials: call.credentials, signal, idempotencyKey: call.key };
@@ -231,7 +231,7 @@ function newReference(): string {
 function stoppedByCancel(asked: AbortSignal): AbortSignal {
   const stop = new AbortController();
   const onAbort = (): void => {
-    if (!(asked.reason instanceof CallerGone)) stop.abort(asked.reason);
+    if (!(asked.reason instanceof CallerLost)) stop.abort(asked.reason);
   };
   if (asked.aborted) onAbort();
   else asked.addEventListener('abort', onAbort, { once: true });

@@ -180,7 +180,7 @@ class OpenCall {
       signal: this.#abort.signal,
       tell: (frame) => this.#tell(frame),
       ask: (question) => this.#ask(question),
-      patienceMs: MAX_QUESTIONS * answerMs,
+      askTimeoutMs: MAX_QUESTIONS * answerMs,
     });
     this.result.catch(() => undefined); // whoever waits for it hears of it
   }

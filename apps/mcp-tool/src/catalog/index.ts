@@ -1,7 +1,7 @@
 /* All tools, and which of them a caller may see. */
 
 export { Catalog, NameTaken } from './catalog.ts';
-export { CatalogNews } from './news.ts';
+export { CatalogChangePublisher } from './change-publisher.ts';
 export { connectRedis, SharedManifests } from './shared-manifests.ts';
 export { pageOf, Pages } from './tool-pages.ts';
 export { searchTools } from './tool-search.ts';

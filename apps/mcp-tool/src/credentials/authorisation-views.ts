@@ -1,6 +1,6 @@
 import type { Principal, ProviderView } from '@switchyard/contracts';
 import type { Connection } from '@switchyard/store';
-import type { NotSetUp } from './known-providers.ts';
+import type { NotSetUp } from './provider-registry.ts';
 import type { Provider } from '../oauth/index.ts';
 
 /*

@@ -2,8 +2,8 @@ import { AppError, type LiveStatus, type Principal, type ProviderView, type Revo
 import type { Logger } from '@switchyard/platform';
 import type { Connection, Connections } from '@switchyard/store';
 import { idsOf, isOf, type Owner, ownerOf, unusedView, viewOf } from './authorisation-views.ts';
-import { type CredentialKeeper, notConnected } from './credential-keeper.ts';
-import type { KnownProviders } from './known-providers.ts';
+import { type TokenManager, notConnected } from './token-manager.ts';
+import type { ProviderRegistry } from './provider-registry.ts';
 import {
   type Challenged,
   type Credential,
@@ -27,10 +27,10 @@ import type { ProviderAuthorisations, ProviderStatus } from '../catalog/index.ts
  */
 
 export interface AuthorisationsParts {
-  readonly providers: KnownProviders;
+  readonly providers: ProviderRegistry;
   readonly connections: Connections;
   readonly vault: Vault;
-  readonly keeper: CredentialKeeper;
+  readonly tokens: TokenManager;
   readonly teller: Pick<Teller, 'tell'>;
   readonly log: Logger;
   /** Where a person authorises a provider. */
@@ -44,7 +44,7 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
   readonly #listeners = new Set<ChangeListener>();
 
   constructor(private readonly parts: AuthorisationsParts) {
-    parts.keeper.onExpired((owner) => this.changed(owner, 'gone'));
+    parts.tokens.onExpired((owner) => this.changed(owner, 'gone'));
   }
 
   /** Calls `listener` after each change. The returned function ends that. */
@@ -74,7 +74,7 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
   async tokenOf(principal: Principal, provider: string): Promise<string> {
     const client = this.parts.providers.get(provider);
     const connection = await this.#connection(ownerOf(principal, provider), client);
-    return this.parts.keeper.tokenOf(client, connection);
+    return this.parts.tokens.tokenOf(client, connection);
   }
 
   /** Like `tokenOf`; throws where an issuer is named and the provider has another one. */
@@ -91,7 +91,7 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
     const { status, scopes } = refusal.challenge;
     const connection = await this.#connection(owner, client);
     if (connection?.status !== 'connected') throw notConnected(client, this.parts.pageOf);
-    const credential = await this.parts.keeper.open(connection);
+    const credential = await this.parts.tokens.open(connection);
     if (!refusal.wasFor(credential.access_token)) return;
     if (status === 403) {
       const asked = stepUp(scopes, union(connection.scopes, credential.grant?.asked ?? []));
@@ -105,10 +105,10 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
       );
     }
     if (credential.refresh_token === undefined) {
-      await this.parts.keeper.expire(connection);
+      await this.parts.tokens.expire(connection);
       throw notConnected(client, this.parts.pageOf);
     }
-    await this.parts.keeper.tokenOf(client, connection, { now: true });
+    await this.parts.tokens.tokenOf(client, connection, { now: true });
   }
 
   async list(principal: Principal): Promise<ProviderView[]> {
@@ -123,7 +123,7 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
   async refresh(principal: Principal, provider: string): Promise<ProviderView> {
     const client = this.parts.providers.get(provider);
     const owner = ownerOf(principal, provider);
-    await this.parts.keeper.tokenOf(client, await this.#connection(owner, client), { now: true });
+    await this.parts.tokens.tokenOf(client, await this.#connection(owner, client), { now: true });
     return viewOf(client, await this.#connection(owner, client));
   }
 
@@ -134,16 +134,16 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
     const connection = await this.#connection(owner, client);
     if (connection?.status !== 'connected') return { ...(await view()), live: 'inactive', checked_by: 'nothing' };
     try {
-      await this.parts.keeper.tokenOf(client, connection); // Renews the token where that is due.
+      await this.parts.tokens.tokenOf(client, connection); // Renews the token where that is due.
       const current = await this.#connection(owner, client);
-      const credential = current && (await this.parts.keeper.open(current));
+      const credential = current && (await this.parts.tokens.open(current));
       const checked = credential && (await client.check(credential));
       if (checked?.active) return { ...(await view()), live: 'active', checked_by: checked.by };
       if (!checked && credential?.refresh_token === undefined)
         return { ...(await view()), live: 'unknown', checked_by: 'nothing' };
       // The provider took the token back, or cannot say. A renewal shows whether the authorisation still holds.
       const latest = await this.#connection(owner, client);
-      await this.parts.keeper.tokenOf(client, latest, { now: true });
+      await this.parts.tokens.tokenOf(client, latest, { now: true });
       return { ...(await view()), live: 'active', checked_by: 'refresh' };
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'provider_not_connected') throw error;

@@ -2,6 +2,6 @@
 
 export { AuthHandler } from './auth.handler.ts';
 export { Authorisations } from './authorisations.ts';
-export { CredentialKeeper } from './credential-keeper.ts';
-export { KnownProviders, type NotSetUp } from './known-providers.ts';
+export { TokenManager } from './token-manager.ts';
+export { ProviderRegistry, type NotSetUp } from './provider-registry.ts';
 export { ProviderLogins } from './provider-logins.ts';

@@ -10,8 +10,8 @@ import {
 import type { Clock, Logger } from '@switchyard/platform';
 import type { Connections } from '@switchyard/store';
 import { idsOf, isOf, type Owner, ownerOf } from './authorisation-views.ts';
-import type { CredentialKeeper } from './credential-keeper.ts';
-import type { KnownProviders } from './known-providers.ts';
+import type { TokenManager } from './token-manager.ts';
+import type { ProviderRegistry } from './provider-registry.ts';
 import { type Grant, type Provider, Refused, union } from '../oauth/index.ts';
 import type { Teller } from '../common/index.ts';
 import type { Vault } from '../oauth/vault.ts';
@@ -28,10 +28,10 @@ import type { Vault } from '../oauth/vault.ts';
 const LOGIN_TTL_MS = 600_000;
 
 export interface ProviderLoginsParts {
-  readonly providers: KnownProviders;
+  readonly providers: ProviderRegistry;
   readonly connections: Connections;
   readonly vault: Vault;
-  readonly keeper: CredentialKeeper;
+  readonly tokens: TokenManager;
   readonly teller: Pick<Teller, 'tell'>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -114,7 +114,7 @@ export class ProviderLogins {
   async #askedBefore(client: Provider, owner: Owner): Promise<string[]> {
     const connection = await this.parts.connections.get(owner);
     if (!connection || !isOf(client, connection)) return [];
-    const credential = await this.parts.keeper.open(connection).catch(() => undefined);
+    const credential = await this.parts.tokens.open(connection).catch(() => undefined);
     return union(credential?.grant?.asked ?? [], connection.wantedScopes);
   }
 }

@@ -1,6 +1,6 @@
 /* The ledger of effects: a call that changes the world happens once, and what came of it is known. */
 
-export { EffectDesk } from './desk.ts';
+export { LedgeredExecutor } from './ledgered-executor.ts';
 export { EffectsHandler } from './effects.handler.ts';
-export { EffectKeeper } from './keeper.ts';
+export { OrphanedEffectSweeper } from './orphaned-effect-sweeper.ts';
 export { EffectRecords } from './records.ts';

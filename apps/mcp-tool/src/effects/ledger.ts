@@ -3,7 +3,7 @@ import { backoffMs, type Logger, sleep } from '@switchyard/platform';
 import type { Begun, Completion, EffectCall, EffectRequest, Effects } from '@switchyard/store';
 
 /*
- * The ledger as the desk (desk.ts) uses it: writes are tried again for a while, and leases are held meanwhile.
+ * The ledger as the desk (ledgered-executor.ts) uses it: writes are tried again for a while, and leases are held meanwhile.
  *
  * - A write is tried again while the ledger is away, until its limit. A write that the ledger refuses is not tried again.
  * - The leases of all calls that are held are renewed together, three times in a lease.

@@ -19,7 +19,7 @@ export interface CallRequest {
   readonly tell?: ((frame: McpFrame) => void) | undefined;
   /** Asks whoever calls, in the middle of the call, and how long that may take beside the time of the tool. */
   readonly ask?: ToolContext['ask'];
-  readonly patienceMs?: number | undefined;
+  readonly askTimeoutMs?: number | undefined;
   /** Told the output for the record of the call, where callers get only its beginning. */
   readonly record?: ((output: unknown) => void) | undefined;
   readonly signal: AbortSignal;

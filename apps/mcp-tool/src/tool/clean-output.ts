@@ -1,12 +1,12 @@
 import type { McpToolResult, StepResult } from '@switchyard/contracts';
 import { boundOutput } from './bound-output.ts';
-import { cleanText, cleanValue } from '../common/index.ts';
+import { stripControlChars, stripControlCharsIn } from '../common/index.ts';
 import type { Tool } from './tool.ts';
 
 /*
  * What a tool gave, as it leaves this service. Pure.
  *
- * - What a stranger gave holds nothing that people do not see and models read (clean-text.ts), and is marked as a
+ * - What a stranger gave holds nothing that people do not see and models read (strip-control-chars.ts), and is marked as a
  *   stranger's.
  * - No output is longer than its tool may give.
  * - Where an output is cut for its readers, the record keeps the whole of it, up to MAX_RECORDED_BYTES.
@@ -46,10 +46,10 @@ export function presentable(tool: Tool, result: StepResult): StepResult {
   const own = tool.trust === 'trusted';
   const output =
     rest.status === 'succeeded'
-      ? { output: boundOutput(own ? rest.output : cleanValue(rest.output), tool.maxOutputBytes) }
+      ? { output: boundOutput(own ? rest.output : stripControlCharsIn(rest.output), tool.maxOutputBytes) }
       : {};
-  const message = rest.status === 'failed' && !own ? { message: cleanText(rest.message) } : {};
-  const content = mcp && boundMcp(own ? mcp : (cleanValue(mcp) as McpToolResult), tool.maxOutputBytes);
+  const message = rest.status === 'failed' && !own ? { message: stripControlChars(rest.message) } : {};
+  const content = mcp && boundMcp(own ? mcp : (stripControlCharsIn(mcp) as McpToolResult), tool.maxOutputBytes);
   const provenance = own ? {} : { provenance: { tool: tool.name, provider: tool.provider, trust: tool.trust } };
   return { ...rest, ...output, ...message, ...(content ? { mcp: content } : {}), ...provenance };
 }
@@ -57,7 +57,7 @@ export function presentable(tool: Tool, result: StepResult): StepResult {
 /** An output for the record of its call; undefined where callers get the whole of it. */
 export function recordable(tool: Tool, output: unknown): unknown {
   if (boundOutput(output, tool.maxOutputBytes) === output) return undefined;
-  return boundOutput(tool.trust === 'trusted' ? output : cleanValue(output), MAX_RECORDED_BYTES);
+  return boundOutput(tool.trust === 'trusted' ? output : stripControlCharsIn(output), MAX_RECORDED_BYTES);
 }
 
 function bytesOf(value: unknown): number {

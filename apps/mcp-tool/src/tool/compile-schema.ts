@@ -4,7 +4,7 @@ import type { Ajv as AjvInstance, ErrorObject, ValidateFunction } from 'ajv';
 import { LRUCache } from 'lru-cache';
 import { RE2JS } from 're2js';
 import { canonicalJson } from '../common/index.ts';
-import { OPERATORS, type SchemaBounds, schemaProblem, STRANGERS } from './schema-bounds.ts';
+import { OPERATORS, type SchemaBounds, schemaProblem, UNTRUSTED_SCHEMA } from './schema-bounds.ts';
 import type { Checked, Trust } from './tool.ts';
 
 /*
@@ -44,7 +44,7 @@ const kept = new LRUCache<string, Validator>({ max: MAX_KEPT });
 export function compileSchema(
   schema: Readonly<Record<string, unknown>>,
   trust: Trust,
-  bounds: SchemaBounds = trust === 'trusted' ? OPERATORS : STRANGERS,
+  bounds: SchemaBounds = trust === 'trusted' ? OPERATORS : UNTRUSTED_SCHEMA,
 ): Validator {
   const problem = schemaProblem(schema, bounds);
   if (problem !== undefined) throw refused(problem);

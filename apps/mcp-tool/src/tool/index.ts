@@ -17,7 +17,7 @@ export {
   toolFailed,
   withoutMcp,
 } from './outcome.ts';
-export { OPERATORS, STRANGERS } from './schema-bounds.ts';
+export { OPERATORS, UNTRUSTED_SCHEMA } from './schema-bounds.ts';
 export {
   type Checked,
   makeTool,

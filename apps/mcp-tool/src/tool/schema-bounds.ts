@@ -17,7 +17,7 @@ export interface SchemaBounds {
   readonly patterns: number;
 }
 export const OPERATORS: SchemaBounds = { parts: 2_000, patterns: 20_000 };
-export const STRANGERS: SchemaBounds = { parts: 500, patterns: 3_000 };
+export const UNTRUSTED_SCHEMA: SchemaBounds = { parts: 500, patterns: 3_000 };
 const MAX_SCHEMA_BYTES = 256 * 1024;
 /** How many schemas may be tried on one value, all references followed. */
 const MAX_TRIES = 10_000;
@@ -31,7 +31,7 @@ const NAMED = new Set(['properties', 'patternProperties', '$defs', 'definitions'
 const REFERENCES = ['$ref', '$dynamicRef', '$recursiveRef'] as const;
 
 /** What is wrong with it, in words for whoever wrote it; undefined where it may be compiled. */
-export function schemaProblem(schema: unknown, bounds: SchemaBounds = STRANGERS): string | undefined {
+export function schemaProblem(schema: unknown, bounds: SchemaBounds = UNTRUSTED_SCHEMA): string | undefined {
   if (!isObject(schema)) return 'A schema must be an object.';
   return boundsProblem(schema, bounds) ?? (mayBeTriedTooOften(schema) ? TOO_MANY_TRIES : undefined);
 }

@@ -1,11 +1,11 @@
 import { Controller } from '@nestjs/common';
 import { Handles } from '@switchyard/bus';
 import { getBudget, type InputOf, type OutputOf } from '@switchyard/contracts';
-import { BudgetDesk } from './budget-desk.ts';
+import { BudgetService } from './budget-service.ts';
 
 @Controller()
 export class BudgetsHandler {
-  constructor(private readonly budgets: BudgetDesk) {}
+  constructor(private readonly budgets: BudgetService) {}
 
   @Handles(getBudget)
   get({ principal }: InputOf<typeof getBudget>): Promise<OutputOf<typeof getBudget>> {

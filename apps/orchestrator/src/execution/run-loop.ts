@@ -1,5 +1,5 @@
 import { AppError, toPublicError } from '@switchyard/contracts';
-import { Leaving } from '@switchyard/bus';
+import { Detached } from '@switchyard/bus';
 import { type Logger, onBehalfOf } from '@switchyard/platform';
 import { fold, next, type Next, type RunState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
@@ -90,7 +90,7 @@ export class RunLoop {
 
   /** Another owner has the run: stop at once, write nothing. */
   fence(): void {
-    this.#abort.abort(new Leaving());
+    this.#abort.abort(new Detached());
   }
 
   /**
@@ -100,7 +100,7 @@ export class RunLoop {
   drain(stepsMs: number): void {
     this.#draining = true;
     if (this.#work) this.#work.writer.announce = false;
-    const stop = () => this.#abort.abort(new Leaving());
+    const stop = () => this.#abort.abort(new Detached());
     if (this.#work?.acts.performing) this.#drainTimer ??= setTimeout(stop, stepsMs);
     else stop();
   }

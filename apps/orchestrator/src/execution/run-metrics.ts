@@ -26,7 +26,7 @@ export class RunMetrics {
   readonly #exceeded;
   readonly #planningSeconds;
   readonly #planningFailures;
-  readonly buried;
+  readonly moved;
   readonly refusals;
   readonly #open;
   readonly #oldest;
@@ -62,7 +62,7 @@ export class RunMetrics {
       ['model'],
     );
     this.#planningFailures = metrics.counter('planning_failures_total', 'Plannings without a decision', ['code']);
-    this.buried = metrics.counter('dead_letters_total', 'Runs that were given up here');
+    this.moved = metrics.counter('dead_letters_total', 'Runs that were given up here');
     this.refusals = metrics.counter('admission_refusals_total', 'Runs that were not accepted, by limit', ['limit']);
     this.#open = metrics.gauge('open_runs', 'Runs that have not ended, as of the last sweep', ['phase']);
     this.#oldest = metrics.gauge('oldest_run_seconds', 'Age of the oldest of them', ['phase']);

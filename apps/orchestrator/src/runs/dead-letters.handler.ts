@@ -1,11 +1,11 @@
 import { Controller } from '@nestjs/common';
 import { Handles } from '@switchyard/bus';
 import { type InputOf, listDeadLetters, type OutputOf, requeueDeadLetter } from '@switchyard/contracts';
-import { DeadLetterDesk } from './dead-letter-desk.ts';
+import { DeadLetterService } from './dead-letter-service.ts';
 
 @Controller()
 export class DeadLettersHandler {
-  constructor(private readonly letters: DeadLetterDesk) {}
+  constructor(private readonly letters: DeadLetterService) {}
 
   @Handles(listDeadLetters)
   list(input: InputOf<typeof listDeadLetters>): Promise<OutputOf<typeof listDeadLetters>> {

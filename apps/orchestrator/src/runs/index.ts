@@ -1,11 +1,11 @@
 /* What is asked about runs and threads, and what is done at their edges. */
 
-export { DeadLetterDesk } from './dead-letter-desk.ts';
+export { DeadLetterService } from './dead-letter-service.ts';
 export { DeadLettersHandler } from './dead-letters.handler.ts';
 export { Expiry } from './expiry.ts';
-export { ModelDesk } from './model-desk.ts';
+export { ModelService } from './model-service.ts';
 export { ModelHandler } from './model.handler.ts';
-export { RunDesk } from './run-desk.ts';
+export { RunService } from './run-service.ts';
 export { RunsHandler } from './runs.handler.ts';
-export { ThreadDesk } from './thread-desk.ts';
-export { WatchDesk } from './watch-desk.ts';
+export { ThreadService } from './thread-service.ts';
+export { AbandonedRunReaper } from './abandoned-run-reaper.ts';

@@ -1,11 +1,11 @@
 import { Controller } from '@nestjs/common';
 import { type Call, Handles } from '@switchyard/bus';
 import { type InputOf, modelTurn, type OutputOf } from '@switchyard/contracts';
-import { ModelDesk } from './model-desk.ts';
+import { ModelService } from './model-service.ts';
 
 @Controller()
 export class ModelHandler {
-  constructor(private readonly model: ModelDesk) {}
+  constructor(private readonly model: ModelService) {}
 
   @Handles(modelTurn)
   turn(input: InputOf<typeof modelTurn>, { signal }: Call): Promise<OutputOf<typeof modelTurn>> {

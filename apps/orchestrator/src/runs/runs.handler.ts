@@ -11,16 +11,16 @@ import {
   startRun,
   watchRun,
 } from '@switchyard/contracts';
-import { RunDesk } from './run-desk.ts';
-import { ThreadDesk } from './thread-desk.ts';
-import { WatchDesk } from './watch-desk.ts';
+import { RunService } from './run-service.ts';
+import { ThreadService } from './thread-service.ts';
+import { AbandonedRunReaper } from './abandoned-run-reaper.ts';
 
 @Controller()
 export class RunsHandler {
   constructor(
-    private readonly runs: RunDesk,
-    private readonly threads: ThreadDesk,
-    private readonly watches: WatchDesk,
+    private readonly runs: RunService,
+    private readonly threads: ThreadService,
+    private readonly watches: AbandonedRunReaper,
   ) {}
 
   @Handles(startRun)

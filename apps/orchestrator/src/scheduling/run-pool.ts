@@ -2,7 +2,7 @@ import { AppError, ENGINE_VERSIONS } from '@switchyard/contracts';
 import { type Clock, type Logger, type Metrics, withoutTrace } from '@switchyard/platform';
 import type { Claim, Journal } from '@switchyard/store';
 import type { Admission } from './admission.ts';
-import { bury } from './burial.ts';
+import { moveToDeadLetters } from './dead-letter-run.ts';
 import {
   type LoopEnd,
   type LoopParts,
@@ -12,7 +12,7 @@ import {
   RunLoop,
   RunMetrics,
 } from '../execution/index.ts';
-import { Patience } from './patience.ts';
+import { TakeoverGrace } from './takeover-grace.ts';
 import { type Slot, Slots } from './slots.ts';
 
 /*
@@ -68,7 +68,7 @@ export class RunPool {
   #heartbeat: NodeJS.Timeout | undefined;
   #stopped = false;
   readonly metrics: RunMetrics;
-  readonly patience: Patience;
+  readonly grace: TakeoverGrace;
 
   constructor(
     private readonly parts: PoolParts,
@@ -77,7 +77,7 @@ export class RunPool {
     const { maxConcurrent: total, maxPerTenant: perTenant } = settings;
     this.#slots = new Slots({ total, perTenant, backlog: MAX_BACKLOG }, (...next) => this.#takeUp(...next));
     this.metrics = new RunMetrics(parts.metrics);
-    this.patience = new Patience(parts.clock, settings.leaseMs);
+    this.grace = new TakeoverGrace(parts.clock, settings.leaseMs);
     parts.metrics.gauge('runs_owned', 'Runs that this replica works on', [], () => this.#loops.size);
   }
 
@@ -158,7 +158,7 @@ export class RunPool {
     try {
       const { owner, leaseMs, retryPauseMs, poisonAttempts } = this.settings;
       const leasedAt = momentOf(this.parts.clock);
-      const { takesExpired } = this.patience;
+      const { takesExpired } = this.grace;
       const claim = await this.parts.journal.claim(runId, owner, leaseMs, ENGINE_VERSIONS, takesExpired, retryPauseMs);
       if (claim.kind !== 'claimed') return 'not_needed';
       const { epoch, inboxTaken, publishedSeq } = claim;
@@ -170,7 +170,7 @@ export class RunPool {
         return 'not_needed';
       }
       const suspect = claim.stalls >= SUSPECT_STALLS;
-      if (claim.stalls >= poisonAttempts) await this.#bury(owned, claim);
+      if (claim.stalls >= poisonAttempts) await this.#moveToDeadLetters(owned, claim);
       else if (suspect && this.#hasSuspect) {
         await this.parts.journal.release(runId, epoch);
         return 'not_needed';
@@ -190,11 +190,11 @@ export class RunPool {
   }
 
   /** Ends a run whose last `poisonAttempts` owners made no progress, and writes its dead letter. */
-  async #bury(owned: OwnedRun, claim: Extract<Claim, { kind: 'claimed' }>): Promise<void> {
+  async #moveToDeadLetters(owned: OwnedRun, claim: Extract<Claim, { kind: 'claimed' }>): Promise<void> {
     const { runId, epoch, publishedSeq } = owned;
     const { lastSeq, stalls } = claim;
     try {
-      const buried = await bury(this.parts, {
+      const moved = await moveToDeadLetters(this.parts, {
         runId,
         epoch,
         lastSeq,
@@ -202,10 +202,10 @@ export class RunPool {
         stalls,
         limit: this.settings.poisonAttempts,
       });
-      if (!buried) return;
-      this.metrics.buried.inc();
-      for (const event of buried.events) this.metrics.committed(event, event.ts);
-      if (buried.nextRun !== null) this.hand(buried.nextRun, owned.tenantId);
+      if (!moved) return;
+      this.metrics.moved.inc();
+      for (const event of moved.events) this.metrics.committed(event, event.ts);
+      if (moved.nextRun !== null) this.hand(moved.nextRun, owned.tenantId);
     } finally {
       this.parts.publisher.forget(runId);
     }
@@ -259,7 +259,7 @@ export class RunPool {
   #renewIn(ms: number): void {
     const due = this.parts.clock.now() + ms;
     this.#heartbeat = setTimeout(() => {
-      this.patience.stoodStill(this.parts.clock.now() - due);
+      this.grace.stoodStill(this.parts.clock.now() - due);
       void this.#renew().then((renewed) => {
         if (this.#heartbeat !== undefined) this.#renewIn(renewed ? this.#renewMs : RENEW_AGAIN_MS);
       });
@@ -276,7 +276,7 @@ export class RunPool {
     }));
     try {
       const mine = await this.parts.journal.renew(leases, this.settings.leaseMs);
-      this.patience.answered();
+      this.grace.answered();
       for (const { runId, epoch } of leases) {
         const loop = this.#loops.get(runId)?.loop;
         if (loop?.owned.epoch !== epoch) continue; // it ended meanwhile, or began anew
@@ -291,7 +291,7 @@ export class RunPool {
       return true;
     } catch (error) {
       // Without the database nobody else can take the runs either; the next append decides.
-      this.patience.failed();
+      this.grace.failed();
       this.parts.log.warn({ err: error }, 'leases not renewed');
       return false;
     }

@@ -56,10 +56,10 @@ export class Sweeper {
     const { sweeps } = pool.metrics;
     try {
       const stats = await journal.stats(ENGINE_VERSIONS);
-      pool.patience.answered();
+      pool.grace.answered();
       pool.metrics.queue(stats);
       admission.refresh(stats);
-      const { takesExpired: takeExpired } = pool.patience;
+      const { takesExpired: takeExpired } = pool.grace;
       const due = await journal.sweep({ limit: SWEEP_LIMIT, engineVersions: ENGINE_VERSIONS, takeExpired });
       let told = 0;
       for (const { runId, tenantId, stalls } of due) {
@@ -71,7 +71,7 @@ export class Sweeper {
       sweeps.inc({ outcome: 'done' });
     } catch (error) {
       sweeps.inc({ outcome: 'failed' });
-      pool.patience.failed();
+      pool.grace.failed();
       log.warn({ err: error }, 'sweep failed; it is repeated');
     }
     try {

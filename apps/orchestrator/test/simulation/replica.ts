@@ -2,12 +2,12 @@ import type { Bus } from '@switchyard/bus';
 import { createMetrics, createLogger, systemClock } from '@switchyard/platform';
 import type { Journal, Retention } from '@switchyard/store';
 import { Admission } from '../../src/scheduling/admission.ts';
-import { BudgetDesk } from '../../src/budgets/budget-desk.ts';
+import { BudgetService } from '../../src/budgets/budget-service.ts';
 import { createGuardrail } from '../../src/planning/guardrail.ts';
 import type { Planner } from '../../src/planner/planner.ts';
 import { pricesFrom } from '../../src/budgets/prices.ts';
 import { Publisher } from '../../src/execution/publisher.ts';
-import { RunDesk } from '../../src/runs/run-desk.ts';
+import { RunService } from '../../src/runs/run-service.ts';
 import { RunPool } from '../../src/scheduling/run-pool.ts';
 import { Sweeper } from '../../src/scheduling/sweeper.ts';
 import { Toolboxes } from '../../src/execution/toolboxes.ts';
@@ -21,7 +21,7 @@ const log = createLogger({ app: 'simulation', level: process.env['TEST_LOG'] ?? 
 export class SimReplica {
   private constructor(
     readonly owner: Party,
-    readonly desk: RunDesk,
+    readonly service: RunService,
     private readonly stops: (() => Promise<unknown>)[],
   ) {}
 
@@ -66,8 +66,8 @@ export class SimReplica {
     );
     const sweeper = new Sweeper({ journal, admission, bus, pool, publisher, log, intervalMs: 2_000 });
     const history = { max_events: 20_000, max_bytes: 67_108_864 };
-    const budgets = new BudgetDesk({ daily: null, prices, defaultModel: 'scripted', clock });
-    const desk = new RunDesk({
+    const budgets = new BudgetService({ daily: null, prices, defaultModel: 'scripted', clock });
+    const service = new RunService({
       budgets,
       journal,
       retention,
@@ -83,12 +83,12 @@ export class SimReplica {
       checkTask: () => null,
     });
     pool.start();
-    const heard = await bus.hearWakeUps(({ runId }) => pool.nudge(runId));
+    const heard = await bus.subscribeWakeUps(({ runId }) => pool.nudge(runId));
     const woken = bus.onWakeUp(async ({ runId, tenantId }) =>
       (await pool.offer(runId, tenantId)) === 'busy' ? 'busy' : 'done',
     );
     sweeper.start();
-    return new SimReplica(owner, desk, [
+    return new SimReplica(owner, service, [
       () => sweeper.stop(),
       () => woken.stop(),
       () => pool.drain(6_000),

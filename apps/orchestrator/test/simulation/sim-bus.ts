@@ -48,7 +48,7 @@ export class SimBus {
       publishEvents: (events) => this.faults.ask(owner, this.#server, async () => this.#publish(events)),
       publishLive: () => undefined,
       wakeUp: (tenantId, runId) => this.faults.ask(owner, this.#server, async () => this.#wake({ tenantId, runId })),
-      hearWakeUps: async (hear) => this.#listen({ owner, hear }),
+      subscribeWakeUps: async (hear) => this.#listen({ owner, hear }),
       onWakeUp: (take) => this.#listen({ owner, take }),
     };
     return connection as Bus;

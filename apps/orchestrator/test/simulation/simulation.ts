@@ -290,7 +290,7 @@ export class Simulation {
       budget: { ...RUN.budget, max_seconds: random.chance(0.3) ? random.int(2, 30) : null },
       ...(concurrency === undefined ? {} : { thread_concurrency: concurrency }),
     };
-    const start = () => this.#ask((replica) => replica.desk.start({ runId, idempotencyKey: runId, run }));
+    const start = () => this.#ask((replica) => replica.service.start({ runId, idempotencyKey: runId, run }));
     if (random.chance(0.3))
       void start().then(
         (answer) => this.#accepted.add(answer.runId),
@@ -308,7 +308,7 @@ export class Simulation {
   }
 
   #cancel(runId: string, principal: Principal): void {
-    void this.#untilDone(() => this.#ask((replica) => replica.desk.cancel({ principal, runId, reason: 'enough' })));
+    void this.#untilDone(() => this.#ask((replica) => replica.service.cancel({ principal, runId, reason: 'enough' })));
   }
 
   async #untilDone<T>(attempt: () => Promise<T>): Promise<T> {
@@ -326,13 +326,13 @@ export class Simulation {
     const { schedule } = this;
     schedule.after(schedule.random.int(200, 3_000), this.#clients, () => {
       const asked = this.#ask(async (replica) => {
-        const { phase, approvals } = await replica.desk.get(principal, runId);
+        const { phase, approvals } = await replica.service.get(principal, runId);
         const [first] = approvals;
         if (first) {
           const decision =
             first.kind === 'question' ? ('answer' as const) : schedule.random.of(['approve', 'deny'] as const);
           const answer = { decision, ...(decision === 'answer' ? { text: 'this one' } : {}) };
-          await replica.desk.decide({ principal, runId, approvalId: first.approval_id, answer });
+          await replica.service.decide({ principal, runId, approvalId: first.approval_id, answer });
         }
         return phase;
       });

@@ -48,7 +48,7 @@ interface Incoming {
 export class IncomingChunks {
   readonly #streams = new Map<string, Incoming>();
   /** Of those who asked, or were asked and may answer so: chunks that came before what announces them was read. */
-  readonly #doors = new Map<string, { asking: number; chunks: Element[] }>();
+  readonly #earlyChunks = new Map<string, { asking: number; chunks: Element[] }>();
   #bytes = 0;
 
   /** The body that `from` has announced. Rejects with ExchangeError. */
@@ -73,15 +73,15 @@ export class IncomingChunks {
 
   /** Until the function that it gives is called, this peer may send chunks before what announces them is read. */
   opened(from: string): () => void {
-    const door = this.#doors.get(from) ?? { asking: 0, chunks: [] };
-    door.asking += 1;
-    this.#doors.set(from, door);
+    const early = this.#earlyChunks.get(from) ?? { asking: 0, chunks: [] };
+    early.asking += 1;
+    this.#earlyChunks.set(from, early);
     let isOpen = true;
     return () => {
       if (!isOpen) return;
       isOpen = false;
-      door.asking -= 1;
-      if (door.asking === 0) this.#doors.delete(from);
+      early.asking -= 1;
+      if (early.asking === 0) this.#earlyChunks.delete(from);
     };
   }
 
@@ -105,20 +105,20 @@ export class IncomingChunks {
   }
 
   #early(from: string, id: string): Element[] {
-    const door = this.#doors.get(from);
-    if (!door) return [];
-    const mine = door.chunks.filter((chunk) => chunk.attrs['streamId'] === id);
-    door.chunks = door.chunks.filter((chunk) => chunk.attrs['streamId'] !== id);
+    const early = this.#earlyChunks.get(from);
+    if (!early) return [];
+    const mine = early.chunks.filter((chunk) => chunk.attrs['streamId'] === id);
+    early.chunks = early.chunks.filter((chunk) => chunk.attrs['streamId'] !== id);
     return mine;
   }
 
   #takeChunk(from: string, chunk: Element): void {
     const key = keyOf(from, chunk.attrs['streamId'] ?? '');
     if (this.#streams.has(key)) return this.#add(key, chunk);
-    const door = this.#doors.get(from);
-    if (!door) return;
-    door.chunks.push(chunk);
-    if (door.chunks.length > MAX_EARLY) door.chunks.shift();
+    const early = this.#earlyChunks.get(from);
+    if (!early) return;
+    early.chunks.push(chunk);
+    if (early.chunks.length > MAX_EARLY) early.chunks.shift();
   }
 
   #add(key: string, chunk: Element): void {

@@ -4,7 +4,7 @@ import { createLogger, createMetrics } from '@switchyard/platform';
 import { until } from '@switchyard/testing';
 import { Exchanges } from './exchanges.ts';
 
-function book() {
+function exchangeLog() {
   const told: SystemFact[] = [];
   const metrics = createMetrics('test');
   const clock = { at: 1_000 };
@@ -21,7 +21,7 @@ const asked = { peer: 'peer@example.net/aztm', method: 'POST', resource: '/a2a?t
 
 describe('the book of exchanges', () => {
   it('enters who asked whom for what and what became of it, without the query', async () => {
-    const { told, clock, exchanges } = book();
+    const { told, clock, exchanges } = exchangeLog();
     const whose = { tenantId: 'acme', userId: 'ada', runId: 'run-1' };
     const out = exchanges.begin('out', { ...asked, whose });
     clock.at += 7;
@@ -60,7 +60,7 @@ describe('the book of exchanges', () => {
   });
 
   it('enters a request once, whatever is said of it later, and counts a stream while it lasts', async () => {
-    const { told, metrics, exchanges } = book();
+    const { told, metrics, exchanges } = exchangeLog();
     const exchange = exchanges.begin('in', asked);
     exchange.streams(200);
     exchange.streams(201);
@@ -77,7 +77,7 @@ describe('the book of exchanges', () => {
   });
 
   it('tells facts together a moment later, never more than it may hold, and counts what the bus refuses', async () => {
-    const { told, metrics, exchanges } = book();
+    const { told, metrics, exchanges } = exchangeLog();
     for (let n = 0; n < 10_005; n += 1) exchanges.begin('out', asked).end(200);
     expect(told).toHaveLength(0);
     await until(() => told.length > 0);
@@ -95,7 +95,7 @@ describe('the book of exchanges', () => {
   });
 
   it('tells in a pause between requests, and does not wait for one for ever', async () => {
-    const { told, exchanges } = book();
+    const { told, exchanges } = exchangeLog();
     let goOn = true;
     let ended = 0;
     const busy = (async () => {
@@ -112,7 +112,7 @@ describe('the book of exchanges', () => {
   });
 
   it('keeps the status of a stream whose reader left before its end', async () => {
-    const { told, exchanges } = book();
+    const { told, exchanges } = exchangeLog();
     const exchange = exchanges.begin('out', asked);
     exchange.streams(200);
     exchange.end('cancelled');

@@ -29,7 +29,7 @@ export interface IqParts {
   readonly cap: StanzaCap;
 }
 
-export interface Patience {
+export interface Timeouts {
   readonly signal: AbortSignal;
   /** Absolute, ms since 1970. */
   readonly deadline: number;
@@ -43,20 +43,20 @@ export async function askByIq(
   session: Session,
   to: string,
   request: HttpRequest,
-  patience: Patience,
+  timeouts: Timeouts,
   native: 'text' | 'standard' = 'standard',
 ): Promise<IqAnswer> {
   const close = parts.chunks.opened(to);
   const known = parts.peers.dialectOf(to);
   const dialect = known === 'standard' ? native : known;
   try {
-    return await askOnce(parts, session, to, request, dialect, patience);
+    return await askOnce(parts, session, to, request, dialect, timeouts);
   } catch (error) {
     // The other side did not execute the request, so it is safe to send it again in the other dialect.
     const unknown = error instanceof IqError && error.condition === 'feature-not-implemented';
     if (dialect === 'slixmpp' || !unknown) throw error;
     parts.peers.speaksSlixmpp(to);
-    return await askOnce(parts, session, to, request, 'slixmpp', patience);
+    return await askOnce(parts, session, to, request, 'slixmpp', timeouts);
   } finally {
     close();
   }
@@ -68,7 +68,7 @@ async function askOnce(
   to: string,
   request: HttpRequest,
   dialect: Dialect,
-  { signal, deadline }: Patience,
+  { signal, deadline }: Timeouts,
 ): Promise<IqAnswer> {
   const inline = encodeRequest(request, dialect, parts.cap.chars);
   if (!inline && dialect === 'slixmpp')

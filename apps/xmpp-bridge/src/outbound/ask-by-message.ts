@@ -1,6 +1,6 @@
 import type { Element } from '@xmpp/client';
 import { type AztmResponse, decodeAztm, encodeAztmRequest } from '../http-over-xmpp/aztm-v1.ts';
-import type { Patience } from './ask-by-iq.ts';
+import type { Timeouts } from './ask-by-iq.ts';
 import { ExchangeError, type HttpRequest, type HttpResponse } from '../wire/index.ts';
 import type { IqOutcome, Session } from '../session/index.ts';
 import { bareOf } from '../peers/index.ts';
@@ -12,7 +12,7 @@ export async function askByMessage(
   /** Nobody can guess them. An error answer of the library repeats `corr` alone. */
   { id, corr }: { readonly id: string; readonly corr: string },
   request: HttpRequest,
-  { signal, deadline }: Patience,
+  { signal, deadline }: Timeouts,
   /** Bytes that the server takes as one stanza. */
   most: number,
 ): Promise<HttpResponse> {

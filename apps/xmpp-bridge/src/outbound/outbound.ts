@@ -4,7 +4,7 @@ import { mappedJid, type ServiceMap } from '@switchyard/safe-fetch';
 import { askByIq, type IqAnswer } from './ask-by-iq.ts';
 import { askByMessage } from './ask-by-message.ts';
 import type { IncomingChunks } from '../http-over-xmpp/chunks.ts';
-import type { Hearing, PeerFeatures, PeerWire } from '../presence/index.ts';
+import type { ReplyListener, PeerFeatures, PeerWire } from '../presence/index.ts';
 import type { Exchanges, Whose } from '../http-over-xmpp/exchanges.ts';
 import {
   carriedHeaders,
@@ -54,7 +54,7 @@ export interface OutboundParts {
   readonly bodyLimit: number;
   readonly cap: StanzaCap;
   readonly exchanges: Exchanges;
-  readonly hearing: Pick<Hearing, 'during'>;
+  readonly replyListener: Pick<ReplyListener, 'during'>;
   /** An id for a question whose answer may come to the account. */
   readonly newId: () => string;
   readonly log: Logger;
@@ -219,9 +219,9 @@ export class Outbound {
 
   /** The library answers to the account, not to the session. */
   #askByMessage(session: Session, jid: string, request: HttpRequest, call: CarryCall): Promise<IqAnswer> {
-    const { hearing, newId, cap } = this.parts;
+    const { replyListener, newId, cap } = this.parts;
     const names = { id: newId(), corr: newId() };
-    return hearing.during(session, () => askByMessage(session, jid, names, request, call, cap.stanzaBytes));
+    return replyListener.during(session, () => askByMessage(session, jid, names, request, call, cap.stanzaBytes));
   }
 
   /**

@@ -1,7 +1,7 @@
 /* What peers and servers tell each other beside requests: features, contacts, presence. */
 
-export { Acquaintances } from './acquaintances.ts';
+export { Contacts } from './contacts.ts';
 export { Answers } from './answers.ts';
 export { answerDisco, NS_DISCO, PeerFeatures, type PeerWire } from './disco.ts';
-export { handsOn, Hearing } from './hearing.ts';
+export { handsOn, ReplyListener } from './reply-listener.ts';
 export { NS_ROSTER } from './roster.ts';

@@ -1,5 +1,5 @@
 import type { Logger, Metrics } from '@switchyard/platform';
-import type { LoginFlaw } from './keeper.ts';
+import type { LoginFlaw } from './connection-supervisor.ts';
 import type { SessionHandlers } from './session.ts';
 
 /* What a replica counts of its login and its sessions. Labels are codes of ours and names of types: they are few. */

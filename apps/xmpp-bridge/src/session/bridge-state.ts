@@ -124,20 +124,20 @@ export function pauseMs(state: BridgeState, random: number): number | null {
 }
 
 /** How the seat of replicas with one account is taken, as one of them sees it. */
-export type SeatView =
+export type LeadershipView =
   | { readonly role: 'settling' }
   | { readonly role: 'standby' }
   | { readonly role: 'serving'; readonly state: BridgeState };
 
 /** The replica as a whole: its own login, and what it has to do with the seat. Null: peers cannot call us. */
-export function withSeat(own: BridgeState, seat: SeatView | null): BridgeState {
-  if (own.state !== 'online' || seat === null) return own;
-  if (seat.role === 'standby') return { ...own, sentence: `${own.sentence} Another replica takes what peers ask.` };
-  if (seat.role === 'settling') {
+export function withSeat(own: BridgeState, leader: LeadershipView | null): BridgeState {
+  if (own.state !== 'online' || leader === null) return own;
+  if (leader.role === 'standby') return { ...own, sentence: `${own.sentence} Another replica takes what peers ask.` };
+  if (leader.role === 'settling') {
     const sentence = `${own.sentence} Which replica takes what peers ask is being settled over NATS.`;
     return { ...own, state: 'binding', sentence };
   }
-  if (seat.state.state !== 'online') return seat.state;
+  if (leader.state.state !== 'online') return leader.state;
   return { ...own, sentence: `${own.sentence} This replica takes what peers ask.` };
 }
 
@@ -147,8 +147,8 @@ function shown(jid: string): string {
 }
 
 /** What the bridge tells of itself. Never a password. */
-export function toStatus(config: BridgeConfig, own: BridgeState, seat: SeatView | null = null): XmppStatus {
-  const { state, sentence, failure } = withSeat(own, seat);
+export function toStatus(config: BridgeConfig, own: BridgeState, leader: LeadershipView | null = null): XmppStatus {
+  const { state, sentence, failure } = withSeat(own, leader);
   return {
     state,
     sentence: sentence.slice(0, 500),
@@ -156,7 +156,7 @@ export function toStatus(config: BridgeConfig, own: BridgeState, seat: SeatView 
     ...(config.login ? { jid: config.login.jid } : {}),
     required: config.required,
     serverMode: config.serverMode,
-    ...(seat ? { serving: seat.role === 'serving' && state === 'online' } : {}),
+    ...(leader ? { serving: leader.role === 'serving' && state === 'online' } : {}),
     mappedHosts: [...config.serviceMap.keys()].sort(),
   };
 }

@@ -1,7 +1,7 @@
 import type { Bus } from '@switchyard/bus';
 import type { XmppStatus } from '@switchyard/contracts';
 import type { Logger, Metrics } from '@switchyard/platform';
-import { type BridgeState, type SeatView, withSeat } from './bridge-state.ts';
+import { type BridgeState, type LeadershipView, withSeat } from './bridge-state.ts';
 
 /*
  * What follows from changes of the replica's own login, and of its seat.
@@ -17,7 +17,7 @@ export interface LoginWatchParts {
   readonly bus: Pick<Bus, 'publishSystem'>;
   readonly log: Logger;
   readonly metrics: Metrics;
-  readonly seat: () => SeatView | null;
+  readonly leader: () => LeadershipView | null;
   /** Whether there is a session at this moment; its end may be known before the state is. */
   readonly stands: () => boolean;
   readonly onOnline: () => void;
@@ -54,7 +54,7 @@ export class LoginWatch {
 
   /** Counts a change of the state and tells it on the bus, once; also to be called after a change of the seat. */
   tell(): void {
-    const { state, sentence } = withSeat(this.#own, this.parts.seat());
+    const { state, sentence } = withSeat(this.#own, this.parts.leader());
     if (state === this.#told) return;
     this.#told = state;
     this.#changes.inc({ state });

@@ -14,7 +14,7 @@ import {
   toSystemCloudEvent,
 } from '@switchyard/contracts';
 import { createLogger, type Logger } from '@switchyard/platform';
-import { Answerer, Asker } from '../requests/index.ts';
+import { RpcServer, RpcClient } from '../requests/index.ts';
 import {
   type Bus,
   type BusStatus,
@@ -32,11 +32,11 @@ import {
   type RequestOptions,
   settledWithin,
   type Subscription,
-  Teller,
+  SystemEventSequencer,
   type WakeUp,
   type WakeUpOptions,
 } from '../protocol/index.ts';
-import { Follower, hearSystem, hearWakeUps } from '../events/index.ts';
+import { Follower, subscribeSystem, subscribeWakeUps } from '../events/index.ts';
 import { HeldLease, type Lease, type LeaseOptions } from '../lease/index.ts';
 import { MemoryBuckets } from './buckets.ts';
 import { MemoryQueue } from './queue.ts';
@@ -75,10 +75,10 @@ interface MemoryStore {
 }
 
 class MemoryBus implements Bus {
-  readonly #asker: Asker;
-  readonly #answerer: Answerer;
+  readonly #rpcClient: RpcClient;
+  readonly #rpcServer: RpcServer;
   readonly #follower: Follower;
-  readonly #teller: Teller;
+  readonly #sequencer: SystemEventSequencer;
   readonly #stops = new Set<() => void | Promise<void>>();
 
   constructor(
@@ -89,23 +89,23 @@ class MemoryBus implements Bus {
   ) {
     const instruments = createInstruments(undefined);
     const callers = new Callers(app, 'open');
-    this.#asker = new Asker(wire, instruments, callers);
-    this.#answerer = new Answerer(wire, log, instruments, callers, (person, subject, input) =>
+    this.#rpcClient = new RpcClient(wire, instruments, callers);
+    this.#rpcServer = new RpcServer(wire, log, instruments, callers, (person, subject, input) =>
       this.publishSystem(operatorAsked(app, person, subject, input)),
     );
     this.#follower = new Follower(wire, log);
-    this.#teller = new Teller(app, wire.inbox.slice(-20));
+    this.#sequencer = new SystemEventSequencer(app, wire.inbox.slice(-20));
   }
 
   request<C extends RequestContract>(contract: C, input: RequestOf<C>, options?: RequestOptions): Promise<OutputOf<C>> {
-    return this.#asker.request(contract, input, options);
+    return this.#rpcClient.request(contract, input, options);
   }
   answer<C extends RequestContract>(
     contract: C,
     handler: Handler<C>,
     options?: { maxInFlight?: number; as?: string },
   ): Promise<Subscription> {
-    return this.#answerer.answer(contract, handler, options);
+    return this.#rpcServer.answer(contract, handler, options);
   }
   async publishEvents(events: readonly RunEvent[]): Promise<void> {
     for (const whole of events) {
@@ -118,7 +118,7 @@ class MemoryBus implements Bus {
     await this.wire.flush();
   }
   async publishSystem(fact: SystemFact): Promise<void> {
-    const system = this.#teller.tell(fact);
+    const system = this.#sequencer.tell(fact);
     const raw = toSystemCloudEvent(system);
     const subject = subjects.system(system.type);
     this.store.streams.put('SYSTEM', raw.id, { system, raw, subject });
@@ -136,13 +136,13 @@ class MemoryBus implements Bus {
   onWakeUp(handler: (wakeUp: WakeUp) => Promise<'done' | 'busy'>, options: WakeUpOptions = {}): Subscription {
     return this.#stoppable(this.store.queue.take(handler, options.maxInFlight ?? 64), options.signal);
   }
-  async hearWakeUps(listener: (wakeUp: WakeUp) => void): Promise<Subscription> {
-    const hearing = await hearWakeUps(this.wire, listener);
-    return this.#stoppable(() => hearing.stop());
+  async subscribeWakeUps(listener: (wakeUp: WakeUp) => void): Promise<Subscription> {
+    const subscription = await subscribeWakeUps(this.wire, listener);
+    return this.#stoppable(() => subscription.stop());
   }
-  async hearSystem(listener: (event: SystemEvent) => void, about?: string): Promise<Subscription> {
-    const hearing = await hearSystem(this.wire, listener, about);
-    return this.#stoppable(() => hearing.stop());
+  async subscribeSystem(listener: (event: SystemEvent) => void, about?: string): Promise<Subscription> {
+    const subscription = await subscribeSystem(this.wire, listener, about);
+    return this.#stoppable(() => subscription.stop());
   }
   follow(options: FollowOptions): Following {
     return this.#follower.follow(options);
@@ -176,12 +176,12 @@ class MemoryBus implements Bus {
   }
   async drain(): Promise<void> {
     const stops = [...this.#stops].map(async (stop) => stop());
-    await settledWithin([...stops, this.#answerer.drain(DRAIN_LIMIT_MS)], DRAIN_LIMIT_MS);
+    await settledWithin([...stops, this.#rpcServer.drain(DRAIN_LIMIT_MS)], DRAIN_LIMIT_MS);
   }
   async close(): Promise<void> {
     await this.drain();
-    this.#asker.close();
-    this.#answerer.close();
+    this.#rpcClient.close();
+    this.#rpcServer.close();
     this.wire.close();
   }
 

@@ -11,7 +11,7 @@ import {
 } from '@switchyard/contracts';
 import type { Logger, Metrics, TlsFiles } from '@switchyard/platform';
 import { type JetStreamClient, nuid } from 'nats';
-import { Answerer, Asker } from '../requests/index.ts';
+import { RpcServer, RpcClient } from '../requests/index.ts';
 import {
   type Bus,
   type BusStatus,
@@ -31,11 +31,11 @@ import {
   type RequestOptions,
   settledWithin,
   type Subscription,
-  Teller,
+  SystemEventSequencer,
   type WakeUp,
   type WakeUpOptions,
 } from '../protocol/index.ts';
-import { Follower, hearSystem, hearWakeUps } from '../events/index.ts';
+import { Follower, subscribeSystem, subscribeWakeUps } from '../events/index.ts';
 import { HeldLease, type Lease, type LeaseOptions } from '../lease/index.ts';
 import { NatsConsumers } from './consumers.ts';
 import { NatsLeaseRegister } from './lease.ts';
@@ -89,14 +89,14 @@ export async function connectBus(options: ConnectOptions): Promise<Bus> {
 
 /** One connection to NATS. What it can do is in the parts; here they are put together, and taken apart at the end. */
 class NatsBus implements Bus {
-  readonly #asker: Asker;
-  readonly #answerer: Answerer;
+  readonly #rpcClient: RpcClient;
+  readonly #rpcServer: RpcServer;
   readonly #follower: Follower;
   readonly #js: JetStreamClient;
   readonly #streams: NatsStreams;
   readonly #publisher: NatsPublisher;
   readonly #consumers: NatsConsumers;
-  readonly #teller: Teller;
+  readonly #sequencer: SystemEventSequencer;
   readonly #leases = new Set<Lease>();
 
   constructor(
@@ -108,8 +108,8 @@ class NatsBus implements Bus {
     callers: Callers,
     stopLimitMs?: number,
   ) {
-    this.#asker = new Asker(wire, instruments, callers);
-    this.#answerer = new Answerer(
+    this.#rpcClient = new RpcClient(wire, instruments, callers);
+    this.#rpcServer = new RpcServer(
       wire,
       log,
       instruments,
@@ -120,14 +120,14 @@ class NatsBus implements Bus {
     this.#follower = new Follower(wire, log);
     this.#js = wire.connection.jetstream({ timeout: STREAM_TIMEOUT_MS });
     this.#streams = new NatsStreams(wire);
-    this.#publisher = new NatsPublisher(this.#asker, this.#streams);
+    this.#publisher = new NatsPublisher(this.#rpcClient, this.#streams);
     this.#consumers = new NatsConsumers(this.#js, this.#streams, log, instruments);
-    this.#teller = new Teller(app, instance);
+    this.#sequencer = new SystemEventSequencer(app, instance);
     this.onReconnect(() => this.#follower.recheck());
   }
 
   request<C extends RequestContract>(contract: C, input: RequestOf<C>, options?: RequestOptions): Promise<OutputOf<C>> {
-    return this.#asker.request(contract, input, options);
+    return this.#rpcClient.request(contract, input, options);
   }
 
   answer<C extends RequestContract>(
@@ -135,7 +135,7 @@ class NatsBus implements Bus {
     handler: Handler<C>,
     options?: { maxInFlight?: number; as?: string },
   ): Promise<Subscription> {
-    return this.#answerer.answer(contract, handler, options);
+    return this.#rpcServer.answer(contract, handler, options);
   }
 
   publishEvents(events: readonly RunEvent[]): Promise<void> {
@@ -143,7 +143,7 @@ class NatsBus implements Bus {
   }
 
   async publishSystem(fact: SystemFact): Promise<void> {
-    await this.#publisher.system(this.#teller.tell(fact));
+    await this.#publisher.system(this.#sequencer.tell(fact));
   }
 
   publishLive(tenantId: string, delta: LiveDelta): void {
@@ -158,12 +158,12 @@ class NatsBus implements Bus {
     return this.#consumers.wakeUps(handler, options);
   }
 
-  hearWakeUps(listener: (wakeUp: WakeUp) => void): Promise<Subscription> {
-    return hearWakeUps(this.wire, listener);
+  subscribeWakeUps(listener: (wakeUp: WakeUp) => void): Promise<Subscription> {
+    return subscribeWakeUps(this.wire, listener);
   }
 
-  hearSystem(listener: (event: SystemEvent) => void, about?: string): Promise<Subscription> {
-    return hearSystem(this.wire, listener, about);
+  subscribeSystem(listener: (event: SystemEvent) => void, about?: string): Promise<Subscription> {
+    return subscribeSystem(this.wire, listener, about);
   }
 
   follow(options: FollowOptions): Following {
@@ -212,14 +212,14 @@ class NatsBus implements Bus {
   }
 
   async drain(): Promise<void> {
-    await settledWithin([this.#consumers.stop(), this.#answerer.drain(DRAIN_LIMIT_MS)], DRAIN_LIMIT_MS);
+    await settledWithin([this.#consumers.stop(), this.#rpcServer.drain(DRAIN_LIMIT_MS)], DRAIN_LIMIT_MS);
   }
 
   async close(): Promise<void> {
     await this.drain();
     await Promise.all([...this.#leases].map((lease) => lease.close()));
-    this.#asker.close();
-    this.#answerer.close();
+    this.#rpcClient.close();
+    this.#rpcServer.close();
     await this.wire.close();
   }
 }

@@ -6,7 +6,7 @@ import {
   type SystemEvent,
   toSystemCloudEvent,
 } from '@switchyard/contracts';
-import type { Asker } from '../requests/index.ts';
+import type { RpcClient } from '../requests/index.ts';
 import { decode, encode, encodeEvent, published, traceHeaders } from '../protocol/index.ts';
 import { type NatsStreams, STREAM_TIMEOUT_MS } from './nats-streams.ts';
 
@@ -30,7 +30,7 @@ interface Stored {
 
 export class NatsPublisher {
   constructor(
-    private readonly asker: Asker,
+    private readonly asker: RpcClient,
     private readonly streams: NatsStreams,
   ) {}
 

@@ -136,13 +136,13 @@ export interface Bus {
   /** Takes wake-ups from the work queue; `busy` puts one back for somebody else. */
   onWakeUp(handler: (wakeUp: WakeUp) => Promise<'done' | 'busy'>, options?: WakeUpOptions): Subscription;
   /** Hears every wake-up that anybody sends, so that a run's owner learns of its inputs at once. */
-  hearWakeUps(listener: (wakeUp: WakeUp) => void): Promise<Subscription>;
+  subscribeWakeUps(listener: (wakeUp: WakeUp) => void): Promise<Subscription>;
 
   /**
    * Hears facts outside runs as they are told, for somebody who looks on; what was missed is not repeated.
    * `about`: only those whose type begins so, in whole words, e.g. `tools.definition`.
    */
-  hearSystem(listener: (event: SystemEvent) => void, about?: string): Promise<Subscription>;
+  subscribeSystem(listener: (event: SystemEvent) => void, about?: string): Promise<Subscription>;
 
   follow(options: FollowOptions): Following;
   consume(options: ConsumeOptions): Subscription;

@@ -35,5 +35,5 @@ export {
 export { RECORD_KEY, type Records, type RecordsOptions, type SharedRecord } from './records.ts';
 export { Reorder } from './reorder.ts';
 export { DRAIN_LIMIT_MS, settledWithin } from './settle.ts';
-export { Teller } from './teller.ts';
+export { SystemEventSequencer } from './system-event-sequencer.ts';
 export type { Wire, WireMessage, WireSubscription } from './wire.ts';

@@ -1,6 +1,6 @@
 /* Both sides of a request. */
 
-export { Answerer } from './answerer.ts';
-export { Asker } from './asker.ts';
-export { CallerGone, Leaving, NobodyThere } from './leaving.ts';
+export { RpcServer } from './rpc-server.ts';
+export { RpcClient } from './rpc-client.ts';
+export { CallerLost, Detached, NoResponders } from './abort-reasons.ts';
 export { prepareAnswer } from './prepared.ts';

@@ -29,7 +29,7 @@ export interface Accept {
   /** Makes the acceptor the first owner at once (epoch 1), which saves a claim. Not of a run that waits for its turn. */
   readonly lease?: { readonly owner: string; readonly leaseMs: number };
   /** What its first owner announces at once, committed with the acceptance; left out where the acceptor does not own it. */
-  readonly opening?: readonly EventDraft[];
+  readonly initialFacts?: readonly EventDraft[];
 }
 
 export type Accepted =

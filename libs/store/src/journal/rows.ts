@@ -181,8 +181,8 @@ export function acceptedFact(input: Accept): { stepId: null } & FactOf<'orchestr
 }
 
 /** What follows the acceptance in the same commit. Throws where that would end the run. */
-export function storedOpening({ lease, opening }: Accept): StoredEvent[] {
-  const events = lease && opening ? opening.map(toStored) : [];
+export function storedOpening({ lease, initialFacts }: Accept): StoredEvent[] {
+  const events = lease && initialFacts ? initialFacts.map(toStored) : [];
   if (endingOf(events))
     throw new AppError('internal', undefined, { cause: new Error('a run cannot end with its acceptance') });
   return events;

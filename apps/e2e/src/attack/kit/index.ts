@@ -6,5 +6,5 @@ export { fuzz } from './fuzz.ts';
 export { answersIn, send, sendRaw, type Sent } from './http-client.ts';
 export { problemsOf } from './judge.ts';
 export { type Operation, type Parameter, readInterface } from './operations.ts';
-export { INTRUDERS, MALLORY } from './people.ts';
+export { INTRUDERS, MALLORY } from './principals.ts';
 export { devHeaders, furnish, VICTIM, type World } from './world.ts';

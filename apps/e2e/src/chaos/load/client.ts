@@ -1,6 +1,6 @@
 import { AGAIN_MS, Calls } from './calls.ts';
 import { isTerminal, parseFrame, type SeenFrame } from './frames.ts';
-import { People, type WatchedRun } from './people.ts';
+import { SimulatedUser, type WatchedRun } from './simulated-user.ts';
 import type { Transcript } from './transcript.ts';
 import { type PlannedRun, taskOf } from './workload.ts';
 
@@ -22,7 +22,7 @@ export class ChaosClient implements WatchedRun {
   readonly #runIds = new Set<string>();
   readonly key: string;
   readonly #calls: Calls;
-  readonly #people: People;
+  readonly #people: SimulatedUser;
   #cursor: string | null = null;
   #complete = false;
   #resumes = 0;
@@ -43,7 +43,7 @@ export class ChaosClient implements WatchedRun {
     this.#gateway = plan.gateway;
     this.#vanishes = plan.vanishes.map((vanish) => ({ ...vanish }));
     this.#calls = new Calls(plan.user, gateways, over);
-    this.#people = new People(this, this.#calls);
+    this.#people = new SimulatedUser(this, this.#calls);
   }
 
   get runId(): string | undefined {

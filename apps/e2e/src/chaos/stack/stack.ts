@@ -142,7 +142,7 @@ async function startedWithin(service: ServiceProcess, limitMs: number): Promise<
   ]).finally(() => limit.abort());
 }
 
-interface Place {
+interface AppPlacement {
   readonly index: number;
   readonly ports: readonly [number, number];
   readonly modelPort: number;
@@ -154,7 +154,7 @@ interface Place {
 }
 
 /** Short limits, so that a round is quick; everything else as in production. */
-function environmentOf(app: RoundApp, place: Place): Record<string, string> {
+function environmentOf(app: RoundApp, place: AppPlacement): Record<string, string> {
   const { index, ports, modelPort, agentPort, agentUrl, leaseMs, logTree } = place;
   switch (app) {
     case 'orchestrator':

@@ -2,11 +2,11 @@ import { isDeepStrictEqual } from 'node:util';
 import { AppError, type UpstreamAuthorisation, type UpstreamLook } from '@switchyard/contracts';
 import type { Clock, Logger } from '@switchyard/platform';
 import type { SafeFetch } from '@switchyard/safe-fetch';
-import type { Authorisations, KnownProviders } from '../index.ts';
+import type { Authorisations, ProviderRegistry } from '../index.ts';
 import type { Challenged, ClientRegistrations } from '../../oauth/index.ts';
 import { DiscoveredProvider } from './provider.ts';
 import { loadMcpSdk, type Teller } from '../../common/index.ts';
-import { OwnTokens } from './own-tokens.ts';
+import { ServiceTokens } from './service-tokens.ts';
 import { parseUpstreams, type ReadVariable, type UpstreamConfig } from '../../upstreams/connections/config.ts';
 
 /*
@@ -17,7 +17,7 @@ import { parseUpstreams, type ReadVariable, type UpstreamConfig } from '../../up
  */
 
 export interface DiscoveredProvidersParts {
-  readonly providers: Pick<KnownProviders, 'use'>;
+  readonly providers: Pick<ProviderRegistry, 'use'>;
   readonly authorisations: Pick<Authorisations, 'challenged'>;
   readonly registrations: ClientRegistrations;
   /** `host`: the host of an upstream, which may be private since the operator named it. Absent: no exception. */
@@ -39,12 +39,12 @@ interface Held {
 }
 
 export class DiscoveredProviders {
-  readonly #own: OwnTokens;
+  readonly #own: ServiceTokens;
   readonly #listeners = new Set<(upstream: string) => void>();
   #held: ReadonlyMap<string, Held> = new Map();
 
   constructor(private readonly parts: DiscoveredProvidersParts) {
-    this.#own = new OwnTokens(() => parts.clock.now());
+    this.#own = new ServiceTokens(() => parts.clock.now());
   }
 
   /** Calls `listener` after each discovery, also after one that failed. */

@@ -1,7 +1,7 @@
 import type { CallToolResult, InputRequiredResult, ProtocolError } from '@modelcontextprotocol/client';
 import { AppError, type InputRequired, type McpCaller, type McpError, type Principal } from '@switchyard/contracts';
 import { injectTrace } from '@switchyard/platform';
-import { cleanText, cleanValue, type InputStates, mcpSdk } from '../../common/index.ts';
+import { stripControlChars, stripControlCharsIn, type InputStates, mcpSdk } from '../../common/index.ts';
 import type { ToolContext } from '../../tool/index.ts';
 import type { ActiveTool } from '../definitions/index.ts';
 import type { UpstreamConfig } from '../connections/config.ts';
@@ -57,7 +57,7 @@ export function metaOf(mcp: McpCaller | undefined, more: Record<string, unknown>
   };
 }
 
-export interface Place {
+export interface CallOrigin {
   readonly principal: Principal;
   readonly upstream: UpstreamConfig;
   readonly method: string;
@@ -65,7 +65,7 @@ export interface Place {
 }
 
 /** The answers of the caller, and the unsealed state as the upstream gave it. */
-export function answersOf(states: InputStates, mcp: McpCaller | undefined, place: Place): Record<string, unknown> {
+export function answersOf(states: InputStates, mcp: McpCaller | undefined, place: CallOrigin): Record<string, unknown> {
   const { inputResponses, requestState } = mcp ?? {};
   return {
     ...(inputResponses === undefined ? {} : { inputResponses }),
@@ -81,7 +81,7 @@ export function completeOr<T extends object>(
   states: InputStates,
   result: T | InputRequiredResult,
   mcp: McpCaller | undefined,
-  place: Place,
+  place: CallOrigin,
 ): T {
   if (!mcpSdk().isInputRequiredResult(result)) return result as T;
   const { inputRequests, requestState } = result;
@@ -92,7 +92,9 @@ export function completeOr<T extends object>(
       message: 'The upstream asks for input that the client did not say it can give.',
     });
   throw new InputNeeded({
-    ...(inputRequests === undefined ? {} : { inputRequests: cleanValue(inputRequests) as Record<string, unknown> }),
+    ...(inputRequests === undefined
+      ? {}
+      : { inputRequests: stripControlCharsIn(inputRequests) as Record<string, unknown> }),
     ...(requestState === undefined ? {} : { requestState: states.seal(requestState, boundTo(place)) }),
   });
 }
@@ -103,7 +105,7 @@ function mayAsk(method: string, mcp: McpCaller | undefined): boolean {
   return capability !== undefined && mcp?.capabilities[capability] !== undefined;
 }
 
-function boundTo({ principal, upstream, method, name }: Place) {
+function boundTo({ principal, upstream, method, name }: CallOrigin) {
   return { principal, upstream: upstream.name, method, name };
 }
 
@@ -157,7 +159,7 @@ function questionsTo({ mcp, ask }: ToolAsk): Ask['onQuestion'] {
   if (!ask) return undefined;
   return ({ method, params }) => {
     if (!mayAsk(method, mcp)) throw new AppError('forbidden', 'The client did not say that it can answer this.');
-    return ask({ method, params: cleanValue(params) as Record<string, unknown> });
+    return ask({ method, params: stripControlCharsIn(params) as Record<string, unknown> });
   };
 }
 
@@ -194,9 +196,9 @@ export function asNotDone(upstream: UpstreamConfig, error: unknown, signal?: Abo
 function wordsOf(error: ProtocolError): McpError {
   const { code, data } = error;
   const small = data !== undefined && JSON.stringify(data).length <= 4_000;
-  return { code, message: shortText(error.message), ...(small ? { data: cleanValue(data) } : {}) };
+  return { code, message: shortText(error.message), ...(small ? { data: stripControlCharsIn(data) } : {}) };
 }
 
 function shortText(text: string): string {
-  return cleanText(text).slice(0, 1_000);
+  return stripControlChars(text).slice(0, 1_000);
 }

@@ -1,5 +1,5 @@
 import { MCP_LOG_LEVELS, type McpCaller, type McpFrame } from '@switchyard/contracts';
-import { cleanText, cleanValue } from '../../common/index.ts';
+import { stripControlChars, stripControlCharsIn } from '../../common/index.ts';
 import type { Ask } from '../connections/index.ts';
 
 /** Frames of one request; whoever sends more is not heard. */
@@ -26,7 +26,7 @@ export function framesOf(
               frame: 'progress',
               progress,
               ...(total === undefined ? {} : { total }),
-              ...(message === undefined ? {} : { message: cleanText(message).slice(0, 4_000) }),
+              ...(message === undefined ? {} : { message: stripControlChars(message).slice(0, 4_000) }),
             }),
         }
       : {}),
@@ -35,7 +35,7 @@ export function framesOf(
       : {
           onLog: ({ level, logger, data }) => {
             if (MCP_LOG_LEVELS.indexOf(level) < least) return;
-            const shown = cleanValue(data);
+            const shown = stripControlCharsIn(data);
             if (Buffer.byteLength(JSON.stringify(shown) ?? '') > MAX_LOG_BYTES) return;
             send({
               frame: 'log',

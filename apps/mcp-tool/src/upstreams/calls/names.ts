@@ -21,7 +21,7 @@ export function promptNameOf({ name, prefix }: Pick<UpstreamConfig, 'name' | 'pr
 }
 
 /** The upstreams that may know a prompt under this name, with the name that they give it. */
-export function promptsNamed(upstreams: readonly UpstreamConfig[], name: string): Place[] {
+export function promptsNamed(upstreams: readonly UpstreamConfig[], name: string): ResourceRef[] {
   return upstreams.flatMap((upstream) => {
     if (!upstream.prefix) return [{ upstream, inner: name }];
     const start = `${upstream.name}__`;
@@ -34,7 +34,7 @@ export function uriOf({ name, prefix }: Pick<UpstreamConfig, 'name' | 'prefix'>,
 }
 
 /** The upstreams that may know a URI (or a template), with the URI that they give it. */
-export function urisNamed(upstreams: readonly UpstreamConfig[], uri: string): Place[] {
+export function urisNamed(upstreams: readonly UpstreamConfig[], uri: string): ResourceRef[] {
   return upstreams.flatMap((upstream) => {
     if (!upstream.prefix) return [{ upstream, inner: uri }];
     const start = `${upstream.name}+`;
@@ -42,7 +42,7 @@ export function urisNamed(upstreams: readonly UpstreamConfig[], uri: string): Pl
   });
 }
 
-export interface Place {
+export interface ResourceRef {
   readonly upstream: UpstreamConfig;
   readonly inner: string;
 }

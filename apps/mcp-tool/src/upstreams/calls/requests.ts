@@ -9,12 +9,12 @@ import {
   roleSuffices,
 } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
-import { cleanValue, type InputStates } from '../../common/index.ts';
+import { stripControlCharsIn, type InputStates } from '../../common/index.ts';
 import { answersOf, asNotDone, completeOr, InputNeeded, metaOf, NotDone } from './calls.ts';
 import type { UpstreamConfig } from '../connections/config.ts';
 import { framesOf } from './frames.ts';
 import type { Ask, UpstreamPool } from '../connections/index.ts';
-import { type Place, promptNameOf, promptsNamed, uriOf, urisNamed } from './names.ts';
+import { type ResourceRef, promptNameOf, promptsNamed, uriOf, urisNamed } from './names.ts';
 import { withUris } from './results.ts';
 
 /*
@@ -113,7 +113,7 @@ export class UpstreamRequests {
           const work = this.#ask(upstream, principal, method, { _meta: metaOf(mcp, {}) }, ask);
           const result = await withinBudget(work, upstream);
           const items = Array.isArray(result[field]) ? (result[field] as Item[]) : [];
-          return items.slice(0, MAX_ITEMS).map((item) => outward(upstream, cleanValue(item) as Item));
+          return items.slice(0, MAX_ITEMS).map((item) => outward(upstream, stripControlCharsIn(item) as Item));
         } catch (error) {
           const known = this.parts.unavailable().find((each) => each.upstream === upstream.name)?.reason;
           away.push({ upstream: upstream.name, reason: known ?? 'It did not answer in time.' });
@@ -178,7 +178,7 @@ export class UpstreamRequests {
   }
 }
 
-function placesOf(method: McpMethod, params: Item, upstreams: readonly UpstreamConfig[]): Place[] {
+function placesOf(method: McpMethod, params: Item, upstreams: readonly UpstreamConfig[]): ResourceRef[] {
   if (method === 'resources/read') return urisNamed(upstreams, String(params['uri']));
   if (method === 'prompts/get') return promptsNamed(upstreams, String(params['name']));
   const ref = (params['ref'] ?? {}) as Item;
@@ -197,7 +197,7 @@ function withInner(method: McpMethod, params: Item, inner: string): Item {
 /** As our callers may read it: links lead back through us, and nothing is hidden in it. */
 function outwardResult(upstream: UpstreamConfig, method: McpMethod, result: Item): Item {
   const outward = (uri: string) => uriOf(upstream, uri);
-  const shown = cleanValue(result) as Item;
+  const shown = stripControlCharsIn(result) as Item;
   if (method === 'resources/read')
     return {
       ...shown,

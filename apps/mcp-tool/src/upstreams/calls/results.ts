@@ -1,5 +1,5 @@
 import { redactText } from '@switchyard/platform';
-import { cleanText, cleanValue } from '../../common/index.ts';
+import { stripControlChars, stripControlCharsIn } from '../../common/index.ts';
 
 /*
  * What an upstream's tool gave, for two readers. Pure.
@@ -36,7 +36,7 @@ export type Outward = (uri: string) => string;
 
 export function answerOf(result: Block, outward: Outward = (uri) => uri): UpstreamAnswer {
   const given = Array.isArray(result['content']) ? (result['content'] as Block[]) : [];
-  const structured = 'structuredContent' in result ? cleanValue(result['structuredContent']) : undefined;
+  const structured = 'structuredContent' in result ? stripControlCharsIn(result['structuredContent']) : undefined;
   const isError = result['isError'] === true;
   let room = MAX_CONTENT_BYTES;
   const kept = structured === undefined ? 0 : sizeOf(structured);
@@ -44,7 +44,7 @@ export function answerOf(result: Block, outward: Outward = (uri) => uri): Upstre
   if (structuredFits) room -= kept;
   const content: Block[] = [];
   for (const block of given.slice(0, MAX_BLOCKS)) {
-    const shown = withUris(cleanValue(block) as Block, outward);
+    const shown = withUris(stripControlCharsIn(block) as Block, outward);
     const size = sizeOf(shown);
     const fitting = size <= room ? shown : shortened(shown, size, room);
     room -= Math.min(room, sizeOf(fitting));
@@ -72,12 +72,12 @@ function forModel(blocks: readonly Block[]): string {
 function textOf(block: Block): string {
   const { type, text, mimeType, uri, name, resource } = block;
   const inner = (resource ?? {}) as Block;
-  if (type === 'text') return cleanText(String(text));
-  if (type === 'resource' && typeof inner['text'] === 'string') return cleanText(inner['text']);
+  if (type === 'text') return stripControlChars(String(text));
+  if (type === 'resource' && typeof inner['text'] === 'string') return stripControlChars(inner['text']);
   const data = block['data'] ?? inner['blob'];
   const size = typeof data === 'string' ? `, ${Math.ceil((data.length * 3) / 4096)} KB` : '';
-  const what = cleanText([mimeType ?? inner['mimeType'], name, uri ?? inner['uri']].filter(Boolean).join(' '));
-  return `[${cleanText(String(type))} ${what}${size}]`;
+  const what = stripControlChars([mimeType ?? inner['mimeType'], name, uri ?? inner['uri']].filter(Boolean).join(' '));
+  return `[${stripControlChars(String(type))} ${what}${size}]`;
 }
 
 /** Links in a block lead back through us. */

@@ -1,7 +1,7 @@
 import type { Tool as McpTool } from '@modelcontextprotocol/client';
 import type { McpToolResult } from '@switchyard/contracts';
 import type { Catalog } from '../../catalog/index.ts';
-import { cleanText, type InputStates } from '../../common/index.ts';
+import { stripControlChars, type InputStates } from '../../common/index.ts';
 import { type Checked, keyMeta, makeTool, type Tool, ToolError, type Trust } from '../../tool/index.ts';
 import type { ActiveTool, Definition } from '../definitions/index.ts';
 import { callUpstreamTool, InputNeeded, NotDone } from './calls.ts';
@@ -45,7 +45,7 @@ export class UpstreamTools {
       if (outputSchema !== undefined) this.parts.compile(outputSchema as Record<string, unknown>, trust);
       return [];
     } catch (error) {
-      const why = cleanText((error as Error).message).replace(/^The schema was refused: /, '');
+      const why = stripControlChars((error as Error).message).replace(/^The schema was refused: /, '');
       return [`its schema is refused: ${why.slice(0, 200)}`];
     }
   }
@@ -93,8 +93,8 @@ export class UpstreamTools {
       trust: upstream.trust,
       kind,
       idempotency, // From the operator's rules, never from the tool's own hint.
-      description: cleanText(definition.description ?? title ?? definition.name).slice(0, MAX_DESCRIPTION),
-      ...(title === undefined ? {} : { title: cleanText(title).slice(0, MAX_TITLE) }),
+      description: stripControlChars(definition.description ?? title ?? definition.name).slice(0, MAX_DESCRIPTION),
+      ...(title === undefined ? {} : { title: stripControlChars(title).slice(0, MAX_TITLE) }),
       inputSchema: definition.inputSchema as Record<string, unknown>,
       ...(definition.outputSchema ? { outputSchema: definition.outputSchema as Record<string, unknown> } : {}),
       ...(hints ? { annotations: hints } : {}),
@@ -158,7 +158,7 @@ function hintsOf({ annotations }: McpTool, trust: Trust, kind: Tool['kind']): Re
     (key === 'destructiveHint' && value !== true && kind === 'destructive');
   const hints = Object.entries(annotations ?? {}).flatMap(([key, value]): [string, unknown][] => {
     if (!HINTS.includes(key) || (trust === 'untrusted' && lowers(key, value))) return [];
-    return typeof value === 'string' ? [[key, cleanText(value).slice(0, MAX_TITLE)]] : [[key, value === true]];
+    return typeof value === 'string' ? [[key, stripControlChars(value).slice(0, MAX_TITLE)]] : [[key, value === true]];
   });
   return hints.length === 0 ? undefined : Object.fromEntries(hints);
 }

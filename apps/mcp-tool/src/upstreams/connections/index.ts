@@ -2,6 +2,6 @@
 
 export type { Ask } from './ask.ts';
 export { type Fault, faultOf } from './faults.ts';
-export { LastWords } from './last-words.ts';
+export { StderrTail } from './stderr-tail.ts';
 export { policyOf, type ToolPolicy } from './policy.ts';
 export { UpstreamPool } from './pool.ts';

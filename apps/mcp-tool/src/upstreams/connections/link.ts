@@ -16,7 +16,7 @@ import { type Ask, asking, type LogMessage, options } from './ask.ts';
 import type { UpstreamConfig } from './config.ts';
 import { faultOf } from './faults.ts';
 import { LISTS, requestOf } from './methods.ts';
-import { patiently } from './patience.ts';
+import { patiently } from './call-timeout.ts';
 import { ProcessTransport } from './process.ts';
 import { type LinkParts, transportOf } from './transport.ts';
 

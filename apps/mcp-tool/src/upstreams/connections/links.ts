@@ -6,7 +6,7 @@ import { LRUCache } from 'lru-cache';
 import type { ReadVariable, UpstreamConfig } from './config.ts';
 import { loadMcpSdk } from '../../common/index.ts';
 import { faultOf } from './faults.ts';
-import { LastWords } from './last-words.ts';
+import { StderrTail } from './stderr-tail.ts';
 import type { Link } from './link.ts';
 import type { LinkParts } from './transport.ts';
 
@@ -68,7 +68,7 @@ export class UpstreamLinks {
   readonly #fetches = new Map<string, SafeFetch>();
   /** By upstream: on which connection it tells of changes. */
   readonly #listening = new Map<string, Link>();
-  readonly #said = new Map<string, LastWords>();
+  readonly #said = new Map<string, StderrTail>();
   readonly #closing = new Set<Promise<unknown>>();
   readonly #sweep: NodeJS.Timeout;
   #closed = false;
@@ -163,7 +163,7 @@ export class UpstreamLinks {
     // One open connection hears the changes of an upstream: another one need not.
     const listens = !ofUser || this.#listening.get(upstream.name)?.alive !== true;
     const changed = listens && onListChanged ? () => onListChanged(upstream.name) : undefined;
-    const said = upstream.command === undefined ? undefined : new LastWords(upstream.env.map((name) => read(name)));
+    const said = upstream.command === undefined ? undefined : new StderrTail(upstream.env.map((name) => read(name)));
     if (said) this.#said.set(upstream.name, said);
     const fetch = this.#fetchOf(upstream);
     const common = { fetch, read, log, said, onListChanged: changed, ...(token ? { token } : {}) };

@@ -6,7 +6,7 @@ import { PassThrough } from 'node:stream';
 import { type JSONRPCMessage, ReadBuffer, serializeMessage, type Transport } from '@modelcontextprotocol/client';
 import { AppError, type UpstreamConfinement } from '@switchyard/contracts';
 import { type Logger, redactText } from '@switchyard/platform';
-import type { LastWords } from './last-words.ts';
+import type { StderrTail } from './stderr-tail.ts';
 import { freshAccount, sandboxAbilities } from './sandbox-abilities.ts';
 import { type Abilities, type Launch, launchOf } from './sandbox.ts';
 import type { ReadVariable, UpstreamConfig } from './config.ts';
@@ -25,7 +25,7 @@ import type { ReadVariable, UpstreamConfig } from './config.ts';
  *   SIGKILL.
  */
 
-const PATIENCE_MS = 2_000;
+const ASK_TIMEOUT_MS = 2_000;
 const MAX_LINE = 2_000;
 const LINES_A_MINUTE = 120;
 
@@ -33,7 +33,7 @@ export interface ProcessParts {
   readonly read: ReadVariable;
   readonly log: Logger;
   /** Keeps what it says last. */
-  readonly said?: LastWords | undefined;
+  readonly said?: StderrTail | undefined;
   /** What this machine has to keep it apart. */
   readonly abilities?: (() => Promise<Abilities>) | undefined;
 }
@@ -153,10 +153,10 @@ export class ProcessTransport implements Transport {
       const over = new Promise<boolean>((resolve) => child.once('close', () => resolve(true)));
       child.stdin?.end();
       for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
-        if (await within(over, PATIENCE_MS)) break;
+        if (await within(over, ASK_TIMEOUT_MS)) break;
         kill(child.pid, signal);
       }
-      await within(over, PATIENCE_MS);
+      await within(over, ASK_TIMEOUT_MS);
     }
     // What it left behind in its group goes too.
     if (child?.pid !== undefined) kill(child.pid, 'SIGKILL');

@@ -3,7 +3,7 @@ import { AppError } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { SafeFetch } from '@switchyard/safe-fetch';
 import { Challenged, challengeOf } from '../../oauth/index.ts';
-import type { LastWords } from './last-words.ts';
+import type { StderrTail } from './stderr-tail.ts';
 import type { Abilities } from './sandbox.ts';
 import { asking } from './ask.ts';
 import { headersOf, type ReadVariable, type UpstreamConfig } from './config.ts';
@@ -18,7 +18,7 @@ export interface LinkParts {
   /** The token of this link's user; absent: none is sent. */
   readonly token?: () => Promise<string>;
   /** Keeps what a process says last. */
-  readonly said?: LastWords | undefined;
+  readonly said?: StderrTail | undefined;
   readonly prior?: PriorDiscovery | undefined;
   /** What this machine has to keep a process apart; absent: it is found out. */
   readonly abilities?: (() => Promise<Abilities>) | undefined;

@@ -2,12 +2,12 @@ import { AppError, type InputOf, type listQuarantine, type OutputOf, type Princi
 import type { decideQuarantine, listUpstreams } from '@switchyard/contracts';
 import type { PinnedTool, ToolPins } from '@switchyard/store';
 import type { Teller } from '../../common/index.ts';
-import type { UpstreamBook } from './book.ts';
+import type { UpstreamRegistry } from './registry.ts';
 import { definitionDiff } from './pins.ts';
 
 export interface QuarantineParts {
   readonly pins: Pick<ToolPins, 'waiting' | 'decide'>;
-  readonly book: Pick<UpstreamBook, 'judgeAgain' | 'statuses'>;
+  readonly registry: Pick<UpstreamRegistry, 'judgeAgain' | 'statuses'>;
   readonly teller: Pick<Teller, 'tell'>;
 }
 
@@ -37,13 +37,13 @@ export class Quarantine {
       type: 'tools.definition.decided',
       data: { tenant_id, user_id, upstream, tool, hash, verdict },
     });
-    await this.parts.book.judgeAgain(upstream);
+    await this.parts.registry.judgeAgain(upstream);
     return { upstream, tool, verdict };
   }
 
   upstreams({ principal }: InputOf<typeof listUpstreams>): OutputOf<typeof listUpstreams> {
     mustBe(principal, ['admin', 'auditor']);
-    return { upstreams: this.parts.book.statuses() };
+    return { upstreams: this.parts.registry.statuses() };
   }
 }
 

@@ -1,4 +1,4 @@
-import { cleanText } from '../../common/index.ts';
+import { stripControlChars } from '../../common/index.ts';
 
 /*
  * What in the definition of a stranger's tool is no description but an attempt on whoever reads it. Pure.
@@ -45,7 +45,7 @@ export function scanDefinition(definition: Definition, others: readonly string[]
   const whole = collect(definition, texts);
   const text = texts.join('\n');
   const reasons = COMMANDS.filter(([pattern]) => pattern.test(text)).map(([, reason]) => reason);
-  if (cleanText(text) !== text) reasons.unshift('holds hidden characters');
+  if (stripControlChars(text) !== text) reasons.unshift('holds hidden characters');
   if (!whole || text.length > MAX_TEXT) reasons.push('is too large to be looked at');
   const words = new Set(text.match(/[A-Za-z0-9_.-]{3,128}/g)?.map((word) => word.replace(/[.-]+$/, '')) ?? []);
   // A plain word such as `search` is a name of many tools and says nothing.

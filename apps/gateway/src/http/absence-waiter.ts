@@ -1,0 +1,107 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type Bus, NoResponders, type RequestOptions } from '@switchyard/bus';
+import { AppError, type OutputOf, type RequestContract, type RequestOf } from '@switchyard/contracts';
+import { backoffMs, type Clock, linkAbort, sleep } from '@switchyard/platform';
+import type { ServerResponse } from 'node:http';
+
+/*
+ * Waits for a service of which no replica is there: most are back in seconds, and a client that was given a status for
+ * its stream does not come back by itself.
+ *
+ * - A request is asked again only where the bus had nobody to hand it to. It reached nobody, so nothing is done twice.
+ * - The wait ends with its limit, with the client's connection, with the caller's own signal and with this process.
+ * - At most `maxWaiting` requests wait at a time. A further request is answered at once.
+ */
+
+interface AbsenceWaiterOptions {
+  /** 0: nobody waits. */
+  readonly absenceMs: number;
+  readonly maxWaiting: number;
+  readonly clock: Clock;
+}
+
+type Asking = Pick<Bus, 'request' | 'follow' | 'answer'>;
+
+const PAUSE = { baseMs: 100, maxMs: 500 };
+/** Between any two tries, so that many that wait are no load. */
+const LEAST_PAUSE_MS = 50;
+
+export class AbsenceWaiter {
+  readonly #client = new AsyncLocalStorage<ServerResponse>();
+  readonly #leaving = new AbortController();
+  #waiting = 0;
+
+  constructor(private readonly options: AbsenceWaiterOptions) {}
+
+  /** How many requests wait now. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
+  /** What `work` asks for is asked for this client: when it goes away, nothing waits for it any more. */
+  onBehalfOf(client: ServerResponse, work: () => void): void {
+    this.#client.run(client, work);
+  }
+
+  /** A bus whose requests wait. */
+  over(bus: Asking): Asking {
+    return {
+      request: (contract, input, options) => this.#request(bus, contract, input, options),
+      follow: (options) => bus.follow(options),
+      answer: (contract, handler, options) => bus.answer(contract, handler, options),
+    };
+  }
+
+  /** Ends every wait, and lets no other begin. */
+  drain(): void {
+    this.#leaving.abort();
+  }
+
+  async #request<C extends RequestContract>(
+    bus: Pick<Bus, 'request'>,
+    contract: C,
+    input: RequestOf<C>,
+    options: RequestOptions = {},
+  ): Promise<OutputOf<C>> {
+    try {
+      return await bus.request(contract, input, options);
+    } catch (error) {
+      if (!(error instanceof NoResponders) || !this.#mayWait()) throw error;
+      return await this.#wait(() => bus.request(contract, input, options), error, options);
+    }
+  }
+
+  #mayWait(): boolean {
+    const { absenceMs, maxWaiting } = this.options;
+    if (absenceMs === 0 || this.#waiting >= maxWaiting || this.#leaving.signal.aborted) return false;
+    return this.#client.getStore()?.closed !== true;
+  }
+
+  async #wait<T>(ask: () => Promise<T>, first: NoResponders, { signal, timeoutMs }: RequestOptions): Promise<T> {
+    const { absenceMs, clock } = this.options;
+    const until = clock.now() + Math.min(absenceMs, timeoutMs ?? Infinity);
+    const client = this.#client.getStore();
+    const gone = new AbortController();
+    const onClose = () => gone.abort();
+    client?.once('close', onClose);
+    const stop = linkAbort([gone.signal, this.#leaving.signal, ...(signal ? [signal] : [])]);
+    this.#waiting += 1;
+    try {
+      for (let tries = 1; ; tries += 1) {
+        await sleep(LEAST_PAUSE_MS + backoffMs(tries, PAUSE), stop.signal);
+        try {
+          return await ask();
+        } catch (error) {
+          if (!(error instanceof NoResponders) || clock.now() >= until) throw error;
+        }
+      }
+    } catch (error) {
+      const stopped = stop.signal.aborted && error instanceof AppError && error.code === 'cancelled';
+      throw stopped && this.#leaving.signal.aborted ? first : error;
+    } finally {
+      this.#waiting -= 1;
+      client?.off('close', onClose);
+      stop.release();
+    }
+  }
+}

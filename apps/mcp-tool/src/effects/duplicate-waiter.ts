@@ -1,0 +1,62 @@
+import { sleep } from '@switchyard/platform';
+
+interface Wait {
+  readonly over: Promise<void>;
+  readonly abort: AbortController;
+  waiters: number;
+}
+
+const FIRST_PAUSE_MS = 20;
+const MAX_PAUSE_MS = 300;
+
+/**
+ * Where duplicates of a call wait for it. All that wait for one effect share one question, asked again and again with
+ * growing pauses; it ends with the last of them. Whoever ends the effect in this process calls them at once.
+ */
+export class DuplicateWaiter {
+  readonly #waits = new Map<string, Wait>();
+
+  constructor(private readonly isRunning: (effectId: string) => Promise<boolean>) {}
+
+  /** Resolves when the effect is not under way any more, or the signal is aborted. */
+  async wait(effectId: string, signal: AbortSignal): Promise<void> {
+    const wait = this.#waits.get(effectId) ?? this.#open(effectId);
+    wait.waiters += 1;
+    let stop: (() => void) | undefined;
+    const aborted = new Promise<void>((resolve) => {
+      stop = resolve;
+      signal.addEventListener('abort', stop, { once: true });
+      if (signal.aborted) resolve();
+    });
+    await Promise.race([wait.over, aborted]);
+    signal.removeEventListener('abort', stop!);
+    wait.waiters -= 1;
+    if (wait.waiters === 0) wait.abort.abort();
+  }
+
+  /** It is over: nobody has to ask. */
+  call(effectId: string): void {
+    this.#waits.get(effectId)?.abort.abort();
+  }
+
+  get size(): number {
+    return this.#waits.size;
+  }
+
+  #open(effectId: string): Wait {
+    const abort = new AbortController();
+    const over = this.#ask(effectId, abort.signal).finally(() => this.#waits.delete(effectId));
+    const wait: Wait = { over, abort, waiters: 0 };
+    this.#waits.set(effectId, wait);
+    return wait;
+  }
+
+  async #ask(effectId: string, signal: AbortSignal): Promise<void> {
+    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(MAX_PAUSE_MS, pauseMs * 1.5)) {
+      await sleep(pauseMs * (0.75 + Math.random() / 2), signal).catch(() => undefined);
+      if (signal.aborted) return;
+      // Whether a ledger that does not answer is there again is found out by asking again.
+      if (!(await this.isRunning(effectId).catch(() => true))) return;
+    }
+  }
+}

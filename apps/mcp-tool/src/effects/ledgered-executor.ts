@@ -1,0 +1,217 @@
+import { randomUUID } from 'node:crypto';
+import { AppError, type StepResult } from '@switchyard/contracts';
+import { type Metrics, sleep } from '@switchyard/platform';
+import type { Begun, Completion, EffectCall, EffectRequest } from '@switchyard/store';
+import { digestOf, shownArguments, type Teller } from '../common/index.ts';
+import { type CallRequest, failed, notBegun, type Performed, type Tool } from '../tool/index.ts';
+import { effectInDoubt, type EffectIdentity, effectLate, effectSettled } from './facts.ts';
+import { EffectLedger, type EffectLedgerParts, SOON_MS } from './ledger.ts';
+import { DuplicateWaiter } from './duplicate-waiter.ts';
+
+/*
+ * Performs a call that may change the world, under the ledger (ledger.ts).
+ *
+ * - Intent and dispatch are committed before the tool runs, and the outcome before the caller is answered.
+ * - Without the ledger nothing is performed: the caller hears `unavailable`, and nothing was done.
+ * - A call with the key of a call that is under way waits for that call and gets its answer. A doubt is an answer, too.
+ * - The desk tries for a while to write an outcome, and holds the lease meanwhile. Where the outcome cannot be written,
+ *   the caller hears `worker_lost` and the lease runs out: the ledger itself will say that the call is in doubt.
+ * - An outcome that comes after the call was given up is recorded, and told.
+ */
+
+export interface LedgeredExecutorParts extends EffectLedgerParts {
+  readonly teller: Pick<Teller, 'tell'>;
+  readonly metrics: Metrics;
+  /** This process. */
+  readonly instance: string;
+}
+
+const PATIENT_PAUSE_MS = 250;
+
+const NOT_PERFORMED = failed('unavailable', 'The ledger of effects does not answer at the moment; nothing was done.');
+const CANCELLED = failed('cancelled', 'The call was cancelled.');
+const CONFLICT = failed('conflict', 'This idempotency key belongs to another call: another tool, or other arguments.');
+
+export class LedgeredExecutor {
+  readonly #ledger: EffectLedger;
+  readonly #room: DuplicateWaiter;
+  readonly #pending = new Set<Promise<unknown>>();
+  readonly #outcomes;
+  #count = 0;
+
+  constructor(private readonly parts: LedgeredExecutorParts) {
+    this.#ledger = new EffectLedger(parts);
+    this.#room = new DuplicateWaiter((effectId) => this.#ledger.isRunning(effectId));
+    const { metrics } = parts;
+    this.#outcomes = metrics.counter('tool_effects_total', 'Effects by what came of asking for one', [
+      'tool',
+      'outcome',
+    ]);
+    metrics.gauge('tool_effects_running', 'Effects that this process performs', [], () => this.#ledger.size);
+    metrics.gauge('tool_effects_awaited', 'Effects that duplicates wait for', [], () => this.#room.size);
+  }
+
+  start(): void {
+    this.#ledger.start();
+  }
+
+  /** Outcomes under way are written in the time that is left. */
+  async stop(leftMs: number): Promise<void> {
+    const limit = new AbortController();
+    await Promise.race([Promise.allSettled(this.#pending), sleep(leftMs, limit.signal).catch(() => undefined)]);
+    limit.abort();
+    this.#ledger.stop();
+  }
+
+  /** False right after an outage of the ledger. */
+  mayTakeOver(): boolean {
+    return this.#ledger.mayTakeOver();
+  }
+
+  /** Throws AppError `worker_lost` where the outcome could not be recorded; every other end is an answer. */
+  perform(tool: Tool, request: CallRequest, run: (key: string) => Promise<Performed>): Promise<StepResult> {
+    return this.#tracked(this.#perform(tool, request, run));
+  }
+
+  async #perform(tool: Tool, request: CallRequest, run: (key: string) => Promise<Performed>): Promise<StepResult> {
+    const asked = this.#requestOf(tool, request);
+    for (let waited = false; ; waited = true) {
+      const takeOver = this.mayTakeOver();
+      const begun = await this.#ledger.begin({ ...asked, waited, takeOver });
+      if (!begun) return this.#told(tool, 'unavailable', NOT_PERFORMED);
+      const effect: EffectIdentity = { ...asked, effectId: begun.effectId };
+      switch (begun.kind) {
+        case 'conflict':
+          return this.#told(tool, 'conflict', CONFLICT);
+        case 'known':
+          if (begun.doubted) this.#tellDoubt(effect, begun.result);
+          return this.#told(tool, 'known', begun.result);
+        case 'mine': {
+          const result = await this.#own(tool, request, {
+            begun,
+            effect,
+            key: asked.idempotencyKey,
+            holder: asked.holder,
+            run,
+          });
+          if (result) return result;
+          break; // another has it: wait for that
+        }
+        case 'running':
+          await this.#room.wait(begun.effectId, request.signal); // its answer is the answer of this call
+          if (!takeOver) await sleep(PATIENT_PAUSE_MS, request.signal).catch(() => undefined);
+          break;
+      }
+      if (request.signal.aborted) return this.#told(tool, 'cancelled', CANCELLED);
+    }
+  }
+
+  /** The call is this process's to perform. Undefined where it was taken over on the way. */
+  async #own(
+    tool: Tool,
+    { signal }: CallRequest,
+    mine: {
+      readonly begun: Extract<Begun, { kind: 'mine' }>;
+      readonly effect: EffectIdentity;
+      readonly key: string;
+      readonly holder: string;
+      readonly run: (key: string) => Promise<Performed>;
+    },
+  ): Promise<StepResult | undefined> {
+    const { begun, effect, key, holder, run } = mine;
+    const call: EffectCall = { effectId: begun.effectId, attempt: begun.attempt };
+    this.#ledger.hold(holder, call);
+    try {
+      const dispatched = signal.aborted ? undefined : await this.#ledger.dispatch(call);
+      if (dispatched === false) return undefined;
+      if (dispatched === undefined || signal.aborted) {
+        this.#ledger.release(holder);
+        void this.#tracked(this.#ledger.withdraw(call));
+        return signal.aborted
+          ? this.#told(tool, 'cancelled', CANCELLED)
+          : this.#told(tool, 'unavailable', NOT_PERFORMED);
+      }
+      const { result, late } = await run(key);
+      if (notBegun(result)) {
+        this.#ledger.release(holder);
+        await this.#ledger.withdraw(call, SOON_MS);
+        return this.#told(tool, result.status, result);
+      }
+      const completion = await this.#ledger.complete(call, result); // before the caller is answered
+      if (late) void this.#tracked(this.#noteLate(tool, effect, call, late));
+      if (!completion) {
+        this.parts.log.error({ ...effect, status: result.status }, 'the outcome of an effect could not be recorded');
+        this.#told(tool, 'unrecorded', result);
+        throw new AppError('worker_lost', 'The outcome of the call could not be recorded.');
+      }
+      if (completion.kind === 'refused') {
+        this.#tellLate(effect, result, completion);
+        return undefined;
+      }
+      if (completion.kind === 'late') this.#tellLate(effect, result, completion);
+      else if (result.status === 'in_doubt') this.#tellDoubt(effect, result);
+      else if (begun.again)
+        this.parts.teller.tell(
+          effectSettled(effect, result.status, 'repeat', 'The call was repeated with the same key.'),
+        );
+      return this.#told(tool, result.status, result);
+    } finally {
+      this.#ledger.release(holder);
+      this.#room.call(call.effectId);
+    }
+  }
+
+  /** Records an outcome that comes after the call was given up, and tells of it. */
+  async #noteLate(tool: Tool, effect: EffectIdentity, call: EffectCall, late: Promise<StepResult>): Promise<void> {
+    const result = await late;
+    if (result.status === 'in_doubt') return;
+    const completion = await this.#ledger.complete(call, result);
+    if (!completion) {
+      this.parts.log.error({ ...effect, status: result.status }, 'a late outcome could not be recorded');
+      return;
+    }
+    this.#told(tool, 'late', result);
+    this.#tellLate(effect, result, completion);
+  }
+
+  #requestOf(tool: Tool, { principal, idempotencyKey, runId, stepId, arguments: given }: CallRequest) {
+    const effectId = randomUUID();
+    const { tenantId, userId } = principal;
+    const { name, kind, idempotency } = tool;
+    const call = { tool: name, kind, idempotency, argsHash: digestOf(given), args: shownArguments(given) };
+    // Who gives no key cannot repeat the call; it is in the ledger all the same.
+    const key = idempotencyKey ?? `call:${effectId}`;
+    const holder = `${this.parts.instance}:${(this.#count += 1)}`;
+    return {
+      effectId,
+      tenantId,
+      userId,
+      idempotencyKey: key,
+      runId,
+      stepId,
+      ...call,
+      holder,
+      leaseMs: this.parts.leaseMs,
+    } satisfies Omit<EffectRequest, 'waited' | 'takeOver'>;
+  }
+
+  #tracked<T>(work: Promise<T>): Promise<T> {
+    this.#pending.add(work);
+    const done = () => this.#pending.delete(work);
+    work.then(done, done);
+    return work;
+  }
+
+  #told(tool: Tool, outcome: string, result: StepResult): StepResult {
+    this.#outcomes.inc({ tool: tool.name, outcome });
+    return result;
+  }
+
+  #tellDoubt(effect: EffectIdentity, result: StepResult): void {
+    if (result.status === 'in_doubt') this.parts.teller.tell(effectInDoubt(effect, result.message));
+  }
+
+  #tellLate(effect: EffectIdentity, { status }: StepResult, { kind, noted }: Completion): void {
+    if (noted && status !== 'in_doubt') this.parts.teller.tell(effectLate(effect, status, kind === 'late'));
+  }
+}

@@ -1,0 +1,13 @@
+import type { getThread, InputOf, OutputOf } from '@switchyard/contracts';
+import type { Journal } from '@switchyard/store';
+
+/** Answers what is asked about conversations. A thread belongs to one user; another's is empty. */
+export class ThreadService {
+  constructor(private readonly parts: { journal: Journal }) {}
+
+  async get(input: InputOf<typeof getThread>): Promise<OutputOf<typeof getThread>> {
+    const { principal, threadId, limit } = input;
+    const { tenantId, userId } = principal;
+    return { threadId, turns: await this.parts.journal.threadTurns({ tenantId, userId, threadId, limit }) };
+  }
+}

@@ -1,0 +1,77 @@
+import type { Logger } from '@switchyard/platform';
+import { factStepId, fold, giveUp, INITIAL, type RunState } from '@switchyard/run';
+import type { Appended, Journal } from '@switchyard/store';
+import type { Publisher } from '../execution/index.ts';
+
+/*
+ * Gives up a run whose owners, one after the other, made no progress: writes its end and its dead letter in one
+ * transaction.
+ *
+ * - `bury` works with a journal that can be read or followed only in part, or not at all.
+ * - Reading the journal may be what ended the owners. So after LOOKS attempts the run is given up without reading its
+ *   journal.
+ * - A step that was under way ends in doubt, as far as the journal tells which steps those are.
+ */
+
+interface DeadLetterRun {
+  readonly runId: string;
+  readonly epoch: number;
+  readonly lastSeq: number;
+  readonly publishedSeq: number;
+  /** Owners in a row that came to nothing. */
+  readonly stalls: number;
+  /** How many there had to be. */
+  readonly limit: number;
+}
+
+/** Attempts to bury with a look at the journal, before it is done without. */
+const LOOKS = 2;
+const PAGE = 500;
+
+export async function moveToDeadLetters(
+  parts: { readonly journal: Journal; readonly publisher: Publisher; readonly log: Logger },
+  { runId, epoch, lastSeq, publishedSeq, stalls, limit }: DeadLetterRun,
+): Promise<Extract<Appended, { kind: 'appended' }> | undefined> {
+  const { journal, publisher, log } = parts;
+  const look = stalls < limit + LOOKS; // reading may be what ends the owners
+  const { state, readTo } = look ? await readAndPublish(parts, runId, publishedSeq) : { state: INITIAL, readTo: 0 };
+  const error = `The run was given up: ${stalls} times in a row its worker stopped without getting any further.`;
+  const followed = state.seq === lastSeq;
+  // Steps under way end in doubt, as far as the journal tells which they are.
+  const facts = giveUp(followed ? state : { ...state, phase: 'idle' }, error, epoch);
+  const moved = await journal.append({
+    runId,
+    epoch,
+    expectedSeq: lastSeq,
+    leaseMs: 0,
+    facts: facts.map((fact) => ({ ...fact, stepId: factStepId(fact) })),
+    deadLetter: { reason: followed ? 'no_progress' : 'unreadable' },
+  });
+  if (moved.kind !== 'appended') return undefined;
+  log.error({ runId, stalls }, 'the run was given up; it is in the dead letters');
+  // What was not read is the relay's, and the end with it: a mark may not pass what is not on the bus.
+  if (readTo === lastSeq || publishedSeq >= lastSeq) publisher.publish(moved.events);
+  return moved;
+}
+
+/** How far the run can be followed, and how far it can be read at all. */
+async function readAndPublish(
+  { journal, publisher, log }: Parameters<typeof moveToDeadLetters>[0],
+  runId: string,
+  publishedSeq: number,
+): Promise<{ state: RunState; readTo: number }> {
+  let state = INITIAL;
+  let readTo = 0;
+  try {
+    for (;;) {
+      const events = await journal.read(runId, readTo, PAGE);
+      publisher.publish(events.filter((event) => event.seq > publishedSeq));
+      readTo = events.at(-1)?.seq ?? readTo;
+      state = fold(events, state);
+      if (events.length < PAGE) return { state, readTo };
+    }
+  } catch (error) {
+    log.warn({ runId, err: error }, 'the journal of a run that is given up cannot be read');
+    return { state, readTo };
+  }
+}

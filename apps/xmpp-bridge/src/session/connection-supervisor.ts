@@ -1,0 +1,176 @@
+import { linkAbort, type Logger, sleep } from '@switchyard/platform';
+import { type BridgeEvent, type BridgeState, evolveBridge, pauseMs } from './bridge-state.ts';
+import {
+  conflict,
+  loggedInUnbound,
+  LoginError,
+  type LoginFailure,
+  loginFailure,
+  type LoginStep,
+  type OpenStream,
+} from '../login/index.ts';
+import { Session, type SessionHandlers, type SessionOptions } from './session.ts';
+
+/*
+ * Keeps the login: tries, waits, tries again, as bridge-state.ts says.
+ *
+ * - There is one attempt or one session at a time, never two.
+ * - Where the resource is fixed and another session of the same resource threw this session out, the keeper does not
+ *   try again before the configuration changes. Otherwise the two sessions would throw each other out in turn.
+ * - stop() ends whatever is under way and resolves when nothing of it is left.
+ */
+
+export type LoginFlaw =
+  | { readonly kind: 'failed'; readonly code: LoginFailure['code'] }
+  | { readonly kind: 'unbound'; readonly type: NonNullable<OpenStream['bindingRefused']> };
+
+export interface ConnectionSupervisorParts {
+  /** One attempt. Rejects with LoginError. */
+  readonly login: (signal: AbortSignal, onStep: (step: LoginStep) => void) => Promise<OpenStream>;
+  readonly handlers: Omit<SessionHandlers, 'onClose' | 'onDefect'>;
+  readonly session: SessionOptions;
+  readonly log: Logger;
+  readonly onChange: (state: BridgeState) => void;
+  /** Each login that did not stand, or stands with less than was preferred. */
+  readonly onFlaw?: ((flaw: LoginFlaw) => void) | undefined;
+  /** The resource that every login of this keeper takes; undefined: each takes one of its own. */
+  readonly resource?: string;
+  readonly now?: () => number;
+  readonly random?: () => number;
+}
+
+export class ConnectionSupervisor {
+  #state: BridgeState;
+  #session: Session | null = null;
+  #stop = new AbortController();
+  /** Aborted to try at once, with what is configured now. */
+  #again = new AbortController();
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(
+    start: BridgeState,
+    private readonly parts: ConnectionSupervisorParts,
+  ) {
+    this.#state = start;
+  }
+
+  get state(): BridgeState {
+    return this.#state;
+  }
+
+  /** The session, while the login stands. */
+  get session(): Session | null {
+    return this.#session;
+  }
+
+  start(): void {
+    this.#done = this.#keep();
+  }
+
+  /** `why`: for people. */
+  async stop(why = 'the bridge is stopping'): Promise<void> {
+    this.#stop.abort();
+    this.#session?.close(why);
+    await this.#done;
+  }
+
+  /** The configuration has changed: an old failure does not count any more. */
+  tryAgain(): void {
+    this.#again.abort();
+  }
+
+  async #keep(): Promise<void> {
+    const now = this.parts.now ?? Date.now;
+    while (!this.#stop.signal.aborted && this.#state.state !== 'disabled') {
+      this.#again = new AbortController();
+      await this.#attempt(now);
+      if (this.#stop.signal.aborted) break;
+      await this.#pause();
+    }
+    this.#move({ type: 'stopped' });
+  }
+
+  async #attempt(now: () => number): Promise<void> {
+    this.#move({ type: 'trying' });
+    try {
+      const stream = await this.parts.login(this.#stop.signal, (step) => this.#move({ type: 'reached', step }));
+      const { why, condition } = await this.#hold(stream, now);
+      this.#move({ type: 'closed', why, now: now() });
+      if (this.#stop.signal.aborted) return this.parts.log.info({ why }, 'the AZTM login was given up');
+      this.parts.log.warn({ why }, 'the AZTM login was lost');
+      const { resource } = this.parts;
+      if (condition !== 'conflict' || resource === undefined) return;
+      // Another attempt would throw the other session out in turn.
+      this.#failed(loginFailure('REPLACED', 'binding a resource', conflict(resource)));
+    } catch (error) {
+      if (this.#stop.signal.aborted) return;
+      if (!(error instanceof LoginError)) throw error;
+      const { failure } = error;
+      this.#failed(failure);
+      this.parts.log.error(
+        { code: failure.code, step: failure.step, tryAgain: failure.then === 'retry' },
+        failure.sentence,
+      );
+    }
+  }
+
+  /** Resolves when the session is over, with the reason. */
+  #hold(stream: OpenStream, now: () => number): Promise<{ why: string; condition: string | undefined }> {
+    return new Promise((resolve) => {
+      this.#session = new Session(
+        stream,
+        {
+          ...this.parts.handlers,
+          onDefect: (error) => this.parts.log.error({ err: error }, 'a stanza was not handled'),
+          onClose: (why, condition) => {
+            this.#session = null;
+            resolve({ why, condition });
+          },
+        },
+        this.parts.session,
+      );
+      // A stream may have ended before anybody listened.
+      if (!this.#session.open) return void (this.#session = null);
+      if (this.#stop.signal.aborted) return this.#session.close('the bridge is stopping');
+      const unbound = stream.bindingRefused;
+      const how = [
+        stream.tlsVersion ?? 'no TLS',
+        stream.mechanism ?? '',
+        ...(unbound === null ? [] : [`channel binding refused: ${unbound}`]),
+      ].join(', ');
+      this.#move({ type: 'online', jid: stream.jid, how, now: now() });
+      this.parts.log.info({ jid: stream.jid, how }, 'the AZTM login stands');
+      if (unbound === null) return;
+      this.parts.log.warn({ type: unbound }, loggedInUnbound(unbound));
+      this.parts.onFlaw?.({ kind: 'unbound', type: unbound });
+    });
+  }
+
+  async #pause(): Promise<void> {
+    const waitMs = pauseMs(this.#state, (this.parts.random ?? Math.random)());
+    const awake = linkAbort([this.#stop.signal, this.#again.signal]);
+    try {
+      if (waitMs !== null) await sleep(waitMs, awake.signal);
+      else await aborted(awake.signal);
+    } catch {
+      // Woken: by the stop, or to try at once.
+    } finally {
+      awake.release();
+    }
+  }
+
+  #failed(failure: LoginFailure): void {
+    this.#move({ type: 'failed', failure });
+    this.parts.onFlaw?.({ kind: 'failed', code: failure.code });
+  }
+
+  #move(event: BridgeEvent): void {
+    this.#state = evolveBridge(this.#state, event);
+    this.parts.onChange(this.#state);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}

@@ -1,0 +1,16 @@
+import type { SystemEvent, SystemFact } from '@switchyard/contracts';
+
+/** Numbers the facts outside runs that one process tells, from 1 without a hole, so that a lost one shows. */
+export class SystemEventSequencer {
+  #seq = 0;
+
+  constructor(
+    private readonly app: string,
+    private readonly instance: string,
+  ) {}
+
+  tell(fact: SystemFact): SystemEvent {
+    this.#seq += 1;
+    return { ...fact, app: this.app, instance: this.instance, seq: this.#seq, ts: Date.now() } as SystemEvent;
+  }
+}
