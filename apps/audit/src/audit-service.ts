@@ -17,7 +17,11 @@ import type { AuditLog } from '@switchyard/store';
  *    bus as a person. The admin of a tenant is not an operator.
  */
 export class AuditService {
-  constructor(private readonly auditLog: AuditLog) {}
+  readonly #auditLog: AuditLog;
+
+  constructor(auditLog: AuditLog) {
+    this.#auditLog = auditLog;
+  }
 
   async query({
     principal,
@@ -28,14 +32,14 @@ export class AuditService {
     if (scope === 'installation') {
       if (principal.via !== 'operator' || principal.role === 'user')
         throw new AppError('forbidden', 'Records of no tenant are for operators, who ask as admin or auditor.');
-      return this.auditLog.query({ ...defined(filter), tenantId: null, limit: filter.limit });
+      return this.#auditLog.query({ ...defined(filter), tenantId: null, limit: filter.limit });
     }
     const runs = runId === undefined ? {} : { runIds: runIdsFor(principal.tenantId, runId) };
-    return this.auditLog.query({ ...defined(filter), ...runs, ...scopeOf(principal), limit: filter.limit });
+    return this.#auditLog.query({ ...defined(filter), ...runs, ...scopeOf(principal), limit: filter.limit });
   }
 
   async runs({ principal, ...filter }: InputOf<typeof listRuns>): Promise<OutputOf<typeof listRuns>> {
-    return this.auditLog.listRuns({ ...defined(filter), ...scopeOf(principal), limit: filter.limit });
+    return this.#auditLog.listRuns({ ...defined(filter), ...scopeOf(principal), limit: filter.limit });
   }
 }
 

@@ -5,15 +5,19 @@ import { AuditService } from './audit-service.ts';
 
 @Controller()
 export class AuditHandler {
-  constructor(private readonly service: AuditService) {}
+  readonly #service: AuditService;
+
+  constructor(service: AuditService) {
+    this.#service = service;
+  }
 
   @Handles(queryAudit)
   query(input: InputOf<typeof queryAudit>): Promise<OutputOf<typeof queryAudit>> {
-    return this.service.query(input);
+    return this.#service.query(input);
   }
 
   @Handles(listRuns)
   runs(input: InputOf<typeof listRuns>): Promise<OutputOf<typeof listRuns>> {
-    return this.service.runs(input);
+    return this.#service.runs(input);
   }
 }

@@ -22,31 +22,35 @@ export interface CompleterParts {
 }
 
 export class Completer {
-  private timer: NodeJS.Timeout | undefined;
-  private round: Promise<void> = Promise.resolve();
-  private stopped = false;
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> = Promise.resolve();
+  #stopped = false;
 
-  constructor(private readonly parts: CompleterParts) {}
+  readonly #parts: CompleterParts;
+
+  constructor(parts: CompleterParts) {
+    this.#parts = parts;
+  }
 
   start(): void {
-    this.schedule(0);
+    this.#schedule(0);
   }
 
   async stop(): Promise<void> {
-    this.stopped = true;
-    clearTimeout(this.timer);
-    await this.round;
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#round;
   }
 
   /** One round; public for tests. Answers how many runs were looked at. */
   async complete(): Promise<number> {
-    const { auditLog, intervalMs, log } = this.parts;
+    const { auditLog, intervalMs, log } = this.#parts;
     const gaps = await auditLog.gaps({ limit: RUNS_PER_ROUND, olderThanMs: HOLE_AGE_MS, quietMs: intervalMs });
     const summaries = new Map((await auditLog.summaries(gaps.map((g) => g.runId))).map((s) => [s.runId, s.lastSeq]));
     let checked = 0;
     for (const gap of gaps) {
-      if (this.stopped) break;
-      if (!(await this.completeOne(gap, summaries.get(gap.runId) ?? 0))) {
+      if (this.#stopped) break;
+      if (!(await this.#completeOne(gap, summaries.get(gap.runId) ?? 0))) {
         log.warn({ runs: gaps.length - checked }, 'the journal is silent; the log is completed later');
         break;
       }
@@ -55,8 +59,8 @@ export class Completer {
     return checked;
   }
 
-  private async completeOne(gap: AuditPosition, summarisedSeq: number): Promise<boolean> {
-    const { auditLog, journal, recorder, log } = this.parts;
+  async #completeOne(gap: AuditPosition, summarisedSeq: number): Promise<boolean> {
+    const { auditLog, journal, recorder, log } = this.#parts;
     // The summary may be behind the log; both are brought forward from where the slower one is.
     const after = Math.min(gap.knownSeq, summarisedSeq);
     const answer = await journal.after(gap.tenantId, gap.runId, after);
@@ -67,13 +71,13 @@ export class Completer {
     return true;
   }
 
-  private schedule(delayMs: number): void {
-    if (this.stopped) return;
-    this.timer = setTimeout(() => {
-      this.round = this.complete()
+  #schedule(delayMs: number): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      this.#round = this.complete()
         .then(() => undefined)
-        .catch((error: unknown) => this.parts.log.warn({ err: error }, 'completing failed; it is repeated'))
-        .finally(() => this.schedule(this.parts.intervalMs));
+        .catch((error: unknown) => this.#parts.log.warn({ err: error }, 'completing failed; it is repeated'))
+        .finally(() => this.#schedule(this.#parts.intervalMs));
     }, delayMs);
   }
 }

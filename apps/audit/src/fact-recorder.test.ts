@@ -13,12 +13,16 @@ const log = createLogger({ app: 'audit', level: 'silent' });
 class Journal implements Pick<JournalReader, 'after'> {
   asked: number[] = [];
   down = false;
-  constructor(private readonly events: readonly RunEvent[]) {}
+  readonly #events: readonly RunEvent[];
+
+  constructor(events: readonly RunEvent[]) {
+    this.#events = events;
+  }
 
   async after(_tenantId: string, runId: string, after: number): Promise<JournalAnswer> {
     this.asked.push(after);
     if (this.down) return { kind: 'unreachable', events: [] };
-    const own = this.events.filter((e) => e.runId === runId);
+    const own = this.#events.filter((e) => e.runId === runId);
     return { kind: own.length > 0 ? 'read' : 'unknown-run', events: own.filter((e) => e.seq > after) };
   }
 }

@@ -39,18 +39,21 @@ interface Taken {
 }
 
 export class FactRecorder {
-  private last: Promise<unknown> = Promise.resolve();
-  private readonly recorded;
-  private readonly holes;
-  private readonly conflicting;
-  private readonly delay;
+  #last: Promise<unknown> = Promise.resolve();
+  readonly #recorded;
+  readonly #holes;
+  readonly #conflicting;
+  readonly #delay;
 
-  constructor(private readonly parts: RecorderParts) {
+  readonly #parts: RecorderParts;
+
+  constructor(parts: RecorderParts) {
+    this.#parts = parts;
     const { metrics } = parts;
-    this.recorded = metrics.counter('audit_records_total', 'Records added to the audit log', []);
-    this.holes = metrics.counter('audit_holes_total', 'Holes that were seen in what arrived of a run', []);
-    this.conflicting = metrics.counter('audit_conflicts_total', 'Records that the log held with another content', []);
-    this.delay = metrics.histogram(
+    this.#recorded = metrics.counter('audit_records_total', 'Records added to the audit log', []);
+    this.#holes = metrics.counter('audit_holes_total', 'Holes that were seen in what arrived of a run', []);
+    this.#conflicting = metrics.counter('audit_conflicts_total', 'Records that the log held with another content', []);
+    this.#delay = metrics.histogram(
       'audit_delay_seconds',
       'Time from the commit of the newest fact of a batch to its record',
     );
@@ -58,33 +61,33 @@ export class FactRecorder {
 
   /** Takes facts in, in any order, any number of times. Throws `unavailable` where PostgreSQL is away. */
   take(events: readonly RunEvent[]): Promise<void> {
-    const turn = this.last.then(() => this.takeBatch(events));
-    this.last = turn.catch(() => undefined);
+    const turn = this.#last.then(() => this.#takeBatch(events));
+    this.#last = turn.catch(() => undefined);
     return turn;
   }
 
   /** Adds records to the audit log; answers how many were not there yet. */
   async append(records: readonly AuditRecord[]): Promise<number> {
-    const { added, conflicts } = await this.parts.auditLog.append(records);
-    this.recorded.inc(added);
+    const { added, conflicts } = await this.#parts.auditLog.append(records);
+    this.#recorded.inc(added);
     if (conflicts.length === 0) return added;
     // The database has already added a record of each conflict to the audit log.
-    this.conflicting.inc(conflicts.length);
+    this.#conflicting.inc(conflicts.length);
     const ids = conflicts.slice(0, MAX_NAMED);
-    this.parts.log.error(
+    this.#parts.log.error(
       { event: 'audit_record_conflict', conflicts: conflicts.length, ids },
       'the audit log holds records that are not what happened: somebody else wrote them',
     );
     return added;
   }
 
-  private async takeBatch(events: readonly RunEvent[]): Promise<void> {
+  async #takeBatch(events: readonly RunEvent[]): Promise<void> {
     if (events.length === 0) return;
-    const { auditLog, tree, clock } = this.parts;
+    const { auditLog, tree, clock } = this.#parts;
     const groups = groupByRun(events);
     const known = new Map((await auditLog.summaries([...groups.keys()])).map((s) => [s.runId, s]));
     const taken: Taken[] = [];
-    for (const [runId, arrived] of groups) taken.push(await this.follow(known.get(runId), arrived));
+    for (const [runId, arrived] of groups) taken.push(await this.#follow(known.get(runId), arrived));
     await tree?.write(taken.map(({ ready }) => ready));
     const moved = taken.filter((t) => t.ready.length > 0).map((t) => t.summary);
     const added = await this.append(
@@ -93,22 +96,22 @@ export class FactRecorder {
     await auditLog.upsertSummaries(moved.filter((s) => s !== undefined));
     // What was there already came in time.
     const newest = events.reduce((at, { ts }) => Math.max(at, ts), 0);
-    if (added > 0) this.delay.observe(Math.max(0, clock.now() - newest) / 1_000);
+    if (added > 0) this.#delay.observe(Math.max(0, clock.now() - newest) / 1_000);
   }
 
   /** What arrived of one run, with what the journal had to add. */
-  private async follow(known: SummaryUpdate | undefined, arrived: readonly RunEvent[]): Promise<Taken> {
+  async #follow(known: SummaryUpdate | undefined, arrived: readonly RunEvent[]): Promise<Taken> {
     const lastSeq = known?.lastSeq ?? 0;
     let all = arrived;
     const first = inOrder(lastSeq, arrived);
     let ready = first.ready;
     if (first.hole) {
-      this.holes.inc();
+      this.#holes.inc();
       const { tenantId, runId } = arrived[0]!;
       const after = lastSeq + ready.length;
-      const missing = await this.parts.journal.after(tenantId, runId, after);
+      const missing = await this.#parts.journal.after(tenantId, runId, after);
       if (missing.kind !== 'read')
-        this.parts.log.warn({ runId, after, why: missing.kind }, 'hole in a run; not filled yet');
+        this.#parts.log.warn({ runId, after, why: missing.kind }, 'hole in a run; not filled yet');
       all = [...arrived, ...missing.events];
       ({ ready } = inOrder(lastSeq, all));
     }

@@ -13,13 +13,17 @@ export interface ConsumerParts {
 
 /** Hears every fact. What is thrown here leaves the batch unacknowledged: it comes again. */
 export class FactsConsumer {
-  private subscriptions: Subscription[] = [];
+  #subscriptions: Subscription[] = [];
 
-  constructor(private readonly parts: ConsumerParts) {}
+  readonly #parts: ConsumerParts;
+
+  constructor(parts: ConsumerParts) {
+    this.#parts = parts;
+  }
 
   start(): void {
-    const { bus, recorder } = this.parts;
-    this.subscriptions = [
+    const { bus, recorder } = this.#parts;
+    this.#subscriptions = [
       bus.consume({
         stream: 'RUNS',
         durable: DURABLE,
@@ -38,6 +42,6 @@ export class FactsConsumer {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.subscriptions.splice(0).map((subscription) => subscription.stop()));
+    await Promise.all(this.#subscriptions.splice(0).map((subscription) => subscription.stop()));
   }
 }

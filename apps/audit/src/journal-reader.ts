@@ -24,19 +24,23 @@ export interface JournalReaderParts {
 
 /** Reads journals on behalf of the auditor of a tenant. */
 export class JournalReader {
-  private silentUntil = 0;
+  #silentUntil = 0;
 
-  constructor(private readonly parts: JournalReaderParts) {}
+  readonly #parts: JournalReaderParts;
+
+  constructor(parts: JournalReaderParts) {
+    this.#parts = parts;
+  }
 
   /** The events of a run after `after`, in order, as far as there are any (at most 10,000). Never throws. */
   async after(tenantId: string, runId: string, after: number): Promise<JournalAnswer> {
-    const { clock = systemClock } = this.parts;
+    const { clock = systemClock } = this.#parts;
     const events: RunEvent[] = [];
-    if (clock.now() < this.silentUntil) return { kind: 'unreachable', events };
+    if (clock.now() < this.#silentUntil) return { kind: 'unreachable', events };
     try {
       let limit = MAX_EVENTS_PAGE;
       while (events.length < MAX_EVENTS) {
-        const page = await this.page(tenantId, runId, events.at(-1)?.seq ?? after, limit);
+        const page = await this.#page(tenantId, runId, events.at(-1)?.seq ?? after, limit);
         if (page === 'too-large') {
           // Long events: fewer of them fit into one answer.
           if (limit === 1) return { kind: 'unreadable', events };
@@ -52,21 +56,21 @@ export class JournalReader {
       return { kind: 'read', events };
     } catch (error) {
       if (error instanceof AppError && error.code === 'not_found') return { kind: 'unknown-run', events };
-      this.silentUntil = clock.now() + SILENCE_MS;
+      this.#silentUntil = clock.now() + SILENCE_MS;
       return { kind: 'unreachable', events };
     }
   }
 
   /** The first event of a run; undefined where there is none or nobody answers. */
   async first(tenantId: string, runId: string): Promise<RunEvent | undefined> {
-    const page = await this.page(tenantId, runId, 0, 1).catch(() => undefined);
+    const page = await this.#page(tenantId, runId, 0, 1).catch(() => undefined);
     return page === 'too-large' ? undefined : page?.events[0];
   }
 
-  private async page(tenantId: string, runId: string, after: number, limit: number) {
+  async #page(tenantId: string, runId: string, after: number, limit: number) {
     const input = { principal: auditorOf(tenantId), runId, after, limit };
     try {
-      return await this.parts.bus.request(readRunEvents, input, { timeoutMs: this.parts.timeoutMs ?? 3_000 });
+      return await this.#parts.bus.request(readRunEvents, input, { timeoutMs: this.#parts.timeoutMs ?? 3_000 });
     } catch (error) {
       if (error instanceof AppError && error.code === 'payload_too_large') return 'too-large' as const;
       throw error;

@@ -20,30 +20,33 @@ export interface RetentionParts {
 }
 
 export class RecordRetention {
-  private readonly pruned;
-  private readonly failures;
+  readonly #pruned;
+  readonly #failures;
 
-  constructor(private readonly parts: RetentionParts) {
+  readonly #parts: RetentionParts;
+
+  constructor(parts: RetentionParts) {
+    this.#parts = parts;
     const { metrics } = parts;
-    this.pruned = metrics.counter('audit_pruned_total', 'Records that were removed for their age', []);
-    this.failures = metrics.counter('audit_prune_failures_total', 'Rounds of removing old records that failed', []);
+    this.#pruned = metrics.counter('audit_pruned_total', 'Records that were removed for their age', []);
+    this.#failures = metrics.counter('audit_prune_failures_total', 'Rounds of removing old records that failed', []);
   }
 
   /** One round: everything that is due. Answers how many records went. */
   async prune(signal: AbortSignal): Promise<number> {
-    const { auditLog, keepDays, log } = this.parts;
+    const { auditLog, keepDays, log } = this.#parts;
     if (keepDays === 0) return 0;
     let removed = 0;
     try {
       for (let step = 0; step < STEPS_PER_ROUND && !signal.aborted; step += 1) {
         const gone = await auditLog.prune({ keepDays, limit: STEP });
         removed += gone;
-        this.pruned.inc(gone);
+        this.#pruned.inc(gone);
         if (gone < STEP) break;
         await sleep(PAUSE_MS);
       }
     } catch (error) {
-      this.failures.inc();
+      this.#failures.inc();
       throw error;
     } finally {
       if (removed > 0) log.info({ removed, keepDays }, 'old records of the audit log were removed');

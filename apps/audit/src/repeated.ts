@@ -2,36 +2,41 @@ import type { Logger } from '@switchyard/platform';
 
 /** Work that is done again and again, never twice at once, until it is stopped. A failure is told and costs one round. */
 export class Repeated {
-  private timer: NodeJS.Timeout | undefined;
-  private round: Promise<void> = Promise.resolve();
-  private readonly stopping = new AbortController();
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> = Promise.resolve();
+  readonly #stopping = new AbortController();
 
-  constructor(
-    private readonly what: string,
-    private readonly everyMs: number,
-    private readonly log: Logger,
-    /** Ends early where the signal aborts. */
-    private readonly work: (signal: AbortSignal) => Promise<void>,
-  ) {}
+  readonly #what: string;
+  readonly #everyMs: number;
+  readonly #log: Logger;
+  /** Ends early where the signal aborts. */
+  readonly #work: (signal: AbortSignal) => Promise<void>;
+
+  constructor(what: string, everyMs: number, log: Logger, work: (signal: AbortSignal) => Promise<void>) {
+    this.#what = what;
+    this.#everyMs = everyMs;
+    this.#log = log;
+    this.#work = work;
+  }
 
   start(): void {
-    this.schedule(0);
+    this.#schedule(0);
   }
 
   async stop(): Promise<void> {
-    this.stopping.abort();
-    clearTimeout(this.timer);
-    await this.round;
+    this.#stopping.abort();
+    clearTimeout(this.#timer);
+    await this.#round;
   }
 
-  private schedule(delayMs: number): void {
-    const { signal } = this.stopping;
+  #schedule(delayMs: number): void {
+    const { signal } = this.#stopping;
     if (signal.aborted) return;
-    this.timer = setTimeout(() => {
-      this.round = this.work(signal)
-        .catch((error: unknown) => this.log.warn({ err: error }, `${this.what} failed; it is repeated`))
-        .finally(() => this.schedule(this.everyMs));
+    this.#timer = setTimeout(() => {
+      this.#round = this.#work(signal)
+        .catch((error: unknown) => this.#log.warn({ err: error }, `${this.#what} failed; it is repeated`))
+        .finally(() => this.#schedule(this.#everyMs));
     }, delayMs);
-    this.timer.unref();
+    this.#timer.unref();
   }
 }

@@ -15,10 +15,10 @@ export class MemoryAuditLog implements AuditLog {
   readonly folded = new Map<string, SummaryUpdate>();
   readonly checked: string[] = [];
   down = false;
-  private held = 0;
+  #held = 0;
 
   async append(records: readonly AuditRecord[]): Promise<RecordsAppended> {
-    this.answer();
+    this.#answer();
     const before = this.records.size;
     const conflicts = new Set<string>();
     for (const record of records) {
@@ -26,31 +26,31 @@ export class MemoryAuditLog implements AuditLog {
       if (!held) this.records.set(record.id, record);
       else if (!isDeepStrictEqual({ ...held, userId: null }, { ...record, userId: null })) conflicts.add(record.id);
     }
-    this.held += conflicts.size;
+    this.#held += conflicts.size;
     return { added: this.records.size - before, conflicts: [...conflicts] };
   }
 
   async conflicts(): Promise<number> {
-    this.answer();
-    return this.held;
+    this.#answer();
+    return this.#held;
   }
 
   async upsertSummaries(summaries: readonly SummaryUpdate[]): Promise<void> {
-    this.answer();
+    this.#answer();
     for (const summary of summaries) {
-      if ((this.position(summary.runId)?.knownSeq ?? 0) < summary.lastSeq) continue;
+      if ((this.#position(summary.runId)?.knownSeq ?? 0) < summary.lastSeq) continue;
       if ((this.folded.get(summary.runId)?.lastSeq ?? 0) < summary.lastSeq) this.folded.set(summary.runId, summary);
     }
   }
 
   async summaries(runIds: readonly string[]): Promise<SummaryUpdate[]> {
-    this.answer();
+    this.#answer();
     return runIds.map((id) => this.folded.get(id)).filter((s) => s !== undefined);
   }
 
   async positions(runIds: readonly string[]): Promise<AuditPosition[]> {
-    this.answer();
-    return runIds.map((id) => this.position(id)).filter((p) => p !== undefined);
+    this.#answer();
+    return runIds.map((id) => this.#position(id)).filter((p) => p !== undefined);
   }
 
   async gaps({ limit }: { limit: number }): Promise<AuditPosition[]> {
@@ -60,12 +60,12 @@ export class MemoryAuditLog implements AuditLog {
   }
 
   async markChecked(runIds: readonly string[]): Promise<void> {
-    this.answer();
+    this.#answer();
     this.checked.push(...runIds);
   }
 
   async prune({ keepDays, limit }: { keepDays: number; limit: number }): Promise<number> {
-    this.answer();
+    this.#answer();
     const before = Date.now() - keepDays * 86_400_000;
     const due = [...this.records.values()].filter(({ ts }) => ts < before).slice(0, limit);
     for (const { id } of due) this.records.delete(id);
@@ -73,7 +73,7 @@ export class MemoryAuditLog implements AuditLog {
   }
 
   async query(filter: AuditFilter): Promise<{ records: AuditRecord[]; nextCursor: string | null }> {
-    this.answer();
+    this.#answer();
     const records = [...this.records.values()].filter(
       (r) => r.tenantId === filter.tenantId && (filter.userId === undefined || r.userId === filter.userId),
     );
@@ -81,14 +81,14 @@ export class MemoryAuditLog implements AuditLog {
   }
 
   async listRuns(filter: RunFilter): Promise<{ runs: SummaryUpdate[]; nextCursor: string | null }> {
-    this.answer();
+    this.#answer();
     const runs = [...this.folded.values()].filter(
       (r) => r.tenantId === filter.tenantId && (filter.userId === undefined || r.userId === filter.userId),
     );
     return { runs: runs.slice(0, filter.limit), nextCursor: null };
   }
 
-  private position(runId: string): AuditPosition | undefined {
+  #position(runId: string): AuditPosition | undefined {
     const own = [...this.records.values()].filter((r) => r.runId === runId && parseCursor(r.id)?.seq === r.seq);
     if (own.length === 0) return undefined;
     const seqs = new Set(own.map((r) => r.seq));
@@ -103,7 +103,7 @@ export class MemoryAuditLog implements AuditLog {
     };
   }
 
-  private answer(): void {
+  #answer(): void {
     if (this.down) throw new AppError('unavailable');
   }
 }

@@ -25,23 +25,23 @@ const KEPT = 100;
 
 /** The last 100 requests and a count of all. */
 export class RequestLog {
-  private readonly kept: RequestEntry[] = [];
+  readonly #kept: RequestEntry[] = [];
   total = 0;
 
   add(entry: Omit<RequestEntry, 'number' | 'aborted'>): RequestEntry {
     this.total += 1;
     const numbered = { number: this.total, ...entry, aborted: false };
-    this.kept.push(numbered);
-    if (this.kept.length > KEPT) this.kept.shift();
+    this.#kept.push(numbered);
+    if (this.#kept.length > KEPT) this.#kept.shift();
     return numbered;
   }
 
   last(): readonly RequestEntry[] {
-    return this.kept;
+    return this.#kept;
   }
 
   clear(): void {
-    this.kept.length = 0;
+    this.#kept.length = 0;
     this.total = 0;
   }
 }

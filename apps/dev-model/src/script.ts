@@ -55,27 +55,27 @@ export type ScriptInput = z.input<typeof Script>;
 
 /** The first rule that fits a request and is not used up. Counts its uses. */
 export class ScriptedAnswers {
-  private rules: Script['rules'] = [];
-  private readonly used = new Map<number, number>();
+  #rules: Script['rules'] = [];
+  readonly #used = new Map<number, number>();
 
   set(script: Script): void {
-    this.rules = script.rules;
-    this.used.clear();
+    this.#rules = script.rules;
+    this.#used.clear();
   }
 
   take(conversation: Conversation, model: string): { index: number; respond: ScriptedResponse } | undefined {
-    if (this.rules.length === 0) return undefined;
+    if (this.#rules.length === 0) return undefined;
     const task = conversation.task.toLowerCase();
-    const index = this.rules.findIndex(
+    const index = this.#rules.findIndex(
       ({ when, times }, at) =>
-        (times === undefined || (this.used.get(at) ?? 0) < times) &&
+        (times === undefined || (this.#used.get(at) ?? 0) < times) &&
         (when.taskIncludes === undefined || task.includes(when.taskIncludes.toLowerCase())) &&
         (when.turn === undefined || when.turn === conversation.turn) &&
         (when.model === undefined || when.model === model) &&
         (when.lastToolName === undefined || when.lastToolName === conversation.lastToolName),
     );
     if (index < 0) return undefined;
-    this.used.set(index, (this.used.get(index) ?? 0) + 1);
-    return { index, respond: this.rules[index]!.respond };
+    this.#used.set(index, (this.#used.get(index) ?? 0) + 1);
+    return { index, respond: this.#rules[index]!.respond };
   }
 }

@@ -53,13 +53,21 @@ export class Replica {
   #child: ChildProcess | undefined;
   #ended: Promise<number | null> = Promise.resolve(null);
 
+  readonly #entry: string;
+  readonly #env: NodeJS.ProcessEnv;
+  readonly #log: string;
+
   constructor(
     readonly name: string,
     readonly url: string,
-    private readonly entry: string,
-    private readonly env: NodeJS.ProcessEnv,
-    private readonly log: string,
-  ) {}
+    entry: string,
+    env: NodeJS.ProcessEnv,
+    log: string,
+  ) {
+    this.#entry = entry;
+    this.#env = env;
+    this.#log = log;
+  }
 
   get pid(): number {
     if (this.#child?.pid === undefined) throw new Error(`${this.name} does not run`);
@@ -67,14 +75,14 @@ export class Replica {
   }
 
   get logged(): string {
-    return logTail(this.log, Infinity);
+    return logTail(this.#log, Infinity);
   }
 
   /** Resolves when it is ready. */
   async start(): Promise<void> {
-    const log = openSync(this.log, 'a');
-    const child = spawn(process.execPath, [...NODE_FLAGS, this.entry], {
-      env: this.env,
+    const log = openSync(this.#log, 'a');
+    const child = spawn(process.execPath, [...NODE_FLAGS, this.#entry], {
+      env: this.#env,
       stdio: ['ignore', log, log],
     });
     closeSync(log);

@@ -31,11 +31,15 @@ export class ResumingClient {
   readonly complaints: string[] = [];
   #next = 0;
 
-  constructor(
-    private readonly gateways: readonly string[],
-    private readonly user = 'u1',
-    private readonly limitMs = 60_000,
-  ) {}
+  readonly #gateways: readonly string[];
+  readonly #user: string;
+  readonly #limitMs: number;
+
+  constructor(gateways: readonly string[], user = 'u1', limitMs = 60_000) {
+    this.#gateways = gateways;
+    this.#user = user;
+    this.#limitMs = limitMs;
+  }
 
   /** Starts a run; answers its id. */
   async start(body: object): Promise<string> {
@@ -55,7 +59,7 @@ export class ResumingClient {
   /** Follows a run to its end. Every event once and in order, or it throws. */
   async watch(runId: string, onEvent: (event: RawEvent) => void = () => undefined): Promise<Watched> {
     const events: RawEvent[] = [];
-    const until = Date.now() + this.limitMs;
+    const until = Date.now() + this.#limitMs;
     let longestGapMs = 0;
     let lastAt = Date.now();
     const take = (event: RawEvent) => {
@@ -77,7 +81,7 @@ export class ResumingClient {
 
   async #readOnce(runId: string, after: number, take: (event: RawEvent) => void): Promise<void> {
     const path = `/runs/${runId}/events?dialect=raw&after=${runId}:${after}`;
-    const answer = await this.#fetch('GET', path, undefined, {}, AbortSignal.timeout(this.limitMs));
+    const answer = await this.#fetch('GET', path, undefined, {}, AbortSignal.timeout(this.#limitMs));
     if (!answer?.body) return;
     if (!answer.ok) return this.#judge(answer, path);
     let text = '';
@@ -102,12 +106,12 @@ export class ResumingClient {
     body?: object,
     headers: Record<string, string> = {},
   ): Promise<Record<string, unknown>> {
-    for (const until = Date.now() + this.limitMs; Date.now() < until; await pause()) {
+    for (const until = Date.now() + this.#limitMs; Date.now() < until; await pause()) {
       const answer = await this.#fetch(method, path, body, headers, AbortSignal.timeout(20_000));
       if (answer?.ok) return (await answer.json().catch(() => ({}))) as Record<string, unknown>;
       if (answer) await this.#judge(answer, path);
     }
-    throw new Error(`${method} ${path} was not taken within ${this.limitMs} ms`);
+    throw new Error(`${method} ${path} was not taken within ${this.#limitMs} ms`);
   }
 
   async #judge(answer: Response, path: string): Promise<void> {
@@ -123,11 +127,11 @@ export class ResumingClient {
     headers: Record<string, string>,
     signal: AbortSignal,
   ): Promise<Response | undefined> {
-    const gateway = this.gateways[(this.#next += 1) % this.gateways.length] ?? '';
+    const gateway = this.#gateways[(this.#next += 1) % this.#gateways.length] ?? '';
     try {
       return await fetch(`${gateway}${path}`, {
         method,
-        headers: headersOf({ user: this.user, headers }),
+        headers: headersOf({ user: this.#user, headers }),
         signal,
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });

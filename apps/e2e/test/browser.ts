@@ -10,7 +10,11 @@ export interface Page {
 export class Browser {
   readonly #jars = new Map<string, Map<string, string>>();
 
-  constructor(private readonly headers: Readonly<Record<string, string>> = {}) {}
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(headers: Readonly<Record<string, string>> = {}) {
+    this.#headers = headers;
+  }
 
   /** The cookies for a host, as they are sent. */
   cookiesOf(url: string): string {
@@ -62,7 +66,7 @@ export class Browser {
     this.#jars.set(host, jar);
     const headers = new Headers({ ...(init.headers as Record<string, string>) });
     const own = !headers.get('accept')?.includes('text/html');
-    if (own) for (const [name, value] of Object.entries(this.headers)) headers.set(name, value);
+    if (own) for (const [name, value] of Object.entries(this.#headers)) headers.set(name, value);
     const cookies = this.cookiesOf(url);
     if (cookies !== '') headers.set('cookie', cookies);
     const answer = await fetch(url, { ...init, headers, redirect: 'manual' });

@@ -15,16 +15,20 @@ const PIECE_CHARS = 64;
 export class MockExecutor implements AgentExecutor {
   /** Started executions, so that a test can see a repeated dispatch. */
   executions = 0;
-  private readonly running = new Map<string, AbortController>();
+  readonly #running = new Map<string, AbortController>();
   /** Tasks that wait for input, with their context; the last 1,000. */
-  private readonly waiting = new Map<string, string>();
+  readonly #waiting = new Map<string, string>();
 
-  constructor(private readonly onWork: (messageId: string) => void) {}
+  readonly #onWork: (messageId: string) => void;
+
+  constructor(onWork: (messageId: string) => void) {
+    this.#onWork = onWork;
+  }
 
   async execute(context: RequestContext, bus: ExecutionEventBus): Promise<void> {
     this.executions += 1;
     const { taskId, contextId } = context;
-    this.onWork(context.userMessage.messageId);
+    this.#onWork(context.userMessage.messageId);
     const work = workFor(textOf(context.userMessage));
     const words = (text: string): Message => agentMessage(text, taskId, contextId);
     const state = (next: TaskState, text?: string): void =>
@@ -40,7 +44,7 @@ export class MockExecutor implements AgentExecutor {
 
     bus.publish(AgentEvent.task(context.task ?? newTask(context)));
     const abort = new AbortController();
-    this.running.set(taskId, abort);
+    this.#running.set(taskId, abort);
     try {
       state(TaskState.TASK_STATE_WORKING, 'Working on it');
       switch (work.kind) {
@@ -49,10 +53,10 @@ export class MockExecutor implements AgentExecutor {
         case 'reject':
           return state(TaskState.TASK_STATE_REJECTED, work.message);
         case 'ask':
-          this.keepWaiting(taskId, contextId);
+          this.#keepWaiting(taskId, contextId);
           return state(TaskState.TASK_STATE_INPUT_REQUIRED, work.question);
         case 'login':
-          this.keepWaiting(taskId, contextId);
+          this.#keepWaiting(taskId, contextId);
           return state(TaskState.TASK_STATE_AUTH_REQUIRED, work.message);
         case 'data':
           publishArtifact(bus, taskId, contextId, [dataPart(work.value)], false, true);
@@ -76,15 +80,15 @@ export class MockExecutor implements AgentExecutor {
       if (!abort.signal.aborted) throw error;
       state(TaskState.TASK_STATE_CANCELED, 'Cancelled');
     } finally {
-      this.running.delete(taskId);
+      this.#running.delete(taskId);
     }
   }
 
   cancelTask = async (taskId: string, bus: ExecutionEventBus): Promise<void> => {
-    this.running.get(taskId)?.abort();
-    const contextId = this.waiting.get(taskId);
+    this.#running.get(taskId)?.abort();
+    const contextId = this.#waiting.get(taskId);
     if (contextId === undefined) return;
-    this.waiting.delete(taskId);
+    this.#waiting.delete(taskId);
     bus.publish(
       AgentEvent.statusUpdate({
         taskId,
@@ -95,14 +99,14 @@ export class MockExecutor implements AgentExecutor {
     );
   };
 
-  private keepWaiting(taskId: string, contextId: string): void {
-    this.waiting.set(taskId, contextId);
-    if (this.waiting.size > 1_000) this.waiting.delete(this.waiting.keys().next().value!);
+  #keepWaiting(taskId: string, contextId: string): void {
+    this.#waiting.set(taskId, contextId);
+    if (this.#waiting.size > 1_000) this.#waiting.delete(this.#waiting.keys().next().value!);
   }
 
   /** Ends every running task, for a clean stop. */
   stopAll(): void {
-    for (const abort of this.running.values()) abort.abort();
+    for (const abort of this.#running.values()) abort.abort();
   }
 }
 

@@ -10,24 +10,24 @@ const KEPT = 1_000;
  */
 export class SameMessageHandler extends DefaultRequestHandler {
   onArrival: (messageId: string) => void = () => undefined;
-  private readonly taskOf = new Map<string, string>();
-  private readonly underWay = new Map<string, Promise<Message | Task>>();
+  readonly #taskOf = new Map<string, string>();
+  readonly #underWay = new Map<string, Promise<Message | Task>>();
 
   override async sendMessage(params: SendMessageRequest, context: ServerCallContext): Promise<Message | Task> {
     this.onArrival(params.message?.messageId ?? '');
-    const known = this.knownTask(params);
+    const known = this.#knownTask(params);
     if (known) return this.getTask(getRequest(known), context);
     const messageId = params.message?.messageId ?? '';
-    const same = this.underWay.get(messageId);
+    const same = this.#underWay.get(messageId);
     if (same) return same;
     const sent = super.sendMessage(params, context);
-    this.underWay.set(messageId, sent);
+    this.#underWay.set(messageId, sent);
     try {
       const result = await sent;
-      if ('history' in result) this.remember(params, result.id);
+      if ('history' in result) this.#remember(params, result.id);
       return result;
     } finally {
-      this.underWay.delete(messageId);
+      this.#underWay.delete(messageId);
     }
   }
 
@@ -36,27 +36,27 @@ export class SameMessageHandler extends DefaultRequestHandler {
     context: ServerCallContext,
   ): AsyncGenerator<StreamResponse, void, undefined> {
     this.onArrival(params.message?.messageId ?? '');
-    const known = this.knownTask(params);
+    const known = this.#knownTask(params);
     if (known) {
       const task = await this.getTask(getRequest(known), context);
       yield { payload: { $case: 'task', value: task } };
       return;
     }
     for await (const event of super.sendMessageStream(params, context)) {
-      if (event.payload?.$case === 'task') this.remember(params, event.payload.value.id);
+      if (event.payload?.$case === 'task') this.#remember(params, event.payload.value.id);
       yield event;
     }
   }
 
-  private knownTask(params: SendMessageRequest): string | undefined {
+  #knownTask(params: SendMessageRequest): string | undefined {
     const message = params.message;
-    return message && message.taskId === '' ? this.taskOf.get(message.messageId) : undefined;
+    return message && message.taskId === '' ? this.#taskOf.get(message.messageId) : undefined;
   }
 
-  private remember(params: SendMessageRequest, taskId: string): void {
+  #remember(params: SendMessageRequest, taskId: string): void {
     if (!params.message) return;
-    this.taskOf.set(params.message.messageId, taskId);
-    if (this.taskOf.size > KEPT) this.taskOf.delete(this.taskOf.keys().next().value!);
+    this.#taskOf.set(params.message.messageId, taskId);
+    if (this.#taskOf.size > KEPT) this.#taskOf.delete(this.#taskOf.keys().next().value!);
   }
 }
 

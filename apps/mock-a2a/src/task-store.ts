@@ -6,22 +6,22 @@ const KEPT = 1_000;
 
 /** The last 1,000 tasks, in memory. One shared scope: the mock agent has no users. */
 export class RecentTasks implements TaskStore {
-  private readonly tasks = new Map<string, Task>();
+  readonly #tasks = new Map<string, Task>();
 
   save(task: Task): Promise<void> {
-    this.tasks.delete(task.id);
-    this.tasks.set(task.id, structuredClone(task));
-    if (this.tasks.size > KEPT) this.tasks.delete(this.tasks.keys().next().value!);
+    this.#tasks.delete(task.id);
+    this.#tasks.set(task.id, structuredClone(task));
+    if (this.#tasks.size > KEPT) this.#tasks.delete(this.#tasks.keys().next().value!);
     return Promise.resolve();
   }
 
   load(taskId: string): Promise<Task | undefined> {
-    const task = this.tasks.get(taskId);
+    const task = this.#tasks.get(taskId);
     return Promise.resolve(task && structuredClone(task));
   }
 
   list(params: ListTasksRequest): Promise<ListTasksResponse> {
-    const fitting = [...this.tasks.values()]
+    const fitting = [...this.#tasks.values()]
       .reverse()
       .filter((task) => params.contextId === '' || task.contextId === params.contextId)
       .filter((task) => params.status === TaskState.TASK_STATE_UNSPECIFIED || task.status?.state === params.status);

@@ -55,13 +55,19 @@ export class World {
   agents: AgentInfo[] = [];
   readonly #replicas: Replica[] = [];
 
+  readonly #pool: pg.Pool;
+  readonly #close: () => Promise<void>;
+
   private constructor(
     readonly hub: MemoryHub,
     readonly store: Pick<Store, 'journal' | 'retention' | 'deadLetters' | 'spending' | 'watches'>,
     readonly outside: Bus,
-    private readonly pool: pg.Pool,
-    private readonly close: () => Promise<void>,
-  ) {}
+    pool: pg.Pool,
+    close: () => Promise<void>,
+  ) {
+    this.#pool = pool;
+    this.#close = close;
+  }
 
   get journal(): Journal {
     return this.store.journal;
@@ -138,11 +144,11 @@ export class World {
   async stop(): Promise<void> {
     await this.clear();
     await this.outside.close();
-    await this.close();
+    await this.#close();
   }
 
   async sql(text: string, ...values: unknown[]): Promise<Record<string, unknown>[]> {
-    return (await this.pool.query<Record<string, unknown>>(text, values)).rows;
+    return (await this.#pool.query<Record<string, unknown>>(text, values)).rows;
   }
 
   /** The run's owner has not been heard of for longer than its lease. */

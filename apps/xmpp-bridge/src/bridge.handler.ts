@@ -5,15 +5,19 @@ import { Bridge } from './bridge.ts';
 
 @Controller()
 export class BridgeHandler {
-  constructor(private readonly bridge: Bridge) {}
+  readonly #bridge: Bridge;
+
+  constructor(bridge: Bridge) {
+    this.#bridge = bridge;
+  }
 
   @Handles(xmppRequest)
   carry(input: InputOf<typeof xmppRequest>, call: Call): Promise<OutputOf<typeof xmppRequest>> {
-    return this.bridge.carry(input, call);
+    return this.#bridge.carry(input, call);
   }
 
   @Handles(xmppStatus)
   status(): Promise<XmppStatus> {
-    return Promise.resolve(this.bridge.status());
+    return Promise.resolve(this.#bridge.status());
   }
 }

@@ -78,10 +78,12 @@ export class Bridge {
   readonly #counters: Required<Pick<ConnectionSupervisorParts, 'log' | 'onFlaw'>>;
   readonly #counted: Pick<ConnectionSupervisorParts['handlers'], 'onDropped' | 'onSkipped'>;
 
-  constructor(
-    private readonly config: BridgeConfig,
-    private readonly parts: BridgeParts,
-  ) {
+  readonly #config: BridgeConfig;
+  readonly #parts: BridgeParts;
+
+  constructor(config: BridgeConfig, parts: BridgeParts) {
+    this.#config = config;
+    this.#parts = parts;
     const { log: base, metrics } = parts;
     const [log, streamLog, httpLog] = [partOf(base, 'login'), partOf(base, 'stream'), partOf(base, 'interceptor')];
     const ofStream = { ...parts, log: streamLog };
@@ -167,7 +169,7 @@ export class Bridge {
     this.#steps?.begin();
     this.#supervisor.start();
     this.#answers.start();
-    this.#carrier.start(this.parts.bus);
+    this.#carrier.start(this.#parts.bus);
   }
 
   async stop(): Promise<void> {
@@ -187,7 +189,7 @@ export class Bridge {
   }
 
   status(): XmppStatus {
-    return toStatus(this.config, this.#supervisor.state, this.#leader?.view ?? null);
+    return toStatus(this.#config, this.#supervisor.state, this.#leader?.view ?? null);
   }
 
   /** True while it is not known yet whether the login stands. */
@@ -207,10 +209,10 @@ export class Bridge {
 
   /** Keeps the session over which this replica asks, under a resource of its own. */
   #makeSupervisor(): ConnectionSupervisor {
-    return new ConnectionSupervisor(initialState(this.config), {
+    return new ConnectionSupervisor(initialState(this.#config), {
       ...this.#counters,
       login: (signal, onStep) => {
-        const resource = `${this.config.login!.resource}.${this.#instance}.${randomBytes(3).toString('hex')}`;
+        const resource = `${this.#config.login!.resource}.${this.#instance}.${randomBytes(3).toString('hex')}`;
         return this.#login(resource, signal, onStep);
       },
       handlers: { ...this.#stanzas.ofAsking(), ...this.#counted },
@@ -224,14 +226,14 @@ export class Bridge {
 
   /** Keeps the session over which this replica answers while it holds the seat. */
   #makeLeader(): InboundLeader {
-    const { bus } = this.parts;
-    const log = partOf(this.parts.log, 'stream');
-    const name = leaseOf(this.config.login?.jid ?? '');
+    const { bus } = this.#parts;
+    const log = partOf(this.#parts.log, 'stream');
+    const name = leaseOf(this.#config.login?.jid ?? '');
     const leader: InboundLeader = new InboundLeader({
       log,
       lease: (onChange) => bus.lease({ name, holder: this.#instance, onChange }),
       supervisor: (onChange) =>
-        new ConnectionSupervisor(initialState(this.config), {
+        new ConnectionSupervisor(initialState(this.#config), {
           ...this.#counters,
           login: (signal, onStep) => this.#login(INBOUND_RESOURCE, signal, onStep),
           handlers: { ...this.#stanzas.ofServing(() => leader.session !== null), ...this.#counted },
@@ -254,7 +256,7 @@ export class Bridge {
   ): Promise<OpenStream> => login(this.#loginOptions(resource), signal, onStep, loginLog(this.#loginLog));
 
   #loginOptions(resource: string): LoginOptions {
-    const { config } = this;
+    const config = this.#config;
     if (!config.login || !this.#credentials) throw new Error('no account');
     const { password, ca } = this.#credentials;
     return { ...config.login, resource, password, ca };

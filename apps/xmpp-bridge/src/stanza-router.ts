@@ -34,7 +34,11 @@ export interface StanzasParts {
 type Handlers = Omit<SessionHandlers, 'onClose' | 'onDropped'>;
 
 export class Stanzas {
-  constructor(private readonly parts: StanzasParts) {}
+  readonly #parts: StanzasParts;
+
+  constructor(parts: StanzasParts) {
+    this.#parts = parts;
+  }
 
   /** Of the session over which this replica asks. */
   ofAsking(): Handlers {
@@ -47,7 +51,7 @@ export class Stanzas {
   }
 
   #handlers(serves: () => boolean, asks: boolean): Handlers {
-    const { contacts, streams, served, peers, replyListener, asking } = this.parts;
+    const { contacts, streams, served, peers, replyListener, asking } = this.#parts;
     return {
       onQuestion: (iq) =>
         answerDisco(iq, (jid) => contacts.knows(jid), serves()) ??
@@ -67,17 +71,17 @@ export class Stanzas {
 
   /** Ends what came from this session of a peer, and what is done for it. */
   #onLeft(fullJid: string): void {
-    this.parts.streams.cutFrom(fullJid);
-    this.parts.chunks.cutFrom(fullJid);
-    this.parts.served?.inbound.onLeft(fullJid);
+    this.#parts.streams.cutFrom(fullJid);
+    this.#parts.chunks.cutFrom(fullJid);
+    this.#parts.served?.inbound.onLeft(fullJid);
   }
 
   #onMessage(message: Element, asks: boolean, serves: boolean): void {
-    const { chunks, streams, served, answers } = this.parts;
+    const { chunks, streams, served, answers } = this.#parts;
     if (chunks.onMessage(message)) return;
     streams.onMessage(message);
     if (serves) served?.iq.onMessage(message);
-    const session = asks ? this.parts.asking() : null;
+    const session = asks ? this.#parts.asking() : null;
     if (message.attrs['type'] === 'error') {
       if (session?.asked(message.attrs['id'] ?? '')) session.takeAnswer(message);
       return;

@@ -45,7 +45,10 @@ export class Capture {
   readonly #server: Server;
   refusing = false;
 
-  private constructor(private readonly to: () => number) {
+  readonly #to: () => number;
+
+  private constructor(to: () => number) {
+    this.#to = to;
     this.#server = createServer((near) => this.#serve(near));
   }
 
@@ -88,7 +91,7 @@ export class Capture {
     if (this.refusing) return void near.destroy();
     const pieces: Buffer[] = [];
     this.sent.push(pieces);
-    const far = connect(this.to(), '127.0.0.1');
+    const far = connect(this.#to(), '127.0.0.1');
     const pair = [near, far] as const;
     this.#pairs.add(pair);
     const end = (): void => {

@@ -7,7 +7,10 @@ export class CuttingProxy {
   readonly #pairs = new Set<readonly [Socket, Socket]>();
   readonly #server: Server;
 
-  private constructor(private readonly target: number) {
+  readonly #target: number;
+
+  private constructor(target: number) {
+    this.#target = target;
     this.#server = createServer((near) => this.#serve(near));
   }
 
@@ -35,7 +38,7 @@ export class CuttingProxy {
 
   #serve(near: Socket): void {
     this.connections += 1;
-    const far = connect({ port: this.target, host: '127.0.0.1' });
+    const far = connect({ port: this.#target, host: '127.0.0.1' });
     const pair = [near, far] as const;
     this.#pairs.add(pair);
     for (const [from, to] of [pair, [far, near] as const]) {

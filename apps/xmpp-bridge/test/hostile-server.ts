@@ -84,7 +84,10 @@ export class HostileServer {
   readonly #server: Server;
   script: Script = { onText: () => undefined };
 
-  private constructor(private readonly tls: { certificate: string; key: string }) {
+  readonly #tls: { certificate: string; key: string };
+
+  private constructor(tls: { certificate: string; key: string }) {
+    this.#tls = tls;
     this.#server = createServer((socket) => this.#serve(socket));
   }
 
@@ -136,7 +139,7 @@ export class HostileServer {
       end: () => void active.end(),
       secure: () => {
         raw.removeAllListeners('data');
-        const secured = new TLSSocket(raw, { isServer: true, cert: this.tls.certificate, key: this.tls.key });
+        const secured = new TLSSocket(raw, { isServer: true, cert: this.#tls.certificate, key: this.#tls.key });
         secured.on('error', () => undefined);
         tls = true;
         active = secured;

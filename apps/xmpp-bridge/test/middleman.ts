@@ -25,7 +25,10 @@ export class Middleman {
   /** TCP connections to the server. */
   upstream = 0;
 
-  private constructor(private readonly options: MiddlemanOptions) {
+  readonly #options: MiddlemanOptions;
+
+  private constructor(options: MiddlemanOptions) {
+    this.#options = options;
     this.#server = createServer((near) => void this.#serve(near).catch(() => near.destroy()));
   }
 
@@ -56,7 +59,7 @@ export class Middleman {
     };
     server.on('data', fromServer);
     client.on('data', (bytes: Buffer) => {
-      if (!authenticated || !this.options.reconnectsAfterSasl) return void server.write(bytes);
+      if (!authenticated || !this.#options.reconnectsAfterSasl) return void server.write(bytes);
       authenticated = false;
       void this.#open().then((fresh) => {
         server = fresh.on('data', fromServer);
@@ -71,7 +74,7 @@ export class Middleman {
     near.write(F.open() + F.of(F.starttls));
     await said(near, '<starttls');
     near.write(F.proceed);
-    const { tls, maxVersion = 'TLSv1.3' } = this.options;
+    const { tls, maxVersion = 'TLSv1.3' } = this.#options;
     const secureContext = createSecureContext({
       cert: readFileSync(tls.certificate),
       key: readFileSync(tls.key),
@@ -84,19 +87,19 @@ export class Middleman {
   /** Plays the client's half of it. */
   async #secureFar(far: Socket): Promise<Socket> {
     far.write(
-      `<?xml version='1.0'?><stream:stream to='${this.options.domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`,
+      `<?xml version='1.0'?><stream:stream to='${this.#options.domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`,
     );
     await said(far, '</stream:features>');
     far.write("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
     await said(far, '<proceed');
-    const secured = connectTls({ socket: far, rejectUnauthorized: false, servername: this.options.domain });
+    const secured = connectTls({ socket: far, rejectUnauthorized: false, servername: this.#options.domain });
     await once(secured, 'secureConnect');
     return this.#own(secured);
   }
 
   async #open(): Promise<Socket> {
     this.upstream += 1;
-    const far = connect(this.options.to, '127.0.0.1');
+    const far = connect(this.#options.to, '127.0.0.1');
     await once(far, 'connect');
     return this.#own(far);
   }

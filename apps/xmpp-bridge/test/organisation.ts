@@ -18,13 +18,17 @@ export class Organisation {
   readonly served: Served[] = [];
   answer: (request: Served, call: Call) => Promise<Answer> | Answer = echo;
 
+  readonly #gateway: Bus;
+
   private constructor(
     readonly servers: Servers<'nats'>,
     readonly service: Service,
     /** Asks the bridge. */
     readonly out: Bus,
-    private readonly gateway: Bus,
-  ) {}
+    gateway: Bus,
+  ) {
+    this.#gateway = gateway;
+  }
 
   static async start(options: {
     dir: string;
@@ -80,7 +84,7 @@ export class Organisation {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.out.close(), this.gateway.close()]);
+    await Promise.all([this.out.close(), this.#gateway.close()]);
     await this.service.stop();
     await this.servers.stop();
   }

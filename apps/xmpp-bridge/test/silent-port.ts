@@ -6,11 +6,17 @@ import { connect, type Socket } from 'node:net';
  * full (Linux then drops what else comes).
  */
 export class SilentPort {
+  readonly #child: ChildProcess;
+  readonly #filling: readonly Socket[];
+
   private constructor(
     readonly port: number,
-    private readonly child: ChildProcess,
-    private readonly filling: readonly Socket[],
-  ) {}
+    child: ChildProcess,
+    filling: readonly Socket[],
+  ) {
+    this.#child = child;
+    this.#filling = filling;
+  }
 
   static async start(): Promise<SilentPort> {
     const program = `const s = require('node:net').createServer(); s.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => console.log(s.address().port)); setInterval(() => undefined, 60000)`;
@@ -24,9 +30,9 @@ export class SilentPort {
   }
 
   async stop(): Promise<void> {
-    for (const socket of this.filling) socket.destroy();
-    const gone = new Promise((resolve) => this.child.once('exit', resolve));
-    this.child.kill('SIGKILL');
+    for (const socket of this.#filling) socket.destroy();
+    const gone = new Promise((resolve) => this.#child.once('exit', resolve));
+    this.#child.kill('SIGKILL');
     await gone;
   }
 }

@@ -31,7 +31,10 @@ export class SlixmppPeer {
   #errors = '';
   #count = 0;
 
-  private constructor(private readonly process: ChildProcess) {
+  readonly #process: ChildProcess;
+
+  private constructor(process: ChildProcess) {
+    this.#process = process;
     createInterface({ input: process.stdout! }).on('line', (line) => {
       if (line.startsWith('{')) this.said.push(JSON.parse(line) as SlixmppSaid);
     });
@@ -53,15 +56,15 @@ export class SlixmppPeer {
 
   async ask(to: string, method: string, resource: string, body?: string, headers = {}): Promise<SlixmppSaid> {
     const id = String((this.#count += 1));
-    this.process.stdin!.write(`${JSON.stringify({ id, to, method, resource, body, headers })}\n`);
+    this.#process.stdin!.write(`${JSON.stringify({ id, to, method, resource, body, headers })}\n`);
     await until(() => this.said.some((each) => each.id === id), 20_000);
     return this.said.find((each) => each.id === id)!;
   }
 
   async stop(): Promise<void> {
-    if (this.process.exitCode !== null) return;
-    const gone = new Promise((resolve) => this.process.once('exit', resolve));
-    this.process.kill('SIGKILL');
+    if (this.#process.exitCode !== null) return;
+    const gone = new Promise((resolve) => this.#process.once('exit', resolve));
+    this.#process.kill('SIGKILL');
     await gone;
   }
 }

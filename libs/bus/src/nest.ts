@@ -34,8 +34,11 @@ export function Handles<C extends RequestContract>(contract: C) {
 class BusTransport extends Server implements CustomTransportStrategy {
   readonly #subscriptions: Subscription[] = [];
 
-  constructor(private readonly bus: Bus) {
+  readonly #bus: Bus;
+
+  constructor(bus: Bus) {
     super();
+    this.#bus = bus;
   }
 
   listen(callback: (error?: unknown) => void): void {
@@ -47,7 +50,7 @@ class BusTransport extends Server implements CustomTransportStrategy {
       const contract = CONTRACTS.get(pattern);
       if (!contract) throw new Error(`no contract is declared for ${pattern}; register the method with @Handles`);
       this.#subscriptions.push(
-        await this.bus.answer(contract, async (input, call) => {
+        await this.#bus.answer(contract, async (input, call) => {
           const answer: unknown = await nestHandler(input, call);
           return isObservable(answer) ? await firstValueFrom(answer) : answer;
         }),
@@ -65,7 +68,7 @@ class BusTransport extends Server implements CustomTransportStrategy {
   }
 
   override unwrap<T>(): T {
-    return this.bus as T;
+    return this.#bus as T;
   }
 }
 

@@ -79,17 +79,17 @@ function unseen<T>(work: () => T): T {
 export class ServerProcess {
   readonly pid: number;
   readonly exited: Promise<string>;
-  private end: string | undefined;
-  private readonly child: ChildProcess;
-  private readonly options: ProcessOptions;
-  private readonly logStart: number;
+  #end: string | undefined;
+  readonly #child: ChildProcess;
+  readonly #options: ProcessOptions;
+  readonly #logStart: number;
 
   constructor(options: ProcessOptions) {
-    this.options = options;
-    this.logStart = logTail(options.log, Infinity).length;
+    this.#options = options;
+    this.#logStart = logTail(options.log, Infinity).length;
     const log = openSync(options.log, 'a', 0o600);
     try {
-      this.child = unseen(() =>
+      this.#child = unseen(() =>
         spawn(options.command, options.args, {
           cwd: options.cwd,
           detached: true,
@@ -103,55 +103,55 @@ export class ServerProcess {
     }
     this.exited = new Promise((resolve) => {
       const settle = (how: string): void => {
-        this.end ??= how;
-        resolve(this.end);
+        this.#end ??= how;
+        resolve(this.#end);
       };
-      this.child.once('error', (error) => settle(error.message));
-      this.child.once('exit', (code, signal) => settle(signal ? `ended by ${signal}` : `exit code ${code}`));
+      this.#child.once('error', (error) => settle(error.message));
+      this.#child.once('exit', (code, signal) => settle(signal ? `ended by ${signal}` : `exit code ${code}`));
     });
-    this.pid = this.child.pid ?? 0;
-    this.child.unref();
+    this.pid = this.#child.pid ?? 0;
+    this.#child.unref();
   }
 
   /** How it ended; undefined while it runs. */
   get ended(): string | undefined {
-    return this.end;
+    return this.#end;
   }
 
   /** What this process (not an earlier one) wrote to its log, the end of it. */
   get tail(): string {
-    return logTail(this.options.log, Infinity).slice(this.logStart).slice(-TAIL_CHARACTERS).trim();
+    return logTail(this.#options.log, Infinity).slice(this.#logStart).slice(-TAIL_CHARACTERS).trim();
   }
 
   /** Waits until `answers` is true. Throws, with the tail of the log, where the process ends or the limit passes first. */
   async waitUntilReady(answers: () => Promise<boolean>, limitMs: number): Promise<void> {
     const deadline = Date.now() + limitMs;
     for (let pauseMs = 10; ; pauseMs = Math.min(pauseMs * 1.5, 150)) {
-      if (this.end !== undefined) throw this.failure(`did not start (${this.end})`);
+      if (this.#end !== undefined) throw this.#failure(`did not start (${this.#end})`);
       if (await answers().catch(() => false)) return;
-      if (Date.now() > deadline) throw this.failure(`was not ready after ${Math.round(limitMs / 1000)} s`);
+      if (Date.now() > deadline) throw this.#failure(`was not ready after ${Math.round(limitMs / 1000)} s`);
       await sleep(pauseMs);
     }
   }
 
-  private failure(what: string): Error {
+  #failure(what: string): Error {
     const tail = this.tail;
-    return new Error(`${this.options.name} ${what}${tail ? `; its log ends with:\n${tail}` : ''}`);
+    return new Error(`${this.#options.name} ${what}${tail ? `; its log ends with:\n${tail}` : ''}`);
   }
 
   async stop(): Promise<void> {
-    if (this.end !== undefined || this.pid === 0) return;
+    if (this.#end !== undefined || this.pid === 0) return;
     try {
-      process.kill(this.pid, this.options.stopSignal);
+      process.kill(this.pid, this.#options.stopSignal);
     } catch {
       return;
     }
-    if (await this.exitsWithin(STOP_LIMIT_MS)) return;
+    if (await this.#exitsWithin(STOP_LIMIT_MS)) return;
     signalGroup(this.pid, 'SIGKILL');
-    await this.exitsWithin(STOP_LIMIT_MS);
+    await this.#exitsWithin(STOP_LIMIT_MS);
   }
 
-  private async exitsWithin(limitMs: number): Promise<boolean> {
+  async #exitsWithin(limitMs: number): Promise<boolean> {
     const waiting = new AbortController();
     const limit = sleep(limitMs, false, { signal: waiting.signal }).catch(() => false);
     const exited = await Promise.race([this.exited.then(() => true), limit]);

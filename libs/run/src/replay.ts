@@ -95,7 +95,11 @@ class Walk {
   /** What must come next, whatever else happens: the rest of what is written in one piece. */
   #expected: readonly RunFactDraft[] = [];
 
-  constructor(private readonly taskRule: string | null) {}
+  readonly #taskRule: string | null;
+
+  constructor(taskRule: string | null) {
+    this.#taskRule = taskRule;
+  }
 
   step(event: RunEvent): Difference | null {
     const difference = this.#judge(event);
@@ -150,7 +154,7 @@ class Walk {
   }
 
   #announced(now: number): RunFactDraft[] {
-    return announcementsFor(this.state, { now, checkTask: () => this.taskRule });
+    return announcementsFor(this.state, { now, checkTask: () => this.#taskRule });
   }
 
   /** The times at which this event may have been decided, by the owner's clock or by the database's. */

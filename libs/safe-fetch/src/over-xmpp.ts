@@ -121,11 +121,14 @@ class Pieces {
   #body: ReadableStreamDefaultController<Uint8Array> | undefined;
   #seen = 0;
 
-  constructor(
-    private readonly method: string,
-    private readonly maxBytes: number,
-    private readonly leave: () => void,
-  ) {
+  readonly #method: string;
+  readonly #maxBytes: number;
+  readonly #leave: () => void;
+
+  constructor(method: string, maxBytes: number, leave: () => void) {
+    this.#method = method;
+    this.#maxBytes = maxBytes;
+    this.#leave = leave;
     this.response = new Promise((resolve) => (this.#resolve = resolve));
   }
 
@@ -136,9 +139,9 @@ class Pieces {
     if ('send' in parsed.data) return;
     const bytes = Buffer.from(parsed.data.chunk, 'base64');
     this.#seen += bytes.length;
-    if (this.#seen > this.maxBytes) {
+    if (this.#seen > this.#maxBytes) {
       this.fail(new AppError('response_too_large'));
-      return this.leave();
+      return this.#leave();
     }
     this.#body?.enqueue(new Uint8Array(bytes));
   }
@@ -163,10 +166,10 @@ class Pieces {
       cancel: () => {
         this.#body = undefined;
         this.readerLeft = true;
-        this.leave();
+        this.#leave();
       },
     });
-    this.#resolve(new Response(this.method === 'HEAD' ? null : stream, { status, headers: keptHeaders(headers) }));
+    this.#resolve(new Response(this.#method === 'HEAD' ? null : stream, { status, headers: keptHeaders(headers) }));
   }
 }
 

@@ -5,10 +5,14 @@ import { Directory } from './directory.ts';
 
 @Controller()
 export class AgentsHandler {
-  constructor(private readonly directory: Directory) {}
+  readonly #directory: Directory;
+
+  constructor(directory: Directory) {
+    this.#directory = directory;
+  }
 
   @Handles(listAgents)
   async list({ fresh }: InputOf<typeof listAgents>): Promise<OutputOf<typeof listAgents>> {
-    return { agents: await this.directory.list(fresh) };
+    return { agents: await this.#directory.list(fresh) };
   }
 }

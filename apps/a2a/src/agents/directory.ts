@@ -59,10 +59,13 @@ const MAX_WAIT_MS = 3_000;
  * - An id, once given, stays with its agent. No two agents share an id.
  */
 export class Directory {
-  private readonly entries: Entry[];
+  readonly #entries: Entry[];
 
-  constructor(private readonly parts: DirectoryParts) {
-    this.entries = parts.agents.map((address) => ({
+  readonly #parts: DirectoryParts;
+
+  constructor(parts: DirectoryParts) {
+    this.#parts = parts;
+    this.#entries = parts.agents.map((address) => ({
       address,
       id: undefined,
       card: undefined,
@@ -79,8 +82,8 @@ export class Directory {
    */
   async list(fresh = false): Promise<AgentInfo[]> {
     await this.refreshDue(fresh);
-    return this.entries.map((entry) => ({
-      id: this.idOf(entry),
+    return this.#entries.map((entry) => ({
+      id: this.#idOf(entry),
       name: nameOf(entry),
       description: entry.card?.description ?? '',
       skills: entry.card?.skills ?? [],
@@ -91,41 +94,41 @@ export class Directory {
   /** Ids of the agents that should be there and are not. */
   async missing(): Promise<string[]> {
     await this.refreshDue();
-    return this.entries
+    return this.#entries
       .filter(({ reachable, address }) => !reachable && address.optional !== true)
-      .map((entry) => this.idOf(entry));
+      .map((entry) => this.#idOf(entry));
   }
 
   /** The agent by id or name; without a name, the only one there is. Undefined: unknown, or its card was never read. */
   async find(wanted: string | undefined): Promise<KnownAgent | undefined> {
     await this.refreshDue();
     const key = wanted?.replace(/^delegate_to_/, '').toLowerCase();
-    const known = this.entries.filter((entry) => entry.card !== undefined);
+    const known = this.#entries.filter((entry) => entry.card !== undefined);
     const entry =
       key === undefined
         ? known.length === 1
           ? known[0]
           : undefined
-        : known.find((each) => this.idOf(each) === key || nameOf(each).toLowerCase() === key);
-    return entry?.card && { id: this.idOf(entry), name: nameOf(entry), card: entry.card };
+        : known.find((each) => this.#idOf(each) === key || nameOf(each).toLowerCase() === key);
+    return entry?.card && { id: this.#idOf(entry), name: nameOf(entry), card: entry.card };
   }
 
   /** True where an agent of this name is configured, whether or not its card could be read. */
   isConfigured(wanted: string): boolean {
     const key = wanted.replace(/^delegate_to_/, '').toLowerCase();
-    return this.entries.some((entry) => this.idOf(entry) === key || nameOf(entry).toLowerCase() === key);
+    return this.#entries.some((entry) => this.#idOf(entry) === key || nameOf(entry).toLowerCase() === key);
   }
 
   ids(): string[] {
-    return this.entries.map((entry) => this.idOf(entry));
+    return this.#entries.map((entry) => this.#idOf(entry));
   }
 
   /** Reads the cards that are due; waits no longer than 3 s. */
   async refreshDue(fresh = false): Promise<void> {
-    const due = this.entries
-      .filter((entry) => this.isDue(entry) || (fresh && entry.refresh === undefined))
-      .map((entry) => (entry.refresh ??= this.refresh(entry)));
-    const underWay = this.entries.flatMap((entry) => (entry.refresh && !entry.card ? [entry.refresh] : []));
+    const due = this.#entries
+      .filter((entry) => this.#isDue(entry) || (fresh && entry.refresh === undefined))
+      .map((entry) => (entry.refresh ??= this.#refresh(entry)));
+    const underWay = this.#entries.flatMap((entry) => (entry.refresh && !entry.card ? [entry.refresh] : []));
     const waits = [...new Set([...due, ...underWay])];
     if (waits.length === 0) return;
     let timer: NodeJS.Timeout | undefined;
@@ -134,50 +137,50 @@ export class Directory {
     clearTimeout(timer);
   }
 
-  private isDue(entry: Entry): boolean {
+  #isDue(entry: Entry): boolean {
     const pause = entry.reachable
-      ? this.parts.ttlMs
-      : Math.min(RETRY_AFTER_FAILURE_MS * 2 ** Math.max(entry.failures - 1, 0), this.parts.ttlMs);
-    return entry.refresh === undefined && this.parts.clock.now() - entry.triedAt >= pause;
+      ? this.#parts.ttlMs
+      : Math.min(RETRY_AFTER_FAILURE_MS * 2 ** Math.max(entry.failures - 1, 0), this.#parts.ttlMs);
+    return entry.refresh === undefined && this.#parts.clock.now() - entry.triedAt >= pause;
   }
 
-  private async refresh(entry: Entry): Promise<void> {
+  async #refresh(entry: Entry): Promise<void> {
     try {
       const url = new URL(entry.address.url.replace(/\/+$/, '') + CARD_PATH).href;
-      const text = await this.parts.readCard(url, AbortSignal.timeout(10_000));
-      const verdict = vetCard(text, url, this.parts.allowedHosts);
-      if (!verdict.ok) return this.failed(entry, 'agent_card_invalid');
+      const text = await this.#parts.readCard(url, AbortSignal.timeout(10_000));
+      const verdict = vetCard(text, url, this.#parts.allowedHosts);
+      if (!verdict.ok) return this.#failed(entry, 'agent_card_invalid');
       const before = entry.card;
       entry.card = verdict.value;
       entry.reachable = true;
       entry.failures = 0;
       if (before && before.digest !== verdict.value.digest) {
-        this.parts.onFact({
+        this.#parts.onFact({
           type: 'a2a.card.changed',
-          data: { agent: this.idOf(entry), digest: verdict.value.digest },
+          data: { agent: this.#idOf(entry), digest: verdict.value.digest },
         });
       }
     } catch (error) {
-      this.failed(entry, this.parts.codeOf(error));
+      this.#failed(entry, this.#parts.codeOf(error));
     } finally {
-      entry.triedAt = this.parts.clock.now();
+      entry.triedAt = this.#parts.clock.now();
       entry.refresh = undefined;
     }
   }
 
   /** Says it once per outage. */
-  private failed(entry: Entry, code: string): void {
+  #failed(entry: Entry, code: string): void {
     const first = entry.reachable || (entry.failures === 0 && entry.address.optional !== true);
     entry.reachable = false;
     entry.failures = Math.min(entry.failures + 1, 16);
     if (first)
-      this.parts.onFact({ type: 'a2a.agent.unreachable', data: { agent: this.idOf(entry), error_code: code } });
+      this.#parts.onFact({ type: 'a2a.agent.unreachable', data: { agent: this.#idOf(entry), error_code: code } });
   }
 
   /** Sticky once a name is known for sure; before that, made of the host. */
-  private idOf(entry: Entry): string {
+  #idOf(entry: Entry): string {
     if (entry.id !== undefined) return entry.id;
-    const others = new Set(this.entries.flatMap((each) => (each.id === undefined || each === entry ? [] : [each.id])));
+    const others = new Set(this.#entries.flatMap((each) => (each.id === undefined || each === entry ? [] : [each.id])));
     const id = agentId(nameOf(entry), others);
     if (entry.card || entry.address.name) entry.id = id;
     return id;

@@ -45,36 +45,40 @@ const ANSWER_MARGIN_MS = 750;
  *   name.
  */
 export class Delegator {
-  private readonly clients = new Map<string, { card: VettedCard; client: Promise<Client> }>();
-  private readonly deliveries = new Deliveries();
+  readonly #clients = new Map<string, { card: VettedCard; client: Promise<Client> }>();
+  readonly #deliveries = new Deliveries();
 
-  constructor(private readonly parts: DelegatorParts) {}
+  readonly #parts: DelegatorParts;
+
+  constructor(parts: DelegatorParts) {
+    this.#parts = parts;
+  }
 
   async perform(step: StepRequest, context: StepContext): Promise<StepResult> {
     const wanted = step.agent;
-    const agent = await this.parts.directory.find(wanted);
+    const agent = await this.#parts.directory.find(wanted);
     const objection = objectionToDelegation(agent?.id ?? wanted ?? '', step.principal, step.toolConstraints);
     if (objection !== null) return failed('forbidden', objection); // 4
     const started = (name: string): void =>
       report(context, { type: 'a2a.delegation.started', data: { step_id: step.stepId, agent: name, task: step.task } });
     if (!agent) {
       started(wanted ?? '(none named)');
-      const result = this.unknownAgent(wanted);
-      this.reportEnd(context, step, wanted ?? '(none named)', { result, remoteTaskId: undefined, sends: 0 });
+      const result = this.#unknownAgent(wanted);
+      this.#reportEnd(context, step, wanted ?? '(none named)', { result, remoteTaskId: undefined, sends: 0 });
       return result;
     }
     started(agent.id);
-    const startedAt = this.parts.clock.now();
-    const outcome = await inAgentSpan(agent, () => this.delegateTo(agent, step, context));
-    this.parts.onOutcome(agent.id, outcome.result, outcome.sends, this.parts.clock.now() - startedAt);
-    this.reportEnd(context, step, agent.id, outcome);
+    const startedAt = this.#parts.clock.now();
+    const outcome = await inAgentSpan(agent, () => this.#delegateTo(agent, step, context));
+    this.#parts.onOutcome(agent.id, outcome.result, outcome.sends, this.#parts.clock.now() - startedAt);
+    this.#reportEnd(context, step, agent.id, outcome);
     return outcome.result;
   }
 
-  private async delegateTo(agent: KnownAgent, step: StepRequest, context: StepContext): Promise<DelegationOutcome> {
+  async #delegateTo(agent: KnownAgent, step: StepRequest, context: StepContext): Promise<DelegationOutcome> {
     const left =
-      context.deadline === undefined ? Infinity : context.deadline - this.parts.clock.now() - ANSWER_MARGIN_MS;
-    const timeoutMs = Math.max(Math.min(this.parts.timeoutMs, left), 0);
+      context.deadline === undefined ? Infinity : context.deadline - this.#parts.clock.now() - ANSWER_MARGIN_MS;
+    const timeoutMs = Math.max(Math.min(this.#parts.timeoutMs, left), 0);
     const limited = linkAbort([context.signal], Math.ceil(timeoutMs));
     try {
       return await this.#delegateWithin(limited.signal, agent, step);
@@ -84,25 +88,25 @@ export class Delegator {
   }
 
   async #delegateWithin(signal: AbortSignal, agent: KnownAgent, step: StepRequest): Promise<DelegationOutcome> {
-    const client = await this.clientOf(agent);
-    return this.deliveries.once(`${agent.id} ${step.idempotencyKey}`, signal, (knownTaskId, onAccepted) =>
+    const client = await this.#clientOf(agent);
+    return this.#deliveries.once(`${agent.id} ${step.idempotencyKey}`, signal, (knownTaskId, onAccepted) =>
       delegate({
         client,
         streaming: agent.card.streaming,
         task: step.task,
         messageId: step.idempotencyKey,
         knownTaskId,
-        retries: this.parts.retries,
+        retries: this.#parts.retries,
         signal,
         onAccepted,
-        backoffMs: this.parts.backoffMs,
-        sleep: this.parts.sleep,
+        backoffMs: this.#parts.backoffMs,
+        sleep: this.#parts.sleep,
       }),
     );
   }
 
-  private unknownAgent(wanted: string | undefined): StepResult {
-    const { directory } = this.parts;
+  #unknownAgent(wanted: string | undefined): StepResult {
+    const { directory } = this.#parts;
     if (wanted !== undefined && directory.isConfigured(wanted)) {
       return failed('agent_unreachable', `The agent "${wanted}" cannot be reached; its card has never been read.`);
     }
@@ -112,7 +116,7 @@ export class Delegator {
       : failed('agent_not_found', `There is no agent "${wanted.slice(0, 100)}". Known: ${known}.`);
   }
 
-  private reportEnd(context: StepContext, step: StepRequest, agent: string, outcome: DelegationOutcome): void {
+  #reportEnd(context: StepContext, step: StepRequest, agent: string, outcome: DelegationOutcome): void {
     const { result } = outcome;
     const place = { step_id: step.stepId, agent };
     report(
@@ -127,16 +131,16 @@ export class Delegator {
   }
 
   /** One client per agent and card; a changed card gets a new one. */
-  private clientOf(agent: KnownAgent): Promise<Client> {
-    const known = this.clients.get(agent.id);
+  #clientOf(agent: KnownAgent): Promise<Client> {
+    const known = this.#clients.get(agent.id);
     if (known?.card === agent.card) return known.client;
-    const transport = { fetchImpl: this.parts.fetch };
+    const transport = { fetchImpl: this.#parts.fetch };
     const factory = new ClientFactory({
       transports: [new JsonRpcTransportFactory(transport), new RestTransportFactory(transport)],
     });
     const client = factory.createFromAgentCard(agent.card.card);
-    this.clients.set(agent.id, { card: agent.card, client });
-    if (this.clients.size > MAX_CLIENTS) this.clients.delete(this.clients.keys().next().value!);
+    this.#clients.set(agent.id, { card: agent.card, client });
+    if (this.#clients.size > MAX_CLIENTS) this.#clients.delete(this.#clients.keys().next().value!);
     return client;
   }
 }

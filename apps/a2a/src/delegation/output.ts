@@ -14,59 +14,59 @@ interface Kept {
 
 /** Collects the artifacts of one remote task, bounded. Chunks of an artifact continue its text. */
 export class CollectedOutput {
-  private artifacts: Kept[] = [];
-  private chars = 0;
-  private dropped = 0;
+  #artifacts: Kept[] = [];
+  #chars = 0;
+  #dropped = 0;
 
   /** A snapshot of the task says everything that is there; what was collected before is part of it. */
   replace(artifacts: readonly Artifact[]): void {
-    this.artifacts = [];
-    this.chars = 0;
-    this.dropped = 0;
+    this.#artifacts = [];
+    this.#chars = 0;
+    this.#dropped = 0;
     for (const artifact of artifacts) this.add(artifact, false);
   }
 
   add(artifact: Artifact, append: boolean): void {
-    let kept = this.artifacts.find(({ id }) => id === artifact.artifactId);
+    let kept = this.#artifacts.find(({ id }) => id === artifact.artifactId);
     if (!kept) {
-      if (this.artifacts.length >= MAX_ARTIFACTS) {
-        this.dropped += artifact.parts.reduce((sum, part) => sum + renderPart(part).text.length, 0);
+      if (this.#artifacts.length >= MAX_ARTIFACTS) {
+        this.#dropped += artifact.parts.reduce((sum, part) => sum + renderPart(part).text.length, 0);
         return;
       }
       kept = { id: artifact.artifactId, parts: [] };
-      this.artifacts.push(kept);
+      this.#artifacts.push(kept);
     } else if (!append) {
-      this.chars -= kept.parts.reduce((sum, part) => sum + part.text.length, 0);
+      this.#chars -= kept.parts.reduce((sum, part) => sum + part.text.length, 0);
       kept.parts = [];
     }
-    for (const part of artifact.parts) this.push(kept, renderPart(part));
+    for (const part of artifact.parts) this.#push(kept, renderPart(part));
   }
 
-  private push(kept: Kept, part: Kept['parts'][number]): void {
-    if (this.chars + part.text.length > MAX_KEPT_CHARS) {
-      this.dropped += part.text.length;
+  #push(kept: Kept, part: Kept['parts'][number]): void {
+    if (this.#chars + part.text.length > MAX_KEPT_CHARS) {
+      this.#dropped += part.text.length;
       return;
     }
-    this.chars += part.text.length;
+    this.#chars += part.text.length;
     const last = kept.parts.at(-1);
     if (last && !('data' in last) && !('data' in part)) last.text += part.text;
     else kept.parts.push({ ...part });
   }
 
   get empty(): boolean {
-    return this.artifacts.every(({ parts }) => parts.length === 0);
+    return this.#artifacts.every(({ parts }) => parts.length === 0);
   }
 
   /** The one data part as its value, where that is all there is; else everything as text. */
   value(): unknown {
-    const all = this.artifacts.flatMap(({ parts }) => parts);
-    const only = all.length === 1 && this.dropped === 0 ? all[0]! : undefined;
+    const all = this.#artifacts.flatMap(({ parts }) => parts);
+    const only = all.length === 1 && this.#dropped === 0 ? all[0]! : undefined;
     if (only && 'data' in only && Buffer.byteLength(only.text) <= MAX_OUTPUT_BYTES) return only.data;
-    const text = this.artifacts
+    const text = this.#artifacts
       .map(({ parts }) => parts.map((part) => part.text).join('\n'))
       .filter((each) => each !== '')
       .join('\n\n');
-    return boundedText(text, this.dropped);
+    return boundedText(text, this.#dropped);
   }
 }
 

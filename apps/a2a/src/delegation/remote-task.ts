@@ -22,19 +22,19 @@ const SETTLED: ReadonlySet<TaskState> = new Set([
  */
 export class RemoteTask {
   taskId: string | undefined;
-  private state: TaskState | undefined;
-  private statusText = '';
-  private lastAgentText = '';
-  private direct: Message | undefined;
-  private readonly output = new CollectedOutput();
+  #state: TaskState | undefined;
+  #statusText = '';
+  #lastAgentText = '';
+  #direct: Message | undefined;
+  readonly #output = new CollectedOutput();
 
   get settled(): boolean {
-    return this.direct !== undefined || (this.state !== undefined && SETTLED.has(this.state));
+    return this.#direct !== undefined || (this.#state !== undefined && SETTLED.has(this.#state));
   }
 
   /** The agent waits for input or a sign-in that nobody here gives: its task must be cancelled. */
   get interrupted(): boolean {
-    return this.state === TaskState.TASK_STATE_INPUT_REQUIRED || this.state === TaskState.TASK_STATE_AUTH_REQUIRED;
+    return this.#state === TaskState.TASK_STATE_INPUT_REQUIRED || this.#state === TaskState.TASK_STATE_AUTH_REQUIRED;
   }
 
   apply({ payload }: StreamResponse): void {
@@ -43,14 +43,14 @@ export class RemoteTask {
       case 'task':
         return this.applySnapshot(payload.value);
       case 'message':
-        this.direct = payload.value;
+        this.#direct = payload.value;
         return;
       case 'statusUpdate':
         this.taskId ??= payload.value.taskId;
-        return this.applyStatus(payload.value.status);
+        return this.#applyStatus(payload.value.status);
       case 'artifactUpdate':
         this.taskId ??= payload.value.taskId;
-        if (payload.value.artifact) this.output.add(payload.value.artifact, payload.value.append);
+        if (payload.value.artifact) this.#output.add(payload.value.artifact, payload.value.append);
         return;
       case undefined:
         return;
@@ -60,27 +60,27 @@ export class RemoteTask {
   applySnapshot(task: Task): void {
     if (this.settled) return;
     this.taskId = task.id;
-    if (task.artifacts.length > 0) this.output.replace(task.artifacts);
+    if (task.artifacts.length > 0) this.#output.replace(task.artifacts);
     const said = task.history.findLast((message) => message.role === Role.ROLE_AGENT);
-    if (said) this.lastAgentText = messageText(said);
-    this.applyStatus(task.status);
+    if (said) this.#lastAgentText = messageText(said);
+    this.#applyStatus(task.status);
   }
 
-  private applyStatus(status: Task['status']): void {
+  #applyStatus(status: Task['status']): void {
     if (!status) return;
-    this.state = status.state;
-    if (status.message) this.statusText = messageText(status.message);
+    this.#state = status.state;
+    if (status.message) this.#statusText = messageText(status.message);
   }
 
   /** The answer to the step. Only for a settled task. */
   result(): StepResult {
-    if (this.direct) return { status: 'succeeded', output: messageOutput(this.direct) };
-    const said = plainText(this.statusText, MAX_MESSAGE_CHARS);
-    switch (this.state) {
+    if (this.#direct) return { status: 'succeeded', output: messageOutput(this.#direct) };
+    const said = plainText(this.#statusText, MAX_MESSAGE_CHARS);
+    switch (this.#state) {
       case TaskState.TASK_STATE_COMPLETED:
         return {
           status: 'succeeded',
-          output: this.output.empty ? this.statusText || this.lastAgentText : this.output.value(),
+          output: this.#output.empty ? this.#statusText || this.#lastAgentText : this.#output.value(),
         };
       case TaskState.TASK_STATE_INPUT_REQUIRED:
         return failed('agent_input_required', `The agent asks for more input: ${said || 'it does not say what'}`);

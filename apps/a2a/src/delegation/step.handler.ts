@@ -5,10 +5,14 @@ import { Delegator, type StepContext } from './delegator.ts';
 
 @Controller()
 export class StepHandler {
-  constructor(private readonly delegator: Delegator) {}
+  readonly #delegator: Delegator;
+
+  constructor(delegator: Delegator) {
+    this.#delegator = delegator;
+  }
 
   @Handles(performStep.a2a)
   perform(step: StepRequest, context: StepContext): Promise<StepResult> {
-    return this.delegator.perform(step, context);
+    return this.#delegator.perform(step, context);
   }
 }

@@ -12,39 +12,42 @@ import { createFile, isCode } from './files.ts';
 const FILE = '.pruning';
 
 export class TreeLock {
-  private readonly path: string;
-  private readonly own = randomUUID();
+  readonly #path: string;
+  readonly #own = randomUUID();
 
-  constructor(
-    private readonly dir: string,
-    private readonly staleMs: number,
-    private readonly now: () => number,
-  ) {
-    this.path = join(dir, FILE);
+  readonly #dir: string;
+  readonly #staleMs: number;
+  readonly #now: () => number;
+
+  constructor(dir: string, staleMs: number, now: () => number) {
+    this.#dir = dir;
+    this.#staleMs = staleMs;
+    this.#now = now;
+    this.#path = join(dir, FILE);
   }
 
   /** False: another process prunes. */
   async take(): Promise<boolean> {
-    if (await createFile(this.path, this.own)) return true;
-    const renewedAt = await stat(this.path).then(
+    if (await createFile(this.#path, this.#own)) return true;
+    const renewedAt = await stat(this.#path).then(
       (found) => found.mtimeMs,
       () => undefined,
     );
-    if (renewedAt !== undefined && this.now() - renewedAt < this.staleMs) return false;
-    const aside = join(this.dir, `${FILE}-${this.own}`);
-    await rename(this.path, aside).catch(ignoreMissing);
+    if (renewedAt !== undefined && this.#now() - renewedAt < this.#staleMs) return false;
+    const aside = join(this.#dir, `${FILE}-${this.#own}`);
+    await rename(this.#path, aside).catch(ignoreMissing);
     await rm(aside, { force: true });
-    return createFile(this.path, this.own);
+    return createFile(this.#path, this.#own);
   }
 
   async renew(): Promise<void> {
-    const now = this.now() / 1_000;
-    await utimes(this.path, now, now).catch(ignoreMissing);
+    const now = this.#now() / 1_000;
+    await utimes(this.#path, now, now).catch(ignoreMissing);
   }
 
   async release(): Promise<void> {
-    const holder = await readFile(this.path, 'utf8').catch(() => '');
-    if (holder === this.own) await rm(this.path, { force: true });
+    const holder = await readFile(this.#path, 'utf8').catch(() => '');
+    if (holder === this.#own) await rm(this.#path, { force: true });
   }
 }
 

@@ -34,64 +34,67 @@ export interface PrunerParts {
 }
 
 export class LogTreePruner {
-  private readonly pruned;
-  private readonly prunedBytes;
-  private readonly failures;
-  private readonly bytes;
-  private readonly folders;
+  readonly #pruned;
+  readonly #prunedBytes;
+  readonly #failures;
+  readonly #bytes;
+  readonly #folders;
   /** Folders whose run has ended: they do not change. */
-  private known = new Map<string, FolderOfRun>();
+  #known = new Map<string, FolderOfRun>();
 
-  constructor(private readonly parts: PrunerParts) {
+  readonly #parts: PrunerParts;
+
+  constructor(parts: PrunerParts) {
+    this.#parts = parts;
     const { metrics } = parts;
-    this.pruned = metrics.counter('log_tree_pruned_total', 'Folders of runs removed from the log tree', ['why']);
-    this.prunedBytes = metrics.counter('log_tree_pruned_bytes_total', 'Bytes removed from the log tree', []);
-    this.failures = metrics.counter('log_tree_prune_failures_total', 'Rounds of pruning the log tree that failed', []);
-    this.bytes = metrics.gauge('log_tree_bytes', 'Bytes of the log tree when it was looked at last', []);
-    this.folders = metrics.gauge('log_tree_folders', 'Folders of the log tree when it was looked at last', []);
+    this.#pruned = metrics.counter('log_tree_pruned_total', 'Folders of runs removed from the log tree', ['why']);
+    this.#prunedBytes = metrics.counter('log_tree_pruned_bytes_total', 'Bytes removed from the log tree', []);
+    this.#failures = metrics.counter('log_tree_prune_failures_total', 'Rounds of pruning the log tree that failed', []);
+    this.#bytes = metrics.gauge('log_tree_bytes', 'Bytes of the log tree when it was looked at last', []);
+    this.#folders = metrics.gauge('log_tree_folders', 'Folders of the log tree when it was looked at last', []);
   }
 
   /** One round. Answers how many folders went; 0 also where another process prunes. */
   async prune(signal: AbortSignal): Promise<number> {
-    const { clock, limits } = this.parts;
+    const { clock, limits } = this.#parts;
     if (limits.keepMs === 0 && limits.maxBytes === 0) return 0;
     try {
-      const dir = await realpath(this.parts.dir).catch(unlessMissing);
+      const dir = await realpath(this.#parts.dir).catch(unlessMissing);
       if (dir === undefined) return 0;
       const lock = new TreeLock(dir, LOCK_STALE_MS, () => clock.now());
       if (!(await lock.take())) return 0;
       try {
-        return await this.pruneLocked(dir, lock, signal);
+        return await this.#pruneLocked(dir, lock, signal);
       } finally {
         await lock.release();
       }
     } catch (error) {
-      this.failures.inc();
+      this.#failures.inc();
       throw error;
     }
   }
 
-  private async pruneLocked(dir: string, lock: TreeLock, signal: AbortSignal): Promise<number> {
-    const { clock, limits, log } = this.parts;
+  async #pruneLocked(dir: string, lock: TreeLock, signal: AbortSignal): Promise<number> {
+    const { clock, limits, log } = this.#parts;
     const { names, left } = await entriesOf(dir);
     for (const name of left) await rm(join(dir, name), { recursive: true, force: true });
-    const found = await this.look(dir, names, lock, signal);
+    const found = await this.#look(dir, names, lock, signal);
     if (signal.aborted) return 0;
     const going = whatGoes(found, limits, clock.now());
     let bytes = found.reduce((sum, folder) => sum + folder.bytes, 0);
     let removed = 0;
     for (const { folder, why } of going) {
       if (signal.aborted) break;
-      if (removed % STEP === STEP - 1) await this.pause(lock);
+      if (removed % STEP === STEP - 1) await this.#pause(lock);
       if (!(await remove(dir, folder.name))) continue;
-      this.known.delete(folder.name);
-      this.pruned.inc({ why });
-      this.prunedBytes.inc(folder.bytes);
+      this.#known.delete(folder.name);
+      this.#pruned.inc({ why });
+      this.#prunedBytes.inc(folder.bytes);
       bytes -= folder.bytes;
       removed += 1;
     }
-    this.bytes.set(bytes);
-    this.folders.set(found.length - removed);
+    this.#bytes.set(bytes);
+    this.#folders.set(found.length - removed);
     if (removed > 0) log.info({ removed, bytes }, 'log tree: old folders were removed');
     if (limits.maxBytes > 0 && bytes > limits.maxBytes)
       log.warn({ bytes, maxBytes: limits.maxBytes }, 'log tree: larger than asked; its runs are under way');
@@ -99,24 +102,24 @@ export class LogTreePruner {
   }
 
   /** What is there, the oldest run first. */
-  private async look(dir: string, names: readonly string[], lock: TreeLock, signal: AbortSignal) {
+  async #look(dir: string, names: readonly string[], lock: TreeLock, signal: AbortSignal) {
     const known = new Map<string, FolderOfRun>();
     const found: FolderOfRun[] = [];
     for (let from = 0; from < names.length && !signal.aborted; from += STEP) {
-      for (const folder of await this.lookAt(dir, names.slice(from, from + STEP))) {
+      for (const folder of await this.#lookAt(dir, names.slice(from, from + STEP))) {
         found.push(folder);
         if (folder.endedAt !== undefined) known.set(folder.name, folder);
       }
-      await this.pause(lock);
+      await this.#pause(lock);
     }
-    if (!signal.aborted) this.known = known;
+    if (!signal.aborted) this.#known = known;
     return found;
   }
 
-  private async lookAt(dir: string, names: readonly string[]): Promise<FolderOfRun[]> {
+  async #lookAt(dir: string, names: readonly string[]): Promise<FolderOfRun[]> {
     const looked = [];
     for (const name of names) {
-      const before = this.known.get(name);
+      const before = this.#known.get(name);
       if (before !== undefined) looked.push({ folder: before, runId: undefined });
       else {
         const path = join(dir, name);
@@ -126,7 +129,7 @@ export class LogTreePruner {
       }
     }
     const open = looked.flatMap(({ folder, runId }) => (folder.endedAt === undefined && runId ? [runId] : []));
-    const runs = new Map((open.length > 0 ? await this.parts.auditLog.summaries(open) : []).map((s) => [s.runId, s]));
+    const runs = new Map((open.length > 0 ? await this.#parts.auditLog.summaries(open) : []).map((s) => [s.runId, s]));
     return looked.map(({ folder, runId }) => {
       const run = runId === undefined ? undefined : runs.get(runId);
       if (folder.endedAt !== undefined || run === undefined) return folder;
@@ -134,7 +137,7 @@ export class LogTreePruner {
     });
   }
 
-  private async pause(lock: TreeLock): Promise<void> {
+  async #pause(lock: TreeLock): Promise<void> {
     await lock.renew();
     await sleep(PAUSE_MS);
   }

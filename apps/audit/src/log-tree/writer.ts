@@ -44,79 +44,83 @@ interface OpenRun {
 }
 
 export class LogTreeWriter {
-  private readonly runs = new Map<string, OpenRun>();
-  private restUntil = 0;
-  private busy = false;
-  private skipped = 0;
+  readonly #runs = new Map<string, OpenRun>();
+  #restUntil = 0;
+  #busy = false;
+  #skipped = 0;
 
-  constructor(private readonly parts: LogTreeParts) {}
+  readonly #parts: LogTreeParts;
+
+  constructor(parts: LogTreeParts) {
+    this.#parts = parts;
+  }
 
   /** Writes new events of some runs, those of each run in order of seq. One call at a time. Never throws. */
   async write(runs: readonly (readonly RunEvent[])[]): Promise<void> {
-    const { clock, timeoutMs = 5_000, restMs = 30_000, log } = this.parts;
+    const { clock, timeoutMs = 5_000, restMs = 30_000, log } = this.#parts;
     const work = runs.filter((events) => events.length > 0);
     const count = work.reduce((sum, events) => sum + events.length, 0);
     if (count === 0) return;
-    if (this.busy || clock.now() < this.restUntil) {
-      this.skipped += count;
+    if (this.#busy || clock.now() < this.#restUntil) {
+      this.#skipped += count;
       return;
     }
-    if (this.skipped > 0) {
-      log.warn({ skipped: this.skipped }, 'log tree: writing again; the events in between are in the audit log alone');
-      this.skipped = 0;
+    if (this.#skipped > 0) {
+      log.warn({ skipped: this.#skipped }, 'log tree: writing again; the events in between are in the audit log alone');
+      this.#skipped = 0;
     }
-    this.busy = true;
-    const written = this.writeRuns(work).finally(() => {
-      this.busy = false;
+    this.#busy = true;
+    const written = this.#writeRuns(work).finally(() => {
+      this.#busy = false;
     });
     try {
       await within(written, timeoutMs);
     } catch (error) {
-      this.restUntil = clock.now() + restMs;
-      this.skipped += count;
-      this.runs.clear();
+      this.#restUntil = clock.now() + restMs;
+      this.#skipped += count;
+      this.#runs.clear();
       log.error({ err: error, restMs }, 'log tree: cannot write; the audit log goes on without it');
     }
   }
 
-  private async writeRuns(runs: readonly (readonly RunEvent[])[]): Promise<void> {
+  async #writeRuns(runs: readonly (readonly RunEvent[])[]): Promise<void> {
     const waiting = [...runs];
     const lane = async (): Promise<void> => {
-      for (let events = waiting.shift(); events !== undefined; events = waiting.shift()) await this.writeRun(events);
+      for (let events = waiting.shift(); events !== undefined; events = waiting.shift()) await this.#writeRun(events);
     };
     const lanes = await Promise.allSettled(Array.from({ length: RUNS_AT_ONCE }, lane));
     const failed = lanes.find((outcome) => outcome.status === 'rejected');
     if (failed) throw failed.reason;
   }
 
-  private async writeRun(events: readonly RunEvent[]): Promise<void> {
+  async #writeRun(events: readonly RunEvent[]): Promise<void> {
     try {
-      await this.writeOpen(events);
+      await this.#writeOpen(events);
     } catch (error) {
       const { runId } = events[0]!;
-      if (!isCode(error, 'ENOENT') || !this.runs.delete(runId)) throw error;
+      if (!isCode(error, 'ENOENT') || !this.#runs.delete(runId)) throw error;
       // The pruner removed the folder: make it anew.
-      await this.writeOpen(events);
+      await this.#writeOpen(events);
     }
   }
 
-  private async writeOpen(events: readonly RunEvent[]): Promise<void> {
-    const run = await this.open(events);
+  async #writeOpen(events: readonly RunEvent[]): Promise<void> {
+    const run = await this.#open(events);
     if (run === undefined) return;
     const byFolder = new Map<string, RunEvent[]>();
     for (const event of events) {
       const folder = eventFolder(event);
       byFolder.set(folder, [...(byFolder.get(folder) ?? []), event]);
     }
-    for (const [folder, own] of byFolder) await this.writeFolder(run, folder, own);
+    for (const [folder, own] of byFolder) await this.#writeFolder(run, folder, own);
     const last = events.at(-1)!;
     if (last.type === 'orchestrator.task.completed') {
       await writeEnd(run.path, run.accepted, last);
-      this.runs.delete(last.runId);
+      this.#runs.delete(last.runId);
     }
   }
 
-  private async writeFolder(run: OpenRun, folder: string, events: readonly RunEvent[]): Promise<void> {
+  async #writeFolder(run: OpenRun, folder: string, events: readonly RunEvent[]): Promise<void> {
     const path = join(run.path, folder);
     const raw = join(path, RAW_FOLDER);
     let there = run.folders.get(folder);
@@ -135,24 +139,24 @@ export class LogTreeWriter {
       raws.push(`${JSON.stringify({ ...logLine(event, data), seq: event.seq })}\n`);
     }
     if (lines.length === 0) return;
-    const { maxFileBytes = MAX_FILE_BYTES } = this.parts;
+    const { maxFileBytes = MAX_FILE_BYTES } = this.#parts;
     await appendLines(path, lines.join(''), maxFileBytes);
     // The payloads follow the lines: a payload tells a later writer that its line is there.
     await appendLines(raw, raws.join(''), maxFileBytes);
     for (const { seq } of missing) seqs.add(seq);
   }
 
-  private async open(events: readonly RunEvent[]): Promise<OpenRun | undefined> {
+  async #open(events: readonly RunEvent[]): Promise<OpenRun | undefined> {
     const first = events[0]!;
-    const known = this.runs.get(first.runId);
+    const known = this.#runs.get(first.runId);
     if (known) return known;
     const accepted =
-      first.type === 'orchestrator.run.accepted' ? first : await this.parts.findAccepted(first.tenantId, first.runId);
+      first.type === 'orchestrator.run.accepted' ? first : await this.#parts.findAccepted(first.tenantId, first.runId);
     if (accepted === undefined) return undefined;
-    const { path, created } = await claimFolder(this.parts.dir, accepted);
+    const { path, created } = await claimFolder(this.#parts.dir, accepted);
     const run: OpenRun = { path, accepted, fresh: created, folders: new Map() };
-    if (this.runs.size >= MAX_REMEMBERED_RUNS) this.runs.delete(this.runs.keys().next().value!);
-    this.runs.set(first.runId, run);
+    if (this.#runs.size >= MAX_REMEMBERED_RUNS) this.#runs.delete(this.#runs.keys().next().value!);
+    this.#runs.set(first.runId, run);
     return run;
   }
 }

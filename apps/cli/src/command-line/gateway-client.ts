@@ -109,16 +109,16 @@ export async function* readEvents(
 }
 
 export class GatewayClient {
-  private readonly url: string;
-  private readonly headers: Record<string, string>;
+  readonly #url: string;
+  readonly #headers: Record<string, string>;
 
   constructor(url: string, identity: Identity) {
-    this.url = url;
-    this.headers = { 'X-User-Id': identity.user, ...(identity.role ? { 'X-User-Role': identity.role } : {}) };
+    this.#url = url;
+    this.#headers = { 'X-User-Id': identity.user, ...(identity.role ? { 'X-User-Role': identity.role } : {}) };
   }
 
   async get(path: string): Promise<unknown> {
-    const response = await this.send(path, { headers: this.headers, signal: AbortSignal.timeout(ASK_LIMIT_MS) });
+    const response = await this.#send(path, { headers: this.#headers, signal: AbortSignal.timeout(ASK_LIMIT_MS) });
     if (!response.ok) throw await refusal(response);
     return response.json();
   }
@@ -133,14 +133,14 @@ export class GatewayClient {
 
   async remove(path: string): Promise<void> {
     const signal = AbortSignal.timeout(ASK_LIMIT_MS);
-    const response = await this.send(path, { method: 'DELETE', headers: this.headers, signal });
+    const response = await this.#send(path, { method: 'DELETE', headers: this.#headers, signal });
     if (!response.ok) throw await refusal(response);
   }
 
   async post(path: string, body: unknown, limitMs = ASK_LIMIT_MS): Promise<unknown> {
-    const response = await this.send(path, {
+    const response = await this.#send(path, {
       method: 'POST',
-      headers: { ...this.headers, 'Content-Type': 'application/json' },
+      headers: { ...this.#headers, 'Content-Type': 'application/json' },
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(limitMs),
     });
@@ -155,10 +155,10 @@ export class GatewayClient {
   ): AsyncGenerator<StreamEvent> {
     const query = options.view ? `?view=${encodeURIComponent(options.view)}` : '';
     const start = (): Promise<Response> =>
-      this.send(`/orchestrate/stream${query}`, {
+      this.#send(`/orchestrate/stream${query}`, {
         method: 'POST',
         headers: {
-          ...this.headers,
+          ...this.#headers,
           'Content-Type': 'application/json',
           Accept: 'text/event-stream',
           'Idempotency-Key': request.run_id,
@@ -166,7 +166,7 @@ export class GatewayClient {
         body: JSON.stringify(request),
         signal: options.signal,
       });
-    return this.followed(request.run_id, start, options);
+    return this.#followed(request.run_id, start, options);
   }
 
   /** Follows a run that is there, from its first event or after `after` (a sequence number). */
@@ -181,22 +181,22 @@ export class GatewayClient {
     },
   ): AsyncGenerator<StreamEvent> {
     const first = options.after === undefined ? undefined : `${runId}:${options.after}`;
-    return this.followed(runId, () => this.resume(runId, first, options), options);
+    return this.#followed(runId, () => this.#resume(runId, first, options), options);
   }
 
-  private resume(
+  #resume(
     runId: string,
     lastId: string | undefined,
     { view, dialect = 'orchestrate', signal }: { view?: string | undefined; dialect?: string; signal: AbortSignal },
   ): Promise<Response> {
     const query = new URLSearchParams({ dialect, ...(view ? { view } : {}) });
-    return this.send(`/runs/${encodeURIComponent(runId)}/events?${query}`, {
-      headers: { ...this.headers, Accept: 'text/event-stream', ...(lastId ? { 'Last-Event-ID': lastId } : {}) },
+    return this.#send(`/runs/${encodeURIComponent(runId)}/events?${query}`, {
+      headers: { ...this.#headers, Accept: 'text/event-stream', ...(lastId ? { 'Last-Event-ID': lastId } : {}) },
       signal,
     });
   }
 
-  private async *followed(
+  async *#followed(
     runId: string,
     open: () => Promise<Response>,
     options: { view?: string | undefined; dialect?: string; signal: AbortSignal; onBreak: (why: string) => void },
@@ -206,7 +206,7 @@ export class GatewayClient {
     let lastBreak: string | undefined;
     for (let attempt = 0; ; attempt++) {
       try {
-        const response = lastId ? await this.resume(runId, lastId, options) : await open();
+        const response = lastId ? await this.#resume(runId, lastId, options) : await open();
         if (response.status === 204) return;
         if (!response.ok || !response.body) throw await refusal(response);
         for await (const event of readEvents(response.body)) {
@@ -235,15 +235,15 @@ export class GatewayClient {
     }
   }
 
-  private async send(path: string, init: RequestInit): Promise<Response> {
+  async #send(path: string, init: RequestInit): Promise<Response> {
     try {
-      return await fetch(`${this.url}${path}`, init);
+      return await fetch(`${this.#url}${path}`, init);
     } catch (error) {
       if (init.signal?.aborted && init.signal.reason instanceof Error && init.signal.reason.name !== 'TimeoutError')
         throw error;
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
       throw new UserError(
-        `the gateway at ${this.url} does not answer (${cause}); ./switchyard status tells more`,
+        `the gateway at ${this.#url} does not answer (${cause}); ./switchyard status tells more`,
         EXIT.unavailable,
       );
     }

@@ -63,15 +63,20 @@ class Questions {
   readonly #open = new Map<string, AbortController>();
   #last: Promise<void> = Promise.resolve();
 
-  constructor(
-    private readonly gateway: GatewayClient,
-    private readonly runId: string,
-    private readonly atTerminal: boolean,
-    private readonly remark: (line: string) => void,
-  ) {}
+  readonly #gateway: GatewayClient;
+  readonly #runId: string;
+  readonly #atTerminal: boolean;
+  readonly #remark: (line: string) => void;
+
+  constructor(gateway: GatewayClient, runId: string, atTerminal: boolean, remark: (line: string) => void) {
+    this.#gateway = gateway;
+    this.#runId = runId;
+    this.#atTerminal = atTerminal;
+    this.#remark = remark;
+  }
 
   put(question: Question): void {
-    if (!this.atTerminal || this.#open.has(question.approval_id)) return;
+    if (!this.#atTerminal || this.#open.has(question.approval_id)) return;
     const asking = new AbortController();
     this.#open.set(question.approval_id, asking);
     this.#last = this.#last.then(() => this.#ask(question, asking.signal));
@@ -90,12 +95,12 @@ class Questions {
     if (signal.aborted) return;
     const reply = await askHere(question, signal);
     if (reply === undefined) {
-      if (!signal.aborted) this.remark(`left open; ./switchyard approve ${this.runId} ${question.approval_id}`);
+      if (!signal.aborted) this.#remark(`left open; ./switchyard approve ${this.#runId} ${question.approval_id}`);
       return;
     }
-    await this.gateway
-      .decide(this.runId, question.approval_id, reply)
-      .catch((error: Error) => this.remark(`not answered: ${error.message}`));
+    await this.#gateway
+      .decide(this.#runId, question.approval_id, reply)
+      .catch((error: Error) => this.#remark(`not answered: ${error.message}`));
   }
 }
 

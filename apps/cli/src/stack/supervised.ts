@@ -38,55 +38,55 @@ export function pauseMs(restarts: number, { firstMs, lastMs }: { firstMs: number
 
 export class Supervised {
   readonly name: string;
-  private running: Running | undefined;
-  private readonly options: SupervisedOptions;
-  private readonly stopping = new AbortController();
-  private loop: Promise<void> | undefined;
-  private lastEnd: Ends | undefined;
+  #running: Running | undefined;
+  readonly #options: SupervisedOptions;
+  readonly #stopping = new AbortController();
+  #loop: Promise<void> | undefined;
+  #lastEnd: Ends | undefined;
 
   constructor(options: SupervisedOptions) {
     this.name = options.name;
-    this.options = options;
+    this.#options = options;
   }
 
   /** The live process; undefined before the start, between an end and the next start, and after stop(). */
   get current(): Running | undefined {
-    return this.running;
+    return this.#running;
   }
 
   /** How its processes ended so far; undefined: none has. */
   get ends(): Ends | undefined {
-    return this.lastEnd;
+    return this.#lastEnd;
   }
 
   /** The first start. Its failure is the caller's to report; nothing is left running then. */
   async start(): Promise<Running> {
-    const first = await this.options.launch();
-    if (this.stopping.signal.aborted) {
+    const first = await this.#options.launch();
+    if (this.#stopping.signal.aborted) {
       await first.stop();
       throw new Error(`${this.name} was stopped while it started`);
     }
-    this.set(first);
-    this.loop = this.keep(first);
+    this.#set(first);
+    this.#loop = this.#keep(first);
     return first;
   }
 
   async stop(): Promise<void> {
-    this.stopping.abort();
-    await this.running?.stop();
-    await this.loop;
-    this.set(undefined);
+    this.#stopping.abort();
+    await this.#running?.stop();
+    await this.#loop;
+    this.#set(undefined);
   }
 
-  private set(running: Running | undefined): void {
-    if (this.running === running) return;
-    this.running = running;
-    this.options.onChange();
+  #set(running: Running | undefined): void {
+    if (this.#running === running) return;
+    this.#running = running;
+    this.#options.onChange();
   }
 
-  private async keep(first: Running): Promise<void> {
-    const pauses = this.options.pauses ?? PAUSES;
-    const { signal } = this.stopping;
+  async #keep(first: Running): Promise<void> {
+    const pauses = this.#options.pauses ?? PAUSES;
+    const { signal } = this.#stopping;
     let restarts = 0;
     for (let current: Running | undefined = first; !signal.aborted;) {
       if (current) {
@@ -94,32 +94,32 @@ export class Supervised {
         const how: string = await current.exited;
         if (signal.aborted) return;
         const why = current.lastWords?.();
-        this.lastEnd = { times: (this.lastEnd?.times ?? 0) + 1, how, why };
-        this.set(undefined);
+        this.#lastEnd = { times: (this.#lastEnd?.times ?? 0) + 1, how, why };
+        this.#set(undefined);
         if (Date.now() - started >= pauses.healthyMs) restarts = 0;
         const reason = why === undefined ? '' : `: ${why}`;
-        this.options.onNotice(
+        this.#options.onNotice(
           `${this.name} ended (${how})${reason}; starting it again in ${pauseMs(restarts, pauses) / 1000} s`,
         );
       }
       await sleep(pauseMs(restarts++, pauses), undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
-      current = await this.relaunch();
+      current = await this.#relaunch();
     }
   }
 
-  private async relaunch(): Promise<Running | undefined> {
+  async #relaunch(): Promise<Running | undefined> {
     try {
-      const running = await this.options.launch();
-      if (this.stopping.signal.aborted) {
+      const running = await this.#options.launch();
+      if (this.#stopping.signal.aborted) {
         await running.stop();
         return undefined;
       }
-      this.set(running);
-      this.options.onNotice(`${this.name} is back (pid ${running.pid})`);
+      this.#set(running);
+      this.#options.onNotice(`${this.name} is back (pid ${running.pid})`);
       return running;
     } catch (error) {
-      this.options.onNotice(
+      this.#options.onNotice(
         `${this.name} could not be started: ${error instanceof Error ? error.message : String(error)}`,
       );
       return undefined;

@@ -58,73 +58,73 @@ async function ask(name: string, url: string): Promise<Answer | undefined> {
 }
 
 export class Supervisor {
-  private readonly options: SupervisorOptions;
-  private readonly ports: Ports;
-  private readonly servers: Supervised[] = [];
-  private readonly apps: Supervised[] = [];
-  private usesCompose = false;
-  private starting: Promise<readonly string[]> | undefined;
-  private ending = false;
+  readonly #options: SupervisorOptions;
+  readonly #ports: Ports;
+  readonly #servers: Supervised[] = [];
+  readonly #apps: Supervised[] = [];
+  #usesCompose = false;
+  #starting: Promise<readonly string[]> | undefined;
+  #ending = false;
 
   constructor(options: SupervisorOptions) {
-    this.options = options;
-    this.ports = new Ports(options.workspace.portsFile);
+    this.#options = options;
+    this.#ports = new Ports(options.workspace.portsFile);
   }
 
   /** Answers who is not ready in time, each with its reason. */
   async start(): Promise<readonly string[]> {
-    this.starting = this.startAll();
+    this.#starting = this.#startAll();
     try {
-      return await this.starting;
+      return await this.#starting;
     } catch (error) {
-      await this.stopAll();
+      await this.#stopAll();
       throw error;
     }
   }
 
   /** May come at any moment: a start that is under way ends at its next step, and then everything is stopped. */
   async stop(): Promise<void> {
-    this.ending = true;
-    await this.starting?.catch(() => undefined);
-    await this.stopAll();
+    this.#ending = true;
+    await this.#starting?.catch(() => undefined);
+    await this.#stopAll();
   }
 
-  private async stopAll(): Promise<void> {
-    await Promise.all(this.apps.map((app) => app.stop()));
-    await Promise.all(this.servers.map((server) => server.stop()));
-    if (this.usesCompose)
-      await stopComposed(this.options.workspace).catch((error: Error) => this.options.onNotice(error.message));
-    this.publish();
+  async #stopAll(): Promise<void> {
+    await Promise.all(this.#apps.map((app) => app.stop()));
+    await Promise.all(this.#servers.map((server) => server.stop()));
+    if (this.#usesCompose)
+      await stopComposed(this.#options.workspace).catch((error: Error) => this.#options.onNotice(error.message));
+    this.#publish();
   }
 
-  private readonly publish = (): void => {
-    const living = [...this.apps, ...this.servers].flatMap(({ name, current }) =>
+  readonly #publish = (): void => {
+    const living = [...this.#apps, ...this.#servers].flatMap(({ name, current }) =>
       current ? [{ name, pid: current.pid, url: current.url }] : [],
     );
-    writeProcesses(this.options.workspace, living);
+    writeProcesses(this.#options.workspace, living);
   };
 
-  private goOn(): void {
-    if (this.ending) throw new Error('stopped while it started');
+  #goOn(): void {
+    if (this.#ending) throw new Error('stopped while it started');
   }
 
-  private async startAll(): Promise<readonly string[]> {
-    const { workspace, environment, namedVariables, gateway, onProgress, onNotice } = this.options;
-    const watch = { onChange: this.publish, onNotice };
+  async #startAll(): Promise<readonly string[]> {
+    const { workspace, environment, namedVariables, gateway, onProgress, onNotice } = this.#options;
+    const watch = { onChange: this.#publish, onNotice };
     const replicas = parseReplicas(environment['SWITCHYARD_REPLICAS']);
-    this.usesCompose = Boolean(environment['SWITCHYARD_COMPOSE']);
+    this.#usesCompose = Boolean(environment['SWITCHYARD_COMPOSE']);
 
-    const mockA2aPort = await this.ports.take('mock-a2a');
-    const devModelPort = hasOwnModel(environment) ? undefined : await this.ports.take('dev-model');
+    const mockA2aPort = await this.#ports.take('mock-a2a');
+    const devModelPort = hasOwnModel(environment) ? undefined : await this.#ports.take('dev-model');
     const development = { mockA2aPort, ...(devModelPort === undefined ? {} : { devModelPort }) };
-    await this.launch(developmentApps(workspace, development, environment));
+    await this.#launch(developmentApps(workspace, development, environment));
 
-    const infrastructure = await startInfrastructure(workspace, environment, this.ports, watch, (name, ms) =>
+    const infrastructure = await startInfrastructure(workspace, environment, this.#ports, watch, (name, ms) =>
       onProgress({ name, text: 'ready', ms }),
     );
-    this.servers.push(...infrastructure.supervised);
-    this.publish();
-    this.goOn();
+    this.#servers.push(...infrastructure.supervised);
+    this.#publish();
+    this.#goOn();
 
     const { urls, xmpp } = infrastructure;
     const began = Date.now();
@@ -132,7 +132,7 @@ export class Supervisor {
     const migrated = await migrate(workspace, urls.postgres, isPrivate);
     if (migrated) onProgress({ name: 'database', text: 'migrated', ms: Date.now() - began });
 
-    this.goOn();
+    this.#goOn();
     const stack: StackAddresses = {
       root: workspace.root,
       accessOf: infrastructure.accessOf,
@@ -142,44 +142,44 @@ export class Supervisor {
       gateway,
       ...development,
     };
-    const services = serviceApps(workspace, stack, environment, replicas, this.ports);
+    const services = serviceApps(workspace, stack, environment, replicas, this.#ports);
     const startedAt = Date.now();
     const login = ownLogin(environment, stack.xmppLogin);
-    if (login?.isOfPerson) this.options.onStep(stepOne(login));
-    await this.launch(services);
-    return this.waitUntilReady(startedAt, login);
+    if (login?.isOfPerson) this.#options.onStep(stepOne(login));
+    await this.#launch(services);
+    return this.#waitUntilReady(startedAt, login);
   }
 
   /** Starts processes at once; an app that is not built is said and left out. */
-  private async launch(launchables: readonly Launchable[]): Promise<void> {
-    const { workspace, onNotice } = this.options;
+  async #launch(launchables: readonly Launchable[]): Promise<void> {
+    const { workspace, onNotice } = this.#options;
     const present = launchables.filter(({ name }) => {
       const built = existsSync(entryOf(workspace, name.replace(/-\d+$/, '')));
       if (!built) onNotice(`${name} is not built; going on without it`);
       return built;
     });
     const started = present.map(({ name, launch }) => {
-      const app = new Supervised({ name, launch, onChange: this.publish, onNotice });
-      this.apps.push(app);
+      const app = new Supervised({ name, launch, onChange: this.#publish, onNotice });
+      this.#apps.push(app);
       return app.start();
     });
     await Promise.all(started);
-    this.publish();
+    this.#publish();
   }
 
-  private async waitUntilReady(startedAt: number, login: OwnLogin | undefined): Promise<readonly string[]> {
-    const waiting = new Map<string, string>(this.apps.map(({ name }) => [name, 'it does not answer']));
+  async #waitUntilReady(startedAt: number, login: OwnLogin | undefined): Promise<readonly string[]> {
+    const waiting = new Map<string, string>(this.#apps.map(({ name }) => [name, 'it does not answer']));
     const since = (): number => Date.now() - startedAt;
     for (const limitMs = waitLimitMs(READY_LIMIT_MS, login); waiting.size > 0 && since() < limitMs;) {
-      this.goOn();
-      const probes = this.apps
+      this.#goOn();
+      const probes = this.#apps
         .filter(({ name }) => waiting.has(name))
         .map(async (app) => {
           const answer = app.current && (await ask(app.name, app.current.url));
           const ofLogin = OF_LOGIN.test(app.name) ? login : undefined;
           const verdict = judge(app.name, answer, app.ends, ofLogin, since());
           if (verdict.is === 'waiting') waiting.set(app.name, verdict.why);
-          else if (waiting.delete(app.name)) this.tellReady(app.name, verdict, since(), ofLogin);
+          else if (waiting.delete(app.name)) this.#tellReady(app.name, verdict, since(), ofLogin);
         });
       await Promise.all(probes);
       if (waiting.size > 0) await sleep(50);
@@ -187,8 +187,8 @@ export class Supervisor {
     return [...waiting].map(([name, why]) => `${name} is not ready after ${Math.round(since() / 1_000)} s: ${why}`);
   }
 
-  private tellReady(name: string, verdict: Verdict, ms: number, login: OwnLogin | undefined): void {
-    const { onProgress, onStep } = this.options;
+  #tellReady(name: string, verdict: Verdict, ms: number, login: OwnLogin | undefined): void {
+    const { onProgress, onStep } = this.#options;
     // A bridge without an account does nothing that anybody waits for.
     if (OF_LOGIN.test(name) && !login) return;
     onProgress({ name, text: verdict.is === 'ready' ? 'ready' : 'runs, without its login', ms });

@@ -9,15 +9,18 @@ import { BUS } from '../tokens.ts';
 /** What is used and left of the limits by day. */
 @Controller()
 export class BudgetController {
-  constructor(
-    private readonly guard: AuthGuard,
-    @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
-  ) {}
+  readonly #guard: AuthGuard;
+  readonly #bus: Pick<Bus, 'request'>;
+
+  constructor(guard: AuthGuard, @Inject(BUS) bus: Pick<Bus, 'request'>) {
+    this.#guard = guard;
+    this.#bus = bus;
+  }
 
   @Get('budget')
   async get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const principal = this.guard.principalOf(request);
-    const { resetsAt, ...view } = await this.bus.request(getBudget, { principal });
+    const principal = this.#guard.principalOf(request);
+    const { resetsAt, ...view } = await this.#bus.request(getBudget, { principal });
     const answer: BudgetAnswer = { ...view, resets_at: resetsAt };
     void reply.code(200).send(answer);
   }

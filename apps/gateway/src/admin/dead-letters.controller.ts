@@ -10,16 +10,19 @@ import { eventsUrl } from '../streams/index.ts';
 /** Runs that were given up. Who may see them is decided by the orchestrator. */
 @Controller()
 export class DeadLettersController {
-  constructor(
-    private readonly guard: AuthGuard,
-    @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
-  ) {}
+  readonly #guard: AuthGuard;
+  readonly #bus: Pick<Bus, 'request'>;
+
+  constructor(guard: AuthGuard, @Inject(BUS) bus: Pick<Bus, 'request'>) {
+    this.#guard = guard;
+    this.#bus = bus;
+  }
 
   @Get('dead-letters')
   async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { cursor, limit } = parseOrThrow(DeadLetterQuery, request.query, 'The query');
-    const principal = this.guard.principalOf(request);
-    const page = await this.bus.request(listDeadLetters, {
+    const principal = this.#guard.principalOf(request);
+    const page = await this.#bus.request(listDeadLetters, {
       principal,
       limit,
       ...(cursor === undefined ? {} : { cursor }),
@@ -44,8 +47,8 @@ export class DeadLettersController {
   @HttpCode(202)
   async requeue(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const runId = runIdOrThrow((request.params as { id?: unknown }).id);
-    const principal = this.guard.principalOf(request);
-    const requeued = await this.bus.request(requeueDeadLetter, { principal, runId });
+    const principal = this.#guard.principalOf(request);
+    const requeued = await this.#bus.request(requeueDeadLetter, { principal, runId });
     const { created } = requeued;
     const requeuedAs = publicRunId(principal.tenantId, requeued.requeuedAs);
     const answer: Requeued = {

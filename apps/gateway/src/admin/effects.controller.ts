@@ -17,16 +17,19 @@ import { BUS } from '../tokens.ts';
 /** What tools did to the world, and the word of a person where nobody else knows. mcp-tool decides who may what. */
 @Controller()
 export class EffectsController {
-  constructor(
-    private readonly guard: AuthGuard,
-    @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
-  ) {}
+  readonly #guard: AuthGuard;
+  readonly #bus: Pick<Bus, 'request'>;
+
+  constructor(guard: AuthGuard, @Inject(BUS) bus: Pick<Bus, 'request'>) {
+    this.#guard = guard;
+    this.#bus = bus;
+  }
 
   @Get('effects')
   async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { run_id: runId, state, cursor, limit } = parseOrThrow(EffectListQuery, request.query, 'The query');
-    const principal = this.guard.principalOf(request);
-    const page = await this.bus.request(listEffects, {
+    const principal = this.#guard.principalOf(request);
+    const page = await this.#bus.request(listEffects, {
       principal,
       limit,
       ...(runId === undefined ? {} : { runId }),
@@ -40,7 +43,7 @@ export class EffectsController {
   @Get('effects/:id')
   async read(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const effectId = effectIdOf(request);
-    const effect = await this.bus.request(getEffect, { principal: this.guard.principalOf(request), effectId });
+    const effect = await this.#bus.request(getEffect, { principal: this.#guard.principalOf(request), effectId });
     void reply.code(200).send(toResource(effect));
   }
 
@@ -49,8 +52,8 @@ export class EffectsController {
   async settle(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const effectId = effectIdOf(request);
     const body = parseOrThrow(EffectSettleBody, request.body, 'The body');
-    const principal = this.guard.principalOf(request);
-    const effect = await this.bus.request(settleEffect, { principal, effectId, ...body });
+    const principal = this.#guard.principalOf(request);
+    const effect = await this.#bus.request(settleEffect, { principal, effectId, ...body });
     void reply.code(200).send(toResource(effect));
   }
 }

@@ -11,12 +11,22 @@ import { Traffic } from '../http/index.ts';
 export class SystemController {
   #openApi: string | undefined;
 
+  readonly #health: HealthChecks;
+  readonly #traffic: Traffic;
+  readonly #metrics: Metrics;
+  readonly #gatewayConfig: GatewayConfig;
+
   constructor(
-    private readonly health: HealthChecks,
-    private readonly traffic: Traffic,
-    @Inject(METRICS) private readonly metrics: Metrics,
-    @Inject(CONFIG) private readonly gatewayConfig: GatewayConfig,
-  ) {}
+    health: HealthChecks,
+    traffic: Traffic,
+    @Inject(METRICS) metrics: Metrics,
+    @Inject(CONFIG) gatewayConfig: GatewayConfig,
+  ) {
+    this.#health = health;
+    this.#traffic = traffic;
+    this.#metrics = metrics;
+    this.#gatewayConfig = gatewayConfig;
+  }
 
   @Get('health')
   alive(@Res() reply: FastifyReply): void {
@@ -25,24 +35,24 @@ export class SystemController {
 
   @Get('readiness')
   async readiness(@Res() reply: FastifyReply): Promise<void> {
-    const { ready, checks } = await this.health.evaluate();
+    const { ready, checks } = await this.#health.evaluate();
     const answer: Readiness = { status: ready ? 'ready' : 'not_ready', checks: { ...checks } };
     void reply.code(ready ? 200 : 503).send(answer);
   }
 
   @Get('metrics')
   async prometheus(@Res() reply: FastifyReply): Promise<void> {
-    void reply.type(this.metrics.contentType).send(await this.health.exposition(this.metrics));
+    void reply.type(this.#metrics.contentType).send(await this.#health.exposition(this.#metrics));
   }
 
   @Get('metrics-debug')
   debug(@Res() reply: FastifyReply): void {
-    void reply.send(this.traffic.debug());
+    void reply.send(this.#traffic.debug());
   }
 
   @Get('config')
   config(@Res() reply: FastifyReply): void {
-    void reply.send(this.gatewayConfig.defaults);
+    void reply.send(this.#gatewayConfig.defaults);
   }
 
   @Get('openapi.json')

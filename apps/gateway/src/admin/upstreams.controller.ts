@@ -20,16 +20,19 @@ import { BUS } from '../tokens.ts';
 /** The MCP servers behind the tools, and what of them waits for a person. mcp-tool decides who may what. */
 @Controller()
 export class UpstreamsController {
-  constructor(
-    private readonly guard: AuthGuard,
-    @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
-  ) {}
+  readonly #guard: AuthGuard;
+  readonly #bus: Pick<Bus, 'request'>;
+
+  constructor(guard: AuthGuard, @Inject(BUS) bus: Pick<Bus, 'request'>) {
+    this.#guard = guard;
+    this.#bus = bus;
+  }
 
   @Get('tools/quarantine')
   async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { cursor, limit } = parseOrThrow(QuarantineQuery, request.query, 'The query');
-    const principal = this.guard.principalOf(request);
-    const page = await this.bus.request(listQuarantine, {
+    const principal = this.#guard.principalOf(request);
+    const page = await this.#bus.request(listQuarantine, {
       principal,
       limit,
       ...(cursor === undefined ? {} : { cursor }),
@@ -42,14 +45,14 @@ export class UpstreamsController {
   @HttpCode(200)
   async decide(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const decision = parseOrThrow(QuarantineDecision, request.body, 'The body');
-    const principal = this.guard.principalOf(request);
-    const decided: QuarantineDecided = await this.bus.request(decideQuarantine, { principal, ...decision });
+    const principal = this.#guard.principalOf(request);
+    const decided: QuarantineDecided = await this.#bus.request(decideQuarantine, { principal, ...decision });
     void reply.code(200).send(decided);
   }
 
   @Get('tools/upstreams')
   async upstreams(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const found = await this.bus.request(listUpstreams, { principal: this.guard.principalOf(request) });
+    const found = await this.#bus.request(listUpstreams, { principal: this.#guard.principalOf(request) });
     const upstreams = found.upstreams.map(({ refreshedAt, ...status }) => ({ ...status, refreshed_at: refreshedAt }));
     void reply.code(200).send({ upstreams } satisfies UpstreamList);
   }
@@ -58,7 +61,7 @@ export class UpstreamsController {
   @HttpCode(200)
   async look(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { url } = parseOrThrow(UpstreamLookBody, request.body, 'The body');
-    const principal = this.guard.principalOf(request);
-    void reply.code(200).send(await this.bus.request(lookAtUpstream, { principal, url }));
+    const principal = this.#guard.principalOf(request);
+    void reply.code(200).send(await this.#bus.request(lookAtUpstream, { principal, url }));
   }
 }

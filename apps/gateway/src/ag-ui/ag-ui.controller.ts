@@ -16,13 +16,25 @@ import { askedOf, decidedOf, isBusy, spokenAnswer, waitingRun } from './thread-t
 /** A conversation turn: the official AG-UI, and the older event form beside it. */
 @Controller('ag-ui')
 export class AgUiController {
+  readonly #guard: AuthGuard;
+  readonly #streams: Streams;
+  readonly #turns: AgUiTurns;
+  readonly #bus: Pick<Bus, 'request'>;
+  readonly #config: GatewayConfig;
+
   constructor(
-    private readonly guard: AuthGuard,
-    private readonly streams: Streams,
-    private readonly turns: AgUiTurns,
-    @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
-    @Inject(CONFIG) private readonly config: GatewayConfig,
-  ) {}
+    guard: AuthGuard,
+    streams: Streams,
+    turns: AgUiTurns,
+    @Inject(BUS) bus: Pick<Bus, 'request'>,
+    @Inject(CONFIG) config: GatewayConfig,
+  ) {
+    this.#guard = guard;
+    this.#streams = streams;
+    this.#turns = turns;
+    this.#bus = bus;
+    this.#config = config;
+  }
 
   /**
    * Starts a run; or, with `resume` or the results of the client's own tools, answers what an earlier one asks and shows
@@ -34,7 +46,7 @@ export class AgUiController {
     const input = parseOrThrow(AgUiInput, request.body, 'RunAgentInput');
     const { threadId, messages, protocolVersion } = input;
     const viewer: Viewer = {
-      principal: this.guard.principalOf(request),
+      principal: this.#guard.principalOf(request),
       expiresAt: request.identity?.expiresAt,
       dialect: 'ag-ui',
       context: { threadId, view: 'default', profile: protocolVersion === undefined ? 'legacy' : '1.0', messages },
@@ -42,7 +54,7 @@ export class AgUiController {
       cannotResume: true,
     };
     const earlier = reconnectOf(headerOf(request, 'last-event-id'));
-    return this.turns.take(reply, viewer, input, earlier);
+    return this.#turns.take(reply, viewer, input, earlier);
   }
 
   @Get('capabilities')
@@ -61,9 +73,9 @@ export class AgUiController {
     const { user_message: task, on_disconnect } = query;
     const session = headerOf(request, 'x-session-id');
     const named = sessionThread(session);
-    const thread = named ?? (this.config.conversationBy === 'user' ? USER_THREAD : undefined);
+    const thread = named ?? (this.#config.conversationBy === 'user' ? USER_THREAD : undefined);
     if (session !== undefined) reply.header('x-session-id', session);
-    const principal = this.guard.principalOf(request);
+    const principal = this.#guard.principalOf(request);
     const viewer: Viewer = {
       principal,
       expiresAt: request.identity?.expiresAt,
@@ -74,9 +86,9 @@ export class AgUiController {
     const earlier = reconnectOf(headerOf(request, 'last-event-id'));
     if (earlier !== undefined) {
       // Nothing comes before somebody has answered: a client left alone is told to stop asking.
-      const view = await this.bus.request(getRun, { principal, runId: earlier.runId });
+      const view = await this.#bus.request(getRun, { principal, runId: earlier.runId });
       if (view.phase === 'waiting' && earlier.seq >= view.lastSeq) return void reply.code(204).send();
-      return this.streams.attach(reply, viewer, earlier.runId, { after: earlier.seq });
+      return this.#streams.attach(reply, viewer, earlier.runId, { after: earlier.seq });
     }
 
     const mintedRunId = mintRunId();
@@ -86,13 +98,13 @@ export class AgUiController {
       const request = toStartRun(body, { principal, mintedRunId, idempotencyKey: undefined });
       const { thread_concurrency: _, ...run } = request.run;
       const more = thread === undefined || concurrency === 'beside' ? {} : { thread_concurrency: concurrency };
-      return this.streams.start(reply, viewer, { ...request, run: { ...run, ...more } });
+      return this.#streams.start(reply, viewer, { ...request, run: { ...run, ...more } });
     };
     let waiting;
     try {
       return await start('reject');
     } catch (error) {
-      waiting = await waitingRun(this.bus, principal, error).catch((other: unknown) => {
+      waiting = await waitingRun(this.#bus, principal, error).catch((other: unknown) => {
         if (other !== error || !isBusy(error)) throw other;
       });
     }
@@ -102,10 +114,10 @@ export class AgUiController {
     const answer = approval === undefined ? undefined : spokenAnswer(approval, task);
     if (approval === undefined || answer === undefined) {
       const open = approvals.map(({ approval_id: id }) => id);
-      return this.streams.attach(reply, viewer, runId, { after: 0, from: askedOf(open) });
+      return this.#streams.attach(reply, viewer, runId, { after: 0, from: askedOf(open) });
     }
     const { approval_id: approvalId } = approval;
-    await this.bus.request(decideApproval, { principal, runId, approvalId, answer });
-    return this.streams.attach(reply, viewer, runId, { after: 0, from: decidedOf([approvalId]) });
+    await this.#bus.request(decideApproval, { principal, runId, approvalId, answer });
+    return this.#streams.attach(reply, viewer, runId, { after: 0, from: decidedOf([approvalId]) });
   }
 }

@@ -32,13 +32,16 @@ const LOOK_AGAIN_MS = 25;
 const FROM_NOW: Attachment = { after: 'now', snapshot: true };
 
 export class AgUiTurns {
-  constructor(
-    private readonly streams: Streams,
-    private readonly bus: Pick<Bus, 'request'>,
-  ) {}
+  readonly #streams: Streams;
+  readonly #bus: Pick<Bus, 'request'>;
+
+  constructor(streams: Streams, bus: Pick<Bus, 'request'>) {
+    this.#streams = streams;
+    this.#bus = bus;
+  }
 
   async take(reply: FastifyReply, viewer: Viewer, input: AgUiInput, earlier?: { runId: string; seq: number }) {
-    const turn = new Turn(this.streams, this.bus, reply, viewer, input);
+    const turn = new Turn(this.#streams, this.#bus, reply, viewer, input);
     if (earlier !== undefined) return turn.show(earlier.runId, { after: earlier.seq, snapshot: true });
     const answers = await turn.answers();
     if (answers !== undefined) return turn.resume(answers);
@@ -57,29 +60,34 @@ class Turn {
   readonly #principal: Principal;
   readonly #threadId: string;
 
-  constructor(
-    private readonly streams: Streams,
-    private readonly bus: Pick<Bus, 'request'>,
-    private readonly reply: FastifyReply,
-    private readonly viewer: Viewer,
-    private readonly input: AgUiInput,
-  ) {
+  readonly #streams: Streams;
+  readonly #bus: Pick<Bus, 'request'>;
+  readonly #reply: FastifyReply;
+  readonly #viewer: Viewer;
+  readonly #input: AgUiInput;
+
+  constructor(streams: Streams, bus: Pick<Bus, 'request'>, reply: FastifyReply, viewer: Viewer, input: AgUiInput) {
+    this.#streams = streams;
+    this.#bus = bus;
+    this.#reply = reply;
+    this.#viewer = viewer;
+    this.#input = input;
     this.#principal = viewer.principal;
     this.#threadId = idsOf(input).threadId;
   }
 
   start(concurrency?: ThreadConcurrency): Promise<void> {
-    const { request, notices }: AgUiTurn = agUiToStartRun(this.input, this.#principal, concurrency);
-    return this.streams.start(this.reply, this.#as(idsOf(this.input).runId, { notices }), request);
+    const { request, notices }: AgUiTurn = agUiToStartRun(this.#input, this.#principal, concurrency);
+    return this.#streams.start(this.#reply, this.#as(idsOf(this.#input).runId, { notices }), request);
   }
 
   show(runId: string, place: Attachment, more: More = {}): Promise<void> {
-    return this.streams.attach(this.reply, this.#as(runId, more), runId, place);
+    return this.#streams.attach(this.#reply, this.#as(runId, more), runId, place);
   }
 
   /** The answers that this input gives to the questions of one run: by `resume`, and as results of the client's tools. */
   async answers(): Promise<Resumption | undefined> {
-    const { resume = [], messages } = this.input;
+    const { resume = [], messages } = this.#input;
     const results = await this.#resultsThatCount(clientResults(messages), resume.length > 0);
     if (resume.length === 0) return results;
     const resumption = resumptionOf(resume);
@@ -89,23 +97,23 @@ class Turn {
 
   async resume(resumption: Resumption): Promise<void> {
     const { runId } = resumption;
-    const from = await giveAnswers(this.bus, this.#principal, this.#threadId, resumption);
-    const unheard = this.input.resume === undefined && lastWords(this.input.messages) !== undefined;
+    const from = await giveAnswers(this.#bus, this.#principal, this.#threadId, resumption);
+    const unheard = this.#input.resume === undefined && lastWords(this.#input.messages) !== undefined;
     const answered = resumption.answers.map(({ approvalId }) => approvalId);
     return this.show(runId, { after: 0, from, snapshot: true }, { answered, notices: unheard ? [UNHEARD] : [] });
   }
 
   /** The thread is busy: with a run that waits for people, or with one at work. */
   async orElse(busy: AppError & { readonly runId: string }): Promise<void> {
-    const { messages, forwardedProps } = this.input;
-    const view = await this.bus.request(getRun, { principal: this.#principal, runId: busy.runId });
+    const { messages, forwardedProps } = this.#input;
+    const view = await this.#bus.request(getRun, { principal: this.#principal, runId: busy.runId });
     const runId = publicRunId(this.#principal.tenantId, view.runId);
     if (view.phase !== 'ended' && view.approvals.length > 0 && !isAbandoned(view, messages)) {
       const said = answerInWords({ ...view, runId }, messages);
       // The words answer no question: the client is shown the questions of the waiting run again.
       if (said === undefined) return this.show(runId, FROM_NOW);
       const { approvalId, answer } = said;
-      await this.bus.request(decideApproval, { principal: this.#principal, runId: view.runId, approvalId, answer });
+      await this.#bus.request(decideApproval, { principal: this.#principal, runId: view.runId, approvalId, answer });
       return this.show(runId, { after: 0, from: decidedOf([approvalId]), snapshot: true });
     }
     if (forwardedProps?.thread_concurrency != null || !(await this.#hasGone(runId))) throw busy;
@@ -114,7 +122,7 @@ class Turn {
 
   /** Whether nobody is shown the run any more; one that leaves is given half a second. */
   async #hasGone(runId: string): Promise<boolean> {
-    for (let waitedMs = 0; this.streams.shows(this.#principal, runId); waitedMs += LOOK_AGAIN_MS) {
+    for (let waitedMs = 0; this.#streams.shows(this.#principal, runId); waitedMs += LOOK_AGAIN_MS) {
       if (waitedMs >= LEAVING_MS) return false;
       await sleep(LOOK_AGAIN_MS);
     }
@@ -130,12 +138,12 @@ class Turn {
     const answers = results.answers.filter(({ approvalId }) => open.has(approvalId));
     if (answers.length > 0) return { ...results, answers };
     // The same results again, or too late: shown again or refused, as any other answer.
-    return resumes || lastWords(this.input.messages) !== undefined ? undefined : results;
+    return resumes || lastWords(this.#input.messages) !== undefined ? undefined : results;
   }
 
   async #runOf(runId: string): Promise<RunView | undefined> {
     try {
-      return await this.bus.request(getRun, { principal: this.#principal, runId });
+      return await this.#bus.request(getRun, { principal: this.#principal, runId });
     } catch (error) {
       if (error instanceof AppError && error.code === 'not_found') return undefined;
       throw error;
@@ -144,8 +152,8 @@ class Turn {
 
   /** The viewer of a run: the peer is shown the ids that it chose. */
   #as(runId: string, more: More): Viewer {
-    const peer = runId === this.input.runId ? {} : { peerRunId: this.input.runId };
-    return { ...this.viewer, context: { ...this.viewer.context, ...peer, ...more } };
+    const peer = runId === this.#input.runId ? {} : { peerRunId: this.#input.runId };
+    return { ...this.#viewer, context: { ...this.#viewer.context, ...peer, ...more } };
   }
 }
 

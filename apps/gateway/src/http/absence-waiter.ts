@@ -31,7 +31,11 @@ export class AbsenceWaiter {
   readonly #leaving = new AbortController();
   #waiting = 0;
 
-  constructor(private readonly options: AbsenceWaiterOptions) {}
+  readonly #options: AbsenceWaiterOptions;
+
+  constructor(options: AbsenceWaiterOptions) {
+    this.#options = options;
+  }
 
   /** How many requests wait now. */
   get waiting(): number {
@@ -72,13 +76,13 @@ export class AbsenceWaiter {
   }
 
   #mayWait(): boolean {
-    const { absenceMs, maxWaiting } = this.options;
+    const { absenceMs, maxWaiting } = this.#options;
     if (absenceMs === 0 || this.#waiting >= maxWaiting || this.#leaving.signal.aborted) return false;
     return this.#client.getStore()?.closed !== true;
   }
 
   async #wait<T>(ask: () => Promise<T>, first: NoResponders, { signal, timeoutMs }: RequestOptions): Promise<T> {
-    const { absenceMs, clock } = this.options;
+    const { absenceMs, clock } = this.#options;
     const until = clock.now() + Math.min(absenceMs, timeoutMs ?? Infinity);
     const client = this.#client.getStore();
     const gone = new AbortController();

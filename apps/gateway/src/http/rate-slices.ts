@@ -27,17 +27,23 @@ export class RateSlices {
   readonly #held = new Map<string, { points: number; readonly left: number; readonly endsAt: number }>();
   readonly #asking = new Map<string, Promise<void>>();
 
+  /** Takes so many out of the shared count. Throws where there is none left. */
+  readonly #takeThere: (caller: string, points: number) => Promise<Slice>;
+  readonly #now: () => number;
+
   constructor(
-    /** Takes so many out of the shared count. Throws where there is none left. */
-    private readonly takeThere: (caller: string, points: number) => Promise<Slice>,
-    private readonly now: () => number = () => performance.now(),
-  ) {}
+    takeThere: (caller: string, points: number) => Promise<Slice>,
+    now: () => number = () => performance.now(),
+  ) {
+    this.#takeThere = takeThere;
+    this.#now = now;
+  }
 
   /** Counts one request. Throws what the shared count throws. */
   async take(caller: string): Promise<void> {
     for (;;) {
       const held = this.#held.get(caller);
-      if (held && held.points > 0 && this.now() < held.endsAt) {
+      if (held && held.points > 0 && this.#now() < held.endsAt) {
         held.points -= 1;
         return;
       }
@@ -56,11 +62,11 @@ export class RateSlices {
   }
 
   async #refill(caller: string): Promise<void> {
-    const began = this.now();
+    const began = this.#now();
     const held = this.#held.get(caller);
     // A caller that is new in this minute gets one request, since what it has left is not known yet.
     const wanted = held && began < held.endsAt ? Math.max(1, Math.floor(held.left / PART)) : 1;
-    const { points, left, endsInMs } = await this.takeThere(caller, wanted);
+    const { points, left, endsInMs } = await this.#takeThere(caller, wanted);
     this.#held.delete(caller);
     this.#held.set(caller, { points, left, endsAt: began + endsInMs });
     for (const oldest of this.#held.keys()) {

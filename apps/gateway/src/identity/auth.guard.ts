@@ -69,15 +69,20 @@ export class AuthGuard {
   readonly #allowedOrigins: readonly string[];
   readonly #refused = new WeakMap<object, Refused>();
 
+  readonly #tickets: Tickets | undefined;
+  /** The same as `verify` for /mcp, whose tokens may have an audience of their own. */
+  readonly #verifyMcp: VerifyToken | undefined;
+
   /** `verify`: for mode `jwt`. `allowedOrigins`: whose pages may use an identity that is taken for granted. */
   constructor(
     config: IdentityConfig,
     verify: VerifyToken | undefined,
     allowedOrigins: readonly string[],
-    private readonly tickets?: Tickets,
-    /** The same as `verify` for /mcp, whose tokens may have an audience of their own. */
-    private readonly verifyMcp = verify,
+    tickets?: Tickets,
+    verifyMcp = verify,
   ) {
+    this.#tickets = tickets;
+    this.#verifyMcp = verifyMcp;
     this.#config = config;
     this.#allowedOrigins = allowedOrigins;
     this.#verify = verify;
@@ -89,7 +94,7 @@ export class AuthGuard {
 
   /** True for a request of a peer, which the bridge handed over inside this process. */
   isPeer(request: FastifyRequest): boolean {
-    return this.tickets?.knows(request.headers[TICKET_HEADER]) ?? false;
+    return this.#tickets?.knows(request.headers[TICKET_HEADER]) ?? false;
   }
 
   /**
@@ -102,7 +107,7 @@ export class AuthGuard {
 
   /** Strips the request of every identity header and says who sent it. Throws `unauthenticated`. */
   async identify(request: FastifyRequest): Promise<Identity> {
-    const peer = this.tickets?.redeem(request.headers[TICKET_HEADER]);
+    const peer = this.#tickets?.redeem(request.headers[TICKET_HEADER]);
     const headers = this.strip(request);
     if (peer) return { principal: peer, headers, expiresAt: undefined };
     const config = this.#config;
@@ -119,7 +124,7 @@ export class AuthGuard {
           expiresAt: undefined,
         };
       case 'jwt': {
-        const verify = request.routeOptions.url === MCP_PATH ? this.verifyMcp : this.#verify;
+        const verify = request.routeOptions.url === MCP_PATH ? this.#verifyMcp : this.#verify;
         if (verify === undefined) throw new AppError('unavailable');
         const token = bearerToken(request.headers.authorization);
         const claims = await verify(token).catch((error: unknown) => {

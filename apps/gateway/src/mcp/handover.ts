@@ -41,17 +41,21 @@ const MAX_UNREAD_CHARS = 4 * 1024 * 1024;
 export class Handover {
   #subscription: Promise<Subscription> | undefined;
 
-  constructor(
-    private readonly bus: Pick<Bus, 'request' | 'answer'>,
-    /** This one. */
-    private readonly replica: string,
-    private readonly serve: Serve,
-  ) {}
+  readonly #bus: Pick<Bus, 'request' | 'answer'>;
+  /** This one. */
+  readonly #replica: string;
+  readonly #serve: Serve;
+
+  constructor(bus: Pick<Bus, 'request' | 'answer'>, replica: string, serve: Serve) {
+    this.#bus = bus;
+    this.#replica = replica;
+    this.#serve = serve;
+  }
 
   /** Takes requests from other replicas from now on. */
   async open(): Promise<void> {
-    this.#subscription ??= this.bus.answer(mcpSession, (input, call) => this.#take(input, call), {
-      as: this.replica,
+    this.#subscription ??= this.#bus.answer(mcpSession, (input, call) => this.#take(input, call), {
+      as: this.#replica,
       maxInFlight: MAX_IN_FLIGHT,
     });
     try {
@@ -73,7 +77,7 @@ export class Handover {
     const headers = picked(request.headers, REQUEST_HEADERS);
     const asked = { principal, method, headers, ...(body === undefined ? {} : { body }) };
     const options = { to: replica, signal: given.signal, onProgress: (frame: unknown) => given.take(frame) };
-    this.bus.request(mcpSession, asked, options).then(
+    this.#bus.request(mcpSession, asked, options).then(
       ({ pieces }) => given.end(pieces),
       (error: unknown) => given.fail(error),
     );
@@ -91,7 +95,7 @@ export class Handover {
     call: Call,
   ): Promise<OutputOf<typeof mcpSession>> {
     const request = new Request('http://localhost/mcp', { method, headers, signal: call.signal });
-    const { response, done } = await this.serve(request, body, principal);
+    const { response, done } = await this.#serve(request, body, principal);
     try {
       const head = { status: response.status, headers: picked(response.headers, RESPONSE_HEADERS) };
       call.progress({ frame: 'head', ...head } satisfies McpSessionFrame);
@@ -115,7 +119,10 @@ class GivenBack {
   #body: ReadableStreamDefaultController<Uint8Array> | undefined;
   #pieces = 0;
 
-  constructor(private readonly asker: AbortSignal) {
+  readonly #asker: AbortSignal;
+
+  constructor(asker: AbortSignal) {
+    this.#asker = asker;
     this.response = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -171,7 +178,7 @@ class GivenBack {
   };
 
   #close(how: (body: ReadableStreamDefaultController<Uint8Array>) => void): void {
-    this.asker.removeEventListener('abort', this.#leave);
+    this.#asker.removeEventListener('abort', this.#leave);
     const body = this.#body;
     this.#body = undefined;
     if (body) how(body);

@@ -17,17 +17,20 @@ type Schemas = ToolPage['wantHeaders'];
 export class HeaderSchemas {
   readonly #known = new Map<string, { at: number; schemas: Promise<Schemas> }>();
 
-  constructor(
-    /** Of every tool of a user that wants such headers. */
-    private readonly list: (principal: Principal) => Promise<Schemas>,
-    private readonly now: () => number = Date.now,
-  ) {}
+  /** Of every tool of a user that wants such headers. */
+  readonly #list: (principal: Principal) => Promise<Schemas>;
+  readonly #now: () => number;
+
+  constructor(list: (principal: Principal) => Promise<Schemas>, now: () => number = Date.now) {
+    this.#list = list;
+    this.#now = now;
+  }
 
   async find(principal: Principal, tool: string): Promise<Readonly<Record<string, unknown>> | undefined> {
     const user = JSON.stringify([principal.tenantId, principal.userId, principal.role, principal.tools]);
     let known = this.#known.get(user);
-    if (!known || this.now() - known.at >= GOOD_FOR_MS) {
-      const asked = { at: this.now(), schemas: this.list(principal) };
+    if (!known || this.#now() - known.at >= GOOD_FOR_MS) {
+      const asked = { at: this.#now(), schemas: this.#list(principal) };
       known = asked;
       this.#known.delete(user);
       this.#known.set(user, asked);

@@ -10,7 +10,11 @@ export class LazyMcpRouter {
   #router: McpRouter | undefined;
   #closed = false;
 
-  constructor(private readonly parts: McpRouterParts) {}
+  readonly #parts: McpRouterParts;
+
+  constructor(parts: McpRouterParts) {
+    this.#parts = parts;
+  }
 
   get sessions(): number {
     return this.#router?.sessions ?? 0;
@@ -38,7 +42,7 @@ export class LazyMcpRouter {
 
   async #load(): Promise<McpRouter> {
     const { McpRouter } = await import('./router.ts');
-    const router = new McpRouter(this.parts);
+    const router = new McpRouter(this.#parts);
     if (this.#closed) await router.close();
     this.#router = router;
     return router;

@@ -42,7 +42,11 @@ export class ListWatch {
   #begun = 0;
   #closed = false;
 
-  constructor(private readonly parts: ListWatchParts) {}
+  readonly #parts: ListWatchParts;
+
+  constructor(parts: ListWatchParts) {
+    this.#parts = parts;
+  }
 
   /** Whoever listens to this has its own list watched: that of the caller for whom `as` runs the work. */
   readonly events: Pick<InMemoryServerEventBus, keyof ServerEventBus> = {
@@ -95,7 +99,7 @@ export class ListWatch {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
       this.#looking = this.#looking.then(() => this.#look());
-    }, this.parts.gatherMs ?? GATHER_MS).unref();
+    }, this.#parts.gatherMs ?? GATHER_MS).unref();
   }
 
   close(): void {
@@ -133,9 +137,9 @@ export class ListWatch {
 
   async #etagOf(principal: Principal): Promise<string | undefined> {
     try {
-      return (await this.parts.bus.request(listTools, { principal, limit: 1 })).etag;
+      return (await this.#parts.bus.request(listTools, { principal, limit: 1 })).etag;
     } catch (error) {
-      this.parts.log.debug({ err: error }, 'whether a list of tools changed could not be found out');
+      this.#parts.log.debug({ err: error }, 'whether a list of tools changed could not be found out');
       return undefined;
     }
   }

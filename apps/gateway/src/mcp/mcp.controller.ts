@@ -13,17 +13,22 @@ const STALL_MS = 30_000;
 /** The tools of a user for any MCP client. Who it is and whether it may come in was decided before (hooks.ts). */
 @Controller()
 export class McpController {
-  constructor(
-    private readonly guard: AuthGuard,
-    private readonly router: LazyMcpRouter,
-    private readonly slots: StreamSlots,
-    @Inject(CONFIG) private readonly config: GatewayConfig,
-  ) {}
+  readonly #guard: AuthGuard;
+  readonly #router: LazyMcpRouter;
+  readonly #slots: StreamSlots;
+  readonly #config: GatewayConfig;
+
+  constructor(guard: AuthGuard, router: LazyMcpRouter, slots: StreamSlots, @Inject(CONFIG) config: GatewayConfig) {
+    this.#guard = guard;
+    this.#router = router;
+    this.#slots = slots;
+    this.#config = config;
+  }
 
   @Post('mcp')
   async post(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const text = typeof request.body === 'string' ? request.body : '';
-    if (Buffer.byteLength(text) > this.config.mcp.maxBodyBytes)
+    if (Buffer.byteLength(text) > this.#config.mcp.maxBodyBytes)
       return send(reply, refusal(413, -32_600, new AppError('payload_too_large')));
     let body: unknown;
     try {
@@ -42,8 +47,8 @@ export class McpController {
   /** The stream of a session, on which its server speaks unasked. */
   @Get('mcp')
   async get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const { tenantId, userId } = this.guard.principalOf(request);
-    const release = this.slots.take(`${tenantId}/${userId}`);
+    const { tenantId, userId } = this.#guard.principalOf(request);
+    const release = this.#slots.take(`${tenantId}/${userId}`);
     reply.raw.once('close', release);
     await this.#serve(request, reply, undefined);
   }
@@ -66,7 +71,7 @@ export class McpController {
 
   /** RFC 9728: who gives out the tokens that count here. */
   #describe(request: FastifyRequest, reply: FastifyReply): void {
-    const { identity, mcp } = this.config;
+    const { identity, mcp } = this.#config;
     if (identity.mode !== 'jwt') throw new AppError('not_found', 'Tokens play no part in this deployment.');
     const resource = resourceUrl(mcp.publicUrl, request.headers);
     if (resource === undefined) throw new AppError('invalid_input', 'The Host header is not a host.');
@@ -84,7 +89,7 @@ export class McpController {
     const gone = new AbortController();
     const onClose = (): void => gone.abort();
     reply.raw.once('close', onClose);
-    const principal = this.guard.principalOf(request);
+    const principal = this.#guard.principalOf(request);
     const program = headerOf(request, 'user-agent') ?? '';
     let served: Served | undefined;
     try {
@@ -92,7 +97,7 @@ export class McpController {
       const { signal } = gone;
       const toRequest = () => new Request(`http://localhost${url}`, { method, headers: plainHeaders(request), signal });
       const asked = { method, header: (name: string) => headerOf(request, name), body, signal, toRequest };
-      served = await this.router.serve(asked, { principal, address: request.ip, program });
+      served = await this.#router.serve(asked, { principal, address: request.ip, program });
       const { response, text } = served;
       if (response) await send(reply, response, text);
       else void reply.code(200).header('content-type', 'application/json').send(text);

@@ -75,7 +75,9 @@ const UNCHECKED = {
 const ROUND_TIMEOUT_MS = 600_000;
 
 class Front extends McpServer {
-  constructor(private readonly viewer: McpViewer) {
+  readonly #viewer: McpViewer;
+
+  constructor(viewer: McpViewer) {
     super(SERVER_INFO, {
       capabilities: {
         // One without a session, of the older protocol, has no way to be told.
@@ -97,10 +99,11 @@ class Front extends McpServer {
         'server/discover': { ttlMs: 300_000, cacheScope: 'private' },
       },
     });
+    this.#viewer = viewer;
   }
 
   override toolInputSchemaJson(_name: string): Record<string, unknown> | undefined {
-    return this.viewer.headerSchema;
+    return this.#viewer.headerSchema;
   }
 }
 

@@ -35,13 +35,16 @@ export class Session {
   #users = 0;
   #usedAt: number;
 
+  readonly #now: () => number;
+
   constructor(
     replica: ReplicaName,
     readonly user: string,
     keepAliveMs: number,
-    private readonly now: () => number,
+    now: () => number,
     onClosed: (id: string) => void,
   ) {
+    this.#now = now;
     this.id = `${replica}-${randomUUID()}`;
     this.#usedAt = now();
     this.transport = new WebStandardStreamableHTTPServerTransport({
@@ -69,7 +72,7 @@ export class Session {
       if (!open) return;
       open = false;
       this.#users -= 1;
-      this.#usedAt = this.now();
+      this.#usedAt = this.#now();
     };
   }
 }
@@ -81,11 +84,14 @@ export class Sessions {
   readonly #sessions = new Map<string, { session: Session; server: McpServer }>();
   readonly #timer: NodeJS.Timeout;
 
-  constructor(
-    private readonly limits: SessionLimits,
-    private readonly keepAliveMs: number,
-    private readonly now: () => number = Date.now,
-  ) {
+  readonly #limits: SessionLimits;
+  readonly #keepAliveMs: number;
+  readonly #now: () => number;
+
+  constructor(limits: SessionLimits, keepAliveMs: number, now: () => number = Date.now) {
+    this.#limits = limits;
+    this.#keepAliveMs = keepAliveMs;
+    this.#now = now;
     this.#timer = setInterval(() => this.sweep(), SWEEP_MS);
     this.#timer.unref();
   }
@@ -106,15 +112,15 @@ export class Sessions {
    */
   async open(user: string, server: McpServer): Promise<Session> {
     const mine = [...this.#sessions.values()].filter(({ session }) => session.user === user);
-    if (mine.length >= this.limits.perUser && !this.#makeRoom(mine))
+    if (mine.length >= this.#limits.perUser && !this.#makeRoom(mine))
       throw new AppError('rate_limited', `You have ${mine.length} MCP sessions in use; close one first.`, {
         retryAfterMs: 5_000,
       });
-    if (this.#sessions.size >= this.limits.perProcess && !this.#makeRoom([...this.#sessions.values()]))
+    if (this.#sessions.size >= this.#limits.perProcess && !this.#makeRoom([...this.#sessions.values()]))
       throw new AppError('overloaded', 'Too many MCP sessions are in use here; try again soon.', {
         retryAfterMs: 5_000,
       });
-    const session = new Session(this.replica, user, this.keepAliveMs, this.now, (id) => this.#sessions.delete(id));
+    const session = new Session(this.replica, user, this.#keepAliveMs, this.#now, (id) => this.#sessions.delete(id));
     this.#sessions.set(session.id, { session, server });
     await server.connect(session.transport);
     return session;
@@ -129,7 +135,7 @@ export class Sessions {
 
   /** Ends the sessions that nobody used for `idleMs`. A session with an open request or stream stays. */
   sweep(): void {
-    const before = this.now() - this.limits.idleMs;
+    const before = this.#now() - this.#limits.idleMs;
     for (const { session } of this.#sessions.values())
       if (session.idle && session.usedAt <= before) this.drop(session.id);
   }

@@ -35,7 +35,11 @@ export class ToolLists {
   readonly #pages = new Map<string, ToolPage>();
   #chars = 0;
 
-  constructor(private readonly bus: Pick<Bus, 'request'>) {}
+  readonly #bus: Pick<Bus, 'request'>;
+
+  constructor(bus: Pick<Bus, 'request'>) {
+    this.#bus = bus;
+  }
 
   /** One page of what this user may use now. Throws AppError. */
   async page(principal: Principal, cursor?: string): Promise<ToolPage> {
@@ -44,7 +48,7 @@ export class ToolLists {
     const kept = etag === undefined ? undefined : this.#pages.get(keyOf(etag, cursor));
     const asked = { principal, ...(cursor === undefined ? {} : { cursor }), ...(kept ? { etag } : {}) };
     // A kept page is never shown without asking: mcp-tool says by the etag whether this user still has the same list.
-    const given = await this.bus.request(listTools, asked);
+    const given = await this.#bus.request(listTools, asked);
     if (kept && given.unchanged) {
       this.#keep(keyOf(etag!, cursor), kept);
       return kept;

@@ -25,7 +25,11 @@ export class Watched {
   readonly #over = new AbortController();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly parts: WatchedParts) {}
+  readonly #parts: WatchedParts;
+
+  constructor(parts: WatchedParts) {
+    this.#parts = parts;
+  }
 
   async add(uri: string): Promise<void> {
     if (this.#digests.has(uri)) return;
@@ -63,7 +67,7 @@ export class Watched {
         this.#timer = undefined;
         if (this.#digests.size > 0) this.#schedule();
       });
-    }, this.parts.everyMs);
+    }, this.#parts.everyMs);
     this.#timer.unref();
   }
 
@@ -73,12 +77,12 @@ export class Watched {
       const now = await this.#digestOf(uri).catch(() => before); // cannot be read: not changed
       if (now === before || !this.#digests.has(uri)) continue;
       this.#digests.set(uri, now);
-      await this.parts.tell(uri).catch(() => undefined);
+      await this.#parts.tell(uri).catch(() => undefined);
     }
   }
 
   async #digestOf(uri: string): Promise<string> {
-    const value = await this.parts.read(uri, this.#over.signal);
+    const value = await this.#parts.read(uri, this.#over.signal);
     return createHash('sha256').update(JSON.stringify(value)).digest('base64url');
   }
 }

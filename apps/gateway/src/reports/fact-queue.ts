@@ -19,11 +19,12 @@ export class FactQueue {
   #telling: Promise<void> | undefined;
   #cut = 0;
 
-  constructor(
-    private readonly bus: Pick<Bus, 'publishSystem'>,
-    private readonly log: Logger,
-    metrics: Metrics,
-  ) {
+  readonly #bus: Pick<Bus, 'publishSystem'>;
+  readonly #log: Logger;
+
+  constructor(bus: Pick<Bus, 'publishSystem'>, log: Logger, metrics: Metrics) {
+    this.#bus = bus;
+    this.#log = log;
     this.#dropped = metrics.counter(
       'gateway_facts_dropped_total',
       'Facts of logins and streams that were not told',
@@ -49,10 +50,10 @@ export class FactQueue {
     do {
       await sleep(PAUSE_MS);
       const facts = this.#waiting.splice(0, STEP);
-      const told = await Promise.allSettled(facts.map((fact) => this.bus.publishSystem(fact)));
+      const told = await Promise.allSettled(facts.map((fact) => this.#bus.publishSystem(fact)));
       const refused = told.filter(({ status }) => status === 'rejected').length;
       if (refused > 0) this.#drop(refused);
-      if (this.#cut > 0) this.log.warn({ count: this.#cut }, 'facts of logins and streams were not told');
+      if (this.#cut > 0) this.#log.warn({ count: this.#cut }, 'facts of logins and streams were not told');
       this.#cut = 0;
     } while (this.#waiting.length > 0);
   }

@@ -15,22 +15,25 @@ const SOURCES = 10_000;
 export class FailedLogins {
   readonly #sources = new Map<string, { readonly since: number; readonly count: number }>();
 
-  constructor(
-    private readonly perMinute: number,
-    private readonly clock: Clock,
-  ) {}
+  readonly #perMinute: number;
+  readonly #clock: Clock;
+
+  constructor(perMinute: number, clock: Clock) {
+    this.#perMinute = perMinute;
+    this.#clock = clock;
+  }
 
   /** Counts one refusal. Throws `rate_limited` with the pause where there were too many. */
   count(source: string): void {
-    if (this.perMinute === 0) return;
-    const now = this.clock.now();
+    if (this.#perMinute === 0) return;
+    const now = this.#clock.now();
     const known = this.#sources.get(source);
     const { since, count } = known !== undefined && now - known.since < WINDOW_MS ? known : { since: now, count: 0 };
     // A new minute stands at the end: the first one is the oldest.
     if (count === 0) this.#sources.delete(source);
     this.#sources.set(source, { since, count: count + 1 });
     if (this.#sources.size > SOURCES) this.#sources.delete(this.#sources.keys().next().value!);
-    if (count < this.perMinute) return;
+    if (count < this.#perMinute) return;
     throw new AppError('rate_limited', 'Too many requests from your address had no valid credentials.', {
       retryAfterMs: since + WINDOW_MS - now,
     });

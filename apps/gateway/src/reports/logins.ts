@@ -24,23 +24,26 @@ export interface Login {
 export class Logins {
   readonly #told = new Map<string, number>();
 
-  constructor(
-    private readonly tell: (fact: SystemFact) => void,
-    private readonly clock: Clock,
-  ) {}
+  readonly #tell: (fact: SystemFact) => void;
+  readonly #clock: Clock;
+
+  constructor(tell: (fact: SystemFact) => void, clock: Clock) {
+    this.#tell = tell;
+    this.#clock = clock;
+  }
 
   note({ principal, credential = '', ip, path }: Login): void {
     const { tenantId, userId, role, via } = principal;
     const source_net = via === 'xmpp' ? null : networkOf(ip);
     const key = `${via} ${tenantId}/${userId} ${role} ${source_net} ${credential}`;
-    const now = this.clock.now();
+    const now = this.#clock.now();
     const told = this.#told.get(key);
     if (told !== undefined && now - told < WINDOW_MS) return;
     // What was told last stands at the end: the first one is the oldest.
     this.#told.delete(key);
     this.#told.set(key, now);
     if (this.#told.size > CREDENTIALS) this.#told.delete(this.#told.keys().next().value!);
-    this.tell({
+    this.#tell({
       type: 'gateway.auth.succeeded',
       data: { tenant_id: tenantId, user_id: userId, role, via, path, source_net },
     });

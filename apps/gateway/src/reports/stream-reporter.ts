@@ -43,18 +43,21 @@ export class StreamReporter {
   readonly #fresh = new Set<Entry>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(
-    private readonly tell: (fact: SystemFact) => void,
-    private readonly clock: Clock,
-  ) {}
+  readonly #tell: (fact: SystemFact) => void;
+  readonly #clock: Clock;
+
+  constructor(tell: (fact: SystemFact) => void, clock: Clock) {
+    this.#tell = tell;
+    this.#clock = clock;
+  }
 
   open({ principal, runId, dialect, after, ip }: Shown): OpenStream {
     const { tenantId: tenant_id, userId: user_id, via } = principal;
-    const openedAt = this.clock.now();
+    const openedAt = this.#clock.now();
     const stream = randomBytes(ID_BYTES).toString('base64url');
     const source_net = via === 'xmpp' ? null : networkOf(ip);
     const about = { tenant_id, user_id, run_id: runId, stream, dialect, after, source_net };
-    const entry = { openedAt, tellOpened: () => this.tell({ type: 'gateway.stream.opened', data: about }) };
+    const entry = { openedAt, tellOpened: () => this.#tell({ type: 'gateway.stream.opened', data: about }) };
     this.#fresh.add(entry);
     this.#timer ??= setInterval(() => this.#sweep(), SHORT_MS / 4).unref();
     let events = 0;
@@ -67,15 +70,15 @@ export class StreamReporter {
       },
       close: (why) => {
         this.#fresh.delete(entry);
-        const duration_ms = Math.max(0, this.clock.now() - openedAt);
+        const duration_ms = Math.max(0, this.#clock.now() - openedAt);
         const data = { ...about, opened_at: openedAt, duration_ms, events, last_seq, why };
-        this.tell({ type: 'gateway.stream.closed', data });
+        this.#tell({ type: 'gateway.stream.closed', data });
       },
     };
   }
 
   #sweep(): void {
-    const before = this.clock.now() - SHORT_MS;
+    const before = this.#clock.now() - SHORT_MS;
     for (const entry of this.#fresh) {
       if (entry.openedAt > before) break;
       this.#fresh.delete(entry);

@@ -16,11 +16,12 @@ import { unusedFields } from './unused-fields.ts';
 export class OrchestrateController {
   readonly #timeoutMs: number;
 
-  constructor(
-    private readonly guard: AuthGuard,
-    private readonly streams: Streams,
-    @Inject(CONFIG) config: GatewayConfig,
-  ) {
+  readonly #guard: AuthGuard;
+  readonly #streams: Streams;
+
+  constructor(guard: AuthGuard, streams: Streams, @Inject(CONFIG) config: GatewayConfig) {
+    this.#guard = guard;
+    this.#streams = streams;
     this.#timeoutMs = config.orchestrateTimeoutMs;
   }
 
@@ -32,7 +33,7 @@ export class OrchestrateController {
     const start = this.#toStart(request);
     concerns(request, { threadId: start.run.thread_id });
     const notices = noticesOf(request);
-    const answer = await this.streams.answer(start, this.#timeoutMs, gone.signal, notices);
+    const answer = await this.#streams.answer(start, this.#timeoutMs, gone.signal, notices);
     const code = answer.status === 'waiting' ? 202 : 200;
     void reply.code(code).header('x-run-id', answer.run_id).send(answer);
   }
@@ -43,11 +44,11 @@ export class OrchestrateController {
     const { view } = parseOrThrow(StreamViewQuery, request.query, 'The query');
     const earlier = reconnectOf(headerOf(request, 'last-event-id'));
     if (earlier !== undefined)
-      return this.streams.attach(reply, this.#viewer(request, view), earlier.runId, { after: earlier.seq });
+      return this.#streams.attach(reply, this.#viewer(request, view), earlier.runId, { after: earlier.seq });
     const start = this.#toStart(request);
     const viewer = this.#viewer(request, view);
     const context = { ...viewer.context, notices: noticesOf(request) };
-    return this.streams.start(reply, { ...viewer, context, principal: start.run.principal }, start);
+    return this.#streams.start(reply, { ...viewer, context, principal: start.run.principal }, start);
   }
 
   @Get('orchestrate/stream')
@@ -55,9 +56,9 @@ export class OrchestrateController {
     const query = parseOrThrow(StreamTaskQuery, request.query, 'The query');
     const viewer = this.#viewer(request, query.view);
     const earlier = reconnectOf(headerOf(request, 'last-event-id'));
-    if (earlier !== undefined) return this.streams.attach(reply, viewer, earlier.runId, { after: earlier.seq });
+    if (earlier !== undefined) return this.#streams.attach(reply, viewer, earlier.runId, { after: earlier.seq });
     const { principal } = viewer;
-    return this.streams.start(
+    return this.#streams.start(
       reply,
       viewer,
       toStartRun(query, { principal, mintedRunId: mintRunId(), idempotencyKey: headerOf(request, 'idempotency-key') }),
@@ -66,7 +67,7 @@ export class OrchestrateController {
 
   #toStart(request: FastifyRequest) {
     const body = parseOrThrow(OrchestrateRequest, request.body, 'The body');
-    const principal = this.guard.principalOf(request, body.tenant);
+    const principal = this.#guard.principalOf(request, body.tenant);
     return toStartRun(body, {
       principal,
       mintedRunId: mintRunId(),
@@ -78,7 +79,7 @@ export class OrchestrateController {
     const body = request.body as { tenant?: { tenant_id?: string; user_id?: string } } | undefined;
     const tenant = safeParse(OrchestrateRequest.shape.tenant, body?.tenant).data;
     return {
-      principal: this.guard.principalOf(request, tenant),
+      principal: this.#guard.principalOf(request, tenant),
       expiresAt: request.identity?.expiresAt,
       dialect: 'orchestrate',
       context: { threadId: '', view, profile: '1.0' },

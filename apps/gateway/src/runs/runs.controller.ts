@@ -38,23 +38,28 @@ import { unusedFields } from './unused-fields.ts';
 /** Runs and what happened in them. Who may see which is decided by the services that answer. */
 @Controller()
 export class RunsController {
-  constructor(
-    private readonly guard: AuthGuard,
-    private readonly streams: Streams,
-    private readonly gate: StartGate,
-    @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
-  ) {}
+  readonly #guard: AuthGuard;
+  readonly #streams: Streams;
+  readonly #gate: StartGate;
+  readonly #bus: Pick<Bus, 'request'>;
+
+  constructor(guard: AuthGuard, streams: Streams, gate: StartGate, @Inject(BUS) bus: Pick<Bus, 'request'>) {
+    this.#guard = guard;
+    this.#streams = streams;
+    this.#gate = gate;
+    this.#bus = bus;
+  }
 
   @Post('runs')
   @HttpCode(202)
   async start(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const body = parseOrThrow(OrchestrateRequest, request.body, 'The body');
-    const principal = this.guard.principalOf(request, body.tenant);
+    const principal = this.#guard.principalOf(request, body.tenant);
     const idempotencyKey = headerOf(request, 'idempotency-key');
     const start = toStartRun(body, { principal, mintedRunId: mintRunId(), idempotencyKey });
     concerns(request, { threadId: start.run.thread_id });
-    await this.gate.pass();
-    const started = await this.bus.request(startRun, start, { idempotencyKey: start.idempotencyKey });
+    await this.#gate.pass();
+    const started = await this.#bus.request(startRun, start, { idempotencyKey: start.idempotencyKey });
     const { created, ended } = started;
     const runId = publicRunId(principal.tenantId, started.runId);
     const notices = unusedFields(request.body as OrchestrateRequest);
@@ -71,8 +76,8 @@ export class RunsController {
   @Get('runs')
   async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { thread_id: threadId, status, cursor, limit } = parseOrThrow(RunListQuery, request.query, 'The query');
-    const principal = this.guard.principalOf(request);
-    const page = await this.bus.request(listRuns, {
+    const principal = this.#guard.principalOf(request);
+    const page = await this.#bus.request(listRuns, {
       principal,
       limit,
       ...(threadId === undefined ? {} : { threadId }),
@@ -100,13 +105,13 @@ export class RunsController {
   @Get('runs/:id')
   async read(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const runId = runIdOf(request);
-    const view = await this.bus.request(getRun, { principal: this.guard.principalOf(request), runId });
+    const view = await this.#bus.request(getRun, { principal: this.#guard.principalOf(request), runId });
     void reply.code(200).send(toRunResource(view));
   }
 
   @Get('runs/:id/events')
   events(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const principal = this.guard.principalOf(request);
+    const principal = this.#guard.principalOf(request);
     const runId = publicRunId(principal.tenantId, runIdOf(request));
     const query = parseOrThrow(RunEventsQuery, request.query, 'The query');
     const { dialect, view, mode, live } = query;
@@ -121,7 +126,7 @@ export class RunsController {
       // A client that continues where it stopped would be told again what it heard of a message.
       live: live === undefined ? dialect !== 'ag-ui' || mode === 'snapshot' : live === 'true',
     };
-    return this.streams.attach(reply, viewer, runId, place);
+    return this.#streams.attach(reply, viewer, runId, place);
   }
 
   @Post('runs/:id/cancel')
@@ -129,8 +134,8 @@ export class RunsController {
   async cancel(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const runId = runIdOf(request);
     const { reason } = parseOrThrow(CancelBody, request.body ?? {}, 'The body');
-    const principal = this.guard.principalOf(request);
-    const { phase, accepted } = await this.bus.request(cancelRun, {
+    const principal = this.#guard.principalOf(request);
+    const { phase, accepted } = await this.#bus.request(cancelRun, {
       principal,
       runId,
       ...(reason === undefined ? {} : { reason }),
@@ -144,8 +149,8 @@ export class RunsController {
     const runId = runIdOf(request);
     const approvalId = idOrThrow((request.params as { approvalId?: unknown }).approvalId, 'The approval id');
     const answer = parseOrThrow(ApprovalBody, request.body, 'The body');
-    const principal = this.guard.principalOf(request);
-    const { phase, accepted } = await this.bus.request(decideApproval, { principal, runId, approvalId, answer });
+    const principal = this.#guard.principalOf(request);
+    const { phase, accepted } = await this.#bus.request(decideApproval, { principal, runId, approvalId, answer });
     const shown = publicRunId(principal.tenantId, runId);
     const body: ApprovalAnswer = { run_id: shown, approval_id: approvalId, phase, accepted };
     void reply.code(202).send(body);
@@ -155,8 +160,12 @@ export class RunsController {
   async audit(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { run_id: runId, ...query } = parseOrThrow(AuditQuery, request.query, 'The query');
     concerns(request, { runId });
-    const principal = this.guard.principalOf(request);
-    const page = await this.bus.request(queryAudit, { principal, ...query, ...(runId === undefined ? {} : { runId }) });
+    const principal = this.#guard.principalOf(request);
+    const page = await this.#bus.request(queryAudit, {
+      principal,
+      ...query,
+      ...(runId === undefined ? {} : { runId }),
+    });
     const records = page.records.map((record) =>
       record.runId === null ? record : shownRecord(record, publicRunId(principal.tenantId, record.runId)),
     );

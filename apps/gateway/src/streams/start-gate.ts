@@ -6,11 +6,15 @@ import type { CheckResult } from '@switchyard/platform';
  * bridge's sentence. Otherwise everybody passes.
  */
 export class StartGate {
-  constructor(private readonly login: (() => Promise<CheckResult>) | undefined) {}
+  readonly #login: (() => Promise<CheckResult>) | undefined;
+
+  constructor(login: (() => Promise<CheckResult>) | undefined) {
+    this.#login = login;
+  }
 
   /** Throws `unavailable`. */
   async pass(): Promise<void> {
-    const { ok, detail } = (await this.login?.()) ?? { ok: true };
+    const { ok, detail } = (await this.#login?.()) ?? { ok: true };
     if (!ok)
       throw new AppError('unavailable', `No run is accepted before the AZTM login stands. ${detail ?? ''}`.trim());
   }

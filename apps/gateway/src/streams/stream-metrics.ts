@@ -8,10 +8,10 @@ export class StreamMetrics {
   readonly #ended;
   readonly #lag;
 
-  constructor(
-    metrics: Metrics,
-    private readonly clock: Clock,
-  ) {
+  readonly #clock: Clock;
+
+  constructor(metrics: Metrics, clock: Clock) {
+    this.#clock = clock;
     this.#ended = metrics.counter('sse_streams_total', 'Event streams that are over, by how they ended', [
       'dialect',
       'end',
@@ -28,6 +28,6 @@ export class StreamMetrics {
 
   /** A batch goes out that happened while the client was watching. The clocks are those of two machines. */
   sent({ ts }: RunEvent): void {
-    this.#lag.observe(Math.max(0, this.clock.now() - ts) / 1_000);
+    this.#lag.observe(Math.max(0, this.#clock.now() - ts) / 1_000);
   }
 }

@@ -21,10 +21,13 @@ interface Watch {
 export class Watches {
   readonly #watches = new Map<string, Watch>();
 
-  constructor(
-    private readonly bus: Pick<Bus, 'request'>,
-    private readonly log: Logger,
-  ) {}
+  readonly #bus: Pick<Bus, 'request'>;
+  readonly #log: Logger;
+
+  constructor(bus: Pick<Bus, 'request'>, log: Logger) {
+    this.#bus = bus;
+    this.#log = log;
+  }
 
   get size(): number {
     return this.#watches.size;
@@ -61,9 +64,9 @@ export class Watches {
 
   async #say(principal: Principal, runId: string, forMs: number): Promise<void> {
     try {
-      await this.bus.request(watchRun, { principal, runId, forMs });
+      await this.#bus.request(watchRun, { principal, runId, forMs });
     } catch (error) {
-      this.log.warn({ err: error, runId }, 'a watch was not renewed; tried again');
+      this.#log.warn({ err: error, runId }, 'a watch was not renewed; tried again');
     }
   }
 }

@@ -46,11 +46,19 @@ const MAX_PAGES = 20;
 
 @Controller('api/mcp/auth')
 export class ProviderAuthController {
+  readonly #guard: AuthGuard;
+  readonly #bus: Pick<Bus, 'request'>;
+  readonly #config: Pick<GatewayConfig, 'http'>;
+
   constructor(
-    private readonly guard: AuthGuard,
-    @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
-    @Inject(CONFIG) private readonly config: Pick<GatewayConfig, 'http'>,
-  ) {}
+    guard: AuthGuard,
+    @Inject(BUS) bus: Pick<Bus, 'request'>,
+    @Inject(CONFIG) config: Pick<GatewayConfig, 'http'>,
+  ) {
+    this.#guard = guard;
+    this.#bus = bus;
+    this.#config = config;
+  }
 
   @Get()
   page(@Res() reply: FastifyReply): void {
@@ -68,24 +76,24 @@ export class ProviderAuthController {
   /** Read by authorization servers; the same for everybody. */
   @Get('client.json')
   async client(@Res() reply: FastifyReply): Promise<void> {
-    const { document } = await this.bus.request(clientDocument, {});
+    const { document } = await this.#bus.request(clientDocument, {});
     if (!document) throw new AppError('not_found', 'There is no such document: PUBLIC_URL is not an https address.');
     void reply.code(200).header('cache-control', 'public, max-age=3600').send(document);
   }
 
   @Get('providers')
   async providers(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    void harden(reply).send(await this.bus.request(listProviders, { principal: this.guard.principalOf(request) }));
+    void harden(reply).send(await this.#bus.request(listProviders, { principal: this.#guard.principalOf(request) }));
   }
 
   @Get('tools/available')
   async available(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { provider } = parseOrThrow(ToolsAvailableQuery, request.query, 'The query');
-    const principal = this.guard.principalOf(request);
+    const principal = this.#guard.principalOf(request);
     const tools: AvailableTools['tools'] = [];
     let cursor: string | undefined;
     for (let pages = 0; pages < MAX_PAGES; pages += 1) {
-      const page = await this.bus.request(listTools, { principal, ...(cursor === undefined ? {} : { cursor }) });
+      const page = await this.#bus.request(listTools, { principal, ...(cursor === undefined ? {} : { cursor }) });
       tools.push(...page.tools.filter((tool) => provider === undefined || tool.provider === provider));
       cursor = page.nextCursor;
       if (cursor === undefined) break;
@@ -97,7 +105,11 @@ export class ProviderAuthController {
   @Get('tools/search')
   async search(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { q: query, top_k: topK } = parseOrThrow(ToolsSearchQuery, request.query, 'The query');
-    const { tools } = await this.bus.request(searchTools, { principal: this.guard.principalOf(request), query, topK });
+    const { tools } = await this.#bus.request(searchTools, {
+      principal: this.#guard.principalOf(request),
+      query,
+      topK,
+    });
     const answer: AvailableTools = { tools, total: tools.length };
     void harden(reply).send(answer);
   }
@@ -131,7 +143,7 @@ export class ProviderAuthController {
       const session = held === undefined ? null : digest(held);
       if (name !== undefined)
         void reply.header('set-cookie', setCookie(name, '', { ...this.#cookie(request), maxAgeS: 0 }));
-      const done = await this.bus.request(finishAuthorisation, { session, params });
+      const done = await this.#bus.request(finishAuthorisation, { session, params });
       if (!wantsPage(request)) return void reply.send({ provider: done.provider, status: 'connected' });
       void reply.redirect(done.returnTo ?? `${PATH}?connected=${done.provider}`, 303);
     } catch (error) {
@@ -150,19 +162,19 @@ export class ProviderAuthController {
   @HttpCode(200)
   async refresh(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const asked = { principal: this.#own(request), provider: providerOf(request) };
-    void harden(reply).send(await this.bus.request(refreshAuthorisation, asked));
+    void harden(reply).send(await this.#bus.request(refreshAuthorisation, asked));
   }
 
   @Get(':provider/status/live')
   async live(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const asked = { principal: this.guard.principalOf(request), provider: providerOf(request) };
-    void harden(reply).send(await this.bus.request(liveStatus, asked));
+    const asked = { principal: this.#guard.principalOf(request), provider: providerOf(request) };
+    void harden(reply).send(await this.#bus.request(liveStatus, asked));
   }
 
   @Delete(':provider')
   async revoke(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const asked = { principal: this.#own(request), provider: providerOf(request) };
-    void harden(reply).send(await this.bus.request(revokeAuthorisation, asked));
+    void harden(reply).send(await this.#bus.request(revokeAuthorisation, asked));
   }
 
   /** Begins an attempt, and binds it to this browser by a cookie of its own. */
@@ -170,7 +182,7 @@ export class ProviderAuthController {
     const principal = this.#own(request);
     const held = randomBytes(32).toString('base64url');
     const asked = { principal, provider, session: digest(held), ...(returnTo === undefined ? {} : { returnTo }) };
-    const started = await this.bus.request(startAuthorisation, asked);
+    const started = await this.#bus.request(startAuthorisation, asked);
     const cookie = setCookie(cookieName(started.attempt), held, { ...this.#cookie(request), maxAgeS: ATTEMPT_TTL_S });
     const answer = { authorization_url: started.authorizationUrl, expires_at: started.expiresAt };
     void harden(reply).header('set-cookie', cookie).send(answer);
@@ -178,9 +190,9 @@ export class ProviderAuthController {
 
   /** Who asks, where the request may change something: no page of another origin makes it. */
   #own(request: FastifyRequest) {
-    if (isForeignPage(request.headers, this.config.http.corsOrigins))
+    if (isForeignPage(request.headers, this.#config.http.corsOrigins))
       throw new AppError('forbidden', 'A page of another origin may not do this; name it in CORS_ORIGINS.');
-    return this.guard.principalOf(request);
+    return this.#guard.principalOf(request);
   }
 
   #cookie(request: FastifyRequest) {

@@ -46,17 +46,20 @@ import { BUS } from '../tokens.ts';
 export class ToolsController {
   #document: OpenApiDocument | undefined;
 
-  constructor(
-    private readonly guard: AuthGuard,
-    @Inject(BUS) private readonly bus: Pick<Bus, 'request'>,
-  ) {}
+  readonly #guard: AuthGuard;
+  readonly #bus: Pick<Bus, 'request'>;
+
+  constructor(guard: AuthGuard, @Inject(BUS) bus: Pick<Bus, 'request'>) {
+    this.#guard = guard;
+    this.#bus = bus;
+  }
 
   @Get('tools')
   async list(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const query = parseOrThrow(ToolListQuery, request.query, 'The query');
     const { cursor, limit } = query;
-    const asked = { principal: this.guard.principalOf(request), constraints: constraintsOf(query), limit };
-    const page = await this.bus.request(listTools, { ...asked, ...(cursor === undefined ? {} : { cursor }) });
+    const asked = { principal: this.#guard.principalOf(request), constraints: constraintsOf(query), limit };
+    const page = await this.#bus.request(listTools, { ...asked, ...(cursor === undefined ? {} : { cursor }) });
     const answer: ToolList = { tools: page.tools.map(toResource), next_cursor: page.nextCursor ?? null };
     void reply.code(200).send(answer);
   }
@@ -64,11 +67,11 @@ export class ToolsController {
   @Get('tools/openapi.json')
   async openApi(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const query = parseOrThrow(ToolOpenApiQuery, request.query, 'The query');
-    const asked = { principal: this.guard.principalOf(request), constraints: constraintsOf(query) };
+    const asked = { principal: this.#guard.principalOf(request), constraints: constraintsOf(query) };
     const tools: ToolInfo[] = [];
     // One more than are shown, so that it is known whether some are missing.
     for (let cursor: string | undefined, more = true; more && tools.length <= MAX_OPENAPI_TOOLS;) {
-      const page = await this.bus.request(listTools, { ...asked, ...(cursor === undefined ? {} : { cursor }) });
+      const page = await this.#bus.request(listTools, { ...asked, ...(cursor === undefined ? {} : { cursor }) });
       tools.push(...page.tools);
       cursor = page.nextCursor;
       more = cursor !== undefined;
@@ -81,7 +84,7 @@ export class ToolsController {
   async show(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { name } = parseOrThrow(ToolParams, request.params, 'The path');
     const constraints = { mode: 'custom' as const, tools: [name] };
-    const { tools } = await this.bus.request(listTools, { principal: this.guard.principalOf(request), constraints });
+    const { tools } = await this.#bus.request(listTools, { principal: this.#guard.principalOf(request), constraints });
     const [info] = tools;
     if (!info) throw new AppError('tool_not_found', 'There is no such tool for you.');
     void reply.code(200).send(toResource(info));
@@ -95,8 +98,11 @@ export class ToolsController {
     const key = request.headers['idempotency-key'];
     if (key !== undefined && (typeof key !== 'string' || !/^[\x21-\x7e]{1,160}$/.test(key)))
       throw new AppError('invalid_input', 'Idempotency-Key may have 1 to 160 printable characters.');
-    const call = { principal: this.guard.principalOf(request), tool: name, arguments: given };
-    const result = await this.bus.request(callTool, { ...call, ...(key === undefined ? {} : { idempotencyKey: key }) });
+    const call = { principal: this.#guard.principalOf(request), tool: name, arguments: given };
+    const result = await this.#bus.request(callTool, {
+      ...call,
+      ...(key === undefined ? {} : { idempotencyKey: key }),
+    });
     const { mcp: _forMcpClients, ...answer } = { mcp: undefined, ...result };
     void reply.code(200).send(answer);
   }
@@ -105,11 +111,11 @@ export class ToolsController {
   async explain(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const query = parseOrThrow(ToolRulesQuery, request.query, 'The query');
     const { user, role, tool, cursor, limit } = query;
-    const principal = this.guard.principalOf(request);
+    const principal = this.#guard.principalOf(request);
     const constraints = ToolConstraints.parse(constraintsOf(query));
     const ofAgent = isAgentName(tool);
     // Of an agent, too, it is the tool service that says who is told.
-    const page = await this.bus.request(explainTools, {
+    const page = await this.#bus.request(explainTools, {
       principal,
       constraints,
       limit,
@@ -131,7 +137,7 @@ export class ToolsController {
   /** Without the service for agents nothing can be delegated. */
   async #agents(principal: Principal): Promise<OutputOf<typeof listAgents>> {
     try {
-      return await this.bus.request(listAgents, { principal });
+      return await this.#bus.request(listAgents, { principal });
     } catch (error) {
       if (error instanceof AppError && error.code === 'no_responders') return { agents: [] };
       throw error;
@@ -141,13 +147,13 @@ export class ToolsController {
   @Post('tools')
   async register(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { dry_run } = parseOrThrow(ToolRegisterQuery, request.query, 'The query');
-    const principal = this.guard.principalOf(request);
+    const principal = this.#guard.principalOf(request);
     const definition = request.body;
     if (typeof definition !== 'object' || definition === null || Array.isArray(definition))
       throw new AppError('invalid_input', 'The body is the definition of a tool, as a JSON object.');
     const dryRun = dry_run === 'true';
     const asked = { principal, definition: definition as Record<string, unknown>, dryRun };
-    const { info, replaced } = await this.bus.request(registerTool, asked);
+    const { info, replaced } = await this.#bus.request(registerTool, asked);
     const answer: ToolRegistered = { tool: toResource(info), replaced };
     void reply.code(dryRun || replaced ? 200 : 201).send(answer);
   }
@@ -156,23 +162,23 @@ export class ToolsController {
   @HttpCode(200)
   async check(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { file, text, as } = parseOrThrow(ToolFileBody, request.body, 'The body');
-    const principal = this.guard.principalOf(request);
+    const principal = this.#guard.principalOf(request);
     const asked = { principal, text, ...(file === undefined ? {} : { file }), ...(as === undefined ? {} : { as }) };
-    const answer: ToolFileChecked = await this.bus.request(checkToolFile, asked);
+    const answer: ToolFileChecked = await this.#bus.request(checkToolFile, asked);
     void reply.code(200).send(answer);
   }
 
   @Get('tool-definitions')
   async registered(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
-    const principal = this.guard.principalOf(request);
-    const answer: RegisteredTools = await this.bus.request(listRegisteredTools, { principal });
+    const principal = this.#guard.principalOf(request);
+    const answer: RegisteredTools = await this.#bus.request(listRegisteredTools, { principal });
     void reply.code(200).send(answer);
   }
 
   @Delete('tools/:name')
   async remove(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { name: tool } = parseOrThrow(ToolParams, request.params, 'The path');
-    const { removed } = await this.bus.request(removeTool, { principal: this.guard.principalOf(request), tool });
+    const { removed } = await this.#bus.request(removeTool, { principal: this.#guard.principalOf(request), tool });
     if (!removed) throw new AppError('tool_not_found', 'No tool of this name was registered through the API.');
     void reply.code(204).send();
   }

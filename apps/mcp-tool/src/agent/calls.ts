@@ -86,11 +86,12 @@ export class AgentCalls {
   /** By key: the calls that an earlier worker of the step began. What came of them is in the ledger. */
   #begun: ReadonlyMap<string, Effect> = new Map();
 
-  constructor(
-    private readonly step: StepRequest,
-    private readonly context: AgentContext,
-    searchAbove: number,
-  ) {
+  readonly #step: StepRequest;
+  readonly #context: AgentContext;
+
+  constructor(step: StepRequest, context: AgentContext, searchAbove: number) {
+    this.#step = step;
+    this.#context = context;
     const { visible } = context;
     this.#visible = new Map(visible.map((tool) => [tool.name, tool]));
     this.#limits = step.within ?? NO_LIMITS;
@@ -170,10 +171,10 @@ export class AgentCalls {
     if (begun && isKnown(begun) && begun.result) return withoutMcp(begun.result);
     const repeats = tool && tool.idempotency !== 'none' ? KEYED_REPEATS : 0;
     for (let repeat = 0; ; repeat += 1) {
-      const result = await this.context.call(call);
+      const result = await this.#context.call(call);
       if (result.status !== 'in_doubt' || repeat >= repeats) return result;
-      await sleep(REPEAT_PAUSE_MS, this.context.signal).catch(() => undefined);
-      if (this.context.signal.aborted) return result;
+      await sleep(REPEAT_PAUSE_MS, this.#context.signal).catch(() => undefined);
+      if (this.#context.signal.aborted) return result;
     }
   }
 
@@ -190,15 +191,15 @@ export class AgentCalls {
     const same = `${tool} ${canonicalJson(args)}`;
     const what = sha256(same).slice(0, 32);
     const time = (times[what] = (times[what] ?? 0) + 1);
-    return `${this.step.idempotencyKey.slice(0, 100)}:${sha256(`${same} ${time}`).slice(0, 32)}`;
+    return `${this.#step.idempotencyKey.slice(0, 100)}:${sha256(`${same} ${time}`).slice(0, 32)}`;
   }
 
   #find(args: Arguments): string {
     const asked = words.searchOf(args);
     if (!asked) return words.refusal('tool_invalid_arguments', `${words.FIND} takes {"query": "..."}.`);
     const { query, topK } = asked;
-    this.context.tell({ type: 'mcp.tool.search', data: { step_id: this.step.stepId, query, top_k: topK } });
-    const found = searchTools(this.context.visible, query, topK).map(({ tool }) => tool);
+    this.#context.tell({ type: 'mcp.tool.search', data: { step_id: this.#step.stepId, query, top_k: topK } });
+    const found = searchTools(this.#context.visible, query, topK).map(({ tool }) => tool);
     for (const tool of found) this.#offer(tool.name);
     return words.foundTools(found);
   }

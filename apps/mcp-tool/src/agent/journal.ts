@@ -49,19 +49,23 @@ const MAX_TURN_CHARS = 1_000_000;
 export class StepInDoubt extends Error {}
 
 export class AgentJournal {
-  constructor(private readonly parts: AgentJournalParts) {}
+  readonly #parts: AgentJournalParts;
+
+  constructor(parts: AgentJournalParts) {
+    this.#parts = parts;
+  }
 
   /** Keeps a turn before its calls are made. Gives `turn` itself, or the turn that another worker kept first. */
   async keep(step: StepRequest, number: number, turn: AgentTurn): Promise<AgentTurn> {
     const text = JSON.stringify(turn);
     if (text.length > MAX_TURN_CHARS) throw new AppError('response_too_large', 'The language model said too much.');
-    const kept = await this.parts.turns.keep(ownerOf(step), number, text);
+    const kept = await this.#parts.turns.keep(ownerOf(step), number, text);
     return kept === text ? turn : read(kept);
   }
 
   /** What earlier workers decided. */
   async recall(step: StepRequest): Promise<{ turns: AgentTurn[]; effects: ReadonlyMap<string, Effect> }> {
-    const turns = (await this.parts.turns.of(ownerOf(step))).map(read);
+    const turns = (await this.#parts.turns.of(ownerOf(step))).map(read);
     const effects = await this.effects(step);
     if (turns.length === 0 && effects.size > 0) {
       const tools = [...new Set([...effects.values()].map(({ tool }) => tool))].join(', ');
@@ -73,7 +77,7 @@ export class AgentJournal {
   /** By key: the calls of the step that were begun. One that was only intended did nothing. */
   async effects({ principal, runId, stepId }: StepRequest): Promise<ReadonlyMap<string, Effect>> {
     const { tenantId, userId } = principal;
-    const all = await this.parts.effects.ofStep({ tenantId, userId, runId, stepId });
+    const all = await this.#parts.effects.ofStep({ tenantId, userId, runId, stepId });
     return new Map(
       all.filter(({ state }) => state !== 'intent').map((effect) => [effect.idempotencyKey, effect] as const),
     );

@@ -12,14 +12,21 @@ import type { Toolbox } from '../catalog/index.ts';
  * does as facts in progress frames: the run's owner appends them to the journal.
  */
 export class StepAgent {
-  constructor(
-    private readonly parts: {
-      readonly toolbox: Toolbox;
-      readonly executor: Executor;
-      readonly toolAgent: ToolAgent;
-      readonly clock: Clock;
-    },
-  ) {}
+  readonly #parts: {
+    readonly toolbox: Toolbox;
+    readonly executor: Executor;
+    readonly toolAgent: ToolAgent;
+    readonly clock: Clock;
+  };
+
+  constructor(parts: {
+    readonly toolbox: Toolbox;
+    readonly executor: Executor;
+    readonly toolAgent: ToolAgent;
+    readonly clock: Clock;
+  }) {
+    this.#parts = parts;
+  }
 
   async perform(step: StepRequest, { signal, progress }: Pick<Call, 'signal' | 'progress'>): Promise<StepResult> {
     const tell = (fact: RunFactDraft) => progress(fact);
@@ -28,7 +35,7 @@ export class StepAgent {
       type: 'mcp.task.started',
       data: { step_id, task, user_id: principal.userId, tool_constraints: toolConstraints },
     });
-    const { tools: visible, cacheHit } = await this.parts.toolbox.listed(principal, toolConstraints);
+    const { tools: visible, cacheHit } = await this.#parts.toolbox.listed(principal, toolConstraints);
     const providers = [...new Set(visible.map((tool) => tool.provider))].sort();
     tell({
       type: 'mcp.toolbox.generated',
@@ -38,7 +45,7 @@ export class StepAgent {
     const context = { visible, signal, tell };
     const result = step.call
       ? await this.#call(step, callOf(step, step.call), context)
-      : await this.parts.toolAgent.perform(step, { ...context, call: (call) => this.#call(step, call, context) });
+      : await this.#parts.toolAgent.perform(step, { ...context, call: (call) => this.#call(step, call, context) });
     tell({ type: 'mcp.task.completed', data: { step_id, ...outcome(result) } });
     return result;
   }
@@ -55,12 +62,12 @@ export class StepAgent {
       const { provider, description } = chosen;
       tell({ type: 'mcp.tool.selected', data: { step_id: stepId, tool, provider, description } });
     }
-    const started = this.parts.clock.now();
+    const started = this.#parts.clock.now();
     let whole: unknown;
     const record = (output: unknown): void => void (whole = output);
     const about = { principal, constraints, runId, stepId, toolCallId, approval, signal, record };
-    const result = await this.parts.executor.run({ ...about, tool, arguments: given, idempotencyKey });
-    const duration_ms = Math.max(0, this.parts.clock.now() - started);
+    const result = await this.#parts.executor.run({ ...about, tool, arguments: given, idempotencyKey });
+    const duration_ms = Math.max(0, this.#parts.clock.now() - started);
     tell({
       type: 'mcp.tool.execution',
       data: { step_id: stepId, tool, params: boundArguments(given), ...outcome(result, whole), duration_ms },

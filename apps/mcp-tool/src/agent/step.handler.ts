@@ -5,10 +5,14 @@ import { StepAgent } from './step-agent.ts';
 
 @Controller()
 export class StepHandler {
-  constructor(private readonly agent: StepAgent) {}
+  readonly #agent: StepAgent;
+
+  constructor(agent: StepAgent) {
+    this.#agent = agent;
+  }
 
   @Handles(performStep.mcp)
   perform(step: StepRequest, call: Call): Promise<StepResult> {
-    return this.agent.perform(step, call);
+    return this.#agent.perform(step, call);
   }
 }

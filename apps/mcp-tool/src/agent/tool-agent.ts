@@ -6,10 +6,14 @@ import { failed, inDoubt } from '../tool/index.ts';
 
 /** Performs tasks in words (work.ts). Whatever becomes of one is an answer, save that a worker was lost on the way. */
 export class ToolAgent {
-  constructor(private readonly parts: AgentWorkParts) {}
+  readonly #parts: AgentWorkParts;
+
+  constructor(parts: AgentWorkParts) {
+    this.#parts = parts;
+  }
 
   async perform(step: StepRequest, context: AgentContext): Promise<StepResult> {
-    const work = new AgentWork(step, context, this.parts);
+    const work = new AgentWork(step, context, this.#parts);
     try {
       return work.ended(await work.run());
     } catch (error) {

@@ -50,18 +50,21 @@ export class AgentWork {
   /** For answers that are not the ones that were kept. */
   #wasted = NO_USAGE;
 
-  constructor(
-    private readonly step: StepRequest,
-    private readonly context: AgentContext,
-    private readonly parts: AgentWorkParts,
-  ) {
+  readonly #step: StepRequest;
+  readonly #context: AgentContext;
+  readonly #parts: AgentWorkParts;
+
+  constructor(step: StepRequest, context: AgentContext, parts: AgentWorkParts) {
+    this.#step = step;
+    this.#context = context;
+    this.#parts = parts;
     this.#calls = new AgentCalls(step, context, parts.searchAbove);
   }
 
   async run(): Promise<StepResult> {
-    let answer = this.step.attempt > 1 ? await this.#resume() : undefined;
+    let answer = this.#step.attempt > 1 ? await this.#resume() : undefined;
     for (;;) {
-      if (answer === undefined && this.#turn >= this.parts.maxTurns)
+      if (answer === undefined && this.#turn >= this.#parts.maxTurns)
         return failed('budget_exceeded', `The task was not done within ${this.#turn} turns of the tool agent.`);
       answer ??= await this.#decide();
       const ending = await this.#act(answer);
@@ -90,7 +93,7 @@ export class AgentWork {
 
   /** Goes on from the turns that earlier workers kept: their last answer, undefined where they had decided nothing. */
   async #resume(): Promise<Answer | undefined> {
-    const { turns, effects } = await this.parts.journal.recall(this.step);
+    const { turns, effects } = await this.#parts.journal.recall(this.#step);
     this.#calls.takeUp(effects);
     let answer: Answer | undefined;
     for (const turn of turns) answer = this.#goOnWith(turn);
@@ -99,7 +102,7 @@ export class AgentWork {
 
   /** Asks the model, and keeps its answer before anything is done about it. */
   async #decide(): Promise<Answer> {
-    const { journal } = this.parts;
+    const { journal } = this.#parts;
     const said = await this.#ask(this.#turn + 1);
     if (said.refused) {
       this.#wasted = addUsage(this.#wasted, said.usage);
@@ -113,7 +116,7 @@ export class AgentWork {
     };
     let kept: AgentTurn;
     try {
-      kept = await journal.keep(this.step, this.#turn + 1, turn);
+      kept = await journal.keep(this.#step, this.#turn + 1, turn);
     } catch (error) {
       this.#wasted = addUsage(this.#wasted, said.usage);
       throw error;
@@ -121,7 +124,7 @@ export class AgentWork {
     if (kept !== turn) {
       // Another worker is at this step, too: it decided first.
       this.#wasted = addUsage(this.#wasted, said.usage);
-      this.#calls.takeUp(await journal.effects(this.step));
+      this.#calls.takeUp(await journal.effects(this.#step));
     }
     return this.#goOnWith(kept);
   }
@@ -145,7 +148,7 @@ export class AgentWork {
       return { status: 'succeeded', output: content };
     }
     for (const call of calls) {
-      if (this.context.signal.aborted) throw new AppError('cancelled');
+      if (this.#context.signal.aborted) throw new AppError('cancelled');
       const taken = await this.#calls.take(call);
       if ('ending' in taken) return taken.ending;
       this.#since.push({ role: 'tool', callId: call.id, content: words.cut(taken.reply) });
@@ -155,14 +158,14 @@ export class AgentWork {
 
   #messages(): ModelTurnMessage[] {
     const system = this.#calls.standing.searching ? `${words.SYSTEM} ${words.SEARCHING}` : words.SYSTEM;
-    const { task } = this.step;
+    const { task } = this.#step;
     return [{ role: 'system', content: system }, { role: 'user', content: task }, ...this.#said, ...this.#since];
   }
 
   #ask(turn: number) {
-    const { principal, runId, stepId } = this.step;
+    const { principal, runId, stepId } = this.#step;
     const asked = { principal, runId, stepId, turn, messages: this.#messages(), functions: this.#calls.functions() };
     const used = addUsage(this.#used, this.#wasted);
-    return this.parts.bus.request(modelTurn, { ...asked, used }, { signal: this.context.signal });
+    return this.#parts.bus.request(modelTurn, { ...asked, used }, { signal: this.#context.signal });
   }
 }

@@ -61,7 +61,10 @@ export class Executor {
   readonly #seconds;
   readonly #overdue = new Map<string, number>();
 
-  constructor(private readonly parts: ExecutorParts) {
+  readonly #parts: ExecutorParts;
+
+  constructor(parts: ExecutorParts) {
+    this.#parts = parts;
     const { metrics } = parts;
     this.#calls = metrics.counter('tool_calls_total', 'Tool calls by outcome', ['tool', 'outcome']);
     this.#seconds = metrics.histogram('tool_duration_seconds', 'Duration of tool calls', ['tool']);
@@ -71,7 +74,7 @@ export class Executor {
   }
 
   async run(request: CallRequest): Promise<StepResult> {
-    const found = await this.parts.toolbox.find(request.principal, request.constraints, request.tool);
+    const found = await this.#parts.toolbox.find(request.principal, request.constraints, request.tool);
     if ('hidden' in found) {
       // What was asked for is the caller's text: it is no label.
       this.#calls.inc({ tool: 'unknown', outcome: 'tool_not_found' });
@@ -99,9 +102,9 @@ export class Executor {
     }
     const credentials: Record<string, string> = {};
     for (const name of tool.requiredCredentials) {
-      const value = this.parts.credentials[name];
+      const value = this.#parts.credentials[name];
       if (value === undefined || value === '') {
-        this.parts.teller.tell({ type: 'tools.credential.missing', data: { tool: tool.name, credential: name } });
+        this.#parts.teller.tell({ type: 'tools.credential.missing', data: { tool: tool.name, credential: name } });
         // What a file calls {credential.NAME} has another name in the environment (config.ts).
         const variable = tool.source === 'http_endpoint' ? `TOOL_SECRET_${name}` : name;
         return failed('credentials_missing', `${tool.name} is not set up: an administrator must provide ${variable}.`);
@@ -113,14 +116,14 @@ export class Executor {
       return failed('overloaded', `Too many earlier calls of ${tool.name} have not returned.`);
     const perform = (key: string | undefined) => this.#perform(tool, input.value, { credentials, request, key });
     if (!mayHaveEffect(tool)) return (await perform(request.idempotencyKey)).result;
-    return this.parts.effects.perform(tool, request, perform);
+    return this.#parts.effects.perform(tool, request, perform);
   }
 
   /** Nothing ran: what checks the arguments threw itself. */
   #notRun(tool: Tool, request: CallRequest, error: unknown): StepResult {
     if (error instanceof AppError && error.code === 'worker_lost') throw error; // the outcome of an effect is not recorded
     const reference = newReference();
-    this.parts.log.error(
+    this.#parts.log.error(
       { ...idsOf(request), err: error, tool: tool.name, reference },
       'the arguments of a tool could not be checked',
     );
@@ -160,7 +163,7 @@ export class Executor {
   }
 
   #judge(tool: Tool, request: CallRequest, end: Exclude<End, { how: 'given_up' }>): StepResult {
-    const { log } = this.parts;
+    const { log } = this.#parts;
     if (end.how === 'threw') {
       const reference = newReference();
       log.warn({ ...idsOf(request), err: end.error, tool: tool.name, reference }, 'a tool failed');
@@ -190,7 +193,7 @@ export class Executor {
     const how = end.how === 'returned' ? 'a result' : 'an error';
     // One that listens to its signal returns at once.
     if (lateMs > 0)
-      this.parts.log.warn(
+      this.#parts.log.warn(
         { ...idsOf(request), tool: name, lateMs, how },
         'a tool returned after its call was given up',
       );
@@ -202,12 +205,12 @@ export class Executor {
     if (role === undefined || role === 'user') return;
     const { tenantId: tenant_id, userId: user_id } = principal;
     const data = { tenant_id, user_id, tool, role, outcome, run_id: runId ?? null };
-    this.parts.teller.tell({ type: 'tools.access.granted', data });
+    this.#parts.teller.tell({ type: 'tools.access.granted', data });
   }
 
   #tellDenied({ principal, tool, runId }: CallRequest, reason: string): void {
     const { tenantId: tenant_id, userId: user_id } = principal;
-    this.parts.teller.tell({
+    this.#parts.teller.tell({
       type: 'tools.access.denied',
       data: { tenant_id, user_id, tool, reason, run_id: runId ?? null },
     });

@@ -43,7 +43,10 @@ export class OpenCalls {
   readonly name = randomBytes(8).toString('hex');
   readonly #waiting = new Map<string, OpenCall>();
 
-  constructor(private readonly parts: OpenCallsParts) {
+  readonly #parts: OpenCallsParts;
+
+  constructor(parts: OpenCallsParts) {
+    this.#parts = parts;
     parts.metrics.gauge('tool_calls_asking', 'Calls that wait for an answer of their caller', [], () => this.size);
   }
 
@@ -60,9 +63,9 @@ export class OpenCalls {
     const idempotencyKey = input.idempotencyKey ?? call.idempotencyKey;
     const request = { ...input, idempotencyKey, signal: call.signal, tell: (frame: McpFrame) => call.progress(frame) };
     const canBeAsked = mcp?.capabilities['elicitation'] !== undefined || mcp?.capabilities['sampling'] !== undefined;
-    if (!canBeAsked) return this.parts.executor.run(request);
+    if (!canBeAsked) return this.#parts.executor.run(request);
     const open = new OpenCall(request, () => this.#hasRoom(input));
-    open.begin(this.parts.executor, this.#answerMs);
+    open.begin(this.#parts.executor, this.#answerMs);
     return this.#next(open, call);
   }
 
@@ -83,7 +86,7 @@ export class OpenCalls {
   }
 
   get #answerMs(): number {
-    return this.parts.answerMs ?? ANSWER_MS;
+    return this.#parts.answerMs ?? ANSWER_MS;
   }
 
   /** Goes on with the call: here, or at the replica that has it. */
@@ -103,7 +106,7 @@ export class OpenCalls {
     const { signal, deadline } = call;
     const onProgress = (frame: unknown): void => call.progress(frame);
     try {
-      return await this.parts.bus.request(answerQuestion, input, { to: replica, signal, deadline, onProgress });
+      return await this.#parts.bus.request(answerQuestion, input, { to: replica, signal, deadline, onProgress });
     } catch (error) {
       if (error instanceof AppError && error.code === 'no_responders') return OVER;
       throw error;
@@ -126,7 +129,7 @@ export class OpenCalls {
     this.#waiting.set(id, open);
     open.wait(this.#answerMs, () => this.#waiting.delete(id));
     const inputRequests = Object.fromEntries(questions.map(({ key, question }) => [key, question]));
-    const state = this.parts.states.seal(JSON.stringify({ replica: this.name, id }), placeOf(open.request));
+    const state = this.#parts.states.seal(JSON.stringify({ replica: this.name, id }), placeOf(open.request));
     return failed('input_required', 'The tool needs an answer that only an interactive MCP client can give.', {
       inputRequired: { inputRequests, requestState: `${MINE}${state}` },
     });
@@ -142,7 +145,7 @@ export class OpenCalls {
   }
 
   #read(state: string, place: ReturnType<typeof placeOf>): { replica: string; id: string } {
-    return JSON.parse(this.parts.states.open(state.slice(MINE.length), place)) as { replica: string; id: string };
+    return JSON.parse(this.#parts.states.open(state.slice(MINE.length), place)) as { replica: string; id: string };
   }
 }
 
@@ -169,10 +172,14 @@ class OpenCall {
   #onAsked: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
 
+  readonly #hasRoom: () => boolean;
+
   constructor(
     readonly request: CallRequest,
-    private readonly hasRoom: () => boolean,
-  ) {}
+    hasRoom: () => boolean,
+  ) {
+    this.#hasRoom = hasRoom;
+  }
 
   begin(executor: Pick<Executor, 'run'>, answerMs: number): void {
     this.result = executor.run({
@@ -235,7 +242,7 @@ class OpenCall {
   /** Asks the caller. Rejects where the caller is gone, the question is too large, or too many are open. */
   #ask(question: Question): Promise<Record<string, unknown>> {
     if (this.#gone) return Promise.reject(new AppError('cancelled'));
-    if (this.#count >= MAX_QUESTIONS || !this.hasRoom())
+    if (this.#count >= MAX_QUESTIONS || !this.#hasRoom())
       return Promise.reject(new AppError('rate_limited', 'Too many questions wait for an answer.'));
     if (JSON.stringify(question).length > MAX_QUESTION_CHARS) return Promise.reject(new AppError('payload_too_large'));
     const key = `question-${(this.#count += 1)}`;

@@ -16,14 +16,17 @@ import { pageOf, Pages, searchTools as findTools, Toolbox } from '../catalog/ind
 export class ToolsHandler {
   readonly #pages = new Pages();
 
-  constructor(
-    private readonly toolbox: Toolbox,
-    private readonly calls: OpenCalls,
-  ) {}
+  readonly #toolbox: Toolbox;
+  readonly #calls: OpenCalls;
+
+  constructor(toolbox: Toolbox, calls: OpenCalls) {
+    this.#toolbox = toolbox;
+    this.#calls = calls;
+  }
 
   @Handles(listTools)
   async list({ principal, constraints, ...page }: InputOf<typeof listTools>): Promise<OutputOf<typeof listTools>> {
-    return this.#pages.of(await this.toolbox.list(principal, constraints), page);
+    return this.#pages.of(await this.#toolbox.list(principal, constraints), page);
   }
 
   @Handles(searchTools)
@@ -33,7 +36,7 @@ export class ToolsHandler {
     query,
     topK,
   }: InputOf<typeof searchTools>): Promise<OutputOf<typeof searchTools>> {
-    const found = findTools(await this.toolbox.list(principal, constraints), query, topK);
+    const found = findTools(await this.#toolbox.list(principal, constraints), query, topK);
     // As many as fit one message.
     return {
       tools: pageOf(
@@ -45,6 +48,6 @@ export class ToolsHandler {
 
   @Handles(callTool)
   call(input: ToolCall, call: Call): Promise<StepResult> {
-    return this.calls.run(input, call);
+    return this.#calls.run(input, call);
   }
 }

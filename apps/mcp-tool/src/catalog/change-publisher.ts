@@ -9,14 +9,17 @@ export class CatalogChangePublisher {
   #timer: NodeJS.Timeout | undefined;
   readonly #unhear: () => void;
 
-  constructor(private readonly parts: { readonly catalog: Catalog; readonly teller: Pick<Teller, 'tell'> }) {
+  readonly #parts: { readonly catalog: Catalog; readonly teller: Pick<Teller, 'tell'> };
+
+  constructor(parts: { readonly catalog: Catalog; readonly teller: Pick<Teller, 'tell'> }) {
+    this.#parts = parts;
     this.#unhear = parts.catalog.onChange(() => this.changed());
   }
 
   changed(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      const { catalog, teller } = this.parts;
+      const { catalog, teller } = this.#parts;
       teller.tell({ type: 'tools.catalog.changed', data: { tools: catalog.snapshot.tools.length } });
     }, GATHER_MS).unref();
   }

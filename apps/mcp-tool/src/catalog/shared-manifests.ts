@@ -55,7 +55,10 @@ export class SharedManifests {
   #failures = 0;
   #notBefore = 0;
 
-  constructor(private readonly parts: SharedManifestsParts) {
+  readonly #parts: SharedManifestsParts;
+
+  constructor(parts: SharedManifestsParts) {
+    this.#parts = parts;
     this.#now = parts.now ?? Date.now;
   }
 
@@ -64,13 +67,13 @@ export class SharedManifests {
     const text = await this.#ask((redis) => redis.get(manifestKey(place)));
     const read = typeof text === 'string' ? readManifest(text, all) : undefined;
     if (!read) return undefined;
-    const leftMs = Math.min(this.parts.ttlMs, read.until - this.#now());
+    const leftMs = Math.min(this.#parts.ttlMs, read.until - this.#now());
     return leftMs > 0 ? { tools: read.tools, leftMs } : undefined;
   }
 
   /** Writes a manifest to Redis. The caller does not wait. */
   keep(place: ManifestPlace, all: readonly Tool[], visible: readonly Tool[]): void {
-    const { ttlMs } = this.parts;
+    const { ttlMs } = this.#parts;
     const text = writeManifest(this.#now() + ttlMs, all, visible);
     void this.#ask((redis) => redis.set(manifestKey(place), text, 'PX', ttlMs));
   }
@@ -83,7 +86,7 @@ export class SharedManifests {
       timer = setTimeout(() => reject(new Error(`no answer within ${LIMIT_MS} ms`)), LIMIT_MS);
     });
     try {
-      const answer = await Promise.race([ask(this.parts.redis), late]);
+      const answer = await Promise.race([ask(this.#parts.redis), late]);
       this.#failures = 0;
       return answer;
     } catch (error) {
@@ -91,7 +94,7 @@ export class SharedManifests {
       if (this.#failures >= FAILURES_TO_PAUSE) {
         this.#notBefore = this.#now() + PAUSE_MS;
         if (this.#failures === FAILURES_TO_PAUSE)
-          this.parts.log.warn({ err: error }, 'redis does not keep lists of tools; each replica makes its own');
+          this.#parts.log.warn({ err: error }, 'redis does not keep lists of tools; each replica makes its own');
       }
       return undefined;
     } finally {

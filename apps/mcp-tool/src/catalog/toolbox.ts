@@ -62,13 +62,16 @@ export class Toolbox {
 
   readonly #lists;
 
-  constructor(private readonly parts: ToolboxParts) {
+  readonly #parts: ToolboxParts;
+
+  constructor(parts: ToolboxParts) {
+    this.#parts = parts;
     const help = 'Lists of tools, by where they were found: memory, shared (Redis), or made anew';
     this.#lists = parts.metrics?.counter('tool_lists_total', help, ['from']);
   }
 
   get catalog(): Catalog {
-    return this.parts.catalog;
+    return this.#parts.catalog;
   }
 
   /** Drops the lists in memory, after a policy changed. */
@@ -94,7 +97,7 @@ export class Toolbox {
 
   /** Makes a list under constraints, and keeps nothing of it. */
   async #constrained(principal: Principal, constraints: ToolConstraints) {
-    const { tools: all } = this.parts.catalog.snapshot.of(principal.tenantId);
+    const { tools: all } = this.#parts.catalog.snapshot.of(principal.tenantId);
     const named = all.filter((tool) => isWithin(principal.tools, tool) && constraintsAllow(constraints, tool));
     const viewer = await this.#viewer(principal, constraints, named);
     return { tools: named.filter((tool) => judgeVisibility(tool, viewer).visible), from: 'made' as const };
@@ -102,7 +105,7 @@ export class Toolbox {
 
   /** Finds a tool to call. The reason why it is hidden is for the log and the audit only. */
   async find(principal: Principal, constraints: ToolConstraints, name: string): Promise<Lookup> {
-    const tool = this.parts.catalog.snapshot.of(principal.tenantId).byName.get(name);
+    const tool = this.#parts.catalog.snapshot.of(principal.tenantId).byName.get(name);
     if (!tool) return { hidden: 'unknown' };
     const verdict = await this.judge(tool, principal, constraints);
     return verdict.visible ? { found: tool } : { hidden: verdict.rule, because: verdict.because };
@@ -120,7 +123,7 @@ export class Toolbox {
   ): Promise<OutputOf<typeof explainTools>> {
     if (principal.role !== 'admin') throw new AppError('forbidden', 'Only an admin is told why a tool is hidden.');
     const who = as ? { ...principal, ...as } : principal;
-    const { tools, byName } = this.parts.catalog.snapshot.of(principal.tenantId);
+    const { tools, byName } = this.#parts.catalog.snapshot.of(principal.tenantId);
     const one = only === undefined ? undefined : byName.get(only);
     if (only !== undefined && !one)
       throw new AppError(
@@ -140,7 +143,7 @@ export class Toolbox {
   }
 
   async #base(principal: Principal): Promise<{ tools: readonly Tool[]; from: 'memory' | 'shared' | 'made' }> {
-    const { catalog, policyOf, shared } = this.parts;
+    const { catalog, policyOf, shared } = this.#parts;
     const { tenantId, userId, role } = principal;
     const { epoch, ...snapshot } = catalog.snapshot;
     const key = JSON.stringify([tenantId, userId, role]);
@@ -170,9 +173,9 @@ export class Toolbox {
 
   async #epochOf(principal: Principal): Promise<number | string | undefined> {
     try {
-      return await this.parts.authorisations.epochOf(principal);
+      return await this.#parts.authorisations.epochOf(principal);
     } catch (error) {
-      this.parts.log.warn({ err: error }, 'whether authorisations have changed could not be found out');
+      this.#parts.log.warn({ err: error }, 'whether authorisations have changed could not be found out');
       return undefined;
     }
   }
@@ -182,7 +185,7 @@ export class Toolbox {
     constraints: ToolConstraints,
     tools: readonly Pick<Tool, 'provider' | 'tokenOf'>[],
   ): Promise<Viewer> {
-    const { policyOf } = this.parts;
+    const { policyOf } = this.#parts;
     const providers = new Set(
       tools.flatMap(({ provider, tokenOf }) => [provider, ...(tokenOf ? [tokenOf.provider] : [])]),
     );
@@ -198,9 +201,9 @@ export class Toolbox {
 
   async #statusOf(principal: Principal, provider: string): Promise<ProviderStatus> {
     try {
-      return await this.parts.authorisations.statusOf(principal, provider);
+      return await this.#parts.authorisations.statusOf(principal, provider);
     } catch (error) {
-      this.parts.log.warn({ err: error, provider }, 'whether a provider is authorised could not be found out');
+      this.#parts.log.warn({ err: error, provider }, 'whether a provider is authorised could not be found out');
       return { status: 'unknown' };
     }
   }

@@ -27,11 +27,11 @@ export interface StatePlace {
 export class InputStates {
   readonly #key: Buffer;
 
+  readonly #now: () => number;
+
   /** All replicas need the same secret; otherwise the state of one replica is void at another. */
-  constructor(
-    secret: string | Buffer,
-    private readonly now: () => number = Date.now,
-  ) {
+  constructor(secret: string | Buffer, now: () => number = Date.now) {
+    this.#now = now;
     this.#key = Buffer.from(hkdfSync('sha256', secret, '', 'switchyard mcp request state', 32));
   }
 
@@ -39,7 +39,7 @@ export class InputStates {
     if (state.length > MAX_STATE_CHARS) throw new AppError('response_too_large');
     const nonce = randomBytes(NONCE);
     const cipher = createCipheriv('aes-256-gcm', this.#key, nonce).setAAD(bound(place));
-    const body = JSON.stringify({ until: this.now() + GOOD_FOR_MS, state });
+    const body = JSON.stringify({ until: this.#now() + GOOD_FOR_MS, state });
     const sealed = Buffer.concat([nonce, cipher.update(body, 'utf8'), cipher.final(), cipher.getAuthTag()]);
     return VERSION + sealed.toString('base64url');
   }
@@ -53,7 +53,7 @@ export class InputStates {
       decipher.setAAD(bound(place)).setAuthTag(bytes.subarray(-TAG));
       const body = Buffer.concat([decipher.update(bytes.subarray(NONCE, -TAG)), decipher.final()]).toString('utf8');
       const { until, state } = JSON.parse(body) as { until: number; state: string };
-      if (until < this.now()) throw new Error('too old');
+      if (until < this.#now()) throw new Error('too old');
       return state;
     } catch (cause) {
       throw new AppError('invalid_input', 'The requestState is not one that this question came with, or is too old.', {

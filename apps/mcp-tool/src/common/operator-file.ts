@@ -31,7 +31,11 @@ export class OperatorFile<T> {
   #look: Promise<void> = Promise.resolve();
   #stopped = false;
 
-  constructor(private readonly parts: FileParts<T>) {}
+  readonly #parts: FileParts<T>;
+
+  constructor(parts: FileParts<T>) {
+    this.#parts = parts;
+  }
 
   /** Reads the file and begins to poll it. Throws where the file is wrong. */
   async start(): Promise<void> {
@@ -51,7 +55,7 @@ export class OperatorFile<T> {
     if (this.#stopped) return;
     this.#timer = setTimeout(() => {
       this.#look = this.#lookAgain().finally(() => this.#next());
-    }, this.parts.everyMs).unref();
+    }, this.#parts.everyMs).unref();
   }
 
   /** Reads the file again where it changed; a wrong file leaves the values as they are. */
@@ -60,14 +64,14 @@ export class OperatorFile<T> {
     if (stamp === this.#seen || this.#stopped) return;
     this.#seen = stamp;
     const wrong = await this.#read();
-    const { log, path, of } = this.parts;
+    const { log, path, of } = this.#parts;
     if (wrong === undefined) log.info({ path }, `the file of ${of} was read again`);
     else log.error({ path, wrong }, `the file of ${of} is wrong; what was read before stays`);
   }
 
   /** Puts the file into effect, or returns what is wrong with it. */
   async #read(): Promise<string | undefined> {
-    const { path, parse, onChange } = this.parts;
+    const { path, parse, onChange } = this.#parts;
     let text: string;
     try {
       const bytes = await readFile(path);
@@ -89,7 +93,7 @@ export class OperatorFile<T> {
 
   /** Changes whenever the file is written or replaced. */
   async #stamp(): Promise<string> {
-    const found = await stat(this.parts.path).catch(() => undefined);
+    const found = await stat(this.#parts.path).catch(() => undefined);
     return found ? `${found.ino} ${found.mtimeMs} ${found.size}` : 'none';
   }
 }

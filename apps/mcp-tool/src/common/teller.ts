@@ -9,10 +9,14 @@ const MAX_UNTOLD = 256;
 export class Teller {
   #untold = 0;
 
-  constructor(private readonly parts: { readonly bus: Pick<Bus, 'publishSystem'>; readonly log: Logger }) {}
+  readonly #parts: { readonly bus: Pick<Bus, 'publishSystem'>; readonly log: Logger };
+
+  constructor(parts: { readonly bus: Pick<Bus, 'publishSystem'>; readonly log: Logger }) {
+    this.#parts = parts;
+  }
 
   tell(fact: SystemFact): void {
-    const { bus, log } = this.parts;
+    const { bus, log } = this.#parts;
     const lost = (error?: unknown) =>
       log.warn({ err: error, type: fact.type, ...fact.data }, 'a fact was not published');
     if (this.#untold >= MAX_UNTOLD) return lost();

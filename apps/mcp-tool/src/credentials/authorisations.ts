@@ -43,7 +43,10 @@ export type ChangeListener = (owner: Owner, change: 'connected' | 'gone') => voi
 export class Authorisations implements ProviderAuthorisations, UserTokens {
   readonly #listeners = new Set<ChangeListener>();
 
-  constructor(private readonly parts: AuthorisationsParts) {
+  readonly #parts: AuthorisationsParts;
+
+  constructor(parts: AuthorisationsParts) {
+    this.#parts = parts;
     parts.tokens.onExpired((owner) => this.changed(owner, 'gone'));
   }
 
@@ -54,8 +57,8 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
   }
 
   async statusOf(principal: Principal, provider: string): Promise<ProviderStatus> {
-    const client = this.parts.providers.find(provider);
-    if (!client) return { status: 'not_needed', because: this.parts.providers.whyNot(provider) };
+    const client = this.#parts.providers.find(provider);
+    if (!client) return { status: 'not_needed', because: this.#parts.providers.whyNot(provider) };
     const { issuer } = client.config;
     const connection = await this.#connection(ownerOf(principal, provider), client);
     if (!connection) return { status: 'missing', issuer };
@@ -66,84 +69,84 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
 
   /** Includes the mark of the providers: replicas that know different providers have different epochs. */
   async epochOf(principal: Principal): Promise<string> {
-    if (this.parts.providers.size === 0) return '0';
-    return `${this.parts.providers.mark}:${await this.parts.connections.epoch(principal)}`;
+    if (this.#parts.providers.size === 0) return '0';
+    return `${this.#parts.providers.mark}:${await this.#parts.connections.epoch(principal)}`;
   }
 
   /** The access token of this user for the provider, renewed where it is due. Throws `provider_not_connected`. */
   async tokenOf(principal: Principal, provider: string): Promise<string> {
-    const client = this.parts.providers.get(provider);
+    const client = this.#parts.providers.get(provider);
     const connection = await this.#connection(ownerOf(principal, provider), client);
-    return this.parts.tokens.tokenOf(client, connection);
+    return this.#parts.tokens.tokenOf(client, connection);
   }
 
   /** Like `tokenOf`; throws where an issuer is named and the provider has another one. */
   async tokenFor(principal: Principal, { provider, issuer }: TokenOf): Promise<string> {
-    const client = this.parts.providers.get(provider);
-    if (issuer !== undefined && client.config.issuer !== issuer) throw notConnected(client, this.parts.pageOf);
+    const client = this.#parts.providers.get(provider);
+    if (issuer !== undefined && client.config.issuer !== issuer) throw notConnected(client, this.#parts.pageOf);
     return this.tokenOf(principal, provider);
   }
 
   /** Resolves if there is another token by now. Otherwise throws an error that tells the user what to do. */
   async challenged(principal: Principal, provider: string, refusal: Challenged): Promise<void> {
-    const client = this.parts.providers.get(provider);
+    const client = this.#parts.providers.get(provider);
     const owner = ownerOf(principal, provider);
     const { status, scopes } = refusal.challenge;
     const connection = await this.#connection(owner, client);
-    if (connection?.status !== 'connected') throw notConnected(client, this.parts.pageOf);
-    const credential = await this.parts.tokens.open(connection);
+    if (connection?.status !== 'connected') throw notConnected(client, this.#parts.pageOf);
+    const credential = await this.#parts.tokens.open(connection);
     if (!refusal.wasFor(credential.access_token)) return;
     if (status === 403) {
       const asked = stepUp(scopes, union(connection.scopes, credential.grant?.asked ?? []));
       const { title } = client.config;
       if (!asked) throw new AppError('forbidden', `${title} does not allow this with what you granted.`);
-      await this.parts.connections.wantScopes(connection.connectionId, asked);
+      await this.#parts.connections.wantScopes(connection.connectionId, asked);
       throw notConnected(
         client,
-        this.parts.pageOf,
+        this.#parts.pageOf,
         `${title} wants more than you granted for this: ${scopes.join(', ')}.`,
       );
     }
     if (credential.refresh_token === undefined) {
-      await this.parts.tokens.expire(connection);
-      throw notConnected(client, this.parts.pageOf);
+      await this.#parts.tokens.expire(connection);
+      throw notConnected(client, this.#parts.pageOf);
     }
-    await this.parts.tokens.tokenOf(client, connection, { now: true });
+    await this.#parts.tokens.tokenOf(client, connection, { now: true });
   }
 
   async list(principal: Principal): Promise<ProviderView[]> {
-    const { providers } = this.parts;
+    const { providers } = this.#parts;
     const without = providers.notSetUp().map(unusedView);
     if (providers.size === 0) return without;
-    const found = await this.parts.connections.list(principal);
+    const found = await this.#parts.connections.list(principal);
     const byProvider = new Map(found.map((connection) => [connection.provider, connection]));
     return [...providers.all().map((client) => viewOf(client, byProvider.get(client.config.id))), ...without];
   }
 
   async refresh(principal: Principal, provider: string): Promise<ProviderView> {
-    const client = this.parts.providers.get(provider);
+    const client = this.#parts.providers.get(provider);
     const owner = ownerOf(principal, provider);
-    await this.parts.tokens.tokenOf(client, await this.#connection(owner, client), { now: true });
+    await this.#parts.tokens.tokenOf(client, await this.#connection(owner, client), { now: true });
     return viewOf(client, await this.#connection(owner, client));
   }
 
   async live(principal: Principal, provider: string): Promise<LiveStatus> {
-    const client = this.parts.providers.get(provider);
+    const client = this.#parts.providers.get(provider);
     const owner = ownerOf(principal, provider);
     const view = async () => viewOf(client, await this.#connection(owner, client));
     const connection = await this.#connection(owner, client);
     if (connection?.status !== 'connected') return { ...(await view()), live: 'inactive', checked_by: 'nothing' };
     try {
-      await this.parts.tokens.tokenOf(client, connection); // Renews the token where that is due.
+      await this.#parts.tokens.tokenOf(client, connection); // Renews the token where that is due.
       const current = await this.#connection(owner, client);
-      const credential = current && (await this.parts.tokens.open(current));
+      const credential = current && (await this.#parts.tokens.open(current));
       const checked = credential && (await client.check(credential));
       if (checked?.active) return { ...(await view()), live: 'active', checked_by: checked.by };
       if (!checked && credential?.refresh_token === undefined)
         return { ...(await view()), live: 'unknown', checked_by: 'nothing' };
       // The provider took the token back, or cannot say. A renewal shows whether the authorisation still holds.
       const latest = await this.#connection(owner, client);
-      await this.parts.tokens.tokenOf(client, latest, { now: true });
+      await this.#parts.tokens.tokenOf(client, latest, { now: true });
       return { ...(await view()), live: 'active', checked_by: 'refresh' };
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'provider_not_connected') throw error;
@@ -153,8 +156,8 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
 
   /** Removes the authorisation here, then tells the provider. */
   async revoke(principal: Principal, provider: string): Promise<Revocation> {
-    const { connections, vault, teller, log } = this.parts;
-    const client = this.parts.providers.get(provider);
+    const { connections, vault, teller, log } = this.#parts;
+    const client = this.#parts.providers.get(provider);
     const owner = ownerOf(principal, provider);
     const gone = await connections.remove(owner);
     if (!gone) return { provider, revoked: false, at_provider: 'nothing' };
@@ -174,7 +177,7 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
 
   /** The stored connection, if the provider's present issuer gave it. */
   async #connection(owner: Owner, client: Provider): Promise<Connection | undefined> {
-    const connection = await this.parts.connections.get(owner);
+    const connection = await this.#parts.connections.get(owner);
     return connection && isOf(client, connection) ? connection : undefined;
   }
 

@@ -39,11 +39,15 @@ export interface ProviderLoginsParts {
 }
 
 export class ProviderLogins {
-  constructor(private readonly parts: ProviderLoginsParts) {}
+  readonly #parts: ProviderLoginsParts;
+
+  constructor(parts: ProviderLoginsParts) {
+    this.#parts = parts;
+  }
 
   /** Begins a login, and answers the address that the browser opens. */
   async start(input: InputOf<typeof startAuthorisation>): Promise<OutputOf<typeof startAuthorisation>> {
-    const { connections, providers, vault, clock, teller } = this.parts;
+    const { connections, providers, vault, clock, teller } = this.#parts;
     const client = providers.get(input.provider);
     const owner = ownerOf(input.principal, input.provider);
     const attempt = randomBytes(9).toString('base64url');
@@ -69,7 +73,7 @@ export class ProviderLogins {
 
   /** Ends a login with the parameters that the browser came back with. */
   async finish(input: InputOf<typeof finishAuthorisation>): Promise<OutputOf<typeof finishAuthorisation>> {
-    const { connections, providers, vault, teller, log } = this.parts;
+    const { connections, providers, vault, teller, log } = this.#parts;
     const { state, ...answer } = input.params;
     // Takes the login out of the store, so that its state is of no use a second time.
     const login = state === undefined ? undefined : await connections.takeLogin(sha256(state));
@@ -106,15 +110,15 @@ export class ProviderLogins {
     });
     const { provider, returnTo } = login;
     teller.tell({ type: 'tools.provider.connected', data: { ...idsOf(login), scopes: [...granted.scopes] } });
-    this.parts.onConnected(login);
+    this.#parts.onConnected(login);
     return { provider, title: client.config.title, returnTo };
   }
 
   /** The scopes that this user was asked for at the same issuer, and those that tools wanted beyond them. */
   async #askedBefore(client: Provider, owner: Owner): Promise<string[]> {
-    const connection = await this.parts.connections.get(owner);
+    const connection = await this.#parts.connections.get(owner);
     if (!connection || !isOf(client, connection)) return [];
-    const credential = await this.parts.tokens.open(connection).catch(() => undefined);
+    const credential = await this.#parts.tokens.open(connection).catch(() => undefined);
     return union(credential?.grant?.asked ?? [], connection.wantedScopes);
   }
 }

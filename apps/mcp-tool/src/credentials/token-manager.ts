@@ -45,7 +45,11 @@ export class TokenManager {
   readonly #stop = new AbortController();
   #sweep: Promise<void> = Promise.resolve();
 
-  constructor(private readonly parts: TokenManagerParts) {}
+  readonly #parts: TokenManagerParts;
+
+  constructor(parts: TokenManagerParts) {
+    this.#parts = parts;
+  }
 
   onExpired(listener: (owner: Owner) => void): void {
     this.#listeners.add(listener);
@@ -54,7 +58,7 @@ export class TokenManager {
   /** Starts the sweep over old keys. `others` seals the other secrets anew, and answers how many. */
   start(others: (isStopped: () => boolean) => Promise<number> = () => Promise.resolve(0)): void {
     this.#sweep = this.#resealAll(others).catch((error: unknown) => {
-      this.parts.log.warn({ err: error }, 'credentials under older keys were not all sealed anew');
+      this.#parts.log.warn({ err: error }, 'credentials under older keys were not all sealed anew');
     });
   }
 
@@ -66,14 +70,14 @@ export class TokenManager {
 
   /** The access token, renewed where it is due. `now`: renews it at any age. Throws `provider_not_connected`. */
   async tokenOf(client: Provider, connection: Connection | undefined, options?: { now: boolean }): Promise<string> {
-    if (connection?.status !== 'connected') throw notConnected(client, this.parts.pageOf);
+    if (connection?.status !== 'connected') throw notConnected(client, this.#parts.pageOf);
     const credential = await this.open(connection);
     if (!client.mayUse(credential)) {
       await this.expire(connection);
-      throw notConnected(client, this.parts.pageOf);
+      throw notConnected(client, this.#parts.pageOf);
     }
     const { expiresAt } = connection;
-    const leftMs = expiresAt === null ? Infinity : expiresAt - this.parts.clock.now();
+    const leftMs = expiresAt === null ? Infinity : expiresAt - this.#parts.clock.now();
     if (leftMs > RENEW_BEFORE_MS && !options?.now) return credential.access_token;
     try {
       return await this.#renewOnce(client, connection);
@@ -86,7 +90,7 @@ export class TokenManager {
 
   /** Expires a connection for all replicas. Does nothing where it was renewed or replaced meanwhile. */
   async expire(connection: Connection): Promise<void> {
-    const { connections } = this.parts;
+    const { connections } = this.#parts;
     if (!(await connections.claimRenewal(connection, this.#instance, RENEWAL_LEASE_MS))) return;
     if (!(await connections.endRenewal(connection, this.#instance, null))) return;
     const { tenantId, userId, provider } = connection;
@@ -104,30 +108,30 @@ export class TokenManager {
   }
 
   async #renew(client: Provider, connection: Connection): Promise<string> {
-    const { connections, clock } = this.parts;
+    const { connections, clock } = this.#parts;
     for (const until = clock.now() + RENEWAL_LEASE_MS; ;) {
       if (await connections.claimRenewal(connection, this.#instance, RENEWAL_LEASE_MS)) break;
       const latest = await connections.get(connection);
       if (latest?.connectionId !== connection.connectionId || latest.status !== 'connected')
-        throw notConnected(client, this.parts.pageOf);
+        throw notConnected(client, this.#parts.pageOf);
       if (latest.version !== connection.version) return (await this.open(latest)).access_token;
       if (clock.now() >= until) throw new AppError('upstream_timeout', `${client.config.title} was not asked in time.`);
       await sleep(LOOK_AGAIN_MS * (0.75 + Math.random() / 2), this.#stop.signal);
     }
     const granted = await this.#ask(client, connection);
-    const { sealed, kid } = await this.parts.vault.seal(connection, 'credential', granted.credential);
+    const { sealed, kid } = await this.#parts.vault.seal(connection, 'credential', granted.credential);
     const { scopes, expiresAt } = granted;
     if (await connections.endRenewal(connection, this.#instance, { sealed, kid, scopes, expiresAt }))
       return granted.credential.access_token;
     // The connection was revoked or replaced meanwhile, so nobody may use the new tokens.
     await client.revoke(granted.credential).catch((error: unknown) => {
-      this.parts.log.warn({ err: error, provider: connection.provider }, 'tokens that nobody uses were not revoked');
+      this.#parts.log.warn({ err: error, provider: connection.provider }, 'tokens that nobody uses were not revoked');
     });
-    throw notConnected(client, this.parts.pageOf);
+    throw notConnected(client, this.#parts.pageOf);
   }
 
   async #ask(client: Provider, connection: Connection): Promise<Granted> {
-    const { connections, teller, log } = this.parts;
+    const { connections, teller, log } = this.#parts;
     try {
       return await client.refresh(await this.open(connection));
     } catch (error) {
@@ -144,7 +148,7 @@ export class TokenManager {
         };
         teller.tell({ type: 'tools.provider.refused', data });
         for (const listener of this.#listeners) listener({ tenantId, userId, provider });
-        throw notConnected(client, this.parts.pageOf);
+        throw notConnected(client, this.#parts.pageOf);
       }
       // Gives the claim back, so that a process that waits may try.
       await connections.claimRenewal(connection, this.#instance, 0).catch(() => false);
@@ -154,7 +158,7 @@ export class TokenManager {
 
   /** The credential of a connection, sealed anew if its key is old. Throws Unreadable. */
   async open(connection: Connection): Promise<Credential> {
-    const { vault, teller, log, connections } = this.parts;
+    const { vault, teller, log, connections } = this.#parts;
     try {
       const { value, stale } = await vault.open(connection, 'credential', connection.sealed);
       if (stale) {
@@ -173,7 +177,7 @@ export class TokenManager {
   }
 
   async #resealAll(others: (isStopped: () => boolean) => Promise<number>): Promise<void> {
-    const { connections, vault, log } = this.parts;
+    const { connections, vault, log } = this.#parts;
     let count = 0;
     for (let after = ''; !this.#stop.signal.aborted;) {
       const page = await connections.sealedOtherwise(vault.kid, { after, limit: SWEEP_PAGE });

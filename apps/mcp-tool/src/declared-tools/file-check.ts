@@ -12,13 +12,17 @@ type Make = (definition: HttpToolDefinition) => Tool;
 
 /** Says what is wrong with a file of tools before anybody relies on it; nothing is kept and nothing is called. */
 export class FileCheck {
-  constructor(private readonly makers: { readonly operator: Make; readonly tenant: Make }) {}
+  readonly #makers: { readonly operator: Make; readonly tenant: Make };
+
+  constructor(makers: { readonly operator: Make; readonly tenant: Make }) {
+    this.#makers = makers;
+  }
 
   check({ principal, file, text, as }: InputOf<typeof checkToolFile>): OutputOf<typeof checkToolFile> {
     if (principal.role !== 'admin') throw new AppError('forbidden', 'Only an admin checks files with tools.');
     const tools: OutputOf<typeof checkToolFile>['tools'] = [];
     const parsed = parseToolFile(file, text, (definition) => {
-      const tool = this.makers[as](definition);
+      const tool = this.#makers[as](definition);
       tools.push({ tool: tool.name, definition });
       return tool;
     });

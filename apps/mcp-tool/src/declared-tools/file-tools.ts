@@ -35,7 +35,10 @@ export class FileTools {
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
-  constructor(private readonly parts: FileToolsParts) {
+  readonly #parts: FileToolsParts;
+
+  constructor(parts: FileToolsParts) {
+    this.#parts = parts;
     parts.metrics?.gauge(
       'tool_files_bad',
       'Files with tools that cannot be used as they are',
@@ -72,13 +75,13 @@ export class FileTools {
   async #watch(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      await sleep(this.parts.everyMs, signal).catch(() => undefined);
+      await sleep(this.#parts.everyMs, signal).catch(() => undefined);
       if (!signal.aborted) await this.#look();
     }
   }
 
   async #look(): Promise<void> {
-    const { directory, catalog, log } = this.parts;
+    const { directory, catalog, log } = this.#parts;
     try {
       const files = await toolFilesIn(directory);
       const present = new Set(files.map(({ path }) => path));
@@ -91,12 +94,12 @@ export class FileTools {
         log.info({ file: path }, 'a file with tools is gone');
       }
       const parsed = await Promise.all(
-        changed.map(async (file) => ({ ...file, read: await readToolFile(file.path, this.parts.make).catch(unread) })),
+        changed.map(async (file) => ({ ...file, read: await readToolFile(file.path, this.#parts.make).catch(unread) })),
       );
       // A tool that moved from one file to another is free once the other file was put: then the second try fits.
       const later = parsed.filter((file) => !this.#put(file, false));
       for (const file of later) this.#put(file, true);
-      this.parts.onPolicies?.();
+      this.#parts.onPolicies?.();
     } catch (error) {
       log.error({ err: error, directory }, 'the files with tools could not be looked at');
     }
@@ -104,7 +107,7 @@ export class FileTools {
 
   /** False where a name is taken that a later file may give up. */
   #put({ path, stamp, read }: { path: string; stamp: string; read: ParsedFile }, last: boolean): boolean {
-    const { catalog, log } = this.parts;
+    const { catalog, log } = this.#parts;
     let problems: readonly FileProblem[] = read.ok ? [] : read.problems;
     if (read.ok)
       try {

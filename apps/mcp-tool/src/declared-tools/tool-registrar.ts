@@ -56,7 +56,11 @@ export class ToolRegistrar {
   #again = false;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(private readonly parts: ToolRegistrarParts) {}
+  readonly #parts: ToolRegistrarParts;
+
+  constructor(parts: ToolRegistrarParts) {
+    this.#parts = parts;
+  }
 
   /** Goes on reading until stop(); a database that is away now is waited for in the background. */
   async start(): Promise<void> {
@@ -75,7 +79,7 @@ export class ToolRegistrar {
     { definition: given, dryRun }: Pick<InputOf<typeof registerTool>, 'definition' | 'dryRun'>,
   ): Promise<OutputOf<typeof registerTool>> {
     adminOnly(principal);
-    const { catalog, definitions } = this.parts;
+    const { catalog, definitions } = this.#parts;
     const { tool, definition } = this.#made(given);
     const { tenantId, userId } = principal;
     const there = catalog.snapshot.of(tenantId).byName.get(tool.name);
@@ -92,7 +96,7 @@ export class ToolRegistrar {
 
   async remove(principal: Principal, name: string): Promise<boolean> {
     adminOnly(principal);
-    const removed = await this.parts.definitions.remove(principal.tenantId, name);
+    const removed = await this.#parts.definitions.remove(principal.tenantId, name);
     if (!removed) return false;
     this.#tell(principal, name, 'removed');
     await this.#readAnew();
@@ -101,7 +105,7 @@ export class ToolRegistrar {
 
   async list(principal: Principal): Promise<OutputOf<typeof listRegisteredTools>> {
     adminOnly(principal);
-    const rows = await this.parts.definitions.of(principal.tenantId);
+    const rows = await this.#parts.definitions.of(principal.tenantId);
     const tools = rows.flatMap(({ name, definition, by, at }) => {
       const parsed = safeParse(HttpToolDefinition, JSON.parse(definition));
       return parsed.success ? [{ tool: name, definition: parsed.data, by, at }] : [];
@@ -128,13 +132,13 @@ export class ToolRegistrar {
   async #watch(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
-      await sleep(this.parts.everyMs, signal).catch(() => undefined);
+      await sleep(this.#parts.everyMs, signal).catch(() => undefined);
       if (!signal.aborted) await this.refresh();
     }
   }
 
   async #read(): Promise<void> {
-    const { definitions, log } = this.parts;
+    const { definitions, log } = this.#parts;
     do {
       this.#again = false;
       try {
@@ -150,7 +154,7 @@ export class ToolRegistrar {
   }
 
   #put(rows: readonly ToolDefinitionRow[]): void {
-    const { catalog } = this.parts;
+    const { catalog } = this.#parts;
     const byTenant = new Map<string, ToolDefinitionRow[]>();
     for (const row of rows) byTenant.set(row.tenantId, [...(byTenant.get(row.tenantId) ?? []), row]);
     for (const tenantId of this.#tenants) if (!byTenant.has(tenantId)) catalog.remove(sourceOf(tenantId));
@@ -162,7 +166,7 @@ export class ToolRegistrar {
   }
 
   #putTenant(tenantId: string, tools: readonly Tool[]): void {
-    const { catalog, log } = this.parts;
+    const { catalog, log } = this.#parts;
     const taken = catalog.snapshot.byName;
     const free = tools.filter(({ name }) => !taken.has(name));
     if (free.length < tools.length) log.warn({ tenantId }, 'a registered tool has the name of another by now');
@@ -174,7 +178,7 @@ export class ToolRegistrar {
     try {
       return this.#made(JSON.parse(definition) as Record<string, unknown>).tool;
     } catch (error) {
-      this.parts.log.warn({ err: error, tenantId, tool: name }, 'a registered tool cannot be used any more');
+      this.#parts.log.warn({ err: error, tenantId, tool: name }, 'a registered tool cannot be used any more');
       return undefined;
     }
   }
@@ -183,7 +187,7 @@ export class ToolRegistrar {
     const parsed = safeParse(HttpToolDefinition, given);
     if (!parsed.success) throw invalid(issueLines(parsed.error));
     try {
-      return { tool: this.parts.make(parsed.data), definition: parsed.data };
+      return { tool: this.#parts.make(parsed.data), definition: parsed.data };
     } catch (error) {
       if (error instanceof DefinitionProblems)
         throw invalid(error.problems.map(({ path, message }) => `${path.join('.') || '(top level)'}: ${message}`));
@@ -193,7 +197,7 @@ export class ToolRegistrar {
 
   #tell({ tenantId, userId }: Principal, tool: string, change: 'registered' | 'removed'): void {
     const data = { tenant_id: tenantId, user_id: userId, tool, change };
-    this.parts.teller.tell({ type: 'tools.definition.changed', data });
+    this.#parts.teller.tell({ type: 'tools.definition.changed', data });
   }
 }
 

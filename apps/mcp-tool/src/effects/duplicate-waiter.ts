@@ -16,7 +16,11 @@ const MAX_PAUSE_MS = 300;
 export class DuplicateWaiter {
   readonly #waits = new Map<string, Wait>();
 
-  constructor(private readonly isRunning: (effectId: string) => Promise<boolean>) {}
+  readonly #isRunning: (effectId: string) => Promise<boolean>;
+
+  constructor(isRunning: (effectId: string) => Promise<boolean>) {
+    this.#isRunning = isRunning;
+  }
 
   /** Resolves when the effect is not under way any more, or the signal is aborted. */
   async wait(effectId: string, signal: AbortSignal): Promise<void> {
@@ -56,7 +60,7 @@ export class DuplicateWaiter {
       await sleep(pauseMs * (0.75 + Math.random() / 2), signal).catch(() => undefined);
       if (signal.aborted) return;
       // Whether a ledger that does not answer is there again is found out by asking again.
-      if (!(await this.isRunning(effectId).catch(() => true))) return;
+      if (!(await this.#isRunning(effectId).catch(() => true))) return;
     }
   }
 }

@@ -12,20 +12,24 @@ import { EffectRecords } from './records.ts';
 
 @Controller()
 export class EffectsHandler {
-  constructor(private readonly records: EffectRecords) {}
+  readonly #records: EffectRecords;
+
+  constructor(records: EffectRecords) {
+    this.#records = records;
+  }
 
   @Handles(listEffects)
   list({ principal, ...query }: InputOf<typeof listEffects>): Promise<OutputOf<typeof listEffects>> {
-    return this.records.list(principal, query);
+    return this.#records.list(principal, query);
   }
 
   @Handles(getEffect)
   get({ principal, effectId }: InputOf<typeof getEffect>): Promise<EffectView> {
-    return this.records.get(principal, effectId);
+    return this.#records.get(principal, effectId);
   }
 
   @Handles(settleEffect)
   settle({ principal, effectId, ...settlement }: InputOf<typeof settleEffect>): Promise<EffectView> {
-    return this.records.settle(principal, effectId, settlement);
+    return this.#records.settle(principal, effectId, settlement);
   }
 }

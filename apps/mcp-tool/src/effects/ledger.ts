@@ -26,10 +26,14 @@ export class EffectLedger {
   #renewing = false;
   #patientUntil = 0;
 
-  constructor(private readonly parts: EffectLedgerParts) {}
+  readonly #parts: EffectLedgerParts;
+
+  constructor(parts: EffectLedgerParts) {
+    this.#parts = parts;
+  }
 
   start(): void {
-    this.#timer = setInterval(() => void this.#renew(), Math.max(50, Math.floor(this.parts.leaseMs / 3))).unref();
+    this.#timer = setInterval(() => void this.#renew(), Math.max(50, Math.floor(this.#parts.leaseMs / 3))).unref();
   }
 
   stop(): void {
@@ -56,18 +60,18 @@ export class EffectLedger {
   }
 
   isRunning(effectId: string): Promise<boolean> {
-    return this.#watched(() => this.parts.effects.isRunning(effectId));
+    return this.#watched(() => this.#parts.effects.isRunning(effectId));
   }
 
   // Each of the writes gives undefined where the ledger refuses it, or is away until its limit.
 
   begin(request: EffectRequest): Promise<Begun | undefined> {
-    return this.#persist(() => this.parts.effects.begin(request), SOON_MS);
+    return this.#persist(() => this.#parts.effects.begin(request), SOON_MS);
   }
 
   /** True where the effect may happen now, false where somebody else has it. */
   async dispatch(call: EffectCall): Promise<boolean | undefined> {
-    const { effects, leaseMs } = this.parts;
+    const { effects, leaseMs } = this.#parts;
     for (;;) {
       const asked = performance.now();
       const dispatched = await this.#persist(() => effects.dispatch(call, leaseMs), leaseMs);
@@ -77,20 +81,20 @@ export class EffectLedger {
   }
 
   withdraw(call: EffectCall, limitMs = WRITE_LIMIT_MS): Promise<boolean | undefined> {
-    return this.#persist(() => this.parts.effects.withdraw(call), limitMs);
+    return this.#persist(() => this.#parts.effects.withdraw(call), limitMs);
   }
 
   complete(call: EffectCall, result: StepResult): Promise<Completion | undefined> {
-    return this.#persist(() => this.parts.effects.complete(call, result), WRITE_LIMIT_MS);
+    return this.#persist(() => this.#parts.effects.complete(call, result), WRITE_LIMIT_MS);
   }
 
   async #renew(): Promise<void> {
     if (this.#renewing || this.#held.size === 0) return;
     this.#renewing = true;
     try {
-      await this.#watched(() => this.parts.effects.renew([...this.#held.values()], this.parts.leaseMs));
+      await this.#watched(() => this.#parts.effects.renew([...this.#held.values()], this.#parts.leaseMs));
     } catch (error) {
-      this.parts.log.warn({ err: error }, 'the leases of running effects were not renewed');
+      this.#parts.log.warn({ err: error }, 'the leases of running effects were not renewed');
     } finally {
       this.#renewing = false;
     }
@@ -101,7 +105,7 @@ export class EffectLedger {
     try {
       return await ask();
     } catch (error) {
-      this.#patientUntil = performance.now() + this.parts.leaseMs;
+      this.#patientUntil = performance.now() + this.#parts.leaseMs;
       throw error;
     }
   }
@@ -115,7 +119,7 @@ export class EffectLedger {
       } catch (error) {
         const away = error instanceof AppError && error.code === 'unavailable';
         if (!away || performance.now() >= until) {
-          this.parts.log.warn({ err: error, attempt }, 'the ledger of effects did not take a write');
+          this.#parts.log.warn({ err: error, attempt }, 'the ledger of effects did not take a write');
           return undefined;
         }
       }

@@ -39,7 +39,10 @@ export class LedgeredExecutor {
   readonly #outcomes;
   #count = 0;
 
-  constructor(private readonly parts: LedgeredExecutorParts) {
+  readonly #parts: LedgeredExecutorParts;
+
+  constructor(parts: LedgeredExecutorParts) {
+    this.#parts = parts;
     this.#ledger = new EffectLedger(parts);
     this.#room = new DuplicateWaiter((effectId) => this.#ledger.isRunning(effectId));
     const { metrics } = parts;
@@ -140,7 +143,7 @@ export class LedgeredExecutor {
       const completion = await this.#ledger.complete(call, result); // before the caller is answered
       if (late) void this.#tracked(this.#noteLate(tool, effect, call, late));
       if (!completion) {
-        this.parts.log.error({ ...effect, status: result.status }, 'the outcome of an effect could not be recorded');
+        this.#parts.log.error({ ...effect, status: result.status }, 'the outcome of an effect could not be recorded');
         this.#told(tool, 'unrecorded', result);
         throw new AppError('worker_lost', 'The outcome of the call could not be recorded.');
       }
@@ -151,7 +154,7 @@ export class LedgeredExecutor {
       if (completion.kind === 'late') this.#tellLate(effect, result, completion);
       else if (result.status === 'in_doubt') this.#tellDoubt(effect, result);
       else if (begun.again)
-        this.parts.teller.tell(
+        this.#parts.teller.tell(
           effectSettled(effect, result.status, 'repeat', 'The call was repeated with the same key.'),
         );
       return this.#told(tool, result.status, result);
@@ -167,7 +170,7 @@ export class LedgeredExecutor {
     if (result.status === 'in_doubt') return;
     const completion = await this.#ledger.complete(call, result);
     if (!completion) {
-      this.parts.log.error({ ...effect, status: result.status }, 'a late outcome could not be recorded');
+      this.#parts.log.error({ ...effect, status: result.status }, 'a late outcome could not be recorded');
       return;
     }
     this.#told(tool, 'late', result);
@@ -181,7 +184,7 @@ export class LedgeredExecutor {
     const call = { tool: name, kind, idempotency, argsHash: digestOf(given), args: shownArguments(given) };
     // Who gives no key cannot repeat the call; it is in the ledger all the same.
     const key = idempotencyKey ?? `call:${effectId}`;
-    const holder = `${this.parts.instance}:${(this.#count += 1)}`;
+    const holder = `${this.#parts.instance}:${(this.#count += 1)}`;
     return {
       effectId,
       tenantId,
@@ -191,7 +194,7 @@ export class LedgeredExecutor {
       stepId,
       ...call,
       holder,
-      leaseMs: this.parts.leaseMs,
+      leaseMs: this.#parts.leaseMs,
     } satisfies Omit<EffectRequest, 'waited' | 'takeOver'>;
   }
 
@@ -208,10 +211,10 @@ export class LedgeredExecutor {
   }
 
   #tellDoubt(effect: EffectIdentity, result: StepResult): void {
-    if (result.status === 'in_doubt') this.parts.teller.tell(effectInDoubt(effect, result.message));
+    if (result.status === 'in_doubt') this.#parts.teller.tell(effectInDoubt(effect, result.message));
   }
 
   #tellLate(effect: EffectIdentity, { status }: StepResult, { kind, noted }: Completion): void {
-    if (noted && status !== 'in_doubt') this.parts.teller.tell(effectLate(effect, status, kind === 'late'));
+    if (noted && status !== 'in_doubt') this.#parts.teller.tell(effectLate(effect, status, kind === 'late'));
   }
 }

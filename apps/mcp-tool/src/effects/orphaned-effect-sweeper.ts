@@ -41,14 +41,17 @@ export class OrphanedEffectSweeper {
   readonly #inDoubt;
   #work: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly parts: OrphanedEffectSweeperParts) {
+  readonly #parts: OrphanedEffectSweeperParts;
+
+  constructor(parts: OrphanedEffectSweeperParts) {
+    this.#parts = parts;
     const help = 'Effects in doubt that nobody has settled, of all tenants, up to 10 000';
     this.#inDoubt = parts.metrics.gauge('effects_in_doubt', help);
   }
 
   start(): void {
     this.#work = Promise.all([
-      this.#every(this.parts.leaseMs, this.parts.leaseMs, () => this.doubtOrphans()),
+      this.#every(this.#parts.leaseMs, this.#parts.leaseMs, () => this.doubtOrphans()),
       this.#every(FIRST_REMOVE_MS, REMOVE_EVERY_MS, () => this.removeOld()),
       this.#every(FIRST_COUNT_MS, COUNT_EVERY_MS, () => this.countDoubts()),
     ]);
@@ -61,7 +64,7 @@ export class OrphanedEffectSweeper {
 
   /** Puts calls in doubt whose process died, and tells of each; does nothing right after an outage of the database. */
   async doubtOrphans(): Promise<void> {
-    const { effects, teller, leaseMs, mayTakeOver } = this.parts;
+    const { effects, teller, leaseMs, mayTakeOver } = this.#parts;
     if (!mayTakeOver()) return;
     for (const effect of await effects.doubtOrphans(ORPHANS_AT_ONCE, GRACE_LEASES * leaseMs))
       teller.tell(effectInDoubt(effect, 'The worker was lost while the call was under way.'));
@@ -69,15 +72,15 @@ export class OrphanedEffectSweeper {
 
   /** Sets the gauge of the effects in doubt. */
   async countDoubts(): Promise<void> {
-    this.#inDoubt.set(await this.parts.effects.countDoubts(MOST_COUNTED));
+    this.#inDoubt.set(await this.#parts.effects.countDoubts(MOST_COUNTED));
   }
 
   /** Removes old turns of the tool agent, then old effects whose outcome is known. */
   async removeOld(): Promise<void> {
-    const { effects, turns, keepMs } = this.parts;
+    const { effects, turns, keepMs } = this.#parts;
     await this.#remove((limit) => turns.remove(limit, Math.min(keepMs, TURNS_KEPT_MS)));
     const removed = await this.#remove((limit) => effects.remove(limit, keepMs));
-    if (removed > 0) this.parts.log.info({ removed }, 'old effects were removed');
+    if (removed > 0) this.#parts.log.info({ removed }, 'old effects were removed');
   }
 
   async #remove(some: (limit: number) => Promise<number>): Promise<number> {
@@ -97,7 +100,7 @@ export class OrphanedEffectSweeper {
         await sleep(waitMs, signal);
         await work();
       } catch (error) {
-        if (!signal.aborted) this.parts.log.warn({ err: error }, 'the ledger of effects was not looked after');
+        if (!signal.aborted) this.#parts.log.warn({ err: error }, 'the ledger of effects was not looked after');
       }
     }
   }

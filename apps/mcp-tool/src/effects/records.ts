@@ -18,10 +18,13 @@ import type { Teller } from '../common/index.ts';
  * an auditor sees them. What one may not see answers like what is not there.
  */
 export class EffectRecords {
-  constructor(
-    private readonly effects: Pick<Effects, 'get' | 'list' | 'settle'>,
-    private readonly teller: Pick<Teller, 'tell'>,
-  ) {}
+  readonly #effects: Pick<Effects, 'get' | 'list' | 'settle'>;
+  readonly #teller: Pick<Teller, 'tell'>;
+
+  constructor(effects: Pick<Effects, 'get' | 'list' | 'settle'>, teller: Pick<Teller, 'tell'>) {
+    this.#effects = effects;
+    this.#teller = teller;
+  }
 
   async list(
     principal: Principal,
@@ -29,7 +32,7 @@ export class EffectRecords {
   ): Promise<{ effects: EffectView[]; nextCursor: string | null }> {
     const { tenantId, userId } = principal;
     const whose = seesAll(principal) ? {} : { userId };
-    const found = await this.effects.list({
+    const found = await this.#effects.list({
       tenantId,
       ...whose,
       state,
@@ -56,17 +59,17 @@ export class EffectRecords {
     if (effect.userId !== userId && principal.role !== 'admin')
       throw new AppError('forbidden', 'Only an admin settles effects of others.');
     const result = resultOf(settlement);
-    const answer = await this.effects.settle({ effectId, tenantId, result, by: userId, note: settlement.note });
+    const answer = await this.#effects.settle({ effectId, tenantId, result, by: userId, note: settlement.note });
     if (answer === 'unknown') throw new AppError('not_found');
     const now = await this.#visible(principal, effectId);
     if (answer === 'not_in_doubt')
       throw new AppError('effect_not_in_doubt', `This effect is not in doubt: it is ${now.state}.`);
-    if (answer === 'settled') this.teller.tell(effectSettled(effect, result.status, userId, settlement.note));
+    if (answer === 'settled') this.#teller.tell(effectSettled(effect, result.status, userId, settlement.note));
     return toView(now);
   }
 
   async #visible(principal: Principal, effectId: string): Promise<Effect> {
-    const effect = await this.effects.get(principal.tenantId, effectId);
+    const effect = await this.#effects.get(principal.tenantId, effectId);
     if (!effect || (effect.userId !== principal.userId && !seesAll(principal))) throw new AppError('not_found');
     return effect;
   }

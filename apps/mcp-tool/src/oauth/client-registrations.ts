@@ -55,15 +55,19 @@ export interface RegisterAsk {
 }
 
 export class ClientRegistrations {
-  constructor(private readonly parts: RegistrationParts) {}
+  readonly #parts: RegistrationParts;
+
+  constructor(parts: RegistrationParts) {
+    this.#parts = parts;
+  }
 
   get redirectUri(): string {
-    return this.parts.redirectUri;
+    return this.#parts.redirectUri;
   }
 
   /** The metadata document that authorization servers read about us; null where it has no address. */
   document(): Record<string, unknown> | null {
-    const { documentUrl } = this.parts;
+    const { documentUrl } = this.#parts;
     if (documentUrl === undefined) return null;
     return { client_id: documentUrl, ...this.#aboutUs(), token_endpoint_auth_method: 'none' };
   }
@@ -72,7 +76,7 @@ export class ClientRegistrations {
   async identify(ask: RegisterAsk): Promise<ClientIdentity> {
     const { named, found, provider } = ask;
     if (named) return named;
-    const { documentUrl } = this.parts;
+    const { documentUrl } = this.#parts;
     if (documentUrl !== undefined && found.metadata.client_id_metadata_document_supported === true)
       return { how: 'document', clientId: documentUrl };
     const known = await this.#stored(provider, found.issuer);
@@ -82,19 +86,19 @@ export class ClientRegistrations {
   /** The identity with the client id of an earlier grant; undefined: this client is not ours any more. */
   async known(provider: string, issuer: string, clientId: string, named?: ClientIdentity) {
     if (named) return named.clientId === clientId ? named : undefined;
-    if (clientId === this.parts.documentUrl) return { how: 'document', clientId } satisfies ClientIdentity;
+    if (clientId === this.#parts.documentUrl) return { how: 'document', clientId } satisfies ClientIdentity;
     const stored = await this.#stored(provider, issuer);
     return stored?.clientId === clientId ? stored : undefined;
   }
 
   /** Removes a registration that the server does not know any more, so that the next login makes a new one. */
   async forget(provider: string, issuer: string, { how, clientId }: ClientIdentity): Promise<void> {
-    if (how === 'registration') await this.parts.registrations.remove({ provider, issuer, clientId });
+    if (how === 'registration') await this.#parts.registrations.remove({ provider, issuer, clientId });
   }
 
   /** Seals registrations under older keys anew; answers how many. */
   async resealAll(isStopped: () => boolean): Promise<number> {
-    const { registrations, vault } = this.parts;
+    const { registrations, vault } = this.#parts;
     for (let count = 0; ;) {
       const page = isStopped() ? [] : await registrations.sealedOtherwise(vault.kid, 100);
       let done = 0;
@@ -105,7 +109,7 @@ export class ClientRegistrations {
   }
 
   async #stored(provider: string, issuer: string): Promise<ClientIdentity | undefined> {
-    const { registrations, redirectUri } = this.parts;
+    const { registrations, redirectUri } = this.#parts;
     const found = await registrations.get({ provider, issuer });
     if (found?.redirectUri !== redirectUri) return undefined;
     const identity = await this.#open(found);
@@ -116,7 +120,7 @@ export class ClientRegistrations {
 
   /** Opens a registration for its own issuer. Undefined where it does not open: it counts as no registration. */
   async #open(registration: Registration): Promise<ClientIdentity | undefined> {
-    const { vault, registrations } = this.parts;
+    const { vault, registrations } = this.#parts;
     const owner = ownerOf(registration);
     const opened = await vault.open(owner, 'client', registration.sealed).catch(() => undefined);
     if (!opened) return undefined;
@@ -133,7 +137,7 @@ export class ClientRegistrations {
     if (metadata.registration_endpoint === undefined)
       throw new AppError(
         'provider_unusable',
-        `${title} does not let us register: register Switchyard at ${hostOf(issuer)} with the redirect address ${this.parts.redirectUri}, and name oauth.client_id and oauth.issuer.`,
+        `${title} does not let us register: register Switchyard at ${hostOf(issuer)} with the redirect address ${this.#parts.redirectUri}, and name oauth.client_id and oauth.issuer.`,
       );
     const told = await this.#ask(ask).catch((error: unknown) => {
       if (error instanceof AppError) throw error;
@@ -150,12 +154,12 @@ export class ClientRegistrations {
       provider,
       issuer,
       clientId: parsed.data.client_id,
-      redirectUri: this.parts.redirectUri,
-      ...(await this.parts.vault.seal(ownerOf({ provider, issuer }), 'client', parsed.data)),
+      redirectUri: this.#parts.redirectUri,
+      ...(await this.#parts.vault.seal(ownerOf({ provider, issuer }), 'client', parsed.data)),
       expiresAt: typeof until === 'number' && until > 0 ? Math.round(until * 1_000) : null,
     };
     // Where another replica registered meanwhile, its registration counts for both.
-    const counts = await this.parts.registrations.save(registration);
+    const counts = await this.#parts.registrations.save(registration);
     const identity = counts.clientId === registration.clientId ? identityOf(parsed.data) : await this.#open(counts);
     if (identity) return identity;
     // The other replica sealed it with a key that this replica does not have.
@@ -178,7 +182,7 @@ export class ClientRegistrations {
   }
 
   #aboutUs() {
-    const { redirectUri } = this.parts;
+    const { redirectUri } = this.#parts;
     const { origin, hostname } = new URL(redirectUri);
     const isLoopback = /^(localhost|.*\.localhost|127\.0\.0\.1|\[::1\])$/.test(hostname);
     return {

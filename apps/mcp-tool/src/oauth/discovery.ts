@@ -162,10 +162,14 @@ class Reader {
   status = 0;
   #text = '';
 
-  constructor(private readonly ask: DiscoveryAsk) {}
+  readonly #ask: DiscoveryAsk;
+
+  constructor(ask: DiscoveryAsk) {
+    this.#ask = ask;
+  }
 
   readonly fetch = async (input: string | URL, init?: RequestInit): Promise<Response> => {
-    if (!isAllowed(this.ask, String(input))) throw unusable(this.ask, 'it names an address that is not https');
+    if (!isAllowed(this.#ask, String(input))) throw unusable(this.#ask, 'it names an address that is not https');
     const { status, headers, ...answer } = await this.#read(input, init);
     this.status = status;
     this.#text = answer.text;
@@ -177,7 +181,7 @@ class Reader {
   }
 
   async #read(input: string | URL, init?: RequestInit) {
-    const response = await this.ask.fetch(input, { ...init, ...LIMITS });
+    const response = await this.#ask.fetch(input, { ...init, ...LIMITS });
     return { status: response.status, headers: response.headers, text: await response.text() };
   }
 }

@@ -40,14 +40,18 @@ const MAX_TOKEN_CHARS = 32_000;
 export class ProviderClient implements Provider {
   #known: { readonly until: number; readonly made: Promise<oauth.Configuration> } | undefined;
 
-  constructor(private readonly options: ProviderClientOptions) {}
+  readonly #options: ProviderClientOptions;
+
+  constructor(options: ProviderClientOptions) {
+    this.#options = options;
+  }
 
   get config(): ProviderConfig {
-    return this.options.config;
+    return this.#options.config;
   }
 
   async plan(state: string, verifier: string, wanted: readonly string[] = []): Promise<LoginPlan> {
-    const { config, redirectUri } = this.options;
+    const { config, redirectUri } = this.#options;
     const scopes = union(config.scopes, wanted);
     const server = await this.#configuration();
     const url = oauth.buildAuthorizationUrl(server, {
@@ -69,7 +73,7 @@ export class ProviderClient implements Provider {
   /** Exchanges the parameters that the browser came back with for tokens. */
   exchange(params: Readonly<Record<string, string>>, state: string, verifier: string): Promise<Granted> {
     return this.#ask(async (server) => {
-      const url = new URL(this.options.redirectUri);
+      const url = new URL(this.#options.redirectUri);
       url.search = new URLSearchParams(params).toString();
       const checks = { expectedState: state, pkceCodeVerifier: verifier };
       return this.#granted(await oauth.authorizationCodeGrant(server, url, checks, this.#resource()));
@@ -135,7 +139,7 @@ export class ProviderClient implements Provider {
 
   /** The configuration from checked metadata, read once for all callers and kept for ten minutes. */
   #configuration(): Promise<oauth.Configuration> {
-    const { now } = this.options;
+    const { now } = this.#options;
     if (this.#known && this.#known.until > now()) return this.#known.made;
     const made = this.#make();
     const known = { until: now() + METADATA_TTL_MS, made };
@@ -148,10 +152,10 @@ export class ProviderClient implements Provider {
   }
 
   async #make(): Promise<oauth.Configuration> {
-    const { config, metadata: known, mayUseHttp } = this.options;
+    const { config, metadata: known, mayUseHttp } = this.#options;
     const call = (url: string, init: RequestInit) => this.#call(url, init);
     const metadata = await metadataOf({ config, metadata: known, mayUseHttp, call });
-    const auth = this.options.auth ?? authOf(config.clientAuth, config.clientSecret);
+    const auth = this.#options.auth ?? authOf(config.clientAuth, config.clientSecret);
     const made = new oauth.Configuration(metadata, config.clientId, undefined, auth);
     made[oauth.customFetch] = async (url, init) => {
       const answer = await call(url, init as RequestInit);
@@ -163,7 +167,7 @@ export class ProviderClient implements Provider {
   }
 
   #call(url: string, init: RequestInit): Promise<Response> {
-    return this.options.fetch(url, { ...init, ...LIMITS });
+    return this.#options.fetch(url, { ...init, ...LIMITS });
   }
 
   /** The parameter that limits tokens to the configured resource; empty where none is named. */
@@ -180,7 +184,7 @@ export class ProviderClient implements Provider {
     return {
       credential: { access_token, ...(refresh_token === undefined ? {} : { refresh_token }) },
       scopes: scope === undefined ? this.config.scopes : scope.split(' ').filter(Boolean).slice(0, 200),
-      expiresAt: seconds === undefined ? null : this.options.now() + Math.min(seconds, 31_536_000) * 1_000,
+      expiresAt: seconds === undefined ? null : this.#options.now() + Math.min(seconds, 31_536_000) * 1_000,
     };
   }
 }

@@ -51,16 +51,20 @@ export class ApiRefusal extends ToolError {
 }
 
 export class ProviderApi {
-  constructor(private readonly parts: ApiParts) {}
+  readonly #parts: ApiParts;
+
+  constructor(parts: ApiParts) {
+    this.#parts = parts;
+  }
 
   /** What it answers, parsed. */
   ask({ principal, signal }: Pick<ToolContext, 'principal' | 'signal'>, request: ApiRequest): Promise<unknown> {
-    const { tokens, of } = this.parts;
+    const { tokens, of } = this.#parts;
     return asUser(tokens, of, principal, (token) => this.#once(request, token, signal));
   }
 
   async #once({ method = 'GET', path, query, body, headers }: ApiRequest, token: string, signal: AbortSignal) {
-    const { fetch, base, title, judge } = this.parts;
+    const { fetch, base, title, judge } = this.#parts;
     const url = new URL(`${base}/${path.map((part) => segment(part)).join('/')}`);
     for (const [name, value] of Object.entries(query ?? {}))
       for (const one of Array.isArray(value) ? (value as string[]) : [value])

@@ -5,26 +5,33 @@ import type { Prices } from './prices.ts';
 
 /** Answers what is asked about limits of money and tokens. */
 export class BudgetService {
-  constructor(
-    private readonly parts: {
-      readonly daily: DailyBudget | null;
-      readonly prices: Prices;
-      readonly defaultModel: string;
-      readonly clock: Clock;
-    },
-  ) {}
+  readonly #parts: {
+    readonly daily: DailyBudget | null;
+    readonly prices: Prices;
+    readonly defaultModel: string;
+    readonly clock: Clock;
+  };
+
+  constructor(parts: {
+    readonly daily: DailyBudget | null;
+    readonly prices: Prices;
+    readonly defaultModel: string;
+    readonly clock: Clock;
+  }) {
+    this.#parts = parts;
+  }
 
   async get(principal: Principal): Promise<BudgetView> {
-    const { daily, clock } = this.parts;
+    const { daily, clock } = this.#parts;
     return daily ? daily.view(principal) : nothingCounted(principal.role, clock.now());
   }
 
   /** A limit of money can be kept only where the price is known. Throws `invalid_input`. */
   checkPrice({ budget, engine, principal, use_orchestrator: planned }: RunSpec): void {
-    const limits = this.parts.daily?.limits(principal.tenantId);
+    const limits = this.#parts.daily?.limits(principal.tenantId);
     const limited = budget.max_usd !== null || [limits?.user.usd, limits?.tenant.usd].some((usd) => usd != null);
-    const model = engine ?? this.parts.defaultModel;
-    if (!planned || !limited || this.parts.prices(model)) return;
+    const model = engine ?? this.#parts.defaultModel;
+    if (!planned || !limited || this.#parts.prices(model)) return;
     const why = budget.max_usd === null ? 'A limit of money applies' : 'max_usd is set';
     throw new AppError(
       'invalid_input',

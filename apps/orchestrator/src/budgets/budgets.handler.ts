@@ -5,10 +5,14 @@ import { BudgetService } from './budget-service.ts';
 
 @Controller()
 export class BudgetsHandler {
-  constructor(private readonly budgets: BudgetService) {}
+  readonly #budgets: BudgetService;
+
+  constructor(budgets: BudgetService) {
+    this.#budgets = budgets;
+  }
 
   @Handles(getBudget)
   get({ principal }: InputOf<typeof getBudget>): Promise<OutputOf<typeof getBudget>> {
-    return this.budgets.get(principal);
+    return this.#budgets.get(principal);
   }
 }

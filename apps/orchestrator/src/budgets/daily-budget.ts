@@ -89,17 +89,20 @@ export class RedisDailyBudget implements DailyBudget {
   readonly failOpen: boolean;
   readonly #redis: Redis;
 
-  constructor(private readonly parts: DailyBudgetParts) {
+  readonly #parts: DailyBudgetParts;
+
+  constructor(parts: DailyBudgetParts) {
+    this.#parts = parts;
     this.failOpen = parts.failOpen;
     this.#redis = connect(parts.redisUrl, parts.redisTls, parts.log);
   }
 
   limits(tenantId: string): DailyLimits | undefined {
-    return limitsOf(this.parts.limits, this.parts.byTenant, tenantId);
+    return limitsOf(this.#parts.limits, this.#parts.byTenant, tenantId);
   }
 
   async reserve(claim: Claim): Promise<ReserveAnswer> {
-    const { clock, reservationMs } = this.parts;
+    const { clock, reservationMs } = this.#parts;
     const { id, nonce, tenantId, userId } = claim;
     const keys = keysOf(tenantId, userId, clock.now());
     const { user, tenant } = this.limits(tenantId) ?? NO_LIMITS;
@@ -125,14 +128,14 @@ export class RedisDailyBudget implements DailyBudget {
         return;
       } catch (error) {
         if (attempt < SETTLE_TRIES) continue;
-        this.parts.log.warn({ err: error, tokens }, 'what a call used is not counted for the day');
+        this.#parts.log.warn({ err: error, tokens }, 'what a call used is not counted for the day');
         return;
       }
     }
   }
 
   async view(principal: Principal): Promise<BudgetView> {
-    const now = this.parts.clock.now();
+    const now = this.#parts.clock.now();
     const { tenantId, userId, role } = principal;
     const limits = this.limits(tenantId);
     const [tenantKey, userKey] = keysOf(tenantId, userId, now) as [string, string];
@@ -162,7 +165,7 @@ export class RedisDailyBudget implements DailyBudget {
 
   /** Rebuilds the counts of a tenant for today from the journal, after Redis lost them. */
   async #seed(tenantId: string, now: number): Promise<void> {
-    const users = await this.parts.usageSince(tenantId, now - (now % DAY_MS));
+    const users = await this.#parts.usageSince(tenantId, now - (now % DAY_MS));
     const keys = users.map(({ userId }) => keysOf(tenantId, userId, now)[1]!);
     const amountsOf = users.flatMap(({ tokens, usd }) => [tokens, toNano(usd)]);
     const tenantKey = keysOf(tenantId, '', now)[0]!;

@@ -43,14 +43,21 @@ export class JournalWriter {
   #nextRun: string | null = null;
   announce = true;
 
+  readonly #parts: WriterParts;
+  readonly #metrics: RunMetrics;
+  readonly #signal: AbortSignal;
+
   constructor(
-    private readonly parts: WriterParts,
-    private readonly metrics: RunMetrics,
+    parts: WriterParts,
+    metrics: RunMetrics,
     state: RunState,
     readonly epoch: number,
-    private readonly signal: AbortSignal,
+    signal: AbortSignal,
     readonly lease: Lease,
   ) {
+    this.#parts = parts;
+    this.#metrics = metrics;
+    this.#signal = signal;
     this.#state = state;
   }
 
@@ -86,7 +93,7 @@ export class JournalWriter {
     if (this.#closed) throw this.#closed;
     this.#closed = new AppError('fenced');
     const { runId, seq } = this.#state;
-    const { journal, publisher } = this.parts;
+    const { journal, publisher } = this.#parts;
     const outcome = await this.#untilAnswered(() =>
       journal.append({
         runId,
@@ -107,7 +114,7 @@ export class JournalWriter {
   async confirmOwner(): Promise<void> {
     if (this.#closed) throw this.#closed;
     if (this.lease.holds) return;
-    const { journal, leaseMs, log } = this.parts;
+    const { journal, leaseMs, log } = this.#parts;
     const { runId } = this.#state;
     const askedAt = this.lease.now();
     const mine = await this.#untilAnswered(() => journal.renew([{ runId, epoch: this.epoch }], leaseMs));
@@ -133,14 +140,14 @@ export class JournalWriter {
   }
 
   async #commit(batch: readonly Waiting[]): Promise<void> {
-    const { clock, log, journal, publisher, leaseMs } = this.parts;
+    const { clock, log, journal, publisher, leaseMs } = this.#parts;
     const drafts = batch.flatMap((waiting) => waiting.drafts);
     const taken = batch.map((waiting) => waiting.inboxTaken).filter((n) => n !== undefined);
     const inboxTaken = taken.length > 0 ? Math.max(...taken) : undefined;
     const { facts, refused } = foresee(this.#state, drafts, {
       now: clock.now(),
       epoch: this.epoch,
-      checkTask: this.parts.checkTask,
+      checkTask: this.#parts.checkTask,
       announce: this.announce,
     });
     for (const { type, reason } of refused) log.warn({ runId: this.#state.runId, type, reason }, 'fact refused');
@@ -164,7 +171,7 @@ export class JournalWriter {
         { runId, epoch: this.epoch, outcome: outcome.kind },
         'write refused: this run has another owner or has ended',
       );
-      if (outcome.kind !== 'ended') this.metrics.fencedWrites.inc();
+      if (outcome.kind !== 'ended') this.#metrics.fencedWrites.inc();
       throw new AppError(outcome.kind === 'ended' ? 'run_ended' : 'fenced');
     }
     this.lease.renewed(askedAt);
@@ -182,7 +189,7 @@ export class JournalWriter {
         throw new AppError('internal', undefined, {
           cause: new Error(`event ${event.seq} of ${event.runId} cannot follow`),
         });
-      this.metrics.committed(event, this.#state.acceptedAt);
+      this.#metrics.committed(event, this.#state.acceptedAt);
     }
   }
 
@@ -192,11 +199,11 @@ export class JournalWriter {
         return await attempt();
       } catch (error) {
         if (!(error instanceof AppError) || error.code !== 'unavailable') throw error;
-        this.parts.log.warn(
+        this.#parts.log.warn(
           { runId: this.#state.runId, err: error, tries },
           'the journal does not answer; trying again',
         );
-        await sleep(backoffMs(tries, { baseMs: 50, maxMs: 1_000 }), this.signal);
+        await sleep(backoffMs(tries, { baseMs: 50, maxMs: 1_000 }), this.#signal);
       }
     }
   }

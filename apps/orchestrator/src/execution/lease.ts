@@ -20,17 +20,18 @@ export interface Moment {
 export class Lease {
   #from: Moment;
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly leaseMs: number,
-    from?: Moment,
-  ) {
+  readonly #clock: Clock;
+  readonly #leaseMs: number;
+
+  constructor(clock: Clock, leaseMs: number, from?: Moment) {
+    this.#clock = clock;
+    this.#leaseMs = leaseMs;
     this.#from = from ?? momentOf(clock);
   }
 
   /** To be taken before the database is asked. */
   now(): Moment {
-    return momentOf(this.clock);
+    return momentOf(this.#clock);
   }
 
   /** The database prolonged the lease, for a question that was asked at `askedAt`. */
@@ -39,9 +40,9 @@ export class Lease {
   }
 
   get holds(): boolean {
-    const { wall, steady } = momentOf(this.clock);
+    const { wall, steady } = momentOf(this.#clock);
     const passed = Math.max(wall - this.#from.wall, steady - this.#from.steady);
-    return passed < this.leaseMs * (1 - MARGIN);
+    return passed < this.#leaseMs * (1 - MARGIN);
   }
 }
 

@@ -38,7 +38,11 @@ export class Publisher {
   #flushTimer: NodeJS.Timeout | undefined;
   #inFlight = new Set<Promise<void>>();
 
-  constructor(private readonly parts: { bus: Bus; journal: Journal; log: Logger; flushMs?: number }) {}
+  readonly #parts: { bus: Bus; journal: Journal; log: Logger; flushMs?: number };
+
+  constructor(parts: { bus: Bus; journal: Journal; log: Logger; flushMs?: number }) {
+    this.#parts = parts;
+  }
 
   /** Up to where the bus has acknowledged this run's events, to go with the next append. */
   publishedSoFar(runId: string): { publishedSeq?: number } {
@@ -69,7 +73,7 @@ export class Publisher {
   announce(event: RunEvent): void {
     this.#track(
       event.runId,
-      this.parts.bus.publishEvents([event]).then(() => this.#mark(event.runId, event.seq)),
+      this.#parts.bus.publishEvents([event]).then(() => this.#mark(event.runId, event.seq)),
     );
   }
 
@@ -77,7 +81,7 @@ export class Publisher {
   async republish(events: readonly RunEvent[]): Promise<void> {
     const last = events.at(-1);
     if (!last) return;
-    await this.parts.bus.publishEvents([...events]);
+    await this.#parts.bus.publishEvents([...events]);
     this.#mark(last.runId, last.seq);
   }
 
@@ -97,7 +101,7 @@ export class Publisher {
     this.#flushTimer = undefined;
     const marks = [...this.#marks].map(([runId, seq]) => ({ runId, seq }));
     this.#marks.clear();
-    if (marks.length > 0) await this.parts.journal.markPublished(marks);
+    if (marks.length > 0) await this.#parts.journal.markPublished(marks);
   }
 
   #send(line: Line, events: readonly RunEvent[]): void {
@@ -105,7 +109,7 @@ export class Publisher {
     const last = events.at(-1);
     if (!first || !last) return;
     line.failed = false;
-    const sent = this.parts.bus.publishEvents([...events]).then(
+    const sent = this.#parts.bus.publishEvents([...events]).then(
       () => this.#acknowledged(line, last.runId, first.seq, last.seq),
       (error: unknown) => {
         line.failed = true;
@@ -132,7 +136,7 @@ export class Publisher {
 
   #track(runId: string, sent: Promise<void>): void {
     const done = sent.catch((error: unknown) =>
-      this.parts.log.warn({ runId, err: error }, 'not published yet; it is tried again'),
+      this.#parts.log.warn({ runId, err: error }, 'not published yet; it is tried again'),
     );
     this.#inFlight.add(done);
     void done.finally(() => this.#inFlight.delete(done));
@@ -143,8 +147,8 @@ export class Publisher {
     this.#flushTimer ??= setTimeout(() => {
       this.#flushTimer = undefined;
       this.flush().catch((error: unknown) =>
-        this.parts.log.warn({ err: error }, 'published marks not written; the relay repeats'),
+        this.#parts.log.warn({ err: error }, 'published marks not written; the relay repeats'),
       );
-    }, this.parts.flushMs ?? 100);
+    }, this.#parts.flushMs ?? 100);
   }
 }

@@ -37,12 +37,15 @@ export class RunActs {
   /** Steps that an earlier owner dispatched, and whose outcome it did not record. */
   readonly #recovered: Set<string>;
 
+  readonly #parts: ActParts;
+  readonly #writer: JournalWriter;
+  readonly #stop: AbortSignal;
+
   /** `stop` ends what is under way. */
-  constructor(
-    private readonly parts: ActParts,
-    private readonly writer: JournalWriter,
-    private readonly stop: AbortSignal,
-  ) {
+  constructor(parts: ActParts, writer: JournalWriter, stop: AbortSignal) {
+    this.#parts = parts;
+    this.#writer = writer;
+    this.#stop = stop;
     const begun = writer.state.steps.filter(
       (step) => step.attempt > 0 && step.epoch < writer.epoch && step.outcome === null,
     );
@@ -56,29 +59,29 @@ export class RunActs {
 
   async plan(step: Planning): Promise<void> {
     await this.#withinTime(async (signal) => {
-      const { state } = this.writer;
+      const { state } = this.#writer;
       const facts = await this.#planned(step, state, signal);
       if (facts === null) return;
-      await this.writer.write(facts);
-      const now = this.writer.state;
+      await this.#writer.write(facts);
+      const now = this.#writer.state;
       if (now.phase !== 'planning' || now.plannings.length > state.plannings.length) return;
       if (now.budgetAsks > state.budgetAsks) return; // a limit leaves no room; a person is asked
       // The answer fits no fact; without an end of this planning the model would be asked for ever.
       const text = 'The language model gave an answer that cannot be recorded.';
-      const { defaultModel } = this.parts;
-      await this.writer.write([failedPlanning(step.stepNumber, defaultModel, 'model_invalid_answer', text, 0)]);
+      const { defaultModel } = this.#parts;
+      await this.#writer.write([failedPlanning(step.stepNumber, defaultModel, 'model_invalid_answer', text, 0)]);
     });
   }
 
   async perform(steps: readonly StepState[]): Promise<void> {
-    const run = runOf(this.writer.state);
+    const run = runOf(this.#writer.state);
     this.#performing = true;
     await this.#withinTime(async (signal) => {
       const toolbox = await this.#toolboxFor(run, steps, signal);
       if (toolbox === null) return;
       const done = await Promise.allSettled(
         steps.map((step) =>
-          runStep(this.parts, this.writer, step, toolbox, this.#recovered.delete(step.act.step_id), signal),
+          runStep(this.#parts, this.#writer, step, toolbox, this.#recovered.delete(step.act.step_id), signal),
         ),
       );
       const failed = done.find((outcome) => outcome.status === 'rejected');
@@ -93,16 +96,17 @@ export class RunActs {
     signal: AbortSignal,
   ): Promise<RunFactDraft[] | null> {
     const { principal, tool_constraints } = runOf(state);
-    const { epoch, lease } = this.writer;
+    const { epoch, lease } = this.#writer;
     try {
       const turns = await this.#threadTurns(state);
       const speaks = () => lease.holds;
       const tell = (fact: RunFactDraft) =>
-        void this.writer.write([fact]).catch((error: unknown) => {
-          this.parts.log.debug({ runId: state.runId, err: error }, 'a fact was not told');
+        void this.#writer.write([fact]).catch((error: unknown) => {
+          this.#parts.log.debug({ runId: state.runId, err: error }, 'a fact was not told');
         });
-      const toolbox = async () => (final ? NOTHING : this.parts.toolboxes.awaited(principal, tool_constraints, signal));
-      return await plan(this.parts, { state, stepNumber, final, toolbox, turns, epoch, speaks, tell }, signal);
+      const toolbox = async () =>
+        final ? NOTHING : this.#parts.toolboxes.awaited(principal, tool_constraints, signal);
+      return await plan(this.#parts, { state, stepNumber, final, toolbox, turns, epoch, speaks, tell }, signal);
     } catch (error) {
       if (signal.aborted) return null;
       throw error;
@@ -116,17 +120,17 @@ export class RunActs {
   async #toolboxFor(run: RunSpec, steps: readonly StepState[], signal: AbortSignal): Promise<Toolbox | null> {
     if (steps.every(({ act }) => act.target !== 'mcp')) return NOTHING;
     try {
-      return await this.parts.toolboxes.get(run.principal, run.tool_constraints, signal);
+      return await this.#parts.toolboxes.get(run.principal, run.tool_constraints, signal);
     } catch (error) {
       if (signal.aborted) return null;
-      this.parts.log.warn({ runId: this.writer.state.runId, err: error }, 'no tools known; nothing is repeated');
+      this.#parts.log.warn({ runId: this.#writer.state.runId, err: error }, 'no tools known; nothing is repeated');
       return NOTHING;
     }
   }
 
   async #threadTurns({ run, tenantId, acceptedAt }: RunState): Promise<readonly ThreadTurn[]> {
     if (!run || run.history) return [];
-    this.#turns ??= await this.parts.journal.threadTurns({
+    this.#turns ??= await this.#parts.journal.threadTurns({
       tenantId,
       userId: run.principal.userId,
       threadId: run.thread_id,
@@ -138,24 +142,24 @@ export class RunActs {
 
   /** Runs `work` until it is done, the run is stopped, or its time is up; then it records the limit. */
   async #withinTime(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const deadline = runDeadline(this.writer.state);
-    const leftMs = deadline === null ? Infinity : Math.max(0, deadline - this.parts.clock.now());
-    const limited = linkAbort([this.stop], leftMs > MAX_TIMER_MS ? undefined : leftMs);
+    const deadline = runDeadline(this.#writer.state);
+    const leftMs = deadline === null ? Infinity : Math.max(0, deadline - this.#parts.clock.now());
+    const limited = linkAbort([this.#stop], leftMs > MAX_TIMER_MS ? undefined : leftMs);
     setMaxListeners(MAX_LISTENERS, limited.signal);
     try {
       await work(limited.signal);
     } finally {
       limited.release();
     }
-    if (limited.timedOut && this.writer.state.phase !== 'ended' && !this.stop.aborted) await this.#timeUp();
+    if (limited.timedOut && this.#writer.state.phase !== 'ended' && !this.#stop.aborted) await this.#timeUp();
   }
 
   /** The time limit ended an act that was under way; the machine concludes from the recorded limit. */
   async #timeUp(): Promise<void> {
-    const { state } = this.writer;
+    const { state } = this.#writer;
     const limit = limitOf(state, { scope: 'run', kind: 'seconds' }) ?? 0;
-    const used = Math.max(limit, (this.parts.clock.now() - state.acceptedAt) / 1_000);
-    await this.writer.write([{ type: 'orchestrator.budget.exceeded', data: { kind: 'seconds', limit, used } }]);
+    const used = Math.max(limit, (this.#parts.clock.now() - state.acceptedAt) / 1_000);
+    await this.#writer.write([{ type: 'orchestrator.budget.exceeded', data: { kind: 'seconds', limit, used } }]);
   }
 }
 

@@ -15,15 +15,26 @@ export class RunInputs {
   #nudged = false;
   #looking = false;
 
+  readonly #journal: Pick<Journal, 'inputsAfter'>;
+  readonly #runId: string;
+  readonly #writer: JournalWriter;
+  readonly #log: Logger;
+  readonly #onEnd: () => void;
+
   /** `onEnd` is called where an input ended the run. */
   constructor(
-    private readonly journal: Pick<Journal, 'inputsAfter'>,
-    private readonly runId: string,
+    journal: Pick<Journal, 'inputsAfter'>,
+    runId: string,
     taken: number,
-    private readonly writer: JournalWriter,
-    private readonly log: Logger,
-    private readonly onEnd: () => void,
+    writer: JournalWriter,
+    log: Logger,
+    onEnd: () => void,
   ) {
+    this.#journal = journal;
+    this.#runId = runId;
+    this.#writer = writer;
+    this.#log = log;
+    this.#onEnd = onEnd;
     this.#taken = taken;
   }
 
@@ -34,7 +45,7 @@ export class RunInputs {
 
   /** There are inputs that the journal told of and nobody has taken. */
   get waiting(): boolean {
-    return this.writer.inboxLast > this.#taken;
+    return this.#writer.inboxLast > this.#taken;
   }
 
   /** There may be an input. */
@@ -43,17 +54,17 @@ export class RunInputs {
     if (this.#looking) return;
     this.#looking = true;
     this.#look()
-      .catch((error: unknown) => this.log.warn({ runId: this.runId, err: error }, 'inputs not taken'))
+      .catch((error: unknown) => this.#log.warn({ runId: this.#runId, err: error }, 'inputs not taken'))
       .finally(() => (this.#looking = false));
   }
 
   async take(): Promise<void> {
-    const inputs = await this.journal.inputsAfter(this.runId, this.#taken);
+    const inputs = await this.#journal.inputsAfter(this.#runId, this.#taken);
     const newest = inputs.at(-1);
     if (!newest) return;
-    await this.writer.write(inputFacts(inputs, this.writer.state), newest.n); // records how far they are taken
+    await this.#writer.write(inputFacts(inputs, this.#writer.state), newest.n); // records how far they are taken
     this.#taken = newest.n;
-    if (this.writer.state.phase === 'ended') this.onEnd();
+    if (this.#writer.state.phase === 'ended') this.#onEnd();
   }
 
   async #look(): Promise<void> {

@@ -49,17 +49,20 @@ export class RunLoop {
   #begunAt = 0;
   #acceptedIn: string | undefined;
 
-  private readonly parts: LoopParts;
-  private readonly log: Logger;
+  readonly #parts: LoopParts;
+  readonly #log: Logger;
+
+  readonly #metrics: RunMetrics;
 
   constructor(
     parts: LoopParts,
     readonly owned: OwnedRun,
     log: Logger,
-    private readonly metrics: RunMetrics,
+    metrics: RunMetrics,
   ) {
-    this.log = log.child({ tenantId: owned.tenantId });
-    this.parts = { ...parts, log: this.log };
+    this.#metrics = metrics;
+    this.#log = log.child({ tenantId: owned.tenantId });
+    this.#parts = { ...parts, log: this.#log };
     this.lease = new Lease(parts.clock, parts.leaseMs, owned.leasedAt);
   }
 
@@ -142,14 +145,15 @@ export class RunLoop {
   }
 
   #begin(state: RunState): Work {
-    const { parts, owned } = this;
+    const { owned } = this;
+    const parts = this.#parts;
     const { signal } = this.#abort;
     this.#begunAt = state.seq;
-    const writer = new JournalWriter(parts, this.metrics, state, owned.epoch, signal, this.lease);
+    const writer = new JournalWriter(parts, this.#metrics, state, owned.epoch, signal, this.lease);
     writer.announce = !this.#draining;
     // The terminal event is committed; what is still under way for this run has no reader any more.
     const onEnd = () => this.#abort.abort(new AppError('cancelled'));
-    const inputs = new RunInputs(parts.journal, owned.runId, owned.inboxTaken, writer, this.log, onEnd);
+    const inputs = new RunInputs(parts.journal, owned.runId, owned.inboxTaken, writer, this.#log, onEnd);
     this.#work = { writer, inputs, acts: new RunActs(parts, writer, signal) };
     return this.#work;
   }
@@ -159,7 +163,7 @@ export class RunLoop {
     if (this.#draining) return 'released';
     const code = error instanceof AppError ? error.code : undefined;
     if (this.#abort.signal.aborted || code === 'fenced' || code === 'run_ended') return 'fenced';
-    this.log.error({ runId: this.owned.runId, err: error }, 'the loop of this run broke');
+    this.#log.error({ runId: this.owned.runId, err: error }, 'the loop of this run broke');
     const { code: publicCode, message } = toPublicError(error);
     this.#fault = `${publicCode}: ${message}`;
     return 'broken';
@@ -167,7 +171,7 @@ export class RunLoop {
 
   /** True where the run waits for a person and is not owned any more. */
   async #actOrPark({ writer, inputs, acts }: Work): Promise<boolean> {
-    const step = next(writer.state, this.parts.clock.now());
+    const step = next(writer.state, this.#parts.clock.now());
     if (step.do !== 'wait') {
       await this.#act(writer, acts, step);
       return false;
@@ -199,13 +203,13 @@ export class RunLoop {
   async #readJournal(): Promise<RunState> {
     let state = fold([]);
     for (;;) {
-      const events = await this.parts.journal.read(this.owned.runId, state.seq, PAGE);
+      const events = await this.#parts.journal.read(this.owned.runId, state.seq, PAGE);
       const before = state.seq;
       const [first] = events;
       if (first?.type === 'orchestrator.run.accepted') this.#acceptedIn = first.data.traceparent;
       state = fold(events, state);
       // What an earlier owner committed and did not publish any more.
-      this.parts.publisher.publish(events.filter((event) => event.seq > this.owned.publishedSeq));
+      this.#parts.publisher.publish(events.filter((event) => event.seq > this.owned.publishedSeq));
       if (events.length > 0 && state.seq !== events.at(-1)!.seq) {
         throw new AppError('internal', undefined, {
           cause: new Error(`the journal of ${this.owned.runId} cannot be followed after ${state.seq}`),

@@ -166,13 +166,17 @@ function limitsOf(state: RunState, run: RunSpec, approvals: ApprovalDefaults): S
 class Absence {
   #since: number | undefined;
 
-  constructor(private readonly parts: Pick<StepParts, 'clock' | 'workerAbsenceMs'>) {}
+  readonly #parts: Pick<StepParts, 'clock' | 'workerAbsenceMs'>;
+
+  constructor(parts: Pick<StepParts, 'clock' | 'workerAbsenceMs'>) {
+    this.#parts = parts;
+  }
 
   /** True where nobody was there this time, and not for too long. */
   mayGoOn(code: string): boolean {
-    const now = this.parts.clock.now();
+    const now = this.#parts.clock.now();
     this.#since = isAway(code) ? (this.#since ?? now) : undefined;
-    return this.#since !== undefined && now - this.#since < this.parts.workerAbsenceMs;
+    return this.#since !== undefined && now - this.#since < this.#parts.workerAbsenceMs;
   }
 }
 
@@ -198,22 +202,26 @@ class Progress {
   #timer: NodeJS.Timeout | undefined;
   #withheld = false;
 
-  constructor(
-    private readonly writer: JournalWriter,
-    private readonly act: PlannedAct,
-    private readonly parts: Pick<StepParts, 'log' | 'guardrail'>,
-  ) {}
+  readonly #writer: JournalWriter;
+  readonly #act: PlannedAct;
+  readonly #parts: Pick<StepParts, 'log' | 'guardrail'>;
+
+  constructor(writer: JournalWriter, act: PlannedAct, parts: Pick<StepParts, 'log' | 'guardrail'>) {
+    this.#writer = writer;
+    this.#act = act;
+    this.#parts = parts;
+  }
 
   take(frame: unknown): void {
     const fact = parseFact(frame);
-    const ofThisStep = fact && (!('step_id' in fact.data) || fact.data.step_id === this.act.step_id);
-    if (!fact || !ofThisStep || !mayReport(this.act.target, fact.type) || this.#count >= MAX_PROGRESS) {
-      const { runId } = this.writer.state;
-      this.parts.log.warn({ runId, stepId: this.act.step_id, type: fact?.type ?? 'unknown' }, 'progress dropped');
+    const ofThisStep = fact && (!('step_id' in fact.data) || fact.data.step_id === this.#act.step_id);
+    if (!fact || !ofThisStep || !mayReport(this.#act.target, fact.type) || this.#count >= MAX_PROGRESS) {
+      const { runId } = this.#writer.state;
+      this.#parts.log.warn({ runId, stepId: this.#act.step_id, type: fact?.type ?? 'unknown' }, 'progress dropped');
       return;
     }
     this.#count += 1;
-    const checked = checkedFact(fact, this.parts.guardrail);
+    const checked = checkedFact(fact, this.#parts.guardrail);
     this.tellOf(checked.rule);
     this.#facts.push(checked.fact);
     this.#timer ??= setTimeout(() => this.#flush(), PROGRESS_MS);
@@ -221,9 +229,9 @@ class Progress {
 
   /** Something was withheld for this rule: said once in a step. Replicas of version 1 would end the run by it. */
   tellOf(rule: string | null): void {
-    if (rule === null || this.#withheld || this.writer.state.engineVersion < 2) return;
+    if (rule === null || this.#withheld || this.#writer.state.engineVersion < 2) return;
     this.#withheld = true;
-    this.#facts.push(withheldFact(this.act, rule));
+    this.#facts.push(withheldFact(this.#act, rule));
   }
 
   close(): RunFactDraft[] {
@@ -235,6 +243,6 @@ class Progress {
   #flush(): void {
     const facts = this.close();
     // A refused write ends the run's loop by the writer's next caller; here it needs no second report.
-    this.writer.write(facts).catch(() => undefined);
+    this.#writer.write(facts).catch(() => undefined);
   }
 }

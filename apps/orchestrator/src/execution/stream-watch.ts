@@ -27,7 +27,11 @@ export class StreamWatch {
   readonly #stop = new AbortController();
   #done: Promise<void> = Promise.resolve();
 
-  constructor(private readonly parts: StreamWatchParts) {}
+  readonly #parts: StreamWatchParts;
+
+  constructor(parts: StreamWatchParts) {
+    this.#parts = parts;
+  }
 
   start(): void {
     this.#done = this.#watch();
@@ -39,7 +43,7 @@ export class StreamWatch {
   }
 
   async look(): Promise<void> {
-    const { bus, positions, log } = this.parts;
+    const { bus, positions, log } = this.#parts;
     const position = await bus.streamPosition('RUNS');
     const { lost, marked } = await positions.note('RUNS', position, MARGIN_MS);
     if (lost) log.error({ ...position }, 'the stream RUNS lost messages; runs that ended lately are published again');
@@ -52,9 +56,9 @@ export class StreamWatch {
       try {
         await this.look();
       } catch (error) {
-        this.parts.log.debug({ err: error }, 'the stream RUNS was not looked at; it is tried again');
+        this.#parts.log.debug({ err: error }, 'the stream RUNS was not looked at; it is tried again');
       }
-      await sleep(this.parts.everyMs ?? EVERY_MS, signal).catch(() => undefined);
+      await sleep(this.#parts.everyMs ?? EVERY_MS, signal).catch(() => undefined);
     }
   }
 }

@@ -47,12 +47,16 @@ type Listed = Toolbox & ListedTools;
 export class Toolboxes {
   readonly #kept = new Map<string, { until: number; toolbox: Promise<Listed> }>();
 
-  constructor(private readonly parts: ToolboxesParts) {}
+  readonly #parts: ToolboxesParts;
+
+  constructor(parts: ToolboxesParts) {
+    this.#parts = parts;
+  }
 
   async get(principal: Principal, constraints: ToolConstraints, signal: AbortSignal): Promise<Toolbox> {
     const key = JSON.stringify([principal, constraints]);
     const kept = this.#kept.get(key);
-    const now = this.parts.clock.now();
+    const now = this.#parts.clock.now();
     if (kept && kept.until > now) return unlessAborted(kept.toolbox, signal);
     // Many runs wait for one answer: the end of one of them is none of the others' business.
     const toolbox = this.#ask(principal, constraints, kept?.toolbox);
@@ -64,7 +68,7 @@ export class Toolboxes {
 
   /** As `get`, but the absence of the tools is waited out, as that of a worker is. */
   async awaited(principal: Principal, constraints: ToolConstraints, signal: AbortSignal): Promise<Toolbox> {
-    const { clock, workerAbsenceMs } = this.parts;
+    const { clock, workerAbsenceMs } = this.#parts;
     const until = clock.now() + workerAbsenceMs;
     for (;;) {
       try {
@@ -86,7 +90,7 @@ export class Toolboxes {
   }
 
   #toolAgent(tools: number): Toolbox['toolAgent'] {
-    const { offer, above } = this.parts.toolAgent ?? { offer: 'never', above: 0 };
+    const { offer, above } = this.#parts.toolAgent ?? { offer: 'never', above: 0 };
     if (offer === 'never' || tools === 0) return undefined;
     if (tools > above) return 'instead';
     return offer === 'always' ? 'beside' : undefined;
@@ -107,11 +111,11 @@ export class Toolboxes {
 
   /** The whole list, or the one from before where it is still that. */
   async #pages(principal: Principal, constraints: ToolConstraints, before?: ListedTools): Promise<ListedTools> {
-    const first = await this.parts.bus.request(listTools, { principal, constraints, etag: before?.etag });
+    const first = await this.#parts.bus.request(listTools, { principal, constraints, etag: before?.etag });
     if (before && first.unchanged) return { tools: before.tools, etag: before.etag };
     const tools: ToolInfo[] = [...first.tools];
     for (let cursor = first.nextCursor; cursor !== undefined && tools.length < MAX_TOOLS;) {
-      const page = await this.parts.bus.request(listTools, { principal, constraints, cursor });
+      const page = await this.#parts.bus.request(listTools, { principal, constraints, cursor });
       tools.push(...page.tools);
       cursor = page.nextCursor;
     }
@@ -121,10 +125,10 @@ export class Toolboxes {
   /** Other agents are a bonus: without them the run goes on. Only those that the constraints let it delegate to. */
   async #agents(principal: Principal, constraints: ToolConstraints): Promise<Toolbox['agents']> {
     try {
-      const { agents } = await this.parts.bus.request(listAgents, { principal });
+      const { agents } = await this.#parts.bus.request(listAgents, { principal });
       return agents.filter(({ id, reachable }) => reachable && !objectionToDelegation(id, principal, constraints));
     } catch (error) {
-      this.parts.log.warn({ err: error }, 'no agents: a2a does not answer');
+      this.#parts.log.warn({ err: error }, 'no agents: a2a does not answer');
       return [];
     }
   }

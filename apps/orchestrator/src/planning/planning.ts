@@ -175,11 +175,14 @@ class Speech {
   #index = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(
-    private readonly parts: PlanningParts,
-    private readonly input: PlanningInput,
-    private readonly messageId: string,
-  ) {
+  readonly #parts: PlanningParts;
+  readonly #input: PlanningInput;
+  readonly #messageId: string;
+
+  constructor(parts: PlanningParts, input: PlanningInput, messageId: string) {
+    this.#parts = parts;
+    this.#input = input;
+    this.#messageId = messageId;
     this.#gate = parts.guardrail.gate();
   }
 
@@ -204,20 +207,20 @@ class Speech {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (this.#pending === '') return;
-    const { state, stepNumber, speaks } = this.input;
+    const { state, stepNumber, speaks } = this.#input;
     const { runId, tenantId } = state;
     const delta = {
       runId,
-      messageId: this.messageId,
+      messageId: this.#messageId,
       index: this.#index,
       text: this.#pending,
       stepNumber,
     };
     try {
-      if (speaks()) this.parts.bus.publishLive(tenantId, delta);
+      if (speaks()) this.#parts.bus.publishLive(tenantId, delta);
     } catch (error) {
       // Live text may be lost; the finished message is an event.
-      this.parts.log.debug({ runId, err: error }, 'live text not sent');
+      this.#parts.log.debug({ runId, err: error }, 'live text not sent');
     }
     this.#index += 1;
     this.#pending = '';

@@ -36,12 +36,16 @@ export class AbandonedRunReaper {
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> = Promise.resolve();
 
-  constructor(private readonly parts: AbandonedRunReaperParts) {}
+  readonly #parts: AbandonedRunReaperParts;
+
+  constructor(parts: AbandonedRunReaperParts) {
+    this.#parts = parts;
+  }
 
   start(): void {
     this.#timer = setInterval(() => {
       this.#round = this.#round.then(() => this.stopUnwatched());
-    }, this.parts.intervalMs);
+    }, this.#parts.intervalMs);
   }
 
   async stop(): Promise<void> {
@@ -50,26 +54,26 @@ export class AbandonedRunReaper {
   }
 
   async watch({ principal, runId, forMs }: InputOf<typeof watchRun>): Promise<OutputOf<typeof watchRun>> {
-    const head = await headFor(this.parts.journal, principal, runId);
-    return { runId: head.runId, watched: mayAct(principal) && (await this.parts.watches.watch(head.runId, forMs)) };
+    const head = await headFor(this.#parts.journal, principal, runId);
+    return { runId: head.runId, watched: mayAct(principal) && (await this.#parts.watches.watch(head.runId, forMs)) };
   }
 
   /** Counts the run as watched from its start; writes nothing for a run that is to go on without its clients. */
   async started(runId: string, run: RunSpec): Promise<void> {
     const graceMs = graceMsOf(run.on_disconnect);
-    if (graceMs !== null) await this.parts.watches.watch(runId, WATCH_MS + graceMs);
+    if (graceMs !== null) await this.#parts.watches.watch(runId, WATCH_MS + graceMs);
   }
 
   /** Counts an answer to a question as watching; an auditor's does not count. */
   async answering({ principal, runId }: Pick<InputOf<typeof watchRun>, 'principal' | 'runId'>): Promise<void> {
     if (!mayAct(principal)) return;
-    const head = await findHead(this.parts.journal, principal, runId);
-    if (head) await this.parts.watches.rewatch(head.runId);
+    const head = await findHead(this.#parts.journal, principal, runId);
+    if (head) await this.#parts.watches.rewatch(head.runId);
   }
 
   /** One round; public for tests. What fails is tried again with the next. */
   async stopUnwatched(): Promise<void> {
-    const { watches, runs, log } = this.parts;
+    const { watches, runs, log } = this.#parts;
     try {
       for (const { runId, tenantId, owned } of await watches.stopUnwatched(REASON, LIMIT)) {
         log.info({ runId }, 'nobody watches this run any more; it is cancelled');

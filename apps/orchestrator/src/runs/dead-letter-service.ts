@@ -31,7 +31,11 @@ interface DeadLetterParts {
 }
 
 export class DeadLetterService {
-  constructor(private readonly parts: DeadLetterParts) {}
+  readonly #parts: DeadLetterParts;
+
+  constructor(parts: DeadLetterParts) {
+    this.#parts = parts;
+  }
 
   async list(input: InputOf<typeof listDeadLetters>): Promise<OutputOf<typeof listDeadLetters>> {
     const { principal, cursor, limit } = input;
@@ -39,7 +43,7 @@ export class DeadLetterService {
     const after = cursor === undefined ? undefined : parseCursor(cursor);
     if (cursor !== undefined && !after) throw new AppError('invalid_cursor', 'The cursor is not one of this list.');
     const place = after && (await this.#placeOf(principal.tenantId, after.runId));
-    const found = await this.parts.deadLetters.list(principal.tenantId, limit, place);
+    const found = await this.#parts.deadLetters.list(principal.tenantId, limit, place);
     const last = found.at(-1);
     return {
       letters: found.map(toLetter),
@@ -50,7 +54,7 @@ export class DeadLetterService {
   async requeue(input: InputOf<typeof requeueDeadLetter>): Promise<OutputOf<typeof requeueDeadLetter>> {
     const { principal } = input;
     adminOrThrow(principal);
-    const { deadLetters, runs } = this.parts;
+    const { deadLetters, runs } = this.#parts;
     const letter = await this.#letterOf(principal.tenantId, input.runId);
     if (!letter) throw new AppError('not_found', 'There is no such dead letter for you.');
     const { runId } = letter;
@@ -63,7 +67,7 @@ export class DeadLetterService {
 
   async #letterOf(tenantId: string, asked: string): Promise<DeadLetter | undefined> {
     for (const runId of runIdsFor(tenantId, asked)) {
-      const letter = await this.parts.deadLetters.get(tenantId, runId);
+      const letter = await this.#parts.deadLetters.get(tenantId, runId);
       if (letter) return letter;
     }
     return undefined;
@@ -77,7 +81,7 @@ export class DeadLetterService {
 
   /** What the run was accepted with. */
   async #specOf(runId: string): Promise<RunSpec> {
-    const [first] = await this.parts.journal.read(runId, 0, 1);
+    const [first] = await this.#parts.journal.read(runId, 0, 1);
     if (first?.type === 'orchestrator.run.accepted' && first.seq === 1) return first.data.run;
     if (first !== undefined) throw new AppError('conflict', 'The journal of this run cannot be read; start it anew.');
     throw new AppError('history_expired', 'The events of this run are no longer kept; start it anew.');

@@ -5,15 +5,19 @@ import { DeadLetterService } from './dead-letter-service.ts';
 
 @Controller()
 export class DeadLettersHandler {
-  constructor(private readonly letters: DeadLetterService) {}
+  readonly #letters: DeadLetterService;
+
+  constructor(letters: DeadLetterService) {
+    this.#letters = letters;
+  }
 
   @Handles(listDeadLetters)
   list(input: InputOf<typeof listDeadLetters>): Promise<OutputOf<typeof listDeadLetters>> {
-    return this.letters.list(input);
+    return this.#letters.list(input);
   }
 
   @Handles(requeueDeadLetter)
   requeue(input: InputOf<typeof requeueDeadLetter>): Promise<OutputOf<typeof requeueDeadLetter>> {
-    return this.letters.requeue(input);
+    return this.#letters.requeue(input);
   }
 }

@@ -33,10 +33,14 @@ export class Expiry {
   #round: Promise<void> = Promise.resolve();
   #stopped = false;
 
-  constructor(private readonly parts: ExpiryParts) {}
+  readonly #parts: ExpiryParts;
+
+  constructor(parts: ExpiryParts) {
+    this.#parts = parts;
+  }
 
   start(): void {
-    if (this.parts.eventHours > 0) this.#schedule(PAUSE_MS);
+    if (this.#parts.eventHours > 0) this.#schedule(PAUSE_MS);
   }
 
   async stop(): Promise<void> {
@@ -47,7 +51,7 @@ export class Expiry {
 
   /** One round; public for tests. True where there is more to do. */
   async round(): Promise<boolean> {
-    const { retention, eventHours, runDays, log } = this.parts;
+    const { retention, eventHours, runDays, log } = this.#parts;
     if (eventHours === 0) return false;
     const due = await retention.due(BATCH, eventHours * HOUR_MS);
     let expired = 0;
@@ -61,7 +65,7 @@ export class Expiry {
   }
 
   async #expire(runId: string): Promise<boolean> {
-    const { journal, retention, eventHours, log } = this.parts;
+    const { journal, retention, eventHours, log } = this.#parts;
     const head = await journal.head(runId);
     if (!head || head.expired) return false;
     const view = await readWhole(journal, runId).then(
@@ -82,7 +86,7 @@ export class Expiry {
       () => {
         this.#round = this.round()
           .catch((error: unknown) => {
-            this.parts.log.warn({ err: error }, 'removing what is no longer kept failed; it is repeated');
+            this.#parts.log.warn({ err: error }, 'removing what is no longer kept failed; it is repeated');
             return false;
           })
           .then((more) => this.#schedule(more ? SHORT_PAUSE_MS : PAUSE_MS));

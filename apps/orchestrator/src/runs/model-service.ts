@@ -43,10 +43,14 @@ interface ModelServiceParts extends SpendingParts {
 }
 
 export class ModelService {
-  constructor(private readonly parts: ModelServiceParts) {}
+  readonly #parts: ModelServiceParts;
+
+  constructor(parts: ModelServiceParts) {
+    this.#parts = parts;
+  }
 
   async turn(input: InputOf<typeof modelTurn>, signal: AbortSignal): Promise<OutputOf<typeof modelTurn>> {
-    const { guardrail, clock, defaultModel } = this.parts;
+    const { guardrail, clock, defaultModel } = this.#parts;
     const { runId, stepId, turn, functions } = input;
     const state = await this.#stateOf(input);
     const used = addUsage(input.used, keptForOthers(state));
@@ -64,7 +68,7 @@ export class ModelService {
     const call = { state, id: `${runId}:${stepId}:${turn}`, before: used, request, onWasted };
     let answer: ModelAnswer;
     try {
-      answer = await askWithinLimits(this.parts, call, signal);
+      answer = await askWithinLimits(this.#parts, call, signal);
     } catch (error) {
       const reason = error instanceof BudgetStop ? overBudget(error.exceeded) : error;
       if (wasted === undefined) throw reason;
@@ -81,9 +85,9 @@ export class ModelService {
 
   /** The state of the caller's run. Throws unless the step is open and was given as a task in words. */
   async #stateOf({ principal, runId, stepId }: InputOf<typeof modelTurn>): Promise<RunState> {
-    const head = await this.parts.journal.head(runId);
+    const head = await this.#parts.journal.head(runId);
     if (!head || head.tenantId !== principal.tenantId || head.userId !== principal.userId) throw noSuchRun();
-    const state = head.phase === 'ended' ? undefined : fold(await readWhole(this.parts.journal, runId));
+    const state = head.phase === 'ended' ? undefined : fold(await readWhole(this.#parts.journal, runId));
     if (!state || state.phase === 'ended' || state.cancel) throw new AppError('run_ended');
     const step = state.steps.find(({ act }) => act.step_id === stepId);
     const open = step && step.outcome === null && step.attempt > 0;

@@ -5,10 +5,14 @@ import { ModelService } from './model-service.ts';
 
 @Controller()
 export class ModelHandler {
-  constructor(private readonly model: ModelService) {}
+  readonly #model: ModelService;
+
+  constructor(model: ModelService) {
+    this.#model = model;
+  }
 
   @Handles(modelTurn)
   turn(input: InputOf<typeof modelTurn>, { signal }: Call): Promise<OutputOf<typeof modelTurn>> {
-    return this.model.turn(input, signal);
+    return this.#model.turn(input, signal);
   }
 }

@@ -61,20 +61,24 @@ interface RunServiceParts {
 }
 
 export class RunService {
-  constructor(private readonly parts: RunServiceParts) {}
+  readonly #parts: RunServiceParts;
+
+  constructor(parts: RunServiceParts) {
+    this.#parts = parts;
+  }
 
   async start(input: InputOf<typeof startRun>): Promise<OutputOf<typeof startRun>> {
-    const { pool, publisher, clock, checkTask } = this.parts;
+    const { pool, publisher, clock, checkTask } = this.#parts;
     actorOrThrow(input.run.principal);
     const run = {
       ...input.run,
-      use_orchestrator: input.run.use_orchestrator && this.parts.useOrchestrator,
-      budget: { ...input.run.budget, max_iterations: input.run.budget.max_iterations ?? this.parts.maxIterations },
+      use_orchestrator: input.run.use_orchestrator && this.#parts.useOrchestrator,
+      budget: { ...input.run.budget, max_iterations: input.run.budget.max_iterations ?? this.#parts.maxIterations },
     };
-    this.parts.budgets.checkPrice(run);
+    this.#parts.budgets.checkPrice(run);
     const { tenantId } = run.principal;
     const { owner, leaseMs } = pool.settings;
-    const runId = await keptRunId(this.parts.journal, tenantId, input.runId);
+    const runId = await keptRunId(this.#parts.journal, tenantId, input.runId);
     const slot = pool.reserve(tenantId);
     const { traceparent } = injectTrace();
     const request: Accept = {
@@ -83,7 +87,7 @@ export class RunService {
       idempotencyKey: input.idempotencyKey,
       requestHash: hashOf(asked(input.run)),
       engineVersion: ENGINE_VERSION,
-      history: this.parts.history,
+      history: this.#parts.history,
       ...(traceparent === undefined ? {} : { traceparent }),
       ...(slot ? { lease: { owner, leaseMs } } : {}),
     };
@@ -119,7 +123,7 @@ export class RunService {
 
   /** Accepts the run. If too many wait already, refuses it before anything is written, unless it was accepted before. */
   async #accept(request: Accept): Promise<Accepted> {
-    const { admission, journal, pool } = this.parts;
+    const { admission, journal, pool } = this.#parts;
     const { thread_concurrency: concurrency, principal } = request.run;
     const mayWait = !request.lease || concurrency === 'queue' || concurrency === 'cancel_previous';
     const refusal = admission.refusal(principal.tenantId, mayWait);
@@ -144,7 +148,7 @@ export class RunService {
 
   #acceptedWithoutOwner(accepted: Accepted, tenantId: string): void {
     if (accepted.kind !== 'created') return;
-    const { pool, publisher } = this.parts;
+    const { pool, publisher } = this.#parts;
     pool.metrics.created.inc();
     publisher.announce(accepted.events[0]);
     for (const runId of accepted.cancelled) void this.#end(tenantId, runId);
@@ -152,12 +156,12 @@ export class RunService {
   }
 
   async get(principal: Principal, runId: string): Promise<RunView> {
-    const head = await headFor(this.parts.journal, principal, runId);
+    const head = await headFor(this.#parts.journal, principal, runId);
     const events = head.expired ? [] : await this.#eventsOf(head);
     if (events === 'unreadable') return viewOfHead(head);
     if (events.length > 0) return fitView(toRunView(events, head.phase));
     // Its events are no longer kept, or have gone since a moment ago.
-    const snapshot = await this.parts.retention.snapshot(head.runId);
+    const snapshot = await this.#parts.retention.snapshot(head.runId);
     if (snapshot === undefined) throw noSuchRun();
     return fromSnapshot(head, snapshot);
   }
@@ -165,10 +169,10 @@ export class RunService {
   /** A run that was given up because its journal cannot be read is shown as its row tells. */
   async #eventsOf({ runId, phase }: RunHead): Promise<RunEvent[] | 'unreadable'> {
     try {
-      return await readWhole(this.parts.journal, runId);
+      return await readWhole(this.#parts.journal, runId);
     } catch (error) {
       if (phase !== 'ended' || (error instanceof AppError && error.code === 'unavailable')) throw error;
-      this.parts.log.error({ runId, err: error }, 'the journal of an ended run cannot be read');
+      this.#parts.log.error({ runId, err: error }, 'the journal of an ended run cannot be read');
       return 'unreadable';
     }
   }
@@ -176,8 +180,8 @@ export class RunService {
   async events(input: InputOf<typeof readRunEvents>): Promise<OutputOf<typeof readRunEvents>> {
     const { principal, runId: asked, after, limit } = input;
     const [likely] = runIdsFor(principal.tenantId, asked);
-    const read = (runId: string) => this.parts.journal.read(runId, after, limit, MAX_PAGE_BYTES);
-    const [head, likelyPage] = await Promise.all([headFor(this.parts.journal, principal, asked), read(likely)]);
+    const read = (runId: string) => this.#parts.journal.read(runId, after, limit, MAX_PAGE_BYTES);
+    const [head, likelyPage] = await Promise.all([headFor(this.#parts.journal, principal, asked), read(likely)]);
     const page = head.runId === likely ? likelyPage : await read(head.runId);
     const events = page.map(fitEvent); // as on the bus: every reader sees the same
     return {
@@ -196,10 +200,10 @@ export class RunService {
   async cancel(input: InputOf<typeof cancelRun>): Promise<OutputOf<typeof cancelRun>> {
     const { principal, reason } = input;
     actorOrThrow(principal);
-    const head = await headFor(this.parts.journal, principal, input.runId);
+    const head = await headFor(this.#parts.journal, principal, input.runId);
     const { runId } = head;
     if (head.phase === 'ended') return { runId, phase: 'ended', accepted: false };
-    const put = await this.parts.journal.putInput(runId, {
+    const put = await this.#parts.journal.putInput(runId, {
       kind: 'cancel',
       dedupKey: 'cancel',
       body: { by: principal.userId, reason },
@@ -211,7 +215,7 @@ export class RunService {
 
   /** A cancel was left to a run: its owner hears of it, and where there is none it is ended here. */
   async tellOfCancel(tenantId: string, runId: string, owned: boolean): Promise<void> {
-    if (this.parts.pool.nudge(runId)) return;
+    if (this.#parts.pool.nudge(runId)) return;
     if (owned) await this.#wake(tenantId, runId);
     else await this.#end(tenantId, runId);
   }
@@ -220,32 +224,32 @@ export class RunService {
   async decide(input: InputOf<typeof decideApproval>): Promise<OutputOf<typeof decideApproval>> {
     const { principal, approvalId, answer } = input;
     actorOrThrow(principal);
-    const head = await headFor(this.parts.journal, principal, input.runId);
+    const head = await headFor(this.#parts.journal, principal, input.runId);
     const { runId } = head;
-    const state = fold(await readWhole(this.parts.journal, runId));
+    const state = fold(await readWhole(this.#parts.journal, runId));
     const refusal = objectionToAnswer({ state, owner: head.userId, principal, approvalId, answer });
     if (refusal === 'answered already') return { runId, approvalId, phase: head.phase, accepted: true };
     if (refusal) throw refusal;
     const body = decisionBody(state, approvalId, answer, principal.userId);
-    const put = await this.parts.journal.putInput(runId, { kind: 'approval', dedupKey: approvalId, body });
+    const put = await this.#parts.journal.putInput(runId, { kind: 'approval', dedupKey: approvalId, body });
     if (!put || put.ended) throw new AppError('approval_closed', 'The run has ended.');
     if (!put.created && !(await this.#sameInput(runId, put.n, body)))
       throw new AppError('approval_closed', 'This question has another answer already.');
-    if (!this.parts.pool.nudge(runId)) await this.#wake(head.tenantId, runId);
+    if (!this.#parts.pool.nudge(runId)) await this.#wake(head.tenantId, runId);
     return { runId, approvalId, phase: head.phase, accepted: true };
   }
 
   async #sameInput(runId: string, n: number, body: unknown): Promise<boolean> {
-    const [earlier] = await this.parts.journal.inputsAfter(runId, n - 1, 1);
+    const [earlier] = await this.#parts.journal.inputsAfter(runId, n - 1, 1);
     return canonicalize(earlier?.body) === canonicalize(body);
   }
 
   /** The run was asked to stop. Where nobody owns it, it is taken up here to be ended; else its owner hears of it. */
   async #end(tenantId: string, runId: string): Promise<void> {
     try {
-      if ((await this.parts.pool.end(runId, tenantId)) === 'taken') return;
+      if ((await this.#parts.pool.end(runId, tenantId)) === 'taken') return;
     } catch (error) {
-      this.parts.log.warn({ runId, err: error }, 'not claimed; the sweeper finds the run');
+      this.#parts.log.warn({ runId, err: error }, 'not claimed; the sweeper finds the run');
     }
     await this.#wake(tenantId, runId);
   }
@@ -253,9 +257,9 @@ export class RunService {
   /** A wake-up is an optimisation: where the bus does not take it, the sweeper is the guarantee. */
   async #wake(tenantId: string, runId: string): Promise<void> {
     try {
-      await this.parts.bus.wakeUp(tenantId, runId);
+      await this.#parts.bus.wakeUp(tenantId, runId);
     } catch (error) {
-      this.parts.log.warn({ runId, err: error }, 'no wake-up sent; the sweeper finds the run');
+      this.#parts.log.warn({ runId, err: error }, 'no wake-up sent; the sweeper finds the run');
     }
   }
 }

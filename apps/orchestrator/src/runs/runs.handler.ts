@@ -17,47 +17,51 @@ import { AbandonedRunReaper } from './abandoned-run-reaper.ts';
 
 @Controller()
 export class RunsHandler {
-  constructor(
-    private readonly runs: RunService,
-    private readonly threads: ThreadService,
-    private readonly watches: AbandonedRunReaper,
-  ) {}
+  readonly #runs: RunService;
+  readonly #threads: ThreadService;
+  readonly #watches: AbandonedRunReaper;
+
+  constructor(runs: RunService, threads: ThreadService, watches: AbandonedRunReaper) {
+    this.#runs = runs;
+    this.#threads = threads;
+    this.#watches = watches;
+  }
 
   @Handles(startRun)
   async start(input: InputOf<typeof startRun>): Promise<OutputOf<typeof startRun>> {
-    const started = await this.runs.start(input);
-    if (!started.ended) await this.watches.started(started.runId, input.run);
+    const started = await this.#runs.start(input);
+    if (!started.ended) await this.#watches.started(started.runId, input.run);
     return started;
   }
 
   @Handles(getRun)
   get(input: InputOf<typeof getRun>): Promise<OutputOf<typeof getRun>> {
-    return this.runs.get(input.principal, input.runId);
+    return this.#runs.get(input.principal, input.runId);
   }
 
   @Handles(readRunEvents)
   events(input: InputOf<typeof readRunEvents>): Promise<OutputOf<typeof readRunEvents>> {
-    return this.runs.events(input);
+    return this.#runs.events(input);
   }
 
   @Handles(cancelRun)
   cancel(input: InputOf<typeof cancelRun>): Promise<OutputOf<typeof cancelRun>> {
-    return this.runs.cancel(input);
+    return this.#runs.cancel(input);
   }
 
   @Handles(decideApproval)
   async decide(input: InputOf<typeof decideApproval>): Promise<OutputOf<typeof decideApproval>> {
-    await this.watches.answering(input);
-    return this.runs.decide(input);
+    await this.#watches.answering(input);
+    return this.#runs.decide(input);
   }
 
   @Handles(watchRun)
   watch(input: InputOf<typeof watchRun>): Promise<OutputOf<typeof watchRun>> {
-    return this.watches.watch(input);
+    return this.#watches.watch(input);
   }
 
   @Handles(getThread)
   thread(input: InputOf<typeof getThread>): Promise<OutputOf<typeof getThread>> {
-    return this.threads.get(input);
+    return this.#threads.get(input);
   }
 }

@@ -3,11 +3,15 @@ import type { Journal } from '@switchyard/store';
 
 /** Answers what is asked about conversations. A thread belongs to one user; another's is empty. */
 export class ThreadService {
-  constructor(private readonly parts: { journal: Journal }) {}
+  readonly #parts: { journal: Journal };
+
+  constructor(parts: { journal: Journal }) {
+    this.#parts = parts;
+  }
 
   async get(input: InputOf<typeof getThread>): Promise<OutputOf<typeof getThread>> {
     const { principal, threadId, limit } = input;
     const { tenantId, userId } = principal;
-    return { threadId, turns: await this.parts.journal.threadTurns({ tenantId, userId, threadId, limit }) };
+    return { threadId, turns: await this.#parts.journal.threadTurns({ tenantId, userId, threadId, limit }) };
   }
 }

@@ -42,7 +42,11 @@ export class Admission {
   #sinceAll = 0;
   readonly #refused = new Map<string, number>();
 
-  constructor(private readonly limits: AdmissionLimits) {}
+  readonly #limits: AdmissionLimits;
+
+  constructor(limits: AdmissionLimits) {
+    this.#limits = limits;
+  }
 
   /** The counts of a sweep. */
   refresh(stats: Pick<JournalStats, 'phases' | 'tenants'>): void {
@@ -66,7 +70,7 @@ export class Admission {
   /** Why a run of this tenant is not accepted now; `waits`: it would wait for an owner. */
   refusal(tenantId: string, waits: boolean): Refusal | undefined {
     const tenant = this.#tenants.get(tenantId) ?? NOTHING;
-    const { maxQueued, maxQueuedPerTenant, maxWaitingPerTenant } = this.limits;
+    const { maxQueued, maxQueuedPerTenant, maxWaitingPerTenant } = this.#limits;
     if (tenant.waiting.runs >= maxWaitingPerTenant) {
       const message = `${maxWaitingPerTenant} runs of this tenant wait for people; answer or cancel some of them.`;
       return { limit: 'waiting_per_tenant', message, retryAfterMs: LONGEST_MS };

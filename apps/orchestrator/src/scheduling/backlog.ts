@@ -12,7 +12,11 @@ export class Backlog {
   readonly #tenants = new Map<string, Set<string>>();
   #size = 0;
 
-  constructor(private readonly limit: number) {}
+  readonly #limit: number;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
 
   get size(): number {
     return this.#size;
@@ -26,7 +30,7 @@ export class Backlog {
   add(runId: string, tenantId: string): void {
     const runs = this.#tenants.get(tenantId) ?? new Set();
     if (runs.has(runId)) return;
-    if (this.#size >= this.limit && !this.#makeRoom(runs.size)) return;
+    if (this.#size >= this.#limit && !this.#makeRoom(runs.size)) return;
     runs.add(runId);
     this.#tenants.set(tenantId, runs);
     this.#size += 1;

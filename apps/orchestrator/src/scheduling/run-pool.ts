@@ -70,10 +70,13 @@ export class RunPool {
   readonly metrics: RunMetrics;
   readonly grace: TakeoverGrace;
 
+  readonly #parts: PoolParts;
+
   constructor(
-    private readonly parts: PoolParts,
+    parts: PoolParts,
     readonly settings: PoolSettings,
   ) {
+    this.#parts = parts;
     const { maxConcurrent: total, maxPerTenant: perTenant } = settings;
     this.#slots = new Slots({ total, perTenant, backlog: MAX_BACKLOG }, (...next) => this.#takeUp(...next));
     this.metrics = new RunMetrics(parts.metrics);
@@ -103,7 +106,7 @@ export class RunPool {
     if (!this.#stopped) return this.#start(owned, slot);
     slot.free();
     this.#giveBack(owned).catch((error: unknown) =>
-      this.parts.log.warn({ runId: owned.runId, err: error }, 'lease not given back; it runs out'),
+      this.#parts.log.warn({ runId: owned.runId, err: error }, 'lease not given back; it runs out'),
     );
   }
 
@@ -135,8 +138,8 @@ export class RunPool {
   /** Takes a run up here as soon as a slot is free for it, and tells the others of it where none is. */
   hand(runId: string, tenantId: string): void {
     this.offer(runId, tenantId)
-      .then((outcome) => (outcome === 'busy' ? this.parts.loop.bus.wakeUp(tenantId, runId) : undefined))
-      .catch((error: unknown) => this.parts.log.warn({ runId, err: error }, 'not handed on; the sweeper finds it'));
+      .then((outcome) => (outcome === 'busy' ? this.#parts.loop.bus.wakeUp(tenantId, runId) : undefined))
+      .catch((error: unknown) => this.#parts.log.warn({ runId, err: error }, 'not handed on; the sweeper finds it'));
   }
 
   async drain(timeoutMs: number): Promise<void> {
@@ -157,14 +160,14 @@ export class RunPool {
     let kept = false;
     try {
       const { owner, leaseMs, retryPauseMs, poisonAttempts } = this.settings;
-      const leasedAt = momentOf(this.parts.clock);
+      const leasedAt = momentOf(this.#parts.clock);
       const { takesExpired } = this.grace;
-      const claim = await this.parts.journal.claim(runId, owner, leaseMs, ENGINE_VERSIONS, takesExpired, retryPauseMs);
+      const claim = await this.#parts.journal.claim(runId, owner, leaseMs, ENGINE_VERSIONS, takesExpired, retryPauseMs);
       if (claim.kind !== 'claimed') return 'not_needed';
       const { epoch, inboxTaken, publishedSeq } = claim;
       const owned: OwnedRun = { runId, tenantId: claim.tenantId, epoch, inboxTaken, publishedSeq, leasedAt };
       if (epoch > 1) this.metrics.takeovers.inc();
-      else this.parts.admission.begun(claim.tenantId);
+      else this.#parts.admission.begun(claim.tenantId);
       if (this.#stopped) {
         await this.#giveBack(owned);
         return 'not_needed';
@@ -172,7 +175,7 @@ export class RunPool {
       const suspect = claim.stalls >= SUSPECT_STALLS;
       if (claim.stalls >= poisonAttempts) await this.#moveToDeadLetters(owned, claim);
       else if (suspect && this.#hasSuspect) {
-        await this.parts.journal.release(runId, epoch);
+        await this.#parts.journal.release(runId, epoch);
         return 'not_needed';
       } else {
         kept = true;
@@ -194,7 +197,7 @@ export class RunPool {
     const { runId, epoch, publishedSeq } = owned;
     const { lastSeq, stalls } = claim;
     try {
-      const moved = await moveToDeadLetters(this.parts, {
+      const moved = await moveToDeadLetters(this.#parts, {
         runId,
         epoch,
         lastSeq,
@@ -207,21 +210,23 @@ export class RunPool {
       for (const event of moved.events) this.metrics.committed(event, event.ts);
       if (moved.nextRun !== null) this.hand(moved.nextRun, owned.tenantId);
     } finally {
-      this.parts.publisher.forget(runId);
+      this.#parts.publisher.forget(runId);
     }
   }
 
   #start(owned: OwnedRun, slot: Slot, suspect = false): void {
-    const loop = new RunLoop(this.parts.loop, owned, this.parts.log, this.metrics);
+    const loop = new RunLoop(this.#parts.loop, owned, this.#parts.log, this.metrics);
     if (suspect) this.#suspects.set(owned.runId, loop);
     const done = loop
       .run()
       .then((end) => this.#ended(owned, end, loop))
-      .catch((error: unknown) => this.parts.log.error({ runId: owned.runId, err: error }, 'letting go of a run failed'))
+      .catch((error: unknown) =>
+        this.#parts.log.error({ runId: owned.runId, err: error }, 'letting go of a run failed'),
+      )
       .finally(() => {
         this.#loops.delete(owned.runId);
         this.#suspects.delete(owned.runId);
-        this.parts.publisher.forget(owned.runId);
+        this.#parts.publisher.forget(owned.runId);
         // What begins now is another run: no part of the trace of this one.
         withoutTrace(() => {
           slot.free();
@@ -233,22 +238,22 @@ export class RunPool {
 
   async #ended(owned: OwnedRun, end: LoopEnd, loop: RunLoop): Promise<void> {
     this.metrics.loopsEnded.inc({ end });
-    if (end === 'waiting' && loop.inputsWait) await this.parts.loop.bus.wakeUp(owned.tenantId, owned.runId);
+    if (end === 'waiting' && loop.inputsWait) await this.#parts.loop.bus.wakeUp(owned.tenantId, owned.runId);
     if (end === 'released') await this.#giveBack(owned);
-    if (end === 'broken') await this.parts.journal.giveUp(owned.runId, owned.epoch, loop.fault ?? 'internal');
+    if (end === 'broken') await this.#parts.journal.giveUp(owned.runId, owned.epoch, loop.fault ?? 'internal');
   }
 
   async #giveBack({ runId, tenantId, epoch }: OwnedRun): Promise<void> {
-    await this.parts.journal.release(runId, epoch);
+    await this.#parts.journal.release(runId, epoch);
     // Without it the run would wait for a sweeper.
-    await this.parts.loop.bus.wakeUp(tenantId, runId);
+    await this.#parts.loop.bus.wakeUp(tenantId, runId);
   }
 
   /** A run that waited for a slot and has one now. */
   #takeUp(runId: string, tenantId: string, slot: Slot): void {
     if (this.#loops.has(runId) || this.#claiming.has(runId)) return slot.free();
     this.#claim(runId, tenantId, slot).catch((error: unknown) =>
-      this.parts.log.warn({ runId, err: error }, 'not claimed; the sweeper will offer it again'),
+      this.#parts.log.warn({ runId, err: error }, 'not claimed; the sweeper will offer it again'),
     );
   }
 
@@ -257,9 +262,9 @@ export class RunPool {
   }
 
   #renewIn(ms: number): void {
-    const due = this.parts.clock.now() + ms;
+    const due = this.#parts.clock.now() + ms;
     this.#heartbeat = setTimeout(() => {
-      this.grace.stoodStill(this.parts.clock.now() - due);
+      this.grace.stoodStill(this.#parts.clock.now() - due);
       void this.#renew().then((renewed) => {
         if (this.#heartbeat !== undefined) this.#renewIn(renewed ? this.#renewMs : RENEW_AGAIN_MS);
       });
@@ -269,13 +274,13 @@ export class RunPool {
   /** False where the database did not answer. */
   async #renew(): Promise<boolean> {
     if (this.#loops.size === 0) return true;
-    const askedAt = momentOf(this.parts.clock);
+    const askedAt = momentOf(this.#parts.clock);
     const leases = [...this.#loops.values()].map(({ loop }) => ({
       runId: loop.owned.runId,
       epoch: loop.owned.epoch,
     }));
     try {
-      const mine = await this.parts.journal.renew(leases, this.settings.leaseMs);
+      const mine = await this.#parts.journal.renew(leases, this.settings.leaseMs);
       this.grace.answered();
       for (const { runId, epoch } of leases) {
         const loop = this.#loops.get(runId)?.loop;
@@ -292,7 +297,7 @@ export class RunPool {
     } catch (error) {
       // Without the database nobody else can take the runs either; the next append decides.
       this.grace.failed();
-      this.parts.log.warn({ err: error }, 'leases not renewed');
+      this.#parts.log.warn({ err: error }, 'leases not renewed');
       return false;
     }
   }

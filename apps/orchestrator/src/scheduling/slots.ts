@@ -25,11 +25,13 @@ export class Slots {
   #used = 0;
   #closed = false;
 
+  readonly #limits: SlotLimits;
+  readonly #begin: (runId: string, tenantId: string, slot: Slot) => void;
+
   /** `begin` is told of each run that waited, and gets its slot. */
-  constructor(
-    private readonly limits: SlotLimits,
-    private readonly begin: (runId: string, tenantId: string, slot: Slot) => void,
-  ) {
+  constructor(limits: SlotLimits, begin: (runId: string, tenantId: string, slot: Slot) => void) {
+    this.#limits = limits;
+    this.#begin = begin;
     this.#waiting = new Backlog(limits.backlog);
   }
 
@@ -40,7 +42,7 @@ export class Slots {
 
   /** A slot also where none is free, as long as no more than `most` are in use beyond the limit. */
   beyond(tenantId: string, most: number): Slot | undefined {
-    return this.#closed || this.#used >= this.limits.total + most ? undefined : this.#take(tenantId);
+    return this.#closed || this.#used >= this.#limits.total + most ? undefined : this.#take(tenantId);
   }
 
   /** Remembers a run that waits for a slot. */
@@ -60,11 +62,11 @@ export class Slots {
   }
 
   get #free(): number {
-    return this.#closed ? 0 : this.limits.total - this.#used;
+    return this.#closed ? 0 : this.#limits.total - this.#used;
   }
 
   get #shares(): Shares {
-    return { total: this.limits.total, perTenant: this.limits.perTenant, held: this.#held };
+    return { total: this.#limits.total, perTenant: this.#limits.perTenant, held: this.#held };
   }
 
   #take(tenantId: string): Slot {
@@ -88,7 +90,7 @@ export class Slots {
     while (this.#free > 0) {
       const next = this.#waiting.take(this.#shares);
       if (!next) return;
-      this.begin(next.runId, next.tenantId, this.#take(next.tenantId));
+      this.#begin(next.runId, next.tenantId, this.#take(next.tenantId));
     }
   }
 }

@@ -38,7 +38,11 @@ export class Sweeper {
   #round: Promise<void> = Promise.resolve();
   #stopped = false;
 
-  constructor(private readonly parts: SweeperParts) {}
+  readonly #parts: SweeperParts;
+
+  constructor(parts: SweeperParts) {
+    this.#parts = parts;
+  }
 
   start(): void {
     this.#schedule();
@@ -52,7 +56,7 @@ export class Sweeper {
 
   /** One round; public for tests and for the start of a replica. */
   async sweep(): Promise<void> {
-    const { journal, admission, pool, bus, log } = this.parts;
+    const { journal, admission, pool, bus, log } = this.#parts;
     const { sweeps } = pool.metrics;
     try {
       const stats = await journal.stats(ENGINE_VERSIONS);
@@ -82,7 +86,7 @@ export class Sweeper {
   }
 
   async #relay(): Promise<void> {
-    const { journal, pool, publisher, log } = this.parts;
+    const { journal, pool, publisher, log } = this.#parts;
     const late = await journal.unpublished(RELAY_LIMIT, RELAY_AFTER_MS);
     pool.metrics.unpublished(late.length);
     try {
@@ -101,7 +105,7 @@ export class Sweeper {
   }
 
   async #relayRun(runId: string, publishedSeq: number): Promise<void> {
-    const { journal, publisher } = this.parts;
+    const { journal, publisher } = this.#parts;
     for (let after = publishedSeq; !this.#stopped;) {
       const events = await journal.read(runId, after, PAGE);
       await publisher.republish(events);
@@ -114,7 +118,7 @@ export class Sweeper {
   #schedule(): void {
     if (this.#stopped) return;
     // Spread over time, so that replicas do not look at the same moment.
-    const delay = this.parts.intervalMs * (0.5 + Math.random());
+    const delay = this.#parts.intervalMs * (0.5 + Math.random());
     this.#timer = setTimeout(() => {
       this.#round = this.sweep().finally(() => this.#schedule());
     }, delay);

@@ -17,17 +17,19 @@ export class TakeoverGrace {
   #answeredAt: number;
   #until = 0;
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly leaseMs: number,
-  ) {
+  readonly #clock: Clock;
+  readonly #leaseMs: number;
+
+  constructor(clock: Clock, leaseMs: number) {
+    this.#clock = clock;
+    this.#leaseMs = leaseMs;
     this.#answeredAt = clock.now();
   }
 
   /** The database answered. */
   answered(): void {
-    const now = this.clock.now();
-    if (this.#failing && now - this.#answeredAt > this.leaseMs * LONG) this.#until = now + this.leaseMs;
+    const now = this.#clock.now();
+    if (this.#failing && now - this.#answeredAt > this.#leaseMs * LONG) this.#until = now + this.#leaseMs;
     this.#failing = false;
     this.#answeredAt = now;
   }
@@ -39,10 +41,10 @@ export class TakeoverGrace {
 
   /** A timer of this process came so much too late. */
   stoodStill(lateMs: number): void {
-    if (lateMs > this.leaseMs * LONG) this.#until = this.clock.now() + this.leaseMs;
+    if (lateMs > this.#leaseMs * LONG) this.#until = this.#clock.now() + this.#leaseMs;
   }
 
   get takesExpired(): boolean {
-    return this.clock.now() >= this.#until;
+    return this.#clock.now() >= this.#until;
   }
 }

@@ -28,7 +28,11 @@ export class Checker {
   /** The first. */
   violation: Violation | null = null;
 
-  constructor(private readonly tables: MemoryTables) {}
+  readonly #tables: MemoryTables;
+
+  constructor(tables: MemoryTables) {
+    this.#tables = tables;
+  }
 
   /** Notes what went against a rule: it may be found in the middle of something that catches errors. */
   fail(rule: string, detail: string): void {
@@ -37,7 +41,7 @@ export class Checker {
 
   /** After each statement. */
   judge(): void {
-    for (const run of this.tables.runs.values()) {
+    for (const run of this.#tables.runs.values()) {
       const from = this.#judged.get(run.runId) ?? 0;
       if (run.phase === 'waiting' && run.leaseOwner !== null) this.fail('waiting_with_lease', run.runId);
       if (run.events.length === from) continue;
@@ -63,7 +67,7 @@ export class Checker {
 
   /** What is published is committed. */
   published(event: RunEvent): void {
-    const committed = this.tables.runs.get(event.runId)?.events[event.seq - 1];
+    const committed = this.#tables.runs.get(event.runId)?.events[event.seq - 1];
     const at = `${event.runId}:${event.seq} ${event.type}`;
     if (!committed) return this.fail('published_before_commit', at);
     const { stored: _, ...expected } = committed;

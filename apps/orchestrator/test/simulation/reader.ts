@@ -6,10 +6,14 @@ import type { Party } from './schedule.ts';
 export class Reader {
   readonly #runs = new Map<string, { order: Reorder; read: RunEvent[] }>();
 
+  readonly #fetch: (runId: string, after: number) => Promise<RunEvent[]>;
+
   constructor(
     readonly owner: Party,
-    private readonly fetch: (runId: string, after: number) => Promise<RunEvent[]>,
-  ) {}
+    fetch: (runId: string, after: number) => Promise<RunEvent[]>,
+  ) {
+    this.#fetch = fetch;
+  }
 
   take(event: RunEvent): void {
     const run = this.#run(event.runId);
@@ -20,7 +24,7 @@ export class Reader {
   async catchUp(runId: string): Promise<void> {
     const run = this.#run(runId);
     if (run.order.ended) return;
-    run.read.push(...run.order.take(await this.fetch(runId, run.order.last)));
+    run.read.push(...run.order.take(await this.#fetch(runId, run.order.last)));
   }
 
   read(runId: string): readonly RunEvent[] {

@@ -19,11 +19,15 @@ const log = createLogger({ app: 'simulation', level: process.env['TEST_LOG'] ?? 
 
 /** The parts of one orchestrator as app.ts wires them, over the simulated journal, bus and model. */
 export class SimReplica {
+  readonly #stops: (() => Promise<unknown>)[];
+
   private constructor(
     readonly owner: Party,
     readonly service: RunService,
-    private readonly stops: (() => Promise<unknown>)[],
-  ) {}
+    stops: (() => Promise<unknown>)[],
+  ) {
+    this.#stops = stops;
+  }
 
   /** To be called as a task of `owner`. */
   static async start(
@@ -99,6 +103,6 @@ export class SimReplica {
 
   /** What SIGTERM does. */
   async drain(): Promise<void> {
-    for (const stop of this.stops) await stop().catch(() => undefined);
+    for (const stop of this.#stops) await stop().catch(() => undefined);
   }
 }

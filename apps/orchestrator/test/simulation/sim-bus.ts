@@ -23,12 +23,17 @@ export class SimBus {
   /** What the stream holds. */
   readonly stored = new Map<string, RunEvent>();
 
-  constructor(
-    private readonly schedule: Schedule,
-    private readonly faults: Faults,
-    private readonly checker: Checker,
-    private readonly service: ToolService,
-  ) {}
+  readonly #schedule: Schedule;
+  readonly #faults: Faults;
+  readonly #checker: Checker;
+  readonly #service: ToolService;
+
+  constructor(schedule: Schedule, faults: Faults, checker: Checker, service: ToolService) {
+    this.#schedule = schedule;
+    this.#faults = faults;
+    this.#checker = checker;
+    this.#service = service;
+  }
 
   /** The connection of one replica. */
   connect(owner: Party): Bus {
@@ -36,18 +41,18 @@ export class SimBus {
     const connection: Partial<Bus> = {
       request: ((contract: { subject: string }, input: unknown, options: Parameters<Bus['request']>[2] = {}) => {
         if (contract.subject === listTools.subject)
-          return this.faults.ask(owner, this.#server, async () => ({ tools: TOOLS }));
+          return this.#faults.ask(owner, this.#server, async () => ({ tools: TOOLS }));
         if (contract.subject === listAgents.subject)
-          return this.schedule.ask(owner, this.#server, async () => ({ agents: [] }));
+          return this.#schedule.ask(owner, this.#server, async () => ({ agents: [] }));
         if (contract.subject === 'rpc.step.mcp') {
           const { timeoutMs = 30_000, signal } = options;
-          return this.service.perform(owner, input as StepRequest, timeoutMs, signal);
+          return this.#service.perform(owner, input as StepRequest, timeoutMs, signal);
         }
         return nowhere();
       }) as Bus['request'],
-      publishEvents: (events) => this.faults.ask(owner, this.#server, async () => this.#publish(events)),
+      publishEvents: (events) => this.#faults.ask(owner, this.#server, async () => this.#publish(events)),
       publishLive: () => undefined,
-      wakeUp: (tenantId, runId) => this.faults.ask(owner, this.#server, async () => this.#wake({ tenantId, runId })),
+      wakeUp: (tenantId, runId) => this.#faults.ask(owner, this.#server, async () => this.#wake({ tenantId, runId })),
       subscribeWakeUps: async (hear) => this.#listen({ owner, hear }),
       onWakeUp: (take) => this.#listen({ owner, take }),
     };
@@ -61,34 +66,36 @@ export class SimBus {
 
   #publish(events: readonly RunEvent[]): void {
     for (const event of events) {
-      this.checker.published(event);
+      this.#checker.published(event);
       this.stored.set(`${event.runId}:${event.seq}`, event);
       for (const reader of this.readers) this.#deliver(reader, event);
     }
   }
 
   #deliver(reader: Reader, event: RunEvent): void {
-    const { random } = this.schedule;
-    const copies = this.faults.strikes(0.1) ? 0 : this.faults.strikes(0.1) ? 2 : 1;
+    const { random } = this.#schedule;
+    const copies = this.#faults.strikes(0.1) ? 0 : this.#faults.strikes(0.1) ? 2 : 1;
     for (let copy = 0; copy < copies; copy += 1) {
-      this.schedule.after(random.int(1, this.faults.strikes(0.2) ? 2_000 : 10), reader.owner, () => reader.take(event));
+      this.#schedule.after(random.int(1, this.#faults.strikes(0.2) ? 2_000 : 10), reader.owner, () =>
+        reader.take(event),
+      );
     }
   }
 
   #wake(wakeUp: WakeUp): void {
-    const { random } = this.schedule;
+    const { random } = this.#schedule;
     for (const { owner, hear } of this.#ears)
-      if (hear) this.schedule.after(random.int(1, 5), owner, () => hear(wakeUp));
-    if (!this.faults.strikes(0.2)) this.#queue(wakeUp);
+      if (hear) this.#schedule.after(random.int(1, 5), owner, () => hear(wakeUp));
+    if (!this.#faults.strikes(0.2)) this.#queue(wakeUp);
   }
 
   #queue(wakeUp: WakeUp): void {
-    const { random } = this.schedule;
+    const { random } = this.#schedule;
     const takers = this.#ears.filter(({ owner, take }) => take && owner.state === 'running');
     if (takers.length === 0) return;
     const { owner, take } = random.of(takers);
-    this.schedule.after(random.int(1, 5), owner, () => {
-      const again = () => void this.schedule.after(AGAIN_MS, this.#server, () => this.#queue(wakeUp));
+    this.#schedule.after(random.int(1, 5), owner, () => {
+      const again = () => void this.#schedule.after(AGAIN_MS, this.#server, () => this.#queue(wakeUp));
       take!(wakeUp).then((verdict) => (verdict === 'busy' ? again() : undefined), again);
     });
   }

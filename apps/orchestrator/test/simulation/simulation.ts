@@ -47,10 +47,10 @@ export class Simulation {
   #clientsBusy = 0;
   #faultCount = 0;
 
-  constructor(
-    seed: number,
-    private readonly mutant: Partial<Mutant> = {},
-  ) {
+  readonly #mutant: Partial<Mutant>;
+
+  constructor(seed: number, mutant: Partial<Mutant> = {}) {
+    this.#mutant = mutant;
     const schedule = (this.schedule = new Schedule(seed));
     this.#tables = new MemoryTables(() => schedule.now);
     const journal = new MemoryJournal(this.#tables);
@@ -143,11 +143,11 @@ export class Simulation {
     this.#replicas[place] = owner;
     schedule.after(afterMs, owner, () => {
       const connection = this.#bus.connect(owner);
-      const bus = this.mutant.bus?.(connection) ?? connection;
+      const bus = this.#mutant.bus?.(connection) ?? connection;
       const journal = this.#portOf(owner);
       const retention = new MemoryRetention(this.#tables);
       const planner = chancePlanner(schedule, owner);
-      const port = this.mutant.port?.(journal, bus) ?? journal;
+      const port = this.#mutant.port?.(journal, bus) ?? journal;
       void SimReplica.start(owner, { journal: port, retention, bus, planner }).then(
         (replica) => (this.#replicas[place] = replica),
       );

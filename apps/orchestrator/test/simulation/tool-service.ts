@@ -48,14 +48,17 @@ export class ToolService {
   /** Steps whose fate a fault made uncertain. */
   readonly touched = new Set<string>();
 
-  constructor(
-    private readonly schedule: Schedule,
-    private readonly checker: Checker,
-  ) {}
+  readonly #schedule: Schedule;
+  readonly #checker: Checker;
+
+  constructor(schedule: Schedule, checker: Checker) {
+    this.#schedule = schedule;
+    this.#checker = checker;
+  }
 
   /** One dispatch, as the asking side lives through it. */
   perform(from: Party, request: StepRequest, timeoutMs: number, signal?: AbortSignal): Promise<StepResult> {
-    const { schedule } = this;
+    const schedule = this.#schedule;
     const step = `${request.runId}:${request.stepId}`;
     return new Promise((resolve, reject) => {
       let settled = false;
@@ -100,7 +103,7 @@ export class ToolService {
 
   /** A worker was asked: it looks into the ledger first. */
   #take(worker: Party, request: StepRequest, answer: (result: StepResult) => void): void {
-    const { schedule } = this;
+    const schedule = this.#schedule;
     const { idempotencyKey: key, call } = request;
     const known = this.ledgerIsAsked ? this.#ledger.get(key) : undefined;
     if (known?.result) return answer(known.result);
@@ -133,8 +136,8 @@ export class ToolService {
     const step = `${runId}:${stepId}`;
     const times = honoursKeys(call?.tool) ? 1 : (this.#effects.get(step) ?? 0) + 1;
     this.#effects.set(step, times);
-    this.schedule.note('effects', `${call?.tool} ${step} x${times}`);
-    if (times > 1) this.checker.fail('effects_twice', `${call?.tool} ${step}`);
+    this.#schedule.note('effects', `${call?.tool} ${step} x${times}`);
+    if (times > 1) this.#checker.fail('effects_twice', `${call?.tool} ${step}`);
   }
 }
 

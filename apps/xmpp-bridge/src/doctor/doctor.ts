@@ -70,7 +70,11 @@ class Walk {
   #began = performance.now();
   #why = 'Not asked for: the AZTM login is disabled.';
 
-  constructor(private readonly options: DoctorOptions) {}
+  readonly #options: DoctorOptions;
+
+  constructor(options: DoctorOptions) {
+    this.#options = options;
+  }
 
   /** Throws Stopped where the check failed. */
   tell(number: CheckNumber, verdict: Verdict, ms?: number): void {
@@ -94,7 +98,7 @@ class Walk {
   #emit(number: number, { status, sentence, evidence }: Verdict, ms: number): void {
     this.#next = number + 1;
     const name = XMPP_CHECKS[number - 1]![1];
-    this.options.onCheck({
+    this.#options.onCheck({
       number,
       group: number === 22 ? 'peers' : 'xmpp',
       name,

@@ -31,14 +31,23 @@ export class DoctorSession {
   #refused: string | null = null;
   ended: { condition: string; why: string } | null = null;
 
+  /** JIDs, and those of them that are called by message, whatever they announce. */
+  readonly #mapped: readonly string[];
+  readonly #byMessage: ReadonlySet<string>;
+  readonly #stepMs: number;
+  readonly #signal: AbortSignal;
+
   constructor(
     stream: OpenStream,
-    /** JIDs, and those of them that are called by message, whatever they announce. */
-    private readonly mapped: readonly string[],
-    private readonly byMessage: ReadonlySet<string>,
-    private readonly stepMs: number,
-    private readonly signal: AbortSignal,
+    mapped: readonly string[],
+    byMessage: ReadonlySet<string>,
+    stepMs: number,
+    signal: AbortSignal,
   ) {
+    this.#mapped = mapped;
+    this.#byMessage = byMessage;
+    this.#stepMs = stepMs;
+    this.#signal = signal;
     const known = new Set(mapped.map(bareOf));
     this.#peers = new Peers((jid) => known.has(jid));
     this.session = new Session(
@@ -72,18 +81,18 @@ export class DoctorSession {
   /** Waits until `done`, or for `limitMs`. */
   async #until(done: () => boolean, limitMs: number): Promise<void> {
     for (const end = Date.now() + limitMs; !done() && Date.now() < end && this.session.open;)
-      await sleep(10, this.signal);
+      await sleep(10, this.#signal);
   }
 
   async presence(): Promise<PresenceFacts> {
     const own = this.session.jid;
-    await this.#until(() => this.#presences.has(own) || this.#refused !== null, Math.min(this.stepMs, 2_000));
+    await this.#until(() => this.#presences.has(own) || this.#refused !== null, Math.min(this.#stepMs, 2_000));
     const answer = await this.session
-      .ask('get', xml('query', { xmlns: NS_ROSTER }), { timeoutMs: this.stepMs, signal: this.signal })
+      .ask('get', xml('query', { xmlns: NS_ROSTER }), { timeoutMs: this.#stepMs, signal: this.#signal })
       .catch(() => undefined);
     const items = answer?.getChild('query', NS_ROSTER)?.getChildren('item') ?? [];
     const roster = new Map(items.map(({ attrs }) => [bareOf(attrs['jid'] ?? ''), attrs['subscription'] ?? 'none']));
-    const mapped = [...new Set(this.mapped.map(bareOf))];
+    const mapped = [...new Set(this.#mapped.map(bareOf))];
     return { refused: this.#refused, reflected: this.#presences.has(own), roster: answer ? roster : undefined, mapped };
   }
 
@@ -91,7 +100,7 @@ export class DoctorSession {
   async pings(): Promise<{ readonly pings: number[]; readonly lost: string | null }> {
     const pings: number[] = [];
     try {
-      while (pings.length < PINGS) pings.push(await this.session.ping(this.stepMs));
+      while (pings.length < PINGS) pings.push(await this.session.ping(this.#stepMs));
       return { pings, lost: null };
     } catch (error) {
       return { pings, lost: error instanceof Error ? error.message : 'no answer' };
@@ -100,7 +109,8 @@ export class DoctorSession {
 
   /** There and back, by way of the server. */
   async #roundTrip(bytes: number, timeoutMs: number): Promise<number> {
-    const { session, signal } = this;
+    const { session } = this;
+    const signal = this.#signal;
     const began = performance.now();
     const payload = xml('payload', { xmlns: NS_DOCTOR }, 'x'.repeat(bytes));
     await session.ask('set', payload, { to: session.jid, timeoutMs, signal });
@@ -109,19 +119,19 @@ export class DoctorSession {
 
   async latency(): Promise<number[]> {
     const trips: number[] = [];
-    while (trips.length < PINGS) trips.push(await this.#roundTrip(1_024, this.stepMs));
+    while (trips.length < PINGS) trips.push(await this.#roundTrip(1_024, this.#stepMs));
     return trips;
   }
 
   /** On a session that may be lost by it. */
   async limits(): Promise<Pick<LimitFacts, 'sent' | 'neededBytes'>> {
     const sent: { bytes: number; ms: number | null; why: string }[] = [];
-    const limitMs = this.stepMs * 3;
+    const limitMs = this.#stepMs * 3;
     for (const bytes of SIZES) {
       try {
         sent.push({ bytes, ms: await this.#roundTrip(bytes, limitMs), why: '' });
       } catch (error) {
-        this.signal.throwIfAborted();
+        this.#signal.throwIfAborted();
         const late = error instanceof IqError && error.code === 'deadline';
         const refused = error instanceof IqError && error.code === 'refused' ? error.condition : undefined;
         const why = this.ended?.why ?? refused ?? 'no answer';
@@ -138,7 +148,7 @@ export class DoctorSession {
   peers(): Promise<PeerFacts[]> {
     const domain = domainOf(this.session.jid);
     return Promise.all(
-      [...new Set(this.mapped)]
+      [...new Set(this.#mapped)]
         .slice(0, MAX_PEERS)
         .map(async (jid) => ({ ...(await this.#peer(jid)), isElsewhere: domainOf(jid) !== domain })),
     );
@@ -146,7 +156,7 @@ export class DoctorSession {
 
   async #peer(jid: string): Promise<PeerFacts> {
     const address = this.#peers.addressOf(jid);
-    const question = { to: address, timeoutMs: this.stepMs, signal: this.signal };
+    const question = { to: address, timeoutMs: this.#stepMs, signal: this.#signal };
     const refusal = (error: unknown): string => {
       if (!(error instanceof IqError)) throw error;
       return error.code === 'refused' ? error.condition : 'silent';
@@ -160,7 +170,7 @@ export class DoctorSession {
     } catch (error) {
       const refused = refusal(error);
       // Messages reach the account whatever its resource is called, which only its presence would tell.
-      if (this.byMessage.has(jid) && OFFLINE.has(refused) && !this.#peers.isPresent(address))
+      if (this.#byMessage.has(jid) && OFFLINE.has(refused) && !this.#peers.isPresent(address))
         return { jid, address, refused: null, wire: 'aztm', isUnseen: true };
       // One that knows no disco is an old one; it is there all the same.
       if (refused !== 'feature-not-implemented') return { jid, address, refused, said: saidBy(error), wire: null };
@@ -184,10 +194,11 @@ export class DoctorSession {
 
   /** Whether the server keeps messages for accounts that are away. */
   async offline(): Promise<{ stored: string | null; announced: boolean; refused: string | null }> {
-    const { session, stepMs } = this;
+    const { session } = this;
+    const stepMs = this.#stepMs;
     const domain = bareOf(session.jid).split('@')[1]!;
     const info = await session
-      .ask('get', xml('query', { xmlns: NS_DISCO }), { to: domain, timeoutMs: stepMs, signal: this.signal })
+      .ask('get', xml('query', { xmlns: NS_DISCO }), { to: domain, timeoutMs: stepMs, signal: this.#signal })
       .catch(() => undefined);
     const features = info?.getChild('query', NS_DISCO)?.getChildren('feature') ?? [];
     const announced = features.some(({ attrs }) => attrs['var'] === 'msgoffline');

@@ -78,7 +78,10 @@ export class Exchanges {
   /** When the oldest of those that wait is told at the latest. */
   #tellAt = 0;
 
-  constructor(private readonly parts: ExchangesParts) {
+  readonly #parts: ExchangesParts;
+
+  constructor(parts: ExchangesParts) {
+    this.#parts = parts;
     const { metrics } = parts;
     const requests = 'HTTP requests over XMPP by status class or error code';
     this.#requests = metrics.counter('xmpp_http_requests_total', requests, ['direction', 'outcome']);
@@ -126,7 +129,7 @@ export class Exchanges {
   }
 
   begin(direction: Direction, { whose, peer, method, resource, bytes }: Begun): Exchange {
-    const now = this.parts.now ?? Date.now;
+    const now = this.#parts.now ?? Date.now;
     const began = now();
     this.#waitForPause();
     let over = false;
@@ -175,7 +178,7 @@ export class Exchanges {
   }
 
   #factOf({ direction, whose, peer, method, resource, bytes, outcome, status, ms, passed }: Ended): SystemFact {
-    const [from, to] = direction === 'out' ? [this.parts.own, bareOf(peer)] : [bareOf(peer), this.parts.own];
+    const [from, to] = direction === 'out' ? [this.#parts.own, bareOf(peer)] : [bareOf(peer), this.#parts.own];
     return {
       type: 'xmpp.request.carried',
       data: {
@@ -204,12 +207,12 @@ export class Exchanges {
     this.#waiting = [];
     for (const ended of waiting) this.#count(ended);
     const outcomes = await Promise.allSettled(
-      waiting.map((ended) => this.parts.bus.publishSystem(this.#factOf(ended))),
+      waiting.map((ended) => this.#parts.bus.publishSystem(this.#factOf(ended))),
     );
     const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
     if (refused.length === 0) return;
     this.#dropped.inc({}, refused.length);
-    this.parts.log.warn({ err: refused[0]!.reason as unknown, count: refused.length }, 'facts were not published');
+    this.#parts.log.warn({ err: refused[0]!.reason as unknown, count: refused.length }, 'facts were not published');
   }
 }
 

@@ -80,8 +80,12 @@ export class IncomingStreams {
   /** Opened by the other side a moment before its announcement was read. */
   readonly #early = new Map<string, { from: string; open: () => void; refuse: () => void; timer: NodeJS.Timeout }>();
 
+  readonly #mayOpen: (bareJid: string) => boolean;
+
   /** `mayOpen`: whether this account may have something to send us; streams of others are refused. */
-  constructor(private readonly mayOpen: (bareJid: string) => boolean) {}
+  constructor(mayOpen: (bareJid: string) => boolean) {
+    this.#mayOpen = mayOpen;
+  }
 
   /** Reads the stream that `from` has announced. Leaving the loop ends it. */
   async *read(session: Session, from: string, sid: string, signal: AbortSignal): AsyncGenerator<Buffer, undefined> {
@@ -171,7 +175,7 @@ export class IncomingStreams {
   }
 
   #openedEarly(from: string, sid: string): Promise<Element | undefined> {
-    if (!this.mayOpen(bareOf(from))) throw new StanzaRefusal('not-acceptable');
+    if (!this.#mayOpen(bareOf(from))) throw new StanzaRefusal('not-acceptable');
     const mine = [...this.#early.values()].filter((early) => early.from === from).length;
     if (this.#early.size >= MAX_EARLY || mine >= MAX_EARLY_OF_ONE)
       throw new StanzaRefusal('resource-constraint', 'wait');

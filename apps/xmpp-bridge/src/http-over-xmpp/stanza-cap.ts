@@ -13,7 +13,11 @@ const LEAST_STANZA = 10_000;
 export class StanzaCap {
   #stanzaBytes = MAX_STANZA_BYTES;
 
-  constructor(private most: number) {}
+  #most: number;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
 
   /** Of a whole stanza that carries a body which cannot be divided. */
   get stanzaBytes(): number {
@@ -22,16 +26,16 @@ export class StanzaCap {
 
   /** Characters of a body within one stanza. */
   get chars(): number {
-    return this.most;
+    return this.#most;
   }
 
   /** Bytes that are as many characters in base64, at most `most`. */
   bytes(most: number): number {
-    return Math.min(most, Math.floor(this.most / 4) * 3);
+    return Math.min(most, Math.floor(this.#most / 4) * 3);
   }
 
   halve(): void {
-    this.most = Math.max(LEAST, Math.floor(this.most / 2));
+    this.#most = Math.max(LEAST, Math.floor(this.#most / 2));
     this.#stanzaBytes = Math.max(LEAST_STANZA, Math.floor(this.#stanzaBytes / 2));
   }
 }

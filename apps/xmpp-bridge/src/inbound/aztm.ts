@@ -34,17 +34,21 @@ export interface InboundAztmParts {
 const BUFFERED_HEADER = 'x-bridge-buffered';
 
 export class InboundAztm {
-  constructor(private readonly parts: InboundAztmParts) {}
+  readonly #parts: InboundAztmParts;
+
+  constructor(parts: InboundAztmParts) {
+    this.#parts = parts;
+  }
 
   onMessage(message: Element, said: AztmRequest | AztmDamaged): void {
     const from = message.attrs['from'] ?? '';
     this.#answer(from, said).catch((error: unknown) =>
-      this.parts.log.warn({ err: error }, 'a message was not answered'),
+      this.#parts.log.warn({ err: error }, 'a message was not answered'),
     );
   }
 
   async #answer(from: string, said: AztmRequest | AztmDamaged): Promise<void> {
-    const { inbound, onDropped } = this.parts;
+    const { inbound, onDropped } = this.#parts;
     const asks = said.kind === 'request' ? said.request : { method: '', resource: '' };
     const verdict = inbound.judge(from, asks, said.kind === 'request' ? said.request.body.length : 0);
     if (!verdict.allowed && verdict.why === 'stranger') return;
@@ -74,9 +78,9 @@ export class InboundAztm {
   }
 
   #say(response: HttpResponse, naming: Naming & { subject: string }, error?: string): void {
-    const session = this.parts.session();
+    const session = this.#parts.session();
     if (session?.open)
-      session.send(encodeAztmResponse(response, { ...naming, most: this.parts.cap.stanzaBytes }, error));
+      session.send(encodeAztmResponse(response, { ...naming, most: this.#parts.cap.stanzaBytes }, error));
   }
 }
 

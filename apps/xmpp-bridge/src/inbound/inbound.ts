@@ -93,13 +93,17 @@ export class Inbound {
   readonly #told = new RateLimiterMemory({ points: TOLD_PER_PEER, duration: 60 });
   readonly #toldOfAll = new RateLimiterMemory({ points: TOLD_OF_ALL, duration: 60 });
 
-  constructor(private readonly parts: InboundParts) {}
+  readonly #parts: InboundParts;
+
+  constructor(parts: InboundParts) {
+    this.#parts = parts;
+  }
 
   /** Whether the peer may ask this, and that it may not is told. `bodyBytes`: as it announced. */
   judge(from: string, { method, resource }: Pick<HttpRequest, 'method' | 'resource'>, bodyBytes: number): Verdict {
-    const isContact = this.parts.isContact(bareOf(from));
+    const isContact = this.#parts.isContact(bareOf(from));
     const call = { from, method, resource, bodyBytes, isContact, nowMs: Date.now() };
-    const verdict = judgeCall(this.parts.policy(), call);
+    const verdict = judgeCall(this.#parts.policy(), call);
     if (!verdict.allowed) this.#tellDenied(from, method, resource, verdict.why);
     return verdict;
   }
@@ -109,7 +113,7 @@ export class Inbound {
     const { from, request, stanzaId, follows } = incoming;
     const work: UnderWay = { from, abort: new AbortController(), keyed: keyOf(request) !== undefined };
     const cancelKey = incoming.cancelId === undefined ? undefined : keyOfCancel(from, incoming.cancelId);
-    const exchange = this.parts.exchanges.begin('in', {
+    const exchange = this.#parts.exchanges.begin('in', {
       whose: { tenantId: rule.tenant, userId: userOf(from) },
       peer: from,
       ...request,
@@ -134,10 +138,10 @@ export class Inbound {
       const limitMs = admitted.untilMs - performance.now();
       if (limitMs <= 0) throw new ExchangeError(408, 'The body came too late; the request was not performed.');
       const asked = { from, bare: bareOf(from), stanzaId, request: whole, limitMs };
-      const answer = await this.parts.replay.perform(asked, signal, () =>
+      const answer = await this.#parts.replay.perform(asked, signal, () =>
         this.#forward(from, whole, rule, limitMs, signal),
       );
-      this.parts.onOutcome('answered');
+      this.#parts.onOutcome('answered');
       const { response, pieces } = answer;
       if (pieces !== undefined)
         return { response, pieces: booked(pieces, response.status, exchange), end, keyed: work.keyed };
@@ -195,14 +199,14 @@ export class Inbound {
     const held = rule.tools === undefined ? {} : { tools: rule.tools };
     const principal: Principal = { tenantId: rule.tenant, userId, role: 'user', via: 'xmpp', ...held };
     const headers = [...carriedHeaders(request.headers), [FROM_HEADER, from] as const]; // as the server says
-    return this.parts.askGateway({ principal, from, request: { ...request, headers }, timeoutMs, signal });
+    return this.#parts.askGateway({ principal, from, request: { ...request, headers }, timeoutMs, signal });
   }
 
   #problemOf(error: unknown): HttpResponse {
-    this.parts.onOutcome('failed');
+    this.#parts.onOutcome('failed');
     if (error instanceof ExchangeError) return problem(error.status, error.message);
     const { code, message } = toPublicError(error);
-    if (!(error instanceof AppError)) this.parts.log.error({ err: error }, 'a request over XMPP failed');
+    if (!(error instanceof AppError)) this.#parts.log.error({ err: error }, 'a request over XMPP failed');
     return problem(ERROR_CODES[code].http, message, code);
   }
 
@@ -216,16 +220,16 @@ export class Inbound {
   }
 
   #tellDenied(from: string, method: string, resource: string, reason: Denial): void {
-    this.parts.onOutcome('denied');
+    this.#parts.onOutcome('denied');
     const path = pathOf(resource);
     const jid = bareOf(from).slice(0, 500);
     const fact: SystemFact = { type: 'xmpp.peer.denied', data: { jid, method: method.slice(0, 16), path, reason } };
     // Denials over the rate are only counted in the metric.
     Promise.all([this.#told.consume(jid), this.#toldOfAll.consume('all')]).then(
       () =>
-        this.parts.bus
+        this.#parts.bus
           .publishSystem(fact)
-          .catch((error: unknown) => this.parts.log.warn({ err: error, ...fact.data }, 'a fact was not published')),
+          .catch((error: unknown) => this.#parts.log.warn({ err: error, ...fact.data }, 'a fact was not published')),
       () => undefined,
     );
   }

@@ -49,12 +49,16 @@ interface FollowsInChunks extends Follows {
 }
 
 export class InboundIq {
-  constructor(private readonly parts: InboundIqParts) {}
+  readonly #parts: InboundIqParts;
+
+  constructor(parts: InboundIqParts) {
+    this.#parts = parts;
+  }
 
   /** A message that cancels a request. */
   onMessage(message: Element): void {
     const id = message.getChild('cancel', NS_CANCEL)?.attrs['id'];
-    if (id !== undefined) this.parts.inbound.cancel(message.attrs['from'] ?? '', id);
+    if (id !== undefined) this.#parts.inbound.cancel(message.attrs['from'] ?? '', id);
   }
 
   /** The answer to a question of a peer; undefined where it is no HTTP request. Throws StanzaRefusal. */
@@ -70,7 +74,7 @@ export class InboundIq {
     if (!decoded) return undefined;
     const { request, dialect, chunks } = decoded;
     const bytes = chunks === undefined ? request.body.length : (announcedLength(request.headers) ?? 0);
-    const verdict = this.parts.inbound.judge(from, request, bytes);
+    const verdict = this.#parts.inbound.judge(from, request, bytes);
     if (!verdict.allowed) {
       if (verdict.why === 'stranger') throw new StanzaRefusal('forbidden', 'auth');
       return Promise.resolve(short(denied(verdict.why), dialect));
@@ -85,7 +89,7 @@ export class InboundIq {
     const stanzaId = iq.attrs['id'] ?? '';
     const follows = this.#follows(from, decoded, rule);
     const incoming = { from, stanzaId, request, delayed, cancelId, follows };
-    const served = await this.parts.inbound.serve(incoming, rule).finally(() => follows?.close());
+    const served = await this.#parts.inbound.serve(incoming, rule).finally(() => follows?.close());
     try {
       return this.#encoded(from, served, dialect);
     } catch (error) {
@@ -100,21 +104,21 @@ export class InboundIq {
     if (chunks === undefined) return undefined;
     const { headers } = request;
     // Its chunks may have come in the same packet, and are read before it is admitted.
-    const close = this.parts.chunks.opened(from);
+    const close = this.#parts.chunks.opened(from);
     const bytes = announcedLength(headers) ?? 0;
     return {
       bytes,
       take: async (signal) => {
-        const limit = Math.min(this.parts.bodyLimit, rule.maxBodyKb * 1_024);
+        const limit = Math.min(this.#parts.bodyLimit, rule.maxBodyKb * 1_024);
         const limited = linkAbort([signal], BODY_LIMIT_MS);
         try {
           if (bytes > limit) throw new ExchangeError(413, 'The body is larger than may be carried.');
-          const body = await this.parts.chunks.take(from, chunks, limit, limited.signal);
+          const body = await this.#parts.chunks.take(from, chunks, limit, limited.signal);
           checkDigest(headers, body);
           return body;
         } catch (error) {
           const close = xml('message', { to: from }, xml('close', { xmlns: NS_HTTP, streamId: chunks }));
-          this.parts.session()?.send(close);
+          this.#parts.session()?.send(close);
           throw error;
         } finally {
           limited.release();
@@ -127,10 +131,10 @@ export class InboundIq {
 
   #encoded(from: string, served: Served, dialect: Dialect): Element {
     const { response, pieces } = served;
-    const inline = pieces === undefined ? encodeResponse(response, dialect, this.parts.cap.chars) : undefined;
+    const inline = pieces === undefined ? encodeResponse(response, dialect, this.#parts.cap.chars) : undefined;
     if (inline) return inline;
     if (dialect === 'slixmpp') throw new ExchangeError(502, 'The answer is too large for this peer.');
-    if (response.body.length > this.parts.bodyLimit)
+    if (response.body.length > this.#parts.bodyLimit)
       throw new ExchangeError(502, 'The answer is larger than may be carried.');
     const sid = randomUUID();
     const head = pieces === undefined ? withDigest(response) : response;
@@ -140,13 +144,13 @@ export class InboundIq {
   }
 
   async #pump(to: string, sid: string, served: Served, pieces: AsyncIterable<Uint8Array>): Promise<void> {
-    const session = this.parts.session();
+    const session = this.#parts.session();
     const iterator = this.#bounded(served.response, pieces)[Symbol.asyncIterator]();
     const loop = { [Symbol.asyncIterator]: () => unclosed(iterator) };
     try {
-      if (session) await sendStream(session, to, sid, loop, this.parts.cap.bytes(BLOCK_BYTES));
+      if (session) await sendStream(session, to, sid, loop, this.#parts.cap.bytes(BLOCK_BYTES));
     } catch (error) {
-      this.parts.log.debug({ err: error }, 'the stream of an answer ended early');
+      this.#parts.log.debug({ err: error }, 'the stream of an answer ended early');
     }
     try {
       // Work with an Idempotency-Key goes on without its peer: the peer asks again and gets the stored answer.
@@ -164,7 +168,7 @@ export class InboundIq {
     let bytes = 0;
     for await (const piece of pieces) {
       bytes += piece.length;
-      if (!isEvents && bytes > this.parts.bodyLimit) throw new ExchangeError(502, 'larger than may be carried');
+      if (!isEvents && bytes > this.#parts.bodyLimit) throw new ExchangeError(502, 'larger than may be carried');
       yield piece;
     }
   }

@@ -25,7 +25,10 @@ export class Pipe implements AsyncIterable<Uint8Array> {
   #wake: () => void = () => undefined;
   #maxBytes: number;
 
-  constructor(private readonly limits: PipeLimits) {
+  readonly #limits: PipeLimits;
+
+  constructor(limits: PipeLimits) {
+    this.#limits = limits;
     this.#maxBytes = limits.eventBytes;
   }
 
@@ -35,14 +38,14 @@ export class Pipe implements AsyncIterable<Uint8Array> {
     if ('head' in parsed.data) {
       this.headSeen = true;
       const type = parsed.data.head.headers.find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? '';
-      if (!type.startsWith('text/event-stream')) this.#maxBytes = this.limits.bodyBytes;
+      if (!type.startsWith('text/event-stream')) this.#maxBytes = this.#limits.bodyBytes;
       return this.onHead?.(parsed.data.head);
     }
     if ('send' in parsed.data) return;
     const piece = Buffer.from(parsed.data.chunk, 'base64');
     this.#bytes += piece.length;
-    this.limits.room.bytes -= piece.length;
-    if (this.#bytes > this.#maxBytes || this.limits.room.bytes < 0)
+    this.#limits.room.bytes -= piece.length;
+    if (this.#bytes > this.#maxBytes || this.#limits.room.bytes < 0)
       return this.fail(new Error('the reader is too slow'));
     this.#waiting.push(piece);
     this.#wake();
@@ -56,7 +59,7 @@ export class Pipe implements AsyncIterable<Uint8Array> {
   /** What nobody has read yet is dropped. */
   fail(error: unknown): void {
     this.#end ??= { error };
-    this.limits.room.bytes += this.#bytes;
+    this.#limits.room.bytes += this.#bytes;
     this.#bytes = 0;
     this.#waiting.length = 0;
     this.#wake();
@@ -67,7 +70,7 @@ export class Pipe implements AsyncIterable<Uint8Array> {
       const piece = this.#waiting.shift();
       if (piece) {
         this.#bytes -= piece.length;
-        this.limits.room.bytes += piece.length;
+        this.#limits.room.bytes += piece.length;
         yield piece;
       } else if (this.#end) {
         if ('error' in this.#end) throw this.#end.error;

@@ -58,12 +58,22 @@ export class Replay {
   readonly #done = new Map<string, Done>();
   #bytes = 0;
 
+  readonly #onDuplicate: () => void;
+  readonly #shared: Pick<SharedOutcomes, 'claim' | 'settle'> | undefined;
+  readonly #limits: ReplayLimits;
+  readonly #now: () => number;
+
   constructor(
-    private readonly onDuplicate: () => void = () => undefined,
-    private readonly shared?: Pick<SharedOutcomes, 'claim' | 'settle'>,
-    private readonly limits: ReplayLimits = REPLAY_LIMITS,
-    private readonly now: () => number = Date.now,
-  ) {}
+    onDuplicate: () => void = () => undefined,
+    shared?: Pick<SharedOutcomes, 'claim' | 'settle'>,
+    limits: ReplayLimits = REPLAY_LIMITS,
+    now: () => number = Date.now,
+  ) {
+    this.#onDuplicate = onDuplicate;
+    this.#shared = shared;
+    this.#limits = limits;
+    this.#now = now;
+  }
 
   /**
    * Performs `work`, or gives the answer of the same request before. `signal`: this caller does not wait any more; it also
@@ -75,7 +85,7 @@ export class Replay {
     // Between the last look and the claim nothing is awaited: of many who ask again, one performs it.
     for (let known = this.#known(name); known; known = this.#known(name)) {
       if (known.hash !== hash) throw new ExchangeError(422, 'This Idempotency-Key was used for another request.');
-      this.onDuplicate();
+      this.#onDuplicate();
       const outcome = await orAborted(known.outcome, signal);
       if (outcome !== 'forgotten') return again(outcome);
     }
@@ -86,15 +96,15 @@ export class Replay {
     const settle = async (known: Outcome): Promise<void> => {
       if (settled) return;
       settled = true;
-      if (claim) await this.shared?.settle(claim, known); // for the replica that serves next
+      if (claim) await this.#shared?.settle(claim, known); // for the replica that serves next
       this.#keep(name, hash, known);
       resolve(known);
     };
     try {
-      const shared = keyOf(asked.request) === undefined ? undefined : this.shared;
+      const shared = keyOf(asked.request) === undefined ? undefined : this.#shared;
       const claimed = shared && (await shared.claim(name, hash, asked.limitMs, signal));
       if (claimed && 'outcome' in claimed) {
-        this.onDuplicate();
+        this.#onDuplicate();
         await settle(claimed.outcome);
         return again(claimed.outcome);
       }
@@ -115,7 +125,7 @@ export class Replay {
 
   #known(name: string): { hash: string; outcome: Promise<Outcome> } | undefined {
     const done = this.#done.get(name);
-    if (!done || done.until <= this.now()) return this.#underWay.get(name);
+    if (!done || done.until <= this.#now()) return this.#underWay.get(name);
     const outcome: Outcome = done.outcome === 'gone' ? 'gone' : { kept: done.outcome };
     return { hash: done.hash, outcome: Promise.resolve(outcome) };
   }
@@ -132,7 +142,7 @@ export class Replay {
     try {
       for await (const piece of pieces) {
         bytes += piece.length;
-        if (bytes > this.limits.maxBodyBytes) kept = undefined;
+        if (bytes > this.#limits.maxBodyBytes) kept = undefined;
         kept?.push(piece);
         yield piece;
       }
@@ -143,25 +153,25 @@ export class Replay {
   }
 
   #keepable(response: HttpResponse): Outcome {
-    return response.body.length <= this.limits.maxBodyBytes ? { kept: response } : 'gone';
+    return response.body.length <= this.#limits.maxBodyBytes ? { kept: response } : 'gone';
   }
 
   #keep(name: string, hash: string, outcome: Outcome): void {
     if (!this.#underWay.delete(name)) return;
     if (outcome === 'forgotten') return;
-    const { ttlMs, maxEntries, maxBytes } = this.limits;
+    const { ttlMs, maxEntries, maxBytes } = this.#limits;
     const bytes = 512 + (outcome === 'gone' ? 0 : outcome.kept.body.length);
     this.#drop(name);
     this.#done.set(name, {
       hash,
       outcome: outcome === 'gone' ? outcome : outcome.kept,
       bytes,
-      until: this.now() + ttlMs,
+      until: this.#now() + ttlMs,
     });
     this.#bytes += bytes;
     // Drops the oldest answers until the limits hold: the order in which they were kept is the order of their ends.
     for (const [oldest, { until }] of this.#done) {
-      if (until > this.now() && this.#done.size <= maxEntries && this.#bytes <= maxBytes) break;
+      if (until > this.#now() && this.#done.size <= maxEntries && this.#bytes <= maxBytes) break;
       this.#drop(oldest);
     }
   }

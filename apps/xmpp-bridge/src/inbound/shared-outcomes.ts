@@ -82,14 +82,26 @@ export class SharedOutcomes {
   readonly #long: { readonly bytes: number; readonly untilMs: number }[] = [];
   #longBytes = 0;
 
+  readonly #records: Records;
+  /** Bare JID of the account: others may use the same bucket. */
+  readonly #account: string;
+  readonly #log: Logger;
+  readonly #now: () => number;
+  readonly #renewMs: number;
+
   constructor(
-    private readonly records: Records,
-    /** Bare JID of the account: others may use the same bucket. */
-    private readonly account: string,
-    private readonly log: Logger,
-    private readonly now: () => number = () => performance.now(),
-    private readonly renewMs = RENEW_MS,
-  ) {}
+    records: Records,
+    account: string,
+    log: Logger,
+    now: () => number = () => performance.now(),
+    renewMs = RENEW_MS,
+  ) {
+    this.#records = records;
+    this.#account = account;
+    this.#log = log;
+    this.#now = now;
+    this.#renewMs = renewMs;
+  }
 
   /**
    * Claims a request, or waits for its outcome at another replica. `name`: of the request; `limitMs`: the time that it may
@@ -97,14 +109,14 @@ export class SharedOutcomes {
    */
   async claim(name: string, hash: string, limitMs: number, signal: AbortSignal): Promise<Claimed> {
     const key = createHash('sha256')
-      .update(JSON.stringify([this.account, name]))
+      .update(JSON.stringify([this.#account, name]))
       .digest('hex');
     const mine: Entry = { state: 'doing', hash, workMs: ALIVE_MS };
-    const untilMs = this.now() + limitMs;
+    const untilMs = this.#now() + limitMs;
     for (let pauseMs = PAUSE_MS.first; ; pauseMs = Math.min(PAUSE_MS.last, pauseMs * 2)) {
-      const created = await this.records.write(key, mine, 0);
+      const created = await this.#records.write(key, mine, 0);
       if (created !== undefined) return { mine: this.#renewed({ key, hash, revision: created }, mine, limitMs) };
-      const found = await this.records.read(key);
+      const found = await this.#records.read(key);
       const entry = safeParse(Entry, found?.value).data;
       if (entry && entry.hash !== hash)
         throw new ExchangeError(422, 'This Idempotency-Key was used for another request.');
@@ -114,10 +126,10 @@ export class SharedOutcomes {
         return { outcome: { kept: { status, headers, body: Buffer.from(body, 'base64') } } };
       }
       if (found && this.#isAbandoned(key, found.revision, entry?.workMs ?? 0)) {
-        const taken = await this.records.write(key, mine, found.revision);
+        const taken = await this.#records.write(key, mine, found.revision);
         if (taken !== undefined) return { mine: this.#renewed({ key, hash, revision: taken }, mine, limitMs) };
       }
-      if (this.now() >= untilMs) throw new ExchangeError(504, 'The same request is still under way.');
+      if (this.#now() >= untilMs) throw new ExchangeError(504, 'The same request is still under way.');
       await sleep(pauseMs, signal).catch(() => {
         throw new ExchangeError(504, 'The same request is still under way.');
       });
@@ -138,7 +150,7 @@ export class SharedOutcomes {
     const stopAt = performance.now() + limitMs + SLACK_MS;
     const renew = async (): Promise<void> => {
       try {
-        const revision = await this.records.write(claim.key, entry, claim.revision);
+        const revision = await this.#records.write(claim.key, entry, claim.revision);
         if (revision === undefined) return this.#stopRenewing(claim); // another replica has it
         claim.revision = revision;
       } catch {
@@ -150,7 +162,7 @@ export class SharedOutcomes {
       timer: setInterval(() => {
         if (performance.now() > stopAt) return this.#stopRenewing(claim);
         renewal.writing ??= renew().finally(() => (renewal.writing = undefined));
-      }, this.renewMs).unref(),
+      }, this.#renewMs).unref(),
     };
     this.#renewals.set(claim, renewal);
     return claim;
@@ -169,14 +181,14 @@ export class SharedOutcomes {
     let entry = outcome === 'forgotten' ? undefined : this.#fitting(entryOf(hash, outcome));
     for (let tries = 1; ; tries += 1) {
       try {
-        if (entry === undefined) return await this.records.remove(key, revision);
-        if ((await this.records.write(key, entry, revision)) !== undefined) return;
-        return this.log.warn({ key }, 'a request took longer than it may; another replica has it now');
+        if (entry === undefined) return await this.#records.remove(key, revision);
+        if ((await this.#records.write(key, entry, revision)) !== undefined) return;
+        return this.#log.warn({ key }, 'a request took longer than it may; another replica has it now');
       } catch (error) {
         // Where the bucket is full, a short record may still find room.
         if (error instanceof AppError && error.code === 'overloaded' && entry) entry = { state: 'gone', hash };
         if (tries === SETTLE_TRIES)
-          return this.log.warn({ err: error, key }, 'what became of a request is known to this replica alone');
+          return this.#log.warn({ err: error, key }, 'what became of a request is known to this replica alone');
         await sleep(200 * tries);
       }
     }
@@ -186,7 +198,7 @@ export class SharedOutcomes {
   #fitting(entry: Entry): Entry {
     const bytes = bytesOf(entry);
     if (bytes <= LONG_RECORD) return entry;
-    const now = this.now();
+    const now = this.#now();
     while (this.#long[0] && this.#long[0].untilMs <= now) this.#longBytes -= this.#long.shift()!.bytes;
     if (bytes > MAX_RECORD || this.#longBytes + bytes > MAX_LONG_BYTES) return { state: 'gone', hash: entry.hash };
     this.#longBytes += bytes;
@@ -198,12 +210,12 @@ export class SharedOutcomes {
   #isAbandoned(key: string, revision: number, workMs: number): boolean {
     const seen = this.#watched.get(key);
     if (seen?.revision === revision) {
-      if (this.now() < seen.untilMs) return false;
+      if (this.#now() < seen.untilMs) return false;
       this.#watched.delete(key);
       return true;
     }
     this.#watched.delete(key);
-    this.#watched.set(key, { revision, untilMs: this.now() + workMs });
+    this.#watched.set(key, { revision, untilMs: this.#now() + workMs });
     for (const [oldest] of this.#watched) {
       if (this.#watched.size <= MAX_WATCHED) break;
       this.#watched.delete(oldest);

@@ -75,14 +75,27 @@ export class Attempt {
   /** What came before the owner listened, in order. */
   readonly #early: ((owner: StreamListener) => void)[] = [];
 
+  readonly #options: AttemptOptions;
+  readonly #target: Target;
+  readonly #onStep: OnStep;
+  readonly #signal: AbortSignal;
+  readonly #late: () => LoginError;
+  readonly #tap: LoginTap | undefined;
+
   constructor(
-    private readonly options: AttemptOptions,
-    private readonly target: Target,
-    private readonly onStep: OnStep,
-    private readonly signal: AbortSignal,
-    private readonly late: () => LoginError,
-    private readonly tap: LoginTap | undefined,
+    options: AttemptOptions,
+    target: Target,
+    onStep: OnStep,
+    signal: AbortSignal,
+    late: () => LoginError,
+    tap: LoginTap | undefined,
   ) {
+    this.#options = options;
+    this.#target = target;
+    this.#onStep = onStep;
+    this.#signal = signal;
+    this.#late = late;
+    this.#tap = tap;
     this.#context = {
       domain: options.domain,
       user: options.jid.slice(0, options.jid.indexOf('@')),
@@ -102,32 +115,32 @@ export class Attempt {
       this.#resolve = resolve;
       this.#reject = reject;
     });
-    const onAbort = (): void => this.#fail(this.late());
-    if (this.signal.aborted) onAbort();
-    this.signal.addEventListener('abort', onAbort, { once: true });
-    this.onStep('connecting');
-    const onAddress = (address: string, code: string): void => this.tap?.addressFailed(address, code);
-    SecureSocket.open(this.target, this.#socketListener(), this.signal, onAddress).then(
+    const onAbort = (): void => this.#fail(this.#late());
+    if (this.#signal.aborted) onAbort();
+    this.#signal.addEventListener('abort', onAbort, { once: true });
+    this.#onStep('connecting');
+    const onAddress = (address: string, code: string): void => this.#tap?.addressFailed(address, code);
+    SecureSocket.open(this.#target, this.#socketListener(), this.#signal, onAddress).then(
       (socket) => {
         this.#socket = socket;
         if (this.#settled) return socket.destroy();
-        this.tap?.connected(this.target, socket);
+        this.#tap?.connected(this.#target, socket);
         this.#take({ type: 'connected' });
       },
       (error: unknown) => this.#broken(error),
     );
-    return done.finally(() => this.signal.removeEventListener('abort', onAbort));
+    return done.finally(() => this.#signal.removeEventListener('abort', onAbort));
   }
 
   #socketListener() {
     return {
       onFirst: (bytes: Buffer) => {
-        const failure = firstBytesFailure(bytes, this.target);
+        const failure = firstBytesFailure(bytes, this.#target);
         if (failure && !this.#settled) this.#take({ type: 'broken', ...failure });
       },
       onText: (text: string) => {
         this.#lastText = text;
-        this.tap?.received(text);
+        this.#tap?.received(text);
         if (this.#beginsAgain(text))
           return this.#take({ type: 'broken', code: 'TLS_REOFFERED', sentence: say.tlsReoffered() });
         this.#stream.write(text);
@@ -173,8 +186,8 @@ export class Attempt {
   #take(event: LoginEvent): void {
     if (this.#settled) return;
     const { state, actions } = advance(this.#state, event, this.#context);
-    this.tap?.moved?.(event, this.#state, actions);
-    if (state.step !== this.#state.step) this.onStep(state.step);
+    this.#tap?.moved?.(event, this.#state, actions);
+    if (state.step !== this.#state.step) this.#onStep(state.step);
     this.#state = state;
     for (const action of actions) this.#do(action);
   }
@@ -190,12 +203,12 @@ export class Attempt {
         this.#write(action.element.toString());
         return;
       case 'sendPlain':
-        this.#write(stanzas.plain(this.#context.user, this.options.password).toString());
+        this.#write(stanzas.plain(this.#context.user, this.#options.password).toString());
         return;
       case 'startTls':
         return this.#startTls();
       case 'prove':
-        prove(action.start, this.options.password, action.challenge).then(
+        prove(action.start, this.#options.password, action.challenge).then(
           (proof) => this.#take({ type: 'proved', proof }),
           (error: unknown) =>
             this.#take({
@@ -213,21 +226,21 @@ export class Attempt {
   }
 
   #write(text: string): boolean {
-    this.tap?.sent(text);
+    this.#tap?.sent(text);
     return this.#socket?.write(text) ?? false;
   }
 
   #startTls(): void {
     // An honest server says nothing between <proceed/> and the handshake (RFC 6120 §5.4.3.3).
-    if (this.target.mode === 'starttls' && !/(<proceed[^>]*\/>|<\/proceed>)\s*$/.test(this.#lastText)) {
+    if (this.#target.mode === 'starttls' && !/(<proceed[^>]*\/>|<\/proceed>)\s*$/.test(this.#lastText)) {
       return this.#take({ type: 'broken', code: 'TLS_INJECTION', sentence: say.tlsInjection() });
     }
     this.#stream.close();
-    const { domain, ca, validateCertificate: validate, fingerprint } = this.options;
+    const { domain, ca, validateCertificate: validate, fingerprint } = this.#options;
     const trust: Trust = { domain, ca, validate, fingerprint };
     this.#socket!.startTls(trust).then(
       (tls) => {
-        this.tap?.secured(tls);
+        this.#tap?.secured(tls);
         this.#take({ type: 'secured', tls });
       },
       (error: unknown) => this.#broken(error),
@@ -261,7 +274,7 @@ export class Attempt {
     }
     this.#take({
       type: 'broken',
-      ...socketFailure(error, this.target, this.options.domain, this.options.ca !== undefined),
+      ...socketFailure(error, this.#target, this.#options.domain, this.#options.ca !== undefined),
     });
   }
 

@@ -49,26 +49,33 @@ export class Credentials {
   /** Files of which it was said that they cannot be used. */
   readonly #complained = new Set<string>();
 
+  readonly #given: CredentialFiles & { readonly password: string };
+  readonly #onChange: () => void;
+  readonly #log: Logger;
+
   /** Throws where a file cannot be read at the start. */
   constructor(
-    private readonly given: CredentialFiles & { readonly password: string },
-    private readonly onChange: () => void,
-    private readonly log: Logger,
+    given: CredentialFiles & { readonly password: string },
+    onChange: () => void,
+    log: Logger,
     lookMs = LOOK_MS,
   ) {
+    this.#given = given;
+    this.#onChange = onChange;
+    this.#log = log;
     for (const file of this.#files()) this.#read.set(file, readFileSync(file, 'utf8'));
     if (this.#read.size === 0) return;
     this.#timer = setInterval(() => void this.look(), lookMs).unref();
   }
 
   get password(): string {
-    const { passwordFile, password } = this.given;
+    const { passwordFile, password } = this.#given;
     return (passwordFile === undefined ? undefined : passwordOf(this.#read.get(passwordFile) ?? '')) ?? password;
   }
 
   /** PEM: the CAs of the system and those of the file. Undefined: the system's alone. */
   get ca(): string | undefined {
-    const { caFile } = this.given;
+    const { caFile } = this.#given;
     return caFile === undefined ? undefined : `${rootCertificates.join('\n')}\n${this.#read.get(caFile)}`;
   }
 
@@ -87,11 +94,11 @@ export class Credentials {
         this.#complained.delete(file);
       } catch (error) {
         if (!this.#complained.has(file))
-          this.log.warn({ err: error, file }, 'a file of the AZTM login cannot be read; the last text of it counts');
+          this.#log.warn({ err: error, file }, 'a file of the AZTM login cannot be read; the last text of it counts');
         this.#complained.add(file);
       }
     }
-    if (changed) this.onChange();
+    if (changed) this.#onChange();
   }
 
   stop(): void {
@@ -99,11 +106,11 @@ export class Credentials {
   }
 
   #flawOf(file: string, text: string): string | undefined {
-    if (file === this.given.passwordFile && passwordOf(text) === undefined) return 'it holds no password';
-    return file === this.given.caFile ? flawOfCa(text) : undefined;
+    if (file === this.#given.passwordFile && passwordOf(text) === undefined) return 'it holds no password';
+    return file === this.#given.caFile ? flawOfCa(text) : undefined;
   }
 
   #files(): string[] {
-    return [this.given.passwordFile, this.given.caFile].filter((file) => file !== undefined);
+    return [this.#given.passwordFile, this.#given.caFile].filter((file) => file !== undefined);
   }
 }

@@ -54,11 +54,12 @@ export class SecureSocket {
   /** What is written and was not handed to the system yet: it leaves together at the end of the work under way. */
   #held = '';
 
-  private constructor(
-    socket: Socket,
-    private readonly target: Target,
-    private readonly listener: SocketListener,
-  ) {
+  readonly #target: Target;
+  readonly #listener: SocketListener;
+
+  private constructor(socket: Socket, target: Target, listener: SocketListener) {
+    this.#target = target;
+    this.#listener = listener;
     this.#socket = socket;
     this.#secured = target.mode === 'off';
     socket.setNoDelay(true);
@@ -143,7 +144,7 @@ export class SecureSocket {
     raw.removeAllListeners('data');
     raw.removeAllListeners('error');
     raw.removeAllListeners('close');
-    const tls = await handshake(raw, trust, this.target.mode === 'direct');
+    const tls = await handshake(raw, trust, this.#target.mode === 'direct');
     const certificate = tls.getPeerX509Certificate();
     const fingerprint = certificate ? createHash('sha256').update(certificate.raw).digest('hex') : '';
     if (trust.fingerprint !== undefined && trust.fingerprint !== fingerprint) {
@@ -180,12 +181,12 @@ export class SecureSocket {
     socket.on('data', (bytes: Buffer) => {
       if (this.#first) {
         this.#first = false;
-        this.listener.onFirst(bytes);
+        this.#listener.onFirst(bytes);
       }
-      this.listener.onText(this.#decoder.write(bytes));
+      this.#listener.onText(this.#decoder.write(bytes));
     });
-    socket.on('error', (error) => this.listener.onError(error));
-    socket.on('close', () => this.listener.onClose());
+    socket.on('error', (error) => this.#listener.onError(error));
+    socket.on('close', () => this.#listener.onClose());
   }
 }
 

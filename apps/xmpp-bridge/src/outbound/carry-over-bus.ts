@@ -17,10 +17,13 @@ export class CarryOverBus {
   readonly #bodies = new CarriedBodies();
   #pieces: Promise<Subscription> | undefined;
 
-  constructor(
-    private readonly bodyLimit: number,
-    private readonly exchange: (asked: Asked, call: CarryCall) => Promise<HttpResponse>,
-  ) {}
+  readonly #bodyLimit: number;
+  readonly #exchange: (asked: Asked, call: CarryCall) => Promise<HttpResponse>;
+
+  constructor(bodyLimit: number, exchange: (asked: Asked, call: CarryCall) => Promise<HttpResponse>) {
+    this.#bodyLimit = bodyLimit;
+    this.#exchange = exchange;
+  }
 
   /** Takes the pieces of bodies that one message does not carry. */
   start(bus: Pick<Bus, 'answer'>): void {
@@ -37,8 +40,8 @@ export class CarryOverBus {
 
   /** Rejects with AppError. */
   async carry(input: InputOf<typeof xmppRequest>, call: BusCall): Promise<OutputOf<typeof xmppRequest>> {
-    const asked = { ...input, body: () => this.#bodies.take(input, this.bodyLimit, call) };
-    const { status, headers, body } = await this.exchange(asked, {
+    const asked = { ...input, body: () => this.#bodies.take(input, this.#bodyLimit, call) };
+    const { status, headers, body } = await this.#exchange(asked, {
       signal: call.signal,
       deadline: call.deadline,
       onHead: (head) => call.progress({ head: { status: head.status, headers: pairs(head.headers) } }),

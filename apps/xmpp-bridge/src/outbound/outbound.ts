@@ -95,7 +95,11 @@ export class Outbound {
 
   readonly #jids = new Map<string, string>();
 
-  constructor(private readonly parts: OutboundParts) {}
+  readonly #parts: OutboundParts;
+
+  constructor(parts: OutboundParts) {
+    this.#parts = parts;
+  }
 
   /** Rejects with AppError. */
   async carry(asked: Asked, call: CarryCall): Promise<HttpResponse> {
@@ -104,7 +108,7 @@ export class Outbound {
       this.#session();
       const request = this.#request(asked, await asked.body());
       const begun = { whose: asked.onBehalfOf, peer: jid, ...request, bytes: request.body.length };
-      return await this.parts.exchanges.carried(begun, call, (booked) =>
+      return await this.#parts.exchanges.carried(begun, call, (booked) =>
         this.#twice(jid, request, booked).catch((error: unknown) => {
           throw told(error, jid, call);
         }),
@@ -115,8 +119,8 @@ export class Outbound {
   }
 
   #session(): Session {
-    const session = this.parts.session();
-    if (!session) throw new AppError('unavailable', this.parts.sentence());
+    const session = this.#parts.session();
+    if (!session) throw new AppError('unavailable', this.#parts.sentence());
     return session;
   }
 
@@ -124,7 +128,7 @@ export class Outbound {
     const known = this.#jids.get(host);
     if (known !== undefined) return known;
     const url = URL.canParse(`http://${host}`) ? new URL(`http://${host}`) : undefined;
-    const jid = url && mappedJid(this.parts.serviceMap, url);
+    const jid = url && mappedJid(this.#parts.serviceMap, url);
     if (!jid) throw new AppError('not_mapped');
     if (this.#jids.size >= MAX_HOSTS) this.#jids.clear(); // a pattern may stand for any number of hosts
     this.#jids.set(host, jid);
@@ -161,9 +165,9 @@ export class Outbound {
     const stop = (): void => limit.abort();
     signal.addEventListener('abort', stop, { once: true });
     try {
-      await this.parts.online(limit.signal);
+      await this.#parts.online(limit.signal);
       // A peer that let us see it comes back by itself; the server of both may have been away.
-      if (sawPeer) await this.parts.peers.whenPresent(jid, limit.signal);
+      if (sawPeer) await this.#parts.peers.whenPresent(jid, limit.signal);
     } catch {
       throw error;
     } finally {
@@ -174,15 +178,15 @@ export class Outbound {
 
   async #once(jid: string, request: HttpRequest, call: CarryCall, told: Told): Promise<HttpResponse> {
     const session = this.#session();
-    const to = this.parts.peers.addressOf(jid);
-    told.sawPeer ||= this.parts.peers.isPresent(to);
+    const to = this.#parts.peers.addressOf(jid);
+    told.sawPeer ||= this.#parts.peers.isPresent(to);
     const response = await this.#ask(session, jid, to, this.#timed(request, call.deadline), call);
     const head = { status: response.status, headers: carriedHeaders(response.headers) };
     if (response.sid === undefined) return { ...head, body: response.body };
     told.head = true;
     call.onHead(head);
     const digest = new DigestOfStream(response.headers);
-    for await (const piece of this.parts.streams.read(session, to, response.sid, call.signal)) {
+    for await (const piece of this.#parts.streams.read(session, to, response.sid, call.signal)) {
       digest.take(piece);
       call.onPiece(piece);
     }
@@ -191,7 +195,7 @@ export class Outbound {
   }
 
   async #ask(session: Session, jid: string, to: string, request: HttpRequest, call: CarryCall): Promise<IqAnswer> {
-    const { health } = this.parts;
+    const { health } = this.#parts;
     const bare = bareOf(jid);
     if (!this.#mayCall(jid, bare)) await this.#askFirst(session, jid, to);
     const mine = { session, body: request.body };
@@ -201,12 +205,12 @@ export class Outbound {
       const answer =
         wire === 'aztm'
           ? await this.#askByMessage(session, jid, request, call)
-          : await askByIq(this.parts, session, to, request, call, wire === 'text' ? 'text' : 'standard');
+          : await askByIq(this.#parts, session, to, request, call, wire === 'text' ? 'text' : 'standard');
       health.tell(bare, 'answered', Date.now());
       return answer;
     } catch (error) {
       if (isOffline(error)) {
-        this.parts.features.forget(to);
+        this.#parts.features.forget(to);
         health.tell(bare, 'offline', Date.now());
       } else if (isLate(error, call.deadline, Date.now())) health.tell(bare, 'late', Date.now());
       if (this.#wasTooLarge(mine, error))
@@ -219,7 +223,7 @@ export class Outbound {
 
   /** The library answers to the account, not to the session. */
   #askByMessage(session: Session, jid: string, request: HttpRequest, call: CarryCall): Promise<IqAnswer> {
-    const { replyListener, newId, cap } = this.parts;
+    const { replyListener, newId, cap } = this.#parts;
     const names = { id: newId(), corr: newId() };
     return replyListener.during(session, () => askByMessage(session, jid, names, request, call, cap.stanzaBytes));
   }
@@ -232,7 +236,7 @@ export class Outbound {
     const lost = error instanceof IqError && error.code === 'connection_lost';
     if (!lost || !isPolicyViolation(error.message)) return false;
     if (!this.#tooLarge.has(mine.session)) {
-      const chars = ({ body }: UnderWay): number => Math.min(inlineChars(body), this.parts.cap.chars);
+      const chars = ({ body }: UnderWay): number => Math.min(inlineChars(body), this.#parts.cap.chars);
       const [largest] = [...this.#underWay]
         .filter(({ session }) => session === mine.session)
         .sort((a, b) => chars(b) - chars(a));
@@ -243,14 +247,14 @@ export class Outbound {
 
   /** False: it must show first that it answers. */
   #mayCall(jid: string, bare: string): boolean {
-    const before = this.parts.health.before(bare, Date.now());
+    const before = this.#parts.health.before(bare, Date.now());
     if (before === 'give up')
       throw new AppError('agent_unreachable', `${jid} is offline, or there is no such account.`);
     return before === 'call' || this.#isAztm(jid);
   }
 
   async #askFirst(session: Session, jid: string, to: string): Promise<void> {
-    const { features, peers } = this.parts;
+    const { features, peers } = this.#parts;
     features.forget(to);
     const alive = await features.answers(session, to, peers.isPresent(to), PROBE_LIMIT_MS);
     if (!alive) throw new AppError('agent_unreachable', `${jid} is online but does not answer.`);
@@ -258,12 +262,12 @@ export class Outbound {
 
   #wireOf(session: Session, jid: string, to: string, deadline: number): Promise<PeerWire> {
     if (this.#isAztm(jid)) return Promise.resolve('aztm');
-    const { features, peers } = this.parts;
+    const { features, peers } = this.#parts;
     return features.wireOf(session, to, peers.isPresent(to), deadline - Date.now());
   }
 
   #isAztm(jid: string): boolean {
-    return this.parts.serviceMap.aztm?.has(jid) ?? false;
+    return this.#parts.serviceMap.aztm?.has(jid) ?? false;
   }
 
   #timed(request: HttpRequest, deadline: number): HttpRequest {

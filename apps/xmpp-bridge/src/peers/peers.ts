@@ -22,32 +22,41 @@ export class Peers {
 
   readonly #waiting = new Set<() => void>();
 
+  readonly #isKnown: (bareJid: string) => boolean;
+  readonly #listener: {
+    /** A session; and the account, with its last one. */ onGone(jid: string): void;
+    onThere(bareJid: string): void;
+  };
+
   constructor(
-    private readonly isKnown: (bareJid: string) => boolean,
-    private readonly listener: {
+    isKnown: (bareJid: string) => boolean,
+    listener: {
       /** A session; and the account, with its last one. */ onGone(jid: string): void;
       onThere(bareJid: string): void;
     } = {
       onGone: () => undefined,
       onThere: () => undefined,
     },
-  ) {}
+  ) {
+    this.#isKnown = isKnown;
+    this.#listener = listener;
+  }
 
   takePresence(presence: Element): void {
     const from = presence.attrs['from'] ?? '';
     const { bare, resource } = split(from);
-    if (resource === '' || !this.isKnown(bare)) return;
+    if (resource === '' || !this.#isKnown(bare)) return;
     const type = presence.attrs['type'];
     const sessions = this.#sessions.get(bare) ?? new Map<string, number>();
     if (type === 'unavailable' || type === 'error') {
       const was = sessions.delete(from);
       this.#dialects.delete(from);
-      if (type === 'unavailable') this.listener.onGone(from);
-      if (was && sessions.size === 0) this.listener.onGone(bare);
+      if (type === 'unavailable') this.#listener.onGone(from);
+      if (was && sessions.size === 0) this.#listener.onGone(bare);
     } else if (type === undefined && (sessions.has(from) || sessions.size < MAX_SESSIONS_PER_PEER)) {
       const priority = Number(presence.getChildText('priority') ?? 0);
       sessions.set(from, Number.isInteger(priority) ? priority : 0);
-      this.listener.onThere(bare);
+      this.#listener.onThere(bare);
     }
     if (sessions.size > 0) this.#sessions.set(bare, sessions);
     else this.#sessions.delete(bare);

@@ -49,14 +49,21 @@ export class PolicyFile {
   #isUnreadable = false;
   readonly #timer: NodeJS.Timeout | undefined;
 
+  readonly #path: string | undefined;
+  readonly #log: Logger;
+  readonly #onChange: () => void;
+
   constructor(
-    private readonly path: string | undefined,
+    path: string | undefined,
     /** What was read at the start. */
     start: PeerPolicy,
-    private readonly log: Logger,
-    private readonly onChange: () => void = () => undefined,
+    log: Logger,
+    onChange: () => void = () => undefined,
     lookMs = LOOK_MS,
   ) {
+    this.#path = path;
+    this.#log = log;
+    this.#onChange = onChange;
     this.#policy = start;
     if (path !== undefined) this.#timer = setInterval(() => void this.look(), lookMs).unref();
   }
@@ -67,13 +74,13 @@ export class PolicyFile {
 
   /** Reads the file again; says whether another policy counts now. */
   async look(): Promise<boolean> {
-    if (this.path === undefined) return false;
+    if (this.#path === undefined) return false;
     let text: string;
     try {
-      text = await readFile(this.path, 'utf8');
+      text = await readFile(this.#path, 'utf8');
     } catch (error) {
       if (!this.#isUnreadable)
-        this.log.error({ file: this.path, err: error }, 'the peer policy cannot be read; the one before counts');
+        this.#log.error({ file: this.#path, err: error }, 'the peer policy cannot be read; the one before counts');
       this.#isUnreadable = true;
       return false;
     }
@@ -87,11 +94,11 @@ export class PolicyFile {
       this.#policy = policy;
     } catch (error) {
       const why = error instanceof Error ? error.message : 'it cannot be read';
-      this.log.error({ file: this.path, why }, 'the peer policy is wrong; the one before counts');
+      this.#log.error({ file: this.#path, why }, 'the peer policy is wrong; the one before counts');
       return false;
     }
-    this.log.info({ file: this.path, peers: Object.keys(this.#policy).length }, 'another peer policy counts now');
-    this.onChange();
+    this.#log.info({ file: this.#path, peers: Object.keys(this.#policy).length }, 'another peer policy counts now');
+    this.#onChange();
     return true;
   }
 

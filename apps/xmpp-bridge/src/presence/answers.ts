@@ -34,13 +34,17 @@ export class Answers {
   #underWay = 0;
   #taking: Promise<Subscription> | undefined;
 
-  constructor(private readonly parts: AnswersParts) {}
+  readonly #parts: AnswersParts;
+
+  constructor(parts: AnswersParts) {
+    this.#parts = parts;
+  }
 
   start(): void {
-    const { bus, name } = this.parts;
+    const { bus, name } = this.#parts;
     this.#taking = bus.answer(xmppAnswer, (said) => Promise.resolve(this.#take(said)), { as: name });
     this.#taking.catch((error: unknown) =>
-      this.parts.log.error({ err: error }, 'answers that come to the account do not reach this replica'),
+      this.#parts.log.error({ err: error }, 'answers that come to the account do not reach this replica'),
     );
   }
 
@@ -50,13 +54,13 @@ export class Answers {
 
   /** A new id for a question: a UUID that names this replica. */
   newId(): string {
-    const { name } = this.parts;
+    const { name } = this.#parts;
     return `${name.slice(0, 8)}-${name.slice(8)}${randomUUID().slice(11)}`;
   }
 
   /** An answer that came to the account: to whoever asked. `corr` names the question where its id does not. */
   handOn(message: Element, corr = ''): void {
-    const { name, bus, take, isPeer, onDropped } = this.parts;
+    const { name, bus, take, isPeer, onDropped } = this.#parts;
     const { from = '' } = message.attrs;
     const id = ID.test(message.attrs['id'] ?? '') ? message.attrs['id']! : corr;
     const named = ID.exec(id);
@@ -72,13 +76,13 @@ export class Answers {
       .catch((error: unknown) => {
         onDropped(from);
         const code = error instanceof AppError ? error.code : 'internal';
-        if (code !== 'no_responders') this.parts.log.warn({ err: error }, 'an answer was not handed on');
+        if (code !== 'no_responders') this.#parts.log.warn({ err: error }, 'an answer was not handed on');
       })
       .finally(() => (this.#underWay -= 1));
   }
 
   #take({ from, id, subject, body }: InputOf<typeof xmppAnswer>): Record<string, never> {
-    this.parts.take(xml('message', { type: 'chat', from, id }, xml('subject', {}, subject), xml('body', {}, body)));
+    this.#parts.take(xml('message', { type: 'chat', from, id }, xml('subject', {}, subject), xml('body', {}, body)));
     return {};
   }
 }

@@ -24,7 +24,10 @@ export class Contacts {
   readonly #mapped: ReadonlySet<string>;
   readonly #roster = new Roster();
 
-  constructor(private readonly parts: ContactsParts) {
+  readonly #parts: ContactsParts;
+
+  constructor(parts: ContactsParts) {
+    this.#parts = parts;
     this.#mapped = new Set([...parts.serviceMap.values()].map(bareOf));
   }
 
@@ -39,13 +42,13 @@ export class Contacts {
 
   /** Whoever may call us, or is called by us. */
   knows(bareJid: string): boolean {
-    const rule = ruleFor(this.parts.policy(), bareJid);
+    const rule = ruleFor(this.#parts.policy(), bareJid);
     return this.isMapped(bareJid) || (rule !== undefined && (!rule.contactsOnly || this.isContact(bareJid)));
   }
 
   /** A change of the roster; undefined where the question is about something else. Throws StanzaRefusal. */
   onQuestion(iq: Element): Promise<undefined> | undefined {
-    return this.#roster.onQuestion(iq, this.parts.own);
+    return this.#roster.onQuestion(iq, this.#parts.own);
   }
 
   /**
@@ -54,7 +57,7 @@ export class Contacts {
    */
   onSubscribe(from: string, session: Session | null): void {
     const jid = bareOf(from);
-    if (!this.knows(jid) && ruleFor(this.parts.policy(), jid)?.contactsOnly) return;
+    if (!this.knows(jid) && ruleFor(this.#parts.policy(), jid)?.contactsOnly) return;
     session?.send(xml('presence', { to: jid, type: this.knows(jid) ? 'subscribed' : 'unsubscribed' }));
   }
 
@@ -64,7 +67,7 @@ export class Contacts {
     this.#roster
       .fetch(session)
       .catch((error: unknown) =>
-        this.parts.log.warn({ err: error }, 'the roster could not be read; nobody is a contact'),
+        this.#parts.log.warn({ err: error }, 'the roster could not be read; nobody is a contact'),
       );
   }
 

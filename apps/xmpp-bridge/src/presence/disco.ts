@@ -55,17 +55,21 @@ export type PeerWire = 'http' | 'text' | 'aztm';
 export class PeerFeatures {
   readonly #known = new Map<string, { readonly wire: Promise<PeerWire>; readonly until: number }>();
 
-  constructor(private readonly now: () => number = Date.now) {}
+  readonly #now: () => number;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+  }
 
   /** What this full JID speaks. Rejects with IqError where it does not answer, or the connection is lost. */
   wireOf(session: Session, fullJid: string, isPresent: boolean, limitMs: number): Promise<PeerWire> {
     const known = this.#known.get(fullJid);
-    if (known && known.until > this.now()) return known.wire;
+    if (known && known.until > this.#now()) return known.wire;
     const asked = ask(session, fullJid, isPresent, Math.min(limitMs, ASK_LIMIT_MS));
     // One that is not there, or does not let us ask, is called the standard way: its refusal says what is wrong.
     const wire = asked.then((said) => said ?? 'http');
     if (this.#known.size >= MAX_CACHED) this.#known.delete(this.#known.keys().next().value!);
-    this.#known.set(fullJid, { wire, until: this.now() + CACHE_MS });
+    this.#known.set(fullJid, { wire, until: this.#now() + CACHE_MS });
     const forget = (): void => void (this.#known.get(fullJid)?.wire === wire && this.#known.delete(fullJid));
     asked.then((said) => (said === undefined ? forget() : undefined), forget);
     return wire;

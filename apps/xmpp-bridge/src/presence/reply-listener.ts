@@ -33,11 +33,14 @@ export class ReplyListener {
   #raised: Announcing | undefined;
   #linger: NodeJS.Timeout | undefined;
 
-  constructor(
-    /** Bare JID of the account. */
-    private readonly account: string,
-    private readonly lingerMs = LINGER_MS,
-  ) {}
+  /** Bare JID of the account. */
+  readonly #account: string;
+  readonly #lingerMs: number;
+
+  constructor(account: string, lingerMs = LINGER_MS) {
+    this.#account = account;
+    this.#lingerMs = lingerMs;
+  }
 
   /** Asks something over the session whose answer may come to the account. */
   async during<T>(session: Announcing, ask: () => Promise<T>): Promise<T> {
@@ -54,7 +57,7 @@ export class ReplyListener {
   /** `from` a session of our own account: who serves says whether it hands answers on. */
   takePresence(presence: Element, session: Announcing | null): void {
     const { from = '', type } = presence.attrs;
-    if (from.toLowerCase() !== `${this.account}/${INBOUND_RESOURCE}`) return;
+    if (from.toLowerCase() !== `${this.#account}/${INBOUND_RESOURCE}`) return;
     this.#handedOn = type === undefined && presence.getChild('hands-on', NS_ANSWERS) !== undefined;
     if (this.#handedOn) this.#rest();
     else if (session && this.#questions > 0) this.#hear(session);
@@ -78,7 +81,7 @@ export class ReplyListener {
   /** Lowers the priority a while after the last question. */
   #later(): void {
     clearTimeout(this.#linger);
-    if (this.#raised) this.#linger = setTimeout(() => this.#rest(), this.lingerMs).unref();
+    if (this.#raised) this.#linger = setTimeout(() => this.#rest(), this.#lingerMs).unref();
   }
 
   #rest(): void {

@@ -47,10 +47,10 @@ export class ConnectionSupervisor {
   #again = new AbortController();
   #done: Promise<void> = Promise.resolve();
 
-  constructor(
-    start: BridgeState,
-    private readonly parts: ConnectionSupervisorParts,
-  ) {
+  readonly #parts: ConnectionSupervisorParts;
+
+  constructor(start: BridgeState, parts: ConnectionSupervisorParts) {
+    this.#parts = parts;
     this.#state = start;
   }
 
@@ -80,7 +80,7 @@ export class ConnectionSupervisor {
   }
 
   async #keep(): Promise<void> {
-    const now = this.parts.now ?? Date.now;
+    const now = this.#parts.now ?? Date.now;
     while (!this.#stop.signal.aborted && this.#state.state !== 'disabled') {
       this.#again = new AbortController();
       await this.#attempt(now);
@@ -93,12 +93,12 @@ export class ConnectionSupervisor {
   async #attempt(now: () => number): Promise<void> {
     this.#move({ type: 'trying' });
     try {
-      const stream = await this.parts.login(this.#stop.signal, (step) => this.#move({ type: 'reached', step }));
+      const stream = await this.#parts.login(this.#stop.signal, (step) => this.#move({ type: 'reached', step }));
       const { why, condition } = await this.#hold(stream, now);
       this.#move({ type: 'closed', why, now: now() });
-      if (this.#stop.signal.aborted) return this.parts.log.info({ why }, 'the AZTM login was given up');
-      this.parts.log.warn({ why }, 'the AZTM login was lost');
-      const { resource } = this.parts;
+      if (this.#stop.signal.aborted) return this.#parts.log.info({ why }, 'the AZTM login was given up');
+      this.#parts.log.warn({ why }, 'the AZTM login was lost');
+      const { resource } = this.#parts;
       if (condition !== 'conflict' || resource === undefined) return;
       // Another attempt would throw the other session out in turn.
       this.#failed(loginFailure('REPLACED', 'binding a resource', conflict(resource)));
@@ -107,7 +107,7 @@ export class ConnectionSupervisor {
       if (!(error instanceof LoginError)) throw error;
       const { failure } = error;
       this.#failed(failure);
-      this.parts.log.error(
+      this.#parts.log.error(
         { code: failure.code, step: failure.step, tryAgain: failure.then === 'retry' },
         failure.sentence,
       );
@@ -120,14 +120,14 @@ export class ConnectionSupervisor {
       this.#session = new Session(
         stream,
         {
-          ...this.parts.handlers,
-          onDefect: (error) => this.parts.log.error({ err: error }, 'a stanza was not handled'),
+          ...this.#parts.handlers,
+          onDefect: (error) => this.#parts.log.error({ err: error }, 'a stanza was not handled'),
           onClose: (why, condition) => {
             this.#session = null;
             resolve({ why, condition });
           },
         },
-        this.parts.session,
+        this.#parts.session,
       );
       // A stream may have ended before anybody listened.
       if (!this.#session.open) return void (this.#session = null);
@@ -139,15 +139,15 @@ export class ConnectionSupervisor {
         ...(unbound === null ? [] : [`channel binding refused: ${unbound}`]),
       ].join(', ');
       this.#move({ type: 'online', jid: stream.jid, how, now: now() });
-      this.parts.log.info({ jid: stream.jid, how }, 'the AZTM login stands');
+      this.#parts.log.info({ jid: stream.jid, how }, 'the AZTM login stands');
       if (unbound === null) return;
-      this.parts.log.warn({ type: unbound }, loggedInUnbound(unbound));
-      this.parts.onFlaw?.({ kind: 'unbound', type: unbound });
+      this.#parts.log.warn({ type: unbound }, loggedInUnbound(unbound));
+      this.#parts.onFlaw?.({ kind: 'unbound', type: unbound });
     });
   }
 
   async #pause(): Promise<void> {
-    const waitMs = pauseMs(this.#state, (this.parts.random ?? Math.random)());
+    const waitMs = pauseMs(this.#state, (this.#parts.random ?? Math.random)());
     const awake = linkAbort([this.#stop.signal, this.#again.signal]);
     try {
       if (waitMs !== null) await sleep(waitMs, awake.signal);
@@ -161,12 +161,12 @@ export class ConnectionSupervisor {
 
   #failed(failure: LoginFailure): void {
     this.#move({ type: 'failed', failure });
-    this.parts.onFlaw?.({ kind: 'failed', code: failure.code });
+    this.#parts.onFlaw?.({ kind: 'failed', code: failure.code });
   }
 
   #move(event: BridgeEvent): void {
     this.#state = evolveBridge(this.#state, event);
-    this.parts.onChange(this.#state);
+    this.#parts.onChange(this.#state);
   }
 }
 

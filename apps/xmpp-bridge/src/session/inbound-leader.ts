@@ -37,7 +37,11 @@ export class InboundLeader {
   /** One thing after the other: a term begins when the one before it has ended. */
   #work: Promise<void> = Promise.resolve();
 
-  constructor(private readonly parts: InboundLeaderParts) {}
+  readonly #parts: InboundLeaderParts;
+
+  constructor(parts: InboundLeaderParts) {
+    this.#parts = parts;
+  }
 
   /** The session that serves; null where this replica may not serve at this moment. */
   get session(): Session | null {
@@ -55,7 +59,7 @@ export class InboundLeader {
     this.#refused = null;
     if (!stands) return void this.leave();
     void this.#enqueue(() => {
-      this.#lease ??= this.parts.lease((token) => this.#onTerm(token));
+      this.#lease ??= this.#parts.lease((token) => this.#onTerm(token));
     });
   }
 
@@ -75,13 +79,13 @@ export class InboundLeader {
   }
 
   #onTerm(token: number | undefined): void {
-    const { log } = this.parts;
+    const { log } = this.#parts;
     if (token === undefined) log.info('another replica may take what peers ask now');
     else log.info({ term: token }, 'this replica takes what peers ask');
     void this.#enqueue(async () => {
       await this.#stepDown();
       if (token === undefined || this.#lease?.token !== token) return;
-      this.#supervisor = this.parts.supervisor((state) => this.#onState(state));
+      this.#supervisor = this.#parts.supervisor((state) => this.#onState(state));
       this.#supervisor.start();
     });
   }
@@ -94,7 +98,7 @@ export class InboundLeader {
       this.#refused = state; // so that another replica serves
       void this.leave();
     }
-    this.parts.onChange();
+    this.#parts.onChange();
   }
 
   async #stepDown(): Promise<void> {
@@ -106,8 +110,8 @@ export class InboundLeader {
   #enqueue(work: () => void | Promise<void>): Promise<void> {
     this.#work = this.#work
       .then(work)
-      .catch((error: unknown) => this.parts.log.error({ err: error }, 'a change of the seat failed'))
-      .then(() => this.parts.onChange());
+      .catch((error: unknown) => this.#parts.log.error({ err: error }, 'a change of the seat failed'))
+      .then(() => this.#parts.onChange());
     return this.#work;
   }
 }

@@ -68,12 +68,15 @@ export class IqRegistry {
   readonly #bare: string;
   readonly #domain: string;
 
-  constructor(
-    /** Ours: answers of the server itself may come from it, or from nobody. */
-    private readonly ownJid: string,
-    private readonly maxPending: number,
-    private readonly onDropped: (outcome: IqOutcome, from: string | undefined) => void,
-  ) {
+  /** Ours: answers of the server itself may come from it, or from nobody. */
+  readonly #ownJid: string;
+  readonly #maxPending: number;
+  readonly #onDropped: (outcome: IqOutcome, from: string | undefined) => void;
+
+  constructor(ownJid: string, maxPending: number, onDropped: (outcome: IqOutcome, from: string | undefined) => void) {
+    this.#ownJid = ownJid;
+    this.#maxPending = maxPending;
+    this.#onDropped = onDropped;
     this.#bare = ownJid.split('/')[0]!;
     this.#domain = this.#bare.slice(this.#bare.indexOf('@') + 1);
   }
@@ -86,7 +89,7 @@ export class IqRegistry {
   ask(question: Question, send: (id: string) => void): Promise<Element> {
     const { timeoutMs, signal, onCancelled } = question;
     if (signal?.aborted) return Promise.reject(new IqError('cancelled', 'It was cancelled.', 'not_sent'));
-    if (this.#pending.size >= this.maxPending)
+    if (this.#pending.size >= this.#maxPending)
       return Promise.reject(new IqError('too_many', 'Too many questions are open on this connection.', 'not_sent'));
     const id = question.id ?? randomUUID(); // nobody can guess it
     return new Promise((resolve, reject) => {
@@ -132,13 +135,13 @@ export class IqRegistry {
     if (!pending) {
       const earlier = this.#settled.get(id);
       const outcome = earlier === 'answered' ? 'duplicate' : earlier === 'given up' ? 'late' : 'unknown';
-      this.onDropped(outcome, from);
+      this.#onDropped(outcome, from);
       return undefined;
     }
     const { judge, to } = pending.question;
     const verdict = judge?.(stanza) ?? (this.#isFrom(from, to) ? 'answers' : 'spoofed');
     if (verdict === 'answers') return this.#settle(id, 'answered');
-    this.onDropped(verdict, from);
+    this.#onDropped(verdict, from);
     return undefined;
   }
 
@@ -172,6 +175,6 @@ export class IqRegistry {
 
   #isFrom(from: string | undefined, to: string | undefined): boolean {
     if (to !== undefined && to !== this.#bare) return from === to;
-    return [undefined, this.ownJid, this.#bare, this.#domain].includes(from);
+    return [undefined, this.#ownJid, this.#bare, this.#domain].includes(from);
   }
 }

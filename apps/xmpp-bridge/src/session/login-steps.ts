@@ -29,25 +29,28 @@ export class LoginSteps {
   #done = false;
   #failed: LoginFailure | null = null;
 
-  constructor(
-    private readonly account: Account,
-    private readonly log: Logger,
-  ) {}
+  readonly #account: Account;
+  readonly #log: Logger;
+
+  constructor(account: Account, log: Logger) {
+    this.#account = account;
+    this.#log = log;
+  }
 
   begin(): void {
-    const { account } = this;
+    const account = this.#account;
     const limit = `at most ${account.timeoutMs / 1_000} s (AZTM_XMPP_TIMEOUT)`;
-    this.log.info(`Step 1/2: connecting to the AZTM transport as ${account.jid} (${wayOf(account)}; ${limit}) …`);
+    this.#log.info(`Step 1/2: connecting to the AZTM transport as ${account.jid} (${wayOf(account)}; ${limit}) …`);
   }
 
   take({ state, sentence, failure }: BridgeState): void {
     if (this.#done) return;
     if (state === 'online') {
       this.#done = true;
-      this.log.info(`Step 2/2: ${sentence} Requests travel over it from now on.`);
+      this.#log.info(`Step 2/2: ${sentence} Requests travel over it from now on.`);
     } else if (state === 'failed' && failure && this.#failed?.code !== failure.code) {
       this.#failed = failure;
-      this.log.error(`Step 1/2 failed: ${failure.sentence} ${whatToCheck(failure)}`);
+      this.#log.error(`Step 1/2 failed: ${failure.sentence} ${whatToCheck(failure)}`);
     }
   }
 }

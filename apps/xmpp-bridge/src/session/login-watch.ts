@@ -32,10 +32,10 @@ export class LoginWatch {
   #own: BridgeState;
   #told: State;
 
-  constructor(
-    start: BridgeState,
-    private readonly parts: LoginWatchParts,
-  ) {
+  readonly #parts: LoginWatchParts;
+
+  constructor(start: BridgeState, parts: LoginWatchParts) {
+    this.#parts = parts;
     this.#own = start;
     this.#told = start.state;
     this.#changes = parts.metrics.counter('xmpp_login_changes_total', 'Changes of the state of the login', ['state']);
@@ -46,27 +46,27 @@ export class LoginWatch {
     const before = this.#own.state;
     this.#own = own;
     if (own.state !== before && own.state === 'online') {
-      this.parts.onOnline();
+      this.#parts.onOnline();
       for (const onOnline of [...this.#waiting]) onOnline();
-    } else if (own.state !== before && (own.state === 'offline' || own.state === 'failed')) this.parts.onGone(own);
+    } else if (own.state !== before && (own.state === 'offline' || own.state === 'failed')) this.#parts.onGone(own);
     this.tell();
   }
 
   /** Counts a change of the state and tells it on the bus, once; also to be called after a change of the seat. */
   tell(): void {
-    const { state, sentence } = withSeat(this.#own, this.parts.leader());
+    const { state, sentence } = withSeat(this.#own, this.#parts.leader());
     if (state === this.#told) return;
     this.#told = state;
     this.#changes.inc({ state });
     if (state !== 'online' && state !== 'offline' && state !== 'failed') return;
-    this.parts.bus
+    this.#parts.bus
       .publishSystem({ type: 'xmpp.login.changed', data: { state, sentence } })
-      .catch((error: unknown) => this.parts.log.warn({ err: error }, 'a fact was not published'));
+      .catch((error: unknown) => this.#parts.log.warn({ err: error }, 'a fact was not published'));
   }
 
   /** Resolves when the login stands; rejects where the signal aborts first. */
   online(signal: AbortSignal): Promise<void> {
-    if (this.parts.stands()) return Promise.resolve();
+    if (this.#parts.stands()) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const end = (then: () => void): void => {
         this.#waiting.delete(onOnline);

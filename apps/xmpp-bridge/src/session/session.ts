@@ -62,11 +62,14 @@ export class Session {
   #pinging: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(
-    private readonly stream: OpenStream,
-    private readonly handlers: SessionHandlers,
-    private readonly options: SessionOptions = SESSION_DEFAULTS,
-  ) {
+  readonly #stream: OpenStream;
+  readonly #handlers: SessionHandlers;
+  readonly #options: SessionOptions;
+
+  constructor(stream: OpenStream, handlers: SessionHandlers, options: SessionOptions = SESSION_DEFAULTS) {
+    this.#stream = stream;
+    this.#handlers = handlers;
+    this.#options = options;
     this.#registry = new IqRegistry(stream.jid, options.maxPending, (outcome, from) =>
       handlers.onDropped(outcome, from),
     );
@@ -82,7 +85,7 @@ export class Session {
   }
 
   get jid(): string {
-    return this.stream.jid;
+    return this.#stream.jid;
   }
 
   get open(): boolean {
@@ -96,7 +99,7 @@ export class Session {
 
   /** Says that this resource is there, and how much it wants what is addressed to the account. */
   announce(priority: number): void {
-    this.#send(xml('presence', {}, xml('priority', {}, String(priority)), this.options.presence?.()));
+    this.#send(xml('presence', {}, xml('priority', {}, String(priority)), this.#options.presence?.()));
   }
 
   /** Asks `to` (a full JID, or the server where it is absent). Rejects with IqError. */
@@ -133,7 +136,7 @@ export class Session {
   }
 
   drained(): Promise<void> {
-    return this.stream.socket.drained();
+    return this.#stream.socket.drained();
   }
 
   /** Says goodbye and closes. */
@@ -141,16 +144,16 @@ export class Session {
     if (this.#closed) return;
     try {
       this.#send(xml('presence', { type: 'unavailable' }));
-      this.stream.socket.write('</stream:stream>');
+      this.#stream.socket.write('</stream:stream>');
     } catch {
       // It is gone already.
     }
-    this.stream.socket.end();
+    this.#stream.socket.end();
     this.#onClose(why);
   }
 
   /** Round trip to the server in ms. Rejects with IqError. */
-  async ping(timeoutMs = this.options.pongMs): Promise<number> {
+  async ping(timeoutMs = this.#options.pongMs): Promise<number> {
     const began = performance.now();
     // A refusal is an answer, too: a server without XEP-0199 says so.
     await this.ask('get', xml('ping', { xmlns: PING }), { timeoutMs }).catch((error: unknown) => {
@@ -165,11 +168,11 @@ export class Session {
         () => this.#closed || this.#schedulePing(),
         () => {
           if (this.#closed) return;
-          this.stream.socket.destroy();
-          this.#onClose(`the server did not answer a ping within ${this.options.pongMs / 1_000} s`);
+          this.#stream.socket.destroy();
+          this.#onClose(`the server did not answer a ping within ${this.#options.pongMs / 1_000} s`);
         },
       );
-    }, this.options.pingMs).unref();
+    }, this.#options.pingMs).unref();
   }
 
   #take(element: Element): void {
@@ -178,15 +181,15 @@ export class Session {
       case 'iq':
         return this.#takeIq(element);
       case 'message':
-        return this.#handled(() => this.handlers.onMessage(element));
+        return this.#handled(() => this.#handlers.onMessage(element));
       case 'presence':
-        return this.#handled(() => this.handlers.onPresence(element));
+        return this.#handled(() => this.#handlers.onPresence(element));
       case 'error': {
         const condition = element
           .getChildElements()
           .find((child) => child.getName() !== 'text')
           ?.getName();
-        this.stream.socket.end();
+        this.#stream.socket.end();
         return this.#onClose(`the server ended the stream: ${condition ?? 'no condition'}`, condition);
       }
       default:
@@ -196,7 +199,7 @@ export class Session {
   /** Counts a stanza that cannot be read; refuses it where it is a question, ends our question where it is an answer. */
   #takeSkipped({ why, head }: SkippedStanza): void {
     if (this.#closed) return;
-    this.handlers.onSkipped?.(why, head?.attrs['from']);
+    this.#handlers.onSkipped?.(why, head?.attrs['from']);
     if (!head) return;
     const { id = '', type } = head.attrs;
     if (id.length > MAX_ID_CHARS) return;
@@ -213,7 +216,7 @@ export class Session {
     try {
       handle();
     } catch (error) {
-      this.handlers.onDefect?.(error);
+      this.#handlers.onDefect?.(error);
     }
   }
 
@@ -225,7 +228,7 @@ export class Session {
     if (iq.getChild('ping', PING)) return this.#answer(iq, undefined);
     let answer: Promise<Element | undefined> | undefined;
     try {
-      answer = this.handlers.onQuestion(iq);
+      answer = this.#handlers.onQuestion(iq);
     } catch (error) {
       return this.#refuse(iq, error);
     }
@@ -261,7 +264,7 @@ export class Session {
 
   #send(element: Element): boolean {
     if (this.#closed) throw new Error('there is no connection');
-    return this.stream.send(element);
+    return this.#stream.send(element);
   }
 
   #onClose(why: string, condition?: string): void {
@@ -269,6 +272,6 @@ export class Session {
     this.#closed = true;
     clearTimeout(this.#pinging);
     this.#registry.failAll(why);
-    this.handlers.onClose(why, condition);
+    this.#handlers.onClose(why, condition);
   }
 }

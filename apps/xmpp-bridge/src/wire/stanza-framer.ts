@@ -37,10 +37,13 @@ export class StanzaFramer {
   #skipping = false;
   #over = false;
 
-  constructor(
-    private readonly listener: FrameListener,
-    private readonly limits: FrameLimits,
-  ) {}
+  readonly #listener: FrameListener;
+  readonly #limits: FrameLimits;
+
+  constructor(listener: FrameListener, limits: FrameLimits) {
+    this.#listener = listener;
+    this.#limits = limits;
+  }
 
   write(text: string): void {
     /** Where the current stanza begins in this piece. */
@@ -80,13 +83,13 @@ export class StanzaFramer {
   }
 
   #check(chars: number, depth: number): void {
-    const { maxStanzaChars, maxDepth, maxSkippedChars } = this.limits;
+    const { maxStanzaChars, maxDepth, maxSkippedChars } = this.#limits;
     if (chars > maxSkippedChars) return this.#invalid('an element does not end');
     if (this.#skipping || (chars <= maxStanzaChars && depth <= maxDepth)) return;
     if (this.#depth === 0) return this.#invalid('the head of the stream is too large');
     this.#skipping = true;
     this.#held = [];
-    this.listener.onTooLarge(depth > maxDepth ? 'depth' : 'size', this.#head);
+    this.#listener.onTooLarge(depth > maxDepth ? 'depth' : 'size', this.#head);
   }
 
   /** Whether a tag of this kind ends a frame. */
@@ -98,7 +101,7 @@ export class StanzaFramer {
   }
 
   #frame(piece: string): void {
-    if (!this.#skipping) this.listener.onFrame(this.#held.join('') + piece);
+    if (!this.#skipping) this.#listener.onFrame(this.#held.join('') + piece);
     else if (this.#depth === 0) this.#invalid('the end of the stream is too large');
     if (this.#depth === 0) this.#over = true;
   }
@@ -113,6 +116,6 @@ export class StanzaFramer {
   #invalid(why: string): void {
     if (this.#over) return;
     this.#over = true;
-    this.listener.onInvalid(why);
+    this.#listener.onInvalid(why);
   }
 }

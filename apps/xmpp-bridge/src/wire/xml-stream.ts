@@ -42,10 +42,10 @@ export class XmlStream {
   #skips = false;
   #over = false;
 
-  constructor(
-    private readonly listener: XmlListener,
-    limits: FrameLimits = DEFAULT_LIMITS,
-  ) {
+  readonly #listener: XmlListener;
+
+  constructor(listener: XmlListener, limits: FrameLimits = DEFAULT_LIMITS) {
+    this.#listener = listener;
     this.#framer = new StanzaFramer(
       {
         onFrame: (text) => this.#parse(text),
@@ -88,7 +88,7 @@ export class XmlStream {
   #invalid(why: string): void {
     if (this.#over) return;
     this.close();
-    this.listener.onInvalid(why);
+    this.#listener.onInvalid(why);
   }
 
   #unlessOver(then: () => void): void {

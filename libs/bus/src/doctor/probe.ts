@@ -126,7 +126,10 @@ class Refusals {
   readonly #denied = new Set<string>();
   #count = 0;
 
-  constructor(private readonly connection: NatsConnection) {
+  readonly #connection: NatsConnection;
+
+  constructor(connection: NatsConnection) {
+    this.#connection = connection;
     void this.#watch();
   }
 
@@ -147,7 +150,7 @@ class Refusals {
   }
 
   #attempt({ verb, subject, queue }: Trial): void {
-    const { connection } = this;
+    const connection = this.#connection;
     // Not empty: an administrator's request with a body is refused once more. The reply subject keeps it from delivery.
     if (verb === 'publish') return connection.publish(subject, 'doctor', { reply: '_R_.doctor' });
     const nothing = { callback: () => undefined, ...(queue === undefined ? {} : { queue }) };
@@ -156,12 +159,12 @@ class Refusals {
 
   /** The server has answered everything that was sent, and the answers were read. */
   async #settled(): Promise<void> {
-    await this.connection.flush();
+    await this.#connection.flush();
     await turn();
   }
 
   async #watch(): Promise<void> {
-    for await (const status of this.connection.status()) {
+    for await (const status of this.#connection.status()) {
       if (status.type !== Events.Error) continue;
       this.#count += 1;
       const about = 'permissionContext' in status ? status.permissionContext : undefined;

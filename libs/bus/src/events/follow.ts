@@ -34,10 +34,13 @@ export class Follower {
   readonly #feeds = new Map<string, Feed>();
   readonly #wakers = new Set<() => void>();
 
-  constructor(
-    private readonly wire: Wire,
-    private readonly log: Logger,
-  ) {}
+  readonly #wire: Wire;
+  readonly #log: Logger;
+
+  constructor(wire: Wire, log: Logger) {
+    this.#wire = wire;
+    this.#log = log;
+  }
 
   /** Runs that are followed at the moment. */
   get feedCount(): number {
@@ -51,7 +54,7 @@ export class Follower {
 
   /** Subscribes before it returns, so that whatever is published from now on is seen. */
   follow(options: FollowOptions): Following {
-    const reader = new RunReader(options, this.log);
+    const reader = new RunReader(options, this.#log);
     const leave = this.#join(options, reader);
     this.#wakers.add(reader.recheck);
     let closed = false;
@@ -98,7 +101,7 @@ export class Follower {
       const filter = subjects.runFilter(tenantId, runId);
       feed = {
         listeners,
-        events: this.wire.subscribe(filter, (message) => this.#spread({ tenantId, runId }, listeners, message)),
+        events: this.#wire.subscribe(filter, (message) => this.#spread({ tenantId, runId }, listeners, message)),
         live: undefined,
       };
       this.#feeds.set(key, feed);
@@ -106,7 +109,7 @@ export class Follower {
     const { listeners } = feed;
     listeners.add(listener);
     if (onLive) {
-      feed.live ??= this.wire.subscribe(subjects.liveDelta(tenantId, runId), (message) =>
+      feed.live ??= this.#wire.subscribe(subjects.liveDelta(tenantId, runId), (message) =>
         this.#spreadLive(listeners, message),
       );
     }
@@ -128,7 +131,7 @@ export class Follower {
     // A copy that JetStream delivers to where a consumer's owner wants it still names the subject that it was stored under.
     if (event && (event.runId !== runId || event.tenantId !== tenantId)) return;
     if (event) for (const listener of [...listeners]) listener.onEvent(event);
-    else this.log.warn({ subject: message.subject }, 'not a fact of a run; the journal will be asked');
+    else this.#log.warn({ subject: message.subject }, 'not a fact of a run; the journal will be asked');
   }
 
   #spreadLive(listeners: ReadonlySet<Listener>, message: WireMessage): void {
@@ -138,7 +141,7 @@ export class Follower {
       try {
         listener.onLive?.(delta);
       } catch (error) {
-        this.log.warn({ err: error, subject: message.subject }, 'a reader failed on live text');
+        this.#log.warn({ err: error, subject: message.subject }, 'a reader failed on live text');
       }
     }
   }

@@ -35,10 +35,12 @@ export class RunReader {
   #closed = false;
   #wake: (() => void) | undefined;
 
-  constructor(
-    private readonly options: FollowOptions,
-    private readonly log: Logger,
-  ) {
+  readonly #options: FollowOptions;
+  readonly #log: Logger;
+
+  constructor(options: FollowOptions, log: Logger) {
+    this.#options = options;
+    this.#log = log;
     this.#order = new Reorder(options.after);
     this.#answeredOnce = options.fresh === true;
     this.#askAt = options.fresh === true ? Date.now() + QUIET_MS : 0;
@@ -59,7 +61,7 @@ export class RunReader {
   }
 
   onLive(delta: LiveDelta): void {
-    this.options.onLive?.(delta);
+    this.#options.onLive?.(delta);
   }
 
   close(): void {
@@ -101,7 +103,7 @@ export class RunReader {
   #ask(): void {
     this.#asking = true;
     const from = this.#order.last;
-    this.options
+    this.#options
       .fetch(from)
       .then(
         (page) => {
@@ -111,7 +113,7 @@ export class RunReader {
           this.#fetched.push(...this.#order.take(page.events));
           const { last, hole } = this.#order;
           // The reader began behind the terminal event.
-          if (page.ended && this.options.after >= page.lastSeq) this.#over = true;
+          if (page.ended && this.#options.after >= page.lastSeq) this.#over = true;
           if (last > from) this.#askAt = last < page.lastSeq ? 0 : Date.now() + (hole ? HOLE_MS : QUIET_MS);
           else {
             this.#askAt = Date.now() + (hole ? this.#holeWaitMs : QUIET_MS);
@@ -136,8 +138,8 @@ export class RunReader {
       return;
     }
     this.#askAt = Date.now() + backoffMs(this.#failures, { baseMs: 100, maxMs: 2_000 });
-    const { runId } = this.options;
-    this.log.warn({ runId, err: error, tries: this.#failures }, 'the journal was not read; trying again');
+    const { runId } = this.#options;
+    this.#log.warn({ runId, err: error, tries: this.#failures }, 'the journal was not read; trying again');
   }
 
   /** Until something came, or the time ran out. */

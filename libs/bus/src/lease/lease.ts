@@ -62,11 +62,14 @@ export class HeldLease implements Lease {
   readonly #done: Promise<void>;
   readonly #ttlMs: number;
 
-  constructor(
-    private readonly options: LeaseOptions,
-    private readonly register: LeaseRegister,
-    private readonly log: Logger,
-  ) {
+  readonly #options: LeaseOptions;
+  readonly #register: LeaseRegister;
+  readonly #log: Logger;
+
+  constructor(options: LeaseOptions, register: LeaseRegister, log: Logger) {
+    this.#options = options;
+    this.#register = register;
+    this.#log = log;
     if (!LEASE_NAME.test(options.name)) throw new AppError('invalid_input', 'That is not the name of a lease.');
     this.#ttlMs = options.ttlMs ?? TTL_MS;
     this.#done = this.#keep();
@@ -97,7 +100,7 @@ export class HeldLease implements Lease {
 
   /** Gives the lease back, so that the next replica need not wait. Where the store does not answer, the lease runs out. */
   async #giveBack(revision: number): Promise<void> {
-    const given = this.register.write({ holder: this.options.holder, released: true }, revision);
+    const given = this.#register.write({ holder: this.#options.holder, released: true }, revision);
     await this.#limited(given).catch(() => undefined);
   }
 
@@ -110,7 +113,7 @@ export class HeldLease implements Lease {
         failures = 0;
       } catch (error) {
         if (failures++ === 0 && !signal.aborted)
-          this.log.warn({ err: error, lease: this.options.name }, 'who holds a lease is not known at the moment');
+          this.#log.warn({ err: error, lease: this.#options.name }, 'who holds a lease is not known at the moment');
       }
       await sleep(this.#ttlMs / LOOKS, signal).catch(() => undefined);
     }
@@ -120,7 +123,7 @@ export class HeldLease implements Lease {
     const { held } = this.#state;
     if (held && (await this.#write(held.revision))) return;
     // Not ours, or a write of ours that we do not know of.
-    const { state, expect } = observed(this.#state, await this.register.read(), this.#view());
+    const { state, expect } = observed(this.#state, await this.#register.read(), this.#view());
     this.#move(state);
     if (expect !== null) await this.#write(expect);
     this.#settled = true;
@@ -128,7 +131,7 @@ export class HeldLease implements Lease {
 
   async #write(expect: number): Promise<boolean> {
     const began = now();
-    const revision = await this.register.write({ holder: this.options.holder, released: false }, expect);
+    const revision = await this.#register.write({ holder: this.#options.holder, released: false }, expect);
     if (revision === undefined || this.#closing.signal.aborted) return revision !== undefined;
     this.#settled = true;
     this.#move(wrote(this.#state, revision, began, this.#view()));
@@ -136,7 +139,7 @@ export class HeldLease implements Lease {
   }
 
   #view() {
-    return { me: this.options.holder, ttlMs: this.#ttlMs, now: now() };
+    return { me: this.#options.holder, ttlMs: this.#ttlMs, now: now() };
   }
 
   #move(state: LeaseState): void {
@@ -148,8 +151,8 @@ export class HeldLease implements Lease {
     const before = this.#told;
     if (token === before) return;
     this.#told = token;
-    if (before !== undefined && token !== undefined) this.options.onChange(undefined); // the old term ends first
-    this.options.onChange(token);
+    if (before !== undefined && token !== undefined) this.#options.onChange(undefined); // the old term ends first
+    this.#options.onChange(token);
   }
 
   /** Rejects where it takes longer than a look may. */

@@ -81,12 +81,16 @@ class MemoryBus implements Bus {
   readonly #sequencer: SystemEventSequencer;
   readonly #stops = new Set<() => void | Promise<void>>();
 
-  constructor(
-    private readonly wire: MemoryWire,
-    private readonly store: MemoryStore,
-    private readonly app: string,
-    private readonly log: Logger,
-  ) {
+  readonly #wire: MemoryWire;
+  readonly #store: MemoryStore;
+  readonly #app: string;
+  readonly #log: Logger;
+
+  constructor(wire: MemoryWire, store: MemoryStore, app: string, log: Logger) {
+    this.#wire = wire;
+    this.#store = store;
+    this.#app = app;
+    this.#log = log;
     const instruments = createInstruments(undefined);
     const callers = new Callers(app, 'open');
     this.#rpcClient = new RpcClient(wire, instruments, callers);
@@ -112,61 +116,61 @@ class MemoryBus implements Bus {
       const event = fitEvent(whole);
       const subject = subjects.runEvent(event.tenantId, event.runId, event.type);
       const raw = toCloudEvent(event);
-      this.store.streams.put('RUNS', formatCursor(event.runId, event.seq), { event, raw, subject });
-      this.wire.publish(subject, encode(raw));
+      this.#store.streams.put('RUNS', formatCursor(event.runId, event.seq), { event, raw, subject });
+      this.#wire.publish(subject, encode(raw));
     }
-    await this.wire.flush();
+    await this.#wire.flush();
   }
   async publishSystem(fact: SystemFact): Promise<void> {
     const system = this.#sequencer.tell(fact);
     const raw = toSystemCloudEvent(system);
     const subject = subjects.system(system.type);
-    this.store.streams.put('SYSTEM', raw.id, { system, raw, subject });
-    this.wire.publish(subject, encode(raw));
-    await this.wire.flush();
+    this.#store.streams.put('SYSTEM', raw.id, { system, raw, subject });
+    this.#wire.publish(subject, encode(raw));
+    await this.#wire.flush();
   }
   publishLive(tenantId: string, delta: LiveDelta): void {
-    this.wire.publish(subjects.liveDelta(tenantId, delta.runId), encode(delta));
+    this.#wire.publish(subjects.liveDelta(tenantId, delta.runId), encode(delta));
   }
   async wakeUp(tenantId: string, runId: string): Promise<void> {
-    this.wire.publish(subjects.wakeUp(tenantId, runId), encode({}));
-    this.store.queue.put({ tenantId, runId });
-    await this.wire.flush();
+    this.#wire.publish(subjects.wakeUp(tenantId, runId), encode({}));
+    this.#store.queue.put({ tenantId, runId });
+    await this.#wire.flush();
   }
   onWakeUp(handler: (wakeUp: WakeUp) => Promise<'done' | 'busy'>, options: WakeUpOptions = {}): Subscription {
-    return this.#stoppable(this.store.queue.take(handler, options.maxInFlight ?? 64), options.signal);
+    return this.#stoppable(this.#store.queue.take(handler, options.maxInFlight ?? 64), options.signal);
   }
   async subscribeWakeUps(listener: (wakeUp: WakeUp) => void): Promise<Subscription> {
-    const subscription = await subscribeWakeUps(this.wire, listener);
+    const subscription = await subscribeWakeUps(this.#wire, listener);
     return this.#stoppable(() => subscription.stop());
   }
   async subscribeSystem(listener: (event: SystemEvent) => void, about?: string): Promise<Subscription> {
-    const subscription = await subscribeSystem(this.wire, listener, about);
+    const subscription = await subscribeSystem(this.#wire, listener, about);
     return this.#stoppable(() => subscription.stop());
   }
   follow(options: FollowOptions): Following {
     return this.#follower.follow(options);
   }
   consume(options: ConsumeOptions): Subscription {
-    return this.#stoppable(this.store.streams.consume(options), options.signal);
+    return this.#stoppable(this.#store.streams.consume(options), options.signal);
   }
   lease(options: LeaseOptions): Lease {
-    const register = this.store.buckets.leaseRegister(`${this.app}.${options.name}`);
-    const lease = new HeldLease(options, register, this.log);
+    const register = this.#store.buckets.leaseRegister(`${this.#app}.${options.name}`);
+    const lease = new HeldLease(options, register, this.#log);
     this.#stops.add(() => lease.close());
     return lease;
   }
   records(options: RecordsOptions): Records {
-    return this.store.buckets.records(options, this.app);
+    return this.#store.buckets.records(options, this.#app);
   }
   ensureStreams(): Promise<void> {
     return Promise.resolve();
   }
   streamPosition(stream: StreamName): Promise<{ made: string; lastSeq: number }> {
-    return Promise.resolve(this.store.streams.position(stream));
+    return Promise.resolve(this.#store.streams.position(stream));
   }
   status(): BusStatus {
-    return { connected: this.wire.connected(), reconnects: 0 };
+    return { connected: this.#wire.connected(), reconnects: 0 };
   }
   onStatus(): () => void {
     return () => undefined;
@@ -182,7 +186,7 @@ class MemoryBus implements Bus {
     await this.drain();
     this.#rpcClient.close();
     this.#rpcServer.close();
-    this.wire.close();
+    this.#wire.close();
   }
 
   #stoppable(stop: () => void | Promise<void>, signal?: AbortSignal): Subscription {

@@ -85,15 +85,19 @@ export class MemoryWire implements Wire {
   readonly maxPayload = 1_048_576;
   #open = true;
 
+  readonly #server: MemoryServer;
+
   constructor(
-    private readonly server: MemoryServer,
+    server: MemoryServer,
     readonly app: string,
     readonly inbox: string,
-  ) {}
+  ) {
+    this.#server = server;
+  }
 
   publish(subject: string, body: Uint8Array, options: { headers?: Record<string, string>; reply?: string } = {}): void {
     if (!this.#open) throw new AppError('unavailable');
-    this.server.deliver({
+    this.#server.deliver({
       subject,
       body,
       headers: options.headers ?? {},
@@ -102,7 +106,7 @@ export class MemoryWire implements Wire {
   }
 
   subscribe(subject: string, onMessage: (message: WireMessage) => void, queue?: string): WireSubscription {
-    const unsubscribe = this.server.add({ tokens: subject.split('.'), queue, wire: this, onMessage });
+    const unsubscribe = this.#server.add({ tokens: subject.split('.'), queue, wire: this, onMessage });
     // What was sent before is handed over in the same turn of the loop.
     return { unsubscribe, drain: () => new Promise((resolve) => setImmediate(() => resolve(unsubscribe()))) };
   }
@@ -118,7 +122,7 @@ export class MemoryWire implements Wire {
   }
   close(): void {
     this.#open = false;
-    this.server.remove(this);
+    this.#server.remove(this);
   }
 }
 

@@ -99,15 +99,22 @@ class NatsBus implements Bus {
   readonly #sequencer: SystemEventSequencer;
   readonly #leases = new Set<Lease>();
 
+  readonly #wire: NatsWire;
+  readonly #app: string;
+  readonly #log: Logger;
+
   constructor(
-    private readonly wire: NatsWire,
-    private readonly app: string,
+    wire: NatsWire,
+    app: string,
     instance: string,
-    private readonly log: Logger,
+    log: Logger,
     instruments: Instruments,
     callers: Callers,
     stopLimitMs?: number,
   ) {
+    this.#wire = wire;
+    this.#app = app;
+    this.#log = log;
     this.#rpcClient = new RpcClient(wire, instruments, callers);
     this.#rpcServer = new RpcServer(
       wire,
@@ -147,7 +154,7 @@ class NatsBus implements Bus {
   }
 
   publishLive(tenantId: string, delta: LiveDelta): void {
-    if (this.wire.connected()) this.wire.publish(subjects.liveDelta(tenantId, delta.runId), encode(delta));
+    if (this.#wire.connected()) this.#wire.publish(subjects.liveDelta(tenantId, delta.runId), encode(delta));
   }
 
   async wakeUp(tenantId: string, runId: string): Promise<void> {
@@ -159,11 +166,11 @@ class NatsBus implements Bus {
   }
 
   subscribeWakeUps(listener: (wakeUp: WakeUp) => void): Promise<Subscription> {
-    return subscribeWakeUps(this.wire, listener);
+    return subscribeWakeUps(this.#wire, listener);
   }
 
   subscribeSystem(listener: (event: SystemEvent) => void, about?: string): Promise<Subscription> {
-    return subscribeSystem(this.wire, listener, about);
+    return subscribeSystem(this.#wire, listener, about);
   }
 
   follow(options: FollowOptions): Following {
@@ -175,13 +182,13 @@ class NatsBus implements Bus {
   }
 
   lease(options: LeaseOptions): Lease {
-    const lease = new HeldLease(options, new NatsLeaseRegister(this.#js, `${this.app}.${options.name}`), this.log);
+    const lease = new HeldLease(options, new NatsLeaseRegister(this.#js, `${this.#app}.${options.name}`), this.#log);
     this.#leases.add(lease);
     return lease;
   }
 
   records(options: RecordsOptions): Records {
-    return new NatsRecords(this.#js, this.app, options);
+    return new NatsRecords(this.#js, this.#app, options);
   }
 
   ensureStreams(): Promise<void> {
@@ -193,9 +200,9 @@ class NatsBus implements Bus {
   }
 
   status(): BusStatus {
-    const { serverVersion, rttMs, url, reconnects } = this.wire;
+    const { serverVersion, rttMs, url, reconnects } = this.#wire;
     return {
-      connected: this.wire.connected(),
+      connected: this.#wire.connected(),
       reconnects,
       url,
       ...(serverVersion === undefined ? {} : { serverVersion }),
@@ -204,11 +211,11 @@ class NatsBus implements Bus {
   }
 
   onStatus(listener: (status: BusStatus) => void): () => void {
-    return this.wire.onChange(() => listener(this.status()));
+    return this.#wire.onChange(() => listener(this.status()));
   }
 
   onReconnect(listener: () => void): () => void {
-    return this.wire.onChange((connected) => connected && listener());
+    return this.#wire.onChange((connected) => connected && listener());
   }
 
   async drain(): Promise<void> {
@@ -220,6 +227,6 @@ class NatsBus implements Bus {
     await Promise.all([...this.#leases].map((lease) => lease.close()));
     this.#rpcClient.close();
     this.#rpcServer.close();
-    await this.wire.close();
+    await this.#wire.close();
   }
 }

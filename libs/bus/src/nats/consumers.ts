@@ -36,12 +36,17 @@ const AGAIN_MS = 1_000;
 export class NatsConsumers {
   readonly #pulls = new Set<Subscription>();
 
-  constructor(
-    private readonly js: JetStreamClient,
-    private readonly streams: NatsStreams,
-    private readonly log: Logger,
-    private readonly instruments: Instruments,
-  ) {}
+  readonly #js: JetStreamClient;
+  readonly #streams: NatsStreams;
+  readonly #log: Logger;
+  readonly #instruments: Instruments;
+
+  constructor(js: JetStreamClient, streams: NatsStreams, log: Logger, instruments: Instruments) {
+    this.#js = js;
+    this.#streams = streams;
+    this.#log = log;
+    this.#instruments = instruments;
+  }
 
   facts({ stream, durable, filter, batch = 200, handle, signal }: ConsumeOptions): Subscription {
     return this.#pulling({
@@ -92,15 +97,15 @@ export class NatsConsumers {
       if (one?.event && telemetryEnabled())
         facts.push({ event: one.event, traceparent: headerOf(message)(HEADER.traceparent) });
       if (one) return [one];
-      this.instruments.malformed(stream);
-      this.log.warn({ subject: message.subject, streamSeq: message.seq }, 'malformed message skipped');
+      this.#instruments.malformed(stream);
+      this.#log.warn({ subject: message.subject, streamSeq: message.seq }, 'malformed message skipped');
       return [];
     });
     try {
       if (parsed.length > 0) await whileHandling(taken, () => consumed(facts, durable, () => handle(parsed)));
       for (const message of taken) message.ack();
     } catch (error) {
-      this.log.warn({ err: error, stream, messages: taken.length }, 'messages were not handled; they come again');
+      this.#log.warn({ err: error, stream, messages: taken.length }, 'messages were not handled; they come again');
       for (const message of taken) message.nak(AGAIN_MS);
     }
   }
@@ -108,13 +113,13 @@ export class NatsConsumers {
   async #takeWakeUp(message: JsMsg, handler: (wakeUp: WakeUp) => Promise<'done' | 'busy'>): Promise<void> {
     const wakeUp = parseWakeUp(message.subject);
     if (!wakeUp) {
-      this.instruments.malformed('COMMANDS');
-      this.log.warn({ subject: message.subject }, 'malformed wake-up given up');
+      this.#instruments.malformed('COMMANDS');
+      this.#log.warn({ subject: message.subject }, 'malformed wake-up given up');
       return message.term();
     }
     const handle = () => inTraceOf(headerOf(message), () => handler(wakeUp));
     const verdict = await whileHandling([message], handle).catch((error: unknown) => {
-      this.log.warn({ err: error, ...wakeUp }, 'a wake-up was not handled');
+      this.#log.warn({ err: error, ...wakeUp }, 'a wake-up was not handled');
       return 'failed' as const;
     });
     const settled = settlementOf(verdict, message.info.deliveryCount);
@@ -133,10 +138,10 @@ export class NatsConsumers {
   }): Subscription {
     const stop = linkAbort(options.signal ? [options.signal] : []);
     const manager = async (withStreams: boolean) => {
-      if (withStreams) await this.streams.ensure();
-      return this.streams.manager();
+      if (withStreams) await this.#streams.ensure();
+      return this.#streams.manager();
     };
-    const done = pull(this.js, manager, { ...options, log: this.log, signal: stop.signal });
+    const done = pull(this.#js, manager, { ...options, log: this.#log, signal: stop.signal });
     const subscription: Subscription = {
       stop: async () => {
         stop.abort();

@@ -12,14 +12,17 @@ const WRONG_LAST_REVISION = 10_071;
 export class NatsLeaseRegister implements LeaseRegister {
   #bucket: Promise<KV> | undefined;
 
-  constructor(
-    private readonly js: JetStreamClient,
-    private readonly key: string,
-  ) {}
+  readonly #js: JetStreamClient;
+  readonly #key: string;
+
+  constructor(js: JetStreamClient, key: string) {
+    this.#js = js;
+    this.#key = key;
+  }
 
   async read(): Promise<LeaseEntry | undefined> {
     return this.#with(async (bucket) => {
-      const entry = await bucket.get(this.key);
+      const entry = await bucket.get(this.#key);
       if (!entry || entry.operation !== 'PUT') return undefined;
       const { holder, released } = parsed(entry.value);
       return { holder, released, revision: entry.revision };
@@ -29,7 +32,7 @@ export class NatsLeaseRegister implements LeaseRegister {
   async write(entry: Omit<LeaseEntry, 'revision'>, expect: number): Promise<number | undefined> {
     return this.#with(async (bucket) => {
       try {
-        return await bucket.put(this.key, encode(entry), { previousSeq: expect });
+        return await bucket.put(this.#key, encode(entry), { previousSeq: expect });
       } catch (error) {
         if (error instanceof NatsError && error.api_error?.err_code === WRONG_LAST_REVISION) return undefined;
         throw error;
@@ -40,7 +43,7 @@ export class NatsLeaseRegister implements LeaseRegister {
   /** The bucket is made where it is missing; where it went away, the next look makes it anew. */
   async #with<T>(work: (bucket: KV) => Promise<T>): Promise<T> {
     // Not `allow_direct`: every look is to see the last write.
-    this.#bucket ??= this.js.views.kv(LEASES.bucket, { history: 1, max_bytes: LEASES.maxBytes, allow_direct: false });
+    this.#bucket ??= this.#js.views.kv(LEASES.bucket, { history: 1, max_bytes: LEASES.maxBytes, allow_direct: false });
     try {
       return await work(await this.#bucket);
     } catch (error) {

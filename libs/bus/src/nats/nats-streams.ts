@@ -11,7 +11,11 @@ export const STREAM_TIMEOUT_MS = 5_000;
 export class NatsStreams {
   #manager: Promise<JetStreamManager> | undefined;
 
-  constructor(private readonly wire: NatsWire) {}
+  readonly #wire: NatsWire;
+
+  constructor(wire: NatsWire) {
+    this.#wire = wire;
+  }
 
   async ensure(): Promise<void> {
     try {
@@ -32,7 +36,7 @@ export class NatsStreams {
 
   /** Made once; a failure is not remembered. */
   manager(): Promise<JetStreamManager> {
-    this.#manager ??= this.wire.connection.jetstreamManager({ timeout: STREAM_TIMEOUT_MS }).catch((error: unknown) => {
+    this.#manager ??= this.#wire.connection.jetstreamManager({ timeout: STREAM_TIMEOUT_MS }).catch((error: unknown) => {
       this.#manager = undefined;
       throw error;
     });

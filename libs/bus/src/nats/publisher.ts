@@ -29,10 +29,13 @@ interface Stored {
 }
 
 export class NatsPublisher {
-  constructor(
-    private readonly asker: RpcClient,
-    private readonly streams: NatsStreams,
-  ) {}
+  readonly #asker: RpcClient;
+  readonly #streams: NatsStreams;
+
+  constructor(asker: RpcClient, streams: NatsStreams) {
+    this.#asker = asker;
+    this.#streams = streams;
+  }
 
   events(events: readonly RunEvent[]): Promise<void> {
     return published(events, () => this.#events(events));
@@ -64,14 +67,14 @@ export class NatsPublisher {
     if (failed.length === 0) return;
     const error: unknown = results.find((result) => result.status === 'rejected')?.reason;
     if (!(error instanceof AppError) || error.code !== 'no_responders') throw error;
-    await this.streams.ensure(); // no stream took them: make it again
+    await this.#streams.ensure(); // no stream took them: make it again
     await Promise.all(failed.map((message) => this.#storeOne(message)));
   }
 
   async #storeOne({ subject, body, id }: Stored): Promise<void> {
     const headers = { ...(id === undefined ? {} : { 'Nats-Msg-Id': id }), ...traceHeaders() };
     const deadline = Date.now() + STREAM_TIMEOUT_MS;
-    const answer = await this.asker.exchange(subject, body, { headers, deadline, watched: false });
+    const answer = await this.#asker.exchange(subject, body, { headers, deadline, watched: false });
     const ack = decode(answer.body) as { error?: { description?: string } };
     if (ack.error)
       throw new AppError('unavailable', 'The message bus does not take messages at the moment.', { cause: ack.error });

@@ -11,11 +11,15 @@ const FULL = /maximum (bytes|messages) exceeded|insufficient (storage|resources)
 export class NatsRecords implements Records {
   #bucket: Promise<KV> | undefined;
 
-  constructor(
-    private readonly js: JetStreamClient,
-    private readonly app: string,
-    private readonly options: RecordsOptions,
-  ) {}
+  readonly #js: JetStreamClient;
+  readonly #app: string;
+  readonly #options: RecordsOptions;
+
+  constructor(js: JetStreamClient, app: string, options: RecordsOptions) {
+    this.#js = js;
+    this.#app = app;
+    this.#options = options;
+  }
 
   read(key: string): Promise<SharedRecord | undefined> {
     return this.#with(async (bucket) => {
@@ -43,14 +47,14 @@ export class NatsRecords implements Records {
 
   #key(key: string): string {
     if (!RECORD_KEY.test(key)) throw new AppError('invalid_input', 'That is not the key of a record.');
-    return `${this.app}.${key}`;
+    return `${this.#app}.${key}`;
   }
 
   /** The bucket is made where it is missing; where it went away, the next call makes it anew. */
   async #with<T>(work: (bucket: KV) => Promise<T>): Promise<T> {
-    const { bucket, ttlMs, maxBytes } = this.options;
+    const { bucket, ttlMs, maxBytes } = this.#options;
     // Not `allow_direct`: every look is to see the last write.
-    this.#bucket ??= this.js.views.kv(bucket, { history: 1, ttl: ttlMs, max_bytes: maxBytes, allow_direct: false });
+    this.#bucket ??= this.#js.views.kv(bucket, { history: 1, ttl: ttlMs, max_bytes: maxBytes, allow_direct: false });
     try {
       return await work(await this.#bucket);
     } catch (error) {

@@ -44,12 +44,15 @@ export class NatsWire implements Wire {
   #connected = true;
   #reconnects = 0;
 
+  readonly #log: Logger;
+
   private constructor(
     readonly connection: NatsConnection,
     readonly url: string,
     app: string,
-    private readonly log: Logger,
+    log: Logger,
   ) {
+    this.#log = log;
     this.inbox = `_INBOX.${app}.${nuid.next()}`;
     this.#rttTimer = setInterval(() => this.#measure(), RTT_EVERY_MS);
     this.#rttTimer.unref();
@@ -158,13 +161,13 @@ export class NatsWire implements Wire {
       ...(queue === undefined ? {} : { queue }),
       callback: (error, message) => {
         if (error !== null) {
-          this.log.error({ err: error, subject }, 'the message bus refused a subscription');
+          this.#log.error({ err: error, subject }, 'the message bus refused a subscription');
           return;
         }
         try {
           onMessage(new NatsMessage(message));
         } catch (thrown) {
-          this.log.error({ err: thrown, subject: message.subject }, 'a message was not handled');
+          this.#log.error({ err: thrown, subject: message.subject }, 'a message was not handled');
         }
       },
     });
@@ -219,13 +222,13 @@ export class NatsWire implements Wire {
       try {
         listener(this.#connected);
       } catch (error) {
-        this.log.error({ err: error }, 'a listener to the connection failed');
+        this.#log.error({ err: error }, 'a listener to the connection failed');
       }
     }
   }
 
   async #watch(): Promise<void> {
-    const { log } = this;
+    const log = this.#log;
     for await (const status of this.connection.status()) {
       if (status.type === Events.Disconnect) {
         if (!this.#connected) continue;
@@ -268,22 +271,26 @@ function unlessAborted(connecting: Promise<NatsConnection>, signal?: AbortSignal
 }
 
 class NatsMessage implements WireMessage {
-  constructor(private readonly message: Msg) {}
+  readonly #message: Msg;
+
+  constructor(message: Msg) {
+    this.#message = message;
+  }
 
   get subject(): string {
-    return this.message.subject;
+    return this.#message.subject;
   }
   get body(): Uint8Array {
-    return this.message.data;
+    return this.#message.data;
   }
   get reply(): string | undefined {
-    return this.message.reply === '' ? undefined : this.message.reply;
+    return this.#message.reply === '' ? undefined : this.#message.reply;
   }
   get noResponders(): boolean {
-    return this.message.headers?.code === 503;
+    return this.#message.headers?.code === 503;
   }
   header(name: string): string | undefined {
-    const value = this.message.headers?.get(name);
+    const value = this.#message.headers?.get(name);
     return value === undefined || value === '' ? undefined : value;
   }
 }

@@ -13,10 +13,10 @@ export class Reorder {
   #ended = false;
   readonly #waiting = new Map<number, RunEvent>();
 
-  constructor(
-    after: number,
-    private readonly maxWaiting = 2_000,
-  ) {
+  readonly #maxWaiting: number;
+
+  constructor(after: number, maxWaiting = 2_000) {
+    this.#maxWaiting = maxWaiting;
     this.#last = after;
   }
 
@@ -45,13 +45,15 @@ export class Reorder {
       ready.push(next);
     }
     if (this.#ended) this.#waiting.clear();
-    if (this.#waiting.size > this.maxWaiting) this.#forgetLatest();
+    if (this.#waiting.size > this.#maxWaiting) this.#forgetLatest();
     return ready;
   }
 
   /** The earliest are worth keeping: they are asked for first. One is kept, so that the hole shows. */
   #forgetLatest(): void {
-    const kept = [...this.#waiting.keys()].sort((a, b) => a - b).slice(0, Math.max(1, Math.floor(this.maxWaiting / 2)));
+    const kept = [...this.#waiting.keys()]
+      .sort((a, b) => a - b)
+      .slice(0, Math.max(1, Math.floor(this.#maxWaiting / 2)));
     const keep = new Set(kept);
     for (const seq of [...this.#waiting.keys()]) if (!keep.has(seq)) this.#waiting.delete(seq);
   }

@@ -4,13 +4,16 @@ import type { SystemEvent, SystemFact } from '@switchyard/contracts';
 export class SystemEventSequencer {
   #seq = 0;
 
-  constructor(
-    private readonly app: string,
-    private readonly instance: string,
-  ) {}
+  readonly #app: string;
+  readonly #instance: string;
+
+  constructor(app: string, instance: string) {
+    this.#app = app;
+    this.#instance = instance;
+  }
 
   tell(fact: SystemFact): SystemEvent {
     this.#seq += 1;
-    return { ...fact, app: this.app, instance: this.instance, seq: this.#seq, ts: Date.now() } as SystemEvent;
+    return { ...fact, app: this.#app, instance: this.#instance, seq: this.#seq, ts: Date.now() } as SystemEvent;
   }
 }

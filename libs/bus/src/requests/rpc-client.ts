@@ -61,11 +61,14 @@ export class RpcClient {
   #lastSweep = 0;
   #closed = false;
 
-  constructor(
-    private readonly wire: Wire,
-    private readonly instruments: Instruments,
-    private readonly callers: Callers,
-  ) {
+  readonly #wire: Wire;
+  readonly #instruments: Instruments;
+  readonly #callers: Callers;
+
+  constructor(wire: Wire, instruments: Instruments, callers: Callers) {
+    this.#wire = wire;
+    this.#instruments = instruments;
+    this.#callers = callers;
     wire.onRefused?.((subject) => this.#refused(subject));
   }
 
@@ -77,10 +80,10 @@ export class RpcClient {
     const start = performance.now();
     try {
       const answer = await asked(contract, input, () => this.#ask(contract, input, options));
-      this.instruments.done('asked', contract.subject, start);
+      this.#instruments.done('asked', contract.subject, start);
       return answer;
     } catch (error) {
-      this.instruments.done('asked', contract.subject, start, error);
+      this.#instruments.done('asked', contract.subject, start, error);
       throw error;
     }
   }
@@ -96,7 +99,7 @@ export class RpcClient {
     Object.assign(headers, traceHeaders());
     const subject = addressed(contract.subject, options.to);
     const body = encode(input);
-    const caller = this.callers.sign(contract, subject, headers, body);
+    const caller = this.#callers.sign(contract, subject, headers, body);
     if (caller !== undefined) headers[HEADER.caller] = caller;
     const answer = await this.exchange(subject, body, {
       headers,
@@ -131,8 +134,8 @@ export class RpcClient {
     if (signal?.aborted) throw new AppError('cancelled', undefined, { cause: signal.reason });
     if (this.#closed) throw new AppError('unavailable', 'This process is shutting down.');
     if (this.#pending.size >= MAX_PENDING) throw new AppError('overloaded', undefined, { retryAfterMs: 1_000 });
-    if (!this.wire.connected()) {
-      const there = await this.wire.whenConnected(Math.min(CONNECT_WAIT_MS, deadline - Date.now()), signal);
+    if (!this.#wire.connected()) {
+      const there = await this.#wire.whenConnected(Math.min(CONNECT_WAIT_MS, deadline - Date.now()), signal);
       if (signal?.aborted) throw new AppError('cancelled', undefined, { cause: signal.reason });
       if (this.#closed) throw new AppError('unavailable', 'This process is shutting down.');
       if (!there) throw new AppError('unavailable', 'The message bus does not answer at the moment.');
@@ -140,7 +143,7 @@ export class RpcClient {
     this.#open();
     // Not to be guessed: others that answer this service may publish to its inbox.
     const token = randomBytes(TOKEN_BYTES).toString('base64url');
-    const reply = `${this.wire.inbox}.${token}`;
+    const reply = `${this.#wire.inbox}.${token}`;
     return new Promise<WireMessage>((resolve, reject) => {
       const onAbort = () => {
         const reason = new AppError('cancelled', undefined, { cause: signal?.reason });
@@ -148,7 +151,7 @@ export class RpcClient {
         else this.#giveUp(token, reason);
       };
       signal?.addEventListener('abort', onAbort, { once: true });
-      const send = (): void => this.wire.publish(subject, body, { headers: options.headers, reply });
+      const send = (): void => this.#wire.publish(subject, body, { headers: options.headers, reply });
       const everyMs = options.askAgainMs;
       this.#pending.set(token, {
         subject,
@@ -183,7 +186,7 @@ export class RpcClient {
   }
 
   #open(): void {
-    this.#subscription ??= this.wire.subscribe(`${this.wire.inbox}.*`, (message) => this.#take(message));
+    this.#subscription ??= this.#wire.subscribe(`${this.#wire.inbox}.*`, (message) => this.#take(message));
     if (this.#timer) return;
     this.#lastSweep = Date.now();
     this.#timer = setInterval(() => this.#sweep(), SWEEP_MS);
@@ -238,7 +241,7 @@ export class RpcClient {
     const pending = this.#settle(token);
     if (!pending) return;
     pending.reject(reason);
-    if (pending.abortTo !== undefined) this.#say(pending.abortTo, `${this.wire.inbox}.${token}`);
+    if (pending.abortTo !== undefined) this.#say(pending.abortTo, `${this.#wire.inbox}.${token}`);
   }
 
   #settle(token: string): Pending | undefined {
@@ -250,7 +253,7 @@ export class RpcClient {
 
   #say(subject: string, text: string): void {
     try {
-      this.wire.publish(subject, encode(text));
+      this.#wire.publish(subject, encode(text));
     } catch {
       // Without a connection the other side notices by itself that the caller is gone.
     }

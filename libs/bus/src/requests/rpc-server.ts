@@ -85,14 +85,28 @@ export class RpcServer {
   #hearUntil = 0;
   #droppedLoggedAt = 0;
 
+  readonly #wire: Wire;
+  readonly #log: Logger;
+  readonly #instruments: Instruments;
+  readonly #callers: Callers;
+  readonly #onOperator: OperatorListener;
+  readonly #stopLimitMs: number;
+
   constructor(
-    private readonly wire: Wire,
-    private readonly log: Logger,
-    private readonly instruments: Instruments,
-    private readonly callers: Callers,
-    private readonly onOperator: OperatorListener,
-    private readonly stopLimitMs = STOP_LIMIT_MS,
-  ) {}
+    wire: Wire,
+    log: Logger,
+    instruments: Instruments,
+    callers: Callers,
+    onOperator: OperatorListener,
+    stopLimitMs = STOP_LIMIT_MS,
+  ) {
+    this.#wire = wire;
+    this.#log = log;
+    this.#instruments = instruments;
+    this.#callers = callers;
+    this.#onOperator = onOperator;
+    this.#stopLimitMs = stopLimitMs;
+  }
 
   async answer<C extends RequestContract>(
     contract: C,
@@ -104,11 +118,11 @@ export class RpcServer {
     let taken = 0;
     const unanswered = new Set<Promise<void>>();
     const works = new Set<Work>();
-    const subscription = this.wire.subscribe(
+    const subscription = this.#wire.subscribe(
       addressed(contract.subject, options.as),
       (message) => {
         if (message.reply === undefined) return; // nobody to answer to
-        if (!this.callers.mayAnswer(contract, message.reply)) return this.#drop(contract.subject);
+        if (!this.#callers.mayAnswer(contract, message.reply)) return this.#drop(contract.subject);
         if (taken >= limit) {
           this.#refuse(message.reply, new AppError('overloaded', undefined, { retryAfterMs: 1_000 }));
           return;
@@ -122,15 +136,15 @@ export class RpcServer {
       },
       contract.answeredBy,
     );
-    await this.wire.flush();
+    await this.#wire.flush();
     const answering: Subscription = {
       stop: async () => {
         this.#subscriptions.delete(answering);
         await settledWithin([subscription.drain()], FLUSH_LIMIT_MS);
-        await settledWithin(unanswered, this.stopLimitMs);
+        await settledWithin(unanswered, this.#stopLimitMs);
         // The callers of the rest can ask another worker.
         for (const work of works) this.#stop(work, new AppError('worker_lost', 'This worker is shutting down.'));
-        await settledWithin([this.wire.flush()], FLUSH_LIMIT_MS);
+        await settledWithin([this.#wire.flush()], FLUSH_LIMIT_MS);
       },
     };
     this.#subscriptions.add(answering);
@@ -184,22 +198,22 @@ export class RpcServer {
     try {
       const hearMs = this.#hearFirstMs(now);
       if (hearMs > 0) await sleep(hearMs, work.abort.signal);
-      const caller = this.callers.check(contract, message); // refuses what is not signed
+      const caller = this.#callers.check(contract, message); // refuses what is not signed
       const input = parseOrThrow(contract.input, decode(message.body), 'The request') as InputOf<C>;
-      this.callers.checkPrincipal(caller, input);
+      this.#callers.checkPrincipal(caller, input);
       // Throws where the question of an operator cannot be told: it is refused then.
-      if (caller?.person !== undefined) await this.onOperator(caller.person, message.subject, input);
+      if (caller?.person !== undefined) await this.#onOperator(caller.person, message.subject, input);
       const read = (header: string) => message.header(header);
       const handle = () => handler(input, this.#call(work, message, caller));
       const behalf = behalfOf(input);
       const output = await answered(contract, input, read, () => (behalf ? onBehalfOf(behalf, handle) : handle()));
       const body = encodeAnswer(contract, output);
       if (!work.answered) this.#send(reply, body);
-      this.instruments.done('answered', contract.subject, start);
+      this.#instruments.done('answered', contract.subject, start);
     } catch (error) {
       const refusal = this.#asRefusal(error, work, contract.subject);
       if (!work.answered) this.#refuse(reply, refusal);
-      this.instruments.done('answered', contract.subject, start, refusal);
+      this.#instruments.done('answered', contract.subject, start, refusal);
     } finally {
       work.answered = true;
       onAnswered();
@@ -213,7 +227,7 @@ export class RpcServer {
     if (error instanceof AppError && error.code !== 'internal') return error;
     const { reason } = work.abort.signal as { reason?: unknown };
     if (work.abort.signal.aborted) return reason instanceof AppError ? reason : new AppError('cancelled');
-    this.log.error({ err: error, subject }, 'a request failed by a defect');
+    this.#log.error({ err: error, subject }, 'a request failed by a defect');
     return error;
   }
 
@@ -235,10 +249,10 @@ export class RpcServer {
     if (!this.#abortSubscriptions.has(app)) {
       this.#abortSubscriptions.set(
         app,
-        this.wire.subscribe(abortSubject(app), (message) => this.#takeAbort(message)),
+        this.#wire.subscribe(abortSubject(app), (message) => this.#takeAbort(message)),
       );
     }
-    this.#beatSubscription ??= this.wire.subscribe(`${this.wire.inbox}.beat.*`, (message) => this.#takeBeat(message));
+    this.#beatSubscription ??= this.#wire.subscribe(`${this.#wire.inbox}.beat.*`, (message) => this.#takeBeat(message));
     if (this.#timer) return;
     this.#tickedAt = Date.now();
     this.#timer = setInterval(() => this.#tick(), TICK_MS);
@@ -268,7 +282,7 @@ export class RpcServer {
   #frame(work: Work, body: Uint8Array, now: number): void {
     const watched = now - work.lastWatched >= BEAT_DUE_MS;
     if (watched) work.lastWatched = now;
-    const reply = watched ? `${this.wire.inbox}.beat.${work.token}` : undefined;
+    const reply = watched ? `${this.#wire.inbox}.beat.${work.token}` : undefined;
     this.#send(work.reply, body, { [HEADER.frame]: 'progress' }, reply);
   }
 
@@ -299,11 +313,11 @@ export class RpcServer {
   }
 
   #drop(subject: string): void {
-    this.instruments.dropped(subject);
+    this.#instruments.dropped(subject);
     const now = Date.now();
     if (now - this.#droppedLoggedAt < DROPPED_LOG_MS) return;
     this.#droppedLoggedAt = now;
-    this.log.warn({ subject }, 'dropped a request whose answer would go elsewhere than to an inbox of its askers');
+    this.#log.warn({ subject }, 'dropped a request whose answer would go elsewhere than to an inbox of its askers');
   }
 
   #refuse(reply: string, error: unknown): void {
@@ -313,9 +327,9 @@ export class RpcServer {
 
   #send(subject: string, body: Uint8Array, headers?: Record<string, string>, reply?: string): void {
     try {
-      this.wire.publish(subject, body, { ...(headers ? { headers } : {}), ...(reply === undefined ? {} : { reply }) });
+      this.#wire.publish(subject, body, { ...(headers ? { headers } : {}), ...(reply === undefined ? {} : { reply }) });
     } catch (error) {
-      this.log.warn({ err: error }, 'an answer could not be sent');
+      this.#log.warn({ err: error }, 'an answer could not be sent');
     }
   }
 }

@@ -16,10 +16,14 @@ export interface Spending {
 }
 
 export class SqlSpending implements Spending {
-  constructor(private readonly pool: Pool) {}
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
 
   async since(tenantId: string, since: number): Promise<Spent[]> {
-    const found = await rows<{ user_id: string; tokens: number; usd: number }>(this.pool, SPENT_SINCE, [
+    const found = await rows<{ user_id: string; tokens: number; usd: number }>(this.#pool, SPENT_SINCE, [
       tenantId,
       since,
     ]);

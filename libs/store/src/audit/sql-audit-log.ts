@@ -68,16 +68,19 @@ const PRUNE: Statement = { name: 'audit_prune', text: 'select audit.prune_record
 
 /** The audit log over PostgreSQL. */
 export class SqlAuditLog implements AuditLog {
-  constructor(
-    private readonly pool: Pool,
-    private readonly prisma: GetPrisma,
-  ) {}
+  readonly #pool: Pool;
+  readonly #prisma: GetPrisma;
+
+  constructor(pool: Pool, prisma: GetPrisma) {
+    this.#pool = pool;
+    this.#prisma = prisma;
+  }
 
   async append(records: readonly AuditRecord[]): Promise<RecordsAppended> {
     let added = 0;
     const conflicts: string[] = [];
     for (const batch of batches(records)) {
-      const answer = await row<{ added: number; conflicts: string[] }>(this.pool, APPEND, [
+      const answer = await row<{ added: number; conflicts: string[] }>(this.#pool, APPEND, [
         batch.map((r) => r.id),
         batch.map((r) => r.ts),
         batch.map((r) => r.type),
@@ -97,7 +100,7 @@ export class SqlAuditLog implements AuditLog {
 
   async query(filter: AuditFilter): Promise<{ records: AuditRecord[]; nextCursor: string | null }> {
     const found = await attempt(async () =>
-      (await this.prisma()).auditEvent.findMany({
+      (await this.#prisma()).auditEvent.findMany({
         where: { AND: [conditions(filter), ...afterEvent(filter.cursor)] },
         orderBy: [{ ts: 'desc' }, { seq: 'desc' }, { n: 'desc' }],
         take: filter.limit + 1,
@@ -121,7 +124,7 @@ export class SqlAuditLog implements AuditLog {
       if ((newest.get(summary.runId)?.lastSeq ?? -1) <= summary.lastSeq) newest.set(summary.runId, summary);
     }
     for (const batch of batches([...newest.values()])) {
-      await rows(this.pool, UPSERT_SUMMARIES, [
+      await rows(this.#pool, UPSERT_SUMMARIES, [
         batch.map((s) => s.runId),
         batch.map((s) => s.tenantId),
         batch.map((s) => s.userId),
@@ -141,7 +144,7 @@ export class SqlAuditLog implements AuditLog {
   async listRuns(filter: RunFilter): Promise<{ runs: RunSummary[]; nextCursor: string | null }> {
     const { tenantId, userId, threadId, status, limit } = filter;
     const found = await attempt(async () =>
-      (await this.prisma()).runSummaryRow.findMany({
+      (await this.#prisma()).runSummaryRow.findMany({
         where: { AND: [defined({ tenantId, userId, threadId, status }), ...afterRun(filter.cursor)] },
         orderBy: [{ createdAt: 'desc' }, { runId: 'desc' }],
         take: limit + 1,
@@ -157,7 +160,7 @@ export class SqlAuditLog implements AuditLog {
   }
 
   async summaries(runIds: readonly string[]): Promise<SummaryUpdate[]> {
-    const found = await rows<Prisma.RunSummaryRowGetPayload<object>>(this.pool, SUMMARIES, [[...runIds]]);
+    const found = await rows<Prisma.RunSummaryRowGetPayload<object>>(this.#pool, SUMMARIES, [[...runIds]]);
     return found.map((summary) => ({
       ...toSummary(summary),
       tenantId: summary.tenantId,
@@ -166,7 +169,7 @@ export class SqlAuditLog implements AuditLog {
   }
 
   positions(runIds: readonly string[]): Promise<AuditPosition[]> {
-    return rows<{ -readonly [K in keyof AuditPosition]: AuditPosition[K] }>(this.pool, POSITIONS, [[...runIds]]);
+    return rows<{ -readonly [K in keyof AuditPosition]: AuditPosition[K] }>(this.#pool, POSITIONS, [[...runIds]]);
   }
 
   async gaps(options: { limit: number; olderThanMs: number; quietMs: number }): Promise<AuditPosition[]> {
@@ -176,7 +179,7 @@ export class SqlAuditLog implements AuditLog {
       known_seq: number;
       seen_seq: number;
       ended: boolean;
-    }>(this.pool, GAPS, [options.limit, options.olderThanMs, options.quietMs]);
+    }>(this.#pool, GAPS, [options.limit, options.olderThanMs, options.quietMs]);
     return found.map((p) => ({
       runId: p.run_id,
       tenantId: p.tenant_id,
@@ -187,15 +190,15 @@ export class SqlAuditLog implements AuditLog {
   }
 
   async conflicts(): Promise<number> {
-    return (await row<{ count: number }>(this.pool, CONFLICTS, [])).count;
+    return (await row<{ count: number }>(this.#pool, CONFLICTS, [])).count;
   }
 
   async prune({ keepDays, limit }: { keepDays: number; limit: number }): Promise<number> {
-    return (await row<{ removed: number }>(this.pool, PRUNE, [keepDays, limit])).removed;
+    return (await row<{ removed: number }>(this.#pool, PRUNE, [keepDays, limit])).removed;
   }
 
   async markChecked(runIds: readonly string[]): Promise<void> {
-    if (runIds.length > 0) await rows(this.pool, MARK_CHECKED, [[...runIds].sort()]);
+    if (runIds.length > 0) await rows(this.#pool, MARK_CHECKED, [[...runIds].sort()]);
   }
 }
 

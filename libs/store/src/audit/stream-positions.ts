@@ -20,13 +20,17 @@ const PAGE = 500;
 const NOTE: Statement = { name: 'note_stream', text: 'select * from orchestrator.note_stream($1, $2, $3, $4, $5)' };
 
 export class SqlStreamPositions implements StreamPositions {
-  constructor(private readonly pool: Pool) {}
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
 
   note(
     stream: string,
     { made, lastSeq }: StreamPosition,
     marginMs: number,
   ): Promise<{ lost: boolean; marked: number }> {
-    return row<{ lost: boolean; marked: number }>(this.pool, NOTE, [stream, made, lastSeq, marginMs, PAGE]);
+    return row<{ lost: boolean; marked: number }>(this.#pool, NOTE, [stream, made, lastSeq, marginMs, PAGE]);
   }
 }

@@ -43,18 +43,22 @@ const STOP_UNWATCHED: Statement = {
 };
 
 export class SqlWatches implements Watches {
-  constructor(private readonly pool: Pool) {}
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
 
   async watch(runId: string, forMs: number): Promise<boolean> {
-    return (await rows(this.pool, WATCH, [runId, forMs])).length > 0;
+    return (await rows(this.#pool, WATCH, [runId, forMs])).length > 0;
   }
 
   async rewatch(runId: string): Promise<void> {
-    await rows(this.pool, REWATCH, [runId]);
+    await rows(this.#pool, REWATCH, [runId]);
   }
 
   async stopUnwatched(body: unknown, limit: number): Promise<Unwatched[]> {
-    const stopped = await rows<{ run_id: string; tenant_id: string; owned: boolean }>(this.pool, STOP_UNWATCHED, [
+    const stopped = await rows<{ run_id: string; tenant_id: string; owned: boolean }>(this.#pool, STOP_UNWATCHED, [
       JSON.stringify(body),
       limit,
     ]);

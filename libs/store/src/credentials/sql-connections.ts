@@ -79,11 +79,15 @@ interface LoginRow {
 
 /** Connections over PostgreSQL; the functions in prisma/migrations keep the promises. */
 export class SqlConnections implements Connections {
-  constructor(private readonly pool: Pool) {}
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
 
   async save(c: NewConnection): Promise<void> {
     const owner = [c.tenantId, c.userId, c.provider];
-    await row(this.pool, SAVE, [
+    await row(this.#pool, SAVE, [
       c.connectionId,
       ...owner,
       c.issuer,
@@ -95,21 +99,21 @@ export class SqlConnections implements Connections {
   }
 
   async get({ tenantId, userId, provider }: ConnectionOwner): Promise<Connection | undefined> {
-    const [found] = await rows<ConnectionRow>(this.pool, GET, [tenantId, userId, provider]);
+    const [found] = await rows<ConnectionRow>(this.#pool, GET, [tenantId, userId, provider]);
     return found && toConnection(found);
   }
 
   async list({ tenantId, userId }: Omit<ConnectionOwner, 'provider'>): Promise<Connection[]> {
-    return (await rows<ConnectionRow>(this.pool, LIST, [tenantId, userId])).map(toConnection);
+    return (await rows<ConnectionRow>(this.#pool, LIST, [tenantId, userId])).map(toConnection);
   }
 
   async epoch({ tenantId, userId }: Omit<ConnectionOwner, 'provider'>): Promise<number> {
-    const [found] = await rows<{ epoch: string }>(this.pool, EPOCH, [tenantId, userId]);
+    const [found] = await rows<{ epoch: string }>(this.#pool, EPOCH, [tenantId, userId]);
     return Number(found?.epoch ?? 0);
   }
 
   async remove({ tenantId, userId, provider }: ConnectionOwner) {
-    const [gone] = await rows<Pick<ConnectionRow, 'connection_id' | 'issuer' | 'sealed'>>(this.pool, REMOVE, [
+    const [gone] = await rows<Pick<ConnectionRow, 'connection_id' | 'issuer' | 'sealed'>>(this.#pool, REMOVE, [
       tenantId,
       userId,
       provider,
@@ -118,34 +122,34 @@ export class SqlConnections implements Connections {
   }
 
   async claimRenewal({ connectionId, version }: Pick<Connection, 'connectionId' | 'version'>, by: string, ms: number) {
-    return (await row<{ done: boolean }>(this.pool, CLAIM, [connectionId, version, by, ms])).done;
+    return (await row<{ done: boolean }>(this.#pool, CLAIM, [connectionId, version, by, ms])).done;
   }
 
   async endRenewal({ connectionId, version }: Pick<Connection, 'connectionId' | 'version'>, by: string, to: Renewed) {
     const values = to ? [to.sealed, to.kid, to.scopes.join(' '), toDate(to.expiresAt)] : [null, null, null, null];
-    return (await row<{ done: boolean }>(this.pool, END, [connectionId, version, by, ...values])).done;
+    return (await row<{ done: boolean }>(this.#pool, END, [connectionId, version, by, ...values])).done;
   }
 
   async wantScopes(connectionId: string, scopes: readonly string[]): Promise<void> {
-    await row(this.pool, WANT, [connectionId, scopes.join(' ')]);
+    await row(this.#pool, WANT, [connectionId, scopes.join(' ')]);
   }
 
   async reseal({ connectionId, sealed: before }: Pick<Connection, 'connectionId' | 'sealed'>, to: string, kid: string) {
-    await rows(this.pool, RESEAL, [connectionId, before, to, kid]);
+    await rows(this.#pool, RESEAL, [connectionId, before, to, kid]);
   }
 
   async sealedOtherwise(kid: string, { after, limit }: { after: string; limit: number }): Promise<Connection[]> {
-    return (await rows<ConnectionRow>(this.pool, SEALED_OTHERWISE, [kid, after, limit])).map(toConnection);
+    return (await rows<ConnectionRow>(this.#pool, SEALED_OTHERWISE, [kid, after, limit])).map(toConnection);
   }
 
   async beginLogin(stateHash: string, login: Login, ttlMs: number): Promise<boolean> {
     const { tenantId, userId, provider, sessionHash, sealed, returnTo } = login;
     const values = [stateHash, tenantId, userId, provider, sessionHash, sealed, returnTo, ttlMs];
-    return (await rows(this.pool, BEGIN_LOGIN, values)).length > 0;
+    return (await rows(this.#pool, BEGIN_LOGIN, values)).length > 0;
   }
 
   async takeLogin(stateHash: string): Promise<Login | undefined> {
-    const [taken] = await rows<LoginRow>(this.pool, TAKE_LOGIN, [stateHash]);
+    const [taken] = await rows<LoginRow>(this.#pool, TAKE_LOGIN, [stateHash]);
     if (!taken?.fresh) return undefined;
     const { tenant_id: tenantId, user_id: userId, provider, session_hash: sessionHash, sealed } = taken;
     return { tenantId, userId, provider, sessionHash, sealed, returnTo: taken.return_to };

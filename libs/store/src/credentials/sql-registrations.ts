@@ -48,22 +48,26 @@ interface Row {
 
 /** Registrations over PostgreSQL. */
 export class SqlRegistrations implements Registrations {
-  constructor(private readonly pool: Pool) {}
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
 
   async get({ provider, issuer }: Pick<Registration, 'provider' | 'issuer'>): Promise<Registration | undefined> {
-    const [found] = await rows<Row>(this.pool, GET, [provider, issuer]);
+    const [found] = await rows<Row>(this.#pool, GET, [provider, issuer]);
     return found && toRegistration(found);
   }
 
   async save(made: Registration): Promise<Registration> {
     const { provider, issuer, clientId, redirectUri, sealed, kid, expiresAt } = made;
     const until = expiresAt === null ? null : new Date(expiresAt);
-    const [saved] = await rows<Row>(this.pool, SAVE, [provider, issuer, clientId, redirectUri, sealed, kid, until]);
+    const [saved] = await rows<Row>(this.#pool, SAVE, [provider, issuer, clientId, redirectUri, sealed, kid, until]);
     return saved ? toRegistration(saved) : ((await this.get(made)) ?? made);
   }
 
   async remove({ provider, issuer, clientId }: Pick<Registration, 'provider' | 'issuer' | 'clientId'>) {
-    return (await rows(this.pool, REMOVE, [provider, issuer, clientId])).length > 0;
+    return (await rows(this.#pool, REMOVE, [provider, issuer, clientId])).length > 0;
   }
 
   async reseal(
@@ -71,11 +75,11 @@ export class SqlRegistrations implements Registrations {
     sealed: string,
     kid: string,
   ): Promise<void> {
-    await rows(this.pool, RESEAL, [provider, issuer, before, sealed, kid]);
+    await rows(this.#pool, RESEAL, [provider, issuer, before, sealed, kid]);
   }
 
   async sealedOtherwise(kid: string, limit: number): Promise<Registration[]> {
-    return (await rows<Row>(this.pool, SEALED_OTHERWISE, [kid, limit])).map(toRegistration);
+    return (await rows<Row>(this.#pool, SEALED_OTHERWISE, [kid, limit])).map(toRegistration);
   }
 }
 

@@ -36,17 +36,21 @@ const REMOVE = statement(
 
 /** Turns over PostgreSQL. */
 export class SqlAgentTurns implements AgentTurns {
-  constructor(private readonly pool: Pool) {}
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
 
   async keep({ tenantId, userId, stepKey }: AgentStep, turn: number, body: string): Promise<string> {
-    return (await row<{ body: string }>(this.pool, KEEP, [tenantId, userId, stepKey, turn, body])).body;
+    return (await row<{ body: string }>(this.#pool, KEEP, [tenantId, userId, stepKey, turn, body])).body;
   }
 
   async of({ tenantId, userId, stepKey }: AgentStep): Promise<string[]> {
-    return (await rows<{ body: string }>(this.pool, OF, [tenantId, userId, stepKey])).map(({ body }) => body);
+    return (await rows<{ body: string }>(this.#pool, OF, [tenantId, userId, stepKey])).map(({ body }) => body);
   }
 
   async remove(limit: number, keepMs: number): Promise<number> {
-    return (await rows(this.pool, REMOVE, [limit, keepMs])).length;
+    return (await rows(this.#pool, REMOVE, [limit, keepMs])).length;
   }
 }

@@ -43,7 +43,11 @@ const MIN_RENEW_LIMIT_MS = 250;
 
 /** The ledger over PostgreSQL. Results and arguments are JSON text, where U+0000 is an escape, so any text fits. */
 export class SqlEffects implements Effects {
-  constructor(private readonly pool: Pool) {}
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
 
   async begin(request: EffectRequest): Promise<Begun> {
     const answer = await row<{
@@ -51,7 +55,7 @@ export class SqlEffects implements Effects {
       effect_id: string;
       attempt: number;
       result: string | null;
-    }>(this.pool, sql.BEGIN, [
+    }>(this.#pool, sql.BEGIN, [
       request.effectId,
       request.tenantId,
       request.userId,
@@ -76,17 +80,17 @@ export class SqlEffects implements Effects {
   }
 
   async dispatch({ effectId, attempt }: EffectCall, leaseMs: number): Promise<boolean> {
-    return (await row<{ done: boolean }>(this.pool, sql.DISPATCH, [effectId, attempt, leaseMs])).done;
+    return (await row<{ done: boolean }>(this.#pool, sql.DISPATCH, [effectId, attempt, leaseMs])).done;
   }
 
   async withdraw({ effectId, attempt }: EffectCall): Promise<boolean> {
-    return (await row<{ done: boolean }>(this.pool, sql.WITHDRAW, [effectId, attempt])).done;
+    return (await row<{ done: boolean }>(this.#pool, sql.WITHDRAW, [effectId, attempt])).done;
   }
 
   async complete({ effectId, attempt }: EffectCall, result: StepResult): Promise<Completion> {
     const values = [effectId, attempt, result.status, JSON.stringify(result)];
     const answer = await row<{ outcome: Completion['kind']; result: string | null; noted: boolean }>(
-      this.pool,
+      this.#pool,
       sql.COMPLETE,
       values,
     );
@@ -97,41 +101,41 @@ export class SqlEffects implements Effects {
     if (calls.length === 0) return new Set();
     const values = [calls.map((call) => call.effectId), calls.map((call) => call.attempt), leaseMs];
     const limit = { ...sql.RENEW, query_timeout: Math.max(MIN_RENEW_LIMIT_MS, Math.floor(leaseMs / 3)) };
-    const mine = await rows<{ effect_id: string }>(this.pool, limit, values);
+    const mine = await rows<{ effect_id: string }>(this.#pool, limit, values);
     return new Set(mine.map((call) => call.effect_id));
   }
 
   async isRunning(effectId: string): Promise<boolean> {
-    return (await row<{ running: boolean }>(this.pool, sql.IS_RUNNING, [effectId])).running;
+    return (await row<{ running: boolean }>(this.#pool, sql.IS_RUNNING, [effectId])).running;
   }
 
   async doubtOrphans(limit: number, graceMs: number): Promise<Effect[]> {
-    return (await rows<EffectRow>(this.pool, sql.DOUBT_ORPHANS, [limit, graceMs])).map(toEffect);
+    return (await rows<EffectRow>(this.#pool, sql.DOUBT_ORPHANS, [limit, graceMs])).map(toEffect);
   }
 
   async countDoubts(limit: number): Promise<number> {
-    return (await row<{ doubts: number }>(this.pool, sql.COUNT_DOUBTS, [limit])).doubts;
+    return (await row<{ doubts: number }>(this.#pool, sql.COUNT_DOUBTS, [limit])).doubts;
   }
 
   async get(tenantId: string, effectId: string): Promise<Effect | undefined> {
-    const [found] = await rows<EffectRow>(this.pool, sql.GET, [tenantId, effectId]);
+    const [found] = await rows<EffectRow>(this.#pool, sql.GET, [tenantId, effectId]);
     return found && toEffect(found);
   }
 
   async ofStep({ tenantId, userId, runId, stepId }: Parameters<Effects['ofStep']>[0]): Promise<Effect[]> {
-    return (await rows<EffectRow>(this.pool, sql.OF_STEP, [tenantId, userId, runId, stepId])).map(toEffect);
+    return (await rows<EffectRow>(this.#pool, sql.OF_STEP, [tenantId, userId, runId, stepId])).map(toEffect);
   }
 
   async list({ tenantId, userId, runIds, state, limit, after }: EffectQuery): Promise<Effect[]> {
     const values = [tenantId, userId ?? null, runIds === undefined ? null : [...runIds], state ?? null];
     const page = [after?.at ?? null, after?.effectId ?? null, limit];
-    return (await rows<EffectRow>(this.pool, sql.LIST, [...values, ...page])).map(toEffect);
+    return (await rows<EffectRow>(this.#pool, sql.LIST, [...values, ...page])).map(toEffect);
   }
 
   async settle({ effectId, tenantId, result, by, note }: Settlement) {
     const values = [effectId, tenantId, result.status, JSON.stringify(result), by, note];
     const answer = await row<{ outcome: 'settled' | 'same' | 'not_in_doubt' | 'unknown' }>(
-      this.pool,
+      this.#pool,
       sql.SETTLE,
       values,
     );
@@ -139,7 +143,7 @@ export class SqlEffects implements Effects {
   }
 
   async remove(limit: number, keepMs: number): Promise<number> {
-    return (await row<{ removed: number }>(this.pool, sql.REMOVE, [limit, keepMs])).removed;
+    return (await row<{ removed: number }>(this.#pool, sql.REMOVE, [limit, keepMs])).removed;
   }
 }
 

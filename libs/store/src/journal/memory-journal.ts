@@ -31,14 +31,18 @@ const INPUTS_PAGE = 100;
 const MAX_PAUSE_MS = 60_000;
 
 export class MemoryJournal implements Journal {
-  constructor(private readonly tables = new MemoryTables()) {}
+  readonly #tables: MemoryTables;
+
+  constructor(tables = new MemoryTables()) {
+    this.#tables = tables;
+  }
 
   async accept(input: Accept): Promise<Accepted> {
-    return accept(this.tables, input);
+    return accept(this.#tables, input);
   }
 
   async acceptedBefore(input: Accept): Promise<Accepted | undefined> {
-    return acceptedBefore(this.tables, input);
+    return acceptedBefore(this.#tables, input);
   }
 
   async claim(
@@ -49,7 +53,7 @@ export class MemoryJournal implements Journal {
     takeExpired = true,
     pauseMs = 1_000,
   ): Promise<Claim> {
-    const { tables } = this;
+    const tables = this.#tables;
     const run = tables.runs.get(runId);
     if (!run) return { kind: 'unknown' };
     if (run.phase !== 'ended' && run.leaseOwner !== null && !takeExpired) return { kind: 'busy' };
@@ -82,7 +86,7 @@ export class MemoryJournal implements Journal {
   }
 
   async append(input: Append): Promise<Appended> {
-    return append(this.tables, input);
+    return append(this.#tables, input);
   }
 
   async renew(leases: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<Map<string, number>> {
@@ -90,7 +94,7 @@ export class MemoryJournal implements Journal {
     for (const { runId, epoch } of leases) {
       const run = this.#owned(runId, epoch);
       if (!run) continue;
-      run.leaseUntil = this.tables.now() + leaseMs;
+      run.leaseUntil = this.#tables.now() + leaseMs;
       mine.set(runId, run.inboxLast);
     }
     return mine;
@@ -109,13 +113,13 @@ export class MemoryJournal implements Journal {
     const run = this.#owned(runId, epoch);
     if (!run) return;
     run.fault = readable(error);
-    run.leaseUntil = Math.min(run.leaseUntil ?? Infinity, this.tables.now() - 1);
+    run.leaseUntil = Math.min(run.leaseUntil ?? Infinity, this.#tables.now() - 1);
   }
 
   async read(runId: string, after: number, limit: number, maxBytes = Infinity): Promise<RunEvent[]> {
     const page: RunEvent[] = [];
     let bytes = 0;
-    for (const { stored, ...event } of this.tables.runs.get(runId)?.events.slice(after, after + limit) ?? []) {
+    for (const { stored, ...event } of this.#tables.runs.get(runId)?.events.slice(after, after + limit) ?? []) {
       if (page.length > 0 && bytes >= maxBytes) break;
       page.push(structuredClone(event));
       bytes += stored.size;
@@ -124,22 +128,22 @@ export class MemoryJournal implements Journal {
   }
 
   async head(runId: string): Promise<RunHead | undefined> {
-    const run = this.tables.runs.get(runId);
+    const run = this.#tables.runs.get(runId);
     return run && headOf(run);
   }
 
   async putInput(runId: string, input: Said) {
-    const run = this.tables.runs.get(runId);
-    return run && putInput(this.tables, run, input, INBOX_LIMIT);
+    const run = this.#tables.runs.get(runId);
+    return run && putInput(this.#tables, run, input, INBOX_LIMIT);
   }
 
   async inputsAfter(runId: string, n: number, limit = INPUTS_PAGE): Promise<RunInput[]> {
-    const inbox = this.tables.runs.get(runId)?.inbox ?? [];
+    const inbox = this.#tables.runs.get(runId)?.inbox ?? [];
     return structuredClone(inbox.filter((input) => input.n > n).slice(0, limit));
   }
 
   async sweep({ limit, engineVersions, graceMs = 2_000, takeExpired = true }: Sweep): Promise<SweptRun[]> {
-    const now = this.tables.now();
+    const now = this.#tables.now();
     const due = this.#withoutOwner().filter(
       (run) =>
         run.phase !== 'ended' &&
@@ -147,7 +151,7 @@ export class MemoryJournal implements Journal {
         engineVersions.includes(run.engineVersion) &&
         run.updatedAt < now - graceMs &&
         (run.phase !== 'waiting' || run.inboxLast > run.inboxTaken || (run.wakeAt ?? Infinity) <= now) &&
-        !this.tables.isHeldBack(run),
+        !this.#tables.isHeldBack(run),
     );
     return inTurn(due)
       .slice(0, limit)
@@ -155,7 +159,7 @@ export class MemoryJournal implements Journal {
   }
 
   async unpublished(limit: number, olderThanMs: number) {
-    const before = this.tables.now() - olderThanMs;
+    const before = this.#tables.now() - olderThanMs;
     return this.#withoutOwner()
       .filter((run) => run.publishedSeq < run.lastSeq && run.updatedAt < before)
       .sort((a, b) => a.createdAt - b.createdAt)
@@ -165,13 +169,13 @@ export class MemoryJournal implements Journal {
 
   async markPublished(positions: readonly RunAt[]): Promise<void> {
     for (const { runId, seq } of positions) {
-      const run = this.tables.runs.get(runId);
+      const run = this.#tables.runs.get(runId);
       if (run) run.publishedSeq = Math.max(run.publishedSeq, Math.min(seq, run.lastSeq));
     }
   }
 
   async threadTurns({ tenantId, userId, threadId, limit, before = Infinity }: ThreadQuery): Promise<ThreadTurn[]> {
-    return this.tables
+    return this.#tables
       .inThread({ tenantId, userId, threadId })
       .flatMap(({ runId, task, answer, status, createdAt }) =>
         status !== null && createdAt < before ? [{ runId, task, answer, status, createdAt }] : [],
@@ -180,9 +184,9 @@ export class MemoryJournal implements Journal {
   }
 
   async stats(engineVersions: readonly number[]): Promise<JournalStats> {
-    const now = this.tables.now();
+    const now = this.#tables.now();
     const rows = new Map<string, StatsRow>();
-    for (const { tenantId, phase, createdAt, engineVersion } of this.tables.runs.values()) {
+    for (const { tenantId, phase, createdAt, engineVersion } of this.#tables.runs.values()) {
       if (phase === 'ended') continue;
       const key = `${tenantId} ${phase}`;
       const row = rows.get(key) ?? { tenant_id: tenantId, phase, runs: 0, oldest_ms: 0, foreign_runs: 0 };
@@ -191,16 +195,16 @@ export class MemoryJournal implements Journal {
       row.foreign_runs += engineVersions.includes(engineVersion) ? 0 : 1;
       rows.set(key, row);
     }
-    return { ...toStats([...rows.values()]), deadLetters: this.tables.letters.size };
+    return { ...toStats([...rows.values()]), deadLetters: this.#tables.letters.size };
   }
 
   #owned(runId: string, epoch: number): MemoryRun | undefined {
-    const run = this.tables.runs.get(runId);
+    const run = this.#tables.runs.get(runId);
     return run?.epoch === epoch && run.leaseOwner !== null ? run : undefined;
   }
 
   #withoutOwner(): MemoryRun[] {
-    const now = this.tables.now();
-    return [...this.tables.runs.values()].filter((run) => run.leaseUntil === null || run.leaseUntil < now);
+    const now = this.#tables.now();
+    return [...this.#tables.runs.values()].filter((run) => run.leaseUntil === null || run.leaseUntil < now);
   }
 }

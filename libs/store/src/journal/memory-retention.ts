@@ -5,31 +5,35 @@ const HOUR_MS = 3_600_000;
 
 /** What `SqlRetention` does, for the journal in memory. */
 export class MemoryRetention implements Retention {
-  constructor(private readonly tables: MemoryTables) {}
+  readonly #tables: MemoryTables;
+
+  constructor(tables: MemoryTables) {
+    this.#tables = tables;
+  }
 
   async due(limit: number, keepMs: number): Promise<string[]> {
-    return [...this.tables.runs.values()]
+    return [...this.#tables.runs.values()]
       .filter((run) => this.#mayExpire(run, keepMs))
       .slice(0, limit)
       .map(({ runId }) => runId);
   }
 
   async expire(runId: string, snapshot: string, keepMs: number): Promise<boolean> {
-    const run = this.tables.runs.get(runId);
+    const run = this.#tables.runs.get(runId);
     if (!run || !this.#mayExpire(run, keepMs)) return false;
     Object.assign(run, { snapshot, events: [], inbox: [] });
     return true;
   }
 
   async snapshot(runId: string): Promise<string | undefined> {
-    return this.tables.runs.get(runId)?.snapshot ?? undefined;
+    return this.#tables.runs.get(runId)?.snapshot ?? undefined;
   }
 
   async remove(limit: number, keepMs: number): Promise<number> {
-    const old = [...this.tables.runs.values()]
+    const old = [...this.#tables.runs.values()]
       .filter((run) => run.snapshot !== null && this.#isOld(run.endedAt, keepMs))
       .slice(0, limit);
-    for (const { runId } of old) this.tables.runs.delete(runId);
+    for (const { runId } of old) this.#tables.runs.delete(runId);
     return old.length;
   }
 
@@ -38,6 +42,6 @@ export class MemoryRetention implements Retention {
   }
 
   #isOld(endedAt: number | null, keepMs: number): boolean {
-    return endedAt !== null && endedAt < this.tables.now() - Math.max(keepMs, HOUR_MS);
+    return endedAt !== null && endedAt < this.#tables.now() - Math.max(keepMs, HOUR_MS);
   }
 }

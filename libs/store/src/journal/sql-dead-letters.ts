@@ -16,20 +16,24 @@ interface LetterRow {
 }
 
 export class SqlDeadLetters implements DeadLetters {
-  constructor(private readonly pool: Pool) {}
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
 
   async list(tenantId: string, limit: number, after?: DeadLetterPlace): Promise<DeadLetter[]> {
     const values = [tenantId, after?.at ?? null, after?.runId ?? null, limit];
-    return (await rows<LetterRow>(this.pool, sql.DEAD_LETTERS, values)).map(toLetter);
+    return (await rows<LetterRow>(this.#pool, sql.DEAD_LETTERS, values)).map(toLetter);
   }
 
   async get(tenantId: string, runId: string): Promise<DeadLetter | undefined> {
-    const [found] = await rows<LetterRow>(this.pool, sql.DEAD_LETTER, [tenantId, runId]);
+    const [found] = await rows<LetterRow>(this.#pool, sql.DEAD_LETTER, [tenantId, runId]);
     return found && toLetter(found);
   }
 
   async markRequeued(runId: string, requeuedAs: string): Promise<void> {
-    await rows(this.pool, sql.REQUEUED, [runId, requeuedAs]);
+    await rows(this.#pool, sql.REQUEUED, [runId, requeuedAs]);
   }
 }
 

@@ -44,14 +44,18 @@ const ANY_BYTES = Number.MAX_SAFE_INTEGER;
  * prisma/migrations, under the lock of the run's row.
  */
 export class SqlJournal implements Journal {
-  constructor(private readonly pool: Pool) {}
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
 
   accept(input: Accept): Promise<Accepted> {
-    return accept(this.pool, input);
+    return accept(this.#pool, input);
   }
 
   acceptedBefore(input: Accept): Promise<Accepted | undefined> {
-    return acceptedBefore(this.pool, input);
+    return acceptedBefore(this.#pool, input);
   }
 
   async claim(
@@ -73,7 +77,7 @@ export class SqlJournal implements Journal {
       user_id: string;
       attempts: number;
       stalls: number;
-    }>(this.pool, sql.CLAIM, [runId, owner, leaseMs, [...engineVersions], takeExpired, pauseMs]);
+    }>(this.#pool, sql.CLAIM, [runId, owner, leaseMs, [...engineVersions], takeExpired, pauseMs]);
     if (answer.outcome !== 'claimed') return { kind: answer.outcome };
     return {
       kind: 'claimed',
@@ -90,7 +94,7 @@ export class SqlJournal implements Journal {
   }
 
   append(input: Append): Promise<Appended> {
-    return append(this.pool, input);
+    return append(this.#pool, input);
   }
 
   async renew(leases: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<Map<string, number>> {
@@ -98,7 +102,7 @@ export class SqlJournal implements Journal {
     const values = [leases.map((lease) => lease.runId), leases.map((lease) => lease.epoch), leaseMs];
     // Whoever waits longer than this for a dead link has lost the lease before it can try another.
     const limit = { ...sql.RENEW, query_timeout: Math.max(MIN_RENEW_LIMIT_MS, Math.floor(leaseMs / 3)) };
-    const mine = await rows<{ run_id: string; inbox_last: number }>(this.pool, limit, values);
+    const mine = await rows<{ run_id: string; inbox_last: number }>(this.#pool, limit, values);
     return new Map(mine.map((run) => [run.run_id, run.inbox_last]));
   }
 
@@ -107,25 +111,25 @@ export class SqlJournal implements Journal {
     epoch: number,
     phase?: 'queued' | 'running' | 'waiting',
   ): Promise<{ released: boolean; inboxLast: number }> {
-    const [mine] = await rows<{ inbox_last: number }>(this.pool, sql.RELEASE, [runId, epoch, phase ?? null]);
+    const [mine] = await rows<{ inbox_last: number }>(this.#pool, sql.RELEASE, [runId, epoch, phase ?? null]);
     return mine === undefined ? { released: false, inboxLast: 0 } : { released: true, inboxLast: mine.inbox_last };
   }
 
   async giveUp(runId: string, epoch: number, error: string): Promise<void> {
-    await rows(this.pool, sql.GIVE_UP, [runId, epoch, readable(error)]);
+    await rows(this.#pool, sql.GIVE_UP, [runId, epoch, readable(error)]);
   }
 
   async read(runId: string, after: number, limit: number, maxBytes = ANY_BYTES): Promise<RunEvent[]> {
-    const page = await rows<EventRow>(this.pool, sql.READ, [runId, after, limit, maxBytes]);
+    const page = await rows<EventRow>(this.#pool, sql.READ, [runId, after, limit, maxBytes]);
     const hashes = page.flatMap(refsOf).map(([, sha256]) => sha256);
     const blobs =
-      hashes.length === 0 ? [] : await rows<{ sha256: string; body: string }>(this.pool, sql.READ_BLOBS, [hashes]);
+      hashes.length === 0 ? [] : await rows<{ sha256: string; body: string }>(this.#pool, sql.READ_BLOBS, [hashes]);
     const bodies = new Map(blobs.map(({ sha256, body }) => [sha256, body]));
     return page.map((event) => toRunEvent(runId, event, (sha256) => bodies.get(sha256)));
   }
 
   async head(runId: string): Promise<RunHead | undefined> {
-    const [head] = await rows<HeadRow>(this.pool, sql.HEAD, [runId]);
+    const [head] = await rows<HeadRow>(this.#pool, sql.HEAD, [runId]);
     return head && toRunHead(head);
   }
 
@@ -138,19 +142,19 @@ export class SqlJournal implements Journal {
       outcome: 'created' | 'existing' | 'ended' | 'full' | 'unknown';
       n: number;
       ended: boolean;
-    }>(this.pool, sql.PUT_INPUT, [runId, input.kind, input.dedupKey, body, INBOX_LIMIT]);
+    }>(this.#pool, sql.PUT_INPUT, [runId, input.kind, input.dedupKey, body, INBOX_LIMIT]);
     if (outcome === 'unknown') return undefined;
     if (outcome === 'full') throw new AppError('overloaded', 'This run has too many inputs that wait to be taken.');
     return { n, created: outcome === 'created', ended };
   }
 
   inputsAfter(runId: string, n: number, limit?: number): Promise<RunInput[]> {
-    return inputsAfter(this.pool, runId, n, limit);
+    return inputsAfter(this.#pool, runId, n, limit);
   }
 
   async sweep({ limit, engineVersions, graceMs = DEFAULT_GRACE_MS, takeExpired = true }: Sweep): Promise<SweptRun[]> {
     const values = [limit, graceMs, [...engineVersions], takeExpired];
-    const found = await rows<{ run_id: string; tenant_id: string; stalls: number }>(this.pool, sql.SWEEP, values);
+    const found = await rows<{ run_id: string; tenant_id: string; stalls: number }>(this.#pool, sql.SWEEP, values);
     return found.map(({ run_id: runId, tenant_id: tenantId, stalls }) => ({ runId, tenantId, stalls }));
   }
 
@@ -159,7 +163,7 @@ export class SqlJournal implements Journal {
     olderThanMs: number,
   ): Promise<{ runId: string; tenantId: string; publishedSeq: number; lastSeq: number }[]> {
     const found = await rows<{ run_id: string; tenant_id: string; published_seq: number; last_seq: number }>(
-      this.pool,
+      this.#pool,
       sql.UNPUBLISHED,
       [limit, olderThanMs],
     );
@@ -175,17 +179,17 @@ export class SqlJournal implements Journal {
     if (positions.length === 0) return;
     const highest = new Map<string, number>();
     for (const { runId, seq } of positions) highest.set(runId, Math.max(seq, highest.get(runId) ?? 0));
-    await rows(this.pool, sql.MARK_PUBLISHED, [[...highest.keys()], [...highest.values()]]);
+    await rows(this.#pool, sql.MARK_PUBLISHED, [[...highest.keys()], [...highest.values()]]);
   }
 
   threadTurns(input: ThreadQuery): Promise<ThreadTurn[]> {
-    return threadTurns(this.pool, input);
+    return threadTurns(this.#pool, input);
   }
 
   async stats(engineVersions: readonly number[]): Promise<JournalStats> {
     const [counts, letters] = await Promise.all([
-      rows<StatsRow>(this.pool, sql.STATS, [[...engineVersions]]),
-      row<{ letters: number }>(this.pool, sql.OPEN_DEAD_LETTERS, []),
+      rows<StatsRow>(this.#pool, sql.STATS, [[...engineVersions]]),
+      row<{ letters: number }>(this.#pool, sql.OPEN_DEAD_LETTERS, []),
     ]);
     return { ...toStats(counts), deadLetters: letters.letters };
   }

@@ -21,23 +21,27 @@ const REMOVE = statement('remove', 'select orchestrator.remove_runs($1, $2) as r
 
 /** Retention over PostgreSQL; what may go is decided by the functions in prisma/migrations. */
 export class SqlRetention implements Retention {
-  constructor(private readonly pool: Pool) {}
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
 
   async due(limit: number, keepMs: number): Promise<string[]> {
-    const found = await rows<{ run_id: string }>(this.pool, DUE, [limit, keepMs]);
+    const found = await rows<{ run_id: string }>(this.#pool, DUE, [limit, keepMs]);
     return found.map((run) => run.run_id);
   }
 
   async expire(runId: string, snapshot: string, keepMs: number): Promise<boolean> {
-    return (await row<{ expired: boolean }>(this.pool, EXPIRE, [runId, snapshot, keepMs])).expired;
+    return (await row<{ expired: boolean }>(this.#pool, EXPIRE, [runId, snapshot, keepMs])).expired;
   }
 
   async snapshot(runId: string): Promise<string | undefined> {
-    const [found] = await rows<{ snapshot: string }>(this.pool, SNAPSHOT, [runId]);
+    const [found] = await rows<{ snapshot: string }>(this.#pool, SNAPSHOT, [runId]);
     return found?.snapshot;
   }
 
   async remove(limit: number, keepMs: number): Promise<number> {
-    return (await row<{ removed: number }>(this.pool, REMOVE, [limit, keepMs])).removed;
+    return (await row<{ removed: number }>(this.#pool, REMOVE, [limit, keepMs])).removed;
   }
 }

@@ -5,12 +5,16 @@ const DEFAULT_LIMIT = 100;
 
 /** Notes over PostgreSQL. Text comes back as it was put, except that U+0000, which PostgreSQL lacks, is refused. */
 export class SqlNotes implements Notes {
-  constructor(private readonly prisma: GetPrisma) {}
+  readonly #prisma: GetPrisma;
+
+  constructor(prisma: GetPrisma) {
+    this.#prisma = prisma;
+  }
 
   async put({ tenantId, userId }: NoteOwner, name: string, body: string): Promise<Note> {
     const key = { tenantId, userId, name };
     const put = await attempt(async () =>
-      (await this.prisma()).note.upsert({
+      (await this.#prisma()).note.upsert({
         where: { tenantId_userId_name: key },
         create: { ...key, body },
         update: { body },
@@ -22,14 +26,14 @@ export class SqlNotes implements Notes {
   async get({ tenantId, userId }: NoteOwner, name: string): Promise<Note | undefined> {
     const key = { tenantId, userId, name };
     const note = await attempt(async () =>
-      (await this.prisma()).note.findUnique({ where: { tenantId_userId_name: key } }),
+      (await this.#prisma()).note.findUnique({ where: { tenantId_userId_name: key } }),
     );
     return note === null ? undefined : toNote(note);
   }
 
   async remove({ tenantId, userId }: NoteOwner, name: string): Promise<boolean> {
     const removed = await attempt(async () =>
-      (await this.prisma()).note.deleteMany({ where: { tenantId, userId, name } }),
+      (await this.#prisma()).note.deleteMany({ where: { tenantId, userId, name } }),
     );
     return removed.count > 0;
   }
@@ -37,7 +41,7 @@ export class SqlNotes implements Notes {
   async list({ tenantId, userId }: NoteOwner, options: { limit?: number; after?: string } = {}): Promise<Note[]> {
     const { limit = DEFAULT_LIMIT, after } = options;
     const notes = await attempt(async () =>
-      (await this.prisma()).note.findMany({
+      (await this.#prisma()).note.findMany({
         where: { tenantId, userId, ...(after === undefined ? {} : { name: { gt: after } }) },
         orderBy: { name: 'asc' },
         take: limit,

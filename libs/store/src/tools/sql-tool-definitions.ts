@@ -33,33 +33,37 @@ interface Row {
 
 /** Definitions of tools over PostgreSQL. */
 export class SqlToolDefinitions implements ToolDefinitions {
-  constructor(private readonly pool: Pool) {}
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
 
   async put(
     { tenantId, name, definition, by }: Omit<ToolDefinitionRow, 'at'>,
     mostOfTenant: number,
   ): Promise<'added' | 'replaced' | 'full'> {
-    const [put] = await rows<{ added: boolean }>(this.pool, PUT, [tenantId, name, definition, by, mostOfTenant]);
+    const [put] = await rows<{ added: boolean }>(this.#pool, PUT, [tenantId, name, definition, by, mostOfTenant]);
     if (!put) return 'full';
     return put.added ? 'added' : 'replaced';
   }
 
   async remove(tenantId: string, name: string): Promise<boolean> {
-    return (await rows(this.pool, REMOVE, [tenantId, name])).length > 0;
+    return (await rows(this.#pool, REMOVE, [tenantId, name])).length > 0;
   }
 
   async of(tenantId: string): Promise<ToolDefinitionRow[]> {
-    return (await rows<Row>(this.pool, OF, [tenantId])).map(toDefinition);
+    return (await rows<Row>(this.#pool, OF, [tenantId])).map(toDefinition);
   }
 
   async all(limit: number): Promise<{ version: string; rows: ToolDefinitionRow[] }> {
     // The version first: what changes in between is read again.
     const version = await this.version();
-    return { version, rows: (await rows<Row>(this.pool, ALL, [limit])).map(toDefinition) };
+    return { version, rows: (await rows<Row>(this.#pool, ALL, [limit])).map(toDefinition) };
   }
 
   async version(): Promise<string> {
-    return String((await row<{ version: string }>(this.pool, VERSION, [])).version);
+    return String((await row<{ version: string }>(this.#pool, VERSION, [])).version);
   }
 }
 

@@ -59,10 +59,14 @@ const REJECT = {
 };
 
 export class SqlToolPins implements ToolPins {
-  constructor(private readonly pool: Pool) {}
+  readonly #pool: Pool;
+
+  constructor(pool: Pool) {
+    this.#pool = pool;
+  }
 
   async of(upstream: string): Promise<ToolPin[]> {
-    return (await rows<PinRow>(this.pool, OF, [upstream])).map(toPin);
+    return (await rows<PinRow>(this.#pool, OF, [upstream])).map(toPin);
   }
 
   async note(upstream: string, changes: readonly ToolPinChange[]): Promise<string[]> {
@@ -75,21 +79,21 @@ export class SqlToolPins implements ToolPins {
       pending.map((definition) => definition && createHash('sha256').update(definition).digest('hex')),
       changes.map((change) => JSON.stringify(change.become === 'quarantined' ? change.reasons : [])),
     ];
-    return (await rows<{ tool: string }>(this.pool, NOTE, [upstream, ...values])).map(({ tool }) => tool);
+    return (await rows<{ tool: string }>(this.#pool, NOTE, [upstream, ...values])).map(({ tool }) => tool);
   }
 
   async waiting({ limit, after }: Parameters<ToolPins['waiting']>[0]): Promise<PinnedTool[]> {
-    return (await rows<PinRow>(this.pool, WAITING, [after?.upstream ?? null, after?.tool ?? null, limit])).map(toPin);
+    return (await rows<PinRow>(this.#pool, WAITING, [after?.upstream ?? null, after?.tool ?? null, limit])).map(toPin);
   }
 
   async get(upstream: string, tool: string): Promise<PinnedTool | undefined> {
-    const [found] = await rows<PinRow>(this.pool, GET, [upstream, tool]);
+    const [found] = await rows<PinRow>(this.#pool, GET, [upstream, tool]);
     return found && toPin(found);
   }
 
   async decide({ upstream, tool, hash, verdict, by }: PinDecision): Promise<boolean> {
     const statement = verdict === 'approve' ? APPROVE : REJECT;
-    return (await rows(this.pool, statement, [upstream, tool, hash, by])).length > 0;
+    return (await rows(this.#pool, statement, [upstream, tool, hash, by])).length > 0;
   }
 }
 

@@ -38,7 +38,10 @@ export class Nemesis {
   #watch: NodeJS.Timeout | undefined;
   readonly #passings: PassingReader;
 
-  constructor(private readonly parts: NemesisParts) {
+  readonly #parts: NemesisParts;
+
+  constructor(parts: NemesisParts) {
+    this.#parts = parts;
     this.#passings = new PassingReader(parts.stack.files.points);
   }
 
@@ -52,7 +55,7 @@ export class Nemesis {
   async heal(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
-    const { services, links, backends } = this.parts.stack;
+    const { services, links, backends } = this.#parts.stack;
     for (const link of links.values()) link.heal();
     for (const service of services.values()) service.order({ do: 'disarm' });
     this.#lookAtPoints();
@@ -71,8 +74,8 @@ export class Nemesis {
   }
 
   #strike(planned: PlannedFault): void {
-    note(this.parts.stack, planned);
-    const { services, backends, links } = this.parts.stack;
+    note(this.#parts.stack, planned);
+    const { services, backends, links } = this.#parts.stack;
     switch (planned.fault) {
       case 'point': {
         const { service, point, nth, action, stopMs } = planned;
@@ -118,7 +121,7 @@ export class Nemesis {
   }
 
   async #wakeAll(times: number): Promise<void> {
-    const { bus, openRuns } = this.parts;
+    const { bus, openRuns } = this.#parts;
     const runs = await openRuns().catch(() => []);
     for (let n = 0; n < times; n += 1) {
       await Promise.allSettled(runs.slice(0, 50).map(({ tenantId, runId }) => bus.wakeUp(tenantId, runId)));
@@ -131,7 +134,7 @@ export class Nemesis {
       if (point.startsWith(REPLY_POINT))
         this.struck.push({ ts, untilTs: ts + REPLY_LIMIT_MS, fault: point.replace('.', ' '), target: service });
       if (action === null) continue;
-      const running = this.parts.stack.services.get(service);
+      const running = this.#parts.stack.services.get(service);
       running?.fired(point);
       const ms = action === 'stop' ? (this.#pointStops.get(`${service} ${point}`) ?? 1_000) : 0;
       this.struck.push({ ts, untilTs: ts + ms, fault: `point ${action}`, target: service, point });

@@ -12,12 +12,18 @@ export class Calls {
   /** Answers that no client could go on from. */
   readonly refusals: string[] = [];
 
+  readonly #user: string;
+  readonly #gateways: readonly [string, string];
+
   constructor(
-    private readonly user: string,
-    private readonly gateways: readonly [string, string],
+    user: string,
+    gateways: readonly [string, string],
     /** Aborted when the round is over. */
     readonly over: AbortSignal,
-  ) {}
+  ) {
+    this.#user = user;
+    this.#gateways = gateways;
+  }
 
   /** Ends every call with the round, while `work` goes on. */
   async whileOpen(work: () => Promise<void>): Promise<void> {
@@ -42,8 +48,8 @@ export class Calls {
     this.#attempts.add(limit);
     // Only the headers are waited for so long; a stream may take its time.
     const timer = setTimeout(() => limit.abort(), ATTEMPT_LIMIT_MS);
-    const headers = headersOf({ user: this.user, headers: init.headers ?? {} });
-    return fetch(`${this.gateways[gateway === 0 ? 0 : 1]}${path}`, { ...init, headers, signal: limit.signal }).finally(
+    const headers = headersOf({ user: this.#user, headers: init.headers ?? {} });
+    return fetch(`${this.#gateways[gateway === 0 ? 0 : 1]}${path}`, { ...init, headers, signal: limit.signal }).finally(
       () => clearTimeout(timer),
     );
   }

@@ -32,13 +32,15 @@ export class ChaosClient implements WatchedRun {
   #cancel: Transcript['cancel'] = null;
   #acceptedTs: number | null = null;
 
+  readonly #plan: PlannedRun;
+  readonly #seed: string;
+  readonly #over: AbortSignal;
+
   /** `over` is aborted when the round is. */
-  constructor(
-    private readonly plan: PlannedRun,
-    private readonly seed: string,
-    gateways: readonly [string, string],
-    private readonly over: AbortSignal,
-  ) {
+  constructor(plan: PlannedRun, seed: string, gateways: readonly [string, string], over: AbortSignal) {
+    this.#plan = plan;
+    this.#seed = seed;
+    this.#over = over;
     this.key = `chaos-${seed}-${plan.n}`;
     this.#gateway = plan.gateway;
     this.#vanishes = plan.vanishes.map((vanish) => ({ ...vanish }));
@@ -60,7 +62,7 @@ export class ChaosClient implements WatchedRun {
   }
 
   async run(): Promise<Transcript> {
-    const { plan } = this;
+    const plan = this.#plan;
     await this.#calls.whileOpen(() => this.#play());
     return {
       n: plan.n,
@@ -80,18 +82,18 @@ export class ChaosClient implements WatchedRun {
   }
 
   async #play(): Promise<void> {
-    const { plan } = this;
+    const plan = this.#plan;
     const work = [this.#watch()];
     for (let n = 0; n < plan.duplicates; n += 1) work.push(this.#startAgain(n));
     if (plan.cancelAfterMs !== null) work.push(this.#cancelAfter(plan.cancelAfterMs));
     if (plan.answer !== null) work.push(this.#people.answerQuestions(plan.answer));
     await Promise.all(work);
-    if (plan.conflict && this.#runIds.size > 0 && !this.over.aborted) await this.#otherBody();
+    if (plan.conflict && this.#runIds.size > 0 && !this.#over.aborted) await this.#otherBody();
   }
 
   async #watch(): Promise<void> {
     let pauseMs = AGAIN_MS;
-    while (!this.#complete && !this.over.aborted) {
+    while (!this.#complete && !this.#over.aborted) {
       const seen = this.#frames.length;
       const { runId } = this;
       try {
@@ -100,7 +102,7 @@ export class ChaosClient implements WatchedRun {
       } catch {
         // The gateway went away, or the link did: that is what rounds are for.
       }
-      if (this.#complete || this.over.aborted) return;
+      if (this.#complete || this.#over.aborted) return;
       this.#dropUnfinished();
       this.#gateway = 1 - this.#gateway;
       pauseMs = this.#frames.length > seen ? AGAIN_MS : Math.min(pauseMs * 1.5, MAX_AGAIN_MS);
@@ -111,13 +113,13 @@ export class ChaosClient implements WatchedRun {
   async #start(): Promise<void> {
     const answer = await this.#post(this.#gateway);
     if (!this.#accepted(answer)) return void (await answer.body?.cancel());
-    if (this.plan.dialect === 'raw') return void (await answer.text());
+    if (this.#plan.dialect === 'raw') return void (await answer.text());
     await this.#read(answer);
   }
 
   async #resume(runId: string): Promise<void> {
     this.#resumes += 1;
-    const path = `/runs/${runId}/events?dialect=${this.plan.dialect}`;
+    const path = `/runs/${runId}/events?dialect=${this.#plan.dialect}`;
     const answer = await this.#calls.fetch(this.#gateway, path, {
       headers: this.#cursor === null ? {} : { 'last-event-id': this.#cursor },
     });
@@ -139,7 +141,7 @@ export class ChaosClient implements WatchedRun {
   }
 
   async #otherBody(): Promise<void> {
-    for (let tries = 0; tries < 40 && !this.over.aborted; tries += 1) {
+    for (let tries = 0; tries < 40 && !this.#over.aborted; tries += 1) {
       try {
         const answer = await this.#post(tries % 2, ' and something else');
         await answer.body?.cancel();
@@ -153,14 +155,14 @@ export class ChaosClient implements WatchedRun {
 
   async #cancelAfter(ms: number): Promise<void> {
     const idKnown = async () => {
-      while (this.#runIds.size === 0 && !this.#complete && !this.over.aborted) await this.#calls.pause(20);
+      while (this.#runIds.size === 0 && !this.#complete && !this.#over.aborted) await this.#calls.pause(20);
     };
     await Promise.all([idKnown(), this.#calls.pause(ms)]);
     const { runId } = this;
-    while (runId !== undefined && !this.over.aborted) {
+    while (runId !== undefined && !this.#over.aborted) {
       try {
         const path = `/runs/${runId}/cancel`;
-        const answer = await this.#calls.fetch(1 - this.plan.gateway, path, { method: 'POST' });
+        const answer = await this.#calls.fetch(1 - this.#plan.gateway, path, { method: 'POST' });
         if (answer.status === 202) {
           const { accepted } = (await answer.json()) as { accepted: boolean };
           this.#cancel = { ts: Date.now(), accepted };
@@ -175,14 +177,14 @@ export class ChaosClient implements WatchedRun {
   }
 
   #post(gateway: number, more = ''): Promise<Response> {
-    const { dialect, n } = this.plan;
-    const task = taskOf(this.plan) + more;
+    const { dialect, n } = this.#plan;
+    const task = taskOf(this.#plan) + more;
     const [path, body] =
       dialect === 'ag-ui'
         ? [
             '/ag-ui',
             {
-              threadId: `thread-${this.seed}-${n}`,
+              threadId: `thread-${this.#seed}-${n}`,
               runId: this.key,
               protocolVersion: '1.0',
               messages: [{ id: 'm1', role: 'user', content: task }],
@@ -218,7 +220,7 @@ export class ChaosClient implements WatchedRun {
         if (this.#complete) return;
         if (await this.#vanished()) return; // leaving the loop ends the connection
       }
-      if (this.plan.slowMs > 0) await this.#calls.pause(this.plan.slowMs);
+      if (this.#plan.slowMs > 0) await this.#calls.pause(this.#plan.slowMs);
     }
   }
 
@@ -228,7 +230,7 @@ export class ChaosClient implements WatchedRun {
     this.#frames.push(frame);
     if (frame.id === null) return;
     this.#cursor = frame.id;
-    if (isTerminal(this.plan.dialect, frame)) this.#complete = true;
+    if (isTerminal(this.#plan.dialect, frame)) this.#complete = true;
   }
 
   async #vanished(): Promise<boolean> {

@@ -15,33 +15,36 @@ export class SimulatedUser {
   /** What was said, and the status of the answer. */
   readonly answers: GivenAnswer[] = [];
 
-  constructor(
-    private readonly run: WatchedRun,
-    private readonly calls: Calls,
-  ) {}
+  readonly #run: WatchedRun;
+  readonly #calls: Calls;
+
+  constructor(run: WatchedRun, calls: Calls) {
+    this.#run = run;
+    this.#calls = calls;
+  }
 
   async answerQuestions({ afterMs, decision, contradicted }: PlannedAnswer): Promise<void> {
     const answered = new Set<string>();
     const opposite = decision === 'approve' ? 'deny' : 'approve';
-    while (!this.run.ended && !this.calls.over.aborted) {
+    while (!this.#run.ended && !this.#calls.over.aborted) {
       for (const approvalId of await this.#openQuestions()) {
         if (answered.has(approvalId)) continue;
         answered.add(approvalId);
-        await this.calls.pause(afterMs);
+        await this.#calls.pause(afterMs);
         const said = [this.#answer(approvalId, decision, 0)];
         if (contradicted) said.push(this.#answer(approvalId, opposite, 1));
         await Promise.all(said);
       }
-      await this.calls.pause(AGAIN_MS);
+      await this.#calls.pause(AGAIN_MS);
     }
   }
 
   async #openQuestions(): Promise<readonly string[]> {
-    const { runId } = this.run;
+    const { runId } = this.#run;
     if (runId === undefined) return [];
     try {
-      const answer = await this.calls.fetch(1 - this.run.gateway, `/runs/${runId}`);
-      if (answer.status !== 200) return (await this.calls.refused(answer, 'look'), []);
+      const answer = await this.#calls.fetch(1 - this.#run.gateway, `/runs/${runId}`);
+      if (answer.status !== 200) return (await this.#calls.refused(answer, 'look'), []);
       const { approvals } = (await answer.json()) as { approvals: { approval_id: string }[] };
       return approvals.map(({ approval_id: id }) => id);
     } catch {
@@ -50,19 +53,20 @@ export class SimulatedUser {
   }
 
   async #answer(approvalId: string, decision: GivenAnswer['decision'], gateway: number): Promise<void> {
-    const { runId } = this.run;
-    while (!this.run.ended && !this.calls.over.aborted) {
+    const { runId } = this.#run;
+    while (!this.#run.ended && !this.#calls.over.aborted) {
       try {
-        const answer = await this.calls.fetch(gateway, `/runs/${runId}/approvals/${approvalId}`, {
+        const answer = await this.#calls.fetch(gateway, `/runs/${runId}/approvals/${approvalId}`, {
           method: 'POST',
           body: JSON.stringify({ decision }),
         });
         await answer.body?.cancel();
-        if (!this.calls.isAgain(answer)) return void this.answers.push({ approvalId, decision, status: answer.status });
+        if (!this.#calls.isAgain(answer))
+          return void this.answers.push({ approvalId, decision, status: answer.status });
       } catch {
         // said again: whether it was heard is not known
       }
-      await this.calls.pause(AGAIN_MS);
+      await this.#calls.pause(AGAIN_MS);
     }
   }
 }

@@ -24,12 +24,18 @@ export class Backend {
   #server: GuardedLocalServer | undefined;
   #busy: Promise<void> = Promise.resolve();
 
+  readonly #dir: string;
+  readonly #passwords: Passwords;
+
   private constructor(
     readonly name: BackendName,
     readonly port: number,
-    private readonly dir: string,
-    private readonly passwords: Passwords,
-  ) {}
+    dir: string,
+    passwords: Passwords,
+  ) {
+    this.#dir = dir;
+    this.#passwords = passwords;
+  }
 
   static async start(name: BackendName, dir: string, passwords: Passwords): Promise<Backend> {
     const backend = new Backend(name, await freePort(), join(dir, name), passwords);
@@ -81,10 +87,10 @@ export class Backend {
       try {
         // Durable: the round kills the server, and what it has acknowledged must be there afterwards.
         this.#server = await START[this.name]({
-          dir: this.dir,
+          dir: this.#dir,
           port: this.port,
           durable: true,
-          passwords: this.passwords,
+          passwords: this.#passwords,
         });
         return;
       } catch (error) {

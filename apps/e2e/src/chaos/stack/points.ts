@@ -38,10 +38,10 @@ export class FaultPoints {
   readonly #armed = new Map<string, { left: number; action: PointAction }>();
   #replies: { how: ReplyFault; left: number; ms: number } | undefined;
 
-  constructor(
-    file: string,
-    private readonly service: string,
-  ) {
+  readonly #service: string;
+
+  constructor(file: string, service: string) {
+    this.#service = service;
     this.#file = openSync(file, 'a');
   }
 
@@ -61,7 +61,7 @@ export class FaultPoints {
     const fires = armed !== undefined && (armed.left -= 1) <= 0;
     if (fires) this.#armed.delete(point);
     const what = fires ? armed.action : '-';
-    writeSync(this.#file, `${Date.now()} ${this.service} ${process.pid} ${point} ${what}\n`);
+    writeSync(this.#file, `${Date.now()} ${this.#service} ${process.pid} ${point} ${what}\n`);
     if (fires) process.kill(process.pid, SIGNALS[armed.action]);
   }
 
@@ -89,12 +89,16 @@ export class PassingReader {
   #file: number | undefined;
   #rest = '';
 
-  constructor(private readonly path: string) {}
+  readonly #path: string;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
 
   /** What came since the last call. A last line that is still being written comes with the next. */
   fresh(): Passing[] {
     try {
-      this.#file ??= openSync(this.path, 'r');
+      this.#file ??= openSync(this.#path, 'r');
     } catch {
       return []; // nobody has passed anything yet
     }

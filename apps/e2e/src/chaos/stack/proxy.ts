@@ -35,11 +35,17 @@ export class Link {
   readonly #pairs = new Set<Pair>();
   #toxic: Toxic | undefined;
 
+  readonly #to: number;
+  readonly #server: Server;
+
   private constructor(
     readonly port: number,
-    private readonly to: number,
-    private readonly server: Server,
-  ) {}
+    to: number,
+    server: Server,
+  ) {
+    this.#to = to;
+    this.#server = server;
+  }
 
   /** A link to a port of this machine, on a free port. */
   static async to(port: number): Promise<Link> {
@@ -75,7 +81,7 @@ export class Link {
 
   stop(): void {
     this.#drop('close');
-    this.server.close();
+    this.#server.close();
   }
 
   #drop(how: 'reset' | 'close'): void {
@@ -90,7 +96,7 @@ export class Link {
   #join(near: Socket): void {
     near.on('error', () => near.destroy());
     if (this.#toxic?.name === 'cut') return void near.destroy();
-    const far = connect(this.to, '127.0.0.1');
+    const far = connect(this.#to, '127.0.0.1');
     const pair = { near, far };
     this.#pairs.add(pair);
     const end = () => {

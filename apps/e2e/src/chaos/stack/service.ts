@@ -35,12 +35,18 @@ export class ServiceProcess {
   #termAt: number | undefined;
   #drainTimer: NodeJS.Timeout | undefined;
 
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #log: string;
+
   constructor(
     readonly name: string,
     readonly app: string,
-    private readonly env: Readonly<Record<string, string>>,
-    private readonly log: string,
-  ) {}
+    env: Readonly<Record<string, string>>,
+    log: string,
+  ) {
+    this.#env = env;
+    this.#log = log;
+  }
 
   get pid(): number | undefined {
     return this.#child?.pid;
@@ -94,9 +100,9 @@ export class ServiceProcess {
   }
 
   #launch(up: () => void): void {
-    const log = openSync(this.log, 'a');
+    const log = openSync(this.#log, 'a');
     const child = spawn(process.execPath, [...NODE_FLAGS, PROGRAM, this.app], {
-      env: { PATH: process.env['PATH'] ?? '', ...this.env },
+      env: { PATH: process.env['PATH'] ?? '', ...this.#env },
       stdio: ['ignore', log, log, 'ipc'],
     });
     closeSync(log);

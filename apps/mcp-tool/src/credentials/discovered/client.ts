@@ -33,11 +33,15 @@ export interface DiscoveredClientParts {
 }
 
 export class DiscoveredClient {
-  constructor(private readonly parts: DiscoveredClientParts) {}
+  readonly #parts: DiscoveredClientParts;
+
+  constructor(parts: DiscoveredClientParts) {
+    this.#parts = parts;
+  }
 
   /** The client that the operator named, if any. Throws where its secret is missing. */
   named(): ClientIdentity | undefined {
-    const { client_id: clientId, client_secret_env: name, client_auth } = this.parts.oauth;
+    const { client_id: clientId, client_secret_env: name, client_auth } = this.#parts.oauth;
     if (clientId === undefined) return undefined;
     const secret = name === undefined ? undefined : this.#secret(name);
     const method = client_auth && AUTH_METHODS[client_auth];
@@ -46,24 +50,24 @@ export class DiscoveredClient {
 
   /** The value of a variable. Throws an error with its name where it is not set. */
   #secret(name: string): string {
-    const value = this.parts.read(name);
+    const value = this.#parts.read(name);
     if (value) return value;
-    throw new AppError('credentials_missing', `${this.parts.upstream.name} is not set up: ${name} is not set.`);
+    throw new AppError('credentials_missing', `${this.#parts.upstream.name} is not set up: ${name} is not set.`);
   }
 
   /** The kind of client that a login will use, as far as it is known before; undefined: not known yet. */
   foreseen(found: Found | undefined): UpstreamAuthorisation['client'] | undefined {
-    if (this.parts.oauth.client_id !== undefined) return 'named';
+    if (this.#parts.oauth.client_id !== undefined) return 'named';
     if (!found) return undefined;
     const { client_id_metadata_document_supported: readsOurs, registration_endpoint } = found.metadata;
-    if (readsOurs === true && this.parts.registrations.document() !== null) return 'document';
+    if (readsOurs === true && this.#parts.registrations.document() !== null) return 'document';
     return registration_endpoint === undefined ? 'none' : 'registration';
   }
 
   /** The client for a discovered authorization server, with this identity. */
   clientFor(found: Found, identity: ClientIdentity, scopes: readonly string[]): ProviderClient {
-    const { upstream, title, fetch, mayUseHttp, now, registrations } = this.parts;
-    const { private_key_env: key, signing_alg: alg } = this.parts.oauth;
+    const { upstream, title, fetch, mayUseHttp, now, registrations } = this.#parts;
+    const { private_key_env: key, signing_alg: alg } = this.#parts.oauth;
     const method = methodFor(identity, found.metadata);
     // Lasting access needs the consent of the person (OpenID Connect, 11).
     const lasting: Record<string, string> = scopes.includes('offline_access') ? { prompt: 'consent' } : {};

@@ -66,13 +66,16 @@ export class DiscoveredProvider implements Provider {
   readonly #title: string;
   readonly #us: DiscoveredClient;
 
-  constructor(private readonly parts: DiscoveredParts) {
+  readonly #parts: DiscoveredParts;
+
+  constructor(parts: DiscoveredParts) {
+    this.#parts = parts;
     this.#title = parts.oauth.title ?? parts.upstream.name;
     this.#us = new DiscoveredClient({ ...parts, title: this.#title });
   }
 
   get config(): Provider['config'] {
-    const { upstream, oauth: settings } = this.parts;
+    const { upstream, oauth: settings } = this.#parts;
     const scopes = this.#found ? this.#scopes(this.#found, []) : (settings.scopes ?? []);
     return { id: upstream.provider, title: this.#title, issuer: this.#found?.issuer, scopes };
   }
@@ -81,7 +84,7 @@ export class DiscoveredProvider implements Provider {
   get view(): UpstreamAuthorisation {
     const { issuer, resource } = this.#found ?? {};
     return {
-      by: this.parts.oauth.by,
+      by: this.#parts.oauth.by,
       issuer: issuer ?? null,
       resource: resource ?? null,
       client: this.#identity?.how ?? this.#us.foreseen(this.#found) ?? null,
@@ -98,7 +101,7 @@ export class DiscoveredProvider implements Provider {
 
   /** The result of discovery, kept or new. `challenge`: how the upstream just refused a token; it asks for a new run. */
   async look(challenge?: Challenge): Promise<Found> {
-    const now = this.parts.now();
+    const now = this.#parts.now();
     if (challenge && now >= this.#anewAfter) {
       this.#anewAfter = now + ANEW_EVERY_MS;
       this.#challenge = challenge;
@@ -118,7 +121,7 @@ export class DiscoveredProvider implements Provider {
   async plan(state: string, verifier: string, wanted: readonly string[]): Promise<LoginPlan> {
     const found = await this.look();
     const asked = this.#scopes(found, wanted);
-    const { registrations, fetch, upstream } = this.parts;
+    const { registrations, fetch, upstream } = this.#parts;
     const { title } = this.config;
     const named = this.#us.named();
     const identity = await registrations
@@ -155,7 +158,7 @@ export class DiscoveredProvider implements Provider {
     } catch (error) {
       if (!(error instanceof ClientRefused)) throw error;
       // The server does not know our client any more. The next login registers a new one.
-      if (this.#identity) await this.parts.registrations.forget(this.config.id, grant.issuer, this.#identity);
+      if (this.#identity) await this.#parts.registrations.forget(this.config.id, grant.issuer, this.#identity);
       throw new Refused('invalid_client', { cause: error });
     }
   }
@@ -175,7 +178,10 @@ export class DiscoveredProvider implements Provider {
   mayUse({ grant }: Credential): boolean {
     if (!grant || (this.#found && this.#found.issuer !== grant.issuer)) return false;
     const { resource } = grant;
-    return mcpSdk().checkResourceAllowed({ requestedResource: this.parts.upstream.url!, configuredResource: resource });
+    return mcpSdk().checkResourceAllowed({
+      requestedResource: this.#parts.upstream.url!,
+      configuredResource: resource,
+    });
   }
 
   /** A token for ourselves (`auth: service`). */
@@ -194,7 +200,7 @@ export class DiscoveredProvider implements Provider {
   }
 
   async #discover(): Promise<Found> {
-    const { upstream, oauth: settings, fetch, mayUseHttp, log } = this.parts;
+    const { upstream, oauth: settings, fetch, mayUseHttp, log } = this.#parts;
     const { by, issuer } = settings;
     const { title } = this.config;
     const { name, url = '' } = upstream;
@@ -210,18 +216,18 @@ export class DiscoveredProvider implements Provider {
       log.warn({ err: error, upstream: name }, 'who authorises an upstream is not known');
       throw error;
     } finally {
-      this.parts.onLooked();
+      this.#parts.onLooked();
     }
   }
 
   #probe(): Promise<Challenge | undefined> {
-    const { upstream, fetch, read } = this.parts;
+    const { upstream, fetch, read } = this.#parts;
     const filled = headersOf(upstream, read);
     return probe(upstream.url!, fetch, 'headers' in filled ? filled.headers : {});
   }
 
   #remember(found: Found): void {
-    const { log, upstream, teller } = this.parts;
+    const { log, upstream, teller } = this.#parts;
     const before = this.#found;
     if (before && before.issuer !== found.issuer) {
       const { name, provider } = upstream;
@@ -239,7 +245,7 @@ export class DiscoveredProvider implements Provider {
   async #clientOf(grant: Grant): Promise<ProviderClient> {
     const found = await this.look();
     if (found.issuer !== grant.issuer || found.resource !== grant.resource) throw new Refused('issuer_changed');
-    const { registrations, upstream } = this.parts;
+    const { registrations, upstream } = this.#parts;
     const identity = await registrations.known(upstream.provider, grant.issuer, grant.client_id, this.#us.named());
     if (!identity) throw new Refused('client_changed');
     this.#identity = identity;
@@ -248,7 +254,7 @@ export class DiscoveredProvider implements Provider {
 
   #scopes({ metadata, scopes: resource }: Found, wanted: readonly string[]): string[] {
     return scopesToAsk({
-      named: this.parts.oauth.scopes,
+      named: this.#parts.oauth.scopes,
       challenged: this.#challenge?.scopes ?? [],
       resource,
       wanted,

@@ -43,7 +43,10 @@ export class DiscoveredProviders {
   readonly #listeners = new Set<(upstream: string) => void>();
   #held: ReadonlyMap<string, Held> = new Map();
 
-  constructor(private readonly parts: DiscoveredProvidersParts) {
+  readonly #parts: DiscoveredProvidersParts;
+
+  constructor(parts: DiscoveredProvidersParts) {
+    this.#parts = parts;
     this.#own = new ServiceTokens(() => parts.clock.now());
   }
 
@@ -54,7 +57,7 @@ export class DiscoveredProviders {
 
   /** Takes over the upstreams of the file. Throws where users are to authorise one and no credential can be sealed. */
   configure(upstreams: readonly UpstreamConfig[]): void {
-    const { withoutKeys, providers } = this.parts;
+    const { withoutKeys, providers } = this.#parts;
     const wanted = upstreams.filter(({ oauth }) => oauth !== undefined);
     if (withoutKeys !== undefined && wanted.some(({ oauth }) => oauth?.by === 'user')) throw new Error(withoutKeys);
     const before = this.#held;
@@ -80,7 +83,7 @@ export class DiscoveredProviders {
     const { view } = held.provider;
     return view.by === 'service' || view.missing !== null
       ? view
-      : { ...view, missing: view.issuer === null ? null : `Each user authorises it: ${this.parts.pageOf(provider)}` };
+      : { ...view, missing: view.issuer === null ? null : `Each user authorises it: ${this.#parts.pageOf(provider)}` };
   }
 
   /** What people must do before the upstream can be used; undefined: it has no discovered provider. */
@@ -93,7 +96,7 @@ export class DiscoveredProviders {
       return missing;
     }
     const where = issuer === null ? '' : ` at ${issuer}`;
-    return `Nobody has authorised it${where} yet. Open ${this.parts.pageOf(provider)}`;
+    return `Nobody has authorised it${where} yet. Open ${this.#parts.pageOf(provider)}`;
   }
 
   /** Looks at a server that is no upstream: whether it wants a login, and at which issuer. Keeps nothing. */
@@ -102,7 +105,7 @@ export class DiscoveredProviders {
     const { hostname } = new URL(url);
     const parsed = parseUpstreams(JSON.stringify({ upstreams: { server: { url, auth: 'oauth' } } }));
     if ('mistakes' in parsed) throw new AppError('invalid_input', `${url} cannot be an upstream.`);
-    const provider = this.#make({ ...parsed.upstreams[0]!, name: hostname }, this.parts.fetchFor());
+    const provider = this.#make({ ...parsed.upstreams[0]!, name: hostname }, this.#parts.fetchFor());
     if (!(await provider.asks())) return { wants: 'nothing', authorisation: null };
     await provider.look();
     return { wants: 'login', authorisation: provider.view };
@@ -131,7 +134,7 @@ export class DiscoveredProviders {
       });
     if (held.upstream.oauth?.by === 'service') return this.#own.refused(upstream.name, refusal);
     if (!who) throw refusal;
-    await this.parts.authorisations.challenged(who, upstream.provider, refusal);
+    await this.#parts.authorisations.challenged(who, upstream.provider, refusal);
   }
 
   #ofUsers(): Map<string, DiscoveredProvider> {
@@ -140,7 +143,7 @@ export class DiscoveredProviders {
   }
 
   #make(upstream: UpstreamConfig, fetch?: SafeFetch): DiscoveredProvider {
-    const { registrations, fetchFor, mayUseHttp, read, teller, clock, log } = this.parts;
+    const { registrations, fetchFor, mayUseHttp, read, teller, clock, log } = this.#parts;
     const { host, protocol } = new URL(upstream.url!);
     const made: DiscoveredProvider = new DiscoveredProvider({
       upstream,
@@ -156,7 +159,7 @@ export class DiscoveredProviders {
       onLooked: () => {
         if (this.#held.get(upstream.name)?.provider !== made) return;
         // The issuer may be another one: `use` computes the mark anew, so that no list of tools stays stale.
-        this.parts.providers.use(this.#ofUsers(), 'discovered');
+        this.#parts.providers.use(this.#ofUsers(), 'discovered');
         for (const listener of this.#listeners) listener(upstream.name);
       },
     });

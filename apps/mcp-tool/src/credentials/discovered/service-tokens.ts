@@ -22,12 +22,16 @@ interface Kept {
 export class ServiceTokens {
   readonly #kept = new Map<string, Promise<Kept>>();
 
-  constructor(private readonly now: () => number) {}
+  readonly #now: () => number;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
 
   /** The token for an upstream. All callers that wait share one request. */
   async tokenOf(upstream: string, provider: DiscoveredProvider): Promise<string> {
     const known = await this.#kept.get(upstream);
-    if (known && known.until > this.now()) return known.token;
+    if (known && known.until > this.#now()) return known.token;
     if (known) this.#kept.delete(upstream);
     let asked = this.#kept.get(upstream);
     if (!asked) {
@@ -56,7 +60,7 @@ export class ServiceTokens {
   async #ask(provider: DiscoveredProvider): Promise<Kept> {
     try {
       const { credential, expiresAt } = await provider.ownToken();
-      return { token: credential.access_token, until: (expiresAt ?? this.now() + USUAL_MS) - RENEW_BEFORE_MS };
+      return { token: credential.access_token, until: (expiresAt ?? this.#now() + USUAL_MS) - RENEW_BEFORE_MS };
     } catch (error) {
       provider.failed(error);
       const why = error instanceof AppError ? error.message : `${provider.config.title} gave us no token.`;

@@ -71,7 +71,11 @@ const LISTS: Partial<Record<McpMethod, { field: string; outward: (upstream: Upst
 };
 
 export class UpstreamRequests {
-  constructor(private readonly parts: RequestsParts) {}
+  readonly #parts: RequestsParts;
+
+  constructor(parts: RequestsParts) {
+    this.#parts = parts;
+  }
 
   async answer(request: Request, context: RequestContext): Promise<Answer> {
     const upstreams = await this.#usable(request.principal);
@@ -85,15 +89,17 @@ export class UpstreamRequests {
       if (error instanceof InputNeeded) return { inputRequired: error.required };
       if (error instanceof NotDone) return { error: error.mcpError ?? { code: -32_603, message: error.message } };
       if (error instanceof AppError) throw error;
-      this.parts.log.warn({ err: error, method: request.method }, 'an upstream gave no usable answer');
+      this.#parts.log.warn({ err: error, method: request.method }, 'an upstream gave no usable answer');
       throw new AppError('upstream_failed', undefined, { cause: error });
     }
   }
 
   /** The upstreams that this caller may use, by role and authorisation. */
   async #usable(principal: Principal): Promise<UpstreamConfig[]> {
-    const all = this.parts.upstreams().filter(({ required_role: role }) => roleSuffices(principal.role, role));
-    const may = await Promise.all(all.map(({ provider }) => this.parts.mayUse(principal, provider).catch(() => false)));
+    const all = this.#parts.upstreams().filter(({ required_role: role }) => roleSuffices(principal.role, role));
+    const may = await Promise.all(
+      all.map(({ provider }) => this.#parts.mayUse(principal, provider).catch(() => false)),
+    );
     return all.filter((_, i) => may[i]);
   }
 
@@ -115,9 +121,9 @@ export class UpstreamRequests {
           const items = Array.isArray(result[field]) ? (result[field] as Item[]) : [];
           return items.slice(0, MAX_ITEMS).map((item) => outward(upstream, stripControlCharsIn(item) as Item));
         } catch (error) {
-          const known = this.parts.unavailable().find((each) => each.upstream === upstream.name)?.reason;
+          const known = this.#parts.unavailable().find((each) => each.upstream === upstream.name)?.reason;
           away.push({ upstream: upstream.name, reason: known ?? 'It did not answer in time.' });
-          this.parts.log.info({ err: error, upstream: upstream.name, method }, 'an upstream is missing in a list');
+          this.#parts.log.info({ err: error, upstream: upstream.name, method }, 'an upstream is missing in a list');
           return [];
         }
       }),
@@ -149,7 +155,7 @@ export class UpstreamRequests {
       const place = { principal, upstream, method, name: inner };
       try {
         const asked = withInner(method, params, inner);
-        const answers = answersOf(this.parts.states, mcp, place);
+        const answers = answersOf(this.#parts.states, mcp, place);
         const ask: Ask = {
           signal: context.signal,
           timeoutMs: upstream.timeout_ms,
@@ -163,7 +169,7 @@ export class UpstreamRequests {
           { ...asked, ...answers, _meta: metaOf(mcp, {}) },
           ask,
         );
-        return fitting(outwardResult(upstream, method, completeOr<Item>(this.parts.states, result, mcp, place)));
+        return fitting(outwardResult(upstream, method, completeOr<Item>(this.#parts.states, result, mcp, place)));
       } catch (error) {
         // Without prefixes any of them may know it.
         refusal = asNotDone(upstream, error, context.signal);
@@ -174,7 +180,7 @@ export class UpstreamRequests {
   }
 
   #ask(upstream: UpstreamConfig, principal: Principal, method: McpMethod, params: Item, ask: Ask): Promise<Item> {
-    return this.parts.pool.use(upstream, principal, (link) => link.request(method, params, ask), ask.signal);
+    return this.#parts.pool.use(upstream, principal, (link) => link.request(method, params, ask), ask.signal);
   }
 }
 

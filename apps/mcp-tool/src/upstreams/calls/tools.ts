@@ -36,13 +36,17 @@ const MAX_TITLE = 200;
 const HINTS = ['title', 'readOnlyHint', 'destructiveHint', 'idempotentHint', 'openWorldHint'];
 
 export class UpstreamTools {
-  constructor(private readonly parts: UpstreamToolParts) {}
+  readonly #parts: UpstreamToolParts;
+
+  constructor(parts: UpstreamToolParts) {
+    this.#parts = parts;
+  }
 
   /** Why a definition cannot be used at all. */
   objections({ inputSchema, outputSchema }: Definition, trust: Trust): string[] {
     try {
-      this.parts.compile(inputSchema as Record<string, unknown>, trust);
-      if (outputSchema !== undefined) this.parts.compile(outputSchema as Record<string, unknown>, trust);
+      this.#parts.compile(inputSchema as Record<string, unknown>, trust);
+      if (outputSchema !== undefined) this.#parts.compile(outputSchema as Record<string, unknown>, trust);
       return [];
     } catch (error) {
       const why = stripControlChars((error as Error).message).replace(/^The schema was refused: /, '');
@@ -52,7 +56,7 @@ export class UpstreamTools {
 
   /** Puts the tools of an upstream into the catalogue. Answers why some could not be taken: a name may be taken already. */
   publish(upstream: string, tools: readonly ActiveTool[]): string[] {
-    const { catalog } = this.parts;
+    const { catalog } = this.#parts;
     const source = `upstream ${upstream}`;
     const taken = new Map<string, Tool>();
     const objections: string[] = [];
@@ -74,14 +78,14 @@ export class UpstreamTools {
 
   /** Names of tools that are of no upstream. */
   otherNames(): string[] {
-    const { tools } = this.parts.catalog.snapshot;
+    const { tools } = this.#parts.catalog.snapshot;
     return tools.filter(({ source }) => source !== 'mcp_upstream').map(({ name }) => name);
   }
 
   #toolOf(active: ActiveTool): Tool {
     const { upstream, definition, policy } = active;
-    const checkInput = this.parts.compile(definition.inputSchema, upstream.trust);
-    const checkOutput = definition.outputSchema && this.parts.compile(definition.outputSchema, upstream.trust);
+    const checkInput = this.#parts.compile(definition.inputSchema, upstream.trust);
+    const checkOutput = definition.outputSchema && this.#parts.compile(definition.outputSchema, upstream.trust);
     const { kind, idempotency } = policy;
     const role = policy.required_role ?? upstream.required_role;
     const title = definition.title ?? definition.annotations?.title;
@@ -110,7 +114,7 @@ export class UpstreamTools {
         const meta = keyMeta(context);
         const ask = { principal, arguments: args as Record<string, unknown>, mcp, meta, signal, ask: asker, ...frames };
         const result = await callUpstreamTool(
-          { use: (...of) => this.parts.pool.use(...of), states: this.parts.states },
+          { use: (...of) => this.#parts.pool.use(...of), states: this.#parts.states },
           active,
           ask,
         ).catch(asToolError);

@@ -16,35 +16,39 @@ import { UpstreamRequests } from './requests.ts';
 /** The MCP servers behind us: what they have beside tools, how they are doing, and which definitions wait. */
 @Controller()
 export class UpstreamsHandler {
-  constructor(
-    private readonly requests: UpstreamRequests,
-    private readonly quarantine: Quarantine,
-    private readonly discovered: DiscoveredProviders,
-  ) {}
+  readonly #requests: UpstreamRequests;
+  readonly #quarantine: Quarantine;
+  readonly #discovered: DiscoveredProviders;
+
+  constructor(requests: UpstreamRequests, quarantine: Quarantine, discovered: DiscoveredProviders) {
+    this.#requests = requests;
+    this.#quarantine = quarantine;
+    this.#discovered = discovered;
+  }
 
   @Handles(mcpRequest)
   request(input: InputOf<typeof mcpRequest>, call: Call): Promise<OutputOf<typeof mcpRequest>> {
-    return this.requests.answer(input, { signal: call.signal, tell: (frame) => call.progress(frame) });
+    return this.#requests.answer(input, { signal: call.signal, tell: (frame) => call.progress(frame) });
   }
 
   @Handles(listQuarantine)
   list(input: InputOf<typeof listQuarantine>): Promise<OutputOf<typeof listQuarantine>> {
-    return this.quarantine.list(input);
+    return this.#quarantine.list(input);
   }
 
   @Handles(decideQuarantine)
   decide(input: InputOf<typeof decideQuarantine>): Promise<OutputOf<typeof decideQuarantine>> {
-    return this.quarantine.decide(input);
+    return this.#quarantine.decide(input);
   }
 
   @Handles(listUpstreams)
   upstreams(input: InputOf<typeof listUpstreams>): Promise<OutputOf<typeof listUpstreams>> {
-    return Promise.resolve(this.quarantine.upstreams(input));
+    return Promise.resolve(this.#quarantine.upstreams(input));
   }
 
   @Handles(lookAtUpstream)
   async look({ principal, url }: InputOf<typeof lookAtUpstream>): Promise<OutputOf<typeof lookAtUpstream>> {
     mustBe(principal, ['admin']);
-    return this.discovered.lookAt(url);
+    return this.#discovered.lookAt(url);
   }
 }

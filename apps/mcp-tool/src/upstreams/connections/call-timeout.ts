@@ -24,11 +24,10 @@ class CallTimeout {
   #leftMs: number;
   #since = performance.now();
 
-  constructor(
-    private readonly silenceMs: number,
-    totalMs: number,
-    signal: AbortSignal | undefined,
-  ) {
+  readonly #silenceMs: number;
+
+  constructor(silenceMs: number, totalMs: number, signal: AbortSignal | undefined) {
+    this.#silenceMs = silenceMs;
     this.#leftMs = totalMs;
     this.#linked = linkAbort([...(signal ? [signal] : []), this.#timeUp.signal]);
     this.#start();
@@ -71,7 +70,7 @@ class CallTimeout {
 
   #start(): void {
     this.#since = performance.now();
-    this.#timer = setTimeout(() => this.#timeUp.abort(), Math.max(0, Math.min(this.silenceMs, this.#leftMs)));
+    this.#timer = setTimeout(() => this.#timeUp.abort(), Math.max(0, Math.min(this.#silenceMs, this.#leftMs)));
   }
 }
 

@@ -73,7 +73,10 @@ export class UpstreamLinks {
   readonly #sweep: NodeJS.Timeout;
   #closed = false;
 
-  constructor(private readonly parts: LinksParts) {
+  readonly #parts: LinksParts;
+
+  constructor(parts: LinksParts) {
+    this.#parts = parts;
     const dispose = ({ link }: Held) => this.#retire(link);
     this.#links = new LRUCache({ max: MAX_LINKS, ttl: MIN_IDLE_MS, updateAgeOnGet: true, dispose });
     this.#sweep = setInterval(() => this.#links.purgeStale(), MIN_IDLE_MS).unref();
@@ -149,14 +152,14 @@ export class UpstreamLinks {
   }
 
   async #open(upstream: UpstreamConfig, who: OnBehalfOf, key: string): Promise<Link> {
-    const { read, log, userToken, onListChanged } = this.parts;
+    const { read, log, userToken, onListChanged } = this.#parts;
     const starts = this.#startsOf(upstream.name);
     if (performance.now() < starts.notBefore)
       throw new AppError('unavailable', `${upstream.name} ended; it is started again in some seconds.`);
     const ofUser = upstream.auth === 'user';
     if (ofUser && (!who || !userToken))
       throw new AppError('credentials_missing', `${upstream.name} is used with an authorisation of each user.`);
-    const { ownToken } = this.parts;
+    const { ownToken } = this.#parts;
     const own = upstream.oauth?.by === 'service' && ownToken ? () => ownToken(upstream) : undefined;
     const token = ofUser ? () => userToken!(who!, upstream) : own;
     if (token) await token();
@@ -175,7 +178,7 @@ export class UpstreamLinks {
       if (verdict) this.#verdicts.set(key, verdict);
       if (link.pid !== null) this.#watchProcess(upstream, link, starts);
       starts.failures = 0;
-      if (ofUser) this.parts.onOpened?.(upstream.name, who!);
+      if (ofUser) this.#parts.onOpened?.(upstream.name, who!);
       return link;
     } catch (error) {
       this.#verdicts.delete(key);
@@ -186,11 +189,16 @@ export class UpstreamLinks {
 
   /** The fetch of an upstream: the host that the operator named may be private. */
   #fetchOf({ name, url }: UpstreamConfig): SafeFetch {
-    if (this.parts.fetch) return this.parts.fetch;
+    if (this.#parts.fetch) return this.#parts.fetch;
     let fetch = this.#fetches.get(name);
     if (!fetch) {
       const allowHosts = url === undefined ? [] : [new URL(url).host];
-      fetch = createSafeFetch({ ...this.parts.route, allowHosts, totalTimeoutMs: MAX_STREAM_MS, log: this.parts.log });
+      fetch = createSafeFetch({
+        ...this.#parts.route,
+        allowHosts,
+        totalTimeoutMs: MAX_STREAM_MS,
+        log: this.#parts.log,
+      });
       this.#fetches.set(name, fetch);
     }
     return fetch;
@@ -215,7 +223,7 @@ export class UpstreamLinks {
     link.onLost(() => {
       if (performance.now() - since > RESTART.maxMs) starts.failures = 0;
       this.#pause(starts);
-      this.parts.onListChanged?.(upstream.name);
+      this.#parts.onListChanged?.(upstream.name);
     });
   }
 

@@ -41,7 +41,10 @@ export class UpstreamPool {
   readonly #breakers = new Map<string, CircuitBreakerPolicy>();
   readonly #calls;
 
-  constructor(private readonly parts: PoolParts) {
+  readonly #parts: PoolParts;
+
+  constructor(parts: PoolParts) {
+    this.#parts = parts;
     const { metrics } = parts;
     this.#links = new UpstreamLinks(parts);
     this.#calls = metrics.counter('upstream_requests_total', 'Requests to MCP upstreams', ['upstream', 'outcome']);
@@ -94,8 +97,8 @@ export class UpstreamPool {
       return await this.#useOnceOrTwice(upstream, who, work, signal);
     } catch (error) {
       const refusal = upstream.oauth && challengedIn(error);
-      if (!refusal || !this.parts.onChallenged || signal?.aborted) throw refusal ?? error;
-      await this.parts.onChallenged(upstream, who, refusal);
+      if (!refusal || !this.#parts.onChallenged || signal?.aborted) throw refusal ?? error;
+      await this.#parts.onChallenged(upstream, who, refusal);
     }
     try {
       return await this.#useOnceOrTwice(upstream, who, work, signal);
@@ -126,7 +129,7 @@ export class UpstreamPool {
   #breakerOf(name: string): CircuitBreakerPolicy {
     let breaker = this.#breakers.get(name);
     if (!breaker) {
-      const { log } = this.parts;
+      const { log } = this.#parts;
       breaker = circuitBreaker(
         handleWhen((error) => isItsFault(faultOf(error))),
         { halfOpenAfter: OPEN_MS, breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN) },

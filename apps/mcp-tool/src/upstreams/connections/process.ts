@@ -73,10 +73,12 @@ export class ProcessTransport implements Transport {
   #confinement: UpstreamConfinement | undefined;
   readonly #buffer: ReadBuffer;
 
-  constructor(
-    private readonly upstream: UpstreamConfig,
-    private readonly parts: ProcessParts,
-  ) {
+  readonly #upstream: UpstreamConfig;
+  readonly #parts: ProcessParts;
+
+  constructor(upstream: UpstreamConfig, parts: ProcessParts) {
+    this.#upstream = upstream;
+    this.#parts = parts;
     this.#buffer = new ReadBuffer({ maxBufferSize: upstream.max_result_bytes });
   }
 
@@ -96,16 +98,16 @@ export class ProcessTransport implements Transport {
 
   async start(): Promise<void> {
     if (this.#child || this.#confinement) throw new Error('started already');
-    const { upstream } = this;
+    const upstream = this.#upstream;
     const program = programOf(upstream.command!);
-    const abilities = await (this.parts.abilities ?? sandboxAbilities)();
+    const abilities = await (this.#parts.abilities ?? sandboxAbilities)();
     if (this.#closed) throw new AppError('unavailable', `${upstream.name} is not needed any more.`);
-    const env = environmentOf(upstream, this.parts.read);
+    const env = environmentOf(upstream, this.#parts.read);
     const launch = launchOf(upstream, abilities, { program, env, uid: freshAccount() });
     this.#confinement = launch.confinement;
     const { missing, level } = launch.confinement;
     if (missing !== null)
-      this.parts.log.warn({ upstream: upstream.name, level, missing }, 'an upstream runs without its sandbox');
+      this.#parts.log.warn({ upstream: upstream.name, level, missing }, 'an upstream runs without its sandbox');
     await this.#spawn(launch);
   }
 
@@ -118,15 +120,15 @@ export class ProcessTransport implements Transport {
       this.#child = child;
       child.once('error', (cause) => {
         this.#removeDirectory();
-        reject(new AppError('unavailable', `${this.upstream.name} could not be started.`, { cause }));
+        reject(new AppError('unavailable', `${this.#upstream.name} could not be started.`, { cause }));
       });
       child.once('spawn', () => resolve());
       child.once('exit', (code, signal) => {
         if (this.#closed) return;
-        this.parts.log.warn({ upstream: this.upstream.name, code, signal }, 'an upstream ended');
+        this.#parts.log.warn({ upstream: this.#upstream.name, code, signal }, 'an upstream ended');
       });
       child.once('close', (code, signal) => {
-        if (!this.#closed) this.parts.said?.ended(code, signal);
+        if (!this.#closed) this.#parts.said?.ended(code, signal);
       });
       child.once('close', () => this.#gone());
       child.stdin.on('error', (error) => this.onerror?.(error));
@@ -137,7 +139,7 @@ export class ProcessTransport implements Transport {
 
   send(message: JSONRPCMessage): Promise<void> {
     const input = this.#child?.stdin;
-    if (!input?.writable) return Promise.reject(new AppError('upstream_failed', `${this.upstream.name} has ended.`));
+    if (!input?.writable) return Promise.reject(new AppError('upstream_failed', `${this.#upstream.name} has ended.`));
     return new Promise((resolve) => {
       if (input.write(serializeMessage(message))) resolve();
       else input.once('drain', resolve).once('close', resolve);
@@ -169,7 +171,7 @@ export class ProcessTransport implements Transport {
       this.#buffer.append(chunk);
     } catch (cause) {
       // The message is larger than the limit. The caller is told now, because ending the process takes some time.
-      const { name, max_result_bytes: bytes } = this.upstream;
+      const { name, max_result_bytes: bytes } = this.#upstream;
       const most = `${Math.floor(bytes / 1024)} KB`;
       this.#fault = new AppError('response_too_large', `${name} gave more than ${most} in one answer.`, { cause });
       const told = this.onclose;
@@ -190,8 +192,8 @@ export class ProcessTransport implements Transport {
 
   /** Logs at most LINES_A_MINUTE lines of the standard error, and hands every line to `said`. */
   #logErrors(from: NodeJS.ReadableStream): void {
-    const { log, said } = this.parts;
-    const { name } = this.upstream;
+    const { log, said } = this.#parts;
+    const { name } = this.#upstream;
     let [rest, minute, lines] = ['', 0, 0];
     from.on('end', () => said?.hear(rest));
     from.on('data', (chunk: Buffer) => {

@@ -36,11 +36,15 @@ const MAX_DIFF_TOLD = 20;
 const NAME = /^[A-Za-z0-9_./-]{1,128}$/;
 
 export class Definitions {
-  constructor(private readonly parts: DefinitionsParts) {}
+  readonly #parts: DefinitionsParts;
+
+  constructor(parts: DefinitionsParts) {
+    this.#parts = parts;
+  }
 
   /** What was approved before, for as long as the upstream has not said what it has now. */
   async recalled(config: UpstreamConfig): Promise<Judged> {
-    const pins = await this.parts.pins.of(config.name);
+    const pins = await this.#parts.pins.of(config.name);
     const known = pins.flatMap(({ approved, pending }) =>
       approved === null || pending !== null ? [] : [JSON.parse(approved) as McpTool],
     );
@@ -57,7 +61,7 @@ export class Definitions {
     tools: readonly McpTool[],
     { before, others }: { before: readonly McpTool[] | undefined; others: () => readonly string[] },
   ): Promise<Judged> {
-    const { pins, log } = this.parts;
+    const { pins, log } = this.#parts;
     const usable = tools.filter((tool) => NAME.test(tool.name) && !policyOf(config, tool).hidden).slice(0, MAX_TOOLS);
     if (tools.length > usable.length && before?.length !== tools.length)
       log.info({ upstream: config.name, left: tools.length - usable.length }, 'tools of an upstream are left out');
@@ -81,8 +85,8 @@ export class Definitions {
     const diff = definitionDiff(approved, definition)
       .slice(0, MAX_DIFF_TOLD)
       .map((line) => line.slice(0, 500));
-    this.parts.log.warn({ upstream, tool, reasons }, 'a tool of an upstream is quarantined');
-    this.parts.teller.tell({
+    this.#parts.log.warn({ upstream, tool, reasons }, 'a tool of an upstream is quarantined');
+    this.#parts.teller.tell({
       type: 'tools.definition.quarantined',
       data: { upstream, tool, hash: hashOf(definition), reasons: [...reasons], diff },
     });
@@ -95,7 +99,7 @@ export class Definitions {
   ): Promise<Map<Definition, readonly string[]>> {
     const found = new Map<Definition, readonly string[]>();
     for (const tool of tools) {
-      found.set(tool, this.parts.objections?.(tool, trust) ?? []);
+      found.set(tool, this.#parts.objections?.(tool, trust) ?? []);
       await nextTurn();
     }
     return found;

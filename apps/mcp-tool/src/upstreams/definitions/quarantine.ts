@@ -13,11 +13,15 @@ export interface QuarantineParts {
 
 /** What waits for a person, and the person's word. Admins decide; nobody else sees what a stranger wrote. */
 export class Quarantine {
-  constructor(private readonly parts: QuarantineParts) {}
+  readonly #parts: QuarantineParts;
+
+  constructor(parts: QuarantineParts) {
+    this.#parts = parts;
+  }
 
   async list({ principal, limit, cursor }: InputOf<typeof listQuarantine>): Promise<OutputOf<typeof listQuarantine>> {
     mustBe(principal, ['admin']);
-    const found = await this.parts.pins.waiting({ limit: limit + 1, after: placeOf(cursor) });
+    const found = await this.#parts.pins.waiting({ limit: limit + 1, after: placeOf(cursor) });
     const page = found.slice(0, limit);
     const last = page.at(-1);
     return { tools: page.map(toView), nextCursor: found.length > limit && last ? cursorOf(last) : null };
@@ -30,20 +34,20 @@ export class Quarantine {
     mustBe(principal, ['admin']);
     const { upstream, tool, hash, verdict } = decision;
     const by = `${principal.tenantId}/${principal.userId}`;
-    if (!(await this.parts.pins.decide({ ...decision, by })))
+    if (!(await this.#parts.pins.decide({ ...decision, by })))
       throw new AppError('not_found', 'No definition with this hash waits for this tool; look at the list again.');
     const { tenantId: tenant_id, userId: user_id } = principal;
-    this.parts.teller.tell({
+    this.#parts.teller.tell({
       type: 'tools.definition.decided',
       data: { tenant_id, user_id, upstream, tool, hash, verdict },
     });
-    await this.parts.registry.judgeAgain(upstream);
+    await this.#parts.registry.judgeAgain(upstream);
     return { upstream, tool, verdict };
   }
 
   upstreams({ principal }: InputOf<typeof listUpstreams>): OutputOf<typeof listUpstreams> {
     mustBe(principal, ['admin', 'auditor']);
-    return { upstreams: this.parts.registry.statuses() };
+    return { upstreams: this.#parts.registry.statuses() };
   }
 }
 

@@ -49,7 +49,10 @@ export class UpstreamRegistry {
   readonly #definitions: Definitions;
   #stopped = false;
 
-  constructor(private readonly parts: UpstreamRegistryParts) {
+  readonly #parts: UpstreamRegistryParts;
+
+  constructor(parts: UpstreamRegistryParts) {
+    this.#parts = parts;
     this.#definitions = new Definitions(parts);
     const unavailable = (): number => this.unavailable().length;
     parts.metrics.gauge('upstreams_unavailable', 'MCP upstreams that do not answer', [], unavailable);
@@ -91,7 +94,7 @@ export class UpstreamRegistry {
   }
 
   statuses(): UpstreamStatus[] {
-    const { authorisationOf, pool } = this.parts;
+    const { authorisationOf, pool } = this.#parts;
     return [...this.#entries.values()].map((entry) => {
       const { config } = entry;
       return statusOf(entry, authorisationOf?.(config) ?? null, pool.saidBy?.(config.name));
@@ -165,8 +168,8 @@ export class UpstreamRegistry {
     entry.gone = true;
     silence(entry);
     this.#entries.delete(name);
-    this.parts.pool.forget(name);
-    this.parts.publish(name, []);
+    this.#parts.pool.forget(name);
+    this.#parts.publish(name, []);
   }
 
   /** Publishes the tools that were approved before, so that nobody waits for the upstream's first answer. */
@@ -176,7 +179,7 @@ export class UpstreamRegistry {
       this.#publish(entry, active);
       entry.quarantined = quarantined;
     } catch (error) {
-      this.parts.log.warn({ err: error, upstream: entry.config.name }, 'the pins of an upstream could not be read');
+      this.#parts.log.warn({ err: error, upstream: entry.config.name }, 'the pins of an upstream could not be read');
     }
   }
 
@@ -196,9 +199,9 @@ export class UpstreamRegistry {
       if (config.auth === 'user' && !entry.as)
         throw new AppError(
           'credentials_missing',
-          this.parts.waitsFor?.(config) ?? `Nobody has authorised ${config.provider} yet.`,
+          this.#parts.waitsFor?.(config) ?? `Nobody has authorised ${config.provider} yet.`,
         );
-      const tools = await this.parts.pool.use(config, entry.as, async (link) => {
+      const tools = await this.#parts.pool.use(config, entry.as, async (link) => {
         entry.era = link.era;
         entry.confinement = link.confinement;
         return link.listTools({ timeoutMs: LIST_LIMIT_MS, maxTimeoutMs: LIST_LIMIT_MS });
@@ -233,16 +236,16 @@ export class UpstreamRegistry {
     if (entry.health.reason !== undefined) return; // Its tools are published when it answers again.
     if (same && entry.refreshedAt !== undefined) return;
     const active = tools.map((tool) => ({ upstream: config, definition: tool, policy: policyOf(config, tool) }));
-    const objections = this.parts.publish(config.name, active);
+    const objections = this.#parts.publish(config.name, active);
     if (objections.length > 0)
-      this.parts.log.warn({ upstream: config.name, objections }, 'tools of an upstream were not taken');
+      this.#parts.log.warn({ upstream: config.name, objections }, 'tools of an upstream were not taken');
   }
 
   /** Notes how asking went: withdraws the tools of an upstream that became unavailable, or publishes them again. */
   #settle(entry: UpstreamEntry, error: unknown): void {
     if (entry.gone || this.#stopped) return;
     const { config, health: before } = entry;
-    const { log, teller, publish } = this.parts;
+    const { log, teller, publish } = this.#parts;
     const now = (entry.health = healthAfter(before, config, error));
     if (error !== undefined && (now.waits === undefined || now.failures === 1))
       log.warn({ err: error, upstream: config.name }, 'an upstream could not be asked for its tools');
@@ -262,7 +265,7 @@ export class UpstreamRegistry {
     const names = [...this.#entries.values()].flatMap((other) =>
       other.config.provider === config.provider ? [] : (other.seen ?? other.active).map(({ name }) => name),
     );
-    return [...names, ...this.parts.otherNames()];
+    return [...names, ...this.#parts.otherNames()];
   }
 }
 

@@ -214,10 +214,12 @@ class SilenceLimit {
   #brought = false;
   readonly #began = performance.now();
 
-  constructor(
-    private readonly timeoutMs: number,
-    private readonly stop: LinkedAbort,
-  ) {
+  readonly #timeoutMs: number;
+  readonly #stop: LinkedAbort;
+
+  constructor(timeoutMs: number, stop: LinkedAbort) {
+    this.#timeoutMs = timeoutMs;
+    this.#stop = stop;
     this.#arm(timeoutMs);
   }
 
@@ -234,7 +236,7 @@ class SilenceLimit {
 
   /** The endpoint is there and has nothing to say yet. */
   waiting(ms: number): void {
-    const left = this.timeoutMs - (performance.now() - this.#began);
+    const left = this.#timeoutMs - (performance.now() - this.#began);
     if (!this.#brought && left > 0) this.#arm(Math.min(ms, left));
   }
 
@@ -247,7 +249,7 @@ class SilenceLimit {
     this.#timer = setTimeout(() => {
       const before = this.#heard;
       setImmediate(() => {
-        if (this.#heard === before) this.stop.abort();
+        if (this.#heard === before) this.#stop.abort();
         else this.#arm(ms);
       });
     }, ms);

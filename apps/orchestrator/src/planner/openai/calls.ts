@@ -42,8 +42,12 @@ export class CallAssembler {
   readonly #at = new Map<unknown, OpenCall>();
   #last: OpenCall | undefined;
 
+  readonly #offered: ReadonlySet<string>;
+
   /** `offered`: names of the functions that the model may call; they tell a name from a part of one. */
-  constructor(private readonly offered: ReadonlySet<string>) {}
+  constructor(offered: ReadonlySet<string>) {
+    this.#offered = offered;
+  }
 
   /** Takes a piece of a call; gives how many characters it adds. */
   take(delta: unknown): number {
@@ -70,7 +74,7 @@ export class CallAssembler {
   #begins(call: OpenCall, piece: Piece): boolean {
     if (piece.name === '' || call.name === '') return false;
     const sameName = piece.name === call.name;
-    const bothOffered = this.offered.has(call.name) && this.offered.has(piece.name);
+    const bothOffered = this.#offered.has(call.name) && this.#offered.has(piece.name);
     if (piece.id !== '' && call.id !== '' && piece.id !== call.id)
       return !sameName || call.arguments === '' || isComplete(call.arguments);
     if (!sameName && piece.id !== '' && piece.id === call.id) return bothOffered && isComplete(call.arguments);
@@ -90,8 +94,8 @@ export class CallAssembler {
     const before = call.name.length + call.arguments.length;
     call.id ||= piece.id;
     if (piece.signature !== '') call.signature = piece.signature;
-    if (piece.name !== call.name && !(this.offered.has(call.name) && call.arguments !== '')) {
-      const grown = this.offered.has(piece.name) && piece.name.startsWith(call.name);
+    if (piece.name !== call.name && !(this.#offered.has(call.name) && call.arguments !== '')) {
+      const grown = this.#offered.has(piece.name) && piece.name.startsWith(call.name);
       call.name = grown ? piece.name : call.name + piece.name;
     }
     // Nothing can follow a complete object but the same once more.

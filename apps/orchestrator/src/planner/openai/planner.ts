@@ -56,15 +56,21 @@ class PatientCall {
   /** What tries that broke off wrote, which somebody pays for. */
   #wasted: { input_tokens: number; output_tokens: number; estimated: true } | undefined;
 
-  constructor(
-    private readonly options: OpenAiPlannerOptions,
-    private readonly leftOut: Set<Optional>,
-    private readonly request: ModelRequest,
-    private readonly signal: AbortSignal,
-  ) {}
+  readonly #options: OpenAiPlannerOptions;
+  readonly #leftOut: Set<Optional>;
+  readonly #request: ModelRequest;
+  readonly #signal: AbortSignal;
+
+  constructor(options: OpenAiPlannerOptions, leftOut: Set<Optional>, request: ModelRequest, signal: AbortSignal) {
+    this.#options = options;
+    this.#leftOut = leftOut;
+    this.#request = request;
+    this.#signal = signal;
+  }
 
   async answer(): Promise<ModelAnswer> {
-    const { request, signal } = this;
+    const signal = this.#signal;
+    const request = this.#request;
     const heard = {
       ...request,
       onText: (piece: string) => {
@@ -75,7 +81,7 @@ class PatientCall {
     for (;;) {
       if (signal.aborted) throw new AppError('cancelled');
       try {
-        const answer = await askOnce(this.options, heard, new Set(this.leftOut), signal);
+        const answer = await askOnce(this.#options, heard, new Set(this.#leftOut), signal);
         return this.#wasted ? { ...answer, usage: addUsage(answer.usage, this.#wasted) } : answer;
       } catch (error) {
         await this.#judge(error);
@@ -85,31 +91,31 @@ class PatientCall {
 
   /** Comes back where the model is asked again; else throws what people are told. */
   async #judge(error: unknown): Promise<void> {
-    if (this.signal.aborted) throw new AppError('cancelled', undefined, { cause: error });
+    if (this.#signal.aborted) throw new AppError('cancelled', undefined, { cause: error });
     if (error instanceof AppError) throw error;
     if (error instanceof WebPage)
       throw unavailable('answers with a web page: OPENAI_BASE_URL is not its address', error);
     if (error instanceof BrokenStream) return this.#broke(error);
     if (error instanceof EndpointError) return this.#refused(error);
     if (!(error instanceof Unreachable)) throw new AppError('internal', undefined, { cause: error });
-    if (this.#refusals >= this.options.maxRetries) throw unavailable('could not be reached', error);
+    if (this.#refusals >= this.#options.maxRetries) throw unavailable('could not be reached', error);
     await this.#pause(undefined, unavailable('could not be reached', error));
   }
 
   #broke(error: BrokenStream): void {
-    this.request.onUnseen?.(error.unseen);
+    this.#request.onUnseen?.(error.unseen);
     if (this.#repeated || this.#spoke) throw unavailable('stopped in the middle of its answer', error);
     this.#repeated = true;
     const output_tokens = Math.ceil(error.unseen / 4);
-    this.#wasted = { input_tokens: promptTokens(this.request), output_tokens, estimated: true };
+    this.#wasted = { input_tokens: promptTokens(this.#request), output_tokens, estimated: true };
   }
 
   async #refused(error: EndpointError): Promise<void> {
     const verdict = judge(error);
-    if (verdict.leaveOut && !this.leftOut.has(verdict.leaveOut)) return void this.leftOut.add(verdict.leaveOut);
+    if (verdict.leaveOut && !this.#leftOut.has(verdict.leaveOut)) return void this.#leftOut.add(verdict.leaveOut);
     const pauseMs = verdict.retry ? askedPauseMs(error, Date.now()) : undefined;
     const told = toAppError(verdict, error, pauseMs);
-    if (!verdict.retry || this.#spoke || this.#refusals >= this.options.maxRetries) throw told;
+    if (!verdict.retry || this.#spoke || this.#refusals >= this.#options.maxRetries) throw told;
     await this.#pause(pauseMs, told);
   }
 
@@ -118,12 +124,12 @@ class PatientCall {
     this.#refusals += 1;
     const waitMs = asked ?? PAUSE.baseMs / 2 + backoffMs(this.#refusals, PAUSE);
     this.#pausedMs += waitMs;
-    if (this.#pausedMs > this.options.timeoutMs) throw tooLong(asked, reason);
+    if (this.#pausedMs > this.#options.timeoutMs) throw tooLong(asked, reason);
     if (asked !== undefined) {
       const message = `The model server asks to wait ${inSeconds(asked)} before the next request.`;
-      this.request.onWait?.({ attempt: this.#refusals, waitMs, message });
+      this.#request.onWait?.({ attempt: this.#refusals, waitMs, message });
     }
-    await sleep(waitMs, this.signal);
+    await sleep(waitMs, this.#signal);
   }
 }
 
