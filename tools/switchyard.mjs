@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { overview, unknownVerb, VERBS } from '../apps/cli/verbs.mjs';
 import { CannotSetUp } from './bootstrap/cannot-set-up.mjs';
+import { goOnWithPinnedNode, isOnAnotherNode } from './bootstrap/node.mjs';
 import { isThere, ROOT } from './bootstrap/place.mjs';
 
 /*
@@ -43,8 +44,10 @@ async function main(argv) {
     }
     argv = ['run', '--', task];
   }
-  if (verb?.setUp && !helpOnly) await (await import('./bootstrap/set-up.mjs')).setUp();
-  else if (!built) {
+  if (verb?.setUp && !helpOnly) {
+    await (await import('./bootstrap/set-up.mjs')).setUp();
+    if (isOnAnotherNode()) return goOnWithPinnedNode(join(ROOT, 'tools', 'switchyard.mjs'), argv);
+  } else if (!built) {
     console.log(
       helpOnly
         ? `Usage: ./switchyard ${verb?.usage}\n\n${verb?.summary}`

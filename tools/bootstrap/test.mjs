@@ -1,11 +1,12 @@
 // @ts-check
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build, generate } from './build.mjs';
 import { CannotSetUp } from './cannot-set-up.mjs';
 import { alone } from './lock.mjs';
+import { nodeForChildren } from './node.mjs';
 import { ROOT, STATE } from './place.mjs';
 import { setUp } from './set-up.mjs';
 import { say, stage } from './stages.mjs';
@@ -120,8 +121,10 @@ export async function test(args) {
   const results = join(STATE, `test-results-${process.pid}.json`);
   const jest = jestArguments({ unit: values.unit, grep: values.grep, paths: positionals, results });
   const seeded = values.seed === undefined ? {} : { PROPERTY_SEED: values.seed };
-  const env = { ...process.env, ...seeded };
-  const child = spawn(process.execPath, jest, { cwd: ROOT, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const node = nodeForChildren();
+  // Programs that tests start by the name `node` are the same one.
+  const env = { ...process.env, ...seeded, PATH: `${dirname(node)}:${process.env['PATH']}` };
+  const child = spawn(node, jest, { cwd: ROOT, env, stdio: ['ignore', 'ignore', 'inherit'] });
   await new Promise((resolve) => child.once('close', resolve).once('error', resolve));
   const report = readReport(results);
   rmSync(results, { force: true });

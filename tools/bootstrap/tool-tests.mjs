@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { nodeForChildren } from './node.mjs';
 import { ROOT, STATE } from './place.mjs';
 
 /*
@@ -53,7 +54,7 @@ export async function testTools({ grep, paths }) {
     ...(grep === undefined ? [] : [`--test-name-pattern=${grep}`]),
     ...files,
   ];
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(nodeForChildren(), args, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
   await new Promise((resolve) => child.once('close', resolve).once('error', resolve));
   try {
     return tapCounts(readFileSync(results, 'utf8'));

@@ -91,7 +91,7 @@ export async function startAttackedStack({ editPermissions }: StackOptions = {})
         PATH: process.env['PATH'],
         // The watcher knows by it whose process this is.
         ATTACK_DIR: dir,
-        NODE_OPTIONS: `--import=${PRELOAD} --max-semi-space-size=4`,
+        NODE_OPTIONS: `--import=${PRELOAD} --max-semi-space-size=16`,
         ...serviceAccess(app, { nats: nats.access, postgres, redis }, keys.of(app)),
         ...(app === 'gateway' ? { GATEWAY_PORT: port } : { OPS_PORT: port }),
         LOG_LEVEL: 'info',
