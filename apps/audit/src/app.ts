@@ -9,10 +9,11 @@ import type { AuditConfig } from './config.ts';
 import { FactRecorder } from './fact-recorder.ts';
 import { FactsConsumer } from './facts.consumer.ts';
 import { JournalReader } from './journal-reader.ts';
-import { LogTreePruner, LogTreeWriter } from './log-tree/index.ts';
+import { DiskThread, LogTreePruner, LogTreeWriter } from './log-tree/index.ts';
 import { RecordRetention } from './record-retention.ts';
 import { Repeated } from './repeated.ts';
 
+const MAX_TREE_FILE_BYTES = 33_554_432;
 /** Who looks for its files is told why there are none. */
 const NO_TREE =
   'The log tree is off, and no file of it is written: set LOG_TREE_DIR to a folder that this service may write to.';
@@ -42,7 +43,9 @@ export function createAudit(config: AuditConfig, overrides: AuditOverrides = {})
     health.register('records', () => auditLog.conflicts().then(findingOf), { required: false });
     const journal = new JournalReader({ bus });
     const treeLog = partOf(base, 'log-tree');
-    const tree = config.logTree && logTree(config.logTree.dir, journal, treeLog);
+    const disk = config.logTree && new DiskThread({ dir: config.logTree.dir, maxFileBytes: MAX_TREE_FILE_BYTES });
+    if (disk) lifecycle.onStop('disk of the log tree', () => disk.close());
+    const tree = disk && logTree(disk, journal, treeLog);
     const recorder = new FactRecorder({
       auditLog,
       journal,
@@ -86,9 +89,9 @@ function findingOf(conflicts: number): CheckResult {
   return { ok: false, detail: `tampered: ${conflicts} records differ from what happened (type ${CONFLICT_TYPE})` };
 }
 
-function logTree(dir: string, journal: JournalReader, log: Logger): LogTreeWriter {
+function logTree(disk: DiskThread, journal: JournalReader, log: Logger): LogTreeWriter {
   return new LogTreeWriter({
-    dir,
+    disk,
     log,
     clock: systemClock,
     findAccepted: async (tenantId, runId) => {

@@ -1,8 +1,17 @@
-import { appendFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import {
+  appendFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 /*
- * The files of one agent's folder.
+ * The files of one agent's folder. Every call blocks its thread: only the thread of the disk makes them (disk-thread.ts).
  *  - A file that would grow beyond its limit is put aside under the next number (main.1.jsonl is the oldest). The newest
  *    KEPT_PARTS of these parts stay, so the size of a folder is bounded, whatever is written.
  *  - Only the account of the service may read and write the folders and files.
@@ -13,20 +22,20 @@ const KEPT_PARTS = 3;
 const PRIVATE_FOLDER = { recursive: true, mode: 0o700 };
 const PRIVATE_FILE = { mode: 0o600 };
 
-export async function makeFolder(path: string): Promise<void> {
-  await mkdir(path, PRIVATE_FOLDER);
+export function makeFolder(path: string): void {
+  mkdirSync(path, PRIVATE_FOLDER);
 }
 
 /** Makes a folder inside of `root`. Throws ENOENT where `root` is not there (any more). */
-export async function makeFolderIn(root: string, path: string): Promise<void> {
-  await stat(root);
-  await makeFolder(join(root, path));
+export function makeFolderIn(root: string, path: string): void {
+  statSync(root);
+  makeFolder(join(root, path));
 }
 
 /** False where it is there already. */
-export async function createFile(path: string, text: string): Promise<boolean> {
+export function createFile(path: string, text: string): boolean {
   try {
-    await writeFile(path, text, { ...PRIVATE_FILE, flag: 'wx' });
+    writeFileSync(path, text, { ...PRIVATE_FILE, flag: 'wx' });
     return true;
   } catch (error) {
     if (isCode(error, 'EEXIST')) return false;
@@ -35,20 +44,40 @@ export async function createFile(path: string, text: string): Promise<boolean> {
 }
 
 /** A reader sees the old file or the new one, never a half. */
-export async function replaceFile(path: string, text: string): Promise<void> {
-  await writeFile(`${path}.new`, text, PRIVATE_FILE);
-  await rename(`${path}.new`, path);
+export function replaceFile(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text, PRIVATE_FILE);
+  renameSync(`${path}.new`, path);
 }
 
-/** Adds lines to the file of a folder; first puts aside a file that would grow too large. Throws ENOENT without a folder. */
-export async function appendLines(folder: string, lines: string, maxBytes: number): Promise<void> {
-  const path = join(folder, FILE);
-  const size = await stat(path).then(
-    (found) => found.size,
-    () => 0,
-  );
-  if (size > 0 && size + Buffer.byteLength(lines) > maxBytes) await putAside(folder);
-  await appendFile(path, lines, PRIVATE_FILE);
+/** Undefined where it cannot be read. */
+export function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** How large the file of a folder is; 0 where there is none. */
+export function sizeOf(folder: string): number {
+  return statSync(join(folder, FILE), { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/**
+ * Adds lines to the file of a folder; first puts aside a file that would grow too large. Throws ENOENT without a folder.
+ * `size` is what the caller knows of the file's size; answers its size afterwards. Another replica may have added to the
+ * file meanwhile: then it grows beyond its limit by what that replica added.
+ */
+export function appendLines(
+  folder: string,
+  lines: string,
+  { size, maxBytes }: { size: number; maxBytes: number },
+): number {
+  const bytes = Buffer.byteLength(lines);
+  const isFull = size > 0 && size + bytes > maxBytes;
+  if (isFull) putAside(folder);
+  appendFileSync(join(folder, FILE), lines, PRIVATE_FILE);
+  return isFull ? bytes : size + bytes;
 }
 
 /** What is written of a folder: the numbers of the events, and up to which number all of them count as written. */
@@ -58,12 +87,11 @@ export interface Written {
 }
 
 /** Reads the numbers of the events in a folder; a line that a crash cut off counts as absent. */
-export async function readSeqs(folder: string): Promise<Written> {
-  const parts = await partsOf(folder);
+export function readSeqs(folder: string): Written {
+  const parts = partsOf(folder);
   const seqs = new Set<number>();
   for (const name of [...parts.map((n) => `main.${n}.jsonl`), FILE]) {
-    const text = await readFile(join(folder, name), 'utf8').catch(() => '');
-    for (const line of text.split('\n')) {
+    for (const line of (readText(join(folder, name)) ?? '').split('\n')) {
       try {
         if (line !== '') seqs.add((JSON.parse(line) as { seq: number }).seq);
       } catch {
@@ -80,18 +108,25 @@ export function isCode(error: unknown, code: string): boolean {
   return (error as NodeJS.ErrnoException).code === code;
 }
 
-async function putAside(folder: string): Promise<void> {
-  const parts = await partsOf(folder);
+function putAside(folder: string): void {
+  const parts = partsOf(folder);
   const next = (parts.at(-1) ?? 0) + 1;
-  await rename(join(folder, FILE), join(folder, `main.${next}.jsonl`));
-  for (const n of parts) if (n <= next - KEPT_PARTS) await rm(join(folder, `main.${n}.jsonl`), { force: true });
+  renameSync(join(folder, FILE), join(folder, `main.${next}.jsonl`));
+  for (const n of parts) if (n <= next - KEPT_PARTS) rmSync(join(folder, `main.${n}.jsonl`), { force: true });
 }
 
 /** The numbers of the parts that were put aside, the oldest first. */
-async function partsOf(folder: string): Promise<number[]> {
-  const names = await readdir(folder).catch(() => []);
-  return names
+function partsOf(folder: string): number[] {
+  return namesIn(folder)
     .flatMap((name) => PART.exec(name)?.[1] ?? [])
     .map(Number)
     .sort((a, b) => a - b);
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, rename, rm, stat, utimes } from 'node:fs/promises';
+import { readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createFile, isCode } from './files.ts';
+import { isCode } from './files.ts';
 
 /*
  * Which of several processes over one tree prunes it.
@@ -28,7 +28,7 @@ export class TreeLock {
 
   /** False: another process prunes. */
   async take(): Promise<boolean> {
-    if (await createFile(this.#path, this.#own)) return true;
+    if (await this.#create()) return true;
     const renewedAt = await stat(this.#path).then(
       (found) => found.mtimeMs,
       () => undefined,
@@ -37,7 +37,18 @@ export class TreeLock {
     const aside = join(this.#dir, `${FILE}-${this.#own}`);
     await rename(this.#path, aside).catch(ignoreMissing);
     await rm(aside, { force: true });
-    return createFile(this.#path, this.#own);
+    return this.#create();
+  }
+
+  /** False where it is there already. */
+  async #create(): Promise<boolean> {
+    try {
+      await writeFile(this.#path, this.#own, { mode: 0o600, flag: 'wx' });
+      return true;
+    } catch (error) {
+      if (isCode(error, 'EEXIST')) return false;
+      throw error;
+    }
   }
 
   async renew(): Promise<void> {

@@ -65,9 +65,6 @@ export function eventFolder(event: Pick<RunEvent, 'type' | 'stepId'>): string {
   }
 }
 
-/** The folder, inside an event's folder, with the whole payloads: the same lines, uncut, with their `seq`. */
-export const RAW_FOLDER = 'raw';
-
 /**
  * The line of an event, with four keys. `event` is the event's name without its agent, which the folder says:
  * `task.started` in `orchestrator/`. `data` is what the caller made of the payload: redacted, then cut.

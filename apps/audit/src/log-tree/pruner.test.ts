@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { createLogger, createMetrics, type Metrics, systemClock } from '@switchyard/platform';
 import { MemoryAuditLog } from '../../test/memory-audit-log.ts';
 import { oneRun } from '../../test/one-run.ts';
+import { treeWriter } from '../../test/tree-writer.ts';
 import { LogTreePruner } from './pruner.ts';
-import { LogTreeWriter } from './writer.ts';
 import { summarise } from '../run-summary.ts';
 
 /* With real folders. The runs of one-run.ts ended in November 2023. */
@@ -35,7 +35,7 @@ const prune = (limits = BY_AGE) => pruner(limits).prune(FOR_EVER);
 
 /** Writes a run; without its end where `until` says so. Gives the name of its folder. */
 async function write(task: string, until = 9): Promise<string> {
-  const writer = new LogTreeWriter({ dir, log, clock: systemClock, findAccepted: async () => undefined });
+  const writer = treeWriter({ dir });
   const before = new Set(await readdir(dir).catch(() => []));
   await writer.write([oneRun(task, `run-${task}`).slice(0, until)]);
   return (await readdir(dir)).find((name) => !before.has(name))!;
@@ -131,7 +131,7 @@ describe('the log tree', () => {
   it('loses each folder once where several processes prune and write at the same moment', async () => {
     for (let n = 0; n < 20; n += 1) await write(`a${n}`);
     const rounds = Promise.all([1, 2, 3].map(() => prune()));
-    const writer = new LogTreeWriter({ dir, log, clock: systemClock, findAccepted: async () => undefined });
+    const writer = treeWriter({ dir });
     const open = oneRun('b', 'run-b').slice(0, 6);
     for (const event of open) await writer.write([[event]]);
     knows('b', 6);

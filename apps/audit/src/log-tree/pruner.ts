@@ -7,7 +7,7 @@ import { FOLDER_NAME } from './log-tree.ts';
 import { isCode } from './files.ts';
 import { TreeLock } from './lock.ts';
 import { type FolderOfRun, type Limits, whatGoes } from './retention.ts';
-import { readMetadata } from './run-folder.ts';
+import { readMetadata } from './metadata.ts';
 
 /*
  * Keeps the log tree within an age and a size.

@@ -2,10 +2,9 @@ import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { createLogger, systemClock } from '@switchyard/platform';
 import { oneRun } from '../../test/one-run.ts';
+import { treeWriter } from '../../test/tree-writer.ts';
 import { taskHash } from './log-tree.ts';
-import { LogTreeWriter } from './writer.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -13,9 +12,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
-const log = createLogger({ app: 'audit', level: 'silent' });
-const writer = (overrides: Partial<ConstructorParameters<typeof LogTreeWriter>[0]> = {}) =>
-  new LogTreeWriter({ dir, log, clock: systemClock, findAccepted: async () => accepted(), ...overrides });
+const writer = (overrides: Partial<Parameters<typeof treeWriter>[0]> = {}) =>
+  treeWriter({ dir, findAccepted: async () => accepted(), ...overrides });
 const accepted = (events = oneRun()) => events[0] as Extract<(typeof events)[0], { type: 'orchestrator.run.accepted' }>;
 const linesOf = async (path: string) =>
   (await readFile(join(dir, path), 'utf8'))
