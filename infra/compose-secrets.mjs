@@ -14,7 +14,8 @@ import { fileURLToPath } from 'node:url';
  */
 
 const INFRA = fileURLToPath(new URL('.', import.meta.url));
-const SERVICES = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge'];
+/** Logins of people on the bus; every other is that of a service. */
+const PEOPLE = ['operator', 'watcher'];
 /** The servers as the containers reach them. */
 const URLS = {
   nats: 'nats://nats:4222',
@@ -37,7 +38,8 @@ export function containerVariables(access, passwords, keys, urls = URLS) {
   const { asLogin, databaseLogins, guarded, natsLogins, passwordName, redisUsers, serviceAccess } = access;
   const owner = passwords.of(passwordName('postgres', 'owner'));
   const servers = Object.fromEntries(Object.entries(urls).map(([name, url]) => [name, guarded(name, url, passwords)]));
-  const services = SERVICES.map((app) => [
+  const apps = natsLogins().filter((/** @type {string} */ login) => !PEOPLE.includes(login));
+  const services = apps.map((/** @type {string} */ app) => [
     app,
     { ...serviceAccess(app, servers, keys.of(app)), OPS_TOKEN: passwords.of('ops') },
   ]);

@@ -22,18 +22,8 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const built = (path) => import(pathToFileURL(join(root, path)).href);
 const json = (value) => `${JSON.stringify(value, null, 2)}\n`;
 
-/** Apps with a configuration, in the order in which the reference lists them. */
-const CONFIGURED = [
-  'gateway',
-  'orchestrator',
-  'mcp-tool',
-  'a2a',
-  'audit',
-  'xmpp-bridge',
-  'cli',
-  'dev-model',
-  'mock-a2a',
-];
+/** Apps with a configuration that are no service; the reference lists them after the services. */
+const NO_SERVICES = ['cli', 'dev-model', 'mock-a2a'];
 
 /** Every generated document: path -> text. */
 export async function renderAll() {
@@ -53,7 +43,7 @@ export async function renderAll() {
   const openApi = buildOpenApi();
   documents.set('docs/reference/openapi.json', json(openApi));
   for (const [path, dashboard] of renderDashboards()) documents.set(path, json(dashboard));
-  const configs = await readConfigs();
+  const configs = await readConfigs([...contracts.APPS, ...NO_SERVICES]);
   documents.set('docs/reference/config.md', renderConfig(configs, await built('libs/platform/dist/index.js')));
   documents.set('.env.example', renderEnvExample(configs));
   documents.set('.env.local.example', renderEnvLocalExample(configs));
@@ -62,10 +52,10 @@ export async function renderAll() {
   return documents;
 }
 
-async function readConfigs() {
+async function readConfigs(apps) {
   const { configPrefixes, describeConfig } = await built('libs/platform/dist/index.js');
   const configs = [];
-  for (const app of CONFIGURED) {
+  for (const app of apps) {
     const path = `apps/${app}/dist/config.js`;
     if (!existsSync(join(root, path))) {
       if (existsSync(join(root, `apps/${app}/src/config.ts`)))

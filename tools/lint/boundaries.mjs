@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+
 /**
  * Who may import whom. This table is the only place where the arrows of the system are written down:
  *
@@ -11,7 +13,10 @@
 
 const APP = ['contracts', 'run', 'platform', 'bus', 'store', 'safe-fetch'];
 const LIBS = [...APP, 'local-servers', 'testing'];
-const APPS = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge', 'cli', 'dev-model', 'mock-a2a'];
+/** Every app but the tests of them all; one that has no line of its own below is a service. */
+const APPS = readdirSync(new URL('../../apps/', import.meta.url), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && entry.name !== 'e2e')
+  .map(({ name }) => name);
 
 /** What the shipped code of a project may import of the other projects. */
 export const ARROWS = {
@@ -23,12 +28,7 @@ export const ARROWS = {
   'libs/safe-fetch': ['contracts', 'platform'],
   'libs/local-servers': ['contracts', 'platform'],
   'libs/testing': ['contracts'],
-  'apps/gateway': APP,
-  'apps/orchestrator': APP,
-  'apps/mcp-tool': APP,
-  'apps/a2a': APP,
-  'apps/audit': APP,
-  'apps/xmpp-bridge': APP,
+  ...Object.fromEntries(APPS.map((app) => [`apps/${app}`, APP])),
   'apps/dev-model': ['contracts', 'platform'],
   'apps/mock-a2a': ['contracts', 'platform', 'bus'],
   'apps/cli': [...APP, 'local-servers'],

@@ -37,7 +37,7 @@ const tool = (name: string): ToolInfo => ({
 });
 const TOOLBOX: Toolbox = {
   tools: [tool('calculator'), tool('get_weather')],
-  agents: [{ id: 'mock', name: 'Mock', description: '', skills: [], reachable: true }],
+  agents: [{ id: 'mock', name: 'Mock', description: '', skills: [], reachable: true, target: 'a2a' }],
 };
 /** The weather needs an approval, and the planner may ask. */
 const RULES: ApprovalRules = { tools: ['get_weather'], timeoutSeconds: 3_600, interactive: true };

@@ -31,7 +31,7 @@ export {
   type StreamSeen,
   type Trial,
 } from './doctor/index.ts';
-export { CallerLost, Detached, NoResponders, prepareAnswer } from './requests/index.ts';
+export { CallerLost, Detached, NoResponders, type OfferedAgent, offeredAgents, prepareAnswer } from './requests/index.ts';
 export {
   createService,
   type Service,

@@ -1,5 +1,6 @@
 export { IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_KEY_META } from './base/idempotency.ts';
-export { AgentInfo, listAgents } from './steps/agents.ts';
+export { AGENT_KINDS, AGENT_TARGETS, agentKind, type AgentTarget, reporterOf } from './base/agent-kinds.ts';
+export { AgentInfo, describeAgent, listAgents } from './steps/agents.ts';
 export { AuditRecord, listRuns, queryAudit, RunSummary } from './runs/audit.ts';
 export { BudgetAmounts, BudgetScope, BudgetView, getBudget } from './runs/budgets.ts';
 export { ASKING_PAIRS, type BusKey, busKeysFor, busKeysForOperator, operatorKey, parseBusKeys } from './bus-keys.ts';
@@ -188,7 +189,6 @@ export {
   StepResult,
   StepTarget,
   ToolConstraints,
-  type WorkerTarget,
 } from './steps/steps.ts';
 export {
   explainTools,

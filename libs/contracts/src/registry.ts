@@ -1,4 +1,4 @@
-import { listAgents } from './steps/agents.ts';
+import { describeAgent, listAgents } from './steps/agents.ts';
 import { listRuns, queryAudit } from './runs/audit.ts';
 import { getBudget } from './runs/budgets.ts';
 import { listDeadLetters, requeueDeadLetter } from './runs/dead-letters.ts';
@@ -62,9 +62,8 @@ export const REQUESTS: readonly RequestContract[] = [
   lookAtUpstream,
   listUpstreams,
   listAgents,
-  performStep.mcp,
-  performStep.a2a,
-  performStep.computer_use,
+  ...Object.values(performStep),
+  ...Object.values(describeAgent),
   queryAudit,
   listRuns,
   xmppStatus,

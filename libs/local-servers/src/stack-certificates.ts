@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { APPS } from '@switchyard/contracts';
 import { DATABASE_ROLES, databaseLogin } from './access/logins.ts';
 import { type Authority, createAuthority } from './x509.ts';
 
@@ -31,17 +32,7 @@ const RENEW_MS = 30 * 86_400_000;
 const ADMINISTRATOR = 'admin';
 const OWNER = 'switchyard';
 const SERVER = 'server';
-const CLIENTS = [
-  'gateway',
-  'orchestrator',
-  'mcp-tool',
-  'a2a',
-  'audit',
-  'xmpp-bridge',
-  'operator',
-  'watcher',
-  ADMINISTRATOR,
-] as const;
+const CLIENTS: readonly string[] = [...APPS, 'operator', 'watcher', ADMINISTRATOR];
 
 /** The name that a client's certificate says; for PostgreSQL the name of its login. */
 function nameOf(client: string): string {

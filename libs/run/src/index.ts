@@ -24,5 +24,5 @@ export { messageIdOf, numberActs, summaryOf } from './planned.ts';
 export { type Difference, replay, type Replay } from './replay.ts';
 export { type Ask, INITIAL, type Phase, type Planning, type RunState, type StepState } from './state.ts';
 export { stepsToPlan } from './room.ts';
-export { openSteps, performedSteps } from './steps.ts';
+export { isDecidedByWorker, openSteps, performedSteps } from './steps.ts';
 export { firstUntrusted } from './taint.ts';

@@ -1,3 +1,4 @@
+import { agentKind, type PlannedAct } from '@switchyard/contracts';
 import type { RunState, StepState } from './state.ts';
 
 /**
@@ -20,4 +21,9 @@ export function openSteps(state: RunState): readonly StepState[] {
 /** The steps that were dispatched at least once; a plan that was given up leaves the others untouched. */
 export function performedSteps(state: RunState): readonly StepState[] {
   return state.steps.filter((step) => step.attempt > 0);
+}
+
+/** True for a task in words whose worker decides by itself, with the model of the run and within what the run allows. */
+export function isDecidedByWorker({ target, tool }: PlannedAct): boolean {
+  return target !== 'user' && tool === undefined && agentKind(target).usesModelOfRun;
 }

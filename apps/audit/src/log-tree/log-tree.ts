@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { RunEvent, RunEventType } from '@switchyard/contracts';
+import { reporterOf, type RunEvent, type RunEventType } from '@switchyard/contracts';
 
 /** Where a line goes that belongs to no step: the orchestrator's own acts. */
 const RUN_LEVEL_STEP = 'orch-main';
@@ -48,21 +48,11 @@ export const FOLDER_NAME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?_[0-9a-f]{8
  */
 export function eventFolder(event: Pick<RunEvent, 'type' | 'stepId'>): string {
   const step = event.stepId ?? UNKNOWN_STEP;
-  const agent = event.type.slice(0, event.type.indexOf('.'));
-  switch (agent) {
-    case 'mcp':
-      return isToolChoice(event.type) ? `mcp/${step}/planner` : `mcp/${step}`;
-    case 'a2a':
-      return `a2a/${step}`;
-    case 'computer_use':
-      return `computer_use/${step}`;
-    case 'worker':
-    case 'code_agent':
-    case 'grounding':
-      return `computer_use/${step}/${agent}`;
-    default:
-      return 'orchestrator';
-  }
+  const reporter = reporterOf(event.type);
+  if (reporter === undefined) return 'orchestrator';
+  const { target, inner } = reporter;
+  const below = inner ?? (isToolChoice(event.type) ? 'planner' : null);
+  return [target, step, ...(below === null ? [] : [below])].join('/');
 }
 
 /**

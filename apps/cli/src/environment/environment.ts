@@ -1,4 +1,5 @@
-import { allowedVariables, type Environment } from './allowed-variables.ts';
+import { allowedVariables, type AppName, type Environment } from './allowed-variables.ts';
+import { SERVICE_VARIABLES } from './service-variables.ts';
 import { hasOwnLogin, PARTNER_HOST, PARTNER_JID } from './xmpp-login.ts';
 
 /*
@@ -10,8 +11,12 @@ import { hasOwnLogin, PARTNER_HOST, PARTNER_JID } from './xmpp-login.ts';
 
 export type { Environment };
 
-export const SERVICE_APPS = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge'] as const;
-export type ServiceApp = (typeof SERVICE_APPS)[number];
+/** Apps that are started for development alone. */
+const NO_SERVICES = ['dev-model', 'mock-a2a'] as const;
+export type ServiceApp = Exclude<AppName, (typeof NO_SERVICES)[number]>;
+export const SERVICE_APPS = (Object.keys(SERVICE_VARIABLES) as AppName[]).filter(
+  (app): app is ServiceApp => !NO_SERVICES.some((other) => other === app),
+);
 
 /** Where the running stack's parts are. */
 export interface StackAddresses {
@@ -85,6 +90,8 @@ function settingsOf(app: ServiceApp, stack: StackAddresses, given: Environment):
       return { LOG_TREE_DIR: given['LOG_TREE_DIR'] || `${stack.root}/logs` };
     case 'xmpp-bridge':
       return hasOwnLogin(given) ? {} : { ...stack.xmppLogin };
+    default:
+      return {};
   }
 }
 

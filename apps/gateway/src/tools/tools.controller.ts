@@ -1,14 +1,12 @@
 import { Controller, Delete, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
-import type { Bus } from '@switchyard/bus';
+import { type Bus, type OfferedAgent, offeredAgents } from '@switchyard/bus';
 import {
   AppError,
   callTool,
   checkToolFile,
   explainTools,
-  listAgents,
   listRegisteredTools,
   listTools,
-  type OutputOf,
   parseOrThrow,
   type Principal,
   registerTool,
@@ -126,7 +124,7 @@ export class ToolsController {
     const verdicts = ofAgent ? [] : page.verdicts;
     const nextCursor = ofAgent ? null : page.nextCursor;
     if (nextCursor === null && (tool === undefined || ofAgent)) {
-      const { agents } = await this.#agents(principal);
+      const agents = await this.#agents(principal);
       verdicts.push(...agentVerdicts(agents, principal, constraints, tool));
     }
     if (ofAgent && verdicts.length === 0) throw new AppError('agent_not_found', 'There is no such agent.');
@@ -134,14 +132,11 @@ export class ToolsController {
     void reply.code(200).send(answer);
   }
 
-  /** Without the service for agents nothing can be delegated. */
-  async #agents(principal: Principal): Promise<OutputOf<typeof listAgents>> {
-    try {
-      return await this.#bus.request(listAgents, { principal });
-    } catch (error) {
-      if (error instanceof AppError && error.code === 'no_responders') return { agents: [] };
-      throw error;
-    }
+  /** Of a kind whose app is not there nothing can be delegated. */
+  #agents(principal: Principal): Promise<OfferedAgent[]> {
+    return offeredAgents(this.#bus, principal, (_target, error) => {
+      if (!(error instanceof AppError && error.code === 'no_responders')) throw error;
+    });
   }
 
   @Post('tools')

@@ -1,4 +1,4 @@
-import { AppError, type PlannedAct, safeParse, StepResult } from '@switchyard/contracts';
+import { agentKind, AppError, type PlannedAct, safeParse, StepResult } from '@switchyard/contracts';
 import type { StepOutcome } from '@switchyard/run';
 import type { Toolbox } from '../planner/index.ts';
 
@@ -78,18 +78,13 @@ export function afterFailure(error: AppError, act: PlannedAct, toolbox: Toolbox,
   }
 }
 
-/** Who is missing where a step finds nobody, and what can be done. */
-const ABSENT: Readonly<Record<PlannedAct['target'], string>> = {
-  mcp: 'The tool service (mcp-tool) does not answer: see that it runs.',
-  a2a: 'The service for other agents (a2a) does not answer: see that it runs.',
-  computer_use:
-    'No computer-use agent is there: start one that answers rpc.step.computer_use, or plan with the agents that are ' +
-    'there (USE_ORCHESTRATOR_AGENT=true).',
-  user: 'Nobody answers.',
-};
-
 function unanswered({ code, message }: AppError, { target }: PlannedAct): StepOutcome {
-  return { status: 'failed', code, message: code === 'no_responders' ? ABSENT[target] : message };
+  return { status: 'failed', code, message: code === 'no_responders' ? absent(target) : message };
+}
+
+/** Who is missing where a step finds nobody, and what can be done. */
+function absent(target: PlannedAct['target']): string {
+  return target === 'user' ? 'Nobody answers.' : agentKind(target).absent;
 }
 
 /** True where nobody took the step: it is waited for somebody who does. */
@@ -102,8 +97,8 @@ export function afterTakeover(act: PlannedAct): StepOutcome | undefined {
   return hasLedger(act) ? undefined : doubt('The worker or its owner was lost while this step was under way.');
 }
 
-function hasLedger(act: PlannedAct): boolean {
-  return act.target === 'mcp';
+function hasLedger({ target }: PlannedAct): boolean {
+  return target !== 'user' && agentKind(target).ledger;
 }
 
 /** The answer is about this dispatch alone. The agent for tools goes over what it did before, unless it cannot. */

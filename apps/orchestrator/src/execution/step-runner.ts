@@ -1,20 +1,22 @@
 import {
+  agentKind,
   AppError,
   isProgressType,
   parseFact,
   performStep,
   type PlannedAct,
+  reporterOf,
   type RunEventType,
   type RunFactDraft,
   type RunSpec,
   type StepLimits,
-  type WorkerTarget,
 } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
 import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
 import {
   dispatching,
   firstUntrusted,
+  isDecidedByWorker,
   objectionToDelegation,
   type RunState,
   stepCompleted,
@@ -82,10 +84,17 @@ export async function runStep(
 }
 
 /** The failure of a step for an agent that the constraints of the run do not name; undefined: the step may leave. */
-function notAllowed({ target, agent = '' }: PlannedAct, { run }: RunState): StepOutcome | undefined {
-  if (target !== 'a2a' || !run) return undefined;
-  const objection = objectionToDelegation(agent, run.principal, run.tool_constraints);
+function notAllowed(act: PlannedAct, { run }: RunState): StepOutcome | undefined {
+  if (!run || !isDelegation(act)) return undefined;
+  const objection = objectionToDelegation(act.agent ?? '', run.principal, run.tool_constraints);
   return objection === null ? undefined : { status: 'failed', code: 'forbidden', message: objection };
+}
+
+/** A task for an agent that the planner chose by its name; not one for our agent for tools, which keeps to the constraints. */
+function isDelegation({ target, agent }: PlannedAct): boolean {
+  if (target === 'user') return false;
+  const { offer } = agentKind(target);
+  return offer === 'agents' || (offer === 'itself' && agent !== undefined);
 }
 
 async function dispatchUntilAnswered(
@@ -150,7 +159,7 @@ async function dispatchOnce(
       ...(act.agent === undefined ? {} : { agent: act.agent }),
       ...approval,
       toolConstraints: run.tool_constraints,
-      ...(target === 'mcp' && act.tool === undefined ? { within: limitsOf(writer.state, run, parts.approvals) } : {}),
+      ...(isDecidedByWorker(act) ? { within: limitsOf(writer.state, run, parts.approvals) } : {}),
     },
     { signal, timeoutMs: parts.stepTimeoutMs, idempotencyKey, onProgress: (frame) => progress.take(frame) },
   );
@@ -184,15 +193,9 @@ function codeOf(answer: unknown): string {
   return typeof answer === 'object' && answer !== null && 'code' in answer ? String(answer.code) : '';
 }
 
-const AGENTS: Readonly<Record<WorkerTarget, readonly string[]>> = {
-  mcp: ['mcp'],
-  a2a: ['a2a'],
-  computer_use: ['computer_use', 'worker', 'code_agent', 'grounding'],
-};
-
 /** A worker tells of its own agents and of nobody else's. */
 function mayReport(target: PlannedAct['target'], type: RunEventType): boolean {
-  return target !== 'user' && isProgressType(type) && AGENTS[target].includes(type.split('.')[0] ?? '');
+  return isProgressType(type) && reporterOf(type)?.target === target;
 }
 
 /** Gathers the facts that a worker reports; commits them when the step takes its time. */

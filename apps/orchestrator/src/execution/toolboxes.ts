@@ -1,12 +1,5 @@
-import {
-  AppError,
-  listAgents,
-  listTools,
-  type Principal,
-  type ToolConstraints,
-  type ToolInfo,
-} from '@switchyard/contracts';
-import type { Bus } from '@switchyard/bus';
+import { AppError, listTools, type Principal, type ToolConstraints, type ToolInfo } from '@switchyard/contracts';
+import { type Bus, offeredAgents } from '@switchyard/bus';
 import { objectionToDelegation } from '@switchyard/run';
 import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
 import type { Toolbox } from '../planner/index.ts';
@@ -124,13 +117,11 @@ export class Toolboxes {
 
   /** Other agents are a bonus: without them the run goes on. Only those that the constraints let it delegate to. */
   async #agents(principal: Principal, constraints: ToolConstraints): Promise<Toolbox['agents']> {
-    try {
-      const { agents } = await this.#parts.bus.request(listAgents, { principal });
-      return agents.filter(({ id, reachable }) => reachable && !objectionToDelegation(id, principal, constraints));
-    } catch (error) {
-      this.#parts.log.warn({ err: error }, 'no agents: a2a does not answer');
-      return [];
-    }
+    const agents = await offeredAgents(this.#parts.bus, principal, (target, error) => {
+      if (target === 'a2a' || !(error instanceof AppError && error.code === 'no_responders'))
+        this.#parts.log.warn({ err: error, target }, 'the agents of a kind are not offered: its app does not answer');
+    });
+    return agents.filter(({ id, reachable }) => reachable && !objectionToDelegation(id, principal, constraints));
   }
 }
 

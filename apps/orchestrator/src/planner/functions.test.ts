@@ -14,7 +14,7 @@ const tool = (name: string): ToolInfo => ({
 });
 const TOOLBOX: Toolbox = {
   tools: [tool('calculator'), tool('get_weather')],
-  agents: [{ id: 'mock_agent', name: 'Mock agent', description: 'echoes', skills: [], reachable: true }],
+  agents: [{ id: 'mock_agent', name: 'Mock agent', description: 'echoes', skills: [], reachable: true, target: 'a2a' }],
 };
 const call = (name: string, args: unknown, id = 'call_1'): ModelCall => ({
   id,
@@ -33,7 +33,7 @@ describe('functionsFor', () => {
   });
 
   it('offers our own agent for tools beside them, and no other agent under its name', () => {
-    const impostor = { id: 'mcp', name: 'Not ours', description: '', skills: [], reachable: true };
+    const impostor = { ...TOOLBOX.agents[0]!, id: 'mcp', name: 'Not ours' };
     const beside: Toolbox = { ...TOOLBOX, agents: [...TOOLBOX.agents, impostor], toolAgent: 'beside' };
     expect(functionsFor(beside).map((fn) => fn.name)).toEqual([
       'calculator',

@@ -1,3 +1,4 @@
+import type { OfferedAgent } from '@switchyard/bus';
 import { type AgentInfo, type ClientTool, type PlannedAct, safeParse, type ToolInfo } from '@switchyard/contracts';
 import {
   argumentsOf,
@@ -26,7 +27,7 @@ import { approvalOf, type ApprovalRules, needsApproval } from './approvals.ts';
 /** What one run may use, read anew for each claim. */
 export interface Toolbox {
   readonly tools: readonly ToolInfo[];
-  readonly agents: readonly AgentInfo[];
+  readonly agents: readonly OfferedAgent[];
   /** Whether a task in words may be given to our own agent for tools: beside the tools, or in their place. */
   readonly toolAgent?: 'beside' | 'instead' | undefined;
   /** Tools that the client of the run performs; a call of one is a question to it. */
@@ -101,7 +102,7 @@ function directTools({ tools, toolAgent }: Toolbox, rules?: ApprovalRules): read
 }
 
 /** The agents of this run; ours first, and no other under its name. */
-function agentsOf({ tools, agents, toolAgent }: Toolbox): readonly AgentInfo[] {
+function agentsOf({ tools, agents, toolAgent }: Toolbox): readonly OfferedAgent[] {
   if (!toolAgent || tools.length === 0) return agents;
   const providers = [...new Set(tools.map(({ provider }) => provider))].sort().slice(0, 100).join(', ');
   const description =
@@ -113,6 +114,7 @@ function agentsOf({ tools, agents, toolAgent }: Toolbox): readonly AgentInfo[] {
     description: description.slice(0, 4_000),
     skills: [],
     reachable: true,
+    target: 'mcp' as const,
   };
   return [ours, ...agents.filter(({ id }) => id !== TOOL_AGENT)];
 }
@@ -150,8 +152,7 @@ function toAct(call: ModelCall, toolbox: Toolbox, rules: ApprovalRules): Draft {
     if (!agent) return invalid(call, 'agent_not_found', unknownName(call.name, toolbox));
     const input = safeParse(DelegateArguments, parsed);
     if (!input.success) return invalid(call, 'tool_invalid_arguments', `${call.name} takes {"task": "..."}.`);
-    const target = agent.id === TOOL_AGENT && toolbox.toolAgent ? 'mcp' : 'a2a';
-    return { tool_call_id: call.id, target, task: input.data.task, agent: agent.id };
+    return { tool_call_id: call.id, target: agent.target, task: input.data.task, agent: agent.id };
   }
   if (toolbox.client?.some(({ name }) => name === call.name) === true) return clientCall(call, parsed, rules);
   const tool = toolNamed(call.name, toolbox.tools);

@@ -13,10 +13,10 @@ import {
   fold,
   limitOf,
   type ModelMessage,
+  isDecidedByWorker,
   openSteps,
   type RunState,
   signedAs,
-  type StepState,
 } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
 import { askWithinLimits, BudgetStop, checkedResult, type Guardrail, type SpendingParts } from '../planning/index.ts';
@@ -91,20 +91,16 @@ export class ModelService {
     if (!state || state.phase === 'ended' || state.cancel) throw new AppError('run_ended');
     const step = state.steps.find(({ act }) => act.step_id === stepId);
     const open = step && step.outcome === null && step.attempt > 0;
-    if (!open || !isDelegated(step))
+    if (!open || !isDecidedByWorker(step.act))
       throw new AppError('conflict', 'This step is not one that the model is asked for.');
     return state;
   }
 }
 
-function isDelegated({ act }: StepState): boolean {
-  return act.target === 'mcp' && act.tool === undefined;
-}
-
 /** Of what the run has left, the parts of the other open steps. When a step ends, the parts of the others grow. */
 function keptForOthers(state: RunState): Usage {
   const { usage } = state;
-  const sharing = openSteps(state).filter(isDelegated).length;
+  const sharing = openSteps(state).filter(({ act }) => isDecidedByWorker(act)).length;
   const partOf = (kind: 'tokens' | 'usd', used: number): number => {
     const left = Math.max(0, (limitOf(state, { scope: 'run', kind }) ?? 0) - used);
     return sharing < 2 ? 0 : left * (1 - 1 / sharing);

@@ -1,9 +1,10 @@
 import { z } from 'zod';
+import { type AgentApp, DEPLOYED_AGENT_APPS, type DeployedAgentApp } from './agent-kinds.ts';
 import { AppError } from './errors.ts';
 import { safeParse } from './safe-parse.ts';
 
-export const APPS = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit', 'xmpp-bridge'] as const;
-export type AppName = (typeof APPS)[number];
+export type AppName = 'gateway' | 'orchestrator' | DeployedAgentApp | 'audit' | 'xmpp-bridge';
+export const APPS: readonly AppName[] = ['gateway', 'orchestrator', ...DEPLOYED_AGENT_APPS, 'audit', 'xmpp-bridge'];
 
 /**
  * A question with one answer on the bus: NATS request/reply, plain JSON, queue group = `answeredBy`.
@@ -14,7 +15,7 @@ export interface RequestContract<I extends z.ZodType = z.ZodType, O extends z.Zo
   /** Ending in `.*`: asked of one process, whose name takes the place of the star. */
   readonly subject: string;
   readonly summary: string;
-  readonly answeredBy: AppName | 'computer-use';
+  readonly answeredBy: AppName | AgentApp;
   readonly askedBy: readonly (AppName | 'operator')[];
   readonly input: I;
   readonly output: O;

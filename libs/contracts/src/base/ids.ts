@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { agentKind, type AgentTarget } from './agent-kinds.ts';
 import { AppError } from './errors.ts';
 
 /** The one shape of every id that may become a subject token. No user text ever reaches a subject. */
@@ -93,9 +94,8 @@ export function parseCursor(text: string): { runId: string; seq: number } | unde
   return match ? { runId: match[1]!, seq: Number(match[2]) } : undefined;
 }
 
-const TARGET_TOKEN = { mcp: 'mcp', a2a: 'a2a', computer_use: 'cu', user: 'ask' } as const;
-
 /** Step ids are numbered over the whole run: `step-mcp-001`, `step-cu-002`, `step-a2a-003`, `step-ask-004`. */
-export function formatStepId(target: keyof typeof TARGET_TOKEN, number: number): string {
-  return `step-${TARGET_TOKEN[target]}-${String(number).padStart(3, '0')}`;
+export function formatStepId(target: AgentTarget | 'user', number: number): string {
+  const token = target === 'user' ? 'ask' : agentKind(target).token;
+  return `step-${token}-${String(number).padStart(3, '0')}`;
 }

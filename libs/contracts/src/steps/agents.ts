@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AGENT_KINDS, AGENT_TARGETS, agentKind, type AgentTarget } from '../base/agent-kinds.ts';
 import { ASK_AGAIN_MS, request } from '../base/define.ts';
 import { PrincipalOrNobody } from '../base/principal.ts';
 
@@ -25,3 +26,25 @@ export const listAgents = request({
   timeoutMs: 5_000,
   askAgainMs: ASK_AGAIN_MS,
 });
+
+/** rpc.agent.<target>: how an agent that the planner is offered as one function describes itself. */
+export const describeAgent: Readonly<Partial<Record<AgentTarget, ReturnType<typeof descriptionContract>>>> =
+  Object.fromEntries(
+    AGENT_TARGETS.filter((target) => agentKind(target).offer === 'itself').map((target) => [
+      target,
+      descriptionContract(target),
+    ]),
+  );
+
+function descriptionContract(target: AgentTarget) {
+  return request({
+    subject: `rpc.agent.${target}`,
+    summary: `Describe the agent that performs steps for ${target}.`,
+    answeredBy: AGENT_KINDS[target].app,
+    askedBy: ['orchestrator', 'gateway'],
+    input: z.object({ principal: PrincipalOrNobody }),
+    output: AgentInfo.omit({ id: true }),
+    timeoutMs: 2_000,
+    askAgainMs: ASK_AGAIN_MS,
+  });
+}

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { AGENT_TARGETS, agentKind, DEPLOYED_AGENT_APPS } from '../base/agent-kinds.ts';
 import { request } from '../base/define.ts';
 import { ERROR_CODES, type ErrorCode } from '../base/errors.ts';
 import { Id, RunId } from '../base/ids.ts';
@@ -25,11 +26,16 @@ export const ModelTurnMessage = z.discriminatedUnion('role', [
 ]);
 export type ModelTurnMessage = z.infer<typeof ModelTurnMessage>;
 
+/** The apps whose agents ask the model of a run. */
+const MODEL_USERS = new Set<string>(
+  AGENT_TARGETS.map(agentKind).flatMap((kind) => (kind.usesModelOfRun ? kind.app : [])),
+);
+
 export const modelTurn = request({
   subject: 'rpc.model.turn',
   summary: 'Ask the language model for the worker of an open step, within the limits of its run.',
   answeredBy: 'orchestrator',
-  askedBy: ['mcp-tool'],
+  askedBy: DEPLOYED_AGENT_APPS.filter((app) => MODEL_USERS.has(app)),
   input: z.object({
     principal: Principal,
     runId: RunId,

@@ -1,16 +1,13 @@
 import { z } from 'zod';
+import { AGENT_KINDS, AGENT_TARGETS, type AgentTarget } from '../base/agent-kinds.ts';
 import { request } from '../base/define.ts';
 import { Id, RunId } from '../base/ids.ts';
 import { InputRequired, McpError } from '../protocols/mcp.ts';
 import { Principal } from '../base/principal.ts';
 import { Usage } from '../base/usage.ts';
 
-/** The kinds of agent that answer `rpc.step.<target>`. */
-const WORKER_TARGETS = ['mcp', 'a2a', 'computer_use'] as const;
-export type WorkerTarget = (typeof WORKER_TARGETS)[number];
-/** `user`: a question to the person on whose behalf the run works; no worker performs it. */
-const STEP_TARGETS = [...WORKER_TARGETS, 'user'] as const;
-export const StepTarget = z.enum(STEP_TARGETS);
+/** `user`: a question to the person on whose behalf the run works; no agent performs it. */
+export const StepTarget = z.enum([...AGENT_TARGETS, 'user']);
 export type StepTarget = z.infer<typeof StepTarget>;
 
 /**
@@ -110,18 +107,17 @@ export const StepResult = z.discriminatedUnion('status', [
 ]);
 export type StepResult = z.infer<typeof StepResult>;
 
-/** rpc.step.<target>: progress frames carry run events of the target's own agents. */
-export const performStep = {
-  mcp: stepContract('mcp', 'mcp-tool', 'Perform one step with a tool.'),
-  a2a: stepContract('a2a', 'a2a', 'Delegate one step to another agent.'),
-  computer_use: stepContract('computer_use', 'computer-use', 'Perform one step on a computer.'),
-} as const;
+/** rpc.step.<target>, of each kind of agent: progress frames carry run events of the target's own agents. */
+export const performStep = Object.fromEntries(
+  AGENT_TARGETS.map((target) => [target, stepContract(target)]),
+) as Readonly<Record<AgentTarget, ReturnType<typeof stepContract>>>;
 
-function stepContract(target: WorkerTarget, answeredBy: 'mcp-tool' | 'a2a' | 'computer-use', summary: string) {
+function stepContract(target: AgentTarget) {
+  const { app, summary } = AGENT_KINDS[target];
   return request({
     subject: `rpc.step.${target}`,
     summary,
-    answeredBy,
+    answeredBy: app,
     askedBy: ['orchestrator'],
     input: StepRequest,
     output: StepResult,
