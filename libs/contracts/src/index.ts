@@ -142,6 +142,7 @@ export {
   type RunFact,
   type RunFactDraft,
   TERMINAL_TYPE,
+  undecided,
 } from './events/run-events.ts';
 export {
   ApprovalPolicy,

@@ -1,4 +1,4 @@
-import type { FactOf, RunEvent, Usage } from '@switchyard/contracts';
+import { type FactOf, type RunEvent, undecided, type Usage } from '@switchyard/contracts';
 import { isOpen, isWaiting, mustAsk, openAsks } from './asks.ts';
 import { budgetKey, limitOf, onExceeded } from './budget.ts';
 import { roomFor } from './room.ts';
@@ -129,8 +129,32 @@ function apply(state: RunState, event: RunEvent): RunState {
       return { ...state, cancel: event.data };
     case 'orchestrator.task.completed':
       return { ...state, phase: 'ended', terminal: event.data, endedAt: event.ts };
+    // Facts to tell, not to decide by.
+    case 'orchestrator.model.waiting':
+    case 'orchestrator.message.completed':
+    case 'mcp.task.started':
+    case 'mcp.toolbox.generated':
+    case 'mcp.tool.search':
+    case 'mcp.tool.selected':
+    case 'mcp.tool.execution':
+    case 'mcp.task.completed':
+    case 'a2a.delegation.started':
+    case 'a2a.delegation.completed':
+    case 'a2a.delegation.failed':
+    case 'computer_use.task.started':
+    case 'computer_use.task.completed':
+    case 'worker.step.started':
+    case 'worker.step.completed':
+    case 'worker.reflection.started':
+    case 'code_agent.session.started':
+    case 'code_agent.session.completed':
+    case 'code_agent.step.started':
+    case 'grounding.generate_coords.started':
+    case 'grounding.generate_coords.completed':
+    case 'grounding.code_agent.started':
+      return state;
     default:
-      return state; // a fact to tell, not to decide by
+      return undecided(event, state);
   }
 }
 

@@ -1,8 +1,9 @@
+import type { RunEventType } from '@switchyard/contracts';
 import type { Paint, Tone } from './paint.ts';
 
 /*
- * One event of a run as one line for a person. Pure. An event that this table does not know is still shown, by its
- * name and its data, so nothing that happened is hidden.
+ * One event of a run as one line for a person. Pure. Every event of a run is decided about here. What a stream of a newer
+ * version holds besides is still shown, by its name and its data, so nothing that happened is hidden.
  */
 
 export interface StreamEvent {
@@ -71,7 +72,13 @@ function stepLine(data: Data): Line {
   return { text: `${text(data, 'step_id')} ${how}: ${why}${tookMs(data)}`, tone: 'bad' };
 }
 
-const LINES: Readonly<Record<string, (data: Data) => Line | undefined>> = {
+type Render = (data: Data) => Line | undefined;
+
+/** Its fields, as they are. */
+const fields: Render = (data) => ({ text: compact(data), tone: 'dim' });
+
+/** What frames the stream, and the pieces of text that its finished message repeats. */
+const FRAME_LINES: Readonly<Record<string, Render>> = {
   'response.created': () => undefined,
   'response.in_progress': () => undefined,
   'server.keepalive': () => undefined,
@@ -79,8 +86,11 @@ const LINES: Readonly<Record<string, (data: Data) => Line | undefined>> = {
   'response.completed': () => undefined,
   'response.failed': (d) => ({ text: text(d, 'error'), tone: 'bad' }),
   error: () => undefined,
-  'orchestrator.run.accepted': () => ({ text: 'the task is committed; from here on it is not lost', tone: 'dim' }),
   'orchestrator.message.delta': () => undefined,
+};
+
+const EVENT_LINES: Readonly<Record<RunEventType, Render>> = {
+  'orchestrator.run.accepted': () => ({ text: 'the task is committed; from here on it is not lost', tone: 'dim' }),
   'orchestrator.task.started': (d) => ({ text: text(d, 'task'), tone: 'plain' }),
   'orchestrator.planning.started': (d) => ({
     text: `step ${text(d, 'step_number')}${d['last_failed'] === true ? ', after a failure' : ''}`,
@@ -144,7 +154,20 @@ const LINES: Readonly<Record<string, (data: Data) => Line | undefined>> = {
     text: `${text(d, 'agent')}: ${text(d, 'error')}`,
     tone: 'bad',
   }),
+  'computer_use.task.started': fields,
+  'computer_use.task.completed': fields,
+  'worker.step.started': fields,
+  'worker.step.completed': fields,
+  'worker.reflection.started': fields,
+  'code_agent.session.started': fields,
+  'code_agent.session.completed': fields,
+  'code_agent.step.started': fields,
+  'grounding.generate_coords.started': fields,
+  'grounding.generate_coords.completed': fields,
+  'grounding.code_agent.started': fields,
 };
+
+const LINES = new Map<string, Render>(Object.entries({ ...FRAME_LINES, ...EVENT_LINES }));
 
 /** That the answer is not whole. */
 function cut(reason: unknown): string {
@@ -164,14 +187,14 @@ function spent(usage: unknown): string {
 /** What an event says, as a short text; undefined for what only frames the stream. */
 export function eventText({ name, data }: StreamEvent): string | undefined {
   const known = (typeof data === 'object' && data !== null ? data : {}) as Data;
-  const render = Object.hasOwn(LINES, name) ? LINES[name] : undefined;
+  const render = LINES.get(name);
   return render ? render(known)?.text : compact(data);
 }
 
 /** The line for an event, `ms` after the start; undefined for what only frames the stream. */
 export function eventLine({ name, data }: StreamEvent, ms: number, paint: Paint): string | undefined {
   const known = (typeof data === 'object' && data !== null ? data : {}) as Data;
-  const render = Object.hasOwn(LINES, name) ? LINES[name] : undefined;
+  const render = LINES.get(name);
   const line = render ? render(known) : { text: compact(data), tone: 'dim' as const };
   if (!line) return undefined;
   const time = `${(ms / 1000).toFixed(2)}s`.padStart(8);

@@ -6,6 +6,7 @@ import {
   type LiveDelta,
   type RunEvent,
   TERMINAL_TYPE,
+  undecided,
   UNFINISHED,
 } from '@switchyard/contracts';
 import {
@@ -182,8 +183,28 @@ function react(state: AgUiState, event: RunEvent): Change {
       return openStep(state, workerStep(state, event.stepId, event.data.step), stepOwner(state, event.stepId));
     case 'worker.step.completed':
       return closeStep(state, workerStep(state, event.stepId, event.data.step), stepOwner(state, event.stepId));
-    default:
+    case 'orchestrator.task.started':
+    case 'orchestrator.model.waiting':
+    case 'orchestrator.guardrail.violated':
+    case 'orchestrator.budget.exceeded':
+    case 'orchestrator.cancel.requested':
+    case 'orchestrator.approval.decided':
+    case 'mcp.task.started':
+    case 'mcp.toolbox.generated':
+    case 'mcp.tool.search':
+    case 'mcp.tool.selected':
+    case 'mcp.tool.execution':
+    case 'mcp.task.completed':
+    case 'computer_use.task.started':
+    case 'computer_use.task.completed':
+    case 'worker.reflection.started':
+    case 'code_agent.step.started':
+    case 'grounding.generate_coords.started':
+    case 'grounding.generate_coords.completed':
+    case 'grounding.code_agent.started':
       return custom(state, event);
+    default:
+      return undecided(event, custom(state, event));
   }
 }
 

@@ -1,4 +1,4 @@
-import { ERROR_CODES, formatCursor, isErrorCode, type RunEvent, UNFINISHED } from '@switchyard/contracts';
+import { ERROR_CODES, formatCursor, isErrorCode, type RunEvent, undecided, UNFINISHED } from '@switchyard/contracts';
 import { evolve, INITIAL, isWaiting, type RunState } from '@switchyard/run';
 import { type Dialect, messageIdInThread, type Projected } from './dialect.ts';
 import { type Frame, group } from './frame.ts';
@@ -120,7 +120,36 @@ function step(state: LegacyState, event: RunEvent): Projected<LegacyState> {
       return { state, frames: [frame('AGENT_RESPONSE', { ...end, final: true }, answer ?? error ?? '')] };
     }
 
-    default:
+    // This dialect has no type for them.
+    case 'orchestrator.task.started':
+    case 'orchestrator.planning.started':
+    case 'orchestrator.planning.completed':
+    case 'orchestrator.model.waiting':
+    case 'orchestrator.budget.exceeded':
+    case 'orchestrator.cancel.requested':
+    case 'orchestrator.approval.decided':
+    case 'mcp.task.started':
+    case 'mcp.toolbox.generated':
+    case 'mcp.tool.search':
+    case 'mcp.tool.selected':
+    case 'mcp.tool.execution':
+    case 'mcp.task.completed':
+    case 'a2a.delegation.started':
+    case 'a2a.delegation.completed':
+    case 'a2a.delegation.failed':
+    case 'computer_use.task.started':
+    case 'computer_use.task.completed':
+    case 'worker.step.started':
+    case 'worker.step.completed':
+    case 'worker.reflection.started':
+    case 'code_agent.session.started':
+    case 'code_agent.session.completed':
+    case 'code_agent.step.started':
+    case 'grounding.generate_coords.started':
+    case 'grounding.generate_coords.completed':
+    case 'grounding.code_agent.started':
       return { state, frames: [] };
+    default:
+      return undecided(event, { state, frames: [] });
   }
 }

@@ -1,5 +1,6 @@
 import {
   ERROR_CODES,
+  type FactOf,
   formatCursor,
   isErrorCode,
   type RunEvent,
@@ -17,8 +18,9 @@ import { type Frame, group } from './frame.ts';
  * `response` and response.completed; or, where the run failed, response.failed and error.
  */
 
-/** The documented fields of each event. `*`: all of its data. An event that is not here needs `view=all`. */
-const FIELDS: Partial<Record<RunEventType, readonly string[] | '*'>> = {
+/** The documented fields of each event. `*`: all of its data. `hidden`: the event is shown with `view=all` alone. */
+const FIELDS: { readonly [T in RunEventType]: readonly (keyof FactOf<T>['data'])[] | '*' | 'hidden' } = {
+  'orchestrator.run.accepted': 'hidden',
   'orchestrator.task.started': ['request_id', 'task', 'max_steps', 'tenant_id'],
   'orchestrator.planning.started': ['step_number', 'last_failed'],
   'orchestrator.planning.completed': ['decision_type', 'target', 'task_preview'],
@@ -53,6 +55,8 @@ const FIELDS: Partial<Record<RunEventType, readonly string[] | '*'>> = {
   'grounding.generate_coords.completed': ['ref_expr', 'coords', 'method'],
   'grounding.code_agent.started': ['ref_expr'],
 };
+
+const FIELDS_OF = new Map<string, readonly string[] | '*' | 'hidden'>(Object.entries(FIELDS));
 
 export interface OrchestrateState {
   readonly view: DialectContext['view'];
@@ -90,9 +94,9 @@ function framesOf(state: OrchestrateState, event: RunEvent): Frame[] {
     frames.push({ event: 'response.in_progress', data: { status: 'running' } });
     for (const message of state.notices) frames.push({ event: 'switchyard.notice', data: { message } });
   }
-  const fields = FIELDS[event.type];
-  if (fields !== undefined || state.view === 'all')
-    frames.push({ event: event.type, data: dataOf(event, fields ?? '*') });
+  const fields = FIELDS_OF.get(event.type) ?? 'hidden'; // one of a newer version
+  if (fields !== 'hidden' || state.view === 'all')
+    frames.push({ event: event.type, data: dataOf(event, fields === 'hidden' ? '*' : fields) });
   if (event.type === 'orchestrator.task.completed' && state.answer !== null) {
     const { status, completion_reason } = state.answer;
     if (event.data.status === 'failed') frames.push(...failure(sentence(event.data.error, event.data.error_code)));

@@ -8,8 +8,8 @@ import { safeParse } from '../base/safe-parse.ts';
  * Every fact about a run. The type is <agent>.<noun>.<verb>; it is the CloudEvents `type` and the last three
  * tokens of the subject run.<tenant>.<runId>.<type>. The fields of `data` carry the names that HTTP clients
  * know (snake_case), so that one vocabulary serves the journal, the bus and the streams.
- * Adding a fact: one member in run-facts-owner.ts or run-facts-worker.ts; the compiler then lists what must
- * treat it.
+ * Adding a fact: one member in run-facts-owner.ts or run-facts-worker.ts; the compiler then lists what must decide about
+ * it: the fold, each dialect, the lines of the command.
  */
 
 export const RUN_EVENTS = [...OWNER_FACTS, ...WORKER_FACTS] as const;
@@ -73,3 +73,11 @@ export function isProgressType(type: RunEventType): boolean {
 }
 
 export const TERMINAL_TYPE = 'orchestrator.task.completed' satisfies RunEventType;
+
+/**
+ * Ends a switch that decides about every fact: one that it leaves out does not compile here. A journal may hold a fact of
+ * a newer version that only tells (journal-version.ts); for such a one the outcome is `outcome`.
+ */
+export function undecided<T>(_fact: never, outcome: T): T {
+  return outcome;
+}
