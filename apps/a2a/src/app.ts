@@ -6,6 +6,7 @@ import {
   type Service,
   type ServiceOverrides,
   type ServiceParts,
+  SystemEventPublisher,
 } from '@switchyard/bus';
 import { AppError } from '@switchyard/contracts';
 import {
@@ -46,9 +47,10 @@ async function wire(
   { bus, log: base, metrics, health, lifecycle }: ServiceParts,
 ): Promise<void> {
   const log = partOf(base, 'agents');
+  const systemEvents = new SystemEventPublisher(bus, log);
   const directory = directoryOf(bus, config, clock, (fact) => {
     log.warn({ ...fact.data }, fact.type);
-    bus.publishSystem(fact).catch((error: unknown) => log.warn({ err: error }, 'a system event was not published'));
+    systemEvents.publish(fact);
   });
   registerAgents(health, directory);
   const delegator = new Delegator({

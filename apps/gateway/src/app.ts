@@ -1,6 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { type Bus, connectBus } from '@switchyard/bus';
+import { type Bus, connectBus, SystemEventPublisher } from '@switchyard/bus';
 import { AppError } from '@switchyard/contracts';
 import {
   type Clock,
@@ -16,7 +16,7 @@ import {
 } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch } from '@switchyard/safe-fetch';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { SystemEventPublisher, Denials, FactQueue, FailedLogins, Logins, StreamReporter } from './reports/index.ts';
+import { Denials, FactQueue, FailedLogins, Logins, StreamReporter } from './reports/index.ts';
 import { AgUiTurns } from './ag-ui/index.ts';
 import { answerPeers, AuthGuard, createTokenVerifiers, MCP_PATH, Tickets } from './identity/index.ts';
 import type { GatewayConfig } from './config.ts';
@@ -57,6 +57,8 @@ export interface GatewayOverrides {
 }
 
 const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
+/** Refusals that the audit log is told a second; a flood of further ones is cut. */
+const SYSTEM_EVENTS_PER_SECOND = 20;
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 15_000;
 /** Longer than the idle time of the usual proxies, so that they close first. */
@@ -92,8 +94,8 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         () => absence.waiting,
       );
       const health = new HealthChecks();
-      const publisher = new SystemEventPublisher(bus, log);
-      const denials = new Denials((fact) => publisher.tell(fact), clock);
+      const systemEvents = new SystemEventPublisher(bus, log, { perSecond: SYSTEM_EVENTS_PER_SECOND });
+      const denials = new Denials((fact) => systemEvents.publish(fact), clock);
       const facts = new FactQueue(bus, log, metrics);
       const rateLimit = createRateLimit({
         perMinute: config.rateLimitPerMinute,
@@ -203,7 +205,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const peers = await answerPeers(bus, instanceOf(app), tickets, BODY_LIMIT_BYTES);
       await app.listen(config.http.port, config.http.host);
       url = publicUrl(instanceOf(app));
-      publisher.tell({
+      systemEvents.publish({
         type: 'gateway.service.started',
         data: { version: VERSION, identity_mode: config.identity.mode },
       });

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
-import { createService, serveOnBus, type Service, type ServiceOverrides } from '@switchyard/bus';
+import { createService, serveOnBus, type Service, type ServiceOverrides, SystemEventPublisher } from '@switchyard/bus';
 import { answerQuestion, AppError, type HttpToolDefinition } from '@switchyard/contracts';
 import { type Clock, partOf, systemClock } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch, mappedJid } from '@switchyard/safe-fetch';
@@ -23,7 +23,6 @@ import { McpToolModule } from './mcp-tool.module.ts';
 import { openAuthorisations } from './open-authorisations.ts';
 import { authorisationChanged, followReplicas } from './replica-invalidation.ts';
 import { shippedTools } from './shipped-tools/index.ts';
-import { Teller } from './common/index.ts';
 import { adminDebug, calculator, getWeather, noteTools } from './builtin-tools/index.ts';
 import type { Tool } from './tool/index.ts';
 import { sandboxCheck } from './upstreams/definitions/index.ts';
@@ -86,7 +85,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const byOperator = { fetch, allowHosts: new Set(allowHosts), isMapped, tokens, writtenBy: 'operator' as const };
     catalog.putShipped('the tools that ship', shippedTools(config.authorisations.shipped, { fetch, tokens }));
     const make = (definition: HttpToolDefinition) => httpTool(definition, byOperator);
-    const teller = new Teller({ bus, log });
+    const systemEvents = new SystemEventPublisher(bus, log);
     const clock = overrides.clock ?? systemClock;
     const read = overrides.read ?? ((name: string) => process.env[name]);
     const { connections } = store;
@@ -102,14 +101,14 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
         news.changed();
       },
     });
-    const news = new CatalogChangePublisher({ catalog, teller });
+    const news = new CatalogChangePublisher({ catalog, systemEvents });
     lifecycle.onStop('news of the catalogue', () => news.stop());
     const registrations = store.registrations ?? NO_REGISTRATIONS;
     const { authorisations: own, ...found } = await openAuthorisations(config.authorisations, {
       registrations,
       route,
       connections,
-      teller,
+      systemEvents,
       clock,
       log: partOf(base, 'authorisations'),
       lifecycle,
@@ -128,7 +127,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const { leaseMs, keepMs } = config.effects;
     const ledgered = new LedgeredExecutor({
       effects,
-      teller,
+      systemEvents,
       log: effectsLog,
       metrics,
       leaseMs,
@@ -141,7 +140,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const sweeper = new OrphanedEffectSweeper({
       effects,
       turns,
-      teller,
+      systemEvents,
       log: effectsLog,
       metrics,
       leaseMs,
@@ -153,19 +152,19 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     const executor = new Executor({
       toolbox,
       effects: ledgered,
-      teller,
+      systemEvents,
       log,
       metrics,
       credentials: config.credentials,
     });
-    const records = new EffectRecords(effects, teller);
+    const records = new EffectRecords(effects, systemEvents);
     const pins = store.toolPins ?? NO_PINS;
     const upstreams = await openUpstreams(config.upstreams, {
       route,
       catalog,
       pins,
       authorisations,
-      teller,
+      systemEvents,
       log: partOf(base, 'upstreams'),
       metrics,
       lifecycle,
@@ -197,7 +196,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
       definitions: store.toolDefinitions ?? NO_DEFINITIONS,
       catalog,
       make: makeOfTenant,
-      teller,
+      systemEvents,
       log,
       everyMs,
     });

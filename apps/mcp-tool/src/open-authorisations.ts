@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
+import type { SystemEventPublisher } from '@switchyard/bus';
 import { type Clock, type Lifecycle, type Logger } from '@switchyard/platform';
 import { createSafeFetch, mappedJid, type XmppRoute } from '@switchyard/safe-fetch';
 import type { Connections, Registrations } from '@switchyard/store';
 import { Authorisations, TokenManager, ProviderRegistry, ProviderLogins } from './credentials/index.ts';
 import { ClientRegistrations, ProviderClient } from './oauth/index.ts';
 import { DiscoveredProviders } from './credentials/discovered/index.ts';
-import { OperatorFile, type Teller } from './common/index.ts';
+import { OperatorFile } from './common/index.ts';
 import { parseProviders, type ProviderConfig } from './oauth/provider-config.ts';
 import { type ShippedSettings, shippedProviders } from './shipped-tools/index.ts';
 import { KeyRingText, Vault, type VaultKey } from './oauth/vault.ts';
@@ -30,7 +31,7 @@ export interface AuthorisationsConfig {
 export interface OpeningParts {
   readonly connections: Connections;
   readonly registrations: Registrations;
-  readonly teller: Pick<Teller, 'tell'>;
+  readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly lifecycle: Pick<Lifecycle, 'onStop'>;
@@ -56,7 +57,7 @@ export async function openAuthorisations(
   config: AuthorisationsConfig,
   parts: OpeningParts,
 ): Promise<OpenedAuthorisations> {
-  const { connections, registrations, teller, clock, log, lifecycle, route, read, onProviders } = parts;
+  const { connections, registrations, systemEvents, clock, log, lifecycle, route, read, onProviders } = parts;
   const ring = config.keysFile === undefined ? config.keys : keysIn(config.keysFile);
   const allowed = new Set(config.allowHosts.map((host) => host.toLowerCase()));
   const fetch = createSafeFetch({ ...route, allowHosts: config.allowHosts, totalTimeoutMs: 10_000, log });
@@ -75,20 +76,20 @@ export async function openAuthorisations(
     });
   // Without providers nothing is sealed; a key of this process alone keeps that true.
   const vault = new Vault(ring.length > 0 ? ring : [{ kid: 'none', key: randomBytes(32) }]);
-  const tokens = new TokenManager({ connections, vault, teller, clock, log, pageOf });
+  const tokens = new TokenManager({ connections, vault, systemEvents, clock, log, pageOf });
   const ownDocument = redirectUri.startsWith('https:') ? at('/client.json') : undefined;
   const documentUrl = config.clientMetadataUrl ?? ownDocument;
   const clients = new ClientRegistrations({ registrations, vault, redirectUri, documentUrl });
   if (ring.length > 0) tokens.start((isStopped) => clients.resealAll(isStopped));
   lifecycle.onStop('credentials', () => tokens.stop());
   const providers = new ProviderRegistry();
-  const authorisations = new Authorisations({ providers, connections, vault, tokens, teller, log, pageOf });
+  const authorisations = new Authorisations({ providers, connections, vault, tokens, systemEvents, log, pageOf });
   const logins = new ProviderLogins({
     providers,
     connections,
     vault,
     tokens,
-    teller,
+    systemEvents,
     clock,
     log,
     onConnected: (owner) => authorisations.changed(owner, 'connected'),
@@ -99,7 +100,7 @@ export async function openAuthorisations(
     registrations: clients,
     mayUseHttp,
     read,
-    teller,
+    systemEvents,
     clock,
     log,
     pageOf,

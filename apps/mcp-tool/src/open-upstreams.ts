@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import type { SystemEventPublisher } from '@switchyard/bus';
 import type { Principal } from '@switchyard/contracts';
 import type { Lifecycle, Logger, Metrics } from '@switchyard/platform';
 import type { XmppRoute } from '@switchyard/safe-fetch';
@@ -6,7 +7,7 @@ import type { ToolPins } from '@switchyard/store';
 import type { Catalog, ProviderAuthorisations } from './catalog/index.ts';
 import { compileSchema, OPERATORS, UNTRUSTED_SCHEMA, type Trust } from './tool/index.ts';
 import type { DiscoveredProviders } from './credentials/discovered/index.ts';
-import { InputStates, loadMcpSdk, OperatorFile, type Teller } from './common/index.ts';
+import { InputStates, loadMcpSdk, OperatorFile } from './common/index.ts';
 import { Quarantine, UpstreamRegistry } from './upstreams/definitions/index.ts';
 import { parseUpstreams, type ReadVariable, type UpstreamConfig } from './upstreams/connections/config.ts';
 import { UpstreamPool } from './upstreams/connections/index.ts';
@@ -24,7 +25,7 @@ export interface UpstreamsParts {
   readonly catalog: Catalog;
   readonly pins: ToolPins;
   readonly authorisations: ProviderAuthorisations;
-  readonly teller: Pick<Teller, 'tell'>;
+  readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly lifecycle: Pick<Lifecycle, 'onStop'>;
@@ -47,7 +48,7 @@ export interface Upstreams {
 
 /** Wires the MCP servers behind us. Waits for none of them; a file that is wrong ends the start. */
 export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsParts): Promise<Upstreams> {
-  const { catalog, pins, authorisations, teller, log, metrics, lifecycle, userToken, discovered } = parts;
+  const { catalog, pins, authorisations, systemEvents, log, metrics, lifecycle, userToken, discovered } = parts;
   const { file, lookEveryMs, stateSecret } = options;
   if (file !== undefined) await loadMcpSdk();
   if (file !== undefined && stateSecret === undefined)
@@ -74,7 +75,7 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
   const registry: UpstreamRegistry = new UpstreamRegistry({
     pool,
     pins,
-    teller,
+    systemEvents,
     log,
     metrics,
     publish: (name, active) => tools.publish(name, active),
@@ -117,5 +118,5 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
       return status === 'not_needed' || status === 'authorised';
     },
   });
-  return { registry, pool, states, requests, quarantine: new Quarantine({ pins, registry, teller }) };
+  return { registry, pool, states, requests, quarantine: new Quarantine({ pins, registry, systemEvents }) };
 }

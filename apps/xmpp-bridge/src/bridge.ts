@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Bus } from '@switchyard/bus';
+import { type Bus, SystemEventPublisher } from '@switchyard/bus';
 import type { InputOf, OutputOf, xmppRequest, XmppStatus } from '@switchyard/contracts';
 import { type Logger, type Metrics, partOf } from '@switchyard/platform';
 import { Contacts, Answers, handsOn, ReplyListener, PeerFeatures } from './presence/index.ts';
@@ -86,8 +86,9 @@ export class Bridge {
     this.#parts = parts;
     const { log: base, metrics } = parts;
     const [log, streamLog, httpLog] = [partOf(base, 'login'), partOf(base, 'stream'), partOf(base, 'interceptor')];
-    const ofStream = { ...parts, log: streamLog };
-    const ofHttp = { ...parts, log: httpLog };
+    const systemEvents = new SystemEventPublisher(parts.bus, streamLog);
+    const ofStream = { ...parts, systemEvents, log: streamLog };
+    const ofHttp = { ...parts, systemEvents, log: httpLog };
     const { login: account, serviceMap } = config;
     this.#loginLog = log;
     this.#steps = account && new LoginSteps(account, log);

@@ -18,6 +18,7 @@ export {
   type WakeUp,
   type WakeUpOptions,
 } from './protocol/index.ts';
+export { SystemEventPublisher } from './events/index.ts';
 export type { Lease, LeaseOptions } from './lease/index.ts';
 export { createMemoryBus, type MemoryHub } from './memory/index.ts';
 export { connectBus, type ConnectOptions } from './nats/index.ts';

@@ -1,6 +1,5 @@
 /* What the audit log is told beside the requests: refusals, logins, streams. */
 
-export { SystemEventPublisher } from './system-event-publisher.ts';
 export { Denials, deniedSource, sourceOf, userKey } from './denials.ts';
 export { FactQueue } from './fact-queue.ts';
 export { FailedLogins } from './failed-logins.ts';

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
+import { SystemEventPublisher } from '@switchyard/bus';
 import {
   AppError,
   type Principal,
@@ -18,7 +19,6 @@ import { Executor, MAX_OVERDUE } from './executor.ts';
 import { adminDebug } from '../builtin-tools/admin-debug.ts';
 import { calculator } from '../builtin-tools/calculator.ts';
 import { getWeather } from '../builtin-tools/get-weather.ts';
-import { Teller } from '../common/teller.ts';
 import { Catalog } from '../catalog/catalog.ts';
 import { type Tool, type ToolContext, ToolError } from '../tool/tool.ts';
 import { Toolbox } from '../catalog/toolbox.ts';
@@ -80,17 +80,17 @@ const log = createLogger({
 let metrics = createMetrics('test');
 let executor: Executor;
 const parts = (credentials: Record<string, string> = {}) => {
-  const teller = new Teller({ bus, log });
+  const systemEvents = new SystemEventPublisher(bus, log);
   const effects = new LedgeredExecutor({
     effects: memoryEffects(),
-    teller,
+    systemEvents,
     log,
     metrics,
     instance: 'i',
     leaseMs: 6_000,
   });
   const toolbox = new Toolbox({ catalog, authorisations: NO_AUTHORISATIONS, log });
-  return { toolbox, effects, teller, log, metrics, credentials };
+  return { toolbox, effects, systemEvents, log, metrics, credentials };
 };
 beforeEach(() => {
   metrics = createMetrics('test');
@@ -161,10 +161,10 @@ describe('a bus that takes no facts', () => {
   it('costs no call', async () => {
     const broken = { publishSystem: () => Promise.reject(new Error('no stream')) };
     metrics = createMetrics('test');
-    executor = new Executor({ ...parts(), teller: new Teller({ bus: broken, log }) });
+    executor = new Executor({ ...parts(), systemEvents: new SystemEventPublisher(broken, log) });
     expect(await call('get_weather', { city: 'London' })).toMatchObject({ code: 'credentials_missing' });
     await new Promise((resolve) => setTimeout(resolve, 0));
-    expect(lines.join('')).toContain('a fact was not published');
+    expect(lines.join('')).toContain('a system event was not published');
   });
 });
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { CallerLost } from '@switchyard/bus';
+import { CallerLost, type SystemEventPublisher } from '@switchyard/bus';
 import { AppError, type StepResult } from '@switchyard/contracts';
 import { linkAbort, type Logger, type Metrics } from '@switchyard/platform';
 import {
@@ -17,7 +17,6 @@ import {
   withoutMcp,
 } from '../tool/index.ts';
 import type { LedgeredExecutor } from '../effects/index.ts';
-import type { Teller } from '../common/index.ts';
 import { inToolSpan } from './tool-span.ts';
 import type { Toolbox } from '../catalog/index.ts';
 
@@ -43,7 +42,7 @@ import type { Toolbox } from '../catalog/index.ts';
 export interface ExecutorParts {
   readonly toolbox: Pick<Toolbox, 'find'>;
   readonly effects: Pick<LedgeredExecutor, 'perform'>;
-  readonly teller: Pick<Teller, 'tell'>;
+  readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly log: Logger;
   readonly metrics: Metrics;
   /** Credentials by name, from the environment. */
@@ -104,7 +103,10 @@ export class Executor {
     for (const name of tool.requiredCredentials) {
       const value = this.#parts.credentials[name];
       if (value === undefined || value === '') {
-        this.#parts.teller.tell({ type: 'tools.credential.missing', data: { tool: tool.name, credential: name } });
+        this.#parts.systemEvents.publish({
+          type: 'tools.credential.missing',
+          data: { tool: tool.name, credential: name },
+        });
         // What a file calls {credential.NAME} has another name in the environment (config.ts).
         const variable = tool.source === 'http_endpoint' ? `TOOL_SECRET_${name}` : name;
         return failed('credentials_missing', `${tool.name} is not set up: an administrator must provide ${variable}.`);
@@ -205,12 +207,12 @@ export class Executor {
     if (role === undefined || role === 'user') return;
     const { tenantId: tenant_id, userId: user_id } = principal;
     const data = { tenant_id, user_id, tool, role, outcome, run_id: runId ?? null };
-    this.#parts.teller.tell({ type: 'tools.access.granted', data });
+    this.#parts.systemEvents.publish({ type: 'tools.access.granted', data });
   }
 
   #tellDenied({ principal, tool, runId }: CallRequest, reason: string): void {
     const { tenantId: tenant_id, userId: user_id } = principal;
-    this.#parts.teller.tell({
+    this.#parts.systemEvents.publish({
       type: 'tools.access.denied',
       data: { tenant_id, user_id, tool, reason, run_id: runId ?? null },
     });

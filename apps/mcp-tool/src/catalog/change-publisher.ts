@@ -1,5 +1,5 @@
+import type { SystemEventPublisher } from '@switchyard/bus';
 import type { Catalog } from './catalog.ts';
-import type { Teller } from '../common/index.ts';
 
 /** Changes often come together, such as those of a file or of several upstreams; they are told once. */
 const GATHER_MS = 250;
@@ -9,9 +9,9 @@ export class CatalogChangePublisher {
   #timer: NodeJS.Timeout | undefined;
   readonly #unhear: () => void;
 
-  readonly #parts: { readonly catalog: Catalog; readonly teller: Pick<Teller, 'tell'> };
+  readonly #parts: { readonly catalog: Catalog; readonly systemEvents: Pick<SystemEventPublisher, 'publish'> };
 
-  constructor(parts: { readonly catalog: Catalog; readonly teller: Pick<Teller, 'tell'> }) {
+  constructor(parts: { readonly catalog: Catalog; readonly systemEvents: Pick<SystemEventPublisher, 'publish'> }) {
     this.#parts = parts;
     this.#unhear = parts.catalog.onChange(() => this.changed());
   }
@@ -19,8 +19,8 @@ export class CatalogChangePublisher {
   changed(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      const { catalog, teller } = this.#parts;
-      teller.tell({ type: 'tools.catalog.changed', data: { tools: catalog.snapshot.tools.length } });
+      const { catalog, systemEvents } = this.#parts;
+      systemEvents.publish({ type: 'tools.catalog.changed', data: { tools: catalog.snapshot.tools.length } });
     }, GATHER_MS).unref();
   }
 

@@ -5,4 +5,3 @@ export { stripControlChars, stripControlCharsIn } from './strip-control-chars.ts
 export { InputStates } from './input-state.ts';
 export { loadMcpSdk, mcpSdk } from './mcp-sdk.ts';
 export { OperatorFile } from './operator-file.ts';
-export { Teller } from './teller.ts';

@@ -1,3 +1,4 @@
+import type { SystemEventPublisher } from '@switchyard/bus';
 import { AppError, type LiveStatus, type Principal, type ProviderView, type Revocation } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { Connection, Connections } from '@switchyard/store';
@@ -13,7 +14,6 @@ import {
   union,
   type UserTokens,
 } from '../oauth/index.ts';
-import type { Teller } from '../common/index.ts';
 import type { Vault } from '../oauth/vault.ts';
 import type { ProviderAuthorisations, ProviderStatus } from '../catalog/index.ts';
 
@@ -31,7 +31,7 @@ export interface AuthorisationsParts {
   readonly connections: Connections;
   readonly vault: Vault;
   readonly tokens: TokenManager;
-  readonly teller: Pick<Teller, 'tell'>;
+  readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly log: Logger;
   /** Where a person authorises a provider. */
   readonly pageOf: (provider: string) => string;
@@ -156,7 +156,7 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
 
   /** Removes the authorisation here, then tells the provider. */
   async revoke(principal: Principal, provider: string): Promise<Revocation> {
-    const { connections, vault, teller, log } = this.#parts;
+    const { connections, vault, systemEvents, log } = this.#parts;
     const client = this.#parts.providers.get(provider);
     const owner = ownerOf(principal, provider);
     const gone = await connections.remove(owner);
@@ -171,7 +171,7 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
       log.warn({ err: error, provider }, 'a provider was not told of a revocation');
       return 'failed' as const;
     });
-    teller.tell({ type: 'tools.provider.revoked', data: { ...idsOf(owner), at_provider } });
+    systemEvents.publish({ type: 'tools.provider.revoked', data: { ...idsOf(owner), at_provider } });
     return { provider, revoked: true, at_provider };
   }
 

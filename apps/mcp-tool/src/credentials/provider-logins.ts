@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import type { SystemEventPublisher } from '@switchyard/bus';
 import {
   AppError,
   type finishAuthorisation,
@@ -13,7 +14,6 @@ import { idsOf, isOf, type Owner, ownerOf } from './authorisation-views.ts';
 import type { TokenManager } from './token-manager.ts';
 import type { ProviderRegistry } from './provider-registry.ts';
 import { type Grant, type Provider, Refused, union } from '../oauth/index.ts';
-import type { Teller } from '../common/index.ts';
 import type { Vault } from '../oauth/vault.ts';
 
 /*
@@ -32,7 +32,7 @@ export interface ProviderLoginsParts {
   readonly connections: Connections;
   readonly vault: Vault;
   readonly tokens: TokenManager;
-  readonly teller: Pick<Teller, 'tell'>;
+  readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly onConnected: (owner: Owner) => void;
@@ -47,7 +47,7 @@ export class ProviderLogins {
 
   /** Begins a login, and answers the address that the browser opens. */
   async start(input: InputOf<typeof startAuthorisation>): Promise<OutputOf<typeof startAuthorisation>> {
-    const { connections, providers, vault, clock, teller } = this.#parts;
+    const { connections, providers, vault, clock, systemEvents } = this.#parts;
     const client = providers.get(input.provider);
     const owner = ownerOf(input.principal, input.provider);
     const attempt = randomBytes(9).toString('base64url');
@@ -57,7 +57,7 @@ export class ProviderLogins {
       .plan(state, verifier, await this.#askedBefore(client, owner))
       .catch((error: unknown) => {
         const reason = error instanceof AppError ? error.code : 'internal';
-        teller.tell({ type: 'tools.provider.refused', data: { ...idsOf(owner), where: 'start', reason } });
+        systemEvents.publish({ type: 'tools.provider.refused', data: { ...idsOf(owner), where: 'start', reason } });
         throw error;
       });
     const { url: authorizationUrl, grant } = planned;
@@ -73,13 +73,13 @@ export class ProviderLogins {
 
   /** Ends a login with the parameters that the browser came back with. */
   async finish(input: InputOf<typeof finishAuthorisation>): Promise<OutputOf<typeof finishAuthorisation>> {
-    const { connections, providers, vault, teller, log } = this.#parts;
+    const { connections, providers, vault, systemEvents, log } = this.#parts;
     const { state, ...answer } = input.params;
     // Takes the login out of the store, so that its state is of no use a second time.
     const login = state === undefined ? undefined : await connections.takeLogin(sha256(state));
     if (state === undefined || !login) throw refused();
     const refuse = (reason: string, cause?: unknown): AppError => {
-      teller.tell({ type: 'tools.provider.refused', data: { ...idsOf(login), where: 'callback', reason } });
+      systemEvents.publish({ type: 'tools.provider.refused', data: { ...idsOf(login), where: 'callback', reason } });
       log.warn({ err: cause, provider: login.provider, reason }, 'an authorisation was not completed');
       return refused(cause);
     };
@@ -109,7 +109,7 @@ export class ProviderLogins {
       ...(await vault.seal(login, 'credential', granted.credential)),
     });
     const { provider, returnTo } = login;
-    teller.tell({ type: 'tools.provider.connected', data: { ...idsOf(login), scopes: [...granted.scopes] } });
+    systemEvents.publish({ type: 'tools.provider.connected', data: { ...idsOf(login), scopes: [...granted.scopes] } });
     this.#parts.onConnected(login);
     return { provider, title: client.config.title, returnTo };
   }

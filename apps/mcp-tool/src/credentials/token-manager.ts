@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import type { SystemEventPublisher } from '@switchyard/bus';
 import { AppError } from '@switchyard/contracts';
 import { type Clock, type Logger, sleep } from '@switchyard/platform';
 import type { Connection, Connections } from '@switchyard/store';
 import { Credential, type Granted, type Provider, Refused } from '../oauth/index.ts';
-import type { Teller } from '../common/index.ts';
 import { Unreadable, type Vault } from '../oauth/vault.ts';
 
 /*
@@ -29,7 +29,7 @@ const SWEEP_PAGE = 100;
 export interface TokenManagerParts {
   readonly connections: Connections;
   readonly vault: Vault;
-  readonly teller: Pick<Teller, 'tell'>;
+  readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Where a person authorises a provider. */
@@ -131,7 +131,7 @@ export class TokenManager {
   }
 
   async #ask(client: Provider, connection: Connection): Promise<Granted> {
-    const { connections, teller, log } = this.#parts;
+    const { connections, systemEvents, log } = this.#parts;
     try {
       return await client.refresh(await this.open(connection));
     } catch (error) {
@@ -146,7 +146,7 @@ export class TokenManager {
           where: 'refresh' as const,
           reason: error.message,
         };
-        teller.tell({ type: 'tools.provider.refused', data });
+        systemEvents.publish({ type: 'tools.provider.refused', data });
         for (const listener of this.#listeners) listener({ tenantId, userId, provider });
         throw notConnected(client, this.#parts.pageOf);
       }
@@ -158,7 +158,7 @@ export class TokenManager {
 
   /** The credential of a connection, sealed anew if its key is old. Throws Unreadable. */
   async open(connection: Connection): Promise<Credential> {
-    const { vault, teller, log, connections } = this.#parts;
+    const { vault, systemEvents, log, connections } = this.#parts;
     try {
       const { value, stale } = await vault.open(connection, 'credential', connection.sealed);
       if (stale) {
@@ -170,7 +170,7 @@ export class TokenManager {
       if (error instanceof Unreadable) {
         const { tenantId: tenant_id, userId: user_id, provider, connectionId } = connection;
         log.error({ err: error, connectionId, provider }, 'a sealed credential does not open for its owner');
-        teller.tell({ type: 'tools.credential.unreadable', data: { tenant_id, user_id, provider } });
+        systemEvents.publish({ type: 'tools.credential.unreadable', data: { tenant_id, user_id, provider } });
       }
       throw error;
     }

@@ -1,3 +1,4 @@
+import type { SystemEventPublisher } from '@switchyard/bus';
 import {
   AppError,
   HttpToolDefinition,
@@ -13,7 +14,6 @@ import { type Logger, sleep } from '@switchyard/platform';
 import type { ToolDefinitionRow, ToolDefinitions } from '@switchyard/store';
 import type { Catalog } from '../catalog/index.ts';
 import { DefinitionProblems } from './http-tool.ts';
-import type { Teller } from '../common/index.ts';
 import type { Tool } from '../tool/index.ts';
 
 /*
@@ -31,7 +31,7 @@ export interface ToolRegistrarParts {
   readonly catalog: Catalog;
   /** Makes a tool of a definition that a tenant wrote. */
   readonly make: (definition: HttpToolDefinition) => Tool;
-  readonly teller: Pick<Teller, 'tell'>;
+  readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly log: Logger;
   readonly everyMs: number;
 }
@@ -197,7 +197,7 @@ export class ToolRegistrar {
 
   #tell({ tenantId, userId }: Principal, tool: string, change: 'registered' | 'removed'): void {
     const data = { tenant_id: tenantId, user_id: userId, tool, change };
-    this.#parts.teller.tell({ type: 'tools.definition.changed', data });
+    this.#parts.systemEvents.publish({ type: 'tools.definition.changed', data });
   }
 }
 

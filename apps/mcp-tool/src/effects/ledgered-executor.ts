@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import type { SystemEventPublisher } from '@switchyard/bus';
 import { AppError, type StepResult } from '@switchyard/contracts';
 import { type Metrics, sleep } from '@switchyard/platform';
 import type { Begun, Completion, EffectCall, EffectRequest } from '@switchyard/store';
-import { digestOf, shownArguments, type Teller } from '../common/index.ts';
+import { digestOf, shownArguments } from '../common/index.ts';
 import { type CallRequest, failed, notBegun, type Performed, type Tool } from '../tool/index.ts';
 import { effectInDoubt, type EffectIdentity, effectLate, effectSettled } from './facts.ts';
 import { EffectLedger, type EffectLedgerParts, SOON_MS } from './ledger.ts';
@@ -20,7 +21,7 @@ import { DuplicateWaiter } from './duplicate-waiter.ts';
  */
 
 export interface LedgeredExecutorParts extends EffectLedgerParts {
-  readonly teller: Pick<Teller, 'tell'>;
+  readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly metrics: Metrics;
   /** This process. */
   readonly instance: string;
@@ -154,7 +155,7 @@ export class LedgeredExecutor {
       if (completion.kind === 'late') this.#tellLate(effect, result, completion);
       else if (result.status === 'in_doubt') this.#tellDoubt(effect, result);
       else if (begun.again)
-        this.#parts.teller.tell(
+        this.#parts.systemEvents.publish(
           effectSettled(effect, result.status, 'repeat', 'The call was repeated with the same key.'),
         );
       return this.#told(tool, result.status, result);
@@ -211,10 +212,10 @@ export class LedgeredExecutor {
   }
 
   #tellDoubt(effect: EffectIdentity, result: StepResult): void {
-    if (result.status === 'in_doubt') this.#parts.teller.tell(effectInDoubt(effect, result.message));
+    if (result.status === 'in_doubt') this.#parts.systemEvents.publish(effectInDoubt(effect, result.message));
   }
 
   #tellLate(effect: EffectIdentity, { status }: StepResult, { kind, noted }: Completion): void {
-    if (noted && status !== 'in_doubt') this.#parts.teller.tell(effectLate(effect, status, kind === 'late'));
+    if (noted && status !== 'in_doubt') this.#parts.systemEvents.publish(effectLate(effect, status, kind === 'late'));
   }
 }

@@ -1,7 +1,7 @@
+import type { SystemEventPublisher } from '@switchyard/bus';
 import { type Logger, type Metrics, sleep } from '@switchyard/platform';
 import type { AgentTurns, Effects } from '@switchyard/store';
 import { effectInDoubt } from './facts.ts';
-import type { Teller } from '../common/index.ts';
 
 /*
  * Keeps the ledger in order.
@@ -27,7 +27,7 @@ const BATCH_PAUSE_MS = 200;
 export interface OrphanedEffectSweeperParts {
   readonly effects: Pick<Effects, 'countDoubts' | 'doubtOrphans' | 'remove'>;
   readonly turns: Pick<AgentTurns, 'remove'>;
-  readonly teller: Pick<Teller, 'tell'>;
+  readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly leaseMs: number;
@@ -64,10 +64,10 @@ export class OrphanedEffectSweeper {
 
   /** Puts calls in doubt whose process died, and tells of each; does nothing right after an outage of the database. */
   async doubtOrphans(): Promise<void> {
-    const { effects, teller, leaseMs, mayTakeOver } = this.#parts;
+    const { effects, systemEvents, leaseMs, mayTakeOver } = this.#parts;
     if (!mayTakeOver()) return;
     for (const effect of await effects.doubtOrphans(ORPHANS_AT_ONCE, GRACE_LEASES * leaseMs))
-      teller.tell(effectInDoubt(effect, 'The worker was lost while the call was under way.'));
+      systemEvents.publish(effectInDoubt(effect, 'The worker was lost while the call was under way.'));
   }
 
   /** Sets the gauge of the effects in doubt. */

@@ -1,3 +1,4 @@
+import type { SystemEventPublisher } from '@switchyard/bus';
 import {
   actorOrThrow,
   AppError,
@@ -11,7 +12,6 @@ import {
 import type { Effect, Effects } from '@switchyard/store';
 import { DEFAULT_OUTPUT_BYTES } from '../tool/index.ts';
 import { effectSettled } from './facts.ts';
-import type { Teller } from '../common/index.ts';
 
 /*
  * The ledger as people see it. A user sees and settles its own effects; an admin sees and settles those of its tenant,
@@ -19,11 +19,11 @@ import type { Teller } from '../common/index.ts';
  */
 export class EffectRecords {
   readonly #effects: Pick<Effects, 'get' | 'list' | 'settle'>;
-  readonly #teller: Pick<Teller, 'tell'>;
+  readonly #systemEvents: Pick<SystemEventPublisher, 'publish'>;
 
-  constructor(effects: Pick<Effects, 'get' | 'list' | 'settle'>, teller: Pick<Teller, 'tell'>) {
+  constructor(effects: Pick<Effects, 'get' | 'list' | 'settle'>, systemEvents: Pick<SystemEventPublisher, 'publish'>) {
     this.#effects = effects;
-    this.#teller = teller;
+    this.#systemEvents = systemEvents;
   }
 
   async list(
@@ -64,7 +64,7 @@ export class EffectRecords {
     const now = await this.#visible(principal, effectId);
     if (answer === 'not_in_doubt')
       throw new AppError('effect_not_in_doubt', `This effect is not in doubt: it is ${now.state}.`);
-    if (answer === 'settled') this.#teller.tell(effectSettled(effect, result.status, userId, settlement.note));
+    if (answer === 'settled') this.#systemEvents.publish(effectSettled(effect, result.status, userId, settlement.note));
     return toView(now);
   }
 

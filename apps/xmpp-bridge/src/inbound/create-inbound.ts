@@ -1,4 +1,4 @@
-import type { Bus } from '@switchyard/bus';
+import type { Bus, SystemEventPublisher } from '@switchyard/bus';
 import type { Logger, Metrics } from '@switchyard/platform';
 import type { Contacts } from '../presence/index.ts';
 import type { IncomingChunks } from '../http-over-xmpp/chunks.ts';
@@ -17,7 +17,8 @@ import type { StanzaCap } from '../http-over-xmpp/stanza-cap.ts';
 /* Wires what answers peers: one way in for what they ask, in whichever form it comes. */
 
 export interface ServedParts {
-  readonly bus: Pick<Bus, 'request' | 'publishSystem' | 'records'>;
+  readonly bus: Pick<Bus, 'request' | 'records'>;
+  readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly log: Logger;
   readonly metrics: Metrics;
   readonly askGateway?: AskGateway;
@@ -37,14 +38,14 @@ export interface Served {
 }
 
 export function createServed({ login, streamLimitBytes: bodyLimit }: BridgeConfig, parts: ServedParts): Served {
-  const { bus, log, metrics, exchanges, session, chunks, cap, contacts } = parts;
+  const { bus, systemEvents, log, metrics, exchanges, session, chunks, cap, contacts } = parts;
   const served = metrics.counter('xmpp_requests_served_total', 'Requests of peers', ['outcome']);
   const repeated = metrics.counter('xmpp_requests_repeated_total', 'Requests of peers that were asked before', []);
   const refused = metrics.counter('xmpp_messages_refused_total', 'Messages of peers that were not performed', ['why']);
   // Without an account there are no peers.
   const shared = login && new SharedOutcomes(bus.records(OUTCOMES), bareOf(login.jid), log);
   const inbound = new Inbound({
-    bus,
+    systemEvents,
     log,
     policy: parts.policy,
     isContact: (jid) => contacts.isContact(jid),

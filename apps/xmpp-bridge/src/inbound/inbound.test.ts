@@ -15,7 +15,7 @@ const log = createLogger({ app: 'xmpp-bridge', level: 'silent' });
 const bus = { publishSystem: () => Promise.resolve() };
 const inbound = (over: Partial<InboundParts> = {}) =>
   new Inbound({
-    bus,
+    systemEvents: { publish: () => undefined },
     log,
     policy: () => ({ 'bob@x.test': rule }),
     isContact: () => false,

@@ -1,5 +1,5 @@
 import { AppError, encodeId, ERROR_CODES, type Principal, type SystemFact, toPublicError } from '@switchyard/contracts';
-import type { Bus } from '@switchyard/bus';
+import type { SystemEventPublisher } from '@switchyard/bus';
 import type { Logger } from '@switchyard/platform';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { type Exchange, type Exchanges, pathOf } from '../http-over-xmpp/exchanges.ts';
@@ -33,7 +33,7 @@ import type { Answer, Replay } from './replay.ts';
  */
 
 export interface InboundParts {
-  readonly bus: Pick<Bus, 'publishSystem'>;
+  readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly askGateway: AskGateway;
   readonly policy: () => PeerPolicy;
   readonly isContact: (bareJid: string) => boolean;
@@ -226,10 +226,7 @@ export class Inbound {
     const fact: SystemFact = { type: 'xmpp.peer.denied', data: { jid, method: method.slice(0, 16), path, reason } };
     // Denials over the rate are only counted in the metric.
     Promise.all([this.#told.consume(jid), this.#toldOfAll.consume('all')]).then(
-      () =>
-        this.#parts.bus
-          .publishSystem(fact)
-          .catch((error: unknown) => this.#parts.log.warn({ err: error, ...fact.data }, 'a fact was not published')),
+      () => this.#parts.systemEvents.publish(fact),
       () => undefined,
     );
   }

@@ -1,6 +1,6 @@
-import type { Bus } from '@switchyard/bus';
+import type { SystemEventPublisher } from '@switchyard/bus';
 import type { XmppStatus } from '@switchyard/contracts';
-import type { Logger, Metrics } from '@switchyard/platform';
+import type { Metrics } from '@switchyard/platform';
 import { type BridgeState, type LeadershipView, withSeat } from './bridge-state.ts';
 
 /*
@@ -14,8 +14,7 @@ import { type BridgeState, type LeadershipView, withSeat } from './bridge-state.
  */
 
 export interface LoginWatchParts {
-  readonly bus: Pick<Bus, 'publishSystem'>;
-  readonly log: Logger;
+  readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly metrics: Metrics;
   readonly leader: () => LeadershipView | null;
   /** Whether there is a session at this moment; its end may be known before the state is. */
@@ -59,9 +58,7 @@ export class LoginWatch {
     this.#told = state;
     this.#changes.inc({ state });
     if (state !== 'online' && state !== 'offline' && state !== 'failed') return;
-    this.#parts.bus
-      .publishSystem({ type: 'xmpp.login.changed', data: { state, sentence } })
-      .catch((error: unknown) => this.#parts.log.warn({ err: error }, 'a fact was not published'));
+    this.#parts.systemEvents.publish({ type: 'xmpp.login.changed', data: { state, sentence } });
   }
 
   /** Resolves when the login stands; rejects where the signal aborts first. */

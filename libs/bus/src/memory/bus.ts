@@ -122,7 +122,7 @@ class MemoryBus implements Bus {
     await this.#wire.flush();
   }
   async publishSystem(fact: SystemFact): Promise<void> {
-    const system = this.#sequencer.tell(fact);
+    const system = this.#sequencer.numbered(fact);
     const raw = toSystemCloudEvent(system);
     const subject = subjects.system(system.type);
     this.#store.streams.put('SYSTEM', raw.id, { system, raw, subject });

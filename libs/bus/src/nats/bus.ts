@@ -150,7 +150,7 @@ class NatsBus implements Bus {
   }
 
   async publishSystem(fact: SystemFact): Promise<void> {
-    await this.#publisher.system(this.#sequencer.tell(fact));
+    await this.#publisher.system(this.#sequencer.numbered(fact));
   }
 
   publishLive(tenantId: string, delta: LiveDelta): void {

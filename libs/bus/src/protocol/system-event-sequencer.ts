@@ -1,6 +1,6 @@
 import type { SystemEvent, SystemFact } from '@switchyard/contracts';
 
-/** Numbers the facts outside runs that one process tells, from 1 without a hole, so that a lost one shows. */
+/** Numbers the facts outside runs that one process publishes, from 1 without a hole, so that a lost one shows. */
 export class SystemEventSequencer {
   #seq = 0;
 
@@ -12,7 +12,7 @@ export class SystemEventSequencer {
     this.#instance = instance;
   }
 
-  tell(fact: SystemFact): SystemEvent {
+  numbered(fact: SystemFact): SystemEvent {
     this.#seq += 1;
     return { ...fact, app: this.#app, instance: this.#instance, seq: this.#seq, ts: Date.now() } as SystemEvent;
   }

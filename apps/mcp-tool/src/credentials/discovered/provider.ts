@@ -1,3 +1,4 @@
+import type { SystemEventPublisher } from '@switchyard/bus';
 import { AppError, type UpstreamAuthorisation } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { SafeFetch } from '@switchyard/safe-fetch';
@@ -19,7 +20,7 @@ import {
   scopesToAsk,
 } from '../../oauth/index.ts';
 import { DiscoveredClient } from './client.ts';
-import { mcpSdk, type Teller } from '../../common/index.ts';
+import { mcpSdk } from '../../common/index.ts';
 import {
   headersOf,
   type OauthConfig,
@@ -49,7 +50,7 @@ export interface DiscoveredParts {
   readonly mayUseHttp: (host: string) => boolean;
   readonly read: ReadVariable;
   readonly now: () => number;
-  readonly teller: Pick<Teller, 'tell'>;
+  readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly log: Logger;
   /** Called after each discovery, also after one that failed. */
   readonly onLooked: () => void;
@@ -227,13 +228,13 @@ export class DiscoveredProvider implements Provider {
   }
 
   #remember(found: Found): void {
-    const { log, upstream, teller } = this.#parts;
+    const { log, upstream, systemEvents } = this.#parts;
     const before = this.#found;
     if (before && before.issuer !== found.issuer) {
       const { name, provider } = upstream;
       const data = { upstream: name, provider, issuer: found.issuer, earlier_issuer: before.issuer };
       log.warn(data, 'an upstream has another issuer');
-      teller.tell({ type: 'tools.provider.moved', data });
+      systemEvents.publish({ type: 'tools.provider.moved', data });
       this.#identity = undefined;
     } else if (!before)
       log.info({ upstream: upstream.name, issuer: found.issuer }, 'who authorises an upstream is known');

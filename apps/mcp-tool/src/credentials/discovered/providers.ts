@@ -1,11 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
+import type { SystemEventPublisher } from '@switchyard/bus';
 import { AppError, type UpstreamAuthorisation, type UpstreamLook } from '@switchyard/contracts';
 import type { Clock, Logger } from '@switchyard/platform';
 import type { SafeFetch } from '@switchyard/safe-fetch';
 import type { Authorisations, ProviderRegistry } from '../index.ts';
 import type { Challenged, ClientRegistrations } from '../../oauth/index.ts';
 import { DiscoveredProvider } from './provider.ts';
-import { loadMcpSdk, type Teller } from '../../common/index.ts';
+import { loadMcpSdk } from '../../common/index.ts';
 import { ServiceTokens } from './service-tokens.ts';
 import { parseUpstreams, type ReadVariable, type UpstreamConfig } from '../../upstreams/connections/config.ts';
 
@@ -24,7 +25,7 @@ export interface DiscoveredProvidersParts {
   readonly fetchFor: (host?: string) => SafeFetch;
   readonly mayUseHttp: (host: string) => boolean;
   readonly read: ReadVariable;
-  readonly teller: Pick<Teller, 'tell'>;
+  readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly clock: Clock;
   readonly log: Logger;
   /** Where a person authorises a provider. */
@@ -143,14 +144,14 @@ export class DiscoveredProviders {
   }
 
   #make(upstream: UpstreamConfig, fetch?: SafeFetch): DiscoveredProvider {
-    const { registrations, fetchFor, mayUseHttp, read, teller, clock, log } = this.#parts;
+    const { registrations, fetchFor, mayUseHttp, read, systemEvents, clock, log } = this.#parts;
     const { host, protocol } = new URL(upstream.url!);
     const made: DiscoveredProvider = new DiscoveredProvider({
       upstream,
       oauth: upstream.oauth!,
       registrations,
       read,
-      teller,
+      systemEvents,
       log,
       fetch: fetch ?? fetchFor(host),
       // Where the operator's own URL of the upstream is http, its metadata may be http on the same host.

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Tool as McpTool } from '@modelcontextprotocol/client';
+import type { SystemEventPublisher } from '@switchyard/bus';
 import type { Logger } from '@switchyard/platform';
 import type { ToolPin, ToolPinChange, ToolPins } from '@switchyard/store';
-import type { Teller } from '../../common/index.ts';
 import type { Trust } from '../../tool/index.ts';
 import type { UpstreamConfig } from '../connections/config.ts';
 import { definitionDiff, hashOf, judge } from './pins.ts';
@@ -19,7 +19,7 @@ import type { Definition } from './scan.ts';
 
 export interface DefinitionsParts {
   readonly pins: Pick<ToolPins, 'of' | 'note'>;
-  readonly teller: Pick<Teller, 'tell'>;
+  readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly log: Logger;
   /** Why a definition cannot be used at all. */
   readonly objections?: (definition: Definition, trust: Trust) => readonly string[];
@@ -86,7 +86,7 @@ export class Definitions {
       .slice(0, MAX_DIFF_TOLD)
       .map((line) => line.slice(0, 500));
     this.#parts.log.warn({ upstream, tool, reasons }, 'a tool of an upstream is quarantined');
-    this.#parts.teller.tell({
+    this.#parts.systemEvents.publish({
       type: 'tools.definition.quarantined',
       data: { upstream, tool, hash: hashOf(definition), reasons: [...reasons], diff },
     });

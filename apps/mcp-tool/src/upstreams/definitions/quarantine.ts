@@ -1,14 +1,14 @@
+import type { SystemEventPublisher } from '@switchyard/bus';
 import { AppError, type InputOf, type listQuarantine, type OutputOf, type Principal } from '@switchyard/contracts';
 import type { decideQuarantine, listUpstreams } from '@switchyard/contracts';
 import type { PinnedTool, ToolPins } from '@switchyard/store';
-import type { Teller } from '../../common/index.ts';
 import type { UpstreamRegistry } from './registry.ts';
 import { definitionDiff } from './pins.ts';
 
 export interface QuarantineParts {
   readonly pins: Pick<ToolPins, 'waiting' | 'decide'>;
   readonly registry: Pick<UpstreamRegistry, 'judgeAgain' | 'statuses'>;
-  readonly teller: Pick<Teller, 'tell'>;
+  readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
 }
 
 /** What waits for a person, and the person's word. Admins decide; nobody else sees what a stranger wrote. */
@@ -37,7 +37,7 @@ export class Quarantine {
     if (!(await this.#parts.pins.decide({ ...decision, by })))
       throw new AppError('not_found', 'No definition with this hash waits for this tool; look at the list again.');
     const { tenantId: tenant_id, userId: user_id } = principal;
-    this.#parts.teller.tell({
+    this.#parts.systemEvents.publish({
       type: 'tools.definition.decided',
       data: { tenant_id, user_id, upstream, tool, hash, verdict },
     });

@@ -245,7 +245,7 @@ export class UpstreamRegistry {
   #settle(entry: UpstreamEntry, error: unknown): void {
     if (entry.gone || this.#stopped) return;
     const { config, health: before } = entry;
-    const { log, teller, publish } = this.#parts;
+    const { log, systemEvents, publish } = this.#parts;
     const now = (entry.health = healthAfter(before, config, error));
     if (error !== undefined && (now.waits === undefined || now.failures === 1))
       log.warn({ err: error, upstream: config.name }, 'an upstream could not be asked for its tools');
@@ -258,7 +258,7 @@ export class UpstreamRegistry {
     }
     const reason = now.reason ?? null;
     const data = { upstream: config.name, available: reason === null, reason };
-    teller.tell({ type: 'tools.upstream.changed', data });
+    systemEvents.publish({ type: 'tools.upstream.changed', data });
   }
 
   #namesOfOthers(config: UpstreamConfig): string[] {

@@ -1,0 +1,60 @@
+import type { SystemFact } from '@switchyard/contracts';
+import type { Logger } from '@switchyard/platform';
+import type { Bus } from '../protocol/index.ts';
+
+/** Most facts that may wait for the bus at one time. */
+const MAX_PENDING = 256;
+const SECOND_MS = 1_000;
+
+/**
+ * Publishes facts that belong to no run, beside the work that causes them.
+ *
+ * - publish() never makes its caller wait or fail.
+ * - The number of facts that wait for the bus is bounded, and so is the number a second where `perSecond` is given.
+ * - A fact that the bus refuses is logged. Facts beyond a bound are dropped, and the log says once a second how many.
+ */
+export class SystemEventPublisher {
+  readonly #bus: Pick<Bus, 'publishSystem'>;
+  readonly #log: Logger;
+  readonly #perSecond: number;
+  #pending = 0;
+  #dropped = 0;
+  #second = 0;
+  #inSecond = 0;
+
+  constructor(bus: Pick<Bus, 'publishSystem'>, log: Logger, limits: { readonly perSecond?: number } = {}) {
+    this.#bus = bus;
+    this.#log = log;
+    this.#perSecond = limits.perSecond ?? Infinity;
+  }
+
+  publish(fact: SystemFact): void {
+    if (this.#pending >= MAX_PENDING || !this.#isWithinRate()) return this.#drop();
+    this.#pending += 1;
+    this.#bus
+      .publishSystem(fact)
+      .catch((error: unknown) =>
+        this.#log.warn({ err: error, type: fact.type, data: fact.data }, 'a system event was not published'),
+      )
+      .finally(() => (this.#pending -= 1));
+  }
+
+  #isWithinRate(): boolean {
+    const second = Math.floor(performance.now() / SECOND_MS);
+    if (second !== this.#second) {
+      this.#second = second;
+      this.#inSecond = 0;
+    }
+    this.#inSecond += 1;
+    return this.#inSecond <= this.#perSecond;
+  }
+
+  #drop(): void {
+    this.#dropped += 1;
+    if (this.#dropped > 1) return;
+    setTimeout(() => {
+      this.#log.warn({ count: this.#dropped }, 'system events were not published: too many at once');
+      this.#dropped = 0;
+    }, SECOND_MS).unref();
+  }
+}
