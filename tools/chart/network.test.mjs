@@ -99,7 +99,7 @@ describe('network policies', { skip: missing }, () => {
     for (const [party, pod] of partiesOf(all)) {
       const open = PORTS.filter((port) => mayConnect(policiesOf(all), { elsewhere: 'namespace' }, { pod }, port));
       const expected =
-        party === 'gateway' ? [8000] : ['orchestrator', 'mcp-tool', 'a2a', 'audit'].includes(party) ? [9090] : [];
+        party === 'gateway' ? [8000, 9090] : ['orchestrator', 'mcp-tool', 'a2a', 'audit'].includes(party) ? [9090] : [];
       assert.deepEqual(open, expected, party);
     }
   });

@@ -81,7 +81,7 @@ export function notOrderly({ spec }, config) {
   )?.containerPort;
   if (
     String(port) !==
-    (config['OPS_PORT'] ?? config['GATEWAY_PORT'] ?? config['DEV_MODEL_PORT'] ?? config['MOCK_A2A_PORT'])
+    (config['GATEWAY_PORT'] ?? config['OPS_PORT'] ?? config['DEV_MODEL_PORT'] ?? config['MOCK_A2A_PORT'])
   )
     wrong.push('probes ask another port than it listens on');
   const preStop = main.lifecycle?.preStop?.sleep?.seconds ?? 0;

@@ -204,7 +204,7 @@ export async function startProcesses(options: ProcessesOptions = {}): Promise<Pr
         const port = String(await freePort());
         const entry = app === 'mcp-tool' ? 'apps/e2e/dist/tools-main.js' : `apps/${app}/dist/main.js`;
         const access = serviceAccess(app, { nats, postgres, redis }, keys.of(app));
-        const env = { ...common, ...access, OPS_PORT: port, GATEWAY_PORT: port };
+        const env = { ...common, ...access, [app === 'gateway' ? 'GATEWAY_PORT' : 'OPS_PORT']: port };
         const replica = new Replica(name, `http://127.0.0.1:${port}`, join(ROOT, entry), env, join(dir, 'log', name));
         replicas[app].push(replica);
       }

@@ -114,7 +114,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<System> 
       servers,
       model,
       metrics: {
-        gateway: `${gateway.url}/metrics`,
+        gateway: `http://127.0.0.1:${gateway.opsPort}/metrics`,
         ...Object.fromEntries([...ops].map(([app, { opsPort }]) => [app, `http://127.0.0.1:${opsPort}/metrics`])),
       },
       logTree,

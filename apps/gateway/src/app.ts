@@ -10,6 +10,7 @@ import {
   type Logger,
   partOf,
   sleep,
+  startOpsServer,
   startTelemetry,
   systemClock,
   VERSION,
@@ -43,6 +44,8 @@ import { StartGate, StreamMetrics, Streams, Watches } from './streams/index.ts';
 export interface Gateway {
   /** Where it listens; known after start(). */
   readonly url: string;
+  /** Port of /health, /readiness, /metrics, /metrics-debug and /config; known after start(). */
+  readonly opsPort: number;
   start(): Promise<void>;
   /** Drains: not ready, open streams end so that clients go on elsewhere, then everything closes. */
   stop(): Promise<void>;
@@ -69,11 +72,15 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
   const log = overrides.log ?? createLogger({ app: 'gateway', level: config.logLevel, levels: config.logLevels });
   const clock = overrides.clock ?? systemClock;
   let url = '';
+  let opsPort = 0;
   let stop: () => Promise<void> = () => Promise.resolve();
 
   return {
     get url() {
       return url;
+    },
+    get opsPort() {
+      return opsPort;
     },
     async start() {
       const telemetry = await startTelemetry(config.telemetry);
@@ -172,7 +179,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         denials,
         failedLogins: new FailedLogins(config.failedLoginsPerMinute, clock),
         logins: new Logins(facts.tell, clock),
-        metricsToken: config.metricsToken,
+        metricsToken: config.ops.token,
         hosts: { allowedHosts: config.allowedHosts, checked: config.checksHosts },
         allowedOrigins,
         mcp: {
@@ -184,32 +191,43 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         draining: () => draining,
       };
       const app = await createServer(
-        GatewayModule.of([
-          { provide: BUS, useValue: patientBus },
-          { provide: CONFIG, useValue: config },
-          { provide: METRICS, useValue: metrics },
-          { provide: HealthChecks, useValue: health },
-          { provide: Traffic, useValue: traffic },
-          { provide: Streams, useValue: streams },
-          { provide: AgUiTurns, useValue: new AgUiTurns(streams, patientBus) },
-          { provide: StartGate, useValue: gate },
-          { provide: AuthGuard, useValue: guard },
-          { provide: LazyMcpRouter, useValue: mcp },
-          { provide: StreamSlots, useValue: slots },
-        ]),
+        GatewayModule.of(
+          [
+            { provide: BUS, useValue: patientBus },
+            { provide: CONFIG, useValue: config },
+            { provide: METRICS, useValue: metrics },
+            { provide: HealthChecks, useValue: health },
+            { provide: Traffic, useValue: traffic },
+            { provide: Streams, useValue: streams },
+            { provide: AgUiTurns, useValue: new AgUiTurns(streams, patientBus) },
+            { provide: StartGate, useValue: gate },
+            { provide: AuthGuard, useValue: guard },
+            { provide: LazyMcpRouter, useValue: mcp },
+            { provide: StreamSlots, useValue: slots },
+          ],
+          config.opsOnGatewayPort,
+        ),
         allowedOrigins,
       );
       app.useGlobalFilters(new ProblemFilter(httpLog, denials));
       traceRequests(instanceOf(app), (request) => guard.isPeer(request));
       registerHooks(instanceOf(app), hooks);
       const peers = await answerPeers(bus, instanceOf(app), tickets, BODY_LIMIT_BYTES);
+      const ops = await startOpsServer({
+        ...config.ops,
+        port: config.opsPort,
+        health,
+        metrics,
+        more: { '/metrics-debug': () => traffic.debug(), '/config': () => config.defaults },
+      });
+      opsPort = ops.port;
       await app.listen(config.http.port, config.http.host);
       url = publicUrl(instanceOf(app));
       systemEvents.publish({
         type: 'gateway.service.started',
         data: { version: VERSION, identity_mode: config.identity.mode },
       });
-      log.info({ url, identity: config.identity.mode }, 'gateway listens');
+      log.info({ url, opsPort, identity: config.identity.mode }, 'gateway listens');
 
       stop = async () => {
         draining = true;
@@ -228,6 +246,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         await facts.close();
         rateLimit.close();
         if (overrides.bus === undefined) await bus.close();
+        await ops.stop();
         await telemetry.shutdown();
       };
     },

@@ -6,8 +6,10 @@ import {
   list,
   LOG_VARIABLES,
   OPS_VARIABLES,
+  opsAccessOf,
   tlsFilesOf,
   tlsVariables,
+  Truth,
 } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf, withoutFallback } from '@switchyard/safe-fetch';
 import { isIP } from 'node:net';
@@ -28,7 +30,13 @@ export const Config = z
     ...tlsVariables('REDIS'),
     GATEWAY_HOST: z.string().min(1).default('0.0.0.0').describe('Address to listen on'),
     GATEWAY_PORT: integer(0, 65_535, 8_000).describe('Port to listen on; 0: any free one'),
-    OPS_TOKEN: OPS_VARIABLES.OPS_TOKEN,
+    OPS_PORT: integer(0, 65_535, 0).describe(
+      'Port of /health, /readiness, /metrics, /metrics-debug and /config; 0: any free one',
+    ),
+    ...OPS_VARIABLES,
+    OPS_ON_GATEWAY_PORT: Truth.optional().describe(
+      'GATEWAY_PORT answers /metrics, /metrics-debug and /config as well; unset: in dev alone',
+    ),
     ...LOG_VARIABLES,
     OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
     OTEL_SERVICE_NAME: z.string().default('switchyard-gateway').describe('Service name in traces'),
@@ -153,7 +161,9 @@ export const Config = z
     allowedHosts: [env.GATEWAY_HOST, ...env.ALLOWED_HOSTS].filter((name) => isIP(name) === 0),
     /** Names are checked: always where an identity is believed, elsewhere where names are given. */
     checksHosts: env.IDENTITY_MODE === 'dev' || env.ALLOWED_HOSTS.length > 0,
-    metricsToken: env.OPS_TOKEN,
+    opsPort: env.OPS_PORT,
+    ops: opsAccessOf(env),
+    opsOnGatewayPort: env.OPS_ON_GATEWAY_PORT ?? env.IDENTITY_MODE === 'dev',
     logLevel: env.LOG_LEVEL,
     logLevels: env.LOG_LEVELS,
     telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },

@@ -5,6 +5,7 @@ import {
   DeadLettersController,
   DocsController,
   EffectsController,
+  OperationsController,
   SystemController,
   UpstreamsController,
 } from './admin/index.ts';
@@ -30,11 +31,12 @@ export const CONTROLLERS = [
 /** The one Nest module: routes requests to controllers; everything behind them is wired in app.ts. */
 @Module({})
 export class GatewayModule {
-  static of(providers: Provider[]): DynamicModule {
+  /** `operations`: whether the public port shows what the port for operations does. */
+  static of(providers: Provider[], operations: boolean): DynamicModule {
     return {
       module: GatewayModule,
       providers,
-      controllers: CONTROLLERS,
+      controllers: operations ? [...CONTROLLERS, OperationsController] : CONTROLLERS,
     };
   }
 }

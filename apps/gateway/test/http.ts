@@ -24,6 +24,7 @@ export function configOf(env: Record<string, string> = {}): GatewayConfig {
     LOG_LEVEL: 'silent',
     BUS_TRUST: 'open',
     SERVICE_ABSENCE_MS: '0',
+    OPS_ON_GATEWAY_PORT: 'true',
     ...env,
   });
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import { RequestMethod, type Type } from '@nestjs/common';
 import { HTTP_ROUTES } from '@switchyard/contracts/http';
+import { OperationsController } from '../src/admin/index.ts';
 import { CONTROLLERS } from '../src/gateway.module.ts';
 import { authOf, DOCS_ASSETS, methodsAt, routerPath } from '../src/http/routes.ts';
 
@@ -23,7 +24,7 @@ function routesOf(controller: Type): string[] {
 
 describe('the table of routes', () => {
   it('is exactly what the controllers serve', () => {
-    const served = CONTROLLERS.flatMap(routesOf).sort();
+    const served = [...CONTROLLERS, OperationsController].flatMap(routesOf).sort();
     const table = HTTP_ROUTES.map(({ method, path }) => `${method} ${routerPath(path)}`);
     expect(served).toEqual([...table, `GET ${DOCS_ASSETS}`].sort());
   });

@@ -90,6 +90,9 @@ containers:
     imagePullPolicy: {{ $root.Values.image.pullPolicy }}
     ports:
       - { name: {{ $service.portName }}, containerPort: {{ $service.port }} }
+      {{- with $service.opsPort }}
+      - { name: ops, containerPort: {{ . }} }
+      {{- end }}
     envFrom:
       - configMapRef: { name: {{ include "switchyard.fullname" $root }}-{{ $service.name }} }
       {{- if $service.secret }}

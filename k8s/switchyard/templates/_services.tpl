@@ -36,9 +36,7 @@
 {{- end -}}
 {{- else -}}
 {{- $set = merge $set (dict "DRAIN_TIMEOUT_MS" (toString (int .service.drainTimeoutMs))) -}}
-{{- if ne $name "gateway" -}}
-{{- $set = merge $set (dict "OPS_HOST" "0.0.0.0" "OPS_PORT" (toString .service.port)) -}}
-{{- end -}}
+{{- $set = merge $set (dict "OPS_HOST" "0.0.0.0" "OPS_PORT" (toString (.service.opsPort | default .service.port))) -}}
 {{- with $values.tracing.endpoint -}}{{- $_ := set $set "OTEL_EXPORTER_OTLP_ENDPOINT" . -}}{{- end -}}
 {{- if $values.xmpp.serviceMap -}}
 {{- if ne $name "audit" -}}{{- $_ := set $set "SERVICE_MAP" $values.xmpp.serviceMap -}}{{- end -}}

@@ -161,4 +161,25 @@ describe('the metrics of a service', () => {
     expect(await status('/metrics', `Bearer ${token}`)).toBe(200);
     expect([await status('/health'), await status('/readiness')]).toEqual([200, 200]);
   });
+
+  it('have the same guard as what a service shows beside them', async () => {
+    const token = 'of-the-operator-1234';
+    const more = { '/counts': () => ({ seen: 3 }) };
+    const server = await startOpsServer({
+      port: 0,
+      token,
+      health: new HealthChecks(),
+      metrics: createMetrics('test'),
+      more,
+    });
+    started.push(server);
+    const get = (path: string, headers: Record<string, string> = {}) =>
+      fetch(`http://127.0.0.1:${server.port}${path}`, { headers });
+    expect((await get('/counts')).status).toBe(401);
+    const shown = await get('/counts?a=1', { authorization: `Bearer ${token}` });
+    expect([shown.status, await shown.json()]).toEqual([200, { seen: 3 }]);
+    expect(await (await get('/toString')).json()).toEqual({
+      detail: 'Here are /health, /readiness, /metrics, /counts.',
+    });
+  });
 });

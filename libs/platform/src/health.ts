@@ -105,8 +105,8 @@ export function mayReadMetrics(authorization: string | undefined, token: string 
 }
 
 /**
- * The small HTTP server of a service without HTTP of its own: GET /health, /readiness and /metrics. With a token,
- * /metrics is for those who bring it; health and readiness name no address, user or tenant and stay open to probes.
+ * The small HTTP server for operations of a service: GET /health, /readiness, /metrics and the paths in `more`. With a token,
+ * metrics and `more` are for those who bring it; health and readiness name no address, user or tenant and stay open to probes.
  */
 export async function startOpsServer(options: {
   port: number;
@@ -115,14 +115,21 @@ export async function startOpsServer(options: {
   token?: string | undefined;
   health: HealthChecks;
   metrics: Metrics;
+  /** Further paths, and what each answers as JSON. */
+  more?: Readonly<Record<string, () => unknown>>;
 }): Promise<OpsServer> {
   const { health, metrics, token } = options;
+  const more = new Map(Object.entries(options.more ?? {}));
+  const paths = ['/health', '/readiness', '/metrics', ...more.keys()].join(', ');
   const answer = async (path: string, authorization?: string): Promise<Answer> => {
     const json = (status: number, value: unknown) => ({
       status,
       type: 'application/json',
       body: `${JSON.stringify(value)}\n`,
     });
+    const guarded = path === '/metrics' || more.has(path);
+    if (guarded && !mayReadMetrics(authorization, token))
+      return json(401, { detail: 'Send the token of OPS_TOKEN as a bearer token.' });
     switch (path) {
       case '/health':
         return json(200, { status: 'ok' });
@@ -134,11 +141,11 @@ export async function startOpsServer(options: {
         });
       }
       case '/metrics':
-        if (!mayReadMetrics(authorization, token))
-          return json(401, { detail: 'Send the token of OPS_TOKEN as a bearer token.' });
         return { status: 200, type: metrics.contentType, body: await health.exposition(metrics) };
-      default:
-        return json(404, { detail: 'Here are /health, /readiness and /metrics.' });
+      default: {
+        const own = more.get(path);
+        return own === undefined ? json(404, { detail: `Here are ${paths}.` }) : json(200, own());
+      }
     }
   };
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {

@@ -45,7 +45,9 @@ export class ProblemFilter implements ExceptionFilter {
 /** What the framework throws by itself: nothing under this path, nothing for this method, an unusable body. */
 function framework(error: HttpException, request: FastifyRequest, reply: FastifyReply): AppError {
   const status = error.getStatus();
-  const methods = status === 404 ? methodsAt(request.url) : [];
+  const known = status === 404 ? methodsAt(request.url) : [];
+  // A method that the path has and that is not served: the route is at the port for operations alone.
+  const methods = known.includes(request.method) ? [] : known;
   if (methods.length > 0) reply.header('allow', methods.join(', '));
   if (methods.length > 0 || (status === 404 && request.method === 'TRACE')) return new AppError('method_not_allowed');
   return refusalOf(status);

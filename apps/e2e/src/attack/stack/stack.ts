@@ -93,7 +93,8 @@ export async function startAttackedStack({ editPermissions }: StackOptions = {})
         ATTACK_DIR: dir,
         NODE_OPTIONS: `--import=${PRELOAD} --max-semi-space-size=16`,
         ...serviceAccess(app, { nats: nats.access, postgres, redis }, keys.of(app)),
-        ...(app === 'gateway' ? { GATEWAY_PORT: port } : { OPS_PORT: port }),
+        // What the gateway shows to operators is attacked as well.
+        ...(app === 'gateway' ? { GATEWAY_PORT: port, OPS_ON_GATEWAY_PORT: 'true' } : { OPS_PORT: port }),
         LOG_LEVEL: 'info',
         DEPLOYMENT_SECRET: canaries.secret(`environment of ${name}`),
         ...env,

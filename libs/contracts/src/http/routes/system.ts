@@ -10,7 +10,8 @@ export const SYSTEM_ROUTES: readonly HttpRoute[] = [
     tag: 'System',
     method: 'GET',
     path: '/config',
-    summary: 'Defaults of this deployment; never a secret.',
+    summary:
+      'Defaults of this deployment; never a secret. At the port for operations, and here where OPS_ON_GATEWAY_PORT is set.',
     auth: 'user',
     answers: { 200: { summary: 'Defaults.', schema: ConfigAnswer } },
     errors: [],
@@ -51,7 +52,8 @@ export const SYSTEM_ROUTES: readonly HttpRoute[] = [
     tag: 'System',
     method: 'GET',
     path: '/metrics',
-    summary: 'Metrics for Prometheus; for admins, auditors and the bearer of OPS_TOKEN.',
+    summary:
+      'Metrics for Prometheus; for admins, auditors and the bearer of OPS_TOKEN. At the port for operations, and here where OPS_ON_GATEWAY_PORT is set.',
     auth: 'operator',
     answers: { 200: { summary: 'Text exposition format.', type: 'text/plain' } },
     errors: ['forbidden'],
@@ -61,7 +63,7 @@ export const SYSTEM_ROUTES: readonly HttpRoute[] = [
     tag: 'System',
     method: 'GET',
     path: '/metrics-debug',
-    summary: 'Request counts, errors and latencies as small JSON; for whom /metrics is.',
+    summary: 'Request counts, errors and latencies as small JSON; where and for whom /metrics is.',
     auth: 'operator',
     answers: { 200: { summary: 'Counts since the start.', schema: MetricsDebug } },
     errors: ['forbidden'],
