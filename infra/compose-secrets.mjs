@@ -41,7 +41,12 @@ export function containerVariables(access, passwords, keys, urls = URLS) {
   const apps = natsLogins().filter((/** @type {string} */ login) => !PEOPLE.includes(login));
   const services = apps.map((/** @type {string} */ app) => [
     app,
-    { ...serviceAccess(app, servers, keys.of(app)), OPS_TOKEN: passwords.of('ops') },
+    {
+      ...serviceAccess(app, servers, keys.of(app)),
+      OPS_TOKEN: passwords.of('ops'),
+      // The same for all replicas, or an answer that comes to another one cannot be opened there.
+      ...(app === 'mcp-tool' ? { MCP_STATE_SECRET: passwords.of('mcp.state') } : {}),
+    },
   ]);
   // In quotes: nats-server reads the value of a variable as configuration, where 12e34f… is a mistake in a number.
   const nats = natsLogins().map((/** @type {string} */ login) => [

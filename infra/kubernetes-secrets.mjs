@@ -83,8 +83,6 @@ export async function secretVariables({ prefix, state, trying = false, env, ...s
     all['database-logins'] ?? {},
     serverVariables(urls.postgres, new URL(urls.postgres).username || 'switchyard'),
   );
-  // The same for all replicas, or an answer that comes to another one cannot be opened there.
-  Object.assign(all['mcp-tool'] ?? {}, { MCP_STATE_SECRET: passwords.of('mcp.state') });
   for (const { owner: component, name, value } of given(env, trying))
     Object.assign(all[component] ?? {}, { [name]: value });
   return all;

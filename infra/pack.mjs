@@ -1,6 +1,16 @@
 #!/usr/bin/env node
 // @ts-check
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -21,6 +31,9 @@ const NOT_MIGRATED =
 
 /** Text that a program does not read: types, maps and descriptions make up a third of some packages. */
 const NOT_RUN = /(?<!\/(licen[cs]e|notice)[^/]*)\.(d\.[cm]?ts|[cm]?ts|map|md|markdown|tsbuildinfo)$|\.test\.[cm]?js$/i;
+/** Compilers of queries for databases that we do not have, and copies of ours for other kinds of module: 60 MB. */
+const NOT_OUR_DATABASE =
+  /@prisma\/client\/runtime\/query_compiler_(small_bg|fast_bg\.(cockroachdb|mysql|sqlite|sqlserver)|.*wasm-base64\.js$)/;
 /** The same of our own, whose maps the flag --enable-source-maps reads. */
 const NOT_OURS = /\.(d\.ts|d\.ts\.map|tsbuildinfo)$|\.test\.js(\.map)?$/;
 
@@ -82,24 +95,32 @@ function copy(from, to, unwanted) {
   });
 }
 
+/** The folders that the image of an app holds, or that of the migrations. @param {string} app */
+export function foldersOf(app) {
+  if (app !== 'migrate') return closure([`apps/${app}`]);
+  const start = ['prisma', 'pg', '@prisma/adapter-pg', '@prisma/driver-adapter-utils', '@prisma/schema-engine-wasm'];
+  return closure(
+    start.map((name) => `node_modules/${name}`),
+    NOT_MIGRATING,
+  );
+}
+
 /** @param {string} app @param {string} into */
 export function pack(app, into) {
   const migrating = app === 'migrate';
-  const start = migrating
-    ? ['prisma', 'pg', '@prisma/adapter-pg', '@prisma/driver-adapter-utils', '@prisma/schema-engine-wasm'].map(
-        (name) => `node_modules/${name}`,
-      )
-    : [`apps/${app}`];
-  const folders = closure(start, migrating ? NOT_MIGRATING : undefined);
+  const folders = foldersOf(app);
   for (const folder of folders) {
     const [from, to] = [join(ROOT, folder), join(into, folder)];
-    if (/(^|\/)node_modules\//.test(folder)) copy(from, to, migrating ? [NOT_RUN, NOT_MIGRATED] : [NOT_RUN]);
+    if (/(^|\/)node_modules\//.test(folder)) copy(from, to, migrating ? [NOT_RUN, NOT_MIGRATED] : [NOT_RUN, NOT_OUR_DATABASE]);
     else {
       mkdirSync(to, { recursive: true });
       cpSync(join(from, 'package.json'), join(to, 'package.json'));
       copy(join(from, 'dist'), join(to, 'dist'), [NOT_OURS]);
       const link = join('node_modules/@switchyard', manifest(from).name.split('/')[1]);
-      if (folder.startsWith('libs/')) cpSync(join(ROOT, link), join(into, link), { verbatimSymlinks: true });
+      if (folder.startsWith('libs/')) {
+        mkdirSync(join(into, dirname(link)), { recursive: true });
+        symlinkSync(readlinkSync(join(ROOT, link)), join(into, link));
+      }
     }
   }
   if (migrating)

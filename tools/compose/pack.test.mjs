@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { closure, pack } from '../../infra/pack.mjs';
+import { closure, foldersOf, pack } from '../../infra/pack.mjs';
+import { imageBom } from '../../infra/sbom.mjs';
 
 const ROOT = new URL('../../', import.meta.url);
 const into = mkdtempSync(join(tmpdir(), 'switchyard-pack-'));
@@ -45,5 +46,31 @@ describe('what an image holds', () => {
       [],
     );
     assert.ok(existsSync(join(into, 'node_modules/@switchyard/platform/dist/index.js')));
+  });
+});
+
+describe('the list of parts of an image', () => {
+  const refOf = (folder) => {
+    const { name, version } = JSON.parse(readFileSync(new URL(`${folder}/package.json`, ROOT), 'utf8'));
+    return `${name}@${version}`;
+  };
+  const bomOf = (refs) => ({
+    bomFormat: 'CycloneDX',
+    metadata: { tools: [] },
+    components: refs.map((ref) => ({ 'bom-ref': ref })),
+    dependencies: refs.map((ref) => ({ ref, dependsOn: ['jest@1.0.0'] })),
+  });
+
+  it('names every package that the image holds, and none that it does not', () => {
+    const refs = [...new Set(foldersOf('gateway').map(refOf))];
+    const bom = imageBom(bomOf([...refs, 'jest@1.0.0']), 'gateway', '1.2.3');
+    assert.deepEqual(bom.components.map((component) => component['bom-ref']).sort(), [...refs].sort());
+    assert.equal(bom.metadata.component.version, '1.2.3');
+    assert.ok(bom.dependencies.every(({ dependsOn }) => !dependsOn.includes('jest@1.0.0')));
+  });
+
+  it('is refused where npm does not know a package that is in the image', () => {
+    const refs = foldersOf('a2a').map(refOf);
+    assert.throws(() => imageBom(bomOf(refs.slice(1)), 'a2a', '1'), /does not know what switchyard-a2a holds/);
   });
 });
