@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Config } from '../src/config.ts';
-import { type House, openHouse } from './http.ts';
+import { type TestGateway, startTestGateway } from './http.ts';
 
 const TOKEN = 'of-the-operator-1234';
 const EDGE = { IDENTITY_MODE: 'edge', EDGE_SHARED_SECRET: 's'.repeat(32) };
@@ -8,23 +8,23 @@ const OPERATIONS = ['/metrics', '/metrics-debug', '/config'];
 const BEARER = { headers: { authorization: `Bearer ${TOKEN}` } };
 
 describe('the port for operations of the gateway', () => {
-  let house: House;
+  let gateway: TestGateway;
   let ops: string;
   beforeAll(async () => {
-    house = await openHouse({ ...EDGE, OPS_TOKEN: TOKEN, OPS_ON_GATEWAY_PORT: 'false' });
-    ops = `http://127.0.0.1:${house.gateway.opsPort}`;
+    gateway = await startTestGateway({ ...EDGE, OPS_TOKEN: TOKEN, OPS_ON_GATEWAY_PORT: 'false' });
+    ops = `http://127.0.0.1:${gateway.gateway.opsPort}`;
   });
-  afterAll(() => house.stop());
+  afterAll(() => gateway.stop());
 
   it.each(OPERATIONS)('shows %s to the bearer of OPS_TOKEN, and the public port shows it to nobody', async (path) => {
     expect((await fetch(`${ops}${path}`)).status).toBe(401);
     expect((await fetch(`${ops}${path}`, BEARER)).status).toBe(200);
-    const here = await fetch(`${house.url}${path}`, BEARER);
+    const here = await fetch(`${gateway.url}${path}`, BEARER);
     expect([here.status, here.headers.get('allow')]).toEqual([404, null]);
   });
 
   it('counts what the public port answered', async () => {
-    await fetch(`${house.url}/health`);
+    await fetch(`${gateway.url}/health`);
     const text = await (await fetch(`${ops}/metrics`, BEARER)).text();
     expect(text).toMatch(/http_request_duration_seconds_count\{(?=.*route="\/health").*\} [1-9]/);
     const { requests } = (await (await fetch(`${ops}/metrics-debug`, BEARER)).json()) as { requests: number };
@@ -33,7 +33,7 @@ describe('the port for operations of the gateway', () => {
 
   it('says of life and readiness what the public port says', async () => {
     for (const path of ['/health', '/readiness']) {
-      const [here, there] = [await fetch(`${house.url}${path}`), await fetch(`${ops}${path}`)];
+      const [here, there] = [await fetch(`${gateway.url}${path}`), await fetch(`${ops}${path}`)];
       expect([there.status, await there.json()]).toEqual([here.status, await here.json()]);
     }
   });
