@@ -31,12 +31,12 @@ import type { Planner } from './planner/index.ts';
 import { pricesFrom } from './budgets/prices.ts';
 import { type LoopParts, Publisher, StreamWatch, Toolboxes } from './execution/index.ts';
 
-/** Well below a lease: who hangs on a dead link longer has lost its runs. */
+/** Well below a lease: an owner that waits longer on a dead connection has lost its runs anyway. */
 const STATEMENT_TIMEOUT_MS = 5_000;
-/** The part of the time left for stopping that runs have; the rest is for publishing what they committed. */
+/** The share of the drain time that runs get; the rest is for publishing what they committed. */
 const RUNS_SHARE = 0.8;
 
-/** What a test may bring in place of the real thing. */
+/** Replacements that a test may pass in. */
 export interface OrchestratorOverrides extends ServiceOverrides {
   readonly store?: Store;
   readonly planner?: Planner;
@@ -164,11 +164,11 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   lifecycle.onStop('handlers', () => handlers.close());
 }
 
-/** Without a limit by day nothing is counted, and no connection is opened. */
+/** Without a daily limit nothing is counted and no Redis connection is opened. */
 function dailyBudget(config: OrchestratorConfig, store: Store, clock: Clock, log: Logger): DailyBudget | null {
   const { daily, failOpen } = config.budgets;
   if (!daily) return null;
-  // As long as a call of the model may take, with every retry.
+  // The longest time that one model call may take, with all its retries.
   const reservationMs = (config.model.maxRetries + 2) * config.model.timeoutMs + 60_000;
   const usageSince = (tenantId: string, since: number) => store.spending.since(tenantId, since);
   return new RedisDailyBudget({ ...daily, failOpen, reservationMs, usageSince, clock, log });

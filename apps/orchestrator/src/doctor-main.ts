@@ -13,8 +13,8 @@ import { judgeWay, wayOverXmpp } from './doctor/over-xmpp.ts';
 import * as redis from './doctor/redis.ts';
 
 /*
- * The checks of Redis and of the model: one JSON document per line on stdout. The environment is the orchestrator's,
- * and of it only what these checks need; arguments: the groups that are asked for.
+ * Runs the checks of Redis and of the model; prints one JSON document per line on stdout. It reads the orchestrator's
+ * environment, and of it only the variables that these checks need. Arguments: the groups of checks to run.
  */
 
 const MODEL_LIMIT_MS = 30_000;
@@ -59,7 +59,7 @@ if (!parsed.ok) {
   if (groups.includes('redis')) await redisChecks(parsed.value);
   if (groups.includes('model')) await modelChecks(parsed.value);
 }
-// A connection that is still being tried keeps nobody waiting.
+// Exits even while a connection is still being tried.
 process.stdout.write('', () => process.exit());
 
 async function redisChecks({ REDIS_URL: url, DOCTOR_LIMIT_MS: limitMs, redisTls }: Variables): Promise<void> {

@@ -3,7 +3,7 @@ import { evolve, type ForeseeContext, type RunState } from '@switchyard/run';
 import { accepted, at, RUN as BASE } from '@switchyard/testing';
 import type { ApprovalRules } from './planner/approvals.ts';
 
-/** A run as the orchestrator accepts it, and its commits, for pure tests. */
+/** An accepted run and its commits, for pure tests. */
 
 export const RUN: RunSpec = { ...BASE, budget: { ...BASE.budget, max_iterations: 12 } };
 
@@ -13,7 +13,7 @@ export const CONTEXT: ForeseeContext = { now: 1_000, epoch: 1, checkTask: () => 
 
 export const acceptedRun = (run: Partial<RunSpec> = {}): RunFact => accepted({ ...RUN, ...run });
 
-/** The state after the facts were committed in the next places. */
+/** The state after these facts were committed at the next positions. */
 export function committed(state: RunState, facts: readonly RunFact[], ts?: number): RunState {
   return at({ seq: state.seq, epoch: 1, ...(ts === undefined ? {} : { ts }) }, ...facts).reduce(evolve, state);
 }

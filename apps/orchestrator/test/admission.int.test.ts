@@ -25,7 +25,7 @@ const phase = async (runId: string) => (await world.journal.head(runId))?.phase;
 
 describe('runs of one thread', () => {
   it('go one after the other with "queue"; each begins at once when the one before has ended', async () => {
-    const doors = [gate(), gate(), gate()];
+    const latches = [gate(), gate(), gate()];
     let asked = 0;
     let atOnce = 0;
     let most = 0;
@@ -33,7 +33,7 @@ describe('runs of one thread', () => {
       hears: false,
       planner: planner(async () => {
         most = Math.max(most, (atOnce += 1));
-        await doors[asked++]!.opened;
+        await latches[asked++]!.opened;
         atOnce -= 1;
         return says('done');
       }),
@@ -42,7 +42,7 @@ describe('runs of one thread', () => {
     for (const run of runs) expect(await replica.service.start(run)).toMatchObject({ created: true });
     for (const [i, run] of runs.entries()) {
       await until(() => asked === i + 1);
-      doors[i]!.open();
+      latches[i]!.open();
       await world.ended(run.runId);
     }
     // Nobody swept, and no wake-up was heard: whoever ended one went on with the next.
@@ -50,10 +50,10 @@ describe('runs of one thread', () => {
   });
 
   it('go on although whoever ended the first said nothing: the sweeper finds the next', async () => {
-    const door = gate();
+    const latch = gate();
     const first = await world.replica({
       hears: false,
-      planner: planner(async () => (await door.opened, says('done'))),
+      planner: planner(async () => (await latch.opened, says('done'))),
       journal: (real) =>
         over(real, {
           append: async (input) => ({ ...(await real.append(input)), nextRun: null }),
@@ -61,7 +61,7 @@ describe('runs of one thread', () => {
     });
     const runs = [1, 2].map(() => inThread('silent-end', 'queue'));
     for (const run of runs) await first.service.start(run);
-    door.open();
+    latch.open();
     await world.ended(runs[0]!.runId);
     const other = await world.replica({ hears: false });
     expect(await phase(runs[1]!.runId)).toBe('queued');

@@ -149,12 +149,12 @@ describe('a cancel', () => {
     expect(ends.every(({ status }) => status === 'cancelled' || status === 'success')).toBe(true);
   });
 
-  it('of a stranger finds no run', async () => {
+  it('of another user finds no run', async () => {
     const replica = await world.replica({ planner: planner(silent) });
     const asked = request('hello');
     await replica.service.start(asked);
-    const stranger = { ...asked.run.principal, userId: 'stranger' };
-    const cancel = replica.service.cancel({ principal: stranger, runId: asked.runId, reason: '' });
+    const otherUser = { ...asked.run.principal, userId: 'other' };
+    const cancel = replica.service.cancel({ principal: otherUser, runId: asked.runId, reason: '' });
     await expect(cancel).rejects.toMatchObject({ code: 'not_found' });
     await replica.service.cancel({ principal: asked.run.principal, runId: asked.runId, reason: '' });
     await world.ended(asked.runId);

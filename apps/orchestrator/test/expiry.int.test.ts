@@ -41,8 +41,8 @@ it('answers for a run whose events are gone as it did before, and says so where 
   expect(await replica.service.get(principal, runId)).toEqual(before);
   const page = await replica.service.events({ principal, runId, after: 0, limit: 10 });
   expect(page).toEqual({ runId, events: [], lastSeq: before.lastSeq, firstSeq: before.lastSeq + 1, ended: true });
-  const stranger = { ...principal, userId: 'somebody-else' };
-  await expect(replica.service.get(stranger, runId)).rejects.toMatchObject({ code: 'not_found' });
+  const otherUser = { ...principal, userId: 'somebody-else' };
+  await expect(replica.service.get(otherUser, runId)).rejects.toMatchObject({ code: 'not_found' });
   expect(await replica.service.start(asked)).toMatchObject({ runId, created: false, ended: true });
   const { tenantId, userId } = principal;
   const turns = await world.journal.threadTurns({ tenantId, userId, threadId: runId, limit: 5 });

@@ -75,8 +75,8 @@ describe('poison work', () => {
 
   it('leaves no step without an outcome: what was under way ends as in doubt', async () => {
     const [before, asked] = [world.worker, request('poison')];
-    const door = gate();
-    world.worker = async () => (await door.opened, { status: 'succeeded', output: 'too late' });
+    const latch = gate();
+    world.worker = async () => (await latch.opened, { status: 'succeeded', output: 'too late' });
     const first = await world.replica({ hears: false, planner: callsThenTells('write_it', 'read_it') });
     await first.service.start(asked);
     await until(
@@ -88,7 +88,7 @@ describe('poison work', () => {
     await sweepUntilEnded(await world.replica({ poisonAttempts: 1, hears: false }), asked.runId);
     const steps = { total_steps: 2, successful_steps: 0, failed_steps: 2 };
     expect(await world.ended(asked.runId)).toMatchObject({ status: 'failed', error_code: 'poisoned', ...steps });
-    door.open();
+    latch.open();
     first.thaw();
     await until(() => !first.pool.owns(asked.runId));
     const outcomes = (await world.events(asked.runId)).filter(({ type }) => type === 'orchestrator.step.completed');
@@ -201,18 +201,18 @@ describe('poison work', () => {
          updated_at = updated_at - interval '1 min' where run_id = any ($1)`,
       ids,
     );
-    const doors = ids.map(() => gate());
+    const latches = ids.map(() => gate());
     let begun = 0;
     const replica = await world.replica({
       hears: false,
       journal: (real) =>
-        over(real, { inputsAfter: async (...args) => (await doors[begun++]!.opened, real.inputsAfter(...args)) }),
+        over(real, { inputsAfter: async (...args) => (await latches[begun++]!.opened, real.inputsAfter(...args)) }),
     });
-    for (const [i, door] of doors.entries()) {
+    for (const [i, latch] of latches.entries()) {
       await replica.sweeper.sweep();
       expect(ids.filter((runId) => replica.pool.owns(runId))).toHaveLength(1);
       await until(() => begun === i + 1);
-      door.open();
+      latch.open();
       await until(() => !ids.some((runId) => replica.pool.owns(runId)));
     }
     for (const runId of ids) expect(await world.ended(runId)).toMatchObject({ status: 'success' });

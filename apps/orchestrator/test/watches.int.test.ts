@@ -82,8 +82,8 @@ describe('a run that is to stop when its clients went away', () => {
     await service.started(asked.runId, asked.run);
     const [row] = await world.sql(`select watched_until as at from orchestrator.runs where run_id = '${asked.runId}'`);
     expect(row?.['at']).toBeNull();
-    const stranger = { ...asked.run.principal, tenantId: 'other' };
-    await expect(service.watch({ principal: stranger, runId: asked.runId, forMs: 1 })).rejects.toMatchObject({
+    const otherTenant = { ...asked.run.principal, tenantId: 'other' };
+    await expect(service.watch({ principal: otherTenant, runId: asked.runId, forMs: 1 })).rejects.toMatchObject({
       code: 'not_found',
     });
   });

@@ -3,7 +3,7 @@ import type { Clock } from '@switchyard/platform';
 import { type DailyBudget, nothingCounted } from './daily-budget.ts';
 import type { Prices } from './prices.ts';
 
-/** Answers what is asked about limits of money and tokens. */
+/** Answers questions about limits of money and tokens. */
 export class BudgetService {
   readonly #parts: {
     readonly daily: DailyBudget | null;
@@ -26,7 +26,7 @@ export class BudgetService {
     return daily ? daily.view(principal) : nothingCounted(principal.role, clock.now());
   }
 
-  /** A limit of money can be kept only where the price is known. Throws `invalid_input`. */
+  /** Refuses a money limit for a model without a known price: it could not be enforced. Throws `invalid_input`. */
   checkPrice({ budget, engine, principal, use_orchestrator: planned }: RunSpec): void {
     const limits = this.#parts.daily?.limits(principal.tenantId);
     const limited = budget.max_usd !== null || [limits?.user.usd, limits?.tenant.usd].some((usd) => usd != null);

@@ -7,19 +7,19 @@ import { RESERVE, SEED, SETTLE } from './daily-scripts.ts';
 import { toNano, toUsd } from './prices.ts';
 
 /*
- * What users and tenants spend in a day (UTC), counted over all replicas in Redis.
+ * Counts in Redis what users and tenants spend in a day (UTC), over all replicas.
  *
- * - Before a call is made, its highest possible cost is reserved for user and tenant in one atomic act. So calls at the
- *   same time cannot spend together what each alone would be allowed.
- * - A reservation belongs to a call of a run, whoever owns the run. When the next owner repeats a call after a crash,
- *   the new reservation takes the place of the old one. A reservation that nobody settles ends by itself.
- * - If Redis loses the counts, they are rebuilt from the journal before the next reservation of that tenant.
+ * - Before a model call, the caller reserves the highest possible cost for user and tenant in one atomic step. So
+ *   concurrent calls cannot together spend what each alone would be allowed.
+ * - A reservation belongs to a call of a run, whichever replica owns the run. When the next owner repeats a call after
+ *   a crash, the new reservation replaces the old one. A reservation that is never settled expires.
+ * - If Redis loses the counts, the next reservation of a tenant first rebuilds that tenant's counts from the journal.
  */
 
 export interface Claim {
-  /** Of the call, the same after a takeover. */
+  /** Id of the call; the same after a takeover. */
   readonly id: string;
-  /** Of this attempt at it. */
+  /** Id of this attempt at the call. */
   readonly nonce: string;
   readonly tenantId: string;
   readonly userId: string;
@@ -44,16 +44,16 @@ export interface Reservation {
 
 type ReserveAnswer =
   | { readonly kind: 'reserved'; readonly reservation: Reservation }
-  /** `held`: there would be room, were it not for calls under way. */
+  /** `held`: there would be room if calls under way had not reserved it. */
   | { readonly kind: 'exceeded' | 'held'; readonly exceeded: Exceeded };
 
 export interface DailyBudget {
-  /** Where the counts cannot be reached, calls are made all the same. */
+  /** True: if the counts cannot be reached, calls are made without them. */
   readonly failOpen: boolean;
   limits(tenantId: string): DailyLimits | undefined;
-  /** Throws `unavailable` where the counts cannot be reached. */
+  /** Throws `unavailable` if the counts cannot be reached. */
   reserve(claim: Claim): Promise<ReserveAnswer>;
-  /** Never throws: what cannot be settled is logged and its reservation ends by itself. */
+  /** Never throws. If the settlement fails, it is logged and the reservation expires. */
   settle(reservation: Reservation, used: { readonly tokens: number; readonly nano: number }): Promise<void>;
   view(principal: Principal): Promise<BudgetView>;
   close(): void;
@@ -72,7 +72,7 @@ export interface DailyBudgetParts {
   readonly limits: DailyLimits;
   readonly byTenant: Readonly<Record<string, Override>>;
   readonly failOpen: boolean;
-  /** How long a reservation stands that nobody settles. */
+  /** Life of a reservation that is never settled. */
   readonly reservationMs: number;
   readonly usageSince: (tenantId: string, since: number) => Promise<readonly UserUsage[]>;
   readonly clock: Clock;
@@ -183,7 +183,7 @@ export class RedisDailyBudget implements DailyBudget {
 
 const NOTHING = { limit: null, used: null, reserved: null, left: null };
 
-/** What GET /budget says where no limit by day is configured, and so nothing is counted. */
+/** The answer of GET /budget if no daily limit is configured and so nothing is counted. */
 export function nothingCounted(role: Principal['role'], now: number): BudgetView {
   const scope = { tokens: NOTHING, usd: NOTHING };
   return { ...dayOf(now), user: scope, tenant: role === 'admin' ? scope : null };
@@ -198,7 +198,7 @@ function dayOf(now: number): { day: string; resetsAt: number } {
   return { day: new Date(start).toISOString().slice(0, 10), resetsAt: start + DAY_MS };
 }
 
-/** One tenant and day lie together, on one node of a cluster, too. */
+/** All keys of one tenant and day hash to the same node of a cluster. */
 function keysOf(tenantId: string, userId: string, now: number): string[] {
   const base = `budget:{${tenantId}}:${dayOf(now).day}`;
   return [`${base}:tenant`, `${base}:user:${userId}`, `${base}:held`, `${base}:ends`];

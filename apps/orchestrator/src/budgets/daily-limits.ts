@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Limits by day; null: none of this kind. */
+/** Daily limits; null: no limit of this kind. */
 export interface Limits {
   readonly tokens: number | null;
   readonly usd: number | null;
@@ -24,7 +24,7 @@ const REMEDY =
   'DAILY_LIMITS_BY_TENANT must be a JSON object: tenant -> {"user_tokens", "user_usd", "tenant_tokens", "tenant_usd"}, ' +
   'each a number, or null for no limit';
 
-/** Limits of single tenants; what is left out is as for all, null is no limit. */
+/** Limits of single tenants. An omitted limit is the default for all tenants; null means no limit. */
 export const TenantLimitsText = z.string().transform((text, context): Readonly<Record<string, Override>> => {
   if (text.trim() === '') return {};
   try {
@@ -35,7 +35,7 @@ export const TenantLimitsText = z.string().transform((text, context): Readonly<R
   }
 });
 
-/** The limits of a tenant and each of its users; undefined where there is none at all. */
+/** The limits of a tenant and each of its users; undefined if there is none. */
 export function limitsOf(
   all: DailyLimits,
   overrides: Readonly<Record<string, Override>>,

@@ -14,7 +14,7 @@ export type Price = z.output<typeof Price>;
 
 const PriceTable = z.record(z.string().min(1).max(128), Price);
 
-/** Prices by model; finds none where the deployment has not said one. */
+/** Looks up the price of a model; undefined if the deployment does not define one. */
 export type Prices = (model: string) => Price | undefined;
 
 export interface Tokens {

@@ -3,8 +3,8 @@ import { redactText, truncateText } from '@switchyard/platform';
 import type { SafeFetch } from '@switchyard/safe-fetch';
 
 /*
- * Checks 33 and 34: whether the model endpoint lets this key in, streams, and calls tools: one question of a few
- * tokens, asked by the way that the planner takes (libs/safe-fetch). The judges are pure.
+ * Checks 33 and 34: does the model endpoint accept the key, stream, and call tools? The probe sends one request of a
+ * few tokens through the same HTTP client as the planner (libs/safe-fetch). The judges are pure.
  */
 
 interface ModelAddress {
@@ -51,7 +51,7 @@ function asSeen(error: unknown): { code: string; sentence: string; cause: string
   return { code, sentence: message, cause: innermost(error) };
 }
 
-/** What the system said beneath all that was made of it. */
+/** The innermost cause of an error: the sentence of the operating system. */
 function innermost(error: unknown): string {
   let last = '';
   for (let depth = 0; depth < 10 && typeof error === 'object' && error !== null; depth += 1) {

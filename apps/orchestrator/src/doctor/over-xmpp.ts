@@ -4,14 +4,20 @@ import { createLogger, linkAbort, type TlsFiles } from '@switchyard/platform';
 import { type Carrier, carryOverXmpp } from '@switchyard/safe-fetch';
 import type { ModelSeen } from './model.ts';
 
-/* A model whose host is mapped: the doctor asks it as the planner does, through the bridge that runs. */
+/*
+ * The probe for a model whose host is mapped to a JID: the doctor asks it through the running bridge, as the planner
+ * does.
+ */
 
 interface WayOverXmpp {
   readonly overXmpp: Carrier;
   close(): Promise<void>;
 }
 
-/** `url`: of NATS, with the login of the orchestrator; `trust`: its keys. Undefined where NATS lets nobody in within the limit. */
+/**
+ * `url`: NATS with the login of the orchestrator; `trust`: its keys. Undefined if NATS accepts no connection within the
+ * limit.
+ */
 export async function wayOverXmpp(
   url: string,
   trust: BusTrust,
@@ -30,7 +36,7 @@ export async function wayOverXmpp(
   }
 }
 
-/** What is said in place of check 33 where no bridge could ask; undefined where one did. */
+/** The finding that replaces check 33 if no bridge could ask; undefined if one did. */
 export function judgeWay(seen: ModelSeen | undefined, host: string, jid: string): Finding | undefined {
   if (seen && !('code' in seen && seen.code === 'no_responders')) return undefined;
   const why = seen ? 'no bridge runs that could ask it' : 'NATS, over which a bridge would ask it, was not reached';

@@ -11,9 +11,9 @@ interface RedisSeen {
   readonly refused?: string;
   readonly version?: string;
   readonly pingMs?: number;
-  /** Why a key could not be written, read, given an end and deleted. */
+  /** The error of writing, reading, expiring or deleting a key. */
   readonly keyFailed?: string;
-  /** Undefined: the server does not say. */
+  /** Undefined: the server does not report it. */
   readonly policy?: string;
   readonly maxMemory?: number;
   readonly evicted?: number;

@@ -1,4 +1,4 @@
-/* The loop of one run: ask what comes next, do it, append what came of it. */
+/* The loop of one run: decide the next action, perform it, append the outcome. */
 
 export { decisionBody, objectionToAnswer } from './inputs.ts';
 export { momentOf } from './lease.ts';

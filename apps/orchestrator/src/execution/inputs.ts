@@ -10,10 +10,10 @@ import { openAsks, type RunState } from '@switchyard/run';
 import type { RunInput } from '@switchyard/store';
 
 /*
- * What people leave for a run (a cancel, an answer to a question) and what becomes of it. Pure.
+ * Turns inputs of people (a cancel, an answer to a question) into facts of the run. Pure.
  *
  * - A question is answered once: the first answer stands, later answers change nothing.
- * - An answer that comes too late, or for a question that the run never asked, becomes no fact.
+ * - An answer that comes too late, or to a question that the run never asked, becomes no fact.
  */
 
 type DecisionBody = Pick<
@@ -21,7 +21,7 @@ type DecisionBody = Pick<
   'approval_id' | 'step_id' | 'decision' | 'by' | 'arguments' | 'text'
 >;
 
-/** The facts that these inputs, in their order, give for a run in this state. */
+/** The facts that these inputs produce, in their order, for a run in this state. */
 export function inputFacts(inputs: readonly RunInput[], state: RunState): RunFactDraft[] {
   let cancelled = state.cancel !== null;
   const open = new Set(openAsks(state).map(({ request }) => request.approval_id));
@@ -38,14 +38,14 @@ export function inputFacts(inputs: readonly RunInput[], state: RunState): RunFac
 
 export interface Answering {
   readonly state: RunState;
-  /** The user whose run it is. */
+  /** The user who started the run. */
   readonly owner: string;
   readonly principal: Principal;
   readonly approvalId: string;
   readonly answer: ApprovalDecision;
 }
 
-/** Why this answer cannot be taken; null where it can. */
+/** Why this answer is refused; null if it is accepted. */
 export function objectionToAnswer(input: Answering): AppError | 'answered already' | null {
   const { state, owner, principal, approvalId, answer } = input;
   const ask = askOf(state, approvalId);
@@ -68,7 +68,7 @@ export function objectionToAnswer(input: Answering): AppError | 'answered alread
   return null;
 }
 
-/** The input that is left for the run's owner. */
+/** The body of the input that is stored for the run's owner. */
 export function decisionBody(state: RunState, approvalId: string, answer: ApprovalDecision, by: string): DecisionBody {
   return {
     approval_id: approvalId,

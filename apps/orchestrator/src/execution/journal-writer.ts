@@ -7,15 +7,16 @@ import type { Publisher } from './publisher.ts';
 import type { RunMetrics } from './run-metrics.ts';
 
 /*
- * The one way in which an owner writes to its run.
+ * The only way in which an owner writes to its run.
  *
- * - Writes are serial. What is handed in while a write is under way goes out together in the next write.
- * - `state` moves only by committed events.
- * - A refused write (another owner has the run, or the run has ended) ends the writer: every waiting and later write
+ * - Writes are serial. Facts that arrive during a write are committed together by the next write.
+ * - `state` changes only through committed events.
+ * - A refused write (another owner has the run, or the run has ended) closes the writer: every waiting and later write
  *   throws `fenced`.
  * - While PostgreSQL is away, the writer repeats the same write. The journal answers an ambiguous commit as success, so
  *   the write happens once.
- * - Before something leaves that no append would fence (a step, live text), the owner knows that its lease holds.
+ * - Some effects cannot be fenced by an append (sending a step, streaming text). Before such an effect the owner
+ *   confirms that its lease still holds.
  */
 
 export interface WriterParts {
@@ -65,17 +66,19 @@ export class JournalWriter {
     return this.#state;
   }
 
-  /** The newest input that the journal told of with the last write. */
+  /** The number of the newest input that the last write reported. */
   get inboxLast(): number {
     return this.#inboxLast;
   }
 
-  /** Once the end is committed: the run of the same thread whose turn it is. */
+  /** After the terminal event: the id of the next run of the same thread. */
   get nextRun(): string | null {
     return this.#nextRun;
   }
 
-  /** Commits the facts and what follows from them. Resolves after the commit; throws `fenced` or `cancelled`. */
+  /**
+   * Commits the facts and the facts that follow from them. Resolves after the commit; throws `fenced` or `cancelled`.
+   */
   write(drafts: readonly RunFactDraft[], inboxTaken?: number): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#closed) return reject(this.#closed);
@@ -85,8 +88,8 @@ export class JournalWriter {
   }
 
   /**
-   * Gives the lease back while the run waits for a person, to be woken by an input or at `until` (ms since 1970).
-   * The last write of this owner: afterwards the writer is closed. Answers whether an input came in between.
+   * Releases the lease while the run waits for a person; an input, or the time `until` (ms since 1970), wakes the run.
+   * This is the last write of this owner: it closes the writer. Returns whether an input arrived in between.
    */
   async park(until: number, inboxTaken: number): Promise<{ inputsWait: boolean }> {
     await this.write([]); // what was handed in before is out
@@ -106,11 +109,12 @@ export class JournalWriter {
         ...publisher.publishedSoFar(runId),
       }),
     );
-    // Refused where the reply to a first try was lost: the lease is given back already, the sweeper sees the inputs.
+    // A refusal means that the reply to a first try was lost and the lease is released already; the sweeper sees the
+    // inputs.
     return { inputsWait: outcome.kind === 'appended' && outcome.inboxLast > inboxTaken };
   }
 
-  /** Resolves if this replica is the owner for certain; throws `fenced` if it is not. */
+  /** Resolves if the database confirms that this replica is the owner; throws `fenced` if it is not. */
   async confirmOwner(): Promise<void> {
     if (this.#closed) throw this.#closed;
     if (this.lease.holds) return;

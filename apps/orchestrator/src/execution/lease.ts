@@ -1,15 +1,15 @@
 import type { Clock } from '@switchyard/platform';
 
 /*
- * How long this process may believe that it owns a run, by its own clocks. The database alone decides who the owner
- * is; this tells when it must be asked again before something leaves that no append fences.
+ * How long this process may assume that it owns a run, by its own clocks. Only the database decides who the owner is;
+ * this class says when the database must be asked again before an effect that no append can fence.
  *
  * - The lease is counted from before the owner asked for a renewal, so it ends before the database's own lease does.
- * - It is counted by two clocks: one that cannot be set back, and the system's, which goes on while a machine is
- *   suspended.
+ * - It is counted by two clocks: a monotonic one, which cannot be set back, and the system clock, which keeps going
+ *   while a machine is suspended.
  */
 
-/** What leaves now arrives a little later. */
+/** Share of the lease that is kept for the delivery of a message that leaves now. */
 const MARGIN = 0.1;
 
 export interface Moment {
@@ -29,12 +29,12 @@ export class Lease {
     this.#from = from ?? momentOf(clock);
   }
 
-  /** To be taken before the database is asked. */
+  /** Take this before asking the database. */
   now(): Moment {
     return momentOf(this.#clock);
   }
 
-  /** The database prolonged the lease, for a question that was asked at `askedAt`. */
+  /** The database renewed the lease in answer to a request sent at `askedAt`. */
   renewed(askedAt: Moment): void {
     if (askedAt.steady > this.#from.steady) this.#from = askedAt;
   }

@@ -1,7 +1,7 @@
 import type { RunState } from '@switchyard/run';
 import type { Moment } from './lease.ts';
 
-/** How the work on an owned run came to its end here. */
+/** How this owner's work on a run ended. */
 export type LoopEnd = 'ended' | 'fenced' | 'released' | 'waiting' | 'broken';
 
 /** A run of which this replica holds the lease. */
@@ -10,10 +10,10 @@ export interface OwnedRun {
   readonly tenantId: string;
   readonly epoch: number;
   readonly inboxTaken: number;
-  /** Everything up to here is on the bus. */
+  /** Every event up to this number is on the bus. */
   readonly publishedSeq: number;
-  /** From before the lease was asked for. */
+  /** Taken before the lease was requested. */
   readonly leasedAt: Moment;
-  /** Where the journal is known already (a run accepted here); otherwise it is read. */
+  /** The state, if the journal is known already (a run accepted here); otherwise the owner reads it. */
   readonly state?: RunState;
 }

@@ -4,22 +4,22 @@ import type { Logger } from '@switchyard/platform';
 import type { Journal } from '@switchyard/store';
 
 /*
- * Tells the bus what was committed.
+ * Publishes committed events on the bus.
  *
  * - Only committed events are published, in the order of their commits.
- * - The mark of how far a run is published is written lazily: with the run's next append, or in one statement for many
- *   ended runs. Publishing twice is harmless (the message id is <runId>:<seq>), forgetting is not: the relay publishes
- *   what is not marked.
- * - A mark never passes an event that the bus has not acknowledged. What a failed publish left goes out again before
- *   anything newer. If too much is left, the mark stays where it is and the relay publishes the rest.
+ * - The publisher records lazily how far a run is published: with the run's next append, or in one statement for many
+ *   ended runs. Publishing an event twice is harmless (the message id is <runId>:<seq>); losing one is not, so the
+ *   relay publishes every event that is not recorded as published.
+ * - The record never passes an event that the bus has not acknowledged. Events of a failed publish go out again before
+ *   any newer event. If too many are left, the record stays where it is and the relay publishes the rest.
  */
 
 const MAX_KEPT = 1_000;
 const RETRY_MS = 1_000;
 
-/** The events of one owned run on their way. */
+/** The events of one owned run that are being published. */
 interface Line {
-  /** Everything up to here is on the bus. */
+  /** Every event up to this number is on the bus. */
   acked: number;
   /** Acknowledged beyond a gap. */
   ahead: { from: number; to: number }[];
@@ -44,7 +44,7 @@ export class Publisher {
     this.#parts = parts;
   }
 
-  /** Up to where the bus has acknowledged this run's events, to go with the next append. */
+  /** The number up to which the bus has acknowledged this run's events, to be stored by the next append. */
   publishedSoFar(runId: string): { publishedSeq?: number } {
     const line = this.#lines.get(runId);
     return line && line.acked > 0 ? { publishedSeq: line.acked } : {};
@@ -77,7 +77,7 @@ export class Publisher {
     );
   }
 
-  /** Publishes again, for the relay; throws where the bus does not take it. */
+  /** Publishes events again, for the relay. Throws if the bus does not accept them. */
   async republish(events: readonly RunEvent[]): Promise<void> {
     const last = events.at(-1);
     if (!last) return;
@@ -85,7 +85,7 @@ export class Publisher {
     this.#mark(last.runId, last.seq);
   }
 
-  /** The run is not owned here any more; what is not acknowledged is its next owner's or the relay's. */
+  /** The run is no longer owned here; its next owner or the relay publishes what is not acknowledged. */
   forget(runId: string): void {
     const line = this.#lines.get(runId);
     if (!line) return;
@@ -94,7 +94,7 @@ export class Publisher {
     this.#lines.delete(runId);
   }
 
-  /** Waits for what is on its way and writes down how far it came. */
+  /** Waits for publishes under way and records how far they came. */
   async flush(): Promise<void> {
     await Promise.allSettled(this.#inFlight);
     clearTimeout(this.#flushTimer);

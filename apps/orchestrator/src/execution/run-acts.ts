@@ -10,11 +10,11 @@ import { runStep, type StepParts } from './step-runner.ts';
 import type { Toolboxes } from './toolboxes.ts';
 
 /*
- * What an owner does for its run: it plans, and performs the steps that are due.
+ * Performs actions for an owned run: plans, and runs the steps that are due.
  *
- * - An act ends when the time of the run is up, and the owner records the limit that it met.
- * - Every planning comes to an end in the journal. Without an end the owner would ask the model for ever.
- * - What is known of the tools tells which step may be repeated. If the tools cannot be had, no step is repeated.
+ * - An action ends when the time of the run is up; the owner then records which limit was reached.
+ * - Every planning ends in a fact. Without one, the owner would ask the model for ever.
+ * - The tool descriptions say which step may be repeated. If they cannot be fetched, no step is repeated.
  */
 
 export interface ActParts extends PlanningParts, StepParts {
@@ -24,9 +24,9 @@ export interface ActParts extends PlanningParts, StepParts {
 
 type Planning = Extract<Next, { do: 'plan' }>;
 
-/** The longest time that a timer of Node takes; a longer one would fire at once. */
+/** The longest delay of a Node timer; a longer one would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
-/** Steps that share one signal, and what each hangs on it. Node would warn of a leak at 11. */
+/** Many steps share one signal, and each adds listeners. Node warns of a leak at 11. */
 const MAX_LISTENERS = 1_000;
 const MAX_TURNS = 50;
 const NOTHING: Toolbox = { tools: [], agents: [] };
@@ -34,14 +34,14 @@ const NOTHING: Toolbox = { tools: [], agents: [] };
 export class RunActs {
   #performing = false;
   #turns: readonly ThreadTurn[] | null = null;
-  /** Steps that an earlier owner dispatched, and whose outcome it did not record. */
+  /** Steps that an earlier owner dispatched without recording an outcome. */
   readonly #recovered: Set<string>;
 
   readonly #parts: ActParts;
   readonly #writer: JournalWriter;
   readonly #stop: AbortSignal;
 
-  /** `stop` ends what is under way. */
+  /** `stop` aborts the work under way. */
   constructor(parts: ActParts, writer: JournalWriter, stop: AbortSignal) {
     this.#parts = parts;
     this.#writer = writer;
@@ -66,7 +66,7 @@ export class RunActs {
       const now = this.#writer.state;
       if (now.phase !== 'planning' || now.plannings.length > state.plannings.length) return;
       if (now.budgetAsks > state.budgetAsks) return; // a limit leaves no room; a person is asked
-      // The answer fits no fact; without an end of this planning the model would be asked for ever.
+      // The answer fits no fact. Without an end of this planning the owner would ask the model for ever.
       const text = 'The language model gave an answer that cannot be recorded.';
       const { defaultModel } = this.#parts;
       await this.#writer.write([failedPlanning(step.stepNumber, defaultModel, 'model_invalid_answer', text, 0)]);
@@ -89,7 +89,7 @@ export class RunActs {
     }).finally(() => (this.#performing = false));
   }
 
-  /** Null: stopped, or the time of the run was up first. */
+  /** Null: the run was stopped, or its time was up first. */
   async #planned(
     { stepNumber, final }: Planning,
     state: RunState,
@@ -114,8 +114,8 @@ export class RunActs {
   }
 
   /**
-   * The tools of the run; none if they cannot be had, so that nothing is repeated. Null: stopped, or the time of the run
-   * was up before the tools were known.
+   * The tools of the run; none if they cannot be fetched, so that no step is repeated. Null: the run was stopped, or
+   * its time was up first.
    */
   async #toolboxFor(run: RunSpec, steps: readonly StepState[], signal: AbortSignal): Promise<Toolbox | null> {
     if (steps.every(({ act }) => act.target !== 'mcp')) return NOTHING;
@@ -140,7 +140,7 @@ export class RunActs {
     return this.#turns;
   }
 
-  /** Runs `work` until it is done, the run is stopped, or its time is up; then it records the limit. */
+  /** Runs `work` until it ends, the run is stopped, or the run's time is up; then records the limit. */
   async #withinTime(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     const deadline = runDeadline(this.#writer.state);
     const leftMs = deadline === null ? Infinity : Math.max(0, deadline - this.#parts.clock.now());
@@ -154,7 +154,7 @@ export class RunActs {
     if (limited.timedOut && this.#writer.state.phase !== 'ended' && !this.#stop.aborted) await this.#timeUp();
   }
 
-  /** The time limit ended an act that was under way; the machine concludes from the recorded limit. */
+  /** The time limit ended the action under way; the state machine acts on the recorded limit. */
   async #timeUp(): Promise<void> {
     const { state } = this.#writer;
     const limit = limitOf(state, { scope: 'run', kind: 'seconds' }) ?? 0;

@@ -4,10 +4,10 @@ import { inputFacts } from './inputs.ts';
 import type { JournalWriter } from './journal-writer.ts';
 
 /*
- * Takes what was said to a run from outside (cancel, approval, message) and writes what comes of it.
+ * Takes the inputs of a run (cancel, approval, message) and writes the facts that they produce.
  *
- * - The owner takes inputs in order. The write that takes them also records how far they are taken.
- * - If a nudge comes while inputs are being taken, the owner looks once more.
+ * - The owner takes inputs in order. The write that takes them also records the last one taken.
+ * - If a nudge arrives while inputs are being taken, the owner looks once more.
  */
 
 export class RunInputs {
@@ -21,7 +21,7 @@ export class RunInputs {
   readonly #log: Logger;
   readonly #onEnd: () => void;
 
-  /** `onEnd` is called where an input ended the run. */
+  /** Calls `onEnd` if an input ended the run. */
   constructor(
     journal: Pick<Journal, 'inputsAfter'>,
     runId: string,
@@ -43,12 +43,12 @@ export class RunInputs {
     return this.#taken;
   }
 
-  /** There are inputs that the journal told of and nobody has taken. */
+  /** True if the journal reported inputs that are not taken yet. */
   get waiting(): boolean {
     return this.#writer.inboxLast > this.#taken;
   }
 
-  /** There may be an input. */
+  /** Looks for inputs; call when there may be one. */
   nudge(): void {
     this.#nudged = true;
     if (this.#looking) return;

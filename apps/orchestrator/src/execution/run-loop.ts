@@ -12,17 +12,17 @@ import type { LoopEnd, OwnedRun } from './owned-run.ts';
 import { stretchOfWork } from './run-span.ts';
 
 /*
- * Drives one owned run: asks `next`, does it, appends what came of it, and asks again.
+ * Drives one owned run: asks `next` for the next action, performs it, appends the outcome, and repeats.
  *
- * - The loop does nothing that the committed state does not ask for.
+ * - The loop does only what the committed state asks for.
  * - The loop ends in one of five ways: `ended` (terminal event committed), `fenced` (another owner; nothing more is
- *   written), `released` (drain; the lease is given back), `waiting` (for a person; the lease is given back), `broken`
- *   (a defect; the lease runs out).
+ *   written), `released` (drain; the lease is released), `waiting` (for a person; the lease is released), `broken` (a
+ *   defect; the lease expires).
  * - A cancel, a lost lease and a drain reach the model call and every step through one AbortSignal. A drain first gives
- *   steps under way some time to answer: a step that has an answer need not be repeated, or be in doubt. Only a cancel
- *   and a limit stop a worker. After a drain or a lost lease the next owner asks for the same step and gets what comes
- *   of it.
- * - Every act moves the journal on. An act that does not is a defect: the loop breaks instead of going round.
+ *   steps under way some time to answer: a step with an answer need not be repeated, or be in doubt. Only a cancel and
+ *   a limit stop a worker. After a drain or a lost lease the next owner dispatches the same step again and gets its
+ *   outcome.
+ * - Every action adds to the journal. An action that does not is a defect: the loop breaks instead of spinning.
  */
 
 export interface LoopParts extends ActParts, WriterParts {
@@ -31,7 +31,7 @@ export interface LoopParts extends ActParts, WriterParts {
 
 const PAGE = 500;
 
-/** What an owner works with once it has read the journal. */
+/** The objects that an owner works with once it has read the journal. */
 interface Work {
   readonly writer: JournalWriter;
   readonly inputs: RunInputs;
@@ -71,12 +71,12 @@ export class RunLoop {
     return this.#work?.inputs.taken ?? this.owned.inboxTaken;
   }
 
-  /** After `waiting`: an input came while the lease was given back, so the run needs an owner at once. */
+  /** After `waiting`: an input arrived while the lease was released, so the run needs an owner at once. */
   get inputsWait(): boolean {
     return this.#inputsWait;
   }
 
-  /** After `ended`: the run of the same thread whose turn it is. */
+  /** After `ended`: the id of the next run of the same thread. */
   get nextRun(): string | null {
     return this.#work?.writer.nextRun ?? null;
   }
@@ -86,19 +86,19 @@ export class RunLoop {
     return this.#work !== null && this.#work.writer.state.seq > this.#begunAt;
   }
 
-  /** After `broken`: what broke, as public text. */
+  /** After `broken`: the fault, as public text. */
   get fault(): string | null {
     return this.#fault;
   }
 
-  /** Another owner has the run: stop at once, write nothing. */
+  /** Another owner has the run: stops at once and writes nothing. */
   fence(): void {
     this.#abort.abort(new Detached());
   }
 
   /**
-   * The process is going down: nothing new is begun, steps under way have `stepsMs` to answer. The journal tells the
-   * next owner how far it came.
+   * The process is shutting down: the loop begins nothing new, and steps under way have `stepsMs` to answer. The next
+   * owner continues from the journal.
    */
   drain(stepsMs: number): void {
     this.#draining = true;
@@ -108,7 +108,7 @@ export class RunLoop {
     else stop();
   }
 
-  /** There may be an input (cancel, approval, message) for this run. */
+  /** Tells the loop that there may be an input (cancel, approval, message) for this run. */
   nudge(): void {
     this.#work?.inputs.nudge();
   }
@@ -131,7 +131,7 @@ export class RunLoop {
 
   async #drive(work: Work): Promise<LoopEnd> {
     const { writer, inputs } = work;
-    // A run that was accepted here a moment ago has no inputs that the first write would not tell of.
+    // A run that was accepted here a moment ago has no inputs yet; its first write reports any that arrive.
     if (!this.owned.state) await inputs.take();
     await writer.write([]);
     while (writer.state.phase !== 'ended') {
@@ -151,7 +151,7 @@ export class RunLoop {
     this.#begunAt = state.seq;
     const writer = new JournalWriter(parts, this.#metrics, state, owned.epoch, signal, this.lease);
     writer.announce = !this.#draining;
-    // The terminal event is committed; what is still under way for this run has no reader any more.
+    // The terminal event is committed, so the results of work still under way have no reader.
     const onEnd = () => this.#abort.abort(new AppError('cancelled'));
     const inputs = new RunInputs(parts.journal, owned.runId, owned.inboxTaken, writer, this.#log, onEnd);
     this.#work = { writer, inputs, acts: new RunActs(parts, writer, signal) };
@@ -169,7 +169,7 @@ export class RunLoop {
     return 'broken';
   }
 
-  /** True where the run waits for a person and is not owned any more. */
+  /** Performs the next action. Returns true if the run now waits for a person and is no longer owned. */
   async #actOrPark({ writer, inputs, acts }: Work): Promise<boolean> {
     const step = next(writer.state, this.#parts.clock.now());
     if (step.do !== 'wait') {
@@ -185,14 +185,14 @@ export class RunLoop {
     const { seq } = writer.state;
     if (step.do === 'plan') await this.#forUser(writer, () => acts.plan(step));
     else if (step.do === 'perform') await this.#forUser(writer, () => acts.perform(step.steps));
-    // Everything else is announced by the writer itself, together with what led to it.
+    // The writer itself adds every other announcement, in the same commit as its cause.
     else await writer.write([]);
     if (writer.state.seq === seq && !this.#abort.signal.aborted) {
       throw new AppError('internal', undefined, { cause: new Error(`the run stands still at ${step.do}`) });
     }
   }
 
-  /** What leaves over XMPP meanwhile is noted as the user's. */
+  /** Runs `work` with the user's identity, so that exchanges over XMPP are recorded as the user's. */
   #forUser(writer: JournalWriter, work: () => Promise<void>): Promise<void> {
     const { run, runId } = writer.state;
     if (run === null) return work();
@@ -208,7 +208,7 @@ export class RunLoop {
       const [first] = events;
       if (first?.type === 'orchestrator.run.accepted') this.#acceptedIn = first.data.traceparent;
       state = fold(events, state);
-      // What an earlier owner committed and did not publish any more.
+      // Publishes events that an earlier owner committed but did not publish.
       this.#parts.publisher.publish(events.filter((event) => event.seq > this.owned.publishedSeq));
       if (events.length > 0 && state.seq !== events.at(-1)!.seq) {
         throw new AppError('internal', undefined, {

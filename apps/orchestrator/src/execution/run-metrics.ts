@@ -6,11 +6,11 @@ import type { JournalStats } from '@switchyard/store';
 const RUN_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 900, 3_600];
 
 /**
- * What operators watch of runs.
+ * The metrics of runs.
  *
- * - The replica that commits an event counts runs, tokens and failures from it: each once, however many replicas worked
- *   on the run. Times are differences of the database's clock.
- * - A scrape asks nothing of the database.
+ * - The replica that commits an event counts runs, tokens and failures from it, so each counts once, however many
+ *   replicas worked on the run. Durations are differences of the database's clock.
+ * - A scrape sends no query to the database.
  */
 export class RunMetrics {
   readonly created;
@@ -74,7 +74,7 @@ export class RunMetrics {
     );
   }
 
-  /** An event was committed here; `acceptedAt` in ms since 1970. */
+  /** Counts an event that was committed here; `acceptedAt` in ms since 1970. */
   committed(event: RunEvent, acceptedAt: number): void {
     switch (event.type) {
       case 'orchestrator.task.started':
@@ -98,12 +98,12 @@ export class RunMetrics {
     }
   }
 
-  /** What a sweep found that nobody had published. */
+  /** Counts the runs with unpublished events that a sweep found. */
   unpublished(runs: number): void {
     this.#unpublished.set(runs);
   }
 
-  /** The counts of a sweep. */
+  /** Takes the counts of a sweep. */
   queue({ phases, foreign, deadLetters }: JournalStats): void {
     for (const phase of ['queued', 'running', 'waiting'] as const) {
       this.#open.set({ phase }, phases[phase].runs);

@@ -3,15 +3,15 @@ import type { RunState } from '@switchyard/run';
 import type { LoopEnd } from './owned-run.ts';
 
 /*
- * The span of one stretch of work on a run. The first owner's is part of the trace that the run was accepted in; each
- * later one is a trace of its own, linked to that, and to the request that woke the run.
+ * The span of one owner's work on a run. The first owner's span is part of the trace in which the run was accepted.
+ * Each later one starts its own trace, linked to the first and to the request that woke the run.
  */
 
 interface Stretch {
   readonly epoch: number;
-  /** The run was accepted here a moment ago: what is active is its acceptance. */
+  /** True if the run was accepted here a moment ago: the active span is then that of the acceptance. */
   readonly adopted: boolean;
-  /** The trace that it was accepted in, from the journal. */
+  /** The trace in which the run was accepted, from the journal. */
   readonly acceptedIn: string | undefined;
 }
 

@@ -3,29 +3,29 @@ import type { StepOutcome } from '@switchyard/run';
 import type { Toolbox } from '../planner/index.ts';
 
 /*
- * What follows from what was heard of a dispatched step. Pure.
+ * Decides what happens to a dispatched step after an answer, a failure or a takeover. Pure.
  *
  * - A step for a tool may always be dispatched again: the ledger of mcp-tool performs its effect once per key, and
- *   answers with the outcome that it knows or with a doubt. So the ledger decides whether to repeat. The same holds for
- *   a task in words for our own agent for tools: its decisions are kept, so a repeat makes the same calls.
+ *   answers with the known outcome or with a doubt. So the ledger decides whether to repeat. The same holds for a task
+ *   in words for the tool agent: its decisions are stored, so a repeat makes the same calls.
  * - A step for another agent has no ledger behind it: if the agent may have worked, the step is in doubt at once.
- * - Attempts are bounded by their number. Where nobody is there to take the step, they are bounded by time, because a
- *   service that is started again takes the step up. When the attempts are used up and a dispatch may have worked, the
- *   step is in doubt, unless its tool only reads.
+ * - Attempts are limited by number. If no worker is connected, they are limited by time instead, because a restarted
+ *   service takes the step. When the attempts are used up and a dispatch may have reached a worker, the step is in
+ *   doubt, unless its tool only reads.
  */
 
 export interface Tries {
   readonly left: boolean;
-  /** A worker that is not there may still be waited for. */
+  /** True while the caller may still wait for a missing worker. */
   readonly patient: boolean;
-  /** An earlier dispatch reached a worker, or may have, and its fate is not known. */
+  /** True if an earlier dispatch may have reached a worker and its outcome is not known. */
   readonly mayHaveWorked: boolean;
 }
 
 export type Verdict =
   { readonly again: true; readonly mayHaveWorked: boolean } | { readonly again: false; readonly outcome: StepOutcome };
 
-/** Answers of mcp-tool that say nothing of an earlier dispatch: it did not come as far as the ledger. */
+/** Answers of mcp-tool that say nothing about an earlier dispatch: this one failed before the ledger. */
 const BEFORE_LEDGER: ReadonlySet<string> = new Set([
   'unavailable',
   'overloaded',
@@ -87,12 +87,12 @@ function absent(target: PlannedAct['target']): string {
   return target === 'user' ? 'Nobody answers.' : agentKind(target).absent;
 }
 
-/** True where nobody took the step: it is waited for somebody who does. */
+/** True if no worker took the step; the caller waits for one. */
 export function isAway(code: string): boolean {
   return code === 'no_responders' || code === 'unavailable';
 }
 
-/** What a step is that an earlier owner dispatched and that is not dispatched again; undefined where it is. */
+/** The outcome of a step that an earlier owner dispatched and that is not dispatched again; undefined if it is. */
 export function afterTakeover(act: PlannedAct): StepOutcome | undefined {
   return hasLedger(act) ? undefined : doubt('The worker or its owner was lost while this step was under way.');
 }
@@ -101,12 +101,12 @@ function hasLedger({ target }: PlannedAct): boolean {
   return target !== 'user' && agentKind(target).ledger;
 }
 
-/** The answer is about this dispatch alone. The agent for tools goes over what it did before, unless it cannot. */
+/** True if the answer concerns this dispatch alone. The tool agent replays its earlier decisions, unless it cannot. */
 function saysNothing(code: string, act: PlannedAct): boolean {
   return act.tool === undefined ? isAway(code) : BEFORE_LEDGER.has(code);
 }
 
-/** Undefined for a task in words: it may be any number of calls. */
+/** Undefined for a task in words: it may stand for any number of calls. */
 function toolOf(act: PlannedAct, toolbox: Toolbox) {
   return hasLedger(act) ? toolbox.tools.find((candidate) => candidate.name === act.tool) : undefined;
 }
@@ -115,7 +115,7 @@ function onlyReads(act: PlannedAct, toolbox: Toolbox): boolean {
   return toolOf(act, toolbox)?.kind === 'read';
 }
 
-/** True where performing the call twice with one key does what performing it once does. */
+/** True if performing the call twice under one key has the effect of performing it once. */
 function honoursKey(act: PlannedAct, toolbox: Toolbox): boolean {
   return (toolOf(act, toolbox)?.idempotency ?? 'none') !== 'none';
 }

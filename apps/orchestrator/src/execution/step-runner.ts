@@ -33,15 +33,15 @@ import { afterAnswer, afterFailure, afterTakeover, isAway, type Tries, type Verd
  * Performs one announced step and commits its outcome.
  *
  * - The idempotency key is <runId>:<stepId>, the same for every dispatch of the step.
- * - A step whose fate is not known is dispatched again with the same key if the ledger of mcp-tool decides what that
+ * - A step with an unknown outcome is dispatched again under the same key if the ledger of mcp-tool decides what that
  *   means (step-policy.ts). Otherwise, and when the attempts are used up, its outcome is `in_doubt`; the owner never
- *   guesses. If no worker is there at all, the owner waits for one.
- * - Progress is committed with the outcome, or after PROGRESS_MS if the step takes longer. It is bounded.
- * - The owner sends a step only while it knows that its lease holds: an owner that stood still since it committed the
- *   announcement asks the database first.
- * - What a guardrail refuses of a result, or of the progress of a worker, is in no fact. The planner is told that it
- *   was withheld, and the run goes on.
- * - Nothing leaves for an agent that the constraints of the run do not name, whatever was planned.
+ *   guesses. If no worker is connected, the owner waits for one.
+ * - Progress is committed with the outcome, or after PROGRESS_MS if the step takes longer. Its size is limited.
+ * - The owner sends a step only while it knows that its lease holds. If the process paused after committing the
+ *   announcement, the owner asks the database first.
+ * - A part of a result or of a worker's progress that a guardrail refuses becomes part of no fact. The planner is told
+ *   that it was withheld, and the run goes on.
+ * - The owner sends nothing to an agent that the constraints of the run do not name, whatever was planned.
  */
 
 const PROGRESS_MS = 25;
@@ -55,11 +55,11 @@ export interface StepParts {
   readonly stepTimeoutMs: number;
   readonly approvals: ApprovalDefaults;
   readonly stepAttempts: number;
-  /** How long a step waits for a worker where none is there. */
+  /** How long a step waits for a worker if none is connected. */
   readonly workerAbsenceMs: number;
 }
 
-/** `recovered`: the step was dispatched by an earlier owner and its fate is not known here. */
+/** `recovered`: an earlier owner dispatched the step and its outcome is not known here. */
 export async function runStep(
   parts: StepParts,
   writer: JournalWriter,
@@ -136,14 +136,14 @@ async function dispatchOnce(
 ): Promise<unknown> {
   const { runId, run } = writer.state;
   const { target } = act;
-  if (!run || target === 'user') throw new AppError('internal'); // a question has its outcome without a worker
+  if (!run || target === 'user') throw new AppError('internal'); // a person answers a question, not a worker
   const idempotencyKey = `${runId}:${act.step_id}`;
   const ask = writer.state.steps.find((step) => step.act.step_id === act.step_id)?.ask;
   const approval =
     ask?.decision?.decision === 'approve'
       ? { approval: { approvalId: ask.request.approval_id, by: ask.decision.by } }
       : {};
-  await writer.confirmOwner(); // this process may have stood still since the announcement
+  await writer.confirmOwner(); // this process may have paused since the announcement
   return parts.bus.request(
     performStep[target],
     {
@@ -165,13 +165,13 @@ async function dispatchOnce(
   );
 }
 
-/** What the run still allows to a worker that decides by itself. */
+/** The limits that remain for a worker that decides by itself. */
 function limitsOf(state: RunState, run: RunSpec, approvals: ApprovalDefaults): StepLimits {
   const { tools, heard } = rulesFor(run, approvals, firstUntrusted(state));
   return { calls: 1 + stepsLeft(state), approvalTools: tools.slice(0, 1_000), heardStranger: heard !== undefined };
 }
 
-/** How long nobody has been there to take a step, told by what each try came to. */
+/** Measures how long no worker has been connected, from the outcome of each try. */
 class Absence {
   #since: number | undefined;
 
@@ -181,7 +181,7 @@ class Absence {
     this.#parts = parts;
   }
 
-  /** True where nobody was there this time, and not for too long. */
+  /** True if no worker answered this time and the limit of the absence is not reached. */
   mayGoOn(code: string): boolean {
     const now = this.#parts.clock.now();
     this.#since = isAway(code) ? (this.#since ?? now) : undefined;
@@ -198,7 +198,7 @@ function mayReport(target: PlannedAct['target'], type: RunEventType): boolean {
   return isProgressType(type) && reporterOf(type)?.target === target;
 }
 
-/** Gathers the facts that a worker reports; commits them when the step takes its time. */
+/** Collects the facts that a worker reports; commits them while the step still runs if it takes long. */
 class Progress {
   #facts: RunFactDraft[] = [];
   #count = 0;
@@ -230,7 +230,7 @@ class Progress {
     this.#timer ??= setTimeout(() => this.#flush(), PROGRESS_MS);
   }
 
-  /** Something was withheld for this rule: said once in a step. Replicas of version 1 would end the run by it. */
+  /** Records once per step that a guardrail rule withheld something. Replicas of version 1 would end the run by it. */
   tellOf(rule: string | null): void {
     if (rule === null || this.#withheld || this.#writer.state.engineVersion < 2) return;
     this.#withheld = true;
@@ -245,7 +245,7 @@ class Progress {
 
   #flush(): void {
     const facts = this.close();
-    // A refused write ends the run's loop by the writer's next caller; here it needs no second report.
+    // A refused write makes the next call of the writer throw and so ends the loop; it needs no second report here.
     this.#writer.write(facts).catch(() => undefined);
   }
 }

@@ -3,17 +3,16 @@ import { type Logger, sleep } from '@switchyard/platform';
 import type { StreamPositions } from '@switchyard/store';
 
 /*
- * Notices that the stream of facts lost messages, as after a wiped store or a power cut. A reader that follows a run,
- * or knows of it, asks for its holes. A reader that never heard of a run that ended right before the loss, as audit,
- * would never hear of it.
+ * Detects that the stream of facts lost messages, for example after a wiped store or a power cut. A reader that follows
+ * a run requests the missing events itself. A reader that never saw a run which ended right before the loss, such as
+ * audit, would miss it.
  *
- * - Runs that ended since MARGIN_MS before the last good look are published again. Readers drop the events that they
- *   have, by id.
- * - The last look counts however long ago it was, as after a stop of the whole system: it is kept in PostgreSQL.
+ * - Runs that ended since MARGIN_MS before the last good check are published again. Readers discard known events by id.
+ * - The time of the last check is kept in PostgreSQL, so that it survives a stop of the whole system.
  */
 
 const EVERY_MS = 5_000;
-/** nats-server writes to the disk for certain every two minutes, unless it is told otherwise. */
+/** By default nats-server syncs to disk at least every two minutes. */
 const MARGIN_MS = 10 * 60_000;
 
 interface StreamWatchParts {

@@ -8,20 +8,20 @@ import { isAway } from './step-policy.ts';
 const TTL_MS = 2_000;
 const MAX_ENTRIES = 500;
 const TRIES = 8;
-/** More are not offered to a model anyhow. */
+/** No model is offered more tools than this. */
 const MAX_TOOLS = 2_000;
 
 interface ToolboxesParts {
   readonly bus: Bus;
   readonly clock: Clock;
   readonly log: Logger;
-  /** How long a planning waits for the tools where nobody is there to tell of them; as a step waits for its worker. */
+  /** How long a planning waits for the tools if no service answers; the same time that a step waits for its worker. */
   readonly workerAbsenceMs: number;
-  /** Absent: the agent for tools is never offered. */
+  /** Absent: the tool agent is never offered. */
   readonly toolAgent?: ToolAgentOffer;
 }
 
-/** When the agent for tools is offered. `above`: with more tools than this it takes their place. */
+/** When the tool agent is offered. `above`: with more tools than this it replaces them. */
 interface ToolAgentOffer {
   readonly offer: 'never' | 'auto' | 'always';
   readonly above: number;
@@ -34,8 +34,8 @@ interface ListedTools {
 type Listed = Toolbox & ListedTools;
 
 /**
- * What a run may use, asked of the apps that own it and kept for two seconds. The apps check again when they
- * are called, so a stale list shows too much or too little for a moment but never grants anything.
+ * The tools and agents that a run may use, fetched from the services that own them and cached for two seconds. The
+ * services check again on every call, so a stale list may show too much or too little but never grants anything.
  */
 export class Toolboxes {
   readonly #kept = new Map<string, { until: number; toolbox: Promise<Listed> }>();
@@ -51,7 +51,7 @@ export class Toolboxes {
     const kept = this.#kept.get(key);
     const now = this.#parts.clock.now();
     if (kept && kept.until > now) return unlessAborted(kept.toolbox, signal);
-    // Many runs wait for one answer: the end of one of them is none of the others' business.
+    // Many runs may wait for the same answer: one run's end must not abort it.
     const toolbox = this.#ask(principal, constraints, kept?.toolbox);
     if (this.#kept.size >= MAX_ENTRIES) this.#kept.clear();
     this.#kept.set(key, { until: now + TTL_MS, toolbox });
@@ -59,7 +59,7 @@ export class Toolboxes {
     return unlessAborted(toolbox, signal);
   }
 
-  /** As `get`, but the absence of the tools is waited out, as that of a worker is. */
+  /** Like `get`, but waits while the tool service is absent, as steps wait for their worker. */
   async awaited(principal: Principal, constraints: ToolConstraints, signal: AbortSignal): Promise<Toolbox> {
     const { clock, workerAbsenceMs } = this.#parts;
     const until = clock.now() + workerAbsenceMs;
@@ -89,7 +89,7 @@ export class Toolboxes {
     return offer === 'always' ? 'beside' : undefined;
   }
 
-  /** Tools are needed: they are asked for some times, with pauses, before it counts as their absence. */
+  /** Fetches the tools, with several tries and pauses, before it reports them absent. */
   async #tools(principal: Principal, constraints: ToolConstraints, before?: ListedTools): Promise<ListedTools> {
     for (let tries = 1; ; tries += 1) {
       try {
@@ -102,7 +102,7 @@ export class Toolboxes {
     }
   }
 
-  /** The whole list, or the one from before where it is still that. */
+  /** The whole list, or the cached list if its version has not changed. */
   async #pages(principal: Principal, constraints: ToolConstraints, before?: ListedTools): Promise<ListedTools> {
     const first = await this.#parts.bus.request(listTools, { principal, constraints, etag: before?.etag });
     if (before && first.unchanged) return { tools: before.tools, etag: before.etag };
@@ -115,7 +115,9 @@ export class Toolboxes {
     return { tools, etag: first.etag };
   }
 
-  /** Other agents are a bonus: without them the run goes on. Only those that the constraints let it delegate to. */
+  /**
+   * The agents to which the constraints let the run delegate. Agents are optional: without an answer the run goes on.
+   */
   async #agents(principal: Principal, constraints: ToolConstraints): Promise<Toolbox['agents']> {
     const agents = await offeredAgents(this.#parts.bus, principal, (target, error) => {
       if (target === 'a2a' || !(error instanceof AppError && error.code === 'no_responders'))
@@ -125,7 +127,7 @@ export class Toolboxes {
   }
 }
 
-/** Waits for a promise that others wait for, too; an abort ends the waiting, not the work. */
+/** Waits for a promise that others await, too: an abort ends the wait, not the work. */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const onAbort = () => reject(new AppError('cancelled', undefined, { cause: signal.reason }));

@@ -2,14 +2,14 @@ import type { PlannedAct, RunSpec, ToolInfo } from '@switchyard/contracts';
 import { matchesTool, type StepState } from '@switchyard/run';
 
 /*
- * Which calls need a person's approval. Pure.
+ * Decides which calls need a person's approval. Pure.
  *
  * - A call needs an approval if the tool, the deployment or the run asks for one: nobody can take an approval away.
- * - Once a run has heard what a stranger said, every call that destroys something needs an approval: the stranger may
- *   have talked the model into it.
+ * - Once a run has read untrusted content, every call that destroys something needs an approval: the content may have
+ *   talked the model into it.
  */
 
-/** What the deployment asks for. */
+/** The approvals that the deployment requires. */
 export interface ApprovalDefaults {
   readonly tools: readonly string[];
   readonly timeoutSeconds: number;
@@ -18,13 +18,13 @@ export interface ApprovalDefaults {
 export interface ApprovalRules extends ApprovalDefaults {
   /** The planner may ask the person a question. */
   readonly interactive: boolean;
-  /** The stranger whom the run has heard: from then on every destructive call needs an approval. */
+  /** The source of untrusted content that the run has read; from then on every destructive call needs an approval. */
   readonly heard?: string;
 }
 
 /** The rules for one run: the patterns of the deployment and of the run together. */
-export function rulesFor(run: RunSpec, defaults: ApprovalDefaults, stranger?: StepState): ApprovalRules {
-  const heard = stranger && (stranger.act.tool ?? stranger.act.agent ?? stranger.act.target);
+export function rulesFor(run: RunSpec, defaults: ApprovalDefaults, untrusted?: StepState): ApprovalRules {
+  const heard = untrusted && (untrusted.act.tool ?? untrusted.act.agent ?? untrusted.act.target);
   return {
     ...(heard === undefined ? {} : { heard }),
     tools: [...defaults.tools, ...(run.approvals?.tools ?? [])],
@@ -34,7 +34,7 @@ export function rulesFor(run: RunSpec, defaults: ApprovalDefaults, stranger?: St
 }
 
 export function needsApproval(tool: ToolInfo, rules: ApprovalRules): boolean {
-  if (rules.heard !== undefined && tool.kind === 'destructive') return true; // a stranger may be behind it
+  if (rules.heard !== undefined && tool.kind === 'destructive') return true; // untrusted content may have caused it
   return tool.requiresApproval === true || rules.tools.some((pattern) => matchesTool(pattern, tool));
 }
 

@@ -15,26 +15,26 @@ import { z } from 'zod';
 import { approvalOf, type ApprovalRules, needsApproval } from './approvals.ts';
 
 /*
- * What the model is offered, and what it asked for in return. Pure.
+ * Builds the functions that the model is offered, and turns the calls of its answer into steps. Pure.
  *
  * - A name in the model's answer is looked up among the tools and agents of this run and nowhere else.
- * - A call that cannot be performed becomes an act marked invalid. Its failure goes back to the model as the answer to
+ * - A call that cannot be performed becomes a step marked invalid. Its failure goes back to the model as the answer to
  *   the call; it never ends the run.
- * - Where our own agent for tools takes the place of the tools, those that a person must approve are offered all the
- *   same: that agent may not call them.
+ * - If the tool agent replaces the tools, the tools that need an approval are offered all the same: the agent may not
+ *   call them.
  */
 
-/** What one run may use, read anew for each claim. */
+/** The tools and agents of one run, read anew by each owner. */
 export interface Toolbox {
   readonly tools: readonly ToolInfo[];
   readonly agents: readonly OfferedAgent[];
   /** Whether a task in words may be given to our own agent for tools: beside the tools, or in their place. */
   readonly toolAgent?: 'beside' | 'instead' | undefined;
-  /** Tools that the client of the run performs; a call of one is a question to it. */
+  /** Tools that the client of the run performs; a call of one becomes a question to the client. */
   readonly client?: readonly ClientTool[];
 }
 
-/** The toolbox with the tools of the client; each takes the place of another of its name. */
+/** The toolbox with the client's tools added; each replaces another tool of the same name. */
 export function withClientTools(toolbox: Toolbox, client: readonly ClientTool[] = []): Toolbox {
   if (client.length === 0) return toolbox;
   const names = new Set(client.map(({ name }) => name));
@@ -46,14 +46,14 @@ export interface ModelCall {
   readonly id: string;
   readonly name: string;
   readonly arguments: string;
-  /** What the model server wants back with this call. */
+  /** An opaque value that the model server expects back with this call. */
   readonly signature?: string;
 }
 
 const SUBMIT_PLAN = 'submit_plan';
 const MAX_ACTS = 64;
 const MAX_CALL_CHARS = 200;
-/** What Gemini takes for a call that it did not sign, from histories of other models. */
+/** The value that Gemini accepts for a call that it did not sign, from histories of other models. */
 const UNSIGNED = 'skip_thought_signature_validator';
 
 const DelegateArguments = z.object({ task: z.string().min(1) });
@@ -72,7 +72,9 @@ const PlanArguments = z.object({
     .max(MAX_ACTS),
 });
 
-/** The caller's visible tools, one delegate function per agent, `submit_plan`, and where a person is there `ask_user`. */
+/**
+ * The caller's visible tools, one delegate function per agent, `submit_plan`, and `ask_user` if a person is present.
+ */
 export function functionsFor(toolbox: Toolbox, interactive = false, rules?: ApprovalRules): ModelFunction[] {
   const direct = directTools(toolbox, rules);
   const tools = direct.map(toolFunction);
@@ -86,14 +88,14 @@ export function functionsFor(toolbox: Toolbox, interactive = false, rules?: Appr
   return [...tools, ...agents, submitPlan(direct, agentsOf(toolbox)), ...asking];
 }
 
-/** Most tools that are offered beside the agent that takes the place of all. */
+/** The most tools that are offered beside the agent that replaces the others. */
 const MAX_DIRECT = 40;
 
 function clientFunction({ name, description, parameters }: ClientTool): ModelFunction {
   return { name, description, parameters: parameters ?? { type: 'object', properties: {} } };
 }
 
-/** The tools offered by name: all, or where our agent takes their place only those that a person must approve. */
+/** The tools that are offered by name: all, or only those that need an approval if the tool agent replaces them. */
 function directTools({ tools, toolAgent }: Toolbox, rules?: ApprovalRules): readonly ToolInfo[] {
   if (toolAgent !== 'instead') return tools;
   return tools
@@ -120,13 +122,13 @@ function agentsOf({ tools, agents, toolAgent }: Toolbox): readonly OfferedAgent[
 }
 
 interface ActLimits {
-  /** Acts are numbered on from here. */
+  /** Steps are numbered from here. */
   readonly plannedBefore: number;
   readonly stepsLeft: number;
   readonly rules: ApprovalRules;
 }
 
-/** Turns the calls of one answer into acts. */
+/** Turns the calls of one answer into steps. */
 export function toActs(
   calls: readonly ModelCall[],
   toolbox: Toolbox,
@@ -170,12 +172,12 @@ function toAct(call: ModelCall, toolbox: Toolbox, rules: ApprovalRules): Draft {
   };
 }
 
-/** That of this name, else the one that has it as an alias. */
+/** The tool with this name, or else the tool with this alias. */
 function toolNamed(wanted: string, tools: readonly ToolInfo[]): ToolInfo | undefined {
   return tools.find(({ name }) => name === wanted) ?? tools.find(({ aliases }) => aliases?.includes(wanted));
 }
 
-/** A question to the person: a step that nobody performs; its result is the answer. */
+/** A question to the person: no worker performs this step, and its result is the answer. */
 function questionOf(call: ModelCall, parsed: Record<string, unknown> | undefined, rules: ApprovalRules): Draft {
   const input = safeParse(AskArguments, parsed);
   if (!input.success) return invalid(call, 'tool_invalid_arguments', `${ASK_USER} takes {"question": "..."}.`);
@@ -184,7 +186,7 @@ function questionOf(call: ModelCall, parsed: Record<string, unknown> | undefined
   return { tool_call_id: call.id, target: 'user', task: question, approval };
 }
 
-/** A call that the client performs: a step whose result the client brings. */
+/** A call that the client performs: its result comes from the client. */
 function clientCall(call: ModelCall, parsed: Record<string, unknown> | undefined, rules: ApprovalRules): Draft {
   if (!parsed) return invalid(call, 'tool_invalid_arguments', NOT_AN_OBJECT(call.name));
   const task = callInWords(call.name, parsed, MAX_CALL_CHARS);
@@ -211,7 +213,7 @@ function parsePlan(call: ModelCall): Plan {
       id: planCallId(call.id, index),
       name: step.agent === undefined ? (step.tool ?? '') : `${DELEGATE}${step.agent.replace(DELEGATE, '')}`,
       arguments: JSON.stringify(step.agent === undefined ? (step.arguments ?? {}) : { task: step.task ?? '' }),
-      // The steps are shown to the model as calls of its own; what it signed is the call of submit_plan.
+      // The model sees the steps as calls of its own, but it signed the call of submit_plan.
       ...(index === 0 && call.signature !== undefined ? { signature: UNSIGNED } : {}),
     })),
   };

@@ -1,4 +1,4 @@
-/* What a planner is asked and answers, and the functions that it may choose. */
+/* The interface of a planner, and the functions that a model may choose. */
 
 export { type ApprovalDefaults, type ApprovalRules, rulesFor } from './approvals.ts';
 export { functionsFor, type ModelCall, toActs, type Toolbox, withClientTools } from './functions.ts';

@@ -11,7 +11,7 @@ export interface ModelRequest {
   readonly maxOutputTokens?: number;
   /** Called with each piece of text while the model speaks. */
   readonly onText: (piece: string) => void;
-  /** Called with the length of what the model writes that nobody sees: reasoning and calls. */
+  /** Called with the length of what the model writes and nobody sees: reasoning and calls. */
   readonly onUnseen?: (chars: number) => void;
   /** Called before a pause that the model server asks for. */
   readonly onWait?: (wait: ModelWait) => void;
@@ -25,7 +25,7 @@ export interface ModelWait {
   readonly message: string;
 }
 
-/** One answer of the model, as it came: names and arguments are not yet looked at. */
+/** One answer of the model, before names and arguments are checked. */
 export interface ModelAnswer {
   readonly text: string;
   readonly calls: readonly ModelCall[];
@@ -33,9 +33,9 @@ export interface ModelAnswer {
   /** The part of the input tokens that came from the endpoint's cache. */
   readonly cachedInputTokens?: number;
   readonly model: string;
-  /** Why the answer is not whole; absent: it is. */
+  /** Why the answer is incomplete; absent: it is complete. */
   readonly finishReason?: FinishReason;
-  /** What the endpoint calls this answer, and the end of it; for traces alone. */
+  /** The endpoint's id for this answer, and its finish reason; for traces only. */
   readonly told?: { readonly id?: string; readonly finish?: string };
 }
 

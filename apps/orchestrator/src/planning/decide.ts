@@ -4,8 +4,7 @@ import { type ApprovalRules, type ModelAnswer, toActs, type Toolbox } from '../p
 import type { Guardrail } from './guardrail.ts';
 
 /*
- * From the model's answer to the facts of the journal. Pure.
- *
+ * Turns a model's answer into facts of the journal. Pure.
  * No fact holds a text that a guardrail refuses, whether the text is an answer, a remark or an argument.
  */
 
@@ -15,11 +14,11 @@ interface Answered {
   readonly messageId: string;
   readonly durationMs: number;
   readonly rules: ApprovalRules;
-  /** No function was offered: whatever the model calls is not performed. */
+  /** No function was offered: any call in the answer is ignored. */
   readonly final?: boolean;
 }
 
-/** The facts that one answered planning gives; what was announced and what follows from it together. */
+/** The facts of one answered planning, together with the announcements that follow from it. */
 export function planningFacts(
   state: RunState,
   toolbox: Toolbox,
@@ -58,7 +57,7 @@ export function planningFacts(
   ];
 }
 
-/** Why there is no answer at all. */
+/** The failure for an answer without content. */
 const NO_ANSWER = {
   stop: { code: 'model_invalid_answer', message: 'The language model gave an empty answer twice.' },
   length: {
@@ -68,7 +67,7 @@ const NO_ANSWER = {
   content_filter: { code: 'model_filtered', message: 'The content filter of the model server withheld the answer.' },
 } as const;
 
-/** The fact of a planning that could not be done at all. */
+/** The fact of a planning that failed without an answer. */
 export function failedPlanning(
   stepNumber: number,
   model: string,

@@ -1,11 +1,11 @@
 /*
- * Keyword guardrail, pure. Text and keywords are compared after NFKC, without format and combining
- * characters, in lower case, with runs of space made one: full-width letters, zero-width characters, soft
- * hyphens, accents and line breaks hide nothing.
+ * Keyword guardrail, pure. Text and keywords are compared after NFKC, without format and combining characters, in lower
+ * case, with runs of white space as one. So full-width letters, zero-width characters, soft hyphens, accents and line
+ * breaks hide no keyword.
  *
- * - The gate lets text of a stream out only when no keyword can still begin inside it. It holds the last characters
+ * - The gate releases text of a stream only when no keyword can still begin inside it. It holds the last characters
  *   back until more text comes or the text is complete, so it also catches a keyword that is split over pieces.
- * - After a violation the gate lets nothing more out.
+ * - After a violation the gate releases nothing more.
  */
 
 /** The form in which texts and keywords are compared. */
@@ -18,7 +18,7 @@ function normalise(text: string): string {
 }
 
 export interface Guardrail {
-  /** False where no keyword is set: nothing need be looked at. */
+  /** False if no keyword is set: callers may skip the check. */
   readonly active: boolean;
   /** The number of the first keyword found (from 1), as a rule name; never the text itself. */
   check(text: string): string | null;
@@ -27,9 +27,9 @@ export interface Guardrail {
 }
 
 export interface Gate {
-  /** Takes a piece, gives what may be shown now; `violated` names the rule once a keyword was seen. */
+  /** Takes a piece, returns what may be shown now; `violated` names the rule once a keyword was seen. */
   push(piece: string): { show: string; violated: string | null };
-  /** The text is complete: what was held back may be shown. */
+  /** The text is complete: returns what was held back. */
   flush(): string;
 }
 
@@ -41,7 +41,7 @@ export function createGuardrail(keywords: readonly string[]): Guardrail {
     const index = rules.findIndex((rule) => plain.includes(rule));
     return index < 0 ? null : `keyword ${index + 1}`;
   };
-  // Hidden characters can stretch a keyword in the raw text, so more is held back than its own length.
+  // Hidden characters can stretch a keyword in the raw text, so more than its own length is held back.
   const held = rules.length === 0 ? 0 : Math.max(...rules.map((rule) => rule.length)) * 4 + 16;
 
   return {

@@ -1,4 +1,4 @@
-/* A plan, from the question to the model to the decision, within the limits of the run. */
+/* A planning: from the question to the model to the decision, within the limits of the run. */
 
 export { failedPlanning } from './decide.ts';
 export { createGuardrail, type Guardrail } from './guardrail.ts';

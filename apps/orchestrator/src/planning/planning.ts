@@ -25,11 +25,9 @@ import type { Gate, Guardrail } from './guardrail.ts';
 import { askWithinLimits, BudgetStop, type SpendingParts } from './spending.ts';
 
 /*
- * One planning: ask the model, show its text while it speaks, give the facts that come of it.
- *
- * A planning always ends in a fact: what the model cannot do becomes a decision `fail` with a stable code, what no limit
- * leaves room for the fact of that limit.
- * Only an abort (another owner, a cancel, a drain) gives none, by throwing `cancelled`.
+ * One planning: asks the model, streams its text, and returns the resulting facts.
+ * A planning always ends in a fact: a model error becomes a decision `fail` with a stable code, an exhausted limit the
+ * fact of that limit. Only an abort (another owner, a cancel, a drain) returns no fact and throws `cancelled`.
  */
 
 export interface PlanningParts extends SpendingParts {
@@ -44,13 +42,13 @@ interface PlanningInput {
   readonly state: RunState;
   readonly stepNumber: number;
   readonly final: boolean;
-  /** Asked within the planning: where it cannot be had, the planning fails. */
+  /** Called within the planning: if it throws, the planning fails. */
   readonly toolbox: () => Promise<Toolbox>;
   readonly turns: readonly ThreadTurn[];
   readonly epoch: number;
-  /** False once this replica may have been taken for dead: then it does not speak any more. */
+  /** False once another replica may have taken the run over: this replica then streams no more text. */
   readonly speaks: () => boolean;
-  /** Takes a fact that only tells, while the model is asked. */
+  /** Takes an informational fact while the model is being asked. */
   readonly tell: (fact: RunFactDraft) => void;
 }
 
@@ -102,7 +100,7 @@ interface Asking {
   readonly model: string;
   readonly speech: Speech;
   readonly rules: ApprovalRules;
-  /** What a call that gives no answer has used all the same. */
+  /** The usage of a call that gave no answer. */
   readonly onWasted: (usage: Usage) => void;
 }
 
@@ -137,7 +135,7 @@ async function ask(
       first = both;
     }
   } catch (error) {
-    // What the first call used is on record also where the second is not paid for any more.
+    // The usage of the first call is recorded even if no budget is left for the second.
     if (error instanceof BudgetStop && first) return first;
     if (first) onWasted(first.usage);
     if (speech.violated !== null && !signal.aborted) throw new GuardrailStop(speech.violated);
@@ -167,7 +165,7 @@ function stopped(stepNumber: number, model: string, rule: string, durationMs: nu
 const COALESCE_MS = 20;
 const COALESCE_CHARS = 256;
 
-/** Text on its way to whoever watches live: through the guardrail's gate, joined to pieces worth sending. */
+/** Live text on its way to watchers: through the guardrail's gate, joined into pieces worth sending. */
 class Speech {
   violated: string | null = null;
   readonly #gate: Gate;
@@ -186,7 +184,7 @@ class Speech {
     this.#gate = parts.guardrail.gate();
   }
 
-  /** Takes a piece; gives the rule that it violates, or null. */
+  /** Takes a piece; returns the rule that it violates, or null. */
   say(piece: string): string | null {
     const { show, violated } = this.#gate.push(piece);
     this.violated = violated;
@@ -197,7 +195,7 @@ class Speech {
     return violated;
   }
 
-  /** The finished message is an event of its own, so what is still pending need not be sent. */
+  /** The finished message is an event of its own, so pending text need not be sent. */
   close(): void {
     clearTimeout(this.#timer);
     this.#pending = '';

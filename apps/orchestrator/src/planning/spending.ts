@@ -8,16 +8,16 @@ import type { ModelAnswer, ModelRequest, Planner } from '../planner/index.ts';
 import { nanoUsd, type Price, type Prices, toNano, toUsd } from '../budgets/prices.ts';
 
 /*
- * One call of the model within the limits of its run, its user and its tenant.
+ * Makes one model call within the limits of its run, its user and its tenant.
  *
- * - Where a limit of tokens or money applies, the answer is capped to what is left, and the highest possible cost of
- *   the call is reserved before the call is made.
- * - After the answer, what was used replaces the reservation. A call that gave no answer costs what its prompt and the
- *   text heard so far are estimated to cost, here and in the run. A call that the endpoint refused costs nothing.
- * - While other calls have reserved what is left, or the counts cannot be reached, the call waits a short time.
+ * - If a limit of tokens or money applies, the answer is capped to the remaining amount, and the highest possible cost
+ *   of the call is reserved before the call.
+ * - After the answer, the actual usage replaces the reservation. A call without an answer costs an estimate from its
+ *   prompt and the text so far, here and in the run. A call that the endpoint refused costs nothing.
+ * - While other calls have reserved the rest, or the counts cannot be reached, the call waits a short time.
  */
 
-/** The endpoint did not take the request; nothing was used. */
+/** Refusals of the endpoint; nothing was used. */
 const REFUSALS = new Set<ErrorCode>([
   'model_rejected',
   'model_context_too_long',
@@ -26,7 +26,7 @@ const REFUSALS = new Set<ErrorCode>([
   'model_quota_exceeded',
 ]);
 
-/** Too short to be an answer: with less left than this, the limit counts as reached. */
+/** Too short for an answer: with less left than this, the limit counts as reached. */
 const MIN_OUTPUT_TOKENS = 16;
 
 export interface SpendingParts {
@@ -37,11 +37,11 @@ export interface SpendingParts {
   readonly daily: DailyBudget | null;
   readonly clock: Clock;
   readonly log: Logger;
-  /** How long a call waits for what other calls have reserved, or for counts that cannot be reached. */
+  /** How long a call waits for reservations of other calls, or for counts that cannot be reached. */
   readonly budgetWaitMs: number;
 }
 
-/** A limit of the user or the tenant leaves no room for the call. */
+/** Thrown if a limit of the user or the tenant leaves no room for the call. */
 export class BudgetStop extends Error {
   constructor(readonly exceeded: Exceeded) {
     super('a limit was reached');
@@ -50,12 +50,12 @@ export class BudgetStop extends Error {
 
 export interface Call {
   readonly state: RunState;
-  /** Of this call within its run; the same after a takeover. */
+  /** Id of this call within its run; the same after a takeover. */
   readonly id: string;
-  /** What this planning used before. */
+  /** The usage of this planning before this call. */
   readonly before: Usage;
   readonly request: ModelRequest;
-  /** Told what a call that came to nothing is estimated to have used. */
+  /** Called with the estimated usage of a call that failed. */
   readonly onWasted: (usage: Usage) => void;
 }
 
@@ -99,7 +99,7 @@ export async function askWithinLimits(parts: SpendingParts, call: Call, signal: 
   }
 }
 
-/** How many tokens of answer the run's own limits leave; Infinity: as many as there are. Pure. */
+/** How many answer tokens the run's own limits leave; Infinity: no limit. Pure. */
 function leftForOutput(state: RunState, before: Usage, input: number, price: Price | undefined): number {
   const { usage } = state;
   const tokens = limitOf(state, { scope: 'run', kind: 'tokens' });

@@ -3,14 +3,12 @@ import type { StepOutcome } from '@switchyard/run';
 import type { Guardrail } from './guardrail.ts';
 
 /*
- * What a guardrail withholds of what workers say: results of tools and agents, and what they tell on the way. Pure.
+ * Withholds what a guardrail refuses in results and progress of tools and agents. Pure.
  *
- * - No fact holds a text with a keyword: what is withheld here reaches neither the journal, nor the model, nor a
- *   stream.
+ * - No fact holds a text with a keyword: withheld text reaches neither the journal, nor the model, nor a stream.
  * - Every text is checked by itself, names of fields included. If one text of a result is refused, none of the result
  *   is kept.
- * - What is known of the effect stays: a call that was performed is reported as performed, a call in doubt stays in
- *   doubt.
+ * - The outcome of the effect is kept: a performed call is reported as performed, a call in doubt stays in doubt.
  */
 
 const CODE = 'guardrail_blocked';
@@ -19,7 +17,7 @@ const RESULT =
   'The call was performed, and its result was withheld by a guardrail. A repeat would be withheld as well.';
 const ERROR = 'What was said about it was withheld by a guardrail.';
 
-/** What may be shown of an outcome, and the rule for which the rest is withheld; null: all of it may. */
+/** The part of an outcome that may be shown, and the rule that withholds the rest; null: all of it may be shown. */
 export function checkedOutcome(
   outcome: StepOutcome,
   guardrail: Guardrail,
@@ -31,20 +29,20 @@ export function checkedOutcome(
   return { outcome: { ...rest, status: 'failed', code: CODE, message: RESULT }, rule };
 }
 
-/** The fact that tells of it. */
+/** The fact that something was withheld. */
 export function withheldFact({ step_id, target }: PlannedAct, rule: string): RunFactDraft {
   const message = 'The result of a step was withheld by a guardrail.';
   const where = target === 'mcp' ? 'tool_result' : 'agent_result';
   return { type: 'orchestrator.guardrail.violated', data: { where, rule, message, step_id } };
 }
 
-/** What may be shown of a fact that a worker reports. */
+/** The part of a worker's fact that may be shown. */
 export function checkedFact(fact: RunFactDraft, guardrail: Guardrail): { fact: RunFactDraft; rule: string | null } {
   const rule = ruleOf(fact.data, guardrail);
   return { fact: rule === null ? fact : withoutResult(fact, guardrail), rule };
 }
 
-/** What the model of a worker is given of a result: the text, or in its place what became of it. */
+/** The result as the worker's model sees it: the text, or a note of the outcome in its place. */
 export function checkedResult(text: string, guardrail: Guardrail): string {
   const unescaped = text.replace(/\\[nrt]/g, ' '); // a result may be JSON
   return guardrail.check(text) === null && guardrail.check(unescaped) === null ? text : RESULT;
@@ -64,7 +62,7 @@ function withoutResult(fact: RunFactDraft, guardrail: Guardrail): RunFactDraft {
   return { ...fact, data: withoutRefused(data, guardrail) } as RunFactDraft;
 }
 
-/** The rule that some text of the value violates, names of fields included; null: none does. */
+/** The rule that some text of the value violates, names of fields included; null: none. */
 function ruleOf(value: unknown, guardrail: Guardrail): string | null {
   if (!guardrail.active) return null;
   const open: unknown[] = [value];

@@ -13,12 +13,12 @@ import type { RunService } from './run-service.ts';
 import { findHead, headFor } from './visible-run.ts';
 
 /*
- * Stops the runs whose clients went away, where that is their policy (`on_disconnect`).
+ * Cancels runs whose clients went away, if that is their policy (`on_disconnect`).
  *
- * - Such a run counts as watched from its start, so that it is stopped even if its gateway dies at once.
- * - An answer to a question counts as watching: the client that gave it has the time of a watch to come back.
- * - An auditor who looks on keeps no run alive.
- * - For a run that is to go on without its clients, nothing is ever written.
+ * - Such a run counts as watched from its start, so that it is cancelled even if its gateway dies at once.
+ * - An answer to a question counts as watching: its client has the time of a watch to come back.
+ * - An auditor's watch keeps no run alive.
+ * - For a run that continues without its clients, nothing is ever written.
  */
 
 const REASON = { by: 'system', reason: 'the client went away' };
@@ -58,7 +58,7 @@ export class AbandonedRunReaper {
     return { runId: head.runId, watched: mayAct(principal) && (await this.#parts.watches.watch(head.runId, forMs)) };
   }
 
-  /** Counts the run as watched from its start; writes nothing for a run that is to go on without its clients. */
+  /** Counts the run as watched from its start; writes nothing for a run that continues without its clients. */
   async started(runId: string, run: RunSpec): Promise<void> {
     const graceMs = graceMsOf(run.on_disconnect);
     if (graceMs !== null) await this.#parts.watches.watch(runId, WATCH_MS + graceMs);
@@ -71,7 +71,7 @@ export class AbandonedRunReaper {
     if (head) await this.#parts.watches.rewatch(head.runId);
   }
 
-  /** One round; public for tests. What fails is tried again with the next. */
+  /** One round; public for tests. The next round retries what failed. */
   async stopUnwatched(): Promise<void> {
     const { watches, runs, log } = this.#parts;
     try {

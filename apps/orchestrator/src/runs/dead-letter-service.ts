@@ -16,10 +16,9 @@ import type { DeadLetter, DeadLetters, Journal } from '@switchyard/store';
 import type { RunService } from './run-service.ts';
 
 /*
- * Answers what is asked about runs that were given up. For admins of their tenant; another tenant's letter answers like
- * one that does not exist.
- *
- * However often a letter is requeued, it becomes one run: the key of the new run is made from the letter's run.
+ * Lists dead letters and requeues them, for admins of their tenant. Another tenant's letter answers like one that does
+ * not exist.
+ * However often a letter is requeued, it becomes one run: the key of the new run is derived from the letter's run.
  */
 
 const TASK_CHARS = 500;
@@ -79,7 +78,7 @@ export class DeadLetterService {
     return letter;
   }
 
-  /** What the run was accepted with. */
+  /** The spec with which the run was accepted. */
   async #specOf(runId: string): Promise<RunSpec> {
     const [first] = await this.#parts.journal.read(runId, 0, 1);
     if (first?.type === 'orchestrator.run.accepted' && first.seq === 1) return first.data.run;

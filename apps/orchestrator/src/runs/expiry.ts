@@ -5,16 +5,16 @@ import { readWhole } from './journal-pages.ts';
 import { toRunView, toSnapshot, viewOfHead } from './run-view.ts';
 
 /*
- * Removes what is no longer kept: the events of runs that ended long ago, which leave a snapshot behind, and later
- * their rows. Any number of replicas may do it at once.
+ * Deletes expired data: first the events of runs that ended long ago, which leave a snapshot behind, later the rows of
+ * the runs. Any number of replicas may do it at once.
  *
- * - A round never overlaps itself and is bounded. What it leaves is for the next round, which then comes at once.
+ * - A round never overlaps itself and its work is limited. If work is left, the next round follows at once.
  * - A run whose events cannot be read does not keep other runs from expiring: its snapshot is made from its row.
  */
 
 const BATCH = 100;
 const PAUSE_MS = 60_000;
-/** Between two full batches: others want the database as well. */
+/** The pause between two full batches, so that other queries get their turn. */
 const SHORT_PAUSE_MS = 200;
 const HOUR_MS = 3_600_000;
 
@@ -49,7 +49,7 @@ export class Expiry {
     await this.#round;
   }
 
-  /** One round; public for tests. True where there is more to do. */
+  /** One round; public for tests. True if there is more to do. */
   async round(): Promise<boolean> {
     const { retention, eventHours, runDays, log } = this.#parts;
     if (eventHours === 0) return false;
@@ -81,7 +81,7 @@ export class Expiry {
 
   #schedule(pauseMs: number): void {
     if (this.#stopped) return;
-    // Spread over time, so that replicas do not look at the same moment.
+    // Randomised, so that replicas do not query at the same moment.
     this.#timer = setTimeout(
       () => {
         this.#round = this.round()

@@ -1,4 +1,4 @@
-/* What is asked about runs and threads, and what is done at their edges. */
+/* The services behind the questions about runs and threads. */
 
 export { DeadLetterService } from './dead-letter-service.ts';
 export { DeadLettersHandler } from './dead-letters.handler.ts';

@@ -3,9 +3,9 @@ import { factStepId, fold, foresee } from '@switchyard/run';
 import type { Accept, EventDraft } from '@switchyard/store';
 
 /**
- * What the owner of a new run announces at once: it is committed with the acceptance, which saves the run a commit.
- * Nothing where the run would end by it: its end is written by the loop, as every other. No step leaves with it: one
- * that was announced and not sent before its owner died could not be told from one that was sent.
+ * The facts that the owner of a new run announces at once. They are committed with the acceptance, which saves a
+ * commit. None if the run would end by them: the loop writes every end. No step is announced here: after a crash of the
+ * owner, an announced step that was not sent could not be told from one that was.
  */
 export function initialFactsOf(
   request: Omit<Accept, 'opening'>,

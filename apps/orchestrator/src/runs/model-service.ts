@@ -25,15 +25,16 @@ import type { ModelAnswer } from '../planner/index.ts';
 import { noSuchRun } from './visible-run.ts';
 
 /*
- * The model for workers of delegated steps. Any replica answers: everything it needs is in the journal.
+ * Answers model requests from workers of delegated steps. Any replica can answer: everything it needs is in the
+ * journal.
  *
- * - The desk answers only for a step that is open, was given as a task in words, and belongs to the caller's run. So
- *   nobody uses the model beside a run, and the model is not asked for a run that has ended.
- * - The limits of run, user and tenant apply as they do to a planning. What the step has used so far counts.
- * - A text or an argument that a guardrail refuses does not leave this service. A result of a tool that it refuses does
+ * - The service answers only for a step that is open, was given as a task in words, and belongs to the caller's run. So
+ *   no caller uses the model outside a run, and the model is not asked for a run that has ended.
+ * - The limits of run, user and tenant apply as they do to a planning, including what the step has used so far.
+ * - A text or an argument that a guardrail refuses does not leave this service. A tool's result that it refuses does
  *   not reach the model.
- * - The worker is told what a call used even if the call gave no answer, so that the run is charged with it.
- * - Steps that are open at the same time share what the run has left: no step may use the part of another.
+ * - The worker learns the usage of a call even if the call gave no answer, so that the run is charged for it.
+ * - Steps that are open at the same time share what the run has left: no step may use the share of another.
  */
 
 interface ModelServiceParts extends SpendingParts {

@@ -32,16 +32,16 @@ import { fitView, fromSnapshot, toRunView, viewOfHead } from './run-view.ts';
 import { headFor, keptRunId, noSuchRun } from './visible-run.ts';
 
 /*
- * Answers what is asked about runs.
+ * Starts, shows, cancels and answers runs.
  *
- * - `start` answers only after the commit; from then on the run is not lost.
+ * - `start` answers only after the commit; from then on the run cannot be lost.
  * - The same key with the same request gives the same run. The same key with another request is a conflict.
- * - For a run that the caller may not see, the answer is exactly the one for a run that does not exist.
- * - If too many runs wait already, one more is refused before anything is written, and the caller is told how long to
- *   pause. A request that was accepted before is answered all the same.
+ * - A run that the caller may not see answers exactly like a run that does not exist.
+ * - If too many runs wait already, a new run is refused before anything is written, with a pause for the caller. A
+ *   request that was accepted before is answered all the same.
  */
 
-/** No event begins beyond this place of a page: with the longest one that may, it still fits one message. */
+/** No event begins beyond this offset of a page, so that even the longest event fits one message. */
 const MAX_PAGE_BYTES = 300_000;
 
 interface RunServiceParts {
@@ -134,7 +134,7 @@ export class RunService {
       throw new AppError('rate_limited', refusal.message, { retryAfterMs: refusal.retryAfterMs });
     }
     if (!mayWait) return journal.accept(request);
-    // Counted before the commit: of many that come at once none slips through.
+    // Counted before the commit, so that of many concurrent requests none slips through.
     admission.queued(principal.tenantId);
     let waits = false;
     try {
@@ -160,13 +160,13 @@ export class RunService {
     const events = head.expired ? [] : await this.#eventsOf(head);
     if (events === 'unreadable') return viewOfHead(head);
     if (events.length > 0) return fitView(toRunView(events, head.phase));
-    // Its events are no longer kept, or have gone since a moment ago.
+    // Its events have expired, perhaps just now.
     const snapshot = await this.#parts.retention.snapshot(head.runId);
     if (snapshot === undefined) throw noSuchRun();
     return fromSnapshot(head, snapshot);
   }
 
-  /** A run that was given up because its journal cannot be read is shown as its row tells. */
+  /** The events of a run; `unreadable` for a run that was given up because its journal cannot be read. */
   async #eventsOf({ runId, phase }: RunHead): Promise<RunEvent[] | 'unreadable'> {
     try {
       return await readWhole(this.#parts.journal, runId);
@@ -183,7 +183,7 @@ export class RunService {
     const read = (runId: string) => this.#parts.journal.read(runId, after, limit, MAX_PAGE_BYTES);
     const [head, likelyPage] = await Promise.all([headFor(this.#parts.journal, principal, asked), read(likely)]);
     const page = head.runId === likely ? likelyPage : await read(head.runId);
-    const events = page.map(fitEvent); // as on the bus: every reader sees the same
+    const events = page.map(fitEvent); // cut as on the bus: every reader sees the same
     return {
       events,
       lastSeq: Math.max(head.lastSeq, events.at(-1)?.seq ?? 0),
@@ -194,8 +194,8 @@ export class RunService {
   }
 
   /**
-   * Idempotent. The owner hears of it at once. A run without an owner is ended here, also where no slot is free; where
-   * the owner is dead, whoever takes the run over ends it.
+   * Cancels a run. Idempotent. The owner learns of it at once. A run without an owner is ended here, even if no slot is
+   * free; if the owner is dead, the replica that takes the run over ends it.
    */
   async cancel(input: InputOf<typeof cancelRun>): Promise<OutputOf<typeof cancelRun>> {
     const { principal, reason } = input;
@@ -213,7 +213,7 @@ export class RunService {
     return { runId, phase: head.phase, accepted: true };
   }
 
-  /** A cancel was left to a run: its owner hears of it, and where there is none it is ended here. */
+  /** Tells the owner of a stored cancel; if the run has no owner, ends it here. */
   async tellOfCancel(tenantId: string, runId: string, owned: boolean): Promise<void> {
     if (this.#parts.pool.nudge(runId)) return;
     if (owned) await this.#wake(tenantId, runId);
@@ -244,7 +244,7 @@ export class RunService {
     return canonicalize(earlier?.body) === canonicalize(body);
   }
 
-  /** The run was asked to stop. Where nobody owns it, it is taken up here to be ended; else its owner hears of it. */
+  /** Ends a run that was asked to stop: here if nobody owns it, otherwise through its owner. */
   async #end(tenantId: string, runId: string): Promise<void> {
     try {
       if ((await this.#parts.pool.end(runId, tenantId)) === 'taken') return;
@@ -254,7 +254,7 @@ export class RunService {
     await this.#wake(tenantId, runId);
   }
 
-  /** A wake-up is an optimisation: where the bus does not take it, the sweeper is the guarantee. */
+  /** A wake-up is an optimisation: if the bus does not take it, the sweeper finds the run. */
   async #wake(tenantId: string, runId: string): Promise<void> {
     try {
       await this.#parts.bus.wakeUp(tenantId, runId);
@@ -267,12 +267,12 @@ export class RunService {
 // The package's types describe an ES module; what Node loads is the function itself.
 const canonicalize = canonicalizeModule as unknown as (value: unknown) => string | undefined;
 
-/** What is asked for. A request that comes again may meet the thread in another state, and be told to wait or not. */
+/** The request without the parts that depend on the state of the thread: a repeated request may meet another state. */
 function asked(run: RunSpec): RunSpec {
   return run.thread_concurrency === undefined ? run : { ...run, thread_concurrency: 'reject' };
 }
 
-/** Two requests are the same where their canonical JSON (RFC 8785) is. */
+/** The hash of the canonical JSON (RFC 8785): equal requests have equal hashes. */
 function hashOf(run: unknown): string {
   return createHash('sha256')
     .update(canonicalize(run) ?? '')

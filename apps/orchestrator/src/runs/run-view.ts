@@ -2,12 +2,12 @@ import { fit, type RunEvent, type RunView, type StepSummary, TERMINAL_TYPE } fro
 import { fold, openAsks, performedSteps, type RunState } from '@switchyard/run';
 import type { RunHead } from '@switchyard/store';
 
-/** What a run looks like from outside, folded from its whole journal. */
+/** The public view of a run, folded from its whole journal. */
 export function toRunView(events: readonly RunEvent[], phase: RunView['phase']): RunView {
   const state = fold(events);
   const { run } = state;
   const last = events.at(-1);
-  // Not the state's: a journal that could not be followed was ended all the same.
+  // Not from the state: a journal that could not be followed has a terminal event all the same.
   const end = last?.type === TERMINAL_TYPE ? last : undefined;
   const terminal = end?.data;
   return {
@@ -33,7 +33,7 @@ export function toRunView(events: readonly RunEvent[], phase: RunView['phase']):
   };
 }
 
-/** What the row of a run tells, where its events cannot be had. */
+/** The view of a run from its row, if its events cannot be read. */
 export function viewOfHead(head: RunHead): RunView {
   const { runId, threadId, tenantId, userId, task, phase, lastSeq, createdAt, endedAt } = head;
   const { status, completionReason, answer } = head;
@@ -61,17 +61,17 @@ export function viewOfHead(head: RunHead): RunView {
 /** The view fits one message of the bus. */
 const MAX_VIEW_BYTES = 800_000;
 
-/** What is longer than one message may be is cut; the events have the whole. */
+/** Cuts texts that do not fit one message; the events have them in full. */
 export function fitView(view: RunView): RunView {
   return fit(view, MAX_VIEW_BYTES);
 }
 
-/** The text that takes the place of a run's events. */
+/** The text that replaces a run's events. */
 export function toSnapshot(view: RunView): string {
   return JSON.stringify(fitView(view));
 }
 
-/** A snapshot as it is answered today; what an older version did not note is as the row has it. */
+/** Reads a snapshot; fields that an older version did not store come from the row. */
 export function fromSnapshot(head: RunHead, snapshot: string): RunView {
   return { ...viewOfHead(head), ...(JSON.parse(snapshot) as Partial<RunView>) };
 }

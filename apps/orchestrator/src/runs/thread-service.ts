@@ -1,7 +1,7 @@
 import type { getThread, InputOf, OutputOf } from '@switchyard/contracts';
 import type { Journal } from '@switchyard/store';
 
-/** Answers what is asked about conversations. A thread belongs to one user; another's is empty. */
+/** Answers questions about threads. A thread belongs to one user; to other users it looks empty. */
 export class ThreadService {
   readonly #parts: { journal: Journal };
 

@@ -1,7 +1,7 @@
 import { AppError, type Principal, publicRunId, runIdsFor, scopedRunId } from '@switchyard/contracts';
 import type { Journal, RunHead } from '@switchyard/store';
 
-/* Who sees which run. What somebody may not see answers exactly as what does not exist. */
+/* Which caller sees which run. A run that the caller may not see answers exactly like one that does not exist. */
 
 /** A caller sees runs of its own tenant: a user its own, admin and auditor all. */
 export function maySee(principal: Principal, run: { tenantId: string; userId: string }): boolean {
@@ -19,7 +19,7 @@ type Heads = Pick<Journal, 'head'>;
 export async function findHead(journal: Heads, principal: Principal, asked: string): Promise<RunHead | undefined> {
   for (const runId of runIdsFor(principal.tenantId, asked)) {
     const head = await journal.head(runId);
-    // What another tenant has under this id changes nothing, not even how often is looked.
+    // A row of another tenant under this id changes nothing, not even the number of queries.
     if (head && maySee(principal, head)) return head;
   }
   return undefined;
@@ -33,8 +33,8 @@ export async function headFor(journal: Heads, principal: Principal, asked: strin
 }
 
 /**
- * The id under which a run is kept: an id that a client chose carries the tag of its tenant. A run of this tenant that
- * was accepted under the bare id, before ids had tags, goes on under it.
+ * The id under which a run is stored: an id that a client chose carries the tag of its tenant. A run of this tenant
+ * that was accepted under the bare id, before ids had tags, keeps it.
  */
 export async function keptRunId(journal: Heads, tenantId: string, runId: string): Promise<string> {
   if (scopedRunId(tenantId, runId) !== runId) return runId;

@@ -1,14 +1,14 @@
 import type { JournalStats, OpenPhase, PhaseStats } from '@switchyard/store';
 
 /*
- * Whether one more run may be accepted, decided before anything is written. Pure but for what it counts.
+ * Decides whether one more run is accepted, before anything is written. Pure except for its counters.
  *
- * - Admission asks the database nothing: it uses the counts of the last sweep, and the runs that arrived and began at
- *   this replica since. With several replicas each knows only its own arrivals until its next sweep, so together they
- *   may exceed the limits by what the others accepted meanwhile.
- * - A run that waits for people holds no slot and delays no other run. Such runs are limited by a count of their own.
- * - The pause that a refused caller is asked for grows with every refusal, so that callers refused together do not come
- *   back together.
+ * - Admission sends no query: it uses the counts of the last sweep, and the runs that arrived and began at this replica
+ *   since. With several replicas each knows only its own arrivals until its next sweep, so together they may exceed the
+ *   limits by what the others accepted meanwhile.
+ * - A run that waits for people holds no slot and delays no other run. Such runs have a limit of their own.
+ * - The pause for a refused caller grows with every refusal, so that callers refused together do not come back
+ *   together.
  */
 
 export interface AdmissionLimits {
@@ -27,7 +27,7 @@ interface Refusal {
 
 const SHORTEST_MS = 1_000;
 const LONGEST_MS = 60_000;
-/** How long one place in the queue takes, while nothing is known of it. */
+/** The assumed time per place in the queue, before anything was measured. */
 const PLACE_MS = 20;
 
 type Counts = Readonly<Record<OpenPhase, PhaseStats>>;
@@ -37,7 +37,7 @@ const NOTHING: Counts = { queued: NONE, running: NONE, waiting: NONE };
 export class Admission {
   #phases: Counts = NOTHING;
   #tenants: ReadonlyMap<string, Counts> = new Map();
-  /** Queued here since the last counts, less those that began here. */
+  /** Runs queued here since the last counts, minus those that began here. */
   readonly #since = new Map<string, number>();
   #sinceAll = 0;
   readonly #refused = new Map<string, number>();
@@ -48,7 +48,7 @@ export class Admission {
     this.#limits = limits;
   }
 
-  /** The counts of a sweep. */
+  /** Takes the counts of a sweep. */
   refresh(stats: Pick<JournalStats, 'phases' | 'tenants'>): void {
     this.#phases = stats.phases;
     this.#tenants = stats.tenants;
@@ -57,17 +57,17 @@ export class Admission {
     this.#refused.clear();
   }
 
-  /** A run was accepted here that waits for an owner. */
+  /** Counts a run that was accepted here and waits for an owner. */
   queued(tenantId: string): void {
     this.#count(tenantId, 1);
   }
 
-  /** A run that waited was begun here. */
+  /** Counts a waiting run that began here. */
   begun(tenantId: string): void {
     this.#count(tenantId, -1);
   }
 
-  /** Why a run of this tenant is not accepted now; `waits`: it would wait for an owner. */
+  /** Why a run of this tenant is refused now; `waits`: it would wait for an owner. */
   refusal(tenantId: string, waits: boolean): Refusal | undefined {
     const tenant = this.#tenants.get(tenantId) ?? NOTHING;
     const { maxQueued, maxQueuedPerTenant, maxWaitingPerTenant } = this.#limits;
@@ -93,8 +93,8 @@ export class Admission {
   }
 
   /**
-   * The pause for a refused caller, longer with every refusal. The queue is assumed to move on as it did lately: by
-   * one place in `oldestMs / runs`.
+   * The pause for a refused caller, longer with every refusal. It assumes that the queue moves on as lately: one place
+   * per `oldestMs / runs`.
    */
   #pause(whose: string, excess: number, { runs, oldestMs }: PhaseStats): number {
     const refused = (this.#refused.get(whose) ?? 0) + 1;

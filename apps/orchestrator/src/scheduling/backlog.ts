@@ -3,12 +3,13 @@ import { nextTenant, type Shares } from './fair-share.ts';
 /*
  * The runs that wait for a slot of this replica, by tenant.
  *
- * - The backlog is bounded. A run that does not fit is forgotten here, and the sweeper finds it again. When the backlog
- *   is full, the tenant with the most runs in it loses its newest place, so that no tenant fills the backlog alone.
- * - Within a tenant, the run that came first is served first. Between tenants, `fair-share` decides.
+ * - The backlog has a limit. A run that does not fit is forgotten here, and the sweeper finds it again. When the
+ *   backlog is full, the tenant with the most runs in it loses its newest one, so that no tenant fills the backlog
+ *   alone.
+ * - Within a tenant, the oldest run is served first. Between tenants, `fair-share` decides.
  */
 export class Backlog {
-  /** Tenants in the order of their turns: whoever was served goes to the end. */
+  /** Tenants in the order of their turns: a tenant that was served moves to the end. */
   readonly #tenants = new Map<string, Set<string>>();
   #size = 0;
 
@@ -36,7 +37,7 @@ export class Backlog {
     this.#size += 1;
   }
 
-  /** Takes the run out that is to start next; undefined where none may. */
+  /** Removes and returns the run that starts next; undefined if none may. */
   take(slots: Shares): { runId: string; tenantId: string } | undefined {
     const tenantId = nextTenant(this.#tenants.keys(), slots);
     const runs = tenantId === undefined ? undefined : this.#tenants.get(tenantId);

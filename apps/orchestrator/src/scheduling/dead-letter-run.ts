@@ -4,13 +4,12 @@ import type { Appended, Journal } from '@switchyard/store';
 import type { Publisher } from '../execution/index.ts';
 
 /*
- * Gives up a run whose owners, one after the other, made no progress: writes its end and its dead letter in one
- * transaction.
+ * Gives up a run whose owners repeatedly made no progress: writes its end and its dead letter in one transaction.
  *
- * - `bury` works with a journal that can be read or followed only in part, or not at all.
- * - Reading the journal may be what ended the owners. So after LOOKS attempts the run is given up without reading its
+ * - Works with a journal that can be read or applied only in part, or not at all.
+ * - Reading the journal may be what crashes the owners. So after LOOKS attempts the run is given up without reading its
  *   journal.
- * - A step that was under way ends in doubt, as far as the journal tells which steps those are.
+ * - Steps under way end in doubt, as far as the journal shows which steps those are.
  */
 
 interface DeadLetterRun {
@@ -18,13 +17,13 @@ interface DeadLetterRun {
   readonly epoch: number;
   readonly lastSeq: number;
   readonly publishedSeq: number;
-  /** Owners in a row that came to nothing. */
+  /** Consecutive owners without progress. */
   readonly stalls: number;
-  /** How many there had to be. */
+  /** The limit that was reached. */
   readonly limit: number;
 }
 
-/** Attempts to bury with a look at the journal, before it is done without. */
+/** Attempts that read the journal first; later attempts do without. */
 const LOOKS = 2;
 const PAGE = 500;
 
@@ -33,11 +32,11 @@ export async function moveToDeadLetters(
   { runId, epoch, lastSeq, publishedSeq, stalls, limit }: DeadLetterRun,
 ): Promise<Extract<Appended, { kind: 'appended' }> | undefined> {
   const { journal, publisher, log } = parts;
-  const look = stalls < limit + LOOKS; // reading may be what ends the owners
+  const look = stalls < limit + LOOKS; // reading may be what crashes the owners
   const { state, readTo } = look ? await readAndPublish(parts, runId, publishedSeq) : { state: INITIAL, readTo: 0 };
   const error = `The run was given up: ${stalls} times in a row its worker stopped without getting any further.`;
   const followed = state.seq === lastSeq;
-  // Steps under way end in doubt, as far as the journal tells which they are.
+  // Steps under way end in doubt, as far as the journal shows which they are.
   const facts = giveUp(followed ? state : { ...state, phase: 'idle' }, error, epoch);
   const moved = await journal.append({
     runId,
@@ -49,12 +48,13 @@ export async function moveToDeadLetters(
   });
   if (moved.kind !== 'appended') return undefined;
   log.error({ runId, stalls }, 'the run was given up; it is in the dead letters');
-  // What was not read is the relay's, and the end with it: a mark may not pass what is not on the bus.
+  // The relay publishes the events that were not read here, and the end after them: a mark may not pass an unpublished
+  // event.
   if (readTo === lastSeq || publishedSeq >= lastSeq) publisher.publish(moved.events);
   return moved;
 }
 
-/** How far the run can be followed, and how far it can be read at all. */
+/** How far the run can be applied, and how far its journal can be read. */
 async function readAndPublish(
   { journal, publisher, log }: Parameters<typeof moveToDeadLetters>[0],
   runId: string,

@@ -1,21 +1,21 @@
 /*
- * Who gets the next slot of a replica. Pure.
+ * Decides which tenant gets the next slot of a replica. Pure.
  *
- * - A slot stays free only if no run waits for it, or if the tenants whose runs wait are all at their cap.
+ * - A slot stays free only if no run waits for it, or if the tenants with waiting runs are all at their cap.
  * - The tenant that holds the fewest slots comes first; among equals, the tenant that has waited longest for a turn. So
  *   a tenant that holds none gets the very next slot, however many runs of others wait.
- * - While other tenants wait, a tenant takes no more than an equal part of the slots.
+ * - While other tenants wait, a tenant takes no more than an equal share of the slots.
  */
 
 export interface Shares {
   readonly total: number;
-  /** Most that one tenant may hold, also while nobody else waits. */
+  /** The cap of one tenant, even while no other waits. */
   readonly perTenant: number;
-  /** How many each tenant holds; those that hold none may be missing. */
+  /** How many slots each tenant holds; tenants without one may be missing. */
   readonly held: ReadonlyMap<string, number>;
 }
 
-/** The tenant whose run is to start next, of those that wait in the order of their turns; undefined: none may. */
+/** The tenant whose run starts next, of the waiting tenants in the order of their turns; undefined: none may. */
 export function nextTenant(waiting: Iterable<string>, slots: Shares): string | undefined {
   let first: { tenantId: string; held: number } | undefined;
   for (const tenantId of waiting) {
@@ -25,7 +25,7 @@ export function nextTenant(waiting: Iterable<string>, slots: Shares): string | u
   return first?.tenantId;
 }
 
-/** True where a tenant may take a free slot at once, past those that wait. */
+/** True if a tenant may take a free slot at once, ahead of waiting tenants. */
 export function mayTake(tenantId: string, waiting: Iterable<string>, slots: Shares): boolean {
   const held = slots.held.get(tenantId) ?? 0;
   if (held >= slots.perTenant) return false;

@@ -1,4 +1,4 @@
-/* Which run a replica works on, and when it gives up one that ends its owners. */
+/* Which runs a replica works on, and when it gives one up as a dead letter. */
 
 export { Admission } from './admission.ts';
 export { RunPool } from './run-pool.ts';

@@ -16,31 +16,30 @@ import { TakeoverGrace } from './takeover-grace.ts';
 import { type Slot, Slots } from './slots.ts';
 
 /*
- * The runs that this replica owns.
+ * The pool of runs that this replica owns: it claims runs, drives one loop per run, and renews the leases.
  *
- * - At most `maxConcurrent` loops run, including runs that are being accepted or claimed. Runs that do not fit wait in
- *   a bounded backlog; the sweeper finds again what the backlog forgets. Beyond the limit the pool takes only runs that
+ * - The pool runs at most `maxConcurrent` loops, counting runs that are being accepted or claimed. Further runs wait in
+ *   a bounded backlog; the sweeper finds again what the backlog drops. Beyond the limit the pool takes only runs that
  *   were told to end, at most MAX_ENDING: a cancel does not wait for a slot.
- * - The pool renews the leases of all its runs in one statement, at a third of their life, and at once when the
- *   database is back. A run that cannot be renewed because another owner has it is fenced at once.
- * - A drain gives every lease back and wakes the other replicas, so that one of them goes on at once. Steps under way
- *   have half of the drain's time to answer.
- * - The pool leaves a run with an expired lease alone while its owner may have been kept from renewing (patience.ts).
+ * - The pool renews the leases of all its runs in one statement, every third of a lease, and at once when the database
+ *   is back. It fences a run at once if another owner has it.
+ * - On a drain the pool releases every lease and wakes the other replicas, so that one of them continues at once. Steps
+ *   under way get half of the drain time to answer.
+ * - The pool does not take over a run while its owner may have been unable to renew (takeover-grace.ts).
  * - Tenants share the slots (fair-share.ts): no tenant waits behind all the runs of another.
- * - A run whose last `poisonAttempts` owners made no progress is ended and becomes a dead letter.
- * - A run whose last two owners made no progress is a suspect: it may be what ended them, and other runs with them.
- *   Until a suspect makes progress or ends, the pool takes up no other suspect, so that runs that merely shared a
- *   process with it are told apart.
+ * - The pool ends a run whose last `poisonAttempts` owners made no progress, and writes its dead letter.
+ * - A run whose last two owners made no progress may be a poison run that crashes its process. The pool works on one
+ *   such suspect at a time, so that runs which merely shared the crashed process are not blamed.
  */
 
 interface PoolSettings {
   readonly owner: string;
   readonly maxConcurrent: number;
-  /** Most runs of one tenant at the same time. */
+  /** The most runs of one tenant at the same time. */
   readonly maxPerTenant: number;
   readonly leaseMs: number;
   readonly poisonAttempts: number;
-  /** How long a run is left alone after the second owner that came to nothing; it doubles with each. */
+  /** How long the pool leaves a run alone after the second owner without progress; doubles with each further one. */
   readonly retryPauseMs: number;
 }
 
@@ -57,7 +56,7 @@ export interface PoolParts {
 const MAX_BACKLOG = 10_000;
 const MAX_ENDING = 64;
 const RENEW_AGAIN_MS = 250;
-/** A run is a suspect after so many owners in a row that made no progress. */
+/** A run is a suspect after this many consecutive owners without progress. */
 const SUSPECT_STALLS = 2;
 
 export class RunPool {
@@ -96,12 +95,15 @@ export class RunPool {
     return this.#loops.has(runId);
   }
 
-  /** Keeps a slot for a run of this tenant that is being accepted, until it is freed; undefined where none is for it. */
+  /**
+   * Reserves a slot for a run of this tenant that is being accepted, until the slot is freed; undefined if none is
+   * available.
+   */
   reserve(tenantId: string): Slot | undefined {
     return this.#slots.take(tenantId);
   }
 
-  /** Starts on a run whose lease this replica got with the accept, in the slot that was kept for it. */
+  /** Starts a run whose lease this replica got with the acceptance, in its reserved slot. */
   adopt(owned: OwnedRun, slot: Slot): void {
     if (!this.#stopped) return this.#start(owned, slot);
     slot.free();
@@ -110,7 +112,7 @@ export class RunPool {
     );
   }
 
-  /** Tells of a run that may need an owner. `busy`: no slot is free for it; somebody else should look too. */
+  /** Offers a run that may need an owner. `busy`: no slot is free; another replica should take it. */
   async offer(runId: string, tenantId: string, stalls = 0): Promise<'taken' | 'not_needed' | 'busy'> {
     if (this.nudge(runId)) return 'taken';
     if (this.#claiming.has(runId)) return 'not_needed';
@@ -128,14 +130,14 @@ export class RunPool {
     return slot ? this.#claim(runId, tenantId, slot) : 'not_needed';
   }
 
-  /** There may be an input for this run; only its owner cares. False: that is somebody else. */
+  /** Tells the run's loop that there may be an input. False: the run is not owned here. */
   nudge(runId: string): boolean {
     const running = this.#loops.get(runId);
     running?.loop.nudge();
     return running !== undefined;
   }
 
-  /** Takes a run up here as soon as a slot is free for it, and tells the others of it where none is. */
+  /** Takes a run up here as soon as a slot is free, and wakes the other replicas if none is. */
   hand(runId: string, tenantId: string): void {
     this.offer(runId, tenantId)
       .then((outcome) => (outcome === 'busy' ? this.#parts.loop.bus.wakeUp(tenantId, runId) : undefined))
@@ -183,7 +185,7 @@ export class RunPool {
       }
       return 'taken';
     } catch (error) {
-      // Where the database does not answer, the rest of the backlog is not tried; the sweeper finds it all again.
+      // If the database does not answer, the rest of the backlog is dropped; the sweeper finds it again.
       if (error instanceof AppError && error.code === 'unavailable') this.#slots.forget();
       throw error;
     } finally {
@@ -227,10 +229,10 @@ export class RunPool {
         this.#loops.delete(owned.runId);
         this.#suspects.delete(owned.runId);
         this.#parts.publisher.forget(owned.runId);
-        // What begins now is another run: no part of the trace of this one.
+        // The next run must not become part of this run's trace.
         withoutTrace(() => {
           slot.free();
-          if (loop.nextRun !== null) this.hand(loop.nextRun, owned.tenantId); // its turn in this thread
+          if (loop.nextRun !== null) this.hand(loop.nextRun, owned.tenantId); // the next run of this thread
         });
       });
     this.#loops.set(owned.runId, { loop, done });
@@ -245,11 +247,11 @@ export class RunPool {
 
   async #giveBack({ runId, tenantId, epoch }: OwnedRun): Promise<void> {
     await this.#parts.journal.release(runId, epoch);
-    // Without it the run would wait for a sweeper.
+    // Without the wake-up the run would wait for a sweeper.
     await this.#parts.loop.bus.wakeUp(tenantId, runId);
   }
 
-  /** A run that waited for a slot and has one now. */
+  /** Starts a run that waited for a slot. */
   #takeUp(runId: string, tenantId: string, slot: Slot): void {
     if (this.#loops.has(runId) || this.#claiming.has(runId)) return slot.free();
     this.#claim(runId, tenantId, slot).catch((error: unknown) =>
@@ -271,7 +273,7 @@ export class RunPool {
     }, ms);
   }
 
-  /** False where the database did not answer. */
+  /** Renews all leases; false if the database did not answer. */
   async #renew(): Promise<boolean> {
     if (this.#loops.size === 0) return true;
     const askedAt = momentOf(this.#parts.clock);
@@ -295,7 +297,7 @@ export class RunPool {
       }
       return true;
     } catch (error) {
-      // Without the database nobody else can take the runs either; the next append decides.
+      // Without the database no other replica can take the runs either; the next append decides.
       this.grace.failed();
       this.#parts.log.warn({ err: error }, 'leases not renewed');
       return false;

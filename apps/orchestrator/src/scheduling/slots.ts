@@ -2,10 +2,10 @@ import { Backlog } from './backlog.ts';
 import { mayTake, type Shares } from './fair-share.ts';
 
 /*
- * The slots of a replica: who holds how many, who waits, and who is next.
+ * The slots of a replica: how many each tenant holds, who waits, and who is next.
  *
- * - `fair-share.ts` decides which tenant may take a slot. A slot that is freed goes to a run that waits.
- * - A slot beyond the limit (`beyond`) counts as taken until it is freed: no run that waits gets a place because of it.
+ * - `fair-share.ts` decides which tenant may take a slot. A freed slot goes to a waiting run.
+ * - A slot beyond the limit (`beyond`) counts as taken until it is freed: no waiting run gets a place because of it.
  */
 
 /** A place for one run; freeing it twice does nothing. */
@@ -28,19 +28,19 @@ export class Slots {
   readonly #limits: SlotLimits;
   readonly #begin: (runId: string, tenantId: string, slot: Slot) => void;
 
-  /** `begin` is told of each run that waited, and gets its slot. */
+  /** Calls `begin` with each run that waited, and its slot. */
   constructor(limits: SlotLimits, begin: (runId: string, tenantId: string, slot: Slot) => void) {
     this.#limits = limits;
     this.#begin = begin;
     this.#waiting = new Backlog(limits.backlog);
   }
 
-  /** A free slot for a run of this tenant; undefined where none is for it. */
+  /** Takes a free slot for a run of this tenant; undefined if none is available. */
   take(tenantId: string): Slot | undefined {
     return this.#free > 0 && mayTake(tenantId, this.#waiting.tenants, this.#shares) ? this.#take(tenantId) : undefined;
   }
 
-  /** A slot also where none is free, as long as no more than `most` are in use beyond the limit. */
+  /** Takes a slot even if none is free, as long as no more than `most` are in use beyond the limit. */
   beyond(tenantId: string, most: number): Slot | undefined {
     return this.#closed || this.#used >= this.#limits.total + most ? undefined : this.#take(tenantId);
   }
@@ -50,12 +50,12 @@ export class Slots {
     if (!this.#closed) this.#waiting.add(runId, tenantId);
   }
 
-  /** Forgets whoever waits. */
+  /** Forgets all waiting runs. */
   forget(): void {
     this.#waiting.clear();
   }
 
-  /** From now on nobody gets a slot. */
+  /** From now on no run gets a slot. */
   close(): void {
     this.#closed = true;
     this.forget();

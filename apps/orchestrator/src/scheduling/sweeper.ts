@@ -7,17 +7,17 @@ import type { Publisher } from '../execution/index.ts';
 import type { RunPool } from './run-pool.ts';
 
 /*
- * The guarantee behind the wake-ups: looks, again and again, for runs that have work and no living owner, and
- * for committed events that nobody published.
+ * The safety net behind the wake-ups: looks periodically for runs that have work but no live owner, and for committed
+ * events that were not published.
  *
  * - The sweeper takes due runs for this replica as long as slots are free. For some of the rest it sends wake-ups, so
  *   that other replicas take them.
- * - What fails in one round, the next round tries again. A round never overlaps itself.
+ * - The next round retries what failed. A round never overlaps itself.
  * - A run that cannot be published does not keep the other runs from being published.
  */
 
 const SWEEP_LIMIT = 200;
-/** Others sweep as well: more wake-ups than they have slots for would only be put back. */
+/** Other replicas sweep as well: more wake-ups than they have slots for would only be returned. */
 const TELL_LIMIT = 32;
 const RELAY_LIMIT = 100;
 const RELAY_AFTER_MS = 2_000;
@@ -117,7 +117,7 @@ export class Sweeper {
 
   #schedule(): void {
     if (this.#stopped) return;
-    // Spread over time, so that replicas do not look at the same moment.
+    // Randomised, so that replicas do not query at the same moment.
     const delay = this.#parts.intervalMs * (0.5 + Math.random());
     this.#timer = setTimeout(() => {
       this.#round = this.sweep().finally(() => this.#schedule());

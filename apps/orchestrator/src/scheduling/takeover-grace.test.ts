@@ -7,7 +7,7 @@ function clockAt(start: number) {
   return { now: () => now, pass: (ms: number) => void (now += ms) };
 }
 
-describe('patience with owners', () => {
+describe('the takeover grace', () => {
   it('takes expired leases as long as the database answered all the time', () => {
     const clock = clockAt(0);
     const grace = new TakeoverGrace(clock, 9_000);

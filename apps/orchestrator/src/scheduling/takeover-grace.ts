@@ -1,15 +1,15 @@
 import type { Clock } from '@switchyard/platform';
 
 /*
- * Whether this replica may take runs whose owners let their lease run out.
+ * Decides whether this replica may take over runs with an expired lease.
  *
- * - After a database outage or a pause of this process so long that owners may have been kept from renewing, this
- *   replica first gives them the time of one lease to renew. After a start of the database, the database itself gives
- *   them this time (`Journal.claim`).
- * - A run that nobody holds may be taken at any time.
+ * - After a database outage or a pause of this process longer than 2/3 of a lease, the replica first waits one full
+ *   lease: the owners may have been unable to renew. After a start of the database, the database itself grants them
+ *   this time (`Journal.claim`).
+ * - A run without an owner may be taken at any time.
  */
 
-/** Owners renew at a third of a lease: a shorter outage lets no lease run out. */
+/** Owners renew every third of a lease: a shorter outage lets no lease expire. */
 const LONG = 2 / 3;
 
 export class TakeoverGrace {
@@ -39,7 +39,7 @@ export class TakeoverGrace {
     this.#failing = true;
   }
 
-  /** A timer of this process came so much too late. */
+  /** A timer of this process fired this much too late. */
   stoodStill(lateMs: number): void {
     if (lateMs > this.#leaseMs * LONG) this.#until = this.#clock.now() + this.#leaseMs;
   }

@@ -7,16 +7,16 @@ import { ReportedUsage } from './usage.ts';
 import type { ModelAnswer, ModelRequest } from '../index.ts';
 
 /*
- * One answer, put together from its chunks, or from the one object of a server that does not stream.
+ * Builds one answer from its chunks, or from the single object of a server that does not stream.
  *
- * - It is bounded by what is kept, whatever shape it came in.
+ * - Its size is limited, in whatever form it arrives.
  * - Reasoning is counted, and neither shown nor kept.
  */
 
 /** Text and arguments of one answer together; twice that, in UTF-8, still fits one event on the bus. */
 const MAX_ANSWER_CHARS = 120_000;
 
-/** How an answer ends that is not whole. Names of OpenAI, Mistral, Google, Zhipu and others. */
+/** Finish reasons of an incomplete answer. Names of OpenAI, Mistral, Google, Zhipu and others. */
 const CUT = new Set(['length', 'max_tokens', 'model_length', 'max_output_tokens', 'repetition_truncation']);
 const FILTERED = new Set([
   'content_filter',
@@ -28,24 +28,24 @@ const FILTERED = new Set([
   'blocklist',
   'spii',
 ]);
-/** What may stand in a trace: a name, and not a text. */
+/** Values that may enter a trace: a name, never free text. */
 const NAME = /^[A-Za-z0-9_.:-]{1,128}$/;
-/** The server itself gave up in the middle. */
+/** Finish reasons of a server that gave up in the middle. */
 const BROKEN = new Set(['error', 'abort', 'aborted', 'network_error', 'insufficient_system_resource', 'cancelled']);
 
 export interface Taken {
-  /** What people may see of it. */
+  /** The part that people may see. */
   readonly text: string;
-  /** False for a chunk that brings nothing: it does not prove that the model goes on. */
+  /** False for an empty chunk: it does not prove that the model goes on. */
   readonly brought: boolean;
 }
 
 export class AnswerBuilder {
-  /** The endpoint said how the answer ends. */
+  /** True once the endpoint has sent a finish reason. */
   finished = false;
-  /** There was an answer in what came, if only an empty one. */
+  /** True once an answer has begun, even an empty one. */
   begun = false;
-  /** The server says that it broke off. */
+  /** True if the server reports that it broke off. */
   broken = false;
   readonly #request: ModelRequest;
   readonly #calls: CallAssembler;
@@ -64,12 +64,12 @@ export class AnswerBuilder {
     this.#calls = new CallAssembler(new Set(request.functions.map(({ name }) => name)));
   }
 
-  /** What was used was told, or need not be waited for. */
+  /** True if the usage is known, or need not be waited for. */
   get counted(): boolean {
     return this.#usage.input > 0;
   }
 
-  /** How much the model wrote that nobody sees as text: reasoning, names and arguments of calls. */
+  /** The length of what the model wrote and nobody sees as text: reasoning, names and arguments of calls. */
   get unseen(): number {
     return this.#hidden + this.#thinking.hidden + this.#chars - this.#text.length;
   }
@@ -83,7 +83,7 @@ export class AnswerBuilder {
     let text = '';
     const before = this.unseen;
     for (const choice of listOf(choices)) {
-      // Only one answer is asked for; some servers spread it over several choices of the same index.
+      // The request asks for one answer; some servers spread it over several choices with the same index.
       if (isObject(choice) && [undefined, null, 0, '0'].includes(choice['index'] as never))
         text += this.#takeChoice(choice);
     }
@@ -122,7 +122,7 @@ export class AnswerBuilder {
     }
   }
 
-  /** Nothing more comes; gives the text that was held back. */
+  /** Ends the answer; returns the text that was held back. */
   close(): string {
     const rest = this.#thinking.end();
     this.#grow(rest.length);
@@ -130,7 +130,7 @@ export class AnswerBuilder {
     return rest;
   }
 
-  /** After close(). */
+  /** Call after close(). */
   build(): ModelAnswer {
     const usage = this.#usage.usage(this.#request, this.#text.length + this.unseen);
     return {

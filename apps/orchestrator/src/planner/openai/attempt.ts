@@ -7,13 +7,13 @@ import { ChunkReader, type Piece } from './stream.ts';
 import type { ModelAnswer, ModelRequest } from '../index.ts';
 
 /*
- * One request to a chat completions endpoint and the reading of its answer.
+ * Sends one request to a chat completions endpoint and reads its answer.
  *
- * - Every wait has a limit: `timeoutMs` until the endpoint begins to speak, `stallMs` between two pieces that bring
- *   something. What brings nothing (comments, empty chunks) keeps the wait open at the beginning alone.
- * - A process that stood still itself reads first what came meanwhile.
- * - The answer is over with `[DONE]`, or when nothing more comes for a short time after its finish_reason: servers and
- *   proxies keep connections open, and break them, after they have said everything.
+ * - Every wait has a limit: `timeoutMs` until the endpoint begins to answer, `stallMs` between two chunks with content.
+ *   Empty pieces (comments, empty chunks) extend the wait only before the answer begins.
+ * - After a pause of the process itself, buffered bytes are read before a timer is believed.
+ * - The answer ends with `[DONE]`, or shortly after its finish_reason: servers and proxies keep connections open, and
+ *   break them, after the last piece.
  */
 
 export interface Endpoint {
@@ -28,7 +28,7 @@ export interface Endpoint {
 export class BrokenStream extends Error {
   constructor(
     message: string,
-    /** What the model had written that nobody saw. */
+    /** The length of what the model had written and nobody saw. */
     readonly unseen: number,
     options?: ErrorOptions,
   ) {
@@ -36,16 +36,16 @@ export class BrokenStream extends Error {
   }
 }
 
-/** No answer came: the connection failed, or nothing was said in time. */
+/** No answer came: the connection failed, or the endpoint was silent for too long. */
 export class Unreachable extends Error {}
 
-/** The endpoint is no chat completions server: it answers with a page for people. */
+/** The endpoint is no chat completions server: it answers with a web page. */
 export class WebPage extends Error {}
 
-/** How long is waited for more after the finish_reason: for the usage, or once it is there for `[DONE]`. */
+/** How long to wait after the finish_reason: for the usage, and then for `[DONE]`. */
 const USAGE_GRACE_MS = 2_000;
 const DONE_GRACE_MS = 250;
-/** An error is told by its first part. */
+/** The part of an error body that is read. */
 const MAX_ERROR_BYTES = 64 * 1024;
 const ERROR_BODY_MS = 5_000;
 
@@ -122,7 +122,7 @@ interface Reading {
   readonly headers: Headers;
 }
 
-/** Reads until the answer is over; true where the endpoint said so. */
+/** Reads until the answer is complete; returns true if the endpoint ended it itself. */
 async function read(reader: ReadableStreamDefaultReader<Uint8Array> | undefined, reading: Reading): Promise<boolean> {
   const chunks = new ChunkReader();
   for (;;) {
@@ -148,7 +148,7 @@ function take(piece: Piece, { answer, silence, request, endpoint, headers }: Rea
   if (text !== '') request.onText(text);
 }
 
-/** What is wrong, where the answer is not there. `answer`: absent before the endpoint answered at all. */
+/** The error to report for a missing answer. `answer`: undefined if the endpoint never answered. */
 function told(error: unknown, stop: LinkedAbort, answer: AnswerBuilder | undefined): unknown {
   if (isTooLong(error) || error instanceof EndpointError || error instanceof WebPage || error instanceof BrokenStream)
     return error;
@@ -158,7 +158,7 @@ function told(error: unknown, stop: LinkedAbort, answer: AnswerBuilder | undefin
   return new BrokenStream(`the model stream ${what}`, answer.unseen, { cause: error });
 }
 
-/** Faults of the connection that another try may not meet. */
+/** Connection faults that another try may avoid. */
 const PASSING = new Set<string>([
   'upstream_failed',
   'upstream_timeout',
@@ -181,7 +181,7 @@ async function errorBody(reader: ReadableStreamDefaultReader<Uint8Array> | undef
       text += decoder.decode(value, { stream: true });
     }
   } catch {
-    // The status says enough.
+    // The status is enough.
   }
   return text.slice(0, MAX_ERROR_BYTES);
 }
@@ -189,7 +189,7 @@ async function errorBody(reader: ReadableStreamDefaultReader<Uint8Array> | undef
 const LAST_BYTES = 64 * 1024;
 const LAST_MS = 100;
 
-/** After `[DONE]` the little that is left is read, so that the connection can be used again; else it is given up. */
+/** After `[DONE]` the rest is read, so that the connection can be reused; otherwise the connection is closed. */
 function leave(reader: ReadableStreamDefaultReader<Uint8Array>, done: boolean): void {
   const giveUp = () => void reader.cancel().catch(() => undefined);
   if (!done) return giveUp();
@@ -207,7 +207,7 @@ function leave(reader: ReadableStreamDefaultReader<Uint8Array>, done: boolean): 
     .finally(() => clearTimeout(timer));
 }
 
-/** Ends the request after a silence; the limit changes with what was heard last. */
+/** Aborts the request after a silence; the limit depends on what arrived last. */
 class SilenceLimit {
   #timer: NodeJS.Timeout | undefined;
   #heard = 0;
@@ -223,18 +223,18 @@ class SilenceLimit {
     this.#arm(timeoutMs);
   }
 
-  /** Bytes came: of the timer and what is to be read, the bytes count first. */
+  /** Bytes arrived: if a timer is due at the same moment, the bytes count first. */
   heard(): void {
     this.#heard += 1;
   }
 
-  /** Something came that brings the answer on; the next may take so long. */
+  /** Content arrived; the next piece may take `ms`. */
   brought(ms: number): void {
     this.#brought = true;
     this.#arm(ms);
   }
 
-  /** The endpoint is there and has nothing to say yet. */
+  /** The endpoint is alive but has sent no content yet. */
   waiting(ms: number): void {
     const left = this.#timeoutMs - (performance.now() - this.#began);
     if (!this.#brought && left > 0) this.#arm(Math.min(ms, left));

@@ -2,17 +2,17 @@ import type { ModelCall } from '../index.ts';
 import { fieldsOf, textOf } from './json.ts';
 
 /*
- * The calls of one answer, put together from their pieces.
+ * Builds the calls of one answer from their pieces.
  *
- * - Index, id and name are hints, none of which every server gives: what is at an index that is taken begins a new call
- *   where its id is another, or where it names a function and the arguments of the one before are complete.
+ * - Servers do not all send index, id and name. A piece at a known index begins a new call if its id differs, or if it
+ *   names a function and the arguments of the call before are complete.
  * - A name or an id that each piece repeats is taken once. Arguments may be a text or an object.
- * - At most MAX_CALLS calls are kept; what belongs to one beyond is left out.
+ * - At most MAX_CALLS calls are kept; pieces of further calls are discarded.
  */
 
 const MAX_CALLS = 64;
 const MAX_ID_CHARS = 100;
-/** As `CallSignature` says. */
+/** The limit of `CallSignature`. */
 const MAX_SIGNATURE_CHARS = 32_768;
 
 interface OpenCall {
@@ -23,7 +23,9 @@ interface OpenCall {
   signature?: string;
   /** The newest piece of the arguments. */
   latest: string;
-  /** Each piece so far began with the one before: the server may send all that there is with each. */
+  /**
+   * True while each piece began with the one before: the server may send the whole arguments so far with each piece.
+   */
   growing: boolean;
 }
 
@@ -31,25 +33,25 @@ interface Piece {
   readonly id: string;
   readonly name: string;
   readonly arguments: string;
-  /** The arguments came as an object, so whole. */
+  /** True if the arguments came as an object, so complete. */
   readonly whole: boolean;
   readonly signature: string;
 }
 
 export class CallAssembler {
   readonly #calls: OpenCall[] = [];
-  /** The call that the next piece of an index belongs to. */
+  /** The call to which the next piece at an index belongs. */
   readonly #at = new Map<unknown, OpenCall>();
   #last: OpenCall | undefined;
 
   readonly #offered: ReadonlySet<string>;
 
-  /** `offered`: names of the functions that the model may call; they tell a name from a part of one. */
+  /** `offered`: names of the functions that the model may call; they tell a whole name from a part of one. */
   constructor(offered: ReadonlySet<string>) {
     this.#offered = offered;
   }
 
-  /** Takes a piece of a call; gives how many characters it adds. */
+  /** Takes a piece of a call; returns how many characters it adds. */
   take(delta: unknown): number {
     const { index, id, function: fn, extra_content: extra } = fieldsOf(delta);
     const { name, arguments: given } = fieldsOf(fn);
@@ -70,7 +72,7 @@ export class CallAssembler {
     return known ?? (id !== '' && name !== '' ? undefined : this.#last);
   }
 
-  /** Whether a piece at the place of `call` is the first of another one. */
+  /** True if a piece at the index of `call` is the first of another call. */
   #begins(call: OpenCall, piece: Piece): boolean {
     if (piece.name === '' || call.name === '') return false;
     const sameName = piece.name === call.name;
@@ -98,7 +100,7 @@ export class CallAssembler {
       const grown = this.#offered.has(piece.name) && piece.name.startsWith(call.name);
       call.name = grown ? piece.name : call.name + piece.name;
     }
-    // Nothing can follow a complete object but the same once more.
+    // A complete object can only be followed by the same object again.
     const again = isComplete(piece.arguments) && isComplete(call.arguments);
     if (piece.arguments !== '') {
       call.growing &&= piece.arguments.startsWith(call.latest);
@@ -124,7 +126,7 @@ export class CallAssembler {
   }
 }
 
-/** One that is longer than what is kept is as good as none. */
+/** A signature longer than the limit is discarded. */
 function signatureIn(extra: unknown): string {
   const signature = textOf(fieldsOf(fieldsOf(extra)['google'])['thought_signature']);
   return signature.length > MAX_SIGNATURE_CHARS ? '' : signature;
@@ -140,7 +142,7 @@ function pieceOf(id: unknown, name: unknown, given: unknown): Omit<Piece, 'signa
   };
 }
 
-/** Where a server sends all that there is so far with each piece, the newest piece is the whole. */
+/** If a server repeats all arguments so far with each piece, the newest piece is the whole. */
 function argumentsOf({ arguments: joined, latest, growing }: OpenCall): string {
   return growing && !isComplete(joined) && isComplete(latest) ? latest : joined;
 }

@@ -1,7 +1,7 @@
 import { GEN_AI, serverOf, telemetryEnabled, withSpan } from '@switchyard/platform';
 import type { ModelAnswer, ModelRequest } from '../index.ts';
 
-/** The span of one call of the model. It holds names and numbers, and no word of what was said. */
+/** The span of one model call. It holds names and numbers, and no text of the conversation. */
 export function inChatSpan(
   baseUrl: string,
   request: ModelRequest,
@@ -11,7 +11,7 @@ export function inChatSpan(
   const { model, maxOutputTokens } = request;
   const attributes = {
     [GEN_AI.operation]: 'chat',
-    // Whose protocol it is; server.address tells whose server.
+    // The protocol; server.address names the server.
     [GEN_AI.provider]: 'openai',
     [GEN_AI.requestModel]: model,
     [GEN_AI.streamed]: true,

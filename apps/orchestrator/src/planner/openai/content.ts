@@ -1,16 +1,15 @@
 import { fieldsOf, isObject, textOf } from './json.ts';
 
 /*
- * The content of a message, as endpoints write it: a text, a list of parts, or one part. Pure.
+ * Reads the content of a message, as endpoints write it: a text, a list of parts, or one part. Pure.
  *
- * - Text and refusals are what people read; thinking and reasoning are hidden; images, audio and what is not known here
- *   are left out.
- * - At most MAX_DEPTH lists lie in one another, and at most MAX_PARTS parts are read.
+ * - Text and refusals are shown; thinking and reasoning are hidden; images, audio and unknown parts are left out.
+ * - Lists may nest MAX_DEPTH deep, and at most MAX_PARTS parts are read.
  */
 
 export interface Content {
   readonly text: string;
-  /** How many characters of reasoning came with it. */
+  /** How many characters of reasoning came with the text. */
   readonly hidden: number;
 }
 
@@ -40,11 +39,11 @@ export function contentOf(value: unknown): Content {
   return { text: found.text.join(''), hidden: found.hidden };
 }
 
-/** Where a part keeps what it says. */
+/** The fields in which a part holds its text. */
 const SHOWN_FIELDS = ['text', 'refusal', 'content'] as const;
 const HIDDEN_FIELDS = ['thinking', 'reasoning', 'text', 'content', 'summary'] as const;
 
-/** The reasoning that stands beside the content, under the names that servers give it. */
+/** The length of the reasoning beside the content, under the names that servers use. */
 export function reasoningOf(message: unknown): number {
   const { reasoning_content, reasoning, thinking, reasoning_details } = fieldsOf(message);
   const texts = [reasoning_content, reasoning, thinking].filter((text) => typeof text === 'string' && text !== '');

@@ -2,10 +2,12 @@ import { AppError, type ErrorCode } from '@switchyard/contracts';
 import { fieldsOf, firstText, isObject, listOf, parsedJson, textOf } from './json.ts';
 
 /*
- * What an endpoint means by an error: its code for us, the sentence that people read, and what to do next. Pure.
+ * Maps an endpoint's error to our error code, the sentence for people, and the next action. Pure.
  *
- * - No text of the endpoint is in a sentence: it may hold keys and prompts. It goes to the log as the cause.
- * - Words count before the status: servers and proxies answer the same fault with 400, 404, 413, 422 or 500.
+ * - The sentence contains no text of the endpoint: it may hold keys and prompts. That text goes to the log as the
+ *   cause.
+ * - Words in the body count before the status: servers and proxies answer the same fault with 400, 404, 413, 422 or
+ *   500.
  */
 
 /** A request that the endpoint answered with an error, or an error in the middle of its stream. */
@@ -28,7 +30,7 @@ export interface Verdict {
   readonly sentence: string;
   /** The same request may succeed after a pause. */
   readonly retry: boolean;
-  /** The request may succeed without this. */
+  /** The request may succeed without this parameter. */
   readonly leaveOut?: Optional;
 }
 
@@ -52,13 +54,13 @@ export function toAppError(verdict: Verdict, cause: unknown, retryAfterMs?: numb
 interface Said {
   /** Code, type and message together, in lower case. */
   readonly words: string;
-  /** The status that the body names; 500 where it names none. */
+  /** The status in the body; 500 if there is none. */
   readonly status: number;
 }
 
 const MAX_WORDS = 8_000;
 
-/** The error in a body: of OpenAI, of FastAPI (`detail`), of Google (a list), of vLLM (without `error`), or plain text. */
+/** Reads the error in a body: of OpenAI, FastAPI (`detail`), Google (a list), vLLM (without `error`), or plain text. */
 function saidIn(body: string): Said {
   const json = parsedJson(body);
   const outer = fieldsOf(Array.isArray(json) ? json[0] : json);
@@ -106,7 +108,7 @@ function byWords(status: number, { words }: Said, headers: Headers): Verdict | n
   if (status <= 500 && NO_TOOLS.test(words)) return TOOLLESS;
   if (status === 401 || ((status === 403 || bad) && WRONG_KEY.test(words))) return KEY_REFUSED;
   if ((status === 404 || bad || status === 500) && NO_MODEL.test(words)) return UNKNOWN_MODEL;
-  // Google writes of billing also where a pause is all that it wants.
+  // Google mentions billing even when a pause is enough.
   const pauseHelps = headers.has('retry-after') || /resource_exhausted|retrydelay/.test(words);
   if (status === 402 || (status === 429 && !pauseHelps && NO_CREDIT.test(words))) return CREDIT_GONE;
   return status >= 500 && OVERLOADED.test(words) ? OVERLOAD : null;
@@ -154,10 +156,10 @@ function refused(status: number): Verdict {
   return never('model_rejected', `The language model refused the request (HTTP ${status}).`);
 }
 
-/** Longest pause that is believed; what is longer is told as this. */
+/** The longest pause that is believed; a longer one is cut to this. */
 const MAX_PAUSE_MS = 30 * 86_400_000;
 
-/** How long the endpoint asks to wait before the next request; undefined: it does not say, or nothing sensible. */
+/** How long the endpoint asks the client to wait; undefined: it does not say, or nothing sensible. */
 export function askedPauseMs({ headers, body }: EndpointError, now: number): number | undefined {
   const seconds = headers.get('retry-after');
   const asked = [
@@ -173,7 +175,7 @@ function numberOf(text: string | null, unit = 1): number {
   return text === null || !/^\s*\d+(\.\d+)?\s*$/.test(text) ? NaN : Number(text) * unit;
 }
 
-/** google.rpc.RetryInfo, which stands in the body. */
+/** The pause of google.rpc.RetryInfo, in the body. */
 function retryInfoMs(body: string): number {
   const json = parsedJson(body);
   const details = listOf(fieldsOf(fieldsOf(Array.isArray(json) ? json[0] : json)['error'])['details']);

@@ -1,4 +1,4 @@
-/* A planner over the interface of OpenAI, which many model servers speak, each in its own way. */
+/* A planner over the OpenAI protocol, which many model servers speak with variations. */
 
 export { createOpenAiPlanner } from './planner.ts';
 export { promptTokens } from './usage.ts';

@@ -1,10 +1,10 @@
-/* Reading of what an endpoint sends without trusting its shape. Pure. */
+/* Reads what an endpoint sends without trusting its shape. Pure. */
 
 export type Fields = Readonly<Record<string, unknown>>;
 
 const NONE: Fields = {};
 
-/** The fields of an object; none of anything else. */
+/** The fields of an object; an empty object for any other value. */
 export function fieldsOf(value: unknown): Fields {
   return isObject(value) ? value : NONE;
 }
@@ -21,12 +21,12 @@ export function textOf(value: unknown): string {
   return typeof value === 'string' ? value : '';
 }
 
-/** The first of the values that is a text with something in it. */
+/** The first value that is a non-empty text. */
 export function firstText(...values: readonly unknown[]): string {
   return textOf(values.find((value) => typeof value === 'string' && value !== ''));
 }
 
-/** Undefined where the text is no JSON. */
+/** Undefined if the text is not JSON. */
 export function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -10,10 +10,11 @@ import type { ModelAnswer, ModelRequest, Planner } from '../index.ts';
 /*
  * The planner over the OpenAI chat completions protocol, streaming.
  *
- * - A refusal that passes (rate limit, overload, connection) is asked again `maxRetries` times. A pause that the endpoint
- *   asks for is told and kept, while all pauses of a call together stay within `timeoutMs`; a longer one ends the call.
- * - A stalled or broken stream is asked again once. Nothing is asked again once text has been shown to anybody.
- * - A parameter that the server of a model does not know is left out from then on.
+ * - A transient refusal (rate limit, overload, connection) is retried `maxRetries` times. The planner reports and keeps
+ *   a pause that the endpoint asks for, while all pauses of a call together stay within `timeoutMs`; a longer one ends
+ *   the call.
+ * - A stalled or broken stream is retried once. Nothing is retried once text has been shown to anybody.
+ * - A parameter that a model's server does not know is left out of all later requests.
  * - No text of the endpoint's errors reaches a caller; it goes to the log as the cause.
  */
 
@@ -33,7 +34,7 @@ export function createOpenAiPlanner(options: OpenAiPlannerOptions): Planner {
 
 const MAX_MODELS = 200;
 
-/** What the servers of the models do not know, for as long as this process lives. */
+/** The parameters that each model's server does not know, remembered until the process ends. */
 class Habits {
   readonly #leftOut = new Map<string, Set<Optional>>();
 
@@ -47,13 +48,13 @@ class Habits {
 
 const PAUSE = { baseMs: 1_000, maxMs: 8_000 };
 
-/** One call of the model, with all its tries. */
+/** One model call with all its retries. */
 class PatientCall {
   #refusals = 0;
   #pausedMs = 0;
   #repeated = false;
   #spoke = false;
-  /** What tries that broke off wrote, which somebody pays for. */
+  /** Usage of tries that broke off; the account pays for them. */
   #wasted: { input_tokens: number; output_tokens: number; estimated: true } | undefined;
 
   readonly #options: OpenAiPlannerOptions;
@@ -89,7 +90,7 @@ class PatientCall {
     }
   }
 
-  /** Comes back where the model is asked again; else throws what people are told. */
+  /** Returns if the model is to be asked again; otherwise throws the public error. */
   async #judge(error: unknown): Promise<void> {
     if (this.#signal.aborted) throw new AppError('cancelled', undefined, { cause: error });
     if (error instanceof AppError) throw error;
@@ -119,7 +120,7 @@ class PatientCall {
     await this.#pause(pauseMs, told);
   }
 
-  /** `asked`: the pause that the endpoint asks for; without one it grows with each refusal. */
+  /** `asked`: the pause that the endpoint asks for; without one the pause grows with each refusal. */
   async #pause(asked: number | undefined, reason: AppError): Promise<void> {
     this.#refusals += 1;
     const waitMs = asked ?? PAUSE.baseMs / 2 + backoffMs(this.#refusals, PAUSE);

@@ -3,12 +3,11 @@ import { createParser, type EventSourceParser } from 'eventsource-parser';
 import { fieldsOf, parsedJson } from './json.ts';
 
 /*
- * From the bytes of an answer to its chunks. The shape is told from the bytes, for content types lie: server-sent events,
- * one JSON object from a server that does not stream, a JSON object a line, or a web page.
+ * Parses the bytes of an answer into chunks. Content types are unreliable, so the bytes decide the format: server-sent
+ * events, one JSON object from a server that does not stream, one JSON object per line, or a web page.
  *
- * - What is not yet parsed is at most MAX_EVENT_BYTES long: one chunk of many megabytes neither fills the memory nor
- *   holds the process up.
- * - After `[DONE]` nothing is taken.
+ * - At most MAX_EVENT_BYTES are held unparsed, so one huge chunk neither fills the memory nor blocks the process.
+ * - Nothing is read after `[DONE]`.
  */
 
 /** Six times the longest answer that is taken (each character escaped), with room for the rest of the chunk. */
@@ -26,7 +25,7 @@ export class ChunkReader {
   readonly #parser: EventSourceParser;
   #shape: Shape = 'unknown';
   #pieces: Piece[] = [];
-  /** Of a JSON answer, all of it; before the shape is known, what came so far. */
+  /** All of a JSON answer; before the format is known, everything so far. */
   #text: string[] = [];
   #open = 0;
   #done = false;
@@ -42,7 +41,7 @@ export class ChunkReader {
     });
   }
 
-  /** Throws `model_invalid_answer` where one event is too long. */
+  /** Throws `model_invalid_answer` if one event is too long. */
   push(bytes: Uint8Array): Piece[] {
     if (this.#done) return [];
     const newline = Math.max(bytes.lastIndexOf(10), bytes.lastIndexOf(13));
@@ -53,7 +52,7 @@ export class ChunkReader {
     return this.#taken();
   }
 
-  /** The connection ended; gives what was not finished by an empty line. */
+  /** The connection ended; returns a last event that no empty line finished. */
   end(): Piece[] {
     if (this.#done) return [];
     this.#feed(this.#decoder.decode());
@@ -79,7 +78,7 @@ export class ChunkReader {
   #onEvent(event: string | undefined, data: string): void {
     const text = data.trim();
     if (this.#done || text === '') return;
-    // A proxy that took a comment for data.
+    // A proxy sent a comment as data.
     if (text.startsWith(':')) return void this.#pieces.push({ kind: 'comment' });
     if (data.length > MAX_EVENT_BYTES) throw tooLong();
     if (text.startsWith('[DONE]')) {
@@ -102,7 +101,7 @@ function pieceOf(value: unknown, text: string): Piece {
   return failed ? { kind: 'error', body: text } : { kind: 'chunk', value };
 }
 
-/** A JSON answer, or chunks that are a JSON object a line, and the end that its end is. */
+/** A JSON answer, or chunks with one JSON object per line; the end of the bytes is the end of the answer. */
 function wholeAnswer(text: string): Piece[] {
   const whole = parsedJson(text);
   if (whole !== undefined) return [pieceOf(whole, text), { kind: 'done' }];

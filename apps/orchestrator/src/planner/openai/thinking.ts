@@ -1,9 +1,10 @@
 /*
- * Reasoning that a model writes into its answer, between marks. Servers without a parser for it hand it on as text.
+ * Removes reasoning that a model writes into its answer between marks. Servers without a parser for it pass it on as
+ * text.
  *
- * - Marks count at the beginning of the answer alone, and again right after a reasoning: an answer may speak of them.
- * - A mark is found also where it is split over pieces. Nothing is held back for longer than it takes to tell.
- * - Reasoning that does not end is hidden to the end.
+ * - Marks count only at the beginning of the answer, and again right after a reasoning: an answer may mention them.
+ * - A mark is found even if it is split over pieces. Text is held back only until it can be told from a mark.
+ * - Reasoning without an end mark is hidden to the end.
  */
 
 const MARKS: readonly (readonly [open: string, close: string])[] = [
@@ -19,15 +20,15 @@ const MARKS: readonly (readonly [open: string, close: string])[] = [
 ];
 
 export class ThinkingFilter {
-  /** Characters that were hidden. */
+  /** Number of hidden characters. */
   hidden = 0;
   #close: string | null = null;
   #plain = false;
   #thought = false;
-  /** At the beginning: what may yet be a mark. Within reasoning: what may be the beginning of its end. */
+  /** At the beginning: a possible mark. Within reasoning: the possible beginning of its end mark. */
   #held = '';
 
-  /** Takes a piece; gives what of it people may see. */
+  /** Takes a piece; returns the part that people may see. */
   push(piece: string): string {
     if (this.#plain || piece === '') return piece;
     this.#held += piece;
@@ -50,14 +51,14 @@ export class ThinkingFilter {
     }
   }
 
-  /** The answer is over; gives what was held back. */
+  /** Ends the answer; returns the text that was held back. */
   end(): string {
     if (this.#plain || this.#close !== null) return '';
     this.#plain = true;
     return this.#thought ? this.#held.trimStart() : this.#held;
   }
 
-  /** Hides up to the end of the reasoning; false where it has not come yet. */
+  /** Hides up to the end mark of the reasoning; false if it has not arrived yet. */
   #skip(close: string): boolean {
     const at = this.#held.indexOf(close);
     const gone = at < 0 ? Math.max(0, this.#held.length - close.length + 1) : at + close.length;
@@ -68,10 +69,10 @@ export class ThinkingFilter {
   }
 }
 
-/** A line that ends a reasoning whose beginning was part of the prompt, as the templates of some models have it. */
+/** A line that ends a reasoning whose beginning was part of the prompt, as in some models' templates. */
 const ORPHANED_END = /(?:^|\n)[ \t]*<\/think>[ \t]*(?:\n|$)/;
 
-/** The answer without a reasoning whose end alone was written. */
+/** Removes a reasoning of which only the end mark was written. */
 export function withoutOrphanedReasoning(text: string): string {
   const found = ORPHANED_END.exec(text);
   if (!found || text.slice(0, found.index).includes('```')) return text;

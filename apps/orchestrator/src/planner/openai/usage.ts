@@ -4,14 +4,14 @@ import { fieldsOf } from './json.ts';
 import type { ModelRequest } from '../index.ts';
 
 /*
- * What a call of the model used: as its server says, and where it says nothing that can be true, an estimate. Pure.
- * Limits of tokens and money hold with any server, because no answer counts as nothing.
+ * The tokens that a model call used: the server's count if it is plausible, otherwise an estimate. Pure. So limits of
+ * tokens and money hold with any server, because no answer counts as nothing.
  */
 
-/** More than any model takes; what is above is no count. */
+/** More than any model takes; a larger count is not believed. */
 const MAX_TOKENS = 100_000_000;
 
-/** The counts that a server gave so far. They only grow: some servers send them with each chunk. */
+/** The counts that a server has sent so far. They only grow: some servers send them with each chunk. */
 export class ReportedUsage {
   input = 0;
   output = 0;
@@ -24,7 +24,7 @@ export class ReportedUsage {
     this.cached = Math.max(this.cached, count(fieldsOf(prompt_tokens_details)['cached_tokens']));
   }
 
-  /** `chars`: how much the model wrote in all, hidden reasoning and arguments with it. */
+  /** `chars`: how much the model wrote in all, including hidden reasoning and arguments. */
   usage(request: ModelRequest, chars: number): Usage {
     const estimated = this.input === 0 || (this.output === 0 && chars > 0);
     return {
@@ -35,7 +35,7 @@ export class ReportedUsage {
   }
 }
 
-/** About how many tokens the prompt has. */
+/** The approximate number of tokens in the prompt. */
 export function promptTokens({ messages, functions }: Pick<ModelRequest, 'messages' | 'functions'>): number {
   return (
     estimateTokens(JSON.stringify(messages, withoutImages)) +
@@ -43,7 +43,7 @@ export function promptTokens({ messages, functions }: Pick<ModelRequest, 'messag
   );
 }
 
-/** What an image costs has little to do with its bytes: it counts as so many characters. */
+/** An image's cost hardly depends on its bytes: it counts as this many characters. */
 const IMAGE_CHARS = 6_000;
 
 function withoutImages(key: string, value: unknown): unknown {
