@@ -2,10 +2,9 @@ import { parseArgs } from 'node:util';
 import { firstLine } from '@switchyard/platform';
 
 /*
- * The command line of the bridge, as settings of its environment. What it says wins over the variables.
- *
- * The password is never taken from an argument: every account of a machine reads the arguments of every process, and a
- * process on Node.js cannot take its own back (docs/adr/0057).
+ * Reads the command line of the bridge as settings of its environment. Arguments win over variables.
+ * The password is never an argument: every account of a machine can read the arguments of every process, and Node.js
+ * cannot hide its own (docs/adr/0057).
  */
 
 type Environment = Record<string, string | undefined>;
@@ -23,7 +22,7 @@ const NO_PASSWORD_HERE =
   'AZTM_PASSWORD in the environment, name a file with --aztm-password-file, or write it to standard input and say ' +
   '--aztm-password -';
 
-/** Throws, with a sentence for the person, where the command line says anything else. */
+/** Throws, with a sentence for the person, for any other argument. */
 export async function withArguments(
   args: readonly string[],
   env: Environment,
@@ -50,7 +49,7 @@ function parsed(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: OPTIONS, strict: true }).values;
   } catch {
-    // The parser's own message repeats what was typed, which may be a password.
+    // The parser's own message repeats the arguments, which may include a password.
     const names = Object.keys(OPTIONS).map((name) => `--${name}`);
     throw new Error(
       `An argument is not known here; there are ${names.join(', ')}. The rest is set in the environment.`,

@@ -19,7 +19,7 @@ import {
   SESSION_DEFAULTS,
   skipCounter,
   toStatus,
-  withSeat,
+  withLeadership,
 } from './session/index.ts';
 import { type Asked, type BusCall, CarryOverBus, Outbound } from './outbound/index.ts';
 import { IncomingChunks } from './http-over-xmpp/chunks.ts';
@@ -36,11 +36,12 @@ import { Stanzas } from './stanza-router.ts';
 import { INLINE_LIMIT } from './http-over-xmpp/xep-0332.ts';
 
 /*
- * Owns the AZTM login: the one holder of the account's password. Wires its parts; what they do is theirs.
+ * Owns the AZTM login: the bridge is the only process with the account's password. This class wires the parts.
  *
- * - Each replica keeps a session of its own, over which it asks. The replica that holds the seat keeps a second
- *   session, under the resource that peers know, over which it answers.
- * - When the session of a replica ends, the replica forgets what it knew of peers and ends what is under way with them.
+ * - Each replica has a session of its own, over which it sends requests. The replica that is the inbound leader has a
+ *   second session, under the resource that peers know, over which it answers.
+ * - When the session of a replica ends, the replica forgets its knowledge of peers and ends the exchanges under way
+ *   with them.
  * - When a server ends a session for its policy, the bridge from then on puts half as much into one stanza.
  */
 
@@ -48,7 +49,7 @@ export interface BridgeParts {
   readonly bus: Pick<Bus, 'request' | 'answer' | 'publishSystem' | 'lease' | 'records'>;
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** Who performs what peers want of us; the gateway, over the bus, where it is absent. */
+  /** Performs the requests of peers; default: the gateway, over the bus. */
   readonly askGateway?: AskGateway;
 }
 
@@ -74,7 +75,7 @@ export class Bridge {
   readonly #streams: IncomingStreams;
   readonly #chunks = new IncomingChunks();
   readonly #cap: StanzaCap;
-  /** What both logins of this replica have in common. */
+  /** Counters that both logins of this replica share. */
   readonly #counters: Required<Pick<ConnectionSupervisorParts, 'log' | 'onFlaw'>>;
   readonly #counted: Pick<ConnectionSupervisorParts['handlers'], 'onDropped' | 'onSkipped'>;
 
@@ -183,7 +184,7 @@ export class Bridge {
     await this.#exchanges.flush();
   }
 
-  /** Reads again what lies in files, and tries a login that does not stand at once, whatever it failed of. */
+  /** Reads credential files again and at once retries a login that does not stand, whatever it failed of. */
   async reload(): Promise<void> {
     await Promise.all([this.#credentials?.look(), this.#policy.look()]);
     this.#tryAgain('it was asked to');
@@ -193,9 +194,9 @@ export class Bridge {
     return toStatus(this.#config, this.#supervisor.state, this.#leader?.view ?? null);
   }
 
-  /** True while it is not known yet whether the login stands. */
+  /** True until the first login succeeds or fails. */
   get undecided(): boolean {
-    return isUndecided(withSeat(this.#supervisor.state, this.#leader?.view ?? null));
+    return isUndecided(withLeadership(this.#supervisor.state, this.#leader?.view ?? null));
   }
 
   /** Carries one request of a service on the bus. Rejects with AppError. */
@@ -208,7 +209,7 @@ export class Bridge {
     return this.#outbound.carry(asked, call);
   }
 
-  /** Keeps the session over which this replica asks, under a resource of its own. */
+  /** Makes the supervisor of the session for this replica's own requests, under a resource of its own. */
   #makeSupervisor(): ConnectionSupervisor {
     return new ConnectionSupervisor(initialState(this.#config), {
       ...this.#counters,
@@ -225,7 +226,7 @@ export class Bridge {
     });
   }
 
-  /** Keeps the session over which this replica answers while it holds the seat. */
+  /** Makes the leader election; while this replica leads, it answers peers over a second session. */
   #makeLeader(): InboundLeader {
     const { bus } = this.#parts;
     const log = partOf(this.#parts.log, 'stream');
@@ -275,7 +276,7 @@ export class Bridge {
     this.#leader?.loginStands(true);
   }
 
-  /** Forgets what was known of peers, and ends what is under way, when the session is gone. */
+  /** Forgets the peers and ends the exchanges under way when the session is gone. */
   #onGone(state: BridgeState): void {
     this.#halveOn(state);
     this.#peers.clear();
@@ -288,7 +289,7 @@ export class Bridge {
     this.#leader?.loginStands(false);
   }
 
-  /** Halves what one stanza may hold where the server ended the session for its policy. */
+  /** Halves the size of a stanza if the server ended the session for its policy. */
   #halveOn({ state, sentence }: BridgeState): void {
     if (state === 'offline' && isPolicyViolation(sentence)) this.#cap.halve();
   }

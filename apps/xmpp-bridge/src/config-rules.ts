@@ -1,7 +1,7 @@
 import { serviceMapOf } from '@switchyard/safe-fetch';
 import type { Environment, Variables } from './config-variables.ts';
 
-/* What must hold between variables, each of which is right for itself. */
+/* Rules between variables, each of which is valid by itself. */
 
 type Variable = keyof Environment;
 
@@ -12,7 +12,7 @@ interface Rule {
   readonly remedy: string;
 }
 
-/** Who logs in follows from these (accountOf). */
+/** The variables that determine the account (accountOf). */
 const ACCOUNT: readonly Variable[] = ['AZTM_USERID', 'AZTM_JID', 'AZTM_DOMAIN'];
 
 const RULES: readonly Rule[] = [
@@ -88,7 +88,7 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** Judges every rule whose variables are right for themselves, so that all problems are told at once. */
+/** Checks every rule whose variables are valid, so that all problems are reported at once. */
 export function withRules(schema: typeof Variables): typeof Variables {
   return RULES.reduce(
     (checked, { reads, blames, broken, remedy }) =>
@@ -106,7 +106,7 @@ export function withRules(schema: typeof Variables): typeof Variables {
   );
 }
 
-/** The account of the login, user@domain: AZTM_USERID before AZTM_JID; a user alone is one of AZTM_DOMAIN. */
+/** The account of the login, user@domain: AZTM_USERID before AZTM_JID; a bare user gets AZTM_DOMAIN. */
 export function accountOf({
   AZTM_USERID: user,
   AZTM_JID: jid,
@@ -116,7 +116,7 @@ export function accountOf({
   return domain === undefined ? undefined : `${user}@${domain}`;
 }
 
-/** Neither variable of the account is set. */
+/** True if neither variable of the account is set. */
 const isNobody = (env: Environment): boolean => env.AZTM_USERID === undefined && env.AZTM_JID === undefined;
 
 export function passwordIn(env: Pick<Environment, 'AZTM_PASSWORD' | 'AZTM_PASSWORD_FILE'>): string | undefined {

@@ -3,14 +3,14 @@ import { z } from 'zod';
 import { flawOfCa, passwordOf } from './login/credentials.ts';
 import { parsePolicy, type PeerPolicy } from './peers/index.ts';
 
-/* What one variable may hold. A file that a variable names is judged with the rest, at the start. */
+/* Validators of single variables. A file that a variable names is checked with the rest, at the start. */
 
 /** user@domain, without a resource (RFC 7622 §3). */
 export const BareJid = z
   .string()
   .regex(/^[^\s@/"&'<>:]{1,1023}@[^\s@/]{1,1023}$/, 'expected a bare JID such as agent@example.org');
 
-/** user@domain, or the user alone: the domain is then that of AZTM_DOMAIN. */
+/** user@domain, or a bare user, whose domain is AZTM_DOMAIN. */
 export const UserId = z
   .string()
   .regex(
@@ -18,7 +18,7 @@ export const UserId = z
     'expected an account such as agent@example.org, or its user alone beside AZTM_DOMAIN',
   );
 
-/** A name or an address: the port is a variable of its own. */
+/** A name or an address; the port is a variable of its own. */
 export const Host = z
   .string()
   .min(1)

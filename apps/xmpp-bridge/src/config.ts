@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { accountOf, domainOf, passwordIn, withRules } from './config-rules.ts';
 import { Variables } from './config-variables.ts';
 
-/** What of the family is not known here is read too, to be said (`unknownVariables`). */
+/** The prefixes of this service: unknown variables with them are reported (`unknownVariables`). */
 const Rules = withRules(Variables).meta({ prefixes: ['AZTM_', 'XMPP_'] });
 
 export const Config = Rules.transform((env, context) => ({
@@ -48,8 +48,8 @@ export const Config = Rules.transform((env, context) => ({
 export type BridgeConfig = z.output<typeof Config>;
 
 /**
- * Variables of the family that are set and not known, as a name with a slip of the pen is: they would do nothing, without
- * a word.
+ * Variables with a prefix of this service that are set but unknown, such as a misspelt name: they would silently do
+ * nothing.
  */
 export function unknownVariables(env: Readonly<Record<string, string | undefined>>): string[] {
   const known = new Set(describeConfig(Config).flatMap(({ variable, alias }) => [variable, alias]));

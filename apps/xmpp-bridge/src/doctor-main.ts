@@ -4,7 +4,9 @@ import { parseArgs } from 'node:util';
 import { Config, unknownVariables } from './config.ts';
 import { diagnose } from './doctor/index.ts';
 
-/** The checks of the AZTM login with the environment of the bridge: one JSON document per line on stdout. */
+/**
+ * Runs the checks of the AZTM login with the environment of the bridge; prints one JSON document per line on stdout.
+ */
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, timeout: { type: 'string', default: '5' } } });
 const seconds = Number(values.timeout);
@@ -14,7 +16,7 @@ if (!(seconds > 0 && seconds <= 600) || (values.only !== undefined && !['xmpp', 
 }
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());
-// The login is looked at, and nobody is asked on the bus: no key is needed for that.
+// The doctor checks the login and sends nothing on the bus, so it needs no signing key.
 const outcome = await diagnose(parseConfig(Config, { ...process.env, BUS_TRUST: 'open' }), {
   only: values.only as 'xmpp' | 'peers' | undefined,
   stepMs: seconds * 1_000,

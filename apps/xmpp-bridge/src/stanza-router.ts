@@ -8,14 +8,14 @@ import type { Served } from './inbound/index.ts';
 import type { Session, SessionHandlers } from './session/index.ts';
 
 /*
- * What comes over our sessions, and who takes it.
+ * Routes the stanzas of our sessions to their handlers.
  *
- * - The bridge takes requests of peers only from the session that has the seat, and only while it has the seat. Over
- *   the session that asks it serves nobody.
- * - A replica that asked hears the answer over the session that asked, also where the answer is addressed to the
- *   account. The session that serves hands such answers on to the replica that asked.
- * - When a session of a peer leaves, or its server says that it left, the bridge ends what came from that session and
- *   what it does for it.
+ * - The bridge accepts requests of peers only over the inbound leader's session, and only while this replica leads.
+ *   Over its own session a replica accepts none.
+ * - Replies go to the session that sent the request, including replies addressed to the bare JID: the leader's session
+ *   forwards those to the replica that asked.
+ * - When a session of a peer leaves, or its server says so, the bridge ends what came from that session and the work
+ *   for it.
  */
 
 export interface StanzasParts {
@@ -25,9 +25,9 @@ export interface StanzasParts {
   readonly answers: Answers;
   readonly streams: IncomingStreams;
   readonly chunks: IncomingChunks;
-  /** Undefined where peers cannot call us. */
+  /** Undefined if peers cannot call us. */
   readonly served: Served | undefined;
-  /** The session over which this replica asks. */
+  /** The session over which this replica sends requests. */
   readonly asking: () => Session | null;
 }
 
@@ -40,12 +40,15 @@ export class Stanzas {
     this.#parts = parts;
   }
 
-  /** Of the session over which this replica asks. */
+  /** The handlers of the session over which this replica sends requests. */
   ofAsking(): Handlers {
     return this.#handlers(() => false, true);
   }
 
-  /** Of the session that serves; `seated`: whether it has the seat at this moment, without which it takes no request. */
+  /**
+   * The handlers of the leader's session; `leading`: whether this replica leads at this moment, without which it
+   * accepts no request.
+   */
   ofServing(leading: () => boolean): Handlers {
     return this.#handlers(leading, false);
   }
@@ -69,7 +72,7 @@ export class Stanzas {
     };
   }
 
-  /** Ends what came from this session of a peer, and what is done for it. */
+  /** Ends the streams from this session of a peer, and the work for it. */
   #onLeft(fullJid: string): void {
     this.#parts.streams.cutFrom(fullJid);
     this.#parts.chunks.cutFrom(fullJid);

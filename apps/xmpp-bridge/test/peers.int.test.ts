@@ -121,7 +121,7 @@ describe.each(SERVERS)('at %s', (name) => {
         { to: ADA, 'xmlns:p': `urn:${'n'.repeat(2_000)}` },
         ...Array.from({ length: 3_000 }, () => xml('p:a')),
       );
-    it.each([70, 300, 2_000])('50 of a stranger, %i deep, end no session and fail no request', async (depth) => {
+    it.each([70, 300, 2_000])('50 of an unknown JID, %i deep, end no session and fail no request', async (depth) => {
       const eve = await raw('eve');
       const [lostBefore, skipped] = [await lost(), await ada.metric('xmpp_stanzas_skipped_total', 'depth')];
       const stanza = xml('message', { to: ADA, type: 'chat' }, nested(depth));
@@ -164,7 +164,7 @@ describe.each(SERVERS)('at %s', (name) => {
       expect(await lost()).toBe(before);
     });
 
-    it('a question of a stranger is refused at once', async () => {
+    it('a question of an unknown JID is refused at once', async () => {
       const eve = await raw('eve');
       const asked = eve.session.ask('get', nested(70), { to: `${ADA}/aztm`, timeoutMs: 10_000 });
       await expect(asked).rejects.toMatchObject({ code: 'refused', condition: 'policy-violation' });
@@ -417,7 +417,7 @@ describe.each(SERVERS)('at %s', (name) => {
       expect(ada.served).toHaveLength(1);
     });
 
-    it('of a stranger is not answered at all, and counted', async () => {
+    it('of an unknown JID is not answered at all, and counted', async () => {
       const eve = await peer('eve');
       const before = await ada.metric('xmpp_requests_served_total', 'denied');
       eve.request(ADA, { method: 'GET', path: '/a2a' });

@@ -171,14 +171,14 @@ describe('replicas with one account', () => {
     });
   });
 
-  it('hand the seat over at once where the one that has it stops, without a conflict', async () => {
+  it('hand the leadership over at once when the leader stops, without a conflict', async () => {
     const [first, second] = await two();
     await first.stop();
     await until(() => serving(second), 30_000);
     expect([conflicts(first), conflicts(second)]).toEqual([0, 0]);
   });
 
-  it('take the seat of one that is cut off from NATS; it steps down by itself before', async () => {
+  it('replace a leader that is cut off from NATS; it steps down by itself before', async () => {
     const [first, second] = await two();
     first.link.freeze();
     await until(() => serving(first) === false, 30_000);
@@ -188,7 +188,7 @@ describe('replicas with one account', () => {
     first.link.heal();
   });
 
-  it('take the seat of one that lost its login; it comes back as one that waits', async () => {
+  it('replace a leader that lost its login; it comes back as a standby', async () => {
     const [first, second] = await two();
     first.xmpp.cut();
     await until(() => serving(second), 30_000);
@@ -342,7 +342,7 @@ const account = (password: string) => ({
 });
 
 describe('the program', () => {
-  it('that stands still keeps no seat; when it goes on, it waits (fault 22)', async () => {
+  it('that is suspended does not stay leader; when it goes on, it is a standby (fault 22)', async () => {
     const zombie = new Process(account('pw-bob'));
     await until(() => zombie.count('this replica takes what peers ask') === 1, 60_000);
     const other = await replica();
@@ -352,7 +352,7 @@ describe('the program', () => {
     await until(() => serving(other), 60_000);
     zombie.signal('SIGCONT');
     await until(() => zombie.count('another replica may take what peers ask now') === 1, 30_000);
-    // Longer than anybody would wait for the seat.
+    // Longer than any replica waits to become leader.
     await new Promise((resolve) => setTimeout(resolve, 7_000));
     await until(() => serving(other), 30_000);
     expect(zombie.count('"message":"this replica takes what peers ask"')).toBe(1);

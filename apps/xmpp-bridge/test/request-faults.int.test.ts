@@ -250,7 +250,7 @@ describe('peers', () => {
   });
 
   it.each([
-    ['11: of a stranger is refused by XMPP', 'eve', req(), 'forbidden'],
+    ['11: of an unknown JID is refused by XMPP', 'eve', req(), 'forbidden'],
     ['12: for a path outside its list gets 403', 'raw', req({}, '/runs'), '403'],
     ['18: whose time is over gets 408', 'raw', req({ 'x-request-timeout-ms': '0' }), '408'],
     ['29: with a clock ten minutes behind is performed', 'raw', req(clock(-600_000)), '200'],

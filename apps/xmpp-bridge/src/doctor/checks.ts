@@ -15,9 +15,9 @@ import {
 import * as say from './sentences.ts';
 
 /*
- * The checks of the AZTM login, 1 to 17: facts in, verdicts out. Pure. 18 to 24 are judged in judges.ts.
+ * The checks of the AZTM login, 1 to 17: facts in, verdicts out. Pure. judges.ts has checks 18 to 24.
  *
- * - A failure of the login belongs to exactly one check, also in the running bridge (login/checks.ts).
+ * - A failed login belongs to exactly one check, also in the running bridge (login/checks.ts).
  * - The doctor explains a failed login with the same sentence as the bridge.
  * - A check that was not reached is skipped and never passes.
  */
@@ -28,7 +28,7 @@ export interface Verdict {
   readonly evidence: readonly string[];
 }
 
-/** What became of one try with one type of channel binding. */
+/** The outcome of one try with one type of channel binding. */
 export interface BindingProbe {
   readonly type: ChannelBinding['type'];
   readonly outcome: 'accepted' | 'refused' | 'other';
@@ -46,13 +46,13 @@ export interface LoginFacts {
   readonly pinned: boolean;
   readonly binding: BindingPolicy;
   readonly transcript: Transcript;
-  /** As seen, also where it was not accepted. */
+  /** The certificate as seen, even if it was refused. */
   readonly certificate: CertificateSeen | null;
   readonly fingerprint: string;
   readonly bindings: readonly BindingProbe[];
   readonly mechanism: string | null;
   readonly jid: string | null;
-  /** Why the stream ended right after the login; null: it stands. */
+  /** Why the stream ended right after the login; null: it still stands. */
   readonly ended: { readonly condition: string; readonly why: string } | null;
   readonly now: number;
 }
@@ -78,15 +78,15 @@ export const fail = (sentence: string, evidence: readonly string[] = []): Verdic
 export const skipped = (sentence: string): Verdict => ({ status: 'skipped', sentence, evidence: [] });
 
 /**
- * Judges checks 3 to 17 in their order, from one login and the tries beside it; starts at check 2 where the login failed
- * at it. Checks after the first failure get no verdict, so the doctor tells them as skipped.
+ * Judges checks 3 to 17 in order, from one login and the tries beside it; starts at check 2 if the login failed there.
+ * Checks after the first failure get no verdict, so the doctor reports them as skipped.
  */
 export function judgeLogin(facts: LoginFacts): ReadonlyMap<CheckNumber, Verdict> {
   const failed = facts.failure ? checkOf(facts.failure) : null;
   const verdicts = new Map<CheckNumber, Verdict>();
   for (const [number] of XMPP_CHECKS) {
     if (number < (failed === 2 ? 2 : 3) || number > 17) continue;
-    // What is judged beside the login comes first in its place: a login that goes on does not hide it.
+    // The probes beside the login come first in their place, so that a successful login does not hide a finding.
     const own = JUDGES[number]?.(facts, failed) ?? null;
     const verdict =
       own?.status === 'fail' ? own : number === failed ? failure(facts, number) : (own ?? passed(facts, number));
@@ -96,7 +96,7 @@ export function judgeLogin(facts: LoginFacts): ReadonlyMap<CheckNumber, Verdict>
   return verdicts;
 }
 
-/** Checks that are judged by more than whether the login passed them. */
+/** Checks whose verdict depends on more than whether the login passed them. */
 const JUDGES: Readonly<Partial<Record<CheckNumber, (facts: LoginFacts, failed: number | null) => Verdict | null>>> = {
   10: ({ certificate, now }, failed) => {
     if (!certificate || failed === 10) return null;
@@ -132,17 +132,17 @@ function judgeBinding(facts: LoginFacts, failed: number | null): Verdict | null 
   if (refused.length === 0) return ok(say.bound(accepted), evidence);
   if (accepted.length === 0) {
     const causeB = say.bindingCauseB(name, refused, fingerprint);
-    // A login that stands without it, or fails of something else, is told further on.
+    // A login that succeeds without it, or fails for another reason, is reported further on.
     return failed === 14 || binding === 'require' ? fail(causeB, evidence) : warn(causeB, evidence);
   }
   const sentence = say.bindingCauseA(name, refused, accepted, announced);
-  // Where binding is asked for and the type that the server computes is none that we may use, nothing works.
+  // If binding is required and the server computes none of our types correctly, no login can succeed.
   return failed === 14 || (binding === 'require' && failed !== null)
     ? fail(sentence, evidence)
     : warn(sentence, evidence);
 }
 
-/** The verdict of a check that failed, in most cases with the sentence that the bridge says. */
+/** The verdict of a failed check, mostly with the sentence of the bridge. */
 function failure(facts: LoginFacts, number: CheckNumber): Verdict {
   const { failure: failed, transcript, certificate, fingerprint, stepMs, target } = facts;
   const { code, step, sentence } = failed!;

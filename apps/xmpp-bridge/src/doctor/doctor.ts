@@ -22,22 +22,22 @@ import { DoctorSession } from './session.ts';
 import { INBOUND_RESOURCE } from '../peers/index.ts';
 
 /*
- * Walks through the 24 checks in their order and stops at the first that fails.
+ * Runs the 24 checks in order and stops at the first that fails.
  *
- * - The doctor tells every check exactly once, in the order of the numbers. It tells a check that it did not reach as
- *   skipped.
+ * - The doctor reports every check exactly once, in the order of the numbers. It reports a check that it did not reach
+ *   as skipped.
  * - The doctor needs only the configuration of the bridge and the XMPP server. Neither the bridge nor NATS has to run,
  *   and the doctor does not disturb a running bridge.
  */
 
 export interface DoctorOptions {
-  /** `peers`: of the checks after the login only the one of the peers. */
+  /** `peers`: after the login, only the check of the peers. */
   readonly only?: 'xmpp' | 'peers' | undefined;
   /** How long one step may stay without progress. */
   readonly stepMs: number;
   readonly signal: AbortSignal;
   readonly onCheck: (check: DoctorCheck) => void;
-  /** Names of variables that are set and that nobody reads. */
+  /** Names of variables that are set but unknown. */
   readonly unknown?: readonly string[];
   readonly dns?: Dns;
   readonly addresses?: (host: string) => Promise<readonly { address: string; family: number }[]>;
@@ -45,7 +45,7 @@ export interface DoctorOptions {
 
 export type Outcome = 'ok' | 'finding' | 'config';
 
-/** The priority of the session that serves. */
+/** The presence priority of the inbound leader's session. */
 const SERVING_PRIORITY = 10;
 
 class Stopped extends Error {}
@@ -63,7 +63,7 @@ export async function diagnose(parsed: ParsedConfig<BridgeConfig>, options: Doct
   return walk.failed === null ? 'ok' : walk.failed === 1 ? 'config' : 'finding';
 }
 
-/** Tells every check once, in the order of the numbers; checks that were not reached are told as skipped. */
+/** Reports every check once, in the order of the numbers, and checks that were not reached as skipped. */
 class Walk {
   failed: CheckNumber | null = null;
   #next = 1;
@@ -76,7 +76,7 @@ class Walk {
     this.#options = options;
   }
 
-  /** Throws Stopped where the check failed. */
+  /** Reports a check; throws Stopped if it failed. */
   tell(number: CheckNumber, verdict: Verdict, ms?: number): void {
     while (this.#next < number) this.#emit(this.#next, skipped('Not asked for.'), 0);
     this.#emit(number, verdict, ms ?? performance.now() - this.#began);
@@ -125,11 +125,11 @@ async function examine(config: BridgeConfig, options: DoctorOptions, walk: Walk)
   const mapped = [...config.serviceMap.values()];
   const byMessage = config.serviceMap.aztm ?? new Set();
   const seen = await seeLogin(login, options.stepMs, options.signal);
-  // A name of a server that has no address is found out by the login.
+  // The login itself finds a server name without an address.
   if (seen.failure === null || checkOf(seen.failure) !== 2) walk.tell(2, dns, dnsMs);
   const doctor = seen.stream && new DoctorSession(seen.stream, mapped, byMessage, options.stepMs, options.signal);
   try {
-    // One answer of the server tells whether the stream outlives the login.
+    // One answer of the server shows that the stream outlives the login.
     await doctor?.session.ping(options.stepMs).catch(() => undefined);
     const target = seen.transcript.target ?? found.targets[0]!;
     tellLogin(walk, options.stepMs, login, seen, { target, ended: doctor?.ended ?? null });
@@ -186,7 +186,7 @@ async function examineSession(
   walk.tell(24, judge.judgeOffline(stored, announced, refused));
 }
 
-/** On a session that may be thrown away for it. */
+/** Runs on a session that may be lost by the test. */
 async function limits(options: DoctorOptions, login: LoginOptions): Promise<Verdict> {
   const { stream, transcript, failure } = await seeLogin(
     {
@@ -224,7 +224,7 @@ async function servers(login: LoginOptions, { dns, stepMs, signal }: DoctorOptio
   }
 }
 
-/** Whether each address of the first server takes a connection; asked only where it has both kinds. */
+/** Whether each address of the first server accepts a connection; tried only if it has IPv4 and IPv6 addresses. */
 async function alive(found: Lookup, options: DoctorOptions): Promise<judge.DnsFacts['addresses']> {
   const target = 'none' in found ? undefined : found.targets[0];
   if (!target) return [];

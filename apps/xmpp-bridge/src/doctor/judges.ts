@@ -9,7 +9,7 @@ export interface Problem {
   readonly remedy: string;
 }
 
-/** Check 1. `problems`: of the whole configuration, at once; `unknown`: variables that are set and that nobody reads. */
+/** Check 1. `problems`: all problems of the configuration; `unknown`: variables that are set but unknown. */
 export function judgeConfiguration(
   problems: readonly Problem[],
   jid: string | undefined,
@@ -35,7 +35,7 @@ export function judgeConfiguration(
 const DISABLED =
   'Neither AZTM_USERID nor AZTM_JID is set: the bridge is disabled. Set one of them and AZTM_PASSWORD to enable it.';
 
-/** How a variable that is missing is shown. */
+/** Shown for a missing variable. */
 const NOT_SET = '(not set)';
 
 function sentenceOf({ variable, value, remedy }: Problem): string {
@@ -52,7 +52,7 @@ export interface DnsFacts {
   readonly domain: string;
   readonly host: string | undefined;
   readonly found: Lookup;
-  /** Addresses of the first server, and whether each takes a connection. */
+  /** Addresses of the first server, and whether each accepts a connection. */
   readonly addresses: readonly { readonly address: string; readonly family: 4 | 6; readonly alive: boolean }[];
 }
 
@@ -75,7 +75,7 @@ export function judgeDns({ domain, host, found, addresses }: DnsFacts): Verdict 
 
 export interface PresenceFacts {
   readonly refused: string | null;
-  /** The server told us of our own presence. */
+  /** True if the server sent us our own presence. */
   readonly reflected: boolean;
   /** Undefined: the server gave no roster. */
   readonly roster: ReadonlyMap<string, string> | undefined;
@@ -111,14 +111,14 @@ export function judgePing(pings: readonly number[], lost: string | null, limitMs
 }
 
 export interface LimitFacts {
-  /** In the order in which they were sent; `ms` null: it did not come back. */
+  /** In the order of sending; `ms` null: it did not come back. */
   readonly sent: readonly { readonly bytes: number; readonly ms: number | null; readonly why: string }[];
   /** The largest stanza that the bridge sends. */
   readonly neededBytes: number;
   readonly raw: readonly string[];
 }
 
-/** Below this a body of the bridge takes seconds. */
+/** Below this rate a body of the bridge takes seconds. */
 export const SLOW_BYTES_PER_S = 50_000;
 
 /** Check 20 */
@@ -142,7 +142,7 @@ export function judgeLimits({ sent, neededBytes, raw }: LimitFacts): Verdict {
   );
 }
 
-/** Check 21. The fastest of each: a busy machine is no proof. */
+/** Check 21. Compares the fastest of each: a busy machine proves nothing. */
 export function judgeLatency(pings: readonly number[], roundTrips: readonly number[]): Verdict {
   const [ping, trip] = [Math.min(...pings), Math.min(...roundTrips)];
   const evidence = [`fastest ping: ${ping.toFixed(1)} ms`, `fastest round trip of 1 KB: ${trip.toFixed(1)} ms`];
@@ -159,16 +159,16 @@ export interface PeerFacts {
   readonly address: string;
   /** A condition of RFC 6120 §8.3.3, or `silent`; null: it answered. */
   readonly refused: string | null;
-  /** What was said with the refusal. */
+  /** The text of the refusal. */
   readonly said?: string | undefined;
   readonly wire: 'http' | 'slixmpp' | 'aztm' | null;
-  /** At another domain than ours. */
+  /** The peer is at another domain than ours. */
   readonly isElsewhere?: boolean;
-  /** Called by message, and shows nobody whether it is there. */
+  /** The peer is called by message and shows its presence to nobody. */
   readonly isUnseen?: boolean;
 }
 
-/** Check 22. `mapped`: how many there are, where not all of them were asked. */
+/** Check 22. `mapped`: the number of mapped peers, if not all were asked. */
 export function judgePeers(peers: readonly PeerFacts[], mapped = peers.length): Verdict {
   if (peers.length === 0) return skipped('SERVICE_MAP names no peer.');
   const evidence = peers.map((peer) => `${peer.jid}: ${peerLine(peer)}`);
@@ -216,7 +216,7 @@ export interface OtherSession {
   readonly priority: number;
 }
 
-/** Check 23. `mine`: the priority of the session that serves. */
+/** Check 23. `mine`: the priority of the inbound leader's session. */
 export function judgeDuplicates(own: string, others: readonly OtherSession[], mine: number): Verdict {
   const rivals = others.filter(({ priority }) => priority >= mine);
   const evidence = others.slice(0, 32).map(({ jid, priority }) => `${quoted(jid)}: priority ${priority}`);
@@ -228,7 +228,7 @@ export function judgeDuplicates(own: string, others: readonly OtherSession[], mi
   return ok('No other session takes what is meant for this account.', evidence);
 }
 
-/** Check 24. `stored`: the raw message that came back late; `announced`: the server says that it stores. */
+/** Check 24. `stored`: the stored message that came back late; `announced`: the server announces that it stores. */
 export function judgeOffline(stored: string | null, announced: boolean, refused: string | null): Verdict {
   if (stored !== null || announced)
     return warn(

@@ -17,11 +17,11 @@ import {
 } from '../login/index.ts';
 
 /*
- * Logs in as the bridge does, and looks closer where that fails. Each try has its own connection.
+ * Logs in as the bridge does, and examines a failure more closely. Each try has its own connection.
  *
  * - A step may stay without progress for stepMs, whatever the value of AZTM_XMPP_TIMEOUT.
- * - Over TLS whose certificate is not to be checked, the doctor tries no login. It only looks at the certificate.
- * - A look with an unchecked certificate ends before the doctor names the account.
+ * - If TLS runs without a certificate check, the doctor tries no login and only reads the certificate.
+ * - A connection with an unchecked certificate ends before the doctor names the account.
  */
 
 const CONNECT_MS = 3_000;
@@ -34,15 +34,15 @@ export interface LoginSeen {
   readonly certificate: CertificateSeen | null;
   readonly fingerprint: string;
   readonly bindings: readonly BindingProbe[];
-  /** How long the steps took that belong to a check. */
+  /** The duration of the steps that belong to a check. */
   readonly msOf: ReadonlyMap<CheckNumber, number>;
 }
 
-/** Never rejects but by its signal. */
+/** Rejects only when its signal aborts. */
 export async function seeLogin(options: LoginOptions, stepMs: number, signal: AbortSignal): Promise<LoginSeen> {
   const transcript = new Transcript();
   const isTrusted = options.validateCertificate || options.fingerprint !== undefined || options.tls === 'off';
-  // No login over TLS whose certificate is not to be checked.
+  // No login over TLS without a certificate check.
   const tried = await attempt(options, transcript, stepMs, signal, isTrusted ? undefined : 'secured');
   const { failure, stream, msOf } = tried;
   const seen = failure?.code.startsWith('CERT_') ? await look(options, stepMs, signal) : transcript.tls;
@@ -59,7 +59,7 @@ export async function seeLogin(options: LoginOptions, stepMs: number, signal: Ab
   };
 }
 
-/** Reads the certificate that was not accepted; ends before the account is named to the server. */
+/** Reads the refused certificate; ends before the account is named to the server. */
 async function look(options: LoginOptions, stepMs: number, signal: AbortSignal): Promise<Secured | null> {
   const transcript = new Transcript();
   const blind = { ...options, validateCertificate: false, fingerprint: undefined };
@@ -67,7 +67,7 @@ async function look(options: LoginOptions, stepMs: number, signal: AbortSignal):
   return transcript.tls;
 }
 
-/** Which types of channel binding the server computes as we do; nothing where it offers none. */
+/** The types of channel binding that the server computes correctly; none if it offers none. */
 async function tryBindings(
   options: LoginOptions,
   { mechanisms, tls }: Transcript,
@@ -79,7 +79,7 @@ async function tryBindings(
   for (const type of BINDING_TYPES.filter((each) => tls.bindings.some((known) => known.type === each))) {
     const only = { ...options, onlyBinding: type };
     const { failure } = await attempt(only, new Transcript(), stepMs, signal, 'authenticated');
-    // The password is known to be right: whatever refuses it here refuses the binding.
+    // The password is known to be right, so a refusal here refuses the binding.
     const refused = failure?.code === 'CHANNEL_BINDING' || failure?.code === 'NOT_AUTHORIZED';
     const said = refused ? 'not-authorized, "Invalid channel binding"' : (failure?.sentence ?? 'accepted');
     probes.push({ type, outcome: failure === null ? 'accepted' : refused ? 'refused' : 'other', said });
@@ -93,7 +93,7 @@ interface Tried {
   readonly msOf: ReadonlyMap<CheckNumber, number>;
 }
 
-/** One login. `until`: ended on purpose when it got so far, which is no failure. */
+/** One login. `until`: ends it on purpose at this step, which is no failure. */
 async function attempt(
   options: LoginOptions,
   transcript: Transcript,

@@ -1,6 +1,6 @@
 import { type CertificateSeen, type LoginStep, quoted, streamError as plainStreamError } from '../login/index.ts';
 
-/* What the doctor says beyond the sentences of a failed login (login/sentences.ts). Pure. */
+/* The doctor's sentences beyond those of a failed login (login/sentences.ts). Pure. */
 
 export const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 
@@ -71,7 +71,7 @@ export const bindingCauseB = (mechanism: string, refused: readonly string[], fin
   'Credentials are right. Cause B: something between you and the server ends TLS. Certificate fingerprint (SHA-256) seen ' +
   `here: ${fingerprint}; compare it on the server.`;
 
-/** Both signs together: the one that the server gave before SASL, and the one after it. */
+/** For both signs together: the one that the server gave before SASL, and the one after it. */
 export const tlsEndedOnTheWay = (): string =>
   'Something between this machine and the server ends TLS: the server refused every channel binding ("Invalid channel ' +
   'binding") and, after a login that succeeded over one connection, asked for STARTTLS again ("Use of STARTTLS required", a ' +

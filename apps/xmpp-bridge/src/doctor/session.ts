@@ -8,9 +8,9 @@ import { bareOf, Peers } from '../peers/index.ts';
 import { INLINE_LIMIT, NS_HTTP } from '../http-over-xmpp/xep-0332.ts';
 
 /*
- * What a session of its own finds out, beside a bridge that may be running.
+ * Runs the checks that need a session, beside a bridge that may be running.
  *
- * - The session has a negative priority, so no stanza that is meant for the account reaches it.
+ * - The session has a negative priority, so no stanza for the account reaches it.
  * - The doctor sends only to itself and to the server, or asks a peer what it supports. It makes no peer carry out a
  *   request.
  */
@@ -31,7 +31,7 @@ export class DoctorSession {
   #refused: string | null = null;
   ended: { condition: string; why: string } | null = null;
 
-  /** JIDs, and those of them that are called by message, whatever they announce. */
+  /** JIDs; and those of them that are called by message, whatever they announce. */
   readonly #mapped: readonly string[];
   readonly #byMessage: ReadonlySet<string>;
   readonly #stepMs: number;
@@ -107,7 +107,7 @@ export class DoctorSession {
     }
   }
 
-  /** There and back, by way of the server. */
+  /** Sends a stanza to ourselves by way of the server and times it. */
   async #roundTrip(bytes: number, timeoutMs: number): Promise<number> {
     const { session } = this;
     const signal = this.#signal;
@@ -123,7 +123,7 @@ export class DoctorSession {
     return trips;
   }
 
-  /** On a session that may be lost by it. */
+  /** Run this on a session that may be lost by it. */
   async limits(): Promise<Pick<LimitFacts, 'sent' | 'neededBytes'>> {
     const sent: { bytes: number; ms: number | null; why: string }[] = [];
     const limitMs = this.#stepMs * 3;
@@ -144,7 +144,7 @@ export class DoctorSession {
     return { sent, neededBytes: INLINE_LIMIT + HEAD_BYTES };
   }
 
-  /** The first of them, where they are many. */
+  /** Asks the peers, or the first of them if there are many. */
   peers(): Promise<PeerFacts[]> {
     const domain = domainOf(this.session.jid);
     return Promise.all(
@@ -169,15 +169,15 @@ export class DoctorSession {
       if (!features.some(({ attrs }) => attrs['var'] === NS_HTTP)) return { jid, address, refused: null, wire: 'aztm' };
     } catch (error) {
       const refused = refusal(error);
-      // Messages reach the account whatever its resource is called, which only its presence would tell.
+      // A message reaches the account whatever its resource is called, and only its presence would tell the resource.
       if (this.#byMessage.has(jid) && OFFLINE.has(refused) && !this.#peers.isPresent(address))
         return { jid, address, refused: null, wire: 'aztm', isUnseen: true };
-      // One that knows no disco is an old one; it is there all the same.
+      // An old peer knows no disco, but it is there.
       if (refused !== 'feature-not-implemented') return { jid, address, refused, said: saidBy(error), wire: null };
       return { jid, address, refused: null, wire: 'aztm' };
     }
-    // Without method and resource this is no request, so the peer carries out nothing. A peer that knows the element says
-    // that it is incomplete; a peer that does not know it says `feature-not-implemented`.
+    // Without method and resource this is no request, so the peer carries out nothing. A peer that knows the element
+    // answers that it is incomplete; a peer that does not know it answers `feature-not-implemented`.
     const wire = await this.session.ask('set', xml('req', { xmlns: NS_HTTP, version: '1.1' }), question).then(
       () => 'http' as const,
       (error: unknown) => (refusal(error) === 'feature-not-implemented' ? ('slixmpp' as const) : ('http' as const)),
@@ -185,14 +185,14 @@ export class DoctorSession {
     return { jid, address, refused: null, wire };
   }
 
-  /** Other sessions of the account; those of a bridge with this configuration are not counted. */
+  /** Other sessions of the account, without those of a bridge with this configuration. */
   others(isOurs: (resource: string) => boolean): OtherSession[] {
     return [...this.#presences]
       .filter(([jid]) => jid !== this.session.jid && !isOurs(jid.slice(jid.indexOf('/') + 1)))
       .map(([jid, priority]) => ({ jid, priority }));
   }
 
-  /** Whether the server keeps messages for accounts that are away. */
+  /** Whether the server stores messages for accounts that are away. */
   async offline(): Promise<{ stored: string | null; announced: boolean; refused: string | null }> {
     const { session } = this;
     const stepMs = this.#stepMs;
@@ -202,7 +202,7 @@ export class DoctorSession {
       .catch(() => undefined);
     const features = info?.getChild('query', NS_DISCO)?.getChildren('feature') ?? [];
     const announced = features.some(({ attrs }) => attrs['var'] === 'msgoffline');
-    // Somebody who takes the account's messages would get this one.
+    // A session that receives the account's messages would get this one.
     const isTaken = [...this.#presences].some(([jid, priority]) => jid !== session.jid && priority >= 0);
     if (isTaken) return { stored: null, announced, refused: null };
     const id = `doctor-${session.jid.split('/')[1] ?? ''}`;

@@ -1,13 +1,12 @@
 import { ExchangeError, headerOf, type HeaderList } from '../wire/index.ts';
 
 /*
- * Paths in messages of urn:aztm:v1. Pure.
- *
- * There a path is the text that it stands for, as in ASGI: the library's httpx client decodes it before it sends it, and
- * its FastAPI server takes it as decoded. In HTTP it is percent-encoded.
+ * Converts paths between HTTP and messages of urn:aztm:v1. Pure.
+ * The envelope carries the decoded path, as ASGI does: the library's httpx client decodes it before sending, and its
+ * FastAPI server takes it as decoded. HTTP percent-encodes it.
  */
 
-/** The text that this path of an HTTP request stands for. Throws ExchangeError where it stands for none. */
+/** Decodes a path of an HTTP request. Throws ExchangeError if it encodes no text. */
 export function decodedPath(path: string): string {
   try {
     return decodeURIComponent(path);
@@ -16,7 +15,7 @@ export function decodedPath(path: string): string {
   }
 }
 
-/** The path as HTTP writes it; undefined where the text cannot be written. */
+/** Encodes a path for HTTP; undefined if it cannot be encoded. */
 export function encodedPath(text: string, headers: HeaderList): string | undefined {
   // The library's hook for `requests` sends the path still encoded.
   const isEncoded = headerOf(headers, 'user-agent')?.startsWith('python-requests/') && ENCODED.test(text);

@@ -17,28 +17,28 @@ import { rawPayload } from './raw-payload.ts';
 /*
  * HTTP in chat messages: the envelope `urn:aztm:v1` of the Python library. Pure.
  *
- * - A body in the envelope is JSON or text. A JSON body is written into the envelope, and taken from it, letter for
- *   letter. Bytes that are neither are refused, never damaged.
- * - An answer counts only if its sender (bare JID), its id and, where it names one, its `corr` are those of the
- *   question. An answer without an id of ours, which the library's server sends for an exception, counts by its `corr`.
- *   Our answers repeat the id.
- * - A request that was stored on the way (<delay/>), or that is older than MAX_AGE_S by the clock of its sender, is not
+ * - A body in the envelope is JSON or text. The codec copies a JSON body into the envelope and out of it letter for
+ *   letter. It refuses any other bytes and never damages them.
+ * - An answer counts only if its sender (bare JID), its id and, if present, its `corr` are those of the question. The
+ *   library's server answers an exception without our id; such an answer counts by its `corr`. Our answers repeat the
+ *   id.
+ * - A request that a server stored on the way (<delay/>), or that is older than MAX_AGE_S by its sender's clock, is not
  *   performed.
- * - Our messages ask not to be stored. A message without an envelope is not for this code.
- * - A message that servers would not carry, as it is written on the wire, is refused and never sent.
- * - A body that is shorter or longer than its headers say is recognised as damaged, because the library drops bytes
- *   that are not UTF-8. The length of JSON is not compared, because the library writes JSON anew.
+ * - Our messages ask servers not to store them. A message without an envelope is ignored here.
+ * - A message that servers would not carry in its wire form is refused and never sent.
+ * - A body that is shorter or longer than its headers say counts as damaged, because the library drops bytes that are
+ *   not UTF-8. The length of JSON is not compared, because the library re-serialises JSON.
  */
 
 export const NS_AZTM = 'urn:aztm:v1';
 const VERSION = '1.0';
 const NS_HINTS = 'urn:xmpp:hints';
 const NS_DELAY = 'urn:xmpp:delay';
-/** Clocks may differ by ten minutes; what is older than this was lying somewhere. */
+/** Clocks may differ by ten minutes; an older request was stored somewhere. */
 export const MAX_AGE_S = 900;
 /** Answers repeat the id of their question. */
 const MAX_ID_CHARS = 1_024;
-/** Of an envelope, before XML escapes it. */
+/** The limit of an envelope, before XML escapes it. */
 export const MAX_AZTM_BYTES = 196_608;
 
 const Headers = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()]).nullish()).nullish();
@@ -69,7 +69,7 @@ export interface AztmRequest {
   readonly id: string;
   readonly corr: string;
   readonly subject: string;
-  /** Seconds since 1970 by the sender's clock, where it says. */
+  /** Seconds since 1970 by the sender's clock, if it says so. */
   readonly ts: number | undefined;
   readonly delayed: boolean;
   readonly request: HttpRequest;
@@ -85,7 +85,7 @@ export interface AztmResponse {
   readonly whole: boolean;
 }
 
-/** A message that holds an envelope which is damaged; it has an id, so whoever sent it can be told. */
+/** A message with a damaged envelope; its id lets us answer the sender. */
 export interface AztmDamaged {
   readonly kind: 'damaged';
   readonly id: string;
@@ -97,11 +97,11 @@ export interface Naming {
   readonly to: string;
   readonly id: string;
   readonly corr: string;
-  /** Bytes that a server takes as one stanza. */
+  /** The number of bytes that a server takes as one stanza. */
   readonly most?: number;
 }
 
-/** Throws ExchangeError where this format cannot carry it. */
+/** Throws ExchangeError if this format cannot carry the request. */
 export function encodeAztmRequest(request: HttpRequest, naming: Naming & { readonly nowMs: number }): Element {
   const [encoded, query] = splitOnce(request.resource, '?');
   const path = decodedPath(encoded);
@@ -137,7 +137,7 @@ export function encodeAztmResponse(
   );
 }
 
-/** What a message carries; undefined where it holds no envelope. */
+/** The content of a message; undefined if it holds no envelope. */
 export function decodeAztm(stanza: Element): AztmRequest | AztmResponse | AztmDamaged | undefined {
   const text = stanza.getChildText('body') ?? '';
   if (stanza.attrs['type'] === 'error' || !/^\s*\{/.test(text) || !text.includes('"_aztm"')) return undefined;
@@ -171,12 +171,12 @@ export function decodeAztm(stanza: Element): AztmRequest | AztmResponse | AztmDa
   return { kind: 'request', id, corr, subject, ts: ts ?? undefined, delayed, request, whole };
 }
 
-/** Whether a request was stored on the way, or is older than MAX_AGE_S, and must not be performed. */
+/** True if a request was stored on the way, or is older than MAX_AGE_S, and must not be performed. */
 export function isTooOld({ ts, delayed }: Pick<AztmRequest, 'ts' | 'delayed'>, nowMs: number): boolean {
   return delayed || (ts !== undefined && nowMs / 1_000 - ts > MAX_AGE_S);
 }
 
-/** The message, which asks not to be stored. Throws ExchangeError 413 where servers would not carry it. */
+/** Builds the message, which asks not to be stored. Throws ExchangeError 413 if servers would not carry it. */
 function message({ to, id, most = MAX_STANZA_BYTES }: Naming, subject: string, body: string): Element {
   const stanza = xml(
     'message',
@@ -211,12 +211,12 @@ function payloadOf({ headers, body }: Pick<HttpRequest, 'headers' | 'body'>): st
 function bytesOf(payload: unknown, headers: HeaderList, written: string): Buffer {
   if (payload === undefined || payload === null) return Buffer.alloc(0);
   if (typeof payload !== 'string') return Buffer.from(rawPayload(written)); // letter for letter
-  // The library gives the value of a JSON body, so a text that is no JSON document itself was a JSON string.
+  // The library puts the value of a JSON body here, so a text that is no JSON document was a JSON string.
   const wasString = isJson(headers) && parsed(payload) === undefined;
   return Buffer.from(wasString ? rawPayload(written) : payload);
 }
 
-/** False where the body is shorter or longer than its headers say; JSON is not compared, the library writes it anew. */
+/** False if the body is shorter or longer than its headers say. JSON is not compared: the library re-serialises it. */
 function isWhole(payload: unknown, { headers, body }: Pick<HttpRequest, 'headers' | 'body'>): boolean {
   const length = headerOf(headers, 'content-length');
   if (length === undefined || !/^\d{1,15}$/.test(length) || isJson(headers)) return true;
@@ -244,13 +244,13 @@ function textOf(body: Buffer): string | undefined {
   }
 }
 
-/** Characters that XML forbids can stand in JSON only within strings, where they may be written as \uXXXX. */
+/** Characters that XML forbids occur in JSON only within strings, where they may be written as \uXXXX. */
 function escaped(json: string): string {
   if (isXmlText(json)) return json;
   return json.replace(/[\ufffe\uffff]|\p{Surrogate}/gu, (char) => `\\u${char.charCodeAt(0).toString(16)}`);
 }
 
-/** A name can come once there. */
+/** An object holds each name once, so repeated headers are joined. */
 function asObject(headers: HeaderList): Record<string, string> {
   const byName = new Map<string, string>();
   for (const [name, value] of headers) {

@@ -6,9 +6,9 @@ import { NS_HTTP } from './xep-0332.ts';
 /*
  * Finite bodies in messages (XEP-0332 §4.4, chunkedBase64).
  *
- * - Chunks come in order, without a hole and with a last one, or the body is refused. A part of a body is never used.
- * - What is kept is bounded, for one body and for all. Chunks that nobody waits for are dropped.
- * - The sender stops when the receiver has answered or closed the stream. The socket sets the pace.
+ * - A body is accepted only if its chunks come in order, complete and with a last one. A partial body is never used.
+ * - Memory is limited, for one body and for all. Chunks that no request waits for are dropped.
+ * - The sender stops when the receiver has answered or closed the stream. Back-pressure of the socket sets the pace.
  */
 
 /** 32,768 characters in base64. */
@@ -17,7 +17,7 @@ const MAX_BYTES_OF_ALL = 67_108_864;
 const MAX_STREAMS = 512;
 const MAX_EARLY = 256;
 
-/** Sends a body as the stream `id`. Ends early, without an error, where the signal says that nobody wants the rest. */
+/** Sends a body as the stream `id`. Ends early, without an error, when the signal says that the rest is not wanted. */
 export async function sendChunks(
   session: Session,
   to: string,
@@ -44,14 +44,16 @@ interface Incoming {
   readonly fail: (error: ExchangeError) => void;
 }
 
-/** The bodies that come in over one session. */
+/** The bodies that arrive over one session. */
 export class IncomingChunks {
   readonly #streams = new Map<string, Incoming>();
-  /** Of those who asked, or were asked and may answer so: chunks that came before what announces them was read. */
+  /**
+   * Chunks that arrived before their announcement was read, from peers that have asked us or may answer us with chunks.
+   */
   readonly #earlyChunks = new Map<string, { asking: number; chunks: Element[] }>();
   #bytes = 0;
 
-  /** The body that `from` has announced. Rejects with ExchangeError. */
+  /** Reads the body that `from` has announced. Rejects with ExchangeError. */
   take(from: string, id: string, limit: number, signal: AbortSignal): Promise<Buffer> {
     const key = keyOf(from, id);
     if (signal.aborted || this.#streams.has(key)) return Promise.reject(cut());
@@ -71,7 +73,7 @@ export class IncomingChunks {
     });
   }
 
-  /** Until the function that it gives is called, this peer may send chunks before what announces them is read. */
+  /** Allows this peer to send chunks before their announcement is read, until the returned function is called. */
   opened(from: string): () => void {
     const early = this.#earlyChunks.get(from) ?? { asking: 0, chunks: [] };
     early.asking += 1;
@@ -85,7 +87,7 @@ export class IncomingChunks {
     };
   }
 
-  /** True where the message was a part of a body. */
+  /** Takes a message if it is part of a body; false if it is not. */
   onMessage(message: Element): boolean {
     const chunk = message.getChild('chunk', NS_HTTP);
     const close = message.getChild('close', NS_HTTP);
@@ -95,7 +97,7 @@ export class IncomingChunks {
     return (chunk ?? close) !== undefined;
   }
 
-  /** This session of a peer is gone, and what it had not sent yet will not come. */
+  /** Ends the bodies of a peer's session that is gone. */
   cutFrom(fullJid: string): void {
     for (const { from, fail } of this.#streams.values()) if (from === fullJid) fail(cut());
   }

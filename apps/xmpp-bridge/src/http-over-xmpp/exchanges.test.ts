@@ -19,7 +19,7 @@ function exchangeLog() {
 }
 const asked = { peer: 'peer@example.net/aztm', method: 'POST', resource: '/a2a?token=canary-271', bytes: 12 };
 
-describe('the book of exchanges', () => {
+describe('the record of exchanges', () => {
   it('enters who asked whom for what and what became of it, without the query', async () => {
     const { told, clock, exchanges } = exchangeLog();
     const whose = { tenantId: 'acme', userId: 'ada', runId: 'run-1' };

@@ -5,14 +5,14 @@ import type { CarryCall, HttpResponse } from '../wire/index.ts';
 import { bareOf } from '../peers/index.ts';
 
 /*
- * The book of what went over XMPP: who asked whom for what, and what became of it.
+ * The record of exchanges over XMPP: caller, peer, request and outcome, for metrics and the audit log.
  *
- * - The book holds the path, the status, sizes and times. It holds no bodies, headers or queries.
- * - Every request that was begun is entered once, with its status, with the code of its error, or with both.
- * - Counting and telling delay no request, neither the one that is over nor the next. The bridge does both for many
- *   requests together, in a pause between requests, or within a quarter of a second where there is no pause.
- * - The number of facts is bounded. Facts that are dropped while the bus is away are counted, and the rest is told at a
- *   stop.
+ * - An entry holds the path, the status, sizes and times. It holds no bodies, headers or queries.
+ * - Every request that began gets one entry, with its status, the code of its error, or both.
+ * - Counting and publishing delay no request. The bridge does both for many requests together, in a pause between
+ *   requests, or within a quarter of a second if there is no pause.
+ * - The number of unpublished facts is limited. Facts dropped while the bus is away are counted, and the rest is
+ *   published at a stop.
  */
 
 export interface ExchangesParts {
@@ -24,15 +24,15 @@ export interface ExchangesParts {
   readonly now?: () => number;
 }
 
-/** No request has begun or ended for so long: a pause. */
+/** Counts as a pause: no request began or ended for this long. */
 const PAUSE_MS = 25;
-/** Soon enough for somebody who looks on, late enough to go together. */
+/** Soon enough for a person who watches, late enough to batch. */
 const TELL_WITHIN_MS = 250;
 const MAX_WAITING = 10_000;
 
 export type Direction = 'out' | 'in';
 
-/** Whose request it is: who asked us, or the tenant of the peer that did. */
+/** On whose behalf the request runs: our own caller, or the tenant of the calling peer. */
 export interface Whose {
   readonly tenantId: string;
   readonly userId: string;
@@ -47,7 +47,7 @@ interface Begun {
   readonly bytes: number;
 }
 
-/** One request that is over. */
+/** A finished request. */
 interface Ended extends Begun {
   readonly direction: Direction;
   readonly outcome: number | string;
@@ -57,13 +57,13 @@ interface Ended extends Begun {
   readonly passed: number;
 }
 
-/** One request, until it is over. */
+/** One request under way. */
 export interface Exchange {
-  /** The response, of this status, comes as a stream; it is over when that is. */
+  /** The response, with this status, is a stream; the exchange ends with the stream. */
   streams(status: number): void;
   /** So many bytes of the response have passed. */
   passed(bytes: number): void;
-  /** With the status of the response, or the code of an error, which may also be that of a reader who left. Once. */
+  /** Ends the entry, once: with the status of the response, or an error code, also that of a reader who left. */
   end(outcome: number | string): void;
 }
 
@@ -75,7 +75,7 @@ export class Exchanges {
   readonly #streams: Record<Direction, number> = { out: 0, in: 0 };
   #waiting: Ended[] = [];
   #timer: NodeJS.Timeout | undefined;
-  /** When the oldest of those that wait is told at the latest. */
+  /** When the oldest waiting entry must be published at the latest. */
   #tellAt = 0;
 
   readonly #parts: ExchangesParts;
@@ -99,7 +99,7 @@ export class Exchanges {
       );
   }
 
-  /** One request of ours: what `carry` tells and gives is entered. It rejects with AppError alone. */
+  /** Runs one of our own requests and enters its outcome. Rejects with AppError only. */
   async carried(
     begun: Begun,
     call: CarryCall,
@@ -153,7 +153,7 @@ export class Exchanges {
     };
   }
 
-  /** Keeps what is over until a pause between requests, in which it is counted and told. */
+  /** Keeps a finished request until the next pause, in which it is counted and published. */
   #enter(ended: Ended): void {
     if (this.#waiting.length >= MAX_WAITING) {
       this.#count(ended);
@@ -199,7 +199,7 @@ export class Exchanges {
     };
   }
 
-  /** Counts and tells what waits; resolves when the bus has it, or has refused it. */
+  /** Counts and publishes the waiting entries; resolves when the bus has taken or refused them. */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;

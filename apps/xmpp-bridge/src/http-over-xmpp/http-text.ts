@@ -24,19 +24,19 @@ export interface TextMessage {
   readonly body: string;
 }
 
-/** Undefined where a header could end a line. The body must be what XML gives back. */
+/** Undefined if a header could end a line, or if XML would not return the body unchanged. */
 export function encodeText({ start, headers, body }: TextMessage): Element | undefined {
   let text = start;
   for (const [name, value] of headers) {
     if (name.includes(':') || name.includes('\n') || value.includes('\n')) return undefined;
     text += `\n${name}:${value}`;
   }
-  // Nothing at the end that a server could take for white space.
+  // No white space at the end, which a server might strip.
   if (body !== '') text += `\n\n${body}`;
   return xml('http', { xmlns: NS_TEXT }, text);
 }
 
-/** Undefined where the stanza holds none. */
+/** Undefined if the stanza holds none. */
 export function decodeText(stanza: Element): TextMessage | undefined {
   const text = stanza.getChild('http', NS_TEXT)?.text();
   if (text === undefined) return undefined;

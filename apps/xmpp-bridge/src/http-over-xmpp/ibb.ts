@@ -7,10 +7,10 @@ import { type Session, StanzaRefusal } from '../session/index.ts';
 /*
  * In-band bytestreams (XEP-0047) with IQ stanzas: bytes in order, each block acknowledged.
  *
- * - At most WINDOW blocks are under way. A slow reader slows down the writer, and memory stays bounded.
- * - Blocks come in order and without a hole, or the stream ends with an error. An end without <close/> is an error too.
+ * - At most WINDOW blocks are unacknowledged. A slow reader slows down the writer, and memory stays limited.
+ * - Blocks come in order and complete, or the stream ends with an error. An end without <close/> is an error too.
  * - Either side can end a stream at any time. The other side learns of it with its next block.
- * - The bridge takes a stream only from the sender that announced it, and refuses a stream that nobody asked for.
+ * - The bridge accepts a stream only from the sender that announced it, and refuses an unexpected stream.
  */
 
 export const NS_IBB = 'http://jabber.org/protocol/ibb';
@@ -18,7 +18,7 @@ export const BLOCK_BYTES = 8_192;
 const WINDOW = 8;
 const BLOCK_TIMEOUT_MS = 20_000;
 
-/** Sends `chunks` as the stream `sid`. Rejects with IqError where the other side ended it, or is gone. */
+/** Sends `chunks` as the stream `sid`. Rejects with IqError if the other side ended it, or is gone. */
 export async function sendStream(
   session: Session,
   to: string,
@@ -55,7 +55,7 @@ export async function sendStream(
   await session.ask('set', xml('close', { xmlns: NS_IBB, sid }), { to, timeoutMs: BLOCK_TIMEOUT_MS });
 }
 
-/** Thrown to the reader of a stream that did not end well. */
+/** Thrown to the reader of a stream that was cut. */
 export class StreamCut extends Error {}
 
 interface Incoming {
@@ -71,18 +71,18 @@ const MAX_STREAMS = 512;
 const MAX_EARLY = 256;
 const MAX_EARLY_OF_ONE = 64;
 const EARLY_MS = 5_000;
-/** Of one block: memory that waits for a slow reader is a window of them. */
+/** The limit of one block: memory that waits for a slow reader is a window of them. */
 const MAX_BLOCK_BYTES = 2 * BLOCK_BYTES;
 
-/** The streams that come in over one session. */
+/** The streams that arrive over one session. */
 export class IncomingStreams {
   readonly #streams = new Map<string, Incoming>();
-  /** Opened by the other side a moment before its announcement was read. */
+  /** Streams that the other side opened just before we read their announcement. */
   readonly #early = new Map<string, { from: string; open: () => void; refuse: () => void; timer: NodeJS.Timeout }>();
 
   readonly #mayOpen: (bareJid: string) => boolean;
 
-  /** `mayOpen`: whether this account may have something to send us; streams of others are refused. */
+  /** `mayOpen`: whether this account may send us a stream now; streams of others are refused. */
   constructor(mayOpen: (bareJid: string) => boolean) {
     this.#mayOpen = mayOpen;
   }
@@ -118,7 +118,7 @@ export class IncomingStreams {
     }
   }
 
-  /** Takes what belongs to a stream; undefined where the question is about something else. */
+  /** Handles a stanza of a stream; undefined if the IQ is about something else. */
   onQuestion(iq: Element): Promise<Element | undefined> | undefined {
     const element = ['open', 'data', 'close']
       .map((name) => iq.getChild(name, NS_IBB))
@@ -140,19 +140,19 @@ export class IncomingStreams {
     }
   }
 
-  /** A message that says of a stream that it broke on the other side. */
+  /** Takes the other side's message that a stream broke there. */
   onMessage(message: Element): void {
     const sid = message.getChild('cancel', NS_CANCEL)?.attrs['id'];
     const stream = sid === undefined ? undefined : this.#streams.get(keyOf(message.attrs['from'] ?? '', sid));
     if (stream) this.#end(stream, 'cut');
   }
 
-  /** This session of a peer is gone: whoever reads from it learns of it. */
+  /** Ends the streams of a peer's session that is gone; their readers get StreamCut. */
   cutFrom(fullJid: string): void {
     for (const stream of this.#streams.values()) if (stream.from === fullJid) this.#end(stream, 'cut');
   }
 
-  /** The connection is gone: every reader learns of it. */
+  /** The connection is gone: ends every stream; the readers get StreamCut. */
   cutAll(): void {
     for (const stream of this.#streams.values()) this.#end(stream, 'cut');
     for (const [key, early] of this.#early) this.#settleEarly(key, early.refuse);
@@ -203,12 +203,12 @@ export class IncomingStreams {
   }
 }
 
-/** Throws where the stream is not of the kind that is read here (XEP-0047 §2.1): IQ stanzas, of blocks that fit. */
+/** Throws unless the stream is of the supported kind (XEP-0047 §2.1): IQ stanzas, with blocks that fit. */
 function refuseWhatIsNotTaken({ attrs }: Element): void {
   if ((attrs['stanza'] ?? 'iq') !== 'iq') throw new StanzaRefusal('not-acceptable');
   const blockBytes = Number(attrs['block-size']);
   if (!Number.isInteger(blockBytes) || blockBytes < 1) throw new StanzaRefusal('bad-request', 'modify');
-  // Whoever opens tries again with smaller ones.
+  // The opener retries with smaller blocks.
   if (blockBytes > MAX_BLOCK_BYTES) throw new StanzaRefusal('resource-constraint', 'modify');
 }
 

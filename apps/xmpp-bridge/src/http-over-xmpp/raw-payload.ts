@@ -1,8 +1,8 @@
 const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+/g;
 
 /**
- * The value of the member `payload` of a JSON object as it is written there, letter for letter: a number that a double
- * would round stays what it was. Pure; the text must be JSON that holds it.
+ * Returns the member `payload` of a JSON object exactly as written, so that a number that a double would round stays
+ * unchanged. Pure; the text must be JSON with that member.
  */
 export function rawPayload(text: string): string {
   let raw = '';
@@ -13,7 +13,7 @@ export function rawPayload(text: string): string {
   for (const { 0: token, index } of text.matchAll(TOKEN)) {
     const closes = token === '}' || token === ']';
     if (depth === 1 && (token === ',' || closes)) {
-      if (name === 'payload' && from >= 0) raw = text.slice(from, end); // of two, JSON.parse takes the last
+      if (name === 'payload' && from >= 0) raw = text.slice(from, end); // JSON.parse takes the last one
       name = undefined;
       from = -1;
     } else if (depth === 1 && token !== ':') {

@@ -1,7 +1,8 @@
 import { MAX_STANZA_BYTES } from '../wire/index.ts';
 
 /*
- * How much of a body goes into one stanza. Servers differ, and end the whole stream where it is too much.
+ * How much of a body goes into one stanza. Server limits differ, and a server ends the whole stream when one is
+ * exceeded.
  *
  * - After a server ended a stream for its policy, the bridge tries half as much, but never less than any server must
  *   take (RFC 6120 §13.12: 10,000 bytes).
@@ -19,7 +20,7 @@ export class StanzaCap {
     this.#most = most;
   }
 
-  /** Of a whole stanza that carries a body which cannot be divided. */
+  /** The limit of a whole stanza with an undividable body. */
   get stanzaBytes(): number {
     return this.#stanzaBytes;
   }
@@ -29,7 +30,7 @@ export class StanzaCap {
     return this.#most;
   }
 
-  /** Bytes that are as many characters in base64, at most `most`. */
+  /** The number of bytes that fit when written in base64, at most `most`. */
   bytes(most: number): number {
     return Math.min(most, Math.floor(this.#most / 4) * 3);
   }
@@ -40,7 +41,7 @@ export class StanzaCap {
   }
 }
 
-/** True where this is why a server ended the stream. */
+/** True if this is why a server ended the stream. */
 export function isPolicyViolation(why: string): boolean {
   return why.includes('policy-violation');
 }

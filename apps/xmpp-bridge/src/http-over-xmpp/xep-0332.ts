@@ -13,12 +13,12 @@ import {
 import { decodeText, encodeText } from './http-text.ts';
 
 /*
- * HTTP over XMPP IQs (XEP-0332 0.5.1); the dialect of slixmpp's plugin for it, which names its elements <request/> and
- * <response/> and knows text bodies alone; and the one of our own bridges (http-text.ts). Pure.
+ * HTTP over XMPP in IQs (XEP-0332 0.5.1), in three dialects: the standard; that of slixmpp's plugin, which names its
+ * elements <request/> and <response/> and knows text bodies only; and that of our own bridges (http-text.ts). Pure.
  *
- * - A body travels as text only where XML gives back exactly the same bytes; else it travels in base64.
- * - Length and SHA-256 travel with each body that is not empty. A body that does not match them is refused.
- * - A body larger than INLINE_LIMIT is not put into one stanza: servers end the whole stream at about 256 KB.
+ * - A body travels as text only if XML returns exactly the same bytes; otherwise in base64.
+ * - Length and SHA-256 travel with each non-empty body. A body that does not match them is refused.
+ * - A body larger than INLINE_LIMIT does not go into one stanza: servers end the whole stream at about 256 KB.
  */
 
 export const NS_HTTP = 'urn:xmpp:http';
@@ -32,10 +32,10 @@ const ELEMENTS: Readonly<Record<InElements, { request: string; response: string 
 };
 const IN_ELEMENTS = ['standard', 'slixmpp'] as const;
 
-/** Most characters of a body within a stanza. */
+/** The most characters of a body within a stanza. */
 export const INLINE_LIMIT = 65_536;
 
-/** The request with its body; undefined where that does not fit into `most` characters of one stanza. */
+/** Encodes the request with its body; undefined if that does not fit into `most` characters of one stanza. */
 export function encodeRequest(request: HttpRequest, dialect: Dialect, most = INLINE_LIMIT): Element | undefined {
   const { method, resource, body } = request;
   const inline = inlineOf(body, dialect, most);
@@ -48,7 +48,7 @@ export function encodeRequest(request: HttpRequest, dialect: Dialect, most = INL
   return inText ?? requestElement(request, headers, inElements(dialect), data(body, inline));
 }
 
-/** The request whose body follows in messages, as the stream `chunks`. */
+/** Announces the request; its body follows in messages, as the stream `chunks`. */
 export function announceRequest(request: HttpRequest, chunks: string): Element {
   const follows = xml('data', {}, xml('chunkedBase64', { streamId: chunks }));
   return requestElement(request, withDigest(request.headers, request.body), 'standard', follows);
@@ -64,7 +64,7 @@ function requestElement(
   return xml(ELEMENTS[dialect].request, attributes, shim(headers, dialect), content);
 }
 
-/** The response with its body; undefined where that does not fit into `most` characters of one stanza. */
+/** Encodes the response with its body; undefined if that does not fit into `most` characters of one stanza. */
 export function encodeResponse(response: HttpResponse, dialect: Dialect, most = INLINE_LIMIT): Element | undefined {
   const { status, body } = response;
   const inline = inlineOf(body, dialect, most);
@@ -77,7 +77,7 @@ export function encodeResponse(response: HttpResponse, dialect: Dialect, most = 
   return inText ?? responseElement(status, headers, inElements(dialect), data(body, inline));
 }
 
-/** The response whose body follows as the in-band bytestream `sid`. */
+/** Announces the response; its body follows as the in-band bytestream `sid`. */
 export function announceResponse({ status, headers }: HttpResponse, sid: string): Element {
   return responseElement(status, headers, 'standard', xml('data', {}, xml('ibb', { sid })));
 }
@@ -92,7 +92,7 @@ function responseElement(
   return xml(ELEMENTS[dialect].response, attributes, shim(headers, dialect), content);
 }
 
-/** What the text of one element does not carry is written as the standard has it. */
+/** Falls back to the elements of the standard for a message that the one-element form cannot carry. */
 function inElements(dialect: Dialect): InElements {
   return dialect === 'text' ? 'standard' : dialect;
 }
@@ -104,7 +104,7 @@ export interface DecodedRequest {
   readonly chunks?: string;
 }
 
-/** The request in an IQ, and the dialect it came in; undefined where the IQ holds none. Throws ExchangeError. */
+/** Decodes the request in an IQ, and its dialect; undefined if the IQ holds none. Throws ExchangeError. */
 export function decodeRequest(iq: Element): DecodedRequest | undefined {
   const said = decodeText(iq);
   if (said) {
@@ -125,7 +125,7 @@ export function decodeRequest(iq: Element): DecodedRequest | undefined {
   return undefined;
 }
 
-/** The response in the answer of an IQ. Throws ExchangeError 502 where there is none. */
+/** Decodes the response in the answer of an IQ. Throws ExchangeError 502 if there is none. */
 export function decodeResponse(iq: Element): HttpResponse & { readonly sid?: string; readonly chunks?: string } {
   const said = decodeText(iq);
   if (said) return { status: statusOf(said.start), headers: said.headers, body: checkedBody(said) };
@@ -162,7 +162,7 @@ interface Inline {
   readonly text: string | undefined;
 }
 
-/** Undefined where the body is larger than `most` characters, or this dialect has no way to write it. */
+/** Undefined if the body is larger than `most` characters, or this dialect cannot write it. */
 function inlineOf(body: Buffer, dialect: Dialect, most: number): Inline | undefined {
   if (body.length > most) return undefined;
   const text = asText(body);
@@ -171,7 +171,7 @@ function inlineOf(body: Buffer, dialect: Dialect, most: number): Inline | undefi
   return dialect !== 'slixmpp' && base64Chars(body) <= most ? { text } : undefined;
 }
 
-/** Characters that this body takes within a stanza of the standard. */
+/** The number of characters that this body takes within a stanza of the standard. */
 export function inlineChars(body: Buffer): number {
   const text = asText(body);
   return text === undefined ? base64Chars(body) : escapedBytes(text);
@@ -186,15 +186,15 @@ function data(body: Buffer, { text }: Inline): Element | undefined {
   return xml('data', {}, text === undefined ? xml('base64', {}, body.toString('base64')) : xml('text', {}, text));
 }
 
-/** Of `&quot;` and `&apos;`. */
+/** The length of `&quot;` and `&apos;`. */
 const LONGEST_ESCAPE = 6;
 
-/** As many bytes as XML makes of it. */
+/** The number of bytes after XML escaping. */
 function escapedBytes(text: string): number {
   return Buffer.byteLength(text) + (LONGEST_ESCAPE - 1) * (text.match(/[&<>"']/g)?.length ?? 0);
 }
 
-/** The text of these bytes, where XML carries it unchanged (§2.11 of XML turns CR into LF). */
+/** The text of these bytes if XML carries it unchanged (XML §2.11 turns CR into LF). */
 function asText(body: Buffer): string | undefined {
   if (!isUtf8(body)) return undefined;
   const text = body.toString('utf8');
@@ -205,13 +205,13 @@ function chunksOf(element: Element): string | undefined {
   return element.getChild('data')?.getChild('chunkedBase64')?.attrs['streamId'];
 }
 
-/** The length that a body which follows is announced with; undefined where it is not. */
+/** The announced length of a body that follows; undefined if none was announced. */
 export function announcedLength(headers: HeaderList): number | undefined {
   const length = /;length=(\d{1,12})$/.exec(headerOf(headers, DIGEST_HEADER) ?? '')?.[1];
   return length === undefined ? undefined : Number(length);
 }
 
-/** Checks a body that comes in pieces against what its headers announced; a peer that is no bridge names its length. */
+/** Checks a body in pieces against its headers: a bridge announces a digest, another peer the length. */
 export class DigestOfStream {
   readonly #hash = createHash('sha256');
   readonly #announced: string | undefined;
@@ -228,7 +228,7 @@ export class DigestOfStream {
     this.#length += piece.length;
   }
 
-  /** Throws ExchangeError where the whole is not what was announced. */
+  /** Throws ExchangeError if the whole body differs from its announcement. */
   check(): void {
     if (this.#announced === undefined) {
       if (/^\d{1,15}$/.test(this.#announcedLength ?? '') && Number(this.#announcedLength) !== this.#length)
@@ -243,7 +243,7 @@ function damaged(): ExchangeError {
   return new ExchangeError(502, 'The body did not arrive as it was sent.');
 }
 
-/** Throws ExchangeError where a body is not what its headers announced. */
+/** Throws ExchangeError if a body differs from what its headers announced. */
 export function checkDigest(headers: HeaderList, body: Buffer): void {
   const digest = headerOf(headers, DIGEST_HEADER);
   if (digest !== undefined && digest !== digestOf(body)) throw damaged();
@@ -268,7 +268,7 @@ export function digestOf(body: Buffer): string {
   return `sha-256=${hash('sha256', body, 'base64')};length=${body.length}`;
 }
 
-/** SHIM headers (XEP-0131). slixmpp's plugin breaks on a name that comes twice, so they are joined for it. */
+/** Writes SHIM headers (XEP-0131). slixmpp's plugin breaks on a repeated name, so they are joined for it. */
 function shim(headers: HeaderList, dialect: InElements): Element | undefined {
   const pairs = dialect === 'slixmpp' ? joined(headers) : headers;
   if (pairs.length === 0) return undefined;

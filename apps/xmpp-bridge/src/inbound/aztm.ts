@@ -14,10 +14,10 @@ import type { Session } from '../session/index.ts';
 import type { StanzaCap } from '../http-over-xmpp/stanza-cap.ts';
 
 /*
- * Requests of peers in messages of urn:aztm:v1. inbound.ts says what holds for requests in any form, and
- * aztm-v1.ts what holds for the messages.
+ * Answers requests of peers in messages of urn:aztm:v1. inbound.ts has the rules for requests in any form, aztm-v1.ts
+ * those for the messages.
  *
- * - A stranger gets no answer.
+ * - A JID that the policy does not name gets no answer.
  * - A peer that may ask gets one answer, whatever went wrong. The answer goes to the session that asked and has the id
  *   of its message: the peer recognises its answers by nothing else.
  * - The bridge collects an answer in pieces, up to the size that one message carries, and marks it as collected.
@@ -84,7 +84,7 @@ export class InboundAztm {
   }
 }
 
-/** The answer with its pieces as one body. Throws ExchangeError 413 where one message cannot carry it. */
+/** Collects the pieces of the answer into one body. Throws ExchangeError 413 if one message cannot carry it. */
 async function collected({ response, pieces }: Served): Promise<HttpResponse> {
   if (pieces === undefined) return response;
   const kept: Uint8Array[] = [];

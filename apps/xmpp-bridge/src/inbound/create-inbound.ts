@@ -14,7 +14,7 @@ import type { Session } from '../session/index.ts';
 import { OUTCOMES, SharedOutcomes } from './shared-outcomes.ts';
 import type { StanzaCap } from '../http-over-xmpp/stanza-cap.ts';
 
-/* Wires what answers peers: one way in for what they ask, in whichever form it comes. */
+/* Wires the inbound side: requests of peers, in whichever form they arrive, lead to one handler. */
 
 export interface ServedParts {
   readonly bus: Pick<Bus, 'request' | 'records'>;

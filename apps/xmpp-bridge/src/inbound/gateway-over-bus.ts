@@ -5,7 +5,7 @@ import { carriedHeaders, type HttpRequest, type HttpResponse } from '../wire/ind
 import { Pipe } from './pipe.ts';
 import type { Answer } from './replay.ts';
 
-/** One request of a peer, as the gateway is asked it. */
+/** One request of a peer, as it goes to the gateway. */
 export interface GatewayCall {
   readonly principal: Principal;
   /** Full JID of the peer. */
@@ -15,16 +15,16 @@ export interface GatewayCall {
   readonly signal: AbortSignal;
 }
 
-/** Asks whoever performs what peers want of us. Rejects with what toPublicError() can tell. */
+/** Performs a peer's request. Rejects with an error that toPublicError() can translate. */
 export type AskGateway = (call: GatewayCall) => Promise<Answer>;
 
-/** Of one stream of events, while the peer takes it slower than we produce it; of all answers together. */
+/** The buffer of all event streams together, while peers read slower than we produce. */
 const MAX_EVENT_BYTES = 1_048_576;
 const MAX_BYTES_OF_ALL = 134_217_728;
 
 /**
- * Asks the gateway over the bus. `bodyLimit`: largest body of a response that is no stream of events. The signal of a call
- * aborts when its answer is over, whether or not it was read.
+ * Sends requests to the gateway over the bus. `bodyLimit`: largest body of a response that is no stream of events. The
+ * signal of a call aborts when its answer is over, whether or not it was read.
  */
 export function gatewayOverBus(
   bus: Pick<Bus, 'request'>,
@@ -34,7 +34,7 @@ export function gatewayOverBus(
   const room = { bytes: bytesOfAll };
   return async ({ principal, from, request, timeoutMs, signal }) => {
     const pipe = new Pipe({ eventBytes: MAX_EVENT_BYTES, bodyBytes: bodyLimit, room });
-    signal.addEventListener('abort', () => pipe.fail(new AppError('cancelled')), { once: true }); // gives its room back
+    signal.addEventListener('abort', () => pipe.fail(new AppError('cancelled')), { once: true }); // frees the buffer
     const streaming = new Promise<HttpResponse>((resolve) => {
       pipe.onHead = ({ status, headers }) =>
         resolve({ status, headers: carriedHeaders(headers), body: Buffer.alloc(0) });
@@ -70,8 +70,8 @@ export function gatewayOverBus(
       whole.then((response) => ({ response })),
       streaming.then((response) => ({ response, pieces: pipe })),
     ]);
-    whole.catch(() => undefined); // told by the pipe
-    // A short answer in pieces may be complete before anybody looks at its head.
+    whole.catch(() => undefined); // the pipe reports it
+    // A short answer in pieces may be complete before its head is read.
     return pipe.headSeen && !('pieces' in first)
       ? { response: { ...first.response, body: Buffer.alloc(0) }, pieces: pipe }
       : first;

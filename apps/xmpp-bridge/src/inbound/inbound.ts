@@ -20,16 +20,16 @@ import { bareOf, type Denial, judgeCall, type PeerPolicy, type PeerRule, type Ve
 import type { Answer, Replay } from './replay.ts';
 
 /*
- * A peer's request over XMPP becomes a request to our gateway, on behalf of that peer, whatever it came in.
+ * Turns a peer's request over XMPP, in any form, into a request to our gateway on behalf of that peer.
  *
  * - The caller is the one that the server names (the stanza's `from`), never the one that the peer names.
- * - Strangers get a refusal of XMPP, or nothing, and nothing of theirs reaches the bus. Peers get an HTTP status.
+ * - An unknown JID gets a refusal of XMPP or no answer, and none of its data reaches the bus. Peers get an HTTP status.
  * - The bridge refuses a request that is late, or that the server stored while the bridge was away, before it is
  *   performed.
- * - The number of requests under way is bounded. The bridge waits for a body that follows its request only within the
- *   rate of its peer. It counts every denial, and tells and audits denials at a bounded rate.
- * - The bridge passes an answer in pieces on in pieces. A peer that cancels, or is gone, stops the work here. Work that
- *   has an Idempotency-Key goes on without its peer, because the peer will ask again.
+ * - The number of requests under way is limited. The bridge waits for a body that follows its request only within the
+ *   rate of its peer. It counts every denial, and reports and audits denials at a limited rate.
+ * - The bridge streams an answer that comes in pieces. If the peer cancels or is gone, the bridge stops the work. Work
+ *   with an Idempotency-Key continues without its peer, because the peer will ask again.
  */
 
 export interface InboundParts {
@@ -43,31 +43,31 @@ export interface InboundParts {
   readonly onOutcome: (outcome: 'answered' | 'denied' | 'failed') => void;
 }
 
-/** One request of a peer, and how it came. */
+/** One request of a peer, in transport-independent form. */
 export interface Incoming {
   /** Full JID. */
   readonly from: string;
   readonly stanzaId: string;
   readonly request: HttpRequest;
-  /** Stored on the way, or too old. */
+  /** True if it was stored on the way, or is too old. */
   readonly delayed: boolean;
-  /** What the peer calls it where it cancels it. */
+  /** The peer's name for the request, if it cancels it. */
   readonly cancelId?: string | undefined;
-  /** The body, where it follows the request: waited for once the request is admitted. */
+  /** The body, if it follows the request: read once the request is admitted. */
   readonly follows?: Follows | undefined;
 }
 
 export interface Follows {
-  /** As announced. */
+  /** The announced length. */
   readonly bytes: number;
   /** Rejects with ExchangeError. */
   readonly take: (signal: AbortSignal) => Promise<Buffer>;
 }
 
 export interface Served extends Answer {
-  /** Call when the last piece has left, or will not: ends what still works on it, and gives back what it held. */
+  /** Call when the last piece has left, or never will: stops remaining work and releases its resources. */
   readonly end: () => void;
-  /** Goes on without its peer. */
+  /** True if the work continues without its peer. */
   readonly keyed: boolean;
 }
 
@@ -75,7 +75,7 @@ const MAX_UNDER_WAY = 256;
 const MAX_HOPS = 4;
 const DEFAULT_TIMEOUT_MS = 30_000;
 const MAX_TIMEOUT_MS = 120_000;
-/** Denials that are told, per peer and minute, and of all together. */
+/** Limits of reported denials per minute: per peer, and for all together. */
 const TOLD_PER_PEER = 60;
 const TOLD_OF_ALL = 600;
 
@@ -87,7 +87,7 @@ interface UnderWay {
 
 export class Inbound {
   readonly #underWay = new Set<UnderWay>();
-  /** By peer and the name that it gave the request. */
+  /** Requests under way, by peer and the peer's name for the request. */
   readonly #cancels = new Map<string, UnderWay>();
   readonly #limiters = new Map<number, RateLimiterMemory>();
   readonly #told = new RateLimiterMemory({ points: TOLD_PER_PEER, duration: 60 });
@@ -99,7 +99,7 @@ export class Inbound {
     this.#parts = parts;
   }
 
-  /** Whether the peer may ask this, and that it may not is told. `bodyBytes`: as it announced. */
+  /** Decides whether the peer may send this request, and reports a denial. `bodyBytes`: the announced length. */
   judge(from: string, { method, resource }: Pick<HttpRequest, 'method' | 'resource'>, bodyBytes: number): Verdict {
     const isContact = this.#parts.isContact(bareOf(from));
     const call = { from, method, resource, bodyBytes, isContact, nowMs: Date.now() };
@@ -108,7 +108,7 @@ export class Inbound {
     return verdict;
   }
 
-  /** Answers always: with what the gateway says, or with what went wrong. */
+  /** Always answers: with the gateway's response, or with the error. */
   async serve(incoming: Incoming, rule: PeerRule): Promise<Served> {
     const { from, request, stanzaId, follows } = incoming;
     const work: UnderWay = { from, abort: new AbortController(), keyed: keyOf(request) !== undefined };
@@ -124,7 +124,7 @@ export class Inbound {
       if (cancelKey !== undefined) this.#cancels.delete(cancelKey);
     };
     const end = (): void => {
-      exchange.end('cancelled'); // where nothing else has ended it
+      exchange.end('cancelled'); // if nothing else has ended it
       forget();
       work.abort.abort();
     };
@@ -147,7 +147,7 @@ export class Inbound {
         return { response, pieces: booked(pieces, response.status, exchange), end, keyed: work.keyed };
       exchange.passed(response.body.length);
       exchange.end(response.status);
-      forget(); // nothing works on it any more
+      forget(); // the work is over
       return { response, end, keyed: work.keyed };
     } catch (error) {
       exchange.end(codeOf(error));
@@ -156,22 +156,24 @@ export class Inbound {
     }
   }
 
-  /** The peer does not want the answer any more. */
+  /** Cancels a request on behalf of its peer. */
   cancel(from: string, id: string): void {
     this.#cancels.get(keyOfCancel(from, id))?.abort.abort();
   }
 
-  /** This session of a peer is gone: its work stops, except for requests with an Idempotency-Key. */
+  /** This session of a peer is gone: stops its work, except for requests with an Idempotency-Key. */
   onLeft(fullJid: string): void {
     for (const { from, abort, keyed } of this.#underWay) if (from === fullJid && !keyed) abort.abort();
   }
 
-  /** The connection is gone: all work stops, except for requests with an Idempotency-Key, whose peers will ask again. */
+  /**
+   * The connection is gone: stops all work, except for requests with an Idempotency-Key, whose peers will ask again.
+   */
   cancelAll(): void {
     for (const { abort, keyed } of this.#underWay) if (!keyed) abort.abort();
   }
 
-  /** Until when the request may take. Throws ExchangeError and AppError. */
+  /** The deadline of the request. Throws ExchangeError and AppError. */
   async #admit({ from, request, delayed }: Incoming, rule: PeerRule): Promise<{ readonly untilMs: number }> {
     checkRequest(request);
     const left = timeLeft(request.headers, Date.now()) ?? DEFAULT_TIMEOUT_MS;
@@ -237,19 +239,19 @@ export function problem(status: number, detail: string, code?: string): HttpResp
   return { status, headers: [['content-type', 'application/problem+json']], body: Buffer.from(body) };
 }
 
-/** What a peer whose call is not allowed is told. */
+/** The answer to a peer whose call is not allowed. */
 export function denied(why: Denial): HttpResponse {
   if (why === 'size') return problem(413, 'The body is larger than this peer may send.');
   if (why === 'hours') return problem(403, 'This peer may not call at this time of day.');
   return problem(403, 'This peer may not call that.');
 }
 
-/** The user that a peer is in the tenant of its rule. */
+/** The user that represents a peer in the tenant of its rule. */
 function userOf(from: string): string {
   return encodeId(`xmpp:${bareOf(from)}`);
 }
 
-/** What went of an answer in pieces; it is over when the last one was taken. */
+/** Counts the streamed pieces of an answer; the exchange ends with the last one. */
 async function* booked(
   pieces: AsyncIterable<Uint8Array>,
   status: number,
@@ -268,7 +270,7 @@ async function* booked(
   }
 }
 
-/** For the book: the status or the code that the peer is told. */
+/** The status or the error code for the record of exchanges. */
 function codeOf(error: unknown): number | string {
   return error instanceof ExchangeError ? error.status : toPublicError(error).code;
 }

@@ -21,12 +21,11 @@ import {
 } from '../http-over-xmpp/xep-0332.ts';
 
 /*
- * Requests of peers in IQs (XEP-0332): what they ask, and what they are answered. inbound.ts says what holds
- * for requests in any form.
+ * Answers requests of peers in IQs (XEP-0332). inbound.ts has the rules for requests in any form.
  *
- * - The bridge waits for a body in chunks only where the policy lets the peer send that request. It keeps no chunks of
+ * - The bridge waits for a body in chunks only if the policy lets the peer send that request. It keeps no chunks of
  *   other senders.
- * - A body that does not fit into one stanza goes as an in-band bytestream, with the digest of the whole body where the
+ * - A body that does not fit into one stanza goes as an in-band bytestream, with the digest of the whole body if the
  *   digest is known.
  */
 
@@ -44,7 +43,7 @@ const NS_DELAY = 'urn:xmpp:delay';
 const BODY_LIMIT_MS = 60_000;
 
 interface FollowsInChunks extends Follows {
-  /** Nobody waits for it any more. */
+  /** The request no longer waits for it. */
   readonly close: () => void;
 }
 
@@ -55,13 +54,13 @@ export class InboundIq {
     this.#parts = parts;
   }
 
-  /** A message that cancels a request. */
+  /** Handles a message that cancels a request. */
   onMessage(message: Element): void {
     const id = message.getChild('cancel', NS_CANCEL)?.attrs['id'];
     if (id !== undefined) this.#parts.inbound.cancel(message.attrs['from'] ?? '', id);
   }
 
-  /** The answer to a question of a peer; undefined where it is no HTTP request. Throws StanzaRefusal. */
+  /** Answers an IQ of a peer; undefined if it holds no HTTP request. Throws StanzaRefusal. */
   onQuestion(iq: Element): Promise<Element | undefined> | undefined {
     if (iq.attrs['type'] !== 'set') return undefined;
     const from = iq.attrs['from'] ?? '';
@@ -99,11 +98,11 @@ export class InboundIq {
     }
   }
 
-  /** The body that follows the request in chunks; undefined where none follows. */
+  /** The body that follows the request in chunks; undefined if none follows. */
   #follows(from: string, { request, chunks }: DecodedRequest, rule: PeerRule): FollowsInChunks | undefined {
     if (chunks === undefined) return undefined;
     const { headers } = request;
-    // Its chunks may have come in the same packet, and are read before it is admitted.
+    // Its chunks may arrive in the same packet, and are read before the request is admitted.
     const close = this.#parts.chunks.opened(from);
     const bytes = announcedLength(headers) ?? 0;
     return {
@@ -138,7 +137,7 @@ export class InboundIq {
       throw new ExchangeError(502, 'The answer is larger than may be carried.');
     const sid = randomUUID();
     const head = pieces === undefined ? withDigest(response) : response;
-    // After the answer has left: the peer takes the stream that it was told of.
+    // After the answer has left, so that the peer expects the stream.
     setImmediate(() => void this.#pump(from, sid, served, pieces ?? once(response.body)));
     return announceResponse(head, sid);
   }
@@ -153,10 +152,10 @@ export class InboundIq {
       this.#parts.log.debug({ err: error }, 'the stream of an answer ended early');
     }
     try {
-      // Work with an Idempotency-Key goes on without its peer: the peer asks again and gets the stored answer.
+      // Work with an Idempotency-Key continues without its peer: the peer asks again and gets the stored answer.
       if (served.keyed) while (!(await iterator.next()).done);
     } catch {
-      // Told by the gateway, or over.
+      // The gateway reports the error, or the response is over.
     } finally {
       served.end();
       await iterator.return?.(undefined).catch(() => undefined);
@@ -174,12 +173,12 @@ export class InboundIq {
   }
 }
 
-/** A response of our own, which any stanza carries. */
+/** A response of the bridge itself, which fits any stanza. */
 function short(response: HttpResponse, dialect: Dialect): Element {
   return encodeResponse(response, dialect)!;
 }
 
-/** Leaving the loop over it does not end what it reads. */
+/** An iterator whose source is not closed when a loop over it ends. */
 function unclosed<T>(iterator: AsyncIterator<T>): AsyncIterator<T> {
   return { next: () => iterator.next() };
 }

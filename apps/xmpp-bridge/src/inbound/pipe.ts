@@ -1,18 +1,18 @@
 import { CarriedFrame, safeParse } from '@switchyard/contracts';
 
 /*
- * A response that comes in progress frames, read as pieces.
+ * A response that arrives in progress frames, read as pieces.
  *
- * - The bytes that wait for a reader are bounded, for one response and for all. A reader that cannot follow ends the
- *   response with an error and does not end the process.
- * - The pipe ends once: well, or with the error that ended it.
+ * - The number of unread bytes is limited, for one response and for all. A reader that cannot follow ends the response
+ *   with an error and not the process.
+ * - The pipe ends once: successfully, or with the error that ended it.
  */
 export interface PipeLimits {
-  /** Of a stream of events, which has no length. */
+  /** Limit of an event stream, which has no length. */
   readonly eventBytes: number;
-  /** Of any other response: it may have come whole before it is read. */
+  /** Limit of any other response, which may arrive completely before it is read. */
   readonly bodyBytes: number;
-  /** Shared by all. */
+  /** Shared by all pipes. */
   readonly room: { bytes: number };
 }
 
@@ -56,7 +56,7 @@ export class Pipe implements AsyncIterable<Uint8Array> {
     this.#wake();
   }
 
-  /** What nobody has read yet is dropped. */
+  /** Ends the pipe with an error and drops the unread pieces. */
   fail(error: unknown): void {
     this.#end ??= { error };
     this.#limits.room.bytes += this.#bytes;

@@ -3,33 +3,33 @@ import type { Claim, Outcome, SharedOutcomes } from './shared-outcomes.ts';
 import { ExchangeError, type HttpRequest, type HttpResponse, keyOf } from '../wire/index.ts';
 
 /*
- * What peers asked before, so that the same request is performed once.
+ * Performs a repeated request of a peer only once.
  *
- * - The bridge knows a request by its peer and Idempotency-Key, and a request without a key by its stanza. It refuses
- *   the same key with another method, path or body (422).
+ * - The bridge identifies a request by its peer and Idempotency-Key, and a request without a key by its stanza. It
+ *   refuses the same key with another method, path or body (422).
  * - A peer that asks again while the work is under way waits for its outcome. A peer that asks again afterwards gets
- *   the stored answer. Where the answer was too long to keep, the bridge says that it is gone (409) and does not do the
+ *   the stored answer. If the answer was too long to keep, the bridge says that it is gone (409) and does not do the
  *   work again.
- * - The bridge does not remember work that failed before it was performed, or whose outcome the gateway must tell by
+ * - The bridge does not remember work that failed before it was performed, or whose outcome the gateway must report by
  *   the same key. When the peer asks again, the bridge asks the gateway again.
- * - What the bridge keeps is bounded in number, bytes and time. The time is longer than two deadlines.
- * - The replica that serves next also knows what was asked under a key (shared-outcomes.ts): an answer leaves after its
- *   record is written. A request without a key costs only memory of this process.
+ * - The memory is limited in number, bytes and time. The time is longer than two deadlines.
+ * - After a change of the inbound leader the next replica knows the requests with a key (shared-outcomes.ts): an answer
+ *   leaves after its record is written. A request without a key is remembered only in this process.
  */
 
 export interface Answer {
   readonly response: HttpResponse;
-  /** The body in pieces, in place of that of the response. */
+  /** The body in pieces, instead of that of the response. */
   readonly pieces?: AsyncIterable<Uint8Array>;
 }
 
 export interface Asked {
-  /** Full JID; the server says who it is. */
+  /** Full JID, as the server states it. */
   readonly from: string;
   readonly bare: string;
   readonly stanzaId: string;
   readonly request: HttpRequest;
-  /** The time that it may take. */
+  /** The time limit of the request. */
   readonly limitMs: number;
 }
 
@@ -76,13 +76,13 @@ export class Replay {
   }
 
   /**
-   * Performs `work`, or gives the answer of the same request before. `signal`: this caller does not wait any more; it also
-   * aborts when the last piece of an answer in pieces was taken, or will not be.
+   * Performs `work`, or returns the answer of the same earlier request. `signal`: this caller no longer waits; it also
+   * aborts when the last piece of an answer in pieces was taken, or never will be.
    */
   async perform(asked: Asked, signal: AbortSignal, work: () => Promise<Answer>): Promise<Answer> {
     const hash = hashOf(asked.request);
     const name = nameOf(asked, hash);
-    // Between the last look and the claim nothing is awaited: of many who ask again, one performs it.
+    // No await between the last lookup and the claim: of many repeated requests, one performs the work.
     for (let known = this.#known(name); known; known = this.#known(name)) {
       if (known.hash !== hash) throw new ExchangeError(422, 'This Idempotency-Key was used for another request.');
       this.#onDuplicate();
@@ -111,14 +111,14 @@ export class Replay {
       if (claimed) claim = claimed.mine;
       const answer = await work();
       if (answer.pieces) {
-        // A generator whose first piece nobody takes would never say that it is over.
+        // A generator of which no piece is taken would never report its end.
         signal.addEventListener('abort', () => void settle('forgotten'), { once: true });
         return { ...answer, pieces: this.#recorded(answer.response, answer.pieces, settle) };
       }
       await settle(isFinal(answer.response) ? this.#keepable(answer.response) : 'forgotten');
       return answer;
     } catch (error) {
-      await settle('forgotten'); // asking again asks the gateway again
+      await settle('forgotten'); // a repeat asks the gateway again
       throw error;
     }
   }
@@ -130,7 +130,7 @@ export class Replay {
     return { hash: done.hash, outcome: Promise.resolve(outcome) };
   }
 
-  /** Passes the pieces on, and keeps them as long as they are few. */
+  /** Passes the pieces on, and stores them as long as they are few. */
   async *#recorded(
     head: HttpResponse,
     pieces: AsyncIterable<Uint8Array>,
@@ -169,7 +169,7 @@ export class Replay {
       until: this.#now() + ttlMs,
     });
     this.#bytes += bytes;
-    // Drops the oldest answers until the limits hold: the order in which they were kept is the order of their ends.
+    // Drops the oldest answers until the limits hold; answers are stored in the order in which they expire.
     for (const [oldest, { until }] of this.#done) {
       if (until > this.#now() && this.#done.size <= maxEntries && this.#bytes <= maxBytes) break;
       this.#drop(oldest);
@@ -197,7 +197,7 @@ function hashOf({ method, resource, body }: HttpRequest): string {
   return `${method} ${resource} ${hashed('sha256', body, 'base64')}`;
 }
 
-/** An answer that asking again would not change. */
+/** True if a repeat would give the same answer. */
 function isFinal({ status }: HttpResponse): boolean {
   return status < 500 && status !== 408 && status !== 425 && status !== 429;
 }

@@ -6,19 +6,19 @@ import { z } from 'zod';
 import { ExchangeError, type HttpResponse } from '../wire/index.ts';
 
 /*
- * What became of requests with an Idempotency-Key, where every replica with the account sees it: the seat may change
- * between two times that a peer asks.
+ * Shares the outcomes of requests with an Idempotency-Key between all replicas of the account: the inbound leader may
+ * change between a peer's first try and its repeat.
  *
- * - A replica claims a request before it performs it. A replica that does not get the claim does not perform the
- *   request. Where no claim can be written, no replica performs it.
+ * - A replica claims a request before it performs it. Without the claim it does not perform the request. If no claim
+ *   can be written, no replica performs it.
  * - The same key with another hash is refused (422). A replica waits for a request that is under way at another
  *   replica.
- * - The replica that holds a claim renews it while the work goes on. Another replica takes over a claim that was not
- *   renewed for ALIVE_MS: the holder is gone. The new holder asks the gateway again, by the same key, while its caller
- *   still waits. Each replica measures that time on its own clock; no two clocks are compared.
- * - A long answer is kept where there is room: the long answers of one replica that have not expired yet have a limit
- *   in bytes. Where there is no room, or the answer does not fit into a record, the replicas still know that the
- *   request was answered (409). All records expire by themselves, later than two deadlines.
+ * - The replica that holds a claim renews it while it works. Another replica takes over a claim that was not renewed
+ *   for ALIVE_MS: the holder is gone. The new holder asks the gateway again, by the same key, while its caller still
+ *   waits. Each replica measures that time on its own clock; no two clocks are compared.
+ * - A long answer is kept if there is room: the unexpired long answers of one replica have a limit in bytes. If there
+ *   is no room, or the answer does not fit into a record, the replicas still know that the request was answered (409).
+ *   All records expire by themselves, later than two deadlines.
  */
 
 export type Outcome = { readonly kept: HttpResponse } | 'gone' | 'forgotten';
@@ -26,32 +26,35 @@ export type Outcome = { readonly kept: HttpResponse } | 'gone' | 'forgotten';
 export interface Claim {
   readonly key: string;
   readonly hash: string;
-  /** The revision that the holder wrote last. */
+  /** The revision of the holder's last write. */
   revision: number;
 }
 
 interface Renewal {
   readonly timer: NodeJS.Timeout;
-  /** The write that is under way. */
+  /** The write under way. */
   writing: Promise<void> | undefined;
 }
 
 export type Claimed = { readonly mine: Claim } | { readonly outcome: Exclude<Outcome, 'forgotten'> };
 
 export const OUTCOMES = PEER_REQUESTS;
-/** Of one record, as it is stored: what a message on the bus carries, with room for what JSON adds to headers. */
+/** The limit of one stored record: the size of a bus message, with room for the JSON of the headers. */
 const MAX_RECORD = 800_000;
-/** What is larger is a long one. */
+/** A larger record counts as long. */
 const LONG_RECORD = 98_304;
-/** Of the long ones of one replica: with three of them a quarter of the bucket is left for claims and short ones. */
+/**
+ * The limit for the long records of one replica: with three replicas a quarter of the bucket is left for claims and
+ * short records.
+ */
 const MAX_LONG_BYTES = 33_554_432;
-/** A claim that was not renewed for so long has no holder any more. */
+/** A claim that was not renewed for this long has lost its holder. */
 const ALIVE_MS = 4_000;
 const RENEW_MS = 1_000;
-/** Beyond its deadline a claim is not renewed for longer than this. */
+/** A claim is not renewed for longer than this beyond its deadline. */
 const SLACK_MS = 10_000;
 const PAUSE_MS = { first: 100, last: 1_000 };
-/** How long an answer waits for its record; then it goes out, and the record follows. */
+/** How long an answer waits for its record; then it leaves, and the record follows. */
 const SETTLE_LIMIT_MS = 2_000;
 const SETTLE_TRIES = 4;
 const MAX_WATCHED = 4_096;
@@ -60,7 +63,7 @@ const Entry = z.discriminatedUnion('state', [
   z.object({
     state: z.literal('doing'),
     hash: z.string(),
-    /** How long others leave the claim alone after it was written. */
+    /** How long other replicas leave the claim alone after a write. */
     workMs: z.number(),
   }),
   z.object({ state: z.literal('gone'), hash: z.string() }),
@@ -76,14 +79,14 @@ type Entry = z.infer<typeof Entry>;
 
 export class SharedOutcomes {
   readonly #renewals = new Map<Claim, Renewal>();
-  /** Claims of other replicas, and until when each is left to its holder. */
+  /** Claims of other replicas, and how long each is left to its holder. */
   readonly #watched = new Map<string, { readonly revision: number; readonly untilMs: number }>();
-  /** Long records that this replica wrote, in the order of their ends. */
+  /** Long records that this replica wrote, in the order in which they expire. */
   readonly #long: { readonly bytes: number; readonly untilMs: number }[] = [];
   #longBytes = 0;
 
   readonly #records: Records;
-  /** Bare JID of the account: others may use the same bucket. */
+  /** Bare JID of the account: other accounts may use the same bucket. */
   readonly #account: string;
   readonly #log: Logger;
   readonly #now: () => number;
@@ -104,8 +107,8 @@ export class SharedOutcomes {
   }
 
   /**
-   * Claims a request, or waits for its outcome at another replica. `name`: of the request; `limitMs`: the time that it may
-   * take. Throws ExchangeError, and AppError where the claim cannot be written: the request must not be performed then.
+   * Claims a request, or waits for its outcome at another replica. `name`: of the request; `limitMs`: its time limit.
+   * Throws ExchangeError, and AppError if the claim cannot be written: the request must not be performed then.
    */
   async claim(name: string, hash: string, limitMs: number, signal: AbortSignal): Promise<Claimed> {
     const key = createHash('sha256')
@@ -136,7 +139,7 @@ export class SharedOutcomes {
     }
   }
 
-  /** Never throws. Resolves when it is stored, or after a while. */
+  /** Never throws. Resolves when the outcome is stored, or after SETTLE_LIMIT_MS. */
   async settle(claim: Claim, outcome: Outcome): Promise<void> {
     const limit = new AbortController();
     await Promise.race([
@@ -154,7 +157,7 @@ export class SharedOutcomes {
         if (revision === undefined) return this.#stopRenewing(claim); // another replica has it
         claim.revision = revision;
       } catch {
-        // The next attempt may reach the store; where none does, this replica serves nobody either.
+        // The next attempt may reach the store; if none does, this replica serves nobody either.
       }
     };
     const renewal: Renewal = {
@@ -185,7 +188,7 @@ export class SharedOutcomes {
         if ((await this.#records.write(key, entry, revision)) !== undefined) return;
         return this.#log.warn({ key }, 'a request took longer than it may; another replica has it now');
       } catch (error) {
-        // Where the bucket is full, a short record may still find room.
+        // If the bucket is full, a short record may still find room.
         if (error instanceof AppError && error.code === 'overloaded' && entry) entry = { state: 'gone', hash };
         if (tries === SETTLE_TRIES)
           return this.#log.warn({ err: error, key }, 'what became of a request is known to this replica alone');
@@ -194,7 +197,7 @@ export class SharedOutcomes {
     }
   }
 
-  /** The entry; where there is no room for its answer, one that says only that the request was answered. */
+  /** The entry, or, if there is no room for its answer, an entry that says only that the request was answered. */
   #fitting(entry: Entry): Entry {
     const bytes = bytesOf(entry);
     if (bytes <= LONG_RECORD) return entry;
@@ -206,7 +209,7 @@ export class SharedOutcomes {
     return entry;
   }
 
-  /** Whether the holder has not renewed its claim for `workMs`, by the clock of this replica. */
+  /** True if the holder has not renewed its claim for `workMs`, by the clock of this replica. */
   #isAbandoned(key: string, revision: number, workMs: number): boolean {
     const seen = this.#watched.get(key);
     if (seen?.revision === revision) {

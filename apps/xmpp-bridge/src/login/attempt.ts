@@ -20,11 +20,11 @@ import type { Target, Where } from './targets.ts';
 import { serialised, XmlStream } from '../wire/index.ts';
 
 /*
- * Does what the login machine says: one attempt, at one server.
+ * Performs the actions of the login machine: one attempt, at one server.
  *
- * - An attempt has one object for its connection and its stream. Nothing of it outlives the attempt that failed.
- * - The promise settles: with an open session, or with a LoginError.
- * - What comes between the login and the first look of its owner is kept for the owner, in order.
+ * - An attempt has one object for its connection and its stream. No part of it outlives a failed attempt.
+ * - The promise always settles: with an open session, or with a LoginError.
+ * - Stanzas that arrive between the login and the owner's first listener are kept for the owner, in order.
  */
 
 export interface AttemptOptions {
@@ -38,19 +38,19 @@ export interface AttemptOptions {
   readonly fingerprint: string | undefined;
   readonly allowPlain: boolean;
   readonly channelBinding: BindingPolicy;
-  /** A diagnosis: authenticates with this type of channel binding or not at all. */
+  /** For a diagnosis: authenticates with this type of channel binding or not at all. */
   readonly onlyBinding?: ChannelBinding['type'] | undefined;
 }
 
 export type OnStep = (step: LoginStep) => void;
 
-/** Hears what goes over the wire, as it is: secrets are in it. For a diagnosis (transcript.ts). */
+/** Receives the raw traffic, secrets included. For a diagnosis (transcript.ts). */
 export interface LoginTap {
   /** The servers that are tried, best first. */
   lookedUp?(where: Where, targets: readonly Target[]): void;
-  /** What the login machine was told, and what it made of it. */
+  /** An event of the login machine, and the actions that follow. */
   moved?(event: LoginEvent, before: LoginState, actions: readonly LoginAction[]): void;
-  /** One of several addresses of the server did not take the connection. */
+  /** One of several addresses of the server refused the connection. */
   addressFailed(address: string, code: string): void;
   connected(target: Target, socket: SecureSocket): void;
   sent(text: string): void;
@@ -58,7 +58,7 @@ export interface LoginTap {
   secured(tls: Secured): void;
 }
 
-/** `late` is what an abort means. */
+/** `late`: the failure to report when the attempt is aborted. */
 export class Attempt {
   readonly #context: LoginContext;
   #state: LoginState = LOGIN_START;
@@ -67,12 +67,12 @@ export class Attempt {
   #owner: StreamListener | null = null;
   #closedWhy: string | null = null;
   #lastText = '';
-  /** Headers of the server on the stream that is open. */
+  /** The number of stream headers of the server on the open stream. */
   #headers = 0;
   #resolve!: (stream: OpenStream) => void;
   #reject!: (error: LoginError) => void;
   #settled = false;
-  /** What came before the owner listened, in order. */
+  /** Stanzas that came before the owner listened, in order. */
   readonly #early: ((owner: StreamListener) => void)[] = [];
 
   readonly #options: AttemptOptions;
@@ -151,8 +151,8 @@ export class Attempt {
   }
 
   /**
-   * A header within the authenticated stream is that of another one, which asks for TLS as the first one did. As XML it would
-   * be an element without end.
+   * True if a stream header arrives within the authenticated stream: another server is asking for TLS, as the first one
+   * did. As XML it would be an element without end.
    */
   #beginsAgain(text: string): boolean {
     if (this.#settled || !this.#state.authenticated) return false;
@@ -231,7 +231,7 @@ export class Attempt {
   }
 
   #startTls(): void {
-    // An honest server says nothing between <proceed/> and the handshake (RFC 6120 §5.4.3.3).
+    // An honest server sends nothing between <proceed/> and the handshake (RFC 6120 §5.4.3.3).
     if (this.#target.mode === 'starttls' && !/(<proceed[^>]*\/>|<\/proceed>)\s*$/.test(this.#lastText)) {
       return this.#take({ type: 'broken', code: 'TLS_INJECTION', sentence: say.tlsInjection() });
     }

@@ -1,6 +1,6 @@
 import type { LoginFailure, LoginFailureCode, LoginStep } from './failure.ts';
 
-/* The checks of the AZTM login by their numbers, and the one that a failed login belongs to. */
+/* The numbered checks of the AZTM login, and the check to which a failed login belongs. */
 
 export const XMPP_CHECKS = [
   [1, 'configuration'],
@@ -73,10 +73,12 @@ const CHECK_OF_CODE: Readonly<Partial<Record<LoginFailureCode, CheckNumber>>> = 
   REPLACED: 17,
 };
 
-/** The check that a failed login belongs to: exactly one, for the doctor and for the running bridge (rpc.xmpp.status). */
+/**
+ * The check to which a failed login belongs: exactly one, for the doctor and for the running bridge (rpc.xmpp.status).
+ */
 export function checkOf({ code, step }: Pick<LoginFailure, 'code' | 'step'>): CheckNumber {
   if (code === 'STREAM_ERROR' && CHECK_OF_STEP[step] >= 15) return 17;
-  // A server that hangs up at once did so over the first bytes.
+  // A server that hangs up at once objects to the first bytes.
   if (code === 'CLOSED' && step === 'opening the stream') return 4;
   return CHECK_OF_CODE[code] ?? CHECK_OF_STEP[step];
 }

@@ -5,12 +5,12 @@ import { rootCertificates } from 'node:tls';
 import type { Logger } from '@switchyard/platform';
 
 /*
- * What a login needs that lies in files, as it is now: the password and the CA.
+ * The parts of a login that are in files: the password and the CA.
  *
- * - A change of a file is noticed within lookMs, also where the file is replaced or is reached over links that are
+ * - A change of a file is noticed within lookMs, even if the file is replaced or is reached over links that are
  *   replaced (as mounted secrets are). The bridge compares the text of the file, not its time.
- * - Where a file cannot be read, or holds half of its content, the text that was read before stays in force, and the
- *   bridge logs that once. A rotation that is half done breaks nothing.
+ * - If a file cannot be read, or holds half of its content, the earlier text stays in force, and the bridge logs that
+ *   once. A half-finished rotation breaks nothing.
  */
 
 export interface CredentialFiles {
@@ -21,7 +21,7 @@ export interface CredentialFiles {
 const LOOK_MS = 2_000;
 const MAX_PASSWORD = 1_024;
 
-/** The password of a file: all of it but the line end that editors add. */
+/** The password in a file: its text without the line end that editors add. */
 export function passwordOf(text: string): string | undefined {
   const password = text.replace(/\r?\n$/, '');
   return password === '' || password.length > MAX_PASSWORD ? undefined : password;
@@ -29,7 +29,7 @@ export function passwordOf(text: string): string | undefined {
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
-/** What is wrong with a file of CAs; undefined where it holds certificates in PEM, and nothing that is none. */
+/** The fault of a file of CAs; undefined if it holds only certificates in PEM. */
 export function flawOfCa(text: string): string | undefined {
   const blocks = text.match(CERTIFICATE) ?? [];
   if (blocks.length === 0) return 'it holds no certificate in PEM';
@@ -46,14 +46,14 @@ export function flawOfCa(text: string): string | undefined {
 export class Credentials {
   readonly #read = new Map<string, string>();
   readonly #timer: NodeJS.Timeout | undefined;
-  /** Files of which it was said that they cannot be used. */
+  /** Files whose fault was logged already. */
   readonly #complained = new Set<string>();
 
   readonly #given: CredentialFiles & { readonly password: string };
   readonly #onChange: () => void;
   readonly #log: Logger;
 
-  /** Throws where a file cannot be read at the start. */
+  /** Throws if a file cannot be read at the start. */
   constructor(
     given: CredentialFiles & { readonly password: string },
     onChange: () => void,
@@ -73,13 +73,13 @@ export class Credentials {
     return (passwordFile === undefined ? undefined : passwordOf(this.#read.get(passwordFile) ?? '')) ?? password;
   }
 
-  /** PEM: the CAs of the system and those of the file. Undefined: the system's alone. */
+  /** PEM: the CAs of the system and of the file. Undefined: those of the system only. */
   get ca(): string | undefined {
     const { caFile } = this.#given;
     return caFile === undefined ? undefined : `${rootCertificates.join('\n')}\n${this.#read.get(caFile)}`;
   }
 
-  /** Reads the files again; calls onChange where one of them says something else. */
+  /** Reads the files again; calls onChange if one of them changed. */
   async look(): Promise<void> {
     let changed = false;
     for (const file of this.#files()) {

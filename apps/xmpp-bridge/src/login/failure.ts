@@ -1,9 +1,9 @@
 /*
- * Why a login did not stand, in one sentence that says what to do. Pure.
+ * Why a login failed, in one sentence that says what to do. Pure.
  *
- * - Each failure has a code. The code says whether another try can help without a new configuration.
- * - A sentence names what was seen and what to change. It holds no password, and text of the server only where it was
- *   cut and cleaned.
+ * - Each failure has a code. The code says whether a retry can help without a new configuration.
+ * - A sentence names the finding and the change to make. It holds no password, and text of the server only after
+ *   cutting and cleaning.
  */
 
 /** The steps of a login, in their order. */
@@ -59,7 +59,7 @@ export type LoginFailureCode = keyof typeof LOGIN_FAILURES;
 export interface LoginFailure {
   readonly code: LoginFailureCode;
   readonly step: LoginStep;
-  /** What was seen and what to do. */
+  /** The finding, and what to do. */
   readonly sentence: string;
   /** `retry`: the same configuration may work later; `fatal`: only another one can. */
   readonly then: 'retry' | 'fatal';
@@ -69,7 +69,7 @@ export function loginFailure(code: LoginFailureCode, step: LoginStep, sentence: 
   return { code, step, sentence: sentence.slice(0, 480), then: LOGIN_FAILURES[code] };
 }
 
-/** Thrown by a login that did not stand. */
+/** Thrown by a failed login. */
 export class LoginError extends Error {
   constructor(
     readonly failure: LoginFailure,
@@ -82,7 +82,7 @@ export class LoginError extends Error {
 
 const MAX_QUOTED = 160;
 
-/** Text of the other side, fit to be shown: one line, no control characters, bounded. */
+/** Makes text of the other side safe to show: one line, no control characters, limited length. */
 export function quoted(text: string): string {
   // eslint-disable-next-line no-control-regex -- control characters are what is to be removed
   const flat = text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ').trim();

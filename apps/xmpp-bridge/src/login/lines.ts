@@ -6,10 +6,10 @@ import { NS, stanzas } from './stanzas.ts';
 import type { Target, Where } from './targets.ts';
 
 /*
- * What a login does and meets, in lines for whoever looks for a fault in it. Pure.
+ * Describes the course of a login in log lines, for a person who looks for a fault. Pure.
  *
- * - The lines hold only names: steps, hosts, features, mechanisms, conditions. The content of <auth/>, <challenge/>,
- *   <response/> and <success/> is never read here, so no line can hold a secret or the proof of one.
+ * - The lines hold only names: steps, hosts, features, mechanisms, conditions. The code never reads the content of
+ *   <auth/>, <challenge/>, <response/> and <success/>, so no line can hold a secret or the proof of one.
  */
 
 const MAX_NAMES = 24;
@@ -38,7 +38,7 @@ export function secured({ version, verified, bindings, fingerprint, certificate 
   return `TLS stands: ${version}; ${seen}; ${verified ? 'checked' : 'NOT checked'}; can be bound by ${names(types)}`;
 }
 
-/** What one event was, and what was done about it, in the order in which it happened. */
+/** The lines for one event and the actions that followed, in order. */
 export function linesOf(event: LoginEvent, before: LoginState, actions: readonly LoginAction[]): string[] {
   return [...told(event, before), ...actions.flatMap(done)];
 }

@@ -3,8 +3,8 @@ import { linesOf, lookedUp } from './lines.ts';
 import type { LoginTap } from './attempt.ts';
 
 /**
- * Tells each step of one login in the log, at debug, with the time since the step before (`ms`) and since the begin
- * (`atMs`). Undefined where nobody reads that: a login then costs nothing more.
+ * Logs each step of a login at debug, with the time since the step before (`ms`) and since the start (`atMs`).
+ * Undefined if debug is off: a login then costs nothing more.
  */
 export function loginLog(log: Logger, now: () => number = () => performance.now()): LoginTap | undefined {
   if (!log.isLevelEnabled('debug')) return undefined;
@@ -23,7 +23,7 @@ export function loginLog(log: Logger, now: () => number = () => performance.now(
         `connected to ${socket.remoteAddress ?? target.host} port ${target.port}, from local port ${socket.localPort ?? 0}`,
       ),
     moved: (event, before, actions) => linesOf(event, before, actions).forEach(say),
-    // What goes over the wire holds what proves the password.
+    // The raw traffic holds proofs of the password.
     sent: () => undefined,
     received: () => undefined,
     secured: () => undefined,

@@ -6,15 +6,14 @@ import type { OpenStream } from './open-stream.ts';
 import { type Dns, findTargets, type Target, type Where } from './targets.ts';
 
 /*
- * One login: the servers of the domain in their order, an attempt at each until one lets us in.
+ * One login: tries the servers of the domain in order until one accepts it.
  *
- * - One deadline stands over the whole login. Its failure names the step that was not passed.
- * - The next server is tried only where this one could not be reached: what a server says counts for all of them. Where
- *   another server remains, the bridge does not wait long for a connection that hangs, which would use up the deadline
- *   of all.
+ * - One deadline covers the whole login. The failure names the step that was not passed.
+ * - The next server is tried only if this one could not be reached: a server's answer counts for all of them. If
+ *   another server remains, the bridge waits only briefly for a connection that hangs, which would use up the deadline.
  */
 
-/** For a connection where another server waits to be tried: a lost packet is sent again after a second. */
+/** The limit of a connection while another server remains: a lost packet is sent again after a second. */
 const CONNECT_MS = 2_500;
 
 export interface LoginOptions extends Where, AttemptOptions {
@@ -23,7 +22,7 @@ export interface LoginOptions extends Where, AttemptOptions {
   readonly dns?: Dns | undefined;
 }
 
-/** Rejects with LoginError alone. */
+/** Rejects with LoginError only. */
 export async function login(
   options: LoginOptions,
   signal: AbortSignal,
@@ -55,7 +54,7 @@ export async function login(
         return await new Attempt(options, target, noteOf, connecting.signal, connecting.late, tap).run();
       } catch (error) {
         failed = error instanceof LoginError ? error : internal(step, error);
-        // What a server said counts for all of them; only one that could not be reached leaves another to try.
+        // A server's answer counts for all; only an unreachable server leaves another to try.
         if (!['REFUSED', 'UNREACHABLE', 'DNS'].includes(failed.failure.code)) throw failed;
       } finally {
         connecting.release();
@@ -67,7 +66,9 @@ export async function login(
   }
 }
 
-/** The signal of one attempt, which also aborts where connecting alone takes longer than `limitMs`, and what that means. */
+/**
+ * The signal of one attempt; it also aborts if connecting takes longer than `limitMs`. And the failure to report then.
+ */
 function connectLimit(
   { host, port }: Target,
   signal: AbortSignal,

@@ -31,7 +31,7 @@ export interface LoginContext {
   /** Random; one per attempt. */
   readonly nonce: string;
   readonly bindId: string;
-  /** Tries this type of channel binding, whether or not it is announced, and nothing else. */
+  /** Tries only this type of channel binding, whether or not it is announced. */
   readonly onlyBinding?: ChannelBinding['type'] | undefined;
 }
 
@@ -45,7 +45,7 @@ export type LoginEvent =
   | { readonly type: 'broken'; readonly code: LoginFailureCode; readonly sentence: string };
 
 export type LoginAction =
-  /** Begins a new XML stream: parser anew, header sent. */
+  /** Begins a new XML stream: resets the parser and sends the header. */
   | { readonly do: 'open' }
   | { readonly do: 'send'; readonly element: Element }
   | { readonly do: 'sendPlain' }
@@ -64,7 +64,7 @@ export interface LoginState {
   readonly authenticated: boolean;
   readonly scram: ScramStart | null;
   readonly serverSignature: string | null;
-  /** The type of channel binding that the server refused; the rest of this login goes without. */
+  /** The type of channel binding that the server refused; the rest of this login goes without it. */
   readonly bindingRefused: ChannelBinding['type'] | null;
 }
 
@@ -132,7 +132,7 @@ function onElement(state: LoginState, element: Element, context: LoginContext): 
 function onFeatures(state: LoginState, features: Element, context: LoginContext): Advance {
   const starttls = features.getChild('starttls', NS.tls);
   if (state.authenticated) {
-    // TLS offered after SASL: this is another connection.
+    // A second offer of TLS after SASL means another connection.
     if (stanzas.asksForTls(features)) return fail(state, 'TLS_REOFFERED', say.tlsReoffered());
     if (!features.getChild('bind', NS.bind)) return fail(state, 'NO_BIND', say.noBind());
     const element = stanzas.bind(context.bindId, context.resource);
@@ -187,7 +187,7 @@ function onSasl(state: LoginState, element: Element, context: LoginContext): Adv
     const next = { step: 'opening the authenticated stream', awaits: 'features', authenticated: true } as const;
     return go(state, next, { do: 'open' });
   }
-  // A success before the proof was asked for proves nothing.
+  // A success before the proof was requested proves nothing.
   if (element.is('success', NS.sasl)) return fail(state, 'SERVER_SIGNATURE', say.serverSignature());
   return unexpected(state, element);
 }
@@ -199,12 +199,12 @@ function onSaslFailure(state: LoginState, element: Element, context: LoginContex
     const sentence = say.bindingRefused(state.scram, state.tls);
     if (context.binding === 'require' || context.onlyBinding !== undefined)
       return fail(state, 'CHANNEL_BINDING', sentence);
-    // The credentials are not judged yet: once more, with the same mechanism and without binding (RFC 6120 §6.4.5).
+    // The server did not judge the credentials yet: retries with the same mechanism, without binding (RFC 6120 §6.4.5).
     const scram: ScramStart = { ...state.scram!, binding: { how: 'none' } };
     const again = stanzas.auth(scram.mechanism, clientFirst(scram));
     return go(state, { awaits: 'challenge', scram, bindingRefused: bound }, { do: 'send', element: again });
   }
-  // The server was told that the bridge could bind, and it can too: its offer did not arrive as it was made.
+  // Both ends support binding, so the server's offer was altered on the way.
   const isDowngrade = state.scram?.binding.how === 'possible';
   if (isDowngrade && (/channel binding/i.test(text) || condition === 'malformed-request'))
     return fail(state, 'CHANNEL_BINDING', say.bindingOfferLost(condition, text));
@@ -235,7 +235,7 @@ function onBind(state: LoginState, element: Element, context: LoginContext): Adv
     : fail(state, 'BIND_REFUSED', say.bindRefused(condition));
 }
 
-/** "Use of STARTTLS required", and what other servers and proxies make of it. */
+/** "Use of STARTTLS required", and variants of other servers and proxies. */
 const TLS_REQUIRED = /\b(starttls|tls|handshake|encryption)\b.{0,40}\brequired\b/i;
 
 function onStreamError(state: LoginState, element: Element, context: LoginContext): Advance {

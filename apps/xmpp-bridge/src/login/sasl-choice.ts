@@ -1,21 +1,21 @@
 import type { Binding, ChannelBinding, ScramName } from './scram.ts';
 
 /*
- * Which SASL mechanism to use. Pure.
+ * Chooses the SASL mechanism. Pure.
  *
  * - The bridge takes the strongest SCRAM that the server offers. It takes PLAIN only by explicit consent and over TLS
- *   whose certificate was checked.
- * - The bridge uses channel binding where both sides really can: the server offers a -PLUS mechanism and either names a
- *   type that the bridge has (XEP-0440) or runs TLS 1.2, whose type is tls-unique (RFC 5802 §6.1).
- * - The bridge tells a server that offers no -PLUS at all that it could have used it ("y"). So a middleman who took the
- *   offer away is found out.
+ *   with a checked certificate.
+ * - The bridge uses channel binding if both sides can: the server offers a -PLUS mechanism and either names a type that
+ *   the bridge has (XEP-0440) or runs TLS 1.2, whose type is tls-unique (RFC 5802 §6.1).
+ * - If a server offers no -PLUS, the bridge tells it that it could have used one ("y"). So a man in the middle who
+ *   removed the offer is detected.
  */
 
 export type BindingPolicy = 'require' | 'prefer' | 'off';
 
 export interface SaslOffer {
   readonly mechanisms: readonly string[];
-  /** Of urn:xmpp:sasl-cb:0; empty where the server does not say. */
+  /** From urn:xmpp:sasl-cb:0; empty if the server does not say. */
   readonly bindingTypes: readonly string[];
 }
 
@@ -25,9 +25,9 @@ export interface SaslPolicy {
   /** TLS is up and its certificate was checked. */
   readonly verifiedTls: boolean;
   readonly tlsVersion: string;
-  /** What this end can bind to. */
+  /** The types that this end supports. */
   readonly bindings: readonly ChannelBinding[];
-  /** A diagnosis: this type or nothing, whatever the server announces. */
+  /** For a diagnosis: this type or nothing, whatever the server announces. */
   readonly only?: ChannelBinding['type'] | undefined;
 }
 
@@ -49,7 +49,7 @@ export function chooseSasl(offer: SaslOffer, policy: SaslPolicy): SaslChoice {
   if (mechanism) {
     const plusOffered = offer.mechanisms.some((name) => name.endsWith('-PLUS'));
     const could = policy.binding !== 'off' && policy.bindings.length > 0 && !plusOffered;
-    // 'possible' tells the server that the bridge could bind: a middleman who took the offer away is found out.
+    // 'possible' tells the server that the bridge could bind: a man in the middle who removed the offer is detected.
     return { kind: 'scram', mechanism, wireName: mechanism, binding: { how: could ? 'possible' : 'none' } };
   }
   if (!offered.has('PLAIN')) return { kind: 'none', why: 'nothing_in_common' };

@@ -18,7 +18,7 @@ export interface ChannelBinding {
   readonly data: Buffer;
 }
 
-/** `bound`: use it. `possible`: we could, the server does not offer it. `none`: not used. (RFC 5802 §6) */
+/** `bound`: use it. `possible`: we could, but the server does not offer it. `none`: not used. (RFC 5802 §6) */
 export type Binding = { readonly how: 'bound'; readonly with: ChannelBinding } | { readonly how: 'possible' | 'none' };
 
 export interface ScramStart {
@@ -30,7 +30,7 @@ export interface ScramStart {
 
 export interface ScramProof {
   readonly clientFinal: string;
-  /** What the server must say to prove itself, in base64. */
+  /** The signature by which the server proves itself, in base64. */
   readonly serverSignature: string;
 }
 
@@ -45,7 +45,7 @@ export function clientFirst(start: ScramStart): string {
   return `${gs2Header(start.binding)}${clientFirstBare(start)}`;
 }
 
-/** Answers the server's challenge. Takes the time that the server's iteration count asks for. */
+/** Answers the server's challenge. The duration depends on the server's iteration count. */
 export async function prove(start: ScramStart, password: string, challenge: string): Promise<ScramProof> {
   const { nonce, salt, iterations } = parseChallenge(challenge, start.nonce);
   const hash = SCRAM_HASHES[start.mechanism];
@@ -66,7 +66,7 @@ export async function prove(start: ScramStart, password: string, challenge: stri
   return { clientFinal: `${withoutProof},p=${proof}`, serverSignature };
 }
 
-/** True where the server's last message carries the signature that only the password gives. */
+/** True if the server's last message carries the signature that requires the password. */
 export function provesServer(final: string, expected: string): boolean {
   const given = /^v=([A-Za-z0-9+/=]+)/.exec(final)?.[1];
   if (given === undefined) return false;

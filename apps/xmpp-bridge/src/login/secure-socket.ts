@@ -9,12 +9,12 @@ import type { Target } from './targets.ts';
 /*
  * One TCP connection to an XMPP server, in clear text until startTls(), encrypted from then on.
  *
- * - Before the connection is secured only a stream header and <starttls/> are written; anything else throws. The mode
- *   `off` says that there will be no TLS, and lifts that.
+ * - Before the connection is secured only a stream header and <starttls/> may be written; anything else throws. The
+ *   mode `off` means no TLS, and lifts that.
  * - Text arrives as the other side wrote it: a character that is split over two packets is put together.
- * - Text that came in clear behind the answer to STARTTLS is never read as part of the secured stream.
- * - What is written leaves together at the end of the work that is under way, without a further delay (TCP_NODELAY).
- * - The system notices a dead peer as well (keepalive).
+ * - Clear text behind the answer to STARTTLS is never read as part of the secured stream.
+ * - Writes leave together at the end of the current task, without a further delay (TCP_NODELAY).
+ * - The operating system's keepalive also detects a dead peer.
  */
 
 export interface SocketListener {
@@ -27,14 +27,14 @@ export interface SocketListener {
 
 export interface Trust {
   readonly domain: string;
-  /** PEM; beside the CAs of the system. */
+  /** PEM; in addition to the CAs of the system. */
   readonly ca: string | undefined;
   readonly validate: boolean;
-  /** SHA-256 of the certificate, in hex without colons: the only one that is accepted. */
+  /** SHA-256 of the only accepted certificate, in hex without colons. */
   readonly fingerprint: string | undefined;
 }
 
-/** Thrown by startTls() where the certificate is not the pinned one. */
+/** Thrown by startTls() if the certificate is not the pinned one. */
 export class PinError extends Error {
   constructor(readonly seen: string) {
     super('the certificate is not the pinned one');
@@ -42,7 +42,7 @@ export class PinError extends Error {
 }
 
 const KEEPALIVE_MS = 30_000;
-/** Characters; a write of this size gains nothing from waiting for more. */
+/** In characters; a write of this size gains nothing from waiting for more. */
 const MAX_HELD = 16_384;
 const BEFORE_TLS = /^(<\?xml [^>]*\?>)?(<stream:stream [^>]*>|<starttls [^>]*\/>|<\/stream:stream>)$/;
 
@@ -51,7 +51,7 @@ export class SecureSocket {
   #decoder = new StringDecoder('utf8');
   #secured: boolean;
   #first = true;
-  /** What is written and was not handed to the system yet: it leaves together at the end of the work under way. */
+  /** Text that was written but not handed to the system yet: it leaves at the end of the current task. */
   #held = '';
 
   readonly #target: Target;
@@ -104,7 +104,7 @@ export class SecureSocket {
     return this.#socket.writableLength + this.#held.length;
   }
 
-  /** False: the connection is full, wait for drained(). */
+  /** False: the buffer is full, wait for drained(). */
   write(text: string): boolean {
     if (!this.#secured) {
       if (!BEFORE_TLS.test(text)) throw new Error('nothing is said in clear text');
@@ -122,7 +122,7 @@ export class SecureSocket {
     if (text !== '') this.#socket.write(text, 'utf8');
   };
 
-  /** Resolves when what is buffered has left, or when the connection is gone. */
+  /** Resolves when the buffer is empty, or when the connection is gone. */
   drained(): Promise<void> {
     this.#flush();
     const socket = this.#socket;
@@ -138,7 +138,7 @@ export class SecureSocket {
     });
   }
 
-  /** Encrypts the connection and checks who is there. Rejects with the error of TLS, or PinError. */
+  /** Encrypts the connection and checks the other side. Rejects with the error of TLS, or PinError. */
   async startTls(trust: Trust): Promise<Secured> {
     const raw = this.#socket;
     raw.removeAllListeners('data');
@@ -152,7 +152,7 @@ export class SecureSocket {
       throw new PinError(fingerprint);
     }
     this.#socket = tls;
-    this.#decoder = new StringDecoder('utf8'); // nothing that came in clear text is read on
+    this.#decoder = new StringDecoder('utf8'); // discards what came in clear text
     this.#secured = true;
     this.#listen(tls);
     const verified = tls.authorized || trust.fingerprint !== undefined;
@@ -166,7 +166,7 @@ export class SecureSocket {
     };
   }
 
-  /** Ends the connection; what is buffered still leaves within `graceMs`. */
+  /** Ends the connection; buffered text may still leave within `graceMs`. */
   end(graceMs = 500): void {
     this.#flush();
     this.#socket.end();
@@ -194,12 +194,12 @@ function handshake(socket: Socket, trust: Trust, direct: boolean): Promise<TLSSo
   return new Promise((resolve, reject) => {
     const tls = connectTls({
       socket,
-      // RFC 6120 §13.7.2: the identity that is checked is the domain, wherever we connected to.
+      // RFC 6120 §13.7.2: the certificate must name the domain, whatever host we connected to.
       host: trust.domain,
       ...(/^[\d.]+$|:/.test(trust.domain) ? {} : { servername: trust.domain }),
       ...(trust.ca === undefined ? {} : { ca: trust.ca }),
       ...(direct ? { ALPNProtocols: ['xmpp-client'] } : {}),
-      // A pinned certificate is known by itself.
+      // A pinned certificate needs no CA.
       rejectUnauthorized: trust.validate && trust.fingerprint === undefined,
       minVersion: 'TLSv1.2',
     });
@@ -224,15 +224,15 @@ function inWords({ subject, subjectAltName, issuer, validTo }: X509Certificate):
   };
 }
 
-/** What this connection can be bound to, best first (RFC 9266, RFC 5929). */
+/** The types of channel binding of this connection, best first (RFC 9266, RFC 5929). */
 function bindingsOf(tls: TLSSocket): ChannelBinding[] {
   const bindings: ChannelBinding[] = [];
   if (tls.getProtocol() === 'TLSv1.3') {
     const data = tls.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
     bindings.push({ type: 'tls-exporter', data });
   }
-  // Not defined for TLS 1.3 and therefore not chosen there (sasl-choice.ts); servers that compute it all the same are
-  // told apart by it.
+  // Undefined for TLS 1.3 and therefore not chosen there (sasl-choice.ts); the doctor identifies servers that compute
+  // it all the same.
   const finished = tls.getFinished();
   if (finished) bindings.push({ type: 'tls-unique', data: finished });
   const certificate = tls.getPeerX509Certificate();
@@ -240,7 +240,7 @@ function bindingsOf(tls: TLSSocket): ChannelBinding[] {
   return bindings;
 }
 
-/** RFC 5929 §4.1 asks for the hash of the certificate's signature, and SHA-256 where that is weaker or not known. */
+/** RFC 5929 §4.1 requires the hash of the certificate's signature, and SHA-256 if that is weaker or unknown. */
 function endPoint(certificate: Buffer): Buffer {
   const sha384 = Buffer.from('2a864886f70d01010c', 'hex');
   const sha512 = Buffer.from('2a864886f70d01010d', 'hex');

@@ -2,7 +2,7 @@ import { type LoginStep, quoted } from './failure.ts';
 import type { Secured } from './tls.ts';
 import type { ScramStart } from './scram.ts';
 
-/* The one sentence for each failure: what was seen, what it means, what to change. Pure. */
+/* The sentence for each failure: the finding, its meaning, and the change to make. Pure. */
 
 const list = (names: readonly string[]): string => names.slice(0, 12).join(', ') || 'none';
 

@@ -2,7 +2,7 @@ import { type LoginFailureCode, quoted } from './failure.ts';
 import { unreachable } from './sentences.ts';
 import type { Target } from './targets.ts';
 
-/* What an error of TCP or TLS means for the login. Pure. */
+/* The meaning of a TCP or TLS error for the login. Pure. */
 
 export interface SocketFailure {
   readonly code: LoginFailureCode;
@@ -13,7 +13,7 @@ interface NodeError {
   readonly code?: unknown;
   readonly message?: unknown;
   readonly reason?: unknown;
-  /** Of each address, where the name has several. */
+  /** The error of each address, if the name has several. */
   readonly errors?: readonly { readonly code?: string; readonly address?: string }[];
   readonly cert?: { readonly subjectaltname?: string; readonly issuer?: { CN?: string }; readonly valid_to?: string };
 }
@@ -74,7 +74,7 @@ function unknownCa(name: string, hasCa: boolean): string {
     : `The certificate is signed by an unknown CA (${name}): set AZTM_CA_FILE.`;
 }
 
-/** Of a name with several addresses: those that refused the connection, which is no matter of a firewall. */
+/** The addresses that refused the connection, of a name with several: no firewall does that. */
 export function refusedElsewhere(errors: readonly { readonly code?: string; readonly address?: string }[]): string {
   const refused = errors
     .filter(({ code }) => code === 'ECONNREFUSED')
@@ -83,7 +83,7 @@ export function refusedElsewhere(errors: readonly { readonly code?: string; read
   return ` ${refused.slice(0, 4).join(', ')} refused the connection (ECONNREFUSED): nothing listens there.`;
 }
 
-/** What the first bytes of the other side say where they are no XML; null where they may be. */
+/** The failure if the first bytes of the other side are no XML; null if they may be. */
 export function firstBytesFailure(bytes: Buffer, { host, port }: Target): SocketFailure | null {
   const text = bytes.subarray(0, 8).toString('latin1');
   if (bytes[0] === 0x15 || bytes[0] === 0x16)

@@ -1,6 +1,6 @@
 import { type Element, xml } from '@xmpp/client';
 
-/* What is said and heard during a login (RFC 6120, XEP-0440), as elements. Pure. */
+/* The elements of a login (RFC 6120, XEP-0440). Pure. */
 
 export const NS = {
   streams: 'http://etherx.jabber.org/streams',
@@ -14,14 +14,14 @@ export const NS = {
 
 const encoded = (text: string): string => (text === '' ? '=' : Buffer.from(text, 'utf8').toString('base64'));
 
-/** The first element child that is no text: the defined condition of an error. */
+/** The first element child other than <text/>: the defined condition of an error. */
 function conditionOf(error: Element | undefined): string {
   const child = error?.getChildElements().find((each) => each.getName() !== 'text');
   return child?.getName() ?? 'undefined-condition';
 }
 
 export const stanzas = {
-  /** What opens a stream; its end tag closes it. */
+  /** The header that opens a stream; its end tag closes it. */
   header: (domain: string) => {
     const opened = xml('stream:stream', {
       to: domain,
@@ -39,7 +39,7 @@ export const stanzas = {
     xml('auth', { xmlns: NS.sasl, mechanism: 'PLAIN' }, encoded(`\0${user}\0${password}`)),
   bind: (id: string, resource: string) =>
     xml('iq', { type: 'set', id }, xml('bind', { xmlns: NS.bind }, xml('resource', {}, resource))),
-  /** STARTTLS, also under the names that proxies give it, among the features of a stream. */
+  /** STARTTLS among the features of a stream, also under the names that proxies give it. */
   asksForTls: (features: Element) =>
     features
       .getChildElements()

@@ -2,9 +2,9 @@ import { lookup, resolveSrv } from 'node:dns/promises';
 import type { TlsMode } from './tls.ts';
 
 /*
- * Where to connect to, and how (RFC 6120 §3.2, XEP-0368).
+ * Finds the servers of a domain, and how to connect (RFC 6120 §3.2, XEP-0368).
  *
- * - A configured host is used as it is. The bridge asks DNS only where no host is configured.
+ * - A configured host is used as it is. The bridge asks DNS only if no host is configured.
  * - `auto` means TLS in one of its two ways, never clear text.
  */
 
@@ -39,7 +39,7 @@ const DIRECT_PORT = 5223;
 /** Ports on which a server speaks TLS from the first byte. */
 const DIRECT_PORTS: ReadonlySet<number> = new Set([443, DIRECT_PORT]);
 
-/** Without DNS: the configured host, or null where DNS must say. */
+/** The target without DNS: the configured host, or null if DNS is needed. */
 export function configuredTarget({ host, port, tls }: Where): Target | null {
   if (host === undefined) return null;
   const guessed = port !== undefined && DIRECT_PORTS.has(port) ? 'direct' : 'starttls';
@@ -49,7 +49,7 @@ export function configuredTarget({ host, port, tls }: Where): Target | null {
 
 export type Lookup = { readonly targets: readonly Target[] } | { readonly none: string };
 
-/** The servers of a domain, best first. `none` says why there is none. */
+/** The servers of a domain, best first. `none`: why there is none. */
 export async function findTargets(where: Where, dns: Dns = DNS): Promise<Lookup> {
   const configured = configuredTarget(where);
   if (configured) return { targets: [configured] };
@@ -60,7 +60,7 @@ export async function findTargets(where: Where, dns: Dns = DNS): Promise<Lookup>
   ]);
   const found = [...ordered(direct, 'direct'), ...ordered(plain, tls === 'off' ? 'off' : 'starttls')];
   if (found.length > 0) return { targets: found.map((target) => ({ ...target, port: port ?? target.port })) };
-  // "." of the direct port alone says that TLS begins with STARTTLS here (XEP-0368 §3).
+  // "." as the only direct target says that TLS begins with STARTTLS here (XEP-0368 §3).
   if ((tls === 'direct' ? direct : plain).some(({ name }) => name === '' || name === '.'))
     return { none: `SRV says ".": the domain ${domain} offers no XMPP.` };
   const known = await dns.lookup(domain).then(

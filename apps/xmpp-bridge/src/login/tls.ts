@@ -3,13 +3,13 @@ import type { ChannelBinding } from './scram.ts';
 /** How a connection is secured. */
 export type TlsMode = 'starttls' | 'direct' | 'off';
 
-/** What the TLS handshake gave. */
+/** The result of the TLS handshake. */
 export interface Secured {
   readonly version: string;
   /** The certificate was checked against domain and CA. */
   readonly verified: boolean;
   readonly bindings: readonly ChannelBinding[];
-  /** SHA-256 of the certificate that was seen, for the person who must compare it. */
+  /** SHA-256 of the certificate, for a person who compares it. */
   readonly fingerprint: string;
   readonly certificate: CertificateSeen | null;
 }

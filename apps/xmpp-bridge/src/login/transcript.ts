@@ -4,18 +4,18 @@ import type { SecureSocket } from './secure-socket.ts';
 import type { Target } from './targets.ts';
 
 /*
- * What went over the wire in one login, for a person to read.
+ * The traffic of one login, for a person to read.
  *
- * - Protocol text is shown as it was sent and received, not rewritten. Only passwords and what proves them are masked:
- *   everything inside <auth/>, <challenge/>, <response/> and <success/>.
- * - Memory is bounded: the first and the last lines are kept, each up to a limit.
+ * - Protocol text is shown exactly as sent and received. Only passwords and their proofs are masked: everything inside
+ *   <auth/>, <challenge/>, <response/> and <success/>.
+ * - Memory is limited: the first and the last lines are kept, each up to a limit.
  */
 
 export interface StreamSeen {
   /** Counted from 1, in the order in which connections were opened. */
   readonly connection: number;
   readonly tls: Secured | null;
-  /** As they came; empty where none did. */
+  /** As received; empty if none came. */
   readonly features: string;
 }
 
@@ -31,7 +31,7 @@ const KEPT_LINES = 24;
 
 export class Transcript implements LoginTap {
   readonly connections: string[] = [];
-  /** Addresses of the server that did not take the connection. */
+  /** Addresses of the server that refused the connection. */
   readonly failedAddresses: { readonly address: string; readonly code: string }[] = [];
   readonly #streams: { connection: number; tls: Secured | null; line: Line | null }[] = [];
   readonly #first: Line[] = [];
@@ -40,7 +40,7 @@ export class Transcript implements LoginTap {
   #tls: Secured | null = null;
   #target: Target | null = null;
 
-  /** Where the last connection leads. */
+  /** The target of the last connection. */
   get target(): Target | null {
     return this.#target;
   }
@@ -90,7 +90,7 @@ export class Transcript implements LoginTap {
     }));
   }
 
-  /** Whether the other side has said anything since the last stream header of ours. */
+  /** True if the other side has sent anything since our last stream header. */
   get answered(): boolean {
     return this.#streams.at(-1)?.line !== null;
   }
@@ -101,7 +101,7 @@ export class Transcript implements LoginTap {
     return (offers.findLast((offer) => offer.length > 0) ?? []).map(([, name]) => name!).slice(0, 32);
   }
 
-  /** What the server announces that it can bind to (XEP-0440). */
+  /** The channel bindings that the server announces (XEP-0440). */
   get bindingTypes(): string[] {
     const all = this.streams.flatMap(({ features }) => [
       ...features.matchAll(/<channel-binding [^>]*type=['"]([^'"]{1,64})/g),
@@ -109,7 +109,7 @@ export class Transcript implements LoginTap {
     return [...new Set(all.map(([, type]) => type!))].slice(0, 16);
   }
 
-  /** Connections, and how each stream on them was secured. */
+  /** The connections, and how each stream on them was secured. */
   get outline(): string[] {
     const { connections, streams } = this;
     return [
@@ -146,7 +146,7 @@ export class Transcript implements LoginTap {
   }
 }
 
-/** They would reach a terminal. */
+/** Control characters would reach a terminal. */
 // eslint-disable-next-line no-control-regex -- control characters are what is to be shown
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
 

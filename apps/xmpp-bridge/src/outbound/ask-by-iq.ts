@@ -15,10 +15,10 @@ import {
 } from '../http-over-xmpp/xep-0332.ts';
 
 /*
- * One HTTP request in an IQ (XEP-0332), and its answer.
+ * Sends one HTTP request in an IQ (XEP-0332) and returns its answer.
  *
- * - A request that the other side may have worked on is not sent again.
- * - A caller that goes away stops the work on the other side, before and during the response.
+ * - A request that the peer may have performed is not sent again.
+ * - If the caller goes away, the peer's work is cancelled, before and during the response.
  */
 
 export interface IqParts {
@@ -35,7 +35,7 @@ export interface Timeouts {
   readonly deadline: number;
 }
 
-/** With `sid` the body of the response comes as an in-band bytestream of that name. */
+/** With `sid` the body of the response comes as the in-band bytestream of that name. */
 export type IqAnswer = HttpResponse & { readonly sid?: string };
 
 export async function askByIq(
@@ -52,7 +52,7 @@ export async function askByIq(
   try {
     return await askOnce(parts, session, to, request, dialect, timeouts);
   } catch (error) {
-    // The other side did not execute the request, so it is safe to send it again in the other dialect.
+    // The peer did not perform the request, so it is safe to send it again in the other dialect.
     const unknown = error instanceof IqError && error.condition === 'feature-not-implemented';
     if (dialect === 'slixmpp' || !unknown) throw error;
     parts.peers.speaksSlixmpp(to);
@@ -73,7 +73,7 @@ async function askOnce(
   const inline = encodeRequest(request, dialect, parts.cap.chars);
   if (!inline && dialect === 'slixmpp')
     throw new ExchangeError(413, 'slixmpp carries text of at most 64 KB; this body is larger, or no text.');
-  // The id of the IQ, which nobody can guess, is also what the request is cancelled by.
+  // The id of the IQ, which cannot be guessed, also names the request in a cancel.
   const id = randomUUID();
   const cancel = (): void => {
     if (session.open) session.send(xml('message', { to }, xml('cancel', { xmlns: NS_CANCEL, id })));
@@ -86,7 +86,7 @@ async function askOnce(
   const chunks = randomUUID();
   const asked = session.ask('set', announceRequest(request, chunks), question);
   const sending = linkAbort([signal]);
-  sendChunks(session, to, chunks, request.body, sending.signal, parts.cap.bytes(CHUNK_BYTES)).catch(() => undefined); // the answer tells
+  sendChunks(session, to, chunks, request.body, sending.signal, parts.cap.bytes(CHUNK_BYTES)).catch(() => undefined);
   try {
     const answer = decodeResponse(await asked);
     return answer.chunks === undefined ? answer : await takeChunks(parts, to, answer, answer.chunks, signal, cancel);
@@ -95,7 +95,7 @@ async function askOnce(
   }
 }
 
-/** The response whose body follows in messages. */
+/** Reads a response whose body follows in messages. */
 async function takeChunks(
   { chunks, bodyLimit }: IqParts,
   from: string,

@@ -5,15 +5,15 @@ import { ExchangeError, type HttpRequest, type HttpResponse } from '../wire/inde
 import type { IqOutcome, Session } from '../session/index.ts';
 import { bareOf } from '../peers/index.ts';
 
-/** One HTTP request in a message of urn:aztm:v1, and its answer. The library cannot be told to stop. */
+/** Sends one HTTP request in a message of urn:aztm:v1 and returns its answer. The library offers no cancel. */
 export async function askByMessage(
   session: Session,
   to: string,
-  /** Nobody can guess them. An error answer of the library repeats `corr` alone. */
+  /** Both cannot be guessed. An error answer of the library repeats `corr` only. */
   { id, corr }: { readonly id: string; readonly corr: string },
   request: HttpRequest,
   { signal, deadline }: Timeouts,
-  /** Bytes that the server takes as one stanza. */
+  /** The number of bytes that the server takes as one stanza. */
   most: number,
 ): Promise<HttpResponse> {
   const message = encodeAztmRequest(request, { to, id, corr, most, nowMs: Date.now() });

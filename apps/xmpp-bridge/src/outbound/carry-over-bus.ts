@@ -4,9 +4,9 @@ import { CarriedBodies } from '@switchyard/safe-fetch';
 import type { CarryCall, HttpResponse } from '../wire/index.ts';
 import type { Asked } from './outbound.ts';
 
-/* A request of a service as it comes on the bus, and its response as it goes back: whole, or in frames as it comes. */
+/* Takes a service's request from the bus and sends its response back: whole, or in frames as it comes. */
 
-/** What is needed of a call on the bus. */
+/** The part of a bus call that is needed here. */
 export interface BusCall {
   readonly signal: AbortSignal;
   readonly deadline: number;
@@ -25,12 +25,12 @@ export class CarryOverBus {
     this.#exchange = exchange;
   }
 
-  /** Takes the pieces of bodies that one message does not carry. */
+  /** Starts to receive the pieces of bodies that exceed one message. */
   start(bus: Pick<Bus, 'answer'>): void {
     this.#pieces = bus.answer(xmppBody, (piece) => Promise.resolve(this.#bodies.piece(piece)), {
       as: this.#bodies.name,
     });
-    // A bus that is closed meanwhile is no defect.
+    // Closing the bus meanwhile is no defect.
     this.#pieces.catch(() => undefined);
   }
 

@@ -3,7 +3,7 @@ import { ExchangeError } from '../wire/index.ts';
 import { StreamCut } from '../http-over-xmpp/ibb.ts';
 import { IqError } from '../session/index.ts';
 
-/** What a refusal of XMPP means to somebody who asked over HTTP. Pure. */
+/** Translates a refusal of XMPP for an HTTP caller. Pure. */
 export function toAppError(error: unknown, jid: string): AppError {
   if (error instanceof AppError) return error;
   if (error instanceof ExchangeError) {
@@ -36,7 +36,7 @@ export function toAppError(error: unknown, jid: string): AppError {
 
 const OUTCOME_UNKNOWN = 'whether the request was performed is not known.';
 
-/** True where the other side is not there, as far as the server can say. */
+/** True if the peer is offline, as far as the server can say. */
 export function isOffline(error: unknown): boolean {
   return error instanceof IqError && error.code === 'refused' && OFFLINE.has(error.condition);
 }
@@ -64,8 +64,8 @@ function refusal(condition: string, jid: string): AppError {
 }
 
 /**
- * Whether a peer let the deadline of a call pass. Two clocks watch it, that of the question and that of the call: it is
- * late whichever of them was read first.
+ * True if a peer let the deadline of a call pass. Two clocks watch the deadline, that of the IQ and that of the call;
+ * the call is late whichever fires first.
  */
 export function isLate(error: unknown, deadline: number, now: number): boolean {
   if (!(error instanceof IqError)) return false;

@@ -30,13 +30,13 @@ import { DigestOfStream, inlineChars } from '../http-over-xmpp/xep-0332.ts';
  * Carries an HTTP request to the agent that serves a mapped host.
  *
  * - The bridge refuses a host that is not mapped. It never calls a host over the network.
- * - A request that the other side may have worked on is sent again once, and only where that does no harm: its method
+ * - The bridge repeats a request that the peer may have performed only once, and only if that does no harm: its method
  *   is safe, or it has an Idempotency-Key. Any other such request ends with "the outcome is not known".
  * - Every request ends by its deadline, with a response or with a typed error.
- * - The bridge hands a response in pieces on as the pieces come. A response that is cut, or that differs from what its
- *   headers announced, ends in an error and never as a short body.
- * - A caller that goes away stops the work on the other side, before and during the response.
- * - A stanza for which a server ended the stream is not sent again.
+ * - The bridge streams a response that comes in pieces. A response that is cut, or that differs from its headers, ends
+ *   in an error and never as a short body.
+ * - If the caller goes away, the bridge cancels the peer's work, before and during the response.
+ * - The bridge does not repeat a stanza for which a server ended the stream.
  */
 
 export interface OutboundParts {
@@ -55,21 +55,21 @@ export interface OutboundParts {
   readonly cap: StanzaCap;
   readonly exchanges: Exchanges;
   readonly replyListener: Pick<ReplyListener, 'during'>;
-  /** An id for a question whose answer may come to the account. */
+  /** An id for a request whose answer may come to the bare JID. */
   readonly newId: () => string;
   readonly log: Logger;
 }
 
 /** One request of a service. */
 export interface Asked {
-  /** host:port as in the map. */
+  /** host:port, as in the map. */
   readonly host: string;
-  /** For the book alone. */
+  /** For the record of exchanges only. */
   readonly onBehalfOf?: Whose | undefined;
   readonly method: string;
   readonly resource: string;
   readonly headers: HeaderList;
-  /** Fetched where the request can be carried: its caller may send it in pieces. */
+  /** Fetched once the request can be sent: its caller may send it in pieces. */
   readonly body: () => Promise<Buffer>;
 }
 
@@ -82,7 +82,7 @@ interface UnderWay {
   readonly body: Buffer;
 }
 
-/** What became known of one request. */
+/** What is known about one request so far. */
 interface Told {
   head: boolean;
   sawPeer: boolean;
@@ -90,7 +90,7 @@ interface Told {
 
 export class Outbound {
   readonly #underWay = new Set<UnderWay>();
-  /** Of streams that a server ended for its policy: the request whose stanza was the largest. */
+  /** For streams that a server ended for its policy: the request with the largest stanza. */
   readonly #tooLarge = new WeakMap<Session, UnderWay | undefined>();
 
   readonly #jids = new Map<string, string>();
@@ -130,7 +130,7 @@ export class Outbound {
     const url = URL.canParse(`http://${host}`) ? new URL(`http://${host}`) : undefined;
     const jid = url && mappedJid(this.#parts.serviceMap, url);
     if (!jid) throw new AppError('not_mapped');
-    if (this.#jids.size >= MAX_HOSTS) this.#jids.clear(); // a pattern may stand for any number of hosts
+    if (this.#jids.size >= MAX_HOSTS) this.#jids.clear(); // a pattern may match any number of hosts
     this.#jids.set(host, jid);
     return jid;
   }
@@ -138,12 +138,12 @@ export class Outbound {
   #request({ method, resource, headers }: Asked, body: Buffer): HttpRequest {
     checkRequest({ method, resource });
     const hops = Number(headerOf(headers, HOP_HEADER) ?? 0) + 1;
-    // Each header costs the server as much as a hundred bytes: what says nothing is not sent.
+    // A header costs a server as much as a hundred bytes, so headers without information are not sent.
     const carried = carriedHeaders(headers).filter(([name, value]) => name !== 'accept' || value !== '*/*');
     return { method, resource, headers: hops === 1 ? carried : [...carried, [HOP_HEADER, String(hops)]], body };
   }
 
-  /** Sends a request whose connection or peer was lost once more, where that does no harm and no response has begun. */
+  /** Repeats a request whose connection or peer was lost, if that does no harm and no response has begun. */
   async #twice(jid: string, request: HttpRequest, call: CarryCall): Promise<HttpResponse> {
     const told: Told = { head: false, sawPeer: false };
     try {
@@ -158,7 +158,7 @@ export class Outbound {
     }
   }
 
-  /** Resolves when whoever was lost is there again; rejects with `error` where that takes too long. */
+  /** Resolves when the lost peer or connection is back; rejects with `error` if that takes too long. */
   async #back(jid: string, error: IqError, { sawPeer }: Told, { signal, deadline }: CarryCall): Promise<void> {
     const limit = new AbortController();
     const timer = setTimeout(() => limit.abort(), Math.max(0, deadline - Date.now()));
@@ -166,7 +166,7 @@ export class Outbound {
     signal.addEventListener('abort', stop, { once: true });
     try {
       await this.#parts.online(limit.signal);
-      // A peer that let us see it comes back by itself; the server of both may have been away.
+      // A peer whose presence we see comes back by itself; the server of both may have been away.
       if (sawPeer) await this.#parts.peers.whenPresent(jid, limit.signal);
     } catch {
       throw error;
@@ -221,7 +221,7 @@ export class Outbound {
     }
   }
 
-  /** The library answers to the account, not to the session. */
+  /** The library answers to the bare JID, not to the session. */
   #askByMessage(session: Session, jid: string, request: HttpRequest, call: CarryCall): Promise<IqAnswer> {
     const { replyListener, newId, cap } = this.#parts;
     const names = { id: newId(), corr: newId() };
@@ -229,8 +229,8 @@ export class Outbound {
   }
 
   /**
-   * Whether the server ended the stream for this request, which is then not sent again: the largest of those under way
-   * counts as the cause. All of them end at the same moment, so the first look still sees them all.
+   * True if the server ended the stream for this request, which is then not repeated: the largest request under way
+   * counts as the cause. All of them end at the same moment, so the first check still sees them all.
    */
   #wasTooLarge(mine: UnderWay, error: unknown): boolean {
     const lost = error instanceof IqError && error.code === 'connection_lost';
@@ -245,7 +245,7 @@ export class Outbound {
     return this.#tooLarge.get(mine.session) === mine;
   }
 
-  /** False: it must show first that it answers. */
+  /** False: the peer must first show that it answers. */
   #mayCall(jid: string, bare: string): boolean {
     const before = this.#parts.health.before(bare, Date.now());
     if (before === 'give up')
@@ -277,7 +277,7 @@ export class Outbound {
   }
 }
 
-/** What broke because its caller left, or because the time was over, is not the fault of the peer. */
+/** A failure because the caller left, or because the time was over, is not the peer's fault. */
 function told(error: unknown, jid: string, { signal, deadline }: CarryCall): AppError {
   if (error instanceof AppError || !signal.aborted) return toAppError(error, jid);
   if (Date.now() < deadline) return new AppError('cancelled', undefined, { cause: error });

@@ -1,4 +1,4 @@
-/* Other agents: what each may do, and how it has been doing. */
+/* Other agents: the permissions of each, and its health. */
 
 export { PeerHealth } from './peer-health.ts';
 export { type Denial, judgeCall, type PeerPolicy, type PeerRule, ruleFor, type Verdict } from './peer-policy.ts';

@@ -1,11 +1,10 @@
 /*
- * Whether it is worth asking a peer. Pure; bounded.
+ * Decides whether a call to a peer is worthwhile: a circuit breaker per peer. Pure; limited memory.
  *
- * - A peer that was found offline several times in a row is not asked again for a moment. This protects the server from
- *   a storm of questions.
- * - A peer that let two deadlines pass is first asked a small question. The bridge calls the peer only if it answers
- *   that question.
- * - A peer that answers, or that comes online, is well again.
+ * - A peer that was offline several times in a row is not called for a moment. This protects the server from a storm of
+ *   requests.
+ * - A peer that let two deadlines pass is first sent a small query. The bridge calls the peer only if it answers.
+ * - A peer that answers, or that comes online, counts as healthy again.
  */
 
 export type Finding = 'answered' | 'late' | 'offline';
@@ -36,7 +35,7 @@ export class PeerHealth {
   tell(jid: string, finding: Finding, now: number): void {
     const before = this.#records.get(jid) ?? WELL;
     this.#records.delete(jid);
-    if (finding === 'answered') return; // without a record the peer is well
+    if (finding === 'answered') return; // without a record the peer is healthy
     if (this.#records.size >= MAX_PEERS) this.#records.delete(this.#records.keys().next().value!);
     const late = finding === 'late' ? before.late + 1 : before.late;
     const offline = finding === 'offline' ? before.offline + 1 : 0;

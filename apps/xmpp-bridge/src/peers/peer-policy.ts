@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { bareOf } from './peers.ts';
 
 /*
- * Who may call us over XMPP, and what. Pure.
+ * Which peers may call us over XMPP, and what they may call. Pure.
  *
  * - A peer that the policy does not name may do nothing. Peers may call only what the policy names.
- * - The most exact entry decides alone: the entry of the JID, else the entry of its domain (`*@example.org`).
+ * - The most specific entry decides alone: the entry of the JID, else the entry of its domain (`*@example.org`).
  * - A run of a peer may use only the tools that its entry names, whatever the request asks for.
  */
 
@@ -22,7 +22,7 @@ const Hours = z.strictObject({
   from: Clock,
   /** Earlier than `from`: the span ends on the next day. */
   to: Clock,
-  /** Days on which the span begins. */
+  /** The days on which the span begins. */
   days: z
     .array(z.enum(DAYS))
     .min(1)
@@ -36,7 +36,7 @@ export const PeerRule = z.strictObject({
     .array(z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']))
     .min(1)
     .default(['GET', 'POST']),
-  /** Exact paths; `*` at the end matches what begins so. */
+  /** Exact paths; `*` at the end matches any continuation. */
   paths: z.array(Pattern).min(1).max(100),
   maxBodyKb: z.number().int().min(0).max(10_240).default(64),
   perMinute: z.number().int().min(1).max(100_000).default(60),
@@ -48,7 +48,7 @@ export const PeerRule = z.strictObject({
   hours: Hours.optional(),
   /** The tools that runs of this peer may use; absent: those that its tenant may use. */
   tools: z.array(z.string().min(1).max(128)).max(256).optional(),
-  /** Only while the account has this peer in its roster. */
+  /** The peer must be in the account's roster. */
   contactsOnly: z.boolean().default(false),
 });
 export type PeerRule = z.infer<typeof PeerRule>;
@@ -90,7 +90,7 @@ export function judgeCall(policy: PeerPolicy, call: PeerCall): Verdict {
   return { allowed: true, rule };
 }
 
-/** The path as the receiving side will read it: an encoded or dotted detour must not get around the list. */
+/** Compares the path as the receiving side will read it: an encoded or dotted detour must not get around the list. */
 function pathAllowed(patterns: readonly string[], resource: string): boolean {
   const pathname = pathOf(resource);
   if (pathname === undefined) return false;
@@ -99,9 +99,9 @@ function pathAllowed(patterns: readonly string[], resource: string): boolean {
   );
 }
 
-/** Undefined where it is none, or hides what it is. */
+/** Undefined if it is no path, or disguises one. */
 function pathOf(resource: string): string | undefined {
-  // Most paths are written as they are read, which costs less to see than to parse.
+  // Most paths are plain, and the check is cheaper than parsing.
   if (/^\/[A-Za-z0-9_~./-]*$/.test(resource) && !/\/[./]/.test(resource)) return resource;
   if (!URL.canParse(resource, 'http://peer.invalid')) return undefined;
   const { pathname } = new URL(resource, 'http://peer.invalid');

@@ -1,23 +1,23 @@
 import type { Element } from '@xmpp/client';
 
 /*
- * Which sessions of our peers are there. Fed by presence (RFC 6121 §4); bounded.
+ * The online sessions of our peers, from presence (RFC 6121 §4). Limited memory.
  *
- * - The bridge remembers the sessions only of peers that it knows. Presence of strangers changes nothing.
- * - A request goes to a full JID: the configured one, else the session with the highest priority, else the resource
- *   that a bridge of ours takes.
- * - When a session of a peer leaves, the listener is told, so that nobody waits for answers of that session.
+ * - The bridge remembers the sessions of known peers only. Presence of other JIDs changes nothing.
+ * - A request goes to a full JID: the configured one, else the session with the highest priority, else the resource of
+ *   our own bridges.
+ * - When a session of a peer leaves, the listener is called, so that no request waits for that session.
  */
 
-/** The resource of the bridge that takes what is addressed to an account. */
+/** The resource of the bridge that answers for an account. */
 export const INBOUND_RESOURCE = 'aztm';
-/** Of every session that hears what is addressed to the account; among equals, all of them hear it. */
+/** The priority of every session that receives stanzas for the account; among equals, all receive them. */
 export const ACCOUNT_PRIORITY = 10;
 const MAX_SESSIONS_PER_PEER = 32;
 
 export class Peers {
   readonly #sessions = new Map<string, Map<string, number>>();
-  /** Dialects of full JIDs that turned out not to speak the standard. */
+  /** The dialects of full JIDs that do not speak the standard. */
   readonly #dialects = new Map<string, 'slixmpp'>();
 
   readonly #waiting = new Set<() => void>();
@@ -67,7 +67,7 @@ export class Peers {
     return this.#sessions.get(split(fullJid).bare)?.has(fullJid) ?? false;
   }
 
-  /** Resolves when a session that takes requests is there; rejects where the signal aborts first. */
+  /** Resolves when a session that takes requests is online; rejects if the signal aborts first. */
   whenPresent(jid: string, signal: AbortSignal): Promise<void> {
     const { bare, resource } = split(jid);
     return new Promise((resolve, reject) => {
@@ -89,7 +89,7 @@ export class Peers {
     });
   }
 
-  /** The full JID that a request for this JID goes to, also where no session of the peer is known. */
+  /** The full JID for a request to this JID, even if no session of the peer is known. */
   addressOf(jid: string): string {
     const { bare, resource } = split(jid);
     if (resource !== '') return jid;
@@ -103,13 +103,13 @@ export class Peers {
     return this.#dialects.get(fullJid) ?? 'standard';
   }
 
-  /** This session answered that it does not know the standard's element. */
+  /** Remembers that this session does not know the standard's element. */
   speaksSlixmpp(fullJid: string): void {
     if (this.#dialects.size >= 1_024) this.#dialects.clear();
     this.#dialects.set(fullJid, 'slixmpp');
   }
 
-  /** The connection is gone, and with it what was known. */
+  /** The connection is gone: forgets all sessions. */
   clear(): void {
     this.#sessions.clear();
     this.#dialects.clear();

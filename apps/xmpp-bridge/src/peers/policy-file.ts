@@ -5,18 +5,17 @@ import { jsonMistake, jsonPlaces } from '@switchyard/safe-fetch';
 import { PeerPolicy } from './peer-policy.ts';
 
 /*
- * The file of AZTM_PEER_POLICY, as it is now.
+ * The current content of the file AZTM_PEER_POLICY.
  *
  * - A policy counts as a whole or not at all. The bridge logs a wrong policy once, with the line of the error, and the
- *   policy before it stays in force.
- * - The bridge notices a change within lookMs, also where the file is replaced or is reached over links that are
- *   replaced.
- * - No name may come twice, in upper or lower case: nobody could say which of the two rules counts.
+ *   earlier policy stays in force.
+ * - The bridge notices a change within lookMs, even if the file is replaced or is reached over links that are replaced.
+ * - No name may occur twice, in upper or lower case: the rules could contradict each other.
  */
 
 const LOOK_MS = 2_000;
 
-/** Throws with the line and what is wrong there. */
+/** Throws with the line and its fault. */
 export function parsePolicy(text: string): PeerPolicy {
   let document: unknown;
   try {
@@ -55,7 +54,7 @@ export class PolicyFile {
 
   constructor(
     path: string | undefined,
-    /** What was read at the start. */
+    /** The policy that was read at the start. */
     start: PeerPolicy,
     log: Logger,
     onChange: () => void = () => undefined,
@@ -72,7 +71,7 @@ export class PolicyFile {
     return this.#policy;
   }
 
-  /** Reads the file again; says whether another policy counts now. */
+  /** Reads the file again; returns whether the policy changed. */
   async look(): Promise<boolean> {
     if (this.#path === undefined) return false;
     let text: string;

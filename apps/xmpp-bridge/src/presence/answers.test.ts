@@ -52,7 +52,7 @@ describe('answers that come to the account', () => {
     expect(asking.taken.map(({ attrs }) => attrs['id'])).toEqual([corr, corr]);
   });
 
-  it('are dropped and counted where they come from a stranger, name no replica, or one that is gone', async () => {
+  it('are dropped and counted where they come from an unknown JID, name no replica, or one that is gone', async () => {
     const serving = replica('dddddddd04');
     const gone = replica('eeeeeeee05');
     const id = gone.answers.newId();

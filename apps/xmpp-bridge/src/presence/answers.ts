@@ -6,12 +6,12 @@ import { type Element, xml } from '@xmpp/client';
 import { bareOf } from '../peers/index.ts';
 
 /*
- * Answers that peers sent to the account, on their way to the replica that asked.
+ * Forwards answers that peers sent to the bare JID to the replica that asked.
  *
- * - The id of a question is a UUID, as in the Python library. It names its replica and has 82 bits that nobody can
+ * - The id of a request is a UUID, as in the Python library. It names its replica and has 82 bits that nobody can
  *   guess. The id proves nothing: the replica that asked compares sender, id and `corr` as if the answer had come over
  *   its own session. The sender is the one that the server named.
- * - The bridge hands on only answers from peers that it calls. It hands each on once, and a bounded number at a time.
+ * - The bridge forwards only answers from peers that it calls. It forwards each once, and a limited number at a time.
  *   An answer that no replica takes counts as dropped.
  */
 
@@ -19,7 +19,7 @@ export interface AnswersParts {
   readonly bus: Pick<Bus, 'request' | 'answer'>;
   /** Of this replica: ten hexadecimal digits. */
   readonly name: string;
-  /** Takes an answer to a question of this replica. */
+  /** Takes an answer to a request of this replica. */
   readonly take: (message: Element, corr?: string) => void;
   readonly isPeer: (bareJid: string) => boolean;
   readonly onDropped: (from: string | undefined) => void;
@@ -52,13 +52,16 @@ export class Answers {
     await (await this.#taking?.catch(() => undefined))?.stop();
   }
 
-  /** A new id for a question: a UUID that names this replica. */
+  /** A new id for a request: a UUID that names this replica. */
   newId(): string {
     const { name } = this.#parts;
     return `${name.slice(0, 8)}-${name.slice(8)}${randomUUID().slice(11)}`;
   }
 
-  /** An answer that came to the account: to whoever asked. `corr` names the question where its id does not. */
+  /**
+   * Forwards an answer that came to the bare JID to the replica that asked. `corr` names the request if its id does
+   * not.
+   */
   handOn(message: Element, corr = ''): void {
     const { name, bus, take, isPeer, onDropped } = this.#parts;
     const { from = '' } = message.attrs;

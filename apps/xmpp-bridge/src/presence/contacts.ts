@@ -5,10 +5,10 @@ import { Roster } from './roster.ts';
 import type { Session } from '../session/index.ts';
 
 /*
- * Whom we know: those that hosts are mapped to, and those that may call us.
+ * The JIDs that we know: those that hosts are mapped to, and those that may call us.
  *
- * - Only acquaintances see that the account is online, and what the bridge supports.
- * - Where a peer may call only as a contact, a person makes it a contact. A request of the peer for a subscription does
+ * - Only contacts see that the account is online, and what the bridge supports.
+ * - If a peer may call only as a contact, a person makes it a contact. A request of the peer for a subscription does
  *   not.
  */
 
@@ -31,7 +31,7 @@ export class Contacts {
     this.#mapped = new Set([...parts.serviceMap.values()].map(bareOf));
   }
 
-  /** One that we call. */
+  /** True if we call this JID. */
   isMapped(bareJid: string): boolean {
     return this.#mapped.has(bareJid);
   }
@@ -40,20 +40,20 @@ export class Contacts {
     return this.#roster.has(bareJid);
   }
 
-  /** Whoever may call us, or is called by us. */
+  /** True if this JID may call us, or is called by us. */
   knows(bareJid: string): boolean {
     const rule = ruleFor(this.#parts.policy(), bareJid);
     return this.isMapped(bareJid) || (rule !== undefined && (!rule.contactsOnly || this.isContact(bareJid)));
   }
 
-  /** A change of the roster; undefined where the question is about something else. Throws StanzaRefusal. */
+  /** Takes a change of the roster; undefined if the IQ is about something else. Throws StanzaRefusal. */
   onQuestion(iq: Element): Promise<undefined> | undefined {
     return this.#roster.onQuestion(iq, this.#parts.own);
   }
 
   /**
-   * Somebody asks to see that we are there: acquaintances may, strangers may not. On a peer that may call only as a contact
-   * a person decides.
+   * Answers a request for our presence: granted to contacts, refused to others. For a peer that may call only as a
+   * contact a person decides.
    */
   onSubscribe(from: string, session: Session | null): void {
     const jid = bareOf(from);
@@ -61,7 +61,7 @@ export class Contacts {
     session?.send(xml('presence', { to: jid, type: this.knows(jid) ? 'subscribed' : 'unsubscribed' }));
   }
 
-  /** Asks those that we call to let us see which of their sessions are there, and the server for our contacts. */
+  /** Asks the peers that we call for their presence, and the server for our roster. */
   greet(session: Session): void {
     for (const jid of this.#mapped) session.send(xml('presence', { to: jid, type: 'subscribe' }));
     this.#roster
@@ -71,7 +71,7 @@ export class Contacts {
       );
   }
 
-  /** The connection is gone, and with it what was known. */
+  /** The connection is gone: forgets the roster. */
   clear(): void {
     this.#roster.clear();
   }

@@ -8,11 +8,12 @@ import { bareOf } from '../peers/index.ts';
 import { NS_HTTP, NS_SHIM } from '../http-over-xmpp/xep-0332.ts';
 
 /*
- * What we can, said to those we know (XEP-0030), and what a peer can, asked once for each of its sessions.
+ * Service discovery (XEP-0030): answers known peers with our features, and asks each session of a peer once for its
+ * features.
  *
- * - A stranger learns nothing, not even that the account is online.
- * - The bridge remembers what a session of a peer said as long as that session is online, or for CACHE_MS where the
- *   bridge cannot see the session leave. The number of remembered sessions is bounded.
+ * - An unknown JID learns nothing, not even that the account is online.
+ * - The bridge remembers the answer of a session as long as that session is online, or for CACHE_MS if the bridge
+ *   cannot see the session leave. The number of remembered sessions is limited.
  */
 
 export const NS_DISCO = 'http://jabber.org/protocol/disco#info';
@@ -20,7 +21,7 @@ const CACHE_MS = 600_000;
 const MAX_CACHED = 2_048;
 const ASK_LIMIT_MS = 5_000;
 
-/** Answers disco#info; undefined where the question is about something else. Throws StanzaRefusal. */
+/** Answers disco#info; undefined if the IQ is about something else. Throws StanzaRefusal. */
 export function answerDisco(
   iq: Element,
   may: (bareJid: string) => boolean,
@@ -28,7 +29,7 @@ export function answerDisco(
 ): Promise<Element> | undefined {
   const query = iq.attrs['type'] === 'get' ? iq.getChild('query', NS_DISCO) : undefined;
   if (!query) return undefined;
-  // The refusal that a server gives for a session that is not there.
+  // The refusal that a server gives for a session that does not exist.
   if (!may(bareOf(iq.attrs['from'] ?? ''))) throw new StanzaRefusal('service-unavailable');
   if (query.attrs['node'] !== undefined) throw new StanzaRefusal('item-not-found');
   const features = [
@@ -48,10 +49,10 @@ export function answerDisco(
   );
 }
 
-/** How a session wants to be called: IQs of XEP-0332, those in the text of one element, or messages of urn:aztm:v1. */
+/** The protocol that a session accepts: IQs of XEP-0332, IQs with one text element, or messages of urn:aztm:v1. */
 export type PeerWire = 'http' | 'text' | 'aztm';
 
-/** Asks who can what, once each. */
+/** Asks sessions for their features, once each. */
 export class PeerFeatures {
   readonly #known = new Map<string, { readonly wire: Promise<PeerWire>; readonly until: number }>();
 
@@ -61,12 +62,12 @@ export class PeerFeatures {
     this.#now = now;
   }
 
-  /** What this full JID speaks. Rejects with IqError where it does not answer, or the connection is lost. */
+  /** The protocol of this full JID. Rejects with IqError if it does not answer, or the connection is lost. */
   wireOf(session: Session, fullJid: string, isPresent: boolean, limitMs: number): Promise<PeerWire> {
     const known = this.#known.get(fullJid);
     if (known && known.until > this.#now()) return known.wire;
     const asked = ask(session, fullJid, isPresent, Math.min(limitMs, ASK_LIMIT_MS));
-    // One that is not there, or does not let us ask, is called the standard way: its refusal says what is wrong.
+    // A peer that is away, or refuses the query, is called by the standard: its refusal says what is wrong.
     const wire = asked.then((said) => said ?? 'http');
     if (this.#known.size >= MAX_CACHED) this.#known.delete(this.#known.keys().next().value!);
     this.#known.set(fullJid, { wire, until: this.#now() + CACHE_MS });
@@ -75,7 +76,7 @@ export class PeerFeatures {
     return wire;
   }
 
-  /** Whether this session says anything at all within `limitMs`; nobody is not there who refuses. */
+  /** True if this session answers within `limitMs`; a refusal counts as an answer. */
   async answers(session: Session, fullJid: string, isPresent: boolean, limitMs: number): Promise<boolean> {
     try {
       return (await ask(session, fullJid, isPresent, limitMs)) !== undefined;
@@ -93,19 +94,19 @@ export class PeerFeatures {
   }
 }
 
-/** Undefined where it does not say. */
+/** Undefined if it does not say. */
 async function ask(session: Session, to: string, isPresent: boolean, timeoutMs: number): Promise<PeerWire | undefined> {
   try {
     const answer = await session.ask('get', xml('query', { xmlns: NS_DISCO }), { to, timeoutMs });
     const features = answer.getChild('query', NS_DISCO)?.getChildren('feature') ?? [];
     const can = (name: string): boolean => features.some((feature) => feature.attrs['var'] === name);
     if (can(NS_HTTP)) return can(NS_TEXT) ? 'text' : 'http';
-    return can(NS_CANCEL) ? undefined : 'aztm'; // a bridge's session that only asks takes neither
+    return can(NS_CANCEL) ? undefined : 'aztm'; // a bridge session that only sends requests accepts neither
   } catch (error) {
     if (!(error instanceof IqError)) throw error;
     if (error.code === 'deadline') return undefined;
     if (error.code !== 'refused') throw error;
-    // A session that is there and knows no disco is an old one; the server says the same of one that is not there.
+    // An old session that is online knows no disco; the server gives the same error for one that is not online.
     const silent = isPresent && error.condition === 'service-unavailable';
     return silent || error.condition === 'feature-not-implemented' ? 'aztm' : undefined;
   }

@@ -1,4 +1,4 @@
-/* What peers and servers tell each other beside requests: features, contacts, presence. */
+/* The exchanges with peers and servers beside requests: features, contacts, presence. */
 
 export { Contacts } from './contacts.ts';
 export { Answers } from './answers.ts';

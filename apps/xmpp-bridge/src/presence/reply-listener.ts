@@ -3,20 +3,20 @@ import { ACCOUNT_PRIORITY, INBOUND_RESOURCE } from '../peers/index.ts';
 import { type Session, SESSION_DEFAULTS } from '../session/index.ts';
 
 /*
- * Who hears what peers answer to the account, and not to the session that asked, as the Python library does.
+ * Decides which session receives replies that peers send to the bare JID instead of the session that asked, as the
+ * Python library does.
  *
- * - Where the session that serves the account hands such answers on (answers.ts), only that session hears them. With
- *   two sessions of equal priority some servers deliver to one of them, and requests of peers to the account would be
- *   lost at the other.
- * - Where no session hands answers on (no replica serves, or the seat changes), a replica with an open question hears
- *   them itself.
- * - A session that began to hear answers goes on for a while after its last question, so that its priority does not go
- *   up and down with each question.
+ * - If the inbound leader forwards replies (answers.ts), only the leader receives them. With two sessions of equal
+ *   priority some servers deliver to one at random, and requests of peers would be lost.
+ * - If no session forwards replies (no leader, or a change of leader), a replica with an open request raises its own
+ *   priority to receive them.
+ * - A session keeps the raised priority for a while after its last request, so that the priority does not go up and
+ *   down with each one.
  */
 
 const NS_ANSWERS = 'urn:switchyard:answers:0';
 
-/** In the presence of a session that hands answers on. */
+/** The mark in the presence of a session that forwards replies. */
 export function handsOn(): Element {
   return xml('hands-on', { xmlns: NS_ANSWERS });
 }
@@ -25,7 +25,7 @@ type Announcing = Pick<Session, 'announce' | 'open'>;
 
 const LINGER_MS = 30_000;
 
-/** Of one replica, for the session over which it asks. */
+/** One per replica, for the session over which it sends requests. */
 export class ReplyListener {
   #handedOn = false;
   #questions = 0;
@@ -42,7 +42,7 @@ export class ReplyListener {
     this.#lingerMs = lingerMs;
   }
 
-  /** Asks something over the session whose answer may come to the account. */
+  /** Sends a request whose reply may come to the bare JID. */
   async during<T>(session: Announcing, ask: () => Promise<T>): Promise<T> {
     this.#questions += 1;
     this.#hear(session);
@@ -54,7 +54,7 @@ export class ReplyListener {
     }
   }
 
-  /** `from` a session of our own account: who serves says whether it hands answers on. */
+  /** Takes a presence of another session of our account: the leader says there whether it forwards replies. */
   takePresence(presence: Element, session: Announcing | null): void {
     const { from = '', type } = presence.attrs;
     if (from.toLowerCase() !== `${this.#account}/${INBOUND_RESOURCE}`) return;
@@ -63,14 +63,14 @@ export class ReplyListener {
     else if (session && this.#questions > 0) this.#hear(session);
   }
 
-  /** The connection is gone, and with it what was known. */
+  /** The connection is gone: forgets the other sessions. */
   clear(): void {
     clearTimeout(this.#linger);
     this.#handedOn = false;
     this.#raised = undefined;
   }
 
-  /** Raises the priority of this session, unless the session that serves hands answers on. */
+  /** Raises the priority of this session, unless the leader forwards replies. */
   #hear(session: Announcing): void {
     clearTimeout(this.#linger);
     if (this.#handedOn || this.#raised === session) return;
@@ -78,7 +78,7 @@ export class ReplyListener {
     this.#raised = session;
   }
 
-  /** Lowers the priority a while after the last question. */
+  /** Lowers the priority a while after the last request. */
   #later(): void {
     clearTimeout(this.#linger);
     if (this.#raised) this.#linger = setTimeout(() => this.#rest(), this.#lingerMs).unref();

@@ -3,10 +3,10 @@ import { bareOf } from '../peers/index.ts';
 import { type Session, StanzaRefusal } from '../session/index.ts';
 
 /*
- * Whom our account has as a contact (RFC 6121 §2): those with whom somebody agreed to a subscription, either way.
+ * The contacts of our account (RFC 6121 §2): JIDs with a subscription, in either direction.
  *
  * - Only the account itself changes the roster. A push from any other sender is refused.
- * - Without a login nobody is a contact. The number of contacts is bounded.
+ * - Without a login the roster is empty. The number of contacts is limited.
  */
 
 export const NS_ROSTER = 'jabber:iq:roster';
@@ -20,14 +20,14 @@ export class Roster {
     return this.#contacts.has(bareJid);
   }
 
-  /** Asks for all of it; the server tells changes from then on. Rejects with IqError. */
+  /** Fetches the whole roster; the server pushes changes from then on. Rejects with IqError. */
   async fetch(session: Session): Promise<void> {
     const answer = await session.ask('get', xml('query', { xmlns: NS_ROSTER }), { timeoutMs: LIMIT_MS });
     this.#contacts.clear();
     this.#take(answer.getChild('query', NS_ROSTER));
   }
 
-  /** Takes a change; undefined where the question is about something else. Throws StanzaRefusal. */
+  /** Takes a change; undefined if the IQ is about something else. Throws StanzaRefusal. */
   onQuestion(iq: Element, ownJid: string): Promise<undefined> | undefined {
     const query = iq.attrs['type'] === 'set' ? iq.getChild('query', NS_ROSTER) : undefined;
     if (!query) return undefined;
@@ -37,7 +37,7 @@ export class Roster {
     return Promise.resolve(undefined);
   }
 
-  /** Without a login nobody is a contact. */
+  /** Without a login the roster is empty. */
   clear(): void {
     this.#contacts.clear();
   }

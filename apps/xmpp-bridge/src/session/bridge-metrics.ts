@@ -2,9 +2,9 @@ import type { Logger, Metrics } from '@switchyard/platform';
 import type { LoginFlaw } from './connection-supervisor.ts';
 import type { SessionHandlers } from './session.ts';
 
-/* What a replica counts of its login and its sessions. Labels are codes of ours and names of types: they are few. */
+/* The metrics of a replica's login and sessions. Labels are our own codes and names of types, so they are few. */
 
-/** Of logins that did not stand, or stand with less than was preferred. */
+/** Counts logins that failed, or that succeeded with less than preferred. */
 export function flawCounter(metrics: Metrics): (flaw: LoginFlaw) => void {
   const failures = metrics.counter('xmpp_login_failures_total', 'Logins that did not stand', ['code']);
   const unbound = metrics.counter(
@@ -15,7 +15,7 @@ export function flawCounter(metrics: Metrics): (flaw: LoginFlaw) => void {
   return (flaw) => (flaw.kind === 'failed' ? failures.inc({ code: flaw.code }) : unbound.inc({ type: flaw.type }));
 }
 
-/** Of answers that were dropped; one that somebody forged is worth a line in the log. */
+/** Counts dropped answers, and logs forged ones. */
 export function dropCounter(metrics: Metrics, log: Logger): SessionHandlers['onDropped'] {
   const dropped = metrics.counter('xmpp_replies_dropped_total', 'Answers that nobody waited for', ['why']);
   return (outcome, from) => {
@@ -25,7 +25,7 @@ export function dropCounter(metrics: Metrics, log: Logger): SessionHandlers['onD
   };
 }
 
-/** Of stanzas that were not read; who sends them is logged at most once a minute. */
+/** Counts stanzas that were not read, and logs their sender at most once a minute. */
 export function skipCounter(metrics: Metrics, log: Logger): NonNullable<SessionHandlers['onSkipped']> {
   const skipped = metrics.counter('xmpp_stanzas_skipped_total', 'Stanzas too large or too deep to be read', ['why']);
   let quietUntil = 0;
@@ -37,7 +37,7 @@ export function skipCounter(metrics: Metrics, log: Logger): NonNullable<SessionH
   };
 }
 
-/** How a replica is at the moment at which it is asked. */
+/** Gauges that are read at each scrape. */
 export function bridgeGauges(
   metrics: Metrics,
   now: { readonly online: () => boolean; readonly serving: () => boolean; readonly open: () => number },

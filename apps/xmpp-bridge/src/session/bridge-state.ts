@@ -18,9 +18,9 @@ type State = XmppStatus['state'];
 
 export interface BridgeState {
   readonly state: State;
-  /** What is so, and what to do about it, in one sentence. */
+  /** The state and what to do about it, in one sentence. */
   readonly sentence: string;
-  /** Attempts since a login last stood for a while. */
+  /** Attempts since a login last stood for STOOD_MS. */
   readonly tries: number;
   readonly failure: LoginFailure | null;
   /** The full JID, while online. */
@@ -36,7 +36,7 @@ export type BridgeEvent =
   | { readonly type: 'closed'; readonly why: string; readonly now: number }
   | { readonly type: 'stopped' };
 
-/** How long a login must stand before its end counts as a new trouble. */
+/** How long a login must stand before its end counts as a new failure. */
 const STOOD_MS = 30_000;
 const PAUSE_BASE_MS = 500;
 const PAUSE_MAX_MS = 60_000;
@@ -54,7 +54,7 @@ const STATE_OF: Readonly<Record<LoginStep, State>> = {
   'binding a resource': 'binding',
 };
 
-/** The state before anything was tried. */
+/** The state before the first attempt. */
 export function initialState(config: BridgeConfig): BridgeState {
   const start = { tries: 0, failure: null, boundJid: null, onlineSince: null };
   if (!config.login) {
@@ -104,18 +104,20 @@ export function evolveBridge(state: BridgeState, event: BridgeEvent): BridgeStat
   }
 }
 
-/** Why the last try failed is said until one succeeds: whoever asks between two tries is not told less. */
+/**
+ * The failure of the last attempt is shown until one succeeds, so that a status between two attempts still explains it.
+ */
 function underWay({ failure }: BridgeState, step = ''): string {
   if (failure === null) return `The AZTM login is under way${step}.`;
   return `${failure.sentence.slice(0, 400)} It is tried again now${step}.`;
 }
 
-/** True while the first try, or the first after a login that stood, has not come to an end. */
+/** True until the first attempt, or the first after a login that stood, has ended. */
 export function isUndecided({ state, failure }: BridgeState): boolean {
   return failure === null && state !== 'online' && state !== 'failed' && state !== 'disabled';
 }
 
-/** The pause before the next try in ms; null: not before the configuration changes. `random` in [0, 1). */
+/** The pause before the next attempt in ms; null: none before the configuration changes. `random` in [0, 1). */
 export function pauseMs(state: BridgeState, random: number): number | null {
   if (state.state === 'disabled' || state.failure?.then === 'fatal') return null;
   if (state.state === 'online') return null;
@@ -123,14 +125,14 @@ export function pauseMs(state: BridgeState, random: number): number | null {
   return Math.round(PAUSE_BASE_MS * Math.min(1, state.tries) + random * most); // full jitter over a floor
 }
 
-/** How the seat of replicas with one account is taken, as one of them sees it. */
+/** The leadership among the replicas of one account, as one of them sees it. */
 export type LeadershipView =
   | { readonly role: 'settling' }
   | { readonly role: 'standby' }
   | { readonly role: 'serving'; readonly state: BridgeState };
 
-/** The replica as a whole: its own login, and what it has to do with the seat. Null: peers cannot call us. */
-export function withSeat(own: BridgeState, leader: LeadershipView | null): BridgeState {
+/** The state of the replica as a whole: its own login and its leadership. `leader` null: peers cannot call us. */
+export function withLeadership(own: BridgeState, leader: LeadershipView | null): BridgeState {
   if (own.state !== 'online' || leader === null) return own;
   if (leader.role === 'standby') return { ...own, sentence: `${own.sentence} Another replica takes what peers ask.` };
   if (leader.role === 'settling') {
@@ -146,9 +148,9 @@ function shown(jid: string): string {
   return jid.length <= 200 ? jid : `${jid.slice(0, 200)}…`;
 }
 
-/** What the bridge tells of itself. Never a password. */
+/** The public status of the bridge. Never a password. */
 export function toStatus(config: BridgeConfig, own: BridgeState, leader: LeadershipView | null = null): XmppStatus {
-  const { state, sentence, failure } = withSeat(own, leader);
+  const { state, sentence, failure } = withLeadership(own, leader);
   return {
     state,
     sentence: sentence.slice(0, 500),

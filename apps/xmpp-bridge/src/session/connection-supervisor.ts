@@ -12,12 +12,12 @@ import {
 import { Session, type SessionHandlers, type SessionOptions } from './session.ts';
 
 /*
- * Keeps the login: tries, waits, tries again, as bridge-state.ts says.
+ * Keeps one login up: tries, waits and retries, as bridge-state.ts says.
  *
  * - There is one attempt or one session at a time, never two.
- * - Where the resource is fixed and another session of the same resource threw this session out, the keeper does not
- *   try again before the configuration changes. Otherwise the two sessions would throw each other out in turn.
- * - stop() ends whatever is under way and resolves when nothing of it is left.
+ * - If the resource is fixed and another session of the same resource replaced this one, the supervisor does not retry
+ *   before the configuration changes. Otherwise the two sessions would replace each other in turn.
+ * - stop() ends everything under way and resolves when it has ended.
  */
 
 export type LoginFlaw =
@@ -31,9 +31,9 @@ export interface ConnectionSupervisorParts {
   readonly session: SessionOptions;
   readonly log: Logger;
   readonly onChange: (state: BridgeState) => void;
-  /** Each login that did not stand, or stands with less than was preferred. */
+  /** Called for each login that failed, or that succeeded with less than preferred. */
   readonly onFlaw?: ((flaw: LoginFlaw) => void) | undefined;
-  /** The resource that every login of this keeper takes; undefined: each takes one of its own. */
+  /** The fixed resource of every login of this supervisor; undefined: each login takes a new one. */
   readonly resource?: string;
   readonly now?: () => number;
   readonly random?: () => number;
@@ -43,7 +43,7 @@ export class ConnectionSupervisor {
   #state: BridgeState;
   #session: Session | null = null;
   #stop = new AbortController();
-  /** Aborted to try at once, with what is configured now. */
+  /** Aborted to retry at once with the current configuration. */
   #again = new AbortController();
   #done: Promise<void> = Promise.resolve();
 
@@ -67,14 +67,14 @@ export class ConnectionSupervisor {
     this.#done = this.#keep();
   }
 
-  /** `why`: for people. */
+  /** `why`: a text for people. */
   async stop(why = 'the bridge is stopping'): Promise<void> {
     this.#stop.abort();
     this.#session?.close(why);
     await this.#done;
   }
 
-  /** The configuration has changed: an old failure does not count any more. */
+  /** The configuration has changed: forgets the old failure and retries. */
   tryAgain(): void {
     this.#again.abort();
   }
@@ -100,7 +100,7 @@ export class ConnectionSupervisor {
       this.#parts.log.warn({ why }, 'the AZTM login was lost');
       const { resource } = this.#parts;
       if (condition !== 'conflict' || resource === undefined) return;
-      // Another attempt would throw the other session out in turn.
+      // Another attempt would replace the other session in turn.
       this.#failed(loginFailure('REPLACED', 'binding a resource', conflict(resource)));
     } catch (error) {
       if (this.#stop.signal.aborted) return;
@@ -114,7 +114,7 @@ export class ConnectionSupervisor {
     }
   }
 
-  /** Resolves when the session is over, with the reason. */
+  /** Resolves when the session ends, with the reason. */
   #hold(stream: OpenStream, now: () => number): Promise<{ why: string; condition: string | undefined }> {
     return new Promise((resolve) => {
       this.#session = new Session(
@@ -153,7 +153,7 @@ export class ConnectionSupervisor {
       if (waitMs !== null) await sleep(waitMs, awake.signal);
       else await aborted(awake.signal);
     } catch {
-      // Woken: by the stop, or to try at once.
+      // Woken by stop(), or to retry at once.
     } finally {
       awake.release();
     }

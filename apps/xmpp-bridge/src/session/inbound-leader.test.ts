@@ -15,7 +15,7 @@ const START: BridgeState = {
 };
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-/** A seat whose lease is granted at once, and whose logins end as the test says. */
+/** A leader election whose lease is granted at once, and whose logins end as the test says. */
 function world() {
   const told: string[] = [];
   let supervisor: { state: BridgeState; onState: (state: BridgeState) => void; tryAgain: jest.Mock } | undefined;
@@ -62,8 +62,8 @@ function world() {
   return { leader, told, reach, fails, begins, tryAgain: () => supervisor!.tryAgain };
 }
 
-describe('the seat', () => {
-  it('is given up by who is refused for good, who says why and waits for another configuration', async () => {
+describe('the leader election', () => {
+  it('makes a leader whose login is refused for good resign, say why and wait for another configuration', async () => {
     const { leader, told, fails, begins } = world();
     await begins();
     await fails('NOT_AUTHORIZED');
@@ -75,7 +75,7 @@ describe('the seat', () => {
     expect(told.slice(3)).toEqual(['asks', 'logs in']);
   });
 
-  it('is asked for anew where the own login stands anew', async () => {
+  it('makes a replica campaign anew when its own login stands anew', async () => {
     const { leader, told, fails, begins } = world();
     await begins();
     await fails('CERT_EXPIRED');
@@ -85,7 +85,7 @@ describe('the seat', () => {
     expect(told.filter((each) => each === 'logs in')).toHaveLength(2);
   });
 
-  it('is kept through what time may mend, and tried at once where the configuration changes', async () => {
+  it('keeps a leader through a passing failure, and retries at once when the configuration changes', async () => {
     const { leader, told, fails, reach, begins, tryAgain } = world();
     await begins();
     await fails('REFUSED');
@@ -97,7 +97,7 @@ describe('the seat', () => {
     expect(tryAgain()).toHaveBeenCalledTimes(1);
   });
 
-  it('is rested from by who was thrown out', async () => {
+  it('makes a replaced leader back off before it campaigns again', async () => {
     const { told, fails, begins } = world();
     await begins();
     await fails('REPLACED');

@@ -7,24 +7,24 @@ import { bareOf } from '../peers/index.ts';
 import type { Session } from './session.ts';
 
 /*
- * The seat: of all replicas with one account, one takes what peers ask of it.
+ * Leader election among the replicas of one XMPP account. The leader answers the requests of peers.
  *
- * - A replica asks for the seat only while its own login stands, and gives it back when the login ends. So a replica
- *   with the seat can log in.
- * - The replica opens the session that peers find (a fixed resource, the highest priority) when it holds the lease, and
- *   closes it when it does not. The other replicas stay logged in under resources of their own, and ask.
- * - A replica that another session threw out backs off, and must hold the lease anew before it comes back. So two
- *   replicas never throw each other out in turn.
- * - A replica takes no request while it does not hold the lease, also where its process slept and then reads on.
- * - A replica that holds the lease and is refused for good (its password is not the one that counts now) lets another
- *   replica serve. It does not ask for the seat again before its configuration changes or its own login stands anew.
+ * - A replica campaigns only while its own login stands, and resigns when the login ends. So a leader can log in.
+ * - The leader opens the session that peers find (a fixed resource, the highest priority) when it acquires the lease,
+ *   and closes it when it loses the lease. The other replicas stay logged in under resources of their own, and only
+ *   send requests.
+ * - A replica that another session replaced backs off, and must re-acquire the lease before it reconnects. So two
+ *   replicas never replace each other in turn.
+ * - A replica accepts no request while it does not hold the lease, even if its process was suspended and then reads on.
+ * - A leader whose login is refused for good (for example with an outdated password) resigns in favour of another
+ *   replica. It does not campaign again before its configuration changes or its own login stands anew.
  */
 
 export interface InboundLeaderParts {
   readonly lease: (onChange: LeaseOptions['onChange']) => Lease;
-  /** The login under the fixed resource, for one term. */
+  /** Makes the supervisor of the login under the fixed resource, for one term. */
   readonly supervisor: (onChange: (state: BridgeState) => void) => ConnectionSupervisor;
-  /** What the seat says of itself has changed. */
+  /** Called when the view of the leadership has changed. */
   readonly onChange: () => void;
   readonly log: Logger;
 }
@@ -32,9 +32,9 @@ export interface InboundLeaderParts {
 export class InboundLeader {
   #lease: Lease | null = null;
   #supervisor: ConnectionSupervisor | null = null;
-  /** The state in which the login was refused for good; null where this replica may ask for the seat. */
+  /** The state in which the login was refused for good; null if this replica may campaign. */
   #refused: BridgeState | null = null;
-  /** One thing after the other: a term begins when the one before it has ended. */
+  /** Runs changes in sequence: a term begins when the term before it has ended. */
   #work: Promise<void> = Promise.resolve();
 
   readonly #parts: InboundLeaderParts;
@@ -43,7 +43,7 @@ export class InboundLeader {
     this.#parts = parts;
   }
 
-  /** The session that serves; null where this replica may not serve at this moment. */
+  /** The leader's session; null if this replica may not accept requests at this moment. */
   get session(): Session | null {
     return this.#lease?.token === undefined ? null : (this.#supervisor?.session ?? null);
   }
@@ -54,7 +54,7 @@ export class InboundLeader {
     return this.#supervisor ? { role: 'serving', state: this.#supervisor.state } : { role: 'standby' };
   }
 
-  /** The replica's own login stands, so it asks for the seat; or it does not, and the replica gives the seat back. */
+  /** True: the replica's own login stands and it campaigns. False: it resigns. */
   loginStands(stands: boolean): void {
     this.#refused = null;
     if (!stands) return void this.leave();
@@ -63,13 +63,13 @@ export class InboundLeader {
     });
   }
 
-  /** The configuration has changed: an old failure does not count any more. */
+  /** The configuration has changed: forgets the old failure and retries. */
   tryAgain(): void {
     if (this.#refused) this.loginStands(true);
     else if (this.#supervisor && this.#supervisor.state.state !== 'online') this.#supervisor.tryAgain();
   }
 
-  /** Closes the session, then gives the lease back. */
+  /** Resigns: closes the session, then releases the lease. */
   leave(): Promise<void> {
     return this.#enqueue(async () => {
       await this.#stepDown();
@@ -93,9 +93,9 @@ export class InboundLeader {
   #onState(state: BridgeState): void {
     const failure = state.state === 'failed' ? state.failure : null;
     if (failure?.code === 'REPLACED')
-      this.#lease?.standBack(); // rests before it asks for the lease again
+      this.#lease?.standBack(); // backs off before it campaigns again
     else if (failure?.then === 'fatal') {
-      this.#refused = state; // so that another replica serves
+      this.#refused = state; // so that another replica leads
       void this.leave();
     }
     this.#parts.onChange();
@@ -116,7 +116,7 @@ export class InboundLeader {
   }
 }
 
-/** One lease per account; a JID may hold what a name may not. */
+/** The name of the account's lease; a JID may hold characters that a name may not. */
 export function leaseOf(jid: string): string {
   return `inbound-${createHash('sha256').update(bareOf(jid)).digest('hex').slice(0, 32)}`;
 }

@@ -1,7 +1,7 @@
-/* The session after the login: kept up, and served by one replica. */
+/* The session after the login: supervised, and led by one replica. */
 
 export { bridgeGauges, dropCounter, flawCounter, skipCounter } from './bridge-metrics.ts';
-export { type BridgeState, initialState, isUndecided, toStatus, withSeat } from './bridge-state.ts';
+export { type BridgeState, initialState, isUndecided, toStatus, withLeadership } from './bridge-state.ts';
 export { IqError, type IqOutcome } from './iq-registry.ts';
 export { ConnectionSupervisor, type ConnectionSupervisorParts } from './connection-supervisor.ts';
 export { LoginSteps } from './login-steps.ts';

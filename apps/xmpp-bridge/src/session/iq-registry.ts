@@ -3,14 +3,13 @@ import type { Element } from '@xmpp/client';
 import { ExchangeError } from '../wire/index.ts';
 
 /*
- * Questions that this end has asked and that are not answered yet (RFC 6120 §8.2.3).
+ * The open requests of this end, each waiting for its answer (RFC 6120 §8.2.3).
  *
- * - Ids cannot be guessed. An answer counts only if it comes from the address that the question went to, so an id that
- *   somebody learned is worth nothing.
- * - Every question ends: by its answer, its deadline, its caller, or the end of the connection. Its error says whether
- *   the other side may have worked on it.
- * - The number of questions is bounded. An answer that comes too late, twice or from somebody else is counted and
- *   dropped.
+ * - Ids cannot be guessed. An answer counts only if it comes from the address that the request went to, so a leaked id
+ *   is worthless.
+ * - Every request ends: by its answer, its deadline, its caller, or the end of the connection. Its error says whether
+ *   the peer may have performed it.
+ * - The number of open requests is limited. A late, duplicate or forged answer is counted and dropped.
  */
 
 export type IqOutcome = 'late' | 'duplicate' | 'spoofed' | 'unknown' | 'wrong_corr';
@@ -19,16 +18,16 @@ export class IqError extends Error {
   constructor(
     readonly code: 'deadline' | 'cancelled' | 'connection_lost' | 'peer_lost' | 'too_many' | 'refused' | 'unreadable',
     message: string,
-    /** `not_sent`: nobody worked on it. `unknown`: the other side may have. */
+    /** `not_sent`: nobody performed it. `unknown`: the peer may have. */
     readonly effect: 'not_sent' | 'unknown' | 'refused',
-    /** The error stanza, where the other side answered with one. */
+    /** The error stanza, if the peer answered with one. */
     readonly stanza?: Element,
   ) {
     super(message);
     this.name = 'IqError';
   }
 
-  /** The condition that the other side, or the server, refused with (RFC 6120 §8.3.3). */
+  /** The condition of the refusal by the peer or the server (RFC 6120 §8.3.3). */
   get condition(): string {
     const children = this.stanza?.getChild('error')?.getChildElements() ?? [];
     return children.find((each) => each.getName() !== 'text')?.getName() ?? 'undefined-condition';
@@ -47,13 +46,13 @@ export interface Question {
   readonly to?: string | undefined;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** The id to ask under, which nobody can guess; default: a new one. */
+  /** The id of the request, which nobody can guess; default: a new one. */
   readonly id?: string;
-  /** Another name of the question, which nobody can guess, by which an answer may name it. */
+  /** Another name that nobody can guess, by which an answer may refer to the request. */
   readonly alias?: string;
-  /** Called where `signal` ends the question while it is open. */
+  /** Called if `signal` ends the request while it is open. */
   readonly onCancelled?: () => void;
-  /** Whether a stanza with this id answers the question; default: it comes from whom the question went to. */
+  /** Decides whether a stanza with this id is the answer; default: it comes from the JID that was asked. */
   readonly judge?: (stanza: Element) => 'answers' | IqOutcome;
 }
 
@@ -61,14 +60,14 @@ const REMEMBERED = 4_096;
 
 export class IqRegistry {
   readonly #pending = new Map<string, Pending>();
-  /** Ids that were settled a moment ago, to tell a late answer from a stranger's. */
+  /** Ids of recently settled requests, to tell a late answer from a forged one. */
   readonly #settled = new Map<string, 'answered' | 'given up'>();
-  /** Id by alias, of those that have one. */
+  /** Id by alias, for requests with one. */
   readonly #aliases = new Map<string, string>();
   readonly #bare: string;
   readonly #domain: string;
 
-  /** Ours: answers of the server itself may come from it, or from nobody. */
+  /** Our own JID: the server's answers may come from it, or without `from`. */
   readonly #ownJid: string;
   readonly #maxPending: number;
   readonly #onDropped: (outcome: IqOutcome, from: string | undefined) => void;
@@ -85,7 +84,10 @@ export class IqRegistry {
     return this.#pending.size;
   }
 
-  /** Registers a question and sends it; `send` gets its id and throws where it cannot be sent: ExchangeError where it never can. */
+  /**
+   * Registers a request and sends it; `send` gets its id and throws if it cannot be sent: ExchangeError if it never
+   * can.
+   */
   ask(question: Question, send: (id: string) => void): Promise<Element> {
     const { timeoutMs, signal, onCancelled } = question;
     if (signal?.aborted) return Promise.reject(new IqError('cancelled', 'It was cancelled.', 'not_sent'));
@@ -115,19 +117,19 @@ export class IqRegistry {
     });
   }
 
-  /** Takes an answer: an iq of type result or error, or a message that answers one of ours. */
+  /** Takes an answer: an iq of type result or error, or a message that answers a request. */
   take(stanza: Element, alias?: string): void {
     const pending = this.#answered(stanza, alias);
     if (stanza.attrs['type'] !== 'error') pending?.resolve(stanza);
     else pending?.reject(new IqError('refused', 'The other side refused.', 'refused', stanza));
   }
 
-  /** Takes the start tag of an answer whose rest cannot be read. */
+  /** Takes the start tag of an answer that is too large to be read. */
   takeUnreadable(head: Element): void {
     this.#answered(head)?.reject(new IqError('unreadable', 'The answer cannot be read.', 'unknown'));
   }
 
-  /** The question that this stanza answers, which is settled then. */
+  /** Finds and settles the request that this stanza answers. */
   #answered(stanza: Element, alias?: string): Pending | undefined {
     const { id: said = '', from } = stanza.attrs;
     const id = this.has(said) ? said : (this.#aliases.get(alias ?? said) ?? said);
@@ -145,13 +147,13 @@ export class IqRegistry {
     return undefined;
   }
 
-  /** The connection is gone: every question ends at once. */
+  /** The connection is gone: ends every request at once. */
   failAll(why: string): void {
     for (const id of [...this.#pending.keys()])
       this.#settle(id, 'given up')?.reject(new IqError('connection_lost', why, 'unknown'));
   }
 
-  /** One of those we asked is gone: what was asked of it ends at once. */
+  /** A peer is gone: ends the requests to it at once. */
   failTo(jid: string, why: string): void {
     for (const [id, { question }] of this.#pending)
       if (question.to === jid) this.#settle(id, 'given up')?.reject(new IqError('peer_lost', why, 'unknown'));

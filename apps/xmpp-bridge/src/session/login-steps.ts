@@ -4,13 +4,13 @@ import type { BridgeConfig } from '../config.ts';
 import { configuredTarget, type LoginFailure } from '../login/index.ts';
 
 /*
- * The first login, as the two steps of a start: connecting, and what came of it. After the second step, and after a failure
- * that was told, nothing more is said here; the log of the login goes on.
+ * Reports the first login as two steps of the start: connecting, and its outcome. After the second step, or a reported
+ * failure, it is silent; the login log continues.
  */
 
 type Account = NonNullable<BridgeConfig['login']>;
 
-/** Where a login leads to, as far as the configuration says. */
+/** Where a login connects, as far as the configuration says. */
 export function wayOf(account: Account): string {
   const target = configuredTarget(account);
   return target ? `${target.host}:${target.port}, ${target.mode}` : `the server that DNS names for ${account.domain}`;
@@ -18,7 +18,7 @@ export function wayOf(account: Account): string {
 
 const OF_THE_NETWORK: readonly LoginFailure['code'][] = ['DNS', 'REFUSED', 'UNREACHABLE', 'TIMEOUT', 'CLOSED'];
 
-/** What of it is to be looked at. Pure. */
+/** A hint about what to check. Pure. */
 export function whatToCheck({ code }: Pick<LoginFailure, 'code'>): string {
   return OF_THE_NETWORK.includes(code)
     ? 'Check AZTM_HOST, AZTM_PORT, the TLS settings (AZTM_TLS) and the network; ./switchyard doctor looks at each.'

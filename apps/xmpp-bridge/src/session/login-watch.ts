@@ -4,20 +4,19 @@ import type { Metrics } from '@switchyard/platform';
 import { type BridgeState, type LeadershipView, withSeat } from './bridge-state.ts';
 
 /*
- * What follows from changes of the replica's own login, and of its seat.
+ * Reacts to changes of the replica's own login and of its leadership.
  *
- * - onOnline() is called once when the login stands, and onGone() once when it no longer stands. Both are called before
- *   anybody is told.
- * - Each change of the replica as a whole (its login and its seat) is counted and told on the bus once. Steps on the
- *   way are only counted.
- * - A caller that waits for the login hears of it at once, or stops waiting when its signal aborts.
+ * - It calls onOnline() once when the login stands, and onGone() once when it no longer stands, both before any report.
+ * - It counts each change of the replica as a whole (its login and its leadership) and publishes it on the bus once.
+ *   Intermediate steps are only counted.
+ * - A caller that waits for the login is resumed at once, or stops waiting when its signal aborts.
  */
 
 export interface LoginWatchParts {
   readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly metrics: Metrics;
   readonly leader: () => LeadershipView | null;
-  /** Whether there is a session at this moment; its end may be known before the state is. */
+  /** True if there is a session at this moment; its end may be known before the state changes. */
   readonly stands: () => boolean;
   readonly onOnline: () => void;
   readonly onGone: (state: BridgeState) => void;
@@ -40,7 +39,7 @@ export class LoginWatch {
     this.#changes = parts.metrics.counter('xmpp_login_changes_total', 'Changes of the state of the login', ['state']);
   }
 
-  /** A change of the replica's own login. */
+  /** Takes a change of the replica's own login. */
   take(own: BridgeState): void {
     const before = this.#own.state;
     this.#own = own;
@@ -51,9 +50,9 @@ export class LoginWatch {
     this.tell();
   }
 
-  /** Counts a change of the state and tells it on the bus, once; also to be called after a change of the seat. */
+  /** Counts a change of the state and publishes it on the bus, once; call it also after a change of leadership. */
   tell(): void {
-    const { state, sentence } = withSeat(this.#own, this.#parts.leader());
+    const { state, sentence } = withLeadership(this.#own, this.#parts.leader());
     if (state === this.#told) return;
     this.#told = state;
     this.#changes.inc({ state });

@@ -4,40 +4,42 @@ import type { OpenStream } from '../login/index.ts';
 import type { SkippedStanza } from '../wire/index.ts';
 
 /*
- * A login that stands: questions out, questions in, and a watch over whether the other end is still there.
+ * An authenticated session: sends requests, answers requests, and detects a dead connection.
  *
- * - The session notices a silent connection within pingMs + pongMs, also where nobody uses it (XEP-0199).
- * - Whatever ends the session, onClose is called once, and every open question has ended before.
- * - Every question of a peer gets an answer: the one of the handler, or an error that tells nothing about us. A
- *   question whose id is too long to repeat gets none.
+ * - The session detects a silent connection within pingMs + pongMs, even if it is idle (XEP-0199).
+ * - However the session ends, onClose is called once, and every open request has ended before.
+ * - Every request of a peer gets an answer: that of the handler, or an error that reveals nothing about us. A request
+ *   whose id is too long to repeat gets none.
  * - No stanza of a peer ends the session, whatever a handler does with it. A stanza that is too large or too deep to be
- *   read is counted. If it is a question, the session refuses it; if it is an answer, the question that waits for it
- *   ends at once.
+ *   read is counted. If it is a request, the session refuses it; if it is an answer, the waiting request ends at once.
  */
 
 export interface SessionOptions {
   readonly pingMs: number;
   readonly pongMs: number;
   readonly maxPending: number;
-  /** The presence priority: negative means that nothing which is addressed to the bare JID comes here (RFC 6121 §8.5.2). */
+  /** The presence priority; a negative one receives nothing that is addressed to the bare JID (RFC 6121 §8.5.2). */
   readonly priority: number;
-  /** What the presence tells beside it. */
+  /** Further content of the presence. */
   readonly presence?: () => Element;
 }
 
 export const SESSION_DEFAULTS: SessionOptions = { pingMs: 15_000, pongMs: 5_000, maxPending: 2_048, priority: -1 };
 
 export interface SessionHandlers {
-  /** A question of a peer: gives the payload of the result, undefined for an empty one, or throws StanzaRefusal. */
+  /**
+   * Answers a request of a peer: returns the payload of the result, undefined for an empty one, or throws
+   * StanzaRefusal.
+   */
   onQuestion(iq: Element): Promise<Element | undefined> | undefined;
   onMessage(message: Element): void;
   onPresence(presence: Element): void;
   onDropped(outcome: IqOutcome, from: string | undefined): void;
-  /** A stanza was too large or too deep to be read; `from` where its start tag was read. */
+  /** A stanza was too large or too deep to be read; `from` if its start tag was read. */
   onSkipped?(why: SkippedStanza['why'], from: string | undefined): void;
-  /** A handler broke over a message or a presence, which is dropped. */
+  /** A handler threw for a message or a presence, which is dropped. */
   onDefect?(error: unknown): void;
-  /** `condition`: what the server ended the stream with, where it said so. */
+  /** `condition`: the stream error of the server, if there was one. */
   onClose(why: string, condition?: string): void;
 }
 
@@ -54,7 +56,7 @@ export class StanzaRefusal extends Error {
 
 const STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 const PING = 'urn:xmpp:ping';
-/** An answer repeats the id of its question; what is longer only makes our answers too large for our server. */
+/** An answer repeats the id of its request; a longer id would only make our answers too large for our server. */
 const MAX_ID_CHARS = 1_024;
 
 export class Session {
@@ -92,12 +94,12 @@ export class Session {
     return !this.#closed;
   }
 
-  /** Questions without an answer yet. */
+  /** The number of open requests. */
   get pending(): number {
     return this.#registry.size;
   }
 
-  /** Says that this resource is there, and how much it wants what is addressed to the account. */
+  /** Announces this resource with a priority for stanzas to the bare JID. */
   announce(priority: number): void {
     this.#send(xml('presence', {}, xml('priority', {}, String(priority)), this.#options.presence?.()));
   }
@@ -109,28 +111,28 @@ export class Session {
     );
   }
 
-  /** Asks with a stanza of the caller's own making. Its answer is taken by takeAnswer() where it is no iq. */
+  /** Sends a stanza that the caller builds. If the answer is no iq, the caller passes it to takeAnswer(). */
   askWith(question: Question, stanza: (id: string) => Element): Promise<Element> {
     if (this.#closed) return Promise.reject(new IqError('connection_lost', 'There is no connection.', 'not_sent'));
     return this.#registry.ask(question, (id) => this.#send(stanza(id)));
   }
 
-  /** Takes a message that answers a question, or counts it as dropped. `alias`: the other name by which it may say which. */
+  /** Takes a message that answers a request, or counts it as dropped. `alias`: the other name of the request. */
   takeAnswer(message: Element, alias?: string): void {
     this.#registry.take(message, alias);
   }
 
-  /** True where a question went out under this id a moment ago. */
+  /** True if a request with this id was sent recently. */
   asked(id: string): boolean {
     return this.#registry.has(id);
   }
 
-  /** This peer is gone: whatever was asked of it ends at once, with its outcome unknown. */
+  /** A peer is gone: ends the requests to it at once, with an unknown outcome. */
   failTo(jid: string): void {
     this.#registry.failTo(jid, 'The other side went away.');
   }
 
-  /** Sends a stanza that nobody answers. False: the connection is full, wait for drained(). */
+  /** Sends a stanza without an answer. False: the buffer is full, wait for drained(). */
   send(element: Element): boolean {
     return this.#send(element);
   }
@@ -139,7 +141,7 @@ export class Session {
     return this.#stream.socket.drained();
   }
 
-  /** Says goodbye and closes. */
+  /** Closes the stream politely. */
   close(why = 'closed here'): void {
     if (this.#closed) return;
     try {
@@ -155,7 +157,7 @@ export class Session {
   /** Round trip to the server in ms. Rejects with IqError. */
   async ping(timeoutMs = this.#options.pongMs): Promise<number> {
     const began = performance.now();
-    // A refusal is an answer, too: a server without XEP-0199 says so.
+    // A refusal is an answer, too: a server without XEP-0199 sends one.
     await this.ask('get', xml('ping', { xmlns: PING }), { timeoutMs }).catch((error: unknown) => {
       if (!(error instanceof IqError) || error.code !== 'refused') throw error;
     });
@@ -196,7 +198,7 @@ export class Session {
     }
   }
 
-  /** Counts a stanza that cannot be read; refuses it where it is a question, ends our question where it is an answer. */
+  /** Counts a stanza that cannot be read; refuses it if it is a request, ends our request if it is an answer. */
   #takeSkipped({ why, head }: SkippedStanza): void {
     if (this.#closed) return;
     this.#handlers.onSkipped?.(why, head?.attrs['from']);
@@ -211,7 +213,7 @@ export class Session {
     else if (this.#registry.has(id)) this.#registry.takeUnreadable(head);
   }
 
-  /** Runs a handler. Its error does not end the session. */
+  /** Runs a handler; its error does not end the session. */
   #handled(handle: () => void): void {
     try {
       handle();
@@ -245,14 +247,14 @@ export class Session {
   }
 
   #refuse(iq: Element, error: unknown): void {
-    // An error that is no refusal tells the peer nothing about us.
+    // Any other error must reveal nothing about us.
     const refusal = error instanceof StanzaRefusal ? error : new StanzaRefusal('internal-server-error');
     const text = refusal.text === undefined ? undefined : xml('text', { xmlns: STANZA_ERRORS }, refusal.text);
     const body = xml('error', { type: refusal.type }, xml(refusal.condition, { xmlns: STANZA_ERRORS }), text);
     this.#trySend(xml('iq', { type: 'error', id: iq.attrs['id'], to: iq.attrs['from'] }, body));
   }
 
-  /** False where the connection is gone, or no server would carry it. */
+  /** False if the connection is gone, or no server would carry the stanza. */
   #trySend(element: Element): boolean {
     try {
       if (!this.#closed) this.#send(element);

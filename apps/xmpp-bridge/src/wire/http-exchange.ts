@@ -1,9 +1,9 @@
 /*
- * One HTTP exchange as it travels between two bridges, whatever carries it. Pure.
+ * One HTTP exchange between two bridges, independent of its encoding. Pure.
  *
- * - A body is bytes, and arrives as the bytes that were sent: the side that decodes compares length and digest.
- * - Headers that belong to one hop (RFC 9110 §7.6.1), and headers that name the caller, are never carried. The caller
- *   is taken from the stanza.
+ * - A body is bytes, and arrives unchanged: the receiving side compares length and digest.
+ * - Hop-by-hop headers (RFC 9110 §7.6.1), and headers that name the caller, are never carried. The caller is taken from
+ *   the stanza.
  * - A header that could end a line or begin another is refused.
  */
 
@@ -23,16 +23,18 @@ export interface HttpResponse {
   readonly body: Buffer;
 }
 
-/** Who waits for the response. */
+/** The caller that waits for the response. */
 export interface CarryCall {
   readonly signal: AbortSignal;
   readonly deadline: number;
-  /** Where the response comes in pieces: its head, and then they, in order. The response then has no body. */
+  /**
+   * Called with the head if the response comes in pieces; the pieces follow in order. The response then has no body.
+   */
   onHead(head: Pick<HttpResponse, 'status' | 'headers'>): void;
   onPiece(piece: Buffer): void;
 }
 
-/** Thrown for what the other side sent and should not have; the text is public. */
+/** Thrown for invalid data of the other side; the text is public. */
 export class ExchangeError extends Error {
   constructor(
     readonly status: number,
@@ -42,14 +44,18 @@ export class ExchangeError extends Error {
   }
 }
 
-/** Of the bridges themselves: how many bridges a request has passed, and what its body is. */
+/** A header of the bridges themselves: the number of bridges that a request has passed. */
 export const HOP_HEADER = 'x-bridge-hop';
 export const DIGEST_HEADER = 'x-bridge-digest';
-/** Names a request to its bridge, where its stanza's id does not, so that it can be cancelled by a message (`<cancel id xmlns/>`). */
+/**
+ * Names a request to its bridge if its stanza's id does not, so that a message can cancel it (`<cancel id xmlns/>`).
+ */
 export const CANCEL_HEADER = 'x-bridge-cancel';
 export const NS_CANCEL = 'urn:switchyard:http:0';
 export const FROM_HEADER = 'x-aztm-from-jid';
-/** Absolute time in ms since 1970, and the time left when it was sent: clocks differ, so the smaller counts. */
+/**
+ * The deadline as absolute time in ms since 1970, and the time left at sending: clocks differ, so the smaller counts.
+ */
 const DEADLINE_HEADER = 'x-request-deadline';
 export const TIMEOUT_HEADER = 'x-request-timeout-ms';
 
@@ -75,8 +81,8 @@ const MAX_HEADERS = 128;
 const MAX_VALUE = 16_384;
 
 /**
- * The headers that travel, with lower-case names: none of one hop, none that names the caller. Throws ExchangeError 400 for
- * a header that could end a line.
+ * The headers that travel, with lower-case names: no hop-by-hop header, none that names the caller. Throws
+ * ExchangeError 400 for a header that could end a line.
  */
 export function carriedHeaders(headers: HeaderList): [string, string][] {
   if (headers.length > MAX_HEADERS) throw new ExchangeError(400, `A request has at most ${MAX_HEADERS} headers.`);
@@ -88,7 +94,7 @@ export function carriedHeaders(headers: HeaderList): [string, string][] {
   });
 }
 
-/** Headers that a bridge sets and nobody else may. */
+/** True for headers that only a bridge may set. */
 function isBridgeHeader(lower: string): boolean {
   return lower.startsWith('x-bridge-') || lower.startsWith('x-aztm-') || lower === 'x-forwarded-for';
 }
@@ -97,7 +103,7 @@ export function headerOf(headers: HeaderList, name: string): string | undefined 
   return headers.find(([each]) => each.toLowerCase() === name)?.[1];
 }
 
-/** What makes a request that comes again the same request. */
+/** The Idempotency-Key: requests with the same key are the same request. */
 export function keyOf({ headers }: Pick<HttpRequest, 'headers'>): string | undefined {
   return headerOf(headers, 'idempotency-key');
 }
@@ -106,16 +112,16 @@ const METHOD = /^(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS)$/;
 // eslint-disable-next-line no-control-regex -- what a request line cannot hold
 const RESOURCE = /^\/[^\s\u0000-\u0020\u007f#\\]{0,8191}$/;
 
-/** Throws ExchangeError 400 where this is no request that HTTP could carry. */
+/** Throws ExchangeError 400 unless HTTP could carry this request. */
 export function checkRequest({ method, resource }: Pick<HttpRequest, 'method' | 'resource'>): void {
   if (!METHOD.test(method)) throw new ExchangeError(405, 'This method cannot be carried.');
   if (!RESOURCE.test(resource)) throw new ExchangeError(400, 'The path must begin with "/" and hold no spaces.');
 }
 
-/** How long a request may still take, in ms; undefined where it says nothing. */
+/** The time left for a request, in ms; undefined if it sets no limit. */
 export function timeLeft(headers: HeaderList, now: number): number | undefined {
   const absolute = Number(headerOf(headers, DEADLINE_HEADER) ?? Number.NaN);
   const relative = Number(headerOf(headers, TIMEOUT_HEADER) ?? Number.NaN);
-  if (Number.isFinite(relative)) return relative; // of a clock that may differ, only the relative time is trusted
+  if (Number.isFinite(relative)) return relative; // clocks may differ: of two, only the relative time is trusted
   return Number.isFinite(absolute) ? absolute - now : undefined;
 }

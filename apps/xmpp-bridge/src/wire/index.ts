@@ -1,4 +1,4 @@
-/* What travels: stanzas as servers take them, and one HTTP exchange as it goes between two bridges. Pure. */
+/* The wire formats: stanzas as servers take them, and one HTTP exchange between two bridges. Pure. */
 
 export {
   CANCEL_HEADER,

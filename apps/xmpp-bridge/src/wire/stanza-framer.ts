@@ -1,24 +1,24 @@
 import { type TagKind, TagScanner } from './tag-scanner.ts';
 
 /*
- * Cuts the text of one XML stream into whole stanzas, before anything is parsed.
+ * Cuts the text of one XML stream into whole stanzas, before parsing.
  *
- * - A stanza over the limits is reported once and skipped: nothing of it is kept, however long it goes on.
- * - Memory is bounded by `maxStanzaChars`, work by `maxSkippedChars` for a stanza that does not end.
- * - Where the text is cut makes no difference to what is reported.
+ * - A stanza over the limits is reported once and skipped: no part of it is kept, however long it is.
+ * - `maxStanzaChars` limits the memory, `maxSkippedChars` the work for a stanza without end.
+ * - The reports do not depend on where the text is cut.
  */
 
 export interface FrameLimits {
   readonly maxStanzaChars: number;
-  /** Counted with the element of the stream itself. */
+  /** Counts the stream element itself. */
   readonly maxDepth: number;
   readonly maxSkippedChars: number;
 }
 
 export interface FrameListener {
-  /** The tag that opens the stream, one whole stanza, or the tag that closes the stream. */
+  /** The start tag of the stream, one whole stanza, or the end tag of the stream. */
   onFrame(text: string): void;
-  /** `head`: the start tag of the stanza; empty where it is too long to be kept. Its rest is skipped. */
+  /** `head`: the start tag of the stanza; empty if it is too long to be kept. Its rest is skipped. */
   onTooLarge(why: 'depth' | 'size', head: string): void;
   onInvalid(why: string): void;
 }
@@ -27,11 +27,11 @@ const MAX_HEAD_CHARS = 16_384;
 
 export class StanzaFramer {
   readonly #scanner = new TagScanner();
-  /** How many elements are open. */
+  /** The number of open elements. */
   #depth = 0;
-  /** The current stanza, as far as earlier pieces held it. */
+  /** The parts of the current stanza in earlier pieces. */
   #held: string[] = [];
-  /** Characters of the current stanza, in earlier pieces. */
+  /** The characters of the current stanza in earlier pieces. */
   #chars = 0;
   #head = '';
   #skipping = false;
@@ -62,13 +62,13 @@ export class StanzaFramer {
     this.#chars += text.length - from;
   }
 
-  /** Nothing is reported any more. */
+  /** Ends all reports. */
   close(): void {
     this.#over = true;
     this.#forget();
   }
 
-  /** Text outside of stanzas says nothing, and is not kept. */
+  /** Text between stanzas has no meaning and is not kept. */
   #skipGap(text: string, from: number): number {
     if (this.#depth > 1 || !this.#scanner.inText) return from;
     const found = text.indexOf('<', from);
@@ -92,7 +92,7 @@ export class StanzaFramer {
     this.#listener.onTooLarge(depth > maxDepth ? 'depth' : 'size', this.#head);
   }
 
-  /** Whether a tag of this kind ends a frame. */
+  /** True if a tag of this kind ends a frame. */
   #ends(kind: TagKind): boolean {
     if (kind === 'forbidden') this.#invalid('it holds a document type declaration');
     if (kind === 'open') this.#depth += 1;

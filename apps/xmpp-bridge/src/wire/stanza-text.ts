@@ -2,22 +2,21 @@ import type { Element } from '@xmpp/client';
 import { ExchangeError } from './http-exchange.ts';
 
 /*
- * What may be written to a server. Pure.
- *
- * Servers end the whole stream for a stanza that is too large or holds what XML cannot carry, and with it everything that
- * is under way. So such a stanza is refused here, for whoever wanted to send it.
+ * Checks what may be written to a server. Pure.
+ * Servers end the whole stream, with everything under way on it, for a stanza that is too large or that XML cannot
+ * carry. So the sender of such a stanza is refused here.
  */
 
-/** Of one stanza as it is written: servers take 262,144 bytes from a client. */
+/** The limit of one written stanza: servers take 262,144 bytes from a client. */
 export const MAX_STANZA_BYTES = 258_048;
 
-/** True where XML 1.0 can carry this text (§2.2); nothing else may be written. */
+/** True if XML 1.0 can carry this text (§2.2); nothing else may be written. */
 export function isXmlText(text: string): boolean {
   // eslint-disable-next-line no-control-regex -- the characters that XML forbids
   return !/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]|\p{Surrogate}/u.test(text);
 }
 
-/** Throws where a server would end the whole stream for it. */
+/** Throws for a stanza that would make a server end the stream. */
 export function serialised(element: Element): string {
   const text = element.toString();
   if (!isXmlText(text)) throw new Error('a stanza holds characters that XML cannot carry');
@@ -27,7 +26,7 @@ export function serialised(element: Element): string {
 }
 
 /**
- * Whether servers pass on a stanza, where they take `most` bytes from a client: they write each quote as six characters,
+ * Whether servers forward a stanza, if they take `most` bytes from a client: they write each quote as six characters,
  * and take about twice as much from each other.
  */
 export function isCarried(element: Element, most: number): boolean {

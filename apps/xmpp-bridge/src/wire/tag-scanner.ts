@@ -1,11 +1,11 @@
 /*
- * Finds where tags end in XML that arrives in pieces, without reading what they say.
+ * Finds the ends of tags in XML that arrives in pieces, without interpreting them.
  *
  * - It keeps a few characters between pieces, however long a text, a tag or an attribute is.
- * - Where the text is cut makes no difference.
+ * - The result does not depend on where the text is cut.
  */
 
-/** A tag, or something else between "<" and ">" that opens and closes nothing. */
+/** A tag, or another construct between "<" and ">" that opens and closes no element. */
 export type TagKind = 'open' | 'close' | 'empty' | 'other' | 'forbidden';
 
 export interface TagEnd {
@@ -16,25 +16,25 @@ export interface TagEnd {
 
 type State = 'text' | 'opening' | 'tag' | 'comment' | 'cdata' | 'instruction';
 
-/** What stands before the ">" that ends each of them. */
+/** The characters before the ">" that ends each of them. */
 const ENDS = { comment: '--', cdata: ']]', instruction: '?' } as const;
 
 export class TagScanner {
   #state: State = 'text';
-  /** The first characters after "<", until they tell what begins there. */
+  /** The first characters after "<", until the kind is known. */
   #opening = '';
   #closes = false;
-  /** The quote that ends the value of the attribute that the text stands in. */
+  /** The quote that ends the attribute value around the current position. */
   #quote = '';
-  /** The last characters of what was read. */
+  /** The last characters that were read. */
   #tail = '';
 
-  /** True where no tag, comment or section has begun that has not ended. */
+  /** True outside of tags, comments and sections. */
   get inText(): boolean {
     return this.#state === 'text';
   }
 
-  /** The next tag that ends in `text` at or after `from`; undefined where it is read to its end without one. */
+  /** The next tag that ends in `text` at or after `from`; undefined if the text ends first. */
   next(text: string, from: number): TagEnd | undefined {
     for (let at = from; at < text.length;) {
       switch (this.#state) {
@@ -77,7 +77,7 @@ export class TagScanner {
     this.#tail = '';
   }
 
-  /** False for what XMPP forbids: a document type declaration. */
+  /** False for a construct that XMPP forbids: a document type declaration. */
   #takesOpening(character: string): boolean {
     this.#opening += character;
     const opening = this.#opening;
@@ -92,7 +92,7 @@ export class TagScanner {
     return true;
   }
 
-  /** The end of the tag, or where to read on; undefined where the text ends within it. */
+  /** The end of the tag, or where to read on; undefined if the text ends within it. */
   #tagEnd(text: string, from: number): TagEnd | number | undefined {
     if (this.#quote !== '') {
       const end = text.indexOf(this.#quote, from);

@@ -2,14 +2,14 @@ import { type Element, type Parser, xml } from '@xmpp/client';
 import { type FrameLimits, StanzaFramer } from './stanza-framer.ts';
 
 /*
- * XML of one stream, from text that arrives in pieces to elements.
+ * Parses the XML of one stream, from text that arrives in pieces to elements.
  *
- * - Whatever the other side sends, nothing is thrown and memory is bounded.
- * - During the login an element larger or deeper than the limits ends the stream with one report, as text that is not XML
- *   always does. Once the login stands such a stanza is skipped and reported, and the stream goes on: anybody who has an
- *   account somewhere can send one.
- * - After the report of an invalid stream, or after close(), no element comes any more.
- * - Where the text is cut makes no difference: the parser is given whole stanzas.
+ * - Whatever the other side sends, nothing is thrown and memory is limited.
+ * - During the login an element over the limits ends the stream with one report; text that is not XML always does. Once
+ *   the login stands a stanza over the limits is skipped and reported, and the stream goes on: anybody with an account
+ *   somewhere can send one.
+ * - After the report of an invalid stream, or after close(), no element follows.
+ * - The result does not depend on where the text is cut: the parser gets whole stanzas.
  */
 
 export interface XmlListener {
@@ -23,14 +23,14 @@ export interface XmlListener {
 
 export interface SkippedStanza {
   readonly why: 'depth' | 'size';
-  /** Its start tag, without children, where that is short enough to be read. */
+  /** Its start tag, without children, if that is short enough to be read. */
   readonly head: Element | undefined;
 }
 
 /**
- * Servers take stanzas of 262,144 bytes and write each quote within as six characters when they pass them on. They may
- * repeat a long namespace for each prefix, too: many megabytes, which are skipped. Beyond the last limit a stanza is
- * taken for one that never ends, and the session ends.
+ * Servers take stanzas of 262,144 bytes and write each quote within as six characters when they forward them. They may
+ * repeat a long namespace for each prefix, too: many megabytes, which are skipped. A stanza beyond the last limit
+ * counts as endless, and the session ends.
  */
 const DEFAULT_LIMITS: FrameLimits = { maxStanzaChars: 1_572_864, maxDepth: 64, maxSkippedChars: 268_435_456 };
 
@@ -106,7 +106,7 @@ function headOf(startTag: string): Element | undefined {
   try {
     parser.write(`<stream>${startTag.slice(0, -1)}/>`);
   } catch {
-    // A tag that cannot be read names nobody who could be answered.
+    // An unreadable tag names no sender to answer.
   }
   return head;
 }
