@@ -29,15 +29,15 @@ import { sandboxCheck } from './upstreams/definitions/index.ts';
 import { openUpstreams, type UpstreamsParts } from './open-upstreams.ts';
 import type { UserTokens } from './oauth/index.ts';
 
-/** What a test may bring in place of the real thing. */
+/** Replacements that a test may pass in. */
 export interface McpToolOverrides extends ServiceOverrides {
   readonly store?: Pick<Store, 'notes' | 'effects' | 'agentTurns' | 'connections' | 'ping'> &
     Partial<Pick<Store, 'toolPins' | 'toolDefinitions' | 'registrations'>>;
-  /** Puts something around the ledger, e.g. what ends this process before or after one of its writes. */
+  /** Wraps the ledger, for example to end this process before or after one of its writes. */
   readonly effects?: (effects: Effects) => Effects;
-  /** Beside the built-in tools. */
+  /** Further tools beside the built-in ones. */
   readonly tools?: readonly Tool[];
-  /** Who tells which providers a user has authorised. */
+  /** Knows which providers a user has authorised. */
   readonly authorisations?: ProviderAuthorisations;
   /** The token that a user gave for the provider of an upstream. */
   readonly userToken?: UpstreamsParts['userToken'];
@@ -48,7 +48,7 @@ export interface McpToolOverrides extends ServiceOverrides {
   readonly read?: (name: string) => string | undefined;
 }
 
-/** Without them nothing of an upstream is used. */
+/** Without a database no data of an upstream is used. */
 const away = () => Promise.reject(new AppError('unavailable', 'There is no database for the pins of tools.'));
 const NO_PINS: ToolPins = { of: away, note: away, waiting: away, get: away, decide: away };
 const NO_REGISTRATIONS: Registrations = {
@@ -98,7 +98,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
       metrics,
       onPolicies: () => {
         toolbox.forget();
-        news.changed();
+        catalogChanges.changed();
       },
     });
     const news = new CatalogChangePublisher({ catalog, systemEvents });
@@ -113,7 +113,7 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
       log: partOf(base, 'authorisations'),
       lifecycle,
       read,
-      onProviders: () => news.changed(),
+      onProviders: () => catalogChanges.changed(),
     });
     const authorisations = overrides.authorisations ?? own;
     const policyOf = (tenantId: string) => files.policyOf(tenantId);

@@ -14,8 +14,8 @@ import { judgeUpstream, probeUpstream } from './doctor-upstreams.ts';
 import { parseUpstreams, type UpstreamConfig } from './upstreams/connections/config.ts';
 
 /*
- * The checks of the MCP servers behind us: one JSON document per line on stdout. The environment is that of the service,
- * and of it what these checks need.
+ * Runs the checks of the MCP upstreams; prints one JSON document per line on stdout. It reads the environment of the
+ * service, and of it only what these checks need.
  */
 
 const MAX_WAITING = 10_000;
@@ -39,7 +39,7 @@ if (!parsed.ok) {
   const [problem] = parsed.problems;
   tell(43, 'MCP upstreams', found.fail(`${problem?.variable} is not valid: ${problem?.remedy}`), began);
 } else await checkUpstreams(parsed.value);
-// What does not end keeps nobody waiting.
+// Exits even while a probe is still running.
 process.stdout.write('', () => process.exit());
 
 async function checkUpstreams(variables: z.output<typeof Variables>): Promise<void> {
@@ -102,7 +102,7 @@ function upstreamsIn(file: string): { upstreams: readonly UpstreamConfig[] } | {
   }
 }
 
-/** By upstream, how many definitions wait for a person. Undefined where nobody could be asked: check 31 says why. */
+/** By upstream, how many definitions wait for a person. Undefined if no service could be asked: check 31 says why. */
 async function waitingIn(url: string | undefined): Promise<ReadonlyMap<string, number> | undefined> {
   if (url === undefined || url === '') return undefined;
   const log = createLogger({ app: 'doctor', level: 'silent' });

@@ -7,17 +7,17 @@ import { challengedIn } from './oauth/index.ts';
 import type { ReadVariable, UpstreamConfig } from './upstreams/connections/config.ts';
 
 /*
- * What the doctor finds out about one MCP server behind us: a probe that asks it as the service would, and cannot fail,
- * and a judge that says one sentence. A process is started for the question, and ended after it.
+ * Checks one MCP upstream: a probe that asks it as the service would, and never throws, and a judge that says one
+ * sentence. The probe starts the process of an upstream and ends it afterwards.
  */
 
 export interface UpstreamSeen {
   readonly era?: string | undefined;
   readonly tools?: number;
-  /** It wants a token of each user, or of ours; without one nothing else is seen. */
+  /** It requires a token, of each user or of ours; without one the probe sees nothing else. */
   readonly wantsToken?: boolean;
   readonly fault?: Fault;
-  /** In words of ours. */
+  /** Our own sentence. */
   readonly why?: string;
   /** The last lines of its process. */
   readonly said?: readonly string[];

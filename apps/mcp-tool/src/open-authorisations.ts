@@ -37,21 +37,21 @@ export interface OpeningParts {
   readonly lifecycle: Pick<Lifecycle, 'onStop'>;
   readonly read: (name: string) => string | undefined;
   readonly route: XmppRoute;
-  /** There are other providers than before. */
+  /** Called when the providers have changed. */
   readonly onProviders?: () => void;
 }
 
 export interface OpenedAuthorisations {
   readonly authorisations: Authorisations;
   readonly logins: ProviderLogins;
-  /** Those that upstreams lead to. */
+  /** The providers to which upstreams lead. */
   readonly discovered: DiscoveredProviders;
   readonly clients: ClientRegistrations;
 }
 
 /**
- * Wires what users authorise. Throws, with every mistake, where the operator's file or the key ring is wrong. The file
- * is read again when it changes; the key ring is what it was at the start.
+ * Wires the authorisations of users. Throws, with every mistake, if the operator's file or the key ring is wrong. The
+ * file is read again when it changes; the key ring stays as it was at the start.
  */
 export async function openAuthorisations(
   config: AuthorisationsConfig,
@@ -128,7 +128,7 @@ export async function openAuthorisations(
     },
     onChange: (configs) => {
       if (configs.length > 0 && ring.length === 0) throw new Error(NO_KEYS);
-      // One that is as it was keeps what is known of it.
+      // An unchanged provider keeps its state.
       named = new Map(
         configs.map((provider): [string, ProviderClient] => {
           const before = named.get(provider.id);

@@ -17,7 +17,7 @@ export interface UpstreamsOptions {
   /** The operator's file; absent: there are no upstreams. */
   readonly file: string | undefined;
   readonly lookEveryMs: number;
-  /** Seals what upstreams want back; the same for all replicas. */
+  /** Seals the state that upstreams want back; the same for all replicas. */
   readonly stateSecret: string | undefined;
 }
 
@@ -42,11 +42,11 @@ export interface Upstreams {
   readonly requests: UpstreamRequests;
   readonly quarantine: Quarantine;
   readonly pool: UpstreamPool;
-  /** What callers hold for us meanwhile. */
+  /** Seals the states that callers hold for us. */
   readonly states: InputStates;
 }
 
-/** Wires the MCP servers behind us. Waits for none of them; a file that is wrong ends the start. */
+/** Wires the MCP upstreams. Waits for none of them; a wrong file ends the start. */
 export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsParts): Promise<Upstreams> {
   const { catalog, pins, authorisations, systemEvents, log, metrics, lifecycle, userToken, discovered } = parts;
   const { file, lookEveryMs, stateSecret } = options;

@@ -4,12 +4,12 @@ import type { Lifecycle } from '@switchyard/platform';
 import type { UpstreamConfig } from './upstreams/connections/config.ts';
 
 /*
- * What other replicas did, and what this one does about it.
+ * Reacts to changes that other replicas announce.
  *
- * - An event is a reason to look, never the truth: the replica reads again what the database or the upstream says. An
- *   event that was missed costs the time until the next look; an event of this replica's own costs one look.
- * - A definition that another replica found changed is not used from this moment on: this replica does not wait until
- *   it has asked the upstream.
+ * - An event is a hint, never the truth: the replica reads the database or asks the upstream again. A missed event
+ *   costs the time until the next periodic read; an event of this replica's own costs one read.
+ * - If another replica found a definition changed, this replica stops using it at once and does not wait for the
+ *   upstream.
  */
 
 export interface ReplicaInvalidationParts {
@@ -25,7 +25,7 @@ export interface ReplicaInvalidationParts {
   readonly pool: { forgetUser(upstream: UpstreamConfig, who: Principal): void };
 }
 
-/** A user authorised a provider, or does not any more. */
+/** A user authorised a provider, or revoked the authorisation. */
 export function authorisationChanged(
   { registry, pool }: Pick<ReplicaInvalidationParts, 'registry' | 'pool'>,
   { tenantId, userId, provider }: { tenantId: string; userId: string; provider: string },
@@ -64,7 +64,7 @@ function invalidate(parts: Omit<ReplicaInvalidationParts, 'bus' | 'lifecycle'>, 
 
 export async function followReplicas(parts: ReplicaInvalidationParts): Promise<void> {
   for (const about of ['tools.definition', 'tools.upstream', 'tools.provider']) {
-    const hearing = await parts.bus.subscribeSystem((event) => invalidate(parts, event), about);
-    parts.lifecycle.onStop(`news of ${about}`, () => hearing.stop());
+    const subscription = await parts.bus.subscribeSystem((event) => invalidate(parts, event), about);
+    parts.lifecycle.onStop(`events about ${about}`, () => subscription.stop());
   }
 }

@@ -274,7 +274,7 @@ describe('a tool that is an HTTP call', () => {
   });
 });
 
-describe('what a stranger says', () => {
+describe('an untrusted response', () => {
   it('has nothing in it that people do not see, and says whose it is, also in a step of a run', async () => {
     const result = await call('shop__whispers');
     const provenance = { tool: 'shop__whispers', provider: 'shop', trust: 'untrusted' };

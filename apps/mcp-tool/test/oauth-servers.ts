@@ -6,7 +6,7 @@ import { createMcpHandler } from '@modelcontextprotocol/server';
 import { type FixtureTool, mcpServer } from './upstream-servers.ts';
 
 /**
- * An authorization server, and an MCP server that wants its tokens. Both say and do what a test wants, as strangers could.
+ * An authorization server, and an MCP server that wants its tokens. Both say and do what a test wants, as untrusted servers could.
  */
 
 export interface Answer {

@@ -16,7 +16,7 @@ import { ANN, BOB, type Database, startDatabase, startSystem, type System } from
 import { text } from './upstream-servers.ts';
 
 /**
- * MCP servers that want a login, and their authorization servers, as strangers: the tests show what these can make us do
+ * MCP servers that want a login, and their authorization servers, as untrusted servers: the tests show what these can make us do
  * and what they cannot. Over real HTTP, with a real database.
  */
 
@@ -254,7 +254,7 @@ describe('tokens and clients of one issuer', () => {
   });
 });
 
-describe('what a stranger says', () => {
+describe('an untrusted server', () => {
   const metadata = (path: string) => path.startsWith('/.well-known/');
   const cases: [string, RegExp, () => void][] = [
     ['metadata of another issuer', /names another issuer/, () => (first.metadata = { issuer: second.issuer })],

@@ -315,16 +315,16 @@ describe('a definition', () => {
     expect(system.lines.join()).toContain('there is a tool called add_note already');
   });
 
-  it('under a new name is new, and waits; so does everything of a stranger', async () => {
-    const [upstream, stranger] = [await fixture('modern'), await fixture('modern')];
+  it('under a new name is new, and waits; so does every tool of an untrusted upstream', async () => {
+    const [upstream, untrusted] = [await fixture('modern'), await fixture('modern')];
     system = await startSystem(database.store);
-    const untrusted = `  stranger: { url: "${stranger.url}", refresh_ms: 200 }\n`;
-    await system.configure(file(trusting('renames', upstream), untrusted));
+    const second = `  untrusted: { url: "${untrusted.url}", refresh_ms: 200 }\n`;
+    await system.configure(file(trusting('renames', upstream), second));
     expect(await system.tools()).toEqual(['renames__echo']);
     upstream.tools = [{ ...echo, name: 'echo2' }];
     await soon(async () => (await system.quarantined('renames')).length === 1);
     expect(await system.tools()).toEqual([]);
-    const [waiting] = await system.quarantined('stranger');
+    const [waiting] = await system.quarantined('untrusted');
     expect(waiting).toMatchObject({ tool: 'echo', reasons: ['new'] });
     await system.decide(waiting!, 'approve');
     expect(await system.tools()).toEqual(['stranger__echo']);

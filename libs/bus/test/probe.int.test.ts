@@ -121,7 +121,7 @@ it('sees a bucket that is not made yet, one that is, and one that is not as the 
     { name: 'requests', ...unmade },
   ]);
   const bridge = await connectBus({ trust: 'open', url: at(whole, 'xmpp-bridge:pw'), app: 'xmpp-bridge', log });
-  const lease = bridge.lease({ name: 'seat', holder: 'me', onChange: () => undefined });
+  const lease = bridge.lease({ name: 'leader', holder: 'me', onChange: () => undefined });
   try {
     await bridge.records(PEER_REQUESTS).write('k', { a: 1 }, 0);
     await until(() => lease.settled, 20_000);

@@ -103,12 +103,12 @@ export function describeSharing(parties: Parties): void {
     });
 
     it('keeps records that every instance of an app sees, written over known revisions only, until they end', async () => {
-      const [one, two, stranger] = await Promise.all([
+      const [one, two, third] = await Promise.all([
         ...['xmpp-bridge', 'xmpp-bridge'].map((app) => parties.world.connect(app)),
         parties.world.connect('a2a'),
       ]);
       const options = { bucket: 'requests', ttlMs: 60_000, maxBytes: 65_536 };
-      const [a, b, other] = [one!.records(options), two!.records(options), stranger!.records(options)];
+      const [a, b, other] = [one!.records(options), two!.records(options), third!.records(options)];
       expect(await a.read('k')).toBeUndefined();
       const first = await a.write('k', { n: 1 }, 0);
       expect(await b.read('k')).toEqual({ value: { n: 1 }, revision: first });

@@ -27,7 +27,7 @@ describe('what a library says on the console', () => {
     ]);
   });
 
-  it('writes no line of its own and moves no cursor, whatever a stranger put into it', () => {
+  it('writes no line of its own and moves no cursor, whatever untrusted text it holds', () => {
     const { methods, written } = world();
     methods.warn(`excluding tool 'x\n{"level":"error","message":"forged"}\n\u001b[2J' from tools/list`);
     expect(written).toHaveLength(1);

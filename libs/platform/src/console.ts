@@ -6,9 +6,9 @@ const LEVELS = { debug: 'debug', log: 'info', info: 'info', warn: 'warn', error:
 export type ConsoleMethods = Record<keyof typeof LEVELS, (...values: unknown[]) => void>;
 
 /**
- * What libraries say on the console becomes lines of the log, masked and cut as all others. Text of strangers that a library
- * repeats there, like the name of a tool of an MCP server, writes no line of its own and reaches no terminal as it is. For
- * a service that has its process for itself.
+ * Redirects what libraries print on the console to the log, masked and cut like every line. Untrusted text that a library
+ * prints, such as the name of a tool of an MCP server, starts no line of its own and reaches no terminal unchanged. For a
+ * service that has its process for itself.
  */
 export function logConsole(log: Logger, methods: ConsoleMethods = console): void {
   for (const [method, level] of Object.entries(LEVELS))

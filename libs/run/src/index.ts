@@ -14,7 +14,7 @@ export {
   type ModelMessage,
   offersFunctions,
   promptDigest,
-  quoteStranger,
+  quoteUntrusted,
   signedAs,
   TOOL_AGENT,
   toMessages,

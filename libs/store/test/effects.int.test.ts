@@ -76,7 +76,7 @@ describe('the list', () => {
 const MUTANTS = [
   ['the conflict of arguments', 'begin_effect', 'or v_row.args_hash <> p_hash', ''],
   ['the lease of the holder', 'begin_effect', '(v_row.lease_until >= v_now or not p_take_over)', 'not p_take_over'],
-  ['the patience after an outage', 'begin_effect', ' or not p_take_over', ''],
+  ['the takeover grace after an outage', 'begin_effect', ' or not p_take_over', ''],
   [
     'the doubt about what may not be repeated',
     'begin_effect',

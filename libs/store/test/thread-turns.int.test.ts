@@ -190,9 +190,9 @@ describe('a run whose owners come to nothing', () => {
     const taken = await claim(runId);
     expect(taken).toMatchObject({ kind: 'claimed', stalls: 1 });
     const last = { runId, epoch: 2, expectedSeq: 1, facts: [completed()], leaseMs: LEASE_MS };
-    const bury = () => journal.append({ ...last, deadLetter: { reason: 'stalled' } });
-    const first = await bury();
-    expect(await bury()).toEqual(first);
+    const giveUp = () => journal.append({ ...last, deadLetter: { reason: 'stalled' } });
+    const first = await giveUp();
+    expect(await giveUp()).toEqual(first);
     expect(await deadLetters.list('acme', 10)).toMatchObject([
       { runId, reason: 'stalled', error: 'cannot be folded\uFFFD', attempts: 1, requeuedAs: null, userId: 'ann' },
     ]);

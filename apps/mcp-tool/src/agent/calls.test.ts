@@ -33,7 +33,7 @@ describe('the calls of the tool agent', () => {
   it.each([
     ['the tool asks for it', tool('drop', { requiresApproval: true }), {}],
     ['the run asks for it', tool('drop'), { approvalTools: ['dr*'] }],
-    ['a stranger was heard in the run', tool('drop', { kind: 'destructive' }), { heardStranger: true }],
+    ['the run has read untrusted content', tool('drop', { kind: 'destructive' }), { heardStranger: true }],
   ])('ends the step where a person must approve a call: %s', async (_why, drop, limits) => {
     const within = { calls: 5, approvalTools: [], heardStranger: false, ...limits };
     const { result, calls } = await perform(
@@ -55,7 +55,7 @@ describe('the calls of the tool agent', () => {
     expect((result as { message: string }).message).toMatch(/drop .*Done before: add/);
   });
 
-  it('does no harm after it heard a stranger itself, and quotes what was said', async () => {
+  it('does no harm after it read untrusted content itself, and quotes it', async () => {
     const provenance = { tool: 'list', provider: 'web', trust: 'untrusted' as const };
     const { result, turns, calls } = await perform([{ calls: [['list', {}]] }, { calls: [['drop', {}]] }], {
       tools: [tool('list', { kind: 'read', idempotency: 'safe' }), tool('drop', { kind: 'destructive' })],

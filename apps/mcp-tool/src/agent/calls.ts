@@ -12,7 +12,7 @@ import {
   callInWords,
   matchesTool,
   type ModelFunction,
-  quoteStranger,
+  quoteUntrusted,
   toolFunction,
 } from '@switchyard/run';
 import type { Effect } from '@switchyard/store';
@@ -23,27 +23,28 @@ import { failed, inDoubt, type Tool, withoutMcp } from '../tool/index.ts';
 import { searchTools } from '../catalog/index.ts';
 
 /*
- * Makes the calls that the model names in one performance of one step, and knows where the step stands with them.
+ * Makes the tool calls that the model requests in a step, and keeps track of the step's progress.
  *
- * - A name that the model gives is looked up among the tools that the model was offered. The user may see each of those.
- * - Each call is judged by itself and, where it may have an effect, goes through the ledger. Its key follows from the
- *   step, the tool and the arguments: another worker that makes the same call of the same step has no second effect.
- *   Where the model wants the same call twice, the second one has another key.
- * - A call that a person must approve is not made here. Once the run or the step heard a stranger, neither is a call
- *   that destroys something. The step ends and names the call, so that the planner can make it a step of its own, where people are
- *   asked.
+ * - A name that the model gives is looked up among the tools that the model was offered. The user may see each of
+ *   those.
+ * - Each call is judged by itself and, if it may have an effect, goes through the ledger. Its key is derived from the
+ *   step, the tool and the arguments: another worker that makes the same call of the same step has no second effect. If
+ *   the model wants the same call twice, the second one gets another key.
+ * - A call that needs a person's approval is not made here. Once the run or the step has read untrusted content, this
+ *   includes every call that destroys something. The step ends and names the call, so that the planner can make it a
+ *   step of its own, for which people are asked.
  * - The step makes no more calls than the run leaves room for.
- * - A call in doubt is repeated with its key where the tool honours keys. A call that stays in doubt ends the step, and
+ * - A call in doubt is repeated with its key if the tool honours keys. A call that stays in doubt ends the step, and
  *   the result names the call.
- * - What becomes of a call that an earlier worker began, the ledger alone decides. Neither a changed limit nor a changed
- *   tool makes another call of it.
+ * - The ledger alone decides about a call that an earlier worker began. Neither a changed limit nor a changed tool
+ *   turns it into another call.
  */
 
 export interface AgentCall {
   readonly tool: string;
   readonly arguments: Readonly<Record<string, unknown>>;
   readonly idempotencyKey: string;
-  /** What the model calls it. */
+  /** The model's id of the call. */
   readonly toolCallId?: string | undefined;
 }
 
@@ -51,23 +52,23 @@ export interface AgentContext {
   readonly visible: readonly Tool[];
   readonly signal: AbortSignal;
   readonly tell: (fact: RunFactDraft) => void;
-  /** Calls a tool, and tells of it. */
+  /** Calls a tool and reports the call as facts. */
   readonly call: (call: AgentCall) => Promise<StepResult>;
 }
 
 type ModelCall = Extract<ModelTurnMessage, { role: 'assistant' }>['calls'][number];
 type Arguments = Readonly<Record<string, unknown>>;
-/** What the model hears of its call, or with what the step ends. */
+/** The reply to the model's call, or the result that ends the step. */
 type Taken = { readonly reply: string } | { readonly ending: StepResult };
 
-/** Most tools that a model is offered at once; the oldest found make room. */
+/** The most tools that a model is offered at once; newly found ones replace the oldest. */
 const MAX_OFFERED = 40;
 const MAX_DONE_TOLD = 20;
-/** How often a call in doubt is repeated where the tool honours keys. */
+/** How often a call in doubt is repeated if the tool honours keys. */
 const KEYED_REPEATS = 2;
 const REPEAT_PAUSE_MS = 500;
 const NO_LIMITS: StepLimits = { calls: 16, approvalTools: [], heardStranger: false };
-/** Answers that say that a call did not come as far as the ledger. */
+/** Answers that mean that a call did not reach the ledger. */
 const BEFORE_LEDGER: ReadonlySet<string> = new Set([
   'unavailable',
   'overloaded',
@@ -83,7 +84,7 @@ export class AgentCalls {
   readonly #visible: ReadonlyMap<string, Tool>;
   readonly #limits: StepLimits;
   #standing: Standing;
-  /** By key: the calls that an earlier worker of the step began. What came of them is in the ledger. */
+  /** By key: the calls that an earlier worker of the step began. The ledger has their outcomes. */
   #begun: ReadonlyMap<string, Effect> = new Map();
 
   readonly #step: StepRequest;
@@ -151,7 +152,7 @@ export class AgentCalls {
     if (result.status === 'in_doubt')
       return { ending: { ...result, message: `The call of ${what} is in doubt. ${result.message}` } };
     if (result.status === 'failed') {
-      // An earlier worker began this call: why it cannot be made now says nothing of what was done then.
+      // An earlier worker began this call: the reason for a refusal now says nothing about what was done then.
       if (begun && !isKnown(begun) && BEFORE_LEDGER.has(result.code)) {
         const why = `The call of ${what} was begun by an earlier worker and cannot be made again: ${result.message}`;
         return { ending: inDoubt(why) };
@@ -160,13 +161,15 @@ export class AgentCalls {
     }
     if (result.status === 'succeeded' && (tool ?? begun)?.kind !== 'read')
       this.#standing.done = [...this.#standing.done, what].slice(-MAX_DONE_TOLD);
-    const stranger = result.provenance?.trust === 'untrusted' ? result.provenance : undefined;
-    this.#standing.heard ??= stranger ?? null;
+    const untrusted = result.provenance?.trust === 'untrusted' ? result.provenance : undefined;
+    this.#standing.heard ??= untrusted ?? null;
     const text = textOf(result);
-    return { reply: stranger ? quoteStranger(words.cut(text), stranger) : text };
+    return { reply: untrusted ? quoteUntrusted(words.cut(text), untrusted) : text };
   }
 
-  /** The outcome that the ledger knows; else makes the call, and repeats it where it is in doubt and may be repeated. */
+  /**
+   * The outcome that the ledger knows; otherwise makes the call, and repeats it if it is in doubt and may be repeated.
+   */
   async #call(call: AgentCall, tool: Tool | undefined, begun: Effect | undefined): Promise<StepResult> {
     if (begun && isKnown(begun) && begun.result) return withoutMcp(begun.result);
     const repeats = tool && tool.idempotency !== 'none' ? KEYED_REPEATS : 0;
@@ -178,14 +181,14 @@ export class AgentCalls {
     }
   }
 
-  /** True where the tool or the run asks for approval, or where the tool is destructive and a stranger was heard. */
+  /** True if the tool or the run asks for approval, or if the tool is destructive and untrusted content was read. */
   #needsApproval(tool: Tool): boolean {
     const heard = this.#limits.heardStranger || this.#standing.heard !== null;
     if (tool.requiresApproval === true || (heard && tool.kind === 'destructive')) return true;
     return this.#limits.approvalTools.some((pattern) => matchesTool(pattern, tool));
   }
 
-  /** Follows from the step, the tool, the arguments, and how often the model wanted the same before. */
+  /** Derived from the step, the tool, the arguments, and how often the model wanted the same before. */
   #keyOf(tool: string, args: Arguments): string {
     const { times } = this.#standing;
     const same = `${tool} ${canonicalJson(args)}`;

@@ -1,7 +1,7 @@
 import { type ModelFunction, taking } from '@switchyard/run';
 import type { Tool } from '../tool/index.ts';
 
-/* How the tool agent speaks with the model: functions beside the tools, what they give, refusals. Pure. */
+/* The functions that the tool agent offers its model beside the tools, their answers, and refusals. Pure. */
 
 export const FIND = 'find_tools';
 export const DESCRIBE = 'describe_tool';
@@ -39,7 +39,7 @@ export const META_FUNCTIONS: readonly ModelFunction[] = [
   },
 ];
 
-/** What is searched for; undefined where nothing is. */
+/** The search that these arguments ask for; undefined if they ask for none. */
 export function searchOf({ query, top_k }: Readonly<Record<string, unknown>>) {
   if (typeof query !== 'string' || query.trim() === '') return undefined;
   const wanted = typeof top_k === 'number' ? Math.trunc(top_k) : DEFAULT_TOP_K;

@@ -1,4 +1,4 @@
-/* The tool agent: it does a step of a run by planning calls of its own. */
+/* The tool agent: performs a step by planning tool calls of its own. */
 
 export { AgentJournal } from './journal.ts';
 export { StepAgent } from './step-agent.ts';

@@ -3,37 +3,38 @@ import type { AgentTurns, Effect, Effects } from '@switchyard/store';
 import { z } from 'zod';
 
 /*
- * What the tool agent decides in a step, kept turn by turn before it acts on it: another worker of the step goes on
- * where one was lost, with the same decisions and so with the same keys of calls.
+ * Stores the tool agent's decisions turn by turn, before it acts on them: after the loss of a worker, another one
+ * continues the step with the same decisions and so with the same keys of calls.
  *
- * - A turn is kept before any of its calls is made. Where it cannot be kept, none of them is made.
- * - A turn is decided once: where several workers are at the same step, all act on the decision of the first.
- * - The step is in doubt where the ledger has effects of it and no turn tells why, or where a turn cannot be read.
+ * - A turn is stored before any of its calls is made. If it cannot be stored, none of them is made.
+ * - A turn is decided once: if several workers perform the same step, all act on the first one's decision.
+ * - The step is in doubt if the ledger has effects of it without a turn that explains them, or if a turn cannot be
+ *   read.
  * - A turn belongs to one user and one step, and has at most MAX_TURN_CHARS.
  */
 
-/** Where the agent stands in its step. */
+/** The agent's progress in its step. */
 const Standing = z.object({
-  /** Calls that were made. */
+  /** The number of calls made. */
   calls: z.number().int(),
-  /** How often the same was called, by what it was. */
+  /** How often each identical call was made. */
   times: z.record(z.string(), z.number().int()),
   /** Names of the tools that the model was offered. */
   offered: z.array(z.string()),
   searching: z.boolean(),
-  /** The first stranger that was heard. */
+  /** The first untrusted content that the step has read. */
   heard: Provenance.nullable(),
-  /** What was done, for people. */
+  /** The completed calls, for people. */
   done: z.array(z.string()),
 });
 export type Standing = z.infer<typeof Standing>;
 
 export const AgentTurn = z.object({
-  /** What was said since the turn before; the answer of the model last. */
+  /** The messages since the turn before; the model's answer is the last. */
   messages: z.array(ModelTurnMessage).min(1),
-  /** What the step has used up to here. */
+  /** The usage of the step so far. */
   used: Usage,
-  /** Before the calls of this turn. */
+  /** The progress before the calls of this turn. */
   standing: Standing,
 });
 export type AgentTurn = z.infer<typeof AgentTurn>;
@@ -45,7 +46,7 @@ export interface AgentJournalParts {
 
 const MAX_TURN_CHARS = 1_000_000;
 
-/** Nobody can say what was done in this step. */
+/** Thrown if nobody can tell what was done in this step. */
 export class StepInDoubt extends Error {}
 
 export class AgentJournal {
@@ -55,7 +56,7 @@ export class AgentJournal {
     this.#parts = parts;
   }
 
-  /** Keeps a turn before its calls are made. Gives `turn` itself, or the turn that another worker kept first. */
+  /** Stores a turn before its calls are made. Returns `turn` itself, or the turn that another worker stored first. */
   async keep(step: StepRequest, number: number, turn: AgentTurn): Promise<AgentTurn> {
     const text = JSON.stringify(turn);
     if (text.length > MAX_TURN_CHARS) throw new AppError('response_too_large', 'The language model said too much.');
@@ -63,7 +64,7 @@ export class AgentJournal {
     return kept === text ? turn : read(kept);
   }
 
-  /** What earlier workers decided. */
+  /** The decisions of earlier workers. */
   async recall(step: StepRequest): Promise<{ turns: AgentTurn[]; effects: ReadonlyMap<string, Effect> }> {
     const turns = (await this.#parts.turns.of(ownerOf(step))).map(read);
     const effects = await this.effects(step);
@@ -74,7 +75,7 @@ export class AgentJournal {
     return { turns, effects };
   }
 
-  /** By key: the calls of the step that were begun. One that was only intended did nothing. */
+  /** By key: the calls of the step that began. A call that was only intended did nothing. */
   async effects({ principal, runId, stepId }: StepRequest): Promise<ReadonlyMap<string, Effect>> {
     const { tenantId, userId } = principal;
     const all = await this.#parts.effects.ofStep({ tenantId, userId, runId, stepId });

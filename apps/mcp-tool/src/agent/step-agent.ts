@@ -8,8 +8,8 @@ import type { ToolAgent } from './tool-agent.ts';
 import type { Toolbox } from '../catalog/index.ts';
 
 /*
- * Performs a step of a run, with the tool that it names or, for a task in words, as the tool agent; telling what it
- * does as facts in progress frames: the run's owner appends them to the journal.
+ * Performs a step of a run: with the tool that it names or, for a task in words, as the tool agent. It reports its
+ * actions as facts in progress frames, which the run's owner appends to the journal.
  */
 export class StepAgent {
   readonly #parts: {
@@ -83,7 +83,7 @@ function callOf(
   return { ...call, idempotencyKey, approval, toolCallId };
 }
 
-/** `whole`: the output, where the result holds only its beginning. */
+/** `whole`: the output, if the result holds only its beginning. */
 function outcome(result: StepResult, whole?: unknown) {
   return result.status === 'succeeded'
     ? { success: true, result: whole ?? result.output, error: null, error_code: null }

@@ -4,7 +4,7 @@ import { StepInDoubt } from './journal.ts';
 import { AgentWork, type AgentWorkParts } from './work.ts';
 import { failed, inDoubt } from '../tool/index.ts';
 
-/** Performs tasks in words (work.ts). Whatever becomes of one is an answer, save that a worker was lost on the way. */
+/** Performs tasks in words (work.ts). Every outcome is an answer, except the loss of the worker. */
 export class ToolAgent {
   readonly #parts: AgentWorkParts;
 

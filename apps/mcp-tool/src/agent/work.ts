@@ -14,21 +14,21 @@ import { type AgentJournal, type AgentTurn, StepInDoubt } from './journal.ts';
 import { failed } from '../tool/index.ts';
 
 /*
- * Performs a task in words with the tools that its user may see: asks the model, has the calls made that it names
+ * Performs a task in words with the tools that its user may see: asks the model and makes the calls that it names
  * (calls.ts), until it answers.
  *
  * - The agent asks the model through the orchestrator, whose limits, prices and guardrails apply. However the step
- *   ends, the result carries the usage, and the run is charged with it.
- * - The worker keeps what the model decides before it acts on it (journal.ts). A worker that takes up the step of a lost
- *   worker asks the model only for what was not decided.
- * - Turns, words and time have a limit. A cancel stops the work between any two calls, and within each call.
- * - A result that is not a success says what was done before.
+ *   ends, the result carries the usage, and the run is charged for it.
+ * - The worker stores the model's decisions before it acts on them (journal.ts). A worker that continues the step of a
+ *   lost worker asks the model only for missing decisions.
+ * - Turns, text and time have a limit. A cancel stops the work between any two calls, and within each call.
+ * - A result that is not a success lists what was done before.
  */
 
 export interface AgentWorkParts {
   readonly bus: Pick<Bus, 'request'>;
   readonly journal: AgentJournal;
-  /** With more tools than this, they are searched instead of being told at once. */
+  /** With more tools than this, the model searches them instead of getting them all. */
   readonly searchAbove: number;
   readonly maxTurns: number;
 }
@@ -39,15 +39,15 @@ const MAX_CONVERSATION_CHARS = 400_000;
 const MAX_ENDING_CHARS = 4_000;
 const NO_USAGE: Usage = { input_tokens: 0, output_tokens: 0 };
 
-/** One performance of one step. */
+/** One execution of one step. */
 export class AgentWork {
   readonly #calls: AgentCalls;
-  /** What was said up to the last turn that is kept, and since. */
+  /** The messages up to the last stored turn, and since. */
   #said: ModelTurnMessage[] = [];
   #since: ModelTurnMessage[] = [];
   #turn = 0;
   #used = NO_USAGE;
-  /** For answers that are not the ones that were kept. */
+  /** The usage of answers that were not the stored ones. */
   #wasted = NO_USAGE;
 
   readonly #step: StepRequest;
@@ -75,7 +75,9 @@ export class AgentWork {
     }
   }
 
-  /** The result with what the step used, whom it heard and, where it did not succeed, what it did before. */
+  /**
+   * Adds to the result the usage of the step, the untrusted content that it read and, if it failed, what it did before.
+   */
   ended(result: StepResult): StepResult {
     const used = addUsage(this.#used, this.#wasted);
     const usage = used.input_tokens + used.output_tokens === 0 ? {} : { usage: used };
@@ -91,7 +93,7 @@ export class AgentWork {
     return (done.length === 0 ? message : `${message} Done before: ${done.join('; ')}.`).slice(0, MAX_ENDING_CHARS);
   }
 
-  /** Goes on from the turns that earlier workers kept: their last answer, undefined where they had decided nothing. */
+  /** Continues from the turns that earlier workers stored: returns their last answer, undefined if there is none. */
   async #resume(): Promise<Answer | undefined> {
     const { turns, effects } = await this.#parts.journal.recall(this.#step);
     this.#calls.takeUp(effects);
@@ -100,7 +102,7 @@ export class AgentWork {
     return answer;
   }
 
-  /** Asks the model, and keeps its answer before anything is done about it. */
+  /** Asks the model, and stores its answer before acting on it. */
   async #decide(): Promise<Answer> {
     const { journal } = this.#parts;
     const said = await this.#ask(this.#turn + 1);
@@ -122,7 +124,7 @@ export class AgentWork {
       throw error;
     }
     if (kept !== turn) {
-      // Another worker is at this step, too: it decided first.
+      // Another worker of this step decided first.
       this.#wasted = addUsage(this.#wasted, said.usage);
       this.#calls.takeUp(await journal.effects(this.#step));
     }
@@ -140,7 +142,7 @@ export class AgentWork {
     return last;
   }
 
-  /** Does what the model says; gives a result where the step ends with it. */
+  /** Acts on the model's answer; returns a result if the step ends with it. */
   async #act({ content, calls }: Answer): Promise<StepResult | undefined> {
     if (calls.length === 0) {
       if (content === null || content.trim() === '')

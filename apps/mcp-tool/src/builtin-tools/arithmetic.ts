@@ -4,10 +4,10 @@ import { ToolError } from '../tool/index.ts';
 /*
  * Evaluates an arithmetic expression. Pure.
  *
- * - The text is parsed and never run. Of the tree, only the nodes that are named here are evaluated, and a name reaches
- *   nothing but the tables below.
- * - The length is bounded, and with it depth and work.
- * - evaluate() gives a finite number, or throws a ToolError that says what is wrong with the expression.
+ * - The text is parsed and never executed. Only the tree nodes that are named here are evaluated, and a name can refer
+ *   only to the tables below.
+ * - The length is limited, and with it depth and work.
+ * - evaluate() returns a finite number, or throws a ToolError that says what is wrong with the expression.
  */
 
 export const MAX_EXPRESSION_CHARS = 500;

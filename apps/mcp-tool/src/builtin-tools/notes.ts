@@ -4,7 +4,7 @@ import { defineTool, type Tool, ToolError } from '../tool/index.ts';
 
 const Name = z.string().trim().min(1).max(200).describe('Name of the note, unique for this user');
 
-/** Notes of a user, kept in PostgreSQL; nobody sees those of another. */
+/** Notes of a user, kept in PostgreSQL; other users cannot see them. */
 export function noteTools(notes: Notes): Tool[] {
   const addNote = defineTool({
     name: 'add_note',

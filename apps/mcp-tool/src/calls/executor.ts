@@ -24,19 +24,19 @@ import type { Toolbox } from '../catalog/index.ts';
  * Runs one tool call.
  *
  * - The order is fixed: find the tool and check that the user may call it, validate the arguments, get the credentials,
- *   run the tool, validate its output and bound it.
- * - A tool that fails is an answer (outcome.ts), and the executor puts no credential into an answer. run() throws only
- *   `worker_lost`, where the outcome of an effect could not be recorded.
- * - The caller has its answer at the time limit at the latest, also where the tool does not listen to its signal. Such a
- *   call goes on after its answer: it is counted, and the number is bounded per tool. Its end is logged and, where the
+ *   run the tool, validate its output and limit its size.
+ * - A failed tool is an answer (outcome.ts), and the executor puts no credential into an answer. run() throws only
+ *   `worker_lost`, if the outcome of an effect could not be recorded.
+ * - The caller has its answer at the time limit at the latest, even if the tool ignores its signal. Such an overdue
+ *   call continues after its answer: it is counted, and the number is limited per tool. Its end is logged and, if the
  *   call may have an effect, recorded.
  * - A call that was cancelled before it began has no effect.
- * - A tool that needs a person's approval is run only for a step that brings one.
- * - A call that may have an effect goes through the ledger (effects/ledgered-executor.ts). A call that only reads and is safe to
- *   repeat does not, so it waits for no database.
- * - A cancel and the time limit stop a call that may have an effect; a caller that is gone does not. The next owner of
- *   the run asks again, and the ledger tells it what came of the call.
- * - The audit is told which user was refused a tool, and which user called a tool that is kept for a role.
+ * - A tool that needs a person's approval runs only for a step that brings one.
+ * - A call that may have an effect goes through the ledger (effects/ledgered-executor.ts). A call that only reads and
+ *   is safe to repeat does not, so it waits for no database.
+ * - A cancel and the time limit stop a call that may have an effect; the loss of its caller does not. The next owner of
+ *   the run asks again, and the ledger has the outcome.
+ * - The audit log records which user was refused a tool, and which user called a tool that is reserved for a role.
  */
 
 export interface ExecutorParts {
@@ -49,9 +49,9 @@ export interface ExecutorParts {
   readonly credentials: Readonly<Record<string, string | undefined>>;
 }
 
-/** Calls of one tool that were given up and have not returned. */
+/** The limit of overdue calls of one tool. */
 export const MAX_OVERDUE = 64;
-/** A tool that was told to stop has this long to say how it ended, where that tells whether its effect happened. */
+/** How long an aborted tool has to say how it ended, if that tells whether its effect happened. */
 const LAST_WORD_MS = 100;
 const HIDDEN = failed('tool_not_found', 'There is no such tool for you.');
 
@@ -75,7 +75,7 @@ export class Executor {
   async run(request: CallRequest): Promise<StepResult> {
     const found = await this.#parts.toolbox.find(request.principal, request.constraints, request.tool);
     if ('hidden' in found) {
-      // What was asked for is the caller's text: it is no label.
+      // The requested name is the caller's text, so it is no metric label.
       this.#calls.inc({ tool: 'unknown', outcome: 'tool_not_found' });
       if (found.hidden !== 'unknown') this.#tellDenied(request, found.hidden);
       return HIDDEN;
@@ -121,7 +121,7 @@ export class Executor {
     return this.#parts.effects.perform(tool, request, perform);
   }
 
-  /** Nothing ran: what checks the arguments threw itself. */
+  /** The result if the arguments' validator itself threw: nothing ran. */
   #notRun(tool: Tool, request: CallRequest, error: unknown): StepResult {
     if (error instanceof AppError && error.code === 'worker_lost') throw error; // the outcome of an effect is not recorded
     const reference = newReference();
@@ -138,7 +138,7 @@ export class Executor {
     call: { credentials: ToolContext['credentials']; request: CallRequest; key: string | undefined },
   ): Promise<Performed> {
     const { principal, runId, stepId, mcp, tell, ask, signal: asked } = call.request;
-    // Its link counts the time in which nobody asks anything.
+    // The link of an upstream limits the time without questions.
     const askTimeoutMs = tool.source === 'mcp_upstream' ? (call.request.askTimeoutMs ?? 0) : 0;
     const stoppable = mayHaveEffect(tool) ? stoppedByCancel(asked) : asked;
     const limited = linkAbort([stoppable], tool.timeoutMs + askTimeoutMs);
@@ -155,7 +155,7 @@ export class Executor {
       const ending: Ending = { how: limited.timedOut ? 'timed_out' : 'cancelled' };
       if (end.how === 'given_up')
         return { result: outcomeWithoutOutput(tool, ending), late: this.#watchOverdue(tool, call.request, running) };
-      // A tool that was told to stop says so in its own way: then the reason counts, unless it says what it did.
+      // An aborted tool reports that in its own way: the abort's reason counts, unless the tool says what it did.
       const said = this.#judge(tool, call.request, end);
       const knows = mayHaveEffect(tool) && said.status !== 'in_doubt';
       return { result: knows ? said : outcomeWithoutOutput(tool, ending) };
@@ -184,7 +184,7 @@ export class Executor {
     return outcomeWithoutOutput(tool, { how: 'unusable_output', reference });
   }
 
-  /** Counts a call that was given up until it returns, logs that, and gives what it ended with. */
+  /** Counts an overdue call until it returns, logs that, and returns its result. */
   async #watchOverdue(tool: Tool, request: CallRequest, running: Promise<End>): Promise<StepResult> {
     const { name } = tool;
     const since = performance.now();
@@ -202,7 +202,7 @@ export class Executor {
     return end.how === 'given_up' ? failed('cancelled', 'The call was given up.') : this.#judge(tool, request, end);
   }
 
-  /** Tells the audit of a call where the tool is kept for a role. */
+  /** Reports a call to the audit log if the tool is reserved for a role. */
   #tellGranted({ name: tool, requiredRole: role }: Tool, { principal, runId }: CallRequest, outcome: string): void {
     if (role === undefined || role === 'user') return;
     const { tenantId: tenant_id, userId: user_id } = principal;
@@ -220,19 +220,19 @@ export class Executor {
 }
 
 /**
- * What a line of the log says of the call. It is said here and not kept with the work in an asynchronous store: that
- * makes each promise of the process dearer, as long as it runs.
+ * The ids for a log line of the call. They are passed explicitly: an asynchronous store would slow down every promise
+ * of the process.
  */
 function idsOf({ principal, runId, stepId }: CallRequest) {
   return { tenantId: principal.tenantId, runId, stepId };
 }
 
-/** What leads from the answer of a caller to the line of the log that says more. */
+/** An id that leads from a caller's answer to the log line with the details. */
 function newReference(): string {
   return randomBytes(4).toString('hex');
 }
 
-/** A signal that is not aborted where the caller is only gone. */
+/** A signal that ignores the loss of the caller. */
 function stoppedByCancel(asked: AbortSignal): AbortSignal {
   const stop = new AbortController();
   const onAbort = (): void => {
@@ -243,13 +243,13 @@ function stoppedByCancel(asked: AbortSignal): AbortSignal {
   return stop.signal;
 }
 
-/** How a call of a tool ended, or that it goes on. */
+/** How a tool call ended, or that it continues. */
 type End =
   | { readonly how: 'returned'; readonly value: unknown }
   | { readonly how: 'threw'; readonly error: unknown }
   | { readonly how: 'given_up' };
 
-/** The end of the call; `given_up` where there is none `graceMs` after the signal is aborted. */
+/** The end of the call; `given_up` if it has not ended `graceMs` after the abort. */
 function endedOrGivenUp(running: Promise<End>, signal: AbortSignal, graceMs: number): Promise<End> {
   return new Promise((resolve) => {
     let timer: NodeJS.Timeout | undefined;

@@ -7,18 +7,18 @@ import type { Executor } from './executor.ts';
 import type { InputStates } from '../common/index.ts';
 
 /*
- * Calls in the middle of which an upstream of the older protocol asks something of the caller. The caller is answered
- * `input_required`, as by an upstream of today, and goes on with the call by calling again with its answers.
+ * Calls during which an upstream of the older protocol asks its caller something. The caller gets `input_required`, as
+ * from an upstream of the current protocol, and continues the call by calling again with its answers.
  *
- * - The call itself goes on while its caller is asked. For the ledger it is one call, whose outcome is recorded whatever
- *   becomes of its caller.
- * - The state that the caller holds is sealed. It names the call and the replica that has it, and is good once, for this
- *   caller and this tool. Another replica that gets the answers hands them over to that one. Where the call is over, the
- *   caller is told to call anew.
- * - The calls that wait (in all, and of one user), the questions of one call and the time for an answer are bounded. A
- *   question beyond that is refused to the upstream, and the call goes on without the answer.
- * - A caller that leaves while its call is at work ends the call, as it would any other. Where the caller never comes
- *   back with an answer, the call goes on without one.
+ * - The call itself continues while its caller is asked. For the ledger it is one call, whose outcome is recorded
+ *   whether or not its caller returns.
+ * - The state that the caller holds is sealed. It names the call and the replica that has it, and is valid once, for
+ *   this caller and this tool. Another replica that gets the answers forwards them to that one. If the call is over,
+ *   the caller is told to call anew.
+ * - The number of waiting calls (in all, and per user), the questions of one call and the time for an answer are
+ *   limited. A question beyond a limit is refused to the upstream, and the call continues without the answer.
+ * - If a caller leaves while its call is working, the call ends, as any other would. If the caller never returns with
+ *   an answer, the call continues without one.
  */
 
 export interface OpenCallsParts {
@@ -69,7 +69,7 @@ export class OpenCalls {
     return this.#next(open, call);
   }
 
-  /** Answers to a call that is here. */
+  /** Takes the answers to a call of this replica. */
   answer(input: ToolCall, call: Pick<Call, 'signal' | 'progress'>): Promise<StepResult> {
     const place = placeOf(input);
     const { id } = this.#read(input.mcp?.requestState ?? '', place);
@@ -89,7 +89,7 @@ export class OpenCalls {
     return this.#parts.answerMs ?? ANSWER_MS;
   }
 
-  /** Goes on with the call: here, or at the replica that has it. */
+  /** Continues the call: here, or at the replica that has it. */
   async #goOn(
     input: ToolCall,
     state: string,
@@ -113,7 +113,7 @@ export class OpenCalls {
     }
   }
 
-  /** What the caller is answered: the outcome, or the next questions. */
+  /** The answer to the caller: the outcome, or the next questions. */
   async #next(open: OpenCall, { signal, progress }: Pick<Call, 'signal' | 'progress'>): Promise<StepResult> {
     const detach = open.attach(signal, progress);
     try {
@@ -135,7 +135,7 @@ export class OpenCalls {
     });
   }
 
-  /** Whether one more call may wait: in all, and of this user. */
+  /** True if one more call may wait: in all, and of this user. */
   #hasRoom({ principal: { tenantId, userId } }: Pick<ToolCall, 'principal'>): boolean {
     const all = [...this.#waiting.values()];
     const mine = all.filter(
@@ -149,7 +149,7 @@ export class OpenCalls {
   }
 }
 
-/** What the state is bound to: the caller and the tool. */
+/** The caller and tool to which the state is bound. */
 function placeOf({ principal, tool }: Pick<ToolCall, 'principal' | 'tool'>) {
   return { principal, upstream: '', method: 'open call', name: tool };
 }
@@ -161,7 +161,7 @@ interface Asked {
   readonly reject: (error: unknown) => void;
 }
 
-/** One call, whoever waits for it at the moment. */
+/** One call, independent of its current caller. */
 class OpenCall {
   result!: Promise<StepResult>;
   readonly #abort = new AbortController();
@@ -189,10 +189,10 @@ class OpenCall {
       ask: (question) => this.#ask(question),
       askTimeoutMs: MAX_QUESTIONS * answerMs,
     });
-    this.result.catch(() => undefined); // whoever waits for it hears of it
+    this.result.catch(() => undefined); // the waiting caller gets the error
   }
 
-  /** From now on a caller waits for the call, and ends it where it leaves. */
+  /** Attaches a caller: from now on it waits for the call, and its departure ends the call. */
   attach(signal: AbortSignal, tell: (frame: unknown) => void): () => void {
     const leave = (): void => this.giveUp(signal.reason);
     if (signal.aborted) leave();
@@ -204,7 +204,7 @@ class OpenCall {
     };
   }
 
-  /** Resolves when something is asked, with all that is asked at that moment. */
+  /** Resolves with all open questions as soon as there is one. */
   async asked(): Promise<readonly Asked[]> {
     if (this.#asked.length === 0) await new Promise<void>((resolve) => (this.#onAsked = resolve));
     await new Promise((resolve) => setImmediate(resolve));
@@ -227,7 +227,7 @@ class OpenCall {
     }
   }
 
-  /** Nobody is there to be asked any more. */
+  /** Ends all questions: no caller is left to answer. */
   giveUp(reason: unknown): void {
     this.#gone = true;
     clearTimeout(this.#timer);
@@ -239,7 +239,7 @@ class OpenCall {
     for (const { reject } of this.#asked.splice(0)) reject(reason);
   }
 
-  /** Asks the caller. Rejects where the caller is gone, the question is too large, or too many are open. */
+  /** Asks the caller. Rejects if the caller is gone, the question is too large, or too many are open. */
   #ask(question: Question): Promise<Record<string, unknown>> {
     if (this.#gone) return Promise.reject(new AppError('cancelled'));
     if (this.#count >= MAX_QUESTIONS || !this.#hasRoom())

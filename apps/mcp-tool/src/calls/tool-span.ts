@@ -2,7 +2,7 @@ import type { StepResult } from '@switchyard/contracts';
 import { GEN_AI, withSpan } from '@switchyard/platform';
 import type { Tool } from '../tool/index.ts';
 
-/** The span of one call of a tool. Neither what it was given nor what it gave stands in it. */
+/** The span of one tool call. It holds neither arguments nor output. */
 export function inToolSpan(
   { name, source }: Tool,
   toolCallId: string | undefined,
@@ -11,7 +11,7 @@ export function inToolSpan(
   const attributes = {
     [GEN_AI.operation]: 'execute_tool',
     [GEN_AI.toolName]: name,
-    // What is computed here, or what acts elsewhere on our behalf.
+    // A computation here, or an action elsewhere on our behalf.
     [GEN_AI.toolType]: source === 'native' ? 'function' : 'extension',
     ...(toolCallId === undefined ? {} : { [GEN_AI.toolCallId]: toolCallId }),
   };

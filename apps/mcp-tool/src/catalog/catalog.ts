@@ -2,17 +2,17 @@ import { AppError } from '@switchyard/contracts';
 import type { Tool } from '../tool/index.ts';
 
 /*
- * All tools at this moment. Sources (the built-in tools, files, the API, each upstream) put their tools and take them
- * back; readers get a snapshot that never changes.
+ * All tools at this moment. Sources (the built-in tools, files, the API, each upstream) add and withdraw their tools;
+ * readers get an immutable snapshot.
  *
  * - A source is replaced as a whole or not at all: after a refusal the earlier tools stay.
  * - A name belongs to one tool. The catalog refuses a second tool of this name from any source; the first one stays.
  * - The epoch rises with every change and never falls, so a reader can tell when a value from a snapshot is stale.
  * - The number of sources and the number of tools are limited.
- * - A source may belong to one tenant. No other tenant sees its tools, and its tools never take the name of a tool for
- *   all tenants. Where a tool for all comes later under such a name, callers find the tool for all.
+ * - A source may belong to one tenant. No other tenant sees its tools, and its tools never replace a tool for all
+ *   tenants. If a tool for all later takes such a name, callers find the tool for all.
  * - An alias is a name like any other: callers find the tool by it, and no other tool has it. A list has the tool once.
- * - Shipped tools give way: where another source for all has a tool of the same name, callers find that tool.
+ * - Shipped tools give way: if another source for all has a tool of the same name, callers find that tool.
  */
 
 /** The tools of a tenant at one moment: the tools for all tenants, and its own. */

@@ -1,7 +1,7 @@
 import type { SystemEventPublisher } from '@switchyard/bus';
 import type { Catalog } from './catalog.ts';
 
-/** Changes often come together, such as those of a file or of several upstreams; they are told once. */
+/** Changes often come together, for example from one file or several upstreams; they are published once. */
 const GATHER_MS = 250;
 
 /** Publishes that the tools changed, once for all changes within GATHER_MS. */

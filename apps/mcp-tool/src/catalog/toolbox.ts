@@ -27,14 +27,14 @@ import {
 } from './visibility.ts';
 
 /*
- * The tools of one caller. The toolbox collects what is known of the caller, and judgeVisibility decides.
+ * The tools of one caller. The toolbox collects the facts about the caller, and judgeVisibility decides.
  *
- * - The list without constraints is kept until a tool, a policy or an authorisation changes: in memory, and for all
- *   replicas in Redis (shared-manifests.ts). It is kept for KEPT_MS at most, since authorisations end by themselves. A list
- *   for which the status of a provider was unknown is not kept.
- * - Every call is judged anew, by what is known now. Kept lists decide about lists only.
- * - A list under constraints is made anew for each request and never kept. Only the providers that the constraints leave
- *   are asked for their status.
+ * - The list without constraints is cached until a tool, a policy or an authorisation changes: in memory, and for all
+ *   replicas in Redis (shared-manifests.ts). It is cached for KEPT_MS at most, since authorisations expire. A list with
+ *   an unknown provider status is not cached.
+ * - Every call is judged anew, by current facts. Cached lists decide about lists only.
+ * - A list under constraints is made anew for each request and never cached. Only the providers that the constraints
+ *   leave are asked for their status.
  */
 
 export interface ToolboxParts {

@@ -15,7 +15,7 @@ import type { TokenOf } from '../oauth/index.ts';
 
 /** The status of a user's authorisation of a provider. */
 export type ProviderStatus =
-  /** There is no such provider, so only a tool that sends its token needs it. `because`: why there is none. */
+  /** No such provider exists, so only a tool that sends its token needs one. `because`: why it does not exist. */
   | { readonly status: 'not_needed'; readonly because?: string | undefined }
   | { readonly status: 'authorised'; readonly scopes?: readonly string[]; readonly issuer?: string | undefined }
   | { readonly status: 'missing' | 'expired' | 'revoked' | 'unknown'; readonly issuer?: string | undefined };
@@ -28,7 +28,10 @@ export interface ProviderAuthorisations {
   epochOf(principal: Principal): Promise<number | string> | number | string;
 }
 
-/** What an operator lets a tenant use: patterns `name`, `name*`, `provider:<name>`, `kind:<kind>`. Deny comes first. */
+/**
+ * The tools that an operator allows a tenant: patterns `name`, `name*`, `provider:<name>`, `kind:<kind>`. Deny comes
+ * first.
+ */
 export interface TenantPolicy {
   readonly allow?: readonly string[];
   readonly deny?: readonly string[];

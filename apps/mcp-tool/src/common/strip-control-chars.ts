@@ -1,9 +1,9 @@
 /*
- * Takes the characters out of a text that people do not see and models read. Pure.
+ * Removes characters that people do not see and models read. Pure.
  *
- * - Controls, zero-width and direction characters, fillers and tags go. A lone surrogate becomes U+FFFD. Everything that
- *   people write stays, also joiners within words of scripts that need them and within emoji.
- * - A text that is cleaned twice is the same as one that is cleaned once.
+ * - It removes controls, zero-width and direction characters, fillers and tags. A lone surrogate becomes U+FFFD.
+ *   Visible characters stay, and so do joiners within words of scripts that need them and within emoji.
+ * - Cleaning twice gives the same text as cleaning once.
  * - No cleaned value is deeper than MAX_DEPTH.
  */
 

@@ -21,8 +21,8 @@ import type { ProviderAuthorisations, ProviderStatus } from '../catalog/index.ts
  * Shows, uses, renews and revokes the authorisations of users. They begin in provider-logins.ts.
  *
  * - A revocation holds from the moment it is committed here. The provider is told afterwards.
- * - A credential belongs to the issuer that gave it. Where the operator names another issuer, the user authorises anew.
- * - Where an upstream refuses a token, the token is renewed once, or its user is asked for more scopes. The token is never
+ * - A credential belongs to the issuer that issued it. If the operator names another issuer, the user authorises anew.
+ * - If an upstream refuses a token, the token is renewed once, or its user is asked for more scopes. The token is never
  *   sent elsewhere, and a user is never asked again for scopes that were asked for before.
  */
 
@@ -33,7 +33,7 @@ export interface AuthorisationsParts {
   readonly tokens: TokenManager;
   readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly log: Logger;
-  /** Where a person authorises a provider. */
+  /** The page on which a person authorises a provider. */
   readonly pageOf: (provider: string) => string;
 }
 
@@ -67,7 +67,7 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
       : { status: 'authorised', scopes: connection.scopes, issuer };
   }
 
-  /** Includes the mark of the providers: replicas that know different providers have different epochs. */
+  /** Includes the revision of the providers: replicas that know different providers have different epochs. */
   async epochOf(principal: Principal): Promise<string> {
     if (this.#parts.providers.size === 0) return '0';
     return `${this.#parts.providers.mark}:${await this.#parts.connections.epoch(principal)}`;
@@ -144,7 +144,7 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
       if (checked?.active) return { ...(await view()), live: 'active', checked_by: checked.by };
       if (!checked && credential?.refresh_token === undefined)
         return { ...(await view()), live: 'unknown', checked_by: 'nothing' };
-      // The provider took the token back, or cannot say. A renewal shows whether the authorisation still holds.
+      // The provider revoked the token, or cannot say. A renewal shows whether the authorisation still holds.
       const latest = await this.#connection(owner, client);
       await this.#parts.tokens.tokenOf(client, latest, { now: true });
       return { ...(await view()), live: 'active', checked_by: 'refresh' };

@@ -130,7 +130,7 @@ function refused(cause?: unknown): AppError {
   return new AppError('authorisation_refused', undefined, { cause: cause instanceof Refused ? cause.cause : cause });
 }
 
-/** Lets error codes of OAuth through, and no other text that a stranger wrote into the address. */
+/** Passes error codes of OAuth, and no other text that an outsider could have put into the address. */
 function safeReason(error: string): string {
   return /^[a-z_]{1,40}$/.test(error) ? error : 'provider_error';
 }

@@ -4,11 +4,11 @@ import type { Provider } from '../oauth/index.ts';
 /*
  * All providers, from three sources: the operator's file, the upstreams, and those that ship.
  *
- * - Where two sources have a provider of one name, the operator's comes first, then that of an upstream, then the shipped
+ * - If two sources have a provider of one name, the operator's comes first, then that of an upstream, then the shipped
  *   one.
- * - A shipped provider without credentials does not count as a provider. Nothing is asked of it, and a caller that asks
+ * - A shipped provider without credentials does not count as a provider. It gets no requests, and a caller that asks
  *   for it gets the reason.
- * - The mark changes whenever a provider or its issuer changes.
+ * - The revision changes whenever a provider or its issuer changes.
  */
 
 /** The source that a provider comes from. */

@@ -9,14 +9,15 @@ import { Unreadable, type Vault } from '../oauth/vault.ts';
 /*
  * Opens the credentials of connections, and renews them.
  *
- * - One process at a time renews a credential, and renews it once for all callers that wait. So a provider that accepts
- *   a refresh token only once sees it once.
- * - A renewal may end after the connection was revoked or replaced. The keeper then revokes the new tokens at the
+ * - One process at a time renews a credential, once for all waiting callers. So a provider that accepts a refresh token
+ *   only once sees it once.
+ * - A renewal may end after the connection was revoked or replaced. The manager then revokes the new tokens at the
  *   provider, and no caller gets them.
- * - Where the provider refuses to renew, the connection expires at once, for all replicas.
+ * - If the provider refuses to renew, the connection expires at once, for all replicas.
  * - While the token is valid, callers get it even if the provider is away.
  * - A credential for another issuer or resource than the provider's present one is never sent. It counts as expired.
- * - A credential under an old key is sealed anew under the first key when it is used. A sweep at the start seals the rest.
+ * - A credential under an old key is sealed anew under the first key when it is used. A sweep at the start seals the
+ *   rest.
  */
 
 /** A token that ends within this time is renewed before it is used. */
@@ -32,7 +33,7 @@ export interface TokenManagerParts {
   readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Where a person authorises a provider. */
+  /** The page on which a person authorises a provider. */
   readonly pageOf: (provider: string) => string;
 }
 

@@ -10,7 +10,7 @@ import { parseToolFile } from './tool-files.ts';
 
 type Make = (definition: HttpToolDefinition) => Tool;
 
-/** Says what is wrong with a file of tools before anybody relies on it; nothing is kept and nothing is called. */
+/** Validates a file of tools without registering or calling any. */
 export class FileCheck {
   readonly #makers: { readonly operator: Make; readonly tenant: Make };
 

@@ -8,9 +8,9 @@ import { type FileProblem, type ParsedFile, type PolicyOfTenants, readToolFile, 
 /*
  * Keeps the catalogue in step with the files of a directory, without a restart.
  *
- * - Where a file is bad or cannot be read, its last good version stays. What is wrong is logged once, by line.
+ * - If a file is wrong or cannot be read, its last good version stays. The mistakes are logged once, with their lines.
  * - When a file is gone, its tools go with it.
- * - The directory is read again and again, because a mounted directory does not tell of its changes.
+ * - The directory is polled, because a mounted directory does not report its changes.
  */
 
 export interface FileToolsParts {
@@ -62,7 +62,7 @@ export class FileTools {
     return [...this.#kept.values()].flatMap(({ problems }) => problems);
   }
 
-  /** What the files let a tenant use: the lists for all ("*") and its own, where each deny counts, and each allow. */
+  /** What the files allow a tenant: the lists for all ("*") and its own, where each deny counts, and each allow. */
   policyOf(tenantId: string): TenantPolicy {
     const found = [...this.#kept.values()].flatMap(({ policies }) =>
       ['*', tenantId].flatMap((key) => (Object.hasOwn(policies, key) ? [policies[key]!] : [])),
@@ -96,7 +96,7 @@ export class FileTools {
       const parsed = await Promise.all(
         changed.map(async (file) => ({ ...file, read: await readToolFile(file.path, this.#parts.make).catch(unread) })),
       );
-      // A tool that moved from one file to another is free once the other file was put: then the second try fits.
+      // A tool that moved from one file to another is free once the other file was put: the second try succeeds.
       const later = parsed.filter((file) => !this.#put(file, false));
       for (const file of later) this.#put(file, true);
       this.#parts.onPolicies?.();
@@ -105,7 +105,7 @@ export class FileTools {
     }
   }
 
-  /** False where a name is taken that a later file may give up. */
+  /** False if a name is taken that a later file may give up. */
   #put({ path, stamp, read }: { path: string; stamp: string; read: ParsedFile }, last: boolean): boolean {
     const { catalog, log } = this.#parts;
     let problems: readonly FileProblem[] = read.ok ? [] : read.problems;

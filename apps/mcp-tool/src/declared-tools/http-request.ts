@@ -2,13 +2,13 @@ import type { HttpCall, HttpToolDefinition } from '@switchyard/contracts';
 import { ToolError } from '../tool/index.ts';
 
 /*
- * From a declared HTTP call and the arguments of one call to the request. Pure.
+ * Builds the request of one call from a declared HTTP call and its arguments. Pure.
  *
  * - The host is that of the declaration. An argument fills text only within segments of the path, and an argument that
  *   makes a segment empty, "." or ".." is refused.
- * - Credentials stand in headers and in the query alone.
- * - Where an argument was not given, its header, its query field or its field of the body is left out. An argument of the
- *   path must be given.
+ * - Credentials occur in headers and in the query only.
+ * - If an optional argument is missing, its header, its query field or its field of the body is left out. An argument
+ *   of the path is required.
  */
 
 export interface HttpRequest {
@@ -42,7 +42,7 @@ export function credentialsOf({ headers, query }: HttpCall): string[] {
   return [...new Set(wanted)];
 }
 
-/** What is wrong with a declaration beyond its shape: the path of the place, and why. */
+/** Mistakes of a declaration beyond its shape: the path of each, and why. */
 export function callProblems({ http, input }: HttpToolDefinition): { path: (string | number)[]; message: string }[] {
   const problems: { path: (string | number)[]; message: string }[] = [];
   const given = new Set(Object.keys((input['properties'] ?? {}) as object));

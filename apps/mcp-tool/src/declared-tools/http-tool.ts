@@ -17,11 +17,12 @@ import { asUser, refusalIn, type UserTokens } from '../oauth/index.ts';
 /*
  * A tool that is a declared HTTP call.
  *
- * - A request leaves through safe-fetch alone, and redirects are not followed. Where a call that may have an effect is
+ * - A request leaves only through safe-fetch, and redirects are not followed. If a call that may have an effect is
  *   answered with a redirect or with an error of the server, the effect is in doubt.
  * - An answer that says that nothing was done (4xx) becomes the tool's own error, with the beginning of its text.
- * - What comes back is a stranger's: it is bounded, read as JSON or text, and checked against the declared schema.
- * - The token of a user (`auth`) goes to the host of the definition alone, and over https alone unless the operator
+ * - The response is untrusted: its size is limited, and it is read as JSON or text and checked against the declared
+ *   schema.
+ * - The token of a user (`auth`) goes only to the host of the definition, and only over https unless the operator
  *   excepted the host.
  */
 
@@ -29,7 +30,7 @@ export interface HttpToolParts {
   readonly fetch: SafeFetch;
   /** Hosts that the operator excepted from the guard. */
   readonly allowHosts: ReadonlySet<string>;
-  /** Reached over XMPP: its name need not be public, nor be there at all. */
+  /** True for a host that is reached over XMPP: its name need not be public, nor exist in DNS. */
   readonly isMapped?: (url: URL) => boolean;
   /** The tokens that users gave; absent: no tool sends one. */
   readonly tokens?: UserTokens;
@@ -39,10 +40,10 @@ export interface HttpToolParts {
 
 const MAX_RESPONSE_BYTES = 1024 ** 2;
 const MAX_SAID_CHARS = 500;
-/** The server had no part in it, or asks to be asked again: it did nothing. */
+/** True if the server did nothing, or asks for a retry. */
 const NOTHING_WAS_DONE = (status: number): boolean => status >= 400 && status < 500 && status !== 408;
 
-/** A definition that cannot become a tool: where it is wrong, and why. */
+/** Thrown for a definition that cannot become a tool: each mistake and its place. */
 export class DefinitionProblems extends Error {
   constructor(readonly problems: readonly { readonly path: readonly (string | number)[]; readonly message: string }[]) {
     super(problems.map(({ path, message }) => `${path.join('.') || '(top level)'}: ${message}`).join('; '));
@@ -108,7 +109,7 @@ export function httpTool(definition: HttpToolDefinition, parts: HttpToolParts): 
   });
 }
 
-/** What is wrong with `auth`: who wrote it, where the token would go, or a header that is set already. */
+/** Mistakes of `auth`: who wrote it, where the token would go, or a header that is set already. */
 function authProblems({ auth, http }: HttpToolDefinition, { tokens, writtenBy, allowHosts, isMapped }: HttpToolParts) {
   if (auth === undefined) return [];
   const wrong = (message: string) => ({ path: ['auth'], message });
@@ -185,7 +186,7 @@ async function refusalOf(response: Response): Promise<Error> {
     : new AppError('upstream_failed', `The other server answered ${status}.`, { cause: new Error(message) });
 }
 
-/** What a call does where its definition does not say: a method that may change something is not taken for reading. */
+/** The kind of a call without a declared one: a method that may change something does not count as reading. */
 function kindOf(method: HttpCall['method']): 'read' | 'write' | 'destructive' {
   if (method === 'GET' || method === 'HEAD') return 'read';
   return method === 'DELETE' ? 'destructive' : 'write';

@@ -7,13 +7,13 @@ import type { Tool } from '../tool/index.ts';
 import { type FileMistake, MAX_MISTAKES, readYaml } from '../common/yaml-file.ts';
 
 /*
- * Tools in files of the operator.
+ * Reads the operator's files of tools.
  *
- * - A file is taken as a whole or not at all. All that is wrong with it is told, by line.
- * - The size of a file and the number of files are bounded.
+ * - A file is taken as a whole or not at all. Every mistake is reported with its line.
+ * - The size of a file and the number of files are limited.
  */
 
-/** One place of a file that is wrong. */
+/** One mistake in a file. */
 export interface FileProblem extends FileMistake {
   readonly file: string;
 }
@@ -35,7 +35,7 @@ export type ParsedFile =
 const MAX_FILES = 256;
 const MAX_FILE_BYTES = 1024 ** 2;
 const MAX_TOOLS = 500;
-/** In the place of a provider that is wrong itself, so that the rest of its tools is judged. */
+/** Replaces a wrong provider, so that the rest of its tools is checked. */
 const STAND_IN = 'provider';
 
 const Pattern = z.string().min(1).max(128);
@@ -66,7 +66,7 @@ export function parseToolFile(name: string, text: string, make: (definition: Htt
   const tools: Tool[] = [];
   const lines = new Map<string, number>();
   for (const [index, entry] of entriesIn(given).entries()) {
-    if (!isRecord(entry)) continue; // That is told already.
+    if (!isRecord(entry)) continue; // Reported already.
     const at = ['tools', index];
     const definition = safeParse(HttpToolDefinition, { provider: provider ?? STAND_IN, ...entry });
     if (!definition.success) {
@@ -88,7 +88,7 @@ export function parseToolFile(name: string, text: string, make: (definition: Htt
   return { ok: true, tools, policies: parsed.data.policies, lines };
 }
 
-/** That of the file, else the one that its name says; undefined where neither can be one. */
+/** The provider in the file, or else in its name; undefined if neither is valid. */
 function providerOf(file: string, given: unknown): string | undefined {
   const named = isRecord(given) ? given['provider'] : undefined;
   const fromName = basename(file)
@@ -107,7 +107,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What tells one state of a file from another. */
+/** Identifies one state of a file. */
 export interface FileState {
   readonly path: string;
   readonly stamp: string;

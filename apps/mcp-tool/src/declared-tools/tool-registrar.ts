@@ -17,13 +17,13 @@ import { DefinitionProblems } from './http-tool.ts';
 import type { Tool } from '../tool/index.ts';
 
 /*
- * Tools that admins register for their tenant. PostgreSQL keeps them; every replica has them in its catalogue.
+ * Tools that admins register for their tenant. PostgreSQL stores them; every replica has them in its catalogue.
  *
  * - Only admins register and remove tools, and only for their own tenant. No other tenant sees these tools.
- * - A definition was valid when it was registered. Where it is not valid any more (a rule became stricter), the replica
+ * - A definition was valid when it was registered. If it is no longer valid (a rule became stricter), the replica
  *   leaves its tool out, logs that, and keeps the others.
- * - A change is told on the bus. Every replica also reads the version of all definitions every few seconds, so an event
- *   that was missed costs seconds, not the tool.
+ * - A change is published on the bus. Every replica also reads the version of all definitions every few seconds, so a
+ *   missed event costs seconds, not the tool.
  */
 
 export interface ToolRegistrarParts {
@@ -36,7 +36,7 @@ export interface ToolRegistrarParts {
   readonly everyMs: number;
 }
 
-/** Where there is no database for them. */
+/** Used without a database. */
 export const NO_DEFINITIONS: ToolDefinitions = {
   put: () => Promise.reject(new AppError('unavailable', 'There is no database for registered tools.')),
   remove: () => Promise.resolve(false),
@@ -113,7 +113,7 @@ export class ToolRegistrar {
     return { tools };
   }
 
-  /** Reads what is registered where it is not what is known. Never throws. */
+  /** Reads the definitions if they changed. Never throws. */
   refresh(): Promise<void> {
     if (this.#reading) {
       this.#again = true;
@@ -123,7 +123,7 @@ export class ToolRegistrar {
     return this.#reading;
   }
 
-  /** What was read before the change may be what is under way. */
+  /** The read under way may have begun before the change. */
   async #readAnew(): Promise<void> {
     await this.#reading;
     await this.refresh();

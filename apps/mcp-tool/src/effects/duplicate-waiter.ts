@@ -10,8 +10,8 @@ const FIRST_PAUSE_MS = 20;
 const MAX_PAUSE_MS = 300;
 
 /**
- * Where duplicates of a call wait for it. All that wait for one effect share one question, asked again and again with
- * growing pauses; it ends with the last of them. Whoever ends the effect in this process calls them at once.
+ * Lets duplicates of a call wait for its outcome. All that wait for one effect share one poll, with growing pauses; it
+ * ends with the last of them. When the effect ends in this process, they are woken at once.
  */
 export class DuplicateWaiter {
   readonly #waits = new Map<string, Wait>();
@@ -38,7 +38,7 @@ export class DuplicateWaiter {
     if (wait.waiters === 0) wait.abort.abort();
   }
 
-  /** It is over: nobody has to ask. */
+  /** Wakes the waiters: the effect has ended. */
   call(effectId: string): void {
     this.#waits.get(effectId)?.abort.abort();
   }
@@ -59,7 +59,7 @@ export class DuplicateWaiter {
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(MAX_PAUSE_MS, pauseMs * 1.5)) {
       await sleep(pauseMs * (0.75 + Math.random() / 2), signal).catch(() => undefined);
       if (signal.aborted) return;
-      // Whether a ledger that does not answer is there again is found out by asking again.
+      // The next poll shows whether an unavailable ledger is back.
       if (!(await this.#isRunning(effectId).catch(() => true))) return;
     }
   }

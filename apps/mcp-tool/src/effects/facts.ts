@@ -1,6 +1,6 @@
 import type { SystemFact } from '@switchyard/contracts';
 
-/** Which effect a fact is about. */
+/** The effect that a fact is about. */
 export interface EffectIdentity {
   readonly effectId: string;
   readonly tenantId: string;
@@ -25,7 +25,7 @@ export function effectSettled(effect: EffectIdentity, outcome: Outcome, by: stri
   return { type: 'tools.effect.settled', data: { ...about(effect), outcome, by, note } };
 }
 
-/** `accepted`: it ended a doubt; else the outcome stands as it was. */
+/** `accepted`: the late outcome ended a doubt; otherwise the recorded outcome stands. */
 export function effectLate(effect: EffectIdentity, outcome: Outcome, accepted: boolean): SystemFact {
   return { type: 'tools.effect.late', data: { ...about(effect), outcome, accepted } };
 }

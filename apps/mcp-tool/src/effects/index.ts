@@ -1,4 +1,4 @@
-/* The ledger of effects: a call that changes the world happens once, and what came of it is known. */
+/* The ledger of effects: a call that changes the world happens at most once, and its outcome is known or in doubt. */
 
 export { LedgeredExecutor } from './ledgered-executor.ts';
 export { EffectsHandler } from './effects.handler.ts';

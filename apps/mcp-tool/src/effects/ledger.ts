@@ -3,11 +3,12 @@ import { backoffMs, type Logger, sleep } from '@switchyard/platform';
 import type { Begun, Completion, EffectCall, EffectRequest, Effects } from '@switchyard/store';
 
 /*
- * The ledger as the desk (ledgered-executor.ts) uses it: writes are tried again for a while, and leases are held meanwhile.
+ * The ledger as LedgeredExecutor uses it: retries writes for a while, and renews leases meanwhile.
  *
- * - A write is tried again while the ledger is away, until its limit. A write that the ledger refuses is not tried again.
- * - The leases of all calls that are held are renewed together, three times in a lease.
- * - For the time of a lease after the ledger did not answer, no call is taken over: its holder may have been cut off, too.
+ * - A write is retried while the ledger is away, until its limit. A write that the ledger refuses is not retried.
+ * - The leases of all held calls are renewed together, three times per lease.
+ * - For one lease after the ledger failed to answer, this replica takes over no call: the call's holder may have been
+ *   cut off, too.
  */
 
 export interface EffectLedgerParts {
@@ -17,7 +18,10 @@ export interface EffectLedgerParts {
 }
 
 const WRITE_LIMIT_MS = 30_000;
-/** For whom somebody waits: a lost connection is made up for within this time; the orchestrator asks again anyhow. */
+/**
+ * The limit while a caller waits: a lost connection is usually back within this time, and the orchestrator retries
+ * anyway.
+ */
 export const SOON_MS = 1_000;
 
 export class EffectLedger {
@@ -40,7 +44,7 @@ export class EffectLedger {
     clearInterval(this.#timer);
   }
 
-  /** How many calls are held. */
+  /** The number of held calls. */
   get size(): number {
     return this.#held.size;
   }
@@ -63,19 +67,19 @@ export class EffectLedger {
     return this.#watched(() => this.#parts.effects.isRunning(effectId));
   }
 
-  // Each of the writes gives undefined where the ledger refuses it, or is away until its limit.
+  // Each write returns undefined if the ledger refuses it, or is away until its limit.
 
   begin(request: EffectRequest): Promise<Begun | undefined> {
     return this.#persist(() => this.#parts.effects.begin(request), SOON_MS);
   }
 
-  /** True where the effect may happen now, false where somebody else has it. */
+  /** True if the effect may happen now, false if another worker has it. */
   async dispatch(call: EffectCall): Promise<boolean | undefined> {
     const { effects, leaseMs } = this.#parts;
     for (;;) {
       const asked = performance.now();
       const dispatched = await this.#persist(() => effects.dispatch(call, leaseMs), leaseMs);
-      // A process that stood still may have lost the row since.
+      // A process that was suspended may have lost the row since.
       if (dispatched !== true || performance.now() - asked < leaseMs / 2) return dispatched;
     }
   }
@@ -100,7 +104,7 @@ export class EffectLedger {
     }
   }
 
-  /** Asks the ledger. Where that fails, no call is taken over for the time of a lease. */
+  /** Queries the ledger. If that fails, no call is taken over for the time of a lease. */
   async #watched<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await ask();
@@ -110,7 +114,7 @@ export class EffectLedger {
     }
   }
 
-  /** Tries a write again while the ledger is away. Undefined where the limit passed or the ledger refuses it. */
+  /** Retries a write while the ledger is away. Undefined if the limit passed or the ledger refuses it. */
   async #persist<T>(write: () => Promise<T>, limitMs: number): Promise<T | undefined> {
     const until = performance.now() + limitMs;
     for (let attempt = 1; ; attempt += 1) {

@@ -10,20 +10,20 @@ import { EffectLedger, type EffectLedgerParts, SOON_MS } from './ledger.ts';
 import { DuplicateWaiter } from './duplicate-waiter.ts';
 
 /*
- * Performs a call that may change the world, under the ledger (ledger.ts).
+ * Performs a call that may change the world, under the ledger (ledger.ts): at most once per idempotency key.
  *
- * - Intent and dispatch are committed before the tool runs, and the outcome before the caller is answered.
- * - Without the ledger nothing is performed: the caller hears `unavailable`, and nothing was done.
+ * - The executor commits intent and dispatch before the tool runs, and the outcome before it answers the caller.
+ * - Without the ledger the executor performs nothing: the caller gets `unavailable`, which means that nothing was done.
  * - A call with the key of a call that is under way waits for that call and gets its answer. A doubt is an answer, too.
- * - The desk tries for a while to write an outcome, and holds the lease meanwhile. Where the outcome cannot be written,
- *   the caller hears `worker_lost` and the lease runs out: the ledger itself will say that the call is in doubt.
- * - An outcome that comes after the call was given up is recorded, and told.
+ * - The executor retries the write of an outcome for a while, and holds the lease meanwhile. If the write fails for
+ *   good, the caller gets `worker_lost` and the lease expires: the ledger then reports the call as in doubt.
+ * - The executor records and publishes an outcome that arrives after the call was given up.
  */
 
 export interface LedgeredExecutorParts extends EffectLedgerParts {
   readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly metrics: Metrics;
-  /** This process. */
+  /** The id of this process. */
   readonly instance: string;
 }
 
@@ -59,7 +59,7 @@ export class LedgeredExecutor {
     this.#ledger.start();
   }
 
-  /** Outcomes under way are written in the time that is left. */
+  /** Writes the outcomes under way within the remaining time. */
   async stop(leftMs: number): Promise<void> {
     const limit = new AbortController();
     await Promise.race([Promise.allSettled(this.#pending), sleep(leftMs, limit.signal).catch(() => undefined)]);
@@ -72,7 +72,7 @@ export class LedgeredExecutor {
     return this.#ledger.mayTakeOver();
   }
 
-  /** Throws AppError `worker_lost` where the outcome could not be recorded; every other end is an answer. */
+  /** Throws AppError `worker_lost` if the outcome could not be recorded; every other end is an answer. */
   perform(tool: Tool, request: CallRequest, run: (key: string) => Promise<Performed>): Promise<StepResult> {
     return this.#tracked(this.#perform(tool, request, run));
   }
@@ -99,7 +99,7 @@ export class LedgeredExecutor {
             run,
           });
           if (result) return result;
-          break; // another has it: wait for that
+          break; // another worker has it: wait for its outcome
         }
         case 'running':
           await this.#room.wait(begun.effectId, request.signal); // its answer is the answer of this call
@@ -110,7 +110,7 @@ export class LedgeredExecutor {
     }
   }
 
-  /** The call is this process's to perform. Undefined where it was taken over on the way. */
+  /** Performs a call that this process holds. Undefined if another process took it over. */
   async #own(
     tool: Tool,
     { signal }: CallRequest,
@@ -165,7 +165,7 @@ export class LedgeredExecutor {
     }
   }
 
-  /** Records an outcome that comes after the call was given up, and tells of it. */
+  /** Records and publishes an outcome that arrives after the call was given up. */
   async #noteLate(tool: Tool, effect: EffectIdentity, call: EffectCall, late: Promise<StepResult>): Promise<void> {
     const result = await late;
     if (result.status === 'in_doubt') return;
@@ -183,7 +183,7 @@ export class LedgeredExecutor {
     const { tenantId, userId } = principal;
     const { name, kind, idempotency } = tool;
     const call = { tool: name, kind, idempotency, argsHash: digestOf(given), args: shownArguments(given) };
-    // Who gives no key cannot repeat the call; it is in the ledger all the same.
+    // A caller without a key cannot repeat the call; the ledger has it all the same.
     const key = idempotencyKey ?? `call:${effectId}`;
     const holder = `${this.#parts.instance}:${(this.#count += 1)}`;
     return {

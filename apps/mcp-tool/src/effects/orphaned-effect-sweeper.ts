@@ -4,16 +4,16 @@ import type { AgentTurns, Effects } from '@switchyard/store';
 import { effectInDoubt } from './facts.ts';
 
 /*
- * Keeps the ledger in order.
+ * Cleans up the ledger.
  *
- * - A call that was dispatched, whose process died and that nobody repeated is in doubt some leases later.
- * - Known outcomes are removed after `keepMs`, a batch at a time. What is in doubt stays until somebody settles it.
+ * - A dispatched call whose process died, and that was not repeated, is put in doubt some leases later.
+ * - Known outcomes are removed after `keepMs`, a batch at a time. Effects in doubt stay until a person settles them.
  * - The turns of the tool agent are removed before the effects of their step, after TURNS_KEPT_MS at the latest. A step
- *   that has effects and no turns is in doubt; a step that had turns and no effects would have its effects again.
+ *   with effects and no turns is in doubt; a step with turns and no effects would have its effects again.
  */
 
 const ORPHANS_AT_ONCE = 100;
-/** So long a repeat with the same key has time to come by itself. */
+/** The time that a repeat with the same key gets to arrive by itself, in leases. */
 const GRACE_LEASES = 5;
 const REMOVE_EVERY_MS = 3_600_000;
 const FIRST_REMOVE_MS = 60_000;
@@ -62,7 +62,7 @@ export class OrphanedEffectSweeper {
     await this.#work;
   }
 
-  /** Puts calls in doubt whose process died, and tells of each; does nothing right after an outage of the database. */
+  /** Puts calls in doubt whose process died, and publishes each; does nothing right after an outage of the database. */
   async doubtOrphans(): Promise<void> {
     const { effects, systemEvents, leaseMs, mayTakeOver } = this.#parts;
     if (!mayTakeOver()) return;

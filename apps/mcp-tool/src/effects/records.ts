@@ -14,8 +14,8 @@ import { DEFAULT_OUTPUT_BYTES } from '../tool/index.ts';
 import { effectSettled } from './facts.ts';
 
 /*
- * The ledger as people see it. A user sees and settles its own effects; an admin sees and settles those of its tenant,
- * an auditor sees them. What one may not see answers like what is not there.
+ * The public view of the ledger. A user sees and settles its own effects; an admin sees and settles those of its
+ * tenant, an auditor sees them. An effect that the caller may not see answers like one that does not exist.
  */
 export class EffectRecords {
   readonly #effects: Pick<Effects, 'get' | 'list' | 'settle'>;
@@ -79,7 +79,7 @@ function seesAll({ role }: Principal): boolean {
   return role === 'admin' || role === 'auditor';
 }
 
-/** What a repeat of the call is told. */
+/** The answer to a repeat of the call. */
 function resultOf({ outcome, note, output }: EffectSettlement): StepResult & { status: 'succeeded' | 'failed' } {
   if (outcome === 'failed')
     return { status: 'failed', code: 'tool_failed', message: `A person found that it did not happen: ${note}` };

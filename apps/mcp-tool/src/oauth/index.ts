@@ -1,4 +1,4 @@
-/* OAuth as a client: providers, what they say of themselves, and the vault that keeps what they grant. */
+/* OAuth as a client: providers, their metadata, and the vault for their credentials. */
 
 export { AUTH_METHODS, authOf, keyAuth, methodFor } from './client-auth.ts';
 export { type ClientIdentity, ClientRegistrations } from './client-registrations.ts';

@@ -2,12 +2,12 @@ import { AppError } from '@switchyard/contracts';
 import { mcpSdk } from '../common/index.ts';
 
 /*
- * The challenge of an upstream that wants a token, and the scopes to ask for because of it. Pure.
+ * The challenge of an upstream that requires a token, and the scopes to request because of it. Pure.
  *
- * - An upstream is a stranger. Its challenge is cut to a size, and only names of scopes from it are shown to people.
+ * - An upstream is untrusted. Its challenge is cut to a size, and only names of scopes from it are shown to people.
  * - The scopes of the operator's file come first, then those of the challenge, then those that the resource lists.
  * - A new login asks for the earlier scopes and the missing ones, so that the user loses no permission.
- * - A login is not repeated for scopes that were asked for already, so that no user is sent in circles.
+ * - A login is not repeated for scopes that were requested already, so that no user is sent in circles.
  */
 
 const MAX_SCOPES = 100;
@@ -35,7 +35,7 @@ export function challengeOf(response: Response): Challenge | undefined {
   };
 }
 
-/** The valid scopes of a text, each once and at most MAX_SCOPES: a stranger wrote it. */
+/** The valid scopes of an untrusted text, each once and at most MAX_SCOPES. */
 export function scopesIn(text: string | undefined): string[] {
   return union((text ?? '').split(' ').filter((scope) => SCOPE.test(scope)));
 }

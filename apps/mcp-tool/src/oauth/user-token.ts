@@ -17,7 +17,7 @@ export interface TokenOf {
   readonly issuer?: string | undefined;
 }
 
-/** The keeper of users' tokens. */
+/** Supplies users' tokens. */
 export interface UserTokens {
   /** The access token, renewed where it is due. Throws `provider_not_connected`. */
   tokenFor(principal: Principal, of: TokenOf): Promise<string>;

@@ -1,9 +1,10 @@
 /*
- * E-mails as Gmail takes and gives them. Pure.
+ * Converts e-mails from and to the Gmail API. Pure.
  *
- * - Nothing that a caller writes becomes a header of its own: addresses are checked before, a subject has no line break,
- *   and the text travels encoded.
- * - What strangers wrote is given as a bounded text: the plain part or, where there is none, what is readable of the HTML.
+ * - No text of a caller becomes a header of its own: addresses are validated before, a subject has no line break, and
+ *   the text travels encoded.
+ * - Received content is untrusted and becomes a text of limited size: the plain part or, if there is none, the readable
+ *   part of the HTML.
  */
 
 export interface Draft {

@@ -4,7 +4,7 @@ import { type Answered, plainRefusal, ProviderApi, tokenRefused, tooOften } from
 import { scopesIn, type TokenOf, type UserTokens } from '../oauth/index.ts';
 import { ToolError } from '../tool/index.ts';
 
-/* What the APIs of Google say, and what it means. */
+/* The meaning of the Google APIs' answers. */
 
 const Refusal = z.object({
   error: z.object({

@@ -8,11 +8,11 @@ import type { TokenOf } from '../oauth/index.ts';
 /*
  * Events in the calendars of a user.
  *
- * - An event is created under an id that follows from the key of the call. The same call creates the event once, however
- *   often it is made; a repeat finds the event that is there.
- * - What sends mail to others (inviting guests, calling an event off) is a tool of its own, which a person approves.
- *   Creating and changing an event sends nothing.
- * - Guests are added to those that the event has at that moment. Where the event changed meanwhile, nothing is done.
+ * - An event is created under an id derived from the key of the call. The same call creates the event once, however
+ *   often it is made; a repeat finds the existing event.
+ * - Actions that mail others (inviting guests, cancelling an event) are tools of their own, which a person approves.
+ *   Creating and changing an event sends no mail.
+ * - Guests are added to the event's current guests. If the event changed meanwhile, nothing is done.
  */
 
 const Time = z.object({
@@ -30,7 +30,7 @@ const Event = z.object({
   htmlLink: z.string().default(''),
   start: Time.default({}),
   end: Time.default({}),
-  // Loose: what is known of a guest goes back as it is when others are added.
+  // Loose: unknown fields of a guest are preserved when others are added.
   attendees: z.array(z.looseObject({ email: z.string().optional() })).default([]),
 });
 const Page = z.object({ items: z.array(Event).default([]), nextPageToken: z.string().optional() });

@@ -4,17 +4,17 @@ import { type ToolContext, ToolError } from '../tool/index.ts';
 import { asUser, type TokenOf, TokenRefused, type UserTokens } from '../oauth/index.ts';
 
 /*
- * Asks the API of a provider on behalf of a user.
+ * Calls the API of a provider on behalf of a user.
  *
- * - Everything that is asked for is below one address, and the token goes nowhere else (user-token.ts).
- * - An answer is small, quick and JSON, or it is an error. What a refusal means, the provider's own judge says.
- * - A refusal (4xx) did nothing. An error of the server, a redirect, or an answer that cannot be read leaves open whether
+ * - Every request goes below one base address, and the token goes nowhere else (user-token.ts).
+ * - An answer is small, quick and JSON, or it is an error. The provider's own judge interprets refusals.
+ * - A refusal (4xx) did nothing. An error of the server, a redirect, or an unreadable answer leaves open whether
  *   anything was done.
  */
 
 export interface ApiRequest {
   readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
-  /** Segments of the path, as they are: nothing in them is taken for a path. */
+  /** Segments of the path; each is encoded, so none is taken for several. */
   readonly path: readonly string[];
   readonly query?: Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>;
   readonly body?: unknown;
@@ -34,13 +34,13 @@ export interface ApiParts {
   /** Without a slash at its end. */
   readonly base: string;
   readonly of: TokenOf;
-  /** What is wrong with an answer; undefined: nothing. */
+  /** The error for an answer; undefined if it is fine. */
   readonly judge: (answer: Answered, title: string) => Error | undefined;
 }
 
 const LIMITS = { timeoutMs: 20_000, maxResponseBytes: 4 * 1024 ** 2 };
 
-/** It said no, and did nothing. */
+/** The provider refused, and did nothing. */
 export class ApiRefusal extends ToolError {
   constructor(
     message: string,
@@ -81,14 +81,14 @@ export class ProviderApi {
       if (answer.body === undefined) throw new AppError('upstream_failed', `${title} did not answer in valid JSON.`);
       return answer.body;
     } catch (error) {
-      // The provider was asked: whether anything was done is open.
+      // The request was sent: whether anything was done is open.
       if (error instanceof RedirectRefused) throw new AppError('upstream_failed', error.message, { cause: error });
       throw error;
     }
   }
 }
 
-/** Its own refusals, for whatever provider: what is left once tokens and limits were judged. */
+/** Refusals that any provider may give, after tokens and rate limits were judged. */
 export function plainRefusal({ status }: Answered, title: string, said: string | undefined): Error | undefined {
   if (status < 400) return undefined;
   const words = said === undefined || said === '' ? '' : `: ${said.replace(/\s+/g, ' ').trim().slice(0, 300)}`;
@@ -96,7 +96,7 @@ export function plainRefusal({ status }: Answered, title: string, said: string |
   return new ApiRefusal(`${title} answered ${status}${words}`, status);
 }
 
-/** Asked too often; nothing was done, and the same call may be made again. */
+/** The error for too many requests; nothing was done, and the same call may be made again. */
 export function tooOften({ headers }: Pick<Answered, 'headers'>, title: string): ToolError {
   const seconds = Number(headers.get('retry-after'));
   const when = seconds > 0 && seconds < 86_400 ? `in ${Math.ceil(seconds)} s` : 'in a while';
@@ -114,7 +114,7 @@ function segment(text: string): string {
   return encoded;
 }
 
-/** Undefined where it is no JSON; null where there is nothing. */
+/** Undefined if the text is not JSON; null if it is empty. */
 function parsed(text: string): unknown {
   if (text.trim() === '') return null;
   try {

@@ -2,11 +2,11 @@ import type { NotSetUp } from '../credentials/index.ts';
 import type { ProviderConfig } from '../oauth/provider-config.ts';
 
 /*
- * The providers that ship: all that they need are the credentials of an OAuth client. Pure.
+ * The shipped providers: each needs only the credentials of an OAuth client. Pure.
  *
- * - A provider without credentials is not set up, and is asked nothing. `why` names the variable that is missing.
+ * - A provider without credentials is not set up, and gets no requests. `why` names the missing variable.
  * - One client of Google serves mail and calendar. A user authorises each by itself, with the scopes of its own tools
- *   alone.
+ *   only.
  */
 
 export interface ClientSettings {
@@ -33,7 +33,7 @@ export const SLACK_SCOPES = {
   post: 'chat:write',
 } as const;
 
-/** Where the APIs are, and whose tokens they take. */
+/** The addresses of the APIs, and whose tokens they take. */
 export interface Places {
   readonly gmail: string;
   readonly calendar: string;

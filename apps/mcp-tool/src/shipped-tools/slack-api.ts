@@ -4,12 +4,12 @@ import { z } from 'zod';
 import { type Answered, ApiRefusal, plainRefusal, ProviderApi, tokenRefused, tooOften } from './provider-api.ts';
 import type { TokenOf, UserTokens } from '../oauth/index.ts';
 
-/* What the Web API of Slack says, and what it means: it says 200 with `ok: false` where others refuse. */
+/* The meaning of the Slack Web API's answers: it answers 200 with `ok: false` where others refuse. */
 
 const Said = z.object({ ok: z.boolean(), error: z.string().optional(), needed: z.string().optional() });
 
 const TOKEN = ['invalid_auth', 'not_authed', 'token_expired', 'token_revoked', 'account_inactive'];
-/** Whether it did anything, Slack does not know itself. */
+/** Errors after which Slack itself does not know whether it did anything. */
 const UNKNOWN = ['fatal_error', 'internal_error', 'request_timeout', 'service_unavailable', 'team_added_to_org'];
 const WORDS: Readonly<Record<string, string>> = {
   channel_not_found: 'there is no such channel for this user; take an id from slack__list_channels',

@@ -1,7 +1,7 @@
-/** Most bytes of what a tool gives where it says nothing else, as JSON in UTF-8. */
+/** The default limit of a tool's output, in bytes of JSON in UTF-8. */
 export const DEFAULT_OUTPUT_BYTES = 64 * 1024;
 
-/** What stands in place of a value that is too large. */
+/** Replaces a value that is too large. */
 export interface CutValue {
   readonly truncated: true;
   readonly note: string;

@@ -1,7 +1,7 @@
 import type { McpCaller, McpFrame, Principal, StepRequest, StepResult, ToolConstraints } from '@switchyard/contracts';
 import type { ToolContext } from './tool.ts';
 
-/** One call of a tool, as it is asked for. */
+/** The request of one tool call. */
 export interface CallRequest {
   readonly principal: Principal;
   readonly constraints: ToolConstraints;
@@ -10,22 +10,22 @@ export interface CallRequest {
   readonly idempotencyKey?: string | undefined;
   readonly runId?: string | undefined;
   readonly stepId?: string | undefined;
-  /** What the model calls this call. */
+  /** The model's id of this call. */
   readonly toolCallId?: string | undefined;
   /** The approval of a person that the run's owner vouches for. */
   readonly approval?: StepRequest['approval'];
-  /** The MCP client that calls; only such a caller is given what is in the words of MCP. */
+  /** The MCP client that calls; only such a caller gets the MCP form of the result. */
   readonly mcp?: McpCaller | undefined;
   readonly tell?: ((frame: McpFrame) => void) | undefined;
-  /** Asks whoever calls, in the middle of the call, and how long that may take beside the time of the tool. */
+  /** Asks the caller during the call; and how long that may take beyond the tool's own time. */
   readonly ask?: ToolContext['ask'];
   readonly askTimeoutMs?: number | undefined;
-  /** Told the output for the record of the call, where callers get only its beginning. */
+  /** Gets the whole output for the record of the call if callers get only its beginning. */
   readonly record?: ((output: unknown) => void) | undefined;
   readonly signal: AbortSignal;
 }
 
-/** What a tool did: its answer, and where it was given up, what it ends with in the dark. */
+/** The end of a call: its answer and, if it was given up, its late result. */
 export interface Performed {
   readonly result: StepResult;
   readonly late?: Promise<StepResult> | undefined;

@@ -5,7 +5,7 @@ import type { Tool } from './tool.ts';
 
 const tool = { name: 'web__read', provider: 'web', trust: 'untrusted', maxOutputBytes: 2_048 } as Tool;
 
-describe('what a stranger gives', () => {
+describe('untrusted output', () => {
   it('says whose it is, and is cut', () => {
     const provenance = { tool: 'web__read', provider: 'web', trust: 'untrusted' };
     expect(presentable(tool, { status: 'succeeded', output: 'o\u200bk' })).toEqual({
@@ -57,7 +57,7 @@ describe('an output that is longer than callers get', () => {
     expect(Buffer.byteLength(JSON.stringify(recorded))).toBeLessThan(263_000);
   });
 
-  it('is cleaned in the record as it is for callers, where it is a stranger’s', () => {
+  it('is cleaned in the record as it is for callers, if it is untrusted', () => {
     const output = `${'x'.repeat(100_000)}\u200b\u202e`;
     expect(recordable({ ...big, trust: 'untrusted' }, output)).not.toContain('\u202e');
   });

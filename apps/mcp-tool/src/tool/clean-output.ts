@@ -4,18 +4,18 @@ import { stripControlChars, stripControlCharsIn } from '../common/index.ts';
 import type { Tool } from './tool.ts';
 
 /*
- * What a tool gave, as it leaves this service. Pure.
+ * Prepares a tool's output to leave this service. Pure.
  *
- * - What a stranger gave holds nothing that people do not see and models read (strip-control-chars.ts), and is marked as a
- *   stranger's.
+ * - Untrusted output is cleaned of characters that people do not see and models read (strip-control-chars.ts), and
+ *   marked as untrusted.
  * - No output is longer than its tool may give.
- * - Where an output is cut for its readers, the record keeps the whole of it, up to MAX_RECORDED_BYTES.
+ * - If an output is cut for its readers, the record keeps the whole of it, up to MAX_RECORDED_BYTES.
  */
 
-/** Most of an output that the record of a call holds; with the arguments it is an event that every reader gets whole. */
+/** The largest output in the record of a call; with the arguments it is an event that every reader gets whole. */
 export const MAX_RECORDED_BYTES = 256 * 1024;
 
-/** What MCP clients get, within the same limit: items that do not fit are named, not given. */
+/** The content for MCP clients, within the same limit: items that do not fit are named, not given. */
 export function boundMcp(mcp: McpToolResult, maxBytes: number): McpToolResult {
   const structured = mcp.structuredContent;
   const fits = structured !== undefined && bytesOf(structured) <= maxBytes / 2;
@@ -34,12 +34,12 @@ export function boundMcp(mcp: McpToolResult, maxBytes: number): McpToolResult {
     return { type: 'text', text: typeof text === 'string' ? `${text.slice(0, room)} ${note}` : note };
   });
   const { structuredContent: _whole, ...rest } = mcp;
-  // A very long list of items is itself too long, whatever is in them.
+  // A very long list of items is itself too long, whatever the items hold.
   const kept = content.slice(0, 256);
   return { ...rest, content: kept, ...(fits ? { structuredContent: structured } : {}) };
 }
 
-/** A result as callers get it: bounded and, where a stranger gave it, cleaned and marked as a stranger's. */
+/** A result as callers get it: limited in size and, if it is untrusted, cleaned and marked. */
 export function presentable(tool: Tool, result: StepResult): StepResult {
   if (result.status === 'in_doubt') return result;
   const { mcp, ...rest } = result;

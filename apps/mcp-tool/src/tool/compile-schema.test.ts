@@ -19,7 +19,7 @@ const deep = (levels: number) => {
   return schema;
 };
 
-describe('a schema from a stranger', () => {
+describe('an untrusted schema', () => {
   it('judges values and names the places that are wrong, not what stands there', () => {
     const check = compileSchema(object({ city: { type: 'string' } }, { required: ['city'] }), 'untrusted');
     expect(check({ city: 'x' })).toEqual({ ok: true, value: { city: 'x' } });

@@ -8,13 +8,13 @@ import { OPERATORS, type SchemaBounds, schemaProblem, UNTRUSTED_SCHEMA } from '.
 import type { Checked, Trust } from './tool.ts';
 
 /*
- * JSON Schemas of tools, compiled when a tool is registered.
+ * Compiles JSON Schemas of tools when the tools are registered.
  *
- * - A schema is bounded before it is compiled (schema-bounds.ts), and no schema is fetched from anywhere.
+ * - The size of a schema is limited before it is compiled (schema-bounds.ts), and no schema is fetched from anywhere.
  * - Patterns run in linear time (RE2). A pattern that needs more than that (a look-ahead, a back reference) is refused.
- * - The schema of a stranger only judges: it sets no defaults and changes no value. The schema of an operator fills in
+ * - An untrusted schema only judges: it sets no defaults and changes no value. The schema of an operator fills in
  *   defaults, in a copy.
- * - A validator is kept by what its schema says. A validator that throws refuses the value.
+ * - Validators are cached by the content of their schema. A validator that throws refuses the value.
  */
 
 /** Judges a value. Names at most 20 places that are wrong, and never their values. */
@@ -26,7 +26,7 @@ const Ajv07 = (require('ajv') as { Ajv: typeof AjvInstance }).Ajv;
 const addFormats = (require('ajv-formats') as { default: (ajv: AjvInstance, options: { mode: 'fast' }) => void })
   .default;
 
-/** An instance keeps parts of all that it compiled; after so many it gives way to a new one. */
+/** An instance keeps parts of everything that it compiled; after this many a new one replaces it. */
 const COMPILED_PER_INSTANCE = 500;
 const MAX_KEPT = 4_000;
 const MAX_ISSUES = 20;
@@ -74,7 +74,7 @@ function instanceFor(dialect: Dialect, trust: Trust): Instance {
   const known = instances.get(key);
   if (known && known.compiled < COMPILED_PER_INSTANCE) return known;
   const trusted = trust === 'trusted';
-  // Optimising takes four times as long as compiling, and all that time nothing else is done.
+  // Optimising takes four times as long as compiling and blocks the process.
   const code = { regExp: re2, optimize: false };
   const options = { strict: false, logger: false, allErrors: trusted, useDefaults: trusted, code };
   const ajv = new (dialect === '2020-12' ? Ajv2020 : Ajv07)(options as ConstructorParameters<typeof AjvInstance>[0]);

@@ -28,7 +28,7 @@ export interface ToolDefinition<I extends z.ZodType = z.ZodType, O extends z.Zod
   readonly requiredScopes?: readonly string[];
   /** Whose token of the user goes with its calls; without it the tool is not there. */
   readonly tokenOf?: TokenOf;
-  /** `untrusted`: it gives what strangers wrote. Default `trusted`. */
+  /** `untrusted`: its output holds content of outsiders. Default `trusted`. */
   readonly trust?: Trust;
   readonly input: I;
   readonly output: O;

@@ -1,9 +1,7 @@
 import { IDEMPOTENCY_KEY_HEADER, IDEMPOTENCY_KEY_META } from '@switchyard/contracts';
 import type { ToolContext } from './tool.ts';
 
-/*
- * The key travels on: whatever has the effect in the end must get it, or `idempotency: 'key'` is not true.
- */
+/* Passes the idempotency key on: the service that has the effect must get it, or `idempotency: 'key'` is not true. */
 
 type Keyed = Pick<ToolContext, 'idempotencyKey'>;
 

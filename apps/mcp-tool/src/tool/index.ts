@@ -1,4 +1,4 @@
-/* What a tool is: its definition, its arguments and output, and how a call of it ends. */
+/* The definition of a tool, its arguments and output, and how a call of it ends. */
 
 export { boundArguments, DEFAULT_OUTPUT_BYTES } from './bound-output.ts';
 export type { CallRequest, Performed } from './call.ts';

@@ -2,13 +2,13 @@ import { AppError, type ErrorCode, type StepResult } from '@switchyard/contracts
 import { type Tool, ToolError, type ToolErrorWords } from './tool.ts';
 
 /*
- * What a call means that began and gave no usable output. Pure.
+ * Interprets a call that began and gave no usable output. Pure.
  *
- * - Only the text of a ToolError or of an AppError (not `internal`) is public. Of any other error, callers hear only that
- *   the tool failed. Where the log has more, the public text names the reference under which it is found there.
- * - A call of a tool that may have an effect is in doubt, also where the tool honours keys, unless the tool itself said
- *   what went wrong (ToolError) or the call was refused before it began. Its effect may have happened, and nobody here
- *   knows. Whether the call may be repeated is another question, which the ledger answers.
+ * - Only the text of a ToolError or of an AppError (not `internal`) is public. For any other error, callers learn only
+ *   that the tool failed. If the log has more, the public text names the reference under which to find it.
+ * - A call of a tool that may have an effect is in doubt, even if the tool honours keys, unless the tool itself said
+ *   what went wrong (ToolError) or the call was refused before it began. Its effect may have happened, and no service
+ *   here knows. Whether the call may be repeated is another question, which the ledger answers.
  */
 
 export type Ending =

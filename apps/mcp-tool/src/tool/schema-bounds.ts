@@ -3,7 +3,7 @@
  * too large is found out before anything else looks at it.
  *
  * - A schema has at most 64 levels and 256 KB. Its parts and what its patterns come to are bounded, too, so that compiling
- *   it keeps nobody waiting. The bounds are lower for a stranger's schema than for one that the operator trusts.
+ *   it keeps nobody waiting. The bounds are lower for an untrusted schema than for the operator's.
  * - A reference leads to a place in the same schema, never elsewhere.
  * - A check costs a bounded time: references that multiply each other, or that lead back without taking a step into the
  *   value, are refused.
@@ -11,7 +11,7 @@
 
 export const MAX_DEPTH = 64;
 export interface SchemaBounds {
-  /** Objects in it. */
+  /** The limit of objects in a schema. */
   readonly parts: number;
   /** What its patterns come to, repetitions written out. */
   readonly patterns: number;
@@ -30,7 +30,7 @@ const DATA = new Set(['const', 'enum', 'default', 'examples', 'example']);
 const NAMED = new Set(['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas', 'dependencies']);
 const REFERENCES = ['$ref', '$dynamicRef', '$recursiveRef'] as const;
 
-/** What is wrong with it, in words for whoever wrote it; undefined where it may be compiled. */
+/** What is wrong with the schema, as a sentence for its author; undefined if it may be compiled. */
 export function schemaProblem(schema: unknown, bounds: SchemaBounds = UNTRUSTED_SCHEMA): string | undefined {
   if (!isObject(schema)) return 'A schema must be an object.';
   return boundsProblem(schema, bounds) ?? (mayBeTriedTooOften(schema) ? TOO_MANY_TRIES : undefined);
@@ -113,7 +113,9 @@ function classEnd(pattern: string, start: number): number {
   return pattern.length;
 }
 
-/** Follows what is tried on the same value. It may recurse, because the levels of the schema are bounded by now. */
+/**
+ * Counts the schemas that apply to the same value. It may recurse, because the depth of the schema is limited by now.
+ */
 function mayBeTriedTooOften(schema: Json): boolean {
   const known = new Map<object, number>();
   const path = new Set<object>();

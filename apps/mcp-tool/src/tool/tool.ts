@@ -15,28 +15,28 @@ import { DEFAULT_OUTPUT_BYTES } from './bound-output.ts';
 import type { TokenOf } from '../oauth/index.ts';
 
 /*
- * What a tool is to the rest of this service, wherever it comes from: data, and four functions of it. Code defines one
- * with defineTool, files and the API with an HTTP endpoint, other servers by what they list.
+ * The interface of a tool, independent of its origin: data, and its functions. Code defines a tool with defineTool,
+ * files and the API with an HTTP endpoint, upstreams with the tools that they list.
  */
 
-/** What a tool gets beside its arguments. */
+/** The context of a call beside its arguments. */
 export interface ToolContext {
-  /** On whose behalf; data that belongs to a user is found by it and by nothing else. */
+  /** The principal of the call; user data is looked up by it and by nothing else. */
   readonly principal: Principal;
   /** The values of `requiredCredentials`, by name. Never to be put into the output. */
   readonly credentials: Readonly<Record<string, string>>;
   /** Aborted by a cancel and by the tool's time limit. */
   readonly signal: AbortSignal;
-  /** The same for every try of the same call; to be handed on to whatever has the effect (downstream.ts). */
+  /** The same for every try of the same call; pass it on to the service that has the effect (downstream.ts). */
   readonly idempotencyKey?: string | undefined;
   /** The run and its step, where the call belongs to one. */
   readonly runId?: string | undefined;
   readonly stepId?: string | undefined;
-  /** The MCP client that calls, where one does. */
+  /** The calling MCP client, if there is one. */
   readonly mcp?: McpCaller | undefined;
-  /** Tells the MCP client of progress and log messages. */
+  /** Sends progress and log messages to the MCP client. */
   readonly tell?: ((frame: McpFrame) => void) | undefined;
-  /** Asks the MCP client something in the middle of the call. Throws where there is nobody to answer. */
+  /** Asks the MCP client something during the call. Throws if no caller can answer. */
   readonly ask?: ((question: Question) => Promise<Record<string, unknown>>) | undefined;
 }
 
@@ -46,7 +46,7 @@ export interface Question {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-/** What goes with a ToolError, for callers that understand more than its text. */
+/** Additions to a ToolError, for callers that understand more than its text. */
 export interface ToolErrorWords {
   /** Default `tool_failed`. `unavailable` and `input_required`: nothing was begun, the same call may be made again. */
   readonly code?: ErrorCode;
@@ -60,8 +60,8 @@ export interface ToolErrorWords {
 }
 
 /**
- * An error whose text the model and the user may read: what is wrong and what to do. Thrown where it is certain that
- * nothing happened.
+ * An error with public text for the model and the user: what is wrong and what to do. Throw it only if it is certain
+ * that nothing happened.
  */
 export class ToolError extends Error {
   constructor(
@@ -72,20 +72,20 @@ export class ToolError extends Error {
   }
 }
 
-/** How far a definition and what it gives are trusted: written by the operator, or by a stranger. */
+/** How far a definition and its output are trusted: `trusted` if the operator wrote it, `untrusted` otherwise. */
 export type Trust = 'trusted' | 'untrusted';
 
 /** Everything about a tool that is data. What callers may know of it is its ToolInfo. */
 export interface ToolData extends ToolInfo {
   readonly version: string;
   readonly source: ToolSource;
-  /** Names of credentials of the environment that it cannot run without. */
+  /** Names of credentials of the environment that the tool requires. */
   readonly requiredCredentials: readonly string[];
-  /** What the user's authorisation of the provider must cover. */
+  /** The scopes that the user's authorisation of the provider must cover. */
   readonly requiredScopes: readonly string[];
-  /** Whose token of the user goes with its calls; without it the tool is not there. */
+  /** The provider whose user token goes with the calls; without a token the tool is not visible. */
   readonly tokenOf?: TokenOf | undefined;
-  /** Longest a call may take; whoever called has an answer by then. */
+  /** The longest duration of a call; the caller has an answer by then. */
   readonly timeoutMs: number;
   /** Most bytes of what it gives; the rest is cut. */
   readonly maxOutputBytes: number;
@@ -93,7 +93,7 @@ export interface ToolData extends ToolInfo {
 }
 
 export type Checked = { readonly ok: true; readonly value: unknown } | Refused;
-/** `mcp`: what an MCP client is given in place of the output, where the tool speaks MCP itself. */
+/** `mcp`: the result for an MCP client in place of the output, if the tool speaks MCP itself. */
 export type Judged = { readonly ok: true; readonly value: unknown; readonly mcp?: McpToolResult } | Refused;
 interface Refused {
   readonly ok: false;
@@ -102,22 +102,22 @@ interface Refused {
 }
 
 export interface ToolFunctions {
-  /** Whether arguments fit, as `run` takes them. */
+  /** Validates arguments, for `run`. */
   check(args: Readonly<Record<string, unknown>>): Checked;
-  /** Gets what `check` gave, and nothing else. */
+  /** Takes the value that `check` returned, and nothing else. */
   run(value: unknown, context: ToolContext): unknown;
-  /** Whether what `run` gave is what the tool promises, as callers get it. */
+  /** Validates the value of `run` against the tool's promise, as callers get it. */
   judge(output: unknown): Judged;
 }
 
 export interface Tool extends ToolData, ToolFunctions {
   readonly info: ToolInfo;
-  /** Length of `info` as JSON, for whoever puts many into one message. */
+  /** Length of `info` as JSON, to fit many into one message. */
   readonly infoBytes: number;
   readonly infoDigest: string;
 }
 
-/** That of a step: nobody waits longer for a tool. */
+/** The limit of a step, which waits no longer for a tool. */
 const MAX_TIMEOUT_MS = performStep.mcp.timeoutMs;
 /** Two of these (the output, and the same for MCP) and more fit one message. */
 const MAX_OUTPUT_BYTES_CAP = 256 * 1024;
@@ -131,8 +131,8 @@ export type ToolOptions = Omit<
   Partial<Pick<ToolData, 'version' | 'requiredCredentials' | 'requiredScopes' | 'maxOutputBytes' | 'trust'>>;
 
 /**
- * A tool of its data and its functions. Throws where it is one that could not be listed or called, so that the mistake
- * is seen when it is registered.
+ * Makes a tool from its data and functions. Throws if the tool could not be listed or called, so that the mistake is
+ * found at registration.
  */
 export function makeTool(options: ToolOptions, { check, run, judge }: ToolFunctions): Tool {
   const data: ToolData = {

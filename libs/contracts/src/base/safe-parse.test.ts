@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { HttpToolDefinition } from '../tools/http-tool.ts';
 import { safeParse } from './safe-parse.ts';
 
-describe('what a stranger wrote', () => {
+describe('untrusted input', () => {
   it.each<object>([{ length: { toString: 5 } }, { length: { valueOf: 5, toString: 5 }, size: { toString: 5 } }])(
     'is a wrong value where it cannot be compared, and no defect: %j',
     (title) => {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 
 /**
- * `schema.safeParse` for what a stranger wrote: it never throws for a value. Zod compares the `length` of whatever has one,
- * also where another type is wanted, and throws for an object that cannot be compared (`{"length": {"toString": 5}}`). That is
- * a wrong value, and no defect.
+ * `schema.safeParse` for untrusted input: it never throws for a value. Zod compares the `length` of any value that has one,
+ * even if another type is wanted, and throws for an object that cannot be compared (`{"length": {"toString": 5}}`). Such
+ * input is a wrong value and not a defect.
  */
 export function safeParse<S extends z.ZodType>(schema: S, value: unknown): z.ZodSafeParseResult<z.output<S>> {
   try {

@@ -86,7 +86,7 @@ export const OWNER_FACTS = [
       result: z.unknown(),
       ...failure,
       duration_ms: z.number().int().nonnegative(),
-      /** Set where the outcome is the words of a stranger. */
+      /** Set if the outcome is untrusted content. */
       provenance: Provenance.optional(),
       /** What its worker used of the language model. */
       usage: Usage.optional(),

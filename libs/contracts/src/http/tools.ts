@@ -51,7 +51,7 @@ export const ToolCallAnswer = z.object({
   output: z.unknown().optional(),
   code: z.string().optional(),
   message: z.string().optional(),
-  provenance: Provenance.optional().describe('Set where the output is the words of a stranger'),
+  provenance: Provenance.optional().describe('Set if the output is untrusted content'),
 });
 export type ToolCallAnswer = z.infer<typeof ToolCallAnswer>;
 

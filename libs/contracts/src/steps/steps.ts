@@ -31,7 +31,7 @@ export const StepLimits = z.object({
   calls: z.number().int().min(1).max(1_000),
   /** Patterns of tools that a person must approve; such a call is no worker's to decide. */
   approvalTools: z.array(z.string().max(200)).max(1_000),
-  /** The run has heard what a stranger said: what destroys something is a person's to approve. */
+  /** True once the run has read untrusted content: a person must then approve every destructive call. */
   heardStranger: z.boolean(),
 });
 export type StepLimits = z.infer<typeof StepLimits>;

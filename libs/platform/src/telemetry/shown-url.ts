@@ -1,8 +1,8 @@
 import { SERVER } from './trace-names.ts';
 
 /*
- * Addresses as traces may show them. Pure. A query holds what people wrote and what proves who they are; a path of a
- * stranger's server may hold a key. So names stay, and values and whatever is no plain word become a mark.
+ * URLs as traces may show them. Pure. A query may hold people's text and credentials, and a path of a foreign server may
+ * hold a key. So names stay, and values and everything that is no plain word become a mark.
  */
 
 export const HIDDEN = 'REDACTED';

@@ -70,8 +70,8 @@ export interface AuditLog {
   summaries(runIds: readonly string[]): Promise<SummaryUpdate[]>;
   positions(runIds: readonly string[]): Promise<AuditPosition[]>;
   /**
-   * Runs whose log may miss something: a hole that is older than `olderThanMs`, or no terminal event and no news
-   * for `quietMs`. Asking the journal after `knownSeq` completes them.
+   * Runs whose log may be incomplete: a hole older than `olderThanMs`, or no terminal event and no new record for
+   * `quietMs`. Reading the journal after `knownSeq` completes them.
    */
   gaps(options: { limit: number; olderThanMs: number; quietMs: number }): Promise<AuditPosition[]>;
   /** How many records say that the log held another content than a fact has; at most 1,000 are counted. */

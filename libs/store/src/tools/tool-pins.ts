@@ -42,7 +42,7 @@ export interface PinDecision {
 
 export interface ToolPins {
   of(upstream: string): Promise<ToolPin[]>;
-  /** Notes what was seen; answers the tools for which that was news. */
+  /** Stores the definitions that were seen; returns the tools for which they are new. */
   note(upstream: string, changes: readonly ToolPinChange[]): Promise<string[]>;
   /** What waits for a person, by upstream and tool, at most `limit`, after the place `after`. */
   waiting(query: { limit: number; after?: { upstream: string; tool: string } | undefined }): Promise<PinnedTool[]>;

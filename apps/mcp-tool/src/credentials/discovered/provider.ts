@@ -31,12 +31,12 @@ import {
 /*
  * A provider that an upstream led to. After discovery and registration it works like one that the operator named.
  *
- * - A grant is for one issuer, one resource and one client of ours. Where the upstream names another issuer, or is another
- *   resource, the user authorises anew. Nothing of the one issuer or resource is sent to the other.
- * - Discovery runs once for all callers that wait, and its result is kept for ten minutes. It runs anew after an upstream
- *   refused a token, but at most every ANEW_EVERY_MS, however often the upstream refuses.
+ * - A grant is for one issuer, one resource and one client of ours. If the upstream names another issuer, or is another
+ *   resource, the user authorises anew. No data of the one issuer or resource is sent to the other.
+ * - Discovery runs once for all waiting callers, and its result is cached for ten minutes. It runs anew after an
+ *   upstream refused a token, but at most every ANEW_EVERY_MS, however often the upstream refuses.
  * - A login ends where it began: at the issuer, the resource and the client that were sealed with its state.
- * - Where the upstream names another issuer than before, each replica that finds this out tells it once.
+ * - If the upstream names another issuer than before, each replica that detects this reports it once.
  */
 
 const FOUND_TTL_MS = 600_000;

@@ -11,7 +11,7 @@ import { ServiceTokens } from './service-tokens.ts';
 import { parseUpstreams, type ReadVariable, type UpstreamConfig } from '../../upstreams/connections/config.ts';
 
 /*
- * The providers that the upstreams of the operator's file lead to.
+ * The providers to which the upstreams of the operator's file lead.
  *
  * - An upstream whose configuration stays the same keeps the provider that was discovered for it.
  * - `configure` waits for no upstream. Discovery of each runs on its own, and again when a caller needs it.
@@ -28,7 +28,7 @@ export interface DiscoveredProvidersParts {
   readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
   readonly clock: Clock;
   readonly log: Logger;
-  /** Where a person authorises a provider. */
+  /** The page on which a person authorises a provider. */
   readonly pageOf: (provider: string) => string;
   /** Why credentials cannot be sealed; undefined: they can. */
   readonly withoutKeys: string | undefined;
@@ -159,7 +159,7 @@ export class DiscoveredProviders {
       now: () => clock.now(),
       onLooked: () => {
         if (this.#held.get(upstream.name)?.provider !== made) return;
-        // The issuer may be another one: `use` computes the mark anew, so that no list of tools stays stale.
+        // The issuer may have changed: `use` computes the revision anew, so that no list of tools stays stale.
         this.#parts.providers.use(this.#ofUsers(), 'discovered');
         for (const listener of this.#listeners) listener(upstream.name);
       },

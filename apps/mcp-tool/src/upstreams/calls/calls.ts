@@ -9,22 +9,22 @@ import { type Ask, faultOf } from '../connections/index.ts';
 import type { Link } from '../connections/link.ts';
 
 /*
- * What goes along with a request to an upstream, and what comes back beside a result.
+ * The data that accompany a request to an upstream, and its result.
  *
- * - `_meta` carries the key of the call, its trace and the capabilities of the caller, and nothing else of the caller.
+ * - `_meta` carries the key of the call, its trace and the capabilities of the caller, and no other data of the caller.
  * - An upstream may ask only what the caller said that it can answer, and only while the caller is there to answer.
  * - The state that an upstream wants back is sealed while the caller holds it (input-state.ts).
  * - An error repeats of an upstream only what the upstream itself said in an answer of the protocol.
  */
 
-/** The upstream asks something before it goes on. */
+/** Thrown if the upstream asks something before it continues. */
 export class InputNeeded extends Error {
   constructor(readonly required: InputRequired) {
     super('The tool needs an answer that only an interactive MCP client can give.');
   }
 }
 
-/** The upstream said no, or could not be reached: nothing was done. */
+/** Thrown if the upstream refused, or could not be reached: nothing was done. */
 export class NotDone extends Error {
   constructor(
     message: string,
@@ -35,7 +35,7 @@ export class NotDone extends Error {
     this.away = options?.away === true;
   }
 
-  /** It could not be reached: later it may be. */
+  /** True if it could not be reached, so that a later try may succeed. */
   readonly away: boolean;
 }
 

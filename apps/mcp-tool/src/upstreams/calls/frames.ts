@@ -2,11 +2,11 @@ import { MCP_LOG_LEVELS, type McpCaller, type McpFrame } from '@switchyard/contr
 import { stripControlChars, stripControlCharsIn } from '../../common/index.ts';
 import type { Ask } from '../connections/index.ts';
 
-/** Frames of one request; whoever sends more is not heard. */
+/** The most frames of one request; further ones are dropped. */
 const MAX_FRAMES = 1_000;
 const MAX_LOG_BYTES = 16 * 1024;
 
-/** What an upstream says while a request is under way, as frames for the MCP client that wants to hear it. */
+/** The notifications of an upstream during a request, as frames for the MCP client. */
 export function framesOf(
   mcp: McpCaller | undefined,
   tell: ((frame: McpFrame) => void) | undefined,

@@ -1,4 +1,4 @@
-/* Calls to upstreams, and what they answer. */
+/* Calls to upstreams, and their results. */
 
 export { UpstreamRequests } from './requests.ts';
 export { UpstreamTools } from './tools.ts';

@@ -2,10 +2,10 @@ import { toolName } from '../../tool/index.ts';
 import type { UpstreamConfig } from '../connections/config.ts';
 
 /*
- * Under which names our callers see the tools, prompts and resources of an upstream. Pure.
+ * The names under which our callers see the tools, prompts and resources of an upstream. Pure.
  *
- * - The name of a tool begins with the upstream's provider, even where there is only one upstream: adding a second
- *   upstream renames nothing. An operator can turn prefixes off for an upstream, for tests or where its names are known.
+ * - The name of a tool begins with the upstream's provider, even with only one upstream: adding a second upstream
+ *   renames nothing. An operator can turn prefixes off for an upstream, for tests or for well-known names.
  * - The way back from a name to its upstream is a lookup; no name is taken apart.
  * - URIs begin with `<upstream>+`, which no upstream can give itself.
  */

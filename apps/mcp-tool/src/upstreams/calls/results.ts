@@ -2,13 +2,13 @@ import { redactText } from '@switchyard/platform';
 import { stripControlChars, stripControlCharsIn } from '../../common/index.ts';
 
 /*
- * What an upstream's tool gave, for two readers. Pure.
+ * Converts the result of an upstream's tool for two readers. Pure.
  *
  * - An MCP client gets the content blocks as they came, without hidden characters and with URIs that lead back through
- *   us. It gets at most MAX_CONTENT_BYTES of them: a sentence replaces what has no room.
- * - A model gets the structured value, or the text where there is none. For every other block it gets a note that the
- *   block is there.
- * - A tool that says `isError` has answered.
+ *   us. It gets at most MAX_CONTENT_BYTES of them: a sentence replaces the rest.
+ * - A model gets the structured value, or the text if there is none. For every other block it gets a note that the
+ *   block exists.
+ * - A tool that reports `isError` has answered.
  */
 
 /** One message carries it, beside what the model gets. */

@@ -13,7 +13,7 @@ import { DiscoveredProviders } from '../../credentials/discovered/index.ts';
 import { mustBe, Quarantine } from '../definitions/index.ts';
 import { UpstreamRequests } from './requests.ts';
 
-/** The MCP servers behind us: what they have beside tools, how they are doing, and which definitions wait. */
+/** Answers for the MCP upstreams: their prompts and resources, their status, and quarantined definitions. */
 @Controller()
 export class UpstreamsHandler {
   readonly #requests: UpstreamRequests;

@@ -3,7 +3,7 @@ import type { ProgressCallback, RequestOptions } from '@modelcontextprotocol/cli
 import type { McpLogLevel } from '@switchyard/contracts';
 import type { Question } from '../../tool/index.ts';
 
-/* What goes with one request to an upstream, and how what comes back in the middle of it finds its way. */
+/* The parameters of one request to an upstream, and the routing of messages that arrive during it. */
 
 export interface Ask {
   readonly signal?: AbortSignal | undefined;
@@ -12,9 +12,9 @@ export interface Ask {
   readonly onProgress?: ProgressCallback | undefined;
   /** Log messages of the upstream that belong to this request. */
   readonly onLog?: ((message: LogMessage) => void) | undefined;
-  /** Nothing is asked in the middle of it. */
+  /** The upstream may ask nothing during a list. */
   readonly isList?: boolean | undefined;
-  /** Answers what an upstream of the older protocol asks in the middle of this request. */
+  /** Answers questions that an upstream of the older protocol asks during this request. */
   readonly onQuestion?: ((question: Question) => Promise<Record<string, unknown>>) | undefined;
 }
 
@@ -24,7 +24,7 @@ export interface LogMessage {
   readonly data: unknown;
 }
 
-/** Whose request the work at hand is for: what comes on the stream of a request belongs to it. */
+/** The request for which the current work runs: messages on the stream of a request belong to it. */
 export const asking = new AsyncLocalStorage<Ask>();
 
 /** The same for the SDK. */
@@ -33,7 +33,7 @@ export function options({ signal, timeoutMs, maxTimeoutMs, onProgress }: Ask): R
     ...(signal ? { signal } : {}),
     ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
     ...(maxTimeoutMs === undefined ? {} : { maxTotalTimeout: maxTimeoutMs }),
-    // Asking for progress at all is what keeps a long call alive.
+    // A long call stays alive only if progress is requested at all.
     resetTimeoutOnProgress: true,
     onprogress: onProgress ?? (() => undefined),
   };

@@ -7,15 +7,14 @@ import type { UpstreamConfig } from './config.ts';
 /*
  * The time limits of a call that may ask its caller something.
  *
- * - An upstream has a limit for its silence and a limit for the whole call. The time in which a question waits for the
- *   answer of the caller counts towards neither.
+ * - Two limits: idle time and total time. Both clocks stop while the upstream waits for the caller's answer.
  * - No call lasts longer than MAX_ASKING_MS, and the caller can end it at any time.
  */
 
-/** Longest call with all its questions; whoever waits for it has limits of its own. */
+/** The longest call with all its questions; its caller has limits of its own. */
 const MAX_ASKING_MS = 3_600_000;
 
-/** Aborts `signal` when the silence or the whole call of an upstream takes too long; stands still during questions. */
+/** Aborts `signal` when the upstream exceeds its idle or total time; both clocks stop during questions. */
 class CallTimeout {
   readonly #timeUp = new AbortController();
   readonly #linked;
@@ -41,7 +40,7 @@ class CallTimeout {
     return this.#timeUp.signal.aborted;
   }
 
-  /** Something was heard. */
+  /** Restarts the idle clock. */
   heard(): void {
     if (this.#questions > 0) return;
     this.#pause();
@@ -75,7 +74,7 @@ class CallTimeout {
 }
 
 /** Makes a call with these limits. Throws `tool_timeout` when the upstream exceeds one of them. */
-export async function patiently<T>(
+export async function withCallTimeout<T>(
   { timeout_ms, max_timeout_ms, name }: UpstreamConfig,
   ask: Ask,
   onQuestion: NonNullable<Ask['onQuestion']>,

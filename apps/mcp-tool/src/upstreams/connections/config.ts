@@ -4,18 +4,19 @@ import { DEFAULT_SANDBOX, SandboxConfig } from './sandbox-config.ts';
 import { type FileMistake, MAX_MISTAKES, readYaml } from '../../common/yaml-file.ts';
 
 /*
- * Which MCP servers there are behind us, as the operator's file says. Pure.
+ * Parses the operator's file of MCP upstreams. Pure.
  *
- * - The file takes effect as a whole or not at all. Every mistake is told with its line.
- * - Only the operator decides which command runs: a command stands in this file and nowhere else. Its arguments are
- *   handed over one by one, never through a shell.
+ * - The file takes effect as a whole or not at all. Every mistake is reported with its line.
+ * - Only the operator decides which command runs: a command occurs in this file and nowhere else. Its arguments are
+ *   passed one by one, never through a shell.
  * - The file names variables of the environment and holds no secret: `${NAME}` in a header, a name under `env`.
- * - What an upstream says of its tools can only raise their kind (policy.ts). Where the operator says nothing of a tool,
- *   its kind is `write` and it is never repeated.
- * - A secret of ours goes only to the authorization server that the operator names, never to one that a stranger names.
+ * - An upstream's own annotations of its tools can only raise their kind (policy.ts). If the operator says nothing
+ *   about a tool, its kind is `write` and it is never repeated.
+ * - A secret of ours goes only to the authorization server that the operator names, never to one that an upstream
+ *   names.
  */
 
-/** Longest a call may take in all: the step that waits for it takes no longer. */
+/** The longest total time of a call: the step that waits for it takes no longer. */
 const MAX_CALL_MS = performStep.mcp.timeoutMs - 5_000;
 const MAX_UPSTREAMS = 100;
 /** It begins names of tools and schemes of resource URIs. */
@@ -35,10 +36,10 @@ const ToolRules = z.strictObject({
   timeout_ms: z.number().int().min(100).max(MAX_CALL_MS).optional(),
   hidden: z.boolean().default(false),
 });
-/** What the operator says of a tool. */
+/** The operator's rules for a tool. */
 export type ToolRules = z.output<typeof ToolRules>;
 
-/** Where an upstream says itself who issues tokens for it; all of it may be left out. */
+/** For an upstream that names its own token issuer; every field is optional. */
 const Oauth = z.strictObject({
   title: z.string().min(1).max(100).optional(),
   issuer: z
@@ -147,13 +148,13 @@ const File = z.strictObject({
     }),
 });
 
-/** Who issues the tokens for an upstream is found out from the upstream. */
+/** The issuer of the upstream's tokens is discovered from the upstream. */
 export interface OauthConfig extends z.output<typeof Oauth> {
   /** user: each user authorises for itself; service: we are authorised, for all. */
   readonly by: 'user' | 'service';
 }
 
-/** One MCP server behind us. */
+/** One MCP upstream. */
 export interface UpstreamConfig extends Omit<
   z.output<typeof Upstream>,
   'auth' | 'oauth' | 'provider' | 'approve' | 'idle_ms' | 'sandbox'

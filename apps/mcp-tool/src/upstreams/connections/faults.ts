@@ -66,7 +66,7 @@ function notReached(error: unknown): boolean {
   return false;
 }
 
-/** Counts against the upstream's health. */
+/** True for faults that count against the upstream's health. */
 export function isItsFault(fault: Fault): boolean {
   return fault === 'away' || fault === 'broken';
 }

@@ -16,43 +16,43 @@ import { type Ask, asking, type LogMessage, options } from './ask.ts';
 import type { UpstreamConfig } from './config.ts';
 import { faultOf } from './faults.ts';
 import { LISTS, requestOf } from './methods.ts';
-import { patiently } from './call-timeout.ts';
+import { withCallTimeout } from './call-timeout.ts';
 import { ProcessTransport } from './process.ts';
 import { type LinkParts, transportOf } from './transport.ts';
 
 /*
- * One connection to an upstream, for one user or for all.
+ * One MCP connection to an upstream, for one user or shared by all users.
  *
- * - HTTP requests go through safe-fetch alone, with limits of time and size. No redirect is followed.
- * - The link sends only the upstream's own token, that of this user or that of the service. The token with which the
- *   caller reached us never comes here.
- * - Where the upstream itself says who issues its tokens, the error of a refusal holds what the upstream wants.
- * - The SDK does not compile the schemas of strangers. The registry does, with bounds.
- * - The link speaks both eras of the protocol. The era is remembered for a while, so that the next connection need not
- *   ask for it.
- * - As long as the link lives, `onListChanged` is called when the tools change. Where the stream on which an upstream of
- *   the modern era tells changes ends, the link opens another one, with growing pauses, and the list counts as changed.
- * - A question of an upstream of the older protocol goes to the caller whose request it belongs to. Where all requests
- *   share one pipe, it belongs to the only request under way. Once a caller gave up a request there, it goes to nobody,
- *   because it could be a late question of that request.
- * - A connection on which a caller gave up a request is spent as soon as nobody uses it. Another connection takes its
- *   place (links.ts).
+ * - The link sends HTTP requests only through safe-fetch, with limits of time and size. It follows no redirect.
+ * - The link sends only a token for this upstream: the user's, or the service's own. The token with which the caller
+ *   reached us never gets here.
+ * - If the upstream names its own token issuer, the error of a refusal holds the upstream's challenge.
+ * - The SDK does not compile untrusted schemas. The registry compiles them, within limits.
+ * - The link speaks both eras of the protocol. The link cache remembers the era for a while, so that the next
+ *   connection need not negotiate it.
+ * - While the link lives, it calls `onListChanged` when the tools change. If the notification stream of a modern
+ *   upstream ends, the link opens another one, with growing pauses, and treats the list as changed.
+ * - The link routes a question of an upstream of the older protocol to the caller of the request that it belongs to. If
+ *   all requests share one pipe, the question belongs to the only request under way. Once a caller has abandoned a
+ *   request on such a pipe, the link refuses questions, because they could belong to that request.
+ * - A connection with an abandoned request is spent as soon as no call uses it. A new connection replaces it
+ *   (links.ts).
  */
 
 const CLIENT = { name: 'switchyard', version: '0.1.0' };
 /**
- * True once a caller wanted to hear log messages or could be asked something. Until then no request is put into the
- * store, which would make each promise of the process dearer.
+ * Set once a caller subscribes to log messages or elicitation. Until then no AsyncLocalStorage is used, because it
+ * slows down every promise in the process.
  */
 let heard = false;
-/** Takes every value: the registry checks results, with bounds. */
+/** Accepts every value: the registry checks results, within limits. */
 const UNCHECKED = {
   getValidator:
     <T>() =>
     (input: unknown): JsonSchemaValidatorResult<T> => ({ valid: true, data: input as T, errorMessage: undefined }),
 };
 const LISTEN_AGAIN = { baseMs: 1_000, maxMs: 60_000 };
-/** As the protocol has it where a user says no. Not one of the codes that say that nothing was done. */
+/** The protocol's code for a refusal by the user. None of the codes that mean that nothing was done. */
 const REFUSED_QUESTION = -1;
 const FAREWELL_MS = 1_000;
 const LOGGING_LIMIT_MS = 2_000;
@@ -73,7 +73,7 @@ export class Link {
     readonly upstream: UpstreamConfig,
     client: Client,
     transport: Transport,
-    /** Nothing was asked for this connection; what was known was taken for true. */
+    /** True if the connection was opened without negotiation, from a remembered verdict. */
     readonly adopted: boolean,
   ) {
     this.#client = client;
@@ -85,7 +85,7 @@ export class Link {
     };
   }
 
-  /** Told once where it ends without having been retired. */
+  /** Calls `told` once if the link ends without having been retired. */
   onLost(told: () => void): void {
     this.#onLost = told;
     if (this.#lost && !this.#retired) told();
@@ -94,13 +94,13 @@ export class Link {
   static async connect(upstream: UpstreamConfig, parts: LinkParts, signal?: AbortSignal): Promise<Link> {
     const { onListChanged } = parts;
     const client = new Client(CLIENT, {
-      // Roots are not offered: a server that gets them takes them in the place of its own settings.
+      // Roots are not offered: a server that gets them uses them instead of its own settings.
       capabilities: upstream.questions ? { elicitation: { form: { applyDefaults: true }, url: {} }, sampling: {} } : {},
       versionNegotiation: { mode: upstream.protocol === 'modern' ? { pin: '2026-07-28' } : upstream.protocol },
       inputRequired: { autoFulfill: false },
       jsonSchemaValidator: UNCHECKED,
     });
-    // What happens beside a request is the log's alone.
+    // Errors outside of a request only go to the log.
     client.onerror = (error) => parts.log.debug({ err: error, upstream: upstream.name }, 'a link to an upstream');
     const options = { timeout: upstream.connect_timeout_ms, ...(signal ? { signal } : {}) };
     const link = new Link(upstream, client, transportOf(upstream, parts), parts.prior?.kind === 'modern');
@@ -109,7 +109,7 @@ export class Link {
       for (const method of ['elicitation/create', 'sampling/createMessage'] as const)
         client.setRequestHandler(method, (asked) => link.#question(method, asked.params) as never);
     const how = parts.prior ? { ...options, prior: parts.prior } : options;
-    // The connection outlives the request that needed it first.
+    // The connection outlives the request that first needed it.
     await withoutTrace(() => asking.exit(() => client.connect(link.#transport, how)));
     if (onListChanged && link.capabilities?.tools?.listChanged) {
       client.setNotificationHandler('notifications/tools/list_changed', () => onListChanged());
@@ -118,7 +118,7 @@ export class Link {
     return link;
   }
 
-  /** What is known of the era of the upstream, so that the next connection need not ask for it. */
+  /** The era of the upstream, so that the next connection need not negotiate it. */
   get verdict(): PriorDiscovery | undefined {
     const discover = this.#client.getDiscoverResult();
     if (discover) return { kind: 'modern', discover };
@@ -133,12 +133,12 @@ export class Link {
     return this.#client.getServerCapabilities();
   }
 
-  /** False where it is of no more use. */
+  /** False if the link can no longer be used. */
   get alive(): boolean {
     return !this.#lost && !this.#retired;
   }
 
-  /** True where nobody uses the link and its next caller could not be asked anything. */
+  /** True if no call uses the link and its next caller could not be asked anything. */
   get isSpent(): boolean {
     return this.#gaveUp && this.#users === 0 && this.upstream.questions && this.era === 'legacy';
   }
@@ -147,12 +147,12 @@ export class Link {
     return this.#transport instanceof ProcessTransport ? this.#transport.pid : null;
   }
 
-  /** How far its process is kept apart; undefined where it is none. */
+  /** The isolation of its process; undefined for an upstream over HTTP. */
   get confinement(): UpstreamConfinement | undefined {
     return this.#transport instanceof ProcessTransport ? this.#transport.confinement : undefined;
   }
 
-  /** Whoever uses it says so: a link that is retired is closed when the last one is done. */
+  /** Runs `work` on the link: a retired link closes when its last user is done. */
   async use<T>(work: (link: Link) => Promise<T>): Promise<T> {
     this.#users += 1;
     try {
@@ -163,14 +163,14 @@ export class Link {
     }
   }
 
-  /** No more work for it. Resolves when it is closed, or at once where others still use it. */
+  /** Accepts no more work. Resolves when the link is closed, or at once if others still use it. */
   async retire(): Promise<void> {
     if (this.#retired) return;
     this.#retired = true;
     if (this.#users === 0) await this.#close();
   }
 
-  /** All tools, in the upstream's own words. */
+  /** All tools, exactly as the upstream lists them. */
   async listTools(ask: Ask): Promise<McpTool[]> {
     if (!this.capabilities?.tools) return [];
     return this.#asked({ ...ask, isList: true }, async () => {
@@ -178,7 +178,7 @@ export class Link {
     });
   }
 
-  /** `definition`: what the registry knows of the tool; some of its arguments travel as headers too. */
+  /** `definition`: the registry's definition of the tool; some of its arguments travel as headers too. */
   callTool(
     params: CallToolRequest['params'],
     definition: McpTool,
@@ -189,10 +189,12 @@ export class Link {
       this.#asked(how, () =>
         this.#client.callTool(params, { ...options(how), allowInputRequired: true, toolDefinition }),
       );
-    return this.era === 'legacy' && ask.onQuestion ? patiently(this.upstream, ask, ask.onQuestion, call) : call(ask);
+    return this.era === 'legacy' && ask.onQuestion
+      ? withCallTimeout(this.upstream, ask, ask.onQuestion, call)
+      : call(ask);
   }
 
-  /** One of the other requests of MCP. What comes back is the upstream's answer as it is. */
+  /** Sends any other MCP request; returns the upstream's answer unchanged. */
   request(method: McpMethod, params: Record<string, unknown>, ask: Ask): Promise<Record<string, unknown>> {
     const has = LISTS[method];
     if (has !== undefined && !this.capabilities?.[has]) return Promise.resolve({});
@@ -201,7 +203,8 @@ export class Link {
   }
 
   async #asked<T>(ask: Ask, work: () => Promise<T>): Promise<T> {
-    // An older server says nothing until it is asked to, once for the connection; each caller gets what it wants.
+    // An older server sends logs only after a request to do so, once per connection; each caller gets the level it
+    // wants.
     if (ask.onLog && this.era === 'legacy' && this.capabilities?.logging)
       await (this.#logging ??= this.#client
         .setLoggingLevel('debug', { timeout: LOGGING_LIMIT_MS })
@@ -218,7 +221,7 @@ export class Link {
     }
   }
 
-  /** Keeps a stream open on which the upstream tells changes. Ends with the link, or where the upstream refuses it. */
+  /** Keeps a notification stream for changes open. Ends with the link, or if the upstream refuses the stream. */
   async #listen(onListChanged: () => void, log: Logger): Promise<void> {
     const { signal } = this.#over;
     for (let attempt = 0; this.alive; attempt += 1) {
@@ -238,13 +241,16 @@ export class Link {
     }
   }
 
-  /** On a connection with one pipe for all, a message belongs to the only request under way, or to nobody. */
+  /** On a connection with one pipe for all, a message belongs to the only request under way, or to none. */
   #tellLog(message: LogMessage): void {
     const only = this.#asks.size === 1 ? [...this.#asks][0] : undefined;
     (asking.getStore() ?? only)?.onLog?.(message);
   }
 
-  /** Asks the caller whose request the question belongs to. Refuses where that is not known or the caller cannot answer. */
+  /**
+   * Asks the caller of the request that the question belongs to. Refuses if that request is unknown or its caller
+   * cannot answer.
+   */
   async #question(method: string, params: unknown): Promise<Record<string, unknown>> {
     const underWay = [...this.#asks].filter(({ isList }) => isList !== true);
     const only = underWay.length === 1 && !this.#gaveUp ? underWay[0] : undefined;

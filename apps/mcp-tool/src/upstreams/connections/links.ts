@@ -11,17 +11,17 @@ import type { Link } from './link.ts';
 import type { LinkParts } from './transport.ts';
 
 /*
- * The connections to the upstreams and their lives: one for each (upstream, user), or one for all users where the
- * upstream does not tell them apart.
+ * The cache of connections to upstreams: one per (upstream, user), or one for all users if the upstream does not
+ * distinguish them.
  *
- * - A connection is made once and shared by many callers. Connections that nobody uses end; where there are too many,
- *   those that were not used for the longest time end first.
+ * - A connection is made once and shared by many callers. Idle connections are closed; if there are too many, the least
+ *   recently used ones go first.
  * - A caller that waits for a connection may leave. The connection is still made, for the next caller.
- * - A process that dies again and again is started with growing pauses.
+ * - A process that crashes repeatedly is restarted with growing pauses.
  * - The one host that the operator named for an upstream may be private. A redirect of that host is not followed.
- * - Where each user has a connection to an upstream, one of the open connections hears that its lists changed.
- * - A connection is replaced as soon as no call is under way there, where a question on it could be one of a call that
- *   was given up. Callers on it can no longer be asked; callers on the new connection can.
+ * - If each user has a connection to an upstream, one of the open connections receives its change notifications.
+ * - A connection on which a question could belong to an abandoned call is replaced as soon as no call uses it. Callers
+ *   on the old one can no longer be asked; callers on the new one can.
  */
 
 /** Who an upstream is used for; `undefined`: nobody in particular. */
@@ -45,9 +45,9 @@ export interface LinksParts {
 const MAX_LINKS = 256;
 const MIN_IDLE_MS = 1_000;
 const MAX_VERDICTS = 1_024;
-/** An upstream that got younger would be taken for an old one until then. */
+/** Limits how long an upgraded upstream is still spoken to in the old protocol. */
 const VERDICT_MS = 300_000;
-/** Longest life of a stream on which an upstream tells changes. */
+/** The longest life of a notification stream. */
 const MAX_STREAM_MS = 3_600_000;
 const RESTART = { baseMs: 500, maxMs: 30_000 };
 
@@ -55,7 +55,7 @@ interface Held {
   readonly link: Promise<Link>;
 }
 
-/** The starts of the process of an upstream that failed in a row, and when the next start may be. */
+/** Consecutive failed starts of an upstream's process, and when the next start is allowed. */
 interface Starts {
   failures: number;
   notBefore: number;
@@ -66,7 +66,7 @@ export class UpstreamLinks {
   readonly #verdicts = new LRUCache<string, PriorDiscovery>({ max: MAX_VERDICTS, ttl: VERDICT_MS });
   readonly #starts = new Map<string, Starts>();
   readonly #fetches = new Map<string, SafeFetch>();
-  /** By upstream: on which connection it tells of changes. */
+  /** By upstream: the connection that receives its change notifications. */
   readonly #listening = new Map<string, Link>();
   readonly #said = new Map<string, StderrTail>();
   readonly #closing = new Set<Promise<unknown>>();
@@ -86,7 +86,7 @@ export class UpstreamLinks {
     return this.#links.size;
   }
 
-  /** The connection for this user: the shared one where it is open, else a new one. An abort ends only the waiting. */
+  /** The connection for this user: an open one, or else a new one. An abort ends only the wait. */
   async linkFor(upstream: UpstreamConfig, who: OnBehalfOf, signal?: AbortSignal): Promise<Link> {
     if (this.#closed) throw new AppError('unavailable');
     const key = keyOf(upstream, who);
@@ -98,7 +98,7 @@ export class UpstreamLinks {
       return this.linkFor(upstream, who, signal);
     }
     const opening: Held = { link: this.#open(upstream, who, key) };
-    // That over which changes are told lasts from one time that it is asked to the next.
+    // The connection that receives notifications lives from one periodic query to the next.
     const ofAll = upstream.auth !== 'user';
     const ttl = ofAll ? Math.max(upstream.idle_ms, 2 * upstream.refresh_ms) : upstream.idle_ms;
     this.#links.set(key, opening, { ttl });
@@ -108,7 +108,7 @@ export class UpstreamLinks {
     return waited(opening.link, signal);
   }
 
-  /** It serves nobody any more. Only this one: another may stand in its place by now. */
+  /** Removes a broken link. Only this one: another may have replaced it by now. */
   drop(upstream: UpstreamConfig, who: OnBehalfOf, link: Link): void {
     const key = keyOf(upstream, who);
     const held = this.#links.peek(key);
@@ -119,12 +119,12 @@ export class UpstreamLinks {
     this.#retire(Promise.resolve(link));
   }
 
-  /** What was known of the protocol is not true any more. */
+  /** Forgets the remembered protocol of an upstream. */
   doubt(upstream: UpstreamConfig, who: OnBehalfOf): void {
     this.#verdicts.delete(keyOf(upstream, who));
   }
 
-  /** What is known of an upstream is forgotten, too. */
+  /** Closes the connections of an upstream and forgets what is known about it. */
   forget(name: string): void {
     for (const cache of [this.#links, this.#verdicts])
       for (const key of [...cache.keys()]) if (key.startsWith(`${name}\n`)) cache.delete(key);
@@ -134,7 +134,7 @@ export class UpstreamLinks {
     this.#said.delete(name);
   }
 
-  /** What the latest process of an upstream wrote last. */
+  /** The last lines of the upstream's latest process. */
   saidBy(name: string): readonly string[] {
     return this.#said.get(name)?.lines ?? [];
   }
@@ -163,7 +163,7 @@ export class UpstreamLinks {
     const own = upstream.oauth?.by === 'service' && ownToken ? () => ownToken(upstream) : undefined;
     const token = ofUser ? () => userToken!(who!, upstream) : own;
     if (token) await token();
-    // One open connection hears the changes of an upstream: another one need not.
+    // One open connection receives the changes of an upstream; others need not.
     const listens = !ofUser || this.#listening.get(upstream.name)?.alive !== true;
     const changed = listens && onListChanged ? () => onListChanged(upstream.name) : undefined;
     const said = upstream.command === undefined ? undefined : new StderrTail(upstream.env.map((name) => read(name)));
@@ -204,7 +204,7 @@ export class UpstreamLinks {
     return fetch;
   }
 
-  /** A process that ends at a question that it does not know is an older one. */
+  /** An older process may exit at an unknown request. */
   async #connect(upstream: UpstreamConfig, parts: LinkParts): Promise<Link> {
     await loadMcpSdk();
     const { Link } = await import('./link.ts');
@@ -217,7 +217,7 @@ export class UpstreamLinks {
     }
   }
 
-  /** Pauses before the process of an upstream is started again when it ends. */
+  /** Counts early exits of an upstream's process, which delay its next start. */
   #watchProcess(upstream: UpstreamConfig, link: Link, starts: Starts): void {
     const since = performance.now();
     link.onLost(() => {

@@ -2,9 +2,9 @@ import type { Client } from '@modelcontextprotocol/client';
 import type { McpMethod } from '@switchyard/contracts';
 import { type Ask, options } from './ask.ts';
 
-/* The requests of MCP beside calls of tools, in the words of the SDK. What it keeps of lists is not used. */
+/* The MCP requests beside tool calls, as calls of the SDK. The SDK's own list cache is not used. */
 
-/** What an upstream that has such a list says that it has. */
+/** The capability that an upstream with such a list announces. */
 export const LISTS: Partial<Record<McpMethod, 'resources' | 'prompts'>> = {
   'resources/list': 'resources',
   'resources/templates/list': 'resources',
@@ -13,7 +13,7 @@ export const LISTS: Partial<Record<McpMethod, 'resources' | 'prompts'>> = {
 
 type Answer = Record<string, unknown>;
 
-/** What comes back is the upstream's answer as it is. */
+/** Returns the upstream's answer unchanged. */
 export function requestOf(client: Client, method: McpMethod, params: Answer, ask: Ask): Promise<Answer> {
   const how = { ...options(ask), allowInputRequired: true };
   const fresh = { ...how, cacheMode: 'refresh' as const };

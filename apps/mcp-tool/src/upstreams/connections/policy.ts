@@ -2,11 +2,12 @@ import type { Tool as McpTool } from '@modelcontextprotocol/client';
 import type { ToolRules, UpstreamConfig } from './config.ts';
 
 /*
- * What a tool of an upstream may do to the world, from the operator's file and from what the upstream says of it. Pure.
+ * The kind and idempotency of an upstream's tool, from the operator's file and the upstream's annotations. Pure.
  *
  * - A `kind` that the operator sets for just this tool stands, whatever the upstream says.
- * - Else the upstream can only raise it: `destructiveHint: true` makes the tool destructive. No hint makes it `read`.
- * - A tool that was raised is not repeated on the word of a general `idempotency: safe`, which was meant for a lesser kind.
+ * - Otherwise the upstream can only raise it: `destructiveHint: true` makes the tool destructive. No hint makes it
+ *   `read`.
+ * - A raised tool is not repeated on the basis of a general `idempotency: safe`, which was meant for a lesser kind.
  */
 
 export interface ToolPolicy extends ToolRules {

@@ -14,19 +14,19 @@ import type { Link } from './link.ts';
 import { type LinksParts, type OnBehalfOf, UpstreamLinks } from './links.ts';
 
 /*
- * Asks the upstreams, over connections that are held for the next question (links.ts).
+ * Sends requests to upstreams over cached connections (links.ts), with a circuit breaker per upstream.
  *
- * - An upstream that fails again and again is left alone for a while (the breaker): a call fails at once and nothing is
- *   sent. A refusal by the upstream does not count as a failure.
- * - Where the upstream no longer knows the session, or speaks another protocol than was known, the pool connects anew,
+ * - The breaker opens after repeated failures: a call then fails at once and nothing is sent. A refusal by the upstream
+ *   does not count as a failure.
+ * - If the upstream no longer knows the session, or no longer speaks the remembered protocol, the pool reconnects,
  *   once. It does not repeat work that may have been done.
- * - Where the upstream refused a token and there is another one, the pool tries the work once more. The upstream did
+ * - If the upstream refused a token and another one is available, the pool repeats the work once. The upstream did
  *   nothing before it refused.
  */
 
 export interface PoolParts extends LinksParts {
   readonly metrics: Metrics;
-  /** A token was refused. Resolves where there is another one by now; throws what its user is to do. */
+  /** Handles a refused token. Resolves if another one is available by now; throws with what the user must do. */
   readonly onChallenged?: (upstream: UpstreamConfig, who: OnBehalfOf, refusal: Challenged) => Promise<void>;
 }
 
@@ -71,13 +71,13 @@ export class UpstreamPool {
     }
   }
 
-  /** Its connections and what is known of it are forgotten: it is configured otherwise, or gone. */
+  /** The upstream was reconfigured or removed: forgets its connections and state. */
   forget(name: string): void {
     this.#links.forget(name);
     this.#breakers.delete(name);
   }
 
-  /** The connections of one user to an upstream: the user's authorisation is another one now, or none. */
+  /** The user's authorisation changed or ended: forgets the user's connections. */
   forgetUser(upstream: UpstreamConfig, who: Principal): void {
     this.#links.forgetUser(upstream, who);
   }
@@ -110,14 +110,14 @@ export class UpstreamPool {
   /** Runs the work, and once more on a new connection where the session or the known protocol is outdated. */
   async #useOnceOrTwice<T>(upstream: UpstreamConfig, who: OnBehalfOf, work: Work<T>, signal?: AbortSignal): Promise<T> {
     const found = await this.#links.linkFor(upstream, who, signal);
-    // One that ended since it was found has done nothing for this call.
+    // A link that ended since the lookup has done nothing for this call.
     const link = found.alive ? found : await this.#links.linkFor(upstream, who, signal);
     try {
       return await link.use(work);
     } catch (error) {
       const fault = faultOf(error, signal);
       if (fault === 'unauthorised' || fault === 'session') this.#links.drop(upstream, who, link);
-      // It was told so before anything was done.
+      // The upstream said so before it did anything.
       const outdated = fault === 'session' || (fault === 'refused' && link.adopted && isProtocolDoubt(error));
       if (!outdated) throw signal?.aborted ? new AppError('cancelled', undefined, { cause: error }) : error;
       this.#links.doubt(upstream, who);

@@ -12,15 +12,17 @@ import { type Abilities, type Launch, launchOf } from './sandbox.ts';
 import type { ReadVariable, UpstreamConfig } from './config.ts';
 
 /*
- * An MCP server as a process of ours, spoken to over its standard input and output.
+ * An MCP server as a child process, spoken to over its standard input and output.
  *
- * - No shell is involved: this service finds the program once and hands its arguments over as they are.
- * - The environment of the process holds only the variables that the operator named. (The SDK's own transport adds some.)
- * - The process is kept apart from this service as far as the machine allows, and has limits (sandbox.ts). The log and
+ * - No shell is involved: this service finds the program once and passes its arguments unchanged.
+ * - The environment of the process holds only the variables that the operator named. (The SDK's own transport adds
+ *   some.)
+ * - The process is isolated from this service as far as the machine allows, and has limits (sandbox.ts). The log and
  *   the status say what is missing.
- * - The process works in the directory that the operator named, or in an empty one that is removed when the process ends.
- * - A bounded part of its standard error is logged. Its last lines are kept for people who ask why it is not available.
- * - A message that the process writes to us has a limit of size.
+ * - The process works in the directory that the operator named, or in an empty one that is removed when the process
+ *   ends.
+ * - A limited part of its standard error is logged. Its last lines are kept to explain why it is not available.
+ * - A message of the process has a size limit.
  * - close() ends the process and everything that it started: it closes the standard input, then sends SIGTERM, then
  *   SIGKILL.
  */
@@ -32,9 +34,9 @@ const LINES_A_MINUTE = 120;
 export interface ProcessParts {
   readonly read: ReadVariable;
   readonly log: Logger;
-  /** Keeps what it says last. */
+  /** Keeps the last lines of its standard error. */
   readonly said?: StderrTail | undefined;
-  /** What this machine has to keep it apart. */
+  /** The isolation that this machine offers. */
   readonly abilities?: (() => Promise<Abilities>) | undefined;
 }
 
@@ -64,7 +66,7 @@ export class ProcessTransport implements Transport {
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
-  /** By these two the SDK knows that silence here means an older server and no outage. */
+  /** From these two the SDK knows that silence means an older server and no outage. */
   readonly stderr = new PassThrough();
   #child: ChildProcess | undefined;
   #ownDirectory: string | undefined;
@@ -86,12 +88,12 @@ export class ProcessTransport implements Transport {
     return this.#child?.pid ?? null;
   }
 
-  /** Why it was ended here, where that says more than that it ended. */
+  /** The reason if we ended it, where that says more than that it ended. */
   get fault(): AppError | undefined {
     return this.#fault;
   }
 
-  /** How far it is kept apart; undefined before it is started. */
+  /** The isolation of the process; undefined before it is started. */
   get confinement(): UpstreamConfinement | undefined {
     return this.#confinement;
   }
@@ -114,7 +116,7 @@ export class ProcessTransport implements Transport {
   #spawn({ file, args, env, uid, cwd = this.#makeDirectory(uid) }: Launch): Promise<void> {
     const account = uid === undefined ? {} : { uid, gid: uid };
     return new Promise((resolve, reject) => {
-      // A group of its own, so that what it started can be ended with it.
+      // A process group of its own, so that its children can be ended with it.
       const how = { ...account, cwd, env, shell: false, detached: true, stdio: 'pipe' as const };
       const child = spawn(file, [...args], how);
       this.#child = child;
@@ -160,7 +162,7 @@ export class ProcessTransport implements Transport {
       }
       await within(over, ASK_TIMEOUT_MS);
     }
-    // What it left behind in its group goes too.
+    // Ends processes that it left behind in its group.
     if (child?.pid !== undefined) kill(child.pid, 'SIGKILL');
     this.#gone();
   }
@@ -233,7 +235,7 @@ export class ProcessTransport implements Transport {
   }
 }
 
-/** The whole group; that it is gone already is what was wanted. */
+/** Signals the whole group; a group that is gone already is fine. */
 function kill(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);

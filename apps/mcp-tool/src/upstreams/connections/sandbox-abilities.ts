@@ -5,16 +5,16 @@ import { type Abilities, launchOf } from './sandbox.ts';
 import { parseUpstreams, type UpstreamConfig } from './config.ts';
 
 /*
- * What this machine has to keep a process apart: tried once, with what a process is really started with. That a program
- * is installed says little: containers and distributions forbid what it needs.
+ * Finds out which isolation this machine offers, by starting a process once with the real settings. An installed
+ * program proves little: containers and distributions may forbid what it needs.
  */
 
 const PLACES = ['/usr/bin', '/bin', '/usr/local/bin', '/usr/sbin', '/sbin'];
 const PROBE_LIMIT_MS = 5_000;
 const NAMESPACES = ['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-cgroup-try', '--die-with-parent'];
-/** That no further namespaces of users can be made is not known to older ones. */
+/** Older versions cannot forbid further user namespaces. */
 const OF_USERS = [['--unshare-user', '--disable-userns'], ['--unshare-user']];
-/** Accounts that systemd keeps for services that come and go; nobody has files of theirs. */
+/** Accounts that systemd reserves for dynamic services; no files belong to them. */
 const ACCOUNTS = { from: 61_184, to: 65_519 };
 
 let known: Promise<Abilities> | undefined;
@@ -24,7 +24,7 @@ export function sandboxAbilities(): Promise<Abilities> {
   return (known ??= findAbilities());
 }
 
-/** An account for one process, different from those of the others as good as always. */
+/** An account for one process, almost always different from those of the others. */
 export function freshAccount(): number {
   return randomInt(ACCOUNTS.from, ACCOUNTS.to + 1);
 }
@@ -59,7 +59,7 @@ function programOfSystem(name: string): string | undefined {
   return PLACES.map((place) => `${place}/${name}`).find((path) => existsSync(path));
 }
 
-/** Undefined where it ended well, else why not. */
+/** Undefined if it succeeded, else the reason. */
 function runs(file: string, args: readonly string[], uid?: number): Promise<string | undefined> {
   const account = uid === undefined ? {} : { uid, gid: uid };
   return new Promise((resolve) => {

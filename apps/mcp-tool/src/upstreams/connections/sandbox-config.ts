@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
-/** What the operator says of the sandbox of a process. */
+/** The operator's settings for the sandbox of a process. */
 
-/** Of these nothing is handed in: they are made anew, or are the whole machine. */
+/** Paths that are never passed in: the sandbox has its own, or they are the whole machine. */
 const NEVER = /^\/(?:(?:proc|sys|dev)(?:\/.*)?)?$/;
 
 const HostPath = z

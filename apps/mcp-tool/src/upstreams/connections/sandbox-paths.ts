@@ -3,15 +3,15 @@ import { homedir } from 'node:os';
 import { dirname, join, sep } from 'node:path';
 
 /*
- * Which files of this machine a server needs to run, so that it is shown those and no others.
+ * Which files of this machine a server needs to run; the sandbox shows those and no others.
  *
- * - Programs and libraries of the system; of /etc what names libraries, certificates and the time zone.
+ * - Programs and libraries of the system; of /etc the files that name libraries, certificates and the time zone.
  * - The program, the files that its arguments name, the package that each belongs to, and `node_modules` beside them.
- * - No folder that holds more than a package: not a home, not the folder of this service or one above it. Of a file that
- *   lies in one of these the file alone is shown.
+ * - No folder that holds more than a package: not a home, not the folder of this service or one above it. Of a file in
+ *   such a folder only the file itself is shown.
  */
 
-/** What every program of the system needs; where one of these is a link, the link is made again. */
+/** Needed by every program of the system; a link among them is recreated. */
 const SYSTEM = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32', '/nix/store'];
 const OF_ETC = [
   'ld.so.cache',
@@ -54,7 +54,7 @@ export function mount(how: '--ro-bind-try' | '--ro-bind' | '--bind', path: strin
   return [...above.flatMap(folder), how, path, path];
 }
 
-/** What this program with these arguments needs of this machine; the shorter paths first. */
+/** The files that this program with these arguments needs; the shorter paths first. */
 export function ownFiles(program: string, args: readonly string[], node = process.execPath): string[] {
   const named = args.filter((arg) => arg.startsWith('/') && isFile(arg));
   const found = [

@@ -4,17 +4,17 @@ import { folder, isWithin, mount, ownFiles, systemMounts } from './sandbox-paths
 import type { UpstreamConfig } from './config.ts';
 
 /*
- * How a process of an upstream is started so that it harms neither this service nor the machine.
+ * Decides how the process of an upstream is started so that it harms neither this service nor the machine.
  *
  * - In a sandbox (bubblewrap) it sees the system's programs and its own package read-only, an empty /tmp and home in
- *   memory, its own processes, and no network unless the operator gives it some. It has no capability and cannot get one.
- * - Where there is no sandbox and this service is root, it has an account of its own. Else it has limits alone, and runs
- *   as this service: which of the three it is, and what is missing, is told.
- * - `mode: required` starts it in a sandbox, without network where none is given, or not at all.
- * - Its memory, processor time, open files, processes and sizes of files are limited at every level where they can be.
+ *   memory, its own processes, and no network unless the operator allows it. It has no capability and cannot get one.
+ * - Without a sandbox, and if this service is root, it gets an account of its own. Otherwise it has only limits, and
+ *   runs as this service. The status reports which of the three applies, and what is missing.
+ * - `mode: required` starts it in a sandbox, without network unless allowed, or not at all.
+ * - Its memory, processor time, open files, processes and sizes of files are limited at every level that supports it.
  */
 
-/** What this machine has for it (sandbox-abilities.ts). */
+/** The isolation that this machine offers (sandbox-abilities.ts). */
 export interface Abilities {
   readonly isRoot: boolean;
   readonly prlimit: string | undefined;
@@ -72,7 +72,7 @@ export function launchOf(upstream: UpstreamConfig, abilities: Abilities, parts: 
   };
 }
 
-/** What the operator's settings promise and this machine does not keep, for people. */
+/** The settings that this machine cannot satisfy, for people. */
 function missingIn({ sandbox: { mode, network } }: UpstreamConfig, { bubblewrap, why }: Abilities): string | null {
   if (mode === 'off') return null;
   if (!bubblewrap) return why ?? 'There is no sandbox on this machine.';

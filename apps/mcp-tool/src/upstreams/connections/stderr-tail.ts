@@ -2,19 +2,19 @@ import { redactText } from '@switchyard/platform';
 import { stripControlChars } from '../../common/index.ts';
 
 /*
- * What a process wrote last to its standard error, for the person who asks why the process is not there.
+ * The last lines of a process's standard error, to explain why the process is not there.
  *
- * - The last words are a few short lines, whatever the process writes. They are cleaned when a person asks for them, so
- *   that keeping a line costs next to nothing.
+ * - The tail is a few short lines, whatever the process writes. They are cleaned when they are read, so that keeping a
+ *   line costs next to nothing.
  * - The lines hold no secret: neither text that looks like one, nor the value of a variable that the process was given.
- * - The lines hold nothing that a terminal would take for a command.
+ * - The lines hold no control sequences of a terminal.
  */
 
 const MAX_LINES = 5;
 const MAX_CHARS = 300;
-/** Of a longer line nothing is shown: where it is cut, half a secret might be left. */
+/** A longer line is not shown at all: a cut could leave half a secret unrecognised. */
 const MAX_RAW_CHARS = 2_000;
-/** A shorter value is found in every other word. */
+/** A shorter value would match in ordinary words. */
 const MIN_SECRET_CHARS = 4;
 
 export class StderrTail {

@@ -9,7 +9,7 @@ import { asking } from './ask.ts';
 import { headersOf, type ReadVariable, type UpstreamConfig } from './config.ts';
 import { ProcessTransport } from './process.ts';
 
-/* How an upstream is reached: as a process, or over HTTP through safe-fetch with its own token. */
+/* The transport to an upstream: a process, or HTTP through safe-fetch with the upstream's own token. */
 
 export interface LinkParts {
   readonly fetch: SafeFetch;
@@ -17,16 +17,16 @@ export interface LinkParts {
   readonly log: Logger;
   /** The token of this link's user; absent: none is sent. */
   readonly token?: () => Promise<string>;
-  /** Keeps what a process says last. */
+  /** Keeps the last lines of a process's standard error. */
   readonly said?: StderrTail | undefined;
   readonly prior?: PriorDiscovery | undefined;
-  /** What this machine has to keep a process apart; absent: it is found out. */
+  /** The isolation that this machine offers; absent: it is probed. */
   readonly abilities?: (() => Promise<Abilities>) | undefined;
-  /** The upstream says that its lists changed. */
+  /** Called when the upstream says that its lists changed. */
   readonly onListChanged?: (() => void) | undefined;
 }
 
-/** A stream on which an upstream tells changes may be silent for so long. */
+/** The longest silence of a notification stream. */
 const MAX_SILENCE_MS = 600_000;
 
 export function transportOf(upstream: UpstreamConfig, parts: LinkParts): Transport {

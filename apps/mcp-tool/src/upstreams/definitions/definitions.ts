@@ -10,11 +10,11 @@ import { policyOf } from '../connections/index.ts';
 import type { Definition } from './scan.ts';
 
 /*
- * Which of the tools that an upstream has may be used.
+ * Decides which of an upstream's tools may be used.
  *
- * - Only a pinned definition is handed on (pins.ts). Without the database no tool becomes usable.
- * - The schemas of an upstream are compiled one at a time, however many there are. Calls under way go on in between.
- * - The log and the audit are told once of each definition that is quarantined.
+ * - Only a pinned definition is published (pins.ts). Without the database no tool becomes usable.
+ * - The schemas of an upstream are compiled one at a time, however many there are. Calls under way continue in between.
+ * - The log and the audit log record each quarantined definition once.
  */
 
 export interface DefinitionsParts {
@@ -42,7 +42,7 @@ export class Definitions {
     this.#parts = parts;
   }
 
-  /** What was approved before, for as long as the upstream has not said what it has now. */
+  /** The tools that were approved before, until the upstream has listed its current ones. */
   async recalled(config: UpstreamConfig): Promise<Judged> {
     const pins = await this.#parts.pins.of(config.name);
     const known = pins.flatMap(({ approved, pending }) =>
@@ -55,7 +55,7 @@ export class Definitions {
     };
   }
 
-  /** `before`: what the upstream had the last time; `others`: names of tools that are none of its provider's. */
+  /** `before`: the tools that the upstream last listed; `others`: names of tools of other providers. */
   async judged(
     config: UpstreamConfig,
     tools: readonly McpTool[],
@@ -72,12 +72,12 @@ export class Definitions {
       others: others(),
       objections: (definition) => objections.get(definition)!,
     });
-    const news = new Set(await pins.note(config.name, changes));
-    for (const change of changes) if (news.has(change.tool)) this.#tell(config.name, change, known);
+    const changed = new Set(await pins.note(config.name, changes));
+    for (const change of changes) if (changed.has(change.tool)) this.#tell(config.name, change, known);
     return { active: active as readonly McpTool[], quarantined: usable.length - active.length };
   }
 
-  /** Tells the log and the audit of a definition that is newly quarantined. */
+  /** Reports a newly quarantined definition to the log and the audit log. */
   #tell(upstream: string, change: ToolPinChange, known: readonly ToolPin[]): void {
     if (change.become !== 'quarantined') return;
     const { tool, definition, reasons } = change;
@@ -92,7 +92,7 @@ export class Definitions {
     });
   }
 
-  /** Why each tool cannot be used. Gives way to other work after each tool, since compiling its schemas takes time. */
+  /** Why each tool cannot be used. Yields to other work after each tool, since compiling its schemas takes time. */
   async #objectionsTo(
     { trust }: UpstreamConfig,
     tools: readonly Definition[],

@@ -3,27 +3,27 @@ import type { Principal, UpstreamAuthorisation, UpstreamConfinement, UpstreamSta
 import type { UpstreamConfig } from '../connections/config.ts';
 import { type Health, WELL } from './health.ts';
 
-/** What is known of one upstream. It is another entry where its configuration is another. */
+/** The state of one upstream. A changed configuration makes a new entry. */
 export interface UpstreamEntry {
   readonly config: UpstreamConfig;
   /** The configuration as text, to be compared. */
   readonly text: string;
-  /** What it said last, and what of it may be used. */
+  /** The tools that it last listed, and the usable ones among them. */
   seen: readonly McpTool[] | undefined;
   active: readonly McpTool[];
   quarantined: number;
   health: Health;
   era: 'modern' | 'legacy' | undefined;
   refreshedAt: number | undefined;
-  /** How far its process was kept apart when it was asked last. */
+  /** The isolation of its process at the last query. */
   confinement: UpstreamConfinement | undefined;
-  /** For whom it is asked where it knows users. */
+  /** The user on whose behalf it is queried, if it distinguishes users. */
   as: Principal | undefined;
-  /** When it is asked the next time: in its own time, and because something was heard of it. */
+  /** The timers of the next query: the periodic one, and one after a notification. */
   timer: NodeJS.Timeout | undefined;
   heard: NodeJS.Timeout | undefined;
   askedAt: number;
-  /** It is asked one time after the other. */
+  /** Runs its queries in sequence. */
   work: Promise<void>;
   gone: boolean;
 }
@@ -48,12 +48,12 @@ export function newEntry(config: UpstreamConfig, text: string): UpstreamEntry {
   };
 }
 
-/** It is not asked again by itself. */
+/** Cancels further queries. */
 export function silence({ timer, heard }: UpstreamEntry): void {
   for (const due of [timer, heard]) clearTimeout(due);
 }
 
-/** As people see it. `said`: what its process wrote last. */
+/** The public status. `said`: the last lines of its process. */
 export function statusOf(
   { config, health, ...entry }: UpstreamEntry,
   authorisation: UpstreamAuthorisation | null,

@@ -4,20 +4,20 @@ import type { UpstreamConfig } from '../connections/config.ts';
 import { faultOf } from '../connections/index.ts';
 
 /*
- * How an upstream fares, by what came of asking it. Pure.
+ * The health of an upstream, from the results of its queries. Pure.
  *
  * - An upstream that fails to answer twice in a row is unavailable, with a reason, until it answers again.
- * - An upstream that only wants the token of a user stays available: each call needs the token of its user.
+ * - An upstream that only requires a user's token stays available: each call uses the token of its user.
  */
 
 export interface Health {
-  /** In a row. */
+  /** Consecutive failures. */
   readonly failures: number;
   /** Why it is unavailable. */
   readonly reason: string | undefined;
-  /** What it waits for a user to do; calls of users who did it go through. */
+  /** What a user must do first; calls of users who did it succeed. */
   readonly waits: string | undefined;
-  /** Why it did not answer the last time; one that never answered is not there for anybody, after one time. */
+  /** Why the last query failed. An upstream that never answered is unavailable after one failure. */
   readonly last: string | undefined;
 }
 
@@ -49,7 +49,7 @@ function reasonOf(error: unknown): string {
   }
 }
 
-/** What the readiness says of processes with less of a sandbox than their operator wants; it stops nothing. */
+/** The readiness check for processes with less isolation than their operator wants; it is informational. */
 export function sandboxCheck(unconfined: readonly { upstream: string; missing: string }[]): CheckResult {
   const [first] = unconfined;
   if (!first) return { ok: true };

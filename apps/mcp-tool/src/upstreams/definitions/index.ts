@@ -1,4 +1,4 @@
-/* The tools of upstreams: what they offer, what of it was pinned, and what is in quarantine. */
+/* The tools of upstreams: the listed, the pinned and the quarantined ones. */
 
 export { type ActiveTool, UpstreamRegistry } from './registry.ts';
 export { sandboxCheck } from './health.ts';

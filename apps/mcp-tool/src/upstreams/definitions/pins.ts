@@ -4,14 +4,14 @@ import { canonicalJson } from '../../common/index.ts';
 import { type Definition, scanDefinition } from './scan.ts';
 
 /*
- * Which of an upstream's tools may be used: those whose definition is, to the letter, the one that was approved. Pure.
+ * Decides by pins which of an upstream's tools may be used: those whose definition is exactly the approved one. Pure.
  *
  * - A definition is pinned by the hash of everything that a model or a program takes from it.
  * - A definition that nobody approved is quarantined: that of a new tool, and a changed one of a known tool. A tool
  *   whose definition returns to the approved one is usable again.
  * - Approval at first use covers only the tools of an upstream that was never seen before, and none that the scan
- *   objects to. A person always looks at what changes later.
- * - Where an upstream has several tools with the same name, none of them is used.
+ *   objects to. A person always reviews later changes.
+ * - If an upstream has several tools with the same name, none of them is used.
  */
 
 export interface Judgement {

@@ -11,7 +11,7 @@ export interface QuarantineParts {
   readonly systemEvents: Pick<SystemEventPublisher, 'publish'>;
 }
 
-/** What waits for a person, and the person's word. Admins decide; nobody else sees what a stranger wrote. */
+/** Definitions that wait for a person, and the person's decision. Only admins see untrusted definitions and decide. */
 export class Quarantine {
   readonly #parts: QuarantineParts;
 

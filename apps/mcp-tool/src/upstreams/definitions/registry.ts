@@ -9,15 +9,15 @@ import { canonicalDefinition } from './pins.ts';
 import { policyOf, type ToolPolicy, type UpstreamPool } from '../connections/index.ts';
 
 /*
- * Which upstreams there are, and which of their tools may be used now.
+ * The registry of upstreams: their configuration, their health, and the tools that may be used now.
  *
- * - Nothing here waits for an upstream. The approved tools are read from the database at once, and each upstream is
- *   asked again and again in its own time. An upstream that fails does not affect the others.
+ * - No caller waits for an upstream here. The registry reads the approved tools from the database at once, and queries
+ *   each upstream periodically. An upstream that fails does not affect the others.
  * - The tools of an unavailable upstream (health.ts) are not listed until the upstream answers again.
- * - Only tools that may be used are handed on (definitions.ts).
+ * - Only tools that may be used are published (definitions.ts).
  * - A new configuration takes effect at once. An upstream whose settings stay the same keeps its connections.
- * - When the upstream itself or another replica says that something changed, the upstream is asked again. Many such
- *   messages lead to one question, and to no more than one every HEARD_EVERY_MS.
+ * - When the upstream itself or another replica reports a change, the registry queries the upstream again: once for
+ *   many reports, and at most once every HEARD_EVERY_MS.
  */
 
 export interface ActiveTool {
@@ -33,7 +33,7 @@ export interface UpstreamRegistryParts extends DefinitionsParts {
   readonly publish: (upstream: string, tools: readonly ActiveTool[]) => readonly string[];
   /** Names of tools that are none of an upstream's. */
   readonly otherNames: () => readonly string[];
-  /** How an upstream is authorised, where that is found out from it. */
+  /** How an upstream is authorised, if that is discovered from it. */
   readonly authorisationOf?: (upstream: UpstreamConfig) => UpstreamAuthorisation | null;
   /** What a person must do before such an upstream can be asked. */
   readonly waitsFor?: (upstream: UpstreamConfig) => string | undefined;
@@ -87,7 +87,7 @@ export class UpstreamRegistry {
     );
   }
 
-  /** Undefined where there is no such upstream. */
+  /** Undefined if there is no such upstream. */
   isAvailable(name: string): boolean | undefined {
     const entry = this.#entries.get(name);
     return entry && entry.health.reason === undefined;
@@ -101,13 +101,13 @@ export class UpstreamRegistry {
     });
   }
 
-  /** Asks an upstream now. Resolves when what it says is in effect, or it is known that it does not answer. */
+  /** Queries an upstream now. Resolves when its answer is in effect, or when it failed to answer. */
   refresh(name: string): Promise<void> {
     const entry = this.#entries.get(name);
     return entry ? this.#soon(entry) : Promise.resolve();
   }
 
-  /** This user could use an upstream: it can be asked on the user's behalf. */
+  /** This user can use the upstream, so it can be queried on the user's behalf. */
   usedBy(name: string, principal: Principal): void {
     const entry = this.#entries.get(name);
     if (entry?.config.auth !== 'user' || (entry.as && entry.health.waits === undefined)) return;
@@ -115,7 +115,7 @@ export class UpstreamRegistry {
     void this.#soon(entry);
   }
 
-  /** This user authorised a provider: its upstreams can be asked on the user's behalf. */
+  /** This user authorised a provider, so its upstreams can be queried on the user's behalf. */
   authorised(provider: string, principal: Principal): void {
     for (const entry of this.#entries.values()) {
       if (entry.config.auth !== 'user' || entry.config.provider !== provider) continue;
@@ -125,8 +125,8 @@ export class UpstreamRegistry {
   }
 
   /**
-   * Something about an upstream may have changed: it is asked soon, once for many such messages.
-   * `withdrawn`: a tool that is not used until the upstream was asked.
+   * Something about an upstream may have changed: queries it soon, once for many such reports. `withdrawn`: a tool that
+   * is not used until then.
    */
   heard(name: string, withdrawn?: string): void {
     const entry = this.#entries.get(name);
@@ -141,7 +141,7 @@ export class UpstreamRegistry {
     }, waitMs).unref();
   }
 
-  /** A person decided on a definition: what was seen last is judged anew. */
+  /** A person decided on a definition: judges the last listed tools anew. */
   async judgeAgain(name: string): Promise<void> {
     const entry = this.#entries.get(name);
     if (!entry) return;
@@ -183,7 +183,7 @@ export class UpstreamRegistry {
     }
   }
 
-  /** One at a time for each upstream; the next one is due when this one is over. */
+  /** Runs one query at a time per upstream; the next one is due when this one is over. */
   #soon(entry: UpstreamEntry): Promise<void> {
     clearTimeout(entry.timer);
     entry.work = entry.work.then(() => this.#ask(entry));
@@ -241,7 +241,9 @@ export class UpstreamRegistry {
       this.#parts.log.warn({ upstream: config.name, objections }, 'tools of an upstream were not taken');
   }
 
-  /** Notes how asking went: withdraws the tools of an upstream that became unavailable, or publishes them again. */
+  /**
+   * Records the result of a query: withdraws the tools of an upstream that became unavailable, or publishes them again.
+   */
   #settle(entry: UpstreamEntry, error: unknown): void {
     if (entry.gone || this.#stopped) return;
     const { config, health: before } = entry;

@@ -1,11 +1,11 @@
 import { stripControlChars } from '../../common/index.ts';
 
 /*
- * What in the definition of a stranger's tool is no description but an attempt on whoever reads it. Pure.
- * It finds the known tricks and proves nothing: a person decides, and what was found tells where to look.
+ * Scans an untrusted tool's definition for attempts to manipulate its reader. Pure. It finds known tricks and proves
+ * nothing: a person decides, and the findings say where to look.
  */
 
-/** What a definition may hold for the eyes of a model. */
+/** The parts of a definition that a model reads. */
 export interface Definition {
   readonly name: string;
   readonly title?: string | undefined;
@@ -31,14 +31,14 @@ const COMMANDS: readonly [RegExp, string][] = [
   ],
 ];
 
-/** Most characters of a definition that are looked at; a longer one is a reason of its own. */
+/** The most characters of a definition that are scanned; a longer one is a finding of its own. */
 const MAX_TEXT = 256 * 1024;
 const MAX_DEPTH = 64;
 const MAX_NODES = 20_000;
 
 /**
- * Why a person should look at this definition before anybody uses it; empty: nothing was found.
- * `others`: names of the tools of other providers.
+ * Why a person should review this definition before its first use; empty: no findings. `others`: names of the tools of
+ * other providers.
  */
 export function scanDefinition(definition: Definition, others: readonly string[]): string[] {
   const texts: string[] = [];
@@ -48,7 +48,7 @@ export function scanDefinition(definition: Definition, others: readonly string[]
   if (stripControlChars(text) !== text) reasons.unshift('holds hidden characters');
   if (!whole || text.length > MAX_TEXT) reasons.push('is too large to be looked at');
   const words = new Set(text.match(/[A-Za-z0-9_.-]{3,128}/g)?.map((word) => word.replace(/[.-]+$/, '')) ?? []);
-  // A plain word such as `search` is a name of many tools and says nothing.
+  // A plain word such as `search` names many tools and proves nothing.
   const named = others.filter((other) => other !== definition.name && /[^a-z]/.test(other) && words.has(other));
   if (named.length > 0) reasons.push(`names tools of others: ${named.slice(0, 5).join(', ')}`);
   return reasons;

@@ -5,7 +5,7 @@ import { stripControlChars, stripControlCharsIn } from './strip-control-chars.ts
 const tag = (text: string) =>
   [...text].map((letter) => String.fromCodePoint(0xe0000 + letter.codePointAt(0)!)).join('');
 
-describe('what a stranger wrote', () => {
+describe('untrusted text', () => {
   it.each([
     ['zero-width', 'ig\u200bno\u2060re\ufeff', 'ignore'],
     ['bidi', '\u202eevil\u202c \u2066x\u2069', 'evil x'],
