@@ -101,8 +101,8 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
         catalogChanges.changed();
       },
     });
-    const news = new CatalogChangePublisher({ catalog, systemEvents });
-    lifecycle.onStop('news of the catalogue', () => news.stop());
+    const catalogChanges = new CatalogChangePublisher({ catalog, systemEvents });
+    lifecycle.onStop('news of the catalogue', () => catalogChanges.stop());
     const registrations = store.registrations ?? NO_REGISTRATIONS;
     const { authorisations: own, ...found } = await openAuthorisations(config.authorisations, {
       registrations,

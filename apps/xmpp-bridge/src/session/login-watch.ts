@@ -1,7 +1,7 @@
 import type { SystemEventPublisher } from '@switchyard/bus';
 import type { XmppStatus } from '@switchyard/contracts';
 import type { Metrics } from '@switchyard/platform';
-import { type BridgeState, type LeadershipView, withSeat } from './bridge-state.ts';
+import { type BridgeState, type LeadershipView, withLeadership } from './bridge-state.ts';
 
 /*
  * Reacts to changes of the replica's own login and of its leadership.
