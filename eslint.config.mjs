@@ -70,6 +70,11 @@ export default tseslint.config(
           selector: 'ObjectExpression > SpreadElement > ObjectExpression, * > SpreadElement > ArrayExpression',
           message: 'Write the parts themselves; spreading a literal says nothing more.',
         },
+        {
+          selector:
+            ':matches(PropertyDefinition, TSParameterProperty, MethodDefinition[kind!="constructor"])[accessibility="private"]',
+          message: 'Write #name: the language itself keeps it private.',
+        },
       ],
       '@typescript-eslint/no-floating-promises': 'error',
       // A method that answers a promise may be handed where the result is thrown away only with `void`.
