@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 /**
  * Who may import whom. This table is the only place where the arrows of the system are written down:
  *
- *   apps → bus, store, safe-fetch → platform → contracts        apps → run → contracts
+ *   apps → bus, store, redis, safe-fetch → platform → contracts        apps → run → contracts
  *   tests and e2e → testing → contracts                         only e2e imports apps
  *
  * Inside a project, FOLDERS says the same of its folders. `eslint.config.mjs` turns both into the rule
@@ -25,10 +25,12 @@ export const ARROWS = {
   'libs/platform': ['contracts'],
   'libs/bus': ['contracts', 'platform'],
   'libs/store': ['contracts', 'platform'],
+  'libs/redis': ['platform'],
   'libs/safe-fetch': ['contracts', 'platform'],
   'libs/local-servers': ['contracts', 'platform'],
   'libs/testing': ['contracts'],
   ...Object.fromEntries(APPS.map((app) => [`apps/${app}`, APP])),
+  ...Object.fromEntries(['gateway', 'orchestrator', 'mcp-tool'].map((app) => [`apps/${app}`, [...APP, 'redis']])),
   'apps/dev-model': ['contracts', 'platform'],
   'apps/mock-a2a': ['contracts', 'platform', 'bus'],
   'apps/cli': [...APP, 'local-servers'],
@@ -211,7 +213,7 @@ export const PACKAGE_HOMES = [
   { packages: ['openai'], homes: ['apps/orchestrator', 'apps/e2e'], tests: true },
   { packages: ['@xmpp/*'], homes: ['apps/xmpp-bridge'], tests: false },
   { packages: ['jose'], homes: ['apps/gateway', 'apps/a2a', 'apps/mcp-tool'], tests: false },
-  { packages: ['ioredis'], homes: ['apps/gateway', 'apps/mcp-tool', 'apps/orchestrator'], tests: false },
+  { packages: ['ioredis'], homes: ['libs/redis'], tests: false },
   { packages: ['nats', '@nats-io/*'], homes: ['libs/bus'], tests: true },
   { packages: ['@prisma/*', 'prisma'], homes: ['libs/store'], tests: false },
   { packages: ['pg'], homes: ['libs/store', 'libs/local-servers'], tests: true },

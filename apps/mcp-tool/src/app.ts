@@ -3,13 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { createService, serveOnBus, type Service, type ServiceOverrides, SystemEventPublisher } from '@switchyard/bus';
 import { answerQuestion, AppError, type HttpToolDefinition } from '@switchyard/contracts';
 import { type Clock, partOf, systemClock } from '@switchyard/platform';
+import { connectRedis } from '@switchyard/redis';
 import { carryOverXmpp, createSafeFetch, mappedJid } from '@switchyard/safe-fetch';
 import { type Effects, openStore, type Registrations, type Store, type ToolPins } from '@switchyard/store';
 import { AgentJournal, StepAgent, ToolAgent } from './agent/index.ts';
 import {
   Catalog,
   CatalogChangePublisher,
-  connectRedis,
   KEPT_MS,
   type ProviderAuthorisations,
   SharedManifests,
@@ -47,6 +47,9 @@ export interface McpToolOverrides extends ServiceOverrides {
   /** Secrets that the operator's files name. Default: the environment of the process. */
   readonly read?: (name: string) => string | undefined;
 }
+
+/** Of Redis, which keeps lists of tools; SharedManifests reports an outage of it. */
+const REDIS_LIMITS = { commandTimeoutMs: 500, maxPauseMs: 5_000 };
 
 /** Without a database no data of an upstream is used. */
 const away = () => Promise.reject(new AppError('unavailable', 'There is no database for the pins of tools.'));
@@ -117,7 +120,10 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     });
     const authorisations = overrides.authorisations ?? own;
     const policyOf = (tenantId: string) => files.policyOf(tenantId);
-    const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, config.redisTls, log);
+    const redis =
+      config.redisUrl === undefined
+        ? undefined
+        : connectRedis(config.redisUrl, { ...REDIS_LIMITS, tls: config.redisTls, log });
     if (redis) lifecycle.onStop('redis', () => redis.disconnect());
     const shared = redis && new SharedManifests({ redis, ttlMs: KEPT_MS, log });
     const toolbox = new Toolbox({ catalog, authorisations, policyOf, shared, log, metrics });

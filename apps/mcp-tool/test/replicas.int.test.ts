@@ -15,9 +15,9 @@ import {
 } from '@switchyard/contracts';
 import { type Servers, startServers } from '@switchyard/local-servers';
 import { createLogger, parseConfig, sleep } from '@switchyard/platform';
+import { dialRedis } from '@switchyard/redis';
 import { migrateDatabase, openStore, type Store } from '@switchyard/store';
 import { until } from '@switchyard/testing';
-import { Redis } from 'ioredis';
 import { Config, createMcpTool } from '../src/index.ts';
 import { Vault } from '../src/oauth/vault.ts';
 import { echo, type Fixture, startFixture } from './upstream-servers.ts';
@@ -128,7 +128,7 @@ const revoke = (principal: Principal) => asker.request(revokeAuthorisation, { pr
 
 describe('what a user may list', () => {
   it('is kept in Redis for all replicas, and a revocation holds at each of them at once, for lists and calls', async () => {
-    const redis = new Redis(servers.redis.url);
+    const redis = await dialRedis(servers.redis.url, { limitMs: 5_000, name: 'test' });
     let ann = person('ann');
     let keys: string[] = [];
     // A replica that Redis kept waiting again and again does not ask it for five seconds: then it is asked once more.

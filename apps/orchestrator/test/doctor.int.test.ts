@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createDevModel, type DevModel } from '@switchyard/dev-model';
 import { asLogin, freePort, type Servers, startServers } from '@switchyard/local-servers';
 import { createSafeFetch, parseServiceMap } from '@switchyard/safe-fetch';
-import { Redis } from 'ioredis';
+import { dialRedis, type Redis } from '@switchyard/redis';
 import { connectBus } from '@switchyard/bus';
 import { xmppRequest } from '@switchyard/contracts';
 import { createLogger } from '@switchyard/platform';
@@ -24,7 +24,7 @@ let answer: (request: IncomingMessage, response: ServerResponse) => void;
 
 beforeAll(async () => {
   servers = await startServers(['redis', 'nats']);
-  redis = new Redis(servers.redis.url);
+  redis = await dialRedis(servers.redis.url, { limitMs: LIMIT_MS, name: 'test' });
   devModel = await createDevModel({ port: 0 });
   endpoint = createServer((request, response) => {
     request.resume();

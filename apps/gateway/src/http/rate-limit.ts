@@ -1,6 +1,6 @@
 import { AppError } from '@switchyard/contracts';
-import { type Logger, type TlsFiles, tlsOptions } from '@switchyard/platform';
-import { Redis } from 'ioredis';
+import type { Logger, TlsFiles } from '@switchyard/platform';
+import { connectRedis } from '@switchyard/redis';
 import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
 import { RateSlices, type Slice } from './rate-slices.ts';
 
@@ -22,6 +22,7 @@ export interface RateLimit {
 
 const WINDOW_S = 60;
 const REDIS_TIMEOUT_MS = 500;
+const REDIS_PAUSE_MS = 5_000;
 
 export function createRateLimit(options: {
   perMinute: number;
@@ -33,7 +34,16 @@ export function createRateLimit(options: {
   if (perMinute === 0) return { take: () => Promise.resolve(), shared: () => undefined, close: () => undefined };
 
   const alone = new RateLimiterMemory({ points: perMinute, duration: WINDOW_S });
-  const redis = redisUrl === undefined ? undefined : connect(redisUrl, redisTls, log);
+  const redis =
+    redisUrl === undefined
+      ? undefined
+      : connectRedis(redisUrl, {
+          tls: redisTls,
+          log,
+          commandTimeoutMs: REDIS_TIMEOUT_MS,
+          maxPauseMs: REDIS_PAUSE_MS,
+          without: 'each replica counts requests alone',
+        });
   const limiter =
     redis === undefined
       ? alone
@@ -66,26 +76,4 @@ export function createRateLimit(options: {
     shared: () => (redis === undefined ? undefined : redis.status === 'ready'),
     close: () => redis?.disconnect(),
   };
-}
-
-function connect(url: string, tls: TlsFiles | undefined, log: Logger): Redis {
-  const redis = new Redis(url, {
-    ...(tls ? { tls: tlsOptions(tls, (why) => log.warn({ why }, 'the TLS files of Redis cannot be used')) } : {}),
-    commandTimeout: REDIS_TIMEOUT_MS,
-    connectTimeout: 2_000,
-    disconnectTimeout: 100, // ioredis waits for this, also for a connection that was lost before
-    maxRetriesPerRequest: 0,
-    enableOfflineQueue: false,
-    retryStrategy: (attempt) => Math.min(100 * 2 ** attempt, 5_000),
-  });
-  let told = false;
-  redis.on('error', (error: Error) => {
-    if (!told) log.warn({ err: error }, 'redis does not answer; each replica counts requests alone');
-    told = true;
-  });
-  redis.on('ready', () => {
-    if (told) log.info('redis answers again');
-    told = false;
-  });
-  return redis;
 }

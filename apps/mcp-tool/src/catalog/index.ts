@@ -2,7 +2,7 @@
 
 export { Catalog, NameTaken } from './catalog.ts';
 export { CatalogChangePublisher } from './change-publisher.ts';
-export { connectRedis, SharedManifests } from './shared-manifests.ts';
+export { SharedManifests } from './shared-manifests.ts';
 export { pageOf, Pages } from './tool-pages.ts';
 export { searchTools } from './tool-search.ts';
 export { KEPT_MS, Toolbox } from './toolbox.ts';

@@ -1,5 +1,4 @@
-import { type Logger, type TlsFiles, tlsOptions } from '@switchyard/platform';
-import { Redis } from 'ioredis';
+import type { Logger } from '@switchyard/platform';
 import type { Tool } from '../tool/index.ts';
 
 /*
@@ -120,20 +119,4 @@ export function readManifest(text: string, all: readonly Tool[]): { until: numbe
   const bits = Buffer.from(match[3]!, 'base64');
   if (bits.length !== Math.ceil(all.length / 8)) return undefined;
   return { until: Number(match[1]), tools: all.filter((_, i) => (bits[i >> 3]! & (1 << (i & 7))) !== 0) };
-}
-
-/** A connection that queues nothing: a command that cannot be sent now fails now. */
-export function connectRedis(url: string, tls: TlsFiles | undefined, log: Logger): Redis {
-  const redis = new Redis(url, {
-    ...(tls ? { tls: tlsOptions(tls, (why) => log.warn({ why }, 'the TLS files of Redis cannot be used')) } : {}),
-    commandTimeout: 500,
-    connectTimeout: 2_000,
-    disconnectTimeout: 100, // ioredis waits this long, even for a connection that was lost before
-    maxRetriesPerRequest: 0,
-    enableOfflineQueue: false,
-    retryStrategy: (attempt) => Math.min(100 * 2 ** attempt, 5_000),
-  });
-  // Without a listener an error would end the process. SharedManifests reports failures that matter.
-  redis.on('error', (error: Error) => log.debug({ err: error }, 'redis'));
-  return redis;
 }

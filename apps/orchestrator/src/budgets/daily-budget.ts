@@ -1,7 +1,7 @@
 import { AppError, type BudgetView, type Principal } from '@switchyard/contracts';
-import { type Clock, type Logger, type TlsFiles, tlsOptions } from '@switchyard/platform';
+import type { Clock, Logger, TlsFiles } from '@switchyard/platform';
+import { connectRedis, type Redis } from '@switchyard/redis';
 import type { Exceeded } from '@switchyard/run';
-import { Redis } from 'ioredis';
 import { type DailyLimits, type Limits, limitsOf, type Override } from './daily-limits.ts';
 import { RESERVE, SEED, SETTLE } from './daily-scripts.ts';
 import { toNano, toUsd } from './prices.ts';
@@ -82,6 +82,7 @@ export interface DailyBudgetParts {
 const DAY_MS = 86_400_000;
 const KEEP_S = 2 * 86_400;
 const REDIS_TIMEOUT_MS = 1_000;
+const REDIS_PAUSE_MS = 2_000;
 const SETTLE_TRIES = 3;
 const NO_LIMITS: DailyLimits = { user: { tokens: null, usd: null }, tenant: { tokens: null, usd: null } };
 
@@ -94,7 +95,14 @@ export class RedisDailyBudget implements DailyBudget {
   constructor(parts: DailyBudgetParts) {
     this.#parts = parts;
     this.failOpen = parts.failOpen;
-    this.#redis = connect(parts.redisUrl, parts.redisTls, parts.log);
+    this.#redis = connectRedis(parts.redisUrl, {
+      tls: parts.redisTls,
+      log: parts.log,
+      commandTimeoutMs: REDIS_TIMEOUT_MS,
+      maxPauseMs: REDIS_PAUSE_MS,
+      waits: true,
+      without: 'limits by day cannot be checked',
+    });
   }
 
   limits(tenantId: string): DailyLimits | undefined {
@@ -213,25 +221,4 @@ function limitArgs(limits: Limits, raised: Limits): number[] {
 function exceededFrom([scope, kind, limit, used]: string[]): Exceeded {
   const unit = (value: string | undefined) => (kind === 'usd' ? toUsd(Number(value)) : Number(value));
   return { scope: scope as 'user' | 'tenant', kind: kind as 'tokens' | 'usd', limit: unit(limit), used: unit(used) };
-}
-
-function connect(url: string, tls: TlsFiles | undefined, log: Logger): Redis {
-  const redis = new Redis(url, {
-    ...(tls ? { tls: tlsOptions(tls, (why) => log.warn({ why }, 'the TLS files of Redis cannot be used')) } : {}),
-    commandTimeout: REDIS_TIMEOUT_MS,
-    connectTimeout: 2_000,
-    disconnectTimeout: 100, // ioredis waits for this, also for a connection that was lost before
-    maxRetriesPerRequest: 0,
-    retryStrategy: (attempt) => Math.min(100 * 2 ** attempt, 2_000),
-  });
-  let told = false;
-  redis.on('error', (error: Error) => {
-    if (!told) log.warn({ err: error }, 'redis does not answer; limits by day cannot be checked');
-    told = true;
-  });
-  redis.on('ready', () => {
-    if (told) log.info('redis answers again');
-    told = false;
-  });
-  return redis;
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Finding, found } from '@switchyard/contracts';
-import { type TlsFiles, tlsOptions } from '@switchyard/platform';
-import { Redis } from 'ioredis';
+import type { TlsFiles } from '@switchyard/platform';
+import { dialRedis, type Redis } from '@switchyard/redis';
 
 /* Checks 32 and 40: Redis, which keeps the counts of the day and of the rate limit. The judges are pure. */
 
@@ -25,20 +25,9 @@ const NO_URL = 'what is no URL';
 export async function probeRedis(url: string, limitMs: number, tls?: TlsFiles): Promise<RedisSeen> {
   if (!URL.canParse(url)) return { server: NO_URL, refused: NO_URL };
   const server = new URL(url).host;
-  const redis = new Redis(url, {
-    ...(tls ? { tls: tlsOptions(tls) } : {}),
-    lazyConnect: true,
-    connectTimeout: limitMs,
-    commandTimeout: limitMs,
-    disconnectTimeout: 100,
-    retryStrategy: () => null,
-    maxRetriesPerRequest: 0,
-    connectionName: 'switchyard-doctor',
-  });
-  let refused: string | undefined;
-  redis.on('error', (error: NodeJS.ErrnoException) => (refused ??= error.code ?? error.message));
+  let redis: Redis | undefined;
   try {
-    await redis.connect();
+    redis = await dialRedis(url, { limitMs, tls, name: 'switchyard-doctor' });
     const began = performance.now();
     await redis.ping();
     const pingMs = performance.now() - began;
@@ -61,12 +50,13 @@ export async function probeRedis(url: string, limitMs: number, tls?: TlsFiles): 
       ...(evicted === undefined ? {} : { evicted: Number(evicted) }),
     };
   } catch (error) {
-    return { server, refused: refused ?? messageOf(error) };
+    return { server, refused: reasonOf(error) };
   } finally {
-    redis.disconnect();
+    redis?.disconnect();
   }
 }
 
+const reasonOf = (error: unknown): string => (error as NodeJS.ErrnoException).code ?? messageOf(error);
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : 'no answer');
 const KEY_LIFE_MS = 60_000;
 
