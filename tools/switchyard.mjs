@@ -1,7 +1,7 @@
 // @ts-check
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { overview, unknownVerb, VERBS } from '../apps/cli/verbs.mjs';
+import { overview, unknownVerb, verbHelp, VERBS } from '../apps/cli/verbs.mjs';
 import { CannotSetUp } from './bootstrap/cannot-set-up.mjs';
 import { goOnWithPinnedNode, isOnAnotherNode } from './bootstrap/node.mjs';
 import { isThere, ROOT } from './bootstrap/place.mjs';
@@ -48,11 +48,7 @@ async function main(argv) {
     await (await import('./bootstrap/set-up.mjs')).setUp();
     if (isOnAnotherNode()) return goOnWithPinnedNode(join(ROOT, 'tools', 'switchyard.mjs'), argv);
   } else if (!built) {
-    console.log(
-      helpOnly
-        ? `Usage: ./switchyard ${verb?.usage}\n\n${verb?.summary}`
-        : 'Nothing is set up in this clone yet; ./switchyard up does it.',
-    );
+    console.log(verb && helpOnly ? verbHelp(verb) : 'Nothing is set up in this clone yet; ./switchyard up does it.');
     return helpOnly || word === 'down' ? 0 : UNAVAILABLE;
   }
   /** @type {{main(argv: string[], root: string): Promise<number>}} */

@@ -1,126 +1,17 @@
 // @ts-check
+import { OTHERS } from './verbs/others.mjs';
+import { RUNS } from './verbs/runs.mjs';
+import { STACK } from './verbs/stack.mjs';
+import { TOOLS } from './verbs/tools.mjs';
 
 /*
- * The verbs of the one command, as data. Plain JavaScript, because `help` and a mistyped verb must be answered
- * before anything is installed or built; the built command reads the same list.
+ * The verbs of the one command. One record is all of a verb but what it does: the overview, its help, the parser, the
+ * completion and the loader read it. Plain JavaScript, because `help` and a mistyped verb must be answered before anything
+ * is installed or built; the built command reads the same list.
  */
 
-/** @type {readonly import('./verbs.mjs').Verb[]} */
-export const VERBS = [
-  {
-    name: 'run',
-    usage: 'run ["task"] [options]',
-    summary:
-      'Set up and start what is missing, run a task, show it live, print the answer. Without a task it is asked for, or read from standard input.',
-    setUp: true,
-  },
-  {
-    name: 'up',
-    usage: 'up [--detach] [--apply] [--tls] [--aztm-userid JID] [options]',
-    summary: 'Start everything that is not running. Without --detach, stay and report.',
-    setUp: true,
-  },
-  { name: 'down', usage: 'down', summary: 'Stop everything that this clone started, and nothing else.' },
-  { name: 'status', usage: 'status [--json]', summary: 'Show every process and what is ready.' },
-  {
-    name: 'backup',
-    usage: 'backup [FILE|DIR]',
-    summary: 'Write everything that the running stack remembers to one verified file.',
-  },
-  {
-    name: 'restore',
-    usage: 'restore FILE [--to TIME] [--replace] [--rehearse]',
-    summary: 'Bring this clone to what a backup, and the WAL archive after it, remember; or rehearse it.',
-    setUp: true,
-  },
-  {
-    name: 'test',
-    usage: 'test [--unit] [--grep TEXT] [--seed N] [path ...]',
-    summary: 'Install and build what is missing and run the tests.',
-    setUp: true,
-  },
-  { name: 'tail', usage: 'tail [runId] [--event GLOB]', summary: 'Follow the events of one run, or of every new run.' },
-  { name: 'runs', usage: 'runs', summary: 'List the latest runs.' },
-  { name: 'cancel', usage: 'cancel <runId>', summary: 'Ask a run to stop.' },
-  {
-    name: 'approve',
-    usage: 'approve [runId [approvalId]] [options]',
-    summary: 'Answer a question that a run waits for; without ids, list the runs that wait.',
-  },
-  {
-    name: 'replay',
-    usage: 'replay <runId> | --file journal.json',
-    summary:
-      'Say whether the code of this clone takes the decisions that are recorded of a run; exit code 1 where not.',
-  },
-  {
-    name: 'budget',
-    usage: 'budget',
-    summary: 'What you, and with --role admin your tenant, used today of the limits by day.',
-  },
-  {
-    name: 'dead-letters',
-    usage: 'dead-letters [requeue <runId>]',
-    summary: 'List the runs that were given up, or start one once more.',
-    words: ['requeue'],
-  },
-  {
-    name: 'effects',
-    usage: 'effects [settle <effectId> --succeeded|--failed --note TEXT]',
-    summary: 'List what tools did to the world, or say what became of an effect in doubt.',
-    words: ['settle'],
-  },
-  {
-    name: 'tools',
-    usage:
-      'tools [list | show|call|explain|remove <name> | test <file.yaml> | add <file.yaml>|<url> | quarantine … | upstreams] [options]',
-    summary:
-      'List, show and call tools, say who sees which and why, register those of your tenant; judge what MCP servers behind us offer.',
-    words: ['list', 'show', 'call', 'explain', 'test', 'add', 'remove', 'quarantine', 'upstreams'],
-  },
-  {
-    name: 'doctor',
-    usage: 'doctor [--only GROUP] [--json]',
-    summary:
-      'Check this machine, the AZTM login, the running stack, the model, MCP servers and agents; exit code 2 for a finding, 78 for the configuration.',
-  },
-  {
-    name: 'demo',
-    usage: 'demo federation ["task"] [--keep]',
-    summary: 'Start a second organisation and run a task across to its agent over XMPP, showing both ends.',
-    words: ['federation'],
-    setUp: true,
-  },
-  {
-    name: 'nats',
-    usage: 'nats context | ask <subject> [JSON] | keys | login watcher-NAME --tenants A,B',
-    summary:
-      'Connect the stock NATS client, ask on the bus as an operator, make keys and logins for servers of your own.',
-    words: ['context', 'ask', 'keys', 'login'],
-  },
-  { name: 'audit', usage: 'audit verify', summary: 'Prove that the audit log is whole.', later: true },
-  {
-    name: 'bench',
-    usage: 'bench [runs|bus|bridge|bridge-cuts|tools|recovery|resume|restore|chaos] [options]',
-    summary: 'Measure this build on a private stack, beside what the machine itself gives.',
-    setUp: true,
-  },
-  {
-    name: 'chaos',
-    usage: 'chaos [options]',
-    summary: 'Break a private stack on purpose while it works, and judge that nothing was lost or done twice.',
-    setUp: true,
-  },
-  { name: 'logs', usage: 'logs [service] [--follow]', summary: 'Show the log of a service.' },
-  {
-    name: 'completion',
-    usage: 'completion bash|zsh',
-    summary: 'Print a completion script for the shell.',
-    words: ['bash', 'zsh'],
-  },
-  { name: 'help', usage: 'help [verb]', summary: 'Show this, or the help of one verb.' },
-  { name: 'version', usage: 'version', summary: 'Show the version.' },
-];
+/** In the order of the overview. @type {readonly import('./verbs.mjs').Verb[]} */
+export const VERBS = [...STACK, ...RUNS, ...TOOLS, ...OTHERS];
 
 const COLUMNS = 100;
 
@@ -128,7 +19,7 @@ const COLUMNS = 100;
 export function overview() {
   const margin = Math.max(...VERBS.map((verb) => verb.name.length)) + 4;
   const lines = VERBS.map((verb) => {
-    const summary = wrapped(`${verb.summary}${verb.later ? ' (comes later)' : ''}`, COLUMNS - margin);
+    const summary = wrapped(verb.summary, COLUMNS - margin);
     return `  ${verb.name.padEnd(margin - 2)}${summary.join(`\n${' '.repeat(margin)}`)}`;
   });
   return `Switchyard runs tasks by planning with a language model and acting through tools and other agents.
@@ -139,6 +30,33 @@ ${lines.join('\n')}
 
 ./switchyard help <verb> says how one is called. Start with:  ./switchyard run "What is the weather in London, and what is 17% of 2340?"`;
 }
+
+/** The help of one verb. @param {import('./verbs.mjs').Verb} verb */
+export function verbHelp({ usage, summary, options }) {
+  const rows = [...options, ...HELP];
+  const width = Math.max(...rows.map(([option]) => option.length));
+  const lines = rows.map(([option, meaning]) => `  ${option.padEnd(width)}  ${meaning}`.trimEnd());
+  return `Usage: ./switchyard ${usage}\n\n${summary}\n\n${lines.join('\n')}`;
+}
+
+/**
+ * The options of a verb as node:util takes them, read from the rows of its help: `--name`, `--name VALUE`, `--name, -n`;
+ * a row may name several. Rows that begin otherwise are words and remarks.
+ * @param {import('./verbs.mjs').Verb} verb
+ */
+export function optionsOf({ options }) {
+  /** @type {Record<string, import('./verbs.mjs').Option>} */
+  const found = {};
+  for (const [row] of [...options, ...HELP]) {
+    const short = /, -([a-z])$/.exec(row)?.[1];
+    for (const [, name = '', value] of row.matchAll(/--([a-z-]+)(?: (?!--)([^\s,]+))?/g))
+      found[name] = { type: value === undefined ? 'boolean' : 'string', ...(short === undefined ? {} : { short }) };
+  }
+  return found;
+}
+
+/** Of every verb. @type {import('./verbs.mjs').OptionRows} */
+const HELP = [['--help, -h', 'this']];
 
 /**
  * @param {string} text

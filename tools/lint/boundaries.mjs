@@ -52,6 +52,9 @@ export const OTHER_ENTRIES = {
   'testing/property': ['apps/e2e'],
 };
 
+/** What a project may take types of beside that, with `import type`, which loads nothing. */
+export const TYPE_ENTRIES = { 'contracts/http': ['apps/cli'] };
+
 /**
  * The folders of a project, and what each may import: other folders, files of the root by their name, or everything (`*`).
  * A folder is a capability; files in `src/` itself wire them together and may import each of them. Another folder is
@@ -242,14 +245,15 @@ export function placeOf(path) {
  * Judges one import.
  * @param {string} path file that imports, relative to the root, with "/"
  * @param {string} specifier as written; a relative one is resolved against `path`
+ * @param {boolean} [typeOnly] true for `import type`
  * @returns {string | undefined} why it is forbidden, or undefined where it is allowed
  */
-export function judge(path, specifier) {
+export function judge(path, specifier, typeOnly = false) {
   const place = placeOf(path);
   if (place === undefined) return undefined;
   if (specifier.startsWith('.')) return judgeRelative(place, path, specifier);
   const own = /^@switchyard\/([^/]+)(\/.*)?$/.exec(specifier);
-  if (own) return judgeProject(place, own[1], own[2]);
+  if (own) return judgeProject(place, own[1], own[2], typeOnly);
   return judgePackage(place, specifier);
 }
 
@@ -291,10 +295,12 @@ function matchesFile(pattern, file) {
   return tail === undefined ? pattern === file : file.startsWith(head) && file.endsWith(tail);
 }
 
-function judgeProject(place, name, inside) {
+function judgeProject(place, name, inside, typeOnly) {
   const entry = `${name}${inside}`;
   const offered =
-    (place.kind !== 'source' && TEST_ENTRIES.includes(entry)) || OTHER_ENTRIES[entry]?.includes(place.project);
+    (place.kind !== 'source' && TEST_ENTRIES.includes(entry)) ||
+    OTHER_ENTRIES[entry]?.includes(place.project) ||
+    (typeOnly && TYPE_ENTRIES[entry]?.includes(place.project));
   if (inside !== undefined && !offered) return `Import @switchyard/${name}, not a file inside it (${inside.slice(1)}).`;
   const target = PROJECT_OF_NAME.get(name);
   if (target === undefined) return `There is no project @switchyard/${name} in tools/lint/boundaries.mjs.`;
@@ -341,13 +347,13 @@ export function boundariesRule(root) {
     meta: { type: 'problem', schema: [], messages: { forbidden: '{{why}}' } },
     create(context) {
       const path = context.filename.slice(root.length).replaceAll('\\', '/').replace(/^\//, '');
-      const check = (node) => {
+      const check = (node, typeOnly = false) => {
         const value = node?.type === 'TSLiteralType' ? node.literal.value : node?.value;
-        const why = typeof value === 'string' ? judge(path, value) : undefined;
+        const why = typeof value === 'string' ? judge(path, value, typeOnly) : undefined;
         if (why) context.report({ node, messageId: 'forbidden', data: { why } });
       };
       return {
-        ImportDeclaration: (node) => check(node.source),
+        ImportDeclaration: (node) => check(node.source, node.importKind === 'type'),
         ExportNamedDeclaration: (node) => check(node.source),
         ExportAllDeclaration: (node) => check(node.source),
         ImportExpression: (node) => check(node.source),

@@ -128,6 +128,10 @@ describe('import boundaries', () => {
   it('leave the HTTP interface of the contracts to the gateway, which alone speaks it', () => {
     passes('apps/gateway/src/a.ts', '@switchyard/contracts/http');
     fails('apps/orchestrator/src/a.ts', '@switchyard/contracts/http');
+    const types = (/** @type {string} */ s) => `import type { x } from '${s}';\nexport type y = x;`;
+    passes('apps/cli/src/a.ts', '@switchyard/contracts/http', types);
+    fails('apps/cli/src/a.ts', '@switchyard/contracts/http');
+    fails('apps/audit/src/a.ts', '@switchyard/contracts/http', types);
     passes('apps/e2e/src/attack/a.ts', '@switchyard/testing/property');
     fails('apps/gateway/src/a.ts', '@switchyard/testing/property');
     fails('apps/gateway/src/a.ts', '@switchyard/contracts/runs');

@@ -1,76 +1,23 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { overview, unknownVerb, VERBS } from '../verbs.mjs';
-import { FROM_SHELL, parseVerb, VERB_OPTIONS, type VerbName, verbHelp } from './command-line/arguments.ts';
+import { optionsOf, unknownVerb, type Verb as VerbRecord, verbHelp } from '../verbs.mjs';
+import { exportOf, FROM_SHELL, parseVerb, verbNamed } from './command-line/arguments.ts';
 import { Refused } from './command-line/gateway-client.ts';
 import { workspaceOf } from './environment/workspace.ts';
 import { EXIT, UserError } from './terminal/user-error.ts';
 import { contextOf, type Verb, type VerbContext } from './command-line/verb.ts';
 
 /** Each verb is loaded when it is called: a warm `run` starts its task within a second of being typed. */
-const LOAD: Readonly<Record<VerbName, () => Promise<Verb>>> = {
-  run: async () => (await import('./runs/verb-run.ts')).run,
-  up: async () => (await import('./verbs/verb-stack.ts')).up,
-  down: async () => (await import('./verbs/verb-stack.ts')).down,
-  status: async () => (await import('./verbs/verb-stack.ts')).status,
-  backup: async () => (await import('./backup/verb-backup.ts')).backup,
-  restore: async () => (await import('./backup/verb-restore.ts')).restore,
-  tail: async () => (await import('./runs/verb-runs.ts')).tail,
-  runs: async () => (await import('./runs/verb-runs.ts')).runs,
-  cancel: async () => (await import('./runs/verb-runs.ts')).cancel,
-  doctor: async () => (await import('./doctor/verb-doctor.ts')).doctor,
-  logs: async () => (await import('./verbs/verb-logs.ts')).logs,
-  approve: async () => (await import('./runs/verb-approve.ts')).approve,
-  replay: async () => (await import('./runs/verb-replay.ts')).replay,
-  budget: async () => (await import('./runs/verb-budget.ts')).budget,
-  'dead-letters': async () => (await import('./runs/verb-dead-letters.ts')).deadLetters,
-  effects: async () => (await import('./runs/verb-effects.ts')).effects,
-  tools: async () => (await import('./tools/verb-tools.ts')).tools,
-  demo: async () => (await import('./verbs/verb-demo.ts')).demo,
-  nats: async () => (await import('./verbs/verb-nats.ts')).nats,
-  audit: async () => later('audit'),
-  bench: async () => (await import('./verbs/verb-bench.ts')).bench,
-  chaos: async () => (await import('./verbs/verb-chaos.ts')).chaos,
-  completion: async () => completion,
-  help: async () => help,
-  version: async () => version,
-};
-
-function later(name: string): Verb {
-  return ({ remark }) => {
-    remark(`${VERBS.find((verb) => verb.name === name)?.usage ?? name}: not there yet; it comes with a later version.`);
-    return Promise.resolve(EXIT.unavailable);
-  };
+async function load({ name, module }: VerbRecord): Promise<Verb> {
+  if (module === undefined) throw new UserError(unknownVerb(name), EXIT.usage);
+  const loaded = (await import(new URL(`${module}.js`, import.meta.url).href)) as Readonly<Record<string, Verb>>;
+  return loaded[exportOf(name)]!;
 }
-
-const help: Verb = ({ positionals, print }) => {
-  print(positionals[0] ? verbHelp(positionals[0]) : overview());
-  return Promise.resolve(EXIT.ok);
-};
-
-const version: Verb = ({ workspace, print }) => {
-  const { version: text } = JSON.parse(readFileSync(join(workspace.root, 'package.json'), 'utf8')) as {
-    version: string;
-  };
-  print(`switchyard ${text}`);
-  return Promise.resolve(EXIT.ok);
-};
-
-const completion: Verb = async ({ positionals, print }) => {
-  const [shell] = positionals;
-  if (shell !== 'bash' && shell !== 'zsh')
-    throw new UserError('Which shell? ./switchyard completion bash|zsh', EXIT.usage);
-  const { completionScript } = await import('./command-line/completion.ts');
-  print(completionScript(shell));
-  return EXIT.ok;
-};
 
 /** With what options say of the AZTM login in its environment. What it takes is loaded where one of them is given. */
 async function withFlags(context: VerbContext, name: string): Promise<VerbContext> {
   const isMoved = context.environment[FROM_SHELL] !== undefined;
   if (!isMoved && !Object.keys(context.values).some((option) => /^(aztm-|no-server-mode$)/.test(option)))
     return context;
-  if (isMoved && !Object.hasOwn(VERB_OPTIONS[name as VerbName], 'aztm-password'))
+  if (isMoved && !Object.hasOwn(optionsOf(verbNamed(name)), 'aztm-password'))
     throw new UserError(`"${name}" has no option --aztm-password. See ./switchyard ${name} --help.`, EXIT.usage);
   const [{ withAztmFlags }, { askSecret }] = await Promise.all([
     import('./command-line/aztm-flags.ts'),
@@ -86,15 +33,14 @@ async function withFlags(context: VerbContext, name: string): Promise<VerbContex
 async function dispatch(argv: readonly string[], root: string): Promise<number> {
   const [word = 'help', ...rest] = argv;
   const name = word === '--version' ? 'version' : ['--help', '-h'].includes(word) ? 'help' : word;
-  const load = Object.hasOwn(LOAD, name) ? LOAD[name as VerbName] : undefined;
-  if (!load) throw new UserError(unknownVerb(word), EXIT.usage);
-  const parsed = parseVerb(name as VerbName, rest);
+  const verb = verbNamed(name);
+  const parsed = parseVerb(name, rest);
   const context = contextOf(workspaceOf(root), parsed);
   if (parsed.values['help'] === true) {
-    context.print(verbHelp(name));
+    context.print(verbHelp(verb));
     return EXIT.ok;
   }
-  return (await load())(await withFlags(context, name));
+  return (await load(verb))(await withFlags(context, name));
 }
 
 /** Runs one command and answers its exit code. What a person can act on is shown without a stack. */

@@ -1,6 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from '@jest/globals';
-import { overview, suggestion, VERBS } from '../../verbs.mjs';
-import { listOption, parseVerb, VERB_OPTIONS, verbHelp } from './arguments.ts';
+import { optionsOf, overview, suggestion, verbHelp, VERBS } from '../../verbs.mjs';
+import { exportOf, listOption, parseVerb } from './arguments.ts';
 import { completionScript } from './completion.ts';
 import { globMatcher } from '../terminal/glob.ts';
 import { hopeless, runRows } from '../runs/verb-runs.ts';
@@ -9,13 +12,36 @@ import { taskRequest } from '../runs/verb-run.ts';
 import { badChecks, withoutPassword } from '../verbs/verb-stack.ts';
 
 describe('verbs', () => {
-  it('all have help, and the parser knows the same ones (test is answered before anything is built)', () => {
-    expect(
-      VERBS.map((verb) => verb.name)
-        .filter((name) => name !== 'test')
-        .sort(),
-    ).toEqual(Object.keys(VERB_OPTIONS).sort());
-    for (const verb of VERBS) expect(verbHelp(verb.name)).toContain(`./switchyard ${verb.usage}`);
+  it('are one record each, which help, parser, completion and loader read', () => {
+    expect(new Set(VERBS.map(({ name }) => name)).size).toBe(VERBS.length);
+    for (const verb of VERBS) {
+      const help = verbHelp(verb);
+      expect(help).toContain(`./switchyard ${verb.usage}`);
+      for (const option of Object.keys(optionsOf(verb))) expect(help).toContain(`--${option}`);
+      for (const [option] of verb.usage.matchAll(/--[a-z-]+/g))
+        expect(Object.keys(optionsOf(verb))).toContain(option.slice(2));
+      const args = Object.entries(optionsOf(verb)).map(([name, { type }]) =>
+        type === 'string' ? `--${name}=x` : `--${name}`,
+      );
+      expect(Object.keys(parseVerb(verb.name, args).values)).toHaveLength(args.length);
+    }
+  });
+
+  it('name a module that exports them; test alone is answered before anything is built', () => {
+    const source = fileURLToPath(new URL('..', import.meta.url));
+    expect(VERBS.filter(({ module }) => module === undefined).map(({ name }) => name)).toEqual(['test']);
+    for (const { name, module } of VERBS.filter((verb) => verb.module !== undefined))
+      expect(readFileSync(join(source, `${module}.ts`), 'utf8')).toMatch(
+        new RegExp(`^export (const|function|async function) ${exportOf(name)}\\b`, 'm'),
+      );
+  });
+
+  it('know an option by the row of its help', () => {
+    const options = (row: string) => optionsOf({ name: 'x', usage: 'x', summary: 'x', options: [[row, 'what']] });
+    expect(options('--lines N, -n')).toMatchObject({ lines: { type: 'string', short: 'n' } });
+    expect(options('--follow, -f')).toMatchObject({ follow: { type: 'boolean', short: 'f' } });
+    expect(options('--rounds N --only CASE')).toMatchObject({ rounds: { type: 'string' }, only: { type: 'string' } });
+    expect(Object.keys(options('ask SUBJECT [JSON]'))).toEqual(['help']);
   });
 
   it('are all named in the overview, within a hundred columns', () => {

@@ -1,16 +1,12 @@
-import { VERBS } from '../../verbs.mjs';
-import { VERB_OPTIONS } from './arguments.ts';
+import { optionsOf, type Verb, VERBS } from '../../verbs.mjs';
 
-const optionWords = (name: string): string => {
-  const options = VERB_OPTIONS[name as keyof typeof VERB_OPTIONS] ?? {};
-  const words = VERBS.find((verb) => verb.name === name)?.words ?? [];
-  return [...words, ...[...Object.keys(options), 'help'].map((option) => `--${option}`)].join(' ');
-};
+const wordsAfter = (verb: Verb): string =>
+  [...(verb.words ?? []), ...Object.keys(optionsOf(verb)).map((option) => `--${option}`)].join(' ');
 
 /** A completion script for bash or zsh, made from the verbs. */
 export function completionScript(shell: 'bash' | 'zsh'): string {
   const verbs = VERBS.map((verb) => verb.name).join(' ');
-  const cases = VERBS.map((verb) => `    ${verb.name}) words="${optionWords(verb.name)}" ;;`).join('\n');
+  const cases = VERBS.map((verb) => `    ${verb.name}) words="${wordsAfter(verb)}" ;;`).join('\n');
   const bash = `_switchyard() {
   local current="\${COMP_WORDS[COMP_CWORD]}" words
   case "\${COMP_WORDS[1]:-}" in
