@@ -130,6 +130,13 @@ describe('the chart', { skip: missing }, () => {
     assert.deepEqual(of(objects('external'), 'Job')[0].spec.template.spec.initContainers, undefined);
   });
 
+  it('takes a setting away where a later file says null', () => {
+    const settings = (sets) =>
+      of(objects('production', sets), 'ConfigMap').find(({ metadata }) => metadata.name.endsWith('-gateway')).data;
+    assert.ok('JWT_JWKS_URL' in settings([]));
+    assert.ok(!('JWT_JWKS_URL' in settings(['services.gateway.config.JWT_JWKS_URL=null'])));
+  });
+
   it('starts the pods of a service anew where its settings, or the revision of the Secrets, change', () => {
     const sums = (sets) =>
       Object.fromEntries(

@@ -110,7 +110,7 @@ function configSchema(configs, secrets) {
   const open = configs.flatMap(({ variables }) => variables).filter(({ variable }) => !secrets.has(variable));
   const properties = Object.fromEntries(
     open
-      .map((v) => [v.variable, { type: ['string', 'integer', 'boolean'], description: v.description }])
+      .map((v) => [v.variable, { type: ['string', 'integer', 'boolean', 'null'], description: v.description }])
       .sort(([a], [b]) => (a < b ? -1 : 1)),
   );
   return { type: 'object', additionalProperties: false, properties };

@@ -170,6 +170,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       registerReadiness(health, { bus, rateLimit, login, clock });
 
       let draining = false;
+      let leaving = false;
       const { corsOrigins: allowedOrigins } = config.http;
       const mcpNames = [...config.allowedHosts, ...allowedHosts];
       const hooks: HookDeps = {
@@ -189,6 +190,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         },
         absence,
         draining: () => draining,
+        leaving: () => leaving,
       };
       const app = await createServer(
         GatewayModule.of(
@@ -230,13 +232,17 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       log.info({ url, opsPort, identity: config.identity.mode }, 'gateway listens');
 
       stop = async () => {
-        draining = true;
+        const until = Date.now() + config.drainTimeoutMs;
+        leaving = true;
         health.drain();
+        if (config.lingerMs > 0) await sleep(config.lingerMs);
+        draining = true;
+        // Who keeps one for later notices now, and not when its next request is refused.
+        instanceOf(app).server.closeIdleConnections();
         absence.drain();
         streams.drain();
         mcp.drain();
         await peers.stop();
-        const until = Date.now() + config.drainTimeoutMs;
         while (traffic.underWay > 0 && Date.now() < until) await sleep(20);
         unhear();
         await Promise.all(subscriptions.map((subscription) => subscription.stop()));

@@ -117,6 +117,9 @@ export const Config = z
       'How many requests of one replica wait for services that are not there',
     ),
     DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for ending open requests on SIGTERM'),
+    LINGER_MS: integer(0, 30_000, 0).describe(
+      'The first part of DRAIN_TIMEOUT_MS (half of it at most), in which requests on connections that are open are still served, each as the last of its connection',
+    ),
 
     AZTM_REQUIRED: flag(false).describe('Not ready until the AZTM login stands'),
     OPENAI_MODEL: z.string().min(1).max(128).default('gpt-4.1-mini').describe('Shown by GET /config'),
@@ -194,6 +197,7 @@ export const Config = z
     orchestrateTimeoutMs: env.ORCHESTRATE_TIMEOUT_MS,
     absence: { absenceMs: env.SERVICE_ABSENCE_MS, maxWaiting: env.MAX_WAITING_REQUESTS },
     drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
+    lingerMs: Math.min(env.LINGER_MS, env.DRAIN_TIMEOUT_MS / 2),
     aztmRequired: env.AZTM_REQUIRED,
     /** GET /config; there is no secret among it. */
     defaults: {

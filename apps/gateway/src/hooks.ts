@@ -44,6 +44,8 @@ export interface HookDeps {
   };
   readonly absence: Pick<AbsenceWaiter, 'onBehalfOf'>;
   readonly draining: () => boolean;
+  /** The process is told to end: clients are to go elsewhere with their next request. */
+  readonly leaving: () => boolean;
 }
 
 /**
@@ -69,16 +71,17 @@ export function registerHooks(server: FastifyInstance, deps: HookDeps): void {
     reply.header('x-content-type-options', 'nosniff');
     const route = request.is404 ? undefined : request.routeOptions.url;
     // A peer did not come by a name of ours, and is no page.
-    if (!guard.isPeer(request)) checkPlace(request, route, deps);
+    if (!guard.isPeer(request)) {
+      if (deps.leaving()) reply.header('connection', 'close');
+      checkPlace(request, route, deps);
+    }
     const auth = route === undefined ? 'none' : authOf(request.method, route);
     if (route === undefined || auth === 'none' || (auth === 'operator' && maySeeMetrics(request, deps))) {
       guard.strip(request);
       return;
     }
-    if (deps.draining()) {
-      reply.header('connection', 'close');
+    if (deps.draining())
       throw new AppError('unavailable', 'This server is stopping; try again.', { retryAfterMs: 1_000 });
-    }
     request.identity = await identify(request, reply, route, deps);
     const { principal, credential } = request.identity;
     if (principal !== undefined) deps.logins.note({ principal, credential, ip: request.ip, path: route });

@@ -47,7 +47,7 @@
 {{- end -}}
 {{- if eq $name "gateway" -}}
 {{- $hosts := concat (list (printf "%s-gateway" $full) (printf "%s-gateway.%s" $full (include "switchyard.namespace" .root)) (printf "%s-gateway.%s.svc" $full (include "switchyard.namespace" .root))) $values.ingress.hosts $values.httpRoute.hostnames -}}
-{{- $set = merge $set (dict "GATEWAY_HOST" "0.0.0.0" "GATEWAY_PORT" (toString .service.port) "IDENTITY_MODE" $values.identity.mode "NODE_ENV" $values.environment "ALLOWED_HOSTS" (join "," $hosts)) -}}
+{{- $set = merge $set (dict "GATEWAY_HOST" "0.0.0.0" "GATEWAY_PORT" (toString .service.port) "IDENTITY_MODE" $values.identity.mode "LINGER_MS" "2000" "NODE_ENV" $values.environment "ALLOWED_HOSTS" (join "," $hosts)) -}}
 {{- end -}}
 {{- if eq $name "orchestrator" -}}
 {{- $base := ternary (printf "http://%s-dev-model:8002/v1" $full) $values.model.baseUrl $values.bundled.enabled -}}
@@ -58,7 +58,9 @@
 {{- if and (eq $name "audit") $values.logTree.enabled -}}{{- $_ := set $set "LOG_TREE_DIR" "/logs" -}}{{- end -}}
 {{- $all := mergeOverwrite $set (.service.config | default dict) -}}
 {{- range $key, $value := $all }}
+{{- if not (kindIs "invalid" $value) }}
 {{ $key }}: {{ ternary (int64 $value | toString) (toString $value) (kindIs "float64" $value) | quote }}
+{{- end }}
 {{- end }}
 {{- end -}}
 
