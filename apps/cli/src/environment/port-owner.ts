@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 
 const LISTENING = '0A';
 
@@ -28,9 +29,10 @@ export function listeningAddresses(table: string, inodes: ReadonlySet<string>): 
     });
 }
 
-/** The command line from the text of /proc/<pid>/cmdline, cut to one short line. */
+/** The command line from the text of /proc/<pid>/cmdline, cut to one short line; the program without its folder. */
 export function commandText(cmdline: string, limit = 120): string {
-  const text = cmdline.split('\0').join(' ').trim();
+  const [program = '', ...args] = cmdline.split('\0');
+  const text = [basename(program), ...args].join(' ').trim();
   return text.length > limit ? `${text.slice(0, limit)}...` : text;
 }
 
