@@ -71,7 +71,7 @@ export const FOLDERS = {
     http: ['base', 'steps', 'runs', 'tools'],
     'http/routes': ['base', 'protocols', 'steps', 'runs', 'tools', 'http'],
   },
-  'libs/platform': { telemetry: [] },
+  'libs/platform': { log: ['truncate.ts'], telemetry: [] },
   'libs/bus': {
     protocol: ['lease'],
     lease: [],
@@ -211,6 +211,9 @@ export const FOLDER_ENTRIES = {
   'apps/e2e': { 'chaos/stack': ['stack.ts'] },
 };
 
+/** Files of the root that every folder of a project may import. */
+export const OPEN_ROOT_FILES = ['log-events.ts'];
+
 /** Packages with one home. `tests: true` lets tests of any project use them as a client or a fake. */
 export const PACKAGE_HOMES = [
   { packages: ['openai'], homes: ['apps/orchestrator', 'apps/e2e'], tests: true },
@@ -274,7 +277,7 @@ export function judgeFolders({ project, kind }, path, reached, folders = FOLDERS
   const file = reached.slice(reached.lastIndexOf('/') + 1);
   if (from === to)
     return from !== '' && file === 'index.ts' ? `${from} imports its own entry; import the file.` : undefined;
-  const allowed = from === '' ? ['*'] : folders[project][from];
+  const allowed = from === '' ? ['*'] : [...folders[project][from], ...OPEN_ROOT_FILES];
   if (!allowed.includes('*') && !allowed.includes(to === '' ? file : to))
     return `${from} may not import ${to === '' ? `${file} of the root` : to} (FOLDERS in tools/lint/boundaries.mjs).`;
   if (to === '' || file === 'index.ts') return undefined;

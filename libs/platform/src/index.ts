@@ -60,17 +60,34 @@ export {
 export { launch } from './launch.ts';
 export { createLifecycle, type Lifecycle, type LifecycleOptions } from './lifecycle.ts';
 export {
+  AZTM_LOGGERS,
+  createLogger,
+  errorEvent,
+  eventLogger,
+  fatalEvent,
+  infoEvent,
   type Level,
   levelOf,
+  LOG_PARTS,
   LOG_VARIABLES,
+  type LogEvent,
+  type LogEvents,
+  type LogEventWriter,
+  type LogFields,
+  type Logger,
+  type LoggerOptions,
   LogLevel,
   type LogLevels,
   LogLevelsOfParts,
+  type LogPart,
+  logSharedEvent,
+  partOf,
+  type PartName,
+  SHARED_LOG_EVENTS,
   unknownParts,
+  warnEvent,
   withAztmLevel,
-} from './log-levels.ts';
-export { AZTM_LOGGERS, LOG_PARTS, type LogPart } from './log-parts.ts';
-export { createLogger, type Logger, type LoggerOptions, partOf, type PartName } from './log.ts';
+} from './log/index.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export {
   readTlsFiles,

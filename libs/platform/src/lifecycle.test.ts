@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { until } from '@switchyard/testing';
 import { createLifecycle } from './lifecycle.ts';
-import { createLogger } from './log.ts';
+import { createLogger } from './log/log.ts';
 
 const EVENTS = ['SIGTERM', 'SIGINT', 'uncaughtException', 'unhandledRejection'] as const;
 const before = new Map(EVENTS.map((event) => [event, process.listeners(event as 'SIGTERM')]));
@@ -74,8 +74,8 @@ describe('stop', () => {
     await lifecycle.stop();
     expect(performance.now() - started).toBeLessThan(20_000);
     expect(stopped).toEqual(['first']);
-    expect(lines.join('')).toMatch(/"part":"hangs".*did not stop in time/);
-    expect(lines.join('')).toMatch(/"part":"rejects".*did not stop cleanly/);
+    expect(lines.join('')).toMatch(/"event":"shutdown_part_late","part":"hangs"/);
+    expect(lines.join('')).toMatch(/"event":"shutdown_part_failed","part":"rejects"/);
   });
 
   it('stops a part too that is registered while, or after, it stops', async () => {

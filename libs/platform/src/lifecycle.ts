@@ -1,5 +1,4 @@
-import { logConsole } from './console.ts';
-import type { Logger } from './log.ts';
+import { logConsole, type Logger, logSharedEvent } from './log/index.ts';
 
 /*
  * How a service goes down.
@@ -73,7 +72,7 @@ export function createLifecycle({ log, drainTimeoutMs = 10_000, handleSignals = 
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
         if (stopping) process.exit(code === 0 ? 130 : code);
-        log.info({ signal }, 'stopping');
+        logSharedEvent(log, 'service_stopping', { signal });
         end();
       });
     }
@@ -81,7 +80,7 @@ export function createLifecycle({ log, drainTimeoutMs = 10_000, handleSignals = 
       process.on(kind, (error: unknown) => {
         if (crashed) return;
         code = 1;
-        log.fatal({ err: error, kind }, 'a defect ends this process');
+        logSharedEvent(log, 'process_crashed', { err: error, kind });
         if (ending) return;
         crashed = true;
         const backstop = setTimeout(() => process.exit(code), FLUSH_LIMIT_MS);
@@ -113,9 +112,9 @@ async function stopPart(part: Part, log: Logger, until: number): Promise<void> {
   const limit = new Promise<'late'>((resolve) => (timer = setTimeout(() => resolve('late'), leftMs)));
   try {
     if ((await Promise.race([Promise.resolve(part.stop(leftMs)), limit])) === 'late')
-      log.warn({ part: part.name }, 'did not stop in time');
+      logSharedEvent(log, 'shutdown_part_late', { part: part.name });
   } catch (error) {
-    log.warn({ part: part.name, err: error }, 'did not stop cleanly');
+    logSharedEvent(log, 'shutdown_part_failed', { part: part.name, err: error });
   } finally {
     clearTimeout(timer);
   }

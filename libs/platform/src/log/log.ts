@@ -1,9 +1,10 @@
 import { format, types } from 'node:util';
 import { isSpanContextValid, trace } from '@opentelemetry/api';
 import { pino, type Bindings, type DestinationStream, type Logger as PinoLogger } from 'pino';
+import { logSharedEvent } from './event-logger.ts';
 import { type Level, levelOf, levelOfPart, type LogLevels, NO_LEVELS, unknownParts } from './log-levels.ts';
 import type { LogPart } from './log-parts.ts';
-import { redactAndCut, isSecretKey, truncateForLog } from './truncate.ts';
+import { redactAndCut, isSecretKey, truncateForLog } from '../truncate.ts';
 
 export type Logger = PinoLogger;
 
@@ -68,7 +69,7 @@ export function createLogger({ app, level: asked, levels = NO_LEVELS, destinatio
   };
   Object.defineProperty(log, OF, { value: { app, level, levels } });
   const unknown = unknownParts(levels);
-  if (unknown !== undefined) log.warn(unknown);
+  if (unknown !== undefined) logSharedEvent(log, 'log_part_unknown', { why: unknown });
   return log;
 }
 

@@ -18,12 +18,12 @@ describe('what a library says on the console', () => {
     methods.info('e');
     methods.warn(new Error('f').message);
     methods.error('g');
-    expect(lines().map(({ level, message, source }) => [level, message, source])).toEqual([
-      ['debug', 'a', 'console'],
-      ['info', 'b c { d: 1 }', 'console'],
-      ['info', 'e', 'console'],
-      ['warn', 'f', 'console'],
-      ['error', 'g', 'console'],
+    expect(lines().map(({ level, event, message, source }) => [level, event, message, source])).toEqual([
+      ['debug', undefined, 'a', 'console'],
+      ['info', 'library_reported', 'A library says: b c { d: 1 }', 'console'],
+      ['info', 'library_reported', 'A library says: e', 'console'],
+      ['warn', 'library_warned', 'A library warns: f', 'console'],
+      ['error', 'library_failed', 'A library reports an error: g', 'console'],
     ]);
   });
 

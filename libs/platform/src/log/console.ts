@@ -1,9 +1,16 @@
 import { format } from 'node:util';
+import { logSharedEvent } from './event-logger.ts';
 import type { Logger } from './log.ts';
 
-const LEVELS = { debug: 'debug', log: 'info', info: 'info', warn: 'warn', error: 'error' } as const;
+const EVENTS = {
+  log: 'library_reported',
+  info: 'library_reported',
+  warn: 'library_warned',
+  error: 'library_failed',
+} as const;
+type Method = keyof typeof EVENTS;
 
-export type ConsoleMethods = Record<keyof typeof LEVELS, (...values: unknown[]) => void>;
+export type ConsoleMethods = Record<Method | 'debug', (...values: unknown[]) => void>;
 
 /**
  * Redirects what libraries print on the console to the log, masked and cut like every line. Untrusted text that a library
@@ -11,8 +18,9 @@ export type ConsoleMethods = Record<keyof typeof LEVELS, (...values: unknown[]) 
  * service that has its process for itself.
  */
 export function logConsole(log: Logger, methods: ConsoleMethods = console): void {
-  for (const [method, level] of Object.entries(LEVELS))
-    methods[method as keyof typeof LEVELS] = (...values) => log[level]({ source: 'console' }, textOf(values));
+  methods.debug = (...values) => log.debug({ source: 'console' }, textOf(values));
+  for (const method of Object.keys(EVENTS) as Method[])
+    methods[method] = (...values) => logSharedEvent(log, EVENTS[method], { source: 'console', text: textOf(values) });
 }
 
 /** A value that cannot be read breaks no work of whoever only wanted to tell of it. */

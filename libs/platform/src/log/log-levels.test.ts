@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import { fc } from '@switchyard/testing/property';
-import { parseConfig } from './config.ts';
+import { parseConfig } from '../config.ts';
 import { LEVELS, levelOf, levelOfPart, LOG_VARIABLES, unknownParts, withAztmLevel } from './log-levels.ts';
 import { AZTM_LOGGERS, isLogPart, LOG_PARTS } from './log-parts.ts';
 
