@@ -4,6 +4,7 @@ import { Ctx, type CustomTransportStrategy, MessagePattern, Payload, Server } fr
 import { AppError, type InputOf, type OutputOf, type RequestContract } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import { firstValueFrom, isObservable, throwError } from 'rxjs';
+import { logEvent } from './log-events.ts';
 import type { Bus, Call, Subscription } from './protocol/index.ts';
 
 /*
@@ -101,7 +102,7 @@ function nestLogger(log: Logger): LoggerService {
     log: (message: unknown) => log.debug(String(message)),
     debug: (message: unknown) => log.debug(String(message)),
     verbose: (message: unknown) => log.trace(String(message)),
-    warn: (message: unknown) => log.warn(String(message)),
-    error: (message: unknown) => log.error(String(message)),
+    warn: (message: unknown) => logEvent(log, 'library_warned', { source: 'nest', text: String(message) }),
+    error: (message: unknown) => logEvent(log, 'library_failed', { source: 'nest', text: String(message) }),
   };
 }

@@ -14,6 +14,7 @@ import {
   startTelemetry,
   type TlsFiles,
 } from '@switchyard/platform';
+import { logEvent } from './log-events.ts';
 import type { Bus, BusTrust } from './protocol/index.ts';
 import { connectBus } from './nats/index.ts';
 
@@ -129,7 +130,7 @@ export function createService(
     await wire({ bus, log, metrics, health, lifecycle });
     lifecycle.onStop('readiness', () => health.drain());
     health.started();
-    log.info({ opsPort }, `${app} is up`);
+    logEvent(log, 'service_started', { opsPort });
   };
 
   return {

@@ -1,5 +1,6 @@
 import { LiveDelta, type RunEvent, safeParse, subjects } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 import {
   type Following,
   type FollowOptions,
@@ -131,7 +132,7 @@ export class Follower {
     // A copy that JetStream delivers to where a consumer's owner wants it still names the subject that it was stored under.
     if (event && (event.runId !== runId || event.tenantId !== tenantId)) return;
     if (event) for (const listener of [...listeners]) listener.onEvent(event);
-    else this.#log.warn({ subject: message.subject }, 'not a fact of a run; the journal will be asked');
+    else logEvent(this.#log, 'run_event_malformed', { subject: message.subject });
   }
 
   #spreadLive(listeners: ReadonlySet<Listener>, message: WireMessage): void {
@@ -141,7 +142,7 @@ export class Follower {
       try {
         listener.onLive?.(delta);
       } catch (error) {
-        this.#log.warn({ err: error, subject: message.subject }, 'a reader failed on live text');
+        logEvent(this.#log, 'live_text_reader_failed', { err: error, subject: message.subject });
       }
     }
   }

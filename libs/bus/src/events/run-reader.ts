@@ -1,5 +1,6 @@
 import { AppError, ERROR_CODES, type LiveDelta, type RunEvent } from '@switchyard/contracts';
 import { backoffMs, type Logger } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 import { type FollowOptions, Reorder } from '../protocol/index.ts';
 
 /*
@@ -139,7 +140,7 @@ export class RunReader {
     }
     this.#askAt = Date.now() + backoffMs(this.#failures, { baseMs: 100, maxMs: 2_000 });
     const { runId } = this.#options;
-    this.#log.warn({ runId, err: error, tries: this.#failures }, 'the journal was not read; trying again');
+    logEvent(this.#log, 'journal_read_failed', { runId, err: error, tries: this.#failures });
   }
 
   /** Until something came, or the time ran out. */

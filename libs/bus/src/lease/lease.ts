@@ -1,5 +1,6 @@
 import { AppError } from '@switchyard/contracts';
 import { type Logger, sleep } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 import { isHeld, LEASE_START, type LeaseEntry, type LeaseState, lost, observed, stoodBack, wrote } from './machine.ts';
 
 /*
@@ -113,7 +114,7 @@ export class HeldLease implements Lease {
         failures = 0;
       } catch (error) {
         if (failures++ === 0 && !signal.aborted)
-          this.#log.warn({ err: error, lease: this.#options.name }, 'who holds a lease is not known at the moment');
+          logEvent(this.#log, 'lease_holder_unknown', { err: error, lease: this.#options.name });
       }
       await sleep(this.#ttlMs / LOOKS, signal).catch(() => undefined);
     }

@@ -11,6 +11,7 @@ import {
 } from '@switchyard/contracts';
 import type { Logger, Metrics, TlsFiles } from '@switchyard/platform';
 import { type JetStreamClient, nuid } from 'nats';
+import { logEvent } from '../log-events.ts';
 import { RpcServer, RpcClient } from '../requests/index.ts';
 import {
   type Bus,
@@ -74,8 +75,7 @@ export async function connectBus(options: ConnectOptions): Promise<Bus> {
     throw error;
   }
   const { app, log, metrics, instance = nuid.next(), stopLimitMs, trust, person } = options;
-  if (trust === 'open')
-    log.warn('BUS_TRUST=open: requests are neither signed nor checked; whoever reaches the bus can speak for anybody');
+  if (trust === 'open') logEvent(log, 'bus_trust_open');
   return new NatsBus(
     wire,
     app,

@@ -1,5 +1,6 @@
 import { linkAbort, type Logger, telemetryEnabled } from '@switchyard/platform';
 import type { JetStreamClient, JsMsg } from 'nats';
+import { logEvent } from '../log-events.ts';
 import {
   consumed,
   type ConsumedMessage,
@@ -98,14 +99,14 @@ export class NatsConsumers {
         facts.push({ event: one.event, traceparent: headerOf(message)(HEADER.traceparent) });
       if (one) return [one];
       this.#instruments.malformed(stream);
-      this.#log.warn({ subject: message.subject, streamSeq: message.seq }, 'malformed message skipped');
+      logEvent(this.#log, 'bus_message_malformed', { subject: message.subject, streamSeq: message.seq });
       return [];
     });
     try {
       if (parsed.length > 0) await whileHandling(taken, () => consumed(facts, durable, () => handle(parsed)));
       for (const message of taken) message.ack();
     } catch (error) {
-      this.#log.warn({ err: error, stream, messages: taken.length }, 'messages were not handled; they come again');
+      logEvent(this.#log, 'bus_batch_redelivered', { err: error, stream, messages: taken.length });
       for (const message of taken) message.nak(AGAIN_MS);
     }
   }
@@ -114,12 +115,12 @@ export class NatsConsumers {
     const wakeUp = parseWakeUp(message.subject);
     if (!wakeUp) {
       this.#instruments.malformed('COMMANDS');
-      this.#log.warn({ subject: message.subject }, 'malformed wake-up given up');
+      logEvent(this.#log, 'wake_up_malformed', { subject: message.subject });
       return message.term();
     }
     const handle = () => inTraceOf(headerOf(message), () => handler(wakeUp));
     const verdict = await whileHandling([message], handle).catch((error: unknown) => {
-      this.#log.warn({ err: error, ...wakeUp }, 'a wake-up was not handled');
+      logEvent(this.#log, 'wake_up_failed', { err: error, ...wakeUp });
       return 'failed' as const;
     });
     const settled = settlementOf(verdict, message.info.deliveryCount);

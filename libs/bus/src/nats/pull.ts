@@ -10,6 +10,7 @@ import {
   type JsMsg,
   NatsError,
 } from 'nats';
+import { logEvent } from '../log-events.ts';
 
 /*
  * A durable pull consumer that keeps working.
@@ -70,7 +71,7 @@ export async function pull(
       if (signal.aborted) return;
       failures += 1;
       withStreams = true;
-      log.warn({ err: error, stream, durable, failures }, 'the consumer failed; it is set up again');
+      logEvent(log, 'consumer_failed', { err: error, stream, durable, failures });
       await sleep(backoffMs(failures, { baseMs: 200, maxMs: 3_000 }) + 50, signal).catch(() => undefined);
     }
   }
@@ -184,8 +185,8 @@ async function prepare(jsm: JetStreamManager, options: PullOptions): Promise<voi
     const other = differences(asked, found.config);
     if (!ahead && (other.length === 0 || (await updated(jsm, stream, durable, asked)))) return;
     const about = { stream, durable, delivered: found.delivered.stream_seq, last: state.last_seq, other };
-    if (ahead) log.error(about, 'the consumer stands ahead of its stream; it is rebuilt');
-    else log.warn(about, 'the consumer has settings that cannot be changed; it is rebuilt');
+    if (ahead) logEvent(log, 'consumer_ahead_of_stream', about);
+    else logEvent(log, 'consumer_recreated', about);
     await jsm.consumers.delete(stream, durable);
   }
   await jsm.consumers.add(stream, asked);

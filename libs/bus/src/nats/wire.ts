@@ -1,6 +1,7 @@
 import { AppError } from '@switchyard/contracts';
 import { backoffMs, type Logger, sleep, type TlsFiles, tlsOptions, tlsRefusal } from '@switchyard/platform';
 import { connect, Events, headers as natsHeaders, type Msg, type NatsConnection, NatsError, nuid } from 'nats';
+import { logEvent } from '../log-events.ts';
 import type { Wire, WireMessage, WireSubscription } from '../protocol/index.ts';
 
 /*
@@ -63,7 +64,7 @@ export class NatsWire implements Wire {
   static async open({ url, app, log, tls: files, signal }: Opening): Promise<NatsWire> {
     const { server, user, pass, token, tls: asked } = parseUrl(url);
     const tls = files
-      ? tlsOptions(files, (why) => log.error({ why }, 'the TLS files cannot be used; those of before go on'))
+      ? tlsOptions(files, (why) => logEvent(log, 'tls_files_unusable', { server: 'NATS', why }))
       : asked && {};
     const masked = server.map((one) => `nats://${one}`).join(',');
     for (let failures = 1; ; failures += 1) {
@@ -89,7 +90,7 @@ export class NatsWire implements Wire {
         const code = error instanceof NatsError ? error.code : undefined;
         if (failures % LOG_EVERY === 1) {
           const why = tlsRefusal(error);
-          log.warn({ url: masked, code, failures, ...(why ? { why } : {}) }, 'the message bus is not there yet');
+          logEvent(log, 'bus_unreachable', { url: masked, code, failures, ...(why ? { why } : {}) });
         }
         if (!signal?.aborted)
           await sleep(100 + backoffMs(failures, { baseMs: 100, maxMs: 1_000 }), signal).catch(() => undefined);
@@ -161,13 +162,13 @@ export class NatsWire implements Wire {
       ...(queue === undefined ? {} : { queue }),
       callback: (error, message) => {
         if (error !== null) {
-          this.#log.error({ err: error, subject }, 'the message bus refused a subscription');
+          logEvent(this.#log, 'bus_subscription_refused', { err: error, subject });
           return;
         }
         try {
           onMessage(new NatsMessage(message));
         } catch (thrown) {
-          this.#log.error({ err: thrown, subject: message.subject }, 'a message was not handled');
+          logEvent(this.#log, 'bus_message_failed', { err: thrown, subject: message.subject });
         }
       },
     });
@@ -222,7 +223,7 @@ export class NatsWire implements Wire {
       try {
         listener(this.#connected);
       } catch (error) {
-        this.#log.error({ err: error }, 'a listener to the connection failed');
+        logEvent(this.#log, 'bus_listener_failed', { err: error });
       }
     }
   }
@@ -233,20 +234,20 @@ export class NatsWire implements Wire {
       if (status.type === Events.Disconnect) {
         if (!this.#connected) continue;
         this.#connected = false;
-        log.warn('the message bus is gone; reconnecting');
+        logEvent(log, 'bus_disconnected');
         this.#tell();
       } else if (status.type === Events.Reconnect) {
         this.#connected = true;
         this.#reconnects += 1;
-        log.info('the message bus is back');
+        logEvent(log, 'bus_reconnected');
         this.#tell();
         this.#measure();
       } else if (status.type === Events.Error) {
         const about = 'permissionContext' in status ? status.permissionContext : undefined;
         if (about?.operation === 'publish') {
-          log.error({ subject: about.subject }, 'the message bus does not permit this service to publish here');
+          logEvent(log, 'bus_publish_not_permitted', { subject: about.subject });
           for (const listener of this.#refusedListeners) listener(about.subject);
-        } else log.warn({ detail: String(status.data), about }, 'the message bus reports an error');
+        } else logEvent(log, 'bus_error_reported', { detail: String(status.data), about });
       }
     }
     this.#connected = false;

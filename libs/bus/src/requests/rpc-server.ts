@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { abortSubject, AppError, type InputOf, parseOrThrow, type RequestContract } from '@switchyard/contracts';
 import { type Behalf, type Logger, onBehalfOf, sleep } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 import {
   addressed,
   answered,
@@ -227,7 +228,7 @@ export class RpcServer {
     if (error instanceof AppError && error.code !== 'internal') return error;
     const { reason } = work.abort.signal as { reason?: unknown };
     if (work.abort.signal.aborted) return reason instanceof AppError ? reason : new AppError('cancelled');
-    this.#log.error({ err: error, subject }, 'a request failed by a defect');
+    logEvent(this.#log, 'rpc_request_failed', { err: error, subject });
     return error;
   }
 
@@ -317,7 +318,7 @@ export class RpcServer {
     const now = Date.now();
     if (now - this.#droppedLoggedAt < DROPPED_LOG_MS) return;
     this.#droppedLoggedAt = now;
-    this.#log.warn({ subject }, 'dropped a request whose answer would go elsewhere than to an inbox of its askers');
+    logEvent(this.#log, 'rpc_request_dropped', { subject });
   }
 
   #refuse(reply: string, error: unknown): void {
@@ -329,7 +330,7 @@ export class RpcServer {
     try {
       this.#wire.publish(subject, body, { ...(headers ? { headers } : {}), ...(reply === undefined ? {} : { reply }) });
     } catch (error) {
-      this.#log.warn({ err: error }, 'an answer could not be sent');
+      logEvent(this.#log, 'rpc_answer_not_sent', { err: error });
     }
   }
 }
