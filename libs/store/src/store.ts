@@ -1,4 +1,4 @@
-import type { TlsFiles } from '@switchyard/platform';
+import type { Logger, TlsFiles } from '@switchyard/platform';
 import { type AgentTurns, type Effects, SqlAgentTurns, SqlEffects } from './effects/index.ts';
 import {
   type AuditLog,
@@ -19,6 +19,7 @@ import {
   SqlJournal,
   SqlRetention,
 } from './journal/index.ts';
+import { logEvent } from './log-events.ts';
 import {
   type Notes,
   SqlNotes,
@@ -39,16 +40,11 @@ const ROLES: Record<StoreOwner, string> = {
   audit: 'switchyard_audit',
 };
 
-/** The part of a logger that the store uses. */
-export interface StoreLog {
-  warn(fields: object, message: string): void;
-}
-
 export interface StoreOptions {
   readonly url: string;
   readonly tls?: TlsFiles | undefined;
   readonly app: StoreOwner;
-  readonly log?: StoreLog;
+  readonly log?: Logger;
   /** Default 10. */
   readonly maxConnections?: number;
   /** The longest a statement may take on the server. Default 8 000. */
@@ -87,14 +83,13 @@ export function openStore(options: StoreOptions): Store {
   const pool = openPool({
     url,
     tls,
-    onTlsTrouble: (why) => log?.warn({ why }, 'the TLS files cannot be used; those of before go on'),
+    onTlsTrouble: (why) => logEvent(log, 'tls_files_unusable', { server: 'PostgreSQL', why }),
     role: ROLES[app],
     applicationName: `switchyard-${app}`,
     maxConnections,
     statementTimeoutMs,
-    onIdleError: (error) => log?.warn({ err: error }, 'a connection to the database broke'),
-    onDeadLink: (connections) =>
-      log?.warn({ connections }, 'the database does not answer; its connections are made anew'),
+    onIdleError: (error) => logEvent(log, 'database_connection_broken', { err: error }),
+    onDeadLink: (connections) => logEvent(log, 'database_connections_renewed', { connections }),
   });
   const prisma = lazyPrisma(pool);
   let closed: Promise<void> | undefined;
