@@ -6,6 +6,7 @@ import { type Exchanging, inClientSpan } from './client-span.ts';
 import type { Dispatchers } from './dispatchers.ts';
 import { exchange, type ExchangeLimits } from './exchange.ts';
 import { RedirectRefused } from './failure.ts';
+import { logEvent } from './log-events.ts';
 import { type Outgoing, outgoing, redirected } from './outgoing.ts';
 import type { Carrier } from './over-xmpp.ts';
 import { type Route, routeByServiceMap, type ServiceMap } from './service-map.ts';
@@ -39,7 +40,7 @@ export interface SafeFetchOptions {
   /** How many redirects of a GET or HEAD are followed. Default 0: a redirect is `egress_blocked`. */
   readonly maxRedirects?: number;
   /** Told of every call that was not made. */
-  readonly log?: Pick<Logger, 'warn'>;
+  readonly log?: Logger;
   /** For tests: how names are resolved. */
   readonly lookup?: LookupFunction;
 }
@@ -118,7 +119,7 @@ export function createSafeFetch(options: SafeFetchOptions = {}): SafeFetch {
     } catch (error) {
       // The host alone: a path or a query may hold what is not for the log.
       if (error instanceof AppError && (error.code === 'egress_blocked' || error.code === 'unavailable'))
-        log?.warn({ host: hostAndPort(request.url), err: error }, 'an outbound call was not made');
+        logEvent(log, 'outbound_call_refused', { host: hostAndPort(request.url), err: error });
       throw error;
     }
   };

@@ -1,9 +1,10 @@
 import type { LookupFunction } from 'node:net';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { createLogger } from '@switchyard/platform';
 import { Agent } from 'undici';
 import { Blocked } from '../src/failure.ts';
 import { guardedConnect } from '../src/guarded-connect.ts';
-import { createSafeFetch, parseServiceMap, type SafeFetchOptions } from '../src/index.ts';
+import { createSafeFetch, parseServiceMap } from '../src/index.ts';
 import { answers, TestServer } from './test-server.ts';
 
 let server: TestServer;
@@ -112,13 +113,18 @@ describe('the guard', () => {
   });
 
   it('tells the log which host, never path or query', async () => {
-    const lines: unknown[] = [];
-    const fetch = createSafeFetch({
-      log: { warn: (fields: unknown) => void lines.push(fields) } as SafeFetchOptions['log'] & object,
-    });
+    const lines: string[] = [];
+    const destination = { write: (line: string) => void lines.push(line) };
+    const fetch = createSafeFetch({ log: createLogger({ app: 'test', level: 'info', destination }) });
     await expect(fetch('http://10.0.0.1/secret?token=hunter2')).rejects.toThrow();
-    expect(lines).toEqual([{ host: '10.0.0.1:80', err: expect.objectContaining({ code: 'egress_blocked' }) }]);
-    expect(JSON.stringify(lines)).not.toMatch(/secret|hunter2/);
+    expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual([
+      expect.objectContaining({
+        event: 'outbound_call_refused',
+        host: '10.0.0.1:80',
+        err: expect.objectContaining({ code: 'egress_blocked' }),
+      }),
+    ]);
+    expect(lines.join('')).not.toMatch(/secret|hunter2/);
   });
 });
 
