@@ -24,6 +24,7 @@ import { A2aModule } from './a2a.module.ts';
 import { agentFetch, Delegator, type DelegatorParts, sendFailure } from './delegation/index.ts';
 import { type Config, hostAndPort } from './config.ts';
 import { Directory, type DirectoryFact } from './agents/index.ts';
+import { logEvent } from './log-events.ts';
 
 /** What a test may bring in place of the real thing. */
 export interface A2aOverrides extends ServiceOverrides {
@@ -49,7 +50,8 @@ async function wire(
   const log = partOf(base, 'agents');
   const systemEvents = new SystemEventPublisher(bus, log);
   const directory = directoryOf(bus, config, clock, (fact) => {
-    log.warn({ ...fact.data }, fact.type);
+    if (fact.type === 'a2a.agent.unreachable') logEvent(log, 'agent_unreachable', fact.data);
+    else logEvent(log, 'agent_card_changed', fact.data);
     systemEvents.publish(fact);
   });
   registerAgents(health, directory);
@@ -68,7 +70,7 @@ async function wire(
   lifecycle.onStop('handlers', () => handlers.close());
   // The first cards are read now, so that the first planning does not wait for them.
   void directory.refreshDue();
-  log.info({ agents: config.agents.length }, 'agents are looked up');
+  logEvent(log, 'agents_configured', { agents: config.agents.length });
 }
 
 function directoryOf(
@@ -128,6 +130,6 @@ function outcomeMetrics(metrics: Metrics, log: Logger): DelegatorParts['onOutcom
     delegations.inc({ agent, status: result.status });
     sends.inc({ agent }, sent);
     seconds.observe({ agent }, durationMs / 1_000);
-    if (result.status !== 'succeeded') log.warn({ agent, code: result.code, durationMs }, 'a delegation failed');
+    if (result.status !== 'succeeded') logEvent(log, 'delegation_failed', { agent, code: result.code, durationMs });
   };
 }

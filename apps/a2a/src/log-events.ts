@@ -1,0 +1,23 @@
+import { eventLogger, infoEvent, warnEvent } from '@switchyard/platform';
+
+/** What this service logs; services log SHARED_LOG_EVENTS as well. */
+export const LOG_EVENTS = {
+  agents_configured: infoEvent('{agents} agents are configured; their cards are read now.'),
+  agent_unreachable: warnEvent(
+    'The card of agent {agent} cannot be read.',
+    'Check the address of the agent and the agent itself: `./switchyard doctor --only a2a`.',
+    'monitoring.md',
+  ),
+  agent_card_changed: warnEvent(
+    'The card of agent {agent} has changed.',
+    'Check that its operator meant the change, and that it still goes to the right place.',
+    'monitoring.md',
+  ),
+  delegation_failed: warnEvent(
+    'A task that was delegated to an agent failed.',
+    'Read `code` in the reference of error codes. If it repeats for one agent, ask its operator.',
+    'reference/errors.md',
+  ),
+};
+
+export const logEvent = eventLogger(LOG_EVENTS);
