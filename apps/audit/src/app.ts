@@ -9,14 +9,12 @@ import type { AuditConfig } from './config.ts';
 import { FactRecorder } from './fact-recorder.ts';
 import { FactsConsumer } from './facts.consumer.ts';
 import { JournalReader } from './journal-reader.ts';
+import { logEvent } from './log-events.ts';
 import { DiskThread, LogTreePruner, LogTreeWriter } from './log-tree/index.ts';
 import { RecordRetention } from './record-retention.ts';
 import { Repeated } from './repeated.ts';
 
 const MAX_TREE_FILE_BYTES = 33_554_432;
-/** Who looks for its files is told why there are none. */
-const NO_TREE =
-  'The log tree is off, and no file of it is written: set LOG_TREE_DIR to a folder that this service may write to.';
 
 /** What tests put in place of the real thing. */
 export interface AuditOverrides extends ServiceOverrides {
@@ -77,8 +75,8 @@ export function createAudit(config: AuditConfig, overrides: AuditOverrides = {})
       const pruner = new LogTreePruner({ ...config.logTree, auditLog, metrics, clock: systemClock, log: treeLog });
       repeat('pruning the log tree', config.logTree.pruneMs, (signal) => pruner.prune(signal));
     }
-    base.info({ logTree: config.logTree?.dir ?? 'off' }, 'audit listens');
-    if (tree === undefined) treeLog.info(NO_TREE);
+    logEvent(base, 'audit_started', { logTree: config.logTree?.dir ?? 'off' });
+    if (tree === undefined) logEvent(treeLog, 'log_tree_off');
   });
   return Object.assign(service, { complete: () => completer?.complete() ?? Promise.resolve(0) });
 }

@@ -2,6 +2,7 @@ import type { Logger } from '@switchyard/platform';
 import type { AuditLog, AuditPosition } from '@switchyard/store';
 import type { FactRecorder } from './fact-recorder.ts';
 import type { JournalReader } from './journal-reader.ts';
+import { logEvent } from './log-events.ts';
 
 /*
  * Looks periodically for runs whose audit log may miss events, and completes them from the journal: after an outage of
@@ -51,7 +52,7 @@ export class Completer {
     for (const gap of gaps) {
       if (this.#stopped) break;
       if (!(await this.#completeOne(gap, summaries.get(gap.runId) ?? 0))) {
-        log.warn({ runs: gaps.length - checked }, 'the journal is silent; the log is completed later');
+        logEvent(log, 'audit_completion_paused', { runs: gaps.length - checked });
         break;
       }
       checked += 1;
@@ -66,7 +67,7 @@ export class Completer {
     const answer = await journal.after(gap.tenantId, gap.runId, after);
     await recorder.take(answer.events);
     if (answer.kind === 'unreachable') return false;
-    if (answer.kind !== 'read') log.warn({ runId: gap.runId, after, why: answer.kind }, 'this run cannot be completed');
+    if (answer.kind !== 'read') logEvent(log, 'audit_run_incomplete', { runId: gap.runId, after, why: answer.kind });
     await auditLog.markChecked([gap.runId]);
     return true;
   }
@@ -76,7 +77,7 @@ export class Completer {
     this.#timer = setTimeout(() => {
       this.#round = this.complete()
         .then(() => undefined)
-        .catch((error: unknown) => this.#parts.log.warn({ err: error }, 'completing failed; it is repeated'))
+        .catch((error: unknown) => logEvent(this.#parts.log, 'audit_completion_failed', { err: error }))
         .finally(() => this.#schedule(this.#parts.intervalMs));
     }, delayMs);
   }

@@ -3,6 +3,7 @@ import type { Clock, Logger, Metrics } from '@switchyard/platform';
 import type { AuditLog, SummaryUpdate } from '@switchyard/store';
 import { groupByRun, inOrder } from './in-order.ts';
 import type { JournalReader } from './journal-reader.ts';
+import { logEvent } from './log-events.ts';
 import { runRecord } from './records.ts';
 import { summarise } from './run-summary.ts';
 
@@ -74,10 +75,7 @@ export class FactRecorder {
     // The database has already added a record of each conflict to the audit log.
     this.#conflicting.inc(conflicts.length);
     const ids = conflicts.slice(0, MAX_NAMED);
-    this.#parts.log.error(
-      { event: 'audit_record_conflict', conflicts: conflicts.length, ids },
-      'the audit log holds records that are not what happened: somebody else wrote them',
-    );
+    logEvent(this.#parts.log, 'audit_record_conflict', { conflicts: conflicts.length, ids });
     return added;
   }
 
@@ -110,8 +108,7 @@ export class FactRecorder {
       const { tenantId, runId } = arrived[0]!;
       const after = lastSeq + ready.length;
       const missing = await this.#parts.journal.after(tenantId, runId, after);
-      if (missing.kind !== 'read')
-        this.#parts.log.warn({ runId, after, why: missing.kind }, 'hole in a run; not filled yet');
+      if (missing.kind !== 'read') logEvent(this.#parts.log, 'audit_gap_open', { runId, after, why: missing.kind });
       all = [...arrived, ...missing.events];
       ({ ready } = inOrder(lastSeq, all));
     }

@@ -1,5 +1,6 @@
 import { type Logger, type Metrics, sleep } from '@switchyard/platform';
 import type { AuditLog } from '@switchyard/store';
+import { logEvent } from './log-events.ts';
 
 /*
  * Removes records that are older than `keepDays`.
@@ -49,7 +50,7 @@ export class RecordRetention {
       this.#failures.inc();
       throw error;
     } finally {
-      if (removed > 0) log.info({ removed, keepDays }, 'old records of the audit log were removed');
+      if (removed > 0) logEvent(log, 'audit_records_expired', { removed, keepDays });
     }
     return removed;
   }

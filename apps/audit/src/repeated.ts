@@ -1,4 +1,5 @@
 import type { Logger } from '@switchyard/platform';
+import { logEvent } from './log-events.ts';
 
 /** Work that is done again and again, never twice at once, until it is stopped. A failure is told and costs one round. */
 export class Repeated {
@@ -34,7 +35,7 @@ export class Repeated {
     if (signal.aborted) return;
     this.#timer = setTimeout(() => {
       this.#round = this.#work(signal)
-        .catch((error: unknown) => this.#log.warn({ err: error }, `${this.#what} failed; it is repeated`))
+        .catch((error: unknown) => logEvent(this.#log, 'audit_upkeep_failed', { err: error, work: this.#what }))
         .finally(() => this.#schedule(this.#everyMs));
     }, delayMs);
     this.#timer.unref();

@@ -2,6 +2,7 @@ import { readdir, realpath, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, type Logger, type Metrics, sleep } from '@switchyard/platform';
 import type { AuditLog } from '@switchyard/store';
+import { logEvent } from '../log-events.ts';
 import { sizeOf } from './folder-size.ts';
 import { FOLDER_NAME } from './log-tree.ts';
 import { isCode } from './files.ts';
@@ -95,9 +96,9 @@ export class LogTreePruner {
     }
     this.#bytes.set(bytes);
     this.#folders.set(found.length - removed);
-    if (removed > 0) log.info({ removed, bytes }, 'log tree: old folders were removed');
+    if (removed > 0) logEvent(log, 'log_tree_pruned', { removed, bytes });
     if (limits.maxBytes > 0 && bytes > limits.maxBytes)
-      log.warn({ bytes, maxBytes: limits.maxBytes }, 'log tree: larger than asked; its runs are under way');
+      logEvent(log, 'log_tree_over_limit', { bytes, maxBytes: limits.maxBytes });
     return removed;
   }
 

@@ -1,5 +1,6 @@
 import type { RunEvent } from '@switchyard/contracts';
 import type { Clock, Logger } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 import { type Accepted, linesOf } from './run-lines.ts';
 import type { RunLines } from './tree-disk.ts';
 
@@ -47,7 +48,7 @@ export class LogTreeWriter {
       return;
     }
     if (this.#skipped > 0) {
-      log.warn({ skipped: this.#skipped }, 'log tree: writing again; the events in between are in the audit log alone');
+      logEvent(log, 'log_tree_write_resumed', { skipped: this.#skipped });
       this.#skipped = 0;
     }
     this.#busy = true;
@@ -59,7 +60,7 @@ export class LogTreeWriter {
     } catch (error) {
       this.#restUntil = clock.now() + restMs;
       this.#skipped += count;
-      log.error({ err: error, restMs }, 'log tree: cannot write; the audit log goes on without it');
+      logEvent(log, 'log_tree_write_failed', { err: error, restMs });
     }
   }
 
