@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createLifecycle, createLogger, loadConfig } from '@switchyard/platform';
 import { createMockA2a } from './app.ts';
 import { Config } from './config.ts';
+import { logEvent } from './log-events.ts';
 
 const { natsUrl, busTrust, logLevel: level, logLevels: levels, ...config } = loadConfig(Config);
 const log = createLogger({ app: 'mock-a2a', level, levels });
@@ -11,7 +12,7 @@ const lifecycle = createLifecycle({ log, drainTimeoutMs: 2_000 });
 if (natsUrl === undefined) {
   const agent = await createMockA2a(config);
   lifecycle.onStop('http', () => agent.stop());
-  log.info({ url: agent.url }, 'mock-a2a listening');
+  logEvent(log, 'mock_agent_listening', { url: agent.url });
 } else {
   const [{ connectBus }, { answerPeers }] = await Promise.all([import('@switchyard/bus'), import('./over-bus.ts')]);
   const dir = mkdtempSync(join(tmpdir(), 'mock-a2a-'));
@@ -23,6 +24,6 @@ if (natsUrl === undefined) {
   const bus = await connectBus({ url: natsUrl, trust: busTrust, app: 'gateway', log });
   lifecycle.onStop('bus', () => bus.close());
   await bus.ensureStreams();
-  await answerPeers(bus, path, (asked) => log.info(asked, 'a peer asks'));
-  log.info('mock-a2a answers peers on the bus');
+  await answerPeers(bus, path, (asked) => logEvent(log, 'mock_agent_asked', asked));
+  logEvent(log, 'mock_agent_on_bus');
 }
