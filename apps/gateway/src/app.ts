@@ -17,6 +17,7 @@ import {
 } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch } from '@switchyard/safe-fetch';
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { logEvent } from './log-events.ts';
 import { Denials, FactQueue, FailedLogins, Logins, StreamReporter } from './reports/index.ts';
 import { AgUiTurns } from './ag-ui/index.ts';
 import { answerPeers, AuthGuard, createTokenVerifiers, MCP_PATH, Tickets } from './identity/index.ts';
@@ -229,7 +230,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
         type: 'gateway.service.started',
         data: { version: VERSION, identity_mode: config.identity.mode },
       });
-      log.info({ url, opsPort, identity: config.identity.mode }, 'gateway listens');
+      logEvent(log, 'gateway_listening', { url, opsPort, identity: config.identity.mode });
 
       stop = async () => {
         const until = Date.now() + config.drainTimeoutMs;

@@ -139,7 +139,7 @@ export class ListWatch {
     try {
       return (await this.#parts.bus.request(listTools, { principal, limit: 1 })).etag;
     } catch (error) {
-      this.#parts.log.debug({ err: error }, 'whether a list of tools changed could not be found out');
+      this.#parts.log.debug({ err: error }, 'a list of tools could not be compared');
       return undefined;
     }
   }

@@ -1,6 +1,7 @@
 import type { Bus } from '@switchyard/bus';
 import type { SystemFact } from '@switchyard/contracts';
 import { type Logger, type Metrics, sleep } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 
 /*
  * Facts for the audit log that come with every request or stream, told beside the requests.
@@ -53,7 +54,7 @@ export class FactQueue {
       const told = await Promise.allSettled(facts.map((fact) => this.#bus.publishSystem(fact)));
       const refused = told.filter(({ status }) => status === 'rejected').length;
       if (refused > 0) this.#drop(refused);
-      if (this.#cut > 0) this.#log.warn({ count: this.#cut }, 'facts of logins and streams were not told');
+      if (this.#cut > 0) logEvent(this.#log, 'system_events_dropped', { count: this.#cut });
       this.#cut = 0;
     } while (this.#waiting.length > 0);
   }

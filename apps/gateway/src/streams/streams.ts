@@ -9,6 +9,7 @@ import {
 import type { DialectName, OrchestrateAnswer, WaitingAnswer } from '@switchyard/contracts/http';
 import { type Clock, linkAbort, type Logger } from '@switchyard/platform';
 import type { FastifyReply } from 'fastify';
+import { logEvent } from '../log-events.ts';
 import { answerOf } from './blocking.ts';
 import {
   agUiDialect,
@@ -273,7 +274,7 @@ export class Streams {
       socket.end(projection.interrupt({ code: 'unavailable', message: 'The stream broke off; the run goes on.' }));
     } catch (error) {
       if (socket.closed) return gone();
-      log.error({ err: error, runId: run.runId }, 'a stream broke');
+      logEvent(log, 'stream_failed', { err: error, runId: run.runId });
       socket.end(projection.interrupt(toPublicError(error)));
     } finally {
       unwatch?.();

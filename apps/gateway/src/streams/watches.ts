@@ -1,6 +1,7 @@
 import type { Bus } from '@switchyard/bus';
 import { graceMsOf, mayAct, type Principal, type RunSpec, WATCH_MS, watchRun } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 
 /*
  * Says for every run that somebody sees here, and that is to stop when nobody does, that it is watched.
@@ -66,7 +67,7 @@ export class Watches {
     try {
       await this.#bus.request(watchRun, { principal, runId, forMs });
     } catch (error) {
-      this.#log.warn({ err: error, runId }, 'a watch was not renewed; tried again');
+      logEvent(this.#log, 'watch_not_renewed', { err: error, runId });
     }
   }
 }

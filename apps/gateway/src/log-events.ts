@@ -1,0 +1,17 @@
+import { errorEvent, eventLogger, infoEvent, warnEvent } from '@switchyard/platform';
+
+/** What this service logs; services log SHARED_LOG_EVENTS as well. */
+export const LOG_EVENTS = {
+  gateway_listening: infoEvent('The gateway listens.'),
+  stream_failed: errorEvent(
+    'A stream to a client failed because of a bug.',
+    'Report the stack in `err` as a bug. The client connects again and goes on from its last event.',
+  ),
+  watch_not_renewed: warnEvent(
+    'The orchestrators do not know that this run is watched; they are asked again.',
+    'If it repeats, check the orchestrators and NATS: a run that nobody watches may be cancelled.',
+    'runbooks/outages.md',
+  ),
+};
+
+export const logEvent = eventLogger(LOG_EVENTS);
