@@ -13,6 +13,7 @@ import { AppError } from '@switchyard/contracts';
 import { backoffMs, type Clock, type Logger, partOf, sleep, systemClock } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch, withoutFallback } from '@switchyard/safe-fetch';
 import { openStore, type Store } from '@switchyard/store';
+import { logEvent } from './log-events.ts';
 import { Admission, RunPool, Sweeper } from './scheduling/index.ts';
 import { BudgetService, type DailyBudget, RedisDailyBudget } from './budgets/index.ts';
 import type { OrchestratorConfig } from './config.ts';
@@ -196,7 +197,7 @@ async function untilThere(attempt: () => Promise<void>, log: Logger): Promise<vo
       return await attempt();
     } catch (error) {
       if (!(error instanceof AppError) || tries >= 60) throw error;
-      log.warn({ err: error, tries }, 'the streams are not there yet; trying again');
+      logEvent(log, 'streams_not_ready', { err: error, tries });
       await sleep(backoffMs(tries, { baseMs: 200, maxMs: 3_000 }) + 100);
     }
   }

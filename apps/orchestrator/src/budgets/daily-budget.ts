@@ -2,6 +2,7 @@ import { AppError, type BudgetView, type Principal } from '@switchyard/contracts
 import type { Clock, Logger, TlsFiles } from '@switchyard/platform';
 import { connectRedis, type Redis } from '@switchyard/redis';
 import type { Exceeded } from '@switchyard/run';
+import { logEvent } from '../log-events.ts';
 import { type DailyLimits, type Limits, limitsOf, type Override } from './daily-limits.ts';
 import { RESERVE, SEED, SETTLE } from './daily-scripts.ts';
 import { toNano, toUsd } from './prices.ts';
@@ -136,7 +137,7 @@ export class RedisDailyBudget implements DailyBudget {
         return;
       } catch (error) {
         if (attempt < SETTLE_TRIES) continue;
-        this.#parts.log.warn({ err: error, tokens }, 'what a call used is not counted for the day');
+        logEvent(this.#parts.log, 'daily_usage_not_counted', { err: error, tokens });
         return;
       }
     }

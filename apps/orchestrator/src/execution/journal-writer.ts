@@ -2,6 +2,7 @@ import { AppError, type RunEvent, type RunFactDraft } from '@switchyard/contract
 import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
 import { evolve, factStepId, foresee, type RunState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
+import { logEvent } from '../log-events.ts';
 import type { Lease } from './lease.ts';
 import type { Publisher } from './publisher.ts';
 import type { RunMetrics } from './run-metrics.ts';
@@ -123,7 +124,7 @@ export class JournalWriter {
     const askedAt = this.lease.now();
     const mine = await this.#untilAnswered(() => journal.renew([{ runId, epoch: this.epoch }], leaseMs));
     if (mine.has(runId)) return this.lease.renewed(askedAt);
-    log.info({ runId, epoch: this.epoch }, 'nothing leaves: this run has another owner or has ended');
+    logEvent(log, 'run_owner_lost', { runId, epoch: this.epoch });
     this.#closed ??= new AppError('fenced');
     throw this.#closed;
   }
@@ -154,7 +155,8 @@ export class JournalWriter {
       checkTask: this.#parts.checkTask,
       announce: this.announce,
     });
-    for (const { type, reason } of refused) log.warn({ runId: this.#state.runId, type, reason }, 'fact refused');
+    for (const { type, reason } of refused)
+      logEvent(log, 'run_event_refused', { runId: this.#state.runId, type, reason });
     if (facts.length === 0 && inboxTaken === undefined) return;
 
     const { runId } = this.#state;
@@ -171,10 +173,7 @@ export class JournalWriter {
       }),
     );
     if (outcome.kind !== 'appended') {
-      log.info(
-        { runId, epoch: this.epoch, outcome: outcome.kind },
-        'write refused: this run has another owner or has ended',
-      );
+      logEvent(log, 'run_write_refused', { runId, epoch: this.epoch, outcome: outcome.kind });
       if (outcome.kind !== 'ended') this.#metrics.fencedWrites.inc();
       throw new AppError(outcome.kind === 'ended' ? 'run_ended' : 'fenced');
     }
@@ -203,10 +202,7 @@ export class JournalWriter {
         return await attempt();
       } catch (error) {
         if (!(error instanceof AppError) || error.code !== 'unavailable') throw error;
-        this.#parts.log.warn(
-          { runId: this.#state.runId, err: error, tries },
-          'the journal does not answer; trying again',
-        );
+        logEvent(this.#parts.log, 'journal_unavailable', { runId: this.#state.runId, err: error, tries });
         await sleep(backoffMs(tries, { baseMs: 50, maxMs: 1_000 }), this.#signal);
       }
     }

@@ -2,6 +2,7 @@ import { type RunEvent, TERMINAL_TYPE } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
 import type { Logger } from '@switchyard/platform';
 import type { Journal } from '@switchyard/store';
+import { logEvent } from '../log-events.ts';
 
 /*
  * Publishes committed events on the bus.
@@ -136,7 +137,7 @@ export class Publisher {
 
   #track(runId: string, sent: Promise<void>): void {
     const done = sent.catch((error: unknown) =>
-      this.#parts.log.warn({ runId, err: error }, 'not published yet; it is tried again'),
+      logEvent(this.#parts.log, 'run_publish_delayed', { runId, err: error }),
     );
     this.#inFlight.add(done);
     void done.finally(() => this.#inFlight.delete(done));
@@ -146,9 +147,7 @@ export class Publisher {
     this.#marks.set(runId, Math.max(seq, this.#marks.get(runId) ?? 0));
     this.#flushTimer ??= setTimeout(() => {
       this.#flushTimer = undefined;
-      this.flush().catch((error: unknown) =>
-        this.#parts.log.warn({ err: error }, 'published marks not written; the relay repeats'),
-      );
+      this.flush().catch((error: unknown) => logEvent(this.#parts.log, 'published_marks_failed', { err: error }));
     }, this.#parts.flushMs ?? 100);
   }
 }

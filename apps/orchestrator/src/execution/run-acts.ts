@@ -3,6 +3,7 @@ import { AppError, type RunFactDraft, type RunSpec, type ThreadTurn } from '@swi
 import { linkAbort } from '@switchyard/platform';
 import { limitOf, type Next, runDeadline, type RunState, type StepState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
+import { logEvent } from '../log-events.ts';
 import { failedPlanning, plan, type PlanningParts } from '../planning/index.ts';
 import type { Toolbox } from '../planner/index.ts';
 import type { JournalWriter } from './journal-writer.ts';
@@ -102,7 +103,7 @@ export class RunActs {
       const speaks = () => lease.holds;
       const tell = (fact: RunFactDraft) =>
         void this.#writer.write([fact]).catch((error: unknown) => {
-          this.#parts.log.debug({ runId: state.runId, err: error }, 'a fact was not told');
+          this.#parts.log.debug({ runId: state.runId, err: error }, 'an event of the planning was not written');
         });
       const toolbox = async () =>
         final ? NOTHING : this.#parts.toolboxes.awaited(principal, tool_constraints, signal);
@@ -123,7 +124,7 @@ export class RunActs {
       return await this.#parts.toolboxes.get(run.principal, run.tool_constraints, signal);
     } catch (error) {
       if (signal.aborted) return null;
-      this.#parts.log.warn({ runId: this.#writer.state.runId, err: error }, 'no tools known; nothing is repeated');
+      logEvent(this.#parts.log, 'tools_unknown', { runId: this.#writer.state.runId, err: error });
       return NOTHING;
     }
   }

@@ -1,5 +1,6 @@
 import type { Logger } from '@switchyard/platform';
 import type { Journal } from '@switchyard/store';
+import { logEvent } from '../log-events.ts';
 import { inputFacts } from './inputs.ts';
 import type { JournalWriter } from './journal-writer.ts';
 
@@ -54,7 +55,7 @@ export class RunInputs {
     if (this.#looking) return;
     this.#looking = true;
     this.#look()
-      .catch((error: unknown) => this.#log.warn({ runId: this.#runId, err: error }, 'inputs not taken'))
+      .catch((error: unknown) => logEvent(this.#log, 'run_inputs_not_read', { runId: this.#runId, err: error }))
       .finally(() => (this.#looking = false));
   }
 

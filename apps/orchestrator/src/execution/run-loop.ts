@@ -3,6 +3,7 @@ import { Detached } from '@switchyard/bus';
 import { type Logger, onBehalfOf } from '@switchyard/platform';
 import { fold, next, type Next, type RunState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
+import { logEvent } from '../log-events.ts';
 import { JournalWriter, type WriterParts } from './journal-writer.ts';
 import { Lease } from './lease.ts';
 import { type ActParts, RunActs } from './run-acts.ts';
@@ -163,7 +164,7 @@ export class RunLoop {
     if (this.#draining) return 'released';
     const code = error instanceof AppError ? error.code : undefined;
     if (this.#abort.signal.aborted || code === 'fenced' || code === 'run_ended') return 'fenced';
-    this.#log.error({ runId: this.owned.runId, err: error }, 'the loop of this run broke');
+    logEvent(this.#log, 'run_loop_failed', { runId: this.owned.runId, err: error });
     const { code: publicCode, message } = toPublicError(error);
     this.#fault = `${publicCode}: ${message}`;
     return 'broken';

@@ -24,6 +24,7 @@ import {
   stepsLeft,
   type StepState,
 } from '@switchyard/run';
+import { logEvent } from '../log-events.ts';
 import { type ApprovalDefaults, rulesFor, type Toolbox } from '../planner/index.ts';
 import { checkedFact, checkedOutcome, type Guardrail, withheldFact } from '../planning/index.ts';
 import type { JournalWriter } from './journal-writer.ts';
@@ -116,7 +117,7 @@ async function dispatchUntilAnswered(
       verdict = afterAnswer(answer, act, toolbox, triesAfter(codeOf(answer)));
     } catch (error) {
       if (signal.aborted || !(error instanceof AppError)) throw error;
-      parts.log.warn({ runId: writer.state.runId, stepId: act.step_id, attempt, err: error }, 'step got no answer');
+      logEvent(parts.log, 'step_unanswered', { runId: writer.state.runId, stepId: act.step_id, attempt, err: error });
       verdict = afterFailure(error, act, toolbox, triesAfter(error.code));
     }
     if (!verdict.again) return verdict.outcome;
@@ -220,7 +221,11 @@ class Progress {
     const ofThisStep = fact && (!('step_id' in fact.data) || fact.data.step_id === this.#act.step_id);
     if (!fact || !ofThisStep || !mayReport(this.#act.target, fact.type) || this.#count >= MAX_PROGRESS) {
       const { runId } = this.#writer.state;
-      this.#parts.log.warn({ runId, stepId: this.#act.step_id, type: fact?.type ?? 'unknown' }, 'progress dropped');
+      logEvent(this.#parts.log, 'step_progress_dropped', {
+        runId,
+        stepId: this.#act.step_id,
+        type: fact?.type ?? 'unknown',
+      });
       return;
     }
     this.#count += 1;

@@ -1,6 +1,7 @@
 import type { Bus } from '@switchyard/bus';
 import { type Logger, sleep } from '@switchyard/platform';
 import type { StreamPositions } from '@switchyard/store';
+import { logEvent } from '../log-events.ts';
 
 /*
  * Detects that the stream of facts lost messages, for example after a wiped store or a power cut. A reader that follows
@@ -45,8 +46,8 @@ export class StreamWatch {
     const { bus, positions, log } = this.#parts;
     const position = await bus.streamPosition('RUNS');
     const { lost, marked } = await positions.note('RUNS', position, MARGIN_MS);
-    if (lost) log.error({ ...position }, 'the stream RUNS lost messages; runs that ended lately are published again');
-    if (marked > 0) log.warn({ marked }, 'runs are published again');
+    if (lost) logEvent(log, 'stream_lost_messages', { ...position });
+    if (marked > 0) logEvent(log, 'runs_marked_unpublished', { marked });
   }
 
   async #watch(): Promise<void> {
@@ -55,7 +56,7 @@ export class StreamWatch {
       try {
         await this.look();
       } catch (error) {
-        this.#parts.log.debug({ err: error }, 'the stream RUNS was not looked at; it is tried again');
+        this.#parts.log.debug({ err: error }, 'the stream RUNS was not checked; it is checked again');
       }
       await sleep(this.#parts.everyMs ?? EVERY_MS, signal).catch(() => undefined);
     }

@@ -2,6 +2,7 @@ import { AppError, listTools, type Principal, type ToolConstraints, type ToolInf
 import { type Bus, offeredAgents } from '@switchyard/bus';
 import { objectionToDelegation } from '@switchyard/run';
 import { backoffMs, type Clock, type Logger, sleep } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 import type { Toolbox } from '../planner/index.ts';
 import { isAway } from './step-policy.ts';
 
@@ -121,7 +122,7 @@ export class Toolboxes {
   async #agents(principal: Principal, constraints: ToolConstraints): Promise<Toolbox['agents']> {
     const agents = await offeredAgents(this.#parts.bus, principal, (target, error) => {
       if (target === 'a2a' || !(error instanceof AppError && error.code === 'no_responders'))
-        this.#parts.log.warn({ err: error, target }, 'the agents of a kind are not offered: its app does not answer');
+        logEvent(this.#parts.log, 'agents_unavailable', { err: error, target });
     });
     return agents.filter(({ id, reachable }) => reachable && !objectionToDelegation(id, principal, constraints));
   }

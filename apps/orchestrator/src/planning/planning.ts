@@ -10,6 +10,7 @@ import {
   type RunState,
   toMessages,
 } from '@switchyard/run';
+import { logEvent } from '../log-events.ts';
 import {
   type ApprovalDefaults,
   type ApprovalRules,
@@ -87,7 +88,7 @@ async function outcomeOf(parts: PlanningParts, input: PlanningInput, signal: Abo
     const durationMs = Math.max(0, parts.clock.now() - started);
     if (error instanceof BudgetStop) return [{ type: 'orchestrator.budget.exceeded', data: error.exceeded }];
     if (error instanceof GuardrailStop) return stopped(stepNumber, model, error.rule, durationMs, wasted);
-    parts.log.warn({ runId: state.runId, err: error }, 'planning failed');
+    logEvent(parts.log, 'planning_failed', { runId: state.runId, err: error });
     const known = error instanceof AppError ? error : new AppError('internal', undefined, { cause: error });
     return [failedPlanning(stepNumber, model, known.code, known.message, durationMs, wasted, known.retryAfterMs)];
   } finally {

@@ -3,6 +3,7 @@ import { AppError, type ErrorCode, type Usage } from '@switchyard/contracts';
 import { type Clock, type Logger, sleep } from '@switchyard/platform';
 import { type Exceeded, limitOf, type RunState } from '@switchyard/run';
 import type { DailyBudget, Reservation } from '../budgets/index.ts';
+import { logEvent } from '../log-events.ts';
 import { promptTokens } from '../planner/openai/index.ts';
 import type { ModelAnswer, ModelRequest, Planner } from '../planner/index.ts';
 import { nanoUsd, type Price, type Prices, toNano, toUsd } from '../budgets/prices.ts';
@@ -153,7 +154,7 @@ async function reserve(
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'unavailable') throw error;
       if (daily.failOpen) {
-        log.warn({ runId: state.runId, err: error }, 'the limits by day are not enforced: their counts are away');
+        logEvent(log, 'daily_limits_not_enforced', { runId: state.runId, err: error });
         return null;
       }
       if (late) throw error;

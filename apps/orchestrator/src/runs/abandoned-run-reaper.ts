@@ -9,6 +9,7 @@ import {
 } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { Journal, Watches } from '@switchyard/store';
+import { logEvent } from '../log-events.ts';
 import type { RunService } from './run-service.ts';
 import { findHead, headFor } from './visible-run.ts';
 
@@ -76,11 +77,11 @@ export class AbandonedRunReaper {
     const { watches, runs, log } = this.#parts;
     try {
       for (const { runId, tenantId, owned } of await watches.stopUnwatched(REASON, LIMIT)) {
-        log.info({ runId }, 'nobody watches this run any more; it is cancelled');
+        logEvent(log, 'abandoned_run_cancelled', { runId });
         await runs.tellOfCancel(tenantId, runId, owned);
       }
     } catch (error) {
-      log.warn({ err: error }, 'unwatched runs could not be stopped; tried again');
+      logEvent(log, 'abandoned_runs_not_checked', { err: error });
     }
   }
 }

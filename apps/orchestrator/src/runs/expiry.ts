@@ -1,6 +1,7 @@
 import { AppError } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { Journal, Retention } from '@switchyard/store';
+import { logEvent } from '../log-events.ts';
 import { readWhole } from './journal-pages.ts';
 import { toRunView, toSnapshot, viewOfHead } from './run-view.ts';
 
@@ -60,7 +61,7 @@ export class Expiry {
       if (await this.#expire(runId)) expired += 1;
     }
     const removed = runDays === 0 ? 0 : await retention.remove(BATCH, runDays * 24 * HOUR_MS);
-    if (expired + removed > 0) log.info({ expired, removed }, 'what is no longer kept was removed');
+    if (expired + removed > 0) logEvent(log, 'expired_runs_removed', { expired, removed });
     return expired === BATCH || removed === BATCH;
   }
 
@@ -72,7 +73,7 @@ export class Expiry {
       (events) => toRunView(events, head.phase),
       (error: unknown) => {
         if (error instanceof AppError && error.code === 'unavailable') throw error;
-        log.warn({ runId, err: error }, 'the events of this run cannot be read; its row is its snapshot');
+        logEvent(log, 'expired_run_unreadable', { runId, err: error });
         return viewOfHead(head);
       },
     );
@@ -86,7 +87,7 @@ export class Expiry {
       () => {
         this.#round = this.round()
           .catch((error: unknown) => {
-            this.#parts.log.warn({ err: error }, 'removing what is no longer kept failed; it is repeated');
+            logEvent(this.#parts.log, 'expiry_failed', { err: error });
             return false;
           })
           .then((more) => this.#schedule(more ? SHORT_PAUSE_MS : PAUSE_MS));

@@ -24,6 +24,7 @@ import { fold } from '@switchyard/run';
 import type { Accept, Accepted, Journal, Retention, RunHead } from '@switchyard/store';
 import canonicalizeModule from 'canonicalize';
 import { decisionBody, momentOf, objectionToAnswer, type Publisher } from '../execution/index.ts';
+import { logEvent } from '../log-events.ts';
 import { readWhole } from './journal-pages.ts';
 import { initialFactsOf } from './initial-facts.ts';
 import type { Admission, RunPool } from '../scheduling/index.ts';
@@ -172,7 +173,7 @@ export class RunService {
       return await readWhole(this.#parts.journal, runId);
     } catch (error) {
       if (phase !== 'ended' || (error instanceof AppError && error.code === 'unavailable')) throw error;
-      this.#parts.log.error({ runId, err: error }, 'the journal of an ended run cannot be read');
+      logEvent(this.#parts.log, 'journal_unreadable', { runId, err: error });
       return 'unreadable';
     }
   }
@@ -249,7 +250,7 @@ export class RunService {
     try {
       if ((await this.#parts.pool.end(runId, tenantId)) === 'taken') return;
     } catch (error) {
-      this.#parts.log.warn({ runId, err: error }, 'not claimed; the sweeper finds the run');
+      logEvent(this.#parts.log, 'run_not_claimed', { runId, err: error });
     }
     await this.#wake(tenantId, runId);
   }
@@ -259,7 +260,7 @@ export class RunService {
     try {
       await this.#parts.bus.wakeUp(tenantId, runId);
     } catch (error) {
-      this.#parts.log.warn({ runId, err: error }, 'no wake-up sent; the sweeper finds the run');
+      logEvent(this.#parts.log, 'wake_up_not_sent', { runId, err: error });
     }
   }
 }

@@ -2,6 +2,7 @@ import type { Logger } from '@switchyard/platform';
 import { factStepId, fold, giveUp, INITIAL, type RunState } from '@switchyard/run';
 import type { Appended, Journal } from '@switchyard/store';
 import type { Publisher } from '../execution/index.ts';
+import { logEvent } from '../log-events.ts';
 
 /*
  * Gives up a run whose owners repeatedly made no progress: writes its end and its dead letter in one transaction.
@@ -47,7 +48,7 @@ export async function moveToDeadLetters(
     deadLetter: { reason: followed ? 'no_progress' : 'unreadable' },
   });
   if (moved.kind !== 'appended') return undefined;
-  log.error({ runId, stalls }, 'the run was given up; it is in the dead letters');
+  logEvent(log, 'run_dead_lettered', { runId, stalls });
   // The relay publishes the events that were not read here, and the end after them: a mark may not pass an unpublished
   // event.
   if (readTo === lastSeq || publishedSeq >= lastSeq) publisher.publish(moved.events);
@@ -71,7 +72,7 @@ async function readAndPublish(
       if (events.length < PAGE) return { state, readTo };
     }
   } catch (error) {
-    log.warn({ runId, err: error }, 'the journal of a run that is given up cannot be read');
+    logEvent(log, 'dead_run_unreadable', { runId, err: error });
     return { state, readTo };
   }
 }

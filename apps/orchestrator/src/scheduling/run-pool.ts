@@ -1,6 +1,7 @@
 import { AppError, ENGINE_VERSIONS } from '@switchyard/contracts';
 import { type Clock, type Logger, type Metrics, withoutTrace } from '@switchyard/platform';
 import type { Claim, Journal } from '@switchyard/store';
+import { logEvent } from '../log-events.ts';
 import type { Admission } from './admission.ts';
 import { moveToDeadLetters } from './dead-letter-run.ts';
 import {
@@ -108,7 +109,7 @@ export class RunPool {
     if (!this.#stopped) return this.#start(owned, slot);
     slot.free();
     this.#giveBack(owned).catch((error: unknown) =>
-      this.#parts.log.warn({ runId: owned.runId, err: error }, 'lease not given back; it runs out'),
+      logEvent(this.#parts.log, 'lease_not_released', { runId: owned.runId, err: error }),
     );
   }
 
@@ -141,7 +142,7 @@ export class RunPool {
   hand(runId: string, tenantId: string): void {
     this.offer(runId, tenantId)
       .then((outcome) => (outcome === 'busy' ? this.#parts.loop.bus.wakeUp(tenantId, runId) : undefined))
-      .catch((error: unknown) => this.#parts.log.warn({ runId, err: error }, 'not handed on; the sweeper finds it'));
+      .catch((error: unknown) => logEvent(this.#parts.log, 'wake_up_not_sent', { runId, err: error }));
   }
 
   async drain(timeoutMs: number): Promise<void> {
@@ -222,9 +223,7 @@ export class RunPool {
     const done = loop
       .run()
       .then((end) => this.#ended(owned, end, loop))
-      .catch((error: unknown) =>
-        this.#parts.log.error({ runId: owned.runId, err: error }, 'letting go of a run failed'),
-      )
+      .catch((error: unknown) => logEvent(this.#parts.log, 'run_release_failed', { runId: owned.runId, err: error }))
       .finally(() => {
         this.#loops.delete(owned.runId);
         this.#suspects.delete(owned.runId);
@@ -255,7 +254,7 @@ export class RunPool {
   #takeUp(runId: string, tenantId: string, slot: Slot): void {
     if (this.#loops.has(runId) || this.#claiming.has(runId)) return slot.free();
     this.#claim(runId, tenantId, slot).catch((error: unknown) =>
-      this.#parts.log.warn({ runId, err: error }, 'not claimed; the sweeper will offer it again'),
+      logEvent(this.#parts.log, 'run_not_claimed', { runId, err: error }),
     );
   }
 
@@ -299,7 +298,7 @@ export class RunPool {
     } catch (error) {
       // Without the database no other replica can take the runs either; the next append decides.
       this.grace.failed();
-      this.#parts.log.warn({ err: error }, 'leases not renewed');
+      logEvent(this.#parts.log, 'leases_not_renewed', { err: error });
       return false;
     }
   }

@@ -2,6 +2,7 @@ import type { Bus } from '@switchyard/bus';
 import { AppError, ENGINE_VERSIONS } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { Journal } from '@switchyard/store';
+import { logEvent } from '../log-events.ts';
 import type { Admission } from './admission.ts';
 import type { Publisher } from '../execution/index.ts';
 import type { RunPool } from './run-pool.ts';
@@ -76,12 +77,12 @@ export class Sweeper {
     } catch (error) {
       sweeps.inc({ outcome: 'failed' });
       pool.grace.failed();
-      log.warn({ err: error }, 'sweep failed; it is repeated');
+      logEvent(log, 'sweep_failed', { err: error });
     }
     try {
       await this.#relay();
     } catch (error) {
-      log.warn({ err: error }, 'relay failed; it is repeated');
+      logEvent(log, 'relay_failed', { err: error });
     }
   }
 
@@ -96,7 +97,7 @@ export class Sweeper {
           await this.#relayRun(runId, publishedSeq);
         } catch (error) {
           if (error instanceof AppError && error.code === 'unavailable') throw error;
-          log.error({ runId, err: error }, 'the events of this run cannot be published'); // the others still can
+          logEvent(log, 'run_unpublishable', { runId, err: error }); // the others still can
         }
       }
     } finally {
