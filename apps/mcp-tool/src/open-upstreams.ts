@@ -5,6 +5,7 @@ import type { Lifecycle, Logger, Metrics } from '@switchyard/platform';
 import type { XmppRoute } from '@switchyard/safe-fetch';
 import type { ToolPins } from '@switchyard/store';
 import type { Catalog, ProviderAuthorisations } from './catalog/index.ts';
+import { logEvent } from './log-events.ts';
 import { compileSchema, OPERATORS, UNTRUSTED_SCHEMA, type Trust } from './tool/index.ts';
 import type { DiscoveredProviders } from './credentials/discovered/index.ts';
 import { InputStates, loadMcpSdk, OperatorFile } from './common/index.ts';
@@ -51,8 +52,7 @@ export async function openUpstreams(options: UpstreamsOptions, parts: UpstreamsP
   const { catalog, pins, authorisations, systemEvents, log, metrics, lifecycle, userToken, discovered } = parts;
   const { file, lookEveryMs, stateSecret } = options;
   if (file !== undefined) await loadMcpSdk();
-  if (file !== undefined && stateSecret === undefined)
-    log.info('MCP_STATE_SECRET is not set: a question of an upstream is answered at the replica that passed it on');
+  if (file !== undefined && stateSecret === undefined) logEvent(log, 'mcp_state_secret_missing');
   const states = new InputStates(stateSecret ?? randomBytes(32));
   const pool: UpstreamPool = new UpstreamPool({
     log,

@@ -437,6 +437,6 @@ describe('auth: service', () => {
 
 it('is in no log and in no event: tokens, codes and secrets stay where they are sealed', () => {
   const told = system.lines.join('\n') + JSON.stringify(system.facts);
-  expect(told).toContain('who authorises an upstream is known');
+  expect(told).toContain('"event":"upstream_issuer_discovered"');
   expect(told).not.toMatch(/(access|refresh|code|secret)-[0-9a-f]{8}-|our-own-secret/);
 });

@@ -177,7 +177,7 @@ inAccount(account ? IN_ACCOUNT : leftOut(IN_ACCOUNT), () => {
   it('has an account of its own, which is said to be less than was wanted', async () => {
     const link = await start({}, without);
     expect(link.confinement).toEqual({ level: 'account', network: true, missing: expect.stringContaining('bwrap') });
-    expect(lines.join()).toContain('an upstream runs without its sandbox');
+    expect(lines.join()).toContain('"event":"upstream_sandbox_incomplete"');
     expect(await ask(link, 'read', { path: join(directory, 'closed') })).toEqual({ refused: 'EACCES' });
     expect(await ask(link, 'read', { path: `/proc/${process.pid}/environ` })).toEqual({ refused: 'EACCES' });
     expect(await ask(link, 'kill', { pid: process.pid })).toEqual({ refused: 'EPERM' });
@@ -202,7 +202,7 @@ describe('a process that may run in a sandbox only', () => {
     const link = await start({}, { ...none, why: 'bubblewrap (bwrap) is not installed.' });
     const level = abilities.prlimit === undefined ? 'none' : 'limits';
     expect(link.confinement).toEqual({ level, network: true, missing: expect.stringContaining('bwrap') });
-    expect(lines.join()).toContain('an upstream runs without its sandbox');
+    expect(lines.join()).toContain('"event":"upstream_sandbox_incomplete"');
   });
 });
 

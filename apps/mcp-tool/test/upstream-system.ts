@@ -120,9 +120,9 @@ export async function startSystem(
     bus: asker,
     steps,
     async configure(yaml) {
-      const before = lines.filter((line) => line.includes('was read again')).length;
+      const before = lines.filter((line) => line.includes('"event":"operator_file_read"')).length;
       await writeFile(file, yaml);
-      await until(() => lines.filter((line) => line.includes('was read again')).length > before, 60_000);
+      await until(() => lines.filter((line) => line.includes('"event":"operator_file_read"')).length > before, 60_000);
       await until(
         async () =>
           (await statuses()).every(({ refreshedAt, state }) => refreshedAt !== null || state === 'unavailable'),

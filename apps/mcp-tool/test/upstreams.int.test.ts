@@ -707,7 +707,9 @@ describe('an upstream that is away', () => {
     const { result } = await system.ask('resources/list');
     expect(result?.['resources']).toHaveLength(1);
     expect(JSON.stringify(result?.['_meta'])).toMatch(/t26-down.*t26-slow|t26-slow.*t26-down/);
-    await soon(() => system.lines.some((line) => line.includes('left alone') && line.includes('t26-down')));
+    await soon(() =>
+      system.lines.some((line) => line.includes('"event":"upstream_circuit_opened"') && line.includes('t26-down')),
+    );
     const before = down.requests.length;
     await system.ask('resources/list');
     // Without a breaker it would be asked every 200 ms; with it, once in 10 s.

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { CallerLost, type SystemEventPublisher } from '@switchyard/bus';
 import { AppError, type StepResult } from '@switchyard/contracts';
 import { linkAbort, type Logger, type Metrics } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 import {
   type CallRequest,
   type Ending,
@@ -125,10 +126,12 @@ export class Executor {
   #notRun(tool: Tool, request: CallRequest, error: unknown): StepResult {
     if (error instanceof AppError && error.code === 'worker_lost') throw error; // the outcome of an effect is not recorded
     const reference = newReference();
-    this.#parts.log.error(
-      { ...idsOf(request), err: error, tool: tool.name, reference },
-      'the arguments of a tool could not be checked',
-    );
+    logEvent(this.#parts.log, 'tool_arguments_not_checked', {
+      ...idsOf(request),
+      err: error,
+      tool: tool.name,
+      reference,
+    });
     return failed('tool_failed', toolFailed(tool.name, reference));
   }
 
@@ -168,7 +171,7 @@ export class Executor {
     const { log } = this.#parts;
     if (end.how === 'threw') {
       const reference = newReference();
-      log.warn({ ...idsOf(request), err: end.error, tool: tool.name, reference }, 'a tool failed');
+      logEvent(log, 'tool_failed', { ...idsOf(request), err: end.error, tool: tool.name, reference });
       return presentable(tool, outcomeWithoutOutput(tool, { ...end, reference }));
     }
     const output = tool.judge(end.value);
@@ -180,7 +183,7 @@ export class Executor {
     }
     const reference = newReference();
     const { issues } = output;
-    log.error({ ...idsOf(request), tool: tool.name, issues, reference }, 'a tool broke its own output schema');
+    logEvent(log, 'tool_output_invalid', { ...idsOf(request), tool: tool.name, issues, reference });
     return outcomeWithoutOutput(tool, { how: 'unusable_output', reference });
   }
 
@@ -194,11 +197,7 @@ export class Executor {
     const lateMs = Math.round(performance.now() - since);
     const how = end.how === 'returned' ? 'a result' : 'an error';
     // One that listens to its signal returns at once.
-    if (lateMs > 0)
-      this.#parts.log.warn(
-        { ...idsOf(request), tool: name, lateMs, how },
-        'a tool returned after its call was given up',
-      );
+    if (lateMs > 0) logEvent(this.#parts.log, 'tool_returned_late', { ...idsOf(request), tool: name, lateMs, how });
     return end.how === 'given_up' ? failed('cancelled', 'The call was given up.') : this.#judge(tool, request, end);
   }
 

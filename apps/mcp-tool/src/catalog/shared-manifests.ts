@@ -1,4 +1,5 @@
 import type { Logger } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 import type { Tool } from '../tool/index.ts';
 
 /*
@@ -93,7 +94,10 @@ export class SharedManifests {
       if (this.#failures >= FAILURES_TO_PAUSE) {
         this.#notBefore = this.#now() + PAUSE_MS;
         if (this.#failures === FAILURES_TO_PAUSE)
-          this.#parts.log.warn({ err: error }, 'redis does not keep lists of tools; each replica makes its own');
+          logEvent(this.#parts.log, 'redis_unreachable', {
+            err: error,
+            effect: 'each replica makes its own lists of tools',
+          });
       }
       return undefined;
     } finally {

@@ -10,6 +10,7 @@ import {
 import { constraintsAllow } from '@switchyard/run';
 import type { Logger, Metrics } from '@switchyard/platform';
 import { LRUCache } from 'lru-cache';
+import { logEvent } from '../log-events.ts';
 import type { Catalog, CatalogView } from './catalog.ts';
 import type { SharedManifests } from './shared-manifests.ts';
 import type { Tool } from '../tool/index.ts';
@@ -175,7 +176,7 @@ export class Toolbox {
     try {
       return await this.#parts.authorisations.epochOf(principal);
     } catch (error) {
-      this.#parts.log.warn({ err: error }, 'whether authorisations have changed could not be found out');
+      logEvent(this.#parts.log, 'authorisations_unknown', { err: error });
       return undefined;
     }
   }
@@ -203,7 +204,7 @@ export class Toolbox {
     try {
       return await this.#parts.authorisations.statusOf(principal, provider);
     } catch (error) {
-      this.#parts.log.warn({ err: error, provider }, 'whether a provider is authorised could not be found out');
+      logEvent(this.#parts.log, 'authorisation_status_unknown', { err: error, provider });
       return { status: 'unknown' };
     }
   }

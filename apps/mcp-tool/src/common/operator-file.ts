@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Logger } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 import type { FileMistake } from './yaml-file.ts';
 
 /*
@@ -65,8 +66,8 @@ export class OperatorFile<T> {
     this.#seen = stamp;
     const wrong = await this.#read();
     const { log, path, of } = this.#parts;
-    if (wrong === undefined) log.info({ path }, `the file of ${of} was read again`);
-    else log.error({ path, wrong }, `the file of ${of} is wrong; what was read before stays`);
+    if (wrong === undefined) logEvent(log, 'operator_file_read', { path, kind: of });
+    else logEvent(log, 'operator_file_invalid', { path, kind: of, wrong });
   }
 
   /** Puts the file into effect, or returns what is wrong with it. */

@@ -2,6 +2,7 @@ import type { SystemEventPublisher } from '@switchyard/bus';
 import { AppError, type LiveStatus, type Principal, type ProviderView, type Revocation } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { Connection, Connections } from '@switchyard/store';
+import { logEvent } from '../log-events.ts';
 import { idsOf, isOf, type Owner, ownerOf, unusedView, viewOf } from './authorisation-views.ts';
 import { type TokenManager, notConnected } from './token-manager.ts';
 import type { ProviderRegistry } from './provider-registry.ts';
@@ -168,7 +169,7 @@ export class Authorisations implements ProviderAuthorisations, UserTokens {
       return (await client.revoke(value as Credential)) ? 'revoked' : 'not_supported';
     };
     const at_provider = await tell().catch((error: unknown) => {
-      log.warn({ err: error, provider }, 'a provider was not told of a revocation');
+      logEvent(log, 'provider_revocation_failed', { err: error, provider });
       return 'failed' as const;
     });
     systemEvents.publish({ type: 'tools.provider.revoked', data: { ...idsOf(owner), at_provider } });

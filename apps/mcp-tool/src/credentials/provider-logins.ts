@@ -10,6 +10,7 @@ import {
 } from '@switchyard/contracts';
 import type { Clock, Logger } from '@switchyard/platform';
 import type { Connections } from '@switchyard/store';
+import { logEvent } from '../log-events.ts';
 import { idsOf, isOf, type Owner, ownerOf } from './authorisation-views.ts';
 import type { TokenManager } from './token-manager.ts';
 import type { ProviderRegistry } from './provider-registry.ts';
@@ -80,7 +81,7 @@ export class ProviderLogins {
     if (state === undefined || !login) throw refused();
     const refuse = (reason: string, cause?: unknown): AppError => {
       systemEvents.publish({ type: 'tools.provider.refused', data: { ...idsOf(login), where: 'callback', reason } });
-      log.warn({ err: cause, provider: login.provider, reason }, 'an authorisation was not completed');
+      logEvent(log, 'authorisation_not_completed', { err: cause, provider: login.provider, reason });
       return refused(cause);
     };
     if (input.session === null || !sameDigest(input.session, login.sessionHash)) throw refuse('other_session');

@@ -3,6 +3,7 @@ import type { SystemEventPublisher } from '@switchyard/bus';
 import { AppError } from '@switchyard/contracts';
 import { type Clock, type Logger, sleep } from '@switchyard/platform';
 import type { Connection, Connections } from '@switchyard/store';
+import { logEvent } from '../log-events.ts';
 import { Credential, type Granted, type Provider, Refused } from '../oauth/index.ts';
 import { Unreadable, type Vault } from '../oauth/vault.ts';
 
@@ -59,7 +60,7 @@ export class TokenManager {
   /** Starts the sweep over old keys. `others` seals the other secrets anew, and answers how many. */
   start(others: (isStopped: () => boolean) => Promise<number> = () => Promise.resolve(0)): void {
     this.#sweep = this.#resealAll(others).catch((error: unknown) => {
-      this.#parts.log.warn({ err: error }, 'credentials under older keys were not all sealed anew');
+      logEvent(this.#parts.log, 'credentials_not_resealed', { err: error });
     });
   }
 
@@ -126,7 +127,7 @@ export class TokenManager {
       return granted.credential.access_token;
     // The connection was revoked or replaced meanwhile, so nobody may use the new tokens.
     await client.revoke(granted.credential).catch((error: unknown) => {
-      this.#parts.log.warn({ err: error, provider: connection.provider }, 'tokens that nobody uses were not revoked');
+      logEvent(this.#parts.log, 'unused_tokens_not_revoked', { err: error, provider: connection.provider });
     });
     throw notConnected(client, this.#parts.pageOf);
   }
@@ -139,7 +140,7 @@ export class TokenManager {
       if (error instanceof Refused) {
         const { tenantId, userId, provider } = connection;
         await connections.endRenewal(connection, this.#instance, null);
-        log.warn({ err: error, provider }, 'a provider does not renew an authorisation any more');
+        logEvent(log, 'token_renewal_refused', { err: error, provider });
         const data = {
           tenant_id: tenantId,
           user_id: userId,
@@ -170,7 +171,7 @@ export class TokenManager {
     } catch (error) {
       if (error instanceof Unreadable) {
         const { tenantId: tenant_id, userId: user_id, provider, connectionId } = connection;
-        log.error({ err: error, connectionId, provider }, 'a sealed credential does not open for its owner');
+        logEvent(log, 'credential_unreadable', { err: error, connectionId, provider });
         systemEvents.publish({ type: 'tools.credential.unreadable', data: { tenant_id, user_id, provider } });
       }
       throw error;
@@ -196,7 +197,7 @@ export class TokenManager {
       if (page.length < SWEEP_PAGE) break;
     }
     count += await others(() => this.#stop.signal.aborted);
-    if (count > 0) log.info({ count, kid: vault.kid }, 'credentials were sealed anew under the first key');
+    if (count > 0) logEvent(log, 'credentials_resealed', { count, kid: vault.kid });
   }
 }
 

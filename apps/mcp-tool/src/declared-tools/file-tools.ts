@@ -2,6 +2,7 @@ import type { HttpToolDefinition } from '@switchyard/contracts';
 import { type Logger, type Metrics, sleep } from '@switchyard/platform';
 import { basename } from 'node:path';
 import { type Catalog, NameTaken, type TenantPolicy } from '../catalog/index.ts';
+import { logEvent } from '../log-events.ts';
 import type { Tool } from '../tool/index.ts';
 import { type FileProblem, type ParsedFile, type PolicyOfTenants, readToolFile, toolFilesIn } from './tool-files.ts';
 
@@ -91,7 +92,7 @@ export class FileTools {
       for (const path of gone) {
         catalog.remove(sourceOf(path));
         this.#kept.delete(path);
-        log.info({ file: path }, 'a file with tools is gone');
+        logEvent(log, 'tool_file_removed', { file: path });
       }
       const parsed = await Promise.all(
         changed.map(async (file) => ({ ...file, read: await readToolFile(file.path, this.#parts.make).catch(unread) })),
@@ -101,7 +102,7 @@ export class FileTools {
       for (const file of later) this.#put(file, true);
       this.#parts.onPolicies?.();
     } catch (error) {
-      log.error({ err: error, directory }, 'the files with tools could not be looked at');
+      logEvent(log, 'tool_files_unreadable', { err: error, directory });
     }
   }
 
@@ -112,7 +113,7 @@ export class FileTools {
     if (read.ok)
       try {
         catalog.put(sourceOf(path), read.tools);
-        log.info({ file: path, tools: read.tools.length }, 'a file with tools was read');
+        logEvent(log, 'tool_file_read', { file: path, tools: read.tools.length });
       } catch (error) {
         if (!last) return false;
         const line = (error instanceof NameTaken && read.lines.get(error.tool)) || 1;
@@ -121,7 +122,7 @@ export class FileTools {
     const before = this.#kept.get(path);
     const policies = read.ok && problems.length === 0 ? read.policies : (before?.policies ?? {});
     this.#kept.set(path, { stamp, policies, problems });
-    for (const { file, line, message } of problems) log.error(`${file}:${line}: ${message}`);
+    for (const { file, line, message } of problems) logEvent(log, 'tool_file_invalid', { file, line, why: message });
     return true;
   }
 }

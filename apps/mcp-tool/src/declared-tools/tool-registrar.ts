@@ -13,6 +13,7 @@ import {
 import { type Logger, sleep } from '@switchyard/platform';
 import type { ToolDefinitionRow, ToolDefinitions } from '@switchyard/store';
 import type { Catalog } from '../catalog/index.ts';
+import { logEvent } from '../log-events.ts';
 import { DefinitionProblems } from './http-tool.ts';
 import type { Tool } from '../tool/index.ts';
 
@@ -147,7 +148,7 @@ export class ToolRegistrar {
         this.#put(rows);
         this.#version = version;
       } catch (error) {
-        log.warn({ err: error }, 'the registered tools could not be read');
+        logEvent(log, 'registered_tools_unreadable', { err: error });
         return;
       }
     } while (this.#again);
@@ -169,7 +170,7 @@ export class ToolRegistrar {
     const { catalog, log } = this.#parts;
     const taken = catalog.snapshot.byName;
     const free = tools.filter(({ name }) => !taken.has(name));
-    if (free.length < tools.length) log.warn({ tenantId }, 'a registered tool has the name of another by now');
+    if (free.length < tools.length) logEvent(log, 'registered_tool_shadowed', { tenantId });
     catalog.put(sourceOf(tenantId), free, tenantId);
   }
 
@@ -178,7 +179,7 @@ export class ToolRegistrar {
     try {
       return this.#made(JSON.parse(definition) as Record<string, unknown>).tool;
     } catch (error) {
-      this.#parts.log.warn({ err: error, tenantId, tool: name }, 'a registered tool cannot be used any more');
+      logEvent(this.#parts.log, 'registered_tool_invalid', { err: error, tenantId, tool: name });
       return undefined;
     }
   }

@@ -1,6 +1,7 @@
 import { AppError, type StepResult } from '@switchyard/contracts';
 import { backoffMs, type Logger, sleep } from '@switchyard/platform';
 import type { Begun, Completion, EffectCall, EffectRequest, Effects } from '@switchyard/store';
+import { logEvent } from '../log-events.ts';
 
 /*
  * The ledger as LedgeredExecutor uses it: retries writes for a while, and renews leases meanwhile.
@@ -98,7 +99,7 @@ export class EffectLedger {
     try {
       await this.#watched(() => this.#parts.effects.renew([...this.#held.values()], this.#parts.leaseMs));
     } catch (error) {
-      this.#parts.log.warn({ err: error }, 'the leases of running effects were not renewed');
+      logEvent(this.#parts.log, 'effect_leases_not_renewed', { err: error });
     } finally {
       this.#renewing = false;
     }
@@ -123,7 +124,7 @@ export class EffectLedger {
       } catch (error) {
         const away = error instanceof AppError && error.code === 'unavailable';
         if (!away || performance.now() >= until) {
-          this.#parts.log.warn({ err: error, attempt }, 'the ledger of effects did not take a write');
+          logEvent(this.#parts.log, 'effect_write_failed', { err: error, attempt });
           return undefined;
         }
       }

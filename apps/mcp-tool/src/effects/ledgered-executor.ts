@@ -4,6 +4,7 @@ import { AppError, type StepResult } from '@switchyard/contracts';
 import { type Metrics, sleep } from '@switchyard/platform';
 import type { Begun, Completion, EffectCall, EffectRequest } from '@switchyard/store';
 import { digestOf, shownArguments } from '../common/index.ts';
+import { logEvent } from '../log-events.ts';
 import { type CallRequest, failed, notBegun, type Performed, type Tool } from '../tool/index.ts';
 import { effectInDoubt, type EffectIdentity, effectLate, effectSettled } from './facts.ts';
 import { EffectLedger, type EffectLedgerParts, SOON_MS } from './ledger.ts';
@@ -144,7 +145,7 @@ export class LedgeredExecutor {
       const completion = await this.#ledger.complete(call, result); // before the caller is answered
       if (late) void this.#tracked(this.#noteLate(tool, effect, call, late));
       if (!completion) {
-        this.#parts.log.error({ ...effect, status: result.status }, 'the outcome of an effect could not be recorded');
+        logEvent(this.#parts.log, 'effect_outcome_not_recorded', { ...effect, status: result.status });
         this.#told(tool, 'unrecorded', result);
         throw new AppError('worker_lost', 'The outcome of the call could not be recorded.');
       }
@@ -171,7 +172,7 @@ export class LedgeredExecutor {
     if (result.status === 'in_doubt') return;
     const completion = await this.#ledger.complete(call, result);
     if (!completion) {
-      this.#parts.log.error({ ...effect, status: result.status }, 'a late outcome could not be recorded');
+      logEvent(this.#parts.log, 'effect_late_outcome_not_recorded', { ...effect, status: result.status });
       return;
     }
     this.#told(tool, 'late', result);

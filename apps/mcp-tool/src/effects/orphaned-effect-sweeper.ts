@@ -1,6 +1,7 @@
 import type { SystemEventPublisher } from '@switchyard/bus';
 import { type Logger, type Metrics, sleep } from '@switchyard/platform';
 import type { AgentTurns, Effects } from '@switchyard/store';
+import { logEvent } from '../log-events.ts';
 import { effectInDoubt } from './facts.ts';
 
 /*
@@ -80,7 +81,7 @@ export class OrphanedEffectSweeper {
     const { effects, turns, keepMs } = this.#parts;
     await this.#remove((limit) => turns.remove(limit, Math.min(keepMs, TURNS_KEPT_MS)));
     const removed = await this.#remove((limit) => effects.remove(limit, keepMs));
-    if (removed > 0) this.#parts.log.info({ removed }, 'old effects were removed');
+    if (removed > 0) logEvent(this.#parts.log, 'effects_expired', { removed });
   }
 
   async #remove(some: (limit: number) => Promise<number>): Promise<number> {
@@ -100,7 +101,7 @@ export class OrphanedEffectSweeper {
         await sleep(waitMs, signal);
         await work();
       } catch (error) {
-        if (!signal.aborted) this.#parts.log.warn({ err: error }, 'the ledger of effects was not looked after');
+        if (!signal.aborted) logEvent(this.#parts.log, 'effect_upkeep_failed', { err: error });
       }
     }
   }

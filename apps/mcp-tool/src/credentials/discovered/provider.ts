@@ -2,6 +2,7 @@ import type { SystemEventPublisher } from '@switchyard/bus';
 import { AppError, type UpstreamAuthorisation } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { SafeFetch } from '@switchyard/safe-fetch';
+import { logEvent } from '../../log-events.ts';
 import {
   type Challenge,
   type ClientIdentity,
@@ -214,7 +215,7 @@ export class DiscoveredProvider implements Provider {
     } catch (error) {
       this.#challenge = undefined;
       this.#problem = error instanceof AppError ? error.message : 'It cannot be found out who authorises it.';
-      log.warn({ err: error, upstream: name }, 'who authorises an upstream is not known');
+      logEvent(log, 'upstream_issuer_unknown', { err: error, upstream: name });
       throw error;
     } finally {
       this.#parts.onLooked();
@@ -233,11 +234,10 @@ export class DiscoveredProvider implements Provider {
     if (before && before.issuer !== found.issuer) {
       const { name, provider } = upstream;
       const data = { upstream: name, provider, issuer: found.issuer, earlier_issuer: before.issuer };
-      log.warn(data, 'an upstream has another issuer');
+      logEvent(log, 'upstream_issuer_changed', data);
       systemEvents.publish({ type: 'tools.provider.moved', data });
       this.#identity = undefined;
-    } else if (!before)
-      log.info({ upstream: upstream.name, issuer: found.issuer }, 'who authorises an upstream is known');
+    } else if (!before) logEvent(log, 'upstream_issuer_discovered', { upstream: upstream.name, issuer: found.issuer });
     this.#found = found;
     this.#problem = undefined;
   }

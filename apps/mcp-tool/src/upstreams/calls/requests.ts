@@ -10,6 +10,7 @@ import {
 } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import { stripControlCharsIn, type InputStates } from '../../common/index.ts';
+import { logEvent } from '../../log-events.ts';
 import { answersOf, asNotDone, completeOr, InputNeeded, metaOf, NotDone } from './calls.ts';
 import type { UpstreamConfig } from '../connections/config.ts';
 import { framesOf } from './frames.ts';
@@ -89,7 +90,7 @@ export class UpstreamRequests {
       if (error instanceof InputNeeded) return { inputRequired: error.required };
       if (error instanceof NotDone) return { error: error.mcpError ?? { code: -32_603, message: error.message } };
       if (error instanceof AppError) throw error;
-      this.#parts.log.warn({ err: error, method: request.method }, 'an upstream gave no usable answer');
+      logEvent(this.#parts.log, 'upstream_answer_unusable', { err: error, method: request.method });
       throw new AppError('upstream_failed', undefined, { cause: error });
     }
   }
@@ -123,7 +124,7 @@ export class UpstreamRequests {
         } catch (error) {
           const known = this.#parts.unavailable().find((each) => each.upstream === upstream.name)?.reason;
           away.push({ upstream: upstream.name, reason: known ?? 'It did not answer in time.' });
-          this.#parts.log.info({ err: error, upstream: upstream.name, method }, 'an upstream is missing in a list');
+          logEvent(this.#parts.log, 'upstream_missing_in_list', { err: error, upstream: upstream.name, method });
           return [];
         }
       }),

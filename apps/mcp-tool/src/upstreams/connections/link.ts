@@ -233,7 +233,7 @@ export class Link {
         await closed;
       } catch (error) {
         if (signal.aborted) return;
-        log.debug({ err: error, upstream: this.upstream.name }, 'an upstream does not tell changes now');
+        log.debug({ err: error, upstream: this.upstream.name }, 'an upstream does not send list changes now');
         if (faultOf(error) === 'refused') return;
       }
       if (performance.now() - since > LISTEN_AGAIN.maxMs) attempt = 0;

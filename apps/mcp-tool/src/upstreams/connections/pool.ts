@@ -7,6 +7,7 @@ import {
   ConsecutiveBreaker,
   handleWhen,
 } from 'cockatiel';
+import { logEvent } from '../../log-events.ts';
 import { type Challenged, challengedIn } from '../../oauth/index.ts';
 import type { UpstreamConfig } from './config.ts';
 import { faultOf, isItsFault } from './faults.ts';
@@ -134,8 +135,8 @@ export class UpstreamPool {
         handleWhen((error) => isItsFault(faultOf(error))),
         { halfOpenAfter: OPEN_MS, breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN) },
       );
-      breaker.onBreak(() => log.warn({ upstream: name }, 'an upstream is left alone for some seconds'));
-      breaker.onReset(() => log.info({ upstream: name }, 'an upstream is used again'));
+      breaker.onBreak(() => logEvent(log, 'upstream_circuit_opened', { upstream: name }));
+      breaker.onReset(() => logEvent(log, 'upstream_circuit_closed', { upstream: name }));
       this.#breakers.set(name, breaker);
     }
     return breaker;

@@ -6,6 +6,7 @@ import { PassThrough } from 'node:stream';
 import { type JSONRPCMessage, ReadBuffer, serializeMessage, type Transport } from '@modelcontextprotocol/client';
 import { AppError, type UpstreamConfinement } from '@switchyard/contracts';
 import { type Logger, redactText } from '@switchyard/platform';
+import { logEvent } from '../../log-events.ts';
 import type { StderrTail } from './stderr-tail.ts';
 import { freshAccount, sandboxAbilities } from './sandbox-abilities.ts';
 import { type Abilities, type Launch, launchOf } from './sandbox.ts';
@@ -109,7 +110,7 @@ export class ProcessTransport implements Transport {
     this.#confinement = launch.confinement;
     const { missing, level } = launch.confinement;
     if (missing !== null)
-      this.#parts.log.warn({ upstream: upstream.name, level, missing }, 'an upstream runs without its sandbox');
+      logEvent(this.#parts.log, 'upstream_sandbox_incomplete', { upstream: upstream.name, level, missing });
     await this.#spawn(launch);
   }
 
@@ -127,7 +128,7 @@ export class ProcessTransport implements Transport {
       child.once('spawn', () => resolve());
       child.once('exit', (code, signal) => {
         if (this.#closed) return;
-        this.#parts.log.warn({ upstream: this.#upstream.name, code, signal }, 'an upstream ended');
+        logEvent(this.#parts.log, 'upstream_process_ended', { upstream: this.#upstream.name, code, signal });
       });
       child.once('close', (code, signal) => {
         if (!this.#closed) this.#parts.said?.ended(code, signal);
@@ -207,8 +208,8 @@ export class ProcessTransport implements Transport {
         said?.hear(text);
         lines += 1;
         if (text.trim() !== '' && lines <= LINES_A_MINUTE)
-          log.info({ upstream: name, line: redactText(text.slice(0, MAX_LINE)) }, 'an upstream wrote');
-        if (lines === LINES_A_MINUTE + 1) log.info({ upstream: name }, 'an upstream writes more than is logged');
+          logEvent(log, 'upstream_stderr', { upstream: name, line: redactText(text.slice(0, MAX_LINE)) });
+        if (lines === LINES_A_MINUTE + 1) logEvent(log, 'upstream_stderr_cut', { upstream: name });
       }
     });
   }

@@ -3,6 +3,7 @@ import type { Tool as McpTool } from '@modelcontextprotocol/client';
 import type { SystemEventPublisher } from '@switchyard/bus';
 import type { Logger } from '@switchyard/platform';
 import type { ToolPin, ToolPinChange, ToolPins } from '@switchyard/store';
+import { logEvent } from '../../log-events.ts';
 import type { Trust } from '../../tool/index.ts';
 import type { UpstreamConfig } from '../connections/config.ts';
 import { definitionDiff, hashOf, judge } from './pins.ts';
@@ -64,7 +65,7 @@ export class Definitions {
     const { pins, log } = this.#parts;
     const usable = tools.filter((tool) => NAME.test(tool.name) && !policyOf(config, tool).hidden).slice(0, MAX_TOOLS);
     if (tools.length > usable.length && before?.length !== tools.length)
-      log.info({ upstream: config.name, left: tools.length - usable.length }, 'tools of an upstream are left out');
+      logEvent(log, 'upstream_tools_left_out', { upstream: config.name, left: tools.length - usable.length });
     const known = await pins.of(config.name);
     const objections = await this.#objectionsTo(config, usable);
     const { active, changes } = judge(usable, known, {
@@ -85,7 +86,7 @@ export class Definitions {
     const diff = definitionDiff(approved, definition)
       .slice(0, MAX_DIFF_TOLD)
       .map((line) => line.slice(0, 500));
-    this.#parts.log.warn({ upstream, tool, reasons }, 'a tool of an upstream is quarantined');
+    logEvent(this.#parts.log, 'upstream_tool_quarantined', { upstream, tool, reasons });
     this.#parts.systemEvents.publish({
       type: 'tools.definition.quarantined',
       data: { upstream, tool, hash: hashOf(definition), reasons: [...reasons], diff },

@@ -1,6 +1,7 @@
 import type { Tool as McpTool } from '@modelcontextprotocol/client';
 import { AppError, type Principal, type UpstreamAuthorisation, type UpstreamStatus } from '@switchyard/contracts';
 import type { Metrics } from '@switchyard/platform';
+import { logEvent } from '../../log-events.ts';
 import type { UpstreamConfig } from '../connections/config.ts';
 import { Definitions, type DefinitionsParts } from './definitions.ts';
 import { newEntry, silence, statusOf, type UpstreamEntry } from './entry.ts';
@@ -179,7 +180,7 @@ export class UpstreamRegistry {
       this.#publish(entry, active);
       entry.quarantined = quarantined;
     } catch (error) {
-      this.#parts.log.warn({ err: error, upstream: entry.config.name }, 'the pins of an upstream could not be read');
+      logEvent(this.#parts.log, 'upstream_pins_unreadable', { err: error, upstream: entry.config.name });
     }
   }
 
@@ -238,7 +239,7 @@ export class UpstreamRegistry {
     const active = tools.map((tool) => ({ upstream: config, definition: tool, policy: policyOf(config, tool) }));
     const objections = this.#parts.publish(config.name, active);
     if (objections.length > 0)
-      this.#parts.log.warn({ upstream: config.name, objections }, 'tools of an upstream were not taken');
+      logEvent(this.#parts.log, 'upstream_tools_refused', { upstream: config.name, objections });
   }
 
   /**
@@ -250,7 +251,7 @@ export class UpstreamRegistry {
     const { log, systemEvents, publish } = this.#parts;
     const now = (entry.health = healthAfter(before, config, error));
     if (error !== undefined && (now.waits === undefined || now.failures === 1))
-      log.warn({ err: error, upstream: config.name }, 'an upstream could not be asked for its tools');
+      logEvent(log, 'upstream_unavailable', { err: error, upstream: config.name });
     if ((before.reason === undefined) === (now.reason === undefined)) return;
     if (now.reason !== undefined) publish(config.name, []);
     else {
