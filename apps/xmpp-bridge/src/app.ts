@@ -2,6 +2,7 @@ import 'reflect-metadata';
 import { createService, serveOnBus, type Service, type ServiceOverrides } from '@switchyard/bus';
 import { Bridge } from './bridge.ts';
 import type { BridgeConfig } from './config.ts';
+import { logEvent } from './log-events.ts';
 import { XmppBridgeModule } from './xmpp-bridge.module.ts';
 
 /** Wires one replica. Nothing is opened before start(). */
@@ -18,16 +19,15 @@ export function createXmppBridge(config: BridgeConfig, overrides: ServiceOverrid
     lifecycle.onStop('handlers', () => handlers.close());
     bridge.start();
     const onHangUp = (): void => {
-      bridge.reload().catch((error: unknown) => log.error({ err: error }, 'the credentials were not read again'));
+      bridge.reload().catch((error: unknown) => logEvent(log, 'credentials_not_reloaded', { err: error }));
     };
     process.on('SIGHUP', onHangUp);
     lifecycle.onStop('SIGHUP', () => Promise.resolve(void process.removeListener('SIGHUP', onHangUp)));
     lifecycle.onStop('the AZTM login', () => bridge.stop());
     const { state, sentence } = bridge.status();
-    if (state === 'disabled') log.info(sentence);
+    if (state === 'disabled') logEvent(log, 'xmpp_login_disabled', { sentence });
     if (config.login && config.requireTls === false && config.login.tls !== 'off')
-      log.info('AZTM_REQUIRE_TLS=false changes nothing: a login here never falls back to clear text');
-    if (config.login?.validateCertificate === false)
-      log.warn('AZTM_VALIDATE_CERT=false: anyone on the way to the XMPP server can pose as it and read what is sent');
+      logEvent(log, 'xmpp_require_tls_ignored');
+    if (config.login?.validateCertificate === false) logEvent(log, 'xmpp_certificate_not_checked');
   });
 }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type Bus, SystemEventPublisher } from '@switchyard/bus';
 import type { InputOf, OutputOf, xmppRequest, XmppStatus } from '@switchyard/contracts';
 import { type Logger, type Metrics, partOf } from '@switchyard/platform';
+import { logEvent } from './log-events.ts';
 import { Contacts, Answers, handsOn, ReplyListener, PeerFeatures } from './presence/index.ts';
 import {
   bridgeGauges,
@@ -267,7 +268,7 @@ export class Bridge {
   #tryAgain(why: string): void {
     this.#leader?.tryAgain();
     if (this.#supervisor.state.state === 'online') return;
-    this.#loginLog.info({ why }, 'the AZTM login is tried again');
+    logEvent(this.#loginLog, 'xmpp_login_retried', { why });
     this.#supervisor.tryAgain();
   }
 

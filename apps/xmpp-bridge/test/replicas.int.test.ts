@@ -344,7 +344,7 @@ const account = (password: string) => ({
 describe('the program', () => {
   it('that is suspended does not stay leader; when it goes on, it is a standby (fault 22)', async () => {
     const zombie = new Process(account('pw-bob'));
-    await until(() => zombie.count('this replica takes what peers ask') === 1, 60_000);
+    await until(() => zombie.count('"event":"leader_elected"') === 1, 60_000);
     const other = await replica();
     await until(() => online(other), 30_000);
     expect(serving(other)).toBe(false);
@@ -355,7 +355,7 @@ describe('the program', () => {
     // Longer than any replica waits to become leader.
     await new Promise((resolve) => setTimeout(resolve, 7_000));
     await until(() => serving(other), 30_000);
-    expect(zombie.count('"message":"this replica takes what peers ask"')).toBe(1);
+    expect(zombie.count('"event":"leader_elected"')).toBe(1);
     expect(zombie.count('the server ended the stream: conflict') + conflicts(other)).toBeLessThanOrEqual(1);
   }, 180_000);
 
@@ -374,7 +374,7 @@ describe('the program', () => {
     const policy = join(dir, 'policy.json');
     writeFileSync(policy, JSON.stringify({ 'ada@xmpp.test': { methods: ['POST'], paths: ['/a2a'] } }));
     const leader = new Process({ ...account('pw-bob'), AZTM_PEER_POLICY: policy });
-    await until(() => leader.count('this replica takes what peers ask') === 1, 60_000);
+    await until(() => leader.count('"event":"leader_elected"') === 1, 60_000);
     const next = await replica({ AZTM_PASSWORD: 'pw-bob', AZTM_PEER_POLICY: policy });
     const ada = await RawPeer.login(loginOf('ada'));
     const ask = async (key: string, text = 'hi'): Promise<string> => {

@@ -1,6 +1,7 @@
 import type { Bus } from '@switchyard/bus';
 import { AppError, type SystemFact } from '@switchyard/contracts';
 import type { Logger, Metrics } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 import type { CarryCall, HttpResponse } from '../wire/index.ts';
 import { bareOf } from '../peers/index.ts';
 
@@ -212,7 +213,7 @@ export class Exchanges {
     const refused = outcomes.filter((outcome) => outcome.status === 'rejected');
     if (refused.length === 0) return;
     this.#dropped.inc({}, refused.length);
-    this.#parts.log.warn({ err: refused[0]!.reason as unknown, count: refused.length }, 'facts were not published');
+    logEvent(this.#parts.log, 'system_events_dropped', { err: refused[0]!.reason as unknown, count: refused.length });
   }
 }
 

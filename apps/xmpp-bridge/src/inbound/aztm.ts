@@ -8,6 +8,7 @@ import {
   MAX_AZTM_BYTES,
   type Naming,
 } from '../http-over-xmpp/aztm-v1.ts';
+import { logEvent } from '../log-events.ts';
 import { ExchangeError, type HttpResponse } from '../wire/index.ts';
 import { denied, type Inbound, problem, type Served } from './inbound.ts';
 import type { Session } from '../session/index.ts';
@@ -43,7 +44,7 @@ export class InboundAztm {
   onMessage(message: Element, said: AztmRequest | AztmDamaged): void {
     const from = message.attrs['from'] ?? '';
     this.#answer(from, said).catch((error: unknown) =>
-      this.#parts.log.warn({ err: error }, 'a message was not answered'),
+      logEvent(this.#parts.log, 'xmpp_message_not_answered', { err: error }),
     );
   }
 

@@ -3,6 +3,7 @@ import type { SystemEventPublisher } from '@switchyard/bus';
 import type { Logger } from '@switchyard/platform';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { type Exchange, type Exchanges, pathOf } from '../http-over-xmpp/exchanges.ts';
+import { logEvent } from '../log-events.ts';
 import type { AskGateway } from './gateway-over-bus.ts';
 import {
   carriedHeaders,
@@ -208,7 +209,7 @@ export class Inbound {
     this.#parts.onOutcome('failed');
     if (error instanceof ExchangeError) return problem(error.status, error.message);
     const { code, message } = toPublicError(error);
-    if (!(error instanceof AppError)) this.#parts.log.error({ err: error }, 'a request over XMPP failed');
+    if (!(error instanceof AppError)) logEvent(this.#parts.log, 'xmpp_request_failed', { err: error });
     return problem(ERROR_CODES[code].http, message, code);
   }
 

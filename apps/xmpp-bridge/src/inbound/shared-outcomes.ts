@@ -3,6 +3,7 @@ import type { Records } from '@switchyard/bus';
 import { AppError, PEER_REQUESTS, safeParse } from '@switchyard/contracts';
 import { type Logger, sleep } from '@switchyard/platform';
 import { z } from 'zod';
+import { logEvent } from '../log-events.ts';
 import { ExchangeError, type HttpResponse } from '../wire/index.ts';
 
 /*
@@ -186,12 +187,11 @@ export class SharedOutcomes {
       try {
         if (entry === undefined) return await this.#records.remove(key, revision);
         if ((await this.#records.write(key, entry, revision)) !== undefined) return;
-        return this.#log.warn({ key }, 'a request took longer than it may; another replica has it now');
+        return logEvent(this.#log, 'xmpp_request_taken_over', { key });
       } catch (error) {
         // If the bucket is full, a short record may still find room.
         if (error instanceof AppError && error.code === 'overloaded' && entry) entry = { state: 'gone', hash };
-        if (tries === SETTLE_TRIES)
-          return this.#log.warn({ err: error, key }, 'what became of a request is known to this replica alone');
+        if (tries === SETTLE_TRIES) return logEvent(this.#log, 'xmpp_outcome_not_shared', { err: error, key });
         await sleep(200 * tries);
       }
     }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import type { Logger } from '@switchyard/platform';
+import { createLogger } from '@switchyard/platform';
 import { Credentials } from './credentials.ts';
 
 describe('the files of a login', () => {
@@ -11,7 +11,7 @@ describe('the files of a login', () => {
   let passwordFile: string;
   let caFile: string;
   let files: Credentials;
-  const warn = jest.fn();
+  let lines: { event: string; file: string }[];
   const onChange = jest.fn();
 
   beforeEach(() => {
@@ -19,7 +19,10 @@ describe('the files of a login', () => {
     [passwordFile, caFile] = [join(dir, 'password'), join(dir, 'ca.pem')];
     writeFileSync(passwordFile, 'first\n');
     writeFileSync(caFile, rootCertificates[0]!);
-    files = new Credentials({ passwordFile, caFile, password: 'first' }, onChange, { warn } as unknown as Logger);
+    lines = [];
+    const destination = { write: (line: string) => void lines.push(JSON.parse(line) as (typeof lines)[number]) };
+    const log = createLogger({ app: 'test', level: 'info', destination });
+    files = new Credentials({ passwordFile, caFile, password: 'first' }, onChange, log);
   });
   afterEach(() => {
     files.stop();
@@ -45,12 +48,15 @@ describe('the files of a login', () => {
     expect(onChange).not.toHaveBeenCalled();
     expect(files.password).toBe('first');
     expect(files.ca).toContain(rootCertificates[0]);
-    expect(warn.mock.calls.map(([fields]) => (fields as { file: string }).file)).toEqual([passwordFile, caFile]);
+    expect(lines.map(({ event, file }) => [event, file])).toEqual([
+      ['xmpp_file_unreadable', passwordFile],
+      ['xmpp_file_unreadable', caFile],
+    ]);
 
     writeFileSync(passwordFile, 'first\n');
     await files.look();
     rmSync(passwordFile);
     await files.look();
-    expect(warn).toHaveBeenCalledTimes(3);
+    expect(lines).toHaveLength(3);
   });
 });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
 import type { Logger } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 
 /*
  * The parts of a login that are in files: the password and the CA.
@@ -93,8 +94,7 @@ export class Credentials {
         }
         this.#complained.delete(file);
       } catch (error) {
-        if (!this.#complained.has(file))
-          this.#log.warn({ err: error, file }, 'a file of the AZTM login cannot be read; the last text of it counts');
+        if (!this.#complained.has(file)) logEvent(this.#log, 'xmpp_file_unreadable', { err: error, file });
         this.#complained.add(file);
       }
     }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { safeParse } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import { jsonMistake, jsonPlaces } from '@switchyard/safe-fetch';
+import { logEvent } from '../log-events.ts';
 import { PeerPolicy } from './peer-policy.ts';
 
 /*
@@ -78,8 +79,7 @@ export class PolicyFile {
     try {
       text = await readFile(this.#path, 'utf8');
     } catch (error) {
-      if (!this.#isUnreadable)
-        this.#log.error({ file: this.#path, err: error }, 'the peer policy cannot be read; the one before counts');
+      if (!this.#isUnreadable) logEvent(this.#log, 'peer_policy_unreadable', { file: this.#path, err: error });
       this.#isUnreadable = true;
       return false;
     }
@@ -93,10 +93,10 @@ export class PolicyFile {
       this.#policy = policy;
     } catch (error) {
       const why = error instanceof Error ? error.message : 'it cannot be read';
-      this.#log.error({ file: this.#path, why }, 'the peer policy is wrong; the one before counts');
+      logEvent(this.#log, 'peer_policy_invalid', { file: this.#path, why });
       return false;
     }
-    this.#log.info({ file: this.#path, peers: Object.keys(this.#policy).length }, 'another peer policy counts now');
+    logEvent(this.#log, 'peer_policy_changed', { file: this.#path, peers: Object.keys(this.#policy).length });
     this.#onChange();
     return true;
   }

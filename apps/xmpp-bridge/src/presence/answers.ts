@@ -3,6 +3,7 @@ import type { Bus, Subscription } from '@switchyard/bus';
 import { AppError, type InputOf, xmppAnswer } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import { type Element, xml } from '@xmpp/client';
+import { logEvent } from '../log-events.ts';
 import { bareOf } from '../peers/index.ts';
 
 /*
@@ -43,9 +44,7 @@ export class Answers {
   start(): void {
     const { bus, name } = this.#parts;
     this.#taking = bus.answer(xmppAnswer, (said) => Promise.resolve(this.#take(said)), { as: name });
-    this.#taking.catch((error: unknown) =>
-      this.#parts.log.error({ err: error }, 'answers that come to the account do not reach this replica'),
-    );
+    this.#taking.catch((error: unknown) => logEvent(this.#parts.log, 'xmpp_answers_not_received', { err: error }));
   }
 
   async stop(): Promise<void> {
@@ -79,7 +78,7 @@ export class Answers {
       .catch((error: unknown) => {
         onDropped(from);
         const code = error instanceof AppError ? error.code : 'internal';
-        if (code !== 'no_responders') this.#parts.log.warn({ err: error }, 'an answer was not handed on');
+        if (code !== 'no_responders') logEvent(this.#parts.log, 'xmpp_answer_not_delivered', { err: error });
       })
       .finally(() => (this.#underWay -= 1));
   }

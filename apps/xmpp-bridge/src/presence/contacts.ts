@@ -1,5 +1,6 @@
 import type { Logger } from '@switchyard/platform';
 import { type Element, xml } from '@xmpp/client';
+import { logEvent } from '../log-events.ts';
 import { bareOf, type PeerPolicy, ruleFor } from '../peers/index.ts';
 import { Roster } from './roster.ts';
 import type { Session } from '../session/index.ts';
@@ -66,9 +67,7 @@ export class Contacts {
     for (const jid of this.#mapped) session.send(xml('presence', { to: jid, type: 'subscribe' }));
     this.#roster
       .fetch(session)
-      .catch((error: unknown) =>
-        this.#parts.log.warn({ err: error }, 'the roster could not be read; nobody is a contact'),
-      );
+      .catch((error: unknown) => logEvent(this.#parts.log, 'xmpp_roster_unreadable', { err: error }));
   }
 
   /** The connection is gone: forgets the roster. */

@@ -1,4 +1,5 @@
 import type { Logger, Metrics } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 import type { LoginFlaw } from './connection-supervisor.ts';
 import type { SessionHandlers } from './session.ts';
 
@@ -20,8 +21,7 @@ export function dropCounter(metrics: Metrics, log: Logger): SessionHandlers['onD
   const dropped = metrics.counter('xmpp_replies_dropped_total', 'Answers that nobody waited for', ['why']);
   return (outcome, from) => {
     dropped.inc({ why: outcome });
-    if (outcome === 'spoofed')
-      log.warn({ from: from?.slice(0, 200) }, 'an answer came from somebody who was not asked');
+    if (outcome === 'spoofed') logEvent(log, 'xmpp_answer_unexpected', { from: from?.slice(0, 200) });
   };
 }
 
@@ -33,7 +33,7 @@ export function skipCounter(metrics: Metrics, log: Logger): NonNullable<SessionH
     skipped.inc({ why });
     if (performance.now() < quietUntil) return;
     quietUntil = performance.now() + 60_000;
-    log.warn({ why, from: from?.slice(0, 200) }, 'a stanza was skipped: it is too large or nested too deep');
+    logEvent(log, 'xmpp_stanza_skipped', { why, from: from?.slice(0, 200) });
   };
 }
 

@@ -47,11 +47,11 @@ describe('a login that is given up', () => {
     });
     supervisor.start();
     await until(() => supervisor.session !== null, 20_000);
-    await supervisor.stop('this replica takes what peers ask no more');
+    await supervisor.stop('this replica is not the leader any more');
     expect(lines.at(-1)).toMatchObject({
       level: 'info',
-      message: 'the AZTM login was given up',
-      why: 'this replica takes what peers ask no more',
+      event: 'xmpp_login_closed',
+      why: 'this replica is not the leader any more',
     });
   });
 });

@@ -1,4 +1,5 @@
 import { linkAbort, type Logger, sleep } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 import { type BridgeEvent, type BridgeState, evolveBridge, pauseMs } from './bridge-state.ts';
 import {
   conflict,
@@ -96,8 +97,8 @@ export class ConnectionSupervisor {
       const stream = await this.#parts.login(this.#stop.signal, (step) => this.#move({ type: 'reached', step }));
       const { why, condition } = await this.#hold(stream, now);
       this.#move({ type: 'closed', why, now: now() });
-      if (this.#stop.signal.aborted) return this.#parts.log.info({ why }, 'the AZTM login was given up');
-      this.#parts.log.warn({ why }, 'the AZTM login was lost');
+      if (this.#stop.signal.aborted) return logEvent(this.#parts.log, 'xmpp_login_closed', { why });
+      logEvent(this.#parts.log, 'xmpp_login_lost', { why });
       const { resource } = this.#parts;
       if (condition !== 'conflict' || resource === undefined) return;
       // Another attempt would replace the other session in turn.
@@ -107,10 +108,12 @@ export class ConnectionSupervisor {
       if (!(error instanceof LoginError)) throw error;
       const { failure } = error;
       this.#failed(failure);
-      this.#parts.log.error(
-        { code: failure.code, step: failure.step, tryAgain: failure.then === 'retry' },
-        failure.sentence,
-      );
+      logEvent(this.#parts.log, 'xmpp_login_failed', {
+        code: failure.code,
+        step: failure.step,
+        tryAgain: failure.then === 'retry',
+        sentence: failure.sentence,
+      });
     }
   }
 
@@ -121,7 +124,7 @@ export class ConnectionSupervisor {
         stream,
         {
           ...this.#parts.handlers,
-          onDefect: (error) => this.#parts.log.error({ err: error }, 'a stanza was not handled'),
+          onDefect: (error) => logEvent(this.#parts.log, 'xmpp_stanza_failed', { err: error }),
           onClose: (why, condition) => {
             this.#session = null;
             resolve({ why, condition });
@@ -139,9 +142,9 @@ export class ConnectionSupervisor {
         ...(unbound === null ? [] : [`channel binding refused: ${unbound}`]),
       ].join(', ');
       this.#move({ type: 'online', jid: stream.jid, how, now: now() });
-      this.#parts.log.info({ jid: stream.jid, how }, 'the AZTM login stands');
+      logEvent(this.#parts.log, 'xmpp_login_online', { jid: stream.jid, how });
       if (unbound === null) return;
-      this.#parts.log.warn({ type: unbound }, loggedInUnbound(unbound));
+      logEvent(this.#parts.log, 'xmpp_channel_binding_refused', { type: unbound, sentence: loggedInUnbound(unbound) });
       this.#parts.onFlaw?.({ kind: 'unbound', type: unbound });
     });
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Lease, LeaseOptions } from '@switchyard/bus';
 import type { Logger } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 import type { BridgeState, LeadershipView } from './bridge-state.ts';
 import type { ConnectionSupervisor } from './connection-supervisor.ts';
 import { bareOf } from '../peers/index.ts';
@@ -80,8 +81,8 @@ export class InboundLeader {
 
   #onTerm(token: number | undefined): void {
     const { log } = this.#parts;
-    if (token === undefined) log.info('another replica may take what peers ask now');
-    else log.info({ term: token }, 'this replica takes what peers ask');
+    if (token === undefined) logEvent(log, 'leader_stepped_down');
+    else logEvent(log, 'leader_elected', { term: token });
     void this.#enqueue(async () => {
       await this.#stepDown();
       if (token === undefined || this.#lease?.token !== token) return;
@@ -104,13 +105,13 @@ export class InboundLeader {
   async #stepDown(): Promise<void> {
     const supervisor = this.#supervisor;
     this.#supervisor = null;
-    await supervisor?.stop('this replica takes what peers ask no more');
+    await supervisor?.stop('this replica is not the leader any more');
   }
 
   #enqueue(work: () => void | Promise<void>): Promise<void> {
     this.#work = this.#work
       .then(work)
-      .catch((error: unknown) => this.#parts.log.error({ err: error }, 'a change of the seat failed'))
+      .catch((error: unknown) => logEvent(this.#parts.log, 'leader_change_failed', { err: error }))
       .then(() => this.#parts.onChange());
     return this.#work;
   }

@@ -1,4 +1,5 @@
 import type { Logger } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 import type { BridgeState } from './bridge-state.ts';
 import type { BridgeConfig } from '../config.ts';
 import { configuredTarget, type LoginFailure } from '../login/index.ts';
@@ -40,17 +41,17 @@ export class LoginSteps {
   begin(): void {
     const account = this.#account;
     const limit = `at most ${account.timeoutMs / 1_000} s (AZTM_XMPP_TIMEOUT)`;
-    this.#log.info(`Step 1/2: connecting to the AZTM transport as ${account.jid} (${wayOf(account)}; ${limit}) …`);
+    logEvent(this.#log, 'xmpp_login_connecting', { jid: account.jid, how: wayOf(account), limit });
   }
 
   take({ state, sentence, failure }: BridgeState): void {
     if (this.#done) return;
     if (state === 'online') {
       this.#done = true;
-      this.#log.info(`Step 2/2: ${sentence} Requests travel over it from now on.`);
+      logEvent(this.#log, 'xmpp_login_ready', { sentence });
     } else if (state === 'failed' && failure && this.#failed?.code !== failure.code) {
       this.#failed = failure;
-      this.#log.error(`Step 1/2 failed: ${failure.sentence} ${whatToCheck(failure)}`);
+      logEvent(this.#log, 'xmpp_login_step_failed', { why: `${failure.sentence} ${whatToCheck(failure)}` });
     }
   }
 }
