@@ -164,7 +164,7 @@ describe('a bus that takes no facts', () => {
     executor = new Executor({ ...parts(), systemEvents: new SystemEventPublisher(broken, log) });
     expect(await call('get_weather', { city: 'London' })).toMatchObject({ code: 'credentials_missing' });
     await new Promise((resolve) => setTimeout(resolve, 0));
-    expect(lines.join('')).toContain('a system event was not published');
+    expect(lines.join('')).toContain('"event":"system_event_publish_failed"');
   });
 });
 
@@ -267,7 +267,7 @@ describe('a call that ends early', () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     for (const resolve of release) resolve();
     await new Promise((resolve) => setTimeout(resolve, 0));
-    expect(lines.join('')).toContain('after its call was given up');
+    expect(lines.join('')).toContain('"event":"tool_returned_late"');
     expect(await metrics.text()).toMatch(/tool_calls_overdue\{.*\} 0/);
   });
 
