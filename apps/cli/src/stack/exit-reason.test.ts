@@ -19,10 +19,10 @@ describe('why a service ended', () => {
   it('is its last error, with the cause, not what it said at info later', () => {
     const written = [
       line('error', 'an old one'),
-      line('fatal', 'a defect ends this process', { message: 'x is not a function' }),
+      line('fatal', 'An unhandled error ends this process.', { message: 'x is not a function' }),
       line('info', 'stopping'),
     ];
-    expect(reasonForExit(written.join('\n'))).toBe('a defect ends this process: x is not a function');
+    expect(reasonForExit(written.join('\n'))).toBe('An unhandled error ends this process: x is not a function');
   });
 
   it('is the last line where there is nothing better, and nothing where it wrote nothing', () => {

@@ -40,7 +40,7 @@ function ofLog(lines: readonly string[]): string | undefined {
     const { level, message, err } = parsed(line);
     if ((level !== 'error' && level !== 'fatal') || typeof message !== 'string') continue;
     const cause = err?.message;
-    return typeof cause === 'string' && cause !== message ? `${message}: ${cause}` : message;
+    return typeof cause === 'string' && cause !== message ? `${message.replace(/\.$/, '')}: ${cause}` : message;
   }
   return undefined;
 }
