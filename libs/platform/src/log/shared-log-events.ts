@@ -10,7 +10,7 @@ export const SHARED_LOG_EVENTS = {
   ),
   shutdown_part_late: warnEvent(
     'A part of the service did not stop in time.',
-    'Nothing for a single one. If each stop ends so, raise `DRAIN_TIMEOUT_MS` and the grace period of the orchestrator of containers.',
+    'Nothing for a single one. If each stop ends so, raise `DRAIN_TIMEOUT_MS` and with it the time that the container platform gives.',
   ),
   shutdown_part_failed: warnEvent(
     'A part of the service did not stop cleanly.',
@@ -29,9 +29,9 @@ export const SHARED_LOG_EVENTS = {
     'runbooks/outages.md',
   ),
   redis_recovered: infoEvent('Redis answers again.'),
-  tls_files_unusable: errorEvent(
+  tls_files_unusable: warnEvent(
     'The TLS files for {server} cannot be used; the files read before stay in use. {why}',
-    'Replace the certificate, key or CA file that `why` names, before the one in use expires. No restart is needed.',
+    'Nothing in the middle of a change of certificates. Else replace the file that `why` names before the one in use expires; no restart is needed.',
     'mtls.md',
   ),
   system_event_publish_failed: warnEvent(
