@@ -4,6 +4,7 @@ import js from '@eslint/js';
 import { createNodeResolver, importX } from 'eslint-plugin-import-x';
 import tseslint from 'typescript-eslint';
 import { boundariesRule } from './tools/lint/boundaries.mjs';
+import { logEventsRule } from './tools/lint/log-events.mjs';
 
 const root = dirname(fileURLToPath(import.meta.url));
 const nodeGlobals = Object.fromEntries(
@@ -44,7 +45,10 @@ export default tseslint.config(
     // Exactly what tsconfig.tests.json holds: typed rules need the types.
     files: ['{libs,apps}/*/{src,test}/**/*.ts'],
     extends: [js.configs.recommended, tseslint.configs.recommended],
-    plugins: { 'import-x': importX, switchyard: { rules: { boundaries: boundariesRule(root) } } },
+    plugins: {
+      'import-x': importX,
+      switchyard: { rules: { boundaries: boundariesRule(root), 'log-events': logEventsRule } },
+    },
     languageOptions: {
       parserOptions: { project: ['./tsconfig.tests.json'], tsconfigRootDir: root },
     },

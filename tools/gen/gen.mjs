@@ -13,6 +13,7 @@ import { renderChart } from './chart.mjs';
 import { renderConfig, renderEnvExample, renderEnvLocalExample } from './config.mjs';
 import { renderDashboards } from './dashboards.mjs';
 import { renderErrors } from './errors.mjs';
+import { readLogEvents, renderLogEvents } from './log-events.mjs';
 import { renderNatsPermissions } from './nats-permissions.mjs';
 import { renderServiceVariables } from './service-variables.mjs';
 import { renderSpans } from './spans.mjs';
@@ -35,6 +36,7 @@ export async function renderAll() {
     ['infra/nats/permissions.conf', renderNatsPermissions(contracts)],
   ]);
   documents.set('docs/reference/spans.md', renderSpans(await built('libs/platform/dist/index.js')));
+  documents.set('docs/reference/log-events.md', renderLogEvents(await readLogEvents()));
   const logins = await built('libs/local-servers/dist/index.js');
   const { GRANTED } = await built('libs/store/dist/doctor/granted.js');
   documents.set('docs/reference/access.md', renderAccess({ contracts, logins, granted: GRANTED }));
