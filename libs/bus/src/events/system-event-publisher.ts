@@ -1,5 +1,6 @@
 import type { SystemFact } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
+import { logEvent } from '../log-events.ts';
 import type { Bus } from '../protocol/index.ts';
 
 /** Most facts that may wait for the bus at one time. */
@@ -34,7 +35,7 @@ export class SystemEventPublisher {
     this.#bus
       .publishSystem(fact)
       .catch((error: unknown) =>
-        this.#log.warn({ err: error, type: fact.type, data: fact.data }, 'a system event was not published'),
+        logEvent(this.#log, 'system_event_publish_failed', { err: error, type: fact.type, data: fact.data }),
       )
       .finally(() => (this.#pending -= 1));
   }
@@ -53,7 +54,7 @@ export class SystemEventPublisher {
     this.#dropped += 1;
     if (this.#dropped > 1) return;
     setTimeout(() => {
-      this.#log.warn({ count: this.#dropped }, 'system events were not published: too many at once');
+      logEvent(this.#log, 'system_events_dropped', { count: this.#dropped });
       this.#dropped = 0;
     }, SECOND_MS).unref();
   }
