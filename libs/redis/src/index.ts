@@ -1,4 +1,4 @@
-import { type Logger, type TlsFiles, tlsOptions } from '@switchyard/platform';
+import { type Logger, logSharedEvent, type TlsFiles, tlsOptions } from '@switchyard/platform';
 import { Redis } from 'ioredis';
 
 export type { Redis };
@@ -32,7 +32,7 @@ export function connectRedis(url: string, options: RedisOptions): Redis {
   const { tls, log, commandTimeoutMs, maxPauseMs, waits = false, without } = options;
   const redis = new Redis(url, {
     ...ALWAYS,
-    ...(tls ? { tls: tlsOptions(tls, (why) => log.warn({ why }, 'the TLS files of Redis cannot be used')) } : {}),
+    ...(tls ? { tls: tlsOptions(tls, (why) => logSharedEvent(log, 'tls_files_unusable', { server: 'Redis', why })) } : {}),
     commandTimeout: commandTimeoutMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
     enableOfflineQueue: waits,
@@ -41,12 +41,12 @@ export function connectRedis(url: string, options: RedisOptions): Redis {
   let isAway = false;
   // Without a listener an error would end the process.
   redis.on('error', (error: Error) => {
-    if (without === undefined) log.debug({ err: error }, 'redis');
-    else if (!isAway) log.warn({ err: error }, `redis does not answer; ${without}`);
+    if (without === undefined) log.debug({ err: error }, 'redis reports an error');
+    else if (!isAway) logSharedEvent(log, 'redis_unreachable', { err: error, effect: without });
     isAway = true;
   });
   redis.on('ready', () => {
-    if (isAway && without !== undefined) log.info('redis answers again');
+    if (isAway && without !== undefined) logSharedEvent(log, 'redis_recovered');
     isAway = false;
   });
   return redis;
