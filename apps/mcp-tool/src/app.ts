@@ -23,7 +23,7 @@ import { McpToolModule } from './mcp-tool.module.ts';
 import { openAuthorisations } from './open-authorisations.ts';
 import { authorisationChanged, followReplicas } from './replica-invalidation.ts';
 import { shippedTools } from './shipped-tools/index.ts';
-import { adminDebug, calculator, getWeather, noteTools } from './builtin-tools/index.ts';
+import { builtinTools } from './builtin-tools/index.ts';
 import type { Tool } from './tool/index.ts';
 import { sandboxCheck } from './upstreams/definitions/index.ts';
 import { openUpstreams, type UpstreamsParts } from './open-upstreams.ts';
@@ -74,9 +74,8 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     if (opened) lifecycle.onStop('store', () => opened.close());
     health.register('postgres', () => store.ping().then(() => ({ ok: true })));
 
-    const builtIn = [getWeather, calculator, ...noteTools(store.notes), adminDebug];
     const catalog = new Catalog();
-    catalog.put('the built-in tools', [...builtIn, ...(overrides.tools ?? [])]);
+    catalog.put('the built-in tools', [...builtinTools(store.notes), ...(overrides.tools ?? [])]);
     const { directory, reloadMs: everyMs, allowHosts } = config.tools;
     const route = { serviceMap: config.serviceMap, overXmpp: carryOverXmpp(bus) };
     const fetch = createSafeFetch({ ...route, allowHosts, log });
