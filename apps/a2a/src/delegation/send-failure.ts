@@ -44,7 +44,7 @@ const WAY_THERE: Readonly<Record<string, SendFailure | undefined>> = {
   overloaded: unreachable('not_sent', 'Too many requests are under way to reach the agent.'),
   not_mapped: unreachable('refused', 'The agent is reached over XMPP, and SERVICE_MAP does not name its account.'),
   forbidden: unreachable('refused', 'The agent does not let this account call it over XMPP.'),
-  not_implemented: unreachable('refused', 'The agent takes no HTTP requests over XMPP.'),
+  not_supported: unreachable('refused', 'The agent takes no HTTP requests over XMPP.'),
   payload_too_large: { kind: 'refused', code: 'payload_too_large', message: 'The task is too large to be sent.' },
 };
 

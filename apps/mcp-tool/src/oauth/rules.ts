@@ -82,7 +82,7 @@ export class Challenged extends AppError {
     readonly challenge: Challenge,
     token: string | undefined,
   ) {
-    super('provider_not_connected', `${upstream} does not take the authorisation.`);
+    super('provider_not_connected', `${upstream} rejected the access token; connect the account again under /api/mcp/auth.`);
     this.#token = token;
   }
 

@@ -21,7 +21,7 @@ const MAX_MESSAGE_CHARS = 2_000;
 /** Errors that say that nothing was done. */
 const REFUSALS: ReadonlySet<ErrorCode> = new Set([
   ...(['invalid_input', 'invalid_id', 'unauthenticated', 'forbidden', 'credentials_missing'] as const),
-  ...(['egress_blocked', 'not_implemented', 'provider_not_connected'] as const),
+  ...(['egress_blocked', 'not_supported', 'provider_not_connected'] as const),
 ]);
 
 /** False for a tool that only reads and is safe to repeat: its calls leave nothing behind. */

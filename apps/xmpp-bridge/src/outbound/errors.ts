@@ -55,7 +55,7 @@ function refusal(condition: string, jid: string): AppError {
     case 'not-allowed':
       return new AppError('forbidden', `${jid} does not let us call it.`);
     case 'feature-not-implemented':
-      return new AppError('not_implemented', `${jid} does not take HTTP requests over XMPP.`);
+      return new AppError('not_supported', `${jid} does not take HTTP requests over XMPP.`);
     case 'policy-violation':
       return new AppError('payload_too_large', 'The XMPP server refused the size of this request.');
     default:

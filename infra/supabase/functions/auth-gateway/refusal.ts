@@ -3,7 +3,7 @@
 const REFUSALS = {
   unauthenticated: { status: 401, title: 'Send valid credentials.' },
   forbidden: { status: 403, title: 'Your role does not allow this.' },
-  not_found: { status: 404, title: 'There is nothing under this id for you.' },
+  not_found: { status: 404, title: 'Not found: there is no such thing, or it is not yours to see.' },
   payload_too_large: { status: 413, title: 'The request is larger than the limit.' },
   unavailable: { status: 503, title: 'A part of the system does not answer at the moment.' },
   deadline_exceeded: { status: 504, title: 'The deadline passed before the answer came.' },

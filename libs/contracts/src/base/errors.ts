@@ -12,7 +12,7 @@ export const ERROR_CODES = {
   invalid_cursor: { http: 400, retry: 'never', summary: 'The cursor is not one that this run has handed out.' },
   unauthenticated: { http: 401, retry: 'never', summary: 'Send valid credentials.' },
   forbidden: { http: 403, retry: 'never', summary: 'Your role does not allow this.' },
-  not_found: { http: 404, retry: 'never', summary: 'There is nothing under this id for you.' },
+  not_found: { http: 404, retry: 'never', summary: 'Not found: there is no such thing, or it is not yours to see.' },
   method_not_allowed: { http: 405, retry: 'never', summary: 'This path does not take this method.' },
   conflict: { http: 409, retry: 'never', summary: 'This id or idempotency key is in use for another request.' },
   thread_busy: { http: 409, retry: 'after', summary: 'Another run of this thread is under way.' },
@@ -31,7 +31,8 @@ export const ERROR_CODES = {
   worker_lost: { http: 503, retry: 'safe', summary: 'The worker stopped before it answered.' },
   deadline_exceeded: { http: 504, retry: 'safe', summary: 'The deadline passed before the answer came.' },
   cancelled: { http: 499, retry: 'never', summary: 'The request was cancelled.' },
-  not_implemented: { http: 501, retry: 'never', summary: 'This ability comes with a later version.' },
+  not_implemented: { http: 501, retry: 'never', summary: 'This is not implemented.' },
+  not_supported: { http: 501, retry: 'never', summary: 'The other side does not support this.' },
   internal: { http: 500, retry: 'safe', summary: 'Something went wrong here; the details are in our logs.' },
 
   tool_not_found: { http: 404, retry: 'never', summary: 'There is no such tool for this caller.' },

@@ -176,9 +176,11 @@ export function asNotDone(upstream: UpstreamConfig, error: unknown, signal?: Abo
       });
     case 'unauthorised':
       if (error instanceof AppError) return error;
-      return new AppError('credentials_missing', `${upstream.provider} does not take the authorisation; renew it.`, {
-        cause: error,
-      });
+      return new AppError(
+        'credentials_missing',
+        `${upstream.provider} rejected the access token; connect the account again under /api/mcp/auth.`,
+        { cause: error },
+      );
     case 'session':
     case 'away':
       return new NotDone(
