@@ -37,7 +37,7 @@ export const countAgents = request({
 const HANDLER = `
   @Handles(countAgents)
   async count(): Promise<OutputOf<typeof countAgents>> {
-    return { agents: (await this.directory.list()).length };
+    return { agents: (await this.#directory.list()).length };
   }
 `;
 const KIND = `
@@ -89,7 +89,7 @@ describe('the recipes of CONTRIBUTING.md', () => {
     );
     const handler = 'apps/a2a/src/agents/agents.handler.ts';
     scratch.insert(handler, "import { Handles } from '@switchyard/bus';\nimport { ", 'countAgents, ');
-    scratch.insert(handler, 'constructor(private readonly directory: Directory) {}\n', HANDLER);
+    scratch.insert(handler, '    this.#directory = directory;\n  }\n', HANDLER);
     // A kind of agent: one entry.
     scratch.insert('libs/contracts/src/base/agent-kinds.ts', 'export const AGENT_KINDS = {', KIND);
     await scratch.node('node_modules/typescript-7/bin/tsc', '-b', ...APPS.map((app) => `apps/${app}`));
