@@ -43,7 +43,7 @@ import { BUS, CONFIG, METRICS } from './tokens.ts';
 import { StartGate, StreamMetrics, Streams, Watches } from './streams/index.ts';
 
 export interface Gateway {
-  /** Where it listens; known after start(). */
+  /** The address on which it listens; known after start(). */
   readonly url: string;
   /** Port of /health, /readiness, /metrics, /metrics-debug and /config; known after start(). */
   readonly opsPort: number;
@@ -56,7 +56,7 @@ export interface GatewayOverrides {
   readonly bus?: Bus;
   readonly log?: Logger;
   readonly clock?: Clock;
-  /** For reading the keys of tokens. */
+  /** Fetches the keys of tokens. */
   readonly fetch?: typeof fetch;
 }
 
@@ -65,7 +65,7 @@ const BODY_LIMIT_BYTES = 8 * 1024 * 1024;
 const SYSTEM_EVENTS_PER_SECOND = 20;
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 15_000;
-/** Longer than the idle time of the usual proxies, so that they close first. */
+/** Longer than the idle time of common proxies, so that they close first. */
 const KEEP_ALIVE_MS = 72_000;
 
 /** Wires the gateway. Nothing is opened before start(). */
@@ -93,7 +93,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
       const bus =
         overrides.bus ?? (await connectBus({ url: natsUrl, tls, trust, app: 'gateway', log: busLog, metrics }));
       const absence = new AbsenceWaiter({ ...config.absence, clock });
-      /** What clients ask for; what this process does by itself goes by `bus`. */
+      /** The bus for requests of clients; the process itself uses `bus`. */
       const patientBus = absence.over(bus);
       metrics.gauge(
         'requests_waiting',
@@ -163,7 +163,7 @@ export function createGateway(config: GatewayConfig, overrides: GatewayOverrides
           if (typeof tenantId === 'string' && typeof userId === 'string') mcp.toolsChanged({ tenantId, userId });
         }, 'tools.provider'),
       ];
-      // What was said meanwhile is not said again.
+      // Events published during the outage are not published again.
       const unhear = bus.onReconnect(() => mcp.toolsChanged());
       metrics.gauge('mcp_sessions', 'MCP sessions of clients of the older protocol', [], () => mcp.sessions);
       const tickets = new Tickets();
@@ -271,7 +271,7 @@ async function createServer(
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
     bodyLimit: BODY_LIMIT_BYTES,
-    // Streams are ended by draining; what is still open after that is cut.
+    // Draining ends streams; a stream that is still open after that is cut.
     forceCloseConnections: true,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -292,12 +292,12 @@ async function createServer(
   const server = instanceOf(app);
   server.removeAllContentTypeParsers();
   const parseJson = server.getDefaultJsonParser('error', 'error');
-  // `curl -d '{...}'` announces a form; what it sends is JSON all the same, and nothing here takes forms.
+  // `curl -d '{...}'` announces a form but sends JSON, and no route here takes forms.
   const jsonTypes = ['application/json', 'application/x-www-form-urlencoded', 'text/plain'];
   server.addContentTypeParser(jsonTypes, { parseAs: 'string' }, (request, body, done) => {
-    // No body at all is as good as none was announced.
+    // An empty body counts as none.
     if (body === '') done(null, undefined);
-    // Its errors are told in words of its own.
+    // MCP reports its errors in its own format.
     else if (request.routeOptions.url === MCP_PATH) done(null, body);
     else
       void parseJson(request, body as string, (error, value) =>

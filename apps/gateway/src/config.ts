@@ -162,7 +162,7 @@ export const Config = z
     redisTls: tlsFilesOf('REDIS', env, context),
     http: { host: env.GATEWAY_HOST, port: env.GATEWAY_PORT, corsOrigins: env.CORS_ORIGINS },
     allowedHosts: [env.GATEWAY_HOST, ...env.ALLOWED_HOSTS].filter((name) => isIP(name) === 0),
-    /** Names are checked: always where an identity is believed, elsewhere where names are given. */
+    /** Host names are checked in development, and elsewhere if names are configured. */
     checksHosts: env.IDENTITY_MODE === 'dev' || env.ALLOWED_HOSTS.length > 0,
     opsPort: env.OPS_PORT,
     ops: opsAccessOf(env),
@@ -199,7 +199,7 @@ export const Config = z
     drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
     lingerMs: Math.min(env.LINGER_MS, env.DRAIN_TIMEOUT_MS / 2),
     aztmRequired: env.AZTM_REQUIRED,
-    /** GET /config; there is no secret among it. */
+    /** For GET /config; it holds no secret. */
     defaults: {
       controller: { host: env.CONTROLLER_HOST, port: env.CONTROLLER_PORT },
       worker: { max_steps: 10, enable_reflection: false, engine: env.OPENAI_MODEL },

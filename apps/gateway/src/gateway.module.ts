@@ -28,7 +28,7 @@ export const CONTROLLERS = [
   DocsController,
 ];
 
-/** The one Nest module: routes requests to controllers; everything behind them is wired in app.ts. */
+/** The one Nest module: routes requests to controllers; app.ts wires everything behind them. */
 @Module({})
 export class GatewayModule {
   /** `operations`: whether the public port shows what the port for operations does. */

@@ -32,14 +32,14 @@ export interface HookDeps {
   readonly denials: Denials;
   readonly failedLogins: FailedLogins;
   readonly logins: Logins;
-  /** Whoever bears it reads the metrics; undefined: none is set. */
+  /** The bearer of this token may read the metrics; undefined: there is no token. */
   readonly metricsToken: string | undefined;
   readonly hosts: HostPolicy;
   readonly allowedOrigins: readonly string[];
   readonly mcp: {
     readonly hosts: HostPolicy;
     readonly publicUrl: string | undefined;
-    /** Who is refused for want of a token learns where to get one. */
+    /** Tells a caller without a token where to get one. */
     readonly tellsOfTokens: boolean;
   };
   readonly absence: Pick<AbsenceWaiter, 'onBehalfOf'>;
@@ -49,9 +49,9 @@ export interface HookDeps {
 }
 
 /**
- * What every request passes before its handler, in this order: counted, hardened, its Host and page looked at, refused
- * while draining, identified (before its body is read), rate-limited, and its body looked at for type and depth. What its
- * handler waits for, it waits for as long as the client is there.
+ * The checks of every request before its handler, in this order: count, harden, check Host and Origin, refuse while
+ * draining, identify (before the body is read), limit the rate, and check the body's type and depth. The handler's
+ * waits end when the client leaves.
  */
 export function registerHooks(server: FastifyInstance, deps: HookDeps): void {
   const { guard, rateLimit, traffic, denials } = deps;
@@ -70,7 +70,7 @@ export function registerHooks(server: FastifyInstance, deps: HookDeps): void {
     );
     reply.header('x-content-type-options', 'nosniff');
     const route = request.is404 ? undefined : request.routeOptions.url;
-    // A peer did not come by a name of ours, and is no page.
+    // A request of a peer names no host of ours and comes from no page.
     if (!guard.isPeer(request)) {
       if (deps.leaving()) reply.header('connection', 'close');
       checkPlace(request, route, deps);
@@ -107,7 +107,7 @@ export function registerHooks(server: FastifyInstance, deps: HookDeps): void {
     );
   });
 
-  // The last before the handler: what comes before may leave the asynchronous context of the request.
+  // Last before the handler: earlier hooks may leave the asynchronous context of the request.
   server.addHook('preHandler', (_request, reply, done) => deps.absence.onBehalfOf(reply.raw, done));
 }
 
@@ -118,13 +118,15 @@ function checkPlace({ headers }: FastifyRequest, route: string | undefined, deps
   if (route === MCP_PATH || guard.mode === 'dev') checkOrigin(headers, allowedOrigins);
 }
 
-/** In development everybody may; elsewhere the bearer of the token. Admins and auditors prove themselves as always. */
+/**
+ * In development everybody may; elsewhere the bearer of the token. Admins and auditors identify themselves as usual.
+ */
 function maySeeMetrics(request: FastifyRequest, { guard, metricsToken }: HookDeps): boolean {
   if (metricsToken === undefined) return guard.mode === 'dev';
   return mayReadMetrics(request.headers.authorization, metricsToken);
 }
 
-/** What the edge lets through may come from any page that its user looks at. */
+/** Requests behind the edge may come from any page that the user visits. */
 function checkEdgeRequest(request: FastifyRequest, route: string, allowedOrigins: readonly string[]): void {
   if (acts(request.method, route)) checkCrossSite(request.headers, allowedOrigins);
   // A form of another site can send any type but this one.

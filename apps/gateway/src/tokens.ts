@@ -1,4 +1,4 @@
-/* Names under which app.ts gives its plain objects to the controllers. */
+/* Injection tokens for the plain objects that app.ts gives to the controllers. */
 export const BUS = Symbol('bus');
 export const CONFIG = Symbol('config');
 export const METRICS = Symbol('metrics');

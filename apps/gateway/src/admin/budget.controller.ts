@@ -6,7 +6,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from '../identity/index.ts';
 import { BUS } from '../tokens.ts';
 
-/** What is used and left of the limits by day. */
+/** The usage of the daily limits, and what is left. */
 @Controller()
 export class BudgetController {
   readonly #guard: AuthGuard;

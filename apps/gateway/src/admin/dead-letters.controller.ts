@@ -7,7 +7,7 @@ import { AuthGuard } from '../identity/index.ts';
 import { BUS } from '../tokens.ts';
 import { eventsUrl } from '../streams/index.ts';
 
-/** Runs that were given up. Who may see them is decided by the orchestrator. */
+/** Dead letters: runs that were given up. The orchestrator decides who may see them. */
 @Controller()
 export class DeadLettersController {
   readonly #guard: AuthGuard;

@@ -23,7 +23,7 @@ const PAGE = `<!doctype html>
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'";
 
-/** The interface as a page for people, from files on disk alone. */
+/** The interface documentation as a page, served from files on disk only. */
 @Controller('docs')
 export class DocsController {
   readonly #directory = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));

@@ -14,7 +14,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from '../identity/index.ts';
 import { BUS } from '../tokens.ts';
 
-/** What tools did to the world, and the word of a person where nobody else knows. mcp-tool decides who may what. */
+/** Effects of tools, and a person's decision about those in doubt. mcp-tool decides who may do what. */
 @Controller()
 export class EffectsController {
   readonly #guard: AuthGuard;

@@ -1,4 +1,4 @@
-/* What operators ask of the system. */
+/* The routes of operators and admins. */
 
 export { BudgetController } from './budget.controller.ts';
 export { DeadLettersController } from './dead-letters.controller.ts';

@@ -17,7 +17,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AuthGuard } from '../identity/index.ts';
 import { BUS } from '../tokens.ts';
 
-/** The MCP servers behind the tools, and what of them waits for a person. mcp-tool decides who may what. */
+/** The MCP upstreams, and their quarantined definitions. mcp-tool decides who may do what. */
 @Controller()
 export class UpstreamsController {
   readonly #guard: AuthGuard;

@@ -37,8 +37,9 @@ export class AgUiController {
   }
 
   /**
-   * Starts a run; or, with `resume` or the results of the client's own tools, answers what an earlier one asks and shows
-   * what follows. A thread whose run waits for answers asks again: no other run of it is started meanwhile.
+   * Starts a run; or, with `resume` or the results of the client's own tools, answers an earlier run's questions and
+   * shows what follows. If the thread's run waits for answers, its questions are shown again and no other run is
+   * started.
    */
   @Post()
   @HttpCode(200)
@@ -63,9 +64,10 @@ export class AgUiController {
   }
 
   /**
-   * A turn of a session waits for the one before it. Turns that name no session are those of their user's conversation
-   * (CONVERSATION_BY): one begins beside another that is under way, since they may come from two windows of which neither
-   * knows of the other. Where the earlier one waits for a person, this turn is the answer; what is none is asked again.
+   * A turn of a session waits for the turn before it. Turns without a session belong to their user's conversation
+   * (CONVERSATION_BY). Two of them may run at the same time, since they may come from two windows that do not know of
+   * each other. If the earlier one waits for a person, this turn is the answer; if it does not answer, the question is
+   * asked again.
    */
   @Get('events')
   async turn(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
@@ -85,7 +87,7 @@ export class AgUiController {
     };
     const earlier = reconnectOf(headerOf(request, 'last-event-id'));
     if (earlier !== undefined) {
-      // Nothing comes before somebody has answered: a client left alone is told to stop asking.
+      // No event follows before a person has answered: a client that would wait alone is told to stop.
       const view = await this.#bus.request(getRun, { principal, runId: earlier.runId });
       if (view.phase === 'waiting' && earlier.seq >= view.lastSeq) return void reply.code(204).send();
       return this.#streams.attach(reply, viewer, earlier.runId, { after: earlier.seq });

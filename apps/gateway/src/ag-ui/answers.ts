@@ -13,8 +13,8 @@ import type { Resumption } from './resume.ts';
 import { spokenAnswer } from './thread-turn.ts';
 
 /*
- * What the messages of an input say to a run that waits: results of tools that the client performs, and, from clients
- * that know no `resume`, answers in words. Pure.
+ * Reads the messages of an input as answers to a waiting run: results of the client's own tools and, from clients
+ * without `resume`, answers in words. Pure.
  *
  * - Only messages after the last one of the assistant are new. The messages before it answered an earlier question.
  * - Words answer only a question that this client was shown.
@@ -24,7 +24,7 @@ type Messages = AgUiInput['messages'];
 
 const CALL = /^(.+)-(step-ask-[0-9]+)$/;
 
-/** Results that came with this input, of the run that asked for them; undefined where there are none. */
+/** The results that came with this input, and the run that asked for them; undefined if there are none. */
 export function clientResults(messages: Messages): Resumption | undefined {
   const results = sinceAssistant(messages).flatMap((message) => {
     const { role, toolCallId } = message as { role: string; toolCallId?: unknown };
@@ -52,7 +52,7 @@ function textOf(message: Messages[number]): string {
   return text.trim() === '' ? '(The tool gave no text.)' : text;
 }
 
-/** What the user says with this input; undefined where its last word is not theirs. */
+/** The user's words in this input; undefined if its last message is not the user's. */
 export function lastWords(messages: Messages): string | undefined {
   const words = sinceAssistant(messages).findLast(({ role }) => role === 'user');
   const text = words === undefined ? '' : partsOf(words.content).text;
@@ -60,8 +60,8 @@ export function lastWords(messages: Messages): string | undefined {
 }
 
 /**
- * The answer that the user's words give to the oldest open question. Undefined: the question must be asked again, because
- * the words do not answer it or this client was not shown it.
+ * The user's words as answer to the oldest open question. Undefined: the question must be asked again, because the
+ * words do not answer it or this client was not shown it.
  */
 export function answerInWords(
   { runId, approvals }: Pick<RunView, 'runId' | 'approvals'>,
@@ -84,17 +84,17 @@ function hasSeen(messages: Messages, runId: string, stepId: string | null): bool
   });
 }
 
-/** The messages after the last one of the assistant. Activities and reasoning are the client's own, and no words. */
+/** The messages after the last one of the assistant, without activities and reasoning, which are the client's own. */
 function sinceAssistant(messages: Messages): Messages {
   return messages.slice(messages.findLastIndex(({ role }) => role === 'assistant') + 1);
 }
 
-/** True where the run waits for nothing but results that this client has given up on: it speaks of something else. */
+/** True if the run waits only for results that this client has given up on: its words are about something else. */
 export function isAbandoned(view: Pick<RunView, 'approvals'>, messages: Messages): boolean {
   return view.approvals.every(isClientCall) && lastWords(messages) !== undefined;
 }
 
-/** The ids of an input inside the system. */
+/** The internal ids of an input. */
 export function idsOf({ threadId, runId }: Pick<AgUiInput, 'threadId' | 'runId'>) {
   return { threadId: encodeId(threadId), runId: encodeId(runId) };
 }

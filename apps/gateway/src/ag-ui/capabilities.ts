@@ -1,4 +1,4 @@
-/** GET /ag-ui/capabilities: what an AG-UI client can expect here. */
+/** GET /ag-ui/capabilities: the features that an AG-UI client can use here. */
 export const CAPABILITIES = {
   identity: {
     name: 'Switchyard',

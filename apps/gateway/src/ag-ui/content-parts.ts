@@ -73,7 +73,7 @@ function inline(value: unknown, mimeType: unknown): Image {
   return { url: `data:${mimeType};base64,${value}` };
 }
 
-/** The text of a tool's result. Throws where it holds what is none. */
+/** The text of a tool's result. Throws if it holds anything but text. */
 export function resultText(content: unknown): string {
   const { text, images, others } = partsOf(content);
   if (images.length + others.length > 0)

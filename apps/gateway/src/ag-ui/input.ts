@@ -16,10 +16,10 @@ import { partsOf } from './content-parts.ts';
 import { budgetOf, constraintsOf, given } from '../runs/index.ts';
 
 /*
- * From a RunAgentInput to the request to start a run. Pure.
+ * Converts a RunAgentInput to the request to start a run. Pure.
  *
- * - No part of the input is left out in silence: it reaches the run, is refused, or is named in a notice.
- * - What a client has in its history is never refused, because the client would send it again with each turn.
+ * - No part of the input is dropped silently: it reaches the run, is refused, or is named in a notice.
+ * - The client's history is never refused, because the client would send it again with each turn.
  */
 
 const MAX_HISTORY_MESSAGES = 1_000;
@@ -27,7 +27,7 @@ const NO_WORDS = '(The user sent images without words.)';
 
 export interface AgUiTurn {
   readonly request: InputOf<typeof startRun>;
-  /** What was not used, in sentences for the client. */
+  /** The unused parts, in sentences for the client. */
   readonly notices: readonly string[];
 }
 

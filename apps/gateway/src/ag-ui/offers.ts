@@ -9,12 +9,12 @@ import {
 import type { AgUiInput } from '@switchyard/contracts/http';
 import { ASK_USER, DELEGATE } from '@switchyard/run';
 
-/* What a client offers beside the conversation: tools that it performs itself, and what it tells of itself. Pure. */
+/* What a client offers beside the conversation: tools that it performs itself, and its context. Pure. */
 
 const MAX_TOOLS = 64;
 const MAX_ENTRIES = 64;
 
-/** Throws `invalid_input` where a tool cannot be offered to a model as it is. */
+/** Throws `invalid_input` if a tool cannot be offered to a model as it is. */
 export function clientToolsOf(tools: AgUiInput['tools']): RunSpec['client_tools'] {
   if (tools === undefined || tools.length === 0) return undefined;
   if (tools.length > MAX_TOOLS) throw invalid('tools', `at most ${MAX_TOOLS} tools`);
@@ -38,7 +38,7 @@ function isReserved(name: string): boolean {
   return name === ASK_USER || name === 'submit_plan' || name.startsWith(DELEGATE);
 }
 
-/** Throws `invalid_input` where it is too much to be told to a planner. */
+/** Throws `invalid_input` if the context is too large for a planner. */
 export function contextOf(context: AgUiInput['context']): RunSpec['context'] {
   if (context === undefined || context.length === 0) return undefined;
   if (context.length > MAX_ENTRIES) throw invalid('context', `at most ${MAX_ENTRIES} entries`);

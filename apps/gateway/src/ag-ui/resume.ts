@@ -2,10 +2,10 @@ import { type ApprovalDecision, AppError, type OpenApproval, RunId } from '@swit
 import type { AgUiInput } from '@switchyard/contracts/http';
 
 /*
- * From `resume` of a RunAgentInput to answers of the questions of one run. Pure.
+ * Converts `resume` of a RunAgentInput to answers to the questions of one run. Pure.
  *
  * - Every entry names its own question. Entries for several runs are refused, since one stream shows one run.
- * - A person approves only by saying so: `resolved` without a payload that says it is refused, never guessed.
+ * - A person approves only explicitly: `resolved` without a payload that approves is refused, never guessed.
  */
 
 type Entry = NonNullable<AgUiInput['resume']>[number];
@@ -22,7 +22,7 @@ export interface Resumption {
   readonly answers: readonly Answer[];
 }
 
-/** Which run and which questions are answered. */
+/** The run and its questions that are answered. */
 export function resumptionOf(entries: readonly Entry[]): Resumption {
   const answers: Answer[] = [];
   let runId: string | undefined;
@@ -38,7 +38,7 @@ export function resumptionOf(entries: readonly Entry[]): Resumption {
   return { runId, answers };
 }
 
-/** What the answer says, in the words of the question's kind. */
+/** The answer in the form of the question's kind. */
 export function decisionOf(kind: OpenApproval['kind'], { payload, cancelled }: Answer): ApprovalDecision {
   if (cancelled) return { decision: 'deny' };
   const fields = typeof payload === 'object' && payload !== null ? (payload as Record<string, unknown>) : {};

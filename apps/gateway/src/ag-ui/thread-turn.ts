@@ -17,7 +17,7 @@ import { type Answer, decisionOf, type Resumption } from './resume.ts';
  * A turn of a conversation whose earlier run may be waiting for a person.
  *
  * - Answering is idempotent: the first answer to a question stands, and the same answer again changes nothing.
- * - Nobody answers in the name of another conversation or of somebody else.
+ * - A caller answers only questions of its own conversations.
  */
 
 type Asker = Pick<Bus, 'request'>;
@@ -26,7 +26,7 @@ export function isBusy(error: unknown): error is AppError & { runId: string } {
   return error instanceof AppError && error.code === 'thread_busy' && error.runId !== undefined;
 }
 
-/** The run that keeps the thread busy, where it does because it waits for a person. Throws what `error` is, else. */
+/** The run that keeps the thread busy because it waits for a person. Otherwise throws `error`. */
 export async function waitingRun(bus: Asker, principal: Principal, error: unknown): Promise<RunView> {
   if (!isBusy(error)) throw error;
   const view = await bus.request(getRun, { principal, runId: error.runId });
@@ -34,7 +34,7 @@ export async function waitingRun(bus: Asker, principal: Principal, error: unknow
   return view;
 }
 
-/** Gives the answers; returns where what follows from them begins. */
+/** Gives the answers; returns where the events that follow begin. */
 export async function giveAnswers(
   bus: Asker,
   principal: Principal,
@@ -77,7 +77,7 @@ async function questionsOf(bus: Asker, principal: Principal, runId: string) {
   }
 }
 
-/** What a message of an older client says to the oldest open question; undefined: it must be asked again. */
+/** The message of an older client as answer to the oldest open question; undefined: it must be asked again. */
 export function spokenAnswer(approval: OpenApproval, message: string): ApprovalDecision | undefined {
   if (approval.kind === 'question') return { decision: 'answer', text: message };
   const word = message

@@ -19,14 +19,14 @@ import type { Attachment, Streams, Viewer } from '../streams/index.ts';
 import { decidedOf, giveAnswers, isBusy } from './thread-turn.ts';
 
 /*
- * One POST /ag-ui: a new run, or what the thread's run waits for.
+ * Serves one POST /ag-ui: a new run, or the answers to the thread's waiting run.
  *
  * - A run that waits for people is shown again until they have answered; no other run is started meanwhile.
- * - A run whose client has gone gives way to the next turn, because a stop button does no more than close the stream. A
- *   run that this replica still shows to a client does not give way, unless `thread_concurrency` says so.
+ * - A run whose client has gone gives way to the next turn, because a stop button only closes the stream. A run that
+ *   this replica still shows to a client does not give way, unless `thread_concurrency` says so.
  */
 
-/** How long the end of a client's stream may take to be seen here, after the client has ended it. */
+/** How long this replica may take to see that a client closed its stream. */
 const LEAVING_MS = 500;
 const LOOK_AGAIN_MS = 25;
 const FROM_NOW: Attachment = { after: 'now', snapshot: true };
@@ -85,7 +85,7 @@ class Turn {
     return this.#streams.attach(this.#reply, this.#as(runId, more), runId, place);
   }
 
-  /** The answers that this input gives to the questions of one run: by `resume`, and as results of the client's tools. */
+  /** The answers of this input to the questions of one run: from `resume`, and as results of the client's tools. */
   async answers(): Promise<Resumption | undefined> {
     const { resume = [], messages } = this.#input;
     const results = await this.#resultsThatCount(clientResults(messages), resume.length > 0);
@@ -103,7 +103,7 @@ class Turn {
     return this.show(runId, { after: 0, from, snapshot: true }, { answered, notices: unheard ? [UNHEARD] : [] });
   }
 
-  /** The thread is busy: with a run that waits for people, or with one at work. */
+  /** The thread is busy: with a run that waits for people, or with a working one. */
   async orElse(busy: AppError & { readonly runId: string }): Promise<void> {
     const { messages, forwardedProps } = this.#input;
     const view = await this.#bus.request(getRun, { principal: this.#principal, runId: busy.runId });
@@ -120,7 +120,7 @@ class Turn {
     return this.start('cancel_previous');
   }
 
-  /** Whether nobody is shown the run any more; one that leaves is given half a second. */
+  /** True if no client is shown the run any more, after half a second for a client that is leaving. */
   async #hasGone(runId: string): Promise<boolean> {
     for (let waitedMs = 0; this.#streams.shows(this.#principal, runId); waitedMs += LOOK_AGAIN_MS) {
       if (waitedMs >= LEAVING_MS) return false;
@@ -129,7 +129,7 @@ class Turn {
     return true;
   }
 
-  /** Without results of another thread's run, and those of an earlier turn where the user has gone on to the next. */
+  /** Drops results for another thread's run, and results of an earlier turn if the user has gone on to the next. */
   async #resultsThatCount(results: Resumption | undefined, resumes: boolean): Promise<Resumption | undefined> {
     if (results === undefined) return undefined;
     const view = await this.#runOf(results.runId);
@@ -137,7 +137,7 @@ class Turn {
     const open = new Set(view.approvals.filter(isClientCall).map(({ approval_id: id }) => id));
     const answers = results.answers.filter(({ approvalId }) => open.has(approvalId));
     if (answers.length > 0) return { ...results, answers };
-    // The same results again, or too late: shown again or refused, as any other answer.
+    // The same results again, or late ones: shown again or refused, as any other answer.
     return resumes || lastWords(this.#input.messages) !== undefined ? undefined : results;
   }
 
@@ -150,7 +150,7 @@ class Turn {
     }
   }
 
-  /** The viewer of a run: the peer is shown the ids that it chose. */
+  /** The viewer of a run: an AG-UI peer sees the ids that it chose. */
   #as(runId: string, more: More): Viewer {
     const peer = runId === this.#input.runId ? {} : { peerRunId: this.#input.runId };
     return { ...this.#viewer, context: { ...this.#viewer.context, ...peer, ...more } };

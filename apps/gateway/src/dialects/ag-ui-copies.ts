@@ -1,15 +1,16 @@
 import type { AgUiMessage, DialectContext } from './dialect.ts';
 
 /*
- * A client sends its whole conversation with every input, also what it has of the very run that it asks for. Its copies
- * keep their places; the journal says what is in them, and each is in the conversation once. Pure.
+ * Handles the copies that a client sends: its input holds its whole conversation, including parts of the run that it
+ * asks for. A copy keeps its place, the journal decides its content, and each message is in the conversation once.
+ * Pure.
  */
 
 interface ToolCall {
   readonly id: string;
 }
 
-/** What was shown of a run: its conversation, the texts that were said to their end, and the calls by step. */
+/** What the client was shown of a run: its conversation, the completed texts, and the calls by step. */
 interface Shown {
   readonly messages: readonly AgUiMessage[];
   readonly context: Pick<DialectContext, 'runId'>;
@@ -17,21 +18,21 @@ interface Shown {
   readonly calls: Readonly<Record<string, string>>;
 }
 
-/** True where the client has been shown a part of this run already. */
+/** True if the client has been shown a part of this run already. */
 export function hasCopies(messages: readonly AgUiMessage[], runId: string): boolean {
   const isOfRun = ({ id }: ToolCall) => id.startsWith(`${runId}-`);
   return messages.some((message) => isOfRun(message) || callsOf(message).some(isOfRun));
 }
 
-/** The conversation with this message: where there is one of its id, that one's fields are replaced. */
+/** The conversation with this message added, or with the fields of the message with its id replaced. */
 export function withMessage(messages: readonly AgUiMessage[], message: AgUiMessage): AgUiMessage[] {
   const at = messages.findIndex(({ id }) => id === message.id);
   return at < 0 ? [...messages, message] : messages.with(at, { ...messages[at], ...message });
 }
 
 /**
- * The message that a call of this step belongs to: the one that has it already, else the one named, as long as nothing
- * has been said since. Older clients look for it at the end of the conversation alone.
+ * The message that a call of this step belongs to: the one that has it already, else the named one, as long as no
+ * message follows. Older clients look for it only at the end of the conversation.
  */
 export function parentOf(messages: readonly AgUiMessage[], parentId: string, stepId: string, callId: string): string {
   const holder = messages.find((message) => callsOf(message).some(({ id }) => id === callId));
@@ -48,16 +49,18 @@ export function withCall(messages: readonly AgUiMessage[], parentId: string, cal
   return withMessage(messages, { id: parentId, role: 'assistant', toolCalls });
 }
 
-/** Each message once, at its first place with its last content: some clients keep several of one id. */
+/** Each message once, at its first place with its last content: some clients keep several with one id. */
 export function eachOnce(messages: readonly AgUiMessage[]): AgUiMessage[] {
   const byId = new Map<string, AgUiMessage>();
   for (const message of messages) byId.set(message.id, { ...byId.get(message.id), ...message });
   return [...byId.values()];
 }
 
-/** Without the copies of what this run has not done yet at this place, or has only begun: it is shown whole. */
+/**
+ * Removes copies of messages that this run has not reached at this place, or has only begun: they are shown in full.
+ */
 export function withoutLater({ messages, context, said, calls }: Shown): AgUiMessage[] {
-  const { runId } = context; // an id: nothing in it means anything to a pattern
+  const { runId } = context; // an id holds no special characters of a pattern
   const text = new RegExp(`^${runId}-msg-[A-Za-z0-9]+(-[0-9]+)?$`);
   const step = new RegExp(`^${runId}-step-[a-z0-9]+-[0-9]+(-result)?$`);
   const done = new Set([...said, ...Object.values(calls)]);
@@ -76,7 +79,7 @@ function isSilent(content: unknown): boolean {
   return content === undefined || content === null || content === '';
 }
 
-/** The calls of a message, which a client may have sent and in any shape. */
+/** The calls of a message, which a client may have sent in any shape. */
 function callsOf(message: AgUiMessage | undefined): ToolCall[] {
   const calls: unknown = message?.['toolCalls'];
   if (!Array.isArray(calls)) return [];

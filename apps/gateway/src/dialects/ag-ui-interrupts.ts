@@ -5,7 +5,7 @@ import { called, join, VENDOR } from './ag-ui-steps.ts';
 
 /*
  * A run that waits for people, in AG-UI: the AG-UI run ends with one interrupt per question, while the run of the
- * journal goes on waiting. The answers come as `resume` of a later input (see ag-ui/resume.ts).
+ * journal keeps waiting. The answers come as `resume` of a later input (see ag-ui/resume.ts).
  *
  * - The id of an interrupt names its run and its question, so that any client can answer it on any replica.
  * - A client is shown the call that a question is about before the interrupt that names the call.
@@ -101,7 +101,7 @@ function interruptOf(state: AgUiState, request: OpenApproval): Record<string, un
   } satisfies AgUiEvent[string];
 }
 
-/** What an answer looks like; ag-ui/resume.ts reads it. */
+/** The format of an answer; ag-ui/resume.ts reads it. */
 const RESPONSES = {
   approval: {
     type: 'object',

@@ -4,11 +4,11 @@ import { eachOnce, withMessage } from './ag-ui-copies.ts';
 import type { AgUiMessage, DialectContext } from './dialect.ts';
 
 /*
- * What the AG-UI projection remembers of a run: the conversation so far, and everything that is open and must
- * be closed before the run may finish. Plain data; every function gives a new state and the events it caused.
+ * The state of the AG-UI projection: the conversation so far, and everything that is open and must be closed before the
+ * run may finish. Plain data; every function returns a new state and its events.
  */
 
-/** An AG-UI event as it goes on the wire. */
+/** An AG-UI event in its wire form. */
 export type AgUiEvent = { readonly type: string } & Record<string, unknown>;
 
 export interface OpenStep {
@@ -29,7 +29,7 @@ export interface OpenSubagent {
 export interface OpenText {
   readonly messageId: string;
   readonly sent: string;
-  /** Index of the next piece that fits; a hole ends live text until the whole message comes. */
+  /** Index of the next expected piece; a missing piece ends live text until the whole message comes. */
   readonly nextIndex: number;
 }
 
@@ -40,15 +40,15 @@ export interface Plan {
 
 export interface AgUiState {
   readonly context: DialectContext;
-  /** The run itself: it tells whether nothing can be done until a person decides. */
+  /** The run's own state, which tells whether it can only wait for a person. */
   readonly run: RunState;
   /** False before the first event, and while the run waits for a person: the next event begins an AG-UI run. */
   readonly started: boolean;
-  /** The conversation is known. */
+  /** True once the conversation is known. */
   readonly opened: boolean;
   readonly messages: readonly AgUiMessage[];
   readonly text: OpenText | null;
-  /** Ids of the texts and results that were said to their end. */
+  /** Ids of completed texts and results. */
   readonly said: readonly string[];
   readonly finalSaid: boolean;
   readonly steps: readonly OpenStep[];
@@ -56,10 +56,10 @@ export interface AgUiState {
   /** Step id -> the tool call that announced it. */
   readonly calls: Readonly<Record<string, string>>;
   readonly plan: Plan | null;
-  /** The plans before it, as they were left. */
+  /** The earlier plans, in their last state. */
   readonly earlierPlans: readonly Plan[];
   readonly planned: number;
-  /** The assistant message that the tool calls of the decision in hand belong to. */
+  /** The assistant message that holds the tool calls of the current decision. */
   readonly parentMessageId: string;
   readonly model: string | null;
 }
@@ -106,7 +106,7 @@ export function isModern(state: AgUiState): boolean {
   return state.context.profile === '1.0';
 }
 
-/** The tag of what happens inside a step; legacy peers know no subagents. */
+/** The owner tag of events inside a step; legacy peers know no subagents. */
 export function ownerOf(state: AgUiState, stepId: string | null): string | null {
   if (!isModern(state) || stepId === null) return null;
   return state.subagents.findLast((open) => open.stepId === stepId)?.id ?? null;
@@ -201,13 +201,13 @@ export function closeAll(state: AgUiState, reason: { message: string; code: stri
   return { state: current, events };
 }
 
-/** A whole message, or what is missing of one whose beginning was shown live. */
+/** A whole message, or the missing rest of one whose beginning was shown live. */
 export function say(state: AgUiState, messageId: string, text: string): Change {
   const messages = withMessage(state.messages, { id: messageId, role: 'assistant', content: text });
   const shownOtherwise =
     state.text?.messageId === messageId ? !text.startsWith(state.text.sent) : state.said.includes(messageId);
   if (shownOtherwise) {
-    // What was shown is not what was said in the end: a snapshot puts the whole conversation right.
+    // The live text differs from the final text: a snapshot corrects the whole conversation.
     const closed = closeText({ ...state, messages });
     return { state: closed.state, events: [...closed.events, { type: 'MESSAGES_SNAPSHOT', messages }] };
   }

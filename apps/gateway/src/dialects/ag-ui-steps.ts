@@ -16,7 +16,7 @@ import {
 
 /* Plans and steps in AG-UI: a plan is an activity, a step a tool call and, inside it, a subagent. */
 
-/** Prefix of what AG-UI leaves to producers: metadata keys and CUSTOM names. */
+/** Prefix of producer-specific names in AG-UI: metadata keys and CUSTOM names. */
 export const VENDOR = 'switchyard';
 
 const LOST = { message: 'The worker was lost; the step is tried again.', code: 'worker_lost' } as const;
@@ -42,7 +42,7 @@ export function planSnapshot(plan: NonNullable<AgUiState['plan']>): AgUiEvent {
   return { type: 'ACTIVITY_SNAPSHOT', messageId: plan.messageId, activityType: 'PLAN', content: { steps: plan.steps } };
 }
 
-/** Marks a step of the plan in hand; the patch fits the snapshot that the client was given. */
+/** Marks a step of the current plan; the patch fits the snapshot that the client has. */
 function mark(state: AgUiState, stepId: string, status: string): Change {
   const index = state.plan?.steps.findIndex((step) => step.step_id === stepId) ?? -1;
   if (state.plan === null || index < 0) return { state, events: [] };
@@ -58,7 +58,7 @@ export function dispatched(state: AgUiState, data: FactOf<'orchestrator.step.dis
   const { step_id: stepId, target, task, attempt, agent } = data;
   const text = closeText(state);
   const call = called(text.state, data);
-  // The person is no subagent of ours: the answer is the result of the call.
+  // The person is no subagent: the answer is the result of the call.
   if (target === 'user') return join(text, call);
   const marked = mark(call.state, stepId, 'running');
   const events = [...text.events, ...call.events, ...marked.events];

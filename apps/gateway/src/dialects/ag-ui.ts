@@ -123,7 +123,7 @@ function start(state: AgUiState, event: RunEvent): Change {
   return { state: after, events: [runStarted(after), ...notices(after)] };
 }
 
-/** What of the client's input was not used: said once, and never in silence. */
+/** The unused parts of the client's input, announced once. */
 function notices({ context }: AgUiState): AgUiEvent[] {
   return (context.notices ?? []).map((message) => ({ type: 'CUSTOM', name: `${VENDOR}.notice`, value: { message } }));
 }
@@ -133,7 +133,7 @@ function react(state: AgUiState, event: RunEvent): Change {
     case 'orchestrator.run.accepted':
       return { state, events: [] };
     case 'orchestrator.planning.started': {
-      // A planning that begins again (its owner was lost) leaves the old one's words unfinished.
+      // A restarted planning (its owner was lost) leaves the text of the old one unfinished.
       const text = closeText(state);
       return join(text, openStep(text.state, `planning#${event.data.step_number}`, null));
     }
@@ -147,7 +147,7 @@ function react(state: AgUiState, event: RunEvent): Change {
       const messageId = messageIdInThread(event.runId, event.data.message_id);
       const said = say(state, messageId, event.data.text);
       const finalSaid = state.finalSaid || event.data.final;
-      // Tool calls that follow a remark belong to the same message.
+      // Tool calls after a remark belong to the same message.
       const parentMessageId = event.data.final ? state.parentMessageId : messageId;
       return { state: { ...said.state, finalSaid, parentMessageId }, events: said.events };
     }
@@ -276,7 +276,7 @@ function publicSentence(code: string | null): string {
   return isErrorCode(code) ? ERROR_CODES[code].summary : 'The run failed.';
 }
 
-/** Live text: pieces in order from the first; anything else waits for the finished message. */
+/** Live text: pieces in order from the first; otherwise the finished message replaces them. */
 function hear(state: AgUiState, delta: LiveDelta): Change {
   const { index, text, stepNumber } = delta;
   const messageId = messageIdInThread(state.context.runId, delta.messageId);

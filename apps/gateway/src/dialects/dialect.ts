@@ -1,22 +1,25 @@
 import type { LiveDelta, PublicError, RunEvent } from '@switchyard/contracts';
 import type { Frame } from './frame.ts';
 
-/** What a dialect may know beside the events. */
+/** The context of a dialect beside the events. */
 export interface DialectContext {
   readonly runId: string;
-  /** As the client calls it; empty where only the journal knows. */
+  /** The client's name of the thread; empty if only the journal knows it. */
   readonly threadId: string;
   /** `all` adds the events that are not in the documented table. */
   readonly view: 'default' | 'all';
-  /** AG-UI: which protocol the peer speaks. */
+  /** AG-UI: the protocol version of the peer. */
   readonly profile: '1.0' | 'legacy';
-  /** AG-UI: the run id that the peer chose, where the run has another: an answer to its questions, or no id of ours. */
+  /**
+   * AG-UI: the run id that the peer chose, if the run has another: an answer to its questions, or an id that is not
+   * ours.
+   */
   readonly peerRunId?: string;
   /** AG-UI: the messages of the input, for snapshots that carry the client's own ids. */
   readonly messages?: readonly AgUiMessage[];
-  /** AG-UI: questions whose answers were accepted; until the run has taken them it goes on and does not wait. */
+  /** AG-UI: questions with accepted answers; until the run has taken them, it does not count as waiting. */
   readonly answered?: readonly string[];
-  /** What of the request was not used, in sentences. */
+  /** The unused parts of the request, in sentences. */
   readonly notices?: readonly string[];
 }
 
@@ -26,7 +29,7 @@ export interface AgUiMessage {
   readonly [field: string]: unknown;
 }
 
-/** A text message as conversations know it: its own id is unique in its run, and a thread has many runs. */
+/** The id of a text message within its thread: its own id is unique only in its run. */
 export function messageIdInThread(runId: string, messageId: string): string {
   return `${runId}-${messageId}`;
 }
@@ -45,14 +48,14 @@ export interface Projected<S> {
 export interface Dialect<S> {
   initial(context: DialectContext): S;
   project(state: S, event: RunEvent): Projected<S>;
-  /** Live text; only where the format can show it. What it shows, `project` never shows again. */
+  /** Live text, if the format can show it. What it shows, `project` never shows again. */
   speak?(state: S, delta: LiveDelta): Projected<S>;
   /**
-   * What a client that starts empty needs first; `state` is the fold up to there. `goesOn`: what follows belongs to
-   * what the prelude begins, also where the run had paused.
+   * The first frames for a client that starts empty; `state` is the fold up to there. `goesOn`: the following frames
+   * continue what the prelude begins, even if the run had paused.
    */
   prelude?(state: S, goesOn: boolean): Projected<S>;
-  /** True where the run can do nothing until a person decides. */
+  /** True if the run can only wait for a person. */
   pauses?(state: S): boolean;
   /** The terminal frames of a stream that cannot be continued although the run goes on. */
   interrupted(state: S, problem: PublicError): Frame[];

@@ -1,4 +1,4 @@
-/* The events of a run in the words of each kind of client. Pure. */
+/* The events of a run in the wire format of each kind of client. Pure. */
 
 export { hasCopies } from './ag-ui-copies.ts';
 export { isClientCall } from './ag-ui-interrupts.ts';

@@ -4,8 +4,8 @@ import { type Dialect, messageIdInThread, type Projected } from './dialect.ts';
 import { type Frame, group } from './frame.ts';
 
 /*
- * GET /ag-ui/events: `{event_type, data, message}` with seven types and no others. A lossy view: what it cannot
- * say it leaves out. `data.run_id` and `data.seq` tell where a frame comes from.
+ * GET /ag-ui/events: `{event_type, data, message}` with seven types and no others. A lossy view: it leaves out what it
+ * cannot express. `data.run_id` and `data.seq` say where a frame comes from.
  */
 
 type LegacyType =
@@ -50,13 +50,13 @@ function step(state: LegacyState, event: RunEvent): Projected<LegacyState> {
   });
 
   switch (event.type) {
-    // A frame without data: a client that is cut off before the first real one comes back with a cursor.
+    // A frame without data: a client that is cut off before the first real one returns with a cursor.
     case 'orchestrator.run.accepted':
       return { state, frames: [{}] };
 
     case 'orchestrator.step.dispatching': {
       const { step_id: stepId, target, task, tool, agent, arguments: args } = event.data;
-      // A question to the person was a word of the assistant; its answer is the person's own.
+      // A question to the person is shown as the assistant's text; the answer is the person's own.
       if (target === 'user' || Object.hasOwn(state.called, stepId)) return { state, frames: [] };
       const name = (target === 'a2a' ? agent : tool) ?? target;
       const after = { ...state, called: { ...state.called, [stepId]: name } };
@@ -114,7 +114,7 @@ function step(state: LegacyState, event: RunEvent): Projected<LegacyState> {
         const text = error ?? (isErrorCode(code) ? ERROR_CODES[code].summary : 'The run failed.');
         return { state, frames: [frame('ERROR', { ...end, code: errorCode }, text)] };
       }
-      // The answer was the last word already; only the cursor moves to the end.
+      // The answer was the last text already; only the cursor moves to the end.
       const warning = { ...end, finish_reason: cut, warning: true, final: false };
       if (state.answered) return { state, frames: [cut ? frame('AGENT_RESPONSE', warning, UNFINISHED[cut]) : {}] };
       return { state, frames: [frame('AGENT_RESPONSE', { ...end, final: true }, answer ?? error ?? '')] };

@@ -13,9 +13,9 @@ import type { Dialect, DialectContext, Projected } from './dialect.ts';
 import { type Frame, group } from './frame.ts';
 
 /*
- * /orchestrate/stream: named events. Order: response.created, response.in_progress, a switchyard.notice for each thing
- * of the request that was not used, the run's events, then
- * `response` and response.completed; or, where the run failed, response.failed and error.
+ * /orchestrate/stream: named events. Order: response.created, response.in_progress, a switchyard.notice for each unused
+ * part of the request, the run's events, then `response` and response.completed; or, if the run failed, response.failed
+ * and error.
  */
 
 /** The documented fields of each event. `*`: all of its data. `hidden`: the event is shown with `view=all` alone. */
@@ -127,7 +127,7 @@ function dataOf(event: RunEvent, fields: readonly string[] | '*'): Record<string
     if (source[field] !== undefined) data[field] = source[field];
   }
   if (event.type === 'orchestrator.step.completed' && event.data.status === 'in_doubt') {
-    // Clients know `completed` and `failed`; that it is neither is said beside it.
+    // Clients know only `completed` and `failed`; a field beside it has the exact status.
     data['status'] = 'failed';
     data['in_doubt'] = true;
   }
@@ -163,7 +163,7 @@ function remember(state: OrchestrateState, event: RunEvent): OrchestrateState {
         ...state,
         answer: {
           task: state.task,
-          // Clients know three outcomes; that it was cancelled is the reason.
+          // Clients know three outcomes; the reason says that it was cancelled.
           status: status === 'cancelled' ? 'failed' : status,
           completion_reason,
           steps: [...state.steps],

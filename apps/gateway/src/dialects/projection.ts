@@ -3,36 +3,36 @@ import type { Dialect, DialectContext } from './dialect.ts';
 import { encodeFrame, encodeFrames, group, HEARTBEAT } from './frame.ts';
 
 /*
- * One stream of one run in one dialect: keeps the fold's state and decides what a client still has to see.
+ * One stream of one run in one dialect: keeps the fold's state and decides which frames a client still needs.
  *
- * - Each event is projected once. An event that was seen before gives nothing.
- * - Events before the client's place are folded, and their frames are not shown.
- * - After the terminal frame nothing is shown.
- * - What an event gives depends on the events before it alone, not on the client's place. So two streams that are joined
- *   at a cursor have the bytes of one stream. Live text is the exception: it stands between events and has no cursor, and
- *   the event of a message does not show again what live text showed of that message.
+ * - Each event is projected once. A known event gives no frames.
+ * - Events before the client's position are folded without showing their frames.
+ * - No frame follows the terminal frame.
+ * - The frames of an event depend only on the events before it, not on the client's position. So two streams that are
+ *   joined at a cursor have the bytes of one stream. Live text is the exception: it comes between events and has no
+ *   cursor, and the event of a message does not repeat the text that was shown live.
  */
 export interface Projection {
-  /** Text for the socket; '' where the event gives this client nothing. */
+  /** Text for the socket; '' if the event gives this client no frames. */
   event(event: RunEvent): string;
   delta(delta: LiveDelta): string;
-  /** The terminal text of a stream that cannot go on; '' where it has ended already. */
+  /** The terminal text of a stream that cannot continue; '' if it has ended already. */
   interrupt(problem: PublicError): string;
   keepAlive(nowMs: number): string;
   readonly ended: boolean;
-  /** The last sequence number that was folded, where the client was shown what belongs there; else 0. */
+  /** The last folded sequence number, if the client was shown its frames; else 0. */
   readonly shownSeq: number;
   /** The run waits for a person. */
   readonly pauses: boolean;
 }
 
-/** Where a client begins. */
+/** The position at which a client begins. */
 export interface StreamPosition {
   /** The last sequence number that the client has seen; 0 for a new client. */
   readonly after: number;
-  /** Instead: everything before the first event that it holds for counts as seen. */
+  /** Alternatively: every event before the first one that matches counts as seen. */
   readonly from?: (event: RunEvent) => boolean;
-  /** The client kept nothing of what it has seen: it is told first where the run stands. */
+  /** The client kept nothing of what it has seen: it first gets a snapshot of the run. */
   readonly snapshot?: boolean;
 }
 
@@ -62,7 +62,7 @@ export function createProjection<S>(dialect: Dialect<S>, context: DialectContext
       const projected = dialect.project(state, event);
       state = projected.state;
       if (opened) text += encodeFrames(projected.frames);
-      // A client at the cursor that waits for the next event is told at once where it stands.
+      // A client at the cursor that waits for the next event first gets the current state.
       else if (from === undefined && event.seq === after && event.type !== TERMINAL_TYPE) text = open();
       ended = event.type === TERMINAL_TYPE;
       return text;

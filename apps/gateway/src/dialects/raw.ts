@@ -1,7 +1,7 @@
 import { formatCursor, toCloudEvent } from '@switchyard/contracts';
 import type { Dialect } from './dialect.ts';
 
-/** The facts as they are on the bus: one CloudEvents document a frame, named by its type. */
+/** The facts as they are on the bus: one CloudEvents document per frame, named by its type. */
 export const rawDialect: Dialect<null> = {
   initial: () => null,
   project: (state, event) => ({

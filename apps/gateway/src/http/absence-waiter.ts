@@ -5,16 +5,17 @@ import { backoffMs, type Clock, linkAbort, sleep } from '@switchyard/platform';
 import type { ServerResponse } from 'node:http';
 
 /*
- * Waits for a service of which no replica is there: most are back in seconds, and a client that was given a status for
- * its stream does not come back by itself.
+ * Waits while no replica of a service is connected: most are back within seconds, and a client that got an error status
+ * for its stream does not retry by itself.
  *
- * - A request is asked again only where the bus had nobody to hand it to. It reached nobody, so nothing is done twice.
+ * - A request is repeated only if the bus had no responder for it. It reached no service, so it cannot be performed
+ *   twice.
  * - The wait ends with its limit, with the client's connection, with the caller's own signal and with this process.
- * - At most `maxWaiting` requests wait at a time. A further request is answered at once.
+ * - At most `maxWaiting` requests wait at a time. A further request fails at once.
  */
 
 interface AbsenceWaiterOptions {
-  /** 0: nobody waits. */
+  /** 0: no request waits. */
   readonly absenceMs: number;
   readonly maxWaiting: number;
   readonly clock: Clock;
@@ -23,7 +24,7 @@ interface AbsenceWaiterOptions {
 type Asking = Pick<Bus, 'request' | 'follow' | 'answer'>;
 
 const PAUSE = { baseMs: 100, maxMs: 500 };
-/** Between any two tries, so that many that wait are no load. */
+/** The least pause between two tries, so that many waiting requests are no load. */
 const LEAST_PAUSE_MS = 50;
 
 export class AbsenceWaiter {
@@ -37,17 +38,17 @@ export class AbsenceWaiter {
     this.#options = options;
   }
 
-  /** How many requests wait now. */
+  /** The number of waiting requests. */
   get waiting(): number {
     return this.#waiting;
   }
 
-  /** What `work` asks for is asked for this client: when it goes away, nothing waits for it any more. */
+  /** Runs `work` on behalf of this client: when the client leaves, its requests stop waiting. */
   onBehalfOf(client: ServerResponse, work: () => void): void {
     this.#client.run(client, work);
   }
 
-  /** A bus whose requests wait. */
+  /** Wraps a bus so that its requests wait. */
   over(bus: Asking): Asking {
     return {
       request: (contract, input, options) => this.#request(bus, contract, input, options),
@@ -56,7 +57,7 @@ export class AbsenceWaiter {
     };
   }
 
-  /** Ends every wait, and lets no other begin. */
+  /** Ends every wait, and allows no more. */
   drain(): void {
     this.#leaving.abort();
   }

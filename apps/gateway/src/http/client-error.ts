@@ -3,18 +3,18 @@ import type { Socket } from 'node:net';
 import { PROBLEM_TYPE, refusalOf, toProblem } from './problem.ts';
 
 /*
- * What the HTTP server cannot even take for a request.
+ * Answers connections whose bytes the HTTP server cannot parse as a request.
  *
- * - A connection on which nothing was read is closed without an answer. The client that opened it has no fault: this
- *   process stood still while the client's request waited. An EventSource comes back after a closed connection only,
- *   never after a status.
+ * - A connection of which no byte was read is closed without an answer. Its client has no fault: this process was
+ *   suspended while the client's request waited. An EventSource reconnects only after a closed connection, never after
+ *   a status.
  */
 
 const STATUS_OF: Readonly<Record<string, number>> = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 };
 
-/** The bytes to answer with, or null where the connection is just closed. Pure. */
+/** The bytes of the answer, or null if the connection is only closed. Pure. */
 export function clientErrorAnswer(code: string, bytesRead: number): string | null {
-  if (code === 'ECONNRESET' || bytesRead === 0) return null; // an EventSource does not come back after a status
+  if (code === 'ECONNRESET' || bytesRead === 0) return null; // an EventSource does not reconnect after a status
   const status = STATUS_OF[code] ?? 400;
   const { body } = toProblem(refusalOf(status));
   const text = JSON.stringify({ ...body, status });

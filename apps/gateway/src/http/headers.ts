@@ -1,4 +1,4 @@
-/** A header that came once; several of one name are joined, as HTTP has it. */
+/** A header as one value; repeated ones are joined, as HTTP does. */
 export function headerOf(
   request: { headers: Readonly<Record<string, string | string[] | undefined>> },
   name: string,

@@ -1,4 +1,4 @@
-/* HTTP as every route has it: problems, limits, headers and what every request passes. */
+/* The HTTP parts that all routes share: problems, limits, headers and hooks. */
 
 export { onClientError } from './client-error.ts';
 export { headerOf } from './headers.ts';

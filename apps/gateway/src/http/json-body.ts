@@ -1,6 +1,8 @@
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** True for a request without a body, or with one that says it is JSON. A page cannot send that type unasked. */
+/**
+ * True for a request without a body, or with a declared JSON body. A page cannot send that type without a preflight.
+ */
 export function isJson(headers: Headers): boolean {
   const length = headers['content-length'];
   const hasBody = headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0');

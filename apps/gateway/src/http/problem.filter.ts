@@ -6,7 +6,7 @@ import { deniedSource, type Denials } from '../reports/index.ts';
 import { PROBLEM_TYPE, refusalOf, toProblem } from './problem.ts';
 import { methodsAt } from './routes.ts';
 
-/** Every error of a request becomes one problem body; causes and stacks go to the log alone. */
+/** Turns every error of a request into one problem body; causes and stacks only go to the log. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   readonly #log: Logger;
@@ -35,14 +35,14 @@ export class ProblemFilter implements ExceptionFilter {
       const data = { ...who, ...from, path, reason: answer.body.detail };
       this.#denials.add({ type: 'gateway.access.denied', data }, deniedSource(request));
     }
-    // After the first byte of a stream nothing can be answered any more.
+    // After the first byte of a stream no answer is possible any more.
     if (reply.sent) return;
     for (const [name, value] of Object.entries(answer.headers)) if (!reply.hasHeader(name)) reply.header(name, value);
     void reply.code(answer.status).type(PROBLEM_TYPE).send(answer.body);
   }
 }
 
-/** What the framework throws by itself: nothing under this path, nothing for this method, an unusable body. */
+/** Errors of the framework itself: unknown path, wrong method, unusable body. */
 function framework(error: HttpException, request: FastifyRequest, reply: FastifyReply): AppError {
   const status = error.getStatus();
   const known = status === 404 ? methodsAt(request.url) : [];

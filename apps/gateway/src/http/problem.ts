@@ -1,7 +1,7 @@
 import { AppError, ERROR_CODES, type ErrorCode, type PublicError, toPublicError } from '@switchyard/contracts';
 import type { Problem } from '@switchyard/contracts/http';
 
-/* Errors as RFC 9457 problems. The one place where a code becomes an HTTP status. */
+/* Errors as RFC 9457 problems: the only place that maps a code to an HTTP status. */
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8';
 const DEFAULT_RETRY_AFTER_S = 1;
@@ -12,7 +12,7 @@ export interface ProblemAnswer {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** Any thrown value as a problem; what is not one of ours says nothing but `internal`. */
+/** Any thrown value as a problem; a foreign error says only `internal`. */
 export function toProblem(error: unknown): ProblemAnswer {
   return problemOf(toPublicError(error));
 }
@@ -42,7 +42,7 @@ export function problemOf(error: PublicError): ProblemAnswer {
   };
 }
 
-/** What the HTTP server itself refuses, by its status. The texts are fixed ones, without anything of the request. */
+/** Refusals of the HTTP server itself, by status. The texts are fixed and hold no part of the request. */
 const SERVER_REFUSALS: Readonly<Record<number, { code: ErrorCode; message: string }>> = {
   404: { code: 'not_found', message: 'There is nothing under this path.' },
   408: { code: 'invalid_input', message: 'The request took too long to arrive. Send it again.' },

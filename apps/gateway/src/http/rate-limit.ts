@@ -5,17 +5,17 @@ import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limite
 import { RateSlices, type Slice } from './rate-slices.ts';
 
 /*
- * How many requests one caller may make a minute, counted over all replicas in Redis.
+ * Limits the requests of one caller per minute, counted over all replicas in Redis.
  *
- * - Where Redis does not answer, each replica counts alone: nobody is locked out, nobody is unlimited.
+ * - If Redis does not answer, each replica counts alone: no caller is locked out, and no caller is unlimited.
  * - A caller over the limit is refused without asking Redis again until its minute is over.
- * - A caller that sends many requests is counted in slices (rate-slices.ts). It never gets more than the limit, and not
- *   every request waits for Redis.
+ * - A caller with many requests is counted in slices (rate-slices.ts). It never gets more than the limit, and not every
+ *   request waits for Redis.
  */
 export interface RateLimit {
   /** Counts one request. Throws `rate_limited` with the pause. */
   take(key: string): Promise<void>;
-  /** Whether the shared count works; undefined where none is configured. */
+  /** True if the shared count works; undefined if none is configured. */
   shared(): boolean | undefined;
   close(): void;
 }
@@ -62,8 +62,8 @@ export function createRateLimit(options: {
       if (refused instanceof RateLimiterRes) return refused;
       throw refused;
     });
-    // Of the last slice a part may still lie below the limit. The limiter counts nothing (0 points) for a caller that it
-    // refuses without asking Redis.
+    // A part of the last slice may still lie below the limit. The limiter counts nothing (0 points) for a caller that
+    // it refuses without asking Redis.
     const points = consumedPoints === 0 ? 0 : wanted - Math.max(0, consumedPoints - perMinute);
     if (points <= 0)
       throw new AppError('rate_limited', `More than ${perMinute} requests in a minute.`, {

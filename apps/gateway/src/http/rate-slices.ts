@@ -1,21 +1,21 @@
 /*
- * Requests that callers may still make, taken out of a count that all replicas share, some at a time. So a caller that
- * sends many is not waited for at the shared count each time.
+ * Takes requests out of the shared count a slice at a time, so that a busy caller does not wait for the shared count
+ * each time.
  *
- * - No caller gets more than the limit: every request that is granted here was taken from the shared count before.
- * - A slice is at most a sixteenth of what a caller has left, and one request for a caller that is new in this minute. So
- *   a caller that comes to several replicas may be refused early, by one slice for each further replica. The last
- *   requests of a caller are counted one by one.
- * - A slice ends with its minute. For each caller one question to the shared count is under way at a time, however many
+ * - No caller gets more than the limit: every granted request was taken from the shared count before.
+ * - A slice is at most a sixteenth of a caller's remaining requests, and one request for a caller that is new in this
+ *   minute. So a caller that uses several replicas may be refused early, by one slice for each further replica. The
+ *   last requests of a caller are counted one by one.
+ * - A slice ends with its minute. Each caller has at most one request to the shared count under way, however many
  *   requests wait for it.
- * - The number of slices kept is bounded: the slice of the caller that asked for one longest ago is forgotten first.
+ * - The number of slices is limited: the one that was requested longest ago is dropped first.
  */
 
-/** What the shared count gave. */
+/** The answer of the shared count. */
 export interface Slice {
-  /** How many requests may be made; at least one. */
+  /** How many requests are granted; at least one. */
   readonly points: number;
-  /** How many are left there. */
+  /** How many are left in the shared count. */
   readonly left: number;
   readonly endsInMs: number;
 }
@@ -27,7 +27,7 @@ export class RateSlices {
   readonly #held = new Map<string, { points: number; readonly left: number; readonly endsAt: number }>();
   readonly #asking = new Map<string, Promise<void>>();
 
-  /** Takes so many out of the shared count. Throws where there is none left. */
+  /** Takes points out of the shared count. Throws if none is left. */
   readonly #takeThere: (caller: string, points: number) => Promise<Slice>;
   readonly #now: () => number;
 
@@ -64,7 +64,7 @@ export class RateSlices {
   async #refill(caller: string): Promise<void> {
     const began = this.#now();
     const held = this.#held.get(caller);
-    // A caller that is new in this minute gets one request, since what it has left is not known yet.
+    // A caller that is new in this minute gets one request, since its remaining count is not known yet.
     const wanted = held && began < held.endsAt ? Math.max(1, Math.floor(held.left / PART)) : 1;
     const { points, left, endsInMs } = await this.#takeThere(caller, wanted);
     this.#held.delete(caller);

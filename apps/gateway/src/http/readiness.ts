@@ -5,19 +5,19 @@ import type { RateLimit } from './rate-limit.ts';
 
 const PROBE_MS = 2_000;
 const KEEP_MS = 3_000;
-/** What is bad is looked at again sooner. */
+/** A bad result is checked again sooner. */
 const KEEP_BAD_MS = 500;
 const NOBODY = { tenantId: 'probe', userId: 'probe', role: 'user', via: 'anonymous' } as const;
 
 export interface ReadinessOptions {
   readonly bus: Pick<Bus, 'request' | 'status'>;
   readonly rateLimit: RateLimit;
-  /** How the AZTM login stands; undefined where nothing asks for it. */
+  /** The state of the AZTM login; undefined if it is not required. */
   readonly login: (() => Promise<CheckResult>) | undefined;
   readonly clock: Clock;
 }
 
-/** Registers what the gateway needs to serve requests. Each answer is kept for a few seconds. */
+/** Registers the checks of what the gateway needs to serve requests. Each answer is cached for a few seconds. */
 export function registerReadiness(health: HealthChecks, { bus, rateLimit, login, clock }: ReadinessOptions): void {
   health.register('bus', () =>
     Promise.resolve(bus.status().connected ? { ok: true } : { ok: false, detail: 'NATS is not connected.' }),
@@ -37,12 +37,12 @@ export function registerReadiness(health: HealthChecks, { bus, rateLimit, login,
   if (login) health.register('xmpp', login);
 }
 
-/** How the AZTM login stands, as the bridge says; kept for a moment. */
+/** The state of the AZTM login, as the bridge reports it; cached for a moment. */
 export function aztmLogin(bus: Pick<Bus, 'request'>, clock: Clock): () => Promise<CheckResult> {
   return kept(clock, () => loggedIn(bus));
 }
 
-/** That there is no such run is a good answer: the orchestrator looked it up. */
+/** "No such run" is a good answer: the orchestrator looked it up. */
 async function orchestratorAnswers(bus: Pick<Bus, 'request'>): Promise<CheckResult> {
   try {
     await bus.request(getRun, { principal: NOBODY, runId: 'probe' }, { timeoutMs: PROBE_MS });
@@ -67,7 +67,7 @@ async function loggedIn(bus: Pick<Bus, 'request'>): Promise<CheckResult> {
   }
 }
 
-/** Asks at most once in KEEP_MS (KEEP_BAD_MS), however many ask. */
+/** Runs the check at most once in KEEP_MS (KEEP_BAD_MS), however many callers ask. */
 function kept(clock: Clock, check: () => Promise<CheckResult>): () => Promise<CheckResult> {
   let last: Promise<CheckResult> | undefined;
   let until = 0;

@@ -1,6 +1,6 @@
 import { HTTP_ROUTES, type HttpRoute } from '@switchyard/contracts/http';
 
-/* What the table of routes says of a request. Pure. */
+/* Reads the table of routes for a request. Pure. */
 
 /** Files of the page under /docs; not part of the documented interface. */
 export const DOCS_ASSETS = '/docs/:file';
@@ -15,12 +15,12 @@ const AUTH: ReadonlyMap<string, HttpRoute['auth']> = new Map([
   [`GET ${DOCS_ASSETS}`, 'none'],
 ]);
 
-/** Who may use a route; one that is not in the table is for users. */
+/** The role that a route requires; a route that is not in the table is for users. */
 export function authOf(method: string, path: string): HttpRoute['auth'] {
   return AUTH.get(`${method} ${path}`) ?? 'user';
 }
 
-/** Routes that change something although they are read: they start a run or an authorisation. */
+/** Routes that change something although they use GET: they start a run or an authorisation. */
 const ACTING_GETS: ReadonlySet<string> = new Set([
   'GET /orchestrate/stream',
   'GET /ag-ui/events',
@@ -28,8 +28,8 @@ const ACTING_GETS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Routes that read by another method, or where the service behind them knows better what is an act: an auditor calls
- * the tools that only read.
+ * Routes that read with another method, or whose service decides better what is a change: an auditor calls the tools
+ * that only read.
  */
 const FOR_AUDITORS: ReadonlySet<string> = new Set([
   'POST /mcp',
@@ -38,12 +38,12 @@ const FOR_AUDITORS: ReadonlySet<string> = new Set([
   'POST /tools/:name/call',
 ]);
 
-/** Whether an auditor may make this request, as far as its route tells. */
+/** True if an auditor may make this request, as far as its route tells. */
 export function readsOnly(method: string, path: string): boolean {
   return !acts(method, path) || FOR_AUDITORS.has(`${method} ${path}`);
 }
 
-/** Whether a request changes something, as far as its route tells. */
+/** True if a request changes something, as far as its route tells. */
 export function acts(method: string, path: string): boolean {
   return (method !== 'GET' && method !== 'HEAD') || ACTING_GETS.has(`${method} ${path}`);
 }
@@ -53,7 +53,7 @@ const PATTERNS = [...HTTP_ROUTES.map(({ path }) => path), '/docs/{file}'].map((p
   pattern: new RegExp(`^${path.replaceAll(/\{\w+\}/g, '[^/]+').replaceAll('.', '\\.')}$`),
 }));
 
-/** The methods of the path of a URL; empty where there is nothing at all. */
+/** The methods of a URL's path; empty if the path is unknown. */
 export function methodsAt(url: string): string[] {
   const path = url.split('?', 1)[0] ?? '';
   const known = PATTERNS.find(({ pattern }) => pattern.test(path));

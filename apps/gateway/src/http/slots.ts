@@ -1,6 +1,6 @@
 import { AppError } from '@switchyard/contracts';
 
-/** How many streams are open, in all and per user. Both are bounded; a slot is given back exactly once. */
+/** Limits open streams, in all and per user. Each slot is released exactly once. */
 export class StreamSlots {
   readonly #perUser = new Map<string, number>();
   readonly #limits: { readonly perUser: number; readonly perProcess: number };
@@ -14,7 +14,7 @@ export class StreamSlots {
     return this.#open;
   }
 
-  /** Takes a slot; gives back its release. Throws `rate_limited` (this user has too many) or `overloaded`. */
+  /** Takes a slot; returns its release. Throws `rate_limited` (this user has too many) or `overloaded`. */
   take(user: string): () => void {
     const mine = this.#perUser.get(user) ?? 0;
     if (mine >= this.#limits.perUser) {

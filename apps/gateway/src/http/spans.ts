@@ -14,14 +14,14 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { headerOf } from './headers.ts';
 
 /*
- * The span of each request, from its first line until its answer, or its stream, is over.
+ * The span of each request, from its first line to the end of its answer or stream.
  *
- * - It goes on with the caller's trace. Baggage of callers is not taken: what it says of runs is not theirs to say.
- * - A query holds what people ask; its values stay out. So does what is no plain word in a path that leads nowhere.
+ * - It continues the caller's trace. Callers' baggage is ignored: callers must not claim run ids.
+ * - A query holds people's text, so its values are hidden, as is everything but plain words in an unknown path.
  * - Without telemetry there are no hooks.
  */
 
-/** What watches the service asks for all the time. */
+/** Polled constantly by monitoring. */
 const UNTRACED: ReadonlySet<string> = new Set(['/health', '/readiness', '/metrics']);
 const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
 /** Routes whose `id` is a run. */
@@ -49,7 +49,7 @@ export function traceRequests(server: FastifyInstance, isPeer: (request: Fastify
   });
 }
 
-/** Says what a request is about, where only its handler knows. */
+/** Adds ids to the span that only the handler knows. */
 export function concerns(request: FastifyRequest, ids: RunIds): void {
   spans.get(request)?.about(ids);
 }
@@ -57,7 +57,7 @@ export function concerns(request: FastifyRequest, ids: RunIds): void {
 function begin(request: FastifyRequest, route: string | undefined, peer: boolean): OpenSpan {
   const method = METHODS.has(request.method) ? request.method : 'HTTP';
   const [path = '', query = ''] = request.url.split('?', 2);
-  // Of a route that is not there, nothing is known of the fields either.
+  // The fields of an unknown route are not known either.
   const asked = query !== '' && route === undefined ? HIDDEN : shownQuery(query);
   const attributes = {
     [HTTP.method]: METHODS.has(request.method) ? request.method : '_OTHER',
@@ -74,7 +74,7 @@ function begin(request: FastifyRequest, route: string | undefined, peer: boolean
   return openSpan('httpServer', name, attributes, peer ? {} : placeOf(request));
 }
 
-/** The caller's trace, or one of its own: what happens to be active is that of an earlier request. */
+/** The caller's trace, or a new one: the active context may be that of an earlier request. */
 function placeOf(request: FastifyRequest): SpanOptions {
   const traceparent = headerOf(request, 'traceparent');
   return traceparent === undefined

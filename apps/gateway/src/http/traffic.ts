@@ -2,8 +2,8 @@ import type { MetricsDebug } from '@switchyard/contracts/http';
 import type { Metrics } from '@switchyard/platform';
 
 /*
- * What passed through: Prometheus metrics and the small JSON view. Routes are the patterns of the table, so the
- * number of series is bounded whatever clients ask for.
+ * Request metrics, for Prometheus and as a small JSON view. Routes are the patterns of the table, so the number of
+ * series is limited whatever clients request.
  */
 const RECENT = 1_000;
 
@@ -41,7 +41,7 @@ export class Traffic {
     this.#underWay += 1;
   }
 
-  /** `route`: the pattern; undefined where nothing was found. */
+  /** `route`: the pattern; undefined for an unknown path. */
   end(method: string, route: string | undefined, status: number, durationMs: number): void {
     this.#underWay -= 1;
     const place = route ?? 'none';

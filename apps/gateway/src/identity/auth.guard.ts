@@ -19,18 +19,18 @@ import { MCP_PATH } from './mcp-challenge.ts';
 import { TICKET_HEADER, type Tickets } from './peer-requests.ts';
 import { expiredClaims, type VerifyToken } from './tokens.ts';
 
-/** Who sent a request, once the guard has let it in. */
+/** The sender of a request, after authentication. */
 export interface Identity {
-  /** Undefined in development alone, where the body may still name a user. */
+  /** Undefined only in development, where the body may still name a user. */
   readonly principal: Principal | undefined;
   readonly headers: IdentityHeaders;
-  /** End of its validity, ms since 1970. */
+  /** Expiry of the identity, ms since 1970. */
   readonly expiresAt: number | undefined;
-  /** Tells one credential of a principal from another, and is worth nothing by itself. */
+  /** Distinguishes the credentials of a principal; useless as a credential itself. */
   readonly credential?: string;
 }
 
-/** Whose credentials were refused, where that is sure all the same. */
+/** The owner of refused credentials, if that is certain nevertheless. */
 export interface Refused {
   readonly tenantId: string;
   readonly userId: string | null;
@@ -42,7 +42,7 @@ declare module 'fastify' {
   }
 }
 
-/** Of the end of a token: of its signature. */
+/** The part of a token's signature that is used. */
 const CREDENTIAL_CHARS = 16;
 
 const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', '::ffff:127.0.0.1']);
@@ -50,7 +50,7 @@ const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1', '::ffff:127.0
 /** Routes whose body may name user and tenant, in development. */
 const BODY_TENANT: ReadonlySet<string> = new Set(['POST /orchestrate', 'POST /orchestrate/stream', 'POST /runs']);
 
-/** The principal of a token that was real until it expired: whoever it names as its issuer signed it. */
+/** The principal of a token that is valid except for its age: the configured issuer signed it. */
 function expiredPrincipal(config: JwtIdentity, error: unknown): Refused | undefined {
   const claims = expiredClaims(error);
   if (claims === undefined) return undefined;
@@ -61,7 +61,7 @@ function expiredPrincipal(config: JwtIdentity, error: unknown): Refused | undefi
   }
 }
 
-/** Decides by configuration alone how requests prove who sent them. */
+/** Authenticates requests in the configured mode, and in no other. */
 export class AuthGuard {
   readonly #config: IdentityConfig;
   readonly #verify: VerifyToken | undefined;
@@ -73,7 +73,7 @@ export class AuthGuard {
   /** The same as `verify` for /mcp, whose tokens may have an audience of their own. */
   readonly #verifyMcp: VerifyToken | undefined;
 
-  /** `verify`: for mode `jwt`. `allowedOrigins`: whose pages may use an identity that is taken for granted. */
+  /** `verify`: for mode `jwt`. `allowedOrigins`: pages that may use an assumed identity. */
   constructor(
     config: IdentityConfig,
     verify: VerifyToken | undefined,
@@ -92,20 +92,20 @@ export class AuthGuard {
     return this.#config.mode;
   }
 
-  /** True for a request of a peer, which the bridge handed over inside this process. */
+  /** True for a peer's request, which the bridge handed over inside this process. */
   isPeer(request: FastifyRequest): boolean {
     return this.#tickets?.knows(request.headers[TICKET_HEADER]) ?? false;
   }
 
   /**
-   * Whose request it was that `identify` refused with this error, where the credentials are real: a token of the issuer
-   * that has expired, or a request that the edge itself sent.
+   * The owner of a request that `identify` refused with this error, if the credentials are real: an expired token of
+   * the issuer, or a request of the edge itself.
    */
   whoseRefusal(error: unknown): Refused | undefined {
     return typeof error === 'object' && error !== null ? this.#refused.get(error) : undefined;
   }
 
-  /** Strips the request of every identity header and says who sent it. Throws `unauthenticated`. */
+  /** Removes every identity header from the request and returns its sender. Throws `unauthenticated`. */
   async identify(request: FastifyRequest): Promise<Identity> {
     const peer = this.#tickets?.redeem(request.headers[TICKET_HEADER]);
     const headers = this.strip(request);
@@ -138,16 +138,16 @@ export class AuthGuard {
     }
   }
 
-  /** Takes the identity headers out of a request, also where nobody asks who sent it. */
+  /** Removes the identity headers from a request whose sender does not matter. */
   strip(request: FastifyRequest): IdentityHeaders {
     return takeIdentityHeaders(this.#config.mode, request.raw.rawHeaders, request.raw.headers);
   }
 
-  /** On whose behalf a request runs; `tenant` of its body counts in development alone. */
+  /** The principal of a request; `tenant` of its body counts only in development. */
   principalOf(request: FastifyRequest, tenant?: BodyTenant | null): Principal {
     const { identity } = request;
     if (identity === null) throw new AppError('unauthenticated');
-    // A peer is who the bridge says; its body names nobody.
+    // The bridge names the peer; the body names nobody.
     if (identity.principal?.via !== 'xmpp' && this.#config.mode === 'dev' && tenant !== undefined && tenant !== null) {
       return devPrincipal(this.#config, identity.headers, tenant);
     }
@@ -175,7 +175,7 @@ export class AuthGuard {
       throw new AppError('forbidden', 'A page of another origin must send X-User-Id, or be named in CORS_ORIGINS.');
     }
     const config = this.#config;
-    // An MCP client on this machine need not say who it is.
+    // An MCP client on this machine may stay anonymous.
     const unnamed =
       request.routeOptions.url === MCP_PATH && LOOPBACK.has(request.ip) && config.defaultUserId === undefined;
     try {

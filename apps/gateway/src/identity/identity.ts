@@ -3,15 +3,15 @@ import { AppError, encodeId, type Principal, ROLES } from '@switchyard/contracts
 import { claimAt, isName, refuseMachineRole, refuseReservedUser, tenantOr } from './claims.ts';
 
 /*
- * Who is asking. Pure decisions; verifying a token's signature is the shell's (tokens.ts).
+ * Determines the principal of a request. Pure; tokens.ts verifies signatures.
  *
- * - A header that names an identity counts in one mode only, in one spelling, once. Every other header of the kind is
- *   removed from the request before anybody can read it.
+ * - An identity header counts in one mode only, in one spelling, once. Every other such header is removed from the
+ *   request before any code can read it.
  * - A role comes from a claim that its bearer cannot edit. An unknown role is `user`.
- * - An identity that is taken for granted (development without X-User-Id) is not lent to pages of other origins.
- * - One function turns foreign ids into ids of ours, without collisions.
- * - A claim or header that is there and cannot be used is refused. A caller whose identity names no tenant has a tenant
- *   only where the operator has chosen one (claims.ts).
+ * - An assumed identity (development without X-User-Id) is not lent to pages of other origins.
+ * - One function maps foreign ids to internal ids, without collisions.
+ * - A claim or header that is present but unusable is refused. A caller whose identity names no tenant has a tenant
+ *   only if the operator configured a default (claims.ts).
  */
 
 export type IdentityMode = 'dev' | 'jwt' | 'edge';
@@ -61,8 +61,8 @@ const HONOURED: Record<IdentityMode, readonly string[]> = {
 export type IdentityHeaders = ReadonlyMap<string, readonly string[]>;
 
 /**
- * Takes every identity header out of `headers` and gives back those that count in `mode`.
- * `rawHeaders`: name, value, name, value … as they came, so that duplicates and odd spellings show.
+ * Removes every identity header from `headers` and returns those that count in `mode`. `rawHeaders`: name, value, name,
+ * value … as received, so that duplicates and odd spellings are visible.
  */
 export function takeIdentityHeaders(
   mode: IdentityMode,
@@ -84,17 +84,17 @@ export function takeIdentityHeaders(
   return taken;
 }
 
-/** What the body of a request may say of its sender, where nothing better is known. */
+/** The sender that the body of a request may name if nothing better is known. */
 export interface BodyTenant {
   readonly tenant_id?: string | null | undefined;
   readonly user_id?: string | null | undefined;
 }
 
-/** Whoever comes with a token or with the headers of an edge learns why these do not count. */
+/** Explains to a caller with a token or edge headers why these do not count. */
 export const NOBODY_NAMED =
   'Send X-User-Id, or set TB_DEFAULT_USER_ID. Bearer tokens count with IDENTITY_MODE=jwt, X-Supabase-User-ID with IDENTITY_MODE=edge alone.';
 
-/** Development: who says so is believed. Throws `unauthenticated` where nobody is named. */
+/** Development: trusts the caller's own statement. Throws `unauthenticated` if it names nobody. */
 export function devPrincipal(config: DevIdentity, headers: IdentityHeaders, body?: BodyTenant | null): Principal {
   const userId = one(headers, 'x-user-id') ?? filled(body?.user_id) ?? config.defaultUserId;
   if (userId === undefined) throw new AppError('unauthenticated', NOBODY_NAMED);
@@ -109,8 +109,8 @@ export function devPrincipal(config: DevIdentity, headers: IdentityHeaders, body
 }
 
 /**
- * True for a request that a web page of another origin made, so far as its browser says. A page can send one
- * without asking first; it then runs under whatever identity is taken for granted here.
+ * True for a request that a web page of another origin made, as far as its browser says. A page can send one without a
+ * preflight; it would run under the assumed identity.
  */
 export function isForeignPage(
   headers: Readonly<Record<string, string | string[] | undefined>>,
@@ -122,7 +122,7 @@ export function isForeignPage(
   return origin !== `http://${String(host)}` && origin !== `https://${String(host)}`;
 }
 
-/** Behind an edge that has proved itself by the shared secret. */
+/** The principal behind an edge that presented the shared secret. */
 export function edgePrincipal(config: EdgeIdentity, headers: IdentityHeaders): Principal {
   const secret = one(headers, EDGE_SECRET_HEADER);
   if (secret === undefined || !config.secrets.some((known) => sameSecret(known, secret))) {
@@ -141,7 +141,10 @@ export function edgePrincipal(config: EdgeIdentity, headers: IdentityHeaders): P
   };
 }
 
-/** Whose request the edge sent that was refused: of one that proved itself, the tenant is known, and maybe the user. */
+/**
+ * The owner of a refused request of the edge: the edge presented the secret, so the tenant is known, and maybe the
+ * user.
+ */
 export function edgeRefusal(
   config: EdgeIdentity,
   headers: IdentityHeaders,
@@ -168,7 +171,7 @@ export function bearerToken(authorization: string | undefined): string {
   return match[1]!;
 }
 
-/** The claims of a token whose signature, issuer, audience and time were checked. */
+/** The principal of claims whose signature, issuer, audience and time were checked. */
 export function claimsPrincipal(config: JwtIdentity, claims: Readonly<Record<string, unknown>>): Principal {
   const sub = claimAt(claims, 'sub');
   if (sub === undefined) throw new AppError('unauthenticated', 'The token names no subject.');
@@ -193,7 +196,7 @@ function one(headers: IdentityHeaders, name: string): string | undefined {
   return value === '' ? undefined : value;
 }
 
-/** A header of the edge: absent, or a name. */
+/** An edge header: absent, or a valid name. */
 function named(headers: IdentityHeaders, header: string): string | undefined {
   if (!headers.has(header)) return undefined;
   const value = one(headers, header);

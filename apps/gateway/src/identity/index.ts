@@ -1,4 +1,4 @@
-/* Who a request comes from, and whether it may come from where it does. */
+/* Who sent a request, and from which origin it may come. */
 
 export { AuthGuard } from './auth.guard.ts';
 export { type IdentityConfig, isForeignPage } from './identity.ts';

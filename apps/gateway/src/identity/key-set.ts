@@ -3,19 +3,19 @@ import { sleep } from '@switchyard/platform';
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
 
 /*
- * The public keys of one issuer, read from its address and kept.
+ * The public keys of one issuer, fetched from its address and cached.
  *
- * - A key that is not known yet is looked for at once, so that a new key of the issuer counts with its first token.
- *   The keys are read at most once a second whatever tokens name; who comes in between waits for its turn.
- * - A key id that was looked for in vain is not looked for again for a while; so many of them are remembered.
- * - A key server that is down does not lock everybody out: its last keys serve for an hour. Where there are none, the
- *   server is said to be away: nothing is said of the token.
+ * - An unknown key is fetched at once, so that a new key of the issuer counts with its first token. The keys are
+ *   fetched at most once a second, whatever tokens name; tokens in between wait for the next fetch.
+ * - A key id that was not found is not fetched again for a while; the number of remembered ids is limited.
+ * - A key server that is down does not lock everybody out: its last keys serve for an hour. Without any keys the error
+ *   says that the server is away, and nothing about the token.
  */
 
 const REFRESH_MS = 600_000;
 const STALE_MS = 3_600_000;
 const TIMEOUT_MS = 5_000;
-/** Least time between two readings. */
+/** The least time between two fetches. */
 const PAUSE_MS = 1_000;
 const UNKNOWN_MS = 10_000;
 const UNKNOWN_KIDS = 1_000;
@@ -24,7 +24,7 @@ const WAITING = 500;
 export interface KeySetOptions {
   readonly url: string;
   readonly fetch?: typeof fetch | undefined;
-  /** Milliseconds that only ever grow. */
+  /** A monotonic clock in milliseconds. */
   readonly now?: () => number;
 }
 
@@ -39,7 +39,7 @@ export class KeySet {
   #triedAt = -Infinity;
   #reading: Promise<void> | undefined;
   #waiting = 0;
-  /** Why the keys could not be read last; for the log. */
+  /** Why the last fetch failed; for the log. */
   #failure: unknown;
 
   constructor(options: KeySetOptions) {
@@ -50,7 +50,7 @@ export class KeySet {
     });
   }
 
-  /** Throws `unavailable` where no keys can be had, and what jose throws where none of them fits. */
+  /** Throws `unavailable` without any keys, and the error of jose if none of them fits. */
   readonly key: JWTVerifyGetKey = async (header, token) => {
     const asked = this.#now();
     const keys = await this.#current();
@@ -70,18 +70,18 @@ export class KeySet {
 
   async #current(): Promise<JWTVerifyGetKey> {
     const due = this.#keys === undefined || this.#now() - this.#readAt >= REFRESH_MS;
-    // While the key server is down, the keys that are there need not wait for it each time.
+    // While the key server is down, a cached key need not wait for it each time.
     if (due && (this.#reading !== undefined || this.#now() - this.#triedAt >= PAUSE_MS)) await this.#read();
     if (this.#keys !== undefined && this.#now() - this.#readAt < STALE_MS) return this.#keys;
     throw this.#away();
   }
 
-  /** Sees to it that the keys were read at `since` or later. Throws `unavailable` where they could not be. */
+  /** Waits until the keys were fetched at `since` or later. Throws `unavailable` if the fetch fails. */
   async #readSince(since: number): Promise<void> {
     if (this.#waiting >= WAITING) throw this.#away();
     this.#waiting += 1;
     try {
-      // A reading that began before this token came may have missed its key.
+      // A fetch that began before this token came may have missed its key.
       while (this.#triedAt < since || this.#reading !== undefined) {
         const pauseMs = PAUSE_MS - (this.#now() - this.#triedAt);
         if (this.#reading !== undefined || pauseMs <= 0) await this.#read();
@@ -93,7 +93,7 @@ export class KeySet {
     if (this.#readAt < since) throw this.#away();
   }
 
-  /** One reading at a time, which all who want it share. Never throws. */
+  /** One fetch at a time, shared by all waiters. Never throws. */
   #read(): Promise<void> {
     this.#reading ??= (async () => {
       const startedAt = this.#now();

@@ -1,11 +1,11 @@
 import { hostOf } from './request-origin.ts';
 
 /*
- * What a client of /mcp that may not come in is told. Pure.
+ * The answer to an unauthorised client of /mcp. Pure.
  *
- * - A refusal says where the client learns how to get a token (RFC 9728). It says `invalid_token` only where the client
+ * - A refusal says where the client learns how to get a token (RFC 9728). It says `invalid_token` only if the client
  *   sent a token.
- * - An answer repeats nothing of a request but its Host, and that only where it is a host and a port.
+ * - An answer repeats no part of a request but its Host, and that only if it is a host and a port.
  */
 
 export const MCP_PATH = '/mcp';
@@ -13,7 +13,7 @@ const METADATA_PATH = '/.well-known/oauth-protected-resource';
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** The value of WWW-Authenticate. `metadataUrl`: undefined where this server does not know its own address. */
+/** The value of WWW-Authenticate. `metadataUrl`: undefined if this server does not know its own address. */
 export function challenge(metadataUrl: string | undefined, hadToken: boolean, reason: string): string {
   const parameters = [
     ...(hadToken
@@ -24,7 +24,7 @@ export function challenge(metadataUrl: string | undefined, hadToken: boolean, re
   return parameters.length === 0 ? 'Bearer' : `Bearer ${parameters.join(', ')}`;
 }
 
-/** Where /mcp is for its clients: as configured, else as this request found it; undefined where its Host is none. */
+/** The public URL of /mcp: as configured, else as this request addressed it; undefined if its Host is invalid. */
 export function resourceUrl(configured: string | undefined, headers: Headers): string | undefined {
   if (configured !== undefined) return configured;
   const { host } = headers;

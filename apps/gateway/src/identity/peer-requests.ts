@@ -13,13 +13,12 @@ import { CarriedBodies } from '@switchyard/safe-fetch';
 import type { FastifyInstance } from 'fastify';
 
 /*
- * Requests of peers, which the bridge takes from XMPP, served by the very routes that serve HTTP.
+ * Serves peers' requests, which the bridge takes from XMPP, by the same routes as HTTP.
  *
- * - The identity is the principal that the bridge vouches for. This process hands it to the routes under a ticket that
- *   nobody else can know and that counts once. Every identity header that the peer sent is stripped as always.
- * - An answer that is a stream, or longer than one piece, is told in pieces as it is written. It ends when the caller goes
- *   away.
- * - A body that does not fit in one message comes in pieces to this very process, once its length was found good.
+ * - The identity is the principal that the bridge vouches for. This process passes it to the routes under a one-time
+ *   ticket that only this process knows. Every identity header that the peer sent is removed as always.
+ * - A streamed or long answer goes out in pieces as it is written. It ends when the caller goes away.
+ * - A body that exceeds one message comes in pieces to this very process, once its length was accepted.
  */
 
 export const TICKET_HEADER = 'x-aztm-ticket';
@@ -103,12 +102,12 @@ async function serve(
   }
 }
 
-/** The bridge's own header survives no client: it is set here from what the stanza said. */
+/** A client cannot set the bridge's own header: it is set here from the stanza. */
 function headersOf(headers: Input['headers']): Record<string, string> {
   return Object.fromEntries(headers.map(([name, value]) => [name.toLowerCase(), value]));
 }
 
-/** The body in one piece, or, told in pieces, the empty rest of it. */
+/** Returns the body in one piece, or streams it and returns the empty rest. */
 async function tell(
   stream: NodeJS.ReadableStream & { destroy(): void },
   head: { status: number; headers: [string, string][] },
@@ -138,7 +137,7 @@ async function tell(
   return Buffer.concat(kept).toString('base64');
 }
 
-/** What travels in one answer; more is told in pieces. */
+/** The limit of one answer; a longer one goes in pieces. */
 const ONE_PIECE_BYTES = 32_768;
 const CHUNK_BYTES = 131_072;
 

@@ -2,26 +2,25 @@ import { isIP } from 'node:net';
 import { AppError } from '@switchyard/contracts';
 
 /*
- * From where a request may come: the name it was sent to, and the page that sent it. Pure.
+ * Checks from where a request may come: the host name that it was sent to, and the page that sent it. Pure.
  *
- * - Where an identity is believed (development), every request must name this machine, an address or a listed name: a
- *   page whose DNS somebody else points here (DNS rebinding) is otherwise anybody it likes. Elsewhere names are checked
- *   where they are configured.
- * - A page of another origin counts only where CORS_ORIGINS names it, or where it is of this machine.
- * - Where the edge knows users by a cookie, a page of another site changes nothing: browsers say in Sec-Fetch-Site and
- *   Origin where a request comes from, and no page can change what they say. A program sends neither.
+ * - In development, where an identity is assumed, every request must name this machine, an address or a listed name:
+ *   otherwise a page with DNS rebinding could be any user. In other modes names are checked if they are configured.
+ * - A page of another origin counts only if CORS_ORIGINS names it, or if it is of this machine.
+ * - If the edge identifies users by a cookie, a page of another site may change nothing: browsers send Sec-Fetch-Site
+ *   and Origin, and no page can change these. A program sends neither.
  */
 
 export interface HostPolicy {
-  /** Names under which this server is known, without port. */
+  /** Host names of this server, without port. */
   readonly allowedHosts: readonly string[];
-  /** Names that are not listed are refused. */
+  /** True: names that are not listed are refused. */
   readonly checked: boolean;
 }
 
 type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
-/** Throws `forbidden` where the request was sent to a name that is not one of this server. */
+/** Throws `forbidden` for a host name that is not this server's. */
 export function checkHost({ host }: Headers, policy: HostPolicy, setting: string): void {
   if (!policy.checked) return;
   const name = hostOf(host);
@@ -33,7 +32,7 @@ export function checkHost({ host }: Headers, policy: HostPolicy, setting: string
   throw new AppError('forbidden', `This host name is not one of this server; name it in ${setting}.`);
 }
 
-/** Throws `forbidden` for the request of a page that is neither of this server, nor of this machine, nor listed. */
+/** Throws `forbidden` for a page that is neither of this server, nor of this machine, nor listed. */
 export function checkOrigin(headers: Headers, allowedOrigins: readonly string[]): void {
   const { host, origin } = headers;
   if (origin === undefined || isListed(origin, allowedOrigins)) return;
@@ -43,18 +42,18 @@ export function checkOrigin(headers: Headers, allowedOrigins: readonly string[])
   throw new AppError('forbidden', 'Pages of this origin may not call; name it in CORS_ORIGINS.');
 }
 
-/** Throws `forbidden` for a request that a page of another site made with whatever its browser holds for this one. */
+/** Throws `forbidden` for a request that a page of another site made with its browser's credentials. */
 export function checkCrossSite(headers: Headers, allowedOrigins: readonly string[]): void {
   const { host, origin } = headers;
   const site = headers['sec-fetch-site'];
   if (isListed(origin, allowedOrigins)) return;
-  // The browser compared the addresses that it sees itself, before any proxy gave the request another Host.
+  // The browser compares the addresses that it sees itself, before any proxy changes the Host.
   if (site === 'same-origin' || site === 'none') return;
   if (origin === undefined ? site === undefined || site === 'same-site' : isOwn(String(origin), host)) return;
   throw new AppError('forbidden', 'A page of another site may not do this; name its origin in CORS_ORIGINS.');
 }
 
-/** The host name of a Host header, without port; undefined where the header is not one host. */
+/** The host name of a Host header, without port; undefined if it is not one host. */
 export function hostOf(header: string | string[] | undefined): string | undefined {
   if (typeof header !== 'string' || !HOST.test(header)) return undefined;
   return hostnameOf(`http://${header}`);
@@ -87,7 +86,7 @@ function isLocal(name: string): boolean {
   return name === 'localhost' || name === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(name);
 }
 
-/** An address is no name: nobody's DNS points it anywhere. */
+/** True for an IP address, which DNS rebinding cannot abuse. */
 function isAddress(name: string): boolean {
   return isIP(name.replace(/^\[(.*)\]$/, '$1')) !== 0;
 }

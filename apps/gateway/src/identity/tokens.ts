@@ -6,9 +6,9 @@ import { KeySet } from './key-set.ts';
 /*
  * Verifies bearer tokens.
  *
- * - The configuration decides which algorithms and keys count. The token's header chooses nothing but the key id.
- * - Issuer, audience, expiry and subject must be there and fit.
- * - Where the keys cannot be had (key-set.ts), the error says so and says nothing of the token.
+ * - The configuration decides which algorithms and keys count. The token's header chooses only the key id.
+ * - Issuer, audience, expiry and subject must be present and valid.
+ * - If the keys cannot be fetched (key-set.ts), the error says so and says nothing about the token.
  */
 export type VerifyToken = (token: string) => Promise<JWTPayload>;
 
@@ -21,8 +21,8 @@ export interface TokenOptions {
 }
 
 /**
- * Verifiers of one issuer, one for each audience, over the same keys. They throw `unauthenticated` for every token that
- * does not hold; the reason is public, the cause is for the log.
+ * Verifiers of one issuer, one for each audience, over the same keys. They throw `unauthenticated` for every invalid
+ * token; the reason is public, the cause is for the log.
  */
 export function createTokenVerifiers(
   config: JwtIdentity,
@@ -72,7 +72,7 @@ function keySetVerifier(keys: JWTVerifyGetKey, common: Common): VerifyToken {
   return async (token) => (await jwtVerify(token, keys, { ...common, algorithms: ASYMMETRIC })).payload;
 }
 
-/** The claims of a token that was refused for its age alone: its signature, issuer and audience held. */
+/** The claims of a token that was refused only for its age: its signature, issuer and audience are valid. */
 export function expiredClaims(refused: unknown): JWTPayload | undefined {
   const cause: unknown = refused instanceof AppError ? refused.cause : undefined;
   return cause instanceof errors.JWTExpired && cause.claim === 'exp' ? cause.payload : undefined;

@@ -1,12 +1,12 @@
 /*
- * Calls under way of clients that have no session: a cancel of theirs comes in a request of its own and names the call
- * by nothing but the id that the client gave it.
+ * Open calls of clients without a session: such a client cancels in a separate request and names the call only by the
+ * id that it gave it.
  *
  * - A cancel reaches only calls of the same client: same user, same address, same program.
- * - Where two calls of one client have one id, nobody can say which of them the client meant; neither is stopped.
+ * - If two calls of one client have the same id, the cancel is ambiguous and stops neither.
  */
 
-/** Who calls: as far as a client without a session can be told from others. */
+/** A client without a session, as far as it can be distinguished. */
 export interface LooseClient {
   readonly user: string;
   readonly address: string;
@@ -16,7 +16,7 @@ export interface LooseClient {
 export class OpenCalls {
   readonly #open = new Map<string, Set<AbortController>>();
 
-  /** A call begins; its signal, and what is to be called when it has ended. */
+  /** Registers a call; returns its signal, and a function to call at its end. */
   begin(client: LooseClient, id: string | number): { signal: AbortSignal; end: () => void } {
     const key = keyOf(client, id);
     const abort = new AbortController();
@@ -33,7 +33,7 @@ export class OpenCalls {
     };
   }
 
-  /** True where a call was stopped. */
+  /** Returns true if a call was stopped. */
   cancel(client: LooseClient, id: string | number): boolean {
     const named = this.#open.get(keyOf(client, id));
     if (named?.size !== 1) return false; // no such call, or two under one id

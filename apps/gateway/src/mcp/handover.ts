@@ -11,38 +11,39 @@ import {
 } from '@switchyard/contracts';
 
 /*
- * Requests of a session that another replica has, so that a client of the older protocol may come in at any of them.
+ * Forwards requests of a session to the replica that has it, so that a client of the older protocol may use any
+ * replica.
  *
- * - The replica where a request comes in finds out who asks. The replica that has the session checks that it is that
- *   user's.
- * - A replica that is gone took its sessions with it: they are unknown, and the client begins anew. A replica that does
- *   not answer at the moment may still have them: the client gets an error, and may ask again.
- * - A response is whole, or it breaks off: its pieces are numbered and counted. What breaks off in a session, the client
- *   gets again with Last-Event-ID.
- * - A stream ends after the time of one request, and its client comes back. A client that does not read is cut off.
+ * - The replica that receives a request authenticates it. The replica that has the session checks that it belongs to
+ *   that user.
+ * - The sessions of a replica that is gone are unknown, and the client begins anew. A replica that does not answer may
+ *   still have them: the client gets an error, and may retry.
+ * - A response is complete, or it breaks off: its pieces are numbered and counted. A client gets a broken stream of a
+ *   session again with Last-Event-ID.
+ * - A stream ends after the time of one request, and its client reconnects. A client that does not read is cut off.
  */
 
 export interface SessionAnswer {
   readonly response: Response;
-  /** To be called, once, when the answer is out. */
+  /** Call once when the answer is out. */
   readonly done: () => void;
 }
 
 type Serve = (request: Request, body: unknown, principal: Principal) => Promise<SessionAnswer>;
 
-/** What the protocol says in headers. */
+/** The headers of the protocol. */
 const REQUEST_HEADERS = ['accept', 'content-type', 'last-event-id', 'mcp-protocol-version', 'mcp-session-id'];
 const RESPONSE_HEADERS = ['allow', 'cache-control', 'content-type', 'mcp-session-id', 'x-accel-buffering'];
-/** Each stream of a session is one. */
+/** Each stream of a session counts as one. */
 const MAX_IN_FLIGHT = 4_096;
-/** A client that leaves more than this unread is cut off. */
+/** A client with more unread data than this is cut off. */
 const MAX_UNREAD_CHARS = 4 * 1024 * 1024;
 
 export class Handover {
   #subscription: Promise<Subscription> | undefined;
 
   readonly #bus: Pick<Bus, 'request' | 'answer'>;
-  /** This one. */
+  /** The id of this replica. */
   readonly #replica: string;
   readonly #serve: Serve;
 
@@ -52,7 +53,7 @@ export class Handover {
     this.#serve = serve;
   }
 
-  /** Takes requests from other replicas from now on. */
+  /** Starts to accept requests from other replicas. */
   async open(): Promise<void> {
     this.#subscription ??= this.#bus.answer(mcpSession, (input, call) => this.#take(input, call), {
       as: this.#replica,
@@ -70,7 +71,7 @@ export class Handover {
     await this.#subscription?.then((taking) => taking.stop()).catch(() => undefined);
   }
 
-  /** The response of the replica that has the session; undefined where that replica is gone. */
+  /** The response of the replica that has the session; undefined if that replica is gone. */
   async hand(replica: string, request: Request, body: unknown, principal: Principal): Promise<Response | undefined> {
     const given = new GivenBack(request.signal);
     const method = request.method as InputOf<typeof mcpSession>['method'];
@@ -89,7 +90,7 @@ export class Handover {
     }
   }
 
-  /** Serves what another replica was asked. */
+  /** Serves a request that another replica received. */
   async #take(
     { principal, method, headers, body }: InputOf<typeof mcpSession>,
     call: Call,
@@ -109,7 +110,7 @@ export class Handover {
   }
 }
 
-/** A response that comes in frames. */
+/** A response that arrives in frames. */
 class GivenBack {
   readonly response: Promise<Response>;
   readonly #abort = new AbortController();
@@ -189,7 +190,7 @@ function picked(headers: Headers, names: readonly string[]): Record<string, stri
   return Object.fromEntries(names.flatMap((name) => (headers.has(name) ? [[name, headers.get(name)!]] : [])));
 }
 
-/** The body in pieces; none where it is empty. Ends when nobody wants it any more. */
+/** The body in pieces; none if it is empty. Ends when no reader is left. */
 async function* textOf({ body }: Response, signal: AbortSignal): AsyncGenerator<string> {
   if (!body) return;
   const reader = body.getReader();
@@ -208,7 +209,7 @@ async function* textOf({ body }: Response, signal: AbortSignal): AsyncGenerator<
   }
 }
 
-/** No character is torn apart. */
+/** Splits text without splitting a character. */
 function* piecesOf(text: string): Generator<string> {
   for (let at = 0, end = 0; at < text.length; at = end) {
     end = Math.min(text.length, at + MAX_SESSION_PIECE_CHARS);

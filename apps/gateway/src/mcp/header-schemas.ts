@@ -2,11 +2,10 @@ import type { Principal } from '@switchyard/contracts';
 import type { ToolPage } from './tool-lists.ts';
 
 /*
- * Which tools want some of their arguments as headers, too (`x-mcp-header` in their schema): whoever serves the protocol
- * must refuse a call whose headers and arguments differ, and at that moment knows the tool's name alone.
- *
- * What was listed for a user counts for as long as a client may rely on its list. Bounded: the user whose list was
- * asked for longest ago goes first.
+ * The tools that want some arguments as headers, too (`x-mcp-header` in their schema): a server must refuse a call
+ * whose headers and arguments differ, but at that moment knows only the tool's name.
+ * A user's schemas count for as long as a client may rely on its list. The number of users is limited: the one whose
+ * list was fetched longest ago goes first.
  */
 
 const GOOD_FOR_MS = 30_000;
@@ -17,7 +16,7 @@ type Schemas = ToolPage['wantHeaders'];
 export class HeaderSchemas {
   readonly #known = new Map<string, { at: number; schemas: Promise<Schemas> }>();
 
-  /** Of every tool of a user that wants such headers. */
+  /** Fetches the schemas of a user's tools with such headers. */
   readonly #list: (principal: Principal) => Promise<Schemas>;
   readonly #now: () => number;
 
@@ -40,7 +39,7 @@ export class HeaderSchemas {
         this.#known.delete(oldest);
       }
     }
-    // Where nobody can be told now, the call itself finds out what is wrong.
+    // If the list cannot be fetched now, the call itself finds the mistake.
     return (await known.schemas.catch(() => undefined))?.get(tool);
   }
 }

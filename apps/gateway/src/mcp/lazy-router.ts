@@ -2,8 +2,8 @@ import { toPublicError } from '@switchyard/contracts';
 import type { McpRouterParts, McpRouter } from './router.ts';
 
 /*
- * What stands before the MCP front and is there from the start. The front comes with the first request for it: the SDK
- * and its schemas take some 15 MB and a tenth of a second, of which a gateway that nobody asks for /mcp needs nothing.
+ * Loads the MCP router with the first request for it. The SDK and its schemas take some 15 MB and a tenth of a second,
+ * which a gateway without MCP clients saves.
  */
 export class LazyMcpRouter {
   #loading: Promise<McpRouter> | undefined;
@@ -25,12 +25,12 @@ export class LazyMcpRouter {
     return router.serve(...request);
   }
 
-  /** The tools of somebody may be others now. Before the first request there is nobody to be told. */
+  /** A user's tools may have changed. Before the first request no client listens. */
   toolsChanged(...who: Parameters<McpRouter['toolsChanged']>): void {
     this.#router?.toolsChanged(...who);
   }
 
-  /** What only waits ends, so that its clients go elsewhere. */
+  /** Ends idle streams, so that their clients reconnect elsewhere. */
   drain(): void {
     this.#router?.drain();
   }
@@ -49,7 +49,7 @@ export class LazyMcpRouter {
   }
 }
 
-/** An error of ours as the protocol has it, where no leg was asked. */
+/** An error in the protocol's form, for a request that reached no transport. */
 export function refusal(status: number, code: number, error: unknown): Response {
   const { code: ours, message } = toPublicError(error);
   return Response.json({ jsonrpc: '2.0', id: null, error: { code, message, data: { code: ours } } }, { status });

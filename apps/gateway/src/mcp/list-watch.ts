@@ -5,14 +5,13 @@ import { listTools, type Principal } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 
 /*
- * Tells clients that listen when the tools that their user may use are others than before.
+ * Notifies listening clients when their user's tools have changed.
  *
- * - A client is told of its user's own list alone. An event is only a reason to ask mcp-tool for the etag of the list, as
- *   this user. Where the etag is the same, the client is told nothing.
- * - mcp-tool is asked once for each user, for a few users at a time, and once for all the events of a moment. Where nobody
- *   listens it is not asked.
- * - Where the etag cannot be found out, the client is told of a change: a client that lists once too often is better than
- *   one that never does.
+ * - A client is notified only of its user's own list. An event only triggers a query of the list's etag, as this user.
+ *   If the etag is the same, the client is not notified.
+ * - mcp-tool is asked once for each user, for a few users at a time, and once for all the events of a moment. Without
+ *   listening clients it is not asked.
+ * - If the etag cannot be fetched, the client is notified: one list request too many is better than a missed change.
  */
 
 export interface ListWatchParts {
@@ -25,7 +24,7 @@ type Tell = () => void;
 interface Watched {
   readonly principal: Principal;
   readonly tells: Set<Tell>;
-  /** Of the list when it was looked at last; undefined while that is not known. */
+  /** Of the last known list; undefined while unknown. */
   etag: string | undefined;
 }
 
@@ -34,7 +33,7 @@ const AT_A_TIME = 4;
 
 export class ListWatch {
   readonly #users = new Map<string, Watched>();
-  /** Of whom it is to be asked; undefined: of all. */
+  /** The users whose etag is due; undefined: none. */
   #due: Set<string> | 'all' | undefined;
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
@@ -48,7 +47,7 @@ export class ListWatch {
     this.#parts = parts;
   }
 
-  /** Whoever listens to this has its own list watched: that of the caller for whom `as` runs the work. */
+  /** Subscribing to this starts a watch of the caller's own list: the caller for whom `as` runs the work. */
   readonly events: Pick<InMemoryServerEventBus, keyof ServerEventBus> = {
     publish: () => undefined,
     subscribe: (listener) => {
@@ -63,12 +62,12 @@ export class ListWatch {
       return await this.#caller.run(principal, work);
     } finally {
       this.#begun -= 1;
-      // A store in use makes each promise of the process dearer.
+      // An AsyncLocalStorage in use slows down every promise in the process.
       if (this.#begun === 0) this.#caller.disable();
     }
   }
 
-  /** Calls `tell` after each change; the answer ends that. */
+  /** Calls `tell` after each change; the returned function ends that. */
   watch(principal: Principal, tell: Tell): () => void {
     const key = keyOf(principal);
     let watched = this.#users.get(key);
@@ -85,7 +84,7 @@ export class ListWatch {
     };
   }
 
-  /** Something changed: for this user, or for whom is not known. */
+  /** The tools changed: for this user, or for an unknown one. */
   changed(who?: { tenantId: string; userId: string }): void {
     if (this.#closed || this.#users.size === 0) return;
     if (!who) this.#due = 'all';
@@ -113,7 +112,7 @@ export class ListWatch {
     watched.etag ??= etag;
   }
 
-  /** Asks once for each user that is due, for AT_A_TIME users at a time. */
+  /** Queries the etag once for each user that is due, for AT_A_TIME users at a time. */
   async #look(): Promise<void> {
     const due = this.#due;
     this.#due = undefined;
@@ -127,7 +126,7 @@ export class ListWatch {
     await Promise.all(Array.from({ length: AT_A_TIME }, next));
   }
 
-  /** Tells the user's clients where the etag of the list is another one, or could not be found out. */
+  /** Notifies the user's clients if the etag changed, or could not be fetched. */
   async #ask(watched: Watched): Promise<void> {
     const etag = await this.#etagOf(watched.principal);
     if (etag !== undefined && etag === watched.etag) return;

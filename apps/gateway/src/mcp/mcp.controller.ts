@@ -10,7 +10,7 @@ import { deeperThan, headerOf, MAX_BODY_DEPTH, StreamSlots } from '../http/index
 
 const STALL_MS = 30_000;
 
-/** The tools of a user for any MCP client. Who it is and whether it may come in was decided before (hooks.ts). */
+/** The tools of a user for any MCP client. The hooks (hooks.ts) authenticated the caller before. */
 @Controller()
 export class McpController {
   readonly #guard: AuthGuard;
@@ -44,7 +44,7 @@ export class McpController {
     await this.#serve(request, reply, body);
   }
 
-  /** The stream of a session, on which its server speaks unasked. */
+  /** The stream of a session for messages that its server initiates. */
   @Get('mcp')
   async get(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const { tenantId, userId } = this.#guard.principalOf(request);
@@ -69,13 +69,13 @@ export class McpController {
     this.#describe(request, reply);
   }
 
-  /** RFC 9728: who gives out the tokens that count here. */
+  /** RFC 9728: names the issuer whose tokens count here. */
   #describe(request: FastifyRequest, reply: FastifyReply): void {
     const { identity, mcp } = this.#config;
     if (identity.mode !== 'jwt') throw new AppError('not_found', 'Tokens play no part in this deployment.');
     const resource = resourceUrl(mcp.publicUrl, request.headers);
     if (resource === undefined) throw new AppError('invalid_input', 'The Host header is not a host.');
-    // What names the Host of one request is for the client of that request alone.
+    // An address taken from the Host of one request is only for that client.
     const caching = mcp.publicUrl === undefined ? 'private, no-store' : 'public, max-age=300';
     void reply.header('cache-control', caching).send({
       resource,
@@ -108,7 +108,7 @@ export class McpController {
   }
 }
 
-/** Without what is only about the body on the wire, and without the caller's credentials. */
+/** The headers without those about the body on the wire, and without the caller's credentials. */
 function plainHeaders({ headers }: FastifyRequest): [string, string][] {
   const dropped = new Set(['authorization', 'cookie', 'content-length', 'transfer-encoding', 'connection']);
   return Object.entries(headers).flatMap(([name, value]): [string, string][] => {
@@ -149,7 +149,7 @@ async function send(reply: FastifyReply, response: Response, text?: string): Pro
   }
 }
 
-/** Waits for a client that does not read, and cuts it off where it does not come back. */
+/** Waits for a client that does not read, and cuts it off if it does not catch up. */
 function drained(raw: FastifyReply['raw']): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {

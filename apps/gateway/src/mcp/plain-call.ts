@@ -13,16 +13,16 @@ import { idempotencyKeyIn, SERVER_INFO } from './server.ts';
 import { isRecord, toMcpResult } from './results.ts';
 
 /*
- * A plain call of a tool in the protocol of today: which tool, with which arguments, and nothing besides. Nearly every
- * call is one. It is answered here; the SDK would make a server for it alone and check what comes and goes several times,
- * which costs as much as all the rest. Pure.
+ * The fast path for `tools/call` of protocol 2026-07-28 without progress, logging or elicitation. Nearly every call is
+ * one. The SDK would create a server for each call and validate it several times, which costs as much as all the rest.
+ * Pure.
  *
- * - The SDK (`classifyInboundRequest`) decides whether a message is a request of today, well formed and with headers that
- *   fit.
- * - A call is not plain where its client wants more than a result: progress, log messages, answers to questions, anything
- *   that is not known here. Nor is a call whose headers would have to be refused.
- * - Only a result is answered here. A question or an error goes to the SDK's server, with what came of the call: the tool
- *   is not called again.
+ * - The SDK (`classifyInboundRequest`) decides whether a message is a well-formed request of this protocol with
+ *   matching headers.
+ * - A call leaves the fast path if its client wants more than a result (progress, log messages, answers to questions,
+ *   any unknown field), or if its headers would have to be refused.
+ * - Only a result is answered here. A question or an error goes to the SDK's server, with the outcome of the call: the
+ *   tool is not called again.
  */
 
 type Inbound = ReturnType<typeof classifyInboundRequest>;
@@ -34,7 +34,7 @@ export interface PlainCall {
 const REVISION = '2026-07-28';
 const PLAIN_PARAMS = new Set(['name', 'arguments', '_meta']);
 
-/** The call where it is plain; undefined where its client wants more than a result. */
+/** The call, if it is plain; undefined if its client wants more than a result. */
 export function plainCall(inbound: Inbound, header: (name: string) => string | undefined): PlainCall | undefined {
   if (inbound.kind !== 'modern' || inbound.messageKind !== 'request') return undefined;
   const { message, classification } = inbound;
@@ -57,7 +57,7 @@ export function plainCall(inbound: Inbound, header: (name: string) => string | u
   return { id: message.id, ask: { tool: name, arguments: given, mcp, ...key } };
 }
 
-/** The whole answer as JSON; undefined where what came of the call is a question or an error. */
+/** The whole answer as JSON; undefined if the outcome is a question or an error. */
 export function plainAnswer({ id, ask }: PlainCall, came: StepResult): string | undefined {
   const result = resultOf(ask.tool, came);
   if (!result) return undefined;

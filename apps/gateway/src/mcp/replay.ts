@@ -1,11 +1,11 @@
 import type { EventStore, JSONRPCMessage } from '@modelcontextprotocol/server';
 
 /*
- * The latest messages of one session, for a client whose stream broke and that comes back with Last-Event-ID.
+ * The latest messages of one session, for a client that reconnects with Last-Event-ID.
  *
- * - What is kept is bounded by number and size, and the oldest messages go first. A client whose place is gone gets nothing,
- *   and asks again.
- * - A message is sent again only on the stream that it belongs to.
+ * - Messages are limited by number and size, and the oldest go first. A client whose position is gone gets nothing, and
+ *   asks again.
+ * - A message is sent again only on its own stream.
  */
 
 const MAX_EVENTS = 256;
@@ -14,7 +14,7 @@ const MAX_CHARS = 1024 * 1024;
 interface Kept {
   readonly id: string;
   readonly streamId: string;
-  /** Undefined: only a place to come back to. */
+  /** Undefined: only a position to resume from. */
   readonly message: JSONRPCMessage | undefined;
   readonly chars: number;
 }

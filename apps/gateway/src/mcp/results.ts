@@ -14,14 +14,14 @@ import {
 } from '@modelcontextprotocol/server';
 
 /*
- * Our tools and what came of a call, in the words of MCP. Pure.
+ * Converts our tools and the outcomes of calls to MCP. Pure.
  *
  * - A hidden tool gives the same error as an unknown one.
- * - A tool that failed gives a result with `isError`, so that the model reads why. Only what is no answer of a tool is an
- *   error of the protocol.
- * - An error says its stable code in `_meta` (results) or `data` (errors), so that programs need not read sentences.
- * - A client's answer whose state is void is no answer at all: the client gets an error of the protocol.
- * - What a tool of an upstream gave goes on as it is.
+ * - A failed tool gives a result with `isError`, so that the model reads why. Only an outcome that is no answer of a
+ *   tool is a protocol error.
+ * - An error has its stable code in `_meta` (results) or `data` (errors), so that programs need not read sentences.
+ * - A client's answer with an invalid state counts as no answer: the client gets a protocol error.
+ * - The output of an upstream's tool passes unchanged.
  */
 
 const ERROR_CODE_META = 'io.switchyard/error-code';
@@ -46,8 +46,8 @@ export function toMcpTool(info: ToolInfo): Tool {
 }
 
 /**
- * The answer to tools/call. Throws an error of the protocol for what is no answer of a tool.
- * `resumed`: the call came with the state of an earlier one.
+ * The answer to tools/call. Throws a protocol error for an outcome that is no answer of a tool. `resumed`: the call
+ * came with the state of an earlier one.
  */
 export function toMcpResult(tool: string, result: StepResult, resumed = false): CallToolResult | InputRequiredResult {
   if (result.status === 'succeeded')
@@ -57,7 +57,7 @@ export function toMcpResult(tool: string, result: StepResult, resumed = false): 
   if (result.inputRequired !== undefined) return inputRequiredOf(result.inputRequired);
   if (result.mcp !== undefined) return { ...result.mcp, isError: true } as CallToolResult;
   if (result.code === 'tool_not_found') throw unknownTool(tool);
-  // The state that the client sent back is void.
+  // The state that the client sent back is invalid.
   if (resumed && result.code === 'invalid_input') throw ourError({ code: 'invalid_input', message: result.message });
   if (result.code === 'approval_required') {
     const how = 'Ask for it in a run (POST /runs), where the question goes to a person.';
@@ -78,7 +78,7 @@ export function protocolError({ code, message, data }: McpError): ProtocolError 
   return new ProtocolError(code, message, data);
 }
 
-/** A refusal of ours, e.g. that nobody answers. */
+/** One of our refusals as a protocol error. */
 export function ourError({ code, message, retryAfterMs }: PublicError): ProtocolError {
   const wrong = ['invalid_input', 'invalid_id', 'invalid_cursor', 'payload_too_large', 'not_found'].includes(code);
   return new ProtocolError(wrong ? ProtocolErrorCode.InvalidParams : ProtocolErrorCode.InternalError, message, {
@@ -96,11 +96,11 @@ function refused(code: string, message: string): CallToolResult {
   return { content: [{ type: 'text', text: message }], isError: true, _meta: { [ERROR_CODE_META]: code } };
 }
 
-/** What one of our own tools gave: the value, and the same as text for clients that read no values. */
+/** The output of one of our own tools: the value, and the same as text for clients that read no values. */
 function ownResult(output: unknown): CallToolResult {
   const text = typeof output === 'string' ? output : JSON.stringify(output ?? null);
   const content: CallToolResult['content'] = [{ type: 'text', text }];
-  // A value that was cut fits no schema; a client that checks it would see a broken tool.
+  // A cut value fits no schema; a client that validates it would see a broken tool.
   if (isCut(output)) return { content, isError: true, _meta: { [ERROR_CODE_META]: 'response_too_large' } };
   return isRecord(output) ? { content, structuredContent: output } : { content };
 }

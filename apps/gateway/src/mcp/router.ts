@@ -19,18 +19,18 @@ import { replicaOf, type Session, type SessionLimits, Sessions } from './session
 import { ToolLists, withList } from './tool-lists.ts';
 
 /*
- * Brings an MCP request to the leg that serves its protocol.
+ * Routes an MCP request to the transport that serves its protocol version.
  *
- * - 2026-07-28: every request stands for itself, on any replica.
- * - 2025-11-25 and 2025-06-18, from `initialize` on: requests belong to a session (sessions.ts), which is here or at the
- *   replica that began it (handover.ts).
- * - 2025-11-25 and 2025-06-18 without a session: every request stands for itself. A cancel is brought to its call
+ * - 2026-07-28: every request is self-contained, on any replica.
+ * - 2025-11-25 and 2025-06-18, from `initialize` on: requests belong to a session (sessions.ts), which lives at this
+ *   replica or at the one that began it (handover.ts).
+ * - 2025-11-25 and 2025-06-18 without a session: every request is self-contained. A cancel is matched to its call
  *   (calls.ts).
- * - All legs serve one and the same server (server.ts), so they cannot drift apart. Only a plain call of a tool of today
- *   that gave a result is answered without it (plain-call.ts).
- * - A list of tools for a client of today is put into its answer as it is kept: a thousand definitions are neither checked
- *   nor written anew each time. Older clients are shown some schemas otherwise, which the SDK sees to.
- * - A client that listens is told when its own tools are others (list-watch.ts): on the stream of its session, or on that
+ * - All transports use the same server (server.ts), so they cannot drift apart. Only a plain call that gave a result
+ *   bypasses it (plain-call.ts).
+ * - The router splices the cached list of tools into the answer for a 2026-07-28 client: a thousand definitions are
+ *   neither validated nor serialised each time. For older clients the SDK rewrites some schemas.
+ * - A listening client is notified when its own tools change (list-watch.ts): on the stream of its session, or on that
  *   of `subscriptions/listen`.
  */
 
@@ -40,24 +40,24 @@ export interface Caller {
   readonly program: string;
 }
 
-/** A request as it came. */
+/** A request as received. */
 export interface Asked {
   readonly method: string;
   readonly header: (name: string) => string | undefined;
-  /** As parsed; undefined for a request without a body. */
+  /** The parsed body; undefined for a request without one. */
   readonly body: unknown;
   /** Aborted when the client leaves. */
   readonly signal: AbortSignal;
-  /** The same in the words of the web, for whoever needs it so. */
+  /** The same as a Request of the Fetch API. */
   readonly toRequest: () => Request;
 }
 
 export interface Served {
-  /** Absent: `text` is all that there is to say, and it is JSON. */
+  /** Absent: `text` is the whole answer, as JSON. */
   readonly response?: Response;
-  /** The body, where that is at hand as a whole. */
+  /** The body, if it is available as a whole. */
   readonly text?: string;
-  /** To be called, once, when the answer is out. */
+  /** Call once when the answer is out. */
   readonly done: () => void;
 }
 
@@ -78,7 +78,7 @@ export class McpRouter {
   readonly #headerSchemas: HeaderSchemas;
   readonly #modern: McpHttpHandler;
   readonly #loose: ReturnType<typeof legacyStatelessFallback>;
-  /** Whom a request is served for; it goes with the request. */
+  /** The viewer for whom a request is served. */
   readonly #viewers = new WeakMap<Request, McpViewer>();
   readonly #parts: McpParts;
   readonly #watch: ListWatch;
@@ -121,16 +121,16 @@ export class McpRouter {
     let list: string | undefined;
     const answer = () => this.#serveModern(asked, { principal, headerSchema, takeList: (taken) => (list = taken) });
     const response = await (listens(body) ? this.#watch.as(principal, answer) : answer());
-    // The kept list goes into the answer as it is, neither checked nor written anew.
+    // The cached list is spliced into the answer, neither validated nor serialised.
     return list === undefined ? alone(response) : { ...alone(response), text: withList(await response.text(), list) };
   }
 
-  /** The tools of somebody may be others now; of whom is not always known. */
+  /** A user's tools may have changed; the user is not always known. */
   toolsChanged(who?: { tenantId: string; userId: string }): void {
     this.#watch.changed(who);
   }
 
-  /** What only waits ends, so that its clients go elsewhere. */
+  /** Ends idle streams, so that their clients reconnect elsewhere. */
   drain(): void {
     this.#sessions.drain();
   }
@@ -170,7 +170,7 @@ export class McpRouter {
     return this.#serveLoose(request, body, caller, user); // without a session
   }
 
-  /** In the session that the request names, where it is here. */
+  /** Serves a request in the session that it names, if that is here. */
   async #serveSession(request: Request, body: unknown, user: string): Promise<SessionAnswer> {
     const session = this.#sessions.find(request.headers.get('mcp-session-id') ?? '', user);
     if (!session) return alone(Response.json(UNKNOWN_SESSION, { status: 404 }));
@@ -182,7 +182,7 @@ export class McpRouter {
     const router = createMcpServer(this.#parts, { principal, session: true });
     const session = await this.#sessions.open(user, router);
     const { server } = router;
-    // The stream of the session tells the client when its own tools are others.
+    // The session's stream notifies the client when its own tools change.
     const unwatch = this.#watch.watch(principal, () => void server.sendToolListChanged().catch(() => undefined));
     const { onclose } = server;
     server.onclose = () => {
@@ -208,7 +208,7 @@ export class McpRouter {
 
 const nothing = (): void => undefined;
 
-/** A session is in use until its answer is out, or there is none. */
+/** Keeps a session in use until its answer is out. */
 async function inUse(session: Session, request: Request, body: unknown): Promise<SessionAnswer> {
   const done = session.use();
   try {
@@ -223,7 +223,7 @@ function alone(response: Response): SessionAnswer {
   return { response, done: nothing };
 }
 
-/** Which protocol it speaks, as the SDK judges it. */
+/** The protocol of the request, as the SDK classifies it. */
 function inboundOf({ method, header, body }: Asked): ReturnType<typeof classifyInboundRequest> {
   const [version, mcpMethod, name] = ['mcp-protocol-version', 'mcp-method', 'mcp-name'].map(header);
   return classifyInboundRequest({

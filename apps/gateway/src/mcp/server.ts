@@ -31,47 +31,47 @@ import { LIST_TO_COME, type ToolLists } from './tool-lists.ts';
 import { Watched } from './watched.ts';
 
 /*
- * One MCP server as one caller sees it: for one request of a client of today, for a whole session of an older one.
+ * The MCP server of one caller: for one request of a 2026-07-28 client, or for a whole session of an older one.
  *
- * - Its tools are what `rpc.tools.list` shows this principal, and every call goes through `rpc.tools.call`. There is no
- *   second way to a tool, and none around constraints, approvals and the ledger.
- * - Of the HTTP request only what its body says goes on: no token, no header.
+ * - Its tools are those that `rpc.tools.list` shows this principal, and every call goes through `rpc.tools.call`. There
+ *   is no second way to a tool, and none around constraints, approvals and the ledger.
+ * - Only the body of the HTTP request is passed on: no token, no header.
  * - A call ends when its client cancels it. Progress and log messages come before its result, in order.
  */
 
 export interface McpParts {
   readonly bus: Pick<Bus, 'request'>;
   readonly lists: ToolLists;
-  /** Most time for one call of a tool. */
+  /** The longest time for one tool call. */
   readonly callTimeoutMs: number;
-  /** How often a watched resource is looked at. */
+  /** How often a watched resource is read. */
   readonly lookEveryMs: number;
 }
 
 export interface McpViewer {
   readonly principal: Principal;
-  /** Stops calls of a client without a session; absent where the protocol says so itself. */
+  /** Registers a call of a client without a session; absent if the protocol has its own cancel. */
   readonly openCall?: (id: string | number) => { signal: AbortSignal; end: () => void };
-  /** It lasts, and its client can be told things unasked. */
+  /** The server lasts, and can notify its client. */
   readonly session?: boolean;
-  /** The schema of a tool's arguments, where some of them travel as headers too. */
+  /** The schema of a tool's arguments, if some of them travel as headers too. */
   readonly headerSchema?: Readonly<Record<string, unknown>> | undefined;
-  /** Takes a list of tools as JSON; its answer then holds LIST_TO_COME in the place of the list. */
+  /** Takes a list of tools as JSON; the answer then holds LIST_TO_COME in its place. */
   readonly takeList?: (list: string) => void;
-  /** What came of the call that is asked for, where it was made already (plain-call.ts). */
+  /** The outcome of the requested call, if it was made already (plain-call.ts). */
   readonly called?: Promise<StepResult>;
 }
 
 export const SERVER_INFO = { name: 'switchyard', title: 'Switchyard', version: '0.1.0' };
 const INSTRUCTIONS =
   'Tools that this user may use, of this system and of other servers behind it. A tool that needs the approval of a person is called in a run (POST /runs).';
-/** How long a client may rely on a list; the caller's alone. */
+/** How long a client may rely on a list; only the caller's own. */
 const LIST_HINT = { ttlMs: 30_000, cacheScope: 'private' as const };
-/** Nothing here is checked by the SDK: mcp-tool does that, with bounds. */
+/** The SDK validates nothing here: mcp-tool does, within limits. */
 const UNCHECKED = {
   getValidator: () => (input: unknown) => ({ valid: true, data: input, errorMessage: undefined }),
 } as unknown as jsonSchemaValidator;
-/** Longest wait for a person's answer to a question that a tool asks a client of the older protocol. */
+/** The longest wait for a person's answer to a question that a tool asks a client of the older protocol. */
 const ROUND_TIMEOUT_MS = 600_000;
 
 class Front extends McpServer {
@@ -80,7 +80,7 @@ class Front extends McpServer {
   constructor(viewer: McpViewer) {
     super(SERVER_INFO, {
       capabilities: {
-        // One without a session, of the older protocol, has no way to be told.
+        // A client of the older protocol without a session cannot be notified.
         tools: viewer.openCall ? {} : { listChanged: true },
         prompts: {},
         completions: {},
@@ -151,7 +151,7 @@ export function createMcpServer(parts: McpParts, viewer: McpViewer): McpServer {
   return router;
 }
 
-/** Only a session can be told that a resource changed. */
+/** Only a session can be notified that a resource changed. */
 function watchResources({ server }: McpServer, { bus, lookEveryMs }: McpParts, principal: Principal): void {
   const watched = new Watched({
     everyMs: lookEveryMs,
@@ -178,7 +178,7 @@ function watchResources({ server }: McpServer, { bus, lookEveryMs }: McpParts, p
   });
 }
 
-/** What an upstream gave has the shape that its method asks for; the SDK checks it once more on its way out. */
+/** An upstream's answer has the shape of its method; the SDK validates it once more on its way out. */
 type Answering = (request: { params?: object }, context: ServerContext) => Promise<never>;
 
 interface How {
@@ -188,8 +188,8 @@ interface How {
 }
 
 /**
- * Asks, and hands progress and log messages to the client in order before the result. Stops when the client cancels the
- * call. Refusals of ours become errors of the protocol.
+ * Sends a request, and passes progress and log messages to the client in order before the result. Stops when the client
+ * cancels the call. Refusals become protocol errors.
  */
 async function withFrames<T extends Result | CallToolResult | InputRequiredResult | Record<string, unknown>>(
   parts: McpParts,
@@ -224,7 +224,7 @@ async function withFrames<T extends Result | CallToolResult | InputRequiredResul
   }
 }
 
-/** The key under which a client may repeat a call; not good: what stands there cannot be one, and none in its place. */
+/** The key under which a client may repeat a call; invalid: the value cannot be a key, and no other is used instead. */
 export function idempotencyKeyIn(
   meta: Readonly<Record<string, unknown>> | undefined,
 ): { readonly good: true; readonly key: string | undefined } | { readonly good: false } {
@@ -238,7 +238,7 @@ function idempotencyKeyOf(meta: Readonly<Record<string, unknown>> | undefined): 
   return found.key === undefined ? {} : { idempotencyKey: found.key };
 }
 
-/** What the client declared, and its answers to what it was asked before. */
+/** The client's declared capabilities, and its answers to earlier questions. */
 function callerOf(router: McpServer, { mcpReq }: ServerContext): McpCaller {
   const envelope = mcpReq.envelope as Readonly<Record<string, unknown>> | undefined;
   const state = mcpReq.requestState();
@@ -247,7 +247,7 @@ function callerOf(router: McpServer, { mcpReq }: ServerContext): McpCaller {
   const version = envelope?.[PROTOCOL_VERSION_META_KEY];
   const modern = envelope !== undefined;
   const declared = modern ? envelope[CLIENT_CAPABILITIES_META_KEY] : router.server.getClientCapabilities();
-  // An older client says its level once; what is below it is held back where it is sent.
+  // An older client sets its level once; lower messages are held back where they are sent.
   const logLevel = modern ? envelope[LOG_LEVEL_META_KEY] : 'debug';
   return McpCaller.parse({
     ...(version === undefined ? {} : { protocolVersion: version }),

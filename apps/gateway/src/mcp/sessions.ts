@@ -4,15 +4,16 @@ import { AppError } from '@switchyard/contracts';
 import { Replay } from './replay.ts';
 
 /*
- * Sessions of clients of the older protocol (2025-11-25 and before): only in one can a tool ask its client for
+ * Sessions of clients of the older protocol (2025-11-25 and before): only in a session can a tool ask its client
  * something while it runs.
  *
- * - A session lives in the replica that began it, and its id begins with the name of that replica. Other replicas hand its
- *   requests over there (handover.ts). After a restart the session is unknown: the protocol has the client begin a new one.
+ * - A session lives in the replica that began it, and its id begins with the name of that replica. Other replicas
+ *   forward its requests there (handover.ts). After a restart the session is unknown: the protocol has the client begin
+ *   a new one.
  * - The session of another user is unknown, too.
- * - The number of sessions is bounded, per process and per user. A session that is not in use makes room for a new one,
- *   the longest unused first.
- * - A session that nobody used for a while ends. A session with an open request or stream is in use.
+ * - The number of sessions is limited, per process and per user. An idle session makes room for a new one, the longest
+ *   unused first.
+ * - An idle session ends after a while. A session with an open request or stream is in use.
  */
 
 export interface SessionLimits {
@@ -24,7 +25,7 @@ export interface SessionLimits {
 /** The name of this replica as the first part of its sessions' ids. */
 type ReplicaName = string;
 
-/** Where a session is, by its id; undefined for what is no id of ours. */
+/** The replica of a session, by its id; undefined for a foreign id. */
 export function replicaOf(id: string): ReplicaName | undefined {
   return /^([0-9a-f]{16})-[0-9a-f-]{36}$/.exec(id)?.[1];
 }
@@ -64,7 +65,7 @@ export class Session {
     return this.#usedAt;
   }
 
-  /** A request or stream of it begins; gives what is to be called, once, when it has ended. */
+  /** Marks the begin of a request or stream; returns a function to call once at its end. */
   use(): () => void {
     this.#users += 1;
     let open = true;
@@ -100,15 +101,15 @@ export class Sessions {
     return this.#sessions.size;
   }
 
-  /** The session of this user under this id; undefined also where it is the session of another user. */
+  /** The session of this user with this id; undefined also for the session of another user. */
   find(id: string, user: string): Session | undefined {
     const found = this.#sessions.get(id)?.session;
     return found?.user === user ? found : undefined;
   }
 
   /**
-   * Begins a session. Throws `rate_limited` where the user has as many as one may and all are in use, `overloaded` where
-   * this process has.
+   * Begins a session. Throws `rate_limited` if the user's sessions are all in use and at their limit, `overloaded` if
+   * those of this process are.
    */
   async open(user: string, server: McpServer): Promise<Session> {
     const mine = [...this.#sessions.values()].filter(({ session }) => session.user === user);
@@ -126,21 +127,21 @@ export class Sessions {
     return session;
   }
 
-  /** One that never came to be, or is over. */
+  /** Removes a session that failed to start or has ended. */
   drop(id: string): void {
     const entry = this.#sessions.get(id);
     this.#sessions.delete(id);
     void entry?.server.close().catch(() => undefined);
   }
 
-  /** Ends the sessions that nobody used for `idleMs`. A session with an open request or stream stays. */
+  /** Ends sessions that were idle for `idleMs`. A session with an open request or stream stays. */
   sweep(): void {
     const before = this.#now() - this.#limits.idleMs;
     for (const { session } of this.#sessions.values())
       if (session.idle && session.usedAt <= before) this.drop(session.id);
   }
 
-  /** Streams on which nothing is under way end, so that their clients go elsewhere. */
+  /** Ends idle streams, so that their clients reconnect elsewhere. */
   drain(): void {
     for (const { session } of this.#sessions.values()) session.transport.closeStandaloneSSEStream();
   }
@@ -152,7 +153,7 @@ export class Sessions {
     await Promise.all(servers.map((server) => server.close().catch(() => undefined)));
   }
 
-  /** The longest unused of these goes; false where all are in use. */
+  /** Ends the longest unused of these sessions; false if all are in use. */
   #makeRoom(among: readonly { session: Session }[]): boolean {
     const idle = among.map(({ session }) => session).filter((session) => session.idle);
     const oldest = idle.reduce<Session | undefined>((a, b) => (a && a.usedAt <= b.usedAt ? a : b), undefined);

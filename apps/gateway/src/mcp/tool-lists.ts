@@ -5,12 +5,12 @@ import type { Tool } from '@modelcontextprotocol/server';
 import { toMcpTool } from './results.ts';
 
 /*
- * The lists of tools of our users, in the words of MCP and ready to be sent.
+ * The tool lists of our users, in MCP form and ready to be sent.
  *
- * - mcp-tool is asked each time whether a list is still what it was. A kept list is shown only to a user to whom mcp-tool
- *   shows the very same list at that moment, by its etag.
- * - A page is made and encoded once for all users who have it. What is kept is bounded: the page that was asked for
- *   longest ago goes first.
+ * - mcp-tool is asked each time whether a list is still current. A cached list is shown only to a user whose list at
+ *   that moment has the same etag.
+ * - A page is encoded once for all users who share it. The cache is limited: the page that was requested longest ago
+ *   goes first.
  */
 
 export interface ToolPage {
@@ -29,7 +29,7 @@ const MAX_KEPT_CHARS = 32 * 1024 * 1024;
 const MAX_PAGES = 20;
 
 export class ToolLists {
-  /** The etag of the list that a user was shown last. */
+  /** The etag of the list that a user was last shown. */
   readonly #etags = new Map<string, string>();
   /** By etag and cursor. */
   readonly #pages = new Map<string, ToolPage>();
@@ -41,13 +41,13 @@ export class ToolLists {
     this.#bus = bus;
   }
 
-  /** One page of what this user may use now. Throws AppError. */
+  /** One page of the tools that this user may use now. Throws AppError. */
   async page(principal: Principal, cursor?: string): Promise<ToolPage> {
     const user = JSON.stringify([principal.tenantId, principal.userId, principal.role, principal.tools]);
     const etag = this.#etags.get(user);
     const kept = etag === undefined ? undefined : this.#pages.get(keyOf(etag, cursor));
     const asked = { principal, ...(cursor === undefined ? {} : { cursor }), ...(kept ? { etag } : {}) };
-    // A kept page is never shown without asking: mcp-tool says by the etag whether this user still has the same list.
+    // A cached page is never shown without asking: mcp-tool says by the etag whether this user still has the same list.
     const given = await this.#bus.request(listTools, asked);
     if (kept && given.unchanged) {
       this.#keep(keyOf(etag!, cursor), kept);
@@ -79,7 +79,7 @@ export class ToolLists {
     return found;
   }
 
-  /** Keeps a page; the pages that were asked for longest ago make room for it. */
+  /** Caches a page; the pages that were requested longest ago make room for it. */
   #keep(key: string, page: ToolPage): void {
     this.#forget(key);
     this.#pages.set(key, page);
@@ -96,12 +96,12 @@ export class ToolLists {
   }
 }
 
-/** What stands for a list until it is put in; nobody else can write it. */
+/** Stands for a list until it is spliced in; no other text can contain it. */
 const MARK = randomUUID();
 export const LIST_TO_COME: readonly Tool[] = [{ name: MARK, inputSchema: { type: 'object' } }];
 const MARKED = JSON.stringify(LIST_TO_COME);
 
-/** The answer with the list in its place, which is not parsed, checked and written anew for it. */
+/** Splices the list into the answer without parsing either. */
 export function withList(answer: string, list: string): string {
   const at = answer.indexOf(MARKED);
   if (at < 0) throw new Error('the place of a list of tools was not found');

@@ -2,19 +2,19 @@ import { createHash } from 'node:crypto';
 import { AppError } from '@switchyard/contracts';
 
 /*
- * Resources that one session watches. Upstreams are many and not all of them tell when a resource changes, so each is
- * read again now and then, and the session is told where it is not what it was.
+ * Resources that one session watches. Not all upstreams announce changes, so each resource is read periodically, and
+ * the session is notified if it changed.
  *
- * - The number of watched resources is bounded per session. A resource that cannot be read cannot be watched.
- * - Resources are read one at a time, with the rights that the user has then. A resource that cannot be read at the moment
- *   has not changed.
- * - Nothing is read for a session that watches nothing, or is over.
+ * - The number of watched resources is limited per session. A resource that cannot be read cannot be watched.
+ * - Resources are read one at a time, with the user's current rights. A resource that cannot be read at the moment
+ *   counts as unchanged.
+ * - A session without watched resources, or that is over, causes no reads.
  */
 
 export const MAX_WATCHED = 32;
 
 export interface WatchedParts {
-  /** The resource as it is. Throws where it cannot be read. */
+  /** Reads the resource. Throws if it cannot be read. */
   readonly read: (uri: string, signal: AbortSignal) => Promise<unknown>;
   readonly tell: (uri: string) => Promise<void>;
   readonly everyMs: number;

@@ -4,11 +4,12 @@ import type { Clock } from '@switchyard/platform';
 import type { FastifyRequest } from 'fastify';
 
 /*
- * What is refused, for the audit log. Its table only ever grows, and refusals cost whoever causes them nothing.
+ * Records refusals for the audit log. The table only grows, and refusals cost their sender nothing, so records are
+ * limited.
  *
- * - At most one record a minute for one source and reason: the first one at once, what follows with a count at the
- *   end of the minute.
- * - At most SOURCES sources a minute; what others are refused is counted together.
+ * - At most one record a minute for one source and reason: the first refusal at once, the rest as a count at the end of
+ *   the minute.
+ * - At most SOURCES sources a minute; refusals of further ones are counted together.
  */
 
 export type Denial = Extract<
@@ -18,7 +19,7 @@ export type Denial = Extract<
 
 const WINDOW_MS = 60_000;
 const SOURCES = 64;
-/** What is told of sources beyond SOURCES. */
+/** Stands for the sources beyond SOURCES. */
 const OTHERS = 'others';
 
 const NOBODY = { tenant_id: null, user_id: null };
@@ -26,7 +27,7 @@ const NOBODY = { tenant_id: null, user_id: null };
 interface Entry {
   readonly since: number;
   readonly latest: Denial;
-  /** Refused since the last record. */
+  /** Refusals since the last record. */
   readonly untold: number;
 }
 
@@ -41,7 +42,7 @@ export class Denials {
     this.#clock = clock;
   }
 
-  /** `source`: who was refused, as far as that is known without believing the request. */
+  /** `source`: the refused caller, as far as it is known without trusting the request. */
   add(denial: Denial, source: string): void {
     const reason = 'reason' in denial.data ? denial.data.reason : '';
     const own = `${denial.type} ${source} ${reason}`;
@@ -56,7 +57,7 @@ export class Denials {
     } else this.#entries.set(key, { ...entry, latest, untold: entry.untold + 1 });
   }
 
-  /** Tells what was counted and not told yet. */
+  /** Records the remaining counts. */
   close(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -77,7 +78,7 @@ export class Denials {
   }
 }
 
-/** Who a refusal is counted for: the caller that proved itself, else its address. */
+/** The source that a refusal is counted for: the authenticated caller, else its address. */
 export function deniedSource(request: FastifyRequest): string {
   const principal = request.identity?.principal;
   return principal === undefined ? sourceOf(request.ip) : userKey(principal);
@@ -88,7 +89,7 @@ export function userKey({ tenantId, userId }: Principal): string {
   return `${tenantId}/${userId}`;
 }
 
-/** The address that a limit counts: of IPv6 the network of one subscriber, who has all addresses in it. */
+/** The address that a limit counts: for IPv6 the network of one subscriber, who controls all addresses in it. */
 export function sourceOf(ip: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip);
   if (mapped) return mapped[1]!;
@@ -104,7 +105,7 @@ export function sourceOf(ip: string): string {
     .join(':')}::/64`;
 }
 
-/** What the audit log keeps of an address that did nothing wrong: its network. */
+/** The network of an address: all that the audit log keeps of an accepted caller's address. */
 export function networkOf(ip: string): string {
   const source = sourceOf(ip);
   const v4 = /^(\d+\.\d+\.\d+)\.\d+$/.exec(source);

@@ -4,11 +4,11 @@ import { type Logger, type Metrics, sleep } from '@switchyard/platform';
 import { logEvent } from '../log-events.ts';
 
 /*
- * Facts for the audit log that come with every request or stream, told beside the requests.
+ * A queue of facts for the audit log, one or more for each request or stream, published in the background.
  *
- * - Telling facts never makes a request wait or fail: facts are told many together, soon, at a bounded rate.
- * - At most MAX_WAITING facts wait. Facts beyond that, and facts that the bus refuses, are counted, and the log tells it.
- * - At a stop the facts that wait are told first.
+ * - Publishing facts never delays or fails a request: facts are published in batches, soon, at a limited rate.
+ * - At most MAX_WAITING facts wait. Further facts, and facts that the bus refuses, are counted and logged.
+ * - At a stop the waiting facts are published first.
  */
 const STEP = 100;
 const PAUSE_MS = 50;
@@ -42,7 +42,7 @@ export class FactQueue {
     this.#telling ??= this.#tellAll().finally(() => (this.#telling = undefined));
   };
 
-  /** Resolves when everything that waited is told, or given up. */
+  /** Resolves when every waiting fact is published or given up. */
   async close(): Promise<void> {
     await this.#telling;
   }

@@ -2,11 +2,11 @@ import { AppError } from '@switchyard/contracts';
 import type { Clock } from '@switchyard/platform';
 
 /*
- * How often one source address may be refused for want of credentials.
+ * Limits how often one source address may fail to authenticate.
  *
- * - A source over the limit is told to wait instead of why it was refused. Valid credentials always count, so that
- *   nobody locks out the others behind the same proxy.
- * - At most SOURCES sources are counted; beyond that the one that was counted longest is forgotten.
+ * - A source over the limit is told to wait instead of why it was refused. Valid credentials always count, so that no
+ *   caller locks out others behind the same proxy.
+ * - At most SOURCES sources are counted; beyond that the oldest is forgotten.
  */
 
 const WINDOW_MS = 60_000;
@@ -23,13 +23,13 @@ export class FailedLogins {
     this.#clock = clock;
   }
 
-  /** Counts one refusal. Throws `rate_limited` with the pause where there were too many. */
+  /** Counts one refusal. Throws `rate_limited` with the pause if there were too many. */
   count(source: string): void {
     if (this.#perMinute === 0) return;
     const now = this.#clock.now();
     const known = this.#sources.get(source);
     const { since, count } = known !== undefined && now - known.since < WINDOW_MS ? known : { since: now, count: 0 };
-    // A new minute stands at the end: the first one is the oldest.
+    // The newest minute is last, so the first entry is the oldest.
     if (count === 0) this.#sources.delete(source);
     this.#sources.set(source, { since, count: count + 1 });
     if (this.#sources.size > SOURCES) this.#sources.delete(this.#sources.keys().next().value!);

@@ -1,4 +1,4 @@
-/* What the audit log is told beside the requests: refusals, logins, streams. */
+/* Reports to the audit log, in the background: refusals, logins, streams. */
 
 export { Denials, deniedSource, sourceOf, userKey } from './denials.ts';
 export { FactQueue } from './fact-queue.ts';

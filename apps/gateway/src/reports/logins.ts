@@ -3,11 +3,11 @@ import type { Clock } from '@switchyard/platform';
 import { networkOf } from './denials.ts';
 
 /*
- * Who logged in, for the audit log. Every request proves an identity, and nobody wants to read of each.
+ * Records logins for the audit log. Every request authenticates, and a record of each would drown the log.
  *
- * - A principal with one credential in one network gives one fact. The next fact comes after WINDOW_MS, where the
+ * - A principal with one credential in one network gives one fact. The next fact comes after WINDOW_MS, if the
  *   credential is still used.
- * - At most CREDENTIALS are remembered. The one that was told longest ago is forgotten, and may be told again too early.
+ * - At most CREDENTIALS are remembered. The oldest is forgotten, and may be recorded again too early.
  * - A fact holds nothing of a credential, and of an address only its network.
  */
 const WINDOW_MS = 15 * 60_000;
@@ -39,7 +39,7 @@ export class Logins {
     const now = this.#clock.now();
     const told = this.#told.get(key);
     if (told !== undefined && now - told < WINDOW_MS) return;
-    // What was told last stands at the end: the first one is the oldest.
+    // The newest record is last, so the first entry is the oldest.
     this.#told.delete(key);
     this.#told.set(key, now);
     if (this.#told.size > CREDENTIALS) this.#told.delete(this.#told.keys().next().value!);

@@ -4,10 +4,10 @@ import type { Clock } from '@switchyard/platform';
 import { networkOf } from './denials.ts';
 
 /*
- * The book of who was shown which run, for the audit log.
+ * Records which principal was shown which run, for the audit log.
  *
- * - Every stream is entered once, when it is over. A stream that has been open for SHORT_MS is entered then, too, so that
- *   a process that dies leaves a trace of whom it showed what. Most streams are short and give one fact.
+ * - Every stream is recorded once, when it ends. A stream that has been open for SHORT_MS is also recorded then, so
+ *   that a crashed process leaves a trace of it. Most streams are short and give one fact.
  * - One timer serves all streams. While no stream is open there is no timer.
  */
 const SHORT_MS = 2_000;
@@ -18,7 +18,7 @@ export type WhyClosed = Closed['why'];
 
 export interface Shown {
   readonly principal: Principal;
-  /** As the client knows it. */
+  /** The client's id of the run. */
   readonly runId: string;
   readonly dialect: string;
   readonly after: number;
@@ -27,9 +27,9 @@ export interface Shown {
 
 /** One stream that is open. */
 export interface OpenStream {
-  /** The client was given this event. */
+  /** The client was sent this event. */
   gave(seq: number): void;
-  /** Once. */
+  /** Ends the entry, once. */
   close(why: WhyClosed): void;
 }
 
@@ -39,7 +39,7 @@ interface Entry {
 }
 
 export class StreamReporter {
-  /** Not told yet, the oldest first. */
+  /** Not recorded yet, the oldest first. */
   readonly #fresh = new Set<Entry>();
   #timer: NodeJS.Timeout | undefined;
 

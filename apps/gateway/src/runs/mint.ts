@@ -5,7 +5,7 @@ const POOL_BYTES = 4_096;
 let pool = Buffer.alloc(0);
 let used = 0;
 
-/** One random byte as a fraction; drawn in bulk, since a call into the system for each is what minting would cost. */
+/** A random byte as a fraction; drawn in bulk, since a system call for each would be most of the cost. */
 function fraction(): number {
   if (used >= pool.length) {
     pool = randomBytes(POOL_BYTES);

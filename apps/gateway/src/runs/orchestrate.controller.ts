@@ -11,7 +11,7 @@ import { toStartRun } from './requests.ts';
 import { OVER, reconnectOf, Streams, type Viewer } from '../streams/index.ts';
 import { unusedFields } from './unused-fields.ts';
 
-/** Run a task: one answer, or a stream of named events. */
+/** Runs a task: one answer, or a stream of named events. */
 @Controller()
 export class OrchestrateController {
   readonly #timeoutMs: number;
@@ -88,7 +88,7 @@ export class OrchestrateController {
   }
 }
 
-/** What of a body that was found good is not used. */
+/** The unused parts of a valid body. */
 function noticesOf({ body }: FastifyRequest): string[] {
   return unusedFields(body as OrchestrateRequest);
 }

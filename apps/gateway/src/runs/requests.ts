@@ -15,20 +15,21 @@ import {
 import type { OrchestrateRequest, RunResource } from '@switchyard/contracts/http';
 import { eventsUrl } from '../streams/index.ts';
 
-/* From what clients send to what the orchestrator is asked. Pure. */
+/* Converts requests of clients to requests to the orchestrator. Pure. */
 
 const MAX_KEY_CHARS = 256;
 
 export interface Start {
   readonly principal: Principal;
-  /** Used where the client names no run of its own. */
+  /** Used if the client names no run of its own. */
   readonly mintedRunId: string;
   readonly idempotencyKey: string | undefined;
 }
 
 /**
- * The request to start a run; one that the client names is that of its tenant. The idempotency key is the client's, else its run id, else the minted one. Whoever names
- * the thread is told where another run of it is under way, unless it asks for something else.
+ * The request to start a run; a run id that the client chose gets the tag of its tenant. The idempotency key is the
+ * client's, else its run id, else the minted one. A client that names the thread is told if another run of it is under
+ * way, unless it asks for something else.
  */
 export function toStartRun(body: OrchestrateRequest, start: Start): InputOf<typeof startRun> {
   const runId = body.run_id ?? start.mintedRunId;
@@ -38,7 +39,7 @@ export function toStartRun(body: OrchestrateRequest, start: Start): InputOf<type
     idempotencyKey: key ?? runId,
     run: RunSpec.parse({
       task: body.task,
-      // A repeated request must be the very same, so its thread cannot be a new one each time.
+      // A repeated request must be identical, so its thread cannot be a new one each time.
       thread_id: body.thread_id ?? (key === undefined ? runId : `k-${digest(key)}`),
       principal: start.principal,
       tool_constraints: constraintsOf(body.tool_constraints),
@@ -93,12 +94,12 @@ export function sessionThread(header: string | undefined): string | undefined {
 }
 
 /**
- * The thread of a user's turns that name no session: one for each user, since threads belong to their user. No
- * X-Session-ID is encoded so (`user` is no base64url of UTF-8).
+ * The thread of a user's turns without a session: one for each user, since threads belong to their user. No
+ * X-Session-ID is encoded to this (`user` is no base64url of UTF-8).
  */
 export const USER_THREAD = 'x-user';
 
-/** A run in the words of HTTP clients. */
+/** A run as HTTP clients see it. */
 export function toRunResource(view: RunView): RunResource {
   const runId = publicRunId(view.tenantId, view.runId);
   return {

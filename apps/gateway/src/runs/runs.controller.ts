@@ -35,7 +35,7 @@ import { eventsUrl, placeFor, StartGate, Streams, type Viewer } from '../streams
 import { toRunResource, toStartRun } from './requests.ts';
 import { unusedFields } from './unused-fields.ts';
 
-/** Runs and what happened in them. Who may see which is decided by the services that answer. */
+/** Runs and their events. The services that answer decide who may see which. */
 @Controller()
 export class RunsController {
   readonly #guard: AuthGuard;
@@ -123,7 +123,7 @@ export class RunsController {
       context: { threadId: '', view, profile: '1.0' },
       // A snapshot is one AG-UI run for one client, and ends like one; a tail is the whole run.
       endsAtPause: dialect === 'ag-ui' && mode === 'snapshot',
-      // A client that continues where it stopped would be told again what it heard of a message.
+      // A client that resumes would get the beginning of a message twice.
       live: live === undefined ? dialect !== 'ag-ui' || mode === 'snapshot' : live === 'true',
     };
     return this.#streams.attach(reply, viewer, runId, place);
@@ -174,7 +174,7 @@ export class RunsController {
   }
 }
 
-/** A record with the id that the client knows the run by. */
+/** A record with the run id that the client knows. */
 function shownRecord(record: AuditRecord, runId: string): AuditRecord {
   const id = record.id === formatCursor(record.runId ?? '', record.seq) ? formatCursor(runId, record.seq) : record.id;
   return { ...record, id, runId };

@@ -1,14 +1,15 @@
 import { OrchestrateRequest } from '@switchyard/contracts/http';
 
 /*
- * Fields of a request that change nothing are named in a notice; none is left out in silence. A name that is not ours is
- * not refused, for old clients send more than we know; but who misspells `tool_constraints` has to learn of it. Pure.
+ * Names the fields of a request that change nothing in a notice; none is dropped silently. Unknown names are not
+ * refused, because old clients send more than we know; but a client that misspells `tool_constraints` must learn of it.
+ * Pure.
  */
 
 type Asked = Pick<OrchestrateRequest, 'worker' | 'grounding' | 'controller'>;
 
 const { shape } = OrchestrateRequest;
-/** Whose names we know, by where it stands in the body. */
+/** The known names, by their place in the body. */
 const KNOWN: readonly (readonly [path: string, fields: object])[] = [
   ['', shape],
   ['worker', shape.worker.unwrap().unwrap().shape],
@@ -21,7 +22,7 @@ const KNOWN: readonly (readonly [path: string, fields: object])[] = [
 const MAX_UNKNOWN = 10;
 const MAX_NAME_CHARS = 64;
 
-/** What of a body that was found good was not used, in sentences. */
+/** The unused parts of a valid body, in sentences. */
 export function unusedFields(body: Asked): string[] {
   const { worker, grounding, controller } = body;
   return [

@@ -4,7 +4,10 @@ import { orchestrateDialect } from '../dialects/index.ts';
 import type { OpenRun } from './follow.ts';
 import { eventsUrl } from './position.ts';
 
-/** The answer of a run, or what it waits for, folded from its events; null where the feed stopped before either. */
+/**
+ * The answer of a run, or the question that it waits for, folded from its events; null if the feed stopped before
+ * either.
+ */
 export async function answerOf(
   run: OpenRun,
   notices: readonly string[] = [],
@@ -18,7 +21,7 @@ export async function answerOf(
       state = evolve(state, event);
     }
     if (shown.answer !== null) return shown.answer;
-    // Not in the middle of what happened before: the questions there are answered.
+    // Not within the replayed history: its questions are answered.
     if (state.seq < lastSeq || state.cancel !== null || !isWaiting(state)) continue;
     const approvals = openAsks(state).map(({ request }) => request);
     const more = notices.length === 0 ? {} : { notices: [...notices] };

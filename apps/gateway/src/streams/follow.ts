@@ -13,32 +13,32 @@ import {
 } from '@switchyard/contracts';
 
 /*
- * The events of one run, in order and without holes, from the journal and from the bus alike.
+ * The events of one run, in order and without holes, from journal and bus alike.
  *
- * - A caller that starts a run listens before it asks, so that it misses nothing and need not read anything again.
+ * - A caller that starts a run subscribes first, so that it misses nothing and need not read anything again.
  * - A caller that attaches reads the journal first. There "not yours" and "no such run" become one answer.
- * - Clients know runs by the ids of their tenant (ids.ts of the contracts). What clients are shown carries no other ids.
- * - History that is no longer kept is an error at once, also where it goes while it is read. Nobody waits for it.
+ * - Clients know runs by the ids of their tenant (ids.ts of the contracts). Clients see no other ids.
+ * - Expired history is an error at once, even if it expires while it is read.
  */
 
-/** Batches of what is ready. Ends after the terminal event, or when the reader's signal aborts. */
+/** Batches of available events. Ends after the terminal event, or when the reader's signal aborts. */
 export type RunFeed = AsyncIterable<readonly RunEvent[]>;
 export type RunBus = Pick<Bus, 'request' | 'follow'>;
 
 export interface Reader {
   readonly signal: AbortSignal;
-  /** Text while the model speaks; absent where the reader cannot show it. */
+  /** Receives live text of the model; absent if the reader cannot show it. */
   readonly onLive: ((delta: LiveDelta) => void) | undefined;
 }
 
 export interface OpenRun {
-  /** As the client knows it. */
+  /** The client's id of the run. */
   readonly runId: string;
   readonly feed: RunFeed;
-  /** How far the run was, and whether it had ended, when it was opened. */
+  /** The last event, and whether the run had ended, at the time of opening. */
   readonly lastSeq: number;
   readonly ended: boolean;
-  /** A request to start it that came again: the client may have seen some of it. */
+  /** True for a repeated start request: the client may have seen some events. */
   readonly again?: boolean;
 }
 
@@ -49,7 +49,7 @@ export async function startAndFollow(bus: RunBus, request: InputOf<typeof startR
   const { runId: asked, idempotencyKey, run } = request;
   const feed = follow(bus, run.principal, asked, 0, true, reader);
   try {
-    // Not stopped by the client's going away: whether the run was accepted must be known.
+    // Continues even if the client leaves: the acceptance of the run must be known.
     const { runId, created } = await bus.request(startRun, request, { idempotencyKey });
     if (created && runId === asked)
       return {
@@ -67,9 +67,9 @@ export async function startAndFollow(bus: RunBus, request: InputOf<typeof startR
 }
 
 /**
- * Attaches to a run. The feed begins with its first event, whatever the cursor: projections are folds.
- * Throws `not_found` for a run that is not there for this caller, `invalid_cursor` for a cursor ahead of the run,
- * `history_expired` where what follows the cursor is no longer kept.
+ * Attaches to a run. The feed begins with its first event, whatever the cursor: projections are folds. Throws
+ * `not_found` for a run that does not exist for this caller, `invalid_cursor` for a cursor ahead of the run,
+ * `history_expired` if the events after the cursor have expired.
  */
 export async function attach(
   bus: RunBus,
@@ -88,7 +88,7 @@ export async function attach(
   return { runId: shown, lastSeq: first.lastSeq, ended: first.ended, feed };
 }
 
-/** The feed with the id that the client knows in every event. */
+/** The feed with the client's run id in every event. */
 function shownFeed(feed: RunFeed, kept: string, { tenantId }: Principal): RunFeed {
   const runId = publicRunId(tenantId, kept);
   return runId === kept ? feed : renamed(feed, runId);
@@ -122,7 +122,7 @@ function follow(bus: RunBus, principal: Principal, runId: string, after: number,
     signal,
     fetch: async (from) => {
       const page = await read(bus, principal, runId, from, signal);
-      if (page.firstSeq > from + 1) throw expired(shown); // gone while it was read
+      if (page.firstSeq > from + 1) throw expired(shown); // expired while it was read
       return page;
     },
     ...(onLive === undefined ? {} : { onLive }),

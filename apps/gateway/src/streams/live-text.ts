@@ -1,9 +1,9 @@
 import type { LiveDelta } from '@switchyard/contracts';
 
-/** Pieces of live text that wait for the next write; what is over it comes with the finished message. */
+/** The most pieces of live text that wait for the next write; the finished message brings the rest. */
 const MAX_PENDING_DELTAS = 1_000;
 
-/** Gathers what is spoken within one turn of the event loop, so that it leaves in one write. */
+/** Collects the live text of one turn of the event loop, so that it leaves in one write. */
 export class LiveText {
   #pending: LiveDelta[] = [];
   #scheduled: NodeJS.Immediate | undefined;

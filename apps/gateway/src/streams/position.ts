@@ -3,14 +3,14 @@ import type { RunEventsQuery } from '@switchyard/contracts/http';
 
 /* Where a client begins to read the events of a run. Pure. */
 
-/** Where a client that attaches begins. `now`: with a snapshot of what has happened up to now. */
+/** Where an attaching client begins. `now`: with a snapshot of the events up to now. */
 export interface Attachment {
   readonly after: number | 'now';
   readonly from?: (event: RunEvent) => boolean;
   readonly snapshot?: boolean;
 }
 
-/** The place of a request for events: its cursor, or for a client that starts empty everything up to now. */
+/** The position of an events request: its cursor, or for a client that starts empty everything up to now. */
 export function placeFor(runId: string, query: RunEventsQuery, lastEventId: string | undefined): Attachment {
   const after = cursorFor(runId, lastEventId, query.after);
   if (query.mode === 'tail' || query.dialect !== 'ag-ui') return { after };
@@ -27,7 +27,7 @@ export function cursorFor(runId: string, lastEventId: string | undefined, after:
   return cursor.seq;
 }
 
-/** The run of a reconnect: its Last-Event-ID, where there is one. Throws `invalid_cursor` for one that is none. */
+/** The run of a reconnect: its Last-Event-ID, if present. Throws `invalid_cursor` for a malformed one. */
 export function reconnectOf(lastEventId: string | undefined): { runId: string; seq: number } | undefined {
   if (lastEventId === undefined || lastEventId === '') return undefined;
   const cursor = parseCursor(lastEventId);

@@ -3,18 +3,18 @@ import type { ServerResponse } from 'node:http';
 /*
  * A server-sent-events socket.
  *
- * - What is ready goes out in one socket write. The headers go with the first write, or alone after a moment.
- * - The stream waits for a client that does not read. It closes where the client does not catch up in time or too much
+ * - Available text goes out in one socket write. The headers go with the first write, or alone after a moment.
+ * - The stream waits for a client that does not read. It closes if the client does not catch up in time or too much
  *   piles up; the client continues by its cursor. No frame is ever dropped from the middle.
- * - A silent stream sends a sign of life, except while the client is behind.
- * - Closing, from either side, frees every timer and listener, once.
+ * - A silent stream sends keep-alives, except while the client is behind.
+ * - Closing, from either side, releases every timer and listener, once.
  */
 export interface SseOptions {
   readonly heartbeatMs: number;
   readonly maxBufferedBytes: number;
-  /** Text that keeps the stream alive. */
+  /** The keep-alive text. */
   readonly keepAlive: () => string;
-  /** Longest wait for a client that does not read. */
+  /** The longest wait for a client that does not read. */
   readonly stallMs?: number;
 }
 
@@ -27,10 +27,10 @@ export const SSE_HEADERS = {
 const DEFAULT_STALL_MS = 30_000;
 /** How long headers wait for the first frames, so that both leave in one write. */
 const FLUSH_AFTER_MS = 25;
-/** Where a client resumes after a stream that we ended. */
+/** Tells a client when to resume after we ended the stream. */
 export const RETRY_HINT = 'retry: 1000\n\n';
 
-/** The reason of every end; one for all, since making one takes a stack trace. */
+/** The reason of every end; shared, since creating an error captures a stack trace. */
 export const OVER = Object.freeze(new Error('the stream is over'));
 
 export class SseSocket {
@@ -63,7 +63,7 @@ export class SseSocket {
     if (response.destroyed || response.socket?.destroyed === true) this.#close();
   }
 
-  /** Aborted once the stream is over, from whichever side. */
+  /** Aborted once the stream is over, from either side. */
   get signal(): AbortSignal {
     return this.#closed.signal;
   }
@@ -77,12 +77,12 @@ export class SseSocket {
     return this.#tooSlow;
   }
 
-  /** True while the client has not read what was written. */
+  /** True while the client has not read everything that was written. */
   get behind(): boolean {
     return this.#response.writableNeedDrain;
   }
 
-  /** Writes everything that is ready at once, and waits until a client that is behind has caught up. */
+  /** Writes the text at once, and waits until a client that is behind has caught up. */
   async write(text: string): Promise<void> {
     if (text === '' || this.closed) return;
     this.#put(text);

@@ -2,8 +2,8 @@ import { AppError } from '@switchyard/contracts';
 import type { CheckResult } from '@switchyard/platform';
 
 /**
- * AZTM_REQUIRED=true: no run is accepted while the AZTM login does not stand; whoever asks is told why, in the
- * bridge's sentence. Otherwise everybody passes.
+ * With AZTM_REQUIRED=true, no run is accepted while the AZTM login is down; the caller gets the bridge's sentence.
+ * Otherwise every run passes.
  */
 export class StartGate {
   readonly #login: (() => Promise<CheckResult>) | undefined;

@@ -3,7 +3,7 @@ import type { DialectName } from '@switchyard/contracts/http';
 import type { Clock, Metrics } from '@switchyard/platform';
 import type { WhyClosed } from '../reports/index.ts';
 
-/** What operators watch of the streams to clients. */
+/** The metrics of the streams to clients. */
 export class StreamMetrics {
   readonly #ended;
   readonly #lag;
@@ -26,7 +26,7 @@ export class StreamMetrics {
     this.#ended.inc({ dialect, end });
   }
 
-  /** A batch goes out that happened while the client was watching. The clocks are those of two machines. */
+  /** A live event was sent. The two clocks are those of two machines. */
   sent({ ts }: RunEvent): void {
     this.#lag.observe(Math.max(0, this.#clock.now() - ts) / 1_000);
   }

@@ -33,12 +33,12 @@ import type { Watches } from './watches.ts';
 import { OVER, RETRY_HINT, SseSocket } from './sse.ts';
 
 /*
- * Joins a run to a client: start or attach, project, write.
+ * Connects a run to a client: start or attach, project, write.
  *
- * - A stream ends with exactly one terminal frame. Where the run goes on without the stream, the client learns how to come
- *   back (a cursor and a pause). An AG-UI client that cannot come back learns that this stream failed.
- * - A client that goes away costs nothing any more. The run's policy decides what becomes of its run (see watches.ts).
- * - Where a stream cannot start, the client gets an HTTP error. After the first byte every error is a frame.
+ * - A stream ends with exactly one terminal frame. If the run continues without the stream, the client learns how to
+ *   come back (a cursor and a pause). An AG-UI client that cannot come back learns that this stream failed.
+ * - A client that leaves frees its resources. The run's policy decides about its run (see watches.ts).
+ * - If a stream cannot start, the client gets an HTTP error. After the first byte every error is a frame.
  */
 
 const PROJECTIONS: Record<DialectName, (context: DialectContext, place: StreamPosition) => Projection> = {
@@ -50,11 +50,11 @@ const PROJECTIONS: Record<DialectName, (context: DialectContext, place: StreamPo
 
 export interface Viewer {
   readonly principal: Principal;
-  /** End of the identity's validity, ms since 1970. */
+  /** Expiry of the identity, ms since 1970. */
   readonly expiresAt: number | undefined;
   readonly dialect: DialectName;
   readonly context: Omit<DialectContext, 'runId'>;
-  /** The stream ends where the run waits for a person; else it stays open until somebody has decided. */
+  /** The stream ends when the run waits for a person; else it stays open until the answer. */
   readonly endsAtPause: boolean;
   /** The client cannot continue by a cursor: a stream that ends before its run says that it failed. */
   readonly cannotResume?: boolean;
@@ -75,10 +75,10 @@ export interface StreamsOptions {
   readonly metrics: StreamMetrics;
 }
 
-/** A chunk that history is written in, so that a slow reader is waited for early. */
+/** The size of a history chunk, so that a slow reader is detected early. */
 const CHUNK_CHARS = 65_536;
 const FROM_THE_START: Attachment = { after: 0 };
-/** For a client that has no cursor and a part of the run already: what it has is not said twice. */
+/** For a client without a cursor that has a part of the run already: no part is sent twice. */
 const WHERE_IT_IS: Attachment = { after: 'now', snapshot: true };
 const DRAINING: PublicError = {
   code: 'unavailable',
@@ -87,7 +87,7 @@ const DRAINING: PublicError = {
 
 export class Streams {
   readonly #options: StreamsOptions;
-  /** How each open stream or wait is brought to its end when the service stops. */
+  /** Ends each open stream or wait when the service stops. */
   readonly #leaving = new Set<() => void>();
   /** How many clients that cannot come back are shown a run here, by tenant and run. */
   readonly #shown = new Map<string, number>();
@@ -106,7 +106,7 @@ export class Streams {
     });
   }
 
-  /** Streams a run from its beginning or from the client's place; 204 where everything was delivered already. */
+  /** Streams a run from its beginning or from the client's position; 204 if everything was delivered already. */
   attach(reply: FastifyReply, viewer: Viewer, runId: string, place: Attachment): Promise<void> {
     const cursor = place.after === 'now' ? 0 : place.after;
     return this.#stream(reply, viewer, place, (reader) =>
@@ -115,8 +115,8 @@ export class Streams {
   }
 
   /**
-   * Starts the run and waits for its end, or until it waits for a person. Throws `deadline_exceeded` where that takes
-   * longer; the run goes on.
+   * Starts the run and waits for its end, or until it waits for a person. Throws `deadline_exceeded` if that takes
+   * longer; the run continues.
    */
   async answer(
     request: InputOf<typeof startRun>,
@@ -146,7 +146,7 @@ export class Streams {
     }
   }
 
-  /** True while a client that cannot come back is shown this run by this process. */
+  /** True while this process shows the run to a client that cannot come back. */
   shows({ tenantId }: Principal, runId: string): boolean {
     return this.#shown.has(`${tenantId}/${runId}`);
   }
@@ -157,7 +157,7 @@ export class Streams {
     else this.#shown.delete(key);
   }
 
-  /** Ends every open stream and wait, so that clients go on elsewhere. */
+  /** Ends every open stream and wait, so that clients reconnect elsewhere. */
   drain(): void {
     this.#draining = true;
     for (const leave of [...this.#leaving]) leave();
@@ -224,7 +224,7 @@ export class Streams {
       maxBufferedBytes,
       keepAlive: () => projection.keepAlive(clock.now()),
     });
-    // What ends the stream from here, before its client or its run does.
+    // Why this end closes the stream, before its client or its run does.
     let left: WhyClosed | undefined;
     const gone = (): WhyClosed => left ?? (socket.tooSlow ? 'slow' : 'client');
     const end = (why: WhyClosed) => {
@@ -258,7 +258,7 @@ export class Streams {
           await socket.write(text);
           text = '';
         }
-        // A pause in the middle of what happened before is over.
+        // A pause within the replayed history is over.
         const pauses = viewer.endsAtPause && projection.pauses && projection.shownSeq >= run.lastSeq;
         const last = batch.at(-1);
         if (last !== undefined && last.seq > run.lastSeq) metrics.sent(last);
@@ -292,7 +292,7 @@ function showsLiveText({ dialect, context, live }: Viewer): boolean {
 
 function placeOf({ after, from, snapshot }: Attachment, run: OpenRun): StreamPosition {
   const more = { ...(from === undefined ? {} : { from }), ...(snapshot === undefined ? {} : { snapshot }) };
-  // The end of a run is always shown, also to who knows the rest by a snapshot.
+  // The end of a run is always shown, even to a client that knows the rest from a snapshot.
   return { after: after === 'now' ? run.lastSeq - (run.ended ? 1 : 0) : after, ...more };
 }
 

@@ -4,14 +4,14 @@ import type { Logger } from '@switchyard/platform';
 import { logEvent } from '../log-events.ts';
 
 /*
- * Says for every run that somebody sees here, and that is to stop when nobody does, that it is watched.
+ * Reports runs as watched while clients see them here, if such a run is to stop without clients.
  *
  * - A process renews one watch per run, whatever the number of the run's streams, and stops with the last of them.
- * - There is no message for leaving: a watch runs out. So a replica that dies looks like one whose clients left.
- * - A run that goes on without clients costs nothing. An auditor that looks on keeps nothing alive.
+ * - There is no "leave" message: a watch expires. So a crashed replica looks like one whose clients left.
+ * - A run that continues without clients costs nothing. An auditor's stream keeps no run alive.
  */
 
-/** Two may be lost before a watch runs out. */
+/** Two renewals may be lost before a watch expires. */
 const RENEW_MS = WATCH_MS * 0.3;
 
 interface Watch {
@@ -34,10 +34,10 @@ export class Watches {
     return this.#watches.size;
   }
 
-  /** Somebody sees this run until the returned function is called. */
+  /** Keeps the run watched until the returned function is called. */
   hold(principal: Principal, runId: string, run: RunSpec): () => void {
     const graceMs = graceMsOf(run.on_disconnect);
-    // The run goes on without clients, or this principal only looks on.
+    // The run continues without clients, or this principal only watches.
     if (graceMs === null || !mayAct(principal)) return NOTHING;
     const key = `${principal.tenantId}/${runId}`;
     const known = this.#watches.get(key);

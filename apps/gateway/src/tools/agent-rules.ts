@@ -1,7 +1,7 @@
 import type { AgentInfo, Principal, ToolConstraints, ToolVerdict } from '@switchyard/contracts';
 import { AGENT_PROVIDER, DELEGATE, objectionToDelegation } from '@switchyard/run';
 
-/** True where a name in a list of tools means an agent. */
+/** True if a name in a list of tools means an agent. */
 export function isAgentName(name: string | undefined): boolean {
   return name !== undefined && name.startsWith(DELEGATE);
 }

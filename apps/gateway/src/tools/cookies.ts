@@ -1,6 +1,6 @@
-/* The cookies that this server sets. Pure. */
+/* The cookies of this server. Pure. */
 
-/** The value of a cookie; undefined where it is missing, or sent more than once. */
+/** The value of a cookie; undefined if it is missing, or was sent more than once. */
 export function cookieOf(header: string | undefined, name: string): string | undefined {
   const values = (header ?? '')
     .split(';')
@@ -17,7 +17,7 @@ export interface CookieOptions {
   readonly secure: boolean;
 }
 
-/** A cookie that no script reads, and that comes along where a person follows a link here, but with nothing else. */
+/** A cookie that no script can read, sent along only when a person follows a link here. */
 export function setCookie(name: string, value: string, { path, maxAgeS, secure }: CookieOptions): string {
   return `${name}=${value}; Path=${path}; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
 }

@@ -30,18 +30,18 @@ import { toProblem } from '../http/index.ts';
 import { failurePage, PROVIDER_PAGE, PROVIDER_PAGE_POLICY, PROVIDER_PAGE_SCRIPT } from './provider-page.ts';
 
 /*
- * Per-user authorisation of providers. mcp-tool does it; here the browser is sent where it is told to.
+ * Per-user authorisation of providers: redirects the browser; mcp-tool does the rest.
  *
- * - No browser is sent to a provider before its person agreed. A link shows the page that asks, each time and for each
+ * - No browser is sent to a provider before its person agreed. A link shows the consent page, each time and for each
  *   client. Only the page's own request, which no other site can make, begins an authorisation.
- * - A cookie of its own, which no script reads, binds each attempt to the browser that began it.
- * - That cookie and the state identify a browser that returns, not an identity: a returning browser brings none.
+ * - A separate cookie, which no script can read, binds each attempt to the browser that began it.
+ * - That cookie and the state identify a returning browser, which has no other identity.
  */
 
 const PATH = '/api/mcp/auth';
 const ATTEMPT_TTL_S = 600;
 const ATTEMPT = /^[A-Za-z0-9_-]{1,64}$/;
-/** A page holds up to half a megabyte: more is no answer for one request. */
+/** A page holds up to half a megabyte: more pages are too much for one request. */
 const MAX_PAGES = 20;
 
 @Controller('api/mcp/auth')
@@ -73,7 +73,7 @@ export class ProviderAuthController {
     void harden(reply).type('text/javascript; charset=utf-8').send(PROVIDER_PAGE_SCRIPT);
   }
 
-  /** Read by authorization servers; the same for everybody. */
+  /** Authorization servers read it; the same for everybody. */
   @Get('client.json')
   async client(@Res() reply: FastifyReply): Promise<void> {
     const { document } = await this.#bus.request(clientDocument, {});
@@ -114,7 +114,7 @@ export class ProviderAuthController {
     void harden(reply).send(answer);
   }
 
-  /** Sends a browser to the page that asks its person; any other request begins the authorisation at once. */
+  /** Sends a browser to the consent page; any other request begins the authorisation at once. */
   @Get(':provider/start')
   async ask(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     const provider = providerOf(request);
@@ -131,7 +131,7 @@ export class ProviderAuthController {
     await this.#start(request, reply, providerOf(request), return_to);
   }
 
-  /** Ends the attempt that the cookie and the state name; the browser that returns brings no identity. */
+  /** Ends the attempt that the cookie and the state name; the returning browser has no other identity. */
   @Get('callback')
   async callback(@Req() request: FastifyRequest, @Res() reply: FastifyReply): Promise<void> {
     harden(reply);
@@ -188,7 +188,7 @@ export class ProviderAuthController {
     void harden(reply).header('set-cookie', cookie).send(answer);
   }
 
-  /** Who asks, where the request may change something: no page of another origin makes it. */
+  /** The caller, if the request may change something: no page of another origin may make it. */
   #own(request: FastifyRequest) {
     if (isForeignPage(request.headers, this.#config.http.corsOrigins))
       throw new AppError('forbidden', 'A page of another origin may not do this; name it in CORS_ORIGINS.');
@@ -201,7 +201,7 @@ export class ProviderAuthController {
   }
 }
 
-/** What is private stays out of caches, frames and the addresses of others. */
+/** Keeps private answers out of caches, frames and referrers. */
 function harden(reply: FastifyReply): FastifyReply {
   return reply
     .code(200)
@@ -216,7 +216,7 @@ function providerOf(request: FastifyRequest): string {
   return parsed.data;
 }
 
-/** Each parameter once; what else is there is nobody's business. */
+/** Each parameter once; others are ignored. */
 function paramsOf(query: unknown): { state?: string; code?: string; iss?: string; error?: string } {
   const given = query as Readonly<Record<string, unknown>>;
   const names = ['state', 'code', 'iss', 'error'] as const;

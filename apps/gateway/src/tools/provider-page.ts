@@ -1,6 +1,6 @@
 /*
- * The page on which a person authorises providers. It is static: whatever it shows, its script asks of this server, as
- * the person. Nothing of an address is ever part of the markup.
+ * The page on which a person authorises providers. It is static: its script requests all data from this server, as the
+ * person. No part of a URL is ever part of the markup.
  */
 
 export const PROVIDER_PAGE = `<!doctype html>
@@ -101,7 +101,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** What a person sees where an authorisation was not completed. */
+/** The page after a failed authorisation. */
 export function failurePage(sentence: string): string {
   const text = sentence.replace(/[&<>"']/g, (character) => ESCAPES[character]!);
   return `<!doctype html>

@@ -39,7 +39,7 @@ import { agentVerdicts, isAgentName } from './agent-rules.ts';
 import { AuthGuard } from '../identity/index.ts';
 import { BUS } from '../tokens.ts';
 
-/** Tools for people and programs: list, show, call, explain, register. mcp-tool decides who may what. */
+/** Tools for people and programs: list, show, call, explain, register. mcp-tool decides who may do what. */
 @Controller()
 export class ToolsController {
   #document: OpenApiDocument | undefined;
@@ -67,7 +67,7 @@ export class ToolsController {
     const query = parseOrThrow(ToolOpenApiQuery, request.query, 'The query');
     const asked = { principal: this.#guard.principalOf(request), constraints: constraintsOf(query) };
     const tools: ToolInfo[] = [];
-    // One more than are shown, so that it is known whether some are missing.
+    // One more than is shown, to know whether some are missing.
     for (let cursor: string | undefined, more = true; more && tools.length <= MAX_OPENAPI_TOOLS;) {
       const page = await this.#bus.request(listTools, { ...asked, ...(cursor === undefined ? {} : { cursor }) });
       tools.push(...page.tools);
@@ -112,7 +112,7 @@ export class ToolsController {
     const principal = this.#guard.principalOf(request);
     const constraints = ToolConstraints.parse(constraintsOf(query));
     const ofAgent = isAgentName(tool);
-    // Of an agent, too, it is the tool service that says who is told.
+    // The tool service decides about agents, too, who is told.
     const page = await this.#bus.request(explainTools, {
       principal,
       constraints,
