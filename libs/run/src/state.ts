@@ -32,7 +32,7 @@ export type Phase = 'new' | 'accepted' | 'idle' | 'planning' | 'acting' | 'ended
 /**
  * A run, folded from its events. Plain data, never changed in place.
  *
- *   new -> accepted -> idle <-> planning -> acting -> idle ... -> ended
+ * docs/state-machines.md draws the phases.
  *
  * - `seq` counts every event that was taken in, without a hole.
  * - `epoch` never falls.

@@ -15,6 +15,7 @@ export { denoProgram } from './deno-suite.ts';
 export { installedSuite } from './installed-suite.ts';
 export { type McpSuite, mcpSuite } from './mcp-suite.ts';
 export { standstill } from './standstill.ts';
+export { drawnTransitions, type Transition, transitionLines } from './state-diagram.ts';
 export { until } from './until.ts';
 export { type Proxy, startProxy } from './proxy.ts';
 export { signedAs } from './signed-request.ts';

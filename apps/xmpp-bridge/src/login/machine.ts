@@ -7,13 +7,10 @@ import { type ChannelBinding, clientFirst, type ScramProof, type ScramStart, pro
 import type { Secured, TlsMode } from './tls.ts';
 
 /*
- * One login, from the connection to the bound resource (RFC 6120), as a pure machine: it is told what happened and
- * says what to do. The shell (attempt.ts) does it.
+ * One login, from the connection to the bound resource (RFC 6120), as a pure state machine: it takes events and returns
+ * actions, which attempt.ts performs. docs/state-machines.md draws the steps.
  *
- *   connecting > opening > [asking for STARTTLS > the TLS handshake > opening secured] > choosing > authenticating
- *     > opening authenticated > binding > online | failed
- *
- * - Before the connection is secured, the bridge says nothing but the stream header and <starttls/>, unless the mode is
+ * - Before the connection is secured, the bridge sends only the stream header and <starttls/>, unless the mode is
  *   `off`.
  * - The features of a stream are read once per stream. A server that offers TLS again after SASL ends the login at
  *   once: the bridge reads another connection than the one that it logged in on.

@@ -2,9 +2,9 @@ import type { StepResult } from '@switchyard/contracts';
 import type { Begun, Completion, EffectRequest, EffectState } from './effects.ts';
 
 /*
- * The ledger of effects as pure functions over one row: what the functions of the database do (their promises
- * are in prisma/migrations), said once more without a database. The tests play both against each other; what works
- * without PostgreSQL is built on it. Time is the caller's: a lease lives, or it does not.
+ * The ledger of effects as pure functions over one row: a model of the database's own functions (see prisma/migrations).
+ * Tests compare the two, and the ledger without PostgreSQL is built on this one. The caller decides whether a lease still
+ * lives. docs/state-machines.md draws the states.
  */
 
 export interface EffectRow {
