@@ -74,7 +74,7 @@ const UNCHECKED = {
 /** The longest wait for a person's answer to a question that a tool asks a client of the older protocol. */
 const ROUND_TIMEOUT_MS = 600_000;
 
-class Front extends McpServer {
+class ViewerMcpServer extends McpServer {
   readonly #viewer: McpViewer;
 
   constructor(viewer: McpViewer) {
@@ -108,8 +108,8 @@ class Front extends McpServer {
 }
 
 export function createMcpServer(parts: McpParts, viewer: McpViewer): McpServer {
-  const router = new Front(viewer);
-  const { server } = router;
+  const mcpServer = new ViewerMcpServer(viewer);
+  const { server } = mcpServer;
   const { bus } = parts;
   const { principal } = viewer;
 
@@ -126,7 +126,7 @@ export function createMcpServer(parts: McpParts, viewer: McpViewer): McpServer {
     withFrames(parts, viewer, context, async (how) => {
       const { name: tool, arguments: given = {} } = request.params;
       const key = idempotencyKeyOf(context.mcpReq._meta);
-      const call = { principal, tool, arguments: given, mcp: callerOf(router, context), ...key };
+      const call = { principal, tool, arguments: given, mcp: callerOf(mcpServer, context), ...key };
       const result = await (viewer.called ?? bus.request(callTool, call, how));
       return toMcpResult(tool, result, call.mcp.requestState !== undefined);
     }),
@@ -135,7 +135,7 @@ export function createMcpServer(parts: McpParts, viewer: McpViewer): McpServer {
   const pass = (method: McpMethod) => (request: { params?: object }, context: ServerContext) =>
     withFrames(parts, viewer, context, async (how) => {
       const { _meta, ...params } = { ...request.params } as Record<string, unknown>;
-      const answer = await bus.request(mcpRequest, { principal, method, params, mcp: callerOf(router, context) }, how);
+      const answer = await bus.request(mcpRequest, { principal, method, params, mcp: callerOf(mcpServer, context) }, how);
       if (answer.error !== undefined) throw protocolError(answer.error);
       if (answer.inputRequired !== undefined) return inputRequiredOf(answer.inputRequired);
       if (answer.result === undefined) throw new AppError('internal');
@@ -147,8 +147,8 @@ export function createMcpServer(parts: McpParts, viewer: McpViewer): McpServer {
   server.setRequestHandler('prompts/list', pass('prompts/list') as Answering);
   server.setRequestHandler('prompts/get', pass('prompts/get') as Answering);
   server.setRequestHandler('completion/complete', pass('completion/complete') as Answering);
-  if (viewer.session) watchResources(router, parts, principal);
-  return router;
+  if (viewer.session) watchResources(mcpServer, parts, principal);
+  return mcpServer;
 }
 
 /** Only a session can be notified that a resource changed. */
@@ -239,14 +239,14 @@ function idempotencyKeyOf(meta: Readonly<Record<string, unknown>> | undefined): 
 }
 
 /** The client's declared capabilities, and its answers to earlier questions. */
-function callerOf(router: McpServer, { mcpReq }: ServerContext): McpCaller {
+function callerOf(mcpServer: McpServer, { mcpReq }: ServerContext): McpCaller {
   const envelope = mcpReq.envelope as Readonly<Record<string, unknown>> | undefined;
   const state = mcpReq.requestState();
   if (typeof state === 'string' && state.length > MAX_REQUEST_STATE_CHARS)
     throw new AppError('payload_too_large', 'The requestState is longer than any that was given out.');
   const version = envelope?.[PROTOCOL_VERSION_META_KEY];
   const modern = envelope !== undefined;
-  const declared = modern ? envelope[CLIENT_CAPABILITIES_META_KEY] : router.server.getClientCapabilities();
+  const declared = modern ? envelope[CLIENT_CAPABILITIES_META_KEY] : mcpServer.server.getClientCapabilities();
   // An older client sets its level once; lower messages are held back where they are sent.
   const logLevel = modern ? envelope[LOG_LEVEL_META_KEY] : 'debug';
   return McpCaller.parse({
