@@ -3,7 +3,7 @@ import { buildOpenApi, type Readiness } from '@switchyard/contracts/http';
 import { HealthChecks } from '@switchyard/platform';
 import type { FastifyReply } from 'fastify';
 
-/** What clients, proxies and tools ask of the gateway itself. */
+/** Health, readiness and interface description, for clients, proxies and tools. */
 @Controller()
 export class SystemController {
   #openApi: string | undefined;
