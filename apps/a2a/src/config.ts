@@ -1,12 +1,4 @@
-import {
-  busTrust,
-  busVariables,
-  integer,
-  LOG_VARIABLES,
-  OPS_VARIABLES,
-  opsAccessOf,
-  tlsFilesOf,
-} from '@switchyard/platform';
+import { integer, serviceSettings, serviceVariables } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES, serviceMapOf } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import type { AgentAddress } from './agents/index.ts';
@@ -58,12 +50,7 @@ export function hostAndPort(url: URL): string {
 /** The environment of this service: one line per variable; the documentation is generated from it. */
 export const Config = z
   .object({
-    ...busVariables,
-    OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
-    ...OPS_VARIABLES,
-    ...LOG_VARIABLES,
-    OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
-    OTEL_SERVICE_NAME: z.string().default('switchyard-a2a').describe('Service name in traces'),
+    ...serviceVariables('a2a'),
     A2A_AGENTS: AgentsText.describe(
       'Agents to delegate to: base URLs (comma-separated), or JSON [{"url", "name", "optional"}]',
     ),
@@ -75,20 +62,12 @@ export const Config = z
     DRAIN_TIMEOUT_MS: integer(0, 120_000, 10_000).describe('Longest time that a stop waits for work under way'),
   })
   .transform((env, context) => ({
-    natsUrl: env.NATS_URL,
-    natsTls: tlsFilesOf('NATS', env, context),
-    busTrust: busTrust(env, context),
-    opsPort: env.OPS_PORT,
-    ops: opsAccessOf(env),
-    logLevel: env.LOG_LEVEL,
-    logLevels: env.LOG_LEVELS,
-    telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
+    ...serviceSettings(env, context),
     agents: env.A2A_AGENTS,
     timeoutMs: env.A2A_TIMEOUT_MS,
     retries: env.A2A_RETRIES,
     cardTtlMs: env.A2A_CARD_TTL_MS,
     egressAllowHosts: env.EGRESS_ALLOW_HOSTS,
     serviceMap: serviceMapOf(env),
-    drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   }));
 export type Config = z.output<typeof Config>;

@@ -1,12 +1,9 @@
 import {
-  busTrust,
-  busVariables,
   flag,
   integer,
   list,
-  LOG_VARIABLES,
-  OPS_VARIABLES,
-  opsAccessOf,
+  serviceSettings,
+  serviceVariables,
   tlsFilesOf,
   tlsVariables,
   Truth,
@@ -25,7 +22,7 @@ const MCP_MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** The gateway's environment: one line per variable; the documentation is generated from it. */
 export const Config = z
   .object({
-    ...busVariables,
+    ...serviceVariables('gateway'),
     REDIS_URL: optional.describe('Redis for the rate limit; unset: each replica counts alone'),
     ...tlsVariables('REDIS'),
     GATEWAY_HOST: z.string().min(1).default('0.0.0.0').describe('Address to listen on'),
@@ -33,13 +30,9 @@ export const Config = z
     OPS_PORT: integer(0, 65_535, 0).describe(
       'Port of /health, /readiness, /metrics, /metrics-debug and /config; 0: any free one',
     ),
-    ...OPS_VARIABLES,
     OPS_ON_GATEWAY_PORT: Truth.optional().describe(
       'GATEWAY_PORT answers /metrics, /metrics-debug and /config as well; unset: in dev alone',
     ),
-    ...LOG_VARIABLES,
-    OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
-    OTEL_SERVICE_NAME: z.string().default('switchyard-gateway').describe('Service name in traces'),
     NODE_ENV: z.string().default('development').describe('`production` refuses the development identity'),
 
     IDENTITY_MODE: z
@@ -116,7 +109,6 @@ export const Config = z
     MAX_WAITING_REQUESTS: integer(1, 100_000, 1_000).describe(
       'How many requests of one replica wait for services that are not there',
     ),
-    DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for ending open requests on SIGTERM'),
     LINGER_MS: integer(0, 30_000, 0).describe(
       'The first part of DRAIN_TIMEOUT_MS (half of it at most), in which requests on connections that are open are still served, each as the last of its connection',
     ),
@@ -155,21 +147,14 @@ export const Config = z
     }
   })
   .transform((env, context) => ({
-    natsUrl: env.NATS_URL,
-    natsTls: tlsFilesOf('NATS', env, context),
-    busTrust: busTrust(env, context),
+    ...serviceSettings(env, context),
     redisUrl: env.REDIS_URL,
     redisTls: tlsFilesOf('REDIS', env, context),
     http: { host: env.GATEWAY_HOST, port: env.GATEWAY_PORT, corsOrigins: env.CORS_ORIGINS },
     allowedHosts: [env.GATEWAY_HOST, ...env.ALLOWED_HOSTS].filter((name) => isIP(name) === 0),
     /** Host names are checked in development, and elsewhere if names are configured. */
     checksHosts: env.IDENTITY_MODE === 'dev' || env.ALLOWED_HOSTS.length > 0,
-    opsPort: env.OPS_PORT,
-    ops: opsAccessOf(env),
     opsOnGatewayPort: env.OPS_ON_GATEWAY_PORT ?? env.IDENTITY_MODE === 'dev',
-    logLevel: env.LOG_LEVEL,
-    logLevels: env.LOG_LEVELS,
-    telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     identity: identityOf(env),
     egress: { allowHosts: env.EGRESS_ALLOW_HOSTS, serviceMap: withoutFallback(serviceMapOf(env)) },
     mcp: {
@@ -196,7 +181,6 @@ export const Config = z
     conversationBy: env.CONVERSATION_BY,
     orchestrateTimeoutMs: env.ORCHESTRATE_TIMEOUT_MS,
     absence: { absenceMs: env.SERVICE_ABSENCE_MS, maxWaiting: env.MAX_WAITING_REQUESTS },
-    drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
     lingerMs: Math.min(env.LINGER_MS, env.DRAIN_TIMEOUT_MS / 2),
     aztmRequired: env.AZTM_REQUIRED,
     /** For GET /config; it holds no secret. */

@@ -32,7 +32,7 @@ describe('configuration', () => {
       OPS_PORT: '-1',
       LOG_LEVEL: 'loud',
     });
-    expect(parsed).toMatchObject({ ok: false, problems: [{ variable: 'OPS_PORT' }, { variable: 'LOG_LEVEL' }] });
+    expect(parsed).toMatchObject({ ok: false, problems: [{ variable: 'LOG_LEVEL' }, { variable: 'OPS_PORT' }] });
     expect(JSON.stringify(parsed)).not.toContain('canary');
   });
 });

@@ -1,11 +1,10 @@
 import {
-  busTrust,
-  busVariables,
+  databaseSettings,
+  databaseVariables,
   integer,
   list,
-  LOG_VARIABLES,
-  OPS_VARIABLES,
-  opsAccessOf,
+  serviceSettings,
+  serviceVariables,
   tlsFilesOf,
   tlsVariables,
 } from '@switchyard/platform';
@@ -23,25 +22,14 @@ function secretsIn(env: Readonly<Record<string, unknown>>): Record<string, strin
 /** The environment of this service: one line per variable; the documentation is generated from it. */
 export const Config = z
   .object({
-    ...busVariables,
-    DATABASE_URL: z
-      .string()
-      .min(1)
-      .describe('PostgreSQL with the role switchyard_mcp_tool')
-      .meta({ alias: 'SUPABASE_DATABASE_URL' }),
-    ...tlsVariables('DATABASE'),
-    DATABASE_POOL_SIZE: integer(1, 100, 5).describe('Most connections to PostgreSQL'),
+    ...serviceVariables('mcp-tool'),
+    ...databaseVariables('switchyard_mcp_tool', 5),
     REDIS_URL: z
       .string()
       .min(1)
       .optional()
       .describe('Redis that keeps for all replicas what users may list; unset: each keeps its own'),
     ...tlsVariables('REDIS'),
-    OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
-    ...OPS_VARIABLES,
-    ...LOG_VARIABLES,
-    OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
-    OTEL_SERVICE_NAME: z.string().default('switchyard-mcp-tool').describe('Service name in traces'),
     TOOLS_DIR: z
       .string()
       .default('tools')
@@ -89,27 +77,15 @@ export const Config = z
       'Time after which the effects of a process that died are in doubt or repeated',
     ),
     EFFECT_RETENTION_DAYS: integer(1, 3_650, 90).describe('Days for which known outcomes of effects are kept'),
-    DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for finishing work on SIGTERM'),
   })
   // TOOL_SECRET_<NAME>: what a tool in a file gets as {credential.NAME}.
   .catchall(z.unknown())
   .meta({ prefixes: [SECRET_PREFIX] })
   .transform((env, context) => ({
-    natsUrl: env.NATS_URL,
-    natsTls: tlsFilesOf('NATS', env, context),
-    busTrust: busTrust(env, context),
-    database: {
-      url: env.DATABASE_URL,
-      tls: tlsFilesOf('DATABASE', env, context),
-      poolSize: env.DATABASE_POOL_SIZE,
-    },
+    ...serviceSettings(env, context),
+    database: databaseSettings(env, context),
     redisUrl: env.REDIS_URL,
     redisTls: tlsFilesOf('REDIS', env, context),
-    opsPort: env.OPS_PORT,
-    ops: opsAccessOf(env),
-    logLevel: env.LOG_LEVEL,
-    logLevels: env.LOG_LEVELS,
-    telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
     tools: { directory: env.TOOLS_DIR, reloadMs: env.TOOLS_RELOAD_MS, allowHosts: env.EGRESS_ALLOW_HOSTS },
     credentials: { ...secretsIn(env), MOCK_WEATHER_TOOL_API_KEY: env.MOCK_WEATHER_TOOL_API_KEY },
     toolAgent: { searchAbove: env.TOOL_SEARCH_ABOVE, maxTurns: env.TOOL_AGENT_MAX_TURNS },
@@ -130,6 +106,5 @@ export const Config = z
     // AZTM_DEFAULT_SERVICE means agents; tools, logins and MCP servers go over XMPP only where their host is named.
     serviceMap: withoutFallback(serviceMapOf(env)),
     effects: { leaseMs: env.EFFECT_LEASE_MS, keepMs: env.EFFECT_RETENTION_DAYS * 86_400_000 },
-    drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   }));
 export type McpToolConfig = z.output<typeof Config>;

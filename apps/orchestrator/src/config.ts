@@ -1,13 +1,12 @@
 import { MAX_APPROVAL_SECONDS } from '@switchyard/contracts';
 import {
-  busTrust,
-  busVariables,
+  databaseSettings,
+  databaseVariables,
   flag,
   integer,
   list,
-  LOG_VARIABLES,
-  OPS_VARIABLES,
-  opsAccessOf,
+  serviceSettings,
+  serviceVariables,
   tlsFilesOf,
   tlsVariables,
 } from '@switchyard/platform';
@@ -48,19 +47,8 @@ const LIST_PRICES = JSON.stringify({
 /** The orchestrator's environment: one line per variable; the documentation is generated from it. */
 export const Config = z
   .object({
-    ...busVariables,
-    DATABASE_URL: z
-      .string()
-      .min(1)
-      .describe('PostgreSQL with the role switchyard_orchestrator')
-      .meta({ alias: 'SUPABASE_DATABASE_URL' }),
-    ...tlsVariables('DATABASE'),
-    DATABASE_POOL_SIZE: integer(1, 100, 10).describe('Most connections to PostgreSQL'),
-    OPS_PORT: integer(0, 65_535, 0).describe('Port of /health, /readiness and /metrics; 0: any free one'),
-    ...OPS_VARIABLES,
-    ...LOG_VARIABLES,
-    OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
-    OTEL_SERVICE_NAME: z.string().default('switchyard-orchestrator').describe('Service name in traces'),
+    ...serviceVariables('orchestrator'),
+    ...databaseVariables('switchyard_orchestrator', 10),
 
     OPENAI_API_KEY: z.string().min(1).describe('Key for the model endpoint'),
     OPENAI_BASE_URL: z.url().default('https://api.openai.com/v1').describe('Any OpenAI-compatible endpoint'),
@@ -147,7 +135,6 @@ export const Config = z
     RUN_RETENTION_DAYS: integer(0, 36_500, 365).describe(
       'How long an ended run is listed in its conversation and can be read; its events go first. 0: for ever',
     ),
-    DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for handing runs back on SIGTERM'),
   })
   .check(({ value: env, issues }) => {
     if (env.REDIS_URL !== undefined || !hasDailyLimits(env)) return;
@@ -156,19 +143,8 @@ export const Config = z
     issues.push({ code: 'custom', message, path: ['REDIS_URL'], input: env.REDIS_URL });
   })
   .transform((env, context) => ({
-    natsUrl: env.NATS_URL,
-    natsTls: tlsFilesOf('NATS', env, context),
-    busTrust: busTrust(env, context),
-    database: {
-      url: env.DATABASE_URL,
-      tls: tlsFilesOf('DATABASE', env, context),
-      poolSize: env.DATABASE_POOL_SIZE,
-    },
-    opsPort: env.OPS_PORT,
-    ops: opsAccessOf(env),
-    logLevel: env.LOG_LEVEL,
-    logLevels: env.LOG_LEVELS,
-    telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
+    ...serviceSettings(env, context),
+    database: databaseSettings(env, context),
     model: {
       apiKey: env.OPENAI_API_KEY,
       baseUrl: env.OPENAI_BASE_URL,
@@ -220,6 +196,5 @@ export const Config = z
       waitMs: env.BUDGET_WAIT_MS,
     },
     retention: { eventHours: env.EVENT_RETENTION_HOURS, runDays: env.RUN_RETENTION_DAYS },
-    drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   }));
 export type OrchestratorConfig = z.output<typeof Config>;

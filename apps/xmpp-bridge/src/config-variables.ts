@@ -1,4 +1,4 @@
-import { busVariables, flag, integer, LOG_VARIABLES, LogLevel, OPS_VARIABLES, Truth } from '@switchyard/platform';
+import { flag, integer, LogLevel, OPS_VARIABLES, processVariables, Truth } from '@switchyard/platform';
 import { SERVICE_MAP_VARIABLES } from '@switchyard/safe-fetch';
 import { z } from 'zod';
 import { BareJid, CaFile, Fingerprint, Host, PasswordFile, PeerPolicyFile, UserId } from './config-values.ts';
@@ -8,19 +8,15 @@ const SOME_SECONDS = 'expected seconds from 1 to 600';
 
 /** The environment of this service: one line per variable; the documentation is generated from it. */
 export const Variables = z.object({
-  ...busVariables,
+  ...processVariables('xmpp-bridge'),
   OPS_PORT: z
     .union([z.literal('off'), integer(0, 65_535, 0)], 'expected a port, or off')
     .default(0)
     .describe('Port of /health, /readiness and /metrics; 0: any free one; off: none is opened'),
   ...OPS_VARIABLES,
-  ...LOG_VARIABLES,
   AZTM_LOG_LEVEL: LogLevel.optional().describe(
     'Least level of the AZTM loggers alone (the parts login, stream and interceptor), whatever LOG_LEVEL is; unset: as LOG_LEVEL',
   ),
-  OTEL_EXPORTER_OTLP_ENDPOINT: z.url().optional().describe('OTLP/HTTP collector; unset: no traces'),
-  OTEL_SERVICE_NAME: z.string().default('switchyard-xmpp-bridge').describe('Service name in traces'),
-  DRAIN_TIMEOUT_MS: integer(500, 60_000, 8_000).describe('Longest time for finishing work on SIGTERM'),
 
   AZTM_USERID: UserId.optional()
     .describe('Account of the login, user@domain, or the user alone beside AZTM_DOMAIN; wins over AZTM_JID')

@@ -1,4 +1,4 @@
-import { busTrust, describeConfig, opsAccessOf, tlsFilesOf, withAztmLevel } from '@switchyard/platform';
+import { describeConfig, opsAccessOf, processSettings, withAztmLevel } from '@switchyard/platform';
 import { serviceMapOf } from '@switchyard/safe-fetch';
 import type { z } from 'zod';
 import { accountOf, domainOf, passwordIn, withRules } from './config-rules.ts';
@@ -8,15 +8,10 @@ import { Variables } from './config-variables.ts';
 const Rules = withRules(Variables).meta({ prefixes: ['AZTM_', 'XMPP_'] });
 
 export const Config = Rules.transform((env, context) => ({
-  natsUrl: env.NATS_URL,
-  natsTls: tlsFilesOf('NATS', env, context),
-  busTrust: busTrust(env, context),
+  ...processSettings(env, context),
   opsPort: env.OPS_PORT === 'off' ? null : env.OPS_PORT,
   ops: opsAccessOf(env),
-  logLevel: env.LOG_LEVEL,
   logLevels: withAztmLevel(env.LOG_LEVELS, env.AZTM_LOG_LEVEL),
-  telemetry: { serviceName: env.OTEL_SERVICE_NAME, endpoint: env.OTEL_EXPORTER_OTLP_ENDPOINT },
-  drainTimeoutMs: env.DRAIN_TIMEOUT_MS,
   login:
     accountOf(env) === undefined || passwordIn(env) === undefined
       ? undefined

@@ -15,7 +15,7 @@ export function backoffMs(attempt: number, { baseMs, maxMs }: Backoff, random: (
 }
 
 /** The longest time that a timer of Node takes; a longer one would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Waits `ms`; throws AppError `cancelled` as soon as the signal is aborted, leaving no timer behind. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {

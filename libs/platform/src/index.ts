@@ -1,5 +1,5 @@
 export { linkAbort, type LinkedAbort } from './abort.ts';
-export { type Backoff, backoffMs, sleep } from './backoff.ts';
+export { type Backoff, backoffMs, MAX_TIMER_MS, sleep } from './backoff.ts';
 export {
   ABOUT,
   ERROR_TYPE,
@@ -35,6 +35,7 @@ export {
   withRemoteTrace,
   withSpan,
 } from './telemetry/index.ts';
+export { BoundedMap } from './bounded-map.ts';
 export { type Clock, systemClock } from './clock.ts';
 export {
   type ConfigProblem,
@@ -88,6 +89,14 @@ export {
   warnEvent,
   withAztmLevel,
 } from './log/index.ts';
+export {
+  databaseSettings,
+  databaseVariables,
+  processSettings,
+  processVariables,
+  serviceSettings,
+  serviceVariables,
+} from './service-settings.ts';
 export { createMetrics, type Metrics } from './metrics.ts';
 export {
   readTlsFiles,
