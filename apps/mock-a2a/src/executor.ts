@@ -3,9 +3,12 @@ import { Role, TaskState } from '@a2a-js/sdk';
 import type { Message, Part, Task } from '@a2a-js/sdk';
 import { AgentEvent } from '@a2a-js/sdk/server';
 import type { AgentExecutor, ExecutionEventBus, RequestContext } from '@a2a-js/sdk/server';
+import { BoundedMap } from '@switchyard/platform';
 import { workFor } from './skills.ts';
 
 const PIECE_CHARS = 64;
+
+const MAX_WAITING = 1_000;
 
 /**
  * Does the work of one message and publishes it as A2A events.
@@ -17,7 +20,7 @@ export class MockExecutor implements AgentExecutor {
   executions = 0;
   readonly #running = new Map<string, AbortController>();
   /** Tasks that wait for input, with their context; the last 1,000. */
-  readonly #waiting = new Map<string, string>();
+  readonly #waiting = new BoundedMap<string, string>(MAX_WAITING);
 
   readonly #onWork: (messageId: string) => void;
 
@@ -101,7 +104,6 @@ export class MockExecutor implements AgentExecutor {
 
   #keepWaiting(taskId: string, contextId: string): void {
     this.#waiting.set(taskId, contextId);
-    if (this.#waiting.size > 1_000) this.#waiting.delete(this.#waiting.keys().next().value!);
   }
 
   /** Ends every running task, for a clean stop. */

@@ -1,6 +1,7 @@
 import type { GetTaskRequest, Message, SendMessageRequest, StreamResponse, Task } from '@a2a-js/sdk';
 import { DefaultRequestHandler } from '@a2a-js/sdk/server';
 import type { ServerCallContext } from '@a2a-js/sdk/server';
+import { BoundedMap } from '@switchyard/platform';
 
 const KEPT = 1_000;
 
@@ -10,7 +11,7 @@ const KEPT = 1_000;
  */
 export class SameMessageHandler extends DefaultRequestHandler {
   onArrival: (messageId: string) => void = () => undefined;
-  readonly #taskOf = new Map<string, string>();
+  readonly #taskOf = new BoundedMap<string, string>(KEPT);
   readonly #underWay = new Map<string, Promise<Message | Task>>();
 
   override async sendMessage(params: SendMessageRequest, context: ServerCallContext): Promise<Message | Task> {
@@ -56,7 +57,6 @@ export class SameMessageHandler extends DefaultRequestHandler {
   #remember(params: SendMessageRequest, taskId: string): void {
     if (!params.message) return;
     this.#taskOf.set(params.message.messageId, taskId);
-    if (this.#taskOf.size > KEPT) this.#taskOf.delete(this.#taskOf.keys().next().value!);
   }
 }
 

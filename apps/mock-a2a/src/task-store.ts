@@ -1,17 +1,16 @@
 import { TaskState } from '@a2a-js/sdk';
 import type { ListTasksRequest, ListTasksResponse, Task } from '@a2a-js/sdk';
 import type { TaskStore } from '@a2a-js/sdk/server';
+import { BoundedMap } from '@switchyard/platform';
 
 const KEPT = 1_000;
 
 /** The last 1,000 tasks, in memory. One shared scope: the mock agent has no users. */
 export class RecentTasks implements TaskStore {
-  readonly #tasks = new Map<string, Task>();
+  readonly #tasks = new BoundedMap<string, Task>(KEPT);
 
   save(task: Task): Promise<void> {
-    this.#tasks.delete(task.id);
     this.#tasks.set(task.id, structuredClone(task));
-    if (this.#tasks.size > KEPT) this.#tasks.delete(this.#tasks.keys().next().value!);
     return Promise.resolve();
   }
 

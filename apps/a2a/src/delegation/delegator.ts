@@ -1,7 +1,7 @@
 import { ClientFactory, JsonRpcTransportFactory, RestTransportFactory } from '@a2a-js/sdk/client';
 import type { Client } from '@a2a-js/sdk/client';
 import type { RunFactDraft, StepRequest, StepResult } from '@switchyard/contracts';
-import { linkAbort } from '@switchyard/platform';
+import { BoundedMap, linkAbort } from '@switchyard/platform';
 import { objectionToDelegation } from '@switchyard/run';
 import { inAgentSpan } from './agent-span.ts';
 import type { Directory, KnownAgent, VettedCard } from '../agents/index.ts';
@@ -45,7 +45,7 @@ const ANSWER_MARGIN_MS = 750;
  *   name.
  */
 export class Delegator {
-  readonly #clients = new Map<string, { card: VettedCard; client: Promise<Client> }>();
+  readonly #clients = new BoundedMap<string, { card: VettedCard; client: Promise<Client> }>(MAX_CLIENTS);
   readonly #deliveries = new Deliveries();
 
   readonly #parts: DelegatorParts;
@@ -140,7 +140,6 @@ export class Delegator {
     });
     const client = factory.createFromAgentCard(agent.card.card);
     this.#clients.set(agent.id, { card: agent.card, client });
-    if (this.#clients.size > MAX_CLIENTS) this.#clients.delete(this.#clients.keys().next().value!);
     return client;
   }
 }

@@ -1,3 +1,4 @@
+import { BoundedMap } from '@switchyard/platform';
 import { endOf, unlessAborted } from './abort.ts';
 import type { DelegationOutcome } from './delegation.ts';
 
@@ -14,7 +15,7 @@ type Deliver = (knownTaskId: string | undefined, onAccepted: (taskId: string) =>
  * - At most `MAX_TASKS` tasks are known; the oldest is forgotten first.
  */
 export class Deliveries {
-  readonly #tasks = new Map<string, string>();
+  readonly #tasks = new BoundedMap<string, string>(MAX_TASKS);
   readonly #onTheWay = new Map<string, Promise<DelegationOutcome | undefined>>();
 
   /** `signal` ends the work, and so the wait. */
@@ -52,6 +53,5 @@ export class Deliveries {
 
   #remember(step: string, taskId: string): void {
     this.#tasks.set(step, taskId);
-    if (this.#tasks.size > MAX_TASKS) this.#tasks.delete(this.#tasks.keys().next().value!);
   }
 }

@@ -1,5 +1,5 @@
 import type { RunEvent } from '@switchyard/contracts';
-import type { Clock, Logger } from '@switchyard/platform';
+import { BoundedMap, type Clock, type Logger } from '@switchyard/platform';
 import { logEvent } from '../log-events.ts';
 import { type Accepted, linesOf } from './run-lines.ts';
 import type { RunLines } from './tree-disk.ts';
@@ -26,7 +26,7 @@ export interface LogTreeParts {
 
 export class LogTreeWriter {
   /** The first event of each run that is under way, the oldest first. */
-  readonly #accepted = new Map<string, Accepted>();
+  readonly #accepted = new BoundedMap<string, Accepted>(MAX_REMEMBERED_RUNS);
   #restUntil = 0;
   #busy = false;
   #skipped = 0;
@@ -82,7 +82,6 @@ export class LogTreeWriter {
     const accepted =
       event.type === 'orchestrator.run.accepted' ? event : await this.#parts.findAccepted(event.tenantId, event.runId);
     if (accepted === undefined) return undefined;
-    if (this.#accepted.size >= MAX_REMEMBERED_RUNS) this.#accepted.delete(this.#accepted.keys().next().value!);
     this.#accepted.set(event.runId, accepted);
     return accepted;
   }

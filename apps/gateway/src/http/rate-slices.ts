@@ -1,3 +1,4 @@
+import { BoundedMap } from '@switchyard/platform';
 /*
  * Takes requests out of the shared count a slice at a time, so that a busy caller does not wait for the shared count
  * each time.
@@ -24,7 +25,9 @@ const PART = 16;
 const MAX_CALLERS = 10_000;
 
 export class RateSlices {
-  readonly #held = new Map<string, { points: number; readonly left: number; readonly endsAt: number }>();
+  readonly #held = new BoundedMap<string, { points: number; readonly left: number; readonly endsAt: number }>(
+    MAX_CALLERS,
+  );
   readonly #asking = new Map<string, Promise<void>>();
 
   /** Takes points out of the shared count. Throws if none is left. */
@@ -67,11 +70,6 @@ export class RateSlices {
     // A caller that is new in this minute gets one request, since its remaining count is not known yet.
     const wanted = held && began < held.endsAt ? Math.max(1, Math.floor(held.left / PART)) : 1;
     const { points, left, endsInMs } = await this.#takeThere(caller, wanted);
-    this.#held.delete(caller);
     this.#held.set(caller, { points, left, endsAt: began + endsInMs });
-    for (const oldest of this.#held.keys()) {
-      if (this.#held.size <= MAX_CALLERS) break;
-      this.#held.delete(oldest);
-    }
   }
 }

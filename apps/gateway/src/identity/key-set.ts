@@ -1,5 +1,5 @@
 import { AppError } from '@switchyard/contracts';
-import { sleep } from '@switchyard/platform';
+import { BoundedMap, sleep } from '@switchyard/platform';
 import { createLocalJWKSet, createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
 
 /*
@@ -33,7 +33,7 @@ type Header = Parameters<JWTVerifyGetKey>[0];
 export class KeySet {
   readonly #remote: ReturnType<typeof createRemoteJWKSet>;
   readonly #now: () => number;
-  readonly #unknown = new Map<string, number>();
+  readonly #unknown = new BoundedMap<string, number>(UNKNOWN_KIDS);
   #keys: JWTVerifyGetKey | undefined;
   #readAt = -Infinity;
   #triedAt = -Infinity;
@@ -128,8 +128,6 @@ export class KeySet {
 
   #remember({ kid }: Header): void {
     if (kid === undefined) return;
-    this.#unknown.delete(kid);
     this.#unknown.set(kid, this.#now() + UNKNOWN_MS);
-    if (this.#unknown.size > UNKNOWN_KIDS) this.#unknown.delete(this.#unknown.keys().next().value!);
   }
 }

@@ -1,4 +1,5 @@
 import type { Principal } from '@switchyard/contracts';
+import { BoundedMap } from '@switchyard/platform';
 import type { ToolPage } from './tool-lists.ts';
 
 /*
@@ -14,7 +15,7 @@ const MAX_USERS = 1_000;
 type Schemas = ToolPage['wantHeaders'];
 
 export class HeaderSchemas {
-  readonly #known = new Map<string, { at: number; schemas: Promise<Schemas> }>();
+  readonly #known = new BoundedMap<string, { at: number; schemas: Promise<Schemas> }>(MAX_USERS);
 
   /** Fetches the schemas of a user's tools with such headers. */
   readonly #list: (principal: Principal) => Promise<Schemas>;
@@ -31,13 +32,8 @@ export class HeaderSchemas {
     if (!known || this.#now() - known.at >= GOOD_FOR_MS) {
       const asked = { at: this.#now(), schemas: this.#list(principal) };
       known = asked;
-      this.#known.delete(user);
       this.#known.set(user, asked);
       asked.schemas.catch(() => this.#known.get(user) === asked && this.#known.delete(user));
-      for (const oldest of this.#known.keys()) {
-        if (this.#known.size <= MAX_USERS) break;
-        this.#known.delete(oldest);
-      }
     }
     // If the list cannot be fetched now, the call itself finds the mistake.
     return (await known.schemas.catch(() => undefined))?.get(tool);

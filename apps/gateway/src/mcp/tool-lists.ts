@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Bus } from '@switchyard/bus';
 import { listTools, type Principal } from '@switchyard/contracts';
+import { BoundedMap } from '@switchyard/platform';
 import type { Tool } from '@modelcontextprotocol/server';
 import { toMcpTool } from './results.ts';
 
@@ -29,8 +30,8 @@ const MAX_KEPT_CHARS = 32 * 1024 * 1024;
 const MAX_PAGES = 20;
 
 export class ToolLists {
-  /** The etag of the list that a user was last shown. */
-  readonly #etags = new Map<string, string>();
+  /** The etag of the list that a user was shown last. */
+  readonly #etags = new BoundedMap<string, string>(MAX_USERS);
   /** By etag and cursor. */
   readonly #pages = new Map<string, ToolPage>();
   #chars = 0;
@@ -57,11 +58,7 @@ export class ToolLists {
     const { nextCursor } = given;
     const page: ToolPage = { tools, text: JSON.stringify(tools), nextCursor, wantHeaders: wantingHeaders(tools) };
     if (given.etag === undefined) return page;
-    touch(this.#etags, user, given.etag);
-    for (const oldest of this.#etags.keys()) {
-      if (this.#etags.size <= MAX_USERS) break;
-      this.#etags.delete(oldest);
-    }
+    this.#etags.set(user, given.etag);
     this.#keep(keyOf(given.etag, cursor), page);
     return page;
   }
@@ -115,9 +112,4 @@ function wantingHeaders(tools: readonly Tool[]): Schemas {
 
 function keyOf(etag: string, cursor: string | undefined): string {
   return cursor === undefined ? etag : `${etag}\n${cursor}`;
-}
-
-function touch(map: Map<string, string>, key: string, value: string): void {
-  map.delete(key);
-  map.set(key, value);
 }

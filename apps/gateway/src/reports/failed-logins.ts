@@ -1,5 +1,5 @@
 import { AppError } from '@switchyard/contracts';
-import type { Clock } from '@switchyard/platform';
+import { BoundedMap, type Clock } from '@switchyard/platform';
 
 /*
  * Limits how often one source address may fail to authenticate.
@@ -13,7 +13,7 @@ const WINDOW_MS = 60_000;
 const SOURCES = 10_000;
 
 export class FailedLogins {
-  readonly #sources = new Map<string, { readonly since: number; readonly count: number }>();
+  readonly #sources = new BoundedMap<string, { readonly since: number; readonly count: number }>(SOURCES);
 
   readonly #perMinute: number;
   readonly #clock: Clock;
@@ -29,10 +29,7 @@ export class FailedLogins {
     const now = this.#clock.now();
     const known = this.#sources.get(source);
     const { since, count } = known !== undefined && now - known.since < WINDOW_MS ? known : { since: now, count: 0 };
-    // The newest minute is last, so the first entry is the oldest.
-    if (count === 0) this.#sources.delete(source);
     this.#sources.set(source, { since, count: count + 1 });
-    if (this.#sources.size > SOURCES) this.#sources.delete(this.#sources.keys().next().value!);
     if (count < this.#perMinute) return;
     throw new AppError('rate_limited', 'Too many requests from your address had no valid credentials.', {
       retryAfterMs: since + WINDOW_MS - now,

@@ -1,5 +1,5 @@
 import type { Principal, SystemFact } from '@switchyard/contracts';
-import type { Clock } from '@switchyard/platform';
+import { BoundedMap, type Clock } from '@switchyard/platform';
 import { networkOf } from './denials.ts';
 
 /*
@@ -22,7 +22,7 @@ export interface Login {
 }
 
 export class Logins {
-  readonly #told = new Map<string, number>();
+  readonly #told = new BoundedMap<string, number>(CREDENTIALS);
 
   readonly #tell: (fact: SystemFact) => void;
   readonly #clock: Clock;
@@ -39,10 +39,7 @@ export class Logins {
     const now = this.#clock.now();
     const told = this.#told.get(key);
     if (told !== undefined && now - told < WINDOW_MS) return;
-    // The newest record is last, so the first entry is the oldest.
-    this.#told.delete(key);
     this.#told.set(key, now);
-    if (this.#told.size > CREDENTIALS) this.#told.delete(this.#told.keys().next().value!);
     this.#tell({
       type: 'gateway.auth.succeeded',
       data: { tenant_id: tenantId, user_id: userId, role, via, path, source_net },

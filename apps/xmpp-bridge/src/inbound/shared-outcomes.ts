@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Records } from '@switchyard/bus';
 import { AppError, PEER_REQUESTS, safeParse } from '@switchyard/contracts';
-import { type Logger, sleep } from '@switchyard/platform';
+import { BoundedMap, type Logger, sleep } from '@switchyard/platform';
 import { z } from 'zod';
 import { logEvent } from '../log-events.ts';
 import { ExchangeError, type HttpResponse } from '../wire/index.ts';
@@ -81,7 +81,7 @@ type Entry = z.infer<typeof Entry>;
 export class SharedOutcomes {
   readonly #renewals = new Map<Claim, Renewal>();
   /** Claims of other replicas, and how long each is left to its holder. */
-  readonly #watched = new Map<string, { readonly revision: number; readonly untilMs: number }>();
+  readonly #watched = new BoundedMap<string, { readonly revision: number; readonly untilMs: number }>(MAX_WATCHED);
   /** Long records that this replica wrote, in the order in which they expire. */
   readonly #long: { readonly bytes: number; readonly untilMs: number }[] = [];
   #longBytes = 0;
@@ -217,12 +217,7 @@ export class SharedOutcomes {
       this.#watched.delete(key);
       return true;
     }
-    this.#watched.delete(key);
     this.#watched.set(key, { revision, untilMs: this.#now() + workMs });
-    for (const [oldest] of this.#watched) {
-      if (this.#watched.size <= MAX_WATCHED) break;
-      this.#watched.delete(oldest);
-    }
     return false;
   }
 }

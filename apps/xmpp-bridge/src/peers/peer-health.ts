@@ -1,3 +1,4 @@
+import { BoundedMap } from '@switchyard/platform';
 /*
  * Decides whether a call to a peer is worthwhile: a circuit breaker per peer. Pure; limited memory.
  *
@@ -23,7 +24,7 @@ interface Record {
 const WELL: Record = { late: 0, offline: 0, offlineUntil: 0 };
 
 export class PeerHealth {
-  readonly #records = new Map<string, Record>();
+  readonly #records = new BoundedMap<string, Record>(MAX_PEERS);
 
   /** What to do before this peer is called. */
   before(jid: string, now: number): 'call' | 'ask first' | 'give up' {
@@ -34,9 +35,7 @@ export class PeerHealth {
 
   tell(jid: string, finding: Finding, now: number): void {
     const before = this.#records.get(jid) ?? WELL;
-    this.#records.delete(jid);
-    if (finding === 'answered') return; // without a record the peer is healthy
-    if (this.#records.size >= MAX_PEERS) this.#records.delete(this.#records.keys().next().value!);
+    if (finding === 'answered') return this.forget(jid); // without a record the peer is healthy
     const late = finding === 'late' ? before.late + 1 : before.late;
     const offline = finding === 'offline' ? before.offline + 1 : 0;
     this.#records.set(jid, { late, offline, offlineUntil: offline >= OFFLINE_AFTER ? now + OFFLINE_MS : 0 });

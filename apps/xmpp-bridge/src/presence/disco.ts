@@ -1,4 +1,5 @@
 import { type Element, xml } from '@xmpp/client';
+import { BoundedMap } from '@switchyard/platform';
 import { NS_AZTM } from '../http-over-xmpp/aztm-v1.ts';
 import { NS_CANCEL } from '../wire/index.ts';
 import { NS_TEXT } from '../http-over-xmpp/http-text.ts';
@@ -54,7 +55,7 @@ export type PeerWire = 'http' | 'text' | 'aztm';
 
 /** Asks sessions for their features, once each. */
 export class PeerFeatures {
-  readonly #known = new Map<string, { readonly wire: Promise<PeerWire>; readonly until: number }>();
+  readonly #known = new BoundedMap<string, { readonly wire: Promise<PeerWire>; readonly until: number }>(MAX_CACHED);
 
   readonly #now: () => number;
 
@@ -69,7 +70,6 @@ export class PeerFeatures {
     const asked = ask(session, fullJid, isPresent, Math.min(limitMs, ASK_LIMIT_MS));
     // A peer that is away, or refuses the query, is called by the standard: its refusal says what is wrong.
     const wire = asked.then((said) => said ?? 'http');
-    if (this.#known.size >= MAX_CACHED) this.#known.delete(this.#known.keys().next().value!);
     this.#known.set(fullJid, { wire, until: this.#now() + CACHE_MS });
     const forget = (): void => void (this.#known.get(fullJid)?.wire === wire && this.#known.delete(fullJid));
     asked.then((said) => (said === undefined ? forget() : undefined), forget);

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Element } from '@xmpp/client';
+import { BoundedMap } from '@switchyard/platform';
 import { ExchangeError } from '../wire/index.ts';
 
 /*
@@ -61,7 +62,7 @@ const REMEMBERED = 4_096;
 export class IqRegistry {
   readonly #pending = new Map<string, Pending>();
   /** Ids of recently settled requests, to tell a late answer from a forged one. */
-  readonly #settled = new Map<string, 'answered' | 'given up'>();
+  readonly #settled = new BoundedMap<string, 'answered' | 'given up'>(REMEMBERED);
   /** Id by alias, for requests with one. */
   readonly #aliases = new Map<string, string>();
   readonly #bare: string;
@@ -170,7 +171,6 @@ export class IqRegistry {
     if (pending.question.alias !== undefined) this.#aliases.delete(pending.question.alias);
     clearTimeout(pending.timer);
     pending.release();
-    if (this.#settled.size >= REMEMBERED) this.#settled.delete(this.#settled.keys().next().value!);
     this.#settled.set(id, how);
     return pending;
   }
