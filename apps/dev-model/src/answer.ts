@@ -1,5 +1,6 @@
+import { isRecord } from '@switchyard/contracts';
 import { findArithmetic } from './arithmetic.ts';
-import { isRecord, readOutcome } from './conversation.ts';
+import { readOutcome } from './conversation.ts';
 import type { MadeCall, ToolOutcome } from './conversation.ts';
 import type { FunctionProfile } from './functions.ts';
 import { DELEGATE_PREFIX, mentions, type PlanItem, SUBMIT_PLAN } from './resolve.ts';

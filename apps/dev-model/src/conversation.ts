@@ -1,3 +1,4 @@
+import { isRecord } from '@switchyard/contracts';
 import type { ChatMessage } from './openai.ts';
 
 /** A call that the model made in this turn, with the result where it is there already. */
@@ -129,8 +130,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

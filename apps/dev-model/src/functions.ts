@@ -1,3 +1,5 @@
+import { isRecord } from '@switchyard/contracts';
+import { BoundedMap } from '@switchyard/platform';
 import { stem, topicWords, verbClass, wordsOf } from './vocabulary.ts';
 import type { VerbClass } from './vocabulary.ts';
 
@@ -66,10 +68,6 @@ function kindOf(name: string, schema: Record<string, unknown>): ParameterKind {
   return KINDS_BY_DESCRIPTION.find(([pattern]) => pattern.test(description))?.[1] ?? 'text';
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function describe(offered: OfferedFunction): FunctionProfile {
   const properties = isRecord(offered.parameters?.properties) ? offered.parameters.properties : {};
   const required = Array.isArray(offered.parameters?.required) ? offered.parameters.required : [];
@@ -93,7 +91,7 @@ function describe(offered: OfferedFunction): FunctionProfile {
 }
 
 const CACHE_LIMIT = 512;
-const cache = new Map<string, FunctionProfile>();
+const cache = new BoundedMap<string, FunctionProfile>(CACHE_LIMIT);
 
 /** The profile of a function; remembered for the last 512 declarations, as every request offers the same ones. */
 export function profileOf(offered: OfferedFunction): FunctionProfile {
@@ -101,7 +99,6 @@ export function profileOf(offered: OfferedFunction): FunctionProfile {
   const known = cache.get(key);
   if (known) return known;
   const profile = describe(offered);
-  if (cache.size >= CACHE_LIMIT) cache.delete(cache.keys().next().value!);
   cache.set(key, profile);
   return profile;
 }

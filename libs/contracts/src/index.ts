@@ -38,6 +38,7 @@ export {
   type RequestOf,
 } from './base/define.ts';
 export { sha256 } from './base/digest.ts';
+export { isRecord } from './base/is-record.ts';
 export { safeParse } from './base/safe-parse.ts';
 export { AppError, ERROR_CODES, type ErrorCode, isErrorCode, type PublicError, toPublicError } from './base/errors.ts';
 export { fit, fitEvent, MAX_EVENT_DATA_BYTES } from './events/fit.ts';

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { safeParse } from '@switchyard/contracts';
+import { safeParse, sha256 } from '@switchyard/contracts';
 import { AgentCard } from '@a2a-js/sdk';
 import { z } from 'zod';
 
@@ -76,7 +75,7 @@ export function vetCard(text: string, baseUrl: string, allowedHosts: readonly st
         description: plainText(skill.description, 1_000),
       })),
       streaming: card.capabilities?.streaming === true,
-      digest: createHash('sha256').update(text).digest('hex'),
+      digest: sha256(text),
     },
   };
 }

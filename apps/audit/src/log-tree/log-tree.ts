@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { reporterOf, type RunEvent, type RunEventType } from '@switchyard/contracts';
+import { reporterOf, type RunEvent, type RunEventType, sha256 } from '@switchyard/contracts';
 
 /** Where a line goes that belongs to no step: the orchestrator's own acts. */
 const RUN_LEVEL_STEP = 'orch-main';
@@ -23,7 +22,7 @@ export interface LogLine {
 
 /** First 8 hex digits of the SHA-256 of the task. */
 export function taskHash(task: string): string {
-  return createHash('sha256').update(task, 'utf8').digest('hex').slice(0, 8);
+  return sha256(task).slice(0, 8);
 }
 
 /**

@@ -8,9 +8,9 @@ import {
   PROTOCOL_VERSION_META_KEY,
   SERVER_INFO_META_KEY,
 } from '@modelcontextprotocol/server';
-import type { InputOf, callTool, StepResult } from '@switchyard/contracts';
+import { type callTool, type InputOf, isRecord, type StepResult } from '@switchyard/contracts';
 import { idempotencyKeyIn, SERVER_INFO } from './server.ts';
-import { isRecord, toMcpResult } from './results.ts';
+import { toMcpResult } from './results.ts';
 
 /*
  * The fast path for `tools/call` of protocol 2026-07-28 without progress, logging or elicitation. Nearly every call is

@@ -1,5 +1,6 @@
 import {
   type InputRequired as Missing,
+  isRecord,
   type McpError,
   type PublicError,
   type StepResult,
@@ -107,8 +108,4 @@ function ownResult(output: unknown): CallToolResult {
 
 function isCut(value: unknown): boolean {
   return isRecord(value) && value['truncated'] === true && typeof value['beginning'] === 'string';
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   AppError,
   Budget,
@@ -9,6 +8,7 @@ import {
   RunSpec,
   type RunView,
   scopedRunId,
+  sha256,
   type startRun,
   ToolConstraints,
 } from '@switchyard/contracts';
@@ -55,7 +55,7 @@ export function toStartRun(body: OrchestrateRequest, start: Start): InputOf<type
 }
 
 function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+  return sha256(text).slice(0, 32);
 }
 
 export function constraintsOf(value: OrchestrateRequest['tool_constraints']): ToolConstraints {

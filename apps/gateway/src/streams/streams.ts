@@ -7,7 +7,7 @@ import {
   toPublicError,
 } from '@switchyard/contracts';
 import type { DialectName, OrchestrateAnswer, WaitingAnswer } from '@switchyard/contracts/http';
-import { type Clock, linkAbort, type Logger } from '@switchyard/platform';
+import { type Clock, linkAbort, type Logger, MAX_TIMER_MS } from '@switchyard/platform';
 import type { FastifyReply } from 'fastify';
 import { logEvent } from '../log-events.ts';
 import { answerOf } from './blocking.ts';
@@ -295,8 +295,6 @@ function placeOf({ after, from, snapshot }: Attachment, run: OpenRun): StreamPos
   // The end of a run is always shown, even to a client that knows the rest from a snapshot.
   return { after: after === 'now' ? run.lastSeq - (run.ended ? 1 : 0) : after, ...more };
 }
-
-const MAX_TIMER_MS = 2_147_483_647;
 
 function expire(leave: () => void, inMs: number): NodeJS.Timeout {
   return setTimeout(leave, Math.min(Math.max(inMs, 0), MAX_TIMER_MS));

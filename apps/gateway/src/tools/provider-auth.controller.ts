@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { Controller, Delete, Get, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { Bus } from '@switchyard/bus';
 import {
@@ -17,6 +17,7 @@ import {
   revokeAuthorisation,
   safeParse,
   searchTools,
+  sha256,
   startAuthorisation,
   ToolsAvailableQuery,
   ToolsSearchQuery,
@@ -140,7 +141,7 @@ export class ProviderAuthController {
       const attempt = params.state?.split('.', 1)[0] ?? '';
       const name = ATTEMPT.test(attempt) ? cookieName(attempt) : undefined;
       const held = name === undefined ? undefined : cookieOf(request.headers.cookie, name);
-      const session = held === undefined ? null : digest(held);
+      const session = held === undefined ? null : sha256(held);
       if (name !== undefined)
         void reply.header('set-cookie', setCookie(name, '', { ...this.#cookie(request), maxAgeS: 0 }));
       const done = await this.#bus.request(finishAuthorisation, { session, params });
@@ -181,7 +182,7 @@ export class ProviderAuthController {
   async #start(request: FastifyRequest, reply: FastifyReply, provider: string, returnTo?: string): Promise<void> {
     const principal = this.#own(request);
     const held = randomBytes(32).toString('base64url');
-    const asked = { principal, provider, session: digest(held), ...(returnTo === undefined ? {} : { returnTo }) };
+    const asked = { principal, provider, session: sha256(held), ...(returnTo === undefined ? {} : { returnTo }) };
     const started = await this.#bus.request(startAuthorisation, asked);
     const cookie = setCookie(cookieName(started.attempt), held, { ...this.#cookie(request), maxAgeS: ATTEMPT_TTL_S });
     const answer = { authorization_url: started.authorizationUrl, expires_at: started.expiresAt };
@@ -231,8 +232,4 @@ function wantsPage(request: FastifyRequest): boolean {
 
 function cookieName(attempt: string): string {
   return `switchyard_auth_${attempt}`;
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { AppError, HttpToolDefinition, ProviderName, safeParse } from '@switchyard/contracts';
+import { AppError, HttpToolDefinition, isRecord, ProviderName, safeParse } from '@switchyard/contracts';
 import { z } from 'zod';
 import { DefinitionProblems } from './http-tool.ts';
 import type { Tool } from '../tool/index.ts';
@@ -101,10 +101,6 @@ function providerOf(file: string, given: unknown): string | undefined {
 function entriesIn(given: unknown): readonly unknown[] {
   const tools = isRecord(given) ? given['tools'] : undefined;
   return Array.isArray(tools) ? (tools as unknown[]).slice(0, MAX_TOOLS) : [];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Identifies one state of a file. */

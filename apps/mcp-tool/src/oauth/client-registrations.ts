@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { AppError, safeParse } from '@switchyard/contracts';
+import { AppError, safeParse, sha256 } from '@switchyard/contracts';
 import type { SafeFetch } from '@switchyard/safe-fetch';
 import type { Registration, Registrations } from '@switchyard/store';
 import { z } from 'zod';
@@ -211,7 +210,7 @@ function identityOf({
 
 /** Binds a registration to its issuer, which takes the place of the user; a registration has no tenant. */
 function ownerOf({ provider, issuer }: Pick<Registration, 'provider' | 'issuer'>) {
-  return { tenantId: '-', userId: createHash('sha256').update(issuer).digest('hex'), provider };
+  return { tenantId: '-', userId: sha256(issuer), provider };
 }
 
 function hostOf(url: string): string {

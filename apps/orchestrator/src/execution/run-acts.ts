@@ -1,6 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { AppError, type RunFactDraft, type RunSpec, type ThreadTurn } from '@switchyard/contracts';
-import { linkAbort } from '@switchyard/platform';
+import { linkAbort, MAX_TIMER_MS } from '@switchyard/platform';
 import { limitOf, type Next, runDeadline, type RunState, type StepState } from '@switchyard/run';
 import type { Journal } from '@switchyard/store';
 import { logEvent } from '../log-events.ts';
@@ -25,8 +25,6 @@ export interface ActParts extends PlanningParts, StepParts {
 
 type Planning = Extract<Next, { do: 'plan' }>;
 
-/** The longest delay of a Node timer; a longer one would fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Many steps share one signal, and each adds listeners. Node warns of a leak at 11. */
 const MAX_LISTENERS = 1_000;
 const MAX_TURNS = 50;

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   actorOrThrow,
   AppError,
@@ -16,6 +15,7 @@ import {
   runIdsFor,
   type RunSpec,
   type RunView,
+  sha256,
   type startRun,
 } from '@switchyard/contracts';
 import type { Bus } from '@switchyard/bus';
@@ -275,7 +275,5 @@ function asked(run: RunSpec): RunSpec {
 
 /** The hash of the canonical JSON (RFC 8785): equal requests have equal hashes. */
 function hashOf(run: unknown): string {
-  return createHash('sha256')
-    .update(canonicalize(run) ?? '')
-    .digest('hex');
+  return sha256(canonicalize(run) ?? '');
 }

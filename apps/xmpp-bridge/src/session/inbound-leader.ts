@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { sha256 } from '@switchyard/contracts';
 import type { Lease, LeaseOptions } from '@switchyard/bus';
 import type { Logger } from '@switchyard/platform';
 import { logEvent } from '../log-events.ts';
@@ -119,5 +119,5 @@ export class InboundLeader {
 
 /** The name of the account's lease; a JID may hold characters that a name may not. */
 export function leaseOf(jid: string): string {
-  return `inbound-${createHash('sha256').update(bareOf(jid)).digest('hex').slice(0, 32)}`;
+  return `inbound-${sha256(bareOf(jid)).slice(0, 32)}`;
 }

@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { AppError } from '@switchyard/contracts';
+import { AppError, sha256 } from '@switchyard/contracts';
 
 /*
  * Payloads over 128 KB are stored once, under their SHA-256, and events refer to them. The references stand beside the
@@ -46,10 +45,10 @@ export function store(data: Readonly<Record<string, unknown>>): StoredData {
   let left = size;
   for (const { key, body, length } of values) {
     if (left <= INLINE_LIMIT) break;
-    const sha256 = digest(body);
+    const digest = sha256(body);
     kept[key] = null;
-    refs.push([key, sha256, length]);
-    parts.push({ sha256, body });
+    refs.push([key, digest, length]);
+    parts.push({ sha256: digest, body });
     left -= length;
   }
   return { body: JSON.stringify(kept), refs, parts, size };
@@ -62,18 +61,14 @@ export function restore(
   bodyOf: (sha256: string) => string | undefined,
 ): Record<string, unknown> {
   const data = JSON.parse(body) as Record<string, unknown>;
-  for (const [key, sha256, length] of refs) {
-    const part = bodyOf(sha256);
-    if (part === undefined || Buffer.byteLength(part) !== length || digest(part) !== sha256) {
+  for (const [key, digest, length] of refs) {
+    const part = bodyOf(digest);
+    if (part === undefined || Buffer.byteLength(part) !== length || sha256(part) !== digest) {
       throw new AppError('history_damaged', undefined, {
-        cause: new Error(`blob ${sha256} is missing or was changed`),
+        cause: new Error(`blob ${digest} is missing or was changed`),
       });
     }
     data[key] = JSON.parse(part) as unknown;
   }
   return data;
-}
-
-function digest(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
 }

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { sha256 } from '@switchyard/contracts';
 
 const run = promisify(execFile);
 // The same from src/ and from dist/.
@@ -56,6 +56,6 @@ export function* migrations(): Generator<[name: string, checksum: string]> {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
     const script = readFileSync(join(folder, entry.name, 'migration.sql'));
-    yield [entry.name, createHash('sha256').update(script).digest('hex')];
+    yield [entry.name, sha256(script)];
   }
 }

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
+import { sha256 } from '@switchyard/contracts';
 import { rows } from '../postgres/index.ts';
 import type { PinDecision, PinnedTool, ToolPin, ToolPinChange, ToolPins } from './tool-pins.ts';
 
@@ -76,7 +76,7 @@ export class SqlToolPins implements ToolPins {
       changes.map((change) => change.tool),
       changes.map((change) => (change.become === 'approved' ? change.definition : null)),
       pending,
-      pending.map((definition) => definition && createHash('sha256').update(definition).digest('hex')),
+      pending.map((definition) => definition && sha256(definition)),
       changes.map((change) => JSON.stringify(change.become === 'quarantined' ? change.reasons : [])),
     ];
     return (await rows<{ tool: string }>(this.#pool, NOTE, [upstream, ...values])).map(({ tool }) => tool);
