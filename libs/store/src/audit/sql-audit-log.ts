@@ -79,7 +79,7 @@ export class SqlAuditLog implements AuditLog {
   async append(records: readonly AuditRecord[]): Promise<RecordsAppended> {
     let added = 0;
     const conflicts: string[] = [];
-    for (const batch of batches(records)) {
+    for (const batch of batches(inOneOrder(records))) {
       const answer = await row<{ added: number; conflicts: string[] }>(this.#pool, APPEND, [
         batch.map((r) => r.id),
         batch.map((r) => r.ts),
@@ -262,6 +262,10 @@ function toSummary(stored: Prisma.RunSummaryRowGetPayload<object>): RunSummary {
     endedAt: stored.endedAt?.getTime() ?? null,
   };
 }
+
+/** Two replicas that learn of the same records at once, each in another order, would wait for each other's. */
+const inOneOrder = (records: readonly AuditRecord[]): readonly AuditRecord[] =>
+  [...records].sort((one, other) => (one.id < other.id ? -1 : Number(one.id > other.id)));
 
 function* batches<T>(all: readonly T[]): Generator<readonly T[]> {
   for (let from = 0; from < all.length; from += BATCH) yield all.slice(from, from + BATCH);
