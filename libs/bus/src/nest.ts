@@ -8,8 +8,8 @@ import { logEvent } from './log-events.ts';
 import type { Bus, Call, Subscription } from './protocol/index.ts';
 
 /*
- * Nest handlers on the bus, by the seam that Nest offers for transports of one's own. The wire stays plain
- * JSON: what Nest's own NATS transport wraps around it, and what it does with malformed input, stays out.
+ * Nest handlers on the bus, as a custom transport of Nest. The wire stays plain JSON, without the wrapping and the
+ * lenient parsing of Nest's own NATS transport.
  */
 
 const CONTRACTS = new Map<string, RequestContract>();
@@ -59,7 +59,7 @@ class BusTransport extends Server implements CustomTransportStrategy {
     }
   }
 
-  /** Takes no new requests and waits for those under way. */
+  /** Accepts no new requests and waits for those under way. */
   async close(): Promise<void> {
     await Promise.all(this.#subscriptions.splice(0).map((subscription) => subscription.stop()));
   }
@@ -73,7 +73,7 @@ class BusTransport extends Server implements CustomTransportStrategy {
   }
 }
 
-/** Errors reach the bus as they were thrown; the bus alone decides what a caller learns of them. */
+/** Passes errors to the bus unchanged; only the bus decides what a caller learns of them. */
 @Catch()
 class PassOn implements ExceptionFilter {
   catch(error: unknown) {

@@ -10,8 +10,8 @@ import {
 } from '@switchyard/contracts';
 
 /*
- * What is tried with a login to find out whether the server gives it the permissions of the contracts, and no others: as a
- * subject to publish to, as the reply of a question, as a subscription with wildcards, and JetStream's own API. Pure.
+ * The trials by which the doctor finds out whether a login has exactly the permissions of the contracts: as a subject
+ * to publish to, as the reply of a request, as a subscription with wildcards, and in JetStream's own API. Pure.
  */
 
 export interface Trial {
@@ -21,13 +21,13 @@ export interface Trial {
 }
 
 export interface Trials {
-  /** Each permission that the app has to have. */
+  /** Each permission that the app must have. */
   readonly must: readonly Trial[];
-  /** One or more for each guarantee of the permissions (see contracts/permissions.ts) that this app could break. */
+  /** For each guarantee of the permissions (see contracts/permissions.ts) that this app could break: one or more. */
   readonly mustNot: readonly Trial[];
 }
 
-/** Stands in the place of a wildcard: an id that nothing has. */
+/** Replaces a wildcard: an id that nothing has. */
 const NOBODY = 'doctor';
 
 const publish = (subject: string): Trial => ({ verb: 'publish', subject });
@@ -36,7 +36,7 @@ const subscribe = (pattern: string): Trial => {
   return { verb: 'subscribe', subject, ...(queue === undefined ? {} : { queue }) };
 };
 
-/** What only whoever keeps the server does to a stream, by its API. `doctor` in the place of a stream: none that exists. */
+/** Operations on a stream that only its administrator may perform. `doctor` names a stream that does not exist. */
 const STREAM_VERBS = [
   'DELETE',
   'PURGE',
@@ -46,7 +46,7 @@ const STREAM_VERBS = [
   'LEADER.STEPDOWN',
   'PEER.REMOVE',
 ] as const;
-/** Subscriptions to everything, or to everybody's answers, in all the ways that wildcards allow. */
+/** Subscriptions to everything, or to other services' replies, in all the ways that wildcards allow. */
 const TOO_WIDE = [
   '>',
   '*.>',
@@ -70,7 +70,7 @@ export function trialsOf(app: Speaker): Trials {
     'cmd.run.doctor.doctor',
     ...Object.keys(SYSTEM_PRODUCERS).map((token) => `sys.${token}.doctor`),
     ...CONSUMERS.map(({ app: owner, stream }) => `$JS.API.CONSUMER.MSG.NEXT.${stream}.${owner}`),
-    // Of a stream that does not exist: who may not do it to this one, and still to another, has a list of streams.
+    // On a stream that does not exist: a login that may not do it to this one, but to another, has a list of streams.
     ...STREAM_VERBS.map((verb) => `$JS.API.STREAM.${verb}.doctor`),
     ...Object.values(STREAMS).flatMap(({ name }) => [
       `$JS.API.STREAM.UPDATE.${name}`,
@@ -83,7 +83,7 @@ export function trialsOf(app: Speaker): Trials {
       `$JS.API.CONSUMER.CREATE.${stream}.${owner}`,
       `$JS.API.CONSUMER.DELETE.${stream}.${owner}`,
     ]),
-    // An answer goes to those that may ask: to forge one for anybody else is refused by the server.
+    // A reply goes only to callers that may ask: the server refuses to forge one for anybody else.
     ...[...APPS, 'operator'].map((asker) => `${inboxPrefix(asker)}.doctor`),
     '$SYS.REQ.SERVER.PING',
     ...BUCKETS.flatMap(({ bucket }) => others.map((other) => `$KV.${bucket}.${other}.doctor`)),
@@ -98,7 +98,7 @@ export function trialsOf(app: Speaker): Trials {
     ...['run.>', 'run.*.>', 'live.>', 'sys.>', 'cmd.run.>'].filter(
       (subject) => !own.subscribe.some((o) => covers(o, subject)),
     ),
-    // Outside of its own queue group an app hears no request, not even those that it answers.
+    // Outside of its own queue group an app receives no request, not even those that it answers.
     ...own.subscribe.flatMap((pattern) => (pattern.includes(' ') ? [pattern.split(' ')[0]!] : [])).slice(0, 1),
   ];
   return {
@@ -114,7 +114,7 @@ function concrete(pattern: string): string {
     .join('.');
 }
 
-/** Whether a permission for `pattern` is one for `subject`, which has no wildcards. */
+/** True if a permission for `pattern` covers `subject`, which has no wildcards. */
 export function covers(pattern: string, subject: string): boolean {
   const [wanted, given] = [pattern.split('.'), subject.split('.')];
   for (const [n, token] of wanted.entries()) {

@@ -9,14 +9,12 @@ import {
   WANTED_OF_EVERY_CONSUMER,
 } from '../nats/index.ts';
 
-/*
- * What the doctor sees of streams, consumers and key-value buckets. It makes and changes nothing.
- */
+/* Reads the state of streams, consumers and key-value buckets for the doctor. It creates and changes nothing. */
 
 export interface StreamSeen {
   readonly name: string;
   readonly missing: boolean;
-  /** Options in which it is not as asked. */
+  /** Options that differ from the requested ones. */
   readonly other: readonly string[];
   readonly messages: number;
   readonly bytes: number;
@@ -27,31 +25,31 @@ export interface ConsumerSeen {
   readonly name: string;
   readonly missing: boolean;
   readonly other: readonly string[];
-  /** It was given more than the stream ever had: it is given nothing any more. */
+  /** The consumer was given more than the stream ever had, so it gets no further messages. */
   readonly ahead: boolean;
   readonly pending: number;
   readonly unacknowledged: number;
 }
 
-/** A key-value bucket. It is made when it is first needed. */
+/** A key-value bucket, which is created when it is first needed. */
 export interface BucketSeen {
   readonly name: string;
   readonly missing: boolean;
-  /** Options in which it is not as asked. */
+  /** Options that differ from the requested ones. */
   readonly other: readonly string[];
   readonly entries: number;
   readonly bytes: number;
   readonly maxBytes: number;
 }
 
-/** What this login is to look after; nothing of what is another's. */
+/** What this login is responsible for; nothing that belongs to another. */
 export interface Looked {
   readonly streams: readonly StreamSeen[];
   readonly consumers: readonly ConsumerSeen[];
   readonly buckets: readonly BucketSeen[];
 }
 
-/** Streams are looked at by the app that may change them, each consumer and bucket by the app whose it is. */
+/** Each stream is read by the app that may change it, each consumer and bucket by the app that owns it. */
 export async function lookAtJetStream(
   connection: NatsConnection,
   app: AppName | undefined,
@@ -92,7 +90,7 @@ async function bucket(manager: JetStreamManager, { bucket: name, ttlMs, maxBytes
   const info = await manager.streams.info(`KV_${name}`).catch(orMissing);
   if (!info) return { name, missing: true, other: [], entries: 0, bytes: 0, maxBytes };
   const { messages: entries, bytes } = info.state;
-  const config = { ...info.config, allow_direct: info.config.allow_direct ?? false }; // an older server says nothing of it
+  const config = { ...info.config, allow_direct: info.config.allow_direct ?? false }; // an older server does not report it
   return {
     name,
     missing: false,
@@ -111,7 +109,7 @@ async function consumer(manager: JetStreamManager, of: string, name: string): Pr
   return {
     ...gone,
     missing: false,
-    // How many may be under way is each app's own choice.
+    // Each app chooses how many may be under way.
     other: differences({ ...WANTED_OF_EVERY_CONSUMER, max_ack_pending: found.config.max_ack_pending }, found.config),
     ahead: standsAhead(found.delivered.stream_seq, info.state.last_seq),
     pending: found.num_pending,

@@ -7,17 +7,17 @@ import { type Trial, trialsOf } from './permission-trials.ts';
 import { lookAtJetStream, type Looked } from './probe-jetstream.ts';
 
 /*
- * A look at nats-server with the login of one service, for the doctor. It tells what it saw; it judges nothing.
+ * Examines nats-server with the login of one service, for the doctor. It reports facts and judges nothing.
  *
  * - The probe publishes nothing that is delivered. Every trial names a reply subject of the server's own (`_R_.…`),
- *   which the server refuses after it has judged the permission. Where a server does not refuse it, the probe tries no
+ *   which the server refuses after it has checked the permission. If a server does not refuse it, the probe tries no
  *   further publish.
- * - The probe gives a subscription back in the same write that asks for it.
- * - The probe makes and changes nothing, and ends within its limit for each question.
+ * - The probe ends a subscription in the same write that requests it.
+ * - The probe creates and changes nothing, and each of its requests has a limit.
  */
 
 export interface BusSeen extends Partial<Looked> {
-  /** Whose login it is; undefined: the one of a person, or none. */
+  /** The service of the login; undefined: that of a person, or none. */
   readonly app: AppName | undefined;
   /** Without credentials. */
   readonly server: string;
@@ -31,14 +31,14 @@ export interface BusSeen extends Partial<Looked> {
     /** Publishing could not be tried: this server would deliver the message of a trial. */
     readonly untried: boolean;
   };
-  /** Why streams and consumers could not be looked at. */
+  /** Why streams and consumers could not be read. */
   readonly unseen?: string;
 }
 
 export interface ProbeOptions {
   readonly url: string;
   readonly tls?: TlsFiles | undefined;
-  /** Whose contracts the login has to fulfil; default: the app that the login is named after. */
+  /** The app whose contracts the login must fulfil; default: the app after which the login is named. */
   readonly app?: AppName;
   /** For each question. */
   readonly limitMs: number;
@@ -79,7 +79,7 @@ export async function probeBus({ url, tls: files, app: asked, limitMs }: ProbeOp
   }
 }
 
-/** What `refused` says of a URL that is none. */
+/** The value of `refused` for an invalid URL. */
 export const NO_URL = 'NO_URL';
 
 function parsedUrl(url: string): ReturnType<typeof parseUrl> | undefined {
@@ -90,7 +90,7 @@ function parsedUrl(url: string): ReturnType<typeof parseUrl> | undefined {
   }
 }
 
-/** The code of the library, or of the system beneath it. */
+/** The code of the library, or of the underlying system. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return 'no answer';
   const { chainedError } = error as { chainedError?: NodeJS.ErrnoException };
@@ -104,7 +104,7 @@ async function tryPermissions(
   app: AppName | undefined,
 ): Promise<NonNullable<BusSeen['permissions']>> {
   const refusals = new Refusals(connection);
-  // Nobody's login has no permission that it must have; one that may do what no service may has no limits at all.
+  // An unknown login has no required permission; if it may do what no service may, it is unrestricted.
   const { must, mustNot } = app === undefined ? { must: [], mustNot: trialsOf('gateway').mustNot } : trialsOf(app);
   const harmless = must.find(({ verb, subject }) => verb === 'publish' && /^ctl\.|^\$JS\.API\.INFO$/.test(subject));
   // A server that does not refuse this trial would deliver the others.
@@ -121,7 +121,7 @@ async function tryPermissions(
   };
 }
 
-/** What the server says to attempts. */
+/** The server's refusals of attempts. */
 class Refusals {
   readonly #denied = new Set<string>();
   #count = 0;
@@ -133,7 +133,7 @@ class Refusals {
     void this.#watch();
   }
 
-  /** Those that are not permitted. */
+  /** The trials that are not permitted. */
   async of(trials: readonly Trial[]): Promise<Trial[]> {
     this.#denied.clear();
     for (const trial of trials) this.#attempt(trial);
@@ -141,7 +141,7 @@ class Refusals {
     return trials.filter(({ verb, subject }) => this.#denied.has(`${verb} ${subject}`));
   }
 
-  /** Whether the server refuses anything about it, be it the subject or the reply. */
+  /** True if the server refuses the subject or the reply of a trial. */
   async arisesFrom(trial: Trial): Promise<boolean> {
     const before = this.#count;
     this.#attempt(trial);
@@ -157,7 +157,7 @@ class Refusals {
     connection.subscribe(subject, nothing).unsubscribe(); // both go out in one write
   }
 
-  /** The server has answered everything that was sent, and the answers were read. */
+  /** Waits until the server has answered everything and the answers were read. */
   async #settled(): Promise<void> {
     await this.#connection.flush();
     await turn();

@@ -13,10 +13,10 @@ import {
 import { RunReader } from './run-reader.ts';
 
 /*
- * Follows runs: live facts in order, holes filled from the journal.
+ * Follows runs: live facts in order, with holes filled from the journal.
  *
  * - All readers of a run in this process share one subscription. It ends with the last of them.
- * - After a reconnect every run is looked at in the journal at once.
+ * - After a reconnect every reader checks the journal at once.
  * - A reader that throws harms neither the other readers nor the connection.
  */
 
@@ -48,12 +48,12 @@ export class Follower {
     return this.#feeds.size;
   }
 
-  /** Messages may have been missed: every reader looks at the journal. */
+  /** Messages may have been missed: every reader checks the journal. */
   recheck(): void {
     for (const wake of this.#wakers) wake();
   }
 
-  /** Subscribes before it returns, so that whatever is published from now on is seen. */
+  /** Subscribes before it returns, so that no later event is missed. */
   follow(options: FollowOptions): Following {
     const reader = new RunReader(options, this.#log);
     const leave = this.#join(options, reader);
@@ -129,7 +129,7 @@ export class Follower {
     message: WireMessage,
   ): void {
     const event = readMessage(message, runEventOn);
-    // A copy that JetStream delivers to where a consumer's owner wants it still names the subject that it was stored under.
+    // A copy that JetStream delivers to a consumer's chosen subject still names the subject under which it was stored.
     if (event && (event.runId !== runId || event.tenantId !== tenantId)) return;
     if (event) for (const listener of [...listeners]) listener.onEvent(event);
     else logEvent(this.#log, 'run_event_malformed', { subject: message.subject });

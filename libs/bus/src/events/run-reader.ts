@@ -4,20 +4,20 @@ import { logEvent } from '../log-events.ts';
 import { type FollowOptions, Reorder } from '../protocol/index.ts';
 
 /*
- * One reader of one run: what comes live, in order, with the journal asked for what is missing.
+ * One reader of one run: live events in order, with missing ones read from the journal.
  *
- * - A lost message can delay a reader, never stop it. The reader asks the journal for a hole after HOLE_MS, and looks
- *   at a quiet run every QUIET_MS. Asking does not hold up the events that come live meanwhile.
- * - The reader asks at growing distances where the journal cannot fill a hole yet.
- * - The number of events that a slow reader has not taken is bounded. Over the bound they are forgotten and read from
- *   the journal.
- * - The reader ends after the terminal event, also where that lies before the place at which the reader began.
+ * - A lost message can delay a reader, never stop it. The reader requests a hole from the journal after HOLE_MS, and
+ *   checks a quiet run every QUIET_MS. Live events continue meanwhile.
+ * - The reader retries with growing pauses if the journal cannot fill a hole yet.
+ * - The number of events that a slow reader has not taken is limited. Beyond it they are dropped and read from the
+ *   journal.
+ * - The reader ends after the terminal event, even if that is before the position at which the reader began.
  */
 
 const HOLE_MS = 50;
 const QUIET_MS = 5_000;
 const MAX_UNREAD = 2_000;
-/** A journal that never answered is given up after so many tries; one that did answer is waited for. */
+/** A journal that never answered is given up after this many tries; one that did answer is waited for. */
 const FIRST_TRIES = 8;
 
 export class RunReader {
@@ -89,7 +89,7 @@ export class RunReader {
     }
   }
 
-  /** Sets when the journal is asked next, after events left or none could. */
+  /** Sets when the journal is read next, depending on whether events could leave. */
   #plan({ progress }: { progress: boolean }): void {
     const { hole } = this.#order;
     if (progress) this.#holeWaitMs = HOLE_MS;
@@ -100,7 +100,7 @@ export class RunReader {
     else if (progress) this.#askAt = Date.now() + QUIET_MS;
   }
 
-  /** Asks for one page, in the background; as long as pages help, for the next. */
+  /** Requests one page, in the background, and further pages while they help. */
   #ask(): void {
     this.#asking = true;
     const from = this.#order.last;
@@ -113,7 +113,7 @@ export class RunReader {
           this.#failures = 0;
           this.#fetched.push(...this.#order.take(page.events));
           const { last, hole } = this.#order;
-          // The reader began behind the terminal event.
+          // The reader began after the terminal event.
           if (page.ended && this.#options.after >= page.lastSeq) this.#over = true;
           if (last > from) this.#askAt = last < page.lastSeq ? 0 : Date.now() + (hole ? HOLE_MS : QUIET_MS);
           else {
@@ -143,7 +143,7 @@ export class RunReader {
     logEvent(this.#log, 'journal_read_failed', { runId, err: error, tries: this.#failures });
   }
 
-  /** Until something came, or the time ran out. */
+  /** Waits until an event came, or the time ran out. */
   #wait(limitMs: number): Promise<void> {
     return new Promise((resolve) => {
       const done = () => {

@@ -10,11 +10,11 @@ import {
 import { parseWakeUp } from './wake-up.ts';
 
 /*
- * What everybody may hear as it is told. Nothing is kept and nothing comes again: whoever needs every message consumes
- * the stream. When one of these resolves, everything that is told from then on is heard.
+ * Plain subscriptions: nothing is stored and nothing is repeated; a reader that needs every message uses a stream
+ * consumer. Once one of these resolves, every later message is received.
  */
 
-/** Facts outside runs; `about` names one noun of them. */
+/** Subscribes to facts outside runs; `about` names one noun of them. */
 export function subscribeSystem(
   wire: Wire,
   listener: (event: SystemEvent) => void,

@@ -8,11 +8,12 @@ const MAX_PENDING = 256;
 const SECOND_MS = 1_000;
 
 /**
- * Publishes facts that belong to no run, beside the work that causes them.
+ * Publishes facts that belong to no run, in the background.
  *
  * - publish() never makes its caller wait or fail.
- * - The number of facts that wait for the bus is bounded, and so is the number a second where `perSecond` is given.
- * - A fact that the bus refuses is logged. Facts beyond a bound are dropped, and the log says once a second how many.
+ * - The number of waiting facts is limited, and so is the rate if `perSecond` is given.
+ * - A fact that the bus refuses is logged. Facts beyond a limit are dropped, and the log reports their number once a
+ *   second.
  */
 export class SystemEventPublisher {
   readonly #bus: Pick<Bus, 'publishSystem'>;

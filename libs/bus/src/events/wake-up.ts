@@ -2,10 +2,9 @@ import { ID_PATTERN } from '@switchyard/contracts';
 import type { WakeUp } from '../protocol/index.ts';
 
 /*
- * How wake-ups come back, and when they do not any more. Pure.
- *
- * A wake-up is an optimisation: the sweeper finds every run that has work. So none has to be kept for ever, whatever
- * its handler says.
+ * Decides when a wake-up is delivered again, and when it is dropped. Pure.
+ * A wake-up is an optimisation: the sweeper finds every run that has work. So no wake-up has to be kept for ever,
+ * whatever its handler says.
  */
 
 /** About ten minutes, with the pauses below. */
@@ -16,7 +15,7 @@ const LONGEST_MS = 30_000;
 export type Settlement =
   { readonly do: 'ack' } | { readonly do: 'give-up' } | { readonly do: 'again'; readonly afterMs: number };
 
-/** What becomes of a wake-up that was delivered so many times. */
+/** How a wake-up is settled that was delivered this many times. */
 export function settlementOf(verdict: 'done' | 'busy' | 'failed', deliveries: number): Settlement {
   if (verdict === 'done') return { do: 'ack' };
   if (deliveries >= MOST_DELIVERIES) return { do: 'give-up' };

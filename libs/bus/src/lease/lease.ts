@@ -4,12 +4,12 @@ import { logEvent } from '../log-events.ts';
 import { isHeld, LEASE_START, type LeaseEntry, type LeaseState, lost, observed, stoodBack, wrote } from './machine.ts';
 
 /*
- * Asks for a lease, and keeps it while it is held. What is decided is in machine.ts.
+ * Acquires a lease, and renews it while it is held. machine.ts decides.
  *
- * - onChange(token) is called once for each term, and onChange(undefined) once at the end of the term. The end is told
- *   at the latest when the time that this replica counted on is over, also where the store does not answer.
- * - `token` is judged each time it is read: a process that slept learns at once that its term is over.
- * - close() gives the lease back, so that the next replica need not wait.
+ * - It calls onChange(token) once for each term, and onChange(undefined) once at the end of the term. It reports the
+ *   end at the latest when this replica's own time is over, even if the store does not answer.
+ * - `token` is evaluated each time it is read: a process that was suspended learns at once that its term is over.
+ * - close() releases the lease, so that the next replica need not wait.
  */
 
 export type { LeaseEntry };
@@ -17,45 +17,45 @@ export type { LeaseEntry };
 const LEASE_NAME = /^[A-Za-z0-9_-]{1,200}$/;
 
 export interface LeaseOptions {
-  /** What is leased: letters, digits, `-` and `_`. */
+  /** The name of the lease: letters, digits, `-` and `_`. */
   readonly name: string;
-  /** Tells this replica from every other, of now and of yesterday. */
+  /** Distinguishes this replica from every other, past and present. */
   readonly holder: string;
-  /** How long a holder that vanished keeps the others waiting. Default 6 s. */
+  /** How long other replicas wait for a holder that vanished. Default 6 s. */
   readonly ttlMs?: number;
-  /** A token: held from now on. Undefined: not any more. */
+  /** A token: held from now on. Undefined: no longer held. */
   readonly onChange: (token: number | undefined) => void;
 }
 
 export interface Lease {
   /** Grows with every holder; undefined while it is not held here. */
   readonly token: number | undefined;
-  /** Whether it is known who holds it. */
+  /** True once the holder is known. */
   readonly settled: boolean;
-  /** Gives it back and does not ask for it for ttlMs: others come first. */
+  /** Releases the lease and does not ask for it for ttlMs: others come first. */
   standBack(): void;
-  /** Gives it back, and asks no more. */
+  /** Releases the lease, and asks no more. */
   close(): Promise<void>;
 }
 
-/** The entry of one lease. Both throw where the store does not answer. */
+/** The store entry of one lease. Both methods throw if the store does not answer. */
 export interface LeaseRegister {
   read(): Promise<LeaseEntry | undefined>;
-  /** The revision that it got; undefined where the last one was not `expect`. */
+  /** Writes over revision `expect`; returns the new revision, or undefined if another one is there. */
   write(entry: Omit<LeaseEntry, 'revision'>, expect: number): Promise<number | undefined>;
 }
 
 const TTL_MS = 6_000;
-/** Looks and renewals within a ttl. */
+/** Reads and renewals per ttl. */
 const LOOKS = 6;
-/** The longest that a look may take, of a ttl. */
+/** The limit of one read, as a share of the ttl. */
 const LOOK_LIMIT = 0.5;
 
 const now = (): number => performance.now();
 
 export class HeldLease implements Lease {
   #state: LeaseState = LEASE_START;
-  /** The term that was told. */
+  /** The term that was last reported. */
   #told: number | undefined;
   #settled = false;
   #expiry: NodeJS.Timeout | undefined;
@@ -99,7 +99,7 @@ export class HeldLease implements Lease {
     if (held) await this.#giveBack(held.revision);
   }
 
-  /** Gives the lease back, so that the next replica need not wait. Where the store does not answer, the lease runs out. */
+  /** Releases the lease, so that the next replica need not wait. If the store does not answer, the lease expires. */
   async #giveBack(revision: number): Promise<void> {
     const given = this.#register.write({ holder: this.#options.holder, released: true }, revision);
     await this.#limited(given).catch(() => undefined);
@@ -123,7 +123,7 @@ export class HeldLease implements Lease {
   async #look(): Promise<void> {
     const { held } = this.#state;
     if (held && (await this.#write(held.revision))) return;
-    // Not ours, or a write of ours that we do not know of.
+    // Another holder's entry, or our own write whose answer was lost.
     const { state, expect } = observed(this.#state, await this.#register.read(), this.#view());
     this.#move(state);
     if (expect !== null) await this.#write(expect);
@@ -156,7 +156,7 @@ export class HeldLease implements Lease {
     this.#options.onChange(token);
   }
 
-  /** Rejects where it takes longer than a look may. */
+  /** Rejects if it takes longer than a read may. */
   #limited<T>(work: Promise<T>, signal?: AbortSignal): Promise<T> {
     return new Promise((resolve, reject) => {
       const fail = (): void => reject(new AppError('unavailable', 'The message bus does not answer at the moment.'));

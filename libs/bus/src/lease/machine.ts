@@ -14,17 +14,17 @@
 
 export interface LeaseEntry {
   readonly holder: string;
-  /** It was given back: nobody has to wait. */
+  /** True if the lease was released: no replica has to wait. */
   readonly released: boolean;
-  /** The count of the write. */
+  /** The revision of the write. */
   readonly revision: number;
 }
 
 export interface LeaseState {
   readonly held: { readonly token: number; readonly revision: number; readonly untilMs: number } | null;
-  /** The write that was seen last, and when it was seen first. */
+  /** The last write that was seen, and when it was first seen. */
   readonly seen: { readonly revision: number; readonly sinceMs: number } | null;
-  /** Before this it is not asked for. */
+  /** The lease is not requested before this time. */
   readonly notBeforeMs: number;
 }
 
@@ -43,7 +43,7 @@ export function isHeld(state: LeaseState, now: number): boolean {
   return state.held !== null && now < state.held.untilMs;
 }
 
-/** What the store says. `expect`: it may be written now, over this revision (0: over nothing). */
+/** Takes the store's entry. `expect`: the revision over which this replica may write now (0: no entry). */
 export function observed(
   state: LeaseState,
   entry: LeaseEntry | undefined,
@@ -58,7 +58,7 @@ export function observed(
   return { state: { ...state, seen, held: ours ? state.held : null }, expect: free && !rests ? entry.revision : null };
 }
 
-/** The store took our write, which was begun at `beganMs`. An answer that was overtaken changes nothing. */
+/** The store took our write, which began at `beganMs`. An outdated answer changes nothing. */
 export function wrote(state: LeaseState, revision: number, beganMs: number, { ttlMs, now }: LeaseView): LeaseState {
   if (beganMs < state.notBeforeMs || revision <= (state.held?.revision ?? 0)) return state;
   const token = isHeld(state, now) ? state.held!.token : revision; // a new term has a larger token
@@ -66,12 +66,12 @@ export function wrote(state: LeaseState, revision: number, beganMs: number, { tt
   return { ...state, held, seen: { revision, sinceMs: now } };
 }
 
-/** Not held any more: its time is over, or somebody else has it. */
+/** The lease is no longer held: its time is over, or another replica has it. */
 export function lost(state: LeaseState): LeaseState {
   return { ...state, held: null };
 }
 
-/** Given up, and not asked for before `notBeforeMs`: others come first. */
+/** Released, and not requested before `notBeforeMs`: others come first. */
 export function stoodBack(state: LeaseState, notBeforeMs: number): LeaseState {
   return { ...state, held: null, notBeforeMs };
 }

@@ -8,7 +8,7 @@ interface StoredRecord {
   readonly untilMs: number;
 }
 
-/** The key-value buckets, shared by all connections: what is there is written over its known revision only. */
+/** The key-value buckets, shared by all connections: an entry is written only over its known revision. */
 export class MemoryBuckets {
   readonly #leases = new Map<string, LeaseEntry>();
   readonly #records = new Map<string, StoredRecord>();

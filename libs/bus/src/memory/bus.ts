@@ -43,16 +43,16 @@ import { MemoryQueue } from './queue.ts';
 import { MemoryStreams } from './streams.ts';
 import { MemoryServer, type MemoryWire } from './wire.ts';
 
-/** A message server in this process: every app connects to it as to NATS. For tests. */
+/** A message server in this process, to which every app connects as to NATS. For tests. */
 export interface MemoryHub {
   connect(app: string): Bus;
-  /** Forgets what the streams hold, as a lost store would. */
+  /** Deletes the content of the streams, as the loss of the store would. */
   wipe(): void;
-  /** Subscriptions that are open at the moment. */
+  /** The number of open subscriptions. */
   subscriptionCount(): number;
 }
 
-/** `server`: the message system below, for tests that speak to it as a stock client does. */
+/** `server`: the underlying message system, for tests that use it as a stock client does. */
 export function createMemoryBus(options: { log?: Logger; server?: MemoryServer } = {}): MemoryHub {
   const log = options.log ?? createLogger({ app: 'memory-bus', level: 'silent' });
   const store: MemoryStore = { streams: new MemoryStreams(), queue: new MemoryQueue(), buckets: new MemoryBuckets() };
@@ -67,7 +67,7 @@ export function createMemoryBus(options: { log?: Logger; server?: MemoryServer }
   };
 }
 
-/** What the server of all connections keeps. */
+/** The state that all connections share. */
 interface MemoryStore {
   readonly streams: MemoryStreams;
   readonly queue: MemoryQueue;

@@ -1,8 +1,8 @@
 import { DRAIN_LIMIT_MS, settledWithin, type WakeUp } from '../protocol/index.ts';
 
-/** Further wake-ups are forgotten; the sweeper finds their runs. */
+/** Further wake-ups are dropped; the sweeper finds their runs. */
 const MAX_WAITING = 100_000;
-/** What was put back as busy is handed out again after this time. */
+/** A wake-up that was returned as busy is delivered again after this time. */
 const AGAIN_MS = 50;
 
 interface Taker {
@@ -11,7 +11,7 @@ interface Taker {
   free: number;
 }
 
-/** The work queue of wake-ups, shared by all connections: each goes to one taker, within what that one can do. */
+/** The work queue of wake-ups, shared by all connections: each goes to one consumer with free capacity. */
 export class MemoryQueue {
   readonly #waiting: WakeUp[] = [];
   readonly #takers: Taker[] = [];
@@ -21,7 +21,7 @@ export class MemoryQueue {
     this.#hand();
   }
 
-  /** Gives the way to stop, which waits for what is being handled. */
+  /** Starts to take wake-ups; returns a function that stops, and waits for those being handled. */
   take(handler: Taker['handler'], maxInFlight: number): () => Promise<void> {
     const taker: Taker = { handler, free: maxInFlight, underWay: new Set() };
     this.#takers.push(taker);

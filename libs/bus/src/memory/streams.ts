@@ -2,9 +2,9 @@ import { AppError, type StreamName } from '@switchyard/contracts';
 import { type ConsumedMessage, type ConsumeOptions, DRAIN_LIMIT_MS, settledWithin } from '../protocol/index.ts';
 import { matches } from './wire.ts';
 
-/** Further messages are refused, as by a stream that is full. */
+/** Further messages are refused, as by a full stream. */
 const MAX_STORED = 100_000;
-/** What was not handled comes again after this time. */
+/** An unhandled message is delivered again after this time. */
 const AGAIN_MS = 20;
 
 interface StoredMessage extends ConsumedMessage {
@@ -35,7 +35,7 @@ export class MemoryStreams {
     for (const consumer of this.#consumers.values()) this.#feed(consumer);
   }
 
-  /** Gives the way to stop, which waits for what is being handled. */
+  /** Starts to consume; returns a function that stops, and waits for messages being handled. */
   consume(options: ConsumeOptions): () => Promise<void> {
     const key = `${options.stream}.${options.durable}`;
     const next = this.#consumers.get(key)?.next ?? 0;

@@ -8,7 +8,7 @@ interface Route {
   readonly onMessage: (message: WireMessage) => void;
 }
 
-/** Does what NATS does for core messages: wildcards, queue groups, order per sender, 503 where nobody listens. */
+/** Mimics NATS for core messages: wildcards, queue groups, order per sender, 503 without responders. */
 export class MemoryServer {
   readonly #routes = new Set<Route>();
   readonly #byApp = new Map<string, MemoryWire>();
@@ -30,7 +30,7 @@ export class MemoryServer {
     return [...this.#routes].filter(({ wire }) => wire.app === app).length;
   }
 
-  /** Ends the newest connection of an app without a word, as a crash does. */
+  /** Cuts the newest connection of an app without notice, as a crash does. */
   cut(app: string): void {
     this.#byApp.get(app)?.close();
   }
@@ -107,7 +107,7 @@ export class MemoryWire implements Wire {
 
   subscribe(subject: string, onMessage: (message: WireMessage) => void, queue?: string): WireSubscription {
     const unsubscribe = this.#server.add({ tokens: subject.split('.'), queue, wire: this, onMessage });
-    // What was sent before is handed over in the same turn of the loop.
+    // Earlier messages are delivered in the same turn of the loop.
     return { unsubscribe, drain: () => new Promise((resolve) => setImmediate(() => resolve(unsubscribe()))) };
   }
 

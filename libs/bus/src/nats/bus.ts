@@ -50,22 +50,22 @@ export interface ConnectOptions {
   readonly url: string;
   readonly app: string;
   readonly log: Logger;
-  /** With what it signs its questions and checks those of others. */
+  /** The keys to sign requests and to check those of others. */
   readonly trust: BusTrust;
-  /** Where `app` is `operator`: who it is. */
+  /** If `app` is `operator`: the person. */
   readonly person?: string;
   /** Set: TLS, with a certificate of its own where one is named. */
   readonly tls?: TlsFiles | undefined;
   readonly metrics?: Metrics;
-  /** Names this process in the facts it publishes outside runs; default: one of its own. */
+  /** Names this process in its facts outside runs; default: a random name. */
   readonly instance?: string;
-  /** How long requests under way may take when it stops; then their callers hear that the worker is lost. */
+  /** How long requests under way may take at a stop; then their callers learn that the worker is lost. */
   readonly stopLimitMs?: number;
-  /** Ends the wait for a server that is not there. */
+  /** Ends the wait for an unavailable server. */
   readonly signal?: AbortSignal;
 }
 
-/** Connects to nats-server; waits until it is there. Throws where it is too old, and with the signal's reason. */
+/** Connects to nats-server; waits until it is available. Throws if it is too old, and with the signal's reason. */
 export async function connectBus(options: ConnectOptions): Promise<Bus> {
   const wire = await NatsWire.open(options);
   try {
@@ -87,7 +87,7 @@ export async function connectBus(options: ConnectOptions): Promise<Bus> {
   );
 }
 
-/** One connection to NATS. What it can do is in the parts; here they are put together, and taken apart at the end. */
+/** One connection to NATS. It wires the parts, which do the work, and closes them at the end. */
 class NatsBus implements Bus {
   readonly #rpcClient: RpcClient;
   readonly #rpcServer: RpcServer;

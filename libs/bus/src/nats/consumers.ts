@@ -23,14 +23,14 @@ import { inParts, pull, whileHandling } from './pull.ts';
 import { parseWakeUp, settlementOf } from '../events/index.ts';
 
 /*
- * What one connection takes from the streams: facts through durable consumers, wake-ups from the work queue.
+ * Consumes the streams of one connection: facts through durable consumers, wake-ups from the work queue.
  *
- * - A message that is not handled comes again: a fact until it is handled, a wake-up as `settlementOf` says.
- * - A message that is no fact, or no wake-up, is counted and skipped, and never comes again.
- * - Stopping waits for the messages that are being handled, for DRAIN_LIMIT_MS at the most.
+ * - An unhandled message is delivered again: a fact until it is handled, a wake-up as `settlementOf` decides.
+ * - A malformed message is counted and skipped, and never delivered again.
+ * - Stopping waits for the messages being handled, for DRAIN_LIMIT_MS at the most.
  */
 
-/** Messages that come within this time are handled together. */
+/** Messages that arrive within this time are handled together. */
 const COLLECT_MS = 500;
 const AGAIN_MS = 1_000;
 
@@ -129,7 +129,7 @@ export class NatsConsumers {
     else message.nak(settled.afterMs);
   }
 
-  /** `underWay`: the work that goes on beside the pulling itself; stopping waits for it. */
+  /** `underWay`: work that continues beside the pulling; stopping waits for it. */
   #pulling({
     underWay = new Set(),
     ...options
@@ -160,7 +160,7 @@ export class NatsConsumers {
   }
 }
 
-/** Reads one header of a message; undefined where it is not there. */
+/** Reads one header of a message; undefined if it is absent. */
 function headerOf({ headers }: JsMsg): (name: string) => string | undefined {
   return (name) => headers?.get(name) || undefined;
 }

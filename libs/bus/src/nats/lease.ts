@@ -7,7 +7,8 @@ import { decode, encode } from '../protocol/index.ts';
 const WRONG_LAST_REVISION = 10_071;
 
 /**
- * Entries of leases in a key-value bucket of NATS; a key is `<app>.<name>`, so that an app reaches its own alone. Only features of nats-server 2.9 are used.
+ * Lease entries in a key-value bucket of NATS; a key is `<app>.<name>`, so that an app reaches only its own. Uses only
+ * features of nats-server 2.9.
  */
 export class NatsLeaseRegister implements LeaseRegister {
   #bucket: Promise<KV> | undefined;
@@ -40,9 +41,9 @@ export class NatsLeaseRegister implements LeaseRegister {
     });
   }
 
-  /** The bucket is made where it is missing; where it went away, the next look makes it anew. */
+  /** Creates the bucket if it is missing; if it disappeared, the next read creates it again. */
   async #with<T>(work: (bucket: KV) => Promise<T>): Promise<T> {
-    // Not `allow_direct`: every look is to see the last write.
+    // Not `allow_direct`: every read must see the last write.
     this.#bucket ??= this.#js.views.kv(LEASES.bucket, { history: 1, max_bytes: LEASES.maxBytes, allow_direct: false });
     try {
       return await work(await this.#bucket);
@@ -53,7 +54,7 @@ export class NatsLeaseRegister implements LeaseRegister {
   }
 }
 
-/** Whatever is not an entry of ours is nobody's, and is taken like one whose holder vanished. */
+/** A malformed entry has no holder and is taken like one whose holder vanished. */
 function parsed(value: Uint8Array): { holder: string; released: boolean } {
   try {
     const entry = decode(value) as { holder?: unknown; released?: unknown };

@@ -4,10 +4,10 @@ import type { NatsWire } from './wire.ts';
 import { asUnavailable } from './pull.ts';
 import { ensureStreams } from './streams.ts';
 
-/** How long a server may take over what it is asked about its streams, or to store a message. */
+/** The server's limit to answer about streams, or to store a message. */
 export const STREAM_TIMEOUT_MS = 5_000;
 
-/** The streams of one server: made where they are missing, and asked how far they are. */
+/** The streams of one server: created if missing, and queried for their position. */
 export class NatsStreams {
   #manager: Promise<JetStreamManager> | undefined;
 

@@ -11,15 +11,15 @@ import { decode, encode, encodeEvent, published, traceHeaders } from '../protoco
 import { type NatsStreams, STREAM_TIMEOUT_MS } from './nats-streams.ts';
 
 /*
- * Messages that a stream keeps.
+ * Publishes messages that a stream stores.
  *
- * - Every single message is acknowledged. The publishing side keeps only how far it came, so a message that was lost on
- *   the way, as when the link breaks or the stream is gone, would never be published again.
- * - A stream that is gone is made again, once, and the messages that found no stream are published again.
+ * - Every single message is acknowledged. The publishing side only remembers how far it came, so an unacknowledged loss
+ *   would never be repaired.
+ * - A missing stream is created again, once, and the messages that found no stream are published again.
  * - A fact has an id: the same fact again within the stream's window is stored once.
  */
 
-/** Events that wait for their acknowledgement at once. */
+/** The most events that wait for their acknowledgement at once. */
 const WINDOW = 500;
 
 interface Stored {
@@ -67,7 +67,7 @@ export class NatsPublisher {
     if (failed.length === 0) return;
     const error: unknown = results.find((result) => result.status === 'rejected')?.reason;
     if (!(error instanceof AppError) || error.code !== 'no_responders') throw error;
-    await this.#streams.ensure(); // no stream took them: make it again
+    await this.#streams.ensure(); // no stream took them: create it again
     await Promise.all(failed.map((message) => this.#storeOne(message)));
   }
 

@@ -15,18 +15,18 @@ import { logEvent } from '../log-events.ts';
 /*
  * A durable pull consumer that keeps working.
  *
- * - The consumer is created where it is missing, also after the whole store was lost.
- * - A consumer that stands ahead of its stream (the store lost its end, the consumer did not) would never be given
- *   anything again, without an error. It is noticed within WATCH_MS, deleted and created anew. That is safe because its
- *   messages can be handled twice and rebuilt from the journal.
+ * - The consumer is created if it is missing, also after the loss of the whole store.
+ * - A consumer that is ahead of its stream (the store lost its end, the consumer did not) would silently get nothing
+ *   any more. It is detected within WATCH_MS, deleted and created again. That is safe because its messages can be
+ *   handled twice and rebuilt from the journal.
  * - Only its signal ends the loop.
- * - A message that is still being handled is not given to another worker meanwhile.
- * - A consumer with other settings than these, as an earlier version made it, is changed to these. Where the server
- *   does not change them, the consumer is made anew and begins at the start of the stream.
- * - A pull stays open for long. The client library closes a pull by a clock of its own, a twentieth after the server's
- *   time for it. A message that the server sent just before, and that a busy process has not read yet, is thrown away
- *   there and comes again only after ACK_WAIT_MS. A twentieth of a second is nothing on a busy machine; a twentieth of
- *   half a minute is enough.
+ * - A message that is being handled is not given to another worker meanwhile.
+ * - A consumer with other settings, made by an earlier version, is updated. If the server cannot update it, it is
+ *   created again and begins at the start of the stream.
+ * - Each pull stays open for a long time. The client library closes a pull by its own clock, a twentieth after the
+ *   server's time for it. It discards a message that the server sent just before and that a busy process has not read
+ *   yet; that message comes again only after ACK_WAIT_MS. A twentieth of a second is too short on a busy machine; a
+ *   twentieth of half a minute is enough.
  */
 
 const WATCH_MS = 5_000;
@@ -44,7 +44,7 @@ export interface PullOptions {
   readonly durable: string;
   readonly filter?: string | undefined;
   readonly maxAckPending: number;
-  /** How many to ask for at once, at this moment; 0 waits a little and asks again. */
+  /** How many messages to request at this moment; 0 waits a little and asks again. */
   readonly want: () => number;
   readonly onBatch: (messages: AsyncIterable<JsMsg>) => Promise<void>;
   readonly log: Logger;
@@ -77,7 +77,7 @@ export async function pull(
   }
 }
 
-/** Pulls until the signal, or until the consumer stands ahead of its stream. */
+/** Pulls until the signal, or until the consumer is ahead of its stream. */
 async function pullOn(consumer: Consumer, jsm: JetStreamManager, options: PullOptions): Promise<void> {
   const lost = linkAbort([options.signal]);
   const watch = watchOver(jsm, options, lost.signal).then(
@@ -112,7 +112,7 @@ async function fetchOn(consumer: Consumer, { signal, want, onBatch }: PullOption
   }
 }
 
-/** Resolves when the consumer stands ahead of its stream and has to be made anew, or when it is told to stop. */
+/** Resolves when the consumer is ahead of its stream and must be created again, or at the signal. */
 async function watchOver(jsm: JetStreamManager, options: PullOptions, signal: AbortSignal): Promise<void> {
   const { stream, durable } = options;
   while (!signal.aborted) {
@@ -127,8 +127,8 @@ async function watchOver(jsm: JetStreamManager, options: PullOptions, signal: Ab
 }
 
 /**
- * What comes, in parts: a part is whole when it has `max` messages, or `withinMs` after its first one. Never waits with
- * a message in hand for longer than that.
+ * Groups messages: a group is complete when it has `max` messages, or `withinMs` after its first one. A message never
+ * waits longer than that.
  */
 export async function* inParts<T>(
   messages: AsyncIterable<T>,
@@ -137,7 +137,7 @@ export async function* inParts<T>(
   const source = messages[Symbol.asyncIterator]();
   const ask = (): Promise<IteratorResult<T>> => {
     const asked = source.next();
-    // The source may end in an error while a part is handled; that is told when the next one is waited for.
+    // The source may fail while a group is handled; the error is thrown at the next await.
     asked.catch(() => undefined);
     return asked;
   };
@@ -165,7 +165,7 @@ export async function* inParts<T>(
   }
 }
 
-/** Creates the consumer where it is missing. Makes it anew where it stands ahead or has settings that cannot be changed. */
+/** Creates the consumer if it is missing. Creates it again if it is ahead or has settings that cannot be changed. */
 async function prepare(jsm: JetStreamManager, options: PullOptions): Promise<void> {
   const { stream, durable, filter, maxAckPending, log } = options;
   const found = await jsm.consumers.info(stream, durable).catch((error: unknown) => {
@@ -192,7 +192,7 @@ async function prepare(jsm: JetStreamManager, options: PullOptions): Promise<voi
   await jsm.consumers.add(stream, asked);
 }
 
-/** False where the server does not change these settings of a consumer that exists. */
+/** False if the server cannot change these settings of an existing consumer. */
 async function updated(jsm: JetStreamManager, stream: string, durable: string, asked: Settings): Promise<boolean> {
   try {
     await jsm.consumers.update(stream, durable, asked);
@@ -205,14 +205,14 @@ async function updated(jsm: JetStreamManager, stream: string, durable: string, a
 
 type Settings = Pick<ConsumerConfig, 'ack_policy' | 'deliver_policy'> & Partial<ConsumerConfig>;
 
-/** The settings in which a consumer is not as asked. An absent filter is an empty one. */
+/** The settings in which a consumer differs. An absent filter equals an empty one. */
 export function differences(asked: Settings, found: Partial<ConsumerConfig>): string[] {
   return (['ack_policy', 'deliver_policy', 'ack_wait', 'max_ack_pending', 'filter_subject'] as const).filter(
     (name) => (asked[name] ?? '') !== (found[name] ?? ''),
   );
 }
 
-/** Tells the server that work goes on, until `fn` is done, so that nobody else is given the messages. */
+/** Tells the server until `fn` ends that work continues, so that the messages go to no other worker. */
 export async function whileHandling<T>(messages: readonly JsMsg[], fn: () => Promise<T>): Promise<T> {
   const timer = setInterval(() => messages.forEach((message) => message.working()), ACK_WAIT_MS / 3);
   try {
@@ -222,7 +222,7 @@ export async function whileHandling<T>(messages: readonly JsMsg[], fn: () => Pro
   }
 }
 
-/** True where the consumer was given more than the stream ever had. */
+/** True if the consumer was given more than the stream ever had. */
 export function standsAhead(deliveredSeq: number, lastSeq: number): boolean {
   return deliveredSeq > lastSeq;
 }

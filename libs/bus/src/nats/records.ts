@@ -7,7 +7,7 @@ import { asUnavailable } from './pull.ts';
 const WRONG_LAST_REVISION = 10_071;
 const FULL = /maximum (bytes|messages) exceeded|insufficient (storage|resources)/i;
 
-/** Records in a key-value bucket of NATS; a key is `<app>.<key>`, so that an app reaches its own alone. */
+/** Records in a key-value bucket of NATS; a key is `<app>.<key>`, so that an app reaches only its own. */
 export class NatsRecords implements Records {
   #bucket: Promise<KV> | undefined;
 
@@ -50,10 +50,10 @@ export class NatsRecords implements Records {
     return `${this.#app}.${key}`;
   }
 
-  /** The bucket is made where it is missing; where it went away, the next call makes it anew. */
+  /** Creates the bucket if it is missing; if it disappeared, the next call creates it again. */
   async #with<T>(work: (bucket: KV) => Promise<T>): Promise<T> {
     const { bucket, ttlMs, maxBytes } = this.#options;
-    // Not `allow_direct`: every look is to see the last write.
+    // Not `allow_direct`: every read must see the last write.
     this.#bucket ??= this.#js.views.kv(bucket, { history: 1, ttl: ttlMs, max_bytes: maxBytes, allow_direct: false });
     try {
       return await work(await this.#bucket);

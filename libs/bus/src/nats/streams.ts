@@ -12,7 +12,7 @@ import {
 const NANOS_PER_MS = 1_000_000;
 const OLDEST_SERVER = [2, 9] as const;
 
-/** Refuses a server that is too old for what the streams need. */
+/** Refuses a server that is too old for the streams. */
 export function checkServerVersion(version: string | undefined): void {
   const [major = 0, minor = 0] = (version ?? '').split('.').map(Number);
   const [oldestMajor, oldestMinor] = OLDEST_SERVER;
@@ -23,7 +23,7 @@ export function checkServerVersion(version: string | undefined): void {
   );
 }
 
-/** The part of a stream's configuration that we ask for. Pure. */
+/** The part of a stream's configuration that we request. Pure. */
 export function toStreamConfig(definition: StreamDefinition): Partial<StreamConfig> & { name: string } {
   return {
     name: definition.name,
@@ -39,12 +39,12 @@ export function toStreamConfig(definition: StreamDefinition): Partial<StreamConf
   };
 }
 
-/** The part of a bucket's configuration on which whoever writes and reads in it relies. Pure. */
+/** The part of a bucket's configuration on which its users rely. Pure. */
 export function toBucketConfig(ttlMs: number, maxBytes: number): Partial<StreamConfig> {
   return {
     max_msgs_per_subject: 1,
     retention: RetentionPolicy.Limits,
-    // What was written is there until it ends: a full bucket refuses, and drops nothing.
+    // A record is kept until it expires: a full bucket refuses writes, and drops nothing.
     discard: DiscardPolicy.New,
     max_msgs: -1,
     max_age: ttlMs * NANOS_PER_MS,
@@ -53,7 +53,7 @@ export function toBucketConfig(ttlMs: number, maxBytes: number): Partial<StreamC
   };
 }
 
-/** The options that the server did not take over as asked. Older servers drop what they do not know, silently. */
+/** The options that the server did not adopt. Older servers silently drop unknown options. */
 export function ignoredOptions(asked: Record<string, unknown>, echoed: Record<string, unknown>): string[] {
   return Object.entries(asked)
     .filter(([name, value]) => JSON.stringify(echoed[name]) !== JSON.stringify(value))
@@ -124,7 +124,7 @@ async function create(manager: JetStreamManager, asked: Asked): Promise<StreamIn
     return await manager.streams.add(asked);
   } catch (error) {
     const code = error instanceof NatsError ? error.api_error?.err_code : undefined;
-    // Another replica created it between the look and the attempt.
+    // Another replica created it between the read and the attempt.
     if (code === NAME_IN_USE) return manager.streams.info(asked.name);
     if (code !== SUBJECTS_IN_USE) throw error;
     throw new AppError(

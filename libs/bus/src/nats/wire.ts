@@ -7,14 +7,14 @@ import type { Wire, WireMessage, WireSubscription } from '../protocol/index.ts';
 /*
  * The connection to nats-server.
  *
- * - A dead link is noticed within six seconds (two missed pings), also a link that swallows packets.
- * - The connection never gives up, neither at the start nor later. Many clients do not come back at the same moment.
- * - While there is no connection nothing is queued: a publish is refused, and the caller decides.
- * - An error that a subscriber throws never reaches the client library, which would stop reading without a word.
+ * - A dead link is detected within six seconds (two missed pings), even a link that swallows packets.
+ * - The connection never gives up, neither at the start nor later. Reconnects of many clients are spread over time.
+ * - Without a connection nothing is queued: a publish is refused, and the caller decides.
+ * - An error that a subscriber throws never reaches the client library, which would silently stop reading.
  * - A message that the server does not permit is reported at once, with its subject.
- * - A subscription outlives the link. Where the link breaks while a subscription is being made, this waits for the link
- *   instead of failing.
- * - Each new connection uses the certificate that the files hold at that moment; an open connection keeps its own.
+ * - A subscription outlives the link. If the link breaks while a subscription is being made, the call waits for the
+ *   link instead of failing.
+ * - Each new connection reads the certificate files again; an open connection keeps its certificate.
  */
 
 const PING_MS = 2_000;
@@ -22,7 +22,7 @@ const RTT_EVERY_MS = 10_000;
 const CLOSE_LIMIT_MS = 2_000;
 const FLUSH_AGAIN_MS = 5_000;
 const FLUSH_PAUSE_MS = 50;
-/** Every so many failures to connect are worth a line in the log. */
+/** Log one line per this many failed attempts to connect. */
 const LOG_EVERY = 20;
 
 interface Opening {
@@ -31,13 +31,13 @@ interface Opening {
   readonly log: Logger;
   /** Set: no connection without TLS, and each new one reads the files again. */
   readonly tls?: TlsFiles | undefined;
-  /** Ends the attempts to connect, which otherwise go on for ever. */
+  /** Ends the attempts to connect, which are otherwise repeated for ever. */
   readonly signal?: AbortSignal | undefined;
 }
 
 export class NatsWire implements Wire {
   readonly inbox: string;
-  /** Called with every change between connected and not. */
+  /** Called when the connection is lost or back. */
   readonly #listeners = new Set<(connected: boolean) => void>();
   readonly #refusedListeners = new Set<(subject: string) => void>();
   readonly #rttTimer: NodeJS.Timeout;
@@ -77,7 +77,8 @@ export class NatsWire implements Wire {
           ...(tls ? { tls } : {}),
           inboxPrefix: `_INBOX.${app}`,
           maxReconnectAttempts: -1,
-          // Without it two refused logins in a row, as while passwords are changed, end the connection for ever.
+          // Without it two refused logins in a row, for example during a change of passwords, end the connection for
+          // ever.
           ignoreAuthErrorAbort: true,
           reconnectTimeWait: 250,
           reconnectJitter: 500,
@@ -176,13 +177,13 @@ export class NatsWire implements Wire {
       unsubscribe: () => subscription.unsubscribe(),
       drain: async () => {
         if (subscription.isClosed() || !this.connected()) return subscription.unsubscribe();
-        // What comes while the server takes note is still handled; a link that breaks meanwhile ends it as well.
+        // Messages that arrive meanwhile are still handled; a broken link ends the subscription as well.
         await subscription.drain().catch(() => undefined);
       },
     };
   }
 
-  /** Resolves when the server has taken everything sent so far. Where the link breaks, waits for it and flushes again. */
+  /** Resolves when the server has taken everything sent so far. If the link breaks, waits for it and flushes again. */
   async flush(): Promise<void> {
     for (;;) {
       try {
@@ -195,7 +196,7 @@ export class NatsWire implements Wire {
     }
   }
 
-  /** Sends what is still to be sent, where there is somebody to take it; never waits for a lost server. */
+  /** Sends pending messages if there is a connection; never waits for a lost server. */
   async close(): Promise<void> {
     clearInterval(this.#rttTimer);
     if (this.connection.isClosed()) return;
@@ -255,7 +256,7 @@ export class NatsWire implements Wire {
   }
 }
 
-/** Rejects with the signal's reason where that comes first; a connection that is made all the same is closed. */
+/** Rejects with the signal's reason if that comes first; a connection that is made nevertheless is closed. */
 function unlessAborted(connecting: Promise<NatsConnection>, signal?: AbortSignal): Promise<NatsConnection> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
@@ -302,7 +303,7 @@ export function parseUrl(text: string): {
   user?: string;
   pass?: string;
   token?: string;
-  /** Asked for by `tls://`; a server that demands it is obeyed in any case. */
+  /** Requested by `tls://`; a server that demands TLS gets it in any case. */
   tls?: true;
 } {
   const urls = text.split(',').map((part) => new URL(part.includes('://') ? part.trim() : `nats://${part.trim()}`));

@@ -15,38 +15,38 @@ import type { Lease, LeaseOptions } from '../lease/index.ts';
 import type { Records, RecordsOptions } from './records.ts';
 
 export interface RequestOptions {
-  /** Aborting it stops the work on the other side, too. */
+  /** Aborting it also stops the work on the other side. */
   readonly signal?: AbortSignal;
   /** Default: the contract's. */
   readonly timeoutMs?: number;
   /** Absolute, ms since 1970; the earlier of the two limits counts. */
   readonly deadline?: number;
   readonly idempotencyKey?: string;
-  /** The process that is asked, for a subject that ends in `.*`. */
+  /** The process to ask, for a subject that ends in `.*`. */
   readonly to?: string;
   /** Called with the body of each progress frame that has one. */
   readonly onProgress?: (frame: unknown) => void;
 }
 
-/** What a handler knows of the request beside its input. */
+/** The context of a request beside its input. */
 export interface Call {
-  /** Aborted when the caller goes away, says so, or the deadline passes. */
+  /** Aborted when the caller leaves or cancels, or when the deadline passes. */
   readonly signal: AbortSignal;
   /** Absolute, ms since 1970. */
   readonly deadline: number;
   readonly idempotencyKey?: string;
   readonly subject: string;
-  /** Who asks, as its signature proves; absent on an open bus. */
+  /** The caller, as its signature proves; absent on an open bus. */
   readonly caller?: Caller;
-  /** Reports progress; dropped where the caller does not understand frames. */
+  /** Reports progress; dropped if the caller does not understand frames. */
   progress(frame: unknown): void;
 }
 
-/** Gives the answer; throws AppError for a refusal. What it gives is validated against the contract's output. */
+/** Returns the answer; throws AppError for a refusal. The answer is validated against the contract's output. */
 export type Handler<C extends RequestContract> = (input: InputOf<C>, call: Call) => Promise<OutputOf<C>>;
 
 export interface Subscription {
-  /** Takes nothing new; resolves when what is under way has ended (bounded). */
+  /** Accepts nothing new; resolves when the work under way has ended (within a limit). */
   stop(): Promise<void>;
 }
 
@@ -58,9 +58,9 @@ export interface FollowOptions {
   /** Reads the journal: events after a seq, in order, a page at a time. */
   readonly fetch: (after: number) => Promise<{ events: RunEvent[]; lastSeq: number; ended: boolean }>;
   readonly signal: AbortSignal;
-  /** Text while the model speaks; may be lost, never late. */
+  /** Receives live text of the model; it may be lost, never late. */
   readonly onLive?: (delta: LiveDelta) => void;
-  /** True where the run starts after this call: nothing has to be fetched first. */
+  /** True if the run starts after this call: nothing has to be fetched first. */
   readonly fresh?: boolean;
 }
 
@@ -73,7 +73,7 @@ export interface Following extends AsyncIterable<RunEvent[]> {
 export interface ConsumedMessage {
   readonly event?: RunEvent;
   readonly system?: SystemEvent;
-  /** The document as it came. */
+  /** The document as received. */
   readonly raw: unknown;
   readonly streamSeq: number;
 }
@@ -111,13 +111,13 @@ export interface BusStatus {
 }
 
 /**
- * The message bus: requests with one answer, facts that were committed, text while a model speaks, wake-ups.
- * Two implementations keep one list of promises (test/promises.ts): NATS, and a twin in memory for tests.
+ * The message bus: requests with one answer, committed facts, live text, wake-ups. Two implementations keep one list of
+ * promises (test/promises.ts): NATS, and a twin in memory for tests.
  */
 export interface Bus {
   /**
-   * Asks and waits for the answer. Throws AppError: `no_responders`, `worker_lost` (three progress frames were
-   * missed), `deadline_exceeded`, `cancelled`, `payload_too_large`, `unavailable`, or what the other side refused with.
+   * Sends a request and waits for the answer. Throws AppError: `no_responders`, `worker_lost` (three progress frames
+   * were missed), `deadline_exceeded`, `cancelled`, `payload_too_large`, `unavailable`, or the other side's refusal.
    */
   request<C extends RequestContract>(contract: C, input: RequestOf<C>, options?: RequestOptions): Promise<OutputOf<C>>;
   answer<C extends RequestContract>(
@@ -133,37 +133,37 @@ export interface Bus {
   publishLive(tenantId: string, delta: LiveDelta): void;
 
   wakeUp(tenantId: string, runId: string): Promise<void>;
-  /** Takes wake-ups from the work queue; `busy` puts one back for somebody else. */
+  /** Takes wake-ups from the work queue; `busy` returns one for another replica. */
   onWakeUp(handler: (wakeUp: WakeUp) => Promise<'done' | 'busy'>, options?: WakeUpOptions): Subscription;
-  /** Hears every wake-up that anybody sends, so that a run's owner learns of its inputs at once. */
+  /** Receives every wake-up, so that a run's owner learns of its inputs at once. */
   subscribeWakeUps(listener: (wakeUp: WakeUp) => void): Promise<Subscription>;
 
   /**
-   * Hears facts outside runs as they are told, for somebody who looks on; what was missed is not repeated.
-   * `about`: only those whose type begins so, in whole words, e.g. `tools.definition`.
+   * Receives facts outside runs as they are published; missed ones are not repeated. `about`: only types with this
+   * prefix, in whole words, e.g. `tools.definition`.
    */
   subscribeSystem(listener: (event: SystemEvent) => void, about?: string): Promise<Subscription>;
 
   follow(options: FollowOptions): Following;
   consume(options: ConsumeOptions): Subscription;
 
-  /** Asks for a lease, and keeps it: of all instances of this app one holds it at a time. */
+  /** Acquires a lease, and renews it: of all instances of this app one holds it at a time. */
   lease(options: LeaseOptions): Lease;
 
-  /** Small records that every replica of this app sees, and that end by themselves. */
+  /** Small records that every replica of this app sees, and that expire. */
   records(options: RecordsOptions): Records;
 
-  /** Creates what is missing of the streams and checks what is there. */
+  /** Creates missing streams and checks existing ones. */
   ensureStreams(): Promise<void>;
-  /** How far a stream is, and which one: `made` differs where it was made anew. */
+  /** The position and identity of a stream: `made` changes if it was created again. */
   streamPosition(stream: StreamName): Promise<{ made: string; lastSeq: number }>;
   status(): BusStatus;
-  /** Called when the connection is lost and when it is back; gives the way to stop that. */
+  /** Called when the connection is lost and when it is back; returns a function that ends that. */
   onStatus(listener: (status: BusStatus) => void): () => void;
   /** Called after each reconnect. */
   onReconnect(listener: () => void): () => void;
-  /** Takes no new requests, wake-ups or facts; resolves when those under way have ended (bounded). */
+  /** Accepts no new requests, wake-ups or facts; resolves when those under way have ended (within a limit). */
   drain(): Promise<void>;
-  /** Drains, then ends what is left and the connection. */
+  /** Drains, then closes the rest and the connection. */
   close(): Promise<void>;
 }

@@ -13,18 +13,17 @@ import { HEADER } from './protocol.ts';
 import type { WireMessage } from './wire.ts';
 
 /*
- * Who may ask what, and on whose behalf.
+ * Decides which caller may ask what, and on whose behalf.
  *
  * - An answer goes only to an inbox of a caller that may ask the contract. A reply subject is the caller's text:
  *   without this rule any caller could make this service publish anywhere.
- * - A request counts only where a caller that may ask it has signed it, and where its answer goes to an inbox of this
- *   caller.
- * - A principal counts only where the caller may act on behalf of it.
+ * - A request counts only if a caller that may ask it has signed it, and if its answer goes to an inbox of this caller.
+ * - A principal counts only if the caller may act on behalf of it.
  */
 
 /**
- * `open`: requests are neither signed nor checked, which is for a bus that nobody else can reach. Else the keys of the
- * pairs that this service is one of.
+ * `open`: requests are neither signed nor checked, for a bus that nobody else can reach. Otherwise the keys that this
+ * service shares with others.
  */
 export type BusTrust = 'open' | readonly BusKey[];
 
@@ -32,7 +31,7 @@ export class Callers {
   readonly #app: string;
   readonly #person: string | undefined;
   readonly #trust: BusTrust;
-  /** The keys by the other side: those to ask it with, and those that it asks with. */
+  /** The keys by the other side: to ask it, and to check what it asks. */
   readonly #asking = new Map<string, readonly BusKey[]>();
   readonly #answering: readonly BusKey[];
 
@@ -46,7 +45,7 @@ export class Callers {
       this.#asking.set(key.answerer, [...(this.#asking.get(key.answerer) ?? []), key]);
   }
 
-  /** The header that proves who asks; undefined on an open bus. Throws AppError where there is no key for the pair. */
+  /** The signature header; undefined on an open bus. Throws AppError without a key for the pair. */
   sign(contract: RequestContract, subject: string, headers: Readonly<Record<string, string>>, body: Uint8Array) {
     if (this.#trust === 'open') return undefined;
     const signed = signRequest(
@@ -58,12 +57,12 @@ export class Callers {
     throw new AppError('caller_not_trusted', undefined, { cause });
   }
 
-  /** Whether an answer to this reply subject goes to an inbox of a caller that may ask this contract. */
+  /** True if an answer to this reply subject goes to an inbox of a caller that may ask this contract. */
   mayAnswer(contract: RequestContract, reply: string): boolean {
     return contract.askedBy.some((asker) => isInboxOf(asker, reply));
   }
 
-  /** Who asked, by the signature of the message; undefined on an open bus. Throws AppError `caller_not_trusted`. */
+  /** The caller, by the signature of the message; undefined on an open bus. Throws AppError `caller_not_trusted`. */
   check(contract: RequestContract, message: WireMessage): Caller | undefined {
     if (this.#trust === 'open') return undefined;
     const askers: readonly string[] = contract.askedBy;
@@ -81,16 +80,16 @@ export class Callers {
     return caller;
   }
 
-  /** Throws AppError `caller_not_trusted` where the input names a principal that the caller may not act for. */
+  /** Throws AppError `caller_not_trusted` if the input names a principal that the caller may not act for. */
   checkPrincipal(caller: Caller | undefined, input: unknown): void {
     if (caller === undefined || typeof input !== 'object' || input === null || !('principal' in input)) return;
-    // The contract has parsed it: every field of this name is a Principal.
+    // The contract has validated it: every field of this name is a Principal.
     if (!mayActFor(caller, input.principal as Principal))
       throw new AppError('caller_not_trusted', 'The service that asks may not act on behalf of this principal.');
   }
 }
 
-/** The fact that an operator asked this app something. Throws AppError where the app has no such fact to tell. */
+/** The fact that an operator sent this app a request. Throws AppError if the app has no such fact. */
 export function operatorAsked(app: string, person: string, subject: string, input: unknown): SystemFact {
   const types: Readonly<Record<string, (typeof OPERATOR_ASKED)[keyof typeof OPERATOR_ASKED]>> = OPERATOR_ASKED;
   const type = types[app];

@@ -1,4 +1,4 @@
-/* The bus as its users see it, and what goes over the wire. */
+/* The interface of the bus, and its wire format. */
 
 export type {
   Bus,

@@ -1,12 +1,12 @@
 import { AppError } from '@switchyard/contracts';
 import type { Metrics } from '@switchyard/platform';
 
-/** What the bus counts. Labels are subjects of contracts and codes of the closed table: both are few. */
+/** The metrics of the bus. Labels are subjects of contracts and codes of the closed table: both are few. */
 export interface Instruments {
   /** One request that this process asked or answered; `outcome` is `ok` or an error code. */
   done(side: 'asked' | 'answered', subject: string, startMs: number, error?: unknown): void;
   malformed(stream: string): void;
-  /** A request of this subject whose reply was no inbox of one that may ask it. */
+  /** Counts a request whose reply subject was no inbox of an authorised caller. */
   dropped(subject: string): void;
 }
 

@@ -15,10 +15,10 @@ import {
 import { HEADER } from './protocol.ts';
 
 /*
- * Spans of what goes over the bus, as OpenTelemetry's conventions for messaging name them.
+ * Spans of bus messages, with the names of OpenTelemetry's messaging conventions.
  *
- * - A span names a destination that has ids in it by its template: there are as many names as contracts.
- * - A request carries the trace, and as baggage whose run it is about. Without telemetry neither is looked for.
+ * - A span names a destination with ids by its template: there are as many names as contracts.
+ * - A request carries the trace, and its run as baggage. Without telemetry neither is computed.
  * - The work on a message from a stream is a trace of its own, linked to the trace that published the message: the
  *   message may come again days later.
  */
@@ -45,7 +45,7 @@ export function asked<T>(contract: RequestContract, input: unknown, ask: () => P
   });
 }
 
-/** The work on one request. `read` gives one header of the message. */
+/** The work on one request. `read` returns one header of the message. */
 export function answered<T>(
   contract: RequestContract,
   input: unknown,
@@ -80,7 +80,7 @@ export interface TakenFact {
   readonly traceparent: string | undefined;
 }
 
-/** Facts are handled together; each run that they are about has a span of it, linked to the trace that published them. */
+/** Facts are handled together; each of their runs gets a span, linked to the trace that published them. */
 export async function consumed(
   taken: readonly TakenFact[],
   durable: string,
@@ -101,7 +101,7 @@ export async function consumed(
   }
 }
 
-/** Runs `handle` as part of the trace that a message brought, where it brought one. */
+/** Runs `handle` as part of the trace that a message brought, if it brought one. */
 export function inTraceOf<T>(read: (header: string) => string | undefined, handle: () => T): T {
   return telemetryEnabled() ? withRemoteTrace(traceIn(read), handle) : handle();
 }
@@ -134,7 +134,7 @@ function destination({ subject }: RequestContract): Record<string, string> {
   return { [MESSAGING.destination]: subject, ...(subject.endsWith('.*') ? { [MESSAGING.template]: subject } : {}) };
 }
 
-/** Where the answer names the run (a key may have led to an earlier one), it is the one that the span is about. */
+/** If the answer names the run (a key may have led to an earlier one), the span is about that run. */
 async function noting<T>(span: OpenSpan, input: unknown, work: () => Promise<T>): Promise<T> {
   const answer = await work();
   const { runId } = idsIn(answer);

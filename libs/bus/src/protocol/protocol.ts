@@ -36,22 +36,22 @@ export const HEADER = {
   errorCode: 'error-code',
 } as const;
 
-/** A busy worker says so at least this often. */
+/** A busy worker sends a frame at least this often. */
 export const FRAME_INTERVAL_MS = 2_000;
 /** Three missed frames: the worker is lost. */
 export const LOST_AFTER_MS = 3 * FRAME_INTERVAL_MS;
 /** Room for headers and protocol below the server's limit of 1 MiB. */
 export const MAX_BODY_BYTES = 900_000;
 
-/** What an older or newer version may have sent; a server with a larger limit of its own does not lift ours. */
+/** Other versions may have sent more than we send; a server with a larger limit does not raise ours. */
 const LARGEST_READ_BYTES = 1_048_576;
-/** Texts of a refusal are cut here: however an error came about, it can be sent. */
+/** Texts of a refusal are cut here, so that any error can be sent. */
 const MAX_REFUSAL_TEXT = 4_000;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
-/** The subject of one process, for a contract that is asked of one; tokens are letters and digits. */
+/** The subject of one process, for a contract that addresses one; tokens are letters and digits. */
 export function addressed(subject: string, name: string | undefined): string {
   if (!subject.endsWith('.*')) return subject;
   if (name === undefined || !/^[A-Za-z0-9]{1,32}$/.test(name))
@@ -70,7 +70,7 @@ export function encode(value: unknown): Uint8Array {
   return body;
 }
 
-/** The document of a fact of a run. One that is too large for a message is cut; the journal has the whole. */
+/** The document of a run's fact, cut if it is too large for a message; the journal has it in full. */
 export function encodeEvent(event: RunEvent): Uint8Array {
   const body = encoder.encode(JSON.stringify(toCloudEvent(event)));
   return body.byteLength <= MAX_EVENT_DATA_BYTES ? body : encode(toCloudEvent(fitEvent(event)));
@@ -98,7 +98,7 @@ export function encodeRefusal(error: unknown): { headers: Record<string, string>
   return { headers: { [HEADER.errorCode]: refusal.code }, body };
 }
 
-/** The error that the other side refused with. */
+/** The error in a refusal of the other side. */
 export function decodeRefusal(code: string, body: Uint8Array): AppError {
   const known = isErrorCode(code) ? code : 'internal';
   try {
@@ -114,15 +114,15 @@ export function decodeRefusal(code: string, body: Uint8Array): AppError {
 }
 
 /**
- * The fact of a run in a document that came on `subject`; undefined where there is none, or where it is not of this
- * subject: whoever may publish there, or makes JetStream deliver there, may say no more than the subject does.
+ * The run's fact in a document that came on `subject`; undefined if there is none, or if it does not match the subject:
+ * a publisher may say no more than its subject allows.
  */
 export function runEventOn(subject: string, document: unknown): RunEvent | undefined {
   const event = fromCloudEvent(document);
   return event && subjects.runEvent(event.tenantId, event.runId, event.type) === subject ? event : undefined;
 }
 
-/** The fact outside a run in a document; undefined where there is none, or where it is not its producer's to tell. */
+/** The system fact in a document; undefined if there is none, or if its producer may not publish it. */
 export function systemEventOn(subject: string, document: unknown): SystemEvent | undefined {
   const event = fromSystemCloudEvent(document);
   if (!event || subjects.system(event.type) !== subject) return undefined;
@@ -130,7 +130,7 @@ export function systemEventOn(subject: string, document: unknown): SystemEvent |
   return producers[event.type.split('.')[0] ?? ''] === event.app ? event : undefined;
 }
 
-/** What `parse` makes of the JSON of a message; undefined where it is none. */
+/** Parses the JSON of a message with `parse`; undefined if it is invalid. */
 export function readMessage<T>(
   { subject, body }: { readonly subject: string; readonly body: Uint8Array },
   parse: (subject: string, document: unknown) => T | undefined,

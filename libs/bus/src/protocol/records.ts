@@ -1,16 +1,16 @@
 /**
- * Small records that all replicas of an app see and that end by themselves: a key-value bucket with writes over known
- * revisions only. What is in it may be lost with the store of NATS; it is no database.
+ * Small records that all replicas of an app share and that expire: a key-value bucket with writes only over known
+ * revisions. They may be lost with the store of NATS; it is no database.
  */
 export interface Records {
-  /** Throws `unavailable` where the store does not answer. */
+  /** Throws `unavailable` if the store does not answer. */
   read(key: string): Promise<SharedRecord | undefined>;
   /**
-   * Writes over the revision `expect`, or where nothing is there (0). Gives the new revision; undefined where another
-   * one is there. Throws `unavailable`; `overloaded` where the bucket is full.
+   * Writes over the revision `expect`, or only if there is no record (0). Returns the new revision; undefined if
+   * another one is there. Throws `unavailable`; `overloaded` if the bucket is full.
    */
   write(key: string, value: unknown, expect: number): Promise<number | undefined>;
-  /** Removes the revision `expect`; nothing where another one is there. Throws `unavailable`. */
+  /** Removes the revision `expect`; does nothing if another one is there. Throws `unavailable`. */
   remove(key: string, expect: number): Promise<void>;
 }
 
@@ -22,9 +22,9 @@ export interface SharedRecord {
 export interface RecordsOptions {
   /** The bucket; an app may use those that the contracts name for it. */
   readonly bucket: string;
-  /** A record ends so long after it was written last. */
+  /** A record expires this long after its last write. */
   readonly ttlMs: number;
-  /** Of the whole bucket; where it is full, writes are refused. */
+  /** The limit of the whole bucket; a full bucket refuses writes. */
   readonly maxBytes: number;
 }
 

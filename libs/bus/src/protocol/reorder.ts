@@ -1,12 +1,12 @@
 import { type RunEvent, TERMINAL_TYPE } from '@switchyard/contracts';
 
 /*
- * Puts the events of one run in order, whatever order, doubles and losses they come with. No I/O, no clock.
+ * Puts the events of one run in order, in whatever order, with whatever duplicates and losses they arrive. No I/O, no
+ * clock.
  *
  * - The events that leave are exactly after+1, after+2, ...: no gap, no duplicate.
  * - No event leaves after the terminal event.
- * - The number of events that wait for a hole to be filled is bounded. Over the bound the latest of them are forgotten,
- *   and the hole stays.
+ * - The number of events that wait for a hole is limited. Beyond it the latest are dropped, and the hole stays.
  */
 export class Reorder {
   #last: number;
@@ -29,12 +29,12 @@ export class Reorder {
     return this.#ended;
   }
 
-  /** True where later events are here and the next one is not. */
+  /** True if later events are here and the next one is missing. */
   get hole(): boolean {
     return this.#waiting.size > 0;
   }
 
-  /** Takes events; gives those that may leave now, in order. */
+  /** Takes events; returns those that may leave now, in order. */
   take(events: readonly RunEvent[]): RunEvent[] {
     for (const event of events) if (event.seq > this.#last && !this.#ended) this.#waiting.set(event.seq, event);
     const ready: RunEvent[] = [];
@@ -49,7 +49,7 @@ export class Reorder {
     return ready;
   }
 
-  /** The earliest are worth keeping: they are asked for first. One is kept, so that the hole shows. */
+  /** Keeps the earliest, which are needed first, and at least one, so that the hole is visible. */
   #forgetLatest(): void {
     const kept = [...this.#waiting.keys()]
       .sort((a, b) => a - b)

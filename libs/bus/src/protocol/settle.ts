@@ -1,4 +1,4 @@
-/** Resolves when all have settled, at the latest after `limitMs`. Never rejects. */
+/** Resolves when all promises have settled, or after `limitMs`. Never rejects. */
 export async function settledWithin(promises: Iterable<Promise<unknown>>, limitMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const limitReached = new Promise<void>((resolve) => (timer = setTimeout(resolve, limitMs)));

@@ -1,6 +1,6 @@
 import type { SystemEvent, SystemFact } from '@switchyard/contracts';
 
-/** Numbers the facts outside runs that one process publishes, from 1 without a hole, so that a lost one shows. */
+/** Numbers the facts outside runs that one process publishes, from 1 without a hole, so that a loss is visible. */
 export class SystemEventSequencer {
   #seq = 0;
 

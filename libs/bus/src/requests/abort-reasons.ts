@@ -1,8 +1,8 @@
 import { AppError } from '@switchyard/contracts';
 
 /**
- * Why a caller stops waiting for work that may go on: somebody else takes over the question. Abort a request's signal
- * with it, and the worker is not told to stop.
+ * Abort reason of a caller that leaves a request to another process. Abort a request's signal with it, and the worker
+ * is not told to stop.
  */
 export class Detached extends AppError {
   constructor() {
@@ -10,14 +10,14 @@ export class Detached extends AppError {
   }
 }
 
-/** Why work is aborted whose caller is not heard of any more: it did not say that nobody wants the outcome. */
+/** Abort reason when the caller's heartbeats stop without an explicit cancel; the result may still be wanted. */
 export class CallerLost extends AppError {
   constructor() {
     super('cancelled', 'The caller has gone.');
   }
 }
 
-/** The bus had nobody to hand a request to: it reached nobody. An answer with the same code says less. */
+/** The bus had no responder for a request, so it reached no service. An answer with the same code proves less. */
 export class NoResponders extends AppError {
   constructor() {
     super('no_responders');

@@ -1,13 +1,13 @@
 import { type AgentInfo, type AgentTarget, describeAgent, listAgents, type Principal } from '@switchyard/contracts';
 import type { Bus } from '../protocol/index.ts';
 
-/** An agent that a task may be given to by its name, and the kind that performs it. */
+/** An agent that can be given a task by its name, and the kind that performs it. */
 export type OfferedAgent = AgentInfo & { readonly target: AgentTarget };
 
 /**
- * The agents that tasks may be given to, of every kind (AGENT_KINDS), asked of the apps at once. `missing` is told of each
- * kind that gave no answer, and may throw; the agents of that kind are left out. An agent that speaks for itself keeps its
- * name: no other is listed under it.
+ * All agents that can be given tasks, of every kind (AGENT_KINDS), requested from the apps at once. `missing` is called
+ * for each kind that gave no answer, and may throw; the agents of that kind are left out. If two agents have one name,
+ * the agent that speaks for itself keeps it.
  */
 export async function offeredAgents(
   bus: Pick<Bus, 'request'>,

@@ -2,10 +2,10 @@ import { AppError, type OutputOf, type RequestContract } from '@switchyard/contr
 import { encode } from '../protocol/index.ts';
 
 /*
- * Answers that are given many times: what a handler prepared is checked and encoded once, and sent as it is from then on.
+ * Answers that are sent many times: validated and encoded once.
  *
- * - The answer that is sent is the answer that was checked: it is frozen, and the handler that prepares it hands out
- *   nothing that changes.
+ * - The answer that is sent is the answer that was validated: it is frozen, and its handler returns nothing that
+ *   changes.
  * - An answer prepared for one contract is an ordinary value for any other.
  */
 
@@ -16,7 +16,7 @@ interface Prepared {
 
 const known = new WeakMap<object, Prepared>();
 
-/** The body of an answer as it is sent. Throws AppError: `internal` where it breaks the contract, `payload_too_large`. */
+/** Encodes an answer. Throws AppError: `internal` if it breaks the contract, `payload_too_large`. */
 export function encodeAnswer(contract: RequestContract, output: unknown): Uint8Array {
   const prepared = typeof output === 'object' && output !== null ? known.get(output) : undefined;
   if (prepared?.contract === contract) return prepared.body;
@@ -26,7 +26,7 @@ export function encodeAnswer(contract: RequestContract, output: unknown): Uint8A
   throw new AppError('internal', undefined, { cause: parsed.error });
 }
 
-/** The same answer, ready to be sent; its length in bytes. Throws as encodeAnswer. */
+/** Prepares an answer for sending; returns its length in bytes. Throws as encodeAnswer. */
 export function prepareAnswer<C extends RequestContract>(
   contract: C,
   output: OutputOf<C> & object,

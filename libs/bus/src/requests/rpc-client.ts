@@ -19,24 +19,25 @@ import {
 import { Detached, NoResponders } from './abort-reasons.ts';
 
 /*
- * The asking side.
+ * The client side of requests.
  *
  * - Every request ends: by its answer, a refusal, its deadline, a lost worker, an abort, or `no_responders`.
- * - One subscription and one timer serve all requests of a connection; the number of requests is bounded.
- * - A caller that goes away, or gives up, says so, and the work on the other side stops. A caller that leaves the
- *   question to somebody else (Leaving) says nothing.
- * - A process that was stopped for a while does not blame the workers: it first reads what came meanwhile.
- * - A request that the server does not permit to be sent fails at once; it reached nobody.
- * - A question that may be asked twice is sent again where no worker was heard of; the first answer counts.
+ * - One subscription and one timer serve all requests of a connection; the number of requests is limited.
+ * - A caller that leaves or gives up tells the worker, which stops. A caller that leaves the request to another process
+ *   (Detached) does not.
+ * - After a pause of its own process the client does not blame the workers: it first reads the messages that came
+ *   meanwhile.
+ * - A request that the server does not permit fails at once; it reached no service.
+ * - A request that may be repeated is sent again if no worker has answered; the first answer counts.
  */
 
 const SWEEP_MS = 100;
-/** A sweep that comes this late was held up by this process itself. */
+/** A sweep that comes this late was delayed by this process itself. */
 const PAUSED_AFTER_MS = 1_000;
 const MAX_PENDING = 20_000;
 const CONNECT_WAIT_MS = 3_000;
 const TOKEN_BYTES = 12;
-/** How often one question goes out at the most. */
+/** The most times that one request is sent. */
 const MAX_ASKED = 4;
 
 interface Pending {
@@ -45,12 +46,12 @@ interface Pending {
   readonly reject: (error: AppError) => void;
   readonly onProgress: ((frame: unknown) => void) | undefined;
   readonly deadline: number;
-  /** Null: this request is not watched for frames (an acknowledgement of the server). */
+  /** Null: no frames are expected for this request (an acknowledgement of the server). */
   lastHeard: number | null;
-  /** Where to say that nobody waits any more. */
+  /** The subject on which to tell the worker to stop. */
   readonly abortTo: string | undefined;
   readonly dispose: () => void;
-  /** Set while the question may be sent again, because no worker was heard of. */
+  /** Set while the request may be sent again, because no worker has answered. */
   again: { dueAt: number; readonly everyMs: number; left: number; readonly send: () => void } | undefined;
 }
 
@@ -116,7 +117,7 @@ export class RpcClient {
     return decode(answer.body) as OutputOf<C>;
   }
 
-  /** Sends a message and waits for the one answer to it. Also carries what the stream server acknowledges. */
+  /** Sends a message and waits for its one answer. Also used for acknowledgements of the stream server. */
   async exchange(
     subject: string,
     body: Uint8Array,
@@ -141,7 +142,7 @@ export class RpcClient {
       if (!there) throw new AppError('unavailable', 'The message bus does not answer at the moment.');
     }
     this.#open();
-    // Not to be guessed: others that answer this service may publish to its inbox.
+    // Unpredictable: other services that answer this one may publish to its inbox.
     const token = randomBytes(TOKEN_BYTES).toString('base64url');
     const reply = `${this.#wire.inbox}.${token}`;
     return new Promise<WireMessage>((resolve, reject) => {
@@ -211,7 +212,7 @@ export class RpcClient {
     try {
       pending.onProgress(decode(message.body));
     } catch {
-      // A frame that is no JSON tells nothing; that it came was noted.
+      // A malformed frame has no content, but counts as a sign of life.
     }
   }
 
@@ -228,7 +229,7 @@ export class RpcClient {
     const paused = now - this.#lastSweep > PAUSED_AFTER_MS ? now - this.#lastSweep : 0;
     this.#lastSweep = now;
     for (const [token, pending] of this.#pending) {
-      if (pending.lastHeard !== null) pending.lastHeard += paused; // a pause of this process is no silence of the worker
+      if (pending.lastHeard !== null) pending.lastHeard += paused; // a pause of this process is not the worker's silence
       if (now >= pending.deadline) this.#giveUp(token, new AppError('deadline_exceeded'));
       else if (pending.lastHeard !== null && now - pending.lastHeard > LOST_AFTER_MS) {
         this.#giveUp(token, new AppError('worker_lost'));
@@ -236,7 +237,7 @@ export class RpcClient {
     }
   }
 
-  /** Ends a request from this side; a worker that is still there stops. */
+  /** Ends a request from this side and tells the worker to stop. */
   #giveUp(token: string, reason: AppError): void {
     const pending = this.#settle(token);
     if (!pending) return;
@@ -255,12 +256,12 @@ export class RpcClient {
     try {
       this.#wire.publish(subject, encode(text));
     } catch {
-      // Without a connection the other side notices by itself that the caller is gone.
+      // Without a connection the other side detects by itself that the caller is gone.
     }
   }
 }
 
-/** Sends the question once more; the first answer counts. */
+/** Sends the request once more; the first answer counts. */
 function askAgain(pending: Pending, now: number): void {
   const { again } = pending;
   if (!again) return;
@@ -270,6 +271,6 @@ function askAgain(pending: Pending, now: number): void {
   try {
     again.send();
   } catch {
-    // Without a connection nobody can be asked; the limits of the request hold.
+    // Without a connection it cannot be sent; the limits of the request hold.
   }
 }
