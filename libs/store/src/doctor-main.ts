@@ -4,8 +4,8 @@ import { migrations } from './postgres/index.ts';
 import { STORE_OWNERS } from './store.ts';
 
 /*
- * The checks of PostgreSQL: one JSON document per line on stdout. Environment: DOCTOR_LIMIT_MS, DATABASE_URL (of the
- * login that owns the database) and, for each owner of tables, DATABASE_URL_<OWNER>.
+ * Runs the checks of PostgreSQL; prints one JSON document per line on stdout. Environment: DOCTOR_LIMIT_MS,
+ * DATABASE_URL (of the login that owns the database) and, for each owner of tables, DATABASE_URL_<OWNER>.
  */
 
 const limitMs = Number(process.env['DOCTOR_LIMIT_MS'] ?? 5_000);

@@ -1,10 +1,10 @@
 import type { AuditRecord, RunStatus, RunSummary } from '@switchyard/contracts';
 
-/** The type of a record whose id was taken by another content: its data is the record that came. */
+/** The type of a record for a conflict: its id was taken by other content, and its data is the record that arrived. */
 export const CONFLICT_TYPE = 'audit.record.conflict';
-/** The type of the record that stands for those that were removed for their age. */
+/** The type of the record that stands for records removed by age. */
 export const PRUNED_TYPE = 'audit.records.pruned';
-/** No record goes before it is so old, whatever is asked. */
+/** No record is removed before this age. */
 export const LEAST_KEPT_DAYS = 30;
 
 export interface AuditFilter {
@@ -33,7 +33,7 @@ export interface RunFilter {
   readonly limit: number;
 }
 
-/** A summary as it stands after event `lastSeq`; an older one never replaces a newer one. */
+/** A summary after event `lastSeq`; an older one never replaces a newer one. */
 export type SummaryUpdate = RunSummary & { readonly tenantId: string; readonly lastSeq: number };
 
 /** How far the log of one run reaches. */
@@ -51,19 +51,16 @@ export interface AuditPosition {
 export interface RecordsAppended {
   /** How many were new. */
   readonly added: number;
-  /** Ids under which the log holds another content than was given; that is kept beside it (`CONFLICT_TYPE`). */
+  /** Ids under which the log already had other content; the new content is stored beside it (`CONFLICT_TYPE`). */
   readonly conflicts: readonly string[];
 }
 
 export interface AuditLog {
-  /**
-   * Adds records; one whose id is there already is left as it is. Records of a run (id `<runId>:<seq>`) move its
-   * position.
-   */
+  /** Adds records; an existing id is left unchanged. Records of a run (id `<runId>:<seq>`) advance its position. */
   append(records: readonly AuditRecord[]): Promise<RecordsAppended>;
   /** Newest first. */
   query(filter: AuditFilter): Promise<{ records: AuditRecord[]; nextCursor: string | null }>;
-  /** Of a run that has come so far in the log; what goes beyond it, or back, is left out. */
+  /** Summaries up to the run's position in the log; newer and outdated ones are ignored. */
   upsertSummaries(summaries: readonly SummaryUpdate[]): Promise<void>;
   /** Newest first. */
   listRuns(filter: RunFilter): Promise<{ runs: RunSummary[]; nextCursor: string | null }>;
@@ -74,13 +71,13 @@ export interface AuditLog {
    * `quietMs`. Reading the journal after `knownSeq` completes them.
    */
   gaps(options: { limit: number; olderThanMs: number; quietMs: number }): Promise<AuditPosition[]>;
-  /** How many records say that the log held another content than a fact has; at most 1,000 are counted. */
+  /** The number of conflict records; at most 1,000 are counted. */
   conflicts(): Promise<number>;
   /**
-   * Removes records older than `keepDays` (at least `LEAST_KEPT_DAYS`), at most `limit`, none of a run that has not ended,
-   * and leaves a record of the type `PRUNED_TYPE`. Answers how many went. Any number of callers at once.
+   * Removes records older than `keepDays` (at least `LEAST_KEPT_DAYS`), at most `limit`, none of an open run, and
+   * leaves a record of the type `PRUNED_TYPE`. Returns how many were removed. Any number of callers at once.
    */
   prune(options: { keepDays: number; limit: number }): Promise<number>;
-  /** The journal was asked about these runs; they are quiet from now on again. */
+  /** The journal was read for these runs; their quiet time starts anew. */
   markChecked(runIds: readonly string[]): Promise<void>;
 }

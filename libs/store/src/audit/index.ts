@@ -1,4 +1,4 @@
-/* What happened, and what was spent. */
+/* The audit log, and the spending of users. */
 
 export {
   type AuditFilter,

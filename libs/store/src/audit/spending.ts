@@ -2,14 +2,14 @@ import type { Pool } from 'pg';
 import { SPENT_SINCE } from '../journal/index.ts';
 import { rows } from '../postgres/index.ts';
 
-/** What one user's runs used of the language model. */
+/** One user's usage of the language model. */
 export interface Spent {
   readonly userId: string;
   readonly tokens: number;
   readonly usd: number;
 }
 
-/** What the journal tells of money and tokens. Not for the hot path: it reads every planning of the time asked for. */
+/** Money and tokens, from the journal. Not for the hot path: it reads every planning of the requested time. */
 export interface Spending {
   /** By user, of one tenant; `since` in ms since 1970. */
   since(tenantId: string, since: number): Promise<Spent[]>;

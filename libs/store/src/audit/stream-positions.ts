@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { row, type Statement } from '../postgres/index.ts';
 
-/** How far a stream of the bus is, and which one it is: `made` differs where it was made anew. */
+/** The position and identity of a stream of the bus: `made` changes if it was created again. */
 export interface StreamPosition {
   readonly made: string;
   readonly lastSeq: number;
@@ -9,9 +9,9 @@ export interface StreamPosition {
 
 export interface StreamPositions {
   /**
-   * Notes what a look at the stream showed. Where it lost messages since the last look (`lost`), runs that ended from
-   * `marginMs` before that on are marked as not published, so that the relay publishes them again; a page of them with
-   * each call (`marked`).
+   * Stores the observed position. If the stream lost messages since the last look (`lost`), runs that ended since
+   * `marginMs` before that look are marked as not published, so that the relay publishes them again; one page of them
+   * per call (`marked`).
    */
   note(stream: string, position: StreamPosition, marginMs: number): Promise<{ lost: boolean; marked: number }>;
 }

@@ -1,21 +1,24 @@
 import type { Pool } from 'pg';
 import { rows, type Statement } from '../postgres/index.ts';
 
-/** A run that was asked to stop because nobody watches it any more. */
+/** A run that was asked to stop because no client watches it any more. */
 export interface Unwatched {
   readonly runId: string;
   readonly tenantId: string;
-  /** It had an owner, who is to be told. */
+  /** True if it had an owner, who must be told. */
   readonly owned: boolean;
 }
 
-/** Who watches which run, by the database's clock (see the promises in prisma/migrations, `watches`). */
+/** Watches of runs, by the database's clock (see the promises in prisma/migrations, `watches`). */
 export interface Watches {
-  /** The run is watched for `forMs` from now on, or longer where somebody said so. False: it has ended, or is none. */
+  /**
+   * Watches the run for `forMs` from now on, or longer if a longer watch exists. False: it has ended, or does not
+   * exist.
+   */
   watch(runId: string, forMs: number): Promise<boolean>;
-  /** Renews the watch of a run that has one, for as long as the last time. */
+  /** Renews an existing watch for the same duration. */
   rewatch(runId: string): Promise<void>;
-  /** Leaves a cancel, with this body, to every run whose watch ran out. */
+  /** Stores a cancel, with this body, for every run whose watch expired. */
   stopUnwatched(body: unknown, limit: number): Promise<Unwatched[]>;
 }
 

@@ -1,13 +1,13 @@
-/** How we are known at an authorization server. `sealed` is opened by whoever has the key, never here. */
+/** Our client at an authorization server. `sealed` is opened by the holder of the key, never here. */
 export interface Registration {
   readonly provider: string;
   readonly issuer: string;
   readonly clientId: string;
-  /** Where browsers are sent back to, as the authorization server was told. */
+  /** The redirect address that was registered. */
   readonly redirectUri: string;
   readonly sealed: string;
   readonly kid: string;
-  /** Milliseconds since 1970; null: it does not end. */
+  /** Milliseconds since 1970; null: it does not expire. */
   readonly expiresAt: number | null;
 }
 
@@ -15,14 +15,14 @@ type Of = Pick<Registration, 'provider' | 'issuer'>;
 
 /** Registrations as a client: one per provider and issuer (see prisma/migrations, `discovered_providers`). */
 export interface Registrations {
-  /** Undefined where there is none, or it has ended. */
+  /** Undefined if there is none, or it has expired. */
   get(of: Of): Promise<Registration | undefined>;
-  /** Answers the one that counts from now on: this one, or the one that was there before it. */
+  /** Returns the registration that counts: this one, or an earlier one. */
   save(registration: Registration): Promise<Registration>;
-  /** False: it was another one by then. */
+  /** False: it was replaced meanwhile. */
   remove(of: Of & Pick<Registration, 'clientId'>): Promise<boolean>;
-  /** Puts the same under another key, where it is still what was read. */
+  /** Stores it sealed under another key, if it is unchanged. */
   reseal(of: Of & Pick<Registration, 'sealed'>, sealed: string, kid: string): Promise<void>;
-  /** Some of those that are sealed with other keys than `kid`. */
+  /** Some registrations that are sealed with a key other than `kid`. */
   sealedOtherwise(kid: string, limit: number): Promise<Registration[]>;
 }

@@ -10,7 +10,10 @@ const GET = statement(
   `select ${COLUMNS} from mcp_tool.provider_registrations
    where provider = $1 and issuer = $2 and (expires_at is null or expires_at > clock_timestamp())`,
 );
-/** The first of two made at once counts. Only one that ended, or that names another redirect address, is replaced. */
+/**
+ * Of two concurrent registrations the first counts. Only one that expired, or has another redirect address, is
+ * replaced.
+ */
 const SAVE = statement(
   'save',
   `insert into mcp_tool.provider_registrations as r (${COLUMNS}, created_at)

@@ -2,7 +2,7 @@ import { type Finding, found } from '@switchyard/contracts';
 import { type DatabaseSeen, type MigrationsSeen, NO_URL, type RightTried } from './probe.ts';
 import { RIGHTS } from './rights.ts';
 
-/* Checks 31, 38 and 39: what was seen of PostgreSQL, and what it means. Pure. */
+/* Checks 31, 38 and 39: facts about PostgreSQL in, verdicts out. Pure. */
 
 const { ok, warn, fail, skipped } = found;
 

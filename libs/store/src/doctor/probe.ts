@@ -3,19 +3,19 @@ import { type OwnerRights, RIGHTS, type Verb, VERBS } from './rights.ts';
 import { STORE_OWNERS, type StoreOwner } from '../store.ts';
 
 /*
- * A look at PostgreSQL with the login of one service, for the doctor. It tells what it saw; it judges nothing.
+ * Examines PostgreSQL with the login of one service, for the doctor. It reports facts and judges nothing.
  *
  * - The probe tries each right with a statement that touches no row, in a transaction that is rolled back.
- * - The probe waits for nobody's lock, and every statement has a limit.
+ * - The probe waits for no lock, and every statement has a limit.
  */
 
 export interface RightTried {
   readonly verb: Verb;
   readonly table: string;
-  /** Whether it is to be allowed. */
+  /** True if it should be allowed. */
   readonly wanted: boolean;
   readonly allowed: boolean;
-  /** Why it could not be told. */
+  /** Why it could not be determined. */
   readonly failed?: string;
 }
 
@@ -33,7 +33,7 @@ export interface DatabaseSeen {
   readonly login?: string;
   /** The login has every right, whatever its role. */
   readonly superuser?: boolean;
-  /** Why it may not act under its role. */
+  /** Why it may not assume its role. */
   readonly roleRefused?: Refused;
   readonly rights?: readonly RightTried[];
   /** Functions of its schema that it may not call. */
@@ -114,7 +114,7 @@ async function tryRights(client: pg.Client, own: OwnerRights): Promise<RightTrie
   for (const owner of STORE_OWNERS) {
     const { schema, tables } = RIGHTS[owner];
     if (schema === own.schema) continue;
-    // What belongs to another service is not even read.
+    // Tables of another service may not even be read.
     for (const name of Object.keys(tables)) tried.push(await tryRight(client, 'select', `${schema}.${name}`, false));
   }
   return tried;
@@ -172,7 +172,7 @@ async function withClient<T>(url: string, limitMs: number, work: (client: pg.Cli
     connectionTimeoutMillis: limitMs,
     query_timeout: limitMs,
     statement_timeout: limitMs,
-    lock_timeout: Math.min(limitMs, 1_000), // gives up where somebody else holds the lock
+    lock_timeout: Math.min(limitMs, 1_000), // gives up if the lock is taken
   });
   client.on('error', () => undefined); // The statement that waits rejects as well.
   try {

@@ -2,8 +2,8 @@ import { GRANTED } from './granted.ts';
 import { STORE_OWNERS, type StoreOwner } from '../store.ts';
 
 /*
- * What the role of each owner may do with each of its tables, for the doctor, which tries it. It follows from what the
- * migrations grant (granted.ts), which a test holds against a migrated database.
+ * The rights of each owner's role on its tables, which the doctor tries. They are derived from the grants of the
+ * migrations (granted.ts), which a test compares with a migrated database.
  */
 
 export const VERBS = ['select', 'insert', 'update', 'delete'] as const;
@@ -14,7 +14,7 @@ export interface OwnerRights {
   readonly schema: string;
   /** On whole rows. */
   readonly tables: Readonly<Record<string, readonly Verb[]>>;
-  /** Of a table of which only some columns may be changed: these. */
+  /** Tables of which only these columns may be changed. */
   readonly columns: Readonly<Record<string, readonly string[]>>;
 }
 

@@ -9,13 +9,13 @@ export interface AgentStep {
   readonly stepKey: string;
 }
 
-/** What an agent decided in its steps, turn by turn. */
+/** An agent's decisions in its steps, turn by turn. */
 export interface AgentTurns {
-  /** Keeps a turn; answers what is kept: of several that decide the same turn, the first wins. */
+  /** Stores a turn; returns the stored one: if several workers decide the same turn, the first wins. */
   keep(step: AgentStep, turn: number, body: string): Promise<string>;
   /** The turns of a step, in order. */
   of(step: AgentStep): Promise<string[]>;
-  /** Removes what is older than `keepMs`; answers how many. */
+  /** Removes turns older than `keepMs`; returns how many. */
   remove(limit: number, keepMs: number): Promise<number>;
 }
 

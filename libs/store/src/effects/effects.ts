@@ -1,8 +1,8 @@
 import type { StepResult } from '@switchyard/contracts';
 
-/** What a call declares; the tool's own words. */
+/** The declaration of a call. */
 export interface EffectRequest {
-  /** Of a new row; a row that is there keeps its own. */
+  /** For a new row; an existing row keeps its own. */
   readonly effectId: string;
   readonly tenantId: string;
   readonly userId: string;
@@ -16,36 +16,36 @@ export interface EffectRequest {
   readonly argsHash: string;
   /** The arguments as people may read them. */
   readonly args: unknown;
-  /** This very call: the same for a repeat whose reply was lost, another for every other call. */
+  /** Identifies this very call: the same for a retry after a lost reply, different for every other call. */
   readonly holder: string;
   readonly leaseMs: number;
-  /** The caller has waited for an attempt and takes its doubt as the answer. */
+  /** The caller has waited for an attempt and accepts its doubt as the answer. */
   readonly waited: boolean;
-  /** False right after an outage of the database: a lease that ran out may be that of a living holder. */
+  /** False right after an outage of the database: an expired lease may belong to a live holder. */
   readonly takeOver: boolean;
 }
 
-/** One attempt at an effect; what names the holder in every later write. */
+/** One attempt at an effect; it identifies the holder in every later write. */
 export interface EffectCall {
   readonly effectId: string;
   readonly attempt: number;
 }
 
 export type Begun =
-  /** `again`: an earlier attempt was dispatched, and what came of it was not known. */
+  /** `again`: an earlier attempt was dispatched, and its outcome was unknown. */
   | ({ readonly kind: 'mine'; readonly again: boolean } & EffectCall)
-  /** There is an answer. `doubted`: it is in doubt since just now. */
+  /** The answer is known. `doubted`: this call put it in doubt. */
   | ({ readonly kind: 'known'; readonly result: StepResult; readonly doubted: boolean } & EffectCall)
   | ({ readonly kind: 'running' } & EffectCall)
   /** The key belongs to another tool or other arguments. */
   | ({ readonly kind: 'conflict' } & EffectCall);
 
 export interface Completion {
-  /** `late`: it ended a doubt. `refused`: the row has another holder or a known outcome by now. */
+  /** `late`: it ended a doubt. `refused`: the row has another holder or a known outcome. */
   readonly kind: 'completed' | 'late' | 'refused';
-  /** What the row says, where it says something. */
+  /** The result in the row, if it has one. */
   readonly result?: StepResult | undefined;
-  /** This call marked the row as having a late outcome; nobody did before. */
+  /** True if this call was the first to mark the row as having a late outcome. */
   readonly noted: boolean;
 }
 
@@ -97,33 +97,32 @@ export interface Settlement {
 
 /**
  * The ledger of effects: an effect is dispatched at most once per idempotency key; its outcome is known or in doubt,
- * never guessed. Each method is one round trip and one commit. Throws AppError `unavailable` where the database is
- * away: a write may or may not have happened then, and may be repeated as it is.
- *
+ * never guessed. Each method is one round trip and one commit. Throws AppError `unavailable` if the database is away:
+ * the write may or may not have happened, and may be repeated unchanged.
  * The order of a call: `begin`; `dispatch`, and only after its `true` the effect; `complete`, and only after it the
  * answer. Between, `renew`.
  */
 export interface Effects {
   begin(request: EffectRequest): Promise<Begun>;
-  /** False: somebody else has the row; the effect must not happen. */
+  /** False: another attempt has the row; the effect must not happen. */
   dispatch(call: EffectCall, leaseMs: number): Promise<boolean>;
-  /** Gives back an attempt that certainly had no effect, to be begun again by anybody. */
+  /** Returns an attempt that certainly had no effect, so that any worker may begin it again. */
   withdraw(call: EffectCall): Promise<boolean>;
   complete(call: EffectCall, result: StepResult): Promise<Completion>;
-  /** Renews all at once; answers the effect ids of those that still have their row. */
+  /** Renews all at once; returns the effect ids of those that still have their row. */
   renew(calls: readonly EffectCall[], leaseMs: number): Promise<Set<string>>;
-  /** True while a holder with a living lease is at it. */
+  /** True while a holder with a live lease works on it. */
   isRunning(effectId: string): Promise<boolean>;
-  /** How many are in doubt, in all tenants, counted up to `limit`. */
+  /** The number of effects in doubt, in all tenants, counted up to `limit`. */
   countDoubts(limit: number): Promise<number>;
-  /** Puts calls in doubt whose holder is gone since `graceMs` and that nobody repeated. */
+  /** Puts calls in doubt that lost their holder `graceMs` ago and were not repeated. */
   doubtOrphans(limit: number, graceMs: number): Promise<Effect[]>;
   get(tenantId: string, effectId: string): Promise<Effect | undefined>;
   /** All of a step, the oldest first, at most 1,000. */
   ofStep(step: Pick<Effect, 'tenantId' | 'userId'> & { runId: string; stepId: string }): Promise<Effect[]>;
   /** Newest first. */
   list(query: EffectQuery): Promise<Effect[]>;
-  /** The word of a person on a doubt. `same`: it was settled so before. */
+  /** A person's decision about a doubt. `same`: it was settled so before. */
   settle(settlement: Settlement): Promise<'settled' | 'same' | 'not_in_doubt' | 'unknown'>;
   /** Removes known outcomes and forgotten intents older than `keepMs`; answers how many. */
   remove(limit: number, keepMs: number): Promise<number>;

@@ -23,7 +23,7 @@ export interface EffectRow {
   readonly settledBy: string | null;
 }
 
-/** The row after a step (the very same object where nothing changed), and what the caller hears. */
+/** The row after an operation (the very same object if unchanged), and the caller's answer. */
 export interface EffectStep<Answer> {
   readonly row: EffectRow;
   readonly answer: Answer;
@@ -38,8 +38,8 @@ const HOLDER_LOST: StepResult = {
 type Asked = Pick<EffectRequest, 'effectId' | 'tool' | 'argsHash' | 'idempotency' | 'holder' | 'waited' | 'takeOver'>;
 
 /**
- * Gives the call to the caller where nobody holds it. A key with another tool or other arguments is a conflict. A call that
- * was dispatched and whose holder is gone is given to another holder only where the tool allows a repeat; else it is in
+ * Gives the call to the caller if it has no holder. A key with another tool or other arguments is a conflict. A
+ * dispatched call without a live holder goes to another holder only if the tool allows a repeat; otherwise it is in
  * doubt.
  */
 export function begin(row: EffectRow | undefined, asked: Asked, leaseLives: boolean): EffectStep<Begun> {
@@ -89,7 +89,7 @@ export function dispatch(row: EffectRow, attempt: number): EffectStep<boolean> {
   return { row: { ...row, state: 'dispatched', firstDispatch }, answer: true };
 }
 
-/** What an earlier attempt may have done stays dispatched. */
+/** Returns the attempt. An effect that an earlier attempt may have had stays dispatched. */
 export function withdraw(row: EffectRow, attempt: number): EffectStep<boolean> {
   if (!isOpen(row) || row.attempts !== attempt) return { row, answer: false };
   const first = row.firstDispatch;
@@ -101,8 +101,8 @@ export function withdraw(row: EffectRow, attempt: number): EffectStep<boolean> {
 }
 
 /**
- * Takes the outcome of the attempt that holds the row, also where it comes late and ends a doubt. From an earlier attempt
- * only the note that it came late is taken.
+ * Stores the outcome of the attempt that holds the row, even if it comes late and ends a doubt. Of an earlier attempt
+ * only the fact that it came late is stored.
  */
 export function complete(row: EffectRow, attempt: number, result: StepResult): EffectStep<Completion> {
   const mine = row.attempts === attempt;
@@ -127,13 +127,13 @@ export function renew(row: EffectRow, attempt: number): boolean {
   return isOpen(row) && row.attempts === attempt;
 }
 
-/** Its holder is gone and nobody repeated it. */
+/** The holder is gone and the call was not repeated: puts it in doubt. */
 export function orphan(row: EffectRow): EffectStep<boolean> {
   if (row.state !== 'dispatched') return { row, answer: false };
   return { row: { ...row, state: 'in_doubt', result: HOLDER_LOST }, answer: true };
 }
 
-/** Ends an effect in doubt by the word of a person. A known outcome never changes. */
+/** Ends a doubt by a person's decision. A known outcome never changes. */
 export function settle(
   row: EffectRow,
   result: StepResult & { status: 'succeeded' | 'failed' },

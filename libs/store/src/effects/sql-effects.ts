@@ -38,7 +38,7 @@ interface EffectRow {
   ended_at: number | null;
 }
 
-/** Whoever waits longer than this for a dead link has lost the lease before it can try another. */
+/** A renewal that waits longer than this for a dead link loses the lease before it can try another. */
 const MIN_RENEW_LIMIT_MS = 250;
 
 /** The ledger over PostgreSQL. Results and arguments are JSON text, where U+0000 is an escape, so any text fits. */

@@ -1,6 +1,6 @@
 import type { Statement } from '../postgres/index.ts';
 
-/* The statements of the ledger. What may be written is decided by the functions in prisma/migrations. */
+/* The statements of the ledger. The functions in prisma/migrations decide what may be written. */
 
 const statement = (name: string, text: string): Statement => ({ name: `effect_${name}`, text });
 const ms = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8 as ${column}`;

@@ -5,7 +5,7 @@ export interface DeadLetter {
   readonly userId: string;
   readonly task: string;
   readonly reason: string;
-  /** Public text of the last error, where one was heard of. */
+  /** Public text of the last error, if one is known. */
   readonly error: string | null;
   readonly attempts: number;
   readonly at: number;
@@ -24,6 +24,6 @@ export interface DeadLetters {
   /** Newest first. */
   list(tenantId: string, limit: number, after?: DeadLetterPlace): Promise<DeadLetter[]>;
   get(tenantId: string, runId: string): Promise<DeadLetter | undefined>;
-  /** Notes the run that was started in its place; the first note stands. */
+  /** Stores the replacing run; the first one stands. */
   markRequeued(runId: string, requeuedAs: string): Promise<void>;
 }

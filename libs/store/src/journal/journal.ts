@@ -19,16 +19,19 @@ export interface Accept {
   readonly run: RunSpec;
   /** Unique per tenant and user. */
   readonly idempotencyKey: string;
-  /** A digest of what was asked. The same key with another digest is a conflict. */
+  /** A digest of the request. The same key with another digest is a conflict. */
   readonly requestHash: string;
   readonly engineVersion: number;
   /** How long its history may become; absent: no limit. */
   readonly history?: HistoryLimits;
-  /** The trace that it is accepted in; absent: none is recorded. Not part of what was asked. */
+  /** The trace in which it is accepted; absent: none. Not part of the request. */
   readonly traceparent?: string;
-  /** Makes the acceptor the first owner at once (epoch 1), which saves a claim. Not of a run that waits for its turn. */
+  /**
+   * Makes the accepting replica the first owner at once (epoch 1), which saves a claim. Not for a run that waits for
+   * its turn.
+   */
   readonly lease?: { readonly owner: string; readonly leaseMs: number };
-  /** What its first owner announces at once, committed with the acceptance; left out where the acceptor does not own it. */
+  /** The first announcements of the owner, committed with the acceptance; absent without a lease. */
   readonly initialFacts?: readonly EventDraft[];
 }
 
@@ -43,9 +46,9 @@ export type Accepted =
       readonly ts: number;
       /** `orchestrator.run.accepted` and the opening, for publishing. */
       readonly events: readonly [RunEvent, ...RunEvent[]];
-      /** The run of the same thread that it waits for; null where it may start. */
+      /** The run of the same thread that it waits for; null if it may start. */
       readonly afterRun: string | null;
-      /** Runs of the same thread that were asked to stop by this; their owners are to be told. */
+      /** Runs of the same thread that were cancelled by this; their owners must be told. */
       readonly cancelled: readonly string[];
     }
   | {
@@ -57,7 +60,7 @@ export type Accepted =
       readonly ts: number;
     }
   | { readonly kind: 'conflict' }
-  /** By `thread_concurrency`: the thread is taken by the run `activeRun`. Nothing was written. */
+  /** From `thread_concurrency`: the run `activeRun` occupies the thread. Nothing was written. */
   | { readonly kind: 'thread_busy'; readonly activeRun: string };
 
 export type Claim =
@@ -72,7 +75,7 @@ export type Claim =
       readonly userId: string;
       /** How often the run was claimed, this claim included. */
       readonly attempts: number;
-      /** How many owners in a row, up to now, died or broke without a new event. */
+      /** How many consecutive owners, up to now, died or broke without a new event. */
       readonly stalls: number;
     }
   /** `held_back`: it waits for its turn in its thread, or for the end of the pause after such an owner. */
@@ -83,14 +86,14 @@ export interface Append {
   readonly epoch: number;
   /** The last sequence number that the writer knows; its events become expectedSeq + 1 and on. */
   readonly expectedSeq: number;
-  /** What happened together. May be empty where only the phase, the inbox or `publishedSeq` moves. */
+  /** Facts that are appended together. May be empty if only the phase, the inbox or `publishedSeq` changes. */
   readonly facts: readonly EventDraft[];
-  /** The lease from now on, by the database's clock. 0 gives it back together with the append. */
+  /** The duration of the lease from now on, by the database's clock. 0 releases it together with the append. */
   readonly leaseMs: number;
   readonly phase?: Exclude<Phase, 'ended'>;
-  /** Everything up to here is on the bus. */
+  /** Every event up to this number is on the bus. */
   readonly publishedSeq?: number;
-  /** The inputs up to here are taken by these events. */
+  /** These events take the inputs up to this number. */
   readonly inboxTaken?: number;
   /** With phase `waiting`: when the sweeper wakes the run if no input does, in ms since 1970. Absent: never. */
   readonly wakeAt?: number;
@@ -104,7 +107,7 @@ export type Appended =
       readonly events: RunEvent[];
       readonly lastSeq: number;
       readonly inboxLast: number;
-      /** With the terminal event: the run of the same thread whose turn it is now, or null. */
+      /** With the terminal event: the next run of the same thread, or null. */
       readonly nextRun: string | null;
     }
   | { readonly kind: 'fenced' | 'ended' | 'conflict'; readonly lastSeq: number };
@@ -127,7 +130,7 @@ export interface RunHead {
   readonly inboxTaken: number;
   readonly attempts: number;
   readonly stalls: number;
-  /** The run of its thread that it waits for, as it was accepted; null where it does not wait (any more). */
+  /** The run of its thread that it was accepted behind; null if it does not wait (any more). */
   readonly afterRun: string | null;
   readonly wakeAt: number | null;
   readonly status: RunStatus | null;
@@ -136,7 +139,7 @@ export interface RunHead {
   readonly createdAt: number;
   readonly updatedAt: number;
   readonly endedAt: number | null;
-  /** Its events are no longer kept; there is a snapshot in their place. */
+  /** Its events have expired and a snapshot replaces them. */
   readonly expired: boolean;
 }
 
@@ -154,7 +157,7 @@ export interface RunInput {
 
 export interface PhaseStats {
   readonly runs: number;
-  /** Age of the oldest in ms; 0 where there is none. */
+  /** Age of the oldest in ms; 0 if there is none. */
   readonly oldestMs: number;
 }
 
@@ -174,7 +177,7 @@ export interface JournalStats {
 export interface SweptRun {
   readonly runId: string;
   readonly tenantId: string;
-  /** As the next claim would answer. */
+  /** As the next claim would return it. */
   readonly stalls: number;
 }
 
@@ -203,9 +206,9 @@ export interface RunAt {
 }
 
 export interface Journal {
-  /** Inserts the run and its first event in one transaction; what `thread_concurrency` asks for is decided in it. */
+  /** Inserts the run and its first event in one transaction, which also decides about `thread_concurrency`. */
   accept(input: Accept): Promise<Accepted>;
-  /** What `accept` would answer where the key is known; undefined where it is not. Writes nothing. */
+  /** What `accept` would return for a known key; undefined for an unknown one. Writes nothing. */
   acceptedBefore(input: Accept): Promise<Accepted | undefined>;
   /**
    * Takes the lease of a run that nobody holds, under the next epoch. A lease that ran out while the database was down
@@ -221,17 +224,17 @@ export interface Journal {
     takeExpired?: boolean,
     pauseMs?: number,
   ): Promise<Claim>;
-  /** Appends what happened together, in one round trip. Repeating the very same append is answered as success. */
+  /** Appends facts in one round trip. Repeating the very same append returns success. */
   append(input: Append): Promise<Appended>;
-  /** Prolongs leases; answers the runs that are still this owner's, each with the number of its newest input. */
+  /** Renews leases; returns the runs that this owner still has, each with the number of its newest input. */
   renew(leases: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<Map<string, number>>;
-  /** Gives a lease back. `released` is false where it was no longer this owner's. */
+  /** Releases a lease. `released` is false if it was no longer this owner's. */
   release(
     runId: string,
     epoch: number,
     phase?: Exclude<Phase, 'ended'>,
   ): Promise<{ released: boolean; inboxLast: number }>;
-  /** Gives up an owned run that its owner cannot go on with; `error` is public text. The next owner may try at once. */
+  /** Gives up an owned run after a defect; `error` is public text. The next owner may try at once. */
   giveUp(runId: string, epoch: number, error: string): Promise<void>;
   /**
    * Events after `after`, in order, at most `limit`. With `maxBytes` the page ends before the event that would start
@@ -239,21 +242,21 @@ export interface Journal {
    */
   read(runId: string, after: number, limit: number, maxBytes?: number): Promise<RunEvent[]>;
   head(runId: string): Promise<RunHead | undefined>;
-  /** Leaves an input; the same `dedupKey` again answers the first. Undefined: there is no such run. */
+  /** Stores an input; the same `dedupKey` again returns the first. Undefined: there is no such run. */
   putInput(
     runId: string,
     input: { kind: InputKind; dedupKey: string; body: unknown },
   ): Promise<{ n: number; created: boolean; ended: boolean } | undefined>;
   /** Inputs after number `n`, in order. */
   inputsAfter(runId: string, n: number, limit?: number): Promise<RunInput[]>;
-  /** Runs that have work, no living lease and nothing that holds them back: each tenant's oldest, then its next. */
+  /** Runs that have work, no live lease and no pause: each tenant's oldest, then its next. */
   sweep(query: Sweep): Promise<SweptRun[]>;
-  /** Runs without a living owner that were not touched for `olderThanMs` and have events that may not be on the bus. */
+  /** Runs without a live owner, untouched for `olderThanMs`, with events that may not be on the bus. */
   unpublished(
     limit: number,
     olderThanMs: number,
   ): Promise<{ runId: string; tenantId: string; publishedSeq: number; lastSeq: number }[]>;
-  /** Notes that everything up to `seq` is on the bus. Never lowers it. */
+  /** Records that everything up to `seq` is on the bus. Never lowers it. */
   markPublished(positions: readonly RunAt[]): Promise<void>;
   /** The newest ended runs of a conversation, oldest first. */
   threadTurns(query: ThreadQuery): Promise<ThreadTurn[]>;
