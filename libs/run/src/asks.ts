@@ -5,36 +5,34 @@ import type { Ask, RunState, StepState } from './state.ts';
 import { roomFor } from './room.ts';
 import { openSteps } from './steps.ts';
 
-/*
- * Questions to people. A run that has nothing to do but to wait for them holds no lease and takes no slot.
- */
+/* Questions to people. A run that only waits for answers holds no lease and no slot. */
 
 type Requested = FactOf<'orchestrator.approval.requested'>['data'];
 
-/** How long the question whether a limit may be raised stays open. */
+/** How long the question about raising a limit stays open. */
 const BUDGET_ASK_SECONDS = 86_400;
 
 export function isOpen(ask: Ask | null): ask is Ask {
   return ask !== null && ask.decision === null;
 }
 
-/** True where a person must decide on this step and was not asked yet. */
+/** True if a person must decide on this step and was not asked yet. */
 export function mustAsk(step: StepState): boolean {
   return step.act.approval !== undefined && step.act.invalid === undefined && step.ask === null;
 }
 
-/** True where nothing stands between this step and its performance, or its refusal. */
+/** True if this step can be performed, or refused, now. */
 export function isCleared(step: StepState): boolean {
   return !mustAsk(step) && !isOpen(step.ask);
 }
 
-/** Every question that waits for a person, oldest first. */
+/** Every open question, oldest first. */
 export function openAsks(state: RunState): readonly Ask[] {
   if (state.phase === 'ended') return [];
   return [...openSteps(state).map((step) => step.ask), state.budgetAsk].filter(isOpen);
 }
 
-/** True where the run can do nothing until a person decides. */
+/** True if the run can only wait for a person. */
 export function isWaiting(state: RunState): boolean {
   if (isOpen(state.budgetAsk)) return true;
   const open = openSteps(state).filter((step) => roomFor(state, step) !== 'ask');
@@ -56,7 +54,7 @@ export function askForStep(step: StepState, now: number): Requested {
   };
 }
 
-/** The question whether a limit may be raised. A limit of a whole user or tenant is an administrator's to raise. */
+/** The question whether a limit may be raised. Only an admin may raise a limit of a user or a tenant. */
 export function askForBudget(state: RunState, exceeded: Exceeded, now: number): Requested {
   const whose = exceeded.scope === 'run' ? 'this run' : `this ${exceeded.scope} today`;
   const timeout = state.run?.approvals?.timeout_seconds ?? BUDGET_ASK_SECONDS;
@@ -70,7 +68,7 @@ export function askForBudget(state: RunState, exceeded: Exceeded, now: number): 
   };
 }
 
-/** When the first of the open questions expires, in ms since 1970; null where none is open. */
+/** When the first open question expires, in ms since 1970; null if none is open. */
 export function firstExpiry(state: RunState): number | null {
   const times = openAsks(state).map(({ request }) => request.expires_at);
   return times.length === 0 ? null : Math.min(...times);

@@ -5,12 +5,12 @@ import { performedSteps } from './steps.ts';
 export type Exceeded = FactOf<'orchestrator.budget.exceeded'>['data'];
 type Limit = Pick<Exceeded, 'scope' | 'kind'>;
 
-/** Under which a raised limit is remembered. */
+/** The key of a raised limit. */
 export function budgetKey({ scope, kind }: Limit): string {
   return `${scope}.${kind}`;
 }
 
-/** The limit in force: what a person raised it to, else what the run was accepted with; null: none. */
+/** The limit in force: as a person raised it, or else as accepted; null: none. */
 export function limitOf(state: RunState, limit: Limit): number | null {
   const raised = state.raised[budgetKey(limit)];
   if (raised !== undefined) return raised;
@@ -48,13 +48,13 @@ export function stepsLeft(state: RunState): number {
   return Math.max(0, (limitOf(state, { scope: 'run', kind: 'steps' }) ?? 0) - performedSteps(state).length);
 }
 
-/** When the run's time is up, in ms since 1970; null where it has no such limit. */
+/** When the run's time is up, in ms since 1970; null without a time limit. */
 export function runDeadline(state: RunState): number | null {
   const seconds = limitOf(state, { scope: 'run', kind: 'seconds' });
   return seconds === null ? null : state.acceptedAt + state.waitedMs + seconds * 1_000;
 }
 
-/** Limits after which the planner may still be asked once, without functions, to answer from what is known. */
+/** Limits after which the planner may be asked once more, without functions, for an answer. */
 export function leavesRoomForAnswer(exceeded: Exceeded): boolean {
   return exceeded.scope === 'run' && (exceeded.kind === 'steps' || exceeded.kind === 'iterations');
 }

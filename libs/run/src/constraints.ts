@@ -1,12 +1,12 @@
 import type { Principal, ToolConstraints, ToolInfo } from '@switchyard/contracts';
 import { DELEGATE } from './messages.ts';
 
-/** A tool by what rules know it by; an alias stands for its name in every rule. */
+/** The names of a tool in rules; an alias counts as its name. */
 type Named = Pick<ToolInfo, 'name' | 'aliases' | 'provider'>;
 
 /**
- * True where the constraints let this tool be seen and called. Both lists are allow lists and both apply
- * where both are given; a custom list that names nothing allows nothing. Agents among the tools are no tools.
+ * True if the constraints allow this tool. Both lists are allow lists, and a tool must be on each list that is given; a
+ * custom constraint without lists allows nothing. Agents among the tools do not count as tools.
  */
 export function constraintsAllow(constraints: ToolConstraints, tool: Named): boolean {
   if (constraints.mode === 'auto') return true;
@@ -19,7 +19,7 @@ export function constraintsAllow(constraints: ToolConstraints, tool: Named): boo
   );
 }
 
-/** True where a pattern means this tool: `name`, `name*`, `provider:<name>`, `kind:<kind>`. */
+/** True if a pattern matches this tool: `name`, `name*`, `provider:<name>`, `kind:<kind>`. */
 export function matchesTool(pattern: string, tool: Named & Pick<ToolInfo, 'kind'>): boolean {
   if (pattern.startsWith('provider:')) return tool.provider === pattern.slice('provider:'.length);
   if (pattern.startsWith('kind:')) return tool.kind === pattern.slice('kind:'.length);

@@ -1,11 +1,11 @@
 export interface DifferentAt {
-  /** Names and places of fields from the outside in, joined by dots; empty: the whole. */
+  /** Names and indexes of fields from the outside in, joined by dots; empty: the whole. */
   readonly path: string;
   readonly recorded: unknown;
   readonly today: unknown;
 }
 
-/** The first place where two values of JSON differ; null where they are the same. Missing and undefined are one. */
+/** The first place where two JSON values differ; null if they are equal. Missing and undefined count as equal. */
 export function differenceOf(recorded: unknown, today: unknown, path: readonly string[] = []): DifferentAt | null {
   if (Object.is(recorded, today)) return null;
   const here: DifferentAt = { path: path.join('.'), recorded, today };

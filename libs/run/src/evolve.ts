@@ -7,8 +7,8 @@ import { type Ask, INITIAL, type RunState, type StepState } from './state.ts';
 import { openSteps, performedSteps } from './steps.ts';
 
 /**
- * Takes one event into the state. Total and pure: an event that does not belong here (wrong place, stale
- * epoch, after the end, a step that was never planned) gives back the very same object.
+ * Applies one event to the state. Total and pure: an event that does not fit here (wrong position, stale epoch, after
+ * the end, an unplanned step) returns the very same object.
  */
 export function evolve(state: RunState, event: RunEvent): RunState {
   if (objection(state, event) !== null) return state;
@@ -23,12 +23,12 @@ export function evolve(state: RunState, event: RunEvent): RunState {
   };
 }
 
-/** Folds a journal, oldest first. `state.seq` tells how far it could be followed. */
+/** Folds a journal, oldest first. `state.seq` is the last event that could be applied. */
 export function fold(events: readonly RunEvent[], from: RunState = INITIAL): RunState {
   return events.reduce(evolve, from);
 }
 
-/** Why this event may not come next, or null where it may. The shell asks before it appends. */
+/** Why this event may not come next, or null if it may. The caller checks this before it appends. */
 export function objection(state: RunState, event: RunEvent): string | null {
   if (state.phase === 'ended') return 'the run has ended';
   if (event.seq !== state.seq + 1) return `expected seq ${state.seq + 1}`;
@@ -158,7 +158,7 @@ function apply(state: RunState, event: RunEvent): RunState {
   }
 }
 
-/** What is withheld of a result is told to the planner; what is withheld of a task or an answer ends the run. */
+/** A withheld part of a result is reported to the planner; a withheld task or answer ends the run. */
 function endsRun({ where }: FactOf<'orchestrator.guardrail.violated'>['data']): boolean {
   return where === 'task' || where === 'output';
 }
@@ -202,7 +202,7 @@ function decided(state: RunState, decision: Decided): RunState {
   };
 }
 
-/** What a person allows: the limit that was named, where it helps, else as much again as was used when it was reached. */
+/** The raised limit: the number that the person named, if it helps, or else as much again as was used. */
 function raisedLimit(state: RunState, { arguments: given }: Decided): number {
   const exceeded = state.exceeded!;
   const named = given?.['limit'];
@@ -211,7 +211,7 @@ function raisedLimit(state: RunState, { arguments: given }: Decided): number {
   return Math.max(exceeded.limit, exceeded.used) + original;
 }
 
-/** Costs add up where they are known; without any known cost there is none. */
+/** Costs add up if they are known; the sum of unknown costs is unknown. */
 export function addUsage(a: Usage, b: Usage): Usage {
   const usd = (a.usd ?? 0) + (b.usd ?? 0);
   return {

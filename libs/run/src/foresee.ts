@@ -9,12 +9,11 @@ import { roomFor } from './room.ts';
 import type { RunState, StepState } from './state.ts';
 
 /*
- * Extends what just came of the run with everything that follows from it without I/O: announcements of the
- * next act, rejected calls, the limit that was reached, the terminal event. What happens together is thus
- * appended together, in one round trip. Pure.
+ * Extends the facts of an action with all facts that follow without I/O: announcements of the next steps, rejected
+ * calls, a reached limit, the terminal event. So they are appended together, in one round trip. Pure.
  *
  * - An effect leaves only after its announcement: the facts end with the announcement, never beyond it.
- * - Only facts that the run machine accepts are let through. The others are handed back for the log.
+ * - Only facts that the run machine accepts pass. Others are returned for the log.
  */
 
 export interface Foresight {
@@ -30,7 +29,7 @@ export interface ForeseeContext {
   readonly epoch: number;
   /** The rule that the task violates, or null. */
   readonly checkTask: (task: string) => string | null;
-  /** False where the run is on its way to another replica: nothing new is announced. */
+  /** False if the run moves to another replica: nothing new is announced. */
   readonly announce: boolean;
 }
 
@@ -60,17 +59,17 @@ export function foresee(start: RunState, drafts: readonly RunFactDraft[], contex
     if (announcements.length === 0) break;
     const before = refused.length;
     announcements.forEach(take);
-    if (refused.length > before) break; // a defect: better to stop here than to go round in circles
+    if (refused.length > before) break; // a defect: better to stop than to loop
   }
   return { facts, refused, state };
 }
 
-/** Of a history that is nearly full, what workers tell on the way is the first that is not kept. */
+/** When a history is nearly full, workers' progress is the first to be dropped. */
 function noRoom(state: RunState, event: RunEvent): string | null {
   return isProgressType(event.type) && isNearlyFull(state) ? 'the history is nearly full' : null;
 }
 
-/** What is announced next, without I/O; empty where the run waits for something. */
+/** The next announcements, without I/O; empty if the run waits for something. */
 export function announcementsFor(state: RunState, context: Pick<ForeseeContext, 'now' | 'checkTask'>): RunFactDraft[] {
   const step = next(state, context.now);
   switch (step.do) {
@@ -164,7 +163,7 @@ function dispatch(state: RunState, step: StepState): RunFactDraft[] {
   return outcome === null ? [announced] : [announced, stepCompleted(act, outcome, 0)];
 }
 
-/** The outcome of a call that cannot be performed, or on which a person has spoken otherwise than by approving. */
+/** The outcome of a call that cannot be performed, or that a person did not approve. */
 function outcomeWithoutWorker({ act, ask }: StepState): StepOutcome | null {
   if (act.invalid) return { status: 'failed', ...act.invalid };
   const said = ask?.decision;

@@ -1,11 +1,11 @@
 import type { InputOf, modelTurn, ToolInfo } from '@switchyard/contracts';
 
-/* The functions of a model's tool calling: how one is described to it, and how a call of one is read. Pure. */
+/* Functions for a model's tool calling: their descriptions, and the parsing of calls. Pure. */
 
 export type ModelFunction = InputOf<typeof modelTurn>['functions'][number];
 type FunctionParameters = ModelFunction['parameters'];
 
-/** The schema of arguments that have these properties and no others; all are required where nothing else is said. */
+/** The schema of arguments with exactly these properties; all are required unless stated otherwise. */
 export function taking(
   properties: Readonly<Record<string, unknown>>,
   required: readonly string[] = Object.keys(properties),
@@ -22,7 +22,7 @@ export function toolFunction({
   return { name, description, parameters: inputSchema };
 }
 
-/** What the model wrote as the arguments of a call. Nothing means none; undefined: not a JSON object. */
+/** The arguments of a call as the model wrote them. An empty text means none; undefined: not a JSON object. */
 export function argumentsOf(text: string): Record<string, unknown> | undefined {
   if (text.trim() === '') return {};
   try {

@@ -11,8 +11,8 @@ const IN_DOUBT = {
 } as const;
 
 /**
- * The last facts of a run with which owner after owner came to nothing. Total and pure. What was
- * dispatched and never answered is in doubt, also where its tool may be repeated: nobody is left who would.
+ * The last facts of a run whose owners repeatedly failed. Total and pure. A dispatched step without an outcome is in
+ * doubt, even if its tool may be repeated: no owner is left to repeat it.
  */
 export function giveUp(state: RunState, error: string, epoch: number): RunFact[] {
   const lost = openSteps(state).filter((step) => step.attempt > 0);

@@ -1,13 +1,13 @@
 import type { RunState } from './state.ts';
 
 /*
- * How long the history of a run may become. Sizes are counted from the events themselves, so that every owner and
- * every replay comes to the same number: the characters of texts and names, a few for everything else.
+ * The size of a run's history. Sizes are computed from the events themselves, so that every owner and every replay gets
+ * the same number: the characters of texts and names, and a constant for everything else.
  */
 
-/** What a fact may cost beyond its texts. */
+/** The size of a fact beyond its texts. */
 const VALUE = 4;
-/** From here on only what the run decides by is kept; what workers tell on the way is not. */
+/** Beyond this share, only facts that decide the run are kept; workers' progress is dropped. */
 const NEARLY = 0.9;
 
 /** About the length of this value as JSON. Any depth. Called for every event: only what holds values is put aside. */
@@ -32,12 +32,12 @@ export function sizeOf(value: unknown): number {
   return size;
 }
 
-/** True where the history has no room for anything but the end. */
+/** True if the history has room only for the end. */
 export function isFull(state: RunState): boolean {
   return fills(state, 1);
 }
 
-/** True where only what the run decides by is still kept. */
+/** True if only facts that decide the run are still kept. */
 export function isNearlyFull(state: RunState): boolean {
   return fills(state, NEARLY);
 }

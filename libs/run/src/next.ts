@@ -15,7 +15,7 @@ export interface Finish {
   readonly errorCode: string | null;
 }
 
-/** What a run needs next. The shell does it, appends what came of it, and asks again. */
+/** The next action for a run. The owner performs it, appends the outcome, and asks again. */
 export type Next =
   | { readonly do: 'nothing' }
   | { readonly do: 'begin' }
@@ -23,7 +23,7 @@ export type Next =
   | { readonly do: 'plan'; readonly stepNumber: number; readonly lastFailed: boolean; readonly final: boolean }
   /** Hand the whole task to one agent, without a planner. */
   | { readonly do: 'hand-over' }
-  /** Steps that a person refused or answered are among them: they need no worker. */
+  /** Includes steps that a person refused or answered: they need no worker. */
   | { readonly do: 'perform'; readonly steps: readonly StepState[] }
   | { readonly do: 'exceed'; readonly exceeded: Exceeded }
   | { readonly do: 'ask'; readonly steps: readonly StepState[] }
@@ -33,7 +33,7 @@ export type Next =
   | { readonly do: 'wait'; readonly until: number }
   | Finish;
 
-/** Decides what the run needs next. Total and pure; `now` in ms since 1970 serves the time limit alone. */
+/** Decides the next action for a run. Total and pure; `now` in ms since 1970 serves only the time limit. */
 export function next(state: RunState, now: number): Next {
   if (state.phase === 'new' || state.phase === 'ended' || !state.run) return { do: 'nothing' };
   if (state.cancel) return finish('cancelled', 'cancelled', null, 'The run was cancelled.', 'cancelled');
@@ -75,7 +75,7 @@ export function next(state: RunState, now: number): Next {
   };
 }
 
-/** What the steps of the decision in hand need; undefined where none is open. */
+/** The action for the steps of the current decision; undefined if none is open. */
 function withOpenSteps(state: RunState, now: number): Next | undefined {
   const all = openSteps(state);
   const open = all.filter((step) => roomFor(state, step) !== 'ask');
@@ -106,7 +106,7 @@ export function terminalData(state: RunState, end: Finish) {
   };
 }
 
-/** What the last planning adds to the end: why its answer is not whole, or how long the model server asks to wait. */
+/** What the last planning adds to the end: why its answer is incomplete, or the model server's requested pause. */
 function lastWord(state: RunState, end: Finish): { finish_reason?: FinishReason; retry_after_ms?: number } {
   const { decision, finishReason } = state.plannings.at(-1) ?? {};
   if (decision?.kind === 'answer' && finishReason && end.answer === decision.text)
