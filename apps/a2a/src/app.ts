@@ -26,14 +26,14 @@ import { type Config, hostAndPort } from './config.ts';
 import { Directory, type DirectoryFact } from './agents/index.ts';
 import { logEvent } from './log-events.ts';
 
-/** What a test may bring in place of the real thing. */
+/** Replacements that a test may pass in. */
 export interface A2aOverrides extends ServiceOverrides {
   readonly clock?: Clock;
 }
 
 const MAX_CARD_BYTES = 256 * 1024;
 const CARD_TIMEOUT_MS = 5_000;
-/** The bytes of all answers to one call; a stream that says more than this is cut off as an error. */
+/** The limit of all answers to one call, in bytes; a longer stream is cut off as an error. */
 const MAX_ANSWER_BYTES = 8 * 1024 ** 2;
 const BACKOFF = { baseMs: 100, maxMs: 3_000 };
 
@@ -96,7 +96,7 @@ function directoryOf(
   });
 }
 
-/** The guarded way out. An agent that the operator names may be on a private network; nothing else may. */
+/** The guarded fetch. Only an agent that the operator names may be on a private network. */
 function egress(
   bus: Pick<Bus, 'request'>,
   config: Config,
@@ -110,7 +110,7 @@ function egress(
   });
 }
 
-/** Not required: without agents, everything but delegation works. */
+/** Not required for readiness: without agents, everything but delegation works. */
 function registerAgents(health: HealthChecks, directory: Directory): void {
   health.register(
     'agents',

@@ -2,16 +2,16 @@ import { AppError, type Finding, found } from '@switchyard/contracts';
 import { type AgentAddress, vetCard, type VettedCard } from './agents/index.ts';
 
 /*
- * What the doctor finds out about one agent: a probe that reads its card as the service would, and cannot fail, and a
- * judge that says one sentence.
+ * Checks one agent: a probe that reads its card as the service would, and never throws, and a judge that says one
+ * sentence.
  */
 
 export interface AgentSeen {
-  /** Its host is mapped: where to. */
+  /** The JID, if its host is mapped. */
   readonly jid?: string | undefined;
   readonly card?: VettedCard;
   readonly status?: number;
-  /** Why the card is not taken. */
+  /** Why the card is refused. */
   readonly refused?: string;
   readonly code?: string;
   readonly why?: string;

@@ -8,8 +8,8 @@ import type { AgentAddress } from './agents/index.ts';
 import { judgeAgent, probeAgent } from './doctor-agents.ts';
 
 /*
- * The checks of other agents: one JSON document per line on stdout. The environment is that of the service, and of it
- * what these checks need.
+ * Runs the checks of other agents; prints one JSON document per line on stdout. It reads the environment of the
+ * service, and of it only what these checks need.
  */
 
 const MAX_CARD_BYTES = 1024 ** 2;
@@ -34,7 +34,7 @@ if (!parsed.ok) {
   const [problem] = parsed.problems;
   tell(45, 'A2A agents', found.fail(`${problem?.variable} is not valid: ${problem?.remedy}`), began);
 } else await checkAgents(parsed.value);
-// What does not end keeps nobody waiting.
+// Exits even while a probe is still running.
 process.stdout.write('', () => process.exit());
 
 async function checkAgents(variables: Variables): Promise<void> {
@@ -69,7 +69,7 @@ async function checkAgents(variables: Variables): Promise<void> {
   await bus?.close();
 }
 
-/** The way over XMPP that the service has: through the bridge that runs. Undefined where nobody lets us in in time. */
+/** The service's way over XMPP, through the running bridge. Undefined if NATS accepts no connection in time. */
 async function busOf({ NATS_URL: url, BUS_KEYS: keys }: Variables, limitMs: number): Promise<Bus | undefined> {
   if (url === undefined) return undefined;
   const limit = linkAbort([], limitMs);

@@ -2,7 +2,7 @@ import { safeParse, sha256 } from '@switchyard/contracts';
 import { AgentCard } from '@a2a-js/sdk';
 import { z } from 'zod';
 
-/** A card that was vetted: its interfaces lead to allowed places only and its texts are plain and bounded. */
+/** A vetted card: its interfaces lead only to allowed hosts, and its texts are plain and limited. */
 export interface VettedCard {
   card: AgentCard;
   name: string;
@@ -17,7 +17,7 @@ type CardVerdict = { ok: true; value: VettedCard } | { ok: false; reason: string
 
 const MAX_SKILLS = 100;
 
-/** What must be there before the SDK may read a card. Everything else it fills in. */
+/** The fields that the SDK needs to read a card. It fills in all others. */
 const CardShape = z.looseObject({
   name: z.string().min(1),
   supportedInterfaces: z

@@ -8,7 +8,7 @@ export interface AgentAddress {
   url: string;
   /** Overrides the name of the card. */
   name?: string | undefined;
-  /** It comes and goes, and its absence is no trouble. */
+  /** The agent comes and goes, and its absence is no problem. */
   optional?: boolean | undefined;
 }
 
@@ -19,14 +19,14 @@ export interface KnownAgent {
   card: VettedCard;
 }
 
-/** What the directory tells the world. */
+/** The facts that the directory reports. */
 export type DirectoryFact =
   | { type: 'a2a.card.changed'; data: { agent: string; digest: string } }
   | { type: 'a2a.agent.unreachable'; data: { agent: string; error_code: string } };
 
 interface DirectoryParts {
   agents: readonly AgentAddress[];
-  /** Reads the text of a card; throws where that fails. Bounded in size and time by whoever gives it. */
+  /** Reads the text of a card; throws on failure. The implementation limits size and time. */
   readCard(url: string, signal: AbortSignal): Promise<string>;
   allowedHosts: readonly string[];
   ttlMs: number;
@@ -77,8 +77,8 @@ export class Directory {
   }
 
   /**
-   * Every agent, in the order of the configuration; one whose card was never read has no skills yet. `fresh`: every
-   * card is read again now.
+   * Every agent, in the order of the configuration; an agent whose card was never read has no skills yet. `fresh`:
+   * reads every card again now.
    */
   async list(fresh = false): Promise<AgentInfo[]> {
     await this.refreshDue(fresh);
@@ -91,7 +91,7 @@ export class Directory {
     }));
   }
 
-  /** Ids of the agents that should be there and are not. */
+  /** Ids of configured agents that are unreachable. */
   async missing(): Promise<string[]> {
     await this.refreshDue();
     return this.#entries
@@ -99,7 +99,7 @@ export class Directory {
       .map((entry) => this.#idOf(entry));
   }
 
-  /** The agent by id or name; without a name, the only one there is. Undefined: unknown, or its card was never read. */
+  /** The agent by id or name; without a name, the only agent. Undefined: unknown, or its card was never read. */
   async find(wanted: string | undefined): Promise<KnownAgent | undefined> {
     await this.refreshDue();
     const key = wanted?.replace(/^delegate_to_/, '').toLowerCase();
@@ -168,7 +168,7 @@ export class Directory {
     }
   }
 
-  /** Says it once per outage. */
+  /** Reports a failure once per outage. */
   #failed(entry: Entry, code: string): void {
     const first = entry.reachable || (entry.failures === 0 && entry.address.optional !== true);
     entry.reachable = false;
@@ -177,7 +177,7 @@ export class Directory {
       this.#parts.onFact({ type: 'a2a.agent.unreachable', data: { agent: this.#idOf(entry), error_code: code } });
   }
 
-  /** Sticky once a name is known for sure; before that, made of the host. */
+  /** Fixed once a name is known; before that, made from the host. */
   #idOf(entry: Entry): string {
     if (entry.id !== undefined) return entry.id;
     const others = new Set(this.#entries.flatMap((each) => (each.id === undefined || each === entry ? [] : [each.id])));

@@ -1,4 +1,4 @@
-/* Which agents there are: their addresses, their cards, and what of a card is believed. */
+/* The known agents: their addresses, their cards, and the vetting of cards. */
 
 export { AgentsHandler } from './agents.handler.ts';
 export { plainText, vetCard, type VettedCard } from './card.ts';

@@ -20,7 +20,7 @@ export function isAbortLike(error: unknown): boolean {
   return name === 'AbortError' || name === 'TimeoutError';
 }
 
-/** What the promise gives, or undefined as soon as the signal is aborted; no listener stays behind. */
+/** The result of the promise, or undefined as soon as the signal aborts; no listener stays behind. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   if (signal.aborted) return undefined;
   let stop!: () => void;

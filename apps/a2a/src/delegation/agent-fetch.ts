@@ -1,12 +1,12 @@
 import { HttpRefusal } from './send-failure.ts';
 
-/** An error that says of itself that it is longer than this is not read. */
+/** An error body with a declared length beyond this is not read. */
 const MAX_ERROR_BODY_BYTES = 64 * 1024;
 const MAX_RETRY_AFTER_MS = 30_000;
 
 /**
- * The fetch that the A2A client is given: an HTTP error that carries no JSON-RPC answer becomes an `HttpRefusal`
- * with its status, so that what may be sent again is decided by the status and never by the text of an error.
+ * The fetch for the A2A client: turns an HTTP error without a JSON-RPC answer into an `HttpRefusal` with its status, so
+ * that the status decides what may be sent again, and never the text of an error.
  */
 export function agentFetch(fetchImpl: typeof fetch): typeof fetch {
   return async (input, init) => {

@@ -2,7 +2,7 @@ import { GEN_AI, serverOf, withSpan } from '@switchyard/platform';
 import type { DelegationOutcome } from './delegation.ts';
 import type { KnownAgent } from '../agents/index.ts';
 
-/** The span of one task at another agent. Neither the task nor what came of it stands in it. */
+/** The span of one task at another agent. It holds neither the task nor the result. */
 export function inAgentSpan(
   { id, name, card }: KnownAgent,
   delegate: () => Promise<DelegationOutcome>,

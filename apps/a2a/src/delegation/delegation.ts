@@ -13,9 +13,9 @@ interface DelegationOptions {
   task: string;
   /** The id of the message: the same for every dispatch of the same step. */
   messageId: string;
-  /** The remote task of an earlier dispatch of this step, where it is known. */
+  /** The remote task of an earlier dispatch of this step, if known. */
   knownTaskId?: string | undefined;
-  /** Tries after the first one, where nothing was sent. */
+  /** Further tries if nothing was sent. */
   retries: number;
   /** Ends the work: cancelled by the caller, or out of time. */
   signal: AbortSignal;
@@ -78,7 +78,7 @@ export async function delegate(options: DelegationOptions): Promise<DelegationOu
   return outcome(lost ?? failed('agent_unreachable', 'The agent could not be reached any more.'), sends);
 }
 
-/** Sends the message and reads what comes back. Undefined: all went well so far. */
+/** Sends the message and reads the response. Undefined: no failure so far. */
 async function send(options: DelegationOptions, remote: RemoteTask): Promise<SendFailure | undefined> {
   const request = messageOf(options);
   try {
@@ -116,7 +116,7 @@ function take(event: StreamResponse, options: DelegationOptions, remote: RemoteT
   if (remote.taskId !== undefined && remote.taskId !== before) options.onAccepted(remote.taskId);
 }
 
-/** Follows an accepted task until it settles or the signal ends it. Answers why it was lost, where it was. */
+/** Follows an accepted task until it settles or the signal ends it. Returns the reason if it was lost. */
 async function follow(options: DelegationOptions, remote: RemoteTask): Promise<StepResult | undefined> {
   let failures = 0;
   let subscribe = options.streaming;
@@ -152,7 +152,7 @@ async function follow(options: DelegationOptions, remote: RemoteTask): Promise<S
   return undefined;
 }
 
-/** Best effort; a task that ends in the meantime is none the worse. */
+/** Best effort; a task that ends in the meantime is not affected. */
 async function cancelRemote(options: DelegationOptions, remote: RemoteTask): Promise<void> {
   if (remote.taskId === undefined) return;
   const signal = AbortSignal.timeout(CANCEL_TIMEOUT_MS);
@@ -195,7 +195,7 @@ function resultOf(failure: SendFailure): StepResult {
   return failed(failure.code, failure.message);
 }
 
-/** The work ended while the message was on its way. */
+/** The outcome if the work ended while the message was being sent. */
 function endedBefore(signal: AbortSignal, failure: SendFailure): StepResult {
   return failure.kind === 'unknown' && endOf(signal) === 'timeout'
     ? inDoubt('deadline_exceeded', 'The agent did not say in time whether it took the task.')

@@ -10,9 +10,9 @@ import type { DelegationOutcome } from './delegation.ts';
 import { Deliveries } from './deliveries.ts';
 import { failed } from './remote-task.ts';
 
-/** What goes with one request on the bus, as far as a delegation needs it. */
+/** The parts of a bus call that a delegation needs. */
 export interface StepContext {
-  /** Aborted where the caller cancels or goes away. */
+  /** Aborted if the caller cancels or leaves. */
   signal: AbortSignal;
   /** Epoch ms by which the caller wants the answer. */
   deadline?: number | undefined;
@@ -32,7 +32,7 @@ export interface DelegatorParts {
 }
 
 const MAX_CLIENTS = 100;
-/** What is left of the deadline for cancelling the remote task and answering. */
+/** The part of the deadline that is reserved to cancel the remote task and answer. */
 const ANSWER_MARGIN_MS = 750;
 
 /**

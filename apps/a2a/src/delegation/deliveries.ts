@@ -4,15 +4,16 @@ import type { DelegationOutcome } from './delegation.ts';
 
 const MAX_TASKS = 2_000;
 
-/** Sends the message of a step, or follows the task that is known already. */
+/** Sends the message of a step, or follows its known task. */
 type Deliver = (knownTaskId: string | undefined, onAccepted: (taskId: string) => void) => Promise<DelegationOutcome>;
 
 /**
- * What became of the messages that this process sent, by step.
- * - One message of a step is on its way at a time. A later dispatch of the step waits until the agent has accepted the
- *   task, and follows that task. When the agent answers without a task, the later dispatch gets the same answer.
+ * The messages that this process sent and their outcomes, by step.
+ *
+ * - One message of a step is sent at a time. A later dispatch of the step waits until the agent has accepted the task,
+ *   and follows that task. If the agent answers without a task, the later dispatch gets the same answer.
  * - A later dispatch of a step does not find a task that this process cancelled.
- * - At most `MAX_TASKS` tasks are known; the oldest is forgotten first.
+ * - At most `MAX_TASKS` tasks are remembered; the oldest is forgotten first.
  */
 export class Deliveries {
   readonly #tasks = new BoundedMap<string, string>(MAX_TASKS);
@@ -40,7 +41,7 @@ export class Deliveries {
     }
   }
 
-  /** A message of the step is on its way until the function that comes back is called. */
+  /** Marks a message of the step as being sent until the returned function is called. */
   #leave(step: string): (outcome?: DelegationOutcome) => void {
     let tell!: (outcome: DelegationOutcome | undefined) => void;
     const arrived = new Promise<DelegationOutcome | undefined>((resolve) => (tell = resolve));

@@ -1,4 +1,4 @@
-/* A task that is handed to an agent: sent, followed, read, and its outcome told. */
+/* A delegated task: sent, followed, read, and its outcome reported. */
 
 export { agentFetch } from './agent-fetch.ts';
 export { Delegator, type DelegatorParts } from './delegator.ts';

@@ -16,9 +16,11 @@ const SETTLED: ReadonlySet<TaskState> = new Set([
 ]);
 
 /**
- * What is known of a task at another agent, folded from what it says.
- * - Once the agent has accepted the task (its id is known), the message is never sent again; the caller follows the task.
- * - A state that ends or interrupts the task settles it; nothing that the agent says after that counts.
+ * The state of a task at another agent, folded from the agent's messages.
+ *
+ * - Once the agent has accepted the task (its id is known), the message is never sent again; the caller follows the
+ *   task.
+ * - A state that ends or interrupts the task settles it; later messages of the agent do not count.
  */
 export class RemoteTask {
   taskId: string | undefined;
@@ -32,7 +34,7 @@ export class RemoteTask {
     return this.#direct !== undefined || (this.#state !== undefined && SETTLED.has(this.#state));
   }
 
-  /** The agent waits for input or a sign-in that nobody here gives: its task must be cancelled. */
+  /** The agent waits for input or a sign-in that nobody here provides: its task must be cancelled. */
   get interrupted(): boolean {
     return this.#state === TaskState.TASK_STATE_INPUT_REQUIRED || this.#state === TaskState.TASK_STATE_AUTH_REQUIRED;
   }

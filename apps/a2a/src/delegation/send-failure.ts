@@ -36,7 +36,7 @@ const unreachable = (kind: SendFailure['kind'], message: string): SendFailure =>
   message,
 });
 
-/** What the guard, the bus and the bridge of XMPP say before anybody at the agent has seen the request. */
+/** Errors of the guard, the bus and the XMPP bridge that occur before the agent has seen the request. */
 const WAY_THERE: Readonly<Record<string, SendFailure | undefined>> = {
   egress_blocked: { kind: 'refused', code: 'egress_blocked', message: 'The address of the agent is not allowed.' },
   unavailable: unreachable('not_sent', 'The agent is reached over XMPP, and there is no AZTM login at the moment.'),
@@ -114,7 +114,7 @@ function a2aRefusal(error: unknown): string | undefined {
   return `The agent refused the task: ${plainText(error.message, 500)}`;
 }
 
-/** Whether the agent says that it does not know the task. */
+/** True if the agent says that it does not know the task. */
 export function isTaskNotFound(error: unknown): boolean {
   return causesOf(error).some((each) => each instanceof Error && /TaskNotFoundError$/.test(each.constructor.name));
 }
