@@ -16,13 +16,13 @@ import { Repeated } from './repeated.ts';
 
 const MAX_TREE_FILE_BYTES = 33_554_432;
 
-/** What tests put in place of the real thing. */
+/** Replacements that a test may pass in. */
 export interface AuditOverrides extends ServiceOverrides {
   readonly store?: Store;
 }
 
 export interface AuditApp extends Service {
-  /** One round of completing from the journal, now; for tests. */
+  /** Runs one round of completing from the journal now; for tests. */
   complete(): Promise<number>;
 }
 
@@ -81,7 +81,7 @@ export function createAudit(config: AuditConfig, overrides: AuditOverrides = {})
   return Object.assign(service, { complete: () => completer?.complete() ?? Promise.resolve(0) });
 }
 
-/** Nobody waits for this service because of it; who looks at its readiness, or asks the doctor, is told. */
+/** Reports conflicts in readiness and doctor without making the service unready. */
 function findingOf(conflicts: number): CheckResult {
   if (conflicts === 0) return { ok: true };
   return { ok: false, detail: `tampered: ${conflicts} records differ from what happened (type ${CONFLICT_TYPE})` };

@@ -11,10 +11,11 @@ import type { AuditLog } from '@switchyard/store';
 
 /*
  * Answers questions about the past.
- *  - No caller sees the records of another tenant.
- *  - A user sees the own records; an admin or auditor sees all records of the tenant.
- *  - Records of no tenant (failed logins, facts of the services) are for operators of the installation, who ask on the
- *    bus as a person. The admin of a tenant is not an operator.
+ *
+ * - No caller sees the records of another tenant.
+ * - A user sees its own records; an admin or auditor sees all records of the tenant.
+ * - Records without a tenant (failed logins, facts of the services) are for operators of the installation, who ask on
+ *   the bus as a person. The admin of a tenant is not an operator.
  */
 export class AuditService {
   readonly #auditLog: AuditLog;
@@ -43,7 +44,7 @@ export class AuditService {
   }
 }
 
-/** What a caller may see at all; set last, so that no filter widens it. */
+/** The most that a caller may see; applied last, so that no filter widens it. */
 function scopeOf(principal: Principal): { tenantId: string; userId?: string } {
   const { tenantId, userId, role } = principal;
   return role === 'user' ? { tenantId, userId } : { tenantId };

@@ -92,12 +92,12 @@ export class FactRecorder {
       taken.flatMap(({ all, summary }) => all.map((event) => runRecord(event, summary?.userId ?? null))),
     );
     await auditLog.upsertSummaries(moved.filter((s) => s !== undefined));
-    // What was there already came in time.
+    // Known facts came in time.
     const newest = events.reduce((at, { ts }) => Math.max(at, ts), 0);
     if (added > 0) this.#delay.observe(Math.max(0, clock.now() - newest) / 1_000);
   }
 
-  /** What arrived of one run, with what the journal had to add. */
+  /** The events of one run, completed from the journal if needed. */
   async #follow(known: SummaryUpdate | undefined, arrived: readonly RunEvent[]): Promise<Taken> {
     const lastSeq = known?.lastSeq ?? 0;
     let all = arrived;

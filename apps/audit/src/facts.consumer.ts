@@ -11,7 +11,7 @@ export interface ConsumerParts {
   readonly recorder: FactRecorder;
 }
 
-/** Hears every fact. What is thrown here leaves the batch unacknowledged: it comes again. */
+/** Receives every fact. An error leaves the batch unacknowledged: it comes again. */
 export class FactsConsumer {
   #subscriptions: Subscription[] = [];
 

@@ -1,6 +1,6 @@
 import type { RunEvent } from '@switchyard/contracts';
 
-/** What arrived of one run, seen from how far it is known without a hole. */
+/** The received events of one run, relative to the last one known without a hole. */
 export interface Arrival {
   /** The events that come next, in order, each once. */
   readonly ready: readonly RunEvent[];
@@ -9,8 +9,8 @@ export interface Arrival {
 }
 
 /**
- * Sorts what arrived of one run: duplicates and what is known already fall away, `ready` continues `lastSeq`
- * without a hole. Any order and any repetition of the same events gives the same answer.
+ * Sorts received events of one run: drops duplicates and known ones, and returns in `ready` those that continue
+ * `lastSeq` without a hole. The result depends neither on order nor on repetition.
  */
 export function inOrder(lastSeq: number, arrived: readonly RunEvent[]): Arrival {
   const bySeq = new Map(arrived.filter((e) => e.seq > lastSeq).map((e) => [e.seq, e]));

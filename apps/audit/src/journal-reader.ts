@@ -3,15 +3,15 @@ import type { Bus } from '@switchyard/bus';
 import { type Clock, systemClock } from '@switchyard/platform';
 
 /**
- * What the journal had after a number. `unreachable`: nobody answered; `unreadable`: an event of this run does not fit
- * into a message; `expired`: the journal no longer keeps what was asked for. All come with what was read before.
+ * The journal's events after a number. `unreachable`: no answer; `unreadable`: an event of this run does not fit into a
+ * message; `expired`: the requested events have expired. Each comes with the events read before.
  */
 export interface JournalAnswer {
   readonly kind: 'read' | 'unknown-run' | 'unreachable' | 'unreadable' | 'expired';
   readonly events: readonly RunEvent[];
 }
 
-/** Most events that are read of one run at once; the rest is read in a later round. */
+/** The most events of one run in one round; the rest is read in a later round. */
 const MAX_EVENTS = 20 * MAX_EVENTS_PAGE;
 /** After a silence nobody waits for the journal again for this long, so that a batch has many runs and one wait. */
 const SILENCE_MS = 2_000;
@@ -32,7 +32,7 @@ export class JournalReader {
     this.#parts = parts;
   }
 
-  /** The events of a run after `after`, in order, as far as there are any (at most 10,000). Never throws. */
+  /** The events of a run after `after`, in order (at most 10,000). Never throws. */
   async after(tenantId: string, runId: string, after: number): Promise<JournalAnswer> {
     const { clock = systemClock } = this.#parts;
     const events: RunEvent[] = [];
@@ -61,7 +61,7 @@ export class JournalReader {
     }
   }
 
-  /** The first event of a run; undefined where there is none or nobody answers. */
+  /** The first event of a run; undefined if there is none, or no answer. */
   async first(tenantId: string, runId: string): Promise<RunEvent | undefined> {
     const page = await this.#page(tenantId, runId, 0, 1).catch(() => undefined);
     return page === 'too-large' ? undefined : page?.events[0];

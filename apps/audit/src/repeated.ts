@@ -1,7 +1,7 @@
 import type { Logger } from '@switchyard/platform';
 import { logEvent } from './log-events.ts';
 
-/** Work that is done again and again, never twice at once, until it is stopped. A failure is told and costs one round. */
+/** Runs work periodically, never twice at once, until it is stopped. A failure is logged and costs one round. */
 export class Repeated {
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> = Promise.resolve();
@@ -10,7 +10,7 @@ export class Repeated {
   readonly #what: string;
   readonly #everyMs: number;
   readonly #log: Logger;
-  /** Ends early where the signal aborts. */
+  /** Ends early if the signal aborts. */
   readonly #work: (signal: AbortSignal) => Promise<void>;
 
   constructor(what: string, everyMs: number, log: Logger, work: (signal: AbortSignal) => Promise<void>) {

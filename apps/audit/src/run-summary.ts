@@ -3,7 +3,7 @@ import type { RunEvent, RunSummary } from '@switchyard/contracts';
 /** Longest task text that a summary keeps, in characters. */
 const SUMMARY_TASK_LENGTH = 500;
 
-/** What audit knows of a run: the summary for lists, and how far it has seen the journal without a hole. */
+/** Audit's state of a run: the summary for lists, and how far the journal is known without a hole. */
 export interface SummarisedRun extends RunSummary {
   readonly tenantId: string;
   /** Every event up to here was taken in, in order. */
@@ -11,8 +11,8 @@ export interface SummarisedRun extends RunSummary {
 }
 
 /**
- * The next summary after one event. Total and pure: the same events give the same summary, whoever folds them.
- * Events must come in order; the first is `orchestrator.run.accepted`. Anything else answers the state as it was.
+ * The next summary after one event. Total and pure: the same events give the same summary. Events must come in order;
+ * the first is `orchestrator.run.accepted`. Any other event returns the state unchanged.
  */
 export function summarise(run: SummarisedRun | undefined, event: RunEvent): SummarisedRun | undefined {
   if (run === undefined)

@@ -3,10 +3,11 @@ import type { Answer } from './disk-worker.ts';
 import type { RunLines, TreeDiskOptions } from './tree-disk.ts';
 
 /*
- * A thread that writes the log tree, so that a disk that stands still stops nothing else.
- *  - Calls that block their thread cost a third of the CPU of calls that do not, and a run is some sixty of them.
- *  - The thread starts with the first batch, and anew after it died. It keeps no process alive.
- *  - At most one batch is under way.
+ * A thread that writes the log tree, so that a blocked disk stops nothing else.
+ *
+ * - Blocking calls cost a third of the CPU of asynchronous ones, and a run is some sixty of them.
+ * - The thread starts with the first batch, and again after a crash. It keeps no process alive.
+ * - At most one batch is under way.
  */
 
 /** The sources run without a build in tests. */
@@ -27,7 +28,7 @@ export class DiskThread {
     this.#options = options;
   }
 
-  /** Rejects where the disk refuses, or the thread died. */
+  /** Rejects if the disk refuses, or the thread died. */
   write(runs: readonly RunLines[]): Promise<void> {
     if (this.#underWay) return Promise.reject(new Error('the batch before is not written yet'));
     return new Promise((resolve, reject) => {

@@ -26,13 +26,13 @@ export function makeFolder(path: string): void {
   mkdirSync(path, PRIVATE_FOLDER);
 }
 
-/** Makes a folder inside of `root`. Throws ENOENT where `root` is not there (any more). */
+/** Makes a folder inside of `root`. Throws ENOENT if `root` does not exist (any more). */
 export function makeFolderIn(root: string, path: string): void {
   statSync(root);
   makeFolder(join(root, path));
 }
 
-/** False where it is there already. */
+/** False if it exists already. */
 export function createFile(path: string, text: string): boolean {
   try {
     writeFileSync(path, text, { ...PRIVATE_FILE, flag: 'wx' });
@@ -64,9 +64,9 @@ export function sizeOf(folder: string): number {
 }
 
 /**
- * Adds lines to the file of a folder; first puts aside a file that would grow too large. Throws ENOENT without a folder.
- * `size` is what the caller knows of the file's size; answers its size afterwards. Another replica may have added to the
- * file meanwhile: then it grows beyond its limit by what that replica added.
+ * Adds lines to the file of a folder; first puts aside a file that would grow too large. Throws ENOENT without a
+ * folder. `size` is the caller's knowledge of the file's size; returns the size afterwards. If another replica added to
+ * the file meanwhile, it exceeds its limit by that part.
  */
 export function appendLines(
   folder: string,
@@ -80,7 +80,7 @@ export function appendLines(
   return isFull ? bytes : size + bytes;
 }
 
-/** What is written of a folder: the numbers of the events, and up to which number all of them count as written. */
+/** The events in a folder: their numbers, and up to which number all count as written. */
 export interface Written {
   readonly seqs: Set<number>;
   readonly upTo: number;
@@ -99,7 +99,7 @@ export function readSeqs(folder: string): Written {
       }
     }
   }
-  // What came before the oldest part that is kept was written and has gone.
+  // Events before the oldest kept part were written and removed.
   const gone = (parts[0] ?? 1) > 1 && seqs.size > 0;
   return { seqs, upTo: gone ? [...seqs].reduce((least, seq) => Math.min(least, seq)) : 0 };
 }

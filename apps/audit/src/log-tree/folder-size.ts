@@ -3,14 +3,14 @@ import { join } from 'node:path';
 
 const BLOCK_BYTES = 512;
 
-/** What a folder takes of the disk, and when something in it was written last. Links are not followed. */
+/** The size of a folder on disk, and the time of its last write. Links are not followed. */
 export interface FolderSize {
   readonly bytes: number;
   /** Milliseconds since 1970. */
   readonly writtenAt: number;
 }
 
-/** Counts one entry after the other: a huge folder takes long, and never much memory or many files at once. */
+/** Counts one entry after the other: a huge folder takes long, but little memory and few open files. */
 export async function sizeOf(path: string): Promise<FolderSize> {
   let bytes = 0;
   let writtenAt = 0;

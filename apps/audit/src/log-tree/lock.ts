@@ -4,10 +4,9 @@ import { join } from 'node:path';
 import { isCode } from './files.ts';
 
 /*
- * Which of several processes over one tree prunes it.
- *
- * It saves work and protects nothing: two that prune at once remove the same folders, once each. Who holds the lock renews
- * it; one that is not renewed for `staleMs` is that of a process that died, and is put away.
+ * Decides which of several processes over one tree prunes it.
+ * It saves work and protects nothing: two concurrent pruners remove the same folders, once each. The holder renews the
+ * lock; a lock that was not renewed for `staleMs` belongs to a dead process and is removed.
  */
 const FILE = '.pruning';
 

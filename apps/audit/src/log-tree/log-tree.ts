@@ -1,11 +1,11 @@
 import { reporterOf, type RunEvent, type RunEventType, sha256 } from '@switchyard/contracts';
 
-/** Where a line goes that belongs to no step: the orchestrator's own acts. */
+/** The step of lines without a step: the orchestrator's own actions. */
 const RUN_LEVEL_STEP = 'orch-main';
 /** Steps of agents that reported an event without naming one. */
 const UNKNOWN_STEP = 'step-unknown';
 
-/** What is known of a run from its first event, and never changes: all that a folder's name depends on. */
+/** The facts of a run's first event that determine its folder's name; they never change. */
 export interface LoggedRun {
   readonly runId: string;
   readonly acceptedAt: number;
@@ -26,9 +26,9 @@ export function taskHash(task: string): string {
 }
 
 /**
- * The names a run's folder may have, in the order in which they are tried: a later one is only taken where
- * another run has the earlier one. The same run gives the same names after any restart.
- * The first is `{ISO timestamp, seconds, UTC}_{first 8 hex of sha-256 of the task}`.
+ * The possible names of a run's folder, in the order in which they are tried: a later one is taken only if another run
+ * has the earlier one. The same run gives the same names after any restart. The first is `{ISO timestamp, seconds,
+ * UTC}_{first 8 hex of sha-256 of the task}`.
  */
 export function folderNames(run: LoggedRun): readonly [string, string, string] {
   const iso = new Date(run.acceptedAt).toISOString();
@@ -37,7 +37,7 @@ export function folderNames(run: LoggedRun): readonly [string, string, string] {
   return [`${iso.slice(0, 19)}_${hash}`, withMs, `${withMs}_${run.runId}`];
 }
 
-/** What only a folder of a run is called, in any of its names. */
+/** Matches only folders of runs, in any of their names. */
 export const FOLDER_NAME = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?_[0-9a-f]{8}(_[A-Za-z0-9_-]{1,80})?$/;
 
 /**
@@ -73,7 +73,7 @@ function nameInFolder(event: Pick<RunEvent, 'type' | 'stepId'>): string {
   return eventFolder(event).split('/').includes(agent) ? event.type.slice(agent.length + 1) : event.type;
 }
 
-/** How a tool is chosen is the work of the tool agent's planner. */
+/** The planner of the tool agent chooses tools. */
 function isToolChoice(type: RunEventType): boolean {
   return type === 'mcp.toolbox.generated' || type === 'mcp.tool.search' || type === 'mcp.tool.selected';
 }

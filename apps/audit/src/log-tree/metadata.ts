@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/* What metadata.json in the folder of a run says, for those who read it. */
+/* The content of metadata.json in the folder of a run. */
 
 export const METADATA_FILE = 'metadata.json';
 
@@ -11,7 +11,7 @@ export interface FolderMetadata {
   readonly endedAt: number | undefined;
 }
 
-/** Undefined where the text is none, or no metadata. */
+/** Undefined if the text is missing or invalid. */
 export function parseMetadata(text: string | undefined): FolderMetadata | undefined {
   try {
     const { run_id: runId, ended_at: ended } = JSON.parse(text ?? '') as { run_id?: unknown; ended_at?: unknown };
@@ -23,7 +23,7 @@ export function parseMetadata(text: string | undefined): FolderMetadata | undefi
   }
 }
 
-/** Undefined where the folder has none, or none that can be read. */
+/** Undefined if the folder has none, or an invalid one. */
 export async function readMetadata(folder: string): Promise<FolderMetadata | undefined> {
   return parseMetadata(await readFile(join(folder, METADATA_FILE), 'utf8').catch(() => undefined));
 }

@@ -21,13 +21,13 @@ import { readMetadata } from './metadata.ts';
 const STEP = 50;
 const PAUSE_MS = 20;
 const LOCK_STALE_MS = 300_000;
-/** What a folder is called from when it goes until it is gone. */
+/** Prefix of a folder's name while it is being removed. */
 const GOING = '.pruned-';
 
 export interface PrunerParts {
   readonly dir: string;
   readonly limits: Limits;
-  /** Knows which runs have ended, also where the tree missed it. */
+  /** Knows which runs have ended, even if the tree missed it. */
   readonly auditLog: Pick<AuditLog, 'summaries'>;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -55,7 +55,7 @@ export class LogTreePruner {
     this.#folders = metrics.gauge('log_tree_folders', 'Folders of the log tree when it was looked at last', []);
   }
 
-  /** One round. Answers how many folders went; 0 also where another process prunes. */
+  /** One round. Returns how many folders were removed; 0 also if another process prunes. */
   async prune(signal: AbortSignal): Promise<number> {
     const { clock, limits } = this.#parts;
     if (limits.keepMs === 0 && limits.maxBytes === 0) return 0;
@@ -102,7 +102,7 @@ export class LogTreePruner {
     return removed;
   }
 
-  /** What is there, the oldest run first. */
+  /** The present folders, the oldest run first. */
   async #look(dir: string, names: readonly string[], lock: TreeLock, signal: AbortSignal) {
     const known = new Map<string, FolderOfRun>();
     const found: FolderOfRun[] = [];

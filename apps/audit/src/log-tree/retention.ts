@@ -1,10 +1,11 @@
 /*
- * Which folders of the log tree go. Pure.
- *  - The folder of a run that is under way never goes, whatever the limits.
- *  - By age: a folder goes when its run ended longer ago than `keepMs`.
- *  - By size: the oldest folders of ended runs go, until the rest fits into `maxBytes`.
- *  - A run whose end is in neither the tree nor the audit log counts as under way until nothing was written to its folder
- *    for longer than any question to a person stays open. The time of its last line then counts as its end.
+ * Decides which folders of the log tree are removed. Pure.
+ *
+ * - The folder of a running run is never removed, whatever the limits.
+ * - By age: a folder is removed when its run ended longer ago than `keepMs`.
+ * - By size: the oldest folders of ended runs are removed, until the rest fits into `maxBytes`.
+ * - A run whose end is in neither the tree nor the audit log counts as running until nothing was written to its folder
+ *   for longer than any question to a person stays open. The time of its last line then counts as its end.
  */
 export interface FolderOfRun {
   readonly name: string;

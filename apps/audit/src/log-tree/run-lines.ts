@@ -11,7 +11,7 @@ import type { Line, RunLines } from './tree-disk.ts';
 export type Accepted = Extract<RunEvent, { type: 'orchestrator.run.accepted' }>;
 type Completed = Extract<RunEvent, { type: 'orchestrator.task.completed' }>;
 
-/** The lines of events of one run, which are in the order of their seq. */
+/** The lines of one run's events, in the order of their seq. */
 export function linesOf(accepted: Accepted, events: readonly RunEvent[]): RunLines {
   const folders = new Map<string, Line[]>();
   for (const event of events) {

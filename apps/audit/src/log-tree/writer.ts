@@ -14,7 +14,7 @@ import type { RunLines } from './tree-disk.ts';
 const MAX_REMEMBERED_RUNS = 5_000;
 
 export interface LogTreeParts {
-  /** What puts lines on the disk; one call at a time. */
+  /** Writes lines to the disk; one call at a time. */
   readonly disk: { write(runs: readonly RunLines[]): Promise<void> };
   readonly log: Logger;
   readonly clock: Clock;
