@@ -106,4 +106,9 @@ export default tseslint.config(
     files: ['libs/contracts/src/{index,messages}.ts'],
     rules: { 'no-restricted-syntax': 'off' },
   },
+  {
+    files: ['{libs,apps}/*/src/**/*.ts'],
+    ignores: ['**/*.test.ts', '**/*.fixture.ts'],
+    rules: { 'switchyard/log-events': 'error' },
+  },
 );

@@ -35,7 +35,7 @@ describe('the rule for lines of the log', () => {
   it('leaves debug and trace lines, tests and what is no logger alone', async () => {
     assert.ok(!(await isRefused(`log.debug('a text');\nlog.trace('a text');`)));
     assert.ok(!(await isRefused(`const found = { warn: (text: string) => text };\nfound.warn('a text');`)));
-    assert.ok(!(await isRefused(`log.warn('a text');`, 'apps/gateway/test/app.int.test.ts')));
+    assert.ok(!(await isRefused(`log.warn('a text');`, 'apps/gateway/test/gateway.int.test.ts')));
   });
 });
 

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
  */
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const COPIED = ['apps', 'libs', 'tools/gen', 'docs/reference', 'infra', 'k8s'];
+const COPIED = ['apps', 'libs', 'tools/gen', 'docs', 'infra', 'k8s'];
 const LIMIT_MS = 600_000;
 
 export class Scratch {

@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '
 import { AppError } from '@switchyard/contracts';
 import type { Logger } from '@switchyard/platform';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { logEvent } from '../log-events.ts';
 import { deniedSource, type Denials } from '../reports/index.ts';
 import { PROBLEM_TYPE, refusalOf, toProblem } from './problem.ts';
 import { methodsAt } from './routes.ts';
@@ -22,10 +23,9 @@ export class ProblemFilter implements ExceptionFilter {
     const reply = host.switchToHttp().getResponse<FastifyReply>();
     const answer = toProblem(error instanceof HttpException ? framework(error, request, reply) : error);
     if (answer.status >= 500) {
-      this.#log[answer.body.code === 'internal' ? 'error' : 'warn'](
-        { err: error, path: request.routeOptions.url, code: answer.body.code },
-        'a request failed',
-      );
+      const { code } = answer.body;
+      const event = code === 'internal' ? 'http_request_crashed' : 'http_request_failed';
+      logEvent(this.#log, event, { err: error, path: request.routeOptions.url, code });
     }
     if (answer.body.code === 'forbidden') {
       const principal = request.identity?.principal;
