@@ -41,10 +41,12 @@ export const GRANTED = {
       'orchestrator.waits_for_turn(orchestrator.runs)',
     ],
     functionsAsOwner: [
+      'orchestrator.accept_many(text[],text[],text[],text[],text[],text[],text[],integer[],text,text[],integer[],text[],integer[],integer[],text[],text[],text[],integer[])',
       'orchestrator.accept_run(text,text,text,text,text,text,text,integer,text,text,text,integer,text[],text[],text,integer)',
       'orchestrator.accept_run(text,text,text,text,text,text,text,integer,text,text,text,integer,text[],text[],text,integer,text,text,integer)',
       'orchestrator.append_events(text,integer,integer,text[],text[],text[],text[],integer[],text[],text[],integer,text,double precision,integer,integer,text,text,text)',
       'orchestrator.append_events(text,integer,integer,text[],text[],text[],text[],integer[],text[],text[],integer,text,double precision,integer,integer,text,text,text,text,text)',
+      'orchestrator.append_many(text[],integer[],integer[],integer[],text[],text[],text[],integer[],integer[],text[],double precision[],integer[],integer[],text[],text[],text[],text[],text[])',
       'orchestrator.claim_run(text,text,integer,integer[])',
       'orchestrator.claim_run(text,text,integer,integer[],integer)',
       'orchestrator.expire_run(text,text,double precision)',

@@ -1,10 +1,12 @@
 import { RunStatus, type ThreadTurn } from '@switchyard/contracts';
 import type { Pool } from 'pg';
 import { INPUT_KINDS, type RunInput, type ThreadQuery } from './journal.ts';
-import { INPUTS_AFTER, THREAD_TURNS } from './statements.ts';
-import { rows } from '../postgres/index.ts';
+import { INPUTS_AFTER, THREAD_TURNS, THREADS_TURNS } from './statements.ts';
+import { Batcher, isUndone, ONCE, rows } from '../postgres/index.ts';
 
 const INPUTS_PAGE = 100;
+/** `bytes`: turns, which may be long. */
+const TURN_LIMITS = { senders: 2, items: 64, bytes: 1_000, waiting: 10_000 };
 
 /** Inputs of a run after number `n`, in order. */
 export async function inputsAfter(pool: Pool, runId: string, n: number, limit = INPUTS_PAGE): Promise<RunInput[]> {
@@ -22,23 +24,57 @@ export async function inputsAfter(pool: Pool, runId: string, n: number, limit = 
   }));
 }
 
+interface TurnRow {
+  run_id: string;
+  task: string;
+  answer: string | null;
+  status: string;
+  created_at_ms: number;
+}
+
 /** The newest ended runs of a conversation, oldest first. */
-export async function threadTurns(pool: Pool, query: ThreadQuery): Promise<ThreadTurn[]> {
+async function turnsOfOne(pool: Pool, query: ThreadQuery): Promise<TurnRow[]> {
   const { tenantId, userId, threadId, limit, before } = query;
-  const found = await rows<{
-    run_id: string;
-    task: string;
-    answer: string | null;
-    status: string;
-    created_at_ms: number;
-  }>(pool, THREAD_TURNS, [tenantId, userId, threadId, before ?? null, limit]);
-  return found.reverse().map((run) => ({
-    runId: run.run_id,
-    task: run.task,
-    answer: run.answer,
-    status: RunStatus.parse(run.status),
-    createdAt: run.created_at_ms,
-  }));
+  return rows(pool, THREAD_TURNS, [tenantId, userId, threadId, before ?? null, limit]);
+}
+
+async function turnsOfMany(pool: Pool, queries: readonly ThreadQuery[]): Promise<TurnRow[][]> {
+  const found = await rows<TurnRow & { place: number }>(
+    pool,
+    THREADS_TURNS,
+    [
+      queries.map(({ tenantId }) => tenantId),
+      queries.map(({ userId }) => userId),
+      queries.map(({ threadId }) => threadId),
+      queries.map(({ before }) => before ?? null),
+      queries.map(({ limit }) => limit),
+    ],
+    ONCE,
+  );
+  const turns = queries.map((): TurnRow[] => []);
+  for (const turn of found) turns[turn.place - 1]?.push(turn);
+  return turns;
+}
+
+/** Reads conversations; those that are asked for at the same moment in one statement. */
+export function threadReader(pool: Pool): (query: ThreadQuery) => Promise<ThreadTurn[]> {
+  const batcher = new Batcher<ThreadQuery, TurnRow[]>({
+    send: async (queries) => {
+      const [first] = queries;
+      return first && queries.length === 1 ? [await turnsOfOne(pool, first)] : turnsOfMany(pool, queries);
+    },
+    isUndone,
+    bytesOf: ({ limit }) => limit,
+    limits: TURN_LIMITS,
+  });
+  return async (query) =>
+    (await batcher.add(query)).reverse().map((run) => ({
+      runId: run.run_id,
+      task: run.task,
+      answer: run.answer,
+      status: RunStatus.parse(run.status),
+      createdAt: run.created_at_ms,
+    }));
 }
 
 function kindOf(stored: string): RunInput['kind'] {

@@ -187,3 +187,27 @@ export function storedOpening({ lease, initialFacts }: Accept): StoredEvent[] {
     throw new AppError('internal', undefined, { cause: new Error('a run cannot end with its acceptance') });
   return events;
 }
+
+/** The arrays that the functions take of events: types, steps, bodies, references, sizes, and their parts. */
+export function columnsOf(events: readonly StoredEvent[]): unknown[] {
+  const parts = events.flatMap((event) => event.parts);
+  return [
+    events.map(({ fact }) => fact.type),
+    events.map(({ stepId }) => stepId),
+    events.map(({ body }) => body),
+    events.map(({ refs }) => refs),
+    events.map(({ size }) => size),
+    parts.map(({ sha256 }) => sha256),
+    parts.map(({ body }) => body),
+  ];
+}
+
+/** The events in their places; those without a time were not written. */
+export function placed(
+  run: Pick<RunEvent, 'runId' | 'tenantId' | 'epoch'>,
+  firstSeq: number,
+  events: readonly StoredEvent[],
+  times: readonly number[],
+): RunEvent[] {
+  return times.map((ts, i) => ({ ...run, seq: firstSeq + i, stepId: events[i]!.stepId, ts, ...events[i]!.fact }));
+}

@@ -26,8 +26,9 @@ import {
   toStats,
 } from './rows.ts';
 import * as sql from './statements.ts';
-import { inputsAfter, threadTurns } from './reads.ts';
-import { accept, acceptedBefore, append } from './writes.ts';
+import { inputsAfter, threadReader } from './reads.ts';
+import { acceptedBefore } from './accepts.ts';
+import { GroupCommit } from './group-commit.ts';
 import { row, rows } from '../postgres/index.ts';
 
 /** Inputs of one run that nobody has taken yet. */
@@ -45,13 +46,17 @@ const ANY_BYTES = Number.MAX_SAFE_INTEGER;
  */
 export class SqlJournal implements Journal {
   readonly #pool: Pool;
+  readonly #writes: GroupCommit;
+  readonly #turns: (query: ThreadQuery) => Promise<ThreadTurn[]>;
 
   constructor(pool: Pool) {
     this.#pool = pool;
+    this.#writes = new GroupCommit(pool);
+    this.#turns = threadReader(pool);
   }
 
   accept(input: Accept): Promise<Accepted> {
-    return accept(this.#pool, input);
+    return this.#writes.accept(input);
   }
 
   acceptedBefore(input: Accept): Promise<Accepted | undefined> {
@@ -94,7 +99,7 @@ export class SqlJournal implements Journal {
   }
 
   append(input: Append): Promise<Appended> {
-    return append(this.#pool, input);
+    return this.#writes.append(input);
   }
 
   async renew(leases: readonly { runId: string; epoch: number }[], leaseMs: number): Promise<Map<string, number>> {
@@ -183,7 +188,7 @@ export class SqlJournal implements Journal {
   }
 
   threadTurns(input: ThreadQuery): Promise<ThreadTurn[]> {
-    return threadTurns(this.#pool, input);
+    return this.#turns(input);
   }
 
   async stats(engineVersions: readonly number[]): Promise<JournalStats> {

@@ -15,6 +15,12 @@ function call(name: string, count: number): Statement {
   return statement(name, `select * from orchestrator.${name}(${parameters})`);
 }
 
+/** The same of a function that answers for several; each answer says for which. */
+function many(name: string, count: number): Statement {
+  const { text } = call(name, count);
+  return statement(name, `${text} order by place`);
+}
+
 export const ACCEPT = call('accept_run', 19);
 
 /**
@@ -29,8 +35,10 @@ export const ACCEPT_AND_OPEN = statement(
        case when a.outcome = 'created' and a.epoch = 1 then a.run_id end, 1, 1, $20, $21, $22, $23, $24, $25, $26,
        $16, null, null, null, null, null, null, null, null, null) o`,
 );
+export const ACCEPT_MANY = many('accept_many', 18);
 export const CLAIM = call('take_run', 6);
 export const APPEND = call('append_events', 20);
+export const APPEND_MANY = many('append_many', 18);
 export const PUT_INPUT = call('put_input', 5);
 
 /** $1 run ids, $2 epochs, $3 lease in ms. Rows are locked in one order, so two of these cannot deadlock. */
@@ -114,6 +122,20 @@ export const THREAD_TURNS = statement(
    where tenant_id = $1 and user_id = $2 and thread_id = $3 and phase = 'ended'
      and ($4::bigint is null or created_at < to_timestamp($4::bigint / 1000.0))
    order by created_at desc, run_id desc limit $5`,
+);
+
+/** As THREAD_TURNS for several, each an array; `place` says whose turn it is. */
+export const THREADS_TURNS = statement(
+  'threads_turns',
+  `select q.place::int, t.* from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[])
+     with ordinality as q (tenant_id, user_id, thread_id, before, most, place),
+   lateral (
+     select run_id, task, answer, status, orchestrator.millis(created_at) as created_at_ms
+     from orchestrator.runs r
+     where r.tenant_id = q.tenant_id and r.user_id = q.user_id and r.thread_id = q.thread_id and r.phase = 'ended'
+       and (q.before is null or r.created_at < to_timestamp(q.before / 1000.0))
+     order by r.created_at desc, r.run_id desc limit q.most
+   ) t`,
 );
 
 /** $1 run id. */

@@ -16,6 +16,8 @@ const UNAVAILABLE_CLASSES = new Set(['08', '28', '53', '57', '58']);
 /** No such database (yet); read-only after a switch-over. */
 const UNAVAILABLE_STATES = new Set(['3D000', '25006']);
 const SQLSTATE = /^[0-9A-Z]{5}$/;
+/** States with which the server ends the connection; of a commit that was under way nothing is known. */
+const CONNECTION_ENDS = /^(08|57P)/;
 const SYSTEM_ERROR = /^E[A-Z]{3,}$/;
 /** Prisma's codes for a server that cannot be reached or a pool that has no connection. */
 const PRISMA_UNAVAILABLE = /^P(10\d\d|2024)$/;
@@ -47,6 +49,12 @@ export function troubleOf(error: unknown): Trouble {
   if (cause !== undefined) return troubleOf(cause);
   const saidByDriver = code === undefined && (name === 'Error' || name === undefined);
   return saidByDriver && LOST_CONNECTION.test(message ?? '') ? 'unavailable' : 'broken';
+}
+
+/** True where the server itself reported the error of a statement, on a connection that goes on: nothing of it stands. */
+export function isUndone(error: unknown): boolean {
+  const { code } = fieldsOf(error instanceof AppError ? error.cause : error);
+  return code !== undefined && SQLSTATE.test(code) && !CONNECTION_ENDS.test(code) && !SYSTEM_ERROR.test(code);
 }
 
 /** The error as callers may see it; the cause is for the logs. */

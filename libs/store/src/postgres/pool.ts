@@ -18,6 +18,8 @@ const CONNECT_LIMIT_MS = 5_000;
 /** Beyond the server's own limit: a reply that is this late does not come. */
 const REPLY_SLACK_MS = 1_500;
 const TRIES = 4;
+/** For a statement that is not sent again as it is, whatever the server undid it for. */
+export const ONCE = 1;
 const PAUSE_MS = 20;
 
 interface PoolOptions {
@@ -75,8 +77,9 @@ export async function rows<Row extends pg.QueryResultRow>(
   pool: pg.Pool,
   statement: Statement,
   values: readonly unknown[],
+  tries = TRIES,
 ): Promise<Row[]> {
-  const result = await attempt(() => pool.query<Row>({ ...statement, values: [...values] }));
+  const result = await attempt(() => pool.query<Row>({ ...statement, values: [...values] }), tries);
   return result.rows;
 }
 
@@ -92,12 +95,12 @@ export async function row<Row extends pg.QueryResultRow>(
 }
 
 /** Runs `work`, again where the server undid it because of another statement; its errors become AppErrors. */
-export async function attempt<T>(work: () => Promise<T>): Promise<T> {
+export async function attempt<T>(work: () => Promise<T>, most = TRIES): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await work();
     } catch (error) {
-      if (tries === TRIES || troubleOf(error) !== 'again') throw toAppError(error);
+      if (tries === most || troubleOf(error) !== 'again') throw toAppError(error);
       await sleep(Math.random() * PAUSE_MS * 2 ** tries);
     }
   }
