@@ -91,6 +91,7 @@ export {
   type FactOf,
   isProgressType,
   isRunEventType,
+  checkedFact,
   parseFact,
   parseRunEvent,
   RUN_EVENTS,

@@ -42,6 +42,9 @@ export const RunEventPlace = z.object({
 });
 export type RunEventPlace = z.infer<typeof RunEventPlace>;
 
+/** Data of facts that came out of a contract, with the type that it was checked for. */
+const CHECKED = new WeakMap<object, RunEventType>();
+
 const BY_TYPE: ReadonlyMap<string, (typeof RUN_EVENTS)[number]> = new Map(RUN_EVENTS.map((e) => [e.type, e]));
 
 export function isRunEventType(value: string): value is RunEventType {
@@ -54,8 +57,16 @@ export function parseFact(value: unknown): RunFact | undefined {
   const { type, data } = value as { type?: unknown; data?: unknown };
   const contract = typeof type === 'string' ? BY_TYPE.get(type) : undefined;
   const parsed = contract && safeParse(contract.data, data);
+  if (!contract || !parsed?.success) return undefined;
+  CHECKED.set(parsed.data, contract.type);
   // The pair was checked member by member; TypeScript cannot follow the lookup.
-  return contract && parsed?.success ? ({ type: contract.type, data: parsed.data } as RunFact) : undefined;
+  return { type: contract.type, data: parsed.data } as RunFact;
+}
+
+/** As `parseFact`; data that it made in this process and that nobody may have changed since is not checked anew. */
+export function checkedFact(value: RunFactDraft): RunFact | undefined {
+  if (CHECKED.get(value.data) !== value.type) return parseFact(value);
+  return { type: value.type, data: value.data } as RunFact;
 }
 
 /** Parses `{...place, type, data}`; answers undefined for anything else. */

@@ -1,5 +1,6 @@
 import {
   AppError,
+  checkedFact,
   type CompletionReason,
   type FactOf,
   parseFact,
@@ -24,7 +25,7 @@ export interface StoredEvent {
 
 /** Throws where a draft is not a documented fact: what is in the journal can be read for ever. */
 export function toStored(draft: EventDraft): StoredEvent {
-  const fact = parseFact(draft);
+  const fact = checkedFact(draft);
   if (fact === undefined) {
     throw new AppError('internal', undefined, { cause: new Error(`not a documented fact: ${draft.type}`) });
   }
