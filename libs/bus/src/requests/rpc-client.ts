@@ -132,15 +132,7 @@ export class RpcClient {
     },
   ): Promise<WireMessage> {
     const { signal, deadline } = options;
-    if (signal?.aborted) throw new AppError('cancelled', undefined, { cause: signal.reason });
-    if (this.#closed) throw new AppError('unavailable', 'This process is shutting down.');
-    if (this.#pending.size >= MAX_PENDING) throw new AppError('overloaded', undefined, { retryAfterMs: 1_000 });
-    if (!this.#wire.connected()) {
-      const there = await this.#wire.whenConnected(Math.min(CONNECT_WAIT_MS, deadline - Date.now()), signal);
-      if (signal?.aborted) throw new AppError('cancelled', undefined, { cause: signal.reason });
-      if (this.#closed) throw new AppError('unavailable', 'This process is shutting down.');
-      if (!there) throw new AppError('unavailable', 'The message bus does not answer at the moment.');
-    }
+    if (!this.#isReady(signal)) await this.ready(deadline, signal);
     this.#open();
     // Unpredictable: other services that answer this one may publish to its inbox.
     const token = randomBytes(TOKEN_BYTES).toString('base64url');
@@ -172,6 +164,28 @@ export class RpcClient {
         reject(error instanceof AppError ? error : new AppError('unavailable', undefined, { cause: error }));
       }
     });
+  }
+
+  /** Sends a message that nobody answers. Throws where there is no connection; see `ready`. */
+  tell(subject: string, body: Uint8Array, headers: Record<string, string>): void {
+    this.#wire.publish(subject, body, { headers });
+  }
+
+  /** Resolves where something can be sent, waiting a moment for the connection; throws where nothing can. */
+  async ready(deadline: number, signal?: AbortSignal): Promise<void> {
+    if (this.#isReady(signal)) return;
+    const there = await this.#wire.whenConnected(Math.min(CONNECT_WAIT_MS, deadline - Date.now()), signal);
+    if (!this.#isReady(signal) && !there) {
+      throw new AppError('unavailable', 'The message bus does not answer at the moment.');
+    }
+  }
+
+  /** False where there is no connection; throws where nothing more is to be sent. */
+  #isReady(signal?: AbortSignal): boolean {
+    if (signal?.aborted) throw new AppError('cancelled', undefined, { cause: signal.reason });
+    if (this.#closed) throw new AppError('unavailable', 'This process is shutting down.');
+    if (this.#pending.size >= MAX_PENDING) throw new AppError('overloaded', undefined, { retryAfterMs: 1_000 });
+    return this.#wire.connected();
   }
 
   close(): void {
