@@ -68,6 +68,11 @@ describe('the Compose file', () => {
     for (const line of bases.slice(1)) assert.match(line, /^FROM (\$\{NODE_IMAGE\}|dependencies|build)/);
   });
 
+  it('runs in images the version of Node.js that developers are told to have', () => {
+    const [, version] = /^ARG NODE_IMAGE=node:(\d+)-/m.exec(read('infra/Dockerfile'));
+    assert.equal(read('.nvmrc').trim(), version);
+  });
+
   it('runs every app without rights, and installs without install scripts', () => {
     for (const name of [...SERVICES, 'dev-model', 'mock-a2a']) {
       const { read_only: readOnly, cap_drop: dropped, security_opt: options } = compose.services[name];
