@@ -122,8 +122,11 @@ describe('the chart', { skip: missing }, () => {
       ({ metadata }) => metadata.annotations?.['helm.sh/hook'] === 'pre-install,pre-upgrade',
     );
     assert.deepEqual(hooks.map(({ kind }) => kind).sort(), ['ConfigMap', 'Job', 'ServiceAccount']);
-    for (const { kind, metadata } of hooks)
+    for (const { kind, metadata } of hooks) {
       assert.equal(metadata.annotations['helm.sh/hook-weight'], kind === 'Job' ? '0' : '-10');
+      // No uninstall takes hooks away.
+      assert.match(metadata.annotations['helm.sh/hook-delete-policy'], /hook-succeeded/);
+    }
     const plain = of(objects('external'), 'Job')[0];
     assert.match(plain.metadata.name, /-1$/);
     assert.equal(plain.metadata.annotations['helm.sh/hook'], undefined);
