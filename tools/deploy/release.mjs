@@ -7,6 +7,7 @@ import { CHART, valuesFile } from '../chart/render.mjs';
 import { apiGroups } from './chart.mjs';
 import { apply, attempt, helmOf, kubectl, kubectlOf, ROOT, run, runBeside, sleep } from './commands.mjs';
 import { enforced, withoutEnforcement } from './policies.mjs';
+import { anyReplica } from './replicas.mjs';
 import { loadJob, loadScript, namespace, servers, token } from './servers.mjs';
 
 /* A release with the values of production and two replicas of each service: installed, upgraded and shot at under load. */
@@ -14,6 +15,7 @@ import { loadJob, loadScript, namespace, servers, token } from './servers.mjs';
 const APP = 'switchyard-deploy-app';
 const SERVERS = 'switchyard-deploy-servers';
 const RELEASE = 'sy';
+const GATEWAY = `http://sy-switchyard-gateway.${APP}:8000`;
 const SERVICES = ['gateway', 'orchestrator', 'mcp-tool', 'a2a', 'audit'];
 const PARTS = [...SERVICES, 'gateway', 'orchestrator'];
 const seconds = (/** @type {number} */ since) => `${((Date.now() - since) / 1_000).toFixed(1)} s`;
@@ -147,7 +149,7 @@ async function shoot(told) {
 async function underLoad(say, { name, tag, secret, count, seconds: long }, happens) {
   const at = Date.now();
   const env = {
-    GATEWAY_URL: `http://sy-switchyard-gateway.${APP}:8000`,
+    GATEWAY_URL: GATEWAY,
     TOKEN: token(secret, name),
     COUNT: String(count),
     SECONDS: String(long),
@@ -179,6 +181,7 @@ export async function whole(say, { previous, current }) {
     await untilComplete();
     say(`helm install --wait, two replicas of each service: ${seconds(at)}`);
     await tested(say);
+    anyReplica(say, SERVERS, GATEWAY, token(secret, 'replicas'));
     const load = { tag: current, secret, count: 60, seconds: 60 };
     for (const name of SERVICES) {
       const seen = await underLoad(say, { ...load, name: `restart-${name}` }, async () => {
