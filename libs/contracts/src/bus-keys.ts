@@ -22,7 +22,7 @@ const KEY_BYTES = 32;
 /** Base64url of 32 bytes. */
 const ENTRY = /^([a-z0-9-]{1,32})>([a-z0-9-]{1,32}):([A-Za-z0-9]{1,16}):([A-Za-z0-9_-]{43})$/;
 
-/** Who asks whom, from the contracts, each pair once. */
+/** The pairs of asking and answering services, from the contracts, each once. */
 export const ASKING_PAIRS: readonly { readonly asker: string; readonly answerer: string }[] = [
   ...new Map(
     REQUESTS.flatMap(({ askedBy, answeredBy }) =>
@@ -51,7 +51,7 @@ export function busKeysForOperator(person: string, rootSecret: string, id = '1')
     .join(',');
 }
 
-/** What a service that holds the operators' key of its pair makes of it for one person. */
+/** Derives the key of one person from the operators' key of a pair. */
 export function operatorKey(pairKey: string, person: string): string {
   return createHmac('sha256', Buffer.from(pairKey, 'base64url')).update(`operator ${person}`).digest('base64url');
 }

@@ -22,7 +22,7 @@ export type Speaker = AppName | 'operator' | 'watcher';
 
 export interface SpeakerPermissions {
   readonly publish: readonly string[];
-  /** What of `publish` is not meant, where a wildcard takes in too much. */
+  /** Exceptions from `publish`, if a wildcard covers too much. */
   readonly publishDeny: readonly string[];
   /** A subject, or `subject queue` where only membership in that queue group is allowed. */
   readonly subscribe: readonly string[];
@@ -51,13 +51,13 @@ export interface Bucket {
   readonly apps: readonly AppName[];
   /** An entry ends so long after it was written last; 0: never. */
   readonly ttlMs: number;
-  /** Of the whole bucket; where it is full, writes are refused. */
+  /** The limit of the whole bucket; a full bucket refuses writes. */
   readonly maxBytes: number;
 }
 
-/** Who of them leads. */
+/** The leader among replicas. */
 export const LEASES: Bucket = { bucket: 'leases', apps: ['xmpp-bridge'], ttlMs: 0, maxBytes: 1_048_576 };
-/** What peers asked under a key, and what became of it: longer than the deadlines that they may set, twice. */
+/** Peers' requests with a key, and their outcomes; kept longer than two of their longest deadlines. */
 export const PEER_REQUESTS: Bucket = {
   bucket: 'requests',
   apps: ['xmpp-bridge'],
@@ -164,7 +164,7 @@ function systemSubjects(speaker: Speaker): string[] {
   return owned.filter(([token]) => used.has(token)).map(([token]) => `sys.${token}.>`);
 }
 
-/** Whoever stores messages makes the streams that are missing; only the orchestrator changes one that is there. */
+/** Every service that stores messages creates missing streams; only the orchestrator changes existing ones. */
 function streamSubjects(speaker: Speaker): string[] {
   const stores = speaker === 'orchestrator' || systemSubjects(speaker).length > 0;
   if (!stores && !CONSUMERS.some((c) => c.app === speaker)) return [];
@@ -173,7 +173,7 @@ function streamSubjects(speaker: Speaker): string[] {
   return ['$JS.API.INFO', ...streams];
 }
 
-/** What a client of nats-server 2.9 and later needs to make, watch, repair and read its own durable consumer. */
+/** The subjects to create, watch, repair and read one's own durable consumer, from nats-server 2.9 on. */
 function consumerSubjects(stream: StreamName, durable: string): string[] {
   const { name } = STREAMS[stream];
   return [
@@ -188,7 +188,7 @@ function consumerSubjects(stream: StreamName, durable: string): string[] {
   ];
 }
 
-/** What a key-value client needs to make a bucket, and to read and write its own entries. */
+/** The subjects to create a bucket, and to read and write one's own entries. */
 function bucketSubjects(bucket: string, app: AppName): string[] {
   const verbs = ['STREAM.INFO', 'STREAM.CREATE', 'STREAM.MSG.GET'];
   return [`$KV.${bucket}.${app}.>`, ...verbs.map((verb) => `$JS.API.${verb}.KV_${bucket}`)];

@@ -10,9 +10,9 @@ interface AgentKind {
   readonly app: string;
   /** True: the app is one of this deployment, with logins of its own on the servers. */
   readonly login: boolean;
-  /** In the ids of steps: `step-<token>-001`. */
+  /** The token in the ids of steps: `step-<token>-001`. */
   readonly token: string;
-  /** What the app is asked for; for the documents. */
+  /** The purpose of the app, for the documents. */
   readonly summary: string;
   /**
    * First words of the facts that it reports. Its logs are in a folder named after the target; what begins with the first
@@ -29,7 +29,7 @@ interface AgentKind {
   readonly ledger: boolean;
   /** True: given a task in words it asks the model of the run (rpc.model.turn), within what the run still allows. */
   readonly usesModelOfRun: boolean;
-  /** What a person is told where nobody takes a step, and what can be done. */
+  /** The sentence for a step without a worker, and what to do. */
   readonly absent: string;
 }
 
@@ -72,7 +72,7 @@ export const AGENT_KINDS = {
 } as const satisfies Record<string, AgentKind>;
 
 type Kinds = typeof AGENT_KINDS;
-/** What a step may be for, other than a question to the person. */
+/** The targets of a step, other than a question to the person. */
 export type AgentTarget = keyof Kinds;
 /** Apps that answer steps. */
 export type AgentApp = Kinds[AgentTarget]['app'];

@@ -37,9 +37,9 @@ export function request<I extends z.ZodType, O extends z.ZodType>(
   return Object.freeze({ kind: 'request' as const, ...contract });
 }
 
-/** What a caller passes and a handler gets. */
+/** The validated input, as a handler gets it. */
 export type InputOf<C extends RequestContract> = z.output<C['input']>;
-/** What a caller may write: fields with a default may be left out. */
+/** The input of a caller: fields with a default may be left out. */
 export type RequestOf<C extends RequestContract> = z.input<C['input']>;
 export type OutputOf<C extends RequestContract> = z.output<C['output']>;
 
@@ -80,13 +80,13 @@ export function issueLines(error: z.ZodError): string[] {
     });
 }
 
-/** One place of a value that is wrong, in words for whoever wrote it. Of the value only its keys are in them. */
+/** One mistake in a value, in words for its author. The words contain only keys of the value. */
 export interface Issue {
   readonly path: readonly PropertyKey[];
   readonly message: string;
 }
 
-/** The issues of a zod error, each at its innermost place: a key that nobody knows is a place of its own. */
+/** The issues of a zod error, each at its innermost place: an unknown key is a place of its own. */
 export function issuesIn({ issues }: { readonly issues: readonly z.core.$ZodIssue[] }): Issue[] {
   return issues.flatMap((issue): Issue[] => {
     const { path } = issue;
@@ -103,7 +103,7 @@ export function issuesIn({ issues }: { readonly issues: readonly z.core.$ZodIssu
   });
 }
 
-/** What is wrong with the only branch of that type; where there is no such branch, the types that there are. */
+/** The mistakes of the only branch with that type; if there is no such branch, the expected types. */
 function inUnion({ path, errors, message }: z.core.$ZodIssueInvalidUnion): Issue[] {
   const typeOf = ([first]: readonly z.core.$ZodIssue[]) =>
     first?.code === 'invalid_type' && first.path.length === 0 ? first.expected : undefined;

@@ -15,15 +15,15 @@ export const DoctorCheck = z.object({
   group: DoctorGroup,
   name: z.string().max(64),
   status: z.enum(['ok', 'warn', 'fail', 'skipped']),
-  /** What is so and, where something is wrong, what to do. */
+  /** The finding and, if something is wrong, what to do. */
   sentence: z.string().max(1_000),
-  /** What was seen, as it was seen; secrets are masked. */
+  /** The evidence, unchanged except for masked secrets. */
   evidence: z.array(z.string().max(2_200)).max(64),
   ms: z.number().min(0),
 });
 export type DoctorCheck = z.infer<typeof DoctorCheck>;
 
-/** What one check came to. */
+/** The result of one check. */
 export interface Finding {
   readonly status: DoctorCheck['status'];
   readonly sentence: string;
@@ -59,7 +59,7 @@ export const DoctorReport = z.object({
   version: z.literal(1),
   /** `config`: the configuration has to change before anything can be tried. */
   verdict: z.enum(['ok', 'warn', 'fail', 'config']),
-  /** That of the first failure, else of the first warning. */
+  /** The sentence of the first failure, else of the first warning. */
   sentence: z.string().max(1_000),
   checks: z.array(DoctorCheck),
 });

@@ -113,7 +113,7 @@ export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(ERROR_CODES, value);
 }
 
-/** What a caller may learn of an error: a stable code, a public sentence, and where known the faulty fields. */
+/** The public part of an error: a stable code, a sentence, and the faulty fields if known. */
 export interface PublicError {
   code: ErrorCode;
   message: string;
@@ -149,7 +149,7 @@ export class AppError extends Error {
   }
 }
 
-/** Any thrown value as a public error. What is not an AppError says nothing but `internal`. */
+/** Any thrown value as a public error. A foreign error says only `internal`. */
 export function toPublicError(error: unknown): PublicError {
   if (!(error instanceof AppError)) return { code: 'internal', message: ERROR_CODES.internal.summary };
   return {

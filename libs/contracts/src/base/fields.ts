@@ -4,7 +4,7 @@ import { z } from 'zod';
 
 export const text = (max: number) => z.string().max(max);
 
-/** How many entries a page has at the most. */
+/** The most entries of a page. */
 export const page = (max: number, fallback: number) => z.coerce.number().int().min(1).max(max).default(fallback);
 
 /** `next_cursor` of the page before. */

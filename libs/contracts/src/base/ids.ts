@@ -27,7 +27,7 @@ export const RunId = z
 
 const TAG_CHARS = 12;
 
-/** What the run ids that clients of a tenant choose begin with: of fixed length, and nothing a tenant can choose. */
+/** The prefix of run ids that clients of a tenant choose: of fixed length, and not chosen by the tenant. */
 function runTag(tenantId: string): string {
   return `t-${createHash('sha256').update(tenantId).digest('base64url').slice(0, TAG_CHARS)}-`;
 }
@@ -80,7 +80,7 @@ export function encodeId(text: string): string {
   return `x-h-${createHash('sha256').update(JSON.stringify(text)).digest('base64url')}`;
 }
 
-/** UTF-8 cannot say it, JSON can: such a text is told apart by its digest, as every long one is. */
+/** UTF-8 cannot encode it, but JSON can: such a text is identified by its digest, as every long one is. */
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** `<runId>:<seq>`: the cursor everywhere (SSE `id:`, `after=`, message id on the bus). */

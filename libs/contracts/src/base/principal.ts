@@ -34,7 +34,7 @@ export const ANONYMOUS: Principal = Object.freeze({
 
 export const PrincipalOrNobody = Principal.default(ANONYMOUS);
 
-/** How users' ids begin on whose behalf an operator asks on the bus: no user of a tenant is ever called so. */
+/** The prefix of user ids for operators who act on the bus: no user of a tenant has such an id. */
 export const OPERATOR_USER_PREFIX = 'operator-';
 
 /**
@@ -44,7 +44,7 @@ export const OPERATOR_USER_PREFIX = 'operator-';
 export const ACTS_FOR: Readonly<Record<string, readonly Principal['via'][]>> = {
   gateway: ['dev', 'jwt', 'edge', 'xmpp', 'anonymous'],
   orchestrator: ['dev', 'jwt', 'edge', 'xmpp', 'anonymous'],
-  // It asks for what a call or a step needs whose principal it was given.
+  // It acts with the principal of the call or step that it performs.
   'mcp-tool': ['dev', 'jwt', 'edge', 'xmpp', 'operator', 'anonymous'],
   'xmpp-bridge': ['xmpp'],
   operator: ['operator'],

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** What calls of a language model used. */
+/** The usage of calls to a language model. */
 export const Usage = z.object({
   input_tokens: z.number().int().nonnegative(),
   output_tokens: z.number().int().nonnegative(),
-  /** What it cost, where the deployment knows the price of the model. */
+  /** The cost, if the deployment knows the price of the model. */
   usd: z.number().nonnegative().optional(),
   estimated: z.literal(true).optional().describe('Some of it is an estimate: the model server did not say'),
 });
@@ -14,7 +14,7 @@ export type Usage = z.infer<typeof Usage>;
 export const FinishReason = z.enum(['length', 'content_filter']);
 export type FinishReason = z.infer<typeof FinishReason>;
 
-/** What people are told of an answer that is not whole. */
+/** The sentences for an incomplete answer. */
 export const UNFINISHED: Readonly<Record<FinishReason, string>> = {
   length: 'The answer is cut: the language model reached its limit of length.',
   content_filter: 'The answer is cut: the content filter of the model server stopped it.',

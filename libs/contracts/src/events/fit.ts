@@ -72,7 +72,7 @@ function cutText(text: string, length: number): string {
   return `${text.slice(0, end)}… [cut, ${text.length} characters in all]`;
 }
 
-/** What a value takes at most beside its characters: the longest number, and what stands around it. */
+/** The most bytes of a value beside its characters: the longest number, and its separators. */
 const VALUE_BYTES = 30;
 /** The longest escape of one character. */
 const ESCAPED_BYTES = 6;

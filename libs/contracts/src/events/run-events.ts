@@ -18,7 +18,7 @@ type Member<E> = E extends { type: infer T extends string; data: infer D extends
   ? { type: T; data: z.output<D> }
   : never;
 
-/** What happened, without the place in the journal: `{type, data}`. */
+/** A fact without its position in the journal: `{type, data}`. */
 export type RunFact = Member<(typeof RUN_EVENTS)[number]>;
 export type RunEventType = RunFact['type'];
 export type FactOf<T extends RunEventType> = Extract<RunFact, { type: T }>;

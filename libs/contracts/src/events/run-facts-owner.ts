@@ -40,7 +40,7 @@ export const OWNER_FACTS = [
       target: StepTarget.nullable().default(null),
       task_preview: z.string(),
       decision: Decision,
-      /** What the model said beside its tool calls. */
+      /** The model's text beside its tool calls. */
       text: z.string().default(''),
       model: z.string(),
       usage: Usage,
@@ -88,7 +88,7 @@ export const OWNER_FACTS = [
       duration_ms: z.number().int().nonnegative(),
       /** Set if the outcome is untrusted content. */
       provenance: Provenance.optional(),
-      /** What its worker used of the language model. */
+      /** The worker's usage of the language model. */
       usage: Usage.optional(),
     }),
   ),
@@ -138,7 +138,7 @@ export const OWNER_FACTS = [
       arguments: z.record(z.string(), z.unknown()).optional(),
       /** Milliseconds since 1970. */
       expires_at: z.number().int(),
-      /** The role that whoever answers needs; absent: the owner of the run may. */
+      /** The role that an answer requires; absent: the owner of the run may answer. */
       required_role: Role.optional(),
     }),
   ),

@@ -5,10 +5,10 @@ import { safeParse } from '../base/safe-parse.ts';
 
 const Who = { tenant_id: z.string().nullable(), user_id: z.string().nullable() };
 
-/** Where it is known: of credentials that are real and do not count (any more). */
+/** The owner, if known: of genuine credentials that are not valid (any more). */
 const MaybeWho = { tenant_id: z.string().nullish(), user_id: z.string().nullish() };
 
-/** Where a request came from, as far as the audit log needs it. */
+/** The origin of a request, as far as the audit log needs it. */
 const SourceNet = z.string().nullable().describe('The network of the address (/24, IPv6 /48); null for peers');
 
 const Stream = {
@@ -20,7 +20,7 @@ const Stream = {
   source_net: SourceNet,
 };
 
-/** Refusals of one source for one reason are told together, at most once a minute. */
+/** Refusals of one source for one reason are recorded together, at most once a minute. */
 const Refused = { count: z.number().int().min(1).optional().describe('How many were refused since the last record') };
 
 const Effect = {
@@ -249,7 +249,7 @@ export const SystemEventPlace = z.object({
 });
 export type SystemEvent = SystemFact & z.infer<typeof SystemEventPlace>;
 
-/** How each service that operators ask tells of it. */
+/** The fact by which each service reports requests of operators. */
 export const OPERATOR_ASKED = {
   orchestrator: 'orchestrator.operator.asked',
   'mcp-tool': 'tools.operator.asked',

@@ -7,7 +7,7 @@ import { page, PageCursor, text } from '../base/fields.ts';
 import { Id, PublicRunId, RunId } from '../base/ids.ts';
 import { StepResult } from '../steps/steps.ts';
 
-/* What is kept beside the runs and can be looked up: effects, the audit log, what was spent, runs given up. */
+/* Resources beside the runs: effects, the audit log, spending, dead letters. */
 
 /** One effect of a tool, as GET /effects/{id} shows it. */
 export const EffectResource = z.object({

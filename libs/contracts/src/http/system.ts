@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ERROR_CODES } from '../base/errors.ts';
 
-/* What every route may answer, and what the gateway says about itself. */
+/* Answers that every route may give, and the gateway's own resources. */
 
 /** Every error body: RFC 9457 with our `code`. `detail` is also what old clients read. */
 export const Problem = z.object({

@@ -23,7 +23,7 @@ export const mcpSession = request({
   answeredBy: 'gateway',
   askedBy: ['gateway'],
   input: z.object({
-    /** As the replica found out that the request came in at; the session must be this user's. */
+    /** As authenticated by the replica that received the request; the session must be this user's. */
     principal: Principal,
     method: z.enum(['POST', 'GET', 'DELETE']),
     /** Those that the protocol gives a meaning. */

@@ -37,7 +37,7 @@ export const McpCaller = z.object({
   capabilities: Object_.default({}),
   /** The least level of log messages that it wants; absent: none. */
   logLevel: McpLogLevel.optional(),
-  /** It wants to hear of progress. */
+  /** True if the client wants progress notifications. */
   progress: z.boolean().default(false),
   /** Its answers to `inputRequests`, by their keys. */
   inputResponses: Object_.optional(),
@@ -45,7 +45,7 @@ export const McpCaller = z.object({
 });
 export type McpCaller = z.infer<typeof McpCaller>;
 
-/** Nothing was decided: the client must answer these questions, and ask again with its answers and the state. */
+/** Nothing was done: the client must answer these questions, and repeat the request with its answers and the state. */
 export const InputRequired = z.object({
   inputRequests: Object_.optional(),
   requestState: z.string().max(MAX_REQUEST_STATE_CHARS).optional(),
@@ -60,7 +60,7 @@ export const McpError = z.object({
 });
 export type McpError = z.infer<typeof McpError>;
 
-/** What progress frames of `rpc.tools.call` and `rpc.mcp.request` carry for an MCP client. Unknown frames are passed over. */
+/** Progress frames of `rpc.tools.call` and `rpc.mcp.request` for an MCP client. Unknown frames are ignored. */
 export const McpFrame = z.discriminatedUnion('frame', [
   z.object({
     frame: z.literal('progress'),
@@ -103,7 +103,7 @@ export const mcpRequest = request({
     mcp: McpCaller.prefault({}),
   }),
   output: z.object({
-    /** In the shape that MCP gives the result of the method. */
+    /** The result of the method, as MCP defines it. */
     result: Object_.optional(),
     inputRequired: InputRequired.optional(),
     error: McpError.optional(),

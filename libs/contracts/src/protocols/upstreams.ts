@@ -49,7 +49,7 @@ export const decideQuarantine = request({
   timeoutMs: 15_000,
 });
 
-/** Where an upstream is authorised, as it was found out from the upstream itself. */
+/** The authorisation of an upstream, as discovered from the upstream itself. */
 export const UpstreamAuthorisation = z.object({
   by: z.enum(['user', 'service']).describe('user: each user for itself; service: we do, for all'),
   issuer: z.string().nullable().describe('Who issues the tokens; null: not found out yet'),
@@ -63,7 +63,7 @@ export const UpstreamAuthorisation = z.object({
 });
 export type UpstreamAuthorisation = z.infer<typeof UpstreamAuthorisation>;
 
-/** How far a process of an upstream is kept apart from the service that started it. */
+/** The isolation of an upstream's process from the service that started it. */
 export const UpstreamConfinement = z.object({
   level: z
     .enum(['sandbox', 'account', 'limits', 'none'])
@@ -73,7 +73,7 @@ export const UpstreamConfinement = z.object({
 });
 export type UpstreamConfinement = z.infer<typeof UpstreamConfinement>;
 
-/** How an MCP server behind us is doing. */
+/** The status of an MCP upstream. */
 export const UpstreamStatus = z.object({
   name: UpstreamName,
   provider: z.string(),
@@ -119,7 +119,7 @@ export const listUpstreams = request({
 export const UpstreamLookBody = z.strictObject({
   url: z.url({ protocol: /^https?$/, error: 'expected an http or https URL' }).max(2_048),
 });
-/** What an MCP server that is no upstream yet says of itself to somebody without a token. */
+/** The answers of a prospective MCP upstream to a request without a token. */
 export const UpstreamLook = z.object({
   wants: z.enum(['nothing', 'login']),
   authorisation: UpstreamAuthorisation.nullable().describe('null: it wants none'),

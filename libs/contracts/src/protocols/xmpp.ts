@@ -17,7 +17,7 @@ const XMPP_STATES = [
 
 export const XmppStatus = z.object({
   state: z.enum(XMPP_STATES),
-  /** One sentence: what is so and, where something is wrong, what to do. */
+  /** One sentence: the state and, if something is wrong, what to do. */
   sentence: z.string().max(500),
   failure: z
     .object({
@@ -47,7 +47,7 @@ export const xmppStatus = request({
 });
 
 const HttpHeader = z.tuple([z.string().max(256), z.string().max(16_384)]);
-/** In base64; what one message on the bus can carry beside its headers. */
+/** In base64; the limit is one bus message without its headers. */
 const HttpBody = z.base64().max(700_000).default('');
 
 /** The most bytes of a body that one message on the bus carries. */

@@ -14,7 +14,7 @@ export const BudgetAmounts = z.object({
 
 export const BudgetScope = z.object({ tokens: BudgetAmounts, usd: BudgetAmounts });
 
-/** What the caller, and for admins its tenant, used today and has left. */
+/** The usage and the rest of today's limits for the caller, and for admins of its tenant. */
 export const BudgetView = z.object({
   day: z.string().describe('UTC, YYYY-MM-DD'),
   /** Milliseconds since 1970. */

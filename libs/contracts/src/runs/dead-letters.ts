@@ -9,7 +9,7 @@ export const DeadLetter = z.object({
   userId: Id,
   task: z.string().describe('First 500 characters'),
   reason: z.enum(['no_progress', 'unreadable']),
-  /** The last error, in public words, where one was heard of. */
+  /** The last error as public text, if one is known. */
   error: z.string().nullable(),
   attempts: z.number().int(),
   /** Milliseconds since 1970. */

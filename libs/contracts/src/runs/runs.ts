@@ -35,7 +35,7 @@ export const OpenApproval = z.object({
 });
 export type OpenApproval = z.infer<typeof OpenApproval>;
 
-/** What a run looks like from outside. `status` and what follows are null until the run has ended. */
+/** The public view of a run. `status` and the fields after it are null until the run has ended. */
 export const RunView = z.object({
   runId: RunId,
   threadId: ThreadId,
@@ -129,7 +129,7 @@ export const cancelRun = request({
   askAgainMs: ASK_AGAIN_MS,
 });
 
-/** How long one `rpc.runs.watch` holds, beside the grace of the run; renewed several times within it. */
+/** The duration of one `rpc.runs.watch`, beside the grace of the run; it is renewed several times within it. */
 export const WATCH_MS = 5_000;
 
 export const watchRun = request({
@@ -140,7 +140,7 @@ export const watchRun = request({
   input: z.object({
     principal: Principal,
     runId: RunId,
-    /** How long the run goes on from now, should nobody say so again. */
+    /** How long the run continues from now on without a renewal. */
     forMs: z.number().int().min(1).max(200_000_000),
   }),
   output: z.object({ runId: RunId, watched: z.boolean() }),
@@ -150,7 +150,7 @@ export const watchRun = request({
 /** The longest answer to a question, and the longest result of a tool that a client performs. */
 export const MAX_ANSWER_CHARS = 20_000;
 
-/** What a person says to a question: `answer` carries a text, the others may. */
+/** A person's decision: `answer` carries a text, the others may. */
 export const ApprovalDecision = z
   .object({
     decision: z.enum(['approve', 'deny', 'answer']),

@@ -3,7 +3,7 @@ import { AGENT_KINDS, AGENT_TARGETS, agentKind, type AgentTarget } from '../base
 import { ASK_AGAIN_MS, request } from '../base/define.ts';
 import { PrincipalOrNobody } from '../base/principal.ts';
 
-/** What the planner may know of another agent. `id` is the suffix of `delegate_to_<id>`. */
+/** The planner's view of another agent. `id` is the suffix of `delegate_to_<id>`. */
 export const AgentInfo = z.object({
   id: z.string().regex(/^[a-z0-9_]{1,40}$/),
   name: z.string().max(200),

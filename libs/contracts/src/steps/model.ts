@@ -48,7 +48,7 @@ export const modelTurn = request({
         z.object({ name: z.string().max(64), description: z.string(), parameters: z.record(z.string(), z.unknown()) }),
       )
       .max(128),
-    /** What this step has used so far; the run is charged with it when the step ends. */
+    /** The usage of this step so far; the run is charged for it when the step ends. */
     used: Usage,
   }),
   output: z.object({

@@ -3,7 +3,7 @@ import { Id } from '../base/ids.ts';
 import { Principal } from '../base/principal.ts';
 import { StepTarget, ToolConstraints } from './steps.ts';
 
-/** What a run is asked to do, within which limits, and what its planner may decide. */
+/** The specification of a run: its task, its limits, and the planner's possible decisions. */
 
 /**
  * Opaque text of a model server about one call; it goes back with the call in each later turn.
@@ -14,7 +14,7 @@ export const CallSignature = z.string().min(1).max(32_768);
 /** Limits of one run. `null` is "no limit of this kind". */
 export const Budget = z.object({
   max_steps: z.number().int().min(1).max(1_000).default(10),
-  /** How often the planner may be asked; null: the deployment's MAX_ITERATIONS_PER_TURN. */
+  /** The most plannings; null: the deployment's MAX_ITERATIONS_PER_TURN. */
   max_iterations: z.number().int().min(1).max(1_000).nullable().default(null),
   max_tokens: z.number().int().positive().nullable().default(null),
   max_usd: z.number().positive().nullable().default(null),
@@ -42,13 +42,13 @@ export const PlannedAct = z.object({
   arguments: z.record(z.string(), z.unknown()).optional(),
   agent: z.string().max(128).optional(),
   invalid: z.object({ code: z.string().max(64), message: z.string().max(4_000) }).optional(),
-  /** What the model server wants back with the call (`ModelCall.signature`). */
+  /** An opaque value that the model server expects back (`ModelCall.signature`). */
   signature: CallSignature.optional(),
   approval: z.object({ question: z.string().max(4_000), timeout_seconds: z.number().int().positive() }).optional(),
 });
 export type PlannedAct = z.infer<typeof PlannedAct>;
 
-/** What one planning decided: acts to perform (together or in order), the answer, or that it cannot go on. */
+/** The decision of one planning: acts to perform (in parallel or in order), the answer, or a failure. */
 export const Decision = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('act'),
@@ -101,23 +101,23 @@ export const ApprovalPolicy = z.object({
 });
 export type ApprovalPolicy = z.infer<typeof ApprovalPolicy>;
 
-/** What becomes of a run that nobody watches any more. */
+/** The policy for a run without watching clients. */
 export const OnDisconnect = z
   .string()
   .regex(/^(continue|cancel|grace:[1-9][0-9]{0,4})$/, 'expected "continue", "cancel" or "grace:<seconds>"')
   .describe('`continue` (default), `cancel`, or `grace:<seconds>`: cancelled when nobody came back in time');
 
-/** How long a run that nobody watches goes on, in ms; null: to its end. */
+/** How long a run continues without watching clients, in ms; null: to its end. */
 export function graceMsOf(onDisconnect: string | undefined): number | null {
   if (onDisconnect === undefined || onDisconnect === 'continue') return null;
   return onDisconnect === 'cancel' ? 0 : Number(onDisconnect.slice('grace:'.length)) * 1_000;
 }
 
-/** What becomes of a new run while another of the same thread is under way. */
+/** The policy for a new run while another of the same thread is open. */
 export const ThreadConcurrency = z.enum(['reject', 'queue', 'cancel_previous']);
 export type ThreadConcurrency = z.infer<typeof ThreadConcurrency>;
 
-/** How long the history of a run may become; the deployment's, noted when it was accepted. */
+/** The limits of a run's history, as the deployment set them at its acceptance. */
 export const HistoryLimits = z.object({
   max_events: z.number().int().positive(),
   /** About the length of all its events as JSON. */
@@ -165,7 +165,7 @@ export const RunSpec = z.object({
     .max(1_000)
     .optional(),
   client_tools: z.array(ClientTool).max(64).optional(),
-  /** What the client tells of itself. Data for the planner, never instructions. */
+  /** The client's context. Data for the planner, never instructions. */
   context: z
     .array(z.object({ description: z.string().max(MAX_CONTEXT_CHARS), value: z.string().max(MAX_CONTEXT_CHARS) }))
     .max(64)

@@ -25,7 +25,7 @@ export const ToolConstraints = z.object({
 });
 export type ToolConstraints = z.infer<typeof ToolConstraints>;
 
-/** What the run still allows, for a worker that decides by itself. */
+/** The remaining limits of the run, for a worker that decides by itself. */
 export const StepLimits = z.object({
   /** Calls of tools, this step's own included. */
   calls: z.number().int().min(1).max(1_000),
@@ -36,7 +36,7 @@ export const StepLimits = z.object({
 });
 export type StepLimits = z.infer<typeof StepLimits>;
 
-/** One act of a run, asked of the app that owns `target`. Either a direct call or a task in words. */
+/** One step of a run for the app that owns `target`: a direct call or a task in words. */
 export const StepRequest = z.object({
   principal: Principal,
   runId: RunId,
@@ -48,9 +48,9 @@ export const StepRequest = z.object({
   task: z.string().max(200_000),
   call: z.object({ tool: z.string().max(128), arguments: z.record(z.string(), z.unknown()) }).optional(),
   agent: z.string().max(128).optional(),
-  /** Who approved this call; the question was about just these arguments, or they are the approver's own. */
+  /** The approver of this call; the approval covers exactly these arguments, or the approver wrote them. */
   approval: z.object({ approvalId: Id, by: z.string().max(256) }).optional(),
-  /** What the model calls this call; for traces. */
+  /** The model's id of this call; for traces. */
   toolCallId: z.string().max(128).optional(),
   toolConstraints: ToolConstraints.prefault({}),
   /** For a task in words: within what its worker may act. */
@@ -58,7 +58,7 @@ export const StepRequest = z.object({
 });
 export type StepRequest = z.infer<typeof StepRequest>;
 
-/** What an MCP client gets of a call, where the tool speaks MCP itself: as it was given, cut where it is too large. */
+/** The result for an MCP client, if the tool speaks MCP itself: unchanged, cut if it is too large. */
 export const McpToolResult = z.object({
   content: z.array(z.record(z.string(), z.unknown())),
   structuredContent: z.unknown().optional(),
@@ -66,7 +66,7 @@ export const McpToolResult = z.object({
 });
 export type McpToolResult = z.infer<typeof McpToolResult>;
 
-/** Whose words an outcome is; absent: ours. */
+/** The source of an outcome's content; absent: ourselves. */
 export const Provenance = z.object({
   tool: z.string().max(128),
   provider: z.string().max(64),
@@ -74,7 +74,7 @@ export const Provenance = z.object({
 });
 export type Provenance = z.infer<typeof Provenance>;
 
-/** What the worker used of the language model; the run is charged with it. */
+/** The worker's usage of the language model; the run is charged for it. */
 const StepUsage = Usage.optional();
 
 /** A step that fails is still an answer. `in_doubt`: an effect may or may not have happened. */

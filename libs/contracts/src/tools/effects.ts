@@ -9,7 +9,7 @@ export const EFFECT_STATES = ['intent', 'dispatched', 'succeeded', 'failed', 'in
 export const EffectState = z.enum(EFFECT_STATES);
 export type EffectState = z.infer<typeof EffectState>;
 
-/** One row of the effect ledger: a tool call that may change the world, and what came of it. */
+/** One row of the effect ledger: a tool call that may change the world, and its outcome. */
 export const EffectView = z.object({
   effectId: Id,
   tenantId: Id,
@@ -61,7 +61,7 @@ export const getEffect = request({
   askAgainMs: ASK_AGAIN_MS,
 });
 
-/** What a person found out about an effect in doubt. */
+/** A person's finding about an effect in doubt. */
 export const EffectSettlement = z.object({
   outcome: z.enum(['succeeded', 'failed']).describe('Whether the effect happened'),
   note: z.string().trim().min(1).max(2_000).describe('How this is known'),

@@ -19,7 +19,7 @@ export const ProviderName = z
 
 const Text = z.string().max(2_000);
 
-/** How the call is made. Texts may hold `{argument}`; headers and query also `{credential.NAME}`. */
+/** The HTTP call. Texts may hold `{argument}`; headers and query also `{credential.NAME}`. */
 export const HttpCall = z.strictObject({
   method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']).default('GET'),
   url: z
@@ -40,7 +40,7 @@ export const HttpCall = z.strictObject({
 });
 export type HttpCall = z.infer<typeof HttpCall>;
 
-/** Whose token goes with a call. */
+/** The provider whose user token goes with a call. */
 export const HttpToolAuth = z.strictObject({ provider: ProviderId });
 
 export const HttpToolDefinition = z.strictObject({

@@ -24,13 +24,13 @@ export const ProviderView = z.object({
   title: z.string().max(100),
   status: ProviderStatusName,
   authorized: z.boolean(),
-  /** What was granted; where nothing is, what will be asked for. */
+  /** The granted scopes; without a grant, those that will be requested. */
   scopes: z.array(z.string()),
-  /** What tools need beyond that; connecting again asks for it. */
+  /** Further scopes that tools need; connecting again requests them. */
   missing_scopes: z.array(z.string()).default([]),
-  /** What an administrator is to do; null: nothing. */
+  /** What an administrator must do; null: nothing. */
   reason: z.string().max(500).nullable().default(null),
-  /** Who issues the tokens; null: not found out yet. */
+  /** The issuer of the tokens; null: not known yet. */
   issuer: z.string().nullable().default(null),
   /** When the access token ends, ms since 1970; it is renewed before where the provider allows it. */
   expires_at: z.number().int().nullable(),
@@ -43,7 +43,7 @@ const OfProvider = z.object({ principal: Principal, provider: ProviderId });
 /** SHA-256, hexadecimal. */
 const Digest = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** Where the browser goes afterwards: a path here, never another site. */
+/** The path on this site to which the browser returns. */
 export const ReturnPath = z
   .string()
   .max(500)
@@ -112,9 +112,9 @@ export const refreshAuthorisation = request({
 });
 
 export const LiveStatus = ProviderView.extend({
-  /** What the provider itself said just now. */
+  /** The provider's own answer just now. */
   live: z.enum(['active', 'inactive', 'unknown']),
-  /** How that was found out. */
+  /** The method of that check. */
   checked_by: z.enum(['introspection', 'userinfo', 'refresh', 'nothing']),
 });
 export type LiveStatus = z.infer<typeof LiveStatus>;
@@ -131,7 +131,7 @@ export const liveStatus = request({
 export const Revocation = z.object({
   provider: ProviderId,
   revoked: z.boolean().describe('False: there was nothing to revoke'),
-  /** Whether the provider was told; here the credential is gone in any case. */
+  /** Whether the provider accepted the revocation; here the credential is deleted in any case. */
   at_provider: z.enum(['revoked', 'not_supported', 'failed', 'nothing']),
 });
 export type Revocation = z.infer<typeof Revocation>;
@@ -145,7 +145,7 @@ export const revokeAuthorisation = request({
   timeoutMs: 30_000,
 });
 
-/* What HTTP clients send and get. */
+/* The messages of HTTP clients. */
 /** A Client ID Metadata Document. */
 export const ClientDocument = z.looseObject({ client_id: z.url(), redirect_uris: z.array(z.url()) });
 export const AuthStartQuery = z.strictObject({

@@ -10,7 +10,7 @@ import { ToolInfo, ToolSource } from './tools.ts';
  * What admins do with tools: see who sees which and why, and register those of their tenant.
  */
 
-/** Whether one tool is there for somebody, and which rule decided. */
+/** Whether a caller may see one tool, and which rule decided. */
 export const ToolVerdict = z.object({
   tool: z.string(),
   provider: z.string(),
@@ -31,7 +31,7 @@ export const explainTools = request({
   askedBy: ['gateway', 'operator'],
   input: z.object({
     principal: Principal,
-    /** Whose view; absent: the caller's own. */
+    /** The user whose view is shown; absent: the caller. */
     as: z.object({ userId: Id, role: Role }).optional(),
     constraints: ToolConstraints.prefault({}),
     tool: z.string().min(1).max(64).optional().describe('Only this one'),
@@ -87,7 +87,7 @@ export const listRegisteredTools = request({
   timeoutMs: 5_000,
 });
 
-/** One place of a file that is wrong. */
+/** One mistake in a file. */
 export const ToolFileProblem = z.object({ line: z.number().int(), message: z.string() });
 export type ToolFileProblem = z.infer<typeof ToolFileProblem>;
 export const MAX_TOOL_FILE_CHARS = 262_144;

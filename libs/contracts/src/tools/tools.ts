@@ -7,12 +7,12 @@ import { StepResult, ToolConstraints } from '../steps/steps.ts';
 
 export const JsonSchema = z.record(z.string(), z.unknown()).describe('JSON Schema 2020-12');
 
-/** Where a tool comes from: written here, declared as an HTTP call, or offered by another MCP server. */
+/** The origin of a tool: written here, declared as an HTTP call, or offered by an MCP upstream. */
 const TOOL_SOURCES = ['native', 'http_endpoint', 'mcp_upstream'] as const;
 export const ToolSource = z.enum(TOOL_SOURCES);
 export type ToolSource = z.infer<typeof ToolSource>;
 
-/** What a caller may know of a tool. */
+/** The public description of a tool. */
 export const ToolInfo = z.object({
   name: z.string().min(1).max(64),
   aliases: z
@@ -65,9 +65,9 @@ export const listTools = request({
     tools: z.array(ToolInfo),
     /** There are more: the list as a whole need not fit into one message. */
     nextCursor: z.string().optional(),
-    /** Of the list as a whole; another one wherever anything of it is. */
+    /** The etag of the whole list; it changes with any part of the list. */
     etag: z.string().max(64).optional(),
-    /** The list is that of the `etag` that was asked with: no tool is told. */
+    /** True if the list matches the `etag` of the request: it is not repeated. */
     unchanged: z.boolean().optional(),
   }),
   timeoutMs: 5_000,

@@ -17,7 +17,7 @@ const PREFIX = '#/components/schemas/';
 export interface Components {
   /** The schemas with a name that anything refers to, by name. */
   readonly schemas: Readonly<Record<string, Json>>;
-  /** What stands in the place of a schema: a reference where it has a name. */
+  /** The representation of a schema: a reference if it has a name. */
   of(schema: z.ZodType, io: Io): Json;
 }
 
@@ -27,7 +27,7 @@ export function componentsOf(inputs: readonly z.ZodType[], outputs: readonly z.Z
   const output = converted(outputs, 'output');
   const both = [...input.named.keys()].filter((name) => output.named.has(name));
   const split = new Set(both.filter((name) => differ(input.named.get(name), output.named.get(name))));
-  // What refers to one that differs differs as well.
+  // A schema that refers to a differing one differs as well.
   for (let before = -1; before !== split.size;) {
     before = split.size;
     for (const name of both) if (refsIn(input.named.get(name)!).some((ref) => split.has(ref))) split.add(name);

@@ -28,7 +28,7 @@ function codesOf(route: HttpRoute): ErrorCode[] {
     ...when(auth !== 'none', ['unauthenticated', 'rate_limited', 'unavailable', 'internal']),
     // Of the name that the request was sent to, or the page that sent it; of an auditor that would change something.
     'forbidden',
-    // Who asks another service also hears when that one is not there.
+    // A route that asks another service also fails if that service is absent.
     ...when(errors.includes('unavailable'), ['no_responders', 'worker_lost', 'overloaded', 'deadline_exceeded']),
   ];
 }

@@ -28,7 +28,7 @@ export interface HttpRoute {
   readonly errors: readonly ErrorCode[];
 }
 
-/** What routes are about, in the order of the document. */
+/** The topics of routes, in the order of the document. */
 export const TAGS = {
   Runs: 'Start a task, follow it, stop it, answer what it asks.',
   'AG-UI': 'The same runs for front ends that speak AG-UI.',
