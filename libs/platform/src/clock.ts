@@ -1,4 +1,4 @@
-/** Where the time comes from; tests bring their own. Milliseconds since 1970. */
+/** The source of time, in milliseconds since 1970; tests pass their own. */
 export interface Clock {
   now(): number;
 }

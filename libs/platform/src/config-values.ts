@@ -2,7 +2,7 @@ import { type BusKey, parseBusKeys } from '@switchyard/contracts';
 import { z } from 'zod';
 import { tlsVariables } from './tls-files.ts';
 
-/* What settings of every service look like. */
+/* Settings that every service has. */
 
 export const integer = (min: number, max: number, fallback: number) => {
   const expected = `expected a whole number from ${min} to ${max}`;
@@ -41,7 +41,7 @@ export const OPS_VARIABLES = {
     .describe('Bearer token that /metrics asks for; unset: whoever reaches the port reads them'),
 };
 
-/** What OPS_VARIABLES say, as a service is given it. */
+/** Converts OPS_VARIABLES to the settings of a service. */
 export const opsAccessOf = (env: { OPS_HOST: string; OPS_TOKEN?: string | undefined }) => ({
   host: env.OPS_HOST,
   token: env.OPS_TOKEN,
@@ -80,7 +80,7 @@ export const busVariables = {
     .describe('`open`: requests are neither signed nor checked; only where nobody else reaches the bus'),
 };
 
-/** Whom a service believes on the bus. Adds an issue where requests are to be signed and there are no keys. */
+/** The trust of a service on the bus. Adds an issue if requests must be signed and there are no keys. */
 export function busTrust(
   { BUS_TRUST, BUS_KEYS }: { readonly BUS_TRUST: 'signed' | 'open'; readonly BUS_KEYS?: readonly BusKey[] | undefined },
   context: z.RefinementCtx,

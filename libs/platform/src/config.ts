@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isSecretKey, redactText } from './truncate.ts';
 
-/** One thing that is wrong with the environment: which variable, what it holds, what to do. */
+/** One mistake in the environment: the variable, its value, and what to do. */
 export interface ConfigProblem {
   readonly variable: string;
   /** Masked where the variable may hold a secret. */
@@ -92,7 +92,7 @@ export function configPrefixes(schema: z.ZodType): readonly string[] {
 interface FieldMeta {
   description?: string;
   alias?: string;
-  /** It never holds a secret, not even before an @: all of it is shown where it is wrong. */
+  /** True if it never holds a secret, not even before an @: a mistake shows the whole value. */
   isShown?: boolean;
 }
 

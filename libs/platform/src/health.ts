@@ -5,7 +5,7 @@ import type { Metrics } from './metrics.ts';
 
 export interface CheckResult {
   readonly ok: boolean;
-  /** One sentence: what is wrong, or what is worth knowing. Public: no address, no credential. */
+  /** One sentence about the state. Public: no address, no credential. */
   readonly detail?: string;
   /** True: it is being found out; ask again. */
   readonly pending?: boolean;
@@ -18,7 +18,7 @@ export interface Readiness {
 
 const CHECK_LIMIT_MS = 3_000;
 
-/** What a service needs to do its work. A check that throws or takes too long is a failed check. */
+/** The checks of a service's dependencies. A check that throws or takes too long has failed. */
 export class HealthChecks {
   readonly #checks = new Map<string, { check: () => Promise<CheckResult>; required: boolean }>();
   #starting = false;

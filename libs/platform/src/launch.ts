@@ -1,6 +1,6 @@
 import { EXIT_CONFIG } from './config.ts';
 
-/** What keeps a service from starting, for the person who started it. */
+/** Why a service cannot start, for the person who started it. */
 export interface StartFailure {
   readonly text: string;
   readonly exitCode: number;

@@ -13,7 +13,7 @@ import { logConsole, type Logger, logSharedEvent } from './log/index.ts';
  * - A part that is registered while the service stops (it was still starting) is stopped as well.
  */
 
-/** What each part has at least. */
+/** The least time of each part. */
 const LEAST_MS = 100;
 /** A log that takes longer is not waited for. */
 const FLUSH_LIMIT_MS = 500;

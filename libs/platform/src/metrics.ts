@@ -41,7 +41,7 @@ export function createMetrics(app: string): Metrics {
             ...(read
               ? {
                   collect() {
-                    // One value that cannot be read must not cost the whole scrape.
+                    // One unreadable value must not fail the whole scrape.
                     try {
                       this.set(read());
                     } catch {

@@ -21,7 +21,7 @@ interface Scope {
 const scopes = new AsyncLocalStorage<Scope>();
 let remembers = false;
 
-/** Nothing is remembered before this: on Node 20 a store makes every promise of the process dearer. */
+/** Starts to remember: before this call there is no store, which on Node 20 slows down every promise of the process. */
 export function rememberBehalf(): void {
   remembers = true;
 }

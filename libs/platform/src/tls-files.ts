@@ -29,7 +29,7 @@ export type TlsServer = 'NATS' | 'DATABASE' | 'REDIS';
 type Part = 'CA' | 'CERT' | 'KEY';
 export type TlsVariable<S extends TlsServer> = `${S}_TLS_${Part}_FILE`;
 
-/** What is wrong with one of the files. */
+/** A mistake in one of the files. */
 export interface TlsTrouble {
   readonly part: Part;
   readonly sentence: string;
@@ -92,7 +92,7 @@ function keyTrouble(keyFile: string, key: string, certFile: string, own: X509Cer
   }
 }
 
-/** What client libraries take; they read the properties with each connection. */
+/** Options for client libraries, which read the properties with each connection. */
 export interface TlsOptions {
   readonly ca: string;
   readonly cert?: string;

@@ -11,13 +11,13 @@ const MAX_STRING = 500;
 const MAX_DEPTH = 12;
 const MAX_ENTRIES = 1_000;
 const MAX_NODES = 20_000;
-/** What is looked at beyond the cut, so that a secret that begins before it is seen whole. */
+/** How far redaction reads beyond the cut, so that it sees a secret that begins before the cut in full. */
 const LOOKAHEAD = 4_096;
 const MASK = '[redacted]';
 
 const SECRET_KEY =
   /passw(or)?ds?$|pwd$|passphrase|(^|[^a-z])pass$|secret|token$|api[-_]?key|access[-_]?key$|authorization|cookie|credential|private[-_]?key|^key$|jwt|^assertion$/i;
-/** What a name in a text ends with where its value is a secret. */
+/** Endings of names whose value is a secret. */
 const SECRET_NAME = String.raw`[\w-]{0,40}(?:passw(?:or)?d|passphrase|pwd|secret|token|api[-_]?key|access[-_]?key|private[-_]?key|credentials?)`;
 const SECRET_TEXT: readonly [RegExp, string][] = [
   [/\b(bearer|basic)\s{1,20}[a-z0-9._~+/=-]{8,}/gi, `$1 ${MASK}`],

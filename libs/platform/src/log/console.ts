@@ -23,7 +23,7 @@ export function logConsole(log: Logger, methods: ConsoleMethods = console): void
     methods[method] = (...values) => logSharedEvent(log, EVENTS[method], { source: 'console', text: textOf(values) });
 }
 
-/** A value that cannot be read breaks no work of whoever only wanted to tell of it. */
+/** An unreadable value must not break the work of the library that printed it. */
 function textOf(values: readonly unknown[]): string {
   try {
     return format(...values);

@@ -70,7 +70,7 @@ export const LogLevelsOfParts = z
       else if (level === undefined) refuse(`"${item}": ${EXPECTED}`);
       else if (Object.hasOwn(AZTM_LOGGERS, part))
         for (const each of AZTM_LOGGERS[part as keyof typeof AZTM_LOGGERS]) {
-          // What is named more closely counts: aztm.core before aztm.
+          // The more specific name counts: aztm.core before aztm.
           if (part !== 'aztm' || meant[each] === undefined) meant[each] = level;
         }
       else if (isLogPart(part)) of[part] = level;
@@ -91,7 +91,7 @@ export function levelOfPart({ of }: LogLevels, app: string, part: string | undef
   return own ?? of[app] ?? level;
 }
 
-/** What to say of parts that there are not; undefined: nothing. */
+/** The sentence about unknown parts; undefined: there are none. */
 export function unknownParts({ unknown }: LogLevels): string | undefined {
   if (unknown.length === 0) return undefined;
   const names = unknown.slice(0, 8).map((name) => `"${name}"`);

@@ -22,7 +22,7 @@ export interface LoggerOptions {
 const MAX_STACK = 4_000;
 const MAX_CAUSES = 8;
 
-/** What a logger and all its children know of their levels. */
+/** The levels that a logger shares with its children. */
 const OF = Symbol('levels of this service');
 interface Leveled {
   readonly [OF]?: { readonly app: string; readonly level: Level; readonly levels: LogLevels };
@@ -152,7 +152,7 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : (quietly(() => String(value)) ?? '[unreadable]');
 }
 
-/** What `read` gives, or undefined where a getter, a proxy or a conversion throws: a log line breaks no work. */
+/** The result of `read`, or undefined if a getter, a proxy or a conversion throws: logging must not break work. */
 function quietly<T>(read: () => T): T | undefined {
   try {
     return read();

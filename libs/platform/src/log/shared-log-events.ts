@@ -1,6 +1,6 @@
 import { errorEvent, fatalEvent, infoEvent, warnEvent } from './log-event.ts';
 
-/** What more than one service logs. */
+/** Log events of several services. */
 export const SHARED_LOG_EVENTS = {
   service_started: infoEvent('The service is ready.'),
   service_stopping: infoEvent('The service stops.'),

@@ -41,11 +41,11 @@ export interface TraceHeaders {
 }
 
 export interface SpanOptions {
-  /** What came with the request of a remote caller. */
+  /** The trace headers of a remote caller's request. */
   readonly parent?: TraceHeaders;
   /** Given, also empty: the span begins a trace of its own, and says by links where it comes from. */
   readonly links?: readonly { readonly to: string | undefined; readonly as?: string }[];
-  /** What it is about, and everything below it. */
+  /** The ids for this span and everything below it. */
   readonly about?: RunIds;
 }
 
@@ -54,9 +54,9 @@ export interface OpenSpan {
   /** Runs `fn` as part of it. */
   within<T>(fn: () => T): T;
   set(attributes: Attributes): void;
-  /** What it is about, where that is known only now. */
+  /** Adds ids that are known only now. */
   about(ids: RunIds): void;
-  /** What it does went wrong, by a code or by what was thrown. */
+  /** Marks the span as failed, with a code or an error. */
   fail(error: unknown): void;
   end(): void;
 }
@@ -77,7 +77,7 @@ const NOTHING: OpenSpan = {
   end: () => undefined,
 };
 
-/** Begins a span; whoever begins one ends it. */
+/** Begins a span; the caller must end it. */
 export function openSpan(which: SpanName, name: string, attributes: Attributes, options: SpanOptions = {}): OpenSpan {
   if (!enabled) return NOTHING;
   const { links, parent } = placeOf(options);
@@ -156,7 +156,7 @@ function placeOf(options: SpanOptions): { parent: Context; links: Link[] } {
   });
   const recorded = known.filter(({ context: { traceFlags } }) => (traceFlags & TraceFlags.SAMPLED) !== 0);
   const [unrecorded] = known;
-  // What nobody recorded is not recorded later either.
+  // An unrecorded trace stays unrecorded.
   if (recorded.length === 0 && unrecorded)
     return { parent: within(trace.setSpanContext(ROOT_CONTEXT, unrecorded.context)), links: [] };
   return { parent: within(ROOT_CONTEXT), links: recorded };

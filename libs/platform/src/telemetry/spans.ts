@@ -12,7 +12,7 @@ export interface SpanRule {
   /** The same, for a test. */
   readonly name: RegExp;
   readonly madeBy: string;
-  /** One sentence: what it is the time of. */
+  /** One sentence: the work that the span measures. */
   readonly says: string;
   /** On each one. */
   readonly always: readonly string[];

@@ -42,7 +42,7 @@ export async function startTelemetry(options: {
     [RESOURCE.instance]: randomUUID(),
   };
   const provider = new NodeTracerProvider({
-    // What an operator says of the deployment counts more than what we say.
+    // The operator's attributes win over ours.
     resource: defaultResource()
       .merge(resourceFromAttributes(ours))
       .merge(detectResources({ detectors: [envDetector] }))

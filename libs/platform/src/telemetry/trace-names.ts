@@ -4,7 +4,7 @@
  * lines, and its unstable names move from one release to the next.
  */
 
-/** Where every run, conversation, tenant and step is found by its id: on each span that is about one. */
+/** The attributes with the ids of run, conversation, tenant and step, on each span about one. */
 export const ABOUT = {
   run: 'switchyard.run.id',
   thread: 'gen_ai.conversation.id',
@@ -65,7 +65,7 @@ export const GEN_AI = {
   workflowName: 'gen_ai.workflow.name',
 } as const;
 
-/** What a service says of itself once, for all its spans. */
+/** The resource attributes of a service, sent once for all its spans. */
 export const RESOURCE = {
   name: 'service.name',
   version: 'service.version',
