@@ -21,7 +21,7 @@ export function isPublicAddress(address: string): boolean {
   return GLOBAL.check(address, 'ipv6') && v6.range() === 'unicast';
 }
 
-/** What ipaddr.js may count as unicast and is no place to call. */
+/** Addresses that ipaddr.js counts as unicast and that must not be called. */
 const EXTRA = new BlockList();
 EXTRA.addSubnet('192.88.99.0', 24, 'ipv4'); // 6to4 relay, RFC 7526
 EXTRA.addSubnet('100.64.0.0', 10, 'ipv4'); // carrier NAT, RFC 6598

@@ -23,7 +23,7 @@ import {
 
 type BodyContract = typeof xmppBody | typeof httpBody;
 
-/** What is needed of the bus to send a body. */
+/** The part of the bus that sending a body needs. */
 export interface BodySender {
   request<C extends BodyContract>(
     contract: C,

@@ -65,7 +65,7 @@ function clientSpan({ url, method }: Outgoing, template: string | undefined, res
   return openSpan('httpClient', template === undefined ? known : `${known} ${template}`, attributes);
 }
 
-/** What the caller set is of another span, or of nobody we know. */
+/** Trace headers of the caller belong to another span, or to an unknown one. */
 function carryTrace(headers: Headers): void {
   const { traceparent, tracestate } = injectTrace();
   headers.delete('tracestate');

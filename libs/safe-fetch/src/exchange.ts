@@ -24,7 +24,7 @@ export interface ExchangeLimits {
 
 /** Chunks (of at most 64 KiB) that wait for a slow reader. */
 const MAX_WAITING_CHUNKS = 8;
-/** Whoever asked has heard enough; nothing is wrong with the answer. */
+/** The reader stopped reading; the answer is fine. */
 const READER_LEFT = new Error('the reader has left');
 
 /** `onOver` is told once, when nothing more comes; with the error where the answer broke off. */

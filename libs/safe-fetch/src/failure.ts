@@ -3,7 +3,10 @@ import { AppError } from '@switchyard/contracts';
 /** A connection was refused by the guard; nothing of the request was sent. */
 export class Blocked extends Error {}
 
-/** What undici, the socket or the guard says, as a stable code with a public sentence. The cause is for the logs. */
+/**
+ * Converts an error of undici, the socket or the guard to a stable code with a public sentence. The cause is for the
+ * logs.
+ */
 export function asAppError(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const links = chain(error);

@@ -7,7 +7,7 @@ export interface HostPattern {
   /** Lower case, the port as a plain number. */
   readonly text: string;
   readonly kind: 'suffix' | 'prefix' | 'middle' | 'any';
-  /** What the host ends with, begins with, or holds. */
+  /** The text with which the host ends or begins, or that it contains. */
   readonly part: string;
   readonly port: string | undefined;
 }
@@ -31,7 +31,7 @@ export function parseHostPattern(text: string): HostPattern | undefined {
   return { ...at, kind: before === '' ? 'prefix' : 'suffix' };
 }
 
-/** Those with a port first, then by kind, then the longer part, then as they were written. */
+/** Sorts patterns: those with a port first, then by kind, then the longer part, then as written. */
 export function inOrder(patterns: readonly HostPattern[]): HostPattern[] {
   const rank = ({ port, kind }: HostPattern): number => (port === undefined ? KINDS.length : 0) + KINDS.indexOf(kind);
   return [...patterns].sort((a, b) => rank(a) - rank(b) || b.part.length - a.part.length);

@@ -8,7 +8,7 @@ export interface Outgoing {
   readonly signal: AbortSignal | undefined;
 }
 
-/** What `fetch(input, init)` asks for. Strings, bytes and streams go through as they are. Throws on bad input. */
+/** Converts the arguments of `fetch(input, init)`. Strings, bytes and streams pass unchanged. Throws on bad input. */
 export async function outgoing(input: string | URL | Request, init: RequestInit = {}): Promise<Outgoing> {
   const given = typeof input === 'string' || input instanceof URL ? undefined : input;
   const url = new URL(given ? given.url : String(input));
@@ -50,7 +50,7 @@ function setDefault(headers: Headers, name: string, value: string): void {
   if (!headers.has(name)) headers.set(name, value);
 }
 
-/** What another host may see of a request that was meant for the first. */
+/** The headers that another host may see after a redirect. */
 const CARRIED = ['accept', 'accept-encoding', 'accept-language', 'user-agent'];
 
 /** The request that a redirect asks for; undefined where it may not be followed. */

@@ -31,7 +31,7 @@ export type Carrier = (
   onOver?: (error?: unknown) => void,
 ) => Promise<Response>;
 
-/** What is needed of the bus. */
+/** The part of the bus that is needed here. */
 export interface XmppRequester {
   request<C extends RequestContract>(
     contract: C,

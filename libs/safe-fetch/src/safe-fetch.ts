@@ -67,7 +67,7 @@ export type SafeFetch = (input: string | URL | Request, init?: RequestInit & Cal
 export function createSafeFetch(options: SafeFetchOptions = {}): SafeFetch {
   const { maxRedirects = 0, log } = options;
   const route = options.route ?? routeByServiceMap(options.serviceMap ?? new Map());
-  // What goes over XMPP is noted under the name of its user.
+  // Requests over XMPP are recorded under their user.
   if (options.overXmpp && (options.serviceMap?.size ?? 0) > 0) rememberBehalf();
   const allowHosts = new Set((options.allowHosts ?? []).map((host) => host.toLowerCase()));
   // The HTTP client comes with the first call: it takes some 6 MB, and many a service calls nobody.
@@ -86,7 +86,7 @@ export function createSafeFetch(options: SafeFetchOptions = {}): SafeFetch {
   const call = async (request: Outgoing, limits: ExchangeLimits, { onOver }: Exchanging): Promise<Response> => {
     const { url } = request;
     if (routeOf(route, url) !== 'direct') {
-      // Whatever breaks from here on, the network is no way out.
+      // From here on no failure falls back to the network.
       if (options.overXmpp) return options.overXmpp(request, limits, onOver);
       throw new AppError('unavailable', 'This host is reached over XMPP only, which is not set up here.');
     }

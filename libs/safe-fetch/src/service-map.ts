@@ -21,7 +21,7 @@ export type Route = 'direct' | { readonly via: 'xmpp'; readonly jid: string };
 const MAX_ENTRIES = 1_000;
 /** A local part holds no ":" (RFC 7622 §3.3.1), so this is never the beginning of a JID. */
 const AZTM = 'aztm:';
-/** What a host may be served by: a full or bare JID, or the same behind `aztm:`. */
+/** The value of an entry: a full or bare JID, with or without `aztm:`. */
 const ServedBy = z
   .string()
   .regex(/^(aztm:)?[^\s@/:]+@[^\s@/]+(\/\S*)?$/, 'expected a JID such as agent@example.org')
@@ -132,7 +132,7 @@ export function serviceMapOf(env: {
   });
 }
 
-/** What a map says of a URL; hosts that it does not name are reached directly. */
+/** The route of a URL by the map; hosts that it does not name are called directly. */
 export function routeByServiceMap(map: ServiceMap): (url: URL) => Route {
   return (url) => {
     const jid = mappedJid(map, url);
