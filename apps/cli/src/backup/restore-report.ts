@@ -1,7 +1,7 @@
 import type { Recovered } from '@switchyard/local-servers';
 import type { RecordFacts, Soundness } from '@switchyard/store';
 
-/** What a restore, or a rehearsal of one, found and did: `--json` prints it as it is. */
+/** The report of a restore, or of its rehearsal; `--json` prints it unchanged. */
 export interface RestoreReport {
   readonly file: string;
   readonly backupOf: string;
@@ -23,7 +23,7 @@ export interface RestoreReport {
   };
 }
 
-/** What is not as it must be after a restore; nothing where all is well. Pure. */
+/** The problems after a restore; empty if there are none. Pure. */
 export function findingsOf(before: RecordFacts, restored: RecordFacts, sound: Soundness): string[] {
   const fewer = (name: string, was: number, is: number): string[] =>
     is < was ? [`${name}: ${is}, and the backup says ${was}`] : [];

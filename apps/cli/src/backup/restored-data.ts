@@ -13,7 +13,7 @@ import { EXIT, UserError } from '../terminal/user-error.ts';
  *    not have.
  */
 
-/** Whose data belongs together. Prosody's accounts are made anew at every start. */
+/** Servers whose data belongs together. Prosody's accounts are created again at every start. */
 const TOGETHER = ['postgres', 'nats', 'redis'] as const;
 
 const dataOf = (workspace: Workspace, server: string): string => join(workspace.state, 'data', server);

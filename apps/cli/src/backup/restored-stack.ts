@@ -5,10 +5,10 @@ import type { Workspace } from '../environment/workspace.ts';
 import { readStatus } from '../environment/process-files.ts';
 import type { RestoreReport } from './restore-report.ts';
 
-/* What is asked of a stack that was started from a backup. */
+/* The checks of a stack that was started from a backup. */
 
 const LOOK_MS = 500;
-/** Who asks, for the audit log. */
+/** The operator's name in the audit log. */
 const PERSON = 'restore';
 const READ_LIMIT_MS = 20_000;
 

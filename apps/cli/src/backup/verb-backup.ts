@@ -8,7 +8,7 @@ import { stageLine } from '../command-line/stage-line.ts';
 import { EXIT, UserError } from '../terminal/user-error.ts';
 import type { VerbContext } from '../command-line/verb.ts';
 
-/** Where backups go whose place is not said. */
+/** The default folder of backups. */
 export const backupFolder = (workspace: Workspace): string => join(workspace.state, 'backups');
 
 export const fileName = (now: Date): string => `switchyard-${now.toISOString().replace(/[-:]|\.\d+/g, '')}.tar.gz`;

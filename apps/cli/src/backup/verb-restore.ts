@@ -41,7 +41,7 @@ interface Prepared {
   readonly report: RestoreReport;
 }
 
-/** Makes and checks a cluster from the backup in `dir`, where nobody else reaches it. */
+/** Creates and checks a cluster from the backup in `dir`, out of reach of other processes. */
 async function prepare(context: VerbContext, file: string, dir: string): Promise<Prepared> {
   const { workspace, values, environment } = context;
   const [{ recoverBackup, UnusableBackup }, { recordFacts, soundness }] = await Promise.all([

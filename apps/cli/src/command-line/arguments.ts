@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { optionsOf, unknownVerb, type Verb, VERBS } from '../../verbs.mjs';
 import { EXIT, UserError } from '../terminal/user-error.ts';
 
-/** Where the command (sh) puts the value of --aztm-password. */
+/** The variable in which the command (sh) passes the value of --aztm-password. */
 export const FROM_SHELL = 'SWITCHYARD_AZTM_PASSWORD';
 
 /** The verb of this name. Throws where there is none. */
@@ -12,12 +12,12 @@ export function verbNamed(name: string): Verb {
   return verb;
 }
 
-/** What the module of a verb exports it as: `dead-letters` as `deadLetters`. */
+/** The export name of a verb: `dead-letters` becomes `deadLetters`. */
 export function exportOf(name: string): string {
   return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** What was typed after a verb. Throws, with what is wrong, for an option that it does not have. */
+/** Parses the words after a verb. Throws, naming the mistake, for an unknown option. */
 export function parseVerb(name: string, args: readonly string[]) {
   const options = optionsOf(verbNamed(name));
   try {

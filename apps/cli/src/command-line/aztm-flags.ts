@@ -19,7 +19,7 @@ const BETTER =
 
 export interface FlagSources {
   readonly stdin: AsyncIterable<Uint8Array | string>;
-  /** Asks a person; undefined where nobody is there. */
+  /** Asks a person; undefined without a terminal. */
   readonly ask: ((question: string) => Promise<string | undefined>) | undefined;
   readonly remark: (line: string) => void;
   readonly cwd: string;

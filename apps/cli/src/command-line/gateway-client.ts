@@ -17,7 +17,7 @@ const RETRIES = 12;
 const TERMINAL = new Set(['response.completed', 'orchestrator.task.completed', 'RUN_FINISHED']);
 /** The frames of a failure. Before the run is over they mean that the gateway lost sight of it, not that it failed. */
 const FAILURE = new Set(['response.failed', 'error']);
-/** What a 401 mostly means here: this command has no other way to say who asks. */
+/** The usual reason of a 401: this command can identify itself only in development. */
 const ONLY_IN_DEVELOPMENT =
   'This command names its user in X-User-Id, which counts with IDENTITY_MODE=dev alone; with jwt or edge, ask by HTTP with credentials of your own.';
 const LAST_OF_STREAM = new Set(['response.completed', 'error']);

@@ -5,7 +5,7 @@ import { EXIT, UserError } from '../terminal/user-error.ts';
 import { verbNamed } from './arguments.ts';
 import type { Verb } from './verb.ts';
 
-/* What the command says of itself. */
+/* The help of the command. */
 
 export const help: Verb = ({ positionals, print }) => {
   print(positionals[0] ? verbHelp(verbNamed(positionals[0])) : overview());

@@ -7,7 +7,7 @@ import { runningSupervisor } from '../environment/process-files.ts';
 import type { StackListener } from '../stack/index.ts';
 import { EXIT, UserError } from '../terminal/user-error.ts';
 
-/** What every verb gets. */
+/** The context of every verb. */
 export interface VerbContext {
   readonly workspace: Workspace;
   readonly environment: Environment;

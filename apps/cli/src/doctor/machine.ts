@@ -115,7 +115,7 @@ async function readiness(service: string, url: string) {
 
 const SERVICES = /^(gateway|orchestrator|mcp-tool|a2a|audit|xmpp-bridge)(-\d+)?$/;
 
-/** What each running service says of itself and of what it needs. */
+/** Checks the readiness of each running service. */
 async function servicesFinding({ workspace }: VerbContext): Promise<Finding> {
   const services = readStatus(workspace).processes.filter(({ name }) => SERVICES.test(name));
   if (services.length === 0) return skipped('Not reached: nothing runs in this clone.');

@@ -177,7 +177,7 @@ export function judgeConsumers(seen: readonly BusSeen[], serving: boolean): Find
   return ok(`All ${consumers.length} consumers are as they should be.`, evidence);
 }
 
-/** Of what a bucket holds: soon writes are refused. */
+/** The share of a bucket's limit from which on the doctor warns. */
 const NEARLY_FULL = 0.9;
 
 export function judgeBuckets(seen: readonly BusSeen[]): Finding {

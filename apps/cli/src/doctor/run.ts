@@ -8,7 +8,7 @@ import type { Workspace } from '../environment/workspace.ts';
 /** How a part of the diagnosis ended, beside its checks. */
 export interface PartEnd {
   readonly code: number;
-  /** What it said on stderr. */
+  /** Its output on stderr. */
   readonly said: string;
 }
 
@@ -58,7 +58,7 @@ function checkIn(line: string): DoctorCheck | undefined {
   }
 }
 
-/** What all checks come to. Pure. */
+/** The overall report of all checks. Pure. */
 export function reportOf(checks: readonly DoctorCheck[], isConfig: boolean): DoctorReport {
   const failed = checks.find(({ status }) => status === 'fail');
   const warned = checks.find(({ status }) => status === 'warn');

@@ -12,11 +12,11 @@ export type AppName = keyof typeof SERVICE_VARIABLES;
 
 const APPS = Object.keys(SERVICE_VARIABLES) as AppName[];
 
-/** What every program needs: where programs are, what the person's language and clock are. */
+/** Variables that every program needs: its path, the person's language and time zone. */
 const BASICS = /^(PATH|HOME|LANG|LANGUAGE|LC_[A-Z]+|TZ|TMPDIR)$/;
 /** Settings of every Node.js process of ours that its configuration does not declare. */
 const OF_NODE = /^(NODE_ENV|NODE_EXTRA_CA_CERTS|NODE_USE_SYSTEM_CA)$/;
-/** What the OpenTelemetry exporter reads by itself, in the services that declare an endpoint for it. */
+/** Variables that the OpenTelemetry exporter reads by itself, in services that declare its endpoint. */
 const OF_TELEMETRY = /^OTEL_/;
 /** `up` decides these itself. */
 const DECIDED =
@@ -64,7 +64,7 @@ export function settingNames(given: Environment, named: readonly string[] = []):
   );
 }
 
-/** Who has to be started again for a setting to count; undefined: everything. */
+/** The services that must restart for a setting to take effect; undefined: all. */
 export function readersOf(name: string, named: readonly string[] = []): readonly AppName[] | undefined {
   return OF_STACK.test(name) ? undefined : APPS.filter((app) => reads(app, name, named));
 }

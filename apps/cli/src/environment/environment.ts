@@ -18,12 +18,12 @@ export const SERVICE_APPS = (Object.keys(SERVICE_VARIABLES) as AppName[]).filter
   (app): app is ServiceApp => !NO_SERVICES.some((other) => other === app),
 );
 
-/** Where the running stack's parts are. */
+/** The addresses of the running stack's parts. */
 export interface StackAddresses {
   readonly root: string;
   /** Per service, which has logins and keys of its own: the variables for the servers that it uses, and no others. */
   accessOf(app: ServiceApp): Readonly<Record<string, string>>;
-  /** What whoever reads the metrics of a service sends. */
+  /** The bearer token for the metrics of a service. */
   readonly opsToken: string;
   /** Variables that the operator's files name, for mcp-tool. */
   readonly namedVariables: readonly string[];
@@ -59,7 +59,7 @@ function agentsOf(stack: StackAddresses, given: Environment): string {
 
 function settingsOf(app: ServiceApp, stack: StackAddresses, given: Environment): Record<string, string> {
   const devModel = stack.devModelPort === undefined ? undefined : `127.0.0.1:${stack.devModelPort}`;
-  // Whoever names a model of their own, on this machine perhaps, means it to be called.
+  // A model that the person names, perhaps on this machine, may be called.
   const ownModel = devModel ? undefined : hostOf(given['OPENAI_BASE_URL']);
   const egress = joined(given['EGRESS_ALLOW_HOSTS'], devModel, ownModel, `127.0.0.1:${stack.mockA2aPort}`);
   switch (app) {

@@ -58,7 +58,7 @@ function socketsOf(pid: string): string[] {
   }
 }
 
-/** Who listens on a port of this machine; undefined where that cannot be found out (another account, no /proc). */
+/** The process that listens on a port of this machine; undefined if unknown (another account, no /proc). */
 export function portOwner(port: number): { pid: number; command: string } | undefined {
   const inodes = ['/proc/net/tcp', '/proc/net/tcp6'].flatMap((file) => listeningInodes(read(file), port));
   if (inodes.length === 0) return undefined;
@@ -73,7 +73,7 @@ export function portOwner(port: number): { pid: number; command: string } | unde
   return pid ? { pid: Number(pid), command: commandText(read(`/proc/${pid}/cmdline`)) } : undefined;
 }
 
-/** Where a process listens for TCP connections; undefined where that cannot be found out. */
+/** The addresses on which a process accepts TCP connections; undefined if unknown. */
 export function listeningOf(pid: number): string[] | undefined {
   const sockets = socketsOf(String(pid));
   const tables = ['/proc/net/tcp', '/proc/net/tcp6'].map(read);

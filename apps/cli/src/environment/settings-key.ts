@@ -29,5 +29,5 @@ function keptBytes(workspace: Workspace, name: string): Buffer {
  */
 export const settingsKey = (workspace: Workspace): Buffer => keptBytes(workspace, 'settings.key');
 
-/** What whoever reads the metrics of this clone's services sends, where the person chose no OPS_TOKEN. */
+/** The token for the metrics of this clone's services, unless the person chose an OPS_TOKEN. */
 export const opsToken = (workspace: Workspace): string => keptBytes(workspace, 'ops.key').toString('hex');

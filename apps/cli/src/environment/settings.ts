@@ -43,7 +43,7 @@ export function withReaders(names: readonly string[], named: readonly string[] =
 
 const DEFAULT_GATEWAY_PORT = 8000;
 
-/** Where the gateway is to listen. Throws a message for the person. */
+/** The address for the gateway to listen on. Throws a message for the person. */
 export function gatewayAddress(environment: Environment): { host: string; port: number } {
   const text = environment['GATEWAY_PORT'] || String(DEFAULT_GATEWAY_PORT);
   const port = Number(text);

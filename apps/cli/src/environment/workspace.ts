@@ -3,13 +3,13 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { z } from 'zod';
 
-/** Where one clone keeps what it started. */
+/** The paths of one clone's state. */
 export interface Workspace {
   readonly root: string;
   readonly state: string;
   /** The processes, for people and programs. */
   readonly statusFile: string;
-  /** Who they really are: pids with start times, so that a reused pid is never signalled. */
+  /** Pids with start times, so that a reused pid is never signalled. */
   readonly pidsFile: string;
   readonly portsFile: string;
   readonly supervisorFile: string;

@@ -18,7 +18,7 @@ export interface XmppAccounts {
   readonly tls: { readonly ca: string; readonly certificate: string; readonly key: string };
 }
 
-/** What a bridge is told to log in as one of them. */
+/** The settings with which a bridge logs in as one of them. */
 export function loginSettings(accounts: XmppAccounts, jid: string, serverUrl: string): Record<string, string> {
   const { hostname, port } = new URL(serverUrl);
   return {

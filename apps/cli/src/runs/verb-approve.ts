@@ -16,7 +16,7 @@ export interface Question {
 
 type Values = VerbContext['values'];
 
-/** What the options of this call say to a question. Throws, with what to type, where they say nothing that fits. */
+/** The answer to a question in the options of this call. Throws, with what to type, if they do not fit. */
 export function replyFrom(values: Values, kind: Question['kind']): ApprovalReply {
   const text = textOption(values, 'text');
   const said = text === undefined ? {} : { text };

@@ -21,7 +21,7 @@ interface Budget {
 const shown = (amount: number, kind: keyof Scope) =>
   kind === 'usd' ? `$${Number(amount.toFixed(6))}` : String(amount);
 
-/** One line per limit; what is not counted is said to be without limit. */
+/** One line per limit; an uncounted limit is shown as unlimited. */
 function budgetLines({ day, resets_at, user, tenant }: Budget): string[] {
   const lines = [`${day} (UTC), until ${new Date(resets_at).toISOString().slice(0, 16)}Z`];
   for (const [whose, scope] of [['you', user] as const, ...(tenant ? [['tenant', tenant] as const] : [])]) {

@@ -36,7 +36,7 @@ function eventOf(item: unknown): RunEvent | undefined {
   return { runId: runid, tenantId: tenantid, stepId: stepid, seq, epoch, ts: Date.parse(time), type, data } as RunEvent;
 }
 
-/** What the replay found, in words. */
+/** The result of the replay, in words. */
 export function verdictLines({ runId, events, confirmed, ended, difference }: Replay): string[] {
   const run = `run ${runId || '?'}`;
   if (!difference) {

@@ -34,7 +34,7 @@ export function taskRequest(
   };
 }
 
-/** What is known of the end of a run, gathered from its events. */
+/** The outcome of a run, gathered from its events. */
 interface Outcome {
   status: string | undefined;
   answer: string | undefined;
@@ -82,7 +82,7 @@ class Questions {
     this.#last = this.#last.then(() => this.#ask(question, asking.signal));
   }
 
-  /** Somebody answered, here or elsewhere. */
+  /** The question was answered, here or elsewhere. */
   decided({ approval_id }: Pick<Question, 'approval_id'>): void {
     this.#open.get(approval_id)?.abort();
   }

@@ -93,7 +93,7 @@ async function followNewRuns(context: VerbContext, signal: AbortSignal): Promise
   }
 }
 
-/** What a stream tells beside the events of its run. */
+/** The frames of a stream beside the events of its run. */
 const FRAMES = [
   'response.created',
   'response.in_progress',

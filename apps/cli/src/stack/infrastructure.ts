@@ -55,7 +55,7 @@ const COMPOSE_URLS: Readonly<Record<ServerName, (address: string, passwords: Pas
   prosody: (address) => `xmpp://${address}`,
 };
 
-/** Where one server is, and the process behind it where it is ours. */
+/** The address of one server, and its process if it is ours. */
 export interface Infrastructure {
   readonly urls: Readonly<Record<ServerName, string>>;
   readonly supervised: readonly Supervised[];
@@ -65,7 +65,7 @@ export interface Infrastructure {
   readonly xmpp: XmppAccounts | undefined;
 }
 
-/** Who provides a server: a URL of the person's, Docker Compose, or a private process. */
+/** The source of a server: the person's URL, Docker Compose, or a private process. */
 export function sourceOf(name: ServerName, environment: Environment): 'environment' | 'compose' | 'private' {
   const variable = SERVERS.find((server) => server.name === name)?.replacedBy ?? '';
   if (environment[variable]) return 'environment';
@@ -172,7 +172,7 @@ function keepWithin({ dir, mostBytes }: WalSettings, onNotice: (line: string) =>
   }
 }
 
-/** Starts the servers that nobody else provides. Where one fails, the others are stopped and its error is thrown. */
+/** Starts the private servers. If one fails, the others are stopped and its error is thrown. */
 export async function startInfrastructure(
   workspace: Workspace,
   environment: Environment,

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Workspace, readJson, writeJson } from '../environment/workspace.ts';
 import { identityOf, isRunning, PidsFile } from '../environment/process-files.ts';
 
-/* What is written down of a running second organisation, so that it is found and ended whoever started it. */
+/* The record of a running second organisation, by which any later command can find and end it. */
 
 const STOP_WAIT_MS = 5_000;
 

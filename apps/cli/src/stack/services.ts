@@ -17,7 +17,7 @@ import type { Running } from './supervised.ts';
 
 const LARGEST_LOG_BYTES = 16 * 1024 ** 2;
 
-/** One process to run: what it is called, and how to launch it (again). */
+/** One process to run: its name, and how to launch it (again). */
 export interface Launchable {
   readonly name: string;
   readonly launch: () => Promise<Running>;

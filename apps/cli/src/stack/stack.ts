@@ -26,7 +26,7 @@ import { EXIT, UserError } from '../terminal/user-error.ts';
 const START_LIMIT_MS = 300_000;
 const STOP_LIMIT_MS = 60_000;
 
-/** What a verb hears while the stack starts. */
+/** The callbacks of a starting stack. */
 export interface StackListener {
   onProgress(name: string, text: string, ms?: number): void;
   /** A step of the start. */
@@ -39,7 +39,7 @@ export interface Stack {
   readonly model: string;
   /** False where it ran already. */
   readonly started: boolean;
-  /** Who is not ready, each with its reason. */
+  /** The services that are not ready, each with its reason. */
   readonly notReady: readonly string[];
   /** Settings that it was started with and this call does not mention: they stay as they are. */
   readonly unmentioned: readonly string[];
@@ -174,7 +174,7 @@ export interface StackWishes {
   readonly apply: boolean;
 }
 
-/** What of this call's settings the running stack does not have, and the other way round. */
+/** The differences between this call's settings and those of the running stack. */
 export interface Difference {
   readonly changed: readonly string[];
   readonly unmentioned: readonly string[];

@@ -22,7 +22,7 @@ export interface Check {
   readonly pending?: boolean;
 }
 
-/** What a service answered to the question whether it is ready; undefined: nothing. */
+/** A service's answer about its readiness; undefined: none. */
 export interface Answer {
   readonly ok: boolean;
   readonly checks: Readonly<Record<string, Check>>;
@@ -37,7 +37,7 @@ export interface Ends {
 
 export type Verdict =
   | { readonly is: 'ready'; readonly note?: string }
-  /** It runs, and goes on trying what it was to do beside the rest. */
+  /** It runs without the login, and keeps trying it. */
   | { readonly is: 'without login'; readonly why: string }
   | { readonly is: 'waiting'; readonly why: string };
 
@@ -46,7 +46,7 @@ const LOGIN = 'aztm login';
 const MOST_ENDS = 3;
 /** Of a configuration that is not valid; an address that cannot be listened on may be free, or another one, next time. */
 const isConfig = ({ how, why }: Ends): boolean => how === 'exit code 78' && why?.startsWith('Cannot start:') !== true;
-/** A login that nobody requires is waited for a moment: its first result is usually there by then. */
+/** How long to wait for an optional login: its first result usually comes within this time. */
 const OPTIONAL_LOGIN_MS = 10_000;
 const SPARE_MS = 5_000;
 

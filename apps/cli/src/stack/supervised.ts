@@ -9,7 +9,7 @@ import type { Ends } from './start-watch.ts';
  *  - After stop() has resolved, no process is left and none will be started, also where stop() came during a start.
  */
 
-/** A process as whoever launched it sees it. */
+/** A process as its launcher sees it. */
 export interface Running {
   readonly pid: number;
   readonly url: string;

@@ -9,7 +9,7 @@ import { settingsKey } from '../environment/settings-key.ts';
 import { type Progress, Supervisor } from './supervisor.ts';
 import { EXIT, UserError } from '../terminal/user-error.ts';
 
-/** What the supervisor tells the command that started it, as long as that command listens. */
+/** Messages of the supervisor to the command that started it, while that command listens. */
 export type SupervisorMessage =
   | ({ kind: 'progress' } & Progress)
   | { kind: 'notice'; line: string }
@@ -29,7 +29,7 @@ function notice(line: string): void {
 
 /** Entry of the background process. The root of the clone is its argument; what it is told otherwise is its environment. */
 async function main(root: string): Promise<void> {
-  // Whatever this process and those that it starts write is for their own account alone.
+  // Files of this process and its children are readable only by their own account.
   process.umask(0o077);
   const workspace = workspaceOf(root);
   const gateway = gatewayAddress(process.env);

@@ -44,7 +44,7 @@ export interface SupervisorOptions {
   readonly onNotice: (line: string) => void;
 }
 
-/** What a process says of its readiness; the development model and the mock agent are ready when they answer at all. */
+/** A process's answer about its readiness; the development model and the mock agent are ready once they answer. */
 async function ask(name: string, url: string): Promise<Answer | undefined> {
   try {
     const response = await fetch(`${url}/readiness`, { signal: AbortSignal.timeout(PROBE_LIMIT_MS) });

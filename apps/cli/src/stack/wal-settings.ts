@@ -2,7 +2,7 @@ import { ensureArchiveFolder } from '@switchyard/local-servers';
 import type { Environment } from '../environment/environment.ts';
 import { EXIT, UserError } from '../terminal/user-error.ts';
 
-/** Where the WAL of the private PostgreSQL goes as it is written, and how much of it is kept there. */
+/** Where the WAL of the private PostgreSQL is archived, and how much of it is kept. */
 export interface WalSettings {
   readonly dir: string;
   readonly mostBytes: number;

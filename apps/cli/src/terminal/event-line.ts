@@ -46,7 +46,7 @@ export function compact(value: unknown, limit = TEXT_LIMIT): string {
 const text = (data: Data, name: string): string => compact(data[name]);
 const tookMs = (data: Data): string => (typeof data['duration_ms'] === 'number' ? `  ${data['duration_ms']} ms` : '');
 
-/** What the planner decided to do: `weather(location: London) + calculator(expression: 0.17 * 2340)`. */
+/** The planner's acts: `weather(location: London) + calculator(expression: 0.17 * 2340)`. */
 function plannedActs(data: Data): string | undefined {
   const decision = data['decision'] as { kind?: string; order?: string; acts?: unknown } | undefined;
   if (decision?.kind !== 'act' || !Array.isArray(decision.acts)) return undefined;
@@ -77,7 +77,7 @@ type Render = (data: Data) => Line | undefined;
 /** Its fields, as they are. */
 const fields: Render = (data) => ({ text: compact(data), tone: 'dim' });
 
-/** What frames the stream, and the pieces of text that its finished message repeats. */
+/** Lines for frames of the stream, and for live text that its finished message repeats. */
 const FRAME_LINES: Readonly<Record<string, Render>> = {
   'response.created': () => undefined,
   'response.in_progress': () => undefined,
@@ -169,7 +169,7 @@ const EVENT_LINES: Readonly<Record<RunEventType, Render>> = {
 
 const LINES = new Map<string, Render>(Object.entries({ ...FRAME_LINES, ...EVENT_LINES }));
 
-/** That the answer is not whole. */
+/** The note that the answer is incomplete. */
 function cut(reason: unknown): string {
   if (reason === undefined) return '';
   return reason === 'length'
@@ -177,14 +177,14 @@ function cut(reason: unknown): string {
     : '; the answer was cut by a content filter';
 }
 
-/** What the run used of the model. */
+/** The run's usage of the model. */
 function spent(usage: unknown): string {
   const { input_tokens: input, output_tokens: output, usd } = (usage ?? {}) as Partial<Record<string, number>>;
   if (typeof input !== 'number' || typeof output !== 'number') return '';
   return `, ${input + output} tokens${typeof usd === 'number' ? `, $${Number(usd.toFixed(6))}` : ''}`;
 }
 
-/** What an event says, as a short text; undefined for what only frames the stream. */
+/** An event as a short text; undefined for a frame of the stream. */
 export function eventText({ name, data }: StreamEvent): string | undefined {
   const known = (typeof data === 'object' && data !== null ? data : {}) as Data;
   const render = LINES.get(name);

@@ -84,7 +84,7 @@ export function toolPage(tool: ToolRow): string[] {
   ];
 }
 
-/** What is wrong with a file, as editors and compilers tell it. */
+/** The mistakes in a file, in the format of editors and compilers. */
 export function problemLines(file: string, problems: readonly { line: number; message: string }[]): string[] {
   return problems.map(({ line, message }) => `${file}:${line}: ${message}`);
 }

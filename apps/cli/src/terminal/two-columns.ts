@@ -1,7 +1,7 @@
 import { oneLine } from './event-line.ts';
 import type { Paint, Tone } from './paint.ts';
 
-/** What happens at two ends, each in its column, in the order in which it was seen. Pure. */
+/** Events at two ends, each in its column, in the order of observation. Pure. */
 
 export type End = 'here' | 'there';
 
@@ -18,7 +18,7 @@ export function titleLine(here: string, there: string, width: number, paint: Pai
   return `${' '.repeat(TIME_WIDTH)}  ${cells[0]} | ${cells[1]}`.trimEnd();
 }
 
-/** One line: what happened at `end`, `ms` after the start. */
+/** One line: the event at `end`, `ms` after the start. */
 export function columnLine(end: End, text: string, ms: number, width: number, paint: Paint, tone: Tone): string {
   const time = paint('dim', `${(ms / 1000).toFixed(2)}s`.padStart(TIME_WIDTH));
   const cell = paint(tone, fitted(text, width));

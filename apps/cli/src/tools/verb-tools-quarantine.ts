@@ -33,7 +33,7 @@ interface Confinement {
   readonly missing: string | null;
 }
 
-/** Who authorises an upstream, as the gateway shows it. */
+/** The authorisation of an upstream, as the gateway shows it. */
 export interface Authorisation {
   readonly by: string;
   readonly issuer: string | null;
@@ -56,7 +56,7 @@ export function upstreamCells(row: UpstreamRow): string[] {
   return [row.name, row.transport, row.trust, `${row.tools} tools${waiting}`, state];
 }
 
-/** What the process of one that is not available wrote last. */
+/** The last lines of an unavailable upstream's process. */
 export function saidLines({ name, said = [] }: Pick<UpstreamRow, 'name' | 'said'>): string[] {
   return said.map((line) => `${name}: wrote: ${line}`);
 }
@@ -68,7 +68,7 @@ export const KNOWN_AS: Readonly<Record<string, string>> = {
   none: 'a client that must be registered by hand',
 };
 
-/** Who issues its tokens and what is to be done; nothing where that is no question. */
+/** The issuer of its tokens and what to do; empty if it needs none. */
 export function authorisationLines({ name, authorisation, available, reason }: UpstreamRow): string[] {
   if (!authorisation) return [];
   const { issuer, client, scopes, missing } = authorisation;
@@ -149,7 +149,7 @@ export async function quarantine(context: VerbContext): Promise<number> {
   return EXIT.ok;
 }
 
-/** Of one upstream, what is there for the first time and nothing else is said about. */
+/** The new definitions of one upstream without any other finding. */
 export function onlyNew(all: readonly Waiting[], upstream: string): Waiting[] {
   return all.filter((each) => each.upstream === upstream && each.reasons.every((why) => why === 'new'));
 }

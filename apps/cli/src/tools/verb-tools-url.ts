@@ -2,7 +2,7 @@ import { type Authorisation, KNOWN_AS } from './verb-tools-quarantine.ts';
 import { EXIT } from '../terminal/user-error.ts';
 import { gatewayOf, type VerbContext } from '../command-line/verb.ts';
 
-/** What an MCP server says of itself, as the gateway shows it. */
+/** An MCP server's answers, as the gateway shows them. */
 export interface Look {
   readonly wants: 'nothing' | 'login';
   readonly authorisation: Authorisation | null;
@@ -20,7 +20,7 @@ export function nameFor(url: string): string {
   return /^[a-z]/.test(name) ? name.slice(0, 32) : `mcp-${name}`.slice(0, 32);
 }
 
-/** What it wants, and what is to be done next. */
+/** The server's requirements, and what to do next. */
 export function lookLines(url: string, { wants, authorisation }: Look): string[] {
   const name = nameFor(url);
   const { issuer, client, scopes = [] } = authorisation ?? {};

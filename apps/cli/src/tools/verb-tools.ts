@@ -72,7 +72,7 @@ function usage(message: string): UserError {
   return new UserError(`${message} See ./switchyard tools --help.`, EXIT.usage);
 }
 
-/** What only admins may: in development the role is a matter of asking for it. */
+/** For requests that only admins may make: in development the command takes the role itself. */
 function asAdmin(context: VerbContext): VerbContext {
   return { ...context, values: { role: 'admin', ...context.values } };
 }

@@ -29,7 +29,7 @@ import { loginSettings, OWN_JID, PARTNER_HOST, PARTNER_JID, type XmppAccounts } 
  */
 
 const READY_LIMIT_MS = 30_000;
-/** Who asks, as an operator. */
+/** The operator's name. */
 const PERSON = 'demo';
 
 export interface SecondOrganisation {
@@ -133,7 +133,7 @@ async function untilOnline(bus: Bus, workspace: Workspace, children: readonly Se
   );
 }
 
-/** One line per process: where it listens. */
+/** One line per process with its addresses. */
 export function listeningLines(processes: SecondOrganisation['processes']): string[] {
   return processes.map(({ name, pid }) => {
     const where = listeningOf(pid);

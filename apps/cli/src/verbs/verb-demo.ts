@@ -148,7 +148,7 @@ async function untilFound(here: Bus, leave: AbortSignal): Promise<void> {
 }
 
 interface BothEnds {
-  /** What this stack's bridge said of its requests. */
+  /** The facts of this stack's bridge about its requests. */
   readonly carried: Carried[];
   show(end: End, text: string | undefined, tone?: 'plain' | 'dim' | 'plan'): void;
   close(): Promise<void>;

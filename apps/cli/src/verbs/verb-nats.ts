@@ -15,7 +15,7 @@ import type { VerbContext } from '../command-line/verb.ts';
  */
 
 const WORDS = 'context, ask, keys or login';
-/** Where a root secret comes from that nobody named. */
+/** The size of a generated root secret. */
 const ROOT_BYTES = 32;
 
 /** The address of this clone's nats-server. */

@@ -33,7 +33,7 @@ export async function up(context: VerbContext): Promise<number> {
   const { workspace, values, print, remark } = context;
   const wishes = { apply: values['apply'] === true };
   const stack = await ensureStack(workspace, stackEnvironment(context), progressListener(context), wishes);
-  // What does not work is never said to run.
+  // A service that is not ready is never reported as running.
   for (const line of stack.notReady) remark(`  ! ${line}`);
   const isWhole = stack.notReady.length === 0;
   if (isWhole) print(`${stack.started ? 'Running' : 'Running already'}: ${stack.gatewayUrl}`);
@@ -83,7 +83,7 @@ function checksOf(body: unknown): (readonly [name: string, check: unknown])[] {
     : Object.entries((checks ?? {}) as Record<string, unknown>);
 }
 
-/** What a readiness answer says of what is well. */
+/** The remarks of a readiness answer. */
 function remarksOf(body: unknown): string[] {
   return checksOf(body).flatMap(([, check]) => {
     const { ok, detail } = (check ?? {}) as { ok?: unknown; detail?: unknown };
@@ -104,7 +104,7 @@ export function badChecks(body: unknown): string[] {
   });
 }
 
-/** What the stock client is told where the bus lets in nobody without a certificate. */
+/** The TLS options of the stock client, if the bus requires a certificate. */
 function watcherTls(workspace: Workspace, processes: readonly { name: string; url: string }[]): string {
   const nats = processes.find(({ name }) => name === 'nats');
   if (!nats?.url.startsWith('tls:')) return '';
