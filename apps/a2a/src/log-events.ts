@@ -1,6 +1,6 @@
 import { eventLogger, infoEvent, warnEvent } from '@switchyard/platform';
 
-/** What this service logs; services log SHARED_LOG_EVENTS as well. */
+/** The log events of this service; services log SHARED_LOG_EVENTS as well. */
 export const LOG_EVENTS = {
   agents_configured: infoEvent('{agents} agents are configured; their cards are read now.'),
   agent_unreachable: warnEvent(

@@ -1,6 +1,6 @@
 import { errorEvent, eventLogger, infoEvent, warnEvent } from '@switchyard/platform';
 
-/** What this service logs; services log SHARED_LOG_EVENTS as well. */
+/** The log events of this service; services log SHARED_LOG_EVENTS as well. */
 export const LOG_EVENTS = {
   audit_started: infoEvent('The audit log takes records.'),
   log_tree_off: infoEvent(

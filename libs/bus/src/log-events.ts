@@ -1,6 +1,6 @@
 import { errorEvent, eventLogger, infoEvent, warnEvent } from '@switchyard/platform';
 
-/** What this library logs; services log SHARED_LOG_EVENTS as well. */
+/** The log events of this library; services log SHARED_LOG_EVENTS as well. */
 export const LOG_EVENTS = {
   bus_unreachable: warnEvent(
     'NATS does not answer yet; the service keeps trying to connect.',

@@ -1,6 +1,6 @@
 import { eventLogger, warnEvent } from '@switchyard/platform';
 
-/** What this library logs; services log SHARED_LOG_EVENTS as well. */
+/** The log events of this library; services log SHARED_LOG_EVENTS as well. */
 export const LOG_EVENTS = {
   database_connection_broken: warnEvent(
     'A connection to PostgreSQL broke.',
