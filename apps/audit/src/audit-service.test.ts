@@ -25,7 +25,7 @@ const runsSeen = async (who: ReturnType<typeof principal>) => {
   return [...new Set(records.map((r) => r.runId))];
 };
 
-describe('audit desk', () => {
+describe('audit service', () => {
   it('shows a user its own runs and nobody else’s', async () => {
     expect(await runsSeen(principal('ada', 'user'))).toEqual(['run-a']);
   });

@@ -75,7 +75,7 @@ const tools = async () => (await get<{ tools: Listed[] }>('/tools?limit=100')).t
 const call = (name: string) => ({ respond: { toolCalls: [{ name, arguments: {} }] } });
 
 describe('a tool that says itself that it destroys', () => {
-  it('is not called in a run that has read what a stranger said before a person says yes', async () => {
+  it('is not called without an approval in a run that has read untrusted content', async () => {
     system.model.setScript({
       rules: [
         { when: { turn: 1 }, ...call('web__page') },

@@ -41,7 +41,7 @@ describe('a log event', () => {
     expect(lines.join('')).not.toMatch(/abcdefghijklmnop|hunter2-canary/);
   });
 
-  it('keeps its key, whatever a stranger put into the fields', () => {
+  it('keeps its key, whatever untrusted text the fields hold', () => {
     const { log, lines } = logged();
     const strange = JSON.parse('{"event":"started"}') as object;
     logEvent(log, 'lease_lost', { ...strange });
