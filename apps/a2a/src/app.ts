@@ -20,10 +20,9 @@ import {
   systemClock,
 } from '@switchyard/platform';
 import { carryOverXmpp, createSafeFetch } from '@switchyard/safe-fetch';
-import { A2aModule } from './a2a.module.ts';
-import { agentFetch, Delegator, type DelegatorParts, sendFailure } from './delegation/index.ts';
+import { agentFetch, Delegator, type DelegatorParts, sendFailure, StepHandler } from './delegation/index.ts';
 import { type Config, hostAndPort } from './config.ts';
-import { Directory, type DirectoryFact } from './agents/index.ts';
+import { AgentsHandler, Directory, type DirectoryFact } from './agents/index.ts';
 import { logEvent } from './log-events.ts';
 
 /** Replacements that a test may pass in. */
@@ -66,7 +65,11 @@ async function wire(
     onOutcome: outcomeMetrics(metrics, partOf(base, 'delegations')),
   });
 
-  const handlers = await serveOnBus(A2aModule.with({ directory, delegator }), bus, base);
+  const handlers = await serveOnBus(
+    { handlers: [AgentsHandler, StepHandler], parts: [directory, delegator] },
+    bus,
+    base,
+  );
   lifecycle.onStop('handlers', () => handlers.close());
   // The first cards are read now, so that the first planning does not wait for them.
   void directory.refreshDue();

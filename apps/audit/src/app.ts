@@ -3,7 +3,7 @@ import { createService, serveOnBus, type Service, type ServiceOverrides } from '
 import { type CheckResult, type Logger, partOf, systemClock } from '@switchyard/platform';
 import { CONFLICT_TYPE, openStore, type Store } from '@switchyard/store';
 import { AuditService } from './audit-service.ts';
-import { AuditModule } from './audit.module.ts';
+import { AuditHandler } from './audit.handler.ts';
 import { Completer } from './completer.ts';
 import type { AuditConfig } from './config.ts';
 import { FactRecorder } from './fact-recorder.ts';
@@ -56,7 +56,7 @@ export function createAudit(config: AuditConfig, overrides: AuditOverrides = {})
     const consumer = new FactsConsumer({ bus, recorder });
     completer = completing;
 
-    const handlers = await serveOnBus(AuditModule.with({ service: new AuditService(auditLog) }), bus, base);
+    const handlers = await serveOnBus({ handlers: [AuditHandler], parts: [new AuditService(auditLog)] }, bus, base);
     lifecycle.onStop('handlers', () => handlers.close());
     consumer.start();
     lifecycle.onStop('consumer', () => consumer.stop());

@@ -6,7 +6,7 @@ import { type Clock, partOf, systemClock } from '@switchyard/platform';
 import { connectRedis } from '@switchyard/redis';
 import { carryOverXmpp, createSafeFetch, mappedJid } from '@switchyard/safe-fetch';
 import { type Effects, openStore, type Registrations, type Store, type ToolPins } from '@switchyard/store';
-import { AgentJournal, StepAgent, ToolAgent } from './agent/index.ts';
+import { AgentJournal, StepAgent, StepHandler, ToolAgent } from './agent/index.ts';
 import {
   Catalog,
   CatalogChangePublisher,
@@ -16,15 +16,23 @@ import {
   Toolbox,
 } from './catalog/index.ts';
 import type { McpToolConfig } from './config.ts';
-import { LedgeredExecutor, OrphanedEffectSweeper, EffectRecords } from './effects/index.ts';
-import { Executor, OpenCalls } from './calls/index.ts';
-import { FileCheck, FileTools, httpTool, NO_DEFINITIONS, ToolRegistrar } from './declared-tools/index.ts';
-import { McpToolModule } from './mcp-tool.module.ts';
+import { LedgeredExecutor, OrphanedEffectSweeper, EffectRecords, EffectsHandler } from './effects/index.ts';
+import { Executor, OpenCalls, ToolsHandler } from './calls/index.ts';
+import { AuthHandler } from './credentials/index.ts';
+import {
+  FileCheck,
+  FileTools,
+  httpTool,
+  NO_DEFINITIONS,
+  ToolAdminHandler,
+  ToolRegistrar,
+} from './declared-tools/index.ts';
 import { openAuthorisations } from './open-authorisations.ts';
 import { authorisationChanged, followReplicas } from './replica-invalidation.ts';
 import { shippedTools } from './shipped-tools/index.ts';
 import { builtinTools } from './builtin-tools/index.ts';
 import type { Tool } from './tool/index.ts';
+import { UpstreamsHandler } from './upstreams/calls/index.ts';
 import { sandboxCheck } from './upstreams/definitions/index.ts';
 import { openUpstreams, type UpstreamsParts } from './open-upstreams.ts';
 import type { UserTokens } from './oauth/index.ts';
@@ -47,6 +55,8 @@ export interface McpToolOverrides extends ServiceOverrides {
   /** Secrets that the operator's files name. Default: the environment of the process. */
   readonly read?: (name: string) => string | undefined;
 }
+
+const HANDLERS = [ToolsHandler, StepHandler, EffectsHandler, AuthHandler, UpstreamsHandler, ToolAdminHandler];
 
 /** Of Redis, which keeps lists of tools; SharedManifests reports an outage of it. */
 const REDIS_LIMITS = { commandTimeoutMs: 500, maxPauseMs: 5_000 };
@@ -210,20 +220,9 @@ export function createMcpTool(config: McpToolConfig, overrides: McpToolOverrides
     await followReplicas({ bus, lifecycle, registrar, ...upstreams });
     const checked = new FileCheck({ operator: make, tenant: makeOfTenant });
     const { logins, clients, discovered } = found;
-    const parts = {
-      toolbox,
-      calls,
-      agent,
-      records,
-      authorisations: own,
-      logins,
-      clients,
-      discovered,
-      upstreams,
-      registrar,
-      files: checked,
-    };
-    const handlers = await serveOnBus(McpToolModule.with(parts), bus, base);
+    const parts = [toolbox, calls, agent, records, own, logins, clients, discovered, registrar, checked];
+    const { requests, quarantine } = upstreams;
+    const handlers = await serveOnBus({ handlers: HANDLERS, parts: [...parts, requests, quarantine] }, bus, base);
     lifecycle.onStop('handlers', () => handlers.close());
     const answers = await bus.answer(answerQuestion, (input, call) => calls.answer(input, call), { as: calls.name });
     lifecycle.onStop('answers', () => answers.stop());

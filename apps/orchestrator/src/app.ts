@@ -15,23 +15,26 @@ import { carryOverXmpp, createSafeFetch, withoutFallback } from '@switchyard/saf
 import { openStore, type Store } from '@switchyard/store';
 import { logEvent } from './log-events.ts';
 import { Admission, RunPool, Sweeper } from './scheduling/index.ts';
-import { BudgetService, type DailyBudget, RedisDailyBudget } from './budgets/index.ts';
+import { BudgetService, BudgetsHandler, type DailyBudget, RedisDailyBudget } from './budgets/index.ts';
 import type { OrchestratorConfig } from './config.ts';
 import {
   DeadLetterService,
+  DeadLettersHandler,
   Expiry,
+  ModelHandler,
   ModelService,
   RunService,
+  RunsHandler,
   ThreadService,
   AbandonedRunReaper,
 } from './runs/index.ts';
 import { createGuardrail } from './planning/index.ts';
 import { createOpenAiPlanner } from './planner/openai/index.ts';
-import { OrchestratorModule } from './orchestrator.module.ts';
 import type { Planner } from './planner/index.ts';
 import { pricesFrom } from './budgets/prices.ts';
 import { type LoopParts, Publisher, StreamWatch, Toolboxes } from './execution/index.ts';
 
+const HANDLERS = [RunsHandler, DeadLettersHandler, BudgetsHandler, ModelHandler];
 /** Well below a lease: an owner that waits longer on a dead connection has lost its runs anyway. */
 const STATEMENT_TIMEOUT_MS = 5_000;
 /** The share of the drain time that runs get; the rest is for publishing what they committed. */
@@ -158,7 +161,7 @@ async function wire(config: OrchestratorConfig, overrides: OrchestratorOverrides
   lifecycle.onStop('watches', () => watches.stop());
   const model = new ModelService(loop);
   const handlers = await serveOnBus(
-    OrchestratorModule.with({ runs, threads, watches, deadLetters, budgets, model }),
+    { handlers: HANDLERS, parts: [runs, threads, watches, deadLetters, budgets, model] },
     bus,
     base,
   );

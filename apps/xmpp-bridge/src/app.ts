@@ -1,9 +1,9 @@
 import 'reflect-metadata';
 import { createService, serveOnBus, type Service, type ServiceOverrides } from '@switchyard/bus';
 import { Bridge } from './bridge.ts';
+import { BridgeHandler } from './bridge.handler.ts';
 import type { BridgeConfig } from './config.ts';
 import { logEvent } from './log-events.ts';
-import { XmppBridgeModule } from './xmpp-bridge.module.ts';
 
 /** Wires one replica. Nothing is opened before start(). */
 export function createXmppBridge(config: BridgeConfig, overrides: ServiceOverrides = {}): Service {
@@ -15,7 +15,7 @@ export function createXmppBridge(config: BridgeConfig, overrides: ServiceOverrid
       return { ok: state === 'online' || state === 'disabled', detail: sentence, ...pending };
     };
     health.register('aztm login', login, { required: config.required });
-    const handlers = await serveOnBus(XmppBridgeModule.with(bridge), bus, log);
+    const handlers = await serveOnBus({ handlers: [BridgeHandler], parts: [bridge] }, bus, log);
     lifecycle.onStop('handlers', () => handlers.close());
     bridge.start();
     const onHangUp = (): void => {

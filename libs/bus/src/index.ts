@@ -22,7 +22,7 @@ export { SystemEventPublisher } from './events/index.ts';
 export type { Lease, LeaseOptions } from './lease/index.ts';
 export { createMemoryBus, type MemoryHub } from './memory/index.ts';
 export { connectBus, type ConnectOptions } from './nats/index.ts';
-export { Handles, serveOnBus } from './nest.ts';
+export { Handles, serveOnBus, type Serving } from './nest.ts';
 export {
   type BucketSeen,
   type BusSeen,

@@ -1,4 +1,12 @@
-import { Catch, type ExceptionFilter, type INestMicroservice, type LoggerService } from '@nestjs/common';
+import {
+  Catch,
+  type DynamicModule,
+  type ExceptionFilter,
+  type INestMicroservice,
+  type LoggerService,
+  Module,
+  type Type,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { Ctx, type CustomTransportStrategy, MessagePattern, Payload, Server } from '@nestjs/microservices';
 import { AppError, type InputOf, type OutputOf, type RequestContract } from '@switchyard/contracts';
@@ -81,13 +89,29 @@ class PassOn implements ExceptionFilter {
   }
 }
 
-/** Starts a Nest module whose `@Handles` methods answer on the bus. Closing it waits for requests under way. */
-export async function serveOnBus(
-  module: Parameters<typeof NestFactory.createMicroservice>[0],
-  bus: Bus,
-  log: Logger,
-): Promise<INestMicroservice> {
-  const service = await NestFactory.createMicroservice(module, {
+/** What answers on the bus. */
+export interface Serving {
+  /** Classes with `@Handles` methods. */
+  readonly handlers: readonly Type[];
+  /** The objects that app.ts wired: a handler is given those whose classes its constructor names. */
+  readonly parts: readonly object[];
+}
+
+/** The one Nest module of a service. */
+@Module({})
+class ServingModule {
+  static of({ handlers, parts }: Serving): DynamicModule {
+    const providers = parts.map((part) => ({ provide: part.constructor, useValue: part }));
+    return { module: ServingModule, controllers: [...handlers], providers };
+  }
+}
+
+/**
+ * Starts handlers: their `@Handles` methods answer on the bus. Where a handler wants a part that is not given, Nest says which and ends the process.
+ * Closing waits for requests under way.
+ */
+export async function serveOnBus(serving: Serving, bus: Bus, log: Logger): Promise<INestMicroservice> {
+  const service = await NestFactory.createMicroservice(ServingModule.of(serving), {
     strategy: new BusTransport(bus),
     logger: nestLogger(log),
   });

@@ -1,4 +1,4 @@
-import { Controller, Module } from '@nestjs/common';
+import { Controller } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import { AppError, type InputOf, type OutputOf } from '@switchyard/contracts';
 import { type Call, createMemoryBus, Handles, serveOnBus } from '../src/index.ts';
@@ -38,14 +38,13 @@ class EchoHandler {
 Reflect.deleteProperty(EchoHandler.prototype, 'wrongAnswer');
 Reflect.deleteProperty(EchoHandler.prototype, 'wrongInput');
 
-@Module({ controllers: [EchoHandler] })
-class EchoModule {}
+const serving = { handlers: [EchoHandler], parts: [] };
 
 describe('a Nest module on the bus', () => {
   it('answers with what its handlers give, and refuses with what they throw', async () => {
     const hub = createMemoryBus();
     const [bus, asker] = [hub.connect('mcp-tool'), hub.connect('gateway')];
-    const service = await serveOnBus(EchoModule, bus, log);
+    const service = await serveOnBus(serving, bus, log);
     const frames: unknown[] = [];
     const options = { idempotencyKey: 'k', onProgress: (frame: unknown) => frames.push(frame) };
     expect(await asker.request(echo, { text: 'a', times: 2 }, options)).toEqual({ text: 'aa' });
@@ -66,7 +65,7 @@ describe('a Nest module on the bus', () => {
   it('closing it waits for what is under way', async () => {
     const hub = createMemoryBus();
     const [bus, asker] = [hub.connect('mcp-tool'), hub.connect('gateway')];
-    const service = await serveOnBus(EchoModule, bus, log);
+    const service = await serveOnBus(serving, bus, log);
     const asked = asker.request(slow, { ms: 300 });
     await new Promise((resolve) => setTimeout(resolve, 50));
     await service.close();
