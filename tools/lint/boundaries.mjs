@@ -218,7 +218,7 @@ export const OPEN_ROOT_FILES = ['log-events.ts'];
 export const PACKAGE_HOMES = [
   { packages: ['openai'], homes: ['apps/orchestrator', 'apps/e2e'], tests: true },
   { packages: ['@xmpp/*'], homes: ['apps/xmpp-bridge'], tests: false },
-  { packages: ['jose'], homes: ['apps/gateway', 'apps/a2a', 'apps/mcp-tool'], tests: false },
+  { packages: ['jose'], homes: ['apps/gateway', 'apps/mcp-tool'], tests: false },
   { packages: ['ioredis'], homes: ['libs/redis'], tests: false },
   { packages: ['nats', '@nats-io/*'], homes: ['libs/bus'], tests: true },
   { packages: ['@prisma/*', 'prisma'], homes: ['libs/store'], tests: false },
