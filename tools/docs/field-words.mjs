@@ -1,6 +1,6 @@
 /** Words of the field, in the singular, that name files and classes and need no entry in docs/glossary.md. */
 const WORDS = `
-  ability abort accept access account answer api app append approve argument arithmetic assembler auth back backoff backup
+  ability abort batcher commit accept access account answer api app append approve argument arithmetic assembler auth back backoff backup
   behalf bench blocked blocking body bound bucket builder calculator calendar call capability certificate challenged
   chaos char check chunk client clock column completion component config connect connection console content controller
   cookie copy credential cut data debug decide define definition demo depth dialogue digest directory disk dispatcher doc
