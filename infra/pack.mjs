@@ -111,7 +111,8 @@ export function pack(app, into) {
   const folders = foldersOf(app);
   for (const folder of folders) {
     const [from, to] = [join(ROOT, folder), join(into, folder)];
-    if (/(^|\/)node_modules\//.test(folder)) copy(from, to, migrating ? [NOT_RUN, NOT_MIGRATED] : [NOT_RUN, NOT_OUR_DATABASE]);
+    if (/(^|\/)node_modules\//.test(folder))
+      copy(from, to, migrating ? [NOT_RUN, NOT_MIGRATED] : [NOT_RUN, NOT_OUR_DATABASE]);
     else {
       mkdirSync(to, { recursive: true });
       cpSync(join(from, 'package.json'), join(to, 'package.json'));

@@ -62,5 +62,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   mkdirSync(into, { recursive: true });
   const bom = workspaceBom();
   for (const app of apps)
-    writeFileSync(join(into, `switchyard-${app}.cdx.json`), `${JSON.stringify(imageBom(bom, app, version), null, 2)}\n`);
+    writeFileSync(
+      join(into, `switchyard-${app}.cdx.json`),
+      `${JSON.stringify(imageBom(bom, app, version), null, 2)}\n`,
+    );
 }

@@ -32,7 +32,14 @@ export {
   type StreamSeen,
   type Trial,
 } from './doctor/index.ts';
-export { CallerLost, Detached, NoResponders, type OfferedAgent, offeredAgents, prepareAnswer } from './requests/index.ts';
+export {
+  CallerLost,
+  Detached,
+  NoResponders,
+  type OfferedAgent,
+  offeredAgents,
+  prepareAnswer,
+} from './requests/index.ts';
 export {
   createService,
   type Service,

@@ -32,7 +32,9 @@ export function connectRedis(url: string, options: RedisOptions): Redis {
   const { tls, log, commandTimeoutMs, maxPauseMs, waits = false, without } = options;
   const redis = new Redis(url, {
     ...ALWAYS,
-    ...(tls ? { tls: tlsOptions(tls, (why) => logSharedEvent(log, 'tls_files_unusable', { server: 'Redis', why })) } : {}),
+    ...(tls
+      ? { tls: tlsOptions(tls, (why) => logSharedEvent(log, 'tls_files_unusable', { server: 'Redis', why })) }
+      : {}),
     commandTimeout: commandTimeoutMs,
     connectTimeout: CONNECT_TIMEOUT_MS,
     enableOfflineQueue: waits,

@@ -135,7 +135,11 @@ export function createMcpServer(parts: McpParts, viewer: McpViewer): McpServer {
   const pass = (method: McpMethod) => (request: { params?: object }, context: ServerContext) =>
     withFrames(parts, viewer, context, async (how) => {
       const { _meta, ...params } = { ...request.params } as Record<string, unknown>;
-      const answer = await bus.request(mcpRequest, { principal, method, params, mcp: callerOf(mcpServer, context) }, how);
+      const answer = await bus.request(
+        mcpRequest,
+        { principal, method, params, mcp: callerOf(mcpServer, context) },
+        how,
+      );
       if (answer.error !== undefined) throw protocolError(answer.error);
       if (answer.inputRequired !== undefined) return inputRequiredOf(answer.inputRequired);
       if (answer.result === undefined) throw new AppError('internal');

@@ -82,7 +82,10 @@ export class Challenged extends AppError {
     readonly challenge: Challenge,
     token: string | undefined,
   ) {
-    super('provider_not_connected', `${upstream} rejected the access token; connect the account again under /api/mcp/auth.`);
+    super(
+      'provider_not_connected',
+      `${upstream} rejected the access token; connect the account again under /api/mcp/auth.`,
+    );
     this.#token = token;
   }
 

@@ -45,7 +45,11 @@ export async function asUser<T>(
       return await call(token);
     } catch (error) {
       if (!(error instanceof TokenRefused)) throw error;
-      if (again) throw new AppError('provider_not_connected', `${of.provider} rejected the access token; connect the account again under /api/mcp/auth.`);
+      if (again)
+        throw new AppError(
+          'provider_not_connected',
+          `${of.provider} rejected the access token; connect the account again under /api/mcp/auth.`,
+        );
       await tokens.challenged(principal, of.provider, new Challenged(of.provider, error.challenge, token));
     }
   }

@@ -28,7 +28,7 @@ export const LOG_PARTS = {
   'audit.records': 'the audit log and its completion from the journal',
   'audit.log-tree': 'the log tree',
   'xmpp-bridge.login': 'the AZTM login, step by step at debug',
-  'xmpp-bridge.stream': 'what stands after the login: stanzas, streams, the seat of replicas, the policy',
+  'xmpp-bridge.stream': 'what stands after the login: stanzas, streams, which replica leads, the policy',
   'xmpp-bridge.interceptor': 'HTTP requests that travel over XMPP, both ways',
 } as const;
 export type LogPart = keyof typeof LOG_PARTS;
