@@ -1,4 +1,3 @@
-import type { Bus } from '@switchyard/bus';
 import type { RunEvent } from '@switchyard/contracts';
 import type { Append, Effects, Journal } from '@switchyard/store';
 import pg from 'pg';
@@ -9,10 +8,8 @@ import { overlaid } from './decorated.ts';
  *
  * nofence   an owner whose lease was taken over writes on, past the journal's function
  * noledger  every call of a tool is told that it is the first of its key
- * tornbatch of appends that share a commit the last is answered as written, and is not
- * notail    of the events of a run that are published together the last is answered as stored, and is not
  */
-export const MUTANTS = ['nofence', 'noledger', 'tornbatch', 'notail'] as const;
+export const MUTANTS = ['nofence', 'noledger'] as const;
 export type Mutant = (typeof MUTANTS)[number];
 
 /** A journal whose refusals are overruled: what is refused is written all the same. `url`: a superuser's. */
@@ -32,35 +29,6 @@ export function unfencedJournal(journal: Journal, url: string): Journal {
   });
 }
 
-/** What comes within this time shares a commit. */
-const TOGETHER_MS = 5;
-
-/** A journal that loses the last of the appends that share a commit, and answers it like the others. */
-export function tornJournal(journal: Journal): Journal {
-  let batch: ((last: boolean) => void)[] = [];
-  const flush = () => {
-    const all = batch;
-    batch = [];
-    all.forEach((send, i) => send(all.length > 1 && i === all.length - 1));
-  };
-  return overlaid<Journal>(journal, {
-    append: (input) =>
-      new Promise((resolve, reject) => {
-        const send = (last: boolean) => {
-          (last && input.facts.length > 0 ? forged(journal, input) : journal.append(input)).then(resolve, reject);
-        };
-        if (batch.push(send) === 1) setTimeout(flush, TOGETHER_MS);
-      }),
-  });
-}
-
-/** A bus that loses the last of the events that are published together, and says that it has them all. */
-export function taillessBus(bus: Bus): Bus {
-  return overlaid<Bus>(bus, {
-    publishEvents: (events) => bus.publishEvents(events.length > 1 ? events.slice(0, -1) : events),
-  });
-}
-
 /** A ledger that remembers nothing. */
 export function forgetfulLedger(effects: Effects): Effects {
   return overlaid<Effects>(effects, {
@@ -69,15 +37,6 @@ export function forgetfulLedger(effects: Effects): Effects {
     renew: (calls) => Promise.resolve(new Set(calls.map(({ effectId }) => effectId))),
     complete: (_call, result) => Promise.resolve({ kind: 'completed', result, noted: false }),
   });
-}
-
-/** The answer to an append that never was. */
-async function forged(journal: Journal, { runId, epoch, expectedSeq, facts }: Append): ReturnType<Journal['append']> {
-  const head = await journal.head(runId);
-  if (!head) throw new Error('there is no such run');
-  const place = { runId, tenantId: head.tenantId, epoch, ts: Date.now() };
-  const events = facts.map((fact, i) => ({ ...fact, ...place, seq: expectedSeq + 1 + i }) as RunEvent);
-  return { kind: 'appended', events, lastSeq: expectedSeq + facts.length, inboxLast: head.inboxLast, nextRun: null };
 }
 
 async function forced(pool: pg.Pool, { runId, epoch, facts }: Append): ReturnType<Journal['append']> {

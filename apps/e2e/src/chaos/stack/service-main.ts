@@ -1,9 +1,9 @@
 import { type Bus, type BusTrust, connectBus } from '@switchyard/bus';
 import { createLogger, loadConfig, type Logger } from '@switchyard/platform';
-import { type Effects, type Journal, openStore, type Store } from '@switchyard/store';
+import { type Effects, openStore, type Store } from '@switchyard/store';
 import type { AppName } from '@switchyard/contracts';
 import { decoratedBus, decoratedJournal, decoratedLedger, decoratedTurns } from './decorated.ts';
-import { forgetfulLedger, taillessBus, tornJournal, unfencedJournal } from './mutants.ts';
+import { forgetfulLedger, unfencedJournal } from './mutants.ts';
 import { FaultPoints, type Order } from './points.ts';
 import type { RoundApp } from './topology.ts';
 import { type AgentMessage, type Effect, TruthLog } from './truth-log.ts';
@@ -47,7 +47,7 @@ async function stop(): Promise<void> {
 async function busOf(name: AppName, at: { natsUrl: string; busTrust: BusTrust }, log: Logger): Promise<Bus> {
   const bus = await connectBus({ url: at.natsUrl, trust: at.busTrust, app: name, log });
   parts.push({ stop: () => bus.close() });
-  return decoratedBus(CHAOS_MUTANT === 'notail' ? taillessBus(bus) : bus, points);
+  return decoratedBus(bus, points);
 }
 
 function storeOf(name: Parameters<typeof openStore>[0]['app'], config: { url: string; poolSize: number }, log: Logger) {
@@ -56,13 +56,9 @@ function storeOf(name: Parameters<typeof openStore>[0]['app'], config: { url: st
   return store;
 }
 
-function mutated(journal: Journal, url: string): Journal {
-  if (CHAOS_MUTANT === 'nofence') return unfencedJournal(journal, url);
-  return CHAOS_MUTANT === 'tornbatch' ? tornJournal(journal) : journal;
-}
-
 function withJournal(store: Store, url: string): Store {
-  return { ...store, journal: decoratedJournal(mutated(store.journal, url), points) };
+  const journal = CHAOS_MUTANT === 'nofence' ? unfencedJournal(store.journal, url) : store.journal;
+  return { ...store, journal: decoratedJournal(journal, points) };
 }
 
 /** Each imports its own app alone: a round starts many processes, and starts them again. */
