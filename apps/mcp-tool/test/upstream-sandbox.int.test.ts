@@ -148,7 +148,7 @@ inSandbox(sandbox ? IN_SANDBOX : leftOut(IN_SANDBOX), () => {
 
   it('ends alone where it takes more memory or processor time than it may have', async () => {
     const beside = await start();
-    const hungry = await start({ memory_mb: 256 });
+    const hungry = await start({ memory_mb: 768 });
     await expect(ask(hungry, 'grow')).rejects.toThrow();
     const busy = await start({ cpu_s: 2 });
     await expect(ask(busy, 'spin')).rejects.toThrow();

@@ -327,7 +327,7 @@ describe('a definition', () => {
     const [waiting] = await system.quarantined('untrusted');
     expect(waiting).toMatchObject({ tool: 'echo', reasons: ['new'] });
     await system.decide(waiting!, 'approve');
-    expect(await system.tools()).toEqual(['stranger__echo']);
+    expect(await system.tools()).toEqual(['untrusted__echo']);
   });
 
   it('with a schema that would harm us is refused, and the rest of its upstream works', async () => {
@@ -677,7 +677,7 @@ describe('a process', () => {
 
   it('ends where it takes more memory than it may have', async () => {
     system = await startSystem(database.store);
-    await system.configure(file(stdio('hungry', ', memory_mb: 256')));
+    await system.configure(file(stdio('hungry', ', memory_mb: 768')));
     expect(await system.call('hungry__grow')).toMatchObject({ status: 'in_doubt' });
   });
 

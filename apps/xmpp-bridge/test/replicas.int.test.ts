@@ -293,7 +293,7 @@ describe('a password in a file', () => {
     rmSync(file);
     await bridge.reload();
     expect(bridge.status().state).toBe('online');
-    expect(told.join('')).toContain('cannot be read; the last text of it counts');
+    expect(told.join('')).toContain('"event":"xmpp_file_unreadable"');
     xmpp.drop();
     await until(() => bridge.status().state !== 'online', 30_000);
     await until(() => bridge.status().state === 'online', 60_000);
@@ -351,7 +351,7 @@ describe('the program', () => {
     zombie.signal('SIGSTOP');
     await until(() => serving(other), 60_000);
     zombie.signal('SIGCONT');
-    await until(() => zombie.count('another replica may take what peers ask now') === 1, 30_000);
+    await until(() => zombie.count('"event":"leader_stepped_down"') === 1, 30_000);
     // Longer than any replica waits to become leader.
     await new Promise((resolve) => setTimeout(resolve, 7_000));
     await until(() => serving(other), 30_000);
