@@ -103,6 +103,7 @@ describe('servers with TLS', () => {
     writeFileSync(other, newAuthority().certificate);
     const said: object[] = [];
     const log = Object.assign(Object.create(silent) as typeof silent, {
+      isLevelEnabled: () => true,
       warn: (fields: object) => void said.push(fields),
     });
     const limit = new AbortController();
