@@ -1,28 +1,12 @@
+import type { BudgetAnswer } from '@switchyard/contracts/http';
 import { EXIT } from '../terminal/user-error.ts';
 import { gatewayOf, type VerbContext } from '../command-line/verb.ts';
 
-interface Amounts {
-  readonly limit: number | null;
-  readonly used: number | null;
-  readonly reserved: number | null;
-  readonly left: number | null;
-}
-interface Scope {
-  readonly tokens: Amounts;
-  readonly usd: Amounts;
-}
-interface Budget {
-  readonly day: string;
-  readonly resets_at: number;
-  readonly user: Scope;
-  readonly tenant: Scope | null;
-}
-
-const shown = (amount: number, kind: keyof Scope) =>
+const shown = (amount: number, kind: keyof BudgetAnswer['user']) =>
   kind === 'usd' ? `$${Number(amount.toFixed(6))}` : String(amount);
 
 /** One line per limit; an uncounted limit is shown as unlimited. */
-function budgetLines({ day, resets_at, user, tenant }: Budget): string[] {
+function budgetLines({ day, resets_at, user, tenant }: BudgetAnswer): string[] {
   const lines = [`${day} (UTC), until ${new Date(resets_at).toISOString().slice(0, 16)}Z`];
   for (const [whose, scope] of [['you', user] as const, ...(tenant ? [['tenant', tenant] as const] : [])]) {
     for (const kind of ['tokens', 'usd'] as const) {
@@ -38,7 +22,7 @@ function budgetLines({ day, resets_at, user, tenant }: Budget): string[] {
 
 /** `budget`: what is used and left today. */
 export async function budget(context: VerbContext): Promise<number> {
-  const answer = (await gatewayOf(context).get('/budget')) as Budget;
+  const answer = (await gatewayOf(context).get('/budget')) as BudgetAnswer;
   if (context.values['json'] === true) context.print(JSON.stringify(answer, null, 2));
   else for (const line of budgetLines(answer)) context.print(line);
   return EXIT.ok;

@@ -24,7 +24,7 @@ it('shows an effect on one line, with what is special about it', () => {
     state: 'succeeded',
     late: true,
     arguments: { to: 'a\nb' },
-    settled: { by: 'ann', note: 'looked' },
+    settled: { by: 'ann', at: 0, note: 'looked' },
     created_at: 0,
   });
   expect(line).toBe('e1  1970-01-01 00:00:00  succeeded (late, settled by ann)  pay({"to":"a\\nb"})  run run1');

@@ -1,19 +1,14 @@
+import type { EffectList, EffectResource } from '@switchyard/contracts/http';
 import { textOption } from '../command-line/arguments.ts';
 import { compact } from '../terminal/event-line.ts';
 import { EXIT, UserError } from '../terminal/user-error.ts';
 import { gatewayOf, type VerbContext } from '../command-line/verb.ts';
 
-/** An effect of a tool, as the gateway shows it. */
-export interface EffectRow {
-  readonly effect_id: string;
-  readonly run_id: string | null;
-  readonly tool: string;
-  readonly state: string;
-  readonly late: boolean;
-  readonly arguments: unknown;
-  readonly settled: { readonly by: string; readonly note: string } | null;
-  readonly created_at: number;
-}
+/** What is shown of an effect of a tool. */
+export type EffectRow = Pick<
+  EffectResource,
+  'effect_id' | 'run_id' | 'tool' | 'state' | 'late' | 'arguments' | 'settled' | 'created_at'
+>;
 
 const STATES = ['intent', 'dispatched', 'succeeded', 'failed', 'in_doubt'];
 
@@ -59,7 +54,7 @@ async function list(context: VerbContext): Promise<number> {
   });
   const found: EffectRow[] = [];
   for (let more = true; more && found.length < MOST_SHOWN;) {
-    const page = (await gateway.get(`/effects?${query}`)) as { effects: EffectRow[]; next_cursor: string | null };
+    const page = (await gateway.get(`/effects?${query}`)) as EffectList;
     found.push(...page.effects);
     more = page.next_cursor !== null;
     query.set('cursor', page.next_cursor ?? '');

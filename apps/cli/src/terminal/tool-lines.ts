@@ -1,33 +1,15 @@
+import type { ToolVerdict } from '@switchyard/contracts';
+import type { ToolResource } from '@switchyard/contracts/http';
 import { compact } from './event-line.ts';
 
 /** Tools as a person reads them. Pure. */
 
-/** A tool, as the gateway shows it. */
-export interface ToolRow {
-  readonly name: string;
-  readonly title?: string;
-  readonly version?: string;
-  readonly source?: string;
-  readonly provider: string;
-  readonly kind: string;
-  readonly idempotency?: string;
-  readonly description: string;
-  readonly required_role?: string;
-  readonly requires_approval: boolean;
-  readonly input_schema?: JsonSchema;
-  readonly output_schema?: JsonSchema;
-}
-
-type JsonSchema = Readonly<Record<string, unknown>>;
-
-/** Whether somebody sees a tool, and why not. */
-export interface VerdictRow {
-  readonly tool: string;
-  readonly provider: string;
-  readonly visible: boolean;
-  readonly rule: string | null;
-  readonly because: string | null;
-}
+/** What is shown of a tool: all of it on its page, the first part in a list. */
+export type ToolRow = Pick<ToolResource, 'name' | 'provider' | 'kind' | 'description' | 'requires_approval'> &
+  Partial<ToolResource>;
+type JsonSchema = ToolResource['input_schema'];
+/** What is shown of the rules for a tool. */
+export type VerdictRow = Pick<ToolVerdict, 'tool' | 'provider' | 'visible' | 'rule' | 'because'>;
 
 /** Cells in columns as wide as what stands in them; the last one runs on. */
 export function columns(rows: readonly (readonly string[])[]): string[] {

@@ -1,15 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { MAX_TOOL_FILE_CHARS } from '@switchyard/contracts';
+import type { ToolFileChecked } from '@switchyard/contracts/http';
 import type { GatewayClient } from '../command-line/gateway-client.ts';
 import { problemLines } from '../terminal/tool-lines.ts';
 import { EXIT, UserError } from '../terminal/user-error.ts';
 import { gatewayOf, type VerbContext } from '../command-line/verb.ts';
-
-interface Checked {
-  readonly problems: readonly { readonly line: number; readonly message: string }[];
-  readonly tools: readonly { readonly tool: string; readonly definition: Record<string, unknown> }[];
-}
 
 /** `tools test`: what is wrong with a file of tools, by line, by the rules of a file in TOOLS_DIR. Changes nothing. */
 export async function testFile(context: VerbContext, file: string): Promise<number> {
@@ -40,7 +36,7 @@ async function checked(
   file: string,
   as: 'operator' | 'tenant',
   gateway: GatewayClient = gatewayOf(context),
-): Promise<Checked> {
+): Promise<ToolFileChecked> {
   const text = await readFile(file, 'utf8').catch(() => {
     throw new UserError(`${file} cannot be read.`, EXIT.usage);
   });
@@ -49,7 +45,11 @@ async function checked(
       `${file} is longer than ${MAX_TOOL_FILE_CHARS} characters; make several files of it.`,
       EXIT.usage,
     );
-  const answer = (await gateway.post('/tools/check', { file: basename(file), text: asFile(text), as })) as Checked;
+  const answer = (await gateway.post('/tools/check', {
+    file: basename(file),
+    text: asFile(text),
+    as,
+  })) as ToolFileChecked;
   if (answer.problems.length > 0) throw new UserError(problemLines(file, answer.problems).join('\n'), EXIT.failed);
   return answer;
 }

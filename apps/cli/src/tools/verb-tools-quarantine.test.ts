@@ -28,7 +28,7 @@ it('takes all at once where nothing but its newness was said, of this upstream a
 
 it('shows what waits and how an upstream is doing', () => {
   expect(waitingCells(waits)).toEqual(['crm', 'pay', 'abababababab', 'changed']);
-  const row = { name: 'crm', transport: 'http', trust: 'untrusted', tools: 3, quarantined: 1 };
+  const row = { name: 'crm', transport: 'http' as const, trust: 'untrusted' as const, tools: 3, quarantined: 1 };
   expect(upstreamCells({ ...row, available: false, reason: 'It could not be reached.' })).toEqual([
     'crm',
     'http',
@@ -45,8 +45,8 @@ it('shows what waits and how an upstream is doing', () => {
 it('says who authorises an upstream, how we are known there and what is to be done, each once', () => {
   const row = {
     name: 'crm',
-    transport: 'http',
-    trust: 'trusted',
+    transport: 'http' as const,
+    trust: 'trusted' as const,
     available: true,
     reason: null,
     tools: 0,
@@ -54,9 +54,10 @@ it('says who authorises an upstream, how we are known there and what is to be do
   };
   const link = 'Each user authorises it: https://here.example/api/mcp/auth?provider=crm';
   const authorisation = {
-    by: 'user',
+    by: 'user' as const,
     issuer: 'https://as.example',
-    client: 'registration',
+    resource: null,
+    client: 'registration' as const,
     scopes: ['a'],
     missing: link,
   };
@@ -77,7 +78,13 @@ it('says who authorises an upstream, how we are known there and what is to be do
 });
 
 it('says of a process how far it is kept apart, and what is missing', () => {
-  const row = { name: 'files', transport: 'stdio', trust: 'trusted', available: true, reason: null };
+  const row = {
+    name: 'files',
+    transport: 'stdio' as const,
+    trust: 'trusted' as const,
+    available: true,
+    reason: null,
+  };
   const counts = { tools: 1, quarantined: 0 };
   const lines = (confinement: Parameters<typeof confinementLines>[0]['confinement']) =>
     confinementLines({ ...row, ...counts, ...(confinement === undefined ? {} : { confinement }) });

@@ -1,46 +1,17 @@
+import type { QuarantinedTool, UpstreamStatus } from '@switchyard/contracts';
 import { textOption } from '../command-line/arguments.ts';
 import { columns } from '../terminal/tool-lines.ts';
 import { EXIT, UserError } from '../terminal/user-error.ts';
 import { gatewayOf, type VerbContext } from '../command-line/verb.ts';
 
-/** A definition that waits for a person, as the gateway shows it. */
-export interface Waiting {
-  readonly upstream: string;
-  readonly tool: string;
-  readonly hash: string;
-  readonly reasons: readonly string[];
-  readonly diff: readonly string[];
-}
+/** What is shown of a definition that waits for a person. */
+export type Waiting = Pick<QuarantinedTool, 'upstream' | 'tool' | 'hash' | 'reasons' | 'diff'>;
 
-interface UpstreamRow {
-  readonly name: string;
-  readonly transport: string;
-  readonly trust: string;
-  readonly available: boolean;
-  readonly state?: string;
-  readonly reason: string | null;
-  readonly said?: readonly string[];
-  readonly tools: number;
-  readonly quarantined: number;
-  readonly authorisation?: Authorisation | null;
-  readonly confinement?: Confinement | null;
-}
-
-/** How far a process is kept apart, as the gateway shows it. */
-interface Confinement {
-  readonly level: string;
-  readonly network: boolean;
-  readonly missing: string | null;
-}
-
-/** The authorisation of an upstream, as the gateway shows it. */
-export interface Authorisation {
-  readonly by: string;
-  readonly issuer: string | null;
-  readonly client: string | null;
-  readonly scopes: readonly string[];
-  readonly missing: string | null;
-}
+type UpstreamRow = Pick<
+  UpstreamStatus,
+  'name' | 'transport' | 'trust' | 'available' | 'reason' | 'tools' | 'quarantined'
+> &
+  Partial<Pick<UpstreamStatus, 'state' | 'said' | 'authorisation' | 'confinement'>>;
 
 const USAGE = './switchyard tools quarantine [list | show | approve | reject] [<upstream> <tool> [<hash>]] [--new]';
 const MOST_SHOWN = 1_000;

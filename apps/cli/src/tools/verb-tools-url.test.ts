@@ -19,9 +19,10 @@ it('says in a sentence what an MCP server wants, what to write and what its user
     expect.stringContaining('tools quarantine'),
   ]);
   const authorisation = {
-    by: 'user',
+    by: 'user' as const,
     issuer: 'https://as.example',
-    client: 'registration',
+    resource: null,
+    client: 'registration' as const,
     scopes: ['read'],
     missing: null,
   };

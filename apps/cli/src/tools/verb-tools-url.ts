@@ -1,12 +1,7 @@
-import { type Authorisation, KNOWN_AS } from './verb-tools-quarantine.ts';
+import type { UpstreamLook } from '@switchyard/contracts';
+import { KNOWN_AS } from './verb-tools-quarantine.ts';
 import { EXIT } from '../terminal/user-error.ts';
 import { gatewayOf, type VerbContext } from '../command-line/verb.ts';
-
-/** An MCP server's answers, as the gateway shows them. */
-export interface Look {
-  readonly wants: 'nothing' | 'login';
-  readonly authorisation: Authorisation | null;
-}
 
 export function isUrl(text: string): boolean {
   return /^https?:\/\//i.test(text);
@@ -21,7 +16,7 @@ export function nameFor(url: string): string {
 }
 
 /** The server's requirements, and what to do next. */
-export function lookLines(url: string, { wants, authorisation }: Look): string[] {
+export function lookLines(url: string, { wants, authorisation }: UpstreamLook): string[] {
   const name = nameFor(url);
   const { issuer, client, scopes = [] } = authorisation ?? {};
   const asked = scopes.length === 0 ? '' : ` It asks for: ${scopes.join(' ')}.`;
@@ -43,7 +38,7 @@ export function lookLines(url: string, { wants, authorisation }: Look): string[]
 
 /** `tools add <url>`: servers are the operator's to add; what to write is said here. */
 export async function addUrl(context: VerbContext, url: string): Promise<number> {
-  const look = (await gatewayOf(context).post('/tools/upstreams/look', { url })) as Look;
+  const look = (await gatewayOf(context).post('/tools/upstreams/look', { url })) as UpstreamLook;
   if (context.values['json'] === true) context.print(JSON.stringify(look, null, 2));
   else for (const line of lookLines(url, look)) context.print(line);
   return EXIT.ok;

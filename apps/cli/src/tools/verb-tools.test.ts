@@ -24,7 +24,7 @@ describe('whose view of the tools', () => {
 const tool = {
   name: 'wipe',
   provider: 'disk',
-  kind: 'destructive',
+  kind: 'destructive' as const,
   description: 'Wipe\nit.',
   requires_approval: true,
   input_schema: {
@@ -39,7 +39,12 @@ const tool = {
 };
 
 it('shows tools in columns, and which rule hides one', () => {
-  const long = { ...tool, name: 'a_tool_with_a_very_long_name_indeed', kind: 'read', requires_approval: false };
+  const long = {
+    ...tool,
+    name: 'a_tool_with_a_very_long_name_indeed',
+    kind: 'read' as const,
+    requires_approval: false,
+  };
   const lines = toolLines([tool, long]);
   expect(lines[0]).toMatch(/^wipe +disk +destructive, asks {2}Wipe it\.$/);
   expect(lines[0]!.indexOf('disk')).toBe(lines[1]!.indexOf('disk'));
@@ -47,7 +52,7 @@ it('shows tools in columns, and which rule hides one', () => {
     tool: 'wipe',
     provider: 'disk',
     visible: false,
-    rule: 'role',
+    rule: 'role' as const,
     because: 'It is for the role admin.',
   };
   expect(verdictLines([verdict])).toEqual(['wipe  disk  hidden by role: It is for the role admin.']);
