@@ -1,5 +1,4 @@
-export { jsonMistake } from './json-mistake.ts';
-export { jsonPlaces } from './json-positions.ts';
+export { jsonMistake, jsonPlaces } from './json-text.ts';
 export { bodyOnTheBus, CarriedBodies } from './carried-body.ts';
 export { judgeUrl } from './address-guard.ts';
 export { RedirectRefused } from './failure.ts';

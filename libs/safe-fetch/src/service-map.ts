@@ -2,8 +2,7 @@ import { AppError } from '@switchyard/contracts';
 import { z } from 'zod';
 import { canonicalHostOf } from './canonical-host.ts';
 import { type HostPattern, inOrder, matchesHost, parseHostPattern } from './host-pattern.ts';
-import { jsonMistake } from './json-mistake.ts';
-import { jsonPlaces } from './json-positions.ts';
+import { jsonMistake, jsonPlaces } from './json-text.ts';
 
 /**
  * host, host:port or a pattern -> JID of the agent that serves it over XMPP. Hosts are as the URL parser writes them.

@@ -1,13 +1,11 @@
+import { parseCookie, stringifySetCookie } from 'cookie';
+
 /* The cookies of this server. Pure. */
 
-/** The value of a cookie; undefined if it is missing, or was sent more than once. */
+/** The value of a cookie; undefined if it is missing, or was sent more than once: another page may have set the second. */
 export function cookieOf(header: string | undefined, name: string): string | undefined {
-  const values = (header ?? '')
-    .split(';')
-    .map((part) => part.trim())
-    .filter((part) => part.startsWith(`${name}=`))
-    .map((part) => part.slice(name.length + 1));
-  return values.length === 1 ? values[0] : undefined;
+  const own = (header ?? '').split(';').filter((part) => part.split('=', 1)[0]?.trim() === name);
+  return own.length === 1 ? parseCookie(own[0]!)[name] : undefined;
 }
 
 export interface CookieOptions {
@@ -19,5 +17,5 @@ export interface CookieOptions {
 
 /** A cookie that no script can read, sent along only when a person follows a link here. */
 export function setCookie(name: string, value: string, { path, maxAgeS, secure }: CookieOptions): string {
-  return `${name}=${value}; Path=${path}; Max-Age=${maxAgeS}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`;
+  return stringifySetCookie({ name, value, path, maxAge: maxAgeS, httpOnly: true, sameSite: 'lax', secure });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { jsonPlaces } from './json-positions.ts';
+import { jsonPlaces } from './json-text.ts';
 
 const TEXT = `{
   "ada@x.y": {
