@@ -91,7 +91,7 @@ async function textForOwnDatabase() {
   const at = join(home, '..', 'local-servers', 'dist', 'index.js');
   if (!existsSync(at)) throw new Error('build the workspace first (npm run build), or set DATABASE_URL');
   const { startServers } = await import(at);
-  const { migrateDatabase } = await import(join(home, 'dist', 'migrate.js'));
+  const { migrateDatabase } = await import(join(home, 'dist', 'postgres', 'migrate.js'));
   const servers = await startServers(['postgres']);
   try {
     await migrateDatabase(servers.postgres.url);

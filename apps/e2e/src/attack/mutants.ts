@@ -1,3 +1,4 @@
+import { listTools } from '@switchyard/contracts';
 import { BusLogin } from './bus/index.ts';
 import type { Finding } from './kit/index.ts';
 import {
@@ -138,7 +139,7 @@ function withPublish(permissions: string, login: string, subject: string): strin
 async function answersAnywhere(stack: AttackedStack): Promise<() => Promise<void>> {
   const bus = await BusLogin.open(stack, 'mcp-tool');
   if (!bus) throw new Error('mcp-tool has no login to play its part with');
-  bus.connection.subscribe('rpc.tools.list', {
+  bus.connection.subscribe(listTools.subject, {
     queue: 'mcp-tool',
     callback: (_error, { subject, reply, data, headers }) => {
       if (reply === undefined) return;

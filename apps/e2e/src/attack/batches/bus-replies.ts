@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { REQUESTS, type RequestContract } from '@switchyard/contracts';
+import { listTools, REQUESTS, type RequestContract } from '@switchyard/contracts';
 import { headers as natsHeaders, type NatsConnection } from 'nats';
 import type { Attack, Batch } from '../kit/index.ts';
 import { BusLogin, NOBODY } from '../bus/index.ts';
@@ -45,7 +45,11 @@ function questionsOf(login: string): RequestContract[] {
   );
   // One of each that answers, so that every answerer is tried.
   const answerers = [...new Set(asked.map(({ answeredBy }) => answeredBy))].filter((app) => app !== 'computer-use');
-  return answerers.map((app) => asked.find(({ answeredBy }) => answeredBy === app)!).slice(0, QUESTIONS + 1);
+  // Of mcp-tool the one that the mutant `any-reply` answers.
+  const asksOf = (app: string) => asked.filter(({ answeredBy }) => answeredBy === app);
+  const first = (app: string) =>
+    asksOf(app).find((contract) => contract.subject === listTools.subject) ?? asksOf(app)[0]!;
+  return answerers.map(first).slice(0, QUESTIONS + 1);
 }
 
 async function ask(bus: BusLogin, contract: RequestContract, body: string): Promise<void> {
