@@ -5,7 +5,7 @@ import type { RunLines, TreeDiskOptions } from './tree-disk.ts';
 /*
  * A thread that writes the log tree, so that a blocked disk stops nothing else.
  *
- * - Blocking calls cost a third of the CPU of asynchronous ones, and a run is some sixty of them.
+ * - A blocking append costs some 7 us of CPU, an asynchronous one some 95 (Node.js 24), and a run is some fifteen of them.
  * - The thread starts with the first batch, and again after a crash. It keeps no process alive.
  * - At most one batch is under way.
  */
@@ -32,9 +32,10 @@ export class DiskThread {
   write(runs: readonly RunLines[]): Promise<void> {
     if (this.#underWay) return Promise.reject(new Error('the batch before is not written yet'));
     return new Promise((resolve, reject) => {
+      // A thread that cannot start must leave no batch under way.
+      const worker = (this.#worker ??= this.#start());
       this.#underWay = { resolve, reject };
-      this.#worker ??= this.#start();
-      this.#worker.postMessage(runs);
+      worker.postMessage(runs);
     });
   }
 

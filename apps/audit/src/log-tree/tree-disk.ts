@@ -68,6 +68,7 @@ const MAX_OPEN_RUNS = 5_000;
 
 export class TreeDisk {
   readonly #options: TreeDiskOptions;
+  /** Forgets the oldest. A plain map, because the disk thread loads no library of ours. */
   readonly #runs = new Map<string, OpenRun>();
 
   constructor(options: TreeDiskOptions) {
